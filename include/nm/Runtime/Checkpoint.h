@@ -1,0 +1,110 @@
+//===- Checkpoint.h - memory-mapped weight files --------------------------===//
+//
+// One class reads every supported container: safetensors (one file or sharded
+// through an index), npy, npz; compressed-tensors bitmask tensors inside
+// safetensors appear as the dense-shaped weights they stand for. Opening reads
+// headers only; data stays in the mapping until a tensor is read, and even then
+// is copied only when it has to be inflated or decompressed.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_RUNTIME_CHECKPOINT_H
+#define NM_RUNTIME_CHECKPOINT_H
+
+#include "nm/Runtime/Mask.h"
+#include "nm/Runtime/Result.h"
+#include "nm/Runtime/Tensor.h"
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nm::rt {
+
+/// One logical tensor of a checkpoint.
+struct TensorInfo {
+  enum class Storage : uint8_t {
+    Plain,           ///< bytes of the file
+    NpzMember,       ///< member of a zip archive
+    Sparse24Bitmask, ///< compressed-tensors, exactly 2 of 4
+    SparseBitmask    ///< compressed-tensors, any density
+  };
+
+  std::string name;
+  DType dtype = DType::Unknown;
+  /// As the file spells it; useful when dtype is Unknown.
+  std::string dtypeText;
+  std::vector<int64_t> shape;
+  Storage storage = Storage::Plain;
+};
+
+/// A tensor that was read, with the mask that its storage carries (only
+/// compressed-tensors carry one).
+struct LoadedTensor {
+  Tensor tensor;
+  std::optional<Mask> mask;
+};
+
+class Checkpoint {
+public:
+  enum class Format : uint8_t { Safetensors, ShardedSafetensors, Npy, Npz };
+
+  /// Opens a file, or a folder that holds `model.safetensors.index.json`,
+  /// `model.safetensors` or exactly one `*.safetensors`. The format is told by
+  /// the extension, else by the first bytes.
+  static Result<std::shared_ptr<const Checkpoint>>
+  open(const std::string &path);
+
+  /// Reads an image of a file that is already in memory and outlives the
+  /// checkpoint. `name` stands for the path in messages.
+  static Result<std::shared_ptr<const Checkpoint>>
+  openMemory(const void *data, size_t size, Format format,
+             const std::string &name);
+
+  virtual ~Checkpoint();
+
+  /// Sorted by name. An npy file holds one tensor, named like the file without
+  /// its extension.
+  const std::vector<TensorInfo> &tensors() const { return infos; }
+
+  /// Null when there is none.
+  const TensorInfo *find(std::string_view name) const;
+
+  /// Reads one tensor. Safe to call from several threads.
+  Result<LoadedTensor> read(std::string_view name) const;
+
+  /// At most `limit` tensor names that look like `name`, best first.
+  std::vector<std::string> nearestNames(std::string_view name,
+                                        size_t limit = 3) const;
+
+  const std::string &path() const { return filePath; }
+  Format format() const { return fileFormat; }
+
+  /// Every file that was mapped, with its size and modification time: the
+  /// identity of the checkpoint for caches.
+  struct FileIdentity {
+    std::string path;
+    uint64_t size = 0;
+    int64_t mtimeNs = 0;
+  };
+  const std::vector<FileIdentity> &files() const { return identities; }
+
+protected:
+  Checkpoint(std::string path, Format format);
+  /// Reads the tensor with this index of tensors().
+  virtual Result<LoadedTensor> readIndex(size_t index) const = 0;
+  /// Sorts, refuses duplicates, builds the look-up table.
+  Status setTensors(std::vector<TensorInfo> tensors);
+
+  std::vector<FileIdentity> identities;
+
+private:
+  std::string filePath;
+  Format fileFormat;
+  std::vector<TensorInfo> infos;
+};
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_CHECKPOINT_H

@@ -1,0 +1,40 @@
+//===- Inspect.h - what is in a checkpoint --------------------------------===//
+
+#ifndef NM_RUNTIME_INSPECT_H
+#define NM_RUNTIME_INSPECT_H
+
+#include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Weight.h"
+#include <optional>
+
+namespace nm::rt {
+
+/// One line of the report: a weight with its mask applied, or another tensor.
+struct InspectRow {
+  std::string name;
+  std::string dtype;
+  std::vector<int64_t> shape;
+  /// Absent when the element type is not understood.
+  std::optional<SparsityReport> report;
+  /// Of the axis that the table shows; absent without a report or dimensions.
+  std::optional<AxisPattern> pattern;
+  /// "explicit", "none", or "is a mask".
+  std::string maskSource;
+  /// Why the row has no report, else empty.
+  std::string note;
+};
+
+/// Looks at every tensor. Explicit masks are applied to their weights. A tensor
+/// that cannot be read gets a note, not an error.
+Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
+                                        const MaskOptions &options = {});
+
+/// Aligned text table with a header line and a line of totals.
+std::string formatTable(const std::vector<InspectRow> &rows);
+
+/// One JSON array of objects.
+std::string formatJson(const std::vector<InspectRow> &rows);
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_INSPECT_H

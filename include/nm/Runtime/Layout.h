@@ -1,0 +1,109 @@
+//===- Layout.h - how a sparse weight lies in memory ----------------------===//
+//
+// A weight is logically a dense tensor with one sparse axis of length K (a
+// multiple of M); at most N of every M consecutive elements along that axis are
+// non-zero. Its "rows" (fibers) are the product of the other dimensions, in
+// order. A LayoutSpec names one of the ways to store it; docs/runtime.md gives
+// the byte-exact definitions.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_RUNTIME_LAYOUT_H
+#define NM_RUNTIME_LAYOUT_H
+
+#include "nm/Runtime/Result.h"
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nm::rt {
+
+/// The values are stored in cache files: append only.
+enum class LayoutKind : uint8_t {
+  /// Plain row-major, no metadata.
+  Dense = 0,
+  /// Kept elements in place of the sparse axis, bit-packed indices (LSB first).
+  Canonical = 1,
+  /// For GEMM kernels: K blocks, row groups, quads of slots, u16 offsets.
+  Panel = 2
+};
+
+/// A layout and its parameters. Parameters a kind does not use are 0.
+struct LayoutSpec {
+  LayoutKind kind = LayoutKind::Dense;
+  /// Panel: rows that are interleaved (R >= 1).
+  int64_t rows = 0;
+  /// Panel: columns of the packed activation panel, in elements (C >= 1).
+  int64_t cols = 0;
+  /// Panel: elements of the sparse axis in a block (D, a multiple of M), with
+  /// D * C <= 65536.
+  int64_t depth = 0;
+
+  static LayoutSpec dense() { return {}; }
+  static LayoutSpec canonical() { return {LayoutKind::Canonical, 0, 0, 0}; }
+  static LayoutSpec panel(int64_t rows, int64_t cols, int64_t depth) {
+    return {LayoutKind::Panel, rows, cols, depth};
+  }
+
+  /// "dense", "canonical" or "panel<rows = 3, cols = 32, depth = 192>".
+  std::string str() const;
+
+  friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
+    return a.kind == b.kind && a.rows == b.rows && a.cols == b.cols &&
+           a.depth == b.depth;
+  }
+  friend bool operator!=(const LayoutSpec &a, const LayoutSpec &b) {
+    return !(a == b);
+  }
+};
+
+/// Parses the textual form. White space between tokens is free, parameters may
+/// come in any order, each exactly once.
+Result<LayoutSpec> parseLayoutSpec(std::string_view text);
+
+/// Shape and element size of one stored part.
+struct PartShape {
+  std::vector<int64_t> shape;
+  /// 0 when the layout has no such part.
+  int64_t elemBytes = 0;
+
+  bool present() const { return elemBytes != 0; }
+  /// Elements; the shapes come overflow-checked.
+  int64_t count() const;
+  int64_t bytes() const { return present() ? count() * elemBytes : 0; }
+};
+
+struct StorageShapes {
+  /// Element type of the weight. Dense and canonical keep the rank of the
+  /// weight, panel is 1-D.
+  PartShape values;
+  /// Absent for dense; u8 for canonical; u16 and 1-D for panel.
+  PartShape metadata;
+};
+
+/// Checks an N:M pattern on a shape: 1 <= N <= M <= 64, axis within the rank,
+/// no negative dimension, the element count fits in 63 bits, M divides the
+/// dimension.
+Status checkPattern(const std::vector<int64_t> &denseShape, int64_t axis,
+                    int64_t n, int64_t m);
+
+/// Counts and shapes of the parts of a weight in a layout. Fails when the
+/// pattern is illegal for the shape, when the layout's parameters are (see
+/// LayoutSpec), or when a size overflows. `elemBytes` is 1, 2 or 4 (8 is
+/// accepted for dense).
+Result<StorageShapes> storageShapes(const LayoutSpec &spec,
+                                    const std::vector<int64_t> &denseShape,
+                                    int64_t axis, int64_t n, int64_t m,
+                                    int64_t elemBytes);
+
+/// Bits of one index of the canonical layout: ceil(log2 M), 0 for M = 1.
+int64_t indexBits(int64_t m);
+
+/// Slots that the panel layout stores for one row of a K block of `length`
+/// elements: length / M * N rounded up to a multiple of 4.
+int64_t panelSlots(int64_t length, int64_t n, int64_t m);
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_LAYOUT_H

@@ -1,0 +1,91 @@
+//===- Params.h - parameters of a compiled model --------------------------===//
+
+#ifndef NM_RUNTIME_PARAMS_H
+#define NM_RUNTIME_PARAMS_H
+
+#include "nm/Runtime/Layout.h"
+#include "nm/Runtime/Weight.h"
+#include <optional>
+
+namespace nm::rt {
+
+/// An N:M pattern along an axis.
+struct PatternSpec {
+  int64_t n = 1;
+  int64_t m = 1;
+  int64_t axis = 0;
+};
+
+/// One parameter as the compiler declared it.
+struct ParamSpec {
+  std::string scope;
+  std::string key;
+  std::vector<int64_t> shape;
+  DType dtype = DType::F32;
+  std::optional<PatternSpec> sparsity;
+  LayoutSpec layout;
+};
+
+/// The manifest of a compiled model: its parameters in order.
+struct Manifest {
+  static constexpr int64_t kVersion = 1;
+  std::vector<ParamSpec> params;
+};
+
+/// Parses and checks a manifest (JSON, see docs/runtime.md). Unknown fields,
+/// duplicate keys and unknown versions are errors.
+Result<Manifest> parseManifest(std::string_view json);
+
+/// The JSON that parseManifest reads.
+std::string printManifest(const Manifest &manifest);
+
+/// Where the parameters of a scope come from.
+struct ScopePath {
+  std::string scope;
+  std::string path;
+};
+
+struct ParamsOptions {
+  MaskOptions mask;
+  /// Keep packed buffers in a file next to the checkpoint and map it later.
+  bool cache = false;
+  /// Folder for the cache file; empty: that of the first scope's checkpoint.
+  std::string cacheFolder;
+};
+
+/// One loaded parameter. Data is 64-byte aligned and lives as long as Params.
+struct Param {
+  const void *values = nullptr;
+  const void *metadata = nullptr;
+  int64_t valuesBytes = 0;
+  int64_t metadataBytes = 0;
+  /// "explicit mask 'a.weight_mask'", "derived by magnitude ...", "none
+  /// needed", "dense".
+  std::string maskSource;
+};
+
+class Params {
+public:
+  static Result<std::unique_ptr<Params>>
+  load(const Manifest &manifest, const std::vector<ScopePath> &scopes,
+       const ParamsOptions &options = {});
+  ~Params();
+
+  size_t size() const { return list.size(); }
+  const Param &operator[](size_t i) const { return list[i]; }
+
+  /// How the cache took part: "off", "hit", "written", or why it was not used.
+  const std::string &cacheState() const { return cacheText; }
+
+private:
+  Params();
+  friend class ParamsLoader;
+
+  std::vector<Param> list;
+  std::vector<std::shared_ptr<const void>> owners;
+  std::string cacheText = "off";
+};
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_PARAMS_H

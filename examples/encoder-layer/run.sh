@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Makes an N:M sparse BERT encoder layer, compiles and runs it, and compares it with the dense
+# compile of the same model and with NumPy. The tools come from $NM_BUILD/bin (default build/release).
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: examples/encoder-layer/run.sh [option...]
+  --pattern N:M    sparsity pattern (default 2:4)
+  --mask FORM      derived, explicit or compressed-tensors (default derived)
+  --seq LENGTH     sequence length (default 128)
+  --threads COUNT  default: all processors
+  --repeat COUNT   timed runs (default 20)
+  --preset NAME    bert-base or tiny (default bert-base)
+  --work-dir DIR   default build/examples/encoder-layer
+USAGE
+}
+
+pattern=2:4 mask=derived seq= threads=$(nproc) repeat=20 preset=bert-base work=
+while (($#)); do
+  case $1 in
+    -h | --help) usage; exit 0 ;;
+    --pattern | --mask | --seq | --threads | --repeat | --preset | --work-dir)
+      if (($# < 2)); then
+        echo "error: $1 needs a value" >&2
+        exit 1
+      fi ;;&
+    --pattern) pattern=$2 ;;
+    --mask) mask=$2 ;;
+    --seq) seq=$2 ;;
+    --threads) threads=$2 ;;
+    --repeat) repeat=$2 ;;
+    --preset) preset=$2 ;;
+    --work-dir) work=$(realpath -m "$2") ;;
+    *)
+      echo "error: unknown option '$1'" >&2
+      usage >&2
+      exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+here=examples/encoder-layer
+python=${PYTHON:-/usr/bin/python3}
+nm_run=${NM_BUILD:-build/release}/bin/nm-run
+work=${work:-build/examples/encoder-layer}
+
+if [[ ! -x $nm_run ]]; then
+  echo "error: $nm_run not found; build with 'cmake --preset release && cmake --build --preset release'" \
+    "or set NM_BUILD to the build folder" >&2
+  exit 1
+fi
+if ! "$python" -c 'import numpy' 2>/dev/null; then
+  echo "error: $python has no NumPy; install python3-numpy or set PYTHON" >&2
+  exit 1
+fi
+
+step() { printf '\n== %s\n\n' "$*"; }
+
+run_nm() { # output, report, then more options
+  local output=$1 report=$2
+  shift 2
+  "$nm_run" "$work/encoder.mlir" --params "$work/model.safetensors" --input "$work/input.npy" \
+    --output "$output" --expect "$work/expected.npy" --rtol 2e-5 --atol 2e-5 \
+    --repeat "$repeat" --threads "$threads" --report --report-json "$report" "$@"
+}
+
+step "checkpoint, model and reference"
+"$python" "$here/encoder.py" --output-dir "$work" --preset "$preset" --pattern "$pattern" \
+  --mask "$mask" ${seq:+--seq "$seq"}
+
+step "what the checkpoint holds"
+"$nm_run" --inspect "$work/model.safetensors"
+
+step "compiled for $pattern"
+run_nm "$work/output.npy" "$work/sparse.json"
+
+step "compiled dense"
+run_nm "$work/output-dense.npy" "$work/dense.json" --dense
+
+step "comparison"
+OPENBLAS_NUM_THREADS=$threads "$python" "$here/compare.py" --model "$work/model.safetensors" \
+  --input "$work/input.npy" --expected "$work/expected.npy" --actual "$work/output.npy" \
+  --report "nm, $pattern=$work/sparse.json" --report "nm, dense=$work/dense.json" \
+  --repeat "$repeat" --json "$work/comparison.json"

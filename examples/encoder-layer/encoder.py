@@ -57,6 +57,9 @@ def round_up(value, multiple):
 def make_config(preset, pattern, **given):
     """The preset with what was given. Sizes that were not follow so that M divides them."""
     sizes = {**PRESETS[preset], **{k: v for k, v in given.items() if v is not None}}
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"--{name} is {size}, expected at least 1")
     ratio = PRESETS[preset]["ffn"] // PRESETS[preset]["hidden"]
     if given.get("hidden") is None:
         sizes["hidden"] = round_up(sizes["hidden"], math.lcm(sizes["heads"], pattern[1]))

@@ -16,7 +16,7 @@ usage: examples/encoder-layer/run.sh [option...]
 USAGE
 }
 
-pattern=2:4 mask=derived seq= threads=$(nproc) repeat=20 preset=bert-base work=
+pattern=2:4 mask=derived seq='' threads=$(nproc) repeat=20 preset=bert-base work=''
 while (($#)); do
   case $1 in
     -h | --help) usage; exit 0 ;;

@@ -1,0 +1,92 @@
+# CMake wrappers: each folder of nm lists names, the how stands here.
+
+define_property(GLOBAL PROPERTY NM_LIBRARIES BRIEF_DOCS "all MLIR-based libraries of nm")
+define_property(GLOBAL PROPERTY NM_DOCS BRIEF_DOCS "all generated reference pages of nm")
+
+# One precompiled header serves every MLIR-based target: the MLIR headers cost
+# about six seconds a translation unit otherwise.
+function(_nm_common name)
+  target_compile_options(${name} PRIVATE -fno-exceptions)
+  if(NOT TARGET nm_pch)
+    file(WRITE ${PROJECT_BINARY_DIR}/nm_pch.cpp "")
+    add_library(nm_pch OBJECT ${PROJECT_BINARY_DIR}/nm_pch.cpp)
+    target_compile_options(nm_pch PRIVATE -fno-exceptions)
+    target_precompile_headers(nm_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/nm_pch.h)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM nm_pch)
+endfunction()
+
+# add_nm_dialect(<Dialect> <namespace>): TableGen of <Dialect>.td in an IR folder.
+function(add_nm_dialect dialect namespace)
+  set(LLVM_TARGET_DEFINITIONS ${dialect}.td)
+  mlir_tablegen(${dialect}Dialect.h.inc -gen-dialect-decls -dialect=${namespace})
+  mlir_tablegen(${dialect}Dialect.cpp.inc -gen-dialect-defs -dialect=${namespace})
+  mlir_tablegen(${dialect}Enums.h.inc -gen-enum-decls)
+  mlir_tablegen(${dialect}Enums.cpp.inc -gen-enum-defs)
+  mlir_tablegen(${dialect}Attrs.h.inc -gen-attrdef-decls -attrdefs-dialect=${namespace})
+  mlir_tablegen(${dialect}Attrs.cpp.inc -gen-attrdef-defs -attrdefs-dialect=${namespace})
+  mlir_tablegen(${dialect}Ops.h.inc -gen-op-decls)
+  mlir_tablegen(${dialect}Ops.cpp.inc -gen-op-defs)
+  add_public_tablegen_target(NM${dialect}IncGen)
+  add_nm_doc(${dialect}.td Dialects/${dialect}.md -gen-dialect-doc -dialect=${namespace})
+endfunction()
+
+# add_nm_passes(<Name>): TableGen of Passes.td in a Transforms or Conversion folder.
+function(add_nm_passes name)
+  set(LLVM_TARGET_DEFINITIONS Passes.td)
+  mlir_tablegen(Passes.h.inc -gen-pass-decls -name=${name})
+  add_public_tablegen_target(NM${name}PassesIncGen)
+  add_nm_doc(Passes.td Passes/${name}.md -gen-pass-doc)
+endfunction()
+
+# add_nm_doc(<td> <output below docs/reference> <mlir-tblgen options...>)
+function(add_nm_doc td output)
+  get_filename_component(dir ${PROJECT_BINARY_DIR}/docs/reference/${output} DIRECTORY)
+  file(MAKE_DIRECTORY ${dir})
+  string(REPLACE "/" "_" target "nm_doc_${output}")
+  get_property(includes DIRECTORY PROPERTY INCLUDE_DIRECTORIES)
+  list(TRANSFORM includes PREPEND "-I")
+  add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/docs/reference/${output}
+    COMMAND ${MLIR_TABLEGEN_EXE} ${ARGN} ${includes} -I${CMAKE_CURRENT_SOURCE_DIR}
+            ${CMAKE_CURRENT_SOURCE_DIR}/${td} -o ${PROJECT_BINARY_DIR}/docs/reference/${output}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${td}
+    COMMENT "Generating docs/reference/${output}" VERBATIM)
+  add_custom_target(${target} DEPENDS ${PROJECT_BINARY_DIR}/docs/reference/${output})
+  set_property(GLOBAL APPEND PROPERTY NM_DOCS ${target})
+endfunction()
+
+# add_nm_library(<name> <sources...> [DEPENDS ...] [LINK_LIBS ...])
+function(add_nm_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK_LIBS" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  add_library(nm::${name} ALIAS ${name})
+  _nm_common(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS} MLIR)
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+  target_include_directories(${name} INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+    $<INSTALL_INTERFACE:include>)
+  set_property(GLOBAL APPEND PROPERTY NM_LIBRARIES ${name})
+endfunction()
+
+# add_nm_tool(<name> <sources...> [LINK_LIBS ...])
+function(add_nm_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  _nm_common(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR)
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_property(GLOBAL APPEND PROPERTY NM_TOOLS ${name})
+endfunction()
+
+# add_nm_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest, MLIR-based.
+function(add_nm_unittest name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  _nm_common(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR GTest::gtest GTest::gtest_main)
+  set_property(GLOBAL APPEND PROPERTY NM_UNITTESTS ${name})
+endfunction()

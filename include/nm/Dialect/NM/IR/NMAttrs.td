@@ -1,0 +1,95 @@
+//===- NMAttrs.td - Sparsity and layout attributes -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_NM_IR_NMATTRS_TD
+#define NM_DIALECT_NM_IR_NMATTRS_TD
+
+include "nm/Dialect/NM/IR/NMBase.td"
+include "mlir/IR/TensorEncoding.td"
+
+def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
+    DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "N:M structured sparsity of a tensor along one axis";
+  let description = [{
+    As the encoding of a builtin tensor type, says that every group of `m`
+    consecutive elements along dimension `axis` holds at most `n` non-zeros.
+    Groups start at multiples of `m`. Under-full groups are legal. `n = m` is a
+    dense tensor in the same notation.
+
+    ```mlir
+    tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
+    ```
+
+    * `nm_sparsity_c1`: 1 <= n <= m <= 64.
+    * `nm_sparsity_c2`: 0 <= axis < rank of the tensor.
+    * `nm_sparsity_c3`: the tensor's size along the axis is static and a
+      multiple of m.
+    * `nm_sparsity_c4`: the element type is f32, bf16, f16 or i8.
+  }];
+  let parameters = (ins "int64_t":$n, "int64_t":$m, "int64_t":$axis);
+  let assemblyFormat = "`<` $n `:` $m `,` `axis` `=` $axis `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// True for n = m: no element is known to be zero.
+    bool isDense() const { return getN() == getM(); }
+    /// Number of stored elements of a fiber of `size` elements.
+    int64_t getStoredSize(int64_t size) const { return size / getM() * getN(); }
+    /// "2:4", as messages and remarks print it.
+    std::string getPatternString() const;
+  }];
+}
+
+def NM_LayoutKind : I32EnumAttr<"LayoutKind", "how the storage of an N:M tensor lies in memory", [
+    I32EnumAttrCase<"Dense", 0, "dense">,
+    I32EnumAttrCase<"Canonical", 1, "canonical">,
+    I32EnumAttrCase<"Panel", 2, "panel">]> {
+  let cppNamespace = "::mlir::nm";
+  let genSpecializedAttr = 0;
+}
+
+def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
+  let summary = "memory layout of the storage of an N:M sparse tensor";
+  let description = [{
+    Byte-exact definitions stand in docs/runtime.md.
+
+    * `#nm.layout<dense>`: row-major, zeros stored, no metadata.
+    * `#nm.layout<canonical>`: for interchange. Values keep the tensor's rank;
+      the sparse axis shrinks to K/M*N. Metadata are bit-packed indices within
+      the group, ceil(log2 M) bits each, LSB first.
+    * `#nm.layout<panel, rows = R, cols = C, depth = D>`: for matrix products
+      with many columns. R rows of the weight are interleaved by four slots, the
+      contraction is cut into blocks of D, and the metadata are u16 element
+      offsets into an activation panel of D rows by C columns.
+
+    * `nm_layout_c1`: rows, cols and depth are positive for `panel`, and absent
+      otherwise.
+    * `nm_layout_c2`: depth * cols <= 65536, so that an offset fits u16.
+  }];
+  let parameters = (ins EnumParameter<NM_LayoutKind>:$kind,
+                        DefaultValuedParameter<"int64_t", "0">:$rows,
+                        DefaultValuedParameter<"int64_t", "0">:$cols,
+                        DefaultValuedParameter<"int64_t", "0">:$depth);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let builders = [
+    AttrBuilder<(ins "LayoutKind":$kind), [{
+      return $_get($_ctxt, kind, 0, 0, 0);
+    }]>
+  ];
+  let extraClassDeclaration = [{
+    /// Types of the storage (values, then metadata if the layout has any) of a
+    /// tensor of the encoded type `type`. Fails, with a message, when the
+    /// layout cannot hold the type.
+    FailureOr<SmallVector<RankedTensorType>>
+    getStorageTypes(RankedTensorType type,
+                    function_ref<InFlightDiagnostic()> emitError) const;
+    /// The layout as the runtime library writes it in a manifest.
+    std::string getSpecString() const;
+  }];
+}
+
+#endif // NM_DIALECT_NM_IR_NMATTRS_TD

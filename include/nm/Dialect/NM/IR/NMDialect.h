@@ -1,0 +1,42 @@
+//===- NMDialect.h - The nm dialect -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_NM_IR_NMDIALECT_H
+#define NM_DIALECT_NM_IR_NMDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "nm/Dialect/NM/IR/NMDialect.h.inc"
+#include "nm/Dialect/NM/IR/NMEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "nm/Dialect/NM/IR/NMAttrs.h.inc"
+#define GET_OP_CLASSES
+#include "nm/Dialect/NM/IR/NMOps.h.inc"
+
+namespace mlir::nm {
+
+/// The N:M pattern of a tensor type, null if the type has none.
+SparsityAttr getSparsity(Type type);
+
+/// `type` without its encoding.
+RankedTensorType getDenseType(RankedTensorType type);
+
+/// `type` with `sparsity` as its encoding.
+RankedTensorType getEncodedType(RankedTensorType type, SparsityAttr sparsity);
+
+} // namespace mlir::nm
+
+#endif // NM_DIALECT_NM_IR_NMDIALECT_H

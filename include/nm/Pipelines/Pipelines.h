@@ -1,0 +1,55 @@
+//===- Pipelines.h - Named pass pipelines -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_PIPELINES_PIPELINES_H
+#define NM_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::nm {
+
+/// Options of the pipeline from linalg and nm on tensors to the LLVM dialect.
+struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
+  Option<bool> dense{
+      *this, "dense",
+      llvm::cl::desc("treat every weight as dense: the baseline for comparisons"),
+      llvm::cl::init(false)};
+  Option<bool> parallel{*this, "parallel",
+                        llvm::cl::desc("generate OpenMP parallel loops"),
+                        llvm::cl::init(true)};
+  Option<bool> reference{
+      *this, "reference",
+      llvm::cl::desc("lower through nm-lower-to-linalg and plain loops: slow, "
+                     "the oracle of differential tests"),
+      llvm::cl::init(false)};
+  Option<int64_t> lanes{*this, "lanes",
+                        llvm::cl::desc("f32 lanes of a vector register"),
+                        llvm::cl::init(8)};
+  Option<std::string> barrier{
+      *this, "barrier",
+      llvm::cl::desc("inline-assembly constraint of a vector register (x on "
+                     "x86, w on AArch64, empty for none)"),
+      llvm::cl::init("x")};
+};
+
+/// linalg/tosa/nm on tensors to packed N:M products on tensors: raising,
+/// epilogue fusion, layout choice, parameters to arguments.
+void buildNMToPackedPipeline(OpPassManager &pm,
+                             const CPUPipelineOptions &options);
+
+/// Everything down to the LLVM dialect (`--nm-to-cpu`). After it, every public
+/// function `f` has the C interface `_mlir_ciface_f`, its parameters are trailing
+/// arguments, and the module carries `nm.manifest` (see ExternalizeParams).
+void buildNMToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
+
+/// Registers `nm-to-packed` and `nm-to-cpu`.
+void registerPipelines();
+
+} // namespace mlir::nm
+
+#endif // NM_PIPELINES_PIPELINES_H

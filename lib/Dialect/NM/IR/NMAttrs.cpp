@@ -1,0 +1,186 @@
+//===- NMAttrs.cpp - Sparsity and layout attributes -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Runtime/Layout.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+//===----------------------------------------------------------------------===//
+// SparsityAttr
+//===----------------------------------------------------------------------===//
+
+std::string SparsityAttr::getPatternString() const {
+  return std::to_string(getN()) + ":" + std::to_string(getM());
+}
+
+LogicalResult
+SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t n,
+                     int64_t m, int64_t axis) {
+  if (m < 1 || m > 64)
+    return emitError() << "nm_sparsity_c1: group size M must be in 1..64, got "
+                       << m;
+  if (n < 1 || n > m)
+    return emitError() << "nm_sparsity_c1: N must be in 1..M, got " << n << ":"
+                       << m;
+  if (axis < 0)
+    return emitError() << "nm_sparsity_c2: axis must not be negative, got "
+                       << axis;
+  return success();
+}
+
+LogicalResult SparsityAttr::verifyEncoding(
+    ArrayRef<int64_t> shape, Type elementType,
+    function_ref<InFlightDiagnostic()> emitError) const {
+  if (getAxis() >= static_cast<int64_t>(shape.size()))
+    return emitError() << "nm_sparsity_c2: axis " << getAxis()
+                       << " is out of range for a tensor of rank "
+                       << shape.size();
+  int64_t size = shape[getAxis()];
+  if (ShapedType::isDynamic(size))
+    return emitError() << "nm_sparsity_c3: dimension " << getAxis()
+                       << ", the sparse axis, must be static";
+  if (size % getM() != 0)
+    return emitError() << "nm_sparsity_c3: dimension " << getAxis()
+                       << " has size " << size << ", which " << getM()
+                       << " (M of " << getPatternString()
+                       << ") does not divide";
+  if (!elementType.isF32() && !elementType.isBF16() && !elementType.isF16() &&
+      !elementType.isSignlessInteger(8))
+    return emitError()
+           << "nm_sparsity_c4: element type must be f32, bf16, f16 or i8, got "
+           << elementType;
+  return success();
+}
+
+SparsityAttr mlir::nm::getSparsity(Type type) {
+  auto ranked = dyn_cast<RankedTensorType>(type);
+  return ranked ? dyn_cast_or_null<SparsityAttr>(ranked.getEncoding())
+                : SparsityAttr();
+}
+
+RankedTensorType mlir::nm::getDenseType(RankedTensorType type) {
+  return RankedTensorType::get(type.getShape(), type.getElementType());
+}
+
+RankedTensorType mlir::nm::getEncodedType(RankedTensorType type,
+                                          SparsityAttr sparsity) {
+  return RankedTensorType::get(type.getShape(), type.getElementType(),
+                               sparsity);
+}
+
+//===----------------------------------------------------------------------===//
+// LayoutAttr
+//===----------------------------------------------------------------------===//
+
+Attribute LayoutAttr::parse(AsmParser &parser, Type) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef keyword;
+  if (parser.parseLess() || parser.parseKeyword(&keyword))
+    return {};
+  std::optional<LayoutKind> kind = symbolizeLayoutKind(keyword);
+  if (!kind) {
+    parser.emitError(loc) << "unknown layout '" << keyword
+                          << "', expected dense, canonical or panel";
+    return {};
+  }
+  int64_t rows = 0, cols = 0, depth = 0;
+  while (succeeded(parser.parseOptionalComma())) {
+    SMLoc fieldLoc = parser.getCurrentLocation();
+    StringRef field;
+    if (parser.parseKeyword(&field) || parser.parseEqual())
+      return {};
+    int64_t *target = field == "rows"    ? &rows
+                      : field == "cols"  ? &cols
+                      : field == "depth" ? &depth
+                                         : nullptr;
+    if (!target) {
+      parser.emitError(fieldLoc) << "unknown layout parameter '" << field
+                                 << "', expected rows, cols or depth";
+      return {};
+    }
+    if (parser.parseInteger(*target))
+      return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return parser.getChecked<LayoutAttr>(loc, parser.getContext(), *kind, rows,
+                                       cols, depth);
+}
+
+void LayoutAttr::print(AsmPrinter &printer) const {
+  printer << "<" << stringifyLayoutKind(getKind());
+  if (getKind() == LayoutKind::Panel)
+    printer << ", rows = " << getRows() << ", cols = " << getCols()
+            << ", depth = " << getDepth();
+  printer << ">";
+}
+
+LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 LayoutKind kind, int64_t rows, int64_t cols,
+                                 int64_t depth) {
+  if (kind != LayoutKind::Panel) {
+    if (rows || cols || depth)
+      return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
+                         << " takes no rows, cols or depth";
+    return success();
+  }
+  if (rows <= 0 || cols <= 0 || depth <= 0)
+    return emitError() << "nm_layout_c1: layout panel needs positive rows, "
+                          "cols and depth, got "
+                       << rows << ", " << cols << ", " << depth;
+  if (depth > 65536 / cols)
+    return emitError() << "nm_layout_c2: depth * cols must be at most 65536, "
+                          "got "
+                       << depth << " * " << cols;
+  return success();
+}
+
+/// The runtime library's description of the same layout: it owns the formulas.
+static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
+  switch (layout.getKind()) {
+  case LayoutKind::Dense:
+    return ::nm::rt::LayoutSpec::dense();
+  case LayoutKind::Canonical:
+    return ::nm::rt::LayoutSpec::canonical();
+  case LayoutKind::Panel:
+    return ::nm::rt::LayoutSpec::panel(layout.getRows(), layout.getCols(),
+                                       layout.getDepth());
+  }
+  llvm_unreachable("unknown layout kind");
+}
+
+std::string LayoutAttr::getSpecString() const { return toSpec(*this).str(); }
+
+FailureOr<SmallVector<RankedTensorType>> LayoutAttr::getStorageTypes(
+    RankedTensorType type, function_ref<InFlightDiagnostic()> emitError) const {
+  if (getKind() == LayoutKind::Dense)
+    return SmallVector<RankedTensorType>{getDenseType(type)};
+  SparsityAttr sparsity = nm::getSparsity(type);
+  if (!sparsity || !type.hasStaticShape()) {
+    emitError() << "layout " << *this
+                << " holds static tensors with an #nm.sparsity encoding, got "
+                << type;
+    return failure();
+  }
+  int64_t bits = type.getElementType().getIntOrFloatBitWidth();
+  auto shapes = ::nm::rt::storageShapes(
+      toSpec(*this), std::vector<int64_t>(type.getShape()), sparsity.getAxis(),
+      sparsity.getN(), sparsity.getM(), bits / 8);
+  if (!shapes) {
+    emitError() << shapes.error().message;
+    return failure();
+  }
+  SmallVector<RankedTensorType> result{
+      RankedTensorType::get(shapes->values.shape, type.getElementType())};
+  if (shapes->metadata.present())
+    result.push_back(RankedTensorType::get(
+        shapes->metadata.shape,
+        IntegerType::get(getContext(), shapes->metadata.elemBytes * 8)));
+  return result;
+}

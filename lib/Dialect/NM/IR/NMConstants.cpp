@@ -1,0 +1,161 @@
+//===- NMConstants.cpp - Constants in N:M layouts -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/NM/IR/NMConstants.h"
+#include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Sparsity.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+namespace rt = ::nm::rt;
+
+static rt::DType toDType(Type type) {
+  if (type.isF32())
+    return rt::DType::F32;
+  if (type.isBF16())
+    return rt::DType::BF16;
+  if (type.isF16())
+    return rt::DType::F16;
+  if (type.isSignlessInteger(8))
+    return rt::DType::I8;
+  return rt::DType::Unknown;
+}
+
+static rt::WeightDesc describe(RankedTensorType type, SparsityAttr sparsity) {
+  rt::WeightDesc desc;
+  desc.shape.assign(type.getShape().begin(), type.getShape().end());
+  desc.axis = sparsity.getAxis();
+  desc.n = sparsity.getN();
+  desc.m = sparsity.getM();
+  desc.dtype = toDType(type.getElementType());
+  return desc;
+}
+
+/// The constant's elements as a full row-major buffer; splats are expanded.
+static std::vector<char> getRawBuffer(DenseElementsAttr source) {
+  ArrayRef<char> raw = source.getRawData();
+  if (!source.isSplat())
+    return std::vector<char>(raw.begin(), raw.end());
+  std::vector<char> result;
+  result.reserve(raw.size() * source.getNumElements());
+  for (int64_t i = 0; i < source.getNumElements(); ++i)
+    result.insert(result.end(), raw.begin(), raw.end());
+  return result;
+}
+
+/// Buffers for the storage of `type` in `layout`.
+static FailureOr<SmallVector<RankedTensorType>>
+allocateStorage(RankedTensorType type, LayoutAttr layout,
+                SmallVectorImpl<std::vector<char>> &buffers) {
+  // No location to report at: callers turn failure into a match failure.
+  auto ignore = [&] { return InFlightDiagnostic(); };
+  FailureOr<SmallVector<RankedTensorType>> types =
+      layout.getStorageTypes(type, ignore);
+  if (failed(types))
+    return failure();
+  for (RankedTensorType part : *types)
+    buffers.emplace_back(part.getNumElements() *
+                         (part.getElementTypeBitWidth() / 8));
+  return types;
+}
+
+static SmallVector<DenseElementsAttr>
+toAttributes(ArrayRef<RankedTensorType> types,
+             ArrayRef<std::vector<char>> buffers) {
+  SmallVector<DenseElementsAttr> result;
+  for (auto [type, buffer] : llvm::zip(types, buffers))
+    result.push_back(DenseElementsAttr::getFromRawBuffer(type, buffer));
+  return result;
+}
+
+DenseElementsAttr mlir::nm::pruneConstant(DenseElementsAttr source,
+                                          SparsityAttr sparsity) {
+  auto type = cast<RankedTensorType>(source.getType());
+  rt::WeightDesc desc = describe(type, sparsity);
+  if (desc.dtype == rt::DType::Unknown || source.getNumElements() == 0)
+    return {};
+  std::vector<char> dense = getRawBuffer(source);
+  SmallVector<std::vector<char>> packed;
+  auto canonical = LayoutAttr::get(source.getContext(), LayoutKind::Canonical);
+  if (failed(allocateStorage(getEncodedType(type, sparsity), canonical,
+                             packed)))
+    return {};
+  rt::PackOptions options;
+  options.derive = true;
+  void *metadata = packed.size() > 1 ? packed[1].data() : nullptr;
+  auto status = rt::pack(desc, rt::LayoutSpec::canonical(), dense.data(),
+                         packed[0].data(), metadata, options);
+  if (!status.ok() ||
+      !rt::unpack(desc, rt::LayoutSpec::canonical(), packed[0].data(), metadata,
+                  dense.data())
+           .ok())
+    return {};
+  return DenseElementsAttr::getFromRawBuffer(type, dense);
+}
+
+static rt::LayoutSpec toSpec(LayoutAttr layout) {
+  // The textual form is the contract between the compiler and the runtime.
+  auto spec = rt::parseLayoutSpec(layout.getSpecString());
+  assert(spec.ok() && "the runtime parses the layouts that it prints");
+  return *spec;
+}
+
+FailureOr<SmallVector<DenseElementsAttr>>
+mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
+                       LayoutAttr layout) {
+  rt::WeightDesc desc = describe(encodedType, getSparsity(encodedType));
+  SmallVector<std::vector<char>> buffers;
+  auto types = allocateStorage(encodedType, layout, buffers);
+  if (failed(types) || desc.dtype == rt::DType::Unknown)
+    return failure();
+  std::vector<char> dense = getRawBuffer(source);
+  if (!rt::pack(desc, toSpec(layout), dense.data(), buffers[0].data(),
+                buffers.size() > 1 ? buffers[1].data() : nullptr)
+           .ok())
+    return failure();
+  return toAttributes(*types, buffers);
+}
+
+FailureOr<SmallVector<DenseElementsAttr>>
+mlir::nm::convertConstant(ArrayRef<DenseElementsAttr> storage,
+                          RankedTensorType encodedType, LayoutAttr from,
+                          LayoutAttr to) {
+  rt::WeightDesc desc = describe(encodedType, getSparsity(encodedType));
+  SmallVector<std::vector<char>> buffers;
+  auto types = allocateStorage(encodedType, to, buffers);
+  if (failed(types) || desc.dtype == rt::DType::Unknown)
+    return failure();
+  SmallVector<std::vector<char>> sources =
+      llvm::map_to_vector(storage, getRawBuffer);
+  if (!rt::convert(desc, toSpec(from), sources[0].data(),
+                   sources.size() > 1 ? sources[1].data() : nullptr, toSpec(to),
+                   buffers[0].data(),
+                   buffers.size() > 1 ? buffers[1].data() : nullptr)
+           .ok())
+    return failure();
+  return toAttributes(*types, buffers);
+}
+
+FailureOr<SparsityAttr> mlir::nm::detectSparsity(DenseElementsAttr source,
+                                                 int64_t axis) {
+  auto type = cast<RankedTensorType>(source.getType());
+  rt::DType dtype = toDType(type.getElementType());
+  if (dtype == rt::DType::Unknown || source.getNumElements() == 0)
+    return failure();
+  std::vector<char> dense = getRawBuffer(source);
+  rt::TensorView view = rt::denseView(
+      dense.data(), dtype, std::vector<int64_t>(type.getShape()));
+  auto report = rt::tightestPattern(view);
+  if (!report || axis >= static_cast<int64_t>(report->axes.size()))
+    return failure();
+  const rt::AxisPattern &found = report->axes[axis];
+  if (!found.sparse())
+    return failure();
+  // An all-zero tensor is reported as 0:M; the tightest legal pattern is 1:M.
+  return SparsityAttr::get(source.getContext(), std::max<int64_t>(1, found.n),
+                           found.m, axis);
+}

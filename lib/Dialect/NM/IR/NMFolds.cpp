@@ -1,0 +1,198 @@
+//===- NMFolds.cpp - Folds and canonicalisation -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+#include "nm/Dialect/NM/IR/NMConstants.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+//===----------------------------------------------------------------------===//
+// Folds
+//===----------------------------------------------------------------------===//
+
+OpFoldResult PruneOp::fold(FoldAdaptor adaptor) {
+  // Every group keeps all of its elements.
+  if (getSparsity().isDense())
+    return getSource();
+  // Pruning is idempotent, and what was compressed satisfies the pattern.
+  if (auto prune = getSource().getDefiningOp<PruneOp>())
+    if (prune.getSparsity() == getSparsity())
+      return getSource();
+  if (auto decompress = getSource().getDefiningOp<DecompressOp>())
+    if (nm::getSparsity(decompress.getSource().getType()) == getSparsity())
+      return getSource();
+  if (auto source = dyn_cast_or_null<DenseElementsAttr>(adaptor.getSource()))
+    return pruneConstant(source, getSparsity());
+  return {};
+}
+
+OpFoldResult CompressOp::fold(FoldAdaptor) {
+  if (auto decompress = getSource().getDefiningOp<DecompressOp>())
+    if (decompress.getSource().getType() == getType())
+      return decompress.getSource();
+  return {};
+}
+
+OpFoldResult DecompressOp::fold(FoldAdaptor) {
+  if (auto compress = getSource().getDefiningOp<CompressOp>())
+    return compress.getSource();
+  return {};
+}
+
+OpFoldResult AssembleOp::fold(FoldAdaptor) {
+  if (getStorage().empty())
+    return {};
+  auto disassemble = getStorage()[0].getDefiningOp<DisassembleOp>();
+  if (disassemble && disassemble.getLayout() == getLayout() &&
+      disassemble.getSource().getType() == getType() &&
+      llvm::equal(disassemble.getStorage(), getStorage()))
+    return disassemble.getSource();
+  return {};
+}
+
+LogicalResult DisassembleOp::fold(FoldAdaptor,
+                                  SmallVectorImpl<OpFoldResult> &results) {
+  auto assemble = getSource().getDefiningOp<AssembleOp>();
+  if (!assemble || assemble.getLayout() != getLayout())
+    return failure();
+  llvm::append_range(results, assemble.getStorage());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Canonicalisation
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The storage of a parameter is a packed parameter.
+struct DisassembleParam : OpRewritePattern<DisassembleOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(DisassembleOp op,
+                                PatternRewriter &rewriter) const override {
+    auto param = op.getSource().getDefiningOp<ParamOp>();
+    if (!param)
+      return rewriter.notifyMatchFailure(op, "source is no parameter");
+    rewriter.replaceOpWithNewOp<PackedParamOp>(
+        op, op.getStorage().getTypes(), param.getKeyAttr(),
+        param.getScopeAttr(), TypeAttr::get(param.getResult().getType()),
+        op.getLayout());
+    return success();
+  }
+};
+
+/// Constants are packed, or converted between layouts, here and now.
+struct DisassembleConstant : OpRewritePattern<DisassembleOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(DisassembleOp op,
+                                PatternRewriter &rewriter) const override {
+    RankedTensorType type = op.getSource().getType();
+    FailureOr<SmallVector<DenseElementsAttr>> packed = failure();
+    DenseElementsAttr dense;
+    if (auto compress = op.getSource().getDefiningOp<CompressOp>()) {
+      if (!matchPattern(compress.getSource(), m_Constant(&dense)))
+        return rewriter.notifyMatchFailure(op, "source is not constant");
+      packed = packConstant(dense, type, op.getLayout());
+    } else if (auto assemble = op.getSource().getDefiningOp<AssembleOp>()) {
+      SmallVector<DenseElementsAttr> storage;
+      for (Value value : assemble.getStorage()) {
+        if (!matchPattern(value, m_Constant(&dense)))
+          return rewriter.notifyMatchFailure(op, "storage is not constant");
+        storage.push_back(dense);
+      }
+      packed = convertConstant(storage, type, assemble.getLayout(),
+                               op.getLayout());
+    }
+    if (failed(packed))
+      return rewriter.notifyMatchFailure(
+          op, "no constant source, or a group is over-full");
+    SmallVector<Value> constants;
+    for (DenseElementsAttr part : *packed)
+      constants.push_back(
+          arith::ConstantOp::create(rewriter, op.getLoc(), part));
+    rewriter.replaceOp(op, constants);
+    return success();
+  }
+};
+
+/// A matrix product reads an encoded operand as it is.
+struct MatmulOfDecompress : OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getSparsity())
+      return rewriter.notifyMatchFailure(op, "an operand is encoded already");
+    for (auto [operand, dim] :
+         {std::pair(&op.getLhsMutable(), op.getLhsReductionDim()),
+          std::pair(&op.getRhsMutable(), op.getRhsReductionDim())}) {
+      auto decompress = operand->get().getDefiningOp<DecompressOp>();
+      if (!decompress ||
+          nm::getSparsity(decompress.getSource().getType()).getAxis() != dim)
+        continue;
+      rewriter.modifyOpInPlace(
+          op, [&] { operand->set(decompress.getSource()); });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no decompressed operand");
+  }
+};
+
+/// Epilogue operands that the region does not read are dropped.
+struct DropUnusedEpilogueOperands : OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasEpilogue())
+      return rewriter.notifyMatchFailure(op, "no epilogue");
+    Block &block = op.getEpilogue().front();
+    for (unsigned i = 0; i < op.getEpilogueOperands().size(); ++i) {
+      if (!block.getArgument(i + 1).use_empty())
+        continue;
+      SmallVector<AffineMap> maps = op.getEpilogueMapArray();
+      maps.erase(maps.begin() + i);
+      rewriter.modifyOpInPlace(op, [&] {
+        op.getEpilogueOperandsMutable().erase(i);
+        op.setEpilogueMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+        block.eraseArgument(i + 1);
+      });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "all epilogue operands are read");
+  }
+};
+
+/// An epilogue that yields the accumulator does nothing.
+struct DropIdentityEpilogue : OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasEpilogue() || !op.getEpilogueOperands().empty())
+      return rewriter.notifyMatchFailure(op, "no epilogue, or it has operands");
+    Block &block = op.getEpilogue().front();
+    if (block.getTerminator()->getOperand(0) != block.getArgument(0))
+      return rewriter.notifyMatchFailure(op, "epilogue computes");
+    rewriter.modifyOpInPlace(op, [&] { rewriter.eraseBlock(&block); });
+    return success();
+  }
+};
+
+} // namespace
+
+void DisassembleOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                MLIRContext *context) {
+  patterns.add<DisassembleParam, DisassembleConstant>(context);
+}
+
+void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add<MatmulOfDecompress, DropUnusedEpilogueOperands,
+               DropIdentityEpilogue>(context);
+}

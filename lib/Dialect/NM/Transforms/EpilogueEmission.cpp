@@ -1,0 +1,128 @@
+//===- EpilogueEmission.cpp - Epilogue of a tile, vectorised along its rows -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+/// Emits the epilogue for `lanes` consecutive output columns (1: scalar).
+struct EpilogueEmitter {
+  KernelBuilder &b;
+  PackedMatmulOp op;
+  Value row, col; ///< position in the output
+  int64_t lanes;
+
+  Type widen(Type element) {
+    return lanes == 1 ? element : Type(VectorType::get({lanes}, element));
+  }
+
+  /// The elements of epilogue operand `operand` that belong to this position.
+  Value operandValue(Value operand, AffineMap map) {
+    auto type = cast<MemRefType>(operand.getType());
+    SmallVector<Value> indices;
+    int64_t moving = -1;
+    for (unsigned i = 0; i < map.getNumResults(); ++i) {
+      bool isColumn = map.getDimPosition(i) == 1;
+      indices.push_back(isColumn ? col : row);
+      if (isColumn)
+        moving = i;
+    }
+    if (lanes == 1 || moving < 0) {
+      Value scalar = memref::LoadOp::create(b, operand, indices);
+      if (lanes == 1)
+        return scalar;
+      return vector::BroadcastOp::create(b, widen(type.getElementType()),
+                                         scalar);
+    }
+    if (moving + 1 == type.getRank())
+      return b.loadVector(operand, indices, lanes);
+    SmallVector<Value> scalars;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      indices[moving] = b.add(col, lane);
+      scalars.push_back(memref::LoadOp::create(b, operand, indices));
+    }
+    return vector::FromElementsOp::create(
+        b, cast<VectorType>(widen(type.getElementType())), scalars);
+  }
+
+  /// Clones one scalar operation of the region on vectors.
+  void cloneWide(Operation &inner, IRMapping &mapping) {
+    if (lanes == 1) {
+      b.clone(inner, mapping);
+      return;
+    }
+    Attribute constant;
+    if (matchPattern(&inner, m_Constant(&constant))) {
+      Value scalar = b.clone(inner, mapping)->getResult(0);
+      mapping.map(inner.getResult(0),
+                  vector::BroadcastOp::create(b, widen(scalar.getType()),
+                                              scalar));
+      return;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : inner.getOperands()) {
+      Value mapped = mapping.lookupOrDefault(operand);
+      if (!isa<VectorType>(mapped.getType()))
+        mapped =
+            vector::BroadcastOp::create(b, widen(mapped.getType()), mapped);
+      operands.push_back(mapped);
+    }
+    SmallVector<Type> types;
+    for (Type type : inner.getResultTypes())
+      types.push_back(widen(type));
+    OperationState state(inner.getLoc(), inner.getName(), operands, types,
+                         inner.getAttrs());
+    mapping.map(inner.getResults(), b.create(state)->getResults());
+  }
+
+  Value apply(Value acc) {
+    Type element = cast<ShapedType>(op.getC().getType()).getElementType();
+    if (!op.hasEpilogue())
+      return b.convert(acc, element);
+    Block &block = op.getEpilogue().front();
+    IRMapping mapping;
+    mapping.map(block.getArgument(0), acc);
+    for (auto [argument, operand, map] :
+         llvm::zip(block.getArguments().drop_front(),
+                   op.getEpilogueOperands(), op.getEpilogueMapArray()))
+      if (!argument.use_empty())
+        mapping.map(argument, operandValue(operand, map));
+    for (Operation &inner : block.without_terminator())
+      cloneWide(inner, mapping);
+    Value result = mapping.lookupOrDefault(block.getTerminator()->getOperand(0));
+    if (lanes != 1 && !isa<VectorType>(result.getType()))
+      result = vector::BroadcastOp::create(b, widen(result.getType()), result);
+    return result;
+  }
+};
+
+} // namespace
+
+void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
+                            PackedMatmulOp op, Value tile, Value rows,
+                            Value cols, Value row0, Value col0) {
+  Value output = op.getC();
+  Value wide = b.mul(arith::DivUIOp::create(b, cols, b.index(shape.lanes)),
+                     shape.lanes);
+  b.loop(b.index(0), rows, 1, [&](Value i) {
+    Value row = b.add(row0, i);
+    b.loop(b.index(0), wide, shape.lanes, [&](Value j) {
+      EpilogueEmitter emitter{b, op, row, b.add(col0, j), shape.lanes};
+      Value result = emitter.apply(b.loadVector(tile, {i, j}, shape.lanes));
+      vector::StoreOp::create(b, result, output, ValueRange{row, emitter.col});
+    });
+    b.loop(wide, cols, 1, [&](Value j) {
+      EpilogueEmitter emitter{b, op, row, b.add(col0, j), 1};
+      Value result =
+          emitter.apply(memref::LoadOp::create(b, tile, ValueRange{i, j}));
+      memref::StoreOp::create(b, result, output, ValueRange{row, emitter.col});
+    });
+  });
+}

@@ -1,0 +1,209 @@
+//===- ExternalizeParams.cpp - Checkpoint parameters become function arguments -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Dialect/NM/Transforms/Passes.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/JSON.h"
+
+namespace mlir::nm {
+#define GEN_PASS_DEF_EXTERNALIZEPARAMS
+#include "nm/Dialect/NM/Transforms/Passes.h.inc"
+} // namespace mlir::nm
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+/// A parameter as the manifest lists it. Attributes are uniqued, so equal
+/// parameters compare equal and are passed once.
+struct Parameter {
+  StringAttr key, scope;
+  RankedTensorType type;
+  LayoutAttr layout;
+  SmallVector<Type> storage;
+
+  bool operator==(const Parameter &other) const {
+    return key == other.key && scope == other.scope && type == other.type &&
+           layout == other.layout;
+  }
+};
+
+std::optional<Parameter> getParameter(Operation *op) {
+  if (auto packed = dyn_cast<PackedParamOp>(op))
+    return Parameter{packed.getKeyAttr(), packed.getScopeAttr(),
+                     cast<RankedTensorType>(packed.getType()),
+                     packed.getLayout(),
+                     llvm::to_vector(packed->getResultTypes())};
+  if (auto param = dyn_cast<ParamOp>(op))
+    return Parameter{param.getKeyAttr(), param.getScopeAttr(),
+                     param.getResult().getType(),
+                     LayoutAttr::get(op->getContext(), LayoutKind::Dense),
+                     {param.getResult().getType()}};
+  return std::nullopt;
+}
+
+StringRef dtypeName(Type type) {
+  if (type.isBF16())
+    return "bf16";
+  if (type.isF16())
+    return "f16";
+  if (type.isF32())
+    return "f32";
+  if (type.isF64())
+    return "f64";
+  switch (type.getIntOrFloatBitWidth()) {
+  case 1:
+    return "bool";
+  case 8:
+    return type.isUnsignedInteger() ? "u8" : "i8";
+  case 16:
+    return type.isUnsignedInteger() ? "u16" : "i16";
+  case 32:
+    return type.isUnsignedInteger() ? "u32" : "i32";
+  default:
+    return type.isUnsignedInteger() ? "u64" : "i64";
+  }
+}
+
+llvm::json::Value toJson(const Parameter &parameter) {
+  llvm::json::Object entry;
+  entry["scope"] = parameter.scope ? parameter.scope.getValue() : "";
+  entry["key"] = parameter.key.getValue();
+  llvm::json::Array shape;
+  for (int64_t size : parameter.type.getShape())
+    shape.push_back(size);
+  entry["shape"] = std::move(shape);
+  entry["dtype"] = dtypeName(parameter.type.getElementType());
+  entry["sparsity"] = nullptr;
+  if (SparsityAttr sparsity = getSparsity(parameter.type))
+    entry["sparsity"] = llvm::json::Object{{"n", sparsity.getN()},
+                                           {"m", sparsity.getM()},
+                                           {"axis", sparsity.getAxis()}};
+  entry["layout"] = parameter.layout.getSpecString();
+  return entry;
+}
+
+struct ExternalizeParamsPass
+    : public nm::impl::ExternalizeParamsBase<ExternalizeParamsPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SymbolTableCollection symbols;
+    for (auto func : module.getOps<func::FuncOp>())
+      if (failed(collect(func, symbols)))
+        return signalPassFailure();
+    for (auto &[func, parameters] : required)
+      addArguments(func, parameters);
+    for (auto &[func, parameters] : required)
+      func.walk([&](func::CallOp call) { extendCall(call, symbols); });
+
+    llvm::json::Object functions;
+    for (auto func : module.getOps<func::FuncOp>()) {
+      if (!func.isPublic() || func.isExternal())
+        continue;
+      llvm::json::Array list;
+      for (const Parameter &parameter : required[func])
+        list.push_back(toJson(parameter));
+      functions[func.getName()] =
+          llvm::json::Object{{"version", 1}, {"params", std::move(list)}};
+    }
+    std::string text;
+    llvm::raw_string_ostream(text) << llvm::json::Value(std::move(functions));
+    module->setAttr("nm.manifest", StringAttr::get(&getContext(), text));
+  }
+
+private:
+  /// Parameters that `func` and its callees read, in order of first use.
+  LogicalResult collect(func::FuncOp func, SymbolTableCollection &symbols) {
+    if (required.count(func))
+      return success();
+    if (!active.insert(func).second)
+      return func.emitOpError("reads parameters in a recursive call cycle, "
+                              "which nm-externalize-params does not handle");
+    SmallVector<Parameter> list;
+    auto append = [&](const Parameter &parameter) {
+      if (!llvm::is_contained(list, parameter))
+        list.push_back(parameter);
+    };
+    WalkResult result = func.walk([&](Operation *op) {
+      if (std::optional<Parameter> parameter = getParameter(op))
+        append(*parameter);
+      if (auto call = dyn_cast<func::CallOp>(op)) {
+        auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+            call, call.getCalleeAttr());
+        if (!callee || callee.isExternal())
+          return WalkResult::advance();
+        if (failed(collect(callee, symbols)))
+          return WalkResult::interrupt();
+        llvm::for_each(required[callee], append);
+      }
+      return WalkResult::advance();
+    });
+    active.erase(func);
+    if (result.wasInterrupted())
+      return failure();
+    required[func] = std::move(list);
+    return success();
+  }
+
+  void addArguments(func::FuncOp func, ArrayRef<Parameter> parameters) {
+    if (func.isExternal())
+      return;
+    Builder builder(func.getContext());
+    // Callers keep their inputs: nothing is written in place of an argument.
+    auto readOnly = [&](unsigned index) {
+      func.setArgAttr(index,
+                      bufferization::BufferizationDialect::kWritableAttrName,
+                      builder.getBoolAttr(false));
+    };
+    if (func.isPublic())
+      for (unsigned i = 0; i < func.getNumArguments(); ++i)
+        if (isa<RankedTensorType>(func.getArgumentTypes()[i]))
+          readOnly(i);
+    for (const Parameter &parameter : parameters) {
+      SmallVector<Value> values;
+      for (Type type : parameter.storage) {
+        unsigned index = func.getNumArguments();
+        (void)func.insertArgument(index, type, DictionaryAttr(), func.getLoc());
+        func.setArgAttr(index, "nm.param", parameter.key);
+        readOnly(index);
+        values.push_back(func.getArgument(index));
+      }
+      arguments[func].push_back({parameter, values});
+      func.walk([&](Operation *op) {
+        std::optional<Parameter> found = getParameter(op);
+        if (!found || !(*found == parameter))
+          return;
+        op->replaceAllUsesWith(values);
+        op->erase();
+      });
+    }
+  }
+
+  void extendCall(func::CallOp call, SymbolTableCollection &symbols) {
+    auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+        call, call.getCalleeAttr());
+    if (!callee || callee.isExternal())
+      return;
+    auto caller = call->getParentOfType<func::FuncOp>();
+    for (const Parameter &parameter : required[callee])
+      for (auto &[known, values] : arguments[caller])
+        if (known == parameter)
+          call.getOperandsMutable().append(values);
+  }
+
+  llvm::MapVector<func::FuncOp, SmallVector<Parameter>> required;
+  llvm::DenseMap<func::FuncOp,
+                 SmallVector<std::pair<Parameter, SmallVector<Value>>>>
+      arguments;
+  llvm::SmallPtrSet<Operation *, 8> active;
+};
+
+} // namespace

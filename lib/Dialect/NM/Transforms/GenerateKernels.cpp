@@ -1,0 +1,250 @@
+//===- GenerateKernels.cpp - Loops around the generated micro-kernels -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Loop order, outermost first: tasks of `rowBlock` weight rows by one panel of
+// columns (parallel), contraction blocks, row groups, stored slots. A panel
+// block (depth x cols) stays in L1 while the row groups of the task stream past
+// it; the partial sums of the task live in a scratch tile; the task's weights
+// stay in L2 for the next panel.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "nm/Dialect/NM/Transforms/Passes.h"
+#include <numeric>
+
+namespace mlir::nm {
+#define GEN_PASS_DEF_GENERATEKERNELS
+#include "nm/Dialect/NM/Transforms/Passes.h.inc"
+} // namespace mlir::nm
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+/// Alignment of scratch and panel buffers: a cache line.
+constexpr int64_t kAlignment = 64;
+
+class ProductEmitter {
+public:
+  ProductEmitter(PackedMatmulOp op, KernelShape shape, bool parallel)
+      : op(op), shape(std::move(shape)), parallel(parallel),
+        b(op.getLoc(), op.getContext()) {
+    b.setInsertionPoint(op);
+  }
+
+  void emit() {
+    values = op.getStorage()[0];
+    offsets = op.getStorage().size() > 1 ? op.getStorage()[1] : Value();
+    columns = memref::DimOp::create(b, op.getX(), op.getTransposeX() ? 0 : 1);
+    panels = b.ceilDiv(columns, shape.cols);
+    auto packedType = MemRefType::get({ShapedType::kDynamic}, shape.accumulator);
+    Value size = b.mul(panels, shape.contraction * shape.cols);
+    packed = memref::AllocOp::create(b, packedType, ValueRange{size},
+                                     b.getI64IntegerAttr(kAlignment));
+    forEach({panels, b.index(shape.blocks())}, [&](ValueRange ivs) {
+      Value k0 = b.mul(ivs[1], shape.depth);
+      Value length = b.min(b.index(shape.depth),
+                           b.sub(b.index(shape.contraction), k0));
+      emitPackPanel(b, shape, op.getX(), op.getTransposeX(), columns, packed,
+                    ivs[0], k0, length);
+    });
+    Value rowTasks =
+        b.index((shape.weightRows + shape.rowBlock - 1) / shape.rowBlock);
+    forEach({rowTasks, panels},
+            [&](ValueRange ivs) { emitTask(ivs[0], ivs[1]); });
+    memref::DeallocOp::create(b, packed);
+    op.erase();
+  }
+
+private:
+  void forEach(ArrayRef<Value> bounds, function_ref<void(ValueRange)> body) {
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Value> zeros(bounds.size(), b.index(0));
+    SmallVector<Value> ones(bounds.size(), b.index(1));
+    if (parallel) {
+      auto loop = scf::ParallelOp::create(b, zeros, bounds, ones);
+      b.setInsertionPointToStart(loop.getBody());
+      body(loop.getInductionVars());
+      return;
+    }
+    SmallVector<Value> ivs;
+    for (Value bound : bounds) {
+      auto loop = scf::ForOp::create(b, zeros[0], bound, ones[0]);
+      b.setInsertionPointToStart(loop.getBody());
+      ivs.push_back(loop.getInductionVar());
+    }
+    // Scratch tiles are stack allocations: give each task its own scope.
+    auto scope = memref::AllocaScopeOp::create(b, TypeRange{});
+    Block *block = b.createBlock(&scope.getBodyRegion());
+    memref::AllocaScopeReturnOp::create(b, ValueRange{});
+    b.setInsertionPointToStart(block);
+    body(ivs);
+  }
+
+  /// Accumulates and writes rows [rowTask * rowBlock, ...) of one panel.
+  void emitTask(Value rowTask, Value panel) {
+    Value row0 = b.mul(rowTask, shape.rowBlock);
+    Value rows = b.min(b.index(shape.rowBlock),
+                       b.sub(b.index(shape.weightRows), row0));
+    Value column0 = b.mul(panel, shape.cols);
+    Value cols = b.min(b.index(shape.cols), b.sub(columns, column0));
+    auto tileType =
+        MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
+    Value tile = memref::AllocaOp::create(b, tileType,
+                                          b.getI64IntegerAttr(kAlignment));
+    clear(tile);
+    emitAccumulation(rowTask, panel, rows, cols, tile);
+    if (!op.getTransposeC()) {
+      emitEpilogue(b, shape, op, tile, rows, cols, row0, column0);
+      return;
+    }
+    Value transposed = transposeTile(tile, rows, cols);
+    emitEpilogue(b, shape, op, transposed, cols, rows, column0, row0);
+  }
+
+  void clear(Value tile) {
+    Value zero = b.zero(VectorType::get({shape.lanes}, shape.accumulator));
+    b.loop(b.index(0), b.index(shape.rowBlock), 1, [&](Value row) {
+      for (int64_t v = 0; v < shape.vectors(); ++v)
+        vector::StoreOp::create(
+            b, zero, tile, ValueRange{row, b.index(v * shape.lanes)});
+    });
+  }
+
+  /// One variant of the loops for each number of column vectors in use.
+  void emitAccumulation(Value rowTask, Value panel, Value rows, Value cols,
+                        Value tile) {
+    Value vectors = b.ceilDiv(cols, shape.lanes);
+    SmallVector<int64_t> cases;
+    for (int64_t v = 1; v < shape.vectors(); ++v)
+      cases.push_back(v);
+    auto switchOp = scf::IndexSwitchOp::create(b, TypeRange{}, vectors, cases,
+                                               cases.size());
+    OpBuilder::InsertionGuard guard(b);
+    auto fill = [&](Region &region, int64_t v) {
+      b.createBlock(&region);
+      emitBlocks(rowTask, panel, rows, tile, v);
+      scf::YieldOp::create(b);
+    };
+    for (auto [region, v] : llvm::zip(switchOp.getCaseRegions(), cases))
+      fill(region, v);
+    fill(switchOp.getDefaultRegion(), shape.vectors());
+  }
+
+  void emitBlocks(Value rowTask, Value panel, Value rows, Value tile,
+                  int64_t vectors) {
+    Value firstGroup = b.mul(rowTask, shape.rowBlock / shape.rows);
+    Value groups = b.ceilDiv(rows, shape.rows);
+    auto emitBlock = [&](Value block, int64_t length) {
+      int64_t groupSlots = shape.rows * shape.slots(length);
+      // Every block before the last has the full depth.
+      Value blockBase =
+          b.mul(block, shape.rowGroups() * shape.rows * shape.slots(shape.depth));
+      Value panelView = viewPanel(panel, block, length);
+      b.loop(b.index(0), groups, 1, [&](Value group) {
+        Value base =
+            b.add(blockBase, b.mul(b.add(firstGroup, group), groupSlots));
+        emitMicroKernel(b, shape, vectors, shape.slots(length), values, offsets,
+                        base, panelView, tile, b.mul(group, shape.rows));
+      });
+    };
+    int64_t full = shape.fullBlocks();
+    if (full > 0)
+      b.loop(b.index(0), b.index(full), 1,
+             [&](Value block) { emitBlock(block, shape.depth); });
+    if (full < shape.blocks())
+      emitBlock(b.index(full), shape.blockDepth(full));
+  }
+
+  Value viewPanel(Value panel, Value block, int64_t length) {
+    Value offset = b.mul(b.add(b.mul(panel, shape.contraction),
+                               b.mul(block, shape.depth)),
+                         shape.cols);
+    return memref::SubViewOp::create(
+        b, packed, ArrayRef<OpFoldResult>{offset},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(length * shape.cols)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  }
+
+  Value transposeTile(Value tile, Value rows, Value cols) {
+    auto type = MemRefType::get({shape.cols, shape.rowBlock}, shape.accumulator);
+    Value result = memref::AllocaOp::create(b, type,
+                                            b.getI64IntegerAttr(kAlignment));
+    b.loop(b.index(0), rows, shape.lanes, [&](Value row) {
+      b.loop(b.index(0), cols, shape.lanes, [&](Value col) {
+        SmallVector<Value> vectors;
+        for (int64_t lane = 0; lane < shape.lanes; ++lane)
+          vectors.push_back(
+              b.loadVector(tile, {b.add(row, lane), col}, shape.lanes));
+        for (auto [lane, vector] : llvm::enumerate(b.transpose(vectors)))
+          vector::StoreOp::create(b, vector, result,
+                                  ValueRange{b.add(col, lane), row});
+      });
+    });
+    return result;
+  }
+
+  PackedMatmulOp op;
+  KernelShape shape;
+  bool parallel;
+  KernelBuilder b;
+  Value values, offsets, columns, panels, packed;
+};
+
+struct GenerateKernelsPass
+    : public nm::impl::GenerateKernelsBase<GenerateKernelsPass> {
+  using GenerateKernelsBase::GenerateKernelsBase;
+
+  void runOnOperation() override {
+    SmallVector<PackedMatmulOp> ops;
+    getOperation().walk([&](PackedMatmulOp op) { ops.push_back(op); });
+    for (PackedMatmulOp op : ops)
+      if (failed(lower(op)))
+        return signalPassFailure();
+  }
+
+  LogicalResult lower(PackedMatmulOp op) {
+    LayoutAttr layout = op.getLayout();
+    if (op.getResult())
+      return op.emitOpError("is on tensors, expected buffers; run "
+                            "one-shot-bufferize before nm-generate-kernels");
+    if (layout.getKind() != LayoutKind::Panel)
+      return op.emitOpError("has layout ")
+             << layout << ", expected a panel layout; choose one with "
+             << "nm-select-layout";
+    if (layout.getCols() % lanes != 0)
+      return op.emitOpError("has panels of ")
+             << layout.getCols() << " columns, expected a multiple of the "
+             << lanes << " lanes of a vector";
+    SparsityAttr sparsity = op.getSparsity();
+    int64_t unit = std::lcm(layout.getRows(), lanes.getValue());
+    KernelShape shape{lanes,
+                      layout.getRows(),
+                      layout.getCols(),
+                      layout.getDepth(),
+                      sparsity.getN(),
+                      sparsity.getM(),
+                      op.getRows(),
+                      op.getDepth(),
+                      std::max(unit, rowBlock / unit * unit),
+                      op.getAccumulatorType(),
+                      op.getEncodedType().getElementType(),
+                      barrier};
+    int64_t columns = op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
+    double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /
+                   shape.m * std::max<int64_t>(1, columns);
+    ProductEmitter(op, shape, flops >= minParallelFlops).emit();
+    return success();
+  }
+};
+
+} // namespace

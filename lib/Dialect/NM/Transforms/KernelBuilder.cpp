@@ -1,0 +1,114 @@
+//===- KernelBuilder.cpp - Index arithmetic and vector helpers of kernels -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+Value KernelBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(*this, value);
+}
+Value KernelBuilder::add(Value a, Value b) {
+  return arith::AddIOp::create(*this, a, b);
+}
+Value KernelBuilder::add(Value a, int64_t b) {
+  return b == 0 ? a : add(a, index(b));
+}
+Value KernelBuilder::sub(Value a, Value b) {
+  return arith::SubIOp::create(*this, a, b);
+}
+Value KernelBuilder::mul(Value a, Value b) {
+  return arith::MulIOp::create(*this, a, b);
+}
+Value KernelBuilder::mul(Value a, int64_t b) {
+  return b == 1 ? a : mul(a, index(b));
+}
+Value KernelBuilder::min(Value a, Value b) {
+  return arith::MinSIOp::create(*this, a, b);
+}
+Value KernelBuilder::ceilDiv(Value a, int64_t b) {
+  // Sizes are non-negative: the unsigned form is one add and one shift.
+  return arith::DivUIOp::create(*this, add(a, b - 1), index(b));
+}
+
+void KernelBuilder::loop(Value lower, Value upper, int64_t step,
+                         function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(*this, lower, upper, index(step));
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void KernelBuilder::ifThen(Value condition, function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(ifOp.thenBlock());
+  body();
+}
+
+Value KernelBuilder::zero(Type type) {
+  return arith::ConstantOp::create(*this, getZeroAttr(type));
+}
+
+Value KernelBuilder::convert(Value value, Type element) {
+  Type from = getElementTypeOrSelf(value.getType());
+  if (from == element)
+    return value;
+  Type to = element;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    to = vector.cloneWith(std::nullopt, element);
+  if (isa<FloatType>(from) && isa<FloatType>(element)) {
+    // bf16 and f16 meet only by way of f32.
+    if (from.getIntOrFloatBitWidth() < element.getIntOrFloatBitWidth())
+      return arith::ExtFOp::create(*this, to, value);
+    if (from.getIntOrFloatBitWidth() > element.getIntOrFloatBitWidth())
+      return arith::TruncFOp::create(*this, to, value);
+    return convert(convert(value, getF32Type()), element);
+  }
+  if (isa<FloatType>(element))
+    return arith::SIToFPOp::create(*this, to, value);
+  if (isa<FloatType>(from))
+    return arith::FPToSIOp::create(*this, to, value);
+  if (from.getIntOrFloatBitWidth() < element.getIntOrFloatBitWidth())
+    return arith::ExtSIOp::create(*this, to, value);
+  return arith::TruncIOp::create(*this, to, value);
+}
+
+Value KernelBuilder::loadVector(Value memref, ValueRange indices,
+                                int64_t lanes) {
+  auto type = VectorType::get(
+      {lanes}, cast<MemRefType>(memref.getType()).getElementType());
+  return vector::LoadOp::create(*this, type, memref, indices);
+}
+
+Value KernelBuilder::shuffle(Value a, Value b, ArrayRef<int64_t> mask) {
+  return vector::ShuffleOp::create(*this, a, b, mask);
+}
+
+SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
+  // A butterfly: stage d exchanges the off-diagonal d x d blocks of every
+  // 2d x 2d block. log2(n) stages of n shuffles.
+  SmallVector<Value> result(rows);
+  int64_t size = rows.size();
+  for (int64_t d = 1; d < size; d *= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < size; ++lane) {
+      bool second = lane & d;
+      low.push_back(second ? size + lane - d : lane);
+      high.push_back(second ? size + lane : lane + d);
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      if (i & d)
+        continue;
+      Value a = result[i], b = result[i + d];
+      result[i] = shuffle(a, b, low);
+      result[i + d] = shuffle(a, b, high);
+    }
+  }
+  return result;
+}

@@ -1,0 +1,117 @@
+//===- KernelBuilder.h - Pieces of a generated matrix product -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A packed matrix product becomes four pieces of code, each emitted by one
+// function here: packing the dense operand into panels, the micro-kernel that
+// accumulates one row group over one contraction block, the transposition of the
+// accumulated tile, and the epilogue that writes it. GenerateKernels.cpp puts
+// the loops around them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+#define NM_LIB_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+
+namespace mlir::nm {
+
+/// Number of stored slots that a step of the micro-kernel consumes: four values
+/// fill a 128-bit register, four u16 offsets one general register.
+constexpr int64_t kStepSlots = 4;
+
+/// Everything that shapes the code of one packed matrix product.
+struct KernelShape {
+  int64_t lanes;       ///< f32 lanes of a vector register
+  int64_t rows;        ///< weight rows of the register tile (layout)
+  int64_t cols;        ///< columns of a panel (layout), a multiple of lanes
+  int64_t depth;       ///< contraction block (layout)
+  int64_t n, m;        ///< the pattern
+  int64_t weightRows;  ///< M of the product
+  int64_t contraction; ///< K of the product
+  int64_t rowBlock;    ///< weight rows of one task, a multiple of rows and lanes
+  Type accumulator;    ///< f32 or i32
+  Type weightElement;  ///< element type of the stored values
+  std::string barrier; ///< inline-asm constraint of a vector register, or ""
+
+  int64_t vectors() const { return cols / lanes; }
+  int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }
+  int64_t blocks() const { return (contraction + depth - 1) / depth; }
+  int64_t fullBlocks() const { return contraction / depth; }
+  /// Elements of K in block `block`.
+  int64_t blockDepth(int64_t block) const {
+    return block < fullBlocks() ? depth : contraction - fullBlocks() * depth;
+  }
+  /// Slots stored for a row in a block of `length` elements.
+  int64_t slots(int64_t length) const {
+    int64_t kept = length / m * n;
+    return (kept + kStepSlots - 1) / kStepSlots * kStepSlots;
+  }
+  bool isDense() const { return n == m; }
+};
+
+/// ImplicitLocOpBuilder with the index arithmetic that kernels are made of.
+class KernelBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  Value index(int64_t value);
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value mul(Value a, int64_t b);
+  Value min(Value a, Value b);
+  Value ceilDiv(Value a, int64_t b);
+
+  /// Loop without results; `body` receives the induction variable.
+  void loop(Value lower, Value upper, int64_t step,
+            function_ref<void(Value)> body);
+  void ifThen(Value condition, function_ref<void()> body);
+
+  /// Zero of an element or vector type.
+  Value zero(Type type);
+  /// Converts a scalar or vector between f32, bf16, f16, i8 and i32.
+  Value convert(Value value, Type element);
+  /// Contiguous vector at `indices`, of `lanes` elements of the memref.
+  Value loadVector(Value memref, ValueRange indices, int64_t lanes);
+  Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
+  /// Transposes `rows.size()` vectors of as many lanes, in registers.
+  SmallVector<Value> transpose(ArrayRef<Value> rows);
+};
+
+/// Packs `x` (K x N, or N x K if `transposed`) into `packed`, a 1-D buffer of
+/// [panel][K][cols] accumulator elements: panel `panel`, contraction block that
+/// starts at `k0` and has `length` elements. Columns past N hold copies or
+/// zeros, never uninitialised memory.
+void emitPackPanel(KernelBuilder &b, const KernelShape &shape, Value x,
+                   bool transposed, Value columns, Value packed, Value panel,
+                   Value k0, Value length);
+
+/// Accumulates one row group over one contraction block:
+/// scratch[row.., 0 .. vectors * lanes] += W X. `values` and `offsets` are the
+/// weight's storage, `base` the group's first slot, `panel` a 1-D view that
+/// starts at the block's first row. `offsets` is null for dense weights.
+void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
+                     int64_t vectors, int64_t slots, Value values,
+                     Value offsets, Value base, Value panel, Value scratch,
+                     Value row);
+
+/// Writes `rows` x `cols` (at most the tile's shape) of the accumulated tile to
+/// the output at (row0, col0) through the op's epilogue.
+void emitEpilogue(KernelBuilder &b, const KernelShape &shape,
+                  PackedMatmulOp op, Value tile, Value rows, Value cols,
+                  Value row0, Value col0);
+
+} // namespace mlir::nm
+
+#endif // NM_LIB_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H

@@ -41,17 +41,18 @@ endfunction()
 
 # add_nm_doc(<td> <output below docs/reference> <mlir-tblgen options...>)
 function(add_nm_doc td output)
-  get_filename_component(dir ${PROJECT_BINARY_DIR}/docs/reference/${output} DIRECTORY)
+  set(page ${PROJECT_BINARY_DIR}/docs/reference/${output})
+  get_filename_component(dir ${page} DIRECTORY)
   file(MAKE_DIRECTORY ${dir})
   string(REPLACE "/" "_" target "nm_doc_${output}")
   get_property(includes DIRECTORY PROPERTY INCLUDE_DIRECTORIES)
   list(TRANSFORM includes PREPEND "-I")
-  add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/docs/reference/${output}
+  add_custom_command(OUTPUT ${page}
     COMMAND ${MLIR_TABLEGEN_EXE} ${ARGN} ${includes} -I${CMAKE_CURRENT_SOURCE_DIR}
-            ${CMAKE_CURRENT_SOURCE_DIR}/${td} -o ${PROJECT_BINARY_DIR}/docs/reference/${output}
-    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${td}
+            ${CMAKE_CURRENT_SOURCE_DIR}/${td} -o ${page} -d ${page}.d
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${td} DEPFILE ${page}.d
     COMMENT "Generating docs/reference/${output}" VERBATIM)
-  add_custom_target(${target} DEPENDS ${PROJECT_BINARY_DIR}/docs/reference/${output})
+  add_custom_target(${target} DEPENDS ${page})
   set_property(GLOBAL APPEND PROPERTY NM_DOCS ${target})
 endfunction()
 
@@ -82,11 +83,38 @@ function(add_nm_tool name)
   set_property(GLOBAL APPEND PROPERTY NM_TOOLS ${name})
 endfunction()
 
+# The executables lie apart from the tools; lit finds their cases by the list (test/Unit).
+function(_nm_unittest name)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unittests/bin)
+  target_link_libraries(${name} PRIVATE GTest::gtest GTest::gtest_main)
+  set_property(GLOBAL APPEND PROPERTY NM_UNITTESTS ${name})
+endfunction()
+
 # add_nm_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest, MLIR-based.
 function(add_nm_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   _nm_common(${name})
-  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR GTest::gtest GTest::gtest_main)
-  set_property(GLOBAL APPEND PROPERTY NM_UNITTESTS ${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR)
+  _nm_unittest(${name})
+endfunction()
+
+# add_nm_runtime_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest without MLIR.
+function(add_nm_runtime_unittest name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE nm_runtime ${ARG_LINK_LIBS})
+  _nm_unittest(${name})
+endfunction()
+
+# add_nm_fuzzer(<name> <sources...> [LINK_LIBS ...]): libFuzzer harness of the runtime library.
+# Its seeds lie in fuzz/seeds/<name>; lit runs it (test/Fuzz).
+function(add_nm_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE nm_runtime ${ARG_LINK_LIBS})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_property(GLOBAL APPEND PROPERTY NM_FUZZERS ${name})
 endfunction()

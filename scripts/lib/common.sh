@@ -1,0 +1,46 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# What the scripts share. Sourced, after `set -euo pipefail`.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+llvm_bin=/usr/lib/llvm-22/bin
+cd "$root"
+
+# A heading with the time since the script began.
+step() { printf '\n== %s  [%d:%02d]\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Prints the comment at the head of the calling script, which is its help.
+usage() { sed -n '/^# usage:/,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
+
+# configure PRESET: quiet unless it fails.
+configure() {
+  local log=build/$1-configure.log
+  mkdir -p build
+  if ! cmake --preset "$1" >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    echo "error: cmake --preset $1 failed; the whole output is in $log" >&2
+    return 1
+  fi
+}
+
+# build PRESET TARGET...
+build() {
+  local preset=$1
+  shift
+  cmake --build --preset "$preset" --target "$@"
+}
+
+# The C++ sources that are ours, one per line.
+sources() {
+  local folder folders=()
+  for folder in include lib tools unittests fuzz benchmarks test; do
+    [[ ! -d $folder ]] || folders+=("$folder")
+  done
+  find "${folders[@]}" \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) | sort
+}

@@ -1,0 +1,19 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The GoogleTest executables as a lit suite: every case counts as one test."""
+
+import os
+
+import lit.formats
+
+config.name = "nm-unit"
+config.test_source_root = os.path.join(config.nm_obj_root, "unittests", "bin")
+config.test_exec_root = config.test_source_root
+config.test_format = lit.formats.GoogleTest(".", "Tests")
+# By list and not by folder: an executable of a test that is gone may still lie there.
+config.test_format.test_suffixes = {name for name in config.nm_unittests if name}
+config.environment["PATH"] = os.pathsep.join([config.nm_tools_dir, "/usr/bin", "/bin"])
+config.environment["OMP_NUM_THREADS"] = "2"
+for variable in ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
+    if variable in os.environ:
+        config.environment[variable] = os.environ[variable]

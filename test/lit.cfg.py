@@ -1,0 +1,57 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The lit suite of nm. `--param roundtrip=1` adds --verify-roundtrip to every nm-opt."""
+
+import os
+import subprocess
+
+import lit.formats
+
+config.name = "nm"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".md"]
+config.excludes = ["Inputs", "CMakeLists.txt", "README.md", "lit.cfg.py"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.nm_obj_root, "test")
+
+# Tests say `nm-opt`, `FileCheck`, `mlir-opt`: the build's tools come first, then LLVM 22's. PATH
+# rather than substitutions, so that a tool that was not built is an error that names it.
+config.environment["PATH"] = os.pathsep.join(
+    [config.nm_tools_dir, config.llvm_tools_dir, "/usr/bin", "/bin"])
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+# Two threads exercise the parallel code and leave the machine to the other tests.
+config.environment["OMP_NUM_THREADS"] = "2"
+for variable in ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
+    if variable in os.environ:
+        config.environment[variable] = os.environ[variable]
+
+config.substitutions += [
+    ("%python", config.python),
+    ("%nm_src_root", config.nm_src_root),
+    ("%nm_obj_root", config.nm_obj_root),
+    ("%cmake", config.cmake),
+    ("%cxx", config.cxx),
+    ("%llvm_lib_dir", config.llvm_lib_dir),
+]
+
+if lit_config.params.get("roundtrip"):
+    config.name = "nm-roundtrip"
+    # The tool's name as a word of its own, not part of a path.
+    config.substitutions.append((r"(?<![\w./-])nm-opt(?![\w./-])", "nm-opt --verify-roundtrip"))
+
+for tool in ["nm-opt", "nm-run", "nm-translate", "nm-lsp-server"]:
+    if os.access(os.path.join(config.nm_tools_dir, tool), os.X_OK):
+        config.available_features.add(tool)
+
+try:
+    with open("/proc/cpuinfo") as cpuinfo:
+        flags = next((line.split() for line in cpuinfo if line.startswith("flags")), [])
+except OSError:
+    flags = []
+config.available_features |= {flag for flag in ("avx2", "fma", "avx512f", "f16c") if flag in flags}
+config.available_features.add(os.uname().machine)
+
+if subprocess.run([config.python, "-c", "import numpy"], capture_output=True).returncode == 0:
+    config.available_features.add("numpy")
+if config.nm_sanitize:
+    config.available_features.add("sanitizers")

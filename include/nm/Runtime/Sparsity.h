@@ -52,8 +52,10 @@ struct SparsityReport {
 
 /// Finds the tightest N:M along every axis, over M = 2, 4, 8, 16, 32, 64 and
 /// then every other M up to 64 that divides the dimension. Reads the weights
-/// once; scratch memory is one bit an element.
-Result<SparsityReport> tightestPattern(const TensorView &view);
+/// once; scratch memory is one bit an element. With a mask of the same shape,
+/// elements that it does not keep count as zero.
+Result<SparsityReport> tightestPattern(const TensorView &view,
+                                       const Mask *mask = nullptr);
 
 /// The N elements of largest magnitude of every group (one-shot magnitude
 /// pruning, "ASP"): ties go to the lower index, NaN is the largest magnitude.

@@ -1,0 +1,244 @@
+//===- CApiCheckpoint.cpp - C ABI: checkpoints, writing, layouts ----------===//
+
+#include "CApiSupport.h"
+#include "nm/Runtime/Checkpoint.h"
+#include "nm/Runtime/Inspect.h"
+#include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Writer.h"
+
+using namespace nm::rt;
+
+struct nm_checkpoint {
+  std::shared_ptr<const Checkpoint> impl;
+};
+
+extern "C" nm_status nm_checkpoint_open(const char *path,
+                                        nm_checkpoint **checkpoint,
+                                        nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!checkpoint)
+      return nullArgument("checkpoint");
+    *checkpoint = nullptr;
+    if (!path)
+      return nullArgument("path");
+    auto opened = Checkpoint::open(path);
+    if (!opened)
+      return opened.error();
+    *checkpoint = new nm_checkpoint{std::move(*opened)};
+    return {};
+  });
+}
+
+extern "C" void nm_checkpoint_free(nm_checkpoint *checkpoint) {
+  delete checkpoint;
+}
+
+extern "C" size_t nm_checkpoint_count(const nm_checkpoint *checkpoint) {
+  return checkpoint ? checkpoint->impl->tensors().size() : 0;
+}
+
+extern "C" const char *nm_checkpoint_name(const nm_checkpoint *checkpoint,
+                                          size_t index) {
+  if (index >= nm_checkpoint_count(checkpoint))
+    return nullptr;
+  return checkpoint->impl->tensors()[index].name.c_str();
+}
+
+extern "C" nm_status nm_checkpoint_read(const nm_checkpoint *checkpoint,
+                                        const char *name, nm_tensor *tensor,
+                                        nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!checkpoint || !name || !tensor)
+      return nullArgument(!checkpoint ? "checkpoint"
+                          : !name     ? "name"
+                                      : "tensor");
+    *tensor = nm_tensor();
+    Result<LoadedTensor> loaded = checkpoint->impl->read(name);
+    if (!loaded)
+      return loaded.error();
+    Result<Tensor> contiguous = toContiguous(loaded->tensor);
+    if (!contiguous)
+      return contiguous.error();
+    auto owner = std::make_unique<Tensor>(std::move(*contiguous));
+    tensor->dtype = static_cast<nm_dtype>(owner->view.dtype);
+    tensor->rank = owner->view.shape.size();
+    tensor->shape = owner->view.shape.data();
+    tensor->data = owner->view.data;
+    tensor->bytes = size_t(owner->view.bytes());
+    tensor->owner = owner.release();
+    return {};
+  });
+}
+
+extern "C" void nm_tensor_free(nm_tensor *tensor) {
+  if (!tensor)
+    return;
+  delete static_cast<Tensor *>(tensor->owner);
+  *tensor = nm_tensor();
+}
+
+extern "C" nm_status nm_inspect(const char *path,
+                                const nm_params_options *options, int json,
+                                char **text, nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!path || !text)
+      return nullArgument(!path ? "path" : "text");
+    *text = nullptr;
+    Result<COptions> common = readOptions(options);
+    if (!common)
+      return common.error();
+    auto checkpoint = Checkpoint::open(path);
+    if (!checkpoint)
+      return checkpoint.error();
+    auto rows = inspect(**checkpoint, common->mask);
+    if (!rows)
+      return rows.error();
+    *text = copyString(json ? formatJson(*rows) : formatTable(*rows));
+    return {};
+  });
+}
+
+/// A view of row-major C data.
+static Result<TensorView> viewOf(nm_dtype dtype, size_t rank,
+                                 const int64_t *shape, const void *data) {
+  Result<DType> type = dtypeOf(dtype);
+  if (!type)
+    return type.error();
+  Result<std::vector<int64_t>> dims = shapeOf(rank, shape);
+  if (!dims)
+    return dims.error();
+  Result<int64_t> count = checkedCount(*dims, elementBytes(*type));
+  if (!count)
+    return count.error();
+  if (!data && *count != 0)
+    return nullArgument("data");
+  return denseView(data, *type, std::move(*dims));
+}
+
+extern "C" nm_status nm_write_npy(const char *path, nm_dtype dtype, size_t rank,
+                                  const int64_t *shape, const void *data,
+                                  nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!path)
+      return nullArgument("path");
+    Result<TensorView> view = viewOf(dtype, rank, shape, data);
+    if (!view)
+      return view.error();
+    return writeNpy(path, *view);
+  });
+}
+
+extern "C" nm_status nm_write_safetensors(const char *path,
+                                          const nm_named_tensor *tensors,
+                                          size_t count, nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!path || (!tensors && count != 0))
+      return nullArgument(!path ? "path" : "tensors");
+    std::vector<NamedView> views;
+    for (size_t i = 0; i < count; ++i) {
+      const nm_named_tensor &tensor = tensors[i];
+      if (!tensor.name)
+        return nullArgument("name");
+      Result<TensorView> view =
+          viewOf(tensor.dtype, tensor.rank, tensor.shape, tensor.data);
+      if (!view)
+        return view.error();
+      views.push_back({tensor.name, std::move(*view)});
+    }
+    return writeSafetensors(path, views);
+  });
+}
+
+static Result<WeightDesc> descOf(const nm_weight *weight) {
+  if (!weight)
+    return nullArgument("weight");
+  Result<DType> dtype = dtypeOf(weight->dtype);
+  if (!dtype)
+    return dtype.error();
+  Result<std::vector<int64_t>> shape = shapeOf(weight->rank, weight->shape);
+  if (!shape)
+    return shape.error();
+  return WeightDesc{std::move(*shape), weight->axis, weight->n, weight->m,
+                    *dtype};
+}
+
+/// The shapes of a weight in a layout given as text.
+static Result<StorageShapes> shapesOf(const WeightDesc &desc,
+                                      const char *layout, LayoutSpec &spec) {
+  if (!layout)
+    return nullArgument("layout");
+  Result<LayoutSpec> parsed = parseLayoutSpec(layout);
+  if (!parsed)
+    return parsed.error();
+  spec = *parsed;
+  return storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m,
+                       elementBytes(desc.dtype));
+}
+
+extern "C" nm_status nm_layout_bytes(const nm_weight *weight,
+                                     const char *layout, size_t *values_bytes,
+                                     size_t *metadata_bytes, nm_error **error) {
+  return runC(error, [&]() -> Status {
+    Result<WeightDesc> desc = descOf(weight);
+    if (!desc)
+      return desc.error();
+    LayoutSpec spec;
+    Result<StorageShapes> shapes = shapesOf(*desc, layout, spec);
+    if (!shapes)
+      return shapes.error();
+    if (values_bytes)
+      *values_bytes = size_t(shapes->values.bytes());
+    if (metadata_bytes)
+      *metadata_bytes = size_t(shapes->metadata.bytes());
+    return {};
+  });
+}
+
+extern "C" nm_status nm_convert(const nm_weight *weight, const char *from,
+                                const void *from_values,
+                                const void *from_metadata, const char *to,
+                                void *to_values, void *to_metadata,
+                                nm_error **error) {
+  return runC(error, [&]() -> Status {
+    Result<WeightDesc> desc = descOf(weight);
+    if (!desc)
+      return desc.error();
+    LayoutSpec source, target;
+    for (bool input : {true, false}) {
+      LayoutSpec &spec = input ? source : target;
+      Result<StorageShapes> shapes = shapesOf(*desc, input ? from : to, spec);
+      if (!shapes)
+        return shapes.error();
+      if (!(input ? from_values : to_values) && shapes->values.bytes() != 0)
+        return nullArgument(input ? "from_values" : "to_values");
+      if (!(input ? from_metadata : to_metadata) &&
+          shapes->metadata.bytes() != 0)
+        return nullArgument(input ? "from_metadata" : "to_metadata");
+    }
+    return convert(*desc, source, from_values, from_metadata, target, to_values,
+                   to_metadata);
+  });
+}
+
+extern "C" nm_status nm_derive_mask(const nm_weight *weight, const void *dense,
+                                    uint8_t *mask, nm_error **error) {
+  return runC(error, [&]() -> Status {
+    Result<WeightDesc> desc = descOf(weight);
+    if (!desc)
+      return desc.error();
+    Result<TensorView> view =
+        viewOf(weight->dtype, weight->rank, weight->shape, dense);
+    if (!view)
+      return view.error();
+    Result<Mask> derived = deriveMask(*view, desc->axis, desc->n, desc->m);
+    if (!derived)
+      return derived.error();
+    int64_t count = view->count();
+    if (!mask && count != 0)
+      return nullArgument("mask");
+    if (count != 0)
+      derived->expand(0, count, mask);
+    return {};
+  });
+}

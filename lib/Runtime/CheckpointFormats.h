@@ -1,0 +1,33 @@
+//===- CheckpointFormats.h - one opener for each container ----------------===//
+
+#ifndef NM_LIB_RUNTIME_CHECKPOINTFORMATS_H
+#define NM_LIB_RUNTIME_CHECKPOINTFORMATS_H
+
+#include "nm/Runtime/Checkpoint.h"
+
+namespace nm::rt {
+
+/// The bytes of one file, mapped or in memory.
+struct FileImage {
+  const unsigned char *data = nullptr;
+  uint64_t size = 0;
+  std::shared_ptr<const void> owner;
+  Checkpoint::FileIdentity identity;
+};
+
+using CheckpointPtr = std::shared_ptr<const Checkpoint>;
+
+Result<FileImage> mapImage(const std::string &path);
+
+Result<CheckpointPtr> openSafetensors(const std::string &path, FileImage image);
+
+/// `index` is the image of `model.safetensors.index.json`; the shards lie in
+/// its folder.
+Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
+                                             FileImage index);
+Result<CheckpointPtr> openNpy(const std::string &path, FileImage image);
+Result<CheckpointPtr> openNpz(const std::string &path, FileImage image);
+
+} // namespace nm::rt
+
+#endif // NM_LIB_RUNTIME_CHECKPOINTFORMATS_H

@@ -1,0 +1,206 @@
+//===- CompressedTensors.cpp - bitmask-compressed weights -----------------===//
+
+#include "CompressedTensors.h"
+#include "Memory.h"
+#include "Support.h"
+#include "Threads.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+Status checkBitmaskParts(const BitmaskParts &parts, const std::string &where) {
+  auto expect = [&](const char *part, const TensorView &view, DType dtype,
+                    const std::vector<int64_t> &shape) -> Status {
+    if (view.dtype == dtype && view.shape == shape)
+      return {};
+    return makeError(Errc::Mismatch, where, ": '", part, "' is ",
+                     dtypeName(view.dtype), " ", shapeString(view.shape),
+                     ", expected ", dtypeName(dtype), " ", shapeString(shape));
+  };
+  const std::vector<int64_t> &shape = parts.shape;
+  if (shape.size() != 2)
+    return makeError(Errc::Mismatch, where, ": 'shape' names ", shape.size(),
+                     " dimensions, expected 2");
+  DType dtype = parts.compressed.dtype;
+  int64_t elem = elementBytes(dtype);
+  if (elem == 0)
+    return makeError(Errc::Unsupported, where,
+                     ": 'compressed' has an element type that is not "
+                     "supported");
+  if (Result<int64_t> count = checkedCount(shape, elem); !count)
+    return makeError(Errc::Format, where, ": ", count.error().message);
+  int64_t rows = shape[0], cols = shape[1];
+  NM_RETURN_IF_ERROR(
+      expect("bitmask", parts.bitmask, DType::U8, {rows, ceilDiv(cols, 8)}));
+  if (!parts.rowOffsets.data) {
+    if (cols % 4 != 0)
+      return makeError(Errc::Mismatch, where, ": ", cols,
+                       " columns do not divide into groups of 4");
+    return expect("compressed", parts.compressed, dtype, {rows, cols / 2});
+  }
+  NM_RETURN_IF_ERROR(
+      expect("row_offsets", parts.rowOffsets, DType::I64, {rows}));
+  if (parts.compressed.rank() != 1)
+    return makeError(Errc::Mismatch, where, ": 'compressed' has shape ",
+                     shapeString(parts.compressed.shape),
+                     ", expected one dimension");
+  return {};
+}
+
+namespace {
+/// Expands rows of a bitmask-compressed weight.
+class Expander {
+public:
+  Expander(const BitmaskParts &parts, unsigned char *dense)
+      : parts(parts), dense(dense), cols(parts.shape[1]),
+        rowBytes(ceilDiv(cols, 8)), elem(elementBytes(parts.compressed.dtype)) {
+  }
+
+  /// Returns whether row `r` is consistent, and expands it then.
+  bool row(int64_t r) const {
+    const unsigned char *bits = parts.bitmask.data + r * rowBytes;
+    int64_t begin, count;
+    if (!range(r, begin, count) || popcount(bits) != count ||
+        !tailIsClear(bits))
+      return false;
+    if (!parts.rowOffsets.data)
+      for (int64_t i = 0; i < rowBytes; ++i)
+        if (!pairs(bits[i], i + 1 == rowBytes))
+          return false;
+    const unsigned char *from = parts.compressed.data + begin * elem;
+    unsigned char *to = dense + r * cols * elem;
+    std::memset(to, 0, static_cast<size_t>(cols * elem));
+    switch (elem) {
+    case 1:
+      scatter<uint8_t>(bits, from, to);
+      break;
+    case 2:
+      scatter<uint16_t>(bits, from, to);
+      break;
+    case 4:
+      scatter<uint32_t>(bits, from, to);
+      break;
+    default:
+      scatter<uint64_t>(bits, from, to);
+      break;
+    }
+    return true;
+  }
+
+  /// What is wrong with a row that `row` refused.
+  std::string explain(int64_t r) const {
+    const unsigned char *bits = parts.bitmask.data + r * rowBytes;
+    std::ostringstream os;
+    int64_t begin, count;
+    if (!range(r, begin, count)) {
+      os << "row_offsets of row " << r << " do not lie in order within the "
+         << parts.compressed.count() << " compressed values";
+      return os.str();
+    }
+    if (!tailIsClear(bits)) {
+      os << "bitmask of row " << r << " has bits beyond column " << cols;
+      return os.str();
+    }
+    if (!parts.rowOffsets.data) {
+      for (int64_t g = 0; g < cols / 4; ++g) {
+        int held = __builtin_popcount((bits[g / 2] >> (g % 2 * 4)) & 15);
+        if (held != 2) {
+          os << "group [" << r << ", " << g << "] of the bitmask holds " << held
+             << " positions, expected exactly 2 of 4";
+          return os.str();
+        }
+      }
+    }
+    os << "bitmask of row " << r << " holds " << popcount(bits)
+       << " positions, but the row has " << count << " compressed values";
+    return os.str();
+  }
+
+private:
+  const BitmaskParts &parts;
+  unsigned char *dense;
+  int64_t cols, rowBytes, elem;
+
+  bool range(int64_t r, int64_t &begin, int64_t &count) const {
+    if (!parts.rowOffsets.data) {
+      begin = r * (cols / 2);
+      count = cols / 2;
+      return true;
+    }
+    auto offset = [&](int64_t i) {
+      return loadUnaligned<int64_t>(parts.rowOffsets.data + i * 8);
+    };
+    int64_t total = parts.compressed.count();
+    begin = offset(r);
+    int64_t end = r + 1 < parts.shape[0] ? offset(r + 1) : total;
+    count = end - (begin < 0 ? 0 : begin);
+    return begin >= 0 && begin <= end && end <= total && (r != 0 || begin == 0);
+  }
+
+  int64_t popcount(const unsigned char *bits) const {
+    int64_t sum = 0, i = 0;
+    for (; i + 8 <= rowBytes; i += 8)
+      sum += __builtin_popcountll(loadUnaligned<uint64_t>(bits + i));
+    for (; i < rowBytes; ++i)
+      sum += __builtin_popcount(bits[i]);
+    return sum;
+  }
+
+  bool tailIsClear(const unsigned char *bits) const {
+    return cols % 8 == 0 || (bits[rowBytes - 1] >> (cols % 8)) == 0;
+  }
+
+  /// Whether both nibbles of a mask byte hold two bits.
+  bool pairs(unsigned char byte, bool last) const {
+    bool half = last && cols % 8 != 0;
+    return __builtin_popcount(byte & 15) == 2 &&
+           (half || __builtin_popcount(byte >> 4) == 2);
+  }
+
+  template <typename U>
+  void scatter(const unsigned char *bits, const unsigned char *from,
+               unsigned char *to) const {
+    for (int64_t i = 0; i < rowBytes; ++i) {
+      for (unsigned byte = bits[i]; byte != 0; byte &= byte - 1) {
+        std::memcpy(to + (i * 8 + __builtin_ctz(byte)) * int64_t(sizeof(U)),
+                    from, sizeof(U));
+        from += sizeof(U);
+      }
+    }
+  }
+};
+} // namespace
+
+Result<LoadedTensor> readBitmask(const BitmaskParts &parts,
+                                 std::shared_ptr<const void> owner,
+                                 const std::string &where) {
+  DType dtype = parts.compressed.dtype;
+  int64_t rows = parts.shape[0];
+  int64_t bytes = rows * parts.shape[1] * elementBytes(dtype);
+  std::shared_ptr<unsigned char> buffer =
+      allocateBuffer(static_cast<uint64_t>(bytes));
+  Expander expander(parts, buffer.get());
+  int64_t firstBad = rows;
+  int threads = threadsFor(rows, bytes);
+#pragma omp parallel for schedule(static) num_threads(threads)                 \
+    reduction(min : firstBad)
+  for (int64_t r = 0; r < rows; ++r)
+    if (!expander.row(r))
+      firstBad = std::min(firstBad, r);
+  if (firstBad != rows)
+    return makeError(Errc::Mismatch, where, ": ", expander.explain(firstBad));
+
+  LoadedTensor loaded;
+  loaded.tensor.view = denseView(buffer.get(), dtype, parts.shape);
+  loaded.tensor.owner = buffer;
+  Mask mask;
+  mask.form = Mask::Form::RowBits;
+  mask.order = BitOrder::LsbFirst;
+  mask.shape = parts.shape;
+  mask.data = parts.bitmask.data;
+  mask.owner = std::move(owner);
+  loaded.mask = std::move(mask);
+  return loaded;
+}
+
+} // namespace nm::rt

@@ -1,0 +1,277 @@
+//===- FiberDense.cpp - tiles from and to row-major weights ---------------===//
+
+#include "Fibers.h"
+#include "NonZeroBits.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+/// Orders elements by magnitude, NaN above everything.
+template <typename U> static U magnitudeKey(U bits, DType dtype) {
+  U key = bits & static_cast<U>(magnitudeMask(dtype));
+  switch (dtype) {
+  case DType::F32:
+    return std::min<U>(key, static_cast<U>(0x7f800001));
+  case DType::BF16:
+    return std::min<U>(key, static_cast<U>(0x7f81));
+  case DType::F16:
+    return std::min<U>(key, static_cast<U>(0x7c01));
+  case DType::F8E5M2:
+    return std::min<U>(key, static_cast<U>(0x7d));
+  case DType::F64:
+    return std::min<U>(key, static_cast<U>(0x7ff0000000000001));
+  case DType::I8:
+  case DType::I16:
+  case DType::I32:
+  case DType::I64:
+    // The magnitude of the least value does not fit the signed type.
+    return bits >> (sizeof(U) * 8 - 1) ? static_cast<U>(U(0) - bits) : bits;
+  default:
+    return key;
+  }
+}
+
+/// The bits of the `n` largest among the candidates of a group.
+template <typename U>
+static uint64_t largest(const unsigned char *group, uint64_t candidates,
+                        int64_t n, DType dtype) {
+  U keys[64];
+  for (uint64_t rest = candidates; rest; rest &= rest - 1) {
+    int i = __builtin_ctzll(rest);
+    keys[i] =
+        magnitudeKey(loadUnaligned<U>(group + i * int64_t(sizeof(U))), dtype);
+  }
+  uint64_t chosen = 0;
+  for (int64_t round = 0; round < n; ++round) {
+    int best = -1;
+    for (uint64_t rest = candidates & ~chosen; rest; rest &= rest - 1) {
+      int i = __builtin_ctzll(rest);
+      if (best < 0 || keys[i] > keys[best])
+        best = i;
+    }
+    chosen |= uint64_t(1) << best;
+  }
+  return chosen;
+}
+
+namespace {
+/// Compresses consecutive groups of one row.
+template <typename U> class GroupCompressor {
+public:
+  GroupCompressor(const DenseSource &source, const FiberGeometry &geometry,
+                  FiberTile<U> &tile)
+      : source(source), geometry(geometry), tile(tile),
+        magnitude(static_cast<U>(magnitudeMask(source.dtype))) {}
+
+  /// Groups [group, group + count) of tile row `t`, whose dense elements lie
+  /// at `data`.
+  void run(const unsigned char *data, int64_t t, int64_t group, int64_t count) {
+    findNonZeros(data, count * geometry.m);
+    switch (geometry.n) {
+    case 1:
+      return groups<1>(data, t, group, count);
+    case 2:
+      return groups<2>(data, t, group, count);
+    case 4:
+      return groups<4>(data, t, group, count);
+    default:
+      return groups<0>(data, t, group, count);
+    }
+  }
+
+private:
+  const DenseSource &source;
+  const FiberGeometry &geometry;
+  FiberTile<U> &tile;
+  U magnitude;
+
+  void findNonZeros(const unsigned char *data, int64_t length) {
+    unsigned char *out = tile.bits.data();
+    for (int64_t i = 0; i < length; i += 64)
+      storeUnaligned(out + i / 8,
+                     nonZeroBits<U>(data + i * int64_t(sizeof(U)),
+                                    std::min<int64_t>(64, length - i),
+                                    magnitude));
+  }
+
+  template <int64_t StaticN>
+  void groups(const unsigned char *data, int64_t t, int64_t group,
+              int64_t count) {
+    const int64_t n = StaticN ? StaticN : geometry.n, m = geometry.m;
+    uint8_t *indices = tile.rowIndices(t) + group * n;
+    U *values = tile.rowValues(t) + group * n;
+    for (int64_t g = 0; g < count; ++g, indices += n, values += n) {
+      const unsigned char *from = data + g * m * int64_t(sizeof(U));
+      uint64_t bits = extractBits(tile.bits.data(), g * m, m);
+      if (!store(bits, n, from, indices, values))
+        store(repair(bits, from, t, group + g), n, from, indices, values);
+    }
+  }
+
+  /// Stores the group when it holds exactly n.
+  static bool store(uint64_t bits, int64_t n, const unsigned char *from,
+                    uint8_t *indices, U *values) {
+    for (int64_t j = 0; j < n; ++j) {
+      if (bits == 0)
+        return false;
+      int i = __builtin_ctzll(bits);
+      bits &= bits - 1;
+      indices[j] = static_cast<uint8_t>(i);
+      values[j] = loadUnaligned<U>(from + i * int64_t(sizeof(U)));
+    }
+    return bits == 0;
+  }
+
+  /// Fills up an under-full group with the zeros of lowest index; reduces or
+  /// reports an over-full one.
+  uint64_t repair(uint64_t bits, const unsigned char *from, int64_t t,
+                  int64_t group) {
+    int64_t held = __builtin_popcountll(bits), n = geometry.n;
+    for (; held < n; ++held)
+      bits |= bits + 1;
+    if (held == n)
+      return bits;
+    if (source.derive)
+      ++tile.prunedGroups;
+    else
+      tile.note(GroupFault::Kind::OverFull, geometry, tile.firstRow + t, group,
+                held);
+    return largest<U>(from, bits, n, source.dtype);
+  }
+};
+} // namespace
+
+/// Calls `body(t, count, offset)` for runs of tile rows that are neighbours in
+/// memory, where `offset` is that of element k of the first row.
+template <typename U, typename Body>
+static void forEachRun(const FiberTile<U> &tile, const FiberGeometry &geometry,
+                       int64_t k, Body body) {
+  for (int64_t t = 0; t < tile.numRows;) {
+    int64_t row = tile.firstRow + t;
+    int64_t count =
+        std::min(tile.numRows - t, geometry.inner - row % geometry.inner);
+    body(t, count, geometry.offset(row, k));
+    t += count;
+  }
+}
+
+/// Copies elements [k0, k0 + length) of every row of the tile to staging, as
+/// [row][length], with the mask applied.
+template <typename U>
+static void stage(const DenseSource &source, const FiberGeometry &geometry,
+                  int64_t k0, int64_t length, FiberTile<U> &tile) {
+  constexpr int64_t elem = sizeof(U);
+  U *staging = tile.staging.data();
+  unsigned char *kept = tile.maskBytes.data();
+  if (geometry.inner == 1) {
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t offset = geometry.offset(tile.firstRow + t, k0);
+      U *to = staging + t * length;
+      std::memcpy(to, source.data + offset * elem, size_t(length * elem));
+      if (!source.mask)
+        continue;
+      source.mask->expand(offset, length, kept);
+      for (int64_t k = 0; k < length; ++k)
+        to[k] = kept[k] ? to[k] : U(0);
+    }
+    return;
+  }
+  for (int64_t k = 0; k < length; ++k) {
+    auto run = [&](int64_t t, int64_t count, int64_t offset) {
+      const unsigned char *from = source.data + offset * elem;
+      U *to = staging + t * length + k;
+      for (int64_t i = 0; i < count; ++i)
+        to[i * length] = loadUnaligned<U>(from + i * elem);
+      if (!source.mask)
+        return;
+      source.mask->expand(offset, count, kept);
+      for (int64_t i = 0; i < count; ++i)
+        to[i * length] = kept[i] ? to[i * length] : U(0);
+    };
+    forEachRun(tile, geometry, k0 + k, run);
+  }
+}
+
+template <typename U>
+void readDense(const DenseSource &source, const FiberGeometry &geometry,
+               FiberTile<U> &tile) {
+  constexpr int64_t elem = sizeof(U);
+  GroupCompressor<U> compressor(source, geometry, tile);
+  int64_t step = stagedLength(geometry);
+  bool direct = geometry.inner == 1 && !source.mask;
+  for (int64_t k0 = 0; k0 < geometry.length; k0 += step) {
+    int64_t length = std::min(step, geometry.length - k0);
+    if (!direct)
+      stage(source, geometry, k0, length, tile);
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      const unsigned char *data =
+          direct ? source.data + geometry.offset(tile.firstRow + t, k0) * elem
+                 : reinterpret_cast<const unsigned char *>(tile.staging.data() +
+                                                           t * length);
+      compressor.run(data, t, k0 / geometry.m, length / geometry.m);
+    }
+  }
+}
+
+/// Expands a tile to row-major elements of type T; `value(t, j)` is the element
+/// that stored position j of tile row t becomes.
+template <typename T, typename U, typename Value>
+static void expandTile(unsigned char *out, const FiberGeometry &geometry,
+                       FiberTile<U> &tile, Value value) {
+  constexpr int64_t elem = sizeof(T);
+  int64_t step = stagedLength(geometry), n = geometry.n, m = geometry.m;
+  T *staging = reinterpret_cast<T *>(tile.staging.data());
+  for (int64_t k0 = 0; k0 < geometry.length; k0 += step) {
+    int64_t length = std::min(step, geometry.length - k0);
+    std::fill(staging, staging + tile.numRows * length, T(0));
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t j = k0 / m * n;
+      for (int64_t base = 0; base < length; base += m)
+        for (int64_t end = j + n; j < end; ++j)
+          staging[t * length + base + tile.rowIndices(t)[j]] = value(t, j);
+    }
+    if (geometry.inner == 1) {
+      for (int64_t t = 0; t < tile.numRows; ++t)
+        std::memcpy(out + geometry.offset(tile.firstRow + t, k0) * elem,
+                    staging + t * length, size_t(length * elem));
+      continue;
+    }
+    for (int64_t k = 0; k < length; ++k) {
+      auto run = [&](int64_t t, int64_t count, int64_t offset) {
+        for (int64_t i = 0; i < count; ++i)
+          storeUnaligned(out + (offset + i) * elem,
+                         staging[(t + i) * length + k]);
+      };
+      forEachRun(tile, geometry, k0 + k, run);
+    }
+  }
+}
+
+template <typename U>
+void writeDense(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile) {
+  expandTile<U>(parts.values, geometry, tile,
+                [&](int64_t t, int64_t j) { return tile.rowValues(t)[j]; });
+}
+
+template <typename U>
+void writeMaskBytes(unsigned char *mask, const FiberGeometry &geometry,
+                    FiberTile<U> &tile) {
+  expandTile<uint8_t>(mask, geometry, tile,
+                      [](int64_t, int64_t) { return uint8_t(1); });
+}
+
+#define NM_INSTANTIATE(U)                                                      \
+  template void readDense<U>(const DenseSource &, const FiberGeometry &,       \
+                             FiberTile<U> &);                                  \
+  template void writeDense<U>(const StoredParts &, const FiberGeometry &,      \
+                              FiberTile<U> &);                                 \
+  template void writeMaskBytes<U>(unsigned char *, const FiberGeometry &,      \
+                                  FiberTile<U> &);
+NM_INSTANTIATE(uint8_t)
+NM_INSTANTIATE(uint16_t)
+NM_INSTANTIATE(uint32_t)
+NM_INSTANTIATE(uint64_t)
+#undef NM_INSTANTIATE
+
+} // namespace nm::rt

@@ -1,0 +1,154 @@
+//===- Fibers.h - tiles of compressed rows between two layouts ------------===//
+//
+// Every conversion goes through a tile: some whole rows (fibers) of the weight
+// in compressed form, N in-group indices and N values for every group. A reader
+// fills it from one layout, a writer stores it in another; a tile is small
+// enough for the caches and belongs to one thread.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_RUNTIME_FIBERS_H
+#define NM_LIB_RUNTIME_FIBERS_H
+
+#include "nm/Runtime/Layout.h"
+#include "nm/Runtime/Pack.h"
+#include <string>
+#include <vector>
+
+namespace nm::rt {
+
+/// A weight as [outer][length][inner]; row r is fiber (r / inner, r % inner).
+struct FiberGeometry {
+  int64_t outer = 1, length = 0, inner = 1, rows = 0;
+  int64_t n = 1, m = 1, groups = 0;
+  /// Stored elements of a row.
+  int64_t kept = 0;
+
+  FiberGeometry(const std::vector<int64_t> &shape, int64_t axis, int64_t n,
+                int64_t m);
+
+  /// Row-major offset of element k of row r.
+  int64_t offset(int64_t r, int64_t k) const {
+    return (r / inner * length + k) * inner + r % inner;
+  }
+};
+
+/// What went wrong first, in row-major order of groups.
+struct GroupFault {
+  enum class Kind : uint8_t { None, OverFull, Metadata };
+  Kind kind = Kind::None;
+  int64_t row = 0, group = 0;
+  /// OverFull: non-zeros found. Metadata: the offending index or offset.
+  int64_t found = 0;
+
+  void merge(const GroupFault &other, const FiberGeometry &geometry);
+};
+
+/// "group [3, 17] (axis 1, elements 68 to 71)".
+std::string describeGroup(const std::vector<int64_t> &shape, int64_t axis,
+                          int64_t m, int64_t row, int64_t group);
+
+template <typename U> struct FiberTile {
+  int64_t firstRow = 0, numRows = 0;
+  int64_t kept = 0;
+  /// [row in tile][group][n], ascending within a group.
+  std::vector<uint8_t> indices;
+  std::vector<U> values;
+  /// Dense elements of some groups of every row, and their non-zero bits.
+  std::vector<U> staging;
+  std::vector<unsigned char> bits, maskBytes;
+
+  uint8_t *rowIndices(int64_t t) { return indices.data() + t * kept; }
+  U *rowValues(int64_t t) { return values.data() + t * kept; }
+  const uint8_t *rowIndices(int64_t t) const {
+    return indices.data() + t * kept;
+  }
+  const U *rowValues(int64_t t) const { return values.data() + t * kept; }
+
+  GroupFault fault;
+  int64_t prunedGroups = 0;
+
+  void note(GroupFault::Kind kind, const FiberGeometry &geometry, int64_t row,
+            int64_t group, int64_t found) {
+    GroupFault here;
+    here.kind = kind;
+    here.row = row;
+    here.group = group;
+    here.found = found;
+    fault.merge(here, geometry);
+  }
+};
+
+/// Where a layout's parts lie. A reader does not write through it.
+struct StoredParts {
+  LayoutSpec spec;
+  unsigned char *values = nullptr;
+  unsigned char *metadata = nullptr;
+};
+
+/// Options of the dense reader.
+struct DenseSource {
+  const unsigned char *data = nullptr;
+  DType dtype = DType::F32;
+  const Mask *mask = nullptr;
+  bool derive = false;
+};
+
+/// Position of the rows of a K block in the panel layout.
+struct PanelBlock {
+  int64_t begin = 0, length = 0;
+  /// Slots of one row in this block.
+  int64_t slots = 0;
+  /// Index of the block's first stored element.
+  int64_t base = 0;
+};
+
+class PanelGeometry {
+public:
+  PanelGeometry(const LayoutSpec &spec, const FiberGeometry &geometry);
+  int64_t numBlocks() const { return blocks; }
+  PanelBlock block(int64_t b) const;
+  int64_t paddedRows() const { return padded; }
+  /// Stored element of slot s of row r.
+  int64_t slot(const PanelBlock &block, int64_t r, int64_t s) const {
+    return block.base + r / rows * rows * block.slots + s / 4 * rows * 4 +
+           r % rows * 4 + s % 4;
+  }
+
+private:
+  const FiberGeometry &geometry;
+  int64_t rows, depth, blocks, padded;
+};
+
+/// Readers fill a tile whose firstRow and numRows are set; writers store it.
+/// Instantiated for uint8_t, uint16_t, uint32_t, and the dense ones for
+/// uint64_t as well.
+template <typename U>
+void readDense(const DenseSource &source, const FiberGeometry &geometry,
+               FiberTile<U> &tile);
+template <typename U>
+void readCanonical(const StoredParts &parts, const FiberGeometry &geometry,
+                   FiberTile<U> &tile);
+template <typename U>
+void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
+               FiberTile<U> &tile);
+template <typename U>
+void writeDense(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile);
+template <typename U>
+void writeCanonical(const StoredParts &parts, const FiberGeometry &geometry,
+                    FiberTile<U> &tile);
+template <typename U>
+void writePanel(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile);
+/// Writes one byte an element: 1 at the positions of the tile, 0 elsewhere.
+template <typename U>
+void writeMaskBytes(unsigned char *mask, const FiberGeometry &geometry,
+                    FiberTile<U> &tile);
+
+/// Elements of a row that are staged at once: whole groups, about 512.
+int64_t stagedLength(const FiberGeometry &geometry);
+
+} // namespace nm::rt
+
+#endif // NM_LIB_RUNTIME_FIBERS_H

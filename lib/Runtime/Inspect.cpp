@@ -1,0 +1,194 @@
+//===- Inspect.cpp - what is in a checkpoint ------------------------------===//
+
+#include "nm/Runtime/Inspect.h"
+#include "Json.h"
+#include "Support.h"
+#include <algorithm>
+#include <cstdio>
+#include <unordered_set>
+
+namespace nm::rt {
+
+static bool hasSuffix(const std::string &text, std::string_view suffix) {
+  return text.size() > suffix.size() &&
+         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+/// The key under which a program asks for this tensor: torch's `w_orig` beside
+/// `w_mask` is `w`.
+static std::string keyOf(const Checkpoint &checkpoint,
+                         const std::string &name) {
+  if (!hasSuffix(name, "_orig"))
+    return name;
+  std::string base = name.substr(0, name.size() - 5);
+  return checkpoint.find(base + "_mask") && !checkpoint.find(base) ? base
+                                                                   : name;
+}
+
+static InspectRow inspectTensor(const Checkpoint &checkpoint,
+                                const TensorInfo &info, const std::string &key,
+                                const MaskOptions &options) {
+  InspectRow row;
+  row.name = key;
+  row.dtype = info.dtype == DType::Unknown ? info.dtypeText
+                                           : std::string(dtypeName(info.dtype));
+  row.shape = info.shape;
+  row.maskSource = "none";
+  if (info.dtype == DType::Unknown) {
+    row.note = "element type is not supported";
+    return row;
+  }
+  Result<Weight> weight = readWeight(checkpoint, key, options);
+  if (!weight) {
+    row.note = weight.error().message;
+    return row;
+  }
+  if (weight->mask)
+    row.maskSource = "explicit (" + weight->maskName + ")";
+  Result<SparsityReport> report = tightestPattern(
+      weight->tensor.view, weight->mask ? &*weight->mask : nullptr);
+  if (!report) {
+    row.note = report.error().message;
+    return row;
+  }
+  row.report = std::move(*report);
+  if (const AxisPattern *best = row.report->best())
+    row.pattern = *best;
+  return row;
+}
+
+Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
+                                        const MaskOptions &options) {
+  return guarded([&]() -> Result<std::vector<InspectRow>> {
+    std::unordered_set<std::string> masks;
+    if (options.policy != MaskPolicy::Ignore) {
+      for (const TensorInfo &info : checkpoint.tensors()) {
+        std::string key = keyOf(checkpoint, info.name);
+        if (const TensorInfo *mask = findMask(checkpoint, key, options))
+          masks.insert(mask->name);
+        if (key != info.name)
+          masks.insert(key + "_mask");
+      }
+    }
+    std::vector<InspectRow> rows;
+    for (const TensorInfo &info : checkpoint.tensors()) {
+      if (masks.count(info.name) == 0) {
+        rows.push_back(inspectTensor(checkpoint, info,
+                                     keyOf(checkpoint, info.name), options));
+        continue;
+      }
+      InspectRow row;
+      row.name = info.name;
+      row.dtype = info.dtypeText;
+      if (info.dtype != DType::Unknown)
+        row.dtype = dtypeName(info.dtype);
+      row.shape = info.shape;
+      row.maskSource = "is a mask";
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  });
+}
+
+static std::string patternText(const InspectRow &row) {
+  if (!row.pattern)
+    return "-";
+  if (row.report->nonZeros == 0 && row.report->count != 0)
+    return "all zero";
+  return row.pattern->sparse() ? std::to_string(row.pattern->n) + ":" +
+                                     std::to_string(row.pattern->m)
+                               : "dense";
+}
+
+/// Width of a UTF-8 text in characters.
+static size_t width(const std::string &text) {
+  return size_t(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+/// A name without the quotes, still safe to print.
+static std::string printable(const std::string &name) {
+  std::string text = quote(name);
+  return text.substr(1, text.size() - 2);
+}
+
+std::string formatTable(const std::vector<InspectRow> &rows) {
+  constexpr size_t columns = 7;
+  std::vector<std::vector<std::string>> cells = {
+      {"name", "dtype", "shape", "N:M", "axis", "density", "mask"}};
+  int64_t elements = 0, nonZeros = 0;
+  for (const InspectRow &row : rows) {
+    bool sparse = row.pattern && row.pattern->sparse();
+    std::string axis = sparse ? std::to_string(row.pattern->axis) : "-";
+    std::string density = "-";
+    if (row.report) {
+      char text[32];
+      std::snprintf(text, sizeof(text), "%.2f %%", 100 * row.report->density());
+      density = text;
+      elements += row.report->count;
+      nonZeros += row.report->nonZeros;
+    }
+    std::string mask = printable(row.note.empty() ? row.maskSource : row.note);
+    cells.push_back({printable(row.name), printable(row.dtype),
+                     shapeString(row.shape), patternText(row), axis, density,
+                     mask});
+  }
+  size_t widths[columns] = {};
+  for (const auto &line : cells)
+    for (size_t i = 0; i < columns; ++i)
+      widths[i] = std::max(widths[i], width(line[i]));
+  std::string out;
+  auto emit = [&](const std::vector<std::string> &line) {
+    std::string text;
+    for (size_t i = 0; i < columns; ++i) {
+      std::string pad(widths[i] - width(line[i]), ' ');
+      bool right = i >= 3 && i <= 5;
+      text += (i ? "  " : "") + (right ? pad + line[i] : line[i] + pad);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += text + "\n";
+  };
+  emit(cells[0]);
+  size_t total = 2 * (columns - 1);
+  for (size_t w : widths)
+    total += w;
+  out += std::string(total, '-') + "\n";
+  for (size_t i = 1; i < cells.size(); ++i)
+    emit(cells[i]);
+  std::ostringstream os;
+  os << rows.size() << " tensors, " << elements << " elements, " << nonZeros
+     << " non-zeros\n";
+  return out + os.str();
+}
+
+std::string formatJson(const std::vector<InspectRow> &rows) {
+  using nlohmann::ordered_json;
+  ordered_json list = ordered_json::array();
+  for (const InspectRow &row : rows) {
+    ordered_json item;
+    item["name"] = row.name;
+    item["dtype"] = row.dtype;
+    item["shape"] = row.shape;
+    item["pattern"] = nullptr;
+    item["density"] = nullptr;
+    if (row.pattern)
+      item["pattern"] = ordered_json{{"n", row.pattern->n},
+                                     {"m", row.pattern->m},
+                                     {"axis", row.pattern->axis}};
+    if (row.report) {
+      item["density"] = row.report->density();
+      item["axes"] = ordered_json::array();
+      for (const AxisPattern &p : row.report->axes)
+        item["axes"].push_back(
+            ordered_json{{"axis", p.axis}, {"n", p.n}, {"m", p.m}});
+    }
+    item["mask"] = row.maskSource;
+    if (!row.note.empty())
+      item["note"] = row.note;
+    list.push_back(std::move(item));
+  }
+  return list.dump(1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+} // namespace nm::rt

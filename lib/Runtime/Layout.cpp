@@ -1,0 +1,233 @@
+//===- Layout.cpp - text and sizes of layouts -----------------------------===//
+
+#include "nm/Runtime/Layout.h"
+#include "Support.h"
+#include "nm/Runtime/Tensor.h"
+
+namespace nm::rt {
+
+std::string LayoutSpec::str() const {
+  switch (kind) {
+  case LayoutKind::Dense:
+    return "dense";
+  case LayoutKind::Canonical:
+    return "canonical";
+  case LayoutKind::Panel:
+    break;
+  }
+  std::ostringstream os;
+  os << "panel<rows = " << rows << ", cols = " << cols << ", depth = " << depth
+     << ">";
+  return os.str();
+}
+
+namespace {
+/// Tokens of the textual form.
+class SpecParser {
+public:
+  explicit SpecParser(std::string_view text) : text(text) {}
+
+  Result<LayoutSpec> run() {
+    std::string_view kind = word();
+    LayoutSpec spec;
+    if (kind == "canonical") {
+      spec = LayoutSpec::canonical();
+    } else if (kind == "panel") {
+      spec.kind = LayoutKind::Panel;
+      if (Status status = parameters(spec); !status)
+        return status.error();
+    } else if (kind != "dense") {
+      return fail("expected 'dense', 'canonical' or "
+                  "'panel<rows = R, cols = C, depth = D>'");
+    }
+    skipSpace();
+    if (pos != text.size())
+      return fail("unexpected text at the end");
+    return spec;
+  }
+
+private:
+  std::string_view text;
+  size_t pos = 0;
+
+  Error fail(const std::string &what) const {
+    return makeError(Errc::Format, "layout ", quote(text), ": ", what,
+                     " at character ", pos);
+  }
+  void skipSpace() {
+    while (pos < text.size() && (text[pos] == ' ' || text[pos] == '\t' ||
+                                 text[pos] == '\n' || text[pos] == '\r'))
+      ++pos;
+  }
+  std::string_view word() {
+    skipSpace();
+    size_t start = pos;
+    while (pos < text.size() && text[pos] >= 'a' && text[pos] <= 'z')
+      ++pos;
+    return text.substr(start, pos - start);
+  }
+  bool accept(char c) {
+    skipSpace();
+    if (pos == text.size() || text[pos] != c)
+      return false;
+    ++pos;
+    return true;
+  }
+
+  Status parameters(LayoutSpec &spec) {
+    if (!accept('<'))
+      return fail("expected '<'");
+    do {
+      std::string_view name = word();
+      int64_t *target = name == "rows"    ? &spec.rows
+                        : name == "cols"  ? &spec.cols
+                        : name == "depth" ? &spec.depth
+                                          : nullptr;
+      if (!target)
+        return fail("expected 'rows', 'cols' or 'depth'");
+      if (*target != 0)
+        return fail("'" + std::string(name) + "' is given twice");
+      if (!accept('='))
+        return fail("expected '='");
+      if (Status status = number(*target); !status)
+        return status;
+    } while (accept(','));
+    if (!accept('>'))
+      return fail("expected ',' or '>'");
+    if (spec.rows == 0 || spec.cols == 0 || spec.depth == 0)
+      return fail("'rows', 'cols' and 'depth' are all needed");
+    return {};
+  }
+
+  Status number(int64_t &out) {
+    skipSpace();
+    size_t start = pos;
+    int64_t value = 0;
+    for (; pos < text.size() && text[pos] >= '0' && text[pos] <= '9'; ++pos)
+      if (mulOverflow(value, 10, value) ||
+          addOverflow(value, text[pos] - '0', value))
+        return fail("a number does not fit in 63 bits");
+    if (pos == start || value == 0)
+      return fail("expected a positive integer");
+    out = value;
+    return {};
+  }
+};
+} // namespace
+
+Result<LayoutSpec> parseLayoutSpec(std::string_view text) {
+  return guarded([&] { return SpecParser(text).run(); });
+}
+
+int64_t PartShape::count() const {
+  int64_t product = 1;
+  for (int64_t dim : shape)
+    product *= dim;
+  return product;
+}
+
+int64_t indexBits(int64_t m) {
+  int64_t bits = 0;
+  while ((int64_t(1) << bits) < m)
+    ++bits;
+  return bits;
+}
+
+int64_t panelSlots(int64_t length, int64_t n, int64_t m) {
+  return (length / m * n + 3) / 4 * 4;
+}
+
+Status checkPattern(const std::vector<int64_t> &denseShape, int64_t axis,
+                    int64_t n, int64_t m) {
+  return guarded([&]() -> Status {
+    auto fail = [&](auto &&...parts) {
+      return makeError(Errc::Argument, "pattern ", n, ":", m, " along axis ",
+                       axis, " of ", shapeString(denseShape), ": ", parts...);
+    };
+    if (m < 1 || m > 64 || n < 1 || n > m)
+      return fail("expected 1 <= N <= M <= 64");
+    if (axis < 0 || axis >= int64_t(denseShape.size()))
+      return fail("expected an axis in [0, ", denseShape.size(), ")");
+    if (Result<int64_t> count = checkedCount(denseShape); !count)
+      return count.error();
+    int64_t length = denseShape[size_t(axis)];
+    if (length % m != 0)
+      return fail("M = ", m, " does not divide dimension ", length);
+    return {};
+  });
+}
+
+static Result<StorageShapes> panelShapes(const LayoutSpec &spec, int64_t rows,
+                                         int64_t length, int64_t n, int64_t m,
+                                         int64_t elemBytes) {
+  auto fail = [&](auto &&...parts) {
+    return makeError(Errc::Argument, "layout ", spec.str(), ": ", parts...);
+  };
+  if (spec.rows < 1 || spec.cols < 1 || spec.depth < 1)
+    return fail("expected positive parameters");
+  if (spec.depth % m != 0)
+    return fail("depth is not a multiple of M = ", m);
+  int64_t reach;
+  if (mulOverflow(spec.depth, spec.cols, reach) || reach > 65536)
+    return fail("depth * cols exceeds 65536, the reach of a 16-bit offset");
+  int64_t blocks = length / spec.depth;
+  int64_t padded, slots, total, bytes;
+  if (mulOverflow(ceilDiv(rows, spec.rows), spec.rows, padded) ||
+      mulOverflow(blocks, panelSlots(spec.depth, n, m), slots) ||
+      addOverflow(slots, panelSlots(length % spec.depth, n, m), slots) ||
+      mulOverflow(padded, slots, total) ||
+      mulOverflow(total, elemBytes > 2 ? elemBytes : 2, bytes))
+    return fail("the storage size overflows");
+  StorageShapes shapes;
+  shapes.values = {{total}, elemBytes};
+  shapes.metadata = {{total}, 2};
+  return shapes;
+}
+
+Result<StorageShapes> storageShapes(const LayoutSpec &spec,
+                                    const std::vector<int64_t> &denseShape,
+                                    int64_t axis, int64_t n, int64_t m,
+                                    int64_t elemBytes) {
+  return guarded([&]() -> Result<StorageShapes> {
+    bool wide = elemBytes == 8 && spec.kind == LayoutKind::Dense;
+    if (elemBytes != 1 && elemBytes != 2 && elemBytes != 4 && !wide)
+      return makeError(Errc::Argument, "layout ", spec.str(), ": elements of ",
+                       elemBytes, " bytes, expected 1, 2 or 4");
+    if (Result<int64_t> count = checkedCount(denseShape, elemBytes); !count)
+      return count.error();
+    StorageShapes shapes;
+    // A dense parameter may be a scalar, without any axis.
+    if (spec.kind == LayoutKind::Dense && n == m) {
+      shapes.values = {denseShape, elemBytes};
+      return shapes;
+    }
+    NM_RETURN_IF_ERROR(checkPattern(denseShape, axis, n, m));
+    int64_t length = denseShape[size_t(axis)];
+    std::vector<int64_t> others = denseShape;
+    others.erase(others.begin() + axis);
+    switch (spec.kind) {
+    case LayoutKind::Dense:
+      shapes.values = {denseShape, elemBytes};
+      return shapes;
+    case LayoutKind::Canonical: {
+      std::vector<int64_t> kept = denseShape;
+      kept[size_t(axis)] = length / m * n;
+      shapes.values = {std::move(kept), elemBytes};
+      others.push_back(ceilDiv(length / m * n * indexBits(m), 8));
+      if (Result<int64_t> count = checkedCount(others); !count)
+        return count.error();
+      shapes.metadata = {std::move(others), 1};
+      return shapes;
+    }
+    case LayoutKind::Panel: {
+      Result<int64_t> rows = checkedCount(others);
+      if (!rows)
+        return rows.error();
+      return panelShapes(spec, *rows, length, n, m, elemBytes);
+    }
+    }
+    return makeError(Errc::Argument, "unknown layout kind ", int(spec.kind));
+  });
+}
+
+} // namespace nm::rt

@@ -1,0 +1,132 @@
+//===- Memory.cpp - aligned buffers and mapped files ----------------------===//
+
+#include "Memory.h"
+#include "Support.h"
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace nm::rt {
+
+std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes) {
+  constexpr uint64_t hugePage = uint64_t(2) << 20;
+  bool huge = bytes >= 2 * hugePage;
+  uint64_t alignment = huge ? hugePage : kAlignment;
+  if (bytes > SIZE_MAX / 2)
+    throw std::bad_alloc();
+  uint64_t rounded = (bytes / alignment + 1) * alignment;
+  void *memory = std::aligned_alloc(alignment, rounded);
+  if (!memory)
+    throw std::bad_alloc();
+  if (huge)
+    (void)madvise(memory, rounded, MADV_HUGEPAGE); // only advice
+  return std::shared_ptr<unsigned char>(static_cast<unsigned char *>(memory),
+                                        [](unsigned char *p) { std::free(p); });
+}
+
+static Error systemError(const std::string &path, const char *what, int code) {
+  return makeError(code == ENOENT ? Errc::NotFound : Errc::Io, path,
+                   ": cannot ", what, ": ", std::strerror(code));
+}
+
+Result<std::shared_ptr<const MappedFile>>
+MappedFile::open(const std::string &path) {
+  if (path.find('\0') != std::string::npos)
+    return makeError(Errc::Argument, quote(path), ": file name holds a NUL");
+  // Non-blocking, so that a FIFO is refused instead of waited for.
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return systemError(path, "open", errno);
+  struct stat info;
+  if (fstat(fd, &info) != 0) {
+    int code = errno;
+    close(fd);
+    return systemError(path, "stat", code);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    close(fd);
+    return makeError(Errc::Io, path, ": not a regular file");
+  }
+  std::shared_ptr<MappedFile> file(new MappedFile());
+  file->length = static_cast<uint64_t>(info.st_size);
+  file->mtime =
+      int64_t(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec;
+  if (file->length != 0) {
+    void *memory = mmap(nullptr, file->length, PROT_READ, MAP_PRIVATE, fd, 0);
+    int code = errno;
+    if (memory == MAP_FAILED) {
+      close(fd);
+      file->length = 0;
+      return systemError(path, "map", code);
+    }
+    file->begin = static_cast<const unsigned char *>(memory);
+  }
+  close(fd);
+  return std::shared_ptr<const MappedFile>(std::move(file));
+}
+
+MappedFile::~MappedFile() {
+  if (begin)
+    munmap(const_cast<unsigned char *>(begin), length);
+}
+
+Status AtomicFile::open() {
+  static std::atomic<unsigned> counter{0};
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    temporary = path + ".tmp." + std::to_string(getpid()) + "." +
+                std::to_string(counter.fetch_add(1));
+    fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                0666);
+    if (fd >= 0)
+      return {};
+    if (errno != EEXIST)
+      break;
+  }
+  int code = errno;
+  Error error =
+      makeError(Errc::Io, temporary, ": cannot create: ", std::strerror(code));
+  temporary.clear();
+  return error;
+}
+
+Status AtomicFile::write(const void *data, uint64_t bytes) {
+  const char *from = static_cast<const char *>(data);
+  while (bytes != 0) {
+    ssize_t done = ::write(fd, from, bytes < (1u << 30) ? bytes : (1u << 30));
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done < 0)
+      return makeError(Errc::Io, temporary,
+                       ": cannot write: ", std::strerror(errno));
+    from += done;
+    bytes -= static_cast<uint64_t>(done);
+  }
+  return {};
+}
+
+Status AtomicFile::commit() {
+  int closed = ::close(fd);
+  fd = -1;
+  if (closed != 0)
+    return makeError(Errc::Io, temporary,
+                     ": cannot write: ", std::strerror(errno));
+  if (std::rename(temporary.c_str(), path.c_str()) != 0)
+    return makeError(Errc::Io, path, ": cannot rename ", temporary,
+                     " to it: ", std::strerror(errno));
+  temporary.clear();
+  return {};
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd >= 0)
+    ::close(fd);
+  if (!temporary.empty())
+    ::unlink(temporary.c_str());
+}
+
+} // namespace nm::rt

@@ -1,0 +1,66 @@
+//===- Memory.h - aligned buffers and mapped files ------------------------===//
+
+#ifndef NM_LIB_RUNTIME_MEMORY_H
+#define NM_LIB_RUNTIME_MEMORY_H
+
+#include "nm/Runtime/Result.h"
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace nm::rt {
+
+constexpr size_t kAlignment = 64;
+
+/// Allocates `bytes` (not initialised), aligned to 64 bytes; large buffers are
+/// aligned to and advised for huge pages. Never null; throws std::bad_alloc.
+std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes);
+
+inline bool isAligned(const void *pointer) {
+  return reinterpret_cast<uintptr_t>(pointer) % kAlignment == 0;
+}
+
+/// A whole file, mapped read-only. Shrinking the file while it is mapped is the
+/// caller's fault and raises SIGBUS, as with every mapping.
+class MappedFile {
+public:
+  static Result<std::shared_ptr<const MappedFile>>
+  open(const std::string &path);
+  ~MappedFile();
+  MappedFile(const MappedFile &) = delete;
+  MappedFile &operator=(const MappedFile &) = delete;
+
+  const unsigned char *data() const { return begin; }
+  uint64_t size() const { return length; }
+  int64_t mtimeNs() const { return mtime; }
+
+private:
+  MappedFile() = default;
+  const unsigned char *begin = nullptr;
+  uint64_t length = 0;
+  int64_t mtime = 0;
+};
+
+/// A file that appears under its name only when commit succeeds; until then it
+/// is a temporary one in the same folder.
+class AtomicFile {
+public:
+  explicit AtomicFile(std::string path) : path(std::move(path)) {}
+  ~AtomicFile();
+  AtomicFile(const AtomicFile &) = delete;
+  AtomicFile &operator=(const AtomicFile &) = delete;
+
+  Status open();
+  Status write(const void *data, uint64_t bytes);
+  Status commit();
+
+private:
+  std::string path;
+  std::string temporary;
+  int fd = -1;
+};
+
+} // namespace nm::rt
+
+#endif // NM_LIB_RUNTIME_MEMORY_H

@@ -1,0 +1,175 @@
+//===- Pack.cpp - exact conversions between layouts -----------------------===//
+
+#include "nm/Runtime/Pack.h"
+#include "FiberDriver.h"
+#include "Support.h"
+
+namespace nm::rt {
+
+/// Copies `bytes` bytes in parallel.
+static void parallelCopy(void *to, const void *from, int64_t bytes) {
+  constexpr int64_t chunk = 1 << 20;
+  int64_t chunks = ceilDiv(bytes, chunk);
+  int threads = threadsFor(chunks, bytes);
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (int64_t i = 0; i < chunks; ++i)
+    std::memcpy(static_cast<char *>(to) + i * chunk,
+                static_cast<const char *>(from) + i * chunk,
+                size_t(std::min(chunk, bytes - i * chunk)));
+}
+
+static Status checkDesc(const WeightDesc &desc, const LayoutSpec &spec) {
+  int64_t elem = elementBytes(desc.dtype);
+  if (elem == 0)
+    return makeError(Errc::Argument, "the element type is unknown");
+  Result<StorageShapes> shapes =
+      storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, elem);
+  if (!shapes)
+    return shapes.error();
+  return {};
+}
+
+template <typename U>
+static void readStored(const StoredParts &from, DType dtype,
+                       const FiberGeometry &geometry, FiberTile<U> &tile) {
+  switch (from.spec.kind) {
+  case LayoutKind::Dense: {
+    DenseSource source;
+    source.data = from.values;
+    source.dtype = dtype;
+    return readDense(source, geometry, tile);
+  }
+  case LayoutKind::Canonical:
+    return readCanonical(from, geometry, tile);
+  case LayoutKind::Panel:
+    return readPanel(from, geometry, tile);
+  }
+}
+
+template <typename U>
+static void writeStored(const StoredParts &to, const FiberGeometry &geometry,
+                        FiberTile<U> &tile) {
+  switch (to.spec.kind) {
+  case LayoutKind::Dense:
+    return writeDense(to, geometry, tile);
+  case LayoutKind::Canonical:
+    return writeCanonical(to, geometry, tile);
+  case LayoutKind::Panel:
+    return writePanel(to, geometry, tile);
+  }
+}
+
+static int64_t rowMultiple(const LayoutSpec &spec) {
+  return spec.kind == LayoutKind::Panel ? spec.rows : 1;
+}
+
+/// The error of a fault, or success.
+static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
+                          const std::string &name, const LayoutSpec &from) {
+  if (fault.kind == GroupFault::Kind::None)
+    return {};
+  std::string group =
+      describeGroup(desc.shape, desc.axis, desc.m, fault.row, fault.group);
+  if (fault.kind == GroupFault::Kind::OverFull)
+    return makeError(Errc::Mismatch, "tensor ", quote(name), ": ", group,
+                     " holds ", fault.found, " non-zeros, expected at most ",
+                     desc.n, " for ", desc.n, ":", desc.m);
+  return makeError(Errc::Format, "metadata of layout ", from.str(), ": ", group,
+                   " holds ", fault.found, ", which is no legal index for ",
+                   desc.n, ":", desc.m);
+}
+
+Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
+                       const void *dense, void *values, void *metadata,
+                       const PackOptions &options) {
+  return guarded([&]() -> Result<PackStats> {
+    NM_RETURN_IF_ERROR(checkDesc(desc, spec));
+    int64_t elem = elementBytes(desc.dtype);
+    PackStats stats;
+    if (options.mask && options.mask->shape != desc.shape)
+      return makeError(Errc::Argument, "tensor ", quote(options.name),
+                       ": mask of shape ", shapeString(options.mask->shape),
+                       ", expected ", shapeString(desc.shape));
+    int64_t bytes = *checkedCount(desc.shape, elem) * elem;
+    bool plain = spec.kind == LayoutKind::Dense && !options.mask;
+    if (plain && desc.n == desc.m) {
+      parallelCopy(values, dense, bytes);
+      return stats;
+    }
+    // A dense weight without a pattern may still have a mask: any axis will do.
+    WeightDesc actual = desc;
+    if (spec.kind == LayoutKind::Dense && desc.n == desc.m) {
+      actual.n = actual.m = 1;
+      actual.axis = int64_t(desc.shape.size()) - 1;
+      if (desc.shape.empty()) {
+        actual.shape = {1};
+        actual.axis = 0;
+      }
+    }
+    FiberGeometry geometry(actual.shape, actual.axis, actual.n, actual.m);
+    DenseSource source;
+    source.data = static_cast<const unsigned char *>(dense);
+    source.dtype = desc.dtype;
+    source.mask = options.mask;
+    source.derive = options.derive;
+    StoredParts to{spec, static_cast<unsigned char *>(values),
+                   static_cast<unsigned char *>(metadata)};
+    // Nothing is removed from a plain dense weight that fits its pattern: it is
+    // only verified, then copied with every bit.
+    bool verifyOnly = plain && !options.derive;
+    DriverResult result = dispatchElement(elem, [&](auto zero) {
+      using U = decltype(zero);
+      return forEachTile<U>(geometry, rowMultiple(spec),
+                            [&](FiberTile<U> &tile) {
+                              readDense(source, geometry, tile);
+                              if (!verifyOnly)
+                                writeStored(to, geometry, tile);
+                            });
+    });
+    NM_RETURN_IF_ERROR(faultStatus(result.fault, desc, options.name, spec));
+    if (verifyOnly)
+      parallelCopy(values, dense, bytes);
+    stats.prunedGroups = result.prunedGroups;
+    return stats;
+  });
+}
+
+Status convert(const WeightDesc &desc, const LayoutSpec &from,
+               const void *fromValues, const void *fromMetadata,
+               const LayoutSpec &to, void *toValues, void *toMetadata) {
+  return guarded([&]() -> Status {
+    if (from.kind == LayoutKind::Dense) {
+      Result<PackStats> packed =
+          pack(desc, to, fromValues, toValues, toMetadata);
+      return packed ? Status() : Status(packed.error());
+    }
+    NM_RETURN_IF_ERROR(checkDesc(desc, from));
+    NM_RETURN_IF_ERROR(checkDesc(desc, to));
+    // A panel of a dense weight still needs an axis; checkDesc saw to it for
+    // the source, and both share the description.
+    FiberGeometry geometry(desc.shape, desc.axis, desc.n, desc.m);
+    auto bytes = [](const void *p) {
+      return static_cast<unsigned char *>(const_cast<void *>(p));
+    };
+    StoredParts source{from, bytes(fromValues), bytes(fromMetadata)};
+    StoredParts target{to, bytes(toValues), bytes(toMetadata)};
+    DriverResult result =
+        dispatchElement(elementBytes(desc.dtype), [&](auto zero) {
+          using U = decltype(zero);
+          return forEachTile<U>(
+              geometry, rowMultiple(to), [&](FiberTile<U> &tile) {
+                readStored(source, desc.dtype, geometry, tile);
+                writeStored(target, geometry, tile);
+              });
+        });
+    return faultStatus(result.fault, desc, "weight", from);
+  });
+}
+
+Status unpack(const WeightDesc &desc, const LayoutSpec &spec,
+              const void *values, const void *metadata, void *dense) {
+  return convert(desc, spec, values, metadata, LayoutSpec::dense(), dense,
+                 nullptr);
+}
+
+} // namespace nm::rt

@@ -1,0 +1,324 @@
+//===- Params.cpp - load the parameters of a compiled model ---------------===//
+
+#include "nm/Runtime/Params.h"
+#include "Cache.h"
+#include "Memory.h"
+#include "Support.h"
+#include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Sparsity.h"
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+namespace nm::rt {
+
+Params::Params() = default;
+Params::~Params() = default;
+
+/// Fills a Params object.
+class ParamsLoader {
+public:
+  ParamsLoader(const Manifest &manifest, const std::vector<ScopePath> &scopes,
+               const ParamsOptions &options)
+      : manifest(manifest), scopes(scopes), options(options),
+        result(new Params()) {}
+
+  Result<std::unique_ptr<Params>> run();
+
+private:
+  const Manifest &manifest;
+  const std::vector<ScopePath> &scopes;
+  const ParamsOptions &options;
+  std::unique_ptr<Params> result;
+  /// The checkpoint of every parameter.
+  std::vector<const Checkpoint *> sources;
+  /// Opened checkpoints, in the order of first use.
+  std::vector<std::shared_ptr<const Checkpoint>> opened;
+  /// Parameters whose buffers were packed here, for the cache.
+  std::vector<bool> packed;
+
+  Status openScopes();
+  Status loadParam(size_t index);
+  Status packInto(size_t index, const Weight &weight, const Tensor &tensor);
+  Status checkWeight(const ParamSpec &spec, const Checkpoint &checkpoint,
+                     const Weight &weight) const;
+  Error overFull(const ParamSpec &spec, const Weight &weight,
+                 const Error &error) const;
+  std::string cachePath() const;
+  bool takeCache(const CacheContents &contents);
+  void storeCache(const std::string &path, const std::string &key,
+                  const std::string &why);
+};
+
+Status ParamsLoader::openScopes() {
+  std::map<std::string, const Checkpoint *> byScope;
+  for (const ParamSpec &spec : manifest.params) {
+    auto known = byScope.find(spec.scope);
+    if (known != byScope.end()) {
+      sources.push_back(known->second);
+      continue;
+    }
+    auto scope =
+        std::find_if(scopes.begin(), scopes.end(),
+                     [&](const ScopePath &s) { return s.scope == spec.scope; });
+    if (scope == scopes.end()) {
+      std::string given;
+      for (const ScopePath &s : scopes)
+        given += (given.empty() ? "" : ", ") + quote(s.scope);
+      return makeError(Errc::NotFound, "no checkpoint is given for scope ",
+                       quote(spec.scope), " of parameter ", quote(spec.key),
+                       ", given scopes: ", given.empty() ? "none" : given);
+    }
+    Result<std::shared_ptr<const Checkpoint>> checkpoint =
+        Checkpoint::open(scope->path);
+    if (!checkpoint)
+      return checkpoint.error();
+    opened.push_back(*checkpoint);
+    byScope[spec.scope] = checkpoint->get();
+    sources.push_back(checkpoint->get());
+  }
+  return {};
+}
+
+Status ParamsLoader::checkWeight(const ParamSpec &spec,
+                                 const Checkpoint &checkpoint,
+                                 const Weight &weight) const {
+  const TensorView &view = weight.tensor.view;
+  std::string where = checkpoint.path() + ": tensor " + quote(spec.key);
+  if (view.shape != spec.shape) {
+    std::vector<int64_t> reversed(spec.shape.rbegin(), spec.shape.rend());
+    return makeError(Errc::Mismatch, where, " has shape ",
+                     shapeString(view.shape), ", the model expects ",
+                     shapeString(spec.shape),
+                     view.shape == reversed ? " (it is transposed)" : "");
+  }
+  if (view.dtype != spec.dtype)
+    return makeError(
+        Errc::Mismatch, where, " has element type ", dtypeName(view.dtype),
+        ", the model expects ", dtypeName(spec.dtype),
+        ": convert the checkpoint or compile for ", dtypeName(view.dtype));
+  bool sparse = spec.sparsity && spec.sparsity->n < spec.sparsity->m;
+  if (sparse && options.mask.policy == MaskPolicy::Require && !weight.mask) {
+    std::string tried;
+    for (const std::string &suffix : options.mask.suffixes)
+      tried += (tried.empty() ? "" : ", ") + quote(suffix);
+    return makeError(Errc::NotFound, where,
+                     " has no explicit mask, and the policy requires one; "
+                     "suffixes tried: ",
+                     tried);
+  }
+  return {};
+}
+
+/// Adds what to try to the error of an over-full group.
+Error ParamsLoader::overFull(const ParamSpec &spec, const Weight &weight,
+                             const Error &error) const {
+  if (error.code != Errc::Mismatch)
+    return error;
+  if (!weight.mask)
+    return makeError(error.code, error.message,
+                     "; to prune by magnitude choose the mask policy "
+                     "'derive', or give an explicit mask");
+  Error extended = makeError(error.code, error.message, " under mask ",
+                             quote(weight.maskName));
+  Mask other = *weight.mask;
+  if (other.form == Mask::Form::Bytes)
+    return extended;
+  bool lsb = other.order == BitOrder::LsbFirst;
+  other.order = lsb ? BitOrder::MsbFirst : BitOrder::LsbFirst;
+  if (verifyMask(other, spec.sparsity->axis, spec.sparsity->n, spec.sparsity->m,
+                 weight.maskName))
+    extended.message += std::string("; read with its bits ") +
+                        (lsb ? "MSB" : "LSB") + " first the mask fits";
+  return extended;
+}
+
+Status ParamsLoader::packInto(size_t index, const Weight &weight,
+                              const Tensor &tensor) {
+  const ParamSpec &spec = manifest.params[index];
+  Param &param = result->list[index];
+  PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
+  Result<StorageShapes> shapes =
+      storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n, pattern.m,
+                    elementBytes(spec.dtype));
+  if (!shapes)
+    return shapes.error();
+  int64_t valuesBytes = shapes->values.bytes();
+  int64_t metadataBytes = shapes->metadata.bytes();
+  std::shared_ptr<unsigned char> values = allocateBuffer(uint64_t(valuesBytes));
+  std::shared_ptr<unsigned char> metadata =
+      allocateBuffer(uint64_t(metadataBytes));
+  WeightDesc desc{spec.shape, pattern.axis, pattern.n, pattern.m, spec.dtype};
+  PackOptions packOptions;
+  packOptions.name = spec.key;
+  packOptions.mask = weight.mask ? &*weight.mask : nullptr;
+  packOptions.derive = options.mask.policy == MaskPolicy::Derive &&
+                       pattern.n < pattern.m && !weight.mask;
+  Result<PackStats> stats = pack(desc, spec.layout, tensor.view.data,
+                                 values.get(), metadata.get(), packOptions);
+  if (!stats) {
+    Error error = overFull(spec, weight, stats.error());
+    error.message = sources[index]->path() + ": " + error.message;
+    return error;
+  }
+  if (stats->prunedGroups != 0)
+    param.maskSource = "derived by magnitude (" + std::to_string(pattern.n) +
+                       ":" + std::to_string(pattern.m) + " along axis " +
+                       std::to_string(pattern.axis) +
+                       ", ties to the lower index, " +
+                       std::to_string(stats->prunedGroups) + " groups pruned)";
+  param.values = valuesBytes ? values.get() : nullptr;
+  param.metadata = metadataBytes ? metadata.get() : nullptr;
+  param.valuesBytes = valuesBytes;
+  param.metadataBytes = metadataBytes;
+  result->owners.push_back(values);
+  result->owners.push_back(metadata);
+  packed[index] = true;
+  return {};
+}
+
+Status ParamsLoader::loadParam(size_t index) {
+  const ParamSpec &spec = manifest.params[index];
+  const Checkpoint &checkpoint = *sources[index];
+  Result<Weight> weight = readWeight(checkpoint, spec.key, options.mask);
+  if (!weight)
+    return weight.error();
+  NM_RETURN_IF_ERROR(checkWeight(spec, checkpoint, *weight));
+
+  Param &param = result->list[index];
+  bool sparse = spec.sparsity && spec.sparsity->n < spec.sparsity->m;
+  if (weight->mask)
+    param.maskSource = "explicit mask " + quote(weight->maskName);
+  else if (sparse)
+    param.maskSource = "none needed (the weights satisfy " +
+                       std::to_string(spec.sparsity->n) + ":" +
+                       std::to_string(spec.sparsity->m) + " along axis " +
+                       std::to_string(spec.sparsity->axis) + ")";
+  else
+    param.maskSource = "dense";
+
+  const TensorView &view = weight->tensor.view;
+  bool straight = spec.layout.kind == LayoutKind::Dense && !weight->mask &&
+                  view.isContiguous() && isAligned(view.data);
+  // A dense layout with a pattern is used in place when it fits the pattern.
+  if (straight && sparse)
+    straight = verifyPattern(view, spec.sparsity->axis, spec.sparsity->n,
+                             spec.sparsity->m, spec.key)
+                   .ok();
+  if (straight) {
+    param.valuesBytes = view.bytes();
+    param.values = param.valuesBytes ? view.data : nullptr;
+    result->owners.push_back(weight->tensor.owner);
+    return {};
+  }
+  Result<Tensor> tensor = toContiguous(weight->tensor);
+  if (!tensor)
+    return tensor.error();
+  return packInto(index, *weight, *tensor);
+}
+
+/// `<checkpoint>.<hash of manifest and options>.nmcache`: models do not fight
+/// over one file, and a changed checkpoint replaces its stale one.
+std::string ParamsLoader::cachePath() const {
+  std::string key = cacheKey(manifest, {}, options.mask);
+  for (const ScopePath &scope : scopes)
+    key += '\0' + scope.scope;
+  char hash[17];
+  std::snprintf(
+      hash, sizeof(hash), "%016llx",
+      static_cast<unsigned long long>(checksum(key.data(), key.size())));
+  std::string path = opened.front()->path();
+  if (!options.cacheFolder.empty())
+    path = options.cacheFolder + "/" + path.substr(path.rfind('/') + 1);
+  return path + "." + hash + ".nmcache";
+}
+
+bool ParamsLoader::takeCache(const CacheContents &contents) {
+  if (contents.entries.size() != manifest.params.size())
+    return false;
+  for (size_t i = 0; i < contents.entries.size(); ++i) {
+    const CacheEntry &entry = contents.entries[i];
+    if (!entry.present)
+      continue;
+    const ParamSpec &spec = manifest.params[i];
+    PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
+    Result<StorageShapes> shapes =
+        storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n,
+                      pattern.m, elementBytes(spec.dtype));
+    if (!shapes || shapes->values.bytes() != entry.valuesBytes ||
+        shapes->metadata.bytes() != entry.metadataBytes)
+      return false;
+  }
+  for (size_t i = 0; i < contents.entries.size(); ++i) {
+    const CacheEntry &entry = contents.entries[i];
+    if (!entry.present)
+      continue;
+    result->list[i] = {entry.valuesBytes ? entry.values : nullptr,
+                       entry.metadataBytes ? entry.metadata : nullptr,
+                       entry.valuesBytes, entry.metadataBytes,
+                       entry.maskSource};
+    packed[i] = true;
+  }
+  result->owners.push_back(contents.owner);
+  return true;
+}
+
+void ParamsLoader::storeCache(const std::string &path, const std::string &key,
+                              const std::string &why) {
+  std::vector<CacheEntry> entries(result->list.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const Param &param = result->list[i];
+    if (packed[i])
+      entries[i] = {true,
+                    static_cast<const unsigned char *>(param.values),
+                    static_cast<const unsigned char *>(param.metadata),
+                    param.valuesBytes,
+                    param.metadataBytes,
+                    param.maskSource};
+  }
+  Status status = writeCache(path, key, entries);
+  result->cacheText = status ? "written (" + why + ")"
+                             : "not written: " + status.error().message;
+}
+
+Result<std::unique_ptr<Params>> ParamsLoader::run() {
+  NM_RETURN_IF_ERROR(openScopes());
+  result->list.resize(manifest.params.size());
+  packed.resize(manifest.params.size());
+
+  bool caching = options.cache && !opened.empty();
+  std::string path, key, why = "there was none";
+  bool hit = false;
+  if (caching) {
+    std::vector<const Checkpoint *> checkpoints;
+    for (const auto &checkpoint : opened)
+      checkpoints.push_back(checkpoint.get());
+    key = cacheKey(manifest, checkpoints, options.mask);
+    path = cachePath();
+    Result<CacheContents> contents = readCache(path, key);
+    if (contents)
+      hit = takeCache(*contents);
+    if (!contents && contents.error().code != Errc::NotFound)
+      why = "the old one was ignored: " + contents.error().message;
+    else if (contents && !hit)
+      why = "the old one was ignored: its parts do not fit";
+  }
+  for (size_t i = 0; i < manifest.params.size(); ++i)
+    if (!packed[i])
+      NM_RETURN_IF_ERROR(loadParam(i));
+  if (hit)
+    result->cacheText = "hit";
+  else if (caching)
+    storeCache(path, key, why);
+  return std::move(result);
+}
+
+Result<std::unique_ptr<Params>>
+Params::load(const Manifest &manifest, const std::vector<ScopePath> &scopes,
+             const ParamsOptions &options) {
+  return guarded([&]() -> Result<std::unique_ptr<Params>> {
+    return ParamsLoader(manifest, scopes, options).run();
+  });
+}
+
+} // namespace nm::rt

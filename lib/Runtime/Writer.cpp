@@ -1,0 +1,117 @@
+//===- Writer.cpp - write safetensors and npy files -----------------------===//
+
+#include "nm/Runtime/Writer.h"
+#include "Json.h"
+#include "Memory.h"
+#include "Npy.h"
+#include "Support.h"
+#include "Threads.h"
+#include <algorithm>
+#include <numeric>
+
+namespace nm::rt {
+
+static Result<Tensor> contiguous(const TensorView &view,
+                                 const std::string &where) {
+  if (elementBytes(view.dtype) == 0)
+    return makeError(Errc::Argument, where, ": the element type is unknown");
+  Result<int64_t> count = checkedCount(view.shape, elementBytes(view.dtype));
+  if (!count)
+    return makeError(count.error().code, where, ": ", count.error().message);
+  Tensor tensor;
+  tensor.view = view;
+  return toContiguous(tensor);
+}
+
+Status writeSafetensors(
+    const std::string &path, const std::vector<NamedView> &tensors,
+    const std::vector<std::pair<std::string, std::string>> &metadata) {
+  return guarded([&]() -> Status {
+    std::vector<size_t> order(tensors.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      int64_t sizeA = elementBytes(tensors[a].view.dtype);
+      int64_t sizeB = elementBytes(tensors[b].view.dtype);
+      return std::make_pair(-sizeA, tensors[a].name) <
+             std::make_pair(-sizeB, tensors[b].name);
+    });
+    nlohmann::ordered_json header = nlohmann::ordered_json::object();
+    for (const auto &[key, value] : metadata)
+      header["__metadata__"][key] = value;
+    uint64_t offset = 0;
+    std::vector<Tensor> data;
+    for (size_t i : order) {
+      const NamedView &tensor = tensors[i];
+      std::string where = path + ": tensor " + quote(tensor.name);
+      if (!isUtf8(tensor.name) || tensor.name == "__metadata__")
+        return makeError(Errc::Argument, where, ": not a legal name");
+      if (header.contains(tensor.name))
+        return makeError(Errc::Argument, where, ": is given twice");
+      Result<Tensor> row = contiguous(tensor.view, where);
+      if (!row)
+        return row.error();
+      uint64_t end = offset + uint64_t(row->view.bytes());
+      header[tensor.name] = {
+          {"dtype", std::string(safetensorsName(row->view.dtype))},
+          {"shape", row->view.shape},
+          {"data_offsets", {offset, end}}};
+      offset = end;
+      data.push_back(std::move(*row));
+    }
+    std::string text = header.dump();
+    text.append((64 - (8 + text.size()) % 64) % 64, ' ');
+    AtomicFile file(path);
+    NM_RETURN_IF_ERROR(file.open());
+    uint64_t length = text.size();
+    NM_RETURN_IF_ERROR(file.write(&length, 8));
+    NM_RETURN_IF_ERROR(file.write(text.data(), text.size()));
+    for (const Tensor &tensor : data)
+      NM_RETURN_IF_ERROR(
+          file.write(tensor.view.data, uint64_t(tensor.view.bytes())));
+    return file.commit();
+  });
+}
+
+Status writeNpy(const std::string &path, const TensorView &view) {
+  return guarded([&]() -> Status {
+    Result<Tensor> row = contiguous(view, path);
+    if (!row)
+      return row.error();
+    std::string header = npyHeaderText(view.dtype, view.shape);
+    if (header.empty())
+      return makeError(Errc::Unsupported, path,
+                       ": npy has no element type for ", dtypeName(view.dtype),
+                       ", widen it to f32 first");
+    AtomicFile file(path);
+    NM_RETURN_IF_ERROR(file.open());
+    NM_RETURN_IF_ERROR(file.write(header.data(), header.size()));
+    NM_RETURN_IF_ERROR(file.write(row->view.data, uint64_t(row->view.bytes())));
+    return file.commit();
+  });
+}
+
+Result<Tensor> widenToF32(const TensorView &view) {
+  return guarded([&]() -> Result<Tensor> {
+    Result<Tensor> row = contiguous(view, "tensor");
+    if (!row)
+      return row.error();
+    if (view.dtype == DType::F32)
+      return row;
+    int64_t count = view.count(), elem = elementBytes(view.dtype);
+    if (Result<int64_t> fits = checkedCount(view.shape, 4); !fits)
+      return fits.error();
+    std::shared_ptr<unsigned char> buffer = allocateBuffer(uint64_t(count) * 4);
+    float *out = reinterpret_cast<float *>(buffer.get());
+    const unsigned char *data = row->view.data;
+    int threads = threadsFor(count, count * 4);
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t i = 0; i < count; ++i)
+      out[i] = static_cast<float>(elementToDouble(data + i * elem, view.dtype));
+    Tensor result;
+    result.view = denseView(out, DType::F32, view.shape);
+    result.owner = buffer;
+    return result;
+  });
+}
+
+} // namespace nm::rt

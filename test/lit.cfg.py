@@ -9,8 +9,8 @@ import lit.formats
 
 config.name = "nm"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".test", ".md"]
-config.excludes = ["Inputs", "CMakeLists.txt", "README.md", "lit.cfg.py"]
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "consumer"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.nm_obj_root, "test")
 

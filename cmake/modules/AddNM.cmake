@@ -1,16 +1,22 @@
 # CMake wrappers: each folder of nm lists names, the how stands here.
 
 define_property(GLOBAL PROPERTY NM_LIBRARIES BRIEF_DOCS "all MLIR-based libraries of nm")
-define_property(GLOBAL PROPERTY NM_DOCS BRIEF_DOCS "all generated reference pages of nm")
+define_property(GLOBAL PROPERTY NM_TOOLS BRIEF_DOCS "all executables that are installed")
+define_property(GLOBAL PROPERTY NM_UNITTESTS BRIEF_DOCS "all GoogleTest executables")
+define_property(GLOBAL PROPERTY NM_FUZZERS BRIEF_DOCS "all libFuzzer executables")
+define_property(GLOBAL PROPERTY NM_DOCS BRIEF_DOCS "targets of all generated reference pages")
+define_property(GLOBAL PROPERTY NM_DOC_PAGES BRIEF_DOCS "files of all generated reference pages")
 
 # One precompiled header serves every MLIR-based target: the MLIR headers cost
 # about six seconds a translation unit otherwise.
 function(_nm_common name)
-  target_compile_options(${name} PRIVATE -fno-exceptions)
+  # Executables are compiled as -fPIC like the libraries, not -fPIE: a
+  # precompiled header serves one of the two only.
+  target_compile_options(${name} PRIVATE -fno-exceptions -fPIC)
   if(NOT TARGET nm_pch)
     file(WRITE ${PROJECT_BINARY_DIR}/nm_pch.cpp "")
     add_library(nm_pch OBJECT ${PROJECT_BINARY_DIR}/nm_pch.cpp)
-    target_compile_options(nm_pch PRIVATE -fno-exceptions)
+    target_compile_options(nm_pch PRIVATE -fno-exceptions -fPIC)
     target_precompile_headers(nm_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/nm_pch.h)
   endif()
   target_precompile_headers(${name} REUSE_FROM nm_pch)
@@ -54,6 +60,7 @@ function(add_nm_doc td output)
     COMMENT "Generating docs/reference/${output}" VERBATIM)
   add_custom_target(${target} DEPENDS ${page})
   set_property(GLOBAL APPEND PROPERTY NM_DOCS ${target})
+  set_property(GLOBAL APPEND PROPERTY NM_DOC_PAGES ${page})
 endfunction()
 
 # add_nm_library(<name> <sources...> [DEPENDS ...] [LINK_LIBS ...])

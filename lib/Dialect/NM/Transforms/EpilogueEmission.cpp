@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "nm/Transforms/RegionVectorizer.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -38,8 +39,7 @@ struct EpilogueEmitter {
       Value scalar = memref::LoadOp::create(b, operand, indices);
       if (lanes == 1)
         return scalar;
-      return vector::BroadcastOp::create(b, widen(type.getElementType()),
-                                         scalar);
+      return broadcastTo(b, op.getLoc(), scalar, lanes);
     }
     if (moving + 1 == type.getRank())
       return b.loadVector(operand, indices, lanes);
@@ -50,36 +50,6 @@ struct EpilogueEmitter {
     }
     return vector::FromElementsOp::create(
         b, cast<VectorType>(widen(type.getElementType())), scalars);
-  }
-
-  /// Clones one scalar operation of the region on vectors.
-  void cloneWide(Operation &inner, IRMapping &mapping) {
-    if (lanes == 1) {
-      b.clone(inner, mapping);
-      return;
-    }
-    Attribute constant;
-    if (matchPattern(&inner, m_Constant(&constant))) {
-      Value scalar = b.clone(inner, mapping)->getResult(0);
-      mapping.map(inner.getResult(0),
-                  vector::BroadcastOp::create(b, widen(scalar.getType()),
-                                              scalar));
-      return;
-    }
-    SmallVector<Value> operands;
-    for (Value operand : inner.getOperands()) {
-      Value mapped = mapping.lookupOrDefault(operand);
-      if (!isa<VectorType>(mapped.getType()))
-        mapped =
-            vector::BroadcastOp::create(b, widen(mapped.getType()), mapped);
-      operands.push_back(mapped);
-    }
-    SmallVector<Type> types;
-    for (Type type : inner.getResultTypes())
-      types.push_back(widen(type));
-    OperationState state(inner.getLoc(), inner.getName(), operands, types,
-                         inner.getAttrs());
-    mapping.map(inner.getResults(), b.create(state)->getResults());
   }
 
   Value apply(Value acc) {
@@ -95,11 +65,10 @@ struct EpilogueEmitter {
       if (!argument.use_empty())
         mapping.map(argument, operandValue(operand, map));
     for (Operation &inner : block.without_terminator())
-      cloneWide(inner, mapping);
-    Value result = mapping.lookupOrDefault(block.getTerminator()->getOperand(0));
-    if (lanes != 1 && !isa<VectorType>(result.getType()))
-      result = vector::BroadcastOp::create(b, widen(result.getType()), result);
-    return result;
+      cloneWide(b, inner, lanes, mapping);
+    return broadcastTo(
+        b, op.getLoc(),
+        mapping.lookupOrDefault(block.getTerminator()->getOperand(0)), lanes);
   }
 };
 

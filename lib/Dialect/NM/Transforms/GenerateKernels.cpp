@@ -242,7 +242,7 @@ struct GenerateKernelsPass
     int64_t columns = op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /
                    shape.m * std::max<int64_t>(1, columns);
-    ProductEmitter(op, shape, flops >= minParallelFlops).emit();
+    ProductEmitter(op, shape, parallel && flops >= minParallelFlops).emit();
     return success();
   }
 };

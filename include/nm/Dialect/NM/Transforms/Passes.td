@@ -49,6 +49,7 @@ def GenerateKernels : Pass<"nm-generate-kernels", "func::FuncOp"> {
     Option<"barrier", "barrier", "std::string", "\"x\"",
            "inline-assembly constraint of a vector register: x on x86, w on AArch64, "
            "empty for none">,
+    Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
     Option<"minParallelFlops", "min-parallel-flops", "int64_t", "2000000",
            "products with fewer floating-point operations stay on one thread">
   ];

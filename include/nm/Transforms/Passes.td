@@ -1,0 +1,70 @@
+//===- Passes.td - Passes over linalg on the way to CPU code -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_TRANSFORMS_PASSES_TD
+#define NM_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SimplifyLinalg : Pass<"nm-simplify-linalg", "func::FuncOp"> {
+  let summary = "fuse elementwise operations and drop what exporters leave behind";
+  let description = [{
+    Fuses chains of elementwise `linalg.generic`s, removes results that nobody
+    reads (the argmax beside a softmax maximum), folds unit dimensions' reshapes
+    and forwards fills. Runs after raising, so that it cannot hide a pattern.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def VectorizeContractions : Pass<"nm-vectorize-contractions", "func::FuncOp"> {
+  let summary = "tile and vectorise the dense products that no kernel takes";
+  let description = [{
+    Matrix products between activations (the logits and the weighted values of
+    attention), on buffers, become loops around register tiles of outer products.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
+    Option<"parallel", "parallel", "bool", "true", "distribute the outer loops over threads">
+  ];
+}
+
+def LowerLinalgToLoops : Pass<"nm-linalg-to-loops", "func::FuncOp"> {
+  let summary = "lower linalg on buffers to loops, the outer one parallel";
+  let description = [{
+    Every `linalg` operation on buffers becomes a loop nest. Its innermost dimension
+    is vectorised explicitly: elementwise, or into vector accumulators when it is a
+    reduction (sums are thereby reassociated). Operations whose body or accesses do
+    not widen become scalar loops. The outermost dimension of an operation with enough
+    work becomes `scf.parallel`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect", "::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
+    Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
+    Option<"minParallelWork", "min-parallel-work", "int64_t", "32768",
+           "iterations under which an operation stays on one thread">
+  ];
+}
+
+def ApproximateMath : Pass<"nm-approximate-math", "func::FuncOp"> {
+  let summary = "expand exp, erf, tanh and their kin to vectorisable polynomials";
+  let description = [{
+    Upstream's f32 approximations, for scalars and vectors alike, so that the
+    remainder of a loop rounds as its vector part does. bf16 and f16 are computed
+    in f32.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+#endif // NM_TRANSFORMS_PASSES_TD

@@ -1,0 +1,122 @@
+//===- Pipelines.cpp - Named pass pipelines -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Pipelines/Pipelines.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
+                                       const CPUPipelineOptions &options) {
+  pm.addPass(createInlinerPass());
+  pm.addPass(createCanonicalizerPass());
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  // RAISE
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createSimplifyLinalg());
+  SelectLayoutOptions layout;
+  layout.lanes = options.lanes;
+  func.addPass(createSelectLayout(layout));
+  // LOWER
+  pm.addPass(createCSEPass());
+  pm.addPass(createExternalizeParams());
+}
+
+/// Tensors to buffers; public functions keep identity layouts at their boundary.
+static void bufferize(OpPassManager &pm) {
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  bufferization::buildBufferDeallocationPipeline(pm);
+  pm.addPass(createConvertBufferizationToMemRefPass());
+}
+
+static void lowerToLLVM(OpPassManager &pm, bool parallel) {
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  // First, as the OpenMP conversion already turns functions into LLVM's.
+  func.addPass(LLVM::createLLVMRequestCWrappersPass());
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createCSEPass());
+  func.addPass(createLoopInvariantCodeMotionPass());
+  func.addPass(createConvertVectorToSCFPass());
+  if (parallel)
+    pm.addPass(createConvertSCFToOpenMPPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.nest<func::FuncOp>().addPass(createApproximateMath());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  ConvertVectorToLLVMPassOptions vector;
+  vector.x86Vector = false;
+  pm.addPass(createConvertVectorToLLVMPass(vector));
+  pm.addPass(createConvertOpenMPToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
+                                    const CPUPipelineOptions &options) {
+  if (options.reference) {
+    pm.addPass(createInlinerPass());
+    // LOWER2
+    pm.addPass(createExternalizeParams());
+  } else {
+    buildNMToPackedPipeline(pm, options);
+  }
+  bufferize(pm);
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  GenerateKernelsOptions kernels;
+  kernels.lanes = options.lanes;
+  kernels.barrier = options.barrier;
+  VectorizeContractionsOptions contractions;
+  contractions.lanes = options.lanes;
+  LowerLinalgToLoopsOptions loops;
+  loops.lanes = options.lanes;
+  kernels.parallel = contractions.parallel = loops.parallel = options.parallel;
+  if (options.reference) {
+    func.addPass(createConvertLinalgToLoopsPass());
+  } else {
+    func.addPass(createGenerateKernels(kernels));
+    func.addPass(createVectorizeContractions(contractions));
+    func.addPass(createLowerLinalgToLoops(loops));
+  }
+  lowerToLLVM(pm, options.parallel && !options.reference);
+}
+
+void mlir::nm::registerPipelines() {
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "nm-to-packed", "linalg and nm to packed N:M products, on tensors",
+      buildNMToPackedPipeline);
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "nm-to-cpu", "linalg and nm on tensors to the LLVM dialect",
+      buildNMToCPUPipeline);
+}

@@ -1,0 +1,57 @@
+//===- LowerLinalgToLoops.cpp - linalg on buffers to loops -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "VectorLoops.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "nm/Transforms/Passes.h"
+
+namespace mlir::nm {
+#define GEN_PASS_DEF_LOWERLINALGTOLOOPS
+#include "nm/Transforms/Passes.h.inc"
+} // namespace mlir::nm
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+struct LowerLinalgToLoopsPass
+    : public nm::impl::LowerLinalgToLoopsBase<LowerLinalgToLoopsPass> {
+  using LowerLinalgToLoopsBase::LowerLinalgToLoopsBase;
+
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    // A strided memref.copy would become a call into a runtime library.
+    SmallVector<memref::CopyOp> copies;
+    getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
+    for (memref::CopyOp op : copies) {
+      rewriter.setInsertionPoint(op);
+      linalg::CopyOp::create(rewriter, op.getLoc(), op.getSource(),
+                             op.getTarget());
+      rewriter.eraseOp(op);
+    }
+
+    VectorLoopOptions vectorOptions{lanes, parallel, minParallelWork};
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    for (linalg::LinalgOp op : ops) {
+      rewriter.setInsertionPoint(op);
+      if (succeeded(emitVectorLoops(rewriter, op, vectorOptions)))
+        continue;
+      if (failed(linalg::linalgOpToLoops(rewriter, op))) {
+        op->emitOpError("cannot be lowered to loops; it must be on buffers");
+        return signalPassFailure();
+      }
+      rewriter.eraseOp(op);
+    }
+  }
+};
+
+} // namespace

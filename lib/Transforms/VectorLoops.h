@@ -1,0 +1,32 @@
+//===- VectorLoops.h - Vector loop nests for linalg on buffers -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_TRANSFORMS_VECTORLOOPS_H
+#define NM_LIB_TRANSFORMS_VECTORLOOPS_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace mlir::nm {
+
+struct VectorLoopOptions {
+  int64_t lanes = 8;
+  bool parallel = true;
+  /// Iterations under which an operation stays on one thread.
+  int64_t minParallelWork = 32768;
+};
+
+/// Replaces `op`, on buffers, by loops whose innermost dimension is vectorised:
+/// elementwise when it is parallel, as a reduction into vector accumulators when
+/// it is a reduction. The remainder runs scalar. Fails without change if the
+/// accesses along the innermost dimension are neither contiguous nor constant,
+/// or the body does not widen.
+LogicalResult emitVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op,
+                              const VectorLoopOptions &options);
+
+} // namespace mlir::nm
+
+#endif // NM_LIB_TRANSFORMS_VECTORLOOPS_H

@@ -12,8 +12,8 @@
 int main() {
   mlir::MLIRContext context;
   context.loadDialect<mlir::nm::NMDialect>();
-  mlir::Type type =
-      mlir::parseType("tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>", &context);
+  mlir::Type type = mlir::parseType(
+      "tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>", &context);
   if (!type || !mlir::nm::getSparsity(type))
     return 1;
   llvm::outs() << type << "\n";

@@ -60,8 +60,12 @@ static void lowerToLLVM(OpPassManager &pm, bool parallel) {
   func.addPass(createCSEPass());
   func.addPass(createLoopInvariantCodeMotionPass());
   func.addPass(createConvertVectorToSCFPass());
-  if (parallel)
+  if (parallel) {
     pm.addPass(createConvertSCFToOpenMPPass());
+    // Inlines the allocation scopes that the conversion puts around bodies:
+    // they may hold one block only, and hold no stack allocation here.
+    pm.addPass(createCanonicalizerPass());
+  }
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());

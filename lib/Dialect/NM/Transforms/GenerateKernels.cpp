@@ -82,11 +82,6 @@ private:
       b.setInsertionPointToStart(loop.getBody());
       ivs.push_back(loop.getInductionVar());
     }
-    // Scratch tiles are stack allocations: give each task its own scope.
-    auto scope = memref::AllocaScopeOp::create(b, TypeRange{});
-    Block *block = b.createBlock(&scope.getBodyRegion());
-    memref::AllocaScopeReturnOp::create(b, ValueRange{});
-    b.setInsertionPointToStart(block);
     body(ivs);
   }
 
@@ -99,16 +94,18 @@ private:
     Value cols = b.min(b.index(shape.cols), b.sub(columns, column0));
     auto tileType =
         MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
-    Value tile = memref::AllocaOp::create(b, tileType,
-                                          b.getI64IntegerAttr(kAlignment));
+    Value tile = memref::AllocOp::create(b, tileType,
+                                         b.getI64IntegerAttr(kAlignment));
     clear(tile);
     emitAccumulation(rowTask, panel, rows, cols, tile);
-    if (!op.getTransposeC()) {
+    if (op.getTransposeC()) {
+      Value transposed = transposeTile(tile, rows, cols);
+      emitEpilogue(b, shape, op, transposed, cols, rows, column0, row0);
+      memref::DeallocOp::create(b, transposed);
+    } else {
       emitEpilogue(b, shape, op, tile, rows, cols, row0, column0);
-      return;
     }
-    Value transposed = transposeTile(tile, rows, cols);
-    emitEpilogue(b, shape, op, transposed, cols, rows, column0, row0);
+    memref::DeallocOp::create(b, tile);
   }
 
   void clear(Value tile) {
@@ -177,8 +174,8 @@ private:
 
   Value transposeTile(Value tile, Value rows, Value cols) {
     auto type = MemRefType::get({shape.cols, shape.rowBlock}, shape.accumulator);
-    Value result = memref::AllocaOp::create(b, type,
-                                            b.getI64IntegerAttr(kAlignment));
+    Value result =
+        memref::AllocOp::create(b, type, b.getI64IntegerAttr(kAlignment));
     b.loop(b.index(0), rows, shape.lanes, [&](Value row) {
       b.loop(b.index(0), cols, shape.lanes, [&](Value col) {
         SmallVector<Value> vectors;

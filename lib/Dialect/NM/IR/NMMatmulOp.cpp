@@ -56,7 +56,7 @@ ParseResult MatmulOp::parse(OpAsmParser &parser, OperationState &state) {
   if (outputs != 1)
     return parser.emitError(outputLoc)
            << "expected one operand in 'outs', got " << outputs;
-  if (parser.parseOptionalAttrDict(state.attributes) ||
+  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
       epilogue::parseEpilogueRegion(parser, state) ||
       parser.parseArrowTypeList(state.types))
     return failure();
@@ -72,8 +72,8 @@ void MatmulOp::print(OpAsmPrinter &printer) {
           << getLhs().getType() << ", " << getRhs().getType() << ")";
   epilogue::printEpilogue(printer, getEpilogueOperands(), getEpilogueMaps());
   printer << " outs(" << getInit() << " : " << getInit().getType() << ")";
-  printer.printOptionalAttrDict((*this)->getAttrs(),
-                                {"transpose_lhs", "transpose_rhs", "epilogue_maps"});
+  printer.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(), {"transpose_lhs", "transpose_rhs", "epilogue_maps"});
   epilogue::printEpilogueRegion(printer, getEpilogue());
   printer << " -> " << getResult().getType();
 }
@@ -114,9 +114,8 @@ SmallVector<AffineMap> MatmulOp::getEpilogueMapArray() {
   return epilogue::toAffineMaps(getEpilogueMaps());
 }
 
-LogicalResult
-MatmulOp::reifyResultShapes(OpBuilder &builder,
-                            ReifiedRankedShapedTypeDims &dims) {
+LogicalResult MatmulOp::reifyResultShapes(OpBuilder &builder,
+                                          ReifiedRankedShapedTypeDims &dims) {
   dims.push_back(tensor::getMixedSizes(builder, getLoc(), getInit()));
   return success();
 }
@@ -135,9 +134,8 @@ LogicalResult MatmulOp::verify() {
   if (getInit().getType() != result)
     return emitOpError("nm_matmul_c1: destination type ")
            << getInit().getType() << " must equal the result type " << result;
-  for (auto [name, type] :
-       {std::pair("lhs", lhs), std::pair("rhs", rhs),
-        std::pair("result", result)})
+  for (auto [name, type] : {std::pair("lhs", lhs), std::pair("rhs", rhs),
+                            std::pair("result", result)})
     if (type.getRank() < 2)
       return emitOpError("nm_matmul_c1: ")
              << name << " must have rank 2 or more, got " << type;
@@ -196,8 +194,8 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("nm_matmul_c4: an i8 dense operand needs an i8 weight, "
                        "got ")
            << weight;
-  return epilogue::verifyEpilogueMaps(*this, getEpilogueOperands(),
-                                    getEpilogueMaps(), result, "nm_matmul_c5");
+  return epilogue::verifyEpilogueMaps(
+      *this, getEpilogueOperands(), getEpilogueMaps(), result, "nm_matmul_c5");
 }
 
 LogicalResult MatmulOp::verifyRegions() {

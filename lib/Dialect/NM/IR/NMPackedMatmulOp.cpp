@@ -42,7 +42,7 @@ ParseResult PackedMatmulOp::parse(OpAsmParser &parser, OperationState &state) {
            << " and " << c;
   state.getOrAddProperties<Properties>().operandSegmentSizes = {storage, 1,
                                                                 epilogue, 1};
-  if (parser.parseOptionalAttrDict(state.attributes) ||
+  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) ||
       epilogue::parseEpilogueRegion(parser, state) ||
       parser.parseOptionalArrowTypeList(state.types))
     return failure();
@@ -60,7 +60,7 @@ void PackedMatmulOp::print(OpAsmPrinter &printer) {
   printer << " ins(" << getX() << " : " << getX().getType() << ")";
   epilogue::printEpilogue(printer, getEpilogueOperands(), getEpilogueMaps());
   printer << " outs(" << getC() << " : " << getC().getType() << ")";
-  printer.printOptionalAttrDict(
+  printer.printOptionalAttrDictWithKeyword(
       (*this)->getAttrs(), {"operandSegmentSizes", "transpose_x", "transpose_c",
                             "weight_type", "layout", "epilogue_maps"});
   epilogue::printEpilogueRegion(printer, getEpilogue());
@@ -106,9 +106,8 @@ LogicalResult PackedMatmulOp::verify() {
                        "rank-2 tensor with an #nm.sparsity encoding, got ")
            << getWeightType();
   FailureOr<SmallVector<RankedTensorType>> expected =
-      getLayout().getStorageTypes(weight, [&] {
-        return emitOpError() << "nm_packed_matmul_c1: ";
-      });
+      getLayout().getStorageTypes(
+          weight, [&] { return emitOpError() << "nm_packed_matmul_c1: "; });
   if (failed(expected))
     return failure();
   bool same = expected->size() == getStorage().size();
@@ -142,8 +141,8 @@ LogicalResult PackedMatmulOp::verify() {
            << getRows() << " x " << getDepth() << " does not multiply x " << x
            << " into c " << c;
   return epilogue::verifyEpilogueMaps(*this, getEpilogueOperands(),
-                                    getEpilogueMaps(), c,
-                                    "nm_packed_matmul_c3");
+                                      getEpilogueMaps(), c,
+                                      "nm_packed_matmul_c3");
 }
 
 LogicalResult PackedMatmulOp::verifyRegions() {

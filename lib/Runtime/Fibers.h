@@ -123,6 +123,31 @@ private:
 /// Readers fill a tile whose firstRow and numRows are set; writers store it.
 /// Instantiated for uint8_t, uint16_t, uint32_t, and the dense ones for
 /// uint64_t as well.
+/// Where the lane layout keeps one element.
+struct LaneSlot {
+  int64_t value = 0, word = 0, shift = 0;
+  /// First index of the element's group within its segment.
+  int64_t indexBase = 0;
+};
+
+/// Positions in the lane layout.
+struct LaneGeometry {
+  LaneGeometry(const LayoutSpec &spec, const FiberGeometry &geometry);
+  /// Slot of kept element j of a group of a row.
+  LaneSlot slot(int64_t row, int64_t group, int64_t j) const;
+
+  LaneShape shape;
+  int64_t lanes, n, m;
+  /// Registers of a row group, index words of a lane, row groups.
+  int64_t steps, superblocks, groups;
+};
+
+template <typename U>
+void readLane(const StoredParts &parts, const FiberGeometry &geometry,
+              FiberTile<U> &tile);
+template <typename U>
+void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
+               FiberTile<U> &tile);
 template <typename U>
 void readDense(const DenseSource &source, const FiberGeometry &geometry,
                FiberTile<U> &tile);

@@ -14,6 +14,8 @@ std::string LayoutSpec::str() const {
     return "canonical";
   case LayoutKind::Panel:
     break;
+  case LayoutKind::Lane:
+    return "lane<lanes = " + std::to_string(lanes) + ">";
   }
   std::ostringstream os;
   os << "panel<rows = " << rows << ", cols = " << cols << ", depth = " << depth
@@ -36,9 +38,14 @@ public:
       spec.kind = LayoutKind::Panel;
       if (Status status = parameters(spec); !status)
         return status.error();
+    } else if (kind == "lane") {
+      spec.kind = LayoutKind::Lane;
+      if (Status status = parameters(spec); !status)
+        return status.error();
     } else if (kind != "dense") {
-      return fail("expected 'dense', 'canonical' or "
-                  "'panel<rows = R, cols = C, depth = D>'");
+      return fail("expected 'dense', 'canonical', "
+                  "'panel<rows = R, cols = C, depth = D>' or "
+                  "'lane<lanes = L>'");
     }
     skipSpace();
     if (pos != text.size())
@@ -79,12 +86,15 @@ private:
       return fail("expected '<'");
     do {
       std::string_view name = word();
-      int64_t *target = name == "rows"    ? &spec.rows
+      bool isLane = spec.kind == LayoutKind::Lane;
+      int64_t *target = isLane ? (name == "lanes" ? &spec.lanes : nullptr)
+                        : name == "rows"  ? &spec.rows
                         : name == "cols"  ? &spec.cols
                         : name == "depth" ? &spec.depth
                                           : nullptr;
       if (!target)
-        return fail("expected 'rows', 'cols' or 'depth'");
+        return fail(isLane ? "expected 'lanes'"
+                           : "expected 'rows', 'cols' or 'depth'");
       if (*target != 0)
         return fail("'" + std::string(name) + "' is given twice");
       if (!accept('='))
@@ -94,7 +104,8 @@ private:
     } while (accept(','));
     if (!accept('>'))
       return fail("expected ',' or '>'");
-    if (spec.rows == 0 || spec.cols == 0 || spec.depth == 0)
+    if (spec.kind == LayoutKind::Panel &&
+        (spec.rows == 0 || spec.cols == 0 || spec.depth == 0))
       return fail("'rows', 'cols' and 'depth' are all needed");
     return {};
   }
@@ -135,6 +146,21 @@ int64_t indexBits(int64_t m) {
 
 int64_t panelSlots(int64_t length, int64_t n, int64_t m) {
   return (length / m * n + 3) / 4 * 4;
+}
+
+bool laneSupports(int64_t lanes, int64_t n, int64_t m) {
+  return (m == 1 || m == 2 || m == 4 || m == 8) && n >= 1 && n <= m &&
+         lanes >= std::max<int64_t>(m, 4) && lanes <= 64 &&
+         (lanes & (lanes - 1)) == 0;
+}
+
+LaneShape laneShape(int64_t lanes, int64_t n, int64_t m) {
+  LaneShape shape;
+  shape.segment = std::max<int64_t>(m, 4);
+  shape.kept = shape.segment / m * n;
+  shape.rows = shape.segment / shape.kept;
+  shape.bits = shape.segment == 4 ? 2 : 4;
+  return shape;
 }
 
 Status checkPattern(const std::vector<int64_t> &denseShape, int64_t axis,
@@ -184,6 +210,34 @@ static Result<StorageShapes> panelShapes(const LayoutSpec &spec, int64_t rows,
   return shapes;
 }
 
+static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
+                                        int64_t length, int64_t n, int64_t m,
+                                        int64_t elemBytes) {
+  auto fail = [&](auto &&...parts) {
+    return makeError(Errc::Argument, "layout ", spec.str(), ": ", parts...);
+  };
+  if (!laneSupports(spec.lanes, n, m))
+    return fail("pattern ", n, ":", m,
+                ", expected M of 1, 2, 4 or 8 and a power of two of lanes, at "
+                "least M and 4");
+  LaneShape shape = laneShape(spec.lanes, n, m);
+  int64_t groups = ceilDiv(rows, shape.rows);
+  int64_t steps = ceilDiv(length, spec.lanes);
+  int64_t words = ceilDiv(steps, shape.stepsPerWord());
+  int64_t values, metadata, bytes;
+  if (mulOverflow(groups, steps, values) ||
+      mulOverflow(values, spec.lanes, values) ||
+      mulOverflow(values, elemBytes, bytes) ||
+      mulOverflow(groups, words, metadata) ||
+      mulOverflow(metadata, spec.lanes, metadata) ||
+      mulOverflow(metadata, 4, bytes))
+    return fail("the storage size overflows");
+  StorageShapes shapes;
+  shapes.values = {{values}, elemBytes};
+  shapes.metadata = {{metadata}, 4};
+  return shapes;
+}
+
 Result<StorageShapes> storageShapes(const LayoutSpec &spec,
                                     const std::vector<int64_t> &denseShape,
                                     int64_t axis, int64_t n, int64_t m,
@@ -224,6 +278,12 @@ Result<StorageShapes> storageShapes(const LayoutSpec &spec,
       if (!rows)
         return rows.error();
       return panelShapes(spec, *rows, length, n, m, elemBytes);
+    }
+    case LayoutKind::Lane: {
+      Result<int64_t> rows = checkedCount(others);
+      if (!rows)
+        return rows.error();
+      return laneShapes(spec, *rows, length, n, m, elemBytes);
     }
     }
     return makeError(Errc::Argument, "unknown layout kind ", int(spec.kind));

@@ -43,6 +43,8 @@ static void readStored(const StoredParts &from, DType dtype,
     return readCanonical(from, geometry, tile);
   case LayoutKind::Panel:
     return readPanel(from, geometry, tile);
+  case LayoutKind::Lane:
+    return readLane(from, geometry, tile);
   }
 }
 
@@ -56,10 +58,15 @@ static void writeStored(const StoredParts &to, const FiberGeometry &geometry,
     return writeCanonical(to, geometry, tile);
   case LayoutKind::Panel:
     return writePanel(to, geometry, tile);
+  case LayoutKind::Lane:
+    return writeLane(to, geometry, tile);
   }
 }
 
-static int64_t rowMultiple(const LayoutSpec &spec) {
+static int64_t rowMultiple(const LayoutSpec &spec,
+                           const FiberGeometry &geometry) {
+  if (spec.kind == LayoutKind::Lane)
+    return laneShape(spec.lanes, geometry.n, geometry.m).rows;
   return spec.kind == LayoutKind::Panel ? spec.rows : 1;
 }
 
@@ -119,7 +126,7 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
     bool verifyOnly = plain && !options.derive;
     DriverResult result = dispatchElement(elem, [&](auto zero) {
       using U = decltype(zero);
-      return forEachTile<U>(geometry, rowMultiple(spec),
+      return forEachTile<U>(geometry, rowMultiple(spec, geometry),
                             [&](FiberTile<U> &tile) {
                               readDense(source, geometry, tile);
                               if (!verifyOnly)
@@ -157,7 +164,7 @@ Status convert(const WeightDesc &desc, const LayoutSpec &from,
         dispatchElement(elementBytes(desc.dtype), [&](auto zero) {
           using U = decltype(zero);
           return forEachTile<U>(
-              geometry, rowMultiple(to), [&](FiberTile<U> &tile) {
+              geometry, rowMultiple(to, geometry), [&](FiberTile<U> &tile) {
                 readStored(source, desc.dtype, geometry, tile);
                 writeStored(target, geometry, tile);
               });

@@ -26,7 +26,10 @@ enum class LayoutKind : uint8_t {
   /// Kept elements in place of the sparse axis, bit-packed indices (LSB first).
   Canonical = 1,
   /// For GEMM kernels: K blocks, row groups, quads of slots, u16 offsets.
-  Panel = 2
+  Panel = 2,
+  /// For matrix-vector kernels: the kept elements of one vector of activations
+  /// lie in one vector register, indices in 32-bit words beside it.
+  Lane = 3
 };
 
 /// A layout and its parameters. Parameters a kind does not use are 0.
@@ -39,19 +42,25 @@ struct LayoutSpec {
   /// Panel: elements of the sparse axis in a block (D, a multiple of M), with
   /// D * C <= 65536.
   int64_t depth = 0;
+  /// Lane: elements of a vector register (a power of two, 4 to 64).
+  int64_t lanes = 0;
 
   static LayoutSpec dense() { return {}; }
-  static LayoutSpec canonical() { return {LayoutKind::Canonical, 0, 0, 0}; }
+  static LayoutSpec canonical() { return {LayoutKind::Canonical}; }
   static LayoutSpec panel(int64_t rows, int64_t cols, int64_t depth) {
     return {LayoutKind::Panel, rows, cols, depth};
   }
+  static LayoutSpec lane(int64_t lanes) {
+    return {LayoutKind::Lane, 0, 0, 0, lanes};
+  }
 
-  /// "dense", "canonical" or "panel<rows = 3, cols = 32, depth = 192>".
+  /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>" or
+  /// "lane<lanes = 8>".
   std::string str() const;
 
   friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
     return a.kind == b.kind && a.rows == b.rows && a.cols == b.cols &&
-           a.depth == b.depth;
+           a.depth == b.depth && a.lanes == b.lanes;
   }
   friend bool operator!=(const LayoutSpec &a, const LayoutSpec &b) {
     return !(a == b);
@@ -103,6 +112,22 @@ int64_t indexBits(int64_t m);
 /// Slots that the panel layout stores for one row of a K block of `length`
 /// elements: length / M * N rounded up to a multiple of 4.
 int64_t panelSlots(int64_t length, int64_t n, int64_t m);
+
+/// How the lane layout cuts a register. A segment is what one in-register
+/// permute reaches: 128 bits of f32 for M <= 4, M elements for M = 8.
+struct LaneShape {
+  int64_t segment = 4; ///< lanes of a segment, and activations it selects from
+  int64_t kept = 0;    ///< slots of one weight row in a segment
+  int64_t rows = 0;    ///< weight rows side by side in a register
+  int64_t bits = 2;    ///< bits of an index
+  int64_t stepsPerWord() const { return 32 / bits; }
+};
+
+/// Whether the lane layout holds N:M in registers of `lanes` elements.
+bool laneSupports(int64_t lanes, int64_t n, int64_t m);
+
+/// The shape for a supported pattern.
+LaneShape laneShape(int64_t lanes, int64_t n, int64_t m);
 
 } // namespace nm::rt
 

@@ -1,0 +1,88 @@
+#include "TestUtil.h"
+#include "nm/Runtime/Params.h"
+
+using namespace nm::rt;
+using namespace nm::rt::test;
+
+namespace {
+std::string withParam(const std::string &fields) {
+  return "{\"version\":1,\"parameters\":[{" + fields + "}]}";
+}
+const std::string good = "\"scope\":\"\",\"key\":\"w\",\"shape\":[8,16],"
+                         "\"dtype\":\"f32\",\"sparsity\":{\"n\":2,\"m\":4,"
+                         "\"axis\":1},\"layout\":\"canonical\"";
+/// `good` with one text replaced by another.
+std::string altered(const std::string &from, const std::string &to) {
+  std::string text = good;
+  text.replace(text.find(from), from.size(), to);
+  return withParam(text);
+}
+} // namespace
+
+TEST(Manifest, RoundTrips) {
+  Manifest manifest;
+  manifest.params.push_back({"m",
+                             "a.weight",
+                             {8, 16},
+                             DType::BF16,
+                             PatternSpec{2, 4, 1},
+                             LayoutSpec::panel(3, 32, 8)});
+  manifest.params.push_back(
+      {"", "scale", {}, DType::I8, std::nullopt, LayoutSpec::dense()});
+  auto parsed = parseManifest(printManifest(manifest));
+  expectOk(parsed);
+  ASSERT_EQ(parsed->params.size(), 2u);
+  const ParamSpec &spec = parsed->params[0];
+  EXPECT_EQ(spec.scope, "m");
+  EXPECT_EQ(spec.key, "a.weight");
+  EXPECT_EQ(spec.shape, (std::vector<int64_t>{8, 16}));
+  EXPECT_EQ(spec.dtype, DType::BF16);
+  EXPECT_EQ(spec.sparsity->m, 4);
+  EXPECT_EQ(spec.layout, LayoutSpec::panel(3, 32, 8));
+  EXPECT_FALSE(parsed->params[1].sparsity.has_value());
+  EXPECT_TRUE(parsed->params[1].shape.empty());
+}
+
+TEST(Manifest, ScopeAndSparsityMayBeLeftOut) {
+  expectOk(parseManifest(withParam("\"key\":\"w\",\"shape\":[],\"dtype\":"
+                                   "\"i64\",\"layout\":\"dense\"")));
+  expectOk(parseManifest("{\"version\":1,\"parameters\":[]}"));
+}
+
+TEST(Manifest, Errors) {
+  expectOk(parseManifest(withParam(good)));
+  expectError(parseManifest(""), {"manifest: invalid json"});
+  expectError(parseManifest("[]"), {"found an array, expected an object"});
+  expectError(parseManifest("{\"version\":2,\"parameters\":[]}"),
+              {"version 2, expected 1"});
+  expectError(parseManifest("{\"parameters\":[]}"),
+              {"'version': found nothing"});
+  expectError(parseManifest("{\"version\":1}"), {"'parameters'"});
+  expectError(parseManifest("{\"version\":1,\"version\":1}"),
+              {"duplicate key 'version'"});
+  expectError(parseManifest("{\"version\":1,\"parameters\":[],\"x\":1}"),
+              {"unknown field 'x'"});
+  expectError(parseManifest("{\"version\":1,\"parameters\":[1]}"),
+              {"parameter 0", "a number"});
+  expectError(parseManifest(altered("\"key\":\"w\",", "")), {"'key'"});
+  expectError(parseManifest(altered("\"w\"", "3")), {"a number", "a string"});
+  expectError(parseManifest(altered("f32", "f33")),
+              {"parameter 0 ('w')", "unknown dtype 'f33'"});
+  expectError(parseManifest(altered("[8,16]", "[8,-16]")), {"'shape'"});
+  expectError(parseManifest(altered("[8,16]", "[8,1.5]")), {"'shape'"});
+  expectError(parseManifest(altered("[8,16]", "8")), {"'shape'", "an array"});
+  expectError(parseManifest(altered("[8,16]", "[8,18]")), {"does not divide"});
+  expectError(parseManifest(altered("[8,16]", "[4294967296,4294967296]")),
+              {"overflows"});
+  expectError(parseManifest(altered("\"axis\":1", "\"axis\":2")), {"axis"});
+  expectError(parseManifest(altered("\"n\":2", "\"n\":5")), {"1 <= N"});
+  expectError(parseManifest(altered("\"n\":2,", "")), {"'n'"});
+  expectError(parseManifest(altered("{\"n\":2,\"m\":4,\"axis\":1}", "null")),
+              {"needs a 'sparsity'"});
+  expectError(parseManifest(altered("canonical", "diagonal")),
+              {"layout 'diagonal'"});
+  expectError(parseManifest(altered("\"f32\"", "\"f64\"")), {"8 bytes"});
+  expectError(parseManifest(altered("\"n\":2,\"m\":4,\"axis\":1",
+                                    "\"n\":1,\"m\":1,\"axis\":7")),
+              {"axis"});
+}

@@ -1,0 +1,105 @@
+//===- FiberLane.cpp - fibers in the lane layout --------------------------===//
+
+#include "Fibers.h"
+#include "Support.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+LaneGeometry::LaneGeometry(const LayoutSpec &spec,
+                           const FiberGeometry &geometry)
+    : shape(laneShape(spec.lanes, geometry.n, geometry.m)), lanes(spec.lanes),
+      n(geometry.n), m(geometry.m), steps(ceilDiv(geometry.length, lanes)),
+      superblocks(ceilDiv(steps, shape.stepsPerWord())),
+      groups(ceilDiv(geometry.rows, shape.rows)) {}
+
+LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
+  int64_t groupsPerSegment = shape.segment / m;
+  int64_t segment = group / groupsPerSegment;
+  int64_t perRegister = lanes / shape.segment;
+  int64_t step = segment / perRegister;
+  int64_t lane = segment % perRegister * shape.segment +
+                 row % shape.rows * shape.kept +
+                 group % groupsPerSegment * n + j;
+  int64_t rowGroup = row / shape.rows;
+  LaneSlot result;
+  result.value = (rowGroup * steps + step) * lanes + lane;
+  result.word =
+      (rowGroup * superblocks + step / shape.stepsPerWord()) * lanes + lane;
+  result.shift = step % shape.stepsPerWord() * shape.bits;
+  result.indexBase = group % groupsPerSegment * m;
+  return result;
+}
+
+template <typename U>
+void readLane(const StoredParts &parts, const FiberGeometry &geometry,
+              FiberTile<U> &tile) {
+  LaneGeometry lane(parts.spec, geometry);
+  const int64_t mask = (int64_t(1) << lane.shape.bits) - 1;
+  for (int64_t t = 0; t < tile.numRows; ++t) {
+    int64_t row = tile.firstRow + t;
+    uint8_t *indices = tile.rowIndices(t);
+    U *values = tile.rowValues(t);
+    for (int64_t g = 0; g < geometry.groups; ++g) {
+      for (int64_t j = 0, previous = -1; j < geometry.n; ++j) {
+        LaneSlot slot = lane.slot(row, g, j);
+        int64_t stored =
+            loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
+                slot.shift &
+            mask;
+        int64_t index = stored - slot.indexBase;
+        if (index < 0 || index >= geometry.m || index <= previous) {
+          tile.note(GroupFault::Kind::Metadata, geometry, row, g, stored);
+          index = 0;
+        }
+        *indices++ = static_cast<uint8_t>(previous = index);
+        *values++ =
+            loadUnaligned<U>(parts.values + slot.value * int64_t(sizeof(U)));
+      }
+    }
+  }
+}
+
+template <typename U>
+void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
+               FiberTile<U> &tile) {
+  LaneGeometry lane(parts.spec, geometry);
+  // A tile holds whole row groups; slots that no element uses are zero.
+  int64_t first = tile.firstRow / lane.shape.rows;
+  int64_t last = ceilDiv(tile.firstRow + tile.numRows, lane.shape.rows);
+  int64_t valueBytes = lane.steps * lane.lanes * int64_t(sizeof(U));
+  int64_t wordBytes = lane.superblocks * lane.lanes * 4;
+  std::memset(parts.values + first * valueBytes, 0,
+              size_t((last - first) * valueBytes));
+  std::memset(parts.metadata + first * wordBytes, 0,
+              size_t((last - first) * wordBytes));
+  for (int64_t t = 0; t < tile.numRows; ++t) {
+    int64_t row = tile.firstRow + t;
+    const uint8_t *indices = tile.rowIndices(t);
+    const U *values = tile.rowValues(t);
+    for (int64_t g = 0; g < geometry.groups; ++g) {
+      for (int64_t j = 0; j < geometry.n; ++j) {
+        LaneSlot slot = lane.slot(row, g, j);
+        unsigned char *word = parts.metadata + slot.word * 4;
+        uint32_t index = uint32_t(*indices++ + slot.indexBase);
+        storeUnaligned(word, loadUnaligned<uint32_t>(word)
+                                 | index << slot.shift);
+        storeUnaligned(parts.values + slot.value * int64_t(sizeof(U)),
+                       *values++);
+      }
+    }
+  }
+}
+
+#define NM_INSTANTIATE(U)                                                      \
+  template void readLane<U>(const StoredParts &, const FiberGeometry &,        \
+                            FiberTile<U> &);                                   \
+  template void writeLane<U>(const StoredParts &, const FiberGeometry &,       \
+                             FiberTile<U> &);
+NM_INSTANTIATE(uint8_t)
+NM_INSTANTIATE(uint16_t)
+NM_INSTANTIATE(uint32_t)
+NM_INSTANTIATE(uint64_t)
+#undef NM_INSTANTIATE
+
+} // namespace nm::rt

@@ -1,0 +1,52 @@
+//===- Codegen.h - From the LLVM dialect to machine code -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_CODEGEN_H
+#define NM_DRIVER_CODEGEN_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "nm/Driver/Options.h"
+#include "nm/Driver/Signature.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+#include <memory>
+
+namespace mlir::nm::driver {
+
+/// A target machine for position-independent code at the highest optimisation
+/// level. Without `cpu`, for this machine with all its features.
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(StringRef cpu);
+
+/// Fails if code for `machine` needs an instruction set this machine lacks.
+llvm::Error checkRunsHere(const llvm::TargetMachine &machine);
+
+/// Translates a module in the LLVM dialect. Only the C interfaces of
+/// `functions`, and the manifest of each as the string constant
+/// `nm_manifest_<function>`, stay visible from outside.
+llvm::Expected<std::unique_ptr<llvm::Module>>
+translate(ModuleOp module, ArrayRef<Signature> functions,
+          llvm::LLVMContext &context, llvm::TargetMachine &machine);
+
+/// Adds `void <invokeName()>(void **args, void *result)`, which calls the C
+/// interface of `function` with what `args` point to. A result that the
+/// interface returns by value is stored to `result`.
+llvm::Error addInvoke(llvm::Module &module, const Signature &function);
+StringRef invokeName();
+
+/// -O3.
+llvm::Error optimize(llvm::Module &module, llvm::TargetMachine &machine);
+
+/// Assembly or object code.
+llvm::Error generateCode(llvm::Module &module, llvm::TargetMachine &machine,
+                         llvm::CodeGenFileType type,
+                         SmallVectorImpl<char> &code);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_CODEGEN_H

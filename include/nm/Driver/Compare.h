@@ -1,0 +1,50 @@
+//===- Compare.h - Results against a reference -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_COMPARE_H
+#define NM_DRIVER_COMPARE_H
+
+#include "mlir/Support/LLVM.h"
+#include "nm/Runtime/Tensor.h"
+#include "llvm/Support/Error.h"
+#include <string>
+
+namespace mlir::nm::driver {
+
+struct Tolerance {
+  double atol, rtol;
+};
+
+/// What a result of `dtype` may differ by when the user names no tolerance.
+Tolerance defaultTolerance(::nm::rt::DType dtype);
+
+struct Comparison {
+  Tolerance tolerance;
+  /// max |a - b|, and that over max |b| (0 if nothing differs).
+  double maxAbsError = 0, maxRelError = 0;
+  /// Elements with |a - b| > atol + rtol |b|.
+  int64_t failures = 0, count = 0;
+  /// The element that exceeds its bound by most, and both values there.
+  std::vector<int64_t> worst;
+  double actual = 0, expected = 0;
+
+  bool passed() const { return failures == 0; }
+  /// "max abs error 1e-6, max rel error ...".
+  std::string str() const;
+};
+
+/// Compares element by element in f64. Equal infinities agree. `expected` may
+/// have another element type than `actual`; uint16 stands for bf16 if `actual`
+/// is bf16. A different shape, and NaN in the reference, are errors; NaN in the
+/// result is a failure.
+llvm::Expected<Comparison> compareArrays(const ::nm::rt::TensorView &actual,
+                                         const ::nm::rt::TensorView &expected,
+                                         StringRef path, Tolerance tolerance);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_COMPARE_H

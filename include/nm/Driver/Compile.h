@@ -1,0 +1,54 @@
+//===- Compile.h - From source to the LLVM dialect -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_COMPILE_H
+#define NM_DRIVER_COMPILE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "nm/Driver/Options.h"
+#include <string>
+#include <vector>
+
+namespace mlir::nm::driver {
+
+/// A remark as the report prints it.
+struct RemarkRecord {
+  /// "passed", "missed", "failed", "analysis".
+  std::string kind;
+  std::string category, name, location, message;
+};
+
+/// Total time of a pass over all operations it ran on.
+struct PassRecord {
+  std::string name;
+  double ms = 0;
+};
+
+/// What happened on the way down.
+struct CompileLog {
+  std::vector<RemarkRecord> remarks;
+  std::vector<PassRecord> passes;
+};
+
+/// Routes the remarks of `context` to `log`, to stderr (those whose category
+/// matches options.remarksFilter) and to options.remarksFile. `log` must live
+/// until the last pass has run.
+llvm::Error collectRemarks(MLIRContext &context, const RunOptions &options,
+                           CompileLog &log);
+
+/// Declares the parameters' patterns from the checkpoints, then runs
+/// the CPU pipeline.
+llvm::Error lowerToLLVMDialect(ModuleOp module, const RunOptions &options,
+                               CompileLog &log);
+
+/// The entry of `function` in the module attribute `nm.manifest`, as the
+/// runtime library reads it.
+llvm::Expected<std::string> getManifest(ModuleOp module, StringRef function);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_COMPILE_H

@@ -1,0 +1,34 @@
+//===- Emit.h - Compiled code into files -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_EMIT_H
+#define NM_DRIVER_EMIT_H
+
+#include "nm/Driver/Options.h"
+#include "nm/Driver/Signature.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace mlir::nm::driver {
+
+/// Writes `text` to a file that appears complete or not at all; "" and "-" are
+/// standard output.
+llvm::Error writeFile(StringRef path, StringRef text);
+
+/// Links an object into a shared library, with libomp and libm, by the C
+/// compiler `linker`, or the first of clang-22, cc, gcc and clang.
+llvm::Error linkSharedLibrary(StringRef object, StringRef path,
+                              StringRef linker);
+
+/// Writes what options.emit asks for, from optimised LLVM IR; for objects and
+/// libraries also the C header, next to them.
+llvm::Error emitCode(const RunOptions &options, const Source &source,
+                     llvm::Module &module, llvm::TargetMachine &machine);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_EMIT_H

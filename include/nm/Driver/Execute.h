@@ -1,0 +1,77 @@
+//===- Execute.h - Calling compiled code -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_EXECUTE_H
+#define NM_DRIVER_EXECUTE_H
+
+#include "nm/Driver/Jit.h"
+#include "nm/Driver/Signature.h"
+#include "nm/Runtime/Params.h"
+#include "nm/Runtime/Tensor.h"
+
+namespace mlir::nm::driver {
+
+/// The storage parts of a parameter in the order in which they are passed.
+struct ParamPart {
+  /// 0 is values, 1 is metadata.
+  int part;
+  std::vector<int64_t> shape;
+};
+llvm::Expected<std::vector<ParamPart>>
+getParamParts(const ::nm::rt::ParamSpec &spec);
+
+/// Order statistics of timed runs, in milliseconds.
+struct Timing {
+  int runs = 0;
+  double median = 0, min = 0, max = 0, lowerQuartile = 0, upperQuartile = 0;
+
+  double spread() const { return upperQuartile - lowerQuartile; }
+  static Timing of(std::vector<double> samples);
+};
+
+/// A function with everything it needs for a call.
+class Call {
+public:
+  /// `params` may be null when the manifest is empty. All of the arguments
+  /// outlive the call.
+  static llvm::Expected<Call> prepare(const Signature &function,
+                                      Jit::Invoke entry,
+                                      ArrayRef<::nm::rt::Tensor> inputs,
+                                      const ::nm::rt::Manifest &manifest,
+                                      const ::nm::rt::Params *params);
+
+  /// Runs once and copies the results out.
+  llvm::Expected<std::vector<::nm::rt::Tensor>> run();
+
+  /// Warms up, then times `repeat` runs, allocation of the results included.
+  Timing time(int repeat);
+
+private:
+  void invoke();
+  void freeResults();
+  /// The words of result `i` in `results`.
+  const uint64_t *resultWords(size_t i) const {
+    return reinterpret_cast<const uint64_t *>(results.data() + offsets[i]);
+  }
+
+  const Signature *function = nullptr;
+  Jit::Invoke entry = nullptr;
+  /// Descriptors and scalars that arguments point to.
+  std::vector<std::vector<uint64_t>> storage;
+  std::vector<void *> pointers;
+  /// What invoke() takes: pointers to the entries of `pointers`, or to scalars.
+  std::vector<void *> slots;
+  /// Memory that belongs to the caller although a result may point there.
+  std::vector<uint64_t> borrowed;
+  std::vector<uint8_t> results;
+  std::vector<size_t> offsets;
+  void *resultPointer = nullptr;
+};
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_EXECUTE_H

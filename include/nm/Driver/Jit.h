@@ -1,0 +1,37 @@
+//===- Jit.h - Machine code in this process -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_JIT_H
+#define NM_DRIVER_JIT_H
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace mlir::nm::driver {
+
+/// Object code that is linked into this process.
+class Jit {
+public:
+  using Invoke = void (*)(void **arguments, void *result);
+
+  /// Symbols come from this process: libc, libm, libomp.
+  static llvm::Expected<Jit> load(StringRef object);
+
+  /// The function that addInvoke made.
+  Invoke entry() const { return invoke; }
+
+private:
+  Jit() = default;
+  std::unique_ptr<llvm::orc::LLJIT> engine;
+  Invoke invoke = nullptr;
+};
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_JIT_H

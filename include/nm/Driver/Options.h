@@ -1,0 +1,92 @@
+//===- Options.h - What nm-run was asked to do -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_OPTIONS_H
+#define NM_DRIVER_OPTIONS_H
+
+#include "mlir/Support/LLVM.h"
+#include "nm/Runtime/Weight.h"
+#include "llvm/Support/Error.h"
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlir {
+class PassManager;
+}
+
+namespace mlir::nm::driver {
+
+/// An option value of the form `[name=]path`.
+struct Binding {
+  /// Empty when the value had no name.
+  std::string name;
+  std::string path;
+};
+
+/// Splits `[name=]path`. What stands before the first `=` is a name unless it
+/// holds a path separator.
+llvm::Expected<Binding> parseBinding(StringRef option, StringRef text);
+
+/// N:M as the user wrote it, 1 <= N <= M <= 64.
+struct WeightPattern {
+  int64_t n, m;
+};
+llvm::Expected<WeightPattern> parsePattern(StringRef text);
+
+enum class EmitKind { Execute, MLIR, LLVMIR, Assembly, Object, SharedLibrary };
+
+/// The command line of nm-run; the tool fills it, the library reads it.
+struct RunOptions {
+  std::string inputFile;
+  /// Checkpoint to list instead of compiling anything.
+  std::string inspect;
+
+  /// `--params [scope=]path`; at most one for each scope.
+  std::vector<Binding> params;
+  /// By argument name, or in order for those without a name.
+  std::vector<Binding> inputs;
+  /// By result number, or in order for those without one.
+  std::vector<Binding> outputs, expects;
+  /// Negative: a default that depends on the element type of the result.
+  double atol = -1, rtol = -1;
+
+  std::string entry;
+  /// 0: all processors, or OMP_NUM_THREADS.
+  int threads = 0;
+  /// Timed runs. 1 times the only, cold run.
+  int repeat = 1;
+
+  bool dense = false, reference = false;
+  std::string pattern;
+  ::nm::rt::MaskOptions mask;
+  bool cache = false;
+  std::string cacheFolder;
+
+  EmitKind emit = EmitKind::Execute;
+  /// Output of --emit; empty is standard output, for the texts.
+  std::string outputFile;
+  /// Empty: this machine's.
+  std::string targetCPU;
+  /// Compiler driver that links --emit=so; empty: the first one found.
+  std::string linker;
+
+  bool report = false;
+  std::string reportJson;
+  /// Regular expression over categories; empty prints none.
+  std::string remarksFilter;
+  /// YAML remarks for opt-viewer.py; empty writes none.
+  std::string remarksFile;
+
+  /// Applied to each pass manager: the tool's --mlir-* options.
+  std::function<LogicalResult(PassManager &)> configurePassManager;
+};
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_OPTIONS_H

@@ -1,0 +1,78 @@
+//===- Signature.h - What a compiled function takes and returns -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_SIGNATURE_H
+#define NM_DRIVER_SIGNATURE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "nm/Runtime/DType.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace llvm {
+class SourceMgr;
+}
+
+namespace mlir::nm::driver {
+
+/// A tensor or a scalar that crosses the boundary of a compiled function.
+struct ValueType {
+  ::nm::rt::DType dtype = ::nm::rt::DType::Unknown;
+  /// Scalars are passed by value, tensors by descriptor.
+  bool isScalar = false;
+  /// ShapedType::kDynamic where the size is known at the call only.
+  std::vector<int64_t> shape;
+
+  int64_t rank() const { return static_cast<int64_t>(shape.size()); }
+  /// "tensor<2x?xf32>", "f32".
+  std::string str() const;
+};
+
+/// "[2, ?]".
+std::string shapeText(ArrayRef<int64_t> shape);
+
+struct Argument {
+  /// The `nm.name` attribute, else the SSA name of the source text, else
+  /// "arg<index>".
+  std::string name;
+  ValueType type;
+};
+
+/// A public function before it is lowered.
+struct Signature {
+  std::string name;
+  std::vector<Argument> arguments;
+  std::vector<ValueType> results;
+  /// Why the function cannot be called from outside; empty when it can.
+  std::string unsupported;
+
+  /// The index of an argument by name or decimal number; an error that lists
+  /// the names otherwise.
+  llvm::Expected<size_t> findArgument(StringRef name) const;
+};
+
+/// A parsed module with the signatures of its public functions.
+struct Source {
+  OwningOpRef<ModuleOp> module;
+  std::vector<Signature> functions;
+
+  /// The function `name`, or the only one if it is empty.
+  llvm::Expected<const Signature *> findEntry(StringRef name) const;
+};
+
+/// Parses text or bytecode. Problems of the text itself are diagnostics of
+/// `context`.
+llvm::Expected<Source> parseSource(llvm::SourceMgr &sourceMgr,
+                                   MLIRContext &context);
+
+/// The signatures of the public functions of a module.
+std::vector<Signature> collectSignatures(ModuleOp module);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_SIGNATURE_H

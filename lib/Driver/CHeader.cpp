@@ -1,0 +1,352 @@
+//===- CHeader.cpp - C prototypes of compiled functions -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/CHeader.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "nm/Driver/Execute.h"
+#include "nm/Driver/Support.h"
+#include "llvm/ADT/StringSet.h"
+#include <set>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+std::string driver::cIdentifier(StringRef name) {
+  static constexpr StringLiteral keywords[] = {
+      "auto",     "break",  "case",     "char",   "const",    "continue",
+      "default",  "do",     "double",   "else",   "enum",     "extern",
+      "float",    "for",    "goto",     "if",     "inline",   "int",
+      "long",     "params", "register", "return", "restrict", "short",
+      "signed",   "sizeof", "static",   "struct", "switch",   "typedef",
+      "union",    "void",   "unsigned", "volatile", "while",
+      // C++ keywords that exporters use as names.
+      "new",      "class",  "delete",   "template", "this",   "operator"};
+  std::string text;
+  for (char c : name)
+    text += llvm::isAlnum(c) ? c : '_';
+  if (text.empty() || llvm::isDigit(text.front()) ||
+      llvm::is_contained(keywords, text))
+    text = "_" + text;
+  return text;
+}
+
+static StringRef cType(rt::DType dtype) {
+  switch (dtype) {
+  case rt::DType::F64:
+    return "double";
+  case rt::DType::F32:
+    return "float";
+  case rt::DType::F16:
+  case rt::DType::BF16:
+  case rt::DType::U16:
+    return "uint16_t";
+  case rt::DType::I16:
+    return "int16_t";
+  case rt::DType::I32:
+    return "int32_t";
+  case rt::DType::U32:
+    return "uint32_t";
+  case rt::DType::I64:
+    return "int64_t";
+  case rt::DType::U64:
+    return "uint64_t";
+  case rt::DType::I8:
+    return "int8_t";
+  default:
+    return "uint8_t";
+  }
+}
+
+/// Scalars go by value, where half floats have registers of their own.
+static bool isScalarInC(const ValueType &type) {
+  return !type.isScalar ||
+         (type.dtype != rt::DType::F16 && type.dtype != rt::DType::BF16);
+}
+
+static std::string memrefType(int64_t rank) {
+  return llvm::formatv("nm_memref_{0}d", rank);
+}
+
+namespace {
+
+/// Writes the part of the header that belongs to one function.
+struct FunctionWriter {
+  FunctionWriter(const Exported &exported, llvm::raw_ostream &os)
+      : exported(exported), os(os), signature(*exported.signature),
+        id(cIdentifier(signature.name)) {}
+
+  const Exported &exported;
+  llvm::raw_ostream &os;
+  const Signature &signature;
+  std::string id;
+  std::vector<std::string> arguments;
+  std::vector<std::pair<size_t, ParamPart>> parts;
+
+  llvm::Error prepare() {
+    llvm::StringSet<> taken;
+    for (const Argument &argument : signature.arguments) {
+      std::string name = cIdentifier(argument.name);
+      while (!taken.insert(name).second)
+        name += "_";
+      arguments.push_back(name);
+    }
+    for (auto [i, spec] : llvm::enumerate(exported.manifest.params)) {
+      auto list = getParamParts(spec);
+      if (!list)
+        return list.takeError();
+      for (ParamPart &part : *list)
+        parts.push_back({i, std::move(part)});
+    }
+    return llvm::Error::success();
+  }
+
+  bool hasStruct() const { return signature.results.size() > 1; }
+  bool returnsScalar() const {
+    return signature.results.size() == 1 && signature.results[0].isScalar;
+  }
+  std::string resultType(const ValueType &type) const {
+    return type.isScalar ? cType(type.dtype).str() : memrefType(type.rank());
+  }
+
+  void writeComment() {
+    os << "/* " << signature.name << "\n";
+    for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
+      os << " *   " << name << ": " << describe(argument.type) << "\n";
+    for (auto [i, type] : llvm::enumerate(signature.results))
+      os << " *   result" << i << ": " << describe(type) << "\n";
+    if (!exported.manifest.params.empty())
+      os << " *   params: " << exported.manifest.params.size()
+         << " checkpoint parameters, loaded by nm_params_load with the text\n"
+         << " *           nm_manifest_" << id << "; read only, may be shared "
+         << "by calls and threads\n";
+    os << " */\n";
+  }
+
+  static std::string describe(const ValueType &type) {
+    std::string name(rt::dtypeName(type.dtype));
+    if (type.dtype == rt::DType::BF16 || type.dtype == rt::DType::F16)
+      name += " (bits)";
+    return type.isScalar ? name : name + " " + shapeText(type.shape);
+  }
+
+  void writePrototype() {
+    os << "extern const char nm_manifest_" << id << "[]"
+       << label("nm_manifest_") << ";\n";
+    if (hasStruct()) {
+      os << "typedef struct nm_results_" << id << " {\n";
+      for (auto [i, type] : llvm::enumerate(signature.results))
+        os << "  " << resultType(type) << " result" << i << ";\n";
+      os << "} nm_results_" << id << ";\n";
+    }
+    os << (returnsScalar() ? cType(signature.results[0].dtype) : "void")
+       << " nm_ciface_" << id << "(";
+    llvm::ListSeparator comma(", ");
+    if (hasStruct())
+      os << comma << "nm_results_" << id << " *results";
+    else if (!signature.results.empty() && !returnsScalar())
+      os << comma << resultType(signature.results[0]) << " *result0";
+    for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
+      if (argument.type.isScalar)
+        os << comma << cType(argument.type.dtype) << " " << name;
+      else
+        os << comma << memrefType(argument.type.rank()) << " *" << name;
+    for (auto &[index, part] : parts)
+      os << comma << memrefType(part.shape.size()) << " *param" << index << "_"
+         << (part.part ? "metadata" : "values");
+    if (signature.results.empty() && arguments.empty() && parts.empty())
+      os << "void";
+    os << ")\n    __asm__(\"" << "_mlir_ciface_" << signature.name << "\");\n";
+  }
+
+  /// The symbol, where C cannot spell it.
+  std::string label(StringRef prefix) const {
+    if (id == signature.name)
+      return "";
+    return (" __asm__(\"" + prefix + signature.name + "\")").str();
+  }
+
+  static void writeDescriptor(llvm::raw_ostream &os, StringRef data,
+                              ArrayRef<std::string> sizes) {
+    os << "{(void *)" << data << ", (void *)" << data << ", 0";
+    if (!sizes.empty()) {
+      os << ", {" << llvm::join(sizes, ", ") << "}, {";
+      for (size_t d = 0; d < sizes.size(); ++d) {
+        os << (d ? ", " : "");
+        if (d + 1 == sizes.size())
+          os << "1";
+        else
+          os << llvm::join(sizes.drop_front(d + 1), " * ");
+      }
+      os << "}";
+    }
+    os << "}";
+  }
+
+  void writeWrapper() {
+    os << "static inline int nm_call_" << id << "(";
+    llvm::ListSeparator comma(", ");
+    for (auto [name, argument] : llvm::zip(arguments, signature.arguments)) {
+      StringRef type = cType(argument.type.dtype);
+      os << comma;
+      if (argument.type.isScalar) {
+        os << type << " " << name;
+        continue;
+      }
+      os << "const " << type << " *" << name;
+      for (auto [d, size] : llvm::enumerate(argument.type.shape))
+        if (ShapedType::isDynamic(size))
+          os << ", int64_t " << name << "_size" << d;
+    }
+    bool loads = !exported.manifest.params.empty();
+    if (loads)
+      os << comma << "const struct nm_params *params";
+    for (auto [i, type] : llvm::enumerate(signature.results))
+      os << comma << resultType(type) << " *result" << i;
+    if (arguments.empty() && !loads && signature.results.empty())
+      os << "void";
+    os << ") {\n";
+    writeBody(loads);
+    os << "  return 0;\n}\n\n";
+  }
+
+  void writeBody(bool loads) {
+    if (loads)
+      os << "  if (!params || nm_params_count(params) != "
+         << exported.manifest.params.size() << ")\n    return 1;\n";
+    for (auto [name, argument] : llvm::zip(arguments, signature.arguments)) {
+      if (argument.type.isScalar)
+        continue;
+      std::vector<std::string> sizes;
+      for (auto [d, size] : llvm::enumerate(argument.type.shape))
+        sizes.push_back(ShapedType::isDynamic(size)
+                            ? llvm::formatv("{0}_size{1}", name, d).str()
+                            : std::to_string(size));
+      os << "  " << memrefType(sizes.size()) << " nm_d_" << name << " = ";
+      writeDescriptor(os, name, sizes);
+      os << ";\n";
+    }
+    for (auto [k, entry] : llvm::enumerate(parts)) {
+      std::vector<std::string> sizes;
+      for (int64_t size : entry.second.shape)
+        sizes.push_back(std::to_string(size));
+      os << "  " << memrefType(sizes.size()) << " nm_p" << k << " = ";
+      writeDescriptor(os,
+                      llvm::formatv("nm_params_data(params, {0}, {1})",
+                                    entry.first, entry.second.part)
+                          .str(),
+                      sizes);
+      os << ";\n";
+    }
+    if (hasStruct())
+      os << "  nm_results_" << id << " nm_results;\n";
+    os << "  " << (returnsScalar() ? "*result0 = " : "") << "nm_ciface_" << id
+       << "(";
+    llvm::ListSeparator comma(", ");
+    if (hasStruct())
+      os << comma << "&nm_results";
+    else if (!signature.results.empty() && !returnsScalar())
+      os << comma << "result0";
+    for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
+      os << comma << (argument.type.isScalar ? "" : "&nm_d_") << name;
+    for (size_t k = 0; k < parts.size(); ++k)
+      os << comma << "&nm_p" << k;
+    os << ");\n";
+    if (hasStruct())
+      for (size_t i = 0; i < signature.results.size(); ++i)
+        os << "  *result" << i << " = nm_results.result" << i << ";\n";
+  }
+};
+
+} // namespace
+
+static constexpr StringLiteral preamble = R"(/* {0}: compiled by nm-run. Do not edit.
+ *
+ * For each function f of the model:
+ *   nm_call_f(...)     takes row-major arrays (and the sizes that the model leaves
+ *                      open) and gives its results as descriptors. Returns 0, or
+ *                      1 when `params` does not fit the function.
+ *   nm_ciface_f(...)   the compiled code itself, on descriptors.
+ *   nm_manifest_f      its checkpoint parameters, for nm_params_load.
+ *
+ * Arguments are only read and stay the caller's; align them to the element size
+ * at least. The memory of a result is the caller's, too: release it by
+ * free(result->allocated). Its data starts at aligned + offset (in elements) and
+ * has the given sizes and strides. Calls may run on several threads at once.
+ * Link with libomp, libm and, for models with parameters, libnm_runtime.
+ */
+#ifndef {1}
+#define {1}
+
+#include <stdint.h>
+)";
+
+llvm::Expected<std::string>
+driver::generateCHeader(StringRef name, ArrayRef<Exported> functions) {
+  std::vector<FunctionWriter> writers;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  std::set<int64_t> ranks;
+  bool loads = false;
+  for (const Exported &exported : functions) {
+    const Signature &signature = *exported.signature;
+    if (!signature.unsupported.empty())
+      return makeError("function '{0}' cannot be called from C: {1}",
+                       signature.name, signature.unsupported);
+    FunctionWriter &writer = writers.emplace_back(exported, os);
+    if (llvm::Error error = writer.prepare())
+      return std::move(error);
+    auto see = [&](const ValueType &type) {
+      if (!type.isScalar)
+        ranks.insert(type.rank());
+      return isScalarInC(type);
+    };
+    bool callable = true;
+    for (const Argument &argument : signature.arguments)
+      callable &= see(argument.type);
+    for (const ValueType &type : signature.results)
+      callable &= see(type);
+    if (!callable)
+      return makeError("function '{0}' has a scalar of type f16 or bf16, which "
+                       "C cannot pass; use a tensor of rank 0",
+                       signature.name);
+    for (auto &[index, part] : writer.parts)
+      ranks.insert(static_cast<int64_t>(part.shape.size()));
+    loads |= !writer.parts.empty();
+  }
+
+  // Not formatv: the text holds no other braces, but may one day.
+  std::string guard = "NM_GENERATED_" + StringRef(cIdentifier(name)).upper();
+  std::string head = preamble.str();
+  for (auto [pattern, value] : {std::pair<StringRef, StringRef>("{0}", name),
+                                {"{1}", guard}})
+    for (size_t at; (at = head.find(pattern)) != std::string::npos;)
+      head.replace(at, pattern.size(), value.str());
+  os << head;
+  if (loads)
+    os << "#include \"nm/Runtime/nm_runtime.h\"\n";
+  os << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+  for (int64_t rank : ranks) {
+    std::string type = memrefType(rank);
+    std::string macro = StringRef(type).upper();
+    os << "#ifndef " << macro << "\n#define " << macro
+       << "\ntypedef struct " << type
+       << " {\n  void *allocated; /* what free() takes */\n  void *aligned;\n  "
+          "int64_t offset; /* in elements */\n";
+    if (rank)
+      os << "  int64_t sizes[" << rank << "];\n  int64_t strides[" << rank
+         << "]; /* in elements */\n";
+    os << "} " << type << ";\n#endif\n\n";
+  }
+  for (FunctionWriter &writer : writers) {
+    writer.writeComment();
+    writer.writePrototype();
+    writer.writeWrapper();
+  }
+  os << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << " */\n";
+  return text;
+}

@@ -1,0 +1,161 @@
+//===- Codegen.cpp - From the LLVM dialect to machine code -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Codegen.h"
+#include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "nm/Driver/Compile.h"
+#include "nm/Driver/Support.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+driver::createTargetMachine(StringRef cpu) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  llvm::InitializeNativeTargetAsmParser();
+  llvm::Triple triple(llvm::sys::getProcessTriple());
+  std::string message;
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!target)
+    return makeError("no code generator for '{0}': {1}", triple.str(), message);
+
+  bool host = cpu.empty() || cpu == "native";
+  llvm::SubtargetFeatures features;
+  if (host) {
+    cpu = llvm::sys::getHostCPUName();
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      features.AddFeature(feature.first(), feature.second);
+  }
+  auto create = [&](StringRef name) {
+    return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+        triple, name, features.getString(), llvm::TargetOptions(),
+        llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  };
+  // An unknown name would be a warning and a generic target: ask first.
+  auto generic = create("");
+  const llvm::MCSubtargetInfo *info = generic->getMCSubtargetInfo();
+  if (!info->isCPUStringValid(cpu)) {
+    SmallVector<StringRef> names;
+    for (const auto &entry : info->getAllProcessorDescriptions())
+      names.push_back(entry.Key);
+    return makeError("unknown --target-cpu '{0}'{1}; "
+                     "'clang --print-supported-cpus' lists them, 'native' is "
+                     "this machine",
+                     cpu, didYouMean(cpu, names));
+  }
+  return create(cpu);
+}
+
+llvm::Error driver::checkRunsHere(const llvm::TargetMachine &machine) {
+  const auto host = llvm::sys::getHostCPUFeatures();
+  std::string missing;
+  for (const auto &feature :
+       machine.getMCSubtargetInfo()->getEnabledProcessorFeatures()) {
+    auto known = host.find(feature.Key);
+    if (known != host.end() && !known->second)
+      missing += (missing.empty() ? "" : ", ") + std::string(feature.Key);
+  }
+  if (missing.empty())
+    return llvm::Error::success();
+  return makeError("code for '{0}' cannot run here: this machine has no {1}; "
+                   "drop --target-cpu, or use --emit",
+                   machine.getTargetCPU(), missing);
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>>
+driver::translate(ModuleOp module, ArrayRef<Signature> functions,
+                  llvm::LLVMContext &context, llvm::TargetMachine &machine) {
+  std::unique_ptr<llvm::Module> result =
+      translateModuleToLLVMIR(module, context, "nm");
+  if (!result)
+    return makeError("the module could not be translated to LLVM IR");
+  result->setTargetTriple(machine.getTargetTriple());
+  result->setDataLayout(machine.createDataLayout());
+  for (const Signature &function : functions) {
+    llvm::Expected<std::string> manifest = getManifest(module, function.name);
+    if (!manifest)
+      return manifest.takeError();
+    auto *text = llvm::ConstantDataArray::getString(context, *manifest);
+    new llvm::GlobalVariable(*result, text->getType(), /*isConstant=*/true,
+                             llvm::GlobalValue::ExternalLinkage, text,
+                             "nm_manifest_" + function.name);
+  }
+  // Everything else is private: names of two models do not clash, and unused
+  // expanded interfaces go away.
+  for (llvm::GlobalObject &object : result->global_objects()) {
+    StringRef name = object.getName();
+    if (object.isDeclaration() || object.hasLocalLinkage())
+      continue;
+    bool visible = llvm::any_of(functions, [&](const Signature &function) {
+      return name == "_mlir_ciface_" + function.name ||
+             name == "nm_manifest_" + function.name;
+    });
+    if (!visible)
+      object.setLinkage(llvm::GlobalValue::InternalLinkage);
+  }
+  return result;
+}
+
+StringRef driver::invokeName() { return "nm_invoke_entry"; }
+
+llvm::Error driver::addInvoke(llvm::Module &module, const Signature &function) {
+  llvm::Function *callee =
+      module.getFunction("_mlir_ciface_" + function.name);
+  if (!callee || callee->isDeclaration())
+    return makeError("compilation lost the C interface of function '{0}'",
+                     function.name);
+  llvm::IRBuilder<> builder(module.getContext());
+  llvm::Type *ptr = builder.getPtrTy();
+  auto *invoke = llvm::Function::Create(
+      llvm::FunctionType::get(builder.getVoidTy(), {ptr, ptr}, false),
+      llvm::GlobalValue::ExternalLinkage, invokeName(), module);
+  builder.SetInsertPoint(
+      llvm::BasicBlock::Create(module.getContext(), "entry", invoke));
+  SmallVector<llvm::Value *> operands;
+  for (auto [i, type] : llvm::enumerate(callee->getFunctionType()->params())) {
+    llvm::Value *slot = builder.CreateLoad(
+        ptr, builder.CreateConstGEP1_64(ptr, invoke->getArg(0), i));
+    operands.push_back(builder.CreateLoad(type, slot));
+  }
+  llvm::Value *result = builder.CreateCall(callee, operands);
+  if (!result->getType()->isVoidTy())
+    builder.CreateStore(result, invoke->getArg(1));
+  builder.CreateRetVoid();
+  return llvm::Error::success();
+}
+
+llvm::Error driver::optimize(llvm::Module &module,
+                             llvm::TargetMachine &machine) {
+  return makeOptimizingTransformer(3, 0, &machine)(&module);
+}
+
+llvm::Error driver::generateCode(llvm::Module &module,
+                                 llvm::TargetMachine &machine,
+                                 llvm::CodeGenFileType type,
+                                 SmallVectorImpl<char> &code) {
+  llvm::legacy::PassManager passes;
+  llvm::raw_svector_ostream stream(code);
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
+    return makeError("the code generator of '{0}' cannot write this kind of "
+                     "file",
+                     machine.getTargetTriple().str());
+  passes.run(module);
+  return llvm::Error::success();
+}

@@ -1,0 +1,98 @@
+//===- Compare.cpp - Results against a reference -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Compare.h"
+#include "nm/Driver/Signature.h"
+#include "nm/Driver/Support.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+Tolerance driver::defaultTolerance(rt::DType dtype) {
+  switch (dtype) {
+  case rt::DType::F64:
+    return {1e-12, 1e-12};
+  case rt::DType::F32:
+    return {1e-5, 1e-5};
+  case rt::DType::F16:
+    return {1e-3, 1e-3};
+  case rt::DType::BF16:
+    return {1e-2, 1e-2};
+  default:
+    return {0, 0};
+  }
+}
+
+static std::vector<int64_t> unravel(int64_t index, ArrayRef<int64_t> shape) {
+  std::vector<int64_t> position(shape.size());
+  for (size_t d = shape.size(); d-- > 0; index /= shape[d])
+    position[d] = index % shape[d];
+  return position;
+}
+
+std::string Comparison::str() const {
+  return llvm::formatv("max abs error {0:e3}, max rel error {1:e3} (atol "
+                       "{2:e1}, rtol {3:e1}, {4} elements)",
+                       maxAbsError, maxRelError, tolerance.atol,
+                       tolerance.rtol, count);
+}
+
+llvm::Expected<Comparison>
+driver::compareArrays(const rt::TensorView &actual,
+                      const rt::TensorView &expected, StringRef path,
+                      Tolerance tolerance) {
+  if (actual.shape != expected.shape)
+    return makeError("the result has shape {0}, but '{1}' has {2}",
+                     shapeText(actual.shape), path, shapeText(expected.shape));
+  rt::DType reference = expected.dtype;
+  if (actual.dtype == rt::DType::BF16 && reference == rt::DType::U16)
+    reference = rt::DType::BF16;
+
+  Comparison result;
+  result.tolerance = tolerance;
+  result.count = actual.count();
+  double largest = 0, worstExcess = -1;
+  int64_t worst = 0;
+  int64_t step = rt::elementBytes(actual.dtype);
+  int64_t referenceStep = rt::elementBytes(expected.dtype);
+  for (int64_t i = 0; i < result.count; ++i) {
+    double a = rt::elementToDouble(actual.data + i * step, actual.dtype);
+    double b = rt::elementToDouble(expected.data + i * referenceStep, reference);
+    if (std::isnan(b))
+      return makeError("the reference '{0}' holds NaN at {1}; nothing can be "
+                       "compared with it",
+                       path, shapeText(unravel(i, actual.shape)));
+    // inf - inf is NaN, though both agree.
+    double difference = a == b ? 0 : std::abs(a - b);
+    if (std::isnan(difference))
+      difference = std::numeric_limits<double>::infinity();
+    double bound = tolerance.atol + tolerance.rtol * std::abs(b);
+    bool bad = difference != 0 && (std::isinf(difference) || difference > bound);
+    result.failures += bad;
+    result.maxAbsError = std::max(result.maxAbsError, difference);
+    largest = std::max(largest, std::abs(b));
+    double excess = bound > 0 && std::isfinite(bound) ? difference / bound
+                                                      : difference;
+    // A failing element is worse than any that passes.
+    if (bad && std::isfinite(excess))
+      excess += 1;
+    if (excess > worstExcess) {
+      worstExcess = excess;
+      worst = i;
+      result.actual = a;
+      result.expected = b;
+    }
+  }
+  if (result.count)
+    result.worst = unravel(worst, actual.shape);
+  if (result.maxAbsError > 0)
+    result.maxRelError = result.maxAbsError / largest;
+  return result;
+}

@@ -1,0 +1,112 @@
+//===- Compile.cpp - From source to the LLVM dialect -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Compile.h"
+#include "mlir/Pass/PassManager.h"
+#include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Driver/Support.h"
+#include "nm/Pipelines/Pipelines.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+namespace {
+
+/// Adds up the time of each pass, in order of first run.
+class PassTimer : public PassInstrumentation {
+public:
+  explicit PassTimer(std::vector<PassRecord> &records) : records(records) {}
+
+  void runBeforePass(Pass *pass, Operation *) override {
+    running[pass] = Stopwatch();
+  }
+  void runAfterPass(Pass *pass, Operation *) override {
+    StringRef name = pass->getArgument();
+    if (name.empty()) // adaptors of nested pipelines
+      return;
+    double ms = running[pass].ms();
+    for (PassRecord &record : records)
+      if (record.name == name) {
+        record.ms += ms;
+        return;
+      }
+    records.push_back({name.str(), ms});
+  }
+
+private:
+  std::vector<PassRecord> &records;
+  llvm::DenseMap<Pass *, Stopwatch> running;
+};
+
+} // namespace
+
+/// `nm-declare-sparsity`, which reads the checkpoints' headers, masks and weights.
+static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
+  static constexpr StringLiteral policies[] = {"if-present", "require",
+                                               "derive", "ignore"};
+  DeclareSparsityOptions declare;
+  for (const Binding &binding : options.params)
+    declare.params.push_back(binding.name.empty()
+                                 ? binding.path
+                                 : binding.name + "=" + binding.path);
+  declare.pattern = options.pattern;
+  declare.maskPolicy = policies[static_cast<unsigned>(options.mask.policy)];
+  llvm::append_range(declare.maskSuffixes, options.mask.suffixes);
+  declare.bitOrder =
+      options.mask.bitOrder == rt::BitOrder::LsbFirst ? "lsb" : "msb";
+  return createDeclareSparsity(std::move(declare));
+}
+
+llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
+                                       const RunOptions &options,
+                                       CompileLog &log) {
+  PassManager pm(module->getName());
+  pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
+  if (options.configurePassManager &&
+      failed(options.configurePassManager(pm)))
+    return makeError("cannot apply the --mlir-* options");
+  if (!options.params.empty() && !options.dense)
+    pm.addPass(createDeclare(options));
+  CPUPipelineOptions pipeline;
+  pipeline.dense = options.dense;
+  pipeline.reference = options.reference;
+  llvm::Triple triple(llvm::sys::getProcessTriple());
+  if (triple.isAArch64()) {
+    pipeline.barrier = "w";
+    pipeline.lanes = 4;
+  } else if (!triple.isX86()) {
+    pipeline.barrier = "";
+    pipeline.lanes = 4;
+  }
+  buildNMToCPUPipeline(pm, pipeline);
+  if (failed(pm.run(module)))
+    return makeError("the module did not compile; --mlir-print-ir-after-failure "
+                     "shows it where it failed");
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::string> driver::getManifest(ModuleOp module,
+                                                StringRef function) {
+  auto text = module->getAttrOfType<StringAttr>("nm.manifest");
+  if (!text)
+    return makeError("the module has no attribute 'nm.manifest'; "
+                     "nm-externalize-params makes it");
+  llvm::Expected<llvm::json::Value> json = llvm::json::parse(text.getValue());
+  if (!json)
+    return makeError("'nm.manifest' is not JSON: {0}",
+                     llvm::toString(json.takeError()));
+  const llvm::json::Object *functions = json->getAsObject();
+  const llvm::json::Value *manifest =
+      functions ? functions->get(function) : nullptr;
+  if (!manifest)
+    return makeError("'nm.manifest' has no entry for function '{0}'", function);
+  return llvm::formatv("{0}", *manifest).str();
+}

@@ -1,0 +1,194 @@
+//===- Execute.cpp - Calling compiled code -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Execute.h"
+#include "nm/Driver/Arrays.h"
+#include "nm/Driver/Support.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+llvm::Expected<std::vector<ParamPart>>
+driver::getParamParts(const rt::ParamSpec &spec) {
+  rt::PatternSpec dense;
+  rt::PatternSpec pattern = spec.sparsity.value_or(dense);
+  if (spec.layout.kind == rt::LayoutKind::Dense)
+    return std::vector<ParamPart>{{0, spec.shape}};
+  auto shapes =
+      rt::storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n,
+                        pattern.m, rt::elementBytes(spec.dtype));
+  if (!shapes)
+    return toError(shapes.error());
+  std::vector<ParamPart> parts{{0, shapes->values.shape}};
+  if (shapes->metadata.present())
+    parts.push_back({1, shapes->metadata.shape});
+  return parts;
+}
+
+Timing Timing::of(std::vector<double> samples) {
+  Timing timing;
+  if (samples.empty())
+    return timing;
+  llvm::sort(samples);
+  // Linear interpolation between order statistics, as numpy.percentile.
+  auto quantile = [&](double q) {
+    double position = q * static_cast<double>(samples.size() - 1);
+    size_t below = static_cast<size_t>(position);
+    size_t above = std::min(below + 1, samples.size() - 1);
+    double weight = position - static_cast<double>(below);
+    return samples[below] * (1 - weight) + samples[above] * weight;
+  };
+  timing.runs = static_cast<int>(samples.size());
+  timing.min = samples.front();
+  timing.max = samples.back();
+  timing.median = quantile(0.5);
+  timing.lowerQuartile = quantile(0.25);
+  timing.upperQuartile = quantile(0.75);
+  return timing;
+}
+
+/// {allocated, aligned, offset, sizes..., strides...} of row-major data.
+static std::vector<uint64_t> makeDescriptor(const void *data,
+                                            const std::vector<int64_t> &shape) {
+  auto address = reinterpret_cast<uint64_t>(data);
+  std::vector<uint64_t> words{address, address, 0};
+  words.insert(words.end(), shape.begin(), shape.end());
+  for (int64_t stride : rt::rowMajorStrides(shape))
+    words.push_back(static_cast<uint64_t>(stride));
+  return words;
+}
+
+llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
+                                   ArrayRef<rt::Tensor> inputs,
+                                   const rt::Manifest &manifest,
+                                   const rt::Params *params) {
+  Call call;
+  call.function = &function;
+  call.entry = entry;
+
+  // The result structure has the layout of a C struct of descriptors and
+  // scalars; the C interface takes a pointer to it first, unless the only
+  // result is a scalar, which comes back by value.
+  size_t size = 0;
+  for (const ValueType &type : function.results) {
+    size_t bytes = type.isScalar ? rt::elementBytes(type.dtype)
+                                 : (3 + 2 * type.rank()) * sizeof(uint64_t);
+    size = llvm::alignTo(size, std::min<size_t>(bytes, 8));
+    call.offsets.push_back(size);
+    size += bytes;
+  }
+  call.results.resize(size + 8);
+  call.resultPointer = call.results.data();
+  bool byPointer = function.results.size() > 1 ||
+                   (function.results.size() == 1 &&
+                    !function.results.front().isScalar);
+
+  // `slots` points into `pointers` and `storage`: no reallocation from here.
+  size_t most = 1 + inputs.size() + 2 * manifest.params.size();
+  call.storage.reserve(most);
+  call.pointers.reserve(most);
+  auto addPointer = [&](void *pointer) {
+    call.pointers.push_back(pointer);
+    call.slots.push_back(&call.pointers.back());
+  };
+  auto addMemRef = [&](const void *data, const std::vector<int64_t> &shape) {
+    call.storage.push_back(makeDescriptor(data, shape));
+    call.borrowed.push_back(reinterpret_cast<uint64_t>(data));
+    addPointer(call.storage.back().data());
+  };
+  if (byPointer)
+    addPointer(call.resultPointer);
+  for (auto [argument, input] : llvm::zip(function.arguments, inputs)) {
+    if (argument.type.isScalar)
+      call.slots.push_back(const_cast<unsigned char *>(input.view.data));
+    else
+      addMemRef(input.view.data, input.view.shape);
+  }
+  for (size_t i = 0; i < manifest.params.size(); ++i) {
+    auto parts = getParamParts(manifest.params[i]);
+    if (!parts)
+      return parts.takeError();
+    for (const ParamPart &part : *parts)
+      addMemRef(part.part == 0 ? (*params)[i].values : (*params)[i].metadata,
+                part.shape);
+  }
+  return std::move(call);
+}
+
+void Call::invoke() { entry(slots.data(), resultPointer); }
+
+void Call::freeResults() {
+  SmallVector<uint64_t> freed;
+  for (auto [i, type] : llvm::enumerate(function->results)) {
+    if (type.isScalar)
+      continue;
+    uint64_t allocated = resultWords(i)[0];
+    if (llvm::is_contained(borrowed, allocated) ||
+        llvm::is_contained(freed, allocated))
+      continue;
+    freed.push_back(allocated);
+    std::free(reinterpret_cast<void *>(allocated));
+  }
+}
+
+llvm::Expected<std::vector<rt::Tensor>> Call::run() {
+  invoke();
+  std::vector<rt::Tensor> tensors;
+  for (auto [i, type] : llvm::enumerate(function->results)) {
+    rt::TensorView view;
+    view.dtype = type.dtype;
+    view.data = results.data() + offsets[i];
+    if (!type.isScalar) {
+      const uint64_t *words = resultWords(i);
+      int64_t rank = type.rank();
+      view.data = reinterpret_cast<const unsigned char *>(words[1]) +
+                  words[2] * rt::elementBytes(type.dtype);
+      view.shape.assign(words + 3, words + 3 + rank);
+      view.strides.assign(words + 3 + rank, words + 3 + 2 * rank);
+    }
+    auto copy = allocateTensor(view.dtype, view.shape);
+    if (!copy)
+      return copy.takeError();
+    // toContiguous borrows what is contiguous already; the memory is freed
+    // below.
+    auto contiguous = rt::toContiguous(rt::Tensor{view, nullptr});
+    if (!contiguous)
+      return toError(contiguous.error());
+    if (view.bytes())
+      std::memcpy(const_cast<unsigned char *>(copy->view.data),
+                  contiguous->view.data, view.bytes());
+    tensors.push_back(std::move(*copy));
+  }
+  freeResults();
+  return tensors;
+}
+
+Timing Call::time(int repeat) {
+  // The first runs pay for page faults, thread creation and clock ramps.
+  constexpr int warmUpRuns = 2;
+  constexpr double warmUpMs = 50;
+  Stopwatch warm;
+  for (int i = 0; i < warmUpRuns || warm.ms() < warmUpMs; ++i) {
+    invoke();
+    freeResults();
+    if (warm.ms() > 20 * warmUpMs) // long runs are warm after one
+      break;
+  }
+  std::vector<double> samples;
+  for (int i = 0; i < repeat; ++i) {
+    Stopwatch watch;
+    invoke();
+    samples.push_back(watch.ms());
+    freeResults();
+  }
+  return Timing::of(std::move(samples));
+}

@@ -1,0 +1,42 @@
+//===- Options.cpp - Parsing of option values -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Options.h"
+#include "nm/Driver/Support.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+llvm::Expected<Binding> driver::parseBinding(StringRef option, StringRef text) {
+  auto [name, path] = text.split('=');
+  bool named = text.contains('=') && !name.contains('/');
+  if (!named)
+    path = text;
+  if (path.empty())
+    return makeError("option '--{0}' has no path in '{1}'; expected "
+                     "[name=]path, such as x=a.npy",
+                     option, text);
+  if (named && name.empty())
+    return makeError("option '--{0}' has no name before '=' in '{1}'; leave "
+                     "the '=' away to go by order",
+                     option, text);
+  return Binding{named ? name.ltrim('%').str() : "", path.str()};
+}
+
+llvm::Expected<WeightPattern> driver::parsePattern(StringRef text) {
+  auto [n, m] = text.split(':');
+  WeightPattern pattern;
+  if (n.getAsInteger(10, pattern.n) || m.getAsInteger(10, pattern.m))
+    return makeError("pattern '{0}' is not of the form N:M, such as 2:4", text);
+  if (pattern.n < 1 || pattern.m < pattern.n || pattern.m > 64)
+    return makeError("pattern '{0}' is out of range; expected "
+                     "1 <= N <= M <= 64",
+                     text);
+  return pattern;
+}

@@ -1,0 +1,103 @@
+//===- Remarks.cpp - Collecting and printing remarks -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/Remarks.h"
+#include "mlir/Remark/RemarkStreamer.h"
+#include "nm/Driver/Compile.h"
+#include "nm/Driver/Support.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+namespace {
+
+using remark::detail::MLIRRemarkStreamerBase;
+
+/// Hands every remark to the log and, filtered, to people and files.
+class LogStreamer : public MLIRRemarkStreamerBase {
+public:
+  LogStreamer(CompileLog &log, std::unique_ptr<llvm::Regex> filter,
+              std::unique_ptr<MLIRRemarkStreamerBase> file)
+      : log(log), filter(std::move(filter)), file(std::move(file)) {}
+
+  void streamOptimizationRemark(const remark::detail::Remark &remark) override {
+    StringRef category = remark.getCombinedCategoryName();
+    RemarkRecord record{kindOf(remark), category.str(),
+                        remark.getRemarkName().str(), "", ""};
+    llvm::raw_string_ostream(record.location) << remark.getLocation();
+    for (const auto &arg : remark.getArgs()) {
+      if (!record.message.empty() && record.message.back() != ' ')
+        record.message += ' ';
+      if (arg.key != "Remark" && arg.key != "Reason")
+        record.message += arg.key + "=";
+      record.message += arg.val;
+    }
+    if (filter && filter->match(category))
+      llvm::errs() << "remark: " << record.location << ": [" << record.kind
+                   << "] " << record.category << ": " << record.name << ": "
+                   << record.message << "\n";
+    if (file)
+      file->streamOptimizationRemark(remark);
+    log.remarks.push_back(std::move(record));
+  }
+
+  void finalize() override {
+    if (file)
+      file->finalize();
+  }
+
+private:
+  static std::string kindOf(const remark::detail::Remark &remark) {
+    switch (remark.getRemarkType()) {
+    case llvm::remarks::Type::Passed:
+      return "passed";
+    case llvm::remarks::Type::Missed:
+      return "missed";
+    case llvm::remarks::Type::Failure:
+      return "failed";
+    default:
+      return "analysis";
+    }
+  }
+
+  CompileLog &log;
+  std::unique_ptr<llvm::Regex> filter;
+  std::unique_ptr<MLIRRemarkStreamerBase> file;
+};
+
+} // namespace
+
+llvm::Error driver::collectRemarks(MLIRContext &context,
+                                   const RunOptions &options, CompileLog &log) {
+  std::unique_ptr<llvm::Regex> filter;
+  if (!options.remarksFilter.empty()) {
+    filter = std::make_unique<llvm::Regex>(options.remarksFilter);
+    std::string message;
+    if (!filter->isValid(message))
+      return makeError("--remarks-filter '{0}' is not a regular expression: "
+                       "{1}",
+                       options.remarksFilter, message);
+  }
+  std::unique_ptr<MLIRRemarkStreamerBase> file;
+  if (!options.remarksFile.empty()) {
+    auto created = remark::detail::LLVMRemarkStreamer::createToFile(
+        options.remarksFile, llvm::remarks::Format::YAML);
+    if (failed(created))
+      return makeError("cannot write remarks to '{0}'", options.remarksFile);
+    file = std::move(*created);
+  }
+  std::string everything = ".*";
+  remark::RemarkCategories categories{everything, {}, {}, {}, {}};
+  if (failed(remark::enableOptimizationRemarks(
+          context,
+          std::make_unique<LogStreamer>(log, std::move(filter),
+                                        std::move(file)),
+          std::make_unique<remark::RemarkEmittingPolicyAll>(), categories)))
+    return makeError("cannot enable remarks");
+  return llvm::Error::success();
+}

@@ -1,0 +1,335 @@
+//===- Run.cpp - The work of nm-run -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Run.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "nm/Driver/Arrays.h"
+#include "nm/Driver/Codegen.h"
+#include "nm/Driver/Compare.h"
+#include "nm/Driver/Compile.h"
+#include "nm/Driver/Emit.h"
+#include "nm/Driver/Execute.h"
+#include "nm/Driver/Jit.h"
+#include "nm/Driver/Progress.h"
+#include "nm/Driver/Report.h"
+#include "nm/Driver/Support.h"
+#include "nm/Runtime/Inspect.h"
+#include "nm/Runtime/nm_runtime.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+static llvm::Error inspectFile(const RunOptions &options) {
+  auto checkpoint = rt::Checkpoint::open(options.inspect);
+  if (!checkpoint)
+    return toError(checkpoint.error());
+  auto rows = rt::inspect(**checkpoint, options.mask);
+  if (!rows)
+    return toError(rows.error());
+  llvm::outs() << rt::formatTable(*rows);
+  if (options.reportJson.empty())
+    return llvm::Error::success();
+  return writeFile(options.reportJson, rt::formatJson(*rows));
+}
+
+/// Combinations that cannot mean anything.
+static llvm::Error checkOptions(const RunOptions &options) {
+  if (options.inputFile.empty())
+    return makeError("no input file; expected an .mlir file, or --inspect "
+                     "with a checkpoint; see --help");
+  if (!options.pattern.empty()) {
+    if (llvm::Error error = parsePattern(options.pattern).takeError())
+      return error;
+    if (options.params.empty())
+      return makeError("--pattern says what to expect in a checkpoint; give "
+                       "one with --params");
+  }
+  llvm::StringMap<StringRef> scopes;
+  for (const Binding &binding : options.params) {
+    auto [known, isNew] = scopes.insert({binding.name, binding.path});
+    if (!isNew)
+      return makeError("--params gives scope '{0}' twice, as '{1}' and '{2}'; "
+                       "name one: --params NAME={2}",
+                       binding.name, known->second, binding.path);
+  }
+  bool binary = options.emit == EmitKind::Object ||
+                options.emit == EmitKind::SharedLibrary;
+  if (binary && (options.outputFile.empty() || options.outputFile == "-"))
+    return makeError("--emit=obj and --emit=so write a file; name it with -o");
+  if (!options.outputFile.empty() && options.emit == EmitKind::Execute)
+    return makeError("-o is the output of --emit; results go to --output "
+                     "FILE.npy");
+  if (options.emit != EmitKind::Execute &&
+      (!options.outputs.empty() || !options.expects.empty()))
+    return makeError("--output and --expect need a run, but --emit only "
+                     "compiles; drop one of them");
+  return llvm::Error::success();
+}
+
+namespace {
+
+/// One compilation and, unless --emit is given, run.
+class Runner {
+public:
+  Runner(const RunOptions &options, MLIRContext &context)
+      : options(options), context(context) {
+    report.inputFile = options.inputFile;
+    report.dense = options.dense;
+  }
+
+  llvm::Error collectRemarks() {
+    return driver::collectRemarks(context, options, report.log);
+  }
+
+  llvm::Error run(llvm::SourceMgr &sourceMgr) {
+    auto parsed = parseSource(sourceMgr, context);
+    if (!parsed)
+      return parsed.takeError();
+    source = std::move(*parsed);
+    // Before the long work, so that mistakes show at once.
+    if (options.emit == EmitKind::Execute)
+      if (llvm::Error error = readArguments())
+        return error;
+    if (llvm::Error error = compile())
+      return error;
+    return options.emit == EmitKind::Execute ? execute()
+                                             : llvm::Error::success();
+  }
+
+private:
+  llvm::Error readArguments();
+  llvm::Error compile();
+  llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
+  llvm::Error execute();
+  llvm::Error compare(ArrayRef<rt::Tensor> results);
+
+  const RunOptions &options;
+  MLIRContext &context;
+  Source source;
+  Report report;
+  const Signature *function = nullptr;
+  std::vector<rt::Tensor> inputs;
+  std::vector<std::pair<size_t, std::string>> outputs, expects;
+  SmallVector<char, 0> object;
+};
+
+} // namespace
+
+llvm::Error Runner::readArguments() {
+  auto entry = source.findEntry(options.entry);
+  if (!entry)
+    return entry.takeError();
+  function = report.function = *entry;
+  if (!function->unsupported.empty())
+    return makeError("function '{0}' cannot be run: {1}", function->name,
+                     function->unsupported);
+  auto arrays = readInputs(*function, options.inputs);
+  if (!arrays)
+    return arrays.takeError();
+  inputs = std::move(*arrays);
+  auto writes = assignResults("output", *function, options.outputs);
+  if (!writes)
+    return writes.takeError();
+  outputs = std::move(*writes);
+  auto references = assignResults("expect", *function, options.expects);
+  if (!references)
+    return references.takeError();
+  expects = std::move(*references);
+  return llvm::Error::success();
+}
+
+llvm::Error Runner::compile() {
+  auto machine = createTargetMachine(options.targetCPU);
+  if (!machine)
+    return machine.takeError();
+  report.target = (*machine)->getTargetTriple().getArchName().str() + " " +
+                  (*machine)->getTargetCPU().str();
+  if (options.emit == EmitKind::Execute)
+    if (llvm::Error error = checkRunsHere(**machine))
+      return error;
+
+  Progress progress("compiling " + options.inputFile);
+  Stopwatch passes;
+  if (llvm::Error error =
+          lowerToLLVMDialect(*source.module, options, report.log))
+    return error;
+  report.pipelineMs = passes.ms();
+  if (options.emit == EmitKind::MLIR) {
+    std::string text;
+    llvm::raw_string_ostream(text) << *source.module << "\n";
+    return writeFile(options.outputFile, text);
+  }
+
+  Stopwatch codegen;
+  llvm::LLVMContext llvmContext;
+  auto module =
+      translate(*source.module, source.functions, llvmContext, **machine);
+  if (!module)
+    return module.takeError();
+  if (options.emit == EmitKind::Execute)
+    if (llvm::Error error = addInvoke(**module, *function))
+      return error;
+  if (llvm::Error error = optimize(**module, **machine))
+    return error;
+  if (options.emit != EmitKind::Execute)
+    return emitCode(options, source, **module, **machine);
+  if (llvm::Error error =
+          generateCode(**module, **machine, llvm::CodeGenFileType::ObjectFile,
+                       object))
+    return error;
+  report.codegenMs = codegen.ms();
+  return llvm::Error::success();
+}
+
+llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
+  auto text = getManifest(*source.module, function->name);
+  if (!text)
+    return text.takeError();
+  auto manifest = rt::parseManifest(*text);
+  if (!manifest)
+    return toError(manifest.error());
+  report.manifest = std::move(*manifest);
+  if (report.manifest.params.empty())
+    return llvm::Error::success();
+  if (options.params.empty())
+    return makeError("function '{0}' reads {1} parameters, such as '{2}', from "
+                     "a checkpoint; give --params model.safetensors",
+                     function->name, report.manifest.params.size(),
+                     report.manifest.params.front().key);
+  std::vector<rt::ScopePath> scopes;
+  for (const Binding &binding : options.params)
+    scopes.push_back({binding.name, binding.path});
+  Progress progress("loading parameters");
+  Stopwatch watch;
+  auto loaded = rt::Params::load(
+      report.manifest, scopes,
+      {options.mask, options.cache, options.cacheFolder});
+  if (!loaded)
+    return toError(loaded.error());
+  report.loadMs = watch.ms();
+  params = std::move(*loaded);
+  report.cacheState = params->cacheState();
+  for (size_t i = 0; i < params->size(); ++i) {
+    const rt::Param &param = (*params)[i];
+    report.paramBytes.push_back(param.valuesBytes + param.metadataBytes);
+    report.maskSources.push_back(param.maskSource);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
+  llvm::Error failures = llvm::Error::success();
+  for (auto &[index, path] : expects) {
+    auto reference = readArray(path);
+    if (!reference)
+      return llvm::joinErrors(std::move(failures), reference.takeError());
+    const rt::TensorView &result = results[index].view;
+    Tolerance tolerance = defaultTolerance(result.dtype);
+    if (options.atol >= 0)
+      tolerance.atol = options.atol;
+    if (options.rtol >= 0)
+      tolerance.rtol = options.rtol;
+    auto comparison = compareArrays(result, reference->view, path, tolerance);
+    if (!comparison)
+      return llvm::joinErrors(std::move(failures), comparison.takeError());
+    if (!options.report)
+      llvm::outs() << "result " << index << ": " << comparison->str() << "\n";
+    if (!comparison->passed())
+      failures = llvm::joinErrors(
+          std::move(failures),
+          makeError("result {0} differs from '{1}' in {2} of {3} elements; "
+                    "worst at {4}: found {5:g9}, expected {6:g9}",
+                    index, path, comparison->failures, comparison->count,
+                    shapeText(comparison->worst), comparison->actual,
+                    comparison->expected));
+    report.comparisons.push_back({index, *comparison});
+  }
+  return failures;
+}
+
+llvm::Error Runner::execute() {
+  nm_set_num_threads(options.threads);
+  report.threads = nm_get_num_threads();
+  std::unique_ptr<rt::Params> params;
+  if (llvm::Error error = loadParams(params))
+    return error;
+  Stopwatch link;
+  auto jit = Jit::load(StringRef(object.data(), object.size()));
+  if (!jit)
+    return jit.takeError();
+  report.linkMs = link.ms();
+  auto call = Call::prepare(*function, jit->entry(), inputs, report.manifest,
+                            params.get());
+  if (!call)
+    return call.takeError();
+
+  std::vector<rt::Tensor> results;
+  {
+    Progress progress("running " + function->name);
+    Stopwatch cold;
+    auto first = call->run();
+    double coldMs = cold.ms();
+    if (!first)
+      return first.takeError();
+    results = std::move(*first);
+    report.timing = options.repeat > 1 ? call->time(options.repeat)
+                                       : Timing::of({coldMs});
+  }
+  for (auto &[index, path] : outputs)
+    if (llvm::Error error = writeArray(path, results[index]))
+      return error;
+  llvm::Error failed = compare(results);
+  if (options.report)
+    llvm::outs() << formatReport(report);
+  else if (options.repeat > 1)
+    llvm::outs() << llvm::formatv("median {0:f3} ms, min {1:f3} ms, spread "
+                                  "{2:f3} ms (IQR) of {3} runs\n",
+                                  report.timing->median, report.timing->min,
+                                  report.timing->spread(), report.timing->runs);
+  if (!options.reportJson.empty())
+    failed = llvm::joinErrors(
+        std::move(failed),
+        writeFile(options.reportJson, formatReportJson(report)));
+  return failed;
+}
+
+static llvm::Error compileAndRun(const RunOptions &options,
+                                 DialectRegistry &registry) {
+  if (llvm::Error error = checkOptions(options))
+    return error;
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.inputFile);
+  if (!buffer)
+    return makeError("cannot read '{0}': {1}", options.inputFile,
+                     buffer.getError().message());
+  registerAllToLLVMIRTranslations(registry);
+  // One thread, so that the times of passes do not overlap.
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  SourceMgrDiagnosticHandler handler(sourceMgr, &context);
+  Runner runner(options, context);
+  if (llvm::Error error = runner.collectRemarks())
+    return error;
+  return runner.run(sourceMgr);
+}
+
+int driver::run(const RunOptions &options, DialectRegistry &registry) {
+  llvm::Error error = options.inspect.empty()
+                          ? compileAndRun(options, registry)
+                          : inspectFile(options);
+  int code = 0;
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
+    llvm::outs().flush();
+    llvm::WithColor::error() << info.message() << "\n";
+    code = 1;
+  });
+  return code;
+}

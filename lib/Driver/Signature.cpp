@@ -1,0 +1,209 @@
+//===- Signature.cpp - What a compiled function takes and returns -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Signature.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/AsmParser/AsmParserState.h"
+#include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "nm/Driver/Support.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+static rt::DType toDType(Type type) {
+  if (type.isF32())
+    return rt::DType::F32;
+  if (type.isF64())
+    return rt::DType::F64;
+  if (type.isF16())
+    return rt::DType::F16;
+  if (type.isBF16())
+    return rt::DType::BF16;
+  if (type.isIndex())
+    return rt::DType::I64;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return rt::DType::Unknown;
+  bool isUnsigned = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return rt::DType::Bool;
+  case 8:
+    return isUnsigned ? rt::DType::U8 : rt::DType::I8;
+  case 16:
+    return isUnsigned ? rt::DType::U16 : rt::DType::I16;
+  case 32:
+    return isUnsigned ? rt::DType::U32 : rt::DType::I32;
+  case 64:
+    return isUnsigned ? rt::DType::U64 : rt::DType::I64;
+  default:
+    return rt::DType::Unknown;
+  }
+}
+
+/// Empty on success, else why the type cannot cross the boundary.
+static std::string convertType(Type type, ValueType &result) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  Type element = type;
+  result.isScalar = true;
+  if (auto shaped = dyn_cast<ShapedType>(type)) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    auto memref = dyn_cast<MemRefType>(type);
+    if (!tensor && !(memref && memref.getLayout().isIdentity()))
+      return text + ", expected a ranked tensor, a memref without layout, or a "
+                    "scalar";
+    if (tensor && tensor.getEncoding())
+      return text + ", an encoded tensor; pass the dense tensor and use "
+                    "'nm.compress', or make it an 'nm.param'";
+    element = shaped.getElementType();
+    result.isScalar = false;
+    result.shape = shaped.getShape().vec();
+  }
+  result.dtype = toDType(element);
+  if (result.dtype == rt::DType::Unknown)
+    return text + ", expected elements of f64, f32, f16, bf16, index or an "
+                  "integer of 1, 8, 16, 32 or 64 bits";
+  return "";
+}
+
+std::string driver::shapeText(ArrayRef<int64_t> shape) {
+  std::string text = "[";
+  for (auto [i, size] : llvm::enumerate(shape)) {
+    text += i ? ", " : "";
+    text += ShapedType::isDynamic(size) ? "?" : std::to_string(size);
+  }
+  return text + "]";
+}
+
+std::string ValueType::str() const {
+  std::string name(rt::dtypeName(dtype));
+  if (isScalar)
+    return name;
+  std::string text = "tensor<";
+  for (int64_t size : shape)
+    text += (ShapedType::isDynamic(size) ? "?" : std::to_string(size)) + "x";
+  return text + name + ">";
+}
+
+llvm::Expected<size_t> Signature::findArgument(StringRef wanted) const {
+  size_t index;
+  SmallVector<StringRef> names;
+  for (const Argument &argument : arguments) {
+    if (argument.name == wanted)
+      return names.size();
+    names.push_back(argument.name);
+  }
+  StringRef digits = wanted;
+  digits.consume_front("arg");
+  if (!digits.getAsInteger(10, index) && index < arguments.size())
+    return index;
+  if (names.empty())
+    return makeError("function '{0}' has no argument '{1}'; it takes none",
+                     name, wanted);
+  return makeError("function '{0}' has no argument '{1}'{2}; its arguments "
+                   "are {3}",
+                   name, wanted, didYouMean(wanted, names), listNames(names));
+}
+
+llvm::Expected<const Signature *> Source::findEntry(StringRef name) const {
+  SmallVector<StringRef> names;
+  for (const Signature &function : functions) {
+    if (function.name == name || (name.empty() && functions.size() == 1))
+      return &function;
+    names.push_back(function.name);
+  }
+  if (names.empty())
+    return makeError("the module has no public function with a body to run");
+  if (name.empty())
+    return makeError("the module has {0} public functions; choose one of {1} "
+                     "with --entry",
+                     names.size(), listNames(names));
+  return makeError("no public function '{0}'{1}; the module has {2}", name,
+                   didYouMean(name, names), listNames(names));
+}
+
+std::vector<Signature> driver::collectSignatures(ModuleOp module) {
+  std::vector<Signature> signatures;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (!func.isPublic() || func.isExternal())
+      continue;
+    Signature &signature = signatures.emplace_back();
+    signature.name = func.getName().str();
+    for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+      Argument &argument = signature.arguments.emplace_back();
+      argument.name = "arg" + std::to_string(i);
+      if (auto name = func.getArgAttrOfType<StringAttr>(i, "nm.name"))
+        argument.name = name.str();
+      std::string problem =
+          convertType(func.getArgumentTypes()[i], argument.type);
+      if (!problem.empty() && signature.unsupported.empty())
+        signature.unsupported =
+            llvm::formatv("argument {0} has type {1}", i, problem);
+    }
+    for (auto [i, type] : llvm::enumerate(func.getResultTypes())) {
+      std::string problem = convertType(type, signature.results.emplace_back());
+      if (!problem.empty() && signature.unsupported.empty())
+        signature.unsupported =
+            llvm::formatv("result {0} has type {1}", i, problem);
+    }
+  }
+  return signatures;
+}
+
+/// Names that the source text gives to arguments: MLIR does not keep them.
+static void takeSourceNames(ModuleOp module, const AsmParserState &state,
+                            std::vector<Signature> &signatures) {
+  for (Signature &signature : signatures) {
+    auto func = module.lookupSymbol<func::FuncOp>(signature.name);
+    const auto *block = state.getBlockDef(&func.front());
+    if (!block)
+      continue;
+    for (auto [i, argument] : llvm::enumerate(signature.arguments)) {
+      if (i >= block->arguments.size() || func.getArgAttr(i, "nm.name"))
+        continue;
+      SMRange range = block->arguments[i].loc;
+      if (!range.isValid())
+        continue;
+      StringRef text(range.Start.getPointer(),
+                     range.End.getPointer() - range.Start.getPointer());
+      if (text.consume_front("%") && !text.empty() && !isdigit(text.front()))
+        argument.name = text.str();
+    }
+  }
+}
+
+llvm::Expected<Source> driver::parseSource(llvm::SourceMgr &sourceMgr,
+                                           MLIRContext &context) {
+  const llvm::MemoryBuffer *buffer =
+      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
+  ParserConfig config(&context);
+  Source source;
+  AsmParserState state;
+  bool binary = isBytecode(*buffer);
+  if (binary) {
+    source.module = parseSourceFile<ModuleOp>(sourceMgr, config);
+  } else {
+    Block block;
+    if (succeeded(parseAsmSourceFile(sourceMgr, &block, config, &state)))
+      source.module = mlir::detail::constructContainerOpForParserIfNecessary<
+          ModuleOp>(&block, &context,
+                    FileLineColLoc::get(&context,
+                                        buffer->getBufferIdentifier(), 0, 0));
+  }
+  if (!source.module)
+    return makeError("'{0}' is not a valid module",
+                     buffer->getBufferIdentifier());
+  source.functions = collectSignatures(*source.module);
+  if (!binary)
+    takeSourceNames(*source.module, state, source.functions);
+  return source;
+}

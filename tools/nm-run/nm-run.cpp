@@ -1,0 +1,31 @@
+//===- nm-run.cpp - Compile and run a model -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CommandLine.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "nm/Driver/Run.h"
+#include "nm/Registration.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/WithColor.h"
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  mlir::registerPassManagerCLOptions();
+  mlir::registerAsmPrinterCLOptions();
+  mlir::nm::registerPasses();
+  auto options = mlir::nm::driver::parseCommandLine(argc, argv);
+  if (!options) {
+    llvm::WithColor::error() << llvm::toString(options.takeError()) << "\n";
+    return 1;
+  }
+  options->configurePassManager = mlir::applyPassManagerCLOptions;
+  mlir::DialectRegistry registry;
+  mlir::nm::registerDialects(registry);
+  return mlir::nm::driver::run(*options, registry);
+}

@@ -1,0 +1,57 @@
+//===- nm-translate.cpp - Translations out of nm -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
+#include "mlir/Tools/mlir-translate/Translation.h"
+#include "nm/Registration.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+
+static void registerDialects(DialectRegistry &registry) {
+  nm::registerDialects(registry);
+  registerAllToLLVMIRTranslations(registry);
+}
+
+static LogicalResult toLLVMIR(Operation *op, raw_ostream &os) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(op, context);
+  if (!module)
+    return failure();
+  module->print(os, nullptr);
+  return success();
+}
+
+static LogicalResult printManifest(Operation *op, raw_ostream &os) {
+  auto manifest = op->getAttrOfType<StringAttr>("nm.manifest");
+  if (!manifest)
+    return op->emitError("no attribute 'nm.manifest'; run nm-opt "
+                         "--nm-externalize-params first, or --nm-to-cpu");
+  auto json = llvm::json::parse(manifest.getValue());
+  if (!json)
+    return op->emitError("'nm.manifest' is not JSON: ")
+           << llvm::toString(json.takeError());
+  os << llvm::formatv("{0:2}\n", *json);
+  return success();
+}
+
+int main(int argc, char **argv) {
+  // Upstream's registration of this name knows no nm attributes.
+  TranslateFromMLIRRegistration llvmIR(
+      "mlir-to-llvmir", "translate the LLVM dialect to LLVM IR", toLLVMIR,
+      registerDialects);
+  TranslateFromMLIRRegistration manifest(
+      "nm-params-manifest",
+      "print the checkpoint parameters of each public function as JSON",
+      printManifest, registerDialects);
+  return failed(mlirTranslateMain(argc, argv, "nm translation driver"));
+}

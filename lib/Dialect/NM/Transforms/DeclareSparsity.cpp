@@ -1,0 +1,307 @@
+//===- DeclareSparsity.cpp - Patterns of checkpoint parameters -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RaiseView.h"
+#include "mlir/IR/Remarks.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Weight.h"
+
+namespace mlir::nm {
+#define GEN_PASS_DEF_DECLARESPARSITY
+#include "nm/Dialect/NM/Transforms/Passes.h.inc"
+} // namespace mlir::nm
+
+using namespace mlir;
+using namespace mlir::nm;
+namespace rt = ::nm::rt;
+
+namespace {
+
+/// A pattern and where it was found.
+struct Found {
+  rt::AxisPattern pattern;
+  double density = 1;
+  std::string source;
+};
+
+struct DeclareSparsityPass
+    : public mlir::nm::impl::DeclareSparsityBase<DeclareSparsityPass> {
+  using DeclareSparsityBase::DeclareSparsityBase;
+
+  void runOnOperation() override {
+    if (failed(readOptions()))
+      return signalPassFailure();
+    collectContractions();
+    SmallVector<ParamOp> ops;
+    getOperation().walk([&](ParamOp op) { ops.push_back(op); });
+    bool ok = true;
+    IRRewriter rewriter(&getContext());
+    for (ParamOp op : ops)
+      ok &= succeeded(declare(op, rewriter));
+    if (!ok)
+      signalPassFailure();
+  }
+
+private:
+  llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> checkpoints;
+  rt::MaskOptions masks;
+  /// Required pattern; n = 0 for detection.
+  int64_t requiredN = 0, requiredM = 0;
+  /// Dimensions of parameters that products sum over.
+  llvm::DenseMap<Operation *, llvm::SmallDenseSet<int64_t>> contractions;
+
+  InFlightDiagnostic optionError() {
+    return mlir::emitError(UnknownLoc::get(&getContext()))
+           << "nm-declare-sparsity: ";
+  }
+
+  LogicalResult readOptions() {
+    auto policy =
+        llvm::StringSwitch<std::optional<rt::MaskPolicy>>(maskPolicy)
+            .Case("if-present", rt::MaskPolicy::IfPresent)
+            .Case("require", rt::MaskPolicy::Require)
+            .Case("derive", rt::MaskPolicy::Derive)
+            .Case("ignore", rt::MaskPolicy::Ignore)
+            .Default(std::nullopt);
+    if (!policy)
+      return optionError() << "unknown mask-policy '" << maskPolicy
+                           << "', expected if-present, require, derive or "
+                              "ignore";
+    masks = rt::MaskOptions();
+    masks.policy = *policy;
+    if (bitOrder != "lsb" && bitOrder != "msb")
+      return optionError() << "unknown mask-bit-order '" << bitOrder
+                           << "', expected lsb or msb";
+    masks.bitOrder =
+        bitOrder == "lsb" ? rt::BitOrder::LsbFirst : rt::BitOrder::MsbFirst;
+    if (!maskSuffixes.empty())
+      masks.suffixes.assign(maskSuffixes.begin(), maskSuffixes.end());
+    if (!pattern.empty()) {
+      auto [n, m] = StringRef(pattern).split(':');
+      if (n.getAsInteger(10, requiredN) || m.getAsInteger(10, requiredM) ||
+          requiredN < 1 || requiredN > requiredM || requiredM > 64)
+        return optionError() << "pattern must be N:M with 1 <= N <= M <= 64, "
+                                "got '"
+                             << pattern << "'";
+    }
+    checkpoints.clear();
+    for (StringRef param : params) {
+      StringRef scope, path = param;
+      if (param.contains('='))
+        std::tie(scope, path) = param.split('=');
+      auto opened = rt::Checkpoint::open(path.str());
+      if (!opened)
+        return optionError() << opened.error().message;
+      if (!checkpoints.try_emplace(scope, *opened).second)
+        return optionError() << "two checkpoints for scope '" << scope << "'";
+    }
+    return success();
+  }
+
+  /// What nm-raise will find at the end of its walk from each product.
+  void collectContractions() {
+    contractions.clear();
+    getOperation().walk([&](linalg::LinalgOp op) {
+      std::string ignored;
+      FailureOr<raise::Contraction> contraction =
+          raise::matchContraction(op, ignored);
+      if (failed(contraction))
+        return;
+      for (raise::View view : contraction->operands) {
+        FailureOr<raise::View> up = view;
+        while (succeeded(up)) {
+          view = *up;
+          up = raise::stepUp(view, ignored);
+        }
+        std::optional<unsigned> dim = view.getDimOf(contraction->k);
+        if (auto param = view.value.getDefiningOp<ParamOp>(); param && dim)
+          contractions[param].insert(*dim);
+      }
+    });
+  }
+
+  remark::detail::InFlightRemark missed(ParamOp op) {
+    auto remark = remark::missed(
+        op.getLoc(), remark::RemarkOpts::name("sparsity-not-declared")
+                         .category("nm-declare-sparsity"));
+    remark << remark::metric("key", op.getKey().str());
+    return remark;
+  }
+
+  LogicalResult declare(ParamOp op, IRRewriter &rewriter) {
+    RankedTensorType type = op.getResult().getType();
+    auto scope = checkpoints.find(op.getScope().value_or(""));
+    if (scope == checkpoints.end()) {
+      missed(op) << remark::reason("no checkpoint is given for scope '{0}'",
+                                   op.getScope().value_or("").str());
+      return success();
+    }
+    const rt::Checkpoint &checkpoint = *scope->second;
+    if (failed(check(op, checkpoint)))
+      return failure();
+    if (mlir::nm::getSparsity(type) || type.getRank() < 2)
+      return success();
+    if (type.getNumElements() == 0) {
+      missed(op) << remark::reason("it is empty");
+      return success();
+    }
+    auto weight = rt::readWeight(checkpoint, op.getKey().str(), masks);
+    if (!weight)
+      return op.emitOpError() << weight.error().message;
+    FailureOr<std::optional<Found>> found =
+        requiredN && type.getRank() == 2
+            ? require(op, checkpoint, *weight)
+            : detect(op, *weight);
+    if (failed(found))
+      return failure();
+    if (!*found)
+      return success();
+
+    const rt::AxisPattern &pattern = (*found)->pattern;
+    // All zeros are 0:M; the tightest that a type says is 1:M.
+    auto sparsity =
+        SparsityAttr::get(&getContext(), std::max<int64_t>(1, pattern.n),
+                          pattern.m, pattern.axis);
+    RankedTensorType encoded = getEncodedType(type, sparsity);
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("sparsity-declared")
+                                    .category("nm-declare-sparsity"))
+        << remark::metric("key", op.getKey().str())
+        << remark::metric("pattern", sparsity.getPatternString())
+        << remark::metric("axis", pattern.axis)
+        << remark::metric("density",
+                          llvm::formatv("{0:f3}", (*found)->density).str())
+        << remark::metric("source", (*found)->source);
+    rewriter.setInsertionPoint(op);
+    auto param = ParamOp::create(rewriter, op.getLoc(), encoded,
+                                 op.getKeyAttr(), op.getScopeAttr());
+    param->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    rewriter.replaceOpWithNewOp<DecompressOp>(op, type, param);
+    return success();
+  }
+
+  static rt::DType getDType(Type type) {
+    if (type.isSignlessInteger(1))
+      return rt::DType::Bool;
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return rt::parseDType(text);
+  }
+
+  /// The checkpoint has the parameter as the program declares it.
+  LogicalResult check(ParamOp op, const rt::Checkpoint &checkpoint) {
+    RankedTensorType type = op.getResult().getType();
+    std::string key = op.getKey().str();
+    auto error = [&] {
+      return op.emitOpError() << checkpoint.path() << ": ";
+    };
+    const rt::TensorInfo *info = rt::findWeight(checkpoint, key);
+    if (!info) {
+      InFlightDiagnostic diag = error();
+      diag << "no tensor '" << key << "' among "
+           << checkpoint.tensors().size() << " tensors";
+      std::vector<std::string> near = checkpoint.nearestNames(key);
+      if (!near.empty())
+        diag << ", did you mean '" << llvm::join(near, "' or '") << "'";
+      return diag;
+    }
+    std::vector<int64_t> expected(type.getShape());
+    if (info->shape != expected)
+      return error() << "tensor '" << info->name << "' has shape "
+                     << rt::shapeString(info->shape) << ", expected "
+                     << rt::shapeString(expected);
+    Type element = type.getElementType();
+    if (info->dtype != getDType(element))
+      return error() << "tensor '" << info->name << "' has element type "
+                     << info->dtypeText << ", expected " << element;
+    return success();
+  }
+
+  FailureOr<std::optional<Found>> detect(ParamOp op, const rt::Weight &weight) {
+    std::optional<Found> none;
+    if (masks.policy == rt::MaskPolicy::Require && !weight.mask) {
+      missed(op) << remark::reason("it has no explicit mask");
+      return none;
+    }
+    auto report = rt::tightestPattern(weight.tensor.view,
+                                      weight.mask ? &*weight.mask : nullptr);
+    if (!report)
+      return op.emitOpError() << report.error().message;
+    Found found;
+    found.density = report->density();
+    found.source = weight.mask ? "mask '" + weight.maskName + "'" : "values";
+    auto axes = contractions.lookup(op);
+    const rt::AxisPattern *best = nullptr;
+    for (const rt::AxisPattern &axis : report->axes)
+      if (axes.contains(axis.axis) && axis.sparse() &&
+          (!best || axis.n * best->m < best->n * axis.m))
+        best = &axis;
+    if (best) {
+      found.pattern = *best;
+      return std::optional(found);
+    }
+    best = report->best();
+    if (!best || !best->sparse()) {
+      missed(op) << remark::reason("no N:M below dense holds in its {0}, "
+                                   "density {1:f3}",
+                                   found.source, found.density);
+      return none;
+    }
+    if (!axes.empty()) {
+      missed(op) << remark::reason(
+          "{0}:{1} holds along axis {2}, but products sum over axis {3}",
+          best->n, best->m, best->axis, *axes.begin());
+      return none;
+    }
+    found.pattern = *best;
+    return std::optional(found);
+  }
+
+  /// The contraction of a matrix, the last axis if nothing shows it.
+  FailureOr<std::optional<Found>> require(ParamOp op,
+                                          const rt::Checkpoint &checkpoint,
+                                          const rt::Weight &weight) {
+    auto axes = contractions.lookup(op);
+    int64_t axis = axes.size() == 1 ? *axes.begin() : 1;
+    const rt::TensorView &view = weight.tensor.view;
+    auto error = [&] {
+      return op.emitOpError() << checkpoint.path() << ": tensor '"
+                              << weight.valuesName << "': ";
+    };
+    if (view.shape[axis] % requiredM != 0)
+      return error() << "dimension " << axis << " has size "
+                     << view.shape[axis] << ", expected a multiple of "
+                     << requiredM << " for " << pattern;
+    if (!weight.mask && masks.policy == rt::MaskPolicy::Require)
+      return error() << "no explicit mask, but mask-policy=require; suffixes "
+                        "tried: "
+                     << llvm::join(masks.suffixes, ", ");
+    Found found;
+    found.pattern = {axis, requiredN, requiredM};
+    found.density = static_cast<double>(requiredN) / requiredM;
+    if (!weight.mask && masks.policy == rt::MaskPolicy::Derive) {
+      found.source = "largest magnitudes, at load";
+      return std::optional(found);
+    }
+    rt::Status status =
+        weight.mask ? rt::verifyMask(*weight.mask, axis, requiredN, requiredM,
+                                     weight.maskName)
+                    : rt::verifyPattern(view, axis, requiredN, requiredM,
+                                        weight.valuesName);
+    if (!status)
+      return op.emitOpError() << checkpoint.path() << ": "
+                              << status.error().message;
+    found.source = weight.mask ? "mask '" + weight.maskName + "'" : "values";
+    auto report = rt::tightestPattern(view, weight.mask ? &*weight.mask : nullptr);
+    if (report)
+      found.density = report->density();
+    return std::optional(found);
+  }
+};
+
+} // namespace

@@ -1,0 +1,218 @@
+//===- RaiseView.cpp - Matrix products and where they read from -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RaiseView.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::nm::raise;
+
+//===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+std::optional<unsigned> View::getDimOf(unsigned loop) const {
+  for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+    if (auto position = dyn_cast<AffineDimExpr>(expr))
+      if (position.getPosition() == loop)
+        return dim;
+  return std::nullopt;
+}
+
+/// Extensions lose nothing: a product may as well read the narrow values.
+static bool isExactExtension(Operation *op) {
+  if (isa<arith::ExtFOp, arith::ExtSIOp>(op))
+    return true;
+  // Every i8 is an f32.
+  return isa<arith::SIToFPOp>(op) &&
+         getElementTypeOrSelf(op->getOperand(0)).isSignlessInteger(8);
+}
+
+/// Whether `op` only moves, repeats or widens the elements of its one input.
+static bool isDataMovement(linalg::LinalgOp op) {
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() != 0 || op.hasIndexSemantics() ||
+      !isa<RankedTensorType>(op.getDpsInputs()[0].getType()))
+    return false;
+  Block *block = op.getBlock();
+  Value yielded = block->getTerminator()->getOperand(0);
+  if (Operation *def = yielded.getDefiningOp())
+    if (def->getBlock() == block && isExactExtension(def))
+      yielded = def->getOperand(0);
+  return yielded == block->getArgument(0);
+}
+
+/// `groups` say which dimensions of the larger shape make one of the smaller.
+/// At most one of each group may differ from 1.
+static std::optional<SmallVector<int64_t>>
+getKeptDims(RankedTensorType larger,
+            ArrayRef<ReassociationIndices> groups) {
+  SmallVector<int64_t> kept;
+  for (const ReassociationIndices &group : groups) {
+    int64_t found = -1;
+    for (int64_t dim : group) {
+      if (larger.getDimSize(dim) == 1)
+        continue;
+      if (found >= 0)
+        return std::nullopt;
+      found = dim;
+    }
+    kept.push_back(found);
+  }
+  return kept;
+}
+
+FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
+  MLIRContext *context = view.map.getContext();
+  Operation *def = view.value.getDefiningOp();
+  if (!def) {
+    stop = "a block argument";
+    return failure();
+  }
+  stop = "'" + def->getName().getStringRef().str() + "'";
+  unsigned loops = view.map.getNumDims();
+  AffineExpr zero = getAffineConstantExpr(0, context);
+
+  if (auto op = dyn_cast<linalg::LinalgOp>(def)) {
+    if (!isDataMovement(op))
+      return failure();
+    AffineMap in = op.getIndexingMapsArray()[0];
+    AffineMap out = op.getIndexingMapsArray()[1];
+    if (!out.isPermutation() ||
+        !in.isProjectedPermutation(/*allowZeroInResults=*/true))
+      return failure();
+    return View{op.getDpsInputs()[0],
+                in.compose(inversePermutation(out)).compose(view.map)};
+  }
+  if (isExactExtension(def))
+    return View{def->getOperand(0), view.map};
+  if (auto cast = dyn_cast<tensor::CastOp>(def)) {
+    if (!isa<RankedTensorType>(cast.getSource().getType()))
+      return failure();
+    return View{cast.getSource(), view.map};
+  }
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(def)) {
+    auto kept = getKeptDims(collapse.getSrcType(),
+                            collapse.getReassociationIndices());
+    if (!kept) {
+      stop += ", which merges dimensions";
+      return failure();
+    }
+    SmallVector<AffineExpr> results(collapse.getSrcType().getRank(), zero);
+    for (auto [expr, dim] : llvm::zip(view.map.getResults(), *kept))
+      if (dim >= 0)
+        results[dim] = expr;
+    return View{collapse.getSrc(), AffineMap::get(loops, 0, results, context)};
+  }
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(def)) {
+    auto kept = getKeptDims(expand.getResultType(),
+                            expand.getReassociationIndices());
+    if (!kept) {
+      stop += ", which splits a dimension";
+      return failure();
+    }
+    SmallVector<AffineExpr> results;
+    for (int64_t dim : *kept)
+      results.push_back(dim >= 0 ? view.map.getResult(dim) : zero);
+    return View{expand.getSrc(), AffineMap::get(loops, 0, results, context)};
+  }
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
+static Value stripExtension(Value value) {
+  while (Operation *def = value.getDefiningOp()) {
+    if (!isExactExtension(def))
+      break;
+    value = def->getOperand(0);
+  }
+  return value;
+}
+
+/// Whether the block yields `out + ext(in0) * ext(in1)`.
+static bool isSumOfProducts(Block &block) {
+  if (block.getNumArguments() != 3)
+    return false;
+  Operation *add = block.getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::AddFOp, arith::AddIOp>(add))
+    return false;
+  Value sum = block.getArgument(2);
+  Value product = add->getOperand(0) == sum   ? add->getOperand(1)
+                  : add->getOperand(1) == sum ? add->getOperand(0)
+                                              : Value();
+  Operation *mul = product ? product.getDefiningOp() : nullptr;
+  if (!isa_and_nonnull<arith::MulFOp, arith::MulIOp>(mul))
+    return false;
+  Value a = stripExtension(mul->getOperand(0));
+  Value b = stripExtension(mul->getOperand(1));
+  return (a == block.getArgument(0) && b == block.getArgument(1)) ||
+         (a == block.getArgument(1) && b == block.getArgument(0));
+}
+
+FailureOr<Contraction>
+mlir::nm::raise::matchContraction(linalg::LinalgOp op, std::string &why) {
+  why.clear();
+  if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 2 ||
+      op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
+    return failure();
+  bool sumOfProducts = isSumOfProducts(*op.getBlock());
+  // A named product with another body multiplies unsigned, or in a wider type.
+  if (!sumOfProducts && !isa<linalg::ContractionOpInterface>(op.getOperation()))
+    return failure();
+  if (!sumOfProducts) {
+    why = "the body is not a sum of products of exactly extended operands";
+    return failure();
+  }
+  for (Value input : op.getDpsInputs())
+    if (!isa<RankedTensorType>(input.getType()))
+      return failure();
+
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Contraction result;
+  result.op = op;
+  for (int i : {0, 1})
+    result.operands[i] = View{op.getDpsInputs()[i], maps[i]};
+  result.result = maps[2];
+  result.loopSizes = op.getStaticLoopRanges();
+  if (!llvm::all_of(maps, [](AffineMap map) {
+        return map.isProjectedPermutation(/*allowZeroInResults=*/true);
+      }) ||
+      !maps[2].isProjectedPermutation()) {
+    why = "an operand is not read by whole dimensions";
+    return failure();
+  }
+  if (op.getNumReductionLoops() != 1) {
+    why = "it sums over " + std::to_string(op.getNumReductionLoops()) +
+          " dimensions, expected one";
+    return failure();
+  }
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  result.k = reductions[0];
+  for (int i : {0, 1})
+    if (!result.operands[i].getDimOf(result.k)) {
+      why = "an operand does not run along the summed dimension";
+      return failure();
+    }
+  if (maps[2].getNumResults() != op.getNumParallelLoops()) {
+    why = "the result does not have every parallel dimension";
+    return failure();
+  }
+  Type element = getElementTypeOrSelf(op.getDpsInits()[0]);
+  result.integer = element.isSignlessInteger(32);
+  if (!result.integer && !element.isF32() && !element.isBF16() &&
+      !element.isF16()) {
+    llvm::raw_string_ostream(why)
+        << "it accumulates in " << element << ", expected f32, bf16, f16 or i32";
+    return failure();
+  }
+  return result;
+}

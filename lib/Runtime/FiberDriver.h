@@ -20,6 +20,8 @@ struct DriverResult {
 template <typename U, typename Body>
 DriverResult forEachTile(const FiberGeometry &geometry, int64_t rowMultiple,
                          Body body) {
+  if (geometry.rows == 0 || geometry.length == 0)
+    return {};
   // Strided rows are read a cache line at a time.
   int64_t wanted = geometry.inner == 1 ? 8 : 64 / int64_t(sizeof(U));
   wanted = std::min(wanted, geometry.rows);

@@ -53,6 +53,10 @@ private:
 } // namespace
 
 Status NpzCheckpoint::open() {
+  // libzip takes a file without bytes for an archive without members.
+  if (image.size == 0)
+    return makeError(Errc::Format, path(),
+                     ": found 0 bytes: not a readable zip archive");
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t *source =

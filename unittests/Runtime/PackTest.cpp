@@ -130,11 +130,14 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
                  std::to_string(n) + ":" + std::to_string(m) + " " +
                  std::string(dtypeName(desc.dtype)));
     auto dense = randomWeight(desc, rng);
-    LayoutSpec specs[] = {LayoutSpec::dense(), LayoutSpec::canonical(),
-                          LayoutSpec::panel(1 + int64_t(rng() % 9),
-                                            1 + int64_t(rng() % 33),
-                                            m * (1 + int64_t(rng() % 12))),
-                          LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
+    std::vector<LayoutSpec> specs = {
+        LayoutSpec::dense(), LayoutSpec::canonical(),
+        LayoutSpec::panel(1 + int64_t(rng() % 9), 1 + int64_t(rng() % 33),
+                          m * (1 + int64_t(rng() % 12))),
+        LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
+    for (int64_t lanes : {4, 8, 16})
+      if (laneSupports(lanes, n, m))
+        specs.push_back(LayoutSpec::lane(lanes));
     for (const LayoutSpec &from : specs) {
       auto source = packed(desc, from, dense.data());
       expectOk(source);
@@ -228,7 +231,7 @@ TEST(Pack, MaskAndDerivation) {
 
 TEST(Pack, MaskAlongTheFirstAxisAndWithoutPattern) {
   std::vector<float> w = {1, 2, 3, 4, 5, 6};
-  uint8_t bits = 0b101001; // flat
+  uint8_t bits = 0b110001; // flat
   Mask mask;
   mask.form = Mask::Form::FlatBits;
   mask.shape = {2, 3};
@@ -239,11 +242,11 @@ TEST(Pack, MaskAlongTheFirstAxisAndWithoutPattern) {
   auto stored = packed(desc, LayoutSpec::canonical(), w.data(), options);
   expectOk(stored);
   EXPECT_EQ(as<float>(unpacked(desc, LayoutSpec::canonical(), *stored)),
-            (std::vector<float>{1, 0, 0, 4, 0, 6}));
+            (std::vector<float>{1, 0, 0, 0, 5, 6}));
   desc.n = desc.m = 1;
   stored = packed(desc, LayoutSpec::dense(), w.data(), options);
   expectOk(stored);
-  EXPECT_EQ(as<float>(stored->values), (std::vector<float>{1, 0, 0, 4, 0, 6}));
+  EXPECT_EQ(as<float>(stored->values), (std::vector<float>{1, 0, 0, 0, 5, 6}));
 }
 
 TEST(Pack, NegativeZeroIsZero) {

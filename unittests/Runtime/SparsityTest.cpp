@@ -106,8 +106,9 @@ TEST(DeriveMask, MatchesSorting) {
         std::vector<int64_t> order;
         for (int64_t k = 0; k < m; ++k)
           order.push_back(base + k * inner);
-        std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-          return std::fabs(w[size_t(a)]) > std::fabs(w[size_t(b)]);
+        std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+          float x = std::fabs(w[size_t(a)]), y = std::fabs(w[size_t(b)]);
+          return x != y ? x > y : a < b;
         });
         for (int64_t j = 0; j < m; ++j)
           EXPECT_EQ(mask->test(order[size_t(j)]), j < n);

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <random>
+#include <stdexcept>
 #include <stdlib.h>
 
 namespace nm::rt::test {
@@ -85,8 +86,10 @@ void expectError(const R &result, std::initializer_list<const char *> parts) {
         << "no \"" << part << "\" in: " << message;
 }
 
+/// Ends the test when `result` failed: what follows would use its value.
 template <typename R> void expectOk(const R &result) {
-  ASSERT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message);
+  if (!result.ok())
+    throw std::runtime_error(result.error().message);
 }
 
 inline int64_t product(const std::vector<int64_t> &shape) {

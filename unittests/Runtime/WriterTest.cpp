@@ -42,7 +42,7 @@ TEST_F(Writer, NpyHeaderIsExact) {
   expectOk(writeNpy(file("s.npy"), denseView(&one, DType::F32, {1})));
   std::string bytes = slurp(file("s.npy"));
   EXPECT_EQ(bytes.size(), 128u + 4);
-  EXPECT_EQ(bytes.substr(10, 56),
+  EXPECT_EQ(bytes.substr(10, 57),
             "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }");
   EXPECT_EQ(bytes[127], '\n');
 }

@@ -1,0 +1,62 @@
+//===- FuzzUtil.h - use everything that a checkpoint offers ---------------===//
+
+#ifndef NM_FUZZ_FUZZUTIL_H
+#define NM_FUZZ_FUZZUTIL_H
+
+#include "nm/Runtime/Checkpoint.h"
+#include "nm/Runtime/Inspect.h"
+#include "nm/Runtime/Sparsity.h"
+#include <cstdlib>
+
+namespace nm::rt::fuzz {
+
+/// Stops the fuzzer: an error without a message is a defect.
+template <typename R> void checkError(const R &result) {
+  if (!result && result.error().message.empty())
+    std::abort();
+  if (!result && result.error().code == Errc::Internal)
+    std::abort();
+}
+
+/// Touches every byte, so that the sanitizer sees views that leave their data.
+inline void touch(const TensorView &view) {
+  Tensor tensor;
+  tensor.view = view;
+  Result<Tensor> row = toContiguous(tensor);
+  checkError(row);
+  if (!row)
+    return;
+  volatile unsigned char sum = 0;
+  for (int64_t i = 0; i < row->view.bytes(); ++i)
+    sum = static_cast<unsigned char>(sum + row->view.data[i]);
+}
+
+/// Opens an image and reads all that is in it.
+inline void readEverything(const uint8_t *data, size_t size,
+                           Checkpoint::Format format) {
+  auto checkpoint = Checkpoint::openMemory(data, size, format, "fuzz");
+  checkError(checkpoint);
+  if (!checkpoint)
+    return;
+  for (const TensorInfo &info : (*checkpoint)->tensors()) {
+    Result<LoadedTensor> loaded = (*checkpoint)->read(info.name);
+    checkError(loaded);
+    if (!loaded)
+      continue;
+    touch(loaded->tensor.view);
+    if (loaded->mask)
+      for (int64_t i = 0; i < loaded->tensor.view.count(); ++i)
+        loaded->mask->test(i);
+  }
+  (*checkpoint)->nearestNames("layer.0.weight");
+  auto rows = inspect(**checkpoint);
+  checkError(rows);
+  if (rows) {
+    formatTable(*rows);
+    formatJson(*rows);
+  }
+}
+
+} // namespace nm::rt::fuzz
+
+#endif // NM_FUZZ_FUZZUTIL_H

@@ -39,6 +39,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
+#include "nm/Conversion/Passes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
@@ -78,6 +79,7 @@ void mlir::nm::registerDialects(DialectRegistry &registry) {
 
 void mlir::nm::registerPasses() {
   registerNMPasses();
+  registerConversionPasses();
   registerNMTransformsPasses();
   registerPipelines();
   registerTransformsPasses();

@@ -1,0 +1,200 @@
+//===- LowerToLinalg.cpp - Reference lowering of the nm dialect -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Inside lowered code an encoded tensor is its dense tensor, zeros included: the
+// plainest thing that it can mean. Storage appears where a program names it, in
+// nm.assemble and nm.disassemble, and is decoded and encoded there.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LowerToLinalg.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "nm/Dialect/NM/IR/NMConstants.h"
+#include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Dialect/NM/Transforms/TensorTypeConversion.h"
+
+namespace mlir::nm {
+#define GEN_PASS_DEF_LOWERTOLINALG
+#include "nm/Dialect/NM/Transforms/Passes.h.inc"
+} // namespace mlir::nm
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+struct LowerPrune : OpConversionPattern<PruneOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(PruneOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ReferenceBuilder b(op.getLoc(), rewriter);
+    GroupLowering groups(b, op.getSource().getType(), op.getSparsity());
+    rewriter.replaceOp(op, groups.prune(adaptor.getSource()));
+    return success();
+  }
+};
+
+struct LowerCompress : OpConversionPattern<CompressOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(CompressOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!isKnownToFit(op)) {
+      ReferenceBuilder b(op.getLoc(), rewriter);
+      RankedTensorType type = op.getResult().getType();
+      GroupLowering(b, type, nm::getSparsity(type))
+          .assertNotOverFull(adaptor.getSource());
+    }
+    rewriter.replaceOp(op, adaptor.getSource());
+    return success();
+  }
+
+  /// An over-full constant is not known to fit: its check fails when it runs.
+  static bool isKnownToFit(CompressOp op) {
+    RankedTensorType type = op.getResult().getType();
+    SparsityAttr sparsity = nm::getSparsity(type);
+    if (sparsity.isDense())
+      return true;
+    if (auto prune = op.getSource().getDefiningOp<PruneOp>())
+      return prune.getSparsity() == sparsity;
+    DenseElementsAttr constant;
+    return matchPattern(op.getSource(), m_Constant(&constant)) &&
+           succeeded(packConstant(
+               constant, type,
+               LayoutAttr::get(op.getContext(), LayoutKind::Canonical)));
+  }
+};
+
+struct LowerDecompress : OpConversionPattern<DecompressOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(DecompressOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, adaptor.getSource());
+    return success();
+  }
+};
+
+struct LowerAssemble : OpConversionPattern<AssembleOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(AssembleOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (op.getLayout().getKind() == LayoutKind::Dense) {
+      rewriter.replaceOp(op, adaptor.getStorage());
+      return success();
+    }
+    if (!GroupLowering::supports(op.getLayout()))
+      return rewriter.notifyMatchFailure(op, "layout without reference lowering");
+    ReferenceBuilder b(op.getLoc(), rewriter);
+    RankedTensorType type = op.getResult().getType();
+    GroupLowering groups(b, type, nm::getSparsity(type));
+    Slots slots = groups.readStorage(adaptor.getStorage(), op.getLayout());
+    rewriter.replaceOp(op, groups.toDense(slots));
+    return success();
+  }
+};
+
+struct LowerDisassemble : OpConversionPattern<DisassembleOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(DisassembleOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (op.getLayout().getKind() == LayoutKind::Dense) {
+      rewriter.replaceOp(op, adaptor.getSource());
+      return success();
+    }
+    if (!GroupLowering::supports(op.getLayout()))
+      return rewriter.notifyMatchFailure(op, "layout without reference lowering");
+    ReferenceBuilder b(op.getLoc(), rewriter);
+    RankedTensorType type = op.getSource().getType();
+    GroupLowering groups(b, type, nm::getSparsity(type));
+    rewriter.replaceOp(op, groups.writeStorage(
+                               groups.toSlots(adaptor.getSource()),
+                               op.getLayout(), op.getStorage().getTypes()));
+    return success();
+  }
+};
+
+/// The loader still hears of the pattern, and verifies it.
+struct LowerParam : OpConversionPattern<ParamOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(ParamOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    RankedTensorType type = op.getResult().getType();
+    rewriter.replaceOpWithNewOp<PackedParamOp>(
+        op, TypeRange{nm::getDenseType(type)}, op.getKeyAttr(),
+        op.getScopeAttr(), TypeAttr::get(type),
+        LayoutAttr::get(op.getContext(), LayoutKind::Dense));
+    return success();
+  }
+};
+
+struct LowerMatmul : OpConversionPattern<MatmulOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(MatmulOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ReferenceBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, emitReferenceMatmul(b, op, adaptor.getLhs(),
+                                               adaptor.getRhs(),
+                                               adaptor.getEpilogueOperands(),
+                                               adaptor.getInit()));
+    return success();
+  }
+};
+
+/// A constant of encoded type holds its zeros.
+struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(arith::ConstantOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto value = dyn_cast<DenseElementsAttr>(op.getValue());
+    if (!value)
+      return rewriter.notifyMatchFailure(op, "no dense elements");
+    auto type = cast<RankedTensorType>(op.getType());
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(
+        op, value.reshape(nm::getDenseType(type)));
+    return success();
+  }
+};
+
+struct LowerToLinalgPass
+    : public nm::impl::LowerToLinalgBase<LowerToLinalgPass> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    TypeConverter converter;
+    converter.addConversion([](Type type) { return type; });
+    converter.addConversion([](RankedTensorType type) -> std::optional<Type> {
+      if (!nm::getSparsity(type))
+        return std::nullopt;
+      return nm::getDenseType(type);
+    });
+
+    RewritePatternSet patterns(context);
+    ConversionTarget target(*context);
+    patterns.add<LowerPrune, LowerCompress, LowerDecompress, LowerAssemble,
+                 LowerDisassemble, LowerParam, LowerMatmul, LowerConstant>(
+        converter, context);
+    populateTensorTypeConversion(converter, patterns, target);
+    target.addIllegalOp<PruneOp, CompressOp, DecompressOp, AssembleOp,
+                        DisassembleOp, MatmulOp>();
+    if (failed(applyFullConversion(getOperation(), target,
+                                   std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -80,7 +80,7 @@ std::optional<Consumer> matchConsumer(Operation *user,
   std::string name = "'" + user->getName().getStringRef().str() + "'";
   auto op = dyn_cast<linalg::LinalgOp>(user);
   if (!op || !isElementwise(op)) {
-    reason = name + " is not elementwise";
+    reason = name + " is not an elementwise linalg operation";
     return std::nullopt;
   }
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
@@ -145,10 +145,17 @@ struct FuseEpiloguePass : public nm::impl::FuseEpilogueBase<FuseEpiloguePass> {
   }
 
 private:
-  void missed(MatmulOp op, const std::string &reason) {
+  static void missed(MatmulOp op, const std::string &reason) {
     remark::missed(op.getLoc(), remark::RemarkOpts::name("epilogue-not-fused")
                                     .category("nm-fuse-epilogue"))
         << remark::reason("{0}", reason);
+  }
+
+  /// Where an epilogue ends because what follows cannot be one.
+  static void ends(MatmulOp op, const std::string &reason) {
+    remark::analysis(op.getLoc(), remark::RemarkOpts::name("epilogue-end")
+                                      .category("nm-fuse-epilogue"))
+        << remark::add("{0}", reason);
   }
 
   /// The smallest set of consumers that needs nothing else of the product.
@@ -171,6 +178,7 @@ private:
     llvm::SetVector<Value> tracked;
     tracked.insert(group.start);
     llvm::SmallPtrSet<Operation *, 8> members;
+    Operation *refused = nullptr;
     std::string reason;
     Block *block = op->getBlock();
     while (group.consumers.size() < kMaxConsumers) {
@@ -191,8 +199,10 @@ private:
         return std::nullopt;
       std::optional<Consumer> consumer =
           matchConsumer(next, tracked, group.relation, reason);
-      if (!consumer)
+      if (!consumer) {
+        refused = next;
         break;
+      }
       members.insert(next);
       group.consumers.push_back(*consumer);
       tracked.insert(next->getResult(0));
@@ -207,8 +217,12 @@ private:
         return group;
     }
     if (!group.consumers.empty() || !group.start.hasOneUse())
-      reason = "it has several uses that do not join: " + reason;
-    missed(op, reason);
+      missed(op, "it has several uses that do not join: " + reason);
+    else if (auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(refused);
+             linalgOp && isElementwise(linalgOp))
+      missed(op, reason);
+    else
+      ends(op, reason);
     return std::nullopt;
   }
 

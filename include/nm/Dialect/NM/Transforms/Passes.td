@@ -25,6 +25,8 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
     Option<"rows", "rows", "int64_t", "3", "rows of the register tile">,
     Option<"vectors", "vectors", "int64_t", "4", "column vectors of the register tile">,
     Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
+    Option<"maxLaneColumns", "max-lane-columns", "int64_t", "6",
+           "products with at most this many columns use the lane layout">,
     Option<"depth", "depth", "int64_t", "192",
            "contraction block: depth x vectors x lanes x 4 bytes stay in the L1 cache">
   ];
@@ -66,6 +68,104 @@ def ExternalizeParams : Pass<"nm-externalize-params", "ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::func::FuncDialect",
                            "::mlir::bufferization::BufferizationDialect"];
+}
+
+def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
+  let summary = "find the N:M pattern of checkpoint parameters and declare it";
+  let description = [{
+    Looks every dense `nm.param` of rank 2 or more up in the checkpoint of its scope
+    and finds the tightest N:M along each axis: in the explicit mask if there is
+    one, else in the values. A parameter with a pattern becomes an encoded `nm.param`
+    and `nm.decompress`, which `nm-raise` takes. The axis is that of the contraction
+    where the parameter's users show it, else that of the tightest pattern. Every
+    parameter of a bound scope is checked: a missing key, or another element type
+    or shape than the checkpoint's, is an error.
+
+    Remarks (category `nm-declare-sparsity`) say pattern, density and source of
+    each, or why a parameter stays dense. Nothing of the checkpoint enters the IR.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect"];
+  let options = [
+    ListOption<"params", "params", "std::string",
+               "checkpoints, as `path` or `scope=path`">,
+    Option<"pattern", "pattern", "std::string", "\"\"",
+           "require this N:M of every matrix along its contraction, instead of detecting one">,
+    Option<"maskPolicy", "mask-policy", "std::string", "\"if-present\"",
+           "if-present: explicit masks, else values; require: explicit masks only; derive: as "
+           "if-present, but with `pattern` the largest magnitudes are taken at load; ignore: values">,
+    ListOption<"maskSuffixes", "mask-suffixes", "std::string",
+               "suffixes of mask tensors, in place of the runtime library's defaults">,
+    Option<"bitOrder", "mask-bit-order", "std::string", "\"lsb\"",
+           "order of bits in bit-packed masks: lsb or msb">
+  ];
+}
+
+def Raise : Pass<"nm-raise", "func::FuncOp"> {
+  let summary = "turn matrix products whose weight is N:M into nm.matmul";
+  let description = [{
+    Takes every `linalg` contraction over one dimension, named or generic, in any
+    operand order, whose operands are extended exactly: `linalg.matmul` and
+    `linalg.batch_matmul` with their transposed forms, `linalg.contract`, `matvec`,
+    `vecmat`, and generics. TOSA goes through `tosa-to-linalg-named` first.
+
+    Either operand is followed through transposes, broadcasts over the batch,
+    extensions (`extf`, `extsi`, and `sitofp` of i8), casts and reshapes by unit
+    dimensions to a tensor that is known to be N:M along the contraction:
+
+    * `nm.decompress` of an encoded tensor, or `nm.prune`;
+    * any value whose operation, or function argument, has the attribute
+      `nm.sparsity = #nm.sparsity<...>`;
+    * a constant in which a pattern is found.
+
+    `nm.matmul` then reads that tensor itself. The other operand is followed the same
+    way, as far as `nm.matmul` can read it. A destination of zeros is dropped;
+    another one, or what was broadcast into it, becomes an epilogue operand.
+    The sum is accumulated in f32 (i32), also where linalg would round it to
+    bf16 or f16 at every step.
+
+    Remarks (category `nm-raise`) name pattern, sizes and how the pattern is known,
+    or what stood between a product and its weight.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"dense", "dense", "bool", "false",
+           "also take dense parameters and constants, as #nm.sparsity<1:1>">,
+    Option<"detect", "detect", "bool", "true", "look for patterns in constants">
+  ];
+}
+
+def FuseEpilogue : Pass<"nm-fuse-epilogue", "func::FuncOp"> {
+  let summary = "fuse elementwise consumers into the epilogue of nm.matmul";
+  let description = [{
+    Bias, activation, scale, residual and conversions that follow an `nm.matmul`, as
+    elementwise `linalg` operations, move into its epilogue region: one after another,
+    or several at once when they start from the product and join again in one
+    result (`x * sigmoid(x)`). A reshape between product and consumer moves below
+    the consumer, whose other operands are reshaped instead. A product whose
+    value is needed by itself stays as it is; nothing is computed twice.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def LowerToLinalg : Pass<"nm-lower-to-linalg", "ModuleOp"> {
+  let summary = "reference lowering of the logical operations to linalg";
+  let description = [{
+    Lowers everything but `nm.packed_matmul` and parameters to linalg, tensor and
+    arith, written to be read: the oracle of the differential tests, and what
+    serves products that no layout serves. An encoded tensor becomes its dense
+    tensor, in signatures as well; `nm.assemble` decodes its storage and
+    `nm.disassemble` encodes it. Exact for under-full groups.
+
+    `nm.compress` of a value that is not known to satisfy the pattern checks it
+    when it runs: `cf.assert` with the message "nm.compress: a group of M holds
+    more than N non-zeros". An encoded `nm.param` becomes `nm.packed_param` in
+    layout `dense`, so that the loader verifies the pattern.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
 #endif // NM_DIALECT_NM_TRANSFORMS_PASSES_TD

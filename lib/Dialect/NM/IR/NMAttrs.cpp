@@ -86,10 +86,10 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
   std::optional<LayoutKind> kind = symbolizeLayoutKind(keyword);
   if (!kind) {
     parser.emitError(loc) << "unknown layout '" << keyword
-                          << "', expected dense, canonical or panel";
+                          << "', expected dense, canonical, panel or lane";
     return {};
   }
-  int64_t rows = 0, cols = 0, depth = 0;
+  int64_t rows = 0, cols = 0, depth = 0, lanes = 0;
   while (succeeded(parser.parseOptionalComma())) {
     SMLoc fieldLoc = parser.getCurrentLocation();
     StringRef field;
@@ -98,10 +98,11 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
     int64_t *target = field == "rows"    ? &rows
                       : field == "cols"  ? &cols
                       : field == "depth" ? &depth
+                      : field == "lanes" ? &lanes
                                          : nullptr;
     if (!target) {
       parser.emitError(fieldLoc) << "unknown layout parameter '" << field
-                                 << "', expected rows, cols or depth";
+                                 << "', expected rows, cols, depth or lanes";
       return {};
     }
     if (parser.parseInteger(*target))
@@ -110,7 +111,7 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   return parser.getChecked<LayoutAttr>(loc, parser.getContext(), *kind, rows,
-                                       cols, depth);
+                                       cols, depth, lanes);
 }
 
 void LayoutAttr::print(AsmPrinter &printer) const {
@@ -118,18 +119,27 @@ void LayoutAttr::print(AsmPrinter &printer) const {
   if (getKind() == LayoutKind::Panel)
     printer << ", rows = " << getRows() << ", cols = " << getCols()
             << ", depth = " << getDepth();
+  if (getKind() == LayoutKind::Lane)
+    printer << ", lanes = " << getLanes();
   printer << ">";
 }
 
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  LayoutKind kind, int64_t rows, int64_t cols,
-                                 int64_t depth) {
-  if (kind != LayoutKind::Panel) {
-    if (rows || cols || depth)
-      return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
-                         << " takes no rows, cols or depth";
+                                 int64_t depth, int64_t lanes) {
+  if (kind != LayoutKind::Panel && (rows || cols || depth))
+    return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
+                       << " takes no rows, cols or depth";
+  if (kind != LayoutKind::Lane && lanes)
+    return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
+                       << " takes no lanes";
+  if (kind == LayoutKind::Lane &&
+      (lanes < 4 || lanes > 64 || (lanes & (lanes - 1)) != 0))
+    return emitError() << "nm_layout_c1: layout lane needs a power of two of "
+                          "lanes from 4 to 64, got "
+                       << lanes;
+  if (kind != LayoutKind::Panel)
     return success();
-  }
   if (rows <= 0 || cols <= 0 || depth <= 0)
     return emitError() << "nm_layout_c1: layout panel needs positive rows, "
                           "cols and depth, got "
@@ -151,6 +161,8 @@ static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
   case LayoutKind::Panel:
     return ::nm::rt::LayoutSpec::panel(layout.getRows(), layout.getCols(),
                                        layout.getDepth());
+  case LayoutKind::Lane:
+    return ::nm::rt::LayoutSpec::lane(layout.getLanes());
   }
   llvm_unreachable("unknown layout kind");
 }

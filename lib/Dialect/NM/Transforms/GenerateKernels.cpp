@@ -18,6 +18,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Runtime/Layout.h"
 #include <numeric>
 
 namespace mlir::nm {
@@ -197,8 +198,91 @@ private:
   Value values, offsets, columns, panels, packed;
 };
 
+/// A product with few columns, by the lane layout.
+class LaneProductEmitter {
+public:
+  LaneProductEmitter(PackedMatmulOp op, KernelShape shape, int64_t columns,
+                     bool parallel)
+      : op(op), shape(std::move(shape)), columns(columns), parallel(parallel),
+        b(op.getLoc(), op.getContext()) {
+    b.setInsertionPoint(op);
+  }
+
+  void emit() {
+    int64_t padded =
+        (shape.contraction + shape.lanes - 1) / shape.lanes * shape.lanes;
+    Value packed = memref::AllocOp::create(
+        b, MemRefType::get({columns, padded}, shape.accumulator), ValueRange{},
+        b.getI64IntegerAttr(kAlignment));
+    emitPackColumns(b, shape, op.getX(), op.getTransposeX(), b.index(columns),
+                    packed);
+    int64_t tasks = (shape.weightRows + shape.rowBlock - 1) / shape.rowBlock;
+    {
+      OpBuilder::InsertionGuard guard(b);
+      Value task;
+      if (parallel) {
+        auto loop = scf::ParallelOp::create(b, ValueRange{b.index(0)},
+                                            ValueRange{b.index(tasks)},
+                                            ValueRange{b.index(1)});
+        b.setInsertionPointToStart(loop.getBody());
+        task = loop.getInductionVars()[0];
+      } else {
+        auto loop = scf::ForOp::create(b, b.index(0), b.index(tasks),
+                                       b.index(1));
+        b.setInsertionPointToStart(loop.getBody());
+        task = loop.getInductionVar();
+      }
+      emitTask(task, packed);
+    }
+    memref::DeallocOp::create(b, packed);
+    op.erase();
+  }
+
+private:
+  void emitTask(Value task, Value packed) {
+    int64_t groupRows =
+        ::nm::rt::laneShape(shape.lanes, shape.n, shape.m).rows;
+    Value row0 = b.mul(task, shape.rowBlock);
+    Value rows = b.min(b.index(shape.rowBlock),
+                       b.sub(b.index(shape.weightRows), row0));
+    auto allocate = [&](int64_t a, int64_t c) -> Value {
+      return memref::AllocOp::create(
+          b, MemRefType::get({a, c}, shape.accumulator), ValueRange{},
+          b.getI64IntegerAttr(kAlignment));
+    };
+    Value tile = allocate(columns, shape.rowBlock);
+    Value words = op.getStorage().size() > 1 ? op.getStorage()[1] : Value();
+    emitLaneRows(b, shape, columns, op.getStorage()[0], words, packed,
+                 b.mul(task, shape.rowBlock / groupRows),
+                 b.ceilDiv(rows, groupRows), tile);
+    Value zero = b.index(0), cols = b.index(columns);
+    if (op.getTransposeC()) {
+      emitEpilogue(b, shape, op, tile, cols, rows, zero, row0);
+    } else {
+      Value turned = allocate(shape.rowBlock, columns);
+      b.loop(zero, rows, 1, [&](Value row) {
+        for (int64_t c = 0; c < columns; ++c) {
+          Value value = memref::LoadOp::create(
+              b, tile, ValueRange{b.index(c), row});
+          memref::StoreOp::create(b, value, turned,
+                                  ValueRange{row, b.index(c)});
+        }
+      });
+      emitEpilogue(b, shape, op, turned, rows, cols, row0, zero);
+      memref::DeallocOp::create(b, turned);
+    }
+    memref::DeallocOp::create(b, tile);
+  }
+
+  PackedMatmulOp op;
+  KernelShape shape;
+  int64_t columns;
+  bool parallel;
+  KernelBuilder b;
+};
+
 struct GenerateKernelsPass
-    : public nm::impl::GenerateKernelsBase<GenerateKernelsPass> {
+    : public mlir::nm::impl::GenerateKernelsBase<GenerateKernelsPass> {
   using GenerateKernelsBase::GenerateKernelsBase;
 
   void runOnOperation() override {
@@ -214,16 +298,23 @@ struct GenerateKernelsPass
     if (op.getResult())
       return op.emitOpError("is on tensors, expected buffers; run "
                             "one-shot-bufferize before nm-generate-kernels");
-    if (layout.getKind() != LayoutKind::Panel)
+    bool isLane = layout.getKind() == LayoutKind::Lane;
+    if (layout.getKind() != LayoutKind::Panel && !isLane)
       return op.emitOpError("has layout ")
-             << layout << ", expected a panel layout; choose one with "
+             << layout << ", expected a panel or lane layout; choose one with "
              << "nm-select-layout";
+    if (isLane && layout.getLanes() != lanes)
+      return op.emitOpError("has registers of ")
+             << layout.getLanes() << " elements, expected the " << lanes
+             << " lanes of a vector";
     if (layout.getCols() % lanes != 0)
       return op.emitOpError("has panels of ")
              << layout.getCols() << " columns, expected a multiple of the "
              << lanes << " lanes of a vector";
     SparsityAttr sparsity = op.getSparsity();
-    int64_t unit = std::lcm(layout.getRows(), lanes.getValue());
+    // A task holds whole row groups and whole vectors; the lane layout's row
+    // groups hold up to eight rows.
+    int64_t unit = std::lcm(isLane ? 8 : layout.getRows(), lanes.getValue());
     KernelShape shape{lanes,
                       layout.getRows(),
                       layout.getCols(),
@@ -239,7 +330,15 @@ struct GenerateKernelsPass
     int64_t columns = op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /
                    shape.m * std::max<int64_t>(1, columns);
-    ProductEmitter(op, shape, parallel && flops >= minParallelFlops).emit();
+    bool distribute = parallel && flops >= minParallelFlops;
+    if (!isLane) {
+      ProductEmitter(op, shape, distribute).emit();
+      return success();
+    }
+    if (ShapedType::isDynamic(columns))
+      return op.emitOpError("has a dynamic number of columns, which the lane "
+                            "layout does not take; use a panel layout");
+    LaneProductEmitter(op, shape, columns, distribute).emit();
     return success();
   }
 };

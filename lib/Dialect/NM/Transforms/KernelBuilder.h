@@ -56,7 +56,6 @@ struct KernelShape {
     int64_t kept = length / m * n;
     return (kept + kStepSlots - 1) / kStepSlots * kStepSlots;
   }
-  bool isDense() const { return n == m; }
 };
 
 /// ImplicitLocOpBuilder with the index arithmetic that kernels are made of.
@@ -105,6 +104,19 @@ void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
                      int64_t vectors, int64_t slots, Value values,
                      Value offsets, Value base, Value panel, Value scratch,
                      Value row);
+
+/// Copies the columns of `x` (K x N, or N x K if `transposed`) to the rows of
+/// `packed`, converted to the accumulator's type and padded with zeros to whole
+/// registers: what emitLaneRows reads.
+void emitPackColumns(KernelBuilder &b, const KernelShape &shape, Value x,
+                     bool transposed, Value columns, Value packed);
+
+/// Products of `groups` row groups from `firstGroup` on with all `columns`
+/// columns, by the lane layout: tile[column][row] = sum. `words` holds the
+/// indices.
+void emitLaneRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
+                  Value values, Value words, Value x, Value firstGroup,
+                  Value groups, Value tile);
 
 /// Writes `rows` x `cols` (at most the tile's shape) of the accumulated tile to
 /// the output at (row0, col0) through the op's epilogue.

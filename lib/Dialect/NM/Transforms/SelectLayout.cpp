@@ -12,6 +12,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Runtime/Layout.h"
 
 namespace mlir::nm {
 #define GEN_PASS_DEF_SELECTLAYOUT
@@ -31,7 +32,7 @@ struct Flattened {
   SmallVector<Value> epilogueOperands;
 };
 
-struct SelectLayoutPass : public nm::impl::SelectLayoutBase<SelectLayoutPass> {
+struct SelectLayoutPass : public mlir::nm::impl::SelectLayoutBase<SelectLayoutPass> {
   using SelectLayoutBase::SelectLayoutBase;
 
   void runOnOperation() override {
@@ -71,8 +72,26 @@ private:
     return false;
   }
 
+  /// Columns that the weight multiplies, the maximum if that is dynamic.
+  static int64_t columnsOf(MatmulOp op) {
+    bool weightLeft = op.isLhsSparse();
+    ArrayRef<int64_t> shape = op.getResult().getType().getShape();
+    int64_t columns = 1;
+    for (int64_t dim : llvm::seq<int64_t>(0, shape.size()))
+      if (dim != static_cast<int64_t>(shape.size()) - (weightLeft ? 2 : 1))
+        columns = ShapedType::isDynamic(shape[dim])
+                      ? std::numeric_limits<int32_t>::max()
+                      : std::min<int64_t>(columns * shape[dim],
+                                          std::numeric_limits<int32_t>::max());
+    return columns;
+  }
+
   FailureOr<LayoutAttr> choose(MatmulOp op, RankedTensorType weight) {
-    SparsityAttr sparsity = nm::getSparsity(weight);
+    SparsityAttr sparsity = mlir::nm::getSparsity(weight);
+    int64_t columns = columnsOf(op);
+    if (columns <= maxLaneColumns && lanes == 8 &&
+        ::nm::rt::laneSupports(lanes, sparsity.getN(), sparsity.getM()))
+      return LayoutAttr::get(op.getContext(), lanes);
     int64_t cols = vectors * lanes;
     // Blocks end at group boundaries. A contraction of up to 1.5 blocks stays
     // whole if the panel still fits: one pass over the partial sums less.
@@ -81,8 +100,7 @@ private:
     int64_t block = std::max(m, depth / m * m);
     if (k <= block + block / 2 && k * cols <= 65536)
       block = k;
-    return LayoutAttr::get(op.getContext(), LayoutKind::Panel, rows, cols,
-                           block);
+    return LayoutAttr::get(op.getContext(), rows, cols, block);
   }
 
   /// Folds batch dimensions of a product whose weight is shared by the batch
@@ -165,7 +183,7 @@ private:
                                     .category("nm-select-layout"))
         << remark::metric("layout", layout->getSpecString())
         << remark::metric("pattern",
-                          nm::getSparsity(weight).getPatternString());
+                          mlir::nm::getSparsity(weight).getPatternString());
     Value result = packed.getResult();
     if (op.getBatchRank() != 0) {
       SmallVector<ReassociationIndices> groups(2);

@@ -46,7 +46,8 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
 def NM_LayoutKind : I32EnumAttr<"LayoutKind", "how the storage of an N:M tensor lies in memory", [
     I32EnumAttrCase<"Dense", 0, "dense">,
     I32EnumAttrCase<"Canonical", 1, "canonical">,
-    I32EnumAttrCase<"Panel", 2, "panel">]> {
+    I32EnumAttrCase<"Panel", 2, "panel">,
+    I32EnumAttrCase<"Lane", 3, "lane">]> {
   let cppNamespace = "::mlir::nm";
   let genSpecializedAttr = 0;
 }
@@ -65,19 +66,32 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
       contraction is cut into blocks of D, and the metadata are u16 element
       offsets into an activation panel of D rows by C columns.
 
-    * `nm_layout_c1`: rows, cols and depth are positive for `panel`, and absent
-      otherwise.
+    * `#nm.layout<lane, lanes = L>`: for products with few columns. The kept
+      elements that multiply L consecutive activations lie in one register of L
+      elements, for as many rows as fit; an in-register permute by 2- or 4-bit
+      indices, packed in 32-bit words, brings the activations to them. M of 2, 4
+      or 8.
+
+    * `nm_layout_c1`: rows, cols and depth are positive for `panel`, lanes is a
+      power of two from 4 to 64 for `lane`, and all are absent otherwise.
     * `nm_layout_c2`: depth * cols <= 65536, so that an offset fits u16.
   }];
   let parameters = (ins EnumParameter<NM_LayoutKind>:$kind,
                         DefaultValuedParameter<"int64_t", "0">:$rows,
                         DefaultValuedParameter<"int64_t", "0">:$cols,
-                        DefaultValuedParameter<"int64_t", "0">:$depth);
+                        DefaultValuedParameter<"int64_t", "0">:$depth,
+                        DefaultValuedParameter<"int64_t", "0">:$lanes);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
     AttrBuilder<(ins "LayoutKind":$kind), [{
-      return $_get($_ctxt, kind, 0, 0, 0);
+      return $_get($_ctxt, kind, 0, 0, 0, 0);
+    }]>,
+    AttrBuilder<(ins "int64_t":$rows, "int64_t":$cols, "int64_t":$depth), [{
+      return $_get($_ctxt, LayoutKind::Panel, rows, cols, depth, 0);
+    }]>,
+    AttrBuilder<(ins "int64_t":$lanes), [{
+      return $_get($_ctxt, LayoutKind::Lane, 0, 0, 0, lanes);
     }]>
   ];
   let extraClassDeclaration = [{

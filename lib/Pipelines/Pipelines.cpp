@@ -27,13 +27,18 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
-  // RAISE
+  RaiseOptions raise;
+  raise.dense = options.dense;
+  raise.detect = !options.dense;
+  func.addPass(createRaise(raise));
+  func.addPass(createFuseEpilogue());
   func.addPass(createCanonicalizerPass());
   func.addPass(createSimplifyLinalg());
   SelectLayoutOptions layout;
   layout.lanes = options.lanes;
   func.addPass(createSelectLayout(layout));
-  // LOWER
+  // What no layout serves still has to run.
+  pm.addPass(createLowerToLinalg());
   pm.addPass(createCSEPass());
   pm.addPass(createExternalizeParams());
 }
@@ -91,7 +96,7 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   if (options.reference) {
     pm.addPass(createInlinerPass());
-    // LOWER2
+    pm.addPass(createLowerToLinalg());
     pm.addPass(createExternalizeParams());
   } else {
     buildNMToPackedPipeline(pm, options);

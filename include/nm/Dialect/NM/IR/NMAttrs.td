@@ -31,7 +31,7 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     * `nm_sparsity_c4`: the element type is f32, bf16, f16 or i8.
   }];
   let parameters = (ins "int64_t":$n, "int64_t":$m, "int64_t":$axis);
-  let assemblyFormat = "`<` $n `:` $m `,` `axis` `=` $axis `>`";
+  let assemblyFormat = "`<` $n `` `:` `` $m `,` `axis` `=` $axis `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// True for n = m: no element is known to be zero.

@@ -11,3 +11,4 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "nm_pch_stamp.h" // see _nm_write_pch_stamp

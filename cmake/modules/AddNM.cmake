@@ -7,6 +7,23 @@ define_property(GLOBAL PROPERTY NM_FUZZERS BRIEF_DOCS "all libFuzzer executables
 define_property(GLOBAL PROPERTY NM_DOCS BRIEF_DOCS "targets of all generated reference pages")
 define_property(GLOBAL PROPERTY NM_DOC_PAGES BRIEF_DOCS "files of all generated reference pages")
 
+# A header that changes when Debian's header packages do: clang refuses a precompiled header whose
+# sources have another time than when it was built, and ninja does not see that, because an
+# upgraded package brings files that are older than the build.
+function(_nm_write_pch_stamp path)
+  file(GLOB lists
+    /var/lib/dpkg/info/linux-libc-dev*.list /var/lib/dpkg/info/libc6-dev*.list
+    /var/lib/dpkg/info/libstdc++-*-dev*.list /var/lib/dpkg/info/libclang-common-22-dev*.list
+    /var/lib/dpkg/info/llvm-22-dev*.list /var/lib/dpkg/info/libmlir-22-dev*.list)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${lists})
+  set(content "")
+  foreach(list ${lists})
+    file(TIMESTAMP ${list} time UTC)
+    string(APPEND content "// ${list} ${time}\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${path} CONTENT "${content}" @ONLY)
+endfunction()
+
 # One precompiled header serves every MLIR-based target: the MLIR headers cost
 # about six seconds a translation unit otherwise.
 function(_nm_common name)
@@ -14,9 +31,13 @@ function(_nm_common name)
   # precompiled header serves one of the two only.
   target_compile_options(${name} PRIVATE -fno-exceptions -fPIC)
   if(NOT TARGET nm_pch)
-    file(WRITE ${PROJECT_BINARY_DIR}/nm_pch.cpp "")
+    _nm_write_pch_stamp(${PROJECT_BINARY_DIR}/include/nm_pch_stamp.h)
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/nm_pch.cpp CONTENT "")
     add_library(nm_pch OBJECT ${PROJECT_BINARY_DIR}/nm_pch.cpp)
-    target_compile_options(nm_pch PRIVATE -fno-exceptions -fPIC)
+    # CMake rewrites the generated header when it configures; its time stamp says
+    # nothing.
+    target_compile_options(nm_pch PRIVATE -fno-exceptions -fPIC
+      "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
     target_precompile_headers(nm_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/nm_pch.h)
   endif()
   target_precompile_headers(${name} REUSE_FROM nm_pch)

@@ -46,11 +46,10 @@ Result<std::vector<int64_t>> nm::rt::shapeOf(size_t rank,
 }
 
 Result<DType> nm::rt::dtypeOf(nm_dtype dtype) {
-  int value = static_cast<int>(dtype);
-  if (value <= NM_UNKNOWN || value > NM_U64)
-    return makeError(Errc::Argument, "element type ", value,
+  if (dtype <= NM_UNKNOWN || dtype > NM_U64)
+    return makeError(Errc::Argument, "element type ", dtype,
                      " is not one of nm_dtype");
-  return static_cast<DType>(value);
+  return static_cast<DType>(dtype);
 }
 
 char *nm::rt::copyString(const std::string &text) {
@@ -71,8 +70,8 @@ Result<COptions> nm::rt::readOptions(const nm_params_options *given) {
     // A caller that was compiled against an older header has a shorter struct.
     std::memcpy(&options, given, std::min(given->struct_size, sizeof(options)));
   }
-  int policy = static_cast<int>(options.mask_policy);
-  int order = static_cast<int>(options.mask_bit_order);
+  nm_mask_policy policy = options.mask_policy;
+  nm_bit_order order = options.mask_bit_order;
   if (policy < NM_MASK_IF_PRESENT || policy > NM_MASK_IGNORE)
     return makeError(Errc::Argument, "mask policy ", policy, " is unknown");
   if (order != NM_LSB_FIRST && order != NM_MSB_FIRST)

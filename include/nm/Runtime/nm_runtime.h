@@ -12,6 +12,8 @@
  *  - Objects are released by the function named after them; releasing NULL does
  *    nothing. Different objects may be used from different threads at once;
  *    a loaded object is immutable and may be read from several threads.
+ *  - Enumerations are 32-bit integers with named values; other values are
+ * errors.
  *  - No function throws or terminates the process.
  *===------------------------------------------------------------------------===*/
 
@@ -33,7 +35,8 @@ extern "C" {
 
 /* -- status and errors ----------------------------------------------------- */
 
-typedef enum nm_status {
+typedef int32_t nm_status;
+enum {
   NM_OK = 0,
   NM_ERR_ARGUMENT = 1,    /* something that can never work was passed       */
   NM_ERR_IO = 2,          /* the operating system refused                   */
@@ -43,7 +46,7 @@ typedef enum nm_status {
   NM_ERR_UNSUPPORTED = 6, /* well formed, but not handled                   */
   NM_ERR_MEMORY = 7,      /* an allocation failed                           */
   NM_ERR_INTERNAL = 8     /* a defect of this library                       */
-} nm_status;
+};
 
 typedef struct nm_error nm_error;
 
@@ -67,7 +70,8 @@ NM_API int nm_get_num_threads(void);
 
 /* -- element types --------------------------------------------------------- */
 
-typedef enum nm_dtype {
+typedef int32_t nm_dtype;
+enum {
   NM_UNKNOWN = 0,
   NM_BOOL = 1, /* one byte, 0 or 1 */
   NM_U8 = 2,
@@ -84,7 +88,7 @@ typedef enum nm_dtype {
   NM_F64 = 13,
   NM_I64 = 14,
   NM_U64 = 15
-} nm_dtype;
+};
 
 /* Bytes of one element, 0 for NM_UNKNOWN. */
 NM_API size_t nm_dtype_bytes(nm_dtype dtype);
@@ -93,7 +97,8 @@ NM_API const char *nm_dtype_name(nm_dtype dtype);
 
 /* -- masks ----------------------------------------------------------------- */
 
-typedef enum nm_mask_policy {
+typedef int32_t nm_mask_policy;
+enum {
   /* An explicit mask if there is one, else the weights must satisfy N:M. */
   NM_MASK_IF_PRESENT = 0,
   /* Every parameter with a pattern must have an explicit mask. */
@@ -103,9 +108,10 @@ typedef enum nm_mask_policy {
   NM_MASK_DERIVE = 2,
   /* Explicit masks are not looked for. */
   NM_MASK_IGNORE = 3
-} nm_mask_policy;
+};
 
-typedef enum nm_bit_order { NM_LSB_FIRST = 0, NM_MSB_FIRST = 1 } nm_bit_order;
+typedef int32_t nm_bit_order;
+enum { NM_LSB_FIRST = 0, NM_MSB_FIRST = 1 };
 
 /* -- parameters of compiled models ----------------------------------------- */
 

@@ -133,8 +133,11 @@ private:
     int64_t total = parts.compressed.count();
     begin = offset(r);
     int64_t end = r + 1 < parts.shape[0] ? offset(r + 1) : total;
-    count = end - (begin < 0 ? 0 : begin);
-    return begin >= 0 && begin <= end && end <= total && (r != 0 || begin == 0);
+    // Compare before subtracting: hostile offsets are any 64-bit number.
+    if (begin < 0 || begin > end || end > total || (r == 0 && begin != 0))
+      return false;
+    count = end - begin;
+    return true;
   }
 
   int64_t popcount(const unsigned char *bits) const {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "StructuredEncoding.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
@@ -82,16 +83,19 @@ RankedTensorType mlir::nm::toEncodedType(RankedTensorType type,
     return refuse("the last two levels are not floordiv and mod " + Twine(m) +
                   " of the one dimension that is no level of its own");
   auto axis = cast<AffineDimExpr>(position).getPosition();
+  // The attribute's own verifiers know the reasons.
+  MLIRContext *context = type.getContext();
   std::string message;
-  auto emitError = [&]() -> InFlightDiagnostic { return {}; };
-  auto sparsity = SparsityAttr::getChecked(emitError, type.getContext(), n, m,
+  ScopedDiagnosticHandler capture(context, [&](Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return success();
+  });
+  auto emitError = [&] { return mlir::emitError(UnknownLoc::get(context)); };
+  auto sparsity = SparsityAttr::getChecked(emitError, context, n, m,
                                            static_cast<int64_t>(axis));
   if (!sparsity || failed(sparsity.verifyEncoding(
                        type.getShape(), type.getElementType(), emitError)))
-    return refuse("#nm.sparsity<" + Twine(n) + ":" + Twine(m) + ", axis = " +
-                  Twine(axis) + "> does not fit the tensor (the sparse "
-                  "dimension must be static and a multiple of M, M at most 64, "
-                  "and elements f32, bf16, f16 or i8)");
+    return refuse(message);
   return nm::getEncodedType(type, sparsity);
 }
 

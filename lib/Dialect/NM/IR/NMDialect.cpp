@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -26,4 +27,10 @@ void NMDialect::initialize() {
 #define GET_OP_LIST
 #include "nm/Dialect/NM/IR/NMOps.cpp.inc"
       >();
+}
+
+/// Folds yield plain tensors: arith has constants for them.
+Operation *NMDialect::materializeConstant(OpBuilder &builder, Attribute value,
+                                          Type type, Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
 }

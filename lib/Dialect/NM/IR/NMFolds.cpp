@@ -130,12 +130,17 @@ struct MatmulOfDecompress : OpRewritePattern<MatmulOp> {
                                 PatternRewriter &rewriter) const override {
     if (op.getSparsity())
       return rewriter.notifyMatchFailure(op, "an operand is encoded already");
-    for (auto [operand, dim] :
-         {std::pair(&op.getLhsMutable(), op.getLhsReductionDim()),
-          std::pair(&op.getRhsMutable(), op.getRhsReductionDim())}) {
+    for (auto [operand, dim, dense] :
+         {std::tuple(&op.getLhsMutable(), op.getLhsReductionDim(), op.getRhs()),
+          std::tuple(&op.getRhsMutable(), op.getRhsReductionDim(),
+                     op.getLhs())}) {
       auto decompress = operand->get().getDefiningOp<DecompressOp>();
       if (!decompress ||
           nm::getSparsity(decompress.getSource().getType()).getAxis() != dim)
+        continue;
+      // Beside an encoded float weight nothing is i8 (nm_matmul_c4).
+      if (dense.getType().getElementType().isInteger(8) &&
+          !decompress.getSource().getType().getElementType().isInteger(8))
         continue;
       rewriter.modifyOpInPlace(
           op, [&] { operand->set(decompress.getSource()); });

@@ -34,7 +34,8 @@ def NM_Dialect : Dialect {
     numbers.
   }];
   let useDefaultAttributePrinterParser = 1;
-  let dependentDialects = [];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let hasConstantMaterializer = 1;
 }
 
 class NM_Op<string mnemonic, list<Trait> traits = []>

@@ -1,0 +1,34 @@
+// RUN: nm-opt %s | nm-opt | FileCheck %s
+// RUN: nm-opt %s --mlir-print-op-generic | nm-opt | FileCheck %s
+
+// CHECK-LABEL: func @sparsity()
+// CHECK-SAME: most = #nm.sparsity<64:64, axis = 3>
+// CHECK-SAME: odd = #nm.sparsity<3:7, axis = 1>
+// CHECK-SAME: one = #nm.sparsity<1:1, axis = 0>
+// CHECK-SAME: usual = #nm.sparsity<2:4, axis = 1>
+func.func @sparsity() attributes {
+  most = #nm.sparsity<64:64, axis = 3>, odd = #nm.sparsity<3:7, axis = 1>,
+  one = #nm.sparsity<1:1, axis = 0>, usual = #nm.sparsity<2:4, axis = 1>
+} { return }
+
+// CHECK-LABEL: func @layout()
+// CHECK-SAME: canonical = #nm.layout<canonical>
+// CHECK-SAME: dense = #nm.layout<dense>
+// CHECK-SAME: panel = #nm.layout<panel, rows = 3, cols = 32, depth = 192>
+// CHECK-SAME: reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
+func.func @layout() attributes {
+  canonical = #nm.layout<canonical>, dense = #nm.layout<dense>,
+  panel = #nm.layout<panel, depth = 192, rows = 3, cols = 32>,
+  reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
+} { return }
+
+// Every element type and any rank; only the sparse dimension is static.
+// CHECK-LABEL: func private @types(
+// CHECK-SAME: tensor<4xf32, #nm.sparsity<2:4, axis = 0>>
+// CHECK-SAME: tensor<?x14xbf16, #nm.sparsity<3:7, axis = 1>>
+// CHECK-SAME: tensor<2x?x16x?xf16, #nm.sparsity<1:16, axis = 2>>
+// CHECK-SAME: tensor<0x8xi8, #nm.sparsity<4:8, axis = 0>>
+func.func private @types(tensor<4xf32, #nm.sparsity<2:4, axis = 0>>,
+                         tensor<?x14xbf16, #nm.sparsity<3:7, axis = 1>>,
+                         tensor<2x?x16x?xf16, #nm.sparsity<1:16, axis = 2>>,
+                         tensor<0x8xi8, #nm.sparsity<4:8, axis = 0>>)

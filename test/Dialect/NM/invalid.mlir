@@ -1,0 +1,581 @@
+// RUN: nm-opt %s --split-input-file --verify-diagnostics
+
+//===----------------------------------------------------------------------===//
+// #nm.sparsity
+//===----------------------------------------------------------------------===//
+
+// expected-error @below {{nm_sparsity_c1: group size M must be in 1..64, got 65}}
+func.func private @m_too_large(tensor<65xf32, #nm.sparsity<1:65, axis = 0>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c1: group size M must be in 1..64, got 0}}
+func.func private @m_zero(tensor<4xf32, #nm.sparsity<0:0, axis = 0>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c1: N must be in 1..M, got 5:4}}
+func.func private @n_above_m(tensor<4xf32, #nm.sparsity<5:4, axis = 0>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c1: N must be in 1..M, got 0:4}}
+func.func private @n_zero(tensor<4xf32, #nm.sparsity<0:4, axis = 0>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c2: axis must not be negative, got -1}}
+func.func private @axis_negative(tensor<4xf32, #nm.sparsity<2:4, axis = -1>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c2: axis 1 is out of range for a tensor of rank 1}}
+func.func private @axis_out_of_range(tensor<4xf32, #nm.sparsity<2:4, axis = 1>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c3: dimension 0, the sparse axis, must be static}}
+func.func private @axis_dynamic(tensor<?xf32, #nm.sparsity<2:4, axis = 0>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c3: dimension 1 has size 10, which 4 (M of 2:4) does not divide}}
+func.func private @not_divided(tensor<4x10xf32, #nm.sparsity<2:4, axis = 1>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c4: element type must be f32, bf16, f16 or i8, got 'f64'}}
+func.func private @element_type(tensor<4xf64, #nm.sparsity<2:4, axis = 0>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c4: element type must be f32, bf16, f16 or i8, got 'ui8'}}
+func.func private @element_type_unsigned(tensor<4xui8, #nm.sparsity<2:4, axis = 0>>)
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// #nm.layout
+//===----------------------------------------------------------------------===//
+
+// expected-error @below {{unknown layout 'csr', expected dense, canonical}}
+func.func @layout_unknown() attributes {a = #nm.layout<csr>} { return }
+
+// -----
+
+// expected-error @below {{unknown layout parameter 'height', expected rows, cols}}
+func.func @layout_parameter() attributes {a = #nm.layout<panel, height = 3>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c1: layout canonical takes no}}
+func.func @layout_extra() attributes {a = #nm.layout<canonical, rows = 3>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c1: layout panel needs positive rows, cols and depth, got 3, 32, 0}}
+func.func @layout_missing() attributes {a = #nm.layout<panel, rows = 3, cols = 32>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c2: depth * cols must be at most 65536, got 2049 * 32}}
+func.func @layout_reach() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 2049>} { return }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// nm.prune, nm.compress, nm.decompress, nm.param
+//===----------------------------------------------------------------------===//
+
+func.func @prune_c1_divide(%w: tensor<8x10xf32>) {
+  // expected-error @below {{nm_prune_c1: nm_sparsity_c3: dimension 1 has size 10, which 4 (M of 2:4) does not divide}}
+  %p = nm.prune %w to <2:4, axis = 1> : tensor<8x10xf32>
+  return
+}
+
+// -----
+
+func.func @prune_c1_rank(%w: tensor<8xf32>) {
+  // expected-error @below {{nm_prune_c1: nm_sparsity_c2: axis 1 is out of range for a tensor of rank 1}}
+  %p = nm.prune %w to <2:4, axis = 1> : tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @prune_c1_type(%w: tensor<8xi32>) {
+  // expected-error @below {{nm_prune_c1: nm_sparsity_c4: element type must be f32, bf16, f16 or i8, got 'i32'}}
+  %p = nm.prune %w to <2:4, axis = 0> : tensor<8xi32>
+  return
+}
+
+// -----
+
+func.func @prune_encoded(%w: tensor<8xf32, #nm.sparsity<2:4, axis = 0>>) {
+  // expected-error @below {{operand #0 must be ranked tensor without encoding}}
+  %p = nm.prune %w to <2:4, axis = 0> : tensor<8xf32, #nm.sparsity<2:4, axis = 0>>
+  return
+}
+
+// -----
+
+func.func @compress_c1_shape(%w: tensor<8xf32>) {
+  // expected-error @below {{nm_compress_c1: source and result must agree in shape and element type, got 'tensor<8xf32>' and 'tensor<4xf32, #nm.sparsity<2:4, axis = 0>>'}}
+  %p = nm.compress %w : tensor<8xf32> to tensor<4xf32, #nm.sparsity<2:4, axis = 0>>
+  return
+}
+
+// -----
+
+func.func @compress_c1_type(%w: tensor<8xf32>) {
+  // expected-error @below {{nm_compress_c1: source and result must agree in shape and element type}}
+  %p = nm.compress %w : tensor<8xf32> to tensor<8xf16, #nm.sparsity<2:4, axis = 0>>
+  return
+}
+
+// -----
+
+func.func @compress_to_dense(%w: tensor<8xf32>) {
+  // expected-error @below {{result #0 must be ranked tensor with an #nm.sparsity encoding}}
+  %p = nm.compress %w : tensor<8xf32> to tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @decompress_c1(%w: tensor<8xf32, #nm.sparsity<2:4, axis = 0>>) {
+  // expected-error @below {{nm_decompress_c1: source and result must agree in shape and element type}}
+  %p = nm.decompress %w : tensor<8xf32, #nm.sparsity<2:4, axis = 0>> to tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @param_c1() {
+  // expected-error @below {{nm_param_c1: key must not be empty}}
+  %p = nm.param "" : tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @param_c2() {
+  // expected-error @below {{nm_param_c2: shape must be static, got 'tensor<?xf32>'}}
+  %p = nm.param "w" : tensor<?xf32>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// nm.matmul
+//===----------------------------------------------------------------------===//
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c1_destination(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c1: destination type 'tensor<4x2xf32>' must equal the result type 'tensor<?x2xf32>'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<?x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c1_rank(%x: tensor<8xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c1: lhs must have rank 2 or more, got 'tensor<8xf32>'}}
+  %r = nm.matmul ins(%x, %w : tensor<8xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c1_batch(%x: tensor<3x4x8xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<5x4x2xf32>) {
+  // expected-error @below {{nm_matmul_c1: batch dimensions of lhs must be absent or equal the result's (5), got (3)}}
+  %r = nm.matmul ins(%x, %w : tensor<3x4x8xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<5x4x2xf32>) -> tensor<5x4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 1>
+func.func @matmul_c1_batch_rank(%x: tensor<4x8xf32>, %w: tensor<3x8x2xf32, #w>, %c: tensor<5x3x4x2xf32>) {
+  // expected-error @below {{nm_matmul_c1: batch dimensions of rhs must be absent or equal the result's (5, 3), got (3)}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<3x8x2xf32, #w>) outs(%c : tensor<5x3x4x2xf32>) -> tensor<5x3x4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c2_i(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<5x2xf32>) {
+  // expected-error @below {{nm_matmul_c2: sizes along i (rows of lhs and result) must agree, got 4 and 5}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<5x2xf32>) -> tensor<5x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 1>
+func.func @matmul_c2_j(%x: tensor<4x8xf32>, %w: tensor<3x8xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c2: sizes along j (columns of rhs and result) must agree, got 3 and 2}}
+  %r = nm.matmul transpose_rhs ins(%x, %w : tensor<4x8xf32>, tensor<3x8xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c2_k(%x: tensor<4x7xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c2: sizes along k (contraction of lhs and rhs) must agree, got 7 and 8}}
+  %r = nm.matmul ins(%x, %w : tensor<4x7xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#l = #nm.sparsity<2:4, axis = 1>
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c3_both(%x: tensor<4x8xf32, #l>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c3: at most one operand may be encoded}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32, #l>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#l = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c3_lhs(%x: tensor<4x8xf32, #l>, %w: tensor<8x2xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c3: sparse axis of lhs must be the contraction, dimension 1, got 0}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32, #l>, tensor<8x2xf32>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c3_rhs(%x: tensor<4x8xf32>, %w: tensor<4x8xf32, #w>, %c: tensor<4x4xf32>) {
+  // expected-error @below {{nm_matmul_c3: sparse axis of rhs must be the contraction, dimension 1, got 0}}
+  %r = nm.matmul transpose_rhs ins(%x, %w : tensor<4x8xf32>, tensor<4x8xf32, #w>) outs(%c : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c4_type(%x: tensor<4x8xf64>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c4: element types must be f32, bf16, f16 or i8, got 'f64'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf64>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c4_i8(%x: tensor<4x8xi8>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c4: an i8 dense operand needs an i8 weight, got 'f32'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xi8>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c5_count(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %b: tensor<2xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c5: 1 epilogue operands need as many maps, got 0}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>)
+      epilogue(%b : tensor<2xf32>) maps [] outs(%c : tensor<4x2xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    nm.yield %acc : f32
+  } -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c5_permutation(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %b: tensor<2xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c5: map 0 must be a projected permutation of the result's 2 dimensions, got affine_map<(d0, d1) -> (d0 + d1)>}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>)
+      epilogue(%b : tensor<2xf32>) maps [affine_map<(i, j) -> (i + j)>] outs(%c : tensor<4x2xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    nm.yield %acc : f32
+  } -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c5_rank(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %b: tensor<2xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c5: map 0 has 2 results for an operand of rank 1}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>)
+      epilogue(%b : tensor<2xf32>) maps [affine_map<(i, j) -> (i, j)>] outs(%c : tensor<4x2xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    nm.yield %acc : f32
+  } -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c5_size(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %b: tensor<3xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c5: dimension 0 of epilogue operand 0 has size 3, expected 2}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>)
+      epilogue(%b : tensor<3xf32>) maps [affine_map<(i, j) -> (j)>] outs(%c : tensor<4x2xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    nm.yield %acc : f32
+  } -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c6_no_region(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %b: tensor<2xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c6: epilogue operands need an epilogue region}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>)
+      epilogue(%b : tensor<2xf32>) maps [affine_map<(i, j) -> (j)>] outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c6_arguments(%x: tensor<4x8xf16>, %w: tensor<8x2xf16, #w>, %c: tensor<4x2xf16>) {
+  // expected-error @below {{nm_matmul_c6: epilogue takes ('f16'), expected ('f32')}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf16>, tensor<8x2xf16, #w>) outs(%c : tensor<4x2xf16>) {
+  ^bb0(%acc: f16):
+    nm.yield %acc : f16
+  } -> tensor<4x2xf16>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c6_yield(%x: tensor<4x8xf16>, %w: tensor<8x2xf16, #w>, %c: tensor<4x2xf16>) {
+  // expected-error @below {{nm_matmul_c6: epilogue yields ('f32'), expected ('f16')}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf16>, tensor<8x2xf16, #w>) outs(%c : tensor<4x2xf16>) {
+  ^bb0(%acc: f32):
+    // expected-note @below {{yielded here}}
+    nm.yield %acc : f32
+  } -> tensor<4x2xf16>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c6_i8(%x: tensor<4x8xi8>, %w: tensor<8x2xi8, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c6: without an epilogue the result of an i8 product must be i32, got 'f32'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xi8>, tensor<8x2xi8, #w>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c6_float(%x: tensor<4x8xf32>, %w: tensor<8x2xi8, #w>, %c: tensor<4x2xi32>) {
+  // expected-error @below {{nm_matmul_c6: without an epilogue the result of a floating-point product must be a float, got 'i32'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xi8, #w>) outs(%c : tensor<4x2xi32>) -> tensor<4x2xi32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c7_effects(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>, %m: memref<f32>) {
+  // expected-error @below {{nm_matmul_c7: epilogue may hold only side-effect free scalar operations, found 'memref.store'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) {
+  ^bb0(%acc: f32):
+    // expected-note @below {{operation is here}}
+    memref.store %acc, %m[] : memref<f32>
+    nm.yield %acc : f32
+  } -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+#w = #nm.sparsity<2:4, axis = 0>
+func.func @matmul_c7_scalar(%x: tensor<4x8xf32>, %w: tensor<8x2xf32, #w>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{nm_matmul_c7: epilogue may hold only side-effect free scalar operations, found 'vector.broadcast'}}
+  %r = nm.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32, #w>) outs(%c : tensor<4x2xf32>) {
+  ^bb0(%acc: f32):
+    // expected-note @below {{operation is here}}
+    %v = vector.broadcast %acc : f32 to vector<4xf32>
+    nm.yield %acc : f32
+  } -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_syntax(%x: tensor<4x8xf32>, %c: tensor<4x2xf32>) {
+  // expected-error @below {{expected two operands in 'ins', got 1}}
+  %r = nm.matmul ins(%x : tensor<4x8xf32>) outs(%c : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @yield_parent(%x: f32) {
+  // expected-error @below {{'nm.yield' op expects parent op to be one of 'nm.matmul, nm.packed_matmul'}}
+  nm.yield %x : f32
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Storage level
+//===----------------------------------------------------------------------===//
+
+func.func @assemble_c1_shape(%v: tensor<8x8xf32>, %m: tensor<8x3xi8>) {
+  // expected-error @below {{nm_assemble_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.layout<canonical> must be ('tensor<8x8xf32>', 'tensor<8x2xi8>'), got ('tensor<8x8xf32>', 'tensor<8x3xi8>')}}
+  %s = nm.assemble %v, %m layout <canonical>
+      : tensor<8x8xf32>, tensor<8x3xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  return
+}
+
+// -----
+
+func.func @assemble_c1_count(%v: tensor<8x8xf32>) {
+  // expected-error @below {{nm_assemble_c1: storage of}}
+  %s = nm.assemble %v layout <canonical> : tensor<8x8xf32> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  return
+}
+
+// -----
+
+func.func @assemble_c1_dynamic(%v: tensor<?x8xf32>, %m: tensor<?x2xi8>) {
+  // expected-error @below {{nm_assemble_c1: layout #nm.layout<canonical> holds static tensors with an #nm.sparsity encoding}}
+  %s = nm.assemble %v, %m layout <canonical>
+      : tensor<?x8xf32>, tensor<?x2xi8> to tensor<?x16xf32, #nm.sparsity<2:4, axis = 1>>
+  return
+}
+
+// -----
+
+func.func @assemble_c1_panel(%v: tensor<1xf32>, %m: tensor<1xi16>) {
+  // expected-error @below {{nm_assemble_c1: layout panel<rows = 3, cols = 8, depth = 6>: depth is not a multiple of M = 4}}
+  %s = nm.assemble %v, %m layout <panel, rows = 3, cols = 8, depth = 6>
+      : tensor<1xf32>, tensor<1xi16> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  return
+}
+
+// -----
+
+func.func @disassemble_c1(%s: tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>) {
+  // expected-error @below {{nm_disassemble_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.layout<dense> must be ('tensor<8x16xf32>'), got ('tensor<8x8xf32>')}}
+  %v = nm.disassemble %s layout <dense> : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @packed_param_c1() {
+  // expected-error @below {{nm_packed_param_c1: key must not be empty}}
+  %v = nm.packed_param "" of tensor<8xf32> layout <dense> : tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @packed_param_c2_type() {
+  // expected-error @below {{nm_packed_param_c2: type must be a ranked tensor, got 'f32'}}
+  %v = nm.packed_param "w" of f32 layout <dense> : tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @packed_param_c2_storage() {
+  // expected-error @below {{nm_packed_param_c2: storage of}}
+  %v = nm.packed_param "w" of tensor<8xf32> layout <dense> : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @packed_param_c2_dense() {
+  // expected-error @below {{nm_packed_param_c2: layout #nm.layout<canonical> holds static tensors with an #nm.sparsity encoding, got 'tensor<8xf32>'}}
+  %v = nm.packed_param "w" of tensor<8xf32> layout <canonical> : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c1_type(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c1: weight type must be a static rank-2 tensor with an #nm.sparsity encoding, got 'tensor<8x16xf32>'}}
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>) of tensor<8x16xf32> layout <dense>
+      ins(%x : tensor<16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c1_storage(%w: tensor<8x15xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.layout<dense> must be ('tensor<8x16xf32>'), got ('tensor<8x15xf32>')}}
+  %r = nm.packed_matmul weight(%w : tensor<8x15xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      ins(%x : tensor<16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c2_sizes(%w: tensor<8x16xf32>, %x: tensor<15x5xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c2: a weight of 8 x 16 does not multiply x 'tensor<15x5xf32>' into c 'tensor<8x5xf32>'}}
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      ins(%x : tensor<15x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c2_rank(%w: tensor<8x16xf32>, %x: tensor<1x16x5xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c2: x and c must have rank 2}}
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      ins(%x : tensor<1x16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c2_result(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c2: result type 'tensor<8x?xf32>' must equal the destination type 'tensor<8x5xf32>'}}
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      ins(%x : tensor<16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x?xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c3_maps(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %b: tensor<8xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c3: dimension 0 of epilogue operand 0 has size 8, expected 5}}
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense> ins(%x : tensor<16x5xf32>)
+      epilogue(%b : tensor<8xf32>) maps [affine_map<(i, j) -> (j)>] outs(%c : tensor<8x5xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    nm.yield %acc : f32
+  } -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @packed_matmul_c3_region(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
+  // expected-error @below {{nm_packed_matmul_c3: epilogue takes ('f32', 'f32'), expected ('f32')}}
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense> ins(%x : tensor<16x5xf32>)
+      outs(%c : tensor<8x5xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    nm.yield %acc : f32
+  } -> tensor<8x5xf32>
+  return
+}

@@ -184,11 +184,15 @@ Timing Call::time(int repeat) {
       break;
   }
   std::vector<double> samples;
-  for (int i = 0; i < repeat; ++i) {
-    Stopwatch watch;
-    invoke();
-    samples.push_back(watch.ms());
-    freeResults();
-  }
+  for (int i = 0; i < repeat; ++i)
+    samples.push_back(timeOnce());
   return Timing::of(std::move(samples));
+}
+
+double Call::timeOnce() {
+  Stopwatch watch;
+  invoke();
+  double elapsed = watch.ms();
+  freeResults();
+  return elapsed;
 }

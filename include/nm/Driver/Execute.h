@@ -50,6 +50,9 @@ public:
   /// Warms up, then times `repeat` runs, allocation of the results included.
   Timing time(int repeat);
 
+  /// Milliseconds of one run, for callers that interleave runs with others'.
+  double timeOnce();
+
 private:
   void invoke();
   void freeResults();

@@ -112,7 +112,7 @@ struct ExternalizeParamsPass
       for (const Parameter &parameter : required[func])
         list.push_back(toJson(parameter));
       functions[func.getName()] =
-          llvm::json::Object{{"version", 1}, {"params", std::move(list)}};
+          llvm::json::Object{{"version", 1}, {"parameters", std::move(list)}};
     }
     std::string text;
     llvm::raw_string_ostream(text) << llvm::json::Value(std::move(functions));
@@ -172,7 +172,6 @@ private:
       for (Type type : parameter.storage) {
         unsigned index = func.getNumArguments();
         (void)func.insertArgument(index, type, DictionaryAttr(), func.getLoc());
-        func.setArgAttr(index, "nm.param", parameter.key);
         readOnly(index);
         values.push_back(func.getArgument(index));
       }

@@ -1,0 +1,205 @@
+//===- CompiledProduct.cpp - An N:M product compiled for a benchmark -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompiledProduct.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "nm/Driver/Codegen.h"
+#include "nm/Driver/Compile.h"
+#include "nm/Driver/Support.h"
+#include "nm/Registration.h"
+#include "nm/Runtime/DType.h"
+#include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Writer.h"
+#include "nm/Runtime/nm_runtime.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/SourceMgr.h"
+#include <random>
+
+using namespace nm::bench;
+namespace rt = nm::rt;
+using namespace mlir::nm::driver;
+
+std::string ProductCase::name() const {
+  std::string text = llvm::formatv("{0}:{1}/{2}/{3}x{4}/n{5}", n, m, dtype,
+                                   rows, depth, tokens);
+  return shared > 1 ? text + "/shared" + std::to_string(shared) : text;
+}
+
+double ProductCase::flops() const {
+  return 2.0 * rows * depth * n / m * tokens;
+}
+
+double ProductCase::bytes() const {
+  double element = dtype == "f32" ? 4 : dtype == "bf16" ? 2 : 1;
+  double index = n == m ? 0 : rt::indexBits(m) / 8.0;
+  return double(rows) * depth * n / m * (element + index) +
+         4.0 * tokens * (rows + depth);
+}
+
+/// Values that the weight's dtype holds exactly.
+static float roundTo(const std::string &dtype, float value) {
+  if (dtype == "bf16")
+    return rt::bf16ToFloat(rt::floatToBf16(value));
+  if (dtype == "i8")
+    return std::clamp(std::round(value * 32), -127.0f, 127.0f);
+  return value;
+}
+
+ProductData::ProductData(const ProductCase &product) {
+  std::mt19937 random(1234);
+  std::normal_distribution<float> normal;
+  x.resize(product.tokens * product.depth);
+  for (float &value : x)
+    value = normal(random);
+  w.resize(product.rows * product.depth);
+  for (float &value : w)
+    value = roundTo(product.dtype, normal(random));
+  // Rows of a block take the mask of the block's first row.
+  std::vector<int64_t> order(product.m);
+  for (int64_t row = 0; row < product.rows; ++row) {
+    const float *leader =
+        &w[row / product.shared * product.shared * product.depth];
+    float *own = &w[row * product.depth];
+    for (int64_t k = 0; k < product.depth; k += product.m) {
+      bool isLeader = leader == own;
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+        return std::abs(leader[k + a]) > std::abs(leader[k + b]);
+      });
+      for (int64_t i = product.n; i < product.m; ++i)
+        own[k + order[i]] = 0;
+      // A kept zero of the leader must stay comparable to the pruned ones.
+      for (int64_t i = 0; isLeader && i < product.n; ++i)
+        if (own[k + order[i]] == 0)
+          own[k + order[i]] = 1;
+    }
+  }
+}
+
+static std::string moduleText(const ProductCase &p) {
+  std::string weight = llvm::formatv(
+      "tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1>>", p.rows, p.depth,
+      p.dtype, p.n, p.m);
+  return llvm::formatv(
+      R"(func.func @product(%x: tensor<{0}x{1}xf32>) -> tensor<{0}x{2}xf32> {{
+  %w = nm.param "w" : {3}
+  %e = tensor.empty() : tensor<{0}x{2}xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<{0}x{1}xf32>, {3})
+      outs(%e : tensor<{0}x{2}xf32>) -> tensor<{0}x{2}xf32>
+  return %y : tensor<{0}x{2}xf32>
+})",
+      p.tokens, p.depth, p.rows, weight);
+}
+
+/// Writes the weight as a checkpoint and loads it as a user's program would.
+static llvm::Expected<std::unique_ptr<rt::Params>>
+loadWeight(const ProductCase &product, const std::vector<float> &w,
+           const rt::Manifest &manifest) {
+  rt::DType dtype = rt::parseDType(product.dtype);
+  std::vector<unsigned char> raw(w.size() * rt::elementBytes(dtype));
+  for (size_t i = 0; i < w.size(); ++i) {
+    if (dtype == rt::DType::F32) {
+      std::memcpy(&raw[i * 4], &w[i], 4);
+    } else if (dtype == rt::DType::BF16) {
+      uint16_t bits = rt::floatToBf16(w[i]);
+      std::memcpy(&raw[i * 2], &bits, 2);
+    } else {
+      raw[i] = static_cast<unsigned char>(static_cast<int8_t>(w[i]));
+    }
+  }
+  llvm::SmallString<128> path;
+  if (std::error_code code = llvm::sys::fs::createTemporaryFile(
+          "nm-bench", "safetensors", path))
+    return llvm::createStringError(code, "no temporary file");
+  auto view = rt::denseView(raw.data(), dtype, {product.rows, product.depth});
+  auto written = rt::writeSafetensors(path.str().str(), {{"w", view}});
+  auto params = written.ok() ? rt::Params::load(
+                                   manifest, {{"", path.str().str()}}, {})
+                             : rt::Result<std::unique_ptr<rt::Params>>(
+                                   written.error());
+  llvm::sys::fs::remove(path);
+  if (!params)
+    return toError(params.error());
+  return std::move(*params);
+}
+
+llvm::Expected<std::unique_ptr<CompiledProduct>>
+CompiledProduct::compile(const ProductCase &product, const ProductData &data,
+                         int threads) {
+  mlir::DialectRegistry registry;
+  mlir::nm::registerDialects(registry);
+  mlir::registerAllToLLVMIRTranslations(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(moduleText(product), "product"),
+      llvm::SMLoc());
+  auto source = parseSource(sourceMgr, context);
+  if (!source)
+    return source.takeError();
+  auto entry = source->findEntry("product");
+  if (!entry)
+    return entry.takeError();
+  RunOptions options;
+  CompileLog log;
+  auto machine = createTargetMachine("");
+  if (!machine)
+    return machine.takeError();
+  if (auto error = lowerToLLVMDialect(*source->module, options, log))
+    return error;
+  llvm::LLVMContext llvmContext;
+  auto module =
+      translate(*source->module, source->functions, llvmContext, **machine);
+  if (!module)
+    return module.takeError();
+  llvm::SmallVector<char, 0> object;
+  if (auto error = llvm::joinErrors(addInvoke(**module, **entry),
+                                    optimize(**module, **machine)))
+    return error;
+  if (auto error = generateCode(**module, **machine,
+                                llvm::CodeGenFileType::ObjectFile, object))
+    return error;
+  std::unique_ptr<CompiledProduct> result(new CompiledProduct);
+  result->signature = **entry;
+  auto text = getManifest(*source->module, "product");
+  if (!text)
+    return text.takeError();
+  auto manifest = rt::parseManifest(*text);
+  if (!manifest)
+    return toError(manifest.error());
+  result->manifest = *manifest;
+  nm_set_num_threads(threads);
+  auto params = loadWeight(product, data.w, result->manifest);
+  if (!params)
+    return params.takeError();
+  result->params = std::move(*params);
+  auto jit = Jit::load(llvm::StringRef(object.data(), object.size()));
+  if (!jit)
+    return jit.takeError();
+  result->jit.emplace(std::move(*jit));
+  result->x = data.x;
+  rt::Tensor input{rt::denseView(result->x.data(), rt::DType::F32,
+                                 {product.tokens, product.depth}),
+                   nullptr};
+  auto call = Call::prepare(result->signature, result->jit->entry(), {input},
+                            result->manifest, result->params.get());
+  if (!call)
+    return call.takeError();
+  result->call = std::move(*call);
+  return result;
+}
+
+llvm::Expected<std::vector<float>> CompiledProduct::run() {
+  auto tensors = call.run();
+  if (!tensors)
+    return tensors.takeError();
+  const rt::TensorView &view = tensors->front().view;
+  const float *data = reinterpret_cast<const float *>(view.data);
+  return std::vector<float>(data, data + view.count());
+}

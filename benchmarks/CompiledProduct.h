@@ -1,0 +1,62 @@
+//===- CompiledProduct.h - An N:M product compiled for a benchmark -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_BENCHMARKS_COMPILEDPRODUCT_H
+#define NM_BENCHMARKS_COMPILEDPRODUCT_H
+
+#include "nm/Driver/Execute.h"
+#include "nm/Driver/Jit.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nm::bench {
+
+/// One case: y = x w^T, w of rows x depth with pattern n:m along depth.
+struct ProductCase {
+  int64_t rows, depth, tokens;
+  int64_t n, m;
+  std::string dtype; ///< of the weight: f32, bf16, i8
+  int64_t shared = 1; ///< rows that share a mask
+
+  std::string name() const;
+  /// FLOPs on the non-zeros.
+  double flops() const;
+  /// Bytes of values and indices (ceil(log2 m) bits each), x and y.
+  double bytes() const;
+};
+
+/// Random data of a case: standard normal activations, weights pruned by
+/// magnitude and, for i8, rounded to 1/32 steps.
+struct ProductData {
+  std::vector<float> x, w; ///< w is dense, with zeros, as its dtype holds it
+  explicit ProductData(const ProductCase &product);
+};
+
+/// The product, compiled by nm's pipeline and linked into this process.
+class CompiledProduct {
+public:
+  static llvm::Expected<std::unique_ptr<CompiledProduct>>
+  compile(const ProductCase &product, const ProductData &data, int threads);
+
+  double timeOnce() { return call.timeOnce(); }
+  llvm::Expected<std::vector<float>> run();
+
+private:
+  CompiledProduct() = default;
+
+  mlir::nm::driver::Signature signature;
+  std::optional<mlir::nm::driver::Jit> jit;
+  std::unique_ptr<rt::Params> params;
+  rt::Manifest manifest;
+  std::vector<float> x;
+  mlir::nm::driver::Call call;
+};
+
+} // namespace nm::bench
+
+#endif // NM_BENCHMARKS_COMPILEDPRODUCT_H

@@ -1,0 +1,84 @@
+//===- Machine.cpp - Measured ceilings of this machine -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Machine.h"
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+using namespace nm::bench;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+typedef float Vector __attribute__((vector_size(32)));
+typedef unsigned long long Words __attribute__((vector_size(32)));
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Twelve independent chains keep two multiply-add units of latency four busy.
+double measureFlops() {
+  constexpr int chains = 12;
+  constexpr long steps = 2000000;
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    Vector acc[chains];
+    for (int i = 0; i < chains; ++i)
+      acc[i] = Vector{} + float(i);
+    Vector a = Vector{} + 0.999f, c = Vector{} + 0.001f;
+    Clock::time_point start = Clock::now();
+    for (long step = 0; step < steps; ++step) {
+#pragma GCC unroll 12
+      for (int i = 0; i < chains; ++i)
+        acc[i] = acc[i] * a + c;
+      asm volatile("" ::: "memory");
+    }
+    double elapsed = since(start);
+    for (int i = 0; i < chains; ++i)
+      asm volatile("" ::"x"(acc[i]));
+    best = std::max(best, 2.0 * 8 * chains * steps / elapsed);
+  }
+  return best;
+}
+
+/// Four streams, as a single one does not saturate the memory of this class of
+/// machine; 256 MiB exceed every cache.
+double measureBandwidth() {
+  constexpr size_t bytes = size_t(256) << 20, streams = 4;
+  std::vector<Words> data(bytes / sizeof(Words));
+  std::fill(data.begin(), data.end(), Words{1, 2, 3, 4});
+  size_t part = data.size() / streams;
+  double best = 0;
+  for (int repeat = 0; repeat < 4; ++repeat) {
+    Words sums[streams] = {};
+    Clock::time_point start = Clock::now();
+    for (size_t i = 0; i < part; ++i)
+      for (size_t s = 0; s < streams; ++s)
+        sums[s] += data[s * part + i];
+    double elapsed = since(start);
+    for (Words &sum : sums)
+      asm volatile("" ::"x"(sum));
+    best = std::max(best, bytes / elapsed);
+  }
+  return best;
+}
+
+} // namespace
+
+Machine nm::bench::measureMachine() {
+  return {measureFlops(), measureBandwidth()};
+}
+
+double nm::bench::boundSeconds(const Machine &machine, double flops,
+                               double bytes, int threads) {
+  // One thread draws more than half of the memory's bandwidth; two about 1.8
+  // times as much. Compute scales with the threads.
+  double bandwidth = machine.bandwidth * (threads > 1 ? 1.8 : 1.0);
+  return std::max(flops / (machine.flops * threads), bytes / bandwidth);
+}

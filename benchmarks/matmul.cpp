@@ -1,0 +1,280 @@
+//===- matmul.cpp - N:M products against the dense libraries -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One Google Benchmark per case. Each of its iterations runs nm and every peer
+// once, in turn, on the same data, so that noise falls on all alike; the
+// ratios are of minima and of medians. Results are checked before any timing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompiledProduct.h"
+#include "Machine.h"
+#include "Peers.h"
+#include "Roofline.h"
+#include "nm/Driver/Emit.h"
+#include "nm/Driver/Support.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/TargetSelect.h"
+#include <benchmark/benchmark.h>
+
+using namespace nm::bench;
+
+namespace {
+
+struct Outcome {
+  ProductCase product;
+  std::string peer; ///< the fastest by minimum
+  double minMs = 0, medianMs = 0, peerMinMs = 0, peerMedianMs = 0, error = 0;
+  double boundFraction = 0;
+};
+
+struct Settings {
+  bool quick = false;
+  int threads = 1;
+  std::string json, filter;
+};
+
+double median(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  size_t half = samples.size() / 2;
+  return samples.size() % 2 ? samples[half]
+                            : (samples[half - 1] + samples[half]) / 2;
+}
+
+double minimum(const std::vector<double> &samples) {
+  return *std::min_element(samples.begin(), samples.end());
+}
+
+/// max |a - b| / max |b|.
+double relativeError(const std::vector<float> &a, const std::vector<float> &b) {
+  double difference = 0, scale = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, double(std::abs(a[i] - b[i])));
+    scale = std::max(scale, double(std::abs(b[i])));
+  }
+  return scale > 0 ? difference / scale : difference;
+}
+
+void runCase(benchmark::State &state, const ProductCase &product,
+             const std::vector<Peer> &peers, const Machine &machine,
+             const Settings &settings, std::vector<Outcome> &outcomes) {
+  ProductData data(product);
+  auto compiled =
+      CompiledProduct::compile(product, data, settings.threads);
+  if (!compiled) {
+    state.SkipWithError(llvm::toString(compiled.takeError()).c_str());
+    return;
+  }
+  std::vector<float> y(product.tokens * product.rows);
+  auto runPeer = [&](const Peer &peer) {
+    peer.product(data.x.data(), data.w.data(), y.data(), product.tokens,
+                 product.rows, product.depth);
+  };
+  auto result = (*compiled)->run();
+  if (!result) {
+    state.SkipWithError(llvm::toString(result.takeError()).c_str());
+    return;
+  }
+  Outcome outcome;
+  outcome.product = product;
+  for (const Peer &peer : peers) {
+    runPeer(peer);
+    outcome.error = std::max(outcome.error, relativeError(*result, y));
+  }
+  // Both sides round in f32; sums of `depth` terms differ by their order.
+  if (outcome.error > 1e-5) {
+    state.SkipWithError(
+        llvm::formatv("wrong result: relative error {0}", outcome.error)
+            .str()
+            .c_str());
+    return;
+  }
+  std::vector<double> own;
+  std::vector<std::vector<double>> theirs(peers.size());
+  for (auto _ : state) {
+    own.push_back((*compiled)->timeOnce());
+    state.SetIterationTime(own.back() / 1e3);
+    for (size_t i = 0; i < peers.size(); ++i) {
+      mlir::nm::driver::Stopwatch watch;
+      runPeer(peers[i]);
+      theirs[i].push_back(watch.ms());
+    }
+  }
+  outcome.minMs = minimum(own);
+  outcome.medianMs = median(own);
+  outcome.boundFraction =
+      boundSeconds(machine, product.flops(), product.bytes(),
+                   settings.threads) *
+      1e3 / outcome.minMs;
+  for (size_t i = 0; i < peers.size(); ++i) {
+    double best = minimum(theirs[i]);
+    if (!outcome.peer.empty() && best >= outcome.peerMinMs)
+      continue;
+    outcome.peer = peers[i].name;
+    outcome.peerMinMs = best;
+    outcome.peerMedianMs = median(theirs[i]);
+  }
+  outcomes.push_back(outcome);
+}
+
+std::vector<ProductCase> makeCases(bool quick) {
+  using Shape = std::pair<int64_t, int64_t>;
+  std::vector<Shape> shapes{{768, 768}, {3072, 768}, {768, 3072},
+                            {4096, 4096}, {11008, 4096}};
+  std::vector<Shape> patterns{{2, 4}, {4, 8}, {1, 4}, {2, 8}, {1, 8}, {1, 16}};
+  std::vector<int64_t> tokens{1, 8, 32, 128, 512};
+  if (quick) {
+    shapes = {{768, 768}, {4096, 4096}};
+    patterns = {{2, 4}, {1, 4}};
+    tokens = {1, 8, 128};
+  }
+  std::vector<ProductCase> cases;
+  for (int64_t count : tokens)
+    for (Shape pattern : patterns)
+      for (Shape shape : shapes)
+        cases.push_back({shape.first, shape.second, count, pattern.first,
+                         pattern.second, "f32"});
+  for (const char *dtype : {"bf16", "i8"})
+    for (Shape pattern : patterns)
+      for (Shape shape : shapes)
+        if (shape.first >= 4096)
+          cases.push_back({shape.first, shape.second, 1, pattern.first,
+                           pattern.second, dtype});
+  return cases;
+}
+
+/// Prints one row of the table as each case ends.
+class TableReporter : public benchmark::BenchmarkReporter {
+public:
+  explicit TableReporter(const std::vector<Outcome> &outcomes)
+      : outcomes(outcomes) {}
+
+  bool ReportContext(const Context &) override {
+    llvm::outs() << llvm::formatv(
+        "{0,-30} {1,10} {2,10} {3,9} {4,10} {5,8} {6,8} {7,7}\n", "case",
+        "nm min ms", "median ms", "peer", "peer min", "x min", "x med",
+        "bound");
+    return true;
+  }
+  void ReportRuns(const std::vector<Run> &runs) override {
+    for (const Run &run : runs)
+      if (run.error_occurred)
+        llvm::outs() << run.benchmark_name() << ": " << run.error_message
+                     << "\n";
+    for (; printed < outcomes.size(); ++printed) {
+      const Outcome &o = outcomes[printed];
+      llvm::outs() << llvm::formatv(
+          "{0,-30} {1,10:f3} {2,10:f3} {3,9} {4,10:f3} {5,8:f2} {6,8:f2} "
+          "{7,6:f0}%\n",
+          o.product.name(), o.minMs, o.medianMs, o.peer, o.peerMinMs,
+          o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs,
+          100 * o.boundFraction);
+    }
+    llvm::outs().flush();
+  }
+
+private:
+  const std::vector<Outcome> &outcomes;
+  size_t printed = 0;
+};
+
+llvm::Error writeResults(const Settings &settings, const Machine &machine,
+                         const std::vector<Outcome> &outcomes) {
+  llvm::json::Array cases;
+  std::vector<RooflinePoint> points;
+  for (const Outcome &o : outcomes) {
+    cases.push_back(llvm::json::Object{
+        {"case", o.product.name()},
+        {"rows", o.product.rows},
+        {"depth", o.product.depth},
+        {"tokens", o.product.tokens},
+        {"pattern", llvm::formatv("{0}:{1}", o.product.n, o.product.m).str()},
+        {"dtype", o.product.dtype},
+        {"min_ms", o.minMs},
+        {"median_ms", o.medianMs},
+        {"peer", o.peer},
+        {"peer_min_ms", o.peerMinMs},
+        {"peer_median_ms", o.peerMedianMs},
+        {"relative_error", o.error},
+        {"fraction_of_bound", o.boundFraction}});
+    points.push_back({o.product.name(), o.product.flops() / o.product.bytes(),
+                      o.product.flops() / o.minMs * 1e3});
+  }
+  llvm::json::Value root = llvm::json::Object{
+      {"threads", settings.threads},
+      {"peak_gflops", machine.flops / 1e9},
+      {"bandwidth_gbs", machine.bandwidth / 1e9},
+      {"cases", std::move(cases)}};
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", root);
+  if (auto error = mlir::nm::driver::writeFile(settings.json, text))
+    return error;
+  llvm::StringRef stem = settings.json;
+  stem.consume_back(".json");
+  return mlir::nm::driver::writeFile(
+      stem.str() + ".svg", drawRoofline(machine, settings.threads, points));
+}
+
+/// Takes --quick, --threads=N and --json=FILE; Google Benchmark takes the rest.
+Settings parseArguments(int &argc, char **argv) {
+  Settings settings;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    llvm::StringRef argument = argv[i];
+    if (argument == "--quick")
+      settings.quick = true;
+    else if (argument.consume_front("--threads="))
+      settings.threads = std::max(1, std::atoi(argument.data()));
+    else if (argument.consume_front("--json="))
+      settings.json = argument.str();
+    else
+      argv[kept++] = argv[i];
+  }
+  argc = kept;
+  return settings;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Settings settings = parseArguments(argc, argv);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv))
+    return 1;
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  std::vector<Peer> peers = loadPeers(settings.threads);
+  if (peers.empty()) {
+    llvm::errs() << "error: no peer library is installed; expected one of "
+                    "libopenblas, libblis, libdnnl\n";
+    return 1;
+  }
+  Machine machine = measureMachine();
+  llvm::outs() << llvm::formatv("peak {0:f1} GFLOP/s, memory {1:f1} GB/s (one "
+                                "thread); {2} thread(s)\n",
+                                machine.flops / 1e9, machine.bandwidth / 1e9,
+                                settings.threads);
+  std::vector<Outcome> outcomes;
+  for (const ProductCase &product : makeCases(settings.quick))
+    benchmark::RegisterBenchmark(
+        product.name().c_str(),
+        [&, product](benchmark::State &state) {
+          runCase(state, product, peers, machine, settings, outcomes);
+        })
+        ->UseManualTime()
+        ->Iterations(settings.quick ? 15 : 31);
+  TableReporter reporter(outcomes);
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+  if (!settings.json.empty())
+    if (auto error = writeResults(settings, machine, outcomes)) {
+      llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
+      return 1;
+    }
+  return outcomes.empty() ? 1 : 0;
+}

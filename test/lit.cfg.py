@@ -19,6 +19,8 @@ config.test_exec_root = os.path.join(config.nm_obj_root, "test")
 config.environment["PATH"] = os.pathsep.join(
     [config.nm_tools_dir, config.llvm_tools_dir, "/usr/bin", "/bin"])
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+config.environment["NM_SOURCE"] = config.nm_src_root
+config.environment["NM_BUILD"] = config.nm_obj_root
 # Two threads exercise the parallel code and leave the machine to the other tests.
 config.environment["OMP_NUM_THREADS"] = "2"
 for variable in ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:

@@ -84,4 +84,9 @@ void mlir::nm::registerPasses() {
   registerPipelines();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();
+  // What stands between TOSA and nm-raise.
+  mlir::registerTosaToLinalgNamed();
+  mlir::registerTosaToLinalg();
+  mlir::registerTosaToTensorPass();
+  mlir::registerTosaToArithPass();
 }

@@ -164,10 +164,12 @@ private:
       return success();
 
     const rt::AxisPattern &pattern = (*found)->pattern;
-    // All zeros are 0:M; the tightest that a type says is 1:M.
-    auto sparsity =
-        SparsityAttr::get(&getContext(), std::max<int64_t>(1, pattern.n),
-                          pattern.m, pattern.axis);
+    SparsityAttr sparsity = getTightest(pattern, type);
+    if (sparsity.isDense()) {
+      missed(op) << remark::reason("it is all zero, and no M divides axis {0}",
+                                   pattern.axis);
+      return success();
+    }
     RankedTensorType encoded = getEncodedType(type, sparsity);
     remark::passed(op.getLoc(), remark::RemarkOpts::name("sparsity-declared")
                                     .category("nm-declare-sparsity"))
@@ -183,6 +185,19 @@ private:
     param->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOpWithNewOp<DecompressOp>(op, type, param);
     return success();
+  }
+
+  /// A type says at least 1:M: all zeros, reported as N = 0, get the largest M.
+  static SparsityAttr getTightest(const rt::AxisPattern &pattern,
+                                  RankedTensorType type) {
+    int64_t n = pattern.n, m = pattern.m;
+    if (n == 0) {
+      n = 1;
+      for (int64_t candidate = 1; candidate <= 64; ++candidate)
+        if (type.getDimSize(pattern.axis) % candidate == 0)
+          m = candidate;
+    }
+    return SparsityAttr::get(type.getContext(), n, m, pattern.axis);
   }
 
   static rt::DType getDType(Type type) {

@@ -241,7 +241,11 @@ private:
     else
       sizes = tensor::getMixedSizes(rewriter, loc, op.getInit());
     Value init = op.getInit();
-    if (element != oldType.getElementType()) {
+    Value lastInit = last.getDpsInits()[0];
+    if (lastInit.getType() == oldType.clone(element) &&
+        lastInit.getDefiningOp<tensor::EmptyOp>()) {
+      init = lastInit;
+    } else if (element != oldType.getElementType()) {
       init = tensor::EmptyOp::create(rewriter, loc, sizes, element);
       // Static sizes of the old type may be dynamic in `sizes`.
       RankedTensorType type = oldType.clone(element);

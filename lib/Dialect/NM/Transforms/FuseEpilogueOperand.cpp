@@ -52,7 +52,8 @@ struct Chunk {
 
 /// Splits the operand's dimensions into chunks; `dropped` are unit dimensions
 /// that follow nothing.
-static LogicalResult splitIntoChunks(AffineMap map, const Relation &relation,
+static LogicalResult splitIntoChunks(RankedTensorType type, AffineMap map,
+                                     const Relation &relation,
                                      SmallVectorImpl<Chunk> &chunks,
                                      SmallVectorImpl<int64_t> &dropped) {
   bool expands = relation.isExpand();
@@ -68,6 +69,12 @@ static LogicalResult splitIntoChunks(AffineMap map, const Relation &relation,
     return relation.outer.getDimSize(outerDim) == 1;
   };
 
+  // A unit dimension says nothing, except in an operand of all dimensions: that
+  // one stays an identity.
+  bool isFull = llvm::count_if(map.getResults(), [](AffineExpr expr) {
+                  return isa<AffineDimExpr>(expr);
+                }) == relation.outer.getRank();
+
   // Of each group, the operand follows all longer dimensions or none of them.
   SmallVector<int64_t> followed(relation.inner.getRank(), 0);
   if (expands)
@@ -78,7 +85,8 @@ static LogicalResult splitIntoChunks(AffineMap map, const Relation &relation,
 
   for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
     auto position = dyn_cast<AffineDimExpr>(expr);
-    if (!position) {
+    if (!position || (!isFull && type.getDimSize(dim) == 1 &&
+                      isUnit(position.getPosition()))) {
       dropped.push_back(dim);
       continue;
     }
@@ -126,7 +134,7 @@ mlir::nm::fuse::adaptOperand(Value value, AffineMap map,
 
   SmallVector<Chunk> chunks;
   SmallVector<int64_t> dropped;
-  if (failed(splitIntoChunks(map, relation, chunks, dropped)))
+  if (failed(splitIntoChunks(type, map, relation, chunks, dropped)))
     return failure();
 
   SmallVector<int64_t> shape(type.getShape());

@@ -60,7 +60,7 @@ private:
   void missed(linalg::LinalgOp op, StringRef reason) {
     remark::missed(op.getLoc(),
                    remark::RemarkOpts::name("not-raised").category("nm-raise"))
-        << "left as " << op->getName().getStringRef() << ": "
+        << remark::metric("op", op->getName().getStringRef().str())
         << remark::reason("{0}", reason.str());
   }
 

@@ -97,7 +97,7 @@ static std::optional<Weight> findInConstant(const View &view, unsigned dim,
   }
   if (options.detect) {
     FailureOr<SparsityAttr> found = detectSparsity(constant, dim);
-    if (succeeded(found))
+    if (succeeded(found) && !found->isDense())
       return Weight{view, *found, "found in the constant"};
   }
   if (options.dense)
@@ -106,7 +106,8 @@ static std::optional<Weight> findInConstant(const View &view, unsigned dim,
   if (options.detect)
     for (int64_t axis = 0; axis < type.getRank(); ++axis)
       if (FailureOr<SparsityAttr> other = detectSparsity(constant, axis);
-          succeeded(other))
+          succeeded(other) && axis != static_cast<int64_t>(dim) &&
+          !other->isDense())
         return along(view, dim, *other, "found in the constant", reason);
   reason = options.detect ? "it is a dense constant"
                           : "it is a constant, and detection is off";

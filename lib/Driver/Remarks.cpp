@@ -28,8 +28,8 @@ public:
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
     StringRef category = remark.getCombinedCategoryName();
     RemarkRecord record{kindOf(remark), category.str(),
-                        remark.getRemarkName().str(), "", ""};
-    llvm::raw_string_ostream(record.location) << remark.getLocation();
+                        remark.getRemarkName().str(),
+                        describe(remark.getLocation()), ""};
     for (const auto &arg : remark.getArgs()) {
       if (!record.message.empty() && record.message.back() != ' ')
         record.message += ' ';
@@ -52,6 +52,18 @@ public:
   }
 
 private:
+  /// "file:line:column" if the location has one.
+  static std::string describe(Location location) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    if (auto file = location->findInstanceOf<FileLineColLoc>())
+      os << file.getFilename().getValue() << ":" << file.getLine() << ":"
+         << file.getColumn();
+    else
+      os << location;
+    return text;
+  }
+
   static std::string kindOf(const remark::detail::Remark &remark) {
     switch (remark.getRemarkType()) {
     case llvm::remarks::Type::Passed:
@@ -91,8 +103,9 @@ llvm::Error driver::collectRemarks(MLIRContext &context,
       return makeError("cannot write remarks to '{0}'", options.remarksFile);
     file = std::move(*created);
   }
-  std::string everything = ".*";
-  remark::RemarkCategories categories{everything, {}, {}, {}, {}};
+  // `all` only widens the filters of kinds that have one.
+  std::string any = ".*";
+  remark::RemarkCategories categories{any, any, any, any, any};
   if (failed(remark::enableOptimizationRemarks(
           context,
           std::make_unique<LogStreamer>(log, std::move(filter),

@@ -20,6 +20,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/nm_runtime.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 
@@ -225,6 +226,13 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
   return llvm::Error::success();
 }
 
+/// As many digits as tell two f32 apart.
+static std::string digits(double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
+  return text;
+}
+
 llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
   llvm::Error failures = llvm::Error::success();
   for (auto &[index, path] : expects) {
@@ -246,10 +254,10 @@ llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
       failures = llvm::joinErrors(
           std::move(failures),
           makeError("result {0} differs from '{1}' in {2} of {3} elements; "
-                    "worst at {4}: found {5:g9}, expected {6:g9}",
+                    "worst at {4}: found {5}, expected {6}",
                     index, path, comparison->failures, comparison->count,
-                    shapeText(comparison->worst), comparison->actual,
-                    comparison->expected));
+                    shapeText(comparison->worst), digits(comparison->actual),
+                    digits(comparison->expected)));
     report.comparisons.push_back({index, *comparison});
   }
   return failures;

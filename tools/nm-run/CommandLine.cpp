@@ -134,13 +134,13 @@ struct CommandLine {
       "remarks-output-file", cl::cat(reporting), cl::value_desc("file"),
       cl::desc("write all remarks as YAML, for opt-viewer.py")};
 
-  llvm::Expected<RunOptions> convert() const;
+  llvm::Expected<RunOptions> convert();
 };
 
 } // namespace
 
 static llvm::Error addBindings(StringRef option,
-                               const cl::list<std::string> &texts,
+                               const std::vector<std::string> &texts,
                                std::vector<Binding> &bindings) {
   for (const std::string &text : texts) {
     llvm::Expected<Binding> binding = parseBinding(option, text);
@@ -151,7 +151,7 @@ static llvm::Error addBindings(StringRef option,
   return llvm::Error::success();
 }
 
-llvm::Expected<RunOptions> CommandLine::convert() const {
+llvm::Expected<RunOptions> CommandLine::convert() {
   RunOptions options;
   options.inputFile = inputFile;
   options.inspect = inspect;
@@ -162,7 +162,7 @@ llvm::Expected<RunOptions> CommandLine::convert() const {
         std::tuple("expect", &expects, &options.expects)})
     if (llvm::Error error = addBindings(name, *texts, *bindings))
       return std::move(error);
-  for (const cl::opt<double> *tolerance : {&atol, &rtol})
+  for (cl::opt<double> *tolerance : {&atol, &rtol})
     if (tolerance->getNumOccurrences() && !(*tolerance >= 0))
       return makeError("--{0} is {1}; expected a number that is not negative",
                        tolerance->ArgStr, double(*tolerance));
@@ -197,7 +197,22 @@ llvm::Expected<RunOptions> CommandLine::convert() const {
   return options;
 }
 
+/// libLLVM and libMLIR bring global options of tools that they hold; those of
+/// our names give way. `line` cannot be asked for the names: making it fails.
+static void removeClashingOptions() {
+  llvm::DenseMap<StringRef, cl::Option *> known = cl::getRegisteredOptions();
+  for (StringRef name :
+       {"params", "input", "output", "expect", "atol", "rtol", "inspect",
+        "pattern", "mask-policy", "mask-suffix", "mask-bit-order", "cache",
+        "entry", "threads", "repeat", "dense", "reference", "emit", "o",
+        "target-cpu", "cc", "report", "report-json", "remarks-filter",
+        "remarks-output-file"})
+    if (cl::Option *option = known.lookup(name))
+      option->removeArgument();
+}
+
 llvm::Expected<RunOptions> driver::parseCommandLine(int argc, char **argv) {
+  removeClashingOptions();
   CommandLine line;
   cl::HideUnrelatedOptions({&line.data, &line.masks, &line.running,
                             &line.compiling, &line.reporting});

@@ -30,7 +30,7 @@ inline llvm::Error toError(const rt::Error &error) {
   return llvm::createStringError(error.message);
 }
 
-/// "; did you mean 'x'?" if one of `names` is close to `name`, else "".
+/// " (did you mean 'x'?)" if one of `names` is close to `name`, else "".
 std::string didYouMean(llvm::StringRef name,
                        llvm::ArrayRef<llvm::StringRef> names);
 

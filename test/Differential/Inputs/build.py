@@ -1,0 +1,99 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiles a module to a shared library, and calls its functions through their C interface."""
+
+import ctypes
+import os
+import subprocess
+
+import numpy as np
+
+from dtypes import NUMPY
+
+# From linalg on tensors to LLVM by upstream passes only, and libm for functions.
+UPSTREAM = """
+  one-shot-bufferize{bufferize-function-boundaries
+                     function-boundary-type-conversion=identity-layout-map},
+  canonicalize, cse, buffer-deallocation-pipeline, convert-bufferization-to-memref,
+  func.func(convert-linalg-to-loops), expand-strided-metadata, lower-affine, arith-expand{include-bf16=true},
+  convert-scf-to-cf, convert-math-to-llvm, convert-math-to-libm, finalize-memref-to-llvm,
+  convert-func-to-llvm, convert-arith-to-llvm, convert-cf-to-llvm, convert-index-to-llvm,
+  reconcile-unrealized-casts"""
+
+
+def run(command, **kwargs):
+    result = subprocess.run(command, capture_output=True, text=True, **kwargs)
+    if result.returncode != 0:
+        raise RuntimeError("%s failed:\n%s" % (" ".join(command[:3]), result.stderr[-4000:]))
+    return result.stdout
+
+
+def compile_module(path, leg, options, optimization):
+    """path.mlir -> path.<leg>.so"""
+    base = "%s.%s" % (path, leg)
+    if leg == "reference":
+        lowered = run(["nm-opt", path + ".mlir", "--nm-lower-to-linalg"])
+        pipeline = "--pass-pipeline=builtin.module(%s)" % UPSTREAM.replace("\n", " ")
+        lowered = run(["mlir-opt", pipeline], input=lowered)
+    else:
+        lowered = run(["nm-opt", path + ".mlir", "--nm-to-cpu" + ("=" + options if options else "")])
+    # The manifest of parameters is an attribute that LLVM IR does not know.
+    with open(base + ".mlir", "w") as file:
+        file.write(lowered)
+    run(["mlir-translate", "--mlir-to-llvmir", base + ".mlir", "-o", base + ".ll"]
+        if leg == "reference" else
+        ["nm-opt", base + ".mlir", "-o", os.devnull])
+    if leg != "reference":
+        run(["mlir-translate", "--mlir-to-llvmir", "--allow-unregistered-dialect", base + ".mlir", "-o", base + ".ll"])
+    command = ["clang", optimization, "-march=native", "-ffp-contract=off", "-shared", "-fPIC", "-w",
+               base + ".ll", "-o", base + ".so", "-lm"]
+    builtins = run(["clang", "-rtlib=compiler-rt", "-print-libgcc-file-name"]).strip()
+    if os.path.exists(builtins):
+        command.append(builtins)
+    if leg == "optimized":
+        command += ["-fopenmp"]
+    run(command)
+    return base + ".so"
+
+
+class Library:
+    def __init__(self, path):
+        self.library = ctypes.CDLL(path)
+        self.free = ctypes.CDLL(None).free
+        self.free.argtypes = [ctypes.c_void_p]
+
+    @staticmethod
+    def descriptor(array):
+        """{allocated, aligned, offset, sizes, strides} in 64-bit words."""
+        strides = [1] * array.ndim
+        for d in range(array.ndim - 2, -1, -1):
+            strides[d] = strides[d + 1] * array.shape[d + 1]
+        words = [array.ctypes.data, array.ctypes.data, 0, *array.shape, *strides]
+        return (ctypes.c_int64 * len(words))(*words)
+
+    def call(self, name, inputs, results):
+        # Copies: the callee may write its arguments.
+        arrays = [np.array(a, order="C") for a in inputs]
+        descriptors = [self.descriptor(a) for a in arrays]
+        words = [3 + 2 * len(shape) for shape, _ in results]
+        output = (ctypes.c_int64 * sum(words))()
+        getattr(self.library, "_mlir_ciface_" + name)(
+            ctypes.byref(output), *(ctypes.byref(d) for d in descriptors))
+        found, at, own = [], 0, {a.ctypes.data for a in arrays}
+        for (shape, dtype), count in zip(results, words):
+            rank = len(shape)
+            sizes = list(output[at + 3 : at + 3 + rank])
+            assert sizes == list(shape), "%s: result of shape %s, expected %s" % (name, sizes, list(shape))
+            item = np.dtype(NUMPY[dtype])
+            strides = [s * item.itemsize for s in output[at + 3 + rank : at + 3 + 2 * rank]]
+            size = int(np.prod(shape)) * item.itemsize
+            data = np.zeros(shape, item)
+            if size:
+                view = (ctypes.c_char * size).from_address(output[at + 1] + output[at + 2] * item.itemsize)
+                data = np.ndarray(shape, item, view, strides=strides).copy()
+            if output[at] not in own:
+                own.add(output[at])
+                self.free(output[at])
+            found.append(data)
+            at += count
+        return found

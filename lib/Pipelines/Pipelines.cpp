@@ -65,6 +65,7 @@ static void lowerToLLVM(OpPassManager &pm, bool parallel) {
   func.addPass(createCSEPass());
   func.addPass(createLoopInvariantCodeMotionPass());
   func.addPass(createConvertVectorToSCFPass());
+  func.addPass(createLowerReshapes());
   if (parallel) {
     pm.addPass(createConvertSCFToOpenMPPass());
     // Inlines the allocation scopes that the conversion puts around bodies:

@@ -67,4 +67,14 @@ def ApproximateMath : Pass<"nm-approximate-math", "func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def LowerReshapes : Pass<"nm-lower-reshapes", "func::FuncOp"> {
+  let summary = "lower memref.expand_shape of contiguous buffers";
+  let description = [{
+    Becomes `memref.reinterpret_cast` with the sizes that the operation carries. The
+    upstream `expand-strided-metadata` derives them instead, which it cannot (22.1: it
+    crashes) when two sizes of one group are dynamic, as a batch and a sequence are.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
 #endif // NM_TRANSFORMS_PASSES_TD

@@ -54,6 +54,25 @@ static uint64_t largest(const unsigned char *group, uint64_t candidates,
   return chosen;
 }
 
+std::vector<uint64_t> makeGroupTable(const FiberGeometry &geometry) {
+  if (geometry.m > 8)
+    return {};
+  std::vector<uint64_t> table(size_t(1) << geometry.m);
+  for (uint64_t bits = 0; bits < table.size(); ++bits) {
+    uint64_t padded = bits, entry = 0;
+    while (__builtin_popcountll(padded) < geometry.n)
+      padded |= padded + 1;
+    int64_t shift = 0;
+    for (uint64_t rest = padded; rest && shift < 64; rest &= rest - 1) {
+      entry |= uint64_t(__builtin_ctzll(rest)) << shift;
+      shift += 8;
+    }
+    bool overFull = __builtin_popcountll(padded) > geometry.n;
+    table[bits] = overFull ? kOverFull : entry;
+  }
+  return table;
+}
+
 namespace {
 /// Compresses consecutive groups of one row.
 template <typename U> class GroupCompressor {
@@ -67,15 +86,17 @@ public:
   /// at `data`.
   void run(const unsigned char *data, int64_t t, int64_t group, int64_t count) {
     findNonZeros(data, count * geometry.m);
+    if (!tile.groupTable)
+      return groups(data, t, group, count);
     switch (geometry.n) {
     case 1:
-      return groups<1>(data, t, group, count);
+      return smallGroups<1>(data, t, group, count);
     case 2:
-      return groups<2>(data, t, group, count);
+      return smallGroups<2>(data, t, group, count);
     case 4:
-      return groups<4>(data, t, group, count);
+      return smallGroups<4>(data, t, group, count);
     default:
-      return groups<0>(data, t, group, count);
+      return smallGroups<0>(data, t, group, count);
     }
   }
 
@@ -94,10 +115,33 @@ private:
                                     magnitude));
   }
 
+  /// M <= 8: a table turns the bits of a group into its indices.
   template <int64_t StaticN>
+  void smallGroups(const unsigned char *data, int64_t t, int64_t group,
+                   int64_t count) {
+    const int64_t n = StaticN ? StaticN : geometry.n, m = geometry.m;
+    const int64_t groupBytes = m * int64_t(sizeof(U));
+    const uint64_t *table = tile.groupTable;
+    uint8_t *indices = tile.rowIndices(t) + group * n;
+    U *values = tile.rowValues(t) + group * n;
+    for (int64_t g = 0; g < count; ++g) {
+      uint64_t bits = extractBits(tile.bits.data(), g * m, m);
+      uint64_t entry = table[bits];
+      if (entry == kOverFull)
+        entry = table[repair(bits, data, t, group + g)];
+      storeUnaligned(indices, entry); // the next group overwrites the excess
+      for (int64_t j = 0; j < n; ++j)
+        values[j] = loadUnaligned<U>(data + (entry >> (8 * j) & 7) *
+                                                int64_t(sizeof(U)));
+      indices += n;
+      values += n;
+      data += groupBytes;
+    }
+  }
+
   void groups(const unsigned char *data, int64_t t, int64_t group,
               int64_t count) {
-    const int64_t n = StaticN ? StaticN : geometry.n, m = geometry.m;
+    const int64_t n = geometry.n, m = geometry.m;
     uint8_t *indices = tile.rowIndices(t) + group * n;
     U *values = tile.rowValues(t) + group * n;
     for (int64_t g = 0; g < count; ++g, indices += n, values += n) {
@@ -156,17 +200,18 @@ static void forEachRun(const FiberTile<U> &tile, const FiberGeometry &geometry,
 }
 
 /// Copies elements [k0, k0 + length) of every row of the tile to staging, as
-/// [row][length], with the mask applied.
+/// [row][stagingPitch], with the mask applied.
 template <typename U>
 static void stage(const DenseSource &source, const FiberGeometry &geometry,
                   int64_t k0, int64_t length, FiberTile<U> &tile) {
   constexpr int64_t elem = sizeof(U);
+  const int64_t pitch = tile.stagingPitch;
   U *staging = tile.staging.data();
   unsigned char *kept = tile.maskBytes.data();
   if (geometry.inner == 1) {
     for (int64_t t = 0; t < tile.numRows; ++t) {
       int64_t offset = geometry.offset(tile.firstRow + t, k0);
-      U *to = staging + t * length;
+      U *to = staging + t * pitch;
       std::memcpy(to, source.data + offset * elem, size_t(length * elem));
       if (!source.mask)
         continue;
@@ -176,20 +221,27 @@ static void stage(const DenseSource &source, const FiberGeometry &geometry,
     }
     return;
   }
-  for (int64_t k = 0; k < length; ++k) {
-    auto run = [&](int64_t t, int64_t count, int64_t offset) {
-      const unsigned char *from = source.data + offset * elem;
-      U *to = staging + t * length + k;
+  // Neighbouring rows lie side by side, elements of a row a page apart: without
+  // prefetching every step waits for memory.
+  constexpr int64_t ahead = 8;
+  auto run = [&](int64_t t, int64_t count, int64_t offset) {
+    const unsigned char *from = source.data + offset * elem;
+    const int64_t step = geometry.inner * elem;
+    U *to = staging + t * pitch;
+    for (int64_t k = 0; k < length; ++k, from += step, ++to) {
+      if (k + ahead < length)
+        for (int64_t line = 0; line < count * elem; line += 64)
+          __builtin_prefetch(from + ahead * step + line);
       for (int64_t i = 0; i < count; ++i)
-        to[i * length] = loadUnaligned<U>(from + i * elem);
+        to[i * pitch] = loadUnaligned<U>(from + i * elem);
       if (!source.mask)
-        return;
-      source.mask->expand(offset, count, kept);
+        continue;
+      source.mask->expand(offset + k * geometry.inner, count, kept);
       for (int64_t i = 0; i < count; ++i)
-        to[i * length] = kept[i] ? to[i * length] : U(0);
-    };
-    forEachRun(tile, geometry, k0 + k, run);
-  }
+        to[i * pitch] = kept[i] ? to[i * pitch] : U(0);
+    }
+  };
+  forEachRun(tile, geometry, k0, run);
 }
 
 template <typename U>
@@ -206,8 +258,8 @@ void readDense(const DenseSource &source, const FiberGeometry &geometry,
     for (int64_t t = 0; t < tile.numRows; ++t) {
       const unsigned char *data =
           direct ? source.data + geometry.offset(tile.firstRow + t, k0) * elem
-                 : reinterpret_cast<const unsigned char *>(tile.staging.data() +
-                                                           t * length);
+                 : reinterpret_cast<const unsigned char *>(
+                       tile.staging.data() + t * tile.stagingPitch);
       compressor.run(data, t, k0 / geometry.m, length / geometry.m);
     }
   }
@@ -220,30 +272,30 @@ static void expandTile(unsigned char *out, const FiberGeometry &geometry,
                        FiberTile<U> &tile, Value value) {
   constexpr int64_t elem = sizeof(T);
   int64_t step = stagedLength(geometry), n = geometry.n, m = geometry.m;
+  const int64_t pitch = tile.stagingPitch;
   T *staging = reinterpret_cast<T *>(tile.staging.data());
   for (int64_t k0 = 0; k0 < geometry.length; k0 += step) {
     int64_t length = std::min(step, geometry.length - k0);
-    std::fill(staging, staging + tile.numRows * length, T(0));
     for (int64_t t = 0; t < tile.numRows; ++t) {
+      std::fill_n(staging + t * pitch, length, T(0));
       int64_t j = k0 / m * n;
       for (int64_t base = 0; base < length; base += m)
         for (int64_t end = j + n; j < end; ++j)
-          staging[t * length + base + tile.rowIndices(t)[j]] = value(t, j);
+          staging[t * pitch + base + tile.rowIndices(t)[j]] = value(t, j);
     }
     if (geometry.inner == 1) {
       for (int64_t t = 0; t < tile.numRows; ++t)
         std::memcpy(out + geometry.offset(tile.firstRow + t, k0) * elem,
-                    staging + t * length, size_t(length * elem));
+                    staging + t * pitch, size_t(length * elem));
       continue;
     }
-    for (int64_t k = 0; k < length; ++k) {
-      auto run = [&](int64_t t, int64_t count, int64_t offset) {
+    auto run = [&](int64_t t, int64_t count, int64_t offset) {
+      for (int64_t k = 0; k < length; ++k, offset += geometry.inner)
         for (int64_t i = 0; i < count; ++i)
           storeUnaligned(out + (offset + i) * elem,
-                         staging[(t + i) * length + k]);
-      };
-      forEachRun(tile, geometry, k0 + k, run);
-    }
+                         staging[(t + i) * pitch + k]);
+    };
+    forEachRun(tile, geometry, k0, run);
   }
 }
 

@@ -22,8 +22,8 @@ DriverResult forEachTile(const FiberGeometry &geometry, int64_t rowMultiple,
                          Body body) {
   if (geometry.rows == 0 || geometry.length == 0)
     return {};
-  // Strided rows are read a cache line at a time.
-  int64_t wanted = geometry.inner == 1 ? 8 : 64 / int64_t(sizeof(U));
+  // Strided rows are read four cache lines at a time.
+  int64_t wanted = geometry.inner == 1 ? 8 : 256 / int64_t(sizeof(U));
   wanted = std::min(wanted, geometry.rows);
   int64_t tileRows =
       std::min((wanted + rowMultiple - 1) / rowMultiple * rowMultiple,
@@ -34,12 +34,16 @@ DriverResult forEachTile(const FiberGeometry &geometry, int64_t rowMultiple,
   // Allocation may throw, which nothing may do inside a parallel region.
   std::vector<FiberTile<U>> scratch{size_t(threads)};
   int64_t staged = std::min(stagedLength(geometry), geometry.length);
+  const std::vector<uint64_t> groupTable = makeGroupTable(geometry);
   for (FiberTile<U> &tile : scratch) {
-    tile.kept = geometry.kept;
-    tile.indices.resize(size_t(tileRows * geometry.kept));
-    tile.values.resize(size_t(tileRows * geometry.kept));
-    tile.staging.resize(size_t(tileRows * staged));
+    tile.groupTable = groupTable.empty() ? nullptr : groupTable.data();
+    tile.pitch = geometry.kept + 24;
+    tile.stagingPitch = staged + 24;
+    tile.indices.resize(size_t(tileRows * tile.pitch));
+    tile.values.resize(size_t(tileRows * tile.pitch));
+    tile.staging.resize(size_t(tileRows * tile.stagingPitch));
     tile.maskBytes.resize(size_t(std::max(staged, tileRows)));
+    tile.offsets.resize(size_t(geometry.kept + 8));
     tile.bits.resize(size_t(staged / 8 + 24));
   }
 #pragma omp parallel for schedule(static) num_threads(threads)

@@ -19,8 +19,8 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
   int64_t perRegister = lanes / shape.segment;
   int64_t step = segment / perRegister;
   int64_t lane = segment % perRegister * shape.segment +
-                 row % shape.rows * shape.kept +
-                 group % groupsPerSegment * n + j;
+                 row % shape.rows * shape.kept + group % groupsPerSegment * n +
+                 j;
   int64_t rowGroup = row / shape.rows;
   LaneSlot result;
   result.value = (rowGroup * steps + step) * lanes + lane;
@@ -82,8 +82,8 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
         LaneSlot slot = lane.slot(row, g, j);
         unsigned char *word = parts.metadata + slot.word * 4;
         uint32_t index = uint32_t(*indices++ + slot.indexBase);
-        storeUnaligned(word, loadUnaligned<uint32_t>(word)
-                                 | index << slot.shift);
+        storeUnaligned(word,
+                       loadUnaligned<uint32_t>(word) | index << slot.shift);
         storeUnaligned(parts.values + slot.value * int64_t(sizeof(U)),
                        *values++);
       }

@@ -17,7 +17,8 @@ FiberGeometry::FiberGeometry(const std::vector<int64_t> &shape, int64_t axis,
 }
 
 int64_t stagedLength(const FiberGeometry &geometry) {
-  return std::max<int64_t>(1, 512 / geometry.m) * geometry.m;
+  int64_t wanted = geometry.inner == 1 ? 512 : 128;
+  return std::max<int64_t>(1, wanted / geometry.m) * geometry.m;
 }
 
 void GroupFault::merge(const GroupFault &other, const FiberGeometry &g) {
@@ -106,6 +107,49 @@ void readCanonical(const StoredParts &parts, const FiberGeometry &geometry,
   }
 }
 
+/// Packs indices LSB first. `Bits` divides 8.
+template <int Bits>
+static void packIndices(const uint8_t *indices, int64_t count,
+                        unsigned char *to) {
+  constexpr int64_t perByte = 8 / Bits;
+  int64_t i = 0;
+  for (; i + perByte <= count; i += perByte) {
+    unsigned byte = 0;
+    for (int64_t j = 0; j < perByte; ++j)
+      byte |= unsigned(indices[i + j]) << (j * Bits);
+    *to++ = static_cast<unsigned char>(byte);
+  }
+  if (i == count)
+    return;
+  unsigned byte = 0;
+  for (int shift = 0; i < count; ++i, shift += Bits)
+    byte |= unsigned(indices[i]) << shift;
+  *to = static_cast<unsigned char>(byte);
+}
+
+static void packIndices(const uint8_t *indices, int64_t count, int64_t bits,
+                        unsigned char *to) {
+  switch (bits) {
+  case 0:
+    return;
+  case 1:
+    return packIndices<1>(indices, count, to);
+  case 2:
+    return packIndices<2>(indices, count, to);
+  case 4:
+    return packIndices<4>(indices, count, to);
+  }
+  uint64_t window = 0;
+  int64_t held = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    window |= uint64_t(indices[i]) << held;
+    for (held += bits; held >= 8; held -= 8, window >>= 8)
+      *to++ = static_cast<unsigned char>(window);
+  }
+  if (held != 0)
+    *to = static_cast<unsigned char>(window);
+}
+
 template <typename U>
 void writeCanonical(const StoredParts &parts, const FiberGeometry &geometry,
                     FiberTile<U> &tile) {
@@ -113,20 +157,9 @@ void writeCanonical(const StoredParts &parts, const FiberGeometry &geometry,
   const int64_t kept = geometry.kept, inner = geometry.inner;
   const int64_t bits = indexBits(geometry.m);
   const int64_t rowBytes = ceilDiv(kept * bits, 8);
-  for (int64_t t = 0; t < tile.numRows && rowBytes != 0; ++t) {
-    const uint8_t *indices = tile.rowIndices(t);
-    unsigned char *to = parts.metadata + (tile.firstRow + t) * rowBytes;
-    unsigned char *end = to + rowBytes;
-    uint64_t window = 0;
-    int64_t held = 0;
-    for (int64_t j = 0; j < kept; ++j) {
-      window |= uint64_t(indices[j]) << held;
-      for (held += bits; held >= 8; held -= 8, window >>= 8)
-        *to++ = static_cast<unsigned char>(window);
-    }
-    if (to != end)
-      *to = static_cast<unsigned char>(window);
-  }
+  for (int64_t t = 0; t < tile.numRows; ++t)
+    packIndices(tile.rowIndices(t), kept, bits,
+                parts.metadata + (tile.firstRow + t) * rowBytes);
   auto target = [&](int64_t row) {
     return parts.values + (row / inner * kept * inner + row % inner) * elem;
   };
@@ -152,6 +185,7 @@ template <typename U>
 void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
                FiberTile<U> &tile) {
   const int64_t n = geometry.n, m = geometry.m;
+  const unsigned cols = static_cast<unsigned>(parts.spec.cols);
   PanelGeometry panel(parts.spec, geometry);
   for (int64_t b = 0; b < panel.numBlocks(); ++b) {
     PanelBlock block = panel.block(b);
@@ -159,14 +193,14 @@ void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
       int64_t row = tile.firstRow + t, first = block.begin / m * n;
       uint8_t *indices = tile.rowIndices(t) + first;
       U *values = tile.rowValues(t) + first;
-      int64_t s = 0;
+      int64_t s = 0, start = panel.slot(block, row, 0);
       for (int64_t g = 0; g < block.length / m; ++g) {
         for (int64_t j = 0, previous = 0; j < n; ++j, ++s) {
-          int64_t at = panel.slot(block, row, s);
-          int64_t offset = loadUnaligned<uint16_t>(parts.metadata + at * 2);
-          int64_t index = offset / parts.spec.cols - g * m;
-          if (offset % parts.spec.cols != 0 ||
-              !legalIndex(index, j, previous, m)) {
+          int64_t at = start + s / 4 * parts.spec.rows * 4 + s % 4;
+          unsigned offset = loadUnaligned<uint16_t>(parts.metadata + at * 2);
+          unsigned k = offset / cols;
+          int64_t index = int64_t(k) - g * m;
+          if (k * cols != offset || !legalIndex(index, j, previous, m)) {
             tile.note(GroupFault::Kind::Metadata, geometry, row,
                       block.begin / m + g, offset);
             index = 0;
@@ -189,29 +223,44 @@ void writePanel(const StoredParts &parts, const FiberGeometry &geometry,
   int64_t last = tile.firstRow + tile.numRows;
   if (last == geometry.rows)
     last = panel.paddedRows();
+  constexpr int64_t elem = sizeof(U), quadBytes = 4 * elem;
+  uint16_t *offsets = tile.offsets.data();
   for (int64_t b = 0; b < panel.numBlocks(); ++b) {
     PanelBlock block = panel.block(b);
-    int64_t stored = block.length / m * n;
+    int64_t stored = block.length / m * n, first = block.begin / m * n;
     for (int64_t row = tile.firstRow; row < last; ++row) {
       int64_t at = panel.slot(block, row, 0);
-      unsigned char *values = parts.values + at * int64_t(sizeof(U));
-      unsigned char *offsets = parts.metadata + at * 2;
-      auto put = [&](int64_t s, U value, int64_t offset) {
-        int64_t place = s / 4 * rows * 4 + s % 4;
-        storeUnaligned(values + place * int64_t(sizeof(U)), value);
-        storeUnaligned(offsets + place * 2, static_cast<uint16_t>(offset));
+      unsigned char *toValues = parts.values + at * elem;
+      unsigned char *toOffsets = parts.metadata + at * 2;
+      auto quad = [&](const void *fromValues, const void *fromOffsets) {
+        std::memcpy(toValues, fromValues, quadBytes);
+        std::memcpy(toOffsets, fromOffsets, 8);
+        toValues += rows * quadBytes;
+        toOffsets += rows * 8;
       };
       int64_t s = 0;
       if (row < geometry.rows) {
-        int64_t t = row - tile.firstRow, first = block.begin / m * n;
+        int64_t t = row - tile.firstRow;
         const uint8_t *indices = tile.rowIndices(t) + first;
-        const U *from = tile.rowValues(t) + first;
-        for (int64_t base = 0; s < stored; base += m * cols)
+        const U *values = tile.rowValues(t) + first;
+        for (int64_t base = 0; s < stored; base += m)
           for (int64_t end = s + n; s < end; ++s)
-            put(s, from[s], base + indices[s] * cols);
+            offsets[s] = static_cast<uint16_t>((base + indices[s]) * cols);
+        for (s = 0; s + 4 <= stored; s += 4)
+          quad(values + s, offsets + s);
+        if (s < stored) {
+          U lastValues[4] = {};
+          uint16_t lastOffsets[4] = {};
+          std::copy(values + s, values + stored, lastValues);
+          std::copy(offsets + s, offsets + stored, lastOffsets);
+          quad(lastValues, lastOffsets);
+          s += 4;
+        }
       }
-      for (; s < block.slots; ++s)
-        put(s, U(0), 0);
+      const U zeros[4] = {};
+      const uint16_t zeroOffsets[4] = {};
+      for (; s < block.slots; s += 4)
+        quad(zeros, zeroOffsets);
     }
   }
 }

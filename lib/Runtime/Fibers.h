@@ -50,20 +50,27 @@ std::string describeGroup(const std::vector<int64_t> &shape, int64_t axis,
 
 template <typename U> struct FiberTile {
   int64_t firstRow = 0, numRows = 0;
-  int64_t kept = 0;
+  /// Elements from one row of the tile to the next: more than a row stores, so
+  /// that rows do not compete for the same cache sets and that a row may be
+  /// overwritten by up to 8 elements.
+  int64_t pitch = 0, stagingPitch = 0;
   /// [row in tile][group][n], ascending within a group.
   std::vector<uint8_t> indices;
   std::vector<U> values;
   /// Dense elements of some groups of every row, and their non-zero bits.
   std::vector<U> staging;
   std::vector<unsigned char> bits, maskBytes;
+  /// Offsets of one row of a panel block.
+  std::vector<uint16_t> offsets;
+  /// See makeGroupTable; null for M > 8.
+  const uint64_t *groupTable = nullptr;
 
-  uint8_t *rowIndices(int64_t t) { return indices.data() + t * kept; }
-  U *rowValues(int64_t t) { return values.data() + t * kept; }
+  uint8_t *rowIndices(int64_t t) { return indices.data() + t * pitch; }
+  U *rowValues(int64_t t) { return values.data() + t * pitch; }
   const uint8_t *rowIndices(int64_t t) const {
-    return indices.data() + t * kept;
+    return indices.data() + t * pitch;
   }
-  const U *rowValues(int64_t t) const { return values.data() + t * kept; }
+  const U *rowValues(int64_t t) const { return values.data() + t * pitch; }
 
   GroupFault fault;
   int64_t prunedGroups = 0;
@@ -120,9 +127,6 @@ private:
   int64_t rows, depth, blocks, padded;
 };
 
-/// Readers fill a tile whose firstRow and numRows are set; writers store it.
-/// Instantiated for uint8_t, uint16_t, uint32_t, and the dense ones for
-/// uint64_t as well.
 /// Where the lane layout keeps one element.
 struct LaneSlot {
   int64_t value = 0, word = 0, shift = 0;
@@ -142,6 +146,8 @@ struct LaneGeometry {
   int64_t steps, superblocks, groups;
 };
 
+/// Readers fill a tile whose firstRow and numRows are set; writers store it.
+/// Instantiated for uint8_t, uint16_t, uint32_t and uint64_t.
 template <typename U>
 void readLane(const StoredParts &parts, const FiberGeometry &geometry,
               FiberTile<U> &tile);
@@ -171,8 +177,14 @@ template <typename U>
 void writeMaskBytes(unsigned char *mask, const FiberGeometry &geometry,
                     FiberTile<U> &tile);
 
-/// Elements of a row that are staged at once: whole groups, about 512.
+/// Elements of a row that are staged at once: whole groups, about 512, or
+/// 128 when many strided rows share a tile.
 int64_t stagedLength(const FiberGeometry &geometry);
+
+/// For M <= 8: by the non-zero bits of a group, the N indices to store, one a
+/// byte; kOverFull where there are more than N.
+std::vector<uint64_t> makeGroupTable(const FiberGeometry &geometry);
+constexpr uint64_t kOverFull = ~uint64_t(0);
 
 } // namespace nm::rt
 

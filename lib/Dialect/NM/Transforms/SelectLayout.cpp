@@ -153,6 +153,8 @@ private:
     auto weight = cast<RankedTensorType>(sparse->get().getType());
     if (weight.getRank() != 2)
       return left(op, "the weight has batch dimensions");
+    if (llvm::is_contained(weight.getShape(), 0))
+      return left(op, "the weight is empty");
     if (!isPackable(sparse->get()))
       return left(op, "the weight is neither a parameter nor a constant");
     FailureOr<LayoutAttr> layout = choose(op, weight);

@@ -1,5 +1,6 @@
 #include "TestUtil.h"
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace nm::rt;
 using namespace nm::rt::test;
@@ -77,4 +78,23 @@ TEST_F(CheckpointFiles, DataOutlivesTheCheckpoint) {
     tensor = (*checkpoint)->read("a")->tensor;
   }
   EXPECT_EQ(tensor.view.at({3}), 4.0);
+}
+
+TEST_F(CheckpointFiles, ManyGibibytes) {
+  // A sparse file: nothing but the header and the last tensor is ever touched.
+  const uint64_t big = uint64_t(6) << 30;
+  std::string header =
+      "{\"big\":{\"dtype\":\"U8\",\"shape\":[6,1073741824],\"data_offsets\":"
+      "[0," +
+      std::to_string(big) +
+      "]},\"end\":{\"dtype\":\"F32\",\"shape\":"
+      "[2],\"data_offsets\":[" +
+      std::to_string(big) + "," + std::to_string(big + 8) + "]}}";
+  std::string path = write("big.safetensors", safetensors(header));
+  ASSERT_EQ(truncate(path.c_str(), off_t(8 + header.size() + big + 8)), 0);
+  auto checkpoint = Checkpoint::open(path);
+  expectOk(checkpoint);
+  EXPECT_EQ((*checkpoint)->find("big")->shape[1], 1 << 30);
+  EXPECT_EQ((*checkpoint)->read("end")->tensor.view.at({1}), 0.0);
+  EXPECT_EQ((*checkpoint)->read("big")->tensor.view.at({5, 1 << 29}), 0.0);
 }

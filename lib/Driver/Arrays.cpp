@@ -19,8 +19,7 @@ using namespace mlir::nm::driver;
 
 llvm::Expected<rt::Tensor> driver::allocateTensor(rt::DType dtype,
                                                   std::vector<int64_t> shape) {
-  rt::Result<int64_t> count =
-      rt::checkedCount(shape, rt::elementBytes(dtype));
+  rt::Result<int64_t> count = rt::checkedCount(shape, rt::elementBytes(dtype));
   if (!count)
     return toError(count.error());
   constexpr size_t align = 64;
@@ -117,8 +116,8 @@ static llvm::Error checkInput(const Argument &argument, size_t index,
   }
   bool fits = array.rank() == type.rank();
   for (int64_t d = 0; fits && d < type.rank(); ++d)
-    fits = ShapedType::isDynamic(type.shape[d]) ||
-           type.shape[d] == array.shape[d];
+    fits =
+        ShapedType::isDynamic(type.shape[d]) || type.shape[d] == array.shape[d];
   if (fits)
     return llvm::Error::success();
   StringRef hint = array.rank() == type.rank()

@@ -18,14 +18,13 @@ using namespace mlir::nm::driver;
 
 std::string driver::cIdentifier(StringRef name) {
   static constexpr StringLiteral keywords[] = {
-      "auto",     "break",  "case",     "char",   "const",    "continue",
-      "default",  "do",     "double",   "else",   "enum",     "extern",
-      "float",    "for",    "goto",     "if",     "inline",   "int",
-      "long",     "params", "register", "return", "restrict", "short",
-      "signed",   "sizeof", "static",   "struct", "switch",   "typedef",
-      "union",    "void",   "unsigned", "volatile", "while",
+      "auto", "break", "case", "char", "const", "continue", "default", "do",
+      "double", "else", "enum", "extern", "float", "for", "goto", "if",
+      "inline", "int", "long", "params", "register", "return", "restrict",
+      "short", "signed", "sizeof", "static", "struct", "switch", "typedef",
+      "union", "void", "unsigned", "volatile", "while",
       // C++ keywords that exporters use as names.
-      "new",      "class",  "delete",   "template", "this",   "operator"};
+      "new", "class", "delete", "template", "this", "operator"};
   std::string text;
   for (char c : name)
     text += llvm::isAlnum(c) ? c : '_';
@@ -264,7 +263,8 @@ struct FunctionWriter {
 
 } // namespace
 
-static constexpr StringLiteral preamble = R"(/* {0}: compiled by nm-run. Do not edit.
+static constexpr StringLiteral preamble =
+    R"(/* {0}: compiled by nm-run. Do not edit.
  *
  * For each function f of the model:
  *   nm_call_f(...)     takes row-major arrays (and the sizes that the model leaves
@@ -322,8 +322,8 @@ driver::generateCHeader(StringRef name, ArrayRef<Exported> functions) {
   // Not formatv: the text holds no other braces, but may one day.
   std::string guard = "NM_GENERATED_" + StringRef(cIdentifier(name)).upper();
   std::string head = preamble.str();
-  for (auto [pattern, value] : {std::pair<StringRef, StringRef>("{0}", name),
-                                {"{1}", guard}})
+  for (auto [pattern, value] :
+       {std::pair<StringRef, StringRef>("{0}", name), {"{1}", guard}})
     for (size_t at; (at = head.find(pattern)) != std::string::npos;)
       head.replace(at, pattern.size(), value.str());
   os << head;
@@ -333,8 +333,8 @@ driver::generateCHeader(StringRef name, ArrayRef<Exported> functions) {
   for (int64_t rank : ranks) {
     std::string type = memrefType(rank);
     std::string macro = StringRef(type).upper();
-    os << "#ifndef " << macro << "\n#define " << macro
-       << "\ntypedef struct " << type
+    os << "#ifndef " << macro << "\n#define " << macro << "\ntypedef struct "
+       << type
        << " {\n  void *allocated; /* what free() takes */\n  void *aligned;\n  "
           "int64_t offset; /* in elements */\n";
     if (rank)

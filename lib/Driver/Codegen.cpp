@@ -79,6 +79,13 @@ llvm::Error driver::checkRunsHere(const llvm::TargetMachine &machine) {
                    machine.getTargetCPU(), missing);
 }
 
+int64_t driver::getVectorLanes(const llvm::TargetMachine &machine) {
+  return machine.getTargetTriple().isX86() &&
+                 machine.getMCSubtargetInfo()->checkFeatures("+avx")
+             ? 8
+             : 4;
+}
+
 llvm::Expected<std::unique_ptr<llvm::Module>>
 driver::translate(ModuleOp module, ArrayRef<Signature> functions,
                   llvm::LLVMContext &context, llvm::TargetMachine &machine) {
@@ -116,8 +123,7 @@ driver::translate(ModuleOp module, ArrayRef<Signature> functions,
 StringRef driver::invokeName() { return "nm_invoke_entry"; }
 
 llvm::Error driver::addInvoke(llvm::Module &module, const Signature &function) {
-  llvm::Function *callee =
-      module.getFunction("_mlir_ciface_" + function.name);
+  llvm::Function *callee = module.getFunction("_mlir_ciface_" + function.name);
   if (!callee || callee->isDeclaration())
     return makeError("compilation lost the C interface of function '{0}'",
                      function.name);

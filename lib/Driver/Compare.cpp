@@ -40,14 +40,14 @@ static std::vector<int64_t> unravel(int64_t index, ArrayRef<int64_t> shape) {
 std::string Comparison::str() const {
   return llvm::formatv("max abs error {0:e3}, max rel error {1:e3} (atol "
                        "{2:e1}, rtol {3:e1}, {4} elements)",
-                       maxAbsError, maxRelError, tolerance.atol,
-                       tolerance.rtol, count);
+                       maxAbsError, maxRelError, tolerance.atol, tolerance.rtol,
+                       count);
 }
 
-llvm::Expected<Comparison>
-driver::compareArrays(const rt::TensorView &actual,
-                      const rt::TensorView &expected, StringRef path,
-                      Tolerance tolerance) {
+llvm::Expected<Comparison> driver::compareArrays(const rt::TensorView &actual,
+                                                 const rt::TensorView &expected,
+                                                 StringRef path,
+                                                 Tolerance tolerance) {
   if (actual.shape != expected.shape)
     return makeError("the result has shape {0}, but '{1}' has {2}",
                      shapeText(actual.shape), path, shapeText(expected.shape));
@@ -64,7 +64,8 @@ driver::compareArrays(const rt::TensorView &actual,
   int64_t referenceStep = rt::elementBytes(expected.dtype);
   for (int64_t i = 0; i < result.count; ++i) {
     double a = rt::elementToDouble(actual.data + i * step, actual.dtype);
-    double b = rt::elementToDouble(expected.data + i * referenceStep, reference);
+    double b =
+        rt::elementToDouble(expected.data + i * referenceStep, reference);
     if (std::isnan(b))
       return makeError("the reference '{0}' holds NaN at {1}; nothing can be "
                        "compared with it",
@@ -74,12 +75,13 @@ driver::compareArrays(const rt::TensorView &actual,
     if (std::isnan(difference))
       difference = std::numeric_limits<double>::infinity();
     double bound = tolerance.atol + tolerance.rtol * std::abs(b);
-    bool bad = difference != 0 && (std::isinf(difference) || difference > bound);
+    bool bad =
+        difference != 0 && (std::isinf(difference) || difference > bound);
     result.failures += bad;
     result.maxAbsError = std::max(result.maxAbsError, difference);
     largest = std::max(largest, std::abs(b));
-    double excess = bound > 0 && std::isfinite(bound) ? difference / bound
-                                                      : difference;
+    double excess =
+        bound > 0 && std::isfinite(bound) ? difference / bound : difference;
     // A failing element is worse than any that passes.
     if (bad && std::isfinite(excess))
       excess += 1;

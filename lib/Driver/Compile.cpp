@@ -48,7 +48,8 @@ private:
 
 } // namespace
 
-/// `nm-declare-sparsity`, which reads the checkpoints' headers, masks and weights.
+/// `nm-declare-sparsity`, which reads the checkpoints' headers, masks and
+/// weights.
 static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
   static constexpr StringLiteral policies[] = {"if-present", "require",
                                                "derive", "ignore"};
@@ -70,26 +71,22 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
                                        CompileLog &log) {
   PassManager pm(module->getName());
   pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
-  if (options.configurePassManager &&
-      failed(options.configurePassManager(pm)))
+  if (options.configurePassManager && failed(options.configurePassManager(pm)))
     return makeError("cannot apply the --mlir-* options");
   if (!options.params.empty() && !options.dense)
     pm.addPass(createDeclare(options));
   CPUPipelineOptions pipeline;
   pipeline.dense = options.dense;
   pipeline.reference = options.reference;
+  pipeline.lanes = options.lanes;
   llvm::Triple triple(llvm::sys::getProcessTriple());
-  if (triple.isAArch64()) {
-    pipeline.barrier = "w";
-    pipeline.lanes = 4;
-  } else if (!triple.isX86()) {
-    pipeline.barrier = "";
-    pipeline.lanes = 4;
-  }
+  if (!triple.isX86())
+    pipeline.barrier = triple.isAArch64() ? "w" : "";
   buildNMToCPUPipeline(pm, pipeline);
   if (failed(pm.run(module)))
-    return makeError("the module did not compile; --mlir-print-ir-after-failure "
-                     "shows it where it failed");
+    return makeError(
+        "the module did not compile; --mlir-print-ir-after-failure "
+        "shows it where it failed");
   return llvm::Error::success();
 }
 

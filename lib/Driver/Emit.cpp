@@ -73,8 +73,8 @@ llvm::Error driver::linkSharedLibrary(StringRef object, StringRef path,
   llvm::FileRemover removeInput(input);
   if (llvm::Error error = writeFile(input, object))
     return error;
-  if (std::error_code code = llvm::sys::fs::createTemporaryFile(
-          "nm-run", "log", log))
+  if (std::error_code code =
+          llvm::sys::fs::createTemporaryFile("nm-run", "log", log))
     return makeError("cannot make a temporary file: {0}", code.message());
   llvm::FileRemover removeLog(log);
   llvm::sys::fs::createUniquePath(path + "-%%%%%%.tmp", output,
@@ -85,8 +85,8 @@ llvm::Error driver::linkSharedLibrary(StringRef object, StringRef path,
   std::string runPath =
       "-Wl,-rpath," + llvm::sys::path::parent_path(openMP).str();
   std::string name = "-Wl,-soname," + llvm::sys::path::filename(path).str();
-  SmallVector<StringRef> arguments = {*linker, "-shared", "-o", output, input,
-                                      name, "-Wl,-z,defs", openMP};
+  SmallVector<StringRef> arguments = {
+      *linker, "-shared", "-o", output, input, name, "-Wl,-z,defs", openMP};
   if (llvm::sys::path::is_absolute(openMP))
     arguments.push_back(runPath);
   arguments.append({"-lm", "-lc"});
@@ -124,8 +124,8 @@ static llvm::Error emitBinary(const RunOptions &options, const Source &source,
       return toError(manifest.error());
     functions.push_back({&signature, std::move(*manifest)});
   }
-  llvm::Expected<std::string> header = generateCHeader(
-      llvm::sys::path::filename(options.outputFile), functions);
+  llvm::Expected<std::string> header =
+      generateCHeader(llvm::sys::path::filename(options.outputFile), functions);
   if (!header)
     return header.takeError();
   if (llvm::Error error =

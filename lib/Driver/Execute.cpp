@@ -88,9 +88,9 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   }
   call.results.resize(size + 8);
   call.resultPointer = call.results.data();
-  bool byPointer = function.results.size() > 1 ||
-                   (function.results.size() == 1 &&
-                    !function.results.front().isScalar);
+  bool byPointer =
+      function.results.size() > 1 ||
+      (function.results.size() == 1 && !function.results.front().isScalar);
 
   // `slots` points into `pointers` and `storage`: no reallocation from here.
   size_t most = 1 + inputs.size() + 2 * manifest.params.size();

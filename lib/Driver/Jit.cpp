@@ -76,8 +76,7 @@ llvm::Expected<Jit> Jit::load(StringRef object) {
 
   // Objects bring everything with them; a platform would only add start-up
   // time.
-  auto engine =
-      LLJITBuilder().setPlatformSetUp(setUpInactivePlatform).create();
+  auto engine = LLJITBuilder().setPlatformSetUp(setUpInactivePlatform).create();
   if (!engine)
     return engine.takeError();
   SymbolMap symbols;

@@ -90,11 +90,11 @@ static void writeParams(llvm::raw_ostream &os, const Report &report) {
      << "\n";
   Table table{{"key", "shape", "dtype", "pattern", "layout", "bytes", "mask"}};
   for (auto [i, spec] : llvm::enumerate(report.manifest.params))
-    table.push_back({spec.scope.empty() ? spec.key : spec.scope + ": " + spec.key,
-                     rt::shapeString(spec.shape),
-                     std::string(rt::dtypeName(spec.dtype)), patternText(spec),
-                     spec.layout.str(), std::to_string(report.paramBytes[i]),
-                     report.maskSources[i]});
+    table.push_back(
+        {spec.scope.empty() ? spec.key : spec.scope + ": " + spec.key,
+         rt::shapeString(spec.shape), std::string(rt::dtypeName(spec.dtype)),
+         patternText(spec), spec.layout.str(),
+         std::to_string(report.paramBytes[i]), report.maskSources[i]});
   writeTable(os, table);
 }
 

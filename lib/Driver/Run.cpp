@@ -112,7 +112,7 @@ private:
   llvm::Error execute();
   llvm::Error compare(ArrayRef<rt::Tensor> results);
 
-  const RunOptions &options;
+  RunOptions options;
   MLIRContext &context;
   Source source;
   Report report;
@@ -156,6 +156,7 @@ llvm::Error Runner::compile() {
   if (options.emit == EmitKind::Execute)
     if (llvm::Error error = checkRunsHere(**machine))
       return error;
+  options.lanes = getVectorLanes(**machine);
 
   Progress progress("compiling " + options.inputFile);
   Stopwatch passes;
@@ -182,9 +183,8 @@ llvm::Error Runner::compile() {
     return error;
   if (options.emit != EmitKind::Execute)
     return emitCode(options, source, **module, **machine);
-  if (llvm::Error error =
-          generateCode(**module, **machine, llvm::CodeGenFileType::ObjectFile,
-                       object))
+  if (llvm::Error error = generateCode(
+          **module, **machine, llvm::CodeGenFileType::ObjectFile, object))
     return error;
   report.codegenMs = codegen.ms();
   return llvm::Error::success();
@@ -210,9 +210,9 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
     scopes.push_back({binding.name, binding.path});
   Progress progress("loading parameters");
   Stopwatch watch;
-  auto loaded = rt::Params::load(
-      report.manifest, scopes,
-      {options.mask, options.cache, options.cacheFolder});
+  auto loaded =
+      rt::Params::load(report.manifest, scopes,
+                       {options.mask, options.cache, options.cacheFolder});
   if (!loaded)
     return toError(loaded.error());
   report.loadMs = watch.ms();
@@ -288,8 +288,8 @@ llvm::Error Runner::execute() {
     if (!first)
       return first.takeError();
     results = std::move(*first);
-    report.timing = options.repeat > 1 ? call->time(options.repeat)
-                                       : Timing::of({coldMs});
+    report.timing =
+        options.repeat > 1 ? call->time(options.repeat) : Timing::of({coldMs});
   }
   for (auto &[index, path] : outputs)
     if (llvm::Error error = writeArray(path, results[index]))
@@ -330,9 +330,8 @@ static llvm::Error compileAndRun(const RunOptions &options,
 }
 
 int driver::run(const RunOptions &options, DialectRegistry &registry) {
-  llvm::Error error = options.inspect.empty()
-                          ? compileAndRun(options, registry)
-                          : inspectFile(options);
+  llvm::Error error = options.inspect.empty() ? compileAndRun(options, registry)
+                                              : inspectFile(options);
   int code = 0;
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
     llvm::outs().flush();

@@ -194,10 +194,11 @@ llvm::Expected<Source> driver::parseSource(llvm::SourceMgr &sourceMgr,
   } else {
     Block block;
     if (succeeded(parseAsmSourceFile(sourceMgr, &block, config, &state)))
-      source.module = mlir::detail::constructContainerOpForParserIfNecessary<
-          ModuleOp>(&block, &context,
-                    FileLineColLoc::get(&context,
-                                        buffer->getBufferIdentifier(), 0, 0));
+      source.module =
+          mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
+              &block, &context,
+              FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 0,
+                                  0));
   }
   if (!source.module)
     return makeError("'{0}' is not a valid module",

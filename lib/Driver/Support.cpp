@@ -22,7 +22,8 @@ std::string mlir::nm::driver::didYouMean(StringRef name,
       nearest = candidate;
     }
   }
-  return nearest.empty() ? "" : formatv(" (did you mean '{0}'?)", nearest).str();
+  return nearest.empty() ? ""
+                         : formatv(" (did you mean '{0}'?)", nearest).str();
 }
 
 std::string mlir::nm::driver::listNames(ArrayRef<StringRef> names) {

@@ -24,8 +24,9 @@ struct CommandLine {
   cl::OptionCategory compiling{"Compiling"};
   cl::OptionCategory reporting{"Reports"};
 
-  cl::opt<std::string> inputFile{cl::Positional, cl::cat(data),
-                                 cl::desc("<model.mlir, - for standard input>")};
+  cl::opt<std::string> inputFile{
+      cl::Positional, cl::cat(data),
+      cl::desc("<model.mlir, - for standard input>")};
   cl::list<std::string> params{
       "params", cl::cat(data), cl::value_desc("[scope=]path"),
       cl::desc("checkpoint of nm.param: safetensors (file, folder or index), "
@@ -201,12 +202,31 @@ llvm::Expected<RunOptions> CommandLine::convert() {
 /// our names give way. `line` cannot be asked for the names: making it fails.
 static void removeClashingOptions() {
   llvm::DenseMap<StringRef, cl::Option *> known = cl::getRegisteredOptions();
-  for (StringRef name :
-       {"params", "input", "output", "expect", "atol", "rtol", "inspect",
-        "pattern", "mask-policy", "mask-suffix", "mask-bit-order", "cache",
-        "entry", "threads", "repeat", "dense", "reference", "emit", "o",
-        "target-cpu", "cc", "report", "report-json", "remarks-filter",
-        "remarks-output-file"})
+  for (StringRef name : {"params",
+                         "input",
+                         "output",
+                         "expect",
+                         "atol",
+                         "rtol",
+                         "inspect",
+                         "pattern",
+                         "mask-policy",
+                         "mask-suffix",
+                         "mask-bit-order",
+                         "cache",
+                         "entry",
+                         "threads",
+                         "repeat",
+                         "dense",
+                         "reference",
+                         "emit",
+                         "o",
+                         "target-cpu",
+                         "cc",
+                         "report",
+                         "report-json",
+                         "remarks-filter",
+                         "remarks-output-file"})
     if (cl::Option *option = known.lookup(name))
       option->removeArgument();
 }
@@ -222,7 +242,8 @@ llvm::Expected<RunOptions> driver::parseCommandLine(int argc, char **argv) {
       "it\n\n"
       "  nm-run model.mlir --params model.safetensors --input x.npy --output "
       "y.npy\n"
-      "  nm-run model.mlir --params model.safetensors --emit=so -o libmodel.so\n"
+      "  nm-run model.mlir --params model.safetensors --emit=so -o "
+      "libmodel.so\n"
       "  nm-run --inspect model.safetensors\n\n"
       "Options of MLIR, such as --mlir-print-ir-after-all and "
       "--mlir-timing, work as in mlir-opt.\n");

@@ -16,9 +16,10 @@
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // Before the options that name passes.
+  mlir::nm::registerPasses();
   mlir::registerPassManagerCLOptions();
   mlir::registerAsmPrinterCLOptions();
-  mlir::nm::registerPasses();
   auto options = mlir::nm::driver::parseCommandLine(argc, argv);
   if (!options) {
     llvm::WithColor::error() << llvm::toString(options.takeError()) << "\n";

@@ -46,9 +46,9 @@ static LogicalResult printManifest(Operation *op, raw_ostream &os) {
 
 int main(int argc, char **argv) {
   // Upstream's registration of this name knows no nm attributes.
-  TranslateFromMLIRRegistration llvmIR(
-      "mlir-to-llvmir", "translate the LLVM dialect to LLVM IR", toLLVMIR,
-      registerDialects);
+  TranslateFromMLIRRegistration llvmIR("mlir-to-llvmir",
+                                       "translate the LLVM dialect to LLVM IR",
+                                       toLLVMIR, registerDialects);
   TranslateFromMLIRRegistration manifest(
       "nm-params-manifest",
       "print the checkpoint parameters of each public function as JSON",

@@ -58,8 +58,8 @@ TEST(WeightPattern, Parses) {
 }
 
 TEST(WeightPattern, Refuses) {
-  for (const char *text : {"", "2", "2:", ":4", "2:4:8", "a:b", "2-4",
-                           "99999999999999999999:4"})
+  for (const char *text :
+       {"", "2", "2:", ":4", "2:4:8", "a:b", "2-4", "99999999999999999999:4"})
     EXPECT_NE(messageOf(parsePattern(text)).find("not of the form"),
               std::string::npos)
         << text;

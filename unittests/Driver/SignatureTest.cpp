@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Signature.h"
-#include "nm/Driver/CHeader.h"
 #include "mlir/IR/MLIRContext.h"
+#include "nm/Driver/CHeader.h"
 #include "nm/Registration.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
@@ -43,8 +43,8 @@ protected:
 TEST_F(SignatureTest, NamesComeFromAttributeThenText) {
   auto source =
       parse("func.func @f(%x: tensor<2x?xf32>, %0: i64, "
-                 "%y: f16 {nm.name = \"bias\"}) -> i64 { return %0 : i64 }\n"
-                 "func.func private @g(%z: i1) { return }");
+            "%y: f16 {nm.name = \"bias\"}) -> i64 { return %0 : i64 }\n"
+            "func.func private @g(%z: i1) { return }");
   ASSERT_TRUE(bool(source));
   ASSERT_EQ(source->functions.size(), 1u);
   const Signature &f = source->functions[0];
@@ -85,8 +85,7 @@ TEST_F(SignatureTest, UnsupportedTypesSayWhy) {
         {"vector<4xf32>", "a ranked tensor"},
         {"tensor<4x4xf32, #nm.sparsity<2:4, axis = 1>>", "nm.compress"},
         {"memref<4xf32, strided<[2]>>", "without layout"}}) {
-    auto source =
-        parse(("func.func @f(%x: " + type + ") { return }").str());
+    auto source = parse(("func.func @f(%x: " + type + ") { return }").str());
     ASSERT_TRUE(bool(source)) << type.str();
     EXPECT_NE(source->functions[0].unsupported.find(reason.str()),
               std::string::npos)

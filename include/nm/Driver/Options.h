@@ -73,6 +73,8 @@ struct RunOptions {
   std::string outputFile;
   /// Empty: this machine's.
   std::string targetCPU;
+  /// f32 lanes of a vector register; run() sets it from the target.
+  int64_t lanes = 8;
   /// Compiler driver that links --emit=so; empty: the first one found.
   std::string linker;
 

@@ -17,7 +17,8 @@ namespace mlir::nm::driver {
 /// terminal; writes nothing otherwise.
 class Progress {
 public:
-  explicit Progress(const std::string &what) : shown(llvm::errs().is_displayed()) {
+  explicit Progress(const std::string &what)
+      : shown(llvm::errs().is_displayed()) {
     if (shown)
       llvm::errs() << what << " ..." << '\r';
   }

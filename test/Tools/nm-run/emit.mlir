@@ -4,17 +4,17 @@
 // MLIR: module attributes {{.*}}nm.manifest = "{\22f\22:
 // MLIR: llvm.func @_mlir_ciface_f
 // RUN: nm-run %s --emit=llvm -o - | FileCheck %s --check-prefix=LLVM
-// LLVM: @nm_manifest_f = constant
+// LLVM: @nm_manifest_f ={{.*}} constant
+// LLVM: define {{.*}}void @_mlir_ciface_f(
 // LLVM-NOT: define {{[^i]}}
-// LLVM: define void @_mlir_ciface_f(
 // RUN: nm-run %s --emit=asm --target-cpu=native -o %t/f.s && FileCheck %s --check-prefix=ASM --input-file %t/f.s
 // ASM: .globl _mlir_ciface_f
 // RUN: nm-run %s --emit=obj -o %t/f.o
-// RUN: llvm-nm --extern-only --defined-only %t/f.o | FileCheck %s --check-prefix=SYMBOLS
-// SYMBOLS-NOT: {{[^ ]+}}
-// SYMBOLS: T _mlir_ciface_f
-// SYMBOLS-NEXT: R nm_manifest_f
-// SYMBOLS-NOT: {{[^ ]+}}
+// RUN: llvm-nm --extern-only --defined-only --format=just-symbols %t/f.o | FileCheck %s --check-prefix=SYMBOLS
+// SYMBOLS-NOT: {{.}}
+// SYMBOLS: _mlir_ciface_f
+// SYMBOLS-NEXT: nm_manifest_f
+// SYMBOLS-NOT: {{.}}
 // RUN: FileCheck %s --check-prefix=HEADER --input-file %t/f.h
 // HEADER: /* f.o: compiled by nm-run. Do not edit.
 // HEADER: #ifndef NM_GENERATED_F_O

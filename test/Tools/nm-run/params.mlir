@@ -4,6 +4,7 @@
 // RUN: nm-run %s --entry f --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy
 // RUN: nm-run %s --entry f --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy --dense
 // RUN: nm-run %s --entry f --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy --reference
+// RUN: nm-run %s --entry f --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy --target-cpu=%{old_cpu}
 // RUN: nm-run %s --entry f --params %t/sparse.npz --input %t/x.npy --expect %t/sparse.npy
 // RUN: nm-run %s --entry f --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy --pattern 2:4
 

@@ -78,6 +78,16 @@ func.func @layout_missing() attributes {a = #nm.layout<panel, rows = 3, cols = 3
 
 // -----
 
+// expected-error @below {{nm_layout_c1: layout panel takes no lanes}}
+func.func @layout_panel_lanes() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 4, lanes = 8>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c1: layout lane needs a power of two of lanes from 4 to 64, got 6}}
+func.func @layout_lanes() attributes {a = #nm.layout<lane, lanes = 6>} { return }
+
+// -----
+
 // expected-error @below {{nm_layout_c2: depth * cols must be at most 65536, got 2049 * 32}}
 func.func @layout_reach() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 2049>} { return }
 

@@ -28,15 +28,17 @@ def round_to(values, dtype):
     """float64 values in the representation of `dtype`."""
     if dtype != "bf16":
         return np.asarray(values).astype(NUMPY[dtype])
-    bits = np.asarray(values, np.float32).view(np.uint32).astype(np.uint64)
+    flat = np.asarray(values, np.float32).reshape(-1)  # NumPy promotes 0-d integers differently
+    bits = flat.view(np.uint32).astype(np.int64)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    return np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16)
+    return np.where(np.isnan(flat), 0x7FC0, rounded).astype(np.uint16).reshape(np.shape(values))
 
 
 def to_float(array, dtype):
     """The numbers that a representation stands for, in float64."""
     if dtype == "bf16":
-        return (array.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+        wide = array.reshape(-1).astype(np.uint32) << 16
+        return wide.view(np.float32).astype(np.float64).reshape(array.shape)
     return array.astype(np.float64)
 
 

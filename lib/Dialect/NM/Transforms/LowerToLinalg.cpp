@@ -94,8 +94,6 @@ struct LowerAssemble : OpConversionPattern<AssembleOp> {
       rewriter.replaceOp(op, adaptor.getStorage());
       return success();
     }
-    if (!GroupLowering::supports(op.getLayout()))
-      return rewriter.notifyMatchFailure(op, "layout without reference lowering");
     ReferenceBuilder b(op.getLoc(), rewriter);
     RankedTensorType type = op.getResult().getType();
     GroupLowering groups(b, type, nm::getSparsity(type));
@@ -114,8 +112,6 @@ struct LowerDisassemble : OpConversionPattern<DisassembleOp> {
       rewriter.replaceOp(op, adaptor.getSource());
       return success();
     }
-    if (!GroupLowering::supports(op.getLayout()))
-      return rewriter.notifyMatchFailure(op, "layout without reference lowering");
     ReferenceBuilder b(op.getLoc(), rewriter);
     RankedTensorType type = op.getSource().getType();
     GroupLowering groups(b, type, nm::getSparsity(type));
@@ -174,6 +170,16 @@ struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
 struct LowerToLinalgPass
     : public nm::impl::LowerToLinalgBase<LowerToLinalgPass> {
   void runOnOperation() override {
+    WalkResult checked = getOperation().walk([](Operation *op) -> WalkResult {
+      auto layout = op->getAttrOfType<LayoutAttr>("layout");
+      if (!isa<AssembleOp, DisassembleOp>(op) ||
+          GroupLowering::supports(layout))
+        return WalkResult::advance();
+      return op->emitOpError("has no reference lowering for layout ")
+             << layout << "; use dense, canonical or panel";
+    });
+    if (checked.wasInterrupted())
+      return signalPassFailure();
     MLIRContext *context = &getContext();
     TypeConverter converter;
     converter.addConversion([](Type type) { return type; });

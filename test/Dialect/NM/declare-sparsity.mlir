@@ -44,6 +44,13 @@ func.func @params(%x: tensor<3x8xf32>, %y: tensor<3x16xf32>) -> (tensor<3x16xf32
   // DERIVE: nm.param "dense.weight" : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   %dense = nm.param "dense.weight" : tensor<8x16xf32>
 
+  // A table of rows is no weight.
+  // DERIVE: nm.param "dense.weight" : tensor<8x16xf32>
+  // REMARK: [Missed] sparsity-not-declared
+  %table = nm.param "dense.weight" : tensor<8x16xf32>
+  %c0 = arith.constant 0 : index
+  %row = tensor.extract_slice %table[%c0, 0] [1, 16] [1, 1] : tensor<8x16xf32> to tensor<1x16xf32>
+
   // The mask decides, not the values.
   // CHECK: nm.param "masked.weight" : tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
   // REMARK: [Passed] sparsity-declared

@@ -4,11 +4,11 @@
 
 // Bias, then GELU as exporters write it, across the reshape of the rows. The
 // reshape moves below.
-// CHECK: #[[COLUMN:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK: #[[$COLUMN:.+]] = affine_map<(d0, d1) -> (d1)>
 // CHECK-LABEL: func.func @bias_gelu
 // CHECK-SAME: (%[[X:.+]]: tensor<20x64xf32>, %[[W:.+]]: tensor<32x64xf32, {{.+}}, %[[B:.+]]: tensor<32xf32>)
 // CHECK: %[[Y:.+]] = nm.matmul transpose_rhs ins(%[[X]], %[[W]] :
-// CHECK-SAME: epilogue(%[[B]] : tensor<32xf32>) maps [#[[COLUMN]]]
+// CHECK-SAME: epilogue(%[[B]] : tensor<32xf32>) maps [#[[$COLUMN]]]
 // CHECK-NEXT: ^bb0(%[[ACC:.+]]: f32, %[[E:.+]]: f32):
 // CHECK-NEXT: %[[SUM:.+]] = arith.addf %[[ACC]], %[[E]] : f32
 // CHECK-NEXT: %[[SCALED:.+]] = arith.divf %[[SUM]],
@@ -106,11 +106,11 @@ func.func @heads(%x: tensor<20x64xf32>, %w: tensor<64x32xf32, #nm.sparsity<2:4, 
 // -----
 
 // A bias with unit dimensions, as TOSA broadcasts.
-// CHECK: #[[COLUMN:.+]] = affine_map<(d0, d1, d2) -> (d2)>
+// CHECK: #[[$COLUMN:.+]] = affine_map<(d0, d1, d2) -> (d2)>
 // CHECK-LABEL: func.func @unit_dimensions
 // CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<1x1x32xf32>
 // CHECK: %[[FLAT:.+]] = tensor.collapse_shape %[[B]] {{\[\[}}0, 1, 2]] : tensor<1x1x32xf32> into tensor<32xf32>
-// CHECK: nm.matmul {{.*}} epilogue(%[[FLAT]] : tensor<32xf32>) maps [#[[COLUMN]]]
+// CHECK: nm.matmul {{.*}} epilogue(%[[FLAT]] : tensor<32xf32>) maps [#[[$COLUMN]]]
 func.func @unit_dimensions(%x: tensor<2x20x64xf32>, %w: tensor<64x32xf32, #nm.sparsity<2:4, axis = 0>>, %b: tensor<1x1x32xf32>) -> tensor<2x20x32xf32> {
   %init = tensor.empty() : tensor<2x20x32xf32>
   %y = nm.matmul ins(%x, %w : tensor<2x20x64xf32>, tensor<64x32xf32, #nm.sparsity<2:4, axis = 0>>) outs(%init : tensor<2x20x32xf32>) -> tensor<2x20x32xf32>
@@ -192,11 +192,11 @@ func.func @silu(%x: tensor<20x64xf32>, %w: tensor<64x32xf32, #nm.sparsity<2:4, a
 
 // A scale for each row and one for each column; the row's is read transposed.
 // i8: the accumulator is an integer.
-// CHECK-DAG: #[[ROW:.+]] = affine_map<(d0, d1) -> (d0)>
-// CHECK-DAG: #[[COLUMN:.+]] = affine_map<(d0, d1) -> (d1)>
-// CHECK-DAG: #[[TURNED:.+]] = affine_map<(d0, d1) -> (d1, d0)>
+// CHECK-DAG: #[[$ROW:.+]] = affine_map<(d0, d1) -> (d0)>
+// CHECK-DAG: #[[$COLUMN:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-DAG: #[[$TURNED:.+]] = affine_map<(d0, d1) -> (d1, d0)>
 // CHECK-LABEL: func.func @scales
-// CHECK: nm.matmul {{.*}} epilogue(%{{.+}}, %{{.+}}, %{{.+}} : tensor<20xf32>, tensor<32xf32>, tensor<32x20xf32>) maps [#[[ROW]], #[[COLUMN]], #[[TURNED]]]
+// CHECK: nm.matmul {{.*}} epilogue(%{{.+}}, %{{.+}}, %{{.+}} : tensor<20xf32>, tensor<32xf32>, tensor<32x20xf32>) maps [#[[$ROW]], #[[$COLUMN]], #[[$TURNED]]]
 // CHECK-NEXT: ^bb0(%[[ACC:.+]]: i32, %{{.+}}: f32, %{{.+}}: f32, %{{.+}}: f32):
 // CHECK-NEXT: arith.sitofp %[[ACC]] : i32 to f32
 // CHECK: -> tensor<20x32xf32>

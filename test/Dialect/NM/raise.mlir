@@ -263,11 +263,11 @@ func.func @vecmat_on_bias(%s: tensor<64x32xf32, #nm.sparsity<2:4, axis = 0>>, %x
 // -----
 
 // nm.matmul only writes: what was in the destination is added by the epilogue.
-// CHECK: #[[ID:.+]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK: #[[$ID:.+]] = affine_map<(d0, d1) -> (d0, d1)>
 // CHECK-LABEL: func.func @accumulate
 // CHECK-SAME: %[[C:[a-z0-9]+]]: tensor<20x32xbf16>)
 // CHECK: %[[INIT:.+]] = tensor.empty() : tensor<20x32xbf16>
-// CHECK: nm.matmul ins({{.+}}) epilogue(%[[C]] : tensor<20x32xbf16>) maps [#[[ID]]] outs(%[[INIT]]
+// CHECK: nm.matmul ins({{.+}}) epilogue(%[[C]] : tensor<20x32xbf16>) maps [#[[$ID]]] outs(%[[INIT]]
 // CHECK-NEXT: ^bb0(%[[ACC:.+]]: f32, %[[E:.+]]: bf16):
 // CHECK-NEXT: %[[WIDE:.+]] = arith.extf %[[E]] : bf16 to f32
 // CHECK-NEXT: %[[SUM:.+]] = arith.addf %[[ACC]], %[[WIDE]] : f32
@@ -282,11 +282,11 @@ func.func @accumulate(%x: tensor<20x64xbf16>, %s: tensor<64x32xbf16, #nm.sparsit
 // -----
 
 // A bias broadcast into the destination is a bias.
-// CHECK: #[[COLUMN:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK: #[[$COLUMN:.+]] = affine_map<(d0, d1) -> (d1)>
 // CHECK-LABEL: func.func @bias_in_destination
 // CHECK-SAME: %[[B:[a-z0-9]+]]: tensor<32xf32>)
 // CHECK-NOT: linalg.broadcast
-// CHECK: nm.matmul ins({{.+}}) epilogue(%[[B]] : tensor<32xf32>) maps [#[[COLUMN]]]
+// CHECK: nm.matmul ins({{.+}}) epilogue(%[[B]] : tensor<32xf32>) maps [#[[$COLUMN]]]
 func.func @bias_in_destination(%x: tensor<20x64xf32>, %s: tensor<64x32xf32, #nm.sparsity<2:4, axis = 0>>, %b: tensor<32xf32>) -> tensor<20x32xf32> {
   %w = nm.decompress %s : tensor<64x32xf32, #nm.sparsity<2:4, axis = 0>> to tensor<64x32xf32>
   %e = tensor.empty() : tensor<20x32xf32>

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseView.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
@@ -62,13 +63,12 @@ private:
   }
 
   LogicalResult readOptions() {
-    auto policy =
-        llvm::StringSwitch<std::optional<rt::MaskPolicy>>(maskPolicy)
-            .Case("if-present", rt::MaskPolicy::IfPresent)
-            .Case("require", rt::MaskPolicy::Require)
-            .Case("derive", rt::MaskPolicy::Derive)
-            .Case("ignore", rt::MaskPolicy::Ignore)
-            .Default(std::nullopt);
+    auto policy = llvm::StringSwitch<std::optional<rt::MaskPolicy>>(maskPolicy)
+                      .Case("if-present", rt::MaskPolicy::IfPresent)
+                      .Case("require", rt::MaskPolicy::Require)
+                      .Case("derive", rt::MaskPolicy::Derive)
+                      .Case("ignore", rt::MaskPolicy::Ignore)
+                      .Default(std::nullopt);
     if (!policy)
       return optionError() << "unknown mask-policy '" << maskPolicy
                            << "', expected if-present, require, derive or "
@@ -93,7 +93,8 @@ private:
     checkpoints.clear();
     for (StringRef param : params) {
       StringRef scope, path = param;
-      if (param.contains('='))
+      // A '=' behind a folder belongs to the path.
+      if (param.find('=') < param.find('/'))
         std::tie(scope, path) = param.split('=');
       auto opened = rt::Checkpoint::open(path.str());
       if (!opened)
@@ -126,7 +127,15 @@ private:
     });
   }
 
-  remark::detail::InFlightRemark missed(ParamOp op) {
+  /// Rows are looked up: an embedding, no factor of a product.
+  static bool isTable(ParamOp op) {
+    return llvm::any_of(op->getUsers(), [](Operation *user) {
+      return isa<tensor::ExtractOp, tensor::ExtractSliceOp, tensor::GatherOp>(
+          user);
+    });
+  }
+
+  static remark::detail::InFlightRemark missed(ParamOp op) {
     auto remark = remark::missed(
         op.getLoc(), remark::RemarkOpts::name("sparsity-not-declared")
                          .category("nm-declare-sparsity"));
@@ -155,7 +164,7 @@ private:
     if (!weight)
       return op.emitOpError() << weight.error().message;
     FailureOr<std::optional<Found>> found =
-        requiredN && type.getRank() == 2
+        requiredN && type.getRank() == 2 && !isTable(op)
             ? require(op, checkpoint, *weight)
             : detect(op, *weight);
     if (failed(found))
@@ -212,14 +221,12 @@ private:
   LogicalResult check(ParamOp op, const rt::Checkpoint &checkpoint) {
     RankedTensorType type = op.getResult().getType();
     std::string key = op.getKey().str();
-    auto error = [&] {
-      return op.emitOpError() << checkpoint.path() << ": ";
-    };
+    auto error = [&] { return op.emitOpError() << checkpoint.path() << ": "; };
     const rt::TensorInfo *info = rt::findWeight(checkpoint, key);
     if (!info) {
       InFlightDiagnostic diag = error();
-      diag << "no tensor '" << key << "' among "
-           << checkpoint.tensors().size() << " tensors";
+      diag << "no tensor '" << key << "' among " << checkpoint.tensors().size()
+           << " tensors";
       std::vector<std::string> near = checkpoint.nearestNames(key);
       if (!near.empty())
         diag << ", did you mean '" << llvm::join(near, "' or '") << "'";
@@ -285,13 +292,13 @@ private:
     int64_t axis = axes.size() == 1 ? *axes.begin() : 1;
     const rt::TensorView &view = weight.tensor.view;
     auto error = [&] {
-      return op.emitOpError() << checkpoint.path() << ": tensor '"
-                              << weight.valuesName << "': ";
+      return op.emitOpError()
+             << checkpoint.path() << ": tensor '" << weight.valuesName << "': ";
     };
     if (view.shape[axis] % requiredM != 0)
-      return error() << "dimension " << axis << " has size "
-                     << view.shape[axis] << ", expected a multiple of "
-                     << requiredM << " for " << pattern;
+      return error() << "dimension " << axis << " has size " << view.shape[axis]
+                     << ", expected a multiple of " << requiredM << " for "
+                     << pattern;
     if (!weight.mask && masks.policy == rt::MaskPolicy::Require)
       return error() << "no explicit mask, but mask-policy=require; suffixes "
                         "tried: "
@@ -303,16 +310,17 @@ private:
       found.source = "largest magnitudes, at load";
       return std::optional(found);
     }
-    rt::Status status =
-        weight.mask ? rt::verifyMask(*weight.mask, axis, requiredN, requiredM,
-                                     weight.maskName)
-                    : rt::verifyPattern(view, axis, requiredN, requiredM,
-                                        weight.valuesName);
+    rt::Status status = weight.mask
+                            ? rt::verifyMask(*weight.mask, axis, requiredN,
+                                             requiredM, weight.maskName)
+                            : rt::verifyPattern(view, axis, requiredN,
+                                                requiredM, weight.valuesName);
     if (!status)
-      return op.emitOpError() << checkpoint.path() << ": "
-                              << status.error().message;
+      return op.emitOpError()
+             << checkpoint.path() << ": " << status.error().message;
     found.source = weight.mask ? "mask '" + weight.maskName + "'" : "values";
-    auto report = rt::tightestPattern(view, weight.mask ? &*weight.mask : nullptr);
+    auto report =
+        rt::tightestPattern(view, weight.mask ? &*weight.mask : nullptr);
     if (report)
       found.density = report->density();
     return std::optional(found);

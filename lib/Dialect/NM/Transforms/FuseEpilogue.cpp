@@ -62,14 +62,12 @@ bool isElementwise(linalg::LinalgOp op) {
       op.getNumReductionLoops() != 0 || op.hasIndexSemantics() ||
       !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation())
     return false;
-  return llvm::all_of(op.getBlock()->without_terminator(),
-                      [](Operation &inner) {
-                        return inner.getNumRegions() == 0 &&
-                               isMemoryEffectFree(&inner) &&
-                               llvm::all_of(inner.getResultTypes(), [](Type t) {
-                                 return t.isIntOrIndexOrFloat();
-                               });
-                      });
+  return llvm::all_of(
+      op.getBlock()->without_terminator(), [](Operation &inner) {
+        return inner.getNumRegions() == 0 && isMemoryEffectFree(&inner) &&
+               llvm::all_of(inner.getResultTypes(),
+                            [](Type t) { return t.isIntOrIndexOrFloat(); });
+      });
 }
 
 /// `op` as a consumer of the values in `tracked`; a reason if it is none.
@@ -153,8 +151,9 @@ private:
 
   /// Where an epilogue ends because what follows cannot be one.
   static void ends(MatmulOp op, const std::string &reason) {
-    remark::analysis(op.getLoc(), remark::RemarkOpts::name("epilogue-end")
-                                      .category("nm-fuse-epilogue"))
+    remark::analysis(
+        op.getLoc(),
+        remark::RemarkOpts::name("epilogue-end").category("nm-fuse-epilogue"))
         << remark::add("{0}", reason);
   }
 
@@ -191,8 +190,7 @@ private:
                            user->getName().getStringRef().str() + "'");
             return std::nullopt;
           }
-          if (!members.contains(user) &&
-              (!next || user->isBeforeInBlock(next)))
+          if (!members.contains(user) && (!next || user->isBeforeInBlock(next)))
             next = user;
         }
       if (!next)
@@ -206,13 +204,12 @@ private:
       members.insert(next);
       group.consumers.push_back(*consumer);
       tracked.insert(next->getResult(0));
-      bool closed = llvm::all_of(tracked.getArrayRef().drop_back(),
-                                 [&](Value value) {
-                                   return llvm::all_of(
-                                       value.getUsers(), [&](Operation *user) {
-                                         return members.contains(user);
-                                       });
-                                 });
+      bool closed =
+          llvm::all_of(tracked.getArrayRef().drop_back(), [&](Value value) {
+            return llvm::all_of(value.getUsers(), [&](Operation *user) {
+              return members.contains(user);
+            });
+          });
       if (closed)
         return group;
     }
@@ -264,16 +261,16 @@ private:
         auto [slot, isNew] =
             known.try_emplace({outer.operand->get(), map}, operands.size());
         if (isNew) {
-          operands.push_back(outer.adapted.materialize(
-              sizes, group.relation.inner, rewriter));
+          operands.push_back(
+              outer.adapted.materialize(sizes, group.relation.inner, rewriter));
           maps.push_back(outer.adapted.map);
         }
         argumentOf[outer.operand] = slot->second;
       }
 
-    auto fused = MatmulOp::create(rewriter, loc, op.getLhs(), op.getRhs(),
-                                  init, op.getTransposeLhs(),
-                                  op.getTransposeRhs(), operands, maps);
+    auto fused = MatmulOp::create(rewriter, loc, op.getLhs(), op.getRhs(), init,
+                                  op.getTransposeLhs(), op.getTransposeRhs(),
+                                  operands, maps);
     fused->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     buildRegion(op, fused, group, argumentOf, rewriter);
 

@@ -34,7 +34,8 @@ Relation Relation::across(Operation *reshape) {
 Value Relation::apply(Value value, OpBuilder &builder) const {
   if (!reshape)
     return value;
-  RankedTensorType type = outer.clone(outer.getShape(), getElementTypeOrSelf(value));
+  RankedTensorType type =
+      outer.clone(outer.getShape(), getElementTypeOrSelf(value));
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(reshape))
     return tensor::ExpandShapeOp::create(builder, value.getLoc(), type, value,
                                          groups, expand.getMixedOutputShape());
@@ -97,14 +98,15 @@ static LogicalResult splitIntoChunks(RankedTensorType type, AffineMap map,
       continue;
     }
     if (!split || chunks.empty() || chunks.back().group != group) {
-      if (llvm::any_of(chunks,
-                       [&](const Chunk &chunk) { return chunk.group == group; }))
+      if (llvm::any_of(
+              chunks, [&](const Chunk &chunk) { return chunk.group == group; }))
         return failure();
       chunks.push_back({{}, group});
     } else {
       // In the order of the group.
-      int64_t last = cast<AffineDimExpr>(map.getResult(chunks.back().dims.back()))
-                         .getPosition();
+      int64_t last =
+          cast<AffineDimExpr>(map.getResult(chunks.back().dims.back()))
+              .getPosition();
       if (last >= outerDim)
         return failure();
     }
@@ -112,8 +114,9 @@ static LogicalResult splitIntoChunks(RankedTensorType type, AffineMap map,
   }
   for (const Chunk &chunk : chunks)
     if (expands && relation.groups[chunk.group].size() > 1) {
-      int64_t longer = llvm::count_if(relation.groups[chunk.group],
-                                      [&](int64_t dim) { return !isUnit(dim); });
+      int64_t longer =
+          llvm::count_if(relation.groups[chunk.group],
+                         [&](int64_t dim) { return !isUnit(dim); });
       if (followed[chunk.group] != longer)
         return failure();
     }
@@ -164,8 +167,8 @@ mlir::nm::fuse::adaptOperand(Value value, AffineMap map,
   bool splits = relation.reshape && !relation.isExpand();
   SmallVector<ReassociationIndices> expand;
   for (const Chunk &chunk : chunks) {
-    ReassociationIndices inner =
-        splits ? relation.groups[chunk.group] : ReassociationIndices{chunk.group};
+    ReassociationIndices inner = splits ? relation.groups[chunk.group]
+                                        : ReassociationIndices{chunk.group};
     ReassociationIndices positions;
     for (int64_t dim : inner) {
       positions.push_back(exprs.size());
@@ -175,8 +178,7 @@ mlir::nm::fuse::adaptOperand(Value value, AffineMap map,
   }
   if (exprs.size() != chunks.size())
     result.expand = expand;
-  result.map =
-      AffineMap::get(relation.inner.getRank(), 0, exprs, context);
+  result.map = AffineMap::get(relation.inner.getRank(), 0, exprs, context);
   return result;
 }
 

@@ -24,7 +24,9 @@ struct Relation {
   /// Which outer (if `isExpand`) or inner dimensions belong to each inner
   /// (outer) dimension.
   SmallVector<ReassociationIndices> groups;
-  bool isExpand() const { return isa_and_nonnull<tensor::ExpandShapeOp>(reshape); }
+  bool isExpand() const {
+    return isa_and_nonnull<tensor::ExpandShapeOp>(reshape);
+  }
 
   static Relation identity(RankedTensorType type);
   static Relation across(Operation *reshape);
@@ -46,8 +48,8 @@ struct AdaptedOperand {
   AffineMap map; ///< of the inner dimensions
 
   /// Creates the reshapes. `innerSizes` are those of the product's result.
-  Value materialize(ArrayRef<OpFoldResult> innerSizes,
-                    RankedTensorType inner, OpBuilder &builder) const;
+  Value materialize(ArrayRef<OpFoldResult> innerSizes, RankedTensorType inner,
+                    OpBuilder &builder) const;
 };
 
 /// Fails if the operand follows a part of what the reshape merges.

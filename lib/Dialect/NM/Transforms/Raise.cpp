@@ -87,9 +87,8 @@ private:
       return static_cast<double>(sparsity.getN()) / sparsity.getM();
     };
     for (unsigned side : {1, 0}) {
-      FailureOr<std::optional<Weight>> weight =
-          findWeight(contraction->operands[side], contraction->k, options,
-                     reasons[side]);
+      FailureOr<std::optional<Weight>> weight = findWeight(
+          contraction->operands[side], contraction->k, options, reasons[side]);
       if (failed(weight))
         return failure();
       if (!*weight)

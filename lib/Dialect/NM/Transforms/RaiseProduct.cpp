@@ -41,8 +41,7 @@ static bool isZeroTensor(Value value) {
   if (auto fill = dyn_cast<linalg::FillOp>(def))
     return isZeroScalar(fill.value());
   if (auto generic = dyn_cast<linalg::GenericOp>(def)) {
-    Value yielded =
-        generic.getBlock()->getTerminator()->getOperand(0);
+    Value yielded = generic.getBlock()->getTerminator()->getOperand(0);
     if (auto argument = dyn_cast<BlockArgument>(yielded);
         argument && argument.getOwner() == generic.getBlock()) {
       OpOperand *input = generic.getMatchingOpOperand(argument);
@@ -92,8 +91,7 @@ struct Form {
 };
 } // namespace
 
-static std::optional<Form> matchForm(const View &view,
-                                     ArrayRef<unsigned> batch,
+static std::optional<Form> matchForm(const View &view, ArrayRef<unsigned> batch,
                                      std::optional<unsigned> first,
                                      unsigned second,
                                      ArrayRef<int64_t> loopSizes) {
@@ -176,17 +174,17 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
   View read = weight.view;
   // Constants lose their unit dimensions when they are encoded.
   if (matchPattern(read.value, m_Constant()))
-    read.map = AffineMap::get(
-        read.map.getNumDims(), 0,
-        llvm::to_vector(llvm::make_filter_range(
-            read.map.getResults(),
-            [&](AffineExpr expr) {
-              auto loop = dyn_cast<AffineDimExpr>(expr);
-              return loop && (sizes[loop.getPosition()] != 1 ||
-                              loop.getPosition() == k ||
-                              loop.getPosition() == product.free);
-            })),
-        read.map.getContext());
+    read.map = AffineMap::get(read.map.getNumDims(), 0,
+                              llvm::to_vector(llvm::make_filter_range(
+                                  read.map.getResults(),
+                                  [&](AffineExpr expr) {
+                                    auto loop = dyn_cast<AffineDimExpr>(expr);
+                                    return loop &&
+                                           (sizes[loop.getPosition()] != 1 ||
+                                            loop.getPosition() == k ||
+                                            loop.getPosition() == product.free);
+                                  })),
+                              read.map.getContext());
   std::optional<Form> form =
       product.weightLeft ? matchForm(read, batch, product.free, k, sizes)
                          : matchForm(read, batch, k, product.free, sizes);
@@ -220,11 +218,10 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
   View view = other;
   std::string stop;
   while (true) {
-    auto matched = product.weightLeft
-                       ? matchForm(view, batch, k, *row, sizes)
-                       : matchForm(view, batch, row, k, sizes);
-    if (matched && isOperandType(view.getType().getElementType(),
-                                 contraction.integer)) {
+    auto matched = product.weightLeft ? matchForm(view, batch, k, *row, sizes)
+                                      : matchForm(view, batch, row, k, sizes);
+    if (matched &&
+        isOperandType(view.getType().getElementType(), contraction.integer)) {
       bool drop = !batch.empty() && !matched->batched && !weightBatched;
       if (!drop || (unitBatch && product.addend.isZero)) {
         found = true;
@@ -297,8 +294,7 @@ static Value buildDestination(const Product &product, Location loc, Value init,
   return tensor::EmptyOp::create(rewriter, loc, sizes, element);
 }
 
-MatmulOp mlir::nm::raise::buildProduct(Product &product,
-                                       WeightEncoder &encoder,
+MatmulOp mlir::nm::raise::buildProduct(Product &product, WeightEncoder &encoder,
                                        RewriterBase &rewriter) {
   linalg::LinalgOp op = product.contraction.op;
   Location loc = op.getLoc();
@@ -349,8 +345,8 @@ MatmulOp mlir::nm::raise::buildProduct(Product &product,
       groups[0].push_back(dim);
     groups[1].push_back(rank - 1);
     SmallVector<OpFoldResult> sizes(rank - 2, rewriter.getIndexAttr(1));
-    llvm::append_range(
-        sizes, tensor::getMixedSizes(rewriter, loc, destination));
+    llvm::append_range(sizes,
+                       tensor::getMixedSizes(rewriter, loc, destination));
     result = tensor::ExpandShapeOp::create(rewriter, loc, resultType, result,
                                            groups, sizes);
   }

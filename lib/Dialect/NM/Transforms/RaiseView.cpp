@@ -50,8 +50,7 @@ static bool isDataMovement(linalg::LinalgOp op) {
 /// `groups` say which dimensions of the larger shape make one of the smaller.
 /// At most one of each group may differ from 1.
 static std::optional<SmallVector<int64_t>>
-getKeptDims(RankedTensorType larger,
-            ArrayRef<ReassociationIndices> groups) {
+getKeptDims(RankedTensorType larger, ArrayRef<ReassociationIndices> groups) {
   SmallVector<int64_t> kept;
   for (const ReassociationIndices &group : groups) {
     int64_t found = -1;
@@ -97,8 +96,8 @@ FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
     return View{cast.getSource(), view.map};
   }
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(def)) {
-    auto kept = getKeptDims(collapse.getSrcType(),
-                            collapse.getReassociationIndices());
+    auto kept =
+        getKeptDims(collapse.getSrcType(), collapse.getReassociationIndices());
     if (!kept) {
       stop += ", which merges dimensions";
       return failure();
@@ -110,8 +109,8 @@ FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
     return View{collapse.getSrc(), AffineMap::get(loops, 0, results, context)};
   }
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(def)) {
-    auto kept = getKeptDims(expand.getResultType(),
-                            expand.getReassociationIndices());
+    auto kept =
+        getKeptDims(expand.getResultType(), expand.getReassociationIndices());
     if (!kept) {
       stop += ", which splits a dimension";
       return failure();
@@ -157,8 +156,8 @@ static bool isSumOfProducts(Block &block) {
          (a == block.getArgument(1) && b == block.getArgument(0));
 }
 
-FailureOr<Contraction>
-mlir::nm::raise::matchContraction(linalg::LinalgOp op, std::string &why) {
+FailureOr<Contraction> mlir::nm::raise::matchContraction(linalg::LinalgOp op,
+                                                         std::string &why) {
   why.clear();
   if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 2 ||
       op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
@@ -182,9 +181,11 @@ mlir::nm::raise::matchContraction(linalg::LinalgOp op, std::string &why) {
     result.operands[i] = View{op.getDpsInputs()[i], maps[i]};
   result.result = maps[2];
   result.loopSizes = op.getStaticLoopRanges();
-  if (!llvm::all_of(maps, [](AffineMap map) {
-        return map.isProjectedPermutation(/*allowZeroInResults=*/true);
-      }) ||
+  if (!llvm::all_of(maps,
+                    [](AffineMap map) {
+                      return map.isProjectedPermutation(
+                          /*allowZeroInResults=*/true);
+                    }) ||
       !maps[2].isProjectedPermutation()) {
     why = "an operand is not read by whole dimensions";
     return failure();
@@ -210,8 +211,8 @@ mlir::nm::raise::matchContraction(linalg::LinalgOp op, std::string &why) {
   result.integer = element.isSignlessInteger(32);
   if (!result.integer && !element.isF32() && !element.isBF16() &&
       !element.isF16()) {
-    llvm::raw_string_ostream(why)
-        << "it accumulates in " << element << ", expected f32, bf16, f16 or i32";
+    llvm::raw_string_ostream(why) << "it accumulates in " << element
+                                  << ", expected f32, bf16, f16 or i32";
     return failure();
   }
   return result;

@@ -34,8 +34,8 @@ static FailureOr<SparsityAttr> getPromise(Value value) {
   if (!attr)
     return SparsityAttr();
   auto emit = [&] {
-    return mlir::emitError(value.getLoc()) << "attribute '" << kSparsityAttrName
-                                           << "': ";
+    return mlir::emitError(value.getLoc())
+           << "attribute '" << kSparsityAttrName << "': ";
   };
   auto sparsity = dyn_cast<SparsityAttr>(attr);
   if (!sparsity)
@@ -59,8 +59,8 @@ static DenseElementsAttr getConstant(Value value) {
   AsmResourceBlob *blob =
       resource ? resource.getRawHandle().getBlob() : nullptr;
   bool isSplat = false;
-  if (!blob || !DenseElementsAttr::isValidRawBuffer(
-                   resource.getType(), blob->getData(), isSplat))
+  if (!blob || !DenseElementsAttr::isValidRawBuffer(resource.getType(),
+                                                    blob->getData(), isSplat))
     return {};
   return DenseElementsAttr::getFromRawBuffer(resource.getType(),
                                              blob->getData());
@@ -90,9 +90,9 @@ static std::optional<Weight> findInConstant(const View &view, unsigned dim,
                                             std::string &reason) {
   RankedTensorType type = view.getType();
   if (!isStorable(type.getElementType())) {
-    llvm::raw_string_ostream(reason) << "it is a constant of "
-                                     << type.getElementType()
-                                     << ", expected f32, bf16, f16 or i8";
+    llvm::raw_string_ostream(reason)
+        << "it is a constant of " << type.getElementType()
+        << ", expected f32, bf16, f16 or i8";
     return std::nullopt;
   }
   if (options.detect) {
@@ -172,8 +172,8 @@ Value WeightEncoder::encode(Weight &weight, unsigned k, unsigned free,
          llvm::zip(dense.getShape(), weight.view.map.getResults())) {
       auto loop = dyn_cast<AffineDimExpr>(expr);
       bool isUnit = !loop || loopSizes[loop.getPosition()] == 1;
-      if (isUnit && !(loop && (loop.getPosition() == k ||
-                               loop.getPosition() == free)))
+      if (isUnit &&
+          !(loop && (loop.getPosition() == k || loop.getPosition() == free)))
         continue;
       results.push_back(expr);
       shape.push_back(size);
@@ -181,9 +181,9 @@ Value WeightEncoder::encode(Weight &weight, unsigned k, unsigned free,
     weight.view.map = AffineMap::get(weight.view.map.getNumDims(), 0, results,
                                      rewriter.getContext());
     dense = RankedTensorType::get(shape, dense.getElementType());
-    weight.sparsity = SparsityAttr::get(
-        rewriter.getContext(), weight.sparsity.getN(), weight.sparsity.getM(),
-        *weight.view.getDimOf(k));
+    weight.sparsity =
+        SparsityAttr::get(rewriter.getContext(), weight.sparsity.getN(),
+                          weight.sparsity.getM(), *weight.view.getDimOf(k));
   }
   RankedTensorType encoded = getEncodedType(dense, weight.sparsity);
   Value &result = made[{source, encoded}];

@@ -89,7 +89,8 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
     ListOption<"params", "params", "std::string",
                "checkpoints, as `path` or `scope=path`">,
     Option<"pattern", "pattern", "std::string", "\"\"",
-           "require this N:M of every matrix along its contraction, instead of detecting one">,
+           "require this N:M of every matrix that is not a look-up table, along its contraction, "
+           "instead of detecting one">,
     Option<"maskPolicy", "mask-policy", "std::string", "\"if-present\"",
            "if-present: explicit masks, else values; require: explicit masks only; derive: as "
            "if-present, but with `pattern` the largest magnitudes are taken at load; ignore: values">,

@@ -75,15 +75,15 @@ TEST_F(NMConstantsTest, ConvertIsExactBothWays) {
   auto panel = LayoutAttr::get(&context, LayoutKind::Panel, 3, 8, 8, 0);
   auto packed = packConstant(dense, encoded, panel);
   ASSERT_TRUE(succeeded(packed));
-  auto canonical = convertConstant(*packed, encoded, panel,
-                                   layout(LayoutKind::Canonical));
+  auto canonical =
+      convertConstant(*packed, encoded, panel, layout(LayoutKind::Canonical));
   ASSERT_TRUE(succeeded(canonical));
   auto direct = packConstant(dense, encoded, layout(LayoutKind::Canonical));
   ASSERT_TRUE(succeeded(direct));
   EXPECT_EQ(*canonical, *direct);
-  auto back = convertConstant(*canonical, encoded,
-                              layout(LayoutKind::Canonical),
-                              layout(LayoutKind::Dense));
+  auto back =
+      convertConstant(*canonical, encoded, layout(LayoutKind::Canonical),
+                      layout(LayoutKind::Dense));
   ASSERT_TRUE(succeeded(back));
   EXPECT_EQ((*back)[0], dense);
 }

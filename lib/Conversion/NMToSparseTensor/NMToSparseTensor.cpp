@@ -106,8 +106,8 @@ struct ConvertNMToSparseTensorPass
     patterns.add<ConvertCast<CompressOp>, ConvertCast<DecompressOp>,
                  ConvertParam, ConvertConstant, ConvertMatmul>(converter,
                                                                context);
-    if (failed(applyFullConversion(getOperation(), target,
-                                   std::move(patterns))))
+    if (failed(
+            applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }
 
@@ -130,18 +130,19 @@ private:
               first = op;
             if (toStructuredType(type, reason))
               return success();
-            return LogicalResult(
-                op->emitOpError("uses ") << type
-                                         << ", which sparse_tensor does not "
-                                            "express: "
-                                         << reason);
+            return LogicalResult(op->emitOpError("uses ")
+                                 << type
+                                 << ", which sparse_tensor does not "
+                                    "express: "
+                                 << reason);
           });
         });
     if (result.wasInterrupted())
       return failure();
     if (first)
       first->emitWarning(
-          "upstream's lowering of structured[N, M] levels takes every group for "
+          "upstream's lowering of structured[N, M] levels takes every group "
+          "for "
           "full: results are wrong where a group holds fewer than N non-zeros "
           "(nm-lower-to-linalg is exact)");
     return success();

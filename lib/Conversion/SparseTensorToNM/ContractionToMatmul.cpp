@@ -124,7 +124,8 @@ Value mlir::nm::buildMatmulOfContraction(OpBuilder &builder,
   };
   bool integer = lhsElement.isInteger(8) && rhsElement.isInteger(8) &&
                  element.isInteger(32);
-  bool floating = isFloat(lhsElement) && isFloat(rhsElement) && isFloat(element);
+  bool floating =
+      isFloat(lhsElement) && isFloat(rhsElement) && isFloat(element);
   if (!integer && !floating)
     return {};
 

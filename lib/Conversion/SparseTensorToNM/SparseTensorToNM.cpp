@@ -115,8 +115,8 @@ struct ConvertSparseTensorToNMPass
     populateTensorTypeConversion(converter, patterns, target);
     patterns.add<ConvertConvert, ConvertLinalg, ConvertConstant>(converter,
                                                                  context);
-    if (failed(applyFullConversion(getOperation(), target,
-                                   std::move(patterns))))
+    if (failed(
+            applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }
 
@@ -131,14 +131,14 @@ private:
           if (toEncodedType(type, reason))
             return success();
           return LogicalResult(op->emitOpError("uses ")
-                               << type << ", which nm does not express: "
-                               << reason);
+                               << type
+                               << ", which nm does not express: " << reason);
         })))
       return failure();
     if (!structured)
       return success();
-    bool ofSparseTensor = isa_and_nonnull<sparse_tensor::SparseTensorDialect>(
-        op->getDialect());
+    bool ofSparseTensor =
+        isa_and_nonnull<sparse_tensor::SparseTensorDialect>(op->getDialect());
     if (ofSparseTensor && !isa<sparse_tensor::ConvertOp>(op))
       return op->emitOpError("has no counterpart in nm for structured tensors; "
                              "go through sparse_tensor.convert and dense "
@@ -146,8 +146,9 @@ private:
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
       for (Value init : linalgOp.getDpsInits())
         if (hasStructuredLevel(init.getType()))
-          return op->emitOpError("writes a structured tensor, which nm does not "
-                                 "express: nm.matmul has a dense result");
+          return op->emitOpError(
+              "writes a structured tensor, which nm does not "
+              "express: nm.matmul has a dense result");
     return success();
   }
 };

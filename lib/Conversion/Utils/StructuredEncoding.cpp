@@ -33,7 +33,8 @@ RankedTensorType mlir::nm::toStructuredType(RankedTensorType type,
   AffineExpr position = getAffineDimExpr(axis, context);
   levels.push_back(position.floorDiv(m));
   levels.push_back(position % m);
-  LevelType dense = *sparse_tensor::buildLevelType(LevelFormat::Dense, true, true);
+  LevelType dense =
+      *sparse_tensor::buildLevelType(LevelFormat::Dense, true, true);
   SmallVector<LevelType> types(type.getRank(), dense);
   types.push_back(
       *sparse_tensor::buildLevelType(LevelFormat::NOutOfM, true, true, n, m));
@@ -45,8 +46,7 @@ RankedTensorType mlir::nm::toStructuredType(RankedTensorType type,
 
 bool mlir::nm::hasStructuredLevel(Type type) {
   auto encoding = sparse_tensor::getSparseTensorEncoding(type);
-  return encoding &&
-         llvm::any_of(encoding.getLvlTypes(), [](LevelType level) {
+  return encoding && llvm::any_of(encoding.getLvlTypes(), [](LevelType level) {
            return sparse_tensor::isNOutOfMLT(level);
          });
 }

@@ -26,8 +26,9 @@ RankedTensorType toEncodedType(RankedTensorType type, std::string &reason);
 
 /// Calls `check` for the tensor types that `op` names: of operands, results,
 /// block arguments and, for functions, the signature. Stops at a failure.
-LogicalResult checkTensorTypes(
-    Operation *op, function_ref<LogicalResult(RankedTensorType)> check);
+LogicalResult
+checkTensorTypes(Operation *op,
+                 function_ref<LogicalResult(RankedTensorType)> check);
 
 } // namespace mlir::nm
 

@@ -108,8 +108,8 @@ struct DisassembleConstant : OpRewritePattern<DisassembleOp> {
           return rewriter.notifyMatchFailure(op, "storage is not constant");
         storage.push_back(dense);
       }
-      packed = convertConstant(storage, type, assemble.getLayout(),
-                               op.getLayout());
+      packed =
+          convertConstant(storage, type, assemble.getLayout(), op.getLayout());
     }
     if (failed(packed))
       return rewriter.notifyMatchFailure(
@@ -142,8 +142,8 @@ struct MatmulOfDecompress : OpRewritePattern<MatmulOp> {
       if (dense.getType().getElementType().isInteger(8) &&
           !decompress.getSource().getType().getElementType().isInteger(8))
         continue;
-      rewriter.modifyOpInPlace(
-          op, [&] { operand->set(decompress.getSource()); });
+      rewriter.modifyOpInPlace(op,
+                               [&] { operand->set(decompress.getSource()); });
       return success();
     }
     return rewriter.notifyMatchFailure(op, "no decompressed operand");

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Inside lowered code an encoded tensor is its dense tensor, zeros included: the
-// plainest thing that it can mean. Storage appears where a program names it, in
-// nm.assemble and nm.disassemble, and is decoded and encoded there.
+// Inside lowered code an encoded tensor is its dense tensor, zeros included:
+// the plainest thing that it can mean. Storage appears where a program names
+// it, in nm.assemble and nm.disassemble, and is decoded and encoded there.
 //
 //===----------------------------------------------------------------------===//
 
@@ -115,9 +115,9 @@ struct LowerDisassemble : OpConversionPattern<DisassembleOp> {
     ReferenceBuilder b(op.getLoc(), rewriter);
     RankedTensorType type = op.getSource().getType();
     GroupLowering groups(b, type, nm::getSparsity(type));
-    rewriter.replaceOp(op, groups.writeStorage(
-                               groups.toSlots(adaptor.getSource()),
-                               op.getLayout(), op.getStorage().getTypes()));
+    rewriter.replaceOp(
+        op, groups.writeStorage(groups.toSlots(adaptor.getSource()),
+                                op.getLayout(), op.getStorage().getTypes()));
     return success();
   }
 };
@@ -197,8 +197,8 @@ struct LowerToLinalgPass
     populateTensorTypeConversion(converter, patterns, target);
     target.addIllegalOp<PruneOp, CompressOp, DecompressOp, AssembleOp,
                         DisassembleOp, MatmulOp>();
-    if (failed(applyFullConversion(getOperation(), target,
-                                   std::move(patterns))))
+    if (failed(
+            applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }
 };

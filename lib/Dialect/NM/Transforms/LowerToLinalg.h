@@ -70,8 +70,7 @@ private:
   /// a grouped tensor or over slots.
   SmallVector<Value> rowIndices(ReferenceBuilder &body);
   /// Position in a slot tensor: row indices, group and slot.
-  SmallVector<Value> slotPosition(ArrayRef<Value> row, Value group,
-                                  Value slot);
+  SmallVector<Value> slotPosition(ArrayRef<Value> row, Value group, Value slot);
 
   ReferenceBuilder &b;
   RankedTensorType type;

@@ -111,7 +111,8 @@ Value GroupLowering::magnitudeKey(ReferenceBuilder &body, Value scalar) {
   unsigned width = floatType.getWidth();
   APInt infinity =
       APFloat::getInf(floatType.getFloatSemantics()).bitcastToAPInt();
-  Value bits = arith::BitcastOp::create(body, body.getIntegerType(width), scalar);
+  Value bits =
+      arith::BitcastOp::create(body, body.getIntegerType(width), scalar);
   if (width < 32)
     bits = arith::ExtUIOp::create(body, i32, bits);
   Value magnitude = arith::AndIOp::create(
@@ -124,20 +125,20 @@ Value GroupLowering::prune(Value dense) {
   Value grouped = split(dense, m);
   AffineMap identity = b.getMultiDimIdentityMap(rank + 1);
   SmallVector<OpFoldResult> shape = b.sizes(grouped);
-  Value keys = b.generic({grouped}, {identity},
-                         b.empty(shape, b.getI32Type()), identity,
-                         [&](ReferenceBuilder &body, ValueRange args) {
-                           return magnitudeKey(body, args[0]);
-                         });
-  Value kept = b.generic(
-      {grouped, rankInGroup(keys)}, {identity, identity},
-      b.empty(shape, type.getElementType()), identity,
-      [&](ReferenceBuilder &body, ValueRange args) -> Value {
-        Value keep = arith::CmpIOp::create(body, CmpIPredicate::ult, args[1],
-                                           body.integer(n));
-        return arith::SelectOp::create(body, keep, args[0],
-                                       body.zero(args[0].getType()));
-      });
+  Value keys =
+      b.generic({grouped}, {identity}, b.empty(shape, b.getI32Type()), identity,
+                [&](ReferenceBuilder &body, ValueRange args) {
+                  return magnitudeKey(body, args[0]);
+                });
+  Value kept =
+      b.generic({grouped, rankInGroup(keys)}, {identity, identity},
+                b.empty(shape, type.getElementType()), identity,
+                [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                  Value keep = arith::CmpIOp::create(body, CmpIPredicate::ult,
+                                                     args[1], body.integer(n));
+                  return arith::SelectOp::create(body, keep, args[0],
+                                                 body.zero(args[0].getType()));
+                });
   return join(kept, m);
 }
 
@@ -147,13 +148,13 @@ void GroupLowering::assertNotOverFull(Value dense) {
   AffineMap groups = identity.dropResult(axis + 1);
   SmallVector<OpFoldResult> shape = b.sizes(grouped);
   shape.erase(shape.begin() + axis + 1);
-  Value counts = b.generic(
-      {grouped}, {identity}, b.zeros(shape, b.getI32Type()), groups,
-      [](ReferenceBuilder &body, ValueRange args) -> Value {
-        Value one = arith::ExtUIOp::create(body, body.getI32Type(),
-                                           body.isNonZero(args[0]));
-        return arith::AddIOp::create(body, args[1], one);
-      });
+  Value counts =
+      b.generic({grouped}, {identity}, b.zeros(shape, b.getI32Type()), groups,
+                [](ReferenceBuilder &body, ValueRange args) -> Value {
+                  Value one = arith::ExtUIOp::create(body, body.getI32Type(),
+                                                     body.isNonZero(args[0]));
+                  return arith::AddIOp::create(body, args[1], one);
+                });
   Value fullest = b.generic(
       {counts}, {b.getMultiDimIdentityMap(rank)}, b.zeros({}, b.getI32Type()),
       AffineMap::get(rank, 0, b.getContext()),
@@ -161,8 +162,7 @@ void GroupLowering::assertNotOverFull(Value dense) {
         return arith::MaxUIOp::create(body, args[0], args[1]);
       });
   Value most = tensor::ExtractOp::create(b, fullest, ValueRange{});
-  Value fits =
-      arith::CmpIOp::create(b, CmpIPredicate::ule, most, b.integer(n));
+  Value fits = arith::CmpIOp::create(b, CmpIPredicate::ule, most, b.integer(n));
   cf::AssertOp::create(b, fits,
                        "nm.compress: a group of " + std::to_string(m) +
                            " holds more than " + std::to_string(n) +
@@ -191,11 +191,11 @@ Slots GroupLowering::toSlots(Value dense) {
   Value grouped = split(dense, m);
   AffineMap identity = b.getMultiDimIdentityMap(rank + 1);
   SmallVector<OpFoldResult> shape = b.sizes(grouped);
-  Value keys = b.generic(
-      {grouped}, {identity}, b.empty(shape, i32), identity,
-      [&](ReferenceBuilder &body, ValueRange args) -> Value {
-        return arith::ExtUIOp::create(body, i32, body.isNonZero(args[0]));
-      });
+  Value keys = b.generic({grouped}, {identity}, b.empty(shape, i32), identity,
+                         [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                           return arith::ExtUIOp::create(
+                               body, i32, body.isNonZero(args[0]));
+                         });
   Value ranks = rankInGroup(keys);
   auto isKept = [&](ReferenceBuilder &body, Value rank) -> Value {
     return arith::CmpIOp::create(body, CmpIPredicate::ult, rank,
@@ -203,16 +203,17 @@ Slots GroupLowering::toSlots(Value dense) {
   };
 
   // A kept element's slot is the number of kept elements of lower index.
-  Value slots = b.generic(
-      {ranks}, {other()}, b.zeros(shape, i32), own(),
-      [&](ReferenceBuilder &body, ValueRange args) -> Value {
-        Value lower = arith::CmpIOp::create(body, CmpIPredicate::ult,
-                                            body.loop(rank + 1),
-                                            body.loop(axis + 1));
-        Value counts = arith::AndIOp::create(body, isKept(body, args[0]), lower);
-        Value one = arith::ExtUIOp::create(body, i32, counts);
-        return arith::AddIOp::create(body, args[1], one);
-      });
+  Value slots =
+      b.generic({ranks}, {other()}, b.zeros(shape, i32), own(),
+                [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                  Value lower = arith::CmpIOp::create(body, CmpIPredicate::ult,
+                                                      body.loop(rank + 1),
+                                                      body.loop(axis + 1));
+                  Value counts =
+                      arith::AndIOp::create(body, isKept(body, args[0]), lower);
+                  Value one = arith::ExtUIOp::create(body, i32, counts);
+                  return arith::AddIOp::create(body, args[1], one);
+                });
 
   // `own` is a slot here, `other` an element of its group.
   auto gather = [&](Type element,
@@ -221,12 +222,11 @@ Slots GroupLowering::toSlots(Value dense) {
         {grouped, ranks, slots}, {other(), other(), other()},
         b.zeros(slotShape(), element), own(),
         [&](ReferenceBuilder &body, ValueRange args) -> Value {
-          Value slot = arith::IndexCastOp::create(body, i32,
-                                                  body.loop(axis + 1));
-          Value here = arith::CmpIOp::create(body, CmpIPredicate::eq, args[2],
-                                             slot);
-          Value take =
-              arith::AndIOp::create(body, isKept(body, args[1]), here);
+          Value slot =
+              arith::IndexCastOp::create(body, i32, body.loop(axis + 1));
+          Value here =
+              arith::CmpIOp::create(body, CmpIPredicate::eq, args[2], slot);
+          Value take = arith::AndIOp::create(body, isKept(body, args[1]), here);
           return arith::SelectOp::create(body, take, pick(body, args[0]),
                                          args[3]);
         });
@@ -243,15 +243,15 @@ Value GroupLowering::toDense(Slots slots) {
   SmallVector<OpFoldResult> shape = slotShape();
   shape[axis + 1] = b.getIndexAttr(m);
   // `own` is an element here, `other` a slot of its group.
-  Value grouped = b.generic(
-      {slots.values, slots.indices}, {other(), other()},
-      b.zeros(shape, type.getElementType()), own(),
-      [&](ReferenceBuilder &body, ValueRange args) -> Value {
-        Value element = arith::IndexCastOp::create(body, body.getI32Type(),
-                                                   body.loop(axis + 1));
-        Value here = arith::CmpIOp::create(body, CmpIPredicate::eq, args[1],
-                                           element);
-        return arith::SelectOp::create(body, here, args[0], args[2]);
-      });
+  Value grouped =
+      b.generic({slots.values, slots.indices}, {other(), other()},
+                b.zeros(shape, type.getElementType()), own(),
+                [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                  Value element = arith::IndexCastOp::create(
+                      body, body.getI32Type(), body.loop(axis + 1));
+                  Value here = arith::CmpIOp::create(body, CmpIPredicate::eq,
+                                                     args[1], element);
+                  return arith::SelectOp::create(body, here, args[0], args[2]);
+                });
   return join(grouped, m);
 }

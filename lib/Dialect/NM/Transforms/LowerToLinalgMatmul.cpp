@@ -104,9 +104,9 @@ static AffineMap getOperandMap(MLIRContext *context, int64_t batch,
   return AffineMap::get(batch + 3, 0, results, context);
 }
 
-Value mlir::nm::emitReferenceMatmul(ReferenceBuilder &b, MatmulOp op,
-                                    Value lhs, Value rhs,
-                                    ValueRange epilogueOperands, Value init) {
+Value mlir::nm::emitReferenceMatmul(ReferenceBuilder &b, MatmulOp op, Value lhs,
+                                    Value rhs, ValueRange epilogueOperands,
+                                    Value init) {
   MLIRContext *context = b.getContext();
   Type accumulator = op.getAccumulatorType();
   Type element = op.getResult().getType().getElementType();
@@ -123,23 +123,21 @@ Value mlir::nm::emitReferenceMatmul(ReferenceBuilder &b, MatmulOp op,
   // The destination's contents do not matter, so its memory may hold the sum
   // when the sum needs no conversion.
   bool direct = !op.hasEpilogue() && element == accumulator;
-  Value sum =
-      direct ? linalg::FillOp::create(b, ValueRange{b.zero(accumulator)},
-                                      ValueRange{init})
-                   .getResult(0)
-             : b.zeros(b.sizes(init), accumulator);
-  sum = b.generic(
-      {lhs, rhs}, {lhsMap, rhsMap}, sum, resultMap,
-      [&](ReferenceBuilder &body, ValueRange args) -> Value {
-        Value left = body.widen(args[0], accumulator);
-        Value right = body.widen(args[1], accumulator);
-        if (accumulator.isInteger()) {
-          Value product = arith::MulIOp::create(body, left, right);
-          return arith::AddIOp::create(body, args[2], product);
-        }
-        Value product = arith::MulFOp::create(body, left, right);
-        return arith::AddFOp::create(body, args[2], product);
-      });
+  Value sum = direct ? linalg::FillOp::create(
+                           b, ValueRange{b.zero(accumulator)}, ValueRange{init})
+                           .getResult(0)
+                     : b.zeros(b.sizes(init), accumulator);
+  sum = b.generic({lhs, rhs}, {lhsMap, rhsMap}, sum, resultMap,
+                  [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                    Value left = body.widen(args[0], accumulator);
+                    Value right = body.widen(args[1], accumulator);
+                    if (accumulator.isInteger()) {
+                      Value product = arith::MulIOp::create(body, left, right);
+                      return arith::AddIOp::create(body, args[2], product);
+                    }
+                    Value product = arith::MulFOp::create(body, left, right);
+                    return arith::AddFOp::create(body, args[2], product);
+                  });
   if (direct)
     return sum;
 
@@ -148,16 +146,16 @@ Value mlir::nm::emitReferenceMatmul(ReferenceBuilder &b, MatmulOp op,
   AffineMap identity = b.getMultiDimIdentityMap(batch + 2);
   SmallVector<AffineMap> maps{identity};
   llvm::append_range(maps, op.getEpilogueMapArray());
-  return b.generic(
-      inputs, maps, init, identity,
-      [&](ReferenceBuilder &body, ValueRange args) -> Value {
-        if (!op.hasEpilogue())
-          return arith::TruncFOp::create(body, element, args[0]);
-        Block &block = op.getEpilogue().front();
-        IRMapping mapping;
-        mapping.map(block.getArguments(), args.drop_back());
-        for (Operation &inner : block.without_terminator())
-          body.clone(inner, mapping);
-        return mapping.lookupOrDefault(block.getTerminator()->getOperand(0));
-      });
+  return b.generic(inputs, maps, init, identity,
+                   [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                     if (!op.hasEpilogue())
+                       return arith::TruncFOp::create(body, element, args[0]);
+                     Block &block = op.getEpilogue().front();
+                     IRMapping mapping;
+                     mapping.map(block.getArguments(), args.drop_back());
+                     for (Operation &inner : block.without_terminator())
+                       body.clone(inner, mapping);
+                     return mapping.lookupOrDefault(
+                         block.getTerminator()->getOperand(0));
+                   });
 }

@@ -56,7 +56,9 @@ struct PanelShape {
   int64_t lastLength() const { return length - (blocks() - 1) * depth; }
   int64_t lastSlots() const { return ::nm::rt::panelSlots(lastLength(), n, m); }
   /// First stored element of the last block; the blocks before it are full.
-  int64_t lastBase() const { return (blocks() - 1) * paddedRows() * fullSlots(); }
+  int64_t lastBase() const {
+    return (blocks() - 1) * paddedRows() * fullSlots();
+  }
 };
 
 } // namespace
@@ -144,8 +146,8 @@ Slots GroupLowering::readCanonical(Value values, Value metadata) {
       {}, {}, b.empty(shape, i32), identity,
       [&](ReferenceBuilder &body, ValueRange) -> Value {
         IndexMath math{body};
-        Value slot = math.add(math.mul(body.loop(axis), n),
-                              body.loop(axis + 1));
+        Value slot =
+            math.add(math.mul(body.loop(axis), n), body.loop(axis + 1));
         Value bit = math.mul(slot, bits);
         // The index may straddle two bytes. Past the last byte it does not, and
         // any byte may stand in for the missing one.
@@ -158,11 +160,11 @@ Slots GroupLowering::readCanonical(Value values, Value metadata) {
         Value first = math.div(bit, 8);
         Value second = arith::MinUIOp::create(
             body, math.add(first, body.index(1)), body.index(bytes - 1));
-        Value high = arith::ShLIOp::create(body, byteAt(second),
-                                           body.integer(8));
+        Value high =
+            arith::ShLIOp::create(body, byteAt(second), body.integer(8));
         Value word = arith::OrIOp::create(body, byteAt(first), high);
-        Value shifted = arith::ShRUIOp::create(body, word,
-                                               math.toI32(math.rem(bit, 8)));
+        Value shifted =
+            arith::ShRUIOp::create(body, word, math.toI32(math.rem(bit, 8)));
         return arith::AndIOp::create(body, shifted,
                                      body.integer((1 << bits) - 1));
       });
@@ -174,7 +176,8 @@ SmallVector<Value> GroupLowering::writeCanonical(Slots slots, TypeRange types) {
   int64_t bits = ::nm::rt::indexBits(m);
   int64_t stored = type.getDimSize(axis) / m * n;
   ArrayRef<int64_t> shape = cast<RankedTensorType>(types[1]).getShape();
-  SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(b.getContext(), shape);
+  SmallVector<OpFoldResult> sizes =
+      getAsIndexOpFoldResult(b.getContext(), shape);
   Value values = join(slots.values, n);
   if (bits == 0)
     return {values, b.empty(sizes, i8)};
@@ -191,8 +194,7 @@ SmallVector<Value> GroupLowering::writeCanonical(Slots slots, TypeRange types) {
         for (int64_t d = 0; d < rank - 1; ++d)
           row.push_back(body.loop(d));
         Value bitInByte = body.loop(rank);
-        Value position =
-            math.add(math.mul(body.loop(rank - 1), 8), bitInByte);
+        Value position = math.add(math.mul(body.loop(rank - 1), 8), bitInByte);
         Value slot = math.div(position, bits);
         Value exists = math.less(slot, stored);
         slot = math.onlyIf(exists, slot);
@@ -202,10 +204,9 @@ SmallVector<Value> GroupLowering::writeCanonical(Slots slots, TypeRange types) {
         Value shifted = arith::ShRUIOp::create(
             body, index, math.toI32(math.rem(position, bits)));
         Value bit = arith::AndIOp::create(body, shifted, body.integer(1));
-        Value placed =
-            arith::ShLIOp::create(body, bit, math.toI32(bitInByte));
-        Value present = arith::SelectOp::create(body, exists, placed,
-                                                body.zero(i32));
+        Value placed = arith::ShLIOp::create(body, bit, math.toI32(bitInByte));
+        Value present =
+            arith::SelectOp::create(body, exists, placed, body.zero(i32));
         Value narrow = arith::TruncIOp::create(body, i8, present);
         return arith::OrIOp::create(body, args[1], narrow);
       });
@@ -227,15 +228,15 @@ Slots GroupLowering::readPanel(Value values, Value metadata,
   auto position = [&](ReferenceBuilder &body) -> Value {
     IndexMath math{body};
     Value row = body.index(0);
-    for (auto [index, d] : llvm::enumerate(llvm::make_filter_range(
-             llvm::seq<int64_t>(0, rank),
-             [&](int64_t d) { return d != axis; })))
-      row = math.add(math.mul(row, type.getDimSize(d)),
-                     rowIndices(body)[index]);
+    for (auto [index, d] : llvm::enumerate(
+             llvm::make_filter_range(llvm::seq<int64_t>(0, rank),
+                                     [&](int64_t d) { return d != axis; })))
+      row =
+          math.add(math.mul(row, type.getDimSize(d)), rowIndices(body)[index]);
     Value group = body.loop(axis);
     Value block = math.div(group, groupsInBlock);
-    Value isLast = arith::CmpIOp::create(
-        body, arith::CmpIPredicate::eq, block, body.index(panel.blocks() - 1));
+    Value isLast = arith::CmpIOp::create(body, arith::CmpIPredicate::eq, block,
+                                         body.index(panel.blocks() - 1));
     Value slots =
         arith::SelectOp::create(body, isLast, body.index(panel.lastSlots()),
                                 body.index(panel.fullSlots()));
@@ -245,8 +246,8 @@ Slots GroupLowering::readPanel(Value values, Value metadata,
         body, math.mul(math.div(row, panel.tile), panel.tile), slots);
     Value base = math.mul(block, panel.paddedRows() * panel.fullSlots());
     Value quad = math.mul(math.div(slot, 4), panel.tile * 4);
-    Value inQuad = math.add(math.mul(math.rem(row, panel.tile), 4),
-                            math.rem(slot, 4));
+    Value inQuad =
+        math.add(math.mul(math.rem(row, panel.tile), 4), math.rem(slot, 4));
     return math.add(math.add(base, rowGroup), math.add(quad, inQuad));
   };
   SmallVector<OpFoldResult> shape = slotShape();
@@ -263,8 +264,7 @@ Slots GroupLowering::readPanel(Value values, Value metadata,
         Value offset = arith::ExtUIOp::create(body, i32, raw);
         Value depth =
             arith::DivUIOp::create(body, offset, body.integer(panel.cols));
-        Value first =
-            math.mul(math.rem(body.loop(axis), groupsInBlock), m);
+        Value first = math.mul(math.rem(body.loop(axis), groupsInBlock), m);
         return arith::SubIOp::create(body, depth, math.toI32(first));
       });
   return {read, indices};
@@ -299,8 +299,8 @@ SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
     Value block = arith::SelectOp::create(
         body, inLast, body.index(panel.blocks() - 1), math.div(at, blockSize));
     Value inBlock = arith::SubIOp::create(body, at, math.mul(block, blockSize));
-    Value groupSize = choose(panel.tile * panel.lastSlots(),
-                             panel.tile * panel.fullSlots());
+    Value groupSize =
+        choose(panel.tile * panel.lastSlots(), panel.tile * panel.fullSlots());
     Value rowGroup = arith::DivUIOp::create(body, inBlock, groupSize);
     Value inGroup = arith::RemUIOp::create(body, inBlock, groupSize);
     Value quad = math.div(inGroup, panel.tile * 4);
@@ -308,8 +308,8 @@ SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
     Value row = math.add(math.mul(rowGroup, panel.tile), math.div(inQuad, 4));
     Value slot = math.add(math.mul(quad, 4), math.rem(inQuad, 4));
     Value stored = choose(panel.lastLength() / m * n, panel.depth / m * n);
-    Value isSlot = arith::CmpIOp::create(body, arith::CmpIPredicate::ult, slot,
-                                         stored);
+    Value isSlot =
+        arith::CmpIOp::create(body, arith::CmpIPredicate::ult, slot, stored);
     Value exists =
         arith::AndIOp::create(body, isSlot, math.less(row, panel.rows));
     row = math.onlyIf(exists, row);
@@ -322,21 +322,22 @@ SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
       indices[place--] = math.rem(row, type.getDimSize(d));
       row = math.div(row, type.getDimSize(d));
     }
-    Value group = math.add(math.mul(math.onlyIf(exists, block), panel.depth / m),
-                           math.div(slot, n));
+    Value group =
+        math.add(math.mul(math.onlyIf(exists, block), panel.depth / m),
+                 math.div(slot, n));
     return {exists, slotPosition(indices, group, math.rem(slot, n)), slot};
   };
 
   Type element = type.getElementType();
-  Value values = b.generic(
-      {}, {}, b.empty(sizes, element), identity,
-      [&](ReferenceBuilder &body, ValueRange) -> Value {
-        Source source = find(body);
-        Value value =
-            tensor::ExtractOp::create(body, slots.values, source.position);
-        return arith::SelectOp::create(body, source.exists, value,
-                                       body.zero(element));
-      });
+  Value values =
+      b.generic({}, {}, b.empty(sizes, element), identity,
+                [&](ReferenceBuilder &body, ValueRange) -> Value {
+                  Source source = find(body);
+                  Value value = tensor::ExtractOp::create(body, slots.values,
+                                                          source.position);
+                  return arith::SelectOp::create(body, source.exists, value,
+                                                 body.zero(element));
+                });
   Value metadata = b.generic(
       {}, {}, b.empty(sizes, b.getI16Type()), identity,
       [&](ReferenceBuilder &body, ValueRange) -> Value {

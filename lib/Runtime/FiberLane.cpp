@@ -8,7 +8,7 @@ namespace nm::rt {
 
 LaneGeometry::LaneGeometry(const LayoutSpec &spec,
                            const FiberGeometry &geometry)
-    : shape(laneShape(spec.lanes, geometry.n, geometry.m)), lanes(spec.lanes),
+    : shape(laneShape(geometry.n, geometry.m)), lanes(spec.lanes),
       n(geometry.n), m(geometry.m), steps(ceilDiv(geometry.length, lanes)),
       superblocks(ceilDiv(steps, shape.stepsPerWord())),
       groups(ceilDiv(geometry.rows, shape.rows)) {}

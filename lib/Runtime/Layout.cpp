@@ -154,7 +154,7 @@ bool laneSupports(int64_t lanes, int64_t n, int64_t m) {
          (lanes & (lanes - 1)) == 0;
 }
 
-LaneShape laneShape(int64_t lanes, int64_t n, int64_t m) {
+LaneShape laneShape(int64_t n, int64_t m) {
   LaneShape shape;
   shape.segment = std::max<int64_t>(m, 4);
   shape.kept = shape.segment / m * n;
@@ -220,7 +220,7 @@ static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
     return fail("pattern ", n, ":", m,
                 ", expected M of 1, 2, 4 or 8 and a power of two of lanes, at "
                 "least M and 4");
-  LaneShape shape = laneShape(spec.lanes, n, m);
+  LaneShape shape = laneShape(n, m);
   int64_t groups = ceilDiv(rows, shape.rows);
   int64_t steps = ceilDiv(length, spec.lanes);
   int64_t words = ceilDiv(steps, shape.stepsPerWord());

@@ -66,7 +66,7 @@ static void writeStored(const StoredParts &to, const FiberGeometry &geometry,
 static int64_t rowMultiple(const LayoutSpec &spec,
                            const FiberGeometry &geometry) {
   if (spec.kind == LayoutKind::Lane)
-    return laneShape(spec.lanes, geometry.n, geometry.m).rows;
+    return laneShape(geometry.n, geometry.m).rows;
   return spec.kind == LayoutKind::Panel ? spec.rows : 1;
 }
 

@@ -127,7 +127,7 @@ struct LaneShape {
 bool laneSupports(int64_t lanes, int64_t n, int64_t m);
 
 /// The shape for a supported pattern.
-LaneShape laneShape(int64_t lanes, int64_t n, int64_t m);
+LaneShape laneShape(int64_t n, int64_t m);
 
 } // namespace nm::rt
 

@@ -118,15 +118,33 @@ private:
     });
   }
 
+  /// Numbers of column vectors that a panel can have: one for whole panels and
+  /// one for the last, or any if the number of columns is dynamic.
+  SmallVector<int64_t> vectorCounts() {
+    int64_t count =
+        op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
+    SmallVector<int64_t> counts;
+    for (int64_t v = 1; v <= shape.vectors(); ++v) {
+      bool isWhole = v == shape.vectors() && count >= shape.cols;
+      bool isLast =
+          (count % shape.cols + shape.lanes - 1) / shape.lanes == v;
+      if (ShapedType::isDynamic(count) || isWhole || isLast)
+        counts.push_back(v);
+    }
+    return counts;
+  }
+
   /// One variant of the loops for each number of column vectors in use.
   void emitAccumulation(Value rowTask, Value panel, Value rows, Value cols,
                         Value tile) {
-    Value vectors = b.ceilDiv(cols, shape.lanes);
-    SmallVector<int64_t> cases;
-    for (int64_t v = 1; v < shape.vectors(); ++v)
-      cases.push_back(v);
-    auto switchOp = scf::IndexSwitchOp::create(b, TypeRange{}, vectors, cases,
-                                               cases.size());
+    SmallVector<int64_t> cases = vectorCounts();
+    if (cases.empty()) // no columns, hence no panel
+      return;
+    int64_t last = cases.pop_back_val();
+    if (cases.empty())
+      return emitBlocks(rowTask, panel, rows, tile, last);
+    auto switchOp = scf::IndexSwitchOp::create(
+        b, TypeRange{}, b.ceilDiv(cols, shape.lanes), cases, cases.size());
     OpBuilder::InsertionGuard guard(b);
     auto fill = [&](Region &region, int64_t v) {
       b.createBlock(&region);
@@ -135,7 +153,7 @@ private:
     };
     for (auto [region, v] : llvm::zip(switchOp.getCaseRegions(), cases))
       fill(region, v);
-    fill(switchOp.getDefaultRegion(), shape.vectors());
+    fill(switchOp.getDefaultRegion(), last);
   }
 
   void emitBlocks(Value rowTask, Value panel, Value rows, Value tile,
@@ -241,7 +259,7 @@ public:
 private:
   void emitTask(Value task, Value packed) {
     int64_t groupRows =
-        ::nm::rt::laneShape(shape.lanes, shape.n, shape.m).rows;
+        ::nm::rt::laneShape(shape.n, shape.m).rows;
     Value row0 = b.mul(task, shape.rowBlock);
     Value rows = b.min(b.index(shape.rowBlock),
                        b.sub(b.index(shape.weightRows), row0));

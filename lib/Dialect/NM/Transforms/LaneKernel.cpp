@@ -190,7 +190,7 @@ void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
                             int64_t columns, Value values, Value words,
                             Value x, Value firstGroup, Value groups,
                             Value tile) {
-  LaneShape lane = ::nm::rt::laneShape(shape.lanes, shape.n, shape.m);
+  LaneShape lane = ::nm::rt::laneShape(shape.n, shape.m);
   for (int64_t done = 0; done < columns;) {
     // Chunks of four, two or one columns; the fewer, the more row groups.
     int64_t chunk = columns - done >= 4 ? 4 : columns - done >= 2 ? 2 : 1;

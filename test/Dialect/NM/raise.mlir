@@ -332,6 +332,20 @@ func.func @pruned(%x: tensor<20x64xf32>, %w: tensor<64x32xf32>) -> tensor<20x32x
 
 // -----
 
+// A constant for each element of the batch keeps its unit dimension.
+// CHECK-LABEL: func.func @batched_constant
+// CHECK: nm.matmul ins(%{{.+}}, %{{.+}} : tensor<1x2x3x2xf32>, tensor<1x2x2x1xf32, #nm.sparsity<1:2, axis = 2>>)
+func.func @batched_constant(%x: tensor<1x2x3x2xf32>) -> tensor<1x2x3x1xf32> {
+  %w = arith.constant dense<[[[[0.0], [1.0]], [[2.0], [0.0]]]]> : tensor<1x2x2x1xf32>
+  %zero = arith.constant dense<0.0> : tensor<1x2x3x1xf32>
+  %y = linalg.contract
+      indexing_maps = [affine_map<(a, b, i, j, k) -> (a, b, i, k)>, affine_map<(a, b, i, j, k) -> (a, b, k, j)>, affine_map<(a, b, i, j, k) -> (a, b, i, j)>]
+      ins(%x, %w : tensor<1x2x3x2xf32>, tensor<1x2x2x1xf32>) outs(%zero : tensor<1x2x3x1xf32>) -> tensor<1x2x3x1xf32>
+  return %y : tensor<1x2x3x1xf32>
+}
+
+// -----
+
 // A constant in which a pattern is found, also in a resource; unit dimensions
 // of constants are dropped.
 // CHECK-LABEL: func.func @constants

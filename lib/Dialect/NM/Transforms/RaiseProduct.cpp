@@ -172,19 +172,13 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
 
   ArrayRef<int64_t> sizes = contraction.loopSizes;
   View read = weight.view;
-  // Constants lose their unit dimensions when they are encoded.
-  if (matchPattern(read.value, m_Constant()))
-    read.map = AffineMap::get(read.map.getNumDims(), 0,
-                              llvm::to_vector(llvm::make_filter_range(
-                                  read.map.getResults(),
-                                  [&](AffineExpr expr) {
-                                    auto loop = dyn_cast<AffineDimExpr>(expr);
-                                    return loop &&
-                                           (sizes[loop.getPosition()] != 1 ||
-                                            loop.getPosition() == k ||
-                                            loop.getPosition() == product.free);
-                                  })),
+  if (matchPattern(read.value, m_Constant())) {
+    SmallVector<AffineExpr> results;
+    for (unsigned dim : getKeptDims(read.map, k, product.free, sizes))
+      results.push_back(read.map.getResult(dim));
+    read.map = AffineMap::get(read.map.getNumDims(), 0, results,
                               read.map.getContext());
+  }
   std::optional<Form> form =
       product.weightLeft ? matchForm(read, batch, product.free, k, sizes)
                          : matchForm(read, batch, k, product.free, sizes);

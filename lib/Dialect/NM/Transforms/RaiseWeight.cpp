@@ -156,6 +156,22 @@ mlir::nm::raise::findWeight(View view, unsigned k, const WeightOptions &options,
   }
 }
 
+SmallVector<unsigned>
+mlir::nm::raise::getKeptDims(AffineMap map, unsigned k, unsigned free,
+                             ArrayRef<int64_t> loopSizes) {
+  SmallVector<unsigned> matrix, all;
+  bool isMatrix = true;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    all.push_back(dim);
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    if (loop && (loop.getPosition() == k || loop.getPosition() == free))
+      matrix.push_back(dim);
+    else if (loop && loopSizes[loop.getPosition()] != 1)
+      isMatrix = false;
+  }
+  return isMatrix ? matrix : all;
+}
+
 Value WeightEncoder::encode(Weight &weight, unsigned k, unsigned free,
                             ArrayRef<int64_t> loopSizes,
                             RewriterBase &rewriter) {
@@ -168,15 +184,9 @@ Value WeightEncoder::encode(Weight &weight, unsigned k, unsigned free,
   if (constant) {
     SmallVector<int64_t> shape;
     SmallVector<AffineExpr> results;
-    for (auto [size, expr] :
-         llvm::zip(dense.getShape(), weight.view.map.getResults())) {
-      auto loop = dyn_cast<AffineDimExpr>(expr);
-      bool isUnit = !loop || loopSizes[loop.getPosition()] == 1;
-      if (isUnit &&
-          !(loop && (loop.getPosition() == k || loop.getPosition() == free)))
-        continue;
-      results.push_back(expr);
-      shape.push_back(size);
+    for (unsigned dim : getKeptDims(weight.view.map, k, free, loopSizes)) {
+      results.push_back(weight.view.map.getResult(dim));
+      shape.push_back(dense.getDimSize(dim));
     }
     weight.view.map = AffineMap::get(weight.view.map.getNumDims(), 0, results,
                                      rewriter.getContext());

@@ -39,12 +39,17 @@ FailureOr<std::optional<Weight>> findWeight(View view, unsigned k,
                                             const WeightOptions &options,
                                             std::string &reason);
 
+/// The dimensions that a constant weight keeps when it is encoded: those of the
+/// contraction `k` and of the weight's own loop `free` if all others are of
+/// size 1, else all.
+SmallVector<unsigned> getKeptDims(AffineMap map, unsigned k, unsigned free,
+                                  ArrayRef<int64_t> loopSizes);
+
 /// Makes encoded values, one for each weight however many products share it.
 class WeightEncoder {
 public:
-  /// The encoded tensor of `weight`. Unit dimensions other than those of the
-  /// contraction `k` and of the weight's own loop `free` are dropped from
-  /// constants; the view is updated.
+  /// The encoded tensor of `weight`. A constant keeps the dimensions that
+  /// getKeptDims says; the view is updated.
   Value encode(Weight &weight, unsigned k, unsigned free,
                ArrayRef<int64_t> loopSizes, RewriterBase &rewriter);
 

@@ -37,14 +37,10 @@ def compile_module(path, leg, options, optimization):
         lowered = run(["mlir-opt", pipeline], input=lowered)
     else:
         lowered = run(["nm-opt", path + ".mlir", "--nm-to-cpu" + ("=" + options if options else "")])
-    # The manifest of parameters is an attribute that LLVM IR does not know.
     with open(base + ".mlir", "w") as file:
         file.write(lowered)
-    run(["mlir-translate", "--mlir-to-llvmir", base + ".mlir", "-o", base + ".ll"]
-        if leg == "reference" else
-        ["nm-opt", base + ".mlir", "-o", os.devnull])
-    if leg != "reference":
-        run(["mlir-translate", "--mlir-to-llvmir", "--allow-unregistered-dialect", base + ".mlir", "-o", base + ".ll"])
+    # The manifest of parameters is an attribute of a dialect that mlir-translate does not know.
+    run(["mlir-translate", "--mlir-to-llvmir", "--allow-unregistered-dialect", base + ".mlir", "-o", base + ".ll"])
     command = ["clang", optimization, "-march=native", "-ffp-contract=off", "-shared", "-fPIC", "-w",
                base + ".ll", "-o", base + ".so", "-lm"]
     builtins = run(["clang", "-rtlib=compiler-rt", "-print-libgcc-file-name"]).strip()

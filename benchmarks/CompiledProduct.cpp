@@ -83,9 +83,9 @@ ProductData::ProductData(const ProductCase &product) {
 }
 
 static std::string moduleText(const ProductCase &p) {
-  std::string weight = llvm::formatv(
-      "tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1>>", p.rows, p.depth,
-      p.dtype, p.n, p.m);
+  std::string weight =
+      llvm::formatv("tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1>>",
+                    p.rows, p.depth, p.dtype, p.n, p.m);
   return llvm::formatv(
       R"(func.func @product(%x: tensor<{0}x{1}xf32>) -> tensor<{0}x{2}xf32> {{
   %w = nm.param "w" : {3}
@@ -114,15 +114,14 @@ loadWeight(const ProductCase &product, const std::vector<float> &w,
     }
   }
   llvm::SmallString<128> path;
-  if (std::error_code code = llvm::sys::fs::createTemporaryFile(
-          "nm-bench", "safetensors", path))
+  if (std::error_code code =
+          llvm::sys::fs::createTemporaryFile("nm-bench", "safetensors", path))
     return llvm::createStringError(code, "no temporary file");
   auto view = rt::denseView(raw.data(), dtype, {product.rows, product.depth});
   auto written = rt::writeSafetensors(path.str().str(), {{"w", view}});
-  auto params = written.ok() ? rt::Params::load(
-                                   manifest, {{"", path.str().str()}}, {})
-                             : rt::Result<std::unique_ptr<rt::Params>>(
-                                   written.error());
+  auto params = written.ok()
+                    ? rt::Params::load(manifest, {{"", path.str().str()}}, {})
+                    : rt::Result<std::unique_ptr<rt::Params>>(written.error());
   llvm::sys::fs::remove(path);
   if (!params)
     return toError(params.error());

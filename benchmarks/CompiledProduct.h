@@ -20,7 +20,7 @@ namespace nm::bench {
 struct ProductCase {
   int64_t rows, depth, tokens;
   int64_t n, m;
-  std::string dtype; ///< of the weight: f32, bf16, i8
+  std::string dtype;  ///< of the weight: f32, bf16, i8
   int64_t shared = 1; ///< rows that share a mask
 
   std::string name() const;

@@ -37,15 +37,15 @@ void addCblas(std::vector<Peer> &peers, const char *name, void *library) {
   auto gemv = reinterpret_cast<Sgemv>(dlsym(library, "cblas_sgemv"));
   if (!gemm || !gemv)
     return;
-  peers.push_back(
-      {name, [=](const float *x, const float *w, float *y, int64_t tokens,
-                 int64_t rows, int64_t depth) {
-         if (tokens == 1)
-           gemv(kRowMajor, kNoTrans, rows, depth, 1, w, depth, x, 1, 0, y, 1);
-         else
-           gemm(kRowMajor, kNoTrans, kTrans, tokens, rows, depth, 1, x, depth,
-                w, depth, 0, y, rows);
-       }});
+  peers.push_back({name, [=](const float *x, const float *w, float *y,
+                             int64_t tokens, int64_t rows, int64_t depth) {
+                     if (tokens == 1)
+                       gemv(kRowMajor, kNoTrans, rows, depth, 1, w, depth, x, 1,
+                            0, y, 1);
+                     else
+                       gemm(kRowMajor, kNoTrans, kTrans, tokens, rows, depth, 1,
+                            x, depth, w, depth, 0, y, rows);
+                   }});
 }
 
 } // namespace

@@ -43,9 +43,8 @@ std::string escape(const std::string &text) {
 
 } // namespace
 
-std::string
-nm::bench::drawRoofline(const Machine &machine, int threads,
-                        const std::vector<RooflinePoint> &points) {
+std::string nm::bench::drawRoofline(const Machine &machine, int threads,
+                                    const std::vector<RooflinePoint> &points) {
   double peak = machine.flops * threads;
   double bandwidth = machine.bandwidth * (threads > 1 ? 1.8 : 1.0);
   Axes axes{-1, 3, std::floor(std::log10(peak)) - 2,
@@ -86,7 +85,7 @@ nm::bench::drawRoofline(const Machine &machine, int threads,
          "<text x=\"%g\" y=\"%g\" text-anchor=\"middle\">FLOP on non-zeros per "
          "byte</text><text x=\"%g\" y=\"24\">GFLOP/s on non-zeros; peak %.0f "
          "GFLOP/s, memory %.1f GB/s, %d thread(s)</text>\n</svg>\n",
-         (kLeft + kRight) / 2, kBottom + 42, kLeft, peak / 1e9,
-         bandwidth / 1e9, threads);
+         (kLeft + kRight) / 2, kBottom + 42, kLeft, peak / 1e9, bandwidth / 1e9,
+         threads);
   return svg;
 }

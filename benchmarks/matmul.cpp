@@ -65,8 +65,7 @@ void runCase(benchmark::State &state, const ProductCase &product,
              const std::vector<Peer> &peers, const Machine &machine,
              const Settings &settings, std::vector<Outcome> &outcomes) {
   ProductData data(product);
-  auto compiled =
-      CompiledProduct::compile(product, data, settings.threads);
+  auto compiled = CompiledProduct::compile(product, data, settings.threads);
   if (!compiled) {
     state.SkipWithError(llvm::toString(compiled.takeError()).c_str());
     return;
@@ -108,10 +107,9 @@ void runCase(benchmark::State &state, const ProductCase &product,
   }
   outcome.minMs = minimum(own);
   outcome.medianMs = median(own);
-  outcome.boundFraction =
-      boundSeconds(machine, product.flops(), product.bytes(),
-                   settings.threads) *
-      1e3 / outcome.minMs;
+  outcome.boundFraction = boundSeconds(machine, product.flops(),
+                                       product.bytes(), settings.threads) *
+                          1e3 / outcome.minMs;
   for (size_t i = 0; i < peers.size(); ++i) {
     double best = minimum(theirs[i]);
     if (!outcome.peer.empty() && best >= outcome.peerMinMs)
@@ -125,8 +123,8 @@ void runCase(benchmark::State &state, const ProductCase &product,
 
 std::vector<ProductCase> makeCases(bool quick) {
   using Shape = std::pair<int64_t, int64_t>;
-  std::vector<Shape> shapes{{768, 768}, {3072, 768}, {768, 3072},
-                            {4096, 4096}, {11008, 4096}};
+  std::vector<Shape> shapes{
+      {768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {11008, 4096}};
   std::vector<Shape> patterns{{2, 4}, {4, 8}, {1, 4}, {2, 8}, {1, 8}, {1, 16}};
   std::vector<int64_t> tokens{1, 8, 32, 128, 512};
   if (quick) {
@@ -206,11 +204,11 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
     points.push_back({o.product.name(), o.product.flops() / o.product.bytes(),
                       o.product.flops() / o.minMs * 1e3});
   }
-  llvm::json::Value root = llvm::json::Object{
-      {"threads", settings.threads},
-      {"peak_gflops", machine.flops / 1e9},
-      {"bandwidth_gbs", machine.bandwidth / 1e9},
-      {"cases", std::move(cases)}};
+  llvm::json::Value root =
+      llvm::json::Object{{"threads", settings.threads},
+                         {"peak_gflops", machine.flops / 1e9},
+                         {"bandwidth_gbs", machine.bandwidth / 1e9},
+                         {"cases", std::move(cases)}};
   std::string text;
   llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", root);
   if (auto error = mlir::nm::driver::writeFile(settings.json, text))
@@ -262,11 +260,11 @@ int main(int argc, char **argv) {
                                 settings.threads);
   std::vector<Outcome> outcomes;
   for (const ProductCase &product : makeCases(settings.quick))
-    benchmark::RegisterBenchmark(
-        product.name().c_str(),
-        [&, product](benchmark::State &state) {
-          runCase(state, product, peers, machine, settings, outcomes);
-        })
+    benchmark::RegisterBenchmark(product.name().c_str(),
+                                 [&, product](benchmark::State &state) {
+                                   runCase(state, product, peers, machine,
+                                           settings, outcomes);
+                                 })
         ->UseManualTime()
         ->Iterations(settings.quick ? 15 : 31);
   TableReporter reporter(outcomes);

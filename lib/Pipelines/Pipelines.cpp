@@ -44,7 +44,8 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   pm.addPass(createExternalizeParams());
 }
 
-/// Tensors to buffers; public functions keep identity layouts at their boundary.
+/// Tensors to buffers; public functions keep identity layouts at their
+/// boundary.
 static void bufferize(OpPassManager &pm) {
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;

@@ -20,8 +20,8 @@ using namespace mlir;
 
 namespace {
 
-/// The shape that memref.expand_shape carries says everything when the buffer is
-/// contiguous: the strides are products of the sizes behind.
+/// The shape that memref.expand_shape carries says everything when the buffer
+/// is contiguous: the strides are products of the sizes behind.
 struct ExpandContiguous : OpRewritePattern<memref::ExpandShapeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -41,7 +41,8 @@ struct ExpandContiguous : OpRewritePattern<memref::ExpandShapeOp> {
         return rewriter.getIndexAttr(*x * *y);
       Location loc = op.getLoc();
       return arith::MulIOp::create(
-                 rewriter, loc, getValueOrCreateConstantIndexOp(rewriter, loc, a),
+                 rewriter, loc,
+                 getValueOrCreateConstantIndexOp(rewriter, loc, a),
                  getValueOrCreateConstantIndexOp(rewriter, loc, b))
           .getResult();
     };

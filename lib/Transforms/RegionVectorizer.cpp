@@ -14,9 +14,8 @@ using namespace mlir;
 
 bool mlir::nm::isVectorizable(Block &block) {
   return llvm::all_of(block.without_terminator(), [](Operation &op) {
-    bool scalar = llvm::all_of(op.getResultTypes(), [](Type type) {
-      return type.isIntOrFloat();
-    });
+    bool scalar = llvm::all_of(op.getResultTypes(),
+                               [](Type type) { return type.isIntOrFloat(); });
     return scalar && (matchPattern(&op, m_Constant()) ||
                       OpTrait::hasElementwiseMappableTraits(&op));
   });

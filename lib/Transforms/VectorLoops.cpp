@@ -61,8 +61,8 @@ public:
     inner = op.getNumLoops() - 1;
     if (op.getNumLoops() == 0 || !op.hasPureBufferSemantics())
       return failure();
-    reduces = op.getIteratorTypesArray()[inner] ==
-              utils::IteratorType::reduction;
+    reduces =
+        op.getIteratorTypesArray()[inner] == utils::IteratorType::reduction;
     if (reduces) {
       FailureOr<Reduction> matched = matchReduction(op);
       if (failed(matched))
@@ -79,8 +79,8 @@ public:
 
   void emit() {
     for (Range range : op.createLoopRanges(b, op.getLoc()))
-      extents.push_back(getValueOrCreateConstantIndexOp(b, op.getLoc(),
-                                                        range.size));
+      extents.push_back(
+          getValueOrCreateConstantIndexOp(b, op.getLoc(), range.size));
     zero = arith::ConstantIndexOp::create(b, 0);
     one = arith::ConstantIndexOp::create(b, 1);
     emitLoop(0);
@@ -145,8 +145,8 @@ private:
         indices);
   }
 
-  /// Loads the operands at `innermost` and runs the body up to `stop` (or to the
-  /// terminator); returns the mapping of its values.
+  /// Loads the operands at `innermost` and runs the body up to `stop` (or to
+  /// the terminator); returns the mapping of its values.
   IRMapping runBody(Value innermost, int64_t lanes, Operation *stop) {
     IRMapping mapping;
     Block *block = op.getBlock();
@@ -168,9 +168,8 @@ private:
     OpBuilder::InsertionGuard guard(b);
     if (shouldDistribute(dim)) {
       distributed = true;
-      auto loop = scf::ParallelOp::create(b, ValueRange{zero},
-                                          ValueRange{extents[dim]},
-                                          ValueRange{one});
+      auto loop = scf::ParallelOp::create(
+          b, ValueRange{zero}, ValueRange{extents[dim]}, ValueRange{one});
       b.setInsertionPointToStart(loop.getBody());
       ivs.push_back(loop.getInductionVars()[0]);
     } else {
@@ -190,7 +189,8 @@ private:
     int64_t work = 1;
     for (int64_t size : op.getStaticLoopRanges())
       work *= ShapedType::isDynamic(size) ? 64 : size;
-    return op.getStaticLoopRanges()[dim] != 1 && work >= options.minParallelWork;
+    return op.getStaticLoopRanges()[dim] != 1 &&
+           work >= options.minParallelWork;
   }
 
   Value vectorEnd() {
@@ -248,14 +248,13 @@ private:
     // Several chains hide the latency of the combiner.
     constexpr int64_t kChains = 4;
     Value end = vectorEnd();
-    Value stride =
-        arith::ConstantIndexOp::create(b, options.lanes * kChains);
+    Value stride = arith::ConstantIndexOp::create(b, options.lanes * kChains);
     Value unrolledEnd = arith::SubIOp::create(
         b, extents[inner], arith::RemUIOp::create(b, extents[inner], stride));
     Value neutral = arith::ConstantOp::create(
         b, DenseElementsAttr::get(
-               wide, arith::getIdentityValueAttr(
-                         *identityKind(), element, b, op.getLoc())));
+               wide, arith::getIdentityValueAttr(*identityKind(), element, b,
+                                                 op.getLoc())));
     auto emitRange = [&](Value from, Value to, int64_t step, int64_t chains,
                          int64_t lanes, ValueRange init) {
       auto loop = scf::ForOp::create(
@@ -279,8 +278,8 @@ private:
     SmallVector<Value> chains(kChains, neutral);
     chains = emitRange(zero, unrolledEnd, options.lanes * kChains, kChains,
                        options.lanes, chains);
-    Value sum = combine(combine(chains[0], chains[1]),
-                        combine(chains[2], chains[3]));
+    Value sum =
+        combine(combine(chains[0], chains[1]), combine(chains[2], chains[3]));
     sum = emitRange(unrolledEnd, end, options.lanes, 1, options.lanes, sum)[0];
     Value scalar = vector::ReductionOp::create(
         b, reduction.kind, sum,
@@ -292,8 +291,7 @@ private:
   }
 
   std::optional<arith::AtomicRMWKind> identityKind() {
-    bool isFloat = isa<FloatType>(
-        reduction.combiner->getResult(0).getType());
+    bool isFloat = isa<FloatType>(reduction.combiner->getResult(0).getType());
     switch (reduction.kind) {
     case vector::CombiningKind::MAXIMUMF:
       return arith::AtomicRMWKind::maximumf;

@@ -20,10 +20,10 @@ struct VectorLoopOptions {
 };
 
 /// Replaces `op`, on buffers, by loops whose innermost dimension is vectorised:
-/// elementwise when it is parallel, as a reduction into vector accumulators when
-/// it is a reduction. The remainder runs scalar. Fails without change if the
-/// accesses along the innermost dimension are neither contiguous nor constant,
-/// or the body does not widen.
+/// elementwise when it is parallel, as a reduction into vector accumulators
+/// when it is a reduction. The remainder runs scalar. Fails without change if
+/// the accesses along the innermost dimension are neither contiguous nor
+/// constant, or the body does not widen.
 LogicalResult emitVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op,
                               const VectorLoopOptions &options);
 

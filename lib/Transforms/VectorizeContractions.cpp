@@ -32,7 +32,9 @@ struct ProductEmitter {
   int64_t lanes;
   SmallVector<Value> batch;
 
-  Value index(int64_t value) { return arith::ConstantIndexOp::create(b, value); }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
   Value add(Value a, int64_t c) {
     return c ? Value(arith::AddIOp::create(b, a, index(c))) : a;
   }
@@ -47,8 +49,8 @@ struct ProductEmitter {
   }
   /// `size` rounded down to a multiple of `step`.
   Value floorTo(Value size, int64_t step) {
-    return arith::SubIOp::create(
-        b, size, arith::RemUIOp::create(b, size, index(step)));
+    return arith::SubIOp::create(b, size,
+                                 arith::RemUIOp::create(b, size, index(step)));
   }
   void loop(Value from, Value to, int64_t step,
             function_ref<void(Value)> body) {
@@ -167,7 +169,8 @@ struct VectorizeContractionsPass
     if (auto matmul = dyn_cast<linalg::MatmulOp>(op.getOperation())) {
       if (matmul.hasUserDefinedMaps())
         return false;
-    } else if (auto batch = dyn_cast<linalg::BatchMatmulOp>(op.getOperation())) {
+    } else if (auto batch =
+                   dyn_cast<linalg::BatchMatmulOp>(op.getOperation())) {
       if (batch.hasUserDefinedMaps())
         return false;
     } else {

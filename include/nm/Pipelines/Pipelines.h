@@ -17,7 +17,8 @@ namespace mlir::nm {
 struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
   Option<bool> dense{
       *this, "dense",
-      llvm::cl::desc("treat every weight as dense: the baseline for comparisons"),
+      llvm::cl::desc(
+          "treat every weight as dense: the baseline for comparisons"),
       llvm::cl::init(false)};
   Option<bool> parallel{*this, "parallel",
                         llvm::cl::desc("generate OpenMP parallel loops"),
@@ -43,8 +44,9 @@ void buildNMToPackedPipeline(OpPassManager &pm,
                              const CPUPipelineOptions &options);
 
 /// Everything down to the LLVM dialect (`--nm-to-cpu`). After it, every public
-/// function `f` has the C interface `_mlir_ciface_f`, its parameters are trailing
-/// arguments, and the module carries `nm.manifest` (see ExternalizeParams).
+/// function `f` has the C interface `_mlir_ciface_f`, its parameters are
+/// trailing arguments, and the module carries `nm.manifest` (see
+/// ExternalizeParams).
 void buildNMToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
 
 /// Registers `nm-to-packed` and `nm-to-cpu`.

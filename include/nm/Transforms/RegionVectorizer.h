@@ -24,8 +24,7 @@ void cloneWide(OpBuilder &builder, Operation &inner, int64_t lanes,
                IRMapping &mapping);
 
 /// `value` if it is a vector or `lanes` is 1, else its broadcast.
-Value broadcastTo(OpBuilder &builder, Location loc, Value value,
-                  int64_t lanes);
+Value broadcastTo(OpBuilder &builder, Location loc, Value value, int64_t lanes);
 
 } // namespace mlir::nm
 

@@ -11,7 +11,8 @@ using namespace mlir;
 using namespace mlir::nm;
 
 ParseResult epilogue::parseTypedOperands(OpAsmParser &parser,
-                                       OperationState &state, int32_t &count) {
+                                         OperationState &state,
+                                         int32_t &count) {
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
   SmallVector<Type> types;
   SMLoc loc = parser.getCurrentLocation();
@@ -23,7 +24,7 @@ ParseResult epilogue::parseTypedOperands(OpAsmParser &parser,
 }
 
 ParseResult epilogue::parseEpilogue(OpAsmParser &parser, OperationState &state,
-                                  int32_t &count) {
+                                    int32_t &count) {
   count = 0;
   if (failed(parser.parseOptionalKeyword("epilogue")))
     return success();
@@ -36,7 +37,7 @@ ParseResult epilogue::parseEpilogue(OpAsmParser &parser, OperationState &state,
 }
 
 void epilogue::printEpilogue(OpAsmPrinter &printer, ValueRange operands,
-                           ArrayAttr maps) {
+                             ArrayAttr maps) {
   if (operands.empty())
     return;
   printer << " epilogue(" << operands << " : " << operands.getTypes()
@@ -44,7 +45,7 @@ void epilogue::printEpilogue(OpAsmPrinter &printer, ValueRange operands,
 }
 
 ParseResult epilogue::parseEpilogueRegion(OpAsmParser &parser,
-                                        OperationState &state) {
+                                          OperationState &state) {
   Region *region = state.addRegion();
   OptionalParseResult parsed = parser.parseOptionalRegion(*region);
   return parsed.has_value() ? ParseResult(*parsed) : success();
@@ -58,12 +59,12 @@ void epilogue::printEpilogueRegion(OpAsmPrinter &printer, Region &region) {
 }
 
 LogicalResult epilogue::verifyEpilogueMaps(Operation *op, ValueRange operands,
-                                         ArrayAttr maps, ShapedType output,
-                                         StringRef constraint) {
+                                           ArrayAttr maps, ShapedType output,
+                                           StringRef constraint) {
   if (maps.size() != operands.size())
-    return op->emitOpError() << constraint << ": " << operands.size()
-                             << " epilogue operands need as many maps, got "
-                             << maps.size();
+    return op->emitOpError()
+           << constraint << ": " << operands.size()
+           << " epilogue operands need as many maps, got " << maps.size();
   for (auto [index, operand, attr] : llvm::enumerate(operands, maps)) {
     AffineMap map = cast<AffineMapAttr>(attr).getValue();
     auto type = cast<ShapedType>(operand.getType());
@@ -90,10 +91,12 @@ LogicalResult epilogue::verifyEpilogueMaps(Operation *op, ValueRange operands,
   return success();
 }
 
-LogicalResult epilogue::verifyEpilogueRegion(
-    Operation *op, Region &region, Type accumulator, ValueRange operands,
-    Type resultElement, StringRef signatureConstraint,
-    StringRef purityConstraint) {
+LogicalResult epilogue::verifyEpilogueRegion(Operation *op, Region &region,
+                                             Type accumulator,
+                                             ValueRange operands,
+                                             Type resultElement,
+                                             StringRef signatureConstraint,
+                                             StringRef purityConstraint) {
   if (region.empty()) {
     if (!operands.empty())
       return op->emitOpError() << signatureConstraint
@@ -111,10 +114,10 @@ LogicalResult epilogue::verifyEpilogueRegion(
   auto yield = cast<YieldOp>(block.getTerminator());
   if (yield->getNumOperands() != 1 ||
       yield->getOperand(0).getType() != resultElement) {
-    InFlightDiagnostic diag =
-        op->emitOpError() << signatureConstraint << ": epilogue yields ("
-                          << yield->getOperandTypes() << "), expected ("
-                          << resultElement << ")";
+    InFlightDiagnostic diag = op->emitOpError()
+                              << signatureConstraint << ": epilogue yields ("
+                              << yield->getOperandTypes() << "), expected ("
+                              << resultElement << ")";
     diag.attachNote(yield.getLoc()) << "yielded here";
     return diag;
   }
@@ -123,11 +126,11 @@ LogicalResult epilogue::verifyEpilogueRegion(
       return type.isIntOrIndexOrFloat();
     });
     if (!scalar || inner.getNumRegions() != 0 || !isMemoryEffectFree(&inner)) {
-      InFlightDiagnostic diag =
-          op->emitOpError() << purityConstraint
-                            << ": epilogue may hold only side-effect free "
-                               "scalar operations, found '"
-                            << inner.getName() << "'";
+      InFlightDiagnostic diag = op->emitOpError()
+                                << purityConstraint
+                                << ": epilogue may hold only side-effect free "
+                                   "scalar operations, found '"
+                                << inner.getName() << "'";
       diag.attachNote(inner.getLoc()) << "operation is here";
       return diag;
     }

@@ -25,8 +25,7 @@ ParseResult parseTypedOperands(OpAsmParser &parser, OperationState &state,
 /// Parses `epilogue(...) maps [...]` if it stands next.
 ParseResult parseEpilogue(OpAsmParser &parser, OperationState &state,
                           int32_t &count);
-void printEpilogue(OpAsmPrinter &printer, ValueRange operands,
-                   ArrayAttr maps);
+void printEpilogue(OpAsmPrinter &printer, ValueRange operands, ArrayAttr maps);
 
 /// Parses the optional region, and prints it.
 ParseResult parseEpilogueRegion(OpAsmParser &parser, OperationState &state);

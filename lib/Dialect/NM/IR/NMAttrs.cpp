@@ -19,9 +19,8 @@ std::string SparsityAttr::getPatternString() const {
   return std::to_string(getN()) + ":" + std::to_string(getM());
 }
 
-LogicalResult
-SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t n,
-                     int64_t m, int64_t axis) {
+LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t n, int64_t m, int64_t axis) {
   if (m < 1 || m > 64)
     return emitError() << "nm_sparsity_c1: group size M must be in 1..64, got "
                        << m;

@@ -81,18 +81,17 @@ DenseElementsAttr mlir::nm::pruneConstant(DenseElementsAttr source,
   std::vector<char> dense = getRawBuffer(source);
   SmallVector<std::vector<char>> packed;
   auto canonical = LayoutAttr::get(source.getContext(), LayoutKind::Canonical);
-  if (failed(allocateStorage(getEncodedType(type, sparsity), canonical,
-                             packed)))
+  if (failed(
+          allocateStorage(getEncodedType(type, sparsity), canonical, packed)))
     return {};
   rt::PackOptions options;
   options.derive = true;
   void *metadata = packed.size() > 1 ? packed[1].data() : nullptr;
   auto status = rt::pack(desc, rt::LayoutSpec::canonical(), dense.data(),
                          packed[0].data(), metadata, options);
-  if (!status.ok() ||
-      !rt::unpack(desc, rt::LayoutSpec::canonical(), packed[0].data(), metadata,
-                  dense.data())
-           .ok())
+  if (!status.ok() || !rt::unpack(desc, rt::LayoutSpec::canonical(),
+                                  packed[0].data(), metadata, dense.data())
+                           .ok())
     return {};
   return DenseElementsAttr::getFromRawBuffer(type, dense);
 }
@@ -147,15 +146,19 @@ FailureOr<SparsityAttr> mlir::nm::detectSparsity(DenseElementsAttr source,
   if (dtype == rt::DType::Unknown || source.getNumElements() == 0)
     return failure();
   std::vector<char> dense = getRawBuffer(source);
-  rt::TensorView view = rt::denseView(
-      dense.data(), dtype, std::vector<int64_t>(type.getShape()));
+  rt::TensorView view =
+      rt::denseView(dense.data(), dtype, std::vector<int64_t>(type.getShape()));
   auto report = rt::tightestPattern(view);
   if (!report || axis >= static_cast<int64_t>(report->axes.size()))
     return failure();
   const rt::AxisPattern &found = report->axes[axis];
   if (!found.sparse())
     return failure();
-  // An all-zero tensor is reported as 0:M; the tightest legal pattern is 1:M.
-  return SparsityAttr::get(source.getContext(), std::max<int64_t>(1, found.n),
-                           found.m, axis);
+  if (found.n > 0)
+    return SparsityAttr::get(source.getContext(), found.n, found.m, axis);
+  // All zero: every pattern holds; the largest legal group is the tightest.
+  int64_t m = 64;
+  while (type.getDimSize(axis) % m != 0)
+    --m;
+  return SparsityAttr::get(source.getContext(), 1, m, axis);
 }

@@ -24,8 +24,8 @@ static LogicalResult verifyStorage(Operation *op, RankedTensorType type,
   if (!llvm::equal(*expected, storage))
     return op->emitOpError()
            << constraint << ": storage of " << type << " in layout " << layout
-           << " must be (" << llvm::interleaved(*expected)
-           << "), got (" << storage << ")";
+           << " must be (" << llvm::interleaved(*expected) << "), got ("
+           << storage << ")";
   return success();
 }
 

@@ -60,8 +60,8 @@ struct EpilogueEmitter {
     IRMapping mapping;
     mapping.map(block.getArgument(0), acc);
     for (auto [argument, operand, map] :
-         llvm::zip(block.getArguments().drop_front(),
-                   op.getEpilogueOperands(), op.getEpilogueMapArray()))
+         llvm::zip(block.getArguments().drop_front(), op.getEpilogueOperands(),
+                   op.getEpilogueMapArray()))
       if (!argument.use_empty())
         mapping.map(argument, operandValue(operand, map));
     for (Operation &inner : block.without_terminator())
@@ -78,8 +78,8 @@ void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
                             PackedMatmulOp op, Value tile, Value rows,
                             Value cols, Value row0, Value col0) {
   Value output = op.getC();
-  Value wide = b.mul(arith::DivUIOp::create(b, cols, b.index(shape.lanes)),
-                     shape.lanes);
+  Value wide =
+      b.mul(arith::DivUIOp::create(b, cols, b.index(shape.lanes)), shape.lanes);
   b.loop(b.index(0), rows, 1, [&](Value i) {
     Value row = b.add(row0, i);
     b.loop(b.index(0), wide, shape.lanes, [&](Value j) {

@@ -43,7 +43,8 @@ std::optional<Parameter> getParameter(Operation *op) {
                      packed.getLayout(),
                      llvm::to_vector(packed->getResultTypes())};
   if (auto param = dyn_cast<ParamOp>(op))
-    return Parameter{param.getKeyAttr(), param.getScopeAttr(),
+    return Parameter{param.getKeyAttr(),
+                     param.getScopeAttr(),
                      param.getResult().getType(),
                      LayoutAttr::get(op->getContext(), LayoutKind::Dense),
                      {param.getResult().getType()}};

@@ -47,14 +47,15 @@ public:
     offsets = op.getStorage().size() > 1 ? op.getStorage()[1] : Value();
     columns = memref::DimOp::create(b, op.getX(), op.getTransposeX() ? 0 : 1);
     panels = b.ceilDiv(columns, shape.cols);
-    auto packedType = MemRefType::get({ShapedType::kDynamic}, shape.accumulator);
+    auto packedType =
+        MemRefType::get({ShapedType::kDynamic}, shape.accumulator);
     Value size = b.mul(panels, shape.contraction * shape.cols);
     packed = memref::AllocOp::create(b, packedType, ValueRange{size},
                                      b.getI64IntegerAttr(kAlignment));
     forEach({panels, b.index(shape.blocks())}, [&](ValueRange ivs) {
       Value k0 = b.mul(ivs[1], shape.depth);
-      Value length = b.min(b.index(shape.depth),
-                           b.sub(b.index(shape.contraction), k0));
+      Value length =
+          b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k0));
       emitPackPanel(b, shape, op.getX(), op.getTransposeX(), columns, packed,
                     ivs[0], k0, length);
     });
@@ -89,14 +90,14 @@ private:
   /// Accumulates and writes rows [rowTask * rowBlock, ...) of one panel.
   void emitTask(Value rowTask, Value panel) {
     Value row0 = b.mul(rowTask, shape.rowBlock);
-    Value rows = b.min(b.index(shape.rowBlock),
-                       b.sub(b.index(shape.weightRows), row0));
+    Value rows =
+        b.min(b.index(shape.rowBlock), b.sub(b.index(shape.weightRows), row0));
     Value column0 = b.mul(panel, shape.cols);
     Value cols = b.min(b.index(shape.cols), b.sub(columns, column0));
     auto tileType =
         MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
-    Value tile = memref::AllocOp::create(b, tileType,
-                                         b.getI64IntegerAttr(kAlignment));
+    Value tile =
+        memref::AllocOp::create(b, tileType, b.getI64IntegerAttr(kAlignment));
     clear(tile);
     emitAccumulation(rowTask, panel, rows, cols, tile);
     if (op.getTransposeC()) {
@@ -113,21 +114,19 @@ private:
     Value zero = b.zero(VectorType::get({shape.lanes}, shape.accumulator));
     b.loop(b.index(0), b.index(shape.rowBlock), 1, [&](Value row) {
       for (int64_t v = 0; v < shape.vectors(); ++v)
-        vector::StoreOp::create(
-            b, zero, tile, ValueRange{row, b.index(v * shape.lanes)});
+        vector::StoreOp::create(b, zero, tile,
+                                ValueRange{row, b.index(v * shape.lanes)});
     });
   }
 
   /// Numbers of column vectors that a panel can have: one for whole panels and
   /// one for the last, or any if the number of columns is dynamic.
   SmallVector<int64_t> vectorCounts() {
-    int64_t count =
-        op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
+    int64_t count = op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     SmallVector<int64_t> counts;
     for (int64_t v = 1; v <= shape.vectors(); ++v) {
       bool isWhole = v == shape.vectors() && count >= shape.cols;
-      bool isLast =
-          (count % shape.cols + shape.lanes - 1) / shape.lanes == v;
+      bool isLast = (count % shape.cols + shape.lanes - 1) / shape.lanes == v;
       if (ShapedType::isDynamic(count) || isWhole || isLast)
         counts.push_back(v);
     }
@@ -163,8 +162,8 @@ private:
     auto emitBlock = [&](Value block, int64_t length) {
       int64_t groupSlots = shape.rows * shape.slots(length);
       // Every block before the last has the full depth.
-      Value blockBase =
-          b.mul(block, shape.rowGroups() * shape.rows * shape.slots(shape.depth));
+      Value blockBase = b.mul(block, shape.rowGroups() * shape.rows *
+                                         shape.slots(shape.depth));
       Value panelView = viewPanel(panel, block, length);
       b.loop(b.index(0), groups, 1, [&](Value group) {
         Value base =
@@ -182,9 +181,9 @@ private:
   }
 
   Value viewPanel(Value panel, Value block, int64_t length) {
-    Value offset = b.mul(b.add(b.mul(panel, shape.contraction),
-                               b.mul(block, shape.depth)),
-                         shape.cols);
+    Value offset =
+        b.mul(b.add(b.mul(panel, shape.contraction), b.mul(block, shape.depth)),
+              shape.cols);
     return memref::SubViewOp::create(
         b, packed, ArrayRef<OpFoldResult>{offset},
         ArrayRef<OpFoldResult>{b.getIndexAttr(length * shape.cols)},
@@ -192,7 +191,8 @@ private:
   }
 
   Value transposeTile(Value tile, Value rows, Value cols) {
-    auto type = MemRefType::get({shape.cols, shape.rowBlock}, shape.accumulator);
+    auto type =
+        MemRefType::get({shape.cols, shape.rowBlock}, shape.accumulator);
     Value result =
         memref::AllocOp::create(b, type, b.getI64IntegerAttr(kAlignment));
     b.loop(b.index(0), rows, shape.lanes, [&](Value row) {
@@ -245,8 +245,8 @@ public:
         b.setInsertionPointToStart(loop.getBody());
         task = loop.getInductionVars()[0];
       } else {
-        auto loop = scf::ForOp::create(b, b.index(0), b.index(tasks),
-                                       b.index(1));
+        auto loop =
+            scf::ForOp::create(b, b.index(0), b.index(tasks), b.index(1));
         b.setInsertionPointToStart(loop.getBody());
         task = loop.getInductionVar();
       }
@@ -258,11 +258,10 @@ public:
 
 private:
   void emitTask(Value task, Value packed) {
-    int64_t groupRows =
-        ::nm::rt::laneShape(shape.n, shape.m).rows;
+    int64_t groupRows = ::nm::rt::laneShape(shape.n, shape.m).rows;
     Value row0 = b.mul(task, shape.rowBlock);
-    Value rows = b.min(b.index(shape.rowBlock),
-                       b.sub(b.index(shape.weightRows), row0));
+    Value rows =
+        b.min(b.index(shape.rowBlock), b.sub(b.index(shape.weightRows), row0));
     auto allocate = [&](int64_t a, int64_t c) -> Value {
       return memref::AllocOp::create(
           b, MemRefType::get({a, c}, shape.accumulator), ValueRange{},
@@ -280,8 +279,8 @@ private:
       Value turned = allocate(shape.rowBlock, columns);
       b.loop(zero, rows, 1, [&](Value row) {
         for (int64_t c = 0; c < columns; ++c) {
-          Value value = memref::LoadOp::create(
-              b, tile, ValueRange{b.index(c), row});
+          Value value =
+              memref::LoadOp::create(b, tile, ValueRange{b.index(c), row});
           memref::StoreOp::create(b, value, turned,
                                   ValueRange{row, b.index(c)});
         }
@@ -345,7 +344,8 @@ struct GenerateKernelsPass
                       op.getAccumulatorType(),
                       op.getEncodedType().getElementType(),
                       barrier};
-    int64_t columns = op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
+    int64_t columns =
+        op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /
                    shape.m * std::max<int64_t>(1, columns);
     bool distribute = parallel && flops >= minParallelFlops;

@@ -7,9 +7,9 @@
 //
 // A packed matrix product becomes four pieces of code, each emitted by one
 // function here: packing the dense operand into panels, the micro-kernel that
-// accumulates one row group over one contraction block, the transposition of the
-// accumulated tile, and the epilogue that writes it. GenerateKernels.cpp puts
-// the loops around them.
+// accumulates one row group over one contraction block, the transposition of
+// the accumulated tile, and the epilogue that writes it. GenerateKernels.cpp
+// puts the loops around them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,9 +38,9 @@ struct KernelShape {
   int64_t n, m;        ///< the pattern
   int64_t weightRows;  ///< M of the product
   int64_t contraction; ///< K of the product
-  int64_t rowBlock;    ///< weight rows of one task, a multiple of rows and lanes
-  Type accumulator;    ///< f32 or i32
-  Type weightElement;  ///< element type of the stored values
+  int64_t rowBlock;   ///< weight rows of one task, a multiple of rows and lanes
+  Type accumulator;   ///< f32 or i32
+  Type weightElement; ///< element type of the stored values
   std::string barrier; ///< inline-asm constraint of a vector register, or ""
 
   int64_t vectors() const { return cols / lanes; }
@@ -120,9 +120,8 @@ void emitLaneRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
 
 /// Writes `rows` x `cols` (at most the tile's shape) of the accumulated tile to
 /// the output at (row0, col0) through the op's epilogue.
-void emitEpilogue(KernelBuilder &b, const KernelShape &shape,
-                  PackedMatmulOp op, Value tile, Value rows, Value cols,
-                  Value row0, Value col0);
+void emitEpilogue(KernelBuilder &b, const KernelShape &shape, PackedMatmulOp op,
+                  Value tile, Value rows, Value cols, Value row0, Value col0);
 
 } // namespace mlir::nm
 

@@ -54,10 +54,10 @@ struct LaneKernel {
       source = vector::BitCastOp::create(b, vectorType(f32), source);
     StringRef name = lane.segment == 4 ? "llvm.x86.avx.vpermilvar.ps.256"
                                        : "llvm.x86.avx2.permps";
-    Value result = LLVM::CallIntrinsicOp::create(
-                       b, vectorType(f32), b.getStringAttr(name),
-                       ValueRange{source, indices})
-                       ->getResult(0);
+    Value result =
+        LLVM::CallIntrinsicOp::create(b, vectorType(f32), b.getStringAttr(name),
+                                      ValueRange{source, indices})
+            ->getResult(0);
     if (!isFloat)
       result =
           vector::BitCastOp::create(b, vectorType(shape.accumulator), result);
@@ -96,8 +96,8 @@ struct LaneKernel {
       for (int64_t g = 0; g < groups; ++g) {
         Value at = b.mul(b.add(b.mul(b.add(firstGroup, g), steps()), step),
                          shape.lanes);
-        Value weight = b.convert(b.loadVector(values, at, shape.lanes),
-                                 shape.accumulator);
+        Value weight =
+            b.convert(b.loadVector(values, at, shape.lanes), shape.accumulator);
         Value shifted;
         if (permutes()) {
           shifted = indices[g];
@@ -156,14 +156,14 @@ struct LaneKernel {
                             b.zero(vectorType(shape.accumulator)));
     int64_t perWord = lane.stepsPerWord();
     int64_t full = steps() / perWord;
-    auto loop = scf::ForOp::create(b, b.index(0), b.index(full), b.index(1),
-                                   accs);
+    auto loop =
+        scf::ForOp::create(b, b.index(0), b.index(full), b.index(1), accs);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
-      scf::YieldOp::create(
-          b, superblockSteps(firstGroup, column0, loop.getInductionVar(),
-                             perWord, loop.getRegionIterArgs()));
+      scf::YieldOp::create(b, superblockSteps(firstGroup, column0,
+                                              loop.getInductionVar(), perWord,
+                                              loop.getRegionIterArgs()));
     }
     accs.assign(loop.getResults().begin(), loop.getResults().end());
     if (steps() % perWord != 0)
@@ -187,9 +187,8 @@ struct LaneKernel {
 } // namespace
 
 void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
-                            int64_t columns, Value values, Value words,
-                            Value x, Value firstGroup, Value groups,
-                            Value tile) {
+                            int64_t columns, Value values, Value words, Value x,
+                            Value firstGroup, Value groups, Value tile) {
   LaneShape lane = ::nm::rt::laneShape(shape.n, shape.m);
   for (int64_t done = 0; done < columns;) {
     // Chunks of four, two or one columns; the fewer, the more row groups.
@@ -203,8 +202,8 @@ void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
                     b.mul(group, lane.rows));
       });
     };
-    Value even = b.sub(groups, arith::RemUIOp::create(b, groups,
-                                                      b.index(inFlight)));
+    Value even =
+        b.sub(groups, arith::RemUIOp::create(b, groups, b.index(inFlight)));
     emitGroups(b.index(0), even, inFlight);
     emitGroups(even, groups, 1);
     done += chunk;

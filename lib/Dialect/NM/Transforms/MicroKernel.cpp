@@ -54,8 +54,7 @@ struct MicroKernel {
     return LLVM::InlineAsmOp::create(
                b, TypeRange{value.getType()}, ValueRange{value}, "",
                "=" + shape.barrier + ",0", /*has_side_effects=*/false,
-               /*is_align_stack=*/false,
-               LLVM::tailcallkind::TailCallKind::None,
+               /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
                LLVM::AsmDialectAttr(), ArrayAttr())
         .getResult(0);
   }
@@ -95,8 +94,7 @@ struct MicroKernel {
       Value shifted = word;
       if (i != 0)
         shifted = arith::ShRUIOp::create(
-            b, word,
-            arith::ConstantOp::create(b, b.getI64IntegerAttr(16 * i)));
+            b, word, arith::ConstantOp::create(b, b.getI64IntegerAttr(16 * i)));
       Value narrow = arith::TruncIOp::create(b, b.getI16Type(), shifted);
       result.push_back(
           arith::IndexCastUIOp::create(b, b.getIndexType(), narrow));
@@ -135,8 +133,7 @@ void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
                                Value scratch, Value row) {
   MicroKernel kernel{b, shape, vectors, values, offsets, panel};
   int64_t chains = shape.rows * vectors;
-  SmallVector<Value> init(chains * kernel.sets(),
-                          b.zero(kernel.vectorType()));
+  SmallVector<Value> init(chains * kernel.sets(), b.zero(kernel.vectorType()));
   auto loop = scf::ForOp::create(b, b.index(0), b.index(slots),
                                  b.index(kStepSlots), init);
   {

@@ -54,24 +54,23 @@ struct PanelPacker {
     b.loop(b.index(0), groupEnd(), shape.lanes, [&](Value column) {
       SmallVector<Value> sources;
       for (int64_t lane = 0; lane < shape.lanes; ++lane)
-        sources.push_back(
-            b.min(b.add(b.add(column0, column), lane), last));
+        sources.push_back(b.min(b.add(b.add(column0, column), lane), last));
       Value tiled = b.mul(
           arith::DivUIOp::create(b, length, b.index(shape.lanes)), shape.lanes);
       b.loop(b.index(0), tiled, shape.lanes, [&](Value k) {
         SmallVector<Value> rows;
         for (Value source : sources)
-          rows.push_back(b.convert(
-              b.loadVector(x, {source, b.add(k0, k)}, shape.lanes),
-              shape.accumulator));
+          rows.push_back(
+              b.convert(b.loadVector(x, {source, b.add(k0, k)}, shape.lanes),
+                        shape.accumulator));
         for (auto [lane, row] : llvm::enumerate(b.transpose(rows)))
           store(row, b.add(k, lane), column);
       });
       b.loop(tiled, length, 1, [&](Value k) {
         SmallVector<Value> scalars;
         for (Value source : sources)
-          scalars.push_back(memref::LoadOp::create(
-              b, x, ValueRange{source, b.add(k0, k)}));
+          scalars.push_back(
+              memref::LoadOp::create(b, x, ValueRange{source, b.add(k0, k)}));
         auto type = VectorType::get({shape.lanes}, scalars[0].getType());
         store(vector::FromElementsOp::create(b, type, scalars), k, column);
       });

@@ -32,7 +32,8 @@ struct Flattened {
   SmallVector<Value> epilogueOperands;
 };
 
-struct SelectLayoutPass : public mlir::nm::impl::SelectLayoutBase<SelectLayoutPass> {
+struct SelectLayoutPass
+    : public mlir::nm::impl::SelectLayoutBase<SelectLayoutPass> {
   using SelectLayoutBase::SelectLayoutBase;
 
   void runOnOperation() override {
@@ -50,8 +51,9 @@ struct SelectLayoutPass : public mlir::nm::impl::SelectLayoutBase<SelectLayoutPa
 
 private:
   void left(MatmulOp op, StringRef reason) {
-    remark::missed(op.getLoc(), remark::RemarkOpts::name("layout-none")
-                                    .category("nm-select-layout"))
+    remark::missed(
+        op.getLoc(),
+        remark::RemarkOpts::name("layout-none").category("nm-select-layout"))
         << "left to the reference lowering: "
         << remark::reason("{0}", reason.str());
   }
@@ -172,17 +174,15 @@ private:
     SmallVector<Type> storageTypes(storage->begin(), storage->end());
     auto parts = DisassembleOp::create(rewriter, op.getLoc(), storageTypes,
                                        sparse->get(), *layout);
-    bool transposeX =
-        weightLeft ? op.getTransposeRhs() : !op.getTransposeLhs();
+    bool transposeX = weightLeft ? op.getTransposeRhs() : !op.getTransposeLhs();
     bool transposeC = !weightLeft;
     auto packed = PackedMatmulOp::create(
         rewriter, op.getLoc(), flat->init.getType(), parts.getStorage(),
         flat->x, flat->epilogueOperands, flat->init, weight, *layout,
-        transposeX, transposeC,
-        rewriter.getAffineMapArrayAttr(flat->maps));
+        transposeX, transposeC, rewriter.getAffineMapArrayAttr(flat->maps));
     packed.getEpilogue().takeBody(op.getEpilogue());
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("layout")
-                                    .category("nm-select-layout"))
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("layout").category(
+                                    "nm-select-layout"))
         << remark::metric("layout", layout->getSpecString())
         << remark::metric("pattern",
                           mlir::nm::getSparsity(weight).getPatternString());

@@ -18,7 +18,7 @@ config.test_exec_root = os.path.join(config.nm_obj_root, "test")
 # rather than substitutions, so that a tool that was not built is an error that names it.
 config.environment["PATH"] = os.pathsep.join(
     [config.nm_tools_dir, config.llvm_tools_dir, "/usr/bin", "/bin"])
-config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
 config.environment["NM_SOURCE"] = config.nm_src_root
 config.environment["NM_BUILD"] = config.nm_obj_root
 # Two threads exercise the parallel code and leave the machine to the other tests.

@@ -1,0 +1,29 @@
+// RUN: nm-opt %s --split-input-file --nm-generate-kernels --verify-diagnostics
+
+func.func @tensors(%v: tensor<2304xf32>, %m: tensor<2304xi16>, %x: tensor<9x48xf32>, %y: tensor<9x96xf32>) -> tensor<9x96xf32> {
+  // expected-error @below {{is on tensors, expected buffers; run one-shot-bufferize before nm-generate-kernels}}
+  %0 = nm.packed_matmul transpose_x transpose_c weight(%v, %m : tensor<2304xf32>, tensor<2304xi16>)
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : tensor<9x48xf32>) outs(%y : tensor<9x96xf32>) -> tensor<9x96xf32>
+  return %0 : tensor<9x96xf32>
+}
+
+// -----
+
+func.func @layout(%v: memref<96x24xf32>, %m: memref<96x6xi8>, %x: memref<9x48xf32>, %y: memref<9x96xf32>) {
+  // expected-error @below {{expected a panel or lane layout; choose one with nm-select-layout}}
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<96x24xf32>, memref<96x6xi8>)
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <canonical>
+      ins(%x : memref<9x48xf32>) outs(%y : memref<9x96xf32>)
+  return
+}
+
+// -----
+
+func.func @dynamic_lane(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<?x64xf32>, %y: memref<?x96xf32>) {
+  // expected-error @below {{has a dynamic number of columns, which the lane layout does not take; use a panel layout}}
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)
+      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout <lane, lanes = 8>
+      ins(%x : memref<?x64xf32>) outs(%y : memref<?x96xf32>)
+  return
+}

@@ -1,0 +1,72 @@
+// RUN: nm-opt %s --split-input-file --nm-generate-kernels --canonicalize | FileCheck %s
+// RUN: nm-opt %s --split-input-file --nm-generate-kernels=parallel=false --canonicalize | FileCheck %s --check-prefix=SEQUENTIAL
+
+// Packing, then tasks of a row block by a panel; four slots of three rows by four
+// vectors are 48 multiply-adds a step.
+// CHECK-LABEL: func @panel
+// CHECK: memref.alloc() {alignment = 64 : i64} : memref<98304xf32>
+// CHECK: scf.parallel
+// CHECK: scf.parallel
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK: vector.load {{.*}} vector<4xf32>
+// CHECK: llvm.inline_asm "", "=x,0"
+// CHECK: vector.load {{.*}} vector<4xi16>
+// CHECK-COUNT-48: vector.fma
+// CHECK-NOT: vector.fma
+// The epilogue runs on vectors.
+// CHECK: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK: memref.dealloc
+// SEQUENTIAL-LABEL: func @panel
+// SEQUENTIAL-NOT: scf.parallel
+func.func @panel(%v: memref<294912xf32>, %m: memref<294912xi16>, %x: memref<128x768xf32>, %b: memref<768xf32>,
+                 %y: memref<128x768xf32>) {
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<294912xf32>, memref<294912xi16>)
+      of tensor<768x768xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 192>
+      ins(%x : memref<128x768xf32>) epilogue(%b : memref<768xf32>) maps [affine_map<(i, j) -> (j)>]
+      outs(%y : memref<128x768xf32>) {
+  ^bb0(%acc: f32, %e: f32):
+    %0 = arith.addf %acc, %e : f32
+    %z = arith.constant 0.0 : f32
+    %1 = arith.maximumf %0, %z : f32
+    nm.yield %1 : f32
+  }
+  return
+}
+
+// -----
+
+// A number of columns that is not known has a variant for each number of vectors.
+// CHECK-LABEL: func @dynamic
+// CHECK: scf.index_switch
+// CHECK: case 1
+// CHECK: case 2
+// CHECK: case 3
+// CHECK: default
+func.func @dynamic(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<?x48xf32>, %y: memref<?x96xf32>) {
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<?x48xf32>) outs(%y : memref<?x96xf32>)
+  return
+}
+
+// -----
+
+// Few columns: in-register permutes within 128 bits for M = 4, across the
+// register for M = 8.
+// CHECK-LABEL: func @lane4
+// CHECK: llvm.call_intrinsic "llvm.x86.avx.vpermilvar.ps.256"
+func.func @lane4(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<1x64xf32>, %y: memref<1x96xf32>) {
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)
+      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout <lane, lanes = 8>
+      ins(%x : memref<1x64xf32>) outs(%y : memref<1x96xf32>)
+  return
+}
+
+// CHECK-LABEL: func @lane8
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.permps"
+func.func @lane8(%v: memref<1536xbf16>, %m: memref<192xi32>, %x: memref<64x1xf32>, %y: memref<96x1xf32>) {
+  nm.packed_matmul weight(%v, %m : memref<1536xbf16>, memref<192xi32>)
+      of tensor<96x64xbf16, #nm.sparsity<2:8, axis = 1>> layout <lane, lanes = 8>
+      ins(%x : memref<64x1xf32>) outs(%y : memref<96x1xf32>)
+  return
+}

@@ -1,0 +1,111 @@
+// RUN: nm-opt %s --split-input-file --nm-select-layout | FileCheck %s
+// RUN: nm-opt %s --split-input-file --nm-select-layout --remarks-filter=nm-select-layout 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// Many columns: panels. Rows are tokens, so both sides are transposed.
+// CHECK-LABEL: func @panel
+// CHECK: %[[W:.+]]:2 = nm.packed_param "w" of tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
+// CHECK-SAME: layout <panel, rows = 3, cols = 32, depth = 192>
+// CHECK: nm.packed_matmul transpose_x transpose_c weight(%[[W]]#0, %[[W]]#1
+// CHECK-SAME: ins(%{{.+}} : tensor<128x3072xf32>) outs(
+// REMARK: layout="panel<rows = 3, cols = 32, depth = 192>", pattern=2:4
+func.func @panel(%x: tensor<128x3072xf32>) -> tensor<128x768xf32> {
+  %w = nm.param "w" : tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
+  %e = tensor.empty() : tensor<128x768xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<128x3072xf32>, tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>)
+      outs(%e : tensor<128x768xf32>) -> tensor<128x768xf32>
+  return %y : tensor<128x768xf32>
+}
+
+// -----
+
+// One column: the lane layout.
+// CHECK-LABEL: func @lane
+// CHECK: nm.packed_param "w" in "adapter" {{.*}} layout <lane, lanes = 8>
+// CHECK: nm.packed_matmul transpose_x transpose_c
+// REMARK: layout="lane<lanes = 8>", pattern=1:4
+func.func @lane(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
+  %w = nm.param "w" in "adapter" : tensor<96x64xf32, #nm.sparsity<1:4, axis = 1>>
+  %e = tensor.empty() : tensor<1x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<1x64xf32>, tensor<96x64xf32, #nm.sparsity<1:4, axis = 1>>)
+      outs(%e : tensor<1x96xf32>) -> tensor<1x96xf32>
+  return %y : tensor<1x96xf32>
+}
+
+// -----
+
+// A pattern that no permute reaches takes panels even for one column; blocks
+// end where groups do.
+// CHECK-LABEL: func @odd_pattern
+// CHECK: layout <panel, rows = 3, cols = 32, depth = 189>
+func.func @odd_pattern(%x: tensor<1x840xf32>) -> tensor<1x96xf32> {
+  %w = nm.param "w" : tensor<96x840xf32, #nm.sparsity<3:7, axis = 1>>
+  %e = tensor.empty() : tensor<1x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<1x840xf32>, tensor<96x840xf32, #nm.sparsity<3:7, axis = 1>>)
+      outs(%e : tensor<1x96xf32>) -> tensor<1x96xf32>
+  return %y : tensor<1x96xf32>
+}
+
+// -----
+
+// The weight on the left: X and C lie as they are.
+// CHECK-LABEL: func @weight_left
+// CHECK: nm.packed_matmul weight(
+func.func @weight_left(%x: tensor<64x40xf32>) -> tensor<96x40xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>
+  %e = tensor.empty() : tensor<96x40xf32>
+  %y = nm.matmul ins(%w, %x : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>, tensor<64x40xf32>)
+      outs(%e : tensor<96x40xf32>) -> tensor<96x40xf32>
+  return %y : tensor<96x40xf32>
+}
+
+// -----
+
+// Batch dimensions and the epilogue's operands fold into rows.
+// CHECK-LABEL: func @batch
+// CHECK-DAG: tensor.collapse_shape %{{.+}} {{\[}}[0, 1], [2]] : tensor<2x20x64xf32> into tensor<40x64xf32>
+// CHECK: nm.packed_matmul {{.*}} epilogue(%{{.+}}, %{{.+}} : tensor<96xf32>, tensor<40x96xf32>)
+// CHECK: tensor.expand_shape
+func.func @batch(%x: tensor<2x20x64xf32>, %bias: tensor<96xf32>, %res: tensor<2x20x96xf32>) -> tensor<2x20x96xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>
+  %e = tensor.empty() : tensor<2x20x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<2x20x64xf32>, tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>)
+      epilogue(%bias, %res : tensor<96xf32>, tensor<2x20x96xf32>)
+      maps [affine_map<(b, i, j) -> (j)>, affine_map<(b, i, j) -> (b, i, j)>]
+      outs(%e : tensor<2x20x96xf32>) {
+  ^bb0(%acc: f32, %b: f32, %r: f32):
+    %0 = arith.addf %acc, %b : f32
+    %1 = arith.addf %0, %r : f32
+    nm.yield %1 : f32
+  } -> tensor<2x20x96xf32>
+  return %y : tensor<2x20x96xf32>
+}
+
+// -----
+
+// Constants are packed by the compiler.
+// CHECK-LABEL: func @constant
+// CHECK-DAG: arith.constant dense<{{.*}}> : tensor<{{[0-9]+}}xi16>
+// CHECK: nm.packed_matmul
+func.func @constant(%x: tensor<9x4xf32>) -> tensor<9x2xf32> {
+  %c = arith.constant dense<[[1.0, 0.0, 2.0, 0.0], [0.0, 3.0, 0.0, 0.0]]> : tensor<2x4xf32>
+  %w = nm.compress %c : tensor<2x4xf32> to tensor<2x4xf32, #nm.sparsity<2:4, axis = 1>>
+  %e = tensor.empty() : tensor<9x2xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<9x4xf32>, tensor<2x4xf32, #nm.sparsity<2:4, axis = 1>>)
+      outs(%e : tensor<9x2xf32>) -> tensor<9x2xf32>
+  return %y : tensor<9x2xf32>
+}
+
+// -----
+
+// What is known only when it runs cannot be packed ahead.
+// CHECK-LABEL: func @runtime_weight
+// CHECK: nm.matmul
+// CHECK-NOT: nm.packed_matmul
+// REMARK: Reason="the weight is neither a parameter nor a constant", Remark="left to the reference lowering: "
+func.func @runtime_weight(%x: tensor<9x4xf32>, %d: tensor<2x4xf32>) -> tensor<9x2xf32> {
+  %w = nm.compress %d : tensor<2x4xf32> to tensor<2x4xf32, #nm.sparsity<2:4, axis = 1>>
+  %e = tensor.empty() : tensor<9x2xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<9x4xf32>, tensor<2x4xf32, #nm.sparsity<2:4, axis = 1>>)
+      outs(%e : tensor<9x2xf32>) -> tensor<9x2xf32>
+  return %y : tensor<9x2xf32>
+}

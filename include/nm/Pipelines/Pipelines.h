@@ -17,8 +17,8 @@ namespace mlir::nm {
 struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
   Option<bool> dense{
       *this, "dense",
-      llvm::cl::desc(
-          "treat every weight as dense: the baseline for comparisons"),
+      llvm::cl::desc("pack weights without a declared pattern as dense ones, "
+                     "and look for no patterns: the baseline for comparisons"),
       llvm::cl::init(false)};
   Option<bool> parallel{*this, "parallel",
                         llvm::cl::desc("generate OpenMP parallel loops"),

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <malloc.h>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -67,10 +68,20 @@ static std::vector<uint64_t> makeDescriptor(const void *data,
   return words;
 }
 
+/// Compiled code allocates its buffers in every call. glibc would hand large
+/// ones back to the system when they are freed, and the next call would pay for
+/// the page faults: about 0.1 ms for each MiB. Peak use stays the same.
+static void keepFreedMemory() {
+  constexpr int largestThreshold = 32 << 20; // what glibc accepts
+  mallopt(M_MMAP_THRESHOLD, largestThreshold);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
                                    ArrayRef<rt::Tensor> inputs,
                                    const rt::Manifest &manifest,
                                    const rt::Params *params) {
+  keepFreedMemory();
   Call call;
   call.function = &function;
   call.entry = entry;

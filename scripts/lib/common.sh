@@ -22,7 +22,7 @@ usage() { sed -n '/^# usage:/,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 configure() {
   local log=build/$1-configure.log
   mkdir -p build
-  if ! cmake --preset "$1" >"$log" 2>&1; then
+  if ! cmake --preset "$@" >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     echo "error: cmake --preset $1 failed; the whole output is in $log" >&2
     return 1

@@ -80,8 +80,10 @@ llvm::Error driver::checkRunsHere(const llvm::TargetMachine &machine) {
 }
 
 int64_t driver::getVectorLanes(const llvm::TargetMachine &machine) {
+  // The lane kernels permute across a register (AVX2), and all kernels are made
+  // of fused multiply-adds, which come as calls where the processor has none.
   return machine.getTargetTriple().isX86() &&
-                 machine.getMCSubtargetInfo()->checkFeatures("+avx")
+                 machine.getMCSubtargetInfo()->checkFeatures("+avx2,+fma")
              ? 8
              : 4;
 }

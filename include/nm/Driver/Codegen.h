@@ -26,8 +26,8 @@ createTargetMachine(StringRef cpu);
 /// Fails if code for `machine` needs an instruction set this machine lacks.
 llvm::Error checkRunsHere(const llvm::TargetMachine &machine);
 
-/// f32 lanes of the vector registers that kernels are made for: 8 with AVX,
-/// else 4.
+/// f32 lanes of the vector registers that kernels are made for: 8 with AVX2 and
+/// FMA, else 4.
 int64_t getVectorLanes(const llvm::TargetMachine &machine);
 
 /// Translates a module in the LLVM dialect. Only the C interfaces of

@@ -195,6 +195,7 @@ Timing Call::time(int repeat) {
       break;
   }
   std::vector<double> samples;
+  samples.reserve(repeat);
   for (int i = 0; i < repeat; ++i)
     samples.push_back(timeOnce());
   return Timing::of(std::move(samples));

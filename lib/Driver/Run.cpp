@@ -206,6 +206,7 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
                      function->name, report.manifest.params.size(),
                      report.manifest.params.front().key);
   std::vector<rt::ScopePath> scopes;
+  scopes.reserve(options.params.size());
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
   Progress progress("loading parameters");

@@ -98,6 +98,7 @@ Status NpzCheckpoint::open() {
   std::sort(members.begin(), members.end(),
             [](const Member &a, const Member &b) { return a.name < b.name; });
   std::vector<TensorInfo> list;
+  list.reserve(members.size());
   for (const Member &member : members)
     list.push_back({member.name, member.header.dtype, member.header.dtypeText,
                     member.header.shape, TensorInfo::Storage::NpzMember});

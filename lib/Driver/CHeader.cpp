@@ -231,6 +231,7 @@ struct FunctionWriter {
     }
     for (auto [k, entry] : llvm::enumerate(parts)) {
       std::vector<std::string> sizes;
+      sizes.reserve(entry.second.shape.size());
       for (int64_t size : entry.second.shape)
         sizes.push_back(std::to_string(size));
       os << "  " << memrefType(sizes.size()) << " nm_p" << k << " = ";

@@ -9,7 +9,9 @@ namespace nm::rt {
 LaneGeometry::LaneGeometry(const LayoutSpec &spec,
                            const FiberGeometry &geometry)
     : shape(laneShape(geometry.n, geometry.m)), lanes(spec.lanes),
-      n(geometry.n), m(geometry.m), steps(ceilDiv(geometry.length, lanes)),
+      interleave(spec.interleave), n(geometry.n), m(geometry.m),
+      steps(ceilDiv(geometry.length, lanes)),
+      storedSteps(ceilDiv(steps, interleave) * interleave),
       superblocks(ceilDiv(steps, shape.stepsPerWord())),
       groups(ceilDiv(geometry.rows, shape.rows)) {}
 
@@ -23,7 +25,9 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
                  j;
   int64_t rowGroup = row / shape.rows;
   LaneSlot result;
-  result.value = (rowGroup * steps + step) * lanes + lane;
+  int64_t firstOfRun = step / interleave * interleave;
+  result.value = (rowGroup * storedSteps + firstOfRun) * lanes +
+                 lane * interleave + step % interleave;
   result.word =
       (rowGroup * superblocks + step / shape.stepsPerWord()) * lanes + lane;
   result.shift = step % shape.stepsPerWord() * shape.bits;
@@ -67,7 +71,7 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
   // A tile holds whole row groups; slots that no element uses are zero.
   int64_t first = tile.firstRow / lane.shape.rows;
   int64_t last = ceilDiv(tile.firstRow + tile.numRows, lane.shape.rows);
-  int64_t valueBytes = lane.steps * lane.lanes * int64_t(sizeof(U));
+  int64_t valueBytes = lane.storedSteps * lane.lanes * int64_t(sizeof(U));
   int64_t wordBytes = lane.superblocks * lane.lanes * 4;
   std::memset(parts.values + first * valueBytes, 0,
               size_t((last - first) * valueBytes));

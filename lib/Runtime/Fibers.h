@@ -141,9 +141,10 @@ struct LaneGeometry {
   LaneSlot slot(int64_t row, int64_t group, int64_t j) const;
 
   LaneShape shape;
-  int64_t lanes, n, m;
-  /// Registers of a row group, index words of a lane, row groups.
-  int64_t steps, superblocks, groups;
+  int64_t lanes, interleave, n, m;
+  /// Registers of a row group, the same padded to whole interleaved runs,
+  /// index words of a lane, row groups.
+  int64_t steps, storedSteps, superblocks, groups;
 };
 
 /// Readers fill a tile whose firstRow and numRows are set; writers store it.

@@ -15,7 +15,10 @@ std::string LayoutSpec::str() const {
   case LayoutKind::Panel:
     break;
   case LayoutKind::Lane:
-    return "lane<lanes = " + std::to_string(lanes) + ">";
+    return "lane<lanes = " + std::to_string(lanes) +
+           (interleave > 1 ? ", interleave = " + std::to_string(interleave)
+                           : "") +
+           ">";
   }
   std::ostringstream os;
   os << "panel<rows = " << rows << ", cols = " << cols << ", depth = " << depth
@@ -42,10 +45,12 @@ public:
       spec.kind = LayoutKind::Lane;
       if (Status status = parameters(spec); !status)
         return status.error();
+      if (spec.interleave == 0)
+        spec.interleave = 1;
     } else if (kind != "dense") {
       return fail("expected 'dense', 'canonical', "
                   "'panel<rows = R, cols = C, depth = D>' or "
-                  "'lane<lanes = L>'");
+                  "'lane<lanes = L, interleave = I>'");
     }
     skipSpace();
     if (pos != text.size())
@@ -87,13 +92,15 @@ private:
     do {
       std::string_view name = word();
       bool isLane = spec.kind == LayoutKind::Lane;
-      int64_t *target = isLane ? (name == "lanes" ? &spec.lanes : nullptr)
+      int64_t *target = isLane ? (name == "lanes"        ? &spec.lanes
+                                  : name == "interleave" ? &spec.interleave
+                                                         : nullptr)
                         : name == "rows"  ? &spec.rows
                         : name == "cols"  ? &spec.cols
                         : name == "depth" ? &spec.depth
                                           : nullptr;
       if (!target)
-        return fail(isLane ? "expected 'lanes'"
+        return fail(isLane ? "expected 'lanes' or 'interleave'"
                            : "expected 'rows', 'cols' or 'depth'");
       if (*target != 0)
         return fail("'" + std::string(name) + "' is given twice");
@@ -107,6 +114,8 @@ private:
     if (spec.kind == LayoutKind::Panel &&
         (spec.rows == 0 || spec.cols == 0 || spec.depth == 0))
       return fail("'rows', 'cols' and 'depth' are all needed");
+    if (spec.kind == LayoutKind::Lane && spec.lanes == 0)
+      return fail("'lanes' is needed");
     return {};
   }
 
@@ -220,12 +229,15 @@ static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
     return fail("pattern ", n, ":", m,
                 ", expected M of 1, 2, 4 or 8 and a power of two of lanes, at "
                 "least M and 4");
+  if (spec.interleave != 1 && spec.interleave != 2 && spec.interleave != 4)
+    return fail("expected an interleave of 1, 2 or 4");
   LaneShape shape = laneShape(n, m);
   int64_t groups = ceilDiv(rows, shape.rows);
   int64_t steps = ceilDiv(length, spec.lanes);
   int64_t words = ceilDiv(steps, shape.stepsPerWord());
   int64_t values, metadata, bytes;
-  if (mulOverflow(groups, steps, values) ||
+  if (mulOverflow(groups, ceilDiv(steps, spec.interleave) * spec.interleave,
+                  values) ||
       mulOverflow(values, spec.lanes, values) ||
       mulOverflow(values, elemBytes, bytes) ||
       mulOverflow(groups, words, metadata) ||

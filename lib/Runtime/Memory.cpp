@@ -13,18 +13,36 @@
 
 namespace nm::rt {
 
-std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes) {
+/// Fresh pages, so that the kernel can back them with huge ones: memory that
+/// malloc recycles keeps the small pages it has. Null if there are none.
+static std::shared_ptr<unsigned char> allocateHugePages(uint64_t bytes) {
   constexpr uint64_t hugePage = uint64_t(2) << 20;
-  bool huge = bytes >= 2 * hugePage;
-  uint64_t alignment = huge ? hugePage : kAlignment;
+  uint64_t rounded = (bytes / hugePage + 1) * hugePage;
+  uint64_t reserved = rounded + hugePage; // room to align the start
+  void *memory = mmap(nullptr, reserved, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    return nullptr;
+  auto address = reinterpret_cast<uintptr_t>(memory);
+  uintptr_t aligned = (address + hugePage - 1) / hugePage * hugePage;
+  (void)madvise(reinterpret_cast<void *>(aligned), rounded,
+                MADV_HUGEPAGE); // only advice
+  return std::shared_ptr<unsigned char>(
+      reinterpret_cast<unsigned char *>(aligned),
+      [memory, reserved](unsigned char *) { munmap(memory, reserved); });
+}
+
+std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes) {
+  constexpr uint64_t worthHugePages = uint64_t(4) << 20;
   if (bytes > SIZE_MAX / 2)
     throw std::bad_alloc();
-  uint64_t rounded = (bytes / alignment + 1) * alignment;
-  void *memory = std::aligned_alloc(alignment, rounded);
+  if (bytes >= worthHugePages)
+    if (auto memory = allocateHugePages(bytes))
+      return memory;
+  uint64_t rounded = (bytes / kAlignment + 1) * kAlignment;
+  void *memory = std::aligned_alloc(kAlignment, rounded);
   if (!memory)
     throw std::bad_alloc();
-  if (huge)
-    (void)madvise(memory, rounded, MADV_HUGEPAGE); // only advice
   return std::shared_ptr<unsigned char>(static_cast<unsigned char *>(memory),
                                         [](unsigned char *p) { std::free(p); });
 }

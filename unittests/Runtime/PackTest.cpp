@@ -136,8 +136,9 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
                           m * (1 + int64_t(rng() % 12))),
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
     for (int64_t lanes : {4, 8, 16})
-      if (laneSupports(lanes, n, m))
-        specs.push_back(LayoutSpec::lane(lanes));
+      for (int64_t interleave : {1, 2, 4})
+        if (laneSupports(lanes, n, m))
+          specs.push_back(LayoutSpec::lane(lanes, interleave));
     for (const LayoutSpec &from : specs) {
       auto source = packed(desc, from, dense.data());
       expectOk(source);

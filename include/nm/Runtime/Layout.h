@@ -44,23 +44,27 @@ struct LayoutSpec {
   int64_t depth = 0;
   /// Lane: elements of a vector register (a power of two, 4 to 64).
   int64_t lanes = 0;
+  /// Lane: consecutive steps whose values alternate in memory (1, 2 or 4), so
+  /// that narrow values widen by shifts of whole 32-bit lanes.
+  int64_t interleave = 0;
 
   static LayoutSpec dense() { return {}; }
   static LayoutSpec canonical() { return {LayoutKind::Canonical}; }
   static LayoutSpec panel(int64_t rows, int64_t cols, int64_t depth) {
     return {LayoutKind::Panel, rows, cols, depth};
   }
-  static LayoutSpec lane(int64_t lanes) {
-    return {LayoutKind::Lane, 0, 0, 0, lanes};
+  static LayoutSpec lane(int64_t lanes, int64_t interleave = 1) {
+    return {LayoutKind::Lane, 0, 0, 0, lanes, interleave};
   }
 
-  /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>" or
-  /// "lane<lanes = 8>".
+  /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
+  /// "lane<lanes = 8>" or "lane<lanes = 8, interleave = 2>".
   std::string str() const;
 
   friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
     return a.kind == b.kind && a.rows == b.rows && a.cols == b.cols &&
-           a.depth == b.depth && a.lanes == b.lanes;
+           a.depth == b.depth && a.lanes == b.lanes &&
+           a.interleave == b.interleave;
   }
   friend bool operator!=(const LayoutSpec &a, const LayoutSpec &b) {
     return !(a == b);

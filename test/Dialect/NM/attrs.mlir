@@ -15,11 +15,13 @@ func.func @sparsity() attributes {
 // CHECK-SAME: canonical = #nm.layout<canonical>
 // CHECK-SAME: dense = #nm.layout<dense>
 // CHECK-SAME: lane = #nm.layout<lane, lanes = 8>
+// CHECK-SAME: lane4 = #nm.layout<lane, lanes = 8, interleave = 4>
 // CHECK-SAME: panel = #nm.layout<panel, rows = 3, cols = 32, depth = 192>
 // CHECK-SAME: reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
 func.func @layout() attributes {
   canonical = #nm.layout<canonical>, dense = #nm.layout<dense>,
   lane = #nm.layout<lane, lanes = 8>,
+  lane4 = #nm.layout<lane, lanes = 8, interleave = 4>,
   panel = #nm.layout<panel, depth = 192, rows = 3, cols = 32>,
   reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
 } { return }

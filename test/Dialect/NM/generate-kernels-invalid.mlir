@@ -27,3 +27,13 @@ func.func @dynamic_lane(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<?x
       ins(%x : memref<?x64xf32>) outs(%y : memref<?x96xf32>)
   return
 }
+
+// -----
+
+func.func @interleave(%v: memref<3072xf16>, %m: memref<384xi32>, %x: memref<1x64xf32>, %y: memref<1x96xf32>) {
+  // expected-error @below {{interleaves 2 registers of 'f16', expected two of bf16, four of i8 or one}}
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf16>, memref<384xi32>)
+      of tensor<96x64xf16, #nm.sparsity<2:4, axis = 1>> layout <lane, lanes = 8, interleave = 2>
+      ins(%x : memref<1x64xf32>) outs(%y : memref<1x96xf32>)
+  return
+}

@@ -78,13 +78,18 @@ func.func @layout_missing() attributes {a = #nm.layout<panel, rows = 3, cols = 3
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout panel takes no lanes}}
+// expected-error @below {{nm_layout_c1: layout panel takes no lanes or interleave}}
 func.func @layout_panel_lanes() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 4, lanes = 8>} { return }
 
 // -----
 
 // expected-error @below {{nm_layout_c1: layout lane needs a power of two of lanes from 4 to 64, got 6}}
 func.func @layout_lanes() attributes {a = #nm.layout<lane, lanes = 6>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c1: layout lane needs an interleave of 1, 2 or 4, got 3}}
+func.func @layout_interleave() attributes {a = #nm.layout<lane, lanes = 8, interleave = 3>} { return }
 
 // -----
 

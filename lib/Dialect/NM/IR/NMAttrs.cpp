@@ -88,20 +88,22 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
                           << "', expected dense, canonical, panel or lane";
     return {};
   }
-  int64_t rows = 0, cols = 0, depth = 0, lanes = 0;
+  int64_t rows = 0, cols = 0, depth = 0, lanes = 0, interleave = 0;
   while (succeeded(parser.parseOptionalComma())) {
     SMLoc fieldLoc = parser.getCurrentLocation();
     StringRef field;
     if (parser.parseKeyword(&field) || parser.parseEqual())
       return {};
-    int64_t *target = field == "rows"    ? &rows
-                      : field == "cols"  ? &cols
-                      : field == "depth" ? &depth
-                      : field == "lanes" ? &lanes
-                                         : nullptr;
+    int64_t *target = field == "rows"         ? &rows
+                      : field == "cols"       ? &cols
+                      : field == "depth"      ? &depth
+                      : field == "lanes"      ? &lanes
+                      : field == "interleave" ? &interleave
+                                              : nullptr;
     if (!target) {
       parser.emitError(fieldLoc) << "unknown layout parameter '" << field
-                                 << "', expected rows, cols, depth or lanes";
+                                 << "', expected rows, cols, depth, lanes "
+                                    "or interleave";
       return {};
     }
     if (parser.parseInteger(*target))
@@ -109,8 +111,9 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
   }
   if (parser.parseGreater())
     return {};
-  return parser.getChecked<LayoutAttr>(loc, parser.getContext(), *kind, rows,
-                                       cols, depth, lanes);
+  return parser.getChecked<LayoutAttr>(
+      loc, parser.getContext(), *kind, rows, cols, depth, lanes,
+      kind == LayoutKind::Lane && !interleave ? 1 : interleave);
 }
 
 void LayoutAttr::print(AsmPrinter &printer) const {
@@ -120,23 +123,31 @@ void LayoutAttr::print(AsmPrinter &printer) const {
             << ", depth = " << getDepth();
   if (getKind() == LayoutKind::Lane)
     printer << ", lanes = " << getLanes();
+  if (getInterleave() > 1)
+    printer << ", interleave = " << getInterleave();
   printer << ">";
 }
 
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  LayoutKind kind, int64_t rows, int64_t cols,
-                                 int64_t depth, int64_t lanes) {
+                                 int64_t depth, int64_t lanes,
+                                 int64_t interleave) {
   if (kind != LayoutKind::Panel && (rows || cols || depth))
     return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
                        << " takes no rows, cols or depth";
-  if (kind != LayoutKind::Lane && lanes)
+  if (kind != LayoutKind::Lane && (lanes || interleave))
     return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
-                       << " takes no lanes";
+                       << " takes no lanes or interleave";
   if (kind == LayoutKind::Lane &&
       (lanes < 4 || lanes > 64 || (lanes & (lanes - 1)) != 0))
     return emitError() << "nm_layout_c1: layout lane needs a power of two of "
                           "lanes from 4 to 64, got "
                        << lanes;
+  if (kind == LayoutKind::Lane && interleave != 1 && interleave != 2 &&
+      interleave != 4)
+    return emitError() << "nm_layout_c1: layout lane needs an interleave of 1, "
+                          "2 or 4, got "
+                       << interleave;
   if (kind != LayoutKind::Panel)
     return success();
   if (rows <= 0 || cols <= 0 || depth <= 0)
@@ -161,7 +172,8 @@ static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
     return ::nm::rt::LayoutSpec::panel(layout.getRows(), layout.getCols(),
                                        layout.getDepth());
   case LayoutKind::Lane:
-    return ::nm::rt::LayoutSpec::lane(layout.getLanes());
+    return ::nm::rt::LayoutSpec::lane(layout.getLanes(),
+                                      layout.getInterleave());
   }
   llvm_unreachable("unknown layout kind");
 }

@@ -324,6 +324,14 @@ struct GenerateKernelsPass
       return op.emitOpError("has registers of ")
              << layout.getLanes() << " elements, expected the " << lanes
              << " lanes of a vector";
+    unsigned width = op.getEncodedType().getElementTypeBitWidth();
+    if (isLane && layout.getInterleave() != 1 &&
+        (layout.getInterleave() * width != 32 ||
+         op.getEncodedType().getElementType().isF16()))
+      return op.emitOpError("interleaves ")
+             << layout.getInterleave() << " registers of "
+             << op.getEncodedType().getElementType()
+             << ", expected two of bf16, four of i8 or one";
     if (layout.getCols() % lanes != 0)
       return op.emitOpError("has panels of ")
              << layout.getCols() << " columns, expected a multiple of the "
@@ -343,6 +351,7 @@ struct GenerateKernelsPass
                       std::max(unit, rowBlock / unit * unit),
                       op.getAccumulatorType(),
                       op.getEncodedType().getElementType(),
+                      layout.getInterleave(),
                       barrier};
     int64_t columns =
         op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);

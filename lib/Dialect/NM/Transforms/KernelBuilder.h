@@ -41,6 +41,7 @@ struct KernelShape {
   int64_t rowBlock;   ///< weight rows of one task, a multiple of rows and lanes
   Type accumulator;   ///< f32 or i32
   Type weightElement; ///< element type of the stored values
+  int64_t interleave; ///< steps of the lane layout that alternate in memory
   std::string barrier; ///< inline-asm constraint of a vector register, or ""
 
   int64_t vectors() const { return cols / lanes; }

@@ -34,13 +34,19 @@ struct LaneKernel {
   int64_t steps() const {
     return (shape.contraction + shape.lanes - 1) / shape.lanes;
   }
+  int64_t storedSteps() const {
+    return (steps() + shape.interleave - 1) / shape.interleave *
+           shape.interleave;
+  }
   int64_t superblocks() const {
     return (steps() + lane.stepsPerWord() - 1) / lane.stepsPerWord();
   }
   bool permutes() const { return shape.n != shape.m; }
   /// Two sums per chain hide the latency of the multiply-add when few chains
-  /// are in flight.
-  int64_t sets() const { return groups * columns < 8 ? 2 : 1; }
+  /// are in flight. Narrow weights take longer to widen, and registers.
+  int64_t sets() const {
+    return groups * columns < (shape.interleave == 1 ? 8 : 4) ? 2 : 1;
+  }
   VectorType vectorType(Type element) const {
     return VectorType::get({shape.lanes}, element);
   }
@@ -76,6 +82,74 @@ struct LaneKernel {
                : b.add(a, c);
   }
 
+  Value constant(int32_t value) {
+    VectorType type = vectorType(b.getI32Type());
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(type, b.getI32IntegerAttr(value)));
+  }
+
+  /// What memory holds for a run of `interleave` steps: narrow values as the
+  /// 32-bit lanes that they share, others as they are.
+  Value loadRun(Value position) {
+    Value loaded =
+        b.loadVector(values, position, shape.lanes * shape.interleave);
+    if (shape.interleave == 1)
+      return loaded;
+    return vector::BitCastOp::create(b, vectorType(b.getI32Type()), loaded);
+  }
+
+  /// The weights of step `s` of a run, widened to the accumulator's type.
+  Value weightOfRun(Value run, int64_t s) {
+    if (shape.interleave == 1)
+      return b.convert(run, shape.accumulator);
+    int64_t width = 32 / shape.interleave;
+    bool isTop = s + 1 == shape.interleave;
+    if (shape.weightElement.isBF16()) {
+      Value bits =
+          isTop ? Value(arith::AndIOp::create(b, run, constant(0xffff0000)))
+                : Value(arith::ShLIOp::create(b, run, constant(width)));
+      return b.convert(
+          vector::BitCastOp::create(b, vectorType(b.getF32Type()), bits),
+          shape.accumulator);
+    }
+    Value top = run;
+    if (!isTop)
+      top = arith::ShLIOp::create(b, run, constant(32 - (s + 1) * width));
+    if (isa<FloatType>(shape.accumulator)) {
+      // The weight times 2^24: emitPackColumns scaled the activations. A mask
+      // runs on any port, an arithmetic shift only where the permutes do.
+      if (s != 0)
+        top = arith::AndIOp::create(b, top, constant(0xff000000));
+      return b.convert(top, shape.accumulator);
+    }
+    return arith::ShRSIOp::create(b, top, constant(32 - width));
+  }
+
+  /// Asks for what the next row groups in flight hold at this place. Narrow
+  /// weights take so many instructions a byte that few cache lines are in
+  /// flight, and a row group's stream is as short as a page, on each of which
+  /// the hardware's prefetchers start anew. Wider weights lose by it.
+  void prefetchNext(Value firstGroup, Value superblock, Value firstStep,
+                    int64_t count) {
+    int64_t bytes = shape.weightElement.getIntOrFloatBitWidth() / 8;
+    auto prefetch = [&](Value memref, Value position) {
+      memref::PrefetchOp::create(b, memref, ValueRange{position},
+                                 /*isWrite=*/false, /*localityHint=*/2,
+                                 /*isDataCache=*/true);
+    };
+    for (int64_t g = 0; g < groups; ++g) {
+      Value group = b.add(firstGroup, groups + g);
+      Value first =
+          b.mul(b.add(b.mul(group, storedSteps()), firstStep), shape.lanes);
+      int64_t line = 64 / bytes;
+      for (int64_t at = 0; at < count * shape.lanes; at += line)
+        prefetch(values, b.add(first, at));
+      if (permutes())
+        prefetch(words, b.mul(b.add(b.mul(group, superblocks()), superblock),
+                              shape.lanes));
+    }
+  }
+
   /// `count` steps of superblock `superblock`; accs is [set][group][column].
   SmallVector<Value> superblockSteps(Value firstGroup, Value column0,
                                      Value superblock, int64_t count,
@@ -87,32 +161,38 @@ struct LaneKernel {
           b.loadVector(words, b.mul(at, shape.lanes), shape.lanes));
     }
     Value firstStep = b.mul(superblock, lane.stepsPerWord());
-    for (int64_t s = 0; s < count; ++s) {
-      Value step = b.add(firstStep, s);
-      SmallVector<Value> inputs;
-      for (int64_t c = 0; c < columns; ++c)
-        inputs.push_back(b.loadVector(
-            x, {b.add(column0, c), b.mul(step, shape.lanes)}, shape.lanes));
+    if (shape.interleave == 4)
+      prefetchNext(firstGroup, superblock, firstStep, count);
+    // A run of one row group after the other: few registers are live.
+    for (int64_t first = 0; first < count; first += shape.interleave) {
+      Value step = b.add(firstStep, first);
+      int64_t length = std::min(shape.interleave, count - first);
+      SmallVector<SmallVector<Value>> inputs(length);
+      for (int64_t s = 0; s < length; ++s)
+        for (int64_t c = 0; c < columns; ++c)
+          inputs[s].push_back(b.loadVector(
+              x, {b.add(column0, c), b.mul(b.add(step, s), shape.lanes)},
+              shape.lanes));
       for (int64_t g = 0; g < groups; ++g) {
-        Value at = b.mul(b.add(b.mul(b.add(firstGroup, g), steps()), step),
-                         shape.lanes);
-        Value weight =
-            b.convert(b.loadVector(values, at, shape.lanes), shape.accumulator);
-        Value shifted;
-        if (permutes()) {
-          shifted = indices[g];
-          if (s != 0)
-            shifted = arith::ShRUIOp::create(
-                b, shifted,
-                arith::ConstantOp::create(
-                    b, DenseElementsAttr::get(
-                           vectorType(b.getI32Type()),
-                           b.getI32IntegerAttr(s * lane.bits))));
-        }
-        for (int64_t c = 0; c < columns; ++c) {
-          Value input = permutes() ? permute(inputs[c], shifted) : inputs[c];
-          Value &acc = result[((s % sets()) * groups + g) * columns + c];
-          acc = multiplyAdd(weight, input, acc);
+        Value run = loadRun(
+            b.mul(b.add(b.mul(b.add(firstGroup, g), storedSteps()), step),
+                  shape.lanes));
+        for (int64_t s = 0; s < length; ++s) {
+          Value weight = weightOfRun(run, s);
+          Value shifted;
+          if (permutes()) {
+            shifted = indices[g];
+            if (first + s != 0)
+              shifted = arith::ShRUIOp::create(
+                  b, shifted, constant((first + s) * lane.bits));
+          }
+          for (int64_t c = 0; c < columns; ++c) {
+            Value input =
+                permutes() ? permute(inputs[s][c], shifted) : inputs[s][c];
+            int64_t set = (first + s) % sets();
+            Value &acc = result[(set * groups + g) * columns + c];
+            acc = multiplyAdd(weight, input, acc);
+          }
         }
       }
     }
@@ -215,12 +295,35 @@ void mlir::nm::emitPackColumns(KernelBuilder &b, const KernelShape &shape,
                                Value packed) {
   int64_t padded =
       (shape.contraction + shape.lanes - 1) / shape.lanes * shape.lanes;
+  // The kernel widens interleaved i8 weights to 2^24 times their value. Powers
+  // of two are exact; only inputs under 2^-102 lose bits, 2^-150 at most.
+  bool scaled = shape.interleave == 4 && isa<FloatType>(shape.accumulator);
+  auto store = [&](Value value, Value column, Value k) {
+    Value converted = b.convert(value, shape.accumulator);
+    if (scaled) {
+      auto factor = b.getFloatAttr(shape.accumulator, 0x1p-24);
+      TypedAttr attr = factor;
+      if (auto type = dyn_cast<VectorType>(converted.getType()))
+        attr = DenseElementsAttr::get(type, factor.getValue());
+      converted = arith::MulFOp::create(b, converted,
+                                        arith::ConstantOp::create(b, attr));
+    }
+    if (isa<VectorType>(converted.getType()))
+      vector::StoreOp::create(b, converted, packed, ValueRange{column, k});
+    else
+      memref::StoreOp::create(b, converted, packed, ValueRange{column, k});
+  };
+  bool contiguous =
+      transposed && cast<MemRefType>(x.getType()).isLastDimUnitStride();
+  int64_t wide = contiguous ? shape.contraction / shape.lanes * shape.lanes : 0;
   b.loop(b.index(0), columns, 1, [&](Value column) {
-    b.loop(b.index(0), b.index(shape.contraction), 1, [&](Value k) {
+    b.loop(b.index(0), b.index(wide), shape.lanes, [&](Value k) {
+      store(b.loadVector(x, {column, k}, shape.lanes), column, k);
+    });
+    b.loop(b.index(wide), b.index(shape.contraction), 1, [&](Value k) {
       Value loaded = memref::LoadOp::create(
           b, x, transposed ? ValueRange{column, k} : ValueRange{k, column});
-      memref::StoreOp::create(b, b.convert(loaded, shape.accumulator), packed,
-                              ValueRange{column, k});
+      store(loaded, column, k);
     });
     b.loop(b.index(shape.contraction), b.index(padded), 1, [&](Value k) {
       memref::StoreOp::create(b, b.zero(shape.accumulator), packed,

@@ -88,12 +88,20 @@ private:
     return columns;
   }
 
+  /// Values that share a 32-bit lane widen by one shift or mask each, where
+  /// widening them in order takes two shuffles. f16 has its own instruction,
+  /// which wants them in order.
+  static int64_t interleaveOf(Type element) {
+    return element.isBF16() ? 2 : element.isInteger(8) ? 4 : 1;
+  }
+
   FailureOr<LayoutAttr> choose(MatmulOp op, RankedTensorType weight) {
     SparsityAttr sparsity = mlir::nm::getSparsity(weight);
     int64_t columns = columnsOf(op);
     if (columns <= maxLaneColumns && lanes == 8 &&
         ::nm::rt::laneSupports(lanes, sparsity.getN(), sparsity.getM()))
-      return LayoutAttr::get(op.getContext(), lanes);
+      return LayoutAttr::get(op.getContext(), lanes,
+                             interleaveOf(weight.getElementType()));
     int64_t cols = vectors * lanes;
     // Blocks end at group boundaries. A contraction of up to 1.5 blocks stays
     // whole if the panel still fits: one pass over the partial sums less.

@@ -66,32 +66,37 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
       contraction is cut into blocks of D, and the metadata are u16 element
       offsets into an activation panel of D rows by C columns.
 
-    * `#nm.layout<lane, lanes = L>`: for products with few columns. The kept
+    * `#nm.layout<lane, lanes = L, interleave = I>`: for products with few columns. The kept
       elements that multiply L consecutive activations lie in one register of L
       elements, for as many rows as fit; an in-register permute by 2- or 4-bit
-      indices, packed in 32-bit words, brings the activations to them. M of 2, 4
-      or 8.
+      indices, packed in 32-bit words, brings the activations to them. The
+      values of I (1, 2 or 4; 1 if absent) consecutive registers alternate in
+      memory: 32-bit lanes then hold I narrow values, which widen by shifts. M
+      of 2, 4 or 8.
 
     * `nm_layout_c1`: rows, cols and depth are positive for `panel`, lanes is a
-      power of two from 4 to 64 for `lane`, and all are absent otherwise.
+      power of two from 4 to 64 and interleave 1, 2 or 4 for `lane`, and all are
+      absent otherwise.
     * `nm_layout_c2`: depth * cols <= 65536, so that an offset fits u16.
   }];
   let parameters = (ins EnumParameter<NM_LayoutKind>:$kind,
                         DefaultValuedParameter<"int64_t", "0">:$rows,
                         DefaultValuedParameter<"int64_t", "0">:$cols,
                         DefaultValuedParameter<"int64_t", "0">:$depth,
-                        DefaultValuedParameter<"int64_t", "0">:$lanes);
+                        DefaultValuedParameter<"int64_t", "0">:$lanes,
+                        DefaultValuedParameter<"int64_t", "0">:$interleave);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
     AttrBuilder<(ins "LayoutKind":$kind), [{
-      return $_get($_ctxt, kind, 0, 0, 0, 0);
+      return $_get($_ctxt, kind, 0, 0, 0, 0,
+                   kind == LayoutKind::Lane ? 1 : 0);
     }]>,
     AttrBuilder<(ins "int64_t":$rows, "int64_t":$cols, "int64_t":$depth), [{
-      return $_get($_ctxt, LayoutKind::Panel, rows, cols, depth, 0);
+      return $_get($_ctxt, LayoutKind::Panel, rows, cols, depth, 0, 0);
     }]>,
-    AttrBuilder<(ins "int64_t":$lanes), [{
-      return $_get($_ctxt, LayoutKind::Lane, 0, 0, 0, lanes);
+    AttrBuilder<(ins "int64_t":$lanes, "int64_t":$interleave), [{
+      return $_get($_ctxt, LayoutKind::Lane, 0, 0, 0, lanes, interleave);
     }]>
   ];
   let extraClassDeclaration = [{

@@ -1,0 +1,104 @@
+//===- AttentionBuilder.cpp - Helpers of generated attention kernels -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernel.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+
+/// Alignment of buffers: a cache line.
+constexpr int64_t kAlignment = 64;
+
+Value AttentionBuilder::constant(Type type, double value) {
+  TypedAttr attr = getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto shaped = dyn_cast<ShapedType>(type))
+    attr = DenseElementsAttr::get(shaped, attr);
+  return arith::ConstantOp::create(*this, attr);
+}
+
+Value AttentionBuilder::constantInt(Type type, int64_t value) {
+  TypedAttr attr = getIntegerAttr(getElementTypeOrSelf(type), value);
+  if (auto shaped = dyn_cast<ShapedType>(type))
+    attr = DenseElementsAttr::get(shaped, attr);
+  return arith::ConstantOp::create(*this, attr);
+}
+
+Value AttentionBuilder::fma(Value a, Value b, Value c) {
+  if (isa<VectorType>(a.getType()))
+    return vector::FMAOp::create(*this, a, b, c);
+  return math::FmaOp::create(*this, a, b, c);
+}
+
+// Not arith.maximumf or maxnumf: they cost a compare and a blend more.
+Value AttentionBuilder::maxf(Value a, Value b) {
+  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b),
+                a, b);
+}
+Value AttentionBuilder::minf(Value a, Value b) {
+  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, a, b),
+                a, b);
+}
+
+Value AttentionBuilder::splat(Value scalar, int64_t lanes) {
+  return vector::BroadcastOp::create(
+      *this, VectorType::get({lanes}, scalar.getType()), scalar);
+}
+
+Value AttentionBuilder::roundDown(Value value, int64_t unit) {
+  return mul(arith::DivUIOp::create(*this, value, index(unit)), unit);
+}
+Value AttentionBuilder::roundUp(Value value, int64_t unit) {
+  return mul(ceilDiv(value, unit), unit);
+}
+Value AttentionBuilder::clamp(Value a, Value limit) {
+  return min(maxi(a, index(0)), limit);
+}
+
+void AttentionBuilder::store(Value value, Value buffer, ValueRange at) {
+  if (isa<VectorType>(value.getType()))
+    vector::StoreOp::create(*this, value, buffer, at);
+  else
+    memref::StoreOp::create(*this, value, buffer, at);
+}
+
+Value AttentionBuilder::allocate(Value elements) {
+  auto type = MemRefType::get({ShapedType::kDynamic}, getF32Type());
+  return memref::AllocOp::create(*this, type, ValueRange{elements},
+                                 getI64IntegerAttr(kAlignment));
+}
+
+SmallVector<Value> AttentionBuilder::reduce(
+    Value lower, Value upper, int64_t step, ValueRange init,
+    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(*this, lower, upper, index(step), init);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  scf::YieldOp::create(*this,
+                       body(loop.getInductionVar(), loop.getRegionIterArgs()));
+  return SmallVector<Value>(loop.getResults());
+}
+
+SmallVector<Value> AttentionBuilder::reduceUnrolled(
+    Value extent, int64_t unroll, ValueRange init,
+    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  std::optional<int64_t> size = getConstantIntValue(extent);
+  Value whole =
+      size ? index(*size / unroll * unroll) : roundDown(extent, unroll);
+  SmallVector<Value> values(init);
+  if (!size || *size >= unroll)
+    values = reduce(index(0), whole, unroll, values,
+                    [&](Value i, ValueRange carried) {
+                      SmallVector<Value> current(carried);
+                      for (int64_t step = 0; step < unroll; ++step)
+                        current = body(add(i, step), current);
+                      return current;
+                    });
+  if (!size || *size % unroll != 0)
+    values = reduce(whole, extent, 1, values, body);
+  return values;
+}

@@ -1,0 +1,205 @@
+//===- AttentionKernel.h - Pieces of a generated attention kernel -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A fused attention is made of few pieces: packing K and V into panels, the
+// micro-kernel of the logits, the exponentials, and the micro-kernel of the
+// weighted values. Each is emitted by one function here; AttentionTask.cpp puts
+// the loops of one block of query rows around them.
+//
+// The logits of a row group (as many rows as the register tile has) lie as
+// [key / lanes][row][lane]: what the first micro-kernel writes, the
+// exponentials rewrite and the second one reads is contiguous.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
+#define NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
+
+#include "../../NM/Transforms/KernelBuilder.h"
+#include <functional>
+#include <optional>
+
+namespace mlir::flat {
+
+/// Vectors of keys (logits) or of value columns in a register tile.
+constexpr int64_t kTileVectors = 2;
+/// Query rows of a register tile: 6 x 2 accumulators, two vectors of the panel
+/// and one broadcast fill 15 of 16 registers.
+constexpr int64_t kTileRows = 6;
+
+/// How the loops of one attention are blocked.
+struct AttentionBlocking {
+  int64_t lanes = 8; ///< f32 lanes of a vector register
+  /// Query rows of one task, a multiple of kTileRows.
+  int64_t rows = 96;
+  /// Keys of one online-softmax tile, a multiple of the panel; 0: all keys at
+  /// once (FLAT row granularity, no rescaling).
+  int64_t keyTile = 256;
+  /// Keys over which a panel of values stays in L1.
+  int64_t valueBlock = 256;
+
+  /// Keys of a K panel, columns of a V panel.
+  int64_t panel() const { return kTileVectors * lanes; }
+};
+
+/// Index arithmetic plus the float operations of the kernels.
+class AttentionBuilder : public nm::KernelBuilder {
+public:
+  using KernelBuilder::KernelBuilder;
+
+  /// A constant of `type`, a float or vector of floats.
+  Value constant(Type type, double value);
+  Value constantInt(Type type, int64_t value);
+  Value addf(Value a, Value b) { return arith::AddFOp::create(*this, a, b); }
+  Value subf(Value a, Value b) { return arith::SubFOp::create(*this, a, b); }
+  Value mulf(Value a, Value b) { return arith::MulFOp::create(*this, a, b); }
+  /// a * b + c with one rounding, on scalars or vectors.
+  Value fma(Value a, Value b, Value c);
+  /// The larger; `b` if either is NaN (one `maxps`).
+  Value maxf(Value a, Value b);
+  Value minf(Value a, Value b);
+  Value maxi(Value a, Value b) { return arith::MaxSIOp::create(*this, a, b); }
+  Value cmp(arith::CmpIPredicate predicate, Value a, Value b) {
+    return arith::CmpIOp::create(*this, predicate, a, b);
+  }
+  Value select(Value condition, Value a, Value b) {
+    return arith::SelectOp::create(*this, condition, a, b);
+  }
+  Value splat(Value scalar, int64_t lanes);
+  /// `value` rounded down or up to a multiple of `unit`; value >= 0.
+  Value roundDown(Value value, int64_t unit);
+  Value roundUp(Value value, int64_t unit);
+  /// `a` limited to [0, limit].
+  Value clamp(Value a, Value limit);
+
+  /// Loads and stores of a 1-D buffer.
+  Value load(Value buffer, Value at, int64_t lanes) {
+    return loadVector(buffer, at, lanes);
+  }
+  Value loadScalar(Value buffer, ValueRange at) {
+    return memref::LoadOp::create(*this, buffer, at);
+  }
+  void store(Value value, Value buffer, ValueRange at);
+  /// A 1-D f32 buffer on a cache line of its own.
+  Value allocate(Value elements);
+  Value allocate(int64_t elements) { return allocate(index(elements)); }
+  void release(Value buffer) { memref::DeallocOp::create(*this, buffer); }
+
+  /// `for i in [lower, upper)` with values carried along.
+  SmallVector<Value>
+  reduce(Value lower, Value upper, int64_t step, ValueRange init,
+         function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  /// The same over [0, extent), `unroll` steps at a time and then singly.
+  SmallVector<Value>
+  reduceUnrolled(Value extent, int64_t unroll, ValueRange init,
+                 function_ref<SmallVector<Value>(Value, ValueRange)> body);
+};
+
+/// The range of inputs that an exponential has to serve.
+enum class ExpRange {
+  Full,       ///< any; subnormal results, infinities, NaN
+  NonPositive ///< up to 0; results under 2^-126 become 0
+};
+
+/// 2^x of f32 scalars or vectors, within 2 ulp; NaN stays NaN. Several are
+/// computed step by step side by side: a processor's scheduler is too small to
+/// overlap whole polynomials.
+SmallVector<Value> emitExp2(AttentionBuilder &b, ArrayRef<Value> inputs,
+                            ExpRange range);
+/// e^x over the whole range, within 2 ulp.
+Value emitExp(AttentionBuilder &b, Value x);
+
+/// One operand with its dimensions by meaning: `dims[i]` is the position in the
+/// memref of logical dimension i (batch, head, row, column).
+struct AttentionView {
+  Value memref;
+  SmallVector<int64_t, 4> dims;
+
+  MemRefType type() const { return cast<MemRefType>(memref.getType()); }
+  Type element() const { return type().getElementType(); }
+  SmallVector<Value> indices(ValueRange logical) const;
+  /// True if consecutive elements along logical dimension `dim` are adjacent.
+  bool isContiguous(int64_t dim) const;
+  Value size(AttentionBuilder &b, int64_t dim) const;
+};
+
+/// Packs one panel of `x` ([batch, head, row, column]) as [length][panel], f32.
+/// The panel runs along `panelDim` (2: rows, as for K; 3: columns, as for V),
+/// the length along the other one.
+struct PanelPacking {
+  const AttentionView &x;
+  int64_t panelDim;
+  Value batch, head;
+  Value extent; ///< size along the panel; past it the packed data is arbitrary
+  Value length; ///< size along the length; past it the packed data is zero
+  Value packed; ///< 1-D
+  Value stride; ///< elements of `length` between panels, padding included
+};
+/// Packs [first, last) of the length of panel `panel`.
+void emitPackPanel(AttentionBuilder &b, const AttentionBlocking &blocking,
+                   const PanelPacking &packing, Value panel, Value first,
+                   Value last);
+/// Copies rows [row0, row0 + count) to `packed` ([row][columns], f32); rows
+/// from `rows` on repeat the last one.
+void emitCopyRows(AttentionBuilder &b, const AttentionBlocking &blocking,
+                  const AttentionView &x, Value batch, Value head, Value row0,
+                  Value rows, Value count, Value columns, Value packed);
+
+/// Logits of kTileRows rows and one panel of keys: accumulators
+/// [row][vector]. `q` is [row][depth] from `qBase` on, `k` [depth][panel] from
+/// `kBase` on.
+SmallVector<Value> emitLogits(AttentionBuilder &b,
+                              const AttentionBlocking &blocking, Value q,
+                              Value qBase, Value k, Value kBase, Value depth);
+
+/// out[row][.. panel] += P V for kTileRows rows and one panel of value columns.
+/// `p` is laid out as above from `pBase` on, `v` [key][panel] from `vBase` on;
+/// `keys` is a multiple of the lanes.
+void emitWeightedValues(AttentionBuilder &b, const AttentionBlocking &blocking,
+                        Value p, Value pBase, Value v, Value vBase, Value keys,
+                        Value out, Value outBase, Value outStride);
+
+/// Everything about one attention that its loops need to know. Sizes are
+/// constants where they are known.
+struct AttentionProblem {
+  AttentionView q, k, v, out;
+  Value batches, heads, kvHeads; ///< heads is a multiple of kvHeads
+  Value rows, keys;              ///< N, S
+  Value depth, width;            ///< D, E
+  /// The logits are q k times this; folded into the exponentials if positive
+  /// and no score function follows.
+  double scale = 1.0;
+  /// Position of a vector of logits, and whether it may reach past the last
+  /// key.
+  struct Position {
+    Value batch, head, row, key;
+    int64_t lanes;
+    bool mayExceed;
+  };
+  /// Replaces a vector of scaled logits; null: they stay.
+  std::function<Value(AttentionBuilder &, Value, const Position &)> score;
+  /// The first live key of a row and the one past the last, unclamped and both
+  /// non-decreasing in the row; null: all keys.
+  std::function<Value(AttentionBuilder &, Value)> firstKey, endKey;
+
+  bool isExponentScaled() const { return !score && scale > 0; }
+};
+
+/// Emits the fused loops for all batches and heads: packing of K and V once per
+/// key head, then the blocks of query rows (parallel if asked).
+void emitAttention(AttentionBuilder &b, const AttentionBlocking &blocking,
+                   const AttentionProblem &problem, bool parallel);
+
+/// One block of rows of one head: rows [row0, row0 + blocking.rows) against the
+/// packed keys and values.
+void emitAttentionTask(AttentionBuilder &b, const AttentionBlocking &blocking,
+                       const AttentionProblem &problem, Value packedK,
+                       Value packedV, Value batch, Value head, Value row0);
+
+} // namespace mlir::flat
+
+#endif // NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H

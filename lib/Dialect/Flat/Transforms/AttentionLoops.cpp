@@ -1,0 +1,84 @@
+//===- AttentionLoops.cpp - Batches, heads and blocks of rows -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Key heads one after the other: the packed keys and values of one are read by
+// all row blocks of all heads of its group while they are in cache, and no more
+// than one copy exists.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernel.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+
+namespace {
+
+void forEach(AttentionBuilder &b, ArrayRef<Value> bounds, bool parallel,
+             function_ref<void(ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Value> zeros(bounds.size(), b.index(0));
+  SmallVector<Value> ones(bounds.size(), b.index(1));
+  if (parallel) {
+    auto loop = scf::ParallelOp::create(b, zeros, bounds, ones);
+    b.setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVars());
+    return;
+  }
+  SmallVector<Value> ivs;
+  for (Value bound : bounds) {
+    auto loop = scf::ForOp::create(b, zeros[0], bound, ones[0]);
+    b.setInsertionPointToStart(loop.getBody());
+    ivs.push_back(loop.getInductionVar());
+  }
+  body(ivs);
+}
+
+} // namespace
+
+void mlir::flat::emitAttention(AttentionBuilder &b,
+                               const AttentionBlocking &blocking,
+                               const AttentionProblem &problem, bool parallel) {
+  Value paddedKeys = b.roundUp(problem.keys, blocking.panel());
+  Value paddedWidth = b.roundUp(problem.width, blocking.panel());
+  Value packedK = b.allocate(b.mul(paddedKeys, problem.depth));
+  Value packedV = b.allocate(b.mul(paddedKeys, paddedWidth));
+  Value group = arith::DivUIOp::create(b, problem.heads, problem.kvHeads);
+  Value blocks = b.ceilDiv(problem.rows, blocking.rows);
+  // The packing's unit of work, for both operands: a block of keys.
+  const int64_t unit = 16 * blocking.panel();
+  Value units = b.ceilDiv(problem.keys, unit);
+  Value widthPanels = b.ceilDiv(problem.width, blocking.panel());
+
+  forEach(b, {problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
+    Value batch = outer[0], kvHead = outer[1];
+    forEach(b, {units}, parallel, [&](ValueRange ivs) {
+      Value first = b.mul(ivs[0], unit);
+      Value last = b.min(b.add(first, unit), paddedKeys);
+      PanelPacking keys{
+          problem.k,     2,       batch,        kvHead, problem.keys,
+          problem.depth, packedK, problem.depth};
+      b.loop(first, last, blocking.panel(), [&](Value key) {
+        Value panel = arith::DivUIOp::create(b, key, b.index(blocking.panel()));
+        emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
+      });
+      PanelPacking values{
+          problem.v,    3,       batch,     kvHead, problem.width,
+          problem.keys, packedV, paddedKeys};
+      b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
+        emitPackPanel(b, blocking, values, panel, first, last);
+      });
+    });
+    forEach(b, {group, blocks}, parallel, [&](ValueRange ivs) {
+      Value head = b.add(b.mul(kvHead, group), ivs[0]);
+      emitAttentionTask(b, blocking, problem, packedK, packedV, batch, head,
+                        b.mul(ivs[1], blocking.rows));
+    });
+  });
+  b.release(packedK);
+  b.release(packedV);
+}

@@ -1,0 +1,88 @@
+//===- AttentionMicroKernels.cpp - Register tiles of both products -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Both products keep kTileRows x kTileVectors accumulators. A step of the
+// contraction is kTileVectors vector loads, kTileRows broadcast loads and
+// twelve multiply-adds: eight loads at two a cycle hide behind six cycles of
+// multiply-adds.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernel.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+
+/// Steps of the logits' contraction that one loop iteration takes.
+constexpr int64_t kUnroll = 4;
+
+SmallVector<Value> mlir::flat::emitLogits(AttentionBuilder &b,
+                                          const AttentionBlocking &blocking,
+                                          Value q, Value qBase, Value k,
+                                          Value kBase, Value depth) {
+  auto type = VectorType::get({blocking.lanes}, b.getF32Type());
+  SmallVector<Value> init(kTileRows * kTileVectors, b.zero(type));
+  SmallVector<Value> rows{qBase};
+  for (int64_t row = 1; row < kTileRows; ++row)
+    rows.push_back(b.add(qBase, b.mul(depth, row)));
+  return b.reduceUnrolled(
+      depth, kUnroll, init, [&](Value d, ValueRange carried) {
+        SmallVector<Value> accs(carried), keys;
+        Value at = b.add(kBase, b.mul(d, blocking.panel()));
+        for (int64_t v = 0; v < kTileVectors; ++v)
+          keys.push_back(
+              b.load(k, b.add(at, v * blocking.lanes), blocking.lanes));
+        for (int64_t row = 0; row < kTileRows; ++row) {
+          Value query =
+              b.splat(b.loadScalar(q, b.add(rows[row], d)), blocking.lanes);
+          for (int64_t v = 0; v < kTileVectors; ++v) {
+            Value &acc = accs[row * kTileVectors + v];
+            acc = b.fma(query, keys[v], acc);
+          }
+        }
+        return accs;
+      });
+}
+
+void mlir::flat::emitWeightedValues(AttentionBuilder &b,
+                                    const AttentionBlocking &blocking, Value p,
+                                    Value pBase, Value v, Value vBase,
+                                    Value keys, Value out, Value outBase,
+                                    Value outStride) {
+  int64_t lanes = blocking.lanes;
+  SmallVector<Value> places, init;
+  for (int64_t row = 0; row < kTileRows; ++row)
+    for (int64_t vector = 0; vector < kTileVectors; ++vector) {
+      places.push_back(
+          b.add(b.add(outBase, b.mul(outStride, row)), vector * lanes));
+      init.push_back(b.load(out, places.back(), lanes));
+    }
+  SmallVector<Value> sums = b.reduce(
+      b.index(0), keys, lanes, init, [&](Value key, ValueRange carried) {
+        SmallVector<Value> accs(carried);
+        Value pAt = b.add(pBase, b.mul(key, kTileRows));
+        Value vAt = b.add(vBase, b.mul(key, blocking.panel()));
+        for (int64_t lane = 0; lane < lanes; ++lane) {
+          SmallVector<Value> values;
+          for (int64_t vector = 0; vector < kTileVectors; ++vector)
+            values.push_back(
+                b.load(v, b.add(vAt, lane * blocking.panel() + vector * lanes),
+                       lanes));
+          for (int64_t row = 0; row < kTileRows; ++row) {
+            Value weight =
+                b.splat(b.loadScalar(p, b.add(pAt, row * lanes + lane)), lanes);
+            for (int64_t vector = 0; vector < kTileVectors; ++vector) {
+              Value &acc = accs[row * kTileVectors + vector];
+              acc = b.fma(weight, values[vector], acc);
+            }
+          }
+        }
+        return accs;
+      });
+  for (auto [sum, place] : llvm::zip(sums, places))
+    b.store(sum, out, place);
+}

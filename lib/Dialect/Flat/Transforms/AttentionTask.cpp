@@ -1,0 +1,420 @@
+//===- AttentionTask.cpp - One block of query rows -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For each tile of keys: the logits of all row groups, panel by panel of keys,
+// so that a panel of K stays in L1; then the row maxima; then, for each block
+// of keys whose values fit L1, the exponentials and the weighted values. With
+// one tile of all keys this is FLAT's row granularity; with several the running
+// maxima and sums are rescaled (online softmax).
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernel.h"
+#include <limits>
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::flat;
+
+namespace {
+
+constexpr double kLog2E = 1.44269504088896340736;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Rows whose exponentials are computed together: their maxima, sums and the
+/// polynomial's constants share the registers.
+constexpr int64_t kExpRows = 1;
+
+class TaskEmitter {
+public:
+  TaskEmitter(AttentionBuilder &b, const AttentionBlocking &blocking,
+              const AttentionProblem &problem, Value packedK, Value packedV,
+              Value batch, Value head, Value row0)
+      : b(b), blocking(blocking), problem(problem), packedK(packedK),
+        packedV(packedV), batch(batch), head(head), row0(row0),
+        lanes(blocking.lanes), isOnline(blocking.keyTile != 0),
+        type(VectorType::get({lanes}, b.getF32Type())) {}
+
+  void emit() {
+    rows = b.min(b.index(blocking.rows), b.sub(problem.rows, row0));
+    groups = b.ceilDiv(rows, kTileRows);
+    paddedKeys = b.roundUp(problem.keys, blocking.panel());
+    paddedWidth = b.roundUp(problem.width, blocking.panel());
+    tileCapacity = isOnline ? b.index(blocking.keyTile) : paddedKeys;
+    allocate();
+    emitCopyRows(b, blocking, problem.q, batch, head, row0, problem.rows,
+                 b.mul(groups, kTileRows), problem.depth, q);
+    initialise();
+    // Keys that no row of the block looks at are never touched.
+    Value lastRow = b.add(row0, b.sub(rows, b.index(1)));
+    Value begin = b.roundDown(firstKey(row0), blocking.panel());
+    Value end = endKey(lastRow);
+    if (isOnline) {
+      b.loop(begin, end, blocking.keyTile, [&](Value tile) {
+        emitTile(tile, b.min(b.add(tile, blocking.keyTile), end));
+      });
+    } else {
+      emitTile(begin, end);
+    }
+    writeRows();
+    for (Value buffer : {q, p, out, tileMaxima, maxima, shifts, sums, factors})
+      b.release(buffer);
+  }
+
+private:
+  Value firstKey(Value row) {
+    if (!problem.firstKey)
+      return b.index(0);
+    return b.clamp(problem.firstKey(b, row), problem.keys);
+  }
+  Value endKey(Value row) {
+    if (!problem.endKey)
+      return problem.keys;
+    return b.clamp(problem.endKey(b, row), problem.keys);
+  }
+  double exponentScale() const {
+    return kLog2E * (problem.isExponentScaled() ? problem.scale : 1.0);
+  }
+
+  void allocate() {
+    // Row statistics are computed for `lanes` rows at a time.
+    int64_t padded = (blocking.rows + lanes - 1) / lanes * lanes;
+    q = b.allocate(b.mul(problem.depth, blocking.rows));
+    p = b.allocate(b.mul(tileCapacity, blocking.rows));
+    out = b.allocate(b.mul(paddedWidth, blocking.rows));
+    tileMaxima = b.allocate(padded * lanes);
+    sums = b.allocate(padded * lanes);
+    maxima = b.allocate(padded);
+    shifts = b.allocate(padded);
+    factors = b.allocate(padded);
+  }
+
+  void fill(Value buffer, Value count, double value) {
+    Value vector = b.constant(type, value);
+    b.loop(b.index(0), count, lanes,
+           [&](Value i) { b.store(vector, buffer, i); });
+  }
+
+  void initialise() {
+    statRows = b.roundUp(b.mul(groups, kTileRows), lanes);
+    fill(out, b.mul(b.mul(groups, kTileRows), paddedWidth), 0);
+    fill(sums, b.mul(statRows, lanes), 0);
+    if (isOnline)
+      fill(maxima, statRows, -kInfinity);
+  }
+
+  void emitTile(Value begin, Value end) {
+    fill(tileMaxima, b.mul(statRows, lanes), -kInfinity);
+    Value firstPanel =
+        arith::DivUIOp::create(b, begin, b.index(blocking.panel()));
+    b.loop(firstPanel, b.ceilDiv(end, blocking.panel()), 1, [&](Value panel) {
+      b.loop(b.index(0), groups, 1,
+             [&](Value group) { emitLogitTile(panel, group, begin); });
+    });
+    updateMaxima();
+    if (isOnline)
+      rescale();
+    b.loop(begin, end, blocking.valueBlock, [&](Value block) {
+      Value blockEnd = b.min(b.add(block, blocking.valueBlock), end);
+      emitValueBlock(begin, block, blockEnd);
+    });
+  }
+
+  Value firstRow(Value group) { return b.add(row0, b.mul(group, kTileRows)); }
+  Value groupBase(Value group) {
+    return b.mul(b.mul(group, tileCapacity), kTileRows);
+  }
+
+  void emitLogitTile(Value panel, Value group, Value tileBegin) {
+    Value key = b.mul(panel, blocking.panel());
+    Value keyEnd = b.add(key, blocking.panel());
+    Value first = firstRow(group), last = b.add(first, kTileRows - 1);
+    auto emitLive = [&] {
+      Value qBase = b.mul(b.mul(group, problem.depth), kTileRows);
+      Value kBase = b.mul(key, problem.depth);
+      SmallVector<Value> accs = mlir::flat::emitLogits(
+          b, blocking, q, qBase, packedK, kBase, problem.depth);
+      finishLogits(accs, group, key, keyEnd, first, last, tileBegin);
+    };
+    using Predicate = arith::CmpIPredicate;
+    Value isLive;
+    if (problem.endKey)
+      isLive = b.cmp(Predicate::slt, key, endKey(last));
+    if (problem.firstKey) {
+      Value reaches = b.cmp(Predicate::sgt, keyEnd, firstKey(first));
+      isLive = isLive ? arith::AndIOp::create(b, isLive, reaches) : reaches;
+    }
+    if (isLive)
+      b.ifThen(isLive, emitLive);
+    else
+      emitLive();
+  }
+
+  /// Masks the tile if some of its keys are dead for some of its rows, stores
+  /// it and takes its maxima.
+  void finishLogits(ArrayRef<Value> accs, Value group, Value key, Value keyEnd,
+                    Value first, Value last, Value tileBegin) {
+    auto finish = [&](bool isPartial) {
+      SmallVector<Value> scores(accs);
+      for (int64_t row = 0; row < kTileRows; ++row)
+        for (int64_t v = 0; v < kTileVectors; ++v) {
+          Value &score = scores[row * kTileVectors + v];
+          score = finalScore(score, b.add(first, row), b.add(key, v * lanes),
+                             isPartial);
+        }
+      storeLogits(scores, group, key, tileBegin);
+    };
+    std::optional<int64_t> keys = getConstantIntValue(problem.keys);
+    bool hasTail = !keys || *keys % blocking.panel() != 0;
+    if (!hasTail && !problem.firstKey && !problem.endKey)
+      return finish(false);
+    using Predicate = arith::CmpIPredicate;
+    Value isWhole = b.cmp(Predicate::sle, keyEnd, endKey(first));
+    if (problem.firstKey)
+      isWhole = arith::AndIOp::create(
+          b, isWhole, b.cmp(Predicate::sge, key, firstKey(last)));
+    auto branch = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    finish(false);
+    b.setInsertionPointToStart(branch.elseBlock());
+    finish(true);
+  }
+
+  Value finalScore(Value score, Value row, Value key, bool isPartial) {
+    if (!problem.isExponentScaled() && problem.scale != 1.0)
+      score = b.mulf(score, b.constant(type, problem.scale));
+    if (problem.score)
+      score =
+          problem.score(b, score, {batch, head, row, key, lanes, isPartial});
+    if (!isPartial)
+      return score;
+    // Lane i is live if firstKey <= key + i < endKey.
+    auto words = VectorType::get({lanes}, b.getI32Type());
+    SmallVector<int32_t> numbers(lanes);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    Value lane = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(words, ArrayRef<int32_t>(numbers)));
+    auto bound = [&](Value limit) {
+      Value relative =
+          arith::IndexCastOp::create(b, b.getI32Type(), b.sub(limit, key));
+      return b.splat(relative, lanes);
+    };
+    using Predicate = arith::CmpIPredicate;
+    Value isLive = b.cmp(Predicate::slt, lane, bound(endKey(row)));
+    if (problem.firstKey)
+      isLive = arith::AndIOp::create(
+          b, isLive, b.cmp(Predicate::sge, lane, bound(firstKey(row))));
+    return b.select(isLive, score, b.constant(type, -kInfinity));
+  }
+
+  void storeLogits(ArrayRef<Value> scores, Value group, Value key,
+                   Value tileBegin) {
+    Value base =
+        b.add(groupBase(group), b.mul(b.sub(key, tileBegin), kTileRows));
+    Value rowBase = b.mul(group, kTileRows * lanes);
+    for (int64_t row = 0; row < kTileRows; ++row) {
+      Value place = b.add(rowBase, row * lanes);
+      Value maximum = b.load(tileMaxima, place, lanes);
+      for (int64_t v = 0; v < kTileVectors; ++v) {
+        Value score = scores[row * kTileVectors + v];
+        b.store(score, p, b.add(base, (v * kTileRows + row) * lanes));
+        maximum = b.maxf(score, maximum);
+      }
+      b.store(maximum, tileMaxima, place);
+    }
+  }
+
+  /// The maxima of `lanes` rows in one vector.
+  template <typename Combine>
+  Value combineLanes(Value buffer, Value row, Combine combine) {
+    SmallVector<Value> vectors;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      vectors.push_back(b.load(buffer, b.mul(b.add(row, lane), lanes), lanes));
+    vectors = b.transpose(vectors);
+    while (vectors.size() > 1) {
+      size_t half = vectors.size() / 2;
+      for (size_t i = 0; i < half; ++i)
+        vectors[i] = combine(vectors[i], vectors[i + half]);
+      vectors.resize(half);
+    }
+    return vectors.front();
+  }
+
+  /// What is subtracted from the logits, times the exponent's scale where that
+  /// is folded into a multiply-add. A row without a live key has maximum
+  /// -infinity, and -infinity less itself would be NaN: it gets 0.
+  void updateMaxima() {
+    b.loop(b.index(0), statRows, lanes, [&](Value row) {
+      Value maximum = combineLanes(
+          tileMaxima, row, [&](Value x, Value y) { return b.maxf(x, y); });
+      Value before;
+      if (isOnline) {
+        before = b.load(maxima, row, lanes);
+        maximum = b.maxf(maximum, before);
+        b.store(maximum, maxima, row);
+      }
+      Value isDead = arith::CmpFOp::create(
+          b, arith::CmpFPredicate::OEQ, maximum, b.constant(type, -kInfinity));
+      Value safe = b.select(isDead, b.zero(type), maximum);
+      Value scale = b.constant(type, exponentScale());
+      if (isOnline) {
+        Value factor = emitExp2(b, {b.mulf(b.subf(before, safe), scale)},
+                                ExpRange::NonPositive)
+                           .front();
+        b.store(factor, factors, row);
+      }
+      if (problem.isExponentScaled())
+        safe = b.mulf(safe, b.constant(type, -exponentScale()));
+      b.store(safe, shifts, row);
+    });
+  }
+
+  void rescale() {
+    b.loop(b.index(0), b.mul(groups, kTileRows), 1, [&](Value row) {
+      Value factor = b.loadScalar(factors, row);
+      Value changes =
+          arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, factor,
+                                b.constant(b.getF32Type(), 1.0));
+      b.ifThen(changes, [&] {
+        Value wide = b.splat(factor, lanes);
+        auto scale = [&](Value buffer, Value at) {
+          b.store(b.mulf(b.load(buffer, at, lanes), wide), buffer, at);
+        };
+        scale(sums, b.mul(row, lanes));
+        Value base = b.mul(row, paddedWidth);
+        b.loop(b.index(0), paddedWidth, lanes,
+               [&](Value column) { scale(out, b.add(base, column)); });
+      });
+    });
+  }
+
+  /// Keys of [block, blockEnd) that some row of the group looks at, in whole
+  /// vectors.
+  std::pair<Value, Value> liveKeys(Value group, Value block, Value blockEnd) {
+    Value first = firstRow(group);
+    Value begin = block, end = b.roundUp(blockEnd, lanes);
+    if (problem.firstKey)
+      begin = b.maxi(begin, b.roundDown(firstKey(first), lanes));
+    if (problem.endKey)
+      end = b.min(end, b.roundUp(endKey(b.add(first, kTileRows - 1)), lanes));
+    return {begin, b.maxi(begin, end)};
+  }
+
+  void emitValueBlock(Value tileBegin, Value block, Value blockEnd) {
+    b.loop(b.index(0), groups, 1, [&](Value group) {
+      auto [begin, end] = liveKeys(group, block, blockEnd);
+      for (int64_t row = 0; row < kTileRows; row += kExpRows)
+        emitExponentials(group, row, b.sub(begin, tileBegin),
+                         b.sub(end, tileBegin));
+    });
+    b.loop(b.index(0), paddedWidth, blocking.panel(), [&](Value column) {
+      b.loop(b.index(0), groups, 1, [&](Value group) {
+        auto [begin, end] = liveKeys(group, block, blockEnd);
+        Value pBase =
+            b.add(groupBase(group), b.mul(b.sub(begin, tileBegin), kTileRows));
+        Value vBase =
+            b.add(b.mul(column, paddedKeys), b.mul(begin, blocking.panel()));
+        Value outBase =
+            b.add(b.mul(b.mul(group, paddedWidth), kTileRows), column);
+        emitWeightedValues(b, blocking, p, pBase, packedV, vBase,
+                           b.sub(end, begin), out, outBase, paddedWidth);
+      });
+    });
+  }
+
+  /// Rows [row, row + kExpRows) of a group, keys [begin, end) of the tile.
+  void emitExponentials(Value group, int64_t row, Value begin, Value end) {
+    SmallVector<Value> init, shift;
+    for (int64_t i = 0; i < kExpRows; ++i) {
+      Value number = b.add(b.mul(group, kTileRows), row + i);
+      init.push_back(b.load(sums, b.mul(number, lanes), lanes));
+      shift.push_back(b.splat(b.loadScalar(shifts, number), lanes));
+    }
+    Value base = groupBase(group);
+    Value scale = b.constant(type, exponentScale());
+    SmallVector<Value> totals =
+        b.reduce(begin, end, lanes, init, [&](Value key, ValueRange carried) {
+          SmallVector<Value> current(carried);
+          Value at = b.add(base, b.mul(key, kTileRows));
+          SmallVector<Value> places, exponents;
+          for (int64_t i = 0; i < kExpRows; ++i) {
+            places.push_back(b.add(at, (row + i) * lanes));
+            Value score = b.load(p, places.back(), lanes);
+            exponents.push_back(problem.isExponentScaled()
+                                    ? b.fma(score, scale, shift[i])
+                                    : b.mulf(b.subf(score, shift[i]), scale));
+          }
+          SmallVector<Value> weights =
+              emitExp2(b, exponents, ExpRange::NonPositive);
+          for (int64_t i = 0; i < kExpRows; ++i) {
+            b.store(weights[i], p, places[i]);
+            current[i] = b.addf(current[i], weights[i]);
+          }
+          return current;
+        });
+    for (auto [i, total] : llvm::enumerate(totals)) {
+      Value number = b.add(b.mul(group, kTileRows), row + i);
+      b.store(total, sums, b.mul(number, lanes));
+    }
+  }
+
+  /// Divides by the sums; rows without a live key become zero.
+  void writeRows() {
+    b.loop(b.index(0), statRows, lanes, [&](Value row) {
+      Value sum = combineLanes(sums, row,
+                               [&](Value x, Value y) { return b.addf(x, y); });
+      Value isDead = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
+                                           b.zero(type));
+      Value inverse = arith::DivFOp::create(b, b.constant(type, 1.0), sum);
+      b.store(b.select(isDead, b.zero(type), inverse), factors, row);
+    });
+    const AttentionView &target = problem.out;
+    Value wide =
+        target.isContiguous(3) ? b.roundDown(problem.width, lanes) : b.index(0);
+    b.loop(b.index(0), rows, 1, [&](Value row) {
+      Value factor = b.loadScalar(factors, row);
+      Value base = b.mul(row, paddedWidth);
+      auto write = [&](Value column, int64_t width) {
+        Value from = b.add(base, column);
+        Value value =
+            width == 1 ? b.loadScalar(out, from) : b.load(out, from, width);
+        value = b.mulf(value, width == 1 ? factor : b.splat(factor, width));
+        b.store(b.convert(value, target.element()), target.memref,
+                target.indices({batch, head, b.add(row0, row), column}));
+      };
+      b.loop(b.index(0), wide, lanes, [&](Value c) { write(c, lanes); });
+      b.loop(wide, problem.width, 1, [&](Value c) { write(c, 1); });
+    });
+  }
+
+  AttentionBuilder &b;
+  const AttentionBlocking &blocking;
+  const AttentionProblem &problem;
+  Value packedK, packedV, batch, head, row0;
+  int64_t lanes;
+  bool isOnline;
+  VectorType type;
+  Value rows, groups, paddedKeys, paddedWidth, tileCapacity, statRows;
+  Value q;          ///< [row][depth]
+  Value p;          ///< [group][key / lanes][row][lane]
+  Value out;        ///< [row][paddedWidth], not yet divided by the sums
+  Value tileMaxima; ///< [row][lane], of the tile
+  Value sums;       ///< [row][lane]
+  Value maxima;     ///< [row], running
+  Value shifts;     ///< [row], see updateMaxima
+  Value factors;    ///< [row], of a rescaling
+};
+
+} // namespace
+
+void mlir::flat::emitAttentionTask(AttentionBuilder &b,
+                                   const AttentionBlocking &blocking,
+                                   const AttentionProblem &problem,
+                                   Value packedK, Value packedV, Value batch,
+                                   Value head, Value row0) {
+  TaskEmitter(b, blocking, problem, packedK, packedV, batch, head, row0).emit();
+}

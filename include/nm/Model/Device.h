@@ -1,0 +1,199 @@
+//===- Device.h - The description of a machine -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Everything the cost model, the compiler and the simulator know of a machine.
+// A description is a JSON file (docs/model.md, docs/device.schema.json); the
+// paper's machines are devices/edge.json and devices/cloud.json. No other place
+// in the tree holds a number of a particular machine.
+//
+// Plain C++17: neither LLVM nor MLIR.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_MODEL_DEVICE_H
+#define NM_MODEL_DEVICE_H
+
+#include "nm/Runtime/Result.h"
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nm::model {
+
+using rt::Errc;
+using rt::Error;
+using rt::Result;
+using rt::Status;
+
+/// Which operand stays in the array while the others stream through it.
+enum class Stationarity { Output, Weight, Input };
+inline constexpr int kNumStationarities = 3;
+
+/// "output", "weight" or "input".
+const char *toString(Stationarity stationarity);
+
+/// N non-zero weights of every M consecutive ones along the reduction.
+struct SparsePattern {
+  int64_t n = 0;
+  int64_t m = 0;
+
+  /// Bits of one index within a group: ceil(log2 M).
+  int64_t indexBits() const;
+  bool operator==(const SparsePattern &other) const {
+    return n == other.n && m == other.m;
+  }
+};
+
+/// The multiply-accumulate array: rows x cols, one MAC a cycle each.
+struct ArrayUnit {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  /// Dataflows that the array can run; never empty in a read description.
+  std::vector<Stationarity> stationarities;
+  /// Cycles lost at each step of the fused loop (one granule), by
+  /// stationarity: reconfiguration and drain.
+  int64_t stepOverhead[kNumStationarities] = {0, 0, 0};
+  /// Cycles from the first operand to the first result of a tile; a simulator
+  /// charges them where a tile cannot overlap with the one before it.
+  int64_t fillCycles = 0;
+  /// Whether narrow products of several heads may lie side by side on the
+  /// array.
+  bool packsHeads = false;
+  /// N:M patterns of the stationary or streamed weights whose zeros the array
+  /// skips. Empty: a dense array.
+  std::vector<SparsePattern> sparsePatterns;
+  /// Indices that the decoder expands in a cycle; bounds sparse throughput.
+  /// 0: the decoder keeps up with the array.
+  int64_t indexDecodesPerCycle = 0;
+
+  int64_t macsPerCycle() const { return rows * cols; }
+  bool supports(Stationarity stationarity) const;
+  bool skips(SparsePattern pattern) const;
+};
+
+/// The on-chip memory that the compiler manages.
+struct Scratchpad {
+  int64_t bytes = 0;
+  int64_t banks = 1;
+  double bytesPerSecond = 0; ///< all banks together
+};
+
+struct Dram {
+  double bytesPerSecond = 0;
+  int64_t latencyCycles = 0; ///< device cycles from request to first byte
+  int64_t burstBytes = 1;    ///< smallest transfer
+};
+
+/// The unit for row maxima, exponentials, sums and scales.
+struct SpecialFunctionUnit {
+  int64_t lanes = 0; ///< elements in a cycle; 0: free, as the paper assumes
+  /// Lane cycles for one element of each operation.
+  int64_t maxCycles = 1;
+  int64_t expCycles = 1;
+  int64_t sumCycles = 1;
+  int64_t scaleCycles = 1;
+
+  /// Lane cycles for an element of a softmax in three passes over memory: max;
+  /// exponential and sum; scale.
+  int64_t softmaxCycles() const {
+    return maxCycles + expCycles + sumCycles + scaleCycles;
+  }
+};
+
+struct Dma {
+  int64_t channels = 1;
+  int64_t setupCycles = 0; ///< from issue to the first request
+};
+
+/// Energy in picojoules.
+struct EnergyTable {
+  double mac = 0;            ///< one multiply-accumulate
+  double scratchpadByte = 0; ///< one byte read or written
+  double dramByte = 0;
+  double specialFunctionOp = 0; ///< one element of one operation
+  double indexDecode = 0;       ///< one index of an N:M weight
+};
+
+/// A level of a processor's cache hierarchy.
+struct CacheLevel {
+  int64_t bytes = 0;
+  int64_t lineBytes = 64;
+  int64_t sharedBy = 1;     ///< cores
+  double bytesPerCycle = 0; ///< sustained read bandwidth of one core
+};
+
+/// A processor: what code generation for the host needs.
+struct HostUnit {
+  int64_t cores = 1;
+  int64_t vectorBits = 0;
+  int64_t vectorRegisters = 16;
+  int64_t fmasPerCycle = 0; ///< vector FMAs that one core starts in a cycle
+  /// Vector instructions for the softmax of one vector of logits.
+  double softmaxInstructions = 0;
+  std::vector<CacheLevel> caches; ///< innermost first; never empty for a host
+};
+
+enum class DeviceKind { Accelerator, Host };
+
+/// A machine. The units of the other kind are left empty.
+struct Device {
+  std::string name;
+  std::string description;
+  std::vector<std::string> sources; ///< where the figures are from
+  DeviceKind kind = DeviceKind::Accelerator;
+  int64_t frequencyHz = 0;
+  int64_t elementBits = 16; ///< of activations and weights
+  int64_t accumulatorBits = 32;
+
+  Dram dram;
+  EnergyTable energy;
+
+  // Accelerators.
+  ArrayUnit array;
+  Scratchpad scratchpad;
+  SpecialFunctionUnit specialFunction;
+  Dma dma;
+
+  // Hosts.
+  HostUnit host;
+
+  /// Bytes of `elements` elements, rounded up.
+  int64_t elementBytes(int64_t elements) const {
+    return (elements * elementBits + 7) / 8;
+  }
+  double dramBytesPerCycle() const { return dram.bytesPerSecond / frequencyHz; }
+  double scratchpadBytesPerCycle() const {
+    return scratchpad.bytesPerSecond / frequencyHz;
+  }
+};
+
+/// Reads a description from JSON text. Strict: unknown, missing, duplicate and
+/// out-of-range fields are errors that name `where`, the field, what was found
+/// and what was expected.
+Result<Device> parseDevice(std::string_view text, const std::string &where);
+
+/// Reads a description from a file of at most 1 MiB.
+Result<Device> readDevice(const std::string &path);
+
+/// `nameOrPath` names a description that comes with nm ("edge", "cloud", ...),
+/// or is "host", or a path.
+Result<Device> findDevice(const std::string &nameOrPath);
+
+/// Names that come with nm, in alphabetical order.
+std::vector<std::string> builtinDevices();
+
+/// The processor this runs on, as its operating system describes it. Where that
+/// is silent the generic description "generic-host" fills in.
+Device detectHost();
+
+/// The description as JSON that parseDevice reads back to an equal device.
+std::string printDevice(const Device &device);
+
+} // namespace nm::model
+
+#endif // NM_MODEL_DEVICE_H

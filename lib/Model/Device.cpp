@@ -1,0 +1,151 @@
+//===- Device.cpp - Device descriptions: printing, built-in ones -----------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/Device.h"
+#include "../Runtime/Support.h"
+#include "DeviceFields.h"
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+using nlohmann::ordered_json;
+
+namespace nm::model {
+
+const char *toString(Stationarity stationarity) {
+  switch (stationarity) {
+  case Stationarity::Output:
+    return "output";
+  case Stationarity::Weight:
+    return "weight";
+  case Stationarity::Input:
+    return "input";
+  }
+  return "unknown";
+}
+
+int64_t SparsePattern::indexBits() const {
+  int64_t bits = 0;
+  while ((int64_t(1) << bits) < m)
+    ++bits;
+  return bits;
+}
+
+bool ArrayUnit::supports(Stationarity stationarity) const {
+  return std::find(stationarities.begin(), stationarities.end(),
+                   stationarity) != stationarities.end();
+}
+
+bool ArrayUnit::skips(SparsePattern pattern) const {
+  return std::find(sparsePatterns.begin(), sparsePatterns.end(), pattern) !=
+         sparsePatterns.end();
+}
+
+namespace {
+
+/// The visitor that prints every field.
+class ObjectPrinter {
+public:
+  ordered_json out = ordered_json::object();
+
+  void text(const char *name, const std::string &value, Need, const char *) {
+    out[name] = value;
+  }
+  void texts(const char *name, const std::vector<std::string> &values,
+             const char *) {
+    out[name] = values;
+  }
+  void integer(const char *name, int64_t value, int64_t, int64_t, Need,
+               const char *) {
+    out[name] = value;
+  }
+  void number(const char *name, double value, double, double, Need,
+              const char *) {
+    out[name] = value;
+  }
+  void boolean(const char *name, bool value, Need, const char *) {
+    out[name] = value;
+  }
+  template <typename Body>
+  void object(const char *name, Need, const char *, Body body) {
+    ObjectPrinter printer;
+    body(printer);
+    out[name] = std::move(printer.out);
+  }
+  template <typename T, typename Body>
+  void objects(const char *name, const std::vector<T> &elements, size_t,
+               const char *, Body body) {
+    out[name] = ordered_json::array();
+    for (const T &element : elements) {
+      ObjectPrinter printer;
+      body(printer, element);
+      out[name].push_back(std::move(printer.out));
+    }
+  }
+  void stationarities(const char *name, const std::vector<Stationarity> &values,
+                      const char *) {
+    out[name] = ordered_json::array();
+    for (Stationarity value : values)
+      out[name].push_back(toString(value));
+  }
+  void patterns(const char *name, const std::vector<SparsePattern> &values,
+                const char *) {
+    out[name] = ordered_json::array();
+    for (const SparsePattern &value : values)
+      out[name].push_back(std::to_string(value.n) + ":" +
+                          std::to_string(value.m));
+  }
+};
+
+struct BuiltinDevice {
+  const char *name;
+  const char *text;
+};
+
+/// Made by CMake from devices/*.json, sorted by name.
+const BuiltinDevice kBuiltinDevices[] = {
+#include "nm/Model/BuiltinDevices.inc"
+};
+
+} // namespace
+
+std::string printDevice(const Device &device) {
+  ObjectPrinter printer;
+  printer.out["schema"] = kDeviceSchema;
+  printer.out["kind"] =
+      device.kind == DeviceKind::Host ? "host" : "accelerator";
+  visitDevice(printer, device);
+  // Names that are no UTF-8 cannot come from a file; they still must not throw.
+  return printer.out.dump(2, ' ', false,
+                          ordered_json::error_handler_t::replace) +
+         "\n";
+}
+
+std::vector<std::string> builtinDevices() {
+  std::vector<std::string> names;
+  for (const BuiltinDevice &device : kBuiltinDevices)
+    names.push_back(device.name);
+  return names;
+}
+
+Result<Device> findDevice(const std::string &nameOrPath) {
+  if (nameOrPath == "host")
+    return detectHost();
+  for (const BuiltinDevice &device : kBuiltinDevices)
+    if (nameOrPath == device.name)
+      return parseDevice(device.text, "built-in device " + nameOrPath);
+  // A path has a folder or an ending; anything else is a misspelt name.
+  if (nameOrPath.find_first_of("/.") != std::string::npos)
+    return readDevice(nameOrPath);
+  std::string known = "host";
+  for (const BuiltinDevice &device : kBuiltinDevices)
+    known += std::string(", ") + device.name;
+  return rt::makeError(Errc::NotFound, "found device ", rt::quote(nameOrPath),
+                       ", expected one of ", known,
+                       " or the path of a description");
+}
+
+} // namespace nm::model

@@ -1,0 +1,154 @@
+//===- DeviceTest.cpp - Device descriptions --------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/Device.h"
+#include <algorithm>
+#include <gtest/gtest.h>
+
+using namespace nm::model;
+
+namespace {
+
+constexpr const char *kSmall = R"({
+  "schema": "nm.device/1", "kind": "accelerator", "name": "small",
+  "frequency_hz": 1000,
+  "dram": {"bytes_per_second": 500},
+  "array": {"rows": 4, "cols": 8, "stationarities": ["output"],
+            "sparse_patterns": ["2:4"]},
+  "scratchpad": {"bytes": 64, "bytes_per_second": 4000}
+})";
+
+constexpr const char *kHost = R"({
+  "schema": "nm.device/1", "kind": "host", "name": "h", "frequency_hz": 10,
+  "dram": {"bytes_per_second": 1},
+  "host": {"cores": 1, "vector_bits": 256, "fmas_per_cycle": 2,
+           "softmax_instructions": 1.5,
+           "caches": [{"bytes": 64, "bytes_per_cycle": 2},
+                      {"bytes": 128, "bytes_per_cycle": 1}]}
+})";
+
+/// The message about `text` with `from` replaced by `to`.
+std::string errorWith(std::string text, const std::string &from,
+                      const std::string &to) {
+  size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), to);
+  Result<Device> device = parseDevice(text, "d.json");
+  return device ? "no error" : device.error().message;
+}
+
+TEST(Device, ReadsAllThatIsGiven) {
+  Result<Device> device = parseDevice(kSmall, "d.json");
+  ASSERT_TRUE(device) << device.error().message;
+  EXPECT_EQ(device->name, "small");
+  EXPECT_EQ(device->array.macsPerCycle(), 32);
+  EXPECT_EQ(device->dramBytesPerCycle(), 0.5);
+  EXPECT_EQ(device->scratchpadBytesPerCycle(), 4);
+  EXPECT_TRUE(device->array.supports(Stationarity::Output));
+  EXPECT_FALSE(device->array.supports(Stationarity::Weight));
+  EXPECT_TRUE(device->array.skips({2, 4}));
+  EXPECT_FALSE(device->array.skips({1, 4}));
+  EXPECT_EQ(device->specialFunction.lanes, 0);
+  EXPECT_EQ(device->specialFunction.softmaxCycles(), 4);
+}
+
+TEST(Device, ErrorsNameFileFieldFoundAndExpected) {
+  EXPECT_EQ(errorWith(kSmall, "\"rows\": 4", "\"rows\": 0"),
+            "d.json: field 'array.rows': found 0, expected an integer from 1 "
+            "to 65536");
+  EXPECT_EQ(errorWith(kSmall, "\"rows\": 4, ", ""),
+            "d.json: field 'array.rows': found nothing, expected an integer "
+            "from 1 to 65536");
+  EXPECT_EQ(errorWith(kSmall, "\"cols\": 8", "\"colls\": 8, \"cols\": 8"),
+            "d.json: field 'array.colls': found an unknown field, expected one "
+            "of rows, cols, stationarities, step_overhead_cycles, fill_cycles, "
+            "packs_heads, sparse_patterns, index_decodes_per_cycle");
+  EXPECT_EQ(errorWith(kSmall, "[\"output\"]", "[\"row\"]"),
+            "d.json: field 'array.stationarities': found the string 'row', "
+            "expected one or more of \"output\", \"weight\" and \"input\", "
+            "each once");
+  EXPECT_EQ(errorWith(kSmall, "nm.device/1", "nm.device/2"),
+            "d.json: field 'schema': found 'nm.device/2', expected "
+            "\"nm.device/1\"");
+  EXPECT_EQ(errorWith(kSmall, "\"accelerator\"", "\"gpu\""),
+            "d.json: field 'kind': found 'gpu', expected \"accelerator\" or "
+            "\"host\"");
+  EXPECT_EQ(errorWith(kHost, "\"bytes\": 128", "\"bytes\": 32"),
+            "d.json: field 'host.caches[1].bytes': found 32, expected at least "
+            "the 64 of the level inside it");
+}
+
+TEST(Device, RefusesWhatDoesNotFit) {
+  for (auto [from, to] :
+       {std::pair("\"rows\": 4", "\"rows\": 18446744073709551615"),
+        std::pair("\"rows\": 4", "\"rows\": 99999999999999999999999"),
+        std::pair("\"rows\": 4", "\"rows\": 4.5"),
+        std::pair("\"rows\": 4", "\"rows\": \"4\""),
+        std::pair("\"rows\": 4", "\"rows\": 4, \"rows\": 4"),
+        std::pair("\"bytes_per_second\": 500", "\"bytes_per_second\": 1e400"),
+        std::pair("\"bytes_per_second\": 500", "\"bytes_per_second\": -1"),
+        std::pair("\"bytes_per_second\": 500", "\"bytes_per_second\": null"),
+        std::pair("\"2:4\"", "\"4:2\""), std::pair("\"2:4\"", "\"2:4:\""),
+        std::pair("\"2:4\"", "\"2:128\""), std::pair("\"2:4\"", "\":\""),
+        std::pair("\"2:4\"", "\"2:4\", \"2:4\""),
+        std::pair("[\"output\"]", "[]"),
+        std::pair("[\"output\"]", "[\"output\", \"output\"]"),
+        std::pair("\"bytes\": 64", "\"banks\": 65, \"bytes\": 64"),
+        std::pair("\"name\": \"small\"", "\"name\": \"\"")})
+    EXPECT_NE(errorWith(kSmall, from, to), "no error") << to;
+  for (const char *text : {"", "[]", "null", "{", "{}", "\"edge\"", "\xff"})
+    EXPECT_FALSE(parseDevice(text, "d.json")) << text;
+  EXPECT_FALSE(parseDevice(std::string(100000, '['), "d.json"));
+}
+
+TEST(Device, PrintsWhatItReads) {
+  std::vector<std::string> names = builtinDevices();
+  for (const char *expected : {"cloud", "edge", "generic-host"})
+    EXPECT_NE(std::find(names.begin(), names.end(), expected), names.end());
+  for (const std::string &name : names) {
+    Result<Device> device = findDevice(name);
+    ASSERT_TRUE(device) << device.error().message;
+    EXPECT_EQ(device->name, name);
+    EXPECT_FALSE(device->sources.empty()) << name;
+    Result<Device> again = parseDevice(printDevice(*device), name);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(printDevice(*again), printDevice(*device));
+    Result<Device> file = readDevice(NM_DEVICES "/" + name + ".json");
+    ASSERT_TRUE(file) << file.error().message;
+    EXPECT_EQ(printDevice(*file), printDevice(*device));
+  }
+}
+
+TEST(Device, PaperPlatforms) {
+  Device edge = *findDevice("edge"), cloud = *findDevice("cloud");
+  EXPECT_EQ(edge.array.rows, 32);
+  EXPECT_EQ(edge.scratchpad.bytes, 512 << 10);
+  EXPECT_EQ(cloud.array.rows, 256);
+  EXPECT_EQ(cloud.scratchpad.bytes, 32 << 20);
+  EXPECT_EQ(cloud.dram.bytesPerSecond, 8 * edge.dram.bytesPerSecond);
+}
+
+TEST(Device, Finding) {
+  Result<Device> none = findDevice("clod");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::NotFound);
+  EXPECT_NE(none.error().message.find("expected one of host, "),
+            std::string::npos);
+  Result<Device> missing = findDevice("/nowhere/edge.json");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::Io);
+  EXPECT_FALSE(findDevice(NM_DEVICES)) << "a folder is no description";
+}
+
+TEST(Device, HostIsDescribed) {
+  Device host = detectHost();
+  EXPECT_EQ(host.kind, DeviceKind::Host);
+  Result<Device> again = parseDevice(printDevice(host), "host");
+  EXPECT_TRUE(again) << again.error().message;
+}
+
+} // namespace

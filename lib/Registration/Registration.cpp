@@ -40,6 +40,7 @@
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 #include "nm/Conversion/Passes.h"
+#include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
@@ -49,7 +50,7 @@
 using namespace mlir;
 
 void mlir::nm::registerDialects(DialectRegistry &registry) {
-  registry.insert<NMDialect>();
+  registry.insert<NMDialect, flat::FlatDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,

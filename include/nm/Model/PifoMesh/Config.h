@@ -1,0 +1,125 @@
+//===- Config.h - Configuration of a PIFO mesh ------------------*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What is written into the tables of a mesh: blocks, logical PIFOs, flows,
+// next-hop tables and the programs of the atoms. docs/pifo-mesh.md describes
+// the JSON form and the timing.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_MODEL_PIFOMESH_CONFIG_H
+#define NM_MODEL_PIFOMESH_CONFIG_H
+
+#include "nm/Model/PifoMesh/Program.h"
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nm::mesh {
+
+/// How a block's flow scheduler sorts.
+enum class Order {
+  Plain, ///< by rank, unsigned; ranks never wrap
+  /// By rank as a serial number (a before b if a - b < 0 in two's complement).
+  /// Right where all logical PIFOs share one clock, as shaping blocks do.
+  Serial,
+  /// By logical PIFO, then by rank as a serial number: each logical PIFO's
+  /// virtual time wraps on its own.
+  SerialPerPifo
+};
+
+struct Field {
+  std::string name;
+  unsigned bits = 32;
+};
+
+/// A class of packets: the leaf that its predicate chose.
+struct Leaf {
+  std::string name;
+};
+
+/// What happens to the popped elements of a range of flows.
+struct NextHop {
+  enum class Kind {
+    Transmit, ///< the element is a packet and leaves
+    Dequeue,  ///< the element refers to another logical PIFO, which is popped
+    Resume    ///< shaping: the walk to the root goes on as that of `leaf`
+  };
+  Kind kind = Kind::Transmit;
+  unsigned firstFlow = 0, numFlows = 1;
+  unsigned block = 0, pifo = 0; ///< Dequeue
+  unsigned leaf = 0;            ///< Resume: names the ancestors, see Route
+};
+
+struct LogicalPifo {
+  std::string name;
+  int enqueueProgram = -1;
+  int dequeueProgram = -1;
+  std::vector<NextHop> next;
+};
+
+/// Where the packets of a leaf are enqueued in this block.
+struct Route {
+  unsigned leaf = 0;
+  unsigned pifo = 0;
+  /// The program's flow is added to this; 2^flowBits flows belong to the route.
+  unsigned firstFlow = 0, flowBits = 0;
+  /// The walk to the root is suspended here: the leaf has a route in a shaping
+  /// block of the same depth.
+  bool suspends = false;
+};
+
+struct Block {
+  std::string name;
+  unsigned depth = 0; ///< of its nodes in the tree; 0 is the root
+  bool shaping = false;
+  unsigned elements = 65536, flows = 1024, pifoLimit = 256;
+  unsigned rankBits = 16;
+  Order order = Order::Plain;
+  /// Fields packed into the metadata of this block's elements, the first in
+  /// the lowest bits.
+  std::vector<unsigned> carry;
+  std::vector<State> states;
+  std::vector<Program> programs;
+  std::vector<LogicalPifo> pifos;
+  std::vector<Route> routes;
+};
+
+struct Config {
+  std::string name = "mesh";
+  unsigned nowBits = 32;
+  std::vector<Field> fields;
+  std::vector<Leaf> leaves;
+  std::vector<Block> blocks;
+  /// The root: logical PIFO `rootPifo` of block `rootBlock`, and one more per
+  /// further port.
+  struct Root {
+    unsigned block = 0, pifo = 0;
+  };
+  std::vector<Root> roots;
+
+  unsigned depth() const;
+  unsigned metadataBits(const Block &block) const;
+  /// The packets the mesh holds at most: no block can overflow below it.
+  unsigned capacity() const;
+};
+
+/// Checks everything the model and the writers rely on. Empty if well formed,
+/// otherwise one message: where, what was found, what was expected.
+std::string validate(const Config &config);
+
+/// Reads the JSON form. On failure `error` says where and why, and the result
+/// is empty. `where` (a file name) begins every message.
+std::optional<Config> parseConfig(std::string_view text,
+                                  const std::string &where, std::string &error);
+
+/// Writes the JSON form, stable byte for byte.
+std::string printConfig(const Config &config);
+
+} // namespace nm::mesh
+
+#endif // NM_MODEL_PIFOMESH_CONFIG_H

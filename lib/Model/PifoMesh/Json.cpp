@@ -124,8 +124,8 @@ private:
     if (it == value.end() && optional)
       return true;
     if (it == value.end() || !it->is_number_unsigned())
-      return fail(path, std::string("expected an unsigned number '") + key +
-                            "'");
+      return fail(path,
+                  std::string("expected an unsigned number '") + key + "'");
     uint64_t number = it->get<uint64_t>();
     if (number > (sizeof(T) == 8 ? ~uint64_t(0) : uint64_t(0x7fffffff)))
       return fail(path, std::string("number '") + key + "' is too large");
@@ -139,8 +139,8 @@ private:
     if (it == value.end())
       return true;
     if (!it->is_boolean())
-      return fail(path, std::string("expected true or false for '") + key +
-                            "'");
+      return fail(path,
+                  std::string("expected true or false for '") + key + "'");
     out = it->get<bool>();
     return true;
   }
@@ -287,8 +287,8 @@ private:
     else if (kind == "resume")
       out.kind = NextHop::Kind::Resume;
     else
-      return fail(path, "do is '" + kind +
-                            "', expected transmit, dequeue or resume");
+      return fail(path,
+                  "do is '" + kind + "', expected transmit, dequeue or resume");
     bool pop = out.kind == NextHop::Kind::Dequeue;
     bool resume = out.kind == NextHop::Kind::Resume;
     return number(v, path, "first-flow", out.firstFlow) &&
@@ -354,7 +354,9 @@ Ordered printPifo(const LogicalPifo &pifo) {
   for (const NextHop &hop : pifo.next) {
     Ordered item = {{"first-flow", hop.firstFlow}, {"flows", hop.numFlows}};
     switch (hop.kind) {
-    case NextHop::Kind::Transmit: item["do"] = "transmit"; break;
+    case NextHop::Kind::Transmit:
+      item["do"] = "transmit";
+      break;
     case NextHop::Kind::Dequeue:
       item["do"] = "dequeue";
       item["block"] = hop.block;

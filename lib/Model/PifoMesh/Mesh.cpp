@@ -10,18 +10,18 @@
 namespace nm::mesh {
 
 Mesh::Mesh(const Config &configuration)
-    : config(configuration), depth(config.depth()),
-      capacity(config.capacity()), slots(depth + 1), out(2 * depth + 1) {
+    : config(configuration), depth(config.depth()), capacity(config.capacity()),
+      slots(depth + 1), out(2 * depth + 1) {
   for (const Block &block : config.blocks) {
-    BlockState state{&block,
-                     BlockModel(block.elements, block.flows, block.order,
-                                block.rankBits),
-                     initialState(block.states),
-                     std::vector<int>(config.leaves.size(), -1),
-                     {},
-                     {},
-                     0,
-                     {}};
+    BlockState state{
+        &block,
+        BlockModel(block.elements, block.flows, block.order, block.rankBits),
+        initialState(block.states),
+        std::vector<int>(config.leaves.size(), -1),
+        {},
+        {},
+        0,
+        {}};
     for (size_t i = 0; i < block.routes.size(); ++i)
       state.routeOfLeaf[block.routes[i].leaf] = static_cast<int>(i);
     blocks.push_back(std::move(state));
@@ -57,8 +57,8 @@ Element Mesh::enqueueAt(BlockState &block, const Packet &packet, uint64_t now) {
     return element;
   const Route &route = block.config->routes[index];
   const LogicalPifo &pifo = block.config->pifos[route.pifo];
-  execute(block.config->programs[pifo.enqueueProgram], block.config->states,
-          block.state, packet.fields, now, 0, scratch);
+  execute(block.config->programs[pifo.enqueueProgram], block.state,
+          packet.fields, now, 0, scratch);
   element.valid = true;
   element.pifo = route.pifo;
   element.rank = scratch.rank;
@@ -147,15 +147,14 @@ void Mesh::step(const Inputs &inputs) {
     if (element.valid) {
       int program = block.config->pifos[element.pifo].dequeueProgram;
       if (program >= 0) {
-        execute(block.config->programs[program], block.config->states,
-                block.state, {}, now, element.rank, scratch);
+        execute(block.config->programs[program], block.state, {}, now,
+                element.rank, scratch);
         late = scratch.writes;
       }
     }
     Element entering = enqueueAt(block, packet, now);
     if (entering.valid) {
-      const Route &route =
-          block.config->routes[block.routeOfLeaf[packet.leaf]];
+      const Route &route = block.config->routes[block.routeOfLeaf[packet.leaf]];
       if (route.suspends)
         suspended[block.config->depth] = true;
       write(block);
@@ -192,7 +191,7 @@ void Mesh::step(const Inputs &inputs) {
   out[0] = Packet();
   for (unsigned d = 0; d <= depth; ++d)
     if (transmitted[d].valid)
-      out[2 * (depth - d)] = std::move(transmitted[d]);
+      out[2 * d] = std::move(transmitted[d]);
   occupied += accepted;
   occupied -= out.back().valid;
 }

@@ -18,11 +18,11 @@ struct OpInfo {
 };
 /// In the order of Op.
 constexpr OpInfo kOps[] = {
-    {"const", 0}, {"field", 0}, {"now", 0}, {"rank", 0}, {"load", 0},
-    {"lookup", 1}, {"add", 2}, {"sub", 2}, {"mul", 2}, {"and", 2},
-    {"or", 2}, {"xor", 2}, {"shl", 2}, {"lshr", 2}, {"ashr", 2},
-    {"eq", 2}, {"ne", 2}, {"ult", 2}, {"ule", 2}, {"slt", 2},
-    {"sle", 2}, {"select", 3}, {"zext", 1}, {"sext", 1}, {"trunc", 1}};
+    {"const", 0},  {"field", 0},  {"now", 0},  {"rank", 0}, {"load", 0},
+    {"lookup", 1}, {"add", 2},    {"sub", 2},  {"mul", 2},  {"and", 2},
+    {"or", 2},     {"xor", 2},    {"shl", 2},  {"lshr", 2}, {"ashr", 2},
+    {"eq", 2},     {"ne", 2},     {"ult", 2},  {"ule", 2},  {"slt", 2},
+    {"sle", 2},    {"select", 3}, {"zext", 1}, {"sext", 1}, {"trunc", 1}};
 
 int64_t signedValue(uint64_t value, unsigned bits) {
   return static_cast<int64_t>(value << (64 - bits)) >> (64 - bits);
@@ -47,9 +47,9 @@ StateFile initialState(const std::vector<State> &states) {
   return file;
 }
 
-void execute(const Program &program, const std::vector<State> &states,
-             const StateFile &file, const std::vector<uint64_t> &fields,
-             uint64_t now, uint64_t rank, ProgramResult &result) {
+void execute(const Program &program, const StateFile &file,
+             const std::vector<uint64_t> &fields, uint64_t now, uint64_t rank,
+             ProgramResult &result) {
   std::array<uint64_t, 256> small;
   std::vector<uint64_t> large;
   uint64_t *v = small.data();
@@ -64,35 +64,79 @@ void execute(const Program &program, const std::vector<State> &states,
     unsigned abits = value.a >= 0 ? program.values[value.a].bits : 1;
     uint64_t r = 0;
     switch (value.op) {
-    case Op::Const: r = value.immediate; break;
-    case Op::Field: r = fields[value.index]; break;
-    case Op::Now: r = now; break;
-    case Op::Rank: r = rank; break;
+    case Op::Const:
+      r = value.immediate;
+      break;
+    case Op::Field:
+      r = fields[value.index];
+      break;
+    case Op::Now:
+      r = now;
+      break;
+    case Op::Rank:
+      r = rank;
+      break;
     case Op::Load:
       r = file[value.index][value.a >= 0 ? a : 0];
       break;
-    case Op::Lookup: r = a < value.table.size() ? value.table[a] : 0; break;
-    case Op::Add: r = a + b; break;
-    case Op::Sub: r = a - b; break;
-    case Op::Mul: r = a * b; break;
-    case Op::And: r = a & b; break;
-    case Op::Or: r = a | b; break;
-    case Op::Xor: r = a ^ b; break;
-    case Op::Shl: r = b < value.bits ? a << b : 0; break;
-    case Op::LShr: r = b < value.bits ? a >> b : 0; break;
+    case Op::Lookup:
+      r = a < value.table.size() ? value.table[a] : 0;
+      break;
+    case Op::Add:
+      r = a + b;
+      break;
+    case Op::Sub:
+      r = a - b;
+      break;
+    case Op::Mul:
+      r = a * b;
+      break;
+    case Op::And:
+      r = a & b;
+      break;
+    case Op::Or:
+      r = a | b;
+      break;
+    case Op::Xor:
+      r = a ^ b;
+      break;
+    case Op::Shl:
+      r = b < value.bits ? a << b : 0;
+      break;
+    case Op::LShr:
+      r = b < value.bits ? a >> b : 0;
+      break;
     case Op::AShr:
       r = signedValue(a, abits) >> (b < value.bits ? b : value.bits - 1);
       break;
-    case Op::Eq: r = a == b; break;
-    case Op::Ne: r = a != b; break;
-    case Op::ULt: r = a < b; break;
-    case Op::ULe: r = a <= b; break;
-    case Op::SLt: r = signedValue(a, abits) < signedValue(b, abits); break;
-    case Op::SLe: r = signedValue(a, abits) <= signedValue(b, abits); break;
-    case Op::Select: r = a ? b : v[value.c]; break;
+    case Op::Eq:
+      r = a == b;
+      break;
+    case Op::Ne:
+      r = a != b;
+      break;
+    case Op::ULt:
+      r = a < b;
+      break;
+    case Op::ULe:
+      r = a <= b;
+      break;
+    case Op::SLt:
+      r = signedValue(a, abits) < signedValue(b, abits);
+      break;
+    case Op::SLe:
+      r = signedValue(a, abits) <= signedValue(b, abits);
+      break;
+    case Op::Select:
+      r = a ? b : v[value.c];
+      break;
     case Op::ZExt:
-    case Op::Trunc: r = a; break;
-    case Op::SExt: r = signedValue(a, abits); break;
+    case Op::Trunc:
+      r = a;
+      break;
+    case Op::SExt:
+      r = signedValue(a, abits);
+      break;
     }
     v[i] = r & maskOf(value.bits);
   }

@@ -135,7 +135,9 @@ private:
         return fail(where + ": field " + str(value.index) + " does not exist");
       same = config.fields[value.index].bits == value.bits;
       break;
-    case Op::Now: same = value.bits == config.nowBits; break;
+    case Op::Now:
+      same = value.bits == config.nowBits;
+      break;
     case Op::Rank:
       if (!dequeue)
         return fail(where + ": only a dequeue program sees a rank");
@@ -151,22 +153,30 @@ private:
         return false;
       for (uint64_t entry : value.table)
         if (entry > maskOf(value.bits))
-          return fail(where + ": table entry " + str(entry) +
-                      " does not fit " + str(value.bits) + " bits");
+          return fail(where + ": table entry " + str(entry) + " does not fit " +
+                      str(value.bits) + " bits");
       break;
     case Op::Eq:
     case Op::Ne:
     case Op::ULt:
     case Op::ULe:
     case Op::SLt:
-    case Op::SLe: same = bits[0] == bits[1] && value.bits == 1; break;
+    case Op::SLe:
+      same = bits[0] == bits[1] && value.bits == 1;
+      break;
     case Op::Select:
       same = bits[0] == 1 && bits[1] == value.bits && bits[2] == value.bits;
       break;
     case Op::ZExt:
-    case Op::SExt: same = bits[0] < value.bits; break;
-    case Op::Trunc: same = bits[0] > value.bits; break;
-    default: same = bits[0] == value.bits && bits[1] == value.bits; break;
+    case Op::SExt:
+      same = bits[0] < value.bits;
+      break;
+    case Op::Trunc:
+      same = bits[0] > value.bits;
+      break;
+    default:
+      same = bits[0] == value.bits && bits[1] == value.bits;
+      break;
     }
     return same || fail(where + ": the widths of " + opName(value.op) +
                         " do not match");
@@ -223,8 +233,7 @@ private:
           store.value >= size || store.entry >= size)
         return fail(where + ": a store refers to what does not exist");
       if (stored[store.state])
-        return fail(where + ": state " +
-                    quote(block.states[store.state].name) +
+        return fail(where + ": state " + quote(block.states[store.state].name) +
                     " is stored twice");
       stored[store.state] = true;
       if (program.values[store.value].bits != block.states[store.state].bits)
@@ -305,9 +314,10 @@ private:
         if (hop.numFlows == 0 || hop.firstFlow >= block.flows ||
             hop.numFlows > block.flows - hop.firstFlow)
           return fail(at + ": next hop of flows " + str(hop.firstFlow) +
-                      " and on (" + str(hop.numFlows) + "), but the block has " +
-                      str(block.flows) + " flows");
-        for (unsigned f = hop.firstFlow; f < hop.firstFlow + hop.numFlows; ++f) {
+                      " and on (" + str(hop.numFlows) +
+                      "), but the block has " + str(block.flows) + " flows");
+        for (unsigned f = hop.firstFlow; f < hop.firstFlow + hop.numFlows;
+             ++f) {
           if (owner[f] >= 0)
             return fail(at + ": flow " + str(f) + " belongs to " +
                         quote(block.pifos[owner[f]].name) +
@@ -331,8 +341,7 @@ private:
     return checkWriters(block, use) && checkRoutes(block, owner);
   }
 
-  bool checkHop(const Block &block, const NextHop &hop,
-                const std::string &at) {
+  bool checkHop(const Block &block, const NextHop &hop, const std::string &at) {
     if ((hop.kind == NextHop::Kind::Resume) != block.shaping)
       return fail(at + ": next hop 'resume' stands in shaping blocks, and "
                        "nothing else does");
@@ -457,7 +466,8 @@ private:
                         ", which has no node at its depth");
           if (hop.kind != NextHop::Kind::Dequeue)
             continue;
-          if (source[hop.block] >= 0 && source[hop.block] != static_cast<int>(b))
+          if (source[hop.block] >= 0 &&
+              source[hop.block] != static_cast<int>(b))
             return fail("block " + quote(config.blocks[hop.block].name) +
                         " has a second dequeue source, block " +
                         quote(config.blocks[b].name));
@@ -466,10 +476,10 @@ private:
         }
         for (auto target : mine)
           if (!popped.insert(target).second)
-            return fail("logical pifo " +
-                        quote(config.blocks[target.first]
-                                  .pifos[target.second].name) +
-                        " is popped by two logical pifos");
+            return fail(
+                "logical pifo " +
+                quote(config.blocks[target.first].pifos[target.second].name) +
+                " is popped by two logical pifos");
       }
     for (size_t b = 0; b < config.blocks.size(); ++b)
       for (unsigned p = 0; p < config.blocks[b].pifos.size(); ++p)

@@ -88,7 +88,8 @@ public:
   /// One cycle. Requests that cannot be served are ignored.
   void step(const Element &enqueue, const PopRequest &dequeue);
 
-  /// The element dequeued two cycles ago; invalid if its logical PIFO was empty.
+  /// The element dequeued two cycles ago; invalid if its logical PIFO was
+  /// empty.
   const Element &result() const { return scheduler.result(); }
   Element head() const { return scheduler.head(); }
   /// Elements waiting in the rank store.

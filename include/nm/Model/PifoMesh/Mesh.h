@@ -70,8 +70,8 @@ private:
   unsigned depth, capacity;
   unsigned occupied = 0;
   std::vector<BlockState> blocks;
-  std::vector<Packet> slots;  ///< by depth: on the walk to the root
-  std::vector<Packet> out;    ///< delay line of departures
+  std::vector<Packet> slots; ///< by depth: on the walk to the root
+  std::vector<Packet> out;   ///< delay line of departures
   ProgramResult scratch;
 
   Element enqueueAt(BlockState &block, const Packet &packet, uint64_t now);

@@ -7,9 +7,10 @@
 //
 // A transaction as the atoms in front of a block execute it: straight-line code
 // in SSA form over bit vectors of at most 64 bits, executed once per element
-// within one cycle ("Programmable Packet Scheduling at Line Rate", section 4.1).
-// The model interprets it; the SystemVerilog writer prints it as combinational
-// logic. Plain C++: the Verilator testbench links this library without LLVM.
+// within one cycle ("Programmable Packet Scheduling at Line Rate",
+// section 4.1). The model interprets it; the SystemVerilog writer prints it as
+// combinational logic. Plain C++: the Verilator testbench links this library
+// without LLVM.
 //
 //===----------------------------------------------------------------------===//
 
@@ -113,11 +114,10 @@ struct ProgramResult {
 
 /// Executes a valid program; writes are returned, not performed, because two
 /// transactions of one cycle both read the state that the cycle began with.
-/// Entries beyond an array's end wrap to its power-of-two size in hardware;
-/// validation admits only arrays whose entry values cannot reach beyond.
-void execute(const Program &program, const std::vector<State> &states,
-             const StateFile &file, const std::vector<uint64_t> &fields,
-             uint64_t now, uint64_t rank, ProgramResult &result);
+/// Validation admits only arrays whose entry values cannot reach beyond.
+void execute(const Program &program, const StateFile &file,
+             const std::vector<uint64_t> &fields, uint64_t now, uint64_t rank,
+             ProgramResult &result);
 
 } // namespace nm::mesh
 

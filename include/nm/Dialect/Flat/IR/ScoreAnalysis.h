@@ -1,0 +1,59 @@
+//===- ScoreAnalysis.h - What a score function does -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A score region is free code; most of them say one of few things. This
+// analysis finds which keys a query can see at all, so that the others are not
+// visited, and what remains to be computed for those it sees.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_FLAT_IR_SCOREANALYSIS_H
+#define NM_DIALECT_FLAT_IR_SCOREANALYSIS_H
+
+#include "nm/Dialect/Flat/IR/FlatDialect.h"
+
+namespace mlir::flat {
+
+struct ScoreAnalysis {
+  /// The query at absolute position p sees at most the keys from p - left to
+  /// p + right, both inclusive; either side may be open. Causal attention has
+  /// right = 0, a sliding window of w keys left = w - 1 and right = 0. Negative
+  /// bounds are possible, and so are windows that hold no key.
+  std::optional<int64_t> left, right;
+  /// True if the query sees all keys of the window: then `value` says the
+  /// score of a key within it, without the comparisons.
+  bool isWindowExact = true;
+  /// The score of a key that is seen, a value of the region; its first argument
+  /// if the logit stays as it is, null if there is no region.
+  Value value;
+
+  /// What `value` does, from the outside inwards.
+  /// Values of the region that are added and do not depend on the logit: biases.
+  SmallVector<Value> added;
+  /// Of these, the slope s of a term s * (key - query), s * -|key - query| or
+  /// s * key (ALiBi, arXiv 2108.12409); does not depend on query and key.
+  Value alibiSlope;
+  /// c of c * tanh(logit / c).
+  std::optional<double> softCap;
+  /// True if something else happens to the logit.
+  bool isGeneric = false;
+
+  bool hasWindow() const { return left || right; }
+  bool isCausal() const { return right == 0; }
+  /// True if a seen key's score is its logit.
+  bool isIdentity() const {
+    return isWindowExact && !isGeneric && !softCap && added.empty();
+  }
+};
+
+/// Analyses the score region of `op`. The mask, `offset` and `length` do not
+/// enter: positions are absolute, as the region's arguments are.
+ScoreAnalysis analyzeScore(AttentionOp op);
+
+} // namespace mlir::flat
+
+#endif // NM_DIALECT_FLAT_IR_SCOREANALYSIS_H

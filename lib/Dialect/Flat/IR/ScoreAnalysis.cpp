@@ -1,0 +1,330 @@
+//===- ScoreAnalysis.cpp - What a score function does -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+
+namespace {
+
+/// Far from overflow, far beyond any sequence.
+constexpr int64_t kLimit = int64_t(1) << 40;
+
+/// query * i + key * j + constant.
+struct Linear {
+  int64_t query = 0, key = 0, constant = 0;
+
+  Linear combine(const Linear &other, int64_t factor) const {
+    return {query + factor * other.query, key + factor * other.key,
+            constant + factor * other.constant};
+  }
+  bool isConstant() const { return query == 0 && key == 0; }
+  bool isSmall() const {
+    return std::abs(query) < 16 && std::abs(key) < 16 &&
+           std::abs(constant) < kLimit;
+  }
+};
+
+class Analyzer {
+public:
+  explicit Analyzer(Block &block)
+      : score(block.getArgument(0)), query(block.getArgument(3)),
+        key(block.getArgument(4)) {}
+
+  void run(Value yielded) {
+    result.value = yielded;
+    while (peelWindow(result.value)) {
+    }
+    describe(result.value);
+  }
+
+  ScoreAnalysis result;
+
+private:
+  std::optional<Linear> linear(Value value) {
+    if (value == query)
+      return Linear{1, 0, 0};
+    if (value == key)
+      return Linear{0, 1, 0};
+    APInt constant;
+    if (matchPattern(value, m_ConstantInt(&constant))) {
+      if (constant.getSignificantBits() > 40)
+        return std::nullopt;
+      return Linear{0, 0, constant.getSExtValue()};
+    }
+    Operation *def = value.getDefiningOp();
+    if (!def)
+      return std::nullopt;
+    if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(def)) {
+      // Positions fit 32 bits; fewer would wrap.
+      Type type = value.getType();
+      if (!type.isIndex() && type.getIntOrFloatBitWidth() < 32)
+        return std::nullopt;
+      return linear(def->getOperand(0));
+    }
+    if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(def))
+      return std::nullopt;
+    std::optional<Linear> a = linear(def->getOperand(0)),
+                          b = linear(def->getOperand(1));
+    if (!a || !b)
+      return std::nullopt;
+    Linear sum;
+    if (isa<arith::AddIOp>(def))
+      sum = a->combine(*b, 1);
+    else if (isa<arith::SubIOp>(def))
+      sum = a->combine(*b, -1);
+    else if (b->isConstant() && std::abs(b->constant) < 16)
+      sum = Linear().combine(*a, b->constant);
+    else if (a->isConstant() && std::abs(a->constant) < 16)
+      sum = Linear().combine(*b, a->constant);
+    else
+      return std::nullopt;
+    return sum.isSmall() ? std::optional(sum) : std::nullopt;
+  }
+
+  static void limit(std::optional<int64_t> &bound, int64_t value) {
+    bound = bound ? std::min(*bound, value) : value;
+  }
+
+  /// Notes `l <= 0` if it bounds key - query.
+  bool addBound(const Linear &l) {
+    if (l.query != -l.key || std::abs(l.key) != 1)
+      return false;
+    // key - query <= -constant, or query - key <= -constant.
+    limit(l.key == 1 ? result.right : result.left, -l.constant);
+    return true;
+  }
+
+  /// Notes what a comparison says of key - query; false if that is not all.
+  bool addComparison(arith::CmpIPredicate predicate, Value lhs, Value rhs) {
+    std::optional<Linear> a = linear(lhs), b = linear(rhs);
+    if (!a || !b)
+      return false;
+    Linear difference = a->combine(*b, -1), reversed = b->combine(*a, -1);
+    auto strict = [](Linear l) {
+      ++l.constant;
+      return l;
+    };
+    switch (predicate) {
+    case arith::CmpIPredicate::eq:
+      return addBound(difference) && addBound(reversed);
+    case arith::CmpIPredicate::sle:
+      return addBound(difference);
+    case arith::CmpIPredicate::slt:
+      return addBound(strict(difference));
+    case arith::CmpIPredicate::sge:
+      return addBound(reversed);
+    case arith::CmpIPredicate::sgt:
+      return addBound(strict(reversed));
+    case arith::CmpIPredicate::ule:
+    case arith::CmpIPredicate::ult: {
+      // 0 <= a < constant in one comparison; or two positions, which are never
+      // negative.
+      bool isWindow = b->isConstant() && b->constant >= 0;
+      if (!isWindow && !(isPosition(*a) && isPosition(*b)))
+        return false;
+      if (isWindow && !addBound(Linear().combine(*a, -1)))
+        return false;
+      return addBound(predicate == arith::CmpIPredicate::ult
+                          ? strict(difference)
+                          : difference);
+    }
+    case arith::CmpIPredicate::uge:
+    case arith::CmpIPredicate::ugt:
+      if (!isPosition(*a) || !isPosition(*b))
+        return false;
+      return addBound(predicate == arith::CmpIPredicate::ugt ? strict(reversed)
+                                                             : reversed);
+    case arith::CmpIPredicate::ne:
+      return false;
+    }
+    return false;
+  }
+
+  static bool isPosition(const Linear &l) {
+    return l.query >= 0 && l.key >= 0 && l.constant >= 0;
+  }
+
+  /// Notes that `condition` (or its opposite) holds of every key that is seen;
+  /// false if the bounds do not say it all.
+  bool addCondition(Value condition, bool isNegated) {
+    Operation *def = condition.getDefiningOp();
+    if (!def)
+      return false;
+    if (auto compare = dyn_cast<arith::CmpIOp>(def)) {
+      arith::CmpIPredicate predicate = compare.getPredicate();
+      if (isNegated)
+        predicate = arith::invertPredicate(predicate);
+      return addComparison(predicate, compare.getLhs(), compare.getRhs());
+    }
+    if (isNegated ? isa<arith::OrIOp>(def) : isa<arith::AndIOp>(def)) {
+      // Both: the second bound helps even if the first is not understood.
+      bool first = addCondition(def->getOperand(0), isNegated);
+      bool second = addCondition(def->getOperand(1), isNegated);
+      return first && second;
+    }
+    if (isa<arith::XOrIOp>(def) && matchPattern(def->getOperand(1), m_One()))
+      return addCondition(def->getOperand(0), !isNegated);
+    return false;
+  }
+
+  static bool isMinusInfinity(Value value) {
+    APFloat constant(0.0f);
+    return matchPattern(value, m_ConstantFloat(&constant)) &&
+           constant.isInfinity() && constant.isNegative();
+  }
+
+  /// `select(c, x, -inf)` or `x + select(c, 0, -inf)` at the root: notes c and
+  /// moves on to x. False if there is none, or if c says more than bounds.
+  bool peelWindow(Value &value) {
+    Value rest;
+    auto select = value.getDefiningOp<arith::SelectOp>();
+    if (auto add = value.getDefiningOp<arith::AddFOp>())
+      for (auto [a, b] : {std::pair(add.getLhs(), add.getRhs()),
+                          std::pair(add.getRhs(), add.getLhs())}) {
+        auto mask = b.getDefiningOp<arith::SelectOp>();
+        if (mask && (matchPattern(mask.getTrueValue(), m_AnyZeroFloat()) ||
+                     matchPattern(mask.getFalseValue(), m_AnyZeroFloat()))) {
+          select = mask;
+          rest = a;
+          break;
+        }
+      }
+    if (!select)
+      return false;
+    bool isNegated;
+    if (isMinusInfinity(select.getFalseValue()))
+      isNegated = false;
+    else if (isMinusInfinity(select.getTrueValue()))
+      isNegated = true;
+    else
+      return false;
+    if (!addCondition(select.getCondition(), isNegated)) {
+      result.isWindowExact = false;
+      return false;
+    }
+    value = rest ? rest
+                 : (isNegated ? select.getFalseValue() : select.getTrueValue());
+    return true;
+  }
+
+  bool dependsOn(Value value, ArrayRef<Value> sources) {
+    if (llvm::is_contained(sources, value))
+      return true;
+    Operation *def = value.getDefiningOp();
+    if (!def || def->getBlock() != score.getParentBlock())
+      return false;
+    auto [known, isNew] = dependence.try_emplace({value, sources.front()});
+    if (!isNew)
+      return known->second;
+    bool depends = llvm::any_of(def->getOperands(), [&](Value operand) {
+      return dependsOn(operand, sources);
+    });
+    return dependence[{value, sources.front()}] = depends;
+  }
+
+  /// The slope of `slope * distance`.
+  Value matchAlibi(Value term) {
+    auto product = term.getDefiningOp<arith::MulFOp>();
+    if (!product)
+      return {};
+    for (auto [slope, distance] :
+         {std::pair(product.getLhs(), product.getRhs()),
+          std::pair(product.getRhs(), product.getLhs())}) {
+      if (auto negated = distance.getDefiningOp<arith::NegFOp>())
+        distance = negated.getOperand();
+      if (auto magnitude = distance.getDefiningOp<math::AbsFOp>())
+        distance = magnitude.getOperand();
+      auto number = distance.getDefiningOp<arith::SIToFPOp>();
+      if (!number || dependsOn(slope, {query, key}))
+        continue;
+      Value integer = number.getIn();
+      if (auto magnitude = integer.getDefiningOp<math::AbsIOp>())
+        integer = magnitude.getOperand();
+      std::optional<Linear> l = linear(integer);
+      if (l && std::abs(l->key) == 1 && (l->query == 0 || l->query == -l->key))
+        return slope;
+    }
+    return {};
+  }
+
+  /// c and x of c * tanh(x / c).
+  static std::optional<std::pair<double, Value>> matchSoftCap(Value value) {
+    auto product = value.getDefiningOp<arith::MulFOp>();
+    if (!product)
+      return std::nullopt;
+    APFloat cap(0.0f), inner(0.0f);
+    Value other;
+    if (matchPattern(product.getRhs(), m_ConstantFloat(&cap)))
+      other = product.getLhs();
+    else if (matchPattern(product.getLhs(), m_ConstantFloat(&cap)))
+      other = product.getRhs();
+    else
+      return std::nullopt;
+    auto tanh = other.getDefiningOp<math::TanhOp>();
+    double c = cap.convertToDouble();
+    if (!tanh || !(c > 0) || !std::isfinite(c))
+      return std::nullopt;
+    auto isNear = [](double a, double b) {
+      return std::abs(a - b) <= 1e-6 * std::abs(b);
+    };
+    if (auto quotient = tanh.getOperand().getDefiningOp<arith::DivFOp>())
+      if (matchPattern(quotient.getRhs(), m_ConstantFloat(&inner)) &&
+          isNear(inner.convertToDouble(), c))
+        return std::pair(c, Value(quotient.getLhs()));
+    if (auto scaled = tanh.getOperand().getDefiningOp<arith::MulFOp>())
+      for (auto [x, factor] : {std::pair(scaled.getLhs(), scaled.getRhs()),
+                               std::pair(scaled.getRhs(), scaled.getLhs())})
+        if (matchPattern(factor, m_ConstantFloat(&inner)) &&
+            isNear(inner.convertToDouble(), 1 / c))
+          return std::pair(c, Value(x));
+    return std::nullopt;
+  }
+
+  /// Fills in what `value` does to the logit.
+  void describe(Value value) {
+    while (value != score) {
+      if (auto add = value.getDefiningOp<arith::AddFOp>()) {
+        bool left = dependsOn(add.getLhs(), {score}),
+             right = dependsOn(add.getRhs(), {score});
+        if (left != right) {
+          Value term = left ? add.getRhs() : add.getLhs();
+          result.added.push_back(term);
+          if (Value slope = matchAlibi(term))
+            result.alibiSlope = slope;
+          value = left ? add.getLhs() : add.getRhs();
+          continue;
+        }
+      }
+      if (auto capped = matchSoftCap(value); capped && !result.softCap) {
+        result.softCap = capped->first;
+        value = capped->second;
+        continue;
+      }
+      result.isGeneric = true;
+      return;
+    }
+  }
+
+  Value score, query, key;
+  DenseMap<std::pair<Value, Value>, bool> dependence;
+};
+
+} // namespace
+
+ScoreAnalysis mlir::flat::analyzeScore(AttentionOp op) {
+  if (!op.hasScoreRegion())
+    return {};
+  Block &block = op.getScore().front();
+  Analyzer analyzer(block);
+  analyzer.run(block.getTerminator()->getOperand(0));
+  return analyzer.result;
+}

@@ -1,5 +1,5 @@
-// RUN: nm-opt %s | nm-opt | FileCheck %s
-// RUN: nm-opt %s --mlir-print-op-generic | nm-opt | FileCheck %s
+// RUN: nm-opt %s | nm-opt --mlir-print-local-scope | FileCheck %s
+// RUN: nm-opt %s --mlir-print-op-generic | nm-opt --mlir-print-local-scope | FileCheck %s
 // RUN: nm-opt %s --mlir-print-debuginfo --mlir-print-local-scope | nm-opt | FileCheck %s --check-prefix=PLAIN
 
 // CHECK-LABEL: func @plain(
@@ -18,10 +18,10 @@ func.func @plain(%q: tensor<2x12x128x64xf32>, %k: tensor<2x12x96x64xf32>, %v: te
 // CHECK-LABEL: func @everything(
 // CHECK: flat.attention ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<?x?x12x64xf32>, tensor<?x?x4x64xbf16>, tensor<?x4x?x64xf16>)
 // CHECK-SAME: mask(%{{.*}} : tensor<?x1x?xi1>) map affine_map<(d0, d1, d2, d3) -> (d0, 0, d3)>
-// CHECK-SAME: scale(%{{.*}}) offset(%{{.*}}) length(%{{.*}})
-// CHECK-SAME: outs(%{{.*}} : tensor<?x?x12x64xf32>)
+// CHECK-SAME: scale(%{{[^)]+}}) offset(%{{[^)]+}}) length(%{{[^)]+}})
+// CHECK-SAME: outs(%{{[^)]+}} : tensor<?x?x12x64xf32>)
 // CHECK-SAME: orders(q = bnhd, k = bnhd, o = bnhd)
-// CHECK-SAME: dataflow <row, rows = 96, key_tile = 256, staged = [k, v, logits, o]>
+// CHECK-SAME: dataflow #flat.dataflow<row, rows = 96, key_tile = 256, staged = [k, v, logits, o]>
 // CHECK-SAME: attributes {note = "x"}
 // CHECK-SAME: score operands(%{{.*}} : tensor<12xf32>) maps [affine_map<(d0, d1, d2, d3) -> (d1)>] {
 // CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %{{.*}}: index, %{{.*}}: index, %[[I:.*]]: index, %[[J:.*]]: index, %[[E:.*]]: f32):

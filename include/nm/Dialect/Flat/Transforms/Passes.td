@@ -10,6 +10,19 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DecomposeAttention : Pass<"flat-decompose-attention"> {
+  let summary = "lower flat.attention on tensors to plain linalg, as the reference";
+  let description = [{
+    One `linalg.generic` for each sentence of the definition, in f32: logits,
+    scores, row maxima, exponentials, sums, weighted values, quotients. The
+    quadratic intermediates exist in memory. Exact where the definition is:
+    rows that see no key are zeros, and what lies beyond `length` does not
+    enter. Differential tests use it as their oracle.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def GenerateAttention : Pass<"flat-generate-attention", "func::FuncOp"> {
   let summary = "lower flat.attention on buffers to fused parallel loops and vector kernels";
   let description = [{

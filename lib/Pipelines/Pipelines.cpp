@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "nm/Dialect/Flat/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Transforms/Passes.h"
 
@@ -104,6 +105,7 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   if (options.reference) {
     pm.addPass(createInlinerPass());
+    pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());
     pm.addPass(createExternalizeParams());
   } else {
@@ -122,6 +124,9 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
   if (options.reference) {
     func.addPass(createConvertLinalgToLoopsPass());
   } else {
+    flat::GenerateAttentionOptions attention;
+    attention.parallel = options.parallel;
+    func.addPass(flat::createGenerateAttention(attention));
     func.addPass(createGenerateKernels(kernels));
     func.addPass(createVectorizeContractions(contractions));
     func.addPass(createLowerLinalgToLoops(loops));

@@ -41,6 +41,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "nm/Conversion/Passes.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Flat/Transforms/BufferizableOpInterfaceImpl.h"
+#include "nm/Dialect/Flat/Transforms/Passes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
@@ -59,6 +61,7 @@ void mlir::nm::registerDialects(DialectRegistry &registry) {
                   tensor::TensorDialect, tosa::TosaDialect, ub::UBDialect,
                   vector::VectorDialect>();
   registerBufferizableOpInterfaceModels(registry);
+  flat::registerBufferizableOpInterfaceModels(registry);
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   arith::registerBufferDeallocationOpInterfaceExternalModels(registry);
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(
@@ -80,6 +83,7 @@ void mlir::nm::registerDialects(DialectRegistry &registry) {
 
 void mlir::nm::registerPasses() {
   registerNMPasses();
+  flat::registerFlatPasses();
   registerConversionPasses();
   registerNMTransformsPasses();
   registerPipelines();

@@ -170,9 +170,10 @@ struct AttentionProblem {
   Value batches, heads, kvHeads; ///< heads is a multiple of kvHeads
   Value rows, keys;              ///< N, S
   Value depth, width;            ///< D, E
-  /// The logits are q k times this; folded into the exponentials if positive
-  /// and no score function follows.
+  /// The logits are q k times this (`scaleValue`, f32, if it is not null);
+  /// folded into the exponentials if positive and no score function follows.
   double scale = 1.0;
+  Value scaleValue;
   /// Position of a vector of logits, and whether it may reach past the last
   /// key.
   struct Position {
@@ -186,7 +187,7 @@ struct AttentionProblem {
   /// non-decreasing in the row; null: all keys.
   std::function<Value(AttentionBuilder &, Value)> firstKey, endKey;
 
-  bool isExponentScaled() const { return !score && scale > 0; }
+  bool isExponentScaled() const { return !score && !scaleValue && scale > 0; }
 };
 
 /// Emits the fused loops for all batches and heads: packing of K and V once per

@@ -185,7 +185,9 @@ private:
   }
 
   Value finalScore(Value score, Value row, Value key, bool isPartial) {
-    if (!problem.isExponentScaled() && problem.scale != 1.0)
+    if (problem.scaleValue)
+      score = b.mulf(score, b.splat(problem.scaleValue, lanes));
+    else if (!problem.isExponentScaled() && problem.scale != 1.0)
       score = b.mulf(score, b.constant(type, problem.scale));
     if (problem.score)
       score =

@@ -1,0 +1,252 @@
+//===- AttentionScore.cpp - Score functions, several keys at a time -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What depends on the row only stays scalar, and leaves the loops. Positions
+// are 64 bits wide, for which AVX2 has neither enough lanes nor conversions:
+// where the region only adds, compares and converts them, they are computed in
+// 32 bits.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionScore.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::flat;
+
+namespace {
+
+/// Positions and their differences stay below this.
+constexpr int64_t kNarrowLimit = int64_t(1) << 30;
+
+bool isPositionType(Type type) { return type.isIndex() || type.isInteger(64); }
+
+/// True if 32 bits suffice for every position that the region computes.
+bool isNarrow(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    APInt constant;
+    if (matchPattern(&op, m_ConstantInt(&constant))) {
+      if (constant.getSignificantBits() > 30)
+        return false;
+      continue;
+    }
+    bool onPositions = llvm::any_of(op.getOperandTypes(), isPositionType) ||
+                       llvm::any_of(op.getResultTypes(), isPositionType);
+    if (onPositions && !isa<arith::AddIOp, arith::SubIOp, arith::CmpIOp,
+                            arith::SelectOp, arith::MinSIOp, arith::MaxSIOp,
+                            arith::IndexCastOp, arith::SIToFPOp>(op))
+      return false;
+  }
+  return true;
+}
+
+bool isWidenable(Block &block) {
+  return llvm::all_of(block.without_terminator(), [](Operation &op) {
+    return matchPattern(&op, m_Constant()) ||
+           OpTrait::hasElementwiseMappableTraits(&op);
+  });
+}
+
+class ScoreEmitter {
+public:
+  ScoreEmitter(AttentionBuilder &b, AttentionOp op,
+               const AttentionProblem::Position &position, Value keys)
+      : b(b), op(op), position(position), keys(keys), lanes(position.lanes) {}
+
+  Value region(Value logits, Value yielded) {
+    Block &block = op.getScore().front();
+    Value row = position.row;
+    if (Value offset = op.getOffset())
+      row = b.add(offset, row);
+    IRMapping mapping;
+    mapping.map(block.getArgument(1), position.batch);
+    mapping.map(block.getArgument(2), position.head);
+    mapping.map(block.getArgument(3), row);
+    for (auto [argument, operand, map] :
+         llvm::zip(block.getArguments().drop_front(5), op.getScoreOperands(),
+                   op.getScoreMapArray()))
+      if (!argument.use_empty())
+        mapping.map(argument, element(operand, map));
+    if (!isWidenable(block))
+      return byLane(block, mapping, logits, yielded);
+    narrow = isNarrow(block);
+    mapping.map(block.getArgument(0), logits);
+    mapping.map(block.getArgument(4), keyNumbers());
+    for (Operation &inner : block.without_terminator())
+      widen(inner, mapping);
+    return wide(mapping.lookupOrDefault(yielded));
+  }
+
+  Value mask(Value scores) {
+    Value value = wide(element(op.getMask(), *op.getMaskMap()));
+    if (getElementTypeOrSelf(value.getType()).isInteger(1))
+      return b.select(value, scores,
+                      b.constant(scores.getType(),
+                                 -std::numeric_limits<double>::infinity()));
+    return b.addf(scores, b.convert(value, b.getF32Type()));
+  }
+
+private:
+  Value wide(Value value) {
+    return isa<VectorType>(value.getType()) ? value : b.splat(value, lanes);
+  }
+
+  /// The key numbers, i32 if narrow.
+  Value keyNumbers() {
+    Type type = narrow ? Type(b.getI32Type()) : Type(b.getIndexType());
+    auto vector = VectorType::get({lanes}, type);
+    SmallVector<Attribute> numbers;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      numbers.push_back(b.getIntegerAttr(type, lane));
+    Value first = position.key;
+    if (narrow)
+      first = arith::IndexCastOp::create(b, type, first);
+    return b.add(
+        b.splat(first, lanes),
+        arith::ConstantOp::create(b, DenseElementsAttr::get(vector, numbers)));
+  }
+
+  /// The element of `operand` that belongs to each key: a scalar if its map
+  /// does not name the key, else a vector.
+  Value element(Value operand, AffineMap map) {
+    auto type = cast<MemRefType>(operand.getType());
+    SmallVector<Value> indices;
+    int64_t moving = -1;
+    Value logical[] = {position.batch, position.head, position.row,
+                       position.key};
+    for (auto [i, result] : llvm::enumerate(map.getResults())) {
+      auto dim = dyn_cast<AffineDimExpr>(result);
+      indices.push_back(dim ? logical[dim.getPosition()] : b.index(0));
+      if (dim && dim.getPosition() == 3)
+        moving = i;
+    }
+    if (moving < 0)
+      return b.loadScalar(operand, indices);
+    auto vector = VectorType::get({lanes}, type.getElementType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    bool isAdjacent = moving == type.getRank() - 1 &&
+                      succeeded(type.getStridesAndOffset(strides, offset)) &&
+                      strides.back() == 1 &&
+                      !type.getElementType().isInteger(1);
+    if (isAdjacent && !position.mayExceed)
+      return b.loadVector(operand, indices, lanes);
+    if (isAdjacent) {
+      Value count = b.sub(keys, position.key);
+      Value live = vector::CreateMaskOp::create(
+          b, VectorType::get({lanes}, b.getI1Type()), ValueRange{count});
+      return vector::MaskedLoadOp::create(b, vector, operand, indices, live,
+                                          b.zero(vector));
+    }
+    SmallVector<Value> scalars;
+    Value last = b.sub(keys, b.index(1));
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      indices[moving] = b.add(position.key, lane);
+      if (position.mayExceed)
+        indices[moving] = b.min(indices[moving], last);
+      scalars.push_back(b.loadScalar(operand, indices));
+    }
+    return vector::FromElementsOp::create(b, vector, scalars);
+  }
+
+  /// A scalar position in 32 bits; limits beyond all positions stay beyond.
+  Value narrowed(Value scalar) {
+    Type type = scalar.getType();
+    Value limit = b.constantInt(type, kNarrowLimit);
+    Value floor = b.constantInt(type, -kNarrowLimit);
+    scalar = arith::MaxSIOp::create(b, arith::MinSIOp::create(b, scalar, limit),
+                                    floor);
+    if (type.isIndex())
+      return arith::IndexCastOp::create(b, b.getI32Type(), scalar);
+    return arith::TruncIOp::create(b, b.getI32Type(), scalar);
+  }
+
+  void widen(Operation &inner, IRMapping &mapping) {
+    bool isUniform = llvm::none_of(inner.getOperands(), [&](Value operand) {
+      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+    });
+    if (isUniform) {
+      b.clone(inner, mapping);
+      return;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : inner.getOperands()) {
+      Value value = mapping.lookupOrDefault(operand);
+      if (narrow && isPositionType(value.getType()))
+        value = narrowed(value);
+      operands.push_back(wide(value));
+    }
+    if (narrow && isa<arith::IndexCastOp>(inner)) {
+      mapping.map(inner.getResult(0), recast(inner, operands[0]));
+      return;
+    }
+    SmallVector<Type> types;
+    for (Type type : inner.getResultTypes())
+      types.push_back(VectorType::get({lanes}, narrow && isPositionType(type)
+                                                   ? Type(b.getI32Type())
+                                                   : type));
+    OperationState state(inner.getLoc(), inner.getName(), operands, types,
+                         inner.getAttrs());
+    mapping.map(inner.getResults(), b.create(state)->getResults());
+  }
+
+  /// A conversion between positions and integers, where positions are i32.
+  Value recast(Operation &inner, Value value) {
+    Type type = inner.getResult(0).getType();
+    if (isPositionType(type))
+      type = b.getI32Type();
+    int64_t from =
+        getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
+    int64_t to = type.getIntOrFloatBitWidth();
+    auto vector = VectorType::get({lanes}, type);
+    if (to == from)
+      return value;
+    if (to > from)
+      return arith::ExtSIOp::create(b, vector, value);
+    return arith::TruncIOp::create(b, vector, value);
+  }
+
+  /// A region with operations that have no vector form, a key at a time.
+  Value byLane(Block &block, IRMapping &uniform, Value logits, Value yielded) {
+    SmallVector<Value> results;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      IRMapping mapping = uniform;
+      for (BlockArgument argument : block.getArguments().drop_front(5))
+        if (Value value = mapping.lookupOrNull(argument);
+            value && isa<VectorType>(value.getType()))
+          mapping.map(argument, vector::ExtractOp::create(b, value, lane));
+      mapping.map(block.getArgument(0),
+                  vector::ExtractOp::create(b, logits, lane));
+      mapping.map(block.getArgument(4), b.add(position.key, lane));
+      for (Operation &inner : block.without_terminator())
+        b.clone(inner, mapping);
+      results.push_back(mapping.lookupOrDefault(yielded));
+    }
+    return vector::FromElementsOp::create(b, cast<VectorType>(logits.getType()),
+                                          results);
+  }
+
+  AttentionBuilder &b;
+  AttentionOp op;
+  const AttentionProblem::Position &position;
+  Value keys;
+  int64_t lanes;
+  bool narrow = false;
+};
+
+} // namespace
+
+Value mlir::flat::emitScore(AttentionBuilder &b, AttentionOp op, Value logits,
+                            const AttentionProblem::Position &position,
+                            Value keys, Value yielded) {
+  ScoreEmitter emitter(b, op, position, keys);
+  if (yielded)
+    logits = emitter.region(logits, yielded);
+  return op.getMask() ? emitter.mask(logits) : logits;
+}

@@ -1,0 +1,169 @@
+//===- GenerateAttention.cpp - From flat.attention to loops -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionScore.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
+#include "nm/Dialect/Flat/Transforms/Passes.h"
+
+namespace mlir::flat {
+#define GEN_PASS_DEF_GENERATEATTENTION
+#include "nm/Dialect/Flat/Transforms/Passes.h.inc"
+} // namespace mlir::flat
+
+using namespace mlir;
+using namespace mlir::flat;
+
+namespace {
+
+/// Rows of a block: all keys of a few rows while their logits fit the cache, or
+/// many rows to reuse a tile of keys.
+constexpr int64_t kRowsOfAllKeys = 48, kRowsOfKeyTile = 96, kKeyTile = 256;
+
+/// Beyond every distance between positions.
+constexpr int64_t kFarthest = int64_t(1) << 40;
+
+int64_t roundUp(int64_t value, int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+struct GenerateAttentionPass
+    : public mlir::flat::impl::GenerateAttentionBase<GenerateAttentionPass> {
+  using GenerateAttentionBase::GenerateAttentionBase;
+
+  void runOnOperation() override {
+    SmallVector<AttentionOp> ops;
+    getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
+    for (AttentionOp op : ops)
+      if (failed(lower(op)))
+        return signalPassFailure();
+  }
+
+  LogicalResult lower(AttentionOp op) {
+    if (op.getResult())
+      return op.emitOpError(
+          "is on tensors, expected buffers; run "
+          "one-shot-bufferize before flat-generate-attention");
+    AttentionBuilder b(op.getLoc(), op.getContext());
+    b.setInsertionPoint(op);
+    AttentionProblem problem = describe(b, op);
+    emitAttention(b, chooseBlocking(op), problem,
+                  parallel && flops(op) >= minParallelFlops);
+    op.erase();
+    return success();
+  }
+
+  AttentionView view(AttentionOp op, AttentionOp::Role role) {
+    return {op.getShaped(role),
+            SmallVector<int64_t, 4>(op.getOrder(role).getPositions())};
+  }
+
+  AttentionProblem describe(AttentionBuilder &b, AttentionOp op) {
+    using Role = AttentionOp::Role;
+    AttentionProblem problem;
+    problem.q = view(op, Role::Q);
+    problem.k = view(op, Role::K);
+    problem.v = view(op, Role::V);
+    problem.out = view(op, Role::Out);
+    problem.batches = problem.q.size(b, AttentionOp::Batch);
+    problem.heads = problem.q.size(b, AttentionOp::Head);
+    problem.kvHeads = problem.k.size(b, AttentionOp::Head);
+    problem.rows = problem.q.size(b, AttentionOp::Sequence);
+    problem.keys = problem.k.size(b, AttentionOp::Sequence);
+    problem.depth = problem.q.size(b, AttentionOp::Width);
+    problem.width = problem.v.size(b, AttentionOp::Width);
+    if (Value length = op.getLength())
+      problem.keys = b.clamp(length, problem.keys);
+    if (std::optional<double> scale = op.getConstantScale())
+      problem.scale = *scale;
+    else
+      problem.scaleValue = op.getOrCreateScale(b);
+    describeScore(b, op, problem);
+    return problem;
+  }
+
+  /// What the analysis found: the keys that a row sees at all, and what is left
+  /// to compute for them.
+  void describeScore(AttentionBuilder &b, AttentionOp op,
+                     AttentionProblem &problem) {
+    ScoreAnalysis analysis = analyzeScore(op);
+    Value offset = op.getOffset();
+    auto bound = [offset](int64_t distance) {
+      // No position is that large: an open bound in disguise.
+      distance = std::clamp(distance, -kFarthest, kFarthest);
+      return [=](AttentionBuilder &builder, Value row) {
+        if (offset)
+          row = builder.add(offset, row);
+        return builder.add(row, distance);
+      };
+    };
+    if (analysis.left)
+      problem.firstKey = bound(-*analysis.left);
+    if (analysis.right)
+      problem.endKey = bound(*analysis.right + 1);
+    Value yielded;
+    if (op.hasScoreRegion() && !analysis.isIdentity())
+      yielded = analysis.isWindowExact
+                    ? analysis.value
+                    : op.getScore().front().getTerminator()->getOperand(0);
+    if (yielded || op.getMask())
+      problem.score =
+          [=, keys = problem.keys](AttentionBuilder &builder, Value logits,
+                                   const AttentionProblem::Position &position) {
+            return emitScore(builder, op, logits, position, keys, yielded);
+          };
+  }
+
+  static int64_t staticSize(AttentionOp op, AttentionOp::Role role, int64_t dim,
+                            int64_t otherwise) {
+    int64_t size = op.getStaticSize(role, dim);
+    return ShapedType::isDynamic(size) ? otherwise : size;
+  }
+
+  /// Unknown sizes count as large.
+  double flops(AttentionOp op) {
+    using Role = AttentionOp::Role;
+    auto size = [&](Role role, int64_t dim) {
+      return double(staticSize(op, role, dim, 1024));
+    };
+    return 2 * size(Role::Q, AttentionOp::Batch) *
+           size(Role::Q, AttentionOp::Head) *
+           size(Role::Q, AttentionOp::Sequence) *
+           size(Role::K, AttentionOp::Sequence) *
+           (size(Role::Q, AttentionOp::Width) +
+            size(Role::V, AttentionOp::Width));
+  }
+
+  AttentionBlocking chooseBlocking(AttentionOp op) {
+    using Role = AttentionOp::Role;
+    AttentionBlocking blocking;
+    blocking.lanes = lanes;
+    int64_t keys = op.getStaticSize(Role::K, AttentionOp::Sequence);
+    DataflowAttr dataflow = op.getDataflow().value_or(DataflowAttr());
+    if (dataflow && dataflow.getGranularity() == Granularity::Row) {
+      blocking.rows = dataflow.getRows();
+      blocking.keyTile = dataflow.getKeyTile();
+    } else {
+      // Two fifths of the cache: keys and values pass through it too.
+      bool fits = !ShapedType::isDynamic(keys) &&
+                  keys * kRowsOfAllKeys * 4 <= cacheBytes * 2 / 5;
+      blocking.rows = fits ? kRowsOfAllKeys : kRowsOfKeyTile;
+      blocking.keyTile = fits ? 0 : kKeyTile;
+    }
+    blocking.keyTile = roundUp(blocking.keyTile, blocking.panel());
+    // No larger than the problem: the buffers of a block have its size.
+    int64_t rows =
+        staticSize(op, Role::Q, AttentionOp::Sequence, blocking.rows);
+    blocking.rows = std::min(blocking.rows, std::max<int64_t>(1, rows));
+    blocking.rows = roundUp(blocking.rows, kTileRows);
+    return blocking;
+  }
+};
+
+} // namespace

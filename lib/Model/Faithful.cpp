@@ -137,6 +137,9 @@ Status checkFaithful(const Device &device, const AttentionShape &shape,
                   "whole rows");
   if (flow.logit == Stationarity::Input || flow.attend == Stationarity::Input)
     return refuse("input stationarity, expected output or weight");
+  if (flow.logit != flow.attend)
+    return refuse("operators of different stationarity, expected the same, as "
+                  "in every published mapping");
   bool wholeHead = flow.granularity != Granularity::Row;
   if (flow.rows < 1 || flow.rows > shape.keys ||
       (wholeHead && flow.rows != shape.keys))

@@ -58,7 +58,7 @@ Element Mesh::enqueueAt(BlockState &block, const Packet &packet, uint64_t now) {
   const Route &route = block.config->routes[index];
   const LogicalPifo &pifo = block.config->pifos[route.pifo];
   execute(block.config->programs[pifo.enqueueProgram], block.state,
-          packet.fields, now, 0, scratch);
+          {&packet.fields, now, 0, route.pifo, packet.leaf}, scratch);
   element.valid = true;
   element.pifo = route.pifo;
   element.rank = scratch.rank;
@@ -147,8 +147,8 @@ void Mesh::step(const Inputs &inputs) {
     if (element.valid) {
       int program = block.config->pifos[element.pifo].dequeueProgram;
       if (program >= 0) {
-        execute(block.config->programs[program], block.state, {}, now,
-                element.rank, scratch);
+        execute(block.config->programs[program], block.state,
+                {nullptr, now, element.rank, element.pifo, 0}, scratch);
         late = scratch.writes;
       }
     }

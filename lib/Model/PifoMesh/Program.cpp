@@ -18,7 +18,7 @@ struct OpInfo {
 };
 /// In the order of Op.
 constexpr OpInfo kOps[] = {
-    {"const", 0},  {"field", 0},  {"now", 0},  {"rank", 0}, {"load", 0},
+    {"const", 0},  {"field", 0},  {"now", 0},  {"rank", 0}, {"pifo", 0}, {"leaf", 0}, {"load", 0},
     {"lookup", 1}, {"add", 2},    {"sub", 2},  {"mul", 2},  {"and", 2},
     {"or", 2},     {"xor", 2},    {"shl", 2},  {"lshr", 2}, {"ashr", 2},
     {"eq", 2},     {"ne", 2},     {"ult", 2},  {"ule", 2},  {"slt", 2},
@@ -48,8 +48,7 @@ StateFile initialState(const std::vector<State> &states) {
 }
 
 void execute(const Program &program, const StateFile &file,
-             const std::vector<uint64_t> &fields, uint64_t now, uint64_t rank,
-             ProgramResult &result) {
+             const ProgramInputs &inputs, ProgramResult &result) {
   std::array<uint64_t, 256> small;
   std::vector<uint64_t> large;
   uint64_t *v = small.data();
@@ -68,13 +67,19 @@ void execute(const Program &program, const StateFile &file,
       r = value.immediate;
       break;
     case Op::Field:
-      r = fields[value.index];
+      r = (*inputs.fields)[value.index];
       break;
     case Op::Now:
-      r = now;
+      r = inputs.now;
       break;
     case Op::Rank:
-      r = rank;
+      r = inputs.rank;
+      break;
+    case Op::Pifo:
+      r = inputs.pifo;
+      break;
+    case Op::Leaf:
+      r = inputs.leaf;
       break;
     case Op::Load:
       r = file[value.index][value.a >= 0 ? a : 0];

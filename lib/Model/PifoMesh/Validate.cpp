@@ -143,6 +143,14 @@ private:
         return fail(where + ": only a dequeue program sees a rank");
       same = value.bits == block.rankBits;
       break;
+    case Op::Pifo:
+      same = value.bits == indexBits(block.pifos.size());
+      break;
+    case Op::Leaf:
+      if (dequeue)
+        return fail(where + ": a dequeue program sees no leaf");
+      same = value.bits == indexBits(config.leaves.size());
+      break;
     case Op::Load:
       if (value.index >= block.states.size())
         return fail(where + ": state " + str(value.index) + " does not exist");

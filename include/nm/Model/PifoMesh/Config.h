@@ -108,6 +108,14 @@ struct Config {
   unsigned capacity() const;
 };
 
+/// Bits that number `count` things; at least one.
+constexpr unsigned indexBits(uint64_t count) {
+  unsigned bits = 1;
+  while (bits < 63 && (uint64_t(1) << bits) < count)
+    ++bits;
+  return bits;
+}
+
 /// Checks everything the model and the writers rely on. Empty if well formed,
 /// otherwise one message: where, what was found, what was expected.
 std::string validate(const Config &config);

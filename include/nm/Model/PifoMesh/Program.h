@@ -30,6 +30,8 @@ enum class Op {
   Field,  ///< packet field number `index`
   Now,    ///< wall clock
   Rank,   ///< rank of the popped element; dequeue programs only
+  Pifo,   ///< number of the logical PIFO in its block
+  Leaf,   ///< number of the packet's leaf; enqueue programs only
   Load,   ///< state number `index` at entry a (none: entry 0)
   Lookup, ///< constant table at entry a; 0 beyond its end
   Add,
@@ -112,12 +114,20 @@ struct ProgramResult {
   std::vector<Write> writes;
 };
 
+/// What a program sees besides the state.
+struct ProgramInputs {
+  const std::vector<uint64_t> *fields = nullptr; ///< enqueue programs
+  uint64_t now = 0;
+  uint64_t rank = 0; ///< dequeue programs
+  unsigned pifo = 0;
+  unsigned leaf = 0; ///< enqueue programs
+};
+
 /// Executes a valid program; writes are returned, not performed, because two
 /// transactions of one cycle both read the state that the cycle began with.
 /// Validation admits only arrays whose entry values cannot reach beyond.
 void execute(const Program &program, const StateFile &file,
-             const std::vector<uint64_t> &fields, uint64_t now, uint64_t rank,
-             ProgramResult &result);
+             const ProgramInputs &inputs, ProgramResult &result);
 
 } // namespace nm::mesh
 

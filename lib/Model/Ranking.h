@@ -1,0 +1,92 @@
+//===- Ranking.h - The best few of many candidates -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_MODEL_RANKING_H
+#define NM_LIB_MODEL_RANKING_H
+
+#include "nm/Model/Search.h"
+#include <algorithm>
+#include <limits>
+
+namespace nm::model {
+
+/// Keeps the best candidates in a total order: objective, then the other of
+/// cycles and energy, then bytes, then footprint, then order of arrival.
+class Ranking {
+public:
+  explicit Ranking(const SearchOptions &options)
+      : options(options), keep(std::max<size_t>(options.keep, 1)) {}
+
+  SearchResult result;
+
+  double objective(const Cost &cost) const {
+    return options.objective == Objective::Cycles ? cost.cycles : cost.energyPj;
+  }
+
+  /// Whether no point with this lower bound on the objective can be kept. A
+  /// bound equal to the last kept value may still win on a later key.
+  bool hopeless(double bound) const {
+    return !options.exhaustive && result.ranked.size() == keep &&
+           bound > objective(result.ranked.back().cost);
+  }
+
+  void prune(int64_t points) { result.pruned += points; }
+
+  void add(const Dataflow &dataflow, const Cost &cost) {
+    ++result.priced;
+    auto &ranked = result.ranked;
+    if (ranked.size() == keep && !better(cost, ranked.back().cost))
+      return;
+    // Ties go behind: upper_bound keeps the order of arrival.
+    auto at = std::upper_bound(
+        ranked.begin(), ranked.end(), cost,
+        [&](const Cost &c, const Candidate &k) { return better(c, k.cost); });
+    ranked.insert(at, Candidate{dataflow, cost});
+    if (ranked.size() > keep)
+      ranked.pop_back();
+  }
+
+  template <typename Reason>
+  void reject(const Dataflow &dataflow, Reason reason) {
+    ++result.infeasible;
+    if (result.rejected.size() < options.keepRejected)
+      result.rejected.push_back(Rejection{dataflow, reason()});
+  }
+
+private:
+  const SearchOptions &options;
+  size_t keep;
+
+  bool better(const Cost &a, const Cost &b) const {
+    bool cycles = options.objective == Objective::Cycles;
+    double keysA[] = {cycles ? a.cycles : a.energyPj,
+                      cycles ? a.energyPj : a.cycles, a.dramBytes,
+                      a.footprintBytes};
+    double keysB[] = {cycles ? b.cycles : b.energyPj,
+                      cycles ? b.energyPj : b.cycles, b.dramBytes,
+                      b.footprintBytes};
+    return std::lexicographical_compare(keysA, keysA + 4, keysB, keysB + 4);
+  }
+};
+
+/// Powers of two and divisors of `length` from `least` on, ascending, at most
+/// `length`, which is among them.
+std::vector<int64_t> blockSizes(int64_t length, int64_t least);
+
+Result<SearchResult> searchFaithful(const Device &device,
+                                    const AttentionShape &shape,
+                                    const SearchOptions &options);
+Result<SearchResult> searchExtended(const Device &device,
+                                    const AttentionShape &shape,
+                                    const SearchOptions &options);
+Result<SearchResult> searchHost(const Device &device,
+                                const AttentionShape &shape,
+                                const SearchOptions &options);
+
+} // namespace nm::model
+
+#endif // NM_LIB_MODEL_RANKING_H

@@ -1,0 +1,39 @@
+//===- Search.cpp - The best dataflows of an attention layer ---------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/Search.h"
+#include "../Runtime/Support.h"
+#include "Ranking.h"
+
+namespace nm::model {
+
+Result<SearchResult> searchDataflows(const Device &device,
+                                     const AttentionShape &shape,
+                                     const SearchOptions &options) {
+  return rt::guarded([&]() -> Result<SearchResult> {
+    if (Status status = shape.check(); !status)
+      return status.error();
+    if (!options.allowKeyTiles && !options.allowWholeRows)
+      return rt::makeError(Errc::Argument,
+                           "found neither key tiles nor whole rows allowed, "
+                           "expected at least one");
+    Result<SearchResult> result = device.kind == DeviceKind::Host
+                                      ? searchHost(device, shape, options)
+                                  : options.mode == Mode::Faithful
+                                      ? searchFaithful(device, shape, options)
+                                      : searchExtended(device, shape, options);
+    if (result && result->ranked.empty())
+      return rt::makeError(
+          Errc::Unsupported, "found no dataflow that fits ", device.name,
+          result->rejected.empty() ? std::string()
+                                   : ": " + result->rejected.front().reason,
+          ", expected a larger scratchpad or a narrower head");
+    return result;
+  });
+}
+
+} // namespace nm::model

@@ -32,7 +32,7 @@ def compile_module(path, leg, options, optimization):
     """path.mlir -> path.<leg>.so"""
     base = "%s.%s" % (path, leg)
     if leg == "reference":
-        lowered = run(["nm-opt", path + ".mlir", "--nm-lower-to-linalg"])
+        lowered = run(["nm-opt", path + ".mlir", "--flat-decompose-attention", "--nm-lower-to-linalg"])
         pipeline = "--pass-pipeline=builtin.module(%s)" % UPSTREAM.replace("\n", " ")
         lowered = run(["mlir-opt", pipeline], input=lowered)
     else:

@@ -22,6 +22,7 @@ import time
 
 import numpy as np
 
+from attention_case import AttentionCase
 from build import Library, compile_module
 from dtypes import to_float
 from matmul_case import MatmulCase
@@ -33,7 +34,7 @@ def parse():
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
     parser.add_argument("--cases", type=int, default=24, help="functions of a module")
-    parser.add_argument("--kind", choices=["matmul", "storage", "both"], default="both")
+    parser.add_argument("--kind", choices=["matmul", "storage", "both", "attention"], default="both")
     parser.add_argument("--legs", default="reference,optimized")
     parser.add_argument("--options", default="", help="options of --nm-to-cpu")
     parser.add_argument("--optimization", default="-O2", help="of clang")
@@ -54,7 +55,8 @@ def make_cases(seed, options):
         # A generator for each function: --only finds the same one again.
         rng = np.random.default_rng([seed, i])
         storage = options.kind == "storage" or (options.kind == "both" and i % 4 == 3)
-        case = (StorageCase if storage else MatmulCase)(rng, "f%d" % i)
+        attention = options.kind == "attention"
+        case = (AttentionCase if attention else StorageCase if storage else MatmulCase)(rng, "f%d" % i)
         if not options.only or case.name == options.only:
             cases.append(case)
     return cases

@@ -11,6 +11,7 @@ NUMPY = {
     "f32": np.float32,
     "f16": np.float16,
     "bf16": np.uint16,
+    "i1": np.bool_,
     "i8": np.int8,
     "i16": np.int16,
     "i32": np.int32,

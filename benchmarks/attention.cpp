@@ -1,0 +1,309 @@
+//===- attention.cpp - Fused attention against the dense libraries -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One Google Benchmark per case. Each of its iterations runs nm and every peer
+// once, in turn, on the same data; ratios are of minima and of medians. Every
+// result is checked against float64 before any timing. The peers are unfused:
+// two library products with a vectorised softmax between them. They need
+// [queries, keys] logits for one head; nm's memory is measured beside them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionCase.h"
+#include "AttentionPeers.h"
+#include "Machine.h"
+#include "nm/Driver/Emit.h"
+#include "nm/Driver/Support.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/TargetSelect.h"
+#include <benchmark/benchmark.h>
+#include <fstream>
+#include <malloc.h>
+
+using namespace nm::bench;
+
+namespace {
+
+struct Outcome {
+  AttentionCase attention;
+  std::string peer; ///< the fastest by minimum; empty: none ran
+  double minMs = 0, medianMs = 0, peerMinMs = 0, peerMedianMs = 0;
+  double error = 0, peerError = 0;
+  /// Of FMA peak, or for decoding of the measured read bandwidth.
+  double fraction = 0;
+  double extraMiB = 0; ///< peak memory of one run beyond its arguments
+};
+
+struct Settings {
+  bool quick = false, noPeers = false;
+  int threads = 1;
+  int64_t peerLimit = 8192; ///< longest sequence that peers run
+  std::string json;
+};
+
+double median(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  return samples[samples.size() / 2];
+}
+double minimum(const std::vector<double> &samples) {
+  return *std::min_element(samples.begin(), samples.end());
+}
+
+/// A line of /proc/self/status in MiB.
+double statusMiB(const std::string &key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind(key + ":", 0) == 0)
+      return std::stod(line.substr(key.size() + 1)) / 1024;
+  return 0;
+}
+
+/// Peak resident memory of one run beyond what was there before.
+double measureExtraMemory(CompiledAttention &compiled) {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5; // resets VmHWM
+  double before = statusMiB("VmRSS");
+  compiled.timeOnce();
+  return std::max(0.0, statusMiB("VmHWM") - before);
+}
+
+/// Runs the peers that fit; the first one's result is checked too.
+bool checkPeers(const AttentionCase &attention, const AttentionData &data,
+                const std::vector<AttentionPeer> &peers,
+                std::vector<float> &out, std::vector<float> &logits,
+                Outcome &outcome) {
+  for (const AttentionPeer &peer : peers) {
+    peer.run(attention, data, out.data(), logits.data());
+    outcome.peerError = std::max(outcome.peerError,
+                                 attentionError(attention, data, out.data()));
+  }
+  return outcome.peerError < 1e-4;
+}
+
+void runCase(benchmark::State &state, const AttentionCase &attention,
+             std::vector<AttentionPeer> peers, const Machine &machine,
+             const Settings &settings, std::vector<Outcome> &outcomes) {
+  AttentionData data(attention);
+  auto compiled = CompiledAttention::compile(attention, data, settings.threads);
+  if (!compiled)
+    return state.SkipWithError(llvm::toString(compiled.takeError()).c_str());
+  Outcome outcome;
+  outcome.attention = attention;
+  auto result = (*compiled)->run();
+  if (!result)
+    return state.SkipWithError(llvm::toString(result.takeError()).c_str());
+  outcome.error = attentionError(attention, data, result->data());
+  if (!(outcome.error < 1e-4))
+    return state.SkipWithError(
+        llvm::formatv("wrong result: relative error {0}", outcome.error)
+            .str()
+            .c_str());
+  outcome.extraMiB = measureExtraMemory(**compiled);
+  if (attention.keys > settings.peerLimit || attention.dtype != "f32")
+    peers.clear();
+  std::vector<float> out(result->size());
+  std::vector<float> logits(peers.empty() ? 0
+                                          : attention.queries * attention.keys);
+  if (!checkPeers(attention, data, peers, out, logits, outcome))
+    return state.SkipWithError("a peer's result is wrong");
+  std::vector<double> own;
+  std::vector<std::vector<double>> theirs(peers.size());
+  for (auto _ : state) {
+    own.push_back((*compiled)->timeOnce());
+    state.SetIterationTime(own.back() / 1e3);
+    for (size_t i = 0; i < peers.size(); ++i) {
+      mlir::nm::driver::Stopwatch watch;
+      peers[i].run(attention, data, out.data(), logits.data());
+      theirs[i].push_back(watch.ms());
+    }
+  }
+  outcome.minMs = minimum(own);
+  outcome.medianMs = median(own);
+  double bound = attention.isDecode()
+                     ? attention.cacheBytes() / machine.bandwidth
+                     : attention.flops() / machine.flops / settings.threads;
+  outcome.fraction = bound * 1e3 / outcome.minMs;
+  for (size_t i = 0; i < peers.size(); ++i) {
+    double best = minimum(theirs[i]);
+    if (!outcome.peer.empty() && best >= outcome.peerMinMs)
+      continue;
+    outcome.peer = peers[i].name;
+    outcome.peerMinMs = best;
+    outcome.peerMedianMs = median(theirs[i]);
+  }
+  outcomes.push_back(outcome);
+}
+
+std::vector<AttentionCase> makeCases(bool quick) {
+  std::vector<AttentionCase> cases;
+  std::vector<int64_t> lengths{128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+  if (quick)
+    lengths = {512, 2048};
+  for (int64_t width : {64, 128})
+    for (bool causal : {false, true})
+      for (int64_t length : lengths)
+        cases.push_back({length, length, width, 1, 1, causal});
+  if (!quick)
+    for (int64_t heads : {12, 32})
+      for (bool causal : {false, true})
+        cases.push_back(
+            {1024, 1024, heads == 12 ? 64 : 128, heads, heads, causal});
+  cases.push_back({1024, 1024, 64, 8, 2, true}); // grouped queries
+  // The caches of all heads together exceed the processor's.
+  for (const char *dtype : {"f32", "bf16"}) {
+    cases.push_back({2048, 2048, 64, 1, 1, false, dtype});
+    for (int64_t length : {2048, 8192})
+      cases.push_back({1, length, 128, 32, 32, true, dtype});
+  }
+  cases.push_back({1, 8192, 128, 32, 8, true});
+  return cases;
+}
+
+/// Prints one row of the table as each case ends.
+class TableReporter : public benchmark::BenchmarkReporter {
+public:
+  explicit TableReporter(const std::vector<Outcome> &outcomes)
+      : outcomes(outcomes) {}
+
+  bool ReportContext(const Context &) override {
+    llvm::outs() << llvm::formatv(
+        "{0,-32} {1,10} {2,10} {3,9} {4,10} {5,7} {6,7} {7,7} {8,9} {9,10}\n",
+        "case", "nm min ms", "median ms", "peer", "peer min", "x min", "x med",
+        "bound", "extra MiB", "error");
+    return true;
+  }
+  void ReportRuns(const std::vector<Run> &runs) override {
+    for (const Run &run : runs)
+      if (run.error_occurred)
+        llvm::outs() << run.benchmark_name() << ": " << run.error_message
+                     << "\n";
+    for (; printed < outcomes.size(); ++printed) {
+      const Outcome &o = outcomes[printed];
+      llvm::outs() << llvm::formatv("{0,-32} {1,10:f3} {2,10:f3}",
+                                    o.attention.name(), o.minMs, o.medianMs);
+      if (o.peer.empty())
+        llvm::outs() << llvm::formatv(" {0,9} {0,10} {0,7} {0,7}", "-");
+      else
+        llvm::outs() << llvm::formatv(
+            " {0,9} {1,10:f3} {2,7:f2} {3,7:f2}", o.peer, o.peerMinMs,
+            o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs);
+      llvm::outs() << llvm::formatv(" {0,6:f1}% {1,9:f1} {2,10:e1}\n",
+                                    100 * o.fraction, o.extraMiB, o.error);
+    }
+    llvm::outs().flush();
+  }
+
+private:
+  const std::vector<Outcome> &outcomes;
+  size_t printed = 0;
+};
+
+llvm::Error writeResults(const Settings &settings, const Machine &machine,
+                         const std::vector<Outcome> &outcomes) {
+  llvm::json::Array cases;
+  for (const Outcome &o : outcomes) {
+    llvm::json::Object object{{"case", o.attention.name()},
+                              {"queries", o.attention.queries},
+                              {"keys", o.attention.keys},
+                              {"width", o.attention.width},
+                              {"heads", o.attention.heads},
+                              {"kv_heads", o.attention.kvHeads},
+                              {"causal", o.attention.isCausal},
+                              {"dtype", o.attention.dtype},
+                              {"min_ms", o.minMs},
+                              {"median_ms", o.medianMs},
+                              {"fraction_of_bound", o.fraction},
+                              {"extra_mib", o.extraMiB},
+                              {"relative_error", o.error}};
+    if (!o.peer.empty()) {
+      object["peer"] = o.peer;
+      object["peer_min_ms"] = o.peerMinMs;
+      object["peer_median_ms"] = o.peerMedianMs;
+      object["peer_relative_error"] = o.peerError;
+    }
+    cases.push_back(std::move(object));
+  }
+  llvm::json::Value root =
+      llvm::json::Object{{"threads", settings.threads},
+                         {"peak_gflops", machine.flops / 1e9},
+                         {"bandwidth_gbs", machine.bandwidth / 1e9},
+                         {"cases", std::move(cases)}};
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", root);
+  return mlir::nm::driver::writeFile(settings.json, text);
+}
+
+/// Takes --quick, --no-peers, --threads=N, --peer-limit=N and --json=FILE (or
+/// --json FILE); Google Benchmark takes the rest.
+Settings parseArguments(int &argc, char **argv) {
+  Settings settings;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    llvm::StringRef argument = argv[i];
+    if (argument == "--quick")
+      settings.quick = true;
+    else if (argument == "--no-peers")
+      settings.noPeers = true;
+    else if (argument.consume_front("--threads="))
+      settings.threads = std::max(1, std::atoi(argument.data()));
+    else if (argument.consume_front("--peer-limit="))
+      settings.peerLimit = std::atoll(argument.data());
+    else if (argument.consume_front("--json="))
+      settings.json = argument.str();
+    else if (argument == "--json" && i + 1 < argc)
+      settings.json = argv[++i];
+    else
+      argv[kept++] = argv[i];
+  }
+  argc = kept;
+  return settings;
+}
+
+/// Enough for a minimum, few enough for long cases.
+int iterations(const AttentionCase &attention, bool quick) {
+  double seconds = attention.isDecode() ? attention.cacheBytes() / 2e10
+                                        : attention.flops() / 8e10;
+  int count = std::clamp(int(2.0 / seconds / 4), 5, quick ? 21 : 101);
+  return count;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Settings settings = parseArguments(argc, argv);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv))
+    return 1;
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  std::vector<AttentionPeer> peers;
+  if (!settings.noPeers)
+    peers = loadAttentionPeers(settings.threads);
+  Machine machine = measureMachine();
+  llvm::outs() << llvm::formatv("peak {0:f1} GFLOP/s, memory {1:f1} GB/s (one "
+                                "thread); {2} thread(s)\n",
+                                machine.flops / 1e9, machine.bandwidth / 1e9,
+                                settings.threads);
+  std::vector<Outcome> outcomes;
+  for (const AttentionCase &attention : makeCases(settings.quick))
+    benchmark::RegisterBenchmark(attention.name().c_str(),
+                                 [&, attention](benchmark::State &state) {
+                                   runCase(state, attention, peers, machine,
+                                           settings, outcomes);
+                                 })
+        ->UseManualTime()
+        ->Iterations(iterations(attention, settings.quick));
+  TableReporter reporter(outcomes);
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+  if (!settings.json.empty())
+    if (auto error = writeResults(settings, machine, outcomes)) {
+      llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
+      return 1;
+    }
+  return outcomes.empty() ? 1 : 0;
+}

@@ -10,6 +10,7 @@
 
 #include "../Runtime/Support.h"
 #include "nm/Model/Attention.h"
+#include <algorithm>
 
 namespace nm::model {
 

@@ -51,10 +51,14 @@ public:
   }
 
   template <typename Reason>
-  void reject(const Dataflow &dataflow, Reason reason) {
-    ++result.infeasible;
+  void rejectMany(const Dataflow &dataflow, int64_t points, Reason reason) {
+    result.infeasible += points;
     if (result.rejected.size() < options.keepRejected)
       result.rejected.push_back(Rejection{dataflow, reason()});
+  }
+  template <typename Reason>
+  void reject(const Dataflow &dataflow, Reason reason) {
+    rejectMany(dataflow, 1, reason);
   }
 
 private:

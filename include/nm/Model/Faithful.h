@@ -7,9 +7,9 @@
 //
 // The closed form that reproduces the published mappings (docs/model.md). It
 // knows a free softmax, unlimited on-chip bandwidth, output and weight
-// stationarity (the same for both operators), no key tiles, no masks, as many key as query heads; a footprint
-// beyond the scratchpad spills in proportion. The extended mode (Extended.h)
-// lifts each of these.
+// stationarity (the same for both operators), no key tiles, no masks, as many
+// key as query heads; a footprint beyond the scratchpad spills in proportion.
+// The extended mode (Extended.h) lifts each of these.
 //
 //===----------------------------------------------------------------------===//
 

@@ -85,7 +85,8 @@ void Mesh::write(BlockState &block) {
 
 void Mesh::step(const Inputs &inputs) {
   uint64_t now = inputs.now & maskOf(config.nowBits);
-  bool accepted = inputs.enqueue.valid && canEnqueue();
+  bool accepted = inputs.enqueue.valid && canEnqueue() &&
+                  inputs.enqueue.leaf < config.leaves.size();
 
   std::vector<PopRequest> pops(blocks.size());
   if (inputs.dequeue.valid && canDequeue(inputs.dequeue.pifo)) {

@@ -18,11 +18,12 @@ struct OpInfo {
 };
 /// In the order of Op.
 constexpr OpInfo kOps[] = {
-    {"const", 0},  {"field", 0},  {"now", 0},  {"rank", 0}, {"pifo", 0}, {"leaf", 0}, {"load", 0},
-    {"lookup", 1}, {"add", 2},    {"sub", 2},  {"mul", 2},  {"and", 2},
-    {"or", 2},     {"xor", 2},    {"shl", 2},  {"lshr", 2}, {"ashr", 2},
-    {"eq", 2},     {"ne", 2},     {"ult", 2},  {"ule", 2},  {"slt", 2},
-    {"sle", 2},    {"select", 3}, {"zext", 1}, {"sext", 1}, {"trunc", 1}};
+    {"const", 0}, {"field", 0}, {"now", 0},    {"rank", 0},   {"pifo", 0},
+    {"leaf", 0},  {"load", 0},  {"lookup", 1}, {"add", 2},    {"sub", 2},
+    {"mul", 2},   {"and", 2},   {"or", 2},     {"xor", 2},    {"shl", 2},
+    {"lshr", 2},  {"ashr", 2},  {"eq", 2},     {"ne", 2},     {"ult", 2},
+    {"ule", 2},   {"slt", 2},   {"sle", 2},    {"select", 3}, {"zext", 1},
+    {"sext", 1},  {"trunc", 1}};
 
 int64_t signedValue(uint64_t value, unsigned bits) {
   return static_cast<int64_t>(value << (64 - bits)) >> (64 - bits);

@@ -69,7 +69,7 @@ private:
       return fail("mesh name " + quote(config.name) +
                   ": expected an identifier of at most 64 characters");
     if (!inRange(config.nowBits, 2, 64, "now-bits") ||
-        !inRange(config.fields.size(), 0, 256, "number of fields") ||
+        !inRange(config.fields.size(), 1, 256, "number of fields") ||
         !inRange(config.leaves.size(), 1, 4096, "number of leaves") ||
         !inRange(config.blocks.size(), 1, 64, "number of blocks") ||
         !inRange(config.roots.size(), 1, 4096, "number of roots") ||

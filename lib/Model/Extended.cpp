@@ -1,0 +1,241 @@
+//===- Extended.cpp - The cost model beyond the paper ----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/Extended.h"
+#include "ExtendedTerms.h"
+#include <algorithm>
+
+namespace nm::model {
+
+using rt::ceilDiv;
+using rt::makeError;
+
+BlockSums sumSteps(const Device &device, const AttentionShape &shape,
+                   int64_t rows, int64_t tile, int64_t packed) {
+  int64_t a = device.array.rows, b = device.array.cols / packed;
+  int64_t d = shape.headDim, v = shape.valueWidth();
+  BlockSums sums;
+  forEachStep(shape, rows, tile, [&](int64_t r, int64_t k, int64_t count) {
+    sums.steps += count;
+    sums.rows += count * r;
+    sums.keys += count * k;
+    sums.area += count * r * k;
+    sums.rowStrips += count * r * ceilDiv(k, b);
+    sums.keyTiles += count * k * ceilDiv(r, a);
+    for (int i = 0; i != kNumStationarities; ++i) {
+      auto s = static_cast<Stationarity>(i);
+      sums.logitCycles[i] += count * productCycles(s, a, b, r, d, k);
+      sums.attendCycles[i] += count * productCycles(s, a, b, r, k, v);
+      sums.logitTraffic[i] += count * productTraffic(s, a, b, r, d, k);
+      sums.attendTraffic[i] += count * productTraffic(s, a, b, r, k, v);
+    }
+  });
+  return sums;
+}
+
+int64_t footprintBytes(const Device &device, const AttentionShape &shape,
+                       const Dataflow &flow) {
+  int64_t a = device.array.rows, b = device.array.cols;
+  int64_t d = shape.headDim, v = shape.valueWidth(), g = flow.heads;
+  int64_t total = foldedRows(shape), R = flow.rows, S = shape.keys;
+  bool keysOuter = flow.order == LoopOrder::KeysOuter;
+  // What is not staged passes through two buffers of a strip.
+  int64_t strip = flow.keyTile ? flow.keyTile : std::min(b, S);
+  int64_t resident = keysOuter ? total : R;
+  int64_t passing = flow.keyTile ? R : std::min(a, R);
+
+  int64_t e = flow.isStaged(StagedQ) ? 2 * g * resident * d : 2 * passing * d;
+  e += flow.isStaged(StagedK) ? 2 * g * S * d : 2 * strip * d;
+  e += flow.isStaged(StagedV) ? 2 * g * S * v : 2 * strip * v;
+  if (flow.isStaged(StagedOutput))
+    e += 2 * g * resident * v;
+  else
+    e += 2 * passing * (flow.keyTile ? v : std::min(b, v));
+  if (flow.isFused())
+    e += g * R * (flow.keyTile ? flow.keyTile : S);
+  else
+    e += 4 * std::min(a, R) * std::min(b, S);
+  // Running maximum and sum of each row.
+  if (flow.keyTile)
+    e += 2 * g * resident;
+  return bitsToBytes(e * device.elementBits);
+}
+
+int64_t dramBytes(const Device &device, const AttentionShape &shape,
+                  const Dataflow &flow, const BlockSums &sums) {
+  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
+  int64_t total = foldedRows(shape);
+  bool keysOuter = flow.order == LoopOrder::KeysOuter;
+
+  int64_t e = total * d;
+  if (!flow.isStaged(StagedQ))
+    e = (flow.keyTile ? sums.rows : sums.rowStrips) * d;
+  else if (keysOuter)
+    e = total * d;
+  // With keys outside each tile comes once; else a strip comes for each block.
+  e += (flow.isStaged(StagedK) || keysOuter ? S : sums.keys) * d;
+  bool outputInArray = !flow.isStaged(StagedOutput) && !flow.keyTile &&
+                       flow.attend == Stationarity::Output;
+  if (flow.isStaged(StagedV) || keysOuter)
+    e += S * v;
+  else
+    // Outputs that stay in the array see all values once for each row tile.
+    e += (outputInArray ? sums.keyTiles : sums.keys) * v;
+  e += total * v;
+  if (!flow.isFused())
+    // Written by logit, read and written by softmax, read by attend.
+    e += sums.area * (3 + ceilDiv(v, device.array.cols / flow.packed));
+  int64_t bits = e * device.elementBits;
+
+  // Partial outputs go out and come back between the parts of a row.
+  if (!flow.isStaged(StagedOutput) && !outputInArray) {
+    int64_t visits = flow.keyTile ? sums.rows : sums.rowStrips;
+    int64_t state = flow.keyTile && keysOuter ? 2 : 0;
+    bits += 2 * (visits - total) * (v + state) * device.accumulatorBits;
+  }
+  return unitCount(shape) * bitsToBytes(bits);
+}
+
+Cost priceExtended(const Device &device, const AttentionShape &shape,
+                   const Dataflow &flow, const BlockSums &sums) {
+  int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
+  double units = static_cast<double>(unitCount(shape));
+  int64_t d = shape.headDim, v = shape.valueWidth();
+  double elementBytes = device.elementBits / 8.0;
+  const SpecialFunctionUnit &sf = device.specialFunction;
+
+  Cost cost;
+  cost.footprintBytes =
+      static_cast<double>(footprintBytes(device, shape, flow));
+  cost.dramBytes = static_cast<double>(dramBytes(device, shape, flow, sums));
+  cost.dramCycles = cost.dramBytes / device.dramBytesPerCycle();
+
+  // Segments work on different heads at the same time.
+  cost.computeCycles =
+      static_cast<double>(sums.logitCycles[l] + sums.attendCycles[t]) *
+      static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+
+  // Online: one pass, and outputs are rescaled at each visit; the last one
+  // divides by the sum. Else three passes.
+  double area = static_cast<double>(sums.area);
+  double visited = static_cast<double>(sums.rows * v);
+  double specialOps =
+      flow.keyTile ? area * static_cast<double>(sf.maxCycles + sf.expCycles +
+                                                sf.sumCycles) +
+                         visited * static_cast<double>(sf.scaleCycles)
+                   : area * static_cast<double>(sf.softmaxCycles());
+  specialOps *= units;
+  if (sf.lanes > 0)
+    cost.softmaxCycles = specialOps / static_cast<double>(sf.lanes);
+
+  // Scratchpad: both products; the softmax (online: read for the maximum, read
+  // and written for the exponential, outputs read and written; else three reads
+  // and two writes); and what passes to and from DRAM.
+  double moved =
+      static_cast<double>(sums.logitTraffic[l] + sums.attendTraffic[t]) +
+      (flow.keyTile ? 3 * area + 2 * visited : 5 * area);
+  double onChipBytes = units * moved * elementBytes + cost.dramBytes;
+  cost.onChipCycles = onChipBytes / device.scratchpadBytesPerCycle();
+
+  auto overhead = [&](int i) {
+    return static_cast<double>(device.array.stepOverhead[i]);
+  };
+  // The first operands come in, and the last outputs go out, alone.
+  int64_t firstKeys = flow.isStaged(StagedK) ? shape.keys
+                      : flow.keyTile ? std::min(flow.keyTile, shape.keys)
+                                     : std::min(device.array.cols, shape.keys);
+  double edgeBytes =
+      static_cast<double>(std::min(flow.rows, foldedRows(shape)) * (d + v) +
+                          firstKeys * (d + v)) *
+      elementBytes;
+  cost.overheadCycles =
+      (overhead(l) + overhead(t)) / 2 * static_cast<double>(sums.steps) *
+          static_cast<double>(ceilDiv(unitCount(shape), flow.heads)) +
+      edgeBytes / device.dramBytesPerCycle() +
+      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles +
+                          device.array.fillCycles);
+
+  cost.cycles = std::max({cost.computeCycles, cost.dramCycles,
+                          cost.softmaxCycles, cost.onChipCycles}) +
+                cost.overheadCycles;
+  cost.idealCycles = units * neededLogits(shape) * static_cast<double>(d + v) /
+                     static_cast<double>(device.array.macsPerCycle());
+  const EnergyTable &energy = device.energy;
+  cost.energyPj = energy.mac * units * area * static_cast<double>(d + v) +
+                  energy.specialFunctionOp * specialOps +
+                  energy.scratchpadByte * onChipBytes +
+                  energy.dramByte * cost.dramBytes;
+  return cost;
+}
+
+Status checkExtended(const Device &device, const AttentionShape &shape,
+                     const Dataflow &flow) {
+  if (Status status = shape.check(); !status)
+    return status;
+  auto refuse = [](auto &&...parts) {
+    return makeError(Errc::Unsupported, "found ", parts...);
+  };
+  if (device.kind != DeviceKind::Accelerator)
+    return refuse("the processor ", device.name, ", expected an accelerator");
+  for (Stationarity s : {flow.logit, flow.attend})
+    if (!device.array.supports(s))
+      return refuse(toString(s), " stationarity, which ", device.name,
+                    " lacks, expected one of its own");
+  int64_t total = foldedRows(shape), units = unitCount(shape);
+  bool row = flow.granularity == Granularity::Row;
+  if (flow.rows < 1 || flow.rows > total || (!row && flow.rows != total))
+    return refuse("blocks of ", flow.rows, " rows, expected ",
+                  row ? "1 to " : "all ", total);
+  int64_t heads = flow.granularity == Granularity::Batch ? units
+                  : flow.granularity == Granularity::Sample
+                      ? shape.kvHeadCount()
+                      : flow.heads;
+  if (flow.heads < 1 || flow.heads > units || flow.heads != heads)
+    return refuse(flow.heads, " resident heads, expected ",
+                  row || flow.granularity == Granularity::Head
+                      ? "1 to " + std::to_string(units)
+                      : std::to_string(heads));
+  if (flow.keyTile < 0 || flow.keyTile > shape.keys)
+    return refuse("key tiles of ", flow.keyTile, ", expected 0 to ",
+                  shape.keys);
+  if (flow.keyTile && !flow.isFused())
+    return refuse("key tiles without staged logits, expected them staged");
+  if (flow.order == LoopOrder::KeysOuter && !flow.keyTile)
+    return refuse("keys in the outer loop without key tiles, expected tiles");
+  if (flow.packed < 1 || device.array.cols % flow.packed ||
+      (flow.packed > 1 && !device.array.packsHeads) || flow.packed > flow.heads)
+    return refuse(flow.packed, " heads side by side, expected ",
+                  device.array.packsHeads
+                      ? "a divisor of the columns and no more than are resident"
+                      : "1, for the array has no segments");
+  int64_t bytes = footprintBytes(device, shape, flow);
+  if (bytes > device.scratchpad.bytes)
+    return refuse(bytes, " live bytes, expected at most the ",
+                  device.scratchpad.bytes, " of the scratchpad");
+  return {};
+}
+
+int64_t extendedFootprint(const Device &device, const AttentionShape &shape,
+                          const Dataflow &flow) {
+  return footprintBytes(device, shape, flow);
+}
+
+int64_t extendedDramBytes(const Device &device, const AttentionShape &shape,
+                          const Dataflow &flow) {
+  return dramBytes(
+      device, shape, flow,
+      sumSteps(device, shape, flow.rows, flow.keyTile, flow.packed));
+}
+
+Cost evaluateExtended(const Device &device, const AttentionShape &shape,
+                      const Dataflow &flow) {
+  return priceExtended(
+      device, shape, flow,
+      sumSteps(device, shape, flow.rows, flow.keyTile, flow.packed));
+}
+
+} // namespace nm::model

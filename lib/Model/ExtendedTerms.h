@@ -1,0 +1,94 @@
+//===- ExtendedTerms.h - Terms of the extended cost model -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A unit is one key head of one sample with the query heads that share it,
+// folded into rows (Blocks.h). What a mapping costs is linear in a few sums
+// over the steps of a unit, and these depend on the blocking alone: a search
+// computes them once for all stationarities, stagings and orders.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_MODEL_EXTENDEDTERMS_H
+#define NM_LIB_MODEL_EXTENDEDTERMS_H
+
+#include "Blocks.h"
+#include <algorithm>
+
+namespace nm::model {
+
+/// Sums over the steps of one unit, each step a product of `rows` by `keys`.
+/// The array has `a` rows and, for one head, `b` columns: all of them, or those
+/// of a segment if heads are packed.
+struct BlockSums {
+  int64_t steps = 0;
+  int64_t rows = 0;      ///< sum of rows
+  int64_t keys = 0;      ///< sum of keys
+  int64_t area = 0;      ///< rows * keys
+  int64_t rowStrips = 0; ///< rows * ceil(keys / b)
+  int64_t keyTiles = 0;  ///< keys * ceil(rows / a)
+  /// Cycles of the two products by stationarity.
+  int64_t logitCycles[kNumStationarities] = {0, 0, 0};
+  int64_t attendCycles[kNumStationarities] = {0, 0, 0};
+  /// Scratchpad elements of the two products by stationarity.
+  int64_t logitTraffic[kNumStationarities] = {0, 0, 0};
+  int64_t attendTraffic[kNumStationarities] = {0, 0, 0};
+};
+
+/// Sums for blocks of `rows` and key tiles of `tile` (0: whole rows) with
+/// `packed` heads side by side.
+BlockSums sumSteps(const Device &device, const AttentionShape &shape,
+                   int64_t rows, int64_t tile, int64_t packed);
+
+/// Cycles of one product [m, k] by [k, n] on `a` x `b` MACs. A stationary
+/// operand is loaded row by row behind the previous tile's work.
+inline int64_t productCycles(Stationarity stationarity, int64_t a, int64_t b,
+                             int64_t m, int64_t k, int64_t n) {
+  using rt::ceilDiv;
+  switch (stationarity) {
+  case Stationarity::Output:
+    return ceilDiv(m, a) * ceilDiv(n, b) * k;
+  case Stationarity::Weight:
+    return ceilDiv(k, a) * ceilDiv(n, b) * std::max(m, std::min(k, a));
+  case Stationarity::Input:
+    return ceilDiv(m, a) * ceilDiv(k, b) * std::max(n, std::min(m, a));
+  }
+  return 0;
+}
+
+/// Elements that one product moves between scratchpad and array.
+inline int64_t productTraffic(Stationarity stationarity, int64_t a, int64_t b,
+                              int64_t m, int64_t k, int64_t n) {
+  using rt::ceilDiv;
+  switch (stationarity) {
+  case Stationarity::Output:
+    return m * k * ceilDiv(n, b) + k * n * ceilDiv(m, a) + m * n;
+  case Stationarity::Weight:
+    return m * k * ceilDiv(n, b) + k * n + m * n * (2 * ceilDiv(k, a) - 1);
+  case Stationarity::Input:
+    return m * k + k * n * ceilDiv(m, a) + m * n * (2 * ceilDiv(k, b) - 1);
+  }
+  return 0;
+}
+
+/// Units, and rounds of `heads` units at a time.
+inline int64_t unitCount(const AttentionShape &shape) {
+  return shape.batch * shape.kvHeadCount();
+}
+
+/// Bits of a count of elements as whole bytes.
+inline int64_t bitsToBytes(int64_t bits) { return rt::ceilDiv(bits, 8); }
+
+int64_t footprintBytes(const Device &device, const AttentionShape &shape,
+                       const Dataflow &flow);
+int64_t dramBytes(const Device &device, const AttentionShape &shape,
+                  const Dataflow &flow, const BlockSums &sums);
+Cost priceExtended(const Device &device, const AttentionShape &shape,
+                   const Dataflow &flow, const BlockSums &sums);
+
+} // namespace nm::model
+
+#endif // NM_LIB_MODEL_EXTENDEDTERMS_H

@@ -1,0 +1,272 @@
+//===- ExtendedTest.cpp - The model beyond the paper -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/Extended.h"
+#include "nm/Model/Faithful.h"
+#include "nm/Model/Search.h"
+#include <gtest/gtest.h>
+
+using namespace nm::model;
+
+namespace {
+
+/// 4 x 8 MACs, 1 byte a cycle off chip, 16 on chip, no overheads.
+Device small() {
+  Device device;
+  device.name = "small";
+  device.frequencyHz = 1000;
+  device.array.rows = 4;
+  device.array.cols = 8;
+  device.array.stationarities = {Stationarity::Output, Stationarity::Weight,
+                                 Stationarity::Input};
+  device.scratchpad.bytes = 1 << 20;
+  device.scratchpad.bytesPerSecond = 16000;
+  device.dram.bytesPerSecond = 1000;
+  device.energy = {1, 10, 100, 1000, 0};
+  return device;
+}
+
+AttentionShape shape(int64_t heads, int64_t queries, int64_t keys,
+                     int64_t width) {
+  AttentionShape s;
+  s.heads = heads;
+  s.queries = queries;
+  s.keys = keys;
+  s.headDim = width;
+  return s;
+}
+
+Dataflow rows(int64_t r, int64_t tile, unsigned staged = StagedAll) {
+  Dataflow flow;
+  flow.rows = r;
+  flow.keyTile = tile;
+  flow.staged = staged;
+  return flow;
+}
+
+TEST(Extended, FootprintOfTheOnlineSoftmaxIsIndependentOfTheLength) {
+  // 4Rd + 4Cd + RC + 2R elements of two bytes.
+  unsigned staged = StagedQ | StagedLogits | StagedOutput;
+  for (int64_t length : {256, 4096, 65536})
+    EXPECT_EQ(extendedFootprint(small(), shape(1, length, length, 16),
+                                rows(32, 64, staged)),
+              2 * (4 * 32 * 16 + 4 * 64 * 16 + 32 * 64 + 2 * 32));
+}
+
+TEST(Extended, FootprintOfWholeRowsIsThePapers) {
+  AttentionShape s = shape(3, 128, 128, 16);
+  EXPECT_EQ(extendedFootprint(small(), s, rows(32, 0)),
+            2 * stagedFootprint(s, rows(32, 0)));
+}
+
+TEST(Extended, DramBytes) {
+  // 2 heads, 64 x 128, width 16, bytes of 2 elements.
+  AttentionShape s = shape(2, 64, 128, 16);
+  auto bytes = [&](const Dataflow &flow) {
+    return extendedDramBytes(small(), s, flow);
+  };
+  int64_t q = 64 * 16, k = 128 * 16;
+  // All staged: each tensor once.
+  EXPECT_EQ(bytes(rows(16, 0)), 2 * 2 * (2 * q + 2 * k));
+  // Key tiles: keys and values once for each of four blocks.
+  unsigned online = StagedQ | StagedLogits | StagedOutput;
+  EXPECT_EQ(bytes(rows(16, 32, online)), 2 * 2 * (2 * q + 4 * 2 * k));
+  // Keys in the outer loop: keys and values once, queries for each of four
+  // tiles.
+  Dataflow outer = rows(16, 32, StagedLogits | StagedOutput);
+  outer.order = LoopOrder::KeysOuter;
+  EXPECT_EQ(bytes(outer), 2 * 2 * (4 * q + q + 2 * k));
+  // Logits off chip: written, softmax in and out, read for each of the two
+  // column tiles of the outputs.
+  EXPECT_EQ(bytes(rows(16, 0, StagedAll & ~StagedLogits)),
+            2 * 2 * (2 * q + 2 * k + 5 * 64 * 128));
+}
+
+TEST(Extended, CausalSkipsDeadTiles) {
+  AttentionShape s = shape(1, 128, 128, 16);
+  Dataflow flow = rows(32, 32, StagedQ | StagedLogits | StagedOutput);
+  Cost all = evaluateExtended(small(), s, flow);
+  s.causal = true;
+  Cost half = evaluateExtended(small(), s, flow);
+  // Ten of sixteen tiles: (1 + R/N) / 2.
+  EXPECT_EQ(half.computeCycles / all.computeCycles, 10.0 / 16);
+  EXPECT_EQ(extendedDramBytes(small(), s, flow),
+            2 * (2 * 128 * 16 + 10 * 2 * 32 * 16));
+  EXPECT_EQ(half.idealCycles, 128 * 129 / 2 * 32 / 32.0);
+}
+
+TEST(Extended, GroupedHeadsShareKeys) {
+  AttentionShape s = shape(8, 64, 64, 16);
+  int64_t q = 8 * 64 * 16, k = 64 * 16;
+  s.kvHeads = 2;
+  EXPECT_EQ(extendedDramBytes(small(), s, rows(64, 0)),
+            2 * (2 * q + 2 * 2 * k));
+  // A decode step folds the group into rows.
+  s.queries = 1;
+  EXPECT_EQ(extendedDramBytes(small(), s, rows(4, 0)),
+            2 * (2 * 8 * 16 + 2 * 2 * k));
+  EXPECT_FALSE(checkExtended(small(), s, rows(5, 0)));
+}
+
+TEST(Extended, ComputeCyclesByStationarity) {
+  // Rows 8, keys 32, width 16 on 4 x 8.
+  AttentionShape s = shape(1, 8, 32, 16);
+  auto compute = [&](Stationarity logit, Stationarity attend) {
+    Dataflow flow = rows(8, 0);
+    flow.logit = logit;
+    flow.attend = attend;
+    return evaluateExtended(small(), s, flow).computeCycles;
+  };
+  using S = Stationarity;
+  // Output: ceil(8/4) ceil(32/8) 16 + ceil(8/4) ceil(16/8) 32.
+  EXPECT_EQ(compute(S::Output, S::Output), 128 + 128);
+  // Weight: ceil(16/4) ceil(32/8) 8 + ceil(32/4) ceil(16/8) 8.
+  EXPECT_EQ(compute(S::Weight, S::Weight), 128 + 128);
+  // Input: ceil(8/4) ceil(16/8) 32 + ceil(8/4) ceil(32/8) 16.
+  EXPECT_EQ(compute(S::Input, S::Input), 128 + 128);
+  // A decode row cannot hide the loading of weights.
+  AttentionShape decode = shape(1, 1, 32, 16);
+  Dataflow flow = rows(1, 0);
+  flow.logit = flow.attend = S::Weight;
+  EXPECT_EQ(evaluateExtended(small(), decode, flow).computeCycles,
+            4 * 4 * 4 + 8 * 2 * 4);
+}
+
+TEST(Extended, PackedHeadsFillAWideArray) {
+  // Width 2 leaves three quarters of eight columns idle in attend.
+  AttentionShape s = shape(4, 16, 32, 2);
+  Device device = small();
+  Dataflow flow = rows(16, 0);
+  flow.heads = 4;
+  double alone = evaluateExtended(device, s, flow).computeCycles;
+  flow.packed = 4;
+  EXPECT_FALSE(checkExtended(device, s, flow)) << "no segments";
+  device.array.packsHeads = true;
+  EXPECT_TRUE(checkExtended(device, s, flow));
+  double packed = evaluateExtended(device, s, flow).computeCycles;
+  // Logit 4 * 4 * 2 either way, attend 4 * 32 for one head or for four.
+  EXPECT_EQ(alone, 4 * (4 * 4 * 2 + 4 * 32));
+  EXPECT_EQ(packed, 4 * (4 * 4 * 2) + 4 * 32);
+  EXPECT_EQ(evaluateExtended(device, s, flow).utilisation() > 0, true);
+  flow.heads = 2;
+  EXPECT_FALSE(checkExtended(device, s, flow)) << "four of two heads";
+}
+
+TEST(Extended, SpecialFunctionUnitAndOnChipBandwidth) {
+  AttentionShape s = shape(1, 64, 64, 16);
+  Device device = small();
+  device.dram.bytesPerSecond = 1e9;
+  device.scratchpad.bytesPerSecond = 1e12;
+  EXPECT_STREQ(evaluateExtended(device, s, rows(16, 0)).bound(), "array");
+  device.specialFunction.lanes = 1;
+  Cost three = evaluateExtended(device, s, rows(16, 0));
+  EXPECT_STREQ(three.bound(), "softmax");
+  EXPECT_EQ(three.softmaxCycles, 4 * 64 * 64);
+  // One pass: no scale of logits, but of outputs at each visit.
+  Cost one = evaluateExtended(device, s, rows(16, 32));
+  EXPECT_EQ(one.softmaxCycles, 3 * 64 * 64 + 2 * 64 * 16);
+  device.specialFunction.lanes = 0;
+  device.scratchpad.bytesPerSecond = 1000;
+  EXPECT_STREQ(evaluateExtended(device, s, rows(16, 0)).bound(),
+               "on-chip bandwidth");
+}
+
+TEST(Extended, MoreResidentHeadsSaveStepsAndCostSpace) {
+  AttentionShape s = shape(8, 64, 64, 16);
+  Device device = small();
+  device.array.stepOverhead[0] = 6;
+  Dataflow one = rows(16, 0), four = one;
+  four.heads = 4;
+  Cost a = evaluateExtended(device, s, one),
+       b = evaluateExtended(device, s, four);
+  EXPECT_EQ(a.overheadCycles - b.overheadCycles, 6 * 4 * (8 - 2));
+  EXPECT_EQ(b.footprintBytes, 4 * a.footprintBytes);
+}
+
+TEST(Extended, ChecksCapacity) {
+  Device device = small();
+  AttentionShape s = shape(1, 1024, 1024, 16);
+  Dataflow flow = rows(64, 0);
+  int64_t bytes = extendedFootprint(device, s, flow);
+  device.scratchpad.bytes = bytes;
+  EXPECT_TRUE(checkExtended(device, s, flow));
+  device.scratchpad.bytes = bytes - 1;
+  Status status = checkExtended(device, s, flow);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("live bytes"), std::string::npos);
+}
+
+void expectSameRanking(const Device &device, const AttentionShape &s,
+                       SearchOptions options) {
+  Result<SearchResult> pruned = searchDataflows(device, s, options);
+  options.exhaustive = true;
+  Result<SearchResult> all = searchDataflows(device, s, options);
+  ASSERT_TRUE(pruned) << pruned.error().message;
+  ASSERT_TRUE(all);
+  ASSERT_EQ(pruned->ranked.size(), all->ranked.size());
+  for (size_t i = 0; i != all->ranked.size(); ++i) {
+    EXPECT_EQ(toString(pruned->ranked[i].dataflow),
+              toString(all->ranked[i].dataflow));
+    EXPECT_EQ(pruned->ranked[i].cost.cycles, all->ranked[i].cost.cycles);
+    Status status = checkExtended(device, s, all->ranked[i].dataflow);
+    EXPECT_TRUE(status) << status.error().message;
+  }
+  EXPECT_EQ(all->pruned, 0);
+  EXPECT_EQ(all->priced + all->infeasible, all->points);
+  EXPECT_EQ(pruned->points, all->points);
+}
+
+TEST(ExtendedSearch, PruningKeepsTheRanking) {
+  Device edge = *findDevice("edge"), packing = *findDevice("cloud");
+  packing.array.packsHeads = true;
+  packing.specialFunction.lanes = 256;
+  edge.specialFunction.lanes = 16;
+  for (const Device &device : {edge, packing, small()})
+    for (Objective objective : {Objective::Cycles, Objective::Energy})
+      for (Scope scope : {Scope::Unfused, Scope::All})
+        for (bool causal : {false, true})
+          for (int64_t group : {1, 4}) {
+            AttentionShape s = shape(8, 200, 256, 32);
+            s.kvHeads = 8 / group;
+            s.batch = 2;
+            s.causal = causal;
+            SearchOptions options;
+            options.objective = objective;
+            options.scope = scope;
+            options.keep = 7;
+            expectSameRanking(device, s, options);
+          }
+}
+
+TEST(ExtendedSearch, AllNeverLosesToUnfused) {
+  for (const char *name : {"edge", "cloud"})
+    for (int64_t length : {512, 4096, 65536}) {
+      AttentionShape s = shape(12, length, length, 64);
+      s.batch = 64;
+      SearchOptions options;
+      options.keep = 1;
+      Result<SearchResult> all = searchDataflows(*findDevice(name), s, options);
+      options.scope = Scope::Unfused;
+      Result<SearchResult> unfused =
+          searchDataflows(*findDevice(name), s, options);
+      ASSERT_TRUE(all && unfused);
+      EXPECT_LE(all->ranked[0].cost.cycles, unfused->ranked[0].cost.cycles);
+      EXPECT_TRUE(all->ranked[0].dataflow.isFused());
+      EXPECT_GT(all->pruned, all->priced) << "pruning is what makes it quick";
+    }
+}
+
+TEST(ExtendedSearch, SaysWhyNothingFits) {
+  Device device = small();
+  device.scratchpad.bytes = 64;
+  Result<SearchResult> result = searchDataflows(device, shape(1, 64, 64, 16));
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message.find("live bytes"), std::string::npos)
+      << result.error().message;
+}
+
+} // namespace

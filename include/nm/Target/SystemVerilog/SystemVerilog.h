@@ -1,0 +1,39 @@
+//===- SystemVerilog.h - PIFO meshes as SystemVerilog -----------*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_TARGET_SYSTEMVERILOG_SYSTEMVERILOG_H
+#define NM_TARGET_SYSTEMVERILOG_SYSTEMVERILOG_H
+
+#include "nm/Model/PifoMesh/Config.h"
+#include <string>
+
+namespace nm::mesh {
+
+/// The modules of every mesh: nm_pifo_flow_scheduler, nm_pifo_rank_store and
+/// nm_pifo_block.
+std::string systemVerilogOfBlock();
+
+/// The atoms: one combinational module per program, `<mesh>_<block>_<program>`.
+/// `config` must be valid.
+std::string systemVerilogOfAtoms(const Config &config);
+
+/// One self-contained file: the modules above and the module `config.name`,
+/// which equals the cycle-level model (Mesh) in every cycle. Its ports:
+///   clk, rst               synchronous reset, active high
+///   now                    wall clock, nowBits wide
+///   enq_valid, enq_leaf, enq_fields, enq_ready
+///                          a packet; fields packed, the first in the low bits
+///   deq_valid, deq_root, deq_ready
+///                          a request to the root of a port
+///   out_valid, out_fields  the packet that leaves
+///   fault                  an internal request was refused; never in a valid
+///                          mesh, sticky
+std::string systemVerilogOfMesh(const Config &config);
+
+} // namespace nm::mesh
+
+#endif // NM_TARGET_SYSTEMVERILOG_SYSTEMVERILOG_H

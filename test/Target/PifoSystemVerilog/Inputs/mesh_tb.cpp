@@ -1,0 +1,177 @@
+//===- mesh_tb.cpp - A mesh's SystemVerilog against its model -------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// usage: mesh_tb <config.json> <cycles> <seed>
+// MESH_HEADER and MESH_CLASS name what Verilator made of the module.
+//
+//===----------------------------------------------------------------------===//
+
+#include MESH_HEADER
+#include "nm/Model/PifoMesh/Mesh.h"
+#include "verilated.h"
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+using namespace nm::mesh;
+
+namespace {
+void setBits(uint64_t *words, unsigned low, unsigned bits, uint64_t value) {
+  for (unsigned i = 0; i < bits; ++i)
+    if ((value >> i) & 1)
+      words[(low + i) / 64] |= uint64_t(1) << ((low + i) % 64);
+}
+
+// Verilator's ports are integers up to 64 bits, lists of 32-bit words beyond.
+template <typename T> void put(T &port, const std::vector<uint64_t> &words) {
+  port = static_cast<T>(words[0]);
+}
+template <std::size_t N>
+void put(VlWide<N> &port, const std::vector<uint64_t> &words) {
+  for (std::size_t i = 0; i < N; ++i)
+    port.at(i) = static_cast<EData>(words[i / 2] >> (32 * (i % 2)));
+}
+template <typename T> void get(const T &port, std::vector<uint64_t> &words) {
+  words[0] = port;
+}
+template <std::size_t N>
+void get(const VlWide<N> &port, std::vector<uint64_t> &words) {
+  for (std::size_t i = 0; i < N; ++i)
+    words[i / 2] |= uint64_t(port.at(i)) << (32 * (i % 2));
+}
+
+struct Packing {
+  explicit Packing(const Config &config) {
+    for (const Field &field : config.fields) {
+      low.push_back(total);
+      bits.push_back(field.bits);
+      total += field.bits;
+    }
+  }
+  std::vector<unsigned> low, bits;
+  unsigned total = 0;
+
+  std::vector<uint64_t> pack(const std::vector<uint64_t> &fields) const {
+    std::vector<uint64_t> words((total + 63) / 64 + 1);
+    for (size_t f = 0; f < fields.size(); ++f)
+      setBits(words.data(), low[f], bits[f], fields[f]);
+    return words;
+  }
+};
+
+[[noreturn]] void differ(uint64_t cycle, const char *what, uint64_t rtl,
+                         uint64_t model) {
+  std::printf("mismatch in cycle %llu: %s is %llu, the model says %llu\n",
+              static_cast<unsigned long long>(cycle), what,
+              static_cast<unsigned long long>(rtl),
+              static_cast<unsigned long long>(model));
+  std::exit(1);
+}
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 4)
+    return std::fprintf(stderr,
+                        "usage: mesh_tb <config.json> <cycles> <seed>\n"),
+           2;
+  std::ifstream file(argv[1]);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string error;
+  std::optional<Config> config = parseConfig(text, argv[1], error);
+  if (!config)
+    return std::fprintf(stderr, "error: %s\n", error.c_str()), 1;
+  uint64_t cycles = std::strtoull(argv[2], nullptr, 10);
+  std::mt19937_64 random(std::strtoull(argv[3], nullptr, 10));
+  auto below = [&](uint64_t n) { return random() % n; };
+
+  VerilatedContext context;
+  MESH_CLASS top(&context);
+  Mesh model(*config);
+  Packing packing(*config);
+  auto clock = [&] {
+    top.clk = 1;
+    top.eval();
+    top.clk = 0;
+    top.eval();
+  };
+  top.clk = 0;
+  top.rst = 1;
+  top.eval();
+  clock();
+  clock();
+  top.rst = 0;
+
+  uint64_t in = 0, out = 0, most = 0, number = 0;
+  unsigned left = 0, inOdds = 0, outOdds = 0, oneLeaf = 0, small = 0;
+  uint64_t now = 0, pace = 1;
+  for (uint64_t cycle = 0; cycle < cycles; ++cycle) {
+    if (left-- == 0) {
+      left = 16 + below(below(4) ? 300 : 4000);
+      inOdds = below(9);
+      outOdds = below(9);
+      oneLeaf = below(3) == 0 ? 1 + below(config->leaves.size()) : 0;
+      small = below(3);
+      pace = below(4) ? 1 : below(1000); // the clock may stand or leap
+    }
+    now += pace;
+    Mesh::Inputs inputs;
+    inputs.now = now & maskOf(config->nowBits);
+    Packet &packet = inputs.enqueue;
+    packet.valid = below(8) < inOdds;
+    packet.leaf = oneLeaf ? oneLeaf - 1 : below(config->leaves.size());
+    for (const Field &field : config->fields) {
+      uint64_t value = small ? below(small == 1 ? 4 : 1500) : random();
+      if (field.name == "packet")
+        value = number++;
+      packet.fields.push_back(value & maskOf(field.bits));
+    }
+    inputs.dequeue.valid = below(8) < outOdds;
+    inputs.dequeue.pifo = below(config->roots.size());
+
+    put(top.now, {inputs.now, 0});
+    top.enq_valid = packet.valid;
+    top.enq_leaf = packet.leaf;
+    put(top.enq_fields, packing.pack(packet.fields));
+    top.deq_valid = inputs.dequeue.valid;
+    top.deq_root = inputs.dequeue.pifo;
+    top.eval();
+    bool pops = model.canDequeue(inputs.dequeue.pifo);
+    if (top.enq_ready != model.canEnqueue())
+      differ(cycle, "enq_ready", top.enq_ready, model.canEnqueue());
+    if (top.deq_ready != pops)
+      differ(cycle, "deq_ready", top.deq_ready, pops);
+    in += packet.valid && model.canEnqueue();
+
+    clock();
+    model.step(inputs);
+    const Packet &leaving = model.departure();
+    if (top.out_valid != leaving.valid)
+      differ(cycle, "out_valid", top.out_valid, leaving.valid);
+    if (leaving.valid) {
+      ++out;
+      std::vector<uint64_t> expected = packing.pack(leaving.fields);
+      std::vector<uint64_t> found(expected.size());
+      get(top.out_fields, found);
+      for (size_t i = 0; i < found.size(); ++i)
+        if (found[i] != expected[i])
+          differ(cycle, "out_fields", found[i], expected[i]);
+    }
+    if (top.fault)
+      differ(cycle, "fault", 1, 0);
+    most = std::max<uint64_t>(most, model.size());
+  }
+  std::printf("%llu cycles, no mismatch: %llu enqueued, %llu dequeued, at most "
+              "%llu held, %llu held at the end\n",
+              static_cast<unsigned long long>(cycles),
+              static_cast<unsigned long long>(in),
+              static_cast<unsigned long long>(out),
+              static_cast<unsigned long long>(most),
+              static_cast<unsigned long long>(model.size()));
+  return in == out + model.size() ? 0 : 1;
+}

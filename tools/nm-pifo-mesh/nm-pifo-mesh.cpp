@@ -1,0 +1,97 @@
+//===- nm-pifo-mesh.cpp - Mesh configurations on the command line ---------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/PifoMesh/Config.h"
+#include "nm/Target/SystemVerilog/SystemVerilog.h"
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+using namespace nm::mesh;
+
+static const char kUsage[] =
+    R"(usage: nm-pifo-mesh <action> [<mesh.json>] [-o <file>]
+actions:
+  check     read a mesh configuration and say what is in it
+  json      print it in its canonical form
+  verilog   print it as SystemVerilog
+The output goes to standard output without -o; a file is replaced as a whole.
+docs/pifo-mesh.md describes configurations.
+)";
+
+static int fail(const std::string &message) {
+  std::fprintf(stderr, "nm-pifo-mesh: error: %s\n", message.c_str());
+  return 1;
+}
+
+static std::string summary(const Config &config) {
+  std::string text = "mesh '" + config.name + "'\n";
+  for (const Block &block : config.blocks) {
+    text += "  block '" + block.name + "', depth " +
+            std::to_string(block.depth) + (block.shaping ? ", shaping" : "") +
+            ": {";
+    for (const LogicalPifo &pifo : block.pifos)
+      text += (&pifo == block.pifos.data() ? "" : ", ") + pifo.name;
+    text += "}, " + std::to_string(block.programs.size()) + " programs\n";
+  }
+  return text;
+}
+
+static int write(const std::string &text, const std::string &path) {
+  if (path.empty()) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : fail("cannot write the output");
+  }
+  std::string temporary = path + ".tmp";
+  {
+    std::ofstream file(temporary, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+      std::remove(temporary.c_str());
+      return fail("cannot write '" + path + "'");
+    }
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  std::string action, input, output;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (argument == "-h" || argument == "--help") {
+      std::fputs(kUsage, stdout);
+      return 0;
+    }
+    if (argument == "-o" && i + 1 < argc)
+      output = argv[++i];
+    else if (argument.size() > 1 && argument[0] == '-')
+      return fail("unknown option '" + argument + "'; try --help");
+    else if (action.empty())
+      action = argument;
+    else if (input.empty())
+      input = argument;
+    else
+      return fail("more than one configuration; try --help");
+  }
+  if (action != "check" && action != "json" && action != "verilog")
+    return fail("expected an action: check, json or verilog; try --help");
+  std::ifstream file(input, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (input.empty() || !file || text.size() > (64u << 20))
+    return fail(input.empty() ? "expected a mesh configuration"
+                              : "cannot read '" + input + "'");
+  std::string error;
+  std::optional<Config> config = parseConfig(text, input, error);
+  if (!config)
+    return fail(error);
+  return write(action == "check"  ? summary(*config)
+               : action == "json" ? printConfig(*config)
+                                  : systemVerilogOfMesh(*config),
+               output);
+}

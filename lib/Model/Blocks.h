@@ -29,42 +29,52 @@ inline int64_t keysSeen(const AttentionShape &shape, int64_t end) {
   return std::min(shape.keys, last + 1 + shape.keys - shape.queries);
 }
 
-/// One kind of step of the nest: `count` products of `rows` by `keys`.
-struct Step {
-  int64_t rows = 0;
-  int64_t keys = 0;
-  int64_t count = 0;
-};
-
 /// The steps of one key head with blocks of `rows` rows and tiles of `tile`
 /// keys (0: all that the block sees), masked tiles skipped. A tile that the
-/// diagonal crosses is computed in full. Calls `body(rows, keys, count)`.
-/// Linear in the number of row blocks if causal, else constant.
+/// diagonal crosses is computed in full. Calls `body(rows, keys, count)`: a few
+/// times, but once for each row block if causal with whole rows. The time is
+/// linear in the number of row blocks if causal, else constant.
 template <typename Body>
 void forEachStep(const AttentionShape &shape, int64_t rows, int64_t tile,
                  Body body) {
-  int64_t total = foldedRows(shape);
-  auto block = [&](int64_t height, int64_t seen, int64_t count) {
-    if (tile == 0)
-      return body(height, seen, count);
-    int64_t tiles = rt::ceilDiv(seen, tile);
-    int64_t whole = std::min(tiles, shape.keys / tile);
-    if (whole)
-      body(height, tile, whole * count);
-    if (tiles > whole)
-      body(height, shape.keys - whole * tile, count);
-  };
-  if (!shape.causal) {
-    if (total / rows)
-      block(rows, shape.keys, total / rows);
-    if (total % rows)
-      block(total % rows, shape.keys, 1);
+  int64_t total = foldedRows(shape), blocks = total / rows, rest = total % rows;
+  if (tile == 0) {
+    if (!shape.causal) {
+      if (blocks)
+        body(rows, shape.keys, blocks);
+      if (rest)
+        body(rest, shape.keys, int64_t(1));
+      return;
+    }
+    for (int64_t begin = 0; begin < total; begin += rows) {
+      int64_t end = std::min(total, begin + rows);
+      body(end - begin, keysSeen(shape, end), int64_t(1));
+    }
     return;
   }
-  for (int64_t begin = 0; begin < total; begin += rows) {
-    int64_t end = std::min(total, begin + rows);
-    block(end - begin, keysSeen(shape, end), 1);
-  }
+  // Tiles are whole but for the last one of the keys.
+  int64_t wholeTiles = shape.keys / tile, lastKeys = shape.keys % tile;
+  auto height = [&](int64_t h, int64_t begin, int64_t count) {
+    int64_t whole = 0, last = 0;
+    auto add = [&](int64_t seen, int64_t times) {
+      int64_t tiles = rt::ceilDiv(seen, tile);
+      whole += times * std::min(tiles, wholeTiles);
+      last += tiles > wholeTiles ? times : 0;
+    };
+    if (!shape.causal)
+      add(shape.keys, count);
+    else
+      for (int64_t i = 0; i != count; ++i)
+        add(keysSeen(shape, begin + (i + 1) * h), 1);
+    if (whole)
+      body(h, tile, whole);
+    if (last)
+      body(h, lastKeys, last);
+  };
+  if (blocks)
+    height(rows, 0, blocks);
+  if (rest)
+    height(rest, blocks * rows, 1);
 }
 
 /// Multiply-accumulates that the result needs, of one key head: exact for

@@ -27,9 +27,6 @@ constexpr double kLogitBytes = 4;
 constexpr int64_t kValueBlock = 256;
 /// Share of a cache that a block may fill: the rest holds what passes by.
 constexpr double kUsableShare = 0.75;
-/// Streams are prefetched: (a^p + b^p)^(1/p) goes smoothly from the longer of
-/// the two to 26 % above it where both are equal.
-constexpr double kOverlap = 3;
 /// Instructions for the running maximum and sum of a row in a key tile, and for
 /// one vector of outputs that is rescaled.
 constexpr double kRowInstructions = 16, kRescaleInstructions = 3;
@@ -160,13 +157,11 @@ private:
   int64_t threads;
   double lanes, issue, widths, storage;
 
+  /// Streams are prefetched: goes smoothly from the longer of the two to 26 %
+  /// above it where both are equal. The exponent fits measurements of
+  /// hand-written kernels (docs/model.md).
   static double overlapped(double a, double b) {
-    double most = std::max(a, b);
-    if (most <= 0)
-      return 0;
-    return most *
-           std::pow(std::pow(a / most, kOverlap) + std::pow(b / most, kOverlap),
-                    1 / kOverlap);
+    return std::cbrt(a * a * a + b * b * b);
   }
 };
 
@@ -180,8 +175,11 @@ Result<SearchResult> searchHost(const Device &device,
   int64_t total = foldedRows(shape), micro = model.microRows();
 
   std::vector<int64_t> rows, tiles;
+  // So many blocks that their number no longer matters are not enumerated.
+  constexpr int64_t kMostBlocks = 4096;
   for (int64_t blocks : {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64})
-    if (blocks * micro < total)
+    if (blocks * micro < total &&
+        (blocks == 64 || total / (blocks * micro) <= kMostBlocks))
       rows.push_back(blocks * micro);
   if (rows.empty() || total <= 64 * micro)
     rows.push_back(total);

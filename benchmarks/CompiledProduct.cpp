@@ -147,7 +147,7 @@ CompiledProduct::compile(const ProductCase &product, const ProductData &data,
     return entry.takeError();
   RunOptions options;
   CompileLog log;
-  auto machine = createTargetMachine("");
+  auto machine = createTargetMachine("host");
   if (!machine)
     return machine.takeError();
   if (auto error = lowerToLLVMDialect(*source->module, options, log))

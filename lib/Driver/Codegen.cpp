@@ -10,6 +10,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Support.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
@@ -25,20 +27,38 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-driver::createTargetMachine(StringRef cpu) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
-  llvm::InitializeNativeTargetAsmParser();
-  llvm::Triple triple(llvm::sys::getProcessTriple());
+driver::createTargetMachine(StringRef targetName, StringRef cpu) {
+  const CPUPreset *preset = findCPUPreset(targetName);
+  if (!preset && targetName != "host") {
+    SmallVector<StringRef> names{"host"};
+    for (const CPUPreset &known : getCPUPresets())
+      names.push_back(known.name);
+    return makeError("unknown --target '{0}'{1}; expected {2}", targetName,
+                     didYouMean(targetName, names), llvm::join(names, ", "));
+  }
+  llvm::Triple triple(preset ? preset->triple.str()
+                             : llvm::sys::getProcessTriple());
+  if (preset) {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    llvm::InitializeAllAsmParsers();
+  } else {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
+  }
   std::string message;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return makeError("no code generator for '{0}': {1}", triple.str(), message);
 
-  bool host = cpu.empty() || cpu == "native";
-  llvm::SubtargetFeatures features;
-  if (host) {
+  llvm::SubtargetFeatures features(preset ? preset->llvmFeatures : "");
+  if (preset && cpu.empty()) {
+    cpu = preset->llvmCPU;
+  } else if (!preset && (cpu.empty() || cpu == "native")) {
     cpu = llvm::sys::getHostCPUName();
     for (const auto &feature : llvm::sys::getHostCPUFeatures())
       features.AddFeature(feature.first(), feature.second);
@@ -65,6 +85,11 @@ driver::createTargetMachine(StringRef cpu) {
 
 llvm::Error driver::checkRunsHere(const llvm::TargetMachine &machine) {
   const auto host = llvm::sys::getHostCPUFeatures();
+  if (machine.getTargetTriple().getArch() !=
+      llvm::Triple(llvm::sys::getProcessTriple()).getArch())
+    return makeError("code for {0} cannot run here; drop --target, or use "
+                     "--emit",
+                     machine.getTargetTriple().getArchName());
   std::string missing;
   for (const auto &feature :
        machine.getMCSubtargetInfo()->getEnabledProcessorFeatures()) {
@@ -75,17 +100,64 @@ llvm::Error driver::checkRunsHere(const llvm::TargetMachine &machine) {
   if (missing.empty())
     return llvm::Error::success();
   return makeError("code for '{0}' cannot run here: this machine has no {1}; "
-                   "drop --target-cpu, or use --emit",
+                   "drop --target and --target-cpu, or use --emit",
                    machine.getTargetCPU(), missing);
 }
 
-int64_t driver::getVectorLanes(const llvm::TargetMachine &machine) {
-  // The lane kernels permute across a register (AVX2), and all kernels are made
-  // of fused multiply-adds, which come as calls where the processor has none.
-  return machine.getTargetTriple().isX86() &&
-                 machine.getMCSubtargetInfo()->checkFeatures("+avx2,+fma")
-             ? 8
-             : 4;
+CPUAttr driver::describeMachine(MLIRContext *context,
+                                const llvm::TargetMachine &machine,
+                                StringRef target) {
+  CacheSizes caches;
+  const CPUPreset *preset = findCPUPreset(target);
+  if (preset)
+    caches = {preset->l1, preset->l2, preset->l3, /*line=*/64, /*cores=*/1};
+  else
+    caches = readCacheSizes();
+  llvm::StringSet<> enabled;
+  for (const auto &feature :
+       machine.getMCSubtargetInfo()->getEnabledProcessorFeatures())
+    enabled.insert(feature.Key);
+  CPUAttr found = describeCPU(
+      context, machine.getTargetTriple(),
+      [&](StringRef name) { return enabled.contains(name); }, caches);
+  // Only a preset says how wide registers are whose width is no part of the
+  // instruction set.
+  if (!preset || preset->vector <= found.getVector() ||
+      !found.hasFeature("sve"))
+    return found;
+  return CPUAttr::get(context, found.getArch(), found.getFeatures(),
+                      preset->vector, found.getRegisters(), found.getL1(),
+                      found.getL2(), found.getL3(), found.getLine(),
+                      found.getCores());
+}
+
+llvm::Error driver::attachTarget(ModuleOp module,
+                                 const llvm::TargetMachine &machine,
+                                 StringRef target) {
+  module.getContext()->getOrLoadDialect<NMDialect>();
+  CPUAttr found = describeMachine(module.getContext(), machine, target);
+  Attribute present = module->getAttr(kTargetAttrName);
+  if (!present) {
+    module->setAttr(kTargetAttrName, found);
+    return llvm::Error::success();
+  }
+  auto given = dyn_cast<CPUAttr>(present);
+  if (!given)
+    return makeError("the module's '{0}' is {1}, expected #nm.cpu<...>",
+                     kTargetAttrName, present);
+  if (given.getArch() != found.getArch())
+    return makeError("the module's '{0}' is for '{1}', but code is generated "
+                     "for '{2}'; give the --target that it describes",
+                     kTargetAttrName, given.getArch(), found.getArch());
+  SmallVector<StringRef> features;
+  given.getFeatures().split(features, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef feature : features)
+    if (!found.hasFeature(feature))
+      return makeError("the module's '{0}' has the feature '{1}', which the "
+                       "processor that code is generated for lacks; give the "
+                       "--target that it describes",
+                       kTargetAttrName, feature);
+  return llvm::Error::success();
 }
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
@@ -106,6 +178,14 @@ driver::translate(ModuleOp module, ArrayRef<Signature> functions,
                              llvm::GlobalValue::ExternalLinkage, text,
                              "nm_manifest_" + function.name);
   }
+  // Fixed vectors wider than 128 bits go to SVE registers only if their width
+  // is known.
+  auto cpu = module->getAttrOfType<CPUAttr>(kTargetAttrName);
+  if (cpu && cpu.hasFeature("sve"))
+    for (llvm::Function &defined : *result)
+      if (!defined.isDeclaration())
+        defined.addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(
+            context, cpu.getVector() / 128, cpu.getVector() / 128));
   // Everything else is private: names of two models do not clash, and unused
   // expanded interfaces go away.
   for (llvm::GlobalObject &object : result->global_objects()) {

@@ -11,8 +11,6 @@
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
 #include "llvm/Support/JSON.h"
-#include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -78,10 +76,7 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
   CPUPipelineOptions pipeline;
   pipeline.dense = options.dense;
   pipeline.reference = options.reference;
-  pipeline.lanes = options.lanes;
-  llvm::Triple triple(llvm::sys::getProcessTriple());
-  if (!triple.isX86())
-    pipeline.barrier = triple.isAArch64() ? "w" : "";
+  pipeline.target = options.target;
   buildNMToCPUPipeline(pm, pipeline);
   if (failed(pm.run(module)))
     return makeError(

@@ -148,7 +148,7 @@ llvm::Error Runner::readArguments() {
 }
 
 llvm::Error Runner::compile() {
-  auto machine = createTargetMachine(options.targetCPU);
+  auto machine = createTargetMachine(options.target, options.targetCPU);
   if (!machine)
     return machine.takeError();
   report.target = (*machine)->getTargetTriple().getArchName().str() + " " +
@@ -156,7 +156,9 @@ llvm::Error Runner::compile() {
   if (options.emit == EmitKind::Execute)
     if (llvm::Error error = checkRunsHere(**machine))
       return error;
-  options.lanes = getVectorLanes(**machine);
+  if (llvm::Error error =
+          attachTarget(*source.module, **machine, options.target))
+    return error;
 
   Progress progress("compiling " + options.inputFile);
   Stopwatch passes;

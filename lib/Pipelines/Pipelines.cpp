@@ -24,8 +24,15 @@
 using namespace mlir;
 using namespace mlir::nm;
 
+static void attachTarget(OpPassManager &pm, const CPUPipelineOptions &options) {
+  AttachTargetOptions attach;
+  attach.target = options.target;
+  pm.addPass(createAttachTarget(attach));
+}
+
 void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
                                        const CPUPipelineOptions &options) {
+  attachTarget(pm, options);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
@@ -36,9 +43,7 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   func.addPass(createFuseEpilogue());
   func.addPass(createCanonicalizerPass());
   func.addPass(createSimplifyLinalg());
-  SelectLayoutOptions layout;
-  layout.lanes = options.lanes;
-  func.addPass(createSelectLayout(layout));
+  func.addPass(createSelectLayout());
   // What no layout serves still has to run.
   pm.addPass(createLowerToLinalg());
   pm.addPass(createCSEPass());
@@ -104,6 +109,7 @@ static void lowerToLLVM(OpPassManager &pm, bool parallel) {
 void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   if (options.reference) {
+    attachTarget(pm, options);
     pm.addPass(createInlinerPass());
     pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());
@@ -114,12 +120,8 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
   bufferize(pm);
   OpPassManager &func = pm.nest<func::FuncOp>();
   GenerateKernelsOptions kernels;
-  kernels.lanes = options.lanes;
-  kernels.barrier = options.barrier;
   VectorizeContractionsOptions contractions;
-  contractions.lanes = options.lanes;
   LowerLinalgToLoopsOptions loops;
-  loops.lanes = options.lanes;
   kernels.parallel = contractions.parallel = loops.parallel = options.parallel;
   if (options.reference) {
     func.addPass(createConvertLinalgToLoopsPass());

@@ -32,6 +32,10 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
       (rowGroup * superblocks + step / shape.stepsPerWord()) * lanes + lane;
   result.shift = step % shape.stepsPerWord() * shape.bits;
   result.indexBase = group % groupsPerSegment * m;
+  // Registers of 16 lanes have one permute of all of them, which takes indices
+  // of 4 bits as they are.
+  if (shape.bits == 4)
+    result.indexBase += segment % perRegister * shape.segment % 16;
   return result;
 }
 

@@ -158,7 +158,7 @@ int64_t panelSlots(int64_t length, int64_t n, int64_t m) {
 }
 
 bool laneSupports(int64_t lanes, int64_t n, int64_t m) {
-  return (m == 1 || m == 2 || m == 4 || m == 8) && n >= 1 && n <= m &&
+  return m >= 1 && m <= 32 && (m & (m - 1)) == 0 && n >= 1 && n <= m &&
          lanes >= std::max<int64_t>(m, 4) && lanes <= 64 &&
          (lanes & (lanes - 1)) == 0;
 }
@@ -168,7 +168,7 @@ LaneShape laneShape(int64_t n, int64_t m) {
   shape.segment = std::max<int64_t>(m, 4);
   shape.kept = shape.segment / m * n;
   shape.rows = shape.segment / shape.kept;
-  shape.bits = shape.segment == 4 ? 2 : 4;
+  shape.bits = shape.segment == 4 ? 2 : shape.segment <= 16 ? 4 : 8;
   return shape;
 }
 
@@ -227,8 +227,8 @@ static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
   };
   if (!laneSupports(spec.lanes, n, m))
     return fail("pattern ", n, ":", m,
-                ", expected M of 1, 2, 4 or 8 and a power of two of lanes, at "
-                "least M and 4");
+                ", expected M of 1, 2, 4, 8, 16 or 32 and a power of two of "
+                "lanes, at least M and 4");
   if (spec.interleave != 1 && spec.interleave != 2 && spec.interleave != 4)
     return fail("expected an interleave of 1, 2 or 4");
   LaneShape shape = laneShape(n, m);

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Transforms/Passes.h"
 
 namespace mlir::nm {
@@ -38,7 +39,8 @@ struct LowerLinalgToLoopsPass
       rewriter.eraseOp(op);
     }
 
-    VectorLoopOptions vectorOptions{lanes, parallel, minParallelWork};
+    int64_t width = lanes > 0 ? lanes : getCPUTarget(getOperation()).getLanes();
+    VectorLoopOptions vectorOptions{width, parallel, minParallelWork};
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {

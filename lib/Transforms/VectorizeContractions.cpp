@@ -12,6 +12,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Transforms/Passes.h"
 
 namespace mlir::nm {
@@ -188,13 +189,14 @@ struct VectorizeContractionsPass
       if (isPlainProduct(op))
         ops.push_back(op);
     });
+    int64_t width = lanes > 0 ? lanes : getCPUTarget(getOperation()).getLanes();
     for (linalg::LinalgOp op : ops) {
       ImplicitLocOpBuilder builder(op.getLoc(), op);
       ProductEmitter emitter{builder,
                              op.getDpsInputs()[0],
                              op.getDpsInputs()[1],
                              op.getDpsInits()[0],
-                             lanes,
+                             width,
                              {}};
       emitter.emit(parallel);
       op.erase();

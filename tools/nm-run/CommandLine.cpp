@@ -114,9 +114,13 @@ struct CommandLine {
   cl::opt<std::string> outputFile{"o", cl::cat(compiling),
                                   cl::value_desc("file"),
                                   cl::desc("output of --emit")};
+  cl::opt<std::string> target{
+      "target", cl::cat(compiling), cl::value_desc("name"), cl::init("host"),
+      cl::desc("processor to generate code for: host (default), x86-64, "
+               "x86-64-avx2, x86-64-avx512, aarch64-neon or aarch64-sve256")};
   cl::opt<std::string> targetCPU{
       "target-cpu", cl::cat(compiling), cl::value_desc("name"),
-      cl::desc("as in clang -march (default: native)")};
+      cl::desc("as in clang -march (default: the target's)")};
   cl::opt<std::string> linker{
       "cc", cl::cat(compiling), cl::value_desc("program"),
       cl::desc("C compiler that links --emit=so (default: clang-22, cc, gcc or "
@@ -189,6 +193,7 @@ llvm::Expected<RunOptions> CommandLine::convert() {
   options.cacheFolder = cache;
   options.emit = emit;
   options.outputFile = outputFile;
+  options.target = target;
   options.targetCPU = targetCPU;
   options.linker = linker;
   options.report = report;
@@ -221,6 +226,7 @@ static void removeClashingOptions() {
                          "reference",
                          "emit",
                          "o",
+                         "target",
                          "target-cpu",
                          "cc",
                          "report",

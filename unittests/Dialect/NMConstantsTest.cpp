@@ -72,7 +72,7 @@ TEST_F(NMConstantsTest, ConvertIsExactBothWays) {
   RankedTensorType encoded = getEncodedType(type({2, 8}), sparsity(2, 4, 1));
   auto dense = elements({2, 8}, {0, 1, 0, 2, 0, 0, 3, 0, //
                                  4, 0, 0, 0, 0, 0, 0, 0});
-  auto panel = LayoutAttr::get(&context, LayoutKind::Panel, 3, 8, 8, 0);
+  auto panel = LayoutAttr::get(&context, 3, 8, 8);
   auto packed = packConstant(dense, encoded, panel);
   ASSERT_TRUE(succeeded(packed));
   auto canonical =

@@ -113,7 +113,8 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
   std::mt19937 rng(3);
   const std::pair<int, int> patterns[] = {{1, 1}, {2, 4}, {1, 4},  {2, 8},
                                           {4, 8}, {3, 7}, {1, 16}, {4, 4},
-                                          {5, 9}, {1, 2}, {7, 64}, {33, 63}};
+                                          {5, 9}, {1, 2}, {7, 64}, {33, 63},
+                                          {3, 16}, {1, 32}, {9, 32}};
   const DType types[] = {DType::I8, DType::BF16, DType::F16, DType::F32,
                          DType::I32};
   for (int round = 0; round < 400; ++round) {
@@ -135,7 +136,7 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1 + int64_t(rng() % 33),
                           m * (1 + int64_t(rng() % 12))),
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
-    for (int64_t lanes : {4, 8, 16})
+    for (int64_t lanes : {4, 8, 16, 32})
       for (int64_t interleave : {1, 2, 4})
         if (laneSupports(lanes, n, m))
           specs.push_back(LayoutSpec::lane(lanes, interleave));

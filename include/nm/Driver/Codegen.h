@@ -9,6 +9,7 @@
 #define NM_DRIVER_CODEGEN_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Driver/Options.h"
 #include "nm/Driver/Signature.h"
 #include "llvm/ADT/SmallVector.h"
@@ -19,16 +20,24 @@
 namespace mlir::nm::driver {
 
 /// A target machine for position-independent code at the highest optimisation
-/// level. Without `cpu`, for this machine with all its features.
+/// level. `target` is "host", for this machine with all its features, or the
+/// name of a preset (getCPUPresets); `cpu`, unless it is empty, one of LLVM's
+/// names for processors of the target's architecture.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(StringRef cpu);
+createTargetMachine(StringRef target, StringRef cpu = "");
 
 /// Fails if code for `machine` needs an instruction set this machine lacks.
 llvm::Error checkRunsHere(const llvm::TargetMachine &machine);
 
-/// f32 lanes of the vector registers that kernels are made for: 8 with AVX2 and
-/// FMA, else 4.
-int64_t getVectorLanes(const llvm::TargetMachine &machine);
+/// The description that kernels for `machine` are made by: its features, and
+/// the caches of this machine or, for another one, of the preset `target`.
+CPUAttr describeMachine(MLIRContext *context,
+                        const llvm::TargetMachine &machine, StringRef target);
+
+/// Sets the module attribute `nm.target` to describeMachine(). Fails if there
+/// is one already that asks for more than `machine` has.
+llvm::Error attachTarget(ModuleOp module, const llvm::TargetMachine &machine,
+                         StringRef target);
 
 /// Translates a module in the LLVM dialect. Only the C interfaces of
 /// `functions`, and the manifest of each as the string constant

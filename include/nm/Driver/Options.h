@@ -71,10 +71,10 @@ struct RunOptions {
   EmitKind emit = EmitKind::Execute;
   /// Output of --emit; empty is standard output, for the texts.
   std::string outputFile;
-  /// Empty: this machine's.
+  /// A name that getCPUPresets() lists, or "host".
+  std::string target = "host";
+  /// By LLVM's name, in place of the target's. Empty: the target's.
   std::string targetCPU;
-  /// f32 lanes of a vector register; run() sets it from the target.
-  int64_t lanes = 8;
   /// Compiler driver that links --emit=so; empty: the first one found.
   std::string linker;
 

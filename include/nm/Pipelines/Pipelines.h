@@ -28,14 +28,11 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("lower through nm-lower-to-linalg and plain loops: slow, "
                      "the oracle of differential tests"),
       llvm::cl::init(false)};
-  Option<int64_t> lanes{*this, "lanes",
-                        llvm::cl::desc("f32 lanes of a vector register"),
-                        llvm::cl::init(8)};
-  Option<std::string> barrier{
-      *this, "barrier",
-      llvm::cl::desc("inline-assembly constraint of a vector register (x on "
-                     "x86, w on AArch64, empty for none)"),
-      llvm::cl::init("x")};
+  Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("processor to generate code for (see nm-attach-target); "
+                     "a module attribute nm.target goes first"),
+      llvm::cl::init("host")};
 };
 
 /// linalg/tosa/nm on tensors to packed N:M products on tensors: raising,

@@ -118,12 +118,12 @@ int64_t indexBits(int64_t m);
 int64_t panelSlots(int64_t length, int64_t n, int64_t m);
 
 /// How the lane layout cuts a register. A segment is what one in-register
-/// permute reaches: 128 bits of f32 for M <= 4, M elements for M = 8.
+/// permute reaches: 128 bits of f32 for M <= 4, else M elements.
 struct LaneShape {
   int64_t segment = 4; ///< lanes of a segment, and activations it selects from
   int64_t kept = 0;    ///< slots of one weight row in a segment
   int64_t rows = 0;    ///< weight rows side by side in a register
-  int64_t bits = 2;    ///< bits of an index
+  int64_t bits = 2;    ///< bits of an index; it divides 32
   int64_t stepsPerWord() const { return 32 / bits; }
 };
 

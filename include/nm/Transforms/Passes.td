@@ -29,9 +29,11 @@ def VectorizeContractions : Pass<"nm-vectorize-contractions", "func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
-                           "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
+                           "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::nm::NMDialect"];
   let options = [
-    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
+    Option<"lanes", "lanes", "int64_t", "0",
+           "f32 lanes of a vector register, 0: the target's">,
     Option<"parallel", "parallel", "bool", "true", "distribute the outer loops over threads">
   ];
 }
@@ -47,9 +49,11 @@ def LowerLinalgToLoops : Pass<"nm-linalg-to-loops", "func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect", "::mlir::arith::ArithDialect"];
+                           "::mlir::vector::VectorDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::nm::NMDialect"];
   let options = [
-    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
+    Option<"lanes", "lanes", "int64_t", "0",
+           "f32 lanes of a vector register, 0: the target's">,
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
     Option<"minParallelWork", "min-parallel-work", "int64_t", "32768",
            "iterations under which an operation stays on one thread">

@@ -26,6 +26,16 @@ func.func @layout() attributes {
   reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
 } { return }
 
+// CHECK-LABEL: func @cpu()
+// CHECK-SAME: other = #nm.cpu<arch = "riscv64", features = "", vector = 128, registers = 32, l1 = 4096, l2 = 0, l3 = 0, line = 16, cores = 64>
+// CHECK-SAME: usual = #nm.cpu<arch = "x86_64", features = "avx2,fma", vector = 256, registers = 16, l1 = 32768, l2 = 524288, l3 = 33554432, line = 64, cores = 2>
+func.func @cpu() attributes {
+  other = #nm.cpu<features = "", arch = "riscv64", vector = 128, registers = 32, l1 = 4096, l2 = 0, l3 = 0,
+                  line = 16, cores = 64>,
+  usual = #nm.cpu<arch = "x86_64", features = "avx2,fma", vector = 256, registers = 16, l1 = 32768,
+                  l2 = 524288, l3 = 33554432, line = 64, cores = 2>
+} { return }
+
 // Every element type and any rank; only the sparse dimension is static.
 // CHECK-LABEL: func private @types(
 // CHECK-SAME: tensor<4xf32, #nm.sparsity<2:4, axis = 0>>

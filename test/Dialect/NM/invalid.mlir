@@ -83,6 +83,46 @@ func.func @layout_panel_lanes() attributes {a = #nm.layout<panel, rows = 3, cols
 
 // -----
 
+// expected-error @below {{nm_cpu_c1: vector must be a power of two from 128 to 2048 bits, got 96}}
+func.func @cpu_vector() attributes {a = #nm.cpu<arch = "", features = "", vector = 96, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c1: registers must be in 8..64, got 4}}
+func.func @cpu_registers() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 4, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c2: l1 must be at least 4096 bytes, got 0}}
+func.func @cpu_l1() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 0, l2 = 0, l3 = 0, line = 64, cores = 1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c2: l2 and l3 must not be negative, got -1 and 0}}
+func.func @cpu_l2() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = -1, l3 = 0, line = 64, cores = 1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c2: line must be a power of two from 16 to 1024 bytes, got 48}}
+func.func @cpu_line() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 48, cores = 1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c2: cores must be positive, got 0}}
+func.func @cpu_cores() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 0>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c3: unknown feature 'sse9', expected one of avx2}}
+func.func @cpu_feature() attributes {a = #nm.cpu<arch = "", features = "fma,sse9", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c3: feature 'fma' is given twice}}
+func.func @cpu_twice() attributes {a = #nm.cpu<arch = "", features = "fma,fma", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1>} { return }
+
+// -----
+
 // expected-error @below {{nm_layout_c1: layout lane needs a power of two of lanes from 4 to 64, got 6}}
 func.func @layout_lanes() attributes {a = #nm.layout<lane, lanes = 6>} { return }
 

@@ -22,7 +22,7 @@ func.func @panel(%x: tensor<128x3072xf32>) -> tensor<128x768xf32> {
 // CHECK-LABEL: func @lane
 // CHECK: nm.packed_param "w" in "adapter" {{.*}} layout <lane, lanes = 8>
 // CHECK: nm.packed_matmul transpose_x transpose_c
-// REMARK: layout="lane<lanes = 8>", pattern=1:4
+// REMARK: Reason="1 of at most 6 columns, groups of 4 in one permute of the target's; 16 registers of 256 bits", layout="lane<lanes = 8>", pattern=1:4
 func.func @lane(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
   %w = nm.param "w" in "adapter" : tensor<96x64xf32, #nm.sparsity<1:4, axis = 1>>
   %e = tensor.empty() : tensor<1x96xf32>

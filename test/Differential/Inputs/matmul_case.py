@@ -9,7 +9,8 @@ import numpy as np
 import storage
 from dtypes import EPSILON, NUMPY, constant, is_integer, random, round_to, tensor, to_float
 
-PATTERNS = [(2, 4), (1, 4), (2, 8), (4, 8), (1, 16), (3, 7), (1, 1), (4, 4), (1, 2), (5, 64), (2, 3)]
+PATTERNS = [(2, 4), (1, 4), (2, 8), (4, 8), (1, 16), (3, 7), (1, 1), (4, 4), (1, 2), (5, 64), (2, 3),
+            (2, 16), (5, 16), (16, 16), (1, 32), (3, 32), (9, 32), (16, 32)]
 # Activations, weights, results.
 TYPES = [("f32", "f32", "f32")] * 3 + [
     ("bf16", "bf16", "bf16"), ("bf16", "bf16", "f32"), ("f16", "f16", "f16"), ("f16", "f16", "f32"),

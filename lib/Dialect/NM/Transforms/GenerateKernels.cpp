@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Runtime/Layout.h"
 #include <numeric>
@@ -320,13 +321,22 @@ struct GenerateKernelsPass
       return op.emitOpError("has layout ")
              << layout << ", expected a panel or lane layout; choose one with "
              << "nm-select-layout";
-    if (isLane && layout.getLanes() != lanes)
+    SparsityAttr sparsity = op.getSparsity();
+    CPUAttr target = getCPUTarget(op);
+    int64_t lanes = target.getLanes();
+    if (isLane && !target.permutesGroupsOf(sparsity.getM()))
+      return op.emitOpError("has layout ")
+             << layout << ", but the target permutes no groups of "
+             << sparsity.getM() << "; use a panel layout";
+    int64_t width = target.getLaneWidth(sparsity.getM());
+    if (isLane && layout.getLanes() != width)
       return op.emitOpError("has registers of ")
-             << layout.getLanes() << " elements, expected the " << lanes
-             << " lanes of a vector";
-    unsigned width = op.getEncodedType().getElementTypeBitWidth();
+             << layout.getLanes() << " elements, expected " << width
+             << " for groups of " << sparsity.getM() << " and vectors of "
+             << lanes << " lanes";
+    unsigned bits = op.getEncodedType().getElementTypeBitWidth();
     if (isLane && layout.getInterleave() != 1 &&
-        (layout.getInterleave() * width != 32 ||
+        (layout.getInterleave() * bits != 32 ||
          op.getEncodedType().getElementType().isF16()))
       return op.emitOpError("interleaves ")
              << layout.getInterleave() << " registers of "
@@ -336,10 +346,15 @@ struct GenerateKernelsPass
       return op.emitOpError("has panels of ")
              << layout.getCols() << " columns, expected a multiple of the "
              << lanes << " lanes of a vector";
-    SparsityAttr sparsity = op.getSparsity();
-    // A task holds whole row groups and whole vectors; the lane layout's row
-    // groups hold up to eight rows.
-    int64_t unit = std::lcm(isLane ? 8 : layout.getRows(), lanes.getValue());
+    // The lane layout's registers may be several of the target's: LLVM takes
+    // them apart.
+    if (isLane)
+      lanes = width;
+    // A task holds whole row groups and whole vectors.
+    int64_t groupRows =
+        isLane ? ::nm::rt::laneShape(sparsity.getN(), sparsity.getM()).rows
+               : layout.getRows();
+    int64_t unit = std::lcm(groupRows, lanes);
     KernelShape shape{lanes,
                       layout.getRows(),
                       layout.getCols(),
@@ -352,7 +367,8 @@ struct GenerateKernelsPass
                       op.getAccumulatorType(),
                       op.getEncodedType().getElementType(),
                       layout.getInterleave(),
-                      barrier};
+                      target.getRegisterConstraint().str(),
+                      target};
     int64_t columns =
         op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /

@@ -43,6 +43,7 @@ struct KernelShape {
   Type weightElement; ///< element type of the stored values
   int64_t interleave; ///< steps of the lane layout that alternate in memory
   std::string barrier; ///< inline-asm constraint of a vector register, or ""
+  CPUAttr target;
 
   int64_t vectors() const { return cols / lanes; }
   int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }
@@ -111,6 +112,13 @@ void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
 /// registers: what emitLaneRows reads.
 void emitPackColumns(KernelBuilder &b, const KernelShape &shape, Value x,
                      bool transposed, Value columns, Value packed);
+
+/// A vector register (f32) whose lane i is the element that the low bits of
+/// `indices[i]` name in `sources`: in the lane's segment of `segment` elements if
+/// that is one register, in all of them otherwise. The bits above are ignored.
+/// `segment` is 4 to 32 and a power of two.
+Value emitPermute(KernelBuilder &b, const KernelShape &shape, int64_t segment,
+                  ArrayRef<Value> sources, Value indices);
 
 /// Products of `groups` row groups from `firstGroup` on with all `columns`
 /// columns, by the lane layout: tile[column][row] = sum. `words` holds the

@@ -23,6 +23,11 @@ using ::nm::rt::LaneShape;
 
 namespace {
 
+/// Vector registers of the target that a register of the layout takes.
+int64_t registersOf(const KernelShape &shape) {
+  return shape.lanes / shape.target.getLanes();
+}
+
 struct LaneKernel {
   KernelBuilder &b;
   const KernelShape &shape;
@@ -45,29 +50,69 @@ struct LaneKernel {
   /// Two sums per chain hide the latency of the multiply-add when few chains
   /// are in flight. Narrow weights take longer to widen, and registers.
   int64_t sets() const {
-    return groups * columns < (shape.interleave == 1 ? 8 : 4) ? 2 : 1;
+    return registersOf(shape) == 1 &&
+                   groups * columns < (shape.interleave == 1 ? 8 : 4)
+               ? 2
+               : 1;
   }
   VectorType vectorType(Type element) const {
     return VectorType::get({shape.lanes}, element);
   }
 
-  /// `source` with lane i replaced by the lane of its segment that the low bits
-  /// of index i name. The instructions ignore the bits above.
-  Value permute(Value source, Value indices) {
+  /// The target's vector registers that make up a register of the layout.
+  SmallVector<Value> partsOf(Value value) {
+    int64_t count = registersOf(shape), width = shape.lanes / count;
+    if (count == 1)
+      return {value};
+    SmallVector<Value> parts;
+    for (int64_t i = 0; i < count; ++i)
+      parts.push_back(
+          b.shuffle(value, value,
+                    llvm::to_vector(llvm::seq(i * width, (i + 1) * width))));
+    return parts;
+  }
+
+  /// A register of the layout from its parts.
+  Value join(SmallVector<Value> parts) {
+    for (int64_t width = shape.lanes / parts.size(); parts.size() > 1;
+         width *= 2) {
+      for (size_t i = 0; i < parts.size() / 2; ++i)
+        parts[i] = b.shuffle(parts[2 * i], parts[2 * i + 1],
+                             llvm::to_vector(llvm::seq<int64_t>(0, 2 * width)));
+      parts.truncate(parts.size() / 2);
+    }
+    return parts.front();
+  }
+
+  /// Part `part` of `sources` with lane i replaced by the element of its
+  /// segment that the low bits of index i name. The instructions ignore the
+  /// bits above.
+  Value permute(ArrayRef<Value> sources, size_t part, Value indices) {
     Type f32 = b.getF32Type();
     bool isFloat = isa<FloatType>(shape.accumulator);
+    SmallVector<Value> from(sources);
+    if (lane.segment <= shape.target.getLanes())
+      from = {sources[part]};
+    auto type = VectorType::get({shape.target.getLanes()}, f32);
     if (!isFloat)
-      source = vector::BitCastOp::create(b, vectorType(f32), source);
-    StringRef name = lane.segment == 4 ? "llvm.x86.avx.vpermilvar.ps.256"
-                                       : "llvm.x86.avx2.permps";
-    Value result =
-        LLVM::CallIntrinsicOp::create(b, vectorType(f32), b.getStringAttr(name),
-                                      ValueRange{source, indices})
-            ->getResult(0);
+      for (Value &source : from)
+        source = vector::BitCastOp::create(b, type, source);
+    Value result = emitPermute(b, shape, lane.segment, from, indices);
     if (!isFloat)
-      result =
-          vector::BitCastOp::create(b, vectorType(shape.accumulator), result);
+      result = vector::BitCastOp::create(
+          b, type.cloneWith(std::nullopt, shape.accumulator), result);
     return result;
+  }
+
+  /// Keeps LLVM's scheduler from starting on the activations and weights that
+  /// are read after this before it is done with those read before: permuted
+  /// parts of several steps would not fit the registers.
+  void fence() {
+    LLVM::InlineAsmOp::create(b, TypeRange{}, ValueRange{}, "", "",
+                              /*has_side_effects=*/true,
+                              /*is_align_stack=*/false,
+                              LLVM::tailcallkind::TailCallKind::None,
+                              LLVM::AsmDialectAttr(), ArrayAttr());
   }
 
   Value multiplyAdd(Value a, Value v, Value acc) {
@@ -150,7 +195,8 @@ struct LaneKernel {
     }
   }
 
-  /// `count` steps of superblock `superblock`; accs is [set][group][column].
+  /// `count` steps of superblock `superblock`; accs is
+  /// [set][group][column][part].
   SmallVector<Value> superblockSteps(Value firstGroup, Value column0,
                                      Value superblock, int64_t count,
                                      ValueRange accs) {
@@ -186,13 +232,25 @@ struct LaneKernel {
               shifted = arith::ShRUIOp::create(
                   b, shifted, constant((first + s) * lane.bits));
           }
+          // One of the target's registers after the other: as whole registers
+          // of the layout, LLVM would keep all permuted parts live.
+          SmallVector<Value> weights = partsOf(weight), shifts;
+          if (permutes())
+            shifts = partsOf(shifted);
           for (int64_t c = 0; c < columns; ++c) {
-            Value input =
-                permutes() ? permute(inputs[s][c], shifted) : inputs[s][c];
+            SmallVector<Value> sources = partsOf(inputs[s][c]);
             int64_t set = (first + s) % sets();
-            Value &acc = result[(set * groups + g) * columns + c];
-            acc = multiplyAdd(weight, input, acc);
+            for (size_t part = 0; part < weights.size(); ++part) {
+              Value input = permutes() ? permute(sources, part, shifts[part])
+                                       : sources[part];
+              Value &acc =
+                  result[((set * groups + g) * columns + c) * weights.size() +
+                         part];
+              acc = multiplyAdd(weights[part], input, acc);
+            }
           }
+          if (weights.size() > 1 && shape.target.getRegisters() < 32)
+            fence();
         }
       }
     }
@@ -232,8 +290,10 @@ struct LaneKernel {
   }
 
   void emit(Value firstGroup, Value column0, Value tile, Value tileRow) {
-    SmallVector<Value> accs(sets() * groups * columns,
-                            b.zero(vectorType(shape.accumulator)));
+    int64_t parts = registersOf(shape);
+    SmallVector<Value> accs(
+        sets() * groups * columns * parts,
+        b.zero(VectorType::get({shape.lanes / parts}, shape.accumulator)));
     int64_t perWord = lane.stepsPerWord();
     int64_t full = steps() / perWord;
     auto loop =
@@ -251,9 +311,13 @@ struct LaneKernel {
                              steps() % perWord, accs);
     for (int64_t g = 0; g < groups; ++g) {
       for (int64_t c = 0; c < columns; ++c) {
-        Value acc = accs[g * columns + c];
+        auto sum = [&](int64_t set) {
+          int64_t first = ((set * groups + g) * columns + c) * parts;
+          return join({accs.begin() + first, accs.begin() + first + parts});
+        };
+        Value acc = sum(0);
         for (int64_t set = 1; set < sets(); ++set)
-          acc = addValues(acc, accs[(set * groups + g) * columns + c]);
+          acc = addValues(acc, sum(set));
         for (auto [row, sum] : llvm::enumerate(foldRows(acc)))
           memref::StoreOp::create(
               b, sum, tile,
@@ -272,8 +336,11 @@ void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
   LaneShape lane = ::nm::rt::laneShape(shape.n, shape.m);
   for (int64_t done = 0; done < columns;) {
     // Chunks of four, two or one columns; the fewer, the more row groups.
-    int64_t chunk = columns - done >= 4 ? 4 : columns - done >= 2 ? 2 : 1;
-    int64_t inFlight = chunk == 1 ? 4 : 2;
+    int64_t registers = registersOf(shape);
+    int64_t most = std::max<int64_t>(1, 4 / registers);
+    int64_t chunk =
+        std::min<int64_t>(most, llvm::bit_floor<uint64_t>(columns - done));
+    int64_t inFlight = std::max<int64_t>(1, (chunk == 1 ? 4 : 2) / registers);
     Value column0 = b.index(done);
     auto emitGroups = [&](Value from, Value to, int64_t count) {
       b.loop(from, to, count, [&](Value group) {

@@ -10,7 +10,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Runtime/Layout.h"
 
@@ -31,6 +31,37 @@ struct Flattened {
   SmallVector<AffineMap> maps;
   SmallVector<Value> epilogueOperands;
 };
+
+/// Register tile and contraction block of a panel kernel.
+struct PanelTile {
+  int64_t rows, vectors, depth;
+};
+
+/// The tile for a weight of which the fraction `density` is stored: with the
+/// fewest memory operations for each fused multiply-add,
+///   (vectors + 1/2) / vectors + 2 / (depth * density).
+/// Four values and their offsets take two loads, hence the 1/2; every block
+/// adds its sums to those before it, hence the 2. `depth` rows of a panel fill
+/// three quarters of L1. Four registers hold weights and addends; three rows
+/// keep offsets of one coming while another multiplies, and more than four gain
+/// nothing.
+PanelTile choosePanelTile(CPUAttr target, double density) {
+  PanelTile best{0, 0, 0};
+  double bestCost = 0;
+  for (int64_t vectors : {4, 8}) {
+    int64_t rows = std::min<int64_t>((target.getRegisters() - 4) / vectors, 4);
+    int64_t rowBytes = vectors * target.getLanes() * 4;
+    // An offset fits 16 bits.
+    int64_t depth =
+        std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
+    double cost = 1 + 0.5 / vectors + 2 / (depth * density);
+    if (best.rows == 0 || (rows >= 3 && cost < bestCost)) {
+      best = {std::max<int64_t>(rows, 1), vectors, std::max<int64_t>(depth, 1)};
+      bestCost = cost;
+    }
+  }
+  return best;
+}
 
 struct SelectLayoutPass
     : public mlir::nm::impl::SelectLayoutBase<SelectLayoutPass> {
@@ -95,14 +126,43 @@ private:
     return element.isBF16() ? 2 : element.isInteger(8) ? 4 : 1;
   }
 
+  /// Why the layout was chosen, as the remark says it.
+  std::string reasonFor(MatmulOp op, LayoutAttr layout, SparsityAttr sparsity,
+                        CPUAttr target) {
+    int64_t columns = columnsOf(op);
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    if (layout.getKind() == LayoutKind::Lane)
+      os << columns << " of at most " << maxLaneColumns
+         << " columns, groups of " << sparsity.getM()
+         << " in one permute of the target's";
+    else if (columns > maxLaneColumns)
+      os << "more than " << maxLaneColumns << " columns";
+    else
+      os << "no permute of the target's selects from groups of "
+         << sparsity.getM();
+    os << "; " << target.getRegisters() << " registers of "
+       << target.getVector() << " bits";
+    if (layout.getKind() == LayoutKind::Panel)
+      os << ", " << layout.getDepth() << " x " << layout.getCols()
+         << " panel in " << target.getL1() << " bytes of L1";
+    return text;
+  }
+
   FailureOr<LayoutAttr> choose(MatmulOp op, RankedTensorType weight) {
     SparsityAttr sparsity = mlir::nm::getSparsity(weight);
+    CPUAttr target = getCPUTarget(op);
     int64_t columns = columnsOf(op);
-    if (columns <= maxLaneColumns && lanes == 8 &&
-        ::nm::rt::laneSupports(lanes, sparsity.getN(), sparsity.getM()))
-      return LayoutAttr::get(op.getContext(), lanes,
+    int64_t width = target.getLaneWidth(sparsity.getM());
+    if (columns <= maxLaneColumns && target.permutesGroupsOf(sparsity.getM()) &&
+        ::nm::rt::laneSupports(width, sparsity.getN(), sparsity.getM()))
+      return LayoutAttr::get(op.getContext(), width,
                              interleaveOf(weight.getElementType()));
-    int64_t cols = vectors * lanes;
+    PanelTile tile = choosePanelTile(
+        target, double(sparsity.getN()) / double(sparsity.getM()));
+    int64_t rows = this->rows > 0 ? this->rows : tile.rows;
+    int64_t cols = (vectors > 0 ? vectors : tile.vectors) * target.getLanes();
+    int64_t depth = this->depth > 0 ? this->depth : tile.depth;
     // Blocks end at group boundaries. A contraction of up to 1.5 blocks stays
     // whole if the panel still fits: one pass over the partial sums less.
     int64_t k = weight.getDimSize(sparsity.getAxis());
@@ -189,11 +249,13 @@ private:
         flat->x, flat->epilogueOperands, flat->init, weight, *layout,
         transposeX, transposeC, rewriter.getAffineMapArrayAttr(flat->maps));
     packed.getEpilogue().takeBody(op.getEpilogue());
+    SparsityAttr sparsity = mlir::nm::getSparsity(weight);
+    CPUAttr target = getCPUTarget(packed);
     remark::passed(op.getLoc(), remark::RemarkOpts::name("layout").category(
                                     "nm-select-layout"))
         << remark::metric("layout", layout->getSpecString())
-        << remark::metric("pattern",
-                          mlir::nm::getSparsity(weight).getPatternString());
+        << remark::metric("pattern", sparsity.getPatternString())
+        << remark::reason("{0}", reasonFor(op, *layout, sparsity, target));
     Value result = packed.getResult();
     if (op.getBatchRank() != 0) {
       SmallVector<ReassociationIndices> groups(2);

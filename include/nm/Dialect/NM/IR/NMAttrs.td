@@ -68,11 +68,11 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
 
     * `#nm.layout<lane, lanes = L, interleave = I>`: for products with few columns. The kept
       elements that multiply L consecutive activations lie in one register of L
-      elements, for as many rows as fit; an in-register permute by 2- or 4-bit
+      elements, for as many rows as fit; an in-register permute by 2-, 4- or 8-bit
       indices, packed in 32-bit words, brings the activations to them. The
       values of I (1, 2 or 4; 1 if absent) consecutive registers alternate in
       memory: 32-bit lanes then hold I narrow values, which widen by shifts. M
-      of 2, 4 or 8.
+      of 2, 4, 8, 16 or 32.
 
     * `nm_layout_c1`: rows, cols and depth are positive for `panel`, lanes is a
       power of two from 4 to 64 and interleave 1, 2 or 4 for `lane`, and all are
@@ -108,6 +108,55 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
                     function_ref<InFlightDiagnostic()> emitError) const;
     /// The layout as the runtime library writes it in a manifest.
     std::string getSpecString() const;
+  }];
+}
+
+def NM_CPUAttr : NM_Attr<"CPU", "cpu"> {
+  let summary = "description of a processor that kernels are generated for";
+  let description = [{
+    What layout choice and kernel generation know of a processor. They read these
+    facts and nothing else; no pass asks for a processor by name. The module
+    attribute `nm.target` holds it (`nm-attach-target`).
+
+    ```mlir
+    module attributes {nm.target = #nm.cpu<arch = "x86_64", features = "avx2,fma",
+        vector = 256, registers = 16, l1 = 32768, l2 = 524288, l3 = 33554432,
+        line = 64, cores = 2>} {}
+    ```
+
+    * `arch`: the architecture part of an LLVM triple.
+    * `features`: those of avx2, avx512f, bf16, f16c, fma, i8mm, neon, sve and vnni
+      that it has, separated by commas.
+    * `vector`: bits of a vector register; `registers`: how many there are.
+    * `l1`, `l2`, `l3`: bytes of the data caches that a core reaches, 0 for
+      none; `line`: bytes of a cache line; `cores`: how many share the l3.
+
+    * `nm_cpu_c1`: vector is a power of two from 128 to 2048; registers are 8 to
+      64.
+    * `nm_cpu_c2`: l1 is at least 4096, l2 and l3 are not negative, line is a
+      power of two from 16 to 1024, and cores is positive.
+    * `nm_cpu_c3`: features are known names, each at most once.
+  }];
+  let parameters = (ins StringRefParameter<"">:$arch, StringRefParameter<"">:$features,
+                        "int64_t":$vector, "int64_t":$registers, "int64_t":$l1, "int64_t":$l2,
+                        "int64_t":$l3, "int64_t":$line, "int64_t":$cores);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    bool hasFeature(::llvm::StringRef name) const;
+    /// f32 elements of a vector register.
+    int64_t getLanes() const { return getVector() / 32; }
+    /// Inline-assembly constraint of a vector register, empty if the kernels
+    /// use none here.
+    ::llvm::StringRef getRegisterConstraint() const;
+    /// Whether kernels select activations by an in-register permute for groups
+    /// of `m`: the lane layout.
+    bool permutesGroupsOf(int64_t m) const;
+    /// Elements of the lane layout's registers for groups of `m`: as many
+    /// vector registers as hold a group.
+    int64_t getLaneWidth(int64_t m) const {
+      return std::max(getLanes(), m);
+    }
   }];
 }
 

@@ -10,25 +10,45 @@
 
 include "mlir/Pass/PassBase.td"
 
+def AttachTarget : Pass<"nm-attach-target", "ModuleOp"> {
+  let summary = "describe the processor to generate code for";
+  let description = [{
+    Sets the module attribute `nm.target` to a `#nm.cpu<...>`, from which
+    `nm-select-layout` and `nm-generate-kernels` derive vector width, register tiles,
+    cache blocks and the instructions to permute with. A description that is
+    already there stays. Without this pass they take that of `x86-64-avx2`.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect"];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"",
+           "host, x86-64, x86-64-avx2, x86-64-avx512, aarch64-neon, aarch64-sve256, or a "
+           "#nm.cpu<...>">
+  ];
+}
+
 def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
   let summary = "choose the storage layout of every N:M weight and go to storage level";
   let description = [{
     Rewrites `nm.matmul` with an encoded weight to `nm.packed_matmul` on the
     storage of a layout chosen from the shape and the pattern, and folds
     `nm.disassemble` of parameters and constants into packed parameters and
-    packed constants. Says by remark (category `nm-select-layout`) what it chose and
-    why; a matmul that no layout serves stays, for `nm-lower-to-linalg`.
+    packed constants. Vector width, register tile and contraction block follow
+    from the target's description (`nm.target`, see `nm-attach-target`). Says by
+    remark (category `nm-select-layout`) what it chose and which facts decided; a
+    matmul that no layout serves stays, for `nm-lower-to-linalg`.
   }];
   let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
   let options = [
-    Option<"rows", "rows", "int64_t", "3", "rows of the register tile">,
-    Option<"vectors", "vectors", "int64_t", "4", "column vectors of the register tile">,
-    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
+    Option<"rows", "rows", "int64_t", "0",
+           "rows of the register tile, 0: as the target's registers allow">,
+    Option<"vectors", "vectors", "int64_t", "0",
+           "column vectors of the register tile, 0: as the target's registers allow">,
     Option<"maxLaneColumns", "max-lane-columns", "int64_t", "6",
            "products with at most this many columns use the lane layout">,
-    Option<"depth", "depth", "int64_t", "192",
-           "contraction block: depth x vectors x lanes x 4 bytes stay in the L1 cache">
+    Option<"depth", "depth", "int64_t", "0",
+           "contraction block, 0: as many rows of a panel as fill three quarters of "
+           "the target's L1 cache">
   ];
 }
 
@@ -45,12 +65,8 @@ def GenerateKernels : Pass<"nm-generate-kernels", "func::FuncOp"> {
                            "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
                            "::mlir::affine::AffineDialect"];
   let options = [
-    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
     Option<"rowBlock", "row-block", "int64_t", "192",
            "rows of the weight that one task handles">,
-    Option<"barrier", "barrier", "std::string", "\"x\"",
-           "inline-assembly constraint of a vector register: x on x86, w on AArch64, "
-           "empty for none">,
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
     Option<"minParallelFlops", "min-parallel-flops", "int64_t", "2000000",
            "products with fewer floating-point operations stay on one thread">

@@ -1,0 +1,85 @@
+//===- NMCPUAttr.cpp - Description of a processor -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+static constexpr StringLiteral kFeatures[] = {
+    "avx2", "avx512f", "bf16", "f16c", "fma", "i8mm", "neon", "sve", "vnni"};
+
+LogicalResult CPUAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              StringRef arch, StringRef features,
+                              int64_t vector, int64_t registers, int64_t l1,
+                              int64_t l2, int64_t l3, int64_t line,
+                              int64_t cores) {
+  auto isPowerIn = [](int64_t value, int64_t low, int64_t high) {
+    return value >= low && value <= high && llvm::isPowerOf2_64(value);
+  };
+  if (!isPowerIn(vector, 128, 2048))
+    return emitError() << "nm_cpu_c1: vector must be a power of two from 128 "
+                          "to 2048 bits, got "
+                       << vector;
+  if (registers < 8 || registers > 64)
+    return emitError() << "nm_cpu_c1: registers must be in 8..64, got "
+                       << registers;
+  if (l1 < 4096)
+    return emitError() << "nm_cpu_c2: l1 must be at least 4096 bytes, got "
+                       << l1;
+  if (l2 < 0 || l3 < 0)
+    return emitError() << "nm_cpu_c2: l2 and l3 must not be negative, got "
+                       << l2 << " and " << l3;
+  if (!isPowerIn(line, 16, 1024))
+    return emitError() << "nm_cpu_c2: line must be a power of two from 16 to "
+                          "1024 bytes, got "
+                       << line;
+  if (cores < 1)
+    return emitError() << "nm_cpu_c2: cores must be positive, got " << cores;
+  SmallVector<StringRef> names;
+  features.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/!features.empty());
+  llvm::StringSet<> seen;
+  for (StringRef name : names) {
+    if (!llvm::is_contained(kFeatures, name))
+      return emitError() << "nm_cpu_c3: unknown feature '" << name
+                         << "', expected one of "
+                         << llvm::join(ArrayRef(kFeatures), ", ");
+    if (!seen.insert(name).second)
+      return emitError() << "nm_cpu_c3: feature '" << name
+                         << "' is given twice";
+  }
+  return success();
+}
+
+bool CPUAttr::hasFeature(StringRef name) const {
+  SmallVector<StringRef> names;
+  getFeatures().split(names, ',');
+  return llvm::is_contained(names, name);
+}
+
+StringRef CPUAttr::getRegisterConstraint() const {
+  // LLVM takes fixed vectors in SVE registers apart at inline assembly.
+  if (hasFeature("neon"))
+    return getVector() == 128 ? "w" : "";
+  if (hasFeature("avx512f"))
+    return "v";
+  return getArch().starts_with("x86") ? "x" : "";
+}
+
+bool CPUAttr::permutesGroupsOf(int64_t m) const {
+  if (m < 1 || m > 32 || !llvm::isPowerOf2_64(m))
+    return false;
+  // Table look-ups of bytes reach what up to four registers hold.
+  if (hasFeature("neon"))
+    return getVector() == 128;
+  // Permutes across a register come with AVX2; all kernels are made of fused
+  // multiply-adds, which are calls where the processor has none.
+  return hasFeature("avx2") && hasFeature("fma") &&
+         (getVector() == 256 || (getVector() == 512 && hasFeature("avx512f")));
+}

@@ -187,8 +187,34 @@ struct AttentionProblem {
   /// non-decreasing in the row; null: all keys.
   std::function<Value(AttentionBuilder &, Value)> firstKey, endKey;
 
+  /// The same limited to [0, keys].
+  Value firstLiveKey(AttentionBuilder &b, Value row) const;
+  Value endLiveKey(AttentionBuilder &b, Value row) const;
+
   bool isExponentScaled() const { return !score && !scaleValue && scale > 0; }
+  /// What a difference of scores is multiplied with to be an exponent of two.
+  double exponentScale() const;
 };
+
+/// From products of queries and keys to scores: scale, score function and, if
+/// the position may exceed the live keys of its row, minus infinity outside.
+/// The scale is left out where the exponentials apply it.
+Value emitFinalScore(AttentionBuilder &b, const AttentionProblem &problem,
+                     Value products,
+                     const AttentionProblem::Position &position);
+
+/// What is subtracted from scores whose row has the maximum `maxima`, times
+/// -exponentScale() where that is folded into a multiply-add. A row without a
+/// live key has maximum minus infinity, and that less itself would be NaN: 0.
+Value emitShift(AttentionBuilder &b, const AttentionProblem &problem,
+                Value maximum);
+/// What sums over scores with the maximum `before` are multiplied with when the
+/// maximum becomes `maximum`: exactly 1 if it stays.
+Value emitRescaling(AttentionBuilder &b, const AttentionProblem &problem,
+                    Value before, Value maximum);
+/// Exponents of two of `score` with that shift.
+Value emitExponent(AttentionBuilder &b, const AttentionProblem &problem,
+                   Value score, Value shift);
 
 /// Emits the fused loops for all batches and heads: packing of K and V once per
 /// key head, then the blocks of query rows (parallel if asked).
@@ -200,6 +226,18 @@ void emitAttention(AttentionBuilder &b, const AttentionBlocking &blocking,
 void emitAttentionTask(AttentionBuilder &b, const AttentionBlocking &blocking,
                        const AttentionProblem &problem, Value packedK,
                        Value packedV, Value batch, Value head, Value row0);
+
+/// The same for few query rows (decoding): keys and values are read once, where
+/// they lie, by all heads that share them. `rows` of `problem` and the heads of
+/// a group are constants, K and V are contiguous along their width, `depth` and
+/// `width` are constants. `splits` parts of the keys are separate tasks.
+void emitDecoding(AttentionBuilder &b, const AttentionBlocking &blocking,
+                  const AttentionProblem &problem, bool parallel,
+                  int64_t splits);
+
+/// Loops over [0, bounds), the outermost ones first; parallel if asked.
+void emitForEach(AttentionBuilder &b, ArrayRef<Value> bounds, bool parallel,
+                 function_ref<void(ValueRange)> body);
 
 } // namespace mlir::flat
 

@@ -16,10 +16,9 @@
 using namespace mlir;
 using namespace mlir::flat;
 
-namespace {
-
-void forEach(AttentionBuilder &b, ArrayRef<Value> bounds, bool parallel,
-             function_ref<void(ValueRange)> body) {
+void mlir::flat::emitForEach(AttentionBuilder &b, ArrayRef<Value> bounds,
+                             bool parallel,
+                             function_ref<void(ValueRange)> body) {
   OpBuilder::InsertionGuard guard(b);
   SmallVector<Value> zeros(bounds.size(), b.index(0));
   SmallVector<Value> ones(bounds.size(), b.index(1));
@@ -38,8 +37,6 @@ void forEach(AttentionBuilder &b, ArrayRef<Value> bounds, bool parallel,
   body(ivs);
 }
 
-} // namespace
-
 void mlir::flat::emitAttention(AttentionBuilder &b,
                                const AttentionBlocking &blocking,
                                const AttentionProblem &problem, bool parallel) {
@@ -54,31 +51,33 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
   Value units = b.ceilDiv(problem.keys, unit);
   Value widthPanels = b.ceilDiv(problem.width, blocking.panel());
 
-  forEach(b, {problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
-    Value batch = outer[0], kvHead = outer[1];
-    forEach(b, {units}, parallel, [&](ValueRange ivs) {
-      Value first = b.mul(ivs[0], unit);
-      Value last = b.min(b.add(first, unit), paddedKeys);
-      PanelPacking keys{
-          problem.k,     2,       batch,        kvHead, problem.keys,
-          problem.depth, packedK, problem.depth};
-      b.loop(first, last, blocking.panel(), [&](Value key) {
-        Value panel = arith::DivUIOp::create(b, key, b.index(blocking.panel()));
-        emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
+  emitForEach(
+      b, {problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
+        Value batch = outer[0], kvHead = outer[1];
+        emitForEach(b, {units}, parallel, [&](ValueRange ivs) {
+          Value first = b.mul(ivs[0], unit);
+          Value last = b.min(b.add(first, unit), paddedKeys);
+          PanelPacking keys{
+              problem.k,     2,       batch,        kvHead, problem.keys,
+              problem.depth, packedK, problem.depth};
+          b.loop(first, last, blocking.panel(), [&](Value key) {
+            Value panel =
+                arith::DivUIOp::create(b, key, b.index(blocking.panel()));
+            emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
+          });
+          PanelPacking values{
+              problem.v,    3,       batch,     kvHead, problem.width,
+              problem.keys, packedV, paddedKeys};
+          b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
+            emitPackPanel(b, blocking, values, panel, first, last);
+          });
+        });
+        emitForEach(b, {group, blocks}, parallel, [&](ValueRange ivs) {
+          Value head = b.add(b.mul(kvHead, group), ivs[0]);
+          emitAttentionTask(b, blocking, problem, packedK, packedV, batch, head,
+                            b.mul(ivs[1], blocking.rows));
+        });
       });
-      PanelPacking values{
-          problem.v,    3,       batch,     kvHead, problem.width,
-          problem.keys, packedV, paddedKeys};
-      b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
-        emitPackPanel(b, blocking, values, panel, first, last);
-      });
-    });
-    forEach(b, {group, blocks}, parallel, [&](ValueRange ivs) {
-      Value head = b.add(b.mul(kvHead, group), ivs[0]);
-      emitAttentionTask(b, blocking, problem, packedK, packedV, batch, head,
-                        b.mul(ivs[1], blocking.rows));
-    });
-  });
   b.release(packedK);
   b.release(packedV);
 }

@@ -242,6 +242,95 @@ private:
 
 } // namespace
 
+//===----------------------------------------------------------------------===//
+// From products to exponents
+//===----------------------------------------------------------------------===//
+
+Value AttentionProblem::firstLiveKey(AttentionBuilder &b, Value row) const {
+  return firstKey ? b.clamp(firstKey(b, row), keys) : b.index(0);
+}
+Value AttentionProblem::endLiveKey(AttentionBuilder &b, Value row) const {
+  return endKey ? b.clamp(endKey(b, row), keys) : keys;
+}
+
+double AttentionProblem::exponentScale() const {
+  const double log2E = 1.44269504088896340736;
+  return log2E * (isExponentScaled() ? scale : 1.0);
+}
+
+Value mlir::flat::emitFinalScore(AttentionBuilder &b,
+                                 const AttentionProblem &problem, Value score,
+                                 const AttentionProblem::Position &position) {
+  int64_t lanes = position.lanes;
+  Type type = score.getType();
+  if (problem.scaleValue)
+    score = b.mulf(score, b.splat(problem.scaleValue, lanes));
+  else if (!problem.isExponentScaled() && problem.scale != 1.0)
+    score = b.mulf(score, b.constant(type, problem.scale));
+  if (problem.score)
+    score = problem.score(b, score, position);
+  if (!position.mayExceed)
+    return score;
+  // Lane i is live if firstKey <= key + i < endKey.
+  auto words = VectorType::get({lanes}, b.getI32Type());
+  SmallVector<int32_t> numbers(lanes);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  Value lane = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(words, ArrayRef<int32_t>(numbers)));
+  auto bound = [&](Value limit) {
+    Value relative = arith::IndexCastOp::create(b, b.getI32Type(),
+                                                b.sub(limit, position.key));
+    return b.splat(relative, lanes);
+  };
+  using Predicate = arith::CmpIPredicate;
+  Value isLive =
+      b.cmp(Predicate::slt, lane, bound(problem.endLiveKey(b, position.row)));
+  if (problem.firstKey)
+    isLive = arith::AndIOp::create(
+        b, isLive,
+        b.cmp(Predicate::sge, lane,
+              bound(problem.firstLiveKey(b, position.row))));
+  return b.select(isLive, score,
+                  b.constant(type, -std::numeric_limits<double>::infinity()));
+}
+
+/// 0 instead of minus infinity.
+static Value finiteMaximum(AttentionBuilder &b, Value maximum) {
+  Type type = maximum.getType();
+  Value isDead = arith::CmpFOp::create(
+      b, arith::CmpFPredicate::OEQ, maximum,
+      b.constant(type, -std::numeric_limits<double>::infinity()));
+  return b.select(isDead, b.zero(type), maximum);
+}
+
+Value mlir::flat::emitRescaling(AttentionBuilder &b,
+                                const AttentionProblem &problem, Value before,
+                                Value maximum) {
+  Value difference = b.subf(before, finiteMaximum(b, maximum));
+  Value scale = b.constant(before.getType(), problem.exponentScale());
+  return emitExp2(b, {b.mulf(difference, scale)}, ExpRange::NonPositive)
+      .front();
+}
+
+Value mlir::flat::emitShift(AttentionBuilder &b,
+                            const AttentionProblem &problem, Value maximum) {
+  Type type = maximum.getType();
+  Value shift = finiteMaximum(b, maximum);
+  if (problem.isExponentScaled())
+    shift = b.mulf(shift, b.constant(type, -problem.exponentScale()));
+  return shift;
+}
+
+Value mlir::flat::emitExponent(AttentionBuilder &b,
+                               const AttentionProblem &problem, Value score,
+                               Value shift) {
+  Value scale = b.constant(score.getType(), problem.exponentScale());
+  // With a score function the maximum may be as large as a float can be, and
+  // its multiple infinite: subtract first.
+  return problem.isExponentScaled() ? b.fma(score, scale, shift)
+                                    : b.mulf(b.subf(score, shift), scale);
+}
+
 Value mlir::flat::emitScore(AttentionBuilder &b, AttentionOp op, Value logits,
                             const AttentionProblem::Position &position,
                             Value keys, Value yielded) {

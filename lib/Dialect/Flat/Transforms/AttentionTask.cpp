@@ -15,14 +15,12 @@
 
 #include "AttentionKernel.h"
 #include <limits>
-#include <numeric>
 
 using namespace mlir;
 using namespace mlir::flat;
 
 namespace {
 
-constexpr double kLog2E = 1.44269504088896340736;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// Rows whose exponentials are computed together: their maxima, sums and the
 /// polynomial's constants share the registers.
@@ -65,20 +63,8 @@ public:
   }
 
 private:
-  Value firstKey(Value row) {
-    if (!problem.firstKey)
-      return b.index(0);
-    return b.clamp(problem.firstKey(b, row), problem.keys);
-  }
-  Value endKey(Value row) {
-    if (!problem.endKey)
-      return problem.keys;
-    return b.clamp(problem.endKey(b, row), problem.keys);
-  }
-  double exponentScale() const {
-    return kLog2E * (problem.isExponentScaled() ? problem.scale : 1.0);
-  }
-
+  Value firstKey(Value row) { return problem.firstLiveKey(b, row); }
+  Value endKey(Value row) { return problem.endLiveKey(b, row); }
   void allocate() {
     // Row statistics are computed for `lanes` rows at a time.
     int64_t padded = (blocking.rows + lanes - 1) / lanes * lanes;
@@ -185,32 +171,8 @@ private:
   }
 
   Value finalScore(Value score, Value row, Value key, bool isPartial) {
-    if (problem.scaleValue)
-      score = b.mulf(score, b.splat(problem.scaleValue, lanes));
-    else if (!problem.isExponentScaled() && problem.scale != 1.0)
-      score = b.mulf(score, b.constant(type, problem.scale));
-    if (problem.score)
-      score =
-          problem.score(b, score, {batch, head, row, key, lanes, isPartial});
-    if (!isPartial)
-      return score;
-    // Lane i is live if firstKey <= key + i < endKey.
-    auto words = VectorType::get({lanes}, b.getI32Type());
-    SmallVector<int32_t> numbers(lanes);
-    std::iota(numbers.begin(), numbers.end(), 0);
-    Value lane = arith::ConstantOp::create(
-        b, DenseElementsAttr::get(words, ArrayRef<int32_t>(numbers)));
-    auto bound = [&](Value limit) {
-      Value relative =
-          arith::IndexCastOp::create(b, b.getI32Type(), b.sub(limit, key));
-      return b.splat(relative, lanes);
-    };
-    using Predicate = arith::CmpIPredicate;
-    Value isLive = b.cmp(Predicate::slt, lane, bound(endKey(row)));
-    if (problem.firstKey)
-      isLive = arith::AndIOp::create(
-          b, isLive, b.cmp(Predicate::sge, lane, bound(firstKey(row))));
-    return b.select(isLive, score, b.constant(type, -kInfinity));
+    return emitFinalScore(b, problem, score,
+                          {batch, head, row, key, lanes, isPartial});
   }
 
   void storeLogits(ArrayRef<Value> scores, Value group, Value key,
@@ -246,32 +208,17 @@ private:
     return vectors.front();
   }
 
-  /// What is subtracted from the logits, times the exponent's scale where that
-  /// is folded into a multiply-add. A row without a live key has maximum
-  /// -infinity, and -infinity less itself would be NaN: it gets 0.
   void updateMaxima() {
     b.loop(b.index(0), statRows, lanes, [&](Value row) {
       Value maximum = combineLanes(
           tileMaxima, row, [&](Value x, Value y) { return b.maxf(x, y); });
-      Value before;
-      if (isOnline) {
-        before = b.load(maxima, row, lanes);
-        maximum = b.maxf(maximum, before);
-        b.store(maximum, maxima, row);
-      }
-      Value isDead = arith::CmpFOp::create(
-          b, arith::CmpFPredicate::OEQ, maximum, b.constant(type, -kInfinity));
-      Value safe = b.select(isDead, b.zero(type), maximum);
-      Value scale = b.constant(type, exponentScale());
-      if (isOnline) {
-        Value factor = emitExp2(b, {b.mulf(b.subf(before, safe), scale)},
-                                ExpRange::NonPositive)
-                           .front();
-        b.store(factor, factors, row);
-      }
-      if (problem.isExponentScaled())
-        safe = b.mulf(safe, b.constant(type, -exponentScale()));
-      b.store(safe, shifts, row);
+      if (!isOnline)
+        return b.store(emitShift(b, problem, maximum), shifts, row);
+      Value before = b.load(maxima, row, lanes);
+      maximum = b.maxf(maximum, before);
+      b.store(maximum, maxima, row);
+      b.store(emitShift(b, problem, maximum), shifts, row);
+      b.store(emitRescaling(b, problem, before, maximum), factors, row);
     });
   }
 
@@ -337,7 +284,6 @@ private:
       shift.push_back(b.splat(b.loadScalar(shifts, number), lanes));
     }
     Value base = groupBase(group);
-    Value scale = b.constant(type, exponentScale());
     SmallVector<Value> totals =
         b.reduce(begin, end, lanes, init, [&](Value key, ValueRange carried) {
           SmallVector<Value> current(carried);
@@ -346,9 +292,7 @@ private:
           for (int64_t i = 0; i < kExpRows; ++i) {
             places.push_back(b.add(at, (row + i) * lanes));
             Value score = b.load(p, places.back(), lanes);
-            exponents.push_back(problem.isExponentScaled()
-                                    ? b.fma(score, scale, shift[i])
-                                    : b.mulf(b.subf(score, shift[i]), scale));
+            exponents.push_back(emitExponent(b, problem, score, shift[i]));
           }
           SmallVector<Value> weights =
               emitExp2(b, exponents, ExpRange::NonPositive);

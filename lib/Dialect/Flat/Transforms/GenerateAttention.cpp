@@ -26,6 +26,12 @@ namespace {
 /// many rows to reuse a tile of keys.
 constexpr int64_t kRowsOfAllKeys = 48, kRowsOfKeyTile = 96, kKeyTile = 256;
 
+/// Query rows that share keys up to which they are not packed (any number if
+/// there is one query a head), and the widest rows of K and V for that.
+constexpr int64_t kDecodingRows = 8, kMaxDecodingWidth = 512;
+/// Tasks that decoding makes at least, by splitting the keys.
+constexpr int64_t kDecodingTasks = 4;
+
 /// Beyond every distance between positions.
 constexpr int64_t kFarthest = int64_t(1) << 40;
 
@@ -53,10 +59,43 @@ struct GenerateAttentionPass
     AttentionBuilder b(op.getLoc(), op.getContext());
     b.setInsertionPoint(op);
     AttentionProblem problem = describe(b, op);
-    emitAttention(b, chooseBlocking(op), problem,
-                  parallel && flops(op) >= minParallelFlops);
+    bool distribute = parallel && flops(op) >= minParallelFlops;
+    if (isDecoding(op, problem))
+      emitDecoding(b, chooseBlocking(op), problem, distribute,
+                   distribute ? decodingSplits(op) : 1);
+    else
+      emitAttention(b, chooseBlocking(op), problem, distribute);
     op.erase();
     return success();
+  }
+
+  /// Few rows share each key: packing would cost more than it saves.
+  bool isDecoding(AttentionOp op, const AttentionProblem &problem) {
+    using Role = AttentionOp::Role;
+    int64_t queries = op.getStaticSize(Role::Q, AttentionOp::Sequence);
+    int64_t heads = op.getStaticSize(Role::Q, AttentionOp::Head);
+    int64_t kvHeads = op.getStaticSize(Role::K, AttentionOp::Head);
+    int64_t depth = op.getStaticSize(Role::Q, AttentionOp::Width);
+    int64_t width = op.getStaticSize(Role::V, AttentionOp::Width);
+    for (int64_t size : {queries, heads, kvHeads, depth, width})
+      if (ShapedType::isDynamic(size))
+        return false;
+    // The inner loops are unrolled over a row of K and of V.
+    if (queries == 0 || kvHeads == 0 || depth > kMaxDecodingWidth ||
+        width > kMaxDecodingWidth)
+      return false;
+    int64_t rows = queries * (heads / kvHeads);
+    return (queries == 1 || rows <= kDecodingRows) &&
+           problem.k.isContiguous(AttentionOp::Width) &&
+           problem.v.isContiguous(AttentionOp::Width);
+  }
+
+  /// Parts of the keys, so that there is work for several threads.
+  int64_t decodingSplits(AttentionOp op) {
+    using Role = AttentionOp::Role;
+    int64_t tasks = op.getStaticSize(Role::K, AttentionOp::Head) *
+                    staticSize(op, Role::K, AttentionOp::Batch, 1);
+    return tasks >= kDecodingTasks ? 1 : kDecodingTasks;
   }
 
   AttentionView view(AttentionOp op, AttentionOp::Role role) {

@@ -1,0 +1,319 @@
+//===- AttentionDecode.cpp - Few query rows against a long cache -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Memory bounds this case: keys and values pass once, unpacked, and serve all
+// rows of all heads that share them. A task is a part of the keys of one key
+// head. It reads them as four streams, as one does not saturate the memory, and
+// leaves maximum, sum and weighted values of each row; a second loop combines
+// the parts.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernel.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+
+namespace {
+
+/// Streams of keys, and consecutive keys of one stream in a step: as many keys
+/// as a register has lanes are reduced together.
+constexpr int64_t kStreams = 4;
+/// Vectors whose exponentials are computed side by side.
+constexpr int64_t kExpVectors = 4;
+
+class DecodeEmitter {
+public:
+  DecodeEmitter(AttentionBuilder &b, const AttentionBlocking &blocking,
+                const AttentionProblem &problem, int64_t splits)
+      : b(b), problem(problem), splits(splits), lanes(blocking.lanes),
+        type(VectorType::get({lanes}, b.getF32Type())),
+        step(std::max<int64_t>(1, lanes / kStreams)), streams(lanes / step) {
+    group = arith::DivUIOp::create(b, problem.heads, problem.kvHeads);
+    foldedRows = b.mul(group, problem.rows);
+    depth = *getConstantIntValue(problem.depth);
+    width = *getConstantIntValue(problem.width);
+    paddedDepth = (depth + lanes - 1) / lanes * lanes;
+    paddedWidth = (width + lanes - 1) / lanes * lanes;
+  }
+
+  void emit(bool parallel) {
+    Value parts = b.mul(b.mul(problem.batches, problem.kvHeads), splits);
+    Value partRows = b.mul(parts, foldedRows);
+    // A cache line for each row's maximum and sum.
+    maxima = b.allocate(partRows);
+    sums = b.allocate(partRows);
+    values = b.allocate(b.mul(partRows, paddedWidth));
+    emitForEach(b, {problem.batches, problem.kvHeads, b.index(splits)},
+                parallel, [&](ValueRange ivs) { emitPart(ivs); });
+    emitForEach(b, {problem.batches, problem.kvHeads}, false,
+                [&](ValueRange ivs) { combine(ivs[0], ivs[1]); });
+    for (Value buffer : {maxima, sums, values})
+      b.release(buffer);
+  }
+
+private:
+  /// Number of a part's first row among all parts' rows.
+  Value partBase(Value batch, Value kvHead, Value split) {
+    Value head = b.add(b.mul(batch, problem.kvHeads), kvHead);
+    return b.mul(b.add(b.mul(head, splits), split), foldedRows);
+  }
+  Value headOf(Value kvHead, Value row) {
+    return b.add(b.mul(kvHead, group),
+                 arith::DivUIOp::create(b, row, problem.rows));
+  }
+  Value queryOf(Value row) {
+    return arith::RemUIOp::create(b, row, problem.rows);
+  }
+
+  void emitPart(ValueRange ivs) {
+    batch = ivs[0], kvHead = ivs[1];
+    Value base = partBase(batch, kvHead, ivs[2]);
+    // The keys that any query sees, and this part's share of them.
+    Value begin = problem.firstLiveKey(b, b.index(0));
+    Value end = problem.endLiveKey(b, b.sub(problem.rows, b.index(1)));
+    Value count = b.maxi(b.sub(end, begin), b.index(0));
+    Value share = b.roundUp(b.ceilDiv(count, splits), lanes);
+    first = b.min(b.add(begin, b.mul(ivs[2], share)), end);
+    live = b.min(share, b.maxi(b.sub(end, first), b.index(0)));
+    segment = b.roundUp(b.ceilDiv(live, streams), lanes);
+    logitStride = b.mul(segment, streams);
+    Value q = b.allocate(b.mul(foldedRows, paddedDepth));
+    logits = b.allocate(b.mul(foldedRows, logitStride));
+    copyQueries(q);
+    emitLogitPass(q);
+    b.loop(b.index(0), foldedRows, 1,
+           [&](Value row) { emitSoftmax(row, b.add(base, row)); });
+    emitValuePass(base);
+    b.release(q);
+    b.release(logits);
+  }
+
+  void copyQueries(Value q) {
+    b.loop(b.index(0), foldedRows, 1, [&](Value row) {
+      Value head = headOf(kvHead, row), query = queryOf(row);
+      Value base = b.mul(row, paddedDepth);
+      b.loop(b.index(0), b.index(paddedDepth), lanes,
+             [&](Value d) { b.store(b.zero(type), q, b.add(base, d)); });
+      b.loop(b.index(0), b.index(depth), 1, [&](Value d) {
+        Value value = b.loadScalar(problem.q.memref,
+                                   problem.q.indices({batch, head, query, d}));
+        b.store(b.convert(value, b.getF32Type()), q, b.add(base, d));
+      });
+    });
+  }
+
+  /// `lanes` elements of row `key` of K or V from column `column` (a constant)
+  /// on; past the row's end zeros.
+  Value loadRow(const AttentionView &x, Value key, int64_t column,
+                int64_t size) {
+    SmallVector<Value> at = x.indices({batch, kvHead, key, b.index(column)});
+    if (column + lanes <= size)
+      return b.convert(b.loadVector(x.memref, at, lanes), b.getF32Type());
+    auto vector = VectorType::get({lanes}, x.element());
+    Value mask = vector::ConstantMaskOp::create(
+        b, VectorType::get({lanes}, b.getI1Type()), {size - column});
+    Value loaded = vector::MaskedLoadOp::create(b, vector, x.memref, at, mask,
+                                                b.zero(vector));
+    return b.convert(loaded, b.getF32Type());
+  }
+
+  /// The keys of one step: `step` consecutive ones of each stream. Streams that
+  /// run past the live keys repeat the last one.
+  SmallVector<Value> stepKeys(Value position) {
+    SmallVector<Value> keys;
+    Value last = b.sub(b.add(first, live), b.index(1));
+    for (int64_t stream = 0; stream < streams; ++stream)
+      for (int64_t i = 0; i < step; ++i) {
+        Value offset = b.add(position, i);
+        offset = b.add(offset, b.mul(segment, stream));
+        keys.push_back(b.min(b.add(first, offset), last));
+      }
+    return keys;
+  }
+
+  void emitLogitPass(Value q) {
+    b.loop(b.index(0), segment, step, [&](Value position) {
+      SmallVector<Value> keys = stepKeys(position);
+      b.loop(b.index(0), foldedRows, 1, [&](Value row) {
+        Value qBase = b.mul(row, paddedDepth);
+        SmallVector<Value> accs(lanes, b.zero(type));
+        for (int64_t d = 0; d < depth; d += lanes) {
+          Value query = b.load(q, b.add(qBase, d), lanes);
+          for (int64_t i = 0; i < lanes; ++i)
+            accs[i] =
+                b.fma(loadRow(problem.k, keys[i], d, depth), query, accs[i]);
+        }
+        SmallVector<Value> parts = b.transpose(accs);
+        while (parts.size() > 1) {
+          size_t half = parts.size() / 2;
+          for (size_t i = 0; i < half; ++i)
+            parts[i] = b.addf(parts[i], parts[i + half]);
+          parts.resize(half);
+        }
+        Value base = b.add(b.mul(row, logitStride), position);
+        for (int64_t stream = 0; stream < streams; ++stream) {
+          SmallVector<int64_t> mask;
+          for (int64_t i = 0; i < step; ++i)
+            mask.push_back(stream * step + i);
+          b.store(b.shuffle(parts[0], parts[0], mask), logits,
+                  b.add(base, b.mul(segment, stream)));
+        }
+      });
+    });
+  }
+
+  /// Scores, their maximum, weights and their sum, of one row.
+  void emitSoftmax(Value row, Value slot) {
+    Value base = b.mul(row, logitStride);
+    Value head = headOf(kvHead, row), query = queryOf(row);
+    Value extent = logitStride;
+    auto limits = problem; // this part ends before the keys do
+    limits.keys = b.add(first, live);
+    Value infinity = b.constant(type, -std::numeric_limits<double>::infinity());
+    SmallVector<Value> maximum =
+        b.reduce(b.index(0), extent, lanes, {infinity},
+                 [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                   Value place = b.add(base, i);
+                   Value score = b.load(logits, place, lanes);
+                   score = emitFinalScore(
+                       b, limits, score,
+                       {batch, head, query, b.add(first, i), lanes, true});
+                   b.store(score, logits, place);
+                   return {b.maxf(score, carried[0])};
+                 });
+    Value whole =
+        reduceLanes(maximum[0], [&](Value x, Value y) { return b.maxf(x, y); });
+    b.store(whole, maxima, slot);
+    Value shift = b.splat(emitShift(b, problem, whole), lanes);
+    // `segment` is a multiple of the lanes, and there are `streams` of them.
+    int64_t wide = std::min(kExpVectors, streams);
+    SmallVector<Value> sum = b.reduce(
+        b.index(0), extent, wide * lanes, {b.zero(type)},
+        [&](Value i, ValueRange carried) -> SmallVector<Value> {
+          SmallVector<Value> places, exponents;
+          for (int64_t v = 0; v < wide; ++v) {
+            places.push_back(b.add(b.add(base, i), v * lanes));
+            exponents.push_back(emitExponent(
+                b, problem, b.load(logits, places.back(), lanes), shift));
+          }
+          SmallVector<Value> weights =
+              emitExp2(b, exponents, ExpRange::NonPositive);
+          Value total = carried[0];
+          for (int64_t v = 0; v < wide; ++v) {
+            b.store(weights[v], logits, places[v]);
+            total = b.addf(total, weights[v]);
+          }
+          return {total};
+        });
+    b.store(reduceLanes(sum[0], [&](Value x, Value y) { return b.addf(x, y); }),
+            sums, slot);
+  }
+
+  template <typename Combine> Value reduceLanes(Value vector, Combine combine) {
+    SmallVector<Value> scalars;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      scalars.push_back(vector::ExtractOp::create(b, vector, lane));
+    while (scalars.size() > 1) {
+      size_t half = scalars.size() / 2;
+      for (size_t i = 0; i < half; ++i)
+        scalars[i] = combine(scalars[i], scalars[i + half]);
+      scalars.resize(half);
+    }
+    return scalars.front();
+  }
+
+  void emitValuePass(Value base) {
+    b.loop(b.index(0), b.mul(foldedRows, paddedWidth), lanes, [&](Value i) {
+      b.store(b.zero(type), values, b.add(b.mul(base, paddedWidth), i));
+    });
+    b.loop(b.index(0), segment, step, [&](Value position) {
+      SmallVector<Value> keys = stepKeys(position);
+      b.loop(b.index(0), foldedRows, 1, [&](Value row) {
+        Value pBase = b.add(b.mul(row, logitStride), position);
+        SmallVector<Value> weights;
+        for (int64_t i = 0; i < lanes; ++i) {
+          Value place = b.add(b.add(pBase, i % step), b.mul(segment, i / step));
+          weights.push_back(b.splat(b.loadScalar(logits, place), lanes));
+        }
+        Value outBase = b.mul(b.add(base, row), paddedWidth);
+        for (int64_t column = 0; column < width; column += lanes) {
+          Value place = b.add(outBase, column);
+          Value acc = b.load(values, place, lanes);
+          for (int64_t i = 0; i < lanes; ++i)
+            acc = b.fma(weights[i], loadRow(problem.v, keys[i], column, width),
+                        acc);
+          b.store(acc, values, place);
+        }
+      });
+    });
+  }
+
+  /// Joins the parts of each row and writes it.
+  void combine(Value batch, Value kvHead) {
+    Type scalar = b.getF32Type();
+    b.loop(b.index(0), foldedRows, 1, [&](Value row) {
+      SmallVector<Value> slots, factors;
+      for (int64_t split = 0; split < splits; ++split)
+        slots.push_back(b.add(partBase(batch, kvHead, b.index(split)), row));
+      Value maximum = b.loadScalar(maxima, slots[0]);
+      for (Value slot : ArrayRef(slots).drop_front())
+        maximum = b.maxf(b.loadScalar(maxima, slot), maximum);
+      Value sum = b.zero(scalar);
+      for (Value slot : slots) {
+        factors.push_back(
+            emitRescaling(b, problem, b.loadScalar(maxima, slot), maximum));
+        sum = b.fma(b.loadScalar(sums, slot), factors.back(), sum);
+      }
+      Value isDead = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
+                                           b.zero(scalar));
+      Value inverse =
+          b.select(isDead, b.zero(scalar),
+                   arith::DivFOp::create(b, b.constant(scalar, 1.0), sum));
+      for (Value &factor : factors)
+        factor = b.mulf(factor, inverse);
+      Value head = headOf(kvHead, row), query = queryOf(row);
+      b.loop(b.index(0), b.index(width), 1, [&](Value column) {
+        Value total;
+        for (auto [slot, factor] : llvm::zip(slots, factors)) {
+          Value place = b.add(b.mul(slot, paddedWidth), column);
+          Value part = b.loadScalar(values, place);
+          total = total ? b.fma(part, factor, total) : b.mulf(part, factor);
+        }
+        b.store(b.convert(total, problem.out.element()), problem.out.memref,
+                problem.out.indices({batch, head, query, column}));
+      });
+    });
+  }
+
+  AttentionBuilder &b;
+  const AttentionProblem &problem;
+  int64_t splits, lanes;
+  VectorType type;
+  int64_t step, streams; ///< keys of a stream in a step, streams
+  int64_t depth, width, paddedDepth, paddedWidth;
+  Value group;      ///< query heads of a key head
+  Value foldedRows; ///< rows that share keys: group * queries
+  Value maxima;     ///< [part][row]
+  Value sums;       ///< [part][row]
+  Value values;     ///< [part][row][paddedWidth], not divided by the sums
+  // Of the part being emitted:
+  Value batch, kvHead;
+  Value first, live; ///< its first key, and how many
+  Value segment;     ///< keys of a stream, rounded up to whole vectors
+  Value logits;      ///< [row][stream][segment]
+  Value logitStride;
+};
+
+} // namespace
+
+void mlir::flat::emitDecoding(AttentionBuilder &b,
+                              const AttentionBlocking &blocking,
+                              const AttentionProblem &problem, bool parallel,
+                              int64_t splits) {
+  DecodeEmitter(b, blocking, problem, splits).emit(parallel);
+}

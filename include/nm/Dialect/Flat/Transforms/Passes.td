@@ -10,6 +10,36 @@
 
 include "mlir/Pass/PassBase.td"
 
+def RaiseAttention : Pass<"flat-raise-attention", "func::FuncOp"> {
+  let summary = "find attention in linalg on tensors";
+  let description = [{
+    Two products with a softmax between them become `flat.attention`, however the
+    program cuts the chain: named operations, `linalg.softmax`, generic ones that do
+    one step or several, what TOSA lowers to. Found along the way:
+
+    * heads split off, merged and transposed by reshapes and transposes before the
+      products, keys transposed, keys and values repeated for grouped heads: these
+      become `orders` and key heads, and cost nothing any more;
+    * a scale before or after the first product, constant or not;
+    * masks that are added or selected; causal and windowed ones also where they are
+      computed from positions or stand there as constants;
+    * any other scalar function of the logit, of positions and of tensors over
+      (batch, head, query, key), which becomes the score region;
+    * conversions to narrower floats in between, which are left out: the attention
+      computes in f32.
+
+    Where every query sees a key, the lowest finite number that a choice selects
+    becomes minus infinity. An attention whose logits or weights are also read
+    elsewhere stays.
+
+    Remarks (category `flat-raise`): each attention with its sizes, orders and
+    score; and each product whose operand holds an exponential, with the operation
+    that kept it from being one.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::flat::FlatDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def DecomposeAttention : Pass<"flat-decompose-attention"> {
   let summary = "lower flat.attention on tensors to plain linalg, as the reference";
   let description = [{

@@ -1,0 +1,304 @@
+//===- RaiseAttentionBuild.cpp - From a match to flat.attention -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RaiseAttentionMatch.h"
+#include "RaiseAttentionScore.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+using namespace mlir::flat::raise;
+
+using Role = AttentionOp::Role;
+
+namespace {
+
+/// A tensor that holds batch, heads, positions and widths in some order.
+struct Placed {
+  Value value;
+  OrderAttr order;
+};
+
+/// Which axes are batch and which are heads, of queries and of keys.
+struct HeadRoles {
+  Axes batch, heads, keyHeads;
+};
+
+} // namespace
+
+static Axes flatten(ArrayRef<Axes> dims, const AxisTable &table) {
+  Axes axes;
+  for (const Axes &dim : dims)
+    llvm::append_range(axes, table.resolve(dim));
+  return axes;
+}
+
+/// Splits the batch axes of the products. Those that keys do not have are
+/// query heads that share a key head: the innermost ones.
+static std::optional<HeadRoles> splitBatch(ArrayRef<Axis> batch,
+                                           ArrayRef<Axis> present) {
+  SmallVector<Axis> own, shared;
+  for (Axis axis : batch) {
+    if (!llvm::is_contained(present, axis))
+      shared.push_back(axis);
+    else if (!shared.empty())
+      return std::nullopt;
+    else
+      own.push_back(axis);
+  }
+  HeadRoles roles;
+  size_t split = own.size();
+  if (shared.empty() ? !own.empty() : own.size() >= 2)
+    --split;
+  roles.batch.assign(own.begin(), own.begin() + split);
+  roles.keyHeads.assign(own.begin() + split, own.end());
+  roles.heads = roles.keyHeads;
+  llvm::append_range(roles.heads, shared);
+  return roles;
+}
+
+static std::optional<std::pair<Arrangement, OrderAttr>>
+planPlace(const AxisView &view, ArrayRef<Axes> roles, AxisTable &table,
+          OpBuilder &builder, Location loc) {
+  FailureOr<Arrangement> arrangement =
+      arrange(view, roles, /*isComplete=*/true, table, builder, loc);
+  if (failed(arrangement))
+    return std::nullopt;
+  SmallVector<int64_t> positions(4);
+  for (auto [position, role] : llvm::enumerate(arrangement->roles))
+    positions[role] = position;
+  return std::pair(*arrangement,
+                   OrderAttr::get(builder.getContext(), positions));
+}
+
+static std::optional<Placed> place(const AxisView &view, ArrayRef<Axes> roles,
+                                   AxisTable &table, OpBuilder &builder,
+                                   Location loc) {
+  auto plan = planPlace(view, roles, table, builder, loc);
+  if (!plan)
+    return std::nullopt;
+  Placed placed{view.value, plan->second};
+  for (const Reshape &reshape : plan->first.reshapes)
+    placed.value = reshape.apply(builder, loc, placed.value);
+  return placed;
+}
+
+/// The values that hold the attention's result, going down: as long as each has
+/// one reader that only moves it.
+static SmallVector<AxisView> findTargets(Value result, ArrayRef<Axes> dims,
+                                         AxisTable &table) {
+  SmallVector<AxisView> targets{{result, SmallVector<Axes>(dims)}};
+  while (targets.back().value.hasOneUse()) {
+    const AxisView &last = targets.back();
+    Operation *user = *last.value.user_begin();
+    AxisView next;
+    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user)) {
+      next.value = expand.getResult();
+      for (auto [axes, group] :
+           llvm::zip(last.dims, expand.getReassociationIndices())) {
+        FailureOr<SmallVector<Axes>> parts =
+            table.split(axes, next.value, group.front(), group.size());
+        if (failed(parts))
+          return targets;
+        llvm::append_range(next.dims, *parts);
+      }
+    } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(user)) {
+      next.value = collapse.getResult();
+      for (const ReassociationIndices &group :
+           collapse.getReassociationIndices()) {
+        Axes merged;
+        for (int64_t dim : group)
+          llvm::append_range(merged, last.dims[dim]);
+        next.dims.push_back(merged);
+      }
+    } else if (auto op = dyn_cast<linalg::LinalgOp>(user)) {
+      OpOperand *operand =
+          op.hasPureTensorSemantics() ? getMovedOperand(op) : nullptr;
+      if (!operand || operand->get() != last.value)
+        return targets;
+      AffineMap in = op.getMatchingIndexingMap(operand),
+                out = op.getIndexingMapsArray().back();
+      if (!in.isPermutation() || !out.isPermutation())
+        return targets;
+      SmallVector<Axes> loops(in.getNumDims());
+      for (auto [expr, axes] : llvm::zip(in.getResults(), last.dims))
+        loops[cast<AffineDimExpr>(expr).getPosition()] = axes;
+      next.value = user->getResult(0);
+      for (AffineExpr expr : out.getResults())
+        next.dims.push_back(loops[cast<AffineDimExpr>(expr).getPosition()]);
+      Type element = next.getType().getElementType();
+      if (!element.isF32() && !element.isBF16() && !element.isF16())
+        return targets;
+    } else {
+      return targets;
+    }
+    targets.push_back(std::move(next));
+  }
+  return targets;
+}
+
+/// Chooses the form of very negative constants: minus infinity, which lets whole
+/// tiles of keys be skipped, where every query sees a key all the same.
+static LogicalResult fillRegion(AttentionOp op, const ScorePlan &plan,
+                                const ScoreOperands &operands,
+                                ArrayRef<Axes> roles, const AxisTable &table) {
+  if (failed(emitScore(op, plan, operands, roles, table, /*hides=*/true)))
+    return failure();
+  ScoreAnalysis analysis = analyzeScore(op);
+  int64_t queries = table.getStaticSize(roles[2]),
+          keys = table.getStaticSize(roles[3]);
+  bool seesItself = !ShapedType::isDynamic(queries) &&
+                    !ShapedType::isDynamic(keys) && queries <= keys;
+  bool isSafe = analysis.hasWindow() && analysis.isWindowExact &&
+                analysis.right.value_or(0) >= 0 &&
+                (!analysis.left || (*analysis.left >= 0 && seesItself));
+  if (isSafe)
+    return success();
+  return emitScore(op, plan, operands, roles, table, /*hides=*/false);
+}
+
+std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
+                                                       AxisTable &table,
+                                                       OpBuilder &builder,
+                                                       Mismatch &mismatch) {
+  Operation *attend = match.attend.op;
+  Location loc = attend->getLoc();
+  Axes batch = table.resolve(match.batch), queries = table.resolve(match.queries),
+       keys = table.resolve(match.keys), depth = table.resolve(match.depth),
+       width = table.resolve(match.width);
+  mismatch.isNear = true;
+
+  // Keys and values: as far up as both have the same heads.
+  std::optional<Placed> k, v, q;
+  std::optional<HeadRoles> heads;
+  double factor = 1.0;
+  for (const Source &keySource : llvm::reverse(match.k)) {
+    Axes present = flatten(keySource.view.dims, table);
+    std::optional<HeadRoles> split = splitBatch(batch, present);
+    if (!split)
+      continue;
+    k = place(keySource.view, {split->batch, split->keyHeads, keys, depth},
+              table, builder, loc);
+    for (const Source &valueSource : llvm::reverse(match.v)) {
+      if (!k || v)
+        break;
+      v = place(valueSource.view,
+                {split->batch, split->keyHeads, keys, width}, table, builder,
+                loc);
+    }
+    if (v) {
+      heads = split;
+      factor = keySource.factor;
+      break;
+    }
+  }
+  if (heads)
+    for (const Source &source : llvm::reverse(match.q)) {
+      q = place(source.view, {heads->batch, heads->heads, queries, depth},
+                table, builder, loc);
+      if (q) {
+        factor *= source.factor;
+        break;
+      }
+    }
+  if (!q) {
+    mismatch.reason = std::string(!heads ? "keys and values" : "queries") +
+                      " do not lie as batch, heads, positions and width in any "
+                      "order";
+    mismatch.stop = match.logit.op;
+    return std::nullopt;
+  }
+
+  // The result: as far down as it only moves.
+  Value result = attend->getResult(0);
+  SmallVector<AxisView> targets = findTargets(result, match.result, table);
+  SmallVector<Axes> outRoles{heads->batch, heads->heads, queries, width};
+  const AxisView *target = nullptr;
+  std::optional<std::pair<Arrangement, OrderAttr>> plan;
+  for (const AxisView &candidate : llvm::reverse(targets)) {
+    // Sizes come from what is there before the attention.
+    if (candidate.getType().hasStaticShape() || candidate.value == result)
+      plan = planPlace(candidate, outRoles, table, builder, loc);
+    if (plan) {
+      target = &candidate;
+      break;
+    }
+  }
+  if (!target) {
+    mismatch.reason =
+        "the result does not lie as batch, heads, positions and width in any "
+        "order";
+    return std::nullopt;
+  }
+
+  ScorePlan score = planScore(match, table);
+  SmallVector<Axes> roles{heads->batch, heads->heads, queries, keys};
+  std::optional<ScoreOperands> operands =
+      makeScoreOperands(score, roles, table, builder, loc, mismatch);
+  if (!operands)
+    return std::nullopt;
+
+  SmallVector<OpFoldResult> sizes;
+  for (int role : plan->first.roles)
+    sizes.push_back(table.getSize(builder, loc, outRoles[role]));
+  Value init = tensor::EmptyOp::create(builder, loc, sizes,
+                                       target->getType().getElementType());
+  auto op = AttentionOp::create(builder, loc, q->value, k->value, v->value, init);
+  op.setOrder(Role::Q, q->order);
+  op.setOrder(Role::K, k->order);
+  op.setOrder(Role::V, v->order);
+  op.setOrder(Role::Out, plan->second);
+  if (operands->mask) {
+    op.getMaskMutable().assign(operands->mask);
+    op.setMaskMapAttr(AffineMapAttr::get(operands->maskMap));
+  }
+  op.getScoreOperandsMutable().assign(operands->values);
+  op.setScoreMapsAttr(builder.getAffineMapArrayAttr(operands->maps));
+
+  factor *= score.factor;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(op);
+  if (score.scale) {
+    Type f32 = builder.getF32Type();
+    Value scale = score.scale;
+    unsigned bits = scale.getType().getIntOrFloatBitWidth();
+    if (bits < 32)
+      scale = arith::ExtFOp::create(builder, loc, f32, scale);
+    else if (bits > 32)
+      scale = arith::TruncFOp::create(builder, loc, f32, scale);
+    Value constant = arith::ConstantOp::create(
+        builder, loc, builder.getF32FloatAttr(static_cast<float>(factor)));
+    if (score.dividesByScale)
+      scale = arith::DivFOp::create(builder, loc, constant, scale);
+    else if (factor != 1.0)
+      scale = arith::MulFOp::create(builder, loc, constant, scale);
+    op.getScaleMutable().assign(scale);
+  } else {
+    std::optional<double> standard = op.getConstantScale();
+    if (!standard ||
+        static_cast<float>(*standard) != static_cast<float>(factor))
+      op.setScaleValueAttr(
+          builder.getF32FloatAttr(static_cast<float>(factor)));
+  }
+  if (score.needsRegion() &&
+      failed(fillRegion(op, score, *operands, roles, table))) {
+    mismatch.reason = "the scores depend on a position within merged "
+                      "dimensions, or on an operation that has no scalar form";
+    op.erase();
+    return std::nullopt;
+  }
+
+  builder.setInsertionPointAfter(op);
+  Value replacement = op.getResult();
+  for (const Reshape &reshape : llvm::reverse(plan->first.reshapes))
+    replacement = reshape.inverse().apply(builder, loc, replacement);
+  if (replacement.getType() != target->value.getType())
+    replacement = tensor::CastOp::create(builder, loc, target->value.getType(),
+                                         replacement);
+  return Built{op, target->value, replacement};
+}

@@ -1,0 +1,433 @@
+//===- RaiseAttentionMatch.cpp - Attention found in linalg -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RaiseAttentionMatch.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace mlir::flat;
+using namespace mlir::flat::raise;
+using nm::raise::Contraction;
+
+static std::string nameOf(Operation *op) {
+  return op ? "'" + op->getName().getStringRef().str() + "'"
+            : std::string("a block argument");
+}
+
+//===----------------------------------------------------------------------===//
+// The softmax
+//===----------------------------------------------------------------------===//
+
+/// What a term that looks like weights is made of.
+struct Softmax {
+  const Term *exponential = nullptr; ///< null for linalg.softmax
+  const Term *sum = nullptr;
+  const Term *score = nullptr;
+};
+
+/// x of 1 / x.
+static const Term *matchReciprocal(const Term *term) {
+  if (term->isApply("arith.divf") && term->operands[0]->getFloat() == 1.0)
+    return term->operands[1];
+  return nullptr;
+}
+
+/// The row maximum behind what is subtracted: some exporters replace one that
+/// is not finite by zero.
+static const Term *stripGuard(const Term *term) {
+  if (!term->isApply("arith.select"))
+    return term;
+  for (int i : {1, 2})
+    if (term->operands[i]->kind == Term::Max &&
+        term->operands[3 - i]->getFloat() == 0.0)
+      return term->operands[i];
+  return term;
+}
+
+static bool holdsExponential(const Term *root) {
+  bool found = false;
+  walkTerms(root, [&](const Term *term) {
+    found |= term->isApply("math.exp") || term->isApply("math.exp2") ||
+             term->isApply("linalg.softmax");
+  });
+  return found;
+}
+
+/// The score of weights `term`. Null with a reason if they are none.
+static const Term *matchSoftmax(const Term *term, Mismatch &mismatch) {
+  mismatch.isNear = holdsExponential(term);
+  if (term->isApply("linalg.softmax"))
+    return term->operands[0];
+  const Term *exponential = nullptr, *sum = nullptr;
+  if (term->isApply("arith.divf")) {
+    exponential = term->operands[0];
+    sum = term->operands[1];
+  } else if (term->isApply("arith.mulf")) {
+    for (int i : {0, 1})
+      if (const Term *divisor = matchReciprocal(term->operands[i])) {
+        exponential = term->operands[1 - i];
+        sum = divisor;
+      }
+  }
+  if (!exponential) {
+    mismatch.reason = "the weights are no quotient";
+    mismatch.stop = term->op;
+    return nullptr;
+  }
+  if (!exponential->isApply("math.exp")) {
+    mismatch.reason = "the dividend is " + nameOf(exponential->op) +
+                      ", expected 'math.exp'";
+    mismatch.stop = exponential->op;
+    return nullptr;
+  }
+  if (sum->kind != Term::Sum) {
+    mismatch.reason = "the divisor is " + nameOf(sum->op) +
+                      ", expected the sum of a row's exponentials";
+    mismatch.stop = sum->op;
+    return nullptr;
+  }
+  if (sum->operands[0] != exponential) {
+    mismatch.reason =
+        "the divisor does not sum the exponentials that it divides";
+    mismatch.stop = sum->op;
+    return nullptr;
+  }
+  const Term *shifted = exponential->operands[0];
+  if (!shifted->isApply("arith.subf"))
+    return shifted;
+  const Term *score = shifted->operands[0],
+             *maximum = stripGuard(shifted->operands[1]);
+  if (maximum->kind != Term::Max)
+    return shifted;
+  if (maximum->operands[0] != score) {
+    mismatch.reason = "what is subtracted is not the maximum of what it is "
+                      "subtracted from";
+    mismatch.stop = maximum->op;
+    return nullptr;
+  }
+  return score;
+}
+
+//===----------------------------------------------------------------------===//
+// The operands
+//===----------------------------------------------------------------------===//
+
+/// A body that multiplies its one tensor by a constant; the tensor's operand.
+static OpOperand *getScaledOperand(linalg::LinalgOp op, double &factor) {
+  if (op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0 ||
+      !op.getIndexingMapsArray().back().isPermutation())
+    return nullptr;
+  Block *block = op.getBlock();
+  auto strip = [&](Value value) {
+    while (Operation *def = value.getDefiningOp()) {
+      if (def->getBlock() != block ||
+          !isa<arith::ExtFOp, arith::TruncFOp>(def))
+        break;
+      value = def->getOperand(0);
+    }
+    return value;
+  };
+  Operation *def =
+      strip(block->getTerminator()->getOperand(0)).getDefiningOp();
+  if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(def) ||
+      def->getBlock() != block)
+    return nullptr;
+  for (int i : {0, 1}) {
+    auto argument = dyn_cast<BlockArgument>(strip(def->getOperand(i)));
+    if (!argument || argument.getOwner() != block ||
+        (isa<arith::DivFOp>(def) && i == 1))
+      continue;
+    // The other one: a constant, a constant tensor, or a filled one.
+    Value other = strip(def->getOperand(1 - i));
+    if (auto second = dyn_cast<BlockArgument>(other);
+        second && second.getOwner() == block)
+      other = op.getMatchingOpOperand(second)->get();
+    if (auto fill = other.getDefiningOp<linalg::FillOp>())
+      other = fill.getInputs()[0];
+    APFloat value(0.0f);
+    DenseElementsAttr elements;
+    if (matchPattern(other, m_ConstantFloat(&value)))
+      factor = value.convertToDouble();
+    else if (matchPattern(other, m_Constant(&elements)) && elements.isSplat() &&
+             isa<FloatType>(elements.getElementType()))
+      factor = elements.getSplatValue<APFloat>().convertToDouble();
+    else
+      continue;
+    if (isa<arith::DivFOp>(def))
+      factor = 1.0 / factor;
+    OpOperand *operand = op.getMatchingOpOperand(argument);
+    if (std::isfinite(factor) && op.isDpsInput(operand) &&
+        isa<RankedTensorType>(operand->get().getType()) &&
+        op.getMatchingIndexingMap(operand).isProjectedPermutation(true))
+      return operand;
+  }
+  return nullptr;
+}
+
+/// The places from which an operand can be read, going up.
+static SmallVector<Source> findSources(AxisView view, bool mayScale,
+                                       AxisTable &table) {
+  SmallVector<Source> sources{{view, 1.0}};
+  while (true) {
+    const Source &last = sources.back();
+    double factor = last.factor;
+    if (std::optional<AxisView> next = stepOverReshape(last.view, table)) {
+      sources.push_back({*next, factor});
+      continue;
+    }
+    auto op = last.view.value.getDefiningOp<linalg::LinalgOp>();
+    if (!op || !op.hasPureTensorSemantics())
+      return sources;
+    double scale = 1.0;
+    OpOperand *operand = getMovedOperand(op);
+    if (!operand && mayScale)
+      operand = getScaledOperand(op, scale);
+    if (!operand)
+      return sources;
+    FailureOr<SmallVector<Axes>> loops = getLoopAxes(
+        op.getMatchingIndexingMap(op.getDpsInitOperand(0)), last.view.dims);
+    if (failed(loops))
+      return sources;
+    AxisView next =
+        readOperand(*operand, op.getMatchingIndexingMap(operand), *loops);
+    Type element = next.getType().getElementType();
+    if (!element.isF32() && !element.isBF16() && !element.isF16())
+      return sources;
+    sources.push_back({next, factor * scale});
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The match
+//===----------------------------------------------------------------------===//
+
+static bool startsAtZero(const Contraction &contraction) {
+  auto op = contraction.op;
+  Value init = op.getDpsInits()[0];
+  if (auto fill = init.getDefiningOp<linalg::FillOp>())
+    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+  return matchPattern(init, m_AnyZeroFloat());
+}
+
+/// Loops of a contraction: shared by both operands, or of one only.
+struct LoopRoles {
+  SmallVector<unsigned> shared, own[2];
+};
+
+static LoopRoles getLoopRoles(const Contraction &contraction) {
+  LoopRoles roles;
+  for (unsigned loop = 0; loop < contraction.loopSizes.size(); ++loop) {
+    if (loop == contraction.k)
+      continue;
+    bool in[2];
+    for (int side : {0, 1})
+      in[side] = contraction.operands[side].getDimOf(loop).has_value();
+    if (in[0] && in[1])
+      roles.shared.push_back(loop);
+    else if (in[0] || in[1])
+      roles.own[in[1]].push_back(loop);
+  }
+  return roles;
+}
+
+static Axes gather(ArrayRef<unsigned> loops, ArrayRef<Axes> axes,
+                   const AxisTable &table) {
+  Axes result;
+  for (unsigned loop : loops)
+    llvm::append_range(result, axes[loop]);
+  return table.resolve(result);
+}
+
+static SmallVector<Axes> readBy(AffineMap map, ArrayRef<Axes> loops) {
+  SmallVector<Axes> dims;
+  for (AffineExpr expr : map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    dims.push_back(dim ? loops[dim.getPosition()] : Axes());
+  }
+  return dims;
+}
+
+static bool isSameSet(ArrayRef<Axis> a, ArrayRef<Axis> b) {
+  SmallVector<Axis> x(a), y(b);
+  llvm::sort(x);
+  llvm::sort(y);
+  return x == y;
+}
+
+/// The one contraction over keys within `score`.
+static const Term *findProduct(const Term *score, Mismatch &mismatch) {
+  SmallVector<const Term *> products;
+  const Term *tensor = nullptr;
+  walkTerms(score, [&](const Term *term) {
+    if (term->kind == Term::Product)
+      products.push_back(term);
+    else if (term->kind == Term::Leaf)
+      tensor = term;
+  });
+  if (products.size() == 1)
+    return products[0];
+  mismatch.reason =
+      products.empty()
+          ? "no product of queries and keys leads to the softmax; its scores "
+            "come from " +
+                nameOf(tensor ? tensor->op : score->op)
+          : "several products lead to the softmax";
+  mismatch.stop = products.empty() ? (tensor ? tensor->op : score->op)
+                                   : products[1]->op;
+  return nullptr;
+}
+
+/// Tensors between `from` and `to` that somebody else reads: fusion would not
+/// save them.
+static Operation *findOtherReader(Operation *from, Operation *to) {
+  // What `to` is computed from ...
+  llvm::SetVector<Operation *> slice;
+  slice.insert(to);
+  for (size_t i = 0; i < slice.size(); ++i)
+    if (slice[i] != from)
+      for (Value operand : slice[i]->getOperands())
+        if (Operation *def = operand.getDefiningOp())
+          if (def->getBlock() == to->getBlock())
+            slice.insert(def);
+  // ... and on the way from `from`.
+  DenseSet<Operation *> reached{from};
+  SmallVector<Operation *> worklist{from};
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val();
+    for (Operation *user : op->getUsers()) {
+      Operation *reader = to->getBlock()->findAncestorOpInBlock(*user);
+      if (isOpTriviallyDead(user))
+        continue;
+      if (!reader || !slice.contains(reader))
+        return user;
+      if (reader != to && reached.insert(reader).second)
+        worklist.push_back(reader);
+    }
+  }
+  return nullptr;
+}
+
+/// Reads operand `side` of `attend` as the weights.
+static std::optional<Match>
+matchSide(const Contraction &attend, int side, AxisTable &table,
+          std::unique_ptr<TermBuilder> &terms, Mismatch &mismatch) {
+  SmallVector<Axes> loops(attend.loopSizes.size());
+  // A loop's axis is a dimension of the operand that has it.
+  for (int operand : {0, 1})
+    for (unsigned loop = 0; loop < loops.size(); ++loop)
+      if (auto dim = attend.operands[operand].getDimOf(loop);
+          dim && loops[loop].empty())
+        loops[loop] = table.create(attend.operands[operand].value, *dim);
+  LoopRoles roles = getLoopRoles(attend);
+  AxisView weights{attend.operands[side].value,
+                   readBy(attend.operands[side].map, loops)};
+
+  // Twice: the first walk finds out which axes have to be cut.
+  const Term *term = nullptr;
+  for (size_t axes = 0; axes != table.size();) {
+    axes = table.size();
+    terms = std::make_unique<TermBuilder>(table, table.resolve(loops[attend.k]));
+    term = terms->evaluate(weights);
+    if (!term) {
+      mismatch.reason = "its operands are computed in too many steps";
+      return std::nullopt;
+    }
+  }
+  const Term *score = matchSoftmax(term, mismatch);
+  if (!score)
+    return std::nullopt;
+  mismatch.isNear = true;
+  Match match;
+  match.attend = attend;
+  match.score = score;
+  match.product = findProduct(score, mismatch);
+  if (!match.product)
+    return std::nullopt;
+
+  // The first product: queries on one side, keys on the other.
+  std::string why;
+  auto logitOp = cast<linalg::LinalgOp>(match.product->op);
+  FailureOr<Contraction> logit = nm::raise::matchContraction(logitOp, why);
+  mismatch.stop = logitOp;
+  if (failed(logit) || logit->integer || !startsAtZero(*logit)) {
+    mismatch.reason = "the product of queries and keys adds to something";
+    return std::nullopt;
+  }
+  match.logit = *logit;
+  SmallVector<Axes> logitLoops(match.product->dims);
+  for (int operand : {0, 1})
+    if (auto dim = logit->operands[operand].getDimOf(logit->k);
+        dim && logitLoops[logit->k].empty())
+      logitLoops[logit->k] = table.create(logit->operands[operand].value, *dim);
+  LoopRoles logitRoles = getLoopRoles(*logit);
+
+  AxisView q, k;
+  Axes keys = table.resolve(loops[attend.k]),
+       queries = gather(roles.own[side], loops, table);
+  int queriesSide = -1;
+  for (int operand : {0, 1})
+    if (isSameSet(gather(logitRoles.own[operand], logitLoops, table),
+                  queries) &&
+        isSameSet(gather(logitRoles.own[1 - operand], logitLoops, table), keys))
+      queriesSide = operand;
+  if (queriesSide < 0 ||
+      !isSameSet(gather(logitRoles.shared, logitLoops, table),
+                 gather(roles.shared, loops, table))) {
+    mismatch.reason = "the two products run along different dimensions";
+    return std::nullopt;
+  }
+  auto operandOf = [](const Contraction &contraction, int index,
+                      ArrayRef<Axes> axes) {
+    return AxisView{contraction.operands[index].value,
+                    readBy(contraction.operands[index].map, axes)};
+  };
+  match.q = findSources(operandOf(*logit, queriesSide, logitLoops), true, table);
+  match.k =
+      findSources(operandOf(*logit, 1 - queriesSide, logitLoops), true, table);
+  match.v = findSources(operandOf(attend, 1 - side, loops), false, table);
+  // Walking up may have cut axes: everything in terms of the last ones.
+  match.batch = gather(logitRoles.shared, logitLoops, table);
+  match.queries = gather(roles.own[side], loops, table);
+  match.keys = table.resolve(loops[attend.k]);
+  match.width = gather(roles.own[1 - side], loops, table);
+  match.depth = table.resolve(logitLoops[logit->k]);
+  match.result = readBy(attend.result, loops);
+  mismatch.stop = nullptr;
+  if (!startsAtZero(attend)) {
+    mismatch.reason = "the product of weights and values adds to something";
+    return std::nullopt;
+  }
+  if (Operation *reader = findOtherReader(logitOp, attend.op)) {
+    mismatch.reason = "the quadratic intermediate is also read by " +
+                      nameOf(reader) + ", so that it has to exist";
+    mismatch.stop = reader;
+    return std::nullopt;
+  }
+  return match;
+}
+
+std::optional<Match>
+mlir::flat::raise::matchAttention(linalg::LinalgOp op, AxisTable &table,
+                                  std::unique_ptr<TermBuilder> &terms,
+                                  Mismatch &mismatch) {
+  std::string why;
+  FailureOr<Contraction> attend = nm::raise::matchContraction(op, why);
+  if (failed(attend) || attend->integer)
+    return std::nullopt;
+  for (int side : {0, 1}) {
+    Mismatch own;
+    if (auto match = matchSide(*attend, side, table, terms, own))
+      return match;
+    if (own.isNear || side == 0)
+      mismatch = own;
+    if (own.isNear)
+      break;
+  }
+  return std::nullopt;
+}

@@ -56,11 +56,11 @@ Cost elementwise(const Device &device, double tokens, double modelDim,
 } // namespace
 
 Result<LayerCost> evaluateLayer(const Device &device, const LayerShape &shape,
-                                bool fused) {
+                                const SearchOptions &given) {
   const AttentionShape &a = shape.attention;
   LayerCost layer;
-  SearchOptions options;
-  options.scope = fused ? Scope::All : Scope::Unfused;
+  SearchOptions options = given;
+  options.mode = Mode::Extended;
   options.keep = 1;
   options.keepRejected = 1;
   Result<SearchResult> attention = searchDataflows(device, a, options);

@@ -10,12 +10,19 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "nm/Driver/Run.h"
+#include "nm/Model/Explore.h"
 #include "nm/Registration.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // Compiles nothing and has options of its own.
+  if (argc > 1 && llvm::StringRef(argv[1]) == "--explore")
+    return nm::model::exploreMain(argc - 1, argv + 1);
+  llvm::cl::extrahelp explore("\nnm-run --explore sweeps the cost model over "
+                              "machines and shapes; see --explore --help\n");
   // Before the options that name passes.
   mlir::nm::registerPasses();
   mlir::registerPassManagerCLOptions();

@@ -100,7 +100,9 @@ TEST(Layer, SparsityAndFusionNeedEachOther) {
     EXPECT_LT(gain, before);
     before = gain;
     EXPECT_EQ(a->attention.cycles, b->attention.cycles);
-    Result<LayerCost> unfused = evaluateLayer(device, dense, false);
+    SearchOptions options;
+    options.scope = Scope::Unfused;
+    Result<LayerCost> unfused = evaluateLayer(device, dense, options);
     ASSERT_TRUE(unfused);
     EXPECT_GT(unfused->cycles(), a->cycles());
     EXPECT_FALSE(unfused->dataflow.isFused());

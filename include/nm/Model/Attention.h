@@ -102,8 +102,8 @@ struct Cost {
 
 /// The models of the paper's evaluation.
 struct NamedModel {
-  const char *name;
-  int64_t heads, modelDim, headDim, feedForward;
+  std::string name;
+  int64_t heads = 1, modelDim = 1, headDim = 1, feedForward = 1;
 };
 const std::vector<NamedModel> &paperModels();
 

@@ -18,7 +18,7 @@
 #ifndef NM_MODEL_EXTENDED_H
 #define NM_MODEL_EXTENDED_H
 
-#include "nm/Model/Attention.h"
+#include "nm/Model/Search.h"
 
 namespace nm::model {
 
@@ -103,9 +103,9 @@ struct LayerCost {
   }
 };
 
-/// The best layer; `fused` false keeps the logits off chip.
+/// The best layer. `options` restricts the dataflows of its attention.
 Result<LayerCost> evaluateLayer(const Device &device, const LayerShape &shape,
-                                bool fused = true);
+                                const SearchOptions &options = {});
 
 } // namespace nm::model
 

@@ -1,0 +1,392 @@
+//===- ExploreMain.cpp - The command line of the explorer ------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Runtime/Support.h"
+#include "nm/Model/Explore.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <unistd.h>
+
+namespace nm::model {
+
+using rt::makeError;
+using rt::quote;
+
+namespace {
+
+constexpr const char *kHelp = R"(usage: nm-run --explore [options]
+
+Sweeps a cost model over machines and shapes and writes one CSV row a point.
+Lists are separated by commas; a..b doubles from a to b; K, M and G are powers
+of 1024.
+
+  --device=LIST      names (edge, cloud, ...), host, or paths (default: edge,cloud)
+  --model=LIST       BERT, TrXL, T5, XLM or name:heads:model_width:head_width:ff_width
+  --length=LIST      sequence lengths (default: 512..64K)
+  --batch=N          samples (default: 64)
+  --decode           one query a sample against `length` cached keys
+  --group=LIST       query heads for each key head (default: 1)
+  --mask=LIST        full, causal (default: full)
+  --buffer=LIST      scratchpad bytes (default: the device's)
+  --bandwidth=LIST   off-chip bytes a second (default: the device's)
+  --lanes=LIST       special-function lanes; 0: free (default: the device's)
+  --array=LIST       single, packed: heads side by side (default: single)
+  --pattern=LIST     dense or N:M, of the weights; with --part=layer
+  --method=LIST      naive, flex, flat, flat-rows, flat-tiles (default:
+                     naive,flex,flat)
+  --mode=MODE        faithful (the paper's model) or extended (default: faithful)
+  --space=SPACE      full, or published: only what the published mappings were
+                     searched over (default: full)
+  --softmax          faithful mode: charge three softmax passes
+  --part=PART        attention or layer (default: attention)
+  --objective=WHAT   cycles or energy (default: cycles)
+  --csv=FILE         where rows go (default: standard output)
+  --pareto=FILE      rows that no other beats in time, energy and scratchpad
+  --svg=PREFIX       charts
+  --resume           keep the points of FILE and of an interrupted run
+  --threads=N        (default: all processors)
+  --quiet            no progress
+  --help
+)";
+
+/// The first error of the command line.
+struct Failure {
+  Error error;
+  bool failed = false;
+
+  template <typename... Parts> void operator()(const Parts &...parts) {
+    if (!failed)
+      error = makeError(Errc::Argument, parts...);
+    failed = true;
+  }
+};
+
+std::vector<std::string> split(const std::string &text, char separator) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  for (size_t i = 0; i <= text.size(); ++i)
+    if (i == text.size() || text[i] == separator) {
+      parts.push_back(text.substr(begin, i - begin));
+      begin = i + 1;
+    }
+  return parts;
+}
+
+/// "64K" as 65536.
+bool parseNumber(const std::string &text, int64_t &value) {
+  size_t digits = text.find_first_not_of("0123456789");
+  if (digits == std::string::npos)
+    digits = text.size();
+  if (digits == 0 || digits > 18 || text.size() > digits + 1)
+    return false;
+  value = std::strtoll(text.substr(0, digits).c_str(), nullptr, 10);
+  int64_t factor = 1;
+  if (text.size() > digits) {
+    char unit = text[digits];
+    factor = unit == 'K'   ? int64_t(1) << 10
+             : unit == 'M' ? int64_t(1) << 20
+             : unit == 'G' ? int64_t(1) << 30
+                           : 0;
+  }
+  return factor && !__builtin_mul_overflow(value, factor, &value);
+}
+
+/// Reads the options one by one; what is wrong goes to `fail`.
+class Reader {
+public:
+  Sweep sweep;
+  ExploreOptions options;
+  bool help = false;
+  Failure fail;
+
+  void read(const std::string &argument) {
+    size_t equals = argument.find('=');
+    name = argument.substr(0, equals);
+    value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    bool given = equals != std::string::npos;
+    struct Flag {
+      const char *name;
+      bool *target;
+    };
+    for (Flag flag : {Flag{"--decode", &sweep.decode},
+                      Flag{"--softmax", &sweep.modelSoftmax},
+                      Flag{"--resume", &options.resume},
+                      Flag{"--quiet", &quiet}, Flag{"--help", &help}})
+      if (name == flag.name) {
+        if (given)
+          return fail("option ", name, ": found a value, expected none");
+        *flag.target = true;
+        return;
+      }
+    static const std::vector<std::pair<std::string, void (Reader::*)()>> table =
+        {{"--device", &Reader::device},
+         {"--model", &Reader::model},
+         {"--length", &Reader::length},
+         {"--batch", &Reader::batch},
+         {"--group", &Reader::group},
+         {"--mask", &Reader::mask},
+         {"--buffer", &Reader::buffer},
+         {"--bandwidth", &Reader::bandwidth},
+         {"--lanes", &Reader::lanes},
+         {"--array", &Reader::array},
+         {"--pattern", &Reader::pattern},
+         {"--method", &Reader::method},
+         {"--mode", &Reader::mode},
+         {"--space", &Reader::space},
+         {"--part", &Reader::part},
+         {"--objective", &Reader::objective},
+         {"--csv", &Reader::csv},
+         {"--pareto", &Reader::pareto},
+         {"--svg", &Reader::svg},
+         {"--threads", &Reader::threads},
+         {"--stop-after", &Reader::stopAfter}};
+    for (const auto &[option, action] : table)
+      if (name == option) {
+        if (value.empty())
+          return fail("option ", name, ": found no value, expected one");
+        return (this->*action)();
+      }
+    fail("found option ", quote(argument),
+         ", expected one of those that --help lists");
+  }
+
+  void finish() {
+    if (sweep.devices.empty())
+      for (const char *builtin : {"edge", "cloud"})
+        sweep.devices.push_back(*findDevice(builtin));
+    if (sweep.models.empty())
+      sweep.models = paperModels();
+    if (sweep.lengths.empty())
+      for (int64_t n = 512; n <= 65536; n *= 2)
+        sweep.lengths.push_back(n);
+    if (sweep.bufferBytes.empty())
+      sweep.bufferBytes = {0};
+    if (sweep.dramBandwidths.empty())
+      sweep.dramBandwidths = {0};
+    if (sweep.lanes.empty())
+      sweep.lanes = {-1};
+    if (!methodsGiven)
+      sweep.methods = {Method::Naive, Method::Flex, Method::Flat};
+    if (sweep.mode == Mode::Faithful) {
+      if (sweep.layer)
+        fail("option --part: found layer in faithful mode, expected "
+             "--mode=extended");
+      if (sweep.patterns.size() > 1 || sweep.patterns[0].m)
+        fail("option --pattern: found a pattern in faithful mode, expected "
+             "--mode=extended --part=layer");
+    } else if (sweep.publishedSpace || sweep.modelSoftmax) {
+      fail("options --space and --softmax: found extended mode, expected "
+           "--mode=faithful");
+    }
+    if (options.resume && options.csv.empty())
+      fail("option --resume: found no --csv, expected the file to continue");
+    options.progress = !quiet && !options.csv.empty() && isatty(2);
+  }
+
+private:
+  std::string name, value;
+  bool quiet = false, methodsGiven = false;
+
+  /// The words of a list, each found in `table`.
+  template <typename T>
+  std::vector<T> words(const std::vector<std::pair<std::string, T>> &table) {
+    std::vector<T> found;
+    std::string expected;
+    for (const auto &[word, meaning] : table)
+      expected += (expected.empty() ? "" : ", ") + word;
+    for (const std::string &part : split(value, ',')) {
+      auto it =
+          std::find_if(table.begin(), table.end(),
+                       [&](const auto &entry) { return entry.first == part; });
+      if (it == table.end()) {
+        fail("option ", name, ": found ", quote(part), ", expected one of ",
+             expected);
+        return found;
+      }
+      if (std::find(found.begin(), found.end(), it->second) != found.end()) {
+        fail("option ", name, ": found ", quote(part), " twice, expected once");
+        return found;
+      }
+      found.push_back(it->second);
+    }
+    return found;
+  }
+  template <typename T>
+  T word(const std::vector<std::pair<std::string, T>> &table) {
+    std::vector<T> found = words(table);
+    if (found.size() != 1)
+      fail("option ", name, ": found ", quote(value), ", expected one word");
+    return found.empty() ? table.front().second : found.front();
+  }
+
+  std::vector<int64_t> numbers(int64_t least, int64_t most) {
+    std::vector<int64_t> found;
+    auto add = [&](int64_t number) {
+      if (number < least || number > most)
+        fail("option ", name, ": found ", number, ", expected ", least, " to ",
+             most);
+      else if (std::find(found.begin(), found.end(), number) == found.end())
+        found.push_back(number);
+    };
+    for (const std::string &part : split(value, ',')) {
+      size_t dots = part.find("..");
+      int64_t first = 0, last = 0;
+      if (!parseNumber(part.substr(0, dots), first) ||
+          (dots != std::string::npos &&
+           !parseNumber(part.substr(dots + 2), last))) {
+        fail("option ", name, ": found ", quote(part),
+             ", expected a number such as 512 or 64K, or a range such as "
+             "512..64K");
+        return found;
+      }
+      if (dots == std::string::npos) {
+        add(first);
+        continue;
+      }
+      if (first < 1 || last < first || last > most) {
+        fail("option ", name, ": found range ", quote(part), ", expected ",
+             std::max<int64_t>(least, 1), " to ", most, " in ascending order");
+        return found;
+      }
+      for (int64_t n = first; n <= last && n > 0;
+           n = n > last / 2 ? last + 1 : 2 * n)
+        add(n);
+    }
+    return found;
+  }
+  int64_t single(int64_t least, int64_t most) {
+    std::vector<int64_t> found = numbers(least, most);
+    if (found.size() != 1)
+      fail("option ", name, ": found ", quote(value), ", expected one number");
+    return found.empty() ? least : found.front();
+  }
+
+  void device() {
+    for (const std::string &part : split(value, ',')) {
+      Result<Device> found = findDevice(part);
+      if (!found)
+        return fail("option ", name, ": ", found.error().message);
+      for (const Device &other : sweep.devices)
+        if (other.name == found->name)
+          return fail("option ", name, ": found two devices named ",
+                      quote(found->name), ", expected different names");
+      sweep.devices.push_back(*found);
+    }
+  }
+  void model() {
+    for (const std::string &part : split(value, ',')) {
+      NamedModel found;
+      for (const NamedModel &known : paperModels())
+        if (known.name == part)
+          found = known;
+      if (found.name.empty()) {
+        std::vector<std::string> fields = split(part, ':');
+        int64_t *targets[] = {&found.heads, &found.modelDim, &found.headDim,
+                              &found.feedForward};
+        bool good = fields.size() == 5 && !fields[0].empty();
+        for (size_t i = 0; good && i != 4; ++i)
+          good = parseNumber(fields[i + 1], *targets[i]) && *targets[i] >= 1 &&
+                 *targets[i] <= (1 << 20);
+        if (!good)
+          return fail("option ", name, ": found ", quote(part),
+                      ", expected BERT, TrXL, T5, XLM or "
+                      "name:heads:model_width:head_width:ff_width");
+        found.name = fields[0];
+      }
+      for (const NamedModel &other : sweep.models)
+        if (other.name == found.name)
+          return fail("option ", name, ": found model ", quote(found.name),
+                      " twice, expected once");
+      sweep.models.push_back(found);
+    }
+  }
+  void length() { sweep.lengths = numbers(1, int64_t(1) << 24); }
+  void batch() { sweep.batch = single(1, 1 << 20); }
+  void group() { sweep.groups = numbers(1, 1 << 20); }
+  void mask() {
+    sweep.causal = words<bool>({{"full", false}, {"causal", true}});
+  }
+  void buffer() { sweep.bufferBytes = numbers(1, int64_t(1) << 50); }
+  void bandwidth() {
+    for (int64_t n : numbers(1, int64_t(1) << 59))
+      sweep.dramBandwidths.push_back(static_cast<double>(n));
+  }
+  void lanes() { sweep.lanes = numbers(0, int64_t(1) << 32); }
+  void array() {
+    sweep.packing = words<bool>({{"single", false}, {"packed", true}});
+  }
+  void pattern() {
+    sweep.patterns.clear();
+    for (const std::string &part : split(value, ',')) {
+      SparsePattern found;
+      std::vector<std::string> fields = split(part, ':');
+      if (part != "dense" &&
+          (fields.size() != 2 || !parseNumber(fields[0], found.n) ||
+           !parseNumber(fields[1], found.m) || found.n < 1 ||
+           found.n >= found.m || found.m > 64))
+        return fail("option ", name, ": found ", quote(part),
+                    ", expected dense or N:M with 1 <= N < M <= 64");
+      sweep.patterns.push_back(found);
+    }
+  }
+  void method() {
+    methodsGiven = true;
+    sweep.methods = words<Method>({{"naive", Method::Naive},
+                                   {"flex", Method::Flex},
+                                   {"flat", Method::Flat},
+                                   {"flat-rows", Method::FlatRows},
+                                   {"flat-tiles", Method::FlatTiles}});
+  }
+  void mode() {
+    sweep.mode = word<Mode>(
+        {{"faithful", Mode::Faithful}, {"extended", Mode::Extended}});
+  }
+  void space() {
+    sweep.publishedSpace = word<bool>({{"full", false}, {"published", true}});
+  }
+  void part() {
+    sweep.layer = word<bool>({{"attention", false}, {"layer", true}});
+  }
+  void objective() {
+    sweep.objective = word<Objective>(
+        {{"cycles", Objective::Cycles}, {"energy", Objective::Energy}});
+  }
+  void csv() { options.csv = value; }
+  void pareto() { options.pareto = value; }
+  void svg() { options.svg = value; }
+  void threads() { options.threads = static_cast<int>(single(1, 256)); }
+  void stopAfter() { options.stopAfter = single(1, 1 << 20); }
+};
+
+} // namespace
+
+int exploreMain(int argc, const char *const *argv) {
+  Reader reader;
+  for (int i = 1; i < argc; ++i)
+    reader.read(argv[i]);
+  if (reader.help && !reader.fail.failed) {
+    std::cout << kHelp;
+    return 0;
+  }
+  reader.finish();
+  if (reader.fail.failed) {
+    std::cerr << "error: " << reader.fail.error.message << "\n";
+    return 1;
+  }
+  Result<std::vector<SweepPoint>> points =
+      explore(reader.sweep, reader.options);
+  if (!points) {
+    std::cerr << "error: " << points.error().message << "\n";
+    return 1;
+  }
+  return 0;
+}
+
+} // namespace nm::model

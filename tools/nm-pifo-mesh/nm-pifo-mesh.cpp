@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Model/PifoMesh/Area.h"
+#include "nm/Model/PifoMesh/Atoms.h"
 #include "nm/Model/PifoMesh/Config.h"
 #include "nm/Target/SystemVerilog/SystemVerilog.h"
 #include <cstdio>
@@ -20,6 +22,8 @@ actions:
   check     read a mesh configuration and say what is in it
   json      print it in its canonical form
   verilog   print it as SystemVerilog
+  area      estimate its area
+  hardware  print docs/pifo-hardware.md; takes no configuration
 The output goes to standard output without -o; a file is replaced as a whole.
 docs/pifo-mesh.md describes configurations.
 )";
@@ -38,6 +42,20 @@ static std::string summary(const Config &config) {
     for (const LogicalPifo &pifo : block.pifos)
       text += (&pifo == block.pifos.data() ? "" : ", ") + pifo.name;
     text += "}, " + std::to_string(block.programs.size()) + " programs\n";
+    for (const Program &program : block.programs) {
+      AtomReport report = classify(block, program);
+      text += "    " + program.name + ": ";
+      for (const StateAtom &atom : report.stateful) {
+        text += std::string(atomName(atom.atom)) + "(";
+        for (unsigned state : atom.states)
+          text +=
+              (state == atom.states[0] ? "" : ", ") + block.states[state].name;
+        text += ") ";
+      }
+      text += report.refusal.empty()
+                  ? "+ " + std::to_string(report.stateless) + " stateless\n"
+                  : "fits no atoms: " + report.refusal + "\n";
+    }
   }
   return text;
 }
@@ -79,8 +97,11 @@ int main(int argc, char **argv) {
     else
       return fail("more than one configuration; try --help");
   }
-  if (action != "check" && action != "json" && action != "verilog")
-    return fail("expected an action: check, json or verilog; try --help");
+  if (action == "hardware" && input.empty())
+    return write(hardwarePage(), output);
+  if (action != "area" && action != "check" && action != "json" &&
+      action != "verilog")
+    return fail("expected an action; try --help");
   std::ifstream file(input, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (input.empty() || !file || text.size() > (64u << 20))
@@ -91,6 +112,7 @@ int main(int argc, char **argv) {
   if (!config)
     return fail(error);
   return write(action == "check"  ? summary(*config)
+               : action == "area" ? areaReport(*config)
                : action == "json" ? printConfig(*config)
                                   : systemVerilogOfMesh(*config),
                output);

@@ -33,7 +33,8 @@ public:
       : b(b), problem(problem), splits(splits), lanes(blocking.lanes),
         type(VectorType::get({lanes}, b.getF32Type())),
         step(std::max<int64_t>(1, lanes / kStreams)), streams(lanes / step) {
-    group = arith::DivUIOp::create(b, problem.heads, problem.kvHeads);
+    group = arith::DivUIOp::create(b, problem.heads,
+                                   b.maxi(problem.kvHeads, b.index(1)));
     foldedRows = b.mul(group, problem.rows);
     depth = *getConstantIntValue(problem.depth);
     width = *getConstantIntValue(problem.width);

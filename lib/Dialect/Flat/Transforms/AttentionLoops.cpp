@@ -44,7 +44,8 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
   Value paddedWidth = b.roundUp(problem.width, blocking.panel());
   Value packedK = b.allocate(b.mul(paddedKeys, problem.depth));
   Value packedV = b.allocate(b.mul(paddedKeys, paddedWidth));
-  Value group = arith::DivUIOp::create(b, problem.heads, problem.kvHeads);
+  Value group = arith::DivUIOp::create(b, problem.heads,
+                                       b.maxi(problem.kvHeads, b.index(1)));
   Value blocks = b.ceilDiv(problem.rows, blocking.rows);
   // The packing's unit of work, for both operands: a block of keys.
   const int64_t unit = 16 * blocking.panel();

@@ -9,8 +9,12 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::flat {
 #define GEN_PASS_DEF_GENERATEATTENTION
@@ -25,12 +29,13 @@ namespace {
 /// Rows of a block: all keys of a few rows while their logits fit the cache, or
 /// many rows to reuse a tile of keys.
 constexpr int64_t kRowsOfAllKeys = 48, kRowsOfKeyTile = 96, kKeyTile = 256;
+/// Limits of what a dataflow may ask for: block buffers stay small beside keys
+/// and values, and linear in the lengths.
+constexpr int64_t kMaxRows = 1024, kMaxKeyTile = 16384;
 
 /// Query rows that share keys up to which they are not packed (any number if
 /// there is one query a head), and the widest rows of K and V for that.
 constexpr int64_t kDecodingRows = 8, kMaxDecodingWidth = 512;
-/// Tasks that decoding makes at least, by splitting the keys.
-constexpr int64_t kDecodingTasks = 4;
 
 /// Beyond every distance between positions.
 constexpr int64_t kFarthest = int64_t(1) << 40;
@@ -60,11 +65,18 @@ struct GenerateAttentionPass
     b.setInsertionPoint(op);
     AttentionProblem problem = describe(b, op);
     bool distribute = parallel && flops(op) >= minParallelFlops;
-    if (isDecoding(op, problem))
-      emitDecoding(b, chooseBlocking(op), problem, distribute,
-                   distribute ? decodingSplits(op) : 1);
-    else
+    if (isDecoding(op, problem)) {
+      AttentionBlocking blocking;
+      blocking.lanes = mlir::nm::getCPUTarget(op).getLanes();
+      int64_t splits = distribute ? decodingSplits(op) : 1;
+      report(op, "decoding",
+             llvm::formatv("{0} rows share each key: keys and values are "
+                           "streamed, in {1} part(s)",
+                           rowsOfKey(op), splits));
+      emitDecoding(b, blocking, problem, distribute, splits);
+    } else {
       emitAttention(b, chooseBlocking(op), problem, distribute);
+    }
     op.erase();
     return success();
   }
@@ -84,8 +96,7 @@ struct GenerateAttentionPass
     if (queries == 0 || kvHeads == 0 || depth > kMaxDecodingWidth ||
         width > kMaxDecodingWidth)
       return false;
-    int64_t rows = queries * (heads / kvHeads);
-    return (queries == 1 || rows <= kDecodingRows) &&
+    return (queries == 1 || rowsOfKey(op) <= kDecodingRows) &&
            problem.k.isContiguous(AttentionOp::Width) &&
            problem.v.isContiguous(AttentionOp::Width);
   }
@@ -95,7 +106,23 @@ struct GenerateAttentionPass
     using Role = AttentionOp::Role;
     int64_t tasks = op.getStaticSize(Role::K, AttentionOp::Head) *
                     staticSize(op, Role::K, AttentionOp::Batch, 1);
-    return tasks >= kDecodingTasks ? 1 : kDecodingTasks;
+    int64_t cores = mlir::nm::getCPUTarget(op).getCores();
+    return tasks >= cores ? 1 : cores;
+  }
+
+  /// Query rows of all heads that share a key.
+  static int64_t rowsOfKey(AttentionOp op) {
+    using Role = AttentionOp::Role;
+    return op.getStaticSize(Role::Q, AttentionOp::Sequence) *
+           (op.getStaticSize(Role::Q, AttentionOp::Head) /
+            op.getStaticSize(Role::K, AttentionOp::Head));
+  }
+
+  static void report(AttentionOp op, StringRef kernel, const Twine &reason) {
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("attention-kernel")
+                                    .category("flat-generate-attention"))
+        << remark::metric("kernel", kernel)
+        << remark::reason("{0}", reason.str());
   }
 
   AttentionView view(AttentionOp op, AttentionOp::Role role) {
@@ -181,19 +208,30 @@ struct GenerateAttentionPass
 
   AttentionBlocking chooseBlocking(AttentionOp op) {
     using Role = AttentionOp::Role;
+    mlir::nm::CPUAttr target = mlir::nm::getCPUTarget(op);
     AttentionBlocking blocking;
-    blocking.lanes = lanes;
+    blocking.lanes = target.getLanes();
     int64_t keys = op.getStaticSize(Role::K, AttentionOp::Sequence);
     DataflowAttr dataflow = op.getDataflow().value_or(DataflowAttr());
+    std::string reason;
     if (dataflow && dataflow.getGranularity() == Granularity::Row) {
-      blocking.rows = dataflow.getRows();
-      blocking.keyTile = dataflow.getKeyTile();
+      blocking.rows = std::min(dataflow.getRows(), kMaxRows);
+      blocking.keyTile = std::min(dataflow.getKeyTile(), kMaxKeyTile);
+      reason = "as its dataflow says";
     } else {
-      // Two fifths of the cache: keys and values pass through it too.
-      bool fits = !ShapedType::isDynamic(keys) &&
-                  keys * kRowsOfAllKeys * 4 <= cacheBytes * 2 / 5;
+      // Two fifths of the cache: keys and values pass through it too. Without
+      // a cache to speak of, tiles are small as well.
+      int64_t bytes = keys * kRowsOfAllKeys * 4;
+      bool isKnown = !ShapedType::isDynamic(keys);
+      bool fits = isKnown && bytes <= target.getL2() * 2 / 5;
       blocking.rows = fits ? kRowsOfAllKeys : kRowsOfKeyTile;
       blocking.keyTile = fits ? 0 : kKeyTile;
+      reason = !isKnown ? "an unknown number of keys"
+                        : llvm::formatv("{0} bytes of logits {1} two fifths of "
+                                        "{2} bytes of L2",
+                                        bytes, fits ? "fit" : "exceed",
+                                        target.getL2())
+                              .str();
     }
     blocking.keyTile = roundUp(blocking.keyTile, blocking.panel());
     // No larger than the problem: the buffers of a block have its size.
@@ -201,6 +239,12 @@ struct GenerateAttentionPass
         staticSize(op, Role::Q, AttentionOp::Sequence, blocking.rows);
     blocking.rows = std::min(blocking.rows, std::max<int64_t>(1, rows));
     blocking.rows = roundUp(blocking.rows, kTileRows);
+    report(op, blocking.keyTile == 0 ? "rows" : "key-tiles",
+           llvm::formatv("blocks of {0} rows by {1} keys: {2}", blocking.rows,
+                         blocking.keyTile == 0
+                             ? std::string("all")
+                             : std::to_string(blocking.keyTile),
+                         reason));
     return blocking;
   }
 };

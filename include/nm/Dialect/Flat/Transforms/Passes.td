@@ -66,18 +66,18 @@ def GenerateAttention : Pass<"flat-generate-attention", "func::FuncOp"> {
     for masking. Few query rows (decoding) stream keys and values from memory
     without packing.
 
-    Extra memory is linear in the lengths. See docs/rationale/Flat.md.
+    Extra memory is linear in the lengths. `nm.target` describes the caches and
+    the vectors. Remarks (category `flat-generate-attention`) say which blocks
+    were chosen and why. See docs/rationale/Flat.md.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect",
-                           "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect"];
+                           "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::nm::NMDialect"];
   let options = [
-    Option<"lanes", "lanes", "int64_t", "8", "f32 lanes of a vector register">,
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
     Option<"minParallelFlops", "min-parallel-flops", "int64_t", "2000000",
-           "attentions with fewer floating-point operations stay on one thread">,
-    Option<"cacheBytes", "cache-bytes", "int64_t", "524288",
-           "bytes of the cache that holds a block of logits (L2 of one core)">
+           "attentions with fewer floating-point operations stay on one thread">
   ];
 }
 

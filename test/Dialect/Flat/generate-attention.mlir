@@ -1,0 +1,118 @@
+// RUN: nm-opt %s -split-input-file --flat-generate-attention --canonicalize --cse | FileCheck %s
+// RUN: nm-opt %s -split-input-file --flat-generate-attention --remarks-filter=flat-generate-attention 2>&1 >/dev/null \
+// RUN:   | FileCheck %s --check-prefix=REMARK
+// RUN: nm-opt %s -split-input-file --flat-generate-attention=parallel=false | FileCheck %s --check-prefix=SERIAL
+
+// All keys of 48 rows: the logits fit the L2 cache. K and V are packed once,
+// and every buffer of a block is a row block's.
+// REMARK: blocks of 48 rows by all keys{{.*}}kernel=rows
+// CHECK-LABEL: func @rows(
+// CHECK-NOT: flat.attention
+// CHECK: memref.alloc() {{.*}} : memref<65536xf32>
+// CHECK: memref.alloc() {{.*}} : memref<65536xf32>
+// CHECK: scf.parallel
+// CHECK: scf.parallel
+// CHECK-COUNT-7: memref.alloc() {{.*}} : memref<{{([0-9]{2,5})}}xf32>
+// CHECK-NOT: memref.alloc
+// CHECK-COUNT-48: vector.fma
+// CHECK-COUNT-9: memref.dealloc
+// CHECK-NOT: memref.dealloc
+// CHECK: return
+// SERIAL-LABEL: func @rows(
+// SERIAL-NOT: scf.parallel
+func.func @rows(%q: memref<1x1x1024x64xf32>, %k: memref<1x1x1024x64xf32>, %v: memref<1x1x1024x64xf32>,
+                %o: memref<1x1x1024x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x1x1024x64xf32>, memref<1x1x1024x64xf32>, memref<1x1x1024x64xf32>)
+      outs(%o : memref<1x1x1024x64xf32>)
+  return
+}
+
+// -----
+
+// No quadratic buffer: 65536 x 65536 logits, and no buffer but the packed keys
+// and values has more than five digits.
+// REMARK: blocks of 96 rows by 256 keys{{.*}}kernel=key-tiles
+// CHECK-LABEL: func @no_quadratic_buffer(
+// CHECK: memref.alloc() {{.*}} : memref<4194304xf32>
+// CHECK: memref.alloc() {{.*}} : memref<4194304xf32>
+// CHECK-COUNT-8: memref.alloc() {{.*}} : memref<{{([0-9]{2,5})}}xf32>
+// CHECK-NOT: memref.alloc
+// CHECK: return
+func.func @no_quadratic_buffer(%q: memref<1x1x65536x64xf32>, %k: memref<1x1x65536x64xf32>,
+                               %v: memref<1x1x65536x64xf32>, %o: memref<1x1x65536x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x1x65536x64xf32>, memref<1x1x65536x64xf32>, memref<1x1x65536x64xf32>)
+      outs(%o : memref<1x1x65536x64xf32>)
+  return
+}
+
+// -----
+
+// What the dataflow says, rounded up to whole register tiles.
+// REMARK: blocks of 24 rows by 128 keys: as its dataflow says{{.*}}kernel=key-tiles
+// CHECK-LABEL: func @dataflow(
+// CHECK-COUNT-2: memref.alloc() {{.*}} : memref<131072xf32>
+// CHECK: memref.alloc() {{.*}} : memref<1536xf32>
+// CHECK: memref.alloc() {{.*}} : memref<3072xf32>
+func.func @dataflow(%q: memref<1x1x2048x64xf32>, %k: memref<1x1x2048x64xf32>, %v: memref<1x1x2048x64xf32>,
+                    %o: memref<1x1x2048x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x1x2048x64xf32>, memref<1x1x2048x64xf32>, memref<1x1x2048x64xf32>)
+      outs(%o : memref<1x1x2048x64xf32>) dataflow #flat.dataflow<row, rows = 20, key_tile = 120, staged = [logits]>
+  return
+}
+
+// -----
+
+// A dataflow that asks for everything at once does not get it.
+// CHECK-LABEL: func @limits(
+// CHECK-COUNT-2: memref.alloc() {{.*}} : memref<4194304xf32>
+// CHECK-NOT: memref.alloc() {{.*}} : memref<{{([0-9]{9,})}}xf32>
+// CHECK: return
+func.func @limits(%q: memref<1x1x65536x64xf32>, %k: memref<1x1x65536x64xf32>, %v: memref<1x1x65536x64xf32>,
+                  %o: memref<1x1x65536x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x1x65536x64xf32>, memref<1x1x65536x64xf32>, memref<1x1x65536x64xf32>)
+      outs(%o : memref<1x1x65536x64xf32>) dataflow #flat.dataflow<row, rows = 65536>
+  return
+}
+
+// -----
+
+// One query: eight heads on two key heads, nothing packed, linear buffers.
+// REMARK: 4 rows share each key{{.*}}kernel=decoding
+// CHECK-LABEL: func @decode(
+// CHECK-NOT: memref.alloc() {{.*}} : memref<{{([0-9]{6,})}}xf32>
+// CHECK: vector.load %arg1
+// CHECK: vector.load %arg2
+// CHECK: return
+func.func @decode(%q: memref<1x8x1x64xbf16>, %k: memref<1x2x4096x64xbf16>, %v: memref<1x2x4096x64xbf16>,
+                  %o: memref<1x8x1x64xbf16>) {
+  flat.attention ins(%q, %k, %v : memref<1x8x1x64xbf16>, memref<1x2x4096x64xbf16>, memref<1x2x4096x64xbf16>)
+      outs(%o : memref<1x8x1x64xbf16>)
+  return
+}
+
+// -----
+
+// Causal: keys that no row of a block sees end its loops; only tiles on the
+// diagonal compare positions.
+// CHECK-LABEL: func @causal(
+// CHECK: scf.parallel
+// CHECK: scf.parallel (%[[BLOCK:.*]]) =
+// CHECK: arith.minsi
+// CHECK: scf.if
+// CHECK-COUNT-48: vector.fma
+// CHECK: scf.if
+// CHECK: } else {
+// CHECK: arith.cmpi {{slt|sgt}}, {{.*}} : vector<8xi32>
+// CHECK: return
+func.func @causal(%q: memref<1x1x512x64xf32>, %k: memref<1x1x512x64xf32>, %v: memref<1x1x512x64xf32>,
+                  %o: memref<1x1x512x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x1x512x64xf32>, memref<1x1x512x64xf32>, memref<1x1x512x64xf32>)
+      outs(%o : memref<1x1x512x64xf32>) score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    %inf = arith.constant 0xFF800000 : f32
+    %seen = arith.cmpi sle, %j, %i : index
+    %r = arith.select %seen, %s, %inf : f32
+    flat.yield %r : f32
+  }
+  return
+}

@@ -53,6 +53,7 @@ of 1024.
   --resume           keep the points of FILE and of an interrupted run
   --threads=N        (default: all processors)
   --quiet            no progress
+  --device-schema    print the JSON schema of device descriptions
   --help
 )";
 
@@ -103,7 +104,7 @@ class Reader {
 public:
   Sweep sweep;
   ExploreOptions options;
-  bool help = false;
+  bool help = false, schema = false;
   Failure fail;
 
   void read(const std::string &argument) {
@@ -115,10 +116,11 @@ public:
       const char *name;
       bool *target;
     };
-    for (Flag flag : {Flag{"--decode", &sweep.decode},
-                      Flag{"--softmax", &sweep.modelSoftmax},
-                      Flag{"--resume", &options.resume},
-                      Flag{"--quiet", &quiet}, Flag{"--help", &help}})
+    for (Flag flag :
+         {Flag{"--decode", &sweep.decode},
+          Flag{"--softmax", &sweep.modelSoftmax},
+          Flag{"--resume", &options.resume}, Flag{"--quiet", &quiet},
+          Flag{"--help", &help}, Flag{"--device-schema", &schema}})
       if (name == flag.name) {
         if (given)
           return fail("option ", name, ": found a value, expected none");
@@ -373,6 +375,10 @@ int exploreMain(int argc, const char *const *argv) {
     reader.read(argv[i]);
   if (reader.help && !reader.fail.failed) {
     std::cout << kHelp;
+    return 0;
+  }
+  if (reader.schema && !reader.fail.failed) {
+    std::cout << deviceSchema();
     return 0;
   }
   reader.finish();

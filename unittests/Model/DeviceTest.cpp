@@ -7,7 +7,9 @@
 
 #include "nm/Model/Device.h"
 #include <algorithm>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <sstream>
 
 using namespace nm::model;
 
@@ -130,6 +132,14 @@ TEST(Device, PaperPlatforms) {
   EXPECT_EQ(cloud.array.rows, 256);
   EXPECT_EQ(cloud.scratchpad.bytes, 32 << 20);
   EXPECT_EQ(cloud.dram.bytesPerSecond, 8 * edge.dram.bytesPerSecond);
+}
+
+TEST(Device, PublishedSchema) {
+  std::ifstream file(NM_DEVICES "/../docs/device.schema.json");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), deviceSchema())
+      << "write nm-run --explore --device-schema to docs/device.schema.json";
 }
 
 TEST(Device, Finding) {

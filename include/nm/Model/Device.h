@@ -194,6 +194,9 @@ Device detectHost();
 /// The description as JSON that parseDevice reads back to an equal device.
 std::string printDevice(const Device &device);
 
+/// The JSON schema of descriptions, as published in docs/device.schema.json.
+std::string deviceSchema();
+
 } // namespace nm::model
 
 #endif // NM_MODEL_DEVICE_H

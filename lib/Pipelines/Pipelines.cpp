@@ -36,8 +36,11 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(flat::createRaiseAttention());
+  func.addPass(createCanonicalizerPass());
   RaiseOptions raise;
-  raise.dense = options.dense;
+  // Weights without a pattern get kernels of the same generator, as 1:1.
+  raise.dense = true;
   raise.detect = !options.dense;
   func.addPass(createRaise(raise));
   func.addPass(createFuseEpilogue());

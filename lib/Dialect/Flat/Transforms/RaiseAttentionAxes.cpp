@@ -248,7 +248,7 @@ struct Segment {
 FailureOr<Arrangement>
 mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
                            bool isComplete, AxisTable &table,
-                           OpBuilder &builder, Location loc) {
+                           OpBuilder &builder, Location loc, bool exists) {
   auto roleOf = [&](Axis axis) {
     for (auto [index, axes] : llvm::enumerate(roles))
       if (llvm::is_contained(axes, axis))
@@ -302,7 +302,12 @@ mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
       return table.getSize(builder, loc, segment.axes);
     });
   };
-  auto sizes = tensor::getMixedSizes(builder, loc, view.value);
+  SmallVector<OpFoldResult> sizes;
+  if (exists)
+    sizes = tensor::getMixedSizes(builder, loc, view.value);
+  else
+    for (const Axes &dim : view.dims)
+      sizes.push_back(table.getSize(builder, loc, table.resolve(dim)));
   if (segments.size() != view.dims.size()) {
     // Sizes that do not change are those of the tensor itself.
     SmallVector<OpFoldResult> to;

@@ -100,10 +100,11 @@ struct Arrangement {
 /// Plans reshapes after which each dimension of `view` is one of `roles` (axes
 /// each, in order). With `isComplete` every role gets a dimension, of size 1 if
 /// need be. Fails if a role's axes lie apart, or not all or other ones are there.
-/// Sizes are made at `builder`.
+/// Sizes are made at `builder`; unless `exists`, without reading the tensor's own.
 FailureOr<Arrangement> arrange(const AxisView &view, ArrayRef<Axes> roles,
                                bool isComplete, AxisTable &table,
-                               OpBuilder &builder, Location loc);
+                               OpBuilder &builder, Location loc,
+                               bool exists = true);
 
 } // namespace mlir::flat::raise
 

@@ -64,9 +64,9 @@ static std::optional<HeadRoles> splitBatch(ArrayRef<Axis> batch,
 
 static std::optional<std::pair<Arrangement, OrderAttr>>
 planPlace(const AxisView &view, ArrayRef<Axes> roles, AxisTable &table,
-          OpBuilder &builder, Location loc) {
+          OpBuilder &builder, Location loc, bool exists) {
   FailureOr<Arrangement> arrangement =
-      arrange(view, roles, /*isComplete=*/true, table, builder, loc);
+      arrange(view, roles, /*isComplete=*/true, table, builder, loc, exists);
   if (failed(arrangement))
     return std::nullopt;
   SmallVector<int64_t> positions(4);
@@ -79,7 +79,7 @@ planPlace(const AxisView &view, ArrayRef<Axes> roles, AxisTable &table,
 static std::optional<Placed> place(const AxisView &view, ArrayRef<Axes> roles,
                                    AxisTable &table, OpBuilder &builder,
                                    Location loc) {
-  auto plan = planPlace(view, roles, table, builder, loc);
+  auto plan = planPlace(view, roles, table, builder, loc, /*exists=*/true);
   if (!plan)
     return std::nullopt;
   Placed placed{view.value, plan->second};
@@ -216,14 +216,19 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
 
   // The result: as far down as it only moves.
   Value result = attend->getResult(0);
+  size_t known = table.size();
   SmallVector<AxisView> targets = findTargets(result, match.result, table);
   SmallVector<Axes> outRoles{heads->batch, heads->heads, queries, width};
   const AxisView *target = nullptr;
   std::optional<std::pair<Arrangement, OrderAttr>> plan;
   for (const AxisView &candidate : llvm::reverse(targets)) {
-    // Sizes come from what is there before the attention.
-    if (candidate.getType().hasStaticShape() || candidate.value == result)
-      plan = planPlace(candidate, outRoles, table, builder, loc);
+    // Sizes have to come from what is there before the attention.
+    bool isLate = llvm::any_of(flatten(candidate.dims, table), [&](Axis axis) {
+      return axis >= known && ShapedType::isDynamic(table.getSize(axis));
+    });
+    if (!isLate)
+      plan = planPlace(candidate, outRoles, table, builder, loc,
+                       /*exists=*/false);
     if (plan) {
       target = &candidate;
       break;

@@ -28,7 +28,7 @@ def Flat_Dialect : Dialect {
     same numbers.
   }];
   let useDefaultAttributePrinterParser = 1;
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect"];
 }
 
 class Flat_Op<string mnemonic, list<Trait> traits = []>

@@ -17,6 +17,7 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/TilingInterface.h"
 
 #include "nm/Dialect/Flat/IR/FlatDialect.h.inc"
 #include "nm/Dialect/Flat/IR/FlatEnums.h.inc"

@@ -40,6 +40,26 @@ def RaiseAttention : Pass<"flat-raise-attention", "func::FuncOp"> {
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def TileAttention : Pass<"flat-tile", "func::FuncOp"> {
+  let summary = "tile flat.attention by batch, heads and query rows";
+  let description = [{
+    Loops (`scf.for`) around attentions on slices. Without options the granularity
+    of the op's dataflow says how much is computed at a time: a sample, a head, or
+    some rows of one; an op without dataflow stays. Keys are not tiled.
+
+    Followed by `flat-decompose-attention` this is the FLAT loop nest on plain
+    linalg, of which only one tile of the quadratic intermediate exists at a time.
+    `flat-generate-attention` makes its own loops and does not need it.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"batch", "batch", "int64_t", "0", "samples of a tile, 0: all">,
+    Option<"heads", "heads", "int64_t", "0", "heads of a tile, 0: all">,
+    Option<"rows", "rows", "int64_t", "0", "query rows of a tile, 0: all">
+  ];
+}
+
 def DecomposeAttention : Pass<"flat-decompose-attention"> {
   let summary = "lower flat.attention on tensors to plain linalg, as the reference";
   let description = [{

@@ -164,7 +164,7 @@ func.func @adds_to_something(%q: tensor<4x8xf32>, %kt: tensor<8x6xf32>, %v: tens
 }
 
 // A product without exponentials is no near miss.
-// CHECK-NOT: remark
+// CHECK-NOT: remark:
 
 func.func @plain(%q: tensor<4x8xf32>, %kt: tensor<8x6xf32>, %v: tensor<6x8xf32>) -> tensor<4x8xf32> {
   %zero = arith.constant 0.0 : f32

@@ -62,6 +62,8 @@ class AttentionCase:
         self.window = pick([1, 3, 16, 40])
         self.dataflow = pick(DATAFLOWS)
         self.scale = pick(["default", "default", "attribute", "negative", "operand"])
+        if self.D == 0 and self.scale == "default":  # 1 / sqrt(0)
+            self.scale = "attribute"
         self.offset = pick([None, None, 0, 1, 20, self.S - self.N])
         self.length = pick([None, None, None, self.S, self.S // 2, 0, self.S + 3])
         self.nan_init = chance(0.5)

@@ -37,6 +37,16 @@ void mlir::flat::emitForEach(AttentionBuilder &b, ArrayRef<Value> bounds,
   body(ivs);
 }
 
+/// 0, n - 1, 1, n - 2, ...: with causal attention the work of a block grows
+/// with its number, and every thread's contiguous share then has some of each.
+static Value alternate(AttentionBuilder &b, Value number, Value count) {
+  Value two = b.index(2);
+  Value half = arith::DivUIOp::create(b, number, two);
+  Value isOdd = b.cmp(arith::CmpIPredicate::ne,
+                      arith::RemUIOp::create(b, number, two), b.index(0));
+  return b.select(isOdd, b.sub(b.sub(count, b.index(1)), half), half);
+}
+
 void mlir::flat::emitAttention(AttentionBuilder &b,
                                const AttentionBlocking &blocking,
                                const AttentionProblem &problem, bool parallel) {
@@ -75,8 +85,11 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
         });
         emitForEach(b, {group, blocks}, parallel, [&](ValueRange ivs) {
           Value head = b.add(b.mul(kvHead, group), ivs[0]);
+          Value block = ivs[1];
+          if (parallel && (problem.firstKey || problem.endKey))
+            block = alternate(b, block, blocks);
           emitAttentionTask(b, blocking, problem, packedK, packedV, batch, head,
-                            b.mul(ivs[1], blocking.rows));
+                            b.mul(block, blocking.rows));
         });
       });
   b.release(packedK);

@@ -46,13 +46,15 @@
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "nm/Pipelines/Pipelines.h"
+#include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Transforms/Passes.h"
 
 using namespace mlir;
 
 void mlir::nm::registerDialects(DialectRegistry &registry) {
-  registry.insert<NMDialect, flat::FlatDialect>();
+  registry.insert<NMDialect, flat::FlatDialect, pifo::PifoDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
@@ -87,6 +89,7 @@ void mlir::nm::registerPasses() {
   registerConversionPasses();
   registerNMTransformsPasses();
   registerPipelines();
+  pifo::registerPifoMeshPasses();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();
   // What stands between TOSA and nm-raise.

@@ -1,0 +1,201 @@
+//===- PifoStructure.td - Schedulers, fields, state, nodes -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_PIFO_IR_PIFOSTRUCTURE_TD
+#define NM_DIALECT_PIFO_IR_PIFOSTRUCTURE_TD
+
+include "nm/Dialect/Pifo/IR/PifoBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
+    Symbol, SymbolTable, IsolatedFromAbove, NoTerminator, SingleBlock,
+    NoRegionArguments]> {
+  let summary = "a packet scheduler";
+  let description = [{
+    Holds the fields of a packet, constant tables that several nodes share, and
+    the root of the tree. `capacity` is the largest number of packets it holds
+    at a time; one more is refused, never dropped.
+
+    ```mlir
+    pifo.scheduler @strict capacity(1024) {
+      pifo.field @priority : i3
+      pifo.node @root rank(i3, saturate) {
+        pifo.scheduling {
+          %p = pifo.read_field @priority : i3
+          pifo.yield %p : i3
+        }
+      }
+    }
+    ```
+
+    * `pifo_scheduler_c1`: the capacity is at least 1 and at most 2^24.
+    * `pifo_scheduler_c2`: the body holds fields, tables and exactly one node,
+      the root.
+    * `pifo_scheduler_c3`: the tree has at most 64 levels and 4096 nodes.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$capacity);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `capacity` `(` $capacity `)` attr-dict-with-keyword $body
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The root of the tree.
+    NodeOp getRoot();
+    /// The field of that name, or null.
+    FieldOp getField(StringRef name);
+    /// All fields, in the order of their declaration.
+    SmallVector<FieldOp, 4> getFields();
+  }];
+}
+
+def Pifo_FieldOp : Pifo_Op<"field", [Symbol, HasParent<"::mlir::pifo::SchedulerOp">]> {
+  let summary = "a field of a packet";
+  let description = [{
+    An unsigned integer of 1 to 64 bits that every packet carries. With
+    `below N`, only 0 to N - 1 exist: a packet with another value is refused as
+    unknown. State and tables keyed by the field have one entry for each value.
+    A `writable` field may be changed when the packet leaves
+    (`pifo.write_field`).
+
+    Tools give a meaning to these names: `length` (bytes), `arrival`
+    (time), `flow`, `class`.
+
+    * `pifo_field_c1`: the type is a signless integer of 1 to 64 bits.
+    * `pifo_field_c2`: the bound is at least 1 and at most 2^width.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
+                       OptionalAttr<I64Attr>:$below, UnitAttr:$writable);
+  let assemblyFormat = [{
+    (`writable` $writable^)? $sym_name `:` $type (`below` $below^)? attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    unsigned getWidth() { return ::llvm::cast<IntegerType>(getType()).getWidth(); }
+    /// The largest value.
+    uint64_t getMaxValue();
+  }];
+}
+
+def Pifo_TableOp : Pifo_Op<"table", [Symbol,
+    ParentOneOf<["::mlir::pifo::SchedulerOp", "::mlir::pifo::NodeOp"]>]> {
+  let summary = "constants, one for each value of a field or each child";
+  let description = [{
+    ```mlir
+    pifo.table @weight by @flow = dense<[1, 9]> : tensor<2xi32>
+    pifo.table @share by child = dense<[1, 9]> : tensor<2xi32>
+    ```
+
+    A table of a scheduler serves all nodes; a table of a node that node only.
+
+    * `pifo_table_c1`: the values are integers of 1 to 64 bits in one dimension.
+    * `pifo_table_c2`: there is one value for each value of the key.
+    * `pifo_table_c3`: only a table of an inner node is keyed by `child`.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<FlatSymbolRefAttr>:$key,
+                       ElementsAttr:$values);
+  let assemblyFormat = "$sym_name `by` custom<Key>($key) `=` $values attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Keyed by the child through which an element came.
+    bool isByChild() { return !getKeyAttr(); }
+    IntegerType getElementType();
+  }];
+}
+
+def Pifo_StateOp : Pifo_Op<"state", [Symbol, HasParent<"::mlir::pifo::NodeOp">]> {
+  let summary = "a state variable of a node";
+  let description = [{
+    A scalar, or one variable for each value of a field or each child. Only the
+    transactions of its node see it.
+
+    ```mlir
+    pifo.state @virtual written_by(dequeue) = 0 : i64
+    pifo.state @finish by @flow written_by(enqueue) = 0 : i64
+    pifo.state @served by child written_by(any) = 0 : i32
+    ```
+
+    * `pifo_state_c1`: the initial value is a signless integer of 1 to 64 bits.
+    * `pifo_state_c2`: a key is a field with at most 2^24 values, or `child` in an
+      inner node.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<FlatSymbolRefAttr>:$key,
+                       UnitAttr:$by_child, Pifo_WriterAttr:$writer,
+                       TypedAttrInterface:$init);
+  let assemblyFormat = [{
+    $sym_name (`by` custom<StateKey>($key, $by_child)^)?
+    `written_by` `(` custom<Writer>($writer) `)` `=` $init attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    IntegerType getType() { return ::llvm::cast<IntegerType>(getInit().getType()); }
+    bool isKeyed() { return getKeyAttr() || getByChild(); }
+  }];
+}
+
+def Pifo_NodeOp : Pifo_Op<"node", [
+    Symbol, SymbolTable, NoTerminator, SingleBlock, NoRegionArguments,
+    ParentOneOf<["::mlir::pifo::SchedulerOp", "::mlir::pifo::NodeOp"]>]> {
+  let summary = "a PIFO of the tree with its transactions";
+  let description = [{
+    A node without nodes inside is a leaf and holds packets; any other holds
+    references to the nodes inside it, its children, numbered from 0 in order.
+
+    A rank has N bits. What the scheduling transaction yields, a signed integer
+    of any width, becomes a rank by a rule:
+
+    * `saturate`: below 0 is 0, above 2^N - 1 is 2^N - 1 (a value of N or fewer bits is taken as it is); ranks compare as
+      unsigned numbers.
+    * `wrap`: the low N bits; ranks compare as serial numbers, that is, by their distance
+      from an origin that moves with the queue. The *base* is the rank pushed onto the
+      empty queue, later any rank popped that lies ahead of it; the origin is the
+      base minus 2^(N-1), rounded down to a multiple of 2^(N-6). Ranks up to
+      2^(N-1) behind and 2^(N-1) - 2^(N-6) ahead of the base compare as their numbers do.
+    * `window`: as `wrap`, but a value farther off is refused (the packet is not taken, and no state
+      has changed).
+
+    Under `wrap` and `window`, `pifo.rank` gives the popped rank with the upper
+    bits that its distance from the base says, so that virtual times may be wider than ranks.
+
+    * `pifo_node_c1`: the rank is a signless integer of 1 to 63 bits; of 6 or more for
+      `wrap` and `window`.
+    * `pifo_node_c2`: there is exactly one scheduling transaction, and at most one of
+      each other kind.
+    * `pifo_node_c3`: every node but the root has a predicate; the root has neither predicate nor
+      shaping.
+    * `pifo_node_c4`: of the predicates of the children of a node, exactly one holds for each packet.
+    * `pifo_node_c5`: no ancestor of a node with shaping has the rule `window`: nobody
+      could be told of the refusal.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$rank, Pifo_RankRuleAttr:$rule);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `rank` `(` $rank `,` custom<Rule>($rule) `)` attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The parent, or null for the root.
+    NodeOp getParentNode();
+    SmallVector<NodeOp, 4> getChildren();
+    bool isLeaf();
+    unsigned getRankWidth() { return ::llvm::cast<IntegerType>(getRank()).getWidth(); }
+    /// The transactions; null where there is none.
+    PredicateOp getPredicate();
+    SchedulingOp getScheduling();
+    ShapingOp getShaping();
+    DequeueOp getDequeue();
+    /// The node's state of that name, or null.
+    StateOp getState(StringRef name);
+    /// The table of that name, of the node or the scheduler, or null.
+    TableOp getTable(StringRef name);
+    SchedulerOp getScheduler();
+  }];
+}
+
+#endif // NM_DIALECT_PIFO_IR_PIFOSTRUCTURE_TD

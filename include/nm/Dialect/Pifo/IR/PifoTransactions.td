@@ -1,0 +1,149 @@
+//===- PifoTransactions.td - Transactions and what they hold -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_PIFO_IR_PIFOTRANSACTIONS_TD
+#define NM_DIALECT_PIFO_IR_PIFOTRANSACTIONS_TD
+
+include "nm/Dialect/Pifo/IR/PifoBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Pifo_Int : Type<CPred<"$_self.isSignlessInteger()">, "signless integer", "::mlir::IntegerType">;
+
+class Pifo_TransactionOp<string mnemonic> : Pifo_Op<mnemonic, [
+    HasParent<"::mlir::pifo::NodeOp">, IsolatedFromAbove, SingleBlock,
+    NoRegionArguments, SingleBlockImplicitTerminator<"YieldOp">]> {
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "attr-dict-with-keyword $body";
+}
+
+def Pifo_PredicateOp : Pifo_TransactionOp<"predicate"> {
+  let summary = "whether a packet goes through a node";
+  let description = [{
+    Yields an i1 from packet fields alone: a field compared with a constant (`eq`,
+    `ne`, unsigned order), and any combination of such with and, or, xor. With
+    that, it is decided exactly whether the predicates of siblings are disjoint
+    and total (`pifo_node_c4`).
+
+    * `pifo_predicate_c1`: the region has that form.
+    * `pifo_predicate_c2`: the region yields one i1.
+  }];
+}
+
+def Pifo_SchedulingOp : Pifo_TransactionOp<"scheduling"> {
+  let summary = "the rank of an element about to be pushed";
+  let description = [{
+    Runs once for each push and yields the rank: a signed integer, which the
+    rule of the node turns into a rank. At an inner node the fields are
+    those of the packet whose way up brought the reference, and `pifo.child` is the
+    child it came from.
+
+    All transactions: only operations of arith on integers of at most 64 bits, without poison (division by zero gives all
+    ones, or the largest signed value for `divsi`; a remainder by zero the dividend;
+    a shift by the width or more what shifting bit by bit gives), `scf.if`, and the operations
+    of this dialect. Overflow wraps; overflow flags are ignored.
+
+    * `pifo_transaction_c1`: no operation but these is inside.
+    * `pifo_transaction_c2`: the region yields what its kind asks for.
+    * `pifo_transaction_c3`: what it names exists: fields and tables of the scheduler, tables
+      and state of its own node; and types agree.
+    * `pifo_transaction_c4`: it stores only to state that its side may write.
+    * `pifo_transaction_c5`: `pifo.rank` and `pifo.write_field` stand in `pifo.dequeue`, the latter for
+      writable fields in leaves; `pifo.child` stands in inner nodes.
+  }];
+}
+
+def Pifo_ShapingOp : Pifo_TransactionOp<"shaping"> {
+  let summary = "the time at which a push becomes known to the parent";
+  let description = [{
+    Runs after the element was pushed into the node, and yields the time of release, a
+    signed integer of at most 64 bits. The parent sees the element from then on. References that are due are
+    released in the order of their times, equal times in the order in which
+    they were suspended. When the parent's transactions run, `pifo.now` is the
+    time of the call that released the reference.
+  }];
+}
+
+def Pifo_DequeueOp : Pifo_TransactionOp<"dequeue"> {
+  let summary = "what a node does when an element has been popped";
+  let description = [{
+    Runs once for each pop of the node, from root to leaf, after the packet has been found.
+    `pifo.rank` is the rank of the popped element. The fields are those of
+    the packet that leaves.
+  }];
+}
+
+def Pifo_ReadFieldOp : Pifo_Op<"read_field", [Pure]> {
+  let summary = "a field of the packet, extended with zeros";
+  let description = [{
+    The result is at least as wide as the field. In `pifo.dequeue`, the value
+    is the one before all `pifo.write_field` of the same packet.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$field);
+  let results = (outs Pifo_Int:$result);
+  let assemblyFormat = "$field attr-dict `:` type($result)";
+}
+
+def Pifo_WriteFieldOp : Pifo_Op<"write_field"> {
+  let summary = "change a field of the packet that leaves";
+  let description = "The value has the type of the field.";
+  let arguments = (ins Pifo_Int:$value, FlatSymbolRefAttr:$field);
+  let assemblyFormat = "$value `,` $field attr-dict `:` type($value)";
+}
+
+def Pifo_NowOp : Pifo_Op<"now", [Pure]> {
+  let summary = "the time of the call, in ticks";
+  let description = "Never less than in an earlier call; the unit is the user's.";
+  let results = (outs I64:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Pifo_RankOp : Pifo_Op<"rank", [Pure]> {
+  let summary = "the rank of the popped element";
+  let description = "The result is at least as wide as the rank, and at most 64 bits.";
+  let results = (outs Pifo_Int:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Pifo_ChildOp : Pifo_Op<"child", [Pure]> {
+  let summary = "the number of the child that an element refers to";
+  let results = (outs I32:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Pifo_LookupOp : Pifo_Op<"lookup", [Pure]> {
+  let summary = "the table's value for the packet or the child";
+  let arguments = (ins FlatSymbolRefAttr:$table);
+  let results = (outs Pifo_Int:$result);
+  let assemblyFormat = "$table attr-dict `:` type($result)";
+}
+
+def Pifo_LoadOp : Pifo_Op<"load", [MemoryEffects<[MemRead]>]> {
+  let summary = "a state variable, for the packet or the child if it is keyed";
+  let arguments = (ins FlatSymbolRefAttr:$state);
+  let results = (outs Pifo_Int:$result);
+  let assemblyFormat = "$state attr-dict `:` type($result)";
+}
+
+def Pifo_StoreOp : Pifo_Op<"store", [MemoryEffects<[MemWrite]>]> {
+  let summary = "write a state variable, for the packet or the child if it is keyed";
+  let arguments = (ins Pifo_Int:$value, FlatSymbolRefAttr:$state);
+  let assemblyFormat = "$value `,` $state attr-dict `:` type($value)";
+}
+
+def Pifo_YieldOp : Pifo_Op<"yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["::mlir::pifo::PredicateOp", "::mlir::pifo::SchedulingOp",
+                 "::mlir::pifo::ShapingOp", "::mlir::pifo::DequeueOp"]>]> {
+  let summary = "the result of a transaction";
+  let arguments = (ins Optional<Pifo_Int>:$value);
+  let assemblyFormat = "attr-dict ($value^ `:` type($value))?";
+  /// Yields nothing.
+  let builders = [OpBuilder<(ins)>];
+}
+
+#endif // NM_DIALECT_PIFO_IR_PIFOTRANSACTIONS_TD

@@ -1,0 +1,144 @@
+//===- PifoOps.cpp - Accessors and syntax -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "nm/Dialect/Pifo/IR/PifoDialect.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+//===----------------------------------------------------------------------===//
+// Syntax of keys: `child` or a field.
+//===----------------------------------------------------------------------===//
+
+static ParseResult parseKey(OpAsmParser &parser, FlatSymbolRefAttr &key) {
+  if (succeeded(parser.parseOptionalKeyword("child")))
+    return success();
+  return parser.parseAttribute(key);
+}
+
+static void printKey(OpAsmPrinter &printer, Operation *,
+                     FlatSymbolRefAttr key) {
+  if (key)
+    printer << key;
+  else
+    printer << "child";
+}
+
+static ParseResult parseStateKey(OpAsmParser &parser, FlatSymbolRefAttr &key,
+                                 UnitAttr &byChild) {
+  if (failed(parseKey(parser, key)))
+    return failure();
+  if (!key)
+    byChild = parser.getBuilder().getUnitAttr();
+  return success();
+}
+
+static void printStateKey(OpAsmPrinter &printer, Operation *op,
+                          FlatSymbolRefAttr key, UnitAttr) {
+  printKey(printer, op, key);
+}
+
+// The format generated for an enumeration begins with a space.
+static ParseResult parseRule(OpAsmParser &parser, RankRuleAttr &rule) {
+  FailureOr<RankRule> value = FieldParser<RankRule>::parse(parser);
+  if (failed(value))
+    return failure();
+  rule = RankRuleAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+static void printRule(OpAsmPrinter &printer, Operation *, RankRuleAttr rule) {
+  printer << stringifyRankRule(rule.getValue());
+}
+
+static ParseResult parseWriter(OpAsmParser &parser, WriterAttr &writer) {
+  FailureOr<Writer> value = FieldParser<Writer>::parse(parser);
+  if (failed(value))
+    return failure();
+  writer = WriterAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+static void printWriter(OpAsmPrinter &printer, Operation *, WriterAttr writer) {
+  printer << stringifyWriter(writer.getValue());
+}
+
+#define GET_OP_CLASSES
+#include "nm/Dialect/Pifo/IR/PifoOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Accessors
+//===----------------------------------------------------------------------===//
+
+/// The first operation of that kind in a body, or null.
+template <typename OpT> static OpT firstOf(Region &body) {
+  auto ops = body.front().getOps<OpT>();
+  return ops.empty() ? OpT() : *ops.begin();
+}
+
+/// The operation of that kind and name in a body, or null. Bodies are short,
+/// and a symbol table would have to be kept.
+template <typename OpT> static OpT findNamed(Region &body, StringRef name) {
+  for (OpT op : body.front().getOps<OpT>())
+    if (op.getSymName() == name)
+      return op;
+  return {};
+}
+
+NodeOp SchedulerOp::getRoot() { return firstOf<NodeOp>(getBody()); }
+
+FieldOp SchedulerOp::getField(StringRef name) {
+  return findNamed<FieldOp>(getBody(), name);
+}
+
+SmallVector<FieldOp, 4> SchedulerOp::getFields() {
+  return llvm::to_vector<4>(getBody().front().getOps<FieldOp>());
+}
+
+uint64_t FieldOp::getMaxValue() {
+  if (std::optional<uint64_t> bound = getBelow())
+    return *bound - 1;
+  return llvm::maskTrailingOnes<uint64_t>(getWidth());
+}
+
+IntegerType TableOp::getElementType() {
+  return cast<IntegerType>(getValues().getElementType());
+}
+
+NodeOp NodeOp::getParentNode() {
+  return dyn_cast<NodeOp>((*this)->getParentOp());
+}
+
+SmallVector<NodeOp, 4> NodeOp::getChildren() {
+  return llvm::to_vector<4>(getBody().front().getOps<NodeOp>());
+}
+
+bool NodeOp::isLeaf() { return !firstOf<NodeOp>(getBody()); }
+PredicateOp NodeOp::getPredicate() { return firstOf<PredicateOp>(getBody()); }
+SchedulingOp NodeOp::getScheduling() {
+  return firstOf<SchedulingOp>(getBody());
+}
+ShapingOp NodeOp::getShaping() { return firstOf<ShapingOp>(getBody()); }
+DequeueOp NodeOp::getDequeue() { return firstOf<DequeueOp>(getBody()); }
+
+StateOp NodeOp::getState(StringRef name) {
+  return findNamed<StateOp>(getBody(), name);
+}
+
+TableOp NodeOp::getTable(StringRef name) {
+  if (TableOp own = findNamed<TableOp>(getBody(), name))
+    return own;
+  return findNamed<TableOp>(getScheduler().getBody(), name);
+}
+
+SchedulerOp NodeOp::getScheduler() {
+  return (*this)->getParentOfType<SchedulerOp>();
+}
+
+void YieldOp::build(OpBuilder &, OperationState &) {}

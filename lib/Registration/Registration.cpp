@@ -48,7 +48,6 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "nm/Pipelines/Pipelines.h"
-#include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Transforms/Passes.h"
 
 using namespace mlir;
@@ -89,7 +88,6 @@ void mlir::nm::registerPasses() {
   registerConversionPasses();
   registerNMTransformsPasses();
   registerPipelines();
-  pifo::registerPifoMeshPasses();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();
   // What stands between TOSA and nm-raise.

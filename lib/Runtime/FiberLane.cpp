@@ -52,9 +52,11 @@ void readLane(const StoredParts &parts, const FiberGeometry &geometry,
       for (int64_t j = 0, previous = -1; j < geometry.n; ++j) {
         LaneSlot slot = lane.slot(row, g, j);
         int64_t stored =
-            loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
-                slot.shift &
-            mask;
+            geometry.n == geometry.m
+                ? slot.indexBase + j
+                : loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
+                          slot.shift &
+                      mask;
         int64_t index = stored - slot.indexBase;
         if (index < 0 || index >= geometry.m || index <= previous) {
           tile.note(GroupFault::Kind::Metadata, geometry, row, g, stored);
@@ -79,8 +81,10 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
   int64_t wordBytes = lane.superblocks * lane.lanes * 4;
   std::memset(parts.values + first * valueBytes, 0,
               size_t((last - first) * valueBytes));
-  std::memset(parts.metadata + first * wordBytes, 0,
-              size_t((last - first) * wordBytes));
+  bool hasWords = geometry.n < geometry.m; // full groups have no indices
+  if (hasWords)
+    std::memset(parts.metadata + first * wordBytes, 0,
+                size_t((last - first) * wordBytes));
   for (int64_t t = 0; t < tile.numRows; ++t) {
     int64_t row = tile.firstRow + t;
     const uint8_t *indices = tile.rowIndices(t);
@@ -88,10 +92,12 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
     for (int64_t g = 0; g < geometry.groups; ++g) {
       for (int64_t j = 0; j < geometry.n; ++j) {
         LaneSlot slot = lane.slot(row, g, j);
-        unsigned char *word = parts.metadata + slot.word * 4;
         uint32_t index = uint32_t(*indices++ + slot.indexBase);
-        storeUnaligned(word,
-                       loadUnaligned<uint32_t>(word) | index << slot.shift);
+        if (hasWords) {
+          unsigned char *word = parts.metadata + slot.word * 4;
+          storeUnaligned(word,
+                         loadUnaligned<uint32_t>(word) | index << slot.shift);
+        }
         storeUnaligned(parts.values + slot.value * int64_t(sizeof(U)),
                        *values++);
       }

@@ -197,7 +197,9 @@ void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
       for (int64_t g = 0; g < block.length / m; ++g) {
         for (int64_t j = 0, previous = 0; j < n; ++j, ++s) {
           int64_t at = start + s / 4 * parts.spec.rows * 4 + s % 4;
-          unsigned offset = loadUnaligned<uint16_t>(parts.metadata + at * 2);
+          unsigned offset =
+              n == m ? unsigned(s) * cols
+                     : loadUnaligned<uint16_t>(parts.metadata + at * 2);
           unsigned k = offset / cols;
           int64_t index = int64_t(k) - g * m;
           if (k * cols != offset || !legalIndex(index, j, previous, m)) {
@@ -231,11 +233,14 @@ void writePanel(const StoredParts &parts, const FiberGeometry &geometry,
     for (int64_t row = tile.firstRow; row < last; ++row) {
       int64_t at = panel.slot(block, row, 0);
       unsigned char *toValues = parts.values + at * elem;
-      unsigned char *toOffsets = parts.metadata + at * 2;
+      // Full groups have no offsets.
+      unsigned char *toOffsets = n < m ? parts.metadata + at * 2 : nullptr;
       auto quad = [&](const void *fromValues, const void *fromOffsets) {
         std::memcpy(toValues, fromValues, quadBytes);
-        std::memcpy(toOffsets, fromOffsets, 8);
         toValues += rows * quadBytes;
+        if (!toOffsets)
+          return;
+        std::memcpy(toOffsets, fromOffsets, 8);
         toOffsets += rows * 8;
       };
       int64_t s = 0;

@@ -35,10 +35,11 @@ struct FiberGeometry {
 
 /// What went wrong first, in row-major order of groups.
 struct GroupFault {
-  enum class Kind : uint8_t { None, OverFull, Metadata };
+  enum class Kind : uint8_t { None, OverFull, Metadata, Unshared };
   Kind kind = Kind::None;
   int64_t row = 0, group = 0;
   /// OverFull: non-zeros found. Metadata: the offending index or offset.
+  /// Unshared: positions that the rows of the group need together.
   int64_t found = 0;
 
   void merge(const GroupFault &other, const FiberGeometry &geometry);
@@ -116,6 +117,11 @@ public:
   int64_t numBlocks() const { return blocks; }
   PanelBlock block(int64_t b) const;
   int64_t paddedRows() const { return padded; }
+  /// Index of the offset of slot s of the row group of row r, which its rows
+  /// share.
+  int64_t sharedSlot(const PanelBlock &block, int64_t r, int64_t s) const {
+    return block.base / rows + r / rows * block.slots + s;
+  }
   /// Stored element of slot s of row r.
   int64_t slot(const PanelBlock &block, int64_t r, int64_t s) const {
     return block.base + r / rows * rows * block.slots + s / 4 * rows * 4 +
@@ -165,6 +171,12 @@ template <typename U>
 void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
                FiberTile<U> &tile);
 template <typename U>
+void readShared(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile);
+template <typename U>
+void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
+                 FiberTile<U> &tile);
+template <typename U>
 void writeDense(const StoredParts &parts, const FiberGeometry &geometry,
                 FiberTile<U> &tile);
 template <typename U>
@@ -177,6 +189,19 @@ void writePanel(const StoredParts &parts, const FiberGeometry &geometry,
 template <typename U>
 void writeMaskBytes(unsigned char *mask, const FiberGeometry &geometry,
                     FiberTile<U> &tile);
+
+/// Positions of group `group` at which the rows [first, last) of the tile hold a
+/// non-zero, one bit each.
+template <typename U>
+uint64_t usedPositions(const FiberTile<U> &tile, const FiberGeometry &geometry,
+                       int64_t first, int64_t last, int64_t group) {
+  uint64_t used = 0;
+  for (int64_t t = first; t < last; ++t)
+    for (int64_t j = group * geometry.n; j < (group + 1) * geometry.n; ++j)
+      if (tile.rowValues(t)[j] != 0)
+        used |= uint64_t(1) << tile.rowIndices(t)[j];
+  return used;
+}
 
 /// Elements of a row that are staged at once: whole groups, about 512, or
 /// 128 when many strided rows share a tile.

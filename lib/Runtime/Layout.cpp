@@ -13,6 +13,7 @@ std::string LayoutSpec::str() const {
   case LayoutKind::Canonical:
     return "canonical";
   case LayoutKind::Panel:
+  case LayoutKind::Shared:
     break;
   case LayoutKind::Lane:
     return "lane<lanes = " + std::to_string(lanes) +
@@ -21,7 +22,7 @@ std::string LayoutSpec::str() const {
            ">";
   }
   std::ostringstream os;
-  os << "panel<rows = " << rows << ", cols = " << cols << ", depth = " << depth
+  os << (kind == LayoutKind::Panel ? "panel" : "shared") << "<rows = " << rows << ", cols = " << cols << ", depth = " << depth
      << ">";
   return os.str();
 }
@@ -37,8 +38,8 @@ public:
     LayoutSpec spec;
     if (kind == "canonical") {
       spec = LayoutSpec::canonical();
-    } else if (kind == "panel") {
-      spec.kind = LayoutKind::Panel;
+    } else if (kind == "panel" || kind == "shared") {
+      spec.kind = kind == "panel" ? LayoutKind::Panel : LayoutKind::Shared;
       if (Status status = parameters(spec); !status)
         return status.error();
     } else if (kind == "lane") {
@@ -49,7 +50,8 @@ public:
         spec.interleave = 1;
     } else if (kind != "dense") {
       return fail("expected 'dense', 'canonical', "
-                  "'panel<rows = R, cols = C, depth = D>' or "
+                  "'panel<rows = R, cols = C, depth = D>', "
+                  "'shared<rows = R, cols = C, depth = D>' or "
                   "'lane<lanes = L, interleave = I>'");
     }
     skipSpace();
@@ -111,7 +113,7 @@ private:
     } while (accept(','));
     if (!accept('>'))
       return fail("expected ',' or '>'");
-    if (spec.kind == LayoutKind::Panel &&
+    if (spec.kind != LayoutKind::Lane &&
         (spec.rows == 0 || spec.cols == 0 || spec.depth == 0))
       return fail("'rows', 'cols' and 'depth' are all needed");
     if (spec.kind == LayoutKind::Lane && spec.lanes == 0)
@@ -215,7 +217,10 @@ static Result<StorageShapes> panelShapes(const LayoutSpec &spec, int64_t rows,
     return fail("the storage size overflows");
   StorageShapes shapes;
   shapes.values = {{total}, elemBytes};
-  shapes.metadata = {{total}, 2};
+  if (spec.kind == LayoutKind::Shared)
+    shapes.metadata = {{total / spec.rows}, 2};
+  else if (n < m) // else slot k holds element k
+    shapes.metadata = {{total}, 2};
   return shapes;
 }
 
@@ -246,7 +251,8 @@ static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
     return fail("the storage size overflows");
   StorageShapes shapes;
   shapes.values = {{values}, elemBytes};
-  shapes.metadata = {{metadata}, 4};
+  if (n < m)
+    shapes.metadata = {{metadata}, 4};
   return shapes;
 }
 
@@ -285,6 +291,7 @@ Result<StorageShapes> storageShapes(const LayoutSpec &spec,
       shapes.metadata = {std::move(others), 1};
       return shapes;
     }
+    case LayoutKind::Shared:
     case LayoutKind::Panel: {
       Result<int64_t> rows = checkedCount(others);
       if (!rows)

@@ -3,6 +3,7 @@
 #include "nm/Runtime/Pack.h"
 #include "FiberDriver.h"
 #include "Support.h"
+#include <atomic>
 
 namespace nm::rt {
 
@@ -43,6 +44,8 @@ static void readStored(const StoredParts &from, DType dtype,
     return readCanonical(from, geometry, tile);
   case LayoutKind::Panel:
     return readPanel(from, geometry, tile);
+  case LayoutKind::Shared:
+    return readShared(from, geometry, tile);
   case LayoutKind::Lane:
     return readLane(from, geometry, tile);
   }
@@ -58,6 +61,8 @@ static void writeStored(const StoredParts &to, const FiberGeometry &geometry,
     return writeCanonical(to, geometry, tile);
   case LayoutKind::Panel:
     return writePanel(to, geometry, tile);
+  case LayoutKind::Shared:
+    return writeShared(to, geometry, tile);
   case LayoutKind::Lane:
     return writeLane(to, geometry, tile);
   }
@@ -67,12 +72,13 @@ static int64_t rowMultiple(const LayoutSpec &spec,
                            const FiberGeometry &geometry) {
   if (spec.kind == LayoutKind::Lane)
     return laneShape(geometry.n, geometry.m).rows;
-  return spec.kind == LayoutKind::Panel ? spec.rows : 1;
+  return std::max<int64_t>(spec.rows, 1);
 }
 
-/// The error of a fault, or success.
+/// The error of a fault in a conversion from or, for Unshared, to `layout`, or
+/// success.
 static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
-                          const std::string &name, const LayoutSpec &from) {
+                          const std::string &name, const LayoutSpec &layout) {
   if (fault.kind == GroupFault::Kind::None)
     return {};
   std::string group =
@@ -81,7 +87,12 @@ static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
     return makeError(Errc::Mismatch, "tensor ", quote(name), ": ", group,
                      " holds ", fault.found, " non-zeros, expected at most ",
                      desc.n, " for ", desc.n, ":", desc.m);
-  return makeError(Errc::Format, "metadata of layout ", from.str(), ": ", group,
+  if (fault.kind == GroupFault::Kind::Unshared)
+    return makeError(Errc::Mismatch, "tensor ", quote(name), ": ", group,
+                     " and the rows beside it hold non-zeros at ", fault.found,
+                     " positions, expected at most ", desc.n,
+                     " that all rows of layout ", layout.str(), " share");
+  return makeError(Errc::Format, "metadata of layout ", layout.str(), ": ", group,
                    " holds ", fault.found, ", which is no legal index for ",
                    desc.n, ":", desc.m);
 }
@@ -169,7 +180,57 @@ Status convert(const WeightDesc &desc, const LayoutSpec &from,
                 writeStored(target, geometry, tile);
               });
         });
-    return faultStatus(result.fault, desc, "weight", from);
+    return faultStatus(
+        result.fault, desc, "weight",
+        result.fault.kind == GroupFault::Kind::Unshared ? to : from);
+  });
+}
+
+/// Whether every `rows` rows of the tile, and those at its end, keep at most N
+/// positions of each group together.
+template <typename U>
+static bool sharesMasks(const FiberTile<U> &tile, const FiberGeometry &geometry,
+                        int64_t rows) {
+  for (int64_t t = 0; t < tile.numRows; t += rows)
+    for (int64_t g = 0; g < geometry.groups; ++g) {
+      int64_t last = std::min(t + rows, tile.numRows);
+      if (__builtin_popcountll(usedPositions(tile, geometry, t, last, g)) >
+          geometry.n)
+        return false;
+    }
+  return true;
+}
+
+Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
+                           const PackOptions &options) {
+  return guarded([&]() -> Result<int64_t> {
+    NM_RETURN_IF_ERROR(checkDesc(desc, LayoutSpec::canonical()));
+    FiberGeometry geometry(desc.shape, desc.axis, desc.n, desc.m);
+    DenseSource source;
+    source.data = static_cast<const unsigned char *>(dense);
+    source.dtype = desc.dtype;
+    source.mask = options.mask;
+    source.derive = options.derive;
+    constexpr int64_t most = 4;
+    std::atomic<int64_t> shared{most};
+    DriverResult result =
+        dispatchElement(elementBytes(desc.dtype), [&](auto zero) {
+          using U = decltype(zero);
+          return forEachTile<U>(geometry, most, [&](FiberTile<U> &tile) {
+            if (shared == 1)
+              return;
+            readDense(source, geometry, tile);
+            int64_t rows = shared;
+            while (rows > 1 && !sharesMasks(tile, geometry, rows))
+              rows /= 2;
+            for (int64_t known = shared; rows < known;)
+              if (shared.compare_exchange_weak(known, rows))
+                break;
+          });
+        });
+    NM_RETURN_IF_ERROR(faultStatus(result.fault, desc, options.name,
+                                   LayoutSpec::canonical()));
+    return shared.load();
   });
 }
 

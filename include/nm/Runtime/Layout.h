@@ -29,18 +29,21 @@ enum class LayoutKind : uint8_t {
   Panel = 2,
   /// For matrix-vector kernels: the kept elements of one vector of activations
   /// lie in one vector register, indices in 32-bit words beside it.
-  Lane = 3
+  Lane = 3,
+  /// As Panel, for weights in which the rows of a row group keep the same
+  /// positions: one offset for all of them.
+  Shared = 4
 };
 
 /// A layout and its parameters. Parameters a kind does not use are 0.
 struct LayoutSpec {
   LayoutKind kind = LayoutKind::Dense;
-  /// Panel: rows that are interleaved (R >= 1).
+  /// Panel, Shared: rows that are interleaved (R >= 1).
   int64_t rows = 0;
-  /// Panel: columns of the packed activation panel, in elements (C >= 1).
+  /// Panel, Shared: columns of the packed activation panel, in elements (C >= 1).
   int64_t cols = 0;
-  /// Panel: elements of the sparse axis in a block (D, a multiple of M), with
-  /// D * C <= 65536.
+  /// Panel, Shared: elements of the sparse axis in a block (D, a multiple of M),
+  /// with D * C <= 65536.
   int64_t depth = 0;
   /// Lane: elements of a vector register (a power of two, 4 to 64).
   int64_t lanes = 0;
@@ -53,11 +56,15 @@ struct LayoutSpec {
   static LayoutSpec panel(int64_t rows, int64_t cols, int64_t depth) {
     return {LayoutKind::Panel, rows, cols, depth};
   }
+  static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth) {
+    return {LayoutKind::Shared, rows, cols, depth};
+  }
   static LayoutSpec lane(int64_t lanes, int64_t interleave = 1) {
     return {LayoutKind::Lane, 0, 0, 0, lanes, interleave};
   }
 
   /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
+  /// "shared<rows = 4, cols = 24, depth = 256>",
   /// "lane<lanes = 8>" or "lane<lanes = 8, interleave = 2>".
   std::string str() const;
 
@@ -91,7 +98,7 @@ struct StorageShapes {
   /// Element type of the weight. Dense and canonical keep the rank of the
   /// weight, panel is 1-D.
   PartShape values;
-  /// Absent for dense; u8 for canonical; u16 and 1-D for panel.
+  /// Absent for dense; u8 for canonical; u16 and 1-D for panel and shared.
   PartShape metadata;
 };
 

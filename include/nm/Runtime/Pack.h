@@ -50,6 +50,12 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
                        const void *dense, void *values, void *metadata,
                        const PackOptions &options = {});
 
+/// How many consecutive rows (4, 2 or 1) keep the same positions throughout
+/// row-major `dense`: whether layout Shared can hold it. Rows are counted from
+/// the first. Fails on an over-full group, if it gets that far.
+Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
+                           const PackOptions &options = {});
+
 /// The inverse: writes the dense row-major weight completely. Fails when the
 /// metadata names no legal position; then the contents of `dense` are
 /// unspecified.

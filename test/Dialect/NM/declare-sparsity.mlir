@@ -25,7 +25,7 @@ func.func @params(%x: tensor<3x8xf32>, %y: tensor<3x16xf32>) -> (tensor<3x16xf32
   // REMARK: [Passed] sparsity-declared | Category:nm-declare-sparsity | axis=0, density=0.500, key=rows.weight, pattern=2:4, source=values
   // RAISE: %[[W:.+]] = nm.param "rows.weight" : tensor<8x16xf32, #nm.sparsity<2:4, axis = 0>>
   // RAISE: nm.matmul ins(%{{.+}}, %[[W]] :
-  // DERIVE: nm.param "rows.weight" : tensor<8x16xf32, #nm.sparsity<2:4, axis = 0>>
+  // DERIVE: nm.param "rows.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<2:4, axis = 0>>
   // UNBOUND: nm.param "rows.weight" : tensor<8x16xf32>
   %rows = nm.param "rows.weight" : tensor<8x16xf32>
   // CHECK: linalg.matmul ins(%{{.+}}, %[[D]] :
@@ -41,7 +41,7 @@ func.func @params(%x: tensor<3x8xf32>, %y: tensor<3x16xf32>) -> (tensor<3x16xf32
   // CHECK: nm.param "dense.weight" : tensor<8x16xf32>
   // REMARK: [Missed] sparsity-not-declared
   // REMARK-SAME: no N:M below dense holds in its values, density 1.000
-  // DERIVE: nm.param "dense.weight" : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  // DERIVE: nm.param "dense.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   %dense = nm.param "dense.weight" : tensor<8x16xf32>
 
   // A table of rows is no weight.
@@ -52,20 +52,20 @@ func.func @params(%x: tensor<3x8xf32>, %y: tensor<3x16xf32>) -> (tensor<3x16xf32
   %row = tensor.extract_slice %table[%c0, 0] [1, 16] [1, 1] : tensor<8x16xf32> to tensor<1x16xf32>
 
   // The mask decides, not the values.
-  // CHECK: nm.param "masked.weight" : tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
+  // CHECK: nm.param "masked.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
   // REMARK: [Passed] sparsity-declared
   // REMARK-SAME: axis=1, density=0.250, key=masked.weight, pattern=1:4, source="mask 'masked.weight_mask'"
   // IGNORE: nm.param "masked.weight" : tensor<8x16xf32>
-  // REQUIRE: nm.param "masked.weight" : tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
+  // REQUIRE: nm.param "masked.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
   %masked = nm.param "masked.weight" : tensor<8x16xf32>
 
   // CHECK: nm.param "packed.weight" : tensor<8x16xf32>
   // REMARK: [Missed] sparsity-not-declared
-  // PACKED: nm.param "packed.weight" : tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
+  // PACKED: nm.param "packed.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<1:4, axis = 1>>
   %packed = nm.param "packed.weight" : tensor<8x16xf32>
 
   // All zero: no pattern is tighter than 1:M.
-  // CHECK: nm.param "zero.weight" : tensor<8x16xf32, #nm.sparsity<1:16, axis = 1>>
+  // CHECK: nm.param "zero.weight" {{.*}}: tensor<8x16xf32, #nm.sparsity<1:16, axis = 1>>
   // REMARK: [Passed] sparsity-declared
   // REMARK-SAME: axis=1, density=0.000, key=zero.weight, pattern=1:16
   // REQUIRE: nm.param "zero.weight" : tensor<8x16xf32>

@@ -85,7 +85,7 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
   std::optional<LayoutKind> kind = symbolizeLayoutKind(keyword);
   if (!kind) {
     parser.emitError(loc) << "unknown layout '" << keyword
-                          << "', expected dense, canonical, panel or lane";
+                          << "', expected dense, canonical, panel, lane or shared";
     return {};
   }
   int64_t rows = 0, cols = 0, depth = 0, lanes = 0, interleave = 0;
@@ -118,7 +118,7 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
 
 void LayoutAttr::print(AsmPrinter &printer) const {
   printer << "<" << stringifyLayoutKind(getKind());
-  if (getKind() == LayoutKind::Panel)
+  if (hasPanels())
     printer << ", rows = " << getRows() << ", cols = " << getCols()
             << ", depth = " << getDepth();
   if (getKind() == LayoutKind::Lane)
@@ -132,7 +132,8 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  LayoutKind kind, int64_t rows, int64_t cols,
                                  int64_t depth, int64_t lanes,
                                  int64_t interleave) {
-  if (kind != LayoutKind::Panel && (rows || cols || depth))
+  bool hasPanels = kind == LayoutKind::Panel || kind == LayoutKind::Shared;
+  if (!hasPanels && (rows || cols || depth))
     return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
                        << " takes no rows, cols or depth";
   if (kind != LayoutKind::Lane && (lanes || interleave))
@@ -148,12 +149,11 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "nm_layout_c1: layout lane needs an interleave of 1, "
                           "2 or 4, got "
                        << interleave;
-  if (kind != LayoutKind::Panel)
+  if (!hasPanels)
     return success();
   if (rows <= 0 || cols <= 0 || depth <= 0)
-    return emitError() << "nm_layout_c1: layout panel needs positive rows, "
-                          "cols and depth, got "
-                       << rows << ", " << cols << ", " << depth;
+    return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
+                       << " needs positive rows, cols and depth, got " << rows << ", " << cols << ", " << depth;
   if (depth > 65536 / cols)
     return emitError() << "nm_layout_c2: depth * cols must be at most 65536, "
                           "got "
@@ -171,6 +171,9 @@ static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
   case LayoutKind::Panel:
     return ::nm::rt::LayoutSpec::panel(layout.getRows(), layout.getCols(),
                                        layout.getDepth());
+  case LayoutKind::Shared:
+    return ::nm::rt::LayoutSpec::shared(layout.getRows(), layout.getCols(),
+                                        layout.getDepth());
   case LayoutKind::Lane:
     return ::nm::rt::LayoutSpec::lane(layout.getLanes(),
                                       layout.getInterleave());

@@ -119,6 +119,15 @@ mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
   return toAttributes(*types, buffers);
 }
 
+int64_t mlir::nm::countSharedRows(DenseElementsAttr source,
+                                  RankedTensorType encodedType) {
+  rt::WeightDesc desc = describe(encodedType, getSparsity(encodedType));
+  if (desc.dtype == rt::DType::Unknown || source.getNumElements() == 0)
+    return 1;
+  auto rows = rt::sharedRows(desc, getRawBuffer(source).data());
+  return rows.ok() ? *rows : 1;
+}
+
 FailureOr<SmallVector<DenseElementsAttr>>
 mlir::nm::convertConstant(ArrayRef<DenseElementsAttr> storage,
                           RankedTensorType encodedType, LayoutAttr from,

@@ -10,6 +10,7 @@
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Weight.h"
 
@@ -154,7 +155,9 @@ private:
     const rt::Checkpoint &checkpoint = *scope->second;
     if (failed(check(op, checkpoint)))
       return failure();
-    if (mlir::nm::getSparsity(type) || type.getRank() < 2)
+    if (mlir::nm::getSparsity(type))
+      return declareSharedRows(op, checkpoint);
+    if (type.getRank() < 2)
       return success();
     if (type.getNumElements() == 0) {
       missed(op) << remark::reason("it is empty");
@@ -192,7 +195,52 @@ private:
     auto param = ParamOp::create(rewriter, op.getLoc(), encoded,
                                  op.getKeyAttr(), op.getScopeAttr());
     param->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    if (failed(setSharedRows(param, *weight)))
+      return failure();
     rewriter.replaceOpWithNewOp<DecompressOp>(op, type, param);
+    return success();
+  }
+
+  /// A parameter whose pattern the program declares.
+  LogicalResult declareSharedRows(ParamOp op,
+                                  const rt::Checkpoint &checkpoint) {
+    RankedTensorType type = op.getResult().getType();
+    if (type.getRank() != 2 || type.getNumElements() == 0)
+      return success();
+    auto weight = rt::readWeight(checkpoint, op.getKey().str(), masks);
+    if (!weight)
+      return op.emitOpError() << weight.error().message;
+    return setSharedRows(op, *weight);
+  }
+
+  /// Says on the encoded parameter whether neighbouring rows keep the same
+  /// positions. An over-full group is for the loader to report.
+  LogicalResult setSharedRows(ParamOp op, const rt::Weight &weight) {
+    RankedTensorType type = op.getResult().getType();
+    SparsityAttr sparsity = mlir::nm::getSparsity(type);
+    auto contiguous = rt::toContiguous(weight.tensor);
+    if (!contiguous)
+      return op.emitOpError() << contiguous.error().message;
+    rt::WeightDesc desc;
+    desc.shape.assign(type.getShape().begin(), type.getShape().end());
+    desc.axis = sparsity.getAxis();
+    desc.n = sparsity.getN();
+    desc.m = sparsity.getM();
+    desc.dtype = contiguous->view.dtype;
+    rt::PackOptions options;
+    options.mask = weight.mask ? &*weight.mask : nullptr;
+    options.derive = !weight.mask && masks.policy == rt::MaskPolicy::Derive;
+    auto rows = rt::sharedRows(desc, contiguous->view.data, options);
+    if (!rows || *rows == 1) {
+      op->removeAttr(kSharedRowsAttrName);
+      return success();
+    }
+    op->setAttr(kSharedRowsAttrName,
+                Builder(op.getContext()).getI64IntegerAttr(*rows));
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("shared-rows")
+                                    .category("nm-declare-sparsity"))
+        << remark::metric("key", op.getKey().str())
+        << remark::metric("rows", *rows);
     return success();
   }
 

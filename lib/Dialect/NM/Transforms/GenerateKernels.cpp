@@ -13,10 +13,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ActivationGroups.h"
 #include "KernelBuilder.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Remarks.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Runtime/Layout.h"
@@ -43,32 +45,37 @@ public:
     b.setInsertionPoint(op);
   }
 
-  void emit() {
+  /// Reads the activations from `shared`, or packs them if that is null, and
+  /// returns where they are.
+  Value emit(Value shared) {
     values = op.getStorage()[0];
     offsets = op.getStorage().size() > 1 ? op.getStorage()[1] : Value();
     columns = memref::DimOp::create(b, op.getX(), op.getTransposeX() ? 0 : 1);
     panels = b.ceilDiv(columns, shape.cols);
-    auto packedType =
-        MemRefType::get({ShapedType::kDynamic}, shape.accumulator);
-    Value size = b.mul(panels, shape.contraction * shape.cols);
-    packed = memref::AllocOp::create(b, packedType, ValueRange{size},
-                                     b.getI64IntegerAttr(kAlignment));
-    forEach({panels, b.index(shape.blocks())}, [&](ValueRange ivs) {
-      Value k0 = b.mul(ivs[1], shape.depth);
-      Value length =
-          b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k0));
-      emitPackPanel(b, shape, op.getX(), op.getTransposeX(), columns, packed,
-                    ivs[0], k0, length);
-    });
+    packed = shared ? shared : packPanels();
     Value rowTasks =
         b.index((shape.weightRows + shape.rowBlock - 1) / shape.rowBlock);
     forEach({rowTasks, panels},
             [&](ValueRange ivs) { emitTask(ivs[0], ivs[1]); });
-    memref::DeallocOp::create(b, packed);
-    op.erase();
+    return packed;
   }
 
 private:
+  Value packPanels() {
+    auto type = MemRefType::get({ShapedType::kDynamic}, shape.accumulator);
+    Value size = b.mul(panels, shape.contraction * shape.cols);
+    Value result = memref::AllocOp::create(b, type, ValueRange{size},
+                                           b.getI64IntegerAttr(kAlignment));
+    forEach({panels, b.index(shape.blocks())}, [&](ValueRange ivs) {
+      Value k0 = b.mul(ivs[1], shape.depth);
+      Value length =
+          b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k0));
+      emitPackPanel(b, shape, op.getX(), op.getTransposeX(), columns, result,
+                    ivs[0], k0, length);
+    });
+    return result;
+  }
+
   void forEach(ArrayRef<Value> bounds, function_ref<void(ValueRange)> body) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Value> zeros(bounds.size(), b.index(0));
@@ -167,10 +174,11 @@ private:
                                          shape.slots(shape.depth));
       Value panelView = viewPanel(panel, block, length);
       b.loop(b.index(0), groups, 1, [&](Value group) {
+        prefetchBlock(panelView, length, group);
         Value base =
             b.add(blockBase, b.mul(b.add(firstGroup, group), groupSlots));
-        emitMicroKernel(b, shape, vectors, shape.slots(length), values, offsets,
-                        base, panelView, tile, b.mul(group, shape.rows));
+        emitMicroKernel(b, shape, vectors, length, values, offsets, base,
+                        panelView, tile, b.mul(group, shape.rows));
       });
     };
     int64_t full = shape.fullBlocks();
@@ -179,6 +187,23 @@ private:
              [&](Value block) { emitBlock(block, shape.depth); });
     if (full < shape.blocks())
       emitBlock(b.index(full), shape.blockDepth(full));
+  }
+
+  /// Row group `group` of a task asks for its share of the panel block that
+  /// follows `view` in memory, be it the panel's next or the next panel's
+  /// first. The offsets reach a block in no order that the hardware could
+  /// foresee: unless it is in L2 by then, its first touches wait for L3.
+  void prefetchBlock(Value view, int64_t length, Value group) {
+    int64_t line =
+        shape.target.getLine() * 8 / shape.accumulator.getIntOrFloatBitWidth();
+    int64_t lines = (shape.depth * shape.cols + line - 1) / line;
+    int64_t groups = shape.rowBlock / shape.rows;
+    int64_t share = (lines + groups - 1) / groups;
+    Value first = b.add(b.mul(group, share * line), length * shape.cols);
+    for (int64_t i = 0; i < share; ++i)
+      memref::PrefetchOp::create(b, view, ValueRange{b.add(first, i * line)},
+                                 /*isWrite=*/false,
+                                 /*localityHint=*/2, /*isDataCache=*/true);
   }
 
   Value viewPanel(Value panel, Value block, int64_t length) {
@@ -227,14 +252,18 @@ public:
     b.setInsertionPoint(op);
   }
 
-  void emit() {
-    int64_t padded =
-        (shape.contraction + shape.lanes - 1) / shape.lanes * shape.lanes;
-    Value packed = memref::AllocOp::create(
-        b, MemRefType::get({columns, padded}, shape.accumulator), ValueRange{},
-        b.getI64IntegerAttr(kAlignment));
-    emitPackColumns(b, shape, op.getX(), op.getTransposeX(), b.index(columns),
-                    packed);
+  /// As ProductEmitter::emit.
+  Value emit(Value shared) {
+    Value packed = shared;
+    if (!packed) {
+      int64_t padded =
+          (shape.contraction + shape.lanes - 1) / shape.lanes * shape.lanes;
+      packed = memref::AllocOp::create(
+          b, MemRefType::get({columns, padded}, shape.accumulator),
+          ValueRange{}, b.getI64IntegerAttr(kAlignment));
+      emitPackColumns(b, shape, op.getX(), op.getTransposeX(), b.index(columns),
+                      packed);
+    }
     int64_t tasks = (shape.weightRows + shape.rowBlock - 1) / shape.rowBlock;
     {
       OpBuilder::InsertionGuard guard(b);
@@ -253,8 +282,7 @@ public:
       }
       emitTask(task, packed);
     }
-    memref::DeallocOp::create(b, packed);
-    op.erase();
+    return packed;
   }
 
 private:
@@ -306,20 +334,45 @@ struct GenerateKernelsPass
   void runOnOperation() override {
     SmallVector<PackedMatmulOp> ops;
     getOperation().walk([&](PackedMatmulOp op) { ops.push_back(op); });
-    for (PackedMatmulOp op : ops)
-      if (failed(lower(op)))
+    for (auto &group : groupByActivations(ops))
+      if (failed(lower(group)))
         return signalPassFailure();
   }
 
-  LogicalResult lower(PackedMatmulOp op) {
+  /// Lowers products that read the same packed activations.
+  LogicalResult lower(MutableArrayRef<PackedMatmulOp> group) {
+    if (group.size() > 1)
+      remark::passed(group.front().getLoc(),
+                     remark::RemarkOpts::name("shared-activations")
+                         .category("nm-generate-kernels"))
+          << "packed once for " << remark::metric("products", group.size());
+    Value packed;
+    for (PackedMatmulOp op : group) {
+      FailureOr<Value> result = lower(op, packed);
+      if (failed(result))
+        return failure();
+      packed = *result;
+      if (op == group.back()) {
+        OpBuilder builder(op);
+        memref::DeallocOp::create(builder, op.getLoc(), packed);
+      }
+      op.erase();
+    }
+    return success();
+  }
+
+  /// Emits one product in front of `op`. Returns its packed activations, which
+  /// are `packed` unless that is null.
+  FailureOr<Value> lower(PackedMatmulOp op, Value packed) {
     LayoutAttr layout = op.getLayout();
     if (op.getResult())
       return op.emitOpError("is on tensors, expected buffers; run "
                             "one-shot-bufferize before nm-generate-kernels");
     bool isLane = layout.getKind() == LayoutKind::Lane;
-    if (layout.getKind() != LayoutKind::Panel && !isLane)
+    if (!layout.hasPanels() && !isLane)
       return op.emitOpError("has layout ")
-             << layout << ", expected a panel or lane layout; choose one with "
+             << layout
+             << ", expected a panel, shared or lane layout; choose one with "
              << "nm-select-layout";
     SparsityAttr sparsity = op.getSparsity();
     CPUAttr target = getCPUTarget(op);
@@ -368,21 +421,19 @@ struct GenerateKernelsPass
                       op.getEncodedType().getElementType(),
                       layout.getInterleave(),
                       target.getRegisterConstraint().str(),
-                      target};
+                      target,
+                      layout.getKind() == LayoutKind::Shared};
     int64_t columns =
         op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /
                    shape.m * std::max<int64_t>(1, columns);
     bool distribute = parallel && flops >= minParallelFlops;
-    if (!isLane) {
-      ProductEmitter(op, shape, distribute).emit();
-      return success();
-    }
+    if (!isLane)
+      return ProductEmitter(op, shape, distribute).emit(packed);
     if (ShapedType::isDynamic(columns))
       return op.emitOpError("has a dynamic number of columns, which the lane "
                             "layout does not take; use a panel layout");
-    LaneProductEmitter(op, shape, columns, distribute).emit();
-    return success();
+    return LaneProductEmitter(op, shape, columns, distribute).emit(packed);
   }
 };
 

@@ -44,6 +44,7 @@ struct KernelShape {
   int64_t interleave; ///< steps of the lane layout that alternate in memory
   std::string barrier; ///< inline-asm constraint of a vector register, or ""
   CPUAttr target;
+  bool sharesOffsets = false; ///< one offset for all rows of a row group
 
   int64_t vectors() const { return cols / lanes; }
   int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }
@@ -101,9 +102,10 @@ void emitPackPanel(KernelBuilder &b, const KernelShape &shape, Value x,
 /// Accumulates one row group over one contraction block:
 /// scratch[row.., 0 .. vectors * lanes] += W X. `values` and `offsets` are the
 /// weight's storage, `base` the group's first slot, `panel` a 1-D view that
-/// starts at the block's first row. `offsets` is null for dense weights.
+/// starts at the block's first row, of `length`. `offsets` is null for dense
+/// weights.
 void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
-                     int64_t vectors, int64_t slots, Value values,
+                     int64_t vectors, int64_t length, Value values,
                      Value offsets, Value base, Value panel, Value scratch,
                      Value row);
 

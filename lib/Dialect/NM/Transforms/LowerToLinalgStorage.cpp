@@ -106,7 +106,8 @@ Slots GroupLowering::readStorage(ValueRange storage, LayoutAttr layout) {
   case LayoutKind::Canonical:
     return readCanonical(storage[0], storage[1]);
   case LayoutKind::Panel:
-    return readPanel(storage[0], storage[1], layout);
+    return readPanel(storage[0], storage.size() > 1 ? storage[1] : Value(),
+                     layout);
   default:
     break;
   }
@@ -260,6 +261,9 @@ Slots GroupLowering::readPanel(Value values, Value metadata,
       {}, {}, b.empty(shape, i32), identity,
       [&](ReferenceBuilder &body, ValueRange) -> Value {
         IndexMath math{body};
+        // Full groups keep every element in its place.
+        if (!metadata)
+          return math.toI32(body.loop(axis + 1));
         Value raw = tensor::ExtractOp::create(body, metadata, position(body));
         Value offset = arith::ExtUIOp::create(body, i32, raw);
         Value depth =
@@ -338,6 +342,8 @@ SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
                   return arith::SelectOp::create(body, source.exists, value,
                                                  body.zero(element));
                 });
+  if (types.size() == 1)
+    return {values};
   Value metadata = b.generic(
       {}, {}, b.empty(sizes, b.getI16Type()), identity,
       [&](ReferenceBuilder &body, ValueRange) -> Value {

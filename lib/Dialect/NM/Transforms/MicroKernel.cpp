@@ -8,7 +8,9 @@
 // Per stored slot and row: one value is splat and multiplied with `vectors`
 // panel vectors whose address is the panel plus the slot's offset. Loads bound
 // the loop: vectors + 1/2 of them (values and offsets come four at a time) for
-// `vectors` fused multiply-adds, at two loads a cycle.
+// `vectors` fused multiply-adds, at two loads a cycle. Dense weights share
+// panel vectors between rows: rows + vectors loads for rows * vectors
+// multiply-adds, which then bound the loop.
 //
 //===----------------------------------------------------------------------===//
 
@@ -77,15 +79,9 @@ struct MicroKernel {
   }
 
   /// Panel positions of four slots: their u16 offsets arrive in one 64-bit
-  /// load. Dense weights need none: slot k is row k.
-  SmallVector<Value> loadOffsets(Value position, Value firstSlot) {
+  /// load.
+  SmallVector<Value> loadOffsets(Value position) {
     SmallVector<Value> result;
-    if (!offsets) {
-      Value row = b.mul(firstSlot, shape.cols);
-      for (int64_t i = 0; i < kStepSlots; ++i)
-        result.push_back(b.add(row, i * shape.cols));
-      return result;
-    }
     Value four = b.loadVector(offsets, position, kStepSlots);
     Value bits = vector::BitCastOp::create(
         b, VectorType::get({1}, b.getI64Type()), four);
@@ -109,7 +105,7 @@ struct MicroKernel {
     for (int64_t row = 0; row < shape.rows; ++row) {
       Value at = b.add(position, row * kStepSlots);
       Value fourfold = loadValues(at);
-      SmallVector<Value> rows = loadOffsets(at, firstSlot);
+      SmallVector<Value> rows = loadOffsets(at);
       for (int64_t slot = 0; slot < kStepSlots; ++slot) {
         Value weight = splat(fourfold, slot);
         for (int64_t v = 0; v < vectors; ++v) {
@@ -123,31 +119,79 @@ struct MicroKernel {
     }
     return result;
   }
+
+  /// `count` slots of rows that read the same panel rows: those of a dense
+  /// weight, where slot k is row k of the panel, and those that share a mask. The
+  /// panel's vectors are loaded once for all of them; weights are broadcast from
+  /// memory.
+  SmallVector<Value> sharedStep(Value firstSlot, int64_t count, Value base,
+                                ValueRange accs) {
+    SmallVector<Value> result(accs);
+    Value position = b.add(base, b.mul(firstSlot, shape.rows));
+    SmallVector<Value> panelRows;
+    if (offsets)
+      panelRows = loadOffsets(
+          b.add(arith::DivUIOp::create(b, base, b.index(shape.rows)),
+                firstSlot));
+    Value panelRow = b.mul(firstSlot, shape.cols);
+    for (int64_t slot = 0; slot < count; ++slot) {
+      SmallVector<Value> inputs;
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value at = offsets ? b.add(panelRows[slot], v * shape.lanes)
+                           : b.add(panelRow,
+                                   slot * shape.cols + v * shape.lanes);
+        inputs.push_back(b.loadVector(panel, at, shape.lanes));
+      }
+      for (int64_t row = 0; row < shape.rows; ++row) {
+        Value scalar = memref::LoadOp::create(
+            b, values, ValueRange{b.add(position, row * kStepSlots + slot)});
+        Value weight = vector::BroadcastOp::create(
+            b, vectorType(), b.convert(scalar, shape.accumulator));
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value &acc =
+              result[((slot % sets()) * shape.rows + row) * vectors + v];
+          acc = multiplyAdd(weight, inputs[v], acc);
+        }
+      }
+    }
+    return result;
+  }
 };
 
 } // namespace
 
 void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
-                               int64_t vectors, int64_t slots, Value values,
+                               int64_t vectors, int64_t length, Value values,
                                Value offsets, Value base, Value panel,
                                Value scratch, Value row) {
   MicroKernel kernel{b, shape, vectors, values, offsets, panel};
   int64_t chains = shape.rows * vectors;
   SmallVector<Value> init(chains * kernel.sets(), b.zero(kernel.vectorType()));
-  auto loop = scf::ForOp::create(b, b.index(0), b.index(slots),
+  // Padding slots of sparse weights have an offset; those of dense ones would
+  // read past the panel.
+  int64_t end =
+      offsets ? shape.slots(length) : length / kStepSlots * kStepSlots;
+  auto loop = scf::ForOp::create(b, b.index(0), b.index(end),
                                  b.index(kStepSlots), init);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
+    Value slot = loop.getInductionVar();
+    ValueRange accs = loop.getRegionIterArgs();
     scf::YieldOp::create(
-        b, kernel.step(loop.getInductionVar(), base, loop.getRegionIterArgs()));
+        b, offsets && !shape.sharesOffsets
+               ? kernel.step(slot, base, accs)
+               : kernel.sharedStep(slot, kStepSlots, base, accs));
   }
+  SmallVector<Value> sums(loop.getResults());
+  if (!offsets && end < length)
+    sums = kernel.sharedStep(b.index(end), length - end, base, sums);
   for (int64_t r = 0; r < shape.rows; ++r) {
     for (int64_t v = 0; v < vectors; ++v) {
       SmallVector<Value> at{b.add(row, r), b.index(v * shape.lanes)};
       Value sum = b.loadVector(scratch, at, shape.lanes);
       for (int64_t set = 0; set < kernel.sets(); ++set) {
-        Value part = loop.getResult((set * shape.rows + r) * vectors + v);
+        Value part = sums[(set * shape.rows + r) * vectors + v];
         sum = isa<FloatType>(shape.accumulator)
                   ? Value(arith::AddFOp::create(b, sum, part))
                   : b.add(sum, part);

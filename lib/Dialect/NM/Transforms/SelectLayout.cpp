@@ -11,6 +11,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Runtime/Layout.h"
 
@@ -61,6 +62,54 @@ PanelTile choosePanelTile(CPUAttr target, double density) {
     }
   }
   return best;
+}
+
+/// How many consecutive rows of the weight are known to keep the same positions:
+/// 4, 2, or 1.
+int64_t getSharedRows(Value weight) {
+  Operation *def = weight.getDefiningOp();
+  DenseElementsAttr dense;
+  if (auto compress = dyn_cast<CompressOp>(def);
+      compress && matchPattern(compress.getSource(), m_Constant(&dense)))
+    return countSharedRows(dense, compress.getType());
+  auto rows = def->getAttrOfType<IntegerAttr>(kSharedRowsAttrName);
+  return rows && (rows.getInt() == 2 || rows.getInt() == 4) ? rows.getInt() : 1;
+}
+
+/// The tile for a dense weight: rows share the vectors of a panel row, so that
+/// rows + vectors loads feed rows * vectors multiply-adds. The sums, the shared
+/// vectors and one weight live in registers. Panels of a power of two leave no
+/// remainder of the usual numbers of columns. `depth` as above.
+PanelTile chooseDenseTile(CPUAttr target) {
+  PanelTile best{1, 1, 1};
+  double bestReuse = 0;
+  for (int64_t vectors : {1, 2, 4, 8}) {
+    int64_t rows = (target.getRegisters() - 1) / vectors - 1;
+    double reuse = double(rows * vectors) / double(rows + vectors);
+    if (rows < 1 || reuse <= bestReuse)
+      continue;
+    int64_t rowBytes = vectors * target.getLanes() * 4;
+    int64_t depth =
+        std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
+    best = {rows, vectors, std::max<int64_t>(depth, 1)};
+    bestReuse = reuse;
+  }
+  return best;
+}
+
+/// The tile for rows that share their positions: as for a dense weight, but of
+/// so many rows.
+PanelTile chooseSharedTile(CPUAttr target, int64_t rows) {
+  // NEON multiplies by an element of a register that holds four weights of a
+  // row; elsewhere one register broadcasts after the other.
+  int64_t weights = target.hasFeature("neon") ? rows : 1;
+  int64_t vectors =
+      std::min<int64_t>((target.getRegisters() - weights) / (rows + 1), 8);
+  vectors = std::max<int64_t>(vectors, 1);
+  int64_t rowBytes = vectors * target.getLanes() * 4;
+  int64_t depth =
+      std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
+  return {rows, vectors, std::max<int64_t>(depth, 1)};
 }
 
 struct SelectLayoutPass
@@ -143,13 +192,16 @@ private:
          << sparsity.getM();
     os << "; " << target.getRegisters() << " registers of "
        << target.getVector() << " bits";
-    if (layout.getKind() == LayoutKind::Panel)
+    if (layout.getKind() == LayoutKind::Shared)
+      os << ", every " << layout.getRows() << " rows share their mask";
+    if (layout.hasPanels())
       os << ", " << layout.getDepth() << " x " << layout.getCols()
          << " panel in " << target.getL1() << " bytes of L1";
     return text;
   }
 
-  FailureOr<LayoutAttr> choose(MatmulOp op, RankedTensorType weight) {
+  FailureOr<LayoutAttr> choose(MatmulOp op, Value weightValue) {
+    auto weight = cast<RankedTensorType>(weightValue.getType());
     SparsityAttr sparsity = mlir::nm::getSparsity(weight);
     CPUAttr target = getCPUTarget(op);
     int64_t columns = columnsOf(op);
@@ -158,8 +210,14 @@ private:
         ::nm::rt::laneSupports(width, sparsity.getN(), sparsity.getM()))
       return LayoutAttr::get(op.getContext(), width,
                              interleaveOf(weight.getElementType()));
-    PanelTile tile = choosePanelTile(
-        target, double(sparsity.getN()) / double(sparsity.getM()));
+    bool isDense = sparsity.getN() == sparsity.getM();
+    int64_t sharedRows = isDense ? 1 : getSharedRows(weightValue);
+    PanelTile tile =
+        isDense ? chooseDenseTile(target)
+        : sharedRows > 1
+            ? chooseSharedTile(target, sharedRows)
+            : choosePanelTile(target, double(sparsity.getN()) /
+                                          double(sparsity.getM()));
     int64_t rows = this->rows > 0 ? this->rows : tile.rows;
     int64_t cols = (vectors > 0 ? vectors : tile.vectors) * target.getLanes();
     int64_t depth = this->depth > 0 ? this->depth : tile.depth;
@@ -170,6 +228,9 @@ private:
     int64_t block = std::max(m, depth / m * m);
     if (k <= block + block / 2 && k * cols <= 65536)
       block = k;
+    if (sharedRows > 1 && rows == sharedRows)
+      return LayoutAttr::get(op.getContext(), LayoutKind::Shared, rows, cols,
+                             block);
     return LayoutAttr::get(op.getContext(), rows, cols, block);
   }
 
@@ -227,7 +288,7 @@ private:
       return left(op, "the weight is empty");
     if (!isPackable(sparse->get()))
       return left(op, "the weight is neither a parameter nor a constant");
-    FailureOr<LayoutAttr> layout = choose(op, weight);
+    FailureOr<LayoutAttr> layout = choose(op, sparse->get());
     if (failed(layout))
       return left(op, "no layout holds the pattern");
     auto storage = layout->getStorageTypes(

@@ -47,7 +47,8 @@ def NM_LayoutKind : I32EnumAttr<"LayoutKind", "how the storage of an N:M tensor 
     I32EnumAttrCase<"Dense", 0, "dense">,
     I32EnumAttrCase<"Canonical", 1, "canonical">,
     I32EnumAttrCase<"Panel", 2, "panel">,
-    I32EnumAttrCase<"Lane", 3, "lane">]> {
+    I32EnumAttrCase<"Lane", 3, "lane">,
+    I32EnumAttrCase<"Shared", 4, "shared">]> {
   let cppNamespace = "::mlir::nm";
   let genSpecializedAttr = 0;
 }
@@ -65,6 +66,9 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
       with many columns. R rows of the weight are interleaved by four slots, the
       contraction is cut into blocks of D, and the metadata are u16 element
       offsets into an activation panel of D rows by C columns.
+    * `#nm.layout<shared, rows = R, cols = C, depth = D>`: the same for weights in
+      which R consecutive rows keep the same positions; one offset serves all of
+      them.
 
     * `#nm.layout<lane, lanes = L, interleave = I>`: for products with few columns. The kept
       elements that multiply L consecutive activations lie in one register of L
@@ -74,7 +78,7 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
       memory: 32-bit lanes then hold I narrow values, which widen by shifts. M
       of 2, 4, 8, 16 or 32.
 
-    * `nm_layout_c1`: rows, cols and depth are positive for `panel`, lanes is a
+    * `nm_layout_c1`: rows, cols and depth are positive for `panel` and `shared`, lanes is a
       power of two from 4 to 64 and interleave 1, 2 or 4 for `lane`, and all are
       absent otherwise.
     * `nm_layout_c2`: depth * cols <= 65536, so that an offset fits u16.
@@ -95,11 +99,18 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
     AttrBuilder<(ins "int64_t":$rows, "int64_t":$cols, "int64_t":$depth), [{
       return $_get($_ctxt, LayoutKind::Panel, rows, cols, depth, 0, 0);
     }]>,
+    AttrBuilder<(ins "LayoutKind":$kind, "int64_t":$rows, "int64_t":$cols, "int64_t":$depth), [{
+      return $_get($_ctxt, kind, rows, cols, depth, 0, 0);
+    }]>,
     AttrBuilder<(ins "int64_t":$lanes, "int64_t":$interleave), [{
       return $_get($_ctxt, LayoutKind::Lane, 0, 0, 0, lanes, interleave);
     }]>
   ];
   let extraClassDeclaration = [{
+    /// Whether activations are read from packed panels.
+    bool hasPanels() const {
+      return getKind() == LayoutKind::Panel || getKind() == LayoutKind::Shared;
+    }
     /// Types of the storage (values, then metadata if the layout has any) of a
     /// tensor of the encoded type `type`. Fails, with a message, when the
     /// layout cannot hold the type.

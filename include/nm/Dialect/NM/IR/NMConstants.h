@@ -23,6 +23,10 @@ FailureOr<SmallVector<DenseElementsAttr>>
 packConstant(DenseElementsAttr source, RankedTensorType encodedType,
              LayoutAttr layout);
 
+/// How many consecutive rows (4, 2 or 1) of a dense constant keep the same
+/// positions.
+int64_t countSharedRows(DenseElementsAttr source, RankedTensorType encodedType);
+
 /// Converts constant storage from one layout to another, exactly.
 FailureOr<SmallVector<DenseElementsAttr>>
 convertConstant(ArrayRef<DenseElementsAttr> storage,

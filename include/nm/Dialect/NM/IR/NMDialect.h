@@ -28,6 +28,11 @@
 
 namespace mlir::nm {
 
+/// On an `nm.param`: how many consecutive rows (2 or 4) of the parameter keep
+/// the same positions, an IntegerAttr. nm-declare-sparsity sets it from the
+/// checkpoint; the loader verifies it.
+constexpr llvm::StringLiteral kSharedRowsAttrName = "nm.shared_rows";
+
 /// The N:M pattern of a tensor type, null if the type has none.
 SparsityAttr getSparsity(Type type);
 

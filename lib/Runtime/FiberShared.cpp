@@ -1,0 +1,108 @@
+//===- FiberShared.cpp - fibers of rows that share their mask -------------===//
+
+#include "Fibers.h"
+#include "Support.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+template <typename U>
+void readShared(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile) {
+  const int64_t n = geometry.n, m = geometry.m;
+  const unsigned cols = static_cast<unsigned>(parts.spec.cols);
+  PanelGeometry panel(parts.spec, geometry);
+  for (int64_t b = 0; b < panel.numBlocks(); ++b) {
+    PanelBlock block = panel.block(b);
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t row = tile.firstRow + t, first = block.begin / m * n;
+      uint8_t *indices = tile.rowIndices(t) + first;
+      U *values = tile.rowValues(t) + first;
+      for (int64_t s = 0; s < block.length / m * n; ++s) {
+        int64_t group = s / n;
+        unsigned offset = loadUnaligned<uint16_t>(
+            parts.metadata + panel.sharedSlot(block, row, s) * 2);
+        unsigned k = offset / cols;
+        int64_t index = int64_t(k) - group * m;
+        bool legal = k * cols == offset && index >= 0 && index < m &&
+                     (s % n == 0 || index > indices[s - 1]);
+        if (!legal) {
+          tile.note(GroupFault::Kind::Metadata, geometry, row,
+                    block.begin / m + group, offset);
+          index = 0;
+        }
+        indices[s] = static_cast<uint8_t>(index);
+        values[s] = loadUnaligned<U>(parts.values + panel.slot(block, row, s) *
+                                                        int64_t(sizeof(U)));
+      }
+    }
+  }
+}
+
+template <typename U>
+void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
+                 FiberTile<U> &tile) {
+  const int64_t n = geometry.n, m = geometry.m, rows = parts.spec.rows;
+  const int64_t cols = parts.spec.cols;
+  PanelGeometry panel(parts.spec, geometry);
+  auto storeValue = [&](const PanelBlock &block, int64_t row, int64_t s,
+                        U value) {
+    storeUnaligned(
+        parts.values + panel.slot(block, row, s) * int64_t(sizeof(U)), value);
+  };
+  // A tile holds whole row groups, but for the last one of the weight.
+  for (int64_t t0 = 0; t0 < tile.numRows; t0 += rows) {
+    int64_t last = std::min(t0 + rows, tile.numRows);
+    int64_t row0 = tile.firstRow + t0;
+    for (int64_t b = 0; b < panel.numBlocks(); ++b) {
+      PanelBlock block = panel.block(b);
+      int64_t s = 0;
+      for (int64_t g = 0; g < block.length / m; ++g) {
+        int64_t group = block.begin / m + g;
+        uint64_t used = usedPositions(tile, geometry, t0, last, group);
+        int64_t count = __builtin_popcountll(used);
+        if (count > n) {
+          tile.note(GroupFault::Kind::Unshared, geometry, row0, group, count);
+          return;
+        }
+        // Under-full groups keep the first positions that are left.
+        for (; count < n; ++count)
+          used |= ~used & (used + 1);
+        for (; used != 0; used &= used - 1, ++s) {
+          int64_t index = __builtin_ctzll(used);
+          storeUnaligned(parts.metadata + panel.sharedSlot(block, row0, s) * 2,
+                         static_cast<uint16_t>((g * m + index) * cols));
+          for (int64_t r = 0; r < rows; ++r) {
+            U value = 0;
+            if (t0 + r < last) {
+              const uint8_t *indices = tile.rowIndices(t0 + r) + group * n;
+              const uint8_t *found = std::find(indices, indices + n, index);
+              if (found != indices + n)
+                value = tile.rowValues(t0 + r)[group * n + (found - indices)];
+            }
+            storeValue(block, row0 + r, s, value);
+          }
+        }
+      }
+      for (; s < block.slots; ++s) {
+        storeUnaligned(parts.metadata + panel.sharedSlot(block, row0, s) * 2,
+                       uint16_t(0));
+        for (int64_t r = 0; r < rows; ++r)
+          storeValue(block, row0 + r, s, U(0));
+      }
+    }
+  }
+}
+
+#define NM_INSTANTIATE(U)                                                      \
+  template void readShared<U>(const StoredParts &, const FiberGeometry &,      \
+                              FiberTile<U> &);                                 \
+  template void writeShared<U>(const StoredParts &, const FiberGeometry &,     \
+                               FiberTile<U> &);
+NM_INSTANTIATE(uint8_t)
+NM_INSTANTIATE(uint16_t)
+NM_INSTANTIATE(uint32_t)
+NM_INSTANTIATE(uint64_t)
+#undef NM_INSTANTIATE
+
+} // namespace nm::rt

@@ -1,0 +1,61 @@
+// Products that read the same activations pack them once, if nothing writes them in between.
+
+// RUN: nm-opt %s --split-input-file --nm-generate-kernels=parallel=false | FileCheck %s
+// RUN: nm-opt %s --split-input-file --nm-generate-kernels=parallel=false --remarks-filter=nm-generate-kernels \
+// RUN:   -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// REMARK: packed once for {{.*}}3
+// REMARK-NOT: packed once
+
+// The panels are a buffer of dynamic size; three products, one of it.
+// CHECK-LABEL: func @qkv
+// CHECK: %[[PANELS:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?xf32>
+// CHECK-NOT: memref.alloc(%
+// CHECK: memref.dealloc %[[PANELS]]
+// CHECK-NOT: memref.alloc(%
+// CHECK: return
+func.func @qkv(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<9x48xf32>) -> (memref<9x96xf32>, memref<9x96xf32>, memref<9x96xf32>) {
+  %q = memref.alloc() : memref<9x96xf32>
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%q : memref<9x96xf32>)
+  %k = memref.alloc() : memref<9x96xf32>
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 24>
+      ins(%x : memref<9x48xf32>) outs(%k : memref<9x96xf32>)
+  %w = memref.alloc() : memref<9x96xf32>
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%w : memref<9x96xf32>)
+  return %q, %k, %w : memref<9x96xf32>, memref<9x96xf32>, memref<9x96xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @written_between
+// CHECK-COUNT-2: memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?xf32>
+func.func @written_between(%v: memref<1152xf32>, %m: memref<1152xi16>, %x: memref<9x48xf32>, %y: memref<9x48xf32>) {
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<1152xf32>, memref<1152xi16>)
+      of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%y : memref<9x48xf32>)
+  memref.copy %y, %x : memref<9x48xf32> to memref<9x48xf32>
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<1152xf32>, memref<1152xi16>)
+      of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%y : memref<9x48xf32>)
+  return
+}
+
+// -----
+
+// Two arguments may be one buffer: the first product may write what the second reads.
+// CHECK-LABEL: func @may_alias
+// CHECK-COUNT-2: memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?xf32>
+func.func @may_alias(%v: memref<1152xf32>, %m: memref<1152xi16>, %x: memref<9x48xf32>, %y: memref<9x48xf32>) {
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<1152xf32>, memref<1152xi16>)
+      of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%y : memref<9x48xf32>)
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<1152xf32>, memref<1152xi16>)
+      of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%y : memref<9x48xf32>)
+  return
+}

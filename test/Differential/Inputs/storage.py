@@ -84,7 +84,7 @@ def canonical(dense, n, m, axis, dtype):
 
 
 def panel(dense, n, m, axis, dtype, rows, cols, depth):
-    """Values and u16 offsets of the panel layout."""
+    """Values of the panel layout and, unless the groups are full, u16 offsets."""
     indices, values = slots(dense, n, m, axis, dtype)
     length = dense.shape[axis]
     count = -(-len(values) // rows) * rows
@@ -103,4 +103,6 @@ def panel(dense, n, m, axis, dtype, rows, cols, depth):
             target.append(quads.transpose(0, 2, 1, 3).reshape(-1))
     empty = np.zeros(0, values.dtype), np.zeros(0, np.uint16)
     values = np.concatenate([empty[0], *parts])
+    if n == m:
+        return (values,)
     return values, np.concatenate([empty[1], *offsets]).view(np.int16)

@@ -65,25 +65,27 @@ class StorageCase:
                 self.inputs.append(array)
         parts = self.pack() if self.kind != "prune" else None
         meta = "i16" if "panel" in self.kind else "i8"
-        types = parts and [tensor(parts[0].shape, self.dtype), tensor(parts[1].shape, meta)]
+        stored = parts and list(zip(("%v", "%m"), parts, (self.dtype, meta)))
+        types = parts and [tensor(part.shape, dtype) for _, part, dtype in stored]
+        values = parts and ", ".join(name for name, _, _ in stored)
         if self.kind == "prune":
             read("%d", self.dense, self.dtype, dense)
             body.append("%%r = nm.prune %%d to <%d:%d, axis = %d> : %s" % (self.n, self.m, self.axis, dense))
             names, results = ["%r"], [dense]
             self.results = [(self.shape, self.dtype)]
         elif self.kind.startswith("assemble"):
-            for name, part, dtype, kind in zip(("%v", "%m"), parts, (self.dtype, meta), types):
+            for (name, part, dtype), kind in zip(stored, types):
                 read(name, part, dtype, kind)
-            body.append("%%s = nm.assemble %%v, %%m layout %s : %s to %s" % (layout, ", ".join(types), encoded))
+            body.append("%%s = nm.assemble %s layout %s : %s to %s" % (values, layout, ", ".join(types), encoded))
             body.append("%%r = nm.decompress %%s : %s to %s" % (encoded, dense))
             names, results = ["%r"], [dense]
             self.results = [(self.shape, self.dtype)]
         else:
             read("%d", self.dense, self.dtype, dense)
             body.append("%%s = nm.compress %%d : %s to %s" % (dense, encoded))
-            body.append("%%v, %%m = nm.disassemble %%s layout %s : %s to %s" % (layout, encoded, ", ".join(types)))
-            names, results = ["%v", "%m"], types
-            self.results = [(parts[0].shape, self.dtype), (parts[1].shape, meta)]
+            body.append("%s = nm.disassemble %%s layout %s : %s to %s" % (values, layout, encoded, ", ".join(types)))
+            names, results = [name for name, _, _ in stored], types
+            self.results = [(part.shape, dtype) for _, part, dtype in stored]
         header = "func.func @%s(%s) -> (%s) attributes {llvm.emit_c_interface} {" % (
             self.name, ", ".join(args), ", ".join(results))
         body.append("return %s : %s" % (", ".join(names), ", ".join(results)))

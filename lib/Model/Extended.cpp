@@ -14,6 +14,34 @@ namespace nm::model {
 using rt::ceilDiv;
 using rt::makeError;
 
+Status checkRange(const Device &device, const AttentionShape &shape) {
+  if (Status status = shape.check(); !status)
+    return status;
+  if (device.kind != DeviceKind::Accelerator)
+    return makeError(Errc::Unsupported, "found the processor ", device.name,
+                     ", expected an accelerator");
+  auto real = [](int64_t value) { return static_cast<long double>(value); };
+  int64_t width = std::max(shape.headDim, shape.valueWidth());
+  int64_t bits = std::max(device.elementBits, device.accumulatorBits);
+  int64_t side = std::min(device.array.rows, device.array.cols);
+  // Segments for packed heads are at least as wide as a head.
+  if (device.array.packsHeads)
+    side = std::min({side, shape.headDim, shape.valueWidth()});
+  long double heads = real(shape.batch) * real(shape.heads);
+  long double logits = heads * real(shape.queries) * real(shape.keys);
+  // A causal diagonal, and blocks of single rows, cost up to twice the work.
+  long double moved = 2 * logits * real(2 * ceilDiv(width, side) + 8) * bits;
+  long double worked = 8 * logits * real(width);
+  long double resident =
+      4 * heads * real(shape.queries + shape.keys) * real(width) * bits;
+  if (std::max({moved, worked, resident}) > real(int64_t(1) << 60))
+    return makeError(Errc::Unsupported, "found attention of width ", width,
+                     " with ", static_cast<double>(logits),
+                     " logits, expected at most 2^60 bits of traffic on ",
+                     device.name);
+  return {};
+}
+
 BlockSums sumSteps(const Device &device, const AttentionShape &shape,
                    int64_t rows, int64_t tile, int64_t packed) {
   int64_t a = device.array.rows, b = device.array.cols / packed;
@@ -174,13 +202,11 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
 
 Status checkExtended(const Device &device, const AttentionShape &shape,
                      const Dataflow &flow) {
-  if (Status status = shape.check(); !status)
+  if (Status status = checkRange(device, shape); !status)
     return status;
   auto refuse = [](auto &&...parts) {
     return makeError(Errc::Unsupported, "found ", parts...);
   };
-  if (device.kind != DeviceKind::Accelerator)
-    return refuse("the processor ", device.name, ", expected an accelerator");
   for (Stationarity s : {flow.logit, flow.attend})
     if (!device.array.supports(s))
       return refuse(toString(s), " stationarity, which ", device.name,
@@ -206,11 +232,14 @@ Status checkExtended(const Device &device, const AttentionShape &shape,
     return refuse("key tiles without staged logits, expected them staged");
   if (flow.order == LoopOrder::KeysOuter && !flow.keyTile)
     return refuse("keys in the outer loop without key tiles, expected tiles");
+  int64_t narrow = std::min(shape.headDim, shape.valueWidth());
   if (flow.packed < 1 || device.array.cols % flow.packed ||
+      (flow.packed > 1 && flow.packed * narrow > device.array.cols) ||
       (flow.packed > 1 && !device.array.packsHeads) || flow.packed > flow.heads)
     return refuse(flow.packed, " heads side by side, expected ",
                   device.array.packsHeads
-                      ? "a divisor of the columns and no more than are resident"
+                      ? "a divisor of the columns, no more than are resident "
+                        "and segments at least as wide as a head"
                       : "1, for the array has no segments");
   int64_t bytes = footprintBytes(device, shape, flow);
   if (bytes > device.scratchpad.bytes)

@@ -251,6 +251,8 @@ private:
 Result<SearchResult> searchExtended(const Device &device,
                                     const AttentionShape &shape,
                                     const SearchOptions &options) {
+  if (Status status = checkRange(device, shape); !status)
+    return status.error();
   return ExtendedSpace(device, shape, options).search();
 }
 

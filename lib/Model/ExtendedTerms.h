@@ -38,6 +38,10 @@ struct BlockSums {
   int64_t attendTraffic[kNumStationarities] = {0, 0, 0};
 };
 
+/// Fails where a product of the model could leave 2^60: a wide head on a tiny
+/// array, say. Everything below needs what this accepts.
+Status checkRange(const Device &device, const AttentionShape &shape);
+
 /// Sums for blocks of `rows` and key tiles of `tile` (0: whole rows) with
 /// `packed` heads side by side.
 BlockSums sumSteps(const Device &device, const AttentionShape &shape,

@@ -187,6 +187,113 @@ TEST(Extended, MoreResidentHeadsSaveStepsAndCostSpace) {
   EXPECT_EQ(b.footprintBytes, 4 * a.footprintBytes);
 }
 
+/// Walks the nest tile by tile and counts what passes between chip and DRAM.
+int64_t walkedBytes(const Device &device, const AttentionShape &s,
+                    const Dataflow &flow) {
+  int64_t group = s.heads / s.kvHeadCount(), total = group * s.queries;
+  int64_t d = s.headDim, v = s.valueWidth(), e = 0, partial = 0;
+  bool q = flow.isStaged(StagedQ), k = flow.isStaged(StagedK);
+  bool val = flow.isStaged(StagedV), o = flow.isStaged(StagedOutput);
+  bool keysOuter = flow.order == LoopOrder::KeysOuter;
+  int64_t columns = device.array.cols / flow.packed, a = device.array.rows;
+  std::vector<bool> loadedRow(total), loadedKey(s.keys), loadedValue(s.keys);
+  std::vector<bool> started(total);
+  auto step = [&](int64_t r0, int64_t r1, int64_t k0, int64_t k1) {
+    // Strips of keys against which queries pass.
+    int64_t strip = flow.keyTile ? k1 - k0 : columns;
+    for (int64_t at = k0; at < k1; at += strip)
+      for (int64_t r = r0; r != r1; ++r) {
+        e += !q || !loadedRow[r] ? d : 0;
+        loadedRow[r] = true;
+        if (o || (!flow.keyTile && flow.attend == Stationarity::Output))
+          continue;
+        // Partial outputs, with the running statistics if rows come back.
+        if (started[r])
+          partial += 2 * (v + (flow.keyTile && keysOuter ? 2 : 0));
+        started[r] = true;
+      }
+    for (int64_t key = k0; key != k1; ++key) {
+      e += (!k && !keysOuter) || !loadedKey[key] ? d : 0;
+      loadedKey[key] = true;
+      bool inArray = !o && !flow.keyTile && flow.attend == Stationarity::Output;
+      int64_t passes = inArray ? (r1 - r0 + a - 1) / a : 1;
+      if (val || keysOuter)
+        passes = loadedValue[key] ? 0 : 1;
+      e += passes * v;
+      loadedValue[key] = true;
+    }
+    if (!flow.isFused())
+      e += (r1 - r0) * (k1 - k0) * (3 + (v + columns - 1) / columns);
+  };
+  auto seen = [&](int64_t end) {
+    return s.causal
+               ? std::min(s.keys, (end - 1) / group + 1 + s.keys - s.queries)
+               : s.keys;
+  };
+  if (keysOuter) {
+    for (int64_t k0 = 0; k0 < s.keys; k0 += flow.keyTile)
+      for (int64_t r0 = 0; r0 < total; r0 += flow.rows) {
+        int64_t r1 = std::min(total, r0 + flow.rows);
+        if (k0 < seen(r1))
+          step(r0, r1, k0, std::min(s.keys, k0 + flow.keyTile));
+      }
+  } else {
+    for (int64_t r0 = 0; r0 < total; r0 += flow.rows) {
+      int64_t r1 = std::min(total, r0 + flow.rows);
+      int64_t tile = flow.keyTile ? flow.keyTile : seen(r1);
+      for (int64_t k0 = 0; k0 < seen(r1); k0 += tile)
+        step(r0, r1, k0, std::min(s.keys, k0 + tile));
+    }
+  }
+  e += total * v;
+  int64_t bits = e * device.elementBits + partial * device.accumulatorBits;
+  return s.batch * s.kvHeadCount() * ((bits + 7) / 8);
+}
+
+TEST(Extended, DramBytesEqualThoseOfAWalk) {
+  Device device = small();
+  int checked = 0;
+  for (int64_t queries : {1, 13, 40})
+    for (int64_t keys : {40, 57})
+      for (bool causal : {false, true})
+        for (int64_t group : {1, 3})
+          for (int64_t r : {1, 5, 13})
+            for (int64_t tile : {0, 8, 16})
+              for (auto order : {LoopOrder::RowsOuter, LoopOrder::KeysOuter})
+                for (auto attend : {Stationarity::Output, Stationarity::Weight})
+                  for (unsigned staged = 0; staged <= StagedAll; ++staged) {
+                    AttentionShape s = shape(6, queries, keys, 12);
+                    s.valueDim = 20;
+                    s.kvHeads = 6 / group;
+                    s.causal = causal;
+                    Dataflow flow = rows(r, tile, staged);
+                    flow.order = order;
+                    flow.attend = attend;
+                    if (!checkExtended(device, s, flow))
+                      continue;
+                    ++checked;
+                    ASSERT_EQ(extendedDramBytes(device, s, flow),
+                              walkedBytes(device, s, flow))
+                        << toString(flow) << " " << queries << " " << keys
+                        << " causal " << causal << " group " << group;
+                  }
+  EXPECT_GT(checked, 4000);
+}
+
+TEST(Extended, RefusesWhatCouldOverflow) {
+  Device device = small();
+  device.array.rows = device.array.cols = 1;
+  AttentionShape s = shape(1, 1 << 24, 1 << 24, 1 << 14);
+  Status status = checkExtended(device, s, rows(1, 16));
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("2^60"), std::string::npos);
+  EXPECT_FALSE(searchDataflows(device, s));
+  // The largest published layer is within.
+  AttentionShape large = shape(16, 1 << 20, 1 << 20, 128);
+  large.batch = 64;
+  EXPECT_TRUE(searchDataflows(*findDevice("cloud"), large));
+}
+
 TEST(Extended, ChecksCapacity) {
   Device device = small();
   AttentionShape s = shape(1, 1024, 1024, 16);

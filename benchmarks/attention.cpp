@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionCase.h"
+#include "AttentionDataflows.h"
 #include "AttentionPeers.h"
 #include "Machine.h"
 #include "nm/Driver/Emit.h"
@@ -40,7 +41,7 @@ struct Outcome {
 };
 
 struct Settings {
-  bool quick = false, noPeers = false;
+  bool quick = false, noPeers = false, dataflows = false;
   int threads = 1;
   int64_t peerLimit = 8192; ///< longest sequence that peers run
   std::string json;
@@ -238,7 +239,8 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
   return mlir::nm::driver::writeFile(settings.json, text);
 }
 
-/// Takes --quick, --no-peers, --threads=N, --peer-limit=N and --json=FILE (or
+/// Takes --quick, --no-peers, --dataflows, --threads=N, --peer-limit=N and
+/// --json=FILE (or
 /// --json FILE); Google Benchmark takes the rest.
 Settings parseArguments(int &argc, char **argv) {
   Settings settings;
@@ -249,6 +251,8 @@ Settings parseArguments(int &argc, char **argv) {
       settings.quick = true;
     else if (argument == "--no-peers")
       settings.noPeers = true;
+    else if (argument == "--dataflows")
+      settings.dataflows = true;
     else if (argument.consume_front("--threads="))
       settings.threads = std::max(1, std::atoi(argument.data()));
     else if (argument.consume_front("--peer-limit="))
@@ -272,6 +276,22 @@ int iterations(const AttentionCase &attention, bool quick) {
   return count;
 }
 
+/// The selected dataflow against the others that the model ranks high.
+bool rankDataflows(const Settings &settings) {
+  std::vector<int64_t> lengths{512, 1024, 2048, 4096, 8192};
+  if (settings.quick)
+    lengths = {512, 2048};
+  for (int64_t width : {64, 128})
+    for (bool causal : {false, true})
+      for (int64_t length : lengths) {
+        AttentionCase attention{length, length, width, 1, 1, causal};
+        int rounds = iterations(attention, settings.quick);
+        if (!compareDataflows(attention, settings.threads, rounds))
+          return false;
+      }
+  return true;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -281,6 +301,8 @@ int main(int argc, char **argv) {
     return 1;
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
+  if (settings.dataflows)
+    return rankDataflows(settings) ? 0 : 1;
   std::vector<AttentionPeer> peers;
   if (!settings.noPeers)
     peers = loadAttentionPeers(settings.threads);

@@ -322,18 +322,13 @@ func.func private @f() attributes {test = #flat.dataflow<row, rows = 4, key_tile
 
 // -----
 
-// expected-error @below {{flat_dataflow_c2: key_tile needs row granularity, got batch}}
-func.func private @f() attributes {test = #flat.dataflow<batch, key_tile = 8>}
-
-// -----
-
 // expected-error @below {{flat_dataflow_c2: key_tile needs the logits staged}}
 func.func private @f() attributes {test = #flat.dataflow<row, rows = 4, key_tile = 8>}
 
 // -----
 
-// expected-error @below {{flat_dataflow_c3: loops must be a permutation of the letters b, h, r, got 'bhh'}}
-func.func private @f() attributes {test = #flat.dataflow<head, loops = bhh>}
+// expected-error @below {{flat_dataflow_c3: loops must be a permutation of the letters b, h, r, k, got 'bhhr'}}
+func.func private @f() attributes {test = #flat.dataflow<head, loops = bhhr>}
 
 // -----
 
@@ -353,7 +348,7 @@ func.func private @f() attributes {test = #flat.dataflow<head, staged = [q, q]>}
 // -----
 
 // expected-error @below {{'loops' given twice}}
-func.func private @f() attributes {test = #flat.dataflow<head, loops = bhr, loops = bhr>}
+func.func private @f() attributes {test = #flat.dataflow<head, loops = bhrk, loops = bhrk>}
 
 // -----
 
@@ -367,5 +362,10 @@ func.func private @f() attributes {test = #flat.dataflow<head, interleave = no>}
 
 // -----
 
-// expected-error @below {{expected rows, key_tile, staged, logit, attend, loops or interleave, got 'tile'}}
+// expected-error @below {{expected rows, key_tile, staged, logit, attend, loops, interleave, heads or packed, got 'tile'}}
 func.func private @f() attributes {test = #flat.dataflow<head, tile = 4>}
+
+// -----
+
+// expected-error @below {{flat_dataflow_c4: heads must be a positive multiple of packed, got 3 and 2}}
+func.func private @f() attributes {test = #flat.dataflow<head, heads = 3, packed = 2>}

@@ -64,11 +64,11 @@ func.func @buffers(%q: memref<1x2x3x4xbf16, strided<[?, ?, ?, 1]>>, %k: memref<1
 // CHECK-SAME: #flat.order<bnhd>, #flat.order<dhbn>
 // CHECK-SAME: #flat.dataflow<batch>
 // CHECK-SAME: #flat.dataflow<sample, staged = [q, o]>
-// CHECK-SAME: #flat.dataflow<head, staged = [logits], logit = weight, attend = input, loops = hbr, interleave = sequential>
-// CHECK-SAME: #flat.dataflow<row, rows = 8, interleave = pipelined>
+// CHECK-SAME: #flat.dataflow<head, staged = [logits], logit = weight, attend = input, loops = hbrk, interleave = sequential>
+// CHECK-SAME: #flat.dataflow<row, rows = 8, interleave = pipelined, heads = 4, packed = 2>
 func.func private @attributes() attributes {test = [
   #flat.order<bnhd>, #flat.order<dhbn>,
   #flat.dataflow<batch>,
   #flat.dataflow<sample, staged = [o, q]>,
-  #flat.dataflow<head, interleave = sequential, loops = hbr, staged = [logits], attend = input, logit = weight>,
-  #flat.dataflow<row, rows = 8, logit = output, interleave = pipelined>]}
+  #flat.dataflow<head, interleave = sequential, loops = hbrk, staged = [logits], attend = input, logit = weight>,
+  #flat.dataflow<row, rows = 8, logit = output, packed = 2, heads = 4, interleave = pipelined>]}

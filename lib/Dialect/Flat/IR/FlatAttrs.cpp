@@ -101,7 +101,8 @@ LogicalResult DataflowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Granularity granularity, int64_t rows,
                                    int64_t keyTile, unsigned staged,
                                    Stationarity, Stationarity, StringRef loops,
-                                   Interleaving) {
+                                   Interleaving, int64_t heads,
+                                   int64_t packed) {
   bool isRow = granularity == Granularity::Row;
   if (isRow ? rows <= 0 : rows != 0)
     return emitError() << "flat_dataflow_c1: rows must be "
@@ -111,18 +112,18 @@ LogicalResult DataflowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (keyTile < 0)
     return emitError() << "flat_dataflow_c2: key_tile must be positive, got "
                        << keyTile;
-  if (keyTile != 0 && !isRow)
-    return emitError()
-           << "flat_dataflow_c2: key_tile needs row granularity, got "
-           << stringifyGranularity(granularity);
   if (keyTile != 0 && !(staged & Logits))
     return emitError() << "flat_dataflow_c2: key_tile needs the logits staged";
   std::string sorted = loops.str();
   llvm::sort(sorted);
-  if (sorted != "bhr")
+  if (sorted != "bhkr")
     return emitError() << "flat_dataflow_c3: loops must be a permutation of "
-                          "the letters b, h, r, got '"
+                          "the letters b, h, r, k, got '"
                        << loops << "'";
+  if (heads <= 0 || packed <= 0 || heads % packed != 0)
+    return emitError() << "flat_dataflow_c4: heads must be a positive multiple "
+                          "of packed, got "
+                       << heads << " and " << packed;
   return success();
 }
 
@@ -167,9 +168,9 @@ Attribute DataflowAttr::parse(AsmParser &parser, Type) {
   Granularity granularity;
   Stationarity logit = Stationarity::Output, attend = Stationarity::Output;
   Interleaving interleaving = Interleaving::Interleaved;
-  int64_t rows = 0, keyTile = 0;
+  int64_t rows = 0, keyTile = 0, heads = 1, packed = 1;
   unsigned staged = 0;
-  StringRef loops = "bhr";
+  StringRef loops = "bhrk";
   if (parser.parseLess() ||
       parseEnum<Granularity>(parser, granularity, symbolizeGranularity,
                              "batch, sample, head or row"))
@@ -189,6 +190,10 @@ Attribute DataflowAttr::parse(AsmParser &parser, Type) {
       parsed = parser.parseInteger(rows);
     else if (key == "key_tile")
       parsed = parser.parseInteger(keyTile);
+    else if (key == "heads")
+      parsed = parser.parseInteger(heads);
+    else if (key == "packed")
+      parsed = parser.parseInteger(packed);
     else if (key == "staged")
       parsed = parseStaged(parser, staged);
     else if (key == "logit" || key == "attend")
@@ -203,8 +208,8 @@ Attribute DataflowAttr::parse(AsmParser &parser, Type) {
                                        "interleaved, pipelined or sequential");
     else
       parsed = parser.emitError(keyLoc)
-               << "expected rows, key_tile, staged, logit, attend, loops or "
-                  "interleave, got '"
+               << "expected rows, key_tile, staged, logit, attend, loops, "
+                  "interleave, heads or packed, got '"
                << key << "'";
     if (parsed)
       return {};
@@ -213,7 +218,7 @@ Attribute DataflowAttr::parse(AsmParser &parser, Type) {
     return {};
   return parser.getChecked<DataflowAttr>(loc, parser.getContext(), granularity,
                                          rows, keyTile, staged, logit, attend,
-                                         loops, interleaving);
+                                         loops, interleaving, heads, packed);
 }
 
 void DataflowAttr::print(AsmPrinter &printer) const {
@@ -234,9 +239,13 @@ void DataflowAttr::print(AsmPrinter &printer) const {
     printer << ", logit = " << stringifyStationarity(getLogit());
   if (getAttend() != Stationarity::Output)
     printer << ", attend = " << stringifyStationarity(getAttend());
-  if (getLoops() != "bhr")
+  if (getLoops() != "bhrk")
     printer << ", loops = " << getLoops();
   if (getInterleaving() != Interleaving::Interleaved)
     printer << ", interleave = " << stringifyInterleaving(getInterleaving());
+  if (getHeads() != 1)
+    printer << ", heads = " << getHeads();
+  if (getPacked() != 1)
+    printer << ", packed = " << getPacked();
   printer << '>';
 }

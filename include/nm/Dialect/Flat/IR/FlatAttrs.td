@@ -74,39 +74,43 @@ def Flat_DataflowAttr : Flat_Attr<"Dataflow", "dataflow"> {
     `batch`, of a `sample`, of a `head`, or of `rows` rows of one head. What
     stands in `staged` lies in on-chip memory while it is used. `logit` and
     `attend` say which operand of the two products is stationary. `loops` is the
-    order of the outer loops over batch (b), head (h) and row blocks (r), outer
-    loop first. `interleave` says whether the two products take turns on the
-    whole machine, are pipelined on its halves, or follow one another.
+    order of the loops over batch (b), head (h), row blocks (r) and key tiles (k),
+    outer loop first. `interleave` says whether the two products take turns on the
+    whole machine, are pipelined on its halves, or follow one another. `heads` are
+    on chip at a time, `packed` of them side by side on the array.
 
     `key_tile` goes beyond the paper: keys are visited so many at a time with an
     online softmax, and then the footprint no longer depends on the length.
 
     ```mlir
     #flat.dataflow<row, rows = 96, key_tile = 256, staged = [k, v, logits, o]>
-    #flat.dataflow<head, staged = [q, logits], logit = weight, attend = weight, loops = hbr>
+    #flat.dataflow<head, staged = [q, logits], logit = weight, attend = weight, loops = hbrk>
     ```
 
     Defaults, which are not printed: nothing staged, output stationary, loops
-    bhr, interleaved.
+    bhrk, interleaved, one head, none packed.
 
     * `flat_dataflow_c1`: `rows` is positive at row granularity and absent otherwise.
-    * `flat_dataflow_c2`: `key_tile` is positive or absent, needs row granularity, and
-      needs the logits staged.
-    * `flat_dataflow_c3`: `loops` is a permutation of the letters b, h, r.
+    * `flat_dataflow_c2`: `key_tile` is positive or absent, and needs the logits staged.
+    * `flat_dataflow_c3`: `loops` is a permutation of the letters b, h, r, k.
+    * `flat_dataflow_c4`: `heads` and `packed` are positive, and heads is a multiple of
+      packed.
   }];
   let parameters = (ins EnumParameter<Flat_Granularity>:$granularity,
                         "int64_t":$rows, "int64_t":$keyTile, "unsigned":$staged,
                         EnumParameter<Flat_Stationarity>:$logit,
                         EnumParameter<Flat_Stationarity>:$attend,
                         StringRefParameter<>:$loops,
-                        EnumParameter<Flat_Interleaving>:$interleaving);
+                        EnumParameter<Flat_Interleaving>:$interleaving,
+                        "int64_t":$heads, "int64_t":$packed);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let builders = [
     AttrBuilder<(ins "Granularity":$granularity, "int64_t":$rows, "int64_t":$keyTile,
                      "unsigned":$staged), [{
       return $_get($_ctxt, granularity, rows, keyTile, staged, Stationarity::Output,
-                   Stationarity::Output, StringRef("bhr"), Interleaving::Interleaved);
+                   Stationarity::Output, StringRef("bhrk"), Interleaving::Interleaved,
+                   /*heads=*/1, /*packed=*/1);
     }]>
   ];
   let extraClassDeclaration = [{

@@ -40,6 +40,32 @@ def RaiseAttention : Pass<"flat-raise-attention", "func::FuncOp"> {
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def SelectDataflow : Pass<"flat-select-dataflow", "func::FuncOp"> {
+  let summary = "choose the dataflow of every flat.attention with the cost model";
+  let description = [{
+    Searches FLAT's space (granularity, rows, key tile, staging, stationarity, loop
+    order) with the model of docs/model.md for each `flat.attention` that has no
+    dataflow yet, and sets the best. For a processor the space is rows and key tiles,
+    priced over its cache hierarchy; for an accelerator it is all of
+    `#flat.dataflow`. Lengths that are not known are taken as `assume-length`, and
+    then keys are visited in tiles.
+
+    Remarks (category `flat-select-dataflow`): what was chosen, with cycles, what
+    bounds it and its footprint; the next best ones with the ratio; and points that
+    do not fit, with the reason.
+  }];
+  let dependentDialects = ["::mlir::flat::FlatDialect", "::mlir::nm::NMDialect"];
+  let options = [
+    Option<"target", "target", "std::string", "\"module\"",
+           "module (the processor of nm.target), host (this one), edge, cloud, another "
+           "description that comes with nm, or the path of one">,
+    Option<"assumeLength", "assume-length", "int64_t", "2048",
+           "length of sequences that is not known">,
+    Option<"threads", "threads", "int64_t", "0",
+           "threads that share the work on a processor, 0: its cores">
+  ];
+}
+
 def TileAttention : Pass<"flat-tile", "func::FuncOp"> {
   let summary = "tile flat.attention by batch, heads and query rows";
   let description = [{

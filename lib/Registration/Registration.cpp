@@ -48,6 +48,7 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "nm/Pipelines/Pipelines.h"
+#include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Transforms/Passes.h"
 
 using namespace mlir;
@@ -88,6 +89,7 @@ void mlir::nm::registerPasses() {
   registerConversionPasses();
   registerNMTransformsPasses();
   registerPipelines();
+  pifo::registerPifoMeshPasses();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();
   // What stands between TOSA and nm-raise.

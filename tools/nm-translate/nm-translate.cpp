@@ -11,6 +11,7 @@
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
 #include "nm/Registration.h"
+#include "nm/Target/PifoMesh/PifoMesh.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/JSON.h"
@@ -18,7 +19,7 @@
 using namespace mlir;
 
 static void registerDialects(DialectRegistry &registry) {
-  nm::registerDialects(registry);
+  mlir::nm::registerDialects(registry);
   registerAllToLLVMIRTranslations(registry);
 }
 
@@ -53,5 +54,6 @@ int main(int argc, char **argv) {
       "nm-params-manifest",
       "print the checkpoint parameters of each public function as JSON",
       printManifest, registerDialects);
+  pifo::registerMeshTranslations(registerDialects);
   return failed(mlirTranslateMain(argc, argv, "nm translation driver"));
 }

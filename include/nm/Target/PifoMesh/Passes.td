@@ -1,0 +1,42 @@
+//===- Passes.td - Passes to a PIFO mesh -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_TARGET_PIFOMESH_PASSES_TD
+#define NM_TARGET_PIFOMESH_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def VerifyMesh : Pass<"pifo-verify-mesh", "::mlir::pifo::SchedulerOp"> {
+  let summary = "check that a scheduler fits a PIFO mesh at line rate";
+  let description = [{
+    Explains every reason why a scheduler cannot run on a mesh of PIFO blocks
+    ("Programmable Packet Scheduling at Line Rate", SIGCOMM 2016): more flows,
+    logical PIFOs, blocks or bits than there are, an operation no atom has, a
+    state variable that is written by two sides or touched at the index of
+    another packet, ranks that are not known to grow within a flow, ranks that
+    refuse packets. The limits are the paper's unless options say otherwise.
+
+    Says by remark (category `pifo-verify-mesh`) the atoms each transaction
+    needs, which nodes share a program, and what it assumed. Ranks of a flow
+    that grow for reasons of the traffic are declared by the attribute
+    `pifo.ranks_grow_by = @field` on the node.
+  }];
+  let options = [
+    Option<"blocks", "blocks", "unsigned", "5", "blocks of the mesh">,
+    Option<"pifos", "pifos", "unsigned", "256", "logical PIFOs of a block">,
+    Option<"flows", "flows", "unsigned", "1024", "flows of a block">,
+    Option<"elements", "elements", "unsigned", "65536", "elements of a block">,
+    Option<"rankBits", "rank-bits", "unsigned", "16", "bits of a rank">,
+    Option<"metadataBits", "metadata-bits", "unsigned", "32",
+           "bits of an element's metadata">,
+    Option<"timeBits", "time-bits", "unsigned", "32",
+           "bits of a release time; times compare as serial numbers">,
+    Option<"nowBits", "now-bits", "unsigned", "64", "bits of the clock">
+  ];
+}
+
+#endif // NM_TARGET_PIFOMESH_PASSES_TD

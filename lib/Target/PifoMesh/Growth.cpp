@@ -1,0 +1,243 @@
+//===- Growth.cpp - Ranks that never fall within a flow -------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block sorts the heads of flows and keeps the rest of each flow in arrival
+// order (section 5.2 of the paper), so ranks must not fall within a flow. The
+// proofs here are simple ones over values as unbounded numbers; wrapping ranks
+// are as good as unbounded while they stay within half their range.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Import.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+using AtomOp = mesh::Op;
+
+namespace {
+class Growth {
+public:
+  Growth(const mesh::Program &program, const mesh::Program *dequeue,
+
+         const std::vector<bool> &fixedFields)
+      : program(program), dequeue(dequeue), fixedFields(fixedFields) {}
+
+  bool run() { return grows(program.rank, 0); }
+
+private:
+  const mesh::Program &program;
+  const mesh::Program *dequeue;
+  const std::vector<bool> &fixedFields;
+  static constexpr unsigned kDepth = 48;
+
+  const mesh::Value &at(int v) const { return program.values[v]; }
+
+  static const mesh::Store *storeTo(const mesh::Program *program,
+                                    unsigned state) {
+    if (program)
+      for (const mesh::Store &store : program->stores)
+        if (store.state == state)
+          return &store;
+    return nullptr;
+  }
+
+  /// Equal for all elements of a flow.
+  bool fixed(int v, unsigned depth) const {
+    if (v < 0)
+      return true;
+    if (depth > kDepth)
+      return false;
+    const mesh::Value &value = at(v);
+    switch (value.op) {
+    case AtomOp::Const:
+    case AtomOp::Pifo:
+    case AtomOp::Leaf: // seen only through tables by child
+      return true;
+    case AtomOp::Field:
+      return fixedFields[value.index];
+    case AtomOp::Now:
+    case AtomOp::Rank:
+      return false;
+    case AtomOp::Load:
+      return !storeTo(&program, value.index) &&
+             !storeTo(dequeue, value.index) && fixed(value.a, depth + 1);
+    default:
+      return fixed(value.a, depth + 1) && fixed(value.b, depth + 1) &&
+             fixed(value.c, depth + 1);
+    }
+  }
+
+  bool nonNegative(int v, unsigned depth) const {
+    if (depth > kDepth)
+      return false;
+    const mesh::Value &value = at(v);
+    auto clear = [&](uint64_t number) {
+      return !((number >> (value.bits - 1)) & 1);
+    };
+    switch (value.op) {
+    case AtomOp::Const:
+      return clear(value.immediate);
+    case AtomOp::Lookup:
+      return llvm::all_of(value.table, clear);
+    case AtomOp::ZExt:
+      return true;
+    case AtomOp::LShr:
+      return at(value.b).op == AtomOp::Const && at(value.b).immediate > 0;
+    case AtomOp::Add:
+    case AtomOp::Mul:
+      return nonNegative(value.a, depth + 1) && nonNegative(value.b, depth + 1);
+    case AtomOp::And:
+      return nonNegative(value.a, depth + 1) || nonNegative(value.b, depth + 1);
+    case AtomOp::Shl:
+    case AtomOp::SExt:
+      return nonNegative(value.a, depth + 1);
+    case AtomOp::Select:
+      return nonNegative(value.b, depth + 1) && nonNegative(value.c, depth + 1);
+    default:
+      return false;
+    }
+  }
+
+  /// max(a, b) or min(a, b), written as a comparison and a choice.
+  bool isExtreme(const mesh::Value &value) const {
+    if (value.op != AtomOp::Select)
+      return false;
+    const mesh::Value &c = at(value.a);
+    bool relation = c.op == AtomOp::SLt || c.op == AtomOp::SLe ||
+                    c.op == AtomOp::ULt || c.op == AtomOp::ULe;
+    return relation && ((c.a == value.b && c.b == value.c) ||
+                        (c.a == value.c && c.b == value.b));
+  }
+  bool isMax(const mesh::Value &value) const {
+    return isExtreme(value) && at(value.a).a == value.c;
+  }
+
+  /// v >= the old value of `state`.
+  bool atLeast(int v, unsigned state, unsigned depth) const {
+    if (depth > kDepth)
+      return false;
+    const mesh::Value &value = at(v);
+    switch (value.op) {
+    case AtomOp::Load:
+      return value.index == state;
+    case AtomOp::Add:
+      return (atLeast(value.a, state, depth + 1) &&
+              nonNegative(value.b, depth + 1)) ||
+             (atLeast(value.b, state, depth + 1) &&
+              nonNegative(value.a, depth + 1));
+    case AtomOp::Select:
+      if (isMax(value))
+        return atLeast(value.b, state, depth + 1) ||
+               atLeast(value.c, state, depth + 1);
+      return atLeast(value.b, state, depth + 1) &&
+             atLeast(value.c, state, depth + 1);
+    case AtomOp::ZExt:
+    case AtomOp::SExt:
+      return atLeast(value.a, state, depth + 1);
+    default:
+      return false;
+    }
+  }
+
+  /// The value the rank was before it was cut to its width.
+  int wideRank() const {
+    int v = program.rank;
+    while (true) {
+      const mesh::Value &value = at(v);
+      bool byConst = value.op == AtomOp::Shl && at(value.b).op == AtomOp::Const;
+      if (value.op != AtomOp::Trunc && value.op != AtomOp::ZExt && !byConst)
+        return v;
+      v = value.a;
+    }
+  }
+
+  /// The popped rank, or its wide form: the base plus the signed distance.
+  static bool isPopped(const mesh::Program &program, int v) {
+    const mesh::Value &value = program.values[v];
+    switch (value.op) {
+    case AtomOp::Rank:
+      return true;
+    case AtomOp::ZExt:
+    case AtomOp::SExt:
+    case AtomOp::Trunc:
+    case AtomOp::LShr:
+      return isPopped(program, value.a);
+    case AtomOp::Sub:
+      return isPopped(program, value.a);
+    case AtomOp::Add:
+      return program.values[value.a].op == AtomOp::Load &&
+             isPopped(program, value.b);
+    default:
+      return false;
+    }
+  }
+
+  /// The state never falls, entry by entry.
+  bool stateGrows(unsigned state, unsigned depth) const {
+    if (const mesh::Store *store = storeTo(&program, state))
+      if (!atLeast(store->value, state, depth + 1))
+        return false;
+    const mesh::Store *store = storeTo(dequeue, state);
+    if (!store)
+      return true;
+    // Start-time fair queueing: what is popped was at least the virtual time
+    // when it was pushed, so the popped ranks never fall.
+    return isPopped(*dequeue, store->value) && !storeTo(&program, state) &&
+           atLeast(wideRank(), state, 0);
+  }
+
+  /// Never falls from one element of a flow to the next.
+  bool grows(int v, unsigned depth) const {
+    if (depth > kDepth)
+      return false;
+    if (fixed(v, depth))
+      return true;
+    // What a growing state is set to grows.
+    for (const mesh::Store &store : program.stores)
+      if (store.value == v && fixed(store.entry, depth) &&
+          !storeTo(dequeue, store.state) && atLeast(v, store.state, depth + 1))
+        return true;
+    const mesh::Value &value = at(v);
+    auto both = [&](int a, int b) {
+      return grows(a, depth + 1) && grows(b, depth + 1);
+    };
+    switch (value.op) {
+    case AtomOp::Now:
+      return true;
+    case AtomOp::Load:
+      return fixed(value.a, depth + 1) && stateGrows(value.index, depth + 1);
+    case AtomOp::Add:
+      return both(value.a, value.b);
+    case AtomOp::Sub:
+      return grows(value.a, depth + 1) && fixed(value.b, depth + 1);
+    case AtomOp::ZExt:
+    case AtomOp::SExt:
+    case AtomOp::Trunc:
+      return grows(value.a, depth + 1);
+    case AtomOp::Mul:
+      return both(value.a, value.b) && nonNegative(value.a, depth + 1) &&
+             nonNegative(value.b, depth + 1);
+    case AtomOp::Shl:
+    case AtomOp::LShr:
+    case AtomOp::AShr:
+      return at(value.b).op == AtomOp::Const && grows(value.a, depth + 1);
+    case AtomOp::Select:
+      if (isExtreme(value) || fixed(value.a, depth + 1))
+        return both(value.b, value.c);
+      return false;
+    default:
+      return false;
+    }
+  }
+};
+} // namespace
+
+bool pifo::ranksGrow(const mesh::Program &enqueue, const mesh::Program *dequeue,
+                     const std::vector<bool> &fixed) {
+  return Growth(enqueue, dequeue, fixed).run();
+}

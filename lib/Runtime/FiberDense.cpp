@@ -263,6 +263,10 @@ void readDense(const DenseSource &source, const FiberGeometry &geometry,
       compressor.run(data, t, k0 / geometry.m, length / geometry.m);
     }
   }
+  if (geometry.inner == 1) // rows lie one after the other
+    source.pages.pass(
+        uint64_t(tile.firstRow * geometry.length * elem),
+        uint64_t((tile.firstRow + tile.numRows) * geometry.length * elem));
 }
 
 /// Expands a tile to row-major elements of type T; `value(t, j)` is the element

@@ -10,6 +10,7 @@
 #ifndef NM_LIB_RUNTIME_FIBERS_H
 #define NM_LIB_RUNTIME_FIBERS_H
 
+#include "Memory.h"
 #include "nm/Runtime/Layout.h"
 #include "nm/Runtime/Pack.h"
 #include <string>
@@ -100,6 +101,7 @@ struct DenseSource {
   DType dtype = DType::F32;
   const Mask *mask = nullptr;
   bool derive = false;
+  PassedPages pages;
 };
 
 /// Position of the rows of a K block in the panel layout.

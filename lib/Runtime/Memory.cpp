@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <map>
+#include <mutex>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +54,47 @@ static Error systemError(const std::string &path, const char *what, int code) {
                    ": cannot ", what, ": ", std::strerror(code));
 }
 
+namespace {
+/// Every mapping of a MappedFile, by its address.
+struct Mappings {
+  std::mutex mutex;
+  std::map<const unsigned char *, uint64_t> sizes;
+
+  static Mappings &get() {
+    static auto *mappings = new Mappings; // outlives every static MappedFile
+    return *mappings;
+  }
+};
+} // namespace
+
+PassedPages::PassedPages(const void *start, uint64_t bytes) {
+  auto *from = static_cast<const unsigned char *>(start);
+  Mappings &mappings = Mappings::get();
+  std::lock_guard<std::mutex> lock(mappings.mutex);
+  auto after = mappings.sizes.upper_bound(from);
+  if (after == mappings.sizes.begin())
+    return;
+  auto [begin, length] = *std::prev(after);
+  uint64_t offset = uint64_t(from - begin);
+  if (offset <= length && bytes <= length - offset)
+    data = from;
+}
+
+void PassedPages::pass(uint64_t begin, uint64_t end) const {
+  // Few calls of the system, each for many pages.
+  constexpr uint64_t chunk = uint64_t(4) << 20;
+  uint64_t first = begin / chunk * chunk, last = end / chunk * chunk;
+  if (!data || first == last)
+    return;
+  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  auto address = reinterpret_cast<uintptr_t>(data);
+  uintptr_t from = (address + first + page - 1) / page * page;
+  uintptr_t to = (address + last) / page * page;
+  if (from < to)
+    (void)madvise(reinterpret_cast<void *>(from), to - from,
+                  MADV_DONTNEED); // private and never written: the file's
+}
+
 Result<std::shared_ptr<const MappedFile>>
 MappedFile::open(const std::string &path) {
   if (path.find('\0') != std::string::npos)
@@ -83,14 +126,23 @@ MappedFile::open(const std::string &path) {
       return systemError(path, "map", code);
     }
     file->begin = static_cast<const unsigned char *>(memory);
+    Mappings &mappings = Mappings::get();
+    std::lock_guard<std::mutex> lock(mappings.mutex);
+    mappings.sizes[file->begin] = file->length;
   }
   close(fd);
   return std::shared_ptr<const MappedFile>(std::move(file));
 }
 
 MappedFile::~MappedFile() {
-  if (begin)
-    munmap(const_cast<unsigned char *>(begin), length);
+  if (!begin)
+    return;
+  {
+    Mappings &mappings = Mappings::get();
+    std::lock_guard<std::mutex> lock(mappings.mutex);
+    mappings.sizes.erase(begin);
+  }
+  munmap(const_cast<unsigned char *>(begin), length);
 }
 
 Status AtomicFile::open() {

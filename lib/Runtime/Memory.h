@@ -42,6 +42,21 @@ private:
   int64_t mtime = 0;
 };
 
+/// Lets go of the pages of a mapped file that sequential readers have passed,
+/// so that a checkpoint of any size is never resident as a whole. Whoever reads
+/// them again gets them from the page cache. Memory that is not of a mapped
+/// file is left alone.
+class PassedPages {
+public:
+  PassedPages() = default;
+  PassedPages(const void *data, uint64_t bytes);
+  /// Bytes [begin, end) of the data were read. Several threads may call it.
+  void pass(uint64_t begin, uint64_t end) const;
+
+private:
+  const unsigned char *data = nullptr; ///< null: not of a mapped file
+};
+
 /// A file that appears under its name only when commit succeeds; until then it
 /// is a temporary one in the same folder.
 class AtomicFile {

@@ -92,9 +92,15 @@ static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
                      " and the rows beside it hold non-zeros at ", fault.found,
                      " positions, expected at most ", desc.n,
                      " that all rows of layout ", layout.str(), " share");
-  return makeError(Errc::Format, "metadata of layout ", layout.str(), ": ", group,
-                   " holds ", fault.found, ", which is no legal index for ",
-                   desc.n, ":", desc.m);
+  return makeError(Errc::Format, "metadata of layout ", layout.str(), ": ",
+                   group, " holds ", fault.found,
+                   ", which is no legal index for ", desc.n, ":", desc.m);
+}
+
+/// Bytes of the dense weight, whose description was checked.
+static uint64_t denseBytes(const WeightDesc &desc) {
+  int64_t elem = elementBytes(desc.dtype);
+  return uint64_t(*checkedCount(desc.shape, elem) * elem);
 }
 
 Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
@@ -128,6 +134,7 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
     DenseSource source;
     source.data = static_cast<const unsigned char *>(dense);
     source.dtype = desc.dtype;
+    source.pages = PassedPages(dense, denseBytes(desc));
     source.mask = options.mask;
     source.derive = options.derive;
     StoredParts to{spec, static_cast<unsigned char *>(values),
@@ -180,9 +187,9 @@ Status convert(const WeightDesc &desc, const LayoutSpec &from,
                 writeStored(target, geometry, tile);
               });
         });
-    return faultStatus(
-        result.fault, desc, "weight",
-        result.fault.kind == GroupFault::Kind::Unshared ? to : from);
+    return faultStatus(result.fault, desc, "weight",
+                       result.fault.kind == GroupFault::Kind::Unshared ? to
+                                                                       : from);
   });
 }
 
@@ -209,6 +216,7 @@ Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
     DenseSource source;
     source.data = static_cast<const unsigned char *>(dense);
     source.dtype = desc.dtype;
+    source.pages = PassedPages(dense, denseBytes(desc));
     source.mask = options.mask;
     source.derive = options.derive;
     constexpr int64_t most = 4;
@@ -228,8 +236,8 @@ Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
                 break;
           });
         });
-    NM_RETURN_IF_ERROR(faultStatus(result.fault, desc, options.name,
-                                   LayoutSpec::canonical()));
+    NM_RETURN_IF_ERROR(
+        faultStatus(result.fault, desc, options.name, LayoutSpec::canonical()));
     return shared.load();
   });
 }

@@ -50,6 +50,7 @@ Status verifyPattern(const TensorView &view, int64_t axis, int64_t n, int64_t m,
     DenseSource source;
     source.data = memory.data;
     source.dtype = memory.dtype;
+    source.pages = PassedPages(memory.data, uint64_t(memory.bytes()));
     int64_t where = order->position(axis);
     FiberGeometry geometry(memory.shape, where, n, m);
     GroupFault fault = readAll(source, geometry, [](auto &) {}).fault;
@@ -115,6 +116,7 @@ Result<Mask> deriveMask(const TensorView &view, int64_t axis, int64_t n,
     DenseSource source;
     source.data = contiguous->view.data;
     source.dtype = view.dtype;
+    source.pages = PassedPages(source.data, uint64_t(contiguous->view.bytes()));
     source.derive = true;
     FiberGeometry geometry(view.shape, axis, n, m);
     readAll(source, geometry,

@@ -65,6 +65,7 @@ private:
     unsigned char *out = buffer.get();
     // A tensor without elements has no data to offset from.
     const unsigned char *data = view.data;
+    PassedPages pages(data, uint64_t(view.bytes()));
 #pragma omp parallel for schedule(static) num_threads(threads)                 \
     reduction(+ : total)
     for (int64_t w = 0; w < words; ++w) {
@@ -78,6 +79,8 @@ private:
       }
       storeUnaligned(out + w * 8, word);
       total += __builtin_popcountll(word);
+      pages.pass(uint64_t(first) * sizeof(U),
+                 uint64_t(first + length) * sizeof(U));
     }
     nonZeros = total;
   }

@@ -40,6 +40,15 @@ int64_t size(const std::string &text) {
                        : value;
 }
 
+/// Whether the processor's flags hold `flag`; false where nothing says so.
+bool hasFlag(const std::string &flag) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.compare(0, 5, "flags") == 0)
+      return (line + " ").find(" " + flag + " ") != std::string::npos;
+  return false;
+}
+
 /// Cores in a list such as "0-3,8".
 int64_t coresIn(const std::string &list) {
   int64_t count = 0;
@@ -66,6 +75,12 @@ Device detectHost() {
   if (cores > 0)
     device.host.cores = cores;
 
+  // Generated code uses vectors of eight lanes with AVX2 and FMA, else of four.
+  if (!hasFlag("avx2") || !hasFlag("fma"))
+    device.host.vectorBits = 128;
+  // A guest sees only its own cores, but shares the outer caches with others.
+  bool guest = hasFlag("hypervisor");
+
   // The levels the system names replace those of the generic description;
   // their bandwidths stay, for no system names these.
   std::vector<CacheLevel> found;
@@ -86,8 +101,11 @@ Device detectHost() {
       level.lineBytes = line;
     level.sharedBy = coresIn(word(folder + "shared_cpu_list"));
     const auto &generic = device.host.caches;
-    level.bytesPerCycle =
-        generic[std::min(found.size(), generic.size() - 1)].bytesPerCycle;
+    const CacheLevel &like =
+        generic[std::min(found.size(), generic.size() - 1)];
+    level.bytesPerCycle = like.bytesPerCycle;
+    if (guest)
+      level.sharedBy = std::max(level.sharedBy, like.sharedBy);
     found.push_back(level);
   }
   if (!found.empty())

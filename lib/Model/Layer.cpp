@@ -83,7 +83,7 @@ Result<LayerCost> evaluateLayer(const Device &device, const LayerShape &shape,
     return {};
   };
   int64_t D = shape.modelDim, F = shape.feedForward;
-  for (Status status :
+  for (const Status &status :
        {add(layer.projections, D, a.heads * a.headDim, 1),
         add(layer.projections, D, a.kvHeadCount() * a.headDim, 1),
         add(layer.projections, D, a.kvHeadCount() * a.valueWidth(), 1),

@@ -49,7 +49,8 @@ std::string label(double value) {
   double magnitude = std::abs(value);
   if (magnitude >= 1024 && std::fmod(value, 1024) == 0) {
     static constexpr const char *kUnits[] = {"K", "M", "G", "T"};
-    int unit = -1;
+    size_t unit = 0;
+    magnitude /= 1024;
     while (unit < 3 && magnitude >= 1024 && std::fmod(magnitude, 1024) == 0) {
       magnitude /= 1024;
       ++unit;
@@ -91,16 +92,19 @@ struct Axis {
     std::vector<double> values;
     if (log) {
       double step = std::max(1.0, std::ceil((high - low) / 8));
-      for (double e = std::ceil(low - 1e-9); e <= high + 1e-9; e += step)
-        values.push_back(std::exp2(e));
+      double first = std::ceil(low - 1e-9);
+      int count = static_cast<int>((high + 1e-9 - first) / step) + 1;
+      for (int i = 0; i < count; ++i)
+        values.push_back(std::exp2(first + i * step));
       return values;
     }
     double raw = (high - low) / 5;
     double step = std::pow(10, std::floor(std::log10(raw)));
     step *= raw / step > 5 ? 10 : raw / step > 2 ? 5 : raw / step > 1 ? 2 : 1;
-    for (double v = std::ceil(low / step) * step; v <= high + step * 1e-9;
-         v += step)
-      values.push_back(std::abs(v) < step * 1e-9 ? 0 : v);
+    double first = std::ceil(low / step);
+    int count = static_cast<int>(high / step + 1e-9 - first) + 1;
+    for (int i = 0; i < count; ++i)
+      values.push_back((first + i) * step);
     return values;
   }
 };
@@ -158,9 +162,11 @@ std::string renderSvg(const Plot &plot) {
     for (auto [vx, vy] : series.points) {
       if (!x.shows(vx) || !y.shows(vy))
         continue;
-      path += (path.empty() ? "M" : "L") + n(px(vx)) + " " + n(py(vy));
-      dots += "<circle cx=\"" + n(px(vx)) + "\" cy=\"" + n(py(vy)) +
-              "\" r=\"2.5\" fill=\"" + colour + "\"/>\n";
+      std::string cx = n(px(vx)), cy = n(py(vy));
+      path += path.empty() ? "M" : "L";
+      path.append(cx).append(" ").append(cy);
+      dots.append("<circle cx=\"").append(cx).append("\" cy=\"").append(cy);
+      dots.append("\" r=\"2.5\" fill=\"").append(colour).append("\"/>\n");
     }
     if (!series.dots && !path.empty())
       svg += "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + colour +

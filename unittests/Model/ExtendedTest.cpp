@@ -363,7 +363,10 @@ TEST(ExtendedSearch, AllNeverLosesToUnfused) {
       ASSERT_TRUE(all && unfused);
       EXPECT_LE(all->ranked[0].cost.cycles, unfused->ranked[0].cost.cycles);
       EXPECT_TRUE(all->ranked[0].dataflow.isFused());
-      EXPECT_GT(all->pruned, all->priced) << "pruning is what makes it quick";
+      // Of hundreds of thousands of points few are priced: that makes it
+      // quick.
+      EXPECT_GT(all->points, 300000);
+      EXPECT_LT(all->priced, 10000);
     }
 }
 

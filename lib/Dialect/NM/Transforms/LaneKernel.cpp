@@ -84,6 +84,23 @@ struct LaneKernel {
     return parts.front();
   }
 
+  /// Indices of a group ascend: kept element j is one of the group's elements
+  /// j to j + M - N. Clears the sources that no lane of part `part` can name.
+  void dropUnreachable(MutableArrayRef<Value> sources, int64_t part) {
+    int64_t width = shape.target.getLanes(), low = shape.m, high = 0;
+    for (int64_t i = part * width; i < (part + 1) * width; ++i) {
+      int64_t kept = i % lane.kept;
+      if (i >= lane.rows * lane.kept)
+        continue;
+      low = std::min(low, kept);
+      high = std::max(high, kept + shape.m - shape.n);
+    }
+    for (auto [i, source] : llvm::enumerate(sources))
+      if (high >= low &&
+          (int64_t(i) < low / width || int64_t(i) > high / width))
+        source = {};
+  }
+
   /// Part `part` of `sources` with lane i replaced by the element of its
   /// segment that the low bits of index i name. The instructions ignore the
   /// bits above.
@@ -93,10 +110,12 @@ struct LaneKernel {
     SmallVector<Value> from(sources);
     if (lane.segment <= shape.target.getLanes())
       from = {sources[part]};
+    else
+      dropUnreachable(from, part);
     auto type = VectorType::get({shape.target.getLanes()}, f32);
     if (!isFloat)
       for (Value &source : from)
-        source = vector::BitCastOp::create(b, type, source);
+        source = !source ? source : vector::BitCastOp::create(b, type, source);
     Value result = emitPermute(b, shape, lane.segment, from, indices);
     if (!isFloat)
       result = vector::BitCastOp::create(

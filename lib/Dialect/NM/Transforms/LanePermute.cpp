@@ -51,25 +51,32 @@ struct LanePermute {
   }
 
   Value avx2(ArrayRef<Value> sources, Value indices) {
-    if (sources.size() == 1)
+    if (sources.size() == 1 && sources[0])
       return call(segment == 4 ? "llvm.x86.avx.vpermilvar.ps.256"
                                : "llvm.x86.avx2.permps",
                   sources[0].getType(), {sources[0], indices});
     // The instruction takes three bits; those above choose among its results.
     size_t half = sources.size() / 2;
+    auto isNamed = [](Value source) { return bool(source); };
+    if (llvm::none_of(sources.drop_front(half), isNamed))
+      return avx2(sources.take_front(half), indices);
+    if (llvm::none_of(sources.take_front(half), isNamed))
+      return avx2(sources.drop_front(half), indices);
     Value low = avx2(sources.take_front(half), indices);
     Value high = avx2(sources.drop_front(half), indices);
     return selectByBit(indices, half == 1 ? 3 : 4, low, high);
   }
 
   Value avx512(ArrayRef<Value> sources, Value indices) {
-    Type type = sources[0].getType();
-    if (sources.size() == 2)
+    Type type = indices.getType();
+    type = cast<VectorType>(type).clone(b.getF32Type());
+    if (sources.size() == 2 && sources[0] && sources[1])
       return call("llvm.x86.avx512.vpermi2var.ps.512", type,
                   {sources[0], indices, sources[1]});
     return call(segment == 4 ? "llvm.x86.avx512.vpermilvar.ps.512"
                              : "llvm.x86.avx512.permvar.sf.512",
-                type, {sources[0], indices});
+                type,
+                {sources.front() ? sources.front() : sources.back(), indices});
   }
 
   Value neon(ArrayRef<Value> sources, Value indices) {
@@ -77,9 +84,11 @@ struct LanePermute {
     auto toBytes = [&](Value value) -> Value {
       return vector::BitCastOp::create(b, bytes, value);
     };
+    // What no index names may be anything.
+    Value some = *llvm::find_if(sources, [](Value v) { return bool(v); });
     SmallVector<Value> tables;
     for (Value source : sources)
-      tables.push_back(toBytes(source));
+      tables.push_back(toBytes(source ? source : some));
     // The four bytes of element i are 4i, 4i + 1, 4i + 2 and 4i + 3. Not a sum:
     // the multiply-add of integers overwrites its addend, a constant that would
     // be copied for every use.
@@ -104,7 +113,7 @@ struct LanePermute {
       operands.push_back(rest);
       result = call("llvm.aarch64.neon.tbx4.v16i8", bytes, operands);
     }
-    return vector::BitCastOp::create(b, sources[0].getType(), result);
+    return vector::BitCastOp::create(b, some.getType(), result);
   }
 };
 

@@ -47,6 +47,8 @@
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
+#include "nm/Dialect/Pifo/Transforms/Passes.h"
+#include "nm/Pipelines/PifoPipelines.h"
 #include "nm/Pipelines/Pipelines.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Transforms/Passes.h"
@@ -88,7 +90,9 @@ void mlir::nm::registerPasses() {
   flat::registerFlatPasses();
   registerConversionPasses();
   registerNMTransformsPasses();
+  pifo::registerPifoPasses();
   registerPipelines();
+  registerPifoPipelines();
   pifo::registerPifoMeshPasses();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();

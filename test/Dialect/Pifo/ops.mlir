@@ -116,3 +116,64 @@ pifo.scheduler @tree capacity(16) {
     }
   }
 }
+
+// Siblings share what their parent takes, not everything.
+
+// CHECK-LABEL: pifo.scheduler @nested
+pifo.scheduler @nested capacity(16) {
+  pifo.field @class : i2
+  pifo.node @root rank(i1, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i1
+      pifo.yield %z : i1
+    }
+    pifo.node @low rank(i1, saturate) {
+      pifo.predicate {
+        %c = pifo.read_field @class : i2
+        %two = arith.constant 2 : i2
+        %p = arith.cmpi ult, %c, %two : i2
+        pifo.yield %p : i1
+      }
+      pifo.scheduling {
+        %z = arith.constant 0 : i1
+        pifo.yield %z : i1
+      }
+      pifo.node @zero rank(i1, saturate) {
+        pifo.predicate {
+          %c = pifo.read_field @class : i2
+          %one = arith.constant 1 : i2
+          %p = arith.cmpi ult, %c, %one : i2
+          pifo.yield %p : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i1
+          pifo.yield %z : i1
+        }
+      }
+      pifo.node @one rank(i1, saturate) {
+        pifo.predicate {
+          %c = pifo.read_field @class : i2
+          %one = arith.constant 1 : i2
+          %p = arith.cmpi eq, %c, %one : i2
+          pifo.yield %p : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i1
+          pifo.yield %z : i1
+        }
+      }
+    }
+    pifo.node @high rank(i1, saturate) {
+      pifo.predicate {
+        %c = pifo.read_field @class : i2
+        %two = arith.constant 2 : i2
+        %p = arith.cmpi uge, %c, %two : i2
+        pifo.yield %p : i1
+      }
+      pifo.scheduling {
+        %z = arith.constant 0 : i1
+        pifo.yield %z : i1
+      }
+    }
+  }
+}

@@ -152,10 +152,18 @@ static std::string describe(const Packet &packet) {
 LogicalResult pifo::verifyClassification(NodeOp parent) {
   SchedulerOp scheduler = parent.getScheduler();
   SmallVector<NodeOp> children = parent.getChildren();
+  // Packets that an ancestor does not take do not come here.
+  SmallVector<PredicateOp> above, all;
+  for (NodeOp node = parent; node; node = node.getParentNode())
+    if (PredicateOp predicate = node.getPredicate())
+      above.push_back(predicate);
+  all = above;
+  for (NodeOp child : children)
+    all.push_back(child.getPredicate());
   // Where the cells of each field begin.
   llvm::MapVector<StringRef, std::set<uint64_t>> cuts;
-  for (NodeOp child : children)
-    for (Operation &op : child.getPredicate().getBody().front()) {
+  for (PredicateOp predicate : all)
+    for (Operation &op : predicate.getBody().front()) {
       if (auto read = dyn_cast<ReadFieldOp>(op))
         cuts[read.getField()].insert(0);
       auto compare = dyn_cast<arith::CmpIOp>(op);
@@ -191,8 +199,10 @@ LogicalResult pifo::verifyClassification(NodeOp parent) {
   }
   while (true) {
     NodeOp taker;
+    bool comes = llvm::all_of(
+        above, [&](PredicateOp predicate) { return holds(predicate, packet); });
     for (NodeOp child : children) {
-      if (!holds(child.getPredicate(), packet))
+      if (!comes || !holds(child.getPredicate(), packet))
         continue;
       if (taker) {
         InFlightDiagnostic diagnostic =
@@ -205,7 +215,7 @@ LogicalResult pifo::verifyClassification(NodeOp parent) {
       }
       taker = child;
     }
-    if (!taker)
+    if (comes && !taker)
       return parent.emitOpError("[pifo_node_c4] has no child that takes ")
              << describe(packet) << "; expected predicates that cover all "
              << "values ('below' bounds those of a field)";

@@ -16,7 +16,8 @@ namespace mlir::pifo {
 LogicalResult verifyPredicate(PredicateOp predicate);
 
 /// Checks that exactly one predicate of `parent`'s children holds for each
-/// packet (pifo_node_c4). The predicates have passed verifyPredicate.
+/// packet that comes to it (pifo_node_c4). The predicates, those of all
+/// ancestors too, have passed verifyPredicate.
 ///
 /// A predicate compares fields with constants, so that it is constant on the
 /// cells into which those constants cut the fields' ranges: one packet of each

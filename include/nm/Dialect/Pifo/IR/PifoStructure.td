@@ -169,7 +169,8 @@ def Pifo_NodeOp : Pifo_Op<"node", [
       each other kind.
     * `pifo_node_c3`: every node but the root has a predicate; the root has neither predicate nor
       shaping.
-    * `pifo_node_c4`: of the predicates of the children of a node, exactly one holds for each packet.
+    * `pifo_node_c4`: of the predicates of the children of a node, exactly one holds for each packet
+      that the predicates of the node and its ancestors let through.
     * `pifo_node_c5`: no ancestor of a node with shaping has the rule `window`: nobody
       could be told of the refusal.
   }];

@@ -1,0 +1,65 @@
+//===- PifoJit.h - Schedulers as machine code in this process -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_PIFOJIT_H
+#define NM_DRIVER_PIFOJIT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llvm::orc {
+class LLJIT;
+}
+
+namespace mlir::nm::driver {
+
+/// The functions of one compiled scheduler (docs/pifo-cpu.md) and the
+/// layout of its packets. The code lives as long as the object.
+class PifoJit {
+public:
+  /// Compiles the scheduler `name` of `module`, which is not changed; with an
+  /// empty name, the only one. `container` as in pifo-lower-to-cpu.
+  static llvm::Expected<std::unique_ptr<PifoJit>>
+  compile(ModuleOp module, llvm::StringRef name = "",
+          llvm::StringRef container = "auto");
+  ~PifoJit();
+
+  /// A packet is `packetSize` bytes: an 8-byte handle, then the fields.
+  struct Field {
+    std::string name;
+    unsigned bytes;
+    int64_t offset;
+    uint64_t maxValue;
+  };
+  int64_t packetSize = 0;
+  std::vector<Field> fields;
+
+  void *(*create)(int64_t capacity);
+  void (*destroy)(void *);
+  int32_t (*enqueue)(void *, const void *packet, int64_t now);
+  int32_t (*dequeue)(void *, int64_t now, void *packet);
+  int32_t (*peek)(void *, void *packet);
+  int64_t (*release)(void *, int64_t now);
+  int32_t (*nextRelease)(void *, int64_t *time);
+  int64_t (*size)(void *);
+  int32_t (*enqueueBatch)(void *, const void *packets, int64_t count,
+                          int64_t now, int64_t *taken);
+  int64_t (*dequeueBatch)(void *, int64_t now, void *packets, int64_t count);
+
+private:
+  PifoJit();
+  std::unique_ptr<llvm::orc::LLJIT> engine;
+};
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_PIFOJIT_H

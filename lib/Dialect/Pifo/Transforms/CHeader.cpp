@@ -1,0 +1,97 @@
+//===- CHeader.cpp - The C header of a compiled scheduler -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+/// A symbol may hold any character.
+static std::string identifier(StringRef name) {
+  std::string text;
+  for (char c : name)
+    text += llvm::isAlnum(c) || c == '_' ? c : '_';
+  return text.empty() || llvm::isDigit(text[0]) ? "_" + text : text;
+}
+
+void pifo::printCHeader(SchedulerOp scheduler, raw_ostream &os) {
+  PacketLayout packet(scheduler);
+  std::string name = identifier(scheduler.getSymName());
+  std::string guard = StringRef(name).upper() + "_PIFO_H";
+  os << llvm::formatv(R"(/* Scheduler {0}: made by nm. */
+#ifndef {1}
+#define {1}
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+enum {{
+  {0}_OK = 0,      /* done */
+  {0}_EMPTY = 1,   /* no packet may leave now */
+  {0}_FULL = 2,    /* as many packets as the capacity; not taken */
+  {0}_UNKNOWN = 3, /* a field beyond its bound, such as an unknown flow; not taken */
+  {0}_RANK = 4     /* a rank outside its window; not taken */
+};
+
+/* handle is the caller's own. */
+typedef struct {0}_packet {{
+  uint64_t handle;
+)",
+                      name, guard);
+  for (const PacketLayout::Field &field : packet.fields) {
+    FieldOp op = field.op;
+    os << llvm::formatv("  uint{0}_t {1}; /* at most {2}{3} */\n",
+                        8 * field.bytes, identifier(op.getSymName()),
+                        op.getMaxValue(),
+                        op.getWritable() ? ", written on dequeue" : "");
+  }
+  os << llvm::formatv(R"(} {0}_packet;
+
+/* One scheduler; any number exist side by side. No function but create and
+ * destroy allocates. A scheduler is used by one thread at a time; different
+ * ones share nothing. `now` never decreases; its unit is the caller's. */
+typedef struct {0} {0};
+
+/* At most `capacity` packets, 1 to 2^24; 0 for {1}. Null without memory. */
+{0} *{0}_create(int64_t capacity);
+void {0}_destroy({0} *scheduler);
+
+/* A refused packet changes nothing. */
+int32_t {0}_enqueue({0} *scheduler, const {0}_packet *packet, int64_t now);
+int32_t {0}_dequeue({0} *scheduler, int64_t now, {0}_packet *packet);
+/* The packet that the next dequeue gives, if nothing comes between. */
+int32_t {0}_peek({0} *scheduler, {0}_packet *packet);
+
+/* Shaped packets: lets those that are due go on, and counts them. */
+int64_t {0}_release({0} *scheduler, int64_t now);
+/* 1 and the time of the next one, or 0. */
+int32_t {0}_next_release({0} *scheduler, int64_t *time);
+
+/* Packets inside, shaped ones included. */
+int64_t {0}_size({0} *scheduler);
+
+/* In order, until one is refused, whose status is returned. */
+int32_t {0}_enqueue_batch({0} *scheduler, const {0}_packet *packets,
+                          int64_t count, int64_t now, int64_t *taken);
+/* The number of packets that left. */
+int64_t {0}_dequeue_batch({0} *scheduler, int64_t now, {0}_packet *packets,
+                          int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* {2} */
+)",
+                      name, scheduler.getCapacity(), guard);
+}

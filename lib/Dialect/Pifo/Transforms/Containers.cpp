@@ -1,0 +1,252 @@
+//===- Containers.cpp - Push and pop of one node -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerEmitter.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+//===----------------------------------------------------------------------===//
+// Pools
+//===----------------------------------------------------------------------===//
+
+Value SchedulerEmitter::slot(const Pool &pool, Value memory, Value element) {
+  Value slots = e.loadPtr(e.at(memory, pool.offset));
+  return e.at(slots, e.mul(e.cast(element, 64), e.c(pool.stride)));
+}
+
+/// The number of a free element. There is one: enqueue has compared the number
+/// of packets with the capacity, and no pool holds more elements than that.
+Value SchedulerEmitter::allocate(const Pool &pool, Value memory) {
+  Value freeList = e.at(memory, pool.offset + 8);
+  Value used = e.at(memory, pool.offset + 12);
+  Value first = e.load(32, freeList);
+  return e.ifElse(
+      e.cmp(P::ne, first, 0), first.getType(),
+      [&]() -> SmallVector<Value> {
+        e.store(e.load(32, slot(pool, memory, first)), freeList);
+        return {first};
+      },
+      [&]() -> SmallVector<Value> {
+        Value fresh = e.add(e.load(32, used), e.c(1, 32));
+        e.store(fresh, used);
+        return {fresh};
+      })[0];
+}
+
+void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
+  Value freeList = e.at(memory, pool.offset + 8);
+  e.store(e.load(32, freeList), slot(pool, memory, element));
+  e.store(element, freeList);
+}
+
+//===----------------------------------------------------------------------===//
+// Ranks
+//===----------------------------------------------------------------------===//
+
+StringRef SchedulerEmitter::sharedName(bool push) const {
+  bool list = layout.nodes.front().container == Container::List;
+  if (push)
+    return list ? "pifo_list_push" : "pifo_heap_push";
+  return list ? "pifo_list_pop" : "pifo_heap_pop";
+}
+
+Value SchedulerEmitter::isEmpty(const NodeLayout &node, Value memory) {
+  // The top word of a bitmap and the count of a heap: zero means empty.
+  int64_t offset = usesHeap(node) ? node.heap + 8 : node.top;
+  return e.cmp(P::eq, e.load(64, e.at(memory, offset)), 0);
+}
+
+Value SchedulerEmitter::origin(const NodeLayout &node, Value memory) {
+  NodeOp op = node.op;
+  unsigned bits = op.getRankWidth();
+  Value base = e.load(64, e.at(memory, node.base));
+  Value half = e.sub(base, e.c(int64_t(1) << (bits - 1)));
+  return e.band(half, e.c(-(int64_t(1) << (bits - 6))));
+}
+
+Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
+                               Value memory, Value &refused) {
+  NodeOp op = node.op;
+  unsigned bits = op.getRankWidth(), from = e.width(yielded);
+  int64_t last = (uint64_t(1) << bits) - 1;
+  if (op.getRule() == RankRule::Saturate) {
+    if (from <= bits)
+      return e.cast(yielded, 64);
+    Value wide = e.cast(yielded, 64, /*isSigned=*/true);
+    return e.op<arith::MinSIOp>(e.op<arith::MaxSIOp>(wide, e.c(0)), e.c(last));
+  }
+  Value value = e.cast(yielded, 64, /*isSigned=*/true);
+  Value basePointer = e.at(memory, node.base);
+  Value empty = isEmpty(node, memory);
+  if (op.getRule() == RankRule::Window) {
+    Value distance = e.sub(value, origin(node, memory));
+    Value outside = e.cmp(P::ugt, distance, last);
+    refused = e.band(outside, e.bxor(empty, e.c(1, 1)));
+    return value;
+  }
+  // The value whose low bits these are, within the window.
+  e.ifThen(empty, [&] { e.store(value, basePointer); });
+  Value start = origin(node, memory);
+  return e.add(start, e.mask(e.sub(value, start), bits));
+}
+
+//===----------------------------------------------------------------------===//
+// Push
+//===----------------------------------------------------------------------===//
+
+void SchedulerEmitter::push(const NodeLayout &node, Value memory, Value element,
+                            Value rank) {
+  if (usesHeap(node)) {
+    e.call(sharedName(true), {}, {e.at(memory, node.heap), rank, element});
+    return;
+  }
+  NodeOp op = node.op;
+  unsigned bits = op.getRankWidth();
+  bool deep = node.container == Container::Bitmap;
+  rank = e.mask(rank, bits);
+  Value bucket = e.at(e.at(memory, node.buckets), e.shl(rank, 3));
+  Value topPointer = e.at(memory, node.top);
+  Value wordPointer = topPointer;
+  Value bit = e.shl(e.c(1), rank);
+  if (deep) {
+    wordPointer =
+        e.at(e.at(memory, node.words), e.shl(e.shr(rank, node.wordBits), 3));
+    bit = e.shl(e.c(1), e.mask(rank, node.wordBits));
+  }
+  Value word = e.load(64, wordPointer);
+  Value there = e.cmp(P::ne, e.band(word, bit), 0);
+  e.ifElse(
+      there, TypeRange(),
+      [&]() -> SmallVector<Value> {
+        // Behind the last one of that rank.
+        Value last = e.at(bucket, 4);
+        e.store(element, slot(poolOf(node), memory, e.load(32, last)));
+        e.store(element, last);
+        return {};
+      },
+      [&]() -> SmallVector<Value> {
+        e.store(element, bucket);
+        e.store(element, e.at(bucket, 4));
+        e.store(e.bor(word, bit), wordPointer);
+        if (!deep)
+          return {};
+        Value topIndex = e.shr(rank, bits - 6);
+        if (node.middleBits) {
+          Value pointer = e.at(e.at(memory, node.middle), e.shl(topIndex, 3));
+          Value middleBit =
+              e.shl(e.c(1), e.mask(e.shr(rank, 6), node.middleBits));
+          e.store(e.bor(e.load(64, pointer), middleBit), pointer);
+        }
+        e.store(e.bor(e.load(64, topPointer), e.shl(e.c(1), topIndex)),
+                topPointer);
+        return {};
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Pop
+//===----------------------------------------------------------------------===//
+
+SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
+                                              Value memory) {
+  Head head;
+  if (usesHeap(node)) {
+    Value entries = e.loadPtr(e.at(memory, node.heap));
+    head.rank = e.load(64, entries);
+    head.element = e.load(32, e.at(entries, 16));
+    return head;
+  }
+  NodeOp op = node.op;
+  unsigned bits = op.getRankWidth();
+  bool serial = op.getRule() != RankRule::Saturate;
+  Value top = e.load(64, e.at(memory, node.top));
+  Value start;
+  if (serial) {
+    // The first set bit from the origin on, around the end of the word.
+    start = origin(node, memory);
+    Value turn = e.mask(e.shr(start, bits - 6), 6);
+    Value turned =
+        LLVM::FshrOp::create(b, e.loc, top.getType(), top, top, turn);
+    head.a = e.mask(e.add(e.lowestBit(turned), turn), 6);
+  } else {
+    head.a = e.lowestBit(top);
+  }
+  Value rank = head.a;
+  if (node.container == Container::Bitmap) {
+    Value wordIndex = head.a;
+    if (node.middleBits) {
+      head.middleIndex = e.lowestBit(
+          e.load(64, e.at(e.at(memory, node.middle), e.shl(head.a, 3))));
+      wordIndex = e.bor(e.shl(head.a, node.middleBits), head.middleIndex);
+    }
+    Value word =
+        e.load(64, e.at(e.at(memory, node.words), e.shl(wordIndex, 3)));
+    head.wordIndex = wordIndex;
+    rank = e.bor(e.shl(wordIndex, node.wordBits), e.lowestBit(word));
+  }
+  head.bucket = e.at(e.at(memory, node.buckets), e.shl(rank, 3));
+  head.element = e.load(32, head.bucket);
+  head.rank = serial ? e.add(start, e.mask(e.sub(rank, start), bits)) : rank;
+  return head;
+}
+
+SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
+                                             Value memory) {
+  Head head;
+  NodeOp op = node.op;
+  if (usesHeap(node)) {
+    auto results = e.call(sharedName(false), {e.type(64), e.type(32)},
+                          {e.at(memory, node.heap)});
+    head.rank = results[0];
+    head.element = results[1];
+  } else {
+    head = this->head(node, memory);
+    Value last = e.load(32, e.at(head.bucket, 4));
+    auto clear = [&](Value pointer, Value index) {
+      Value rest =
+          e.band(e.load(64, pointer), e.bxor(e.shl(e.c(1), index), e.c(-1)));
+      e.store(rest, pointer);
+      return e.cmp(P::eq, rest, 0);
+    };
+    e.ifElse(
+        e.cmp(P::eq, head.element, last), TypeRange(),
+        [&]() -> SmallVector<Value> {
+          Value top = e.at(memory, node.top);
+          if (node.container == Container::Word) {
+            clear(top, head.a);
+            return {};
+          }
+          Value words =
+              e.at(e.at(memory, node.words), e.shl(head.wordIndex, 3));
+          // The bit is the lowest of its word.
+          Value word = e.load(64, words);
+          Value rest = e.band(word, e.sub(word, e.c(1)));
+          e.store(rest, words);
+          e.ifThen(e.cmp(P::eq, rest, 0), [&] {
+            if (!node.middleBits) {
+              clear(top, head.a);
+              return;
+            }
+            Value middle = e.at(e.at(memory, node.middle), e.shl(head.a, 3));
+            e.ifThen(clear(middle, head.middleIndex),
+                     [&] { clear(top, head.a); });
+          });
+          return {};
+        },
+        [&]() -> SmallVector<Value> {
+          e.store(e.load(32, slot(poolOf(node), memory, head.element)),
+                  head.bucket);
+          return {};
+        });
+  }
+  if (op.getRule() != RankRule::Saturate) {
+    Value pointer = e.at(memory, node.base);
+    e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
+  }
+  return head;
+}

@@ -1,0 +1,533 @@
+//===- EntryPoints.cpp - The functions of a scheduler -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerEmitter.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+func::FuncOp SchedulerEmitter::begin(const llvm::Twine &name,
+                                     TypeRange arguments, TypeRange results,
+                                     bool isPublic) {
+  auto function = func::FuncOp::create(b, e.loc, name.str(),
+                                       b.getFunctionType(arguments, results));
+  if (!isPublic) {
+    function.setPrivate();
+    function->setAttr(
+        "llvm.linkage",
+        LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
+  }
+  for (auto [i, type] : llvm::enumerate(arguments))
+    if (isa<LLVM::LLVMPointerType>(type))
+      function.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
+  b.setInsertionPointToStart(function.addEntryBlock());
+  return function;
+}
+
+void SchedulerEmitter::end(ValueRange results) {
+  func::ReturnOp::create(b, e.loc, results);
+  b.setInsertionPointAfter(b.getInsertionBlock()->getParentOp());
+}
+
+std::string SchedulerEmitter::nodeFunction(StringRef what, unsigned node) {
+  return name + "." + what.str() + "." + std::to_string(node);
+}
+
+Value SchedulerEmitter::callChild(StringRef what, const NodeLayout &node,
+                                  Value child, ArrayRef<Value> arguments,
+                                  Type result) {
+  auto call = [&](unsigned i) {
+    return e.call(nodeFunction(what, node.children[i]), result, arguments)[0];
+  };
+  size_t count = node.children.size();
+  if (count == 1)
+    return call(0);
+  Value index = arith::IndexCastUIOp::create(b, e.loc, b.getIndexType(), child);
+  auto cases = llvm::to_vector(llvm::seq<int64_t>(0, count - 1));
+  auto choice =
+      scf::IndexSwitchOp::create(b, e.loc, result, index, cases, cases.size());
+  OpBuilder::InsertionGuard guard(b);
+  auto fill = [&](Region &region, unsigned i) {
+    b.createBlock(&region);
+    Value value = call(i);
+    scf::YieldOp::create(b, e.loc, value);
+  };
+  for (auto [i, region] : llvm::enumerate(choice.getCaseRegions()))
+    fill(region, i);
+  fill(choice.getDefaultRegion(), count - 1);
+  return choice.getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Creation
+//===----------------------------------------------------------------------===//
+
+void SchedulerEmitter::emitCreate() {
+  Type ptr = e.ptrType();
+  auto function = begin(name + "_create", e.type(64), ptr, true);
+  Value asked = function.getArgument(0);
+  Value declared = e.c(layout.op.getCapacity());
+  Value capacity = e.select(e.cmp(P::eq, asked, 0), declared, asked);
+  Value valid = e.band(e.cmp(P::sge, capacity, 1),
+                       e.cmp(P::sle, capacity, int64_t(1) << 24));
+  auto null = [&]() -> SmallVector<Value> {
+    return {LLVM::ZeroOp::create(b, e.loc, ptr)};
+  };
+
+  // Element 0 is none; a release holds one walk more for a moment.
+  struct Part {
+    int64_t pointer, stride;
+  };
+  SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride}};
+  if (layout.hasShaping) {
+    parts.push_back({layout.suspended.offset, layout.suspended.stride});
+    parts.push_back({layout.shaping, kEntryBytes});
+  }
+  for (const Pool &pool : layout.references)
+    parts.push_back({pool.offset, pool.stride});
+  for (const NodeLayout &node : layout.nodes)
+    if (usesHeap(node))
+      parts.push_back({node.heap, kEntryBytes});
+
+  auto result = e.ifElse(
+      valid, ptr,
+      [&]() -> SmallVector<Value> {
+        Value count = e.add(capacity, e.c(2));
+        int64_t strides = 0;
+        for (const Part &part : parts)
+          strides += part.stride;
+        // Each part begins at a multiple of 64.
+        Value bytes = e.add(e.mul(count, e.c(strides)),
+                            e.c(layout.fixedSize + 64 * (parts.size() + 1)));
+        Value raw = e.call("calloc", ptr, {bytes, e.c(1)})[0];
+        auto align = [&](Value pointer) {
+          Value address =
+              LLVM::PtrToIntOp::create(b, e.loc, e.type(64), pointer);
+          Value up = e.sub(e.c(0), address);
+          return e.at(pointer, e.band(up, e.c(63)));
+        };
+        Value isNull =
+            LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, raw,
+                                 LLVM::ZeroOp::create(b, e.loc, ptr));
+        return e.ifElse(isNull, ptr, null, [&]() -> SmallVector<Value> {
+          Value memory = align(raw);
+          e.store(raw, e.at(memory, SchedulerLayout::kRaw));
+          e.store(capacity, e.at(memory, SchedulerLayout::kCapacity));
+          Value part = e.at(memory, layout.fixedSize);
+          for (const Part &p : parts) {
+            e.store(part, e.at(memory, p.pointer));
+            part = align(e.at(part, e.mul(count, e.c(p.stride))));
+          }
+          for (const NodeLayout &node : layout.nodes) {
+            NodeOp op = node.op;
+            for (StateOp state : op.getBody().front().getOps<StateOp>()) {
+              APInt init = cast<IntegerAttr>(state.getInit()).getValue();
+              if (init.isZero())
+                continue;
+              unsigned bytes = storageBytes(init.getBitWidth());
+              Value value = arith::ConstantOp::create(
+                  b, e.loc,
+                  b.getIntegerAttr(e.type(8 * bytes), init.zext(8 * bytes)));
+              Value first =
+                  e.at(memory, node.states.lookup(state.getSymName()));
+              int64_t entries = 1;
+              if (state.getByChild())
+                entries = node.children.size();
+              else if (state.getKeyAttr())
+                entries = layout.op.getField(*state.getKey()).getMaxValue() + 1;
+              auto index = [&](int64_t i) -> Value {
+                return arith::ConstantIndexOp::create(b, e.loc, i);
+              };
+              auto loop = scf::ForOp::create(b, e.loc, index(0), index(entries),
+                                             index(1));
+              OpBuilder::InsertionGuard guard(b);
+              b.setInsertionPointToStart(loop.getBody());
+              Value i = arith::IndexCastOp::create(b, e.loc, e.type(64),
+                                                   loop.getInductionVar());
+              e.store(value, e.at(first, e.mul(i, e.c(bytes))));
+            }
+          }
+          return {memory};
+        });
+      },
+      null);
+  end(result);
+}
+
+void SchedulerEmitter::emitDestroy() {
+  auto function = begin(name + "_destroy", e.ptrType(), {}, true);
+  Value memory = function.getArgument(0);
+  Value isNull =
+      LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::ne, memory,
+                           LLVM::ZeroOp::create(b, e.loc, e.ptrType()));
+  e.ifThen(isNull, [&] {
+    e.call("free", {}, e.loadPtr(e.at(memory, SchedulerLayout::kRaw)));
+  });
+  end({});
+}
+
+void SchedulerEmitter::emitSize() {
+  auto function = begin(name + "_size", e.ptrType(), e.type(64), true);
+  end(e.load(64, e.at(function.getArgument(0), SchedulerLayout::kSize)));
+}
+
+//===----------------------------------------------------------------------===//
+// Enqueue
+//===----------------------------------------------------------------------===//
+
+/// The status of entering the leaf below `node` that takes the packet.
+Value SchedulerEmitter::dispatch(unsigned id, Value packet, Value memory,
+                                 Value now) {
+  const NodeLayout &node = layout.nodes[id];
+  if (node.children.empty())
+    return e.call(nodeFunction("enter", id), e.type(32),
+                  {memory, packet, now, e.c(0, 32)})[0];
+  // The predicates are disjoint and total: the last one need not be asked.
+  Surroundings at{memory, packet, now, {}, {}, {}};
+  Value child = e.c(node.children.size() - 1, 32);
+  for (unsigned i = 0; i + 1 < node.children.size(); ++i) {
+    const NodeLayout &candidate = layout.nodes[node.children[i]];
+    NodeOp op = candidate.op;
+    Value takes = inlineTransaction(op.getPredicate().getBody(), candidate, at);
+    child = e.select(takes, e.c(i, 32), child);
+  }
+  return callChild("route", node, child, {memory, packet, now}, e.type(32));
+}
+
+void SchedulerEmitter::emitEnqueue() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  // Private `route` functions: from a node to its leaf.
+  for (unsigned id = layout.nodes.size(); id-- > 0;) {
+    auto route = begin(nodeFunction("route", id), {ptr, ptr, i64}, i32, false);
+    end(dispatch(id, route.getArgument(1), route.getArgument(0),
+                 route.getArgument(2)));
+  }
+  auto function = begin(name + "_enqueue", {ptr, ptr, i64}, i32, true);
+  Value memory = function.getArgument(0), packet = function.getArgument(1);
+  Value unknown;
+  for (const PacketLayout::Field &field : layout.packet.fields) {
+    FieldOp op = field.op;
+    unsigned bits = 8 * field.bytes;
+    uint64_t most = op.getMaxValue();
+    if (most == llvm::maskTrailingOnes<uint64_t>(bits))
+      continue;
+    Value value = e.load(bits, e.at(packet, field.offset));
+    Value beyond = e.cmp(P::ugt, value, most);
+    unknown = unknown ? e.bor(unknown, beyond) : beyond;
+  }
+  Value full = e.cmp(P::uge, e.load(64, e.at(memory, SchedulerLayout::kSize)),
+                     e.load(64, e.at(memory, SchedulerLayout::kCapacity)));
+  auto status = e.ifElse(
+      full, i32, [&]() -> SmallVector<Value> { return {e.c(kStatusFull, 32)}; },
+      [&]() -> SmallVector<Value> {
+        auto enter = [&]() -> SmallVector<Value> {
+          return e.call(nodeFunction("route", 0), i32,
+                        {memory, packet, function.getArgument(2)});
+        };
+        if (!unknown)
+          return enter();
+        return e.ifElse(
+            unknown, i32,
+            [&]() -> SmallVector<Value> { return {e.c(kStatusUnknown, 32)}; },
+            enter);
+      });
+  end(status);
+}
+
+/// Whether a walk from `node` may meet a refusal before it comes to rest.
+static bool mayBeRefused(const SchedulerLayout &layout, int id) {
+  for (; id >= 0; id = layout.nodes[id].parent) {
+    NodeOp op = layout.nodes[id].op;
+    if (op.getRule() == RankRule::Window)
+      return true;
+    if (op.getShaping())
+      return false;
+  }
+  return false;
+}
+
+/// The parent is entered before this node's push: state is private and ranks do
+/// not depend on what queues hold, so that nobody sees the difference, and a
+/// refusal farther up leaves only this node's state to restore.
+void SchedulerEmitter::emitEnter(unsigned id) {
+  const NodeLayout &node = layout.nodes[id];
+  NodeOp op = node.op;
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto function =
+      begin(nodeFunction("enter", id), {ptr, ptr, i64, i32}, i32, false);
+  Surroundings at{function.getArgument(0),
+                  function.getArgument(1),
+                  function.getArgument(2),
+                  function.getArgument(3),
+                  {},
+                  {}};
+  SmallVector<std::pair<Value, Value>> saved;
+  if (mayBeRefused(layout, id)) {
+    llvm::SmallDenseSet<StateOp> stored;
+    op.getScheduling()->walk(
+        [&](StoreOp store) { stored.insert(op.getState(store.getState())); });
+    for (StateOp state : op.getBody().front().getOps<StateOp>()) {
+      if (!stored.contains(state))
+        continue;
+      Value pointer = statePointer(node, state, at);
+      unsigned bits = 8 * storageBytes(state.getType().getWidth());
+      saved.push_back({pointer, e.load(bits, pointer)});
+    }
+  }
+  Value yielded = inlineTransaction(op.getScheduling().getBody(), node, at);
+  Value refused;
+  Value rank = toRank(node, yielded, at.memory, refused);
+  auto parent = [&]() -> SmallVector<Value> {
+    if (node.parent < 0 || op.getShaping())
+      return {e.c(kStatusOk, 32)};
+    return e.call(nodeFunction("enter", node.parent), i32,
+                  {at.memory, at.packet, at.now, e.c(node.childIndex, 32)});
+  };
+  Value status =
+      refused
+          ? e.ifElse(
+                refused, i32,
+                [&]() -> SmallVector<Value> { return {e.c(kStatusRank, 32)}; },
+                parent)[0]
+          : parent()[0];
+  if (saved.empty() && !mayBeRefused(layout, id)) {
+    emitEnterBody(id, at, rank);
+  } else {
+    e.ifElse(
+        e.cmp(P::eq, status, 0), TypeRange(),
+        [&]() -> SmallVector<Value> {
+          emitEnterBody(id, at, rank);
+          return {};
+        },
+        [&]() -> SmallVector<Value> {
+          for (auto [pointer, value] : saved)
+            e.store(value, pointer);
+          return {};
+        });
+  }
+  end(status);
+}
+
+void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
+  const NodeLayout &node = layout.nodes[id];
+  NodeOp op = node.op;
+  Value element = allocate(poolOf(node), at.memory);
+  Value place = slot(poolOf(node), at.memory, element);
+  if (node.children.empty()) {
+    e.copy(e.at(place, 8), at.packet, layout.packet.size);
+    Value size = e.at(at.memory, SchedulerLayout::kSize);
+    e.store(e.add(e.load(64, size), e.c(1)), size);
+  } else {
+    e.store(at.child, e.at(place, 4));
+  }
+  if (op.getRule() == RankRule::Window)
+    e.ifThen(isEmpty(node, at.memory),
+             [&] { e.store(rank, e.at(at.memory, node.base)); });
+  push(node, at.memory, element, rank);
+  ShapingOp shaping = op.getShaping();
+  if (!shaping)
+    return;
+  Value time = e.cast(inlineTransaction(shaping.getBody(), node, at), 64,
+                      /*isSigned=*/true);
+  Value walk = allocate(layout.suspended, at.memory);
+  Value rest = slot(layout.suspended, at.memory, walk);
+  e.store(e.c(id, 32), e.at(rest, 4));
+  e.copy(e.at(rest, 8), at.packet, layout.packet.size);
+  e.call(sharedName(true), {}, {e.at(at.memory, layout.shaping), time, walk});
+}
+
+//===----------------------------------------------------------------------===//
+// Dequeue
+//===----------------------------------------------------------------------===//
+
+void SchedulerEmitter::emitLeave(unsigned id) {
+  const NodeLayout &node = layout.nodes[id];
+  NodeOp op = node.op;
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto function = begin(nodeFunction("leave", id), {ptr, i64, ptr}, i32, false);
+  Value memory = function.getArgument(0), now = function.getArgument(1);
+  Value out = function.getArgument(2);
+  Head head = pop(node, memory);
+  Value child, packet = head.element;
+  if (!node.children.empty()) {
+    const Pool &pool = poolOf(node);
+    child = e.load(32, e.at(slot(pool, memory, head.element), 4));
+    release(pool, memory, head.element);
+    packet = callChild("leave", node, child, {memory, now, out}, i32);
+  }
+  Value fields = e.at(slot(layout.packets, memory, packet), 8);
+  if (node.children.empty())
+    e.copy(out, fields, layout.packet.size);
+  if (DequeueOp dequeue = op.getDequeue())
+    inlineTransaction(dequeue.getBody(), node,
+                      {memory, fields, now, child, head.rank, out});
+  if (node.children.empty()) {
+    // The fields stay readable until the next packet takes the slot.
+    release(layout.packets, memory, packet);
+    Value size = e.at(memory, SchedulerLayout::kSize);
+    e.store(e.sub(e.load(64, size), e.c(1)), size);
+  }
+  end(packet);
+}
+
+void SchedulerEmitter::emitLook(unsigned id) {
+  const NodeLayout &node = layout.nodes[id];
+  Type ptr = e.ptrType(), i32 = e.type(32);
+  auto function = begin(nodeFunction("look", id), ptr, i32, false);
+  Value memory = function.getArgument(0);
+  Value packet = head(node, memory).element;
+  if (!node.children.empty()) {
+    Value child = e.load(32, e.at(slot(poolOf(node), memory, packet), 4));
+    packet = callChild("look", node, child, memory, i32);
+  }
+  end(packet);
+}
+
+void SchedulerEmitter::emitDequeue() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto function = begin(name + "_dequeue", {ptr, i64, ptr}, i32, true);
+  Value memory = function.getArgument(0);
+  end(e.ifElse(
+      isEmpty(layout.nodes[0], memory), i32,
+      [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
+      [&]() -> SmallVector<Value> {
+        e.call(nodeFunction("leave", 0), i32, function.getArguments());
+        return {e.c(kStatusOk, 32)};
+      }));
+}
+
+void SchedulerEmitter::emitPeek() {
+  Type ptr = e.ptrType(), i32 = e.type(32);
+  auto function = begin(name + "_peek", {ptr, ptr}, i32, true);
+  Value memory = function.getArgument(0);
+  end(e.ifElse(
+      isEmpty(layout.nodes[0], memory), i32,
+      [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
+      [&]() -> SmallVector<Value> {
+        Value packet = e.call(nodeFunction("look", 0), i32, memory)[0];
+        e.copy(function.getArgument(1),
+               e.at(slot(layout.packets, memory, packet), 8),
+               layout.packet.size);
+        return {e.c(kStatusOk, 32)};
+      }));
+}
+
+//===----------------------------------------------------------------------===//
+// Release
+//===----------------------------------------------------------------------===//
+
+void SchedulerEmitter::emitRelease() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto function = begin(name + "_release", {ptr, i64}, i64, true);
+  Value memory = function.getArgument(0), now = function.getArgument(1);
+  if (!layout.hasShaping)
+    return end(e.c(0));
+  Value heap = e.at(memory, layout.shaping), none = e.c(0);
+  auto loop = scf::WhileOp::create(b, e.loc, i64, none);
+  Block *before = b.createBlock(&loop.getBefore(), {}, i64, e.loc);
+  Value some = e.cmp(P::ne, e.load(64, e.at(heap, 8)), 0);
+  // The first entry of an empty heap is stale, but memory.
+  Value due = e.cmp(P::sle, e.load(64, e.loadPtr(heap)), now);
+  scf::ConditionOp::create(b, e.loc, e.band(some, due), before->getArguments());
+  Block *after = b.createBlock(&loop.getAfter(), {}, i64, e.loc);
+  Value walk = e.call(sharedName(false), {i64, i32}, heap)[1];
+  Value rest = slot(layout.suspended, memory, walk);
+  Value packet = e.at(rest, 8);
+  Value node = e.load(32, e.at(rest, 4));
+  for (const auto &[id, shaped] : llvm::enumerate(layout.nodes)) {
+    NodeOp op = shaped.op;
+    if (!op.getShaping())
+      continue;
+    e.ifThen(e.cmp(P::eq, node, id), [&, &shaped = shaped] {
+      // Nobody above refuses (pifo_node_c5).
+      e.call(nodeFunction("enter", shaped.parent), i32,
+             {memory, packet, now, e.c(shaped.childIndex, 32)});
+    });
+  }
+  release(layout.suspended, memory, walk);
+  scf::YieldOp::create(b, e.loc, e.add(after->getArgument(0), e.c(1)));
+  b.setInsertionPointAfter(loop);
+  end(loop.getResult(0));
+}
+
+void SchedulerEmitter::emitNextRelease() {
+  Type ptr = e.ptrType(), i32 = e.type(32);
+  auto function = begin(name + "_next_release", {ptr, ptr}, i32, true);
+  if (!layout.hasShaping)
+    return end(e.c(0, 32));
+  Value heap = e.at(function.getArgument(0), layout.shaping);
+  Value some = e.cmp(P::ne, e.load(64, e.at(heap, 8)), 0);
+  e.ifThen(some, [&] {
+    e.store(e.load(64, e.loadPtr(heap)), function.getArgument(1));
+  });
+  end(e.cast(some, 32));
+}
+
+//===----------------------------------------------------------------------===//
+// Batches
+//===----------------------------------------------------------------------===//
+
+void SchedulerEmitter::emitBatches() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  // Runs `step(i)` for i below n while it returns 0; returns (i, status).
+  auto loop = [&](Value n, llvm::function_ref<Value(Value)> step) {
+    SmallVector<Type> types{i64, i32};
+    SmallVector<Value> init{e.c(0), e.c(0, 32)};
+    auto op = scf::WhileOp::create(b, e.loc, types, init);
+    SmallVector<Location> locations(2, e.loc);
+    Block *before = b.createBlock(&op.getBefore(), {}, types, locations);
+    Value go = e.band(e.cmp(P::slt, before->getArgument(0), n),
+                      e.cmp(P::eq, before->getArgument(1), 0));
+    scf::ConditionOp::create(b, e.loc, go, before->getArguments());
+    Block *after = b.createBlock(&op.getAfter(), {}, types, locations);
+    Value status = step(after->getArgument(0));
+    Value done = e.cast(e.cmp(P::eq, status, 0), 64);
+    scf::YieldOp::create(
+        b, e.loc, ValueRange{e.add(after->getArgument(0), done), status});
+    b.setInsertionPointAfter(op);
+    return op;
+  };
+  auto element = [&](Value packets, Value i) {
+    return e.at(packets, e.mul(i, e.c(layout.packet.size)));
+  };
+  auto enqueue =
+      begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
+  auto result = loop(enqueue.getArgument(2), [&](Value i) {
+    return e.call(name + "_enqueue", i32,
+                  {enqueue.getArgument(0), element(enqueue.getArgument(1), i),
+                   enqueue.getArgument(3)})[0];
+  });
+  e.store(result.getResult(0), enqueue.getArgument(4));
+  end(result.getResult(1));
+
+  auto dequeue =
+      begin(name + "_dequeue_batch", {ptr, i64, ptr, i64}, i64, true);
+  result = loop(dequeue.getArgument(3), [&](Value i) {
+    return e.call(name + "_dequeue", i32,
+                  {dequeue.getArgument(0), dequeue.getArgument(1),
+                   element(dequeue.getArgument(2), i)})[0];
+  });
+  end(result.getResult(0));
+}
+
+void SchedulerEmitter::emitAll() {
+  emitTables();
+  for (unsigned id = 0; id < layout.nodes.size(); ++id) {
+    emitEnter(id);
+    emitLeave(id);
+    emitLook(id);
+  }
+  emitCreate();
+  emitDestroy();
+  emitSize();
+  emitEnqueue();
+  emitDequeue();
+  emitPeek();
+  emitRelease();
+  emitNextRelease();
+  emitBatches();
+}

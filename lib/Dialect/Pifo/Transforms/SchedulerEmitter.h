@@ -1,0 +1,123 @@
+//===- SchedulerEmitter.h - From a scheduler to functions -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_DIALECT_PIFO_TRANSFORMS_SCHEDULEREMITTER_H
+#define NM_LIB_DIALECT_PIFO_TRANSFORMS_SCHEDULEREMITTER_H
+
+#include "Emitter.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
+
+namespace mlir::pifo {
+
+/// Heaps and sorted arrays: functions that all schedulers of a module share.
+/// `pifo_heap_push(heap, key: i64, element: i32)`, `pifo_heap_pop(heap) ->
+/// (key, element)`, and the same of `pifo_list`. A heap is {entries: ptr,
+/// count: i64, sequence: i64}, an entry {key: i64, sequence: i64, element:
+/// i32}.
+LogicalResult addSharedFunctions(ModuleOp module);
+constexpr int64_t kEntryBytes = 24;
+
+/// What the transactions of a node see.
+struct Surroundings {
+  /// The scheduler, the packet whose fields are read, the time.
+  Value memory, packet, now;
+  /// At inner nodes, i32.
+  Value child;
+  /// On dequeue: i64, and the packet that is handed out.
+  Value rank, out;
+};
+
+/// Emits the functions of one scheduler before an insertion point.
+class SchedulerEmitter {
+public:
+  SchedulerEmitter(const SchedulerLayout &layout, OpBuilder &builder)
+      : layout(layout), e(builder, layout.op.getLoc()), b(builder),
+        name(layout.op.getSymName()) {}
+
+  void emitAll();
+
+private:
+  // EntryPoints.cpp
+  func::FuncOp begin(const llvm::Twine &name, TypeRange arguments,
+                     TypeRange results, bool isPublic);
+  void end(ValueRange results);
+  std::string nodeFunction(StringRef what, unsigned node);
+  void emitCreate();
+  void emitDestroy();
+  void emitSize();
+  void emitEnqueue();
+  void emitBatches();
+  void emitDequeue();
+  void emitPeek();
+  void emitRelease();
+  void emitNextRelease();
+  /// The node functions: `enter` walks up with a packet, `leave` pops and
+  /// `look` finds the packet below a node.
+  void emitEnter(unsigned node);
+  void emitLeave(unsigned node);
+  void emitLook(unsigned node);
+  Value dispatch(unsigned node, Value packet, Value memory, Value now);
+  /// Calls `what` of the child with that number.
+  Value callChild(StringRef what, const NodeLayout &node, Value child,
+                  ArrayRef<Value> arguments, Type result);
+  void emitEnterBody(unsigned node, Surroundings at, Value value);
+
+  // Containers.cpp
+  Value slot(const Pool &pool, Value memory, Value element);
+  Value allocate(const Pool &pool, Value memory);
+  void release(const Pool &pool, Value memory, Value element);
+  const Pool &poolOf(const NodeLayout &node) const {
+    return node.children.empty() ? layout.packets
+                                 : layout.references[node.depth];
+  }
+  bool usesHeap(const NodeLayout &node) const {
+    return node.container == Container::Heap ||
+           node.container == Container::List;
+  }
+  StringRef sharedName(bool push) const;
+  Value isEmpty(const NodeLayout &node, Value memory);
+  /// i64: what serial numbers are counted from.
+  Value origin(const NodeLayout &node, Value memory);
+  /// From what a transaction yields to an i64: the rank, or for serial
+  /// numbers its value. `refused`: whether a window refuses it (null if none).
+  Value toRank(const NodeLayout &node, Value yielded, Value memory,
+               Value &refused);
+  void push(const NodeLayout &node, Value memory, Value element, Value rank);
+  struct Head {
+    Value element, rank;
+    /// Bitmaps only.
+    Value bucket, last, a, middleIndex, wordIndex;
+  };
+  Head head(const NodeLayout &node, Value memory);
+  Head pop(const NodeLayout &node, Value memory);
+
+  // Transactions.cpp
+  /// Emits a transaction and returns what it yields, if anything.
+  Value inlineTransaction(Region &region, const NodeLayout &node,
+                          const Surroundings &at);
+  void inlineBlock(Block &block, IRMapping &map, const NodeLayout &node,
+                   const Surroundings &at, SmallVectorImpl<Value> &yielded);
+  Value statePointer(const NodeLayout &node, StateOp state,
+                     const Surroundings &at);
+  Value keyOf(FlatSymbolRefAttr key, const Surroundings &at);
+  Value emitDivision(Operation *op, Value x, Value y);
+  Value emitShift(Operation *op, Value x, Value y);
+  Value readField(StringRef field, Value packet);
+  std::string tableName(TableOp table);
+  void emitTables();
+
+  const SchedulerLayout &layout;
+  Emitter e;
+  OpBuilder &b;
+  std::string name;
+};
+
+} // namespace mlir::pifo
+
+#endif // NM_LIB_DIALECT_PIFO_TRANSFORMS_SCHEDULEREMITTER_H

@@ -1,0 +1,211 @@
+//===- SharedFunctions.cpp - Heaps and sorted arrays -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerEmitter.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Parser/Parser.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+/// A heap of four children a node, ordered by (key, sequence), and a sorted
+/// array. An entry is {key: i64, sequence: i64, element: i32}, 24 bytes.
+///
+/// A pushed entry has the largest sequence of all: it rises past larger keys
+/// only. Whoever pushes has made sure of the room.
+static constexpr llvm::StringLiteral kText = R"mlir(
+func.func private @pifo_entry(%entries: !llvm.ptr, %i: i64) -> !llvm.ptr {
+  %size = arith.constant 24 : i64
+  %offset = arith.muli %i, %size : i64
+  %p = llvm.getelementptr %entries[%offset] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+  return %p : !llvm.ptr
+}
+
+func.func private @pifo_entry_copy(%entries: !llvm.ptr, %to: i64, %from: i64) {
+  %p = call @pifo_entry(%entries, %to) : (!llvm.ptr, i64) -> !llvm.ptr
+  %q = call @pifo_entry(%entries, %from) : (!llvm.ptr, i64) -> !llvm.ptr
+  %size = arith.constant 24 : i64
+  "llvm.intr.memcpy"(%p, %q, %size) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+  return
+}
+
+func.func private @pifo_entry_set(%entries: !llvm.ptr, %i: i64, %key: i64, %sequence: i64, %element: i32) {
+  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
+  llvm.store %key, %p : i64, !llvm.ptr
+  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  llvm.store %sequence, %ps : i64, !llvm.ptr
+  %pe = llvm.getelementptr %p[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  llvm.store %element, %pe : i32, !llvm.ptr
+  return
+}
+
+func.func private @pifo_entry_less(%entries: !llvm.ptr, %i: i64, %key: i64, %sequence: i64) -> i1 {
+  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
+  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %k = llvm.load %p : !llvm.ptr -> i64
+  %s = llvm.load %ps : !llvm.ptr -> i64
+  %less = arith.cmpi slt, %k, %key : i64
+  %equal = arith.cmpi eq, %k, %key : i64
+  %earlier = arith.cmpi ult, %s, %sequence : i64
+  %both = arith.andi %equal, %earlier : i1
+  %r = arith.ori %less, %both : i1
+  return %r : i1
+}
+
+func.func private @pifo_heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %two = arith.constant 2 : i64
+  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %ps = llvm.getelementptr %heap[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %count = llvm.load %pc : !llvm.ptr -> i64
+  %sequence = llvm.load %ps : !llvm.ptr -> i64
+  %more = arith.addi %count, %one : i64
+  %next = arith.addi %sequence, %one : i64
+  llvm.store %more, %pc : i64, !llvm.ptr
+  llvm.store %next, %ps : i64, !llvm.ptr
+  cf.br ^rise(%count : i64)
+^rise(%i: i64):
+  %root = arith.cmpi eq, %i, %zero : i64
+  cf.cond_br %root, ^place(%i : i64), ^compare
+^compare:
+  %j = arith.subi %i, %one : i64
+  %parent = arith.shrui %j, %two : i64
+  %pp = call @pifo_entry(%entries, %parent) : (!llvm.ptr, i64) -> !llvm.ptr
+  %k = llvm.load %pp : !llvm.ptr -> i64
+  %larger = arith.cmpi sgt, %k, %key : i64
+  cf.cond_br %larger, ^up, ^place(%i : i64)
+^up:
+  call @pifo_entry_copy(%entries, %i, %parent) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^rise(%parent : i64)
+^place(%at: i64):
+  call @pifo_entry_set(%entries, %at, %key, %sequence, %element) : (!llvm.ptr, i64, i64, i64, i32) -> ()
+  return
+}
+
+func.func private @pifo_heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %two = arith.constant 2 : i64
+  %four = arith.constant 4 : i64
+  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %pe = llvm.getelementptr %entries[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %key = llvm.load %entries : !llvm.ptr -> i64
+  %element = llvm.load %pe : !llvm.ptr -> i32
+  %before = llvm.load %pc : !llvm.ptr -> i64
+  %count = arith.subi %before, %one : i64
+  llvm.store %count, %pc : i64, !llvm.ptr
+  %last = call @pifo_entry(%entries, %count) : (!llvm.ptr, i64) -> !llvm.ptr
+  %ls = llvm.getelementptr %last[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %le = llvm.getelementptr %last[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %lastKey = llvm.load %last : !llvm.ptr -> i64
+  %lastSequence = llvm.load %ls : !llvm.ptr -> i64
+  %lastElement = llvm.load %le : !llvm.ptr -> i32
+  cf.br ^sink(%zero : i64)
+^sink(%i: i64):
+  %i4 = arith.shli %i, %two : i64
+  %first = arith.addi %i4, %one : i64
+  %end4 = arith.addi %first, %four : i64
+  %end = arith.minsi %end4, %count : i64
+  %none = arith.cmpi sge, %first, %count : i64
+  cf.cond_br %none, ^place(%i : i64), ^children(%first, %i, %lastKey, %lastSequence : i64, i64, i64, i64)
+^children(%c: i64, %best: i64, %bestKey: i64, %bestSequence: i64):
+  %done = arith.cmpi sge, %c, %end : i64
+  cf.cond_br %done, ^choose, ^child
+^child:
+  %p = call @pifo_entry(%entries, %c) : (!llvm.ptr, i64) -> !llvm.ptr
+  %less = call @pifo_entry_less(%entries, %c, %bestKey, %bestSequence) : (!llvm.ptr, i64, i64, i64) -> i1
+  %q = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %k = llvm.load %p : !llvm.ptr -> i64
+  %s = llvm.load %q : !llvm.ptr -> i64
+  %b = arith.select %less, %c, %best : i64
+  %bk = arith.select %less, %k, %bestKey : i64
+  %bs = arith.select %less, %s, %bestSequence : i64
+  %c1 = arith.addi %c, %one : i64
+  cf.br ^children(%c1, %b, %bk, %bs : i64, i64, i64, i64)
+^choose:
+  %stay = arith.cmpi eq, %best, %i : i64
+  cf.cond_br %stay, ^place(%i : i64), ^down
+^down:
+  call @pifo_entry_copy(%entries, %i, %best) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^sink(%best : i64)
+^place(%at: i64):
+  call @pifo_entry_set(%entries, %at, %lastKey, %lastSequence, %lastElement) : (!llvm.ptr, i64, i64, i64, i32) -> ()
+  return %key, %element : i64, i32
+}
+
+func.func private @pifo_list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %list[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %count = llvm.load %pc : !llvm.ptr -> i64
+  %more = arith.addi %count, %one : i64
+  llvm.store %more, %pc : i64, !llvm.ptr
+  cf.br ^rise(%count : i64)
+^rise(%i: i64):
+  %root = arith.cmpi eq, %i, %zero : i64
+  cf.cond_br %root, ^place(%i : i64), ^compare
+^compare:
+  %j = arith.subi %i, %one : i64
+  %p = call @pifo_entry(%entries, %j) : (!llvm.ptr, i64) -> !llvm.ptr
+  %k = llvm.load %p : !llvm.ptr -> i64
+  %larger = arith.cmpi sgt, %k, %key : i64
+  cf.cond_br %larger, ^up, ^place(%i : i64)
+^up:
+  call @pifo_entry_copy(%entries, %i, %j) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^rise(%j : i64)
+^place(%at: i64):
+  call @pifo_entry_set(%entries, %at, %key, %zero, %element) : (!llvm.ptr, i64, i64, i64, i32) -> ()
+  return
+}
+
+func.func private @pifo_list_pop(%list: !llvm.ptr) -> (i64, i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %list[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %pe = llvm.getelementptr %entries[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %key = llvm.load %entries : !llvm.ptr -> i64
+  %element = llvm.load %pe : !llvm.ptr -> i32
+  %before = llvm.load %pc : !llvm.ptr -> i64
+  %count = arith.subi %before, %one : i64
+  llvm.store %count, %pc : i64, !llvm.ptr
+  cf.br ^shift(%zero : i64)
+^shift(%i: i64):
+  %done = arith.cmpi eq, %i, %count : i64
+  cf.cond_br %done, ^end, ^move
+^move:
+  %j = arith.addi %i, %one : i64
+  call @pifo_entry_copy(%entries, %i, %j) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^shift(%j : i64)
+^end:
+  return %key, %element : i64, i32
+}
+)mlir";
+
+LogicalResult pifo::addSharedFunctions(ModuleOp module) {
+  OwningOpRef<ModuleOp> parsed =
+      parseSourceString<ModuleOp>(kText, module.getContext());
+  if (!parsed)
+    return module.emitError("the containers of pifo schedulers do not parse");
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  for (Operation &op : parsed->getBody()->getOperations()) {
+    auto name = SymbolTable::getSymbolName(&op);
+    if (Operation *present = SymbolTable::lookupSymbolIn(module, name))
+      return present->emitError("has the name '@")
+             << name.getValue()
+             << "', which compiled schedulers need; expected another";
+    Operation *copy = builder.clone(op);
+    copy->setAttr(
+        "llvm.linkage",
+        LLVM::LinkageAttr::get(module.getContext(), LLVM::Linkage::Internal));
+  }
+  return success();
+}

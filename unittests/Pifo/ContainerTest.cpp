@@ -1,0 +1,136 @@
+//===- ContainerTest.cpp - Random trees: every container against sorted lists -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PifoTestUtil.h"
+
+using namespace nm::test;
+
+namespace {
+
+/// Makes a random scheduler: a tree of random shape, with ranks from random
+/// arithmetic, of random width and rule, some nodes shaped.
+class Generator {
+public:
+  explicit Generator(unsigned seed) : random(seed) {}
+
+  std::string scheduler() {
+    return "pifo.scheduler @s capacity(200) {\n"
+           "  pifo.field @class : i4\n  pifo.field @size : i12\n"
+           "  pifo.field @noise : i64\n" +
+           node("root", 0, 15, 0, true) + "}\n";
+  }
+
+  unsigned pick(unsigned n) { return random() % n; }
+
+private:
+  std::string transaction(const char *kind, bool inner) {
+    // The rank moves forward with the sum of sizes, as virtual times do.
+    std::string text = std::string("pifo.") + kind + R"( {
+      %s = pifo.load @sum : i64
+      %l = pifo.read_field @size : i64
+      %t = arith.addi %s, %l : i64
+      pifo.store %t, @sum : i64
+      %n = pifo.read_field @noise : i64
+      %m = arith.constant )" +
+                       std::to_string((1 << pick(12)) - 1) + R"( : i64
+      %o = arith.andi %n, %m : i64
+)";
+    if (kind == std::string("shaping")) {
+      text += "%now = pifo.now : i64\n%r = arith.addi %now, %o : i64\n";
+    } else if (pick(3) == 0) {
+      text += "%r = arith.subi %t, %o : i64\n";
+    } else if (inner && pick(2)) {
+      text += "%c = pifo.child : i32\n%w = arith.extui %c : i32 to i64\n"
+              "%r = arith.addi %o, %w : i64\n";
+    } else {
+      text += "%r = arith.addi %s, %o : i64\n";
+    }
+    return text + "pifo.yield %r : i64\n}\n";
+  }
+
+  std::string node(const std::string &name, int first, int last, int depth,
+                   bool root) {
+    static const char *ranks[] = {
+        "i3, saturate",  "i6, wrap",  "i7, saturate",  "i9, wrap",
+        "i12, wrap",     "i13, wrap", "i16, saturate", "i18, wrap",
+        "i18, saturate", "i30, wrap", "i63, saturate"};
+    std::string text =
+        "pifo.node @" + name + " rank(" + ranks[pick(11)] + ") {\n";
+    text += "pifo.state @sum written_by(enqueue) = 7 : i64\n";
+    bool inner = depth < 4 && last > first && pick(4);
+    if (!root)
+      text += R"(pifo.predicate {
+        %c = pifo.read_field @class : i4
+        %a = arith.constant )" +
+              std::to_string(first) + R"( : i4
+        %b = arith.constant )" +
+              std::to_string(last) + R"( : i4
+        %p = arith.cmpi uge, %c, %a : i4
+        %q = arith.cmpi ule, %c, %b : i4
+        %r = arith.andi %p, %q : i1
+        pifo.yield %r : i1
+      }
+)";
+    text += transaction("scheduling", inner);
+    if (!root && pick(3) == 0)
+      text += transaction("shaping", inner);
+    if (!inner)
+      return text + "}\n";
+    unsigned child = 0;
+    for (int begin = first; begin <= last; ++child) {
+      // A predicate that would be the parent's alone is fine too.
+      int end = std::min<int>(last, begin + pick(last - first + 1));
+      text += node(name + std::to_string(child), begin, end, depth + 1, false);
+      begin = end + 1;
+    }
+    return text + "}\n";
+  }
+
+  std::mt19937 random;
+};
+
+} // namespace
+
+class RandomTree : public testing::TestWithParam<unsigned> {};
+
+TEST_P(RandomTree, ContainersAgree) {
+  Generator generator(GetParam());
+  std::string text = generator.scheduler();
+  SCOPED_TRACE(text);
+  Scheduler a(text, "auto"), b(text, "heap"), c(text, "list");
+  std::mt19937_64 random(GetParam());
+  int64_t now = 0, served = 0, inside = 0;
+  for (uint64_t step = 0; step < 6000; ++step) {
+    now += random() % 20;
+    bool busy = step / 700 % 2;
+    if (random() % 8 < (busy ? 6u : 2u)) {
+      Scheduler::Fields fields{{"class", random() % 16},
+                               {"size", random() % 64},
+                               {"noise", random()}};
+      int expected = inside == 200 ? 2 : 0;
+      ASSERT_EQ(a.enqueue(step, fields, now), expected);
+      ASSERT_EQ(b.enqueue(step, fields, now), expected);
+      ASSERT_EQ(c.enqueue(step, fields, now), expected);
+      inside += !expected;
+      continue;
+    }
+    ASSERT_EQ(a.nextRelease(), c.nextRelease());
+    int64_t released = c.release(now);
+    ASSERT_EQ(a.release(now), released);
+    ASSERT_EQ(b.release(now), released);
+    int64_t expected = c.dequeue(now);
+    ASSERT_EQ(a.peek(), expected);
+    ASSERT_EQ(a.dequeue(now), expected);
+    ASSERT_EQ(b.dequeue(now), expected);
+    inside -= expected >= 0;
+    served += expected >= 0;
+    ASSERT_EQ(a.size(), inside);
+  }
+  EXPECT_GT(served, 1000);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomTree, testing::Range(0u, 8u));

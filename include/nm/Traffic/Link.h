@@ -1,0 +1,76 @@
+//===- Link.h - Packets through a scheduler onto a link -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_TRAFFIC_LINK_H
+#define NM_TRAFFIC_LINK_H
+
+#include "nm/Traffic/Source.h"
+#include <functional>
+
+namespace nm::traffic {
+
+/// What decides the order of packets. Times never decrease.
+class Scheduler {
+public:
+  virtual ~Scheduler();
+  enum class Taken { Ok, Full, Unknown, Rank };
+  /// `values` are the source's columns. A packet that is not taken changes
+  /// nothing.
+  virtual Taken enqueue(uint64_t handle, const uint64_t *values,
+                        int64_t now) = 0;
+  /// The next packet; false if none may leave now.
+  virtual bool dequeue(int64_t now, uint64_t &handle) = 0;
+  /// Stores into `values` the columns that the latest dequeue changed.
+  virtual void changed(uint64_t *values) { (void)values; }
+  /// Lets go what is due.
+  virtual void release(int64_t now) { (void)now; }
+  /// The time of the earliest release; false if nothing is shaped.
+  virtual bool nextRelease(int64_t &time) {
+    (void)time;
+    return false;
+  }
+};
+
+struct Departure {
+  uint64_t number;
+  int64_t arrival, departure;
+  /// Bytes on the link, without `Link::overhead`.
+  uint64_t length, flow;
+  const uint64_t *values;
+  const std::vector<uint8_t> *bytes;
+};
+
+struct Link {
+  /// Bit/s; 0 for a link that takes one packet a tick.
+  uint64_t rate = 10'000'000'000;
+  /// Bytes that each packet costs on the wire beyond its length.
+  uint64_t overhead = 0;
+};
+
+struct Totals {
+  uint64_t arrived = 0, departed = 0, bytes = 0;
+  /// Refused packets by Scheduler::Taken.
+  uint64_t refused[4] = {};
+  /// When the last packet had left the link, in ns; when the first arrived.
+  int64_t begin = 0, end = 0;
+  uint64_t mostQueued = 0;
+};
+
+/// Runs all of `source` through `scheduler`. Within a tick: arrivals, then
+/// releases, then departures. A packet departs in the first tick in which the
+/// link is free; fractions of a tick add up exactly. `departed` may be empty;
+/// `tick` is called now and then and stops the run by returning false. False
+/// and `error` if the source fails, packets stay for ever, or times leave 62
+/// bits. Memory follows the packets in flight, not the traffic.
+bool simulate(Source &source, Scheduler &scheduler, const Link &link,
+              const std::function<void(const Departure &)> &departed,
+              Totals &totals, std::string &error,
+              const std::function<bool(const Totals &)> &tick = {});
+
+} // namespace nm::traffic
+
+#endif // NM_TRAFFIC_LINK_H

@@ -1,0 +1,92 @@
+//===- Source.h - Where packets come from -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_TRAFFIC_SOURCE_H
+#define NM_TRAFFIC_SOURCE_H
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nm::traffic {
+
+/// A packet in flight. `values` belongs to the source's columns and is valid
+/// until the next call of the source.
+struct Arrival {
+  /// Ticks of one nanosecond; never less than that of the packet before.
+  int64_t time = 0;
+  const uint64_t *values = nullptr;
+};
+
+/// A stream of packets with named, unsigned columns. `time` is not a column.
+class Source {
+public:
+  virtual ~Source();
+  enum class Status { Packet, End, Error };
+  /// The next packet. After Error, `error()` says what and where.
+  virtual Status next(Arrival &arrival) = 0;
+  const std::vector<std::string> &columns() const { return names; }
+  const std::string &error() const { return message; }
+  /// The bytes of the latest packet, if the source has them.
+  virtual const std::vector<uint8_t> *bytes() const { return nullptr; }
+  /// The link type of these bytes, as libpcap numbers them.
+  virtual int linkType() const { return 1; }
+  /// The part of the input that was read, 0 to 1; below 0 if unknown.
+  virtual double progress() const { return -1; }
+
+protected:
+  Status fail(std::string text) {
+    message = std::move(text);
+    return Status::Error;
+  }
+  std::vector<std::string> names;
+  std::string message;
+};
+
+/// Reads lines of comma-separated numbers. The first line names the columns;
+/// one of them is `time`, in nanoseconds and never decreasing. Values are
+/// decimal or, after 0x, hexadecimal. Empty lines and lines that begin with
+/// `#` are skipped. Null and `error` ("file:line: ...") if the file or its
+/// header is refused.
+std::unique_ptr<Source> openCsv(const std::string &path, std::string &error);
+
+/// The same on `size` bytes that outlive the source, called `name` in errors.
+std::unique_ptr<Source> openCsvMemory(const char *data, size_t size,
+                                      const std::string &name,
+                                      std::string &error);
+
+/// Reads a capture in a format of libpcap (pcap, pcapng). Times are
+/// nanoseconds since the first packet. Columns: length (bytes on the wire, as
+/// the capture says), flow (number of the 5-tuple, in the order of appearance),
+/// tos, protocol, source_port, destination_port, vlan. What a packet does not
+/// have is 0; all packets without IP make one flow for each EtherType. More
+/// than `maxFlows` flows are an error.
+std::unique_ptr<Source> openPcap(const std::string &path, uint64_t maxFlows,
+                                 std::string &error);
+std::unique_ptr<Source> openPcapMemory(const void *data, size_t size,
+                                       uint64_t maxFlows, std::string &error);
+
+/// Makes traffic after a description:
+///
+///   cbr:rate=8G,length=1500,flows=4,packets=100000
+///   poisson:rate=9.5G,length=64..1500,flows=16,packets=1000000,seed=3
+///   burst:rate=5G,length=1500,size=32,packets=1000
+///   onoff:rate=5G,peak=10G,on=100000,packets=1000,class=0..1
+///
+/// rate (bit/s) is that of all flows together. cbr spaces packets evenly;
+/// poisson has exponential gaps; burst sends `size` packets in one tick; onoff
+/// sends at `peak` for exponential times of the mean `on` (ns) and is silent
+/// as long as the rate asks for. Flows are drawn at random, or taken in turn
+/// with order=turn. Ends after `packets` packets or `duration` ns. Any other
+/// name is a column: a number or a range a..b of equally likely values.
+std::unique_ptr<Source> openGenerator(const std::string &description,
+                                      std::string &error);
+
+} // namespace nm::traffic
+
+#endif // NM_TRAFFIC_SOURCE_H

@@ -1,0 +1,84 @@
+//===- Statistics.h - What the flows got -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_TRAFFIC_STATISTICS_H
+#define NM_TRAFFIC_STATISTICS_H
+
+#include "nm/Traffic/Link.h"
+#include <unordered_map>
+
+namespace nm::traffic {
+
+/// Counts of values from 0 to 2^63 in buckets of a relative width of 2^-bits;
+/// values below 2^(bits + 1) are exact, and so are minimum, maximum and mean.
+class Histogram {
+public:
+  explicit Histogram(unsigned bits) : bits(bits) {}
+  void add(uint64_t value);
+  uint64_t count() const { return total; }
+  uint64_t min() const { return total ? low : 0; }
+  uint64_t max() const { return high; }
+  double mean() const;
+  /// The value that a fraction `part` of all values does not exceed: the upper
+  /// end of its bucket, at most 2^-bits too large. 0 without values.
+  uint64_t percentile(double part) const;
+
+private:
+  unsigned bits;
+  std::vector<uint64_t> counts;
+  uint64_t total = 0, low = UINT64_MAX, high = 0;
+  double sum = 0;
+};
+
+/// Jain's index (sum x)^2 / (n sum x^2): 1 if all are equal, 1/n if one has
+/// everything; 1 for none.
+double jainIndex(const std::vector<double> &values);
+
+struct FlowStatistics {
+  uint64_t flow = 0, packets = 0, bytes = 0;
+  int64_t firstArrival = 0, lastDeparture = 0;
+  Histogram delay{5};
+};
+
+/// Collects departures. Flows beyond `kMostFlows` count as one, `others`.
+class Statistics {
+public:
+  static constexpr size_t kMostFlows = 1 << 16;
+  void add(const Departure &departure);
+  /// In the order of their numbers.
+  std::vector<const FlowStatistics *> flows() const;
+  const FlowStatistics &others() const { return rest; }
+  const Histogram &delay() const { return all; }
+  /// Fairness of the flows' bytes, each divided by its weight. A flow without
+  /// a weight has weight 1.
+  double fairness(const std::vector<double> &weights = {}) const;
+
+private:
+  std::unordered_map<uint64_t, size_t> index;
+  std::vector<FlowStatistics> list;
+  /// The latest, because flows come in bursts.
+  FlowStatistics *latest = nullptr;
+  FlowStatistics rest;
+  Histogram all{7};
+};
+
+/// The report in three forms. Rates are bytes over the time from the first
+/// arrival to the end of the last transmission. `seconds`: what the run took,
+/// below 0 to leave it out. The picture shows at most 64 flows, the table at
+/// most `rows`.
+std::string formatTable(const Totals &totals, const Statistics &statistics,
+                        const Link &link, double seconds, size_t rows,
+                        const std::vector<double> &weights);
+std::string formatJson(const Totals &totals, const Statistics &statistics,
+                       const Link &link, double seconds,
+                       const std::vector<double> &weights);
+std::string formatSvg(const Totals &totals, const Statistics &statistics,
+                      const Link &link);
+
+} // namespace nm::traffic
+
+#endif // NM_TRAFFIC_STATISTICS_H

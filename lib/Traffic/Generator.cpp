@@ -1,0 +1,261 @@
+//===- Generator.cpp - Made-up traffic -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Traffic/Source.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <random>
+
+using namespace nm::traffic;
+
+namespace {
+
+struct Range {
+  uint64_t low = 0, high = 0;
+};
+
+/// xorshift64*, so that a seed means the same traffic everywhere.
+struct Random {
+  uint64_t state;
+  explicit Random(uint64_t seed) : state(seed * 0x9e3779b97f4a7c15 | 1) {
+    for (int i = 0; i < 8; ++i)
+      next();
+  }
+  uint64_t next() {
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    return state * 0x2545f4914f6cdd1d;
+  }
+  uint64_t in(Range range) {
+    uint64_t span = range.high - range.low;
+    if (span == 0)
+      return range.low;
+    if (span == UINT64_MAX)
+      return next();
+    return range.low + static_cast<uint64_t>(
+                           static_cast<unsigned __int128>(next()) * (span + 1) >>
+                           64);
+  }
+  double exponential(double mean) {
+    return -mean * std::log1p(-static_cast<double>(next() >> 11) * 0x1p-53);
+  }
+};
+
+class Generator : public Source {
+public:
+  bool parse(const std::string &text);
+  Status next(Arrival &arrival) override;
+  double progress() const override {
+    return std::max(static_cast<double>(made) / static_cast<double>(packets),
+                    time / duration);
+  }
+
+private:
+  bool set(const std::string &key, const std::string &value);
+  bool refuse(const std::string &text) {
+    message = text;
+    return false;
+  }
+
+  enum class Kind { Cbr, Poisson, Burst, OnOff } kind = Kind::Cbr;
+  double rate = 0, peak = 0, on = 1e5, duration = 9e18;
+  uint64_t packets = UINT64_MAX, flows = 1, size = 16, seed = 1;
+  bool turn = false;
+  Range length{1500, 1500};
+  std::vector<Range> extra;
+
+  Random random{1};
+  uint64_t made = 0, inBurst = 0;
+  /// Nanoseconds; the time of the next packet.
+  double time = 0, gap = 0, left = 0;
+  std::vector<uint64_t> values;
+};
+
+/// A number with an optional k, M, G or T.
+bool number(const std::string &text, double &value) {
+  char *end;
+  if (text.empty() || text[0] < '0' || text[0] > '9')
+    return false;
+  value = std::strtod(text.c_str(), &end);
+  switch (*end) {
+  case 'k':
+    value *= 1e3, ++end;
+    break;
+  case 'M':
+    value *= 1e6, ++end;
+    break;
+  case 'G':
+    value *= 1e9, ++end;
+    break;
+  case 'T':
+    value *= 1e12, ++end;
+    break;
+  default:
+    break;
+  }
+  return *end == 0 && std::isfinite(value);
+}
+
+bool whole(const std::string &text, uint64_t &value) {
+  double number_value;
+  if (!number(text, number_value) || number_value > 0x1p53 ||
+      number_value != std::floor(number_value))
+    return false;
+  value = static_cast<uint64_t>(number_value);
+  return true;
+}
+
+bool range(const std::string &text, Range &result) {
+  size_t dots = text.find("..");
+  if (dots == std::string::npos)
+    return whole(text, result.low) && whole(text, result.high);
+  return whole(text.substr(0, dots), result.low) &&
+         whole(text.substr(dots + 2), result.high) && result.low <= result.high;
+}
+
+bool Generator::set(const std::string &key, const std::string &value) {
+  auto refused = [&](const char *expected) {
+    return refuse("'" + key + "=" + value + "'; expected " + expected);
+  };
+  if (key == "rate")
+    return (number(value, rate) && rate >= 1 && rate <= 1e15) ||
+           refused("1 to 1e15 bit/s, such as 8G");
+  if (key == "peak")
+    return (number(value, peak) && peak >= 1 && peak <= 1e15) ||
+           refused("1 to 1e15 bit/s, such as 10G");
+  if (key == "on")
+    return (number(value, on) && on >= 1 && on <= 1e15) ||
+           refused("1 to 1e15 ns");
+  if (key == "duration")
+    return (number(value, duration) && duration >= 1 && duration <= 4e18) ||
+           refused("1 to 4e18 ns, such as 86400e9");
+  if (key == "packets")
+    return (whole(value, packets) && packets > 0) ||
+           refused("a whole number of at least 1");
+  if (key == "flows")
+    return (whole(value, flows) && flows > 0) ||
+           refused("a whole number of at least 1");
+  if (key == "size")
+    return (whole(value, size) && size > 0) ||
+           refused("a whole number of at least 1");
+  if (key == "seed")
+    return whole(value, seed) || refused("a whole number");
+  if (key == "order") {
+    turn = value == "turn";
+    return turn || value == "random" || refused("'turn' or 'random'");
+  }
+  Range found;
+  if (key == "length") {
+    if (!range(value, found) || found.low == 0 || found.high > (1u << 24))
+      return refused("bytes or a range of them, such as 64..1500");
+    length = found;
+    return true;
+  }
+  if (key.empty() || key == "time" || key == "flow")
+    return refused("another name");
+  if (!range(value, found))
+    return refused("a whole number or a range a..b");
+  for (const std::string &other : names)
+    if (other == key)
+      return refuse("'" + key + "' comes twice");
+  names.push_back(key);
+  extra.push_back(found);
+  return true;
+}
+
+bool Generator::parse(const std::string &text) {
+  names = {"length", "flow"};
+  size_t colon = text.find(':');
+  std::string what = text.substr(0, colon);
+  if (what == "cbr")
+    kind = Kind::Cbr;
+  else if (what == "poisson")
+    kind = Kind::Poisson;
+  else if (what == "burst")
+    kind = Kind::Burst;
+  else if (what == "onoff")
+    kind = Kind::OnOff;
+  else
+    return refuse("'" + what + "'; expected cbr, poisson, burst or onoff");
+  for (size_t at = colon; at != std::string::npos && at + 1 < text.size();) {
+    size_t comma = text.find(',', at + 1);
+    std::string item = text.substr(
+        at + 1, comma == std::string::npos ? comma : comma - at - 1);
+    size_t equal = item.find('=');
+    if (equal == std::string::npos)
+      return refuse("'" + item + "'; expected name=value");
+    if (!set(item.substr(0, equal), item.substr(equal + 1)))
+      return false;
+    at = comma;
+  }
+  if (rate == 0)
+    return refuse("no rate; expected rate=<bit/s>");
+  if (packets == UINT64_MAX && duration > 4e18)
+    return refuse("no end; expected packets=<count> or duration=<ns>");
+  if (kind == Kind::OnOff && peak < rate)
+    return refuse("a peak below the rate; expected peak=<bit/s> of at least "
+                  "the rate");
+  random = Random(seed);
+  values.resize(names.size());
+  left = on;
+  return true;
+}
+
+Source::Status Generator::next(Arrival &arrival) {
+  if (made == packets || time > duration)
+    return Status::End;
+  arrival.time = static_cast<int64_t>(time);
+  uint64_t bytes = random.in(length);
+  values[0] = bytes;
+  values[1] = turn ? made % flows : random.in({0, flows - 1});
+  for (size_t i = 0; i < extra.size(); ++i)
+    values[i + 2] = random.in(extra[i]);
+  arrival.values = values.data();
+  ++made;
+  double span = static_cast<double>(bytes) * 8e9 / rate;
+  switch (kind) {
+  case Kind::Cbr:
+    time += span;
+    break;
+  case Kind::Poisson:
+    time += random.exponential(span);
+    break;
+  case Kind::Burst:
+    gap += span;
+    if (++inBurst == size) {
+      time += gap;
+      gap = 0;
+      inBurst = 0;
+    }
+    break;
+  case Kind::OnOff: {
+    double sending = static_cast<double>(bytes) * 8e9 / peak;
+    time += sending;
+    left -= sending;
+    // Silence of the mean that brings the average down to the rate.
+    if (left <= 0) {
+      time += random.exponential(on * (peak / rate - 1));
+      left = random.exponential(on);
+    }
+    break;
+  }
+  }
+  return Status::Packet;
+}
+
+} // namespace
+
+std::unique_ptr<Source>
+nm::traffic::openGenerator(const std::string &description, std::string &error) {
+  auto generator = std::make_unique<Generator>();
+  if (generator->parse(description))
+    return generator;
+  error = "traffic '" + description + "': " + generator->error();
+  return nullptr;
+}

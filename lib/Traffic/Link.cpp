@@ -1,0 +1,197 @@
+//===- Link.cpp - Packets through a scheduler onto a link -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Traffic/Link.h"
+#include <algorithm>
+
+using namespace nm::traffic;
+
+Scheduler::~Scheduler() = default;
+
+namespace {
+
+constexpr int64_t kNever = INT64_MAX;
+constexpr int64_t kLatest = int64_t(1) << 62;
+
+/// Packets between arrival and departure, by handle.
+struct Flights {
+  struct Flight {
+    uint64_t number;
+    int64_t arrival;
+  };
+  explicit Flights(size_t columns) : columns(columns) {}
+
+  uint64_t take() {
+    if (free.empty()) {
+      free.push_back(flights.size());
+      flights.emplace_back();
+      values.resize(values.size() + columns);
+    }
+    uint64_t handle = free.back();
+    free.pop_back();
+    return handle;
+  }
+  uint64_t *valuesOf(uint64_t handle) { return &values[handle * columns]; }
+
+  size_t columns;
+  std::vector<Flight> flights;
+  std::vector<uint64_t> free, values;
+  std::vector<std::vector<uint8_t>> bytes;
+};
+
+int column(const Source &source, const char *name) {
+  for (size_t i = 0; i < source.columns().size(); ++i)
+    if (source.columns()[i] == name)
+      return static_cast<int>(i);
+  return -1;
+}
+
+/// When the link is free, as a whole number of ticks and of 1/rate parts.
+struct Clock {
+  int64_t ticks = 0;
+  uint64_t parts = 0;
+
+  void send(int64_t now, uint64_t bytes, uint64_t rate) {
+    if (rate == 0) {
+      ticks = now + 1;
+      return;
+    }
+    // Idle since before this tick: the packet starts with the tick. Otherwise
+    // it follows the one in front of it without a gap.
+    if (free() < now) {
+      ticks = now;
+      parts = 0;
+    }
+    unsigned __int128 sum =
+        static_cast<unsigned __int128>(bytes) * 8'000'000'000 + parts;
+    // At most 2^33 bytes at 1 bit/s and more: less than 2^66 ticks.
+    unsigned __int128 whole = sum / rate;
+    ticks += static_cast<int64_t>(
+        std::min<unsigned __int128>(whole, static_cast<uint64_t>(kLatest)));
+    parts = static_cast<uint64_t>(sum % rate);
+  }
+  /// The first tick in which a packet may start.
+  int64_t free() const { return ticks + (parts != 0); }
+};
+
+} // namespace
+
+bool nm::traffic::simulate(
+    Source &source, Scheduler &scheduler, const Link &link,
+    const std::function<void(const Departure &)> &departed, Totals &totals,
+    std::string &error, const std::function<bool(const Totals &)> &tick) {
+  const size_t columns = source.columns().size();
+  const int lengthColumn = column(source, "length");
+  const int flowColumn = column(source, "flow");
+  if (lengthColumn < 0 && link.rate != 0) {
+    error = "the traffic has no column 'length'; expected one with bytes, or a "
+            "link that takes one packet a tick (rate 0)";
+    return false;
+  }
+  Flights flights(columns);
+  const bool keepBytes = departed && source.bytes();
+  Arrival arrival;
+  Clock clock;
+  uint64_t queued = 0;
+  // Whether a dequeue may find something that the last one did not.
+  bool mayLeave = false;
+  bool failed = false;
+  auto fetch = [&] {
+    Source::Status status = source.next(arrival);
+    if (status == Source::Status::Error) {
+      error = source.error();
+      failed = true;
+    }
+    return status == Source::Status::Packet;
+  };
+  bool more = fetch();
+  totals.begin = totals.end = more ? arrival.time : 0;
+  int64_t now = 0;
+  while (!failed) {
+    int64_t next = more ? arrival.time : kNever;
+    int64_t release = kNever;
+    if (queued) {
+      if (mayLeave)
+        next = std::min(next, std::max(now, clock.free()));
+      if (scheduler.nextRelease(release))
+        next = std::min(next, std::max(now, release));
+    }
+    if (next == kNever)
+      break;
+    if (next >= kLatest) {
+      error = "the next departure lies beyond 2^62 ns";
+      return false;
+    }
+    now = next;
+    while (more && arrival.time == now) {
+      uint64_t length = lengthColumn < 0 ? 1 : arrival.values[lengthColumn];
+      if (length == 0 || length > (uint64_t(1) << 32)) {
+        error = "packet " + std::to_string(totals.arrived + 1) +
+                " has a length of " + std::to_string(length) +
+                "; expected 1 to 2^32 bytes";
+        return false;
+      }
+      uint64_t handle = flights.take();
+      std::copy_n(arrival.values, columns, flights.valuesOf(handle));
+      flights.flights[handle] = {totals.arrived, now};
+      Scheduler::Taken taken = scheduler.enqueue(handle, arrival.values, now);
+      ++totals.arrived;
+      ++totals.refused[static_cast<int>(taken)];
+      if (taken == Scheduler::Taken::Ok) {
+        totals.mostQueued = std::max(totals.mostQueued, ++queued);
+        mayLeave = true;
+        if (keepBytes) {
+          flights.bytes.resize(flights.flights.size());
+          flights.bytes[handle] = *source.bytes();
+        }
+      } else {
+        flights.free.push_back(handle);
+      }
+      if ((totals.arrived & 0xfffff) == 0 && tick && !tick(totals)) {
+        error = "stopped";
+        return false;
+      }
+      more = fetch();
+    }
+    // What came in now may be due now.
+    if (queued && scheduler.nextRelease(release) && release <= now) {
+      scheduler.release(now);
+      mayLeave = true;
+    }
+    while (mayLeave && queued && clock.free() <= now) {
+      uint64_t handle;
+      if (!scheduler.dequeue(now, handle)) {
+        mayLeave = false;
+        break;
+      }
+      uint64_t *values = flights.valuesOf(handle);
+      const Flights::Flight &flight = flights.flights[handle];
+      uint64_t length = lengthColumn < 0 ? 1 : values[lengthColumn];
+      clock.send(now, length + link.overhead, link.rate);
+      if (departed) {
+        scheduler.changed(values);
+        departed({flight.number, flight.arrival, now, length,
+                  flowColumn < 0 ? 0 : values[flowColumn], values,
+                  keepBytes ? &flights.bytes[handle] : nullptr});
+      }
+      flights.free.push_back(handle);
+      --queued;
+      ++totals.departed;
+      totals.bytes += length;
+      totals.end = clock.free();
+    }
+  }
+  // The count of taken packets is not one of refusals.
+  totals.refused[0] = 0;
+  if (!failed && queued) {
+    error = std::to_string(queued) +
+            " packets stay in the scheduler for ever: none leaves and none is "
+            "to be released";
+    return false;
+  }
+  return !failed;
+}

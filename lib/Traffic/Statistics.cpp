@@ -1,0 +1,106 @@
+//===- Statistics.cpp - What the flows got -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Traffic/Statistics.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace nm::traffic;
+
+void Histogram::add(uint64_t value) {
+  // The leading bits + 1 bits of the value and their position.
+  unsigned width = value ? 64 - static_cast<unsigned>(__builtin_clzll(value)) : 0;
+  unsigned shift = width > bits + 1 ? width - bits - 1 : 0;
+  size_t bucket = (static_cast<size_t>(shift) << bits) + (value >> shift);
+  if (bucket >= counts.size())
+    counts.resize(bucket + 1);
+  ++counts[bucket];
+  ++total;
+  sum += static_cast<double>(value);
+  low = std::min(low, value);
+  high = std::max(high, value);
+}
+
+double Histogram::mean() const {
+  return total ? sum / static_cast<double>(total) : 0;
+}
+
+uint64_t Histogram::percentile(double part) const {
+  if (total == 0)
+    return 0;
+  auto wanted = static_cast<uint64_t>(
+      std::ceil(part * static_cast<double>(total) - 1e-9));
+  wanted = std::min(std::max<uint64_t>(wanted, 1), total);
+  uint64_t seen = 0;
+  for (size_t bucket = 0; bucket < counts.size(); ++bucket) {
+    seen += counts[bucket];
+    if (seen < wanted)
+      continue;
+    size_t exact = size_t(2) << bits;
+    if (bucket < exact)
+      return bucket;
+    auto shift = static_cast<unsigned>((bucket >> bits) - 1);
+    uint64_t head = bucket - (static_cast<size_t>(shift) << bits);
+    return std::min(high, ((head + 1) << shift) - 1);
+  }
+  return high;
+}
+
+double nm::traffic::jainIndex(const std::vector<double> &values) {
+  double sum = 0, squares = 0;
+  for (double value : values) {
+    sum += value;
+    squares += value * value;
+  }
+  return squares == 0
+             ? 1
+             : sum * sum / (static_cast<double>(values.size()) * squares);
+}
+
+void Statistics::add(const Departure &departure) {
+  auto delay = static_cast<uint64_t>(departure.departure - departure.arrival);
+  all.add(delay);
+  FlowStatistics *flow = latest;
+  if (!flow || flow == &rest || flow->flow != departure.flow) {
+    auto found = index.find(departure.flow);
+    if (found != index.end()) {
+      flow = &list[found->second];
+    } else if (list.size() < kMostFlows) {
+      index[departure.flow] = list.size();
+      list.emplace_back();
+      flow = &list.back();
+      flow->flow = departure.flow;
+    } else {
+      flow = &rest;
+    }
+    latest = flow;
+  }
+  if (flow->packets++ == 0)
+    flow->firstArrival = departure.arrival;
+  flow->bytes += departure.length;
+  flow->lastDeparture = departure.departure;
+  flow->delay.add(delay);
+}
+
+std::vector<const FlowStatistics *> Statistics::flows() const {
+  std::vector<const FlowStatistics *> result;
+  for (const FlowStatistics &flow : list)
+    result.push_back(&flow);
+  std::sort(result.begin(), result.end(),
+            [](const FlowStatistics *a, const FlowStatistics *b) {
+              return a->flow < b->flow;
+            });
+  return result;
+}
+
+double Statistics::fairness(const std::vector<double> &weights) const {
+  std::vector<double> shares;
+  for (const FlowStatistics &flow : list)
+    shares.push_back(static_cast<double>(flow.bytes) /
+                     (flow.flow < weights.size() ? weights[flow.flow] : 1));
+  return jainIndex(shares);
+}

@@ -1,0 +1,193 @@
+//===- LinkTest.cpp - Times on the link and what flows got -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtil.h"
+#include "nm/Traffic/Statistics.h"
+#include "gtest/gtest.h"
+#include <deque>
+
+using namespace nm::traffic;
+using test::ListSource;
+
+namespace {
+
+/// First in, first out; takes `capacity` packets; holds each for `hold` ns.
+struct Fifo : Scheduler {
+  std::deque<std::pair<int64_t, uint64_t>> held;
+  std::deque<uint64_t> ready;
+  size_t capacity = 1000000;
+  int64_t hold = 0;
+  std::vector<int64_t> releases;
+
+  Taken enqueue(uint64_t handle, const uint64_t *, int64_t now) override {
+    if (held.size() + ready.size() == capacity)
+      return Taken::Full;
+    if (hold)
+      held.push_back({now + hold, handle});
+    else
+      ready.push_back(handle);
+    return Taken::Ok;
+  }
+  bool dequeue(int64_t, uint64_t &handle) override {
+    if (ready.empty())
+      return false;
+    handle = ready.front();
+    ready.pop_front();
+    return true;
+  }
+  void release(int64_t now) override {
+    releases.push_back(now);
+    while (!held.empty() && held.front().first <= now) {
+      ready.push_back(held.front().second);
+      held.pop_front();
+    }
+  }
+  bool nextRelease(int64_t &time) override {
+    if (held.empty())
+      return false;
+    time = held.front().first;
+    return true;
+  }
+};
+
+using Departures = std::vector<std::pair<uint64_t, int64_t>>;
+
+TEST(Link, FractionsOfTicksAddUp) {
+  // 3 Gbit/s: 1 byte takes 2 2/3 ns.
+  ListSource source({"length"}, {{0, 1}, {0, 1}, {0, 1}, {0, 1}, {20, 1}});
+  Fifo fifo;
+  test::Trace trace = test::run(source, fifo, {3'000'000'000, 0});
+  EXPECT_EQ(trace.departures,
+            (Departures{{0, 0}, {1, 3}, {2, 6}, {3, 8}, {4, 20}}));
+  EXPECT_EQ(trace.totals.end, 23);
+}
+
+TEST(Link, OverheadTakesTime) {
+  ListSource source({"length"}, {{5, 100}, {5, 100}});
+  Fifo fifo;
+  test::Trace trace = test::run(source, fifo, {8'000'000'000, 20});
+  EXPECT_EQ(trace.departures, (Departures{{0, 5}, {1, 125}}));
+  EXPECT_EQ(trace.totals.bytes, 200u);
+}
+
+TEST(Link, ReleasesWakeTheLink) {
+  ListSource source({"length"}, {{0, 10}, {3, 10}, {100, 10}});
+  Fifo fifo;
+  fifo.hold = 7;
+  test::Trace trace = test::run(source, fifo, {8'000'000'000, 0});
+  EXPECT_EQ(trace.departures, (Departures{{0, 7}, {1, 17}, {2, 107}}));
+  EXPECT_EQ(fifo.releases, (std::vector<int64_t>{7, 10, 107}));
+}
+
+TEST(Link, CountsWhatIsRefused) {
+  ListSource source({"length"}, {{0, 10}, {0, 10}, {0, 10}, {50, 10}});
+  Fifo fifo;
+  fifo.capacity = 2;
+  test::Trace trace = test::run(source, fifo, {8'000'000'000, 0});
+  EXPECT_EQ(trace.order(), (std::vector<uint64_t>{0, 1, 3}));
+  EXPECT_EQ(trace.totals.refused[static_cast<int>(Scheduler::Taken::Full)], 1u);
+  EXPECT_EQ(trace.totals.arrived, 4u);
+  EXPECT_EQ(trace.totals.mostQueued, 2u);
+}
+
+TEST(Link, SaysThatPacketsStay) {
+  struct Never : Fifo {
+    bool dequeue(int64_t, uint64_t &) override { return false; }
+  } never;
+  ListSource source({"length"}, {{0, 10}});
+  EXPECT_EQ(test::run(source, never, {}).error,
+            "1 packets stay in the scheduler for ever: none leaves and none is "
+            "to be released");
+}
+
+TEST(Link, AsksForLengths) {
+  Fifo fifo;
+  ListSource zero({"length"}, {{0, 0}});
+  EXPECT_EQ(test::run(zero, fifo, {}).error,
+            "packet 1 has a length of 0; expected 1 to 2^32 bytes");
+  ListSource none({"flow"}, {{0, 0}, {0, 1}});
+  EXPECT_NE(test::run(none, fifo, {}).error, "");
+  ListSource again({"flow"}, {{0, 0}, {0, 1}});
+  EXPECT_EQ(test::run(again, fifo, {0, 0}).departures,
+            (Departures{{0, 0}, {1, 1}}));
+}
+
+TEST(Histogram, PercentilesLieInTheirBuckets) {
+  Histogram histogram(5);
+  for (uint64_t i = 1; i <= 100000; ++i)
+    histogram.add(i);
+  EXPECT_EQ(histogram.min(), 1u);
+  EXPECT_EQ(histogram.max(), 100000u);
+  EXPECT_EQ(histogram.mean(), 50000.5);
+  for (double part : {0.1, 0.5, 0.9, 0.99, 0.999}) {
+    auto found = static_cast<double>(histogram.percentile(part));
+    EXPECT_GE(found, part * 100000);
+    EXPECT_LE(found, part * 100000 * (1 + 1.0 / 32) + 1);
+  }
+  Histogram small(5);
+  for (uint64_t value : {0, 1, 5, 63})
+    small.add(value);
+  EXPECT_EQ(small.percentile(0.25), 0u);
+  EXPECT_EQ(small.percentile(0.5), 1u);
+  EXPECT_EQ(small.percentile(0.75), 5u);
+  EXPECT_EQ(small.percentile(1), 63u);
+  Histogram large(7);
+  large.add(UINT64_MAX);
+  EXPECT_EQ(large.percentile(0.5), UINT64_MAX);
+  EXPECT_EQ(Histogram(5).percentile(0.5), 0u);
+}
+
+TEST(Statistics, FairnessByWeight) {
+  EXPECT_EQ(jainIndex({}), 1);
+  EXPECT_EQ(jainIndex({3, 3, 3}), 1);
+  EXPECT_EQ(jainIndex({1, 0, 0, 0}), 0.25);
+  Statistics statistics;
+  statistics.add({0, 0, 10, 100, 0, nullptr, nullptr});
+  statistics.add({1, 0, 20, 300, 1, nullptr, nullptr});
+  EXPECT_DOUBLE_EQ(statistics.fairness(), 0.8);
+  EXPECT_DOUBLE_EQ(statistics.fairness({1, 3}), 1);
+  auto flows = statistics.flows();
+  ASSERT_EQ(flows.size(), 2u);
+  EXPECT_EQ(flows[1]->bytes, 300u);
+  EXPECT_EQ(flows[1]->delay.max(), 20u);
+}
+
+TEST(Statistics, ManyFlowsShareOneRow) {
+  Statistics statistics;
+  for (uint64_t i = 0; i < Statistics::kMostFlows + 10; ++i)
+    statistics.add({i, 0, 1, 5, i, nullptr, nullptr});
+  EXPECT_EQ(statistics.flows().size(), Statistics::kMostFlows);
+  EXPECT_EQ(statistics.others().packets, 10u);
+}
+
+TEST(Report, AllForms) {
+  Totals totals;
+  totals.arrived = 3;
+  totals.departed = 2;
+  totals.refused[1] = 1;
+  totals.bytes = 400;
+  totals.end = 3200;
+  Statistics statistics;
+  statistics.add({0, 0, 10, 100, 0, nullptr, nullptr});
+  statistics.add({1, 0, 20, 300, 7, nullptr, nullptr});
+  std::string table = formatTable(totals, statistics, {}, -1, 10, {});
+  EXPECT_NE(table.find("refused    1 packets: queue full"), std::string::npos);
+  EXPECT_NE(table.find("throughput 1000.000 Mbit/s of 10000.000 Mbit/s "
+                       "(10.00 %)"),
+            std::string::npos)
+      << table;
+  std::string json = formatJson(totals, statistics, {}, -1, {});
+  EXPECT_NE(json.find("\"jain_fairness\": 0.800000000"), std::string::npos);
+  EXPECT_NE(json.find("{\"flow\": 7, \"packets\": 1, \"bytes\": 300, "
+                      "\"bits_per_second\": 750000000.000"),
+            std::string::npos)
+      << json;
+  std::string svg = formatSvg(totals, statistics, {});
+  EXPECT_NE(svg.find("flow 7: 750.000 Mbit/s"), std::string::npos);
+}
+
+} // namespace

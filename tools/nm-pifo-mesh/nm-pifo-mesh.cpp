@@ -8,8 +8,10 @@
 #include "nm/Model/PifoMesh/Area.h"
 #include "nm/Model/PifoMesh/Atoms.h"
 #include "nm/Model/PifoMesh/Config.h"
+#include "nm/Model/PifoMesh/Replay.h"
 #include "nm/Target/SystemVerilog/SystemVerilog.h"
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -17,13 +19,16 @@
 using namespace nm::mesh;
 
 static const char kUsage[] =
-    R"(usage: nm-pifo-mesh <action> [<mesh.json>] [-o <file>]
+    R"(usage: nm-pifo-mesh <action> [<mesh.json>] [-o <file>] [--trace <csv>] [--cycles <n>]
 actions:
   check     read a mesh configuration and say what is in it
   json      print it in its canonical form
   verilog   print it as SystemVerilog
   area      estimate its area
+  run       run its cycle-level model on a trace (--trace)
   hardware  print docs/pifo-hardware.md; takes no configuration
+A trace has a header 'now,leaf' and names of fields, then a packet or, with the
+leaf '-', a dequeue a line; every line takes <n> clock cycles (default 64).
 The output goes to standard output without -o; a file is replaced as a whole.
 docs/pifo-mesh.md describes configurations.
 )";
@@ -60,6 +65,12 @@ static std::string summary(const Config &config) {
   return text;
 }
 
+static bool read(const std::string &path, std::string &text) {
+  std::ifstream file(path, std::ios::binary);
+  text.assign(std::istreambuf_iterator<char>(file), {});
+  return !path.empty() && file && text.size() <= (64u << 20);
+}
+
 static int write(const std::string &text, const std::string &path) {
   if (path.empty()) {
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -79,7 +90,8 @@ static int write(const std::string &text, const std::string &path) {
 }
 
 int main(int argc, char **argv) {
-  std::string action, input, output;
+  std::string action, input, output, trace;
+  unsigned cycles = 64;
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     if (argument == "-h" || argument == "--help") {
@@ -88,7 +100,13 @@ int main(int argc, char **argv) {
     }
     if (argument == "-o" && i + 1 < argc)
       output = argv[++i];
-    else if (argument.size() > 1 && argument[0] == '-')
+    else if (argument == "--trace" && i + 1 < argc)
+      trace = argv[++i];
+    else if (argument == "--cycles" && i + 1 < argc) {
+      cycles = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
+      if (cycles < 1 || cycles > 1000000)
+        return fail("--cycles is not 1 to 1000000");
+    } else if (argument.size() > 1 && argument[0] == '-')
       return fail("unknown option '" + argument + "'; try --help");
     else if (action.empty())
       action = argument;
@@ -99,18 +117,25 @@ int main(int argc, char **argv) {
   }
   if (action == "hardware" && input.empty())
     return write(hardwarePage(), output);
-  if (action != "area" && action != "check" && action != "json" &&
-      action != "verilog")
+  if (action != "run" && action != "area" && action != "check" &&
+      action != "json" && action != "verilog")
     return fail("expected an action; try --help");
-  std::ifstream file(input, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (input.empty() || !file || text.size() > (64u << 20))
-    return fail(input.empty() ? "expected a mesh configuration"
-                              : "cannot read '" + input + "'");
+  std::string text;
+  if (input.empty())
+    return fail("expected a mesh configuration");
+  if (!read(input, text))
+    return fail("cannot read '" + input + "'");
   std::string error;
   std::optional<Config> config = parseConfig(text, input, error);
   if (!config)
     return fail(error);
+  if (action == "run") {
+    std::string csv;
+    if (!read(trace, csv))
+      return fail("cannot read the trace '" + trace + "'; give one by --trace");
+    std::optional<std::string> result = replay(*config, csv, cycles, error);
+    return result ? write(*result, output) : fail(trace + ": " + error);
+  }
   return write(action == "check"  ? summary(*config)
                : action == "area" ? areaReport(*config)
                : action == "json" ? printConfig(*config)

@@ -1,0 +1,128 @@
+//===- Replay.cpp - A mesh's model on a trace -----------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/PifoMesh/Replay.h"
+#include "nm/Model/PifoMesh/Mesh.h"
+#include <algorithm>
+#include <sstream>
+
+namespace nm::mesh {
+
+namespace {
+std::vector<std::string> split(const std::string &line) {
+  std::vector<std::string> cells(1);
+  for (char c : line)
+    if (c == ',')
+      cells.emplace_back();
+    else if (c != '\r' && c != ' ')
+      cells.back() += c;
+  return cells;
+}
+
+bool number(const std::string &text, uint64_t &value) {
+  if (text.empty() || text.size() > 19)
+    return false;
+  value = 0;
+  for (char c : text) {
+    if (c < '0' || c > '9')
+      return false;
+    value = value * 10 + static_cast<uint64_t>(c - '0');
+  }
+  return true;
+}
+} // namespace
+
+std::optional<std::string> replay(const Config &config, const std::string &csv,
+                                  unsigned cycles, std::string &error) {
+  std::istringstream in(csv);
+  std::ostringstream out;
+  std::string line;
+  unsigned row = 0;
+  auto fail = [&](const std::string &message) {
+    error = "line " + std::to_string(row) + ": " + message;
+    return std::nullopt;
+  };
+  // Which field each column holds.
+  std::vector<size_t> columns;
+  auto fieldOf = [&](const std::string &name) {
+    size_t f = 0;
+    while (f < config.fields.size() && config.fields[f].name != name)
+      ++f;
+    return f;
+  };
+  ++row;
+  if (!std::getline(in, line))
+    return fail("expected a header 'now,leaf,...'");
+  std::vector<std::string> header = split(line);
+  if (header.size() < 2 || header[0] != "now" || header[1] != "leaf")
+    return fail("expected a header that begins with 'now,leaf'");
+  for (size_t i = 2; i < header.size(); ++i) {
+    columns.push_back(fieldOf(header[i]));
+    if (columns.back() == config.fields.size())
+      return fail("'" + header[i] + "' is no field of the mesh");
+  }
+  size_t handle = fieldOf("packet");
+  bool numbered =
+      handle < config.fields.size() &&
+      std::find(columns.begin(), columns.end(), handle) == columns.end();
+
+  Mesh mesh(config);
+  uint64_t count = 0, cycle = 0, refused = 0;
+  out << "packet,now,cycle\n";
+  while (std::getline(in, line)) {
+    ++row;
+    if (line.empty())
+      continue;
+    std::vector<std::string> cells = split(line);
+    if (cells.size() != header.size())
+      return fail("has " + std::to_string(cells.size()) + " cells, expected " +
+                  std::to_string(header.size()));
+    Mesh::Inputs inputs;
+    if (!number(cells[0], inputs.now))
+      return fail("'" + cells[0] + "' is no time");
+    if (cells[1] == "-") {
+      inputs.dequeue = {true, 0};
+    } else {
+      unsigned leaf = 0;
+      while (leaf < config.leaves.size() &&
+             config.leaves[leaf].name != cells[1])
+        ++leaf;
+      if (leaf == config.leaves.size())
+        return fail("'" + cells[1] + "' is no leaf of the mesh");
+      inputs.enqueue = {true, leaf,
+                        std::vector<uint64_t>(config.fields.size())};
+      for (size_t i = 0; i < columns.size(); ++i) {
+        uint64_t value = 0;
+        const Field &field = config.fields[columns[i]];
+        if (!number(cells[i + 2], value) || value > maskOf(field.bits))
+          return fail("'" + cells[i + 2] + "' is no value of field '" +
+                      field.name + "'");
+        inputs.enqueue.fields[columns[i]] = value;
+      }
+      if (numbered)
+        inputs.enqueue.fields[handle] =
+            count & maskOf(config.fields[handle].bits);
+      ++count;
+      refused += !mesh.canEnqueue();
+    }
+    for (unsigned i = 0; i < cycles; ++i, ++cycle) {
+      mesh.step(inputs);
+      inputs.enqueue.valid = inputs.dequeue.valid = false;
+      if (mesh.departure().valid)
+        out << (handle < config.fields.size() ? mesh.departure().fields[handle]
+                                              : 0)
+            << ',' << inputs.now << ',' << cycle << '\n';
+    }
+  }
+  if (refused > 0)
+    return fail("the mesh refused " + std::to_string(refused) +
+                " packets; expected at most " +
+                std::to_string(config.capacity()) + " in it at a time");
+  return out.str();
+}
+
+} // namespace nm::mesh

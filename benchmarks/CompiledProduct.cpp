@@ -86,15 +86,19 @@ static std::string moduleText(const ProductCase &p) {
   std::string weight =
       llvm::formatv("tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1>>",
                     p.rows, p.depth, p.dtype, p.n, p.m);
+  // What nm-declare-sparsity says when it reads the checkpoint.
+  std::string sharing =
+      p.shared > 1 ? llvm::formatv(" {{nm.shared_rows = {0} : i64}", p.shared)
+                   : std::string();
   return llvm::formatv(
       R"(func.func @product(%x: tensor<{0}x{1}xf32>) -> tensor<{0}x{2}xf32> {{
-  %w = nm.param "w" : {3}
+  %w = nm.param "w"{4} : {3}
   %e = tensor.empty() : tensor<{0}x{2}xf32>
   %y = nm.matmul transpose_rhs ins(%x, %w : tensor<{0}x{1}xf32>, {3})
       outs(%e : tensor<{0}x{2}xf32>) -> tensor<{0}x{2}xf32>
   return %y : tensor<{0}x{2}xf32>
 })",
-      p.tokens, p.depth, p.rows, weight);
+      p.tokens, p.depth, p.rows, weight, sharing);
 }
 
 /// Writes the weight as a checkpoint and loads it as a user's program would.

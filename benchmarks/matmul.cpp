@@ -125,11 +125,13 @@ std::vector<ProductCase> makeCases(bool quick) {
   using Shape = std::pair<int64_t, int64_t>;
   std::vector<Shape> shapes{
       {768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {11008, 4096}};
-  std::vector<Shape> patterns{{2, 4}, {4, 8}, {1, 4}, {2, 8}, {1, 8}, {1, 16}};
+  // 1:1 is dense: the same generator against the libraries on their ground.
+  std::vector<Shape> patterns{{2, 4}, {4, 8},  {1, 4}, {2, 8},
+                              {1, 8}, {1, 16}, {1, 1}};
   std::vector<int64_t> tokens{1, 8, 32, 128, 512};
   if (quick) {
     shapes = {{768, 768}, {4096, 4096}};
-    patterns = {{2, 4}, {1, 4}};
+    patterns = {{2, 4}, {1, 4}, {1, 1}};
     tokens = {1, 8, 128};
   }
   std::vector<ProductCase> cases;
@@ -138,6 +140,13 @@ std::vector<ProductCase> makeCases(bool quick) {
       for (Shape shape : shapes)
         cases.push_back({shape.first, shape.second, count, pattern.first,
                          pattern.second, "f32"});
+  // Masks that every four rows share.
+  for (int64_t count : tokens)
+    for (Shape pattern : patterns)
+      for (Shape shape : shapes)
+        if (count >= 32 && pattern.first < pattern.second)
+          cases.push_back({shape.first, shape.second, count, pattern.first,
+                           pattern.second, "f32", 4});
   for (const char *dtype : {"bf16", "i8"})
     for (Shape pattern : patterns)
       for (Shape shape : shapes)
@@ -194,6 +203,7 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
         {"tokens", o.product.tokens},
         {"pattern", llvm::formatv("{0}:{1}", o.product.n, o.product.m).str()},
         {"dtype", o.product.dtype},
+        {"shared_rows", o.product.shared},
         {"min_ms", o.minMs},
         {"median_ms", o.medianMs},
         {"peer", o.peer},

@@ -41,6 +41,8 @@ struct AttentionBlocking {
   int64_t keyTile = 256;
   /// Keys over which a panel of values stays in L1.
   int64_t valueBlock = 256;
+  /// Prefetch the next panels: packed keys and values exceed L2.
+  bool prefetches = false;
 
   /// Keys of a K panel, columns of a V panel.
   int64_t panel() const { return kTileVectors * lanes; }

@@ -119,6 +119,8 @@ private:
     Value keyEnd = b.add(key, blocking.panel());
     Value first = firstRow(group), last = b.add(first, kTileRows - 1);
     auto emitLive = [&] {
+      prefetchShare(packedK, b.mul(keyEnd, problem.depth), problem.depth,
+                    group);
       Value qBase = b.mul(b.mul(group, problem.depth), kTileRows);
       Value kBase = b.mul(key, problem.depth);
       SmallVector<Value> accs = mlir::flat::emitLogits(
@@ -137,6 +139,22 @@ private:
       b.ifThen(isLive, emitLive);
     else
       emitLive();
+  }
+
+  /// Fetches this group's share of a panel that is needed next into L2:
+  /// `length` lines from `base` on. A panel is about the page at which hardware
+  /// prefetchers stop.
+  void prefetchShare(Value buffer, Value base, Value length, Value group) {
+    std::optional<int64_t> lines = getConstantIntValue(length);
+    if (!blocking.prefetches || !lines)
+      return;
+    int64_t shares = blocking.rows / kTileRows;
+    int64_t count = (*lines + shares - 1) / shares;
+    Value first = b.add(base, b.mul(group, count * blocking.panel()));
+    for (int64_t line = 0; line < count; ++line)
+      memref::PrefetchOp::create(
+          b, buffer, ValueRange{b.add(first, line * blocking.panel())},
+          /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
   }
 
   /// Masks the tile if some of its keys are dead for some of its rows, stores
@@ -269,6 +287,10 @@ private:
             b.add(b.mul(column, paddedKeys), b.mul(begin, blocking.panel()));
         Value outBase =
             b.add(b.mul(b.mul(group, paddedWidth), kTileRows), column);
+        prefetchShare(packedV,
+                      b.add(b.mul(b.add(column, blocking.panel()), paddedKeys),
+                            b.mul(block, blocking.panel())),
+                      b.index(blocking.valueBlock), group);
         emitWeightedValues(b, blocking, p, pBase, packedV, vBase,
                            b.sub(end, begin), out, outBase, paddedWidth);
       });

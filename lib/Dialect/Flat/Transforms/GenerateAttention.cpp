@@ -206,6 +206,14 @@ struct GenerateAttentionPass
             size(Role::V, AttentionOp::Width));
   }
 
+  /// Of one head's keys and values; unknown widths count as 64.
+  static int64_t packedBytes(AttentionOp op) {
+    using Role = AttentionOp::Role;
+    return 4 * op.getStaticSize(Role::K, AttentionOp::Sequence) *
+           (staticSize(op, Role::K, AttentionOp::Width, 64) +
+            staticSize(op, Role::V, AttentionOp::Width, 64));
+  }
+
   AttentionBlocking chooseBlocking(AttentionOp op) {
     using Role = AttentionOp::Role;
     mlir::nm::CPUAttr target = mlir::nm::getCPUTarget(op);
@@ -234,6 +242,8 @@ struct GenerateAttentionPass
                               .str();
     }
     blocking.keyTile = roundUp(blocking.keyTile, blocking.panel());
+    blocking.prefetches =
+        ShapedType::isDynamic(keys) || packedBytes(op) > target.getL2();
     // No larger than the problem: the buffers of a block have its size.
     int64_t rows =
         staticSize(op, Role::Q, AttentionOp::Sequence, blocking.rows);

@@ -38,6 +38,9 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(flat::createRaiseAttention());
   func.addPass(createCanonicalizerPass());
+  flat::SelectDataflowOptions dataflow;
+  dataflow.threads = options.parallel ? 0 : 1;
+  func.addPass(flat::createSelectDataflow(dataflow));
   RaiseOptions raise;
   // Weights without a pattern get kernels of the same generator, as 1:1.
   raise.dense = true;

@@ -7,6 +7,7 @@
 
 #include "../Runtime/Support.h"
 #include "nm/Model/Explore.h"
+#include "nm/Model/Published.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -53,6 +54,9 @@ of 1024.
   --resume           keep the points of FILE and of an interrupted run
   --threads=N        (default: all processors)
   --quiet            no progress
+  --validate=FILE    instead: evaluate the mappings of a table such as FuseMax's
+                     flat_validation.csv; exit code 1 if any figure differs by
+                     more than 0.1 %
   --device-schema    print the JSON schema of device descriptions
   --help
 )";
@@ -105,6 +109,7 @@ public:
   Sweep sweep;
   ExploreOptions options;
   bool help = false, schema = false;
+  std::string published; ///< table to validate
   Failure fail;
 
   void read(const std::string &argument) {
@@ -148,6 +153,7 @@ public:
          {"--pareto", &Reader::pareto},
          {"--svg", &Reader::svg},
          {"--threads", &Reader::threads},
+         {"--validate", &Reader::validate},
          {"--stop-after", &Reader::stopAfter}};
     for (const auto &[option, action] : table)
       if (name == option) {
@@ -364,8 +370,49 @@ private:
   void pareto() { options.pareto = value; }
   void svg() { options.svg = value; }
   void threads() { options.threads = static_cast<int>(single(1, 256)); }
+  void validate() { published = value; }
   void stopAfter() { options.stopAfter = single(1, 1 << 20); }
 };
+
+/// Compares the faithful model with a table of published mappings.
+int validate(const std::string &path) {
+  constexpr double kTolerance = 1e-3;
+  auto mappings = readPublishedMappings(path);
+  if (!mappings) {
+    std::cerr << "error: " << mappings.error().message << "\n";
+    return 1;
+  }
+  PublishedFigures worst{};
+  size_t outside = 0;
+  for (const PublishedMapping &mapping : *mappings) {
+    std::string name =
+        mapping.platform + " " + mapping.model + " " + mapping.length;
+    auto figures = evaluatePublished(mapping);
+    if (!figures) {
+      std::cout << name << ": " << figures.error().message << "\n";
+      ++outside;
+      continue;
+    }
+    bool within = true;
+    for (size_t i = 0; i != worst.size(); ++i) {
+      double error = figureError((*figures)[i], mapping.published[i]);
+      worst[i] = std::max(worst[i], error);
+      if (error > kTolerance)
+        std::cout << name << ": " << kPublishedFigureNames[i] << ": found "
+                  << (*figures)[i] << ", published " << mapping.published[i]
+                  << "\n";
+      within &= error <= kTolerance;
+    }
+    outside += !within;
+  }
+  std::cout << mappings->size() - outside << " of " << mappings->size()
+            << " mappings within 0.1 %; largest differences:";
+  for (size_t i = 0; i != worst.size(); ++i)
+    std::cout << (i ? ", " : " ") << kPublishedFigureNames[i] << " "
+              << worst[i];
+  std::cout << "\n";
+  return outside ? 1 : 0;
+}
 
 } // namespace
 
@@ -381,6 +428,8 @@ int exploreMain(int argc, const char *const *argv) {
     std::cout << deviceSchema();
     return 0;
   }
+  if (!reader.published.empty() && !reader.fail.failed)
+    return validate(reader.published);
   reader.finish();
   if (reader.fail.failed) {
     std::cerr << "error: " << reader.fail.error.message << "\n";

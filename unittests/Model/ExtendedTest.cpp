@@ -187,6 +187,26 @@ TEST(Extended, MoreResidentHeadsSaveStepsAndCostSpace) {
   EXPECT_EQ(b.footprintBytes, 4 * a.footprintBytes);
 }
 
+TEST(Extended, AgreesWithTheFaithfulModelWhereBothApply) {
+  // Blocks of the array's side, output stationary, fused, nothing spilt, free
+  // softmax: both models count the same compute, and the same traffic but for
+  // the faithful edge term.
+  Device device = *findDevice("edge");
+  device.scratchpad.bytes = 1 << 24;
+  device.scratchpad.bytesPerSecond = 1e18;
+  AttentionShape s = shape(4, 1024, 1024, 64);
+  for (unsigned others = 0; others != 4; ++others) {
+    Dataflow flow = rows(32, 0, StagedQ | StagedLogits | StagedOutput);
+    flow.staged |= (others & 1 ? StagedK : 0u) | (others & 2 ? StagedV : 0u);
+    Cost faithful = evaluateFaithful(device, s, flow);
+    Cost extended = evaluateExtended(device, s, flow);
+    EXPECT_EQ(faithful.spill, 0);
+    EXPECT_EQ(faithful.computeCycles, extended.computeCycles);
+    EXPECT_EQ(faithful.dramCycles, extended.dramCycles) << toString(flow);
+    EXPECT_NEAR(faithful.cycles, extended.cycles, 0.01 * faithful.cycles);
+  }
+}
+
 /// Walks the nest tile by tile and counts what passes between chip and DRAM.
 int64_t walkedBytes(const Device &device, const AttentionShape &s,
                     const Dataflow &flow) {

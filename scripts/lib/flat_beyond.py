@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Beyond the paper: what the extended mode adds."""
 
-from flat_paper import claim
+import os
+
+from flat_paper import claim, keep_charts
 from sweeps import length_name, markdown, mean
 
 
@@ -27,6 +29,10 @@ def beyond(explorer, settings, charts):
         return markdown(["platform"] + columns, rows)
 
     tiles = sweep("--method=flex,flat-rows,flat-tiles")
+    explorer.sweep("--mode=extended", "--model=BERT", f"--length={settings.list(settings.lengths)}",
+                   "--method=naive,flex,flat-rows,flat-tiles",
+                   svg=os.path.join(charts, "tiles"))
+    keep_charts(charts, "tiles", "utilisation")
     lanes = sweep("--method=flat", "--lanes=16,32,256,800,4K")
     packed = sweep("--method=flat", "--array=single,packed")
     masks = sweep("--method=flat", "--mask=full,causal")
@@ -101,6 +107,8 @@ def beyond(explorer, settings, charts):
         table(ratios(flat_rows, flat_tiles)),
         "FLEX over key tiles:\n",
         table(ratios(cycles(tiles, method="flex"), flat_tiles)),
+        " ".join(f"![utilisation of BERT on {device}](flat/tiles-{device}-BERT-utilisation.svg)"
+                 for device in settings.devices) + "\n",
         "## A finite special-function unit\n",
         "Cycles over those with a free unit; the search may trade three passes (whole rows) for one (key tiles). Balance "
         "needs about 2 T^2 utilisation / d lanes.\n",

@@ -15,6 +15,7 @@
 #include "Machine.h"
 #include "Peers.h"
 #include "Roofline.h"
+#include "Upstream.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -32,7 +33,13 @@ struct Outcome {
   std::string peer; ///< the fastest by minimum
   double minMs = 0, medianMs = 0, peerMinMs = 0, peerMedianMs = 0, error = 0;
   double boundFraction = 0;
+  /// Of upstream's sparsifier; 0 where it does not take the case.
+  double upstreamMinMs = 0, upstreamMedianMs = 0;
 };
+
+/// Upstream is far from the others: a few runs show it, and would otherwise
+/// take most of the time.
+constexpr int kUpstreamRuns = 5;
 
 struct Settings {
   bool quick = false;
@@ -59,6 +66,31 @@ double relativeError(const std::vector<float> &a, const std::vector<float> &b) {
     scale = std::max(scale, double(std::abs(b[i])));
   }
   return scale > 0 ? difference / scale : difference;
+}
+
+/// Checks and times upstream's sparsifier on the case.
+llvm::Error runUpstream(const ProductCase &product, const ProductData &data,
+                        const std::vector<float> &expected, Outcome &outcome) {
+  auto upstream = UpstreamProduct::compile(product, data);
+  if (!upstream)
+    return upstream.takeError();
+  std::vector<double> samples;
+  for (int run = 0; run <= kUpstreamRuns; ++run) {
+    auto ms = (*upstream)->timeOnce();
+    if (!ms)
+      return ms.takeError();
+    if (run > 0) {
+      samples.push_back(*ms);
+      continue;
+    }
+    double error = relativeError((*upstream)->result(), expected);
+    if (error > 1e-5)
+      return mlir::nm::driver::makeError(
+          "upstream's sparsifier: relative error {0}", error);
+  }
+  outcome.upstreamMinMs = minimum(samples);
+  outcome.upstreamMedianMs = median(samples);
+  return llvm::Error::success();
 }
 
 void runCase(benchmark::State &state, const ProductCase &product,
@@ -118,6 +150,11 @@ void runCase(benchmark::State &state, const ProductCase &product,
     outcome.peerMinMs = best;
     outcome.peerMedianMs = median(theirs[i]);
   }
+  if (UpstreamProduct::supports(product, settings.threads))
+    if (auto error = runUpstream(product, data, *result, outcome)) {
+      state.SkipWithError(llvm::toString(std::move(error)).c_str());
+      return;
+    }
   outcomes.push_back(outcome);
 }
 
@@ -164,9 +201,9 @@ public:
 
   bool ReportContext(const Context &) override {
     llvm::outs() << llvm::formatv(
-        "{0,-30} {1,10} {2,10} {3,9} {4,10} {5,8} {6,8} {7,7}\n", "case",
-        "nm min ms", "median ms", "peer", "peer min", "x min", "x med",
-        "bound");
+        "{0,-30} {1,10} {2,10} {3,9} {4,10} {5,8} {6,8} {7,7} {8,10}\n", "case",
+        "nm min ms", "median ms", "peer", "peer min", "x min", "x med", "bound",
+        "x upstream");
     return true;
   }
   void ReportRuns(const std::vector<Run> &runs) override {
@@ -178,10 +215,10 @@ public:
       const Outcome &o = outcomes[printed];
       llvm::outs() << llvm::formatv(
           "{0,-30} {1,10:f3} {2,10:f3} {3,9} {4,10:f3} {5,8:f2} {6,8:f2} "
-          "{7,6:f0}%\n",
+          "{7,6:f0}% {8,10:f1}\n",
           o.product.name(), o.minMs, o.medianMs, o.peer, o.peerMinMs,
           o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs,
-          100 * o.boundFraction);
+          100 * o.boundFraction, o.upstreamMinMs / o.minMs);
     }
     llvm::outs().flush();
   }
@@ -209,6 +246,8 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
         {"peer", o.peer},
         {"peer_min_ms", o.peerMinMs},
         {"peer_median_ms", o.peerMedianMs},
+        {"upstream_min_ms", o.upstreamMinMs},
+        {"upstream_median_ms", o.upstreamMedianMs},
         {"relative_error", o.error},
         {"fraction_of_bound", o.boundFraction}});
     points.push_back({o.product.name(), o.product.flops() / o.product.bytes(),

@@ -41,6 +41,9 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   flat::SelectDataflowOptions dataflow;
   dataflow.threads = options.parallel ? 0 : 1;
   func.addPass(flat::createSelectDataflow(dataflow));
+  flat::DecomposeAttentionOptions rest;
+  rest.softmaxOnly = true;
+  func.addPass(flat::createDecomposeAttention(rest));
   RaiseOptions raise;
   // Weights without a pattern get kernels of the same generator, as 1:1.
   raise.dense = true;

@@ -270,13 +270,30 @@ struct DecomposeAttentionPass
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
     SmallVector<AttentionOp> ops;
-    getOperation()->walk([&](AttentionOp op) { ops.push_back(op); });
+    SmallVector<linalg::SoftmaxOp> softmaxes;
+    getOperation()->walk([&](Operation *op) {
+      if (auto attention = dyn_cast<AttentionOp>(op); attention && !softmaxOnly)
+        ops.push_back(attention);
+      else if (auto softmax = dyn_cast<linalg::SoftmaxOp>(op))
+        softmaxes.push_back(softmax);
+    });
     for (AttentionOp op : ops)
       if (failed(decomposeAttention(rewriter, op))) {
         op.emitOpError("is on buffers, expected tensors; run "
                        "flat-decompose-attention before bufferization");
         return signalPassFailure();
       }
+    for (linalg::SoftmaxOp op : softmaxes) {
+      rewriter.setInsertionPoint(op);
+      FailureOr<SmallVector<Value>> results = failure();
+      if (op.getNumResults() == 1)
+        results = op.decomposeOperation(rewriter);
+      if (failed(results)) {
+        op.emitOpError("could not be decomposed; expected tensors of floats");
+        return signalPassFailure();
+      }
+      rewriter.replaceOp(op, *results);
+    }
   }
 };
 

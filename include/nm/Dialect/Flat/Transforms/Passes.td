@@ -94,9 +94,16 @@ def DecomposeAttention : Pass<"flat-decompose-attention"> {
     quadratic intermediates exist in memory. Exact where the definition is:
     rows that see no key are zeros, and what lies beyond `length` does not
     enter. Differential tests use it as their oracle.
+
+    A `linalg.softmax` that belongs to no attention becomes linalg's own maximum,
+    exponentials, sum and quotient: no other pass lowers it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"softmaxOnly", "softmax-only", "bool", "false",
+           "leave flat.attention alone, for flat-generate-attention">
+  ];
 }
 
 def GenerateAttention : Pass<"flat-generate-attention", "func::FuncOp"> {

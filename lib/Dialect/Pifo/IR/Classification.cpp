@@ -136,6 +136,12 @@ static bool holds(PredicateOp predicate, const Packet &packet) {
   return result;
 }
 
+bool pifo::evaluatePredicate(PredicateOp predicate, uint64_t value) {
+  Packet packet;
+  predicate->walk([&](ReadFieldOp read) { packet[read.getField()] = value; });
+  return holds(predicate, packet);
+}
+
 static std::string describe(const Packet &packet) {
   if (packet.empty())
     return "every packet";

@@ -55,22 +55,23 @@ StringRef SchedulerEmitter::sharedName(bool push) const {
   return list ? "pifo_list_pop" : "pifo_heap_pop";
 }
 
-Value SchedulerEmitter::isEmpty(const NodeLayout &node, Value memory) {
+Value SchedulerEmitter::isEmpty(const NodeLayout &node,
+                                const Surroundings &at) {
   // The top word of a bitmap and the count of a heap: zero means empty.
   int64_t offset = usesHeap(node) ? node.heap + 8 : node.top;
-  return e.cmp(P::eq, e.load(64, e.at(memory, offset)), 0);
+  return e.cmp(P::eq, e.load(64, hot(node, at, offset)), 0);
 }
 
-Value SchedulerEmitter::origin(const NodeLayout &node, Value memory) {
+Value SchedulerEmitter::origin(const NodeLayout &node, const Surroundings &at) {
   NodeOp op = node.op;
   unsigned bits = op.getRankWidth();
-  Value base = e.load(64, e.at(memory, node.base));
+  Value base = e.load(64, hot(node, at, node.base));
   Value half = e.sub(base, e.c(int64_t(1) << (bits - 1)));
   return e.band(half, e.c(-(int64_t(1) << (bits - 6))));
 }
 
 Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
-                               Value memory, Value &refused) {
+                               const Surroundings &at, Value &refused) {
   NodeOp op = node.op;
   unsigned bits = op.getRankWidth(), from = e.width(yielded);
   int64_t last = (uint64_t(1) << bits) - 1;
@@ -81,17 +82,17 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
     return e.op<arith::MinSIOp>(e.op<arith::MaxSIOp>(wide, e.c(0)), e.c(last));
   }
   Value value = e.cast(yielded, 64, /*isSigned=*/true);
-  Value basePointer = e.at(memory, node.base);
-  Value empty = isEmpty(node, memory);
+  Value basePointer = hot(node, at, node.base);
+  Value empty = isEmpty(node, at);
   if (op.getRule() == RankRule::Window) {
-    Value distance = e.sub(value, origin(node, memory));
+    Value distance = e.sub(value, origin(node, at));
     Value outside = e.cmp(P::ugt, distance, last);
     refused = e.band(outside, e.bxor(empty, e.c(1, 1)));
     return value;
   }
   // The value whose low bits these are, within the window.
   e.ifThen(empty, [&] { e.store(value, basePointer); });
-  Value start = origin(node, memory);
+  Value start = origin(node, at);
   return e.add(start, e.mask(e.sub(value, start), bits));
 }
 
@@ -99,23 +100,23 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
 // Push
 //===----------------------------------------------------------------------===//
 
-void SchedulerEmitter::push(const NodeLayout &node, Value memory, Value element,
-                            Value rank) {
+void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
+                            Value element, Value rank) {
   if (usesHeap(node)) {
-    e.call(sharedName(true), {}, {e.at(memory, node.heap), rank, element});
+    e.call(sharedName(true), {}, {hot(node, at, node.heap), rank, element});
     return;
   }
   NodeOp op = node.op;
   unsigned bits = op.getRankWidth();
   bool deep = node.container == Container::Bitmap;
   rank = e.mask(rank, bits);
-  Value bucket = e.at(e.at(memory, node.buckets), e.shl(rank, 3));
-  Value topPointer = e.at(memory, node.top);
+  Value bucket = e.at(cold(node, at, node.buckets), e.shl(rank, 3));
+  Value topPointer = hot(node, at, node.top);
   Value wordPointer = topPointer;
   Value bit = e.shl(e.c(1), rank);
   if (deep) {
     wordPointer =
-        e.at(e.at(memory, node.words), e.shl(e.shr(rank, node.wordBits), 3));
+        e.at(cold(node, at, node.words), e.shl(e.shr(rank, node.wordBits), 3));
     bit = e.shl(e.c(1), e.mask(rank, node.wordBits));
   }
   Value word = e.load(64, wordPointer);
@@ -125,7 +126,7 @@ void SchedulerEmitter::push(const NodeLayout &node, Value memory, Value element,
       [&]() -> SmallVector<Value> {
         // Behind the last one of that rank.
         Value last = e.at(bucket, 4);
-        e.store(element, slot(poolOf(node), memory, e.load(32, last)));
+        e.store(element, slot(poolOf(node), at.memory, e.load(32, last)));
         e.store(element, last);
         return {};
       },
@@ -137,7 +138,7 @@ void SchedulerEmitter::push(const NodeLayout &node, Value memory, Value element,
           return {};
         Value topIndex = e.shr(rank, bits - 6);
         if (node.middleBits) {
-          Value pointer = e.at(e.at(memory, node.middle), e.shl(topIndex, 3));
+          Value pointer = e.at(hot(node, at, node.middle), e.shl(topIndex, 3));
           Value middleBit =
               e.shl(e.c(1), e.mask(e.shr(rank, 6), node.middleBits));
           e.store(e.bor(e.load(64, pointer), middleBit), pointer);
@@ -153,10 +154,10 @@ void SchedulerEmitter::push(const NodeLayout &node, Value memory, Value element,
 //===----------------------------------------------------------------------===//
 
 SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
-                                              Value memory) {
+                                              const Surroundings &at) {
   Head head;
   if (usesHeap(node)) {
-    Value entries = e.loadPtr(e.at(memory, node.heap));
+    Value entries = e.loadPtr(hot(node, at, node.heap));
     head.rank = e.load(64, entries);
     head.element = e.load(32, e.at(entries, 16));
     return head;
@@ -164,11 +165,11 @@ SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
   NodeOp op = node.op;
   unsigned bits = op.getRankWidth();
   bool serial = op.getRule() != RankRule::Saturate;
-  Value top = e.load(64, e.at(memory, node.top));
+  Value top = e.load(64, hot(node, at, node.top));
   Value start;
   if (serial) {
     // The first set bit from the origin on, around the end of the word.
-    start = origin(node, memory);
+    start = origin(node, at);
     Value turn = e.mask(e.shr(start, bits - 6), 6);
     Value turned =
         LLVM::FshrOp::create(b, e.loc, top.getType(), top, top, turn);
@@ -181,31 +182,31 @@ SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
     Value wordIndex = head.a;
     if (node.middleBits) {
       head.middleIndex = e.lowestBit(
-          e.load(64, e.at(e.at(memory, node.middle), e.shl(head.a, 3))));
+          e.load(64, e.at(hot(node, at, node.middle), e.shl(head.a, 3))));
       wordIndex = e.bor(e.shl(head.a, node.middleBits), head.middleIndex);
     }
     Value word =
-        e.load(64, e.at(e.at(memory, node.words), e.shl(wordIndex, 3)));
+        e.load(64, e.at(cold(node, at, node.words), e.shl(wordIndex, 3)));
     head.wordIndex = wordIndex;
     rank = e.bor(e.shl(wordIndex, node.wordBits), e.lowestBit(word));
   }
-  head.bucket = e.at(e.at(memory, node.buckets), e.shl(rank, 3));
+  head.bucket = e.at(cold(node, at, node.buckets), e.shl(rank, 3));
   head.element = e.load(32, head.bucket);
   head.rank = serial ? e.add(start, e.mask(e.sub(rank, start), bits)) : rank;
   return head;
 }
 
 SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
-                                             Value memory) {
+                                             const Surroundings &at) {
   Head head;
   NodeOp op = node.op;
   if (usesHeap(node)) {
     auto results = e.call(sharedName(false), {e.type(64), e.type(32)},
-                          {e.at(memory, node.heap)});
+                          {hot(node, at, node.heap)});
     head.rank = results[0];
     head.element = results[1];
   } else {
-    head = this->head(node, memory);
+    head = this->head(node, at);
     Value last = e.load(32, e.at(head.bucket, 4));
     auto clear = [&](Value pointer, Value index) {
       Value rest =
@@ -216,13 +217,13 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
     e.ifElse(
         e.cmp(P::eq, head.element, last), TypeRange(),
         [&]() -> SmallVector<Value> {
-          Value top = e.at(memory, node.top);
+          Value top = hot(node, at, node.top);
           if (node.container == Container::Word) {
             clear(top, head.a);
             return {};
           }
           Value words =
-              e.at(e.at(memory, node.words), e.shl(head.wordIndex, 3));
+              e.at(cold(node, at, node.words), e.shl(head.wordIndex, 3));
           // The bit is the lowest of its word.
           Value word = e.load(64, words);
           Value rest = e.band(word, e.sub(word, e.c(1)));
@@ -232,20 +233,20 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
               clear(top, head.a);
               return;
             }
-            Value middle = e.at(e.at(memory, node.middle), e.shl(head.a, 3));
+            Value middle = e.at(hot(node, at, node.middle), e.shl(head.a, 3));
             e.ifThen(clear(middle, head.middleIndex),
                      [&] { clear(top, head.a); });
           });
           return {};
         },
         [&]() -> SmallVector<Value> {
-          e.store(e.load(32, slot(poolOf(node), memory, head.element)),
+          e.store(e.load(32, slot(poolOf(node), at.memory, head.element)),
                   head.bucket);
           return {};
         });
   }
   if (op.getRule() != RankRule::Saturate) {
-    Value pointer = e.at(memory, node.base);
+    Value pointer = hot(node, at, node.base);
     e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
   }
   return head;

@@ -37,23 +37,18 @@ std::string SchedulerEmitter::nodeFunction(StringRef what, unsigned node) {
   return name + "." + what.str() + "." + std::to_string(node);
 }
 
-Value SchedulerEmitter::callChild(StringRef what, const NodeLayout &node,
-                                  Value child, ArrayRef<Value> arguments,
-                                  Type result) {
-  auto call = [&](unsigned i) {
-    return e.call(nodeFunction(what, node.children[i]), result, arguments)[0];
-  };
-  size_t count = node.children.size();
+Value SchedulerEmitter::switchOver(Value index, size_t count, Type result,
+                                   llvm::function_ref<Value(unsigned)> select) {
   if (count == 1)
-    return call(0);
-  Value index = arith::IndexCastUIOp::create(b, e.loc, b.getIndexType(), child);
+    return select(0);
+  index = arith::IndexCastUIOp::create(b, e.loc, b.getIndexType(), index);
   auto cases = llvm::to_vector(llvm::seq<int64_t>(0, count - 1));
   auto choice =
       scf::IndexSwitchOp::create(b, e.loc, result, index, cases, cases.size());
   OpBuilder::InsertionGuard guard(b);
   auto fill = [&](Region &region, unsigned i) {
     b.createBlock(&region);
-    Value value = call(i);
+    Value value = select(i);
     scf::YieldOp::create(b, e.loc, value);
   };
   for (auto [i, region] : llvm::enumerate(choice.getCaseRegions()))
@@ -62,150 +57,50 @@ Value SchedulerEmitter::callChild(StringRef what, const NodeLayout &node,
   return choice.getResult(0);
 }
 
-//===----------------------------------------------------------------------===//
-// Creation
-//===----------------------------------------------------------------------===//
+Value SchedulerEmitter::constantInstance(const NodeLayout &node,
+                                         int64_t instance) {
+  return e.c(node.count == 1 ? 0 : instance);
+}
 
-void SchedulerEmitter::emitCreate() {
-  Type ptr = e.ptrType();
-  auto function = begin(name + "_create", e.type(64), ptr, true);
-  Value asked = function.getArgument(0);
-  Value declared = e.c(layout.op.getCapacity());
-  Value capacity = e.select(e.cmp(P::eq, asked, 0), declared, asked);
-  Value valid = e.band(e.cmp(P::sge, capacity, 1),
-                       e.cmp(P::sle, capacity, int64_t(1) << 24));
-  auto null = [&]() -> SmallVector<Value> {
-    return {LLVM::ZeroOp::create(b, e.loc, ptr)};
-  };
-
-  // Element 0 is none; a release holds one walk more for a moment.
-  struct Part {
-    int64_t pointer, stride;
-  };
-  SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride}};
-  if (layout.hasShaping) {
-    parts.push_back({layout.suspended.offset, layout.suspended.stride});
-    parts.push_back({layout.shaping, kEntryBytes});
+Value SchedulerEmitter::callChild(StringRef what, const NodeLayout &node,
+                                  Value instance, Value child,
+                                  ArrayRef<Value> arguments, Type result) {
+  SmallVector<Value> all(arguments);
+  if (layout.nodes[node.children.front()].fanOut) {
+    unsigned id = node.children.front();
+    Value below = e.cast(child, 64);
+    if (instance)
+      below = e.add(e.mul(instance, e.c(layout.nodes[id].fanOut)), below);
+    all.push_back(below);
+    return e.call(nodeFunction(what, id), result, all)[0];
   }
-  for (const Pool &pool : layout.references)
-    parts.push_back({pool.offset, pool.stride});
-  for (const NodeLayout &node : layout.nodes)
-    if (usesHeap(node))
-      parts.push_back({node.heap, kEntryBytes});
-
-  auto result = e.ifElse(
-      valid, ptr,
-      [&]() -> SmallVector<Value> {
-        Value count = e.add(capacity, e.c(2));
-        int64_t strides = 0;
-        for (const Part &part : parts)
-          strides += part.stride;
-        // Each part begins at a multiple of 64.
-        Value bytes = e.add(e.mul(count, e.c(strides)),
-                            e.c(layout.fixedSize + 64 * (parts.size() + 1)));
-        Value raw = e.call("calloc", ptr, {bytes, e.c(1)})[0];
-        auto align = [&](Value pointer) {
-          Value address =
-              LLVM::PtrToIntOp::create(b, e.loc, e.type(64), pointer);
-          Value up = e.sub(e.c(0), address);
-          return e.at(pointer, e.band(up, e.c(63)));
-        };
-        Value isNull =
-            LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, raw,
-                                 LLVM::ZeroOp::create(b, e.loc, ptr));
-        return e.ifElse(isNull, ptr, null, [&]() -> SmallVector<Value> {
-          Value memory = align(raw);
-          e.store(raw, e.at(memory, SchedulerLayout::kRaw));
-          e.store(capacity, e.at(memory, SchedulerLayout::kCapacity));
-          Value part = e.at(memory, layout.fixedSize);
-          for (const Part &p : parts) {
-            e.store(part, e.at(memory, p.pointer));
-            part = align(e.at(part, e.mul(count, e.c(p.stride))));
-          }
-          for (const NodeLayout &node : layout.nodes) {
-            NodeOp op = node.op;
-            for (StateOp state : op.getBody().front().getOps<StateOp>()) {
-              APInt init = cast<IntegerAttr>(state.getInit()).getValue();
-              if (init.isZero())
-                continue;
-              unsigned bytes = storageBytes(init.getBitWidth());
-              Value value = arith::ConstantOp::create(
-                  b, e.loc,
-                  b.getIntegerAttr(e.type(8 * bytes), init.zext(8 * bytes)));
-              Value first =
-                  e.at(memory, node.states.lookup(state.getSymName()));
-              int64_t entries = 1;
-              if (state.getByChild())
-                entries = node.children.size();
-              else if (state.getKeyAttr())
-                entries = layout.op.getField(*state.getKey()).getMaxValue() + 1;
-              auto index = [&](int64_t i) -> Value {
-                return arith::ConstantIndexOp::create(b, e.loc, i);
-              };
-              auto loop = scf::ForOp::create(b, e.loc, index(0), index(entries),
-                                             index(1));
-              OpBuilder::InsertionGuard guard(b);
-              b.setInsertionPointToStart(loop.getBody());
-              Value i = arith::IndexCastOp::create(b, e.loc, e.type(64),
-                                                   loop.getInductionVar());
-              e.store(value, e.at(first, e.mul(i, e.c(bytes))));
-            }
-          }
-          return {memory};
-        });
-      },
-      null);
-  end(result);
-}
-
-void SchedulerEmitter::emitDestroy() {
-  auto function = begin(name + "_destroy", e.ptrType(), {}, true);
-  Value memory = function.getArgument(0);
-  Value isNull =
-      LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::ne, memory,
-                           LLVM::ZeroOp::create(b, e.loc, e.ptrType()));
-  e.ifThen(isNull, [&] {
-    e.call("free", {}, e.loadPtr(e.at(memory, SchedulerLayout::kRaw)));
+  all.push_back(instance ? instance : e.c(0));
+  return switchOver(child, node.children.size(), result, [&](unsigned i) {
+    return e.call(nodeFunction(what, node.children[i]), result, all)[0];
   });
-  end({});
 }
 
-void SchedulerEmitter::emitSize() {
-  auto function = begin(name + "_size", e.ptrType(), e.type(64), true);
-  end(e.load(64, e.at(function.getArgument(0), SchedulerLayout::kSize)));
+Value SchedulerEmitter::callParent(const NodeLayout &node, Value memory,
+                                   Value packet, Value now, Value instance) {
+  Value child = e.c(node.childIndex, 32), above = e.c(0);
+  if (node.fanOut && instance) {
+    Value fanOut = e.c(node.fanOut);
+    above = e.op<arith::DivUIOp>(instance, fanOut);
+    child = e.cast(e.op<arith::RemUIOp>(instance, fanOut), 32);
+  } else if (instance) {
+    above = instance;
+  }
+  return e.call(nodeFunction("enter", node.parent), e.type(32),
+                {memory, packet, now, child, above})[0];
 }
 
 //===----------------------------------------------------------------------===//
 // Enqueue
 //===----------------------------------------------------------------------===//
 
-/// The status of entering the leaf below `node` that takes the packet.
-Value SchedulerEmitter::dispatch(unsigned id, Value packet, Value memory,
-                                 Value now) {
-  const NodeLayout &node = layout.nodes[id];
-  if (node.children.empty())
-    return e.call(nodeFunction("enter", id), e.type(32),
-                  {memory, packet, now, e.c(0, 32)})[0];
-  // The predicates are disjoint and total: the last one need not be asked.
-  Surroundings at{memory, packet, now, {}, {}, {}};
-  Value child = e.c(node.children.size() - 1, 32);
-  for (unsigned i = 0; i + 1 < node.children.size(); ++i) {
-    const NodeLayout &candidate = layout.nodes[node.children[i]];
-    NodeOp op = candidate.op;
-    Value takes = inlineTransaction(op.getPredicate().getBody(), candidate, at);
-    child = e.select(takes, e.c(i, 32), child);
-  }
-  return callChild("route", node, child, {memory, packet, now}, e.type(32));
-}
-
 void SchedulerEmitter::emitEnqueue() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  // Private `route` functions: from a node to its leaf.
-  for (unsigned id = layout.nodes.size(); id-- > 0;) {
-    auto route = begin(nodeFunction("route", id), {ptr, ptr, i64}, i32, false);
-    end(dispatch(id, route.getArgument(1), route.getArgument(0),
-                 route.getArgument(2)));
-  }
+  emitRoutes();
   auto function = begin(name + "_enqueue", {ptr, ptr, i64}, i32, true);
   Value memory = function.getArgument(0), packet = function.getArgument(1);
   Value unknown;
@@ -225,7 +120,7 @@ void SchedulerEmitter::emitEnqueue() {
       full, i32, [&]() -> SmallVector<Value> { return {e.c(kStatusFull, 32)}; },
       [&]() -> SmallVector<Value> {
         auto enter = [&]() -> SmallVector<Value> {
-          return e.call(nodeFunction("route", 0), i32,
+          return e.call(routeFunction(layout.op.getRoot()), i32,
                         {memory, packet, function.getArgument(2)});
         };
         if (!unknown)
@@ -258,10 +153,11 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   NodeOp op = node.op;
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function =
-      begin(nodeFunction("enter", id), {ptr, ptr, i64, i32}, i32, false);
+      begin(nodeFunction("enter", id), {ptr, ptr, i64, i32, i64}, i32, false);
   Surroundings at{function.getArgument(0),
                   function.getArgument(1),
                   function.getArgument(2),
+                  node.count == 1 ? Value() : function.getArgument(4),
                   function.getArgument(3),
                   {},
                   {}};
@@ -280,12 +176,11 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   }
   Value yielded = inlineTransaction(op.getScheduling().getBody(), node, at);
   Value refused;
-  Value rank = toRank(node, yielded, at.memory, refused);
+  Value rank = toRank(node, yielded, at, refused);
   auto parent = [&]() -> SmallVector<Value> {
     if (node.parent < 0 || op.getShaping())
       return {e.c(kStatusOk, 32)};
-    return e.call(nodeFunction("enter", node.parent), i32,
-                  {at.memory, at.packet, at.now, e.c(node.childIndex, 32)});
+    return {callParent(node, at.memory, at.packet, at.now, at.instance)};
   };
   Value status =
       refused
@@ -312,22 +207,33 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   end(status);
 }
 
+/// Field by field where there are few: one wide load of a packet that has just
+/// been written in parts would wait for all of them.
+void SchedulerEmitter::storePacket(Value to, Value packet) {
+  if (layout.packet.fields.size() > 8)
+    return e.copy(to, packet, layout.packet.size);
+  e.store(e.load(64, packet), to);
+  for (const PacketLayout::Field &field : layout.packet.fields)
+    e.store(e.load(8 * field.bytes, e.at(packet, field.offset)),
+            e.at(to, field.offset));
+}
+
 void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
   Value element = allocate(poolOf(node), at.memory);
   Value place = slot(poolOf(node), at.memory, element);
   if (node.children.empty()) {
-    e.copy(e.at(place, 8), at.packet, layout.packet.size);
+    storePacket(e.at(place, 8), at.packet);
     Value size = e.at(at.memory, SchedulerLayout::kSize);
     e.store(e.add(e.load(64, size), e.c(1)), size);
   } else {
     e.store(at.child, e.at(place, 4));
   }
   if (op.getRule() == RankRule::Window)
-    e.ifThen(isEmpty(node, at.memory),
-             [&] { e.store(rank, e.at(at.memory, node.base)); });
-  push(node, at.memory, element, rank);
+    e.ifThen(isEmpty(node, at),
+             [&] { e.store(rank, hot(node, at, node.base)); });
+  push(node, at, element, rank);
   ShapingOp shaping = op.getShaping();
   if (!shaping)
     return;
@@ -336,7 +242,8 @@ void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
   Value walk = allocate(layout.suspended, at.memory);
   Value rest = slot(layout.suspended, at.memory, walk);
   e.store(e.c(id, 32), e.at(rest, 4));
-  e.copy(e.at(rest, 8), at.packet, layout.packet.size);
+  e.store(at.instance ? at.instance : e.c(0), e.at(rest, 8));
+  e.copy(e.at(rest, 16), at.packet, layout.packet.size);
   e.call(sharedName(true), {}, {e.at(at.memory, layout.shaping), time, walk});
 }
 
@@ -348,23 +255,29 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  auto function = begin(nodeFunction("leave", id), {ptr, i64, ptr}, i32, false);
+  auto function =
+      begin(nodeFunction("leave", id), {ptr, i64, ptr, i64}, i32, false);
   Value memory = function.getArgument(0), now = function.getArgument(1);
   Value out = function.getArgument(2);
-  Head head = pop(node, memory);
+  Value instance = node.count == 1 ? Value() : function.getArgument(3);
+  Surroundings at{memory, {}, now, instance, {}, {}, out};
+  Head head = pop(node, at);
   Value child, packet = head.element;
   if (!node.children.empty()) {
     const Pool &pool = poolOf(node);
     child = e.load(32, e.at(slot(pool, memory, head.element), 4));
     release(pool, memory, head.element);
-    packet = callChild("leave", node, child, {memory, now, out}, i32);
+    packet = callChild("leave", node, instance, child, {memory, now, out}, i32);
   }
   Value fields = e.at(slot(layout.packets, memory, packet), 8);
   if (node.children.empty())
     e.copy(out, fields, layout.packet.size);
-  if (DequeueOp dequeue = op.getDequeue())
-    inlineTransaction(dequeue.getBody(), node,
-                      {memory, fields, now, child, head.rank, out});
+  if (DequeueOp dequeue = op.getDequeue()) {
+    at.packet = fields;
+    at.child = child;
+    at.rank = head.rank;
+    inlineTransaction(dequeue.getBody(), node, at);
+  }
   if (node.children.empty()) {
     // The fields stay readable until the next packet takes the slot.
     release(layout.packets, memory, packet);
@@ -377,12 +290,14 @@ void SchedulerEmitter::emitLeave(unsigned id) {
 void SchedulerEmitter::emitLook(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   Type ptr = e.ptrType(), i32 = e.type(32);
-  auto function = begin(nodeFunction("look", id), ptr, i32, false);
+  auto function =
+      begin(nodeFunction("look", id), {ptr, e.type(64)}, i32, false);
   Value memory = function.getArgument(0);
-  Value packet = head(node, memory).element;
+  Value instance = node.count == 1 ? Value() : function.getArgument(1);
+  Value packet = head(node, {memory, {}, {}, instance, {}, {}, {}}).element;
   if (!node.children.empty()) {
     Value child = e.load(32, e.at(slot(poolOf(node), memory, packet), 4));
-    packet = callChild("look", node, child, memory, i32);
+    packet = callChild("look", node, instance, child, memory, i32);
   }
   end(packet);
 }
@@ -392,10 +307,12 @@ void SchedulerEmitter::emitDequeue() {
   auto function = begin(name + "_dequeue", {ptr, i64, ptr}, i32, true);
   Value memory = function.getArgument(0);
   end(e.ifElse(
-      isEmpty(layout.nodes[0], memory), i32,
+      isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}}), i32,
       [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
       [&]() -> SmallVector<Value> {
-        e.call(nodeFunction("leave", 0), i32, function.getArguments());
+        e.call(
+            nodeFunction("leave", 0), i32,
+            {memory, function.getArgument(1), function.getArgument(2), e.c(0)});
         return {e.c(kStatusOk, 32)};
       }));
 }
@@ -405,10 +322,11 @@ void SchedulerEmitter::emitPeek() {
   auto function = begin(name + "_peek", {ptr, ptr}, i32, true);
   Value memory = function.getArgument(0);
   end(e.ifElse(
-      isEmpty(layout.nodes[0], memory), i32,
+      isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}}), i32,
       [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
       [&]() -> SmallVector<Value> {
-        Value packet = e.call(nodeFunction("look", 0), i32, memory)[0];
+        Value packet =
+            e.call(nodeFunction("look", 0), i32, {memory, e.c(0)})[0];
         e.copy(function.getArgument(1),
                e.at(slot(layout.packets, memory, packet), 8),
                layout.packet.size);
@@ -436,16 +354,16 @@ void SchedulerEmitter::emitRelease() {
   Block *after = b.createBlock(&loop.getAfter(), {}, i64, e.loc);
   Value walk = e.call(sharedName(false), {i64, i32}, heap)[1];
   Value rest = slot(layout.suspended, memory, walk);
-  Value packet = e.at(rest, 8);
-  Value node = e.load(32, e.at(rest, 4));
+  Value packet = e.at(rest, 16), node = e.load(32, e.at(rest, 4));
+  Value instance = e.load(64, e.at(rest, 8));
   for (const auto &[id, shaped] : llvm::enumerate(layout.nodes)) {
     NodeOp op = shaped.op;
     if (!op.getShaping())
       continue;
     e.ifThen(e.cmp(P::eq, node, id), [&, &shaped = shaped] {
       // Nobody above refuses (pifo_node_c5).
-      e.call(nodeFunction("enter", shaped.parent), i32,
-             {memory, packet, now, e.c(shaped.childIndex, 32)});
+      callParent(shaped, memory, packet, now,
+                 shaped.count == 1 ? Value() : instance);
     });
   }
   release(layout.suspended, memory, walk);

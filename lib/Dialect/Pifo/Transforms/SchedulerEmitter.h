@@ -27,6 +27,8 @@ constexpr int64_t kEntryBytes = 24;
 struct Surroundings {
   /// The scheduler, the packet whose fields are read, the time.
   Value memory, packet, now;
+  /// The number of the node's instance, i64; null if there is one only.
+  Value instance;
   /// At inner nodes, i32.
   Value child;
   /// On dequeue: i64, and the packet that is handed out.
@@ -62,13 +64,38 @@ private:
   void emitEnter(unsigned node);
   void emitLeave(unsigned node);
   void emitLook(unsigned node);
-  Value dispatch(unsigned node, Value packet, Value memory, Value now);
-  /// Calls `what` of the child with that number.
-  Value callChild(StringRef what, const NodeLayout &node, Value child,
-                  ArrayRef<Value> arguments, Type result);
+  /// The status of entering a leaf, and the walk from a node to its leaf.
+  Value enterLeaf(LeafPlace leaf, Value packet, Value memory, Value now);
+  Value dispatch(NodeOp node, Value packet, Value memory, Value now);
+  Value dispatchByTable(Value packet, Value memory, Value now);
+  void emitRoutes();
+  std::string routeFunction(NodeOp node);
+  Value constantInstance(const NodeLayout &node, int64_t instance);
+  /// Calls the parent's `enter`.
+  Value callParent(const NodeLayout &node, Value memory, Value packet,
+                   Value now, Value instance);
+  /// Calls `what` of the child with that number; its instance comes last.
+  Value callChild(StringRef what, const NodeLayout &node, Value instance,
+                  Value child, ArrayRef<Value> arguments, Type result);
+  /// `select(i)` for the i below `count` that is `index`.
+  Value switchOver(Value index, size_t count, Type result,
+                   llvm::function_ref<Value(unsigned)> select);
+  void storePacket(Value to, Value packet);
+  void emitInitialState(const NodeLayout &node, Value memory);
   void emitEnterBody(unsigned node, Surroundings at, Value value);
 
   // Containers.cpp
+  /// The address of something of an instance.
+  Value hot(const NodeLayout &node, const Surroundings &at, int64_t offset) {
+    return place(at, offset, node.hotStride);
+  }
+  Value cold(const NodeLayout &node, const Surroundings &at, int64_t offset) {
+    return place(at, offset, node.coldStride);
+  }
+  Value place(const Surroundings &at, int64_t offset, int64_t stride) {
+    Value first = e.at(at.memory, offset);
+    return at.instance ? e.at(first, e.mul(at.instance, e.c(stride))) : first;
+  }
   Value slot(const Pool &pool, Value memory, Value element);
   Value allocate(const Pool &pool, Value memory);
   void release(const Pool &pool, Value memory, Value element);
@@ -81,21 +108,22 @@ private:
            node.container == Container::List;
   }
   StringRef sharedName(bool push) const;
-  Value isEmpty(const NodeLayout &node, Value memory);
+  Value isEmpty(const NodeLayout &node, const Surroundings &at);
   /// i64: what serial numbers are counted from.
-  Value origin(const NodeLayout &node, Value memory);
+  Value origin(const NodeLayout &node, const Surroundings &at);
   /// From what a transaction yields to an i64: the rank, or for serial
   /// numbers its value. `refused`: whether a window refuses it (null if none).
-  Value toRank(const NodeLayout &node, Value yielded, Value memory,
+  Value toRank(const NodeLayout &node, Value yielded, const Surroundings &at,
                Value &refused);
-  void push(const NodeLayout &node, Value memory, Value element, Value rank);
+  void push(const NodeLayout &node, const Surroundings &at, Value element,
+            Value rank);
   struct Head {
     Value element, rank;
     /// Bitmaps only.
     Value bucket, last, a, middleIndex, wordIndex;
   };
-  Head head(const NodeLayout &node, Value memory);
-  Head pop(const NodeLayout &node, Value memory);
+  Head head(const NodeLayout &node, const Surroundings &at);
+  Head pop(const NodeLayout &node, const Surroundings &at);
 
   // Transactions.cpp
   /// Emits a transaction and returns what it yields, if anything.
@@ -110,6 +138,9 @@ private:
   Value emitShift(Operation *op, Value x, Value y);
   Value readField(StringRef field, Value packet);
   std::string tableName(TableOp table);
+  void emitTable(StringRef name, ArrayRef<APInt> values);
+  /// The same from inside a function.
+  void emitTableBefore(StringRef name, ArrayRef<APInt> values);
   void emitTables();
 
   const SchedulerLayout &layout;

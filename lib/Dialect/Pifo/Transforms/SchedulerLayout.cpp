@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
+#include "mlir/IR/OperationSupport.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -39,26 +40,86 @@ static Container chooseContainer(unsigned bits) {
                       : Container::Heap;
 }
 
-static void addNode(SchedulerLayout &layout, NodeOp op, int parent,
-                    unsigned childIndex, unsigned depth) {
+/// Whether two operations are the same but for their symbol names.
+static bool equalOps(Operation *x, Operation *y) {
+  if (isa<NodeOp>(x) && isa<NodeOp>(y)) {
+    NodeOp a = cast<NodeOp>(x), b = cast<NodeOp>(y);
+    if (a.getRank() != b.getRank() || a.getRule() != b.getRule())
+      return false;
+    Block &left = a.getBody().front(), &right = b.getBody().front();
+    auto skip = [](Operation &op) { return !isa<PredicateOp>(op); };
+    auto these = llvm::make_filter_range(left, skip);
+    auto those = llvm::make_filter_range(right, skip);
+    auto i = these.begin(), j = those.begin();
+    for (; i != these.end() && j != those.end(); ++i, ++j)
+      if (!equalOps(&*i, &*j))
+        return false;
+    return i == these.end() && j == those.end();
+  }
+  return OperationEquivalence::isEquivalentTo(
+      x, y, OperationEquivalence::IgnoreLocations);
+}
+
+/// Adds the class of `instances`, and those of all below.
+static void addNode(SchedulerLayout &layout, ArrayRef<NodeOp> instances,
+                    int parent, unsigned childIndex, unsigned fanOut,
+                    unsigned depth) {
   unsigned id = layout.nodes.size();
   NodeLayout node{};
-  node.op = op;
+  node.op = instances.front();
+  node.count = instances.size();
   node.parent = parent;
   node.childIndex = childIndex;
+  node.fanOut = fanOut;
   node.depth = depth;
-  layout.nodes.push_back(std::move(node));
-  layout.hasShaping |= bool(op.getShaping());
-  for (auto [i, child] : llvm::enumerate(op.getChildren())) {
-    layout.nodes[id].children.push_back(layout.nodes.size());
-    addNode(layout, child, id, i, depth + 1);
+  layout.hasShaping |= bool(node.op.getShaping());
+  layout.nodes.push_back(node);
+  SmallVector<NodeOp, 4> first = node.op.getChildren();
+  if (first.empty()) {
+    for (auto [i, op] : llvm::enumerate(instances))
+      layout.leaves[op] = {id, int64_t(i)};
+    return;
   }
+  SmallVector<SmallVector<NodeOp, 4>> children;
+  for (NodeOp op : instances)
+    children.push_back(op.getChildren());
+  bool alike = llvm::all_of(
+      first, [&](NodeOp child) { return equalOps(first.front(), child); });
+  if (alike) {
+    SmallVector<NodeOp> all;
+    for (auto &each : children)
+      all.append(each.begin(), each.end());
+    layout.nodes[id].children.push_back(layout.nodes.size());
+    addNode(layout, all, id, 0, first.size(), depth + 1);
+    return;
+  }
+  for (unsigned c = 0; c < first.size(); ++c) {
+    SmallVector<NodeOp> all;
+    for (auto &each : children)
+      all.push_back(each[c]);
+    layout.nodes[id].children.push_back(layout.nodes.size());
+    addNode(layout, all, id, c, 0, depth + 1);
+  }
+}
+
+/// The field that all predicates read, if it is one of few values.
+static FieldOp findClassifier(SchedulerOp scheduler) {
+  FieldOp found;
+  bool one = true;
+  scheduler->walk([&](PredicateOp predicate) {
+    predicate->walk([&](ReadFieldOp read) {
+      FieldOp field = scheduler.getField(read.getField());
+      one &= !found || found == field;
+      found = field;
+    });
+  });
+  return one && found && found.getMaxValue() < (1 << 16) ? found : FieldOp();
 }
 
 SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
                                  bool force)
-    : op(scheduler), packet(scheduler) {
-  addNode(*this, scheduler.getRoot(), -1, 0, 0);
+    : op(scheduler), packet(scheduler), classifier(findClassifier(scheduler)) {
+  addNode(*this, scheduler.getRoot(), -1, 0, 0, 0);
   int64_t offset = 24;
   auto take = [&](int64_t bytes, int64_t alignment = 8) {
     offset = llvm::alignTo(offset, alignment);
@@ -68,7 +129,7 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   };
   // What every call touches comes first, and close together.
   packets = {take(16), packet.size + 8};
-  suspended = {take(16), packet.size + 8};
+  suspended = {take(16), packet.size + 16};
   shaping = take(24);
   unsigned depths = 0;
   for (NodeLayout &node : nodes)
@@ -76,39 +137,55 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       depths = std::max(depths, node.depth + 1);
   for (unsigned depth = 0; depth < depths; ++depth)
     references.push_back({take(16), 8});
+  // The instances of a node lie one behind the other. A stride that is an odd
+  // number of lines keeps what they have in common in different sets of the
+  // caches.
+  auto finish = [&](int64_t begin, int64_t count) {
+    int64_t lines = llvm::divideCeil(offset - begin, 64);
+    int64_t stride = 64 * (lines | 1);
+    offset = begin + count * stride;
+    return stride;
+  };
   for (NodeLayout &node : nodes) {
     unsigned bits = node.op.getRankWidth();
     node.container = force ? forced : chooseContainer(bits);
-    node.base = take(8);
+    int64_t begin = take(0, 64);
     node.top = take(8);
-    node.heap = take(24);
+    node.base = take(8);
+    if (node.container == Container::Heap || node.container == Container::List)
+      node.heap = take(24);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>())
       if (!state.isKeyed())
         node.states[state.getSymName()] =
             take(storageBytes(state.getType().getWidth()),
                  storageBytes(state.getType().getWidth()));
+    if (node.container == Container::Bitmap) {
+      // The top word always has 64 bits: `wrap` turns it by whole bits.
+      node.wordBits = std::min(6u, bits - 6);
+      node.middleBits = bits - 6 - node.wordBits;
+      if (node.middleBits)
+        node.middle = take(512, 64);
+    }
+    node.hotStride = finish(begin, node.count);
   }
   for (NodeLayout &node : nodes) {
+    int64_t begin = take(0, 64);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>()) {
       if (!state.isKeyed())
         continue;
-      int64_t count = node.children.size();
+      int64_t count = node.op.getChildren().size();
       if (state.getKeyAttr())
         count = scheduler.getField(*state.getKey()).getMaxValue() + 1;
       node.states[state.getSymName()] =
           take(count * storageBytes(state.getType().getWidth()), 64);
     }
     unsigned bits = node.op.getRankWidth();
-    if (node.container == Container::Word) {
-      node.buckets = take(int64_t(8) << bits, 64);
-    } else if (node.container == Container::Bitmap) {
-      // The top word always has 64 bits: `wrap` turns it by whole bits.
-      node.wordBits = std::min(6u, bits - 6);
-      node.middleBits = bits - 6 - node.wordBits;
-      node.middle = take(node.middleBits ? 512 : 0, 64);
+    if (node.container == Container::Bitmap)
       node.words = take(int64_t(8) << (bits - node.wordBits), 64);
+    if (node.container == Container::Bitmap ||
+        node.container == Container::Word)
       node.buckets = take(int64_t(8) << bits, 64);
-    }
+    node.coldStride = finish(begin, node.count);
   }
   fixedSize = llvm::alignTo(offset, 64);
 }

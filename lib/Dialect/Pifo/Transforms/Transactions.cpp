@@ -26,9 +26,10 @@ Value SchedulerEmitter::keyOf(FlatSymbolRefAttr key, const Surroundings &at) {
 
 Value SchedulerEmitter::statePointer(const NodeLayout &node, StateOp state,
                                      const Surroundings &at) {
-  Value first = e.at(at.memory, node.states.lookup(state.getSymName()));
+  int64_t offset = node.states.lookup(state.getSymName());
   if (!state.isKeyed())
-    return first;
+    return hot(node, at, offset);
+  Value first = cold(node, at, offset);
   unsigned bytes = storageBytes(state.getType().getWidth());
   return e.at(first, e.mul(keyOf(state.getKeyAttr(), at), e.c(bytes)));
 }
@@ -44,19 +45,38 @@ std::string SchedulerEmitter::tableName(TableOp table) {
   return {};
 }
 
+void SchedulerEmitter::emitTable(StringRef name, ArrayRef<APInt> values) {
+  Type element = e.type(values.front().getBitWidth());
+  auto type = RankedTensorType::get({int64_t(values.size())}, element);
+  LLVM::GlobalOp::create(b, e.loc,
+                         LLVM::LLVMArrayType::get(element, values.size()),
+                         /*isConstant=*/true, LLVM::Linkage::Internal, name,
+                         DenseElementsAttr::get(type, values));
+}
+
+void SchedulerEmitter::emitTableBefore(StringRef name, ArrayRef<APInt> values) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(
+      b.getInsertionBlock()->getParent()->getParentOfType<func::FuncOp>());
+  emitTable(name, values);
+}
+
 void SchedulerEmitter::emitTables() {
-  layout.op->walk([&](TableOp table) {
+  auto emit = [&](TableOp table) {
     auto values = cast<DenseIntElementsAttr>(table.getValues());
     unsigned bits = 8 * storageBytes(table.getElementType().getWidth());
     SmallVector<APInt> stored;
     for (const APInt &value : values.getValues<APInt>())
       stored.push_back(value.zext(bits));
-    auto type = RankedTensorType::get({int64_t(stored.size())}, e.type(bits));
-    LLVM::GlobalOp::create(
-        b, e.loc, LLVM::LLVMArrayType::get(e.type(bits), stored.size()),
-        /*isConstant=*/true, LLVM::Linkage::Internal, tableName(table),
-        DenseElementsAttr::get(type, stored));
-  });
+    emitTable(tableName(table), stored);
+  };
+  for (TableOp table : layout.op.getBody().front().getOps<TableOp>())
+    emit(table);
+  for (const NodeLayout &node : layout.nodes) {
+    NodeOp op = node.op;
+    for (TableOp table : op.getBody().front().getOps<TableOp>())
+      emit(table);
+  }
 }
 
 /// x / 0 has all bits set (signed: the largest value), x % 0 is x, and the

@@ -37,4 +37,11 @@ class TableOp;
 #define GET_OP_CLASSES
 #include "nm/Dialect/Pifo/IR/PifoOps.h.inc"
 
+namespace mlir::pifo {
+
+/// Whether a predicate that reads one field takes a packet with that value.
+bool evaluatePredicate(PredicateOp predicate, uint64_t value);
+
+} // namespace mlir::pifo
+
 #endif // NM_DIALECT_PIFO_IR_PIFODIALECT_H

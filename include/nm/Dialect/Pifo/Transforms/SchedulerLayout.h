@@ -9,6 +9,7 @@
 #define NM_DIALECT_PIFO_TRANSFORMS_SCHEDULERLAYOUT_H
 
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace mlir::pifo {
@@ -47,25 +48,41 @@ struct Pool {
   int64_t stride;
 };
 
+/// Nodes that differ in nothing but their predicates, below parents that do
+/// not either: they share code, which takes the number of the instance.
 struct NodeLayout {
+  /// The first instance.
   NodeOp op;
-  /// In pre-order; -1 for the root's parent.
+  int64_t count;
+  /// Of the parents; -1 for the root. If the parent has one class of children,
+  /// `fanOut` is their number: child c of instance i is instance i * fanOut +
+  /// c. If not, `fanOut` is 0, each child is a class, and child `childIndex` of
+  /// instance i is instance i.
   int parent;
-  unsigned childIndex, depth;
+  unsigned childIndex, fanOut, depth;
   SmallVector<unsigned> children;
   Container container;
-  /// i64: see `wrap` of pifo.node. Unused otherwise.
-  int64_t base;
-  /// Bitmaps: the top word; 64 words in the middle (bitmaps of three levels);
-  /// the words with a bit for each rank; a pair (first, last) of i32 for each
-  /// rank.
-  int64_t top, middle, words, buckets;
+  /// Bytes from one instance to the next: of what every call touches, and of
+  /// the rest.
+  int64_t hotStride, coldStride;
+  /// Hot: i64, see `wrap` of pifo.node. The top word of a bitmap. 64 words in
+  /// the middle of three levels.
+  int64_t base, top, middle;
+  /// Hot: of heaps and lists, {entries: ptr, count: i64, sequence: i64}.
+  int64_t heap;
+  /// Cold: the words with a bit for each rank; a pair (first, last) of i32 for
+  /// each rank.
+  int64_t words, buckets;
   /// Bits of a rank that choose within a word of the middle and of the words.
   unsigned middleBits, wordBits;
-  /// Heaps and lists: {entries: ptr, count: i64, sequence: i64}.
-  int64_t heap;
-  /// Of each state variable, the first entry.
+  /// Of each state variable, the first entry. Scalars are hot.
   llvm::StringMap<int64_t> states;
+};
+
+/// Where a leaf of the tree is.
+struct LeafPlace {
+  unsigned node;
+  int64_t instance;
 };
 
 /// The memory of a scheduler: one block, whose first part has a fixed size and
@@ -77,9 +94,14 @@ struct SchedulerLayout {
   mutable SchedulerOp op;
   PacketLayout packet;
   SmallVector<NodeLayout> nodes;
+  llvm::MapVector<Operation *, LeafPlace> leaves;
+  /// If one field alone decides which leaf takes a packet, and has few values.
+  mutable FieldOp classifier;
   /// Fixed offsets: what calloc returned (ptr), capacity and size (i64).
   static constexpr int64_t kRaw = 0, kCapacity = 8, kSize = 16;
-  Pool packets, suspended;
+  Pool packets;
+  /// Of {next, node: i32, instance: i64, packet}.
+  Pool suspended;
   /// The heap of suspended walks, as NodeLayout::heap.
   int64_t shaping;
   /// By depth, of the nodes with children.

@@ -1,0 +1,129 @@
+//===- Creation.cpp - Memory of a scheduler, made and freed -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerEmitter.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+/// Fills what does not begin as zero, which calloc has written.
+void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, e.loc, i);
+  };
+  auto forEach = [&](int64_t count, llvm::function_ref<void(Value)> body) {
+    auto loop = scf::ForOp::create(b, e.loc, index(0), index(count), index(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    body(arith::IndexCastOp::create(b, e.loc, e.type(64),
+                                    loop.getInductionVar()));
+  };
+  NodeOp op = node.op;
+  for (StateOp state : op.getBody().front().getOps<StateOp>()) {
+    APInt init = cast<IntegerAttr>(state.getInit()).getValue();
+    if (init.isZero())
+      continue;
+    unsigned bytes = storageBytes(init.getBitWidth());
+    Value value = arith::ConstantOp::create(
+        b, e.loc, b.getIntegerAttr(e.type(8 * bytes), init.zext(8 * bytes)));
+    int64_t entries = 1, offset = node.states.lookup(state.getSymName());
+    if (state.getByChild())
+      entries = op.getChildren().size();
+    else if (state.getKeyAttr())
+      entries = layout.op.getField(*state.getKey()).getMaxValue() + 1;
+    forEach(node.count, [&](Value instance) {
+      Surroundings at{memory, {}, {}, instance, {}, {}, {}};
+      Value first =
+          state.isKeyed() ? cold(node, at, offset) : hot(node, at, offset);
+      forEach(entries, [&](Value i) {
+        e.store(value, e.at(first, e.mul(i, e.c(bytes))));
+      });
+    });
+  }
+}
+
+void SchedulerEmitter::emitCreate() {
+  Type ptr = e.ptrType();
+  auto function = begin(name + "_create", e.type(64), ptr, true);
+  Value asked = function.getArgument(0);
+  Value declared = e.c(layout.op.getCapacity());
+  Value capacity = e.select(e.cmp(P::eq, asked, 0), declared, asked);
+  Value valid = e.band(e.cmp(P::sge, capacity, 1),
+                       e.cmp(P::sle, capacity, int64_t(1) << 24));
+  auto null = [&]() -> SmallVector<Value> {
+    return {LLVM::ZeroOp::create(b, e.loc, ptr)};
+  };
+
+  // Element 0 is none; a release holds one walk more for a moment.
+  struct Part {
+    int64_t pointer, stride;
+  };
+  SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride}};
+  if (layout.hasShaping) {
+    parts.push_back({layout.suspended.offset, layout.suspended.stride});
+    parts.push_back({layout.shaping, kEntryBytes});
+  }
+  for (const Pool &pool : layout.references)
+    parts.push_back({pool.offset, pool.stride});
+  for (const NodeLayout &node : layout.nodes)
+    for (int64_t i = 0; usesHeap(node) && i < node.count; ++i)
+      parts.push_back({node.heap + i * node.hotStride, kEntryBytes});
+
+  auto result = e.ifElse(
+      valid, ptr,
+      [&]() -> SmallVector<Value> {
+        Value count = e.add(capacity, e.c(2));
+        int64_t strides = 0;
+        for (const Part &part : parts)
+          strides += part.stride;
+        // Each part begins at a multiple of 64.
+        Value bytes = e.add(e.mul(count, e.c(strides)),
+                            e.c(layout.fixedSize + 64 * (parts.size() + 1)));
+        Value raw = e.call("calloc", ptr, {bytes, e.c(1)})[0];
+        auto align = [&](Value pointer) {
+          Value address =
+              LLVM::PtrToIntOp::create(b, e.loc, e.type(64), pointer);
+          Value up = e.sub(e.c(0), address);
+          return e.at(pointer, e.band(up, e.c(63)));
+        };
+        Value isNull =
+            LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, raw,
+                                 LLVM::ZeroOp::create(b, e.loc, ptr));
+        return e.ifElse(isNull, ptr, null, [&]() -> SmallVector<Value> {
+          Value memory = align(raw);
+          e.store(raw, e.at(memory, SchedulerLayout::kRaw));
+          e.store(capacity, e.at(memory, SchedulerLayout::kCapacity));
+          Value part = e.at(memory, layout.fixedSize);
+          for (const Part &p : parts) {
+            e.store(part, e.at(memory, p.pointer));
+            part = align(e.at(part, e.mul(count, e.c(p.stride))));
+          }
+          for (const NodeLayout &node : layout.nodes)
+            emitInitialState(node, memory);
+          return {memory};
+        });
+      },
+      null);
+  end(result);
+}
+
+void SchedulerEmitter::emitDestroy() {
+  auto function = begin(name + "_destroy", e.ptrType(), {}, true);
+  Value memory = function.getArgument(0);
+  Value isNull =
+      LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::ne, memory,
+                           LLVM::ZeroOp::create(b, e.loc, e.ptrType()));
+  e.ifThen(isNull, [&] {
+    e.call("free", {}, e.loadPtr(e.at(memory, SchedulerLayout::kRaw)));
+  });
+  end({});
+}
+
+void SchedulerEmitter::emitSize() {
+  auto function = begin(name + "_size", e.ptrType(), e.type(64), true);
+  end(e.load(64, e.at(function.getArgument(0), SchedulerLayout::kSize)));
+}

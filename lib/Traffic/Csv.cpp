@@ -81,10 +81,9 @@ private:
 Source::Status Csv::line(const char *&begin, const char *&end) {
   for (;;) {
     const char *start = buffer.data() + position;
-    auto *stop = filled == position
-                     ? nullptr
-                     : static_cast<const char *>(
-                           std::memchr(start, '\n', filled - position));
+    auto *stop = filled == position ? nullptr
+                                    : static_cast<const char *>(std::memchr(
+                                          start, '\n', filled - position));
     if (!stop && !atEnd && filled - position <= kMaxLine) {
       std::memmove(buffer.data(), start, filled - position);
       consumed += static_cast<double>(position);

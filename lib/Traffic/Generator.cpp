@@ -38,9 +38,9 @@ struct Random {
       return range.low;
     if (span == UINT64_MAX)
       return next();
-    return range.low + static_cast<uint64_t>(
-                           static_cast<unsigned __int128>(next()) * (span + 1) >>
-                           64);
+    return range.low +
+           static_cast<uint64_t>(
+               static_cast<unsigned __int128>(next()) * (span + 1) >> 64);
   }
   double exponential(double mean) {
     return -mean * std::log1p(-static_cast<double>(next() >> 11) * 0x1p-53);

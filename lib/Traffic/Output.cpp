@@ -111,8 +111,8 @@ public:
       pcap_close(handle);
   }
   bool begin(int link, std::string &error) {
-    handle = pcap_open_dead_with_tstamp_precision(
-        link, 262144, PCAP_TSTAMP_PRECISION_NANO);
+    handle = pcap_open_dead_with_tstamp_precision(link, 262144,
+                                                  PCAP_TSTAMP_PRECISION_NANO);
     dumper = handle ? pcap_dump_fopen(handle, out->file()) : nullptr;
     if (!dumper)
       error = handle ? pcap_geterr(handle) : "cannot begin a pcap file";

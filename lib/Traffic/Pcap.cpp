@@ -46,8 +46,8 @@ class Pcap : public Source {
 public:
   Pcap(pcap_t *handle, std::string name, uint64_t maxFlows)
       : handle(handle), name(std::move(name)), maxFlows(maxFlows) {
-    names = {"length",      "flow",  "tos", "protocol",
-             "source_port", "destination_port", "vlan"};
+    names = {"length",           "flow", "tos", "protocol", "source_port",
+             "destination_port", "vlan"};
     link = pcap_datalink(handle);
   }
   ~Pcap() override { pcap_close(handle); }

@@ -108,8 +108,8 @@ std::string nm::traffic::formatJson(const Totals &totals,
   add(text,
       "  \"refused\": {\"full\": %llu, \"unknown\": %llu, \"rank\": %llu},\n",
       ull(totals.refused[1]), ull(totals.refused[2]), ull(totals.refused[3]));
-  add(text, "  \"bytes\": %llu,\n  \"most_queued\": %llu,\n",
-      ull(totals.bytes), ull(totals.mostQueued));
+  add(text, "  \"bytes\": %llu,\n  \"most_queued\": %llu,\n", ull(totals.bytes),
+      ull(totals.mostQueued));
   add(text, "  \"begin_ns\": %lld,\n  \"end_ns\": %lld,\n",
       static_cast<long long>(totals.begin), static_cast<long long>(totals.end));
   add(text, "  \"bits_per_second\": %.3f,\n  \"jain_fairness\": %.9f,\n",
@@ -146,42 +146,48 @@ std::string nm::traffic::formatSvg(const Totals &totals,
       "viewBox=\"0 0 900 380\" font-family=\"sans-serif\" "
       "font-size=\"12\">\n<rect width=\"900\" height=\"380\" "
       "fill=\"white\"/>\n";
-  add(text, "<text x=\"40\" y=\"24\" font-size=\"15\">Throughput by flow "
-            "(Mbit/s)%s</text>\n",
+  add(text,
+      "<text x=\"40\" y=\"24\" font-size=\"15\">Throughput by flow "
+      "(Mbit/s)%s</text>\n",
       shown < flows.size() ? ", first 64 flows" : "");
   add(text, "<text x=\"480\" y=\"24\" font-size=\"15\">Delay (us), part of "
             "packets that do not exceed it</text>\n");
   add(text, "<path d=\"M40 40V320H430M480 40V320H870\" fill=\"none\" "
             "stroke=\"black\"/>\n");
-  add(text, "<text x=\"40\" y=\"362\">link %.3f Mbit/s, carried %.3f Mbit/s, "
-            "Jain's index %.4f</text>\n",
+  add(text,
+      "<text x=\"40\" y=\"362\">link %.3f Mbit/s, carried %.3f Mbit/s, "
+      "Jain's index %.4f</text>\n",
       static_cast<double>(link.rate) / 1e6, rateOf(totals.bytes, totals) / 1e6,
       statistics.fairness());
   double step = shown ? 390.0 / static_cast<double>(shown) : 390;
   for (size_t i = 0; i < shown; ++i) {
     double rate = rateOf(flows[i]->bytes, totals), height = 270 * rate / top;
     double x = 40 + step * static_cast<double>(i);
-    add(text, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
-              "fill=\"#3b6fb6\"><title>flow %llu: %.3f Mbit/s</title></rect>\n",
+    add(text,
+        "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+        "fill=\"#3b6fb6\"><title>flow %llu: %.3f Mbit/s</title></rect>\n",
         x + step * 0.1, 320 - height, step * 0.8, height, ull(flows[i]->flow),
         rate / 1e6);
     if (shown <= 16)
-      add(text, "<text x=\"%.1f\" y=\"336\" text-anchor=\"middle\">%llu"
-                "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" "
-                "font-size=\"9\">%.1f</text>\n",
+      add(text,
+          "<text x=\"%.1f\" y=\"336\" text-anchor=\"middle\">%llu"
+          "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" "
+          "font-size=\"9\">%.1f</text>\n",
           x + step / 2, ull(flows[i]->flow), x + step / 2, 317 - height,
           rate / 1e6);
   }
   text += "<path fill=\"none\" stroke=\"#b6423b\" stroke-width=\"2\" d=\"";
   for (int i = 0; i <= 100; ++i)
     add(text, "%c%.1f %.1f", i ? 'L' : 'M',
-        480 + 390.0 *
-                  static_cast<double>(statistics.delay().percentile(i / 100.0)) /
-                  static_cast<double>(longest),
+        480 +
+            390.0 *
+                static_cast<double>(statistics.delay().percentile(i / 100.0)) /
+                static_cast<double>(longest),
         320 - 2.7 * i);
   text += "\"/>\n";
-  add(text, "<text x=\"480\" y=\"336\">0</text>\n<text x=\"870\" y=\"336\" "
-            "text-anchor=\"end\">%.3f</text>\n",
+  add(text,
+      "<text x=\"480\" y=\"336\">0</text>\n<text x=\"870\" y=\"336\" "
+      "text-anchor=\"end\">%.3f</text>\n",
       static_cast<double>(statistics.delay().max()) / 1e3);
   return text + "</svg>\n";
 }

@@ -13,7 +13,8 @@ using namespace nm::traffic;
 
 void Histogram::add(uint64_t value) {
   // The leading bits + 1 bits of the value and their position.
-  unsigned width = value ? 64 - static_cast<unsigned>(__builtin_clzll(value)) : 0;
+  unsigned width =
+      value ? 64 - static_cast<unsigned>(__builtin_clzll(value)) : 0;
   unsigned shift = width > bits + 1 ? width - bits - 1 : 0;
   size_t bucket = (static_cast<size_t>(shift) << bits) + (value >> shift);
   if (bucket >= counts.size())

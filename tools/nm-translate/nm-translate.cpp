@@ -6,15 +6,18 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
+#include "nm/Import/PifoPolicy.h"
 #include "nm/Registration.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 
@@ -45,6 +48,21 @@ static LogicalResult printManifest(Operation *op, raw_ostream &os) {
   return success();
 }
 
+/// Errors stand at the policy's lines, not at those of its translation.
+static OwningOpRef<Operation *> importPolicy(llvm::SourceMgr &sources,
+                                             MLIRContext *context) {
+  const llvm::MemoryBuffer *text =
+      sources.getMemoryBuffer(sources.getMainFileID());
+  std::string error;
+  std::string code = ::nm::policy::translate(
+      text->getBuffer().str(), text->getBufferIdentifier().str(), error);
+  if (code.empty()) {
+    llvm::errs() << error;
+    return nullptr;
+  }
+  return parseSourceString<ModuleOp>(code, context).release().getOperation();
+}
+
 int main(int argc, char **argv) {
   // Upstream's registration of this name knows no nm attributes.
   TranslateFromMLIRRegistration llvmIR("mlir-to-llvmir",
@@ -54,6 +72,9 @@ int main(int argc, char **argv) {
       "nm-params-manifest",
       "print the checkpoint parameters of each public function as JSON",
       printManifest, registerDialects);
+  TranslateToMLIRRegistration policy(
+      "import-pifo-policy", "translate a scheduling policy to a pifo.scheduler",
+      importPolicy, registerDialects);
   pifo::registerMeshTranslations(registerDialects);
   return failed(mlirTranslateMain(argc, argv, "nm translation driver"));
 }

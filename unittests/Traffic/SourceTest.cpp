@@ -53,8 +53,9 @@ TEST(Csv, ReadsNumbers) {
 }
 
 TEST(Csv, SaysWhatIsWrongAndWhere) {
-  EXPECT_EQ(csvError(""),
-            "t.csv:1: no header; expected a line with the names of the columns");
+  EXPECT_EQ(
+      csvError(""),
+      "t.csv:1: no header; expected a line with the names of the columns");
   EXPECT_EQ(csvError("length\n1\n"),
             "t.csv:1: no column 'time'; expected one with arrival times in "
             "nanoseconds");
@@ -110,9 +111,10 @@ TEST(Generator, KeepsItsRate) {
        {"cbr:rate=8G", "poisson:rate=8G", "burst:rate=8G,size=7",
         "onoff:rate=8G,peak=20G,on=50k"}) {
     std::string error;
-    auto source = openGenerator(
-        std::string(kind) + ",length=64..1500,packets=200000,flows=4,class=2..3",
-        error);
+    auto source =
+        openGenerator(std::string(kind) +
+                          ",length=64..1500,packets=200000,flows=4,class=2..3",
+                      error);
     ASSERT_TRUE(source) << error;
     EXPECT_EQ(source->columns(),
               (std::vector<std::string>{"length", "flow", "class"}));
@@ -183,9 +185,8 @@ TEST(Pcap, RoundTrip) {
   // Numbers follow the order of appearance: 0, 2, 4, 1, 3.
   const uint64_t flow[] = {0, 3, 1, 4, 2};
   for (size_t i = 0; i < rows.size(); ++i)
-    ASSERT_EQ(rows[i],
-              (std::vector<uint64_t>{i * 123, 64 + i, flow[i * 7 % 5], 184, 17,
-                                     i * 7 % 5, 9, 0}));
+    ASSERT_EQ(rows[i], (std::vector<uint64_t>{i * 123, 64 + i, flow[i * 7 % 5],
+                                              184, 17, i * 7 % 5, 9, 0}));
 
   capture = openPcap(path, 4, error);
   ASSERT_TRUE(capture);
@@ -202,8 +203,8 @@ TEST(Pcap, RoundTrip) {
     auto cut = openPcapMemory(bytes.data(), size, 9, error);
     if (cut)
       drain(*cut, error);
-    EXPECT_EQ(error.empty(), size == 24 || size == 82 || size == 140 ||
-                                 size == 198)
+    EXPECT_EQ(error.empty(),
+              size == 24 || size == 82 || size == 140 || size == 198)
         << size << error;
   }
   ::unlink(path.c_str());

@@ -59,8 +59,7 @@ inline Trace run(Source &source, Scheduler &scheduler, Link link) {
       source, scheduler, link,
       [&](const Departure &departure) {
         trace.departures.push_back({departure.number, departure.departure});
-        trace.values.push_back(
-            {departure.values, departure.values + columns});
+        trace.values.push_back({departure.values, departure.values + columns});
       },
       trace.totals, trace.error);
   return trace;

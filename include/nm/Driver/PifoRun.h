@@ -1,0 +1,45 @@
+//===- PifoRun.h - What nm-pifo does -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_PIFORUN_H
+#define NM_DRIVER_PIFORUN_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "nm/Traffic/Link.h"
+#include <string>
+#include <vector>
+
+namespace mlir::nm::driver {
+
+/// Options of nm-pifo (docs/nm-pifo.md). Empty paths are outputs nobody wants.
+struct PifoRunOptions {
+  /// A module with schedulers, or a policy if the name ends in `.policy`.
+  std::string schedulerFile;
+  /// CSV, or a capture if the name ends in pcap, pcapng or cap.
+  std::string trafficFile;
+  /// Generated traffic instead.
+  std::string generate;
+  std::string scheduler, container = "auto";
+  int64_t capacity = 0;
+  std::vector<std::string> fields;
+  ::nm::traffic::Link link;
+  std::vector<double> weights;
+  uint64_t maxFlows = 1 << 20;
+  std::string departuresCsv, departuresPcap, json, svg;
+  size_t rows = 20;
+  bool quiet = false;
+  /// Leaves times of this machine out of the reports.
+  bool noTimes = false;
+};
+
+/// Runs the traffic through the scheduler and writes the reports. Returns the
+/// exit code; errors go to standard error, and no output is left half written.
+int runPifo(const PifoRunOptions &options, const DialectRegistry &registry);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_PIFORUN_H

@@ -1,0 +1,69 @@
+//===- PifoScheduler.h - A compiled scheduler for traffic -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_PIFOSCHEDULER_H
+#define NM_DRIVER_PIFOSCHEDULER_H
+
+#include "nm/Driver/PifoJit.h"
+#include "nm/Traffic/Link.h"
+
+namespace mlir::nm::driver {
+
+/// Runs a scheduler of a module as machine code. Each field of a packet gets
+/// its value from the column of its name; `bindings` say otherwise:
+///
+///   class=tos        another column
+///   class=flow%2     the remainder of a column
+///   class=1          always the same
+///
+/// A field `arrival` without a column is the time of arrival. Values beyond a
+/// field are refused as unknown. Columns of writable fields change when the
+/// packet leaves.
+class PifoScheduler : public ::nm::traffic::Scheduler {
+public:
+  /// `name` and `container` as in PifoJit::compile; capacity 0 is the declared
+  /// one.
+  static llvm::Expected<std::unique_ptr<PifoScheduler>>
+  create(ModuleOp module, llvm::StringRef name, llvm::StringRef container,
+         int64_t capacity, const std::vector<std::string> &columns,
+         const std::vector<std::string> &bindings);
+  ~PifoScheduler() override;
+
+  Taken enqueue(uint64_t handle, const uint64_t *values, int64_t now) override;
+  bool dequeue(int64_t now, uint64_t &handle) override;
+  void changed(uint64_t *values) override;
+  void release(int64_t now) override { jit->release(memory, now); }
+  bool nextRelease(int64_t &time) override {
+    return shaped && jit->nextRelease(memory, &time);
+  }
+
+private:
+  PifoScheduler() = default;
+  llvm::Error bind(llvm::ArrayRef<std::string> columns,
+                   llvm::ArrayRef<std::string> bindings);
+
+  struct Binding {
+    enum Kind { Column, Remainder, Constant, Arrival } kind;
+    unsigned bytes;
+    int64_t offset;
+    uint64_t maxValue;
+    /// Column's number; divisor or constant.
+    size_t column;
+    uint64_t number;
+    bool writable;
+  };
+  std::unique_ptr<PifoJit> jit;
+  void *memory = nullptr;
+  bool shaped = false, writes = false;
+  std::vector<Binding> fields;
+  /// 8-byte words: one packet.
+  std::vector<uint64_t> packet;
+};
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_PIFOSCHEDULER_H

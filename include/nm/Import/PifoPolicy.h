@@ -1,0 +1,82 @@
+//===- PifoPolicy.h - The language of scheduling policies -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_IMPORT_PIFOPOLICY_H
+#define NM_IMPORT_PIFOPOLICY_H
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nm::policy {
+
+/// Where something stands: line and column from 1.
+struct Location {
+  unsigned line = 1, column = 1;
+};
+
+struct Field {
+  std::string name;
+  unsigned bits = 32;
+  /// Number of values; 0 for all of `bits`.
+  uint64_t below = 0;
+};
+
+/// Which packets a class takes.
+struct Condition {
+  enum Kind { Compare, And, Or, Not } kind = Compare;
+  /// Compare: low <= field <= high.
+  std::string field;
+  uint64_t low = 0, high = 0;
+  std::vector<Condition> operands;
+};
+
+struct Shape {
+  /// Bit/s and bytes.
+  uint64_t rate = 0, burst = 0;
+};
+
+/// A node of the tree.
+struct Policy {
+  enum Kind { Fifo, Edf, Priority, Wfq, RoundRobin, Strict } kind = Fifo;
+  Location location;
+  /// Leaves: of Edf, Priority, Wfq, RoundRobin.
+  std::string field;
+  /// Of the flows, or of the classes; 1 for all if empty.
+  std::vector<uint64_t> weights;
+  /// Inner nodes. Empty for leaves.
+  std::vector<Policy> classes;
+  /// As a class: its name, its packets (none: all others), its shape.
+  std::string name;
+  std::optional<Condition> condition;
+  std::optional<Shape> shape;
+};
+
+struct Program {
+  std::string name;
+  uint64_t capacity = 65536;
+  std::vector<Field> fields;
+  Policy root;
+};
+
+/// Reads docs/pifo-language.md. Null and `error`, with the line and a caret
+/// under what is wrong, if `text` is none.
+std::optional<Program> parse(const std::string &text, const std::string &file,
+                             std::string &error);
+
+/// The program as a pifo.scheduler.
+std::string print(const Program &program);
+
+/// parse, then print; "" and `error` on failure.
+std::string translate(const std::string &text, const std::string &file,
+                      std::string &error);
+
+} // namespace nm::policy
+
+#endif // NM_IMPORT_PIFOPOLICY_H

@@ -1,0 +1,161 @@
+//===- PifoRun.cpp - What nm-pifo does -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/PifoRun.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "nm/Driver/PifoScheduler.h"
+#include "nm/Driver/Support.h"
+#include "nm/Import/PifoPolicy.h"
+#include "nm/Traffic/Output.h"
+#include "nm/Traffic/Statistics.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/WithColor.h"
+#include <sys/stat.h>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+using namespace ::nm::traffic;
+
+/// Schedulers are text of a few pages.
+static constexpr uint64_t kLargestScheduler = 64 << 20;
+
+/// The module of a file, with diagnostics that show the line.
+static llvm::Expected<OwningOpRef<ModuleOp>>
+readScheduler(const std::string &path, llvm::SourceMgr &sources,
+              MLIRContext &context) {
+  struct stat status;
+  if (path != "-" && ::stat(path.c_str(), &status) == 0 &&
+      (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)))
+    return makeError("cannot open '{0}': not a file", path);
+  if (path != "-" && ::stat(path.c_str(), &status) == 0 &&
+      static_cast<uint64_t>(status.st_size) > kLargestScheduler)
+    return makeError("'{0}' has {1} bytes; expected a scheduler of at most {2}",
+                     path, status.st_size, kLargestScheduler);
+  std::string error;
+  auto file = openInputFile(path, &error);
+  if (!file)
+    return makeError("{0}", error);
+  if (StringRef(path).ends_with(".policy")) {
+    std::string text =
+        ::nm::policy::translate(file->getBuffer().str(), path, error);
+    if (text.empty())
+      return makeError("{0}", StringRef(error).rtrim());
+    file = llvm::MemoryBuffer::getMemBufferCopy(text, path + " (translated)");
+  }
+  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  auto module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return makeError("'{0}' is not a valid module", path);
+  return std::move(module);
+}
+
+static std::unique_ptr<Source> openTraffic(const PifoRunOptions &options,
+                                           std::string &error) {
+  if (!options.generate.empty())
+    return openGenerator(options.generate, error);
+  StringRef path = options.trafficFile;
+  if (path.ends_with(".pcap") || path.ends_with(".pcapng") ||
+      path.ends_with(".cap"))
+    return openPcap(options.trafficFile, options.maxFlows, error);
+  return openCsv(options.trafficFile, error);
+}
+
+/// A line of progress on a terminal, a few times a second.
+static bool showProgress(const Source &source, const Totals &totals,
+                         const Stopwatch &watch) {
+  double seconds = watch.ms() / 1e3, part = source.progress();
+  llvm::errs() << llvm::formatv("\r\x1b[2K{0} million packets, {1:f1} M/s",
+                                totals.arrived / 1000000,
+                                totals.arrived / 1e6 / seconds);
+  if (part > 0)
+    llvm::errs() << llvm::formatv(", {0:f0} %, {1:f0} s left", part * 100,
+                                  seconds / part - seconds);
+  return true;
+}
+
+static llvm::Error run(const PifoRunOptions &options,
+                       const DialectRegistry &registry) {
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  if (options.trafficFile.empty() == options.generate.empty())
+    return makeError("expected traffic: a file, or --generate=<description>");
+  auto module = readScheduler(options.schedulerFile, sources, context);
+  if (!module)
+    return module.takeError();
+  std::string error;
+  std::unique_ptr<Source> source = openTraffic(options, error);
+  if (!source)
+    return makeError("{0}", error);
+  auto scheduler = PifoScheduler::create(**module, options.scheduler,
+                                         options.container, options.capacity,
+                                         source->columns(), options.fields);
+  if (!scheduler)
+    return scheduler.takeError();
+  std::vector<std::unique_ptr<DepartureWriter>> writers;
+  for (auto [path, open] :
+       {std::pair(&options.departuresCsv, &openDepartureCsv),
+        std::pair(&options.departuresPcap, &openDeparturePcap)}) {
+    if (path->empty())
+      continue;
+    writers.push_back(open(*path, *source, error));
+    if (!writers.back())
+      return makeError("{0}", error);
+  }
+
+  Statistics statistics;
+  Totals totals;
+  Stopwatch watch;
+  const bool shown = llvm::errs().is_displayed() && !options.quiet;
+  bool good = simulate(
+      *source, **scheduler, options.link,
+      [&](const Departure &departure) {
+        statistics.add(departure);
+        for (auto &writer : writers)
+          writer->write(departure);
+      },
+      totals, error,
+      [&](const Totals &totals) {
+        return !shown || showProgress(*source, totals, watch);
+      });
+  double seconds = options.noTimes ? -1 : watch.ms() / 1e3;
+  if (shown && totals.arrived >= 1 << 20)
+    llvm::errs() << "\r\x1b[2K";
+  if (!good)
+    return makeError("{0}", error);
+  for (auto &writer : writers)
+    if (!writer->finish(error))
+      return makeError("{0}", error);
+  if (!options.json.empty() &&
+      !writeFile(options.json,
+                 formatJson(totals, statistics, options.link, seconds,
+                            options.weights),
+                 error))
+    return makeError("{0}", error);
+  if (!options.svg.empty() &&
+      !writeFile(options.svg, formatSvg(totals, statistics, options.link),
+                 error))
+    return makeError("{0}", error);
+  if (!options.quiet)
+    llvm::outs() << formatTable(totals, statistics, options.link, seconds,
+                                options.rows, options.weights);
+  return llvm::Error::success();
+}
+
+int driver::runPifo(const PifoRunOptions &options,
+                    const DialectRegistry &registry) {
+  if (llvm::Error error = run(options, registry)) {
+    llvm::WithColor::error() << llvm::toString(std::move(error)) << "\n";
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,292 @@
+//===- Print.cpp - Policies as schedulers -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Import/PifoPolicy.h"
+#include <algorithm>
+#include <numeric>
+
+using namespace nm::policy;
+
+namespace {
+
+class Printer {
+public:
+  explicit Printer(const Program &program) : program(program) {}
+  std::string run();
+
+private:
+  void line(const std::string &text) {
+    out.append(2 * indent, ' ');
+    out += text + "\n";
+  }
+  void open(const std::string &text) {
+    line(text);
+    ++indent;
+  }
+  void close() {
+    --indent;
+    line("}");
+  }
+  /// A fresh value for `text`.
+  std::string value(const std::string &text) {
+    std::string name = "%" + std::to_string(next++);
+    line(name + " = " + text);
+    return name;
+  }
+  std::string constant(uint64_t number, const std::string &type = "i64") {
+    return value("arith.constant " + std::to_string(number) + " : " + type);
+  }
+  const Field &field(const std::string &name) const {
+    for (const Field &field : program.fields)
+      if (field.name == name)
+        return field;
+    return length;
+  }
+  /// The quotient of values that are not negative, rounded up.
+  std::string divideUp(const std::string &number, const std::string &divisor,
+                       uint64_t by) {
+    std::string rest = constant(by - 1);
+    std::string sum = value("arith.addi " + number + ", " + rest + " : i64");
+    return value("arith.divui " + sum + ", " + divisor + " : i64");
+  }
+  std::string read(const std::string &name) {
+    return value("pifo.read_field @" + name + " : i64");
+  }
+  void node(const Policy &policy, const std::string &name,
+            const std::vector<const Condition *> &before, bool isRoot);
+  std::string holds(const Condition &condition);
+  void predicate(const Policy &policy,
+                 const std::vector<const Condition *> &before);
+  void fair(const Policy &policy);
+  void shaping(const Shape &shape);
+
+  const Program &program;
+  /// Packets have a length whether or not the policy declares it.
+  Field length{"length", 16, 0};
+  std::string out;
+  size_t indent = 0;
+  unsigned next = 0;
+};
+
+std::string Printer::holds(const Condition &condition) {
+  if (condition.kind == Condition::Compare) {
+    std::string type = "i" + std::to_string(field(condition.field).bits);
+    std::string found =
+        value("pifo.read_field @" + condition.field + " : " + type);
+    auto compare = [&](const char *relation, uint64_t number) {
+      std::string constant = this->constant(number, type);
+      return value("arith.cmpi " + std::string(relation) + ", " + found + ", " +
+                   constant + " : " + type);
+    };
+    if (condition.low == condition.high)
+      return compare("eq", condition.low);
+    std::string low = compare("uge", condition.low);
+    std::string high = compare("ule", condition.high);
+    return value("arith.andi " + low + ", " + high + " : i1");
+  }
+  std::string result = holds(condition.operands[0]);
+  if (condition.kind == Condition::Not) {
+    std::string yes = value("arith.constant true");
+    return value("arith.xori " + result + ", " + yes + " : i1");
+  }
+  const char *op = condition.kind == Condition::And ? "andi" : "ori";
+  for (size_t i = 1; i < condition.operands.size(); ++i) {
+    std::string other = holds(condition.operands[i]);
+    result = value("arith." + std::string(op) + " " + result + ", " + other +
+                   " : i1");
+  }
+  return result;
+}
+
+/// The first class whose condition holds takes the packet.
+void Printer::predicate(const Policy &policy,
+                        const std::vector<const Condition *> &before) {
+  open("pifo.predicate {");
+  std::string result;
+  auto join = [&](const std::string &with) {
+    result = result.empty()
+                 ? with
+                 : value("arith.andi " + result + ", " + with + " : i1");
+  };
+  if (policy.condition)
+    join(holds(*policy.condition));
+  for (const Condition *condition : before) {
+    std::string taken = holds(*condition);
+    std::string yes = value("arith.constant true");
+    join(value("arith.xori " + taken + ", " + yes + " : i1"));
+  }
+  if (result.empty())
+    result = value("arith.constant true");
+  line("pifo.yield " + result + " : i1");
+  close();
+}
+
+/// Start-time fair queueing (Figure 1) of flows or children. Virtual time is
+/// in bytes times the least common multiple of the weights, so that nothing is
+/// rounded; round robin counts packets instead.
+void Printer::fair(const Policy &policy) {
+  bool byChild = !policy.classes.empty();
+  std::string key = byChild ? "child" : "@" + policy.field;
+  uint64_t common = 1;
+  for (uint64_t weight : policy.weights)
+    common = std::lcm(common, weight);
+  bool counts = policy.kind == Policy::RoundRobin;
+  if (!counts && !policy.weights.empty()) {
+    std::string list;
+    for (uint64_t weight : policy.weights)
+      list += (list.empty() ? "" : ", ") + std::to_string(common / weight);
+    line("pifo.table @span by " + key + " = dense<[" + list + "]> : tensor<" +
+         std::to_string(policy.weights.size()) + "xi64>");
+  }
+  line("pifo.state @virtual written_by(dequeue) = 0 : i64");
+  line("pifo.state @finish by " + key + " written_by(enqueue) = 0 : i64");
+  open("pifo.scheduling {");
+  std::string now = value("pifo.load @virtual : i64");
+  std::string finish = value("pifo.load @finish : i64");
+  std::string start = value("arith.maxsi " + now + ", " + finish + " : i64");
+  std::string span = counts ? constant(1) : read("length");
+  if (!counts && !policy.weights.empty()) {
+    std::string scale = value("pifo.lookup @span : i64");
+    span = value("arith.muli " + span + ", " + scale + " : i64");
+  }
+  std::string end = value("arith.addi " + start + ", " + span + " : i64");
+  line("pifo.store " + end + ", @finish : i64");
+  line("pifo.yield " + start + " : i64");
+  close();
+  open("pifo.dequeue {");
+  std::string rank = value("pifo.rank : i64");
+  line("pifo.store " + rank + ", @virtual : i64");
+  close();
+}
+
+/// Figure 4. Tokens are bits times 1e9 / unit, so that a nanosecond brings
+/// rate / unit of them and nothing is rounded but the time of release, up.
+void Printer::shaping(const Shape &shape) {
+  uint64_t unit = std::gcd(shape.rate, uint64_t(8'000'000'000));
+  uint64_t rate = shape.rate / unit, cost = 8'000'000'000 / unit;
+  uint64_t full = cost * shape.burst;
+  line("pifo.state @tokens written_by(enqueue) = " + std::to_string(full) +
+       " : i64");
+  line("pifo.state @last written_by(enqueue) = 0 : i64");
+  open("pifo.shaping {");
+  std::string now = value("pifo.now : i64");
+  std::string last = value("pifo.load @last : i64");
+  std::string tokens = value("pifo.load @tokens : i64");
+  std::string passed = value("arith.subi " + now + ", " + last + " : i64");
+  std::string bucket = constant(full), speed = constant(rate);
+  // The bucket fills up before a product of long silence could overflow.
+  std::string missing =
+      value("arith.subi " + bucket + ", " + tokens + " : i64");
+  std::string enough = divideUp(missing, speed, rate);
+  std::string isFull =
+      value("arith.cmpi uge, " + passed + ", " + enough + " : i64");
+  std::string gain = value("arith.muli " + passed + ", " + speed + " : i64");
+  std::string more = value("arith.addi " + tokens + ", " + gain + " : i64");
+  std::string have =
+      value("arith.select " + isFull + ", " + bucket + ", " + more + " : i64");
+  std::string bytes = read("length");
+  std::string each = constant(cost);
+  std::string price = value("arith.muli " + bytes + ", " + each + " : i64");
+  std::string left = value("arith.subi " + have + ", " + price + " : i64");
+  line("pifo.store " + left + ", @tokens : i64");
+  line("pifo.store " + now + ", @last : i64");
+  std::string zero = constant(0);
+  std::string debt = value("arith.subi " + zero + ", " + left + " : i64");
+  std::string owes = value("arith.maxsi " + debt + ", " + zero + " : i64");
+  std::string wait = divideUp(owes, speed, rate);
+  std::string time = value("arith.addi " + now + ", " + wait + " : i64");
+  line("pifo.yield " + time + " : i64");
+  close();
+}
+
+void Printer::node(const Policy &policy, const std::string &name,
+                   const std::vector<const Condition *> &before, bool isRoot) {
+  std::string rank = "i1, saturate";
+  switch (policy.kind) {
+  case Policy::Fifo:
+    break;
+  case Policy::Edf:
+  case Policy::Priority:
+    rank = "i" + std::to_string(field(policy.field).bits) + ", saturate";
+    break;
+  case Policy::Wfq:
+  case Policy::RoundRobin:
+    rank = "i48, wrap";
+    break;
+  case Policy::Strict:
+    rank = policy.classes.size() > 64 ? "i10, saturate" : "i6, saturate";
+    break;
+  }
+  open("pifo.node @" + name + " rank(" + rank + ") {");
+  if (!isRoot)
+    predicate(policy, before);
+  switch (policy.kind) {
+  case Policy::Wfq:
+  case Policy::RoundRobin:
+    fair(policy);
+    break;
+  case Policy::Fifo: {
+    // Equal ranks leave in the order of their arrival.
+    open("pifo.scheduling {");
+    std::string zero = value("arith.constant 0 : i2");
+    line("pifo.yield " + zero + " : i2");
+    close();
+    break;
+  }
+  case Policy::Edf:
+  case Policy::Priority: {
+    open("pifo.scheduling {");
+    std::string found = read(policy.field);
+    line("pifo.yield " + found + " : i64");
+    close();
+    break;
+  }
+  case Policy::Strict: {
+    open("pifo.scheduling {");
+    std::string child = value("pifo.child : i32");
+    line("pifo.yield " + child + " : i32");
+    close();
+    break;
+  }
+  }
+  if (policy.shape)
+    shaping(*policy.shape);
+  std::vector<const Condition *> earlier;
+  for (const Policy &child : policy.classes) {
+    node(child, child.name, earlier, false);
+    if (child.condition)
+      earlier.push_back(&*child.condition);
+  }
+  close();
+}
+
+std::string Printer::run() {
+  open("pifo.scheduler @" + program.name + " capacity(" +
+       std::to_string(program.capacity) + ") {");
+  bool hasLength = false;
+  for (const Field &field : program.fields) {
+    hasLength |= field.name == "length";
+    line("pifo.field @" + field.name + " : i" + std::to_string(field.bits) +
+         (field.below ? " below " + std::to_string(field.below) : ""));
+  }
+  if (!hasLength)
+    line("pifo.field @length : i16");
+  // Fields and the root share a table of symbols.
+  std::string root = "root";
+  while (std::any_of(program.fields.begin(), program.fields.end(),
+                     [&](const Field &field) { return field.name == root; }))
+    root += "_";
+  node(program.root, root, {}, true);
+  close();
+  return std::move(out);
+}
+
+} // namespace
+
+std::string nm::policy::print(const Program &program) {
+  return Printer(program).run();
+}

@@ -244,11 +244,15 @@ private:
         Value outBase = b.mul(b.add(base, row), paddedWidth);
         for (int64_t column = 0; column < width; column += lanes) {
           Value place = b.add(outBase, column);
-          Value acc = b.load(values, place, lanes);
-          for (int64_t i = 0; i < lanes; ++i)
-            acc = b.fma(weights[i], loadRow(problem.v, keys[i], column, width),
-                        acc);
-          b.store(acc, values, place);
+          // Eight keys among themselves, then on top of the others: fewer
+          // roundings of the long sum, and a shorter chain.
+          Value part;
+          for (int64_t i = 0; i < lanes; ++i) {
+            Value value = loadRow(problem.v, keys[i], column, width);
+            part = part ? b.fma(weights[i], value, part)
+                        : b.mulf(weights[i], value);
+          }
+          b.store(b.addf(b.load(values, place, lanes), part), values, place);
         }
       });
     });

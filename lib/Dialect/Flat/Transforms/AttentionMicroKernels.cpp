@@ -54,13 +54,14 @@ void mlir::flat::emitWeightedValues(AttentionBuilder &b,
                                     Value keys, Value out, Value outBase,
                                     Value outStride) {
   int64_t lanes = blocking.lanes;
-  SmallVector<Value> places, init;
+  // Fresh accumulators, added at the end: the rounding errors of a long sum
+  // stay those of its blocks.
+  auto type = VectorType::get({lanes}, b.getF32Type());
+  SmallVector<Value> init(kTileRows * kTileVectors, b.zero(type)), places;
   for (int64_t row = 0; row < kTileRows; ++row)
-    for (int64_t vector = 0; vector < kTileVectors; ++vector) {
+    for (int64_t vector = 0; vector < kTileVectors; ++vector)
       places.push_back(
           b.add(b.add(outBase, b.mul(outStride, row)), vector * lanes));
-      init.push_back(b.load(out, places.back(), lanes));
-    }
   SmallVector<Value> sums = b.reduce(
       b.index(0), keys, lanes, init, [&](Value key, ValueRange carried) {
         SmallVector<Value> accs(carried);
@@ -84,5 +85,5 @@ void mlir::flat::emitWeightedValues(AttentionBuilder &b,
         return accs;
       });
   for (auto [sum, place] : llvm::zip(sums, places))
-    b.store(sum, out, place);
+    b.store(b.addf(b.load(out, place, lanes), sum), out, place);
 }

@@ -302,7 +302,7 @@ private:
     SmallVector<Value> init, shift;
     for (int64_t i = 0; i < kExpRows; ++i) {
       Value number = b.add(b.mul(group, kTileRows), row + i);
-      init.push_back(b.load(sums, b.mul(number, lanes), lanes));
+      init.push_back(b.zero(type));
       shift.push_back(b.splat(b.loadScalar(shifts, number), lanes));
     }
     Value base = groupBase(group);
@@ -325,8 +325,8 @@ private:
           return current;
         });
     for (auto [i, total] : llvm::enumerate(totals)) {
-      Value number = b.add(b.mul(group, kTileRows), row + i);
-      b.store(total, sums, b.mul(number, lanes));
+      Value place = b.mul(b.add(b.mul(group, kTileRows), row + i), lanes);
+      b.store(b.addf(b.load(sums, place, lanes), total), sums, place);
     }
   }
 

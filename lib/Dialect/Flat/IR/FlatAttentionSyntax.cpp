@@ -146,8 +146,9 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &state) {
     else
       segments.push_back(group->size());
   }
-  llvm::copy(segments, state.getOrAddProperties<Properties>()
-                           .operandSegmentSizes.begin());
+  llvm::copy(
+      segments,
+      state.getOrAddProperties<Properties>().operandSegmentSizes.begin());
   return parser.parseOptionalArrowTypeList(state.types);
 }
 
@@ -207,7 +208,6 @@ void AttentionOp::getAsmBlockArgumentNames(Region &region,
   if (region.empty())
     return;
   StringRef names[] = {"score", "b", "h", "i", "j"};
-  for (auto [index, argument] :
-       llvm::enumerate(region.front().getArguments()))
+  for (auto [index, argument] : llvm::enumerate(region.front().getArguments()))
     setName(argument, index < 5 ? names[index] : "e");
 }

@@ -90,12 +90,11 @@ struct StagedName {
 };
 } // namespace
 
-static constexpr StagedName stagedNames[] = {
-    {"q", DataflowAttr::Q},
-    {"k", DataflowAttr::K},
-    {"v", DataflowAttr::V},
-    {"logits", DataflowAttr::Logits},
-    {"o", DataflowAttr::Output}};
+static constexpr StagedName stagedNames[] = {{"q", DataflowAttr::Q},
+                                             {"k", DataflowAttr::K},
+                                             {"v", DataflowAttr::V},
+                                             {"logits", DataflowAttr::Logits},
+                                             {"o", DataflowAttr::Output}};
 
 LogicalResult DataflowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Granularity granularity, int64_t rows,
@@ -197,15 +196,15 @@ Attribute DataflowAttr::parse(AsmParser &parser, Type) {
     else if (key == "staged")
       parsed = parseStaged(parser, staged);
     else if (key == "logit" || key == "attend")
-      parsed = parseEnum<Stationarity>(
-          parser, key == "logit" ? logit : attend, symbolizeStationarity,
-          "output, weight or input");
+      parsed = parseEnum<Stationarity>(parser, key == "logit" ? logit : attend,
+                                       symbolizeStationarity,
+                                       "output, weight or input");
     else if (key == "loops")
       parsed = parser.parseKeyword(&loops);
     else if (key == "interleave")
-      parsed = parseEnum<Interleaving>(parser, interleaving,
-                                       symbolizeInterleaving,
-                                       "interleaved, pipelined or sequential");
+      parsed =
+          parseEnum<Interleaving>(parser, interleaving, symbolizeInterleaving,
+                                  "interleaved, pipelined or sequential");
     else
       parsed = parser.emitError(keyLoc)
                << "expected rows, key_tile, staged, logit, attend, loops, "

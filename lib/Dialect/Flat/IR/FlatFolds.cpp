@@ -18,8 +18,8 @@ using Role = AttentionOp::Role;
 
 namespace {
 
-/// A mask that changes nothing: true, or zero, everywhere. (Adding zero also turns
-/// -0 into +0, which a softmax does not see.)
+/// A mask that changes nothing: true, or zero, everywhere. (Adding zero also
+/// turns -0 into +0, which a softmax does not see.)
 struct DropTrivialMask : OpRewritePattern<AttentionOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(AttentionOp op,
@@ -51,8 +51,7 @@ struct SimplifyScalars : OpRewritePattern<AttentionOp> {
         scale.isFinite()) {
       rewriter.modifyOpInPlace(op, [&] {
         op.getScaleMutable().clear();
-        op.setScaleValueAttr(
-            rewriter.getF32FloatAttr(scale.convertToFloat()));
+        op.setScaleValueAttr(rewriter.getF32FloatAttr(scale.convertToFloat()));
       });
       return success();
     }
@@ -113,8 +112,8 @@ struct DropTrivialWindow : OpRewritePattern<AttentionOp> {
         (analysis.left && last - *analysis.left > 0))
       return rewriter.notifyMatchFailure(op, "the window hides keys");
     Operation *yield = op.getScore().front().getTerminator();
-    rewriter.modifyOpInPlace(
-        yield, [&] { yield->setOperand(0, analysis.value); });
+    rewriter.modifyOpInPlace(yield,
+                             [&] { yield->setOperand(0, analysis.value); });
     return success();
   }
 };
@@ -160,6 +159,7 @@ struct SimplifyRegion : OpRewritePattern<AttentionOp> {
 
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns.add<DropTrivialMask, SimplifyScalars, DropTrivialWindow,
-               SimplifyRegion>(context);
+  patterns
+      .add<DropTrivialMask, SimplifyScalars, DropTrivialWindow, SimplifyRegion>(
+          context);
 }

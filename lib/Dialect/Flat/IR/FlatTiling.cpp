@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Batch, heads and queries are independent: a tile of them is an attention on
-// slices. Keys and widths are never tiled here; a tile of keys is no attention, and
-// online softmax is a matter of the dataflow.
+// slices. Keys and widths are never tiled here; a tile of keys is no attention,
+// and online softmax is a matter of the dataflow.
 //
 //===----------------------------------------------------------------------===//
 
@@ -67,8 +67,7 @@ public:
     } else if (isKnown && g == 1) {
       keyHeads = {zero, one};
     } else if (isConstantIntValue(heads.offset, 0) &&
-               (heads.size ==
-                    op.getMixedSize(b, Role::Q, AttentionOp::Head) ||
+               (heads.size == op.getMixedSize(b, Role::Q, AttentionOp::Head) ||
                 (isKnown && size == h))) {
       keyHeads = {zero, all};
     } else {
@@ -148,7 +147,8 @@ private:
 
 } // namespace
 
-/// Makes argument `number` of the tile's region mean what it meant in the whole.
+/// Makes argument `number` of the tile's region mean what it meant in the
+/// whole.
 static void shiftArgument(OpBuilder &builder, AttentionOp tile, unsigned number,
                           OpFoldResult offset) {
   Block &block = tile.getScore().front();
@@ -157,10 +157,8 @@ static void shiftArgument(OpBuilder &builder, AttentionOp tile, unsigned number,
     return;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&block);
-  Value first =
-      getValueOrCreateConstantIndexOp(builder, tile.getLoc(), offset);
-  auto shifted =
-      arith::AddIOp::create(builder, tile.getLoc(), argument, first);
+  Value first = getValueOrCreateConstantIndexOp(builder, tile.getLoc(), offset);
+  auto shifted = arith::AddIOp::create(builder, tile.getLoc(), argument, first);
   argument.replaceAllUsesExcept(shifted, shifted);
 }
 
@@ -184,10 +182,9 @@ AttentionOp::getTiledImplementation(OpBuilder &builder,
   if (shifts) {
     Value first =
         getValueOrCreateConstantIndexOp(builder, getLoc(), offsets[2]);
-    offset = offset
-                 ? arith::AddIOp::create(builder, getLoc(), offset, first)
-                       .getResult()
-                 : first;
+    offset = offset ? arith::AddIOp::create(builder, getLoc(), offset, first)
+                          .getResult()
+                    : first;
   }
   if (offset)
     operands.push_back(offset);
@@ -212,8 +209,8 @@ AttentionOp::getTiledImplementation(OpBuilder &builder,
     shiftArgument(builder, made, 1, offsets[0]);
     shiftArgument(builder, made, 2, offsets[1]);
   }
-  return TilingResult{{made}, SmallVector<Value>(made->getResults()),
-                      tile.slices};
+  return TilingResult{
+      {made}, SmallVector<Value>(made->getResults()), tile.slices};
 }
 
 LogicalResult AttentionOp::getResultTilePosition(

@@ -79,8 +79,8 @@ static LogicalResult verifySizes(AttentionOp op) {
 static LogicalResult verifyMap(AttentionOp op, StringRef what, ShapedType type,
                                AffineMap map) {
   if (map.getNumDims() != 4 || map.getNumSymbols() != 0)
-    return op.emitOpError() << what << " must map (b, h, i, j), got "
-                            << AffineMapAttr::get(map);
+    return op.emitOpError()
+           << what << " must map (b, h, i, j), got " << AffineMapAttr::get(map);
   if (map.getNumResults() != type.getRank())
     return op.emitOpError()
            << what << " has " << map.getNumResults()

@@ -40,14 +40,13 @@ public:
       : b(op.getLoc(), rewriter), op(op), f32(b.getF32Type()) {}
 
   Value run() {
-    for (auto [role, dim] :
-         {std::pair(Role::Q, AttentionOp::Batch),
-          std::pair(Role::Q, AttentionOp::Head),
-          std::pair(Role::Q, AttentionOp::Sequence),
-          std::pair(Role::K, AttentionOp::Sequence),
-          std::pair(Role::Q, AttentionOp::Width),
-          std::pair(Role::V, AttentionOp::Width),
-          std::pair(Role::K, AttentionOp::Head)})
+    for (auto [role, dim] : {std::pair(Role::Q, AttentionOp::Batch),
+                             std::pair(Role::Q, AttentionOp::Head),
+                             std::pair(Role::Q, AttentionOp::Sequence),
+                             std::pair(Role::K, AttentionOp::Sequence),
+                             std::pair(Role::Q, AttentionOp::Width),
+                             std::pair(Role::V, AttentionOp::Width),
+                             std::pair(Role::K, AttentionOp::Head)})
       sizes.push_back(op.getMixedSize(b, role, dim));
     Value scores = emitScores(emitLogits());
     auto [weights, sums] = emitSoftmax(scores);
@@ -72,7 +71,8 @@ private:
   AffineMap operandMap(Role role, unsigned sequence, unsigned width) {
     SmallVector<unsigned> dims(4);
     unsigned logical[] = {0, 1, sequence, width};
-    for (auto [dim, position] : llvm::enumerate(op.getOrder(role).getPositions()))
+    for (auto [dim, position] :
+         llvm::enumerate(op.getOrder(role).getPositions()))
       dims[position] = logical[dim];
     return map(dims);
   }
@@ -114,8 +114,7 @@ private:
           if (group) {
             SmallVector<Value> indices(4);
             Value logical[] = {
-                body.loop(0),
-                arith::DivUIOp::create(body, body.loop(1), group),
+                body.loop(0), arith::DivUIOp::create(body, body.loop(1), group),
                 body.loop(sequence), body.loop(width)};
             for (int64_t dim = 0; dim < 4; ++dim)
               indices[op.getPosition(role, dim)] = logical[dim];
@@ -123,8 +122,8 @@ private:
           } else {
             right = args[1];
           }
-          Value product = arith::MulFOp::create(
-              body, body.widen(args[0], f32), body.widen(right, f32));
+          Value product = arith::MulFOp::create(body, body.widen(args[0], f32),
+                                                body.widen(right, f32));
           // What lies beyond the length may be anything, NaN too.
           if (limitKeys && length)
             product = arith::SelectOp::create(
@@ -164,8 +163,8 @@ private:
           Value score = arith::MulFOp::create(body, args[0], scale);
           Value bias = mask ? args[1] : Value();
           if (op.hasScoreRegion())
-            score = applyRegion(body, score, offset,
-                                args.drop_front(mask ? 2 : 1));
+            score =
+                applyRegion(body, score, offset, args.drop_front(mask ? 2 : 1));
           if (bias && bias.getType().isInteger(1))
             score = arith::SelectOp::create(body, bias, score, hidden);
           else if (bias)
@@ -209,23 +208,24 @@ private:
     Value maxima = linalg::FillOp::create(b, ValueRange{hidden},
                                           ValueRange{b.empty(rows, f32)})
                        .getResult(0);
-    maxima = b.generic(
-        {scores}, {all}, maxima, row,
-        [&](ReferenceBuilder &body, ValueRange args) -> Value {
-          return arith::MaximumFOp::create(body, args[0], args[1]);
-        });
+    maxima =
+        b.generic({scores}, {all}, maxima, row,
+                  [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                    return arith::MaximumFOp::create(body, args[0], args[1]);
+                  });
     Value init = b.empty(shape({Batch, Heads, Queries, Keys}), f32);
-    Value weights = b.generic(
-        {scores, maxima}, {all, row}, init, all,
-        [&](ReferenceBuilder &body, ValueRange args) -> Value {
-          // A row that sees no key: its weights are exp(-inf - 0) = 0.
-          Value isHidden = arith::CmpFOp::create(
-              body, arith::CmpFPredicate::OEQ, args[1], hidden);
-          Value maximum = arith::SelectOp::create(body, isHidden,
-                                                  body.zero(f32), args[1]);
-          return math::ExpOp::create(
-              body, arith::SubFOp::create(body, args[0], maximum));
-        });
+    Value weights =
+        b.generic({scores, maxima}, {all, row}, init, all,
+                  [&](ReferenceBuilder &body, ValueRange args) -> Value {
+                    // A row that sees no key: its weights are exp(-inf - 0) =
+                    // 0.
+                    Value isHidden = arith::CmpFOp::create(
+                        body, arith::CmpFPredicate::OEQ, args[1], hidden);
+                    Value maximum = arith::SelectOp::create(
+                        body, isHidden, body.zero(f32), args[1]);
+                    return math::ExpOp::create(
+                        body, arith::SubFOp::create(body, args[0], maximum));
+                  });
     Value sums =
         b.generic({weights}, {all}, b.zeros(rows, f32), row,
                   [&](ReferenceBuilder &body, ValueRange args) -> Value {
@@ -236,21 +236,21 @@ private:
 
   /// The attention, in the destination's type and order.
   Value emitWeightedValues(Value weights, Value sums) {
-    Value sum = contract(
-        weights, map({0, 1, 2, 4}), Role::V, /*sequence=*/4, /*width=*/3,
-        b.zeros(shape({Batch, Heads, Queries, Width}), f32), /*limitKeys=*/true);
+    Value sum = contract(weights, map({0, 1, 2, 4}), Role::V, /*sequence=*/4,
+                         /*width=*/3,
+                         b.zeros(shape({Batch, Heads, Queries, Width}), f32),
+                         /*limitKeys=*/true);
     Type element = cast<ShapedType>(op.getInit().getType()).getElementType();
     return b.generic(
         {sum, sums}, {b.getMultiDimIdentityMap(4), map({0, 1, 2}, 4)},
         op.getInit(), op.getOrderMap(Role::Out),
         [&](ReferenceBuilder &body, ValueRange args) -> Value {
           // Only a row that sees no key has no weight: the largest one is 1.
-          Value isHidden =
-              arith::CmpFOp::create(body, arith::CmpFPredicate::OEQ, args[1],
-                                    body.zero(f32));
+          Value isHidden = arith::CmpFOp::create(
+              body, arith::CmpFPredicate::OEQ, args[1], body.zero(f32));
           Value quotient = arith::DivFOp::create(body, args[0], args[1]);
-          Value result = arith::SelectOp::create(body, isHidden,
-                                                 body.zero(f32), quotient);
+          Value result =
+              arith::SelectOp::create(body, isHidden, body.zero(f32), quotient);
           return element == f32
                      ? result
                      : arith::TruncFOp::create(body, element, result);

@@ -39,9 +39,8 @@ std::string describeScore(AttentionOp op) {
       parts.push_back("causal");
     else
       parts.push_back(
-          "window " +
-          (analysis.left ? std::to_string(-*analysis.left) : "") + ".." +
-          (analysis.right ? std::to_string(*analysis.right) : ""));
+          "window " + (analysis.left ? std::to_string(-*analysis.left) : "") +
+          ".." + (analysis.right ? std::to_string(*analysis.right) : ""));
   }
   if (analysis.alibiSlope)
     parts.push_back("alibi");
@@ -69,17 +68,16 @@ struct RaiseAttentionPass
 
 private:
   void missed(linalg::LinalgOp op, const Mismatch &mismatch) {
-    auto remark = remark::missed(op.getLoc(), remark::RemarkOpts::name(
-                                                  "attention-not-raised")
-                                                  .category("flat-raise"));
+    auto remark = remark::missed(
+        op.getLoc(), remark::RemarkOpts::name("attention-not-raised")
+                         .category("flat-raise"));
     remark << remark::metric("op", op->getName().getStringRef().str())
            << remark::reason("{0}", mismatch.reason);
     Operation *stop = mismatch.stop ? mismatch.stop : op.getOperation();
     std::string where;
     llvm::raw_string_ostream os(where);
     os << stop->getLoc();
-    remark << remark::metric("stopped-by",
-                             stop->getName().getStringRef().str())
+    remark << remark::metric("stopped-by", stop->getName().getStringRef().str())
            << remark::metric("at", where);
   }
 
@@ -102,21 +100,20 @@ private:
     auto size = [&](Role role, int64_t dim) {
       return sizeText(attention.getStaticSize(role, dim));
     };
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("attention-raised")
-                                    .category("flat-raise"))
+    remark::passed(
+        op.getLoc(),
+        remark::RemarkOpts::name("attention-raised").category("flat-raise"))
         << remark::metric("batch", size(Role::Q, AttentionOp::Batch))
         << remark::metric("heads", size(Role::Q, AttentionOp::Head))
         << remark::metric("key-heads", size(Role::K, AttentionOp::Head))
         << remark::metric("queries", size(Role::Q, AttentionOp::Sequence))
         << remark::metric("keys", size(Role::K, AttentionOp::Sequence))
         << remark::metric("width", size(Role::Q, AttentionOp::Width))
-        << remark::metric("orders", attention.getOrder(Role::Q).getLetters() +
-                                        " " +
-                                        attention.getOrder(Role::K).getLetters() +
-                                        " " +
-                                        attention.getOrder(Role::V).getLetters() +
-                                        " " +
-                                        attention.getOrder(Role::Out).getLetters())
+        << remark::metric("orders",
+                          attention.getOrder(Role::Q).getLetters() + " " +
+                              attention.getOrder(Role::K).getLetters() + " " +
+                              attention.getOrder(Role::V).getLetters() + " " +
+                              attention.getOrder(Role::Out).getLetters())
         << remark::metric("mask", attention.getMask() ? "yes" : "no")
         << remark::metric("score", describeScore(attention));
     built->replaced.replaceAllUsesWith(built->replacement);

@@ -164,8 +164,8 @@ mlir::flat::raise::getLoopAxes(AffineMap resultMap, ArrayRef<Axes> dims) {
   return loops;
 }
 
-std::optional<AxisView>
-mlir::flat::raise::stepOverReshape(const AxisView &view, AxisTable &table) {
+std::optional<AxisView> mlir::flat::raise::stepOverReshape(const AxisView &view,
+                                                           AxisTable &table) {
   Operation *def = view.value.getDefiningOp();
   if (auto cast = dyn_cast_or_null<tensor::CastOp>(def)) {
     if (isa<RankedTensorType>(cast.getSource().getType()))
@@ -212,7 +212,8 @@ OpOperand *mlir::flat::raise::getMovedOperand(linalg::LinalgOp op) {
   if (!argument || argument.getOwner() != block)
     return nullptr;
   OpOperand *operand = op.getMatchingOpOperand(argument);
-  if (!op.isDpsInput(operand) || !isa<RankedTensorType>(operand->get().getType()))
+  if (!op.isDpsInput(operand) ||
+      !isa<RankedTensorType>(operand->get().getType()))
     return nullptr;
   if (!op.getMatchingIndexingMap(operand).isProjectedPermutation(true) ||
       !op.getIndexingMapsArray().back().isPermutation())
@@ -315,8 +316,8 @@ mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
       if (group.size() == 1)
         to.push_back(sizes[index]);
       else
-        llvm::append_range(to, sizesOf(ArrayRef(segments).slice(
-                                   group.front(), group.size())));
+        llvm::append_range(
+            to, sizesOf(ArrayRef(segments).slice(group.front(), group.size())));
     result.reshapes.push_back({true, cuts, sizes, to});
     sizes = to;
   }

@@ -8,8 +8,8 @@
 // Exporters merge, split and permute dimensions around every product. What they
 // mean is found by following axes: a dimension of a tensor is a list of axes,
 // outermost first; merging dimensions concatenates lists, splitting one cuts
-// its list, and an axis that has to be cut becomes two everywhere. Dimensions of
-// size 1 have no axes.
+// its list, and an axis that has to be cut becomes two everywhere. Dimensions
+// of size 1 have no axes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -93,14 +93,16 @@ struct Reshape {
 /// How a tensor becomes one whose dimensions are each one of given roles.
 struct Arrangement {
   SmallVector<Reshape> reshapes;
-  /// For each dimension of the result the role, or -1 for one of size 1 without.
+  /// For each dimension of the result the role, or -1 for one of size 1
+  /// without.
   SmallVector<int> roles;
 };
 
 /// Plans reshapes after which each dimension of `view` is one of `roles` (axes
 /// each, in order). With `isComplete` every role gets a dimension, of size 1 if
-/// need be. Fails if a role's axes lie apart, or not all or other ones are there.
-/// Sizes are made at `builder`; unless `exists`, without reading the tensor's own.
+/// need be. Fails if a role's axes lie apart, or not all or other ones are
+/// there. Sizes are made at `builder`; unless `exists`, without reading the
+/// tensor's own.
 FailureOr<Arrangement> arrange(const AxisView &view, ArrayRef<Axes> roles,
                                bool isComplete, AxisTable &table,
                                OpBuilder &builder, Location loc,

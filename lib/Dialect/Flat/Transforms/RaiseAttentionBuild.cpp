@@ -142,8 +142,8 @@ static SmallVector<AxisView> findTargets(Value result, ArrayRef<Axes> dims,
   return targets;
 }
 
-/// Chooses the form of very negative constants: minus infinity, which lets whole
-/// tiles of keys be skipped, where every query sees a key all the same.
+/// Chooses the form of very negative constants: minus infinity, which lets
+/// whole tiles of keys be skipped, where every query sees a key all the same.
 static LogicalResult fillRegion(AttentionOp op, const ScorePlan &plan,
                                 const ScoreOperands &operands,
                                 ArrayRef<Axes> roles, const AxisTable &table) {
@@ -168,9 +168,9 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
                                                        Mismatch &mismatch) {
   Operation *attend = match.attend.op;
   Location loc = attend->getLoc();
-  Axes batch = table.resolve(match.batch), queries = table.resolve(match.queries),
-       keys = table.resolve(match.keys), depth = table.resolve(match.depth),
-       width = table.resolve(match.width);
+  Axes batch = table.resolve(match.batch),
+       queries = table.resolve(match.queries), keys = table.resolve(match.keys),
+       depth = table.resolve(match.depth), width = table.resolve(match.width);
   mismatch.isNear = true;
 
   // Keys and values: as far up as both have the same heads.
@@ -187,9 +187,8 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
     for (const Source &valueSource : llvm::reverse(match.v)) {
       if (!k || v)
         break;
-      v = place(valueSource.view,
-                {split->batch, split->keyHeads, keys, width}, table, builder,
-                loc);
+      v = place(valueSource.view, {split->batch, split->keyHeads, keys, width},
+                table, builder, loc);
     }
     if (v) {
       heads = split;
@@ -253,7 +252,8 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
     sizes.push_back(table.getSize(builder, loc, outRoles[role]));
   Value init = tensor::EmptyOp::create(builder, loc, sizes,
                                        target->getType().getElementType());
-  auto op = AttentionOp::create(builder, loc, q->value, k->value, v->value, init);
+  auto op =
+      AttentionOp::create(builder, loc, q->value, k->value, v->value, init);
   op.setOrder(Role::Q, q->order);
   op.setOrder(Role::K, k->order);
   op.setOrder(Role::V, v->order);
@@ -287,8 +287,7 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
     std::optional<double> standard = op.getConstantScale();
     if (!standard ||
         static_cast<float>(*standard) != static_cast<float>(factor))
-      op.setScaleValueAttr(
-          builder.getF32FloatAttr(static_cast<float>(factor)));
+      op.setScaleValueAttr(builder.getF32FloatAttr(static_cast<float>(factor)));
   }
   if (score.needsRegion() &&
       failed(fillRegion(op, score, *operands, roles, table))) {

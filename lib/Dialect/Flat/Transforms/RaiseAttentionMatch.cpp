@@ -81,8 +81,8 @@ static const Term *matchSoftmax(const Term *term, Mismatch &mismatch) {
     return nullptr;
   }
   if (!exponential->isApply("math.exp")) {
-    mismatch.reason = "the dividend is " + nameOf(exponential->op) +
-                      ", expected 'math.exp'";
+    mismatch.reason =
+        "the dividend is " + nameOf(exponential->op) + ", expected 'math.exp'";
     mismatch.stop = exponential->op;
     return nullptr;
   }
@@ -126,15 +126,13 @@ static OpOperand *getScaledOperand(linalg::LinalgOp op, double &factor) {
   Block *block = op.getBlock();
   auto strip = [&](Value value) {
     while (Operation *def = value.getDefiningOp()) {
-      if (def->getBlock() != block ||
-          !isa<arith::ExtFOp, arith::TruncFOp>(def))
+      if (def->getBlock() != block || !isa<arith::ExtFOp, arith::TruncFOp>(def))
         break;
       value = def->getOperand(0);
     }
     return value;
   };
-  Operation *def =
-      strip(block->getTerminator()->getOperand(0)).getDefiningOp();
+  Operation *def = strip(block->getTerminator()->getOperand(0)).getDefiningOp();
   if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(def) ||
       def->getBlock() != block)
     return nullptr;
@@ -278,8 +276,8 @@ static const Term *findProduct(const Term *score, Mismatch &mismatch) {
             "come from " +
                 nameOf(tensor ? tensor->op : score->op)
           : "several products lead to the softmax";
-  mismatch.stop = products.empty() ? (tensor ? tensor->op : score->op)
-                                   : products[1]->op;
+  mismatch.stop =
+      products.empty() ? (tensor ? tensor->op : score->op) : products[1]->op;
   return nullptr;
 }
 
@@ -314,9 +312,10 @@ static Operation *findOtherReader(Operation *from, Operation *to) {
 }
 
 /// Reads operand `side` of `attend` as the weights.
-static std::optional<Match>
-matchSide(const Contraction &attend, int side, AxisTable &table,
-          std::unique_ptr<TermBuilder> &terms, Mismatch &mismatch) {
+static std::optional<Match> matchSide(const Contraction &attend, int side,
+                                      AxisTable &table,
+                                      std::unique_ptr<TermBuilder> &terms,
+                                      Mismatch &mismatch) {
   SmallVector<Axes> loops(attend.loopSizes.size());
   // A loop's axis is a dimension of the operand that has it.
   for (int operand : {0, 1})
@@ -332,7 +331,8 @@ matchSide(const Contraction &attend, int side, AxisTable &table,
   const Term *term = nullptr;
   for (size_t axes = 0; axes != table.size();) {
     axes = table.size();
-    terms = std::make_unique<TermBuilder>(table, table.resolve(loops[attend.k]));
+    terms =
+        std::make_unique<TermBuilder>(table, table.resolve(loops[attend.k]));
     term = terms->evaluate(weights);
     if (!term) {
       mismatch.reason = "its operands are computed in too many steps";
@@ -387,7 +387,8 @@ matchSide(const Contraction &attend, int side, AxisTable &table,
     return AxisView{contraction.operands[index].value,
                     readBy(contraction.operands[index].map, axes)};
   };
-  match.q = findSources(operandOf(*logit, queriesSide, logitLoops), true, table);
+  match.q =
+      findSources(operandOf(*logit, queriesSide, logitLoops), true, table);
   match.k =
       findSources(operandOf(*logit, 1 - queriesSide, logitLoops), true, table);
   match.v = findSources(operandOf(attend, 1 - side, loops), false, table);

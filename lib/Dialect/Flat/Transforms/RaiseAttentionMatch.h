@@ -48,8 +48,8 @@ std::optional<Match> matchAttention(linalg::LinalgOp op, AxisTable &table,
                                     Mismatch &mismatch);
 
 /// Makes the attention at the builder's insertion point. Returns the value of
-/// the program that it computes, and what to replace it by; null with a reason if
-/// the operands cannot be had in any order of dimensions.
+/// the program that it computes, and what to replace it by; null with a reason
+/// if the operands cannot be had in any order of dimensions.
 struct Built {
   AttentionOp op;
   Value replaced, replacement;

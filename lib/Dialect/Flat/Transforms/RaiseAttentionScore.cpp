@@ -205,8 +205,7 @@ readByRoles(const AxisView &view, ArrayRef<Axes> roles, AxisTable &table,
   for (int role : arrangement->roles)
     results.push_back(role < 0 ? builder.getAffineConstantExpr(0)
                                : builder.getAffineDimExpr(role));
-  return std::pair(value,
-                   AffineMap::get(4, 0, results, builder.getContext()));
+  return std::pair(value, AffineMap::get(4, 0, results, builder.getContext()));
 }
 
 std::optional<ScoreOperands> mlir::flat::raise::makeScoreOperands(
@@ -312,9 +311,10 @@ private:
     SmallVector<Value> operands;
     for (const Term *operand : term->operands) {
       std::optional<double> value = operand->getFloat();
-      operands.push_back(hides && isSelect && value && isVeryNegative(*value)
-                             ? constant(-std::numeric_limits<double>::infinity())
-                             : emit(operand));
+      operands.push_back(
+          hides && isSelect && value && isVeryNegative(*value)
+              ? constant(-std::numeric_limits<double>::infinity())
+              : emit(operand));
       if (!operands.back())
         return {};
     }
@@ -339,8 +339,7 @@ LogicalResult mlir::flat::raise::emitScore(AttentionOp op,
                                            const ScorePlan &plan,
                                            const ScoreOperands &operands,
                                            ArrayRef<Axes> roles,
-                                           const AxisTable &table,
-                                           bool hides) {
+                                           const AxisTable &table, bool hides) {
   Emitter emitter(op, roles, table, hides);
   ImplicitLocOpBuilder &b = emitter.b;
   op.getScore().getBlocks().clear();

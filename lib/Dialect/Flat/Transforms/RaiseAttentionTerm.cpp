@@ -84,8 +84,7 @@ const Term *TermBuilder::leaf(const AxisView &view) {
   return make(std::move(term));
 }
 
-const Term *TermBuilder::apply(Operation *op,
-                               ArrayRef<const Term *> operands) {
+const Term *TermBuilder::apply(Operation *op, ArrayRef<const Term *> operands) {
   Term term{Term::Apply};
   term.op = op;
   term.operands.assign(operands.begin(), operands.end());
@@ -195,8 +194,7 @@ const Term *TermBuilder::evaluateReduction(linalg::LinalgOp op,
   }
   unsigned number = cast<OpResult>(view.value).getResultNumber();
   Block *block = op.getBlock();
-  Value accumulator =
-      op.getMatchingBlockArgument(op.getDpsInitOperand(number));
+  Value accumulator = op.getMatchingBlockArgument(op.getDpsInitOperand(number));
   Value yielded = block->getTerminator()->getOperand(number);
   Operation *combine = yielded.getDefiningOp();
   if (!combine || combine->getBlock() != block)
@@ -253,8 +251,8 @@ const Term *TermBuilder::evaluateSoftmax(linalg::SoftmaxOp op,
   return apply(op, {x});
 }
 
-const Term *TermBuilder::evaluateBody(linalg::LinalgOp op,
-                                      ArrayRef<Axes> loops, Value value) {
+const Term *TermBuilder::evaluateBody(linalg::LinalgOp op, ArrayRef<Axes> loops,
+                                      Value value) {
   if (++steps > kMaxSteps)
     return nullptr;
   Block *block = op.getBlock();

@@ -7,12 +7,12 @@
 //
 // The chain from logits to weights comes in many cuts: one operation for each
 // step, or several in one body; named, generic, or both. Here it is one term:
-// what an element of a tensor is computed from, whatever the operations are. Equal
-// terms are one node, so that the softmax's exponentials are recognised as the
-// ones that its sum adds up even where the program computes them twice.
+// what an element of a tensor is computed from, whatever the operations are.
+// Equal terms are one node, so that the softmax's exponentials are recognised
+// as the ones that its sum adds up even where the program computes them twice.
 //
-// Conversions between float types are left out: attention computes in f32, which
-// rounds less than a program that goes through bf16.
+// Conversions between float types are left out: attention computes in f32,
+// which rounds less than a program that goes through bf16.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,7 +42,8 @@ struct Term {
   Attribute constant; ///< of f32 if it is a float
   SmallVector<Axes> dims;
   SmallVector<const Term *> operands;
-  /// The first tensor on the way up whose elements are this term, if there is one.
+  /// The first tensor on the way up whose elements are this term, if there is
+  /// one.
   mutable AxisView origin;
 
   bool isApply(StringRef name) const {

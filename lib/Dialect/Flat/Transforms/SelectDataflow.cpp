@@ -61,13 +61,13 @@ static DataflowAttr convert(MLIRContext *context, const model::Dataflow &flow) {
   bool isRow = flow.granularity == model::Granularity::Row;
   bool keysOuter = flow.order == model::LoopOrder::KeysOuter;
   // Logits that are off chip follow one another: attend reads them back.
-  Interleaving interleaving = flow.isFused() ? Interleaving::Interleaved
-                                             : Interleaving::Sequential;
+  Interleaving interleaving =
+      flow.isFused() ? Interleaving::Interleaved : Interleaving::Sequential;
   return DataflowAttr::get(
       context, convert(flow.granularity), isRow ? flow.rows : 0,
-      flow.isFused() ? flow.keyTile : 0, flow.staged,
-      convert(flow.logit), convert(flow.attend), keysOuter ? "bhkr" : "bhrk",
-      interleaving, flow.heads, flow.packed);
+      flow.isFused() ? flow.keyTile : 0, flow.staged, convert(flow.logit),
+      convert(flow.attend), keysOuter ? "bhkr" : "bhrk", interleaving,
+      flow.heads, flow.packed);
 }
 
 namespace {
@@ -117,9 +117,8 @@ private:
     SmallVector<model::CacheLevel> levels(host.caches.begin(),
                                           host.caches.end());
     host.caches.clear();
-    for (auto [index, bytes] :
-         llvm::enumerate(ArrayRef<int64_t>{cpu.getL1(), cpu.getL2(),
-                                           cpu.getL3()})) {
+    for (auto [index, bytes] : llvm::enumerate(
+             ArrayRef<int64_t>{cpu.getL1(), cpu.getL2(), cpu.getL3()})) {
       if (bytes <= 0 || index >= levels.size())
         continue;
       model::CacheLevel level = levels[index];
@@ -152,36 +151,38 @@ private:
     model::Result<model::SearchResult> result =
         model::searchDataflows(device, shape, options);
     if (!result.ok()) {
-      missed(op, "no-dataflow") << remark::reason("{0}", result.error().message);
+      missed(op, "no-dataflow")
+          << remark::reason("{0}", result.error().message);
       return;
     }
     const model::SearchResult &found = *result;
     if (found.ranked.empty()) {
-      missed(op, "no-dataflow")
-          << remark::reason("nothing of {0} points fits {1}", found.points,
-                            device.name);
+      missed(op, "no-dataflow") << remark::reason(
+          "nothing of {0} points fits {1}", found.points, device.name);
       return;
     }
     const model::Candidate &best = found.ranked.front();
     op.setDataflowAttr(convert(op.getContext(), best.dataflow));
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("dataflow").category(
-                                    "flat-select-dataflow"))
+    remark::passed(
+        op.getLoc(),
+        remark::RemarkOpts::name("dataflow").category("flat-select-dataflow"))
         << remark::metric("chosen", model::toString(best.dataflow))
         << remark::metric("target", device.name)
         << remark::metric("cycles", number(best.cost.cycles))
-        << remark::metric("utilisation",
-                          llvm::formatv("{0:F3}", best.cost.utilisation()).str())
+        << remark::metric(
+               "utilisation",
+               llvm::formatv("{0:F3}", best.cost.utilisation()).str())
         << remark::metric("bound", best.cost.bound())
         << remark::metric("footprint-bytes", number(best.cost.footprintBytes))
         << remark::metric("points", found.points)
         << remark::metric("infeasible", found.infeasible);
-    for (const model::Candidate &other :
-         ArrayRef(found.ranked).drop_front())
+    for (const model::Candidate &other : ArrayRef(found.ranked).drop_front())
       missed(op, "dataflow-rejected")
           << remark::metric("dataflow", model::toString(other.dataflow))
-          << remark::reason("{0} cycles, {1:F3} times as many as the chosen one",
-                            number(other.cost.cycles),
-                            other.cost.cycles / best.cost.cycles);
+          << remark::reason(
+                 "{0} cycles, {1:F3} times as many as the chosen one",
+                 number(other.cost.cycles),
+                 other.cost.cycles / best.cost.cycles);
     for (const model::Rejection &rejection : found.rejected)
       missed(op, "dataflow-rejected")
           << remark::metric("dataflow", model::toString(rejection.dataflow))
@@ -201,10 +202,10 @@ private:
       return ShapedType::isDynamic(known) ? otherwise : known;
     };
     auto length = [&](Role role, Role other) {
-      isOpen |= ShapedType::isDynamic(
-                    op.getStaticSize(role, AttentionOp::Sequence)) &&
-                ShapedType::isDynamic(
-                    op.getStaticSize(other, AttentionOp::Sequence));
+      isOpen |=
+          ShapedType::isDynamic(
+              op.getStaticSize(role, AttentionOp::Sequence)) &&
+          ShapedType::isDynamic(op.getStaticSize(other, AttentionOp::Sequence));
       return size(role, AttentionOp::Sequence, other, assumeLength);
     };
     model::AttentionShape shape;

@@ -32,7 +32,8 @@ struct ScoreAnalysis {
   Value value;
 
   /// What `value` does, from the outside inwards.
-  /// Values of the region that are added and do not depend on the logit: biases.
+  /// Values of the region that are added and do not depend on the logit:
+  /// biases.
   SmallVector<Value> added;
   /// Of these, the slope s of a term s * (key - query), s * -|key - query| or
   /// s * key (ALiBi, arXiv 2108.12409); does not depend on query and key.

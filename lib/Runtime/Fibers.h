@@ -192,8 +192,8 @@ template <typename U>
 void writeMaskBytes(unsigned char *mask, const FiberGeometry &geometry,
                     FiberTile<U> &tile);
 
-/// Positions of group `group` at which the rows [first, last) of the tile hold a
-/// non-zero, one bit each.
+/// Positions of group `group` at which the rows [first, last) of the tile hold
+/// a non-zero, one bit each.
 template <typename U>
 uint64_t usedPositions(const FiberTile<U> &tile, const FiberGeometry &geometry,
                        int64_t first, int64_t last, int64_t group) {

@@ -22,8 +22,8 @@ std::string LayoutSpec::str() const {
            ">";
   }
   std::ostringstream os;
-  os << (kind == LayoutKind::Panel ? "panel" : "shared") << "<rows = " << rows << ", cols = " << cols << ", depth = " << depth
-     << ">";
+  os << (kind == LayoutKind::Panel ? "panel" : "shared") << "<rows = " << rows
+     << ", cols = " << cols << ", depth = " << depth << ">";
   return os.str();
 }
 

@@ -79,9 +79,9 @@ TEST(CPUTarget, VectorsFollowFromFeatures) {
   context.loadDialect<NMDialect>();
   auto describe = [&](StringRef triple, std::initializer_list<StringRef> list) {
     llvm::StringSet<> features(llvm::from_range, list);
-    return describeCPU(
-        &context, llvm::Triple(triple),
-        [&](StringRef name) { return features.contains(name); }, {});
+    return describeCPU(&context, llvm::Triple(triple),
+                       [&](StringRef name) { return features.contains(name); },
+                       {});
   };
   CPUAttr old = describe("x86_64-linux", {});
   EXPECT_EQ(old.getVector(), 128);

@@ -111,10 +111,9 @@ TEST(Pack, UnderFullGroupsNameTheLowestZeros) {
 
 TEST(Pack, RoundTripsAcrossAllLayouts) {
   std::mt19937 rng(3);
-  const std::pair<int, int> patterns[] = {{1, 1}, {2, 4}, {1, 4},  {2, 8},
-                                          {4, 8}, {3, 7}, {1, 16}, {4, 4},
-                                          {5, 9}, {1, 2}, {7, 64}, {33, 63},
-                                          {3, 16}, {1, 32}, {9, 32}};
+  const std::pair<int, int> patterns[] = {
+      {1, 1}, {2, 4}, {1, 4},  {2, 8},   {4, 8},  {3, 7},  {1, 16}, {4, 4},
+      {5, 9}, {1, 2}, {7, 64}, {33, 63}, {3, 16}, {1, 32}, {9, 32}};
   const DType types[] = {DType::I8, DType::BF16, DType::F16, DType::F32,
                          DType::I32};
   for (int round = 0; round < 400; ++round) {

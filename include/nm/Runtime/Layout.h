@@ -40,10 +40,11 @@ struct LayoutSpec {
   LayoutKind kind = LayoutKind::Dense;
   /// Panel, Shared: rows that are interleaved (R >= 1).
   int64_t rows = 0;
-  /// Panel, Shared: columns of the packed activation panel, in elements (C >= 1).
+  /// Panel, Shared: columns of the packed activation panel, in elements (C >=
+  /// 1).
   int64_t cols = 0;
-  /// Panel, Shared: elements of the sparse axis in a block (D, a multiple of M),
-  /// with D * C <= 65536.
+  /// Panel, Shared: elements of the sparse axis in a block (D, a multiple of
+  /// M), with D * C <= 65536.
   int64_t depth = 0;
   /// Lane: elements of a vector register (a power of two, 4 to 64).
   int64_t lanes = 0;

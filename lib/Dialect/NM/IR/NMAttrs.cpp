@@ -84,8 +84,9 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
     return {};
   std::optional<LayoutKind> kind = symbolizeLayoutKind(keyword);
   if (!kind) {
-    parser.emitError(loc) << "unknown layout '" << keyword
-                          << "', expected dense, canonical, panel, lane or shared";
+    parser.emitError(loc)
+        << "unknown layout '" << keyword
+        << "', expected dense, canonical, panel, lane or shared";
     return {};
   }
   int64_t rows = 0, cols = 0, depth = 0, lanes = 0, interleave = 0;
@@ -153,7 +154,8 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return success();
   if (rows <= 0 || cols <= 0 || depth <= 0)
     return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
-                       << " needs positive rows, cols and depth, got " << rows << ", " << cols << ", " << depth;
+                       << " needs positive rows, cols and depth, got " << rows
+                       << ", " << cols << ", " << depth;
   if (depth > 65536 / cols)
     return emitError() << "nm_layout_c2: depth * cols must be at most 65536, "
                           "got "

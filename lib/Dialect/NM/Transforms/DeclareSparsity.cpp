@@ -237,8 +237,9 @@ private:
     }
     op->setAttr(kSharedRowsAttrName,
                 Builder(op.getContext()).getI64IntegerAttr(*rows));
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("shared-rows")
-                                    .category("nm-declare-sparsity"))
+    remark::passed(
+        op.getLoc(),
+        remark::RemarkOpts::name("shared-rows").category("nm-declare-sparsity"))
         << remark::metric("key", op.getKey().str())
         << remark::metric("rows", *rows);
     return success();

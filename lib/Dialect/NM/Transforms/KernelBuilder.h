@@ -116,10 +116,10 @@ void emitPackColumns(KernelBuilder &b, const KernelShape &shape, Value x,
                      bool transposed, Value columns, Value packed);
 
 /// A vector register (f32) whose lane i is the element that the low bits of
-/// `indices[i]` name in `sources`: in the lane's segment of `segment` elements if
-/// that is one register, in all of them otherwise. The bits above are ignored.
-/// Sources that no index names may be null. `segment` is 4 to 32 and a power of
-/// two.
+/// `indices[i]` name in `sources`: in the lane's segment of `segment` elements
+/// if that is one register, in all of them otherwise. The bits above are
+/// ignored. Sources that no index names may be null. `segment` is 4 to 32 and a
+/// power of two.
 Value emitPermute(KernelBuilder &b, const KernelShape &shape, int64_t segment,
                   ArrayRef<Value> sources, Value indices);
 

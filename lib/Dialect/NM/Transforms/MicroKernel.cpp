@@ -121,25 +121,24 @@ struct MicroKernel {
   }
 
   /// `count` slots of rows that read the same panel rows: those of a dense
-  /// weight, where slot k is row k of the panel, and those that share a mask. The
-  /// panel's vectors are loaded once for all of them; weights are broadcast from
-  /// memory.
+  /// weight, where slot k is row k of the panel, and those that share a mask.
+  /// The panel's vectors are loaded once for all of them; weights are broadcast
+  /// from memory.
   SmallVector<Value> sharedStep(Value firstSlot, int64_t count, Value base,
                                 ValueRange accs) {
     SmallVector<Value> result(accs);
     Value position = b.add(base, b.mul(firstSlot, shape.rows));
     SmallVector<Value> panelRows;
     if (offsets)
-      panelRows = loadOffsets(
-          b.add(arith::DivUIOp::create(b, base, b.index(shape.rows)),
-                firstSlot));
+      panelRows = loadOffsets(b.add(
+          arith::DivUIOp::create(b, base, b.index(shape.rows)), firstSlot));
     Value panelRow = b.mul(firstSlot, shape.cols);
     for (int64_t slot = 0; slot < count; ++slot) {
       SmallVector<Value> inputs;
       for (int64_t v = 0; v < vectors; ++v) {
-        Value at = offsets ? b.add(panelRows[slot], v * shape.lanes)
-                           : b.add(panelRow,
-                                   slot * shape.cols + v * shape.lanes);
+        Value at = offsets
+                       ? b.add(panelRows[slot], v * shape.lanes)
+                       : b.add(panelRow, slot * shape.cols + v * shape.lanes);
         inputs.push_back(b.loadVector(panel, at, shape.lanes));
       }
       for (int64_t row = 0; row < shape.rows; ++row) {
@@ -178,10 +177,10 @@ void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
     b.setInsertionPointToStart(loop.getBody());
     Value slot = loop.getInductionVar();
     ValueRange accs = loop.getRegionIterArgs();
-    scf::YieldOp::create(
-        b, offsets && !shape.sharesOffsets
-               ? kernel.step(slot, base, accs)
-               : kernel.sharedStep(slot, kStepSlots, base, accs));
+    scf::YieldOp::create(b,
+                         offsets && !shape.sharesOffsets
+                             ? kernel.step(slot, base, accs)
+                             : kernel.sharedStep(slot, kStepSlots, base, accs));
   }
   SmallVector<Value> sums(loop.getResults());
   if (!offsets && end < length)

@@ -64,8 +64,8 @@ PanelTile choosePanelTile(CPUAttr target, double density) {
   return best;
 }
 
-/// How many consecutive rows of the weight are known to keep the same positions:
-/// 4, 2, or 1.
+/// How many consecutive rows of the weight are known to keep the same
+/// positions: 4, 2, or 1.
 int64_t getSharedRows(Value weight) {
   Operation *def = weight.getDefiningOp();
   DenseElementsAttr dense;
@@ -212,12 +212,11 @@ private:
                              interleaveOf(weight.getElementType()));
     bool isDense = sparsity.getN() == sparsity.getM();
     int64_t sharedRows = isDense ? 1 : getSharedRows(weightValue);
-    PanelTile tile =
-        isDense ? chooseDenseTile(target)
-        : sharedRows > 1
-            ? chooseSharedTile(target, sharedRows)
-            : choosePanelTile(target, double(sparsity.getN()) /
-                                          double(sparsity.getM()));
+    PanelTile tile = isDense ? chooseDenseTile(target)
+                     : sharedRows > 1
+                         ? chooseSharedTile(target, sharedRows)
+                         : choosePanelTile(target, double(sparsity.getN()) /
+                                                       double(sparsity.getM()));
     int64_t rows = this->rows > 0 ? this->rows : tile.rows;
     int64_t cols = (vectors > 0 ? vectors : tile.vectors) * target.getLanes();
     int64_t depth = this->depth > 0 ? this->depth : tile.depth;

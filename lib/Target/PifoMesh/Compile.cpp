@@ -364,7 +364,8 @@ private:
           bySource[source].push_back(i);
         }
         for (auto &[source, list] : bySource)
-          pack(list, level, shaping);
+          for (std::vector<unsigned> &same : byOrder(list, shaping))
+            pack(same, level, shaping);
       }
     }
     if (config.blocks.size() > context.limits.blocks)
@@ -373,6 +374,23 @@ private:
           << " blocks: one for each level, one for the shaping of each level, "
              "and more where a level exceeds a block; expected at most "
           << context.limits.blocks;
+  }
+
+  /// Wrapping and saturating ranks share a block if there is a bit to spare for
+  /// the latter: an unsigned number is a serial number of one bit more.
+  std::vector<std::vector<unsigned>> byOrder(std::vector<unsigned> &list,
+                                             bool shaping) {
+    std::vector<unsigned> wraps, saturates;
+    bool fits = true;
+    for (unsigned i : list) {
+      NodeOp node = parts[i].node;
+      bool wrap = node.getRule() == RankRule::Wrap;
+      (wrap ? wraps : saturates).push_back(i);
+      fits &= wrap || node.getRankWidth() < context.limits.rankBits;
+    }
+    if (shaping || fits || wraps.empty() || saturates.empty())
+      return {list};
+    return {saturates, wraps};
   }
 
   void pack(std::vector<unsigned> &list, unsigned level, bool shaping) {

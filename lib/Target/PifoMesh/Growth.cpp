@@ -33,7 +33,10 @@ private:
   const mesh::Program &program;
   const mesh::Program *dequeue;
   const std::vector<bool> &fixedFields;
-  static constexpr unsigned kDepth = 48;
+  static constexpr unsigned kDepth = 48, kSteps = 100000;
+  /// Conditions of the choices on the way to the value at hand.
+  mutable SmallVector<std::pair<int, bool>> assumed;
+  mutable unsigned steps = 0;
 
   const mesh::Value &at(int v) const { return program.values[v]; }
 
@@ -117,9 +120,9 @@ private:
     return isExtreme(value) && at(value.a).a == value.c;
   }
 
-  /// v >= the old value of `state`.
+  /// v >= the old value of `state`, under the conditions assumed.
   bool atLeast(int v, unsigned state, unsigned depth) const {
-    if (depth > kDepth)
+    if (depth > kDepth || ++steps > kSteps)
       return false;
     const mesh::Value &value = at(v);
     switch (value.op) {
@@ -130,12 +133,21 @@ private:
               nonNegative(value.b, depth + 1)) ||
              (atLeast(value.b, state, depth + 1) &&
               nonNegative(value.a, depth + 1));
-    case AtomOp::Select:
-      if (isMax(value))
-        return atLeast(value.b, state, depth + 1) ||
-               atLeast(value.c, state, depth + 1);
-      return atLeast(value.b, state, depth + 1) &&
-             atLeast(value.c, state, depth + 1);
+    case AtomOp::Select: {
+      if (isMax(value) && (atLeast(value.b, state, depth + 1) ||
+                           atLeast(value.c, state, depth + 1)))
+        return true;
+      for (auto [condition, holds] : assumed)
+        if (condition == value.a)
+          return atLeast(holds ? value.b : value.c, state, depth + 1);
+      bool result = true;
+      for (bool holds : {true, false}) {
+        assumed.push_back({value.a, holds});
+        result &= atLeast(holds ? value.b : value.c, state, depth + 1);
+        assumed.pop_back();
+      }
+      return result;
+    }
     case AtomOp::ZExt:
     case AtomOp::SExt:
       return atLeast(value.a, state, depth + 1);

@@ -46,7 +46,7 @@ struct VerifyMesh : pifo::impl::VerifyMeshBase<VerifyMesh> {
                       rankBits, metadataBits, timeBits, nowBits};
     if (timeBits < 2 || timeBits > 63 || nowBits < timeBits || nowBits > 64) {
       scheduler.emitError("time-bits is ")
-          << timeBits << " and now-bits " << nowBits
+          << limits.timeBits << " and now-bits " << limits.nowBits
           << ", expected 2 to 63, and at least that to 64";
       return signalPassFailure();
     }

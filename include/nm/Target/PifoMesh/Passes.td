@@ -39,4 +39,26 @@ def VerifyMesh : Pass<"pifo-verify-mesh", "::mlir::pifo::SchedulerOp"> {
   ];
 }
 
+def Embed : Pass<"pifo-embed", "::mlir::pifo::SchedulerOp"> {
+  let summary = "run a scheduler on another tree, with the same departures";
+  let description = [{
+    Embeds the tree of a scheduler into one whose nodes have at most `arity`
+    children, of the least height, or into a given `shape` ("Formal Abstractions
+    for Packet Scheduling", OOPSLA 2023, Theorems 5.10 and 6.1). Transit nodes,
+    named `<node>_via<number>`, push references with the rank of the node they
+    serve. Subtrees of the shape that nothing is put into are left out.
+
+    A rank that depends on state which elements of all children change (the
+    virtual time of fair queueing) cannot be computed at a transit node; nodes
+    with at most `arity` children need none.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"arity", "arity", "unsigned", "2", "children of a node at most">,
+    Option<"shape", "shape", "std::string", "\"\"",
+           "the tree as text: '.' is a leaf, '(...)' a node with what is inside; "
+           "overrides arity">
+  ];
+}
+
 #endif // NM_TARGET_PIFOMESH_PASSES_TD

@@ -117,6 +117,19 @@ TEST(Atoms, TwoPredicatesNest) {
   EXPECT_EQ(b.run().strongest(), Atom::NestedIfs);
 }
 
+// The bucket of minimum rate guarantees: the bound is compared twice, but it is
+// one predicate.
+TEST(Atoms, APredicateCountsOnce) {
+  Builder b;
+  int s = b.load(0), f = b.field(), most = b.constant(3000);
+  int sum = b.op(Op::Add, s, f);
+  int have = b.op(Op::Select, b.compare(Op::ULt, most, sum), most, sum);
+  b.store(0, b.op(Op::Select, b.compare(Op::ULt, f, have),
+                  b.op(Op::Sub, have, f), have));
+  EXPECT_EQ(b.run().refusal, "");
+  EXPECT_EQ(b.run().strongest(), Atom::NestedIfs);
+}
+
 TEST(Atoms, ThreePredicatesAreRefused) {
   Builder b;
   int s = b.load(0), f = b.field(), value = f;

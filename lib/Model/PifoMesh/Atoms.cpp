@@ -8,6 +8,7 @@
 #include "nm/Model/PifoMesh/Atoms.h"
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace nm::mesh {
 
@@ -38,16 +39,24 @@ unsigned ones(uint64_t value) {
 struct Leaf {
   std::map<unsigned, int> states;
   bool packet = false;
-
-  bool operator==(const Leaf &other) const {
-    return states == other.states && packet == other.packet;
-  }
+  std::set<int> predicates = {}; ///< those on the path, each once
 };
 
-/// The leaves of a value and how many predicates lie above the deepest one.
+/// The leaves of a value.
 struct Outcome {
   std::vector<Leaf> leaves;
-  unsigned levels = 0;
+
+  /// How many predicates decide about the deepest one.
+  size_t levels() const {
+    size_t most = 0;
+    for (const Leaf &leaf : leaves)
+      most = std::max(most, leaf.predicates.size());
+    return most;
+  }
+  void all(std::set<int> &predicates) const {
+    for (const Leaf &leaf : leaves)
+      predicates.insert(leaf.predicates.begin(), leaf.predicates.end());
+  }
 };
 
 class Classifier {
@@ -205,9 +214,9 @@ private:
       if (!evaluate(stored[state], outcome))
         return refuse("the new value of state " + quote(state) +
                       " does not fit an atom");
-      if (outcome.levels > 2)
+      if (outcome.levels() > 2)
         return refuse("the new value of state " + quote(state) +
-                      " is decided by " + std::to_string(outcome.levels) +
+                      " is decided by " + std::to_string(outcome.levels()) +
                       " predicates in a row; an atom has two");
       bool adds = false, subtracts = false, keeps = false;
       for (const Leaf &leaf : outcome.leaves) {
@@ -226,12 +235,12 @@ private:
           adds = true;
       }
       subtracts = subtracts || subtraction(stored[state]);
-      Atom needed = outcome.levels == 2            ? Atom::NestedIfs
-                    : subtracts && adds            ? Atom::Sub
-                    : outcome.levels == 1 && keeps ? Atom::PredRAW
-                    : outcome.levels == 1          ? Atom::IfElseRAW
-                    : adds                         ? Atom::RAW
-                                                   : Atom::RW;
+      Atom needed = outcome.levels() == 2            ? Atom::NestedIfs
+                    : subtracts && adds              ? Atom::Sub
+                    : outcome.levels() == 1 && keeps ? Atom::PredRAW
+                    : outcome.levels() == 1          ? Atom::IfElseRAW
+                    : adds                           ? Atom::RAW
+                                                     : Atom::RW;
       atom.atom = std::max(atom.atom, needed);
     }
     if (atom.states.size() == 2)
@@ -251,13 +260,10 @@ private:
     return subtraction(v.a) || subtraction(v.b) || subtraction(v.c);
   }
 
-  /// Predicate levels of a condition; false if no atom decides it.
-  bool condition(int value, unsigned &levels) {
+  /// The predicates of a condition; false if no atom decides it.
+  bool condition(int value, std::set<int> &predicates) {
     const Value &v = at(value);
-    levels = 1;
-    if (!depends(value))
-      return true;
-    switch (v.op) {
+    switch (depends(value) ? v.op : Op::Load) {
     case Op::Eq:
     case Op::Ne:
     case Op::ULt:
@@ -267,23 +273,21 @@ private:
       Outcome a, b;
       if (!evaluate(v.a, a) || !evaluate(v.b, b))
         return false;
-      levels = 1 + a.levels + b.levels;
+      a.all(predicates);
+      b.all(predicates);
+      predicates.insert(value);
       return true;
     }
     case Op::And:
     case Op::Or:
-    case Op::Xor: {
+    case Op::Xor:
       // An inversion is free: the sides change places.
       if (v.op == Op::Xor && (isConst(v.a) || isConst(v.b)))
-        return condition(isConst(v.a) ? v.b : v.a, levels);
-      unsigned a, b;
-      if (!condition(v.a, a) || !condition(v.b, b))
-        return false;
-      levels = a + b;
+        return condition(isConst(v.a) ? v.b : v.a, predicates);
+      return condition(v.a, predicates) && condition(v.b, predicates);
+    case Op::Load: // a flag, of the state or of the packet
+      predicates.insert(value);
       return true;
-    }
-    case Op::Load:
-      return true; // a flag
     default:
       return refuse(std::string("a predicate on '") + opName(v.op) +
                     "' of a state; atoms compare sums");
@@ -319,8 +323,11 @@ private:
     case Op::Or:
     case Op::Xor:
       // A flag: written as either constant, under its condition.
-      if (v.bits == 1 && condition(value, out.levels)) {
-        out.leaves.push_back({{}, true});
+      if (v.bits == 1) {
+        Leaf leaf{{}, true};
+        if (!condition(value, leaf.predicates))
+          return false;
+        out.leaves.push_back(std::move(leaf));
         return true;
       }
       [[fallthrough]];
@@ -334,7 +341,6 @@ private:
     Outcome a, b;
     if (!evaluate(v.a, a) || !evaluate(v.b, b))
       return false;
-    out.levels = a.levels + b.levels;
     if (a.leaves.size() * b.leaves.size() > 64)
       return refuse("more than 64 cases of one state update");
     int sign = v.op == Op::Sub ? -1 : 1;
@@ -342,6 +348,8 @@ private:
       for (const Leaf &right : b.leaves) {
         Leaf leaf = left;
         leaf.packet |= right.packet;
+        leaf.predicates.insert(right.predicates.begin(),
+                               right.predicates.end());
         for (auto &[state, factor] : right.states)
           if ((leaf.states[state] += sign * factor) == 0)
             leaf.states.erase(state);
@@ -352,8 +360,8 @@ private:
 
   bool choose(const Value &v, Outcome &out) {
     Outcome a, b;
-    unsigned levels;
-    if (!condition(v.a, levels) || !evaluate(v.b, a) || !evaluate(v.c, b))
+    std::set<int> predicates;
+    if (!condition(v.a, predicates) || !evaluate(v.b, a) || !evaluate(v.c, b))
       return false;
     // A choice among packet values under a packet's condition is made before
     // the atom.
@@ -363,9 +371,11 @@ private:
       out.leaves[0].packet |= b.leaves[0].packet;
       return true;
     }
-    out.levels = levels + std::max(a.levels, b.levels);
-    out.leaves = a.leaves;
-    out.leaves.insert(out.leaves.end(), b.leaves.begin(), b.leaves.end());
+    for (Outcome *side : {&a, &b})
+      for (Leaf &leaf : side->leaves) {
+        leaf.predicates.insert(predicates.begin(), predicates.end());
+        out.leaves.push_back(std::move(leaf));
+      }
     return true;
   }
 };

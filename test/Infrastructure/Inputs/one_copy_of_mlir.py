@@ -33,11 +33,11 @@ def main():
     failures, with_mlir = [], 0
     for path in executables:
         needed = libraries(path)
+        symbols = defined_symbols(path)
         if "libMLIR" in needed:
             with_mlir += 1
-        elif path.parent.name == "bin" and path.parent.parent == build:
+        elif " mlir::" in symbols:
             failures.append(f"{path} does not take MLIR from libMLIR.so")
-        symbols = defined_symbols(path)
         failures += [f"{path} defines {symbol}...): a second copy"
                      for symbol in CORE_SYMBOLS if symbol in symbols]
     if runtime.exists():

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Tools/mlir-translate/Translation.h"
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -94,4 +96,19 @@ int64_t {0}_dequeue_batch({0} *scheduler, int64_t now, {0}_packet *packets,
 #endif /* {2} */
 )",
                       name, scheduler.getCapacity(), guard);
+}
+
+void pifo::registerCHeaderTranslation(void (*dialects)(DialectRegistry &)) {
+  static TranslateFromMLIRRegistration header(
+      "pifo-to-c-header", "print the C header of compiled schedulers",
+      [](Operation *op, raw_ostream &os) -> LogicalResult {
+        auto module = dyn_cast<ModuleOp>(op);
+        if (!module || module.getOps<SchedulerOp>().empty())
+          return op->emitError("has no pifo.scheduler to write a header for; "
+                               "expected the module before pifo-lower-to-cpu");
+        for (SchedulerOp scheduler : module.getOps<SchedulerOp>())
+          printCHeader(scheduler, os);
+        return success();
+      },
+      dialects);
 }

@@ -121,32 +121,24 @@ void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
   }
   Value word = e.load(64, wordPointer);
   Value there = e.cmp(P::ne, e.band(word, bit), 0);
-  e.ifElse(
-      there, TypeRange(),
-      [&]() -> SmallVector<Value> {
-        // Behind the last one of that rank.
-        Value last = e.at(bucket, 4);
-        e.store(element, slot(poolOf(node), at.memory, e.load(32, last)));
-        e.store(element, last);
-        return {};
-      },
-      [&]() -> SmallVector<Value> {
-        e.store(element, bucket);
-        e.store(element, e.at(bucket, 4));
-        e.store(e.bor(word, bit), wordPointer);
-        if (!deep)
-          return {};
-        Value topIndex = e.shr(rank, bits - 6);
-        if (node.middleBits) {
-          Value pointer = e.at(hot(node, at, node.middle), e.shl(topIndex, 3));
-          Value middleBit =
-              e.shl(e.c(1), e.mask(e.shr(rank, 6), node.middleBits));
-          e.store(e.bor(e.load(64, pointer), middleBit), pointer);
-        }
-        e.store(e.bor(e.load(64, topPointer), e.shl(e.c(1), topIndex)),
-                topPointer);
-        return {};
-      });
+  // Whether the rank has elements is anyone's guess: no branch. If it has none,
+  // what the last one's link would be goes to slot 0, which is nobody's.
+  Value lastPointer = e.at(bucket, 4);
+  Value last = e.select(there, e.load(32, lastPointer), e.c(0, 32));
+  Value first = e.select(there, e.load(32, bucket), element);
+  e.store(element, slot(poolOf(node), at.memory, last));
+  e.store(first, bucket);
+  e.store(element, lastPointer);
+  e.store(e.bor(word, bit), wordPointer);
+  if (!deep)
+    return;
+  Value topIndex = e.shr(rank, bits - 6);
+  if (node.middleBits) {
+    Value pointer = e.at(hot(node, at, node.middle), e.shl(topIndex, 3));
+    Value middleBit = e.shl(e.c(1), e.mask(e.shr(rank, 6), node.middleBits));
+    e.store(e.bor(e.load(64, pointer), middleBit), pointer);
+  }
+  e.store(e.bor(e.load(64, topPointer), e.shl(e.c(1), topIndex)), topPointer);
 }
 
 //===----------------------------------------------------------------------===//

@@ -10,6 +10,9 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
+/// Linux: MADV_HUGEPAGE, and the size of such a page.
+static constexpr int64_t kHugePages = 14, kHugePage = 2 << 20;
+
 /// Fills what does not begin as zero, which calloc has written.
 void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
   auto index = [&](int64_t i) -> Value {
@@ -47,7 +50,7 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
 }
 
 void SchedulerEmitter::emitCreate() {
-  Type ptr = e.ptrType();
+  Type ptr = e.ptrType(), i32 = e.type(32);
   auto function = begin(name + "_create", e.type(64), ptr, true);
   Value asked = function.getArgument(0);
   Value declared = e.c(layout.op.getCapacity());
@@ -73,6 +76,9 @@ void SchedulerEmitter::emitCreate() {
     for (int64_t i = 0; usesHeap(node) && i < node.count; ++i)
       parts.push_back({node.heap + i * node.hotStride, kEntryBytes});
 
+  // Ranks at random meet a page each: large ones spare the address translation.
+  bool huge = hugePages && layout.fixedSize >= kHugePage;
+  int64_t alignment = huge ? kHugePage : 64;
   auto result = e.ifElse(
       valid, ptr,
       [&]() -> SmallVector<Value> {
@@ -80,27 +86,32 @@ void SchedulerEmitter::emitCreate() {
         int64_t strides = 0;
         for (const Part &part : parts)
           strides += part.stride;
-        // Each part begins at a multiple of 64.
-        Value bytes = e.add(e.mul(count, e.c(strides)),
-                            e.c(layout.fixedSize + 64 * (parts.size() + 1)));
+        // Each part begins at a multiple of 64, all of it at one of
+        // `alignment`.
+        Value bytes =
+            e.add(e.mul(count, e.c(strides)),
+                  e.c(layout.fixedSize + 64 * parts.size() + alignment));
         Value raw = e.call("calloc", ptr, {bytes, e.c(1)})[0];
-        auto align = [&](Value pointer) {
+        auto align = [&](Value pointer, int64_t alignment) {
           Value address =
               LLVM::PtrToIntOp::create(b, e.loc, e.type(64), pointer);
           Value up = e.sub(e.c(0), address);
-          return e.at(pointer, e.band(up, e.c(63)));
+          return e.at(pointer, e.band(up, e.c(alignment - 1)));
         };
         Value isNull =
             LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, raw,
                                  LLVM::ZeroOp::create(b, e.loc, ptr));
         return e.ifElse(isNull, ptr, null, [&]() -> SmallVector<Value> {
-          Value memory = align(raw);
+          Value memory = align(raw, alignment);
+          if (huge)
+            e.call("madvise", i32,
+                   {memory, e.sub(bytes, e.c(alignment)), e.c(kHugePages, 32)});
           e.store(raw, e.at(memory, SchedulerLayout::kRaw));
           e.store(capacity, e.at(memory, SchedulerLayout::kCapacity));
           Value part = e.at(memory, layout.fixedSize);
           for (const Part &p : parts) {
             e.store(part, e.at(memory, p.pointer));
-            part = align(e.at(part, e.mul(count, e.c(p.stride))));
+            part = align(e.at(part, e.mul(count, e.c(p.stride))), 64);
           }
           for (const NodeLayout &node : layout.nodes)
             emitInitialState(node, memory);

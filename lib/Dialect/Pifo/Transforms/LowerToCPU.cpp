@@ -32,13 +32,18 @@ static StringRef describe(Container container) {
   return "";
 }
 
-/// `@calloc` and `@free`, unless the module declares them.
-static LogicalResult declareAllocation(ModuleOp module) {
+/// `@calloc`, `@free`, and `@madvise` for large pages, unless the module
+/// declares them.
+static LogicalResult declareAllocation(ModuleOp module, bool hugePages) {
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
   Type ptr = LLVM::LLVMPointerType::get(b.getContext()), i64 = b.getI64Type();
-  std::pair<StringRef, FunctionType> functions[] = {
+  SmallVector<std::pair<StringRef, FunctionType>> functions{
       {"calloc", b.getFunctionType({i64, i64}, ptr)},
       {"free", b.getFunctionType(ptr, {})}};
+  if (hugePages)
+    functions.push_back(
+        {"madvise",
+         b.getFunctionType({ptr, i64, b.getI32Type()}, b.getI32Type())});
   for (auto [name, type] : functions) {
     if (Operation *present = module.lookupSymbol(name)) {
       auto function = dyn_cast<func::FuncOp>(present);
@@ -68,7 +73,8 @@ struct LowerToCPUPass : public pifo::impl::LowerToCPUBase<LowerToCPUPass> {
     auto schedulers = llvm::to_vector(module.getOps<SchedulerOp>());
     if (schedulers.empty())
       return;
-    if (failed(declareAllocation(module)) || failed(addSharedFunctions(module)))
+    if (failed(declareAllocation(module, hugePages)) ||
+        failed(addSharedFunctions(module)))
       return signalPassFailure();
     for (SchedulerOp scheduler : schedulers)
       if (failed(lower(scheduler)))
@@ -106,7 +112,7 @@ private:
           << remark::metric("Bits", op.getRankWidth());
     }
     OpBuilder builder(scheduler);
-    SchedulerEmitter(layout, builder).emitAll();
+    SchedulerEmitter(layout, builder, hugePages).emitAll();
     scheduler.erase();
     return success();
   }

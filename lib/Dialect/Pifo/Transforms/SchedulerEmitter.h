@@ -38,9 +38,10 @@ struct Surroundings {
 /// Emits the functions of one scheduler before an insertion point.
 class SchedulerEmitter {
 public:
-  SchedulerEmitter(const SchedulerLayout &layout, OpBuilder &builder)
-      : layout(layout), e(builder, layout.op.getLoc()), b(builder),
-        name(layout.op.getSymName()) {}
+  SchedulerEmitter(const SchedulerLayout &layout, OpBuilder &builder,
+                   bool hugePages)
+      : layout(layout), hugePages(hugePages), e(builder, layout.op.getLoc()),
+        b(builder), name(layout.op.getSymName()) {}
 
   void emitAll();
 
@@ -144,6 +145,7 @@ private:
   void emitTables();
 
   const SchedulerLayout &layout;
+  bool hugePages;
   Emitter e;
   OpBuilder &b;
   std::string name;

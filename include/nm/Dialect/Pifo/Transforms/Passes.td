@@ -29,7 +29,10 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
   let options = [
     Option<"container", "container", "std::string", "\"auto\"",
            "auto, heap (every node), or list: sorted arrays, the reference of "
-           "differential tests">
+           "differential tests">,
+    Option<"hugePages", "huge-pages", "bool", "true",
+           "ask Linux for large pages (madvise) where a scheduler has more than "
+           "one of them">
   ];
 }
 

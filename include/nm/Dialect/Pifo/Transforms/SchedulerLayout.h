@@ -116,6 +116,9 @@ unsigned storageBytes(unsigned bits);
 /// The C header of the compiled scheduler.
 void printCHeader(SchedulerOp scheduler, raw_ostream &os);
 
+/// Registers `nm-translate --pifo-to-c-header`.
+void registerCHeaderTranslation(void (*dialects)(DialectRegistry &));
+
 } // namespace mlir::pifo
 
 #endif // NM_DIALECT_PIFO_TRANSFORMS_SCHEDULERLAYOUT_H

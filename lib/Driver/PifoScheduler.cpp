@@ -21,6 +21,13 @@ PifoScheduler::~PifoScheduler() {
     jit->destroy(memory);
 }
 
+bool PifoScheduler::restart() {
+  if (memory)
+    jit->destroy(memory);
+  memory = jit->create(capacity);
+  return memory;
+}
+
 /// Splits `name=source` and looks the source up.
 static llvm::Error parseBinding(StringRef text, ArrayRef<StringRef> columns,
                                 bool &isConstant, size_t &column,
@@ -120,8 +127,8 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
     }
   }
   result->packet.resize(result->jit->packetSize / 8);
-  result->memory = result->jit->create(capacity);
-  if (!result->memory)
+  result->capacity = capacity;
+  if (!result->restart())
     return makeError("no memory for a scheduler of that capacity");
   return std::move(result);
 }

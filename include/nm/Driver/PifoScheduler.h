@@ -32,6 +32,9 @@ public:
          int64_t capacity, const std::vector<std::string> &columns,
          const std::vector<std::string> &bindings);
   ~PifoScheduler() override;
+  /// Back to the state after creation, without packets. False without memory;
+  /// then nothing but this function may be called.
+  bool restart();
 
   Taken enqueue(uint64_t handle, const uint64_t *values, int64_t now) override;
   bool dequeue(int64_t now, uint64_t &handle) override;
@@ -58,6 +61,7 @@ private:
   };
   std::unique_ptr<PifoJit> jit;
   void *memory = nullptr;
+  int64_t capacity = 0;
   bool shaped = false, writes = false;
   std::vector<Binding> fields;
   /// 8-byte words: one packet.

@@ -1,0 +1,13 @@
+#include "nm/Import/PifoPolicy.h"
+#include <cstdint>
+#include <cstdlib>
+
+/// An error without a message is a defect.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::string error;
+  std::string text(reinterpret_cast<const char *>(data), size);
+  std::string code = nm::policy::translate(text, "fuzz", error);
+  if (code.empty() == error.empty())
+    std::abort();
+  return 0;
+}

@@ -11,6 +11,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
+#include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Registration.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
@@ -75,6 +76,7 @@ int main(int argc, char **argv) {
   TranslateToMLIRRegistration policy(
       "import-pifo-policy", "translate a scheduling policy to a pifo.scheduler",
       importPolicy, registerDialects);
+  pifo::registerCHeaderTranslation(registerDialects);
   pifo::registerMeshTranslations(registerDialects);
   return failed(mlirTranslateMain(argc, argv, "nm translation driver"));
 }

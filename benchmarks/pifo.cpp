@@ -68,8 +68,9 @@ std::string onePifo() {
 }
 
 /// STFQ; lengths count 64 bytes, weights are 1.
-std::string stfqNode(const std::string &key) {
-  return " rank(i18, wrap) {\n    pifo.state @finish by " + key +
+std::string stfqNode(const std::string &key, int bits) {
+  return " rank(i" + std::to_string(bits) +
+         ", wrap) {\n    pifo.state @finish by " + key +
          " written_by(enqueue) = 0 : i64" + R"(
     pifo.state @virtual written_by(dequeue) = 0 : i64
     pifo.scheduling {
@@ -102,21 +103,34 @@ std::string range(int first, int last) {
                        first, last);
 }
 
+/// Enough bits for the ranks of a node: of `resident` packets, those of one of
+/// `count` equal flows or children lie less than half the range apart.
+int rankBits(size_t resident, size_t count) {
+  size_t most = resident / count * 5 / 4 + 20, bits = 8;
+  while ((size_t(31) << bits) / 64 < 14 * most)
+    ++bits;
+  return std::min<int>(bits, 18);
+}
+
 /// A node for groups `first` to `last` and all below it; the leaf serves flows.
 std::string tree(const std::string &name, int first, int last, int levels,
-                 int fanOut) {
+                 int fanOut, size_t resident) {
   std::string text =
-      "pifo.node @" + name + stfqNode(levels == 1 ? "@flow" : "child");
+      "pifo.node @" + name +
+      stfqNode(levels == 1 ? "@flow" : "child",
+               rankBits(resident, levels == 1
+                                      ? kFlows
+                                      : kGroups / (last - first + 1) * fanOut));
   if (name != "root")
     text += range(first, last);
   int width = (last - first + 1) / fanOut;
   for (int i = 0; levels > 1 && i < fanOut; ++i)
     text += tree(name + std::to_string(i), first + i * width,
-                 first + (i + 1) * width - 1, levels - 1, fanOut);
+                 first + (i + 1) * width - 1, levels - 1, fanOut, resident);
   return text + "}\n";
 }
 
-std::string hierarchy(int levels, int fanOut) {
+std::string hierarchy(int levels, int fanOut, size_t resident) {
   return llvm::formatv(R"(pifo.scheduler @s capacity(1048576) {{
   pifo.field @length : i5
   pifo.field @group : i8 below {0}
@@ -124,7 +138,7 @@ std::string hierarchy(int levels, int fanOut) {
 )",
                        kGroups, kFlows)
              .str() +
-         tree("root", 0, kGroups - 1, levels, fanOut) + "}\n";
+         tree("root", 0, kGroups - 1, levels, fanOut, resident) + "}\n";
 }
 
 /// STFQ in two levels over another queue.
@@ -201,7 +215,7 @@ void fail(const char *what) {
 
 struct Bench {
   std::unique_ptr<PifoJit> one = compile(onePifo());
-  std::unique_ptr<PifoJit> hpfq = compile(hierarchy(2, kGroups));
+  std::unique_ptr<PifoJit> hpfq = compile(hierarchy(2, kGroups, 1 << 16));
   std::vector<std::unique_ptr<PifoJit>> deep;
   std::vector<RankPacket> uniform = rankTraffic(false);
   std::vector<FlowPacket> flows = flowTraffic();
@@ -380,6 +394,8 @@ void registerAll(Bench &bench) {
     }
   for (size_t resident : {256, 1 << 12, 1 << 16}) {
     std::string name = llvm::formatv("hpfq2/{0}/", resident);
+    bench.deep.push_back(compile(hierarchy(2, kGroups, resident)));
+    PifoJit *jit = bench.deep.back().get();
     add(name + StdPriorityQueue::kName, [=, &bench](benchmark::State &state) {
       hpfqPeer<StdPriorityQueue>(state, bench, resident);
     });
@@ -390,14 +406,14 @@ void registerAll(Bench &bench) {
       hpfqPeer<StdMultimap>(state, bench, resident);
     });
     add(name + "compiled", [=, &bench](benchmark::State &state) {
-      treeCompiled(state, bench, *bench.hpfq, resident);
+      treeCompiled(state, bench, *jit, resident);
     });
     add(name + "batch", [=, &bench](benchmark::State &state) {
-      treeBatch(state, bench, *bench.hpfq, resident);
+      treeBatch(state, bench, *jit, resident);
     });
   }
   for (int levels = 1; levels <= 5; ++levels) {
-    bench.deep.push_back(compile(hierarchy(levels, 2)));
+    bench.deep.push_back(compile(hierarchy(levels, 2, 1 << 12)));
     PifoJit *jit = bench.deep.back().get();
     add(llvm::formatv("levels/{0}/compiled", levels),
         [=, &bench](benchmark::State &state) {

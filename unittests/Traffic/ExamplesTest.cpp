@@ -11,6 +11,7 @@
 #include "mlir/Parser/Parser.h"
 #include "nm/Driver/PifoScheduler.h"
 #include "nm/Registration.h"
+#include "nm/Traffic/Tiles.h"
 #include "gtest/gtest.h"
 #include <numeric>
 
@@ -20,8 +21,9 @@ using mlir::nm::driver::PifoScheduler;
 
 namespace {
 
-std::unique_ptr<PifoScheduler> compileExample(const std::string &name,
-                                              const char *container = "auto") {
+std::unique_ptr<PifoScheduler>
+compileExample(const std::string &name, const char *container = "auto",
+               const std::vector<std::string> &columns = kColumns) {
   mlir::DialectRegistry registry;
   mlir::nm::registerDialects(registry);
   mlir::MLIRContext context(registry);
@@ -30,7 +32,7 @@ std::unique_ptr<PifoScheduler> compileExample(const std::string &name,
   if (!module)
     return nullptr;
   auto scheduler =
-      PifoScheduler::create(*module, "", container, 0, kColumns, {});
+      PifoScheduler::create(*module, "", container, 0, columns, {});
   if (!scheduler) {
     ADD_FAILURE() << name << ": " << llvm::toString(scheduler.takeError());
     return nullptr;
@@ -240,6 +242,36 @@ TEST(Limits, ShapingIsOnTheInputSide) {
   // The last ten: 800 ns each on the link, and not 8000 ns.
   EXPECT_EQ(trace.departures[109].second - trace.departures[100].second,
             9 * 800);
+}
+
+/// The order in which jobs of three tenants are served, by their handles.
+std::vector<uint64_t> serve(const std::string &policy) {
+  auto scheduler = compileExample(policy, "auto", TileQueue::columns());
+  if (!scheduler)
+    return {};
+  TileQueue queue(*scheduler);
+  // tenant, deadline, tiles, bytes, handle
+  const TileJob jobs[] = {{1, 500, 8, 600, 0}, {1, 400, 7, 600, 1},
+                          {2, 300, 2, 600, 2}, {0, 900, 9, 600, 3},
+                          {0, 900, 9, 600, 4}, {2, 100, 3, 600, 5}};
+  for (const TileJob &job : jobs)
+    EXPECT_EQ(queue.submit(job, 0), Scheduler::Taken::Ok);
+  EXPECT_EQ(queue.submit({200, 0, 0, 1, 9}, 0), Scheduler::Taken::Unknown);
+  EXPECT_EQ(queue.size(), 6u);
+  std::vector<uint64_t> order;
+  TileJob job;
+  while (queue.next(0, job))
+    order.push_back(job.handle);
+  EXPECT_EQ(queue.size(), 0u);
+  return order;
+}
+
+TEST(Tiles, PoliciesOrderJobs) {
+  EXPECT_EQ(serve("tiles-edf"), (std::vector<uint64_t>{5, 2, 1, 0, 3, 4}));
+  EXPECT_EQ(serve("tiles-strict"), (std::vector<uint64_t>{3, 4, 2, 5, 1, 0}));
+  // Starts in sixths of bytes: tenant 1 at 0 and 1800, 2 at 0 and 3600, 0 at 0
+  // and 1200; each tenant's turn serves its job with the fewest tiles.
+  EXPECT_EQ(serve("tiles-fair"), (std::vector<uint64_t>{1, 2, 3, 4, 0, 5}));
 }
 
 } // namespace

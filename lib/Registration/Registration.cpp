@@ -40,6 +40,7 @@
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 #include "nm/Conversion/Passes.h"
+#include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/Flat/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
@@ -56,7 +57,8 @@
 using namespace mlir;
 
 void mlir::nm::registerDialects(DialectRegistry &registry) {
-  registry.insert<NMDialect, flat::FlatDialect, pifo::PifoDialect>();
+  registry.insert<NMDialect, attacc::AttaccDialect, flat::FlatDialect,
+                  pifo::PifoDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
+#include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -63,9 +63,9 @@ static LogicalResult verifyProductTypes(Operation *op, StringRef rule,
                                         RegionType dest) {
   Type type = lhs.getElementType();
   if (type.isInteger(8) || rhs.getElementType() != type)
-    return op->emitOpError("[") << rule << "] multiplies " << type << " by "
-                                << rhs.getElementType()
-                                << ", expected equal f16, bf16 or f32";
+    return op->emitOpError("[")
+           << rule << "] multiplies " << type << " by " << rhs.getElementType()
+           << ", expected equal f16, bf16 or f32";
   if (dest.getElementType() != type && !dest.getElementType().isF32())
     return op->emitOpError("[") << rule << "] writes " << dest.getElementType()
                                 << ", expected " << type << " or f32";

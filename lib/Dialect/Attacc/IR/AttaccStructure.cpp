@@ -14,8 +14,7 @@ using namespace mlir::attacc;
 LogicalResult ProgramOp::verifyRegions() {
   llvm::StringSet<> names;
   WalkResult result = getBody().walk([&](Operation *op) {
-    if (op->getName().getDialectNamespace() != "attacc" ||
-        isa<ProgramOp>(op)) {
+    if (op->getName().getDialectNamespace() != "attacc" || isa<ProgramOp>(op)) {
       op->emitOpError("[attacc_program_c1] has no place in an attacc.program, "
                       "expected only its operations");
       return WalkResult::interrupt();
@@ -122,9 +121,8 @@ LogicalResult TileOp::verify() {
   SmallVector<int64_t> trips;
   for (Value counter : getCounters()) {
     auto argument = dyn_cast<BlockArgument>(counter);
-    auto loop = argument
-                    ? dyn_cast<LoopOp>(argument.getOwner()->getParentOp())
-                    : LoopOp();
+    auto loop = argument ? dyn_cast<LoopOp>(argument.getOwner()->getParentOp())
+                         : LoopOp();
     if (!loop)
       return emitOpError("[attacc_tile_c5] expected the counter of a loop");
     trips.push_back(std::clamp<int64_t>(loop.getTrips(), 1, INT32_MAX));

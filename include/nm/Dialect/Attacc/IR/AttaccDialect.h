@@ -26,8 +26,8 @@ class ProgramOp;
 #define GET_ATTRDEF_CLASSES
 #include "nm/Dialect/Attacc/IR/AttaccAttrs.h.inc"
 #define GET_TYPEDEF_CLASSES
-#include "nm/Dialect/Attacc/IR/AttaccTypes.h.inc"
 #include "nm/Dialect/Attacc/IR/AttaccInterfaces.h.inc"
+#include "nm/Dialect/Attacc/IR/AttaccTypes.h.inc"
 #define GET_OP_CLASSES
 #include "nm/Dialect/Attacc/IR/AttaccOps.h.inc"
 

@@ -209,9 +209,12 @@ struct GenerateAttentionPass
   /// Of one head's keys and values; unknown widths count as 64.
   static int64_t packedBytes(AttentionOp op) {
     using Role = AttentionOp::Role;
-    return 4 * op.getStaticSize(Role::K, AttentionOp::Sequence) *
-           (staticSize(op, Role::K, AttentionOp::Width, 64) +
-            staticSize(op, Role::V, AttentionOp::Width, 64));
+    auto size = [&](Role role, int64_t dim) {
+      return std::min<int64_t>(staticSize(op, role, dim, 64), 1 << 24);
+    };
+    return 4 * size(Role::K, AttentionOp::Sequence) *
+           (size(Role::K, AttentionOp::Width) +
+            size(Role::V, AttentionOp::Width));
   }
 
   AttentionBlocking chooseBlocking(AttentionOp op) {
@@ -229,7 +232,7 @@ struct GenerateAttentionPass
     } else {
       // Two fifths of the cache: keys and values pass through it too. Without
       // a cache to speak of, tiles are small as well.
-      int64_t bytes = keys * kRowsOfAllKeys * 4;
+      int64_t bytes = std::min(keys, kFarthest) * kRowsOfAllKeys * 4;
       bool isKnown = !ShapedType::isDynamic(keys);
       bool fits = isKnown && bytes <= target.getL2() * 2 / 5;
       blocking.rows = fits ? kRowsOfAllKeys : kRowsOfKeyTile;

@@ -84,9 +84,13 @@ llvm::Error runUpstream(const ProductCase &product, const ProductData &data,
       continue;
     }
     double error = relativeError((*upstream)->result(), expected);
-    if (error > 1e-5)
-      return mlir::nm::driver::makeError(
-          "upstream's sparsifier: relative error {0}", error);
+    // A wrong answer has no time: the column stays empty.
+    if (error > 1e-5) {
+      llvm::errs() << llvm::formatv(
+          "note: upstream's sparsifier is left out: relative error {0}\n",
+          error);
+      return llvm::Error::success();
+    }
   }
   outcome.upstreamMinMs = minimum(samples);
   outcome.upstreamMedianMs = median(samples);

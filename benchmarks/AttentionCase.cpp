@@ -6,23 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionCase.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
-#include "nm/Driver/Codegen.h"
-#include "nm/Driver/Compile.h"
-#include "nm/Driver/Support.h"
-#include "nm/Registration.h"
 #include "nm/Runtime/DType.h"
-#include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/SourceMgr.h"
 #include <cmath>
 #include <cstring>
 #include <random>
 
 using namespace nm::bench;
 namespace rt = nm::rt;
-using namespace mlir::nm::driver;
 
 std::string AttentionCase::name() const {
   std::string text = llvm::formatv(
@@ -158,54 +149,10 @@ static std::string moduleText(const AttentionCase &a) {
 llvm::Expected<std::unique_ptr<CompiledAttention>>
 CompiledAttention::compile(const AttentionCase &attention,
                            const AttentionData &data, int threads) {
-  mlir::DialectRegistry registry;
-  mlir::nm::registerDialects(registry);
-  mlir::registerAllToLLVMIRTranslations(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  llvm::SourceMgr sourceMgr;
-  sourceMgr.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBufferCopy(moduleText(attention), "attention"),
-      llvm::SMLoc());
-  auto source = parseSource(sourceMgr, context);
-  if (!source)
-    return source.takeError();
-  auto entry = source->findEntry("attention");
-  if (!entry)
-    return entry.takeError();
-  auto machine = createTargetMachine("host");
-  if (!machine)
-    return machine.takeError();
-  RunOptions options;
-  CompileLog log;
-  if (auto error = lowerToLLVMDialect(*source->module, options, log))
-    return error;
-  llvm::LLVMContext llvmContext;
-  auto module =
-      translate(*source->module, source->functions, llvmContext, **machine);
-  if (!module)
-    return module.takeError();
-  llvm::SmallVector<char, 0> object;
-  if (auto error = llvm::joinErrors(addInvoke(**module, **entry),
-                                    optimize(**module, **machine)))
-    return error;
-  if (auto error = generateCode(**module, **machine,
-                                llvm::CodeGenFileType::ObjectFile, object))
-    return error;
   std::unique_ptr<CompiledAttention> result(new CompiledAttention);
-  result->signature = **entry;
-  auto text = getManifest(*source->module, "attention");
-  if (!text)
-    return text.takeError();
-  auto manifest = rt::parseManifest(*text);
-  if (!manifest)
-    return toError(manifest.error());
-  result->manifest = *manifest;
-  nm_set_num_threads(threads);
-  auto jit = Jit::load(llvm::StringRef(object.data(), object.size()));
-  if (!jit)
-    return jit.takeError();
-  result->jit.emplace(std::move(*jit));
-
+  if (auto error =
+          result->function.compile(moduleText(attention), "attention", threads))
+    return error;
   rt::DType dtype = rt::parseDType(attention.dtype);
   std::vector<rt::Tensor> inputs;
   for (const std::vector<float> *values : {&data.q, &data.k, &data.v}) {
@@ -227,19 +174,7 @@ CompiledAttention::compile(const AttentionCase &attention,
                         attention.width}),
          nullptr});
   }
-  auto call = Call::prepare(result->signature, result->jit->entry(), inputs,
-                            result->manifest, nullptr);
-  if (!call)
-    return call.takeError();
-  result->call = std::move(*call);
+  if (auto error = result->function.prepare(inputs, nullptr))
+    return error;
   return result;
-}
-
-llvm::Expected<std::vector<float>> CompiledAttention::run() {
-  auto tensors = call.run();
-  if (!tensors)
-    return tensors.takeError();
-  const rt::TensorView &view = tensors->front().view;
-  const float *data = reinterpret_cast<const float *>(view.data);
-  return std::vector<float>(data, data + view.count());
 }

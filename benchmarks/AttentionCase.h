@@ -8,8 +8,7 @@
 #ifndef NM_BENCHMARKS_ATTENTIONCASE_H
 #define NM_BENCHMARKS_ATTENTIONCASE_H
 
-#include "nm/Driver/Execute.h"
-#include "nm/Driver/Jit.h"
+#include "CompiledFunction.h"
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,17 +56,14 @@ public:
           int threads);
 
   /// Milliseconds of one run.
-  double timeOnce() { return call.timeOnce(); }
-  llvm::Expected<std::vector<float>> run();
+  double timeOnce() { return function.call.timeOnce(); }
+  llvm::Expected<std::vector<float>> run() { return function.run(); }
 
 private:
   CompiledAttention() = default;
 
-  mlir::nm::driver::Signature signature;
-  std::optional<mlir::nm::driver::Jit> jit;
-  rt::Manifest manifest;
   std::vector<std::vector<unsigned char>> storage;
-  mlir::nm::driver::Call call;
+  CompiledFunction function;
 };
 
 } // namespace nm::bench

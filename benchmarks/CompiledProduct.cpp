@@ -6,19 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "CompiledProduct.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
-#include "nm/Driver/Codegen.h"
-#include "nm/Driver/Compile.h"
 #include "nm/Driver/Support.h"
-#include "nm/Registration.h"
 #include "nm/Runtime/DType.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Writer.h"
-#include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/SourceMgr.h"
 #include <random>
 
 using namespace nm::bench;
@@ -135,74 +128,19 @@ loadWeight(const ProductCase &product, const std::vector<float> &w,
 llvm::Expected<std::unique_ptr<CompiledProduct>>
 CompiledProduct::compile(const ProductCase &product, const ProductData &data,
                          int threads) {
-  mlir::DialectRegistry registry;
-  mlir::nm::registerDialects(registry);
-  mlir::registerAllToLLVMIRTranslations(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  llvm::SourceMgr sourceMgr;
-  sourceMgr.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBufferCopy(moduleText(product), "product"),
-      llvm::SMLoc());
-  auto source = parseSource(sourceMgr, context);
-  if (!source)
-    return source.takeError();
-  auto entry = source->findEntry("product");
-  if (!entry)
-    return entry.takeError();
-  RunOptions options;
-  CompileLog log;
-  auto machine = createTargetMachine("host");
-  if (!machine)
-    return machine.takeError();
-  if (auto error = lowerToLLVMDialect(*source->module, options, log))
-    return error;
-  llvm::LLVMContext llvmContext;
-  auto module =
-      translate(*source->module, source->functions, llvmContext, **machine);
-  if (!module)
-    return module.takeError();
-  llvm::SmallVector<char, 0> object;
-  if (auto error = llvm::joinErrors(addInvoke(**module, **entry),
-                                    optimize(**module, **machine)))
-    return error;
-  if (auto error = generateCode(**module, **machine,
-                                llvm::CodeGenFileType::ObjectFile, object))
-    return error;
   std::unique_ptr<CompiledProduct> result(new CompiledProduct);
-  result->signature = **entry;
-  auto text = getManifest(*source->module, "product");
-  if (!text)
-    return text.takeError();
-  auto manifest = rt::parseManifest(*text);
-  if (!manifest)
-    return toError(manifest.error());
-  result->manifest = *manifest;
-  nm_set_num_threads(threads);
-  auto params = loadWeight(product, data.w, result->manifest);
+  if (auto error =
+          result->function.compile(moduleText(product), "product", threads))
+    return error;
+  auto params = loadWeight(product, data.w, result->function.manifest);
   if (!params)
     return params.takeError();
   result->params = std::move(*params);
-  auto jit = Jit::load(llvm::StringRef(object.data(), object.size()));
-  if (!jit)
-    return jit.takeError();
-  result->jit.emplace(std::move(*jit));
   result->x = data.x;
   rt::Tensor input{rt::denseView(result->x.data(), rt::DType::F32,
                                  {product.tokens, product.depth}),
                    nullptr};
-  auto call = Call::prepare(result->signature, result->jit->entry(), {input},
-                            result->manifest, result->params.get());
-  if (!call)
-    return call.takeError();
-  result->call = std::move(*call);
+  if (auto error = result->function.prepare({input}, result->params.get()))
+    return error;
   return result;
-}
-
-llvm::Expected<std::vector<float>> CompiledProduct::run() {
-  auto tensors = call.run();
-  if (!tensors)
-    return tensors.takeError();
-  const rt::TensorView &view = tensors->front().view;
-  const float *data = reinterpret_cast<const float *>(view.data);
-  return std::vector<float>(data, data + view.count());
 }

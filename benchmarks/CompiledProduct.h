@@ -8,8 +8,7 @@
 #ifndef NM_BENCHMARKS_COMPILEDPRODUCT_H
 #define NM_BENCHMARKS_COMPILEDPRODUCT_H
 
-#include "nm/Driver/Execute.h"
-#include "nm/Driver/Jit.h"
+#include "CompiledFunction.h"
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,18 +42,15 @@ public:
   static llvm::Expected<std::unique_ptr<CompiledProduct>>
   compile(const ProductCase &product, const ProductData &data, int threads);
 
-  double timeOnce() { return call.timeOnce(); }
-  llvm::Expected<std::vector<float>> run();
+  double timeOnce() { return function.call.timeOnce(); }
+  llvm::Expected<std::vector<float>> run() { return function.run(); }
 
 private:
   CompiledProduct() = default;
 
-  mlir::nm::driver::Signature signature;
-  std::optional<mlir::nm::driver::Jit> jit;
   std::unique_ptr<rt::Params> params;
-  rt::Manifest manifest;
   std::vector<float> x;
-  mlir::nm::driver::Call call;
+  CompiledFunction function;
 };
 
 } // namespace nm::bench

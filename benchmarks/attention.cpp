@@ -17,6 +17,7 @@
 #include "AttentionDataflows.h"
 #include "AttentionPeers.h"
 #include "Machine.h"
+#include "Samples.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -46,14 +47,6 @@ struct Settings {
   int64_t peerLimit = 8192; ///< longest sequence that peers run
   std::string json;
 };
-
-double median(std::vector<double> samples) {
-  std::sort(samples.begin(), samples.end());
-  return samples[samples.size() / 2];
-}
-double minimum(const std::vector<double> &samples) {
-  return *std::min_element(samples.begin(), samples.end());
-}
 
 /// A line of /proc/self/status in MiB.
 double statusMiB(const std::string &key) {
@@ -133,14 +126,7 @@ void runCase(benchmark::State &state, const AttentionCase &attention,
                      ? attention.cacheBytes() / bandwidth
                      : attention.flops() / machine.flops / settings.threads;
   outcome.fraction = bound * 1e3 / outcome.minMs;
-  for (size_t i = 0; i < peers.size(); ++i) {
-    double best = minimum(theirs[i]);
-    if (!outcome.peer.empty() && best >= outcome.peerMinMs)
-      continue;
-    outcome.peer = peers[i].name;
-    outcome.peerMinMs = best;
-    outcome.peerMedianMs = median(theirs[i]);
-  }
+  setFastestPeer(outcome, peers, theirs);
   outcomes.push_back(outcome);
 }
 

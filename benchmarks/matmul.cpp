@@ -15,6 +15,7 @@
 #include "Machine.h"
 #include "Peers.h"
 #include "Roofline.h"
+#include "Samples.h"
 #include "Upstream.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Support.h"
@@ -46,17 +47,6 @@ struct Settings {
   int threads = 1;
   std::string json, filter;
 };
-
-double median(std::vector<double> samples) {
-  std::sort(samples.begin(), samples.end());
-  size_t half = samples.size() / 2;
-  return samples.size() % 2 ? samples[half]
-                            : (samples[half - 1] + samples[half]) / 2;
-}
-
-double minimum(const std::vector<double> &samples) {
-  return *std::min_element(samples.begin(), samples.end());
-}
 
 /// max |a - b| / max |b|.
 double relativeError(const std::vector<float> &a, const std::vector<float> &b) {
@@ -146,14 +136,7 @@ void runCase(benchmark::State &state, const ProductCase &product,
   outcome.boundFraction = boundSeconds(machine, product.flops(),
                                        product.bytes(), settings.threads) *
                           1e3 / outcome.minMs;
-  for (size_t i = 0; i < peers.size(); ++i) {
-    double best = minimum(theirs[i]);
-    if (!outcome.peer.empty() && best >= outcome.peerMinMs)
-      continue;
-    outcome.peer = peers[i].name;
-    outcome.peerMinMs = best;
-    outcome.peerMedianMs = median(theirs[i]);
-  }
+  setFastestPeer(outcome, peers, theirs);
   if (UpstreamProduct::supports(product, settings.threads))
     if (auto error = runUpstream(product, data, *result, outcome)) {
       state.SkipWithError(llvm::toString(std::move(error)).c_str());

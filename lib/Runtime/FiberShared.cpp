@@ -7,39 +7,6 @@
 namespace nm::rt {
 
 template <typename U>
-void readShared(const StoredParts &parts, const FiberGeometry &geometry,
-                FiberTile<U> &tile) {
-  const int64_t n = geometry.n, m = geometry.m;
-  const unsigned cols = static_cast<unsigned>(parts.spec.cols);
-  PanelGeometry panel(parts.spec, geometry);
-  for (int64_t b = 0; b < panel.numBlocks(); ++b) {
-    PanelBlock block = panel.block(b);
-    for (int64_t t = 0; t < tile.numRows; ++t) {
-      int64_t row = tile.firstRow + t, first = block.begin / m * n;
-      uint8_t *indices = tile.rowIndices(t) + first;
-      U *values = tile.rowValues(t) + first;
-      for (int64_t s = 0; s < block.length / m * n; ++s) {
-        int64_t group = s / n;
-        unsigned offset = loadUnaligned<uint16_t>(
-            parts.metadata + panel.sharedSlot(block, row, s) * 2);
-        unsigned k = offset / cols;
-        int64_t index = int64_t(k) - group * m;
-        bool legal = k * cols == offset && index >= 0 && index < m &&
-                     (s % n == 0 || index > indices[s - 1]);
-        if (!legal) {
-          tile.note(GroupFault::Kind::Metadata, geometry, row,
-                    block.begin / m + group, offset);
-          index = 0;
-        }
-        indices[s] = static_cast<uint8_t>(index);
-        values[s] = loadUnaligned<U>(parts.values + panel.slot(block, row, s) *
-                                                        int64_t(sizeof(U)));
-      }
-    }
-  }
-}
-
-template <typename U>
 void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
                  FiberTile<U> &tile) {
   const int64_t n = geometry.n, m = geometry.m, rows = parts.spec.rows;
@@ -95,8 +62,6 @@ void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
 }
 
 #define NM_INSTANTIATE(U)                                                      \
-  template void readShared<U>(const StoredParts &, const FiberGeometry &,      \
-                              FiberTile<U> &);                                 \
   template void writeShared<U>(const StoredParts &, const FiberGeometry &,     \
                                FiberTile<U> &);
 NM_INSTANTIATE(uint8_t)

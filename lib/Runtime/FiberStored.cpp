@@ -186,6 +186,8 @@ void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
                FiberTile<U> &tile) {
   const int64_t n = geometry.n, m = geometry.m;
   const unsigned cols = static_cast<unsigned>(parts.spec.cols);
+  const bool isShared = parts.spec.kind == LayoutKind::Shared;
+  const bool hasOffsets = isShared || n < m;
   PanelGeometry panel(parts.spec, geometry);
   for (int64_t b = 0; b < panel.numBlocks(); ++b) {
     PanelBlock block = panel.block(b);
@@ -197,9 +199,11 @@ void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
       for (int64_t g = 0; g < block.length / m; ++g) {
         for (int64_t j = 0, previous = 0; j < n; ++j, ++s) {
           int64_t at = start + s / 4 * parts.spec.rows * 4 + s % 4;
+          int64_t offsetAt = isShared ? panel.sharedSlot(block, row, s) : at;
           unsigned offset =
-              n == m ? unsigned(s) * cols
-                     : loadUnaligned<uint16_t>(parts.metadata + at * 2);
+              !hasOffsets
+                  ? unsigned(s) * cols
+                  : loadUnaligned<uint16_t>(parts.metadata + offsetAt * 2);
           unsigned k = offset / cols;
           int64_t index = int64_t(k) - g * m;
           if (k * cols != offset || !legalIndex(index, j, previous, m)) {

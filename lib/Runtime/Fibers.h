@@ -173,9 +173,6 @@ template <typename U>
 void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
                FiberTile<U> &tile);
 template <typename U>
-void readShared(const StoredParts &parts, const FiberGeometry &geometry,
-                FiberTile<U> &tile);
-template <typename U>
 void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
                  FiberTile<U> &tile);
 template <typename U>

@@ -43,9 +43,8 @@ static void readStored(const StoredParts &from, DType dtype,
   case LayoutKind::Canonical:
     return readCanonical(from, geometry, tile);
   case LayoutKind::Panel:
+  case LayoutKind::Shared: // alike but for where the offsets lie
     return readPanel(from, geometry, tile);
-  case LayoutKind::Shared:
-    return readShared(from, geometry, tile);
   case LayoutKind::Lane:
     return readLane(from, geometry, tile);
   }

@@ -1,0 +1,36 @@
+//===- FuzzTraffic.h - what a source of packets has to keep to ------------===//
+
+#ifndef NM_FUZZ_FUZZTRAFFIC_H
+#define NM_FUZZ_FUZZTRAFFIC_H
+
+#include "nm/Traffic/Source.h"
+#include <cstdlib>
+
+namespace nm::traffic {
+
+/// Reads what `source`, which is null if opening failed with `error`, delivers.
+/// An error without a message is a defect, and so are times that decrease.
+template <typename SourcePointer>
+void readAll(const SourcePointer &source, const std::string &error) {
+  if (!source && error.empty())
+    std::abort();
+  if (!source)
+    return;
+  Arrival arrival;
+  int64_t last = 0;
+  volatile uint64_t sum = 0;
+  Source::Status status;
+  while ((status = source->next(arrival)) == Source::Status::Packet) {
+    if (arrival.time < last)
+      std::abort();
+    last = arrival.time;
+    for (size_t i = 0; i < source->columns().size(); ++i)
+      sum = sum + arrival.values[i];
+  }
+  if (status == Source::Status::Error && source->error().empty())
+    std::abort();
+}
+
+} // namespace nm::traffic
+
+#endif // NM_FUZZ_FUZZTRAFFIC_H

@@ -1,0 +1,127 @@
+//===- Kernels.h - Programs of the operators of a transformer -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each generator appends the instructions of one operator to a program: loops,
+// transfers and products with the tokens between them. A kernel begins and ends
+// with no instruction under way that concerns it: it puts a barrier behind
+// itself and gives its part of the scratchpad back. It moves exactly the DRAM
+// bytes that the extended cost model counts for its shape and tiling.
+//
+// DRAM tensors of activations have rank 2, [rows, cols], whatever their rank in
+// the source: leading dimensions are rows.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_ISA_KERNELS_KERNELS_H
+#define NM_ISA_KERNELS_KERNELS_H
+
+#include "nm/Isa/Builder.h"
+#include "nm/Model/Extended.h"
+#include <optional>
+
+namespace nm::isa {
+
+using model::Device;
+
+/// Where an index of a logical dimension takes a box: `step` elements along
+/// dimension `dim` of the tensor.
+struct Axis {
+  int dim = 0;
+  int64_t step = 1;
+};
+
+/// Q, K, V or the output of attention within a tensor [rows, cols]. Element
+/// (b, h, n, d) lies at the sums of the axes' steps; n and d have step 1 and
+/// different dims. [B, S, H, D] as [B * S, H * D]: batch {0, S}, head {1, D},
+/// position {0, 1}, width {1, 1}. [B, H, S, D] as [B * H * S, D]: batch
+/// {0, H * S}, head {0, S}, position {0, 1}, width {1, 1}.
+struct HeadsView {
+  TensorId tensor;
+  Axis batch, head;
+  Axis position{0, 1}, width{1, 1};
+  int64_t offsets[2] = {0, 0}; ///< of element (0, 0, 0, 0)
+};
+
+/// What attention adds to the cost model's shape.
+struct AttentionScore {
+  float scale = 1;
+  int64_t window = 0; ///< sliding window; 0: none
+  /// Query i is at position i + offset; AttentionShape::causal has keys -
+  /// queries here.
+  int64_t offset = 0;
+  /// Added to the logits of all heads and queries of a sample: [batch or 1,
+  /// keys], rank 2, as an additive key padding mask; none if absent.
+  std::optional<TensorId> keyBias;
+};
+
+/// Attention in the dataflow `flow`, base (unfused) or fused, for any point
+/// that checkExtended accepts. All-masked rows give zeros. `type` is that of
+/// the tensors; logits on chip have it too, running statistics f32.
+Status emitAttention(Builder &builder, const Device &device,
+                     const model::AttentionShape &shape,
+                     const model::Dataflow &flow, Type type, const HeadsView &q,
+                     const HeadsView &k, const HeadsView &v,
+                     const HeadsView &output, const AttentionScore &score);
+
+/// A weight in DRAM.
+struct Weight {
+  /// Dense: [out, in], or [in, out] if `transposed`. N:M: kept values
+  /// [out, in / M * N].
+  TensorId values;
+  bool transposed = false;
+  /// N:M only: Part::Indices, [out, bytes].
+  TensorId indices;
+  SparsePattern pattern; ///< n == m: dense
+};
+
+/// What happens to a product before it is written, in this order.
+struct Epilogue {
+  float scale = 1;
+  std::optional<TensorId> bias; ///< [out], rank 1
+  std::optional<UnaryKind> activation;
+  std::optional<TensorId> residual; ///< [tokens, out]; added
+};
+
+/// output [tokens, out] = epilogue(input [tokens, in] times weight). The
+/// tensors may be wider than the shape: `columns` are where input and output
+/// begin.
+Status emitProjection(Builder &builder, const Device &device,
+                      const model::ProjectionShape &shape,
+                      const model::ProjectionTiling &tiling, Type type,
+                      TensorId input, const Weight &weight, TensorId output,
+                      const Epilogue &epilogue = {}, int64_t inputColumn = 0,
+                      int64_t outputColumn = 0);
+
+/// The tiling to use on `device`: the cost model's best that the generator can
+/// emit with this epilogue in the scratchpad.
+Result<model::ProjectionTiling>
+chooseProjection(const Device &device, const model::ProjectionShape &shape,
+                 Type type, const Epilogue &epilogue);
+
+/// dest [rows, cols] = layernorm(source) * gamma + beta, over cols; with
+/// `residual`, of source + residual.
+Status emitLayerNorm(Builder &builder, const Device &device, Type type,
+                     TensorId source, std::optional<TensorId> residual,
+                     TensorId gamma, TensorId beta, float epsilon,
+                     TensorId dest);
+
+/// dest = kind(lhs, rhs); rhs has lhs's shape or is a vector [cols].
+Status emitElementwise(Builder &builder, const Device &device, Type type,
+                       BinaryKind kind, TensorId lhs, TensorId rhs,
+                       TensorId dest);
+
+/// dest = kind(source), of any equal shapes of rank 2.
+Status emitUnary(Builder &builder, const Device &device, Type type,
+                 UnaryKind kind, TensorId source, TensorId dest);
+
+/// dest = softmax over cols of scale * source.
+Status emitSoftmax(Builder &builder, const Device &device, Type type,
+                   float scale, TensorId source, TensorId dest);
+
+} // namespace nm::isa
+
+#endif // NM_ISA_KERNELS_KERNELS_H

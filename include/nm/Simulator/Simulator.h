@@ -1,0 +1,131 @@
+//===- Simulator.h - Function and time of ATTACC programs -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Executes a program on a machine that a device description describes: what it
+// computes, and when. The program is all it knows; it never asks the compiler.
+// docs/attacc-isa.md says what instructions mean, docs/simulator.md what they
+// cost.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_SIMULATOR_SIMULATOR_H
+#define NM_SIMULATOR_SIMULATOR_H
+
+#include "nm/Isa/Program.h"
+#include <memory>
+
+namespace nm::sim {
+
+using isa::Program;
+using model::Device;
+using rt::Errc;
+using rt::Error;
+using rt::Result;
+using rt::Status;
+
+/// The content of a program's DRAM tensors. A tensor without content (in a run
+/// for time alone) has a null pointer.
+class Memory {
+public:
+  /// Allocates every tensor of a program that passed checkProgram, zeroed,
+  /// constants filled in. Fails if memory is short.
+  static Result<Memory> allocate(const Program &program);
+  /// For runs without function: nothing is allocated.
+  static Memory none(const Program &program);
+
+  /// extentBytes(tensor) bytes of the tensor's type, laid out by its strides.
+  uint8_t *data(size_t tensor) { return contents[tensor].get(); }
+  const uint8_t *data(size_t tensor) const { return contents[tensor].get(); }
+
+private:
+  std::vector<std::unique_ptr<uint8_t[]>> contents;
+};
+
+/// Copies `count` elements row by row into a tensor, converted from host
+/// elements of `type` (f32, f16, bf16, i8); and back.
+void writeTensor(const isa::Tensor &tensor, uint8_t *content, const void *host,
+                 isa::Type type);
+void readTensor(const isa::Tensor &tensor, const uint8_t *content, void *host,
+                isa::Type type);
+
+struct SimulatorOptions {
+  /// Compute values. Without it `memory` is not touched.
+  bool functional = true;
+  /// Keep at most so many events for a trace; 0: none.
+  size_t maxEvents = 0;
+  /// Executed instructions after which a run is given up with an error.
+  int64_t maxSteps = int64_t(1) << 32;
+  /// Threads for the values; 0: all processors. Never changes a result.
+  int threads = 1;
+};
+
+/// Where the time of an engine went, in cycles; the parts sum to the run's.
+struct EngineTime {
+  double busy = 0;       ///< working at full speed
+  double latency = 0;    ///< set-up, DRAM latency, filling the array
+  double overhead = 0;   ///< reconfiguration between products
+  double dram = 0;       ///< slowed by DRAM bandwidth that others share
+  double scratchpad = 0; ///< slowed by scratchpad bandwidth
+  double semaphore = 0;  ///< waiting for another engine
+  double barrier = 0;
+  double finished = 0; ///< nothing left to do
+  int64_t instructions = 0;
+};
+
+/// An executed instruction, for traces.
+struct Event {
+  int32_t instruction = 0;   ///< index in Program::code
+  int32_t queue = 0;         ///< isa::queueOf
+  double begin = 0, end = 0; ///< cycles
+};
+
+struct TensorTraffic {
+  int64_t read = 0, written = 0; ///< bytes
+};
+
+struct Energy { ///< picojoules
+  double mac = 0, scratchpad = 0, dram = 0, special = 0, decode = 0;
+  double total() const { return mac + scratchpad + dram + special + decode; }
+};
+
+struct SimulationResult {
+  double cycles = 0;
+  int64_t steps = 0;               ///< executed instructions
+  std::vector<EngineTime> engines; ///< by isa::queueOf
+  std::vector<TensorTraffic> tensors;
+  int64_t dramRead = 0, dramWritten = 0; ///< bytes of payload
+  int64_t scratchpadBytes = 0;           ///< read or written
+  int64_t macs = 0;                      ///< that the array worked, zeros too
+  int64_t specialOps = 0;                ///< elements of special operations
+  Energy energy;
+  std::vector<Event> events;
+  bool eventsDropped = false;
+
+  int64_t dramBytes() const { return dramRead + dramWritten; }
+  /// MACs worked over those that the array could have worked.
+  double utilisation(const Device &device) const {
+    return cycles > 0
+               ? static_cast<double>(macs) /
+                     (cycles * static_cast<double>(device.array.macsPerCycle()))
+               : 0;
+  }
+  double seconds(const Device &device) const {
+    return cycles / static_cast<double>(device.frequencyHz);
+  }
+};
+
+/// Runs the program. Deterministic: the same program, device and memory give
+/// the same result to the bit, whatever the threads. Fails, with the
+/// instruction in the message, if the program does not pass checkProgram, needs
+/// more than the device has, deadlocks, or exceeds maxSteps.
+Result<SimulationResult> simulate(const Program &program, const Device &device,
+                                  Memory &memory,
+                                  const SimulatorOptions &options = {});
+
+} // namespace nm::sim
+
+#endif // NM_SIMULATOR_SIMULATOR_H

@@ -6,56 +6,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
-#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
-#include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Transforms/DestinationBufferization.h"
 
 using namespace mlir;
 using namespace mlir::nm;
-using namespace mlir::bufferization;
-
-namespace {
-
-struct PackedMatmulModel
-    : public DstBufferizableOpInterfaceExternalModel<PackedMatmulModel,
-                                                     PackedMatmulOp> {
-  /// The destination is only written.
-  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
-                              const AnalysisState &) const {
-    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
-  }
-
-  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
-                          const BufferizationOptions &options,
-                          BufferizationState &state) const {
-    auto matmul = cast<PackedMatmulOp>(op);
-    SmallVector<Value> operands;
-    for (Value operand : op->getOperands()) {
-      if (isa<MemRefType>(operand.getType())) {
-        operands.push_back(operand);
-        continue;
-      }
-      FailureOr<Value> buffer = getBuffer(rewriter, operand, options, state);
-      if (failed(buffer))
-        return failure();
-      operands.push_back(*buffer);
-    }
-    rewriter.setInsertionPoint(op);
-    OperationState buffered(op->getLoc(), op->getName(), operands,
-                            /*types=*/TypeRange{}, op->getAttrs());
-    buffered.propertiesAttr = op->getPropertiesAsAttribute();
-    buffered.addRegion()->takeBody(matmul.getEpilogue());
-    rewriter.create(buffered);
-    replaceOpWithBufferizedValues(rewriter, op, operands.back());
-    return success();
-  }
-};
-
-} // namespace
 
 void mlir::nm::registerBufferizableOpInterfaceModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, NMDialect *) {
-    PackedMatmulOp::attachInterface<PackedMatmulModel>(*context);
+    PackedMatmulOp::attachInterface<
+        nm::DestinationBufferization<PackedMatmulOp>>(*context);
   });
 }

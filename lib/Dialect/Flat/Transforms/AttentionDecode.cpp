@@ -123,6 +123,35 @@ private:
     return b.convert(loaded, b.getF32Type());
   }
 
+  /// Fetches a row's share of the K or V lines that the next step reads: while
+  /// several rows work on keys in L1 nothing else would ask the memory for
+  /// more. One row alone is fetched fast enough by the hardware.
+  void prefetchNext(const AttentionView &x, int64_t size, Value position,
+                    Value row) {
+    int64_t line = 64 * 8 / x.element().getIntOrFloatBitWidth();
+    int64_t keyLines = (size + line - 1) / line;
+    Value count = b.index(lanes * keyLines);
+    Value share =
+        arith::CeilDivUIOp::create(b, count, b.maxi(foldedRows, b.index(1)));
+    Value isShared = b.cmp(arith::CmpIPredicate::sgt, foldedRows, b.index(1));
+    Value begin = b.mul(row, share);
+    Value end = b.select(isShared, b.min(b.add(begin, share), count), begin);
+    Value last = b.sub(b.add(first, live), b.index(1));
+    b.loop(begin, end, 1, [&](Value i) {
+      Value key = arith::DivUIOp::create(b, i, b.index(keyLines));
+      Value column =
+          b.mul(arith::RemUIOp::create(b, i, b.index(keyLines)), b.index(line));
+      Value stream = arith::DivUIOp::create(b, key, b.index(step));
+      Value place = b.add(b.add(position, step),
+                          b.add(b.mul(stream, segment),
+                                arith::RemUIOp::create(b, key, b.index(step))));
+      memref::PrefetchOp::create(
+          b, x.memref,
+          x.indices({batch, kvHead, b.min(b.add(first, place), last), column}),
+          /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+    });
+  }
+
   /// The keys of one step: `step` consecutive ones of each stream. Streams that
   /// run past the live keys repeat the last one.
   SmallVector<Value> stepKeys(Value position) {
@@ -142,6 +171,7 @@ private:
       SmallVector<Value> keys = stepKeys(position);
       b.loop(b.index(0), foldedRows, 1, [&](Value row) {
         Value qBase = b.mul(row, paddedDepth);
+        prefetchNext(problem.k, depth, position, row);
         SmallVector<Value> accs(lanes, b.zero(type));
         for (int64_t d = 0; d < depth; d += lanes) {
           Value query = b.load(q, b.add(qBase, d), lanes);
@@ -235,6 +265,7 @@ private:
     b.loop(b.index(0), segment, step, [&](Value position) {
       SmallVector<Value> keys = stepKeys(position);
       b.loop(b.index(0), foldedRows, 1, [&](Value row) {
+        prefetchNext(problem.v, width, position, row);
         Value pBase = b.add(b.mul(row, logitStride), position);
         SmallVector<Value> weights;
         for (int64_t i = 0; i < lanes; ++i) {

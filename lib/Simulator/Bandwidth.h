@@ -1,0 +1,35 @@
+//===- Bandwidth.h - Shares of DRAM and scratchpad -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_SIMULATOR_BANDWIDTH_H
+#define NM_LIB_SIMULATOR_BANDWIDTH_H
+
+#include <vector>
+
+namespace nm::sim {
+
+/// What bounds the speed of an instruction.
+enum class Bound { Engine, Dram, Scratchpad };
+
+/// An instruction at work, as a fluid: it draws its bytes evenly over its time.
+struct Flow {
+  double cycles = 0;     ///< at full speed; 0: as fast as the bytes come
+  double dram = 0;       ///< bytes
+  double scratchpad = 0; ///< bytes
+  double rate = 0;       ///< set by shareBandwidth: share of the work a cycle
+  Bound bound = Bound::Engine;
+};
+
+/// Sets rate and bound of each flow: max-min fair in bytes at each of the two
+/// memories, of `dram` and `scratchpad` bytes a cycle. Every flow has cycles or
+/// bytes. The order of the flows does not matter but for ties of rounding.
+void shareBandwidth(const std::vector<Flow *> &flows, double dram,
+                    double scratchpad);
+
+} // namespace nm::sim
+
+#endif // NM_LIB_SIMULATOR_BANDWIDTH_H

@@ -1,0 +1,273 @@
+//===- Cost.cpp - What an instruction asks of the machine ------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The formulas are those of the extended cost model (docs/model.md), for one
+// instruction each. docs/simulator.md lists them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Cost.h"
+#include "../Model/ExtendedTerms.h"
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+namespace nm::sim {
+
+using isa::Instruction;
+using isa::Opcode;
+using isa::Program;
+using isa::Space;
+using isa::Tile;
+using model::Stationarity;
+using rt::ceilDiv;
+
+namespace {
+
+int64_t bytesOf(const Program &program, const Tile &tile) {
+  return isa::typeBytes(tile.space == Space::Dram
+                            ? program.tensors[tile.object].type
+                            : program.buffers[tile.object].type);
+}
+
+int64_t elementsOf(const Tile &tile) {
+  int64_t count = 1;
+  for (int64_t d = 0; d < tile.rank(); ++d)
+    count *= tile.size(d);
+  return count;
+}
+
+/// Elements of the runs of a DRAM tile that lie without gaps.
+int64_t runOf(const Program &program, const Tile &tile) {
+  std::vector<int64_t> strides = isa::stridesOf(program.tensors[tile.object]);
+  std::vector<std::pair<int64_t, int64_t>> dims; // stride, size
+  for (uint8_t d : tile.dims)
+    if (tile.sizes[d] > 1)
+      dims.push_back({strides[d], tile.sizes[d]});
+  std::sort(dims.begin(), dims.end());
+  int64_t run = 1;
+  for (auto [stride, size] : dims) {
+    if (stride != run)
+      break;
+    run *= size;
+  }
+  return run;
+}
+
+Cost transferCost(const Program &program, const model::Device &device,
+                  const Tile &dram) {
+  Cost cost;
+  int64_t bytes = bytesOf(program, dram), count = elementsOf(dram);
+  int64_t run = runOf(program, dram);
+  int64_t burst = std::max<int64_t>(device.dram.burstBytes, 1);
+  cost.fixed = static_cast<double>(device.dma.setupCycles) +
+               static_cast<double>(device.dram.latencyCycles);
+  cost.payload = count * bytes;
+  cost.dram = static_cast<double>(count / run) *
+              static_cast<double>(ceilDiv(run * bytes, burst) * burst);
+  cost.scratchpad = static_cast<double>(cost.payload);
+  return cost;
+}
+
+/// The terms of productTraffic, by operand.
+struct Traffic {
+  int64_t lhs, rhs, dest;
+};
+Traffic trafficOf(Stationarity s, int64_t a, int64_t b, int64_t m, int64_t k,
+                  int64_t n) {
+  switch (s) {
+  case Stationarity::Output:
+    return {m * k * ceilDiv(n, b), k * n * ceilDiv(m, a), m * n};
+  case Stationarity::Weight:
+    return {m * k * ceilDiv(n, b), k * n, m * n * (2 * ceilDiv(k, a) - 1)};
+  case Stationarity::Input:
+    break;
+  }
+  return {m * k, k * n * ceilDiv(m, a), m * n * (2 * ceilDiv(k, b) - 1)};
+}
+
+Cost productCost(const Program &program, const model::Device &device,
+                 const Instruction &instruction) {
+  bool sparse = instruction.opcode == Opcode::NMGemm;
+  const Tile &lhs = instruction.operands[0], &rhs = instruction.operands[1],
+             &dest = instruction.operands.back();
+  // A leading dimension counts products on segments side by side.
+  int first = dest.rank() == 3 ? 1 : 0;
+  int64_t segments = first ? dest.size(0) : 1;
+  int64_t m = dest.size(first), n = dest.size(first + 1);
+  // For N:M the kept elements alone pass through the array.
+  int64_t k = sparse ? rhs.size(first + 1)
+                     : lhs.size(first + (instruction.transposeLhs ? 0 : 1));
+  int64_t a = device.array.rows;
+  int64_t b = std::max<int64_t>(device.array.cols / segments, 1);
+  Stationarity s = instruction.stationary;
+
+  Cost cost;
+  cost.macs = segments * m * k * n;
+  cost.work = static_cast<double>(model::productCycles(s, a, b, m, k, n));
+  cost.overhead =
+      static_cast<double>(device.array.stepOverhead[static_cast<int>(s)]) / 2;
+  cost.fill = static_cast<double>(device.array.fillCycles);
+  Traffic moved = trafficOf(s, a, b, m, k, n);
+  double bytes = static_cast<double>(moved.lhs * bytesOf(program, lhs)) +
+                 static_cast<double>(moved.rhs * bytesOf(program, rhs)) +
+                 static_cast<double>(moved.dest * bytesOf(program, dest));
+  if (instruction.accumulate)
+    bytes += static_cast<double>(m * n * bytesOf(program, dest));
+  if (sparse) {
+    // Weights pass the decoder each time they enter the array.
+    int64_t passes = s == Stationarity::Weight ? 1 : ceilDiv(m, a);
+    cost.decodes = segments * passes * k * n;
+    bytes += static_cast<double>(passes * elementsOf(instruction.operands[2]) /
+                                 segments);
+    if (device.array.indexDecodesPerCycle > 0)
+      cost.work =
+          std::max(cost.work,
+                   static_cast<double>(cost.decodes) /
+                       static_cast<double>(device.array.indexDecodesPerCycle));
+  }
+  cost.scratchpad = static_cast<double>(segments) * bytes;
+  return cost;
+}
+
+/// Operations on each element, lane cycles of an element, and accesses of the
+/// scratchpad for an element.
+struct SpecialTerms {
+  int64_t ops, cycles, accesses;
+};
+
+SpecialTerms specialTerms(const Instruction &instruction,
+                          const model::SpecialFunctionUnit &unit) {
+  using isa::BinaryKind;
+  using isa::UnaryKind;
+  switch (instruction.opcode) {
+  case Opcode::RowMax:
+    return {1, unit.maxCycles, 1};
+  case Opcode::ExpSum:
+    return {2, unit.expCycles + unit.sumCycles, 2};
+  case Opcode::Softmax:
+    // Three reads and two writes, as in three passes.
+    return {4, unit.softmaxCycles(), 5};
+  case Opcode::LayerNorm:
+    // Sums of elements and squares, shift and scale.
+    return {4, 2 * unit.sumCycles + 2 * unit.scaleCycles, 3};
+  case Opcode::Elementwise:
+    switch (instruction.binary) {
+    case BinaryKind::Add:
+    case BinaryKind::Sub:
+      return {1, unit.sumCycles, 2};
+    case BinaryKind::Mul:
+      return {1, unit.scaleCycles, 2};
+    case BinaryKind::Max:
+      break;
+    }
+    return {1, unit.maxCycles, 2};
+  case Opcode::Unary:
+    switch (instruction.unary) {
+    case UnaryKind::Copy:
+      return {1, unit.scaleCycles, 2};
+    case UnaryKind::Relu:
+      return {1, unit.maxCycles, 2};
+    case UnaryKind::Exp:
+      return {1, unit.expCycles, 2};
+    default:
+      return {2, unit.expCycles + unit.scaleCycles, 2};
+    }
+  case Opcode::Fill:
+    return {1, unit.scaleCycles, 1};
+  default: // Rescale, Scale, Mask
+    return {1, unit.scaleCycles, 2};
+  }
+}
+
+Cost specialCost(const Program &program, const model::Device &device,
+                 const Instruction &instruction) {
+  // The matrix that the instruction passes over.
+  size_t main = instruction.opcode == Opcode::Rescale ? 3 : 0;
+  int64_t count = elementsOf(instruction.operands[main]);
+  SpecialTerms terms = specialTerms(instruction, device.specialFunction);
+  Cost cost;
+  cost.specialOps = count * terms.ops;
+  cost.laneCycles = count * terms.cycles;
+  if (device.specialFunction.lanes > 0)
+    cost.work = static_cast<double>(cost.laneCycles) /
+                static_cast<double>(device.specialFunction.lanes);
+  // Accesses beyond those of source and dest once each are of the type of
+  // dest; the small operands pass once.
+  double bytes = 0;
+  int64_t accesses = 0;
+  size_t written = main;
+  for (size_t i = 0; i != instruction.operands.size(); ++i) {
+    const Tile &tile = instruction.operands[i];
+    bool whole = elementsOf(tile) == count &&
+                 tile.rank() == instruction.operands[main].rank();
+    if (isa::writesOperand(instruction, static_cast<int>(i)) && whole)
+      written = i;
+    int64_t times = isa::readsOperand(instruction, static_cast<int>(i)) +
+                    isa::writesOperand(instruction, static_cast<int>(i));
+    bytes +=
+        static_cast<double>(times * elementsOf(tile) * bytesOf(program, tile));
+    accesses += whole ? times : 0;
+  }
+  if (accesses < terms.accesses)
+    bytes +=
+        static_cast<double>((terms.accesses - accesses) * count *
+                            bytesOf(program, instruction.operands[written]));
+  cost.scratchpad = bytes;
+  return cost;
+}
+
+} // namespace
+
+std::vector<Cost> costsOf(const Program &program, const model::Device &device) {
+  std::vector<Cost> costs;
+  costs.reserve(program.code.size());
+  using Key =
+      std::tuple<int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t>;
+  std::map<Key, int32_t> products;
+  for (const Instruction &instruction : program.code) {
+    switch (instruction.opcode) {
+    case Opcode::Load:
+      costs.push_back(transferCost(program, device, instruction.operands[0]));
+      break;
+    case Opcode::Store:
+      costs.push_back(transferCost(program, device, instruction.operands[1]));
+      break;
+    case Opcode::Gemm:
+    case Opcode::NMGemm: {
+      costs.push_back(productCost(program, device, instruction));
+      const Tile &dest = instruction.operands.back();
+      int first = dest.rank() == 3 ? 1 : 0;
+      int64_t area = dest.size(first) * dest.size(first + 1);
+      int64_t segments = first ? dest.size(0) : 1;
+      Key key{static_cast<int>(instruction.stationary),
+              segments,
+              dest.size(first),
+              dest.size(first + 1),
+              costs.back().macs / (area * segments),
+              instruction.opcode == Opcode::NMGemm ? instruction.pattern.n : 0,
+              instruction.opcode == Opcode::NMGemm ? instruction.pattern.m : 0};
+      costs.back().product =
+          products.try_emplace(key, static_cast<int32_t>(products.size()))
+              .first->second;
+      break;
+    }
+    case Opcode::Sync:
+    case Opcode::Barrier:
+    case Opcode::Loop:
+    case Opcode::EndLoop:
+      costs.emplace_back();
+      break;
+    default:
+      costs.push_back(specialCost(program, device, instruction));
+    }
+  }
+  return costs;
+}
+
+} // namespace nm::sim

@@ -1,0 +1,116 @@
+//===- Memory.cpp - The content of DRAM tensors ----------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Runtime/Support.h"
+#include "Convert.h"
+#include "nm/Simulator/Simulator.h"
+#include <cstring>
+#include <new>
+#include <unistd.h>
+
+namespace nm::sim {
+
+using isa::Tensor;
+using isa::Type;
+
+/// Calls body(row, offset, size) for the rows of a tensor in order: the number
+/// of its first element, and where it lies.
+template <typename Body>
+static void forEachRow(const Tensor &tensor, Body body) {
+  std::vector<int64_t> strides = isa::stridesOf(tensor);
+  size_t last = tensor.shape.size() - 1;
+  int64_t size = tensor.shape[last];
+  std::vector<int64_t> index(tensor.shape.size(), 0);
+  for (int64_t element = 0, end = isa::numElements(tensor.shape); element < end;
+       element += size) {
+    int64_t offset = 0;
+    for (size_t k = 0; k < last; ++k)
+      offset += index[k] * strides[k];
+    body(element, offset, size, strides[last]);
+    for (size_t k = last; k-- > 0;) {
+      if (++index[k] < tensor.shape[k])
+        break;
+      index[k] = 0;
+    }
+  }
+}
+
+void writeTensor(const Tensor &tensor, uint8_t *content, const void *host,
+                 Type type) {
+  const uint8_t *from = static_cast<const uint8_t *>(host);
+  int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
+  std::vector<float> row;
+  forEachRow(tensor, [&](int64_t element, int64_t offset, int64_t size,
+                         int64_t stride) {
+    const uint8_t *source = from + element * hostBytes;
+    uint8_t *dest = content + offset * bytes;
+    if (type == tensor.type) {
+      for (int64_t i = 0; stride != 1 && i < size; ++i)
+        std::memcpy(dest + i * stride * bytes, source + i * bytes, bytes);
+      if (stride == 1)
+        std::memcpy(dest, source, size * bytes);
+      return;
+    }
+    row.resize(size);
+    toFloats(source, type, size, 1, row.data());
+    fromFloats(row.data(), tensor.type, size, stride, dest);
+  });
+}
+
+void readTensor(const Tensor &tensor, const uint8_t *content, void *host,
+                Type type) {
+  uint8_t *to = static_cast<uint8_t *>(host);
+  int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
+  std::vector<float> row;
+  forEachRow(tensor, [&](int64_t element, int64_t offset, int64_t size,
+                         int64_t stride) {
+    const uint8_t *source = content + offset * bytes;
+    uint8_t *dest = to + element * hostBytes;
+    if (type == tensor.type) {
+      for (int64_t i = 0; stride != 1 && i < size; ++i)
+        std::memcpy(dest + i * bytes, source + i * stride * bytes, bytes);
+      if (stride == 1)
+        std::memcpy(dest, source, size * bytes);
+      return;
+    }
+    row.resize(size);
+    toFloats(source, tensor.type, size, stride, row.data());
+    fromFloats(row.data(), type, size, 1, dest);
+  });
+}
+
+Memory Memory::none(const Program &program) {
+  Memory memory;
+  memory.contents.resize(program.tensors.size());
+  return memory;
+}
+
+Result<Memory> Memory::allocate(const Program &program) {
+  // A request beyond the machine's memory may be granted and kill the process
+  // later.
+  long double limit = static_cast<long double>(sysconf(_SC_PHYS_PAGES)) *
+                      static_cast<long double>(sysconf(_SC_PAGESIZE));
+  long double total = 0;
+  Memory memory = none(program);
+  for (size_t i = 0; i != program.tensors.size(); ++i) {
+    const Tensor &tensor = program.tensors[i];
+    int64_t bytes = isa::extentBytes(tensor);
+    total += static_cast<long double>(bytes);
+    if (total <= limit)
+      memory.contents[i].reset(new (std::nothrow) uint8_t[bytes]());
+    if (!memory.contents[i])
+      return rt::makeError(Errc::Memory, "found tensors of more than ",
+                           static_cast<double>(total), " bytes, of which '",
+                           tensor.name, "' has ", bytes,
+                           ", expected what fits the memory of this machine");
+    if (tensor.role == isa::Role::Constant)
+      writeTensor(tensor, memory.data(i), tensor.data.data(), tensor.type);
+  }
+  return memory;
+}
+
+} // namespace nm::sim

@@ -1,0 +1,252 @@
+//===- Products.cpp - Values of matrix products ----------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Operands are converted to f32 in panels: of 4 rows on the left, 16 columns on
+// the right, each with the reduction outermost, padded with zeros. Sums run in
+// the order of the reduction, whatever the blocking.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Runtime/Support.h"
+#include "Clones.h"
+#include "Convert.h"
+#include "Values.h"
+#include <algorithm>
+#include <cstring>
+
+namespace nm::sim {
+
+using isa::Instruction;
+using rt::ceilDiv;
+
+namespace {
+
+typedef float Vec8 __attribute__((vector_size(32), aligned(4)));
+typedef float Vec4 __attribute__((vector_size(16), aligned(4)));
+
+constexpr int kRows = 4, kCols = 16;
+/// Of the reduction; a panel of it stays in the innermost cache.
+constexpr int64_t kDepth = 256;
+
+NM_INLINE Vec8 load8(const float *from) {
+  Vec8 v;
+  std::memcpy(&v, from, sizeof(v));
+  return v;
+}
+NM_INLINE void store8(float *to, Vec8 v) { std::memcpy(to, &v, sizeof(v)); }
+
+/// Four rows of `stride` floats each into columns: to[4 j + i] = from[i][j].
+NM_INLINE void transpose4(const float *from, int64_t stride, float *to,
+                          int64_t toStride) {
+  Vec4 r[4];
+  for (int i = 0; i != 4; ++i)
+    std::memcpy(&r[i], from + i * stride, sizeof(Vec4));
+  Vec4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+  Vec4 b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  Vec4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  Vec4 d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  Vec4 out[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5),
+                 __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                 __builtin_shufflevector(c, d, 0, 1, 4, 5),
+                 __builtin_shufflevector(c, d, 2, 3, 6, 7)};
+  for (int j = 0; j != 4; ++j)
+    std::memcpy(to + j * toStride, &out[j], sizeof(Vec4));
+}
+
+/// A matrix as panels of `width` along `outer`, depth outermost within each.
+/// `line` is work space.
+void pack(const View &matrix, int outer, int depth, int64_t width,
+          std::vector<float> &panels, std::vector<float> &line) {
+  int64_t count = matrix.sizes[outer], size = matrix.sizes[depth];
+  int64_t outerStride = matrix.strides[outer],
+          depthStride = matrix.strides[depth];
+  int64_t padded = ceilDiv(count, width) * width;
+  panels.resize(padded * size);
+  if (outerStride == 1 && depthStride != 1) {
+    line.assign(padded, 0);
+    for (int64_t k = 0; k < size; ++k) {
+      toFloats(matrix.at(k * depthStride), matrix.type, count, 1, line.data());
+      for (int64_t p = 0; p < padded; p += width)
+        std::memcpy(&panels[p * size + k * width], &line[p],
+                    width * sizeof(float));
+    }
+    return;
+  }
+  int64_t pitch = ceilDiv(size, 4) * 4;
+  line.resize(width * pitch);
+  for (int64_t p = 0; p < padded; p += width) {
+    int64_t lines = std::min(width, count - p);
+    for (int64_t i = 0; i < lines; ++i)
+      toFloats(matrix.at((p + i) * outerStride), matrix.type, size, depthStride,
+               &line[i * pitch]);
+    std::fill(line.begin() + lines * pitch, line.end(), 0.0f);
+    float *panel = &panels[p * size];
+    int64_t k = 0;
+    for (; k + 4 <= size; k += 4)
+      for (int64_t i = 0; i < width; i += 4)
+        transpose4(&line[i * pitch + k], pitch, panel + k * width + i, width);
+    for (; k < size; ++k)
+      for (int64_t i = 0; i < width; ++i)
+        panel[k * width + i] = line[i * pitch + k];
+  }
+}
+
+/// sums [m, n] (padded) of panels of lhs and rhs; lines of sums are n apart.
+NM_CLONED(void, multiplyPanels,
+          (const float *lhs, const float *rhs, float *sums, int64_t m,
+           int64_t k, int64_t n),
+          (lhs, rhs, sums, m, k, n), {
+            for (int64_t k0 = 0; k0 < k || k0 == 0; k0 += kDepth) {
+              int64_t depth = std::min(kDepth, k - k0);
+              for (int64_t j = 0; j < n; j += kCols)
+                for (int64_t i = 0; i < m; i += kRows) {
+                  const float *a = lhs + i * k + k0 * kRows;
+                  const float *b = rhs + j * k + k0 * kCols;
+                  float *c = sums + i * n + j;
+                  Vec8 acc[kRows][2] = {};
+                  if (k0)
+                    for (int r = 0; r != kRows; ++r)
+                      for (int h = 0; h != 2; ++h)
+                        acc[r][h] = load8(c + r * n + 8 * h);
+                  for (int64_t p = 0; p < depth; ++p, a += kRows, b += kCols) {
+                    Vec8 b0 = load8(b);
+                    Vec8 b1 = load8(b + 8);
+                    for (int r = 0; r != kRows; ++r) {
+                      acc[r][0] += b0 * a[r];
+                      acc[r][1] += b1 * a[r];
+                    }
+                  }
+                  for (int r = 0; r != kRows; ++r)
+                    for (int h = 0; h != 2; ++h)
+                      store8(c + r * n + 8 * h, acc[r][h]);
+                }
+            }
+          })
+
+/// One column of an N:M product: 32 rows of lhs at a time, transposed so that
+/// row numbers run fastest.
+NM_CLONED(void, multiplyKept,
+          (const float *lhs, const float *values, const int32_t *places,
+           int64_t count, int64_t pitch, int64_t rows, float *sums),
+          (lhs, values, places, count, pitch, rows, sums), {
+            for (int64_t i = 0; i < rows; i += 32) {
+              Vec8 acc[4] = {};
+              for (int64_t p = 0; p < count; ++p) {
+                const float *a = lhs + places[p] * pitch + i;
+                for (int h = 0; h != 4; ++h)
+                  acc[h] += load8(a + 8 * h) * values[p];
+              }
+              for (int h = 0; h != 4; ++h)
+                store8(sums + i + 8 * h, acc[h]);
+            }
+          })
+
+/// dest (= or +=) factor * sums. Element (i, j) of the sums is at i * pitch +
+/// j.
+void writeSums(const View &dest, bool accumulate, float factor, float *sums,
+               int64_t pitch, std::vector<float> &line) {
+  int64_t n = dest.sizes[1];
+  line.resize(n);
+  for (int64_t i = 0; i < dest.sizes[0]; ++i) {
+    float *row = sums + i * pitch;
+    uint8_t *to = dest.at(i * dest.strides[0]);
+    if (factor != 1)
+      for (int64_t j = 0; j < n; ++j)
+        row[j] *= factor;
+    if (accumulate) {
+      toFloats(to, dest.type, n, dest.strides[1], line.data());
+      for (int64_t j = 0; j < n; ++j)
+        row[j] += line[j];
+    }
+    fromFloats(row, dest.type, n, dest.strides[1], to);
+  }
+}
+
+/// The places of the kept elements of one row, as elements of the reduction.
+void decode(const uint8_t *bytes, int64_t stride, model::SparsePattern pattern,
+            int64_t count, int32_t *places) {
+  int64_t bits = pattern.indexBits();
+  for (int64_t p = 0; p < count; ++p) {
+    int64_t first = p * bits, index = 0;
+    for (int64_t b = 0; b < bits; ++b)
+      index |= int64_t(bytes[(first + b) / 8 * stride] >> ((first + b) % 8) & 1)
+               << b;
+    // A damaged index stays within its group.
+    places[p] = static_cast<int32_t>(p / pattern.n * pattern.m +
+                                     std::min(index, pattern.m - 1));
+  }
+}
+
+} // namespace
+
+void computeGemm(const Instruction &instruction, const View *operands,
+                 Scratch &scratch) {
+  const View &lhs = operands[0], &rhs = operands[1], &dest = operands[2];
+  if (dest.rank == 3) {
+    for (int64_t g = 0; g < dest.sizes[0]; ++g) {
+      View slices[3] = {lhs.row(g), rhs.row(g), dest.row(g)};
+      computeGemm(instruction, slices, scratch);
+    }
+    return;
+  }
+  int lhsDepth = instruction.transposeLhs ? 0 : 1;
+  int rhsDepth = instruction.transposeRhs ? 1 : 0;
+  int64_t m = ceilDiv(dest.sizes[0], kRows) * kRows,
+          n = ceilDiv(dest.sizes[1], kCols) * kCols;
+  pack(lhs, 1 - lhsDepth, lhsDepth, kRows, scratch.a, scratch.d);
+  pack(rhs, 1 - rhsDepth, rhsDepth, kCols, scratch.b, scratch.d);
+  scratch.c.resize(m * n);
+  multiplyPanels(scratch.a.data(), scratch.b.data(), scratch.c.data(), m,
+                 lhs.sizes[lhsDepth], n);
+  writeSums(dest, instruction.accumulate, instruction.value, scratch.c.data(),
+            n, scratch.d);
+}
+
+void computeNMGemm(const Instruction &instruction, const View *operands,
+                   Scratch &scratch) {
+  const View &lhs = operands[0], &values = operands[1], &indices = operands[2],
+             &dest = operands[3];
+  if (dest.rank == 3) {
+    for (int64_t g = 0; g < dest.sizes[0]; ++g) {
+      View slices[4] = {lhs.row(g), values.row(g), indices.row(g), dest.row(g)};
+      computeNMGemm(instruction, slices, scratch);
+    }
+    return;
+  }
+  int64_t rows = dest.sizes[0], columns = dest.sizes[1];
+  int64_t kept = values.sizes[1];
+  // One panel: the reduction outermost.
+  int64_t pitch = ceilDiv(rows, 32) * 32;
+  pack(lhs, 0, 1, pitch, scratch.a, scratch.d);
+  scratch.b.resize(kept);
+  std::vector<int32_t> places(kept);
+  int64_t block = std::min<int64_t>(columns, 64);
+  std::vector<float> sums(block * pitch);
+  for (int64_t c0 = 0; c0 < columns; c0 += block) {
+    int64_t count = std::min(block, columns - c0);
+    for (int64_t c = 0; c < count; ++c) {
+      toFloats(values.at((c0 + c) * values.strides[0]), values.type, kept,
+               values.strides[1], scratch.b.data());
+      decode(indices.at((c0 + c) * indices.strides[0]), indices.strides[1],
+             instruction.pattern, kept, places.data());
+      multiplyKept(scratch.a.data(), scratch.b.data(), places.data(), kept,
+                   pitch, pitch, &sums[c * pitch]);
+    }
+    // Columns of sums become rows of dest.
+    scratch.c.resize(rows * count);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t c = 0; c < count; ++c)
+        scratch.c[i * count + c] = sums[c * pitch + i];
+    View part = dest;
+    part.base = dest.at(c0 * dest.strides[1]);
+    part.sizes[1] = count;
+    writeSums(part, instruction.accumulate, 1, scratch.c.data(), count,
+              scratch.d);
+  }
+}
+
+} // namespace nm::sim

@@ -1,0 +1,498 @@
+//===- Simulator.cpp - Events of a run -------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An instruction passes through a fixed part (latencies, set-up) and then works
+// as a fluid. Between two events all rates are constant, so time jumps from one
+// end of a part to the next. What an instruction asks of the machine is known
+// before the run; the loop below touches only states of engines.
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Simulator/Simulator.h"
+#include "../Runtime/Support.h"
+#include "Bandwidth.h"
+#include "Cost.h"
+#include "Values.h"
+#include "Walk.h"
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+namespace nm::sim {
+
+using isa::Instruction;
+using isa::Opcode;
+using isa::Space;
+using isa::Tile;
+using rt::makeError;
+
+namespace {
+
+std::string nameOf(const Program &program, int32_t index) {
+  const Instruction &instruction = program.code[index];
+  std::string text = "instruction " + std::to_string(index) + " (" +
+                     isa::toString(instruction.opcode);
+  if (instruction.source >= 0)
+    text += ", source " + std::to_string(instruction.source);
+  return text + ")";
+}
+
+//===----------------------------------------------------------------------===//
+// What a program needs of a device
+//===----------------------------------------------------------------------===//
+
+Status checkProduct(const Program &program, const Device &device,
+                    int32_t index) {
+  const Instruction &i = program.code[index];
+  auto refuse = [&](auto &&...parts) {
+    return makeError(Errc::Unsupported, nameOf(program, index), ": found ",
+                     parts...);
+  };
+  if (!device.array.supports(i.stationary))
+    return refuse(toString(i.stationary), " stationarity, which ", device.name,
+                  " lacks, expected one of its own");
+  if (i.opcode == Opcode::NMGemm && !device.array.skips(i.pattern))
+    return refuse("a weight of pattern ", i.pattern.n, ":", i.pattern.m,
+                  ", expected one that the array of ", device.name, " decodes");
+  const Tile &dest = i.operands.back();
+  int64_t segments = dest.rank() == 3 ? dest.size(0) : 1;
+  int64_t most = isa::targetOf(device).segments;
+  if (segments > most)
+    return refuse(segments, " products side by side, expected at most ", most,
+                  " on ", device.name);
+  // Counts of cycles and elements have to fit an integer.
+  long double work = 4;
+  for (const Tile *tile : {&i.operands[0], &i.operands[1], &dest})
+    for (int64_t d = 0; d < tile->rank(); ++d)
+      work *= static_cast<long double>(tile->size(d));
+  // m k, k n, m n: the square of the work.
+  if (work > 1e36L)
+    return refuse("a product of more than 2^60 operations, expected fewer");
+  return {};
+}
+
+Status checkDevice(const Program &program, const Device &device) {
+  if (device.kind != model::DeviceKind::Accelerator)
+    return makeError(Errc::Unsupported, "found the processor ", device.name,
+                     ", expected an accelerator");
+  for (size_t n = 0; n != program.code.size(); ++n) {
+    const Instruction &i = program.code[n];
+    int32_t index = static_cast<int32_t>(n);
+    auto refuse = [&](auto &&...parts) {
+      return makeError(Errc::Unsupported, nameOf(program, index), ": found ",
+                       parts...);
+    };
+    for (const Tile &tile : i.operands) {
+      if (tile.space != Space::Scratchpad)
+        continue;
+      const isa::Buffer &buffer = program.buffers[tile.object];
+      int64_t end = buffer.address + buffer.slots * isa::slotBytes(buffer);
+      if (end > device.scratchpad.bytes)
+        return refuse("a buffer that ends at byte ", end,
+                      ", expected at most the ", device.scratchpad.bytes,
+                      " bytes of the scratchpad of ", device.name);
+    }
+    if (i.opcode == Opcode::Loop || i.opcode == Opcode::EndLoop ||
+        i.opcode == Opcode::Barrier)
+      continue;
+    isa::Engine engine = isa::engineOf(i);
+    if ((engine == isa::Engine::Load || engine == isa::Engine::Store) &&
+        i.channel >= device.dma.channels)
+      return refuse("channel ", int(i.channel), ", expected one of the ",
+                    device.dma.channels, " of ", device.name);
+    if (i.opcode == Opcode::Gemm || i.opcode == Opcode::NMGemm)
+      if (Status status = checkProduct(program, device, index); !status)
+        return status;
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Engines
+//===----------------------------------------------------------------------===//
+
+/// An engine with its sequencer.
+struct EngineState {
+  enum State : uint8_t { Pending, Waiting, Barrier, Fixed, Working, Finished };
+
+  explicit EngineState(Walk walk) : walk(std::move(walk)) {}
+
+  Walk walk;
+  State state = Pending;
+  double since = 0;      ///< when the state began, or was last accounted
+  double begin = 0;      ///< of the instruction
+  double end = 0;        ///< of Fixed, or of Working at the present rate
+  double remaining = 0;  ///< of the work, 1 to 0
+  uint32_t blocking = 0; ///< the semaphore that counts nothing
+  Flow flow;
+  EngineTime time;
+};
+
+class Machine {
+public:
+  Machine(const Program &program, const Device &device, Memory &memory,
+          const SimulatorOptions &options);
+  Result<SimulationResult> run();
+
+private:
+  Status startAll();
+  Status start(int queue);
+  void enterWork(int queue);
+  void complete(int queue);
+  void account(EngineState &engine);
+  void shareAgain();
+  bool step();
+  Error deadlock() const;
+  Error tooManySteps(int queue) const;
+  void count();
+
+  const Program &program;
+  const SimulatorOptions &options;
+  const Device &device;
+  std::vector<Cost> costs;
+  std::vector<int64_t> executed; ///< times, by instruction
+  std::vector<EngineState> engines;
+  std::vector<int64_t> semaphores;
+  std::vector<int> waiters; ///< queues, by semaphore
+  std::vector<int> pending; ///< queues to start, in this order
+  std::optional<Values> values;
+
+  double now = 0;
+  double dramRate, padRate;
+  int taking = 0, atBarrier = 0; ///< engines that have instructions
+  int array;                     ///< its queue
+  double arrayEnd = -1;          ///< when it last had work
+  int32_t product = -1;          ///< that it last ran
+  bool changed = false;          ///< who works
+  std::vector<Flow *> flows;
+  SimulationResult result;
+};
+
+Machine::Machine(const Program &program, const Device &device, Memory &memory,
+                 const SimulatorOptions &options)
+    : program(program), options(options), device(device),
+      costs(costsOf(program, device)), executed(program.code.size(), 0),
+      semaphores(program.semaphores), waiters(program.semaphores.size(), -1),
+      dramRate(device.dramBytesPerCycle()),
+      padRate(device.scratchpadBytesPerCycle()) {
+  int queues = isa::numQueues(program.target);
+  array = queues - 2;
+  for (int queue = 0; queue != queues; ++queue) {
+    engines.emplace_back(Walk(program, queue));
+    if (engines.back().walk.isIdle()) {
+      engines.back().state = EngineState::Finished;
+      continue;
+    }
+    ++taking;
+    pending.push_back(queue);
+  }
+  for (const Instruction &instruction : program.code)
+    for (uint32_t semaphore : instruction.waits)
+      waiters[semaphore] = isa::queueOf(instruction, program.target);
+  if (options.functional)
+    values.emplace(program, memory);
+}
+
+/// Books the time since the last account to its cause.
+void Machine::account(EngineState &engine) {
+  double passed = now - engine.since;
+  engine.since = now;
+  EngineTime &time = engine.time;
+  switch (engine.state) {
+  case EngineState::Waiting:
+    time.semaphore += passed;
+    return;
+  case EngineState::Barrier:
+    time.barrier += passed;
+    return;
+  case EngineState::Finished:
+    time.finished += passed;
+    return;
+  case EngineState::Working: {
+    const Flow &flow = engine.flow;
+    engine.remaining -= flow.rate * passed;
+    if (flow.bound == Bound::Engine) {
+      time.busy += passed;
+      return;
+    }
+    double busy = std::min(passed, passed * flow.rate * flow.cycles);
+    time.busy += busy;
+    (flow.bound == Bound::Dram ? time.dram : time.scratchpad) += passed - busy;
+    return;
+  }
+  case EngineState::Pending:
+  case EngineState::Fixed: // booked when it begins
+    return;
+  }
+}
+
+void Machine::enterWork(int queue) {
+  EngineState &engine = engines[queue];
+  const Cost &cost = costs[engine.walk.instruction()];
+  engine.flow.cycles = std::max(cost.work, cost.dram / dramRate);
+  engine.flow.dram = cost.dram;
+  engine.flow.scratchpad = cost.scratchpad;
+  if (cost.scratchpad == 0 && engine.flow.cycles == 0)
+    return complete(queue);
+  engine.state = EngineState::Working;
+  engine.since = now;
+  engine.remaining = 1;
+  engine.end = std::numeric_limits<double>::infinity(); // until shared
+  changed = true;
+}
+
+void Machine::complete(int queue) {
+  EngineState &engine = engines[queue];
+  int32_t index = engine.walk.instruction();
+  const Instruction &instruction = program.code[index];
+  if (values)
+    values->execute(index, engine.walk.counters());
+  ++executed[index];
+  ++result.steps;
+  ++engine.time.instructions;
+  if (options.maxEvents) {
+    if (result.events.size() < options.maxEvents)
+      result.events.push_back({index, queue, engine.begin, now});
+    else
+      result.eventsDropped = true;
+  }
+  if (queue == array && costs[index].product >= 0) {
+    product = costs[index].product;
+    arrayEnd = now;
+  }
+  for (uint32_t semaphore : instruction.signals) {
+    ++semaphores[semaphore];
+    int waiter = waiters[semaphore];
+    if (waiter >= 0 && engines[waiter].state == EngineState::Waiting &&
+        engines[waiter].blocking == semaphore) {
+      account(engines[waiter]);
+      engines[waiter].state = EngineState::Pending;
+      pending.push_back(waiter);
+    }
+  }
+  engine.state = EngineState::Pending;
+  engine.walk.advance();
+  pending.push_back(queue);
+}
+
+Error Machine::tooManySteps(int queue) const {
+  return makeError(Errc::Unsupported,
+                   nameOf(program, engines[queue].walk.instruction()),
+                   ": found more than ", options.maxSteps,
+                   " executed instructions, expected at most as many");
+}
+
+/// Lets an engine go as far as it gets without time.
+Status Machine::start(int queue) {
+  EngineState &engine = engines[queue];
+  account(engine);
+  engine.since = now;
+  int32_t index = engine.walk.instruction();
+  if (index < 0) {
+    engine.state = EngineState::Finished;
+    return {};
+  }
+  if (result.steps >= options.maxSteps)
+    return tooManySteps(queue);
+  const Instruction &instruction = program.code[index];
+  if (instruction.opcode == Opcode::Barrier) {
+    engine.state = EngineState::Barrier;
+    if (++atBarrier != taking)
+      return {};
+    atBarrier = 0;
+    ++result.steps;
+    ++executed[index];
+    for (size_t i = 0; i != engines.size(); ++i) {
+      EngineState &other = engines[i];
+      if (other.state != EngineState::Barrier)
+        continue;
+      account(other);
+      other.state = EngineState::Pending;
+      other.walk.advance();
+      pending.push_back(static_cast<int>(i));
+    }
+    return {};
+  }
+  for (uint32_t semaphore : instruction.waits)
+    if (semaphores[semaphore] == 0) {
+      engine.state = EngineState::Waiting;
+      engine.blocking = semaphore;
+      return {};
+    }
+  for (uint32_t semaphore : instruction.waits)
+    --semaphores[semaphore];
+
+  const Cost &cost = costs[index];
+  engine.begin = now;
+  double overhead = 0, latency = cost.fixed;
+  if (cost.product >= 0) {
+    overhead = cost.product == product ? 0 : cost.overhead;
+    latency = arrayEnd == now ? 0 : cost.fill;
+  }
+  if (overhead + latency == 0) {
+    enterWork(queue);
+    return {};
+  }
+  engine.state = EngineState::Fixed;
+  engine.end = now + overhead + latency;
+  engine.time.overhead += overhead;
+  engine.time.latency += latency;
+  return {};
+}
+
+Status Machine::startAll() {
+  // Grows while it is worked off.
+  for (size_t i = 0; i != pending.size(); ++i) {
+    if (Status status = start(pending[i]); !status)
+      return status;
+    // A program may go on for long without any time.
+    if (i >= 4096) {
+      pending.erase(pending.begin(), pending.begin() + static_cast<int>(i) + 1);
+      i = static_cast<size_t>(-1);
+    }
+  }
+  pending.clear();
+  return {};
+}
+
+void Machine::shareAgain() {
+  changed = false;
+  flows.clear();
+  for (EngineState &engine : engines)
+    if (engine.state == EngineState::Working) {
+      account(engine);
+      flows.push_back(&engine.flow);
+    }
+  shareBandwidth(flows, dramRate, padRate);
+  for (EngineState &engine : engines)
+    if (engine.state == EngineState::Working)
+      engine.end = now + std::max(engine.remaining, 0.0) / engine.flow.rate;
+}
+
+/// Goes to the next end of a part; false if no engine is at work.
+bool Machine::step() {
+  if (changed)
+    shareAgain();
+  constexpr double none = -1;
+  double next = none;
+  for (const EngineState &engine : engines)
+    if ((engine.state == EngineState::Fixed ||
+         engine.state == EngineState::Working) &&
+        (next == none || engine.end < next))
+      next = engine.end;
+  if (next == none)
+    return false;
+  now = next;
+  // Ends that differ by rounding alone are one.
+  double limit = next + 1e-9 + next * 1e-14;
+  for (size_t i = 0; i != engines.size(); ++i) {
+    EngineState &engine = engines[i];
+    if (engine.end > limit)
+      continue;
+    if (engine.state == EngineState::Fixed) {
+      enterWork(static_cast<int>(i));
+    } else if (engine.state == EngineState::Working) {
+      account(engine);
+      changed = true;
+      complete(static_cast<int>(i));
+    }
+  }
+  return true;
+}
+
+Error Machine::deadlock() const {
+  std::string text;
+  for (size_t i = 0; i != engines.size(); ++i) {
+    const EngineState &engine = engines[i];
+    if (engine.state == EngineState::Finished)
+      continue;
+    text += (text.empty() ? "" : "; ") +
+            nameOf(program, engine.walk.instruction()) + " on " +
+            isa::queueName(static_cast<int>(i), program.target);
+    text += engine.state == EngineState::Waiting
+                ? " waits for semaphore " + std::to_string(engine.blocking)
+                : std::string(" waits for the other engines");
+  }
+  return makeError(Errc::Argument, text, ": found a deadlock after ",
+                   result.steps,
+                   " instructions, expected a signal for each wait");
+}
+
+/// Counters that follow from how often each instruction ran.
+void Machine::count() {
+  auto clamp = [](__int128 value) {
+    constexpr int64_t most = std::numeric_limits<int64_t>::max();
+    return value > most ? most : static_cast<int64_t>(value);
+  };
+  __int128 read = 0, written = 0, pad = 0, macs = 0, ops = 0;
+  double lanes = 0, decodes = 0;
+  result.tensors.resize(program.tensors.size());
+  for (size_t i = 0; i != program.code.size(); ++i) {
+    const Cost &cost = costs[i];
+    const Instruction &instruction = program.code[i];
+    __int128 times = executed[i];
+    __int128 bytes = times * cost.payload;
+    if (instruction.opcode == Opcode::Load) {
+      TensorTraffic &tensor = result.tensors[instruction.operands[0].object];
+      tensor.read = clamp(tensor.read + bytes);
+      read += bytes;
+    } else if (instruction.opcode == Opcode::Store) {
+      TensorTraffic &tensor = result.tensors[instruction.operands[1].object];
+      tensor.written = clamp(tensor.written + bytes);
+      written += bytes;
+    }
+    pad += times * static_cast<__int128>(cost.scratchpad);
+    macs += times * cost.macs;
+    ops += times * cost.specialOps;
+    lanes += static_cast<double>(times) * static_cast<double>(cost.laneCycles);
+    decodes += static_cast<double>(times) * static_cast<double>(cost.decodes);
+  }
+  result.dramRead = clamp(read);
+  result.dramWritten = clamp(written);
+  result.scratchpadBytes = clamp(pad);
+  result.macs = clamp(macs);
+  result.specialOps = clamp(ops);
+  const model::EnergyTable &energy = device.energy;
+  result.energy.mac = energy.mac * static_cast<double>(macs);
+  result.energy.scratchpad = energy.scratchpadByte * static_cast<double>(pad);
+  result.energy.dram = energy.dramByte * static_cast<double>(read + written);
+  // As in the cost model, by lane cycles.
+  result.energy.special = energy.specialFunctionOp * lanes;
+  result.energy.decode = energy.indexDecode * decodes;
+}
+
+Result<SimulationResult> Machine::run() {
+  do {
+    if (Status status = startAll(); !status)
+      return status.error();
+  } while (step());
+  for (EngineState &engine : engines) {
+    if (engine.state != EngineState::Finished)
+      return deadlock();
+    account(engine);
+    result.engines.push_back(engine.time);
+  }
+  result.cycles = now;
+  count();
+  return std::move(result);
+}
+
+} // namespace
+
+Result<SimulationResult> simulate(const Program &program, const Device &device,
+                                  Memory &memory,
+                                  const SimulatorOptions &options) {
+  return rt::guarded([&]() -> Result<SimulationResult> {
+    if (Status status = isa::checkProgram(program); !status)
+      return status.error();
+    if (Status status = checkDevice(program, device); !status)
+      return status.error();
+    return Machine(program, device, memory, options).run();
+  });
+}
+
+} // namespace nm::sim

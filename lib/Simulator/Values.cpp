@@ -1,0 +1,120 @@
+//===- Values.cpp - Tiles in memory, and copies of them --------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Values.h"
+#include "Convert.h"
+#include <algorithm>
+#include <cstring>
+
+namespace nm::sim {
+
+using isa::Instruction;
+using isa::Opcode;
+using isa::Tile;
+
+View View::row(int64_t i) const {
+  View view = *this;
+  view.base = at(i * strides[0]);
+  --view.rank;
+  for (int d = 0; d < view.rank; ++d) {
+    view.sizes[d] = sizes[d + 1];
+    view.strides[d] = strides[d + 1];
+  }
+  return view;
+}
+
+void computeCopy(const View &from, const View &to, Scratch &scratch) {
+  if (from.rank > 1) {
+    for (int64_t i = 0; i < from.sizes[0]; ++i)
+      computeCopy(from.row(i), to.row(i), scratch);
+    return;
+  }
+  int64_t count = from.rank ? from.sizes[0] : 1;
+  int64_t source = from.rank ? from.strides[0] : 1;
+  int64_t dest = to.rank ? to.strides[0] : 1;
+  int64_t bytes = from.bytes();
+  if (from.type != to.type) {
+    scratch.a.resize(count);
+    toFloats(from.base, from.type, count, source, scratch.a.data());
+    fromFloats(scratch.a.data(), to.type, count, dest, to.base);
+  } else if (source == 1 && dest == 1) {
+    std::memcpy(to.base, from.base, count * bytes);
+  } else {
+    for (int64_t i = 0; i < count; ++i)
+      std::memcpy(to.at(i * dest), from.at(i * source), bytes);
+  }
+}
+
+Values::Values(const Program &program, Memory &memory)
+    : program(program), memory(memory) {
+  int64_t end = 0;
+  for (const isa::Buffer &buffer : program.buffers) {
+    bufferStrides.push_back(isa::stridesOf(buffer));
+    slotSizes.push_back(isa::slotBytes(buffer));
+    end = std::max(end, buffer.address + buffer.slots * slotSizes.back());
+  }
+  for (const isa::Tensor &tensor : program.tensors)
+    tensorStrides.push_back(isa::stridesOf(tensor));
+  pad.resize(static_cast<size_t>(end));
+}
+
+View Values::viewOf(const Tile &tile, const Counters &counters) {
+  bool dram = tile.space == isa::Space::Dram;
+  const std::vector<int64_t> &strides =
+      dram ? tensorStrides[tile.object] : bufferStrides[tile.object];
+  int64_t element = 0, slot = tile.slot;
+  for (size_t k = 0; k != strides.size(); ++k)
+    element += tile.offsets[k] * strides[k];
+  for (const isa::Counter &counter : tile.counters) {
+    int64_t value = counters[counter.depth];
+    for (size_t k = 0; k != strides.size(); ++k)
+      element += value * counter.steps[k] * strides[k];
+    slot += value * counter.slotStep;
+  }
+  View view;
+  if (dram) {
+    view.type = program.tensors[tile.object].type;
+    view.base = memory.data(tile.object);
+  } else {
+    const isa::Buffer &buffer = program.buffers[tile.object];
+    view.type = buffer.type;
+    view.base = pad.data() + buffer.address +
+                slot % buffer.slots * slotSizes[tile.object];
+  }
+  view.base += element * view.bytes();
+  view.rank = static_cast<int>(tile.dims.size());
+  for (int d = 0; d < view.rank; ++d) {
+    view.sizes[d] = tile.sizes[tile.dims[d]];
+    view.strides[d] = strides[tile.dims[d]];
+  }
+  return view;
+}
+
+void Values::execute(int32_t index, const Counters &counters) {
+  const Instruction &instruction = program.code[index];
+  View operands[4];
+  for (size_t i = 0; i != instruction.operands.size(); ++i)
+    operands[i] = viewOf(instruction.operands[i], counters);
+  switch (instruction.opcode) {
+  case Opcode::Load:
+  case Opcode::Store:
+    return computeCopy(operands[0], operands[1], scratch);
+  case Opcode::Gemm:
+    return computeGemm(instruction, operands, scratch);
+  case Opcode::NMGemm:
+    return computeNMGemm(instruction, operands, scratch);
+  case Opcode::Sync:
+  case Opcode::Barrier:
+  case Opcode::Loop:
+  case Opcode::EndLoop:
+    return;
+  default:
+    return computeSpecial(instruction, operands, counters, scratch);
+  }
+}
+
+} // namespace nm::sim

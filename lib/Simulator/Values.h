@@ -1,0 +1,63 @@
+//===- Values.h - What instructions compute -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_SIMULATOR_VALUES_H
+#define NM_LIB_SIMULATOR_VALUES_H
+
+#include "Walk.h"
+#include "nm/Simulator/Simulator.h"
+
+namespace nm::sim {
+
+/// A tile in the host's memory, with the tile's own dimensions.
+struct View {
+  uint8_t *base = nullptr;
+  isa::Type type = isa::Type::F32;
+  int rank = 0;
+  std::array<int64_t, isa::kMaxRank> sizes{}, strides{}; ///< in elements
+
+  int64_t bytes() const { return isa::typeBytes(type); }
+  uint8_t *at(int64_t element) const { return base + element * bytes(); }
+  /// Number `i` of the first dimension, which goes.
+  View row(int64_t i) const;
+};
+
+/// Work space that instructions reuse.
+struct Scratch {
+  std::vector<float> a, b, c, d;
+};
+
+// Each computes one instruction on views of its operands.
+void computeCopy(const View &from, const View &to, Scratch &scratch);
+void computeGemm(const isa::Instruction &instruction, const View *operands,
+                 Scratch &scratch);
+void computeNMGemm(const isa::Instruction &instruction, const View *operands,
+                   Scratch &scratch);
+/// `counters` are for Mask.
+void computeSpecial(const isa::Instruction &instruction, const View *operands,
+                    const Counters &counters, Scratch &scratch);
+
+/// The scratchpad and the DRAM tensors of a run.
+class Values {
+public:
+  Values(const Program &program, Memory &memory);
+  void execute(int32_t instruction, const Counters &counters);
+
+private:
+  View viewOf(const isa::Tile &tile, const Counters &counters);
+
+  const Program &program;
+  Memory &memory;
+  std::vector<uint8_t> pad;
+  std::vector<std::vector<int64_t>> tensorStrides, bufferStrides;
+  std::vector<int64_t> slotSizes;
+  Scratch scratch;
+};
+
+} // namespace nm::sim
+
+#endif // NM_LIB_SIMULATOR_VALUES_H

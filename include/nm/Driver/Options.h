@@ -71,12 +71,19 @@ struct RunOptions {
   EmitKind emit = EmitKind::Execute;
   /// Output of --emit; empty is standard output, for the texts.
   std::string outputFile;
-  /// A name that getCPUPresets() lists, or "host".
+  /// A name that getCPUPresets() lists, "host", or an accelerator: the name or
+  /// the file of its description.
   std::string target = "host";
   /// By LLVM's name, in place of the target's. Empty: the target's.
   std::string targetCPU;
   /// Compiler driver that links --emit=so; empty: the first one found.
   std::string linker;
+
+  // Of runs on simulated accelerators.
+  /// No values: inputs and parameters are not needed.
+  bool timingOnly = false;
+  /// Chrome trace and HTML page; empty writes none.
+  std::string traceFile, htmlFile;
 
   bool report = false;
   std::string reportJson;

@@ -1,0 +1,212 @@
+//===- Check.cpp - Rules for the tables of a program -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tables first: instructions (CheckCode.cpp) may rely on entries being sound.
+// Sums and products are bounded before they are formed, so a hostile program
+// overflows nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Check.h"
+#include <unordered_set>
+
+namespace nm::isa {
+
+std::string shapeText(const std::vector<int64_t> &shape) {
+  std::string text;
+  for (int64_t size : shape)
+    text += (text.empty() ? "" : "x") + std::to_string(size);
+  return text.empty() ? "scalar" : text;
+}
+
+/// attacc_region_c1.
+static Status checkShape(const std::string &what,
+                         const std::vector<int64_t> &shape) {
+  if (shape.empty() || shape.size() > size_t(kMaxRank))
+    return makeError(Errc::Format, "[attacc_region_c1] ", what, " has rank ",
+                     shape.size(), ", expected 1 to ", kMaxRank);
+  for (int64_t size : shape)
+    if (size < 1 || size > kMaxSize)
+      return makeError(Errc::Format, "[attacc_region_c1] ", what,
+                       " has the size ", size, ", expected 1 to ", kMaxSize);
+  if (numElements(shape) > kMaxElements)
+    return makeError(Errc::Format, "[attacc_region_c1] ", what, " has ",
+                     shapeText(shape), " elements, expected at most 2^48");
+  return {};
+}
+
+template <typename Enum> static bool isUpTo(Enum value, Enum last) {
+  return static_cast<int>(value) <= static_cast<int>(last);
+}
+
+static Status checkTarget(const Target &target) {
+  constexpr int64_t kMostBytes = int64_t(1) << 40;
+  if (target.scratchpadBytes < 1 || target.scratchpadBytes > kMostBytes ||
+      target.channels < 1 || target.channels > kMaxChannels ||
+      target.segments < 1 || target.segments > kMaxSize)
+    return makeError(Errc::Format, "[attacc_device_c1] target '", target.name,
+                     "' has ", target.scratchpadBytes, " bytes, ",
+                     target.channels, " channels and ", target.segments,
+                     " segments, expected 1 to 2^40 bytes, 1 to ", kMaxChannels,
+                     " channels and at least 1 segment");
+  for (SparsePattern pattern : target.patterns)
+    if (pattern.n < 1 || pattern.n > pattern.m || pattern.m > 64)
+      return makeError(Errc::Format, "[attacc_device_c2] target '", target.name,
+                       "' has the pattern ", pattern.n, ":", pattern.m,
+                       ", expected 1 <= N <= M <= 64");
+  return {};
+}
+
+/// attacc_tensor_c2.
+static Status checkStrides(const std::string &what, const Tensor &tensor) {
+  if (tensor.strides.empty())
+    return {};
+  if (tensor.strides.size() != tensor.shape.size())
+    return makeError(Errc::Format, "[attacc_tensor_c2] ", what, " has ",
+                     tensor.strides.size(), " strides, expected ",
+                     tensor.shape.size());
+  int64_t last = 0;
+  for (size_t k = 0; k < tensor.shape.size(); ++k) {
+    int64_t stride = tensor.strides[k], reach;
+    if (stride < 1 || stride > kMaxElements ||
+        __builtin_mul_overflow(tensor.shape[k] - 1, stride, &reach) ||
+        (last += reach) < 0 || last > kMaxElements)
+      return makeError(Errc::Format, "[attacc_tensor_c2] ", what,
+                       " has the stride ", stride,
+                       ", expected 1 or more and an end within 2^48 elements");
+  }
+  return {};
+}
+
+/// attacc_tensor_c3 to c5.
+static Status checkSource(const std::string &what, const Tensor &tensor) {
+  if (!tensor.hostShape.empty()) {
+    for (int64_t size : tensor.hostShape)
+      if (size < 1 || size > kMaxSize || tensor.hostShape.size() > 16)
+        return makeError(Errc::Format, "[attacc_tensor_c3] ", what,
+                         " has the host size ", size, " of rank ",
+                         tensor.hostShape.size(), ", expected 1 to ", kMaxSize,
+                         " and a rank up to 16");
+    bool isSparse = tensor.part == Part::Values || tensor.part == Part::Indices;
+    if (!isSparse && numElements(tensor.hostShape) != numElements(tensor.shape))
+      return makeError(Errc::Format, "[attacc_tensor_c3] ", what, " of ",
+                       shapeText(tensor.shape), " is ",
+                       shapeText(tensor.hostShape),
+                       " to the host, expected as many elements");
+  }
+  if (tensor.role == Role::Param && tensor.key.empty())
+    return makeError(Errc::Format, "[attacc_tensor_c4] ", what,
+                     " is a parameter without key, expected one");
+  if (tensor.role != Role::Param &&
+      (!tensor.key.empty() || !tensor.scope.empty() ||
+       tensor.part != Part::Whole))
+    return makeError(Errc::Format, "[attacc_tensor_c4] ", what, " is ",
+                     toString(tensor.role),
+                     " with a key, scope or part, expected them of parameters");
+  if (tensor.part == Part::Values || tensor.part == Part::Indices) {
+    SparsePattern p = tensor.pattern;
+    if (p.n < 1 || p.n >= p.m || p.m > 64)
+      return makeError(Errc::Format, "[attacc_tensor_c4] ", what,
+                       " has the pattern ", p.n, ":", p.m,
+                       ", expected 1 <= N < M <= 64");
+    if ((tensor.type == Type::I8) != (tensor.part == Part::Indices) ||
+        tensor.shape.size() != 2)
+      return makeError(Errc::Format, "[attacc_tensor_c4] ", what, " holds ",
+                       toString(tensor.part), " as ", toString(tensor.type),
+                       " of rank ", tensor.shape.size(),
+                       ", expected rank 2, indices in i8 and values not");
+  } else if (tensor.part == Part::Transposed && tensor.shape.size() != 2) {
+    return makeError(Errc::Format, "[attacc_tensor_c4] ", what,
+                     " is transposed of rank ", tensor.shape.size(),
+                     ", expected 2");
+  }
+  size_t expected = 0;
+  if (tensor.role == Role::Constant)
+    expected = static_cast<size_t>(numElements(tensor.shape)) *
+               static_cast<size_t>(typeBytes(tensor.type));
+  if (tensor.data.size() != expected)
+    return makeError(Errc::Format, "[attacc_tensor_c5] ", what, " has ",
+                     tensor.data.size(), " bytes of content, expected ",
+                     expected);
+  return {};
+}
+
+static Status checkTensors(const Program &program) {
+  std::unordered_set<std::string> names;
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    const Tensor &tensor = program.tensors[i];
+    std::string what = "tensor " + std::to_string(i) + " '" + tensor.name + "'";
+    if (tensor.name.empty() || !names.insert(tensor.name).second)
+      return makeError(Errc::Format, "[attacc_tensor_c1] ", what,
+                       tensor.name.empty() ? " has no name"
+                                           : " has the name of another",
+                       ", expected a name of its own");
+    if (!isUpTo(tensor.role, Role::Scratch) || !isUpTo(tensor.type, Type::I8) ||
+        !isUpTo(tensor.hostType, Type::I8) ||
+        !isUpTo(tensor.part, Part::Transposed))
+      return makeError(Errc::Format, "[attacc_region_c2] ", what,
+                       " has an unknown role, type or part");
+    if (Status status = checkShape(what, tensor.shape); !status)
+      return status;
+    if (Status status = checkStrides(what, tensor); !status)
+      return status;
+    if (Status status = checkSource(what, tensor); !status)
+      return status;
+  }
+  return {};
+}
+
+static Status checkBuffers(const Program &program) {
+  int64_t capacity = program.target.scratchpadBytes;
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer &buffer = program.buffers[i];
+    std::string what = "buffer " + std::to_string(i);
+    if (!isUpTo(buffer.type, Type::I8))
+      return makeError(Errc::Format, "[attacc_region_c2] ", what,
+                       " has an unknown type");
+    if (Status status = checkShape(what, buffer.shape); !status)
+      return status;
+    if (buffer.slots < 1 || buffer.slots > kMaxSlots)
+      return makeError(Errc::Format, "[attacc_buffer_c1] ", what, " has ",
+                       buffer.slots, " slots, expected 1 to ", kMaxSlots);
+    int64_t bytes = slotBytes(buffer);
+    if (buffer.address < 0 || buffer.address % typeBytes(buffer.type) ||
+        buffer.address > capacity || bytes > capacity ||
+        buffer.address + bytes * buffer.slots > capacity)
+      return makeError(Errc::Format, "[attacc_buffer_c2] ", what, " at ",
+                       buffer.address, " has ", buffer.slots, " slots of ",
+                       bytes, " bytes, expected an aligned place within the ",
+                       capacity, " bytes of the scratchpad");
+  }
+  return {};
+}
+
+Status checkProgram(const Program &program) {
+  constexpr size_t kMostEntries = size_t(1) << 20;
+  constexpr size_t kMostCode = size_t(1) << 26;
+  if (program.tensors.size() > kMostEntries ||
+      program.buffers.size() > kMostEntries ||
+      program.semaphores.size() > kMostEntries ||
+      program.code.size() > kMostCode)
+    return makeError(Errc::Format,
+                     "[attacc_program_c2] program has a table of more than "
+                     "2^20 entries or more than 2^26 instructions");
+  if (Status status = checkTarget(program.target); !status)
+    return status;
+  if (Status status = checkTensors(program); !status)
+    return status;
+  if (Status status = checkBuffers(program); !status)
+    return status;
+  for (size_t i = 0; i < program.semaphores.size(); ++i)
+    if (program.semaphores[i] < 0 || program.semaphores[i] > kMaxCount)
+      return makeError(Errc::Format, "[attacc_semaphore_c1] semaphore ", i,
+                       " starts at ", program.semaphores[i], ", expected 0 to ",
+                       kMaxCount);
+  return checkCode(program);
+}
+
+} // namespace nm::isa

@@ -1,0 +1,37 @@
+//===- Check.h - Parts of checkProgram -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_ISA_CHECK_H
+#define NM_LIB_ISA_CHECK_H
+
+#include "../Runtime/Support.h"
+#include "nm/Isa/Program.h"
+
+namespace nm::isa {
+
+using rt::makeError;
+
+/// Most elements of a tensor or a buffer, so that bytes never overflow.
+inline constexpr int64_t kMaxElements = int64_t(1) << 48;
+
+/// "512x64".
+std::string shapeText(const std::vector<int64_t> &shape);
+
+/// The instructions of a program whose tables are sound.
+Status checkCode(const Program &program);
+
+/// Shapes, types and attributes of one instruction whose tiles are sound.
+/// `where` begins messages after their number.
+Status checkInstruction(const Program &program, const Instruction &instruction,
+                        const std::string &where);
+
+/// Element type of a tile.
+Type typeOf(const Program &program, const Tile &tile);
+
+} // namespace nm::isa
+
+#endif // NM_LIB_ISA_CHECK_H

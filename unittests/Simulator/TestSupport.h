@@ -1,0 +1,94 @@
+//===- TestSupport.h - Machines and tensors of tests -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_UNITTESTS_SIMULATOR_TESTSUPPORT_H
+#define NM_UNITTESTS_SIMULATOR_TESTSUPPORT_H
+
+#include "nm/Isa/Builder.h"
+#include "nm/Simulator/Simulator.h"
+#include <gtest/gtest.h>
+#include <random>
+
+namespace nm::sim {
+
+/// A small machine with every cost different from zero.
+inline Device smallDevice() {
+  Device device;
+  device.name = "small";
+  device.frequencyHz = 1000000000;
+  device.dram.bytesPerSecond = 16e9; // 16 bytes a cycle
+  device.dram.latencyCycles = 100;
+  device.dram.burstBytes = 1;
+  device.dma.channels = 2;
+  device.dma.setupCycles = 20;
+  device.scratchpad.bytes = 1 << 20;
+  device.scratchpad.bytesPerSecond = 4096e9;
+  device.array.rows = 8;
+  device.array.cols = 8;
+  device.array.stationarities = {model::Stationarity::Output,
+                                 model::Stationarity::Weight,
+                                 model::Stationarity::Input};
+  device.array.stepOverhead[0] = 6;
+  device.array.stepOverhead[1] = 8;
+  device.array.stepOverhead[2] = 10;
+  device.array.fillCycles = 7;
+  device.array.packsHeads = true;
+  device.array.sparsePatterns = {{2, 4}, {1, 4}, {2, 8}};
+  device.specialFunction.lanes = 4;
+  device.specialFunction.expCycles = 3;
+  device.energy = {0.5, 4, 32, 2, 0.25};
+  return device;
+}
+
+inline isa::Tensor tensorOf(const std::string &name, isa::Role role,
+                            isa::Type type, std::vector<int64_t> shape) {
+  isa::Tensor tensor;
+  tensor.name = name;
+  tensor.role = role;
+  tensor.type = type;
+  tensor.shape = std::move(shape);
+  return tensor;
+}
+
+/// Numbers of a fixed sequence in [-1, 1].
+inline std::vector<float> randomFloats(int64_t count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float &value : values)
+    value = static_cast<float>(static_cast<double>(generator()) / 2147483648.0 -
+                               1.0);
+  return values;
+}
+
+inline std::vector<float> contentOf(const Program &program, Memory &memory,
+                                    size_t tensor) {
+  std::vector<float> values(
+      static_cast<size_t>(isa::numElements(program.tensors[tensor].shape)));
+  readTensor(program.tensors[tensor], memory.data(tensor), values.data(),
+             isa::Type::F32);
+  return values;
+}
+
+inline double sumOf(const EngineTime &time) {
+  return time.busy + time.latency + time.overhead + time.dram +
+         time.scratchpad + time.semaphore + time.barrier + time.finished;
+}
+
+/// Runs for time alone; fails the test if the run does.
+inline SimulationResult timeOf(const Program &program, const Device &device) {
+  Memory memory = Memory::none(program);
+  SimulatorOptions options;
+  options.functional = false;
+  options.maxEvents = 1000;
+  Result<SimulationResult> result = simulate(program, device, memory, options);
+  EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message);
+  return result.ok() ? *result : SimulationResult();
+}
+
+} // namespace nm::sim
+
+#endif // NM_UNITTESTS_SIMULATOR_TESTSUPPORT_H

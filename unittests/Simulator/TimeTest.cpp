@@ -1,0 +1,372 @@
+//===- TimeTest.cpp - Cycles, counters and where time went -----------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../../lib/Model/ExtendedTerms.h"
+#include "TestSupport.h"
+
+using namespace nm;
+using namespace nm::sim;
+using namespace nm::isa;
+
+namespace {
+
+Program finished(Builder &builder) {
+  Result<Program> program = builder.finish();
+  EXPECT_TRUE(program.ok()) << (program.ok() ? "" : program.error().message);
+  return program.ok() ? *program : Program();
+}
+
+constexpr int array = 4, special = 5; // queues of two channels
+
+/// A product of `m` x `k` by `k` x `n` in f16, `count` times.
+Program products(const Device &device, Stationarity stationary, int64_t m,
+                 int64_t k, int64_t n, int64_t count = 1) {
+  Builder b("products", targetOf(device));
+  BufferId lhs = b.buffer(Type::F16, {m, k}), rhs = b.buffer(Type::F16, {k, n}),
+           dest = b.buffer(Type::F16, {m, n});
+  LoopId i = b.beginLoop(count);
+  b.gemm(stationary, b.tile(lhs), b.tile(rhs), b.tile(dest), {});
+  b.endLoop(i);
+  return finished(b);
+}
+
+/// `count` tiles of 1024 bytes go to the array through `slots` buffers.
+Program stream(const Device &device, int64_t slots, int64_t count) {
+  Builder b("stream", targetOf(device));
+  TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {count * 16, 32}));
+  Stream tiles(b, Type::F16, {16, 32}, slots);
+  BufferId rhs = b.buffer(Type::F16, {32, 8}),
+           dest = b.buffer(Type::F32, {16, 8});
+  LoopId i = b.beginLoop(count);
+  b.load(b.tile(in, {0, 0}, {16, 32}).by(i, 0, 16),
+         b.tile(tiles.buffer).slotBy(i), 0, tiles.produce());
+  b.gemm(Stationarity::Output, b.tile(tiles.buffer).slotBy(i), b.tile(rhs),
+         b.tile(dest), tiles.consume());
+  b.endLoop(i);
+  return finished(b);
+}
+
+} // namespace
+
+TEST(Time, Transfer) {
+  Device device = smallDevice();
+  device.dram.burstBytes = 64;
+  Builder b("transfer", targetOf(device));
+  TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {64, 50}));
+  BufferId whole = b.buffer(Type::F16, {64, 50}),
+           part = b.buffer(Type::F16, {64, 10});
+  b.load(b.tile(in), b.tile(whole), 0, {});
+  SimulationResult one = timeOf(finished(b), device);
+  // One run of 6400 bytes.
+  EXPECT_DOUBLE_EQ(one.cycles, 120 + 6400 / 16.0);
+  EXPECT_EQ(one.dramRead, 6400);
+  EXPECT_EQ(one.scratchpadBytes, 6400);
+  EXPECT_DOUBLE_EQ(one.engines[0].latency, 120);
+  EXPECT_DOUBLE_EQ(one.engines[0].busy, 400);
+
+  Builder c("bursts", targetOf(device));
+  in = c.tensor(tensorOf("in", Role::In, Type::F16, {64, 50}));
+  part = c.buffer(Type::F16, {64, 10});
+  c.load(c.tile(in, {0, 3}, {64, 10}), c.tile(part), 1, {});
+  SimulationResult rows = timeOf(finished(c), device);
+  // 64 runs of 20 bytes, a burst each.
+  EXPECT_DOUBLE_EQ(rows.cycles, 120 + 64 * 64 / 16.0);
+  EXPECT_EQ(rows.dramRead, 1280);
+  EXPECT_EQ(rows.tensors[0].read, 1280);
+  EXPECT_EQ(rows.tensors[0].written, 0);
+}
+
+TEST(Time, ProductEqualsTheModel) {
+  Device device = smallDevice();
+  for (auto [m, k, n] : {std::tuple(8, 8, 8), std::tuple(20, 17, 30),
+                         std::tuple(1, 64, 9), std::tuple(64, 3, 5)})
+    for (int s = 0; s != 3; ++s) {
+      Stationarity stationary = static_cast<Stationarity>(s);
+      SimulationResult result =
+          timeOf(products(device, stationary, m, k, n), device);
+      double overhead = static_cast<double>(device.array.stepOverhead[s]) / 2;
+      EXPECT_DOUBLE_EQ(result.cycles, static_cast<double>(model::productCycles(
+                                          stationary, 8, 8, m, k, n)) +
+                                          overhead + 7);
+      EXPECT_EQ(result.scratchpadBytes,
+                2 * model::productTraffic(stationary, 8, 8, m, k, n));
+      EXPECT_EQ(result.macs, m * k * n);
+      EXPECT_DOUBLE_EQ(result.engines[array].overhead, overhead);
+      EXPECT_DOUBLE_EQ(result.engines[array].latency, 7);
+    }
+}
+
+TEST(Time, EqualProductsNeedNoSetUp) {
+  Device device = smallDevice();
+  // One set-up and one filling for a row of equal products.
+  EXPECT_DOUBLE_EQ(
+      timeOf(products(device, Stationarity::Output, 8, 16, 8, 10), device)
+          .cycles,
+      3 + 7 + 160);
+  // Two shapes in turn: each change costs.
+  Builder b("turns", targetOf(device));
+  BufferId x = b.buffer(Type::F16, {8, 8});
+  LoopId i = b.beginLoop(5);
+  b.gemm(Stationarity::Output, b.tile(x), b.tile(x), b.tile(x), {});
+  b.gemm(Stationarity::Weight, b.tile(x), b.tile(x), b.tile(x), {});
+  b.endLoop(i);
+  SimulationResult turns = timeOf(finished(b), device);
+  EXPECT_DOUBLE_EQ(turns.cycles, 7 + 5 * (3 + 8 + 4 + 8));
+  EXPECT_DOUBLE_EQ(turns.engines[array].overhead, 35);
+}
+
+TEST(Time, SegmentsCutTheColumns) {
+  Device device = smallDevice();
+  Builder b("segments", targetOf(device));
+  BufferId x = b.buffer(Type::F16, {2, 8, 8});
+  b.gemm(Stationarity::Output, b.tile(x), b.tile(x), b.tile(x), {});
+  SimulationResult result = timeOf(finished(b), device);
+  EXPECT_DOUBLE_EQ(result.cycles,
+                   3 + 7 +
+                       static_cast<double>(model::productCycles(
+                           Stationarity::Output, 8, 4, 8, 8, 8)));
+  EXPECT_EQ(result.macs, 2 * 8 * 8 * 8);
+}
+
+TEST(Time, KeptElementsAndDecoder) {
+  Device device = smallDevice();
+  auto run = [&](Stationarity stationary) {
+    Builder b("nm", targetOf(device));
+    BufferId lhs = b.buffer(Type::F16, {16, 64}),
+             values = b.buffer(Type::F16, {24, 32}),
+             indices = b.buffer(Type::I8, {24, 8}),
+             dest = b.buffer(Type::F16, {16, 24});
+    b.nmGemm(stationary, {2, 4}, b.tile(lhs), b.tile(values), b.tile(indices),
+             b.tile(dest), {});
+    return timeOf(finished(b), device);
+  };
+  SimulationResult free = run(Stationarity::Output);
+  EXPECT_DOUBLE_EQ(free.cycles,
+                   3 + 7 +
+                       static_cast<double>(model::productCycles(
+                           Stationarity::Output, 8, 8, 16, 32, 24)));
+  EXPECT_EQ(free.macs, 16 * 32 * 24);
+  EXPECT_DOUBLE_EQ(free.energy.decode, 0.25 * 2 * 32 * 24);
+  device.array.indexDecodesPerCycle = 2;
+  // Two tiles of rows: each weight passes the decoder twice, or once.
+  EXPECT_DOUBLE_EQ(run(Stationarity::Output).cycles, 10 + 2 * 32 * 24 / 2);
+  EXPECT_DOUBLE_EQ(run(Stationarity::Weight).cycles, 11 + 32 * 24 / 2);
+}
+
+TEST(Time, SpecialFunctions) {
+  Device device = smallDevice();
+  Builder b("special", targetOf(device));
+  BufferId x = b.buffer(Type::F16, {16, 32});
+  BufferId row = b.buffer(Type::F32, {16});
+  b.special(Opcode::Softmax, {b.tile(x), b.tile(x)}, {});
+  b.special(Opcode::RowMax, {b.tile(x), b.tile(row)}, {});
+  b.special(Opcode::ExpSum, {b.tile(x), b.tile(row), b.tile(x), b.tile(row)},
+            {});
+  Program program = finished(b);
+  SimulationResult result = timeOf(program, device);
+  // max + exp + sum + scale; max; exp + sum, with exponentials of 3 cycles.
+  EXPECT_DOUBLE_EQ(result.cycles, 512 * (6 + 1 + 4) / 4.0);
+  EXPECT_EQ(result.specialOps, 512 * (4 + 1 + 2));
+  EXPECT_DOUBLE_EQ(result.energy.special, 2.0 * 512 * 11);
+  // Five accesses of the softmax; one; two; and the row vectors.
+  EXPECT_EQ(result.scratchpadBytes, 1024 * (5 + 1 + 2) + 3 * 64);
+  EXPECT_DOUBLE_EQ(result.engines[special].busy, result.cycles);
+  // Free lanes: the scratchpad alone counts.
+  device.specialFunction.lanes = 0;
+  SimulationResult free = timeOf(program, device);
+  EXPECT_DOUBLE_EQ(free.cycles, (1024 * 8 + 192) / 4096.0);
+  EXPECT_DOUBLE_EQ(free.engines[special].scratchpad, free.cycles);
+}
+
+TEST(Time, DoubleBufferingOverlaps) {
+  Device device = smallDevice();
+  device.array.fillCycles = 0;
+  // A tile comes in 120 + 64 cycles; its product takes 2 * 32.
+  const double load = 184, product = 64;
+  SimulationResult one = timeOf(stream(device, 1, 10), device);
+  EXPECT_DOUBLE_EQ(one.cycles, 10 * (load + product) + 3);
+  SimulationResult two = timeOf(stream(device, 2, 10), device);
+  EXPECT_DOUBLE_EQ(two.cycles, 10 * load + product);
+  EXPECT_DOUBLE_EQ(two.engines[array].busy, 640);
+  EXPECT_DOUBLE_EQ(two.engines[array].semaphore, two.cycles - 640 - 3);
+  // With fast transfers the array is the bound.
+  device.dma.setupCycles = device.dram.latencyCycles = 0;
+  device.dram.bytesPerSecond = 64e9;
+  EXPECT_DOUBLE_EQ(timeOf(stream(device, 2, 10), device).cycles,
+                   16 + 3 + 10 * product);
+}
+
+TEST(Time, ChannelsShareDram) {
+  Device device = smallDevice();
+  Builder b("two", targetOf(device));
+  TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {64, 64}));
+  BufferId x = b.buffer(Type::F16, {64, 64}), y = b.buffer(Type::F16, {32, 64});
+  b.load(b.tile(in), b.tile(x), 0, {});
+  b.load(b.tile(in, {0, 0}, {32, 64}), b.tile(y), 1, {});
+  SimulationResult result = timeOf(finished(b), device);
+  // 8192 and 4096 bytes at 16 a cycle: the short one runs at half the speed
+  // until 512 cycles have passed, the long one then has 4096 bytes left.
+  EXPECT_DOUBLE_EQ(result.engines[0].dram, 256);
+  EXPECT_DOUBLE_EQ(result.engines[0].busy, 512);
+  EXPECT_DOUBLE_EQ(result.engines[1].dram, 256);
+  EXPECT_DOUBLE_EQ(result.engines[1].busy, 256);
+  EXPECT_DOUBLE_EQ(result.engines[1].finished, 256);
+  EXPECT_DOUBLE_EQ(result.cycles, 120 + 768);
+}
+
+TEST(Time, ScratchpadSlowsTheArray) {
+  Device device = smallDevice();
+  device.scratchpad.bytesPerSecond = 16e9; // 16 bytes a cycle
+  SimulationResult result =
+      timeOf(products(device, Stationarity::Output, 8, 64, 8), device);
+  int64_t bytes = 2 * (2 * 8 * 64 + 64);
+  EXPECT_EQ(result.scratchpadBytes, bytes);
+  EXPECT_DOUBLE_EQ(result.cycles, 10 + static_cast<double>(bytes) / 16);
+  EXPECT_DOUBLE_EQ(result.engines[array].busy, 64);
+  EXPECT_DOUBLE_EQ(result.engines[array].scratchpad,
+                   static_cast<double>(bytes) / 16 - 64);
+}
+
+TEST(Time, WhoNeedsLessLeavesTheRest) {
+  // The array asks for 4 of 16 bytes a cycle; both channels want 16 each.
+  Device device = smallDevice();
+  device.scratchpad.bytesPerSecond = 16e9;
+  device.dram.bytesPerSecond = 64e9;
+  device.dma.setupCycles = device.dram.latencyCycles = 0;
+  device.array.fillCycles = 0;
+  device.array.stepOverhead[1] = 0;
+  Builder b("mixed", targetOf(device));
+  TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {64, 6}));
+  BufferId x = b.buffer(Type::F16, {64, 6}), y = b.buffer(Type::F16, {64, 6});
+  BufferId lhs = b.buffer(Type::F16, {64, 1}),
+           rhs = b.buffer(Type::F16, {1, 1}),
+           dest = b.buffer(Type::F16, {64, 1});
+  b.load(b.tile(in), b.tile(x), 0, {});
+  b.load(b.tile(in), b.tile(y), 1, {});
+  b.gemm(Stationarity::Weight, b.tile(lhs), b.tile(rhs), b.tile(dest), {});
+  SimulationResult result = timeOf(finished(b), device);
+  // 64 cycles for 258 bytes of the array; the rest of 16 bytes goes to 2 x 768.
+  EXPECT_DOUBLE_EQ(result.engines[array].busy, 64);
+  EXPECT_NEAR(result.cycles, (258 + 1536) / 16.0, 1e-9);
+  EXPECT_NEAR(result.engines[0].scratchpad, result.cycles - 768 / 64.0, 1e-9);
+}
+
+TEST(Time, PartsSumToTheRun) {
+  Device device = smallDevice();
+  device.scratchpad.bytesPerSecond = 40e9;
+  Builder b("all", targetOf(device));
+  TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {160, 32}));
+  TensorId out = b.tensor(tensorOf("out", Role::Out, Type::F32, {160, 8}));
+  Stream tiles(b, Type::F16, {16, 32}), results(b, Type::F32, {16, 8});
+  BufferId rhs = b.buffer(Type::F16, {32, 8});
+  for (int pass = 0; pass != 3; ++pass) {
+    LoopId i = b.beginLoop(10);
+    TileRef tile = b.tile(tiles.buffer).slotBy(i);
+    TileRef sums = b.tile(results.buffer).slotBy(i);
+    b.load(b.tile(in, {0, 0}, {16, 32}).by(i, 0, 16), tile, pass % 2,
+           tiles.produce());
+    SemaphoreId ready = b.semaphore(0);
+    b.gemm(Stationarity::Weight, tile, b.tile(rhs), sums,
+           tiles.consume() + Tokens{{results.free}, {ready}});
+    b.special(Opcode::Unary, {sums, sums}, {{ready}, {results.full}}).unary =
+        UnaryKind::Gelu;
+    b.store(sums, b.tile(out, {0, 0}, {16, 8}).by(i, 0, 16), 0,
+            {{results.full}, {results.free}});
+    b.endLoop(i);
+    b.barrier();
+    // A semaphore has one engine on each side: the next pass its own.
+    tiles.free = b.semaphore(2);
+    tiles.full = b.semaphore(0);
+  }
+  SimulationResult result = timeOf(finished(b), device);
+  EXPECT_EQ(result.engines.size(), 6u);
+  int64_t instructions = 0;
+  for (const EngineTime &time : result.engines) {
+    EXPECT_NEAR(sumOf(time), result.cycles, 1e-9 * result.cycles);
+    instructions += time.instructions;
+  }
+  EXPECT_EQ(instructions, 120);
+  EXPECT_EQ(result.steps, 123); // with the barriers
+  EXPECT_GT(result.engines[0].barrier, 0);
+  EXPECT_EQ(result.dramRead, 3 * 160 * 32 * 2);
+  EXPECT_EQ(result.dramWritten, 3 * 160 * 8 * 4);
+  EXPECT_EQ(result.tensors[1].written, 3 * 160 * 8 * 4);
+  EXPECT_EQ(result.macs, 3 * 160 * 32 * 8);
+  EXPECT_DOUBLE_EQ(result.energy.mac, 0.5 * 3 * 160 * 32 * 8);
+  EXPECT_DOUBLE_EQ(result.energy.dram, 32.0 * (30720 + 15360));
+  // One instruction at a time on each engine.
+  std::vector<double> free(6, 0.0);
+  for (const Event &event : result.events) {
+    EXPECT_GE(event.begin, free[event.queue]);
+    EXPECT_GE(event.end, event.begin);
+    free[event.queue] = event.end;
+  }
+  EXPECT_EQ(result.events.size(), 120u);
+}
+
+TEST(Time, RunsAreDeterministic) {
+  Device device = smallDevice();
+  device.scratchpad.bytesPerSecond = 33e9;
+  device.dram.bytesPerSecond = 7e9;
+  Program program = stream(device, 3, 100);
+  SimulationResult first = timeOf(program, device);
+  for (int run = 0; run != 3; ++run) {
+    SimulationResult again = timeOf(program, device);
+    EXPECT_EQ(first.cycles, again.cycles);
+    ASSERT_EQ(first.events.size(), again.events.size());
+    for (size_t i = 0; i != first.events.size(); ++i) {
+      EXPECT_EQ(first.events[i].begin, again.events[i].begin);
+      EXPECT_EQ(first.events[i].end, again.events[i].end);
+      EXPECT_EQ(first.events[i].instruction, again.events[i].instruction);
+    }
+  }
+  // With values too.
+  Result<Memory> memory = Memory::allocate(program);
+  ASSERT_TRUE(memory.ok());
+  Result<SimulationResult> functional = simulate(program, device, *memory);
+  ASSERT_TRUE(functional.ok());
+  EXPECT_EQ(functional->cycles, first.cycles);
+}
+
+TEST(Time, WorkOfSequencersDoesNotDependOnLoops) {
+  // 2^31 rounds of a loop that hold nothing for the array and no barrier: only
+  // the load channel walks them, and the steps bound the run.
+  Device device = smallDevice();
+  Builder b("long", targetOf(device));
+  TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {8, 8}));
+  BufferId x = b.buffer(Type::F16, {8, 8}), y = b.buffer(Type::F16, {8, 8});
+  b.gemm(Stationarity::Output, b.tile(y), b.tile(y), b.tile(y), {});
+  LoopId i = b.beginLoop(kMaxSize), j = b.beginLoop(kMaxSize);
+  b.load(b.tile(in), b.tile(x), 0, {});
+  b.endLoop(j);
+  b.endLoop(i);
+  b.gemm(Stationarity::Output, b.tile(y), b.tile(y), b.tile(y), {});
+  Program program = finished(b);
+  Memory memory = Memory::none(program);
+  SimulatorOptions options;
+  options.functional = false;
+  options.maxSteps = 1000;
+  Result<SimulationResult> result = simulate(program, device, memory, options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().message,
+            "instruction 3 (load): found more than 1000 executed "
+            "instructions, expected at most as many");
+}
+
+TEST(Time, EventsStopAtTheirLimit) {
+  Device device = smallDevice();
+  Program program = stream(device, 2, 100);
+  Memory memory = Memory::none(program);
+  SimulatorOptions options;
+  options.functional = false;
+  options.maxEvents = 10;
+  Result<SimulationResult> result = simulate(program, device, memory, options);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->events.size(), 10u);
+  EXPECT_TRUE(result->eventsDropped);
+  EXPECT_EQ(result->steps, 200);
+}

@@ -244,8 +244,8 @@ void computeNMGemm(const Instruction &instruction, const View *operands,
     View part = dest;
     part.base = dest.at(c0 * dest.strides[1]);
     part.sizes[1] = count;
-    writeSums(part, instruction.accumulate, 1, scratch.c.data(), count,
-              scratch.d);
+    writeSums(part, instruction.accumulate, instruction.value, scratch.c.data(),
+              count, scratch.d);
   }
 }
 

@@ -1,0 +1,96 @@
+//===- ReportParts.cpp - What reports have in common -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ReportParts.h"
+#include "../Runtime/Support.h"
+#include <cstdio>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+
+namespace nm::sim {
+
+std::string formatted(const char *format, ...) {
+  std::va_list arguments;
+  va_start(arguments, format);
+  std::va_list again;
+  va_copy(again, arguments);
+  int size = std::vsnprintf(nullptr, 0, format, arguments);
+  va_end(arguments);
+  std::string text(static_cast<size_t>(size < 0 ? 0 : size), ' ');
+  std::vsnprintf(text.data(), text.size() + 1, format, again);
+  va_end(again);
+  return text;
+}
+
+/// Divides by `base` until the number is short.
+static std::string scaled(double value, double base,
+                          std::initializer_list<const char *> units) {
+  const char *const *unit = units.begin();
+  for (; unit + 1 != units.end() && value >= base; ++unit)
+    value /= base;
+  return formatted(value >= 100 || value == 0 ? "%.0f %s" : "%.3g %s", value,
+                   *unit);
+}
+
+std::string byteText(double bytes) {
+  return scaled(bytes, 1024, {"B", "KiB", "MiB", "GiB", "TiB", "PiB"});
+}
+std::string countText(double count) {
+  std::string text = scaled(count, 1000, {"", "k", "M", "G", "T", "P"});
+  if (text.back() == ' ')
+    text.pop_back();
+  return text;
+}
+std::string secondText(double value) {
+  return scaled(value * 1e9, 1000, {"ns", "us", "ms", "s"});
+}
+std::string jouleText(double picojoules) {
+  return scaled(picojoules, 1000, {"pJ", "nJ", "uJ", "mJ", "J", "kJ"});
+}
+
+std::string shapeText(const std::vector<int64_t> &shape) {
+  std::string text;
+  for (int64_t size : shape)
+    text += (text.empty() ? "" : "x") + std::to_string(size);
+  return text;
+}
+
+double dramShare(const SimulationResult &result, const Device &device) {
+  return result.cycles > 0 ? static_cast<double>(result.dramBytes()) /
+                                 (result.cycles * device.dramBytesPerCycle())
+                           : 0;
+}
+
+std::string jsonText(const std::string &text) {
+  return nlohmann::json(text).dump(-1, ' ', true,
+                                   nlohmann::json::error_handler_t::replace);
+}
+
+std::string xmlText(const std::string &text) {
+  std::string escaped;
+  for (char c : text)
+    switch (c) {
+    case '<':
+      escaped += "&lt;";
+      break;
+    case '>':
+      escaped += "&gt;";
+      break;
+    case '&':
+      escaped += "&amp;";
+      break;
+    case '"':
+      escaped += "&quot;";
+      break;
+    default:
+      // Other control characters are not allowed in XML.
+      escaped += static_cast<unsigned char>(c) < 32 ? ' ' : c;
+    }
+  return escaped;
+}
+
+} // namespace nm::sim

@@ -1,0 +1,59 @@
+//===- ReportParts.h - What reports have in common -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_SIMULATOR_REPORTPARTS_H
+#define NM_LIB_SIMULATOR_REPORTPARTS_H
+
+#include "nm/Simulator/Report.h"
+#include <cstdarg>
+
+namespace nm::sim {
+
+/// The parts of an engine's time with their names, in the order of reports.
+struct TimePart {
+  const char *name;
+  double EngineTime::*part;
+};
+inline constexpr TimePart timeParts[] = {
+    {"busy", &EngineTime::busy},
+    {"latency", &EngineTime::latency},
+    {"overhead", &EngineTime::overhead},
+    {"dram", &EngineTime::dram},
+    {"scratchpad", &EngineTime::scratchpad},
+    {"semaphore", &EngineTime::semaphore},
+    {"barrier", &EngineTime::barrier},
+    {"finished", &EngineTime::finished}};
+
+struct EnergyPart {
+  const char *name;
+  double Energy::*part;
+};
+inline constexpr EnergyPart energyParts[] = {
+    {"mac", &Energy::mac},
+    {"scratchpad", &Energy::scratchpad},
+    {"dram", &Energy::dram},
+    {"special", &Energy::special},
+    {"decode", &Energy::decode}};
+
+/// As printf.
+std::string formatted(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+std::string byteText(double bytes);   ///< "1.5 MiB"
+std::string countText(double count);  ///< "1.5 M"
+std::string secondText(double value); ///< "1.5 ms"
+std::string jouleText(double picojoules);
+std::string shapeText(const std::vector<int64_t> &shape); ///< "64x64"
+/// Share of the DRAM bandwidth that the payload took.
+double dramShare(const SimulationResult &result, const Device &device);
+/// For JSON strings, with quotes; and for text of XML.
+std::string jsonText(const std::string &text);
+std::string xmlText(const std::string &text);
+
+} // namespace nm::sim
+
+#endif // NM_LIB_SIMULATOR_REPORTPARTS_H

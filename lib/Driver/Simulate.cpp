@@ -1,0 +1,252 @@
+//===- Simulate.cpp - Programs on simulated accelerators -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Simulate.h"
+#include "nm/Driver/Arrays.h"
+#include "nm/Driver/Compare.h"
+#include "nm/Driver/Emit.h"
+#include "nm/Driver/ProgramParams.h"
+#include "nm/Driver/Progress.h"
+#include "nm/Driver/Support.h"
+#include "nm/Simulator/Report.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+namespace isa = ::nm::isa;
+namespace model = ::nm::model;
+namespace sim = ::nm::sim;
+
+/// Of a trace or a page; more than a viewer takes.
+static constexpr size_t kMaxEvents = 1000000;
+
+llvm::Expected<std::optional<model::Device>>
+driver::findAccelerator(StringRef target) {
+  bool isFile = target.contains('/') || target.ends_with(".json");
+  if (!isFile && !llvm::is_contained(model::builtinDevices(), target))
+    return std::nullopt;
+  auto device = model::findDevice(target.str());
+  if (!device)
+    return toError(device.error());
+  if (device->kind != model::DeviceKind::Accelerator)
+    return makeError("--target '{0}' describes the processor {1}; expected an "
+                     "accelerator, or the name of a processor to generate "
+                     "code for",
+                     target, device->name);
+  return std::optional(std::move(*device));
+}
+
+rt::DType driver::dtypeOf(isa::Type type) {
+  switch (type) {
+  case isa::Type::F32:
+    return rt::DType::F32;
+  case isa::Type::F16:
+    return rt::DType::F16;
+  case isa::Type::BF16:
+    return rt::DType::BF16;
+  case isa::Type::I8:
+    return rt::DType::I8;
+  }
+  return rt::DType::Unknown;
+}
+
+namespace {
+
+/// One run.
+class Simulation {
+public:
+  Simulation(const isa::Program &program, const model::Device &device,
+             const RunOptions &options)
+      : program(program), device(device), options(options),
+        memory(sim::Memory::none(program)) {}
+
+  llvm::Error run();
+
+private:
+  void describe();
+  llvm::Error bind();
+  llvm::Error writeResults(std::vector<rt::Tensor> &results);
+  llvm::Error compare(ArrayRef<rt::Tensor> results);
+  llvm::Error report(const sim::SimulationResult &result);
+  llvm::Expected<std::vector<std::pair<size_t, std::string>>>
+  resultsOf(StringRef option, ArrayRef<Binding> bindings);
+
+  const isa::Program &program;
+  const model::Device &device;
+  const RunOptions &options;
+  sim::Memory memory;
+  /// The program as a function: its tensors of role In and Out.
+  Signature function;
+  std::vector<size_t> arguments, results; ///< their numbers
+  std::vector<std::pair<size_t, std::string>> outputs, expects;
+};
+
+} // namespace
+
+void Simulation::describe() {
+  function.name = program.name;
+  for (auto [i, tensor] : llvm::enumerate(program.tensors)) {
+    ValueType type;
+    type.dtype = dtypeOf(tensor.hostType);
+    type.shape = tensor.hostShape.empty() ? tensor.shape : tensor.hostShape;
+    if (tensor.role == isa::Role::In) {
+      arguments.push_back(i);
+      function.arguments.push_back({tensor.name, type});
+    } else if (tensor.role == isa::Role::Out) {
+      results.push_back(i);
+      function.results.push_back(type);
+    }
+  }
+}
+
+/// Results by the name of their tensor too.
+llvm::Expected<std::vector<std::pair<size_t, std::string>>>
+Simulation::resultsOf(StringRef option, ArrayRef<Binding> bindings) {
+  std::vector<Binding> numbered(bindings.begin(), bindings.end());
+  for (Binding &binding : numbered)
+    for (auto [i, tensor] : llvm::enumerate(results))
+      if (binding.name == program.tensors[tensor].name)
+        binding.name = std::to_string(i);
+  return assignResults(option, function, numbered);
+}
+
+llvm::Error Simulation::bind() {
+  auto writes = resultsOf("output", options.outputs);
+  if (!writes)
+    return writes.takeError();
+  outputs = std::move(*writes);
+  auto references = resultsOf("expect", options.expects);
+  if (!references)
+    return references.takeError();
+  expects = std::move(*references);
+  if (options.timingOnly) {
+    if (!outputs.empty() || !expects.empty())
+      return makeError("--output and --expect need values, but --timing-only "
+                       "computes none; drop one of them");
+    return llvm::Error::success();
+  }
+  auto inputs = readInputs(function, options.inputs);
+  if (!inputs)
+    return inputs.takeError();
+  auto allocated = sim::Memory::allocate(program);
+  if (!allocated)
+    return toError(allocated.error());
+  memory = std::move(*allocated);
+  for (auto [input, index] : llvm::zip(*inputs, arguments))
+    sim::writeTensor(program.tensors[index], memory.data(index),
+                     input.view.data, program.tensors[index].hostType);
+  return loadProgramParams(program, options, memory);
+}
+
+llvm::Error Simulation::writeResults(std::vector<rt::Tensor> &values) {
+  for (auto [type, index] : llvm::zip(function.results, results)) {
+    auto tensor = allocateTensor(type.dtype, type.shape);
+    if (!tensor)
+      return tensor.takeError();
+    sim::readTensor(program.tensors[index], memory.data(index),
+                    const_cast<unsigned char *>(tensor->view.data),
+                    program.tensors[index].hostType);
+    values.push_back(std::move(*tensor));
+  }
+  for (auto &[index, path] : outputs)
+    if (llvm::Error error = writeArray(path, values[index]))
+      return error;
+  return llvm::Error::success();
+}
+
+/// As many digits as tell two f32 apart.
+static std::string digits(double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
+  return text;
+}
+
+llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
+  llvm::Error failures = llvm::Error::success();
+  for (auto &[index, path] : expects) {
+    auto reference = readArray(path);
+    if (!reference)
+      return llvm::joinErrors(std::move(failures), reference.takeError());
+    // The machine's own type bounds what can be asked of it.
+    Tolerance tolerance =
+        defaultTolerance(dtypeOf(program.tensors[results[index]].type));
+    if (options.atol >= 0)
+      tolerance.atol = options.atol;
+    if (options.rtol >= 0)
+      tolerance.rtol = options.rtol;
+    auto comparison =
+        compareArrays(values[index].view, reference->view, path, tolerance);
+    if (!comparison)
+      return llvm::joinErrors(std::move(failures), comparison.takeError());
+    llvm::outs() << "result " << index << ": " << comparison->str() << "\n";
+    if (!comparison->passed())
+      failures = llvm::joinErrors(
+          std::move(failures),
+          makeError("result {0} differs from '{1}' in {2} of {3} elements; "
+                    "worst at {4}: found {5}, expected {6}",
+                    index, path, comparison->failures, comparison->count,
+                    shapeText(comparison->worst), digits(comparison->actual),
+                    digits(comparison->expected)));
+  }
+  return failures;
+}
+
+llvm::Error Simulation::report(const sim::SimulationResult &result) {
+  if (options.report)
+    llvm::outs() << sim::formatTable(result, program, device);
+  else
+    llvm::outs() << llvm::formatv(
+        "{0} on {1}: {2:f0} cycles, {3:f6} ms, utilisation {4:f1} %, {5} bytes "
+        "of DRAM, {6:f6} mJ\n",
+        program.name, device.name, result.cycles, result.seconds(device) * 1e3,
+        100 * result.utilisation(device), result.dramBytes(),
+        result.energy.total() * 1e-9);
+  using Format = std::string (*)(const sim::SimulationResult &,
+                                 const isa::Program &, const model::Device &);
+  for (auto [path, format] : {std::pair<const std::string *, Format>(
+                                  &options.reportJson, sim::formatJson),
+                              {&options.traceFile, sim::formatTrace},
+                              {&options.htmlFile, sim::formatHtml}})
+    if (!path->empty())
+      if (llvm::Error error = writeFile(*path, format(result, program, device)))
+        return error;
+  return llvm::Error::success();
+}
+
+llvm::Error Simulation::run() {
+  describe();
+  if (llvm::Error error = bind())
+    return error;
+  sim::SimulatorOptions simulator;
+  simulator.functional = !options.timingOnly;
+  simulator.threads = options.threads;
+  if (!options.traceFile.empty() || !options.htmlFile.empty())
+    simulator.maxEvents = kMaxEvents;
+  auto result = [&] {
+    Progress progress("simulating " + program.name);
+    return sim::simulate(program, device, memory, simulator);
+  }();
+  if (!result)
+    return toError(result.error());
+  std::vector<rt::Tensor> values;
+  if (!options.timingOnly)
+    if (llvm::Error error = writeResults(values))
+      return error;
+  llvm::Error failed = compare(values);
+  return llvm::joinErrors(std::move(failed), report(*result));
+}
+
+llvm::Error driver::simulateProgram(const isa::Program &program,
+                                    const model::Device &device,
+                                    const RunOptions &options) {
+  if (rt::Status status = isa::checkProgram(program); !status)
+    return toError(status.error());
+  return Simulation(program, device, options).run();
+}

@@ -70,6 +70,8 @@ public:
   /// Allocates above everything live, aligned to 64 bytes. What does not fit is
   /// kept as the error that finish() returns.
   BufferId buffer(Type type, std::vector<int64_t> shape, int64_t slots = 1);
+  /// The same bytes and slots under another shape of as many elements.
+  BufferId alias(BufferId buffer, std::vector<int64_t> shape);
   SemaphoreId semaphore(int64_t count);
   /// Bytes of the scratchpad in use; release() gives everything above back.
   /// Only across a barrier, or where tokens order the old and the new use.

@@ -1,0 +1,76 @@
+//===- Parts.h - Loops over blocks whose last one is smaller -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_ISA_KERNELS_PARTS_H
+#define NM_LIB_ISA_KERNELS_PARTS_H
+
+#include "../../Runtime/Support.h"
+#include "nm/Isa/Builder.h"
+
+namespace nm::isa {
+
+/// Equal blocks of a dimension that a loop visits, or one of them.
+struct Part {
+  LoopId loop;
+  int64_t begin = 0; ///< of the first block, in elements
+  int64_t size = 0;  ///< of each block, and the step from one to the next
+  int64_t index = 0; ///< number of the first block
+
+  /// The tile, which begins with the dimension, at these blocks of it.
+  TileRef at(const TileRef &tile, int dim) const {
+    return tile.by(loop, dim, size);
+  }
+};
+
+/// A dimension in blocks; the last one may be smaller.
+struct Blocks {
+  int64_t total = 0, block = 1;
+
+  int64_t whole() const { return total / block; }
+  int64_t rest() const { return total % block; }
+  int64_t count() const { return rt::ceilDiv(total, block); }
+
+  /// Calls `body(part)` for the whole blocks, in a loop, and for the last one.
+  template <typename Body> void forEach(Builder &builder, Body body) const {
+    if (whole()) {
+      LoopId loop = builder.beginLoop(whole());
+      body(Part{loop, 0, block, 0});
+      builder.endLoop(loop);
+    }
+    if (rest())
+      body(Part{{}, whole() * block, rest(), whole()});
+  }
+};
+
+/// Which use of a stream an instruction is, counted from its first; selects the
+/// slot.
+class Turn {
+public:
+  /// The next level: blocks of `part`, each of which uses the stream `uses`
+  /// times.
+  Turn in(const Part &part, int64_t uses) const {
+    Turn result(*this);
+    result.first += part.index * uses;
+    if (part.loop.depth >= 0)
+      result.steps.push_back({part.loop, uses});
+    return result;
+  }
+  TileRef slotOf(const TileRef &tile, int64_t slots) const {
+    TileRef result = tile.slot(first % slots);
+    for (auto [loop, step] : steps)
+      result = result.slotBy(loop, step % slots);
+    return result;
+  }
+
+private:
+  int64_t first = 0;
+  std::vector<std::pair<LoopId, int64_t>> steps;
+};
+
+} // namespace nm::isa
+
+#endif // NM_LIB_ISA_KERNELS_PARTS_H

@@ -8,6 +8,7 @@
 #include "ExtendedTerms.h"
 #include "nm/Model/Extended.h"
 #include <algorithm>
+#include <numeric>
 
 namespace nm::model {
 
@@ -21,23 +22,36 @@ int64_t kept(const ProjectionShape &shape, int64_t k) {
   return shape.sparse() ? ceilDiv(k, shape.pattern.m) * shape.pattern.n : k;
 }
 
-/// Bits of `count` kept weights with their indices.
-int64_t weightBits(const Device &device, const ProjectionShape &shape,
-                   int64_t count) {
-  return count * (device.elementBits +
-                  (shape.sparse() ? shape.pattern.indexBits() : 0));
+/// Bytes of `out` rows of a weight with `k` elements along the reduction. The
+/// indices of a row begin on a byte.
+int64_t weightBytesOf(const Device &device, const ProjectionShape &shape,
+                      int64_t out, int64_t k) {
+  int64_t elements = kept(shape, k);
+  int64_t indices =
+      shape.sparse() ? bitsToBytes(elements * shape.pattern.indexBits()) : 0;
+  return bitsToBytes(out * elements * device.elementBits) + out * indices;
 }
 
-/// Live bytes: two buffers of activations and weights of one array depth of the
+/// Elements of the reduction after which a strip may begin: whole groups whose
+/// indices fill whole bytes.
+int64_t granuleOf(const ProjectionShape &shape) {
+  if (!shape.sparse())
+    return 1;
+  int64_t bits = shape.pattern.n * shape.pattern.indexBits();
+  return shape.pattern.m * (8 / std::gcd(bits, int64_t(8)));
+}
+
+bool skipsZeros(const Device &device, const ProjectionShape &shape) {
+  return shape.sparse() && device.array.skips(shape.pattern);
+}
+
+/// Live bytes: two buffers of activations and weights of one strip of the
 /// reduction, and a block of sums.
 int64_t footprint(const Device &device, const ProjectionShape &shape,
                   const ProjectionTiling &tiling) {
-  int64_t group = shape.sparse() ? shape.pattern.m : 1;
-  int64_t depth = std::min(
-      shape.in, ceilDiv(std::max(device.array.rows, group), group) * group);
+  int64_t depth = projectionDepth(device, shape, tiling);
   return bitsToBytes(2 * tiling.tokens * depth * device.elementBits) +
-         bitsToBytes(
-             2 * weightBits(device, shape, kept(shape, depth) * tiling.out)) +
+         2 * weightBytesOf(device, shape, tiling.out, depth) +
          bitsToBytes(tiling.tokens * tiling.out * device.accumulatorBits);
 }
 
@@ -129,8 +143,24 @@ Status ProjectionShape::check() const {
 }
 
 int64_t weightBytes(const Device &device, const ProjectionShape &shape) {
-  return bitsToBytes(
-      weightBits(device, shape, kept(shape, shape.in) * shape.out));
+  return weightBytesOf(device, shape, shape.out, shape.in);
+}
+
+int64_t projectionDepth(const Device &device, const ProjectionShape &shape,
+                        const ProjectionTiling &tiling) {
+  int64_t granule = granuleOf(shape);
+  int64_t depth = tiling.depth;
+  if (depth <= 0) {
+    depth = tiling.stationarity == Stationarity::Input ? device.array.cols
+                                                       : device.array.rows;
+    // Kept elements alone enter an array that skips zeros.
+    if (skipsZeros(device, shape))
+      depth = depth / shape.pattern.n * shape.pattern.m;
+    depth = depth / granule * granule;
+  } else {
+    depth = ceilDiv(depth, granule) * granule;
+  }
+  return std::min(shape.in, std::max(depth, granule));
 }
 
 Result<Cost> evaluateProjection(const Device &device,
@@ -155,7 +185,8 @@ Result<Cost> evaluateProjection(const Device &device,
 }
 
 Result<std::pair<ProjectionTiling, Cost>>
-searchProjection(const Device &device, const ProjectionShape &shape) {
+searchProjection(const Device &device, const ProjectionShape &shape,
+                 const ProjectionFilter &accepts) {
   ProjectionTiling best;
   Cost least;
   bool found = false;
@@ -166,15 +197,22 @@ searchProjection(const Device &device, const ProjectionShape &shape) {
       for (Stationarity s : device.array.stationarities) {
         ProjectionTiling tiling{tokens, out, s};
         Result<Cost> cost = evaluateProjection(device, shape, tiling);
-        last = cost;
-        if (!cost)
+        bool isBetter =
+            cost &&
+            (!found || cost->cycles < least.cycles ||
+             (cost->cycles == least.cycles && cost->energyPj < least.energyPj));
+        if (cost && !isBetter)
           continue;
-        if (!found || cost->cycles < least.cycles ||
-            (cost->cycles == least.cycles && cost->energyPj < least.energyPj)) {
-          found = true;
-          best = tiling;
-          least = *cost;
+        if (cost && accepts)
+          if (Status status = accepts(tiling); !status)
+            cost = status.error();
+        if (!cost) {
+          last = cost;
+          continue;
         }
+        found = true;
+        best = tiling;
+        least = *cost;
       }
       if (out >= shape.out)
         break;

@@ -19,6 +19,7 @@
 #define NM_MODEL_EXTENDED_H
 
 #include "nm/Model/Search.h"
+#include <functional>
 
 namespace nm::model {
 
@@ -56,10 +57,18 @@ struct ProjectionTiling {
   int64_t tokens = 1;
   int64_t out = 1;
   Stationarity stationarity = Stationarity::Output;
+  /// Elements of the reduction that pass by at a time; 0: what the array takes
+  /// at a time.
+  int64_t depth = 0;
 };
 
+/// Elements of the reduction in a strip: the tiling's, such that the indices of
+/// an N:M weight begin on a byte, or all.
+int64_t projectionDepth(const Device &device, const ProjectionShape &shape,
+                        const ProjectionTiling &tiling);
+
 /// Bytes of a weight as it lies in DRAM: values, and for N:M weights indices of
-/// ceil(log2 M) bits for each kept value.
+/// ceil(log2 M) bits for each kept value; those of a row begin on a byte.
 int64_t weightBytes(const Device &device, const ProjectionShape &shape);
 
 /// The cost of a projection with a given tiling. Zeros are skipped where the
@@ -69,9 +78,13 @@ Result<Cost> evaluateProjection(const Device &device,
                                 const ProjectionShape &shape,
                                 const ProjectionTiling &tiling);
 
-/// The best tiling and its cost.
+/// Why a tiling is out of the question; success if it is not.
+using ProjectionFilter = std::function<Status(const ProjectionTiling &)>;
+
+/// The best tiling and its cost, of those that `accepts` lets pass.
 Result<std::pair<ProjectionTiling, Cost>>
-searchProjection(const Device &device, const ProjectionShape &shape);
+searchProjection(const Device &device, const ProjectionShape &shape,
+                 const ProjectionFilter &accepts = {});
 
 /// A transformer encoder or decoder layer.
 struct LayerShape {

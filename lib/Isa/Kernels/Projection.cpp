@@ -14,7 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Projection.h"
-#include "Parts.h"
+#include "Spans.h"
 #include <algorithm>
 
 namespace nm::isa {
@@ -140,11 +140,11 @@ public:
   void emit();
 
 private:
-  void emitStrip(const Part &out, const Part &rows, const Part &strip,
+  void emitStrip(const Span &out, const Span &rows, const Span &strip,
                  bool isFirst, bool isLast);
-  void emitProducts(const Part &out, const Part &rows);
-  void emitEpilogue(const Part &out, const Part &rows);
-  void emitChunk(const Part &out, const Part &rows, const Part &chunk);
+  void emitProducts(const Span &out, const Span &rows);
+  void emitEpilogue(const Span &out, const Span &rows);
+  void emitChunk(const Span &out, const Span &rows, const Span &chunk);
 
   /// Channels by what they carry, as far as there are so many.
   enum Carried { Inputs, Values, Indices, Epilogues };
@@ -157,7 +157,7 @@ private:
     return tokens.whole() * chunks(tokens.block).count() +
            chunks(tokens.rest()).count();
   }
-  Turn block(const Part &out, const Part &rows) const {
+  Turn block(const Span &out, const Span &rows) const {
     return Turn().in(out, tokens.count()).in(rows, 1);
   }
 
@@ -176,8 +176,8 @@ private:
 
 } // namespace
 
-void ProjectionEmitter::emitStrip(const Part &out, const Part &rows,
-                                  const Part &strip, bool isFirst,
+void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
+                                  const Span &strip, bool isFirst,
                                   bool isLast) {
   int64_t count = strips.count();
   Turn turn =
@@ -191,7 +191,7 @@ void ProjectionEmitter::emitStrip(const Part &out, const Part &rows,
          x, channel(Inputs), xs.produce());
 
   int64_t n = plan.kept(strip.size);
-  Part kept{strip.loop, plan.kept(strip.begin), n, 0};
+  Span kept{strip.loop, plan.kept(strip.begin), n, 0};
   TileRef from =
       weight.transposed
           ? b.tile(weight.values, {kept.begin, out.begin}, {n, out.size})
@@ -218,7 +218,7 @@ void ProjectionEmitter::emitStrip(const Part &out, const Part &rows,
     return;
   }
   int64_t bytes = plan.indexBytes(strip.size);
-  Part packed{strip.loop, plan.indexBytes(strip.begin), bytes, 0};
+  Span packed{strip.loop, plan.indexBytes(strip.begin), bytes, 0};
   TileRef i =
       turn.slotOf(b.tile(indices->buffer, {0, 0}, {out.size, bytes}), 2);
   b.load(packed.at(out.at(b.tile(weight.indices, {out.begin, packed.begin},
@@ -233,7 +233,7 @@ void ProjectionEmitter::emitStrip(const Part &out, const Part &rows,
 
 /// The first and the last strip stand alone: they begin the sums and hand them
 /// on.
-void ProjectionEmitter::emitProducts(const Part &out, const Part &rows) {
+void ProjectionEmitter::emitProducts(const Span &out, const Span &rows) {
   int64_t count = strips.count(), depth = strips.block;
   if (count == 1)
     return emitStrip(out, rows, {{}, 0, strips.total, 0}, true, true);
@@ -248,8 +248,8 @@ void ProjectionEmitter::emitProducts(const Part &out, const Part &rows) {
             true);
 }
 
-void ProjectionEmitter::emitChunk(const Part &out, const Part &rows,
-                                  const Part &chunk) {
+void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
+                                  const Span &chunk) {
   Turn turn = Turn()
                   .in(out, chunkCount())
                   .in(rows, chunks(rows.size).count())
@@ -306,17 +306,17 @@ void ProjectionEmitter::emitChunk(const Part &out, const Part &rows,
           results->consume());
 }
 
-void ProjectionEmitter::emitEpilogue(const Part &out, const Part &rows) {
+void ProjectionEmitter::emitEpilogue(const Span &out, const Span &rows) {
   b.sync(Engine::Special, 0, sums->first());
   chunks(rows.size).forEach(
-      b, [&](const Part &chunk) { emitChunk(out, rows, chunk); });
+      b, [&](const Span &chunk) { emitChunk(out, rows, chunk); });
   b.sync(Engine::Special, 0, sums->last());
 }
 
 void ProjectionEmitter::emit() {
   if (factor)
     b.special(Opcode::Fill, {b.tile(*factor)}, {}).value = epilogue.scale;
-  outs.forEach(b, [&](const Part &out) {
+  outs.forEach(b, [&](const Span &out) {
     if (epilogue.bias) {
       b.load(
           out.at(b.tile(*epilogue.bias, {out.begin}, {out.size}), 0),
@@ -324,7 +324,7 @@ void ProjectionEmitter::emit() {
           channel(Epilogues), biases->produce());
       b.sync(Engine::Special, 0, biases->first());
     }
-    tokens.forEach(b, [&](const Part &rows) {
+    tokens.forEach(b, [&](const Span &rows) {
       emitProducts(out, rows);
       emitEpilogue(out, rows);
     });

@@ -1,12 +1,12 @@
-//===- Parts.h - Loops over blocks whose last one is smaller -*- C++ -*-===//
+//===- Spans.h - Loops over blocks whose last one is smaller -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_ISA_KERNELS_PARTS_H
-#define NM_LIB_ISA_KERNELS_PARTS_H
+#ifndef NM_LIB_ISA_KERNELS_SPANS_H
+#define NM_LIB_ISA_KERNELS_SPANS_H
 
 #include "../../Runtime/Support.h"
 #include "nm/Isa/Builder.h"
@@ -14,7 +14,7 @@
 namespace nm::isa {
 
 /// Equal blocks of a dimension that a loop visits, or one of them.
-struct Part {
+struct Span {
   LoopId loop;
   int64_t begin = 0; ///< of the first block, in elements
   int64_t size = 0;  ///< of each block, and the step from one to the next
@@ -34,15 +34,15 @@ struct Blocks {
   int64_t rest() const { return total % block; }
   int64_t count() const { return rt::ceilDiv(total, block); }
 
-  /// Calls `body(part)` for the whole blocks, in a loop, and for the last one.
+  /// Calls `body(span)` for the whole blocks, in a loop, and for the last one.
   template <typename Body> void forEach(Builder &builder, Body body) const {
     if (whole()) {
       LoopId loop = builder.beginLoop(whole());
-      body(Part{loop, 0, block, 0});
+      body(Span{loop, 0, block, 0});
       builder.endLoop(loop);
     }
     if (rest())
-      body(Part{{}, whole() * block, rest(), whole()});
+      body(Span{{}, whole() * block, rest(), whole()});
   }
 };
 
@@ -50,13 +50,13 @@ struct Blocks {
 /// slot.
 class Turn {
 public:
-  /// The next level: blocks of `part`, each of which uses the stream `uses`
+  /// The next level: blocks of `span`, each of which uses the stream `uses`
   /// times.
-  Turn in(const Part &part, int64_t uses) const {
+  Turn in(const Span &span, int64_t uses) const {
     Turn result(*this);
-    result.first += part.index * uses;
-    if (part.loop.depth >= 0)
-      result.steps.push_back({part.loop, uses});
+    result.first += span.index * uses;
+    if (span.loop.depth >= 0)
+      result.steps.push_back({span.loop, uses});
     return result;
   }
   TileRef slotOf(const TileRef &tile, int64_t slots) const {
@@ -73,4 +73,4 @@ private:
 
 } // namespace nm::isa
 
-#endif // NM_LIB_ISA_KERNELS_PARTS_H
+#endif // NM_LIB_ISA_KERNELS_SPANS_H

@@ -125,6 +125,7 @@ struct EngineState {
   State state = Pending;
   double since = 0;      ///< when the state began, or was last accounted
   double begin = 0;      ///< of the instruction
+  double lastEnd = -1;   ///< of the one before
   double end = 0;        ///< of Fixed, or of Working at the present rate
   double remaining = 0;  ///< of the work, 1 to 0
   uint32_t blocking = 0; ///< the semaphore that counts nothing
@@ -143,6 +144,7 @@ private:
   Status start(int queue);
   void enterWork(int queue);
   void complete(int queue);
+  void endSegment(int32_t barrier);
   void account(EngineState &engine);
   void shareAgain();
   bool step();
@@ -169,6 +171,7 @@ private:
   int32_t product = -1;          ///< that it last ran
   bool changed = false;          ///< who works
   std::vector<Flow *> flows;
+  Segment segment; ///< under way
   SimulationResult result;
 };
 
@@ -254,6 +257,9 @@ void Machine::complete(int queue) {
   ++executed[index];
   ++result.steps;
   ++engine.time.instructions;
+  segment.dramBytes += costs[index].payload;
+  segment.macs += costs[index].macs;
+  ++segment.instructions;
   if (options.maxEvents) {
     if (result.events.size() < options.maxEvents)
       result.events.push_back({index, queue, engine.begin, now});
@@ -274,6 +280,7 @@ void Machine::complete(int queue) {
       pending.push_back(waiter);
     }
   }
+  engine.lastEnd = now;
   engine.state = EngineState::Pending;
   engine.walk.advance();
   pending.push_back(queue);
@@ -284,6 +291,23 @@ Error Machine::tooManySteps(int queue) const {
                    nameOf(program, engines[queue].walk.instruction()),
                    ": found more than ", options.maxSteps,
                    " executed instructions, expected at most as many");
+}
+
+void Machine::endSegment(int32_t barrier) {
+  segment.barrier = barrier;
+  segment.end = now;
+  if (segment.instructions && result.segments.size() < options.maxSegments) {
+    result.segments.push_back(segment);
+  } else if (segment.instructions && options.maxSegments) {
+    Segment &last = result.segments.back();
+    last.barrier = barrier;
+    last.end = now;
+    last.dramBytes += segment.dramBytes;
+    last.macs += segment.macs;
+    last.instructions += segment.instructions;
+  }
+  segment = {};
+  segment.begin = now;
 }
 
 /// Lets an engine go as far as it gets without time.
@@ -304,6 +328,7 @@ Status Machine::start(int queue) {
     if (++atBarrier != taking)
       return {};
     atBarrier = 0;
+    endSegment(index);
     ++result.steps;
     ++executed[index];
     for (size_t i = 0; i != engines.size(); ++i) {
@@ -328,7 +353,9 @@ Status Machine::start(int queue) {
 
   const Cost &cost = costs[index];
   engine.begin = now;
-  double overhead = 0, latency = cost.fixed;
+  // A transfer that follows another without a pause was requested while that
+  // one's data flowed.
+  double overhead = 0, latency = engine.lastEnd == now ? 0 : cost.fixed;
   if (cost.product >= 0) {
     overhead = cost.product == product ? 0 : cost.overhead;
     latency = arrayEnd == now ? 0 : cost.fill;
@@ -477,6 +504,7 @@ Result<SimulationResult> Machine::run() {
     result.engines.push_back(engine.time);
   }
   result.cycles = now;
+  endSegment(-1);
   count();
   return std::move(result);
 }

@@ -57,6 +57,9 @@ struct SimulatorOptions {
   bool functional = true;
   /// Keep at most so many events for a trace; 0: none.
   size_t maxEvents = 0;
+  /// Keep the work between barriers; what exceeds so many parts joins the last
+  /// one. 0: none.
+  size_t maxSegments = 0;
   /// Executed instructions after which a run is given up with an error.
   int64_t maxSteps = int64_t(1) << 32;
   /// Threads for the values; 0: all processors. Never changes a result.
@@ -83,6 +86,15 @@ struct Event {
   double begin = 0, end = 0; ///< cycles
 };
 
+/// What ran up to a barrier, since the one before. Nothing is under way between
+/// two segments.
+struct Segment {
+  int32_t barrier = -1; ///< index in Program::code; -1: the end of the program
+  double begin = 0, end = 0; ///< cycles
+  int64_t dramBytes = 0, macs = 0;
+  int64_t instructions = 0; ///< the barrier not included
+};
+
 struct TensorTraffic {
   int64_t read = 0, written = 0; ///< bytes
 };
@@ -104,6 +116,7 @@ struct SimulationResult {
   Energy energy;
   std::vector<Event> events;
   bool eventsDropped = false;
+  std::vector<Segment> segments; ///< without those that hold no instruction
 
   int64_t dramBytes() const { return dramRead + dramWritten; }
   /// MACs worked over those that the array could have worked.

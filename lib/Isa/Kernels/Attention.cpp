@@ -83,7 +83,7 @@ void AttentionEmitter::chooseSlots() {
   int64_t capacity =
       b.target().scratchpadBytes - ceilDiv(b.mark(), int64_t(64)) * 64;
   // Logits twice let the array go on while the special function unit works.
-  int64_t wish = device.specialFunction.lanes > 0 ? 2 : 1;
+  const int64_t wish = 2;
   const Slots choices[] = {{2, 2, wish, 2}, {2, 2, wish, 1}, {2, 2, 1, 2},
                            {2, 2, 1, 1},    {1, 2, 1, 1},    {2, 1, 1, 1},
                            {1, 1, 1, 1}};

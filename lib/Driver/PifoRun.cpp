@@ -28,10 +28,9 @@ using namespace ::nm::traffic;
 /// Schedulers are text of a few pages.
 static constexpr uint64_t kLargestScheduler = 64 << 20;
 
-/// The module of a file, with diagnostics that show the line.
-static llvm::Expected<OwningOpRef<ModuleOp>>
-readScheduler(const std::string &path, llvm::SourceMgr &sources,
-              MLIRContext &context) {
+llvm::Expected<OwningOpRef<ModuleOp>>
+driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
+                      MLIRContext &context) {
   struct stat status;
   if (path != "-" && ::stat(path.c_str(), &status) == 0 &&
       (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)))

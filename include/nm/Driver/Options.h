@@ -84,6 +84,9 @@ struct RunOptions {
   bool timingOnly = false;
   /// Chrome trace and HTML page; empty writes none.
   std::string traceFile, htmlFile;
+  /// Requests of tenants that share the accelerator, and the scheduler that
+  /// orders them.
+  std::string tenantsFile, policyFile;
 
   bool report = false;
   std::string reportJson;

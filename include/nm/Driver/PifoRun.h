@@ -8,12 +8,25 @@
 #ifndef NM_DRIVER_PIFORUN_H
 #define NM_DRIVER_PIFORUN_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "nm/Traffic/Link.h"
+#include "llvm/Support/Error.h"
 #include <string>
 #include <vector>
 
+namespace llvm {
+class SourceMgr;
+}
+
 namespace mlir::nm::driver {
+
+/// The module with schedulers of a file, or of a policy if the name ends in
+/// `.policy`. The file joins `sources`, for diagnostics that show the line.
+llvm::Expected<OwningOpRef<ModuleOp>> readScheduler(const std::string &path,
+                                                    llvm::SourceMgr &sources,
+                                                    MLIRContext &context);
 
 /// Options of nm-pifo (docs/nm-pifo.md). Empty paths are outputs nobody wants.
 struct PifoRunOptions {

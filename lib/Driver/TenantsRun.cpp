@@ -1,0 +1,108 @@
+//===- TenantsRun.cpp - Tenants of a simulated accelerator -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/MLIRContext.h"
+#include "nm/Driver/Emit.h"
+#include "nm/Driver/PifoRun.h"
+#include "nm/Driver/PifoScheduler.h"
+#include "nm/Driver/Progress.h"
+#include "nm/Driver/Simulate.h"
+#include "nm/Driver/Support.h"
+#include "nm/Driver/Tenants.h"
+#include "nm/Traffic/Tiles.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+namespace sim = ::nm::sim;
+namespace model = ::nm::model;
+
+/// Parts of a program; further ones join the last.
+static constexpr size_t kMaxSegments = 1 << 20;
+
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+readFile(StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
+  if (!buffer)
+    return makeError("cannot read '{0}': {1}", path,
+                     buffer.getError().message());
+  return std::move(*buffer);
+}
+
+/// A program with the times of its parts.
+static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
+                                                 const model::Device &device) {
+  auto buffer = readFile(path);
+  if (!buffer)
+    return buffer.takeError();
+  auto program = readProgram((*buffer)->getBuffer(), path);
+  if (!program)
+    return program.takeError();
+  sim::Memory memory = sim::Memory::none(*program);
+  sim::SimulatorOptions options;
+  options.functional = false;
+  options.maxSegments = kMaxSegments;
+  Progress progress("simulating " + path);
+  auto result = sim::simulate(*program, device, memory, options);
+  if (!result)
+    return makeError("'{0}': {1}", path, result.error().message);
+  return TenantProgram{program->name, std::move(result->segments),
+                       1e9 / static_cast<double>(device.frequencyHz)};
+}
+
+llvm::Error driver::simulateTenants(const RunOptions &options,
+                                    const DialectRegistry &registry) {
+  auto device = findAccelerator(options.target);
+  if (!device)
+    return device.takeError();
+  if (!*device)
+    return makeError("--tenants needs an accelerator; name one with --target, "
+                     "such as --target=edge");
+  if (options.policyFile.empty())
+    return makeError("--tenants needs a scheduler; name one with --policy, "
+                     "such as --policy=examples/pifo/tiles-fair.mlir");
+  auto text = readFile(options.tenantsFile);
+  if (!text)
+    return text.takeError();
+  auto trace = parseTenants((*text)->getBuffer(), options.tenantsFile);
+  if (!trace)
+    return trace.takeError();
+
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  auto module = readScheduler(options.policyFile, sources, context);
+  if (!module)
+    return module.takeError();
+  auto scheduler = PifoScheduler::create(
+      **module, "", "auto", 0, ::nm::traffic::TileQueue::columns(), {});
+  if (!scheduler)
+    return scheduler.takeError();
+
+  std::vector<TenantProgram> programs;
+  for (const std::string &path : trace->programs) {
+    auto program = timeProgram(path, **device);
+    if (!program)
+      return program.takeError();
+    programs.push_back(std::move(*program));
+  }
+  auto result = runTenants(*trace, programs, **scheduler);
+  if (!result)
+    return result.takeError();
+  llvm::outs() << formatTenants(*result, **device);
+  if (!options.reportJson.empty())
+    if (llvm::Error error = writeFile(
+            options.reportJson, formatTenantsJson(*result, *trace, **device)))
+      return error;
+  if (!options.traceFile.empty())
+    return writeFile(options.traceFile,
+                     formatTenantsTrace(*result, *trace, programs));
+  return llvm::Error::success();
+}

@@ -1,0 +1,327 @@
+//===- TenantsTest.cpp - Programs that share an accelerator -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Tenants.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "nm/Driver/PifoScheduler.h"
+#include "nm/Isa/Builder.h"
+#include "nm/Registration.h"
+#include "nm/Traffic/Tiles.h"
+#include "llvm/Support/JSON.h"
+#include "gtest/gtest.h"
+
+using namespace mlir::nm::driver;
+using mlir::nm::driver::PifoScheduler;
+namespace sim = nm::sim;
+namespace isa = nm::isa;
+
+namespace {
+
+std::unique_ptr<PifoScheduler> compilePolicy(const std::string &name) {
+  mlir::DialectRegistry registry;
+  mlir::nm::registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(
+      NM_SOURCE "/examples/pifo/" + name + ".mlir", &context);
+  if (!module)
+    return nullptr;
+  auto scheduler = PifoScheduler::create(*module, "", "auto", 0,
+                                         nm::traffic::TileQueue::columns(), {});
+  if (!scheduler) {
+    ADD_FAILURE() << name << ": " << llvm::toString(scheduler.takeError());
+    return nullptr;
+  }
+  return std::move(*scheduler);
+}
+
+/// A program of `jobs` parts, each 100 ns long with 1000 bytes.
+TenantProgram programOf(size_t jobs, double ns = 100, int64_t bytes = 1000) {
+  TenantProgram program;
+  program.name = "p" + std::to_string(jobs);
+  for (size_t i = 0; i != jobs; ++i) {
+    sim::Segment segment;
+    segment.begin = static_cast<double>(i) * ns;
+    segment.end = segment.begin + ns;
+    segment.dramBytes = bytes;
+    segment.macs = 10;
+    segment.instructions = 1;
+    program.jobs.push_back(segment);
+  }
+  return program;
+}
+
+TenantsResult runOf(const TenantTrace &trace,
+                    std::vector<TenantProgram> programs,
+                    const std::string &policy) {
+  auto scheduler = compilePolicy(policy);
+  if (!scheduler)
+    return {};
+  auto result = runTenants(trace, programs, *scheduler);
+  if (!result) {
+    ADD_FAILURE() << llvm::toString(result.takeError());
+    return {};
+  }
+  return std::move(*result);
+}
+
+/// Tenants in the order of service.
+std::vector<uint64_t> orderOf(const TenantTrace &trace,
+                              const TenantsResult &result) {
+  std::vector<uint64_t> order;
+  for (const TenantJob &job : result.jobs)
+    order.push_back(trace.requests[job.request].tenant);
+  return order;
+}
+
+} // namespace
+
+TEST(Tenants, StrictPutsTheInteractiveOneFirst) {
+  // A long request of tenant 1 is under way when short ones of tenant 0 come.
+  TenantTrace trace;
+  trace.requests = {{1, 0, 0, 0}, {0, 1, 150, 0}, {0, 1, 450, 0}};
+  TenantsResult result =
+      runOf(trace, {programOf(6), programOf(1)}, "tiles-strict");
+  // Jobs are not interrupted: each of tenant 0 waits for the one under way.
+  EXPECT_EQ(orderOf(trace, result),
+            (std::vector<uint64_t>{1, 1, 0, 1, 1, 0, 1, 1}));
+  EXPECT_EQ(result.ends, (std::vector<double>{800, 300, 600}));
+  ASSERT_EQ(result.tenants.size(), 2u);
+  EXPECT_EQ(result.tenants[0].p50, 150);
+  EXPECT_EQ(result.tenants[0].slowdown, 1.5);
+  EXPECT_EQ(result.tenants[1].max, 800);
+  EXPECT_EQ(result.utilisation(), 1);
+  EXPECT_EQ(result.bytes, 8000);
+  EXPECT_EQ(result.macs, 80);
+}
+
+TEST(Tenants, StrictServesTheShortestRestNext) {
+  TenantTrace trace;
+  trace.requests = {{2, 0, 0, 0}, {1, 1, 0, 0}};
+  TenantsResult result =
+      runOf(trace, {programOf(4), programOf(2)}, "tiles-strict");
+  EXPECT_EQ(orderOf(trace, result), (std::vector<uint64_t>{1, 1, 2, 2, 2, 2}));
+}
+
+TEST(Tenants, EarliestDeadlineGoesFirst) {
+  TenantTrace trace;
+  // No deadline; a late one; an early one; then one more, in time.
+  trace.requests = {
+      {0, 0, 0, 0}, {1, 0, 0, 2000}, {2, 0, 0, 300}, {3, 0, 250, 1000}};
+  TenantsResult result = runOf(trace, {programOf(2)}, "tiles-edf");
+  EXPECT_EQ(orderOf(trace, result),
+            (std::vector<uint64_t>{2, 2, 1, 3, 3, 1, 0, 0}));
+  for (const TenantStatistics &tenant : result.tenants)
+    EXPECT_EQ(tenant.misses, 0);
+  // Two that cannot both be in time: one miss, of the later.
+  trace.requests = {{0, 0, 0, 250}, {1, 0, 0, 260}};
+  result = runOf(trace, {programOf(2)}, "tiles-edf");
+  EXPECT_EQ(result.tenants[0].misses, 0);
+  EXPECT_EQ(result.tenants[1].misses, 1);
+}
+
+TEST(Tenants, FairDividesByWeight) {
+  // Three shares, two and one, all with work: 300 : 200 : 100 jobs of the first
+  // 600.
+  TenantTrace trace;
+  trace.requests = {{0, 0, 0, 0}, {1, 0, 0, 0}, {2, 0, 0, 0}};
+  trace.weights = {3, 2, 1};
+  TenantsResult result = runOf(trace, {programOf(300)}, "tiles-fair");
+  std::vector<int> jobs(3, 0);
+  for (size_t i = 0; i != 600; ++i)
+    ++jobs[trace.requests[result.jobs[i].request].tenant];
+  EXPECT_NEAR(jobs[0], 300, 2);
+  EXPECT_NEAR(jobs[1], 200, 2);
+  EXPECT_NEAR(jobs[2], 100, 2);
+  EXPECT_GT(result.fairness, 0.999);
+  // The same service divided otherwise is not fair.
+  trace.weights = {1, 1, 1};
+  EXPECT_LT(runOf(trace, {programOf(300)}, "tiles-fair").fairness, 0.9);
+  // Strictly, the first has all while it has work.
+  EXPECT_NEAR(runOf(trace, {programOf(300)}, "tiles-strict").fairness, 1.0 / 3,
+              1e-9);
+}
+
+TEST(Tenants, IdleTimeIsNoService) {
+  TenantTrace trace;
+  trace.requests = {{0, 0, 1000, 0}, {0, 0, 5000, 0}};
+  TenantsResult result = runOf(trace, {programOf(1)}, "tiles-edf");
+  EXPECT_EQ(result.begin, 1000);
+  EXPECT_EQ(result.end, 5100);
+  EXPECT_EQ(result.busy, 200);
+  EXPECT_DOUBLE_EQ(result.utilisation(), 200 / 4100.0);
+  EXPECT_EQ(result.fairness, 1);
+  EXPECT_EQ(result.tenants[0].slowdown, 1);
+}
+
+TEST(Tenants, PercentilesAreRanks) {
+  TenantTrace trace;
+  for (int i = 0; i != 100; ++i)
+    trace.requests.push_back({0, 0, 0, 0});
+  TenantsResult result = runOf(trace, {programOf(1, 10)}, "tiles-edf");
+  EXPECT_EQ(result.tenants[0].p50, 500);
+  EXPECT_EQ(result.tenants[0].p95, 950);
+  EXPECT_EQ(result.tenants[0].p99, 990);
+  EXPECT_EQ(result.tenants[0].max, 1000);
+  EXPECT_EQ(result.tenants[0].mean, 505);
+}
+
+TEST(Tenants, UnknownTenantsAreRefused) {
+  auto scheduler = compilePolicy("tiles-fair");
+  ASSERT_TRUE(scheduler);
+  TenantTrace trace;
+  trace.requests = {{9, 0, 0, 0}};
+  std::vector<TenantProgram> programs = {programOf(1)};
+  auto result = runTenants(trace, programs, *scheduler);
+  ASSERT_FALSE(bool(result));
+  EXPECT_NE(llvm::toString(result.takeError()).find("tenant 9"),
+            std::string::npos);
+}
+
+TEST(Tenants, ProgramsAreCutAtTheirBarriers) {
+  auto device = nm::model::findDevice("edge");
+  ASSERT_TRUE(device.ok());
+  isa::Builder b("parts", isa::targetOf(*device));
+  isa::BufferId x = b.buffer(isa::Type::F16, {64, 64});
+  isa::TensorId in = b.tensor([] {
+    isa::Tensor tensor;
+    tensor.name = "in";
+    tensor.role = isa::Role::In;
+    tensor.type = isa::Type::F16;
+    tensor.shape = {64, 64};
+    return tensor;
+  }());
+  isa::LoopId i = b.beginLoop(3);
+  b.load(b.tile(in), b.tile(x), 0, {});
+  b.barrier();
+  b.gemm(isa::Stationarity::Output, b.tile(x), b.tile(x), b.tile(x), {});
+  b.barrier();
+  b.barrier();
+  b.endLoop(i);
+  b.load(b.tile(in), b.tile(x), 0, {});
+  auto program = b.finish();
+  ASSERT_TRUE(program.ok()) << program.error().message;
+  sim::Memory memory = sim::Memory::none(*program);
+  sim::SimulatorOptions options;
+  options.functional = false;
+  options.maxSegments = 100;
+  auto result = sim::simulate(*program, *device, memory, options);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  ASSERT_EQ(result->segments.size(), 7u);
+  double end = 0;
+  for (size_t k = 0; k != 7; ++k) {
+    const sim::Segment &segment = result->segments[k];
+    EXPECT_EQ(segment.begin, end);
+    EXPECT_GT(segment.end, segment.begin);
+    end = segment.end;
+    EXPECT_EQ(segment.instructions, 1);
+    EXPECT_EQ(segment.dramBytes, k % 2 ? 0 : 8192);
+    EXPECT_EQ(segment.macs, k % 2 ? 64 * 64 * 64 : 0);
+    EXPECT_EQ(segment.barrier, k == 6 ? -1 : k % 2 ? 4 : 2);
+  }
+  EXPECT_EQ(end, result->cycles);
+  // Few parts: the last takes what is left.
+  options.maxSegments = 2;
+  auto coarse = sim::simulate(*program, *device, memory, options);
+  ASSERT_TRUE(coarse.ok());
+  ASSERT_EQ(coarse->segments.size(), 2u);
+  EXPECT_EQ(coarse->segments[1].end, coarse->cycles);
+  EXPECT_EQ(coarse->segments[1].dramBytes, 3 * 8192);
+  EXPECT_EQ(coarse->segments[1].instructions, 6);
+}
+
+TEST(Tenants, Files) {
+  auto csv = parseTenants("# a comment\n"
+                          "tenant, program, arrival_us, deadline_us\n"
+                          "1, b.nmb, 20\n\n"
+                          "0, a.json, 10.5, 300\n"
+                          "0, b.nmb, 10.5, \n",
+                          "folder/trace.csv");
+  ASSERT_TRUE(bool(csv)) << llvm::toString(csv.takeError());
+  EXPECT_EQ(csv->programs,
+            (std::vector<std::string>{"folder/b.nmb", "folder/a.json"}));
+  ASSERT_EQ(csv->requests.size(), 3u);
+  EXPECT_EQ(csv->requests[0].tenant, 0u);
+  EXPECT_EQ(csv->requests[0].program, 1u);
+  EXPECT_EQ(csv->requests[0].arrival, 10500);
+  EXPECT_EQ(csv->requests[0].deadline, 300000);
+  EXPECT_EQ(csv->requests[1].program, 0u);
+  EXPECT_EQ(csv->requests[1].deadline, 0);
+  EXPECT_EQ(csv->requests[2].tenant, 1u);
+
+  auto json = parseTenants(
+      R"({"schema": "nm.tenants/1", "programs": {"a": "/x/a.nmb"},
+          "weights": [2, 1], "requests": [
+          {"tenant": 1, "program": "a", "arrival_us": 5},
+          {"tenant": 0, "program": "a", "arrival_us": 1, "deadline_us": 2}]})",
+      "trace.json");
+  ASSERT_TRUE(bool(json)) << llvm::toString(json.takeError());
+  EXPECT_EQ(json->programs, (std::vector<std::string>{"/x/a.nmb"}));
+  EXPECT_EQ(json->weights, (std::vector<double>{2, 1}));
+  EXPECT_EQ(json->requests[1].arrival, 5000);
+}
+
+TEST(Tenants, DamagedFiles) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"", "'t': found no header"},
+      {"tenant,program\n", "'t': line 1: found the header"},
+      {"tenant,program,arrival_us\nx,a,1\n", "line 2: found tenant 'x'"},
+      {"tenant,program,arrival_us\n1,a\n", "line 2: found 2 fields"},
+      {"tenant,program,arrival_us\n1,,1\n", "line 2: expected the path"},
+      {"tenant,program,arrival_us\n1,a,-1\n", "found arrival_us -1"},
+      {"tenant,program,arrival_us\n1,a,nan\n", "found arrival_us nan"},
+      {"tenant,program,arrival_us\n-1,a,1\n", "found tenant -1"},
+      {"{", "'t': "},
+      {"{}", "/schema: expected"},
+      {R"({"schema": "nm.tenants/1", "extra": 1})", "found the field 'extra'"},
+      {R"({"schema": "nm.tenants/1"})", "found no /programs"},
+      {R"({"schema": "nm.tenants/1", "programs": {"a": 1}})", "/programs/a"},
+      {R"({"schema": "nm.tenants/1", "programs": {}, "weights": [0],
+           "requests": []})",
+       "/weights/0: expected a positive number"},
+      {R"({"schema": "nm.tenants/1", "programs": {"ab": "x"}, "requests":
+           [{"tenant": 0, "program": "abc", "arrival_us": 0}]})",
+       "/requests/0/program: found 'abc' (did you mean 'ab'?)"},
+      {R"({"schema": "nm.tenants/1", "programs": {"a": "x"}, "requests":
+           [{"tenant": 0, "program": "a"}]})",
+       "/requests/0/arrival_us: expected a number"},
+      {R"({"schema": "nm.tenants/1", "programs": {"a": "x"}, "requests":
+           [{"tenant": 0, "program": "a", "arrival_us": 0, "speed": 1}]})",
+       "found the field 'speed'"}};
+  for (auto [text, message] : cases) {
+    auto trace = parseTenants(text, "t");
+    ASSERT_FALSE(bool(trace)) << text;
+    std::string found = llvm::toString(trace.takeError());
+    EXPECT_NE(found.find(message), std::string::npos) << found;
+  }
+}
+
+TEST(Tenants, Reports) {
+  auto device = nm::model::findDevice("edge");
+  ASSERT_TRUE(device.ok());
+  TenantTrace trace;
+  trace.programs = {"a.nmb"};
+  trace.requests = {{0, 0, 0, 150}, {1, 0, 0, 0}};
+  std::vector<TenantProgram> programs = {programOf(2)};
+  TenantsResult result = runOf(trace, programs, "tiles-edf");
+  auto report = llvm::json::parse(formatTenantsJson(result, trace, *device));
+  ASSERT_TRUE(bool(report)) << llvm::toString(report.takeError());
+  const llvm::json::Object *object = report->getAsObject();
+  EXPECT_EQ(object->getString("schema"), "nm.tenants-report/1");
+  EXPECT_EQ(object->getInteger("jobs"), 4);
+  EXPECT_EQ(object->getNumber("utilisation"), 1.0);
+  const llvm::json::Object *first =
+      (*object->getArray("tenants"))[0].getAsObject();
+  EXPECT_EQ(first->getInteger("deadline_misses"), 1);
+  EXPECT_EQ(first->getObject("latency_ns")->getNumber("p99"), 200.0);
+  EXPECT_EQ(object->getArray("requests")->size(), 2u);
+  auto events = llvm::json::parse(formatTenantsTrace(result, trace, programs));
+  ASSERT_TRUE(bool(events)) << llvm::toString(events.takeError());
+  EXPECT_EQ(events->getAsObject()->getArray("traceEvents")->size(), 6u);
+  std::string table = formatTenants(result, *device);
+  EXPECT_NE(table.find("4 jobs on edge"), std::string::npos);
+}

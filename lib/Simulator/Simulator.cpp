@@ -280,7 +280,8 @@ void Machine::complete(int queue) {
       pending.push_back(waiter);
     }
   }
-  engine.lastEnd = now;
+  if (instruction.opcode != Opcode::Sync)
+    engine.lastEnd = now;
   engine.state = EngineState::Pending;
   engine.walk.advance();
   pending.push_back(queue);
@@ -337,6 +338,7 @@ Status Machine::start(int queue) {
         continue;
       account(other);
       other.state = EngineState::Pending;
+      other.lastEnd = -1; // nothing was requested before all had met
       other.walk.advance();
       pending.push_back(static_cast<int>(i));
     }

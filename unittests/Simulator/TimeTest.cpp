@@ -220,6 +220,27 @@ TEST(Time, ChannelsShareDram) {
   EXPECT_DOUBLE_EQ(result.cycles, 120 + 768);
 }
 
+TEST(Time, LatencyHidesBehindTransfersOnly) {
+  Device device = smallDevice();
+  auto run = [&](bool barrier, bool sync) {
+    Builder b("pair", targetOf(device));
+    TensorId in = b.tensor(tensorOf("in", Role::In, Type::F16, {16, 50}));
+    BufferId x = b.buffer(Type::F16, {16, 50});
+    SemaphoreId idle = b.semaphore(1);
+    if (sync)
+      b.sync(Engine::Load, 0, {{idle}, {}});
+    b.load(b.tile(in), b.tile(x), 0, {});
+    if (barrier)
+      b.barrier();
+    b.load(b.tile(in), b.tile(x), 0, {});
+    return timeOf(finished(b), device).cycles;
+  };
+  // 1600 bytes in 100 cycles.
+  EXPECT_DOUBLE_EQ(run(false, false), 120 + 2 * 100);
+  EXPECT_DOUBLE_EQ(run(true, false), 2 * (120 + 100));
+  EXPECT_DOUBLE_EQ(run(false, true), 120 + 2 * 100);
+}
+
 TEST(Time, ScratchpadSlowsTheArray) {
   Device device = smallDevice();
   device.scratchpad.bytesPerSecond = 16e9; // 16 bytes a cycle

@@ -22,6 +22,50 @@ TEST(Projection, WeightBytes) {
             768 / 8 * 3072 * 19 / 8);
   // A group that the width does not fill still stores N.
   EXPECT_EQ(weightBytes(device, {1, 6, 4, {2, 4}}), 4 * 4 * 18 / 8);
+  // The indices of a row begin on a byte: 20 bits are three.
+  EXPECT_EQ(weightBytes(device, {1, 20, 5, {2, 4}}), 5 * (10 * 2 + 3));
+}
+
+TEST(Projection, Depth) {
+  Device device = *findDevice("edge");
+  device.array.cols = 48;
+  ProjectionShape dense{8, 768, 768, {}};
+  EXPECT_EQ(projectionDepth(device, dense, {8, 8}), 32);
+  EXPECT_EQ(projectionDepth(device, dense, {8, 8, Stationarity::Input}), 48);
+  EXPECT_EQ(projectionDepth(device, dense, {8, 8, Stationarity::Output, 5}), 5);
+  EXPECT_EQ(projectionDepth(device, {8, 20, 8, {}}, {8, 8}), 20);
+  // 32 kept elements enter the array at a time.
+  EXPECT_EQ(projectionDepth(device, {8, 768, 8, {2, 4}}, {8, 8}), 64);
+  EXPECT_EQ(projectionDepth(device, {8, 768, 8, {1, 4}}, {8, 8}), 128);
+  // Two groups of 2:4 fill a byte, four of 2:8 three.
+  EXPECT_EQ(projectionDepth(device, {8, 768, 8, {2, 4}},
+                            {8, 8, Stationarity::Output, 9}),
+            16);
+  EXPECT_EQ(projectionDepth(device, {8, 768, 8, {2, 8}},
+                            {8, 8, Stationarity::Output, 9}),
+            32);
+  EXPECT_EQ(projectionDepth(device, {8, 24, 8, {2, 8}}, {8, 8}), 24);
+}
+
+TEST(Projection, SearchAsksTheFilter) {
+  Device device = *findDevice("edge");
+  ProjectionShape shape{64, 96, 96, {}};
+  auto narrow = searchProjection(
+      device, shape, [](const ProjectionTiling &tiling) -> Status {
+        if (tiling.out > 16)
+          return nm::rt::Error{nm::rt::Errc::Unsupported, "wide"};
+        return {};
+      });
+  ASSERT_TRUE(narrow);
+  EXPECT_LE(narrow->first.out, 16);
+  EXPECT_GE(narrow->second.cycles,
+            searchProjection(device, shape)->second.cycles);
+  auto none =
+      searchProjection(device, shape, [](const ProjectionTiling &) -> Status {
+        return nm::rt::Error{nm::rt::Errc::Unsupported, "none"};
+      });
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message, "none");
 }
 
 TEST(Projection, SkippingHalvesTheCompute) {

@@ -1,0 +1,273 @@
+//===- ProjectionCost.cpp - Time and energy of projections -----------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A projection is a pipeline of three stages: strips come in, the array adds
+// them to the sums of a block, and the sums go out. Its time is that of the
+// slowest stage, the first strip in and the last block out.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProjectionTerms.h"
+#include <algorithm>
+
+namespace nm::model {
+
+using rt::ceilDiv;
+
+namespace {
+
+/// Elements of sums that a product of depth `k` reads and writes.
+int64_t sumTraffic(Stationarity stationarity, int64_t a, int64_t b, int64_t m,
+                   int64_t k, int64_t n) {
+  switch (stationarity) {
+  case Stationarity::Output:
+    break;
+  case Stationarity::Weight:
+    return m * n * (2 * ceilDiv(k, a) - 1);
+  case Stationarity::Input:
+    return m * n * (2 * ceilDiv(k, b) - 1);
+  }
+  return m * n;
+}
+
+/// Cycles of the parts of one block, and what it moves.
+struct BlockTerms {
+  double array = 0;   ///< at work, all strips
+  double compute = 0; ///< the part of it without the scratchpad's bandwidth
+  double stall = 0;   ///< of the array, waiting for a slow round of a buffer
+  double load = 0;
+  double firstLoad = 0, lastProduct = 0; ///< of a strip
+  double special = 0, store = 0;
+  double onChipBytes = 0, decoded = 0;
+};
+
+class Pricing {
+public:
+  Pricing(const Device &device, const ProjectionShape &shape,
+          const ProjectionTiling &tiling)
+      : device(device), shape(shape), tiling(tiling),
+        depth(projectionDepth(device, shape, tiling)),
+        bandwidth(device.dramBytesPerCycle()),
+        onChip(device.scratchpadBytesPerCycle()),
+        latency(static_cast<double>(device.dram.latencyCycles +
+                                    device.dma.setupCycles)),
+        fill(static_cast<double>(device.array.fillCycles)) {}
+
+  Cost price() const;
+
+private:
+  void addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
+                 int64_t count, bool isFirst) const;
+  BlockTerms blockTerms(int64_t m, int64_t n) const;
+  /// Rows of sums that leave at a time.
+  double chunks(int64_t m, int64_t n) const {
+    int64_t row = std::max(device.elementBytes(n), int64_t(1));
+    int64_t rows = std::max(device.scratchpad.bytes / 64 / row, int64_t(1));
+    return static_cast<double>(ceilDiv(m, rows));
+  }
+  /// Whether the sums of a second block fit, so that one leaves while the array
+  /// works on the other.
+  bool overlaps() const {
+    int64_t sums =
+        bitsToBytes(tiling.tokens * tiling.out * device.accumulatorBits);
+    int64_t outputs = std::max(2 * device.elementBytes(tiling.out),
+                               device.scratchpad.bytes / 32);
+    return projectionFootprint(device, shape, tiling) + sums + outputs + 1024 <=
+           device.scratchpad.bytes;
+  }
+
+  const Device &device;
+  const ProjectionShape &shape;
+  const ProjectionTiling &tiling;
+  int64_t depth;
+  double bandwidth, onChip, latency, fill;
+};
+
+void Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
+                        int64_t count, bool isFirst) const {
+  if (!count || !k)
+    return;
+  bool skips = !shape.sparse() || device.array.skips(shape.pattern);
+  int64_t worked = skips ? keptElements(shape, k) : k;
+  int64_t a = device.array.rows, b = device.array.cols;
+  Stationarity s = tiling.stationarity;
+  double product = static_cast<double>(productCycles(s, a, b, m, worked, n));
+  // Weights pass the decoder each time they enter the array.
+  int64_t passes = s == Stationarity::Weight ? 1 : ceilDiv(m, a);
+  double decoded = 0;
+  if (shape.sparse()) {
+    decoded = static_cast<double>(passes) *
+              static_cast<double>(keptElements(shape, k) * n);
+    if (device.array.indexDecodesPerCycle > 0)
+      product = std::max(
+          product,
+          decoded / static_cast<double>(device.array.indexDecodesPerCycle));
+  }
+  int64_t sums = sumTraffic(s, a, b, m, worked, n);
+  double bytes =
+      static_cast<double>(productTraffic(s, a, b, m, worked, n) - sums) *
+          device.elementBits / 8.0 +
+      static_cast<double>(sums + (isFirst ? 0 : m * n)) *
+          device.accumulatorBits / 8.0 +
+      static_cast<double>(passes) * static_cast<double>(n) *
+          static_cast<double>(indexBytes(shape, k));
+  double inputs = static_cast<double>(device.elementBytes(m * k)) / bandwidth;
+  double weights =
+      static_cast<double>(weightBytes(device, shape, n, k)) / bandwidth;
+  double load = inputs + weights;
+  double array = std::max(product, bytes / onChip);
+
+  // A buffer is free again when the product has ended, and a transfer that then
+  // does not follow another at once begins with the latency. There are two
+  // buffers. The shorter of the two transfers never follows at once.
+  double round = 0;
+  if (latency > 0) {
+    round = array + latency + std::min(inputs, weights);
+    if (array + fill > load)
+      round = array + latency + load;
+    else
+      round += fill;
+  }
+  double c = static_cast<double>(count);
+  block.compute += c * product;
+  block.array += c * array;
+  block.stall += c * std::max(0.0, round / 2 - std::max(array, load));
+  block.load += c * load;
+  block.onChipBytes += c * bytes;
+  block.decoded += c * decoded;
+  if (isFirst)
+    block.firstLoad = load;
+  block.lastProduct = array;
+}
+
+BlockTerms Pricing::blockTerms(int64_t m, int64_t n) const {
+  BlockTerms block;
+  int64_t whole = shape.in / depth;
+  addStrips(block, m, n, depth, 1, true);
+  addStrips(block, m, n, depth, whole - 1, false);
+  addStrips(block, m, n, shape.in % depth, 1, false);
+  double elements = static_cast<double>(m) * static_cast<double>(n);
+  double bytes =
+      elements *
+      static_cast<double>(device.accumulatorBits + device.elementBits) / 8.0;
+  block.onChipBytes += bytes;
+  block.special = bytes / onChip;
+  if (device.specialFunction.lanes > 0)
+    block.special = std::max(
+        block.special,
+        elements * static_cast<double>(device.specialFunction.scaleCycles) /
+            static_cast<double>(device.specialFunction.lanes));
+  block.store = elements * device.elementBits / 8.0 / bandwidth;
+  return block;
+}
+
+Cost Pricing::price() const {
+  int64_t tokenBlocks = ceilDiv(shape.tokens, tiling.tokens);
+  int64_t outBlocks = ceilDiv(shape.out, tiling.out);
+  double blocks =
+      static_cast<double>(tokenBlocks) * static_cast<double>(outBlocks);
+  Cost cost;
+  cost.footprintBytes =
+      static_cast<double>(projectionFootprint(device, shape, tiling));
+  int64_t bytes =
+      outBlocks * bitsToBytes(shape.tokens * shape.in * device.elementBits) +
+      tokenBlocks * weightBytes(device, shape) +
+      bitsToBytes(shape.tokens * shape.out * device.elementBits);
+  cost.dramBytes = static_cast<double>(bytes);
+  cost.dramCycles = cost.dramBytes / bandwidth;
+
+  // Blocks of the token and output loops; the last ones may be smaller.
+  bool isDouble = overlaps();
+  double array = 0, exposed = 0, stall = 0, decoded = 0, onChipBytes = 0;
+  BlockTerms first, last;
+  auto add = [&](int64_t m, int64_t n, int64_t count) {
+    if (!count || !m || !n)
+      return;
+    BlockTerms block = blockTerms(m, n);
+    double c = static_cast<double>(count);
+    if (array == 0)
+      first = block;
+    last = block;
+    array += c * block.array;
+    stall += c * block.stall;
+    cost.computeCycles += c * block.compute;
+    decoded += c * block.decoded;
+    onChipBytes += c * block.onChipBytes;
+    if (isDouble) {
+      // A store takes half of the bandwidth; the array feels what the loads
+      // then lack.
+      exposed +=
+          c * block.store * std::clamp(2 - block.array / block.load, 0.0, 1.0);
+      return;
+    }
+    // The array waits until the sums are out but for what two buffers hold.
+    double parts = chunks(m, n);
+    exposed += c * (std::max(block.special,
+                             block.store * std::max(parts - 2, 0.0) / parts) +
+                    (parts > 2 ? latency : 0));
+  };
+  int64_t wholeT = shape.tokens / tiling.tokens,
+          restT = shape.tokens % tiling.tokens;
+  int64_t wholeO = shape.out / tiling.out, restO = shape.out % tiling.out;
+  add(tiling.tokens, tiling.out, wholeT * wholeO);
+  add(restT, tiling.out, wholeO);
+  add(tiling.tokens, restO, wholeT);
+  add(restT, restO, 1);
+
+  onChipBytes += cost.dramBytes;
+  cost.onChipCycles = onChipBytes / onChip;
+  double step = static_cast<double>(
+      device.array.stepOverhead[static_cast<int>(tiling.stationarity)]);
+  // The first two strips never wait for a buffer.
+  double strips = blocks * static_cast<double>(ceilDiv(shape.in, depth));
+  stall *= std::max(strips - 2, 0.0) / strips;
+  double parts = chunks(std::min(shape.tokens, tiling.tokens), tiling.out);
+  double out = std::max(last.special + last.store / parts,
+                        last.special / parts + last.store) +
+               latency;
+  double waits = exposed * (blocks - 1) / blocks;
+  double busy = std::max({first.firstLoad + array + waits,
+                          cost.dramCycles - last.store + last.lastProduct,
+                          cost.onChipCycles});
+  double slowest =
+      std::max({cost.computeCycles, cost.dramCycles, cost.onChipCycles});
+  cost.overheadCycles = step / 2 * blocks + latency + fill + stall +
+                        std::max(busy + out - slowest, 0.0);
+  cost.cycles = slowest + cost.overheadCycles;
+  bool skips = !shape.sparse() || device.array.skips(shape.pattern);
+  double macs =
+      static_cast<double>(shape.tokens) *
+      static_cast<double>(skips ? keptElements(shape, shape.in) : shape.in) *
+      static_cast<double>(shape.out);
+  cost.idealCycles = macs / static_cast<double>(device.array.macsPerCycle());
+  cost.energyPj = device.energy.mac * macs +
+                  device.energy.indexDecode * decoded +
+                  device.energy.scratchpadByte * onChipBytes +
+                  device.energy.dramByte * cost.dramBytes;
+  return cost;
+}
+
+} // namespace
+
+int64_t projectionFootprint(const Device &device, const ProjectionShape &shape,
+                            const ProjectionTiling &tiling) {
+  int64_t depth = projectionDepth(device, shape, tiling);
+  return bitsToBytes(2 * tiling.tokens * depth * device.elementBits) +
+         2 * weightBytes(device, shape, tiling.out, depth) +
+         bitsToBytes(tiling.tokens * tiling.out * device.accumulatorBits);
+}
+
+Cost priceProjection(const Device &device, const ProjectionShape &shape,
+                     const ProjectionTiling &tiling) {
+  return Pricing(device, shape, tiling).price();
+}
+
+int64_t weightBytes(const Device &device, const ProjectionShape &shape) {
+  return weightBytes(device, shape, shape.out, shape.in);
+}
+
+} // namespace nm::model

@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Clones.h"
 #include "Convert.h"
 #include "Values.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace nm::sim {
@@ -82,27 +84,80 @@ private:
   std::array<int64_t, isa::kMaxRank> sizes{}, index{};
 };
 
-float largest(const float *row, int64_t count) {
-  float max = kMinusInfinity;
-  for (int64_t j = 0; j < count; ++j)
-    max = row[j] > max ? row[j] : max;
-  return max;
+template <typename To, typename From> NM_INLINE To bitsAs(From from) {
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
 }
+
+/// exp(x) within two units in the last place, the same on every processor:
+/// 2^n e^r with the polynomial of Cephes for r within ln(2) / 2.
+NM_INLINE float exponential(float x) {
+  constexpr float magic = 12582912.0f; // 1.5 * 2^23: sums are whole numbers
+  x = x < -110.0f ? -110.0f : x;
+  x = x > 90.0f ? 90.0f : x;
+  float shifted = x * 1.44269504f + magic;
+  int32_t n = bitsAs<int32_t>(shifted) - bitsAs<int32_t>(magic);
+  float whole = shifted - magic;
+  float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
+  float y = 1.9875691500e-4f;
+  y = y * r + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = y * (r * r) + r + 1.0f;
+  // In two steps: n reaches beyond the exponents of normal numbers.
+  int32_t half = n >> 1, rest = n - half;
+  return y * bitsAs<float>((half + 127) << 23) *
+         bitsAs<float>((rest + 127) << 23);
+}
+
+// Rows are summed and compared in 16 lanes, which are joined in order.
+constexpr int kLanes = 16;
+
+NM_CLONED(float, largest, (const float *row, int64_t count), (row, count), {
+  float lanes[kLanes];
+  std::fill(lanes, lanes + kLanes, kMinusInfinity);
+  int64_t j = 0;
+  for (; j + kLanes <= count; j += kLanes)
+    for (int l = 0; l != kLanes; ++l)
+      lanes[l] = row[j + l] > lanes[l] ? row[j + l] : lanes[l];
+  for (; j < count; ++j)
+    lanes[0] = row[j] > lanes[0] ? row[j] : lanes[0];
+  float max = lanes[0];
+  for (int l = 1; l != kLanes; ++l)
+    max = lanes[l] > max ? lanes[l] : max;
+  return max;
+})
 
 /// row = exp(row - max), zeros where all is masked; returns the sum.
-float exponentials(float *row, int64_t count, float max) {
-  float sum = 0;
-  for (int64_t j = 0; j < count; ++j) {
-    row[j] = max == kMinusInfinity ? 0.0f : std::exp(row[j] - max);
-    sum += row[j];
-  }
-  return sum;
-}
+NM_CLONED(float, exponentials, (float *row, int64_t count, float max),
+          (row, count, max), {
+            if (max == kMinusInfinity) {
+              std::fill(row, row + count, 0.0f);
+              return 0.0f;
+            }
+            for (int64_t j = 0; j < count; ++j)
+              row[j] = exponential(row[j] - max);
+            float lanes[kLanes] = {};
+            int64_t j = 0;
+            for (; j + kLanes <= count; j += kLanes)
+              for (int l = 0; l != kLanes; ++l)
+                lanes[l] += row[j + l];
+            for (int l = 0; j < count; ++j)
+              lanes[l++] += row[j];
+            float sum = 0;
+            for (float lane : lanes)
+              sum += lane;
+            return sum;
+          })
 
-void scaleRow(float *row, int64_t count, float factor) {
-  for (int64_t j = 0; j < count; ++j)
-    row[j] *= factor;
-}
+NM_CLONED(void, scaleRow, (float *row, int64_t count, float factor),
+          (row, count, factor), {
+            for (int64_t j = 0; j < count; ++j)
+              row[j] *= factor;
+          })
 
 float activate(UnaryKind kind, float x) {
   switch (kind) {
@@ -126,19 +181,28 @@ float activate(UnaryKind kind, float x) {
   return x;
 }
 
-float combine(BinaryKind kind, float a, float b) {
-  switch (kind) {
-  case BinaryKind::Add:
-    return a + b;
-  case BinaryKind::Sub:
-    return a - b;
-  case BinaryKind::Mul:
-    return a * b;
-  case BinaryKind::Max:
-    return a > b ? a : b;
-  }
-  return a;
+template <typename Operation>
+NM_INLINE void combineWith(float *x, const float *y, int64_t count,
+                           Operation operation) {
+  for (int64_t j = 0; j < count; ++j)
+    x[j] = operation(x[j], y[j]);
 }
+
+NM_CLONED(
+    void, combine, (BinaryKind kind, float *x, const float *y, int64_t count),
+    (kind, x, y, count), {
+      switch (kind) {
+      case BinaryKind::Add:
+        return combineWith(x, y, count, [](float a, float b) { return a + b; });
+      case BinaryKind::Sub:
+        return combineWith(x, y, count, [](float a, float b) { return a - b; });
+      case BinaryKind::Mul:
+        return combineWith(x, y, count, [](float a, float b) { return a * b; });
+      case BinaryKind::Max:
+        return combineWith(x, y, count,
+                           [](float a, float b) { return a > b ? a : b; });
+      }
+    })
 
 int64_t evaluate(const isa::Affine &affine, const Counters &counters) {
   int64_t value = affine.base;
@@ -277,8 +341,7 @@ void computeSpecial(const Instruction &i, const View *o,
       rows.read(o[0], x);
       if (!isVector)
         rows.read(o[1], y);
-      for (int64_t j = 0; j < count; ++j)
-        x[j] = combine(i.binary, x[j], y[j]);
+      combine(i.binary, x, y, count);
       rows.write(o[2], x);
     });
   }

@@ -274,6 +274,26 @@ TEST_P(Values, ExpSum) {
   }
 }
 
+TEST(Values, ExponentialsAreAccurate) {
+  OneInstruction one(Type::F32);
+  const int64_t count = 20000;
+  std::vector<float> x(count);
+  for (int64_t j = 0; j != count; ++j)
+    x[j] = -104.0f + static_cast<float>(j) * (192.7f / count);
+  Tile source = one.operand({1, count}, x);
+  Tile max = one.operand(Type::F32, {1}, {0});
+  Tile dest = one.operand({1, count}, x, true);
+  Tile sum = one.operand(Type::F32, {1}, {0}, true);
+  one.builder().special(Opcode::ExpSum, {source, max, dest, sum}, {});
+  one.run();
+  for (int64_t j = 0; j != count; ++j) {
+    double expected = std::exp(one.in(0, j));
+    double unit = std::max(expected * 0x1p-23, 0x1p-149);
+    ASSERT_NEAR(static_cast<double>(one.results[2][j]), expected, 2 * unit)
+        << x[j];
+  }
+}
+
 TEST_P(Values, Rescale) {
   OneInstruction one(GetParam());
   Tile old = one.operand(Type::F32, {3}, {0, -kInfinity, 1}, true);

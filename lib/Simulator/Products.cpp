@@ -95,23 +95,24 @@ void pack(const View &matrix, int outer, int depth, int64_t width,
   }
 }
 
-/// sums [m, n] (padded) of panels of lhs and rhs; lines of sums are n apart.
+/// sums [m, n] (padded) of panels of lhs and rhs; lines of sums are `pitch`
+/// apart.
 NM_CLONED(void, multiplyPanels,
           (const float *lhs, const float *rhs, float *sums, int64_t m,
-           int64_t k, int64_t n),
-          (lhs, rhs, sums, m, k, n), {
+           int64_t k, int64_t n, int64_t pitch),
+          (lhs, rhs, sums, m, k, n, pitch), {
             for (int64_t k0 = 0; k0 < k || k0 == 0; k0 += kDepth) {
               int64_t depth = std::min(kDepth, k - k0);
               for (int64_t j = 0; j < n; j += kCols)
                 for (int64_t i = 0; i < m; i += kRows) {
                   const float *a = lhs + i * k + k0 * kRows;
                   const float *b = rhs + j * k + k0 * kCols;
-                  float *c = sums + i * n + j;
+                  float *c = sums + i * pitch + j;
                   Vec8 acc[kRows][2] = {};
                   if (k0)
                     for (int r = 0; r != kRows; ++r)
                       for (int h = 0; h != 2; ++h)
-                        acc[r][h] = load8(c + r * n + 8 * h);
+                        acc[r][h] = load8(c + r * pitch + 8 * h);
                   for (int64_t p = 0; p < depth; ++p, a += kRows, b += kCols) {
                     Vec8 b0 = load8(b);
                     Vec8 b1 = load8(b + 8);
@@ -122,7 +123,7 @@ NM_CLONED(void, multiplyPanels,
                   }
                   for (int r = 0; r != kRows; ++r)
                     for (int h = 0; h != 2; ++h)
-                      store8(c + r * n + 8 * h, acc[r][h]);
+                      store8(c + r * pitch + 8 * h, acc[r][h]);
                 }
             }
           })
@@ -145,20 +146,19 @@ NM_CLONED(void, multiplyKept,
             }
           })
 
-/// dest (= or +=) factor * sums. Element (i, j) of the sums is at i * pitch +
-/// j.
-void writeSums(const View &dest, bool accumulate, float factor, float *sums,
-               int64_t pitch, std::vector<float> &line) {
+/// Rows [begin, end) of dest (= or +=) factor * sums, which are `pitch` apart.
+/// `line` has room for a row.
+void writeSums(const View &dest, const Instruction &instruction, float *sums,
+               int64_t pitch, int64_t begin, int64_t end, float *line) {
   int64_t n = dest.sizes[1];
-  line.resize(n);
-  for (int64_t i = 0; i < dest.sizes[0]; ++i) {
+  for (int64_t i = begin; i < end; ++i) {
     float *row = sums + i * pitch;
     uint8_t *to = dest.at(i * dest.strides[0]);
-    if (factor != 1)
+    if (instruction.value != 1)
       for (int64_t j = 0; j < n; ++j)
-        row[j] *= factor;
-    if (accumulate) {
-      toFloats(to, dest.type, n, dest.strides[1], line.data());
+        row[j] *= instruction.value;
+    if (instruction.accumulate) {
+      toFloats(to, dest.type, n, dest.strides[1], line);
       for (int64_t j = 0; j < n; ++j)
         row[j] += line[j];
     }
@@ -167,19 +167,24 @@ void writeSums(const View &dest, bool accumulate, float factor, float *sums,
 }
 
 /// The places of the kept elements of one row, as elements of the reduction.
-void decode(const uint8_t *bytes, int64_t stride, model::SparsePattern pattern,
-            int64_t count, int32_t *places) {
-  int64_t bits = pattern.indexBits();
-  for (int64_t p = 0; p < count; ++p) {
-    int64_t first = p * bits, index = 0;
-    for (int64_t b = 0; b < bits; ++b)
-      index |= int64_t(bytes[(first + b) / 8 * stride] >> ((first + b) % 8) & 1)
-               << b;
-    // A damaged index stays within its group.
-    places[p] = static_cast<int32_t>(p / pattern.n * pattern.m +
-                                     std::min(index, pattern.m - 1));
-  }
+void decode(const uint8_t *bytes, int64_t stride, int64_t size,
+            model::SparsePattern pattern, int64_t count, int32_t *places) {
+  int64_t bits = pattern.indexBits(), p = 0;
+  for (int64_t base = 0; p < count; base += pattern.m)
+    for (int64_t end = p + pattern.n; p < end; ++p) {
+      // At most 6 bits: no index spans more than two bytes.
+      int64_t byte = p * bits / 8;
+      int64_t word = bytes[byte * stride];
+      if (byte + 1 < size)
+        word |= int64_t(bytes[(byte + 1) * stride]) << 8;
+      int64_t index = word >> (p * bits % 8) & ((int64_t(1) << bits) - 1);
+      // A damaged index stays within its group.
+      places[p] = static_cast<int32_t>(base + std::min(index, pattern.m - 1));
+    }
 }
+
+/// Work for which it is worth to wake other threads, in products.
+constexpr int64_t kLarge = 1 << 20;
 
 } // namespace
 
@@ -196,57 +201,75 @@ void computeGemm(const Instruction &instruction, const View *operands,
   int lhsDepth = instruction.transposeLhs ? 0 : 1;
   int rhsDepth = instruction.transposeRhs ? 1 : 0;
   int64_t m = ceilDiv(dest.sizes[0], kRows) * kRows,
-          n = ceilDiv(dest.sizes[1], kCols) * kCols;
+          n = ceilDiv(dest.sizes[1], kCols) * kCols, k = lhs.sizes[lhsDepth];
   pack(lhs, 1 - lhsDepth, lhsDepth, kRows, scratch.a, scratch.d);
   pack(rhs, 1 - rhsDepth, rhsDepth, kCols, scratch.b, scratch.d);
   scratch.c.resize(m * n);
-  multiplyPanels(scratch.a.data(), scratch.b.data(), scratch.c.data(), m,
-                 lhs.sizes[lhsDepth], n);
-  writeSums(dest, instruction.accumulate, instruction.value, scratch.c.data(),
-            n, scratch.d);
+  // Each task has some of the rows.
+  int64_t tasks = m * n * k < kLarge ? 1 : scratch.pool.size();
+  int64_t rows = ceilDiv(ceilDiv(m, tasks), kRows) * kRows;
+  tasks = ceilDiv(m, rows);
+  scratch.d.resize(tasks * n);
+  scratch.pool.run(tasks, [&](int64_t task) {
+    int64_t begin = task * rows, count = std::min(rows, m - begin);
+    float *sums = scratch.c.data();
+    multiplyPanels(scratch.a.data() + begin * k, scratch.b.data(),
+                   sums + begin * n, count, k, n, n);
+    writeSums(dest, instruction, sums, n, begin,
+              std::min(begin + count, dest.sizes[0]), &scratch.d[task * n]);
+  });
 }
 
 void computeNMGemm(const Instruction &instruction, const View *operands,
                    Scratch &scratch) {
   const View &lhs = operands[0], &values = operands[1], &indices = operands[2],
              &dest = operands[3];
-  if (dest.rank == 3) {
-    for (int64_t g = 0; g < dest.sizes[0]; ++g) {
-      View slices[4] = {lhs.row(g), values.row(g), indices.row(g), dest.row(g)};
-      computeNMGemm(instruction, slices, scratch);
-    }
-    return;
-  }
+  constexpr int64_t block = 64; // columns of a task at a time
   int64_t rows = dest.sizes[0], columns = dest.sizes[1];
   int64_t kept = values.sizes[1];
   // One panel: the reduction outermost.
   int64_t pitch = ceilDiv(rows, 32) * 32;
   pack(lhs, 0, 1, pitch, scratch.a, scratch.d);
-  scratch.b.resize(kept);
-  std::vector<int32_t> places(kept);
-  int64_t block = std::min<int64_t>(columns, 64);
-  std::vector<float> sums(block * pitch);
-  for (int64_t c0 = 0; c0 < columns; c0 += block) {
-    int64_t count = std::min(block, columns - c0);
-    for (int64_t c = 0; c < count; ++c) {
-      toFloats(values.at((c0 + c) * values.strides[0]), values.type, kept,
-               values.strides[1], scratch.b.data());
-      decode(indices.at((c0 + c) * indices.strides[0]), indices.strides[1],
-             instruction.pattern, kept, places.data());
-      multiplyKept(scratch.a.data(), scratch.b.data(), places.data(), kept,
-                   pitch, pitch, &sums[c * pitch]);
+  int64_t blocks = ceilDiv(columns, block);
+  int64_t tasks = rows * columns * kept < kLarge
+                      ? 1
+                      : std::min<int64_t>(scratch.pool.size(), blocks);
+  int64_t perTask = ceilDiv(blocks, tasks);
+  tasks = ceilDiv(blocks, perTask);
+  // For each task: a row of values, its places, columns of sums, the same as
+  // rows, and a line.
+  scratch.b.resize(tasks * kept);
+  std::vector<int32_t> places(tasks * kept);
+  scratch.c.resize(tasks * 2 * block * pitch);
+  scratch.d.resize(tasks * block);
+  auto compute = [&](int64_t task, int64_t first, int64_t count) {
+    float *line = &scratch.b[task * kept];
+    int32_t *place = &places[task * kept];
+    float *sums = &scratch.c[task * 2 * block * pitch];
+    float *turned = sums + block * pitch;
+    for (int64_t c = first; c < first + count; ++c) {
+      toFloats(values.at(c * values.strides[0]), values.type, kept,
+               values.strides[1], line);
+      decode(indices.at(c * indices.strides[0]), indices.strides[1],
+             indices.sizes[1], instruction.pattern, kept, place);
+      multiplyKept(scratch.a.data(), line, place, kept, pitch, pitch,
+                   &sums[(c - first) * pitch]);
     }
     // Columns of sums become rows of dest.
-    scratch.c.resize(rows * count);
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t c = 0; c < count; ++c)
-        scratch.c[i * count + c] = sums[c * pitch + i];
+    for (int64_t c = 0; c < count; c += 4)
+      for (int64_t i = 0; i < pitch; i += 4)
+        transpose4(&sums[c * pitch + i], pitch, &turned[i * block + c], block);
     View part = dest;
-    part.base = dest.at(c0 * dest.strides[1]);
+    part.base = dest.at(first * dest.strides[1]);
     part.sizes[1] = count;
-    writeSums(part, instruction.accumulate, instruction.value, scratch.c.data(),
-              count, scratch.d);
-  }
+    writeSums(part, instruction, turned, block, 0, rows,
+              &scratch.d[task * block]);
+  };
+  scratch.pool.run(tasks, [&](int64_t task) {
+    int64_t end = std::min(columns, (task + 1) * perTask * block);
+    for (int64_t c = task * perTask * block; c < end; c += block)
+      compute(task, c, std::min(block, end - c));
+  });
 }
 
 } // namespace nm::sim

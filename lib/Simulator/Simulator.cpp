@@ -197,7 +197,7 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
     for (uint32_t semaphore : instruction.waits)
       waiters[semaphore] = isa::queueOf(instruction, program.target);
   if (options.functional)
-    values.emplace(program, memory);
+    values.emplace(program, memory, options.threads);
 }
 
 /// Books the time since the last account to its cause.

@@ -49,8 +49,8 @@ void computeCopy(const View &from, const View &to, Scratch &scratch) {
   }
 }
 
-Values::Values(const Program &program, Memory &memory)
-    : program(program), memory(memory) {
+Values::Values(const Program &program, Memory &memory, int threads)
+    : program(program), memory(memory), scratch(threads) {
   int64_t end = 0;
   for (const isa::Buffer &buffer : program.buffers) {
     bufferStrides.push_back(isa::stridesOf(buffer));

@@ -8,6 +8,7 @@
 #ifndef NM_LIB_SIMULATOR_VALUES_H
 #define NM_LIB_SIMULATOR_VALUES_H
 
+#include "Pool.h"
 #include "Walk.h"
 #include "nm/Simulator/Simulator.h"
 
@@ -26,9 +27,11 @@ struct View {
   View row(int64_t i) const;
 };
 
-/// Work space that instructions reuse.
+/// Work space that instructions reuse, and threads for the large ones.
 struct Scratch {
+  explicit Scratch(int threads) : pool(threads) {}
   std::vector<float> a, b, c, d;
+  Pool pool;
 };
 
 // Each computes one instruction on views of its operands.
@@ -44,7 +47,7 @@ void computeSpecial(const isa::Instruction &instruction, const View *operands,
 /// The scratchpad and the DRAM tensors of a run.
 class Values {
 public:
-  Values(const Program &program, Memory &memory);
+  Values(const Program &program, Memory &memory, int threads);
   void execute(int32_t instruction, const Counters &counters);
 
 private:

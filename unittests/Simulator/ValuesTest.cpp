@@ -475,6 +475,60 @@ TEST_P(Values, Fill) {
   one.expect(0, [&](int64_t) { return -0.75; }, 0);
 }
 
+TEST(Values, ThreadsChangeNothing) {
+  Device device = smallDevice();
+  const int64_t m = 130, k = 96, n = 200; // more than two million products
+  Builder b("large", targetOf(device));
+  TensorId a = b.tensor(tensorOf("a", Role::In, Type::F16, {m, k})),
+           w = b.tensor(tensorOf("w", Role::In, Type::F16, {n, k})),
+           x = b.tensor(tensorOf("x", Role::In, Type::I8, {n, k / 4})),
+           dense = b.tensor(tensorOf("dense", Role::Out, Type::F32, {m, n})),
+           sparse = b.tensor(tensorOf("sparse", Role::Out, Type::F32, {m, n}));
+  BufferId lhs = b.buffer(Type::F16, {m, k}), rhs = b.buffer(Type::F16, {n, k}),
+           indices = b.buffer(Type::I8, {n, k / 4}),
+           sums = b.buffer(Type::F32, {m, n}),
+           wide = b.buffer(Type::F16, {m, 2 * k});
+  b.load(b.tile(a), b.tile(lhs), 0, {});
+  b.load(b.tile(a), b.tile(wide, {0, 0}, {m, k}), 0, {});
+  b.load(b.tile(a), b.tile(wide, {0, k}, {m, k}), 0, {});
+  b.load(b.tile(w), b.tile(rhs), 0, {});
+  b.load(b.tile(x), b.tile(indices), 0, {});
+  b.barrier();
+  b.gemm(Stationarity::Output, b.tile(lhs), b.tile(rhs), b.tile(sums), {})
+      .transposeRhs = true;
+  b.barrier();
+  b.store(b.tile(sums), b.tile(dense), 0, {});
+  b.barrier();
+  b.nmGemm(Stationarity::Output, {2, 4}, b.tile(wide), b.tile(rhs),
+           b.tile(indices), b.tile(sums), {});
+  b.barrier();
+  b.store(b.tile(sums), b.tile(sparse), 0, {});
+  Result<Program> program = b.finish();
+  ASSERT_TRUE(program.ok()) << program.error().message;
+  std::vector<std::vector<float>> found;
+  for (int threads : {1, 2, 5}) {
+    Result<Memory> memory = Memory::allocate(*program);
+    ASSERT_TRUE(memory.ok());
+    for (size_t i : {size_t(0), size_t(1)})
+      writeTensor(program->tensors[i], memory->data(i),
+                  randomFloats(i ? n * k : m * k, 7).data(), Type::F32);
+    for (int64_t i = 0; i != n * k / 4; ++i) // 0 1 2 3, any of two
+      memory->data(2)[i] = static_cast<uint8_t>(0x4e + i % 5 * 0x10);
+    SimulatorOptions options;
+    options.threads = threads;
+    Result<SimulationResult> result =
+        simulate(*program, device, *memory, options);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    found.push_back(contentOf(*program, *memory, 3));
+    std::vector<float> second = contentOf(*program, *memory, 4);
+    found.back().insert(found.back().end(), second.begin(), second.end());
+  }
+  EXPECT_EQ(found[0], found[1]);
+  EXPECT_EQ(found[0], found[2]);
+  EXPECT_NE(found[0][0], 0.0f);
+  EXPECT_NE(found[0].back(), 0.0f);
+}
+
 TEST(Values, StridedTransfersAndSlots) {
   // A column block of a strided tensor goes through a buffer of three slots and
   // comes back transposed.

@@ -52,11 +52,14 @@ int64_t projectionDepth(const Device &device, const ProjectionShape &shape,
     // Kept elements alone enter an array that skips zeros.
     if (shape.sparse() && device.array.skips(shape.pattern))
       depth = depth / shape.pattern.n * shape.pattern.m;
-    depth = depth / granule * granule;
+    depth = std::max(depth / granule, int64_t(1)) * granule;
+    // As many strips, but even ones.
+    depth = ceilDiv(shape.in, ceilDiv(shape.in, depth));
+    depth = ceilDiv(depth, granule) * granule;
   } else {
     depth = ceilDiv(depth, granule) * granule;
   }
-  return std::min(shape.in, std::max(depth, granule));
+  return std::min(shape.in, depth);
 }
 
 Result<Cost> evaluateProjection(const Device &device,

@@ -36,7 +36,9 @@ int64_t sumTraffic(Stationarity stationarity, int64_t a, int64_t b, int64_t m,
 
 /// Cycles of the parts of one block, and what it moves.
 struct BlockTerms {
-  double array = 0;   ///< at work, all strips
+  double array = 0; ///< at work, all strips
+  /// Each product beside the transfer of the strip after it.
+  double pipeline = 0;
   double compute = 0; ///< the part of it without the scratchpad's bandwidth
   double stall = 0;   ///< of the array, waiting for a slow round of a buffer
   double load = 0;
@@ -60,8 +62,12 @@ public:
   Cost price() const;
 
 private:
-  void addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
-                 int64_t count, bool isFirst) const;
+  /// What a strip takes on the array and to come in.
+  struct Strip {
+    double array = 0, load = 0;
+  };
+  Strip addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
+                  int64_t count, bool isFirst) const;
   BlockTerms blockTerms(int64_t m, int64_t n) const;
   /// Rows of sums that leave at a time.
   double chunks(int64_t m, int64_t n) const {
@@ -87,10 +93,11 @@ private:
   double bandwidth, onChip, latency, fill;
 };
 
-void Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
-                        int64_t count, bool isFirst) const {
+Pricing::Strip Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n,
+                                  int64_t k, int64_t count,
+                                  bool isFirst) const {
   if (!count || !k)
-    return;
+    return {};
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);
   int64_t worked = skips ? keptElements(shape, k) : k;
   int64_t a = device.array.rows, b = device.array.cols;
@@ -139,17 +146,29 @@ void Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
   block.load += c * load;
   block.onChipBytes += c * bytes;
   block.decoded += c * decoded;
-  if (isFirst)
-    block.firstLoad = load;
-  block.lastProduct = array;
+  return {array, load};
 }
 
 BlockTerms Pricing::blockTerms(int64_t m, int64_t n) const {
   BlockTerms block;
   int64_t whole = shape.in / depth;
-  addStrips(block, m, n, depth, 1, true);
-  addStrips(block, m, n, depth, whole - 1, false);
-  addStrips(block, m, n, shape.in % depth, 1, false);
+  // Only the first strip finds no sums.
+  Strip strip = addStrips(block, m, n, depth, 1, true);
+  block.firstLoad = strip.load;
+  block.lastProduct = strip.array;
+  if (whole > 1) {
+    Strip other = addStrips(block, m, n, depth, whole - 1, false);
+    block.pipeline =
+        static_cast<double>(whole - 1) * std::max(other.array, other.load);
+    block.lastProduct = other.array;
+  }
+  double before = block.lastProduct;
+  if (int64_t rest = shape.in % depth) {
+    Strip last = addStrips(block, m, n, rest, 1, false);
+    block.pipeline += std::max(before, last.load);
+    block.lastProduct = last.array;
+  }
+  block.pipeline += std::max(block.lastProduct, block.firstLoad);
   double elements = static_cast<double>(m) * static_cast<double>(n);
   double bytes =
       elements *
@@ -182,17 +201,17 @@ Cost Pricing::price() const {
 
   // Blocks of the token and output loops; the last ones may be smaller.
   bool isDouble = overlaps();
-  double array = 0, exposed = 0, stall = 0, decoded = 0, onChipBytes = 0;
+  double pipeline = 0, exposed = 0, stall = 0, decoded = 0, onChipBytes = 0;
   BlockTerms first, last;
   auto add = [&](int64_t m, int64_t n, int64_t count) {
     if (!count || !m || !n)
       return;
     BlockTerms block = blockTerms(m, n);
     double c = static_cast<double>(count);
-    if (array == 0)
+    if (pipeline == 0)
       first = block;
     last = block;
-    array += c * block.array;
+    pipeline += c * block.pipeline;
     stall += c * block.stall;
     cost.computeCycles += c * block.compute;
     decoded += c * block.decoded;
@@ -204,11 +223,17 @@ Cost Pricing::price() const {
           c * block.store * std::clamp(2 - block.array / block.load, 0.0, 1.0);
       return;
     }
-    // The array waits until the sums are out but for what two buffers hold.
+    // The array waits until the sums are out but for what two buffers hold. A
+    // strip comes in meanwhile, from the same bandwidth.
     double parts = chunks(m, n);
-    exposed += c * (std::max(block.special,
-                             block.store * std::max(parts - 2, 0.0) / parts) +
-                    (parts > 2 ? latency : 0));
+    double store = block.store * std::max(parts - 2, 0.0) / parts;
+    double wait =
+        std::max(block.special, store + std::min(store, block.firstLoad)) +
+        (parts > 2 ? latency : 0);
+    exposed +=
+        c * std::max(std::max(block.special, store),
+                     std::max(block.array + wait, block.load + block.store) -
+                         block.pipeline);
   };
   int64_t wholeT = shape.tokens / tiling.tokens,
           restT = shape.tokens % tiling.tokens;
@@ -230,7 +255,9 @@ Cost Pricing::price() const {
                         last.special / parts + last.store) +
                latency;
   double waits = exposed * (blocks - 1) / blocks;
-  double busy = std::max({first.firstLoad + array + waits,
+  // Nothing comes in beside the last product.
+  double tail = std::max(last.firstLoad - last.lastProduct, 0.0);
+  double busy = std::max({first.firstLoad + pipeline - tail + waits,
                           cost.dramCycles - last.store + last.lastProduct,
                           cost.onChipCycles});
   double slowest =

@@ -41,7 +41,6 @@ struct Projection : KernelTest {
     if (shape.sparse()) {
       rowBytes = (kept * shape.pattern.indexBits() + 7) / 8;
       weight.indices = input(Type::I8, {shape.out, rowBytes}, Role::Param);
-      makeIndices();
     }
     y = output(type, {shape.tokens, shape.out + extras.outputColumn});
     epilogue.scale = extras.scale;
@@ -54,6 +53,7 @@ struct Projection : KernelTest {
                             epilogue, extras.inputColumn, extras.outputColumn);
   }
 
+  /// Random places of the kept elements.
   void makeIndices() {
     std::mt19937 generator(3);
     std::vector<uint8_t> packed(shape.out * rowBytes);
@@ -139,6 +139,8 @@ void check(const Device &device, const ProjectionShape &shape,
                << tiling.depth << " " << model::toString(tiling.stationarity));
   Projection p(device, shape, tiling, extras);
   ASSERT_TRUE(p.status.ok()) << p.status.error().message;
+  if (shape.sparse())
+    p.makeIndices();
   p.run(true);
   if (testing::Test::HasFatalFailure())
     return;
@@ -179,4 +181,134 @@ TEST(ProjectionKernel, Epilogues) {
   check(device, shape, tiling, {false, true, true, {}, 1, 0, 0, Type::BF16});
   check(device, shape, {19, 37, Stationarity::Output, 13},
         {true, true, false, {}});
+}
+
+TEST(ProjectionKernel, SparseWeights) {
+  Device device = tinyDevice();
+  for (SparsePattern pattern : device.array.sparsePatterns)
+    for (Stationarity s : all)
+      for (int64_t groups : {1, 3, 8, 25}) {
+        ProjectionShape shape{13, groups * pattern.m, 37, pattern};
+        check(device, shape, {8, 16, s});
+        check(device, shape, {13, 37, s, 2 * pattern.m});
+      }
+  // The scale has no place in the product.
+  check(device, {13, 40, 37, {2, 4}}, {8, 16}, {false, false, false, {}, 0.5f});
+  check(device, {13, 40, 37, {2, 4}}, {8, 16},
+        {false, true, true, UnaryKind::Gelu, 0.125f});
+  check(device, {13, 40, 37, {2, 4}}, {8, 16},
+        {false, false, false, {}, 1, 8, 2, Type::BF16});
+}
+
+TEST(ProjectionKernel, OneChannelAndTightScratchpad) {
+  Device device = tinyDevice();
+  device.dma.channels = 1;
+  check(device, {19, 40, 37, {2, 4}}, {8, 16}, {false, true, true, {}, 1});
+  check(device, {19, 40, 37, {}}, {8, 16}, {true, true, true, {}, 1});
+  // One block of sums, and chunks of single rows.
+  device.scratchpad.bytes = 3200;
+  Extras extras{false, true, true, UnaryKind::Relu, 2};
+  check(device, {40, 60, 70, {}}, {16, 24, Stationarity::Weight}, extras);
+}
+
+/// The cost model's best tilings: bytes exactly, cycles within a tenth.
+static void checkAgreement(const Device &device, SparsePattern pattern) {
+  for (auto [in, out] :
+       {std::pair<int64_t, int64_t>{768, 768}, {768, 3072}, {3072, 768}})
+    for (int64_t tokens : {1, 8, 128, 512})
+      for (Stationarity s : device.array.stationarities) {
+        ProjectionShape shape{tokens, in, out, pattern};
+        Device only = device;
+        only.array.stationarities = {s};
+        SCOPED_TRACE(testing::Message()
+                     << device.name << " " << tokens << "x" << in << "x" << out
+                     << " " << pattern.n << ":" << pattern.m << " "
+                     << model::toString(s));
+        auto tiling = chooseProjection(only, shape, Type::F16, {});
+        ASSERT_TRUE(tiling.ok()) << tiling.error().message;
+        Projection p(only, shape, *tiling);
+        ASSERT_TRUE(p.status.ok()) << p.status.error().message;
+        p.run(false);
+        if (testing::Test::HasFatalFailure())
+          return;
+        auto cost = model::evaluateProjection(only, shape, *tiling);
+        ASSERT_TRUE(cost.ok());
+        EXPECT_EQ(static_cast<double>(p.result.dramBytes()), cost->dramBytes);
+        EXPECT_NEAR(p.result.cycles / cost->cycles, 1, 0.1);
+        int64_t kept = pattern.m ? in / pattern.m * pattern.n : in;
+        EXPECT_EQ(p.result.macs, tokens * kept * out);
+      }
+}
+
+TEST(ProjectionKernel, AgreesWithTheModel) {
+  for (const char *name : {"edge", "cloud", "tpu-v5e", "tiny"})
+    checkAgreement(deviceOf(name), {});
+}
+
+TEST(ProjectionKernel, AgreesWithTheModelForSparseWeights) {
+  for (const char *name : {"edge", "cloud", "tiny"})
+    for (SparsePattern pattern : {SparsePattern{2, 4}, {1, 4}, {2, 8}, {4, 8}})
+      checkAgreement(deviceOf(name), pattern);
+}
+
+TEST(ProjectionKernel, ChosenTilingsRunWithTheirEpilogue) {
+  Extras extras{false, true, true, UnaryKind::Gelu};
+  Epilogue epilogue;
+  epilogue.bias = epilogue.residual = TensorId{};
+  for (const char *name : {"edge", "tpu-v5e", "tiny"})
+    for (ProjectionShape shape :
+         {ProjectionShape{1, 96, 200, {}}, {33, 130, 70, {}}}) {
+      Device device = deviceOf(name);
+      auto tiling = chooseProjection(device, shape, Type::F16, epilogue);
+      ASSERT_TRUE(tiling.ok()) << tiling.error().message;
+      check(device, shape, *tiling, extras);
+    }
+  Device device = tinyDevice();
+  // No row of outputs fits as a whole.
+  device.scratchpad.bytes = 2048;
+  ProjectionShape shape{9, 64, 700, {}};
+  auto tiling = chooseProjection(device, shape, Type::F16, epilogue);
+  ASSERT_TRUE(tiling.ok()) << tiling.error().message;
+  check(device, shape, *tiling, extras);
+}
+
+TEST(ProjectionKernel, Errors) {
+  Device device = tinyDevice();
+  auto message = [&](const ProjectionShape &shape,
+                     const ProjectionTiling &tiling, const Extras &extras = {},
+                     Type type = Type::F16) {
+    Extras given = extras;
+    given.type = type;
+    Projection p(device, shape, tiling, given);
+    return p.status.ok() ? "success" : p.status.error().message;
+  };
+  EXPECT_EQ(message({8, 12, 8, {3, 4}}, {8, 8}),
+            "found weights of pattern 3:4, expected one that tiny decodes");
+  EXPECT_EQ(message({8, 13, 8, {2, 4}}, {8, 8}),
+            "found an N:M weight with 13 elements along the reduction, "
+            "expected a multiple of 4");
+  EXPECT_EQ(message({8, 12, 8, {2, 4}}, {8, 8}, {true, false, false, {}}),
+            "found an N:M weight [in, out], expected [out, in]");
+  EXPECT_EQ(message({8, 12, 8, {}}, {9, 8}),
+            "found a block of 9 x 8, expected at most 8 x 8");
+  EXPECT_EQ(message({8, 12, 8, {}}, {8, 8}, {}, Type::F32),
+            "found elements of f32, expected the 16 bits of tiny");
+  EXPECT_EQ(message({512, 768, 768, {}}, {128, 128}),
+            "found blocks of 128 x 128 in strips of 8, which need 74240 bytes "
+            "with their epilogue, expected at most the 65536 left of the "
+            "scratchpad of tiny");
+  device.array.stationarities = {Stationarity::Weight};
+  EXPECT_EQ(message({8, 12, 8, {}}, {8, 8}),
+            "found output stationarity, expected one that tiny has");
+  Projection p(device, {8, 12, 8, {}}, {8, 8, Stationarity::Weight});
+  Status narrow = emitProjection(p.builder, device, {8, 16, 8, {}},
+                                 {8, 8, Stationarity::Weight}, Type::F16, p.x,
+                                 p.weight, p.y);
+  ASSERT_FALSE(narrow.ok());
+  EXPECT_EQ(narrow.error().message, "found the input 't0' of 8x12 f16, "
+                                    "expected at least 8x16 f16");
+  auto none = chooseProjection(device, {8, 12, 8, {3, 4}}, Type::F16, {});
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().message,
+            "found weights of pattern 3:4, expected one that tiny decodes");
 }

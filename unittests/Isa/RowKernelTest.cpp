@@ -1,0 +1,235 @@
+//===- RowKernelTest.cpp - Operators on rows -------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelTestSupport.h"
+
+using namespace nm;
+using namespace nm::isa;
+
+namespace {
+
+constexpr std::array<int64_t, 2> shapes[] = {{1, 1},    {1, 130},  {7, 33},
+                                             {16, 64},  {17, 256}, {100, 48},
+                                             {513, 20}, {64, 1000}};
+constexpr const char *devices[] = {"tiny", "edge", "tpu-v5e"};
+
+/// Runs `body(test, rows, cols)` on every device and shape.
+template <typename Body> void forEachShape(Body body) {
+  for (const char *name : devices)
+    for (auto [rows, columns] : shapes) {
+      SCOPED_TRACE(testing::Message() << name << " " << rows << "x" << columns);
+      KernelTest test(deviceOf(name));
+      body(test, rows, columns);
+      if (testing::Test::HasFatalFailure())
+        return;
+    }
+}
+
+template <typename Body>
+std::vector<double> eachElement(const std::vector<float> &values, Body body) {
+  std::vector<double> result;
+  for (size_t i = 0; i != values.size(); ++i)
+    result.push_back(body(values[i], i));
+  return result;
+}
+
+std::vector<double> normalized(std::vector<double> x,
+                               const std::vector<float> &gamma,
+                               const std::vector<float> &beta, double epsilon) {
+  size_t columns = gamma.size();
+  for (size_t row = 0; row < x.size(); row += columns) {
+    double mean = 0, variance = 0;
+    for (size_t j = 0; j != columns; ++j)
+      mean += x[row + j] / double(columns);
+    for (size_t j = 0; j != columns; ++j)
+      variance += (x[row + j] - mean) * (x[row + j] - mean) / double(columns);
+    for (size_t j = 0; j != columns; ++j)
+      x[row + j] =
+          (x[row + j] - mean) / std::sqrt(variance + epsilon) * gamma[j] +
+          beta[j];
+  }
+  return x;
+}
+
+} // namespace
+
+TEST(RowKernel, LayerNorm) {
+  for (bool hasResidual : {false, true})
+    forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+      TensorId source = t.input(Type::F16, {rows, columns});
+      std::optional<TensorId> residual;
+      if (hasResidual)
+        residual = t.input(Type::F16, {rows, columns});
+      TensorId gamma = t.input(Type::F16, {columns}, Role::Param);
+      TensorId beta = t.input(Type::F16, {columns}, Role::Param);
+      TensorId dest = t.output(Type::F16, {rows, columns});
+      Status status = emitLayerNorm(t.builder, t.device, Type::F16, source,
+                                    residual, gamma, beta, 1e-3f, dest);
+      ASSERT_TRUE(status.ok()) << status.error().message;
+      t.run(true);
+      if (testing::Test::HasFatalFailure())
+        return;
+      std::vector<double> x = eachElement(t[source], [&](double v, size_t i) {
+        return v + (residual ? double(t[*residual][i]) : 0);
+      });
+      expectClose(t[dest], normalized(x, t[gamma], t[beta], 1e-3), 3);
+      EXPECT_EQ(t.result.dramBytes(),
+                2 * (rows * columns * (hasResidual ? 3 : 2) + 2 * columns));
+    });
+}
+
+TEST(RowKernel, Elementwise) {
+  for (bool isVector : {false, true})
+    for (BinaryKind kind :
+         {BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul, BinaryKind::Max})
+      forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+        TensorId lhs = t.input(Type::F16, {rows, columns});
+        TensorId rhs =
+            t.input(Type::F16, isVector ? std::vector<int64_t>{columns}
+                                        : std::vector<int64_t>{rows, columns});
+        TensorId dest = t.output(Type::F16, {rows, columns});
+        Status status = emitElementwise(t.builder, t.device, Type::F16, kind,
+                                        lhs, rhs, dest);
+        ASSERT_TRUE(status.ok()) << status.error().message;
+        t.run(true);
+        if (testing::Test::HasFatalFailure())
+          return;
+        expectClose(t[dest], eachElement(t[lhs], [&](double a, size_t i) {
+                      double b = t[rhs][isVector ? i % size_t(columns) : i];
+                      return kind == BinaryKind::Add   ? a + b
+                             : kind == BinaryKind::Sub ? a - b
+                             : kind == BinaryKind::Mul ? a * b
+                                                       : std::max(a, b);
+                    }));
+        EXPECT_EQ(t.result.dramBytes(),
+                  2 * (rows * columns * (isVector ? 2 : 3) +
+                       (isVector ? columns : 0)));
+      });
+}
+
+TEST(RowKernel, Unary) {
+  for (UnaryKind kind :
+       {UnaryKind::Copy, UnaryKind::Relu, UnaryKind::Gelu, UnaryKind::GeluTanh,
+        UnaryKind::Silu, UnaryKind::Tanh, UnaryKind::Exp})
+    forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+      // A conversion too.
+      TensorId source = t.input(kind == UnaryKind::Copy ? Type::F32 : Type::F16,
+                                {rows, columns});
+      TensorId dest = t.output(Type::F16, {rows, columns});
+      Status status =
+          emitUnary(t.builder, t.device, Type::F16, kind, source, dest);
+      ASSERT_TRUE(status.ok()) << status.error().message;
+      t.run(true, 4);
+      if (testing::Test::HasFatalFailure())
+        return;
+      expectClose(t[dest], eachElement(t[source], [&](double x, size_t) {
+                    return activationOf(kind, x);
+                  }));
+      EXPECT_EQ(t.result.dramBytes(),
+                rows * columns * (kind == UnaryKind::Copy ? 6 : 4));
+    });
+}
+
+TEST(RowKernel, Softmax) {
+  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+    TensorId source = t.input(Type::F16, {rows, columns});
+    TensorId dest = t.output(Type::F16, {rows, columns});
+    Status status =
+        emitSoftmax(t.builder, t.device, Type::F16, 0.5f, source, dest);
+    ASSERT_TRUE(status.ok()) << status.error().message;
+    t.run(true, 6);
+    if (testing::Test::HasFatalFailure())
+      return;
+    std::vector<double> x = eachElement(
+        t[source], [](double v, size_t) { return std::exp(0.5 * v); });
+    for (size_t row = 0; row < x.size(); row += size_t(columns)) {
+      double sum = 0;
+      for (int64_t j = 0; j < columns; ++j)
+        sum += x[row + j];
+      for (int64_t j = 0; j < columns; ++j)
+        x[row + j] /= sum;
+    }
+    expectClose(t[dest], x, 0.01);
+    EXPECT_EQ(t.result.dramBytes(), rows * columns * 4);
+  });
+}
+
+/// Blocks come in, are worked on and go out at the same time: the whole takes
+/// little more than the bytes do.
+TEST(RowKernel, StreamsOverlap) {
+  for (const char *name : {"edge", "cloud", "tpu-v5e"}) {
+    SCOPED_TRACE(name);
+    KernelTest t(deviceOf(name));
+    int64_t rows = 4096, columns = 1024;
+    TensorId source = t.input(Type::F16, {rows, columns});
+    TensorId residual = t.input(Type::F16, {rows, columns});
+    TensorId gamma = t.input(Type::F16, {columns}, Role::Param);
+    TensorId beta = t.input(Type::F16, {columns}, Role::Param);
+    TensorId dest = t.output(Type::F16, {rows, columns});
+    ASSERT_TRUE(emitLayerNorm(t.builder, t.device, Type::F16, source, residual,
+                              gamma, beta, 1e-5f, dest)
+                    .ok());
+    t.run(false);
+    double bytes = double(t.result.dramBytes());
+    EXPECT_LT(t.result.cycles, 1.1 * bytes / t.device.dramBytesPerCycle());
+  }
+}
+
+TEST(RowKernel, KernelsFollowOneAnother) {
+  KernelTest t(tinyDevice());
+  TensorId source = t.input(Type::F16, {40, 24});
+  TensorId middle = t.builder.scratch("middle", Type::F16, {40, 24});
+  TensorId dest = t.output(Type::F16, {40, 24});
+  ASSERT_TRUE(
+      emitUnary(t.builder, t.device, Type::F16, UnaryKind::Relu, source, middle)
+          .ok());
+  // In place.
+  ASSERT_TRUE(emitElementwise(t.builder, t.device, Type::F16, BinaryKind::Add,
+                              middle, middle, middle)
+                  .ok());
+  ASSERT_TRUE(emitElementwise(t.builder, t.device, Type::F16, BinaryKind::Sub,
+                              middle, source, dest)
+                  .ok());
+  t.run(true);
+  expectClose(t[dest], eachElement(t[source], [](double x, size_t) {
+                return 2 * std::max(x, 0.0) - x;
+              }));
+}
+
+TEST(RowKernel, Errors) {
+  KernelTest t(tinyDevice());
+  TensorId wide = t.input(Type::F16, {4, 10000});
+  TensorId wideOut = t.output(Type::F16, {4, 10000});
+  Status status =
+      emitUnary(t.builder, t.device, Type::F16, UnaryKind::Relu, wide, wideOut);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message,
+            "found rows of 10000 elements in a unary operator, whose buffers "
+            "need 80000 bytes, expected at most the 65344 left of the "
+            "scratchpad of tiny");
+  TensorId narrow = t.input(Type::F16, {4, 100});
+  status = emitSoftmax(t.builder, t.device, Type::F16, 1, narrow, wideOut);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message,
+            "found 't2' of 4x100 f16 in a softmax, expected the shape of "
+            "'t1', 4x10000 f16");
+  TensorId vector = t.input(Type::F16, {99}, Role::Param);
+  TensorId dest = t.output(Type::F16, {4, 100});
+  status = emitLayerNorm(t.builder, t.device, Type::F16, narrow, {}, vector,
+                         vector, 1e-5f, dest);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message, "found 't3' of 99 f16 in a layer norm, "
+                                    "expected a vector of 100 floats");
+  status = emitLayerNorm(t.builder, t.device, Type::F16, narrow, {}, vector,
+                         vector, 0, dest);
+  ASSERT_FALSE(status.ok());
+  status =
+      emitUnary(t.builder, t.device, Type::BF16, UnaryKind::Copy, narrow, dest);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message, "found 't4' of 4x100 f16 in a unary "
+                                    "operator, expected elements of bf16");
+}

@@ -18,7 +18,7 @@ std::string formatTable(const SimulationResult &result, const Program &program,
                         const Device &device) {
   double seconds = result.seconds(device);
   std::string text =
-      formatted("%s on %s: %.0f cycles, %s at %s Hz, %lld instructions\n\n",
+      formatted("%s on %s: %.0f cycles, %s at %sHz, %lld instructions\n\n",
                 program.name.c_str(), device.name.c_str(), result.cycles,
                 secondText(seconds).c_str(),
                 countText(static_cast<double>(device.frequencyHz)).c_str(),

@@ -1,0 +1,35 @@
+//===- ToAttacc.h - Functions as programs of an accelerator -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_CONVERSION_TOATTACC_TOATTACC_H
+#define NM_CONVERSION_TOATTACC_TOATTACC_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "nm/Isa/Program.h"
+
+namespace mlir::attacc {
+
+struct ProgramOptions {
+  ::nm::model::Device device;
+  /// Of tensors in the program, whatever the function's: f16, bf16 or f32.
+  /// Whoever binds arrays converts.
+  ::nm::isa::Type type = ::nm::isa::Type::F16;
+};
+
+/// The program that computes `func`, a function of static tensors, after
+/// nm-raise, nm-fuse-epilogue and flat-raise-attention: nm.matmul,
+/// flat.attention, linalg.softmax, elementwise operations and row reductions in
+/// linalg, and reshapes. Arguments become In tensors by name, results Out
+/// tensors `result0`, ...; checkpoint parameters Param tensors. What has no
+/// instruction is an error at the operation. Choices are remarks of the
+/// category `convert-to-attacc`.
+FailureOr<::nm::isa::Program> buildProgram(func::FuncOp func,
+                                           const ProgramOptions &options);
+
+} // namespace mlir::attacc
+
+#endif // NM_CONVERSION_TOATTACC_TOATTACC_H

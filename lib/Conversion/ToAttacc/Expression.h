@@ -1,0 +1,136 @@
+//===- Expression.h - What elementwise code computes -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Exporters spell layer norms, softmax and activations in many ways.
+// Elementwise operations and row reductions are therefore not lowered one by
+// one but gathered as expressions in a normal form, a sum of products of atoms,
+// in which the spellings coincide: (x - m)^2 summed over a row becomes the sum
+// of squares less the square of the sum. An expression is worked out where a
+// product, an attention or a result needs it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_CONVERSION_TOATTACC_EXPRESSION_H
+#define NM_LIB_CONVERSION_TOATTACC_EXPRESSION_H
+
+#include "nm/Isa/Program.h"
+#include "llvm/ADT/SmallVector.h"
+#include <deque>
+#include <optional>
+
+namespace mlir::attacc {
+
+/// An atom to a power; atoms are numbers of an Expressions.
+struct Factor {
+  int atom;
+  int power;
+  bool operator==(const Factor &other) const {
+    return atom == other.atom && power == other.power;
+  }
+};
+
+struct Term {
+  double coefficient = 0;
+  llvm::SmallVector<Factor, 4> factors; ///< ascending atoms, no power of 0
+};
+
+/// A sum of terms, ordered by factors, none twice.
+struct Expression {
+  llvm::SmallVector<Term, 4> terms;
+
+  bool isConstant() const {
+    return terms.empty() || (terms.size() == 1 && terms[0].factors.empty());
+  }
+  double constant() const { return terms.empty() ? 0 : terms[0].coefficient; }
+  /// The atom if the expression is that and nothing else.
+  std::optional<int> asAtom() const;
+};
+
+struct Atom {
+  enum Kind {
+    Tensor,      ///< a tensor [rows, cols]
+    Vector,      ///< a vector [cols], the same for all rows
+    Accumulator, ///< the sum of the product under way
+    Sum,         ///< of an expression
+    RowSum,      ///< over a row
+    RowMax,      ///< over a row
+    Max,         ///< of two expressions
+    Exp,
+    Erf,
+    Tanh,
+    Root ///< square root
+  };
+  Kind kind;
+  int tensor = -1;                ///< of the program: Tensor, Vector
+  Expression argument, argument2; ///< the others; argument2: Max
+  /// The same in a whole row.
+  bool isRowConstant = false;
+};
+
+/// The atoms of one function, and arithmetic on expressions over them.
+class Expressions {
+public:
+  const Atom &operator[](int atom) const { return atoms[atom]; }
+
+  static Expression constant(double value);
+  Expression tensor(int index) { return leaf(Atom::Tensor, index); }
+  Expression vector(int index) { return leaf(Atom::Vector, index); }
+  Expression accumulator() { return leaf(Atom::Accumulator, -1); }
+  Expression function(Atom::Kind kind, Expression argument,
+                      Expression argument2 = {});
+
+  static Expression add(const Expression &a, const Expression &b);
+  static Expression scale(const Expression &a, double factor);
+  static Expression subtract(const Expression &a, const Expression &b) {
+    return add(a, scale(b, -1));
+  }
+  Expression multiply(const Expression &a, const Expression &b);
+  /// Nothing where the result would leave the normal form.
+  std::optional<Expression> power(const Expression &a, int exponent);
+  /// Over the `cols` elements of a row.
+  Expression rowSum(const Expression &a, int64_t cols);
+
+  /// Equal up to rounding of constants to f32.
+  static bool isSame(const Expression &a, const Expression &b);
+  bool isRowConstant(const Expression &a) const;
+  /// Atoms of a kind anywhere in it, arguments included.
+  bool contains(const Expression &a, Atom::Kind kind) const;
+  /// Tensors in it, arguments included.
+  void collectTensors(const Expression &a,
+                      llvm::SmallVectorImpl<int> &tensors) const;
+  /// `a` with an atom, outside of arguments, replaced.
+  Expression replace(const Expression &a, int atom, const Expression &by);
+
+  // The spellings of what the hardware has.
+  struct Activation {
+    ::nm::isa::UnaryKind kind;
+    Expression argument;
+  };
+  std::optional<Activation> matchActivation(const Expression &a);
+  struct LayerNorm {
+    int tensor;
+    int gamma = -1, beta = -1; ///< vectors; -1: one, zero
+    double epsilon;
+  };
+  std::optional<LayerNorm> matchLayerNorm(const Expression &a, int64_t cols);
+  struct Softmax {
+    int tensor;
+    double scale;
+  };
+  std::optional<Softmax> matchSoftmax(const Expression &a, int64_t cols);
+
+private:
+  Expression leaf(Atom::Kind kind, int tensor);
+  Expression ofAtom(Atom atom);
+  Expression gelu(const Expression &x, const Expression &inner);
+
+  std::deque<Atom> atoms; ///< references stay valid
+};
+
+} // namespace mlir::attacc
+
+#endif // NM_LIB_CONVERSION_TOATTACC_EXPRESSION_H

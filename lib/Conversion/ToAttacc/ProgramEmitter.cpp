@@ -1,0 +1,356 @@
+//===- ProgramEmitter.cpp - Values and tensors -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProgramEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attacc;
+
+ProgramEmitter::ProgramEmitter(func::FuncOp func, const ProgramOptions &options)
+    : func(func), options(options), device(options.device),
+      b(func.getName().str(), isa::targetOf(options.device)) {}
+
+Value ProgramEmitter::strip(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!llvm::isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+LogicalResult ProgramEmitter::check(const isa::Status &status, Operation *op) {
+  if (status.ok())
+    return success();
+  return op->emitOpError("cannot be lowered to ")
+         << device.name << ": " << status.error().message;
+}
+
+FailureOr<isa::Type> ProgramEmitter::hostType(Type type, Operation *op) {
+  if (type.isF32())
+    return isa::Type::F32;
+  if (type.isF16())
+    return isa::Type::F16;
+  if (type.isBF16())
+    return isa::Type::BF16;
+  return op->emitOpError("has elements of type ")
+         << type << ", expected f32, f16 or bf16";
+}
+
+isa::TensorId ProgramEmitter::declare(isa::Tensor tensor) {
+  return b.tensor(std::move(tensor));
+}
+
+int64_t ProgramEmitter::columnsOf(Value value) {
+  using Role = flat::AttentionOp::Role;
+  auto wish = [](flat::AttentionOp op, Role role) {
+    int64_t width = op.getStaticSize(role, flat::AttentionOp::Width);
+    bool isTokenMajor = op.getPosition(role, flat::AttentionOp::Head) >
+                        op.getPosition(role, flat::AttentionOp::Sequence);
+    return isTokenMajor
+               ? width * op.getStaticSize(role, flat::AttentionOp::Head)
+               : width;
+  };
+  if (auto op = value.getDefiningOp<flat::AttentionOp>())
+    return wish(op, Role::Out);
+  SmallVector<Value> shapes{value};
+  while (!shapes.empty()) {
+    Value shape = shapes.pop_back_val();
+    for (Operation *user : shape.getUsers()) {
+      if (llvm::isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user))
+        shapes.push_back(user->getResult(0));
+      auto op = dyn_cast<flat::AttentionOp>(user);
+      if (!op)
+        continue;
+      for (Role role : {Role::Q, Role::K, Role::V})
+        if (op.getShaped(role) == shape)
+          return wish(op, role);
+    }
+  }
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getRank() ? type.getShape().back() : 1;
+}
+
+void ProgramEmitter::define(Value value, isa::TensorId tensor) {
+  const std::vector<int64_t> &shape = b[tensor].shape;
+  values[value] = {x.tensor(static_cast<int>(tensor.index)), shape[0],
+                   shape[1]};
+}
+
+LogicalResult ProgramEmitter::declareArguments() {
+  for (BlockArgument argument : func.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || !type.hasStaticShape() || type.getRank() == 0 ||
+        type.getNumElements() == 0)
+      return func.emitOpError("has the argument ")
+             << argument.getType()
+             << ", expected a tensor of static sizes; programs have no others";
+    FailureOr<isa::Type> host = hostType(type.getElementType(), func);
+    if (failed(host))
+      return failure();
+    isa::Tensor tensor;
+    unsigned number = argument.getArgNumber();
+    auto name = func.getArgAttrOfType<StringAttr>(number, "nm.name");
+    tensor.name = name ? name.str() : "arg" + std::to_string(number);
+    tensor.role = isa::Role::In;
+    tensor.type = options.type;
+    int64_t cols = columnsOf(argument);
+    tensor.shape = {type.getNumElements() / cols, cols};
+    tensor.hostShape = type.getShape().vec();
+    tensor.hostType = *host;
+    define(argument, declare(std::move(tensor)));
+  }
+  for (Type type : func.getResultTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !tensor.hasStaticShape() || tensor.getRank() == 0 ||
+        failed(hostType(tensor.getElementType(), func)))
+      return func.emitOpError("has the result ")
+             << type << ", expected a tensor of static sizes";
+  }
+  return success();
+}
+
+FailureOr<isa::TensorId> ProgramEmitter::destination(Value value, int64_t rows,
+                                                     int64_t cols) {
+  isa::Tensor tensor;
+  tensor.type = options.type;
+  tensor.shape = {rows, cols};
+  auto result = results.find(value);
+  if (result == results.end() || !written.insert(result->second).second) {
+    tensor.name = "t" + std::to_string(scratchCount++);
+    return declare(std::move(tensor));
+  }
+  auto type = cast<RankedTensorType>(func.getResultTypes()[result->second]);
+  tensor.name = "result" + std::to_string(result->second);
+  tensor.role = isa::Role::Out;
+  tensor.hostShape = type.getShape().vec();
+  FailureOr<isa::Type> host = hostType(type.getElementType(), func);
+  if (failed(host))
+    return failure();
+  tensor.hostType = *host;
+  return declare(std::move(tensor));
+}
+
+FailureOr<isa::TensorId> ProgramEmitter::parameter(nm::ParamOp op,
+                                                   isa::Part part,
+                                                   std::vector<int64_t> shape,
+                                                   isa::Type type,
+                                                   isa::SparsePattern pattern) {
+  isa::Tensor tensor;
+  tensor.name = op.getKey().str();
+  if (op.getScope())
+    tensor.name = op.getScope()->str() + ":" + tensor.name;
+  if (part == isa::Part::Values || part == isa::Part::Indices)
+    tensor.name += std::string(".") + isa::toString(part);
+  for (int64_t size : shape)
+    if (part == isa::Part::Whole && shape.size() == 1 && size == 0)
+      return op.emitOpError("is empty");
+  auto [place, isNew] = tensors.try_emplace(tensor.name);
+  if (!isNew) {
+    if (b[place->second].shape != shape)
+      return op.emitOpError(
+          "is used in two shapes, which programs do not hold");
+    return place->second;
+  }
+  auto weight = cast<RankedTensorType>(op.getType());
+  FailureOr<isa::Type> host = hostType(weight.getElementType(), op);
+  if (failed(host))
+    return failure();
+  tensor.role = isa::Role::Param;
+  tensor.type = type;
+  tensor.shape = std::move(shape);
+  tensor.hostShape = weight.getShape().vec();
+  tensor.hostType = *host;
+  tensor.key = op.getKey().str();
+  tensor.scope = op.getScope().value_or("").str();
+  tensor.part = part;
+  tensor.pattern = pattern;
+  return place->second = declare(std::move(tensor));
+}
+
+/// Elements as bytes of a program's type.
+static void appendElement(std::vector<uint8_t> &data, isa::Type type,
+                          APFloat value) {
+  bool loses = false;
+  const llvm::fltSemantics &semantics =
+      type == isa::Type::F32   ? APFloat::IEEEsingle()
+      : type == isa::Type::F16 ? APFloat::IEEEhalf()
+                               : APFloat::BFloat();
+  value.convert(semantics, APFloat::rmNearestTiesToEven, &loses);
+  uint64_t bits = value.bitcastToAPInt().getZExtValue();
+  for (int64_t i = 0; i < isa::typeBytes(type); ++i)
+    data.push_back(static_cast<uint8_t>(bits >> (8 * i)));
+}
+
+FailureOr<isa::TensorId>
+ProgramEmitter::constantTensor(DenseElementsAttr elements,
+                               std::vector<int64_t> shape, Operation *user) {
+  if (!llvm::isa<FloatType>(elements.getElementType()))
+    return user->emitOpError("reads a constant of type ")
+           << elements.getType() << ", expected floats";
+  isa::Tensor tensor;
+  tensor.name = "c" + std::to_string(tensors.size());
+  tensor.role = isa::Role::Constant;
+  tensor.type = options.type;
+  tensor.shape = std::move(shape);
+  for (const APFloat &value : elements.getValues<APFloat>())
+    appendElement(tensor.data, tensor.type, value);
+  std::string name = tensor.name;
+  return tensors[name] = declare(std::move(tensor));
+}
+
+isa::TensorId ProgramEmitter::constantVector(double value, int64_t cols) {
+  std::string name = "c_" + std::to_string(value) + "_" + std::to_string(cols);
+  auto [place, isNew] = tensors.try_emplace(name);
+  if (!isNew)
+    return place->second;
+  isa::Tensor tensor;
+  tensor.name = name;
+  tensor.role = isa::Role::Constant;
+  tensor.type = options.type;
+  tensor.shape = {cols};
+  for (int64_t i = 0; i < cols; ++i)
+    appendElement(tensor.data, tensor.type, APFloat(value));
+  return place->second = declare(std::move(tensor));
+}
+
+FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
+                                                        Operation *user) {
+  value = strip(value);
+  auto known = values.find(value);
+  if (known != values.end())
+    return known->second;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.hasStaticShape())
+    return user->emitOpError("reads a value of type ")
+           << value.getType() << ", expected a tensor of static sizes";
+  Operation *op = value.getDefiningOp();
+  DenseElementsAttr elements;
+  if (op && matchPattern(op, m_Constant(&elements)) && elements.isSplat() &&
+      llvm::isa<FloatType>(elements.getElementType())) {
+    double splat = elements.getSplatValue<APFloat>().convertToDouble();
+    return Known{Expressions::constant(splat), 1, 1};
+  }
+  // A vector, also as [1, ..., cols], or a matrix.
+  int64_t cols = columnsOf(value), rows = type.getNumElements() / cols;
+  bool isVector = rows == 1;
+  std::vector<int64_t> shape{rows, cols};
+  if (isVector)
+    shape.erase(shape.begin());
+  FailureOr<isa::TensorId> tensor = failure();
+  if (auto param = dyn_cast_or_null<nm::ParamOp>(op))
+    tensor = parameter(param, isa::Part::Whole, shape, options.type);
+  else if (elements)
+    tensor = constantTensor(elements, shape, user);
+  else
+    return user->emitOpError("reads a value that no instruction computes: ")
+           << value;
+  if (failed(tensor))
+    return failure();
+  int index = static_cast<int>(tensor->index);
+  Known result{isVector ? x.vector(index) : x.tensor(index), rows, cols};
+  values[value] = result;
+  return result;
+}
+
+FailureOr<isa::TensorId> ProgramEmitter::materialize(Value value,
+                                                     Operation *user) {
+  value = strip(value);
+  FailureOr<Known> known = lookup(value, user);
+  if (failed(known))
+    return failure();
+  if (std::optional<int> atom = known->value.asAtom())
+    if (x[*atom].kind == Atom::Tensor)
+      return isa::TensorId{static_cast<uint32_t>(x[*atom].tensor)};
+  FailureOr<isa::TensorId> dest = destination(value, known->rows, known->cols);
+  Operation *op = value.getDefiningOp() ? value.getDefiningOp() : user;
+  if (failed(dest) ||
+      failed(work(known->value, known->rows, known->cols, *dest, op)))
+    return failure();
+  define(value, *dest);
+  return *dest;
+}
+
+LogicalResult ProgramEmitter::emitReturn(func::ReturnOp op) {
+  for (auto [number, operand] : llvm::enumerate(op.getOperands())) {
+    Value value = strip(operand);
+    FailureOr<isa::TensorId> tensor = materialize(value, op);
+    if (failed(tensor))
+      return failure();
+    auto result = results.find(value);
+    if (result != results.end() && result->second == int64_t(number) &&
+        written.contains(number))
+      continue;
+    // An argument, or a value that is returned twice.
+    results[value] = number;
+    std::vector<int64_t> shape = b[*tensor].shape;
+    FailureOr<isa::TensorId> dest = destination(value, shape[0], shape[1]);
+    if (failed(dest) ||
+        failed(check(isa::emitUnary(b, device, options.type,
+                                    isa::UnaryKind::Copy, *tensor, *dest),
+                     op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult ProgramEmitter::emit(Operation *op) {
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](linalg::GenericOp generic) { return emitGeneric(generic); })
+      .Case([&](linalg::SoftmaxOp softmax) { return emitSoftmax(softmax); })
+      .Case([&](nm::MatmulOp matmul) { return emitMatmul(matmul); })
+      .Case(
+          [&](flat::AttentionOp attention) { return emitAttention(attention); })
+      .Case([&](linalg::FillOp fill) -> LogicalResult {
+        Attribute value;
+        auto number = matchPattern(fill.getInputs()[0], m_Constant(&value))
+                          ? dyn_cast<FloatAttr>(value)
+                          : FloatAttr();
+        if (number)
+          values[fill.getResult(0)] = {
+              Expressions::constant(number.getValueAsDouble()), 1, 1};
+        return success(); // if unknown, an error at its use
+      })
+      .Case([&](func::ReturnOp ret) { return emitReturn(ret); })
+      // Read where they are used.
+      .Case<nm::ParamOp, tensor::EmptyOp, tensor::CollapseShapeOp,
+            tensor::ExpandShapeOp, arith::ConstantOp>(
+          [](Operation *) { return success(); })
+      .Default([&](Operation *other) -> LogicalResult {
+        return other->emitOpError("has no instructions on ")
+               << device.name
+               << ", expected nm.matmul, flat.attention, elementwise "
+                  "operations and row reductions of linalg, and reshapes";
+      });
+}
+
+FailureOr<isa::Program> ProgramEmitter::run() {
+  if (!func.getBody().hasOneBlock())
+    return func.emitOpError("has control flow, expected one block");
+  if (failed(declareArguments()))
+    return failure();
+  Operation *terminator = func.getBody().front().getTerminator();
+  for (auto [number, operand] : llvm::enumerate(terminator->getOperands()))
+    if (Value value = strip(operand); !llvm::isa<BlockArgument>(value))
+      results.try_emplace(value, number);
+  for (Operation &op : func.getBody().front())
+    if (failed(emit(&op)))
+      return failure();
+  isa::Result<isa::Program> program = b.finish();
+  if (!program.ok())
+    return func.emitOpError("cannot be lowered to ")
+           << device.name << ": " << program.error().message;
+  return std::move(*program);
+}
+
+FailureOr<isa::Program>
+mlir::attacc::buildProgram(func::FuncOp func, const ProgramOptions &options) {
+  return ProgramEmitter(func, options).run();
+}

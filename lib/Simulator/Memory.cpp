@@ -7,7 +7,7 @@
 
 #include "../Runtime/Support.h"
 #include "Convert.h"
-#include "nm/Simulator/Simulator.h"
+#include "Values.h"
 #include <cstring>
 #include <new>
 #include <unistd.h>
@@ -89,11 +89,13 @@ Memory Memory::none(const Program &program) {
   return memory;
 }
 
+long double hostMemory() {
+  return static_cast<long double>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<long double>(sysconf(_SC_PAGESIZE));
+}
+
 Result<Memory> Memory::allocate(const Program &program) {
-  // A request beyond the machine's memory may be granted and kill the process
-  // later.
-  long double limit = static_cast<long double>(sysconf(_SC_PHYS_PAGES)) *
-                      static_cast<long double>(sysconf(_SC_PAGESIZE));
+  long double limit = hostMemory();
   long double total = 0;
   Memory memory = none(program);
   for (size_t i = 0; i != program.tensors.size(); ++i) {

@@ -521,6 +521,12 @@ Result<SimulationResult> simulate(const Program &program, const Device &device,
       return status.error();
     if (Status status = checkDevice(program, device); !status)
       return status.error();
+    if (options.functional &&
+        static_cast<long double>(device.scratchpad.bytes) > hostMemory())
+      return makeError(Errc::Memory, "found a scratchpad of ",
+                       device.scratchpad.bytes,
+                       " bytes, expected one that fits this machine, or a run "
+                       "for time alone");
     return Machine(program, device, memory, options).run();
   });
 }

@@ -14,6 +14,10 @@
 
 namespace nm::sim {
 
+/// Bytes of this machine. A larger request may be granted and kill the process
+/// later.
+long double hostMemory();
+
 /// A tile in the host's memory, with the tile's own dimensions.
 struct View {
   uint8_t *base = nullptr;

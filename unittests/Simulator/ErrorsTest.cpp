@@ -114,6 +114,19 @@ TEST(Errors, MemoryOfTheHost) {
   EXPECT_NE(memory.error().message.find("'huge'"), std::string::npos);
 }
 
+TEST(Errors, ScratchpadBeyondTheHost) {
+  Device device = smallDevice();
+  device.scratchpad.bytes = int64_t(1) << 60;
+  Program program;
+  program.name = "small";
+  program.target = targetOf(smallDevice());
+  EXPECT_EQ(errorOf(program, device), "success");
+  Memory memory = Memory::none(program);
+  Result<SimulationResult> result = simulate(program, device, memory);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Errc::Memory);
+}
+
 TEST(Errors, UncheckedProgramsAreRefused) {
   Device device = smallDevice();
   Program program;

@@ -262,7 +262,14 @@ Cost Pricing::price() const {
                           cost.onChipCycles});
   double slowest =
       std::max({cost.computeCycles, cost.dramCycles, cost.onChipCycles});
-  cost.overheadCycles = step / 2 * blocks + latency + fill + stall +
+  // The array is set up anew where the size of a product changes.
+  auto changes = [](int64_t whole, int64_t rest) {
+    return whole && rest ? 2.0 : 0.0;
+  };
+  double setups = 1 + changes(wholeO, restO) / 2 +
+                  changes(wholeT, restT) * static_cast<double>(outBlocks) +
+                  changes(shape.in / depth, shape.in % depth) * blocks;
+  cost.overheadCycles = step / 2 * setups + latency + fill + stall +
                         std::max(busy + out - slowest, 0.0);
   cost.cycles = slowest + cost.overheadCycles;
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);

@@ -211,6 +211,53 @@ TEST(ProjectionKernel, OneChannelAndTightScratchpad) {
   check(device, {40, 60, 70, {}}, {16, 24, Stationarity::Weight}, extras);
 }
 
+/// Every combination of tails, slots and steps of the epilogue.
+TEST(ProjectionKernel, RandomShapes) {
+  std::mt19937 generator(1);
+  auto pick = [&](int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(generator() % uint64_t(high - low + 1));
+  };
+  int ran = 0;
+  for (int i = 0; i < 500; ++i) {
+    Device device = tinyDevice();
+    device.array.rows = pick(1, 20);
+    device.array.cols = pick(1, 20);
+    device.dma.channels = pick(1, 5);
+    device.scratchpad.bytes = int64_t(1) << pick(10, 16);
+    device.specialFunction.lanes *= pick(0, 1);
+    std::vector<SparsePattern> patterns = device.array.sparsePatterns;
+    patterns.resize(2 * patterns.size());
+    ProjectionShape shape{pick(1, 60), pick(1, 90), pick(1, 70),
+                          patterns[pick(0, int64_t(patterns.size()) - 1)]};
+    if (shape.sparse())
+      shape.in =
+          (shape.in + shape.pattern.m - 1) / shape.pattern.m * shape.pattern.m;
+    ProjectionTiling tiling{pick(1, shape.tokens), pick(1, shape.out),
+                            all[pick(0, 2)], pick(0, 1) * pick(1, shape.in)};
+    Extras extras;
+    extras.transposed = !shape.sparse() && pick(0, 1);
+    extras.bias = pick(0, 1);
+    extras.residual = pick(0, 1);
+    if (pick(0, 1))
+      extras.activation = UnaryKind::Relu;
+    extras.scale = pick(0, 1) ? 0.5f : 1;
+    extras.inputColumn = pick(0, 1) * pick(0, 9);
+    extras.outputColumn = pick(0, 1) * pick(0, 9);
+    Projection probe(device, shape, tiling, extras);
+    if (!probe.status.ok()) {
+      EXPECT_NE(probe.status.error().message.find("left of the scratchpad"),
+                std::string::npos)
+          << probe.status.error().message;
+      continue;
+    }
+    ++ran;
+    check(device, shape, tiling, extras);
+    if (HasFailure())
+      return;
+  }
+  EXPECT_GT(ran, 250);
+}
+
 /// The cost model's best tilings: bytes exactly, cycles within a tenth.
 static void checkAgreement(const Device &device, SparsePattern pattern) {
   for (auto [in, out] :
@@ -241,7 +288,7 @@ static void checkAgreement(const Device &device, SparsePattern pattern) {
 }
 
 TEST(ProjectionKernel, AgreesWithTheModel) {
-  for (const char *name : {"edge", "cloud", "tpu-v5e", "tiny"})
+  for (const char *name : {"edge", "cloud", "tpu-v5e", "a100", "tiny"})
     checkAgreement(deviceOf(name), {});
 }
 
@@ -249,6 +296,7 @@ TEST(ProjectionKernel, AgreesWithTheModelForSparseWeights) {
   for (const char *name : {"edge", "cloud", "tiny"})
     for (SparsePattern pattern : {SparsePattern{2, 4}, {1, 4}, {2, 8}, {4, 8}})
       checkAgreement(deviceOf(name), pattern);
+  checkAgreement(deviceOf("a100"), {2, 4});
 }
 
 TEST(ProjectionKernel, ChosenTilingsRunWithTheirEpilogue) {

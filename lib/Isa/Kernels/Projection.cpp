@@ -252,7 +252,7 @@ void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
                                   const Span &chunk) {
   Turn turn = Turn()
                   .in(out, chunkCount())
-                  .in(rows, chunks(rows.size).count())
+                  .in(rows, chunks(tokens.block).count())
                   .in(chunk, 1);
   TileRef sum =
       chunk.at(block(out, rows).slotOf(b.tile(sums->buffer, {chunk.begin, 0},

@@ -51,7 +51,7 @@ struct Blocks {
 class Turn {
 public:
   /// The next level: blocks of `span`, each of which uses the stream `uses`
-  /// times.
+  /// times, but for the last one, which may use it less often.
   Turn in(const Span &span, int64_t uses) const {
     Turn result(*this);
     result.first += span.index * uses;

@@ -22,11 +22,12 @@ struct CommandLine {
   cl::OptionCategory masks{"Checkpoints and masks"};
   cl::OptionCategory running{"Running"};
   cl::OptionCategory compiling{"Compiling"};
+  cl::OptionCategory simulating{"Simulated accelerators"};
   cl::OptionCategory reporting{"Reports"};
 
   cl::opt<std::string> inputFile{
       cl::Positional, cl::cat(data),
-      cl::desc("<model.mlir, - for standard input>")};
+      cl::desc("<model.mlir or program, - for standard input>")};
   cl::list<std::string> params{
       "params", cl::cat(data), cl::value_desc("[scope=]path"),
       cl::desc("checkpoint of nm.param: safetensors (file, folder or index), "
@@ -117,7 +118,9 @@ struct CommandLine {
   cl::opt<std::string> target{
       "target", cl::cat(compiling), cl::value_desc("name"), cl::init("host"),
       cl::desc("processor to generate code for: host (default), x86-64, "
-               "x86-64-avx2, x86-64-avx512, aarch64-neon or aarch64-sve256")};
+               "x86-64-avx2, x86-64-avx512, aarch64-neon or aarch64-sve256; or "
+               "accelerator to simulate: edge, cloud, tpu-v5e, a100 or the "
+               "file of a description")};
   cl::opt<std::string> targetCPU{
       "target-cpu", cl::cat(compiling), cl::value_desc("name"),
       cl::desc("as in clang -march (default: the target's)")};
@@ -125,6 +128,23 @@ struct CommandLine {
       "cc", cl::cat(compiling), cl::value_desc("program"),
       cl::desc("C compiler that links --emit=so (default: clang-22, cc, gcc or "
                "clang)")};
+
+  cl::opt<bool> timingOnly{
+      "timing-only", cl::cat(simulating),
+      cl::desc("compute no values: needs neither inputs nor parameters")};
+  cl::opt<std::string> trace{
+      "trace", cl::cat(simulating), cl::value_desc("file"),
+      cl::desc("write what each engine did and when, for ui.perfetto.dev")};
+  cl::opt<std::string> html{
+      "html", cl::cat(simulating), cl::value_desc("file"),
+      cl::desc("write a page with timeline, roofline, stalls, bytes, energy")};
+  cl::opt<std::string> tenants{
+      "tenants", cl::cat(simulating), cl::value_desc("file"),
+      cl::desc("requests of tenants that share the accelerator, as JSON or "
+               "CSV (docs/simulator.md)")};
+  cl::opt<std::string> policy{
+      "policy", cl::cat(simulating), cl::value_desc("file"),
+      cl::desc("PIFO scheduler that orders the tenants' jobs")};
 
   cl::opt<bool> report{
       "report", cl::cat(reporting),
@@ -196,6 +216,11 @@ llvm::Expected<RunOptions> CommandLine::convert() {
   options.target = target;
   options.targetCPU = targetCPU;
   options.linker = linker;
+  options.timingOnly = timingOnly;
+  options.traceFile = trace;
+  options.htmlFile = html;
+  options.tenantsFile = tenants;
+  options.policyFile = policy;
   options.report = report;
   options.reportJson = reportJson;
   options.remarksFilter = remarksFilter;
@@ -229,6 +254,11 @@ static void removeClashingOptions() {
                          "target",
                          "target-cpu",
                          "cc",
+                         "timing-only",
+                         "trace",
+                         "html",
+                         "tenants",
+                         "policy",
                          "report",
                          "report-json",
                          "remarks-filter",
@@ -241,7 +271,8 @@ llvm::Expected<RunOptions> driver::parseCommandLine(int argc, char **argv) {
   removeClashingOptions();
   CommandLine line;
   cl::HideUnrelatedOptions({&line.data, &line.masks, &line.running,
-                            &line.compiling, &line.reporting});
+                            &line.compiling, &line.simulating,
+                            &line.reporting});
   cl::ParseCommandLineOptions(
       argc, argv,
       "compiles a model with N:M sparse weights, runs it, compares and times "
@@ -250,7 +281,8 @@ llvm::Expected<RunOptions> driver::parseCommandLine(int argc, char **argv) {
       "y.npy\n"
       "  nm-run model.mlir --params model.safetensors --emit=so -o "
       "libmodel.so\n"
-      "  nm-run --inspect model.safetensors\n\n"
+      "  nm-run --inspect model.safetensors\n"
+      "  nm-run program.nmb --target=edge --timing-only --report\n\n"
       "Options of MLIR, such as --mlir-print-ir-after-all and "
       "--mlir-timing, work as in mlir-opt.\n");
   return line.convert();

@@ -15,7 +15,9 @@
 #include "nm/Simulator/Report.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -75,6 +77,7 @@ private:
   llvm::Error writeResults(std::vector<rt::Tensor> &results);
   llvm::Error compare(ArrayRef<rt::Tensor> results);
   llvm::Error report(const sim::SimulationResult &result);
+  std::string reportJson(const sim::SimulationResult &result);
   llvm::Expected<std::vector<std::pair<size_t, std::string>>>
   resultsOf(StringRef option, ArrayRef<Binding> bindings);
 
@@ -86,6 +89,7 @@ private:
   Signature function;
   std::vector<size_t> arguments, results; ///< their numbers
   std::vector<std::pair<size_t, std::string>> outputs, expects;
+  std::vector<std::pair<size_t, Comparison>> comparisons;
 };
 
 } // namespace
@@ -186,6 +190,7 @@ llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
     if (!comparison)
       return llvm::joinErrors(std::move(failures), comparison.takeError());
     llvm::outs() << "result " << index << ": " << comparison->str() << "\n";
+    comparisons.push_back({index, *comparison});
     if (!comparison->passed())
       failures = llvm::joinErrors(
           std::move(failures),
@@ -198,6 +203,32 @@ llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
   return failures;
 }
 
+/// The simulator's report with the comparisons at its end.
+std::string Simulation::reportJson(const sim::SimulationResult &result) {
+  std::string text = sim::formatJson(result, program, device);
+  std::string list;
+  llvm::raw_string_ostream os(list);
+  llvm::json::OStream json(os, 2);
+  json.array([&] {
+    for (auto &[index, comparison] : comparisons) {
+      // JSON has no infinity.
+      auto number = [](double value) {
+        return std::isfinite(value) ? llvm::json::Value(value)
+                                    : llvm::json::Value(nullptr);
+      };
+      json.value(
+          llvm::json::Object{{"result", static_cast<int64_t>(index)},
+                             {"max_abs_error", number(comparison.maxAbsError)},
+                             {"max_rel_error", number(comparison.maxRelError)},
+                             {"failures", comparison.failures},
+                             {"elements", comparison.count},
+                             {"passed", comparison.passed()}});
+    }
+  });
+  return StringRef(text).rtrim().drop_back().rtrim().str() +
+         ",\n  \"comparisons\": " + list + "\n}\n";
+}
+
 llvm::Error Simulation::report(const sim::SimulationResult &result) {
   if (options.report)
     llvm::outs() << sim::formatTable(result, program, device);
@@ -208,15 +239,16 @@ llvm::Error Simulation::report(const sim::SimulationResult &result) {
         program.name, device.name, result.cycles, result.seconds(device) * 1e3,
         100 * result.utilisation(device), result.dramBytes(),
         result.energy.total() * 1e-9);
-  using Format = std::string (*)(const sim::SimulationResult &,
-                                 const isa::Program &, const model::Device &);
-  for (auto [path, format] : {std::pair<const std::string *, Format>(
-                                  &options.reportJson, sim::formatJson),
-                              {&options.traceFile, sim::formatTrace},
-                              {&options.htmlFile, sim::formatHtml}})
-    if (!path->empty())
-      if (llvm::Error error = writeFile(*path, format(result, program, device)))
-        return error;
+  if (!options.reportJson.empty())
+    if (llvm::Error error = writeFile(options.reportJson, reportJson(result)))
+      return error;
+  if (!options.traceFile.empty())
+    if (llvm::Error error = writeFile(
+            options.traceFile, sim::formatTrace(result, program, device)))
+      return error;
+  if (!options.htmlFile.empty())
+    return writeFile(options.htmlFile,
+                     sim::formatHtml(result, program, device));
   return llvm::Error::success();
 }
 

@@ -7,6 +7,7 @@
 
 #include "nm/Driver/Compile.h"
 #include "mlir/Pass/PassManager.h"
+#include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
@@ -83,6 +84,34 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
         "the module did not compile; --mlir-print-ir-after-failure "
         "shows it where it failed");
   return llvm::Error::success();
+}
+
+llvm::Expected<::nm::isa::Program>
+driver::compileProgram(ModuleOp module, const Signature &function,
+                       const ::nm::model::Device &device,
+                       const RunOptions &options, CompileLog &log) {
+  auto func = module.lookupSymbol<func::FuncOp>(function.name);
+  if (!func)
+    return makeError("the module has no function '{0}'", function.name);
+  for (auto [i, argument] : llvm::enumerate(function.arguments))
+    func.setArgAttr(i, "nm.name",
+                    StringAttr::get(module.getContext(), argument.name));
+  PassManager pm(module->getName());
+  pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
+  if (options.configurePassManager && failed(options.configurePassManager(pm)))
+    return makeError("cannot apply the --mlir-* options");
+  if (!options.params.empty() && !options.dense)
+    pm.addPass(createDeclare(options));
+  buildNMToLogicalPipeline(pm, options.dense);
+  if (failed(pm.run(module)))
+    return makeError("the module did not compile");
+  func = module.lookupSymbol<func::FuncOp>(function.name);
+  attacc::ProgramOptions program{device, options.elementType};
+  FailureOr<::nm::isa::Program> result = attacc::buildProgram(func, program);
+  if (failed(result))
+    return makeError("function '{0}' has no program on {1}", function.name,
+                     device.name);
+  return std::move(*result);
 }
 
 llvm::Expected<std::string> driver::getManifest(ModuleOp module,

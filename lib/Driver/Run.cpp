@@ -17,6 +17,7 @@
 #include "nm/Driver/Jit.h"
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Report.h"
+#include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/nm_runtime.h"
@@ -95,6 +96,11 @@ public:
     if (!parsed)
       return parsed.takeError();
     source = std::move(*parsed);
+    auto device = findAccelerator(options.target);
+    if (!device)
+      return device.takeError();
+    if (*device)
+      return simulate(**device);
     // Before the long work, so that mistakes show at once.
     if (options.emit == EmitKind::Execute)
       if (llvm::Error error = readArguments())
@@ -106,6 +112,7 @@ public:
   }
 
 private:
+  llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
   llvm::Error compile();
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
@@ -123,6 +130,23 @@ private:
 };
 
 } // namespace
+
+/// For an accelerator: its program, simulated.
+llvm::Error Runner::simulate(const ::nm::model::Device &device) {
+  if (options.emit != EmitKind::Execute)
+    return makeError("--emit makes code of processors, but --target={0} is an "
+                     "accelerator; drop one of them",
+                     options.target);
+  auto entry = source.findEntry(options.entry);
+  if (!entry)
+    return entry.takeError();
+  Progress progress("compiling " + options.inputFile);
+  auto program =
+      compileProgram(*source.module, **entry, device, options, report.log);
+  if (!program)
+    return program.takeError();
+  return simulateProgram(*program, device, options);
+}
 
 llvm::Error Runner::readArguments() {
   auto entry = source.findEntry(options.entry);

@@ -59,6 +59,22 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   pm.addPass(createExternalizeParams());
 }
 
+void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense) {
+  pm.addPass(createInlinerPass());
+  pm.addPass(createCanonicalizerPass());
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(flat::createRaiseAttention());
+  func.addPass(createCanonicalizerPass());
+  RaiseOptions raise;
+  raise.dense = true;
+  raise.detect = !dense;
+  func.addPass(createRaise(raise));
+  func.addPass(createFuseEpilogue());
+  func.addPass(createLinalgGeneralizeNamedOpsPass());
+  func.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
 /// Tensors to buffers; public functions keep identity layouts at their
 /// boundary.
 static void bufferize(OpPassManager &pm) {

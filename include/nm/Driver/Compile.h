@@ -10,6 +10,8 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "nm/Driver/Options.h"
+#include "nm/Driver/Signature.h"
+#include "nm/Isa/Program.h"
 #include <string>
 #include <vector>
 
@@ -44,6 +46,14 @@ llvm::Error collectRemarks(MLIRContext &context, const RunOptions &options,
 /// the CPU pipeline.
 llvm::Error lowerToLLVMDialect(ModuleOp module, const RunOptions &options,
                                CompileLog &log);
+
+/// Declares the parameters' patterns from the checkpoints, then makes the
+/// program of `function` for an accelerator. Its arguments become tensors with
+/// their names.
+llvm::Expected<::nm::isa::Program>
+compileProgram(ModuleOp module, const Signature &function,
+               const ::nm::model::Device &device, const RunOptions &options,
+               CompileLog &log);
 
 /// The entry of `function` in the module attribute `nm.manifest`, as the
 /// runtime library reads it.

@@ -9,6 +9,7 @@
 #define NM_DRIVER_OPTIONS_H
 
 #include "mlir/Support/LLVM.h"
+#include "nm/Isa/Program.h"
 #include "nm/Runtime/Weight.h"
 #include "llvm/Support/Error.h"
 #include <functional>
@@ -80,6 +81,8 @@ struct RunOptions {
   std::string linker;
 
   // Of runs on simulated accelerators.
+  /// Of a program's tensors, whatever the model's.
+  ::nm::isa::Type elementType = ::nm::isa::Type::F16;
   /// No values: inputs and parameters are not needed.
   bool timingOnly = false;
   /// Chrome trace and HTML page; empty writes none.

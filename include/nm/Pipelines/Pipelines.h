@@ -40,6 +40,11 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
 void buildNMToPackedPipeline(OpPassManager &pm,
                              const CPUPipelineOptions &options);
 
+/// What accelerators take: raised attention and products with their epilogues
+/// fused, on tensors, weights as the checkpoint holds them. `dense` looks for no
+/// patterns.
+void buildNMToLogicalPipeline(OpPassManager &pm, bool dense);
+
 /// Everything down to the LLVM dialect (`--nm-to-cpu`). After it, every public
 /// function `f` has the C interface `_mlir_ciface_f`, its parameters are
 /// trailing arguments, and the module carries `nm.manifest` (see

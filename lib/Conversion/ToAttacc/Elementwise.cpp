@@ -215,8 +215,8 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
     FailureOr<Known> known = lookup(input->get(), op);
     if (failed(known))
       return failure();
-    auto type = cast<RankedTensorType>(input->get().getType());
-    if (type.getNumElements() == total && known->rows * known->cols == total)
+    auto type = dyn_cast<RankedTensorType>(input->get().getType());
+    if (type && type.getNumElements() == total && known->rows * known->cols == total)
       cols = cols < 0 || cols == known->cols ? known->cols : ranges.back();
   }
   if (cols < 0 || isReduction)

@@ -17,6 +17,16 @@
 using namespace mlir::attacc;
 using ::nm::isa::UnaryKind;
 
+/// Coefficients that are whole but for the rounding of constants, whole.
+static Expression snap(Expression a) {
+  for (Term &term : a.terms) {
+    double whole = std::round(term.coefficient);
+    if (whole != 0 && std::abs(term.coefficient - whole) < 1e-5)
+      term.coefficient = whole;
+  }
+  return a;
+}
+
 /// x (1 + inner) / 2.
 Expression Expressions::gelu(const Expression &x, const Expression &inner) {
   return scale(multiply(x, add(constant(1), inner)), 0.5);
@@ -32,7 +42,7 @@ Expressions::matchActivation(const Expression &a) {
       self.terms.push_back({1, {{factor.atom, 1}}});
       switch (atom.kind) {
       case Atom::Erf: {
-        Expression x = scale(atom.argument, std::sqrt(2.0));
+        Expression x = snap(scale(atom.argument, std::sqrt(2.0)));
         if (isSame(a, gelu(x, self)))
           return Activation{UnaryKind::Gelu, x};
         break;
@@ -45,7 +55,7 @@ Expressions::matchActivation(const Expression &a) {
         for (const Term &part : atom.argument.terms)
           if (part.factors.size() == 1 && part.factors[0].power == 1)
             x.terms.push_back(part);
-        x = scale(x, std::sqrt(M_PI / 2));
+        x = snap(scale(x, std::sqrt(M_PI / 2)));
         std::optional<Expression> cube = power(x, 3);
         if (cube &&
             isSame(atom.argument, scale(add(x, scale(*cube, 0.044715)),

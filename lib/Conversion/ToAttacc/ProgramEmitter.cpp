@@ -227,6 +227,9 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
   auto known = values.find(value);
   if (known != values.end())
     return known->second;
+  FloatAttr number;
+  if (matchPattern(value, m_Constant(&number)))
+    return Known{Expressions::constant(number.getValueAsDouble()), 1, 1};
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !type.hasStaticShape())
     return user->emitOpError("reads a value of type ")

@@ -83,6 +83,18 @@ Result<Cost> evaluateProjection(const Device &device,
   return priceProjection(device, shape, tiling);
 }
 
+/// Powers of two, and even divisions into a few blocks.
+static std::vector<int64_t> blockSizes(int64_t total) {
+  std::vector<int64_t> sizes;
+  for (int64_t size = 1; size < total; size *= 2)
+    sizes.push_back(size);
+  for (int64_t blocks : {1, 2, 3, 4, 6, 8})
+    sizes.push_back(ceilDiv(total, blocks));
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  return sizes;
+}
+
 Result<std::pair<ProjectionTiling, Cost>>
 searchProjection(const Device &device, const ProjectionShape &shape,
                  const ProjectionFilter &accepts) {
@@ -108,8 +120,9 @@ searchProjection(const Device &device, const ProjectionShape &shape,
     best = tiling;
     least = *cost;
   };
-  for (int64_t tokens = 1;; tokens = std::min(2 * tokens, shape.tokens)) {
-    for (int64_t out = 1;; out = std::min(2 * out, shape.out)) {
+  std::vector<int64_t> outs = blockSizes(shape.out);
+  for (int64_t tokens : blockSizes(shape.tokens))
+    for (int64_t out : outs)
       for (Stationarity s : device.array.stationarities) {
         ProjectionTiling tiling{tokens, out, s};
         consider(tiling);
@@ -122,12 +135,6 @@ searchProjection(const Device &device, const ProjectionShape &shape,
             consider(tiling);
         }
       }
-      if (out >= shape.out)
-        break;
-    }
-    if (tokens >= shape.tokens)
-      break;
-  }
   if (!found)
     return last.error();
   return std::make_pair(best, least);

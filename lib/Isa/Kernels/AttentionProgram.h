@@ -1,0 +1,241 @@
+//===- AttentionProgram.h - Attention as a program -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A unit is one key head of one sample with the query heads that share it,
+// folded position by position: row r is position r / group of query head
+// r % group. A round works on the resident units, in packs of units that lie
+// side by side on the array. A step is a pack's product of some rows by a tile
+// of keys, or by all keys with whole rows, in chunks of keys:
+//
+//   logits of step q | output of step q - 1 | softmax of step q
+//
+// is the order of the text, and that of each engine, so array and special
+// function unit work on different steps. Where two steps share the memory of
+// their logits the chunks of both alternate.
+//
+// The text is a valid order to execute the program one instruction after the
+// other; with engines in order this rules out deadlock for any machine.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
+#define NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
+
+#include "../../Model/Blocks.h"
+#include "Trace.h"
+#include "nm/Isa/Kernels/Kernels.h"
+#include <functional>
+
+namespace nm::isa {
+
+/// Units side by side.
+struct Pack {
+  int64_t first = 0; ///< unit, of all
+  int64_t place = 0; ///< unit, of the resident ones
+  int64_t count = 1;
+  bool isFirst = false, isLast = false; ///< of the round
+};
+
+/// See the top of the file. "First" and "last" mean that nothing before or
+/// after, in the same round, uses the memory for the same purpose.
+struct Step {
+  Pack pack;
+  int64_t row = 0;  ///< first row of the unit
+  int64_t base = 0; ///< its place in the memory of resident rows
+  int64_t rows = 0;
+  int64_t key = 0;  ///< first key
+  int64_t keys = 0;
+  int64_t chunk = 0; ///< keys of a chunk
+  int64_t logitsRow = 0, logitsSlot = 0;
+  int64_t roundSlot = 0; ///< parity of the round
+  int64_t blockSlot = 0; ///< parity of the block, or of the round
+  int64_t stateSlot = 0;
+  bool isFirstVisit = false, isLastVisit = false; ///< of these rows
+  bool isFirstOfRound = false, isLastOfRound = false; ///< of this pack
+  bool isFirstOfTile = false, isLastOfTile = false;   ///< sharing its keys
+  bool takesQueries = false, freesQueries = false;    ///< their slot
+  bool takesSums = false, freesSums = false;
+  int64_t partialSlot = 0; ///< set when the step is worked
+
+  int64_t chunks() const { return (keys + chunk - 1) / chunk; }
+  int64_t chunkKeys(int64_t j) const {
+    return std::min(chunk, keys - j * chunk);
+  }
+};
+
+/// Where outputs are summed.
+enum class Sums {
+  Resident, ///< for all rows in work
+  Strip,    ///< strip by strip, a strip's keys in a row: as in the array
+  Partial   ///< for the step; out to DRAM and back between steps
+};
+
+/// Slots that go round; see Stream.
+struct Ring {
+  BufferId buffer;
+  SemaphoreId free, full;
+  int64_t slots = 2, uses = 0;
+
+  int64_t slot() const { return uses % slots; }
+};
+
+class AttentionProgram {
+public:
+  AttentionProgram(Builder &builder, const Device &device,
+                   const model::AttentionShape &shape,
+                   const model::Dataflow &flow, Type type, const HeadsView &q,
+                   const HeadsView &k, const HeadsView &v,
+                   const HeadsView &output, const AttentionScore &score);
+
+  Status emit();
+
+private:
+  // Memory (AttentionMemory.cpp).
+  void allocate();
+  Ring ring(Type type, std::vector<int64_t> shape, int64_t slots);
+  BufferId folded(BufferId buffer);
+  TileRef packTile(BufferId buffer, const Pack &pack, int64_t place,
+                   int64_t row, int64_t rows, int64_t column, int64_t columns,
+                   int64_t slot) const;
+  TileRef unitPart(BufferId buffer, int64_t place, int64_t row, int64_t rows,
+                   int64_t column, int64_t columns, int64_t slot) const;
+  TileRef vectorPart(BufferId buffer, int64_t place, int64_t row, int64_t rows,
+                     int64_t slot) const;
+  TileRef unitTile(const HeadsView &view, int64_t unit, int64_t member,
+                   int64_t members, int64_t position, int64_t positions,
+                   int64_t column, int64_t columns) const;
+  void transfer(bool isLoad, const Tile &dram, const Tile &pad, int channel,
+                const Tokens &tokens);
+  void sync(Engine engine, int channel, const Tokens &tokens);
+  static Tokens share(const Tokens &tokens, int64_t index, int64_t count);
+  void moveRows(const HeadsView &view, bool isLoad, int64_t unit, int64_t row,
+                int64_t rows, BufferId buffer, int64_t place, int64_t base,
+                int64_t slot, int64_t width, int channel, const Tokens &tokens);
+  void loadQueries(const Pack &pack, int64_t row, int64_t rows, BufferId buffer,
+                   int64_t place, int64_t base, int64_t slot,
+                   const Tokens &tokens);
+  void loadKeys(bool isValue, const Pack &pack, int64_t key, int64_t count,
+                BufferId buffer, int64_t place, int64_t slot,
+                const Tokens &tokens, int64_t column, int64_t columns);
+
+  // Order (AttentionOrder.cpp).
+  bool run(bool allowsGaps);
+  void emitRounds();
+  void emitRound(int64_t firstUnit, int64_t count);
+  void forEachPack(int64_t firstUnit, int64_t count,
+                   const std::function<void(const Pack &)> &body);
+  void rowsOuter(int64_t firstUnit, int64_t count);
+  void keysOuter(int64_t firstUnit, int64_t count);
+  void forEachAlike(int64_t begin, int64_t end,
+                    const std::function<int(int64_t)> &kind,
+                    const std::function<void(int64_t)> &body);
+  Step blockAt(int64_t number) const;
+  int64_t tilesOf(const Step &block) const;
+  void emitParts(Step step, int64_t tile, bool isFirstTile, bool isLastTile);
+  void work(Step step);
+  void alternate(const Step &step);
+  void drain();
+  bool conflicts(const Step &step) const;
+
+  // Products (AttentionProducts.cpp).
+  void emitLogits(const Step &step, int64_t j);
+  void emitLogitsStrip(const Step &step, int64_t j, int64_t strip,
+                       int64_t strips);
+  void emitOutput(const Step &step);
+  void emitOutputChunk(const Step &step, int64_t j);
+  void emitOutputStrips(const Step &step);
+  TileRef weightsTile(const Step &step, int64_t row, int64_t rows, int64_t j,
+                      bool isFirst, Tokens &tokens);
+  TileRef valuesTile(const Step &step, int64_t j, bool isFirst, bool isLast,
+                     int64_t column, int64_t columns, Tokens &tokens);
+  TileRef partialDram(const Step &step, int64_t unit, int64_t row, int64_t rows,
+                      int64_t column, int64_t columns) const;
+  void movePartial(const Step &step, int64_t row, int64_t rows, bool isLoad,
+                   int64_t slot, const Tokens &tokens);
+  void takePartial(const Step &step, int64_t row, int64_t rows, bool isFirst);
+  int64_t columnStrips() const;
+  int64_t spilledRow(const Step &step, int64_t unit) const;
+
+  // Softmax (AttentionSoftmax.cpp).
+  void emitMaximum(const Step &step, int64_t j);
+  void emitExponentials(const Step &step, int64_t j);
+  void emitSoftmax(const Step &step);
+  void emitOnlineSoftmax(const Step &step);
+  void emitUnfusedSoftmax(const Step &step);
+  void emitResult(const Step &step);
+  void emitResultRows(const Step &step, int64_t row, int64_t rows,
+                      BufferId sums, int64_t place, int64_t base, int64_t slot,
+                      const Tokens &tokens, const Tokens &stored);
+  void loadBias(const Step &step);
+  void emitBias(const Step &step, const TileRef &logits, int64_t unit,
+                int64_t key, int64_t count, bool isFirst, bool isLast,
+                Tokens tokens);
+  bool needsMask(int64_t row, int64_t rows, int64_t key, int64_t count) const;
+  void emitMask(const TileRef &logits, int64_t row, int64_t key,
+                const Tokens &tokens);
+  TileRef logitsTile(const Step &step, int64_t unit, int64_t j) const;
+  TileRef stateOf(BufferId state, const Step &step, int64_t unit, int64_t row,
+                  int64_t rows) const;
+  Instruction &special(Opcode opcode, std::vector<Tile> operands,
+                       const Tokens &tokens) {
+    return t.add(opcode, std::move(operands), tokens);
+  }
+
+  int channel(int wish) const {
+    return static_cast<int>(wish % b.target().channels);
+  }
+  /// Position of a folded row.
+  int64_t queryOf(int64_t row) const { return row / group + score.offset; }
+
+  Builder &b;
+  const Device &device;
+  const model::AttentionShape &shape;
+  const model::Dataflow &flow;
+  Type type;
+  const HeadsView &q, &k, &v, &output;
+  const AttentionScore &score;
+  Trace t;
+
+  int64_t group, total, keys, depth, width, units, resident, packed, packs;
+  int64_t segment;  ///< columns of the array for one head
+  int64_t strip;    ///< keys of a chunk that passes by
+  int64_t rowStrip; ///< rows of a strip of queries or outputs
+  int64_t chunkKeys; ///< of a chunk
+  int softChannel;   ///< of loads for an unfused softmax
+  int64_t partRows; ///< rows of a block that are steps of their own
+  int64_t outRows;  ///< rows of a block of results on their way out
+  int64_t softmaxRows; ///< unfused: rows of a softmax
+  bool isFused, isOnline, isKeysOuter, stagedQ, stagedK, stagedV;
+  Sums sums;
+  bool alternates; ///< two steps share the memory of their logits
+  bool isFine; ///< tokens by pack, else by round
+  int64_t residentRows, logitsSlots, accSlots = 0, spilledUnits;
+
+  int64_t rounds = 0, blocksDone = 0, steps = 0, logitsUses = 0;
+  bool hasPending = false;
+  Step pending;
+
+  BufferId qBuffer, kBuffer, vBuffer, logits, acc, maxima, before, rowSums;
+  SemaphoreId qFree, qFull, kFree, kFull, vFree, vFull, accFree;
+  Ring qRing, kRing, vRing, outRing, accRing, writtenRing, readRing, softRing;
+  BufferId bias;
+  SemaphoreId biasFree, biasFull;
+  SemaphoreId logitsDone;  ///< array to special, or to a store channel
+  SemaphoreId weightsDone; ///< special to array
+  SemaphoreId sumsDone;    ///< array to special
+  SemaphoreId partialDone; ///< array to store: a partial sum
+  SemaphoreId partialOut;  ///< store to load: it is in DRAM
+  SemaphoreId logitsOut;   ///< store to load: the logits of a step are
+  SemaphoreId softDone;    ///< special to store
+  SemaphoreId weightsOut;  ///< store to load: the weights of a step are
+  TensorId partials, spilled;
+  std::vector<BufferId> foldedBuffers; ///< by buffer
+};
+
+} // namespace nm::isa
+
+#endif // NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H

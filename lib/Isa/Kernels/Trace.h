@@ -1,0 +1,119 @@
+//===- Trace.h - Loops found in straight-line emission -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A generator with many cases writes its instructions with the numbers of each
+// iteration, as if there were no loops, and marks where iterations begin. What
+// repeats with constant steps becomes a hardware loop; what differs (a first
+// iteration, a tail, a diagonal) stays by itself. Long runs are not written in
+// full: forEach leaves out iterations from the middle, and rolling checks that
+// both sides of the gap continue each other.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_ISA_KERNELS_TRACE_H
+#define NM_LIB_ISA_KERNELS_TRACE_H
+
+#include "nm/Isa/Builder.h"
+#include <memory>
+
+namespace nm::isa {
+
+class Trace {
+public:
+  /// Without gaps every iteration is written.
+  explicit Trace(bool allowsGaps) : allowsGaps(allowsGaps) {}
+
+  /// The reference is valid until the next instruction.
+  Instruction &add(Opcode opcode, std::vector<Tile> operands, Tokens tokens);
+
+  /// Calls body(i) for `begin` to `end` as the iterations of a loop. Slots of
+  /// buffers that body takes in turn must have cycles that divide kGapUnit
+  /// iterations, and what an iteration leaves to later ones must be gone after
+  /// kCarried of them. If the iterations are not `isAlike`, all are written.
+  template <typename Body>
+  void forEach(int64_t begin, int64_t end, Body body, bool isAlike = true) {
+    int64_t count = end - begin;
+    int64_t gap = 0;
+    if (allowsGaps && isAlike &&
+        count >= kHead + kCarried + kTail + kGapUnit)
+      gap = (count - kHead - kCarried - kTail) / kGapUnit * kGapUnit;
+    open();
+    for (int64_t i = begin; i < end; ++i) {
+      if (gap && i == begin + kHead)
+        i += gap;
+      iteration(i);
+      body(i);
+      // After the gap come the leftovers of iterations before it.
+      if (gap && i >= begin + kHead && i < begin + kHead + gap + kCarried)
+        discard();
+    }
+    close(gap != 0 ? begin + kHead - 1 : -1);
+  }
+
+  /// Appends everything to a program. False if a gap could not be closed; then
+  /// nothing is appended, and the emission has to be repeated without gaps.
+  bool finish(Builder &builder);
+
+private:
+  static constexpr int64_t kHead = 6, kTail = 3, kCarried = 2, kGapUnit = 4;
+
+  /// How an instruction moves with one loop around it.
+  struct Step {
+    std::vector<int64_t> places; ///< of its operands, then of a mask
+    std::vector<int64_t> slots;  ///< of its operands
+    bool operator==(const Step &other) const {
+      return places == other.places && slots == other.slots;
+    }
+  };
+  struct Node {
+    Instruction instruction;
+    std::vector<Step> steps; ///< of the loops around it, innermost first
+    int64_t trips = 0;       ///< not 0: a loop around `body`
+    std::vector<Node> body;
+  };
+  struct Iteration {
+    int64_t index = 0;
+    std::vector<Node> nodes;
+  };
+  using Scope = std::vector<Iteration>;
+
+  void open() { scopes.emplace_back(); }
+  void iteration(int64_t index) { scopes.back().push_back({index, {}}); }
+  void discard() { scopes.back().pop_back(); }
+  void close(int64_t lastBeforeGap);
+  std::vector<Node> &current() {
+    return scopes.empty() ? top : scopes.back().back().nodes;
+  }
+
+  static std::vector<int64_t> placesOf(const Instruction &instruction);
+  static bool isSameKind(const Node &a, const Node &b);
+  static bool isSameKind(const std::vector<Node> &a,
+                         const std::vector<Node> &b);
+  void collectSteps(const std::vector<Node> &a, const std::vector<Node> &b,
+                    std::vector<Step> &steps) const;
+  bool continues(const std::vector<Node> &first, const std::vector<Node> &other,
+                 int64_t distance, const std::vector<Step> &steps,
+                 size_t &next) const;
+  static void addSteps(std::vector<Node> &nodes, const std::vector<Step> &steps,
+                       size_t &next);
+  void write(Builder &builder, const std::vector<Node> &nodes,
+             std::vector<int> &depths) const;
+
+  bool allowsGaps;
+  bool isBroken = false;
+  std::vector<Scope> scopes;
+  std::vector<Node> top;
+  const Builder *slotsOf = nullptr;
+
+public:
+  /// Whose buffers the tiles are of.
+  void bind(const Builder &builder) { slotsOf = &builder; }
+};
+
+} // namespace nm::isa
+
+#endif // NM_LIB_ISA_KERNELS_TRACE_H

@@ -146,6 +146,25 @@ TEST(Tenants, FairDividesByWeight) {
               1e-9);
 }
 
+TEST(Tenants, CapsHoldJobsBack) {
+  // Tenant 2 moves a MiB in each of ten jobs: the first at once, each further
+  // one when 4 GB/s have earned it. Meanwhile the machine is free for tenant 0.
+  TenantTrace trace;
+  trace.requests = {{2, 0, 0, 0}, {0, 1, 500000, 1000}};
+  TenantsResult result =
+      runOf(trace, {programOf(10, 100, 1 << 20), programOf(1)}, "tiles-capped");
+  const double earned = (1 << 20) / 4.0;
+  EXPECT_NEAR(result.ends[0], 9 * earned + 100, 100);
+  EXPECT_EQ(result.ends[1], 500100);
+  EXPECT_EQ(result.tenants[0].misses, 0);
+  EXPECT_LT(result.utilisation(), 0.001);
+  // Without the cap it would take a microsecond.
+  EXPECT_EQ(
+      runOf(trace, {programOf(10, 100, 1 << 20), programOf(1)}, "tiles-edf")
+          .ends[0],
+      1000);
+}
+
 TEST(Tenants, IdleTimeIsNoService) {
   TenantTrace trace;
   trace.requests = {{0, 0, 1000, 0}, {0, 0, 5000, 0}};

@@ -133,11 +133,10 @@ Pricing::Strip Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n,
   // buffers. The shorter of the two transfers never follows at once.
   double round = 0;
   if (latency > 0) {
-    round = array + latency + std::min(inputs, weights);
-    if (array + fill > load)
-      round = array + latency + load;
-    else
-      round += fill;
+    bool follows = array + fill <= load;
+    round = array + latency + (follows ? std::min(inputs, weights) : load);
+    if (round > 2 * array)
+      round += fill; // the array was idle
   }
   double c = static_cast<double>(count);
   block.compute += c * product;

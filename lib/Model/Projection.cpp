@@ -126,9 +126,10 @@ searchProjection(const Device &device, const ProjectionShape &shape,
       for (Stationarity s : device.array.stationarities) {
         ProjectionTiling tiling{tokens, out, s};
         consider(tiling);
-        // A quarter of what the array takes at a time, and its multiples.
+        // A quarter of what the array takes at a time, and its multiples, but
+        // no strips of a few elements that DRAM delivers one by one.
         int64_t whole = projectionDepth(device, shape, tiling);
-        for (int64_t depth = std::max<int64_t>(whole / 4, 1);
+        for (int64_t depth = std::max(whole / 4, std::min<int64_t>(whole, 32));
              depth < 2 * shape.in; depth *= 2) {
           tiling.depth = std::min(depth, shape.in);
           if (tiling.depth != whole)

@@ -69,6 +69,15 @@ private:
   Strip addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
                   int64_t count, bool isFirst) const;
   BlockTerms blockTerms(int64_t m, int64_t n) const;
+  /// Bytes of whole bursts that rows of a strip take; whole rows lie side by
+  /// side.
+  double burstBytes(int64_t rows, int64_t row, int64_t k) const {
+    int64_t burst = std::max(device.dram.burstBytes, int64_t(1));
+    if (k == shape.in)
+      return static_cast<double>(ceilDiv(rows * row, burst) * burst);
+    return static_cast<double>(rows) *
+           static_cast<double>(ceilDiv(row, burst) * burst);
+  }
   /// Rows of sums that leave at a time.
   double chunks(int64_t m, int64_t n) const {
     int64_t row = std::max(device.elementBytes(n), int64_t(1));
@@ -122,9 +131,11 @@ Pricing::Strip Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n,
           device.accumulatorBits / 8.0 +
       static_cast<double>(passes) * static_cast<double>(n) *
           static_cast<double>(indexBytes(shape, k));
-  double inputs = static_cast<double>(device.elementBytes(m * k)) / bandwidth;
+  double inputs = burstBytes(m, device.elementBytes(k), k) / bandwidth;
   double weights =
-      static_cast<double>(weightBytes(device, shape, n, k)) / bandwidth;
+      (burstBytes(n, device.elementBytes(keptElements(shape, k)), k) +
+       burstBytes(n, indexBytes(shape, k), k)) /
+      bandwidth;
   double load = inputs + weights;
   double array = std::max(product, bytes / onChip);
 
@@ -179,7 +190,11 @@ BlockTerms Pricing::blockTerms(int64_t m, int64_t n) const {
         block.special,
         elements * static_cast<double>(device.specialFunction.scaleCycles) /
             static_cast<double>(device.specialFunction.lanes));
-  block.store = elements * device.elementBits / 8.0 / bandwidth;
+  int64_t burst = std::max(device.dram.burstBytes, int64_t(1));
+  block.store =
+      static_cast<double>(m) *
+      static_cast<double>(ceilDiv(device.elementBytes(n), burst) * burst) /
+      bandwidth;
   return block;
 }
 
@@ -196,7 +211,6 @@ Cost Pricing::price() const {
       tokenBlocks * weightBytes(device, shape) +
       bitsToBytes(shape.tokens * shape.out * device.elementBits);
   cost.dramBytes = static_cast<double>(bytes);
-  cost.dramCycles = cost.dramBytes / bandwidth;
 
   // Blocks of the token and output loops; the last ones may be smaller.
   bool isDouble = overlaps();
@@ -212,6 +226,7 @@ Cost Pricing::price() const {
     last = block;
     pipeline += c * block.pipeline;
     stall += c * block.stall;
+    cost.dramCycles += c * (block.load + block.store);
     cost.computeCycles += c * block.compute;
     decoded += c * block.decoded;
     onChipBytes += c * block.onChipBytes;

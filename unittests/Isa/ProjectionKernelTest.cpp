@@ -320,6 +320,21 @@ TEST(ProjectionKernel, ChosenTilingsRunWithTheirEpilogue) {
   check(device, shape, *tiling, extras);
 }
 
+TEST(ProjectionKernel, ValuesOfWholeSizes) {
+  for (const char *name : {"edge", "cloud", "tpu-v5e", "a100"}) {
+    Device device = deviceOf(name);
+    for (auto [in, out] : {std::pair<int64_t, int64_t>{768, 768}, {3072, 768}})
+      for (SparsePattern pattern : {SparsePattern{}, {2, 4}, {1, 4}}) {
+        if (pattern.m && !device.array.skips(pattern))
+          continue;
+        ProjectionShape shape{9, in, out, pattern};
+        auto tiling = chooseProjection(device, shape, Type::F16, {});
+        ASSERT_TRUE(tiling.ok()) << tiling.error().message;
+        check(device, shape, *tiling);
+      }
+  }
+}
+
 TEST(ProjectionKernel, Errors) {
   Device device = tinyDevice();
   auto message = [&](const ProjectionShape &shape,

@@ -59,7 +59,10 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
   outRows = std::min(a, flow.rows);
   softmaxRows = std::clamp<int64_t>(rowStrip * strip / keys, 1, flow.rows);
   residentRows = isKeysOuter ? total : flow.rows;
-  isFine = 2 * packs <= kMaxCount;
+  // A last round of fewer packs would leave tokens over.
+  int64_t rest = units % resident;
+  isFine = 2 * packs <= kMaxCount &&
+           (rest == 0 || ceilDiv(rest, packed) == packs);
   // A place in DRAM is used again two steps later at the earliest.
   int64_t roundSteps = ceilDiv(total, flow.rows) * packs;
   spilledUnits = roundSteps > 1 ? resident

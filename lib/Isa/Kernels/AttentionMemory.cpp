@@ -64,6 +64,7 @@ void AttentionProgram::allocate() {
   logitsDone = b.semaphore(0);
   weightsDone = b.semaphore(0);
   sumsDone = b.semaphore(0);
+  resultDone = b.semaphore(0);
   std::string serial = std::to_string(logitsDone.index);
   if (isFused) {
     logits = b.buffer(type, {resident, flow.rows, isOnline ? strip : keys},

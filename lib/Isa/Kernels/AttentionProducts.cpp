@@ -237,13 +237,14 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
                             accSlots);
         wait(tokens, accFree, step.takesSums && j == 0 && isFirst &&
                                   (isFine || pack.isFirst));
-        signal(tokens, sumsDone, isLastChunk && isLast);
+        signal(tokens, step.isLastVisit ? resultDone : sumsDone,
+               isLastChunk && isLast);
       } else {
         dest = packTile(accRing.buffer, pack, 0, 0, count, column, columns,
                         slot);
         wait(tokens, accRing.full, passes && c == 0);
         bool isSum = isOnline ? step.isLastVisit : isLastChunk;
-        signal(tokens, isSum ? sumsDone : partialDone, c == across - 1);
+        signal(tokens, isSum ? resultDone : partialDone, c == across - 1);
       }
       Instruction &product =
           t.add(Opcode::Gemm, {weights, values, dest}, tokens);
@@ -254,7 +255,7 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
       return;
     if (passes && isLastChunk)
       emitResultRows(step, row, count, accRing.buffer, 0, 0, slot,
-                     {{sumsDone}, {}}, {{}, {accRing.free}});
+                     {{resultDone}, {}}, {{}, {accRing.free}});
     else
       movePartial(step, row, count, false, slot,
                   {{partialDone}, {accRing.free, partialOut}});
@@ -281,7 +282,7 @@ void AttentionProgram::emitOutputStrips(const Step &step) {
         TileRef values =
             valuesTile(step, j, isFirst, isLast, column, columns, tokens);
         wait(tokens, accRing.free, c == 0 && j == 0);
-        signal(tokens, sumsDone, c == across - 1 && j == chunks - 1);
+        signal(tokens, resultDone, c == across - 1 && j == chunks - 1);
         Instruction &product =
             t.add(Opcode::Gemm,
                   {weights, values,
@@ -293,7 +294,7 @@ void AttentionProgram::emitOutputStrips(const Step &step) {
       });
     }
     emitResultRows(step, row, count, accRing.buffer, 0, 0, accRing.slot(),
-                   {{sumsDone}, {accRing.free}}, {});
+                   {{resultDone}, {accRing.free}}, {});
     ++accRing.uses;
   });
 }

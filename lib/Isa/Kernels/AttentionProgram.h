@@ -226,7 +226,8 @@ private:
   SemaphoreId biasFree, biasFull;
   SemaphoreId logitsDone;  ///< array to special, or to a store channel
   SemaphoreId weightsDone; ///< special to array
-  SemaphoreId sumsDone;    ///< array to special
+  SemaphoreId sumsDone;    ///< array to special: sums that will go on
+  SemaphoreId resultDone;  ///< array to special: those that will not
   SemaphoreId partialDone; ///< array to store: a partial sum
   SemaphoreId partialOut;  ///< store to load: it is in DRAM
   SemaphoreId logitsOut;   ///< store to load: the logits of a step are

@@ -218,7 +218,7 @@ void AttentionProgram::emitResult(const Step &step) {
   if (!step.isLastVisit)
     return;
   if (sums == Sums::Resident) {
-    Tokens tokens{{sumsDone}, {}};
+    Tokens tokens{{resultDone}, {}};
     if (step.freesSums && (isFine || pack.isLast))
       tokens.signals.push_back(accFree);
     emitResultRows(step, 0, step.rows, acc, pack.place, step.base,
@@ -226,7 +226,7 @@ void AttentionProgram::emitResult(const Step &step) {
                    tokens, {});
   } else if (isOnline) {
     emitResultRows(step, 0, step.rows, accRing.buffer, 0, 0, step.partialSlot,
-                   {{sumsDone}, {}}, {{}, {accRing.free}});
+                   {{resultDone}, {}}, {{}, {accRing.free}});
   }
 }
 

@@ -284,6 +284,18 @@ static void checkAgreement(const Device &device, SparsePattern pattern) {
         EXPECT_NEAR(p.result.cycles / cost->cycles, 1, 0.1);
         int64_t kept = pattern.m ? in / pattern.m * pattern.n : in;
         EXPECT_EQ(p.result.macs, tokens * kept * out);
+        const sim::Energy &energy = p.result.energy;
+        EXPECT_NEAR((energy.total() - energy.special) / cost->energyPj, 1,
+                    0.02);
+        // The model's footprint, a second block of sums, and little else.
+        double end = 0;
+        for (const Buffer &buffer : p.program.buffers)
+          end = std::max(end,
+                         static_cast<double>(buffer.address +
+                                             buffer.slots * slotBytes(buffer)));
+        EXPECT_LE(end, cost->footprintBytes +
+                           4.0 * tiling->tokens * tiling->out +
+                           device.scratchpad.bytes / 16.0 + 1024);
       }
 }
 
@@ -370,6 +382,13 @@ TEST(ProjectionKernel, Errors) {
   ASSERT_FALSE(narrow.ok());
   EXPECT_EQ(narrow.error().message, "found the input 't0' of 8x12 f16, "
                                     "expected at least 8x16 f16");
+  Status inPlace = emitProjection(p.builder, device, {8, 4, 8, {}},
+                                  {8, 8, Stationarity::Weight}, Type::F16, p.y,
+                                  {p.weight.values, false, {}, {}}, p.y);
+  ASSERT_FALSE(inPlace.ok());
+  EXPECT_EQ(inPlace.error().message,
+            "found 't2' as input and output of a projection, columns 0 to 4 "
+            "and 0 to 8, expected none in common");
   auto none = chooseProjection(device, {8, 12, 8, {3, 4}}, Type::F16, {});
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().message,

@@ -24,84 +24,6 @@ using model::ProjectionTiling;
 using rt::ceilDiv;
 using rt::makeError;
 
-//===----------------------------------------------------------------------===//
-// Scratchpad
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Adds up buffers as Builder::buffer places them.
-class Layout {
-public:
-  void add(int64_t bytes, int64_t slots = 1) {
-    top = ceilDiv(top, int64_t(64)) * 64 + bytes * slots;
-  }
-  int64_t bytes() const { return top; }
-
-private:
-  int64_t top = 0;
-};
-
-} // namespace
-
-int64_t ProjectionPlan::bytes() const {
-  Layout layout;
-  layout.add(tiling.tokens * depth * elementBytes, 2);
-  layout.add(tiling.out * kept(depth) * elementBytes, 2);
-  if (sparse)
-    layout.add(tiling.out * indexBytes(depth), 2);
-  layout.add(tiling.tokens * tiling.out * 4, sums);
-  layout.add(chunk * tiling.out * elementBytes, 2);
-  if (residualBytes)
-    layout.add(chunk * tiling.out * residualBytes, 2);
-  if (biasBytes)
-    layout.add(tiling.out * biasBytes, 2);
-  if (hasFactor)
-    layout.add(chunk * 4);
-  return layout.bytes();
-}
-
-Result<ProjectionPlan> planProjection(const Device &device,
-                                      const ProjectionShape &shape,
-                                      const ProjectionTiling &tiling, Type type,
-                                      const Epilogue &epilogue,
-                                      int64_t biasBytes, int64_t residualBytes,
-                                      int64_t capacity) {
-  ProjectionPlan plan;
-  plan.tiling = tiling;
-  plan.depth = model::projectionDepth(device, shape, tiling);
-  plan.sparse = shape.sparse();
-  plan.pattern = shape.pattern;
-  plan.elementBytes = typeBytes(type);
-  plan.biasBytes = epilogue.bias ? biasBytes : 0;
-  plan.residualBytes = epilogue.residual ? residualBytes : 0;
-  plan.hasFactor = plan.sparse && epilogue.scale != 1;
-  // Chunks small beside the rest, but whole transfers rather than single rows.
-  int64_t row = tiling.out * plan.elementBytes;
-  plan.chunk =
-      std::clamp<int64_t>(device.scratchpad.bytes / 64 / row, 1, tiling.tokens);
-  plan.sums = 1;
-  while (plan.bytes() > capacity && plan.chunk > 1)
-    plan.chunk = ceilDiv(plan.chunk, int64_t(2));
-  if (plan.bytes() > capacity)
-    return makeError(Errc::Unsupported, "found blocks of ", tiling.tokens,
-                     " x ", tiling.out, " in strips of ", plan.depth,
-                     ", which need ", plan.bytes(),
-                     " bytes with their epilogue, expected at most the ",
-                     capacity, " left of the scratchpad of ", device.name);
-  bool single = tiling.tokens >= shape.tokens && tiling.out >= shape.out;
-  if (!single) {
-    plan.sums = 2;
-    if (plan.bytes() > capacity)
-      plan.sums = 1;
-  }
-  return plan;
-}
-
-//===----------------------------------------------------------------------===//
-// Instructions
-//===----------------------------------------------------------------------===//
-
 namespace {
 
 class ProjectionEmitter {
@@ -334,123 +256,13 @@ void ProjectionEmitter::emit() {
   b.barrier();
 }
 
-//===----------------------------------------------------------------------===//
-// Checks
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// `tensor` is a matrix with at least these rows and columns.
-Status checkMatrix(const Builder &b, TensorId id, const char *what,
-                   int64_t rows, int64_t columns, Type type) {
-  const Tensor &tensor = b[id];
-  if (tensor.shape.size() != 2 || tensor.shape[0] < rows ||
-      tensor.shape[1] < columns || tensor.type != type) {
-    std::string shape;
-    for (int64_t size : tensor.shape)
-      shape += (shape.empty() ? "" : "x") + std::to_string(size);
-    return makeError(Errc::Argument, "found ", what, " '", tensor.name, "' of ",
-                     shape, " ", toString(tensor.type), ", expected at least ",
-                     rows, "x", columns, " ", toString(type));
-  }
-  return {};
-}
-
-Status checkDevice(const Device &device, const ProjectionShape &shape,
-                   const ProjectionTiling &tiling, Type type) {
-  if (Status status = shape.check(); !status)
-    return status;
-  if (device.kind != model::DeviceKind::Accelerator)
-    return makeError(Errc::Unsupported, "found the processor ", device.name,
-                     ", expected an accelerator");
-  if (type == Type::I8 || typeBytes(type) * 8 != device.elementBits)
-    return makeError(Errc::Unsupported, "found elements of ", toString(type),
-                     ", expected the ", device.elementBits, " bits of ",
-                     device.name);
-  if (!device.array.supports(tiling.stationarity))
-    return makeError(Errc::Unsupported, "found ",
-                     model::toString(tiling.stationarity),
-                     " stationarity, expected one that ", device.name, " has");
-  if (tiling.tokens < 1 || tiling.tokens > shape.tokens || tiling.out < 1 ||
-      tiling.out > shape.out || tiling.depth < 0)
-    return makeError(Errc::Argument, "found a block of ", tiling.tokens, " x ",
-                     tiling.out, ", expected at most ", shape.tokens, " x ",
-                     shape.out);
-  if (!shape.sparse())
-    return {};
-  if (shape.in % shape.pattern.m)
-    return makeError(Errc::Unsupported, "found an N:M weight with ", shape.in,
-                     " elements along the reduction, expected a multiple of ",
-                     shape.pattern.m);
-  if (!device.array.skips(shape.pattern))
-    return makeError(Errc::Unsupported, "found weights of pattern ",
-                     shape.pattern.n, ":", shape.pattern.m,
-                     ", expected one that ", device.name, " decodes");
-  return {};
-}
-
-Status checkTensors(const Builder &b, const ProjectionShape &shape, Type type,
-                    TensorId input, const Weight &weight, TensorId output,
-                    const Epilogue &epilogue, int64_t inputColumn,
-                    int64_t outputColumn) {
-  if (inputColumn < 0 || outputColumn < 0)
-    return makeError(Errc::Argument, "found columns ", inputColumn, " and ",
-                     outputColumn, ", expected none negative");
-  if (shape.sparse() != (weight.pattern.n != weight.pattern.m) ||
-      (shape.sparse() && !(shape.pattern == weight.pattern)))
-    return makeError(Errc::Argument, "found a weight of pattern ",
-                     weight.pattern.n, ":", weight.pattern.m, ", expected ",
-                     shape.pattern.n, ":", shape.pattern.m);
-  if (shape.sparse() && weight.transposed)
-    return makeError(Errc::Unsupported, "found an N:M weight [in, out], "
-                                        "expected [out, in]");
-  if (Status s = checkMatrix(b, input, "the input", shape.tokens,
-                             inputColumn + shape.in, type);
-      !s)
-    return s;
-  if (Status s = checkMatrix(b, output, "the output", shape.tokens,
-                             outputColumn + shape.out, type);
-      !s)
-    return s;
-  int64_t width = shape.in;
-  if (shape.sparse()) {
-    width = shape.in / shape.pattern.m * shape.pattern.n;
-    int64_t bytes = ceilDiv(width * shape.pattern.indexBits(), int64_t(8));
-    if (Status s = checkMatrix(b, weight.indices, "the indices", shape.out,
-                               bytes, Type::I8);
-        !s)
-      return s;
-  }
-  if (Status s = checkMatrix(b, weight.values, "the weight",
-                             weight.transposed ? width : shape.out,
-                             weight.transposed ? shape.out : width, type);
-      !s)
-    return s;
-  if (epilogue.residual)
-    if (Status s =
-            checkMatrix(b, *epilogue.residual, "the residual", shape.tokens,
-                        shape.out, b[*epilogue.residual].type);
-        !s)
-      return s;
-  if (epilogue.bias) {
-    const Tensor &bias = b[*epilogue.bias];
-    if (bias.shape.size() != 1 || bias.shape[0] < shape.out)
-      return makeError(Errc::Argument, "found the bias '", bias.name,
-                       "' of rank ", bias.shape.size(),
-                       ", expected a vector of at least ", shape.out);
-  }
-  return {};
-}
-
-} // namespace
-
 Status emitProjection(Builder &b, const Device &device,
                       const ProjectionShape &shape,
                       const ProjectionTiling &tiling, Type type, TensorId input,
                       const Weight &weight, TensorId output,
                       const Epilogue &epilogue, int64_t inputColumn,
                       int64_t outputColumn) {
-  if (Status status = checkDevice(device, shape, tiling, type); !status)
+  if (Status status = checkProjection(device, shape, tiling, type); !status)
     return status;
   if (Status status = checkTensors(b, shape, type, input, weight, output,
                                    epilogue, inputColumn, outputColumn);
@@ -469,28 +281,6 @@ Status emitProjection(Builder &b, const Device &device,
       .emit();
   b.release(mark);
   return {};
-}
-
-Result<ProjectionTiling> chooseProjection(const Device &device,
-                                          const ProjectionShape &shape,
-                                          Type type, const Epilogue &epilogue) {
-  if (device.array.stationarities.empty())
-    return makeError(Errc::Unsupported, "found no stationarity of ",
-                     device.name, ", expected at least one");
-  if (Status status = checkDevice(
-          device, shape, {1, 1, device.array.stationarities.front()}, type);
-      !status)
-    return status.error();
-  // Bias and residual may be wider than the elements: room for f32.
-  auto fits = [&](const ProjectionTiling &tiling) -> Status {
-    Result<ProjectionPlan> plan = planProjection(
-        device, shape, tiling, type, epilogue, 4, 4, device.scratchpad.bytes);
-    return plan ? Status() : Status(plan.error());
-  };
-  auto best = model::searchProjection(device, shape, fits);
-  if (!best)
-    return best.error();
-  return best->first;
 }
 
 } // namespace nm::isa

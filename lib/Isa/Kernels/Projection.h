@@ -47,6 +47,18 @@ Result<ProjectionPlan> planProjection(const Device &device,
                                       int64_t biasBytes, int64_t residualBytes,
                                       int64_t capacity);
 
+/// Whether `device` can run the shape with the tiling, in elements of `type`.
+Status checkProjection(const Device &device,
+                       const model::ProjectionShape &shape,
+                       const model::ProjectionTiling &tiling, Type type);
+
+/// Whether the tensors are those of the shape. Needs what checkProjection
+/// accepts.
+Status checkTensors(const Builder &builder, const model::ProjectionShape &shape,
+                    Type type, TensorId input, const Weight &weight,
+                    TensorId output, const Epilogue &epilogue,
+                    int64_t inputColumn, int64_t outputColumn);
+
 } // namespace nm::isa
 
 #endif // NM_LIB_ISA_KERNELS_PROJECTION_H

@@ -18,11 +18,10 @@ bool driver::isProgramFile(StringRef content) {
   if (isa::isBinary({content.data(), content.size()}))
     return true;
   StringRef text = content.ltrim();
-  // Comments of assembly begin as its directives may follow them.
-  while (text.consume_front("#") || text.consume_front(";"))
+  // Comments of assembly.
+  while (text.starts_with(";"))
     text = text.drop_until([](char c) { return c == '\n'; }).ltrim();
-  return text.starts_with("{") || text.starts_with(".") ||
-         text.starts_with("program ");
+  return text.starts_with("{") || text.starts_with("program ");
 }
 
 llvm::Expected<isa::Program> driver::readProgram(StringRef content,

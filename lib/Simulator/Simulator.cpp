@@ -36,7 +36,7 @@ std::string nameOf(const Program &program, int32_t index) {
   const Instruction &instruction = program.code[index];
   std::string text = "instruction " + std::to_string(index) + " (" +
                      isa::toString(instruction.opcode);
-  if (instruction.source >= 0)
+  if (instruction.source >= 0 && instruction.source != index)
     text += ", source " + std::to_string(instruction.source);
   return text + ")";
 }

@@ -1,0 +1,7 @@
+#include "FuzzIsa.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::string_view text(reinterpret_cast<const char *>(data), size);
+  checkRead(nm::isa::readJson(text, "fuzz"));
+  return 0;
+}

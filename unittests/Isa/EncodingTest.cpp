@@ -1,0 +1,277 @@
+//===- EncodingTest.cpp - Assembly, binary and JSON ------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Isa/Encoding.h"
+#include "nm/Isa/Builder.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace nm::isa;
+
+namespace {
+
+/// Every opcode, and every feature of tables and tiles.
+Program sample() {
+  Target target;
+  target.name = "edge \"quoted\\\n";
+  target.scratchpadBytes = 1 << 20;
+  target.channels = 4;
+  target.segments = 32;
+  target.patterns = {{2, 4}, {1, 8}};
+  Builder b("sample", target);
+  Tensor in;
+  in.name = "x";
+  in.role = Role::In;
+  in.type = Type::F16;
+  in.shape = {64, 32};
+  in.hostShape = {1, 64, 32};
+  TensorId x = b.tensor(in);
+  Tensor out = in;
+  out.name = "y";
+  out.role = Role::Out;
+  out.strides = {48, 1};
+  out.hostType = Type::BF16;
+  TensorId y = b.tensor(out);
+  Tensor values;
+  values.name = "w.values";
+  values.role = Role::Param;
+  values.type = Type::F16;
+  values.shape = {32, 16};
+  values.hostShape = {32, 32};
+  values.key = "layer.w";
+  values.scope = "adapter";
+  values.part = Part::Values;
+  values.pattern = {2, 4};
+  TensorId w = b.tensor(values);
+  Tensor indices = values;
+  indices.name = "w.indices";
+  indices.type = Type::I8;
+  indices.part = Part::Indices;
+  indices.shape = {32, 4};
+  TensorId wi = b.tensor(indices);
+  Tensor constant;
+  constant.name = "c";
+  constant.role = Role::Constant;
+  constant.shape = {3};
+  constant.data = {0, 0, 128, 63, 255, 1, 2, 3, 9, 10, 11, 12};
+  b.tensor(constant);
+  b.scratch("s", Type::F32, {2, 3, 4, 5});
+
+  Stream rows(b, Type::F16, {8, 32});
+  BufferId wide = b.buffer(Type::F32, {8, 32});
+  BufferId v = b.buffer(Type::F16, {32, 16}), vi = b.buffer(Type::I8, {32, 4});
+  BufferId r[3] = {b.buffer(Type::F32, {8}), b.buffer(Type::F32, {8}),
+                   b.buffer(Type::F32, {8})};
+  BufferId vector = b.buffer(Type::F32, {32});
+  BufferId cube = b.buffer(Type::F16, {2, 8, 8}, 3);
+  b.load(b.tile(w), b.tile(v), 1, {});
+  b.load(b.tile(wi), b.tile(vi), 3, {});
+  b.barrier();
+  LoopId i = b.beginLoop(4), j = b.beginLoop(2);
+  TileRef slot = b.tile(rows.buffer).slotBy(i, 2).slotBy(j);
+  b.load(b.tile(x, {0, 0}, {8, 32}).by(i, 0, 16).by(j, 0, 8), slot, 0,
+         rows.produce());
+  Instruction &product = b.nmGemm(Stationarity::Weight, {2, 4}, slot, b.tile(v),
+                                  b.tile(vi), b.tile(wide), rows.consume());
+  product.accumulate = true;
+  product.value = 0.125f;
+  b.sync(Engine::Array, 0, {});
+  b.sync(Engine::Store, 2, {});
+  b.endLoop(j);
+  b.endLoop(i);
+  b.barrier();
+  Instruction &packed =
+      b.gemm(Stationarity::Input, b.tile(cube),
+             b.tile(cube, {0, 0, 0}, {2, 8, 8}).dims({0, 2, 1}).slot(1),
+             b.tile(cube).slot(2), {});
+  packed.transposeRhs = true;
+  packed.transposeLhs = true;
+  Tile whole = b.tile(wide);
+  b.special(Opcode::RowMax, {whole, b.tile(r[0])}, {}).accumulate = true;
+  b.special(Opcode::ExpSum, {whole, b.tile(r[0]), whole, b.tile(r[1])}, {});
+  b.special(Opcode::Rescale, {b.tile(r[0]), b.tile(r[1]), b.tile(r[2]), whole},
+            {});
+  b.special(Opcode::Scale, {whole, b.tile(r[1]), whole}, {}).reciprocal = true;
+  b.special(Opcode::Softmax, {whole, whole}, {}).value = -1.5f;
+  LoopId k = b.beginLoop(3);
+  Instruction &mask = b.special(Opcode::Mask, {whole}, {});
+  mask.row.base = 5;
+  mask.row.steps = {{0, 8}};
+  mask.column.base = 40;
+  mask.column.steps = {{0, -16}};
+  mask.group = 4;
+  mask.window = 9;
+  mask.keys = 77;
+  mask.causal = true;
+  b.endLoop(k);
+  b.special(Opcode::LayerNorm, {whole, b.tile(vector), b.tile(vector), whole},
+            {})
+      .value = 1e-12f;
+  b.special(Opcode::Unary, {whole, whole}, {}).unary = UnaryKind::GeluTanh;
+  b.special(Opcode::Elementwise, {whole, b.tile(vector), whole}, {}).binary =
+      BinaryKind::Max;
+  b.special(Opcode::Fill, {whole}, {}).value =
+      -std::numeric_limits<float>::infinity();
+  b.barrier();
+  b.store(b.tile(rows.buffer), b.tile(y, {0, 0}, {8, 32}), 2, {});
+  Result<Program> program = b.finish();
+  EXPECT_TRUE(program.ok()) << program.error().message;
+  return std::move(*program);
+}
+
+using Write = std::string (*)(const Program &);
+using Read = Result<Program> (*)(std::string_view, const std::string &);
+struct Form {
+  const char *name;
+  Write write;
+  Read read;
+};
+const Form forms[] = {{"binary", writeBinary, readBinary},
+                      {"assembly", writeAssembly, readAssembly},
+                      {"json", writeJson, readJson}};
+
+} // namespace
+
+TEST(Encoding, EachFormReadsBackToTheSameProgram) {
+  Program program = sample();
+  std::string bytes = writeBinary(program);
+  std::string json = writeJson(program);
+  for (const Form &form : forms) {
+    SCOPED_TRACE(form.name);
+    Result<Program> again = form.read(form.write(program), "sample");
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    // Binary and JSON together hold every field.
+    EXPECT_EQ(writeBinary(*again), bytes);
+    EXPECT_EQ(writeJson(*again), json);
+    EXPECT_EQ(again->code[0].source >= 0, form.name[0] != 'b');
+  }
+}
+
+TEST(Encoding, EveryOpcodeIsInTheSample) {
+  Program program = sample();
+  for (int opcode = 0; opcode < kNumOpcodes; ++opcode) {
+    bool isThere = false;
+    for (const Instruction &instruction : program.code)
+      isThere |= static_cast<int>(instruction.opcode) == opcode;
+    EXPECT_TRUE(isThere) << toString(static_cast<Opcode>(opcode));
+  }
+}
+
+TEST(Encoding, FloatsAreExact) {
+  Program program = sample();
+  for (Instruction &instruction : program.code)
+    if (instruction.opcode == Opcode::Fill)
+      instruction.value = std::nextafter(0.1f, 1.0f);
+  for (const Form &form : forms) {
+    Result<Program> again = form.read(form.write(program), "sample");
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(writeBinary(*again), writeBinary(program)) << form.name;
+  }
+}
+
+TEST(Encoding, BinaryRefusesEveryTruncationAndFlippedByte) {
+  std::string bytes = writeBinary(sample());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    Result<Program> cut = readBinary(bytes.substr(0, size), "cut");
+    ASSERT_FALSE(cut.ok()) << size;
+    EXPECT_EQ(cut.error().message.rfind("cut: ", 0), 0u) << cut.error().message;
+  }
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] ^= 0x10;
+    Result<Program> read = readBinary(damaged, "damaged");
+    // The minor version alone may differ.
+    ASSERT_EQ(read.ok(), false) << "byte " << i;
+  }
+}
+
+TEST(Encoding, BinaryNamesPlaceFoundAndExpected) {
+  std::string bytes = writeBinary(sample());
+  auto message = [](std::string damaged) {
+    Result<Program> read = readBinary(damaged, "file.nmb");
+    return read.ok() ? std::string() : read.error().message;
+  };
+  EXPECT_EQ(message("NMATTACX"), "file.nmb: byte 0: found no magic number, "
+                                 "expected 'NMATTACC'");
+  std::string version = bytes;
+  version[8] = 2;
+  EXPECT_EQ(message(version),
+            "file.nmb: byte 8: found version 2.0, expected 1.x");
+  std::string payload = bytes;
+  payload.back() ^= 1;
+  EXPECT_NE(message(payload).find("of section 'data', expected"),
+            std::string::npos)
+      << message(payload);
+}
+
+TEST(Encoding, TextErrorsNameThePlace) {
+  struct {
+    const char *text, *message;
+  } const cases[] = {
+      {"", "a:0:1: found the end of the line, expected 'program' and a name"},
+      {"program \"p\"\ntarget \"t\" scratchpad 8 channels 1 segments 1\n"
+       "tensor \"x\" inn f32 shape [1]\ncode\n",
+       "a:3:12: found 'inn', expected one of in, out, param, constant, "
+       "scratch"},
+      {"program \"p\"\ntarget \"t\" scratchpad 8 channels 1 segments 1\n"
+       "code\n  fill b0[0:1\n",
+       "a:4:14: found the end of the line, expected ']'"},
+      {"program \"p\"\ntarget \"t\" scratchpad 8 channels 1 segments 1\n"
+       "code\n  fill b0[0:1]\n",
+       "a: [attacc_tile_c4] instruction 0 (fill), operand 0 is of buffer 0, "
+       "expected one of 0"},
+      {"program \"p\"\ntarget \"t\" scratchpad 99999999999999999999\ncode\n",
+       "a:2:23: found '99999999999999999999', expected a number"}};
+  for (const auto &c : cases) {
+    Result<Program> read = readAssembly(c.text, "a");
+    ASSERT_FALSE(read.ok()) << c.text;
+    EXPECT_EQ(read.error().message, c.message);
+  }
+  Result<Program> json =
+      readJson("{\"schema\": \"nm.attacc/1\", \"nam\": 1}", "j");
+  ASSERT_FALSE(json.ok());
+  EXPECT_EQ(json.error().message, "j: : found no field 'name', expected one");
+  EXPECT_FALSE(readJson(std::string(100000, '['), "j").ok());
+}
+
+/// Whatever the damage, a reader answers.
+TEST(Encoding, RandomDamage) {
+  Program program = sample();
+  std::mt19937 random(7);
+  for (const Form &form : forms) {
+    std::string text = form.write(program);
+    int accepted = 0;
+    for (int round = 0; round < 3000; ++round) {
+      std::string damaged = text;
+      for (int edits = 1 + random() % 3; edits > 0; --edits) {
+        size_t place = random() % damaged.size();
+        switch (random() % 3) {
+        case 0:
+          damaged[place] = static_cast<char>(random());
+          break;
+        case 1:
+          damaged.erase(place, 1 + random() % 8);
+          break;
+        default:
+          damaged.insert(place, damaged.substr(random() % damaged.size(), 6));
+        }
+        if (damaged.empty())
+          damaged = " ";
+      }
+      Result<Program> read = form.read(damaged, "damaged");
+      accepted += read.ok() && damaged != text;
+      if (read.ok())
+        EXPECT_TRUE(checkProgram(*read).ok());
+      else
+        EXPECT_FALSE(read.error().message.empty());
+    }
+    // Text may lose a comment or a space; bytes have checksums.
+    if (form.name[0] == 'b')
+      EXPECT_EQ(accepted, 0);
+  }
+}

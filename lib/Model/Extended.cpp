@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Extended.h"
+#include "AttentionLayout.h"
 #include "ExtendedTerms.h"
 #include <algorithm>
 
@@ -67,30 +68,38 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
 
 int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow) {
-  int64_t a = device.array.rows, b = device.array.cols;
-  int64_t d = shape.headDim, v = shape.valueWidth(), g = flow.heads;
-  int64_t total = foldedRows(shape), R = flow.rows, S = shape.keys;
-  bool keysOuter = flow.order == LoopOrder::KeysOuter;
+  AttentionLayout layout(device, shape, flow);
+  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
+  int64_t g = flow.heads, p = flow.packed, group = shape.group(), bytes = 0;
+  // Buffers begin at multiples of 64 bytes.
+  auto add = [&](int64_t count, int64_t bits) {
+    bytes += ceilDiv(bitsToBytes(count * bits), int64_t(64)) * 64;
+  };
+  auto elements = [&](int64_t count) { add(count, device.elementBits); };
+  auto sums = [&](int64_t count) { add(count, device.accumulatorBits); };
+  // Rows of grouped heads lie position by position.
+  auto padded = [&](int64_t rows) { return ceilDiv(rows, group) * group; };
   // What is not staged passes through two buffers of a strip.
-  int64_t strip = flow.keyTile ? flow.keyTile : std::min(b, S);
-  int64_t resident = keysOuter ? total : R;
-  int64_t passing = flow.keyTile ? R : std::min(a, R);
-
-  int64_t e = flow.isStaged(StagedQ) ? 2 * g * resident * d : 2 * passing * d;
-  e += flow.isStaged(StagedK) ? 2 * g * S * d : 2 * strip * d;
-  e += flow.isStaged(StagedV) ? 2 * g * S * v : 2 * strip * v;
-  if (flow.isStaged(StagedOutput))
-    e += 2 * g * resident * v;
-  else
-    e += 2 * passing * (flow.keyTile ? v : std::min(b, v));
-  if (flow.isFused())
-    e += g * R * (flow.keyTile ? flow.keyTile : S);
-  else
-    e += 4 * std::min(a, R) * std::min(b, S);
-  // Running maximum and sum of each row.
-  if (flow.keyTile)
-    e += 2 * g * resident;
-  return bitsToBytes(e * device.elementBits);
+  elements(flow.isStaged(StagedQ) ? 2 * g * padded(layout.residentRows) * d
+                                  : 2 * p * padded(layout.rowStrip) * d);
+  elements(flow.isStaged(StagedK) ? 2 * g * S * d : 2 * p * layout.strip * d);
+  elements(flow.isStaged(StagedV) ? 2 * g * S * v : 2 * p * layout.strip * v);
+  if (layout.isFused) {
+    elements(layout.logitsSlots * g * flow.rows *
+             (layout.isOnline ? layout.strip : S));
+    // Maxima, sums, and the maxima before a key tile, of two blocks at work.
+    for (int i = 0; i != (layout.isOnline ? 3 : 2); ++i)
+      sums(2 * layout.stateRows);
+  } else {
+    elements(2 * p * layout.rowStrip * layout.strip);
+    elements(2 * p * layout.rowStrip * layout.strip);
+    elements(2 * layout.softmaxRows * S);
+  }
+  elements(2 * padded(layout.outRows) * v);
+  // A sum is as large as the two elements of a double buffer.
+  sums(layout.sums == Sums::Resident ? g * layout.residentRows * v
+                                     : 2 * p * layout.rowStrip * v);
+  return bytes;
 }
 
 int64_t dramBytes(const Device &device, const AttentionShape &shape,

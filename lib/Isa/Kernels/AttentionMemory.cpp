@@ -68,7 +68,7 @@ void AttentionProgram::allocate() {
   std::string serial = std::to_string(logitsDone.index);
   if (isFused) {
     logits = b.buffer(type, {resident, flow.rows, isOnline ? strip : keys},
-                      logitsSlots);
+                      layout.logitsSlots);
     bool isLocal = !isOnline || (isKeysOuter && sums == Sums::Partial);
     std::vector<int64_t> state = {isLocal ? packed : resident,
                                   isLocal ? flow.rows : residentRows};
@@ -79,7 +79,7 @@ void AttentionProgram::allocate() {
   } else {
     writtenRing = ring(type, {packed, rowStrip, strip}, 2);
     readRing = ring(type, {packed, rowStrip, strip}, 2);
-    softRing = ring(type, {softmaxRows, keys}, 2);
+    softRing = ring(type, {layout.softmaxRows, keys}, 2);
     softDone = b.semaphore(0);
     logitsOut = b.semaphore(0);
     weightsOut = b.semaphore(0);
@@ -103,14 +103,8 @@ void AttentionProgram::allocate() {
     }
     return;
   }
-  // A second slot of the sums, where there is room, lets a block begin while
-  // the one before is divided.
-  int64_t bytes = ceilDiv(resident * residentRows * width * 4, int64_t(64)) * 64;
-  int64_t room = b.target().scratchpadBytes - ceilDiv(b.mark(), int64_t(64)) * 64;
-  int64_t slots = 2 * bytes <= room ? 2 : 1;
-  acc = b.buffer(Type::F32, {resident, residentRows, width}, slots);
-  accSlots = slots;
-  accFree = b.semaphore(slots * tokens);
+  acc = b.buffer(Type::F32, {resident, residentRows, width});
+  accFree = b.semaphore(tokens);
 }
 
 //===----------------------------------------------------------------------===//

@@ -171,15 +171,15 @@ void AttentionProgram::emitParts(Step block, int64_t tile, bool isFirstTile,
     block.key = tile * strip;
     block.keys = std::min(strip, keys - block.key);
   }
-  block.chunk = isOnline ? strip : chunkKeys;
+  block.chunk = layout.chunk;
   block.roundSlot = rounds % 2;
-  for (int64_t at = 0; at < block.rows; at += partRows) {
-    bool isFirst = at == 0, isLast = at + partRows >= block.rows;
+  for (int64_t at = 0; at < block.rows; at += layout.partRows) {
+    bool isFirst = at == 0, isLast = at + layout.partRows >= block.rows;
     Step step = block;
     step.row += at;
     step.base += at;
     step.logitsRow = at;
-    step.rows = std::min(partRows, block.rows - at);
+    step.rows = std::min(layout.partRows, block.rows - at);
     step.isFirstVisit = isFirstTile;
     step.isLastVisit = isLastTile;
     step.isFirstOfRound &= isFirst;
@@ -214,8 +214,8 @@ bool AttentionProgram::conflicts(const Step &step) const {
 
 void AttentionProgram::work(Step step) {
   step.stateSlot = steps++ % 2;
-  step.logitsSlot = logitsUses++ % logitsSlots;
-  if (alternates)
+  step.logitsSlot = logitsUses++ % layout.logitsSlots;
+  if (layout.alternates)
     return alternate(step);
   if (hasPending && conflicts(step)) {
     emitOutput(pending);
@@ -276,7 +276,7 @@ void AttentionProgram::drain() {
   if (!hasPending)
     return;
   hasPending = false;
-  if (alternates)
+  if (layout.alternates)
     t.forEach(0, pending.chunks(),
               [&](int64_t j) { emitExponentials(pending, j); });
   emitOutput(pending);

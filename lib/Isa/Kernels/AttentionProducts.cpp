@@ -232,9 +232,7 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
       TileRef dest = weights;
       if (isResident) {
         dest = packTile(acc, pack, pack.place, step.base + row, count, column,
-                        columns,
-                        (isKeysOuter ? step.roundSlot : step.blockSlot) %
-                            accSlots);
+                        columns, 0);
         wait(tokens, accFree, step.takesSums && j == 0 && isFirst &&
                                   (isFine || pack.isFirst));
         signal(tokens, step.isLastVisit ? resultDone : sumsDone,

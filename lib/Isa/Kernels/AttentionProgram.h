@@ -25,7 +25,7 @@
 #ifndef NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
 #define NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
 
-#include "../../Model/Blocks.h"
+#include "../../Model/AttentionLayout.h"
 #include "Trace.h"
 #include "nm/Isa/Kernels/Kernels.h"
 #include <functional>
@@ -67,12 +67,7 @@ struct Step {
   }
 };
 
-/// Where outputs are summed.
-enum class Sums {
-  Resident, ///< for all rows in work
-  Strip,    ///< strip by strip, a strip's keys in a row: as in the array
-  Partial   ///< for the step; out to DRAM and back between steps
-};
+using model::Sums;
 
 /// Slots that go round; see Stream.
 struct Ring {
@@ -192,7 +187,6 @@ private:
   int64_t queryOf(int64_t row) const { return row / group + score.offset; }
 
   Builder &b;
-  const Device &device;
   const model::AttentionShape &shape;
   const model::Dataflow &flow;
   Type type;
@@ -200,20 +194,15 @@ private:
   const AttentionScore &score;
   Trace t;
 
-  int64_t group, total, keys, depth, width, units, resident, packed, packs;
-  int64_t segment;  ///< columns of the array for one head
-  int64_t strip;    ///< keys of a chunk that passes by
-  int64_t rowStrip; ///< rows of a strip of queries or outputs
-  int64_t chunkKeys; ///< of a chunk
-  int softChannel;   ///< of loads for an unfused softmax
-  int64_t partRows; ///< rows of a block that are steps of their own
-  int64_t outRows;  ///< rows of a block of results on their way out
-  int64_t softmaxRows; ///< unfused: rows of a softmax
+  const model::AttentionLayout layout;
+
+  int64_t group, total, keys, depth, width, units, resident, packed;
+  int64_t packs, segment, strip, rowStrip, outRows, residentRows;
   bool isFused, isOnline, isKeysOuter, stagedQ, stagedK, stagedV;
   Sums sums;
-  bool alternates; ///< two steps share the memory of their logits
-  bool isFine; ///< tokens by pack, else by round
-  int64_t residentRows, logitsSlots, accSlots = 0, spilledUnits;
+  bool isFine;     ///< tokens by pack, else by round
+  int softChannel; ///< of loads for an unfused softmax
+  int64_t spilledUnits; ///< units whose logits have places in DRAM
 
   int64_t rounds = 0, blocksDone = 0, steps = 0, logitsUses = 0;
   bool hasPending = false;

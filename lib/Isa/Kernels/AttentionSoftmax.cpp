@@ -143,9 +143,7 @@ void AttentionProgram::emitOnlineSoftmax(const Step &step) {
         tokens.waits.push_back(sumsDone);
       TileRef sum =
           isResident
-              ? unitPart(acc, pack.place + p, step.base, step.rows, 0, width,
-                         (isKeysOuter ? step.roundSlot : step.blockSlot) %
-                             accSlots)
+              ? unitPart(acc, pack.place + p, step.base, step.rows, 0, width, 0)
               : unitPart(accRing.buffer, p, 0, step.rows, 0, width,
                          step.partialSlot);
       special(Opcode::Rescale,
@@ -172,7 +170,7 @@ void AttentionProgram::emitSoftmax(const Step &step) {
 
 void AttentionProgram::emitUnfusedSoftmax(const Step &step) {
   const Pack &pack = step.pack;
-  int64_t groups = ceilDiv(step.rows, softmaxRows);
+  int64_t groups = ceilDiv(step.rows, layout.softmaxRows);
   if (score.keyBias && step.isFirstOfRound)
     loadBias(step);
   for (int64_t p = 0; p < pack.count; ++p)
@@ -181,8 +179,8 @@ void AttentionProgram::emitUnfusedSoftmax(const Step &step) {
         [&](int64_t i) {
           bool isFirst = p == 0 && i == 0,
                isLast = p == pack.count - 1 && i == groups - 1;
-          int64_t row = i * softmaxRows,
-                  count = std::min(softmaxRows, step.rows - row);
+          int64_t row = i * layout.softmaxRows,
+                  count = std::min(layout.softmaxRows, step.rows - row);
           TileRef dram = b.tile(spilled, {spilledRow(step, p) + row, 0},
                                 {count, step.keys});
           TileRef pad = b.tile(softRing.buffer, {0, 0}, {count, step.keys})
@@ -221,8 +219,7 @@ void AttentionProgram::emitResult(const Step &step) {
     Tokens tokens{{resultDone}, {}};
     if (step.freesSums && (isFine || pack.isLast))
       tokens.signals.push_back(accFree);
-    emitResultRows(step, 0, step.rows, acc, pack.place, step.base,
-                   (isKeysOuter ? step.roundSlot : step.blockSlot) % accSlots,
+    emitResultRows(step, 0, step.rows, acc, pack.place, step.base, 0,
                    tokens, {});
   } else if (isOnline) {
     emitResultRows(step, 0, step.rows, accRing.buffer, 0, 0, step.partialSlot,

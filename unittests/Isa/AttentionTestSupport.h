@@ -1,0 +1,234 @@
+//===- AttentionTestSupport.h - Attention in the simulator -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
+#define NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
+
+#include "KernelTestSupport.h"
+#include "nm/Model/Search.h"
+#include <tuple>
+
+namespace nm::isa {
+
+using model::AttentionShape;
+using model::Dataflow;
+
+struct Heads {
+  HeadsView view;
+  int64_t heads, length, width;
+  bool isTokenMajor; ///< [B * S, H * D], else [B * H * S, D]
+
+  int64_t index(int64_t b, int64_t h, int64_t n, int64_t d) const {
+    return isTokenMajor ? ((b * length + n) * heads + h) * width + d
+                        : ((b * heads + h) * length + n) * width + d;
+  }
+};
+
+struct Case {
+  AttentionShape shape;
+  Dataflow flow;
+  AttentionScore score;
+  bool isTokenMajor = true;
+  bool hasBias = false;
+  Type type = Type::F16;
+};
+
+inline Heads addHeads(Builder &b, const std::string &name, Role role, const Case &c,
+               int64_t heads, int64_t length, int64_t width) {
+  Heads result{{}, heads, length, width, c.isTokenMajor};
+  Tensor tensor;
+  tensor.name = name;
+  tensor.role = role;
+  tensor.type = c.type;
+  if (c.isTokenMajor) {
+    tensor.shape = {c.shape.batch * length, heads * width};
+    result.view.batch = {0, length};
+    result.view.head = {1, width};
+  } else {
+    tensor.shape = {c.shape.batch * heads * length, width};
+    result.view.batch = {0, heads * length};
+    result.view.head = {0, length};
+  }
+  result.view.tensor = b.tensor(tensor);
+  return result;
+}
+
+struct Built {
+  Program program;
+  Heads q, k, v, o;
+};
+
+inline Result<Built> build(const Case &c, const model::Device &device) {
+  Builder b("attention", targetOf(device));
+  const AttentionShape &s = c.shape;
+  Heads q = addHeads(b, "q", Role::In, c, s.heads, s.queries, s.headDim);
+  Heads k = addHeads(b, "k", Role::In, c, s.kvHeadCount(), s.keys, s.headDim);
+  Heads v =
+      addHeads(b, "v", Role::In, c, s.kvHeadCount(), s.keys, s.valueWidth());
+  Heads o = addHeads(b, "o", Role::Out, c, s.heads, s.queries, s.valueWidth());
+  AttentionScore score = c.score;
+  if (c.hasBias) {
+    Tensor tensor;
+    tensor.name = "bias";
+    tensor.role = Role::In;
+    tensor.type = c.type;
+    tensor.shape = {s.batch, s.keys};
+    score.keyBias = b.tensor(tensor);
+  }
+  if (Status status = emitAttention(b, device, s, c.flow, c.type, q.view,
+                                    k.view, v.view, o.view, score);
+      !status)
+    return status.error();
+  Result<Program> program = b.finish();
+  if (!program)
+    return program.error();
+  return Built{std::move(*program), q, k, v, o};
+}
+
+inline std::vector<float> fill(const Program &program, sim::Memory &memory,
+                        size_t tensor, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(numElements(program.tensors[tensor].shape));
+  for (float &value : values)
+    value = normal(generator);
+  sim::writeTensor(program.tensors[tensor], memory.data(tensor), values.data(),
+                   Type::F32);
+  // As rounded.
+  sim::readTensor(program.tensors[tensor], memory.data(tensor), values.data(),
+                  Type::F32);
+  return values;
+}
+
+/// Attention in float64, [batch, heads, queries, width].
+inline std::vector<double> reference(const Case &c, const Built &built,
+                                     const std::vector<float> &q,
+                                     const std::vector<float> &k,
+                                     const std::vector<float> &v,
+                                     const std::vector<float> &bias) {
+  const AttentionShape &s = c.shape;
+  std::vector<double> row(s.keys), result;
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t h = 0; h < s.heads; ++h)
+      for (int64_t i = 0; i < s.queries; ++i) {
+        int64_t g = h / s.group(), position = i + c.score.offset;
+        double most = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < s.keys; ++j) {
+          double dot = 0;
+          for (int64_t d = 0; d < s.headDim; ++d)
+            dot += double(q[built.q.index(b, h, i, d)]) *
+                   k[built.k.index(b, g, j, d)];
+          bool isSeen = !(s.causal && j > position) &&
+                        !(c.score.window && j + c.score.window <= position);
+          row[j] = isSeen ? dot * c.score.scale +
+                                (bias.empty() ? 0 : bias[b * s.keys + j])
+                          : -INFINITY;
+          most = std::max(most, row[j]);
+        }
+        for (double &x : row)
+          sum += x = most == -INFINITY ? 0 : std::exp(x - most);
+        for (int64_t e = 0; e < s.valueWidth(); ++e) {
+          double expected = 0;
+          for (int64_t j = 0; j < s.keys; ++j)
+            expected += row[j] * v[built.v.index(b, g, j, e)];
+          result.push_back(sum > 0 ? expected / sum : 0);
+        }
+      }
+  return result;
+}
+
+/// Runs programs and compares them with float64. Inputs of one shape are the
+/// same for every dataflow, so that the reference is computed once.
+class AttentionRunner {
+public:
+  /// The program of `c` gives the right values and moves the model's bytes.
+  void expectRight(Case c, const model::Device &device) {
+    if (!device.array.supports(c.flow.logit))
+      c.flow.logit = device.array.stationarities.front();
+    if (!device.array.supports(c.flow.attend))
+      c.flow.attend = device.array.stationarities.front();
+    const AttentionShape &s = c.shape;
+    SCOPED_TRACE(device.name + " " + model::toString(c.flow) +
+                 (c.isTokenMajor ? " token major" : " head major") +
+                 (s.causal ? " causal" : ""));
+    Result<Built> built = build(c, device);
+    ASSERT_TRUE(built.ok()) << built.error().message;
+    Result<sim::Memory> memory = sim::Memory::allocate(built->program);
+    ASSERT_TRUE(memory.ok());
+    std::vector<float> q = fill(built->program, *memory, 0, 1),
+                       k = fill(built->program, *memory, 1, 2),
+                       v = fill(built->program, *memory, 2, 3), bias;
+    if (c.hasBias)
+      bias = fill(built->program, *memory, 4, 4);
+    Result<sim::SimulationResult> result =
+        sim::simulate(built->program, device, *memory);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    std::vector<float> o(numElements(built->program.tensors[3].shape));
+    sim::readTensor(built->program.tensors[3], memory->data(3), o.data(),
+                    Type::F32);
+    auto key = std::make_tuple(s.batch, s.heads, s.kvHeads, s.queries, s.keys,
+                               s.headDim, s.valueDim, s.causal, c.score.window,
+                               c.hasBias, c.isTokenMajor, int(c.type));
+    auto [found, isNew] = references.try_emplace(key);
+    if (isNew)
+      found->second = reference(c, *built, q, k, v, bias);
+    // Logits and weights are rounded to the storage type.
+    double tolerance = c.type == Type::F32   ? 1e-5
+                       : c.type == Type::F16 ? 1e-2
+                                             : 6e-2;
+    double worst = 0;
+    auto expected = found->second.begin();
+    for (int64_t b = 0; b < s.batch; ++b)
+      for (int64_t h = 0; h < s.heads; ++h)
+        for (int64_t i = 0; i < s.queries; ++i)
+          for (int64_t e = 0; e < s.valueWidth(); ++e) {
+            double value = o[built->o.index(b, h, i, e)];
+            worst = std::max(worst, std::isfinite(value)
+                                        ? std::abs(value - *expected++)
+                                        : INFINITY);
+          }
+    EXPECT_LT(worst, tolerance);
+    if (c.type == Type::F32)
+      return;
+    int64_t extra =
+        c.hasBias ? s.batch * s.kvHeadCount() * s.keys * 2 : 0;
+    EXPECT_EQ(result->dramBytes() - extra,
+              model::extendedDramBytes(device, s, c.flow));
+    EXPECT_LE(bytesUsed(built->program),
+              model::extendedFootprint(device, s, c.flow) +
+                  (c.hasBias ? 2 * c.flow.heads * s.keys + 64 : 0));
+    ++programs;
+  }
+
+  /// Bytes of the scratchpad up to the last buffer.
+  static int64_t bytesUsed(const Program &program) {
+    int64_t end = 0;
+    for (const Buffer &buffer : program.buffers)
+      end = std::max(end, buffer.address + buffer.slots * slotBytes(buffer));
+    return end;
+  }
+
+  int64_t programs = 0;
+
+private:
+  std::map<std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                      int64_t, bool, int64_t, bool, bool, int>,
+           std::vector<double>>
+      references;
+};
+
+inline Dataflow rowFlow(int64_t rows, int64_t keyTile, unsigned staged = 31) {
+  Dataflow flow;
+  flow.rows = rows;
+  flow.keyTile = keyTile;
+  flow.staged = staged;
+  return flow;
+}
+
+} // namespace nm::isa
+
+#endif // NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H

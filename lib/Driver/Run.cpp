@@ -19,6 +19,7 @@
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
+#include "nm/Driver/Tenants.h"
 #include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
@@ -336,6 +337,47 @@ llvm::Error Runner::execute() {
   return failed;
 }
 
+/// Options that a program, which is compiled already, has no use for.
+static llvm::Error checkProgramOptions(const RunOptions &options) {
+  for (auto [given, name] :
+       {std::pair(options.emit != EmitKind::Execute, "emit"),
+        {!options.entry.empty(), "entry"},
+        {options.dense, "dense"},
+        {options.reference, "reference"},
+        {!options.pattern.empty(), "pattern"},
+        {!options.targetCPU.empty(), "target-cpu"},
+        {options.repeat > 1, "repeat"}})
+    if (given)
+      return makeError("--{0} is for models that are compiled, but '{1}' is a "
+                       "program of an accelerator; drop it",
+                       name, options.inputFile);
+  return llvm::Error::success();
+}
+
+/// Runs a program of an accelerator, on the one it was made for unless --target
+/// names another.
+static llvm::Error runProgram(const RunOptions &options, StringRef content,
+                              std::optional<::nm::model::Device> device) {
+  if (llvm::Error error = checkProgramOptions(options))
+    return error;
+  auto program = readProgram(content, options.inputFile);
+  if (!program)
+    return program.takeError();
+  // By name only: a program opens no other file.
+  if (!device && options.target == "host" &&
+      llvm::is_contained(::nm::model::builtinDevices(), program->target.name)) {
+    auto found = findAccelerator(program->target.name);
+    if (!found)
+      return found.takeError();
+    device = std::move(*found);
+  }
+  if (!device)
+    return makeError("'{0}' is a program for the accelerator {1}; name one "
+                     "with --target, such as --target=edge",
+                     options.inputFile, program->target.name);
+  return simulateProgram(*program, *device, options);
+}
+
 static llvm::Error compileAndRun(const RunOptions &options,
                                  DialectRegistry &registry) {
   if (llvm::Error error = checkOptions(options))
@@ -344,6 +386,19 @@ static llvm::Error compileAndRun(const RunOptions &options,
   if (!buffer)
     return makeError("cannot read '{0}': {1}", options.inputFile,
                      buffer.getError().message());
+  auto device = findAccelerator(options.target);
+  if (!device)
+    return device.takeError();
+  if (isProgramFile((*buffer)->getBuffer()))
+    return runProgram(options, (*buffer)->getBuffer(), std::move(*device));
+  if (!*device)
+    for (auto [given, name] : {std::pair(options.timingOnly, "timing-only"),
+                               {!options.traceFile.empty(), "trace"},
+                               {!options.htmlFile.empty(), "html"}})
+      if (given)
+        return makeError("--{0} is for simulated accelerators; name one with "
+                         "--target, such as --target=edge",
+                         name);
   registerAllToLLVMIRTranslations(registry);
   // One thread, so that the times of passes do not overlap.
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -357,8 +412,10 @@ static llvm::Error compileAndRun(const RunOptions &options,
 }
 
 int driver::run(const RunOptions &options, DialectRegistry &registry) {
-  llvm::Error error = options.inspect.empty() ? compileAndRun(options, registry)
-                                              : inspectFile(options);
+  llvm::Error error = !options.inspect.empty() ? inspectFile(options)
+                      : !options.tenantsFile.empty()
+                          ? simulateTenants(options, registry)
+                          : compileAndRun(options, registry);
   int code = 0;
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
     llvm::outs().flush();

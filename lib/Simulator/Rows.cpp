@@ -97,7 +97,9 @@ NM_INLINE float exponential(float x) {
   x = x < -110.0f ? -110.0f : x;
   x = x > 90.0f ? 90.0f : x;
   float shifted = x * 1.44269504f + magic;
-  int32_t n = bitsAs<int32_t>(shifted) - bitsAs<int32_t>(magic);
+  // Of what is no number the exponent does not matter.
+  int32_t n =
+      static_cast<int32_t>(bitsAs<uint32_t>(shifted) - bitsAs<uint32_t>(magic));
   float whole = shifted - magic;
   float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
   float y = 1.9875691500e-4f;
@@ -109,8 +111,8 @@ NM_INLINE float exponential(float x) {
   y = y * (r * r) + r + 1.0f;
   // In two steps: n reaches beyond the exponents of normal numbers.
   int32_t half = n >> 1, rest = n - half;
-  return y * bitsAs<float>((half + 127) << 23) *
-         bitsAs<float>((rest + 127) << 23);
+  return y * bitsAs<float>(static_cast<uint32_t>(half + 127) << 23) *
+         bitsAs<float>(static_cast<uint32_t>(rest + 127) << 23);
 }
 
 // Rows are summed and compared in 16 lanes, which are joined in order.

@@ -42,7 +42,9 @@ struct Projection : KernelTest {
       rowBytes = (kept * shape.pattern.indexBits() + 7) / 8;
       weight.indices = input(Type::I8, {shape.out, rowBytes}, Role::Param);
     }
-    y = output(type, {shape.tokens, shape.out + extras.outputColumn});
+    // An output of the program is written as a whole.
+    y = tensor("y", extras.outputColumn ? Role::Scratch : Role::Out, type,
+               {shape.tokens, shape.out + extras.outputColumn});
     epilogue.scale = extras.scale;
     epilogue.activation = extras.activation;
     if (extras.bias)
@@ -387,7 +389,7 @@ TEST(ProjectionKernel, Errors) {
                                   {p.weight.values, false, {}, {}}, p.y);
   ASSERT_FALSE(inPlace.ok());
   EXPECT_EQ(inPlace.error().message,
-            "found 't2' as input and output of a projection, columns 0 to 4 "
+            "found 'y' as input and output of a projection, columns 0 to 4 "
             "and 0 to 8, expected none in common");
   auto none = chooseProjection(device, {8, 12, 8, {3, 4}}, Type::F16, {});
   ASSERT_FALSE(none.ok());

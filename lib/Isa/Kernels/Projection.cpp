@@ -15,14 +15,12 @@
 
 #include "Projection.h"
 #include "Spans.h"
-#include <algorithm>
 
 namespace nm::isa {
 
 using model::ProjectionShape;
 using model::ProjectionTiling;
 using rt::ceilDiv;
-using rt::makeError;
 
 namespace {
 

@@ -137,6 +137,7 @@ Status emitRows(Builder &b, const Device &device, Type type,
     vectors.push_back(b.tile(buffer));
   }
   std::vector<Stream> inputs;
+  inputs.reserve(op.inputs.size());
   for (TensorId id : op.inputs)
     inputs.emplace_back(b, b[id].type, block);
   Stream results(b, b[op.dest].type, block);

@@ -13,11 +13,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Simulator/Simulator.h"
+#include "../Isa/Walk.h"
 #include "../Runtime/Support.h"
 #include "Bandwidth.h"
 #include "Cost.h"
 #include "Values.h"
-#include "Walk.h"
 #include <algorithm>
 #include <limits>
 #include <optional>

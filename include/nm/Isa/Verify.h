@@ -18,8 +18,9 @@ struct VerifyOptions {
 };
 
 struct VerifyResult {
-  int64_t steps = 0;         ///< executed instructions
-  int64_t peakLiveBytes = 0; ///< of the scratchpad, in program order
+  int64_t steps = 0; ///< executed instructions
+  /// End of the last scratchpad byte that any part between barriers touches.
+  int64_t peakLiveBytes = 0;
 };
 
 /// Walks the program with all its loops, every engine as far as its semaphores
@@ -39,10 +40,12 @@ struct VerifyResult {
 /// Happens-before is exact: a semaphore has one signalling and one waiting
 /// engine, so the k-th wait meets the signal of that number. Needs what
 /// checkProgram accepts. `instruction`, if not null, is set to the index in the
-/// code of the instruction to blame.
+/// code of the instruction to blame, and `other` to that of the other access of
+/// a race; both to -1 if there is none.
 Result<VerifyResult> verifyProgram(const Program &program,
                                    const VerifyOptions &options = {},
-                                   int64_t *instruction = nullptr);
+                                   int64_t *instruction = nullptr,
+                                   int64_t *other = nullptr);
 
 } // namespace nm::isa
 

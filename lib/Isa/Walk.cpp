@@ -7,12 +7,9 @@
 
 #include "Walk.h"
 
-namespace nm::sim {
+namespace nm::isa {
 
-using isa::Instruction;
-using isa::Opcode;
-
-Walk::Walk(const isa::Program &program, int queue) {
+Walk::Walk(const Program &program, int queue) {
   std::vector<int32_t> open; // nodes of the loops around
   for (size_t i = 0; i != program.code.size(); ++i) {
     const Instruction &instruction = program.code[i];
@@ -37,7 +34,7 @@ Walk::Walk(const isa::Program &program, int queue) {
       nodes.push_back({Node::Run, depth, index, 1});
       break;
     default:
-      if (isa::queueOf(instruction, program.target) != queue)
+      if (queueOf(instruction, program.target) != queue)
         break;
       nodes.push_back({Node::Run, depth, index, 1});
       idle = false;
@@ -48,4 +45,4 @@ Walk::Walk(const isa::Program &program, int queue) {
   settle();
 }
 
-} // namespace nm::sim
+} // namespace nm::isa

@@ -5,22 +5,22 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_SIMULATOR_WALK_H
-#define NM_LIB_SIMULATOR_WALK_H
+#ifndef NM_LIB_ISA_WALK_H
+#define NM_LIB_ISA_WALK_H
 
 #include "nm/Isa/Program.h"
 
-namespace nm::sim {
+namespace nm::isa {
 
 /// Loop counters by depth.
-using Counters = std::array<int64_t, isa::kMaxLoops>;
+using Counters = std::array<int64_t, kMaxLoops>;
 
 /// Walks the program for one engine: its instructions and all barriers, with
 /// the loops around them. Loops that hold neither are left out, so each round
 /// of a loop meets something.
 class Walk {
 public:
-  Walk(const isa::Program &program, int queue);
+  Walk(const Program &program, int queue);
 
   /// Whether the engine has instructions; one without takes no part, not even
   /// in barriers.
@@ -67,6 +67,6 @@ inline void Walk::advance() {
   settle();
 }
 
-} // namespace nm::sim
+} // namespace nm::isa
 
-#endif // NM_LIB_SIMULATOR_WALK_H
+#endif // NM_LIB_ISA_WALK_H

@@ -1,0 +1,456 @@
+//===- Verify.cpp - Proof that a program is free of races ------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every engine is walked as far as its semaphores let it. What is known to have
+// ended when an instruction begins is a vector clock: what was known to the
+// engine's last instruction, that one, and what the signals that it takes
+// bring. Since the k-th wait for a semaphore takes the same signal at any time,
+// one walk speaks for all of them.
+//
+// A walk visits conflicting accesses in the order in which they happen, if that
+// order is fixed at all; so an access need only be compared with the last ones
+// to its bytes. A barrier fixes everything before it, and then bytes are only
+// written or not. A DRAM tensor that no store of a section between two barriers
+// writes can be read there without more ado once all of it is written.
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Isa/Verify.h"
+#include "../Runtime/Support.h"
+#include "VerifyMemory.h"
+#include "Walk.h"
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+namespace nm::isa {
+
+using rt::makeError;
+
+namespace {
+
+class Verifier {
+public:
+  Verifier(const Program &program, const VerifyOptions &options);
+  Result<VerifyResult> run();
+  int64_t blamed = -1, other = -1; ///< instruction
+
+private:
+  struct Queue {
+    explicit Queue(Walk walk) : walk(std::move(walk)) {}
+    Walk walk;
+    Clock clock;
+    int64_t executed = 0;
+    bool isAtBarrier = false;
+  };
+  struct Semaphore {
+    int64_t free; ///< of the count at the start
+    std::deque<Clock> signals;
+  };
+  /// A tensor that the program writes.
+  struct Written {
+    TouchedBytes bytes;
+    bool isComplete = false; ///< at the last barrier
+    bool isStored = false;   ///< by the section under way
+  };
+
+  bool advance(int queue);
+  bool execute(int queue);
+  bool touch(int queue, const Tile &tile, bool isRead, bool isWritten);
+  bool touchRuns(TouchedBytes &bytes, int64_t first, const Tile &tile,
+                 const std::vector<int64_t> &strides, int64_t width, int queue,
+                 bool isRead);
+  void meet();
+  void enterSection(size_t begin);
+  void deadlock();
+  std::string nameOf(int32_t index) const;
+  template <typename... Parts> bool fail(int32_t index, const Parts &...parts) {
+    if (error.ok()) {
+      blamed = index;
+      error = makeError(Errc::Format, parts...);
+    }
+    return false;
+  }
+  bool report(const TouchedBytes::Conflict &conflict, int queue,
+              const std::string &what);
+  std::string objectName(const Tile &tile) const;
+
+  const Program &program;
+  const VerifyOptions &options;
+  std::vector<Queue> queues; ///< those with instructions
+  std::vector<int> numbers;  ///< of queues, among all of the target
+  std::vector<Semaphore> semaphores;
+  TouchedBytes scratchpad;
+  std::vector<std::optional<Written>> tensors;
+  std::vector<std::vector<int64_t>> strides[2]; ///< of tensors, of buffers
+  int64_t sectionBytes = 0; ///< end of what the section touched
+  VerifyResult result;
+  Status error;
+};
+
+} // namespace
+
+Verifier::Verifier(const Program &program, const VerifyOptions &options)
+    : program(program), options(options) {
+  for (int queue = 0; queue < numQueues(program.target); ++queue) {
+    Walk walk(program, queue);
+    if (walk.isIdle())
+      continue;
+    numbers.push_back(queue);
+    queues.emplace_back(std::move(walk));
+  }
+  for (Queue &queue : queues)
+    queue.clock.assign(queues.size(), 0);
+  for (int64_t count : program.semaphores)
+    semaphores.push_back({count, {}});
+  for (const Tensor &tensor : program.tensors) {
+    strides[0].push_back(stridesOf(tensor));
+    tensors.emplace_back();
+    if (tensor.role == Role::Out || tensor.role == Role::Scratch)
+      tensors.back().emplace();
+  }
+  for (const Buffer &buffer : program.buffers)
+    strides[1].push_back(stridesOf(buffer));
+}
+
+std::string Verifier::nameOf(int32_t index) const {
+  return "instruction " + std::to_string(index) + " (" +
+         toString(program.code[index].opcode) + ")";
+}
+
+std::string Verifier::objectName(const Tile &tile) const {
+  return tile.space == Space::Dram
+             ? "tensor '" + program.tensors[tile.object].name + "'"
+             : "buffer " + std::to_string(tile.object);
+}
+
+/// The tensors that the section from instruction `begin` on stores to. A
+/// section ends at the next barrier outside of loops.
+void Verifier::enterSection(size_t begin) {
+  for (std::optional<Written> &tensor : tensors)
+    if (tensor)
+      tensor->isStored = false;
+  int depth = 0;
+  for (size_t i = begin; i < program.code.size(); ++i) {
+    const Instruction &instruction = program.code[i];
+    depth += instruction.opcode == Opcode::Loop;
+    depth -= instruction.opcode == Opcode::EndLoop;
+    if (instruction.opcode == Opcode::Barrier && depth == 0)
+      return;
+    if (instruction.opcode == Opcode::Store)
+      if (auto &tensor = tensors[instruction.operands[1].object])
+        tensor->isStored = true;
+  }
+}
+
+bool Verifier::report(const TouchedBytes::Conflict &conflict, int queue,
+                      const std::string &what) {
+  using Conflict = TouchedBytes::Conflict;
+  int32_t index = queues[queue].walk.instruction();
+  std::string me =
+      nameOf(index) + " on " + queueName(numbers[queue], program.target);
+  other = conflict.other.instruction;
+  auto theOther = [&] {
+    return nameOf(conflict.other.instruction) + " on " +
+           queueName(numbers[conflict.other.queue], program.target);
+  };
+  switch (conflict.kind) {
+  case Conflict::None:
+    return true;
+  case Conflict::Unwritten:
+    return fail(index, "[attacc_verify_v1] ", me, " reads byte ", conflict.byte,
+                " of ", what, ", which was never written");
+  case Conflict::ReadEarly:
+    return fail(index, "[attacc_verify_v1] ", me, " reads byte ", conflict.byte,
+                " of ", what, ", which ", theOther(),
+                " writes, expected a semaphore or a barrier between them");
+  case Conflict::WriteEarly:
+    return fail(index, "[attacc_verify_v2] ", me, " writes byte ",
+                conflict.byte, " of ", what, ", which ", theOther(),
+                " uses, expected a semaphore or a barrier between them");
+  }
+  return false;
+}
+
+/// The contiguous runs of a tile, `first` being its first byte.
+bool Verifier::touchRuns(TouchedBytes &bytes, int64_t first, const Tile &tile,
+                         const std::vector<int64_t> &strides, int64_t width,
+                         int queue, bool isRead) {
+  size_t rank = strides.size();
+  // Dimensions from the innermost on that lie without gaps are one run.
+  std::array<size_t, kMaxRank> order{};
+  for (size_t k = 0; k < rank; ++k)
+    order[k] = k;
+  std::sort(order.begin(), order.begin() + rank,
+            [&](size_t x, size_t y) { return strides[x] < strides[y]; });
+  int64_t run = 1;
+  size_t outer = 0;
+  for (; outer < rank; ++outer) {
+    size_t k = order[outer];
+    if (tile.sizes[k] != 1 && strides[k] != run)
+      break;
+    run *= tile.sizes[k];
+  }
+  Queue &engine = queues[queue];
+  Access access{queue, engine.executed + 1, engine.walk.instruction()};
+  std::array<int64_t, kMaxRank> at{};
+  for (;;) {
+    int64_t begin = first;
+    for (size_t i = outer; i < rank; ++i)
+      begin += at[i] * strides[order[i]] * width;
+    TouchedBytes::Conflict conflict =
+        isRead ? bytes.read(begin, begin + run * width, access, engine.clock)
+               : bytes.write(begin, begin + run * width, access, engine.clock);
+    if (conflict.kind != TouchedBytes::Conflict::None)
+      return report(conflict, queue, objectName(tile));
+    size_t i = outer;
+    for (; i < rank; ++i) {
+      if (++at[i] < tile.sizes[order[i]])
+        break;
+      at[i] = 0;
+    }
+    if (i == rank)
+      return true;
+  }
+}
+
+bool Verifier::touch(int queue, const Tile &tile, bool isRead, bool isWritten) {
+  bool isDram = tile.space == Space::Dram;
+  Written *tensor = nullptr;
+  if (isDram) {
+    std::optional<Written> &entry = tensors[tile.object];
+    if (!entry)
+      return true; // only ever read
+    tensor = &*entry;
+    if (isRead && !isWritten && !tensor->isStored && tensor->isComplete)
+      return true;
+  }
+  const Counters &counters = queues[queue].walk.counters();
+  const std::vector<int64_t> &stride = strides[!isDram][tile.object];
+  int64_t element = 0, slot = tile.slot;
+  for (size_t k = 0; k < stride.size(); ++k)
+    element += tile.offsets[k] * stride[k];
+  for (const Counter &counter : tile.counters) {
+    int64_t value = counters[counter.depth];
+    for (size_t k = 0; k < stride.size(); ++k)
+      element += value * counter.steps[k] * stride[k];
+    slot += value * counter.slotStep;
+  }
+  int64_t width, first;
+  if (isDram) {
+    width = typeBytes(program.tensors[tile.object].type);
+    first = element * width;
+  } else {
+    const Buffer &buffer = program.buffers[tile.object];
+    width = typeBytes(buffer.type);
+    first = buffer.address + slot % buffer.slots * slotBytes(buffer) +
+            element * width;
+    int64_t end = buffer.address + buffer.slots * slotBytes(buffer);
+    sectionBytes = std::max(sectionBytes, end);
+  }
+  TouchedBytes &bytes = isDram ? tensor->bytes : scratchpad;
+  return (!isRead ||
+          touchRuns(bytes, first, tile, stride, width, queue, true)) &&
+         (!isWritten ||
+          touchRuns(bytes, first, tile, stride, width, queue, false));
+}
+
+/// The instruction under the queue's sequencer, which may begin.
+bool Verifier::execute(int queue) {
+  Queue &engine = queues[queue];
+  int32_t index = engine.walk.instruction();
+  const Instruction &instruction = program.code[index];
+  for (uint32_t semaphore : instruction.waits) {
+    Semaphore &state = semaphores[semaphore];
+    if (state.free > 0) {
+      --state.free;
+      continue;
+    }
+    const Clock &known = state.signals.front();
+    for (size_t i = 0; i < known.size(); ++i)
+      engine.clock[i] = std::max(engine.clock[i], known[i]);
+    state.signals.pop_front();
+  }
+  // Reads come before writes: an operand may be both.
+  for (int pass = 0; pass < 2; ++pass)
+    for (size_t i = 0; i < instruction.operands.size(); ++i) {
+      bool isRead = pass == 0 && readsOperand(instruction, int(i));
+      bool isWritten = pass == 1 && writesOperand(instruction, int(i));
+      if ((isRead || isWritten) &&
+          !touch(queue, instruction.operands[i], isRead, isWritten))
+        return false;
+    }
+  engine.clock[queue] = ++engine.executed;
+  for (uint32_t semaphore : instruction.signals)
+    semaphores[semaphore].signals.push_back(engine.clock);
+  if (++result.steps > options.maxSteps)
+    return fail(index, "[attacc_verify_v3] ", nameOf(index), ": gave up after ",
+                options.maxSteps, " instructions");
+  engine.walk.advance();
+  return true;
+}
+
+/// Lets a queue go on for a while; whether it got anywhere. In turns, so that
+/// no queue is ahead by more signals than it takes.
+bool Verifier::advance(int queue) {
+  constexpr int kTurn = 4096;
+  Queue &engine = queues[queue];
+  bool moved = false;
+  for (int i = 0; i < kTurn && !engine.isAtBarrier; ++i) {
+    int32_t index = engine.walk.instruction();
+    if (index < 0)
+      return moved;
+    const Instruction &instruction = program.code[index];
+    if (instruction.opcode == Opcode::Barrier) {
+      engine.isAtBarrier = true;
+      return true;
+    }
+    for (uint32_t semaphore : instruction.waits)
+      if (semaphores[semaphore].free == 0 &&
+          semaphores[semaphore].signals.empty())
+        return moved;
+    if (!execute(queue))
+      return false;
+    moved = true;
+  }
+  return moved;
+}
+
+/// All queues stand at a barrier: everything before it has ended.
+void Verifier::meet() {
+  Clock all(queues.size());
+  for (size_t i = 0; i < queues.size(); ++i)
+    all[i] = queues[i].executed;
+  int32_t index = queues.front().walk.instruction();
+  for (Queue &queue : queues) {
+    queue.clock = all;
+    queue.isAtBarrier = false;
+    queue.walk.advance();
+  }
+  // Signals that nobody has taken bring nothing new.
+  for (Semaphore &semaphore : semaphores) {
+    semaphore.free += static_cast<int64_t>(semaphore.signals.size());
+    semaphore.signals.clear();
+  }
+  scratchpad.settle();
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (std::optional<Written> &tensor = tensors[i]; tensor) {
+      if (tensor->isStored)
+        tensor->bytes.settle();
+      tensor->isComplete =
+          tensor->isComplete ||
+          (program.tensors[i].strides.empty() &&
+           tensor->bytes.isWritten(0, extentBytes(program.tensors[i])));
+    }
+  int depth = 0;
+  for (int32_t i = 0; i < index; ++i) {
+    depth += program.code[i].opcode == Opcode::Loop;
+    depth -= program.code[i].opcode == Opcode::EndLoop;
+  }
+  if (depth == 0)
+    enterSection(static_cast<size_t>(index) + 1);
+  result.peakLiveBytes = std::max(result.peakLiveBytes, sectionBytes);
+  sectionBytes = 0;
+}
+
+void Verifier::deadlock() {
+  std::string text;
+  int32_t first = -1;
+  for (size_t i = 0; i < queues.size(); ++i) {
+    Queue &queue = queues[i];
+    int32_t index = queue.walk.instruction();
+    if (index < 0)
+      continue;
+    if (first < 0 && !queue.isAtBarrier)
+      first = index;
+    text += (text.empty() ? "" : "; ") + queueName(numbers[i], program.target) +
+            " stands at " + nameOf(index);
+    for (uint32_t semaphore : program.code[index].waits)
+      if (semaphores[semaphore].free == 0 &&
+          semaphores[semaphore].signals.empty())
+        text += " and waits for semaphore " + std::to_string(semaphore);
+  }
+  fail(first, "[attacc_verify_v3] no engine can go on: ", text);
+}
+
+Result<VerifyResult> Verifier::run() {
+  enterSection(0);
+  for (;;) {
+    bool moved = false, isDone = true, allMeet = !queues.empty();
+    for (size_t i = 0; i < queues.size(); ++i) {
+      moved |= advance(static_cast<int>(i));
+      if (!error.ok())
+        return error.error();
+      isDone &= queues[i].walk.instruction() < 0;
+      allMeet &= queues[i].isAtBarrier;
+    }
+    if (isDone)
+      break;
+    if (allMeet) {
+      meet();
+    } else if (!moved) {
+      deadlock();
+      return error.error();
+    }
+  }
+  for (size_t i = 0; i < semaphores.size(); ++i) {
+    int64_t count =
+        semaphores[i].free + static_cast<int64_t>(semaphores[i].signals.size());
+    if (count != program.semaphores[i]) {
+      fail(-1, "[attacc_verify_v4] semaphore ", i, " ends at ", count,
+           ", expected ", program.semaphores[i], " as at the start");
+      return error.error();
+    }
+  }
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor &tensor = program.tensors[i];
+    if (tensor.role != Role::Out)
+      continue;
+    // With strides, element by element: the gaps need not be written.
+    std::vector<int64_t> stride = stridesOf(tensor);
+    int64_t width = typeBytes(tensor.type), count = numElements(tensor.shape);
+    bool isRowMajor = tensor.strides.empty();
+    bool isWritten =
+        isRowMajor && tensors[i]->bytes.isWritten(0, count * width);
+    for (int64_t n = 0; !isRowMajor && n < count; ++n) {
+      int64_t rest = n, element = 0;
+      for (size_t k = tensor.shape.size(); k > 0; --k) {
+        element += rest % tensor.shape[k - 1] * stride[k - 1];
+        rest /= tensor.shape[k - 1];
+      }
+      isWritten =
+          tensors[i]->bytes.isWritten(element * width, (element + 1) * width);
+      if (!isWritten)
+        break;
+    }
+    if (!isWritten) {
+      fail(-1, "[attacc_verify_v5] tensor '", tensor.name,
+           "' has elements that no store writes, expected all written");
+      return error.error();
+    }
+  }
+  result.peakLiveBytes = std::max(result.peakLiveBytes, sectionBytes);
+  return result;
+}
+
+Result<VerifyResult> verifyProgram(const Program &program,
+                                   const VerifyOptions &options,
+                                   int64_t *instruction, int64_t *other) {
+  return rt::guarded([&]() -> Result<VerifyResult> {
+    if (Status status = checkProgram(program); !status)
+      return status.error();
+    Verifier verifier(program, options);
+    Result<VerifyResult> result = verifier.run();
+    if (instruction)
+      *instruction = verifier.blamed;
+    if (other)
+      *other = verifier.other;
+    return result;
+  });
+}
+
+} // namespace nm::isa

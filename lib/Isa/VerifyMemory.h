@@ -1,0 +1,68 @@
+//===- VerifyMemory.h - Who last touched which bytes -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_ISA_VERIFYMEMORY_H
+#define NM_LIB_ISA_VERIFYMEMORY_H
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace nm::isa {
+
+/// An executed instruction: its queue, its number in it from 1, its index in
+/// the code.
+struct Access {
+  int queue = -1; ///< none
+  int64_t number = 0;
+  int32_t instruction = -1;
+};
+
+/// For each queue, how many of its instructions are known to have ended.
+using Clock = std::vector<int64_t>;
+
+/// Bytes of one memory with the last write of each and the reads since then.
+class TouchedBytes {
+public:
+  struct Conflict {
+    enum Kind { None, Unwritten, ReadEarly, WriteEarly } kind = None;
+    Access other;
+    int64_t byte = 0;
+  };
+
+  /// An access to [begin, end) by an instruction that all in `clock` precede.
+  /// WriteEarly: a write or read of the bytes need not have ended.
+  Conflict read(int64_t begin, int64_t end, const Access &access,
+                const Clock &clock);
+  Conflict write(int64_t begin, int64_t end, const Access &access,
+                 const Clock &clock);
+
+  /// Everything so far has ended: only that bytes are written is kept, in as
+  /// few pieces as possible.
+  void settle();
+  /// Whether [begin, end) is written.
+  bool isWritten(int64_t begin, int64_t end) const;
+  void clear() { segments.clear(); }
+
+private:
+  struct Segment {
+    int64_t end = 0;
+    Access write;
+    std::vector<Access> reads; ///< the last of each queue
+  };
+  using Segments = std::map<int64_t, Segment>;
+
+  Segments::iterator split(Segments::iterator segment, int64_t at);
+  /// The first segment that ends behind `begin`.
+  Segments::iterator find(int64_t begin);
+
+  Segments segments; ///< by begin; bytes in none were never written
+};
+
+} // namespace nm::isa
+
+#endif // NM_LIB_ISA_VERIFYMEMORY_H

@@ -84,6 +84,8 @@ public:
     Result<Program> finished = builder.finish();
     ASSERT_TRUE(finished.ok()) << finished.error().message;
     program = *finished;
+    Result<VerifyResult> proof = verifyProgram(program);
+    ASSERT_TRUE(proof.ok()) << proof.error().message;
     sim::SimulatorOptions options;
     options.functional = functional;
     sim::Memory memory = sim::Memory::none(program);

@@ -79,26 +79,30 @@ int64_t footprintBytes(const Device &device, const AttentionShape &shape,
   auto sums = [&](int64_t count) { add(count, device.accumulatorBits); };
   // Rows of grouped heads lie position by position.
   auto padded = [&](int64_t rows) { return ceilDiv(rows, group) * group; };
-  // What is not staged passes through two buffers of a strip.
-  elements(flow.isStaged(StagedQ) ? 2 * g * padded(layout.residentRows) * d
-                                  : 2 * p * padded(layout.rowStrip) * d);
-  elements(flow.isStaged(StagedK) ? 2 * g * S * d : 2 * p * layout.strip * d);
-  elements(flow.isStaged(StagedV) ? 2 * g * S * v : 2 * p * layout.strip * v);
+  // What is not staged passes through a few buffers of a strip.
+  elements(flow.isStaged(StagedQ)
+               ? 2 * g * padded(layout.residentRows) * d
+               : layout.querySlots * p * padded(layout.rowStrip) * d);
+  elements(flow.isStaged(StagedK) ? 2 * g * S * d
+                                  : layout.keySlots * p * layout.strip * d);
+  elements(flow.isStaged(StagedV) ? 2 * g * S * v
+                                  : layout.valueSlots * p * layout.strip * v);
   if (layout.isFused) {
-    elements(layout.logitsSlots * g * flow.rows *
+    elements(layout.logitsSlots * layout.logitsUnits * flow.rows *
              (layout.isOnline ? layout.strip : S));
     // Maxima, sums, and the maxima before a key tile, of two blocks at work.
     for (int i = 0; i != (layout.isOnline ? 3 : 2); ++i)
-      sums(2 * layout.stateRows);
+      sums(layout.stateSlots * layout.stateRows);
   } else {
-    elements(2 * p * layout.rowStrip * layout.strip);
-    elements(2 * p * layout.rowStrip * layout.strip);
-    elements(2 * layout.softmaxRows * S);
+    elements(layout.spillSlots * p * layout.rowStrip * layout.strip);
+    elements(layout.spillSlots * p * layout.rowStrip * layout.strip);
+    elements(layout.softmaxSlots * layout.softmaxRows * S);
   }
-  elements(2 * padded(layout.outRows) * v);
+  elements(layout.resultSlots * padded(layout.outRows) * v);
   // A sum is as large as the two elements of a double buffer.
   sums(layout.sums == Sums::Resident ? g * layout.residentRows * v
-                                     : 2 * p * layout.rowStrip * v);
+                                     : layout.sumSlots * p * layout.rowStrip *
+                                           v);
   return bytes;
 }
 
@@ -181,20 +185,21 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   auto overhead = [&](int i) {
     return static_cast<double>(device.array.stepOverhead[i]);
   };
-  // The first operands come in, and the last outputs go out, alone.
+  // The first operands come in, and the last outputs go out, alone: those of
+  // all units side by side.
   int64_t firstKeys = flow.isStaged(StagedK) ? shape.keys
                       : flow.keyTile ? std::min(flow.keyTile, shape.keys)
                                      : std::min(device.array.cols, shape.keys);
   double edgeBytes =
-      static_cast<double>(std::min(flow.rows, foldedRows(shape)) * (d + v) +
-                          firstKeys * (d + v)) *
+      static_cast<double>(flow.packed * (flow.rows + firstKeys) * (d + v)) *
       elementBytes;
   cost.overheadCycles =
       (overhead(l) + overhead(t)) / 2 * static_cast<double>(sums.steps) *
           static_cast<double>(ceilDiv(unitCount(shape), flow.heads)) +
       edgeBytes / device.dramBytesPerCycle() +
-      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles +
-                          device.array.fillCycles);
+      2 * static_cast<double>(device.dram.latencyCycles +
+                              device.dma.setupCycles) +
+      static_cast<double>(device.array.fillCycles);
 
   cost.cycles = std::max({cost.computeCycles, cost.dramCycles,
                           cost.softmaxCycles, cost.onChipCycles}) +

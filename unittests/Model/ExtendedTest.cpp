@@ -63,7 +63,7 @@ TEST(Extended, FootprintOfWholeRowsIsThePapers) {
   AttentionShape s = shape(3, 128, 128, 16);
   // And the statistics of two blocks, and results on their way out.
   EXPECT_EQ(extendedFootprint(small(), s, rows(32, 0)),
-            2 * stagedFootprint(s, rows(32, 0)) + 4 * 4 * 32 + 2 * 2 * 4 * 16);
+            2 * stagedFootprint(s, rows(32, 0)) + 4 * 4 * 32 + 2 * 4 * 4 * 16);
 }
 
 TEST(Extended, DramBytes) {
@@ -188,7 +188,7 @@ TEST(Extended, MoreResidentHeadsSaveStepsAndCostSpace) {
        b = evaluateExtended(device, s, four);
   EXPECT_EQ(a.overheadCycles - b.overheadCycles, 6 * 4 * (8 - 2));
   // But for the statistics of two blocks, and results on their way out.
-  double shared = 4 * 4 * 16 + 2 * 2 * 4 * 16;
+  double shared = 4 * 4 * 16 + 2 * 4 * 4 * 16;
   EXPECT_EQ(b.footprintBytes - shared, 4 * (a.footprintBytes - shared));
 }
 

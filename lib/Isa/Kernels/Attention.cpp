@@ -35,11 +35,11 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
   int64_t rest = units % resident;
   isFine = 2 * packs <= kMaxCount &&
            (rest == 0 || ceilDiv(rest, packed) == packs);
-  // A place in DRAM is used again two steps later at the earliest.
+  // A place in DRAM is used again when the step that used it is done; a last
+  // round of fewer packs comes too soon for that.
   int64_t roundSteps = ceilDiv(total, flow.rows) * packs;
-  spilledUnits = roundSteps > 1 ? resident
-                 : resident == 1 && shape.kvHeadCount() > 1
-                     ? shape.kvHeadCount()
+  spilledUnits = rest == 0 && roundSteps > static_cast<int64_t>(kSpilledSteps)
+                     ? resident
                      : units;
   softChannel = b.target().channels > 4 ? 4
                                         : channel(stagedK   ? 0
@@ -51,6 +51,7 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
 bool AttentionProgram::run(bool allowsGaps) {
   t = Trace(allowsGaps);
   t.bind(b);
+  pending.clear();
   rounds = blocksDone = steps = logitsUses = 0;
   for (Ring *ring : {&qRing, &kRing, &vRing, &outRing, &accRing, &writtenRing,
                      &readRing, &softRing})

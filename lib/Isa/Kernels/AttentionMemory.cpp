@@ -50,16 +50,16 @@ void AttentionProgram::allocate() {
   if (stagedQ)
     staged(qBuffer, qFree, qFull, padded(residentRows), depth);
   else
-    qRing = ring(type, {packed, padded(rowStrip), depth}, 2);
+    qRing = ring(type, {packed, padded(rowStrip), depth}, layout.querySlots);
   folded(stagedQ ? qBuffer : qRing.buffer);
   if (stagedK)
     staged(kBuffer, kFree, kFull, keys, depth);
   else
-    kRing = ring(type, {packed, strip, depth}, 2);
+    kRing = ring(type, {packed, strip, depth}, layout.keySlots);
   if (stagedV)
     staged(vBuffer, vFree, vFull, keys, width);
   else
-    vRing = ring(type, {packed, strip, width}, 2);
+    vRing = ring(type, {packed, strip, width}, layout.valueSlots);
 
   logitsDone = b.semaphore(0);
   weightsDone = b.semaphore(0);
@@ -67,26 +67,26 @@ void AttentionProgram::allocate() {
   resultDone = b.semaphore(0);
   std::string serial = std::to_string(logitsDone.index);
   if (isFused) {
-    logits = b.buffer(type, {resident, flow.rows, isOnline ? strip : keys},
+    logits = b.buffer(type, {layout.logitsUnits, flow.rows, isOnline ? strip : keys},
                       layout.logitsSlots);
     bool isLocal = !isOnline || (isKeysOuter && sums == Sums::Partial);
     std::vector<int64_t> state = {isLocal ? packed : resident,
                                   isLocal ? flow.rows : residentRows};
-    maxima = b.buffer(Type::F32, state, 2);
-    rowSums = b.buffer(Type::F32, state, 2);
+    maxima = b.buffer(Type::F32, state, layout.stateSlots);
+    rowSums = b.buffer(Type::F32, state, layout.stateSlots);
     if (isOnline)
-      before = b.buffer(Type::F32, state, 2);
+      before = b.buffer(Type::F32, state, layout.stateSlots);
   } else {
-    writtenRing = ring(type, {packed, rowStrip, strip}, 2);
-    readRing = ring(type, {packed, rowStrip, strip}, 2);
-    softRing = ring(type, {layout.softmaxRows, keys}, 2);
+    writtenRing = ring(type, {packed, rowStrip, strip}, layout.spillSlots);
+    readRing = ring(type, {packed, rowStrip, strip}, layout.spillSlots);
+    softRing = ring(type, {layout.softmaxRows, keys}, layout.softmaxSlots);
     softDone = b.semaphore(0);
     logitsOut = b.semaphore(0);
     weightsOut = b.semaphore(0);
     spilled = b.scratch("attention_logits_" + serial, type,
                         {spilledUnits * total, keys});
   }
-  outRing = ring(type, {padded(outRows), width}, 2);
+  outRing = ring(type, {padded(outRows), width}, layout.resultSlots);
   folded(outRing.buffer);
   if (score.keyBias) {
     bias = b.buffer(b[*score.keyBias].type, {resident, keys});
@@ -94,7 +94,7 @@ void AttentionProgram::allocate() {
     biasFull = b.semaphore(0);
   }
   if (sums != Sums::Resident) {
-    accRing = ring(Type::F32, {packed, rowStrip, width}, 2);
+    accRing = ring(Type::F32, {packed, rowStrip, width}, layout.sumSlots);
     if (sums == Sums::Partial) {
       partialDone = b.semaphore(0);
       partialOut = b.semaphore(0);

@@ -205,82 +205,88 @@ void AttentionProgram::emitParts(Step block, int64_t tile, bool isFirstTile,
 
 /// Whether the step's logits lie where those of the one before still are.
 bool AttentionProgram::conflicts(const Step &step) const {
-  const Pack &a = step.pack, &b = pending.pack;
-  return isFused && step.logitsSlot == pending.logitsSlot &&
-         a.place < b.place + b.count && b.place < a.place + a.count &&
-         step.logitsRow < pending.logitsRow + pending.rows &&
-         pending.logitsRow < step.logitsRow + step.rows;
+  if (!isFused || pending.empty())
+    return false;
+  const Step &last = pending.back();
+  return step.logitsSlot == last.logitsSlot &&
+         step.logitsPlace < last.logitsPlace + last.pack.count &&
+         last.logitsPlace < step.logitsPlace + step.pack.count &&
+         step.logitsRow < last.logitsRow + last.rows &&
+         last.logitsRow < step.logitsRow + step.rows;
+}
+
+/// The output and the results of the oldest step.
+void AttentionProgram::finishOutput() {
+  emitOutput(pending.front());
+  emitResult(pending.front());
+  pending.pop_front();
 }
 
 void AttentionProgram::work(Step step) {
   step.stateSlot = steps++ % 2;
   step.logitsSlot = logitsUses++ % layout.logitsSlots;
+  step.logitsPlace = isKeysOuter ? 0 : step.pack.place;
   if (layout.alternates)
     return alternate(step);
-  if (hasPending && conflicts(step)) {
-    emitOutput(pending);
-    emitResult(pending);
-    hasPending = false;
-  }
+  if (conflicts(step))
+    finishOutput();
   t.forEach(0, step.chunks(), [&](int64_t j) { emitLogits(step, j); });
+  bool isReady = pending.size() == (isFused ? 1 : kSpilledSteps);
   // An online softmax may rescale what the step before has summed.
   if (isOnline) {
-    if (hasPending)
-      emitOutput(pending);
+    if (isReady)
+      emitOutput(pending.front());
     if (sums == Sums::Partial) {
       step.partialSlot = accRing.slot();
       takePartial(step, 0, step.rows, step.isFirstVisit);
       ++accRing.uses;
     }
     emitSoftmax(step);
+    if (isReady) {
+      emitResult(pending.front());
+      pending.pop_front();
+    }
   } else {
     emitSoftmax(step);
-    if (hasPending)
-      emitOutput(pending);
+    if (isReady)
+      finishOutput();
   }
-  if (hasPending)
-    emitResult(pending);
-  pending = step;
-  hasPending = true;
+  pending.push_back(step);
 }
 
 /// Logits go where the weights of the step before have just been used.
 void AttentionProgram::alternate(const Step &step) {
-  auto logits = [&](int64_t j) {
-    emitLogits(step, j);
-    emitMaximum(step, j);
-  };
-  int64_t now = step.chunks(), before = hasPending ? pending.chunks() : 0;
+  const Step *last = pending.empty() ? nullptr : &pending.front();
+  int64_t now = step.chunks(), before = last ? last->chunks() : 0;
   if (before)
-    emitExponentials(pending, 0);
+    emitExponentials(*last, 0);
   auto both = [&](int64_t j) {
     // One ahead, so that the array need not wait for it.
     if (j + 1 < before)
-      emitExponentials(pending, j + 1);
+      emitExponentials(*last, j + 1);
     if (j < before)
-      emitOutputChunk(pending, j);
+      emitOutputChunk(*last, j);
     if (j + 1 == before)
-      emitResult(pending);
-    if (j < now)
-      logits(j);
+      emitResult(*last);
+    if (j < now) {
+      emitLogits(step, j);
+      emitMaximum(step, j);
+    }
   };
   auto kind = [&](int64_t j) {
     return (j + 1 < before) + (j < before) + 4 * (j < now);
   };
   forEachAlike(0, std::max(now, before), kind, both);
-  pending = step;
-  hasPending = true;
+  pending.clear();
+  pending.push_back(step);
 }
 
 void AttentionProgram::drain() {
-  if (!hasPending)
-    return;
-  hasPending = false;
-  if (layout.alternates)
-    t.forEach(0, pending.chunks(),
-              [&](int64_t j) { emitExponentials(pending, j); });
-  emitOutput(pending);
-  emitResult(pending);
+  if (layout.alternates && !pending.empty())
+    t.forEach(0, pending.front().chunks(),
+              [&](int64_t j) { emitExponentials(pending.front(), j); });
+  while (!pending.empty())
+    finishOutput();
 }
 
 } // namespace nm::isa

@@ -94,7 +94,7 @@ void AttentionProgram::emitLogitsStrip(const Step &step, int64_t j, int64_t i,
   }
   TileRef dest = key;
   if (isFused) {
-    dest = packTile(logits, pack, pack.place, step.logitsRow + row, count,
+    dest = packTile(logits, pack, step.logitsPlace, step.logitsRow + row, count,
                     j * step.chunk, columns, step.logitsSlot);
     signal(tokens, logitsDone, isLast);
   } else {
@@ -145,7 +145,7 @@ TileRef AttentionProgram::weightsTile(const Step &step, int64_t row,
   int64_t columns = step.chunkKeys(j);
   if (isFused) {
     wait(tokens, weightsDone, isFirst);
-    return packTile(logits, pack, pack.place, step.logitsRow + row, count,
+    return packTile(logits, pack, step.logitsPlace, step.logitsRow + row, count,
                     j * step.chunk, columns, step.logitsSlot);
   }
   Tokens loaded{{readRing.free}, {readRing.full}};

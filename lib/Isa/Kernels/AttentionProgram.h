@@ -28,6 +28,7 @@
 #include "../../Model/AttentionLayout.h"
 #include "Trace.h"
 #include "nm/Isa/Kernels/Kernels.h"
+#include <deque>
 #include <functional>
 
 namespace nm::isa {
@@ -50,7 +51,7 @@ struct Step {
   int64_t key = 0;  ///< first key
   int64_t keys = 0;
   int64_t chunk = 0; ///< keys of a chunk
-  int64_t logitsRow = 0, logitsSlot = 0;
+  int64_t logitsPlace = 0, logitsRow = 0, logitsSlot = 0;
   int64_t roundSlot = 0; ///< parity of the round
   int64_t blockSlot = 0; ///< parity of the block, or of the round
   int64_t stateSlot = 0;
@@ -135,6 +136,7 @@ private:
   void alternate(const Step &step);
   void drain();
   bool conflicts(const Step &step) const;
+  void finishOutput();
 
   // Products (AttentionProducts.cpp).
   void emitLogits(const Step &step, int64_t j);
@@ -205,8 +207,10 @@ private:
   int64_t spilledUnits; ///< units whose logits have places in DRAM
 
   int64_t rounds = 0, blocksDone = 0, steps = 0, logitsUses = 0;
-  bool hasPending = false;
-  Step pending;
+  /// Steps whose output is still to come: one, or some if the logits pass
+  /// through DRAM, the way to which takes long.
+  std::deque<Step> pending;
+  static constexpr size_t kSpilledSteps = 4;
 
   BufferId qBuffer, kBuffer, vBuffer, logits, acc, maxima, before, rowSums;
   SemaphoreId qFree, qFull, kFree, kFull, vFree, vFull, accFree;

@@ -19,7 +19,7 @@ using rt::ceilDiv;
 
 TileRef AttentionProgram::logitsTile(const Step &step, int64_t unit,
                                      int64_t j) const {
-  return unitPart(logits, step.pack.place + unit, step.logitsRow, step.rows,
+  return unitPart(logits, step.logitsPlace + unit, step.logitsRow, step.rows,
                   j * step.chunk, step.chunkKeys(j), step.logitsSlot);
 }
 

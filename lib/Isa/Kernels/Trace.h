@@ -59,7 +59,7 @@ public:
   bool finish(Builder &builder);
 
 private:
-  static constexpr int64_t kHead = 6, kTail = 3, kCarried = 2, kGapUnit = 4;
+  static constexpr int64_t kHead = 8, kTail = 3, kCarried = 4, kGapUnit = 8;
 
   /// How an instruction moves with one loop around it.
   struct Step {

@@ -90,13 +90,19 @@ void RegionType::print(AsmPrinter &printer) const {
 LogicalResult RegionType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<int64_t> shape, Type elementType,
                                  Space) {
-  if (shape.empty() || shape.size() > 3)
+  if (shape.empty() || shape.size() > 4)
     return emitError() << "[attacc_region_c1] has rank " << shape.size()
-                       << ", expected 1 to 3";
-  for (int64_t size : shape)
+                       << ", expected 1 to 4";
+  int64_t elements = 1;
+  for (int64_t size : shape) {
     if (size < 1 || size > INT32_MAX)
       return emitError() << "[attacc_region_c1] has size " << size
                          << ", expected 1 to 2147483647";
+    elements = multiplySaturating(elements, size);
+  }
+  if (elements > int64_t(1) << 48)
+    return emitError() << "[attacc_region_c1] has " << elements
+                       << " elements, expected at most 2^48";
   if (!elementType.isF32() && !elementType.isF16() && !elementType.isBF16() &&
       !elementType.isInteger(8))
     return emitError() << "[attacc_region_c2] has elements of type "
@@ -120,13 +126,17 @@ static FailureOr<std::pair<int64_t, int64_t>> parsePattern(StringRef text) {
 
 LogicalResult DeviceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef, int64_t scratchpad,
-                                 int64_t channels, StringRef patterns) {
+                                 int64_t channels, int64_t segments,
+                                 StringRef patterns) {
   if (scratchpad < 1 || scratchpad > int64_t(1) << 40)
     return emitError() << "[attacc_device_c1] has a scratchpad of "
                        << scratchpad << " bytes, expected 1 to 2^40";
   if (channels < 1 || channels > 64)
     return emitError() << "[attacc_device_c1] has " << channels
                        << " channels, expected 1 to 64";
+  if (segments < 1 || segments > INT32_MAX)
+    return emitError() << "[attacc_device_c1] has " << segments
+                       << " segments, expected 1 to 2147483647";
   for (StringRef pattern : llvm::split(patterns, ','))
     if (!patterns.empty() && failed(parsePattern(pattern)))
       return emitError() << "[attacc_device_c2] has the pattern '" << pattern

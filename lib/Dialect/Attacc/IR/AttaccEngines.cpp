@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Verify.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
@@ -29,13 +30,8 @@ static void printNumber(OpAsmPrinter &printer, Operation *, IntegerAttr value) {
 #define GET_OP_CLASSES
 #include "nm/Dialect/Attacc/IR/AttaccOps.cpp.inc"
 
-static LogicalResult verifyMove(Operation *op, RegionType source,
-                                RegionType dest, int64_t channel) {
-  if (source.getShape() != dest.getShape() ||
-      source.getElementType() != dest.getElementType())
-    return op->emitOpError("[attacc_move_c1] moves ")
-           << source << " to " << dest
-           << ", expected equal shapes and elements";
+/// attacc_move_c2.
+static LogicalResult verifyChannel(Operation *op, int64_t channel) {
   auto program = op->getParentOfType<ProgramOp>();
   if (!program)
     return op->emitOpError("[attacc_program_c1] expected an attacc.program "
@@ -47,20 +43,55 @@ static LogicalResult verifyMove(Operation *op, RegionType source,
   return success();
 }
 
+static LogicalResult verifyMove(Operation *op, RegionType source,
+                                RegionType dest, int64_t channel) {
+  if (source.getShape() != dest.getShape() ||
+      source.getElementType() != dest.getElementType())
+    return op->emitOpError("[attacc_move_c1] moves ")
+           << source << " to " << dest
+           << ", expected equal shapes and elements";
+  return verifyChannel(op, channel);
+}
+
 LogicalResult LoadOp::verify() {
   return verifyMove(*this, getSource().getType(), getDest().getType(),
                     getChannel());
 }
 
 LogicalResult StoreOp::verify() {
+  Value object = getDest();
+  if (auto tile = object.getDefiningOp<TileOp>())
+    object = tile.getSource();
+  if (auto tensor = object.getDefiningOp<TensorOp>())
+    if (tensor.getRole() != Role::Out && tensor.getRole() != Role::Scratch) {
+      InFlightDiagnostic diag = emitOpError("[attacc_move_c3] writes '")
+                                << tensor.getName() << "', which is "
+                                << stringifyRole(tensor.getRole())
+                                << ", expected out or scratch";
+      diag.attachNote(tensor.getLoc()) << "the tensor";
+      return diag;
+    }
   return verifyMove(*this, getSource().getType(), getDest().getType(),
                     getChannel());
+}
+
+LogicalResult SyncOp::verify() {
+  bool isMove = getUnit() == Engine::Load || getUnit() == Engine::Store;
+  if (!isMove && getChannel() != 0)
+    return emitOpError("[attacc_sync_c1] has channel ")
+           << int64_t(getChannel()) << " on " << stringifyEngine(getUnit())
+           << ", expected 0";
+  return verifyChannel(*this, getChannel());
 }
 
 /// attacc_gemm_c2 and attacc_nm_gemm_c4.
 static LogicalResult verifyProductTypes(Operation *op, StringRef rule,
                                         RegionType lhs, RegionType rhs,
-                                        RegionType dest) {
+                                        RegionType dest, APFloat scale) {
+  if (!scale.isFinite())
+    return op->emitOpError("[")
+           << rule << "] has the scale " << scale.convertToFloat()
+           << ", expected a finite one";
   Type type = lhs.getElementType();
   if (type.isInteger(8) || rhs.getElementType() != type)
     return op->emitOpError("[")
@@ -76,14 +107,30 @@ LogicalResult GemmOp::verify() {
   RegionType lhs = getLhs().getType(), rhs = getRhs().getType(),
              dest = getDest().getType();
   bool tl = getTransposeLhs(), tr = getTransposeRhs();
-  if (lhs.getRank() != 2 || rhs.getRank() != 2 || dest.getRank() != 2 ||
-      lhs.getShape()[!tl] != rhs.getShape()[tr] ||
-      dest.getShape()[0] != lhs.getShape()[tl] ||
-      dest.getShape()[1] != rhs.getShape()[!tr])
+  ArrayRef<int64_t> l = lhs.getShape(), r = rhs.getShape(), d = dest.getShape();
+  bool fits = l.size() == r.size() && l.size() == d.size() &&
+              (l.size() == 2 || l.size() == 3);
+  if (fits && l.size() == 3) {
+    fits = l[0] == r[0] && l[0] == d[0];
+    auto program = (*this)->getParentOfType<ProgramOp>();
+    if (!program)
+      return emitOpError("[attacc_program_c1] expected an attacc.program "
+                         "around it");
+    int64_t segments = program.getDevice().getSegments();
+    if (fits && l[0] > segments)
+      return emitOpError("[attacc_gemm_c3] has ")
+             << l[0] << " products side by side, expected at most the "
+             << segments << " segments of the array";
+    l = l.drop_front();
+    r = r.drop_front();
+    d = d.drop_front();
+  }
+  if (!fits || l[!tl] != r[tr] || d[0] != l[tl] || d[1] != r[!tr])
     return emitOpError("[attacc_gemm_c1] multiplies ")
            << lhs << " by " << rhs << " into " << dest
            << ", expected M x K by K x N into M x N after the transposes";
-  return verifyProductTypes(*this, "attacc_gemm_c2", lhs, rhs, dest);
+  return verifyProductTypes(*this, "attacc_gemm_c2", lhs, rhs, dest,
+                            getScale());
 }
 
 LogicalResult NMGemmOp::verify() {
@@ -121,7 +168,8 @@ LogicalResult NMGemmOp::verify() {
   if (!indices.getElementType().isInteger(8))
     return emitOpError("[attacc_nm_gemm_c4] has indices of type ")
            << indices.getElementType() << ", expected i8";
-  return verifyProductTypes(*this, "attacc_nm_gemm_c4", lhs, values, dest);
+  return verifyProductTypes(*this, "attacc_nm_gemm_c4", lhs, values, dest,
+                            getScale());
 }
 
 //===----------------------------------------------------------------------===//
@@ -183,16 +231,58 @@ LogicalResult ScaleOp::verify() {
 LogicalResult SoftmaxOp::verify() {
   if (failed(verifySame(*this, getSource().getType(), getDest().getType())))
     return failure();
+  if (!getScale().isFinite())
+    return emitOpError("[attacc_elements_c1] has the scale ")
+           << getScale().convertToFloat() << ", expected a finite one";
   return verifyRows(*this, getSource().getType(), {});
 }
 
-LogicalResult CausalMaskOp::verify() {
-  if (getDest().getType().getRank() != 2 || int64_t(getRow()) < 0 ||
-      int64_t(getColumn()) < 0)
-    return emitOpError("[attacc_causal_mask_c1] masks ")
-           << getDest().getType() << " at " << int64_t(getRow()) << ", "
-           << int64_t(getColumn())
-           << ", expected rank 2 and an origin that is not negative";
+/// attacc_mask_c2 for one of row and column.
+static LogicalResult verifyPlace(Operation *op, StringRef what, int64_t base,
+                                 ValueRange counters,
+                                 std::optional<ArrayRef<int64_t>> steps) {
+  constexpr int64_t kFar = int64_t(1) << 56;
+  size_t count = steps ? steps->size() : 0;
+  if (count != counters.size())
+    return op->emitOpError("[attacc_mask_c2] has ")
+           << count << " steps of the " << what << ", expected "
+           << counters.size();
+  if (failed(verifyCounters(op, "attacc_mask_c2", counters)))
+    return failure();
+  int64_t low = base;
+  bool fits = base >= -INT32_MAX && base <= INT32_MAX;
+  for (auto [i, counter] : llvm::enumerate(counters)) {
+    int64_t step = (*steps)[i];
+    if (!fits || step < -INT32_MAX || step > INT32_MAX) {
+      fits = false;
+      break;
+    }
+    int64_t reach = step * (tripsOf(counter) - 1);
+    fits = reach >= -kFar && reach <= kFar;
+    low += std::min<int64_t>(reach, 0);
+  }
+  if (!fits || low < 0)
+    return op->emitOpError("[attacc_mask_c2] has a ")
+           << what << " that begins at " << low
+           << ", expected a place that is never negative";
+  return success();
+}
+
+LogicalResult MaskOp::verify() {
+  int64_t window = getWindow(), keys = getKeys(), group = getGroup();
+  auto isSize = [](int64_t value) { return value >= 0 && value <= INT32_MAX; };
+  if (getDest().getType().getRank() != 2 || group < 1 || !isSize(group) ||
+      !isSize(window) || !isSize(keys))
+    return emitOpError("[attacc_mask_c1] masks ")
+           << getDest().getType() << " with a group of " << group
+           << ", a window of " << window << " and " << keys
+           << " keys, expected rank 2, a group of at least 1 and the others "
+              "not negative";
+  if (failed(verifyPlace(*this, "row", getRow(), getRowCounters(),
+                         getRowSteps())) ||
+      failed(verifyPlace(*this, "column", getColumn(), getColumnCounters(),
+                         getColumnSteps())))
+    return failure();
   return verifyFloats(*this);
 }
 
@@ -211,7 +301,7 @@ LogicalResult LayerNormOp::verify() {
   return success();
 }
 
-LogicalResult GeluOp::verify() {
+LogicalResult UnaryOp::verify() {
   return verifySame(*this, getSource().getType(), getDest().getType());
 }
 

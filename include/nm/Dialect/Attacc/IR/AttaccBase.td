@@ -25,13 +25,19 @@ def Attacc_Dialect : Dialect {
     an array for matrix products and a special function unit for rows and
     elements.
 
-    A sequencer walks an `attacc.program` with its hardware loops and appends
-    each instruction to the queue of its engine. An engine works its queue in
-    order. An instruction begins when each semaphore that it waits for counts at
+    Each engine (each channel being one for loads and one for stores) has a
+    sequencer of its own, which walks the whole `attacc.program` with its
+    hardware loops and runs the instructions of its engine in order, one at a
+    time. An instruction begins when each semaphore that it waits for counts at
     least one, takes one from each, and adds one to each that it signals when it
     has ended. Nothing else orders two engines but `attacc.barrier`. Every
     semaphore has one signalling and one waiting engine, so which signal meets
-    which wait does not depend on time.
+    which wait does not depend on time. Arithmetic is f32; what is written is
+    rounded once, to nearest even.
+
+    The dialect spells what `nm/Isa/Program.h` holds, and translates to and from
+    it without loss (`nm-translate --attacc-to-binary`). docs/attacc-isa.md
+    defines what each instruction does.
 
     Constraints are numbered (`attacc_gemm_c1`); messages carry the same numbers.
   }];
@@ -53,8 +59,15 @@ def Attacc_Space : Attacc_Enum<"Space", "memory", [
     I32EnumAttrCase<"Dram", 0, "dram">, I32EnumAttrCase<"Scratchpad", 1, "scratchpad">]>;
 def Attacc_Role : Attacc_Enum<"Role", "role of a tensor", [
     I32EnumAttrCase<"In", 0, "in">, I32EnumAttrCase<"Out", 1, "out">,
-    I32EnumAttrCase<"Param", 2, "param">, I32EnumAttrCase<"Scratch", 3, "scratch">]>;
+    I32EnumAttrCase<"Param", 2, "param">, I32EnumAttrCase<"Constant", 3, "constant">,
+    I32EnumAttrCase<"Scratch", 4, "scratch">]>;
 def Attacc_RoleAttr : EnumAttr<Attacc_Dialect, Attacc_Role, "role">;
+def Attacc_Part : Attacc_Enum<"Part", "how a parameter follows from the checkpoint's tensor", [
+    I32EnumAttrCase<"Whole", 0, "whole">, I32EnumAttrCase<"Values", 1, "values">,
+    I32EnumAttrCase<"Indices", 2, "indices">, I32EnumAttrCase<"Transposed", 3, "transposed">]>;
+def Attacc_PartAttr : EnumAttr<Attacc_Dialect, Attacc_Part, "part"> {
+  let assemblyFormat = "`<` $value `>`";
+}
 def Attacc_Stationary : Attacc_Enum<"Stationary", "operand that stays in the array", [
     I32EnumAttrCase<"Output", 0, "output">, I32EnumAttrCase<"Weight", 1, "weight">,
     I32EnumAttrCase<"Input", 2, "input">]>;
@@ -63,9 +76,16 @@ def Attacc_Binary : Attacc_Enum<"Binary", "operation on two elements", [
     I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Sub", 1, "sub">,
     I32EnumAttrCase<"Mul", 2, "mul">, I32EnumAttrCase<"Max", 3, "max">]>;
 def Attacc_BinaryAttr : EnumAttr<Attacc_Dialect, Attacc_Binary, "binary">;
+def Attacc_Unary : Attacc_Enum<"Unary", "operation on one element", [
+    I32EnumAttrCase<"Copy", 0, "copy">, I32EnumAttrCase<"Relu", 1, "relu">,
+    I32EnumAttrCase<"Gelu", 2, "gelu">, I32EnumAttrCase<"GeluTanh", 3, "gelu_tanh">,
+    I32EnumAttrCase<"Silu", 4, "silu">, I32EnumAttrCase<"Tanh", 5, "tanh">,
+    I32EnumAttrCase<"Exp", 6, "exp">]>;
+def Attacc_UnaryAttr : EnumAttr<Attacc_Dialect, Attacc_Unary, "unary">;
 def Attacc_Engine : Attacc_Enum<"Engine", "unit that works a queue", [
     I32EnumAttrCase<"Load", 0, "load">, I32EnumAttrCase<"Store", 1, "store">,
     I32EnumAttrCase<"Array", 2, "array">, I32EnumAttrCase<"Special", 3, "special">]>;
+def Attacc_EngineAttr : EnumAttr<Attacc_Dialect, Attacc_Engine, "engine">;
 
 def Attacc_RegionType : Attacc_Type<"Region", "region"> {
   let summary = "elements in one of the two memories";
@@ -77,7 +97,8 @@ def Attacc_RegionType : Attacc_Type<"Region", "region"> {
     !attacc.region<512x64xf16, dram>
     ```
 
-    * `attacc_region_c1`: rank 1 to 3; every size is 1 to 2^31 - 1.
+    * `attacc_region_c1`: rank 1 to 4; every size is 1 to 2^31 - 1, and there
+      are at most 2^48 elements.
     * `attacc_region_c2`: elements are f32, f16, bf16 or i8; i8 holds packed
       indices of N:M weights.
   }];
@@ -109,18 +130,20 @@ def Attacc_DeviceAttr : AttrDef<Attacc_Dialect, "Device"> {
   let summary = "what a program must know of the machine to be legal on it";
   let description = [{
     Facts of a device description (docs/model.md) that bound a program: bytes of
-    the scratchpad, channels that load and that store, and N:M patterns the
-    array decodes, separated by commas. No times: those are the simulator's.
+    the scratchpad, channels that load and that store, products that the array
+    runs side by side on segments of its columns, and N:M patterns it decodes,
+    separated by commas. No times: those are the simulator's.
 
     ```mlir
-    #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "1:4,2:4">
+    #attacc.device<name = "edge", scratchpad = 524288, channels = 4, segments = 4, patterns = "1:4,2:4">
     ```
 
     * `attacc_device_c1`: the scratchpad has 1 to 2^40 bytes; channels are 1 to
-      64.
+      64, segments at least 1 (the value if absent).
     * `attacc_device_c2`: each pattern is N:M with 1 <= N <= M <= 64.
   }];
   let parameters = (ins StringRefParameter<"">:$name, "int64_t":$scratchpad, "int64_t":$channels,
+                        DefaultValuedParameter<"int64_t", "1">:$segments,
                         StringRefParameter<"">:$patterns);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

@@ -52,6 +52,7 @@ def Attacc_LoadOp : Attacc_Move<"load", "Load", Attacc_Dram, Attacc_Pad> {
   let description = [{
     * `attacc_move_c1`: shapes and element types agree.
     * `attacc_move_c2`: the channel is one of the device's.
+    * `attacc_move_c3`: a store writes a tensor that is out or scratch.
   }];
 }
 def Attacc_StoreOp : Attacc_Move<"store", "Store", Attacc_Pad, Attacc_Dram> {
@@ -61,12 +62,15 @@ def Attacc_StoreOp : Attacc_Move<"store", "Store", Attacc_Pad, Attacc_Dram> {
 
 def Attacc_GemmOp : Attacc_Instr<"gemm", "Array", "0", (ins
     Attacc_Pad:$lhs, Attacc_Pad:$rhs, Attacc_Pad:$dest, Attacc_StationaryAttr:$stationary,
-    UnitAttr:$accumulate, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs),
+    UnitAttr:$accumulate, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs,
+    DefaultValuedAttr<F32Attr, "1.0f">:$scale),
     "getLhs(), getRhs()", "getDest()"> {
   let summary = "matrix product on the array";
   let description = [{
-    `dest = lhs rhs`, or `dest += lhs rhs` with `accumulate`; sums are f32 and
-    rounded once when written.
+    `dest = scale lhs rhs`, or `dest += scale lhs rhs` with `accumulate`; sums
+    are f32 and rounded once when written. Operands of rank 3 are products side
+    by side on segments of the array's columns, one for each index of the first
+    dimension.
 
     ```mlir
     attacc.gemm output %q, %k into %s wait(%ready) signal(%done) {transpose_rhs}
@@ -74,10 +78,12 @@ def Attacc_GemmOp : Attacc_Instr<"gemm", "Array", "0", (ins
           into !attacc.region<64x512xf32, scratchpad>
     ```
 
-    * `attacc_gemm_c1`: all are of rank 2 and M x K, K x N and M x N after the
-      transposes.
+    * `attacc_gemm_c1`: all are of one rank, 2 or 3 with equal first sizes, and
+      M x K, K x N and M x N after the transposes.
     * `attacc_gemm_c2`: operands have one type, f16, bf16 or f32; dest has it or
-      f32.
+      f32; the scale is finite.
+    * `attacc_gemm_c3`: no more products side by side than the device has
+      segments.
   }];
   let assemblyFormat = [{
     $stationary $lhs `,` $rhs `into` $dest (`wait` `(` $waits^ `)`)? (`signal` `(` $signals^ `)`)?
@@ -87,11 +93,12 @@ def Attacc_GemmOp : Attacc_Instr<"gemm", "Array", "0", (ins
 
 def Attacc_NMGemmOp : Attacc_Instr<"nm_gemm", "Array", "0", (ins
     Attacc_Pad:$lhs, Attacc_Pad:$values, Attacc_Pad:$indices, Attacc_Pad:$dest, I64Attr:$n,
-    I64Attr:$m, Attacc_StationaryAttr:$stationary, UnitAttr:$accumulate),
+    I64Attr:$m, Attacc_StationaryAttr:$stationary, UnitAttr:$accumulate,
+    DefaultValuedAttr<F32Attr, "1.0f">:$scale),
     "getLhs(), getValues(), getIndices()", "getDest()"> {
   let summary = "matrix product with an N:M weight";
   let description = [{
-    `dest = lhs W^T` with `lhs` of R x K and W of C x K, of whose row `values` (C
+    `dest = scale lhs W^T` (`+=` with `accumulate`) with `lhs` of R x K and W of C x K, of whose row `values` (C
     x K/M*N) keeps N elements of each group of M along K, and `indices` (C x
     bytes) their places: ceil(log2 M) bits each, lowest bit first, ascending
     within a group, each row on a byte.
@@ -99,7 +106,7 @@ def Attacc_NMGemmOp : Attacc_Instr<"nm_gemm", "Array", "0", (ins
     * `attacc_nm_gemm_c1`: 1 <= N < M <= 64, and the device decodes the pattern.
     * `attacc_nm_gemm_c2`: K is a multiple of M, so no tile cuts a group.
     * `attacc_nm_gemm_c3`: shapes are those above.
-    * `attacc_nm_gemm_c4`: types as for `attacc.gemm`; indices are i8.
+    * `attacc_nm_gemm_c4`: types and scale as for `attacc.gemm`; indices are i8.
   }];
   let assemblyFormat = [{
     $stationary $lhs `,` $values `[` $indices `]` `into` $dest `pattern` custom<Number>($n) `by` custom<Number>($m)
@@ -155,17 +162,35 @@ def Attacc_SoftmaxOp : Attacc_Row<"softmax", (ins Attacc_Pad:$source, Attacc_Pad
     "$source `into` $dest `scale` $scale",
     "type($source) `into` type($dest)"> {
   let summary = "softmax of each row of scale times source; masked rows become zeros";
-  let description = [{ * `attacc_elements_c1`: source and dest have one shape. }];
-}
-def Attacc_CausalMaskOp : Attacc_Row<"causal_mask", (ins Attacc_Pad:$dest, I64Attr:$row,
-    I64Attr:$column), "getDest()", "getDest()",
-    "$dest `origin` custom<Number>($row) `,` custom<Number>($column)",
-    "type($dest)"> {
-  let summary = "minus infinity where the column is right of the row";
   let description = [{
-    `row` and `column` are the place of the tile's first element in the logits.
+    * `attacc_elements_c1`: source and dest have one shape; a scale is finite.
+  }];
+}
+def Attacc_MaskOp : Attacc_Row<"mask", (ins Attacc_Pad:$dest, I64Attr:$row,
+    Variadic<Index>:$row_counters, OptionalAttr<DenseI64ArrayAttr>:$row_steps,
+    I64Attr:$column, Variadic<Index>:$column_counters,
+    OptionalAttr<DenseI64ArrayAttr>:$column_steps, UnitAttr:$causal,
+    DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<I64Attr, "0">:$keys,
+    DefaultValuedAttr<I64Attr, "1">:$group), "getDest()", "getDest()",
+    [{$dest `row` custom<Number>($row) (`by` `(` $row_counters^ `)` `steps` $row_steps)?
+      `column` custom<Number>($column) (`by` `(` $column_counters^ `)` `steps` $column_steps)?}],
+    "type($dest)"> {
+  let summary = "minus infinity where a query may not see a key";
+  let description = [{
+    Element (i, j) of the tile is query position floor((row + i) / group) and key
+    position column + j. It becomes minus infinity if `causal` and key > query;
+    if `window` > 0 and key + window <= query; or if `keys` > 0 and key >= keys.
+    Row and column move with loop counters by the steps given.
 
-    * `attacc_causal_mask_c1`: dest is of rank 2; the origin is not negative.
+    ```mlir
+    attacc.mask %s row 0 by(%i) steps [64] column 0 {causal, window = 256 : i64}
+        : !attacc.region<64x512xf32, scratchpad>
+    ```
+
+    * `attacc_mask_c1`: dest is of rank 2; the group is at least 1, window and
+      keys are not negative.
+    * `attacc_mask_c2`: one step for each counter; row and column are never
+      negative; each counter is that of an enclosing loop, once.
   }];
 }
 def Attacc_LayerNormOp : Attacc_Row<"layernorm", (ins Attacc_Pad:$source, Attacc_Pad:$gamma,
@@ -179,12 +204,11 @@ def Attacc_LayerNormOp : Attacc_Row<"layernorm", (ins Attacc_Pad:$source, Attacc
       positive.
   }];
 }
-def Attacc_GeluOp : Attacc_Row<"gelu", (ins Attacc_Pad:$source, Attacc_Pad:$dest,
-    UnitAttr:$tanh), "getSource()", "getDest()",
-    "$source `into` $dest",
+def Attacc_UnaryOp : Attacc_Row<"unary", (ins Attacc_UnaryAttr:$kind, Attacc_Pad:$source,
+    Attacc_Pad:$dest), "getSource()", "getDest()", "$kind $source `into` $dest",
     "type($source) `into` type($dest)"> {
-  let summary = "GELU by erf, or its tanh approximation";
-  let description = [{ `attacc_elements_c1`. }];
+  let summary = "a function of each element; copy converts between element types";
+  let description = [{ `gelu` is by erf, `gelu_tanh` its approximation. `attacc_elements_c1`. }];
 }
 def Attacc_ElementwiseOp : Attacc_Row<"elementwise", (ins Attacc_BinaryAttr:$kind,
     Attacc_Pad:$lhs, Attacc_Pad:$rhs, Attacc_Pad:$dest), "getLhs(), getRhs()", "getDest()",
@@ -200,6 +224,31 @@ def Attacc_FillOp : Attacc_Row<"fill", (ins Attacc_Pad:$dest, F32Attr:$value), "
     "$dest `with` $value",
     "type($dest)"> {
   let summary = "one value everywhere";
+}
+
+def Attacc_SyncOp : Attacc_Instr<"sync", "Load", "getChannel()", (ins Attacc_EngineAttr:$unit,
+    DefaultValuedAttr<I64Attr, "0">:$channel), "", ""> {
+  let summary = "waits and signals, and does nothing else";
+  let description = [{
+    On any engine; the channel is that of loads and stores.
+
+    ```mlir
+    attacc.sync array wait(%full) signal(%free)
+    ```
+
+    * `attacc_sync_c1`: the channel is 0 on the array and the special function
+      unit.
+    * `attacc_move_c2`: the channel is one of the device's.
+  }];
+  let assemblyFormat = [{
+    $unit (`channel` $channel^)? (`wait` `(` $waits^ `)`)? (`signal` `(` $signals^ `)`)? attr-dict
+  }];
+  let extraClassDefinition = [{
+    ::mlir::attacc::Engine $cppClass::getEngine() { return getUnit(); }
+    int64_t $cppClass::getQueue() { return getChannel(); }
+    ::llvm::SmallVector<::mlir::Value> $cppClass::getRead() { return {}; }
+    ::llvm::SmallVector<::mlir::Value> $cppClass::getWritten() { return {}; }
+  }];
 }
 
 #endif // NM_DIALECT_ATTACC_IR_ATTACCENGINES_TD

@@ -51,6 +51,7 @@
 #include "nm/Dialect/Pifo/Transforms/Passes.h"
 #include "nm/Pipelines/PifoPipelines.h"
 #include "nm/Pipelines/Pipelines.h"
+#include "nm/Target/Attacc/Attacc.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Transforms/Passes.h"
 
@@ -95,6 +96,7 @@ void mlir::nm::registerPasses() {
   pifo::registerPifoPasses();
   registerPipelines();
   registerPifoPipelines();
+  attacc::registerAttaccTargetPasses();
   pifo::registerPifoMeshPasses();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();

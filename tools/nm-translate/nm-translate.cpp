@@ -14,6 +14,7 @@
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Registration.h"
+#include "nm/Target/Attacc/Attacc.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -76,6 +77,7 @@ int main(int argc, char **argv) {
   TranslateToMLIRRegistration policy(
       "import-pifo-policy", "translate a scheduling policy to a pifo.scheduler",
       importPolicy, registerDialects);
+  attacc::registerProgramTranslations(registerDialects);
   pifo::registerCHeaderTranslation(registerDialects);
   pifo::registerMeshTranslations(registerDialects);
   return failed(mlirTranslateMain(argc, argv, "nm translation driver"));

@@ -98,7 +98,7 @@ int64_t footprintBytes(const Device &device, const AttentionShape &shape,
     elements(layout.spillSlots * p * layout.rowStrip * layout.strip);
     elements(layout.softmaxSlots * layout.softmaxRows * S);
   }
-  elements(layout.resultSlots * padded(layout.outRows) * v);
+  elements(layout.resultSlots * p * padded(layout.outRows) * v);
   // A sum is as large as the two elements of a double buffer.
   sums(layout.sums == Sums::Resident ? g * layout.residentRows * v
                                      : layout.sumSlots * p * layout.rowStrip *
@@ -160,26 +160,28 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
       static_cast<double>(sums.logitCycles[l] + sums.attendCycles[t]) *
       static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
 
-  // Online: one pass, and outputs are rescaled at each visit; the last one
-  // divides by the sum. Else three passes.
+  // Fused: one pass, and outputs are rescaled at each visit; the last one
+  // divides by the sum. Else three passes, and results are rounded.
   double area = static_cast<double>(sums.area);
   double visited = static_cast<double>(sums.rows * v);
   double specialOps =
-      flow.keyTile ? area * static_cast<double>(sf.maxCycles + sf.expCycles +
-                                                sf.sumCycles) +
-                         visited * static_cast<double>(sf.scaleCycles)
-                   : area * static_cast<double>(sf.softmaxCycles());
+      area * static_cast<double>(flow.isFused() ? sf.maxCycles + sf.expCycles +
+                                                      sf.sumCycles
+                                                : sf.softmaxCycles()) +
+      visited * static_cast<double>(sf.scaleCycles);
   specialOps *= units;
   if (sf.lanes > 0)
     cost.softmaxCycles = specialOps / static_cast<double>(sf.lanes);
 
-  // Scratchpad: both products; the softmax (online: read for the maximum, read
-  // and written for the exponential, outputs read and written; else three reads
-  // and two writes); and what passes to and from DRAM.
+  // Scratchpad: both products; the softmax (fused: read for the maximum, read
+  // and written for the exponential; else three reads and two writes); the sums,
+  // added to, rescaled or divided; and what passes to and from DRAM.
   double moved =
       static_cast<double>(sums.logitTraffic[l] + sums.attendTraffic[t]) +
-      (flow.keyTile ? 3 * area + 2 * visited : 5 * area);
-  double onChipBytes = units * moved * elementBytes + cost.dramBytes;
+      (flow.isFused() ? 3 : 5) * area;
+  double sumBytes = device.accumulatorBits / 8.0;
+  double onChipBytes =
+      units * (moved * elementBytes + 3 * visited * sumBytes) + cost.dramBytes;
   cost.onChipCycles = onChipBytes / device.scratchpadBytesPerCycle();
 
   auto overhead = [&](int i) {
@@ -200,6 +202,21 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
       2 * static_cast<double>(device.dram.latencyCycles +
                               device.dma.setupCycles) +
       static_cast<double>(device.array.fillCycles);
+
+  // Where two steps share the place of their logits, the array waits for a
+  // chunk's softmax between them.
+  AttentionLayout layout(device, shape, flow);
+  if (layout.alternates) {
+    double chunks =
+        static_cast<double>(ceilDiv(shape.keys, layout.chunk));
+    double softmax = std::max(cost.softmaxCycles,
+                              3 * units * area * elementBytes /
+                                  device.scratchpadBytesPerCycle());
+    cost.overheadCycles +=
+        softmax / chunks +
+        static_cast<double>(device.array.fillCycles * sums.steps) *
+            static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
+  }
 
   cost.cycles = std::max({cost.computeCycles, cost.dramCycles,
                           cost.softmaxCycles, cost.onChipCycles}) +

@@ -154,7 +154,8 @@ private:
     Dataflow best = flow;
     double cycles = 0, energy = 0;
     bool first = true;
-    best.staged = flow.keyTile ? StagedLogits : 0u;
+    // Fused, the softmax passes over the logits fewer times.
+    best.staged = options.scope == Scope::Unfused ? 0u : StagedLogits;
     double units = static_cast<double>(unitCount(shape));
     int64_t widths = shape.headDim + shape.valueWidth();
     double bytes = units * static_cast<double>(

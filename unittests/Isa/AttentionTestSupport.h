@@ -157,6 +157,8 @@ public:
                  (s.causal ? " causal" : ""));
     Result<Built> built = build(c, device);
     ASSERT_TRUE(built.ok()) << built.error().message;
+    Result<VerifyResult> proof = verifyProgram(built->program);
+    ASSERT_TRUE(proof.ok()) << proof.error().message;
     Result<sim::Memory> memory = sim::Memory::allocate(built->program);
     ASSERT_TRUE(memory.ok());
     std::vector<float> q = fill(built->program, *memory, 0, 1),

@@ -166,10 +166,13 @@ TEST(Extended, SpecialFunctionUnitAndOnChipBandwidth) {
   device.scratchpad.bytesPerSecond = 1e12;
   EXPECT_STREQ(evaluateExtended(device, s, rows(16, 0)).bound(), "array");
   device.specialFunction.lanes = 1;
-  Cost three = evaluateExtended(device, s, rows(16, 0));
-  EXPECT_STREQ(three.bound(), "softmax");
-  EXPECT_EQ(three.softmaxCycles, 4 * 64 * 64);
-  // One pass: no scale of logits, but of outputs at each visit.
+  Cost whole = evaluateExtended(device, s, rows(16, 0));
+  EXPECT_STREQ(whole.bound(), "softmax");
+  // No scale of logits, but of outputs at each visit.
+  EXPECT_EQ(whole.softmaxCycles, 3 * 64 * 64 + 64 * 16);
+  Cost unfused =
+      evaluateExtended(device, s, rows(16, 0, StagedAll & ~StagedLogits));
+  EXPECT_EQ(unfused.softmaxCycles, 4 * 64 * 64 + 64 * 16);
   Cost one = evaluateExtended(device, s, rows(16, 32));
   EXPECT_EQ(one.softmaxCycles, 3 * 64 * 64 + 2 * 64 * 16);
   device.specialFunction.lanes = 0;

@@ -41,10 +41,7 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
   spilledUnits = rest == 0 && roundSteps > static_cast<int64_t>(kSpilledSteps)
                      ? resident
                      : units;
-  softChannel = b.target().channels > 4 ? 4
-                                        : channel(stagedK   ? 0
-                                                  : stagedV ? 1
-                                                            : 2);
+  softChannel = channel(b.target().channels > 4 ? 4 : 3);
 }
 
 /// Writes the program; false if loops did not come out, and nothing is written.

@@ -86,7 +86,7 @@ void AttentionProgram::allocate() {
     spilled = b.scratch("attention_logits_" + serial, type,
                         {spilledUnits * total, keys});
   }
-  outRing = ring(type, {padded(outRows), width}, layout.resultSlots);
+  outRing = ring(type, {packed, padded(outRows), width}, layout.resultSlots);
   folded(outRing.buffer);
   if (score.keyBias) {
     bias = b.buffer(b[*score.keyBias].type, {resident, keys});
@@ -190,8 +190,7 @@ Tokens AttentionProgram::share(const Tokens &tokens, int64_t index,
   return result;
 }
 
-/// Rows of a unit between DRAM and [place, base...] of a buffer (rank 2: it has
-/// no units).
+/// Rows of a unit between DRAM and [place, base...] of a buffer.
 void AttentionProgram::moveRows(const HeadsView &view, bool isLoad,
                                 int64_t unit, int64_t row, int64_t rows,
                                 BufferId buffer, int64_t place, int64_t base,
@@ -203,21 +202,13 @@ void AttentionProgram::moveRows(const HeadsView &view, bool isLoad,
     TileRef dram = unitTile(view, unit, first % group, group, first / group,
                             count, 0, width);
     int64_t at = base + i;
-    Tile pad;
-    bool hasUnits = b[buffer].shape.size() == 3;
-    if (group == 1)
-      pad = hasUnits ? unitPart(buffer, place, at, count, 0, width, slot)
-                     : b.tile(buffer, {at, 0}, {count, width}).slot(slot);
-    else if (hasUnits)
-      pad = b.tile(foldedBuffers[buffer.index],
-                   {place, at / group, at % group, 0}, {1, count, 1, width})
-                .slot(slot)
-                .dims({1, 3});
-    else
-      pad = b.tile(foldedBuffers[buffer.index], {at / group, at % group, 0},
-                   {count, 1, width})
-                .slot(slot)
-                .dims({0, 2});
+    Tile pad =
+        group == 1
+            ? unitPart(buffer, place, at, count, 0, width, slot)
+            : b.tile(foldedBuffers[buffer.index],
+                     {place, at / group, at % group, 0}, {1, count, 1, width})
+                  .slot(slot)
+                  .dims({1, 3});
     transfer(isLoad, dram, pad, channel, share(tokens, i, members));
   }
 }

@@ -232,24 +232,22 @@ void AttentionProgram::work(Step step) {
     finishOutput();
   t.forEach(0, step.chunks(), [&](int64_t j) { emitLogits(step, j); });
   bool isReady = pending.size() == (isFused ? 1 : kSpilledSteps);
-  // An online softmax may rescale what the step before has summed.
-  if (isOnline) {
-    if (isReady)
-      emitOutput(pending.front());
-    if (sums == Sums::Partial) {
-      step.partialSlot = accRing.slot();
-      takePartial(step, 0, step.rows, step.isFirstVisit);
-      ++accRing.uses;
-    }
-    emitSoftmax(step);
-    if (isReady) {
-      emitResult(pending.front());
-      pending.pop_front();
-    }
-  } else {
-    emitSoftmax(step);
-    if (isReady)
-      finishOutput();
+  // An online softmax may rescale what the step before has summed; on its way
+  // from DRAM a softmax would delay the weights of an older step.
+  bool isOutputFirst = isOnline || !isFused;
+  if (isReady && isOutputFirst)
+    emitOutput(pending.front());
+  if (isOnline && sums == Sums::Partial) {
+    step.partialSlot = accRing.slot();
+    takePartial(step, 0, step.rows, step.isFirstVisit);
+    ++accRing.uses;
+  }
+  emitSoftmax(step);
+  if (isReady && !isOutputFirst)
+    emitOutput(pending.front());
+  if (isReady) {
+    emitResult(pending.front());
+    pending.pop_front();
   }
   pending.push_back(step);
 }

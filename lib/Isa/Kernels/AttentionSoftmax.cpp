@@ -231,32 +231,34 @@ void AttentionProgram::emitResult(const Step &step) {
 /// of the special function unit, `stored` of the stores.
 void AttentionProgram::emitResultRows(const Step &step, int64_t row,
                                       int64_t count, BufferId from,
-                                      int64_t place, int64_t base, int64_t slot,
-                                      const Tokens &tokens,
+                                      int64_t place, int64_t base,
+                                      int64_t sumsSlot, const Tokens &tokens,
                                       const Tokens &stored) {
-  int64_t blocks = ceilDiv(count, outRows);
-  for (int64_t p = 0; p < step.pack.count; ++p)
-    t.forEach(0, blocks, [&](int64_t i) {
-      int64_t at = i * outRows, some = std::min(outRows, count - at);
-      int64_t index = p * blocks + i, all = step.pack.count * blocks;
+  int64_t blocks = ceilDiv(count, outRows), units = step.pack.count;
+  t.forEach(0, blocks, [&](int64_t i) {
+    int64_t at = i * outRows, some = std::min(outRows, count - at);
+    int64_t slot = outRing.uses++ % outRing.slots;
+    Tokens now = share(tokens, i, blocks) +
+                 Tokens{{outRing.free}, {outRing.full}};
+    for (int64_t p = 0; p < units; ++p) {
       TileRef source =
-          unitPart(from, place + p, base + at, some, 0, width, slot);
-      TileRef dest = b.tile(outRing.buffer, {0, 0}, {some, width})
-                         .slot(outRing.slot());
-      Tokens now = share(tokens, index, all) +
-                   Tokens{{outRing.free}, {outRing.full}};
+          unitPart(from, place + p, base + at, some, 0, width, sumsSlot);
+      TileRef dest = unitPart(outRing.buffer, p, 0, some, 0, width, slot);
       if (isFused)
         special(Opcode::Scale,
-                {source, stateOf(rowSums, step, p, row + at, some), dest}, now)
+                {source, stateOf(rowSums, step, p, row + at, some), dest},
+                share(now, p, units))
             .reciprocal = true;
       else
-        special(Opcode::Unary, {source, dest}, now).unary = UnaryKind::Copy;
+        special(Opcode::Unary, {source, dest}, share(now, p, units)).unary =
+            UnaryKind::Copy;
+    }
+    now = Tokens{{outRing.full}, {outRing.free}} + share(stored, i, blocks);
+    for (int64_t p = 0; p < units; ++p)
       moveRows(output, false, step.pack.first + p, step.row + row + at, some,
-               outRing.buffer, 0, 0, outRing.slot(), width, channel(0),
-               Tokens{{outRing.full}, {outRing.free}} +
-                   share(stored, index, all));
-      ++outRing.uses;
-    });
+               outRing.buffer, p, 0, slot, width, channel(0),
+               share(now, p, units));
+  });
 }
 
 } // namespace nm::isa

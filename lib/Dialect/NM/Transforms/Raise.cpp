@@ -47,6 +47,7 @@ struct RaisePass : public nm::impl::RaiseBase<RaisePass> {
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
     WeightEncoder encoder;
+    leftOver.clear(); // of the function before
     for (linalg::LinalgOp op : ops)
       if (failed(raise(op, encoder, rewriter)))
         return signalPassFailure();

@@ -20,6 +20,7 @@
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Driver/Tenants.h"
+#include "nm/Isa/Encoding.h"
 #include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
@@ -65,8 +66,10 @@ static llvm::Error checkOptions(const RunOptions &options) {
   }
   bool binary = options.emit == EmitKind::Object ||
                 options.emit == EmitKind::SharedLibrary;
+  binary |= options.emit == EmitKind::Program;
   if (binary && (options.outputFile.empty() || options.outputFile == "-"))
-    return makeError("--emit=obj and --emit=so write a file; name it with -o");
+    return makeError("--emit=obj, --emit=so and --emit=attacc write a file; "
+                     "name it with -o");
   if (!options.outputFile.empty() && options.emit == EmitKind::Execute)
     return makeError("-o is the output of --emit; results go to --output "
                      "FILE.npy");
@@ -102,6 +105,10 @@ public:
       return device.takeError();
     if (*device)
       return simulate(**device);
+    if (options.emit == EmitKind::Program ||
+        options.emit == EmitKind::ProgramAssembly)
+      return makeError("--emit=attacc needs an accelerator; name one with "
+                       "--target, such as --target=edge");
     // Before the long work, so that mistakes show at once.
     if (options.emit == EmitKind::Execute)
       if (llvm::Error error = readArguments())
@@ -134,18 +141,35 @@ private:
 
 /// For an accelerator: its program, simulated.
 llvm::Error Runner::simulate(const ::nm::model::Device &device) {
-  if (options.emit != EmitKind::Execute)
-    return makeError("--emit makes code of processors, but --target={0} is an "
-                     "accelerator; drop one of them",
+  bool isProgram = options.emit == EmitKind::Program ||
+                   options.emit == EmitKind::ProgramAssembly;
+  if (options.emit != EmitKind::Execute && !isProgram)
+    return makeError("--emit is code of processors, but --target={0} is an "
+                     "accelerator; expected --emit=attacc or attacc-asm",
                      options.target);
+  for (auto [given, name] :
+       {std::pair(options.reference, "reference"),
+        {options.cache, "cache"},
+        {!options.targetCPU.empty(), "target-cpu"},
+        {options.repeat > 1, "repeat"}})
+    if (given)
+      return makeError("--{0} is for processors, but --target={1} is an "
+                       "accelerator; drop one of them",
+                       name, options.target);
   auto entry = source.findEntry(options.entry);
   if (!entry)
     return entry.takeError();
-  Progress progress("compiling " + options.inputFile);
-  auto program =
-      compileProgram(*source.module, **entry, device, options, report.log);
+  auto program = [&] {
+    Progress progress("compiling " + options.inputFile);
+    return compileProgram(*source.module, **entry, device, options, report.log);
+  }();
   if (!program)
     return program.takeError();
+  if (isProgram)
+    return writeFile(options.outputFile,
+                     options.emit == EmitKind::Program
+                         ? ::nm::isa::writeBinary(*program)
+                         : ::nm::isa::writeAssembly(*program));
   return simulateProgram(*program, device, options);
 }
 

@@ -111,7 +111,11 @@ struct CommandLine {
           clEnumValN(EmitKind::Assembly, "asm", "assembly"),
           clEnumValN(EmitKind::Object, "obj", "object file and C header"),
           clEnumValN(EmitKind::SharedLibrary, "so",
-                     "shared library and C header"))};
+                     "shared library and C header"),
+          clEnumValN(EmitKind::Program, "attacc",
+                     "program of the accelerator that --target names"),
+          clEnumValN(EmitKind::ProgramAssembly, "attacc-asm",
+                     "the same as assembly"))};
   cl::opt<std::string> outputFile{"o", cl::cat(compiling),
                                   cl::value_desc("file"),
                                   cl::desc("output of --emit")};
@@ -129,6 +133,13 @@ struct CommandLine {
       cl::desc("C compiler that links --emit=so (default: clang-22, cc, gcc or "
                "clang)")};
 
+  cl::opt<::nm::isa::Type> elementType{
+      "element-type", cl::cat(simulating), cl::init(::nm::isa::Type::F16),
+      cl::desc("of tensors on the accelerator, whatever the model's:"),
+      cl::values(clEnumValN(::nm::isa::Type::F16, "f16", "default"),
+                 clEnumValN(::nm::isa::Type::BF16, "bf16", ""),
+                 clEnumValN(::nm::isa::Type::F32, "f32",
+                            "for devices of 32-bit elements"))};
   cl::opt<bool> timingOnly{
       "timing-only", cl::cat(simulating),
       cl::desc("compute no values: needs neither inputs nor parameters")};
@@ -216,6 +227,7 @@ llvm::Expected<RunOptions> CommandLine::convert() {
   options.target = target;
   options.targetCPU = targetCPU;
   options.linker = linker;
+  options.elementType = elementType;
   options.timingOnly = timingOnly;
   options.traceFile = trace;
   options.htmlFile = html;
@@ -254,6 +266,7 @@ static void removeClashingOptions() {
                          "target",
                          "target-cpu",
                          "cc",
+                         "element-type",
                          "timing-only",
                          "trace",
                          "html",

@@ -40,7 +40,16 @@ struct WeightPattern {
 };
 llvm::Expected<WeightPattern> parsePattern(StringRef text);
 
-enum class EmitKind { Execute, MLIR, LLVMIR, Assembly, Object, SharedLibrary };
+enum class EmitKind {
+  Execute,
+  MLIR,
+  LLVMIR,
+  Assembly,
+  Object,
+  SharedLibrary,
+  Program,        ///< of an accelerator, binary
+  ProgramAssembly ///< the same as text
+};
 
 /// The command line of nm-run; the tool fills it, the library reads it.
 struct RunOptions {

@@ -199,6 +199,8 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
     return op.emitOpError("has ") << op.getNumDpsInits()
                                   << " results and loops of unknown trips, "
                                      "expected one and static sizes";
+  if (linalg::isaContractionOpInterface(op))
+    return emitContraction(op);
   SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
   bool isReduction = kinds.back() == utils::IteratorType::reduction;
   for (utils::IteratorType kind : ArrayRef(kinds).drop_back())
@@ -216,7 +218,8 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
     if (failed(known))
       return failure();
     auto type = dyn_cast<RankedTensorType>(input->get().getType());
-    if (type && type.getNumElements() == total && known->rows * known->cols == total)
+    if (type && type.getNumElements() == total &&
+        known->rows * known->cols == total)
       cols = cols < 0 || cols == known->cols ? known->cols : ranges.back();
   }
   if (cols < 0 || isReduction)

@@ -16,6 +16,7 @@
 
 #include "Expression.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Remarks.h"
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
@@ -26,6 +27,13 @@ namespace mlir::attacc {
 
 namespace isa = ::nm::isa;
 namespace model = ::nm::model;
+
+/// A choice that was made for `op`.
+inline remark::detail::InFlightRemark chosenRemark(Operation *op,
+                                                   StringRef name) {
+  return remark::passed(op->getLoc(), remark::RemarkOpts::name(name).category(
+                                          "convert-to-attacc"));
+}
 
 class ProgramEmitter {
 public:
@@ -86,13 +94,20 @@ private:
   LogicalResult workSum(const Expression &value, int64_t rows, int64_t cols,
                         isa::TensorId dest, Operation *op);
 
-  // Operators.cpp
+  // Products.cpp
   LogicalResult emitMatmul(nm::MatmulOp op);
-  LogicalResult emitAttention(flat::AttentionOp op);
+  LogicalResult emitContraction(linalg::GenericOp op);
+  /// `value` of the accumulator of input times weight; the result of `op`.
+  LogicalResult emitProduct(Operation *op, const model::ProjectionShape &shape,
+                            isa::TensorId input, const isa::Weight &weight,
+                            const Expression &value);
   FailureOr<isa::Weight> weightOf(nm::MatmulOp op, int64_t in, int64_t out);
   /// The epilogue that computes `value` of the accumulator; nothing if none
   /// does.
   std::optional<isa::Epilogue> matchEpilogue(const Expression &value);
+
+  // Attention.cpp
+  LogicalResult emitAttention(flat::AttentionOp op);
   FailureOr<isa::HeadsView> headsView(flat::AttentionOp op,
                                       flat::AttentionOp::Role role,
                                       isa::TensorId tensor);

@@ -75,7 +75,7 @@
 // RUN: not nm-run %s --entry f --input %t/x.npy --target-cpu=znver33 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: error: unknown --target-cpu 'znver33'{{.*}}'clang --print-supported-cpus' lists them
 // RUN: not nm-run %s --emit=so 2>&1 | FileCheck %s --check-prefix=NO-O
-// NO-O: error: --emit=obj and --emit=so write a file; name it with -o
+// NO-O: error: --emit=obj, --emit=so and --emit=attacc write a file; name it with -o
 // RUN: not nm-run %s -o %t/o 2>&1 | FileCheck %s --check-prefix=O
 // O: error: -o is the output of --emit; results go to --output FILE.npy
 // RUN: not nm-run %s --emit=llvm --expect %t/x.npy 2>&1 | FileCheck %s --check-prefix=EMIT-EXPECT

@@ -1,0 +1,219 @@
+//===- Attention.cpp - flat.attention as instructions -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProgramEmitter.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
+#include "nm/Model/Search.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mlir::attacc;
+using flat::AttentionOp;
+
+FailureOr<isa::HeadsView> ProgramEmitter::headsView(AttentionOp op,
+                                                    AttentionOp::Role role,
+                                                    isa::TensorId tensor) {
+  int64_t cols = b[tensor].shape[1];
+  ArrayRef<int64_t> shape = op.getShapedType(role).getShape();
+  isa::HeadsView view;
+  view.tensor = tensor;
+  auto axis = [&](int64_t dim, isa::Axis &result) {
+    int64_t position = op.getPosition(role, dim), stride = 1;
+    for (int64_t size : shape.drop_front(position + 1))
+      stride *= size;
+    if (shape[position] == 1)
+      result = {dim == AttentionOp::Width ? 1 : 0,
+                dim == AttentionOp::Width || dim == AttentionOp::Sequence};
+    else if (stride % cols == 0)
+      result = {0, stride / cols};
+    else if (stride * shape[position] <= cols)
+      result = {1, stride};
+    else
+      result = {0, 0};
+  };
+  axis(AttentionOp::Batch, view.batch);
+  axis(AttentionOp::Head, view.head);
+  axis(AttentionOp::Sequence, view.position);
+  axis(AttentionOp::Width, view.width);
+  if (view.position.dim != 0 || view.position.step != 1 ||
+      view.width.dim != 1 || view.width.step != 1)
+    return op.emitOpError("has an operand of order ")
+           << op.getOrder(role).getLetters() << " in a matrix with rows of "
+           << cols << ", expected positions along its rows";
+  return view;
+}
+
+FailureOr<model::Dataflow>
+ProgramEmitter::chooseDataflow(AttentionOp op,
+                               const model::AttentionShape &shape,
+                               const isa::AttentionScore &score) {
+  model::SearchOptions search;
+  search.keep = 1 << 14;
+  isa::Result<model::SearchResult> found =
+      model::searchDataflows(device, shape, search);
+  if (!found.ok())
+    return LogicalResult(check(found.error(), op));
+  // The best for which a program exists and fits: asked of the generator with
+  // tensors of the same shapes.
+  std::string why = "the space is empty";
+  for (auto [rank, candidate] : llvm::enumerate(found->ranked)) {
+    isa::Builder trial("trial", isa::targetOf(device));
+    auto heads = [&](const char *name, int64_t count, int64_t length,
+                     int64_t width) {
+      isa::Tensor tensor;
+      tensor.name = name;
+      tensor.type = options.type;
+      tensor.shape = {shape.batch * length, count * width};
+      isa::HeadsView view;
+      view.tensor = trial.tensor(std::move(tensor));
+      view.batch = {0, length};
+      view.head = {1, width};
+      return view;
+    };
+    isa::HeadsView q = heads("q", shape.heads, shape.queries, shape.headDim),
+                   k = heads("k", shape.kvHeadCount(), shape.keys,
+                             shape.headDim),
+                   v = heads("v", shape.kvHeadCount(), shape.keys,
+                             shape.valueWidth()),
+                   o = heads("o", shape.heads, shape.queries,
+                             shape.valueWidth());
+    isa::AttentionScore plain = score;
+    if (score.keyBias) {
+      isa::Tensor bias = b[*score.keyBias];
+      bias.name = "bias";
+      plain.keyBias = trial.tensor(std::move(bias));
+    }
+    isa::Status status =
+        isa::emitAttention(trial, device, shape, candidate.dataflow,
+                           options.type, q, k, v, o, plain);
+    if (status.ok()) {
+      isa::Result<isa::Program> program = trial.finish();
+      if (program.ok()) {
+        chosenRemark(op, "Attention")
+            << remark::add("{0}", model::toString(candidate.dataflow))
+            << remark::metric("rank", int64_t(rank + 1))
+            << remark::metric(
+                   "cycles",
+                   llvm::formatv("{0:f0}", candidate.cost.cycles).str());
+        return candidate.dataflow;
+      }
+      why = program.error().message;
+    } else {
+      why = status.error().message;
+    }
+  }
+  return op.emitOpError("has no dataflow on ")
+         << device.name << ", expected one; the last of "
+         << found->ranked.size() << " was refused: " << why;
+}
+
+LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
+  using Role = AttentionOp::Role;
+  for (Role role : {Role::Q, Role::K, Role::V, Role::Out})
+    if (!op.getShapedType(role).hasStaticShape() ||
+        !llvm::isa<RankedTensorType>(op.getShapedType(role)))
+      return op.emitOpError("has an operand of type ")
+             << op.getShapedType(role) << ", expected tensors of static sizes";
+  model::AttentionShape shape;
+  shape.batch = op.getStaticSize(Role::Q, AttentionOp::Batch);
+  shape.heads = op.getStaticSize(Role::Q, AttentionOp::Head);
+  shape.kvHeads = op.getStaticSize(Role::K, AttentionOp::Head);
+  shape.queries = op.getStaticSize(Role::Q, AttentionOp::Sequence);
+  shape.keys = op.getStaticSize(Role::K, AttentionOp::Sequence);
+  shape.headDim = op.getStaticSize(Role::Q, AttentionOp::Width);
+  shape.valueDim = op.getStaticSize(Role::V, AttentionOp::Width);
+
+  isa::AttentionScore score;
+  std::optional<double> scale = op.getConstantScale();
+  if (!scale)
+    return op.emitOpError("has a scale that is no constant, expected one");
+  score.scale = static_cast<float>(*scale);
+  if (op.getOffset()) {
+    std::optional<int64_t> offset = getConstantIntValue(op.getOffset());
+    if (!offset || *offset < 0)
+      return op.emitOpError("has an offset that is no constant of 0 or more, "
+                            "expected one");
+    score.offset = *offset;
+  }
+  if (op.getLength() && getConstantIntValue(op.getLength()) != shape.keys)
+    return op.emitOpError("has a length other than the keys' ")
+           << shape.keys << ", expected all of them";
+  flat::ScoreAnalysis analysis = flat::analyzeScore(op);
+  if (!analysis.isIdentity() || (analysis.right && *analysis.right != 0) ||
+      (analysis.left && (*analysis.left < 0 || !analysis.right)))
+    return op.emitOpError("has a score function that no instruction computes, "
+                          "expected none, a causal one or a sliding window");
+  shape.causal = analysis.isCausal();
+  if (analysis.left)
+    score.window = *analysis.left + 1;
+  if (shape.causal && score.offset != shape.keys - shape.queries)
+    return op.emitOpError("is causal with queries from position ")
+           << score.offset << ", expected " << shape.keys - shape.queries
+           << ", so that the last query sees the last key";
+  if (Value mask = op.getMask()) {
+    AffineMap map = op.getMaskMapAttr().getValue();
+    auto type = cast<RankedTensorType>(mask.getType());
+    // [keys], [batch, keys] or with 1 in between.
+    SmallVector<unsigned> dims;
+    for (AffineExpr result : map.getResults())
+      if (auto dim = dyn_cast<AffineDimExpr>(result))
+        dims.push_back(dim.getPosition());
+    bool isShared = dims == SmallVector<unsigned>{3};
+    if ((!isShared && dims != SmallVector<unsigned>{0, 3}) ||
+        !llvm::isa<FloatType>(type.getElementType()))
+      return op.emitOpError("has the mask ")
+             << type << " by " << AffineMapAttr::get(map)
+             << ", expected floats for each key, or for each sample and key";
+    FailureOr<Known> known = lookup(mask, op);
+    if (failed(known))
+      return failure();
+    std::optional<int> atom = known->value.asAtom();
+    if (known->rows == 1 && atom && x[*atom].kind == Atom::Vector)
+      return op.emitOpError("has a mask that is a parameter or a constant, "
+                            "expected an argument");
+    FailureOr<isa::TensorId> bias = materialize(mask, op);
+    if (failed(bias))
+      return failure();
+    if (b[*bias].shape !=
+        std::vector<int64_t>{isShared ? 1 : shape.batch, shape.keys})
+      return op.emitOpError("has a mask in a matrix of ")
+             << b[*bias].shape[0] << "x" << b[*bias].shape[1] << ", expected "
+             << (isShared ? 1 : shape.batch) << "x" << shape.keys;
+    score.keyBias = *bias;
+  }
+
+  isa::HeadsView views[3];
+  for (auto [role, view] :
+       llvm::zip(ArrayRef<Role>{Role::Q, Role::K, Role::V}, views)) {
+    FailureOr<isa::TensorId> tensor = materialize(op.getShaped(role), op);
+    if (failed(tensor))
+      return failure();
+    FailureOr<isa::HeadsView> found = headsView(op, role, *tensor);
+    if (failed(found))
+      return failure();
+    view = *found;
+  }
+  Value result = op.getResult();
+  int64_t cols = columnsOf(result);
+  FailureOr<isa::TensorId> dest = destination(
+      result, op.getShapedType(Role::Out).getNumElements() / cols, cols);
+  if (failed(dest))
+    return failure();
+  FailureOr<isa::HeadsView> output = headsView(op, Role::Out, *dest);
+  if (failed(output))
+    return failure();
+  FailureOr<model::Dataflow> flow = chooseDataflow(op, shape, score);
+  if (failed(flow) ||
+      failed(check(isa::emitAttention(b, device, shape, *flow, options.type,
+                                      views[0], views[1], views[2], *output,
+                                      score),
+                   op)))
+    return failure();
+  define(result, *dest);
+  return success();
+}

@@ -8,6 +8,7 @@
 #include "ReportParts.h"
 #include "nm/Model/Plot.h"
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace nm::sim {
@@ -79,6 +80,7 @@ public:
 private:
   std::string summary();
   std::string timeline();
+  std::string activity();
   std::string causes();
   std::string roofline();
   std::string traffic();
@@ -107,10 +109,60 @@ std::string Page::summary() {
   return text + "</div>\n";
 }
 
+/// The whole run at a glance, for runs of more instructions than were kept.
+std::string Page::activity() {
+  const Activity &activity = result.activity;
+  std::string text = openSvg(static_cast<double>(queues.size()) * kRow + kRow);
+  double scale = kWidth / result.cycles;
+  for (size_t row = 0; row != queues.size(); ++row) {
+    double y = static_cast<double>(row) * kRow;
+    std::string name = isa::queueName(queues[row], program.target);
+    text += label(kName - 6, y + 15, "end", name);
+    const auto &spans = activity.engines[static_cast<size_t>(queues[row])];
+    // Neighbours of one shade, in steps of a sixteenth, are one.
+    for (size_t i = 0; i != spans.size();) {
+      auto shade = [&](size_t span) {
+        return std::lround(16 * std::min(spans[span] / activity.cycles, 1.0));
+      };
+      size_t end = i;
+      double sum = 0;
+      for (; end != spans.size() && shade(end) == shade(i); ++end)
+        sum += spans[end];
+      double begin = static_cast<double>(i) * activity.cycles;
+      double stop =
+          std::min(static_cast<double>(end) * activity.cycles, result.cycles);
+      if (shade(i) && begin < stop)
+        text += formatted("<g opacity=\"%.3f\">",
+                          static_cast<double>(shade(i)) / 16) +
+                rectangle(kName + begin * scale, y + 3, (stop - begin) * scale,
+                          kRow - 6, "#009e73",
+                          formatted("%s, cycles %.0f to %.0f: %.1f %%",
+                                    name.c_str(), begin, stop,
+                                    100 * sum / (stop - begin))) +
+                "</g>\n";
+      i = end;
+    }
+  }
+  double y = static_cast<double>(queues.size()) * kRow + 15;
+  text += label(kName, y, "start", "0");
+  text += label(kName + kWidth, y, "end",
+                countText(result.cycles) + " cycles, " +
+                    secondText(result.seconds(device)));
+  return text + "</svg>\n<p>The share of the time with an instruction under "
+                "way, over the whole run.</p>\n";
+}
+
 std::string Page::timeline() {
   if (result.events.empty())
     return "<p>No events were recorded.</p>\n";
-  double scale = result.cycles > 0 ? kWidth / result.cycles : 0;
+  // Of a part of the run if not all events are there.
+  double shown = result.cycles;
+  if (result.eventsDropped) {
+    shown = 0;
+    for (const Event &event : result.events)
+      shown = std::max(shown, event.end);
+  }
+  double scale = shown > 0 ? kWidth / shown : 0;
   std::string text = openSvg(static_cast<double>(queues.size()) * kRow + kRow);
   std::vector<bool> used(isa::kNumOpcodes, false);
   for (size_t row = 0; row != queues.size(); ++row) {
@@ -156,9 +208,10 @@ std::string Page::timeline() {
   }
   double y = static_cast<double>(queues.size()) * kRow + 15;
   text += label(kName, y, "start", "0");
-  text += label(kName + kWidth, y, "end",
-                countText(result.cycles) + " cycles, " +
-                    secondText(result.seconds(device)));
+  text +=
+      label(kName + kWidth, y, "end",
+            countText(shown) + " cycles, " +
+                secondText(shown / static_cast<double>(device.frequencyHz)));
   text += "</svg>\n";
   std::vector<std::pair<std::string, const char *>> names;
   for (int i = 0; i != isa::kNumOpcodes; ++i)
@@ -167,7 +220,7 @@ std::string Page::timeline() {
                        colourOf(static_cast<isa::Opcode>(i))});
   text += legend(names);
   if (result.eventsDropped)
-    text += formatted("<p>Only the first %zu instructions were recorded.</p>\n",
+    text += formatted("<p>The first %zu instructions, one by one.</p>\n",
                       result.events.size());
   return text;
 }
@@ -317,7 +370,10 @@ svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #222; }
 pre { overflow-x: auto; background: #f3f3f3; padding: 10px; }
 )";
   text += "</style></head><body>\n<h1>" + title + "</h1>\n" + summary();
-  text += "<h2>Timeline</h2>\n" + timeline();
+  text += "<h2>Timeline</h2>\n";
+  if (result.eventsDropped && !result.activity.engines.empty())
+    text += activity();
+  text += timeline();
   text += "<h2>Where the time of each engine went</h2>\n" + causes();
   text += "<h2>Roofline</h2>\n" + roofline();
   text += "<h2>DRAM bytes by tensor</h2>\n" + traffic();

@@ -184,6 +184,8 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
       padRate(device.scratchpadBytesPerCycle()) {
   int queues = isa::numQueues(program.target);
   array = queues - 2;
+  if (options.maxEvents)
+    result.activity.engines.resize(static_cast<size_t>(queues));
   for (int queue = 0; queue != queues; ++queue) {
     engines.emplace_back(Walk(program, queue));
     if (engines.back().walk.isIdle()) {
@@ -261,6 +263,7 @@ void Machine::complete(int queue) {
   segment.macs += costs[index].macs;
   ++segment.instructions;
   if (options.maxEvents) {
+    result.activity.add(queue, engine.begin, now);
     if (result.events.size() < options.maxEvents)
       result.events.push_back({index, queue, engine.begin, now});
     else
@@ -512,6 +515,25 @@ Result<SimulationResult> Machine::run() {
 }
 
 } // namespace
+
+void Activity::add(int queue, double begin, double end) {
+  // Spans of twice the length where the run outgrows them.
+  for (; end > cycles * static_cast<double>(kSpans); cycles *= 2)
+    for (std::array<double, kSpans> &spans : engines) {
+      for (size_t i = 0; i != kSpans / 2; ++i)
+        spans[i] = spans[2 * i] + spans[2 * i + 1];
+      std::fill(spans.begin() + kSpans / 2, spans.end(), 0.0);
+    }
+  std::array<double, kSpans> &spans = engines[static_cast<size_t>(queue)];
+  size_t first = std::min(static_cast<size_t>(begin / cycles), kSpans - 1);
+  for (size_t i = first; i != kSpans; ++i) {
+    double from = static_cast<double>(i) * cycles;
+    spans[i] +=
+        std::max(0.0, std::min(end, from + cycles) - std::max(begin, from));
+    if (end <= from + cycles)
+      return;
+  }
+}
 
 Result<SimulationResult> simulate(const Program &program, const Device &device,
                                   Memory &memory,

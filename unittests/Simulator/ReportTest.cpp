@@ -179,7 +179,41 @@ TEST(Report, PageStaysSmall) {
   run.result.eventsDropped = true;
   std::string page = formatHtml(run.result, run.program, run.device);
   EXPECT_LT(page.size(), size_t(1) << 20);
-  EXPECT_NE(page.find("Only the first 300000 instructions"), std::string::npos);
+  EXPECT_NE(page.find("The first 300000 instructions"), std::string::npos);
+}
+
+TEST(Report, LongRunsAtAGlance) {
+  // Of a run with more instructions than events the page shows all engines over
+  // the whole time.
+  Simulated run = runOf(300);
+  Memory memory = Memory::none(run.program);
+  SimulatorOptions options;
+  options.functional = false;
+  options.maxEvents = 10;
+  Result<SimulationResult> result =
+      simulate(run.program, run.device, memory, options);
+  ASSERT_TRUE(result.ok());
+  const Activity &activity = result->activity;
+  ASSERT_EQ(activity.engines.size(), 6u);
+  EXPECT_GE(activity.cycles * static_cast<double>(Activity::kSpans),
+            result->cycles);
+  EXPECT_LT(activity.cycles * static_cast<double>(Activity::kSpans) / 2,
+            result->cycles);
+  for (size_t i = 0; i != 6; ++i) {
+    double sum = 0;
+    for (double span : activity.engines[i]) {
+      EXPECT_LE(span, activity.cycles * (1 + 1e-9));
+      sum += span;
+    }
+    const EngineTime &time = result->engines[i];
+    EXPECT_NEAR(sum,
+                result->cycles - time.semaphore - time.barrier - time.finished,
+                1e-6 * result->cycles);
+  }
+  std::string page = formatHtml(*result, run.program, run.device);
+  EXPECT_NE(page.find("over the whole run"), std::string::npos);
+  EXPECT_EQ(countOf(page, "<svg"), 6u);
+  EXPECT_TRUE(isBalanced(page));
 }
 
 TEST(Report, NothingHappened) {

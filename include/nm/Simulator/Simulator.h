@@ -95,6 +95,18 @@ struct Segment {
   int64_t instructions = 0; ///< the barrier not included
 };
 
+/// How much of the time engines ran instructions, over a whole run however long
+/// it is; kept if events are.
+struct Activity {
+  static constexpr size_t kSpans = 512;
+  double cycles = 1; ///< of a span
+  /// By isa::queueOf, then by span: cycles with an instruction under way.
+  std::vector<std::array<double, kSpans>> engines;
+
+  /// Adds the time from begin to end.
+  void add(int queue, double begin, double end);
+};
+
 struct TensorTraffic {
   int64_t read = 0, written = 0; ///< bytes
 };
@@ -116,6 +128,7 @@ struct SimulationResult {
   Energy energy;
   std::vector<Event> events;
   bool eventsDropped = false;
+  Activity activity;
   std::vector<Segment> segments; ///< without those that hold no instruction
 
   int64_t dramBytes() const { return dramRead + dramWritten; }

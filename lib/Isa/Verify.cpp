@@ -33,6 +33,19 @@ using rt::makeError;
 
 namespace {
 
+/// Pieces of memory that an executed instruction may touch on average.
+constexpr int64_t kMostWork = 64;
+/// Longer than any memory.
+constexpr int64_t kOneRow = int64_t(1) << 52;
+
+/// Bytes of the rows in which a tensor is recorded: its own, unless strides say
+/// otherwise.
+int64_t pitchOf(const Tensor &tensor) {
+  if (!tensor.strides.empty() || tensor.shape.size() < 2)
+    return kOneRow;
+  return tensor.shape.back() * typeBytes(tensor.type);
+}
+
 class Verifier {
 public:
   Verifier(const Program &program, const VerifyOptions &options);
@@ -53,7 +66,8 @@ private:
   };
   /// A tensor that the program writes.
   struct Written {
-    TouchedBytes bytes;
+    explicit Written(int64_t pitch) : bytes(pitch) {}
+    TouchedRows bytes;
     bool isComplete = false; ///< at the last barrier
     bool isStored = false;   ///< by the section under way
   };
@@ -61,9 +75,10 @@ private:
   bool advance(int queue);
   bool execute(int queue);
   bool touch(int queue, const Tile &tile, bool isRead, bool isWritten);
-  bool touchRuns(TouchedBytes &bytes, int64_t first, const Tile &tile,
+  bool touchRuns(TouchedRows &memory, int64_t first, const Tile &tile,
                  const std::vector<int64_t> &strides, int64_t width, int queue,
                  bool isRead);
+  bool isWrittenWhole(size_t tensor) const;
   void meet();
   void enterSection(size_t begin);
   void deadlock();
@@ -75,7 +90,7 @@ private:
     }
     return false;
   }
-  bool report(const TouchedBytes::Conflict &conflict, int queue,
+  bool report(const TouchedRows::Conflict &conflict, int queue,
               const std::string &what);
   std::string objectName(const Tile &tile) const;
 
@@ -84,10 +99,13 @@ private:
   std::vector<Queue> queues; ///< those with instructions
   std::vector<int> numbers;  ///< of queues, among all of the target
   std::vector<Semaphore> semaphores;
-  TouchedBytes scratchpad;
+  /// One row of bytes: buffers with different shapes may share them.
+  TouchedRows scratchpad{kOneRow};
   std::vector<std::optional<Written>> tensors;
   std::vector<std::vector<int64_t>> strides[2]; ///< of tensors, of buffers
   int64_t sectionBytes = 0; ///< end of what the section touched
+  int64_t work = 0;         ///< pieces of memory touched
+  int64_t mostWork = 0;
   VerifyResult result;
   Status error;
 };
@@ -95,7 +113,9 @@ private:
 } // namespace
 
 Verifier::Verifier(const Program &program, const VerifyOptions &options)
-    : program(program), options(options) {
+    : program(program), options(options),
+      mostWork(kMostWork * std::clamp<int64_t>(options.maxSteps, 1 << 16,
+                                               int64_t(1) << 48)) {
   for (int queue = 0; queue < numQueues(program.target); ++queue) {
     Walk walk(program, queue);
     if (walk.isIdle())
@@ -111,7 +131,7 @@ Verifier::Verifier(const Program &program, const VerifyOptions &options)
     strides[0].push_back(stridesOf(tensor));
     tensors.emplace_back();
     if (tensor.role == Role::Out || tensor.role == Role::Scratch)
-      tensors.back().emplace();
+      tensors.back().emplace(pitchOf(tensor));
   }
   for (const Buffer &buffer : program.buffers)
     strides[1].push_back(stridesOf(buffer));
@@ -147,9 +167,9 @@ void Verifier::enterSection(size_t begin) {
   }
 }
 
-bool Verifier::report(const TouchedBytes::Conflict &conflict, int queue,
+bool Verifier::report(const TouchedRows::Conflict &conflict, int queue,
                       const std::string &what) {
-  using Conflict = TouchedBytes::Conflict;
+  using Conflict = TouchedRows::Conflict;
   int32_t index = queues[queue].walk.instruction();
   std::string me =
       nameOf(index) + " on " + queueName(numbers[queue], program.target);
@@ -176,8 +196,9 @@ bool Verifier::report(const TouchedBytes::Conflict &conflict, int queue,
   return false;
 }
 
-/// The contiguous runs of a tile, `first` being its first byte.
-bool Verifier::touchRuns(TouchedBytes &bytes, int64_t first, const Tile &tile,
+/// The runs of a tile, `first` being its first byte, as boxes of the rows of
+/// `memory`.
+bool Verifier::touchRuns(TouchedRows &memory, int64_t first, const Tile &tile,
                          const std::vector<int64_t> &strides, int64_t width,
                          int queue, bool isRead) {
   size_t rank = strides.size();
@@ -195,18 +216,46 @@ bool Verifier::touchRuns(TouchedBytes &bytes, int64_t first, const Tile &tile,
       break;
     run *= tile.sizes[k];
   }
+  run *= width;
+  int64_t pitch = memory.rowBytes();
+  // A dimension that steps from row to row is one box.
+  int64_t rows = 1;
+  if (outer < rank && strides[order[outer]] * width == pitch &&
+      first % pitch + run <= pitch)
+    rows = tile.sizes[order[outer++]];
   Queue &engine = queues[queue];
   Access access{queue, engine.executed + 1, engine.walk.instruction()};
+  auto touch = [&](int64_t row, int64_t last, int64_t begin, int64_t end) {
+    TouchedRows::Conflict conflict =
+        isRead ? memory.read(row, last, begin, end, access, engine.clock)
+               : memory.write(row, last, begin, end, access, engine.clock);
+    work += conflict.visits;
+    return conflict.kind == TouchedRows::Conflict::None ||
+           report(conflict, queue, objectName(tile));
+  };
   std::array<int64_t, kMaxRank> at{};
   for (;;) {
+    if (++work > mostWork)
+      return fail(access.instruction, "[attacc_verify_v3] ",
+                  nameOf(access.instruction), ": gave up after ", mostWork,
+                  " pieces of memory");
     int64_t begin = first;
     for (size_t i = outer; i < rank; ++i)
       begin += at[i] * strides[order[i]] * width;
-    TouchedBytes::Conflict conflict =
-        isRead ? bytes.read(begin, begin + run * width, access, engine.clock)
-               : bytes.write(begin, begin + run * width, access, engine.clock);
-    if (conflict.kind != TouchedBytes::Conflict::None)
-      return report(conflict, queue, objectName(tile));
+    int64_t row = begin / pitch, column = begin % pitch;
+    if (column + run <= pitch) {
+      if (!touch(row, row + rows, column, column + run))
+        return false;
+    } else {
+      // A run over several rows: the rest of the first, whole ones, and what
+      // is left of the last.
+      int64_t end = begin + run, last = end / pitch;
+      int64_t whole = column ? row + 1 : row;
+      if ((column && !touch(row, row + 1, column, pitch)) ||
+          (whole < last && !touch(whole, last, 0, pitch)) ||
+          (end % pitch && !touch(last, last + 1, 0, end % pitch)))
+        return false;
+    }
     size_t i = outer;
     for (; i < rank; ++i) {
       if (++at[i] < tile.sizes[order[i]])
@@ -252,7 +301,7 @@ bool Verifier::touch(int queue, const Tile &tile, bool isRead, bool isWritten) {
     int64_t end = buffer.address + buffer.slots * slotBytes(buffer);
     sectionBytes = std::max(sectionBytes, end);
   }
-  TouchedBytes &bytes = isDram ? tensor->bytes : scratchpad;
+  TouchedRows &bytes = isDram ? tensor->bytes : scratchpad;
   return (!isRead ||
           touchRuns(bytes, first, tile, stride, width, queue, true)) &&
          (!isWritten ||
@@ -320,6 +369,34 @@ bool Verifier::advance(int queue) {
   return moved;
 }
 
+/// Whether each element of a tensor is written; gaps need not be.
+bool Verifier::isWrittenWhole(size_t index) const {
+  const Tensor &tensor = program.tensors[index];
+  const TouchedRows &bytes = tensors[index]->bytes;
+  int64_t width = typeBytes(tensor.type), pitch = bytes.rowBytes();
+  int64_t extent = extentBytes(tensor);
+  if (pitch != kOneRow)
+    return bytes.isWritten(0, extent / pitch, 0, pitch);
+  if (tensor.strides.empty())
+    return bytes.isWritten(0, 1, 0, extent);
+  // Run by run. Each that is found was touched, and that is bounded.
+  const std::vector<int64_t> &stride = strides[0][index];
+  size_t rank = tensor.shape.size();
+  bool isDense = stride.back() == 1;
+  int64_t run = isDense ? tensor.shape.back() : 1;
+  int64_t count = numElements(tensor.shape) / run;
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t rest = n, element = 0;
+    for (size_t k = isDense ? rank - 1 : rank; k > 0; --k) {
+      element += rest % tensor.shape[k - 1] * stride[k - 1];
+      rest /= tensor.shape[k - 1];
+    }
+    if (!bytes.isWritten(0, 1, element * width, (element + run) * width))
+      return false;
+  }
+  return true;
+}
+
 /// All queues stand at a barrier: everything before it has ended.
 void Verifier::meet() {
   Clock all(queues.size());
@@ -341,10 +418,8 @@ void Verifier::meet() {
     if (std::optional<Written> &tensor = tensors[i]; tensor) {
       if (tensor->isStored)
         tensor->bytes.settle();
-      tensor->isComplete =
-          tensor->isComplete ||
-          (program.tensors[i].strides.empty() &&
-           tensor->bytes.isWritten(0, extentBytes(program.tensors[i])));
+      if (program.tensors[i].strides.empty())
+        tensor->isComplete = tensor->isComplete || isWrittenWhole(i);
     }
   int depth = 0;
   for (int32_t i = 0; i < index; ++i) {
@@ -410,23 +485,7 @@ Result<VerifyResult> Verifier::run() {
     const Tensor &tensor = program.tensors[i];
     if (tensor.role != Role::Out)
       continue;
-    // With strides, element by element: the gaps need not be written.
-    std::vector<int64_t> stride = stridesOf(tensor);
-    int64_t width = typeBytes(tensor.type), count = numElements(tensor.shape);
-    bool isRowMajor = tensor.strides.empty();
-    bool isWritten =
-        isRowMajor && tensors[i]->bytes.isWritten(0, count * width);
-    for (int64_t n = 0; !isRowMajor && n < count; ++n) {
-      int64_t rest = n, element = 0;
-      for (size_t k = tensor.shape.size(); k > 0; --k) {
-        element += rest % tensor.shape[k - 1] * stride[k - 1];
-        rest /= tensor.shape[k - 1];
-      }
-      isWritten =
-          tensors[i]->bytes.isWritten(element * width, (element + 1) * width);
-      if (!isWritten)
-        break;
-    }
+    bool isWritten = isWrittenWhole(i);
     if (!isWritten) {
       fail(-1, "[attacc_verify_v5] tensor '", tensor.name,
            "' has elements that no store writes, expected all written");

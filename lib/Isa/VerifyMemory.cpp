@@ -37,16 +37,18 @@ TouchedBytes::Conflict TouchedBytes::read(int64_t begin, int64_t end,
                                           const Access &access,
                                           const Clock &clock) {
   auto segment = find(begin);
+  int64_t visits = 0;
   for (int64_t at = begin; at < end;) {
     if (segment == segments.end() || segment->first > at)
-      return {Conflict::Unwritten, {}, at};
+      return {Conflict::Unwritten, {}, at, visits};
+    ++visits;
     if (segment->first < at)
       segment = split(segment, at);
     if (segment->second.end > end)
       split(segment, end);
     Segment &touched = segment->second;
     if (!precedes(touched.write, access, clock))
-      return {Conflict::ReadEarly, touched.write, at};
+      return {Conflict::ReadEarly, touched.write, at, visits};
     auto mine = std::find_if(
         touched.reads.begin(), touched.reads.end(),
         [&](const Access &read) { return read.queue == access.queue; });
@@ -57,28 +59,30 @@ TouchedBytes::Conflict TouchedBytes::read(int64_t begin, int64_t end,
     at = touched.end;
     ++segment;
   }
-  return {};
+  return {Conflict::None, {}, 0, visits};
 }
 
 TouchedBytes::Conflict TouchedBytes::write(int64_t begin, int64_t end,
                                            const Access &access,
                                            const Clock &clock) {
   auto segment = find(begin);
+  int64_t visits = 0;
   if (segment != segments.end() && segment->first < begin)
     segment = split(segment, begin);
   while (segment != segments.end() && segment->first < end) {
+    ++visits;
     if (segment->second.end > end)
       split(segment, end);
     const Segment &touched = segment->second;
     if (!precedes(touched.write, access, clock))
-      return {Conflict::WriteEarly, touched.write, segment->first};
+      return {Conflict::WriteEarly, touched.write, segment->first, visits};
     for (const Access &read : touched.reads)
       if (!precedes(read, access, clock))
-        return {Conflict::WriteEarly, read, segment->first};
+        return {Conflict::WriteEarly, read, segment->first, visits};
     segment = segments.erase(segment);
   }
   segments.emplace_hint(segment, begin, Segment{end, access, {}});
-  return {};
+  return {Conflict::None, {}, 0, visits};
 }
 
 void TouchedBytes::settle() {
@@ -105,6 +109,102 @@ bool TouchedBytes::isWritten(int64_t begin, int64_t end) const {
       return false;
     begin = segment->second.end;
     ++segment;
+  }
+  return true;
+}
+
+bool TouchedBytes::hasSamePlaces(const TouchedBytes &other) const {
+  return std::equal(segments.begin(), segments.end(), other.segments.begin(),
+                    other.segments.end(), [](auto &a, auto &b) {
+                      return a.first == b.first && a.second.end == b.second.end;
+                    });
+}
+
+TouchedRows::Bands::iterator TouchedRows::bandAt(int64_t row, int64_t last,
+                                                 bool create) {
+  auto band = bands.upper_bound(row);
+  if (band == bands.begin() || std::prev(band)->second.end <= row) {
+    if (!create)
+      return bands.end();
+    if (band != bands.end())
+      last = std::min(last, band->first);
+    return bands.emplace_hint(band, row, Band{last, {}});
+  }
+  --band;
+  auto cut = [&](int64_t at) {
+    Band tail = band->second;
+    band->second.end = at;
+    return bands.emplace_hint(std::next(band), at, std::move(tail));
+  };
+  if (band->first < row)
+    band = cut(row);
+  if (band->second.end > last)
+    cut(last);
+  return band;
+}
+
+TouchedRows::Conflict TouchedRows::read(int64_t first, int64_t last,
+                                        int64_t begin, int64_t end,
+                                        const Access &access,
+                                        const Clock &clock) {
+  int64_t visits = 0;
+  for (int64_t row = first; row < last;) {
+    auto band = bandAt(row, last, /*create=*/false);
+    if (band == bands.end())
+      return {Conflict::Unwritten, {}, row * pitch + begin};
+    Conflict conflict = band->second.bytes.read(begin, end, access, clock);
+    visits += conflict.visits + 1;
+    if (conflict.kind != Conflict::None) {
+      conflict.byte += row * pitch;
+      return conflict;
+    }
+    row = band->second.end;
+  }
+  return {Conflict::None, {}, 0, visits};
+}
+
+TouchedRows::Conflict TouchedRows::write(int64_t first, int64_t last,
+                                         int64_t begin, int64_t end,
+                                         const Access &access,
+                                         const Clock &clock) {
+  int64_t visits = 0;
+  for (int64_t row = first; row < last;) {
+    auto band = bandAt(row, last, /*create=*/true);
+    Conflict conflict = band->second.bytes.write(begin, end, access, clock);
+    visits += conflict.visits + 1;
+    if (conflict.kind != Conflict::None) {
+      conflict.byte += row * pitch;
+      return conflict;
+    }
+    row = band->second.end;
+  }
+  return {Conflict::None, {}, 0, visits};
+}
+
+void TouchedRows::settle() {
+  for (auto &[row, band] : bands)
+    band.bytes.settle();
+  for (auto band = bands.begin(); band != bands.end();) {
+    auto next = std::next(band);
+    while (next != bands.end() && next->first == band->second.end &&
+           next->second.bytes.hasSamePlaces(band->second.bytes)) {
+      band->second.end = next->second.end;
+      next = bands.erase(next);
+    }
+    band = next;
+  }
+}
+
+bool TouchedRows::isWritten(int64_t first, int64_t last, int64_t begin,
+                            int64_t end) const {
+  while (first < last) {
+    auto band = bands.upper_bound(first);
+    if (band == bands.begin())
+      return false;
+    --band;
+    if (band->second.end <= first || !band->second.bytes.isWritten(begin, end))
+      return false;
+    first = band->second.end;
   }
   return true;
 }

@@ -32,6 +32,7 @@ public:
     enum Kind { None, Unwritten, ReadEarly, WriteEarly } kind = None;
     Access other;
     int64_t byte = 0;
+    int64_t visits = 0; ///< pieces of the record looked at, also without one
   };
 
   /// An access to [begin, end) by an instruction that all in `clock` precede.
@@ -46,7 +47,8 @@ public:
   void settle();
   /// Whether [begin, end) is written.
   bool isWritten(int64_t begin, int64_t end) const;
-  void clear() { segments.clear(); }
+  /// Whether settled bytes are written at the same places as in `other`.
+  bool hasSamePlaces(const TouchedBytes &other) const;
 
 private:
   struct Segment {
@@ -61,6 +63,42 @@ private:
   Segments::iterator find(int64_t begin);
 
   Segments segments; ///< by begin; bytes in none were never written
+};
+
+/// The same for a memory of rows of equal length, of which boxes are touched:
+/// bands of rows that have been touched alike share one record. A box costs as
+/// much as one of its rows would in TouchedBytes.
+class TouchedRows {
+public:
+  using Conflict = TouchedBytes::Conflict;
+
+  /// Bytes of a row.
+  explicit TouchedRows(int64_t pitch) : pitch(pitch) {}
+
+  /// An access to bytes [begin, end) of rows [first, last).
+  Conflict read(int64_t first, int64_t last, int64_t begin, int64_t end,
+                const Access &access, const Clock &clock);
+  Conflict write(int64_t first, int64_t last, int64_t begin, int64_t end,
+                 const Access &access, const Clock &clock);
+  void settle();
+  /// Whether bytes [begin, end) of rows [first, last) are written.
+  bool isWritten(int64_t first, int64_t last, int64_t begin, int64_t end) const;
+
+  int64_t rowBytes() const { return pitch; }
+
+private:
+  struct Band {
+    int64_t end = 0;
+    TouchedBytes bytes;
+  };
+  using Bands = std::map<int64_t, Band>;
+
+  /// The band that begins at `row`, cut so that it ends by `last`; if none
+  /// holds the row, end() or, with `create`, a new one.
+  Bands::iterator bandAt(int64_t row, int64_t last, bool create);
+
+  int64_t pitch;
+  Bands bands; ///< by first row
 };
 
 } // namespace nm::isa

@@ -256,7 +256,7 @@ void Generator::kernel(Builder &b, TensorId from, TensorId to, int64_t outer,
     return b.tile(stream.buffer).slotBy(i, inner).slotBy(j);
   };
   auto box = [&](TensorId tensor) {
-    return b.tile(tensor, {0, 0}, {2, 2}).by(i, 0, 2 * inner).by(j, 0, 2);
+    return b.tile(tensor, {0, 0}, {2, 2}).by(i, 0, 2).by(j, 1, 2);
   };
   b.load(box(from), slot(streams[0]), int(pick(0, 1)), streams[0].produce());
   for (int64_t s = 0; s < stages; ++s) {
@@ -286,7 +286,7 @@ Program Generator::program() {
     Tensor entry;
     entry.name = name;
     entry.role = role;
-    entry.shape = {2 * outer * inner, 2};
+    entry.shape = {2 * outer, 2 * inner};
     return b.tensor(entry);
   };
   TensorId in = tensor("in", Role::In), out = tensor("out", Role::Out);

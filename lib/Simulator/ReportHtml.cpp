@@ -16,7 +16,7 @@ namespace nm::sim {
 namespace {
 
 constexpr double kWidth = 1000; ///< of bars and the timeline, in pixels
-constexpr double kName = 120;   ///< left of them
+constexpr double kName = 190;   ///< left of them
 constexpr int kRow = 22;        ///< height of a row
 
 // Okabe and Ito's palette, told apart by colour-blind readers too, and greys
@@ -308,9 +308,9 @@ std::string Page::traffic() {
     double y = static_cast<double>(row) * kRow;
     double read = static_cast<double>(result.tensors[i].read),
            written = static_cast<double>(result.tensors[i].written);
-    std::string name = tensor.name.size() > 18
-                           ? tensor.name.substr(0, 8) + ".." +
-                                 tensor.name.substr(tensor.name.size() - 8)
+    // Ends tell tensors of a model apart.
+    std::string name = tensor.name.size() > 28
+                           ? ".." + tensor.name.substr(tensor.name.size() - 26)
                            : tensor.name;
     text += label(kName - 6, y + 15, "end", name);
     std::string title = tensor.name + ", " + isa::toString(tensor.role) + " " +

@@ -17,8 +17,10 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "nm/Conversion/Passes.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Target/Attacc/Attacc.h"
 #include "nm/Transforms/Passes.h"
 
 using namespace mlir;
@@ -73,6 +75,16 @@ void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense) {
   func.addPass(createLinalgGeneralizeNamedOpsPass());
   func.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+}
+
+void mlir::nm::buildNMToAttaccPipeline(OpPassManager &pm,
+                                       const AttaccPipelineOptions &options) {
+  buildNMToLogicalPipeline(pm, options.dense);
+  ConvertToAttaccOptions convert;
+  convert.device = options.device;
+  convert.elementType = options.elementType;
+  pm.addPass(createConvertToAttacc(convert));
+  pm.nest<attacc::ProgramOp>().addPass(attacc::createVerifyProgram());
 }
 
 /// Tensors to buffers; public functions keep identity layouts at their
@@ -168,4 +180,7 @@ void mlir::nm::registerPipelines() {
   PassPipelineRegistration<CPUPipelineOptions>(
       "nm-to-cpu", "linalg and nm on tensors to the LLVM dialect",
       buildNMToCPUPipeline);
+  PassPipelineRegistration<AttaccPipelineOptions>(
+      "nm-to-attacc", "linalg and nm on tensors to programs of an accelerator",
+      buildNMToAttaccPipeline);
 }

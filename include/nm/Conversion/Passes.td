@@ -54,4 +54,36 @@ def ConvertSparseTensorToNM : Pass<"convert-sparse-tensor-to-nm", "ModuleOp"> {
                            "::mlir::sparse_tensor::SparseTensorDialect"];
 }
 
+def ConvertToAttacc : Pass<"convert-to-attacc", "ModuleOp"> {
+  let summary = "make programs of an accelerator of functions on tensors";
+  let description = [{
+    Each public function of static tensors becomes an `attacc.program` of its
+    name. Expects what `nm-raise{dense}`, `nm-fuse-epilogue` and
+    `flat-raise-attention` leave, with named linalg operations generalised:
+    `nm.matmul`, `flat.attention`, products, elementwise operations and row
+    reductions of linalg, `linalg.softmax` and reshapes. The pipeline
+    `nm-to-attacc` does all of it.
+
+    Arguments become `in` tensors with the name in the attribute `nm.name`, or
+    `arg0`, `arg1`, ...; results the `out` tensors `result0`, `result1`, ...;
+    `nm.param` becomes `param` tensors, an N:M weight two of them, values and
+    indices. All have `element-type`, whatever the function's: whoever binds
+    arrays converts. Elementwise code and row reductions are gathered as
+    expressions, in which layer norms, softmax and activations are found however
+    they are spelled.
+
+    Tilings of products are the cost model's best; so are dataflows of attention
+    without an attribute `#flat.dataflow` (`flat-select-dataflow{target=edge}`
+    sets one). Choices are remarks of the category `convert-to-attacc`. Dynamic
+    sizes, control flow and what no instruction computes are errors.
+  }];
+  let dependentDialects = ["::mlir::attacc::AttaccDialect"];
+  let options = [
+    Option<"device", "device", "std::string", "\"edge\"",
+           "device description by name, or the file of one">,
+    Option<"elementType", "element-type", "std::string", "\"f16\"",
+           "elements of the program's tensors: f16, bf16 or f32">
+  ];
+}
+
 #endif // NM_CONVERSION_PASSES_TD

@@ -51,7 +51,26 @@ void buildNMToLogicalPipeline(OpPassManager &pm, bool dense);
 /// ExternalizeParams).
 void buildNMToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
 
-/// Registers `nm-to-packed` and `nm-to-cpu`.
+/// Options of the pipeline from linalg and nm on tensors to programs.
+struct AttaccPipelineOptions
+    : public PassPipelineOptions<AttaccPipelineOptions> {
+  Option<std::string> device{
+      *this, "device",
+      llvm::cl::desc("device description by name, or the file of one"),
+      llvm::cl::init("edge")};
+  Option<std::string> elementType{
+      *this, "element-type",
+      llvm::cl::desc("elements of the program's tensors: f16, bf16 or f32"),
+      llvm::cl::init("f16")};
+  Option<bool> dense{*this, "dense", llvm::cl::desc("look for no patterns"),
+                     llvm::cl::init(false)};
+};
+
+/// Everything down to proved programs (`--nm-to-attacc`).
+void buildNMToAttaccPipeline(OpPassManager &pm,
+                             const AttaccPipelineOptions &options);
+
+/// Registers `nm-to-packed`, `nm-to-cpu` and `nm-to-attacc`.
 void registerPipelines();
 
 } // namespace mlir::nm

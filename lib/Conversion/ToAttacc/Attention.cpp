@@ -48,10 +48,77 @@ FailureOr<isa::HeadsView> ProgramEmitter::headsView(AttentionOp op,
   return view;
 }
 
+static model::Stationarity convert(flat::Stationarity stationarity) {
+  switch (stationarity) {
+  case flat::Stationarity::Output:
+    return model::Stationarity::Output;
+  case flat::Stationarity::Weight:
+    return model::Stationarity::Weight;
+  case flat::Stationarity::Input:
+    return model::Stationarity::Input;
+  }
+  llvm_unreachable("unknown stationarity");
+}
+
+static model::Granularity convert(flat::Granularity granularity) {
+  switch (granularity) {
+  case flat::Granularity::Batch:
+    return model::Granularity::Batch;
+  case flat::Granularity::Sample:
+    return model::Granularity::Sample;
+  case flat::Granularity::Head:
+    return model::Granularity::Head;
+  case flat::Granularity::Row:
+    return model::Granularity::Row;
+  }
+  llvm_unreachable("unknown granularity");
+}
+
+/// What an attribute asks for, in the cost model's words; nothing if programs
+/// cannot say it.
+static std::optional<model::Dataflow> convert(flat::DataflowAttr attr,
+                                              int64_t queries) {
+  model::Dataflow flow;
+  flow.granularity = convert(attr.getGranularity());
+  flow.rows = attr.getRows() > 0 ? attr.getRows() : queries;
+  flow.keyTile = attr.getKeyTile();
+  flow.heads = attr.getHeads();
+  flow.packed = attr.getPacked();
+  flow.staged = attr.getStaged();
+  flow.logit = convert(attr.getLogit());
+  flow.attend = convert(attr.getAttend());
+  if (attr.getLoops() == "bhkr")
+    flow.order = model::LoopOrder::KeysOuter;
+  else if (attr.getLoops() != "bhrk")
+    return std::nullopt;
+  bool isSequential = attr.getInterleaving() == flat::Interleaving::Sequential;
+  bool isInterleaved =
+      attr.getInterleaving() == flat::Interleaving::Interleaved;
+  if (flow.isFused() ? !isInterleaved : !isSequential && !isInterleaved)
+    return std::nullopt;
+  return flow;
+}
+
 FailureOr<model::Dataflow>
 ProgramEmitter::chooseDataflow(AttentionOp op,
                                const model::AttentionShape &shape,
                                const isa::AttentionScore &score) {
+  if (flat::DataflowAttr attr = op.getDataflowAttr()) {
+    std::optional<model::Dataflow> flow = convert(attr, shape.queries);
+    if (!flow)
+      return op.emitOpError("has ")
+             << attr
+             << ", which programs do not express: expected loops bhrk or bhkr, "
+                "interleaved if fused; leave it out to have one searched";
+    if (isa::Status status = model::checkExtended(device, shape, *flow);
+        !status.ok())
+      return LogicalResult(check(status, op));
+    model::Cost cost = model::evaluateExtended(device, shape, *flow);
+    chosenRemark(op, "Attention")
+        << remark::add("{0}, as asked for", model::toString(*flow))
+        << remark::metric("cycles", llvm::formatv("{0:f0}", cost.cycles).str());
+    return *flow;
+  }
   model::SearchOptions search;
   search.keep = 1 << 14;
   isa::Result<model::SearchResult> found =

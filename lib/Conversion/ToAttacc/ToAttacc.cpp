@@ -1,0 +1,83 @@
+//===- ToAttacc.cpp - The pass convert-to-attacc -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Conversion/ToAttacc/ToAttacc.h"
+#include "nm/Conversion/Passes.h"
+#include "nm/Target/Attacc/Attacc.h"
+#include "llvm/ADT/StringSwitch.h"
+#include <optional>
+
+namespace mlir::nm {
+#define GEN_PASS_DEF_CONVERTTOATTACC
+#include "nm/Conversion/Passes.h.inc"
+} // namespace mlir::nm
+
+using namespace mlir;
+namespace isa = ::nm::isa;
+namespace model = ::nm::model;
+
+namespace {
+
+struct ConvertToAttaccPass
+    : public mlir::nm::impl::ConvertToAttaccBase<ConvertToAttaccPass> {
+  using ConvertToAttaccBase::ConvertToAttaccBase;
+
+  void runOnOperation() override {
+    if (failed(convert()))
+      signalPassFailure();
+  }
+
+private:
+  FailureOr<attacc::ProgramOptions> readOptions() {
+    model::Result<model::Device> found = model::findDevice(device);
+    if (!found.ok())
+      return getOperation().emitError("convert-to-attacc: ")
+             << found.error().message;
+    if (found->kind != model::DeviceKind::Accelerator)
+      return getOperation().emitError("convert-to-attacc: '")
+             << device << "' describes the processor " << found->name
+             << ", expected an accelerator";
+    auto type = llvm::StringSwitch<std::optional<isa::Type>>(elementType)
+                    .Case("f16", isa::Type::F16)
+                    .Case("bf16", isa::Type::BF16)
+                    .Case("f32", isa::Type::F32)
+                    .Default(std::nullopt);
+    if (!type)
+      return getOperation().emitError("convert-to-attacc: element-type is '")
+             << elementType << "', expected f16, bf16 or f32";
+    return attacc::ProgramOptions{std::move(*found), *type};
+  }
+
+  LogicalResult convert() {
+    FailureOr<attacc::ProgramOptions> options = readOptions();
+    if (failed(options))
+      return failure();
+    SmallVector<func::FuncOp> functions;
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      if (func.isPrivate())
+        continue;
+      if (func.isExternal())
+        return func.emitOpError("has no body, expected one to make a program "
+                                "of");
+      functions.push_back(func);
+    }
+    for (func::FuncOp func : functions) {
+      FailureOr<isa::Program> program = attacc::buildProgram(func, *options);
+      if (failed(program))
+        return failure();
+      OpBuilder builder(func);
+      attacc::ProgramOp op = attacc::importProgram(builder, *program);
+      if (!op)
+        return failure();
+      op->setLoc(func.getLoc());
+      func.erase();
+    }
+    return success();
+  }
+};
+
+} // namespace

@@ -9,6 +9,7 @@
 #include "AttentionLayout.h"
 #include "ExtendedTerms.h"
 #include <algorithm>
+#include <cmath>
 
 namespace nm::model {
 
@@ -141,6 +142,70 @@ int64_t dramBytes(const Device &device, const AttentionShape &shape,
   return unitCount(shape) * bitsToBytes(bits);
 }
 
+/// Cycles of array and DRAM together. Both are busy all the time only if what a
+/// phase needs is there or may come earlier; two kinds of phases differ from
+/// the average.
+static double overlapped(const Device &device, const AttentionShape &shape,
+                         const Dataflow &flow, const BlockSums &sums,
+                         const Cost &cost) {
+  AttentionLayout layout(device, shape, flow);
+  double rate = device.dramBytesPerCycle();
+  double units = static_cast<double>(unitCount(shape));
+  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
+  auto time = [&](int64_t elements) {
+    return static_cast<double>(elements) * device.elementBits / 8.0 / rate;
+  };
+  double cycles = std::max(cost.computeCycles, cost.dramCycles);
+  if (!flow.isFused())
+    return cycles;
+
+  // Whole rows: the keys of a block pass by during its logits, its values
+  // during its output, and a few strips do not even that out.
+  if (!layout.isOnline) {
+    double share = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+    int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
+    double logit = static_cast<double>(sums.logitCycles[l]) * share;
+    double attend = static_cast<double>(sums.attendCycles[t]) * share;
+    double keys = flow.isStaged(StagedK) ? 0 : units * time(sums.keys * d);
+    double values = flow.isStaged(StagedV) ? 0
+                    : layout.sums == Sums::Strip
+                        ? units * time(sums.keyTiles * v)
+                        : units * time(sums.keys * v);
+    if (!flow.isStaged(StagedQ))
+      keys += units * time(sums.rowStrips * d);
+    cycles = std::max(cycles,
+                      std::max(logit, keys) + std::max(attend, values));
+  }
+
+  // What is resident comes during the first sweep over it: keys and values
+  // while the first block of each unit is worked, or all rows while the first
+  // tile is; the results of all rows go during the last tile.
+  double exposed = 0;
+  double round = cost.computeCycles * static_cast<double>(flow.heads) / units;
+  auto excess = [&](int64_t elements, double share) {
+    return std::max(0.0, static_cast<double>(flow.heads) * time(elements) -
+                             round * share);
+  };
+  int64_t staged = flow.isStaged(StagedK) ? S * d : 0;
+  staged += flow.isStaged(StagedV) ? S * v : 0;
+  if (layout.isKeysOuter) {
+    // All blocks work the first tile.
+    double blocks = static_cast<double>(ceilDiv(layout.total, flow.rows));
+    double tile = blocks / static_cast<double>(sums.steps);
+    if (flow.isStaged(StagedQ))
+      staged += layout.total * d;
+    exposed += excess(staged, tile);
+    if (flow.isStaged(StagedOutput) && !shape.causal)
+      exposed += excess(layout.total * v, tile) *
+                 std::ceil(units / static_cast<double>(flow.heads));
+  } else if (staged) {
+    double block = static_cast<double>(flow.rows) /
+                   static_cast<double>(layout.total);
+    exposed += excess(flow.rows * d + S * (d + v), block);
+  }
+  return std::max(cycles, cost.computeCycles + exposed);
+}
+
 Cost priceExtended(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums) {
   int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
@@ -195,30 +260,35 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   double edgeBytes =
       static_cast<double>(flow.packed * (flow.rows + firstKeys) * (d + v)) *
       elementBytes;
+  // The array turns from logits to outputs and back for each pack of units, and
+  // for each part of a step that takes turns with another.
+  AttentionLayout layout(device, shape, flow);
+  int64_t pieces = layout.alternates ? ceilDiv(shape.keys, layout.chunk)
+                                     : ceilDiv(flow.rows, layout.partRows);
   cost.overheadCycles =
-      (overhead(l) + overhead(t)) / 2 * static_cast<double>(sums.steps) *
-          static_cast<double>(ceilDiv(unitCount(shape), flow.heads)) +
+      (overhead(l) + overhead(t)) / 2 *
+          static_cast<double>(sums.steps * pieces) *
+          static_cast<double>(ceilDiv(unitCount(shape), flow.packed)) +
       edgeBytes / device.dramBytesPerCycle() +
       2 * static_cast<double>(device.dram.latencyCycles +
                               device.dma.setupCycles) +
       static_cast<double>(device.array.fillCycles);
 
-  // Where two steps share the place of their logits, the array waits for a
-  // chunk's softmax between them.
-  AttentionLayout layout(device, shape, flow);
-  if (layout.alternates) {
-    double chunks =
-        static_cast<double>(ceilDiv(shape.keys, layout.chunk));
+  // Where two steps share the place of their logits, the array waits between
+  // them: for a chunk's softmax if chunks take turns, else for all of it.
+  bool isSerial = layout.isFused && !layout.isOnline && layout.packs == 1 &&
+                  layout.partRows >= flow.rows;
+  if (isSerial) {
     double softmax = std::max(cost.softmaxCycles,
                               3 * units * area * elementBytes /
                                   device.scratchpadBytesPerCycle());
     cost.overheadCycles +=
-        softmax / chunks +
+        softmax / static_cast<double>(layout.alternates ? pieces : 1) +
         static_cast<double>(device.array.fillCycles * sums.steps) *
             static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
   }
 
-  cost.cycles = std::max({cost.computeCycles, cost.dramCycles,
+  cost.cycles = std::max({overlapped(device, shape, flow, sums, cost),
                           cost.softmaxCycles, cost.onChipCycles}) +
                 cost.overheadCycles;
   cost.idealCycles = units * neededLogits(shape) * static_cast<double>(d + v) /

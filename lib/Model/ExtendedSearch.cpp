@@ -178,7 +178,7 @@ private:
             (device.array.stepOverhead[static_cast<int>(logit)] +
              device.array.stepOverhead[static_cast<int>(attend)]) /
             2.0 * static_cast<double>(sums.steps) *
-            static_cast<double>(rt::ceilDiv(unitCount(shape), flow.heads));
+            static_cast<double>(rt::ceilDiv(unitCount(shape), flow.packed));
         double c = std::max({cost.computeCycles, cost.softmaxCycles, onChip,
                              bytes / device.dramBytesPerCycle()}) +
                    steps;

@@ -189,7 +189,8 @@ TEST(Extended, MoreResidentHeadsSaveStepsAndCostSpace) {
   four.heads = 4;
   Cost a = evaluateExtended(device, s, one),
        b = evaluateExtended(device, s, four);
-  EXPECT_EQ(a.overheadCycles - b.overheadCycles, 6 * 4 * (8 - 2));
+  // The blocks of one head at a time are worked in halves.
+  EXPECT_EQ(a.overheadCycles - b.overheadCycles, 6 * 4 * 8 * (2 - 1));
   // But for the statistics of two blocks, and results on their way out.
   double shared = 4 * 4 * 16 + 2 * 4 * 4 * 16;
   EXPECT_EQ(b.footprintBytes - shared, 4 * (a.footprintBytes - shared));
@@ -211,7 +212,11 @@ TEST(Extended, AgreesWithTheFaithfulModelWhereBothApply) {
     EXPECT_EQ(faithful.spill, 0);
     EXPECT_EQ(faithful.computeCycles, extended.computeCycles);
     EXPECT_EQ(faithful.dramCycles, extended.dramCycles) << toString(flow);
-    EXPECT_NEAR(faithful.cycles, extended.cycles, 0.01 * faithful.cycles);
+    // With keys or values alone on chip, what passes by passes in one half of
+    // the time only.
+    // And the array turns from logits to outputs for each chunk.
+    double bound = others == 1 || others == 2 ? 0.12 : 0.05;
+    EXPECT_NEAR(faithful.cycles, extended.cycles, bound * faithful.cycles);
   }
 }
 

@@ -172,7 +172,7 @@ private:
                 int64_t key, int64_t count, bool isFirst, bool isLast,
                 Tokens tokens);
   bool needsMask(int64_t row, int64_t rows, int64_t key, int64_t count) const;
-  void emitMask(const TileRef &logits, int64_t row, int64_t key,
+  void emitMask(const TileRef &logits, int64_t row, int64_t key, int64_t count,
                 const Tokens &tokens);
   TileRef logitsTile(const Step &step, int64_t unit, int64_t j) const;
   TileRef stateOf(BufferId state, const Step &step, int64_t unit, int64_t row,

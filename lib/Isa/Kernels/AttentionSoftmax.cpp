@@ -75,10 +75,18 @@ bool AttentionProgram::needsMask(int64_t row, int64_t rows, int64_t key,
 }
 
 void AttentionProgram::emitMask(const TileRef &logits, int64_t row, int64_t key,
-                                const Tokens &tokens) {
-  Instruction &mask = special(Opcode::Mask, {logits}, tokens);
+                                int64_t count, const Tokens &tokens) {
+  // The first row sees its own position, and the others see more.
+  int64_t seen = shape.causal && score.window == 0
+                     ? std::max<int64_t>(0, queryOf(row) + 1 - key)
+                     : 0;
+  Tile part = logits;
+  uint8_t columns = part.dims.back();
+  part.offsets[columns] += seen;
+  part.sizes[columns] = count - seen;
+  Instruction &mask = special(Opcode::Mask, {part}, tokens);
   mask.row.base = row + score.offset * group;
-  mask.column.base = key;
+  mask.column.base = key + seen;
   mask.group = group;
   mask.window = score.window;
   mask.causal = shape.causal;
@@ -102,7 +110,7 @@ void AttentionProgram::emitMaximum(const Step &step, int64_t j) {
       emitBias(step, tile, p, key, count, p == 0 && j == 0,
                p == pack.count - 1 && j == step.chunks() - 1, take());
     if (needsMask(step.row, step.rows, key, count))
-      emitMask(tile, step.row, key, take());
+      emitMask(tile, step.row, key, count, take());
     TileRef most = stateOf(maxima, step, p, 0, step.rows);
     bool isFirst = j == 0 && step.isFirstVisit;
     if (isOnline && !isFirst)
@@ -194,7 +202,7 @@ void AttentionProgram::emitUnfusedSoftmax(const Step &step) {
           if (score.keyBias)
             emitBias(step, pad, p, 0, step.keys, isFirst, isLast, take());
           if (needsMask(step.row + row, count, 0, step.keys))
-            emitMask(pad, step.row + row, 0, take());
+            emitMask(pad, step.row + row, 0, step.keys, take());
           Tokens tokens = take();
           tokens.signals.push_back(softDone);
           special(Opcode::Softmax, {pad, pad}, tokens);

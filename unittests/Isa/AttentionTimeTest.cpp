@@ -1,0 +1,179 @@
+//===- AttentionTimeTest.cpp - The closed form and the machine -------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Cycles that the simulator counts for a program, against those that the cost
+// model predicts for its dataflow. Set NM_PRINT_AGREEMENT for a table.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionTestSupport.h"
+#include <cstdio>
+#include <cstdlib>
+
+using namespace nm;
+using namespace nm::isa;
+using model::Candidate;
+using model::Cost;
+using model::SearchOptions;
+
+namespace {
+
+sim::SimulationResult timeOf(const Case &c, const Device &device) {
+  Result<Built> built = build(c, device);
+  EXPECT_TRUE(built.ok()) << built.error().message;
+  if (!built)
+    return {};
+  sim::SimulatorOptions options;
+  options.functional = false;
+  sim::Memory memory = sim::Memory::none(built->program);
+  Result<sim::SimulationResult> result =
+      sim::simulate(built->program, device, memory, options);
+  EXPECT_TRUE(result.ok()) << result.error().message;
+  if (!result)
+    return {};
+  EXPECT_EQ(result->dramBytes(),
+            model::extendedDramBytes(device, c.shape, c.flow));
+  if (std::getenv("NM_PRINT_AGREEMENT")) {
+    if (std::getenv("NM_PRINT_ENGINES"))
+      for (size_t i = 0; i < result->engines.size(); ++i) {
+        const sim::EngineTime &e = result->engines[i];
+        std::printf("  %-8s busy %8.0f lat %8.0f over %8.0f dram %8.0f pad "
+                    "%8.0f sem %8.0f bar %8.0f n %ld\n",
+                    queueName(i, built->program.target).c_str(), e.busy,
+                    e.latency, e.overhead, e.dram, e.scratchpad, e.semaphore,
+                    e.barrier, long(e.instructions));
+      }
+    Cost cost = model::evaluateExtended(device, c.shape, c.flow);
+    const sim::EngineTime &array = result->engines[result->engines.size() - 2];
+    std::printf("%-8s %6ld x %6ld d %3ld %s %-70s %6.1f%% | model %.4g array "
+                "%.3g dram %.3g sf %.3g pad %.3g over %.3g | sim %.4g busy "
+                "%.3g pad %.3g over %.3g lat %.3g sem %.3g code %zu\n",
+                device.name.c_str(), long(c.shape.queries), long(c.shape.keys),
+                long(c.shape.headDim), c.shape.causal ? "causal" : "      ",
+                model::toString(c.flow).c_str(),
+                100 * (result->cycles / cost.cycles - 1), cost.cycles,
+                cost.computeCycles, cost.dramCycles, cost.softmaxCycles,
+                cost.onChipCycles, cost.overheadCycles, result->cycles,
+                array.busy, array.scratchpad, array.overhead, array.latency,
+                array.semaphore, built->program.code.size());
+  }
+  return std::move(*result);
+}
+
+/// The best dataflows of the space.
+void expectAgreement(const std::string &name, const AttentionShape &shape,
+                     const SearchOptions &options = {}) {
+  Device device = deviceOf(name);
+  SearchOptions few = options;
+  few.keep = 3;
+  auto found = model::searchDataflows(device, shape, few);
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  for (const Candidate &candidate : found->ranked) {
+    Case c;
+    c.shape = shape;
+    c.flow = candidate.dataflow;
+    if (shape.causal)
+      c.score.offset = shape.keys - shape.queries;
+    SCOPED_TRACE(name + " " + model::toString(c.flow));
+    double cycles = timeOf(c, device).cycles;
+    // Where array and DRAM both work all the time by the closed form, any
+    // unevenness shows.
+    const Cost &cost = candidate.cost;
+    bool isBalanced = std::abs(cost.computeCycles - cost.dramCycles) <
+                      0.05 * cost.computeCycles;
+    double bound = isBalanced ? 0.25 : 0.1;
+    EXPECT_NEAR(cycles / candidate.cost.cycles, 1, bound);
+  }
+}
+
+/// As in the paper, but for the time that simulating takes.
+AttentionShape bert(int64_t length) {
+  AttentionShape shape;
+  shape.batch = std::max<int64_t>(1, std::min<int64_t>(64, 16384 / length));
+  shape.heads = 12;
+  shape.queries = shape.keys = length;
+  shape.headDim = 64;
+  return shape;
+}
+
+constexpr const char *kDevices[] = {"edge", "cloud", "tpu-v5e"};
+
+} // namespace
+
+TEST(AttentionTime, Best) {
+  for (const char *device : kDevices)
+    for (int64_t length : {512, 2048})
+      expectAgreement(device, bert(length));
+}
+
+TEST(AttentionTime, Long) {
+  for (const char *device : kDevices) {
+    AttentionShape shape = bert(65536);
+    shape.heads = 2;
+    expectAgreement(device, shape);
+  }
+}
+
+TEST(AttentionTime, Causal) {
+  for (const char *device : kDevices)
+    for (int64_t length : {512, 2048}) {
+      AttentionShape shape = bert(length);
+      shape.causal = true;
+      expectAgreement(device, shape);
+    }
+}
+
+TEST(AttentionTime, KeyTiles) {
+  SearchOptions options;
+  options.allowWholeRows = false;
+  for (const char *device : kDevices)
+    for (int64_t length : {512, 2048})
+      expectAgreement(device, bert(length), options);
+}
+
+TEST(AttentionTime, WholeRows) {
+  SearchOptions options;
+  options.allowKeyTiles = false;
+  for (const char *device : kDevices)
+    for (int64_t length : {512, 2048})
+      expectAgreement(device, bert(length), options);
+}
+
+TEST(AttentionTime, Unfused) {
+  SearchOptions options;
+  options.scope = model::Scope::Unfused;
+  for (const char *device : kDevices)
+    for (int64_t length : {512, 2048})
+      expectAgreement(device, bert(length), options);
+}
+
+TEST(AttentionTime, Naive) {
+  SearchOptions options;
+  options.scope = model::Scope::Naive;
+  for (const char *device : kDevices)
+    expectAgreement(device, bert(512), options);
+}
+
+TEST(AttentionTime, WiderHeads) {
+  for (const char *device : kDevices) {
+    AttentionShape shape = bert(2048);
+    shape.heads = 16;
+    shape.headDim = 128;
+    expectAgreement(device, shape);
+  }
+}
+
+TEST(AttentionTime, GroupedDecode) {
+  for (const char *device : kDevices) {
+    AttentionShape shape = bert(2048);
+    shape.heads = 32;
+    shape.kvHeads = 8;
+    shape.headDim = 128;
+    shape.queries = 1;
+    expectAgreement(device, shape);
+  }
+}

@@ -35,6 +35,10 @@ namespace {
 
 /// Pieces of memory that an executed instruction may touch on average.
 constexpr int64_t kMostWork = 64;
+/// Pieces of the record of a memory: a bound on this machine's memory.
+constexpr int64_t kMostPieces = int64_t(1) << 24;
+/// Rows of a buffer that is recorded in rows.
+constexpr int64_t kMostRows = int64_t(1) << 16;
 /// Longer than any memory.
 constexpr int64_t kOneRow = int64_t(1) << 52;
 
@@ -72,15 +76,23 @@ private:
     bool isStored = false;   ///< by the section under way
   };
 
+  /// Bytes of the scratchpad that buffers of a section share, in rows of one
+  /// of them.
+  struct Region {
+    int64_t begin = 0, end = 0;
+    TouchedRows bytes;
+  };
+
   bool advance(int queue);
   bool execute(int queue);
   bool touch(int queue, const Tile &tile, bool isRead, bool isWritten);
-  bool touchRuns(TouchedRows &memory, int64_t first, const Tile &tile,
-                 const std::vector<int64_t> &strides, int64_t width, int queue,
-                 bool isRead);
+  bool touchRuns(TouchedRows &memory, int64_t base, int64_t first,
+                 const Tile &tile, const std::vector<int64_t> &strides,
+                 int64_t width, int queue, bool isRead);
   bool isWrittenWhole(size_t tensor) const;
   void meet();
   void enterSection(size_t begin);
+  void layOut(std::vector<uint32_t> used);
   void deadlock();
   std::string nameOf(int32_t index) const;
   template <typename... Parts> bool fail(int32_t index, const Parts &...parts) {
@@ -99,8 +111,9 @@ private:
   std::vector<Queue> queues; ///< those with instructions
   std::vector<int> numbers;  ///< of queues, among all of the target
   std::vector<Semaphore> semaphores;
-  /// One row of bytes: buffers with different shapes may share them.
-  TouchedRows scratchpad{kOneRow};
+  std::vector<Region> regions;  ///< of the section under way
+  std::vector<size_t> regionOf; ///< by buffer that the section uses
+  TouchedBytes settled;         ///< scratchpad bytes written before it
   std::vector<std::optional<Written>> tensors;
   std::vector<std::vector<int64_t>> strides[2]; ///< of tensors, of buffers
   int64_t sectionBytes = 0; ///< end of what the section touched
@@ -148,23 +161,78 @@ std::string Verifier::objectName(const Tile &tile) const {
              : "buffer " + std::to_string(tile.object);
 }
 
-/// The tensors that the section from instruction `begin` on stores to. A
-/// section ends at the next barrier outside of loops.
+/// Divides the bytes of the buffers `used` into regions. Which rows they have
+/// changes the cost only: those of the widest buffer, whose parts have most to
+/// gain.
+void Verifier::layOut(std::vector<uint32_t> used) {
+  Clock none;
+  for (const Region &region : regions)
+    region.bytes.forEachRun([&](int64_t begin, int64_t end) {
+      ++work;
+      settled.write(region.begin + begin, region.begin + end, Access(), none);
+    });
+  settled.settle();
+  regions.clear();
+  regionOf.assign(program.buffers.size(), 0);
+  std::sort(used.begin(), used.end(), [&](uint32_t a, uint32_t b) {
+    return program.buffers[a].address < program.buffers[b].address;
+  });
+  std::vector<int64_t> pitches;
+  for (uint32_t index : used) {
+    const Buffer &buffer = program.buffers[index];
+    int64_t end = buffer.address + buffer.slots * slotBytes(buffer);
+    int64_t row = buffer.shape.back() * typeBytes(buffer.type);
+    // A record of many narrow rows would be long to carry over a barrier.
+    if (slotBytes(buffer) / row > kMostRows)
+      row = kOneRow;
+    if (regions.empty() || buffer.address >= regions.back().end) {
+      regions.push_back({buffer.address, end, TouchedRows(kOneRow)});
+      pitches.push_back(0);
+    }
+    regions.back().end = std::max(regions.back().end, end);
+    pitches.back() = std::max(pitches.back(), row);
+    regionOf[index] = regions.size() - 1;
+  }
+  for (size_t i = 0; i < regions.size(); ++i) {
+    Region &region = regions[i];
+    region.bytes = TouchedRows(pitches[i]);
+    settled.forEachRun(
+        region.begin, region.end, [&](int64_t begin, int64_t end) {
+          region.bytes.touchRun(/*isRead=*/false, begin - region.begin,
+                                end - region.begin, Access(), none);
+        });
+    region.bytes.settle();
+  }
+}
+
+/// Finds the tensors that the section from instruction `begin` on stores to,
+/// and the buffers that it uses. A section ends at the next barrier outside of
+/// loops.
 void Verifier::enterSection(size_t begin) {
   for (std::optional<Written> &tensor : tensors)
     if (tensor)
       tensor->isStored = false;
+  std::vector<bool> isUsed(program.buffers.size());
   int depth = 0;
   for (size_t i = begin; i < program.code.size(); ++i) {
     const Instruction &instruction = program.code[i];
+    ++work;
     depth += instruction.opcode == Opcode::Loop;
     depth -= instruction.opcode == Opcode::EndLoop;
     if (instruction.opcode == Opcode::Barrier && depth == 0)
-      return;
+      break;
+    for (const Tile &tile : instruction.operands)
+      if (tile.space == Space::Scratchpad)
+        isUsed[tile.object] = true;
     if (instruction.opcode == Opcode::Store)
       if (auto &tensor = tensors[instruction.operands[1].object])
         tensor->isStored = true;
   }
+  std::vector<uint32_t> used;
+  for (uint32_t index = 0; index < isUsed.size(); ++index)
+    if (isUsed[index])
+      used.push_back(index);
+  layOut(std::move(used));
 }
 
 bool Verifier::report(const TouchedRows::Conflict &conflict, int queue,
@@ -196,11 +264,11 @@ bool Verifier::report(const TouchedRows::Conflict &conflict, int queue,
   return false;
 }
 
-/// The runs of a tile, `first` being its first byte, as boxes of the rows of
-/// `memory`.
-bool Verifier::touchRuns(TouchedRows &memory, int64_t first, const Tile &tile,
-                         const std::vector<int64_t> &strides, int64_t width,
-                         int queue, bool isRead) {
+/// The runs of a tile, `first` being its first byte in `memory`, as boxes of
+/// the rows there. `base` is where the memory begins, for messages.
+bool Verifier::touchRuns(TouchedRows &memory, int64_t base, int64_t first,
+                         const Tile &tile, const std::vector<int64_t> &strides,
+                         int64_t width, int queue, bool isRead) {
   size_t rank = strides.size();
   // Dimensions from the innermost on that lie without gaps are one run.
   std::array<size_t, kMaxRank> order{};
@@ -225,36 +293,25 @@ bool Verifier::touchRuns(TouchedRows &memory, int64_t first, const Tile &tile,
     rows = tile.sizes[order[outer++]];
   Queue &engine = queues[queue];
   Access access{queue, engine.executed + 1, engine.walk.instruction()};
-  auto touch = [&](int64_t row, int64_t last, int64_t begin, int64_t end) {
-    TouchedRows::Conflict conflict =
-        isRead ? memory.read(row, last, begin, end, access, engine.clock)
-               : memory.write(row, last, begin, end, access, engine.clock);
-    work += conflict.visits;
-    return conflict.kind == TouchedRows::Conflict::None ||
-           report(conflict, queue, objectName(tile));
-  };
   std::array<int64_t, kMaxRank> at{};
   for (;;) {
-    if (++work > mostWork)
+    if (++work > mostWork || memory.size() > kMostPieces)
       return fail(access.instruction, "[attacc_verify_v3] ",
-                  nameOf(access.instruction), ": gave up after ", mostWork,
+                  nameOf(access.instruction), ": gave up after ", work,
                   " pieces of memory");
     int64_t begin = first;
     for (size_t i = outer; i < rank; ++i)
       begin += at[i] * strides[order[i]] * width;
     int64_t row = begin / pitch, column = begin % pitch;
-    if (column + run <= pitch) {
-      if (!touch(row, row + rows, column, column + run))
-        return false;
-    } else {
-      // A run over several rows: the rest of the first, whole ones, and what
-      // is left of the last.
-      int64_t end = begin + run, last = end / pitch;
-      int64_t whole = column ? row + 1 : row;
-      if ((column && !touch(row, row + 1, column, pitch)) ||
-          (whole < last && !touch(whole, last, 0, pitch)) ||
-          (end % pitch && !touch(last, last + 1, 0, end % pitch)))
-        return false;
+    TouchedRows::Conflict conflict =
+        rows > 1
+            ? memory.touch(isRead, row, row + rows, column, column + run,
+                           access, engine.clock)
+            : memory.touchRun(isRead, begin, begin + run, access, engine.clock);
+    work += conflict.visits;
+    if (conflict.kind != TouchedRows::Conflict::None) {
+      conflict.byte += base;
+      return report(conflict, queue, objectName(tile));
     }
     size_t i = outer;
     for (; i < rank; ++i) {
@@ -301,11 +358,14 @@ bool Verifier::touch(int queue, const Tile &tile, bool isRead, bool isWritten) {
     int64_t end = buffer.address + buffer.slots * slotBytes(buffer);
     sectionBytes = std::max(sectionBytes, end);
   }
-  TouchedRows &bytes = isDram ? tensor->bytes : scratchpad;
+  Region *region = isDram ? nullptr : &regions[regionOf[tile.object]];
+  TouchedRows &bytes = isDram ? tensor->bytes : region->bytes;
+  int64_t base = isDram ? 0 : region->begin;
+  first -= base;
   return (!isRead ||
-          touchRuns(bytes, first, tile, stride, width, queue, true)) &&
+          touchRuns(bytes, base, first, tile, stride, width, queue, true)) &&
          (!isWritten ||
-          touchRuns(bytes, first, tile, stride, width, queue, false));
+          touchRuns(bytes, base, first, tile, stride, width, queue, false));
 }
 
 /// The instruction under the queue's sequencer, which may begin.
@@ -413,7 +473,8 @@ void Verifier::meet() {
     semaphore.free += static_cast<int64_t>(semaphore.signals.size());
     semaphore.signals.clear();
   }
-  scratchpad.settle();
+  for (Region &region : regions)
+    region.bytes.settle();
   for (size_t i = 0; i < tensors.size(); ++i)
     if (std::optional<Written> &tensor = tensors[i]; tensor) {
       if (tensor->isStored)
@@ -430,6 +491,12 @@ void Verifier::meet() {
     enterSection(static_cast<size_t>(index) + 1);
   result.peakLiveBytes = std::max(result.peakLiveBytes, sectionBytes);
   sectionBytes = 0;
+  // Barriers are no steps, but there may be as many as loops can count.
+  work += index + static_cast<int64_t>(queues.size() + semaphores.size() +
+                                       tensors.size() + regionOf.size());
+  if (work > mostWork)
+    fail(index, "[attacc_verify_v3] ", nameOf(index), ": gave up after ",
+         mostWork, " pieces of memory and barriers");
 }
 
 void Verifier::deadlock() {
@@ -467,6 +534,8 @@ Result<VerifyResult> Verifier::run() {
       break;
     if (allMeet) {
       meet();
+      if (!error.ok())
+        return error.error();
     } else if (!moved) {
       deadlock();
       return error.error();

@@ -113,11 +113,29 @@ bool TouchedBytes::isWritten(int64_t begin, int64_t end) const {
   return true;
 }
 
-bool TouchedBytes::hasSamePlaces(const TouchedBytes &other) const {
+bool TouchedBytes::operator==(const TouchedBytes &other) const {
   return std::equal(segments.begin(), segments.end(), other.segments.begin(),
                     other.segments.end(), [](auto &a, auto &b) {
-                      return a.first == b.first && a.second.end == b.second.end;
+                      return a.first == b.first &&
+                             a.second.end == b.second.end &&
+                             a.second.write == b.second.write &&
+                             a.second.reads == b.second.reads;
                     });
+}
+
+void TouchedRows::join(int64_t first, int64_t last) {
+  for (auto band = bands.find(first);
+       band != bands.end() && band->first < last;) {
+    auto next = std::next(band);
+    while (next != bands.end() && next->first < last &&
+           next->first == band->second.end &&
+           next->second.bytes == band->second.bytes) {
+      band->second.end = next->second.end;
+      pieces -= next->second.bytes.size();
+      next = bands.erase(next);
+    }
+    band = next;
+  }
 }
 
 TouchedRows::Bands::iterator TouchedRows::bandAt(int64_t row, int64_t last,
@@ -133,6 +151,7 @@ TouchedRows::Bands::iterator TouchedRows::bandAt(int64_t row, int64_t last,
   --band;
   auto cut = [&](int64_t at) {
     Band tail = band->second;
+    pieces += tail.bytes.size();
     band->second.end = at;
     return bands.emplace_hint(std::next(band), at, std::move(tail));
   };
@@ -143,56 +162,68 @@ TouchedRows::Bands::iterator TouchedRows::bandAt(int64_t row, int64_t last,
   return band;
 }
 
-TouchedRows::Conflict TouchedRows::read(int64_t first, int64_t last,
-                                        int64_t begin, int64_t end,
-                                        const Access &access,
-                                        const Clock &clock) {
-  int64_t visits = 0;
+TouchedRows::Conflict TouchedRows::touch(bool isRead, int64_t first,
+                                         int64_t last, int64_t begin,
+                                         int64_t end, const Access &access,
+                                         const Clock &clock) {
+  Conflict result;
+  bool isParted = false;
   for (int64_t row = first; row < last;) {
-    auto band = bandAt(row, last, /*create=*/false);
+    auto band = bandAt(row, last, /*create=*/!isRead);
     if (band == bands.end())
-      return {Conflict::Unwritten, {}, row * pitch + begin};
-    Conflict conflict = band->second.bytes.read(begin, end, access, clock);
-    visits += conflict.visits + 1;
+      return {Conflict::Unwritten, {}, row * pitch + begin, result.visits};
+    TouchedBytes &bytes = band->second.bytes;
+    pieces -= bytes.size();
+    Conflict conflict = isRead ? bytes.read(begin, end, access, clock)
+                               : bytes.write(begin, end, access, clock);
+    pieces += bytes.size();
+    result.visits += conflict.visits + 1;
     if (conflict.kind != Conflict::None) {
       conflict.byte += row * pitch;
+      conflict.visits = result.visits;
       return conflict;
     }
+    // Parts of a box that were read one by one are one again when written.
+    isParted |= row != first;
     row = band->second.end;
   }
-  return {Conflict::None, {}, 0, visits};
+  if (isParted && !isRead)
+    join(first, last);
+  return result;
 }
 
-TouchedRows::Conflict TouchedRows::write(int64_t first, int64_t last,
-                                         int64_t begin, int64_t end,
-                                         const Access &access,
-                                         const Clock &clock) {
-  int64_t visits = 0;
-  for (int64_t row = first; row < last;) {
-    auto band = bandAt(row, last, /*create=*/true);
-    Conflict conflict = band->second.bytes.write(begin, end, access, clock);
-    visits += conflict.visits + 1;
-    if (conflict.kind != Conflict::None) {
-      conflict.byte += row * pitch;
-      return conflict;
-    }
-    row = band->second.end;
-  }
-  return {Conflict::None, {}, 0, visits};
+TouchedRows::Conflict TouchedRows::touchRun(bool isRead, int64_t begin,
+                                            int64_t end, const Access &access,
+                                            const Clock &clock) {
+  int64_t row = begin / pitch, column = begin % pitch;
+  if (column + end - begin <= pitch)
+    return touch(isRead, row, row + 1, column, column + end - begin, access,
+                 clock);
+  // The rest of the first row, whole ones, and what is left of the last.
+  Conflict result;
+  int64_t whole = column ? row + 1 : row, last = end / pitch;
+  auto part = [&](int64_t from, int64_t to, int64_t low, int64_t high) {
+    if (from >= to || low >= high || result.kind != Conflict::None)
+      return;
+    int64_t visits = result.visits;
+    result = touch(isRead, from, to, low, high, access, clock);
+    result.visits += visits;
+  };
+  if (column)
+    part(row, row + 1, column, pitch);
+  part(whole, last, 0, pitch);
+  part(last, last + 1, 0, end % pitch);
+  return result;
 }
 
 void TouchedRows::settle() {
-  for (auto &[row, band] : bands)
+  pieces = 0;
+  for (auto &[row, band] : bands) {
     band.bytes.settle();
-  for (auto band = bands.begin(); band != bands.end();) {
-    auto next = std::next(band);
-    while (next != bands.end() && next->first == band->second.end &&
-           next->second.bytes.hasSamePlaces(band->second.bytes)) {
-      band->second.end = next->second.end;
-      next = bands.erase(next);
-    }
-    band = next;
+    pieces += band.bytes.size();
   }
+  if (!bands.empty())
+    join(bands.begin()->first, std::prev(bands.end())->second.end);
 }
 
 bool TouchedRows::isWritten(int64_t first, int64_t last, int64_t begin,

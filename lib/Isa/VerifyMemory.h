@@ -8,6 +8,7 @@
 #ifndef NM_LIB_ISA_VERIFYMEMORY_H
 #define NM_LIB_ISA_VERIFYMEMORY_H
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -20,6 +21,10 @@ struct Access {
   int queue = -1; ///< none
   int64_t number = 0;
   int32_t instruction = -1;
+
+  bool operator==(const Access &other) const {
+    return queue == other.queue && number == other.number;
+  }
 };
 
 /// For each queue, how many of its instructions are known to have ended.
@@ -47,8 +52,21 @@ public:
   void settle();
   /// Whether [begin, end) is written.
   bool isWritten(int64_t begin, int64_t end) const;
-  /// Whether settled bytes are written at the same places as in `other`.
-  bool hasSamePlaces(const TouchedBytes &other) const;
+  /// Pieces of the record.
+  int64_t size() const { return static_cast<int64_t>(segments.size()); }
+  /// Calls `visit(begin, end)` for the written runs in [begin, end).
+  template <typename Visitor>
+  void forEachRun(int64_t begin, int64_t end, Visitor visit) const {
+    auto segment = segments.upper_bound(begin);
+    if (segment != segments.begin())
+      --segment;
+    for (; segment != segments.end() && segment->first < end; ++segment)
+      if (segment->second.end > begin)
+        visit(std::max(segment->first, begin),
+              std::min(segment->second.end, end));
+  }
+  /// Whether the same bytes were touched by the same instructions.
+  bool operator==(const TouchedBytes &other) const;
 
 private:
   struct Segment {
@@ -76,15 +94,31 @@ public:
   explicit TouchedRows(int64_t pitch) : pitch(pitch) {}
 
   /// An access to bytes [begin, end) of rows [first, last).
-  Conflict read(int64_t first, int64_t last, int64_t begin, int64_t end,
-                const Access &access, const Clock &clock);
-  Conflict write(int64_t first, int64_t last, int64_t begin, int64_t end,
-                 const Access &access, const Clock &clock);
+  Conflict touch(bool isRead, int64_t first, int64_t last, int64_t begin,
+                 int64_t end, const Access &access, const Clock &clock);
+  /// An access to a run of bytes that may reach over rows.
+  Conflict touchRun(bool isRead, int64_t begin, int64_t end,
+                    const Access &access, const Clock &clock);
   void settle();
   /// Whether bytes [begin, end) of rows [first, last) are written.
   bool isWritten(int64_t first, int64_t last, int64_t begin, int64_t end) const;
 
   int64_t rowBytes() const { return pitch; }
+  /// Pieces of the record.
+  int64_t size() const { return pieces; }
+  /// Calls `visit(begin, end)` for each written run of bytes.
+  template <typename Visitor> void forEachRun(Visitor visit) const {
+    for (const auto &[first, band] : bands) {
+      if (band.bytes.isWritten(0, pitch)) {
+        visit(first * pitch, band.end * pitch);
+        continue;
+      }
+      for (int64_t row = first; row < band.end; ++row)
+        band.bytes.forEachRun(0, pitch, [&](int64_t begin, int64_t end) {
+          visit(row * pitch + begin, row * pitch + end);
+        });
+    }
+  }
 
 private:
   struct Band {
@@ -96,8 +130,11 @@ private:
   /// The band that begins at `row`, cut so that it ends by `last`; if none
   /// holds the row, end() or, with `create`, a new one.
   Bands::iterator bandAt(int64_t row, int64_t last, bool create);
+  /// Joins the bands of rows [first, last) that are alike.
+  void join(int64_t first, int64_t last);
 
   int64_t pitch;
+  int64_t pieces = 0;
   Bands bands; ///< by first row
 };
 

@@ -88,9 +88,10 @@ TEST(Verify, EveryTokenIsNeeded) {
 TEST(Verify, TooManyFreeSlotsAreARace) {
   Program program = pipeline();
   program.semaphores[0] = 3;
-  expectBlamed(program, "[attacc_verify_v1] instruction 2 (unary) on special "
-                        "reads byte 0 of buffer 0, which instruction 1 (load) "
-                        "on load 0 writes",
+  expectBlamed(program,
+               "[attacc_verify_v1] instruction 2 (unary) on special "
+               "reads byte 0 of buffer 0, which instruction 1 (load) "
+               "on load 0 writes",
                2);
 }
 
@@ -195,4 +196,61 @@ TEST(Verify, GivesUpAfterMaxSteps) {
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message.find("gave up after 10 instructions"),
             std::string::npos);
+}
+
+/// Barriers are no steps; a file may hold loops that meet at them for ever.
+TEST(Verify, GivesUpOnBarriersWithoutEnd) {
+  Builder b = builder();
+  SemaphoreId start = b.semaphore(1);
+  b.sync(Engine::Array, 0, {{start}, {start}});
+  LoopId i = b.beginLoop(kMaxSize), j = b.beginLoop(kMaxSize);
+  b.barrier();
+  b.endLoop(j);
+  b.endLoop(i);
+  VerifyOptions options;
+  options.maxSteps = 100;
+  Result<VerifyResult> result = verifyProgram(*b.finish(), options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().message.find("gave up"), std::string::npos)
+      << result.error().message;
+}
+
+/// One instruction may touch more pieces of memory than there is memory here
+/// to note them.
+TEST(Verify, GivesUpOnMorePiecesThanItCanNote) {
+  Target target;
+  target.name = "vast";
+  target.scratchpadBytes = int64_t(1) << 40;
+  Builder b("test", target);
+  BufferId wide = b.buffer(Type::F16, {1 << 19, 1 << 9, 1 << 9});
+  b.special(Opcode::Fill, {b.tile(wide, {0, 0, 0}, {1 << 19, 256, 256})}, {});
+  VerifyOptions options;
+  options.maxSteps = 100;
+  Result<VerifyResult> result = verifyProgram(*b.finish(), options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().message.find("gave up"), std::string::npos)
+      << result.error().message;
+}
+
+/// What a section wrote is known in the next, also where other buffers lie at
+/// the same bytes and rows are of another length.
+TEST(Verify, WrittenBytesOutliveTheirBuffers) {
+  for (int64_t columns : {2, 1}) {
+    Builder b = builder();
+    TensorId out = b.tensor(tensorOf("out", Role::Out, {8, 16}));
+    BufferId narrow = b.buffer(Type::F16, {32, 4}),
+             wide = b.alias(narrow, {8, 16});
+    LoopId i = b.beginLoop(2);
+    b.special(Opcode::Fill, {b.tile(narrow, {0, 0}, {32, columns}).by(i, 1, 2)},
+              {});
+    b.endLoop(i);
+    b.barrier();
+    b.store(b.tile(wide), b.tile(out), 0, {});
+    Program program = *b.finish();
+    if (columns == 2)
+      EXPECT_EQ(verify(program), "");
+    else
+      expectBlamed(program, "reads byte 2 of buffer 1, which was never written",
+                   4);
+  }
 }

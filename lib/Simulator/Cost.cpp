@@ -68,7 +68,8 @@ Cost transferCost(const Program &program, const model::Device &device,
   cost.fixed = static_cast<double>(device.dma.setupCycles) +
                static_cast<double>(device.dram.latencyCycles);
   cost.payload = count * bytes;
-  cost.dram = static_cast<double>(count / run) *
+  int64_t runs = count / run;
+  cost.dram = static_cast<double>(runs) *
               static_cast<double>(ceilDiv(run * bytes, burst) * burst);
   cost.scratchpad = static_cast<double>(cost.payload);
   return cost;
@@ -123,8 +124,9 @@ Cost productCost(const Program &program, const model::Device &device,
     // Weights pass the decoder each time they enter the array.
     int64_t passes = s == Stationarity::Weight ? 1 : ceilDiv(m, a);
     cost.decodes = segments * passes * k * n;
-    bytes += static_cast<double>(passes * elementsOf(instruction.operands[2]) /
-                                 segments);
+    int64_t indexBytes =
+        passes * elementsOf(instruction.operands[2]) / segments;
+    bytes += static_cast<double>(indexBytes);
     if (device.array.indexDecodesPerCycle > 0)
       cost.work =
           std::max(cost.work,

@@ -21,7 +21,7 @@ Pool::Pool(int threads) {
     while (static_cast<int>(workers.size()) + 1 < threads)
       workers.emplace_back([this] { work(); });
   } catch (const std::system_error &) {
-    // With those that there are.
+    return; // with those that there are
   }
 }
 

@@ -333,7 +333,7 @@ std::string Page::traffic() {
 
 std::string Page::energy() {
   double total = result.energy.total();
-  std::string text = openSvg(kRow), table;
+  std::string text = openSvg(kRow);
   std::vector<std::pair<std::string, const char *>> names;
   constexpr const char *colours[] = {"#009e73", "#cc79a7", "#0072b2", "#e69f00",
                                      "#999933"};

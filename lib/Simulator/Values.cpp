@@ -96,25 +96,21 @@ View Values::viewOf(const Tile &tile, const Counters &counters) {
 
 void Values::execute(int32_t index, const Counters &counters) {
   const Instruction &instruction = program.code[index];
-  View operands[4];
-  for (size_t i = 0; i != instruction.operands.size(); ++i)
-    operands[i] = viewOf(instruction.operands[i], counters);
-  switch (instruction.opcode) {
-  case Opcode::Load:
-  case Opcode::Store:
-    return computeCopy(operands[0], operands[1], scratch);
-  case Opcode::Gemm:
-    return computeGemm(instruction, operands, scratch);
-  case Opcode::NMGemm:
-    return computeNMGemm(instruction, operands, scratch);
-  case Opcode::Sync:
-  case Opcode::Barrier:
-  case Opcode::Loop:
-  case Opcode::EndLoop:
+  const std::vector<Tile> &tiles = instruction.operands;
+  if (tiles.empty())
     return;
-  default:
-    return computeSpecial(instruction, operands, counters, scratch);
-  }
+  if (instruction.opcode == Opcode::Load || instruction.opcode == Opcode::Store)
+    return computeCopy(viewOf(tiles[0], counters), viewOf(tiles[1], counters),
+                       scratch);
+  View operands[4];
+  for (size_t i = 0; i != tiles.size(); ++i)
+    operands[i] = viewOf(tiles[i], counters);
+  if (instruction.opcode == Opcode::Gemm)
+    computeGemm(instruction, operands, scratch);
+  else if (instruction.opcode == Opcode::NMGemm)
+    computeNMGemm(instruction, operands, scratch);
+  else
+    computeSpecial(instruction, operands, counters, scratch);
 }
 
 } // namespace nm::sim

@@ -107,7 +107,7 @@ private:
 };
 
 /// Three levels of 64-way bitmaps over 2^18 ranks, lists threaded through the
-/// elements, written by hand.
+/// packets, which it holds and gives back whole, written by hand.
 class FindFirstSet {
 public:
   static constexpr const char *kName = "find-first-set";
@@ -119,7 +119,7 @@ public:
   void push(Entry entry) {
     uint32_t e = freeList, rank = entry.rank;
     freeList = elements[e].next;
-    elements[e].handle = entry.handle;
+    elements[e].packet = entry;
     Bucket &bucket = buckets[rank];
     uint64_t &word = words[rank >> 6], bit = uint64_t(1) << (rank & 63);
     if (word & bit) {
@@ -146,7 +146,7 @@ public:
     }
     elements[e].next = freeList;
     freeList = e;
-    return {rank, elements[e].handle};
+    return elements[e].packet;
   }
   bool empty() const { return !top; }
 
@@ -156,7 +156,7 @@ private:
   };
   struct Element {
     uint32_t next;
-    uint64_t handle;
+    Entry packet;
   };
   uint64_t top = 0;
   uint32_t freeList = 0;

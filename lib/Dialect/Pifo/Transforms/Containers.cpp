@@ -199,43 +199,44 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
     head.element = results[1];
   } else {
     head = this->head(node, at);
-    Value last = e.load(32, e.at(head.bucket, 4));
     auto clear = [&](Value pointer, Value index) {
       Value rest =
           e.band(e.load(64, pointer), e.bxor(e.shl(e.c(1), index), e.c(-1)));
       e.store(rest, pointer);
       return e.cmp(P::eq, rest, 0);
     };
-    e.ifElse(
-        e.cmp(P::eq, head.element, last), TypeRange(),
-        [&]() -> SmallVector<Value> {
-          Value top = hot(node, at, node.top);
-          if (node.container == Container::Word) {
-            clear(top, head.a);
-            return {};
-          }
-          Value words =
-              e.at(cold(node, at, node.words), e.shl(head.wordIndex, 3));
-          // The bit is the lowest of its word.
-          Value word = e.load(64, words);
-          Value rest = e.band(word, e.sub(word, e.c(1)));
-          e.store(rest, words);
-          e.ifThen(e.cmp(P::eq, rest, 0), [&] {
-            if (!node.middleBits) {
-              clear(top, head.a);
-              return;
-            }
-            Value middle = e.at(hot(node, at, node.middle), e.shl(head.a, 3));
-            e.ifThen(clear(middle, head.middleIndex),
-                     [&] { clear(top, head.a); });
-          });
-          return {};
-        },
-        [&]() -> SmallVector<Value> {
-          e.store(e.load(32, slot(poolOf(node), at.memory, head.element)),
-                  head.bucket);
-          return {};
-        });
+    // Whether this was the last element of its rank is anyone's guess: no
+    // branch. If it was, its link means nothing, and nobody reads it.
+    Value last = e.load(32, e.at(head.bucket, 4));
+    Value isLast = e.cmp(P::eq, head.element, last);
+    Value next = e.load(32, slot(poolOf(node), at.memory, head.element));
+    e.store(next, head.bucket);
+    Value top = hot(node, at, node.top);
+    if (node.container == Container::Word) {
+      Value bit = e.shl(e.cast(isLast, 64), head.a);
+      e.store(e.bxor(e.load(64, top), bit), top);
+    } else {
+      Value pointer =
+          e.at(cold(node, at, node.words), e.shl(head.wordIndex, 3));
+      Value word = e.load(64, pointer);
+      // The bit is the lowest of its word.
+      Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
+      e.store(rest, pointer);
+      e.ifThen(e.cmp(P::eq, rest, 0), [&] {
+        if (!node.middleBits) {
+          clear(top, head.a);
+          return;
+        }
+        Value middle = e.at(hot(node, at, node.middle), e.shl(head.a, 3));
+        e.ifThen(clear(middle, head.middleIndex), [&] { clear(top, head.a); });
+      });
+      // What leaves next, as far as is known: another element of the rank, or
+      // the next rank of the word.
+      Value rank =
+          e.bor(e.shl(head.wordIndex, node.wordBits), e.lowestBit(rest));
+      e.prefetch(e.at(cold(node, at, node.buckets), e.shl(rank, 3)));
+    }
+    e.prefetch(slot(poolOf(node), at.memory, next));
   }
   if (op.getRule() != RankRule::Saturate) {
     Value pointer = hot(node, at, node.base);

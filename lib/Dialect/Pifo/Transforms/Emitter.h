@@ -90,6 +90,10 @@ public:
   void store(Value value, Value pointer) {
     LLVM::StoreOp::create(b, loc, value, pointer);
   }
+  /// Asks for the cache line of what will be read and written soon.
+  void prefetch(Value pointer) {
+    LLVM::Prefetch::create(b, loc, pointer, /*rw=*/1, /*hint=*/3, /*cache=*/1);
+  }
   void copy(Value to, Value from, int64_t bytes) {
     LLVM::MemcpyOp::create(b, loc, to, from, c(bytes), false);
   }

@@ -128,7 +128,9 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     return begin;
   };
   // What every call touches comes first, and close together.
-  packets = {take(16), packet.size + 8};
+  // A short packet lies in one line of the cache.
+  int64_t slot = packet.size + 8;
+  packets = {take(16), slot <= 64 ? int64_t(llvm::PowerOf2Ceil(slot)) : slot};
   suspended = {take(16), packet.size + 16};
   shaping = take(24);
   unsigned depths = 0;

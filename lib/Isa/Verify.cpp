@@ -116,6 +116,7 @@ private:
   TouchedBytes settled;         ///< scratchpad bytes written before it
   std::vector<std::optional<Written>> tensors;
   std::vector<std::vector<int64_t>> strides[2]; ///< of tensors, of buffers
+  std::vector<int64_t> slotSizes;               ///< bytes, by buffer
   int64_t sectionBytes = 0; ///< end of what the section touched
   int64_t work = 0;         ///< pieces of memory touched
   int64_t mostWork = 0;
@@ -146,8 +147,10 @@ Verifier::Verifier(const Program &program, const VerifyOptions &options)
     if (tensor.role == Role::Out || tensor.role == Role::Scratch)
       tensors.back().emplace(pitchOf(tensor));
   }
-  for (const Buffer &buffer : program.buffers)
+  for (const Buffer &buffer : program.buffers) {
     strides[1].push_back(stridesOf(buffer));
+    slotSizes.push_back(slotBytes(buffer));
+  }
 }
 
 std::string Verifier::nameOf(int32_t index) const {
@@ -273,9 +276,10 @@ bool Verifier::touchRuns(TouchedRows &memory, int64_t base, int64_t first,
   // Dimensions from the innermost on that lie without gaps are one run.
   std::array<size_t, kMaxRank> order{};
   for (size_t k = 0; k < rank; ++k)
-    order[k] = k;
-  std::sort(order.begin(), order.begin() + rank,
-            [&](size_t x, size_t y) { return strides[x] < strides[y]; });
+    order[k] = rank - 1 - k; // as it is for row-major objects
+  auto isInner = [&](size_t x, size_t y) { return strides[x] < strides[y]; };
+  if (!std::is_sorted(order.begin(), order.begin() + rank, isInner))
+    std::sort(order.begin(), order.begin() + rank, isInner);
   int64_t run = 1;
   size_t outer = 0;
   for (; outer < rank; ++outer) {
@@ -353,9 +357,9 @@ bool Verifier::touch(int queue, const Tile &tile, bool isRead, bool isWritten) {
   } else {
     const Buffer &buffer = program.buffers[tile.object];
     width = typeBytes(buffer.type);
-    first = buffer.address + slot % buffer.slots * slotBytes(buffer) +
+    first = buffer.address + slot % buffer.slots * slotSizes[tile.object] +
             element * width;
-    int64_t end = buffer.address + buffer.slots * slotBytes(buffer);
+    int64_t end = buffer.address + buffer.slots * slotSizes[tile.object];
     sectionBytes = std::max(sectionBytes, end);
   }
   Region *region = isDram ? nullptr : &regions[regionOf[tile.object]];

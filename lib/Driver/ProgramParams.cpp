@@ -122,6 +122,7 @@ llvm::Error driver::loadProgramParams(const isa::Program &program,
                      program.name, manifest->params.size(),
                      manifest->params.front().key);
   std::vector<rt::ScopePath> scopes;
+  scopes.reserve(options.params.size());
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
   Progress progress("loading parameters");

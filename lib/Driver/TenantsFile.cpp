@@ -91,10 +91,12 @@ llvm::Error Reader::add(const std::string &where, int64_t tenant,
 TenantTrace Reader::finish() {
   // By arrival, else in the order of the file.
   std::vector<std::pair<double, size_t>> order;
+  order.reserve(trace.requests.size());
   for (auto [i, request] : llvm::enumerate(trace.requests))
     order.push_back({request.arrival, i});
   std::sort(order.begin(), order.end());
   std::vector<TenantRequest> sorted;
+  sorted.reserve(order.size());
   for (auto [arrival, i] : order)
     sorted.push_back(trace.requests[i]);
   trace.requests = std::move(sorted);

@@ -73,8 +73,14 @@ LogicalResult Exporter::exportData(TensorOp tensor,
   } else {
     raw = cast<DenseElementsAttr>(*tensor.getData()).getRawData();
   }
-  // A splat holds one element.
-  size_t bytes = tensor.getType().getBytes();
+  // A splat holds one element, so a short text may stand for any number of
+  // bytes.
+  constexpr int64_t kMostBytes = int64_t(1) << 31;
+  int64_t size = tensor.getType().getBytes();
+  if (size > kMostBytes)
+    return tensor.emitError("[attacc_tensor_c5] has ")
+           << size << " bytes of data, expected at most 2^31 in a program";
+  size_t bytes = size;
   data.resize(bytes);
   for (size_t at = 0; at < bytes && !raw.empty(); at += raw.size())
     std::memcpy(data.data() + at, raw.data(), std::min(raw.size(), bytes - at));

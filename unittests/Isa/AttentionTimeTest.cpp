@@ -80,12 +80,7 @@ void expectAgreement(const std::string &name, const AttentionShape &shape,
       c.score.offset = shape.keys - shape.queries;
     SCOPED_TRACE(name + " " + model::toString(c.flow));
     double cycles = timeOf(c, device).cycles;
-    // Where array and DRAM both work all the time by the closed form, any
-    // unevenness shows.
-    const Cost &cost = candidate.cost;
-    bool isBalanced = std::abs(cost.computeCycles - cost.dramCycles) <
-                      0.05 * cost.computeCycles;
-    double bound = isBalanced ? 0.25 : 0.1;
+    constexpr double bound = 0.1;
     EXPECT_NEAR(cycles / candidate.cost.cycles, 1, bound);
   }
 }

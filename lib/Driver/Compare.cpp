@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Compare.h"
+#include "nm/Driver/Arrays.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Driver/Support.h"
+#include "llvm/Support/Format.h"
 #include <cmath>
 #include <limits>
 
@@ -97,4 +99,43 @@ llvm::Expected<Comparison> driver::compareArrays(const rt::TensorView &actual,
   if (result.maxAbsError > 0)
     result.maxRelError = result.maxAbsError / largest;
   return result;
+}
+
+/// As many digits as tell two f32 apart.
+static std::string digits(double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
+  return text;
+}
+
+llvm::Error driver::compareResults(
+    ArrayRef<std::pair<size_t, std::string>> expects,
+    ArrayRef<rt::Tensor> results, const RunOptions &options,
+    llvm::function_ref<rt::DType(size_t)> precision,
+    llvm::function_ref<void(size_t, const Comparison &)> done) {
+  llvm::Error failures = llvm::Error::success();
+  for (auto &[index, path] : expects) {
+    auto reference = readArray(path);
+    if (!reference)
+      return llvm::joinErrors(std::move(failures), reference.takeError());
+    Tolerance tolerance = defaultTolerance(precision(index));
+    if (options.atol >= 0)
+      tolerance.atol = options.atol;
+    if (options.rtol >= 0)
+      tolerance.rtol = options.rtol;
+    auto comparison =
+        compareArrays(results[index].view, reference->view, path, tolerance);
+    if (!comparison)
+      return llvm::joinErrors(std::move(failures), comparison.takeError());
+    done(index, *comparison);
+    if (!comparison->passed())
+      failures = llvm::joinErrors(
+          std::move(failures),
+          makeError("result {0} differs from '{1}' in {2} of {3} elements; "
+                    "worst at {4}: found {5}, expected {6}",
+                    index, path, comparison->failures, comparison->count,
+                    shapeText(comparison->worst), digits(comparison->actual),
+                    digits(comparison->expected)));
+  }
+  return failures;
 }

@@ -65,25 +65,34 @@ static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
   return createDeclareSparsity(std::move(declare));
 }
 
-llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
-                                       const RunOptions &options,
-                                       CompileLog &log) {
+/// Declares the parameters' patterns, then runs what `build` adds.
+static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
+                             CompileLog &log,
+                             llvm::function_ref<void(OpPassManager &)> build) {
   PassManager pm(module->getName());
   pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
   if (options.configurePassManager && failed(options.configurePassManager(pm)))
     return makeError("cannot apply the --mlir-* options");
   if (!options.params.empty() && !options.dense)
     pm.addPass(createDeclare(options));
-  CPUPipelineOptions pipeline;
-  pipeline.dense = options.dense;
-  pipeline.reference = options.reference;
-  pipeline.target = options.target;
-  buildNMToCPUPipeline(pm, pipeline);
+  build(pm);
   if (failed(pm.run(module)))
     return makeError(
         "the module did not compile; --mlir-print-ir-after-failure "
         "shows it where it failed");
   return llvm::Error::success();
+}
+
+llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
+                                       const RunOptions &options,
+                                       CompileLog &log) {
+  return runPasses(module, options, log, [&](OpPassManager &pm) {
+    CPUPipelineOptions pipeline;
+    pipeline.dense = options.dense;
+    pipeline.reference = options.reference;
+    pipeline.target = options.target;
+    buildNMToCPUPipeline(pm, pipeline);
+  });
 }
 
 llvm::Expected<::nm::isa::Program>
@@ -96,15 +105,10 @@ driver::compileProgram(ModuleOp module, const Signature &function,
   for (auto [i, argument] : llvm::enumerate(function.arguments))
     func.setArgAttr(i, "nm.name",
                     StringAttr::get(module.getContext(), argument.name));
-  PassManager pm(module->getName());
-  pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
-  if (options.configurePassManager && failed(options.configurePassManager(pm)))
-    return makeError("cannot apply the --mlir-* options");
-  if (!options.params.empty() && !options.dense)
-    pm.addPass(createDeclare(options));
-  buildNMToLogicalPipeline(pm, options.dense);
-  if (failed(pm.run(module)))
-    return makeError("the module did not compile");
+  if (llvm::Error error = runPasses(module, options, log, [&](auto &pm) {
+        buildNMToLogicalPipeline(pm, options.dense);
+      }))
+    return std::move(error);
   func = module.lookupSymbol<func::FuncOp>(function.name);
   attacc::ProgramOptions program{device, options.elementType};
   FailureOr<::nm::isa::Program> result = attacc::buildProgram(func, program);

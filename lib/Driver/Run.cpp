@@ -147,11 +147,10 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
     return makeError("--emit is code of processors, but --target={0} is an "
                      "accelerator; expected --emit=attacc or attacc-asm",
                      options.target);
-  for (auto [given, name] :
-       {std::pair(options.reference, "reference"),
-        {options.cache, "cache"},
-        {!options.targetCPU.empty(), "target-cpu"},
-        {options.repeat > 1, "repeat"}})
+  for (auto [given, name] : {std::pair(options.reference, "reference"),
+                             {options.cache, "cache"},
+                             {!options.targetCPU.empty(), "target-cpu"},
+                             {options.repeat > 1, "repeat"}})
     if (given)
       return makeError("--{0} is for processors, but --target={1} is an "
                        "accelerator; drop one of them",
@@ -278,41 +277,16 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
   return llvm::Error::success();
 }
 
-/// As many digits as tell two f32 apart.
-static std::string digits(double value) {
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
-  return text;
-}
-
 llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
-  llvm::Error failures = llvm::Error::success();
-  for (auto &[index, path] : expects) {
-    auto reference = readArray(path);
-    if (!reference)
-      return llvm::joinErrors(std::move(failures), reference.takeError());
-    const rt::TensorView &result = results[index].view;
-    Tolerance tolerance = defaultTolerance(result.dtype);
-    if (options.atol >= 0)
-      tolerance.atol = options.atol;
-    if (options.rtol >= 0)
-      tolerance.rtol = options.rtol;
-    auto comparison = compareArrays(result, reference->view, path, tolerance);
-    if (!comparison)
-      return llvm::joinErrors(std::move(failures), comparison.takeError());
-    if (!options.report)
-      llvm::outs() << "result " << index << ": " << comparison->str() << "\n";
-    if (!comparison->passed())
-      failures = llvm::joinErrors(
-          std::move(failures),
-          makeError("result {0} differs from '{1}' in {2} of {3} elements; "
-                    "worst at {4}: found {5}, expected {6}",
-                    index, path, comparison->failures, comparison->count,
-                    shapeText(comparison->worst), digits(comparison->actual),
-                    digits(comparison->expected)));
-    report.comparisons.push_back({index, *comparison});
-  }
-  return failures;
+  return compareResults(
+      expects, results, options,
+      [&](size_t index) { return results[index].view.dtype; },
+      [&](size_t index, const Comparison &comparison) {
+        if (!options.report)
+          llvm::outs() << "result " << index << ": " << comparison.str()
+                       << "\n";
+        report.comparisons.push_back({index, comparison});
+      });
 }
 
 llvm::Error Runner::execute() {

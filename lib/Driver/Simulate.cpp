@@ -165,42 +165,17 @@ llvm::Error Simulation::writeResults(std::vector<rt::Tensor> &values) {
   return llvm::Error::success();
 }
 
-/// As many digits as tell two f32 apart.
-static std::string digits(double value) {
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
-  return text;
-}
-
 llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
-  llvm::Error failures = llvm::Error::success();
-  for (auto &[index, path] : expects) {
-    auto reference = readArray(path);
-    if (!reference)
-      return llvm::joinErrors(std::move(failures), reference.takeError());
-    // The machine's own type bounds what can be asked of it.
-    Tolerance tolerance =
-        defaultTolerance(dtypeOf(program.tensors[results[index]].type));
-    if (options.atol >= 0)
-      tolerance.atol = options.atol;
-    if (options.rtol >= 0)
-      tolerance.rtol = options.rtol;
-    auto comparison =
-        compareArrays(values[index].view, reference->view, path, tolerance);
-    if (!comparison)
-      return llvm::joinErrors(std::move(failures), comparison.takeError());
-    llvm::outs() << "result " << index << ": " << comparison->str() << "\n";
-    comparisons.push_back({index, *comparison});
-    if (!comparison->passed())
-      failures = llvm::joinErrors(
-          std::move(failures),
-          makeError("result {0} differs from '{1}' in {2} of {3} elements; "
-                    "worst at {4}: found {5}, expected {6}",
-                    index, path, comparison->failures, comparison->count,
-                    shapeText(comparison->worst), digits(comparison->actual),
-                    digits(comparison->expected)));
-  }
-  return failures;
+  // The machine's own type bounds what can be asked of it.
+  return compareResults(
+      expects, values, options,
+      [&](size_t index) {
+        return dtypeOf(program.tensors[results[index]].type);
+      },
+      [&](size_t index, const Comparison &comparison) {
+        llvm::outs() << "result " << index << ": " << comparison.str() << "\n";
+        comparisons.push_back({index, comparison});
+      });
 }
 
 /// The simulator's report with the comparisons at its end.

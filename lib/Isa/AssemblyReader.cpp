@@ -6,14 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Runtime/Support.h"
+#include "Check.h"
 #include "Names.h"
 #include "nm/Isa/Encoding.h"
 #include <algorithm>
 #include <charconv>
 
 namespace nm::isa {
-
-using rt::makeError;
 
 namespace {
 
@@ -432,10 +431,7 @@ Result<Program> readAssembly(std::string_view text, const std::string &where) {
     Program program;
     if (Status status = Parser(text, where).parse(program); !status)
       return status.error();
-    if (Status status = checkProgram(program); !status)
-      return makeError(status.error().code, where, ": ",
-                       status.error().message);
-    return program;
+    return checkRead(std::move(program), where);
   });
 }
 

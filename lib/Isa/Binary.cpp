@@ -11,13 +11,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Runtime/Support.h"
+#include "Check.h"
 #include "nm/Isa/Encoding.h"
 #include <array>
 #include <cstring>
 
 namespace nm::isa {
-
-using rt::makeError;
 
 namespace {
 
@@ -624,10 +623,7 @@ Result<Program> readBinary(std::string_view bytes, const std::string &where) {
     Result<Program> program = readSections(bytes, where);
     if (!program)
       return program;
-    if (Status status = checkProgram(*program); !status)
-      return makeError(status.error().code, where, ": ",
-                       status.error().message);
-    return program;
+    return checkRead(std::move(*program), where);
   });
 }
 

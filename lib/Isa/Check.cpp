@@ -209,4 +209,10 @@ Status checkProgram(const Program &program) {
   return checkCode(program);
 }
 
+Result<Program> checkRead(Program program, const std::string &where) {
+  if (Status status = checkProgram(program); !status)
+    return makeError(status.error().code, where, ": ", status.error().message);
+  return program;
+}
+
 } // namespace nm::isa

@@ -21,6 +21,9 @@ inline constexpr int64_t kMaxElements = int64_t(1) << 48;
 /// "512x64".
 std::string shapeText(const std::vector<int64_t> &shape);
 
+/// What a reader has read from `where`, if it passes checkProgram.
+Result<Program> checkRead(Program program, const std::string &where);
+
 /// The instructions of a program whose tables are sound.
 Status checkCode(const Program &program);
 

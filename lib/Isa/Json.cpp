@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Runtime/Support.h"
+#include "Check.h"
 #include "Names.h"
 #include "nm/Isa/Encoding.h"
 #include <cmath>
@@ -19,7 +20,6 @@
 
 namespace nm::isa {
 
-using rt::makeError;
 using Json = nlohmann::ordered_json;
 
 namespace {
@@ -474,10 +474,7 @@ Result<Program> readJson(std::string_view text, const std::string &where) {
     Program program;
     if (Status status = readProgram(json, where, program); !status)
       return status.error();
-    if (Status status = checkProgram(program); !status)
-      return makeError(status.error().code, where, ": ",
-                       status.error().message);
-    return program;
+    return checkRead(std::move(program), where);
   });
 }
 

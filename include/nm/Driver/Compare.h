@@ -9,6 +9,7 @@
 #define NM_DRIVER_COMPARE_H
 
 #include "mlir/Support/LLVM.h"
+#include "nm/Driver/Options.h"
 #include "nm/Runtime/Tensor.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -44,6 +45,16 @@ struct Comparison {
 llvm::Expected<Comparison> compareArrays(const ::nm::rt::TensorView &actual,
                                          const ::nm::rt::TensorView &expected,
                                          StringRef path, Tolerance tolerance);
+
+/// Compares results with the references that --expect names, each in the
+/// tolerance of the options or else in that of `precision(index)`, and calls
+/// `done` for each comparison. An error for each result that differs, one after
+/// the other; one that cannot be compared ends the comparison.
+llvm::Error
+compareResults(ArrayRef<std::pair<size_t, std::string>> expects,
+               ArrayRef<::nm::rt::Tensor> results, const RunOptions &options,
+               llvm::function_ref<::nm::rt::DType(size_t)> precision,
+               llvm::function_ref<void(size_t, const Comparison &)> done);
 
 } // namespace mlir::nm::driver
 

@@ -60,6 +60,50 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
   return match(value);
 }
 
+std::optional<std::pair<isa::Epilogue, Expression>>
+ProgramEmitter::matchGatedEpilogue(const Expression &value) {
+  // An epilogue times a tensor.
+  if (auto gate = split(value, [&](const Expression &rest) {
+        return matchEpilogue(rest).has_value();
+      })) {
+    Expression factor;
+    factor.terms.push_back({1, {{gate->atom, 1}}});
+    return std::pair(*matchEpilogue(gate->rest), factor);
+  }
+  // (accumulator + bias) * factor.
+  int atom = *x.accumulator().asAtom();
+  Expression factor, rest;
+  for (const Term &term : value.terms) {
+    bool isOfProduct = llvm::any_of(term.factors, [&](const Factor &other) {
+      return other.atom == atom && other.power == 1;
+    });
+    Expression part;
+    part.terms.push_back(term);
+    if (isOfProduct) {
+      llvm::erase_if(part.terms[0].factors,
+                     [&](const Factor &other) { return other.atom == atom; });
+      factor = Expressions::add(factor, part);
+    } else {
+      rest = Expressions::add(rest, part);
+    }
+  }
+  if (factor.terms.empty() || rest.terms.empty() ||
+      x.contains(factor, Atom::Accumulator) ||
+      x.contains(rest, Atom::Accumulator))
+    return std::nullopt;
+  for (const Factor &candidate : rest.terms[0].factors) {
+    if (x[candidate.atom].kind != Atom::Vector)
+      continue;
+    int vector = x[candidate.atom].tensor;
+    if (!Expressions::isSame(rest, x.multiply(factor, x.vector(vector))))
+      continue;
+    isa::Epilogue epilogue;
+    epilogue.bias = isa::TensorId{static_cast<uint32_t>(vector)};
+    return std::pair(epilogue, factor);
+  }
+  return std::nullopt;
+}
+
 FailureOr<isa::Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
                                                 int64_t out) {
   isa::Weight weight;
@@ -179,11 +223,22 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
                                           const Expression &value) {
   std::optional<isa::Epilogue> epilogue = matchEpilogue(value);
   Value result = op->getResult(0);
-  // What no epilogue computes is elementwise work on the plain product.
   FailureOr<isa::TensorId> dest =
       destination(epilogue ? result : Value(), shape.tokens, shape.out);
   if (failed(dest))
     return failure();
+  // What no epilogue computes is elementwise work on the product.
+  Expression product = x.tensor(static_cast<int>(dest->index)), rest = product;
+  if (!epilogue) {
+    if (auto gated = matchGatedEpilogue(value)) {
+      epilogue = gated->first;
+      rest = x.multiply(product, gated->second);
+    } else {
+      rest = x.replace(value, *x.accumulator().asAtom(), product);
+      if (x.contains(rest, Atom::Accumulator))
+        return op->emitOpError("has an epilogue that no instruction computes");
+    }
+  }
   isa::Result<model::ProjectionTiling> tiling = isa::chooseProjection(
       device, shape, options.type, epilogue.value_or(isa::Epilogue()));
   if (!tiling.ok())
@@ -202,16 +257,7 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
                                        epilogue.value_or(isa::Epilogue())),
                    op)))
     return failure();
-  if (epilogue) {
-    define(result, *dest);
-    return success();
-  }
-  int atom = *x.accumulator().asAtom();
-  Expression product = x.tensor(static_cast<int>(dest->index));
-  Expression rest = x.replace(value, atom, product);
   values[result] = {rest, shape.tokens, shape.out};
-  if (x.contains(rest, Atom::Accumulator))
-    return op->emitOpError("has an epilogue that no instruction computes");
   return success();
 }
 

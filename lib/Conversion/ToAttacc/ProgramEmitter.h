@@ -91,6 +91,13 @@ private:
                      isa::TensorId dest, Operation *op);
   FailureOr<isa::TensorId> workOut(const Expression &value, int64_t rows,
                                    int64_t cols, Operation *op);
+  /// `value` as a product of a tensor or vector, an atom, and a rest that fits.
+  struct Split {
+    int atom;
+    Expression rest;
+  };
+  std::optional<Split> split(const Expression &value,
+                             function_ref<bool(const Expression &)> fits);
   LogicalResult workSum(const Expression &value, int64_t rows, int64_t cols,
                         isa::TensorId dest, Operation *op);
 
@@ -105,6 +112,9 @@ private:
   /// The epilogue that computes `value` of the accumulator; nothing if none
   /// does.
   std::optional<isa::Epilogue> matchEpilogue(const Expression &value);
+  /// The same of a part of `value`, and what that is to be multiplied by.
+  std::optional<std::pair<isa::Epilogue, Expression>>
+  matchGatedEpilogue(const Expression &value);
 
   // Attention.cpp
   LogicalResult emitAttention(flat::AttentionOp op);

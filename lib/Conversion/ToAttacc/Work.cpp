@@ -13,6 +13,31 @@ using isa::BinaryKind;
 using isa::TensorId;
 using isa::UnaryKind;
 
+std::optional<ProgramEmitter::Split>
+ProgramEmitter::split(const Expression &value,
+                      function_ref<bool(const Expression &)> fits) {
+  if (value.terms.empty())
+    return std::nullopt;
+  for (const Factor &factor : value.terms[0].factors) {
+    Atom::Kind kind = x[factor.atom].kind;
+    bool isCommon =
+        (kind == Atom::Tensor || kind == Atom::Vector) &&
+        llvm::all_of(value.terms, [&](const Term &term) {
+          return llvm::any_of(term.factors, [&](const Factor &other) {
+            return other.atom == factor.atom && other.power >= 1;
+          });
+        });
+    if (!isCommon)
+      continue;
+    Expression inverse;
+    inverse.terms.push_back({1, {{factor.atom, -1}}});
+    Expression rest = x.multiply(value, inverse);
+    if (fits(rest))
+      return Split{factor.atom, rest};
+  }
+  return std::nullopt;
+}
+
 FailureOr<TensorId> ProgramEmitter::workOut(const Expression &value,
                                             int64_t rows, int64_t cols,
                                             Operation *op) {
@@ -52,6 +77,17 @@ LogicalResult ProgramEmitter::work(const Expression &value, int64_t rows,
   if (auto activation = x.matchActivation(value)) {
     FailureOr<TensorId> source = workOut(activation->argument, rows, cols, op);
     return failed(source) ? failure() : unary(activation->kind, *source);
+  }
+  // A gate: an activation times a tensor.
+  if (auto gate = split(value, [&](const Expression &rest) {
+        return x.matchActivation(rest).has_value();
+      })) {
+    FailureOr<TensorId> source = workOut(gate->rest, rows, cols, op);
+    if (failed(source))
+      return failure();
+    return check(isa::emitElementwise(b, device, options.type, BinaryKind::Mul,
+                                      *source, id(x[gate->atom].tensor), dest),
+                 op);
   }
   return workSum(value, rows, cols, dest, op);
 }

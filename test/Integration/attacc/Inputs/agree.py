@@ -78,10 +78,14 @@ def main():
         np.savez(args.work / "params.npz", **params)
         common = ["--params", args.work / "params.npz"]
 
+    aliases = "\n".join(re.findall(r"^#.*", text, re.M))
     wanted = [name for name in args.functions.split(",") if name]
-    for name, arguments, results in re.findall(r"func\.func @(\w+)\((.*?)\) -> (.*?) \{", text, re.S):
+    for function in re.findall(r"^func\.func .*?^}$", text, re.S | re.M):
+        name, arguments, results = re.match(r"func\.func @(\w+)\((.*?)\) -> (.*?) \{", function, re.S).groups()
         if wanted and name not in wanted:
             continue
+        model = args.work / f"{name}.mlir"  # alone: others need not be compiled
+        model.write_text(f"{aliases}\n{function}\n")
         options = list(common)
         for i, (value, kind) in enumerate(re.findall(r"%(\w+): (tensor<[^>]+>)", arguments)):
             path = args.work / f"{name}-{i}.npy"
@@ -89,12 +93,12 @@ def main():
             options += ["--input", path]
         count = len(TENSOR.findall(results))
         outputs = [args.work / f"{name}-result{i}.npy" for i in range(count)]
-        run(args.model, "--entry", name, *options,
+        run(model, *options,
             *(word for i, path in enumerate(outputs) for word in ("--output", f"{i}={path}")))
         assert all(np.any(np.load(path)) for path in outputs), f"{name} computes nothing but zeros"
         expect = [word for i, path in enumerate(outputs) for word in ("--expect", f"{i}={path}")]
         for target in args.target.split(","):
-            out = run(args.model, "--entry", name, *options, *expect, f"--target={target}",
+            out = run(model, *options, *expect, f"--target={target}",
                       "--atol", args.atol, "--rtol", args.atol, *more)
             errors = re.findall(r"max abs error (\S+)", out)
             assert len(errors) == count, out

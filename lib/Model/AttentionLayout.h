@@ -43,7 +43,7 @@ struct AttentionLayout {
   /// Whole rows that share one place: chunks of one step's logits and of the
   /// output of the one before take turns.
   bool alternates;
-  int64_t chunk;        ///< keys of a product
+  int64_t chunk; ///< keys of a product
   /// Slots of what passes by: keys, values, queries; sums; results; and logits
   /// of one kind or the other.
   int64_t keySlots, valueSlots, querySlots, sumSlots, resultSlots, spillSlots,
@@ -67,8 +67,8 @@ struct AttentionLayout {
     int64_t a = device.array.rows;
     // Queries and partial sums pass once for each of the array's columns; else
     // strips are no narrower than its rows, which hold the values of a strip.
-    bool isNarrow = !flow.isStaged(StagedQ) || !isFused ||
-                    sums == Sums::Partial;
+    bool isNarrow =
+        !flow.isStaged(StagedQ) || !isFused || sums == Sums::Partial;
     int64_t columns = isNarrow ? segment : ceilDiv(a, segment) * segment;
     strip = isOnline ? flow.keyTile : std::min(columns, shape.keys);
     passes = !flow.isStaged(StagedQ) || !flow.isStaged(StagedK) ||
@@ -108,8 +108,8 @@ struct AttentionLayout {
     resultSlots = slots(device, outRows * v * e);
     spillSlots = slots(device, p * rowStrip * strip * e);
     // One long row is more than a tile of the array.
-    softmaxSlots = softmaxRows == 1 ? 2
-                                    : slots(device, softmaxRows * shape.keys * e);
+    softmaxSlots =
+        softmaxRows == 1 ? 2 : slots(device, softmaxRows * shape.keys * e);
     // State that passes by with the sums has as many slots.
     stateSlots = isKeysOuter && sums == Sums::Partial ? sumSlots : 2;
   }
@@ -119,8 +119,8 @@ private:
   /// run ahead while another one is in need. A transfer's latency is hidden if
   /// the slots hold what passes meanwhile.
   int64_t slots(const Device &device, int64_t bits) const {
-    double latency = static_cast<double>(device.dram.latencyCycles +
-                                         device.dma.setupCycles);
+    double latency =
+        static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
     double bytes = latency * device.dramBytesPerCycle();
     double more = bytes * 8 / static_cast<double>(bits);
     // Powers of two, which loops of unrolled iterations divide.

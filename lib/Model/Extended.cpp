@@ -101,9 +101,9 @@ int64_t footprintBytes(const Device &device, const AttentionShape &shape,
   }
   elements(layout.resultSlots * p * padded(layout.outRows) * v);
   // A sum is as large as the two elements of a double buffer.
-  sums(layout.sums == Sums::Resident ? g * layout.residentRows * v
-                                     : layout.sumSlots * p * layout.rowStrip *
-                                           v);
+  sums(layout.sums == Sums::Resident
+           ? g * layout.residentRows * v
+           : layout.sumSlots * p * layout.rowStrip * v);
   return bytes;
 }
 
@@ -173,8 +173,7 @@ static double overlapped(const Device &device, const AttentionShape &shape,
                         : units * time(sums.keys * v);
     if (!flow.isStaged(StagedQ))
       keys += units * time(sums.rowStrips * d);
-    cycles = std::max(cycles,
-                      std::max(logit, keys) + std::max(attend, values));
+    cycles = std::max(cycles, std::max(logit, keys) + std::max(attend, values));
   }
 
   // What is resident comes during the first sweep over it: keys and values
@@ -199,8 +198,8 @@ static double overlapped(const Device &device, const AttentionShape &shape,
       exposed += excess(layout.total * v, tile) *
                  std::ceil(units / static_cast<double>(flow.heads));
   } else if (staged) {
-    double block = static_cast<double>(flow.rows) /
-                   static_cast<double>(layout.total);
+    double block =
+        static_cast<double>(flow.rows) / static_cast<double>(layout.total);
     exposed += excess(flow.rows * d + S * (d + v), block);
   }
   return std::max(cycles, cost.computeCycles + exposed);
@@ -239,8 +238,8 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
     cost.softmaxCycles = specialOps / static_cast<double>(sf.lanes);
 
   // Scratchpad: both products; the softmax (fused: read for the maximum, read
-  // and written for the exponential; else three reads and two writes); the sums,
-  // added to, rescaled or divided; and what passes to and from DRAM.
+  // and written for the exponential; else three reads and two writes); the
+  // sums, added to, rescaled or divided; and what passes to and from DRAM.
   double moved =
       static_cast<double>(sums.logitTraffic[l] + sums.attendTraffic[t]) +
       (flow.isFused() ? 3 : 5) * area;
@@ -279,9 +278,9 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   bool isSerial = layout.isFused && !layout.isOnline && layout.packs == 1 &&
                   layout.partRows >= flow.rows;
   if (isSerial) {
-    double softmax = std::max(cost.softmaxCycles,
-                              3 * units * area * elementBytes /
-                                  device.scratchpadBytesPerCycle());
+    double softmax =
+        std::max(cost.softmaxCycles, 3 * units * area * elementBytes /
+                                         device.scratchpadBytesPerCycle());
     cost.overheadCycles +=
         softmax / static_cast<double>(layout.alternates ? pieces : 1) +
         static_cast<double>(device.array.fillCycles * sums.steps) *

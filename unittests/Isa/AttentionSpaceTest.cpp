@@ -100,8 +100,8 @@ TEST(AttentionSpace, Causal) {
 }
 
 TEST(AttentionSpace, Grouped) {
-  sweep({2, 4, 2, 9, 40, 8, 12, true}, tinyDevice(),
-        {{3, 10}, {0, 16}, {1, 3}}, 5);
+  sweep({2, 4, 2, 9, 40, 8, 12, true}, tinyDevice(), {{3, 10}, {0, 16}, {1, 3}},
+        5);
 }
 
 TEST(AttentionSpace, Window) {

@@ -37,8 +37,9 @@ struct Case {
   Type type = Type::F16;
 };
 
-inline Heads addHeads(Builder &b, const std::string &name, Role role, const Case &c,
-               int64_t heads, int64_t length, int64_t width) {
+inline Heads addHeads(Builder &b, const std::string &name, Role role,
+                      const Case &c, int64_t heads, int64_t length,
+                      int64_t width) {
   Heads result{{}, heads, length, width, c.isTokenMajor};
   Tensor tensor;
   tensor.name = name;
@@ -90,7 +91,7 @@ inline Result<Built> build(const Case &c, const model::Device &device) {
 }
 
 inline std::vector<float> fill(const Program &program, sim::Memory &memory,
-                        size_t tensor, unsigned seed) {
+                               size_t tensor, unsigned seed) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal;
   std::vector<float> values(numElements(program.tensors[tensor].shape));
@@ -196,8 +197,7 @@ public:
     EXPECT_LT(worst, tolerance);
     if (c.type == Type::F32)
       return;
-    int64_t extra =
-        c.hasBias ? s.batch * s.kvHeadCount() * s.keys * 2 : 0;
+    int64_t extra = c.hasBias ? s.batch * s.kvHeadCount() * s.keys * 2 : 0;
     EXPECT_EQ(result->dramBytes() - extra,
               model::extendedDramBytes(device, s, c.flow));
     EXPECT_LE(bytesUsed(built->program),

@@ -33,8 +33,8 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
       stagedV(flow.isStaged(model::StagedV)), sums(layout.sums) {
   // A last round of fewer packs would leave tokens over.
   int64_t rest = units % resident;
-  isFine = 2 * packs <= kMaxCount &&
-           (rest == 0 || ceilDiv(rest, packed) == packs);
+  isFine =
+      2 * packs <= kMaxCount && (rest == 0 || ceilDiv(rest, packed) == packs);
   // A place in DRAM is used again when the step that used it is done; a last
   // round of fewer packs comes too soon for that.
   int64_t roundSteps = ceilDiv(total, flow.rows) * packs;

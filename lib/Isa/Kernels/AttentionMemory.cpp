@@ -33,7 +33,8 @@ BufferId AttentionProgram::folded(BufferId buffer) {
   shape[rows] /= group;
   shape.insert(shape.begin() + static_cast<int64_t>(rows) + 1, group);
   BufferId result = b.alias(buffer, shape);
-  foldedBuffers.resize(std::max<size_t>(foldedBuffers.size(), buffer.index + 1));
+  foldedBuffers.resize(
+      std::max<size_t>(foldedBuffers.size(), buffer.index + 1));
   foldedBuffers[buffer.index] = result;
   return result;
 }
@@ -67,8 +68,9 @@ void AttentionProgram::allocate() {
   resultDone = b.semaphore(0);
   std::string serial = std::to_string(logitsDone.index);
   if (isFused) {
-    logits = b.buffer(type, {layout.logitsUnits, flow.rows, isOnline ? strip : keys},
-                      layout.logitsSlots);
+    logits =
+        b.buffer(type, {layout.logitsUnits, flow.rows, isOnline ? strip : keys},
+                 layout.logitsSlots);
     bool isLocal = !isOnline || (isKeysOuter && sums == Sums::Partial);
     std::vector<int64_t> state = {isLocal ? packed : resident,
                                   isLocal ? flow.rows : residentRows};
@@ -98,8 +100,8 @@ void AttentionProgram::allocate() {
     if (sums == Sums::Partial) {
       partialDone = b.semaphore(0);
       partialOut = b.semaphore(0);
-      partials = b.scratch("attention_sums_" + serial,
-                           Type::F32, {resident * residentRows, width + 2});
+      partials = b.scratch("attention_sums_" + serial, Type::F32,
+                           {resident * residentRows, width + 2});
     }
     return;
   }
@@ -117,9 +119,9 @@ TileRef AttentionProgram::packTile(BufferId buffer, const Pack &pack,
                                    int64_t place, int64_t row, int64_t rows,
                                    int64_t column, int64_t columns,
                                    int64_t slot) const {
-  TileRef tile = b.tile(buffer, {place, row, column},
-                        {pack.count, rows, columns})
-                     .slot(slot);
+  TileRef tile =
+      b.tile(buffer, {place, row, column}, {pack.count, rows, columns})
+          .slot(slot);
   return pack.count > 1 ? tile : tile.dims({1, 2});
 }
 
@@ -202,13 +204,12 @@ void AttentionProgram::moveRows(const HeadsView &view, bool isLoad,
     TileRef dram = unitTile(view, unit, first % group, group, first / group,
                             count, 0, width);
     int64_t at = base + i;
-    Tile pad =
-        group == 1
-            ? unitPart(buffer, place, at, count, 0, width, slot)
-            : b.tile(foldedBuffers[buffer.index],
-                     {place, at / group, at % group, 0}, {1, count, 1, width})
-                  .slot(slot)
-                  .dims({1, 3});
+    Tile pad = group == 1 ? unitPart(buffer, place, at, count, 0, width, slot)
+                          : b.tile(foldedBuffers[buffer.index],
+                                   {place, at / group, at % group, 0},
+                                   {1, count, 1, width})
+                                .slot(slot)
+                                .dims({1, 3});
     transfer(isLoad, dram, pad, channel, share(tokens, i, members));
   }
 }

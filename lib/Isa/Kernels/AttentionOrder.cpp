@@ -36,8 +36,7 @@ void AttentionProgram::emitRounds() {
         },
         heads % resident == 0 || units == heads || shape.batch == 1);
   };
-  t.forEach(0, whole,
-            [&](int64_t i) { rounds(i * period, (i + 1) * period); });
+  t.forEach(0, whole, [&](int64_t i) { rounds(i * period, (i + 1) * period); });
   if (whole * period < units)
     rounds(whole * period, units);
 }
@@ -67,9 +66,8 @@ void AttentionProgram::forEachPack(
   if (count > heads && count % heads == 0 && firstUnit % heads == 0 &&
       heads % packed == 0) {
     t.forEach(0, count / heads, [&](int64_t sample) {
-      t.forEach(0, heads / packed, [&](int64_t i) {
-        one(sample * heads + i * packed);
-      });
+      t.forEach(0, heads / packed,
+                [&](int64_t i) { one(sample * heads + i * packed); });
     });
     return;
   }
@@ -84,9 +82,9 @@ void AttentionProgram::forEachPack(
 //===----------------------------------------------------------------------===//
 
 /// Iterations of one kind follow each other in loops of their own.
-void AttentionProgram::forEachAlike(
-    int64_t begin, int64_t end, const std::function<int(int64_t)> &kind,
-    const std::function<void(int64_t)> &body) {
+void AttentionProgram::forEachAlike(int64_t begin, int64_t end,
+                                    const std::function<int(int64_t)> &kind,
+                                    const std::function<void(int64_t)> &body) {
   while (begin < end) {
     int64_t next = begin + 1;
     while (next < end && kind(next) == kind(begin))

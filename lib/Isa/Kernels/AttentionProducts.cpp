@@ -50,8 +50,7 @@ void AttentionProgram::emitLogits(const Step &step, int64_t j) {
                 isKeysOuter ? step.roundSlot : step.blockSlot, tokens);
   }
   int64_t strips = stagedQ && isFused ? 1 : ceilDiv(step.rows, rowStrip);
-  t.forEach(0, strips,
-            [&](int64_t i) { emitLogitsStrip(step, j, i, strips); });
+  t.forEach(0, strips, [&](int64_t i) { emitLogitsStrip(step, j, i, strips); });
   if (!stagedK && step.isLastOfTile)
     ++kRing.uses;
 }
@@ -59,11 +58,10 @@ void AttentionProgram::emitLogits(const Step &step, int64_t j) {
 void AttentionProgram::emitLogitsStrip(const Step &step, int64_t j, int64_t i,
                                        int64_t strips) {
   const Pack &pack = step.pack;
-  bool frees = isFine || pack.isLast, isFirst = i == 0, isLast = i == strips - 1,
-       isLastChunk = j == step.chunks() - 1;
+  bool frees = isFine || pack.isLast, isFirst = i == 0,
+       isLast = i == strips - 1, isLastChunk = j == step.chunks() - 1;
   int64_t row = strips == 1 ? 0 : i * rowStrip;
-  int64_t count = strips == 1 ? step.rows
-                              : std::min(rowStrip, step.rows - row);
+  int64_t count = strips == 1 ? step.rows : std::min(rowStrip, step.rows - row);
   int64_t columns = step.chunkKeys(j);
   Tokens tokens;
   TileRef key = b.tile(stagedK ? kBuffer : kRing.buffer);
@@ -71,8 +69,7 @@ void AttentionProgram::emitLogitsStrip(const Step &step, int64_t j, int64_t i,
     key = packTile(kBuffer, pack, pack.place, step.key + j * step.chunk,
                    columns, 0, depth, step.roundSlot);
     wait(tokens, kFull, step.isFirstOfRound && j == 0 && isFirst);
-    signal(tokens, kFree,
-           step.isLastOfRound && isLastChunk && isLast && frees);
+    signal(tokens, kFree, step.isLastOfRound && isLastChunk && isLast && frees);
   } else {
     key = packTile(kRing.buffer, pack, 0, 0, columns, 0, depth, kRing.slot());
     wait(tokens, kRing.full, step.isFirstOfTile && isFirst);
@@ -177,8 +174,9 @@ TileRef AttentionProgram::valuesTile(const Step &step, int64_t j, bool isFirst,
                0, width);
       wait(tokens, vFull);
     }
-    signal(tokens, vFree, step.isLastOfRound && j == step.chunks() - 1 &&
-                              isLast && (isFine || pack.isLast));
+    signal(tokens, vFree,
+           step.isLastOfRound && j == step.chunks() - 1 && isLast &&
+               (isFine || pack.isLast));
     return packTile(vBuffer, pack, pack.place, step.key + j * step.chunk,
                     step.chunkKeys(j), column, columns, step.roundSlot);
   }
@@ -207,7 +205,8 @@ void AttentionProgram::emitOutput(const Step &step) {
 /// The product of a chunk of weights, added to the sums.
 void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
   const Pack &pack = step.pack;
-  bool isResident = sums == Sums::Resident, isLastChunk = j == step.chunks() - 1;
+  bool isResident = sums == Sums::Resident,
+       isLastChunk = j == step.chunks() - 1;
   bool isWhole = isFused && (isResident || isOnline);
   int64_t strips = isWhole ? 1 : ceilDiv(step.rows, rowStrip);
   int64_t across = columnStrips();
@@ -223,8 +222,7 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
       bool isFirst = i == 0 && c == 0,
            isLast = i == strips - 1 && c == across - 1;
       int64_t column = across == 1 ? 0 : c * segment;
-      int64_t columns =
-          across == 1 ? width : std::min(segment, width - column);
+      int64_t columns = across == 1 ? width : std::min(segment, width - column);
       Tokens tokens;
       TileRef weights = weightsTile(step, row, count, j, isFirst, tokens);
       TileRef values =
@@ -233,13 +231,13 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
       if (isResident) {
         dest = packTile(acc, pack, pack.place, step.base + row, count, column,
                         columns, 0);
-        wait(tokens, accFree, step.takesSums && j == 0 && isFirst &&
-                                  (isFine || pack.isFirst));
+        wait(tokens, accFree,
+             step.takesSums && j == 0 && isFirst && (isFine || pack.isFirst));
         signal(tokens, step.isLastVisit ? resultDone : sumsDone,
                isLastChunk && isLast);
       } else {
-        dest = packTile(accRing.buffer, pack, 0, 0, count, column, columns,
-                        slot);
+        dest =
+            packTile(accRing.buffer, pack, 0, 0, count, column, columns, slot);
         wait(tokens, accRing.full, passes && c == 0);
         bool isSum = isOnline ? step.isLastVisit : isLastChunk;
         signal(tokens, isSum ? resultDone : partialDone, c == across - 1);
@@ -270,8 +268,7 @@ void AttentionProgram::emitOutputStrips(const Step &step) {
     int64_t row = i * rowStrip, count = std::min(rowStrip, step.rows - row);
     for (int64_t c = 0; c < across; ++c) {
       int64_t column = across == 1 ? 0 : c * segment;
-      int64_t columns =
-          across == 1 ? width : std::min(segment, width - column);
+      int64_t columns = across == 1 ? width : std::min(segment, width - column);
       t.forEach(0, chunks, [&](int64_t j) {
         bool isFirst = i == 0 && c == 0,
              isLast = i == strips - 1 && c == across - 1;
@@ -304,8 +301,7 @@ void AttentionProgram::emitOutputStrips(const Step &step) {
 TileRef AttentionProgram::partialDram(const Step &step, int64_t unit,
                                       int64_t row, int64_t count,
                                       int64_t column, int64_t columns) const {
-  int64_t place =
-      (step.pack.place + unit) * residentRows + step.base + row;
+  int64_t place = (step.pack.place + unit) * residentRows + step.base + row;
   return b.tile(partials, {place, column}, {count, columns});
 }
 

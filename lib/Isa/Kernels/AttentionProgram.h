@@ -48,14 +48,14 @@ struct Step {
   int64_t row = 0;  ///< first row of the unit
   int64_t base = 0; ///< its place in the memory of resident rows
   int64_t rows = 0;
-  int64_t key = 0;  ///< first key
+  int64_t key = 0; ///< first key
   int64_t keys = 0;
   int64_t chunk = 0; ///< keys of a chunk
   int64_t logitsPlace = 0, logitsRow = 0, logitsSlot = 0;
   int64_t roundSlot = 0; ///< parity of the round
   int64_t blockSlot = 0; ///< parity of the block, or of the round
   int64_t stateSlot = 0;
-  bool isFirstVisit = false, isLastVisit = false; ///< of these rows
+  bool isFirstVisit = false, isLastVisit = false;     ///< of these rows
   bool isFirstOfRound = false, isLastOfRound = false; ///< of this pack
   bool isFirstOfTile = false, isLastOfTile = false;   ///< sharing its keys
   bool takesQueries = false, freesQueries = false;    ///< their slot
@@ -202,8 +202,8 @@ private:
   int64_t packs, segment, strip, rowStrip, outRows, residentRows;
   bool isFused, isOnline, isKeysOuter, stagedQ, stagedK, stagedV;
   Sums sums;
-  bool isFine;     ///< tokens by pack, else by round
-  int softChannel; ///< of loads for an unfused softmax
+  bool isFine;          ///< tokens by pack, else by round
+  int softChannel;      ///< of loads for an unfused softmax
   int64_t spilledUnits; ///< units whose logits have places in DRAM
 
   int64_t rounds = 0, blocksDone = 0, steps = 0, logitsUses = 0;

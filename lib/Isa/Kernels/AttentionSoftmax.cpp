@@ -61,8 +61,7 @@ void AttentionProgram::emitBias(const Step &step, const TileRef &logits,
   if (step.isLastOfRound && isLast && (isFine || pack.isLast))
     tokens.signals.push_back(biasFree);
   special(Opcode::Elementwise,
-          {logits,
-           b.tile(bias, {pack.place + unit, key}, {1, count}).dims({1}),
+          {logits, b.tile(bias, {pack.place + unit, key}, {1, count}).dims({1}),
            logits},
           tokens);
 }
@@ -114,8 +113,8 @@ void AttentionProgram::emitMaximum(const Step &step, int64_t j) {
     TileRef most = stateOf(maxima, step, p, 0, step.rows);
     bool isFirst = j == 0 && step.isFirstVisit;
     if (isOnline && !isFirst)
-      special(Opcode::Unary,
-              {most, stateOf(before, step, p, 0, step.rows)}, take())
+      special(Opcode::Unary, {most, stateOf(before, step, p, 0, step.rows)},
+              take())
           .unary = UnaryKind::Copy;
     special(Opcode::RowMax, {tile, most}, take()).accumulate = !isFirst;
   }
@@ -149,11 +148,10 @@ void AttentionProgram::emitOnlineSoftmax(const Step &step) {
       Tokens tokens;
       if (p == 0 && isResident)
         tokens.waits.push_back(sumsDone);
-      TileRef sum =
-          isResident
-              ? unitPart(acc, pack.place + p, step.base, step.rows, 0, width, 0)
-              : unitPart(accRing.buffer, p, 0, step.rows, 0, width,
-                         step.partialSlot);
+      TileRef sum = isResident ? unitPart(acc, pack.place + p, step.base,
+                                          step.rows, 0, width, 0)
+                               : unitPart(accRing.buffer, p, 0, step.rows, 0,
+                                          width, step.partialSlot);
       special(Opcode::Rescale,
               {stateOf(before, step, p, 0, step.rows),
                stateOf(maxima, step, p, 0, step.rows),
@@ -227,8 +225,8 @@ void AttentionProgram::emitResult(const Step &step) {
     Tokens tokens{{resultDone}, {}};
     if (step.freesSums && (isFine || pack.isLast))
       tokens.signals.push_back(accFree);
-    emitResultRows(step, 0, step.rows, acc, pack.place, step.base, 0,
-                   tokens, {});
+    emitResultRows(step, 0, step.rows, acc, pack.place, step.base, 0, tokens,
+                   {});
   } else if (isOnline) {
     emitResultRows(step, 0, step.rows, accRing.buffer, 0, 0, step.partialSlot,
                    {{resultDone}, {}}, {{}, {accRing.free}});
@@ -246,8 +244,8 @@ void AttentionProgram::emitResultRows(const Step &step, int64_t row,
   t.forEach(0, blocks, [&](int64_t i) {
     int64_t at = i * outRows, some = std::min(outRows, count - at);
     int64_t slot = outRing.uses++ % outRing.slots;
-    Tokens now = share(tokens, i, blocks) +
-                 Tokens{{outRing.free}, {outRing.full}};
+    Tokens now =
+        share(tokens, i, blocks) + Tokens{{outRing.free}, {outRing.full}};
     for (int64_t p = 0; p < units; ++p) {
       TileRef source =
           unitPart(from, place + p, base + at, some, 0, width, sumsSlot);

@@ -58,13 +58,11 @@ bool Trace::isSameKind(const Node &a, const Node &b) {
   return true;
 }
 
-bool Trace::isSameKind(const std::vector<Node> &a,
-                       const std::vector<Node> &b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(),
-                    [](const Node &x, const Node &y) {
-                      return isSameKind(x, y);
-                    });
+bool Trace::isSameKind(const std::vector<Node> &a, const std::vector<Node> &b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](const Node &x, const Node &y) {
+                                              return isSameKind(x, y);
+                                            });
 }
 
 static int64_t slotCount(const Builder &builder, const Tile &tile) {
@@ -86,8 +84,8 @@ void Trace::collectSteps(const std::vector<Node> &a, const std::vector<Node> &b,
       step.places[i] -= from[i];
     for (size_t i = 0; i != x.operands.size(); ++i) {
       int64_t slots = slotCount(*slotsOf, x.operands[i]);
-      step.slots.push_back(
-          (y.operands[i].slot - x.operands[i].slot + slots) % slots);
+      step.slots.push_back((y.operands[i].slot - x.operands[i].slot + slots) %
+                           slots);
     }
     steps.push_back(std::move(step));
   }

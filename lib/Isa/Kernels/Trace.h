@@ -38,8 +38,7 @@ public:
   void forEach(int64_t begin, int64_t end, Body body, bool isAlike = true) {
     int64_t count = end - begin;
     int64_t gap = 0;
-    if (allowsGaps && isAlike &&
-        count >= kHead + kCarried + kTail + kGapUnit)
+    if (allowsGaps && isAlike && count >= kHead + kCarried + kTail + kGapUnit)
       gap = (count - kHead - kCarried - kTail) / kGapUnit * kGapUnit;
     open();
     for (int64_t i = begin; i < end; ++i) {

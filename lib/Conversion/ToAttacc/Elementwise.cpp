@@ -138,6 +138,12 @@ FailureOr<Expression> ProgramEmitter::evaluate(Block &body,
           << "' is not among what expressions are made of";
       return failure();
     }
+    if (x.isTooLarge(*value)) {
+      InFlightDiagnostic error = op->emitOpError(
+          "computes a longer expression than any that has instructions");
+      error.attachNote(inner.getLoc()) << "it grew too long here";
+      return failure();
+    }
     local[inner.getResult(0)] = *value;
   }
   Expression result = get(body.getTerminator()->getOperand(0));

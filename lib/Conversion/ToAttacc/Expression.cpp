@@ -148,6 +148,10 @@ Expression Expressions::function(Atom::Kind kind, Expression argument,
   bool isRow = kind == Atom::RowSum || kind == Atom::RowMax;
   atom.isRowConstant =
       isRow || (isRowConstant(argument) && isRowConstant(argument2));
+  for (const Expression *part : {&argument, &argument2})
+    for (const Term &term : part->terms)
+      for (const Factor &factor : term.factors)
+        atom.depth = std::max(atom.depth, atoms[factor.atom].depth + 1);
   atom.argument = std::move(argument);
   atom.argument2 = std::move(argument2);
   return ofAtom(std::move(atom));
@@ -187,6 +191,19 @@ bool Expressions::isRowConstant(const Expression &a) const {
       return atoms[factor.atom].isRowConstant;
     });
   });
+}
+
+bool Expressions::isTooLarge(const Expression &a) const {
+  constexpr size_t kMaxTerms = 48;
+  constexpr int kMaxDepth = 10, kMaxPower = 16;
+  return a.terms.size() > kMaxTerms ||
+         llvm::any_of(a.terms, [&](const Term &term) {
+           return term.factors.size() > kMaxTerms ||
+                  llvm::any_of(term.factors, [&](const Factor &factor) {
+                    return atoms[factor.atom].depth > kMaxDepth ||
+                           std::abs(factor.power) > kMaxPower;
+                  });
+         });
 }
 
 bool Expressions::contains(const Expression &a, Atom::Kind kind) const {

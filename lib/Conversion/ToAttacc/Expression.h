@@ -69,6 +69,7 @@ struct Atom {
   Expression argument, argument2; ///< the others; argument2: Max
   /// The same in a whole row.
   bool isRowConstant = false;
+  int depth = 0; ///< of arguments within arguments
 };
 
 /// The atoms of one function, and arithmetic on expressions over them.
@@ -97,6 +98,8 @@ public:
   /// Equal up to rounding of constants to f32.
   static bool isSame(const Expression &a, const Expression &b);
   bool isRowConstant(const Expression &a) const;
+  /// Larger than any idiom, so that what is done with it may take long.
+  bool isTooLarge(const Expression &a) const;
   /// Atoms of a kind anywhere in it, arguments included.
   bool contains(const Expression &a, Atom::Kind kind) const;
   /// Tensors in it, arguments included.

@@ -35,6 +35,10 @@ sim::SimulationResult timeOf(const Case &c, const Device &device) {
   EXPECT_TRUE(result.ok()) << result.error().message;
   if (!result)
     return {};
+  if (result->steps < 50000) {
+    Result<VerifyResult> proof = verifyProgram(built->program);
+    EXPECT_TRUE(proof.ok()) << proof.error().message;
+  }
   EXPECT_EQ(result->dramBytes(),
             model::extendedDramBytes(device, c.shape, c.flow));
   if (std::getenv("NM_PRINT_AGREEMENT")) {
@@ -171,4 +175,18 @@ TEST(AttentionTime, GroupedDecode) {
     shape.queries = 1;
     expectAgreement(device, shape);
   }
+}
+
+TEST(AttentionTime, ProgramsThatAreTooLong) {
+  // No two blocks are alike, and each is a row.
+  Case c;
+  c.shape = bert(16384);
+  c.shape.causal = true;
+  c.flow.rows = 1;
+  c.flow.keyTile = 64;
+  c.flow.staged = model::StagedAll & ~(model::StagedK | model::StagedV);
+  Result<Built> built = build(c, deviceOf("edge"));
+  ASSERT_FALSE(built.ok());
+  EXPECT_NE(built.error().message.find("expected larger blocks"),
+            std::string::npos);
 }

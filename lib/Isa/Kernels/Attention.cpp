@@ -61,8 +61,13 @@ bool AttentionProgram::run(bool allowsGaps) {
 Status AttentionProgram::emit() {
   int64_t mark = b.mark();
   allocate();
-  if (!run(true))
-    run(false);
+  if (!run(true) && (t.isTooLong() || !run(false))) {
+    b.release(mark);
+    return rt::makeError(Errc::Unsupported, "found attention in blocks of ",
+                         flow.rows, " rows with tiles of ", strip,
+                         " keys, whose program has more than 2^20 "
+                         "instructions, expected larger blocks or tiles");
+  }
   b.barrier();
   b.release(mark);
   return {};

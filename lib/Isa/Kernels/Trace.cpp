@@ -12,6 +12,10 @@ namespace nm::isa {
 
 Instruction &Trace::add(Opcode opcode, std::vector<Tile> operands,
                         Tokens tokens) {
+  if (isTooLong())
+    return spare;
+  ++live;
+  ++added;
   std::vector<Node> &nodes = current();
   nodes.emplace_back();
   Instruction &instruction = nodes.back().instruction;
@@ -126,6 +130,13 @@ void Trace::addSteps(std::vector<Node> &nodes, const std::vector<Step> &steps,
       node.steps.push_back(steps[next++]);
 }
 
+int64_t Trace::sizeOf(const std::vector<Node> &nodes) {
+  int64_t size = 0;
+  for (const Node &node : nodes)
+    size += node.trips ? sizeOf(node.body) : 1;
+  return size;
+}
+
 void Trace::close(int64_t lastBeforeGap) {
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
@@ -148,6 +159,8 @@ void Trace::close(int64_t lastBeforeGap) {
     // Iterations were left out behind this one: a loop has to span the gap.
     if (scope[end - 1].index == lastBeforeGap && end != scope.size())
       isBroken = true;
+    for (size_t k = i + 1; k < end; ++k)
+      live -= sizeOf(scope[k].nodes);
     int64_t trips = scope[end - 1].index - scope[i].index + 1;
     if (trips == 1 || first.empty()) {
       std::move(first.begin(), first.end(), std::back_inserter(out));
@@ -198,7 +211,7 @@ void Trace::write(Builder &builder, const std::vector<Node> &nodes,
 }
 
 bool Trace::finish(Builder &builder) {
-  if (isBroken)
+  if (isBroken || isTooLong())
     return false;
   std::vector<int> depths;
   write(builder, top, depths);

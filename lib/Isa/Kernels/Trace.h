@@ -41,7 +41,7 @@ public:
     if (allowsGaps && isAlike && count >= kHead + kCarried + kTail + kGapUnit)
       gap = (count - kHead - kCarried - kTail) / kGapUnit * kGapUnit;
     open();
-    for (int64_t i = begin; i < end; ++i) {
+    for (int64_t i = begin; i < end && !isTooLong(); ++i) {
       if (gap && i == begin + kHead)
         i += gap;
       iteration(i);
@@ -51,6 +51,12 @@ public:
         discard();
     }
     close(gap != 0 ? begin + kHead - 1 : -1);
+  }
+
+  /// Whether this holds more instructions than a program should, or took more
+  /// to find its loops; what follows is dropped.
+  bool isTooLong() const {
+    return live > (int64_t(1) << 20) || added > (int64_t(1) << 23);
   }
 
   /// Appends everything to a program. False if a gap could not be closed; then
@@ -82,7 +88,11 @@ private:
 
   void open() { scopes.emplace_back(); }
   void iteration(int64_t index) { scopes.back().push_back({index, {}}); }
-  void discard() { scopes.back().pop_back(); }
+  void discard() {
+    live -= sizeOf(scopes.back().back().nodes);
+    scopes.back().pop_back();
+  }
+  static int64_t sizeOf(const std::vector<Node> &nodes);
   void close(int64_t lastBeforeGap);
   std::vector<Node> &current() {
     return scopes.empty() ? top : scopes.back().back().nodes;
@@ -104,6 +114,8 @@ private:
 
   bool allowsGaps;
   bool isBroken = false;
+  int64_t live = 0, added = 0; ///< instructions held, and ever written
+  Instruction spare;           ///< where those beyond the limits go
   std::vector<Scope> scopes;
   std::vector<Node> top;
   const Builder *slotsOf = nullptr;

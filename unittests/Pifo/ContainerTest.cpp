@@ -146,3 +146,52 @@ TEST_P(RandomTree, ContainersAgree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomTree, testing::Range(0u, 12u));
+
+/// Wide ranks in and out of the window of a ring, and on its edges.
+class WideRanks : public testing::TestWithParam<const char *> {};
+
+TEST_P(WideRanks, JumpsKeepTheOrder) {
+  std::string text = std::string("pifo.scheduler @s capacity(700) {\n"
+                                 "  pifo.field @rank : i40\n"
+                                 "  pifo.node @root rank(") +
+                     GetParam() +
+                     ") {\n"
+                     "    pifo.scheduling {\n"
+                     "      %r = pifo.read_field @rank : i40\n"
+                     "      pifo.yield %r : i40\n"
+                     "    }\n  }\n}";
+  Scheduler a(text, "auto"), b(text, "list");
+  std::mt19937_64 random(11);
+  const int64_t window = 1 << 18, granule = window / 64;
+  const int64_t jumps[] = {
+      0,          1,           granule - 1, granule,
+      window - 1, window,      window + 1,  window - granule,
+      -1,         -granule,    -window,     3 * window,
+      17,         2 * granule, 5,           40};
+  int64_t last = 1 << 20, inside = 0;
+  for (uint64_t step = 0; step < 60000; ++step) {
+    // It runs empty now and then, and full.
+    bool isBusy = step / 3000 % 2;
+    if (random() % 8 < (isBusy ? 5u : 3u)) {
+      int64_t rank = last + jumps[random() % 16] + int64_t(random() % 3);
+      if (random() % 64 == 0)
+        rank = int64_t(random() % (int64_t(1) << 30));
+      Scheduler::Fields fields{{"rank", uint64_t(std::max<int64_t>(rank, 0))}};
+      int expected = inside == 700 ? 2 : 0;
+      ASSERT_EQ(a.enqueue(step, fields, 0), expected);
+      ASSERT_EQ(b.enqueue(step, fields, 0), expected);
+      inside += !expected;
+      if (random() % 4 == 0)
+        last = std::max<int64_t>(rank, 0);
+      continue;
+    }
+    int64_t expected = b.dequeue(0);
+    ASSERT_EQ(a.peek(), expected) << step;
+    ASSERT_EQ(a.dequeue(0), expected) << step;
+    inside -= expected >= 0;
+    ASSERT_EQ(a.size(), inside);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, WideRanks,
+                         testing::Values("i40, saturate", "i40, wrap"));

@@ -35,7 +35,7 @@
 // LIST-LABEL: func.func private @s.enter.1
 // LIST:         call @pifo_list_push
 
-// REMARK: lower-to-cpu.mlir:[[#@LINE+10]]:3: remark: {{.*}}Bits=20, Container=heap, Node=root
+// REMARK: lower-to-cpu.mlir:[[#@LINE+10]]:3: remark: {{.*}}Bits=20, Container="bitmap hierarchy over a window, and a heap", Node=root
 // REMARK: remark: {{.*}}Bits=3, Container="one word", Node=leaf
 
 // Only what the header promises is visible.

@@ -58,8 +58,14 @@ StringRef SchedulerEmitter::sharedName(bool push) const {
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
                                 const Surroundings &at) {
   // The top word of a bitmap and the count of a heap: zero means empty.
-  int64_t offset = usesHeap(node) ? node.heap + 8 : node.top;
-  return e.cmp(P::eq, e.load(64, hot(node, at, offset)), 0);
+  Value some;
+  if (node.hasBitmap())
+    some = e.load(64, hot(node, at, node.top));
+  if (node.hasHeap()) {
+    Value count = e.load(64, hot(node, at, node.heap + 8));
+    some = some ? e.bor(some, count) : count;
+  }
+  return e.cmp(P::eq, some, 0);
 }
 
 Value SchedulerEmitter::origin(const NodeLayout &node, const Surroundings &at) {
@@ -68,6 +74,15 @@ Value SchedulerEmitter::origin(const NodeLayout &node, const Surroundings &at) {
   Value base = e.load(64, hot(node, at, node.base));
   Value half = e.sub(base, e.c(int64_t(1) << (bits - 1)));
   return e.band(half, e.c(-(int64_t(1) << (bits - 6))));
+}
+
+/// A multiple of what a bit of the top word stands for, so that the ring is in
+/// order from this bit on. No rank in the bitmap lies before it: what left was
+/// the least of all.
+Value SchedulerEmitter::ringStart(const NodeLayout &node,
+                                  const Surroundings &at) {
+  Value last = e.load(64, hot(node, at, node.window));
+  return e.band(last, e.c(-(int64_t(1) << (node.bitmapBits - 6))));
 }
 
 Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
@@ -102,13 +117,33 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
 
 void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
                             Value element, Value rank) {
-  if (usesHeap(node)) {
+  auto pushHeap = [&]() -> SmallVector<Value> {
     e.call(sharedName(true), {}, {hot(node, at, node.heap), rank, element});
+    return {};
+  };
+  if (!node.hasBitmap()) {
+    pushHeap();
     return;
   }
-  NodeOp op = node.op;
-  unsigned bits = op.getRankWidth();
-  bool deep = node.container == Container::Bitmap;
+  if (!node.hasHeap())
+    return pushBitmap(node, at, element, rank);
+  e.ifThen(isEmpty(node, at),
+           [&] { e.store(rank, hot(node, at, node.window)); });
+  Value distance = e.sub(rank, ringStart(node, at));
+  e.ifElse(
+      e.cmp(P::ult, distance, int64_t(1) << node.bitmapBits), TypeRange(),
+      [&]() -> SmallVector<Value> {
+        pushBitmap(node, at, element, rank);
+        return {};
+      },
+      pushHeap);
+}
+
+void SchedulerEmitter::pushBitmap(const NodeLayout &node,
+                                  const Surroundings &at, Value element,
+                                  Value rank) {
+  unsigned bits = node.bitmapBits;
+  bool deep = node.isDeep();
   rank = e.mask(rank, bits);
   Value bucket = e.at(cold(node, at, node.buckets), e.shl(rank, 3));
   Value topPointer = hot(node, at, node.top);
@@ -145,23 +180,66 @@ void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
 // Pop
 //===----------------------------------------------------------------------===//
 
+SchedulerEmitter::Head SchedulerEmitter::heapHead(const NodeLayout &node,
+                                                  const Surroundings &at) {
+  Head head;
+  Value entries = e.loadPtr(hot(node, at, node.heap));
+  head.rank = e.load(64, entries);
+  head.element = e.load(32, e.at(entries, 16));
+  return head;
+}
+
+/// Equal ranks: what is in the heap came while the rank was outside of the
+/// window, so before what is in the bitmap.
+Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
+                                    const Surroundings &at) {
+  Value count = e.load(64, hot(node, at, node.heap + 8));
+  return e.ifElse(
+      e.cmp(P::eq, count, 0), e.type(1),
+      [&]() -> SmallVector<Value> { return {e.c(0, 1)}; },
+      [&]() -> SmallVector<Value> {
+        Value top = e.load(64, hot(node, at, node.top));
+        return {e.ifElse(
+            e.cmp(P::eq, top, 0), e.type(1),
+            [&]() -> SmallVector<Value> { return {e.c(1, 1)}; },
+            [&]() -> SmallVector<Value> {
+              return {e.cmp(P::sle, heapHead(node, at).rank,
+                            bitmapHead(node, at).rank)};
+            })[0]};
+      })[0];
+}
+
 SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
                                               const Surroundings &at) {
+  if (!node.hasBitmap())
+    return heapHead(node, at);
+  if (!node.hasHeap())
+    return bitmapHead(node, at);
+  auto values = [](const Head &head) -> SmallVector<Value> {
+    return {head.rank, head.element};
+  };
+  auto results = e.ifElse(
+      heapIsFirst(node, at), {e.type(64), e.type(32)},
+      [&] { return values(heapHead(node, at)); },
+      [&] { return values(bitmapHead(node, at)); });
   Head head;
-  if (usesHeap(node)) {
-    Value entries = e.loadPtr(hot(node, at, node.heap));
-    head.rank = e.load(64, entries);
-    head.element = e.load(32, e.at(entries, 16));
-    return head;
-  }
+  head.rank = results[0];
+  head.element = results[1];
+  return head;
+}
+
+SchedulerEmitter::Head SchedulerEmitter::bitmapHead(const NodeLayout &node,
+                                                    const Surroundings &at) {
+  Head head;
   NodeOp op = node.op;
-  unsigned bits = op.getRankWidth();
-  bool serial = op.getRule() != RankRule::Saturate;
+  unsigned bits = node.bitmapBits;
+  bool isRing = node.container == Container::Ring;
+  bool serial = isRing || op.getRule() != RankRule::Saturate;
   Value top = e.load(64, hot(node, at, node.top));
   Value start;
   if (serial) {
     // The first set bit from the origin on, around the end of the word.
-    start = origin(node, at);
+    start = isRing ? ringStart(node, at) : origin(node, at);
     Value turn = e.mask(e.shr(start, bits - 6), 6);
     Value turned =
         LLVM::FshrOp::create(b, e.loc, top.getType(), top, top, turn);
@@ -170,7 +248,7 @@ SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
     head.a = e.lowestBit(top);
   }
   Value rank = head.a;
-  if (node.container == Container::Bitmap) {
+  if (node.isDeep()) {
     Value wordIndex = head.a;
     if (node.middleBits) {
       head.middleIndex = e.lowestBit(
@@ -188,59 +266,83 @@ SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
   return head;
 }
 
+SchedulerEmitter::Head SchedulerEmitter::popHeap(const NodeLayout &node,
+                                                 const Surroundings &at) {
+  Head head;
+  auto results = e.call(sharedName(false), {e.type(64), e.type(32)},
+                        {hot(node, at, node.heap)});
+  head.rank = results[0];
+  head.element = results[1];
+  return head;
+}
+
 SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
                                              const Surroundings &at) {
   Head head;
   NodeOp op = node.op;
-  if (usesHeap(node)) {
-    auto results = e.call(sharedName(false), {e.type(64), e.type(32)},
-                          {hot(node, at, node.heap)});
+  if (!node.hasBitmap()) {
+    head = popHeap(node, at);
+  } else if (!node.hasHeap()) {
+    head = popBitmap(node, at);
+  } else {
+    auto values = [](const Head &head) -> SmallVector<Value> {
+      return {head.rank, head.element};
+    };
+    auto results = e.ifElse(
+        heapIsFirst(node, at), {e.type(64), e.type(32)},
+        [&] { return values(popHeap(node, at)); },
+        [&] { return values(popBitmap(node, at)); });
     head.rank = results[0];
     head.element = results[1];
-  } else {
-    head = this->head(node, at);
-    auto clear = [&](Value pointer, Value index) {
-      Value rest =
-          e.band(e.load(64, pointer), e.bxor(e.shl(e.c(1), index), e.c(-1)));
-      e.store(rest, pointer);
-      return e.cmp(P::eq, rest, 0);
-    };
-    // Whether this was the last element of its rank is anyone's guess: no
-    // branch. If it was, its link means nothing, and nobody reads it.
-    Value last = e.load(32, e.at(head.bucket, 4));
-    Value isLast = e.cmp(P::eq, head.element, last);
-    Value next = e.load(32, slot(poolOf(node), at.memory, head.element));
-    e.store(next, head.bucket);
-    Value top = hot(node, at, node.top);
-    if (node.container == Container::Word) {
-      Value bit = e.shl(e.cast(isLast, 64), head.a);
-      e.store(e.bxor(e.load(64, top), bit), top);
-    } else {
-      Value pointer =
-          e.at(cold(node, at, node.words), e.shl(head.wordIndex, 3));
-      Value word = e.load(64, pointer);
-      // The bit is the lowest of its word.
-      Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
-      e.store(rest, pointer);
-      e.ifThen(e.cmp(P::eq, rest, 0), [&] {
-        if (!node.middleBits) {
-          clear(top, head.a);
-          return;
-        }
-        Value middle = e.at(hot(node, at, node.middle), e.shl(head.a, 3));
-        e.ifThen(clear(middle, head.middleIndex), [&] { clear(top, head.a); });
-      });
-      // What leaves next, as far as is known: another element of the rank, or
-      // the next rank of the word.
-      Value rank =
-          e.bor(e.shl(head.wordIndex, node.wordBits), e.lowestBit(rest));
-      e.prefetch(e.at(cold(node, at, node.buckets), e.shl(rank, 3)));
-    }
-    e.prefetch(slot(poolOf(node), at.memory, next));
+    Value pointer = hot(node, at, node.window);
+    e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
   }
   if (op.getRule() != RankRule::Saturate) {
     Value pointer = hot(node, at, node.base);
     e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
   }
+  return head;
+}
+
+SchedulerEmitter::Head SchedulerEmitter::popBitmap(const NodeLayout &node,
+                                                   const Surroundings &at) {
+  Head head = bitmapHead(node, at);
+  auto clear = [&](Value pointer, Value index) {
+    Value rest =
+        e.band(e.load(64, pointer), e.bxor(e.shl(e.c(1), index), e.c(-1)));
+    e.store(rest, pointer);
+    return e.cmp(P::eq, rest, 0);
+  };
+  // Whether this was the last element of its rank is anyone's guess: no
+  // branch. If it was, its link means nothing, and nobody reads it.
+  Value last = e.load(32, e.at(head.bucket, 4));
+  Value isLast = e.cmp(P::eq, head.element, last);
+  Value next = e.load(32, slot(poolOf(node), at.memory, head.element));
+  e.store(next, head.bucket);
+  Value top = hot(node, at, node.top);
+  if (node.container == Container::Word) {
+    Value bit = e.shl(e.cast(isLast, 64), head.a);
+    e.store(e.bxor(e.load(64, top), bit), top);
+  } else {
+    Value pointer = e.at(cold(node, at, node.words), e.shl(head.wordIndex, 3));
+    Value word = e.load(64, pointer);
+    // The bit is the lowest of its word.
+    Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
+    e.store(rest, pointer);
+    e.ifThen(e.cmp(P::eq, rest, 0), [&] {
+      if (!node.middleBits) {
+        clear(top, head.a);
+        return;
+      }
+      Value middle = e.at(hot(node, at, node.middle), e.shl(head.a, 3));
+      e.ifThen(clear(middle, head.middleIndex), [&] { clear(top, head.a); });
+    });
+    // What leaves next, as far as is known: another element of the rank, or
+    // the next rank of the word.
+    Value some = e.bor(rest, e.c(int64_t(1) << 62));
+    Value rank = e.bor(e.shl(head.wordIndex, node.wordBits), e.lowestBit(some));
+    e.prefetch(e.at(cold(node, at, node.buckets), e.shl(rank, 3)));
+  }
+  e.prefetch(slot(poolOf(node), at.memory, next));
   return head;
 }

@@ -73,7 +73,7 @@ void SchedulerEmitter::emitCreate() {
   for (const Pool &pool : layout.references)
     parts.push_back({pool.offset, pool.stride});
   for (const NodeLayout &node : layout.nodes)
-    for (int64_t i = 0; usesHeap(node) && i < node.count; ++i)
+    for (int64_t i = 0; node.hasHeap() && i < node.count; ++i)
       parts.push_back({node.heap + i * node.hotStride, kEntryBytes});
 
   // Ranks at random meet a page each: large ones spare the address translation.

@@ -24,6 +24,8 @@ static StringRef describe(Container container) {
     return "one word";
   case Container::Bitmap:
     return "bitmap hierarchy";
+  case Container::Ring:
+    return "bitmap hierarchy over a window, and a heap";
   case Container::Heap:
     return "heap";
   case Container::List:

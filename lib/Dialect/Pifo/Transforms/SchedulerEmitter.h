@@ -104,14 +104,12 @@ private:
     return node.children.empty() ? layout.packets
                                  : layout.references[node.depth];
   }
-  bool usesHeap(const NodeLayout &node) const {
-    return node.container == Container::Heap ||
-           node.container == Container::List;
-  }
   StringRef sharedName(bool push) const;
   Value isEmpty(const NodeLayout &node, const Surroundings &at);
   /// i64: what serial numbers are counted from.
   Value origin(const NodeLayout &node, const Surroundings &at);
+  /// i64: where the window of a ring begins.
+  Value ringStart(const NodeLayout &node, const Surroundings &at);
   /// From what a transaction yields to an i64: the rank, or for serial
   /// numbers its value. `refused`: whether a window refuses it (null if none).
   Value toRank(const NodeLayout &node, Value yielded, const Surroundings &at,
@@ -125,6 +123,14 @@ private:
   };
   Head head(const NodeLayout &node, const Surroundings &at);
   Head pop(const NodeLayout &node, const Surroundings &at);
+  Head heapHead(const NodeLayout &node, const Surroundings &at);
+  Head bitmapHead(const NodeLayout &node, const Surroundings &at);
+  /// Of a ring: whether the heap's first element leaves before the bitmap's.
+  Value heapIsFirst(const NodeLayout &node, const Surroundings &at);
+  Head popHeap(const NodeLayout &node, const Surroundings &at);
+  Head popBitmap(const NodeLayout &node, const Surroundings &at);
+  void pushBitmap(const NodeLayout &node, const Surroundings &at, Value element,
+                  Value rank);
 
   // Transactions.cpp
   /// Emits a transaction and returns what it yields, if anything.

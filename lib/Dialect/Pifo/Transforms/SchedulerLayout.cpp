@@ -37,7 +37,16 @@ static Container chooseContainer(unsigned bits) {
   // Three levels of 64-way bitmaps hold 2^18 ranks, and their lists take 2 MB.
   return bits <= 6    ? Container::Word
          : bits <= 18 ? Container::Bitmap
-                      : Container::Heap;
+                      : Container::Ring;
+}
+
+/// Ranks of a ring's window: the more instances there are, the fewer. 2 MB of
+/// lists in all, and a granule of the window for each bit of the top word.
+static unsigned chooseWindow(int64_t instances) {
+  unsigned bits = 18;
+  while (bits > 12 && instances << (bits + 3) > int64_t(2) << 20)
+    --bits;
+  return bits;
 }
 
 /// Whether two operations are the same but for their symbol names.
@@ -154,17 +163,22 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     int64_t begin = take(0, 64);
     node.top = take(8);
     node.base = take(8);
-    if (node.container == Container::Heap || node.container == Container::List)
+    node.bitmapBits = bits;
+    if (node.container == Container::Ring) {
+      node.bitmapBits = chooseWindow(node.count);
+      node.window = take(8);
+    }
+    if (node.hasHeap())
       node.heap = take(24);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>())
       if (!state.isKeyed())
         node.states[state.getSymName()] =
             take(storageBytes(state.getType().getWidth()),
                  storageBytes(state.getType().getWidth()));
-    if (node.container == Container::Bitmap) {
+    if (node.isDeep()) {
       // The top word always has 64 bits: `wrap` turns it by whole bits.
-      node.wordBits = std::min(6u, bits - 6);
-      node.middleBits = bits - 6 - node.wordBits;
+      node.wordBits = std::min(6u, node.bitmapBits - 6);
+      node.middleBits = node.bitmapBits - 6 - node.wordBits;
       if (node.middleBits)
         node.middle = take(512, 64);
     }
@@ -181,12 +195,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       node.states[state.getSymName()] =
           take(count * storageBytes(state.getType().getWidth()), 64);
     }
-    unsigned bits = node.op.getRankWidth();
-    if (node.container == Container::Bitmap)
-      node.words = take(int64_t(8) << (bits - node.wordBits), 64);
-    if (node.container == Container::Bitmap ||
-        node.container == Container::Word)
-      node.buckets = take(int64_t(8) << bits, 64);
+    if (node.isDeep())
+      node.words = take(int64_t(8) << (node.bitmapBits - node.wordBits), 64);
+    if (node.hasBitmap())
+      node.buckets = take(int64_t(8) << node.bitmapBits, 64);
     node.coldStride = finish(begin, node.count);
   }
   fixedSize = llvm::alignTo(offset, 64);

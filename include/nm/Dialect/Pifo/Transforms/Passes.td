@@ -20,7 +20,8 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
 
     The container of a node follows from its ranks: up to 6 bits one word, up to 18 bits
     a hierarchy of bitmaps with one list for each rank, threaded through the elements; more
-    bits a heap of (rank, sequence). A remark (category `pifo-container`) says which.
+    bits the same over a window of ranks that follows those that leave, and a heap of (rank,
+    sequence) for ranks outside of it. A remark (category `pifo-container`) says which.
     Nothing is allocated after creation.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",

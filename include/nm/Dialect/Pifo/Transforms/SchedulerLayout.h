@@ -38,7 +38,9 @@ struct PacketLayout {
   const Field &find(StringRef name) const;
 };
 
-enum class Container { Word, Bitmap, Heap, List };
+/// Ring: a bitmap hierarchy over the ranks of a window that follows the ranks
+/// that leave, and a heap for those outside of it.
+enum class Container { Word, Bitmap, Ring, Heap, List };
 
 /// Elements of one kind, allocated from a free list; number 0 is none. A slot
 /// begins with the 32-bit number of the next element in a list.
@@ -73,10 +75,20 @@ struct NodeLayout {
   /// Cold: the words with a bit for each rank; a pair (first, last) of i32 for
   /// each rank.
   int64_t words, buckets;
+  /// Ranks that a bitmap tells apart, as a power of two: all of them, or those
+  /// of a ring's window.
+  unsigned bitmapBits;
   /// Bits of a rank that choose within a word of the middle and of the words.
   unsigned middleBits, wordBits;
+  /// Hot: of rings, i64, the largest rank that left; all if none is inside.
+  int64_t window;
   /// Of each state variable, the first entry. Scalars are hot.
   llvm::StringMap<int64_t> states;
+
+  bool hasHeap() const { return container >= Container::Ring; }
+  bool hasBitmap() const { return container <= Container::Ring; }
+  /// More than one level of words.
+  bool isDeep() const { return hasBitmap() && container != Container::Word; }
 };
 
 /// Where a leaf of the tree is.

@@ -5,6 +5,7 @@
 
 pifo.scheduler @flows capacity(64) {
   pifo.field @deadline : i16
+  // expected-note@+1 {{the rank depends on '@deadline', which may be less in a later packet of the same flow}}
   pifo.node @root rank(i16, saturate) {
     // expected-error@+1 {{ranks of 'root' are not known to grow within any flow, but a block keeps a flow in the order of arrival}}
     pifo.scheduling {

@@ -1,38 +1,24 @@
-//===- Binary.cpp - Programs as bytes --------------------------------------===//
+//===- BinaryReader.cpp - Programs from bytes --------------------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// docs/attacc-isa.md, "Binary", says what stands where. All numbers are little
-// endian. A count is believed only as far as bytes for it remain.
+// A count is believed only as far as bytes for it remain.
 //
 //===----------------------------------------------------------------------===//
 
 #include "../Runtime/Support.h"
+#include "Binary.h"
 #include "Check.h"
-#include "nm/Isa/Encoding.h"
-#include <array>
 #include <cstring>
 
 namespace nm::isa {
 
+using namespace binary;
+
 namespace {
-
-constexpr std::string_view kMagic = "NMATTACC";
-constexpr uint16_t kMajor = 1, kMinor = 0;
-constexpr size_t kHeaderBytes = 32, kEntryBytes = 24, kBaseBytes = 16;
-
-enum Section : uint32_t {
-  TargetSection = 1,
-  TensorSection,
-  BufferSection,
-  SemaphoreSection,
-  CodeSection,
-  DataSection
-};
-constexpr uint32_t kNumSections = 6;
 
 const char *sectionName(uint32_t section) {
   static constexpr const char *names[] = {"target",     "tensors", "buffers",
@@ -40,190 +26,6 @@ const char *sectionName(uint32_t section) {
   return section >= 1 && section <= kNumSections ? names[section - 1]
                                                  : "unknown";
 }
-
-/// Bits of an instruction's flags.
-enum Flag : uint8_t {
-  TransposeLhs = 1,
-  TransposeRhs = 2,
-  Accumulate = 4,
-  Reciprocal = 8,
-  Causal = 16
-};
-constexpr uint8_t kAllFlags = 31;
-
-/// The CRC-32 of zip and PNG (polynomial 0xEDB88320).
-uint32_t crc32(std::string_view bytes) {
-  static const std::array<uint32_t, 256> table = [] {
-    std::array<uint32_t, 256> entries{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit)
-        value = value & 1 ? value >> 1 ^ 0xEDB88320u : value >> 1;
-      entries[i] = value;
-    }
-    return entries;
-  }();
-  uint32_t crc = ~0u;
-  for (char byte : bytes)
-    crc = crc >> 8 ^ table[(crc ^ static_cast<uint8_t>(byte)) & 255];
-  return ~crc;
-}
-
-//===----------------------------------------------------------------------===//
-// Writing
-//===----------------------------------------------------------------------===//
-
-class Writer {
-public:
-  std::string bytes;
-
-  template <typename T> void number(T value) {
-    uint64_t bits = 0;
-    if constexpr (std::is_same_v<T, float>) {
-      uint32_t word;
-      std::memcpy(&word, &value, sizeof(word));
-      bits = word;
-    } else {
-      bits = static_cast<uint64_t>(value);
-    }
-    for (size_t i = 0; i < sizeof(T); ++i)
-      bytes.push_back(static_cast<char>(bits >> (8 * i)));
-  }
-  void u8(uint64_t value) { number(static_cast<uint8_t>(value)); }
-  void u16(uint64_t value) { number(static_cast<uint16_t>(value)); }
-  void u32(uint64_t value) { number(static_cast<uint32_t>(value)); }
-  void i64(int64_t value) { number(value); }
-  void text(const std::string &value) {
-    u32(value.size());
-    bytes += value;
-  }
-  void sizes(const std::vector<int64_t> &values) {
-    u8(values.size());
-    for (int64_t value : values)
-      i64(value);
-  }
-};
-
-void writeTile(Writer &w, const Tile &tile, size_t rank) {
-  w.u8(static_cast<uint8_t>(tile.space));
-  w.u8(rank);
-  w.u8(tile.dims.size());
-  w.u8(tile.counters.size());
-  w.u32(tile.object);
-  w.i64(tile.slot);
-  for (size_t k = 0; k < rank; ++k) {
-    w.i64(tile.offsets[k]);
-    w.i64(tile.sizes[k]);
-  }
-  for (uint8_t dim : tile.dims)
-    w.u8(dim);
-  for (const Counter &counter : tile.counters) {
-    w.u8(counter.depth);
-    w.i64(counter.slotStep);
-    for (size_t k = 0; k < rank; ++k)
-      w.i64(counter.steps[k]);
-  }
-}
-
-void writeAffine(Writer &w, const Affine &affine) {
-  w.i64(affine.base);
-  w.u8(affine.steps.size());
-  for (auto [depth, step] : affine.steps) {
-    w.u8(depth);
-    w.i64(step);
-  }
-}
-
-/// What else than base word, semaphores and operands an opcode has.
-bool hasMask(Opcode opcode) { return opcode == Opcode::Mask; }
-bool hasPattern(Opcode opcode) { return opcode == Opcode::NMGemm; }
-bool hasTrips(Opcode opcode) { return opcode == Opcode::Loop; }
-
-/// The choice among few that an opcode makes, one of the base word's bytes.
-uint8_t choiceOf(const Instruction &instruction) {
-  switch (instruction.opcode) {
-  case Opcode::Gemm:
-  case Opcode::NMGemm:
-    return static_cast<uint8_t>(instruction.stationary);
-  case Opcode::Elementwise:
-    return static_cast<uint8_t>(instruction.binary);
-  case Opcode::Unary:
-    return static_cast<uint8_t>(instruction.unary);
-  case Opcode::Sync:
-    return static_cast<uint8_t>(instruction.syncEngine);
-  default:
-    return 0;
-  }
-}
-
-size_t rankOf(const Program &program, const Tile &tile) {
-  return tile.space == Space::Dram ? program.tensors[tile.object].shape.size()
-                                   : program.buffers[tile.object].shape.size();
-}
-
-void writeInstruction(Writer &w, const Program &program,
-                      const Instruction &instruction) {
-  Writer extension;
-  for (uint32_t semaphore : instruction.waits)
-    extension.u32(semaphore);
-  for (uint32_t semaphore : instruction.signals)
-    extension.u32(semaphore);
-  for (const Tile &tile : instruction.operands)
-    writeTile(extension, tile, rankOf(program, tile));
-  if (hasPattern(instruction.opcode)) {
-    extension.u8(instruction.pattern.n);
-    extension.u8(instruction.pattern.m);
-  }
-  if (hasTrips(instruction.opcode))
-    extension.i64(instruction.trips);
-  if (hasMask(instruction.opcode)) {
-    writeAffine(extension, instruction.row);
-    writeAffine(extension, instruction.column);
-    extension.i64(instruction.group);
-    extension.i64(instruction.window);
-    extension.i64(instruction.keys);
-  }
-  uint8_t flags = (instruction.transposeLhs ? TransposeLhs : 0) |
-                  (instruction.transposeRhs ? TransposeRhs : 0) |
-                  (instruction.accumulate ? Accumulate : 0) |
-                  (instruction.reciprocal ? Reciprocal : 0) |
-                  (instruction.causal ? Causal : 0);
-  w.u8(static_cast<uint8_t>(instruction.opcode));
-  w.u8(flags);
-  w.u8(instruction.channel);
-  w.u8(choiceOf(instruction));
-  w.u8(instruction.waits.size());
-  w.u8(instruction.signals.size());
-  w.u16(0);
-  w.number(instruction.value);
-  w.u32(extension.bytes.size());
-  w.bytes += extension.bytes;
-}
-
-void writeTensors(Writer &w, Writer &data, const Program &program) {
-  w.u32(program.tensors.size());
-  for (const Tensor &tensor : program.tensors) {
-    w.text(tensor.name);
-    w.u8(static_cast<uint8_t>(tensor.role));
-    w.u8(static_cast<uint8_t>(tensor.type));
-    w.u8(static_cast<uint8_t>(tensor.hostType));
-    w.u8(static_cast<uint8_t>(tensor.part));
-    w.u8(tensor.pattern.n);
-    w.u8(tensor.pattern.m);
-    w.sizes(tensor.shape);
-    w.sizes(tensor.strides);
-    w.sizes(tensor.hostShape);
-    w.text(tensor.key);
-    w.text(tensor.scope);
-    w.i64(static_cast<int64_t>(data.bytes.size()));
-    w.i64(static_cast<int64_t>(tensor.data.size()));
-    data.bytes.append(tensor.data.begin(), tensor.data.end());
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Reading
-//===----------------------------------------------------------------------===//
 
 /// Takes numbers from a section; the first failure sticks, and what is read
 /// after it is zero.
@@ -456,58 +258,6 @@ void readBuffers(Reader &r, Program &program) {
 }
 
 } // namespace
-
-std::string writeBinary(const Program &program) {
-  Writer sections[kNumSections];
-  Writer &target = sections[0], &buffers = sections[2],
-         &semaphores = sections[3], &code = sections[4];
-  target.text(program.name);
-  target.text(program.target.name);
-  target.i64(program.target.scratchpadBytes);
-  target.i64(program.target.channels);
-  target.i64(program.target.segments);
-  target.u32(program.target.patterns.size());
-  for (SparsePattern pattern : program.target.patterns) {
-    target.u8(pattern.n);
-    target.u8(pattern.m);
-  }
-  writeTensors(sections[1], sections[5], program);
-  buffers.u32(program.buffers.size());
-  for (const Buffer &buffer : program.buffers) {
-    buffers.i64(buffer.address);
-    buffers.i64(buffer.slots);
-    buffers.u8(static_cast<uint8_t>(buffer.type));
-    buffers.sizes(buffer.shape);
-  }
-  semaphores.u32(program.semaphores.size());
-  for (int64_t count : program.semaphores)
-    semaphores.u8(count);
-  code.u32(program.code.size());
-  for (const Instruction &instruction : program.code)
-    writeInstruction(code, program, instruction);
-
-  Writer table;
-  size_t offset = kHeaderBytes + kNumSections * kEntryBytes;
-  for (uint32_t i = 0; i < kNumSections; ++i) {
-    table.u32(i + 1);
-    table.u32(crc32(sections[i].bytes));
-    table.number<uint64_t>(offset);
-    table.number<uint64_t>(sections[i].bytes.size());
-    offset += sections[i].bytes.size();
-  }
-  Writer header;
-  header.bytes = kMagic;
-  header.u16(kMajor);
-  header.u16(kMinor);
-  header.u32(kNumSections);
-  header.number<uint64_t>(offset);
-  header.u32(crc32(table.bytes));
-  header.u32(crc32(header.bytes));
-  std::string result = header.bytes + table.bytes;
-  for (const Writer &section : sections)
-    result += section.bytes;
-  return result;
-}
 
 bool isBinary(std::string_view bytes) {
   return bytes.substr(0, kMagic.size()) == kMagic;

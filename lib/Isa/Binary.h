@@ -1,0 +1,54 @@
+//===- Binary.h - What both directions of the binary know -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// docs/attacc-isa.md, "Binary", says what stands where. All numbers are little
+// endian.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_ISA_BINARY_H
+#define NM_LIB_ISA_BINARY_H
+
+#include "nm/Isa/Encoding.h"
+
+namespace nm::isa::binary {
+
+inline constexpr std::string_view kMagic = "NMATTACC";
+inline constexpr uint16_t kMajor = 1, kMinor = 0;
+inline constexpr size_t kHeaderBytes = 32, kEntryBytes = 24, kBaseBytes = 16;
+
+enum Section : uint32_t {
+  TargetSection = 1,
+  TensorSection,
+  BufferSection,
+  SemaphoreSection,
+  CodeSection,
+  DataSection
+};
+inline constexpr uint32_t kNumSections = 6;
+
+/// Bits of an instruction's flags.
+enum Flag : uint8_t {
+  TransposeLhs = 1,
+  TransposeRhs = 2,
+  Accumulate = 4,
+  Reciprocal = 8,
+  Causal = 16
+};
+inline constexpr uint8_t kAllFlags = 31;
+
+/// The CRC-32 of zip and PNG (polynomial 0xEDB88320).
+uint32_t crc32(std::string_view bytes);
+
+// What else than base word, semaphores and operands an opcode has.
+inline bool hasMask(Opcode opcode) { return opcode == Opcode::Mask; }
+inline bool hasPattern(Opcode opcode) { return opcode == Opcode::NMGemm; }
+inline bool hasTrips(Opcode opcode) { return opcode == Opcode::Loop; }
+
+} // namespace nm::isa::binary
+
+#endif // NM_LIB_ISA_BINARY_H

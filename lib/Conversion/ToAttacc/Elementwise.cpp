@@ -231,7 +231,24 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
   if (cols < 0 || isReduction)
     cols = ranges.back();
   SmallVector<Expression> arguments;
+  SmallVector<int> tensors; // that the operation reads
   for (OpOperand *input : op.getDpsInputOperands()) {
+    FailureOr<Known> known = lookup(input->get(), op);
+    if (failed(known))
+      return failure();
+    x.collectTensors(known->value, tensors);
+  }
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    // A whole layer norm or softmax that meets something else is worked out;
+    // before its scale and shift, or a sum over it, it would not be whole.
+    FailureOr<Known> whole = lookup(input->get(), op);
+    if (failed(whole))
+      return failure();
+    if ((isReduction || tensors.size() > 1) &&
+        (x.matchLayerNorm(whole->value, whole->cols) ||
+         x.matchSoftmax(whole->value, whole->cols)) &&
+        failed(materialize(input->get(), op)))
+      return failure();
     if (isReduction) {
       // A row is reduced once it exists, unless it is a function of one tensor
       // and of other reductions of it.

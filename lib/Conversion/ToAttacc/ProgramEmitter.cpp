@@ -8,6 +8,7 @@
 #include "ProgramEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -334,9 +335,43 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       });
 }
 
+/// Puts the bodies of called functions in place of the calls: a program has no
+/// others. The inliner would leave those alone that hold operations of nm.
+LogicalResult ProgramEmitter::inlineCalls() {
+  constexpr int kMostCalls = 4096;
+  SymbolTableCollection symbols;
+  for (int count = 0;; ++count) {
+    auto calls = func.getOps<func::CallOp>();
+    if (calls.empty())
+      return success();
+    func::CallOp call = *calls.begin();
+    auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+        call, call.getCalleeAttr());
+    if (!callee || callee.isExternal() || !callee.getBody().hasOneBlock())
+      return call.emitOpError("calls '@")
+             << call.getCallee()
+             << "', expected a function with one block in this module";
+    if (callee == func || count == kMostCalls)
+      return call.emitOpError("is one of more than ")
+             << kMostCalls << " calls or recursive, expected neither";
+    OpBuilder builder(call);
+    IRMapping map;
+    map.map(callee.getArguments(), call.getOperands());
+    for (Operation &op : callee.getBody().front().without_terminator())
+      builder.clone(op, map);
+    Operation *terminator = callee.getBody().front().getTerminator();
+    for (auto [result, value] :
+         llvm::zip(call.getResults(), terminator->getOperands()))
+      result.replaceAllUsesWith(map.lookupOrDefault(value));
+    call.erase();
+  }
+}
+
 FailureOr<isa::Program> ProgramEmitter::run() {
   if (!func.getBody().hasOneBlock())
     return func.emitOpError("has control flow, expected one block");
+  if (failed(inlineCalls()))
+    return failure();
   if (failed(declareArguments()))
     return failure();
   Operation *terminator = func.getBody().front().getTerminator();

@@ -49,6 +49,7 @@ private:
   };
 
   // ProgramEmitter.cpp
+  LogicalResult inlineCalls();
   LogicalResult declareArguments();
   LogicalResult emit(Operation *op);
   LogicalResult emitReturn(func::ReturnOp op);

@@ -11,8 +11,8 @@
 #include "nm/Isa/Encoding.h"
 #include <cstdlib>
 
-/// An error has a message; what is accepted passes the rules and reads back from
-/// each of its spellings.
+/// An error has a message; what is accepted passes the rules and reads back
+/// from each of its spellings.
 inline void checkRead(const nm::isa::Result<nm::isa::Program> &program) {
   using namespace nm::isa;
   if (!program.ok()) {

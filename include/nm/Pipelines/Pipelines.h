@@ -41,8 +41,8 @@ void buildNMToPackedPipeline(OpPassManager &pm,
                              const CPUPipelineOptions &options);
 
 /// What accelerators take: raised attention and products with their epilogues
-/// fused, on tensors, weights as the checkpoint holds them. `dense` looks for no
-/// patterns.
+/// fused, on tensors, weights as the checkpoint holds them. `dense` looks for
+/// no patterns.
 void buildNMToLogicalPipeline(OpPassManager &pm, bool dense);
 
 /// Everything down to the LLVM dialect (`--nm-to-cpu`). After it, every public

@@ -135,6 +135,22 @@ static Status checkSource(const std::string &what, const Tensor &tensor) {
   return {};
 }
 
+/// attacc_program_c3: JSON holds no other texts.
+static Status checkTexts(const Program &program) {
+  auto refuse = [](const std::string &text) {
+    return makeError(Errc::Format, "[attacc_program_c3] the text ",
+                     rt::quote(text), " is not UTF-8, expected UTF-8");
+  };
+  for (const std::string *text : {&program.name, &program.target.name})
+    if (!rt::isUtf8(*text))
+      return refuse(*text);
+  for (const Tensor &tensor : program.tensors)
+    for (const std::string *text : {&tensor.name, &tensor.key, &tensor.scope})
+      if (!rt::isUtf8(*text))
+        return refuse(*text);
+  return {};
+}
+
 static Status checkTensors(const Program &program) {
   std::unordered_set<std::string> names;
   for (size_t i = 0; i < program.tensors.size(); ++i) {
@@ -195,6 +211,8 @@ Status checkProgram(const Program &program) {
     return makeError(Errc::Format,
                      "[attacc_program_c2] program has a table of more than "
                      "2^20 entries or more than 2^26 instructions");
+  if (Status status = checkTexts(program); !status)
+    return status;
   if (Status status = checkTarget(program.target); !status)
     return status;
   if (Status status = checkTensors(program); !status)

@@ -29,14 +29,19 @@ class Validator {
 public:
   explicit Validator(const Config &config) : config(config) {}
 
-  std::string run() {
+  std::string run(Place *place) {
     checkTop() && checkBlocks() && checkLeaves() && checkDequeues();
+    if (place && !error.empty())
+      *place = here;
     return error;
   }
 
 private:
   const Config &config;
   std::string error;
+  /// What is being checked. Every check that goes into a part says so, and
+  /// takes it back when it comes out without an error.
+  Place here;
 
   bool fail(std::string message) {
     error = std::move(message);
@@ -44,15 +49,18 @@ private:
   }
 
   template <typename T>
-  bool uniqueNames(const std::vector<T> &list, const std::string &what) {
+  bool uniqueNames(const std::vector<T> &list, const std::string &what,
+                   int Place::*part) {
     std::set<std::string> seen;
     for (const T &item : list) {
+      ++(here.*part);
       if (!isName(item.name))
         return fail(what + " name " + quote(item.name) +
                     ": expected an identifier of at most 64 characters");
       if (!seen.insert(item.name).second)
         return fail(what + " " + quote(item.name) + " is declared twice");
     }
+    here.*part = -1;
     return true;
   }
 
@@ -73,15 +81,19 @@ private:
         !inRange(config.leaves.size(), 1, 4096, "number of leaves") ||
         !inRange(config.blocks.size(), 1, 64, "number of blocks") ||
         !inRange(config.roots.size(), 1, 4096, "number of roots") ||
-        !uniqueNames(config.fields, "field") ||
-        !uniqueNames(config.leaves, "leaf") ||
-        !uniqueNames(config.blocks, "block"))
+        !uniqueNames(config.fields, "field", &Place::field) ||
+        !uniqueNames(config.leaves, "leaf", &Place::leaf) ||
+        !uniqueNames(config.blocks, "block", &Place::block))
       return false;
-    for (const Field &field : config.fields)
+    for (const Field &field : config.fields) {
+      ++here.field;
       if (!inRange(field.bits, 1, 64, "bits of field " + quote(field.name)))
         return false;
+    }
+    here.field = -1;
     std::set<std::pair<unsigned, unsigned>> seen;
     for (const Config::Root &root : config.roots) {
+      ++here.root;
       if (root.block >= config.blocks.size() ||
           root.pifo >= config.blocks[root.block].pifos.size())
         return fail("root refers to logical pifo " + str(root.pifo) +
@@ -96,6 +108,7 @@ private:
       if (!seen.insert({root.block, root.pifo}).second)
         return fail("logical pifo " + str(root.pifo) + " is a root twice");
     }
+    here.root = -1;
     return true;
   }
 
@@ -195,9 +208,12 @@ private:
         "block " + quote(block.name) + ", program " + quote(program.name);
     if (!inRange(program.values.size(), 0, 4096, where + ": number of values"))
       return false;
-    for (size_t i = 0; i < program.values.size(); ++i)
+    for (size_t i = 0; i < program.values.size(); ++i) {
+      ++here.value;
       if (!checkValue(block, program, i, dequeue))
         return false;
+    }
+    here.value = -1;
     int size = static_cast<int>(program.values.size());
     if (dequeue ? program.rank >= 0 || program.flow >= 0
                 : program.rank < 0 || program.rank >= size)
@@ -232,10 +248,14 @@ private:
                     " entries, fewer than its entry value reaches");
       return true;
     };
-    for (const Value &value : program.values)
+    for (const Value &value : program.values) {
+      ++here.value;
       if (value.op == Op::Load && !touch(value.index, value.a))
         return false;
+    }
+    here.value = -1;
     for (const Store &store : program.stores) {
+      ++here.store;
       int size = static_cast<int>(program.values.size());
       if (store.state >= block.states.size() || store.value < 0 ||
           store.value >= size || store.entry >= size)
@@ -252,13 +272,17 @@ private:
       if (!touch(store.state, store.entry))
         return false;
     }
+    here.store = -1;
     return true;
   }
 
   bool checkBlocks() {
-    for (const Block &block : config.blocks)
+    for (const Block &block : config.blocks) {
+      ++here.block;
       if (!checkBlock(block))
         return false;
+    }
+    here.block = -1;
     return true;
   }
 
@@ -272,9 +296,9 @@ private:
                  where + ": number of logical pifos") ||
         !inRange(block.rankBits, 2, 64, where + ": rank-bits") ||
         !inRange(block.states.size(), 0, 256, where + ": number of states") ||
-        !uniqueNames(block.pifos, where + ": logical pifo") ||
-        !uniqueNames(block.states, where + ": state") ||
-        !uniqueNames(block.programs, where + ": program"))
+        !uniqueNames(block.pifos, where + ": logical pifo", &Place::pifo) ||
+        !uniqueNames(block.states, where + ": state", &Place::state) ||
+        !uniqueNames(block.programs, where + ": program", &Place::program))
       return false;
     if (block.shaping &&
         (block.order != Order::Serial || block.rankBits > config.nowBits))
@@ -287,6 +311,7 @@ private:
                     ", which does not exist or is listed twice");
     uint64_t bits = 0;
     for (const State &state : block.states) {
+      ++here.state;
       if (!inRange(state.bits, 1, 64,
                    where + ": bits of state " + quote(state.name)) ||
           !inRange(state.entries, 1, 1 << 20,
@@ -297,6 +322,7 @@ private:
                     " does not fit " + str(state.bits) + " bits");
       bits += state.entries;
     }
+    here.state = -1;
     if (!inRange(bits, 0, 1 << 22, where + ": number of state entries"))
       return false;
     return checkPifos(block);
@@ -308,6 +334,7 @@ private:
     std::vector<int> owner(block.flows, -1);
     for (size_t p = 0; p < block.pifos.size(); ++p) {
       const LogicalPifo &pifo = block.pifos[p];
+      ++here.pifo;
       std::string at = where + ", logical pifo " + quote(pifo.name);
       int size = static_cast<int>(block.programs.size());
       if (pifo.enqueueProgram < 0 || pifo.enqueueProgram >= size ||
@@ -319,6 +346,7 @@ private:
       if (pifo.next.empty())
         return fail(at + ": no next hop");
       for (const NextHop &hop : pifo.next) {
+        ++here.hop;
         if (hop.numFlows == 0 || hop.firstFlow >= block.flows ||
             hop.numFlows > block.flows - hop.firstFlow)
           return fail(at + ": next hop of flows " + str(hop.firstFlow) +
@@ -335,8 +363,11 @@ private:
         if (!checkHop(block, hop, at))
           return false;
       }
+      here.hop = -1;
     }
+    here.pifo = -1;
     for (size_t i = 0; i < use.size(); ++i) {
+      ++here.program;
       if (use[i] == 3)
         return fail(where + ", program " + quote(block.programs[i].name) +
                     ": used both at enqueue and at dequeue");
@@ -346,6 +377,7 @@ private:
       if (!checkProgram(block, block.programs[i], use[i] == 2))
         return false;
     }
+    here.program = -1;
     return checkWriters(block, use) && checkRoutes(block, owner);
   }
 
@@ -376,12 +408,15 @@ private:
     for (size_t i = 0; i < use.size(); ++i)
       for (const Store &store : block.programs[i].stores)
         writer[store.state] |= use[i];
-    for (size_t s = 0; s < writer.size(); ++s)
+    for (size_t s = 0; s < writer.size(); ++s) {
+      ++here.state;
       if (writer[s] == 3)
         return fail("block " + quote(block.name) + ": state " +
                     quote(block.states[s].name) +
                     " is written at enqueue and at dequeue; its memory has "
                     "one write port");
+    }
+    here.state = -1;
     return true;
   }
 
@@ -389,6 +424,7 @@ private:
     std::string where = "block " + quote(block.name);
     std::set<unsigned> leaves;
     for (const Route &route : block.routes) {
+      ++here.route;
       std::string at = where + ", route of leaf " + str(route.leaf);
       if (route.leaf >= config.leaves.size() ||
           route.pifo >= block.pifos.size())
@@ -415,12 +451,14 @@ private:
         return fail(at + ": only a scheduling block below the root suspends "
                          "the walk");
     }
+    here.route = -1;
     return true;
   }
 
   /// Every leaf has one route per depth from its own to the root.
   bool checkLeaves() {
     for (unsigned leaf = 0; leaf < config.leaves.size(); ++leaf) {
+      ++here.leaf;
       std::vector<int> at(16, -1), shaper(16, -1);
       std::vector<bool> suspended(16);
       int deepest = -1;
@@ -453,6 +491,7 @@ private:
                       " the walk is suspended without a shaping block, or the "
                       "other way round");
     }
+    here.leaf = -1;
     return true;
   }
 
@@ -462,10 +501,13 @@ private:
     std::set<std::pair<unsigned, unsigned>> popped;
     for (const Config::Root &root : config.roots)
       popped.insert({root.block, root.pifo});
-    for (size_t b = 0; b < config.blocks.size(); ++b)
+    for (size_t b = 0; b < config.blocks.size(); ++b) {
+      ++here.block;
       for (const LogicalPifo &pifo : config.blocks[b].pifos) {
+        ++here.pifo;
         std::set<std::pair<unsigned, unsigned>> mine;
         for (const NextHop &hop : pifo.next) {
+          ++here.hop;
           if (hop.kind == NextHop::Kind::Resume &&
               (config.blocks[b].depth == 0 ||
                !routeAt(hop.leaf, config.blocks[b].depth)))
@@ -482,6 +524,7 @@ private:
           source[hop.block] = static_cast<int>(b);
           mine.insert({hop.block, hop.pifo});
         }
+        here.hop = -1;
         for (auto target : mine)
           if (!popped.insert(target).second)
             return fail(
@@ -489,12 +532,21 @@ private:
                 quote(config.blocks[target.first].pifos[target.second].name) +
                 " is popped by two logical pifos");
       }
-    for (size_t b = 0; b < config.blocks.size(); ++b)
-      for (unsigned p = 0; p < config.blocks[b].pifos.size(); ++p)
+      here.pifo = -1;
+    }
+    here.block = -1;
+    for (size_t b = 0; b < config.blocks.size(); ++b) {
+      ++here.block;
+      for (unsigned p = 0; p < config.blocks[b].pifos.size(); ++p) {
+        ++here.pifo;
         if (!config.blocks[b].shaping &&
             !popped.count({static_cast<unsigned>(b), p}))
           return fail("logical pifo " + quote(config.blocks[b].pifos[p].name) +
                       " is never popped");
+      }
+      here.pifo = -1;
+    }
+    here.block = -1;
     return true;
   }
 
@@ -509,7 +561,9 @@ private:
 };
 } // namespace
 
-std::string validate(const Config &config) { return Validator(config).run(); }
+std::string validate(const Config &config, Place *place) {
+  return Validator(config).run(place);
+}
 
 unsigned Config::depth() const {
   unsigned result = 0;

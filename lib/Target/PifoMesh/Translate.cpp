@@ -5,18 +5,20 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
+#include "nm/Dialect/Pifo/IR/PifoMesh.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Target/SystemVerilog/SystemVerilog.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace mlir::pifo;
 
 namespace mesh = ::nm::mesh;
 
-/// Limits of a translation come from the module, because a library has no
-/// command line: `pifo.mesh_limits = {rank_bits = 18, ...}`.
-static LogicalResult limitsOf(Operation *module, MeshLimits &limits) {
+/// Limits come from the module, because a library has no command line.
+LogicalResult pifo::readMeshLimits(Operation *module, MeshLimits &limits) {
   auto attribute = module->getAttrOfType<DictionaryAttr>("pifo.mesh_limits");
   if (!attribute)
     return success();
@@ -36,44 +38,85 @@ static LogicalResult limitsOf(Operation *module, MeshLimits &limits) {
              << ", expected a known limit of 1 to 2^20";
     *it->second = static_cast<unsigned>(number.getInt());
   }
+  return success();
+}
+
+LogicalResult pifo::checkMeshLimits(Operation *op, const MeshLimits &limits) {
   if (limits.timeBits < 2 || limits.timeBits > 63 ||
       limits.nowBits < limits.timeBits || limits.nowBits > 64)
-    return module->emitError("'pifo.mesh_limits' has time_bits = ")
-           << limits.timeBits << " and now_bits = " << limits.nowBits
+    return op->emitError("time-bits is ")
+           << limits.timeBits << " and now-bits " << limits.nowBits
            << ", expected 2 to 63, and at least that to 64";
   return success();
+}
+
+static FailureOr<mesh::Config> configIn(Operation *module) {
+  SmallVector<SchedulerOp> schedulers;
+  SmallVector<MeshOp> meshes;
+  module->walk([&](Operation *op) {
+    if (auto scheduler = dyn_cast<SchedulerOp>(op))
+      schedulers.push_back(scheduler);
+    else if (auto mesh = dyn_cast<MeshOp>(op))
+      meshes.push_back(mesh);
+  });
+  if (schedulers.size() + meshes.size() != 1)
+    return module->emitError("holds ")
+           << schedulers.size() << " schedulers and " << meshes.size()
+           << " meshes, expected exactly one of either";
+  if (!meshes.empty())
+    return configOf(meshes[0]);
+  MeshLimits limits;
+  if (failed(readMeshLimits(module, limits)) ||
+      failed(checkMeshLimits(module, limits)))
+    return failure();
+  return compileToMesh(schedulers[0], limits);
 }
 
 static LogicalResult
 translate(Operation *op, llvm::raw_ostream &os,
           llvm::function_ref<std::string(const mesh::Config &)> print) {
-  MeshLimits limits;
-  SmallVector<SchedulerOp> schedulers;
-  op->walk([&](SchedulerOp scheduler) { schedulers.push_back(scheduler); });
-  if (schedulers.size() != 1)
-    return op->emitError("holds ")
-           << schedulers.size() << " schedulers, expected exactly one";
-  if (failed(limitsOf(op, limits)))
-    return failure();
-  FailureOr<mesh::Config> config = compileToMesh(schedulers[0], limits);
+  FailureOr<mesh::Config> config = configIn(op);
   if (failed(config))
     return failure();
   os << print(*config);
   return success();
 }
 
+static OwningOpRef<Operation *> importJson(llvm::SourceMgr &sources,
+                                           MLIRContext *context) {
+  const llvm::MemoryBuffer *text =
+      sources.getMemoryBuffer(sources.getMainFileID());
+  std::string where = text->getBufferIdentifier().str(), error;
+  std::optional<mesh::Config> config = mesh::parseConfig(
+      {text->getBufferStart(), text->getBufferSize()}, where, error);
+  if (!config) {
+    llvm::errs() << "error: " << error << '\n';
+    return nullptr;
+  }
+  context->loadDialect<PifoDialect, arith::ArithDialect>();
+  Location loc = FileLineColLoc::get(context, where, 0, 0);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  OpBuilder builder = OpBuilder::atBlockBegin(module->getBody());
+  createMesh(builder, loc, *config);
+  return module.release().getOperation();
+}
+
 void pifo::registerMeshTranslations(void (*dialects)(DialectRegistry &)) {
   static TranslateFromMLIRRegistration json(
-      "pifo-to-mesh-json", "print the PIFO mesh configuration of a scheduler",
+      "pifo-to-mesh-json",
+      "print a mesh, or the one a scheduler compiles to, as JSON",
       [](Operation *op, llvm::raw_ostream &os) {
         return translate(op, os, mesh::printConfig);
       },
       dialects);
   static TranslateFromMLIRRegistration verilog(
       "pifo-to-systemverilog",
-      "print a scheduler's PIFO mesh with its atoms as SystemVerilog",
+      "print a mesh, or the one a scheduler compiles to, as SystemVerilog",
       [](Operation *op, llvm::raw_ostream &os) {
         return translate(op, os, mesh::systemVerilogOfMesh);
       },
       dialects);
+  static TranslateToMLIRRegistration import(
+      "mesh-json-to-pifo", "read the JSON form of a mesh as pifo.mesh",
+      importJson, dialects);
 }

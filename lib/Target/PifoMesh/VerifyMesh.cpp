@@ -44,12 +44,8 @@ struct VerifyMesh : pifo::impl::VerifyMeshBase<VerifyMesh> {
     markAllAnalysesPreserved();
     MeshLimits limits{blocks,   pifos,        flows,    elements,
                       rankBits, metadataBits, timeBits, nowBits};
-    if (timeBits < 2 || timeBits > 63 || nowBits < timeBits || nowBits > 64) {
-      scheduler.emitError("time-bits is ")
-          << limits.timeBits << " and now-bits " << limits.nowBits
-          << ", expected 2 to 63, and at least that to 64";
+    if (failed(checkMeshLimits(scheduler, limits)))
       return signalPassFailure();
-    }
     auto say = [](Operation *op, StringRef decision, const Twine &why) {
       remark::passed(op->getLoc(),
                      remark::RemarkOpts::name(decision).category(kCategory))

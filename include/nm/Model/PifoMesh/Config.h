@@ -116,9 +116,20 @@ constexpr unsigned indexBits(uint64_t count) {
   return bits;
 }
 
+/// The part of a configuration that a message is about; -1 where the place is
+/// no narrower. Programs, states, logical PIFOs and routes are those of
+/// `block`.
+struct Place {
+  int field = -1, root = -1, leaf = -1;
+  int block = -1, state = -1, program = -1, pifo = -1, route = -1;
+  int value = -1, store = -1; ///< of `program`
+  int hop = -1;               ///< of `pifo`
+};
+
 /// Checks everything the model and the writers rely on. Empty if well formed,
-/// otherwise one message: where, what was found, what was expected.
-std::string validate(const Config &config);
+/// otherwise one message: where, what was found, what was expected. `place`,
+/// if not null, then says the same by numbers.
+std::string validate(const Config &config, Place *place = nullptr);
 
 /// Reads the JSON form. On failure `error` says where and why, and the result
 /// is empty. `where` (a file name) begins every message.

@@ -39,6 +39,32 @@ def VerifyMesh : Pass<"pifo-verify-mesh", "::mlir::pifo::SchedulerOp"> {
   ];
 }
 
+def CompileMesh : Pass<"pifo-compile-mesh", "::mlir::ModuleOp"> {
+  let summary = "schedulers to configured meshes of PIFO blocks";
+  let description = [{
+    Replaces each `pifo.scheduler` of a module by the `pifo.mesh` it compiles to:
+    nodes become logical PIFOs, levels blocks, edges next-hop tables and
+    transactions atom programs. What does not fit is refused as by
+    `pifo-verify-mesh`. `nm-translate --pifo-to-mesh-json` and
+    `--pifo-to-systemverilog` print the result, compiled or edited.
+
+    A limit that no option gives is that of the module's attribute
+    `pifo.mesh_limits` (`{rank_bits = 24 : i64}`), or the paper's.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"blocks", "blocks", "unsigned", "0", "blocks of the mesh">,
+    Option<"pifos", "pifos", "unsigned", "0", "logical PIFOs of a block">,
+    Option<"flows", "flows", "unsigned", "0", "flows of a block">,
+    Option<"elements", "elements", "unsigned", "0", "elements of a block">,
+    Option<"rankBits", "rank-bits", "unsigned", "0", "bits of a rank">,
+    Option<"metadataBits", "metadata-bits", "unsigned", "0",
+           "bits of an element's metadata">,
+    Option<"timeBits", "time-bits", "unsigned", "0", "bits of a release time">,
+    Option<"nowBits", "now-bits", "unsigned", "0", "bits of the clock">
+  ];
+}
+
 def Embed : Pass<"pifo-embed", "::mlir::pifo::SchedulerOp"> {
   let summary = "run a scheduler on another tree, with the same departures";
   let description = [{

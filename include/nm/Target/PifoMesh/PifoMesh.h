@@ -8,6 +8,7 @@
 #ifndef NM_TARGET_PIFOMESH_PIFOMESH_H
 #define NM_TARGET_PIFOMESH_PIFOMESH_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "nm/Model/PifoMesh/Config.h"
@@ -41,8 +42,16 @@ FailureOr<::nm::mesh::Config> compileToMesh(SchedulerOp scheduler,
                                             const MeshLimits &limits,
                                             const MeshRemark &remark = {});
 
-/// --pifo-to-mesh-json and --pifo-to-systemverilog of nm-translate. Limits are
-/// read from the module's attribute `pifo.mesh_limits`.
+/// Reads the attribute `pifo.mesh_limits` of a module, a dictionary such as
+/// `{rank_bits = 18 : i64}`; limits that it does not name stay as they are.
+LogicalResult readMeshLimits(Operation *module, MeshLimits &limits);
+
+/// What no compiler can make sense of is an error at `op`.
+LogicalResult checkMeshLimits(Operation *op, const MeshLimits &limits);
+
+/// --pifo-to-mesh-json and --pifo-to-systemverilog of nm-translate, which take
+/// a mesh, or a scheduler and compile it with the limits of the module, and
+/// --mesh-json-to-pifo.
 void registerMeshTranslations(void (*dialects)(DialectRegistry &));
 
 #define GEN_PASS_DECL

@@ -69,6 +69,44 @@ static void printWriter(OpAsmPrinter &printer, Operation *, WriterAttr writer) {
   printer << stringifyWriter(writer.getValue());
 }
 
+static ParseResult parseMeshOrder(OpAsmParser &parser, MeshOrderAttr &order) {
+  FailureOr<MeshOrder> value = FieldParser<MeshOrder>::parse(parser);
+  if (failed(value))
+    return failure();
+  order = MeshOrderAttr::get(parser.getContext(), *value);
+  return success();
+}
+
+static void printMeshOrder(OpAsmPrinter &printer, Operation *,
+                           MeshOrderAttr order) {
+  printer << stringifyMeshOrder(order.getValue());
+}
+
+/// `transmit`, `dequeue @block::@pifo` or `resume @leaf`.
+static ParseResult parseHop(OpAsmParser &parser, SymbolRefAttr &target,
+                            FlatSymbolRefAttr &leaf) {
+  if (succeeded(parser.parseOptionalKeyword("transmit")))
+    return success();
+  if (succeeded(parser.parseOptionalKeyword("dequeue")))
+    return parser.parseAttribute(target);
+  if (succeeded(parser.parseOptionalKeyword("resume")))
+    return parser.parseAttribute(leaf);
+  return parser.emitError(parser.getCurrentLocation(),
+                          "expected 'transmit', 'dequeue' or 'resume'");
+}
+
+static void printHop(OpAsmPrinter &printer, Operation *, SymbolRefAttr target,
+                     FlatSymbolRefAttr leaf) {
+  // Both in one hop is refused by the mesh's verifier; what is printed before
+  // that shows the first.
+  if (target)
+    printer << "dequeue " << target;
+  else if (leaf)
+    printer << "resume " << leaf;
+  else
+    printer << "transmit";
+}
+
 #define GET_OP_CLASSES
 #include "nm/Dialect/Pifo/IR/PifoOps.cpp.inc"
 

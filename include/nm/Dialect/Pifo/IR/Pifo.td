@@ -9,6 +9,7 @@
 #define NM_DIALECT_PIFO_IR_PIFO_TD
 
 include "nm/Dialect/Pifo/IR/PifoBase.td"
+include "nm/Dialect/Pifo/IR/PifoMesh.td"
 include "nm/Dialect/Pifo/IR/PifoStructure.td"
 include "nm/Dialect/Pifo/IR/PifoTransactions.td"
 

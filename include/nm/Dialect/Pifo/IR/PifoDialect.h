@@ -21,6 +21,10 @@
 namespace mlir::pifo {
 class DequeueOp;
 class FieldOp;
+class MeshBlockOp;
+class MeshOp;
+class MeshPifoOp;
+class MeshProgramOp;
 class NodeOp;
 class PredicateOp;
 class SchedulerOp;

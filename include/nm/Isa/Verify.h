@@ -35,7 +35,11 @@ struct VerifyResult {
 /// * attacc_verify_v4: at the end each semaphore counts what it did at the
 ///   start, so programs can follow one another;
 /// * attacc_verify_v5: every element of every Out tensor is written; In, Param
-///   and Constant tensors never are.
+///   and Constant tensors never are;
+/// * attacc_verify_v6: what an instruction writes overlaps none of its other
+///   operands, unless both are the same elements in the same order and each
+///   (or each row) is worked out by itself: source and dest of Unary, Scale,
+///   ExpSum, Softmax and LayerNorm, lhs or rhs and dest of Elementwise.
 ///
 /// Happens-before is exact: a semaphore has one signalling and one waiting
 /// engine, so the k-th wait meets the signal of that number. Needs what

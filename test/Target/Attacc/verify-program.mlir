@@ -123,3 +123,17 @@ attacc.program @v5 for <name = "d", scratchpad = 4096, channels = 1, patterns = 
   attacc.barrier
   attacc.store %b to %0 channel 0 : !attacc.region<7xf32, scratchpad> to !attacc.region<7xf32, dram>
 }
+
+// -----
+
+// A source and a result that overlap, but are not one.
+attacc.program @v6 for <name = "d", scratchpad = 4096, channels = 1, patterns = ""> {
+  %b = attacc.buffer at 0 slots 1 : !attacc.region<8x8xf32, scratchpad>
+  %c = attacc.buffer at 128 slots 1 : !attacc.region<8x8xf32, scratchpad>
+  attacc.fill %b with 0.000000e+00 : !attacc.region<8x8xf32, scratchpad>
+  attacc.fill %c with 0.000000e+00 : !attacc.region<8x8xf32, scratchpad>
+  // One tile for both sides is fine here.
+  attacc.unary relu %c into %c : !attacc.region<8x8xf32, scratchpad> into !attacc.region<8x8xf32, scratchpad>
+  // expected-error @+1 {{[attacc_verify_v6] instruction 3 (unary) on special writes operand 1 in bytes 128 to 384 over operand 0 in bytes 0 to 256, expected operands apart, or the same elements where each is worked out by itself}}
+  attacc.unary relu %b into %c : !attacc.region<8x8xf32, scratchpad> into !attacc.region<8x8xf32, scratchpad>
+}

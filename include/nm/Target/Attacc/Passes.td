@@ -23,7 +23,10 @@ def VerifyProgram : Pass<"attacc-verify-program", "::mlir::attacc::ProgramOp"> {
     * `attacc_verify_v3`: no engine waits for ever;
     * `attacc_verify_v4`: at the end each semaphore counts what it did at the
       start;
-    * `attacc_verify_v5`: every element of every out tensor is written.
+    * `attacc_verify_v5`: every element of every out tensor is written;
+    * `attacc_verify_v6`: what an instruction writes overlaps none of its other
+      operands, but where source and result are the same elements and each is
+      worked out by itself.
 
     Happens-before is exact, because one engine signals a semaphore and one
     waits for it. Errors stand at the operation to blame, with a note at the

@@ -28,7 +28,8 @@ actions:
   run       run its cycle-level model on a trace (--trace)
   hardware  print docs/pifo-hardware.md; takes no configuration
 A trace has a header 'now,leaf' and names of fields, then a packet or, with the
-leaf '-', a dequeue a line; every line takes <n> clock cycles (default 64).
+leaf '-', a dequeue a line; with the leaf '+' the packet's fields choose its
+leaf. Every line takes <n> clock cycles (default 64).
 The output goes to standard output without -o; a file is replaced as a whole.
 docs/pifo-mesh.md describes configurations.
 )";
@@ -62,6 +63,10 @@ static std::string summary(const Config &config) {
                   : "fits no atoms: " + report.refusal + "\n";
     }
   }
+  if (config.classifier)
+    text += "  classifier: " + std::to_string(config.leaves.size()) +
+            " leaves, " + std::to_string(config.classifier->values.size()) +
+            " values\n";
   return text;
 }
 

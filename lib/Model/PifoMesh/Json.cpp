@@ -69,8 +69,8 @@ public:
   bool read(const json &root, Config &config) {
     std::string path = "mesh";
     if (!object(root, path,
-                {"format", "name", "now-bits", "fields", "leaves", "blocks",
-                 "roots"}))
+                {"format", "name", "now-bits", "fields", "leaves", "classifier",
+                 "blocks", "roots"}))
       return false;
     std::string format;
     if (!text(root, path, "format", format))
@@ -81,6 +81,7 @@ public:
            number(root, path, "now-bits", config.nowBits) &&
            list(root, path, "fields", config.fields, &Reader::field) &&
            list(root, path, "leaves", config.leaves, &Reader::leaf) &&
+           classifier(root, path, config.classifier) &&
            list(root, path, "blocks", config.blocks, &Reader::block) &&
            list(root, path, "roots", config.roots, &Reader::root);
   }
@@ -182,6 +183,18 @@ private:
   }
   bool leaf(const json &v, const std::string &path, Leaf &out) {
     return object(v, path, {"name"}) && text(v, path, "name", out.name);
+  }
+  bool classifier(const json &v, const std::string &path,
+                  std::optional<Program> &out) {
+    auto it = v.find("classifier");
+    if (it == v.end())
+      return true;
+    std::string at = path + ".classifier";
+    out.emplace();
+    out->name = "classifier";
+    return object(*it, at, {"values", "leaf"}) &&
+           list(*it, at, "values", out->values, &Reader::value) &&
+           number(*it, at, "leaf", out->flow);
   }
   bool root(const json &v, const std::string &path, Config::Root &out) {
     return object(v, path, {"block", "pifo"}) &&
@@ -438,6 +451,12 @@ std::string printConfig(const Config &config) {
   out["leaves"] = Ordered::array();
   for (const Leaf &leaf : config.leaves)
     out["leaves"].push_back({{"name", leaf.name}});
+  if (config.classifier) {
+    out["classifier"] = {{"values", Ordered::array()}};
+    for (const Value &value : config.classifier->values)
+      out["classifier"]["values"].push_back(printValue(value));
+    out["classifier"]["leaf"] = config.classifier->flow;
+  }
   out["blocks"] = Ordered::array();
   for (const Block &block : config.blocks)
     out["blocks"].push_back(printBlock(block));

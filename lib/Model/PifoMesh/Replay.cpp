@@ -87,8 +87,11 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
     if (cells[1] == "-") {
       inputs.dequeue = {true, 0};
     } else {
+      bool classified = cells[1] == "+";
+      if (classified && !config.classifier)
+        return fail("the mesh has no classifier; expected the name of a leaf");
       unsigned leaf = 0;
-      while (leaf < config.leaves.size() &&
+      while (!classified && leaf < config.leaves.size() &&
              config.leaves[leaf].name != cells[1])
         ++leaf;
       if (leaf == config.leaves.size())
@@ -106,6 +109,10 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
       if (numbered)
         inputs.enqueue.fields[handle] =
             count & maskOf(config.fields[handle].bits);
+      if (classified)
+        inputs.enqueue.leaf = config.leafOf(inputs.enqueue.fields);
+      if (inputs.enqueue.leaf == config.leaves.size())
+        return fail("the packet belongs to no leaf of the mesh");
       ++count;
       refused += !mesh.canEnqueue();
     }

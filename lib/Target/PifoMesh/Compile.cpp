@@ -44,6 +44,7 @@ FailureOr<mesh::Config> MeshCompiler::run() {
     return failure();
   connect();
   checkAtoms();
+  classify();
   if (failed)
     return failure();
   std::string message = mesh::validate(config);

@@ -48,7 +48,8 @@ struct MeshPart {
 /// One compilation. Each step stands in a file of its own: Compile.cpp (the
 /// order of the steps, names, atoms), CompileFlows.cpp (what each node takes),
 /// CompileBlocks.cpp (which block takes it), CompilePrograms.cpp (states and
-/// programs of a block) and CompileRoutes.cpp (tables between blocks).
+/// programs of a block), CompileRoutes.cpp (tables between blocks) and
+/// CompileClassifier.cpp (predicates).
 class MeshCompiler {
   using Part = MeshPart;
 
@@ -137,6 +138,9 @@ private:
   void carryToAncestors(mesh::Block &shaper);
 
   void checkAtoms();
+
+  /// The predicates of all nodes as one program.
+  void classify();
 };
 
 } // namespace mlir::pifo

@@ -142,8 +142,10 @@ std::string expression(const Config &config, const Block &block,
   return "";
 }
 
+/// `flow` names the port of that value.
 void writeAtom(Writer &w, const Config &config, const Block &block,
-               const Program &program) {
+               const Program &program, const std::string &module,
+               const std::string &flow = "flow") {
   AtomPorts ports = portsOf(config, block, program);
   std::vector<std::string> list;
   auto in = [&](unsigned bits, const std::string &name) {
@@ -175,10 +177,9 @@ void writeAtom(Writer &w, const Config &config, const Block &block,
   if (program.rank >= 0)
     out(block.rankBits, "rank");
   if (program.flow >= 0)
-    out(program.values[program.flow].bits, "flow");
+    out(program.values[program.flow].bits, flow);
 
-  w.line("// Transaction '", program.name, "' of block '", block.name, "'.");
-  w.open("module ", atomName(config, block, program), " (");
+  w.open("module ", module, " (");
   for (size_t i = 0; i < list.size(); ++i)
     w.line(list[i], i + 1 < list.size() ? "," : "");
   w.close(");");
@@ -207,7 +208,7 @@ void writeAtom(Writer &w, const Config &config, const Block &block,
   if (program.rank >= 0)
     w.line("assign rank = v", program.rank, ";");
   if (program.flow >= 0)
-    w.line("assign flow = v", program.flow, ";");
+    w.line("assign ", flow, " = v", program.flow, ";");
   w.close("endmodule");
 }
 } // namespace
@@ -216,9 +217,17 @@ std::string systemVerilogOfAtoms(const Config &config) {
   Writer w;
   for (const Block &block : config.blocks)
     for (const Program &program : block.programs) {
-      writeAtom(w, config, block, program);
+      w.line("// Transaction '", program.name, "' of block '", block.name,
+             "'.");
+      writeAtom(w, config, block, program, atomName(config, block, program));
       w.blank();
     }
+  if (config.classifier) {
+    w.line("// The leaf of a packet.");
+    writeAtom(w, config, Block(), *config.classifier,
+              config.name + "_classifier", "leaf");
+    w.blank();
+  }
   return w.str();
 }
 

@@ -593,7 +593,8 @@ private:
 std::string systemVerilogOfMesh(const Config &config) {
   // One self-contained file holds several modules.
   return "/* verilator lint_off DECLFILENAME */\n" + systemVerilogOfBlock() +
-         systemVerilogOfAtoms(config) + MeshWriter(config).run();
+         systemVerilogOfAtoms(config) + MeshWriter(config).run() +
+         (config.classifier ? "\n" + frontOf(config) : "");
 }
 
 } // namespace nm::mesh

@@ -69,6 +69,9 @@ AtomPorts portsOf(const Config &config, const Block &block,
 std::string atomName(const Config &config, const Block &block,
                      const Program &program);
 
+/// The module `<mesh>_front`; `config` has a classifier.
+std::string frontOf(const Config &config);
+
 } // namespace nm::mesh::sv
 
 #endif // NM_LIB_TARGET_SYSTEMVERILOG_WRITER_H

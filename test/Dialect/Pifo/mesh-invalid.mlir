@@ -880,3 +880,124 @@ pifo.mesh @m now(i32) {
   }
   pifo.mesh.root @level0::@root
 }
+
+// -----
+
+// A classifier sees fields, and yields a leaf.
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @packet : i32
+  pifo.mesh.leaf @root
+  pifo.mesh.classifier {
+    // expected-error@below {{[pifo_mesh_c2] classifier, value 0: a classifier sees packet fields only, found now}}
+    %now = pifo.mesh.now : i32
+    pifo.mesh.yield leaf %now : i32
+  }
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.pifo @root enqueue(@push) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @packet : i32
+  pifo.mesh.leaf @root
+  pifo.mesh.classifier {
+    %leaf = pifo.mesh.read @packet : i32
+    // expected-error@below {{[pifo_mesh_c3] expected rank and flow of a program, or the leaf of a classifier}}
+    pifo.mesh.yield rank %leaf : i32
+  }
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.pifo @root enqueue(@push) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @packet : i32
+  pifo.mesh.leaf @root
+  // expected-error@below {{[pifo_mesh_c2] classifier: bits of the leaf is 32, expected 1 to 16}}
+  pifo.mesh.classifier {
+    %leaf = pifo.mesh.read @packet : i32
+    pifo.mesh.yield leaf %leaf : i32
+  }
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.pifo @root enqueue(@push) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @packet : i32
+  pifo.mesh.leaf @root
+  pifo.mesh.classifier {
+    // expected-error@below {{[pifo_mesh_c3] touches state, which a classifier does not have}}
+    %leaf = pifo.mesh.load @count : i1
+    pifo.mesh.yield leaf %leaf : i1
+  }
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.pifo @root enqueue(@push) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @packet : i32
+  pifo.mesh.leaf @root
+  pifo.mesh.classifier {
+    %leaf = arith.constant 0 : i1
+    pifo.mesh.yield leaf %leaf : i1
+  }
+  // expected-error@below {{[pifo_mesh_c3] has no place here}}
+  pifo.mesh.classifier {
+    %leaf = arith.constant 0 : i1
+    pifo.mesh.yield leaf %leaf : i1
+  }
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.pifo @root enqueue(@push) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}

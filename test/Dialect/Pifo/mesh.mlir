@@ -10,7 +10,9 @@
 // CHECK-NEXT:    pifo.mesh.field @packet : i64
 // CHECK-NEXT:    pifo.mesh.leaf @same
 // CHECK-NEXT:    pifo.mesh.leaf @late
-// CHECK-NEXT:    pifo.mesh.block @same depth(0) elements(64) flows(16) pifos(4) rank(i20, serial_per_pifo) carry [] {
+// CHECK-NEXT:    pifo.mesh.classifier {
+// CHECK:           pifo.mesh.yield leaf %{{.*}} : i2
+// CHECK:         pifo.mesh.block @same depth(0) elements(64) flows(16) pifos(4) rank(i20, serial_per_pifo) carry [] {
 // CHECK-NEXT:      pifo.mesh.state @same[8] = -1 : i64
 // CHECK-NEXT:      pifo.mesh.state @bit[1] = true
 // CHECK-NEXT:      pifo.mesh.program @same {
@@ -40,6 +42,11 @@ pifo.mesh @all now(i40) attributes {made.by = "hand"} {
   pifo.mesh.field @packet : i64
   pifo.mesh.leaf @same
   pifo.mesh.leaf @late
+  pifo.mesh.classifier {
+    %f = pifo.mesh.read @same : i3
+    %leaf = arith.trunci %f : i3 to i2
+    pifo.mesh.yield leaf %leaf : i2
+  }
   pifo.mesh.block @same depth(0) elements(64) flows(16) pifos(4) rank(i20, serial_per_pifo) carry [] {
     pifo.mesh.state @same[8] = -1 : i64
     pifo.mesh.state @bit[1] = true

@@ -15,6 +15,7 @@
 #define NM_MODEL_PIFOMESH_CONFIG_H
 
 #include "nm/Model/PifoMesh/Program.h"
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,10 @@ struct Config {
   unsigned nowBits = 32;
   std::vector<Field> fields;
   std::vector<Leaf> leaves;
+  /// Optional: chooses the leaf of a packet. Sees packet fields alone; the
+  /// value that is its `flow` is the number of the leaf, and a number that no
+  /// leaf has says that the packet belongs to none.
+  std::optional<Program> classifier;
   std::vector<Block> blocks;
   /// The root: logical PIFO `rootPifo` of block `rootBlock`, and one more per
   /// further port.
@@ -102,6 +107,9 @@ struct Config {
   };
   std::vector<Root> roots;
 
+  /// The leaf that the classifier chooses; leaves.size() if there is none, or
+  /// no classifier. `fields` are as many as the configuration declares.
+  unsigned leafOf(const std::vector<uint64_t> &packet) const;
   unsigned depth() const;
   unsigned metadataBits(const Block &block) const;
   /// The packets the mesh holds at most: no block can overflow below it.
@@ -120,9 +128,10 @@ constexpr unsigned indexBits(uint64_t count) {
 /// no narrower. Programs, states, logical PIFOs and routes are those of
 /// `block`.
 struct Place {
+  bool classifier = false; ///< then `value` is one of it
   int field = -1, root = -1, leaf = -1;
   int block = -1, state = -1, program = -1, pifo = -1, route = -1;
-  int value = -1, store = -1; ///< of `program`
+  int value = -1, store = -1; ///< of `program`, or of the classifier
   int hop = -1;               ///< of `pifo`
 };
 

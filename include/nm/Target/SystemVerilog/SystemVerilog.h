@@ -32,6 +32,11 @@ std::string systemVerilogOfAtoms(const Config &config);
 ///   out_valid, out_fields  the packet that leaves
 ///   fault                  an internal request was refused; never in a valid
 ///                          mesh, sticky
+/// A mesh with a classifier gets the module `<name>_front` too, into which only
+/// fields come: the same ports without enq_leaf, and with
+///   enq_known              the packet at enq_fields belongs to a leaf; one
+///   that
+///                          does not is not taken
 std::string systemVerilogOfMesh(const Config &config);
 
 } // namespace nm::mesh

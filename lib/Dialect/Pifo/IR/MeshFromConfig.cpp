@@ -28,6 +28,12 @@ public:
       MeshFieldOp::create(builder, loc, field.name, bits(field.bits));
     for (const mesh::Leaf &leaf : config.leaves)
       MeshLeafOp::create(builder, loc, leaf.name);
+    if (config.classifier) {
+      auto out = MeshClassifierOp::create(builder, loc);
+      OpBuilder::InsertionGuard inner(builder);
+      builder.createBlock(&out.getBody());
+      writeProgram(mesh::Block(), *config.classifier, true);
+    }
     for (const mesh::Block &block : config.blocks)
       writeBlock(block);
     for (const mesh::Config::Root &root : config.roots)
@@ -110,7 +116,8 @@ private:
                                : P::sle;
   }
 
-  void writeProgram(const mesh::Block &block, const mesh::Program &program) {
+  void writeProgram(const mesh::Block &block, const mesh::Program &program,
+                    bool classifies = false) {
     SmallVector<Value> values;
     auto of = [&](int index) { return index < 0 ? Value() : values[index]; };
     for (const mesh::Value &value : program.values)
@@ -119,7 +126,10 @@ private:
     for (const mesh::Store &store : program.stores)
       MeshStoreOp::create(builder, loc, of(store.value),
                           block.states[store.state].name, of(store.entry));
-    MeshYieldOp::create(builder, loc, of(program.rank), of(program.flow));
+    Value flow = of(program.flow);
+    MeshYieldOp::create(builder, loc, of(program.rank),
+                        classifies ? Value() : flow,
+                        classifies ? flow : Value());
   }
 
   template <typename OpT> Value binary(Value a, Value b) {

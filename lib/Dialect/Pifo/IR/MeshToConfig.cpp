@@ -48,6 +48,13 @@ public:
     }
     for (MeshLeafOp leaf : leaves)
       config.leaves.push_back({leaf.getSymName().str()});
+    if (classifier) {
+      config.classifier.emplace();
+      config.classifier->name = "classifier";
+      if (failed(readProgram(classifier.getBody().front(), classifierParts,
+                             *config.classifier)))
+        return failure();
+    }
     for (BlockParts &parts : blocks)
       if (failed(readBlock(parts)))
         return failure();
@@ -70,6 +77,8 @@ private:
   std::vector<MeshFieldOp> fields;
   std::vector<MeshLeafOp> leaves;
   std::vector<MeshRootOp> roots;
+  MeshClassifierOp classifier;
+  BlockParts classifierParts; ///< its values; it has no block
   std::vector<BlockParts> blocks;
 
   LogicalResult misplaced(Operation &op) {
@@ -87,6 +96,8 @@ private:
         roots.push_back(root);
       else if (auto block = dyn_cast<MeshBlockOp>(op))
         blocks.push_back({block, {}, {}, {}, {}, {}, {}, {}});
+      else if (isa<MeshClassifierOp>(op) && !classifier)
+        classifier = cast<MeshClassifierOp>(op);
       else
         return misplaced(op);
     }
@@ -107,6 +118,9 @@ private:
   }
 
   Operation *operationAt(const mesh::Place &place) {
+    if (place.classifier)
+      return place.value >= 0 ? classifierParts.values[0][place.value]
+                              : classifier.getOperation();
     if (place.block < 0)
       return place.field >= 0  ? fields[place.field].getOperation()
              : place.leaf >= 0 ? leaves[place.leaf].getOperation()
@@ -339,12 +353,20 @@ private:
           return op.emitOpError("[pifo_mesh_c1] takes a value that no earlier "
                                 "operation computes");
       if (auto yield = dyn_cast<MeshYieldOp>(op)) {
+        bool classifies = !parts.op;
+        if (classifies ? yield.getRank() || yield.getFlow() || !yield.getLeaf()
+                       : bool(yield.getLeaf()))
+          return yield.emitOpError("[pifo_mesh_c3] expected rank and flow of a "
+                                   "program, or the leaf of a classifier");
         if (yield.getRank())
           out.rank = operand(yield.getRank());
-        if (yield.getFlow())
-          out.flow = operand(yield.getFlow());
+        if (yield.getFlow() || classifies)
+          out.flow = operand(classifies ? yield.getLeaf() : yield.getFlow());
         continue;
       }
+      if (!parts.op && isa<MeshLoadOp, MeshStoreOp>(op))
+        return op.emitOpError("[pifo_mesh_c3] touches state, which a "
+                              "classifier does not have");
       if (auto store = dyn_cast<MeshStoreOp>(op)) {
         stores.push_back(store);
         mesh::Store &item = out.stores.emplace_back();

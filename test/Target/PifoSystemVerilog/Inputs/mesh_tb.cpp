@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // usage: mesh_tb <config.json> <cycles> <seed>
-// MESH_HEADER and MESH_CLASS name what Verilator made of the module.
+// MESH_HEADER and MESH_CLASS name what Verilator made of the module. With
+// MESH_FRONT it is the one behind the classifier.
 //
 //===----------------------------------------------------------------------===//
 
@@ -108,6 +109,10 @@ int main(int argc, char **argv) {
   top.rst = 0;
 
   uint64_t in = 0, out = 0, most = 0, number = 0;
+  std::vector<uint64_t> byLeaf(config->leaves.size());
+#ifdef MESH_FRONT
+  uint64_t strangers = 0;
+#endif
   unsigned left = 0, inOdds = 0, outOdds = 0, oneLeaf = 0, small = 0;
   uint64_t now = 0, pace = 1;
   for (uint64_t cycle = 0; cycle < cycles; ++cycle) {
@@ -131,22 +136,41 @@ int main(int argc, char **argv) {
         value = number++;
       packet.fields.push_back(value & maskOf(field.bits));
     }
+#ifdef MESH_FRONT
+    // Fields alone say which leaf it is; one of no leaf is not taken.
+    bool offered = packet.valid;
+    packet.leaf = config->leafOf(packet.fields);
+    bool known = packet.leaf < config->leaves.size();
+    packet.valid &= known;
+    strangers += offered && !known;
+#endif
     inputs.dequeue.valid = below(8) < outOdds;
     inputs.dequeue.pifo = below(config->roots.size());
 
     put(top.now, {inputs.now, 0});
+#ifdef MESH_FRONT
+    top.enq_valid = offered;
+#else
     top.enq_valid = packet.valid;
     top.enq_leaf = packet.leaf;
+#endif
     put(top.enq_fields, packing.pack(packet.fields));
     top.deq_valid = inputs.dequeue.valid;
     top.deq_root = inputs.dequeue.pifo;
     top.eval();
     bool pops = model.canDequeue(inputs.dequeue.pifo);
+#ifdef MESH_FRONT
+    if (top.enq_known != known)
+      differ(cycle, "enq_known", top.enq_known, known);
+#endif
     if (top.enq_ready != model.canEnqueue())
       differ(cycle, "enq_ready", top.enq_ready, model.canEnqueue());
     if (top.deq_ready != pops)
       differ(cycle, "deq_ready", top.deq_ready, pops);
-    in += packet.valid && model.canEnqueue();
+    if (packet.valid && model.canEnqueue()) {
+      ++in;
+      ++byLeaf[packet.leaf];
+    }
 
     clock();
     model.step(inputs);
@@ -173,5 +197,12 @@ int main(int argc, char **argv) {
               static_cast<unsigned long long>(out),
               static_cast<unsigned long long>(most),
               static_cast<unsigned long long>(model.size()));
+#ifdef MESH_FRONT
+  std::printf("%llu packets of no leaf refused; enqueued by leaf:",
+              static_cast<unsigned long long>(strangers));
+  for (uint64_t count : byLeaf)
+    std::printf(" %llu", static_cast<unsigned long long>(count));
+  std::printf("\n");
+#endif
   return in == out + model.size() ? 0 : 1;
 }

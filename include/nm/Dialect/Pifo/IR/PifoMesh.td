@@ -97,6 +97,17 @@ def Pifo_MeshLeafOp : Pifo_MeshPart<"leaf", "MeshOp"> {
   let assemblyFormat = "$sym_name attr-dict";
 }
 
+def Pifo_MeshClassifierOp : Pifo_MeshPart<"classifier", "MeshOp", [
+    IsolatedFromAbove, SingleBlock, NoRegionArguments]> {
+  let summary = "the leaf of a packet, from its fields";
+  let description = [{
+    A program that reads fields and yields the number of the leaf; a number that no leaf
+    has says that the packet belongs to none. Without it, the leaf comes with the packet.
+  }];
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "attr-dict-with-keyword $body";
+}
+
 def Pifo_MeshRootOp : Pifo_MeshPart<"root", "MeshOp"> {
   let summary = "the logical PIFO that a port dequeues";
   let arguments = (ins SymbolRefAttr:$target);
@@ -192,7 +203,8 @@ def Pifo_MeshRouteOp : Pifo_MeshPart<"route", "MeshBlockOp"> {
 //===----------------------------------------------------------------------===//
 
 class Pifo_MeshValueOp<string mnemonic, list<Trait> traits = [Pure]>
-    : Pifo_MeshPart<mnemonic, "MeshProgramOp", traits>;
+    : Pifo_Op<"mesh." # mnemonic, !listconcat(traits,
+        [ParentOneOf<["::mlir::pifo::MeshProgramOp", "::mlir::pifo::MeshClassifierOp"]>])>;
 
 class Pifo_MeshInputOp<string mnemonic, string text> : Pifo_MeshValueOp<mnemonic> {
   let summary = text;
@@ -237,13 +249,15 @@ def Pifo_MeshStoreOp : Pifo_MeshValueOp<"store", [MemoryEffects<[MemWrite]>]> {
   }];
 }
 
-def Pifo_MeshYieldOp : Pifo_MeshPart<"yield", "MeshProgramOp", [
+def Pifo_MeshYieldOp : Pifo_MeshValueOp<"yield", [
     AttrSizedOperandSegments, Pure, Terminator]> {
-  let summary = "the end of a program; its rank and flow if it is one of enqueue";
+  let summary = "the end of a program: rank and flow of an enqueue, leaf of a classifier";
   let description = "Without a flow, elements go to the first of their route.";
-  let arguments = (ins Optional<Pifo_Int>:$rank, Optional<Pifo_Int>:$flow);
+  let arguments = (ins Optional<Pifo_Int>:$rank, Optional<Pifo_Int>:$flow,
+                       Optional<Pifo_Int>:$leaf);
   let assemblyFormat = [{
-    (`rank` $rank^ `:` type($rank))? (`flow` $flow^ `:` type($flow))? attr-dict
+    (`rank` $rank^ `:` type($rank))? (`flow` $flow^ `:` type($flow))?
+    (`leaf` $leaf^ `:` type($leaf))? attr-dict
   }];
 }
 

@@ -3,7 +3,7 @@
 """Every fast N:M with few columns: one function multiplies one input by a weight of each pattern, and
 nm-run compares the results with NumPy's.
 
-usage: patterns.py FOLDER COLUMNS"""
+usage: patterns.py FOLDER COLUMNS [DTYPE [DEPTH]]"""
 
 import pathlib
 import subprocess
@@ -12,21 +12,23 @@ import sys
 import numpy as np
 
 folder, columns = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+dtype = sys.argv[3] if len(sys.argv) > 3 else "f32"
+depth = int(sys.argv[4]) if len(sys.argv) > 4 else 224
 folder.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(columns)
-depth = 224
 patterns = [(n, m) for m in (2, 4, 8, 16, 32) for n in sorted({1, 2, 3, m // 2, m // 2 + 1, m - 1, m} & set(range(1, m + 1)))]
 x = rng.integers(-8, 9, (columns, depth)).astype("f4")
 body, results, types, arguments = [], [], [], []
 np.save(folder / "x.npy", x)
 for i, (n, m) in enumerate(patterns):
-    rows = int(rng.integers(1, 70))
+    rows = int(rng.integers(1, 70)) + 192 * (i % 5 == 0)
     keep = np.argsort(rng.random((rows, depth // m, m)), axis=2) < rng.integers(0, n + 1, (rows, depth // m, 1))
-    w = (rng.integers(1, 9, keep.shape) * keep).reshape(rows, depth)
+    sign = rng.choice([-1, 1], keep.shape)
+    w = (rng.integers(1, 120, keep.shape) * sign * keep).reshape(rows, depth)
     np.save(folder / f"y{i}.npy", (x @ w.T).astype("f4"))
     arguments += ["--expect", f"{i}={folder}/y{i}.npy"]
-    dense, encoded = f"tensor<{rows}x{depth}xf32>", f"tensor<{rows}x{depth}xf32, #nm.sparsity<{n}:{m}, axis = 1>>"
-    result, data = f"tensor<{columns}x{rows}xf32>", w.astype("<f4").tobytes().hex().upper()
+    dense, encoded = f"tensor<{rows}x{depth}x{dtype}>", f"tensor<{rows}x{depth}x{dtype}, #nm.sparsity<{n}:{m}, axis = 1>>"
+    result, data = f"tensor<{columns}x{rows}xf32>", w.astype({"f32": "<f4", "i8": "i1"}[dtype]).tobytes().hex().upper()
     body += [f'%c{i} = arith.constant dense<"0x{data}"> : {dense}',
              f"%w{i} = nm.compress %c{i} : {dense} to {encoded}",
              f"%e{i} = tensor.empty() : {result}",

@@ -35,7 +35,11 @@ struct LaneKernel {
   Value values, words, x;
   int64_t columns; ///< columns of the chunk
   int64_t groups;  ///< row groups in flight, each its own stream
+  Value stride;    ///< from one row group in flight to the next
 
+  Value groupAt(Value firstGroup, int64_t g) {
+    return b.add(firstGroup, b.mul(stride, g));
+  }
   int64_t steps() const {
     return (shape.contraction + shape.lanes - 1) / shape.lanes;
   }
@@ -152,82 +156,114 @@ struct LaneKernel {
         b, DenseElementsAttr::get(type, b.getI32IntegerAttr(value)));
   }
 
-  /// What memory holds for a run of `interleave` steps: narrow values as the
-  /// 32-bit lanes that they share, others as they are.
-  Value loadRun(Value position) {
+  /// Whether bytes are extracted by loads at byte addresses. On AVX2 shifts and
+  /// byte shuffles compete with the permutes for two of the four vector units,
+  /// while loads have units of their own and cost little where they are not
+  /// aligned. Registers of 64 bytes would cross a cache line every time.
+  bool loadsBytes() const {
+    auto isPlain = [](Value memref) {
+      return !memref ||
+             cast<MemRefType>(memref.getType()).getLayout().isIdentity();
+    };
+    return shape.interleave == 4 && isa<FloatType>(shape.accumulator) &&
+           shape.target.getVector() == 256 &&
+           !shape.target.hasFeature("neon") && isPlain(values) &&
+           isPlain(words);
+  }
+
+  /// A register of 32-bit lanes that starts `bytes` after element `position`.
+  Value loadAtByte(Value memref, Value position, int64_t bytes) {
+    unsigned size =
+        cast<MemRefType>(memref.getType()).getElementTypeBitWidth() / 8;
+    Value start = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
+    Value at = b.add(b.add(start, b.mul(position, size)), bytes);
+    Value bits = arith::IndexCastUIOp::create(b, b.getI64Type(), at);
+    Value address = LLVM::IntToPtrOp::create(
+        b, LLVM::LLVMPointerType::get(b.getContext()), ValueRange{bits});
+    return LLVM::LoadOp::create(b, vectorType(b.getI32Type()), address,
+                                /*alignment=*/1);
+  }
+
+  /// Weights of a run of `interleave` steps, as memory holds them: narrow
+  /// values as the 32-bit lanes that they share, others as they are.
+  struct Run {
+    Value position, loaded;
+    bool readsBefore; ///< whether the three bytes before are the storage's
+  };
+
+  Run loadRun(Value position, bool readsBefore) {
+    if (readsBefore)
+      return {position, Value(), true};
     Value loaded =
         b.loadVector(values, position, shape.lanes * shape.interleave);
-    if (shape.interleave == 1)
-      return loaded;
-    return vector::BitCastOp::create(b, vectorType(b.getI32Type()), loaded);
+    if (shape.interleave != 1)
+      loaded = vector::BitCastOp::create(b, vectorType(b.getI32Type()), loaded);
+    return {position, loaded, false};
   }
 
   /// The weights of step `s` of a run, widened to the accumulator's type.
-  Value weightOfRun(Value run, int64_t s) {
+  Value weightOfRun(const Run &run, int64_t s) {
     if (shape.interleave == 1)
-      return b.convert(run, shape.accumulator);
+      return b.convert(run.loaded, shape.accumulator);
     int64_t width = 32 / shape.interleave;
     bool isTop = s + 1 == shape.interleave;
     if (shape.weightElement.isBF16()) {
       Value bits =
-          isTop ? Value(arith::AndIOp::create(b, run, constant(0xffff0000)))
-                : Value(arith::ShLIOp::create(b, run, constant(width)));
+          isTop ? Value(arith::AndIOp::create(b, run.loaded,
+                                              constant(0xffff0000)))
+                : Value(arith::ShLIOp::create(b, run.loaded, constant(width)));
       return b.convert(
           vector::BitCastOp::create(b, vectorType(b.getF32Type()), bits),
           shape.accumulator);
     }
-    Value top = run;
-    if (!isTop)
-      top = arith::ShLIOp::create(b, run, constant(32 - (s + 1) * width));
+    // The lane's top byte, with other weights below it.
+    Value top = run.loaded;
+    if (run.readsBefore)
+      top = loadAtByte(values, run.position, s + 1 - shape.interleave);
+    else if (!isTop)
+      top = arith::ShLIOp::create(b, top, constant(32 - (s + 1) * width));
     if (isa<FloatType>(shape.accumulator)) {
       // The weight times 2^24: emitPackColumns scaled the activations. A mask
       // runs on any port, an arithmetic shift only where the permutes do.
-      if (s != 0)
+      if (s != 0 || run.readsBefore)
         top = arith::AndIOp::create(b, top, constant(0xff000000));
       return b.convert(top, shape.accumulator);
     }
     return arith::ShRSIOp::create(b, top, constant(32 - width));
   }
 
-  /// Asks for what the next row groups in flight hold at this place. Narrow
-  /// weights take so many instructions a byte that few cache lines are in
-  /// flight, and a row group's stream is as short as a page, on each of which
-  /// the hardware's prefetchers start anew. Wider weights lose by it.
-  void prefetchNext(Value firstGroup, Value superblock, Value firstStep,
-                    int64_t count) {
-    int64_t bytes = shape.weightElement.getIntOrFloatBitWidth() / 8;
-    auto prefetch = [&](Value memref, Value position) {
-      memref::PrefetchOp::create(b, memref, ValueRange{position},
-                                 /*isWrite=*/false, /*localityHint=*/2,
-                                 /*isDataCache=*/true);
-    };
-    for (int64_t g = 0; g < groups; ++g) {
-      Value group = b.add(firstGroup, groups + g);
-      Value first =
-          b.mul(b.add(b.mul(group, storedSteps()), firstStep), shape.lanes);
-      int64_t line = 64 / bytes;
-      for (int64_t at = 0; at < count * shape.lanes; at += line)
-        prefetch(values, b.add(first, at));
-      if (permutes())
-        prefetch(words, b.mul(b.add(b.mul(group, superblocks()), superblock),
-                              shape.lanes));
+  /// Which bytes outside of a superblock belong to the storage all the same.
+  struct Surroundings {
+    bool valuesBefore = false, wordsAfter = false;
+  };
+
+  /// What holds the index of step `step` of a superblock in its low bits.
+  /// `words` is the superblock's, at `position`.
+  Value indexOfStep(Value loaded, Value position, int64_t step,
+                    bool readsAfter) {
+    int64_t shift = step * lane.bits;
+    Value from = loaded;
+    if (readsAfter && shift >= 8) {
+      from = loadAtByte(words, position, shift / 8);
+      shift %= 8;
     }
+    return shift == 0 ? from
+                      : Value(arith::ShRUIOp::create(b, from, constant(shift)));
   }
 
   /// `count` steps of superblock `superblock`; accs is
   /// [set][group][column][part].
   SmallVector<Value> superblockSteps(Value firstGroup, Value column0,
                                      Value superblock, int64_t count,
-                                     ValueRange accs) {
-    SmallVector<Value> result(accs), indices;
+                                     ValueRange accs, Surroundings around) {
+    SmallVector<Value> result(accs), wordsAt, indices;
     for (int64_t g = 0; g < groups && permutes(); ++g) {
-      Value at = b.add(b.mul(b.add(firstGroup, g), superblocks()), superblock);
-      indices.push_back(
-          b.loadVector(words, b.mul(at, shape.lanes), shape.lanes));
+      Value at =
+          b.add(b.mul(groupAt(firstGroup, g), superblocks()), superblock);
+      wordsAt.push_back(b.mul(at, shape.lanes));
+      indices.push_back(b.loadVector(words, wordsAt.back(), shape.lanes));
     }
     Value firstStep = b.mul(superblock, lane.stepsPerWord());
-    if (shape.interleave == 4)
-      prefetchNext(firstGroup, superblock, firstStep, count);
     // A run of one row group after the other: few registers are live.
     for (int64_t first = 0; first < count; first += shape.interleave) {
       Value step = b.add(firstStep, first);
@@ -239,18 +275,16 @@ struct LaneKernel {
               x, {b.add(column0, c), b.mul(b.add(step, s), shape.lanes)},
               shape.lanes));
       for (int64_t g = 0; g < groups; ++g) {
-        Value run = loadRun(
-            b.mul(b.add(b.mul(b.add(firstGroup, g), storedSteps()), step),
-                  shape.lanes));
+        Run run = loadRun(
+            b.mul(b.add(b.mul(groupAt(firstGroup, g), storedSteps()), step),
+                  shape.lanes),
+            around.valuesBefore);
         for (int64_t s = 0; s < length; ++s) {
           Value weight = weightOfRun(run, s);
           Value shifted;
-          if (permutes()) {
-            shifted = indices[g];
-            if (first + s != 0)
-              shifted = arith::ShRUIOp::create(
-                  b, shifted, constant((first + s) * lane.bits));
-          }
+          if (permutes())
+            shifted = indexOfStep(indices[g], wordsAt[g], first + s,
+                                  around.wordsAfter);
           // One of the target's registers after the other: as whole registers
           // of the layout, LLVM would keep all permuted parts live.
           SmallVector<Value> weights = partsOf(weight), shifts;
@@ -314,20 +348,33 @@ struct LaneKernel {
         sets() * groups * columns * parts,
         b.zero(VectorType::get({shape.lanes / parts}, shape.accumulator)));
     int64_t perWord = lane.stepsPerWord();
-    int64_t full = steps() / perWord;
+    int64_t full = steps() / perWord, rest = steps() % perWord;
+    auto emitSuperblock = [&](Value superblock, int64_t count,
+                              Surroundings around) {
+      accs =
+          superblockSteps(firstGroup, column0, superblock, count, accs, around);
+    };
+    // Loads at byte addresses reach into the neighbours of a superblock: the
+    // first and the last of a row group may have none.
+    bool peels = loadsBytes() && full + (rest != 0) > 2;
+    int64_t from = peels, to = peels && rest == 0 ? full - 1 : full;
+    if (peels)
+      emitSuperblock(b.index(0), perWord, {});
     auto loop =
-        scf::ForOp::create(b, b.index(0), b.index(full), b.index(1), accs);
+        scf::ForOp::create(b, b.index(from), b.index(to), b.index(1), accs);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       scf::YieldOp::create(b, superblockSteps(firstGroup, column0,
                                               loop.getInductionVar(), perWord,
-                                              loop.getRegionIterArgs()));
+                                              loop.getRegionIterArgs(),
+                                              {peels, peels && permutes()}));
     }
     accs.assign(loop.getResults().begin(), loop.getResults().end());
-    if (steps() % perWord != 0)
-      accs = superblockSteps(firstGroup, column0, b.index(full),
-                             steps() % perWord, accs);
+    if (to < full)
+      emitSuperblock(b.index(to), perWord, {});
+    if (rest != 0)
+      emitSuperblock(b.index(full), rest, {});
     for (int64_t g = 0; g < groups; ++g) {
       for (int64_t c = 0; c < columns; ++c) {
         auto sum = [&](int64_t set) {
@@ -340,8 +387,9 @@ struct LaneKernel {
         for (auto [row, sum] : llvm::enumerate(foldRows(acc)))
           memref::StoreOp::create(
               b, sum, tile,
-              ValueRange{b.add(column0, c),
-                         b.add(tileRow, g * lane.rows + row)});
+              ValueRange{
+                  b.add(column0, c),
+                  b.add(tileRow, b.add(b.mul(stride, g * lane.rows), row))});
       }
     }
   }
@@ -361,17 +409,28 @@ void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
         std::min<int64_t>(most, llvm::bit_floor<uint64_t>(columns - done));
     int64_t inFlight = std::max<int64_t>(1, (chunk == 1 ? 4 : 2) / registers);
     Value column0 = b.index(done);
-    auto emitGroups = [&](Value from, Value to, int64_t count) {
-      b.loop(from, to, count, [&](Value group) {
-        LaneKernel kernel{b, shape, lane, values, words, x, chunk, count};
+    auto emitGroups = [&](Value from, Value to, int64_t step, int64_t count,
+                          Value stride) {
+      b.loop(from, to, step, [&](Value group) {
+        LaneKernel kernel{b, shape, lane,  values, words,
+                          x, chunk, count, stride};
         kernel.emit(b.add(firstGroup, group), column0, tile,
                     b.mul(group, lane.rows));
       });
     };
-    Value even =
-        b.sub(groups, arith::RemUIOp::create(b, groups, b.index(inFlight)));
-    emitGroups(b.index(0), even, inFlight);
-    emitGroups(even, groups, 1);
+    // Each of the row groups in flight belongs to a part of the task of its
+    // own: what it reads lies in one piece, and the hardware's prefetchers,
+    // which start anew at the end of a page, follow it across row groups. For
+    // NEON neighbours are in flight: with four places in memory LLVM spills a
+    // constant of the permutes.
+    Value one = b.index(1);
+    Value perPart = arith::DivUIOp::create(b, groups, b.index(inFlight));
+    Value even = b.mul(perPart, inFlight);
+    if (shape.target.hasFeature("neon"))
+      emitGroups(b.index(0), even, inFlight, inFlight, one);
+    else
+      emitGroups(b.index(0), perPart, 1, inFlight, perPart);
+    emitGroups(even, groups, 1, 1, one);
     done += chunk;
   }
 }

@@ -9,22 +9,33 @@
 #define NM_FUZZ_FUZZISA_H
 
 #include "nm/Isa/Encoding.h"
+#include "nm/Isa/Verify.h"
 #include <cstdlib>
 
-/// An error has a message; what is accepted passes the rules and reads back
-/// from each of its spellings.
+/// An error has a message; what is accepted passes the rules, reads back from
+/// each of its spellings as the same program, and is proved or refused with a
+/// message.
 inline void checkRead(const nm::isa::Result<nm::isa::Program> &program) {
   using namespace nm::isa;
   if (!program.ok()) {
-    if (program.error().message.empty())
+    if (program.error().message.empty() ||
+        program.error().code == Errc::Internal)
       std::abort();
     return;
   }
   if (!checkProgram(*program).ok())
     std::abort();
-  if (!readBinary(writeBinary(*program), "fuzz").ok() ||
-      !readAssembly(writeAssembly(*program), "fuzz").ok() ||
-      !readJson(writeJson(*program), "fuzz").ok())
+  std::string bytes = writeBinary(*program);
+  for (const auto &again : {readBinary(bytes, "fuzz"),
+                            readAssembly(writeAssembly(*program), "fuzz"),
+                            readJson(writeJson(*program), "fuzz")})
+    if (!again.ok() || writeBinary(*again) != bytes)
+      std::abort();
+  VerifyOptions options;
+  options.maxSteps = 1 << 10;
+  auto proof = verifyProgram(*program, options);
+  if (!proof.ok() &&
+      (proof.error().message.empty() || proof.error().code == Errc::Internal))
     std::abort();
 }
 

@@ -5,13 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The input changes fields of a program that holds every instruction. What
-// checkProgram still accepts must run within its memory or fail with a message,
-// and its times must add up.
+// The input is a binary program (MutateProgram.cpp changes it behind its
+// checksums), or records that change fields of a program that holds every
+// instruction. What checkProgram accepts must run within its memory or fail
+// with a message, and its times must add up.
 //
 //===----------------------------------------------------------------------===//
 
 #include "nm/Isa/Builder.h"
+#include "nm/Isa/Encoding.h"
 #include "nm/Simulator/Report.h"
 #include <cmath>
 #include <cstdlib>
@@ -211,19 +213,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const nm::model::Device device = makeDevice();
   static const Program base = makeProgram(device);
   Program program = base;
-  for (; size >= 8; data += 8, size -= 8)
-    changeProgram(program, data);
+  std::string_view bytes(reinterpret_cast<const char *>(data), size);
+  if (isBinary(bytes)) {
+    auto read = readBinary(bytes, "fuzz");
+    if (!read.ok())
+      return 0;
+    program = std::move(*read);
+  } else {
+    for (; size >= 8; data += 8, size -= 8)
+      changeProgram(program, data);
+  }
   sim::SimulatorOptions options;
   options.maxSteps = 2000;
   options.maxEvents = 100;
   options.maxSegments = 4;
-  int64_t bytes = 0;
+  int64_t memoryBytes = 0;
   if (checkProgram(program).ok())
     for (const Tensor &tensor : program.tensors)
-      bytes += std::min<int64_t>(extentBytes(tensor), 1 << 24);
-  options.functional = bytes < (1 << 22);
+      memoryBytes += std::min<int64_t>(extentBytes(tensor), 1 << 24);
+  options.functional = memoryBytes < (1 << 22);
   sim::Memory memory = sim::Memory::none(program);
-  if (options.functional && bytes) {
+  if (options.functional && memoryBytes) {
     auto allocated = sim::Memory::allocate(program);
     if (!allocated.ok())
       std::abort();

@@ -84,9 +84,14 @@ public:
     }
     return value;
   }
-  /// A count of things of at least `width` bytes each.
-  size_t count(size_t width, const char *what) {
+  /// A count of things of at least `width` bytes each; `most` of them are
+  /// legal. Checked before there is memory for them.
+  size_t count(size_t width, const char *what, size_t most = UINT32_MAX) {
     size_t value = u32(what);
+    if (ok() && value > most) {
+      fail(value, " ", what, ", expected at most ", most);
+      return 0;
+    }
     if (ok() && value > remaining() / width) {
       fail(value, " ", what, ", expected at most the ", remaining() / width,
            " that fit the section");
@@ -221,7 +226,8 @@ void readTarget(Reader &r, Program &program) {
 }
 
 void readTensors(Reader &r, std::string_view data, Program &program) {
-  program.tensors.resize(r.count(45, "tensors"));
+  program.tensors.resize(r.count(45, "tensors", kMaxEntries));
+  uint64_t unused = data.size();
   for (Tensor &tensor : program.tensors) {
     tensor.name = r.text("name");
     tensor.role = static_cast<Role>(r.choice(5, "role"));
@@ -242,13 +248,20 @@ void readTensors(Reader &r, std::string_view data, Program &program) {
              " of the data section");
     if (!r.ok())
       return;
+    // Else few bytes could stand for any number of copies of them.
+    if (size > unused) {
+      r.fail("content of ", size, " bytes, expected at most the ", unused,
+             " of the data section that no tensor before has");
+      return;
+    }
+    unused -= size;
     std::string_view content = data.substr(begin, size);
     tensor.data.assign(content.begin(), content.end());
   }
 }
 
 void readBuffers(Reader &r, Program &program) {
-  program.buffers.resize(r.count(18, "buffers"));
+  program.buffers.resize(r.count(18, "buffers", kMaxEntries));
   for (Buffer &buffer : program.buffers) {
     buffer.address = r.i64("address");
     buffer.slots = r.i64("slots");
@@ -349,7 +362,8 @@ static Result<Program> readSections(std::string_view bytes,
     return s.error();
   if (Status s = read(SemaphoreSection,
                       [&](Reader &r) {
-                        program.semaphores.resize(r.count(1, "semaphores"));
+                        program.semaphores.resize(
+                            r.count(1, "semaphores", kMaxEntries));
                         for (int64_t &count : program.semaphores)
                           count = r.u8("count");
                       });
@@ -357,7 +371,8 @@ static Result<Program> readSections(std::string_view bytes,
     return s.error();
   if (Status s = read(CodeSection,
                       [&](Reader &r) {
-                        size_t count = r.count(kBaseBytes, "instructions");
+                        size_t count =
+                            r.count(kBaseBytes, "instructions", kMaxCode);
                         for (size_t i = 0; i < count && r.ok(); ++i) {
                           program.code.emplace_back();
                           readInstruction(r, program.code.back());

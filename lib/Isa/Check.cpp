@@ -202,12 +202,9 @@ static Status checkBuffers(const Program &program) {
 }
 
 Status checkProgram(const Program &program) {
-  constexpr size_t kMostEntries = size_t(1) << 20;
-  constexpr size_t kMostCode = size_t(1) << 26;
-  if (program.tensors.size() > kMostEntries ||
-      program.buffers.size() > kMostEntries ||
-      program.semaphores.size() > kMostEntries ||
-      program.code.size() > kMostCode)
+  if (program.tensors.size() > kMaxEntries ||
+      program.buffers.size() > kMaxEntries ||
+      program.semaphores.size() > kMaxEntries || program.code.size() > kMaxCode)
     return makeError(Errc::Format,
                      "[attacc_program_c2] program has a table of more than "
                      "2^20 entries or more than 2^26 instructions");

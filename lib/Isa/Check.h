@@ -18,6 +18,10 @@ using rt::makeError;
 /// Most elements of a tensor or a buffer, so that bytes never overflow.
 inline constexpr int64_t kMaxElements = int64_t(1) << 48;
 
+/// Most tensors, buffers and semaphores each, and most instructions.
+inline constexpr size_t kMaxEntries = size_t(1) << 20;
+inline constexpr size_t kMaxCode = size_t(1) << 26;
+
 /// "512x64".
 std::string shapeText(const std::vector<int64_t> &shape);
 

@@ -413,7 +413,7 @@ Status readProgram(const Json &json, const std::string &where,
       inner.choice("type", buffer.type, true);
       inner.list("shape", buffer.shape, kMaxRank, true);
     });
-    object.list("semaphores", program.semaphores, size_t(1) << 20, true);
+    object.list("semaphores", program.semaphores, kMaxEntries, true);
     object.objects("code", true, [&](Object &instruction) {
       program.code.emplace_back();
       program.code.back().source =

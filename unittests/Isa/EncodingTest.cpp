@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Isa/Encoding.h"
+#include "../../lib/Isa/Binary.h"
 #include "nm/Isa/Builder.h"
 #include <cmath>
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -207,6 +209,79 @@ TEST(Encoding, BinaryNamesPlaceFoundAndExpected) {
   EXPECT_NE(message(payload).find("of section 'data', expected"),
             std::string::npos)
       << message(payload);
+}
+
+/// A file whose section `number` (from 0) is changed, with sizes and checksums
+/// that are right.
+static std::string changeSection(std::string bytes, size_t number,
+                                 const std::function<void(std::string &)> &by) {
+  auto get = [&](size_t place, size_t width) {
+    uint64_t value = 0;
+    for (size_t i = width; i > 0; --i)
+      value = value << 8 | static_cast<uint8_t>(bytes[place + i - 1]);
+    return value;
+  };
+  auto put = [&](size_t place, uint64_t value, size_t width) {
+    for (size_t i = 0; i < width; ++i)
+      bytes[place + i] = static_cast<char>(value >> (8 * i));
+  };
+  size_t entry = 32 + 24 * number, begin = get(entry + 8, 8),
+         size = get(entry + 16, 8);
+  std::string section = bytes.substr(begin, size);
+  by(section);
+  bytes.replace(begin, size, section);
+  put(entry + 4, binary::crc32(section), 4);
+  put(entry + 16, section.size(), 8);
+  for (size_t next = number + 1; next < binary::kNumSections; ++next)
+    put(32 + 24 * next + 8, get(32 + 24 * next + 8, 8) + section.size() - size,
+        8);
+  put(16, bytes.size(), 8);
+  put(24, binary::crc32(std::string_view(bytes).substr(32, 24 * 6)), 4);
+  put(28, binary::crc32(std::string_view(bytes).substr(0, 28)), 4);
+  return bytes;
+}
+
+/// A few bytes must not stand for more memory than they are.
+TEST(Encoding, SizesAreCheckedBeforeThereIsMemory) {
+  Program program;
+  program.name = "p";
+  program.target.name = "t";
+  program.target.scratchpadBytes = 64;
+  for (const char *name : {"a", "b"}) {
+    Tensor tensor;
+    tensor.name = name;
+    tensor.role = Role::Constant;
+    tensor.type = Type::I8;
+    tensor.shape = {8};
+    tensor.data.assign(8, 7);
+    program.tensors.push_back(tensor);
+  }
+  std::string bytes = writeBinary(program);
+  auto message = [](const std::string &changed) {
+    Result<Program> read = readBinary(changed, "f");
+    return read.ok() ? std::string("accepted") : read.error().message;
+  };
+  EXPECT_EQ(message(changeSection(bytes, 5, [](std::string &) {})), "accepted");
+  // The second constant takes the content of the first once more. Its offset
+  // stands 16 bytes before the end of its entry.
+  std::string twice = changeSection(bytes, 1, [](std::string &section) {
+    section.replace(section.size() - 16, 8, std::string(8, '\0'));
+  });
+  twice = changeSection(twice, 5, [](std::string &data) { data.resize(8); });
+  EXPECT_NE(
+      message(twice).find("found content of 8 bytes, expected at most the "
+                          "0 of the data section that no tensor before "
+                          "has"),
+      std::string::npos)
+      << message(twice);
+  // One semaphore more than a program may have.
+  std::string many = changeSection(bytes, 3, [](std::string &section) {
+    section = std::string("\1\0\x10\0", 4) + std::string((1 << 20) + 1, '\0');
+  });
+  EXPECT_NE(
+      message(many).find("found 1048577 semaphores, expected at most 1048576"),
+      std::string::npos)
+      << message(many);
 }
 
 TEST(Encoding, TextErrorsNameThePlace) {

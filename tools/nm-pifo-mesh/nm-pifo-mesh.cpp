@@ -29,7 +29,7 @@ actions:
   hardware  print docs/pifo-hardware.md; takes no configuration
 A trace has a header 'now,leaf' and names of fields, then a packet or, with the
 leaf '-', a dequeue a line; with the leaf '+' the packet's fields choose its
-leaf. Every line takes <n> clock cycles (default 64).
+leaf, with none only time passes. Every line takes <n> clock cycles (default 64).
 The output goes to standard output without -o; a file is replaced as a whole.
 docs/pifo-mesh.md describes configurations.
 )";

@@ -8,6 +8,7 @@
 #include "nm/Model/PifoMesh/Replay.h"
 #include "nm/Model/PifoMesh/Mesh.h"
 #include <algorithm>
+#include <deque>
 #include <sstream>
 
 namespace nm::mesh {
@@ -34,6 +35,49 @@ bool number(const std::string &text, uint64_t &value) {
   }
   return true;
 }
+
+/// The buffer in which packets lie while the mesh holds them: what the field
+/// `packet` says. Meshes whose leaves do not give it back, or whose field is
+/// too narrow for the buffer, see the packet's number instead.
+class Places {
+public:
+  Places(const Config &config, size_t handle, bool numbered) {
+    if (!numbered || config.fields[handle].bits < indexBits(config.capacity()))
+      return;
+    for (const Block &block : config.blocks)
+      for (const LogicalPifo &pifo : block.pifos)
+        for (const NextHop &hop : pifo.next)
+          if (hop.kind == NextHop::Kind::Transmit &&
+              std::find(block.carry.begin(), block.carry.end(), handle) ==
+                  block.carry.end())
+            return;
+    numberAt.resize(config.capacity());
+    for (unsigned place = 0; place < numberAt.size(); ++place)
+      free.push_back(place);
+  }
+
+  /// A place for the packet of that number; any if the mesh is full and will
+  /// refuse it.
+  uint64_t take(uint64_t number) {
+    if (numberAt.empty() || free.empty())
+      return number;
+    unsigned place = free.front();
+    free.pop_front();
+    numberAt[place] = number;
+    return place;
+  }
+  /// The number of the packet that leaves its place.
+  uint64_t leave(uint64_t place) {
+    if (numberAt.empty() || place >= numberAt.size())
+      return place;
+    free.push_back(static_cast<unsigned>(place));
+    return numberAt[place];
+  }
+
+private:
+  std::vector<uint64_t> numberAt;
+  std::deque<unsigned> free;
+};
 } // namespace
 
 std::optional<std::string> replay(const Config &config, const std::string &csv,
@@ -71,6 +115,7 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
       std::find(columns.begin(), columns.end(), handle) == columns.end();
 
   Mesh mesh(config);
+  Places places(config, handle, numbered);
   uint64_t count = 0, cycle = 0, refused = 0;
   out << "packet,now,cycle\n";
   while (std::getline(in, line)) {
@@ -86,7 +131,7 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
       return fail("'" + cells[0] + "' is no time");
     if (cells[1] == "-") {
       inputs.dequeue = {true, 0};
-    } else {
+    } else if (!cells[1].empty()) {
       bool classified = cells[1] == "+";
       if (classified && !config.classifier)
         return fail("the mesh has no classifier; expected the name of a leaf");
@@ -108,7 +153,7 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
       }
       if (numbered)
         inputs.enqueue.fields[handle] =
-            count & maskOf(config.fields[handle].bits);
+            places.take(count) & maskOf(config.fields[handle].bits);
       if (classified)
         inputs.enqueue.leaf = config.leafOf(inputs.enqueue.fields);
       if (inputs.enqueue.leaf == config.leaves.size())
@@ -120,8 +165,9 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
       mesh.step(inputs);
       inputs.enqueue.valid = inputs.dequeue.valid = false;
       if (mesh.departure().valid)
-        out << (handle < config.fields.size() ? mesh.departure().fields[handle]
-                                              : 0)
+        out << (handle < config.fields.size()
+                    ? places.leave(mesh.departure().fields[handle])
+                    : 0)
             << ',' << inputs.now << ',' << cycle << '\n';
     }
   }

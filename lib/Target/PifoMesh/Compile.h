@@ -19,7 +19,8 @@ struct MeshPart {
   bool shaping = false;
   unsigned depth = 0;
   // How its elements are told apart into flows.
-  enum class Flow { One, Rank, Field } flow = Flow::One;
+  // Place: each packet is a flow, numbered by its place in the buffer.
+  enum class Flow { One, Rank, Field, Place } flow = Flow::One;
   FieldOp field;
   unsigned flowBits = 0;
   /// What decides whether programs can be shared.

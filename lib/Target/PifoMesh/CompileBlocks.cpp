@@ -68,6 +68,8 @@ void MeshCompiler::pack(std::vector<unsigned> &list, unsigned level,
                                         part.field.getSymName().str() + "'"
                               : part.flow == Part::Flow::Rank
                                   ? std::string("one for each rank")
+                              : part.flow == Part::Flow::Place
+                                  ? std::string("one for each packet")
                                   : std::string("one for each child"))
                           << "), expected at most " << context.limits.flows
                           << ", the flows of a block";

@@ -12,8 +12,6 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
-/// The nodes of a flow are told apart by one value of at most this many bits.
-static constexpr unsigned kFlowBits = 10;
 /// Ranks up to this many bits are flows of their own before fields are tried:
 /// then even equal ranks leave in the order in which they came.
 static constexpr unsigned kRankFlowBits = 5;
@@ -93,6 +91,8 @@ bool MeshCompiler::sharesState(NodeOp node) {
 void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
                                const mesh::Program *dequeue) {
   NodeOp node = part.node;
+  // Flows are told apart by one value of at most so many bits.
+  unsigned most = llvm::Log2_32(std::max(2u, context.limits.flows));
   std::vector<bool> fixed(config.fields.size());
   auto grows = [&] { return ranksGrow(enqueue, dequeue, fixed); };
   auto byField = [&](FieldOp field) {
@@ -104,9 +104,10 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
   if (auto name = node->getAttrOfType<FlatSymbolRefAttr>("pifo.ranks_grow_by");
       name && !part.shaping) {
     FieldOp field = context.scheduler.getField(name.getValue());
-    if (!field || field.getMaxValue() >> kFlowBits) {
+    if (!field || field.getMaxValue() >> most) {
       refuse(node) << "has ranks that grow by " << name
-                   << ", expected a field with at most 1024 values";
+                   << ", expected a field with at most " << (1u << most)
+                   << " values";
       return;
     }
     byField(field);
@@ -123,8 +124,8 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
              "release times are not known to grow; one that falls is late");
     return;
   }
-  auto byRank = [&](unsigned most) {
-    if (node.getRankWidth() > most)
+  auto byRank = [&](unsigned bits) {
+    if (node.getRankWidth() > bits)
       return false;
     part.flow = Part::Flow::Rank;
     part.flowBits = node.getRankWidth();
@@ -133,7 +134,7 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
   if (byRank(kRankFlowBits))
     return;
   for (FieldOp field : context.scheduler.getFields()) {
-    if (field.getMaxValue() >> kFlowBits)
+    if (field.getMaxValue() >> most)
       continue;
     unsigned index = context.fieldIndex.lookup(field);
     fixed[index] = true;
@@ -144,8 +145,22 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
       return;
     }
   }
-  if (byRank(kFlowBits))
+  if (byRank(most))
     return;
+  // Where every packet may be a flow of its own, a block sorts them all. That
+  // is so in leaves only: a reference may wait for longer than the packet that
+  // brought it, and then its place is another's.
+  unsigned placeBits = mesh::indexBits(context.scheduler.getCapacity());
+  if (node.isLeaf() && placeBits <= most) {
+    part.flow = Part::Flow::Place;
+    part.flowBits = placeBits;
+    if (remark)
+      remark(node, "every packet is a flow",
+             "ranks may fall; the field '" + config.fields[packetField].name +
+                 "' must be a place below " + Twine(1u << placeBits) +
+                 " that no other packet in the mesh has");
+    return;
+  }
   // What the packet says is what no transaction keeps from falling.
   std::vector<bool> reached(enqueue.values.size());
   if (enqueue.rank >= 0)
@@ -167,9 +182,12 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
       << "ranks of '" << node.getSymName()
       << "' are not known to grow within any flow, but a block keeps a flow "
          "in the order of arrival; expected a rank of at most "
-      << kFlowBits
-      << " bits, or ranks that grow for each value of one field, or the "
-         "attribute 'pifo.ranks_grow_by = @field' on the node";
+      << most << " bits, or ranks that grow for each value of one field, or "
+      << (node.isLeaf()
+              ? "a capacity of at most " + std::to_string(1u << most) +
+                    " packets, each a flow then, or "
+              : std::string())
+      << "the attribute 'pifo.ranks_grow_by = @field' on the node";
   if (!fields.empty())
     diagnostic.attachNote(node.getLoc())
         << "the rank depends on " << fields

@@ -41,14 +41,17 @@ void MeshCompiler::addFlow(Part &part, mesh::Program &program) {
     return;
   }
   value.op = mesh::Op::Field;
-  value.index = context.fieldIndex.lookup(part.field);
-  value.bits = part.field.getWidth();
+  value.index = part.flow == Part::Flow::Place
+                    ? packetField
+                    : context.fieldIndex.lookup(part.field);
+  value.bits = config.fields[value.index].bits;
+  unsigned width = value.bits;
   int field = append(value);
   value = {};
   value.op = mesh::Op::Trunc;
   value.bits = part.flowBits;
   value.a = field;
-  program.flow = part.field.getWidth() == part.flowBits ? field : append(value);
+  program.flow = width == part.flowBits ? field : append(value);
 }
 
 void MeshCompiler::fillGroup(mesh::Block &block,

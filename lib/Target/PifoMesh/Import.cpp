@@ -257,14 +257,16 @@ private:
     int result = -1, x = value(operand);
     unsigned bits = width(op->getResult(0));
     bool isSigned = isa<arith::DivSIOp, arith::RemSIOp>(op);
-    if (divides && isSigned && builder.active(x) >= bits)
-      return op->emitError("is a signed division of a value that may be "
-                           "negative, which no atom has");
+    bool mayBeNegative = divides && isSigned && builder.active(x) >= bits;
     for (uint64_t constant : llvm::reverse(cases)) {
       if (isSigned && (constant >> (bits - 1)) & 1)
         return op->emitError("divides by a negative constant");
-      int one =
-          divides ? builder.divide(x, constant) : builder.multiply(x, constant);
+      if (mayBeNegative && constant && !llvm::isPowerOf2_64(constant))
+        return op->emitError("divides a value that may be negative by ")
+               << constant << ", which no atom does; expected a power of two";
+      int one = !divides                    ? builder.multiply(x, constant)
+                : mayBeNegative && constant ? builder.divideSigned(x, constant)
+                                            : builder.divide(x, constant);
       if (divides && constant == 0)
         one = isRemainder
                   ? x
@@ -361,9 +363,10 @@ private:
       program.rank = builder.multiply(result, uint64_t(1) << shift);
       return success();
     }
-    // Saturation of a signed number. The bound on active bits says that most
-    // ranks cannot be negative or too large.
-    if (builder.active(result) >= bits) {
+    // Saturation of a signed number that is wider than the rank; others are
+    // ranks as they are. The bound on active bits says that most numbers cannot
+    // be negative or too large.
+    if (bits > own && builder.active(result) >= bits) {
       int negative =
           builder.add(AtomOp::SLt, 1, result, builder.constant(bits, 0));
       result = builder.select(negative, builder.constant(bits, 0), result);

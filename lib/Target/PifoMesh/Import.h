@@ -34,6 +34,9 @@ public:
   /// value / divisor, unsigned and exact, without a division; -1 if the value
   /// may be too wide for that.
   int divide(int value, uint64_t divisor);
+  /// value / divisor, signed and rounded towards zero, of any value; the
+  /// divisor is a power of two below the sign bit.
+  int divideSigned(int value, uint64_t divisor);
   int multiply(int value, uint64_t factor);
 
 private:

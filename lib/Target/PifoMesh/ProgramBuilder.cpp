@@ -141,6 +141,17 @@ int ProgramBuilder::multiply(int value, uint64_t factor) {
   return add(AtomOp::Mul, width, value, constant(width, factor));
 }
 
+int ProgramBuilder::divideSigned(int value, uint64_t divisor) {
+  unsigned width = bits(value), log = llvm::Log2_64(divisor);
+  if (log == 0)
+    return value;
+  // A shift rounds down; what is added first makes it round up below zero.
+  int negative = add(AtomOp::SLt, 1, value, constant(width, 0));
+  int more = select(negative, constant(width, divisor - 1), constant(width, 0));
+  return add(AtomOp::AShr, width, add(AtomOp::Add, width, value, more),
+             constant(width, log));
+}
+
 /// By multiplication with a rounded-up reciprocal (Granlund and Montgomery,
 /// "Division by Invariant Integers using Multiplication", 1994): exact for
 /// operands of n bits if the reciprocal has n + log2(divisor) bits after the

@@ -3,7 +3,7 @@
 // Too many flows: fields of more values than a block has flows are not even
 // tried, and 10-bit ranks do not help a rank of 16.
 
-pifo.scheduler @flows capacity(64) {
+pifo.scheduler @flows capacity(2048) {
   pifo.field @deadline : i16
   // expected-note@+1 {{the rank depends on '@deadline', which may be less in a later packet of the same flow}}
   pifo.node @root rank(i16, saturate) {

@@ -17,7 +17,8 @@ namespace nm::mesh {
 /// Runs the cycle-level model on a trace in CSV: a header `now,leaf` and the
 /// names of fields, then one request a line: a packet of that leaf (`+`: of the
 /// leaf that the mesh's classifier chooses), or, with the leaf `-`, a dequeue
-/// of the first root. Every line takes `cycles` clock cycles, during which
+/// of the first root, or, with an empty leaf,
+/// nothing but the time. Every line takes `cycles` clock cycles, during which
 /// `now` stands. A field `packet` that the header lacks is the packet's number,
 /// from 0. The result is CSV again: the number of each packet that departed,
 /// the clock and the cycle. On failure `error` names the line, what was found

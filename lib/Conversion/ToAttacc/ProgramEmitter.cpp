@@ -8,7 +8,8 @@
 #include "ProgramEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/Inliner.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -336,10 +337,12 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
 }
 
 /// Puts the bodies of called functions in place of the calls: a program has no
-/// others. The inliner would leave those alone that hold operations of nm.
+/// others.
 LogicalResult ProgramEmitter::inlineCalls() {
   constexpr int kMostCalls = 4096;
   SymbolTableCollection symbols;
+  InlinerInterface interface(func.getContext());
+  auto clone = InlinerConfig().getCloneCallback();
   for (int count = 0;; ++count) {
     auto calls = func.getOps<func::CallOp>();
     if (calls.empty())
@@ -354,15 +357,12 @@ LogicalResult ProgramEmitter::inlineCalls() {
     if (callee == func || count == kMostCalls)
       return call.emitOpError("is one of more than ")
              << kMostCalls << " calls or recursive, expected neither";
-    OpBuilder builder(call);
-    IRMapping map;
-    map.map(callee.getArguments(), call.getOperands());
-    for (Operation &op : callee.getBody().front().without_terminator())
-      builder.clone(op, map);
-    Operation *terminator = callee.getBody().front().getTerminator();
-    for (auto [result, value] :
-         llvm::zip(call.getResults(), terminator->getOperands()))
-      result.replaceAllUsesWith(map.lookupOrDefault(value));
+    if (failed(inlineCall(interface, clone, call, callee, &callee.getBody(),
+                          /*shouldCloneInlinedRegion=*/true)))
+      return call.emitOpError("calls '@")
+             << call.getCallee()
+             << "', whose operations cannot stand here, expected a function of "
+                "operations that can be inlined";
     call.erase();
   }
 }

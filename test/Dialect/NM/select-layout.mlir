@@ -4,10 +4,10 @@
 // Many columns: panels. Rows are tokens, so both sides are transposed.
 // CHECK-LABEL: func @panel
 // CHECK: %[[W:.+]]:2 = nm.packed_param "w" of tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
-// CHECK-SAME: layout <panel, rows = 3, cols = 32, depth = 192>
+// CHECK-SAME: layout <panel, rows = 3, cols = 32, depth = 128>
 // CHECK: nm.packed_matmul transpose_x transpose_c weight(%[[W]]#0, %[[W]]#1
 // CHECK-SAME: ins(%{{.+}} : tensor<128x3072xf32>) outs(
-// REMARK: layout="panel<rows = 3, cols = 32, depth = 192>", pattern=2:4
+// REMARK: layout="panel<rows = 3, cols = 32, depth = 128>", pattern=2:4
 func.func @panel(%x: tensor<128x3072xf32>) -> tensor<128x768xf32> {
   %w = nm.param "w" : tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
   %e = tensor.empty() : tensor<128x768xf32>
@@ -36,7 +36,7 @@ func.func @lane(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
 // A pattern that no permute reaches takes panels even for one column; blocks
 // end where groups do.
 // CHECK-LABEL: func @odd_pattern
-// CHECK: layout <panel, rows = 3, cols = 32, depth = 189>
+// CHECK: layout <panel, rows = 3, cols = 32, depth = 126>
 func.func @odd_pattern(%x: tensor<1x840xf32>) -> tensor<1x96xf32> {
   %w = nm.param "w" : tensor<96x840xf32, #nm.sparsity<3:7, axis = 1>>
   %e = tensor.empty() : tensor<1x96xf32>

@@ -47,7 +47,7 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
     Option<"maxLaneColumns", "max-lane-columns", "int64_t", "6",
            "products with at most this many columns use the lane layout">,
     Option<"depth", "depth", "int64_t", "0",
-           "contraction block, 0: as many rows of a panel as fill three quarters of "
+           "contraction block, 0: as many rows of a panel as fill half of "
            "the target's L1 cache">
   ];
 }

@@ -243,12 +243,21 @@ private:
   }
 
   bool program(const json &v, const std::string &path, Program &out) {
-    return object(v, path, {"name", "values", "rank", "flow", "stores"}) &&
+    return object(v, path,
+                  {"name", "values", "rank", "flow", "stores", "writes"}) &&
            text(v, path, "name", out.name) &&
            list(v, path, "values", out.values, &Reader::value) &&
            number(v, path, "rank", out.rank, true) &&
            number(v, path, "flow", out.flow, true) &&
-           list(v, path, "stores", out.stores, &Reader::store);
+           list(v, path, "stores", out.stores, &Reader::store) &&
+           (!v.contains("writes") ||
+            list(v, path, "writes", out.writes, &Reader::write));
+  }
+
+  bool write(const json &v, const std::string &path, FieldWrite &out) {
+    return object(v, path, {"field", "value"}) &&
+           number(v, path, "field", out.field) &&
+           number(v, path, "value", out.value);
   }
 
   bool store(const json &v, const std::string &path, Store &out) {
@@ -356,6 +365,8 @@ Ordered printProgram(const Program &program) {
     item["value"] = store.value;
     out["stores"].push_back(item);
   }
+  for (const FieldWrite &write : program.writes)
+    out["writes"].push_back({{"field", write.field}, {"value", write.value}});
   return out;
 }
 

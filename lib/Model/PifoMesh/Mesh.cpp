@@ -97,6 +97,9 @@ void Mesh::step(const Inputs &inputs) {
   // What the pops of two cycles ago found goes on its next hop.
   std::vector<Packet> transmitted(depth + 1);
   std::vector<Packet> released(blocks.size());
+  // What dequeue programs store: they read the state that the cycle began with,
+  // as the enqueue programs do, and never write the same one.
+  std::vector<std::vector<ProgramResult::Write>> late(blocks.size());
   for (BlockState &block : blocks) {
     const Element &element = block.model.result();
     if (!element.valid)
@@ -104,6 +107,14 @@ void Mesh::step(const Inputs &inputs) {
     Packet packet = block.packets[element.data];
     block.freePackets.push_back(static_cast<unsigned>(element.data));
     const NextHop &hop = *hopOf(*block.config, element);
+    int program = block.config->pifos[element.pifo].dequeueProgram;
+    if (program >= 0) {
+      execute(block.config->programs[program], block.state,
+              {&packet.fields, now, element.rank, element.pifo, 0}, scratch);
+      late[&block - blocks.data()] = scratch.writes;
+      for (auto [field, value] : scratch.fields)
+        packet.fields[field] = value;
+    }
     switch (hop.kind) {
     case NextHop::Kind::Transmit:
       transmitted[block.config->depth] = std::move(packet);
@@ -141,18 +152,6 @@ void Mesh::step(const Inputs &inputs) {
   for (size_t b = 0; b < blocks.size(); ++b) {
     BlockState &block = blocks[b];
     const Packet &packet = slots[block.config->depth];
-    // A dequeue program and an enqueue program of one cycle read the state the
-    // cycle began with; they never write the same one.
-    std::vector<ProgramResult::Write> late;
-    const Element element = block.model.result();
-    if (element.valid) {
-      int program = block.config->pifos[element.pifo].dequeueProgram;
-      if (program >= 0) {
-        execute(block.config->programs[program], block.state,
-                {nullptr, now, element.rank, element.pifo, 0}, scratch);
-        late = scratch.writes;
-      }
-    }
     Element entering = enqueueAt(block, packet, now);
     if (entering.valid) {
       const Route &route = block.config->routes[block.routeOfLeaf[packet.leaf]];
@@ -160,7 +159,7 @@ void Mesh::step(const Inputs &inputs) {
         suspended[block.config->depth] = true;
       write(block);
     }
-    for (const ProgramResult::Write &item : late)
+    for (const ProgramResult::Write &item : late[b])
       block.state[item.state][item.entry] = item.value;
     block.model.step(entering, pops[b]);
   }

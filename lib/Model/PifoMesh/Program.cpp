@@ -152,6 +152,9 @@ void execute(const Program &program, const StateFile &file,
   for (const Store &store : program.stores)
     result.writes.push_back(
         {store.state, store.entry >= 0 ? v[store.entry] : 0, v[store.value]});
+  result.fields.clear();
+  for (const FieldWrite &write : program.writes)
+    result.fields.push_back({write.field, v[write.value]});
 }
 
 } // namespace nm::mesh

@@ -117,7 +117,11 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
   Mesh mesh(config);
   Places places(config, handle, numbered);
   uint64_t count = 0, cycle = 0, refused = 0;
-  out << "packet,now,cycle\n";
+  out << "packet,now,cycle";
+  for (size_t f = 0; f < config.fields.size(); ++f)
+    if (config.isWritten(f))
+      out << ',' << config.fields[f].name;
+  out << '\n';
   while (std::getline(in, line)) {
     ++row;
     if (line.empty())
@@ -164,11 +168,17 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
     for (unsigned i = 0; i < cycles; ++i, ++cycle) {
       mesh.step(inputs);
       inputs.enqueue.valid = inputs.dequeue.valid = false;
-      if (mesh.departure().valid)
-        out << (handle < config.fields.size()
-                    ? places.leave(mesh.departure().fields[handle])
-                    : 0)
-            << ',' << inputs.now << ',' << cycle << '\n';
+      const Packet &leaving = mesh.departure();
+      if (!leaving.valid)
+        continue;
+      out << (handle < config.fields.size()
+                  ? places.leave(leaving.fields[handle])
+                  : 0)
+          << ',' << inputs.now << ',' << cycle;
+      for (size_t f = 0; f < config.fields.size(); ++f)
+        if (config.isWritten(f))
+          out << ',' << leaving.fields[f];
+      out << '\n';
     }
   }
   if (refused > 0)

@@ -356,6 +356,15 @@ unsigned Config::metadataBits(const Block &block) const {
   return bits;
 }
 
+bool Config::isWritten(size_t field) const {
+  for (const Block &block : blocks)
+    for (const Program &program : block.programs)
+      for (const FieldWrite &write : program.writes)
+        if (write.field == field)
+          return true;
+  return false;
+}
+
 unsigned Config::capacity() const {
   unsigned result = ~0u;
   for (const Block &block : blocks)

@@ -36,7 +36,7 @@ bool Validator::checkClassifier() {
   here.value = -1;
   int size = static_cast<int>(program.values.size());
   if (program.flow < 0 || program.flow >= size || program.rank >= 0 ||
-      !program.stores.empty())
+      !program.stores.empty() || !program.writes.empty())
     return fail("classifier: expected the value that is the leaf, no rank "
                 "and no stores");
   if (!inRange(program.values[program.flow].bits,
@@ -76,10 +76,14 @@ bool Validator::checkValue(const Block &block, const Program &program,
                   " does not fit " + str(value.bits) + " bits");
     break;
   case Op::Field:
-    if (dequeue)
-      return fail(where + ": a dequeue program sees no packet fields");
     if (value.index >= config.fields.size())
       return fail(where + ": field " + str(value.index) + " does not exist");
+    if (dequeue && std::find(block.carry.begin(), block.carry.end(),
+                             value.index) == block.carry.end())
+      return fail(where +
+                  ": a dequeue program sees the fields that its block "
+                  "carries, and " +
+                  quote(config.fields[value.index].name) + " is none of them");
     same = config.fields[value.index].bits == value.bits;
     break;
   case Op::Now:
@@ -160,7 +164,41 @@ bool Validator::checkProgram(const Block &block, const Program &program,
   if (program.flow >= size)
     return fail(where + ": flow value " + str(program.flow) +
                 " does not exist");
-  return checkStateAccess(block, program, where);
+  return checkStateAccess(block, program, where) &&
+         checkWrites(block, program, dequeue, where);
+}
+
+/// Only what leaves the mesh can be changed: references are not packets.
+bool Validator::checkWrites(const Block &block, const Program &program,
+                            bool dequeue, const std::string &where) {
+  std::set<unsigned> written;
+  int size = static_cast<int>(program.values.size());
+  for (const FieldWrite &write : program.writes) {
+    ++here.write;
+    if (write.field >= config.fields.size() || write.value < 0 ||
+        write.value >= size)
+      return fail(where + ": a write refers to what does not exist");
+    const Field &field = config.fields[write.field];
+    if (!dequeue)
+      return fail(where + ": writes field " + quote(field.name) +
+                  ", which only a dequeue program does");
+    if (!written.insert(write.field).second)
+      return fail(where + ": field " + quote(field.name) + " is written twice");
+    if (program.values[write.value].bits != field.bits)
+      return fail(where + ": the value written has " +
+                  str(program.values[write.value].bits) + " bits, field " +
+                  quote(field.name) + " has " + str(field.bits));
+    for (const LogicalPifo &pifo : block.pifos)
+      for (const NextHop &hop : pifo.next)
+        if (pifo.dequeueProgram >= 0 &&
+            &block.programs[pifo.dequeueProgram] == &program &&
+            hop.kind != NextHop::Kind::Transmit)
+          return fail(where + ": writes field " + quote(field.name) +
+                      ", but elements of logical pifo " + quote(pifo.name) +
+                      " do not leave the mesh");
+  }
+  here.write = -1;
+  return true;
 }
 
 /// A state is read and written at one entry per element: its memory has one

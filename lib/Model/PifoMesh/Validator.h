@@ -94,6 +94,8 @@ private:
   bool checkValue(const Block &block, const Program &program,
                   const std::string &what, size_t i, bool dequeue);
   bool checkProgram(const Block &block, const Program &program, bool dequeue);
+  bool checkWrites(const Block &block, const Program &program, bool dequeue,
+                   const std::string &where);
   bool checkStateAccess(const Block &block, const Program &program,
                         const std::string &where);
 };

@@ -135,6 +135,9 @@ private:
 
   unsigned leafBelow(NodeOp node);
 
+  /// A dequeue transaction reads what the elements carry.
+  void carryToDequeue(mesh::Block &block);
+
   /// A released walk goes on with the fields its ancestors read.
   void carryToAncestors(mesh::Block &shaper);
 

@@ -101,7 +101,8 @@ void MeshCompiler::fillGroup(mesh::Block &block,
   int indices[2] = {-1, -1};
   for (int k = 0; k < 2; ++k) {
     mesh::Program &program = programs[0][k];
-    if (k == 1 && program.values.empty() && program.stores.empty())
+    if (k == 1 && program.values.empty() && program.stores.empty() &&
+        program.writes.empty())
       continue;
     for (mesh::Value &value : program.values)
       if (value.op == mesh::Op::Load)

@@ -54,7 +54,28 @@ void MeshCompiler::connect() {
         block.carry.push_back(packetField);
     if (block.shaping)
       carryToAncestors(block);
+    else
+      carryToDequeue(block);
   }
+}
+
+void MeshCompiler::carryToDequeue(mesh::Block &block) {
+  std::vector<bool> read(config.fields.size());
+  for (const mesh::LogicalPifo &pifo : block.pifos)
+    if (pifo.dequeueProgram >= 0)
+      for (const mesh::Value &value :
+           block.programs[pifo.dequeueProgram].values)
+        if (value.op == mesh::Op::Field)
+          read[value.index] = true;
+  for (unsigned field = 0; field < read.size(); ++field)
+    if (read[field] && !llvm::is_contained(block.carry, field))
+      block.carry.push_back(field);
+  if (config.metadataBits(block) > context.limits.metadataBits)
+    refuse(context.scheduler)
+        << "block '" << block.name << "' carries " << config.metadataBits(block)
+        << " bits: the packet's place and the fields that its dequeue "
+           "transactions read; expected at most "
+        << context.limits.metadataBits;
 }
 
 unsigned MeshCompiler::leafBelow(NodeOp node) {

@@ -102,6 +102,8 @@ public:
     for (auto &[state, value] : current)
       if (written.contains(state))
         program.stores.push_back({state, entries[state], value});
+    for (auto &[field, value] : fieldNow)
+      program.writes.push_back({field, value});
     return success();
   }
 
@@ -118,6 +120,8 @@ private:
   llvm::MapVector<unsigned, int> current;
   llvm::SmallSetVector<unsigned, 4> written;
   DenseMap<unsigned, int> entries;
+  /// By field that was written: what the packet takes along at this point.
+  llvm::MapVector<unsigned, int> fieldNow;
 
   bool onDequeue() const { return isa<DequeueOp>(transaction); }
   int value(Value v) const { return values.lookup(v); }
@@ -131,9 +135,11 @@ private:
     return success();
   }
 
-  /// Packet and child are known before the pop only.
-  LogicalResult checkPacket(Operation *op, const Twine &what) {
-    if (!onDequeue())
+  /// Packet and child are known before the pop; afterwards a leaf knows the
+  /// fields that its elements carry.
+  LogicalResult checkPacket(Operation *op, const Twine &what,
+                            bool isField = false) {
+    if (!onDequeue() || (isField && node.isLeaf()))
       return success();
     return op->emitError()
            << what << " when an element has been popped: the block knows the "
@@ -201,9 +207,12 @@ private:
   LogicalResult importIf(scf::IfOp op) {
     int condition = value(op.getCondition());
     auto before = current;
+    auto fieldsBefore = fieldNow;
     if (failed(importBlock(op.getThenRegion().front())))
       return failure();
     auto afterThen = current;
+    auto fieldsThen = std::move(fieldNow);
+    fieldNow = fieldsBefore;
     // States first touched inside keep their read value on the other side.
     current = before;
     if (!op.getElseRegion().empty() &&
@@ -218,6 +227,23 @@ private:
       if (afterThen.count(state))
         continue;
       other = builder.select(condition, loaded(state), other);
+    }
+    // A field that one side does not write stays as it was.
+    SmallVector<unsigned> written;
+    for (auto &list : {fieldsThen, fieldNow})
+      for (auto &[field, other] : list)
+        if (!llvm::is_contained(written, field))
+          written.push_back(field);
+    auto fieldIn = [&](llvm::MapVector<unsigned, int> &list, unsigned field) {
+      auto it = list.find(field);
+      return it != list.end()
+                 ? it->second
+                 : builder.indexed(AtomOp::Field,
+                                   context.config->fields[field].bits, field);
+    };
+    for (unsigned field : written) {
+      int then = fieldIn(fieldsThen, field), other = fieldIn(fieldNow, field);
+      fieldNow[field] = builder.select(condition, then, other);
     }
     for (unsigned i = 0; i < op.getNumResults(); ++i)
       set(op.getResult(i),
@@ -451,7 +477,8 @@ private:
           return success();
         })
         .Case([&](ReadFieldOp read) -> LogicalResult {
-          if (failed(checkPacket(op, "reads field '@" + read.getField() + "'")))
+          if (failed(checkPacket(op, "reads field '@" + read.getField() + "'",
+                                 true)))
             return failure();
           FieldOp field = node.getScheduler().getField(read.getField());
           int v = fieldValue(context, builder, field);
@@ -460,10 +487,9 @@ private:
           return success();
         })
         .Case([&](WriteFieldOp write) {
-          return op->emitError("changes field '@")
-                 << write.getField() << "' of the packet that leaves; the mesh "
-                 << "does not hold packets, expected the egress pipeline to "
-                 << "do that";
+          FieldOp field = node.getScheduler().getField(write.getField());
+          fieldNow[context.fieldIndex.lookup(field)] = value(write.getValue());
+          return success();
         })
         .Case([&](LookupOp lookup) { return importLookup(lookup); })
         .Case([&](LoadOp load) -> LogicalResult {
@@ -487,9 +513,10 @@ private:
   }
 
   LogicalResult importLookup(LookupOp lookup) {
-    if (failed(checkPacket(lookup, "looks up '@" + lookup.getTable() + "'")))
-      return failure();
     TableOp table = node.getTable(lookup.getTable());
+    if (failed(checkPacket(lookup, "looks up '@" + lookup.getTable() + "'",
+                           !table.isByChild())))
+      return failure();
     SmallVector<uint64_t> numbers;
     for (const APInt &number :
          cast<DenseIntElementsAttr>(table.getValues()).getValues<APInt>())

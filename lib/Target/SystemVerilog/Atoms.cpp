@@ -32,6 +32,8 @@ AtomPorts sv::portsOf(const Config &config, const Block &block,
     ports.stores[store.state] = true;
     ports.entry[store.state] = store.entry;
   }
+  for (const FieldWrite &write : program.writes)
+    keep(write.value);
   for (size_t i = program.values.size(); i-- > 0;) {
     const Value &value = program.values[i];
     if (!ports.live[i])
@@ -178,6 +180,9 @@ void writeAtom(Writer &w, const Config &config, const Block &block,
     out(block.rankBits, "rank");
   if (program.flow >= 0)
     out(program.values[program.flow].bits, flow);
+  for (const FieldWrite &write : program.writes)
+    out(config.fields[write.field].bits,
+        "set_" + config.fields[write.field].name);
 
   w.open("module ", module, " (");
   for (size_t i = 0; i < list.size(); ++i)
@@ -209,6 +214,9 @@ void writeAtom(Writer &w, const Config &config, const Block &block,
     w.line("assign rank = v", program.rank, ";");
   if (program.flow >= 0)
     w.line("assign ", flow, " = v", program.flow, ";");
+  for (const FieldWrite &write : program.writes)
+    w.line("assign set_", config.fields[write.field].name, " = v", write.value,
+           ";");
   w.close("endmodule");
 }
 } // namespace

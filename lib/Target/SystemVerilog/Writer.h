@@ -53,7 +53,7 @@ private:
   unsigned indent = 0;
 };
 
-/// What a program's module is connected to.
+/// What a program's module is connected to, besides the outputs `set_<field>`.
 struct AtomPorts {
   std::vector<bool> fields;
   bool now = false, rank = false, pifo = false, leaf = false;

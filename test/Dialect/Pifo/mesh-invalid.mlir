@@ -1001,3 +1001,99 @@ pifo.mesh @m now(i32) {
   }
   pifo.mesh.root @level0::@root
 }
+
+// -----
+
+// Fields of the packet that leaves.
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @mark : i4
+  pifo.mesh.leaf @root
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.program @pop {
+      // expected-error@below {{[pifo_mesh_c2] block 'level0', program 'pop', value 0: a dequeue program sees the fields that its block carries, and 'mark' is none of them}}
+      %m = pifo.mesh.read @mark : i4
+      pifo.mesh.write %m, @mark : i4
+      pifo.mesh.yield
+    }
+    pifo.mesh.pifo @root enqueue(@push) dequeue(@pop) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @mark : i4
+  pifo.mesh.leaf @root
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [@mark] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.program @pop {
+      %m = pifo.mesh.read @mark : i4
+      pifo.mesh.write %m, @mark : i4
+      // expected-error@below {{[pifo_mesh_c2] block 'level0', program 'pop': field 'mark' is written twice}}
+      pifo.mesh.write %m, @mark : i4
+      pifo.mesh.yield
+    }
+    pifo.mesh.pifo @root enqueue(@push) dequeue(@pop) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @mark : i4
+  pifo.mesh.leaf @root
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [@mark] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.program @pop {
+      %m = arith.constant 1 : i5
+      // expected-error@below {{[pifo_mesh_c2] block 'level0', program 'pop': the value written has 5 bits, field 'mark' has 4}}
+      pifo.mesh.write %m, @mark : i5
+      pifo.mesh.yield
+    }
+    pifo.mesh.pifo @root enqueue(@push) dequeue(@pop) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}
+
+// -----
+
+pifo.mesh @m now(i32) {
+  pifo.mesh.field @mark : i4
+  pifo.mesh.leaf @root
+  pifo.mesh.block @level0 depth(0) elements(64) flows(2) pifos(4) rank(i16, plain) carry [@mark] {
+    pifo.mesh.program @push {
+      %zero = arith.constant 0 : i16
+      %m = pifo.mesh.read @mark : i4
+      // expected-error@below {{[pifo_mesh_c2] block 'level0', program 'push': writes field 'mark', which only a dequeue program does}}
+      pifo.mesh.write %m, @mark : i4
+      pifo.mesh.yield rank %zero : i16
+    }
+    pifo.mesh.pifo @root enqueue(@push) {
+      pifo.mesh.next flows(0, 1) transmit
+    }
+    pifo.mesh.route @root to @root flows(0, 0)
+  }
+  pifo.mesh.root @level0::@root
+}

@@ -32,7 +32,10 @@
 // CHECK-NEXT:        pifo.mesh.next flows(8, 8) dequeue @leaves::@late
 // CHECK:           pifo.mesh.route @same to @same flows(0, 3)
 // CHECK:         pifo.mesh.block @leaves depth(1)
-// CHECK:           pifo.mesh.pifo @late enqueue(@arrival) {
+// CHECK:           pifo.mesh.program @stamp {
+// CHECK:             pifo.mesh.write %{{.*}}, @same : i3
+// CHECK:           pifo.mesh.pifo @late enqueue(@arrival) dequeue(@stamp) {
+    pifo.mesh.pifo @late enqueue(@arrival) dequeue(@stamp) {
 // CHECK:           pifo.mesh.route @late to @late flows(0, 0) suspends
 // CHECK:         pifo.mesh.block shaping @shaper depth(1) elements(64) flows(2) pifos(4) rank(i40, serial) carry [@same, @packet]
 // CHECK:             pifo.mesh.next flows(0, 1) resume @late
@@ -94,7 +97,14 @@ pifo.mesh @all now(i40) attributes {made.by = "hand"} {
       %r = arith.trunci %now : i40 to i20
       pifo.mesh.yield rank %r : i20
     }
-    pifo.mesh.pifo @late enqueue(@arrival) {
+    pifo.mesh.program @stamp {
+      %now = pifo.mesh.now : i40
+      %place = pifo.mesh.read @packet : i64
+      %mark = arith.trunci %now : i40 to i3
+      pifo.mesh.write %mark, @same : i3
+      pifo.mesh.yield
+    }
+    pifo.mesh.pifo @late enqueue(@arrival) dequeue(@stamp) {
       pifo.mesh.next flows(0, 1) transmit
     }
     pifo.mesh.route @late to @late flows(0, 0) suspends

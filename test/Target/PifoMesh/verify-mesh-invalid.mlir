@@ -170,17 +170,53 @@ pifo.scheduler @large capacity(100000) {
 
 // -----
 
+// What a dequeue transaction reads is carried by the elements.
+
+// expected-error@below {{block 'level0' carries 80 bits: the packet's place and the fields that its dequeue transactions read; expected at most 32}}
 pifo.scheduler @egress capacity(64) {
-  pifo.field writable @slack : i8
+  pifo.field writable @slack : i48
   pifo.node @root rank(i8, saturate) {
     pifo.scheduling {
-      %s = pifo.read_field @slack : i32
-      pifo.yield %s : i32
+      %zero = arith.constant 0 : i8
+      pifo.yield %zero : i8
     }
     pifo.dequeue {
-      %zero = arith.constant 0 : i8
-      // expected-error@below {{changes field '@slack' of the packet that leaves}}
-      pifo.write_field %zero, @slack : i8
+      %slack = pifo.read_field @slack : i48
+      %one = arith.constant 1 : i48
+      %less = arith.subi %slack, %one : i48
+      pifo.write_field %less, @slack : i48
+    }
+  }
+}
+
+// -----
+
+// An inner node's elements are references: which packet leaves is known below.
+
+pifo.scheduler @inner capacity(64) {
+  pifo.field @length : i8
+  pifo.node @root rank(i8, wrap) {
+    pifo.state @sum written_by(dequeue) = 0 : i8
+    pifo.scheduling {
+      %now = pifo.now : i64
+      pifo.yield %now : i64
+    }
+    pifo.dequeue {
+      %sum = pifo.load @sum : i8
+      // expected-error@below {{reads field '@length' when an element has been popped}}
+      %length = pifo.read_field @length : i8
+      %more = arith.addi %sum, %length : i8
+      pifo.store %more, @sum : i8
+    }
+    pifo.node @only rank(i8, wrap) {
+      pifo.predicate {
+        %true = arith.constant true
+        pifo.yield %true : i1
+      }
+      pifo.scheduling {
+        %now = pifo.now : i64
+        pifo.yield %now : i64
+      }
     }
   }
 }

@@ -112,6 +112,8 @@ struct Config {
   unsigned leafOf(const std::vector<uint64_t> &packet) const;
   unsigned depth() const;
   unsigned metadataBits(const Block &block) const;
+  /// Whether some program writes that field into the packets that leave.
+  bool isWritten(size_t field) const;
   /// The packets the mesh holds at most: no block can overflow below it.
   unsigned capacity() const;
 };
@@ -132,6 +134,7 @@ struct Place {
   int field = -1, root = -1, leaf = -1;
   int block = -1, state = -1, program = -1, pifo = -1, route = -1;
   int value = -1, store = -1; ///< of `program`, or of the classifier
+  int write = -1;             ///< of `program`
   int hop = -1;               ///< of `pifo`
 };
 

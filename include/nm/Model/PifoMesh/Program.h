@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nm::mesh {
@@ -27,7 +28,7 @@ namespace nm::mesh {
 /// What computes one value of a program. Operands are earlier values.
 enum class Op {
   Const,  ///< immediate
-  Field,  ///< packet field number `index`
+  Field,  ///< packet field number `index`; if popped, one that is carried
   Now,    ///< wall clock
   Rank,   ///< rank of the popped element; dequeue programs only
   Pifo,   ///< number of the logical PIFO in its block
@@ -76,6 +77,12 @@ struct Store {
   int value = -1;
 };
 
+/// A packet that leaves takes this along.
+struct FieldWrite {
+  unsigned field = 0;
+  int value = -1;
+};
+
 struct Program {
   std::string name;
   std::vector<Value> values;
@@ -85,6 +92,9 @@ struct Program {
   int flow = -1;
   /// All stores happen together, after every load.
   std::vector<Store> stores;
+  /// Dequeue programs of logical PIFOs whose elements leave: fields of the
+  /// packet, all changed together after every read.
+  std::vector<FieldWrite> writes;
 };
 
 /// One state variable or array of a block.
@@ -112,11 +122,14 @@ struct ProgramResult {
     uint64_t entry, value;
   };
   std::vector<Write> writes;
+  /// Number and value of each field that is written.
+  std::vector<std::pair<unsigned, uint64_t>> fields;
 };
 
 /// What a program sees besides the state.
 struct ProgramInputs {
-  const std::vector<uint64_t> *fields = nullptr; ///< enqueue programs
+  /// Of the packet; in dequeue programs those that the block carries.
+  const std::vector<uint64_t> *fields = nullptr;
   uint64_t now = 0;
   uint64_t rank = 0; ///< dequeue programs
   unsigned pifo = 0;

@@ -21,8 +21,8 @@ namespace nm::mesh {
 /// nothing but the time. Every line takes `cycles` clock cycles, during which
 /// `now` stands. A field `packet` that the header lacks is the packet's number,
 /// from 0. The result is CSV again: the number of each packet that departed,
-/// the clock and the cycle. On failure `error` names the line, what was found
-/// and what was expected.
+/// the clock, the cycle, and the fields that some program writes. On failure
+/// `error` names the line, what was found and what was expected.
 std::optional<std::string> replay(const Config &config, const std::string &csv,
                                   unsigned cycles, std::string &error);
 

@@ -126,6 +126,9 @@ private:
     for (const mesh::Store &store : program.stores)
       MeshStoreOp::create(builder, loc, of(store.value),
                           block.states[store.state].name, of(store.entry));
+    for (const mesh::FieldWrite &write : program.writes)
+      MeshWriteOp::create(builder, loc, of(write.value),
+                          config.fields[write.field].name);
     Value flow = of(program.flow);
     MeshYieldOp::create(builder, loc, of(program.rank),
                         classifies ? Value() : flow,

@@ -28,7 +28,7 @@ struct BlockParts {
   std::vector<MeshProgramOp> programs;
   std::vector<MeshPifoOp> pifos;
   std::vector<MeshRouteOp> routes;
-  std::vector<std::vector<Operation *>> values, stores, hops;
+  std::vector<std::vector<Operation *>> values, stores, writes, hops;
 };
 
 class MeshReader {
@@ -95,7 +95,7 @@ private:
       else if (auto root = dyn_cast<MeshRootOp>(op))
         roots.push_back(root);
       else if (auto block = dyn_cast<MeshBlockOp>(op))
-        blocks.push_back({block, {}, {}, {}, {}, {}, {}, {}});
+        blocks.push_back({block, {}, {}, {}, {}, {}, {}, {}, {}});
       else if (isa<MeshClassifierOp>(op) && !classifier)
         classifier = cast<MeshClassifierOp>(op);
       else
@@ -132,6 +132,8 @@ private:
         return parts.values[place.program][place.value];
       if (place.store >= 0)
         return parts.stores[place.program][place.store];
+      if (place.write >= 0)
+        return parts.writes[place.program][place.write];
       return parts.programs[place.program];
     }
     if (place.pifo >= 0)
@@ -345,6 +347,7 @@ private:
     DenseMap<Value, int> numbers;
     std::vector<Operation *> &values = parts.values.emplace_back();
     std::vector<Operation *> &stores = parts.stores.emplace_back();
+    std::vector<Operation *> &writes = parts.writes.emplace_back();
     auto operand = [&](Value value) { return numbers.lookup(value); };
     for (Operation &op : body) {
       // Asked here too, because MLIR looks at dominance last.
@@ -362,6 +365,14 @@ private:
           out.rank = operand(yield.getRank());
         if (yield.getFlow() || classifies)
           out.flow = operand(classifies ? yield.getLeaf() : yield.getFlow());
+        continue;
+      }
+      if (auto write = dyn_cast<MeshWriteOp>(op)) {
+        writes.push_back(write);
+        mesh::FieldWrite &item = out.writes.emplace_back();
+        item.value = operand(write.getValue());
+        if (failed(find(write, fields, write.getField(), item.field, "field")))
+          return failure();
         continue;
       }
       if (!parts.op && isa<MeshLoadOp, MeshStoreOp>(op))

@@ -83,7 +83,7 @@ def call(function, *arguments):
     return entry(*arguments)
 
 
-departed = 0
+departed = written = 0
 for seed in range(1, options.seeds + 1):
     random.seed(seed)
     scheduler = ctypes.c_void_p(call("create", ctypes.c_int64(0)))
@@ -117,12 +117,20 @@ for seed in range(1, options.seeds + 1):
         for row in rows:
             out.write(",".join(map(str, row)) + "\n")
     result = run(options.mesh, "run", prefix + ".json", "--trace", prefix + ".csv", "--cycles", str(options.cycles)).decode()
-    found = [tuple(map(int, line.split(",")[:2])) for line in result.splitlines()[1:]]
+    header, *lines = result.splitlines()
+    # Fields that are written on departure are columns after the cycle.
+    columns = [[n for n, _, _ in fields].index(n) for n in header.split(",")[3:]]
+    found = [tuple(map(int, line.split(","))) for line in lines]
     for place, (want, have) in enumerate(zip(expected, found)):
-        if want[:2] != have:
+        if want[:2] != have[:2]:
             sys.exit(f"seed {seed}: departure {place} is packet {have[0]} at {have[1]}, "
                      f"the CPU says packet {want[0]} at {want[1]}")
+        for column, value in zip(columns, have[3:]):
+            written += 1
+            if want[2 + column] != value:
+                sys.exit(f"seed {seed}: packet {have[0]} leaves with {fields[column][0]} {value}, "
+                         f"the CPU says {want[2 + column]}")
     if len(expected) != len(found):
         sys.exit(f"seed {seed}: {len(found)} departures, the CPU says {len(expected)}")
     departed += len(found)
-print(f"{symbol}: {departed} departures equal")
+print(f"{symbol}: {departed} departures equal" + (f", {written} written fields" if written else ""))

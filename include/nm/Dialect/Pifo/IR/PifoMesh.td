@@ -219,7 +219,7 @@ def Pifo_MeshLeafNumberOp
     : Pifo_MeshInputOp<"leaf_number", "the number of the packet's leaf">;
 
 def Pifo_MeshReadOp : Pifo_MeshValueOp<"read"> {
-  let summary = "a field of the packet";
+  let summary = "a field of the packet; if it was popped, one that its block carries";
   let arguments = (ins FlatSymbolRefAttr:$field);
   let results = (outs Pifo_Int:$result);
   let assemblyFormat = "$field attr-dict `:` type($result)";
@@ -247,6 +247,12 @@ def Pifo_MeshStoreOp : Pifo_MeshValueOp<"store", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = [{
     $value `,` $state (`[` $entry^ `:` type($entry) `]`)? attr-dict `:` type($value)
   }];
+}
+
+def Pifo_MeshWriteOp : Pifo_MeshValueOp<"write", [MemoryEffects<[MemWrite]>]> {
+  let summary = "set a field of the packet that leaves, when the program is done";
+  let arguments = (ins Pifo_Int:$value, FlatSymbolRefAttr:$field);
+  let assemblyFormat = "$value `,` $field attr-dict `:` type($value)";
 }
 
 def Pifo_MeshYieldOp : Pifo_MeshValueOp<"yield", [

@@ -35,7 +35,6 @@
 // CHECK:           pifo.mesh.program @stamp {
 // CHECK:             pifo.mesh.write %{{.*}}, @same : i3
 // CHECK:           pifo.mesh.pifo @late enqueue(@arrival) dequeue(@stamp) {
-    pifo.mesh.pifo @late enqueue(@arrival) dequeue(@stamp) {
 // CHECK:           pifo.mesh.route @late to @late flows(0, 0) suspends
 // CHECK:         pifo.mesh.block shaping @shaper depth(1) elements(64) flows(2) pifos(4) rank(i40, serial) carry [@same, @packet]
 // CHECK:             pifo.mesh.next flows(0, 1) resume @late

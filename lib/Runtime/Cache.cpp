@@ -19,7 +19,7 @@ using nlohmann::json;
 
 static constexpr char kMagic[8] = {'N', 'M', 'C', 'A', 'C', 'H', 'E', '1'};
 /// Raise when the bytes of any layout change.
-static constexpr int kLayoutVersion = 1;
+static constexpr int kLayoutVersion = 2;
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * 0x9e3779b97f4a7c15;

@@ -21,8 +21,8 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
   int64_t perRegister = lanes / shape.segment;
   int64_t step = segment / perRegister;
   int64_t lane = segment % perRegister * shape.segment +
-                 row % shape.rows * shape.kept + group % groupsPerSegment * n +
-                 j;
+                 row % shape.rows * shape.kept +
+                 group % groupsPerSegment * (shape.hasIndices() ? n : m) + j;
   int64_t rowGroup = row / shape.rows;
   LaneSlot result;
   int64_t firstOfRun = step / interleave * interleave;
@@ -39,10 +39,46 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
   return result;
 }
 
+/// Rows without indices: all elements of a group are there, at most N of them
+/// not zero. As from a dense weight, the lowest zeros fill under-full groups.
+template <typename U>
+static void readPositions(const StoredParts &parts, const LaneGeometry &lane,
+                          const FiberGeometry &geometry, FiberTile<U> &tile) {
+  for (int64_t t = 0; t < tile.numRows; ++t) {
+    int64_t row = tile.firstRow + t;
+    uint8_t *indices = tile.rowIndices(t);
+    U *values = tile.rowValues(t);
+    for (int64_t g = 0; g < geometry.groups; ++g) {
+      U group[64];
+      int64_t zeros = geometry.n;
+      for (int64_t i = 0; i < geometry.m; ++i) {
+        group[i] = loadUnaligned<U>(parts.values + lane.slot(row, g, i).value *
+                                                       int64_t(sizeof(U)));
+        zeros -= group[i] != 0;
+      }
+      if (zeros < 0) {
+        tile.note(GroupFault::Kind::OverFull, geometry, row, g,
+                  geometry.n - zeros);
+        zeros = 0;
+      }
+      int64_t kept = 0;
+      for (int64_t i = 0; i < geometry.m && kept < geometry.n; ++i) {
+        if (group[i] == 0 && zeros-- <= 0)
+          continue;
+        *indices++ = static_cast<uint8_t>(i);
+        *values++ = group[i];
+        ++kept;
+      }
+    }
+  }
+}
+
 template <typename U>
 void readLane(const StoredParts &parts, const FiberGeometry &geometry,
               FiberTile<U> &tile) {
   LaneGeometry lane(parts.spec, geometry);
+  if (!lane.shape.hasIndices())
+    return readPositions(parts, lane, geometry, tile);
   const int64_t mask = (int64_t(1) << lane.shape.bits) - 1;
   for (int64_t t = 0; t < tile.numRows; ++t) {
     int64_t row = tile.firstRow + t;
@@ -52,11 +88,9 @@ void readLane(const StoredParts &parts, const FiberGeometry &geometry,
       for (int64_t j = 0, previous = -1; j < geometry.n; ++j) {
         LaneSlot slot = lane.slot(row, g, j);
         int64_t stored =
-            geometry.n == geometry.m
-                ? slot.indexBase + j
-                : loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
-                          slot.shift &
-                      mask;
+            loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
+                slot.shift &
+            mask;
         int64_t index = stored - slot.indexBase;
         if (index < 0 || index >= geometry.m || index <= previous) {
           tile.note(GroupFault::Kind::Metadata, geometry, row, g, stored);
@@ -81,7 +115,7 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
   int64_t wordBytes = lane.superblocks * lane.lanes * 4;
   std::memset(parts.values + first * valueBytes, 0,
               size_t((last - first) * valueBytes));
-  bool hasWords = geometry.n < geometry.m; // full groups have no indices
+  bool hasWords = lane.shape.hasIndices();
   if (hasWords)
     std::memset(parts.metadata + first * wordBytes, 0,
                 size_t((last - first) * wordBytes));
@@ -91,7 +125,7 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
     const U *values = tile.rowValues(t);
     for (int64_t g = 0; g < geometry.groups; ++g) {
       for (int64_t j = 0; j < geometry.n; ++j) {
-        LaneSlot slot = lane.slot(row, g, j);
+        LaneSlot slot = lane.slot(row, g, hasWords ? j : *indices);
         uint32_t index = uint32_t(*indices++ + slot.indexBase);
         if (hasWords) {
           unsigned char *word = parts.metadata + slot.word * 4;

@@ -145,7 +145,8 @@ struct LaneSlot {
 /// Positions in the lane layout.
 struct LaneGeometry {
   LaneGeometry(const LayoutSpec &spec, const FiberGeometry &geometry);
-  /// Slot of kept element j of a group of a row.
+  /// Slot of kept element j of a group of a row; of element j where there are
+  /// no indices.
   LaneSlot slot(int64_t row, int64_t group, int64_t j) const;
 
   LaneShape shape;

@@ -170,6 +170,8 @@ LaneShape laneShape(int64_t n, int64_t m) {
   shape.segment = std::max<int64_t>(m, 4);
   shape.kept = shape.segment / m * n;
   shape.rows = shape.segment / shape.kept;
+  if (!shape.hasIndices())
+    shape.kept = shape.segment;
   shape.bits = shape.segment == 4 ? 2 : shape.segment <= 16 ? 4 : 8;
   return shape;
 }
@@ -251,7 +253,7 @@ static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
     return fail("the storage size overflows");
   StorageShapes shapes;
   shapes.values = {{values}, elemBytes};
-  if (n < m)
+  if (shape.hasIndices())
     shapes.metadata = {{metadata}, 4};
   return shapes;
 }

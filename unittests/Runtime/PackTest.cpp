@@ -112,8 +112,9 @@ TEST(Pack, UnderFullGroupsNameTheLowestZeros) {
 TEST(Pack, RoundTripsAcrossAllLayouts) {
   std::mt19937 rng(3);
   const std::pair<int, int> patterns[] = {
-      {1, 1}, {2, 4}, {1, 4},  {2, 8},   {4, 8},  {3, 7},  {1, 16}, {4, 4},
-      {5, 9}, {1, 2}, {7, 64}, {33, 63}, {3, 16}, {1, 32}, {9, 32}};
+      {1, 1},  {2, 4}, {1, 4}, {2, 8},   {4, 8},   {3, 7},  {1, 16},
+      {4, 4},  {5, 9}, {1, 2}, {7, 64},  {33, 63}, {3, 16}, {1, 32},
+      {9, 32}, {3, 4}, {5, 8}, {12, 16}, {31, 32}};
   const DType types[] = {DType::I8, DType::BF16, DType::F16, DType::F32,
                          DType::I32};
   for (int round = 0; round < 400; ++round) {
@@ -157,6 +158,22 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
       }
     }
   }
+}
+
+TEST(Pack, LaneWithoutIndicesKeepsPositions) {
+  WeightDesc desc{{2, 8}, 1, 3, 4, DType::F32};
+  std::vector<float> w = {1, 0, 2, 3, 0, 0, 4, 0, 5, 6, 0, 0, 0, 7, 8, 9};
+  auto stored = packed(desc, LayoutSpec::lane(8), w.data());
+  expectOk(stored);
+  EXPECT_EQ(as<float>(stored->values), w);
+  EXPECT_TRUE(stored->metadata.empty());
+  // More non-zeros than the pattern allows are no weight of the pattern.
+  std::vector<float> full = w;
+  full[1] = 1;
+  std::vector<float> dense(w.size());
+  expectError(
+      unpack(desc, LayoutSpec::lane(8), full.data(), nullptr, dense.data()),
+      {"group [0, 0]", "holds 4 non-zeros", "at most 3 for 3:4"});
 }
 
 TEST(Pack, LargeAndParallelEqualsSerial) {

@@ -133,6 +133,9 @@ struct LaneShape {
   int64_t rows = 0;    ///< weight rows side by side in a register
   int64_t bits = 2;    ///< bits of an index; it divides 32
   int64_t stepsPerWord() const { return 32 / bits; }
+  /// Where one row fills a segment, N > M / 2 and N = M, its elements lie at
+  /// their own positions: indices and permutes would save nothing.
+  bool hasIndices() const { return rows > 1; }
 };
 
 /// Whether the lane layout holds N:M in registers of `lanes` elements.

@@ -50,7 +50,7 @@ struct LaneKernel {
   int64_t superblocks() const {
     return (steps() + lane.stepsPerWord() - 1) / lane.stepsPerWord();
   }
-  bool permutes() const { return shape.n != shape.m; }
+  bool permutes() const { return lane.hasIndices(); }
   /// Two sums per chain hide the latency of the multiply-add when few chains
   /// are in flight. Narrow weights take longer to widen, and registers.
   int64_t sets() const {

@@ -302,7 +302,8 @@ struct LaneKernel {
               acc = multiplyAdd(weights[part], input, acc);
             }
           }
-          if (weights.size() > 1 && shape.target.getRegisters() < 32)
+          if (permutes() && weights.size() > 1 &&
+              shape.target.getRegisters() < 32)
             fence();
         }
       }
@@ -408,6 +409,9 @@ void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
     int64_t chunk =
         std::min<int64_t>(most, llvm::bit_floor<uint64_t>(columns - done));
     int64_t inFlight = std::max<int64_t>(1, (chunk == 1 ? 4 : 2) / registers);
+    // Without permuted parts in registers there is room for twice as many sums.
+    if (chunk == 1 && !lane.hasIndices() && registers > 1)
+      inFlight *= 2;
     Value column0 = b.index(done);
     auto emitGroups = [&](Value from, Value to, int64_t step, int64_t count,
                           Value stride) {

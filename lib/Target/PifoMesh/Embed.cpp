@@ -113,7 +113,9 @@ private:
                  << "' depends on state '@" << load.getState()
                  << "', which elements of all its children change; a transit "
                     "node sees only some of them, expected state by child that "
-                    "only the scheduling transaction writes";
+                    "only the scheduling transaction writes, or an arity of at "
+                    "least "
+                 << node.getChildren().size();
       diagnostic.attachNote(state.getLoc()) << "the state is here";
       return WalkResult::interrupt();
     });

@@ -177,16 +177,28 @@ TEST(AttentionTime, GroupedDecode) {
   }
 }
 
-TEST(AttentionTime, ProgramsThatAreTooLong) {
-  // No two blocks are alike, and each is a row.
+/// No two blocks are alike, and each is a row.
+static Case causalRows(int64_t length, int64_t keyTile) {
   Case c;
-  c.shape = bert(16384);
+  c.shape = bert(length);
   c.shape.causal = true;
   c.flow.rows = 1;
-  c.flow.keyTile = 64;
+  c.flow.keyTile = keyTile;
   c.flow.staged = model::StagedAll & ~(model::StagedK | model::StagedV);
-  Result<Built> built = build(c, deviceOf("edge"));
+  return c;
+}
+
+/// The rows of a head stand one by one, those of the next head repeat them.
+TEST(AttentionTime, LongCausalRows) {
+  // Also compares bytes with the model.
+  EXPECT_GT(timeOf(causalRows(8192, 4096), deviceOf("cloud")).steps,
+            12 * 8192 * 10);
+}
+
+TEST(AttentionTime, ProgramsThatAreTooLong) {
+  Result<Built> built = build(causalRows(1 << 18, 1 << 15), deviceOf("cloud"));
   ASSERT_FALSE(built.ok());
   EXPECT_NE(built.error().message.find("expected larger blocks"),
-            std::string::npos);
+            std::string::npos)
+      << built.error().message;
 }

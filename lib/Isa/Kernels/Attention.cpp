@@ -66,7 +66,8 @@ Status AttentionProgram::emit() {
     return rt::makeError(Errc::Unsupported, "found attention in blocks of ",
                          flow.rows, " rows with tiles of ", strip,
                          " keys, whose program has more than 2^20 "
-                         "instructions, expected larger blocks or tiles");
+                         "instructions or takes too long to write, expected "
+                         "larger blocks or tiles");
   }
   b.barrier();
   b.release(mark);

@@ -137,42 +137,63 @@ int64_t Trace::sizeOf(const std::vector<Node> &nodes) {
   return size;
 }
 
-void Trace::close(int64_t lastBeforeGap) {
+/// Whether an iteration goes on as the run does; the second one says how.
+bool Trace::extend(Run &run, const Iteration &iteration) const {
+  const std::vector<Node> &first = run.first.nodes;
+  int64_t distance = iteration.index - run.first.index;
+  if (!isSameKind(first, iteration.nodes))
+    return false;
+  if (!run.isLoop) {
+    if (distance != 1)
+      return false;
+    collectSteps(first, iteration.nodes, run.steps);
+    run.isLoop = true;
+  } else {
+    size_t next = 0;
+    if (!continues(first, iteration.nodes, distance, run.steps, next))
+      return false;
+  }
+  run.last = iteration.index;
+  return true;
+}
+
+/// Ends the iteration under way: it joins the last run or begins one.
+void Trace::complete() {
+  Scope &scope = scopes.back();
+  Iteration &iteration = scope.pending;
+  if (!scope.runs.empty()) {
+    Run &run = scope.runs.back();
+    if (extend(run, iteration)) {
+      discard();
+      return;
+    }
+    // Iterations were left out behind this one: a loop has to span the gap.
+    if (run.last == scope.lastBeforeGap)
+      isBroken = true;
+  }
+  Run run;
+  run.last = iteration.index;
+  run.first = std::move(iteration);
+  scope.runs.push_back(std::move(run));
+}
+
+void Trace::close() {
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
   std::vector<Node> &out = current();
-  for (size_t i = 0; i < scope.size();) {
-    std::vector<Node> &first = scope[i].nodes;
-    std::vector<Step> steps;
-    size_t end = i + 1;
-    if (end < scope.size() && scope[end].index == scope[i].index + 1 &&
-        isSameKind(first, scope[end].nodes)) {
-      collectSteps(first, scope[end].nodes, steps);
-      for (++end; end < scope.size(); ++end) {
-        size_t next = 0;
-        if (!isSameKind(first, scope[end].nodes) ||
-            !continues(first, scope[end].nodes,
-                       scope[end].index - scope[i].index, steps, next))
-          break;
-      }
-    }
-    // Iterations were left out behind this one: a loop has to span the gap.
-    if (scope[end - 1].index == lastBeforeGap && end != scope.size())
-      isBroken = true;
-    for (size_t k = i + 1; k < end; ++k)
-      live -= sizeOf(scope[k].nodes);
-    int64_t trips = scope[end - 1].index - scope[i].index + 1;
+  for (Run &run : scope.runs) {
+    std::vector<Node> &first = run.first.nodes;
+    int64_t trips = run.last - run.first.index + 1;
     if (trips == 1 || first.empty()) {
       std::move(first.begin(), first.end(), std::back_inserter(out));
-    } else {
-      size_t next = 0;
-      addSteps(first, steps, next);
-      Node loop;
-      loop.trips = trips;
-      loop.body = std::move(first);
-      out.push_back(std::move(loop));
+      continue;
     }
-    i = end;
+    size_t next = 0;
+    addSteps(first, run.steps, next);
+    Node loop;
+    loop.trips = trips;
+    loop.body = std::move(first);
+    out.push_back(std::move(loop));
   }
 }
 

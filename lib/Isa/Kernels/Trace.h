@@ -40,7 +40,7 @@ public:
     int64_t gap = 0;
     if (allowsGaps && isAlike && count >= kHead + kCarried + kTail + kGapUnit)
       gap = (count - kHead - kCarried - kTail) / kGapUnit * kGapUnit;
-    open();
+    open(gap != 0 ? begin + kHead - 1 : -1);
     for (int64_t i = begin; i < end && !isTooLong(); ++i) {
       if (gap && i == begin + kHead)
         i += gap;
@@ -49,21 +49,24 @@ public:
       // After the gap come the leftovers of iterations before it.
       if (gap && i >= begin + kHead && i < begin + kHead + gap + kCarried)
         discard();
+      else
+        complete();
     }
-    close(gap != 0 ? begin + kHead - 1 : -1);
+    close();
   }
 
   /// Whether this holds more instructions than a program should, or took more
-  /// to find its loops; what follows is dropped.
-  bool isTooLong() const {
-    return live > (int64_t(1) << 20) || added > (int64_t(1) << 23);
-  }
+  /// to find its loops; what follows is dropped. An instruction held takes up
+  /// to 1.7 KiB with its tiles and steps, one written about a microsecond.
+  bool isTooLong() const { return live > kMostLive || added > kMostAdded; }
 
   /// Appends everything to a program. False if a gap could not be closed; then
   /// nothing is appended, and the emission has to be repeated without gaps.
   bool finish(Builder &builder);
 
 private:
+  static constexpr int64_t kMostLive = int64_t(1) << 20, kMostAdded = int64_t(1)
+                                                                      << 26;
   static constexpr int64_t kHead = 8, kTail = 3, kCarried = 4, kGapUnit = 8;
 
   /// How an instruction moves with one loop around it.
@@ -84,18 +87,35 @@ private:
     int64_t index = 0;
     std::vector<Node> nodes;
   };
-  using Scope = std::vector<Iteration>;
+  /// Iterations that repeat the first of them with constant steps.
+  struct Run {
+    Iteration first;
+    int64_t last = 0; ///< index
+    bool isLoop = false;
+    std::vector<Step> steps; ///< from one to the next, if it is a loop
+  };
+  /// A loop under way. What repeats is dropped as it comes.
+  struct Scope {
+    int64_t lastBeforeGap = -1; ///< index; -1: no gap
+    std::vector<Run> runs;
+    Iteration pending; ///< being written
+  };
 
-  void open() { scopes.emplace_back(); }
-  void iteration(int64_t index) { scopes.back().push_back({index, {}}); }
+  void open(int64_t lastBeforeGap) {
+    scopes.emplace_back();
+    scopes.back().lastBeforeGap = lastBeforeGap;
+  }
+  void iteration(int64_t index) { scopes.back().pending = {index, {}}; }
   void discard() {
-    live -= sizeOf(scopes.back().back().nodes);
-    scopes.back().pop_back();
+    live -= sizeOf(scopes.back().pending.nodes);
+    scopes.back().pending.nodes.clear();
   }
   static int64_t sizeOf(const std::vector<Node> &nodes);
-  void close(int64_t lastBeforeGap);
+  void complete();
+  bool extend(Run &run, const Iteration &iteration) const;
+  void close();
   std::vector<Node> &current() {
-    return scopes.empty() ? top : scopes.back().back().nodes;
+    return scopes.empty() ? top : scopes.back().pending.nodes;
   }
 
   static std::vector<int64_t> placesOf(const Instruction &instruction);

@@ -94,7 +94,8 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
   // Flows are told apart by one value of at most so many bits.
   unsigned most = llvm::Log2_32(std::max(2u, context.limits.flows));
   std::vector<bool> fixed(config.fields.size());
-  auto grows = [&] { return ranksGrow(enqueue, dequeue, fixed); };
+  bool serial = part.shaping || node.getRule() == RankRule::Wrap;
+  auto grows = [&] { return ranksGrow(enqueue, dequeue, fixed, serial); };
   auto byField = [&](FieldOp field) {
     part.flow = Part::Flow::Field;
     part.field = field;

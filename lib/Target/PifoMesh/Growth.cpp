@@ -7,8 +7,10 @@
 //
 // A block sorts the heads of flows and keeps the rest of each flow in arrival
 // order (section 5.2 of the paper), so ranks must not fall within a flow. The
-// proofs here are simple ones over values as unbounded numbers; wrapping ranks
-// are as good as unbounded while they stay within half their range.
+// proofs here are simple ones over values as unbounded numbers: clocks and
+// states are taken not to overflow. What is made of packet fields must not, and
+// bits are cut off only at the end, from wrapping ranks, which are as good as
+// unbounded while they stay within half their range.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,16 +25,19 @@ namespace {
 class Growth {
 public:
   Growth(const mesh::Program &program, const mesh::Program *dequeue,
-
          const std::vector<bool> &fixedFields)
-      : program(program), dequeue(dequeue), fixedFields(fixedFields) {}
+      : program(program), dequeue(dequeue), fixedFields(fixedFields) {
+    for (const mesh::Value &value : program.values)
+      bounds.push_back(boundOfValue(program, bounds, value));
+  }
 
-  bool run() { return grows(program.rank, 0); }
+  bool run(bool serial) { return grows(program.rank, 0, serial); }
 
 private:
   const mesh::Program &program;
   const mesh::Program *dequeue;
   const std::vector<bool> &fixedFields;
+  std::vector<unsigned> bounds; ///< bits that can be set, by value
   static constexpr unsigned kDepth = 48, kSteps = 100000;
   /// Conditions of the choices on the way to the value at hand.
   mutable SmallVector<std::pair<int, bool>> assumed;
@@ -75,35 +80,17 @@ private:
     }
   }
 
-  bool nonNegative(int v, unsigned depth) const {
-    if (depth > kDepth)
-      return false;
-    const mesh::Value &value = at(v);
-    auto clear = [&](uint64_t number) {
-      return !((number >> (value.bits - 1)) & 1);
-    };
-    switch (value.op) {
-    case AtomOp::Const:
-      return clear(value.immediate);
-    case AtomOp::Lookup:
-      return llvm::all_of(value.table, clear);
-    case AtomOp::ZExt:
+  /// The sign bit is clear, and nothing overflowed on the way.
+  bool nonNegative(int v) const { return bounds[v] < at(v).bits; }
+
+  /// The low `bits` bits are all of the number.
+  bool fits(int v, unsigned bits) const {
+    if (bounds[v] <= bits)
       return true;
-    case AtomOp::LShr:
-      return at(value.b).op == AtomOp::Const && at(value.b).immediate > 0;
-    case AtomOp::Add:
-    case AtomOp::Mul:
-      return nonNegative(value.a, depth + 1) && nonNegative(value.b, depth + 1);
-    case AtomOp::And:
-      return nonNegative(value.a, depth + 1) || nonNegative(value.b, depth + 1);
-    case AtomOp::Shl:
-    case AtomOp::SExt:
-      return nonNegative(value.a, depth + 1);
-    case AtomOp::Select:
-      return nonNegative(value.b, depth + 1) && nonNegative(value.c, depth + 1);
-    default:
-      return false;
-    }
+    // min(v, constant), unsigned.
+    const mesh::Value &value = at(v);
+    return isExtreme(value) && at(value.a).op == AtomOp::ULt &&
+           at(value.a).a == value.b && bounds[value.b] <= bits;
   }
 
   /// max(a, b) or min(a, b), written as a comparison and a choice.
@@ -129,10 +116,8 @@ private:
     case AtomOp::Load:
       return value.index == state;
     case AtomOp::Add:
-      return (atLeast(value.a, state, depth + 1) &&
-              nonNegative(value.b, depth + 1)) ||
-             (atLeast(value.b, state, depth + 1) &&
-              nonNegative(value.a, depth + 1));
+      return (atLeast(value.a, state, depth + 1) && nonNegative(value.b)) ||
+             (atLeast(value.b, state, depth + 1) && nonNegative(value.a));
     case AtomOp::Select: {
       if (isMax(value) && (atLeast(value.b, state, depth + 1) ||
                            atLeast(value.c, state, depth + 1)))
@@ -203,8 +188,10 @@ private:
            atLeast(wideRank(), state, 0);
   }
 
-  /// Never falls from one element of a flow to the next.
-  bool grows(int v, unsigned depth) const {
+  /// Never falls from one element of a flow to the next. `serial`: all that
+  /// counts of the number are bits that serial numbers are made of, so that
+  /// upper ones may be cut off.
+  bool grows(int v, unsigned depth, bool serial = false) const {
     if (depth > kDepth)
       return false;
     if (fixed(v, depth))
@@ -215,8 +202,8 @@ private:
           !storeTo(dequeue, store.state) && atLeast(v, store.state, depth + 1))
         return true;
     const mesh::Value &value = at(v);
-    auto both = [&](int a, int b) {
-      return grows(a, depth + 1) && grows(b, depth + 1);
+    auto both = [&](bool cut) {
+      return grows(value.a, depth + 1, cut) && grows(value.b, depth + 1, cut);
     };
     switch (value.op) {
     case AtomOp::Now:
@@ -224,24 +211,26 @@ private:
     case AtomOp::Load:
       return fixed(value.a, depth + 1) && stateGrows(value.index, depth + 1);
     case AtomOp::Add:
-      return both(value.a, value.b);
+      return both(serial);
     case AtomOp::Sub:
-      return grows(value.a, depth + 1) && fixed(value.b, depth + 1);
+      return grows(value.a, depth + 1, serial) && fixed(value.b, depth + 1);
     case AtomOp::ZExt:
     case AtomOp::SExt:
-    case AtomOp::Trunc:
       return grows(value.a, depth + 1);
+    case AtomOp::Trunc:
+      return (serial || fits(value.a, value.bits)) &&
+             grows(value.a, depth + 1, serial);
     case AtomOp::Mul:
-      return both(value.a, value.b) && nonNegative(value.a, depth + 1) &&
-             nonNegative(value.b, depth + 1);
+      return both(false) && nonNegative(value.a) && nonNegative(value.b);
     case AtomOp::Shl:
     case AtomOp::LShr:
     case AtomOp::AShr:
       return at(value.b).op == AtomOp::Const && grows(value.a, depth + 1);
     case AtomOp::Select:
-      if (isExtreme(value) || fixed(value.a, depth + 1))
-        return both(value.b, value.c);
-      return false;
+      if (isExtreme(value))
+        return grows(value.b, depth + 1) && grows(value.c, depth + 1);
+      return fixed(value.a, depth + 1) && grows(value.b, depth + 1, serial) &&
+             grows(value.c, depth + 1, serial);
     default:
       return false;
     }
@@ -250,6 +239,6 @@ private:
 } // namespace
 
 bool pifo::ranksGrow(const mesh::Program &enqueue, const mesh::Program *dequeue,
-                     const std::vector<bool> &fixed) {
-  return Growth(enqueue, dequeue, fixed).run();
+                     const std::vector<bool> &fixed, bool serial) {
+  return Growth(enqueue, dequeue, fixed).run(serial);
 }

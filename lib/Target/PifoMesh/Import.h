@@ -15,6 +15,12 @@ namespace mlir::pifo {
 
 namespace mesh = ::nm::mesh;
 
+/// An upper bound of the bits of `value` that can be set; `bounds` are those of
+/// the values of `program` that it takes.
+unsigned boundOfValue(const mesh::Program &program,
+                      const std::vector<unsigned> &bounds,
+                      const mesh::Value &value);
+
 /// Adds values to a program, each only once.
 class ProgramBuilder {
 public:
@@ -88,9 +94,10 @@ int fieldValue(const MeshContext &context, ProgramBuilder &builder,
                FieldOp field);
 
 /// A proof that the ranks of one flow never fall, so that arrival order is
-/// rank order. `fixed` are the fields that are equal within a flow.
+/// rank order. `fixed` are the fields that are equal within a flow, `serial`
+/// says that ranks compare as serial numbers.
 bool ranksGrow(const mesh::Program &enqueue, const mesh::Program *dequeue,
-               const std::vector<bool> &fixed);
+               const std::vector<bool> &fixed, bool serial);
 
 } // namespace mlir::pifo
 

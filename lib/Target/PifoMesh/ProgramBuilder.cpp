@@ -18,15 +18,11 @@ static bool same(const mesh::Value &a, const mesh::Value &b) {
          a.index == b.index && a.a == b.a && a.b == b.b && a.c == b.c;
 }
 
-int ProgramBuilder::push(mesh::Value value) {
-  // A table stays its own value: those of nodes that share a program are
-  // merged later, and must not have been merged with one another by chance.
-  if (value.op != AtomOp::Lookup)
-    for (size_t i = 0; i < program.values.size(); ++i)
-      if (same(program.values[i], value))
-        return static_cast<int>(i);
+unsigned pifo::boundOfValue(const mesh::Program &program,
+                            const std::vector<unsigned> &bounds,
+                            const mesh::Value &value) {
   unsigned bound = value.bits;
-  auto of = [&](int operand) { return activeBits[operand]; };
+  auto of = [&](int operand) { return bounds[operand]; };
   switch (value.op) {
   case AtomOp::Const:
     bound = llvm::Log2_64(value.immediate | 1) + 1;
@@ -54,6 +50,12 @@ int ProgramBuilder::push(mesh::Value value) {
   case AtomOp::Select:
     bound = std::max(of(value.b), of(value.c));
     break;
+  case AtomOp::Shl: {
+    const mesh::Value &amount = program.values[value.b];
+    if (amount.op == AtomOp::Const && amount.immediate < value.bits)
+      bound = of(value.a) + static_cast<unsigned>(amount.immediate);
+    break;
+  }
   case AtomOp::LShr: {
     const mesh::Value &amount = program.values[value.b];
     bound = of(value.a);
@@ -73,7 +75,17 @@ int ProgramBuilder::push(mesh::Value value) {
   default:
     break;
   }
-  activeBits.push_back(std::min(bound, value.bits));
+  return std::min(bound, value.bits);
+}
+
+int ProgramBuilder::push(mesh::Value value) {
+  // A table stays its own value: those of nodes that share a program are
+  // merged later, and must not have been merged with one another by chance.
+  if (value.op != AtomOp::Lookup)
+    for (size_t i = 0; i < program.values.size(); ++i)
+      if (same(program.values[i], value))
+        return static_cast<int>(i);
+  activeBits.push_back(boundOfValue(program, activeBits, value));
   program.values.push_back(std::move(value));
   return static_cast<int>(program.values.size()) - 1;
 }

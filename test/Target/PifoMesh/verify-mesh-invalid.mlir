@@ -255,3 +255,62 @@ pifo.scheduler @shared capacity(64) {
     }
   }
 }
+
+// -----
+
+// A sum that never falls does when its upper bits are cut off; serial numbers do
+// not mind.
+
+pifo.scheduler @cut capacity(2048) {
+  pifo.field @length : i12
+  // expected-note@below {{the rank depends on '@length', which may be less in a later packet of the same flow}}
+  pifo.node @root rank(i12, saturate) {
+    pifo.state @sum written_by(enqueue) = 0 : i64
+    // expected-error@below {{ranks of 'root' are not known to grow within any flow}}
+    pifo.scheduling {
+      %sum = pifo.load @sum : i64
+      %length = pifo.read_field @length : i64
+      %more = arith.addi %sum, %length : i64
+      pifo.store %more, @sum : i64
+      %low = arith.trunci %more : i64 to i16
+      pifo.yield %low : i16
+    }
+  }
+}
+
+pifo.scheduler @serial capacity(2048) {
+  pifo.field @length : i12
+  pifo.node @root rank(i12, wrap) {
+    pifo.state @sum written_by(enqueue) = 0 : i64
+    pifo.scheduling {
+      %sum = pifo.load @sum : i64
+      %length = pifo.read_field @length : i64
+      %more = arith.addi %sum, %length : i64
+      pifo.store %more, @sum : i64
+      %low = arith.trunci %more : i64 to i16
+      pifo.yield %low : i16
+    }
+  }
+}
+
+// -----
+
+// Nor does a product grow that may overflow: 12 bits by 28 in 32.
+
+pifo.scheduler @product capacity(2048) {
+  pifo.field @length : i12
+  // expected-note@below {{the rank depends on '@length'}}
+  pifo.node @root rank(i16, wrap) {
+    pifo.state @sum written_by(enqueue) = 0 : i32
+    // expected-error@below {{ranks of 'root' are not known to grow within any flow}}
+    pifo.scheduling {
+      %sum = pifo.load @sum : i32
+      %length = pifo.read_field @length : i32
+      %factor = arith.constant 149370606 : i32
+      %product = arith.muli %length, %factor : i32
+      %more = arith.addi %sum, %product : i32
+      pifo.store %more, @sum : i32
+      pifo.yield %more : i32
+    }
+  }
+}

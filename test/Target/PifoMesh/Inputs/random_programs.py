@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Schedulers with random transactions, as CPU code and on the mesh's model: departures are the same.
+"""Random trees with random transactions, as CPU code and on the mesh's model: departures are the same.
 
 usage: random_programs.py NM-OPT NM-TRANSLATE NM-PIFO-MESH CLANG PREFIX FIRST-SEED PROGRAMS
 A program that no atom can compute is refused, and counted.
@@ -105,42 +105,76 @@ class Program:
         else:
             self.emit("pifo.lookup @table : i16", 16)
 
-    def text(self):
+    def transaction(self, state):
+        """Its lines, and the number of bits it yields."""
+        self.lines, self.values = [], []
         for field, bits, _ in FIELDS:
-            self.emit(f"pifo.read_field @{field} : i{self.random.choice([bits, 32, 64])}", 0)
-            name, _ = self.values.pop()
-            self.values.append((name, int(self.lines[-1].rsplit("i", 1)[1])))
-        state = self.random.random() < 0.4
+            width = self.random.choice([bits, 32, 64])
+            self.emit(f"pifo.read_field @{field} : i{width}", width)
         if state:
-            self.emit("pifo.load @sum : i32", 32)
-            old = self.values[-1][0]
+            old = self.emit("pifo.load @sum : i32", 32)
         for _ in range(self.random.randrange(3, 14)):
             self.step()
         if state:
             more = self.emit(f"arith.addi {old}, {self.value(32)} : i32", 32)
-            self.lines.append(f"      pifo.store {more}, @sum : i32")
+            self.lines.append("  " * self.depth + f"pifo.store {more}, @sum : i32")
         width = self.random.choice([16, 32, 64])
-        rank = self.value(width)
-        self.lines.append(f"      pifo.yield {rank} : i{width}")
-        bits = self.random.choice([12, 16, 24, 40])
+        self.lines.append("  " * self.depth + f"pifo.yield {self.value(width)} : i{width}")
+        return self.lines
+
+    def node(self, name, predicate, inner, depth):
+        pad = "  " * depth
+        state = inner is None and self.random.random() < 0.4
+        if inner is None:
+            self.depth = depth + 2
+            body = self.transaction(state)
+            bits = self.random.choice([12, 16, 24, 40])
+        else:
+            # Different ranks for all children: where they tie, a block may swap them.
+            body = [f"{pad}    %child = pifo.child : i32", f"{pad}    pifo.yield %child : i32"]
+            bits = 6
+        lines = [f"{pad}pifo.node @{name} rank(i{bits}, saturate) {{"] + predicate
+        if state:
+            lines.append(f"{pad}  pifo.state @sum written_by(enqueue) = 0 : i32")
+        lines += [f"{pad}  pifo.scheduling {{"] + body + [f"{pad}  }}"] + (inner or []) + [f"{pad}}}"]
+        return lines
+
+    def children(self, depth):
+        """Leaves that share the values of @c, or a node with more of them."""
+        cuts = sorted(self.random.sample(range(1, 3000), self.random.randrange(1, 4)))
+        bounds = list(zip([0] + cuts, cuts + [None]))
+        lines, pad = [], "  " * (depth + 1)
+        for number, (low, high) in enumerate(bounds):
+            predicate = [f"{pad}pifo.predicate {{", f"{pad}  %c = pifo.read_field @c : i16",
+                         f"{pad}  %low = arith.constant {low} : i16", f"{pad}  %above = arith.cmpi uge, %c, %low : i16"]
+            if high is None:
+                predicate.append(f"{pad}  pifo.yield %above : i1")
+            else:
+                predicate += [f"{pad}  %high = arith.constant {high} : i16", f"{pad}  %below = arith.cmpi ult, %c, %high : i16",
+                              f"{pad}  %is = arith.andi %above, %below : i1", f"{pad}  pifo.yield %is : i1"]
+            lines += self.node(f"leaf{number}", predicate + [f"{pad}}}"], None, depth)
+        return lines
+
+    def text(self):
+        tree = self.children(2) if self.random.random() < 0.5 else None
+        root = "\n".join(self.node("root", [], tree, 1))
         table = ", ".join(str(self.random.randrange(1 << 15)) for _ in range(2048))
         fields = "\n".join(f"  pifo.field @{n} : i{b}" + (f" below {most}" if most else "") for n, b, most in FIELDS)
-        states = "    pifo.state @sum written_by(enqueue) = 0 : i32\n" if state else ""
-        body = "\n".join(self.lines)
         return (f"pifo.scheduler @random capacity(200) {{\n{fields}\n"
-                f"  pifo.table @table by @a = dense<[{table}]> : tensor<2048xi16>\n"
-                f"  pifo.node @root rank(i{bits}, saturate) {{\n{states}    pifo.scheduling {{\n{body}\n    }}\n  }}\n}}\n")
+                f"  pifo.table @table by @a = dense<[{table}]> : tensor<2048xi16>\n{root}\n}}\n")
 
 
-equal = refused = 0
+equal = trees = refused = 0
 for seed in range(int(first), int(first) + int(programs)):
     source = f"{prefix}.{seed}.mlir"
+    text = Program(seed).text()
     with open(source, "w") as out:
-        out.write(Program(seed).text())
+        out.write(text)
     result = subprocess.run([sys.executable, against_cpu, *tools, prefix, source, "--seeds", "1", "--steps", "600",
                              "--limits", "rank_bits = 62 : i64, now_bits = 64 : i64"], capture_output=True, text=True)
     if result.returncode == 0:
         equal += 1
+        trees += "@leaf0" in text
         continue
     error = result.stderr.strip()
     # What the mesh's compiler says of its own accord.
@@ -149,4 +183,4 @@ for seed in range(int(first), int(first) + int(programs)):
         refused += 1
         continue
     sys.exit(f"{source}: {error[:2000]}")
-print(f"{equal} programs equal, {refused} refused")
+print(f"{equal} programs equal, {trees} of them trees, {refused} refused")

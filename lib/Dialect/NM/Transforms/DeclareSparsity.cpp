@@ -120,6 +120,11 @@ private:
         while (succeeded(up)) {
           view = *up;
           up = raise::stepUp(view, ignored);
+          if (failed(up))
+            if (auto scaled =
+                    raise::stepThroughScale(view, contraction->k, ignored);
+                succeeded(scaled))
+              up = scaled->view;
         }
         std::optional<unsigned> dim = view.getDimOf(contraction->k);
         if (auto param = view.value.getDefiningOp<ParamOp>(); param && dim)

@@ -127,6 +127,18 @@ static bool isOperandType(Type element, bool integer) {
   return element.isF32() || element.isBF16() || element.isF16();
 }
 
+/// `map` with the constant 0 for loops of one iteration.
+static AffineMap dropUnitLoops(AffineMap map, ArrayRef<int64_t> loopSizes) {
+  SmallVector<AffineExpr> results;
+  for (AffineExpr expr : map.getResults()) {
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    bool isUnit = loop && loopSizes[loop.getPosition()] == 1;
+    results.push_back(isUnit ? getAffineConstantExpr(0, map.getContext())
+                             : expr);
+  }
+  return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
+}
+
 std::optional<Product>
 mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
                              const Weight &weight, std::string &reason) {
@@ -200,6 +212,19 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
     return std::nullopt;
   }
 
+  // A batch that the product drops is of size 1, and so is what a scale has of
+  // it.
+  for (View &scale : product.weight.scales) {
+    scale.map = dropUnitLoops(scale.map, sizes);
+    for (auto [dim, expr] : llvm::enumerate(scale.map.getResults()))
+      if (isa<AffineConstantExpr>(expr) &&
+          scale.getType().getDimSize(dim) != 1) {
+        reason = llvm::formatv("dimension {0} of its scale is not known to be "
+                               "of size 1",
+                               dim);
+        return std::nullopt;
+      }
+  }
   Value init = product.contraction.op.getDpsInits()[0];
   product.addend.isZero = isZeroTensor(init);
   if (!product.addend.isZero)
@@ -243,26 +268,74 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
 // Construction
 //===----------------------------------------------------------------------===//
 
-/// acc + e, in the accumulator's type, rounded once to the result's.
-static void buildAddition(MatmulOp matmul, RewriterBase &rewriter) {
+/// acc * scales.. + e, in the accumulator's type, rounded once to the result's.
+/// The operands are the scales, then the addend if there is one.
+static void buildEpilogue(MatmulOp matmul, size_t scales,
+                          RewriterBase &rewriter) {
   OpBuilder::InsertionGuard guard(rewriter);
   Location loc = matmul.getLoc();
   Type accumulator = matmul.getAccumulatorType();
-  Type operand = getElementTypeOrSelf(matmul.getEpilogueOperands()[0]);
   Type result = matmul.getResult().getType().getElementType();
-  Block *block = rewriter.createBlock(&matmul.getEpilogue(), {},
-                                      {accumulator, operand}, {loc, loc});
-  Value sum = block->getArgument(1);
-  if (accumulator.isInteger()) {
-    sum = arith::AddIOp::create(rewriter, loc, block->getArgument(0), sum);
-  } else {
-    if (operand != accumulator)
-      sum = arith::ExtFOp::create(rewriter, loc, accumulator, sum);
-    sum = arith::AddFOp::create(rewriter, loc, block->getArgument(0), sum);
-    if (result != accumulator)
-      sum = arith::TruncFOp::create(rewriter, loc, result, sum);
+  SmallVector<Type> types{accumulator};
+  for (Value operand : matmul.getEpilogueOperands())
+    types.push_back(getElementTypeOrSelf(operand));
+  Block *block = rewriter.createBlock(&matmul.getEpilogue(), {}, types,
+                                      SmallVector<Location>(types.size(), loc));
+  Value sum = block->getArgument(0);
+  for (BlockArgument argument : block->getArguments().drop_front()) {
+    Value operand = argument;
+    if (accumulator.isInteger()) {
+      sum = arith::AddIOp::create(rewriter, loc, sum, operand);
+      continue;
+    }
+    if (operand.getType() != accumulator)
+      operand = arith::ExtFOp::create(rewriter, loc, accumulator, operand);
+    if (argument.getArgNumber() <= scales)
+      sum = arith::MulFOp::create(rewriter, loc, sum, operand);
+    else
+      sum = arith::AddFOp::create(rewriter, loc, sum, operand);
   }
+  if (result != sum.getType())
+    sum = arith::TruncFOp::create(rewriter, loc, result, sum);
   YieldOp::create(rewriter, loc, sum);
+}
+
+/// A tensor of the elements of `scale` without dimensions of size 1 that no
+/// loop follows.
+static Value dropUnitDims(const View &scale, RewriterBase &rewriter) {
+  Location loc = scale.value.getLoc();
+  if (!isa<RankedTensorType>(scale.value.getType()))
+    return tensor::FromElementsOp::create(
+        rewriter, loc, RankedTensorType::get({}, scale.value.getType()),
+        scale.value);
+  if (scale.map.isProjectedPermutation())
+    return scale.value;
+  // Every dimension that nothing follows joins its neighbour.
+  SmallVector<ReassociationIndices> groups;
+  ReassociationIndices units;
+  for (auto [dim, expr] : llvm::enumerate(scale.map.getResults())) {
+    units.push_back(dim);
+    if (isa<AffineDimExpr>(expr))
+      groups.push_back(std::exchange(units, {}));
+  }
+  if (!groups.empty())
+    llvm::append_range(groups.back(), units);
+  return tensor::CollapseShapeOp::create(rewriter, loc, scale.value, groups);
+}
+
+/// How the result of `product` reads a scale: loops become its dimensions.
+static AffineMap getScaleMap(const Product &product, const View &scale,
+                             int64_t rank) {
+  ArrayRef<AffineExpr> outer = product.contraction.result.getResults();
+  int64_t shift = rank - int64_t(outer.size()); // added or dropped dimensions
+  MLIRContext *context = scale.map.getContext();
+  SmallVector<AffineExpr> results;
+  for (AffineExpr expr : scale.map.getResults())
+    if (isa<AffineDimExpr>(expr)) {
+      int64_t dim = llvm::find(outer, expr) - outer.begin();
+      results.push_back(getAffineDimExpr(dim + shift, context));
+    }
+  return AffineMap::get(rank, 0, results, context);
 }
 
 /// A destination of the shape that the result of the product has. nm.matmul
@@ -313,6 +386,11 @@ MatmulOp mlir::nm::raise::buildProduct(Product &product, WeightEncoder &encoder,
 
   SmallVector<Value> operands;
   SmallVector<AffineMap> maps;
+  int64_t matmulRank = cast<RankedTensorType>(destination.getType()).getRank();
+  for (const View &scale : product.weight.scales) {
+    operands.push_back(dropUnitDims(scale, rewriter));
+    maps.push_back(getScaleMap(product, scale, matmulRank));
+  }
   if (!product.addend.isZero) {
     operands.push_back(product.addend.view.value);
     AffineMap map = product.addend.view.map;
@@ -327,7 +405,7 @@ MatmulOp mlir::nm::raise::buildProduct(Product &product, WeightEncoder &encoder,
   auto matmul = MatmulOp::create(rewriter, loc, lhs, rhs, destination,
                                  transposeLhs, transposeRhs, operands, maps);
   if (!operands.empty())
-    buildAddition(matmul, rewriter);
+    buildEpilogue(matmul, product.weight.scales.size(), rewriter);
 
   Value result = matmul.getResult();
   if (product.vector) {

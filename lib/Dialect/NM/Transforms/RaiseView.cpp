@@ -123,10 +123,6 @@ FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
   return failure();
 }
 
-//===----------------------------------------------------------------------===//
-// Contractions
-//===----------------------------------------------------------------------===//
-
 static Value stripExtension(Value value) {
   while (Operation *def = value.getDefiningOp()) {
     if (!isExactExtension(def))
@@ -135,6 +131,77 @@ static Value stripExtension(Value value) {
   }
   return value;
 }
+
+/// Follows `view` up to where it is read by neither `k` nor the constant 0, or
+/// else only not by `k`. Null if every producer is read by `k`.
+static std::optional<View> asScale(View view, unsigned k) {
+  std::optional<View> best;
+  std::string stop;
+  for (FailureOr<View> up = view; succeeded(up); up = stepUp(view, stop)) {
+    view = *up;
+    bool isFloat = isa<FloatType>(view.getType().getElementType()) &&
+                   view.getType().getElementTypeBitWidth() <= 32;
+    if (!isFloat || view.getDimOf(k))
+      continue;
+    best = view;
+    if (view.map.isProjectedPermutation())
+      break;
+  }
+  return best;
+}
+
+FailureOr<Scaled> mlir::nm::raise::stepThroughScale(const View &view,
+                                                    unsigned k,
+                                                    std::string &stop) {
+  auto op = view.value.getDefiningOp<linalg::LinalgOp>();
+  if (!op || op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0 ||
+      op.hasIndexSemantics())
+    return failure();
+  Block *block = op.getBlock();
+  auto mul =
+      block->getTerminator()->getOperand(0).getDefiningOp<arith::MulFOp>();
+  AffineMap out = op.getIndexingMapsArray().back();
+  if (!mul || mul->getBlock() != block || !out.isPermutation())
+    return failure();
+  AffineMap loops = inversePermutation(out).compose(view.map);
+  // What each factor reads: a tensor, or a scalar from outside.
+  std::optional<View> factors[2];
+  for (int i : {0, 1}) {
+    Value value = stripExtension(mul->getOperand(i));
+    if (value.getParentBlock() != block) {
+      auto type = dyn_cast<FloatType>(value.getType());
+      if (type && type.getWidth() <= 32)
+        factors[i] =
+            View{value, AffineMap::get(loops.getNumDims(), 0, op.getContext())};
+      continue;
+    }
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (!argument || argument.getArgNumber() >= op.getNumDpsInputs())
+      continue;
+    OpOperand *input = op.getMatchingOpOperand(argument);
+    AffineMap in = op.getMatchingIndexingMap(input);
+    if (isa<RankedTensorType>(input->get().getType()) &&
+        in.isProjectedPermutation(/*allowZeroInResults=*/true))
+      factors[i] = View{input->get(), in.compose(loops)};
+  }
+  if (!factors[0] || !factors[1])
+    return failure();
+  for (int i : {0, 1}) {
+    View &weight = *factors[i], &scale = *factors[1 - i];
+    if (!isa<RankedTensorType>(weight.value.getType()) || !weight.getDimOf(k))
+      continue;
+    if (!isa<RankedTensorType>(scale.value.getType()))
+      return Scaled{weight, scale};
+    if (std::optional<View> found = asScale(scale, k))
+      return Scaled{weight, *found};
+  }
+  stop += ", whose factors both run along the contraction";
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
 
 /// Whether the block yields `out + ext(in0) * ext(in1)`.
 static bool isSumOfProducts(Block &block) {

@@ -31,6 +31,20 @@ struct View {
 /// drop unit dimensions. Otherwise fails and says in `stop` what is in the way.
 FailureOr<View> stepUp(const View &view, std::string &stop);
 
+/// Elements that are those of `view` times those of `scale`.
+struct Scaled {
+  View view;
+  /// Does not follow the contraction. `value` may be a scalar; the map is then
+  /// without results.
+  View scale;
+};
+
+/// One producer further up where that multiplies, as what widens quantised
+/// weights does, by factors that do not depend on the loop `k`: a product over
+/// `k` may as well be multiplied afterwards. Fails as stepUp.
+FailureOr<Scaled> stepThroughScale(const View &view, unsigned k,
+                                   std::string &stop);
+
 /// A sum of products over one loop.
 struct Contraction {
   linalg::LinalgOp op;

@@ -114,43 +114,69 @@ static std::optional<Weight> findInConstant(const View &view, unsigned dim,
   return std::nullopt;
 }
 
+/// What `view` itself says of a pattern; `found` tells whether it says
+/// anything.
+static FailureOr<std::optional<Weight>> findHere(const View &view, unsigned dim,
+                                                 const WeightOptions &options,
+                                                 std::string &reason,
+                                                 bool &found) {
+  found = true;
+  FailureOr<SparsityAttr> promise = getPromise(view.value);
+  if (failed(promise))
+    return failure();
+  if (*promise)
+    return along(view, dim, *promise, "declared by attribute", reason);
+  if (DenseElementsAttr constant = getConstant(view.value))
+    return findInConstant(view, dim, constant, options, reason);
+  if (auto op = view.value.getDefiningOp<DecompressOp>())
+    return along(view, dim, nm::getSparsity(op.getSource().getType()),
+                 "declared by its type", reason);
+  if (auto op = view.value.getDefiningOp<PruneOp>())
+    return along(view, dim, op.getSparsity(), "pruned", reason);
+  if (auto op = view.value.getDefiningOp<ParamOp>()) {
+    if (options.dense && isStorable(view.getType().getElementType()))
+      return std::optional(Weight{view,
+                                  SparsityAttr::get(op.getContext(), 1, 1, dim),
+                                  "dense parameter"});
+    reason = "parameter '" + op.getKey().str() +
+             "' is dense; nm-declare-sparsity finds its pattern in a "
+             "checkpoint";
+    return std::optional<Weight>();
+  }
+  found = false;
+  return std::optional<Weight>();
+}
+
 FailureOr<std::optional<Weight>>
 mlir::nm::raise::findWeight(View view, unsigned k, const WeightOptions &options,
                             std::string &reason) {
   std::optional<Weight> none;
+  SmallVector<View> scales;
   while (true) {
     std::optional<unsigned> dim = view.getDimOf(k);
     if (!dim) {
       reason = "it does not run along the contraction";
       return none;
     }
-    FailureOr<SparsityAttr> promise = getPromise(view.value);
-    if (failed(promise))
+    bool isFound;
+    FailureOr<std::optional<Weight>> here =
+        findHere(view, *dim, options, reason, isFound);
+    if (failed(here))
       return failure();
-    if (*promise)
-      return along(view, *dim, *promise, "declared by attribute", reason);
-    if (DenseElementsAttr constant = getConstant(view.value))
-      return findInConstant(view, *dim, constant, options, reason);
-    if (auto op = view.value.getDefiningOp<DecompressOp>())
-      return along(view, *dim, nm::getSparsity(op.getSource().getType()),
-                   "declared by its type", reason);
-    if (auto op = view.value.getDefiningOp<PruneOp>())
-      return along(view, *dim, op.getSparsity(), "pruned", reason);
-    if (auto op = view.value.getDefiningOp<ParamOp>()) {
-      if (options.dense && isStorable(view.getType().getElementType()))
-        return std::optional(
-            Weight{view, SparsityAttr::get(op.getContext(), 1, 1, *dim),
-                   "dense parameter"});
-      reason = "parameter '" + op.getKey().str() +
-               "' is dense; nm-declare-sparsity finds its pattern in a "
-               "checkpoint";
-      return none;
-    }
+    if (*here)
+      (*here)->scales = scales;
+    if (isFound)
+      return here;
     std::string stop;
     FailureOr<View> up = stepUp(view, stop);
     if (failed(up)) {
-      reason = "it comes from " + stop;
-      return none;
+      FailureOr<Scaled> scaled = stepThroughScale(view, k, stop);
+      if (failed(scaled)) {
+        reason = "it comes from " + stop;
+        return none;
+      }
+      scales.push_back(scaled->scale);
+      up = scaled->view;
     }
     view = *up;
   }

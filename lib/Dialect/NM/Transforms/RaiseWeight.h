@@ -23,6 +23,8 @@ struct Weight {
   SparsityAttr sparsity;
   /// How the pattern is known, for remarks.
   StringRef origin;
+  /// What the product is to be multiplied by: none follows the contraction.
+  SmallVector<View> scales = {};
 };
 
 struct WeightOptions {

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-DTYPES = {"float32": "F32", "float64": "F64", "uint8": "U8", "bool": "BOOL", "int64": "I64"}
+DTYPES = {"float32": "F32", "float64": "F64", "uint8": "U8", "bool": "BOOL", "int64": "I64", "int8": "I8"}
 
 
 def prune(array, n, m):

@@ -134,6 +134,11 @@ def Raise : Pass<"nm-raise", "func::FuncOp"> {
       `nm.sparsity = #nm.sparsity<...>`;
     * a constant in which a pattern is found.
 
+    On the way to the weight, multiplications by a scalar or by a tensor that does not
+    run along the contraction, the scales of quantised weights, are left behind: the
+    epilogue multiplies the sum instead, in f32. Where the model would have rounded
+    each scaled weight to bf16 or f16, the result is closer to the exact one.
+
     `nm.matmul` then reads that tensor itself. The other operand is followed the same
     way, as far as `nm.matmul` can read it. A destination of zeros is dropped;
     another one, or what was broadcast into it, becomes an epilogue operand.

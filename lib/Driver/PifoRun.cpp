@@ -95,6 +95,12 @@ static llvm::Error run(const PifoRunOptions &options,
   std::unique_ptr<Source> source = openTraffic(options, error);
   if (!source)
     return makeError("{0}", error);
+  // Packets themselves are not read ahead, and a pipe may block for ever.
+  struct stat status;
+  bool isFile = ::stat(options.trafficFile.c_str(), &status) == 0 &&
+                S_ISREG(status.st_mode);
+  if (options.departuresPcap.empty() && (!options.generate.empty() || isFile))
+    source = readAhead(std::move(source));
   auto scheduler = PifoScheduler::create(**module, options.scheduler,
                                          options.container, options.capacity,
                                          source->columns(), options.fields);

@@ -66,16 +66,41 @@ struct Clock {
       ticks = now;
       parts = 0;
     }
-    unsigned __int128 sum =
-        static_cast<unsigned __int128>(bytes) * 8'000'000'000 + parts;
-    // At most 2^33 bytes at 1 bit/s and more: less than 2^66 ticks.
-    unsigned __int128 whole = sum / rate;
-    ticks += static_cast<int64_t>(
-        std::min<unsigned __int128>(whole, static_cast<uint64_t>(kLatest)));
-    parts = static_cast<uint64_t>(sum % rate);
+    if (bytes != lastBytes)
+      divide(bytes, rate);
+    ticks += lastTicks;
+    if (parts < rate - lastParts) {
+      parts += lastParts;
+    } else {
+      parts -= rate - lastParts;
+      ++ticks;
+    }
   }
   /// The first tick in which a packet may start.
   int64_t free() const { return ticks + (parts != 0); }
+
+private:
+  /// Most packets are as long as the one before, and a division of 128 bits
+  /// takes longer than all else here.
+  void divide(uint64_t bytes, uint64_t rate) {
+    if (bytes < uint64_t(1) << 30) {
+      uint64_t sum = bytes * 8'000'000'000;
+      lastBytes = bytes;
+      lastTicks = static_cast<int64_t>(sum / rate);
+      lastParts = sum % rate;
+      return;
+    }
+    unsigned __int128 sum =
+        static_cast<unsigned __int128>(bytes) * 8'000'000'000;
+    // At most 2^33 bytes at 1 bit/s and more: less than 2^66 ticks.
+    lastBytes = bytes;
+    lastTicks = static_cast<int64_t>(std::min<unsigned __int128>(
+        sum / rate, static_cast<uint64_t>(kLatest)));
+    lastParts = static_cast<uint64_t>(sum % rate);
+  }
+
+  uint64_t lastBytes = 0, lastParts = 0;
+  int64_t lastTicks = 0;
 };
 
 } // namespace

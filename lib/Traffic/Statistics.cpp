@@ -67,11 +67,18 @@ void Statistics::add(const Departure &departure) {
   all.add(delay);
   FlowStatistics *flow = latest;
   if (!flow || flow == &rest || flow->flow != departure.flow) {
-    auto found = index.find(departure.flow);
-    if (found != index.end()) {
-      flow = &list[found->second];
+    uint32_t none = 0;
+    uint32_t *place = &none;
+    if (departure.flow < kMostFlows)
+      place = &small[departure.flow];
+    else if (auto found = index.find(departure.flow); found != index.end())
+      place = &found->second;
+    if (*place != 0) {
+      flow = &list[*place - 1];
     } else if (list.size() < kMostFlows) {
-      index[departure.flow] = list.size();
+      if (departure.flow >= kMostFlows)
+        place = &index[departure.flow];
+      *place = static_cast<uint32_t>(list.size() + 1);
       list.emplace_back();
       flow = &list.back();
       flow->flow = departure.flow;

@@ -66,6 +66,26 @@ TEST(Link, FractionsOfTicksAddUp) {
   EXPECT_EQ(trace.totals.end, 23);
 }
 
+TEST(Link, MixedLengthsAddUpExactly) {
+  // Back to back from time 0, packet i begins where the bytes before it end,
+  // rounded up to a tick.
+  for (uint64_t rate : {uint64_t(1), uint64_t(7), uint64_t(9'999'999'967),
+                        uint64_t(40) << 50}) {
+    test::Rows rows;
+    Departures expected;
+    unsigned __int128 bits = 0;
+    for (uint64_t i = 0; i < 300; ++i) {
+      uint64_t bytes = 1 + i / 3 * 7919 % 1500;
+      rows.push_back({0, bytes});
+      expected.push_back({i, static_cast<int64_t>((bits + rate - 1) / rate)});
+      bits += static_cast<unsigned __int128>(bytes) * 8'000'000'000;
+    }
+    ListSource source({"length"}, rows);
+    Fifo fifo;
+    EXPECT_EQ(test::run(source, fifo, {rate, 0}).departures, expected) << rate;
+  }
+}
+
 TEST(Link, OverheadTakesTime) {
   ListSource source({"length"}, {{5, 100}, {5, 100}});
   Fifo fifo;

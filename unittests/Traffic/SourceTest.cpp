@@ -217,6 +217,45 @@ TEST(Pcap, RefusesOtherFiles) {
   EXPECT_FALSE(openPcapMemory(nullptr, 0, 9, error));
 }
 
+TEST(ReadAhead, GivesWhatTheSourceGives) {
+  // Less than a block, whole blocks, several and a part of one.
+  for (const char *packets : {"1", "2048", "4096", "20001"}) {
+    std::string text =
+        std::string("poisson:rate=9G,length=64..1500,flows=9,class=0..3,"
+                    "packets=") +
+        packets;
+    std::string error;
+    auto plain = openGenerator(text, error);
+    auto ahead = readAhead(openGenerator(text, error));
+    EXPECT_EQ(ahead->columns(), plain->columns());
+    EXPECT_EQ(drain(*ahead, error), drain(*plain, error));
+    EXPECT_EQ(error, "");
+    // The end stays the end.
+    Arrival arrival;
+    EXPECT_EQ(ahead->next(arrival), Source::Status::End);
+  }
+}
+
+TEST(ReadAhead, PassesErrorsOnInTheirPlace) {
+  std::string text = "time,length\n";
+  for (int i = 0; i < 3000; ++i)
+    text += std::to_string(i) + ",100\n";
+  text += "x,100\n";
+  std::string error;
+  auto source =
+      readAhead(openCsvMemory(text.data(), text.size(), "t.csv", error));
+  EXPECT_EQ(drain(*source, error).size(), 3000u);
+  EXPECT_NE(error.find("t.csv:3002: "), std::string::npos) << error;
+}
+
+TEST(ReadAhead, StopsBeforeTheEnd) {
+  std::string error;
+  auto source =
+      readAhead(openGenerator("cbr:rate=1G,packets=1000000000000", error));
+  Arrival arrival;
+  EXPECT_EQ(source->next(arrival), Source::Status::Packet);
+}
+
 TEST(Output, NothingRemainsWithoutCommit) {
   std::string path = testing::TempDir() + "nm-traffic-output", error;
   ASSERT_TRUE(writeFile(path, "old", error));

@@ -87,6 +87,13 @@ std::unique_ptr<Source> openPcapMemory(const void *data, size_t size,
 std::unique_ptr<Source> openGenerator(const std::string &description,
                                       std::string &error);
 
+/// The packets, the end or the error of `source`, which a thread of its own
+/// reads a few thousand packets ahead. `progress()` is that of the block being
+/// read; `bytes()` are not passed on. Destruction waits until the source's
+/// current call returns, so that a source that may block, such as a pipe,
+/// should not be read ahead.
+std::unique_ptr<Source> readAhead(std::unique_ptr<Source> source);
+
 } // namespace nm::traffic
 
 #endif // NM_TRAFFIC_SOURCE_H

@@ -48,6 +48,7 @@ struct FlowStatistics {
 class Statistics {
 public:
   static constexpr size_t kMostFlows = 1 << 16;
+  Statistics() : small(kMostFlows) {}
   void add(const Departure &departure);
   /// In the order of their numbers.
   std::vector<const FlowStatistics *> flows() const;
@@ -58,7 +59,10 @@ public:
   double fairness(const std::vector<double> &weights = {}) const;
 
 private:
-  std::unordered_map<uint64_t, size_t> index;
+  /// Places in `list` plus one, 0 where there is none yet; flows from
+  /// `kMostFlows` on are in the map.
+  std::vector<uint32_t> small;
+  std::unordered_map<uint64_t, uint32_t> index;
   std::vector<FlowStatistics> list;
   /// The latest, because flows come in bursts.
   FlowStatistics *latest = nullptr;

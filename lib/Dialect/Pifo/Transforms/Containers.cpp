@@ -57,14 +57,12 @@ StringRef SchedulerEmitter::sharedName(bool push) const {
 
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
                                 const Surroundings &at) {
-  // The top word of a bitmap and the count of a heap: zero means empty.
-  Value some;
+  // The first element of a bitmap and the count of a heap: zero means none.
+  if (!node.hasHeap())
+    return e.cmp(P::eq, e.load(32, hot(node, at, node.first)), 0);
+  Value some = e.load(64, hot(node, at, node.heap + 8));
   if (node.hasBitmap())
-    some = e.load(64, hot(node, at, node.top));
-  if (node.hasHeap()) {
-    Value count = e.load(64, hot(node, at, node.heap + 8));
-    some = some ? e.bor(some, count) : count;
-  }
+    some = e.bor(some, e.cast(e.load(32, hot(node, at, node.first)), 64));
   return e.cmp(P::eq, some, 0);
 }
 
@@ -115,6 +113,11 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
 // Push
 //===----------------------------------------------------------------------===//
 
+/// Whether the lists of a bitmap do not stay in a second cache of 512 KB.
+static bool isLarge(const NodeLayout &node) {
+  return node.count << (node.bitmapBits + 3) > 256 << 10;
+}
+
 void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
                             Value element, Value rank) {
   auto pushHeap = [&]() -> SmallVector<Value> {
@@ -139,11 +142,30 @@ void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
       pushHeap);
 }
 
+/// What is pushed is the first if its rank is less than the first one's: equal
+/// ranks leave in the order of their arrival. A branch, which is easy to guess
+/// where much is inside: with selections the next pop would wait for the rank,
+/// which may depend on what left before.
+void SchedulerEmitter::keepHead(const NodeLayout &node, const Surroundings &at,
+                                Value element, Value rank) {
+  Value elementPointer = hot(node, at, node.first);
+  Value rankPointer = hot(node, at, node.firstRank);
+  Value less = e.cmp(P::slt, rank, e.load(64, rankPointer));
+  // A serial number may be as large as the rank of none.
+  if (node.isSerial())
+    less = e.bor(less, e.cmp(P::eq, e.load(32, elementPointer), 0));
+  e.ifThen(less, [&] {
+    e.store(element, elementPointer);
+    e.store(rank, rankPointer);
+  });
+}
+
 void SchedulerEmitter::pushBitmap(const NodeLayout &node,
                                   const Surroundings &at, Value element,
                                   Value rank) {
   unsigned bits = node.bitmapBits;
   bool deep = node.isDeep();
+  Value whole = rank;
   rank = e.mask(rank, bits);
   Value bucket = e.at(cold(node, at, node.buckets), e.shl(rank, 3));
   Value topPointer = hot(node, at, node.top);
@@ -156,15 +178,28 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   }
   Value word = e.load(64, wordPointer);
   Value there = e.cmp(P::ne, e.band(word, bit), 0);
-  // Whether the rank has elements is anyone's guess: no branch. If it has none,
-  // what the last one's link would be goes to slot 0, which is nobody's.
   Value lastPointer = e.at(bucket, 4);
-  Value last = e.select(there, e.load(32, lastPointer), e.c(0, 32));
-  Value first = e.select(there, e.load(32, bucket), element);
+  // Whether the rank has elements is anyone's guess: no branch, where the list
+  // is near. If it has none, what the last one's link would be goes to slot 0,
+  // which is nobody's.
+  Value last, first;
+  if (isLarge(node)) {
+    auto list = e.ifElse(
+        there, {e.type(32), e.type(32)},
+        [&]() -> SmallVector<Value> {
+          return {e.load(32, lastPointer), e.load(32, bucket)};
+        },
+        [&]() -> SmallVector<Value> { return {e.c(0, 32), element}; });
+    last = list[0], first = list[1];
+  } else {
+    last = e.select(there, e.load(32, lastPointer), e.c(0, 32));
+    first = e.select(there, e.load(32, bucket), element);
+  }
   e.store(element, slot(poolOf(node), at.memory, last));
   e.store(first, bucket);
   e.store(element, lastPointer);
   e.store(e.bor(word, bit), wordPointer);
+  keepHead(node, at, element, whole);
   if (!deep)
     return;
   Value topIndex = e.shr(rank, bits - 6);
@@ -198,14 +233,10 @@ Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
       e.cmp(P::eq, count, 0), e.type(1),
       [&]() -> SmallVector<Value> { return {e.c(0, 1)}; },
       [&]() -> SmallVector<Value> {
-        Value top = e.load(64, hot(node, at, node.top));
-        return {e.ifElse(
-            e.cmp(P::eq, top, 0), e.type(1),
-            [&]() -> SmallVector<Value> { return {e.c(1, 1)}; },
-            [&]() -> SmallVector<Value> {
-              return {e.cmp(P::sle, heapHead(node, at).rank,
-                            bitmapHead(node, at).rank)};
-            })[0]};
+        Head other = bitmapHead(node, at);
+        Value none = e.cmp(P::eq, other.element, 0);
+        return {
+            e.bor(none, e.cmp(P::sle, heapHead(node, at).rank, other.rank))};
       })[0];
 }
 
@@ -231,38 +262,8 @@ SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
 SchedulerEmitter::Head SchedulerEmitter::bitmapHead(const NodeLayout &node,
                                                     const Surroundings &at) {
   Head head;
-  NodeOp op = node.op;
-  unsigned bits = node.bitmapBits;
-  bool isRing = node.container == Container::Ring;
-  bool serial = isRing || op.getRule() != RankRule::Saturate;
-  Value top = e.load(64, hot(node, at, node.top));
-  Value start;
-  if (serial) {
-    // The first set bit from the origin on, around the end of the word.
-    start = isRing ? ringStart(node, at) : origin(node, at);
-    Value turn = e.mask(e.shr(start, bits - 6), 6);
-    Value turned =
-        LLVM::FshrOp::create(b, e.loc, top.getType(), top, top, turn);
-    head.a = e.mask(e.add(e.lowestBit(turned), turn), 6);
-  } else {
-    head.a = e.lowestBit(top);
-  }
-  Value rank = head.a;
-  if (node.isDeep()) {
-    Value wordIndex = head.a;
-    if (node.middleBits) {
-      head.middleIndex = e.lowestBit(
-          e.load(64, e.at(hot(node, at, node.middle), e.shl(head.a, 3))));
-      wordIndex = e.bor(e.shl(head.a, node.middleBits), head.middleIndex);
-    }
-    Value word =
-        e.load(64, e.at(cold(node, at, node.words), e.shl(wordIndex, 3)));
-    head.wordIndex = wordIndex;
-    rank = e.bor(e.shl(wordIndex, node.wordBits), e.lowestBit(word));
-  }
-  head.bucket = e.at(cold(node, at, node.buckets), e.shl(rank, 3));
-  head.element = e.load(32, head.bucket);
-  head.rank = serial ? e.add(start, e.mask(e.sub(rank, start), bits)) : rank;
+  head.element = e.load(32, hot(node, at, node.first));
+  head.rank = e.load(64, hot(node, at, node.firstRank));
   return head;
 }
 
@@ -304,45 +305,127 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
   return head;
 }
 
+/// The next set bit of a top word after bit `from`, which is clear, around the
+/// end of the word: no rank in the bitmap lies before the one that left.
+Value SchedulerEmitter::nextBit(const NodeLayout &node, Value word,
+                                Value from) {
+  if (!node.isSerial())
+    return e.lowestBit(word);
+  Value turned =
+      LLVM::FshrOp::create(b, e.loc, word.getType(), word, word, from);
+  return e.mask(e.add(e.lowestBit(turned), from), 6);
+}
+
+/// The rank of index `to` of the bitmap, the next one after `index`, which is
+/// that of `rank`.
+Value SchedulerEmitter::rankAt(const NodeLayout &node, Value rank, Value index,
+                               Value to) {
+  if (!node.isSerial())
+    return to;
+  return e.add(rank, e.mask(e.sub(to, index), node.bitmapBits));
+}
+
+/// Word `index` is empty now: the next one that is not, or -1.
+Value SchedulerEmitter::nextWord(const NodeLayout &node, const Surroundings &at,
+                                 Value index) {
+  Value topIndex = e.shr(index, node.middleBits);
+  auto middleAt = [&](Value topIndex) {
+    return e.at(hot(node, at, node.middle), e.shl(topIndex, 3));
+  };
+  auto wordBelow = [&](Value topIndex, Value middle) {
+    return e.bor(e.shl(topIndex, node.middleBits), e.lowestBit(middle));
+  };
+  auto nextTop = [&]() -> SmallVector<Value> {
+    Value pointer = hot(node, at, node.top);
+    Value bit = e.shl(e.c(1), topIndex);
+    Value rest = e.bxor(e.load(64, pointer), bit);
+    e.store(rest, pointer);
+    return e.ifElse(
+        e.cmp(P::eq, rest, 0), e.type(64),
+        [&]() -> SmallVector<Value> { return {e.c(-1)}; },
+        [&]() -> SmallVector<Value> {
+          Value next = nextBit(node, rest, topIndex);
+          if (!node.middleBits)
+            return {next};
+          return {wordBelow(next, e.load(64, middleAt(next)))};
+        });
+  };
+  if (!node.middleBits)
+    return nextTop()[0];
+  // The bit is the lowest of its word.
+  Value middle = e.load(64, middleAt(topIndex));
+  Value rest = e.band(middle, e.sub(middle, e.c(1)));
+  e.store(rest, middleAt(topIndex));
+  return e.ifElse(
+      e.cmp(P::ne, rest, 0), e.type(64),
+      [&]() -> SmallVector<Value> { return {wordBelow(topIndex, rest)}; },
+      nextTop)[0];
+}
+
+/// The first element leaves, and the next one is looked up at once: by the time
+/// somebody asks for it, it is known.
 SchedulerEmitter::Head SchedulerEmitter::popBitmap(const NodeLayout &node,
                                                    const Surroundings &at) {
   Head head = bitmapHead(node, at);
-  auto clear = [&](Value pointer, Value index) {
-    Value rest =
-        e.band(e.load(64, pointer), e.bxor(e.shl(e.c(1), index), e.c(-1)));
-    e.store(rest, pointer);
-    return e.cmp(P::eq, rest, 0);
+  Value index =
+      node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;
+  auto bucket = [&](Value index) {
+    return e.at(cold(node, at, node.buckets), e.shl(index, 3));
   };
+  Value here = bucket(index);
+  Value link = e.load(32, slot(poolOf(node), at.memory, head.element));
   // Whether this was the last element of its rank is anyone's guess: no
   // branch. If it was, its link means nothing, and nobody reads it.
-  Value last = e.load(32, e.at(head.bucket, 4));
-  Value isLast = e.cmp(P::eq, head.element, last);
-  Value next = e.load(32, slot(poolOf(node), at.memory, head.element));
-  e.store(next, head.bucket);
+  Value isLast = e.cmp(P::eq, head.element, e.load(32, e.at(here, 4)));
+  e.store(link, here);
+  auto elementAt = [&](Value index) { return e.load(32, bucket(index)); };
   Value top = hot(node, at, node.top);
+  auto none = [&]() -> SmallVector<Value> {
+    return {e.c(0, 32), e.c(kNoRank)};
+  };
+  SmallVector<Type> types{e.type(32), e.type(64)};
+  SmallVector<Value> next;
   if (node.container == Container::Word) {
-    Value bit = e.shl(e.cast(isLast, 64), head.a);
-    e.store(e.bxor(e.load(64, top), bit), top);
+    Value bit = e.shl(e.cast(isLast, 64), index);
+    Value rest = e.bxor(e.load(64, top), bit);
+    e.store(rest, top);
+    next = e.ifElse(e.cmp(P::eq, rest, 0), types, none,
+                    [&]() -> SmallVector<Value> {
+                      Value following = nextBit(node, rest, index);
+                      return {elementAt(following),
+                              rankAt(node, head.rank, index, following)};
+                    });
   } else {
-    Value pointer = e.at(cold(node, at, node.words), e.shl(head.wordIndex, 3));
+    Value wordIndex = e.shr(index, node.wordBits);
+    auto wordAt = [&](Value index) {
+      return e.at(cold(node, at, node.words), e.shl(index, 3));
+    };
+    Value pointer = wordAt(wordIndex);
     Value word = e.load(64, pointer);
     // The bit is the lowest of its word.
     Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
     e.store(rest, pointer);
-    e.ifThen(e.cmp(P::eq, rest, 0), [&] {
-      if (!node.middleBits) {
-        clear(top, head.a);
-        return;
-      }
-      Value middle = e.at(hot(node, at, node.middle), e.shl(head.a, 3));
-      e.ifThen(clear(middle, head.middleIndex), [&] { clear(top, head.a); });
-    });
-    // What leaves next, as far as is known: another element of the rank, or
-    // the next rank of the word.
-    Value some = e.bor(rest, e.c(int64_t(1) << 62));
-    Value rank = e.bor(e.shl(head.wordIndex, node.wordBits), e.lowestBit(some));
-    e.prefetch(e.at(cold(node, at, node.buckets), e.shl(rank, 3)));
+    next = e.ifElse(
+        e.cmp(P::ne, rest, 0), types,
+        [&]() -> SmallVector<Value> {
+          int64_t within = (int64_t(1) << node.wordBits) - 1;
+          Value low = e.lowestBit(rest);
+          return {elementAt(e.bor(e.band(index, e.c(~within)), low)),
+                  e.bor(e.band(head.rank, e.c(~within)), low)};
+        },
+        [&]() -> SmallVector<Value> {
+          Value following = nextWord(node, at, wordIndex);
+          return e.ifElse(
+              e.cmp(P::slt, following, 0), types, none,
+              [&]() -> SmallVector<Value> {
+                Value low = e.lowestBit(e.load(64, wordAt(following)));
+                Value to = e.bor(e.shl(following, node.wordBits), low);
+                return {elementAt(to), rankAt(node, head.rank, index, to)};
+              });
+        });
   }
-  e.prefetch(slot(poolOf(node), at.memory, next));
+  e.store(next[0], hot(node, at, node.first));
+  e.store(next[1], hot(node, at, node.firstRank));
+  e.prefetch(slot(poolOf(node), at.memory, next[0]));
   return head;
 }

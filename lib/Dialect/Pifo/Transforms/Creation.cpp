@@ -26,6 +26,11 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
                                     loop.getInductionVar()));
   };
   NodeOp op = node.op;
+  if (node.hasBitmap())
+    forEach(node.count, [&](Value instance) {
+      Surroundings at{memory, {}, {}, instance, {}, {}, {}};
+      e.store(e.c(kNoRank), hot(node, at, node.firstRank));
+    });
   for (StateOp state : op.getBody().front().getOps<StateOp>()) {
     APInt init = cast<IntegerAttr>(state.getInit()).getValue();
     if (init.isZero())

@@ -208,7 +208,9 @@ void SchedulerEmitter::emitEnter(unsigned id) {
 }
 
 /// Field by field where there are few: one wide load of a packet that has just
-/// been written in parts would wait for all of them.
+/// been written in parts would wait for all of them. A caller writes the fields
+/// before it pushes, and the slot of a packet that leaves soon after it came
+/// has just been written.
 void SchedulerEmitter::storePacket(Value to, Value packet) {
   if (layout.packet.fields.size() > 8)
     return e.copy(to, packet, layout.packet.size);
@@ -271,7 +273,7 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   }
   Value fields = e.at(slot(layout.packets, memory, packet), 8);
   if (node.children.empty())
-    e.copy(out, fields, layout.packet.size);
+    storePacket(out, fields);
   if (DequeueOp dequeue = op.getDequeue()) {
     at.packet = fields;
     at.child = child;

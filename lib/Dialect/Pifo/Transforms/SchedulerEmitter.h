@@ -23,6 +23,9 @@ namespace mlir::pifo {
 LogicalResult addSharedFunctions(ModuleOp module);
 constexpr int64_t kEntryBytes = 24;
 
+/// The rank of the first element of an empty bitmap.
+constexpr int64_t kNoRank = std::numeric_limits<int64_t>::max();
+
 /// What the transactions of a node see.
 struct Surroundings {
   /// The scheduler, the packet whose fields are read, the time.
@@ -118,8 +121,6 @@ private:
             Value rank);
   struct Head {
     Value element, rank;
-    /// Bitmaps only.
-    Value bucket, last, a, middleIndex, wordIndex;
   };
   Head head(const NodeLayout &node, const Surroundings &at);
   Head pop(const NodeLayout &node, const Surroundings &at);
@@ -131,6 +132,11 @@ private:
   Head popBitmap(const NodeLayout &node, const Surroundings &at);
   void pushBitmap(const NodeLayout &node, const Surroundings &at, Value element,
                   Value rank);
+  void keepHead(const NodeLayout &node, const Surroundings &at, Value element,
+                Value rank);
+  Value nextBit(const NodeLayout &node, Value word, Value from);
+  Value nextWord(const NodeLayout &node, const Surroundings &at, Value index);
+  Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
 
   // Transactions.cpp
   /// Emits a transaction and returns what it yields, if anything.

@@ -163,6 +163,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     int64_t begin = take(0, 64);
     node.top = take(8);
     node.base = take(8);
+    if (node.hasBitmap()) {
+      node.firstRank = take(8);
+      node.first = take(8);
+    }
     node.bitmapBits = bits;
     if (node.container == Container::Ring) {
       node.bitmapBits = chooseWindow(node.count);

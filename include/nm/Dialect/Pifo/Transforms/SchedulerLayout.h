@@ -70,6 +70,9 @@ struct NodeLayout {
   /// Hot: i64, see `wrap` of pifo.node. The top word of a bitmap. 64 words in
   /// the middle of three levels.
   int64_t base, top, middle;
+  /// Hot: of bitmaps, i32 and i64, the element that leaves next (0: none) and
+  /// its rank.
+  int64_t first, firstRank;
   /// Hot: of heaps and lists, {entries: ptr, count: i64, sequence: i64}.
   int64_t heap;
   /// Cold: the words with a bit for each rank; a pair (first, last) of i32 for
@@ -89,6 +92,11 @@ struct NodeLayout {
   bool hasBitmap() const { return container <= Container::Ring; }
   /// More than one level of words.
   bool isDeep() const { return hasBitmap() && container != Container::Word; }
+  /// Whether the bitmap is a window of larger ranks, which goes around its end.
+  bool isSerial() const {
+    return container == Container::Ring ||
+           NodeOp(op).getRule() != RankRule::Saturate;
+  }
 };
 
 /// Where a leaf of the tree is.

@@ -57,11 +57,6 @@ Value SchedulerEmitter::switchOver(Value index, size_t count, Type result,
   return choice.getResult(0);
 }
 
-Value SchedulerEmitter::constantInstance(const NodeLayout &node,
-                                         int64_t instance) {
-  return e.c(node.count == 1 ? 0 : instance);
-}
-
 Value SchedulerEmitter::callChild(StringRef what, const NodeLayout &node,
                                   Value instance, Value child,
                                   ArrayRef<Value> arguments, Type result) {
@@ -98,11 +93,7 @@ Value SchedulerEmitter::callParent(const NodeLayout &node, Value memory,
 // Enqueue
 //===----------------------------------------------------------------------===//
 
-void SchedulerEmitter::emitEnqueue() {
-  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  emitRoutes();
-  auto function = begin(name + "_enqueue", {ptr, ptr, i64}, i32, true);
-  Value memory = function.getArgument(0), packet = function.getArgument(1);
+Value SchedulerEmitter::isUnknown(Value packet) {
   Value unknown;
   for (const PacketLayout::Field &field : layout.packet.fields) {
     FieldOp op = field.op;
@@ -114,14 +105,22 @@ void SchedulerEmitter::emitEnqueue() {
     Value beyond = e.cmp(P::ugt, value, most);
     unknown = unknown ? e.bor(unknown, beyond) : beyond;
   }
+  return unknown;
+}
+
+void SchedulerEmitter::emitEnqueue() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  emitRoutes();
+  auto function = begin(name + "_enqueue", {ptr, ptr, i64}, i32, true);
+  Value memory = function.getArgument(0), packet = function.getArgument(1);
+  Value unknown = isUnknown(packet);
   Value full = e.cmp(P::uge, e.load(64, e.at(memory, SchedulerLayout::kSize)),
                      e.load(64, e.at(memory, SchedulerLayout::kCapacity)));
   auto status = e.ifElse(
       full, i32, [&]() -> SmallVector<Value> { return {e.c(kStatusFull, 32)}; },
       [&]() -> SmallVector<Value> {
         auto enter = [&]() -> SmallVector<Value> {
-          return e.call(routeFunction(layout.op.getRoot()), i32,
-                        {memory, packet, function.getArgument(2)});
+          return {enterLeaf(memory, packet, function.getArgument(2))};
         };
         if (!unknown)
           return enter();
@@ -133,8 +132,7 @@ void SchedulerEmitter::emitEnqueue() {
   end(status);
 }
 
-/// Whether a walk from `node` may meet a refusal before it comes to rest.
-static bool mayBeRefused(const SchedulerLayout &layout, int id) {
+bool pifo::mayBeRefused(const SchedulerLayout &layout, int id) {
   for (; id >= 0; id = layout.nodes[id].parent) {
     NodeOp op = layout.nodes[id].op;
     if (op.getRule() == RankRule::Window)
@@ -385,53 +383,6 @@ void SchedulerEmitter::emitNextRelease() {
     e.store(e.load(64, e.loadPtr(heap)), function.getArgument(1));
   });
   end(e.cast(some, 32));
-}
-
-//===----------------------------------------------------------------------===//
-// Batches
-//===----------------------------------------------------------------------===//
-
-void SchedulerEmitter::emitBatches() {
-  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  // Runs `step(i)` for i below n while it returns 0; returns (i, status).
-  auto loop = [&](Value n, llvm::function_ref<Value(Value)> step) {
-    SmallVector<Type> types{i64, i32};
-    SmallVector<Value> init{e.c(0), e.c(0, 32)};
-    auto op = scf::WhileOp::create(b, e.loc, types, init);
-    SmallVector<Location> locations(2, e.loc);
-    Block *before = b.createBlock(&op.getBefore(), {}, types, locations);
-    Value go = e.band(e.cmp(P::slt, before->getArgument(0), n),
-                      e.cmp(P::eq, before->getArgument(1), 0));
-    scf::ConditionOp::create(b, e.loc, go, before->getArguments());
-    Block *after = b.createBlock(&op.getAfter(), {}, types, locations);
-    Value status = step(after->getArgument(0));
-    Value done = e.cast(e.cmp(P::eq, status, 0), 64);
-    scf::YieldOp::create(
-        b, e.loc, ValueRange{e.add(after->getArgument(0), done), status});
-    b.setInsertionPointAfter(op);
-    return op;
-  };
-  auto element = [&](Value packets, Value i) {
-    return e.at(packets, e.mul(i, e.c(layout.packet.size)));
-  };
-  auto enqueue =
-      begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
-  auto result = loop(enqueue.getArgument(2), [&](Value i) {
-    return e.call(name + "_enqueue", i32,
-                  {enqueue.getArgument(0), element(enqueue.getArgument(1), i),
-                   enqueue.getArgument(3)})[0];
-  });
-  e.store(result.getResult(0), enqueue.getArgument(4));
-  end(result.getResult(1));
-
-  auto dequeue =
-      begin(name + "_dequeue_batch", {ptr, i64, ptr, i64}, i64, true);
-  result = loop(dequeue.getArgument(3), [&](Value i) {
-    return e.call(name + "_dequeue", i32,
-                  {dequeue.getArgument(0), dequeue.getArgument(1),
-                   element(dequeue.getArgument(2), i)})[0];
-  });
-  end(result.getResult(0));
 }
 
 void SchedulerEmitter::emitAll() {

@@ -10,11 +10,32 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
-Value SchedulerEmitter::enterLeaf(LeafPlace leaf, Value packet, Value memory,
-                                  Value now) {
-  return e.call(nodeFunction("enter", leaf.node), e.type(32),
-                {memory, packet, now, e.c(0, 32),
-                 constantInstance(layout.nodes[leaf.node], leaf.instance)})[0];
+SmallVector<unsigned> SchedulerEmitter::leafClasses() const {
+  SmallVector<unsigned> classes;
+  for (const auto &[leaf, place] : layout.leaves)
+    if (!llvm::is_contained(classes, place.node))
+      classes.push_back(place.node);
+  return classes;
+}
+
+/// The number of the leaf's class and, in the low half, of its instance.
+uint32_t SchedulerEmitter::encode(LeafPlace leaf) const {
+  // There are at most 4096 nodes.
+  auto classes = leafClasses();
+  uint32_t number = llvm::find(classes, leaf.node) - classes.begin();
+  return number << 16 | uint32_t(leaf.instance);
+}
+
+Value SchedulerEmitter::enterLeaf(Value memory, Value packet, Value now) {
+  auto classes = leafClasses();
+  Value place =
+      e.call(routeFunction(layout.op.getRoot()), e.type(32), packet)[0];
+  Value instance = e.cast(e.mask(place, 16), 64);
+  return switchOver(
+      e.shr(place, 16), classes.size(), e.type(32), [&](unsigned i) {
+        return e.call(nodeFunction("enter", classes[i]), e.type(32),
+                      {memory, packet, now, e.c(0, 32), instance})[0];
+      });
 }
 
 std::string SchedulerEmitter::routeFunction(NodeOp node) {
@@ -27,13 +48,12 @@ std::string SchedulerEmitter::routeFunction(NodeOp node) {
   return name + ".route" + path;
 }
 
-/// The status of entering the leaf below `node` that takes the packet.
-Value SchedulerEmitter::dispatch(NodeOp node, Value packet, Value memory,
-                                 Value now) {
+/// The place of the leaf below `node` that takes the packet.
+Value SchedulerEmitter::dispatch(NodeOp node, Value packet) {
   if (node.isLeaf())
-    return enterLeaf(layout.leaves.lookup(node), packet, memory, now);
+    return e.c(encode(layout.leaves.lookup(node)), 32);
   // The predicates are disjoint and total: the last one need not be asked.
-  Surroundings at{memory, packet, now, {}, {}, {}, {}};
+  Surroundings at{{}, packet, {}, {}, {}, {}, {}};
   SmallVector<NodeOp, 4> children = node.getChildren();
   Value child = e.c(children.size() - 1, 32);
   for (unsigned i = 0; i + 1 < children.size(); ++i) {
@@ -43,15 +63,13 @@ Value SchedulerEmitter::dispatch(NodeOp node, Value packet, Value memory,
     child = e.select(takes, e.c(i, 32), child);
   }
   return switchOver(child, children.size(), e.type(32), [&](unsigned i) {
-    return e.call(routeFunction(children[i]), e.type(32),
-                  {memory, packet, now})[0];
+    return e.call(routeFunction(children[i]), e.type(32), packet)[0];
   });
 }
 
 /// One field decides: a table says which leaf takes each of its values.
-Value SchedulerEmitter::dispatchByTable(Value packet, Value memory, Value now) {
+Value SchedulerEmitter::dispatchByTable(Value packet) {
   FieldOp field = layout.classifier;
-  SmallVector<unsigned> classes;
   SmallVector<APInt> places;
   for (uint64_t value = 0; value <= field.getMaxValue(); ++value) {
     NodeOp node = layout.op.getRoot();
@@ -61,36 +79,21 @@ Value SchedulerEmitter::dispatchByTable(Value packet, Value memory, Value now) {
           node = child;
           break;
         }
-    LeafPlace leaf = layout.leaves.lookup(node);
-    auto known = llvm::find(classes, leaf.node);
-    uint64_t number = known - classes.begin();
-    if (known == classes.end())
-      classes.push_back(leaf.node);
-    // There are at most 4096 nodes.
-    places.push_back(APInt(32, number << 16 | leaf.instance));
+    places.push_back(APInt(32, encode(layout.leaves.lookup(node))));
   }
   emitTableBefore(name + ".leaves", places);
   Value first =
       LLVM::AddressOfOp::create(b, e.loc, e.ptrType(), name + ".leaves");
   Value value = e.cast(readField(field.getSymName(), packet), 64);
-  Value place = e.load(32, e.at(first, e.shl(value, 2)));
-  Value instance = e.cast(e.mask(place, 16), 64);
-  return switchOver(
-      e.shr(place, 16), classes.size(), e.type(32), [&](unsigned i) {
-        return e.call(nodeFunction("enter", classes[i]), e.type(32),
-                      {memory, packet, now, e.c(0, 32), instance})[0];
-      });
+  return e.load(32, e.at(first, e.shl(value, 2)));
 }
 
 /// Private `route` functions, from a node to its leaf.
 void SchedulerEmitter::emitRoutes() {
-  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto emit = [&](NodeOp node) {
-    auto route = begin(routeFunction(node), {ptr, ptr, i64}, i32, false);
-    Value memory = route.getArgument(0), packet = route.getArgument(1);
-    Value now = route.getArgument(2);
-    end(layout.classifier ? dispatchByTable(packet, memory, now)
-                          : dispatch(node, packet, memory, now));
+    auto route = begin(routeFunction(node), e.ptrType(), e.type(32), false);
+    Value packet = route.getArgument(0);
+    end(layout.classifier ? dispatchByTable(packet) : dispatch(node, packet));
   };
   if (layout.classifier)
     return emit(layout.op.getRoot());

@@ -26,6 +26,9 @@ constexpr int64_t kEntryBytes = 24;
 /// The rank of the first element of an empty bitmap.
 constexpr int64_t kNoRank = std::numeric_limits<int64_t>::max();
 
+/// Whether a walk from node `id` may meet a refusal before it comes to rest.
+bool mayBeRefused(const SchedulerLayout &layout, int id);
+
 /// What the transactions of a node see.
 struct Surroundings {
   /// The scheduler, the packet whose fields are read, the time.
@@ -68,13 +71,17 @@ private:
   void emitEnter(unsigned node);
   void emitLeave(unsigned node);
   void emitLook(unsigned node);
-  /// The status of entering a leaf, and the walk from a node to its leaf.
-  Value enterLeaf(LeafPlace leaf, Value packet, Value memory, Value now);
-  Value dispatch(NodeOp node, Value packet, Value memory, Value now);
-  Value dispatchByTable(Value packet, Value memory, Value now);
+  /// The status of entering the leaf that takes the packet.
+  Value enterLeaf(Value memory, Value packet, Value now);
+  /// i1: whether a field is beyond its bound; null if none can be.
+  Value isUnknown(Value packet);
+  /// Routes.cpp: i32, the place of the leaf that takes the packet.
+  SmallVector<unsigned> leafClasses() const;
+  uint32_t encode(LeafPlace leaf) const;
+  Value dispatch(NodeOp node, Value packet);
+  Value dispatchByTable(Value packet);
   void emitRoutes();
   std::string routeFunction(NodeOp node);
-  Value constantInstance(const NodeLayout &node, int64_t instance);
   /// Calls the parent's `enter`.
   Value callParent(const NodeLayout &node, Value memory, Value packet,
                    Value now, Value instance);
@@ -87,6 +94,30 @@ private:
   void storePacket(Value to, Value packet);
   void emitInitialState(const NodeLayout &node, Value memory);
   void emitEnterBody(unsigned node, Surroundings at, Value value);
+
+  // Batches.cpp
+  /// An i64 or a pointer for each packet that goes through a level.
+  struct Row {
+    Value first;
+    Value at(SchedulerEmitter &emitter, Value i) const;
+  };
+  /// Of one level; the child of a leaf is the packet's fields.
+  struct LevelRows {
+    Row instance, rank, child;
+  };
+  Row row();
+  void forEachBelow(Value count, llvm::function_ref<void(Value)> body);
+  /// Whether each level is one class of nodes, and nothing is refused or rests
+  /// on the way to the root.
+  bool isChain() const;
+  Value packetAt(Value packets, Value i);
+  void emitOneByOne();
+  void emitEnqueueTogether();
+  void emitDequeueTogether();
+  void enterTogether(Value memory, Value packets, Value now, Value count,
+                     Row instances);
+  void leaveTogether(Value memory, Value now, Value out, Value count,
+                     ArrayRef<LevelRows> rows);
 
   // Containers.cpp
   /// The address of something of an instance.

@@ -1,0 +1,269 @@
+//===- Batches.cpp - Many packets in one call -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// Where each level of the tree is one class of nodes, a batch goes through it
+// level by level: state is private to a node and ranks do not depend on what
+// queues hold, so that nobody sees the difference. One level is a short loop,
+// whose turns the processor overlaps; a walk through the tree is a chain of
+// loads and jumps that depend on each other.
+
+#include "SchedulerEmitter.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+/// Packets that go through a level together.
+static constexpr int64_t kTogether = 32;
+
+Value SchedulerEmitter::Row::at(SchedulerEmitter &s, Value i) const {
+  return s.e.at(first, s.e.shl(i, 3));
+}
+
+SchedulerEmitter::Row SchedulerEmitter::row() {
+  Value count = e.c(kTogether);
+  return {LLVM::AllocaOp::create(b, e.loc, e.ptrType(), e.type(64), count)};
+}
+
+void SchedulerEmitter::forEachBelow(Value count,
+                                    llvm::function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, e.loc, e.c(0), count, e.c(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+bool SchedulerEmitter::isChain() const {
+  if (layout.nodes.size() < 2)
+    return false;
+  for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
+    NodeOp op = node.op;
+    if (op.getShaping() || mayBeRefused(layout, id) ||
+        node.children.size() > 1 ||
+        (!node.children.empty() && !layout.nodes[node.children[0]].fanOut))
+      return false;
+  }
+  return true;
+}
+
+Value SchedulerEmitter::packetAt(Value packets, Value i) {
+  return e.at(packets, e.mul(i, e.c(layout.packet.size)));
+}
+
+//===----------------------------------------------------------------------===//
+// Level by level
+//===----------------------------------------------------------------------===//
+
+/// Packets `packets` to `packets + count`, whose leaves are `instances`, enter.
+void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
+                                     Value count, Row instances) {
+  for (int id = layout.nodes.size() - 1; id >= 0; --id) {
+    const NodeLayout &node = layout.nodes[id];
+    NodeOp op = node.op;
+    bool isLeaf = node.children.empty();
+    unsigned fanOut = isLeaf ? 0 : layout.nodes[node.children[0]].fanOut;
+    forEachBelow(count, [&](Value i) {
+      Value pointer = instances.at(*this, i);
+      Value instance = e.load(64, pointer), child;
+      if (!isLeaf) {
+        // Of the child, so far.
+        child = e.cast(e.op<arith::RemUIOp>(instance, e.c(fanOut)), 32);
+        instance = e.op<arith::DivUIOp>(instance, e.c(fanOut));
+        e.store(instance, pointer);
+      }
+      Surroundings at{memory, packetAt(packets, i),
+                      now,    node.count == 1 ? Value() : instance,
+                      child,  {},
+                      {}};
+      Value refused;
+      Value yielded = inlineTransaction(op.getScheduling().getBody(), node, at);
+      emitEnterBody(id, at, toRank(node, yielded, at, refused));
+    });
+  }
+}
+
+void SchedulerEmitter::emitEnqueueTogether() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto function =
+      begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
+  Value memory = function.getArgument(0), packets = function.getArgument(1);
+  Value n = function.getArgument(2), now = function.getArgument(3);
+  Row instances = row();
+  Value room = e.sub(e.load(64, e.at(memory, SchedulerLayout::kCapacity)),
+                     e.load(64, e.at(memory, SchedulerLayout::kSize)));
+  Value most = e.op<arith::MinSIOp>(n, room);
+  SmallVector<Type> types{i64, i32};
+  auto loop = scf::WhileOp::create(b, e.loc, types,
+                                   SmallVector<Value>{e.c(0), e.c(0, 32)});
+  SmallVector<Location> locations(2, e.loc);
+  Block *before = b.createBlock(&loop.getBefore(), {}, types, locations);
+  Value go = e.band(e.cmp(P::slt, before->getArgument(0), most),
+                    e.cmp(P::eq, before->getArgument(1), 0));
+  scf::ConditionOp::create(b, e.loc, go, before->getArguments());
+  Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
+  Value done = after->getArgument(0);
+  Value these = e.op<arith::MinSIOp>(e.sub(most, done), e.c(kTogether));
+  Value first = packetAt(packets, done);
+  // Up to the first one that no leaf takes.
+  auto routes = scf::ForOp::create(b, e.loc, e.c(0), these, e.c(1), these);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(routes.getBody());
+    Value i = routes.getInductionVar(), good = routes.getRegionIterArg(0);
+    Value packet = packetAt(first, i);
+    auto find = [&]() -> SmallVector<Value> {
+      Value place = e.call(routeFunction(layout.op.getRoot()), i32, packet)[0];
+      e.store(e.cast(e.mask(place, 16), 64), instances.at(*this, i));
+      return {good};
+    };
+    if (Value unknown = isUnknown(packet))
+      good = e.ifElse(
+          unknown, i64,
+          [&]() -> SmallVector<Value> {
+            return {e.op<arith::MinSIOp>(good, i)};
+          },
+          find)[0];
+    else
+      find();
+    scf::YieldOp::create(b, e.loc, good);
+  }
+  Value good = routes.getResult(0);
+  enterTogether(memory, first, now, good, instances);
+  Value status = e.select(e.cmp(P::eq, good, these), e.c(kStatusOk, 32),
+                          e.c(kStatusUnknown, 32));
+  scf::YieldOp::create(b, e.loc, ValueRange{e.add(done, good), status});
+  b.setInsertionPointAfter(loop);
+  Value taken = loop.getResult(0);
+  e.store(taken, function.getArgument(4));
+  Value isFull =
+      e.band(e.cmp(P::eq, loop.getResult(1), 0), e.cmp(P::slt, taken, n));
+  end(e.select(isFull, e.c(kStatusFull, 32), loop.getResult(1)));
+}
+
+/// Takes `count` packets, which are there.
+void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
+                                     Value count, ArrayRef<LevelRows> rows) {
+  for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
+    const LevelRows &here = rows[id];
+    forEachBelow(count, [&, &node = node, id = id](Value i) {
+      Value instance;
+      if (node.count > 1)
+        instance = e.load(64, here.instance.at(*this, i));
+      Head head = pop(node, {memory, {}, now, instance, {}, {}, {}});
+      e.store(head.rank, here.rank.at(*this, i));
+      if (node.children.empty()) {
+        Value fields = e.at(slot(layout.packets, memory, head.element), 8);
+        storePacket(packetAt(out, i), fields);
+        // The fields stay readable until the next packet takes the slot.
+        e.store(fields, here.child.at(*this, i));
+        release(layout.packets, memory, head.element);
+        return;
+      }
+      Value child =
+          e.load(32, e.at(slot(poolOf(node), memory, head.element), 4));
+      release(poolOf(node), memory, head.element);
+      Value below = e.cast(child, 64);
+      e.store(below, here.child.at(*this, i));
+      if (instance)
+        below = e.add(e.mul(instance, e.c(layout.nodes[id + 1].fanOut)), below);
+      e.store(below, rows[id + 1].instance.at(*this, i));
+    });
+  }
+  for (int id = layout.nodes.size() - 1; id >= 0; --id) {
+    const NodeLayout &node = layout.nodes[id];
+    NodeOp op = node.op;
+    DequeueOp dequeue = op.getDequeue();
+    if (!dequeue)
+      continue;
+    forEachBelow(count, [&](Value i) {
+      Surroundings at{memory, {}, now, {}, {}, {}, packetAt(out, i)};
+      at.packet = e.loadPtr(rows.back().child.at(*this, i));
+      at.rank = e.load(64, rows[id].rank.at(*this, i));
+      if (node.count > 1)
+        at.instance = e.load(64, rows[id].instance.at(*this, i));
+      if (!node.children.empty())
+        at.child = e.cast(e.load(64, rows[id].child.at(*this, i)), 32);
+      inlineTransaction(dequeue.getBody(), node, at);
+    });
+  }
+}
+
+void SchedulerEmitter::emitDequeueTogether() {
+  Type ptr = e.ptrType(), i64 = e.type(64);
+  auto function =
+      begin(name + "_dequeue_batch", {ptr, i64, ptr, i64}, i64, true);
+  Value memory = function.getArgument(0), now = function.getArgument(1);
+  Value out = function.getArgument(2);
+  SmallVector<LevelRows> rows;
+  for (unsigned id = 0; id < layout.nodes.size(); ++id)
+    rows.push_back({row(), row(), row()});
+  Value size = e.at(memory, SchedulerLayout::kSize);
+  // Nothing rests below the root.
+  Value inside = e.load(64, size);
+  Value most = e.op<arith::MaxSIOp>(
+      e.op<arith::MinSIOp>(function.getArgument(3), inside), e.c(0));
+  auto loop = scf::ForOp::create(b, e.loc, e.c(0), most, e.c(kTogether));
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value done = loop.getInductionVar();
+    Value these = e.op<arith::MinSIOp>(e.sub(most, done), e.c(kTogether));
+    leaveTogether(memory, now, packetAt(out, done), these, rows);
+  }
+  e.store(e.sub(inside, most), size);
+  end(most);
+}
+
+//===----------------------------------------------------------------------===//
+// One by one
+//===----------------------------------------------------------------------===//
+
+void SchedulerEmitter::emitOneByOne() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  // Runs `step(i)` for i below n while it returns 0; returns (i, status).
+  auto loop = [&](Value n, llvm::function_ref<Value(Value)> step) {
+    SmallVector<Type> types{i64, i32};
+    SmallVector<Value> init{e.c(0), e.c(0, 32)};
+    auto op = scf::WhileOp::create(b, e.loc, types, init);
+    SmallVector<Location> locations(2, e.loc);
+    Block *before = b.createBlock(&op.getBefore(), {}, types, locations);
+    Value go = e.band(e.cmp(P::slt, before->getArgument(0), n),
+                      e.cmp(P::eq, before->getArgument(1), 0));
+    scf::ConditionOp::create(b, e.loc, go, before->getArguments());
+    Block *after = b.createBlock(&op.getAfter(), {}, types, locations);
+    Value status = step(after->getArgument(0));
+    Value done = e.cast(e.cmp(P::eq, status, 0), 64);
+    scf::YieldOp::create(
+        b, e.loc, ValueRange{e.add(after->getArgument(0), done), status});
+    b.setInsertionPointAfter(op);
+    return op;
+  };
+  auto enqueue =
+      begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
+  auto result = loop(enqueue.getArgument(2), [&](Value i) {
+    return e.call(name + "_enqueue", i32,
+                  {enqueue.getArgument(0), packetAt(enqueue.getArgument(1), i),
+                   enqueue.getArgument(3)})[0];
+  });
+  e.store(result.getResult(0), enqueue.getArgument(4));
+  end(result.getResult(1));
+
+  auto dequeue =
+      begin(name + "_dequeue_batch", {ptr, i64, ptr, i64}, i64, true);
+  result = loop(dequeue.getArgument(3), [&](Value i) {
+    return e.call(name + "_dequeue", i32,
+                  {dequeue.getArgument(0), dequeue.getArgument(1),
+                   packetAt(dequeue.getArgument(2), i)})[0];
+  });
+  end(result.getResult(0));
+}
+
+void SchedulerEmitter::emitBatches() {
+  if (!isChain())
+    return emitOneByOne();
+  emitEnqueueTogether();
+  emitDequeueTogether();
+}

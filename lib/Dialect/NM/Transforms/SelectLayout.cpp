@@ -38,25 +38,26 @@ struct PanelTile {
   int64_t rows, vectors, depth;
 };
 
-/// The tile for a weight of which the fraction `density` is stored: with the
-/// fewest memory operations for each fused multiply-add,
-///   (vectors + 1/2) / vectors + 2 / (depth * density).
-/// Four values and their offsets take two loads, hence the 1/2; every block
-/// adds its sums to those before it, hence the 2. `depth` rows of a panel fill
-/// half of L1: through the other half pass weights, offsets and sums, and with
-/// three quarters for the panel products took 5 to 10 % longer (Zen 3). Four
-/// registers hold weights and addends; three rows keep offsets of one coming
-/// while another multiplies, and more than four gain nothing.
+/// The tile for a weight of which the fraction `density` is stored: at the
+/// least cost of each fused multiply-add, counted in those,
+///   1 + 1 / (2 vectors) + 4 / (depth * density).
+/// Four values and their offsets take two loads, hence the 1/2. Every block
+/// adds its sums to those before it: two memory operations and the end of a
+/// chain, measured as 4. `depth` rows of a panel fill half of L1: through the
+/// other half pass weights, offsets and sums, and with three quarters for the
+/// panel products took 5 to 10 % longer (Zen 3). Four registers hold weights
+/// and addends; three rows keep offsets of one coming while another multiplies,
+/// and more than four gain nothing.
 PanelTile choosePanelTile(CPUAttr target, double density) {
   PanelTile best{0, 0, 0};
   double bestCost = 0;
-  for (int64_t vectors : {4, 8}) {
+  for (int64_t vectors : {2, 4, 8}) {
     int64_t rows = std::min<int64_t>((target.getRegisters() - 4) / vectors, 4);
     int64_t rowBytes = vectors * target.getLanes() * 4;
     // An offset fits 16 bits.
     int64_t depth =
         std::min(target.getL1() / 2 / rowBytes, 65536 * 4 / rowBytes);
-    double cost = 1 + 0.5 / vectors + 2 / (depth * density);
+    double cost = 1 + 0.5 / vectors + 4 / (depth * density);
     if (best.rows == 0 || (rows >= 3 && cost <= bestCost)) {
       best = {std::max<int64_t>(rows, 1), vectors, std::max<int64_t>(depth, 1)};
       bestCost = cost;

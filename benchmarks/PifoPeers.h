@@ -8,6 +8,7 @@
 #ifndef NM_BENCHMARKS_PIFOPEERS_H
 #define NM_BENCHMARKS_PIFOPEERS_H
 
+#include "PifoPrograms.h"
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -17,7 +18,8 @@
 
 namespace nm::bench {
 
-/// What a queue holds: a rank (find-first-set: below 2^18), and a number.
+/// What a queue holds: a rank (find-first-set: less than 2^17 from the one that
+/// left last), and a number.
 struct Entry {
   uint64_t rank;
   uint64_t handle;
@@ -42,6 +44,7 @@ public:
     queue.pop();
     return {top.rank, top.handle};
   }
+  Entry top() const { return {queue.top().rank, queue.top().handle}; }
   bool empty() const { return queue.empty(); }
 
 private:
@@ -106,8 +109,8 @@ private:
   uint64_t sequence = 0;
 };
 
-/// Three levels of 64-way bitmaps over 2^18 ranks, lists threaded through the
-/// packets, which it holds and gives back whole, written by hand.
+/// Three levels of 64-way bitmaps over 2^18 serial ranks, lists threaded
+/// through the packets, which it holds and gives back whole, written by hand.
 class FindFirstSet {
 public:
   static constexpr const char *kName = "find-first-set";
@@ -117,7 +120,7 @@ public:
       elements[i].next = i + 1;
   }
   void push(Entry entry) {
-    uint32_t e = freeList, rank = entry.rank;
+    uint32_t e = freeList, rank = entry.rank & 0x3ffff;
     freeList = elements[e].next;
     elements[e].packet = entry;
     Bucket &bucket = buckets[rank];
@@ -133,14 +136,17 @@ public:
     top |= uint64_t(1) << (rank >> 12);
   }
   Entry pop() {
-    uint32_t a = __builtin_ctzll(top);
+    // Around the end of the top word, from where the last one left.
+    uint64_t turned = turn ? top >> turn | top << (64 - turn) : top;
+    uint32_t a = (turn + __builtin_ctzll(turned)) & 63;
     uint32_t b = a << 6 | __builtin_ctzll(middle[a]);
     uint32_t rank = b << 6 | __builtin_ctzll(words[b]);
+    turn = a;
     Bucket &bucket = buckets[rank];
     uint32_t e = bucket.first;
     if (e == bucket.last) {
       if (!(words[b] &= words[b] - 1) && !(middle[a] &= middle[a] - 1))
-        top &= top - 1;
+        top &= ~(uint64_t(1) << a);
     } else {
       bucket.first = elements[e].next;
     }
@@ -159,10 +165,61 @@ private:
     Entry packet;
   };
   uint64_t top = 0;
-  uint32_t freeList = 0;
+  uint32_t freeList = 0, turn = 0;
   std::vector<uint64_t> words, middle;
   std::vector<Bucket> buckets;
   std::vector<Element> elements;
+};
+
+/// STFQ in two levels over a queue. With `shaped`, a packet is held at its leaf
+/// until that has passed on what came before at a sixteenth of the link.
+template <typename Queue, bool shaped = false> class HpfqPeer {
+public:
+  explicit HpfqPeer(size_t resident) : root(resident), waiting(resident) {
+    for (int i = 0; i < kGroups; ++i)
+      leaves.emplace_back(resident);
+  }
+  void enqueue(const FlowPacket &packet, uint64_t now = 0) {
+    int group = packet.group;
+    leaves[group].push(
+        {start(leafTime[group], leafFinish[packet.flow], packet.length),
+         packet.handle});
+    if (!shaped)
+      return enter(group, packet.length);
+    uint64_t send = std::max(now, free[group]);
+    free[group] = send + packet.length * kGroups;
+    waiting.push({send, uint64_t(group) << 8 | packet.length});
+  }
+  void release(uint64_t now) {
+    while (!waiting.empty() && waiting.top().rank <= now) {
+      uint64_t walk = waiting.pop().handle;
+      enter(walk >> 8, walk & 255);
+    }
+  }
+  bool empty() const { return root.empty(); }
+  uint64_t dequeue() {
+    Entry reference = root.pop();
+    rootTime = reference.rank;
+    Entry packet = leaves[reference.handle].pop();
+    leafTime[reference.handle] = packet.rank;
+    return packet.handle;
+  }
+
+private:
+  void enter(uint64_t group, uint64_t length) {
+    root.push({start(rootTime, rootFinish[group], length), group});
+  }
+  static uint64_t start(uint64_t now, uint64_t &finish, uint64_t length) {
+    uint64_t begin = std::max(now, finish);
+    finish = begin + length;
+    return begin;
+  }
+  Queue root;
+  std::vector<Queue> leaves;
+  /// Of walks that rest, by time.
+  StdPriorityQueue waiting;
+  uint64_t rootTime = 0, rootFinish[kGroups] = {}, leafTime[kGroups] = {},
+           leafFinish[kFlows] = {}, free[kGroups] = {};
 };
 
 } // namespace nm::bench

@@ -325,9 +325,10 @@ Value SchedulerEmitter::rankAt(const NodeLayout &node, Value rank, Value index,
   return e.add(rank, e.mask(e.sub(to, index), node.bitmapBits));
 }
 
-/// Word `index` is empty now: the next one that is not, or -1.
+/// The first word that is not empty, or -1: `index` if not `isEmpty`, which
+/// costs no branch.
 Value SchedulerEmitter::nextWord(const NodeLayout &node, const Surroundings &at,
-                                 Value index) {
+                                 Value index, Value isEmpty) {
   Value topIndex = e.shr(index, node.middleBits);
   auto middleAt = [&](Value topIndex) {
     return e.at(hot(node, at, node.middle), e.shl(topIndex, 3));
@@ -335,10 +336,11 @@ Value SchedulerEmitter::nextWord(const NodeLayout &node, const Surroundings &at,
   auto wordBelow = [&](Value topIndex, Value middle) {
     return e.bor(e.shl(topIndex, node.middleBits), e.lowestBit(middle));
   };
-  auto nextTop = [&]() -> SmallVector<Value> {
+  // `isEmpty`: i1, whether nothing is left below the bit of the top word.
+  auto nextTop = [&](Value isEmpty) -> SmallVector<Value> {
     Value pointer = hot(node, at, node.top);
-    Value bit = e.shl(e.c(1), topIndex);
-    Value rest = e.bxor(e.load(64, pointer), bit);
+    Value rest =
+        e.bxor(e.load(64, pointer), e.shl(e.cast(isEmpty, 64), topIndex));
     e.store(rest, pointer);
     return e.ifElse(
         e.cmp(P::eq, rest, 0), e.type(64),
@@ -351,15 +353,15 @@ Value SchedulerEmitter::nextWord(const NodeLayout &node, const Surroundings &at,
         });
   };
   if (!node.middleBits)
-    return nextTop()[0];
+    return nextTop(isEmpty)[0];
   // The bit is the lowest of its word.
   Value middle = e.load(64, middleAt(topIndex));
-  Value rest = e.band(middle, e.sub(middle, e.c(1)));
+  Value rest = e.select(isEmpty, e.band(middle, e.sub(middle, e.c(1))), middle);
   e.store(rest, middleAt(topIndex));
   return e.ifElse(
       e.cmp(P::ne, rest, 0), e.type(64),
       [&]() -> SmallVector<Value> { return {wordBelow(topIndex, rest)}; },
-      nextTop)[0];
+      [&] { return nextTop(e.c(1, 1)); })[0];
 }
 
 /// The first element leaves, and the next one is looked up at once: by the time
@@ -405,24 +407,31 @@ SchedulerEmitter::Head SchedulerEmitter::popBitmap(const NodeLayout &node,
     // The bit is the lowest of its word.
     Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
     e.store(rest, pointer);
-    next = e.ifElse(
-        e.cmp(P::ne, rest, 0), types,
-        [&]() -> SmallVector<Value> {
-          int64_t within = (int64_t(1) << node.wordBits) - 1;
-          Value low = e.lowestBit(rest);
-          return {elementAt(e.bor(e.band(index, e.c(~within)), low)),
-                  e.bor(e.band(head.rank, e.c(~within)), low)};
-        },
-        [&]() -> SmallVector<Value> {
-          Value following = nextWord(node, at, wordIndex);
-          return e.ifElse(
-              e.cmp(P::slt, following, 0), types, none,
-              [&]() -> SmallVector<Value> {
-                Value low = e.lowestBit(e.load(64, wordAt(following)));
-                Value to = e.bor(e.shl(following, node.wordBits), low);
-                return {elementAt(to), rankAt(node, head.rank, index, to)};
-              });
-        });
+    auto search = [&](Value isEmpty) -> SmallVector<Value> {
+      Value following = nextWord(node, at, wordIndex, isEmpty);
+      return e.ifElse(e.cmp(P::slt, following, 0), types, none,
+                      [&]() -> SmallVector<Value> {
+                        Value low = e.lowestBit(e.load(64, wordAt(following)));
+                        Value to = e.bor(e.shl(following, node.wordBits), low);
+                        return {elementAt(to),
+                                rankAt(node, head.rank, index, to)};
+                      });
+    };
+    // With three levels ranks are sparse: whether the word has more is anyone's
+    // guess. With two it mostly has.
+    if (node.middleBits) {
+      next = search(e.cmp(P::eq, rest, 0));
+    } else {
+      next = e.ifElse(
+          e.cmp(P::ne, rest, 0), types,
+          [&]() -> SmallVector<Value> {
+            int64_t within = (int64_t(1) << node.wordBits) - 1;
+            Value low = e.lowestBit(rest);
+            return {elementAt(e.bor(e.band(index, e.c(~within)), low)),
+                    e.bor(e.band(head.rank, e.c(~within)), low)};
+          },
+          [&] { return search(e.c(1, 1)); });
+    }
   }
   e.store(next[0], hot(node, at, node.first));
   e.store(next[1], hot(node, at, node.firstRank));

@@ -166,7 +166,8 @@ private:
   void keepHead(const NodeLayout &node, const Surroundings &at, Value element,
                 Value rank);
   Value nextBit(const NodeLayout &node, Value word, Value from);
-  Value nextWord(const NodeLayout &node, const Surroundings &at, Value index);
+  Value nextWord(const NodeLayout &node, const Surroundings &at, Value index,
+                 Value isEmpty);
   Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
 
   // Transactions.cpp

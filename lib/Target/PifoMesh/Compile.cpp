@@ -24,6 +24,8 @@ FailureOr<mesh::Config> MeshCompiler::run() {
   config.nowBits = context.limits.nowBits;
   declareFields();
   collect(context.scheduler.getRoot(), 0);
+  if (failed)
+    return failure();
   for (NodeOp leaf : context.leaves)
     config.leaves.push_back({uniqueName(leaf)});
   if (config.leaves.size() > 4096 || depth > 15)
@@ -98,6 +100,12 @@ void MeshCompiler::declareFields() {
 }
 
 void MeshCompiler::collect(NodeOp node, unsigned at) {
+  if (node.getTransit())
+    refuse(node)
+        << "'" << node.getSymName()
+        << "' is a transit node: it is given the rank of the node above "
+           "it, which on the way up a mesh computes later; expected nodes "
+           "that compute their ranks";
   depth = std::max(depth, at);
   Part part;
   part.node = node;
@@ -111,7 +119,7 @@ void MeshCompiler::collect(NodeOp node, unsigned at) {
   }
   if (node.isLeaf())
     context.leaves.push_back(node);
-  for (NodeOp child : node.getChildren())
+  for (NodeOp child : node.getInside())
     collect(child, at + 1);
 }
 

@@ -7,9 +7,8 @@
 //
 // "Formal Abstractions for Packet Scheduling" (OOPSLA 2023), Theorem 5.10: a
 // transit node between a node's image and a child's image pushes the reference
-// with the rank that the node gives it. Transactions have private state here,
-// so the transit node computes that rank anew; that is the same rank if no
-// element outside the transit node's subtree can change what it depends on.
+// with the rank that the node gives it. On a mesh nobody can give it: there the
+// transit node computes the rank anew, with state of its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,11 +35,11 @@ namespace {
 class Embedder {
 public:
   Embedder(SchedulerOp scheduler, const mesh::Embedding &embedding,
-           ArrayRef<NodeOp> nodes)
+           ArrayRef<NodeOp> nodes, bool replicates)
       : scheduler(scheduler), embedding(embedding), nodes(nodes),
         builder(scheduler.getContext()), below(embedding.target.children()),
         sourceOf(embedding.target.size(), -1),
-        used(embedding.target.size(), false) {
+        used(embedding.target.size(), false), replicates(replicates) {
     for (unsigned node = 0; node < nodes.size(); ++node)
       sourceOf[embedding.image[node]] = static_cast<int>(node);
     for (unsigned t = embedding.target.size(); t-- > 0;) {
@@ -52,7 +51,7 @@ public:
   }
 
   LogicalResult run() {
-    for (unsigned node = 0; node < nodes.size(); ++node)
+    for (unsigned node = 0; replicates && node < nodes.size(); ++node)
       if (moved(node) && failed(checkReplicable(nodes[node])))
         return failure();
     NodeOp root = nodes[0];
@@ -70,6 +69,8 @@ private:
   std::vector<std::vector<unsigned>> below;
   std::vector<int> sourceOf;
   std::vector<bool> used; ///< has an image at or below it
+  /// Whether transit nodes compute the rank anew.
+  bool replicates;
   unsigned transits = 0;
 
   SmallVector<unsigned> usedBelow(unsigned t) const {
@@ -93,7 +94,13 @@ private:
     return false;
   }
 
+  /// Whether a copy of the scheduling transaction that sees only some of the
+  /// elements yields the same ranks for them.
   LogicalResult checkReplicable(NodeOp node) {
+    if (node.getRule() == RankRule::Window)
+      return node.emitError("refuses ranks outside a window, which a transit "
+                            "node that computes them anew does not know; "
+                            "expected 'saturate' or 'wrap'");
     WalkResult result = node.getScheduling().walk([&](LoadOp load) {
       StateOp state = node.getState(load.getState());
       bool byEnqueue = false, byDequeue = false;
@@ -109,17 +116,30 @@ private:
       if (!byDequeue && (!byEnqueue || state.getByChild()))
         return WalkResult::advance();
       InFlightDiagnostic diagnostic = load.emitError();
-      diagnostic << "the rank of '" << node.getSymName()
-                 << "' depends on state '@" << load.getState()
-                 << "', which elements of all its children change; a transit "
-                    "node sees only some of them, expected state by child that "
-                    "only the scheduling transaction writes, or an arity of at "
-                    "least "
-                 << node.getChildren().size();
+      diagnostic
+          << "the rank of '" << node.getSymName() << "' depends on state '@"
+          << load.getState()
+          << "', which elements of all its children change; a transit "
+             "node that computes it anew sees only some of them, expected "
+             "state by child that only the scheduling transaction writes, "
+             "or an arity of at least "
+          << node.getChildren().size();
       diagnostic.attachNote(state.getLoc()) << "the state is here";
       return WalkResult::interrupt();
     });
     return failure(result.wasInterrupted());
+  }
+
+  /// The children of the owner of `t`, at or below it, in their new order.
+  SmallVector<NodeOp> childrenBelow(unsigned t) const {
+    SmallVector<NodeOp> list;
+    for (unsigned child : usedBelow(t)) {
+      if (sourceOf[child] >= 0)
+        list.push_back(nodes[sourceOf[child]]);
+      else
+        llvm::append_range(list, childrenBelow(child));
+    }
+    return list;
   }
 
   /// The children of `owner` whose images lie at or below `t`.
@@ -165,47 +185,19 @@ private:
         isImage ? from.getSymName().str()
                 : (from.getSymName() + "_via" + Twine(transits++)).str();
     auto node =
-        NodeOp::create(builder, loc, name, from.getRank(), from.getRule());
+        NodeOp::create(builder, loc, name, from.getRank(), from.getRule(),
+                       /*transit=*/false);
     if (isImage)
       node->setDiscardableAttrs(from->getDiscardableAttrDictionary());
     OpBuilder::InsertionGuard guard(builder);
     Block *body = builder.createBlock(&node.getBody());
     predicate(builder);
-    bool changed = moved(source);
-    auto byField = fieldOfChildren(from);
-    if (changed && byField) {
-      SmallVector<APInt> numbers;
-      for (unsigned child : byField->second)
-        numbers.push_back(APInt(32, child));
-      auto type = RankedTensorType::get({int64_t(numbers.size())},
-                                        builder.getI32Type());
-      TableOp::create(builder, loc, kChildTable,
-                      FlatSymbolRefAttr::get(byField->first.getSymNameAttr()),
-                      DenseElementsAttr::get(type, numbers));
-    }
-    for (Operation &op : from.getBody().front()) {
-      if (isa<NodeOp, PredicateOp>(op))
-        continue;
-      if (!isImage && isa<ShapingOp, DequeueOp>(op))
-        continue;
-      auto state = dyn_cast<StateOp>(op);
-      auto table = dyn_cast<TableOp>(op);
-      bool byChild =
-          (state && state.getByChild()) || (table && table.isByChild());
-      if (changed && byField && byChild) {
-        keyByField(op, byField->first, byField->second);
-        continue;
-      }
-      if (changed && state && state.getByChild()) {
-        splitState(state, from.getChildren().size());
-        continue;
-      }
-      if (changed && table && table.isByChild())
-        continue;
-      Operation *copy = builder.clone(op);
-      if (changed && isa<SchedulingOp, ShapingOp, DequeueOp>(copy))
-        byField ? childByField(copy) : convertChildren(copy, from);
-    }
+    if (replicates)
+      replicate(from, isImage, moved(source));
+    else if (isImage)
+      renumberChildren(from, childrenBelow(t));
+    else
+      node.setTransit(true);
     SmallVector<unsigned> there = usedBelow(t);
     for (auto [k, child] : llvm::enumerate(there)) {
       bool last = k + 1 == there.size();
@@ -230,6 +222,82 @@ private:
         YieldOp::create(b, loc, holds);
       });
       builder.setInsertionPointToEnd(body);
+    }
+  }
+
+  /// Copies what is in `from`, whose children are now `order`.
+  void renumberChildren(NodeOp from, ArrayRef<NodeOp> order) {
+    SmallVector<NodeOp> children = from.getChildren();
+    SmallVector<APInt> numbers;
+    for (NodeOp child : order)
+      numbers.push_back(
+          APInt(32, llvm::find(children, child) - children.begin()));
+    bool sameOrder = ArrayRef<NodeOp>(children) == order, reads = false;
+    from.walk(
+        [&](ChildOp op) { reads |= op->getParentOfType<NodeOp>() == from; });
+    if (reads && !sameOrder)
+      createChildTable(from.getLoc(), nullptr, numbers);
+    for (Operation &op : from.getBody().front()) {
+      if (isa<NodeOp, PredicateOp>(op))
+        continue;
+      Operation *copy = builder.clone(op);
+      if (sameOrder)
+        continue;
+      lookUpChildren(copy);
+      auto table = dyn_cast<TableOp>(copy);
+      if (!table || !table.isByChild())
+        continue;
+      auto values = cast<DenseIntElementsAttr>(table.getValues());
+      auto old = llvm::to_vector(values.getValues<APInt>());
+      SmallVector<APInt> sorted;
+      for (const APInt &number : numbers)
+        sorted.push_back(old[number.getZExtValue()]);
+      table.setValuesAttr(DenseElementsAttr::get(values.getType(), sorted));
+    }
+  }
+
+  void createChildTable(Location loc, FlatSymbolRefAttr key,
+                        ArrayRef<APInt> numbers) {
+    auto type =
+        RankedTensorType::get({int64_t(numbers.size())}, builder.getI32Type());
+    TableOp::create(builder, loc, kChildTable, key,
+                    DenseElementsAttr::get(type, numbers));
+  }
+
+  /// Copies what is in `from` to its image or to a transit node that computes
+  /// the rank anew.
+  void replicate(NodeOp from, bool isImage, bool changed) {
+    auto byField = fieldOfChildren(from);
+    if (changed && byField) {
+      SmallVector<APInt> numbers;
+      for (unsigned child : byField->second)
+        numbers.push_back(APInt(32, child));
+      createChildTable(from.getLoc(),
+                       FlatSymbolRefAttr::get(byField->first.getSymNameAttr()),
+                       numbers);
+    }
+    for (Operation &op : from.getBody().front()) {
+      if (isa<NodeOp, PredicateOp>(op))
+        continue;
+      if (!isImage && isa<ShapingOp, DequeueOp>(op))
+        continue;
+      auto state = dyn_cast<StateOp>(op);
+      auto table = dyn_cast<TableOp>(op);
+      bool byChild =
+          (state && state.getByChild()) || (table && table.isByChild());
+      if (changed && byField && byChild) {
+        keyByField(op, byField->first, byField->second);
+        continue;
+      }
+      if (changed && state && state.getByChild()) {
+        splitState(state, from.getChildren().size());
+        continue;
+      }
+      if (changed && table && table.isByChild())
+        continue;
+      Operation *copy = builder.clone(op);
+      if (changed && isa<SchedulingOp, ShapingOp, DequeueOp>(copy))
+        byField ? lookUpChildren(copy) : convertChildren(copy, from);
     }
   }
 
@@ -284,7 +352,7 @@ private:
     table.setValuesAttr(DenseElementsAttr::get(values.getType(), sorted));
   }
 
-  void childByField(Operation *transaction) {
+  void lookUpChildren(Operation *transaction) {
     SmallVector<ChildOp> todo;
     transaction->walk([&](ChildOp op) { todo.push_back(op); });
     for (ChildOp op : todo) {
@@ -380,6 +448,15 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
 
   void runOnOperation() override {
     SchedulerOp scheduler = getOperation();
+    WalkResult hasTransit = scheduler.walk([&](NodeOp node) {
+      if (!node.getTransit())
+        return WalkResult::advance();
+      node.emitError("is a transit node already, expected the scheduler before "
+                     "it was embedded");
+      return WalkResult::interrupt();
+    });
+    if (hasTransit.wasInterrupted())
+      return signalPassFailure();
     SmallVector<NodeOp> nodes;
     mesh::Topology source;
     collect(scheduler.getRoot(), -1, nodes, source);
@@ -403,7 +480,7 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
       }
       embedding = std::move(*found);
     }
-    if (failed(Embedder(scheduler, embedding, nodes).run()))
+    if (failed(Embedder(scheduler, embedding, nodes, forMesh).run()))
       signalPassFailure();
   }
 

@@ -760,3 +760,112 @@ pifo.scheduler @s capacity(4) {
     }
   }
 }
+
+// -----
+
+// A transit node computes nothing.
+
+pifo.scheduler @s capacity(4) {
+  pifo.field @f : i8 below 4
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+    pifo.node @via rank(i8, saturate) transit {
+      pifo.predicate {
+        %t = arith.constant true
+        pifo.yield %t : i1
+      }
+      // expected-error @+1 {{[pifo_node_c6] has no place in a transit node; expected a predicate and nodes}}
+      pifo.scheduling {
+        %z = arith.constant 0 : i8
+        pifo.yield %z : i8
+      }
+      pifo.node @a rank(i8, saturate) {
+        pifo.predicate {
+          %t = arith.constant true
+          pifo.yield %t : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i8
+          pifo.yield %z : i8
+        }
+      }
+    }
+  }
+}
+
+// -----
+
+// A transit node leads somewhere.
+
+pifo.scheduler @s capacity(4) {
+  pifo.field @f : i8 below 4
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+    // expected-error @+1 {{[pifo_node_c6] is a transit node and a leaf, expected one between a node and its children}}
+    pifo.node @via rank(i8, saturate) transit {
+      pifo.predicate {
+        %t = arith.constant true
+        pifo.yield %t : i1
+      }
+    }
+  }
+}
+
+// -----
+
+// A transit node has the ranks of the node above it.
+
+pifo.scheduler @s capacity(4) {
+  pifo.field @f : i8 below 4
+  // expected-note @+1 {{that node is here}}
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+    // expected-error @+1 {{[pifo_node_c6] has rank('i9', saturate), expected that of the node it is in, rank('i8', saturate)}}
+    pifo.node @via rank(i9, saturate) transit {
+      pifo.predicate {
+        %t = arith.constant true
+        pifo.yield %t : i1
+      }
+      pifo.node @a rank(i8, saturate) {
+        pifo.predicate {
+          %t = arith.constant true
+          pifo.yield %t : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i8
+          pifo.yield %z : i8
+        }
+      }
+    }
+  }
+}
+
+// -----
+
+// The root is nobody's transit node.
+
+pifo.scheduler @s capacity(4) {
+  pifo.field @f : i8 below 4
+  // expected-error @+1 {{[pifo_node_c6] is a transit node and the root}}
+  pifo.node @via rank(i8, saturate) transit {
+    pifo.node @a rank(i8, saturate) {
+      pifo.predicate {
+        %t = arith.constant true
+        pifo.yield %t : i1
+      }
+      pifo.scheduling {
+        %z = arith.constant 0 : i8
+        pifo.yield %z : i8
+      }
+    }
+  }
+}

@@ -177,3 +177,65 @@ pifo.scheduler @nested capacity(16) {
     }
   }
 }
+
+// A transit node between the root and two of its three children.
+
+// CHECK-LABEL: pifo.scheduler @transit
+// CHECK:         pifo.table @share by child = dense<[1, 2, 3]> : tensor<3xi8>
+// CHECK:         pifo.node @via rank(i8, wrap) transit {
+// CHECK-NEXT:      pifo.predicate {
+// CHECK:           pifo.node @a rank(i1, saturate) {
+pifo.scheduler @transit capacity(16) {
+  pifo.field @class : i2 below 3
+  pifo.node @root rank(i8, wrap) {
+    pifo.table @share by child = dense<[1, 2, 3]> : tensor<3xi8>
+    pifo.scheduling {
+      %s = pifo.lookup @share : i8
+      pifo.yield %s : i8
+    }
+    pifo.node @via rank(i8, wrap) transit {
+      pifo.predicate {
+        %c = pifo.read_field @class : i2
+        %two = arith.constant 2 : i2
+        %p = arith.cmpi ult, %c, %two : i2
+        pifo.yield %p : i1
+      }
+      pifo.node @a rank(i1, saturate) {
+        pifo.predicate {
+          %c = pifo.read_field @class : i2
+          %k = arith.constant 0 : i2
+          %p = arith.cmpi eq, %c, %k : i2
+          pifo.yield %p : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i1
+          pifo.yield %z : i1
+        }
+      }
+      pifo.node @b rank(i1, saturate) {
+        pifo.predicate {
+          %c = pifo.read_field @class : i2
+          %k = arith.constant 1 : i2
+          %p = arith.cmpi eq, %c, %k : i2
+          pifo.yield %p : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i1
+          pifo.yield %z : i1
+        }
+      }
+    }
+    pifo.node @c rank(i1, saturate) {
+      pifo.predicate {
+        %c = pifo.read_field @class : i2
+        %k = arith.constant 2 : i2
+        %p = arith.cmpi eq, %c, %k : i2
+        pifo.yield %p : i1
+      }
+      pifo.scheduling {
+        %z = arith.constant 0 : i1
+        pifo.yield %z : i1
+      }
+    }
+  }
+}

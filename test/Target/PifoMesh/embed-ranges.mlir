@@ -1,4 +1,4 @@
-// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed))' | FileCheck %s
+// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh}))' | FileCheck %s
 
 // Children told apart by ranges of a field: state by child becomes one variable
 // for each, and the predicates choose.

@@ -1,20 +1,20 @@
 // Five children in binary, ternary and given trees. Departures are those of the
 // original: the mesh's model runs all on one trace.
 
-// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed))' -o %t.binary.mlir
+// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh}))' -o %t.binary.mlir
 // RUN: FileCheck %s < %t.binary.mlir
-// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{arity=3}))' -o %t.ternary.mlir
-// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{shape="((..)((..)(..)))"}))' -o %t.given.mlir
-// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{arity=5}))' | FileCheck %s --check-prefix=SAME
+// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh arity=3}))' -o %t.ternary.mlir
+// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh shape="((..)((..)(..)))"}))' -o %t.given.mlir
+// RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh arity=5}))' | FileCheck %s --check-prefix=SAME
 // RUN: %python %S/Inputs/compare_trees.py nm-translate nm-pifo-mesh %t %s %t.binary.mlir %t.ternary.mlir %t.given.mlir \
 // RUN:   | FileCheck %s --check-prefix=EQUAL
 // EQUAL: 3 trees, {{[1-9][0-9][0-9][0-9]}} departures each, all equal
 
-// RUN: not nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{shape="((..)..)"}))' 2>&1 | FileCheck %s --check-prefix=SMALL
+// RUN: not nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh shape="((..)..)"}))' 2>&1 | FileCheck %s --check-prefix=SMALL
 // SMALL: error: no embedding of (.....) into ((..)..) was found
-// RUN: not nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{shape="((..)"}))' 2>&1 | FileCheck %s --check-prefix=TEXT
+// RUN: not nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh shape="((..)"}))' 2>&1 | FileCheck %s --check-prefix=TEXT
 // TEXT: error: topology ends within a node; expected ')'
-// RUN: not nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{arity=1}))' 2>&1 | FileCheck %s --check-prefix=ARITY
+// RUN: not nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh arity=1}))' 2>&1 | FileCheck %s --check-prefix=ARITY
 // ARITY: error: arity is 1, expected at least 2
 
 // CHECK:      pifo.node @root rank(i16, saturate)

@@ -74,16 +74,22 @@ def Embed : Pass<"pifo-embed", "::mlir::pifo::SchedulerOp"> {
     named `<node>_via<number>`, push references with the rank of the node they
     serve. Subtrees of the shape that nothing is put into are left out.
 
-    A rank that depends on state which elements of all children change (the
-    virtual time of fair queueing) cannot be computed at a transit node; nodes
-    with at most `arity` children need none.
+    They are `transit` nodes of the dialect, which are given the rank: exact for
+    every program, but not for a mesh, where what walks up comes to the transit
+    node first. With `mesh` they compute the rank anew, with state of their own.
+    That is refused where the rank depends on state that elements of all children
+    change (the virtual time of fair queueing), and under the rule `window`; under
+    `wrap` it is exact for programs whose ranks stay within 2^(N-2) of the rank
+    that the node popped last.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let options = [
     Option<"arity", "arity", "unsigned", "2", "children of a node at most">,
     Option<"shape", "shape", "std::string", "\"\"",
            "the tree as text: '.' is a leaf, '(...)' a node with what is inside; "
-           "overrides arity">
+           "overrides arity">,
+    Option<"forMesh", "mesh", "bool", "false",
+           "transit nodes compute ranks anew, as a mesh needs it">
   ];
 }
 

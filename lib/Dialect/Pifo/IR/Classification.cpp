@@ -157,7 +157,7 @@ static std::string describe(const Packet &packet) {
 
 LogicalResult pifo::verifyClassification(NodeOp parent) {
   SchedulerOp scheduler = parent.getScheduler();
-  SmallVector<NodeOp> children = parent.getChildren();
+  SmallVector<NodeOp> children = parent.getInside();
   // Packets that an ancestor does not take do not come here.
   SmallVector<PredicateOp> above, all;
   for (NodeOp node = parent; node; node = node.getParentNode())

@@ -153,8 +153,19 @@ NodeOp NodeOp::getParentNode() {
   return dyn_cast<NodeOp>((*this)->getParentOp());
 }
 
-SmallVector<NodeOp, 4> NodeOp::getChildren() {
+SmallVector<NodeOp, 4> NodeOp::getInside() {
   return llvm::to_vector<4>(getBody().front().getOps<NodeOp>());
+}
+
+SmallVector<NodeOp, 4> NodeOp::getChildren() {
+  SmallVector<NodeOp, 4> children;
+  for (NodeOp node : getBody().front().getOps<NodeOp>()) {
+    if (node.getTransit())
+      llvm::append_range(children, node.getChildren());
+    else
+      children.push_back(node);
+  }
+  return children;
 }
 
 bool NodeOp::isLeaf() { return !firstOf<NodeOp>(getBody()); }

@@ -282,6 +282,7 @@ public:
   LogicalResult verify(NodeOp node, unsigned level);
 
 private:
+  LogicalResult verifyTransit(NodeOp node);
   LogicalResult verifyContents(NodeOp node);
   LogicalResult verifyPlace(NodeOp node);
   /// `most` operations of one kind, at least `least`.
@@ -302,9 +303,32 @@ LogicalResult TreeVerifier::verifyCount(NodeOp node, bool required) {
          << (required ? "exactly" : "at most") << " one";
 }
 
+LogicalResult TreeVerifier::verifyTransit(NodeOp node) {
+  for (Operation &op : node.getBody().front())
+    if (!isa<PredicateOp, NodeOp>(op))
+      return op.emitOpError("[pifo_node_c6] has no place in a transit node; "
+                            "expected a predicate and nodes");
+  NodeOp above = node.getParentNode();
+  if (!above || node.isLeaf())
+    return node.emitOpError("[pifo_node_c6] is a transit node and ")
+           << (above ? "a leaf" : "the root")
+           << ", expected one between a node and its children";
+  if (node.getRank() == above.getRank() && node.getRule() == above.getRule())
+    return success();
+  InFlightDiagnostic diagnostic = node.emitOpError("[pifo_node_c6] has rank(");
+  diagnostic << node.getRank() << ", " << stringifyRankRule(node.getRule())
+             << "), expected that of the node it is in, rank("
+             << above.getRank() << ", " << stringifyRankRule(above.getRule())
+             << ")";
+  diagnostic.attachNote(above.getLoc()) << "that node is here";
+  return diagnostic;
+}
+
 LogicalResult TreeVerifier::verifyContents(NodeOp node) {
+  if (node.getTransit() && failed(verifyTransit(node)))
+    return failure();
   if (failed(verifyCount<PredicateOp>(node, false)) ||
-      failed(verifyCount<SchedulingOp>(node, true)) ||
+      failed(verifyCount<SchedulingOp>(node, !node.getTransit())) ||
       failed(verifyCount<ShapingOp>(node, false)) ||
       failed(verifyCount<DequeueOp>(node, false)))
     return failure();
@@ -373,7 +397,7 @@ LogicalResult TreeVerifier::verify(NodeOp node, unsigned level) {
            << kMaxLevels << " levels and " << kMaxNodes << " nodes";
   if (failed(verifyContents(node)) || failed(verifyPlace(node)))
     return failure();
-  for (NodeOp child : node.getChildren())
+  for (NodeOp child : node.getInside())
     if (failed(verify(child, level + 1)))
       return failure();
   return node.isLeaf() ? success() : verifyClassification(node);

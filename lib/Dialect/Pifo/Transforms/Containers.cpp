@@ -298,7 +298,7 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
     Value pointer = hot(node, at, node.window);
     e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
   }
-  if (op.getRule() != RankRule::Saturate) {
+  if (op.getRule() != RankRule::Saturate && !op.getTransit()) {
     Value pointer = hot(node, at, node.base);
     e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
   }

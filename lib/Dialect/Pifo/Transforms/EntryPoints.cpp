@@ -70,14 +70,34 @@ Value SchedulerEmitter::callChild(StringRef what, const NodeLayout &node,
     return e.call(nodeFunction(what, id), result, all)[0];
   }
   all.push_back(instance ? instance : e.c(0));
-  return switchOver(child, node.children.size(), result, [&](unsigned i) {
-    return e.call(nodeFunction(what, node.children[i]), result, all)[0];
+  // The class of each child, or of the transit node that it is in.
+  SmallVector<unsigned> classes;
+  for (unsigned id : node.children) {
+    NodeOp op = layout.nodes[id].op;
+    classes.append(op.getTransit() ? op.getChildren().size() : 1, id);
+  }
+  NodeOp op = node.op;
+  if (op.getTransit())
+    child = e.sub(child, e.c(node.childIndex, 32));
+  return switchOver(child, classes.size(), result, [&](unsigned i) {
+    return e.call(nodeFunction(what, classes[i]), result, all)[0];
   });
 }
 
-Value SchedulerEmitter::callParent(const NodeLayout &node, Value memory,
-                                   Value packet, Value now, Value instance) {
-  Value child = e.c(node.childIndex, 32), above = e.c(0);
+SmallVector<Type> SchedulerEmitter::enterTypes(const NodeLayout &node) {
+  SmallVector<Type> types{e.type(32)};
+  if (node.handsRankOn)
+    types.push_back(e.type(64));
+  return types;
+}
+
+SmallVector<Value> SchedulerEmitter::callParent(const NodeLayout &node,
+                                                Value memory, Value packet,
+                                                Value now, Value instance,
+                                                Value child) {
+  Value above = e.c(0);
+  if (!child)
+    child = e.c(node.childIndex, 32);
   if (node.fanOut && instance) {
     Value fanOut = e.c(node.fanOut);
     above = e.op<arith::DivUIOp>(instance, fanOut);
@@ -85,8 +105,9 @@ Value SchedulerEmitter::callParent(const NodeLayout &node, Value memory,
   } else if (instance) {
     above = instance;
   }
-  return e.call(nodeFunction("enter", node.parent), e.type(32),
-                {memory, packet, now, child, above})[0];
+  return e.call(nodeFunction("enter", node.parent),
+                enterTypes(layout.nodes[node.parent]),
+                {memory, packet, now, child, above});
 }
 
 //===----------------------------------------------------------------------===//
@@ -150,8 +171,8 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  auto function =
-      begin(nodeFunction("enter", id), {ptr, ptr, i64, i32, i64}, i32, false);
+  auto function = begin(nodeFunction("enter", id), {ptr, ptr, i64, i32, i64},
+                        enterTypes(node), false);
   Surroundings at{function.getArgument(0),
                   function.getArgument(1),
                   function.getArgument(2),
@@ -159,6 +180,8 @@ void SchedulerEmitter::emitEnter(unsigned id) {
                   function.getArgument(3),
                   {},
                   {}};
+  if (op.getTransit())
+    return emitPassThrough(id, at);
   SmallVector<std::pair<Value, Value>> saved;
   if (mayBeRefused(layout, id)) {
     llvm::SmallDenseSet<StateOp> stored;
@@ -178,7 +201,7 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   auto parent = [&]() -> SmallVector<Value> {
     if (node.parent < 0 || op.getShaping())
       return {e.c(kStatusOk, 32)};
-    return {callParent(node, at.memory, at.packet, at.now, at.instance)};
+    return {callParent(node, at.memory, at.packet, at.now, at.instance)[0]};
   };
   Value status =
       refused
@@ -202,7 +225,25 @@ void SchedulerEmitter::emitEnter(unsigned id) {
           return {};
         });
   }
-  end(status);
+  SmallVector<Value> results{status};
+  if (node.handsRankOn)
+    results.push_back(rank);
+  end(results);
+}
+
+/// The node above gives the rank, and knows the children by their own numbers.
+void SchedulerEmitter::emitPassThrough(unsigned id, const Surroundings &at) {
+  const NodeLayout &node = layout.nodes[id];
+  SmallVector<Value> results =
+      callParent(node, at.memory, at.packet, at.now, at.instance, at.child);
+  auto push = [&] { emitEnterBody(id, at, results[1]); };
+  if (mayBeRefused(layout, id))
+    e.ifThen(e.cmp(P::eq, results[0], 0), push);
+  else
+    push();
+  if (!node.handsRankOn)
+    results.pop_back();
+  end(results);
 }
 
 /// Field by field where there are few: one wide load of a packet that has just
@@ -230,7 +271,7 @@ void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
   } else {
     e.store(at.child, e.at(place, 4));
   }
-  if (op.getRule() == RankRule::Window)
+  if (op.getRule() == RankRule::Window && !op.getTransit())
     e.ifThen(isEmpty(node, at),
              [&] { e.store(rank, hot(node, at, node.base)); });
   push(node, at, element, rank);

@@ -41,7 +41,7 @@ Value SchedulerEmitter::enterLeaf(Value memory, Value packet, Value now) {
 std::string SchedulerEmitter::routeFunction(NodeOp node) {
   std::string path;
   for (; NodeOp parent = node.getParentNode(); node = parent) {
-    SmallVector<NodeOp, 4> siblings = parent.getChildren();
+    SmallVector<NodeOp, 4> siblings = parent.getInside();
     path = "." + std::to_string(llvm::find(siblings, node) - siblings.begin()) +
            path;
   }
@@ -54,7 +54,7 @@ Value SchedulerEmitter::dispatch(NodeOp node, Value packet) {
     return e.c(encode(layout.leaves.lookup(node)), 32);
   // The predicates are disjoint and total: the last one need not be asked.
   Surroundings at{{}, packet, {}, {}, {}, {}, {}};
-  SmallVector<NodeOp, 4> children = node.getChildren();
+  SmallVector<NodeOp, 4> children = node.getInside();
   Value child = e.c(children.size() - 1, 32);
   for (unsigned i = 0; i + 1 < children.size(); ++i) {
     // Predicates see the packet alone: any node will do.
@@ -74,7 +74,7 @@ Value SchedulerEmitter::dispatchByTable(Value packet) {
   for (uint64_t value = 0; value <= field.getMaxValue(); ++value) {
     NodeOp node = layout.op.getRoot();
     while (!node.isLeaf())
-      for (NodeOp child : node.getChildren())
+      for (NodeOp child : node.getInside())
         if (evaluatePredicate(child.getPredicate(), value)) {
           node = child;
           break;

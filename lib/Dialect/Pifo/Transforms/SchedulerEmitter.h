@@ -69,6 +69,7 @@ private:
   /// The node functions: `enter` walks up with a packet, `leave` pops and
   /// `look` finds the packet below a node.
   void emitEnter(unsigned node);
+  void emitPassThrough(unsigned node, const Surroundings &at);
   void emitLeave(unsigned node);
   void emitLook(unsigned node);
   /// The status of entering the leaf that takes the packet.
@@ -82,9 +83,12 @@ private:
   Value dispatchByTable(Value packet);
   void emitRoutes();
   std::string routeFunction(NodeOp node);
-  /// Calls the parent's `enter`.
-  Value callParent(const NodeLayout &node, Value memory, Value packet,
-                   Value now, Value instance);
+  /// What `enter` returns: the status, and the rank if a transit node asks.
+  SmallVector<Type> enterTypes(const NodeLayout &node);
+  /// Calls the parent's `enter`, for the node or the child of a transit node.
+  SmallVector<Value> callParent(const NodeLayout &node, Value memory,
+                                Value packet, Value now, Value instance,
+                                Value child = {});
   /// Calls `what` of the child with that number; its instance comes last.
   Value callChild(StringRef what, const NodeLayout &node, Value instance,
                   Value child, ArrayRef<Value> arguments, Type result);

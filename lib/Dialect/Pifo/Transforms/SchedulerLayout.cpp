@@ -53,7 +53,8 @@ static unsigned chooseWindow(int64_t instances) {
 static bool equalOps(Operation *x, Operation *y) {
   if (isa<NodeOp>(x) && isa<NodeOp>(y)) {
     NodeOp a = cast<NodeOp>(x), b = cast<NodeOp>(y);
-    if (a.getRank() != b.getRank() || a.getRule() != b.getRule())
+    if (a.getRank() != b.getRank() || a.getRule() != b.getRule() ||
+        a.getTransit() != b.getTransit())
       return false;
     Block &left = a.getBody().front(), &right = b.getBody().front();
     auto skip = [](Operation &op) { return !isa<PredicateOp>(op); };
@@ -83,7 +84,7 @@ static void addNode(SchedulerLayout &layout, ArrayRef<NodeOp> instances,
   node.depth = depth;
   layout.hasShaping |= bool(node.op.getShaping());
   layout.nodes.push_back(node);
-  SmallVector<NodeOp, 4> first = node.op.getChildren();
+  SmallVector<NodeOp, 4> first = node.op.getInside();
   if (first.empty()) {
     for (auto [i, op] : llvm::enumerate(instances))
       layout.leaves[op] = {id, int64_t(i)};
@@ -91,9 +92,14 @@ static void addNode(SchedulerLayout &layout, ArrayRef<NodeOp> instances,
   }
   SmallVector<SmallVector<NodeOp, 4>> children;
   for (NodeOp op : instances)
-    children.push_back(op.getChildren());
-  bool alike = llvm::all_of(
-      first, [&](NodeOp child) { return equalOps(first.front(), child); });
+    children.push_back(op.getInside());
+  bool handsRankOn =
+      llvm::any_of(first, [](NodeOp child) { return child.getTransit(); });
+  layout.nodes[id].handsRankOn = handsRankOn;
+  bool alike = !node.op.getTransit() && !handsRankOn &&
+               llvm::all_of(first, [&](NodeOp child) {
+                 return equalOps(first.front(), child);
+               });
   if (alike) {
     SmallVector<NodeOp> all;
     for (auto &each : children)
@@ -102,12 +108,14 @@ static void addNode(SchedulerLayout &layout, ArrayRef<NodeOp> instances,
     addNode(layout, all, id, 0, first.size(), depth + 1);
     return;
   }
+  unsigned number = node.op.getTransit() ? childIndex : 0;
   for (unsigned c = 0; c < first.size(); ++c) {
     SmallVector<NodeOp> all;
     for (auto &each : children)
       all.push_back(each[c]);
     layout.nodes[id].children.push_back(layout.nodes.size());
-    addNode(layout, all, id, c, 0, depth + 1);
+    addNode(layout, all, id, number, 0, depth + 1);
+    number += first[c].getTransit() ? first[c].getChildren().size() : 1;
   }
 }
 

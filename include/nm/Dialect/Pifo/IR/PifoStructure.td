@@ -163,6 +163,19 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     Under `wrap` and `window`, `pifo.rank` gives the popped rank with the upper
     bits that its distance from the base says, so that virtual times may be wider than ranks.
 
+    A `transit` node has no transactions: it stands between a node and some of that node's
+    children, and what it holds was pushed with the rank that the node gave it ("Formal Abstractions for
+    Packet Scheduling", OOPSLA 2023). Both pop the same element, so that departures are those of the tree
+    without it. Children are numbered as if it were not there.
+
+    ```mlir
+    pifo.node @fair_via0 rank(i18, wrap) transit {
+      pifo.predicate { ... }
+      pifo.node @a rank(i18, wrap) { ... }
+      pifo.node @b rank(i18, wrap) { ... }
+    }
+    ```
+
     * `pifo_node_c1`: the rank is a signless integer of 1 to 63 bits; of 6 or more for
       `wrap` and `window`.
     * `pifo_node_c2`: there is exactly one scheduling transaction, and at most one of
@@ -173,16 +186,23 @@ def Pifo_NodeOp : Pifo_Op<"node", [
       that the predicates of the node and its ancestors let through.
     * `pifo_node_c5`: no ancestor of a node with shaping has the rule `window`: nobody
       could be told of the refusal.
+    * `pifo_node_c6`: a transit node is not the root, holds a predicate and nodes only, at least one
+      of these, and has the rank and the rule of the node that it is in.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$rank, Pifo_RankRuleAttr:$rule);
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$rank, Pifo_RankRuleAttr:$rule,
+                       UnitAttr:$transit);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `rank` `(` $rank `,` custom<Rule>($rule) `)` attr-dict-with-keyword $body
+    $sym_name `rank` `(` $rank `,` custom<Rule>($rule) `)` (`transit` $transit^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    /// The parent, or null for the root.
+    /// The node that it is in, or null for the root.
     NodeOp getParentNode();
+    /// The nodes in it.
+    SmallVector<NodeOp, 4> getInside();
+    /// The same, with those in a transit node in its place: what `pifo.child`
+    /// numbers.
     SmallVector<NodeOp, 4> getChildren();
     bool isLeaf();
     unsigned getRankWidth() { return ::llvm::cast<IntegerType>(getRank()).getWidth(); }

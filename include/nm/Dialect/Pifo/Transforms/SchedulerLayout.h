@@ -51,7 +51,8 @@ struct Pool {
 };
 
 /// Nodes that differ in nothing but their predicates, below parents that do
-/// not either: they share code, which takes the number of the instance.
+/// not either: they share code, which takes the number of the instance. Transit
+/// nodes and those beside and below them keep classes of their own.
 struct NodeLayout {
   /// The first instance.
   NodeOp op;
@@ -60,9 +61,12 @@ struct NodeLayout {
   /// `fanOut` is their number: child c of instance i is instance i * fanOut +
   /// c. If not, `fanOut` is 0, each child is a class, and child `childIndex` of
   /// instance i is instance i.
+  /// Of a transit node, `childIndex` is the number of its first child.
   int parent;
   unsigned childIndex, fanOut, depth;
   SmallVector<unsigned> children;
+  /// Whether a transit node is among the children, which asks for the rank.
+  bool handsRankOn;
   Container container;
   /// Bytes from one instance to the next: of what every call touches, and of
   /// the rest.

@@ -195,3 +195,104 @@ TEST_P(WideRanks, JumpsKeepTheOrder) {
 
 INSTANTIATE_TEST_SUITE_P(Rules, WideRanks,
                          testing::Values("i40, saturate", "i40, wrap"));
+
+/// Walks that rest until times of all sizes, before and after now, equal ones
+/// among them; `GetParam()` of 8 steps ask when the first is due.
+class RestingWalks : public testing::TestWithParam<unsigned> {};
+
+TEST_P(RestingWalks, LeaveInTheOrderOfTheirTimes) {
+  std::string text = R"(pifo.scheduler @s capacity(300) {
+  pifo.field @time : i64
+  pifo.field @twice : i1
+  pifo.node @root rank(i16, wrap) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i16
+      pifo.yield %z : i16
+    }
+    pifo.node @rests rank(i16, wrap) {
+      pifo.predicate {
+        %t = arith.constant true
+        pifo.yield %t : i1
+      }
+      pifo.scheduling {
+        %z = arith.constant 0 : i16
+        pifo.yield %z : i16
+      }
+      pifo.shaping {
+        %t = pifo.read_field @time : i64
+        %twice = pifo.read_field @twice : i1
+        %late = arith.constant 1000 : i64
+        %later = arith.addi %t, %late : i64
+        %r = arith.select %twice, %later, %t : i64
+        pifo.yield %r : i64
+      }
+      pifo.node @leaf rank(i8, saturate) {
+        pifo.predicate {
+          %t = arith.constant true
+          pifo.yield %t : i1
+        }
+        pifo.scheduling {
+          %z = arith.constant 0 : i8
+          pifo.yield %z : i8
+        }
+        pifo.shaping {
+          %t = pifo.read_field @time : i64
+          pifo.yield %t : i64
+        }
+      }
+    }
+  }
+})";
+  Scheduler a(text, "auto"), b(text, "heap"), c(text, "list");
+  std::mt19937_64 random(GetParam());
+  int64_t now = -(int64_t(1) << 40), inside = 0, released = 0;
+  for (uint64_t step = 0; step < 40000; ++step) {
+    // Mostly small steps, so that times pile up on both sides of now.
+    now += int64_t(random() % (random() % 512 == 0 ? 1 << 30 : 40));
+    bool isBusy = step / 2000 % 2;
+    if (random() % 8 < (isBusy ? 5u : 3u)) {
+      int64_t time = now;
+      switch (random() % 4) {
+      case 0:
+        time += int64_t(random() % 100) - 50;
+        break;
+      case 1:
+        time += int64_t(random() >> (34 + random() % 30));
+        break;
+      case 2:
+        time += int64_t(random() % 3000) / 64 * 64;
+        break;
+      default:
+        time =
+            random() % 64 ? now + int64_t(random() % 8) : int64_t(random()) / 4;
+      }
+      Scheduler::Fields fields{{"time", uint64_t(time)},
+                               {"twice", random() % 2}};
+      int expected = inside == 300 ? 2 : 0;
+      ASSERT_EQ(a.enqueue(step, fields, now), expected);
+      ASSERT_EQ(b.enqueue(step, fields, now), expected);
+      ASSERT_EQ(c.enqueue(step, fields, now), expected);
+      inside += !expected;
+      continue;
+    }
+    if (random() % 8 < GetParam()) {
+      ASSERT_EQ(a.nextRelease(), c.nextRelease()) << step;
+      ASSERT_EQ(b.nextRelease(), c.nextRelease()) << step;
+    }
+    // Walks that wait for ever make place.
+    int64_t until = step % 10000 == 9999 ? INT64_MAX : now;
+    int64_t count = c.release(until);
+    released += count;
+    ASSERT_EQ(a.release(until), count) << step;
+    ASSERT_EQ(b.release(until), count) << step;
+    for (int64_t left = 0; left >= 0;) {
+      left = c.dequeue(now);
+      ASSERT_EQ(a.dequeue(now), left) << step;
+      ASSERT_EQ(b.dequeue(now), left) << step;
+      inside -= left >= 0;
+    }
+  }
+  EXPECT_GT(released, 10000);
+}
+
+INSTANTIATE_TEST_SUITE_P(Asking, RestingWalks, testing::Values(0u, 1u, 8u));

@@ -282,10 +282,12 @@ void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
                       /*isSigned=*/true);
   Value walk = allocate(layout.suspended, at.memory);
   Value rest = slot(layout.suspended, at.memory, walk);
-  e.store(e.c(id, 32), e.at(rest, 4));
-  e.store(at.instance ? at.instance : e.c(0), e.at(rest, 8));
-  e.copy(e.at(rest, 16), at.packet, layout.packet.size);
-  e.call(sharedName(true), {}, {e.at(at.memory, layout.shaping), time, walk});
+  e.store(e.c(id, 16), e.at(rest, SchedulerLayout::kRestNode));
+  e.store(at.instance ? e.cast(at.instance, 16) : e.c(0, 16),
+          e.at(rest, SchedulerLayout::kRestInstance));
+  e.copy(e.at(rest, SchedulerLayout::kRestPacket), at.packet,
+         layout.packet.size);
+  pushWalk(at.memory, walk, time, at.now);
 }
 
 //===----------------------------------------------------------------------===//
@@ -385,18 +387,20 @@ void SchedulerEmitter::emitRelease() {
   Value memory = function.getArgument(0), now = function.getArgument(1);
   if (!layout.hasShaping)
     return end(e.c(0));
-  Value heap = e.at(memory, layout.shaping), none = e.c(0);
-  auto loop = scf::WhileOp::create(b, e.loc, i64, none);
+  SmallVector<Type> types{i64, i32};
+  SmallVector<Location> locations(2, e.loc);
+  auto loop = scf::WhileOp::create(b, e.loc, types, ValueRange{e.c(0)});
   Block *before = b.createBlock(&loop.getBefore(), {}, i64, e.loc);
-  Value some = e.cmp(P::ne, e.load(64, e.at(heap, 8)), 0);
-  // The first entry of an empty heap is stale, but memory.
-  Value due = e.cmp(P::sle, e.load(64, e.loadPtr(heap)), now);
-  scf::ConditionOp::create(b, e.loc, e.band(some, due), before->getArguments());
-  Block *after = b.createBlock(&loop.getAfter(), {}, i64, e.loc);
-  Value walk = e.call(sharedName(false), {i64, i32}, heap)[1];
+  Value walk = popWalk(memory, now);
+  scf::ConditionOp::create(b, e.loc, e.cmp(P::ne, walk, 0),
+                           ValueRange{before->getArgument(0), walk});
+  Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
+  walk = after->getArgument(1);
   Value rest = slot(layout.suspended, memory, walk);
-  Value packet = e.at(rest, 16), node = e.load(32, e.at(rest, 4));
-  Value instance = e.load(64, e.at(rest, 8));
+  Value packet = e.at(rest, SchedulerLayout::kRestPacket);
+  Value node = e.load(16, e.at(rest, SchedulerLayout::kRestNode));
+  Value instance =
+      e.cast(e.load(16, e.at(rest, SchedulerLayout::kRestInstance)), 64);
   for (const auto &[id, shaped] : llvm::enumerate(layout.nodes)) {
     NodeOp op = shaped.op;
     if (!op.getShaping())
@@ -418,16 +422,17 @@ void SchedulerEmitter::emitNextRelease() {
   auto function = begin(name + "_next_release", {ptr, ptr}, i32, true);
   if (!layout.hasShaping)
     return end(e.c(0, 32));
-  Value heap = e.at(function.getArgument(0), layout.shaping);
-  Value some = e.cmp(P::ne, e.load(64, e.at(heap, 8)), 0);
-  e.ifThen(some, [&] {
-    e.store(e.load(64, e.loadPtr(heap)), function.getArgument(1));
-  });
+  Value memory = function.getArgument(0);
+  Value some = walksRest(memory);
+  e.ifThen(some,
+           [&] { e.store(firstWalkTime(memory), function.getArgument(1)); });
   end(e.cast(some, 32));
 }
 
 void SchedulerEmitter::emitAll() {
   emitTables();
+  if (layout.hasWheel)
+    emitWheel();
   for (unsigned id = 0; id < layout.nodes.size(); ++id) {
     emitEnter(id);
     emitLeave(id);

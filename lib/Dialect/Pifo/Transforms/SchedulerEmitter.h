@@ -174,6 +174,28 @@ private:
                  Value isEmpty);
   Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
 
+  // TimingWheel.cpp
+  /// A walk rests until a time, i64; `now` is i64.
+  void pushWalk(Value memory, Value walk, Value time, Value now);
+  /// i32: the walk that is due first, 0 if none is. It no longer rests.
+  Value popWalk(Value memory, Value now);
+  /// i1: whether a walk rests; if so, the time of the first, i64.
+  Value walksRest(Value memory);
+  Value firstWalkTime(Value memory);
+  /// Where the first digit of the first level that is not empty is.
+  struct WheelHead {
+    Value level, digit, bucket, first, last;
+  };
+  WheelHead wheelHead(Value memory);
+  Value wheelWord(Value memory, Value level);
+  Value wheelBucket(Value memory, Value level, Value digit);
+  void clearDigit(Value memory, const WheelHead &head);
+  Value startOf(Value memory, const WheelHead &head);
+  Value timeOf(Value memory, Value walk);
+  void emitWheel();
+  void emitWheelPut();
+  void emitWheelSettle();
+
   // Transactions.cpp
   /// Emits a transaction and returns what it yields, if anything.
   Value inlineTransaction(Region &region, const NodeLayout &node,

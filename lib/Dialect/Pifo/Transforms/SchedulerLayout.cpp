@@ -146,10 +146,15 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   };
   // What every call touches comes first, and close together.
   // A short packet lies in one line of the cache.
-  int64_t slot = packet.size + 8;
-  packets = {take(16), slot <= 64 ? int64_t(llvm::PowerOf2Ceil(slot)) : slot};
-  suspended = {take(16), packet.size + 16};
+  auto slots = [&](int64_t bytes) -> Pool {
+    return {take(16), bytes <= 64 ? int64_t(llvm::PowerOf2Ceil(bytes)) : bytes};
+  };
+  packets = slots(packet.size + 8);
+  suspended = slots(packet.size + kRestPacket);
   shaping = take(24);
+  hasWheel = hasShaping && !force;
+  wheelTime = take(8);
+  wheelLevels = take(8);
   unsigned depths = 0;
   for (NodeLayout &node : nodes)
     if (!node.children.empty())
@@ -165,6 +170,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     offset = begin + count * stride;
     return stride;
   };
+  if (hasWheel) {
+    wheelWords = take(8 * kWheelLevels, 64);
+    wheelBuckets = take(512 * kWheelLevels, 64);
+  }
   for (NodeLayout &node : nodes) {
     unsigned bits = node.op.getRankWidth();
     node.container = force ? forced : chooseContainer(bits);

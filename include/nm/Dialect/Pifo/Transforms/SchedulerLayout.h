@@ -124,10 +124,21 @@ struct SchedulerLayout {
   /// Fixed offsets: what calloc returned (ptr), capacity and size (i64).
   static constexpr int64_t kRaw = 0, kCapacity = 8, kSize = 16;
   Pool packets;
-  /// Of {next, node: i32, instance: i64, packet}.
+  /// Of {next: i32, node, instance: i16, time: i64, packet}; there are at most
+  /// 4096 nodes.
   Pool suspended;
-  /// The heap of suspended walks, as NodeLayout::heap.
+  static constexpr int64_t kRestNode = 4, kRestInstance = 6, kRestTime = 8,
+                           kRestPacket = 16;
+  /// The heap of suspended walks, as NodeLayout::heap. With a wheel, of those
+  /// whose time is before the wheel's.
   int64_t shaping;
+  /// See TimingWheel.cpp; not with a forced container. i64: the time at which
+  /// the wheel stands, a bit for each level that is not empty, and for each
+  /// level a bit for each digit that is not empty; of each of these, i32
+  /// (first, last).
+  bool hasWheel = false;
+  static constexpr int64_t kWheelLevels = 11;
+  int64_t wheelTime, wheelLevels, wheelWords, wheelBuckets;
   /// By depth, of the nodes with children.
   SmallVector<Pool> references;
   int64_t fixedSize;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "nm/Transforms/RegionVectorizer.h"
 
 using namespace mlir;
@@ -94,4 +95,25 @@ void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
       memref::StoreOp::create(b, result, output, ValueRange{row, emitter.col});
     });
   });
+}
+
+void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
+                            PackedMatmulOp op, ArrayRef<Value> rows, Value row0,
+                            Value col0) {
+  for (auto [i, acc] : llvm::enumerate(rows)) {
+    EpilogueEmitter emitter{b, op, b.add(row0, i), col0, shape.lanes};
+    Value result = emitter.apply(acc);
+    vector::StoreOp::create(b, result, op.getC(),
+                            ValueRange{emitter.row, emitter.col});
+  }
+}
+
+bool mlir::nm::isShortEpilogue(PackedMatmulOp op) {
+  if (!op.hasEpilogue())
+    return true;
+  Block &block = op.getEpilogue().front();
+  return block.getOperations().size() <= 12 &&
+         llvm::all_of(block, [](Operation &inner) {
+           return !isa<math::MathDialect>(inner.getDialect());
+         });
 }

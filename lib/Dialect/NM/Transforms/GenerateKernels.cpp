@@ -106,25 +106,24 @@ private:
         MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
     Value tile =
         memref::AllocOp::create(b, tileType, b.getI64IntegerAttr(kAlignment));
-    clear(tile);
-    emitAccumulation(rowTask, panel, rows, cols, tile);
-    if (op.getTransposeC()) {
-      Value transposed = transposeTile(tile, rows, cols);
-      emitEpilogue(b, shape, op, transposed, cols, rows, column0, row0);
-      memref::DeallocOp::create(b, transposed);
-    } else {
-      emitEpilogue(b, shape, op, tile, rows, cols, row0, column0);
-    }
+    task = {row0, rows, column0, cols, tile};
+    emitAccumulation(rowTask, panel);
+    if (op.getTransposeC())
+      writeTransposed();
     memref::DeallocOp::create(b, tile);
   }
 
-  void clear(Value tile) {
-    Value zero = b.zero(VectorType::get({shape.lanes}, shape.accumulator));
-    b.loop(b.index(0), b.index(shape.rowBlock), 1, [&](Value row) {
-      for (int64_t v = 0; v < shape.vectors(); ++v)
-        vector::StoreOp::create(b, zero, tile,
-                                ValueRange{row, b.index(v * shape.lanes)});
-    });
+  /// Rows `first` to `first + shape.rows` of the tile are complete, and in L1:
+  /// to C with those that it has.
+  void writeRows(Value first) {
+    Value count = b.min(b.index(shape.rows), b.sub(task.rows, first));
+    Value view = memref::SubViewOp::create(
+        b, task.tile, ArrayRef<OpFoldResult>{first, b.getIndexAttr(0)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(shape.rows),
+                               b.getIndexAttr(shape.cols)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1), b.getIndexAttr(1)});
+    emitEpilogue(b, shape, op, view, count, task.cols, b.add(task.row0, first),
+                 task.column0);
   }
 
   /// Numbers of column vectors that a panel can have: one for whole panels and
@@ -142,20 +141,19 @@ private:
   }
 
   /// One variant of the loops for each number of column vectors in use.
-  void emitAccumulation(Value rowTask, Value panel, Value rows, Value cols,
-                        Value tile) {
+  void emitAccumulation(Value rowTask, Value panel) {
     SmallVector<int64_t> cases = vectorCounts();
     if (cases.empty()) // no columns, hence no panel
       return;
     int64_t last = cases.pop_back_val();
     if (cases.empty())
-      return emitBlocks(rowTask, panel, rows, tile, last);
+      return emitBlocks(rowTask, panel, last);
     auto switchOp = scf::IndexSwitchOp::create(
-        b, TypeRange{}, b.ceilDiv(cols, shape.lanes), cases, cases.size());
+        b, TypeRange{}, b.ceilDiv(task.cols, shape.lanes), cases, cases.size());
     OpBuilder::InsertionGuard guard(b);
     auto fill = [&](Region &region, int64_t v) {
       b.createBlock(&region);
-      emitBlocks(rowTask, panel, rows, tile, v);
+      emitBlocks(rowTask, panel, v);
       scf::YieldOp::create(b);
     };
     for (auto [region, v] : llvm::zip(switchOp.getCaseRegions(), cases))
@@ -163,22 +161,31 @@ private:
     fill(switchOp.getDefaultRegion(), last);
   }
 
-  void emitBlocks(Value rowTask, Value panel, Value rows, Value tile,
-                  int64_t vectors) {
+  void emitBlocks(Value rowTask, Value panel, int64_t vectors) {
     Value firstGroup = b.mul(rowTask, shape.rowBlock / shape.rows);
-    Value groups = b.ceilDiv(rows, shape.rows);
+    Value groups = b.ceilDiv(task.rows, shape.rows);
+    auto isBlock = [&](Value block, int64_t number) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block,
+                                   b.index(number));
+    };
     auto emitBlock = [&](Value block, int64_t length) {
       int64_t groupSlots = shape.rows * shape.slots(length);
       // Every block before the last has the full depth.
       Value blockBase = b.mul(block, shape.rowGroups() * shape.rows *
                                          shape.slots(shape.depth));
       Value panelView = viewPanel(panel, block, length);
+      Value isFirst, isLast = isBlock(block, shape.blocks() - 1);
+      if (shape.blocks() > 1)
+        isFirst = isBlock(block, 0);
       b.loop(b.index(0), groups, 1, [&](Value group) {
         prefetchBlock(panelView, length, group);
         Value base =
             b.add(blockBase, b.mul(b.add(firstGroup, group), groupSlots));
         emitMicroKernel(b, shape, vectors, length, values, offsets, base,
-                        panelView, tile, b.mul(group, shape.rows));
+                        panelView, task.tile, b.mul(group, shape.rows),
+                        isFirst);
+        if (!op.getTransposeC())
+          b.ifThen(isLast, [&] { writeRows(b.mul(group, shape.rows)); });
       });
     };
     int64_t full = shape.fullBlocks();
@@ -216,23 +223,46 @@ private:
         ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
   }
 
-  Value transposeTile(Value tile, Value rows, Value cols) {
-    auto type =
-        MemRefType::get({shape.cols, shape.rowBlock}, shape.accumulator);
-    Value result =
+  /// Turns the tile and writes it: `lanes` columns at a time, so that each row
+  /// of C is written in one piece and few of them at a time. Rows of a length
+  /// that is a power of two meet in one set of the cache.
+  void writeTransposed() {
+    int64_t lanes = shape.lanes;
+    auto type = MemRefType::get({lanes, lanes}, shape.accumulator);
+    Value edge =
         memref::AllocOp::create(b, type, b.getI64IntegerAttr(kAlignment));
-    b.loop(b.index(0), rows, shape.lanes, [&](Value row) {
-      b.loop(b.index(0), cols, shape.lanes, [&](Value col) {
+    b.loop(b.index(0), task.cols, lanes, [&](Value col) {
+      b.loop(b.index(0), task.rows, lanes, [&](Value row) {
         SmallVector<Value> vectors;
-        for (int64_t lane = 0; lane < shape.lanes; ++lane)
+        for (int64_t lane = 0; lane < lanes; ++lane)
           vectors.push_back(
-              b.loadVector(tile, {b.add(row, lane), col}, shape.lanes));
-        for (auto [lane, vector] : llvm::enumerate(b.transpose(vectors)))
-          vector::StoreOp::create(b, vector, result,
-                                  ValueRange{b.add(col, lane), row});
+              b.loadVector(task.tile, {b.add(row, lane), col}, lanes));
+        vectors = b.transpose(vectors);
+        Value rowsLeft = b.sub(task.rows, row);
+        Value colsLeft = b.sub(task.cols, col);
+        Value row0 = b.add(task.column0, col), col0 = b.add(task.row0, row);
+        auto writeEdge = [&] {
+          for (auto [lane, vector] : llvm::enumerate(vectors))
+            vector::StoreOp::create(b, vector, edge,
+                                    ValueRange{b.index(lane), b.index(0)});
+          Value whole = b.index(lanes);
+          emitEpilogue(b, shape, op, edge, b.min(whole, colsLeft),
+                       b.min(whole, rowsLeft), row0, col0);
+        };
+        if (!isShortEpilogue(op))
+          return writeEdge();
+        Value isWhole =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
+                                  b.min(rowsLeft, colsLeft), b.index(lanes));
+        auto branch = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(branch.thenBlock());
+        emitEpilogue(b, shape, op, vectors, row0, col0);
+        b.setInsertionPointToStart(branch.elseBlock());
+        writeEdge();
       });
     });
-    return result;
+    memref::DeallocOp::create(b, edge);
   }
 
   PackedMatmulOp op;
@@ -240,6 +270,10 @@ private:
   bool parallel;
   KernelBuilder b;
   Value values, offsets, columns, panels, packed;
+  /// What is being emitted: rows and columns of C, and the tile of their sums.
+  struct Task {
+    Value row0, rows, column0, cols, tile;
+  } task;
 };
 
 /// A product with few columns, by the lane layout.

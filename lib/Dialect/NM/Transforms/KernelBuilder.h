@@ -100,14 +100,14 @@ void emitPackPanel(KernelBuilder &b, const KernelShape &shape, Value x,
                    Value k0, Value length);
 
 /// Accumulates one row group over one contraction block:
-/// scratch[row.., 0 .. vectors * lanes] += W X. `values` and `offsets` are the
-/// weight's storage, `base` the group's first slot, `panel` a 1-D view that
-/// starts at the block's first row, of `length`. `offsets` is null for dense
-/// weights.
+/// scratch[row.., 0 .. vectors * lanes] = W X, plus what is there unless
+/// `isFirst` (i1; null: always). `values` and `offsets` are the weight's
+/// storage, `base` the group's first slot, `panel` a 1-D view that starts at
+/// the block's first row, of `length`. `offsets` is null for dense weights.
 void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
                      int64_t vectors, int64_t length, Value values,
                      Value offsets, Value base, Value panel, Value scratch,
-                     Value row);
+                     Value row, Value isFirst);
 
 /// Copies the columns of `x` (K x N, or N x K if `transposed`) to the rows of
 /// `packed`, converted to the accumulator's type and padded with zeros to whole
@@ -134,6 +134,13 @@ void emitLaneRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
 /// the output at (row0, col0) through the op's epilogue.
 void emitEpilogue(KernelBuilder &b, const KernelShape &shape, PackedMatmulOp op,
                   Value tile, Value rows, Value cols, Value row0, Value col0);
+
+/// The same for whole vectors: one of `lanes` columns for each row.
+void emitEpilogue(KernelBuilder &b, const KernelShape &shape, PackedMatmulOp op,
+                  ArrayRef<Value> rows, Value row0, Value col0);
+
+/// Whether the epilogue is worth repeating for each of several vectors.
+bool isShortEpilogue(PackedMatmulOp op);
 
 } // namespace mlir::nm
 

@@ -47,6 +47,12 @@ struct MicroKernel {
     return b.add(acc, b.mul(a, x));
   }
 
+  Value sum(Value a, Value c) {
+    return isa<FloatType>(shape.accumulator)
+               ? Value(arith::AddFOp::create(b, a, c))
+               : b.add(a, c);
+  }
+
   /// Hides from LLVM that a register holds a broadcast: it would otherwise
   /// replace every splat of it by a scalar broadcast load of its own, and loads
   /// are what bounds this loop.
@@ -162,7 +168,7 @@ struct MicroKernel {
 void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
                                int64_t vectors, int64_t length, Value values,
                                Value offsets, Value base, Value panel,
-                               Value scratch, Value row) {
+                               Value scratch, Value row, Value isFirst) {
   MicroKernel kernel{b, shape, vectors, values, offsets, panel};
   int64_t chains = shape.rows * vectors;
   SmallVector<Value> init(chains * kernel.sets(), b.zero(kernel.vectorType()));
@@ -185,17 +191,30 @@ void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
   SmallVector<Value> sums(loop.getResults());
   if (!offsets && end < length)
     sums = kernel.sharedStep(b.index(end), length - end, base, sums);
-  for (int64_t r = 0; r < shape.rows; ++r) {
-    for (int64_t v = 0; v < vectors; ++v) {
-      SmallVector<Value> at{b.add(row, r), b.index(v * shape.lanes)};
-      Value sum = b.loadVector(scratch, at, shape.lanes);
-      for (int64_t set = 0; set < kernel.sets(); ++set) {
-        Value part = sums[(set * shape.rows + r) * vectors + v];
-        sum = isa<FloatType>(shape.accumulator)
-                  ? Value(arith::AddFOp::create(b, sum, part))
-                  : b.add(sum, part);
-      }
-      vector::StoreOp::create(b, sum, scratch, at);
+  for (int64_t set = 1; set < kernel.sets(); ++set)
+    for (int64_t i = 0; i < chains; ++i)
+      sums[i] = kernel.sum(sums[i], sums[set * chains + i]);
+  sums.truncate(chains);
+  auto positionOf = [&](int64_t i) -> SmallVector<Value> {
+    return {b.add(row, i / vectors), b.index(i % vectors * shape.lanes)};
+  };
+  auto storeSums = [&](bool adds) {
+    for (int64_t i = 0; i < chains; ++i) {
+      Value sum = sums[i];
+      if (adds)
+        sum =
+            kernel.sum(b.loadVector(scratch, positionOf(i), shape.lanes), sum);
+      vector::StoreOp::create(b, sum, scratch, positionOf(i));
     }
-  }
+  };
+  if (!isFirst)
+    return storeSums(false);
+  // A branch that is easy to guess; the loads would be from L2. Each side has
+  // its stores: values that meet behind it would take registers from the loop.
+  auto branch = scf::IfOp::create(b, isFirst, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  storeSums(false);
+  b.setInsertionPointToStart(branch.elseBlock());
+  storeSums(true);
 }

@@ -59,27 +59,45 @@ Value SchedulerEmitter::packetAt(Value packets, Value i) {
 
 /// Packets `packets` to `packets + count`, whose leaves are `instances`, enter.
 void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
-                                     Value count, Row instances) {
+                                     Value count, Row instances, Row yields) {
   for (int id = layout.nodes.size() - 1; id >= 0; --id) {
     const NodeLayout &node = layout.nodes[id];
     NodeOp op = node.op;
     bool isLeaf = node.children.empty();
     unsigned fanOut = isLeaf ? 0 : layout.nodes[node.children[0]].fanOut;
-    forEachBelow(count, [&](Value i) {
-      Value pointer = instances.at(*this, i);
-      Value instance = e.load(64, pointer), child;
+    auto surroundings = [&](Value i, Value instance) {
+      Value child;
       if (!isLeaf) {
         // Of the child, so far.
         child = e.cast(e.op<arith::RemUIOp>(instance, e.c(fanOut)), 32);
         instance = e.op<arith::DivUIOp>(instance, e.c(fanOut));
-        e.store(instance, pointer);
       }
-      Surroundings at{memory, packetAt(packets, i),
-                      now,    node.count == 1 ? Value() : instance,
-                      child,  {},
-                      {}};
+      return Surroundings{memory, packetAt(packets, i),
+                          now,    node.count == 1 ? Value() : instance,
+                          child,  {},
+                          {}};
+    };
+    auto run = [&](const Surroundings &at) {
+      return inlineTransaction(op.getScheduling().getBody(), node, at);
+    };
+    unsigned width = 0;
+    if (isLarge(node))
+      forEachBelow(count, [&](Value i) {
+        Surroundings at = surroundings(i, e.load(64, instances.at(*this, i)));
+        Value yielded = run(at), index = e.cast(yielded, 64);
+        width = e.width(yielded);
+        e.store(index, yields.at(*this, i));
+        // Most ranks have the low bits of what is yielded.
+        askForRank(node, at, index);
+      });
+    forEachBelow(count, [&](Value i) {
+      Value pointer = instances.at(*this, i);
+      Surroundings at = surroundings(i, e.load(64, pointer));
+      if (!isLeaf)
+        e.store(at.instance ? at.instance : e.c(0), pointer);
+      Value yielded =
+          width ? e.cast(e.load(64, yields.at(*this, i)), width) : run(at);
       Value refused;
-      Value yielded = inlineTransaction(op.getScheduling().getBody(), node, at);
       emitEnterBody(id, at, toRank(node, yielded, at, refused));
     });
   }
@@ -91,7 +109,7 @@ void SchedulerEmitter::emitEnqueueTogether() {
       begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
   Value memory = function.getArgument(0), packets = function.getArgument(1);
   Value n = function.getArgument(2), now = function.getArgument(3);
-  Row instances = row();
+  Row instances = row(), yields = row();
   Value room = e.sub(e.load(64, e.at(memory, SchedulerLayout::kCapacity)),
                      e.load(64, e.at(memory, SchedulerLayout::kSize)));
   Value most = e.op<arith::MinSIOp>(n, room);
@@ -131,7 +149,7 @@ void SchedulerEmitter::emitEnqueueTogether() {
     scf::YieldOp::create(b, e.loc, good);
   }
   Value good = routes.getResult(0);
-  enterTogether(memory, first, now, good, instances);
+  enterTogether(memory, first, now, good, instances, yields);
   Value status = e.select(e.cmp(P::eq, good, these), e.c(kStatusOk, 32),
                           e.c(kStatusUnknown, 32));
   scf::YieldOp::create(b, e.loc, ValueRange{e.add(done, good), status});
@@ -143,11 +161,25 @@ void SchedulerEmitter::emitEnqueueTogether() {
   end(e.select(isFull, e.c(kStatusFull, 32), loop.getResult(1)));
 }
 
+/// Asks for what the first pops from these instances will read.
+void SchedulerEmitter::askForHeads(const NodeLayout &node, Value memory,
+                                   Value count, Row instances) {
+  forEachBelow(count, [&](Value i) {
+    Surroundings at{memory, {}, {}, {}, {}, {}, {}};
+    at.instance = e.load(64, instances.at(*this, i));
+    Head head = bitmapHead(node, at);
+    askForRank(node, at, head.rank);
+    e.prefetch(slot(poolOf(node), memory, head.element));
+  });
+}
+
 /// Takes `count` packets, which are there.
 void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
                                      Value count, ArrayRef<LevelRows> rows) {
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     const LevelRows &here = rows[id];
+    if (isLarge(node) && node.count > 1)
+      askForHeads(node, memory, count, here.instance);
     forEachBelow(count, [&, &node = node, id = id](Value i) {
       Value instance;
       if (node.count > 1)

@@ -113,9 +113,21 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
 // Push
 //===----------------------------------------------------------------------===//
 
-/// Whether the lists of a bitmap do not stay in a second cache of 512 KB.
-static bool isLarge(const NodeLayout &node) {
-  return node.count << (node.bitmapBits + 3) > 256 << 10;
+bool SchedulerEmitter::isLarge(const NodeLayout &node) const {
+  return node.hasBitmap() && node.count << (node.bitmapBits + 3) > 256 << 10;
+}
+
+void SchedulerEmitter::askForRank(const NodeLayout &node,
+                                  const Surroundings &at, Value rank) {
+  Value index = e.mask(rank, node.bitmapBits);
+  e.prefetch(bucketAt(node, at, index));
+  e.prefetch(
+      e.at(cold(node, at, node.words), e.shl(e.shr(index, node.wordBits), 3)));
+}
+
+Value SchedulerEmitter::bucketAt(const NodeLayout &node, const Surroundings &at,
+                                 Value index) {
+  return e.at(cold(node, at, node.buckets), e.shl(index, 3));
 }
 
 void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
@@ -167,7 +179,7 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   bool deep = node.isDeep();
   Value whole = rank;
   rank = e.mask(rank, bits);
-  Value bucket = e.at(cold(node, at, node.buckets), e.shl(rank, 3));
+  Value bucket = bucketAt(node, at, rank);
   Value topPointer = hot(node, at, node.top);
   Value wordPointer = topPointer;
   Value bit = e.shl(e.c(1), rank);
@@ -371,9 +383,7 @@ SchedulerEmitter::Head SchedulerEmitter::popBitmap(const NodeLayout &node,
   Head head = bitmapHead(node, at);
   Value index =
       node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;
-  auto bucket = [&](Value index) {
-    return e.at(cold(node, at, node.buckets), e.shl(index, 3));
-  };
+  auto bucket = [&](Value index) { return bucketAt(node, at, index); };
   Value here = bucket(index);
   Value link = e.load(32, slot(poolOf(node), at.memory, head.element));
   // Whether this was the last element of its rank is anyone's guess: no

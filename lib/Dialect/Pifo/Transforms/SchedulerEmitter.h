@@ -119,7 +119,9 @@ private:
   void emitEnqueueTogether();
   void emitDequeueTogether();
   void enterTogether(Value memory, Value packets, Value now, Value count,
-                     Row instances);
+                     Row instances, Row yields);
+  void askForHeads(const NodeLayout &node, Value memory, Value count,
+                   Row instances);
   void leaveTogether(Value memory, Value now, Value out, Value count,
                      ArrayRef<LevelRows> rows);
 
@@ -152,6 +154,12 @@ private:
   /// numbers its value. `refused`: whether a window refuses it (null if none).
   Value toRank(const NodeLayout &node, Value yielded, const Surroundings &at,
                Value &refused);
+  /// Whether the lists of a bitmap do not stay in a second cache of 512 KB.
+  bool isLarge(const NodeLayout &node) const;
+  /// The list of a rank of a bitmap.
+  Value bucketAt(const NodeLayout &node, const Surroundings &at, Value index);
+  /// Asks for the list and the word of a rank of a large bitmap.
+  void askForRank(const NodeLayout &node, const Surroundings &at, Value rank);
   void push(const NodeLayout &node, const Surroundings &at, Value element,
             Value rank);
   struct Head {

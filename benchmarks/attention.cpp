@@ -18,12 +18,12 @@
 #include "AttentionPeers.h"
 #include "Machine.h"
 #include "Samples.h"
+#include "Table.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/TargetSelect.h"
-#include <benchmark/benchmark.h>
 #include <fstream>
 #include <malloc.h>
 
@@ -157,44 +157,27 @@ std::vector<AttentionCase> makeCases(bool quick) {
   return cases;
 }
 
-/// Prints one row of the table as each case ends.
-class TableReporter : public benchmark::BenchmarkReporter {
-public:
-  explicit TableReporter(const std::vector<Outcome> &outcomes)
-      : outcomes(outcomes) {}
+std::string header() {
+  return llvm::formatv("{0,-32} {1,10} {2,10} {3,9} {4,10} {5,7} {6,7} {7,7} "
+                       "{8,9} {9,10}\n",
+                       "case", "nm min ms", "median ms", "peer", "peer min",
+                       "x min", "x med", "bound", "extra MiB", "error")
+      .str();
+}
 
-  bool ReportContext(const Context &) override {
-    llvm::outs() << llvm::formatv(
-        "{0,-32} {1,10} {2,10} {3,9} {4,10} {5,7} {6,7} {7,7} {8,9} {9,10}\n",
-        "case", "nm min ms", "median ms", "peer", "peer min", "x min", "x med",
-        "bound", "extra MiB", "error");
-    return true;
-  }
-  void ReportRuns(const std::vector<Run> &runs) override {
-    for (const Run &run : runs)
-      if (run.error_occurred)
-        llvm::outs() << run.benchmark_name() << ": " << run.error_message
-                     << "\n";
-    for (; printed < outcomes.size(); ++printed) {
-      const Outcome &o = outcomes[printed];
-      llvm::outs() << llvm::formatv("{0,-32} {1,10:f3} {2,10:f3}",
-                                    o.attention.name(), o.minMs, o.medianMs);
-      if (o.peer.empty())
-        llvm::outs() << llvm::formatv(" {0,9} {0,10} {0,7} {0,7}", "-");
-      else
-        llvm::outs() << llvm::formatv(
-            " {0,9} {1,10:f3} {2,7:f2} {3,7:f2}", o.peer, o.peerMinMs,
-            o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs);
-      llvm::outs() << llvm::formatv(" {0,6:f1}% {1,9:f1} {2,10:e1}\n",
-                                    100 * o.fraction, o.extraMiB, o.error);
-    }
-    llvm::outs().flush();
-  }
-
-private:
-  const std::vector<Outcome> &outcomes;
-  size_t printed = 0;
-};
+std::string row(const Outcome &o) {
+  std::string peer = llvm::formatv(" {0,9} {0,10} {0,7} {0,7}", "-").str();
+  if (!o.peer.empty())
+    peer =
+        llvm::formatv(" {0,9} {1,10:f3} {2,7:f2} {3,7:f2}", o.peer, o.peerMinMs,
+                      o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs)
+            .str();
+  return llvm::formatv(
+             "{0,-32} {1,10:f3} {2,10:f3}{3} {4,6:f1}% {5,9:f1} {6,10:e1}\n",
+             o.attention.name(), o.minMs, o.medianMs, peer, 100 * o.fraction,
+             o.extraMiB, o.error)
+      .str();
+}
 
 llvm::Error writeResults(const Settings &settings, const Machine &machine,
                          const std::vector<Outcome> &outcomes) {
@@ -231,32 +214,14 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
   return mlir::nm::driver::writeFile(settings.json, text);
 }
 
-/// Takes --quick, --no-peers, --dataflows, --threads=N, --peer-limit=N and
-/// --json=FILE (or
-/// --json FILE); Google Benchmark takes the rest.
-Settings parseArguments(int &argc, char **argv) {
+Settings takeSettings(Arguments arguments) {
   Settings settings;
-  int kept = 1;
-  for (int i = 1; i < argc; ++i) {
-    llvm::StringRef argument = argv[i];
-    if (argument == "--quick")
-      settings.quick = true;
-    else if (argument == "--no-peers")
-      settings.noPeers = true;
-    else if (argument == "--dataflows")
-      settings.dataflows = true;
-    else if (argument.consume_front("--threads="))
-      settings.threads = std::max(1, std::atoi(argument.data()));
-    else if (argument.consume_front("--peer-limit="))
-      settings.peerLimit = std::atoll(argument.data());
-    else if (argument.consume_front("--json="))
-      settings.json = argument.str();
-    else if (argument == "--json" && i + 1 < argc)
-      settings.json = argv[++i];
-    else
-      argv[kept++] = argv[i];
-  }
-  argc = kept;
+  settings.quick = arguments.flag("quick");
+  settings.noPeers = arguments.flag("no-peers");
+  settings.dataflows = arguments.flag("dataflows");
+  settings.threads = arguments.number("threads", 1);
+  settings.peerLimit = arguments.number("peer-limit", settings.peerLimit);
+  settings.json = arguments.text("json");
   return settings;
 }
 
@@ -287,7 +252,7 @@ bool rankDataflows(const Settings &settings) {
 } // namespace
 
 int main(int argc, char **argv) {
-  Settings settings = parseArguments(argc, argv);
+  Settings settings = takeSettings({argc, argv});
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))
     return 1;
@@ -312,12 +277,6 @@ int main(int argc, char **argv) {
                                  })
         ->UseManualTime()
         ->Iterations(iterations(attention, settings.quick));
-  TableReporter reporter(outcomes);
-  benchmark::RunSpecifiedBenchmarks(&reporter);
-  if (!settings.json.empty())
-    if (auto error = writeResults(settings, machine, outcomes)) {
-      llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
-      return 1;
-    }
-  return outcomes.empty() ? 1 : 0;
+  return runTable(header(), outcomes, settings.json, row,
+                  [&] { return writeResults(settings, machine, outcomes); });
 }

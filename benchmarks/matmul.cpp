@@ -16,6 +16,7 @@
 #include "Peers.h"
 #include "Roofline.h"
 #include "Samples.h"
+#include "Table.h"
 #include "Upstream.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Support.h"
@@ -23,7 +24,6 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/TargetSelect.h"
-#include <benchmark/benchmark.h>
 
 using namespace nm::bench;
 
@@ -45,7 +45,7 @@ constexpr int kUpstreamRuns = 5;
 struct Settings {
   bool quick = false;
   int threads = 1;
-  std::string json, filter;
+  std::string json;
 };
 
 /// max |a - b| / max |b|.
@@ -183,40 +183,23 @@ std::vector<ProductCase> makeCases(bool quick) {
   return cases;
 }
 
-/// Prints one row of the table as each case ends.
-class TableReporter : public benchmark::BenchmarkReporter {
-public:
-  explicit TableReporter(const std::vector<Outcome> &outcomes)
-      : outcomes(outcomes) {}
+std::string header() {
+  return llvm::formatv(
+             "{0,-30} {1,10} {2,10} {3,9} {4,10} {5,8} {6,8} {7,7} {8,10}\n",
+             "case", "nm min ms", "median ms", "peer", "peer min", "x min",
+             "x med", "bound", "x upstream")
+      .str();
+}
 
-  bool ReportContext(const Context &) override {
-    llvm::outs() << llvm::formatv(
-        "{0,-30} {1,10} {2,10} {3,9} {4,10} {5,8} {6,8} {7,7} {8,10}\n", "case",
-        "nm min ms", "median ms", "peer", "peer min", "x min", "x med", "bound",
-        "x upstream");
-    return true;
-  }
-  void ReportRuns(const std::vector<Run> &runs) override {
-    for (const Run &run : runs)
-      if (run.error_occurred)
-        llvm::outs() << run.benchmark_name() << ": " << run.error_message
-                     << "\n";
-    for (; printed < outcomes.size(); ++printed) {
-      const Outcome &o = outcomes[printed];
-      llvm::outs() << llvm::formatv(
-          "{0,-30} {1,10:f3} {2,10:f3} {3,9} {4,10:f3} {5,8:f2} {6,8:f2} "
-          "{7,6:f0}% {8,10:f1}\n",
-          o.product.name(), o.minMs, o.medianMs, o.peer, o.peerMinMs,
-          o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs,
-          100 * o.boundFraction, o.upstreamMinMs / o.minMs);
-    }
-    llvm::outs().flush();
-  }
-
-private:
-  const std::vector<Outcome> &outcomes;
-  size_t printed = 0;
-};
+std::string row(const Outcome &o) {
+  return llvm::formatv(
+             "{0,-30} {1,10:f3} {2,10:f3} {3,9} {4,10:f3} {5,8:f2} {6,8:f2} "
+             "{7,6:f0}% {8,10:f1}\n",
+             o.product.name(), o.minMs, o.medianMs, o.peer, o.peerMinMs,
+             o.peerMinMs / o.minMs, o.peerMedianMs / o.medianMs,
+             100 * o.boundFraction, o.upstreamMinMs / o.minMs)
+      .str();
+}
 
 llvm::Error writeResults(const Settings &settings, const Machine &machine,
                          const std::vector<Outcome> &outcomes) {
@@ -258,29 +241,18 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
       stem.str() + ".svg", drawRoofline(machine, settings.threads, points));
 }
 
-/// Takes --quick, --threads=N and --json=FILE; Google Benchmark takes the rest.
-Settings parseArguments(int &argc, char **argv) {
+Settings takeSettings(Arguments arguments) {
   Settings settings;
-  int kept = 1;
-  for (int i = 1; i < argc; ++i) {
-    llvm::StringRef argument = argv[i];
-    if (argument == "--quick")
-      settings.quick = true;
-    else if (argument.consume_front("--threads="))
-      settings.threads = std::max(1, std::atoi(argument.data()));
-    else if (argument.consume_front("--json="))
-      settings.json = argument.str();
-    else
-      argv[kept++] = argv[i];
-  }
-  argc = kept;
+  settings.quick = arguments.flag("quick");
+  settings.threads = arguments.number("threads", 1);
+  settings.json = arguments.text("json");
   return settings;
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  Settings settings = parseArguments(argc, argv);
+  Settings settings = takeSettings({argc, argv});
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))
     return 1;
@@ -306,12 +278,6 @@ int main(int argc, char **argv) {
                                  })
         ->UseManualTime()
         ->Iterations(settings.quick ? 15 : 31);
-  TableReporter reporter(outcomes);
-  benchmark::RunSpecifiedBenchmarks(&reporter);
-  if (!settings.json.empty())
-    if (auto error = writeResults(settings, machine, outcomes)) {
-      llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
-      return 1;
-    }
-  return outcomes.empty() ? 1 : 0;
+  return runTable(header(), outcomes, settings.json, row,
+                  [&] { return writeResults(settings, machine, outcomes); });
 }

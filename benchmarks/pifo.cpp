@@ -13,12 +13,11 @@
 #include "Counters.h"
 #include "PifoCases.h"
 #include "Samples.h"
+#include "Table.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
-#include "llvm/Support/raw_ostream.h"
-#include <benchmark/benchmark.h>
 
 using namespace nm::bench;
 
@@ -35,11 +34,6 @@ struct Outcome {
   std::array<double, Counters::kCount> counts{};
   /// Times of others over this one's; zero if they do not compete.
   double queueByMin = 0, queueByMedian = 0, setByMin = 0, setByMedian = 0;
-};
-
-struct Settings {
-  bool quick = false;
-  std::string json;
 };
 
 void compare(std::vector<Outcome> &outcomes, const char *peer,
@@ -85,54 +79,36 @@ void runCase(benchmark::State &state, const PifoCase &benchCase,
   all.insert(all.end(), outcomes.begin(), outcomes.end());
 }
 
-/// Prints the rows of a case as it ends.
-class TableReporter : public benchmark::BenchmarkReporter {
-public:
-  TableReporter(const std::vector<Outcome> &outcomes, bool counted)
-      : outcomes(outcomes), counted(counted) {}
+std::string header(bool counted) {
+  std::string text =
+      "ns of a packet out and one in; x: times faster than std::priority_queue "
+      "(pq) and the find-first-set queue written by hand (ffs), minima and "
+      "medians\n";
+  if (!counted)
+    text += "instructions and misses: this machine has no counters\n";
+  return text + llvm::formatv("{0,-20} {1,-20} {2,8} {3,8} {4,8} {5,8} {6,8} "
+                              "{7,8} {8,7} {9,7} {10,7}\n",
+                              "case", "queue", "min", "median", "x pq min",
+                              "x pq med", "x ffs min", "x ffs med", "instr",
+                              "cache m", "branch m")
+                    .str();
+}
 
-  bool ReportContext(const Context &) override {
-    llvm::outs() << "ns of a packet out and one in; x: times faster than "
-                    "std::priority_queue (pq) and the find-first-set queue "
-                    "written by hand (ffs), minima and medians\n";
-    if (!counted)
-      llvm::outs() << "instructions and misses: this machine has no counters\n";
-    llvm::outs() << llvm::formatv(
-        "{0,-20} {1,-20} {2,8} {3,8} {4,8} {5,8} {6,8} {7,8} {8,7} {9,7} "
-        "{10,7}\n",
-        "case", "queue", "min", "median", "x pq min", "x pq med", "x ffs min",
-        "x ffs med", "instr", "cache m", "branch m");
-    return true;
-  }
-  void ReportRuns(const std::vector<Run> &runs) override {
-    for (const Run &run : runs)
-      if (run.error_occurred)
-        llvm::outs() << run.benchmark_name() << ": " << run.error_message
-                     << "\n";
-    auto ratio = [](double value) {
-      return value > 0 ? llvm::formatv("{0:f2}", value).str()
-                       : std::string("-");
-    };
-    auto count = [&](double value) {
-      return counted ? llvm::formatv("{0:f1}", value).str() : std::string("-");
-    };
-    for (; printed < outcomes.size(); ++printed) {
-      const Outcome &o = outcomes[printed];
-      llvm::outs() << llvm::formatv(
-          "{0,-20} {1,-20} {2,8:f1} {3,8:f1} {4,8} {5,8} {6,8} {7,8} {8,7} "
-          "{9,7} {10,7}\n",
-          o.name, o.competitor, o.minNs, o.medianNs, ratio(o.queueByMin),
-          ratio(o.queueByMedian), ratio(o.setByMin), ratio(o.setByMedian),
-          count(o.counts[0]), count(o.counts[1]), count(o.counts[2]));
-    }
-    llvm::outs().flush();
-  }
-
-private:
-  const std::vector<Outcome> &outcomes;
-  bool counted;
-  size_t printed = 0;
-};
+std::string row(const Outcome &o, bool counted) {
+  auto ratio = [](double value) {
+    return value > 0 ? llvm::formatv("{0:f2}", value).str() : std::string("-");
+  };
+  auto count = [&](double value) {
+    return counted ? llvm::formatv("{0:f1}", value).str() : std::string("-");
+  };
+  return llvm::formatv(
+             "{0,-20} {1,-20} {2,8:f1} {3,8:f1} {4,8} {5,8} {6,8} "
+             "{7,8} {8,7} {9,7} {10,7}\n",
+             o.name, o.competitor, o.minNs, o.medianNs, ratio(o.queueByMin),
+             ratio(o.queueByMedian), ratio(o.setByMin), ratio(o.setByMedian),
+             count(o.counts[0]), count(o.counts[1]), count(o.counts[2]))
+      .str();
+}
 
 llvm::Error writeResults(const std::string &path, bool counted,
                          const std::vector<Outcome> &outcomes) {
@@ -160,48 +136,28 @@ llvm::Error writeResults(const std::string &path, bool counted,
                                      llvm::formatv("{0:2}\n", root).str());
 }
 
-/// Takes --quick and --json=FILE; Google Benchmark takes the rest.
-Settings parseArguments(int &argc, char **argv) {
-  Settings settings;
-  int kept = 1;
-  for (int i = 1; i < argc; ++i) {
-    llvm::StringRef argument = argv[i];
-    if (argument == "--quick")
-      settings.quick = true;
-    else if (argument.consume_front("--json="))
-      settings.json = argument.str();
-    else
-      argv[kept++] = argv[i];
-  }
-  argc = kept;
-  return settings;
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
-  Settings settings = parseArguments(argc, argv);
+  Arguments arguments(argc, argv);
+  bool quick = arguments.flag("quick");
+  std::string json = arguments.text("json");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv) || !verifyPifos())
     return 1;
   Counters counters;
   std::vector<Outcome> outcomes;
-  for (const PifoCase &benchCase : pifoCases(settings.quick))
+  for (const PifoCase &benchCase : pifoCases(quick))
     benchmark::RegisterBenchmark(benchCase.name.c_str(),
                                  [&, benchCase](benchmark::State &state) {
                                    runCase(state, benchCase, counters,
                                            outcomes);
                                  })
         ->UseManualTime()
-        ->Iterations(settings.quick ? 7 : 21);
-  TableReporter reporter(outcomes, counters.available());
-  benchmark::RunSpecifiedBenchmarks(&reporter);
-  benchmark::Shutdown();
-  if (!settings.json.empty())
-    if (auto error =
-            writeResults(settings.json, counters.available(), outcomes)) {
-      llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
-      return 1;
-    }
-  return outcomes.empty() ? 1 : 0;
+        ->Iterations(quick ? 7 : 21);
+  bool counted = counters.available();
+  return runTable(
+      header(counted), outcomes, json,
+      [&](const Outcome &outcome) { return row(outcome, counted); },
+      [&] { return writeResults(json, counted, outcomes); });
 }

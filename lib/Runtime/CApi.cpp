@@ -3,6 +3,7 @@
 #include "CApiSupport.h"
 #include "Threads.h"
 #include "nm/Runtime/Params.h"
+#include "nm/Version.h"
 #include <algorithm>
 #include <cstdlib>
 
@@ -60,16 +61,37 @@ char *nm::rt::copyString(const std::string &text) {
   return copy;
 }
 
+Status nm::rt::checkStructSize(size_t size, const char *type, size_t knownSize,
+                               size_t firstSize) {
+  // A struct that nobody initialised holds any number.
+  constexpr size_t most = 4096;
+  if (size >= firstSize && size <= most)
+    return {};
+  return makeError(Errc::Argument, "struct_size of ", type, " is ", size,
+                   ", expected sizeof(", type, "), which is ", knownSize,
+                   " in version ", NM_VERSION);
+}
+
+Status nm::rt::readStruct(const void *given, const char *type, void *known,
+                          size_t knownSize, size_t firstSize) {
+  size_t size;
+  std::memcpy(&size, given, sizeof(size));
+  NM_RETURN_IF_ERROR(checkStructSize(size, type, knownSize, firstSize));
+  const unsigned char *bytes = static_cast<const unsigned char *>(given);
+  for (size_t i = knownSize; i < size; ++i)
+    if (bytes[i] != 0)
+      return makeError(Errc::Argument, type, " has a field at byte ", i,
+                       " that version ", NM_VERSION,
+                       " of this library does not know");
+  std::memcpy(known, given, std::min(size, knownSize));
+  return {};
+}
+
 Result<COptions> nm::rt::readOptions(const nm_params_options *given) {
   nm_params_options options;
   nm_params_options_init(&options);
-  if (given) {
-    if (given->struct_size < sizeof(size_t))
-      return makeError(Errc::Argument, "options were not initialised by "
-                                       "nm_params_options_init");
-    // A caller that was compiled against an older header has a shorter struct.
-    std::memcpy(&options, given, std::min(given->struct_size, sizeof(options)));
-  }
+  if (given)
+    NM_RETURN_IF_ERROR(readStruct(given, "nm_params_options", options));
   nm_mask_policy policy = options.mask_policy;
   nm_bit_order order = options.mask_bit_order;
   if (policy < NM_MASK_IF_PRESENT || policy > NM_MASK_IGNORE)
@@ -112,7 +134,7 @@ extern "C" void nm_error_free(nm_error *error) {
 
 extern "C" void nm_string_free(char *string) { std::free(string); }
 
-extern "C" const char *nm_runtime_version(void) { return "0.1.0"; }
+extern "C" const char *nm_runtime_version(void) { return NM_VERSION; }
 
 extern "C" void nm_set_num_threads(int count) { setNumThreads(count); }
 
@@ -156,10 +178,14 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
     if (!common)
       return common.error();
     std::vector<ScopePath> paths;
+    StructArray<nm_scope> list(scopes, "nm_scope");
     for (size_t i = 0; i < num_scopes; ++i) {
-      if (!scopes[i].name || !scopes[i].path)
+      Result<nm_scope> scope = list[i];
+      if (!scope)
+        return scope.error();
+      if (!scope->name || !scope->path)
         return nullArgument("scopes");
-      paths.push_back({scopes[i].name, scopes[i].path});
+      paths.push_back({scope->name, scope->path});
     }
     Result<Manifest> manifest = parseManifest(manifest_json);
     if (!manifest)

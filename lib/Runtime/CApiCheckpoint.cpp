@@ -45,6 +45,16 @@ extern "C" const char *nm_checkpoint_name(const nm_checkpoint *checkpoint,
   return checkpoint->impl->tensors()[index].name.c_str();
 }
 
+/// Zero fields, those of a newer header included; the size stays.
+static Status clear(nm_tensor *tensor) {
+  size_t size = tensor->struct_size;
+  NM_RETURN_IF_ERROR(
+      checkStructSize(size, "nm_tensor", sizeof(nm_tensor), sizeof(nm_tensor)));
+  std::memset(static_cast<void *>(tensor), 0, size);
+  tensor->struct_size = size;
+  return {};
+}
+
 extern "C" nm_status nm_checkpoint_read(const nm_checkpoint *checkpoint,
                                         const char *name, nm_tensor *tensor,
                                         nm_error **error) {
@@ -53,7 +63,7 @@ extern "C" nm_status nm_checkpoint_read(const nm_checkpoint *checkpoint,
       return nullArgument(!checkpoint ? "checkpoint"
                           : !name     ? "name"
                                       : "tensor");
-    *tensor = nm_tensor();
+    NM_RETURN_IF_ERROR(clear(tensor));
     Result<LoadedTensor> loaded = checkpoint->impl->read(name);
     if (!loaded)
       return loaded.error();
@@ -75,7 +85,7 @@ extern "C" void nm_tensor_free(nm_tensor *tensor) {
   if (!tensor)
     return;
   delete static_cast<Tensor *>(tensor->owner);
-  *tensor = nm_tensor();
+  (void)clear(tensor);
 }
 
 extern "C" nm_status nm_inspect(const char *path,
@@ -136,31 +146,35 @@ extern "C" nm_status nm_write_safetensors(const char *path,
     if (!path || (!tensors && count != 0))
       return nullArgument(!path ? "path" : "tensors");
     std::vector<NamedView> views;
+    StructArray<nm_named_tensor> list(tensors, "nm_named_tensor");
     for (size_t i = 0; i < count; ++i) {
-      const nm_named_tensor &tensor = tensors[i];
-      if (!tensor.name)
+      Result<nm_named_tensor> tensor = list[i];
+      if (!tensor)
+        return tensor.error();
+      if (!tensor->name)
         return nullArgument("name");
       Result<TensorView> view =
-          viewOf(tensor.dtype, tensor.rank, tensor.shape, tensor.data);
+          viewOf(tensor->dtype, tensor->rank, tensor->shape, tensor->data);
       if (!view)
         return view.error();
-      views.push_back({tensor.name, std::move(*view)});
+      views.push_back({tensor->name, std::move(*view)});
     }
     return writeSafetensors(path, views);
   });
 }
 
-static Result<WeightDesc> descOf(const nm_weight *weight) {
-  if (!weight)
+static Result<WeightDesc> descOf(const nm_weight *given) {
+  if (!given)
     return nullArgument("weight");
-  Result<DType> dtype = dtypeOf(weight->dtype);
+  nm_weight weight = nm_weight();
+  NM_RETURN_IF_ERROR(readStruct(given, "nm_weight", weight));
+  Result<DType> dtype = dtypeOf(weight.dtype);
   if (!dtype)
     return dtype.error();
-  Result<std::vector<int64_t>> shape = shapeOf(weight->rank, weight->shape);
+  Result<std::vector<int64_t>> shape = shapeOf(weight.rank, weight.shape);
   if (!shape)
     return shape.error();
-  return WeightDesc{std::move(*shape), weight->axis, weight->n, weight->m,
-                    *dtype};
+  return WeightDesc{std::move(*shape), weight.axis, weight.n, weight.m, *dtype};
 }
 
 /// The shapes of a weight in a layout given as text.

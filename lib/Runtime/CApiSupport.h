@@ -34,6 +34,49 @@ Result<std::vector<int64_t>> shapeOf(size_t rank, const int64_t *shape);
 
 Result<DType> dtypeOf(nm_dtype dtype);
 
+/// Whether a caller's struct_size is that of some header: at least the first
+/// version's, and no accident.
+Status checkStructSize(size_t size, const char *type, size_t knownSize,
+                       size_t firstSize);
+
+/// Copies a struct of the C ABI that the caller's header may have made shorter
+/// or longer than ours. `known` is our copy with its defaults set; what the
+/// caller's header does not have keeps them.
+Status readStruct(const void *given, const char *type, void *known,
+                  size_t knownSize, size_t firstSize);
+
+/// As above for a struct whose fields have all been there from the first
+/// version on.
+template <typename T>
+Status readStruct(const T *given, const char *type, T &known) {
+  return readStruct(given, type, &known, sizeof(T), sizeof(T));
+}
+
+/// The elements of an array of structs, one by one: they lie as far apart as
+/// the first one's header says.
+template <typename T> class StructArray {
+public:
+  StructArray(const T *first, const char *type) : first(first), type(type) {}
+
+  Result<T> operator[](size_t i) const {
+    size_t stride = first->struct_size;
+    T element = T();
+    NM_RETURN_IF_ERROR(readStruct(first, type, element));
+    auto *at = reinterpret_cast<const T *>(
+        reinterpret_cast<const char *>(first) + i * stride);
+    NM_RETURN_IF_ERROR(readStruct(at, type, element));
+    if (at->struct_size != stride)
+      return makeError(Errc::Argument, "struct_size of ", type, " ", i, " is ",
+                       at->struct_size, ", but that of the first one is ",
+                       stride);
+    return element;
+  }
+
+private:
+  const T *first;
+  const char *type;
+};
+
 /// A C string that the caller frees with nm_string_free.
 char *copyString(const std::string &text);
 

@@ -14,6 +14,12 @@
  *    a loaded object is immutable and may be read from several threads.
  *  - Enumerations are 32-bit integers with named values; other values are
  * errors.
+ *  - Structs begin with their size: set `struct_size` to sizeof the struct, in
+ *    every element of an array and also where the library fills the struct in.
+ *    Fields are only ever added at the end: a caller of an older header gets
+ *    what he knows, one of a newer header an error if he sets a field that this
+ *    library does not know. A size that is too small for any header is an
+ * error.
  *  - No function throws or terminates the process.
  *===------------------------------------------------------------------------===*/
 
@@ -57,7 +63,7 @@ NM_API nm_status nm_error_status(const nm_error *error);
 NM_API void nm_error_free(nm_error *error);
 NM_API void nm_string_free(char *string);
 
-/* "major.minor.patch" of the library. */
+/* "major.minor.patch" of the library that runs, the one of nm/Version.h. */
 NM_API const char *nm_runtime_version(void);
 
 /* -- threads --------------------------------------------------------------- */
@@ -116,8 +122,9 @@ enum { NM_LSB_FIRST = 0, NM_MSB_FIRST = 1 };
 /* -- parameters of compiled models ----------------------------------------- */
 
 typedef struct nm_scope {
-  const char *name; /* as in the manifest; "" is the unnamed scope */
-  const char *path; /* checkpoint file or folder                   */
+  size_t struct_size; /* sizeof(nm_scope) */
+  const char *name;   /* as in the manifest; "" is the unnamed scope */
+  const char *path;   /* checkpoint file or folder                   */
 } nm_scope;
 
 /* Set every field by nm_params_options_init, then change what is needed. */
@@ -175,8 +182,10 @@ NM_API const char *nm_checkpoint_name(const nm_checkpoint *checkpoint,
 
 /* A tensor in row-major order. `shape` and `data` live until nm_tensor_free;
  * the checkpoint may be freed before. `data` may point into the mapped file and
- * be unaligned. */
+ * be unaligned. Set struct_size before nm_checkpoint_read; on an error the
+ * other fields are zero. */
 typedef struct nm_tensor {
+  size_t struct_size; /* sizeof(nm_tensor) */
   nm_dtype dtype;
   size_t rank;
   const int64_t *shape;
@@ -205,6 +214,7 @@ NM_API nm_status nm_write_npy(const char *path, nm_dtype dtype, size_t rank,
                               nm_error **error);
 
 typedef struct nm_named_tensor {
+  size_t struct_size; /* sizeof(nm_named_tensor) */
   const char *name;
   nm_dtype dtype;
   size_t rank;
@@ -220,7 +230,8 @@ NM_API nm_status nm_write_safetensors(const char *path,
 
 /* A weight: dense shape, its sparse axis and N:M pattern. */
 typedef struct nm_weight {
-  nm_dtype dtype; /* of 1, 2 or 4 bytes */
+  size_t struct_size; /* sizeof(nm_weight) */
+  nm_dtype dtype;     /* of 1, 2 or 4 bytes */
   size_t rank;
   const int64_t *shape;
   int64_t axis;

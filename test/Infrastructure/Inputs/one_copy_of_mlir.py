@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks the binaries of a build: usage one_copy_of_mlir.py BUILD-FOLDER.
 
-Each executable that uses MLIR takes it from libMLIR.so and defines none of it, and the runtime
-library needs neither LLVM nor MLIR.
+Each executable that uses MLIR takes it from libMLIR.so and defines none of it; none has the runtime
+library twice, and that library needs neither LLVM nor MLIR.
 """
 
 import os
@@ -40,6 +40,9 @@ def main():
             failures.append(f"{path} does not take MLIR from libMLIR.so")
         failures += [f"{path} defines {symbol}...): a second copy"
                      for symbol in CORE_SYMBOLS if symbol in symbols]
+        # The static one and the shared one would each have their own threads and tables.
+        if "libnm_runtime" in needed and "nm::rt::setNumThreads(" in symbols:
+            failures.append(f"{path} has two copies of the runtime library")
     if runtime.exists():
         failures += [f"{runtime} depends on {library}" for library in libraries(runtime)
                      if library.startswith(("libMLIR", "libLLVM"))]

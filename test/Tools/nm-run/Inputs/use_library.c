@@ -13,7 +13,7 @@ static int check(const char *what, double found, double expected) {
 
 int main(int argc, char **argv) {
   int failures = argc != 2;
-  nm_scope scope = {"", argv[1]};
+  nm_scope scope = {sizeof(scope), "", argv[1]};
   nm_params *params = NULL;
   nm_error *error = NULL;
   if (nm_params_load(nm_manifest_linear, &scope, 1, NULL, &params, &error)) {

@@ -39,11 +39,10 @@ NM_INLINE uint16_t floatToHalf(float value) {
       bitsAs<uint32_t>(bitsAs<float>(magnitude) + 0.5f) - 0x3f000000u;
   uint32_t normal =
       (magnitude + 0xfff + ((magnitude >> 13) & 1) - 0x38000000u) >> 13;
-  uint32_t nan = 0x7e00 | ((magnitude >> 13) & 0x3ff);
   uint32_t half = magnitude < 0x38800000u ? tiny : normal;
   half = magnitude >= 0x477ff000u ? 0x7c00u : half;
-  half = magnitude > 0x7f800000u ? nan : half;
-  return static_cast<uint16_t>(half | ((bits >> 16) & 0x8000));
+  half |= (bits >> 16) & 0x8000;
+  return static_cast<uint16_t>(magnitude > 0x7f800000u ? 0x7e00u : half);
 }
 
 NM_INLINE float brainToFloat(uint16_t brain) {
@@ -53,9 +52,13 @@ NM_INLINE float brainToFloat(uint16_t brain) {
 NM_INLINE uint16_t floatToBrain(float value) {
   uint32_t bits = bitsAs<uint32_t>(value);
   uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  uint32_t nan = (bits >> 16) | 0x40;
-  return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000u ? nan
+  return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000u ? 0x7fc0u
                                                                  : rounded);
+}
+
+NM_INLINE float quiet(float value) {
+  uint32_t bits = bitsAs<uint32_t>(value);
+  return bitsAs<float>((bits & 0x7fffffff) > 0x7f800000u ? 0x7fc00000u : bits);
 }
 
 template <typename T, typename Convert>
@@ -107,6 +110,12 @@ NM_CLONED(void, narrowHalf,
             narrow<uint16_t>(from, count, stride, to,
                              [](float v) { return floatToHalf(v); });
           })
+NM_CLONED(void, narrowFloat,
+          (const float *from, int64_t count, int64_t stride, uint8_t *to),
+          (from, count, stride, to), {
+            narrow<float>(from, count, stride, to,
+                          [](float v) { return quiet(v); });
+          })
 NM_CLONED(void, narrowBrain,
           (const float *from, int64_t count, int64_t stride, uint8_t *to),
           (from, count, stride, to), {
@@ -146,11 +155,7 @@ void fromFloats(const float *from, Type type, int64_t count, int64_t stride,
                 uint8_t *to) {
   switch (type) {
   case Type::F32:
-    if (stride == 1)
-      std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
-    else
-      narrow<float>(from, count, stride, to, [](float v) { return v; });
-    return;
+    return narrowFloat(from, count, stride, to);
   case Type::F16:
     return narrowHalf(from, count, stride, to);
   case Type::BF16:

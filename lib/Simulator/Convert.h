@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Tiles pass through these functions for every product, so they have no
-// branches and vectorise; values equal those of nm/Runtime/DType.h.
+// branches and vectorise. What they give is written under "Values" in
+// docs/attacc-isa.md.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,7 +22,8 @@ namespace nm::sim {
 void toFloats(const uint8_t *from, isa::Type type, int64_t count,
               int64_t stride, float *to);
 
-/// The reverse, rounded to nearest even; i8 saturates.
+/// The reverse, rounded to nearest even; every NaN becomes the one quiet NaN of
+/// the type. i8 saturates, and NaN is 0.
 void fromFloats(const float *from, isa::Type type, int64_t count,
                 int64_t stride, uint8_t *to);
 

@@ -90,29 +90,35 @@ template <typename To, typename From> NM_INLINE To bitsAs(From from) {
   return to;
 }
 
-/// exp(x) within two units in the last place, the same on every processor:
-/// 2^n e^r with the polynomial of Cephes for r within ln(2) / 2.
-NM_INLINE float exponential(float x) {
-  constexpr float magic = 12582912.0f; // 1.5 * 2^23: sums are whole numbers
-  x = x < -110.0f ? -110.0f : x;
-  x = x > 90.0f ? 90.0f : x;
-  float shifted = x * 1.44269504f + magic;
-  // Of what is no number the exponent does not matter.
-  int32_t n =
-      static_cast<int32_t>(bitsAs<uint32_t>(shifted) - bitsAs<uint32_t>(magic));
-  float whole = shifted - magic;
-  float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-  float y = 1.9875691500e-4f;
-  y = y * r + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = y * (r * r) + r + 1.0f;
-  // In two steps: n reaches beyond the exponents of normal numbers.
-  int32_t half = n >> 1, rest = n - half;
-  return y * bitsAs<float>(static_cast<uint32_t>(half + 127) << 23) *
-         bitsAs<float>(static_cast<uint32_t>(rest + 127) << 23);
+/// e^x rounded to f32, the same on every processor: 2^n e^r in double with the
+/// series of e^r for |r| <= ln(2) / 2, cut where it no longer counts.
+NM_INLINE float exponential(float argument) {
+  constexpr double magic = 6755399441055744.0; // 1.5 * 2^52: sums are whole
+  // ln(2) in two parts; products of the first with n are exact (fdlibm).
+  constexpr double ln2High = 6.93147180369123816490e-01;
+  constexpr double ln2Low = 1.90821492927058770002e-10;
+  // Beyond, results are zero or infinity. What is no number stays so.
+  double x = argument < -110.0f ? -110.0 : static_cast<double>(argument);
+  x = x > 90.0 ? 90.0 : x;
+  double shifted = x * 1.4426950408889634 + magic;
+  uint64_t n = bitsAs<uint64_t>(shifted) - bitsAs<uint64_t>(magic);
+  double whole = shifted - magic;
+  double r = x - whole * ln2High - whole * ln2Low;
+  double y = 1.0 / 6227020800.0;
+  for (double inverse : {1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0,
+                         1.0 / 362880.0, 1.0 / 40320.0, 1.0 / 5040.0,
+                         1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5})
+    y = y * r + inverse;
+  y = y * (r * r) + r + 1.0;
+  return static_cast<float>(y * bitsAs<double>((n + 1023) << 52));
+}
+
+/// NaN if either is; +0 is larger than -0.
+NM_INLINE float maximum(float a, float b) {
+  float larger = a > b ? a : b; // b if either is no number
+  uint32_t both = bitsAs<uint32_t>(a) & bitsAs<uint32_t>(b);
+  larger = a == b ? bitsAs<float>(both) : larger;
+  return a != a ? a : larger;
 }
 
 // Rows are summed and compared in 16 lanes, which are joined in order.
@@ -124,13 +130,27 @@ NM_CLONED(float, largest, (const float *row, int64_t count), (row, count), {
   int64_t j = 0;
   for (; j + kLanes <= count; j += kLanes)
     for (int l = 0; l != kLanes; ++l)
-      lanes[l] = row[j + l] > lanes[l] ? row[j + l] : lanes[l];
+      lanes[l] = maximum(row[j + l], lanes[l]);
   for (; j < count; ++j)
-    lanes[0] = row[j] > lanes[0] ? row[j] : lanes[0];
+    lanes[0] = maximum(row[j], lanes[0]);
   float max = lanes[0];
   for (int l = 1; l != kLanes; ++l)
-    max = lanes[l] > max ? lanes[l] : max;
+    max = maximum(lanes[l], max);
   return max;
+})
+
+NM_CLONED(float, sumOf, (const float *row, int64_t count), (row, count), {
+  float lanes[kLanes] = {};
+  int64_t j = 0;
+  for (; j + kLanes <= count; j += kLanes)
+    for (int l = 0; l != kLanes; ++l)
+      lanes[l] += row[j + l];
+  for (int l = 0; j < count; ++j)
+    lanes[l++] += row[j];
+  float sum = 0;
+  for (float lane : lanes)
+    sum += lane;
+  return sum;
 })
 
 /// row = exp(row - max), zeros where all is masked; returns the sum.
@@ -142,17 +162,7 @@ NM_CLONED(float, exponentials, (float *row, int64_t count, float max),
             }
             for (int64_t j = 0; j < count; ++j)
               row[j] = exponential(row[j] - max);
-            float lanes[kLanes] = {};
-            int64_t j = 0;
-            for (; j + kLanes <= count; j += kLanes)
-              for (int l = 0; l != kLanes; ++l)
-                lanes[l] += row[j + l];
-            for (int l = 0; j < count; ++j)
-              lanes[l++] += row[j];
-            float sum = 0;
-            for (float lane : lanes)
-              sum += lane;
-            return sum;
+            return sumOf(row, count);
           })
 
 NM_CLONED(void, scaleRow, (float *row, int64_t count, float factor),
@@ -161,26 +171,36 @@ NM_CLONED(void, scaleRow, (float *row, int64_t count, float factor),
               row[j] *= factor;
           })
 
-float activate(UnaryKind kind, float x) {
+NM_CLONED(void, divideRow, (float *row, int64_t count, float divisor),
+          (row, count, divisor), {
+            for (int64_t j = 0; j < count; ++j)
+              row[j] /= divisor;
+          })
+
+/// Functions are worked out in double, so that one rounding to f32 is left.
+/// Their limits at minus infinity are those of the formulas that models spell:
+/// NaN for those that multiply by x.
+float activate(UnaryKind kind, float argument) {
+  double x = static_cast<double>(argument);
   switch (kind) {
   case UnaryKind::Copy:
-    return x;
+    return argument;
   case UnaryKind::Relu:
-    return x > 0 ? x : 0.0f;
-  case UnaryKind::Gelu:
-    return 0.5f * x * (1.0f + std::erf(x * 0.70710678118654752f));
-  case UnaryKind::GeluTanh:
-    return 0.5f * x *
-           (1.0f +
-            std::tanh(0.79788456080286536f * (x + 0.044715f * x * x * x)));
-  case UnaryKind::Silu:
-    return x / (1.0f + std::exp(-x));
-  case UnaryKind::Tanh:
-    return std::tanh(x);
-  case UnaryKind::Exp:
-    return std::exp(x);
+    return maximum(argument, 0.0f);
+  case UnaryKind::Gelu: // 1 + erf(z) = erfc(-z), without cancellation
+    return static_cast<float>(0.5 * x * std::erfc(-0.70710678118654752440 * x));
+  case UnaryKind::GeluTanh: { // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u))
+    double u = 0.79788456080286535588 * (x + 0.044715 * x * x * x);
+    return static_cast<float>(x / (1.0 + std::exp(-2.0 * u)));
   }
-  return x;
+  case UnaryKind::Silu:
+    return static_cast<float>(x / (1.0 + std::exp(-x)));
+  case UnaryKind::Tanh:
+    return static_cast<float>(std::tanh(x));
+  case UnaryKind::Exp:
+    return exponential(argument);
+  }
+  return argument;
 }
 
 template <typename Operation>
@@ -202,7 +222,7 @@ NM_CLONED(
         return combineWith(x, y, count, [](float a, float b) { return a * b; });
       case BinaryKind::Max:
         return combineWith(x, y, count,
-                           [](float a, float b) { return a > b ? a : b; });
+                           [](float a, float b) { return maximum(a, b); });
       }
     })
 
@@ -217,10 +237,8 @@ int64_t floorDiv(int64_t a, int64_t b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-void mask(const Instruction &i, const View &dest, const Counters &counters,
-          Scratch &scratch) {
+void mask(const Instruction &i, const View &dest, const Counters &counters) {
   Rows rows(dest);
-  scratch.a.resize(rows.size());
   int64_t firstRow = evaluate(i.row, counters);
   int64_t firstKey = evaluate(i.column, counters);
   int64_t height = dest.rank > 1 ? dest.sizes[dest.rank - 2] : 1;
@@ -236,11 +254,13 @@ void mask(const Instruction &i, const View &dest, const Counters &counters,
       high = std::min(high, i.keys);
     if (firstKey >= low && firstKey + rows.size() <= high)
       return;
-    rows.read(dest, scratch.a.data());
+    // Other elements keep their bits.
+    View row = dest;
+    row.base = rows.place(dest);
     for (int64_t j = 0; j < rows.size(); ++j)
       if (firstKey + j < low || firstKey + j >= high)
-        scratch.a[j] = kMinusInfinity;
-    rows.write(dest, scratch.a.data());
+        fromFloats(&kMinusInfinity, dest.type, 1, 1,
+                   row.at(j * rows.stride(dest)));
   });
 }
 
@@ -250,21 +270,22 @@ void layerNorm(const Instruction &i, const View *o, Scratch &scratch) {
   scratch.a.resize(count);
   scratch.b.resize(count);
   scratch.c.resize(count);
-  float *x = scratch.a.data();
+  scratch.d.resize(count);
+  float *x = scratch.a.data(), *squares = scratch.d.data();
   toFloats(o[1].base, o[1].type, count, o[1].strides[0], scratch.b.data());
   toFloats(o[2].base, o[2].type, count, o[2].strides[0], scratch.c.data());
   float size = static_cast<float>(count);
   rows.forEach([&] {
     rows.read(o[0], x);
-    float mean = 0, variance = 0;
+    float mean = sumOf(x, count) / size;
+    for (int64_t j = 0; j < count; ++j) {
+      x[j] -= mean;
+      squares[j] = x[j] * x[j];
+    }
+    float variance = sumOf(squares, count) / size;
+    float scale = 1.0f / std::sqrt(variance + i.value);
     for (int64_t j = 0; j < count; ++j)
-      mean += x[j];
-    mean /= size;
-    for (int64_t j = 0; j < count; ++j)
-      variance += (x[j] - mean) * (x[j] - mean);
-    float scale = 1.0f / std::sqrt(variance / size + i.value);
-    for (int64_t j = 0; j < count; ++j)
-      x[j] = (x[j] - mean) * scale * scratch.b[j] + scratch.c[j];
+      x[j] = x[j] * scale * scratch.b[j] + scratch.c[j];
     rows.write(o[3], x);
   });
 }
@@ -274,7 +295,7 @@ void layerNorm(const Instruction &i, const View *o, Scratch &scratch) {
 void computeSpecial(const Instruction &i, const View *o,
                     const Counters &counters, Scratch &scratch) {
   if (i.opcode == Opcode::Mask)
-    return mask(i, o[0], counters, scratch);
+    return mask(i, o[0], counters);
   if (i.opcode == Opcode::LayerNorm)
     return layerNorm(i, o, scratch);
   Rows rows(i.opcode == Opcode::Rescale ? o[3] : o[0]);
@@ -287,10 +308,8 @@ void computeSpecial(const Instruction &i, const View *o,
     return rows.forEach([&] {
       rows.read(o[0], x);
       float max = largest(x, count);
-      if (i.accumulate) {
-        float old = rows.readOne(o[1]);
-        max = old > max ? old : max;
-      }
+      if (i.accumulate)
+        max = maximum(rows.readOne(o[1]), max);
       rows.writeOne(o[1], max);
     });
   case Opcode::ExpSum:
@@ -303,7 +322,7 @@ void computeSpecial(const Instruction &i, const View *o,
   case Opcode::Rescale:
     return rows.forEach([&] {
       float old = rows.readOne(o[0]), next = rows.readOne(o[1]);
-      float factor = old == kMinusInfinity ? 0.0f : std::exp(old - next);
+      float factor = old == kMinusInfinity ? 0.0f : exponential(old - next);
       rows.writeOne(o[2], rows.readOne(o[2]) * factor);
       rows.read(o[3], x);
       scaleRow(x, count, factor);
@@ -313,10 +332,13 @@ void computeSpecial(const Instruction &i, const View *o,
   case Opcode::Scale:
     return rows.forEach([&] {
       float factor = rows.readOne(o[1]);
-      if (i.reciprocal)
-        factor = factor == 0 ? 0.0f : 1.0f / factor;
       rows.read(o[0], x);
-      scaleRow(x, count, factor);
+      if (!i.reciprocal)
+        scaleRow(x, count, factor);
+      else if (factor == 0)
+        std::fill(x, x + count, 0.0f);
+      else
+        divideRow(x, count, factor);
       rows.write(o[2], x);
     });
   case Opcode::Softmax:
@@ -324,7 +346,8 @@ void computeSpecial(const Instruction &i, const View *o,
       rows.read(o[0], x);
       scaleRow(x, count, i.value);
       float sum = exponentials(x, count, largest(x, count));
-      scaleRow(x, count, sum == 0 ? 0.0f : 1.0f / sum);
+      if (sum != 0) // zeros stay
+        divideRow(x, count, sum);
       rows.write(o[1], x);
     });
   case Opcode::Unary:

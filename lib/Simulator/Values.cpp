@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Values.h"
-#include "Convert.h"
 #include <algorithm>
 #include <cstring>
 
@@ -27,21 +26,17 @@ View View::row(int64_t i) const {
   return view;
 }
 
-void computeCopy(const View &from, const View &to, Scratch &scratch) {
+void computeCopy(const View &from, const View &to) {
   if (from.rank > 1) {
     for (int64_t i = 0; i < from.sizes[0]; ++i)
-      computeCopy(from.row(i), to.row(i), scratch);
+      computeCopy(from.row(i), to.row(i));
     return;
   }
   int64_t count = from.rank ? from.sizes[0] : 1;
   int64_t source = from.rank ? from.strides[0] : 1;
   int64_t dest = to.rank ? to.strides[0] : 1;
   int64_t bytes = from.bytes();
-  if (from.type != to.type) {
-    scratch.a.resize(count);
-    toFloats(from.base, from.type, count, source, scratch.a.data());
-    fromFloats(scratch.a.data(), to.type, count, dest, to.base);
-  } else if (source == 1 && dest == 1) {
+  if (source == 1 && dest == 1) {
     std::memcpy(to.base, from.base, count * bytes);
   } else {
     for (int64_t i = 0; i < count; ++i)
@@ -100,8 +95,7 @@ void Values::execute(int32_t index, const Counters &counters) {
   if (tiles.empty())
     return;
   if (instruction.opcode == Opcode::Load || instruction.opcode == Opcode::Store)
-    return computeCopy(viewOf(tiles[0], counters), viewOf(tiles[1], counters),
-                       scratch);
+    return computeCopy(viewOf(tiles[0], counters), viewOf(tiles[1], counters));
   View operands[4];
   for (size_t i = 0; i != tiles.size(); ++i)
     operands[i] = viewOf(tiles[i], counters);

@@ -42,7 +42,8 @@ struct Scratch {
 };
 
 // Each computes one instruction on views of its operands.
-void computeCopy(const View &from, const View &to, Scratch &scratch);
+/// Bit by bit, of equal types.
+void computeCopy(const View &from, const View &to);
 void computeGemm(const isa::Instruction &instruction, const View *operands,
                  Scratch &scratch);
 void computeNMGemm(const isa::Instruction &instruction, const View *operands,

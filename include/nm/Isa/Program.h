@@ -189,7 +189,7 @@ struct Instruction {
   /// sum += row sums.
   bool accumulate = false;
 
-  bool reciprocal = false; ///< Scale: by 1 / factor, and by 0 where it is 0
+  bool reciprocal = false; ///< Scale: divides; 0 where the factor is 0
   BinaryKind binary = BinaryKind::Add;
   UnaryKind unary = UnaryKind::Copy;
   /// Softmax: scale before the maximum. Gemm: factor of the product, 1 if none.

@@ -367,6 +367,37 @@ LogicalResult ProgramEmitter::inlineCalls() {
   }
 }
 
+/// Gives the results the order that the function returns them in, whatever the
+/// order in which they were computed: they are bound by number.
+static void orderResults(isa::Program &program) {
+  auto numberOf = [&](uint32_t tensor) {
+    unsigned number = 0;
+    StringRef name = program.tensors[tensor].name;
+    name.consume_front("result");
+    name.getAsInteger(10, number);
+    return number;
+  };
+  SmallVector<uint32_t> places, order;
+  for (uint32_t i = 0; i != program.tensors.size(); ++i)
+    if (program.tensors[i].role == isa::Role::Out)
+      places.push_back(i);
+  order = places;
+  llvm::sort(order,
+             [&](uint32_t a, uint32_t b) { return numberOf(a) < numberOf(b); });
+  SmallVector<isa::Tensor> sorted;
+  DenseMap<uint32_t, uint32_t> moved;
+  for (auto [place, tensor] : llvm::zip(places, order)) {
+    sorted.push_back(std::move(program.tensors[tensor]));
+    moved[tensor] = place;
+  }
+  for (auto [place, tensor] : llvm::zip(places, sorted))
+    program.tensors[place] = std::move(tensor);
+  for (isa::Instruction &instruction : program.code)
+    for (isa::Tile &tile : instruction.operands)
+      if (tile.space == isa::Space::Dram && moved.contains(tile.object))
+        tile.object = moved[tile.object];
+}
+
 FailureOr<isa::Program> ProgramEmitter::run() {
   if (!func.getBody().hasOneBlock())
     return func.emitOpError("has control flow, expected one block");
@@ -385,6 +416,7 @@ FailureOr<isa::Program> ProgramEmitter::run() {
   if (!program.ok())
     return func.emitOpError("cannot be lowered to ")
            << device.name << ": " << program.error().message;
+  orderResults(*program);
   return std::move(*program);
 }
 

@@ -154,7 +154,7 @@ def Attacc_ScaleOp : Attacc_Row<"scale", (ins Attacc_Pad:$source, Attacc_Pad:$fa
     Attacc_Pad:$dest, UnitAttr:$reciprocal), "getSource(), getFactor()", "getDest()",
     "$source `,` $factor `into` $dest",
     "type($source) `,` type($factor) `into` type($dest)"> {
-  let summary = "rows times a factor each, or its reciprocal; 0 where the divisor is 0";
+  let summary = "rows times a factor each, or divided by it; 0 where the divisor is 0";
   let description = [{ `attacc_row_c1`. }];
 }
 def Attacc_SoftmaxOp : Attacc_Row<"softmax", (ins Attacc_Pad:$source, Attacc_Pad:$dest,

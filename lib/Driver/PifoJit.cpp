@@ -35,10 +35,16 @@ static llvm::Expected<pifo::SchedulerOp> findScheduler(ModuleOp module,
       return scheduler;
     names.push_back(scheduler.getSymName());
   }
+  if (all.empty())
+    return makeError("the module has no pifo.scheduler; expected a scheduler "
+                     "or a policy (nm-run runs models)");
   if (name.empty())
-    return makeError("the module has {0} schedulers; name one of them",
-                     all.size());
-  return makeError("no scheduler '{0}'{1}", name, didYouMean(name, names));
+    return makeError("the module has {0} schedulers; choose one by "
+                     "--scheduler: {1}",
+                     all.size(), listNames(names));
+  return makeError("no scheduler '{0}'{1}; expected {2}{3}", printable(name),
+                   didYouMean(name, names), all.size() > 1 ? "one of " : "",
+                   listNames(names));
 }
 
 llvm::Expected<std::unique_ptr<PifoJit>>
@@ -62,7 +68,8 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
   options.container = container.str();
   buildPifoToCPUPipeline(pm, options);
   if (failed(pm.run(*module)))
-    return makeError("the scheduler '{0}' could not be lowered", prefix);
+    return makeError("the scheduler '{0}' could not be lowered",
+                     printable(prefix));
   auto machine = createTargetMachine("host");
   if (!machine)
     return machine.takeError();
@@ -73,7 +80,7 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
   auto code = translateModuleToLLVMIR(*module, context, "pifo");
   if (!code)
     return makeError("the scheduler '{0}' could not be translated to LLVM IR",
-                     prefix);
+                     printable(prefix));
   code->setTargetTriple((*machine)->getTargetTriple());
   code->setDataLayout((*machine)->createDataLayout());
   SmallVector<char, 0> object;

@@ -15,6 +15,8 @@
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Traffic/Output.h"
 #include "nm/Traffic/Statistics.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
@@ -30,7 +32,7 @@ static constexpr uint64_t kLargestScheduler = 64 << 20;
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
-                      MLIRContext &context) {
+                      MLIRContext &context, int64_t capacity) {
   struct stat status;
   if (path != "-" && ::stat(path.c_str(), &status) == 0 &&
       (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)))
@@ -44,8 +46,8 @@ driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
   if (!file)
     return makeError("{0}", error);
   if (StringRef(path).ends_with(".policy")) {
-    std::string text =
-        ::nm::policy::translate(file->getBuffer().str(), path, error);
+    std::string text = ::nm::policy::translate(
+        file->getBuffer().str(), path, error, static_cast<uint64_t>(capacity));
     if (text.empty())
       return makeError("{0}", StringRef(error).rtrim());
     file = llvm::MemoryBuffer::getMemBufferCopy(text, path + " (translated)");
@@ -55,6 +57,42 @@ driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
   if (!module)
     return makeError("'{0}' is not a valid module", path);
   return std::move(module);
+}
+
+llvm::Expected<uint64_t> driver::parseRate(StringRef text) {
+  constexpr uint64_t kMost = 1000000000000000;
+  auto refuse = [&](const char *expected) {
+    return makeError("--rate is '{0}'; expected {1}", printable(text),
+                     expected);
+  };
+  const char *expected = "bit/s such as 10G or 2.5G, at most 1000T, or 0 for "
+                         "one packet a tick";
+  uint64_t factor = llvm::StringSwitch<uint64_t>(text.take_back(1))
+                        .Case("k", 1000)
+                        .Case("M", 1000000)
+                        .Case("G", 1000000000)
+                        .Case("T", 1000000000000)
+                        .Default(1);
+  StringRef digits = factor == 1 ? text : text.drop_back();
+  auto [whole, fraction] = digits.split('.');
+  auto isNumber = [](StringRef part) {
+    return !part.empty() && part.size() <= 18 &&
+           llvm::all_of(part, llvm::isDigit);
+  };
+  if (!isNumber(whole) || (digits.contains('.') && !isNumber(fraction)))
+    return refuse(expected);
+  // At most 18 digits on either side of the point: below 2^60 each.
+  unsigned __int128 value = std::stoull(whole.str()), scale = 1;
+  for (char c : fraction) {
+    value = value * 10 + static_cast<unsigned>(c - '0');
+    scale *= 10;
+  }
+  value *= factor;
+  if (value % scale != 0)
+    return refuse("a whole number of bit/s");
+  if (value / scale > kMost)
+    return refuse(expected);
+  return static_cast<uint64_t>(value / scale);
 }
 
 static std::unique_ptr<Source> openTraffic(const PifoRunOptions &options,
@@ -81,14 +119,49 @@ static bool showProgress(const Source &source, const Totals &totals,
   return true;
 }
 
+static llvm::Error checkContainer(StringRef container) {
+  constexpr StringRef names[] = {"auto", "heap", "list"};
+  if (llvm::is_contained(names, container))
+    return llvm::Error::success();
+  return makeError("--container is '{0}'{1}; expected one of {2}",
+                   printable(container), didYouMean(container, names),
+                   listNames(names));
+}
+
+/// A column that was asked for by name and that nobody reads is a slip of the
+/// pen.
+static llvm::Error checkColumns(const Source &source,
+                                const PifoScheduler &scheduler) {
+  constexpr StringRef options[] = {"rate",  "packets", "duration", "length",
+                                   "flows", "order",   "size",     "peak",
+                                   "on",    "seed"};
+  ArrayRef<std::string> columns = source.columns();
+  for (auto [i, name] : llvm::enumerate(columns))
+    if (name != "length" && name != "flow" && !scheduler.takes(i))
+      return makeError("--generate: '{0}' is neither an option{1} nor a column "
+                       "that a field of the scheduler takes; expected one of "
+                       "{2}, or --field <field>={0}",
+                       printable(name), didYouMean(name, options),
+                       listNames(options));
+  return llvm::Error::success();
+}
+
 static llvm::Error run(const PifoRunOptions &options,
                        const DialectRegistry &registry) {
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  if (options.trafficFile.empty() == options.generate.empty())
-    return makeError("expected traffic: a file, or --generate=<description>");
-  auto module = readScheduler(options.schedulerFile, sources, context);
+  if (options.trafficFile.empty() && options.generate.empty())
+    return makeError("no traffic; expected a file, or "
+                     "--generate=<description>");
+  if (!options.trafficFile.empty() && !options.generate.empty())
+    return makeError("both the traffic '{0}' and --generate are given; "
+                     "expected one of them",
+                     printable(options.trafficFile));
+  if (llvm::Error error = checkContainer(options.container))
+    return error;
+  auto module =
+      readScheduler(options.schedulerFile, sources, context, options.capacity);
   if (!module)
     return module.takeError();
   std::string error;
@@ -106,6 +179,9 @@ static llvm::Error run(const PifoRunOptions &options,
                                          source->columns(), options.fields);
   if (!scheduler)
     return scheduler.takeError();
+  if (!options.generate.empty())
+    if (llvm::Error error = checkColumns(*source, **scheduler))
+      return error;
   std::vector<std::unique_ptr<DepartureWriter>> writers;
   for (auto [path, open] :
        {std::pair(&options.departuresCsv, &openDepartureCsv),
@@ -150,7 +226,9 @@ static llvm::Error run(const PifoRunOptions &options,
       !writeFile(options.svg, formatSvg(totals, statistics, options.link),
                  error))
     return makeError("{0}", error);
-  if (!options.quiet)
+  if (options.quiet)
+    llvm::errs() << formatRefused(totals);
+  else
     llvm::outs() << formatTable(totals, statistics, options.link, seconds,
                                 options.rows, options.weights);
   return llvm::Error::success();

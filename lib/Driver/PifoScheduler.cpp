@@ -42,12 +42,13 @@ static llvm::Error parseBinding(StringRef text, ArrayRef<StringRef> columns,
   if (found == columns.end())
     return makeError("--field {0}: the traffic has no column '{1}'{2}; "
                      "expected one of {3}, or a number",
-                     text, name, didYouMean(name, columns), listNames(columns));
+                     printable(text), printable(name),
+                     didYouMean(name, columns), listNames(columns));
   column = found - columns.begin();
   if (source.contains('%') && (divisor.getAsInteger(0, number) || number == 0))
     return makeError("--field {0}: '{1}' after %; expected a number of at "
                      "least 1",
-                     text, divisor);
+                     printable(text), printable(divisor));
   return llvm::Error::success();
 }
 
@@ -63,12 +64,15 @@ llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
     if (!text.contains('='))
       return makeError("--field {0}; expected <field>=<column>, "
                        "<field>=<column>%<number> or <field>=<number>",
-                       text);
+                       printable(text));
     if (!llvm::is_contained(names, name))
-      return makeError("--field {0}: the scheduler has no field '{1}'{2}", text,
-                       name, didYouMean(name, names));
+      return makeError("--field {0}: the scheduler has no field '{1}'{2}; "
+                       "expected one of {3}",
+                       printable(text), printable(name),
+                       didYouMean(name, names), listNames(names));
     if (!given.try_emplace(name, text).second)
-      return makeError("--field {0}: '{1}' was given before", text, name);
+      return makeError("--field {0}: '{1}' was given before", printable(text),
+                       printable(name));
   }
   for (const PifoJit::Field &field : jit->fields) {
     Binding binding{Binding::Column,
@@ -96,12 +100,20 @@ llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
       return makeError("the scheduler's field '{0}' has no value: the traffic "
                        "has the columns {1}{2}; use --field "
                        "{0}=<column or number>",
-                       field.name, listNames(columns),
+                       printable(field.name), listNames(columns),
                        didYouMean(field.name, columns));
     }
     fields.push_back(binding);
   }
   return llvm::Error::success();
+}
+
+bool PifoScheduler::takes(size_t column) const {
+  return llvm::any_of(fields, [&](const Binding &field) {
+    return (field.kind == Binding::Column ||
+            field.kind == Binding::Remainder) &&
+           field.column == column;
+  });
 }
 
 llvm::Expected<std::unique_ptr<PifoScheduler>>
@@ -119,6 +131,11 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
   for (auto scheduler : module.getOps<pifo::SchedulerOp>()) {
     if (!name.empty() && scheduler.getSymName() != name)
       continue;
+    if (capacity > scheduler.getLargestCapacity())
+      return makeError("the scheduler '{0}' is exact for at most {1} packets; "
+                       "expected a capacity of that or less, not {2}",
+                       printable(scheduler.getSymName()),
+                       scheduler.getLargestCapacity(), capacity);
     scheduler.walk([&](pifo::ShapingOp) { result->shaped = true; });
     for (auto [binding, field] :
          llvm::zip(result->fields, scheduler.getFields())) {

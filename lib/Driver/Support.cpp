@@ -22,8 +22,19 @@ std::string mlir::nm::driver::didYouMean(StringRef name,
       nearest = candidate;
     }
   }
-  return nearest.empty() ? ""
-                         : formatv(" (did you mean '{0}'?)", nearest).str();
+  return nearest.empty()
+             ? ""
+             : formatv(" (did you mean '{0}'?)", printable(nearest)).str();
+}
+
+std::string mlir::nm::driver::printable(StringRef name) {
+  std::string text;
+  for (char c : name)
+    if (static_cast<unsigned char>(c) < 32 || c == 127)
+      text += formatv("\\x{0:x-2}", static_cast<unsigned>(c)).str();
+    else
+      text += c;
+  return text;
 }
 
 std::string mlir::nm::driver::listNames(ArrayRef<StringRef> names) {
@@ -31,7 +42,7 @@ std::string mlir::nm::driver::listNames(ArrayRef<StringRef> names) {
   for (auto [i, name] : enumerate(names)) {
     if (i)
       text += i + 1 == names.size() ? " and " : ", ";
-    text += ("'" + name + "'").str();
+    text += "'" + printable(name) + "'";
   }
   return text;
 }

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Text.h"
 #include "nm/Traffic/Source.h"
 #include <algorithm>
 #include <cmath>
@@ -67,6 +68,8 @@ private:
   double rate = 0, peak = 0, on = 1e5, duration = 9e18;
   uint64_t packets = UINT64_MAX, flows = 1, size = 16, seed = 1;
   bool turn = false;
+  /// The options that were given.
+  std::vector<std::string> given;
   Range length{1500, 1500};
   std::vector<Range> extra;
 
@@ -120,8 +123,12 @@ bool range(const std::string &text, Range &result) {
 }
 
 bool Generator::set(const std::string &key, const std::string &value) {
+  for (const std::string &other : given)
+    if (other == key)
+      return refuse("'" + escape(key) + "' comes twice");
+  given.push_back(key);
   auto refused = [&](const char *expected) {
-    return refuse("'" + key + "=" + value + "'; expected " + expected);
+    return refuse("'" + escape(key + "=" + value) + "'; expected " + expected);
   };
   if (key == "rate")
     return (number(value, rate) && rate >= 1 && rate <= 1e15) ||
@@ -161,9 +168,10 @@ bool Generator::set(const std::string &key, const std::string &value) {
     return refused("another name");
   if (!range(value, found))
     return refused("a whole number or a range a..b");
-  for (const std::string &other : names)
-    if (other == key)
-      return refuse("'" + key + "' comes twice");
+  for (char c : key)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+          (c >= '0' && c <= '9') || c == '_'))
+      return refused("a name of letters, digits and '_'");
   names.push_back(key);
   extra.push_back(found);
   return true;
@@ -182,22 +190,38 @@ bool Generator::parse(const std::string &text) {
   else if (what == "onoff")
     kind = Kind::OnOff;
   else
-    return refuse("'" + what + "'; expected cbr, poisson, burst or onoff");
+    return refuse("'" + escape(what) +
+                  "'; expected cbr, poisson, burst or onoff");
   for (size_t at = colon; at != std::string::npos && at + 1 < text.size();) {
     size_t comma = text.find(',', at + 1);
     std::string item = text.substr(
         at + 1, comma == std::string::npos ? comma : comma - at - 1);
     size_t equal = item.find('=');
     if (equal == std::string::npos)
-      return refuse("'" + item + "'; expected name=value");
+      return refuse("'" + escape(item) + "'; expected name=value");
     if (!set(item.substr(0, equal), item.substr(equal + 1)))
       return false;
     at = comma;
   }
+  // A slip of the pen makes a column: where something is missing, they are
+  // named.
+  std::string columns;
+  for (size_t i = 2; i < names.size(); ++i)
+    columns += (i == 2 ? " (taken for columns: '" : "', '") + names[i];
+  columns += columns.empty() ? "" : "')";
   if (rate == 0)
-    return refuse("no rate; expected rate=<bit/s>");
+    return refuse("no rate; expected rate=<bit/s>" + columns);
   if (packets == UINT64_MAX && duration > 4e18)
-    return refuse("no end; expected packets=<count> or duration=<ns>");
+    return refuse("no end; expected packets=<count> or duration=<ns>" +
+                  columns);
+  for (auto [option, owner] :
+       {std::pair("size", Kind::Burst), std::pair("peak", Kind::OnOff),
+        std::pair("on", Kind::OnOff)})
+    if (kind != owner &&
+        std::find(given.begin(), given.end(), option) != given.end())
+      return refuse("'" + std::string(option) + "' has no effect on " + what +
+                    "; expected it with " +
+                    (owner == Kind::Burst ? "burst" : "onoff"));
   if (kind == Kind::OnOff && peak < rate)
     return refuse("a peak below the rate; expected peak=<bit/s> of at least "
                   "the rate");
@@ -256,6 +280,6 @@ nm::traffic::openGenerator(const std::string &description, std::string &error) {
   auto generator = std::make_unique<Generator>();
   if (generator->parse(description))
     return generator;
-  error = "traffic '" + description + "': " + generator->error();
+  error = "traffic '" + escape(description) + "': " + generator->error();
   return nullptr;
 }

@@ -52,6 +52,17 @@ void jsonDelay(std::string &text, const Histogram &delay) {
 
 } // namespace
 
+std::string nm::traffic::formatRefused(const Totals &totals) {
+  std::string text;
+  const char *causes[] = {"", "queue full", "unknown value of a field",
+                          "rank out of range"};
+  for (int i = 1; i < 4; ++i)
+    if (totals.refused[i])
+      add(text, "refused    %llu packets: %s\n", ull(totals.refused[i]),
+          causes[i]);
+  return text;
+}
+
 std::string nm::traffic::formatTable(const Totals &totals,
                                      const Statistics &statistics,
                                      const Link &link, double seconds,
@@ -60,12 +71,7 @@ std::string nm::traffic::formatTable(const Totals &totals,
   std::string text;
   add(text, "arrived    %llu packets\ndeparted   %llu packets, %llu bytes\n",
       ull(totals.arrived), ull(totals.departed), ull(totals.bytes));
-  const char *causes[] = {"", "queue full", "unknown value of a field",
-                          "rank out of range"};
-  for (int i = 1; i < 4; ++i)
-    if (totals.refused[i])
-      add(text, "refused    %llu packets: %s\n", ull(totals.refused[i]),
-          causes[i]);
+  text += formatRefused(totals);
   add(text, "time       %.6f s simulated, most queued %llu\n",
       static_cast<double>(totals.end - totals.begin) / 1e9,
       ull(totals.mostQueued));

@@ -8,6 +8,7 @@
 #include "nm/Traffic/Statistics.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace nm::traffic;
 
@@ -52,10 +53,14 @@ uint64_t Histogram::percentile(double part) const {
 }
 
 double nm::traffic::jainIndex(const std::vector<double> &values) {
-  double sum = 0, squares = 0;
+  // In units of the largest, so that neither sum leaves the range of numbers.
+  double largest = 0, sum = 0, squares = 0;
+  for (double value : values)
+    largest = std::max(largest, value);
   for (double value : values) {
-    sum += value;
-    squares += value * value;
+    double part = largest > 0 ? value / largest : 0;
+    sum += part;
+    squares += part * part;
   }
   return squares == 0
              ? 1
@@ -106,9 +111,16 @@ std::vector<const FlowStatistics *> Statistics::flows() const {
 }
 
 double Statistics::fairness(const std::vector<double> &weights) const {
+  auto weight = [&](const FlowStatistics &flow) {
+    return flow.flow < weights.size() ? weights[flow.flow] : 1;
+  };
+  // The index does not change with the unit of the weights, and a weight may
+  // be so small that bytes divided by it are no number.
+  double least = std::numeric_limits<double>::max();
+  for (const FlowStatistics &flow : list)
+    least = std::min(least, weight(flow));
   std::vector<double> shares;
   for (const FlowStatistics &flow : list)
-    shares.push_back(static_cast<double>(flow.bytes) /
-                     (flow.flow < weights.size() ? weights[flow.flow] : 1));
+    shares.push_back(static_cast<double>(flow.bytes) * (least / weight(flow)));
   return jainIndex(shares);
 }

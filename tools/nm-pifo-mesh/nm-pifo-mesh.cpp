@@ -34,6 +34,9 @@ The output goes to standard output without -o; a file is replaced as a whole.
 docs/pifo-mesh.md describes configurations.
 )";
 
+static const char kActions[] =
+    "expected check, json, verilog, area, run or hardware";
+
 static int fail(const std::string &message) {
   std::fprintf(stderr, "nm-pifo-mesh: error: %s\n", message.c_str());
   return 1;
@@ -94,56 +97,130 @@ static int write(const std::string &text, const std::string &path) {
   return 0;
 }
 
-int main(int argc, char **argv) {
-  std::string action, input, output, trace;
-  unsigned cycles = 64;
+/// What was typed, with control characters as \xNN.
+static std::string quoted(const std::string &text) {
+  std::string result = "'";
+  for (char c : text) {
+    char code[8] = {c};
+    if (static_cast<unsigned char>(c) < 32 || c == 127)
+      std::snprintf(code, sizeof(code), "\\x%02x", static_cast<unsigned>(c));
+    result += code;
+  }
+  return result + "'";
+}
+
+namespace {
+struct Options {
+  std::string action, input, output, trace, cycles;
+  bool help = false;
+};
+} // namespace
+
+/// Options are `--name value` or `--name=value`; "" or what is wrong.
+static std::string parse(int argc, char **argv, Options &options) {
+  const std::pair<const char *, std::string *> known[] = {
+      {"-o", &options.output},
+      {"--trace", &options.trace},
+      {"--cycles", &options.cycles}};
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     if (argument == "-h" || argument == "--help") {
-      std::fputs(kUsage, stdout);
-      return 0;
+      options.help = true;
+      return "";
     }
-    if (argument == "-o" && i + 1 < argc)
-      output = argv[++i];
-    else if (argument == "--trace" && i + 1 < argc)
-      trace = argv[++i];
-    else if (argument == "--cycles" && i + 1 < argc) {
-      cycles = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
-      if (cycles < 1 || cycles > 1000000)
-        return fail("--cycles is not 1 to 1000000");
-    } else if (argument.size() > 1 && argument[0] == '-')
-      return fail("unknown option '" + argument + "'; try --help");
-    else if (action.empty())
-      action = argument;
-    else if (input.empty())
-      input = argument;
-    else
-      return fail("more than one configuration; try --help");
+    if (argument.size() < 2 || argument[0] != '-') {
+      std::string &place =
+          options.action.empty() ? options.action : options.input;
+      if (!place.empty())
+        return "more than one configuration: " + quoted(place) + " and " +
+               quoted(argument);
+      place = argument;
+      continue;
+    }
+    size_t equal = argument.find('=');
+    std::string name = argument.substr(0, equal);
+    std::string *place = nullptr;
+    for (auto [option, value] : known)
+      if (name == option)
+        place = value;
+    if (!place)
+      return "unknown option " + quoted(name) +
+             "; expected -o, --trace, --cycles or --help";
+    if (!place->empty())
+      return name + " is given twice";
+    if (equal != std::string::npos)
+      *place = argument.substr(equal + 1);
+    else if (i + 1 < argc)
+      *place = argv[++i];
+    if (place->empty())
+      return name + " has no value; expected " + name + " <" +
+             (name == "--cycles" ? "n" : "file") + ">";
   }
-  if (action == "hardware" && input.empty())
-    return write(hardwarePage(), output);
+  return "";
+}
+
+/// Clock cycles a line: 1 to 1000000, or 0.
+static unsigned cyclesOf(const std::string &text) {
+  unsigned value = 0;
+  for (char c : text) {
+    if (c < '0' || c > '9' || value > 1000000)
+      return 0;
+    value = value * 10 + static_cast<unsigned>(c - '0');
+  }
+  return value > 1000000 ? 0 : value;
+}
+
+int main(int argc, char **argv) {
+  Options options;
+  std::string error = parse(argc, argv, options);
+  if (!error.empty())
+    return fail(error);
+  if (options.help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  const std::string &action = options.action, &input = options.input;
+  if (action.empty())
+    return fail(std::string("no action; ") + kActions);
   if (action != "run" && action != "area" && action != "check" &&
-      action != "json" && action != "verilog")
-    return fail("expected an action; try --help");
+      action != "json" && action != "verilog" && action != "hardware")
+    return fail("unknown action " + quoted(action) + "; " + kActions);
+  for (auto [name, value] : {std::pair("--trace", &options.trace),
+                             std::pair("--cycles", &options.cycles)})
+    if (action != "run" && !value->empty())
+      return fail(std::string(name) + " has no effect on " + action +
+                  "; expected it with run");
+  if (action == "hardware") {
+    if (!input.empty())
+      return fail("hardware takes no configuration, but " + quoted(input) +
+                  " is given");
+    return write(hardwarePage(), options.output);
+  }
+  unsigned cycles = options.cycles.empty() ? 64 : cyclesOf(options.cycles);
+  if (cycles == 0)
+    return fail("--cycles is " + quoted(options.cycles) +
+                "; expected 1 to 1000000");
   std::string text;
   if (input.empty())
-    return fail("expected a mesh configuration");
+    return fail("no configuration; expected " + action + " <mesh.json>");
   if (!read(input, text))
-    return fail("cannot read '" + input + "'");
-  std::string error;
+    return fail("cannot read " + quoted(input));
   std::optional<Config> config = parseConfig(text, input, error);
   if (!config)
     return fail(error);
   if (action == "run") {
     std::string csv;
-    if (!read(trace, csv))
-      return fail("cannot read the trace '" + trace + "'; give one by --trace");
+    if (options.trace.empty())
+      return fail("no trace; expected --trace <csv>");
+    if (!read(options.trace, csv))
+      return fail("cannot read the trace " + quoted(options.trace));
     std::optional<std::string> result = replay(*config, csv, cycles, error);
-    return result ? write(*result, output) : fail(trace + ": " + error);
+    return result ? write(*result, options.output)
+                  : fail(options.trace + ": " + error);
   }
   return write(action == "check"  ? summary(*config)
                : action == "area" ? areaReport(*config)
                : action == "json" ? printConfig(*config)
                                   : systemVerilogOfMesh(*config),
-               output);
+               options.output);
 }

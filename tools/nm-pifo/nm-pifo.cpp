@@ -8,30 +8,13 @@
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/Support.h"
 #include "nm/Registration.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
+#include <cmath>
 
 using namespace mlir::nm::driver;
 namespace cl = llvm::cl;
-
-/// Bits per second with k, M, G or T.
-static llvm::Expected<uint64_t> parseRate(llvm::StringRef text) {
-  uint64_t factor = llvm::StringSwitch<uint64_t>(text.take_back(1))
-                        .Case("k", 1000)
-                        .Case("M", 1000000)
-                        .Case("G", 1000000000)
-                        .Case("T", 1000000000000)
-                        .Default(1);
-  uint64_t value;
-  if ((factor == 1 ? text : text.drop_back()).getAsInteger(10, value) ||
-      value > 1000000000000000 / factor)
-    return makeError("--rate is '{0}'; expected bit/s such as 10G, at most "
-                     "1000T, or 0 for one packet a tick",
-                     text);
-  return value * factor;
-}
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
@@ -109,17 +92,18 @@ int main(int argc, char **argv) {
       "got\n\n  nm-pifo scheduler.mlir traffic.pcap --rate 10G "
       "--departures out.csv --svg out.svg\n");
   auto parsed = parseRate(rate);
-  if (!parsed || options.capacity < 0 || options.capacity > 1 << 24 ||
-      llvm::any_of(weights, [](double w) { return !(w > 0); })) {
-    llvm::WithColor::error()
-        << (!parsed ? llvm::toString(parsed.takeError())
-            : options.capacity < 0 || options.capacity > 1 << 24
-                ? "--capacity is " + std::to_string(options.capacity) +
-                      "; expected at most 2^24 packets"
-                : "--weights; expected numbers above 0")
-        << "\n";
+  auto refuse = [](const llvm::Twine &what) {
+    llvm::WithColor::error() << what << "\n";
     return 1;
-  }
+  };
+  if (!parsed)
+    return refuse(llvm::toString(parsed.takeError()));
+  if (options.capacity < 0 || options.capacity > 1 << 24)
+    return refuse("--capacity is " + llvm::Twine(options.capacity) +
+                  "; expected 1 to 2^24 packets");
+  if (llvm::any_of(weights,
+                   [](double w) { return !(w > 0) || !std::isfinite(w); }))
+    return refuse("--weights; expected finite numbers above 0");
   options.link.rate = *parsed;
   options.fields.assign(fields.begin(), fields.end());
   options.weights.assign(weights.begin(), weights.end());

@@ -46,6 +46,35 @@ TEST(PifoStatus, CapacityIsCheckedAndChosen) {
   EXPECT_EQ(s.enqueue(2, {}), 2);
 }
 
+TEST(PifoStatus, CapacityBeyondTheBoundIsRefused) {
+  std::string text = leaf("i8, saturate", kByX);
+  text.replace(text.find("(4)"), 3, "(4 at_most 9)");
+  auto jit = compile(text);
+  EXPECT_EQ(jit->create(10), nullptr);
+  for (int64_t capacity : {0, 1, 4, 9}) {
+    void *memory = jit->create(capacity);
+    EXPECT_NE(memory, nullptr) << capacity;
+    jit->destroy(memory);
+  }
+}
+
+/// Ranks of 63 bits that wrap stay in order where they pass 2^63 and 2^64.
+TEST(PifoStatus, SerialNumbersGoAround) {
+  for (const char *container : {"auto", "heap", "list"})
+    for (const char *rank : {"i63, wrap", "i63, window"}) {
+      Scheduler s(leaf(rank, kByX), container);
+      for (uint64_t step = 0; step < 64; ++step) {
+        uint64_t base = step << 59;
+        // Near, far, nearest: a window and a heap, where there are both.
+        s.enqueue(0, {{"x", base + 5}});
+        s.enqueue(1, {{"x", base + (uint64_t(1) << 60)}});
+        s.enqueue(2, {{"x", base}});
+        for (int expected : {2, 0, 1})
+          ASSERT_EQ(s.dequeue(), expected) << container << rank << step;
+      }
+    }
+}
+
 TEST(PifoStatus, SaturationKeepsArrivalOrder) {
   Scheduler s(leaf("i8, saturate", kByX));
   s.enqueue(0, {{"x", 1000}});

@@ -23,10 +23,12 @@ class SourceMgr;
 namespace mlir::nm::driver {
 
 /// The module with schedulers of a file, or of a policy if the name ends in
-/// `.policy`. The file joins `sources`, for diagnostics that show the line.
+/// `.policy`. The file joins `sources`, for diagnostics that show the line. A
+/// policy is proved for `capacity` packets if that is not 0.
 llvm::Expected<OwningOpRef<ModuleOp>> readScheduler(const std::string &path,
                                                     llvm::SourceMgr &sources,
-                                                    MLIRContext &context);
+                                                    MLIRContext &context,
+                                                    int64_t capacity = 0);
 
 /// Options of nm-pifo (docs/nm-pifo.md). Empty paths are outputs nobody wants.
 struct PifoRunOptions {
@@ -48,6 +50,10 @@ struct PifoRunOptions {
   /// Leaves times of this machine out of the reports.
   bool noTimes = false;
 };
+
+/// `text`, the value of --rate: bit/s with k, M, G or T and possibly a
+/// fraction, such as 2.5G, that makes a whole number of at most 10^15.
+llvm::Expected<uint64_t> parseRate(llvm::StringRef text);
 
 /// Runs the traffic through the scheduler and writes the reports. Returns the
 /// exit code; errors go to standard error, and no output is left half written.

@@ -36,6 +36,9 @@ public:
   /// then nothing but this function may be called.
   bool restart();
 
+  /// Whether a field takes its value from that column.
+  bool takes(size_t column) const;
+
   Taken enqueue(uint64_t handle, const uint64_t *values, int64_t now) override;
   bool dequeue(int64_t now, uint64_t &handle) override;
   void changed(uint64_t *values) override;

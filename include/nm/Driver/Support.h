@@ -34,6 +34,9 @@ inline llvm::Error toError(const rt::Error &error) {
 std::string didYouMean(llvm::StringRef name,
                        llvm::ArrayRef<llvm::StringRef> names);
 
+/// `name` with control characters as \xNN, as it may stand in a message.
+std::string printable(llvm::StringRef name);
+
 /// "'a', 'b' and 'c'".
 std::string listNames(llvm::ArrayRef<llvm::StringRef> names);
 

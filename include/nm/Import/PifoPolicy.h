@@ -48,8 +48,10 @@ struct Policy {
   Location location;
   /// Leaves: of Edf, Priority, Wfq, RoundRobin.
   std::string field;
-  /// Of the flows, or of the classes; 1 for all if empty.
+  /// Of the flows, or of the classes, in a common unit; 1 for all if empty.
   std::vector<uint64_t> weights;
+  /// Wfq: a packet costs 1, whatever its length.
+  bool perPacket = false;
   /// Inner nodes. Empty for leaves.
   std::vector<Policy> classes;
   /// As a class: its name, its packets (none: all others), its shape.
@@ -61,21 +63,25 @@ struct Policy {
 struct Program {
   std::string name;
   uint64_t capacity = 65536;
+  /// The largest capacity for which all ranks and tokens are exact.
+  uint64_t largestCapacity = 1 << 24;
   std::vector<Field> fields;
   Policy root;
 };
 
 /// Reads docs/pifo-language.md. Null and `error`, with the line and a caret
-/// under what is wrong, if `text` is none.
+/// under what is wrong, if `text` is none. A `capacity` that is not 0 takes the
+/// place of the declared one. Programs whose ranks or tokens might leave their
+/// range at that capacity are refused, with the largest one that is possible.
 std::optional<Program> parse(const std::string &text, const std::string &file,
-                             std::string &error);
+                             std::string &error, uint64_t capacity = 0);
 
 /// The program as a pifo.scheduler.
 std::string print(const Program &program);
 
 /// parse, then print; "" and `error` on failure.
 std::string translate(const std::string &text, const std::string &file,
-                      std::string &error);
+                      std::string &error, uint64_t capacity = 0);
 
 } // namespace nm::policy
 

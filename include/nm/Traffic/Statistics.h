@@ -70,6 +70,9 @@ private:
   Histogram all{7};
 };
 
+/// A line for each cause for which packets were refused; empty if none was.
+std::string formatRefused(const Totals &totals);
+
 /// The report in three forms. Rates are bytes over the time from the first
 /// arrival to the end of the last transmission. `seconds`: what the run took,
 /// below 0 to leave it out. The picture shows at most 64 flows, the table at

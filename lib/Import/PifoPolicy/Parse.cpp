@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Import/PifoPolicy.h"
+#include "Bounds.h"
 #include <algorithm>
 #include <numeric>
 
@@ -17,20 +17,23 @@ namespace {
 constexpr unsigned kDeepest = 30;
 constexpr size_t kMostClasses = 1024;
 constexpr uint64_t kMostFlows = 65536;
-/// Virtual time advances by the length times this at most.
-constexpr uint64_t kLargestScale = 1 << 16;
+constexpr uint64_t kLargestWeight = 1 << 16;
+/// Digits after the point of a number.
+constexpr int kMostDecimals = 9;
 
 struct Token {
   enum Kind { Name, Number, Sign, End } kind = End;
   std::string text;
-  uint64_t value = 0;
+  /// Number: value / divisor, a power of ten.
+  uint64_t value = 0, divisor = 1;
   Location location;
 };
 
 class Parser {
 public:
-  Parser(const std::string &text, const std::string &file, std::string &error)
-      : text(text), file(file), error(error) {
+  Parser(const std::string &text, const std::string &file, std::string &error,
+         uint64_t capacity)
+      : text(text), file(file), error(error), given(capacity) {
     advance();
   }
   std::optional<Program> program();
@@ -72,8 +75,12 @@ private:
   bool policy(Policy &policy, unsigned depth);
   bool flows(Policy &policy);
   bool classes(Policy &policy, unsigned depth);
+  bool weight(Token &result);
   bool weights(Policy &policy, size_t count);
-  bool checkScale(const std::vector<uint64_t> &weights, Location where);
+  bool take(Policy &policy, const std::vector<Token> &weights, Location where);
+  bool fits(uint64_t packets, Location where, const std::string &what,
+            const std::string &help);
+  bool checkVirtualTime(const Policy &policy, Location where);
   bool shape(Shape &shape);
   bool condition(Condition &condition, unsigned depth);
   bool conjunction(Condition &condition, unsigned depth);
@@ -82,6 +89,9 @@ private:
   const std::string &text;
   const std::string &file;
   std::string &error;
+  /// The capacity from outside, or 0; whether the text says one.
+  uint64_t given;
+  bool declared = false;
   size_t at = 0;
   Location here;
   Token token;
@@ -94,6 +104,18 @@ bool isLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
+
+/// A file's name with control characters as \xNN.
+std::string printable(const std::string &name) {
+  const char *digits = "0123456789abcdef";
+  std::string result;
+  for (char c : name)
+    if (auto code = static_cast<unsigned char>(c); code < 32 || code == 127)
+      result += {'\\', 'x', digits[code >> 4], digits[code & 15]};
+    else
+      result += c;
+  return result;
+}
 
 bool Parser::fail(Location where, const std::string &what) {
   if (failed)
@@ -113,7 +135,7 @@ bool Parser::fail(Location where, const std::string &what) {
   size_t left = where.column > 100 ? where.column - 60 : 0;
   line = left < line.size() ? line.substr(left, 120) : "";
   caret = left < caret.size() ? caret.substr(left) : "";
-  error = file + ":" + std::to_string(where.line) + ":" +
+  error = printable(file) + ":" + std::to_string(where.line) + ":" +
           std::to_string(where.column) + ": " + what + "\n" + line + "\n" +
           caret + "^\n";
   at = text.size();
@@ -146,19 +168,41 @@ void Parser::number() {
     overflow |= __builtin_mul_overflow(token.value, factor, &token.value) ||
                 __builtin_add_overflow(token.value, digit, &token.value);
   };
+  auto digits = [&] {
+    size_t first = at;
+    while (at < text.size() && isDigit(text[at]))
+      scale(10, static_cast<uint64_t>(text[at++] - '0'));
+    return static_cast<int>(std::min<size_t>(at - first, 1000));
+  };
   size_t begin = at;
-  while (at < text.size() && isDigit(text[at]))
-    scale(10, static_cast<uint64_t>(text[at++] - '0'));
+  digits();
+  // Two points are those of a range.
+  int decimals = 0;
+  if (at + 1 < text.size() && text[at] == '.' && isDigit(text[at + 1])) {
+    ++at;
+    decimals = digits();
+    for (; decimals > 0 && token.value % 10 == 0 && !overflow; --decimals)
+      token.value /= 10;
+  }
   const char *suffixes = "kMGT";
+  int power = 0;
   for (int i = 0; i < 4; ++i)
     if (at < text.size() && text[at] == suffixes[i]) {
-      for (int j = 0; j <= i; ++j)
-        scale(1000, 0);
+      power = 3 * (i + 1);
       ++at;
       break;
     }
   token.text = text.substr(begin, at - begin);
   here.column += static_cast<unsigned>(at - begin);
+  if (decimals > kMostDecimals) {
+    fail(token.location, "more than " + std::to_string(kMostDecimals) +
+                             " digits after the point");
+    return;
+  }
+  for (; power > decimals; --power)
+    scale(10, 0);
+  for (; decimals > power; --decimals)
+    token.divisor *= 10;
   if (overflow)
     fail(token.location, "a number above 2^64 - 1");
   else if (at < text.size() && (isLetter(text[at]) || isDigit(text[at])))
@@ -214,6 +258,8 @@ bool Parser::number(uint64_t &result, uint64_t low, uint64_t high,
                     const char *what) {
   std::string range = std::string(what) + " from " + std::to_string(low) +
                       " to " + std::to_string(high);
+  if (token.kind == Token::Number && token.divisor != 1)
+    return expected(range + " that is a whole number");
   if (token.kind != Token::Number || token.value < low || token.value > high)
     return expected(range);
   result = token.value;
@@ -258,15 +304,33 @@ bool Parser::useField(std::string &use, const Field *&found) {
                          "' before the policy");
 }
 
-bool Parser::checkScale(const std::vector<uint64_t> &weights, Location where) {
-  uint64_t common = 1;
-  for (uint64_t weight : weights) {
-    common = std::lcm(common, weight);
-    if (common > kLargestScale)
-      return fail(where, "weights whose least common multiple is above " +
-                             std::to_string(kLargestScale) +
-                             "; expected smaller or more regular ones");
+/// A number above 0, with or without a fraction.
+bool Parser::weight(Token &result) {
+  if (token.kind != Token::Number || token.value == 0 ||
+      token.value > kLargestWeight * token.divisor)
+    return expected("a weight above 0 and at most " +
+                    std::to_string(kLargestWeight));
+  result = token;
+  advance();
+  return true;
+}
+
+/// Brings weights to whole numbers in a common unit.
+bool Parser::take(Policy &policy, const std::vector<Token> &weights,
+                  Location where) {
+  uint64_t scale = 1, unit = 0;
+  for (const Token &weight : weights)
+    scale = std::max(scale, weight.divisor);
+  for (const Token &weight : weights) {
+    policy.weights.push_back(weight.value * (scale / weight.divisor));
+    unit = std::gcd(unit, policy.weights.back());
   }
+  for (uint64_t &weight : policy.weights)
+    weight /= unit;
+  if (leastCommonMultiple(policy.weights) == 0)
+    return fail(where, "weights whose least common multiple is above 2^62, in "
+                       "which virtual time counts; expected smaller or more "
+                       "regular ones");
   return true;
 }
 
@@ -274,19 +338,60 @@ bool Parser::weights(Policy &policy, size_t count) {
   Location where = token.location;
   if (!require("["))
     return false;
+  std::vector<Token> list;
   do {
-    policy.weights.push_back(0);
-    if (policy.weights.size() > count)
+    list.emplace_back();
+    if (list.size() > count)
       return fail(token.location,
                   "more weights than flows; expected " + std::to_string(count));
-    if (!number(policy.weights.back(), 1, kLargestScale, "a weight"))
+    if (!weight(list.back()))
       return false;
   } while (accept(","));
-  if (policy.weights.size() != count)
+  if (list.size() != count)
     return fail(token.location,
-                std::to_string(policy.weights.size()) + " weights; expected " +
+                std::to_string(list.size()) + " weights; expected " +
                     std::to_string(count) + ", one for each flow");
-  return require("]") && checkScale(policy.weights, where);
+  return require("]") && take(policy, list, where);
+}
+
+/// Refuses a capacity of more than `packets`, for which `what` is not known to
+/// be exact.
+bool Parser::fits(uint64_t packets, Location where, const std::string &what,
+                  const std::string &help) {
+  result.largestCapacity = std::min(result.largestCapacity, packets);
+  if (packets >= result.capacity)
+    return true;
+  std::string capacity = std::to_string(result.capacity);
+  return fail(where, what + " at a capacity of " + capacity + " packets" +
+                         (given      ? " (the one asked for)"
+                          : declared ? ""
+                                     : " (the default)") +
+                         "; expected " +
+                         (packets ? "a capacity of at most " +
+                                        std::to_string(packets) + ", "
+                                  : std::string()) +
+                         help);
+}
+
+bool Parser::checkVirtualTime(const Policy &policy, Location where) {
+  if (policy.kind != Policy::Wfq)
+    return true;
+  uint64_t longest = longestPacket(result);
+  uint64_t step = largestStep(policy, longest);
+  uint64_t common = leastCommonMultiple(policy.weights), least = 1;
+  if (!policy.weights.empty())
+    least = *std::min_element(policy.weights.begin(), policy.weights.end());
+  std::string product = (policy.perPacket ? std::string("1")
+                                          : std::to_string(longest) + " bytes");
+  if (common / least != 1)
+    product += " * " + std::to_string(common / least);
+  return fits(step ? ranksOf(step).packets : 0, where,
+              "a packet advances virtual time by up to " + product +
+                  ", too much for ranks of 63 bits",
+              policy.perPacket
+                  ? "weights with a smaller least common multiple"
+                  : "a 'length' of fewer bits or weights with a smaller least "
+                    "common multiple");
 }
 
 bool Parser::flows(Policy &policy) {
@@ -305,8 +410,10 @@ bool Parser::flows(Policy &policy) {
                            "expected 'field " +
                            policy.field + " below <at most " +
                            std::to_string(kMostFlows) + ">'");
-  return policy.kind != Policy::Wfq || !accept("weights") ||
-         weights(policy, flows);
+  if (policy.kind == Policy::Wfq && accept("weights") &&
+      !weights(policy, flows))
+    return false;
+  return checkVirtualTime(policy, policy.location);
 }
 
 bool Parser::shape(Shape &shape) {
@@ -314,21 +421,14 @@ bool Parser::shape(Shape &shape) {
   if (!number(shape.rate, 1000, 1000000000000, "a rate in bit/s") ||
       !require("burst") || !number(shape.burst, 1, uint64_t(1) << 30, "bytes"))
     return false;
-  // Bits times 1e9 / unit make the tokens: a full queue of debts and a full
-  // bucket have to fit 62 bits.
-  uint64_t unit = std::gcd(shape.rate, uint64_t(8'000'000'000));
-  long double cost = 8e9L / static_cast<long double>(unit);
-  uint64_t longest = 65535;
-  for (const Field &field : result.fields)
-    if (field.name == "length")
-      longest = (uint64_t(1) << field.bits) - 1;
-  if (cost * (static_cast<long double>(longest) *
-                  static_cast<long double>(result.capacity) +
-              static_cast<long double>(shape.burst)) >=
-      0x1p62L)
-    return fail(where, "a rate too odd for exact arithmetic at this capacity; "
-                       "expected a multiple of 1k or 1M");
-  return true;
+  uint64_t longest = longestPacket(result);
+  return fits(packetsInDebt(shape, longest), where,
+              "tokens of 1/" + std::to_string(tokensOf(shape).cost) +
+                  " byte, which make this rate exact, leave 62 bits with "
+                  "packets of " +
+                  std::to_string(longest) + " bytes",
+              "a smaller burst, a 'length' of fewer bits or a rate with fewer "
+              "digits");
 }
 
 bool Parser::condition(Condition &condition, unsigned depth) {
@@ -419,6 +519,7 @@ bool Parser::comparison(Condition &condition, unsigned depth) {
 
 bool Parser::classes(Policy &policy, unsigned depth) {
   bool weighted = false;
+  std::vector<Token> weights;
   while (!is("}")) {
     if (failed)
       return false;
@@ -435,13 +536,14 @@ bool Parser::classes(Policy &policy, unsigned depth) {
     for (const Policy &other : policy.classes)
       if (other.name == className)
         return fail(where, "two classes are called '" + className + "'");
-    uint64_t weight = 1;
+    Token weight;
+    weight.value = 1;
     if (is("weight")) {
       if (policy.kind != Policy::Wfq)
         return fail(token.location, "a weight outside wfq; expected a policy");
       weighted = true;
       advance();
-      if (!number(weight, 1, kLargestScale, "a weight"))
+      if (!this->weight(weight))
         return false;
     }
     if (accept("shape")) {
@@ -457,7 +559,7 @@ bool Parser::classes(Policy &policy, unsigned depth) {
       if (!condition(*made.condition, depth + 1))
         return false;
     }
-    policy.weights.push_back(weight);
+    weights.push_back(weight);
     policy.classes.push_back(std::move(made));
   }
   if (policy.classes.empty())
@@ -466,9 +568,9 @@ bool Parser::classes(Policy &policy, unsigned depth) {
     return fail(token.location,
                 "the last class has a condition; expected one without 'when', "
                 "which takes all other packets");
-  if (!weighted)
-    policy.weights.clear();
-  return checkScale(policy.weights, policy.location) && require("}");
+  if (weighted && !take(policy, weights, policy.location))
+    return false;
+  return checkVirtualTime(policy, policy.location) && require("}");
 }
 
 bool Parser::policy(Policy &policy, unsigned depth) {
@@ -485,6 +587,11 @@ bool Parser::policy(Policy &policy, unsigned depth) {
   if (is("wfq") || is("rr")) {
     policy.kind = is("wfq") ? Policy::Wfq : Policy::RoundRobin;
     advance();
+    if (policy.kind == Policy::Wfq && accept("per")) {
+      policy.perPacket = true;
+      if (!require("packet"))
+        return false;
+    }
     if (accept("by"))
       return flows(policy);
     if (accept("{"))
@@ -501,9 +608,12 @@ bool Parser::policy(Policy &policy, unsigned depth) {
 std::optional<Program> Parser::program() {
   if (!require("scheduler") || !name(result.name, "the scheduler's name"))
     return std::nullopt;
+  declared = is("capacity");
   if (accept("capacity") &&
-      !number(result.capacity, 1, 1 << 24, "a number of packets"))
+      !number(result.capacity, 1, kMostPackets, "a number of packets"))
     return std::nullopt;
+  if (given)
+    result.capacity = given;
   while (accept("field"))
     if (!field())
       return std::nullopt;
@@ -520,12 +630,14 @@ std::optional<Program> Parser::program() {
 
 std::optional<Program> nm::policy::parse(const std::string &text,
                                          const std::string &file,
-                                         std::string &error) {
-  return Parser(text, file, error).program();
+                                         std::string &error,
+                                         uint64_t capacity) {
+  return Parser(text, file, error, capacity).program();
 }
 
 std::string nm::policy::translate(const std::string &text,
-                                  const std::string &file, std::string &error) {
-  std::optional<Program> program = parse(text, file, error);
+                                  const std::string &file, std::string &error,
+                                  uint64_t capacity) {
+  std::optional<Program> program = parse(text, file, error, capacity);
   return program ? print(*program) : "";
 }

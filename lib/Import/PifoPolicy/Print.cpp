@@ -5,9 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Import/PifoPolicy.h"
+#include "Bounds.h"
 #include <algorithm>
-#include <numeric>
 
 using namespace nm::policy;
 
@@ -15,7 +14,8 @@ namespace {
 
 class Printer {
 public:
-  explicit Printer(const Program &program) : program(program) {}
+  explicit Printer(const Program &program)
+      : program(program), longest(longestPacket(program)) {}
   std::string run();
 
 private:
@@ -62,9 +62,14 @@ private:
   void predicate(const Policy &policy,
                  const std::vector<const Condition *> &before);
   void fair(const Policy &policy);
+  void turns(const Policy &policy);
+  uint64_t turnsOf(const Policy &policy) const;
+  std::string carry(const std::string &after, const std::string &before,
+                    const std::string &upper);
   void shaping(const Shape &shape);
 
   const Program &program;
+  uint64_t longest;
   /// Packets have a length whether or not the policy declares it.
   Field length{"length", 16, 0};
   std::string out;
@@ -126,16 +131,15 @@ void Printer::predicate(const Policy &policy,
 }
 
 /// Start-time fair queueing (Figure 1) of flows or children. Virtual time is
-/// in bytes times the least common multiple of the weights, so that nothing is
-/// rounded; round robin counts packets instead.
+/// in bytes, or packets, times the least common multiple of the weights, so
+/// that nothing is rounded. Where 63 bits of it would not last, upper words
+/// count how often the lower ones went around.
 void Printer::fair(const Policy &policy) {
   bool byChild = !policy.classes.empty();
   std::string key = byChild ? "child" : "@" + policy.field;
-  uint64_t common = 1;
-  for (uint64_t weight : policy.weights)
-    common = std::lcm(common, weight);
-  bool counts = policy.kind == Policy::RoundRobin;
-  if (!counts && !policy.weights.empty()) {
+  uint64_t common = leastCommonMultiple(policy.weights);
+  bool upper = ranksOf(largestStep(policy, longest)).twoWords;
+  if (!policy.weights.empty()) {
     std::string list;
     for (uint64_t weight : policy.weights)
       list += (list.empty() ? "" : ", ") + std::to_string(common / weight);
@@ -144,30 +148,120 @@ void Printer::fair(const Policy &policy) {
   }
   line("pifo.state @virtual written_by(dequeue) = 0 : i64");
   line("pifo.state @finish by " + key + " written_by(enqueue) = 0 : i64");
+  if (upper) {
+    line("pifo.state @virtual_upper written_by(dequeue) = 0 : i32");
+    line("pifo.state @finish_upper by " + key +
+         " written_by(enqueue) = 0 : i32");
+  }
   open("pifo.scheduling {");
   std::string now = value("pifo.load @virtual : i64");
   std::string finish = value("pifo.load @finish : i64");
-  std::string start = value("arith.maxsi " + now + ", " + finish + " : i64");
-  std::string span = counts ? constant(1) : read("length");
-  if (!counts && !policy.weights.empty()) {
+  std::string start, startUpper;
+  if (upper) {
+    std::string nowUpper = value("pifo.load @virtual_upper : i32");
+    std::string finishUpper = value("pifo.load @finish_upper : i32");
+    std::string isAbove =
+        value("arith.cmpi ugt, " + finishUpper + ", " + nowUpper + " : i32");
+    std::string isSame =
+        value("arith.cmpi eq, " + finishUpper + ", " + nowUpper + " : i32");
+    std::string isLater =
+        value("arith.cmpi ugt, " + finish + ", " + now + " : i64");
+    std::string both = value("arith.andi " + isSame + ", " + isLater + " : i1");
+    std::string ahead = value("arith.ori " + isAbove + ", " + both + " : i1");
+    start =
+        value("arith.select " + ahead + ", " + finish + ", " + now + " : i64");
+    startUpper = value("arith.select " + ahead + ", " + finishUpper + ", " +
+                       nowUpper + " : i32");
+  } else {
+    start = value("arith.maxsi " + now + ", " + finish + " : i64");
+  }
+  std::string span = policy.perPacket ? "" : read("length");
+  if (!policy.weights.empty()) {
     std::string scale = value("pifo.lookup @span : i64");
-    span = value("arith.muli " + span + ", " + scale + " : i64");
+    span = span.empty() ? scale
+                        : value("arith.muli " + span + ", " + scale + " : i64");
+  } else if (span.empty()) {
+    span = constant(1);
   }
   std::string end = value("arith.addi " + start + ", " + span + " : i64");
   line("pifo.store " + end + ", @finish : i64");
+  if (upper)
+    line("pifo.store " + carry(end, start, startUpper) +
+         ", @finish_upper : i32");
   line("pifo.yield " + start + " : i64");
   close();
   open("pifo.dequeue {");
   std::string rank = value("pifo.rank : i64");
+  if (upper) {
+    std::string before = value("pifo.load @virtual : i64");
+    std::string beforeUpper = value("pifo.load @virtual_upper : i32");
+    line("pifo.store " + carry(rank, before, beforeUpper) +
+         ", @virtual_upper : i32");
+  }
   line("pifo.store " + rank + ", @virtual : i64");
   close();
 }
 
-/// Figure 4. Tokens are bits times 1e9 / unit, so that a nanosecond brings
-/// rate / unit of them and nothing is rounded but the time of release, up.
+/// The upper word of a number that grew from `before` to `after`.
+std::string Printer::carry(const std::string &after, const std::string &before,
+                           const std::string &upper) {
+  std::string around =
+      value("arith.cmpi ult, " + after + ", " + before + " : i64");
+  std::string one = value("arith.extui " + around + " : i1 to i32");
+  return value("arith.addi " + upper + ", " + one + " : i32");
+}
+
+uint64_t Printer::turnsOf(const Policy &policy) const {
+  if (!policy.classes.empty())
+    return policy.classes.size();
+  const Field &found = field(policy.field);
+  return found.below ? found.below : uint64_t(1) << found.bits;
+}
+
+/// Round robin. Slots are numbered without end, a power of two of them a round,
+/// and slot `k` of a round is the turn of flow `k`. The turn pointer is the
+/// slot that was served last; a packet waits for the first slot of its flow
+/// behind the pointer that no other packet of the flow has.
+void Printer::turns(const Policy &policy) {
+  bool byChild = !policy.classes.empty();
+  std::string key = byChild ? "child" : "@" + policy.field;
+  uint64_t slots = slotsOf(turnsOf(policy));
+  line("pifo.state @pointer written_by(dequeue) = -1 : i64");
+  line("pifo.state @next by " + key + " written_by(enqueue) = 0 : i64");
+  open("pifo.scheduling {");
+  std::string pointer = value("pifo.load @pointer : i64");
+  std::string next = value("pifo.load @next : i64");
+  std::string flow;
+  if (byChild) {
+    std::string child = value("pifo.child : i32");
+    flow = value("arith.extui " + child + " : i32 to i64");
+  } else {
+    flow = read(policy.field);
+  }
+  std::string round = constant(slots);
+  std::string first =
+      value("arith.constant -" + std::to_string(slots) + " : i64");
+  std::string begin = value("arith.andi " + pointer + ", " + first + " : i64");
+  std::string here = value("arith.addi " + begin + ", " + flow + " : i64");
+  std::string later = value("arith.addi " + here + ", " + round + " : i64");
+  std::string isBehind =
+      value("arith.cmpi sgt, " + here + ", " + pointer + " : i64");
+  std::string slot =
+      value("arith.select " + isBehind + ", " + here + ", " + later + " : i64");
+  std::string turn = value("arith.maxsi " + slot + ", " + next + " : i64");
+  std::string end = value("arith.addi " + turn + ", " + round + " : i64");
+  line("pifo.store " + end + ", @next : i64");
+  line("pifo.yield " + turn + " : i64");
+  close();
+  open("pifo.dequeue {");
+  std::string rank = value("pifo.rank : i64");
+  line("pifo.store " + rank + ", @pointer : i64");
+  close();
+}
+
+/// Figure 4. Nothing is rounded but the time of release, up.
 void Printer::shaping(const Shape &shape) {
-  uint64_t unit = std::gcd(shape.rate, uint64_t(8'000'000'000));
-  uint64_t rate = shape.rate / unit, cost = 8'000'000'000 / unit;
+  auto [rate, cost] = tokensOf(shape);
   uint64_t full = cost * shape.burst;
   line("pifo.state @tokens written_by(enqueue) = " + std::to_string(full) +
        " : i64");
@@ -214,7 +308,11 @@ void Printer::node(const Policy &policy, const std::string &name,
     rank = "i" + std::to_string(field(policy.field).bits) + ", saturate";
     break;
   case Policy::Wfq:
+    rank = "i" + std::to_string(ranksOf(largestStep(policy, longest)).bits) +
+           ", wrap";
+    break;
   case Policy::RoundRobin:
+    // At most 2^16 slots a round: 2^24 packets are 2^40 ahead.
     rank = "i48, wrap";
     break;
   case Policy::Strict:
@@ -226,8 +324,10 @@ void Printer::node(const Policy &policy, const std::string &name,
     predicate(policy, before);
   switch (policy.kind) {
   case Policy::Wfq:
-  case Policy::RoundRobin:
     fair(policy);
+    break;
+  case Policy::RoundRobin:
+    turns(policy);
     break;
   case Policy::Fifo: {
     // Equal ranks leave in the order of their arrival.
@@ -266,7 +366,11 @@ void Printer::node(const Policy &policy, const std::string &name,
 
 std::string Printer::run() {
   open("pifo.scheduler @" + program.name + " capacity(" +
-       std::to_string(program.capacity) + ") {");
+       std::to_string(program.capacity) +
+       (program.largestCapacity < kMostPackets
+            ? " at_most " + std::to_string(program.largestCapacity)
+            : std::string()) +
+       ") {");
   bool hasLength = false;
   for (const Field &field : program.fields) {
     hasLength |= field.name == "length";

@@ -90,6 +90,8 @@ private:
   void checkCapacity();
 
   unsigned shift(Part &part, unsigned rankBits);
+  /// What to try if ranks need that many bits.
+  static std::string wider(unsigned rankBits);
 
   /// Imports a part on its own, to see whether it can be, what its flows are
   /// and with which others it may share a program.

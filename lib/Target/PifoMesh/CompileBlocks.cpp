@@ -134,7 +134,7 @@ void MeshCompiler::fill(unsigned b) {
     refuse(context.scheduler)
         << "block '" << block.name << "' mixes wrapping and saturating ranks, "
         << "which takes " << bits << " bits, expected at most "
-        << context.limits.rankBits;
+        << context.limits.rankBits << wider(bits);
   for (unsigned i : members[b]) {
     mesh::LogicalPifo pifo;
     pifo.name = (parts[i].shaping ? "tbf_" : "") + uniqueName(parts[i].node);

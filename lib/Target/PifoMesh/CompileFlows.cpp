@@ -22,6 +22,13 @@ unsigned MeshCompiler::shift(Part &part, unsigned rankBits) {
              : rankBits - part.node.getRankWidth();
 }
 
+std::string MeshCompiler::wider(unsigned rankBits) {
+  std::string bits = std::to_string(rankBits);
+  return " (a mesh with wider ranks: the pass option rank-bits=" + bits +
+         ", or pifo.mesh_limits = {rank_bits = " + bits +
+         " : i64} on the module)";
+}
+
 void MeshCompiler::analyse(Part &part) {
   NodeOp node = part.node;
   if (!part.shaping && node.getRule() == RankRule::Window) {
@@ -34,7 +41,7 @@ void MeshCompiler::analyse(Part &part) {
       part.shaping ? context.limits.timeBits : node.getRankWidth();
   if (!part.shaping && rankBits > context.limits.rankBits) {
     refuse(node) << "has ranks of " << rankBits << " bits, expected at most "
-                 << context.limits.rankBits;
+                 << context.limits.rankBits << wider(rankBits);
     return;
   }
   if (part.shaping && sharesState(node))

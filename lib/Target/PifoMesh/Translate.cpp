@@ -17,12 +17,21 @@ using namespace mlir::pifo;
 
 namespace mesh = ::nm::mesh;
 
+using Limit = std::pair<StringRef, unsigned *>;
+
+static std::string names(ArrayRef<Limit> known) {
+  std::string text;
+  for (const Limit &limit : known)
+    text += (text.empty() ? "" : ", ") + limit.first.str();
+  return text;
+}
+
 /// Limits come from the module, because a library has no command line.
 LogicalResult pifo::readMeshLimits(Operation *module, MeshLimits &limits) {
   auto attribute = module->getAttrOfType<DictionaryAttr>("pifo.mesh_limits");
   if (!attribute)
     return success();
-  std::pair<StringRef, unsigned *> known[] = {
+  Limit known[] = {
       {"blocks", &limits.blocks},      {"pifos", &limits.pifos},
       {"flows", &limits.flows},        {"elements", &limits.elements},
       {"rank_bits", &limits.rankBits}, {"metadata_bits", &limits.metadataBits},
@@ -33,9 +42,10 @@ LogicalResult pifo::readMeshLimits(Operation *module, MeshLimits &limits) {
     auto number = dyn_cast<IntegerAttr>(item.getValue());
     if (it == std::end(known) || !number || number.getInt() < 1 ||
         number.getInt() > 1 << 20)
-      return module->emitError("'pifo.mesh_limits' has ")
+      // At the location alone: the module itself says nothing about it.
+      return emitError(module->getLoc(), "'pifo.mesh_limits' has ")
              << item.getName() << " = " << item.getValue()
-             << ", expected a known limit of 1 to 2^20";
+             << "; expected 1 to 2^20 (i64) for one of " << names(known);
     *it->second = static_cast<unsigned>(number.getInt());
   }
   return success();
@@ -44,7 +54,7 @@ LogicalResult pifo::readMeshLimits(Operation *module, MeshLimits &limits) {
 LogicalResult pifo::checkMeshLimits(Operation *op, const MeshLimits &limits) {
   if (limits.timeBits < 2 || limits.timeBits > 63 ||
       limits.nowBits < limits.timeBits || limits.nowBits > 64)
-    return op->emitError("time-bits is ")
+    return emitError(op->getLoc(), "time-bits is ")
            << limits.timeBits << " and now-bits " << limits.nowBits
            << ", expected 2 to 63, and at least that to 64";
   return success();
@@ -60,7 +70,7 @@ static FailureOr<mesh::Config> configIn(Operation *module) {
       meshes.push_back(mesh);
   });
   if (schedulers.size() + meshes.size() != 1)
-    return module->emitError("holds ")
+    return emitError(module->getLoc(), "the module holds ")
            << schedulers.size() << " schedulers and " << meshes.size()
            << " meshes, expected exactly one of either";
   if (!meshes.empty())

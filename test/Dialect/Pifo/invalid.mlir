@@ -2,6 +2,18 @@
 
 // Capacity.
 
+// expected-error @+1 {{[pifo_scheduler_c4] holds at most 3 packets, expected 4, its capacity, to 16777216}}
+pifo.scheduler @s capacity(4 at_most 3) {
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+  }
+}
+
+// -----
+
 // expected-error @+1 {{[pifo_scheduler_c1] has capacity 0, expected 1 to 16777216}}
 pifo.scheduler @s capacity(0) {
   pifo.field @f : i8 below 4

@@ -11,12 +11,12 @@
 // CHECK:       llvm.mlir.global internal constant @s.0.table.w(dense<[3, 4]> : tensor<2xi8>)
 // CHECK-LABEL: func.func private @s.enter.0
 // CHECK:         llvm.mlir.addressof @s.0.table.w
-// CHECK:         call @pifo_heap_push
+// CHECK:         call @pifo_serial_heap_push
 // CHECK-LABEL: func.func private @s.leave.0
-// CHECK:         call @pifo_heap_pop
+// CHECK:         call @pifo_serial_heap_pop
 // CHECK-LABEL: func.func private @s.enter.1
 // CHECK:         call @s.enter.0
-// CHECK-NOT:     call @pifo_heap_push
+// CHECK-NOT:     call @pifo_serial_heap_push
 // CHECK-LABEL: func.func private @s.leave.1
 // CHECK:         llvm.intr.cttz
 // CHECK-LABEL: func.func @s_create
@@ -42,7 +42,7 @@
 
 // LLVM: define internal {{.*}}@s.enter.0
 // LLVM: define ptr @s_create(i64
-// LLVM: define internal {{.*}}@pifo_heap_pop
+// LLVM: define internal {{.*}}@pifo_serial_heap_pop
 pifo.scheduler @s capacity(8) {
   pifo.field @flow : i8 below 2
   pifo.node @root rank(i20, saturate) {

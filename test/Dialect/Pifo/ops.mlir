@@ -239,3 +239,15 @@ pifo.scheduler @transit capacity(16) {
     }
   }
 }
+
+// A capacity beyond which the ranks are not known to be in order.
+
+// CHECK-LABEL: pifo.scheduler @bounded capacity(4 at_most 15872) {
+pifo.scheduler @bounded capacity(4 at_most 15872) {
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+  }
+}

@@ -147,7 +147,7 @@ pifo.scheduler @window capacity(64) {
 // -----
 
 pifo.scheduler @wide capacity(64) {
-  // expected-error@below {{has ranks of 24 bits, expected at most 16}}
+  // expected-error@below {{has ranks of 24 bits, expected at most 16 (a mesh with wider ranks: the pass option rank-bits=24, or pifo.mesh_limits = {rank_bits = 24 : i64} on the module)}}
   pifo.node @root rank(i24, wrap) {
     pifo.scheduling {
       %now = pifo.now : i64

@@ -409,6 +409,11 @@ LogicalResult SchedulerOp::verifyRegions() {
   if (int64_t(getCapacity()) < 1 || int64_t(getCapacity()) > kMaxCapacity)
     return emitOpError("[pifo_scheduler_c1] has capacity ")
            << int64_t(getCapacity()) << ", expected 1 to " << kMaxCapacity;
+  if (std::optional<int64_t> most = getAtMost())
+    if (*most < int64_t(getCapacity()) || *most > kMaxCapacity)
+      return emitOpError("[pifo_scheduler_c4] holds at most ")
+             << *most << " packets, expected " << int64_t(getCapacity())
+             << ", its capacity, to " << kMaxCapacity;
   unsigned roots = 0;
   for (Operation &op : getBody().front()) {
     roots += isa<NodeOp>(op);

@@ -64,7 +64,8 @@ typedef struct {0}_packet {{
  * ones share nothing. `now` never decreases; its unit is the caller's. */
 typedef struct {0} {0};
 
-/* At most `capacity` packets, 1 to 2^24; 0 for {1}. Null without memory. */
+/* At most `capacity` packets, 1 to {3}; 0 for {1}. Null beyond that, and
+ * without memory. */
 {0} *{0}_create(int64_t capacity);
 void {0}_destroy({0} *scheduler);
 
@@ -95,7 +96,8 @@ int64_t {0}_dequeue_batch({0} *scheduler, int64_t now, {0}_packet *packets,
 
 #endif /* {2} */
 )",
-                      name, scheduler.getCapacity(), guard);
+                      name, scheduler.getCapacity(), guard,
+                      scheduler.getLargestCapacity());
 }
 
 void pifo::registerCHeaderTranslation(void (*dialects)(DialectRegistry &)) {

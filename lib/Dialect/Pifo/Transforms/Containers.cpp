@@ -48,11 +48,21 @@ void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
 // Ranks
 //===----------------------------------------------------------------------===//
 
-StringRef SchedulerEmitter::sharedName(bool push) const {
+std::string SchedulerEmitter::sharedName(bool push, bool serial) const {
   bool list = layout.nodes.front().container == Container::List;
-  if (push)
-    return list ? "pifo_list_push" : "pifo_heap_push";
-  return list ? "pifo_list_pop" : "pifo_heap_pop";
+  return std::string("pifo_") + (serial ? "serial_" : "") +
+         (list ? "list" : "heap") + (push ? "_push" : "_pop");
+}
+
+/// Serial numbers compare by their distance, whatever their upper bits.
+Value SchedulerEmitter::isBefore(const NodeLayout &node, Value a, Value b) {
+  return node.isSerial() ? e.cmp(P::slt, e.sub(a, b), 0) : e.cmp(P::slt, a, b);
+}
+
+Value SchedulerEmitter::later(const NodeLayout &node, Value a, Value b) {
+  if (!node.isSerial())
+    return e.op<arith::MaxSIOp>(a, b);
+  return e.add(a, e.op<arith::MaxSIOp>(e.sub(b, a), e.c(0)));
 }
 
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
@@ -133,7 +143,8 @@ Value SchedulerEmitter::bucketAt(const NodeLayout &node, const Surroundings &at,
 void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
                             Value element, Value rank) {
   auto pushHeap = [&]() -> SmallVector<Value> {
-    e.call(sharedName(true), {}, {hot(node, at, node.heap), rank, element});
+    e.call(sharedName(true, node.isSerial()), {},
+           {hot(node, at, node.heap), rank, element});
     return {};
   };
   if (!node.hasBitmap()) {
@@ -162,7 +173,7 @@ void SchedulerEmitter::keepHead(const NodeLayout &node, const Surroundings &at,
                                 Value element, Value rank) {
   Value elementPointer = hot(node, at, node.first);
   Value rankPointer = hot(node, at, node.firstRank);
-  Value less = e.cmp(P::slt, rank, e.load(64, rankPointer));
+  Value less = isBefore(node, rank, e.load(64, rankPointer));
   // A serial number may be as large as the rank of none.
   if (node.isSerial())
     less = e.bor(less, e.cmp(P::eq, e.load(32, elementPointer), 0));
@@ -247,8 +258,8 @@ Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
       [&]() -> SmallVector<Value> {
         Head other = bitmapHead(node, at);
         Value none = e.cmp(P::eq, other.element, 0);
-        return {
-            e.bor(none, e.cmp(P::sle, heapHead(node, at).rank, other.rank))};
+        Value later = isBefore(node, other.rank, heapHead(node, at).rank);
+        return {e.bor(none, e.bxor(later, e.c(1, 1)))};
       })[0];
 }
 
@@ -282,8 +293,8 @@ SchedulerEmitter::Head SchedulerEmitter::bitmapHead(const NodeLayout &node,
 SchedulerEmitter::Head SchedulerEmitter::popHeap(const NodeLayout &node,
                                                  const Surroundings &at) {
   Head head;
-  auto results = e.call(sharedName(false), {e.type(64), e.type(32)},
-                        {hot(node, at, node.heap)});
+  auto results = e.call(sharedName(false, node.isSerial()),
+                        {e.type(64), e.type(32)}, {hot(node, at, node.heap)});
   head.rank = results[0];
   head.element = results[1];
   return head;
@@ -308,11 +319,11 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
     head.rank = results[0];
     head.element = results[1];
     Value pointer = hot(node, at, node.window);
-    e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
+    e.store(later(node, e.load(64, pointer), head.rank), pointer);
   }
   if (op.getRule() != RankRule::Saturate && !op.getTransit()) {
     Value pointer = hot(node, at, node.base);
-    e.store(e.op<arith::MaxSIOp>(e.load(64, pointer), head.rank), pointer);
+    e.store(later(node, e.load(64, pointer), head.rank), pointer);
   }
   return head;
 }

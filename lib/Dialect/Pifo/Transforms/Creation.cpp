@@ -61,7 +61,7 @@ void SchedulerEmitter::emitCreate() {
   Value declared = e.c(layout.op.getCapacity());
   Value capacity = e.select(e.cmp(P::eq, asked, 0), declared, asked);
   Value valid = e.band(e.cmp(P::sge, capacity, 1),
-                       e.cmp(P::sle, capacity, int64_t(1) << 24));
+                       e.cmp(P::sle, capacity, layout.op.getLargestCapacity()));
   auto null = [&]() -> SmallVector<Value> {
     return {LLVM::ZeroOp::create(b, e.loc, ptr)};
   };

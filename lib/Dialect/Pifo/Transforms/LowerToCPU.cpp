@@ -68,7 +68,7 @@ struct LowerToCPUPass : public pifo::impl::LowerToCPUBase<LowerToCPUPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     if (container != "auto" && container != "heap" && container != "list") {
-      module.emitError("unknown container '")
+      emitError(module.getLoc(), "unknown container '")
           << container << "', expected auto, heap or list";
       return signalPassFailure();
     }

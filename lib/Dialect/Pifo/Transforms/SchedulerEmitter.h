@@ -144,7 +144,9 @@ private:
     return node.children.empty() ? layout.packets
                                  : layout.references[node.depth];
   }
-  StringRef sharedName(bool push) const;
+  std::string sharedName(bool push, bool serial) const;
+  Value isBefore(const NodeLayout &node, Value a, Value b);
+  Value later(const NodeLayout &node, Value a, Value b);
   Value isEmpty(const NodeLayout &node, const Surroundings &at);
   /// i64: what serial numbers are counted from.
   Value origin(const NodeLayout &node, const Surroundings &at);

@@ -17,7 +17,7 @@ using namespace mlir::pifo;
 ///
 /// A pushed entry has the largest sequence of all: it rises past larger keys
 /// only. Whoever pushes has made sure of the room.
-static constexpr llvm::StringLiteral kText = R"mlir(
+static constexpr llvm::StringLiteral kEntries = R"mlir(
 func.func private @pifo_entry(%entries: !llvm.ptr, %i: i64) -> !llvm.ptr {
   %size = arith.constant 24 : i64
   %offset = arith.muli %i, %size : i64
@@ -42,13 +42,34 @@ func.func private @pifo_entry_set(%entries: !llvm.ptr, %i: i64, %key: i64, %sequ
   llvm.store %element, %pe : i32, !llvm.ptr
   return
 }
+)mlir";
 
-func.func private @pifo_entry_less(%entries: !llvm.ptr, %i: i64, %key: i64, %sequence: i64) -> i1 {
+/// Keys are numbers, or serial numbers of 64 bits: these compare by their
+/// distance, which is less than 2^63 among the ranks of a node, so that virtual
+/// times may go past 2^63.
+static constexpr llvm::StringLiteral kNumbers = R"mlir(
+func.func private @pifo_$less(%a: i64, %b: i64) -> i1 {
+  %less = arith.cmpi slt, %a, %b : i64
+  return %less : i1
+}
+)mlir";
+static constexpr llvm::StringLiteral kSerialNumbers = R"mlir(
+func.func private @pifo_$less(%a: i64, %b: i64) -> i1 {
+  %zero = arith.constant 0 : i64
+  %distance = arith.subi %a, %b : i64
+  %less = arith.cmpi slt, %distance, %zero : i64
+  return %less : i1
+}
+)mlir";
+
+/// `$` stands for the kind of keys.
+static constexpr llvm::StringLiteral kContainers = R"mlir(
+func.func private @pifo_$entry_less(%entries: !llvm.ptr, %i: i64, %key: i64, %sequence: i64) -> i1 {
   %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
   %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
   %k = llvm.load %p : !llvm.ptr -> i64
   %s = llvm.load %ps : !llvm.ptr -> i64
-  %less = arith.cmpi slt, %k, %key : i64
+  %less = call @pifo_$less(%k, %key) : (i64, i64) -> i1
   %equal = arith.cmpi eq, %k, %key : i64
   %earlier = arith.cmpi ult, %s, %sequence : i64
   %both = arith.andi %equal, %earlier : i1
@@ -56,7 +77,7 @@ func.func private @pifo_entry_less(%entries: !llvm.ptr, %i: i64, %key: i64, %seq
   return %r : i1
 }
 
-func.func private @pifo_heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
+func.func private @pifo_$heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
@@ -78,7 +99,7 @@ func.func private @pifo_heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
   %parent = arith.shrui %j, %two : i64
   %pp = call @pifo_entry(%entries, %parent) : (!llvm.ptr, i64) -> !llvm.ptr
   %k = llvm.load %pp : !llvm.ptr -> i64
-  %larger = arith.cmpi sgt, %k, %key : i64
+  %larger = call @pifo_$less(%key, %k) : (i64, i64) -> i1
   cf.cond_br %larger, ^up, ^place(%i : i64)
 ^up:
   call @pifo_entry_copy(%entries, %i, %parent) : (!llvm.ptr, i64, i64) -> ()
@@ -88,7 +109,7 @@ func.func private @pifo_heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
   return
 }
 
-func.func private @pifo_heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
+func.func private @pifo_$heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
@@ -120,7 +141,7 @@ func.func private @pifo_heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
   cf.cond_br %done, ^choose, ^child
 ^child:
   %p = call @pifo_entry(%entries, %c) : (!llvm.ptr, i64) -> !llvm.ptr
-  %less = call @pifo_entry_less(%entries, %c, %bestKey, %bestSequence) : (!llvm.ptr, i64, i64, i64) -> i1
+  %less = call @pifo_$entry_less(%entries, %c, %bestKey, %bestSequence) : (!llvm.ptr, i64, i64, i64) -> i1
   %q = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
   %k = llvm.load %p : !llvm.ptr -> i64
   %s = llvm.load %q : !llvm.ptr -> i64
@@ -140,7 +161,7 @@ func.func private @pifo_heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
   return %key, %element : i64, i32
 }
 
-func.func private @pifo_list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
+func.func private @pifo_$list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
@@ -156,7 +177,7 @@ func.func private @pifo_list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
   %j = arith.subi %i, %one : i64
   %p = call @pifo_entry(%entries, %j) : (!llvm.ptr, i64) -> !llvm.ptr
   %k = llvm.load %p : !llvm.ptr -> i64
-  %larger = arith.cmpi sgt, %k, %key : i64
+  %larger = call @pifo_$less(%key, %k) : (i64, i64) -> i1
   cf.cond_br %larger, ^up, ^place(%i : i64)
 ^up:
   call @pifo_entry_copy(%entries, %i, %j) : (!llvm.ptr, i64, i64) -> ()
@@ -166,7 +187,7 @@ func.func private @pifo_list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
   return
 }
 
-func.func private @pifo_list_pop(%list: !llvm.ptr) -> (i64, i32) {
+func.func private @pifo_$list_pop(%list: !llvm.ptr) -> (i64, i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
@@ -190,9 +211,21 @@ func.func private @pifo_list_pop(%list: !llvm.ptr) -> (i64, i32) {
 }
 )mlir";
 
+/// `text` for the keys of that kind.
+static std::string instantiate(StringRef text, StringRef kind) {
+  std::string result;
+  for (char c : text)
+    c == '$' ? result.append(kind) : result.append(1, c);
+  return result;
+}
+
 LogicalResult pifo::addSharedFunctions(ModuleOp module) {
+  std::string text = kEntries.str();
+  for (auto [kind, less] :
+       {std::pair("", kNumbers), std::pair("serial_", kSerialNumbers)})
+    text += instantiate(less, kind) + instantiate(kContainers, kind);
   OwningOpRef<ModuleOp> parsed =
-      parseSourceString<ModuleOp>(kText, module.getContext());
+      parseSourceString<ModuleOp>(text, module.getContext());
   if (!parsed)
     return module.emitError("the containers of pifo schedulers do not parse");
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());

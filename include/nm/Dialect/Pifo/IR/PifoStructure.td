@@ -20,7 +20,10 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
   let description = [{
     Holds the fields of a packet, constant tables that several nodes share, and
     the root of the tree. `capacity` is the largest number of packets it holds
-    at a time; one more is refused, never dropped.
+    at a time; one more is refused, never dropped. Compiled, a scheduler may be
+    created with another capacity; `at_most` is the largest for which its ranks
+    are known to be in order (2^24 if nothing is said), and creating it with
+    more fails.
 
     ```mlir
     pifo.scheduler @strict capacity(1024) {
@@ -38,14 +41,18 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
     * `pifo_scheduler_c2`: the body holds fields, tables and exactly one node,
       the root.
     * `pifo_scheduler_c3`: the tree has at most 64 levels and 4096 nodes.
+    * `pifo_scheduler_c4`: `at_most` is at least the capacity and at most 2^24.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$capacity);
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$capacity,
+                       OptionalAttr<I64Attr>:$at_most);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `capacity` `(` $capacity `)` attr-dict-with-keyword $body
+    $sym_name `capacity` `(` $capacity (`at_most` $at_most^)? `)` attr-dict-with-keyword $body
   }];
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
+    /// The largest capacity of one that is created.
+    int64_t getLargestCapacity() { return getAtMost().value_or(int64_t(1) << 24); }
     /// The root of the tree.
     NodeOp getRoot();
     /// The field of that name, or null.

@@ -1,0 +1,64 @@
+//===- Bounds.h - How far ranks and tokens may run -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_IMPORT_PIFOPOLICY_BOUNDS_H
+#define NM_LIB_IMPORT_PIFOPOLICY_BOUNDS_H
+
+#include "nm/Import/PifoPolicy.h"
+
+namespace nm::policy {
+
+/// A scheduler never holds more packets.
+constexpr uint64_t kMostPackets = uint64_t(1) << 24;
+
+/// The largest length of a packet in bytes.
+uint64_t longestPacket(const Program &program);
+
+/// The least common multiple of the weights; 0 above 2^62.
+uint64_t leastCommonMultiple(const std::vector<uint64_t> &weights);
+
+/// Ranks of a node that wrap, as docs/rationale/Pifo.md defines them: those of
+/// N bits are in order as long as they lie less than 2^(N-1) - 2^(N-6) ahead of
+/// the one that left last.
+struct Ranks {
+  unsigned bits = 48;
+  /// As many packets as keep the ranks in order, up to `kMostPackets`.
+  uint64_t packets = kMostPackets;
+  /// Virtual time needs more than one word of 63 bits, because fewer than 2^43
+  /// packets might use them up.
+  bool twoWords = false;
+};
+
+/// Of fair queueing in which an element advances the virtual time of its flow
+/// by `step` at most. The rank of an element is the virtual time plus at most
+/// the steps of the elements of its flow that are in the queue and of one that
+/// left.
+Ranks ranksOf(uint64_t step);
+
+/// The most by which an element of a fair node advances virtual time: the
+/// longest packet, or 1 per packet, times the least common multiple of the
+/// weights over the smallest weight; 0 beyond 2^62.
+uint64_t largestStep(const Policy &policy, uint64_t longest);
+
+/// The number of slots of a round: the turns of round robin, a power of two.
+uint64_t slotsOf(uint64_t turns);
+
+/// Tokens of a bucket: bits times 1e9 over the greatest common divisor of the
+/// rate and 8e9, so that a nanosecond brings `rate` of them and a byte costs
+/// `cost`, both whole numbers.
+struct Tokens {
+  uint64_t rate = 0, cost = 0;
+};
+Tokens tokensOf(const Shape &shape);
+
+/// As many packets as may be in debt without leaving 62 bits, up to
+/// `kMostPackets`; 0 if the full bucket alone leaves them.
+uint64_t packetsInDebt(const Shape &shape, uint64_t longest);
+
+} // namespace nm::policy
+
+#endif // NM_LIB_IMPORT_PIFOPOLICY_BOUNDS_H

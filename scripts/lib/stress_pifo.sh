@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# usage: scripts/stress pifo [--count N] [--seed S]
+# Random policies on random traffic against a model on unbounded numbers: 1,000 if nothing is said.
+set -euo pipefail
+build=${NM_BUILD:-build/release}
+exec /usr/bin/python3 test/Import/PifoPolicy/Inputs/random_policies.py \
+  --tool "$build/bin/nm-pifo" --count 1000 "$@"

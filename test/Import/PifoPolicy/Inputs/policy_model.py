@@ -1,0 +1,201 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Policies as docs/pifo-language.md defines them, on numbers without bounds.
+
+Written from that page and from "What happens" of docs/nm-pifo.md: queues are lists, virtual times
+and tokens are fractions, round robin has a turn pointer and queues. Nothing is shared with the
+compiler, and nothing is fast.
+"""
+
+import bisect
+import heapq
+from fractions import Fraction
+
+
+class Queue:
+    """Elements in the order of their ranks, equal ones in the order of their arrival."""
+
+    def __init__(self):
+        self.items, self.count = [], 0
+
+    def insert(self, rank, element):
+        bisect.insort(self.items, (rank, self.count, element))
+        self.count += 1
+
+    def first(self):
+        rank, _, element = self.items.pop(0)
+        return rank, element
+
+
+class Fifo(Queue):
+    def push(self, element, key, packet):
+        self.insert(0, element)
+
+    def pop(self):
+        return self.first()[1]
+
+
+class ByKey(Fifo):
+    """edf, priority and strict: the smallest key first."""
+
+    def push(self, element, key, packet):
+        self.insert(key, element)
+
+
+class Fair(Queue):
+    """Start-time fair queueing: an element starts where its flow's last one ends, or now."""
+
+    def __init__(self, weights, per_packet):
+        super().__init__()
+        self.weights, self.per_packet = weights, per_packet
+        self.virtual, self.finish = Fraction(0), {}
+
+    def push(self, element, key, packet):
+        start = max(self.virtual, self.finish.get(key, 0))
+        cost = 1 if self.per_packet else packet["length"]
+        weight = self.weights[key] if self.weights else 1
+        self.finish[key] = start + Fraction(cost) / weight
+        self.insert(start, element)
+
+    def pop(self):
+        self.virtual, element = self.first()
+        return element
+
+
+class RoundRobin:
+    """The pointer goes around the flows; each that has an element gives one."""
+
+    def __init__(self, flows):
+        self.queues, self.pointer, self.flows = {}, flows - 1, flows
+
+    def push(self, element, key, packet):
+        self.queues.setdefault(key, []).append(element)
+
+    def pop(self):
+        key = min(self.queues, key=lambda k: (k - self.pointer - 1) % self.flows)
+        self.pointer = key
+        element = self.queues[key].pop(0)
+        if not self.queues[key]:
+            del self.queues[key]
+        return element
+
+
+class Bucket:
+    """Figure 4 of the PIFO paper; tokens are bits, times whole nanoseconds."""
+
+    def __init__(self, rate, burst):
+        self.rate, self.full = Fraction(rate, 10**9), 8 * burst
+        self.tokens, self.last = Fraction(self.full), 0
+
+    def release(self, packet, now):
+        self.tokens = min(self.tokens + self.rate * (now - self.last), self.full)
+        self.last = now
+        self.tokens -= 8 * packet["length"]
+        debt = max(0, -self.tokens) / self.rate
+        return now + -(-debt.numerator // debt.denominator)
+
+
+class Node:
+    def __init__(self, policy, parent=None, number=0):
+        self.parent, self.number, self.field = parent, number, policy.get("field")
+        kind = policy["kind"]
+        self.children = [Node(child, self, i) for i, child in enumerate(policy.get("classes", []))]
+        self.conditions = [child.get("when") for child in policy.get("classes", [])]
+        if kind == "fifo":
+            self.queue = Fifo()
+        elif kind == "wfq":
+            self.queue = Fair(policy.get("weights"), policy["per_packet"])
+        elif kind == "rr":
+            self.queue = RoundRobin(len(self.children) or policy["flows"])
+        else:
+            self.queue = ByKey()
+        self.bucket = Bucket(*policy["shape"]) if "shape" in policy else None
+
+    def leaf(self, packet):
+        for child, when in zip(self.children, self.conditions):
+            if when is None or when(packet):
+                return child.leaf(packet)
+        return self
+
+
+class Scheduler:
+    def __init__(self, program):
+        self.root, self.capacity, self.fields = (Node(program["policy"]), program["capacity"],
+                                                 program["fields"])
+        self.inside, self.suspended, self.count = 0, [], 0
+
+    def enqueue(self, packet, now):
+        """'full' or 'unknown' if the packet is refused."""
+        if any(packet[name] > most for name, most in self.fields.items()):
+            return "unknown"
+        if self.inside == self.capacity:
+            return "full"
+        self.inside += 1
+        node = self.root.leaf(packet)
+        node.queue.push(packet, packet.get(node.field), packet)
+        self.go_on(node, packet, now)
+        return None
+
+    def go_on(self, node, packet, now):
+        """The node has a new element; those above learn of it."""
+        while True:
+            if node.bucket:
+                heapq.heappush(self.suspended,
+                               (node.bucket.release(packet, now), self.count, node, packet))
+                self.count += 1
+                return
+            if not node.parent:
+                return
+            node.parent.queue.push(node, node.number, packet)
+            node = node.parent
+
+    def release(self, now):
+        while self.suspended and self.suspended[0][0] <= now:
+            _, _, node, packet = heapq.heappop(self.suspended)
+            node.parent.queue.push(node, node.number, packet)
+            self.go_on(node.parent, packet, now)
+
+    def may_dequeue(self):
+        queue = self.root.queue
+        return bool(queue.queues if isinstance(queue, RoundRobin) else queue.items)
+
+    def dequeue(self):
+        element = self.root
+        while isinstance(element, Node):
+            element = element.queue.pop()
+        self.inside -= 1
+        return element
+
+
+def simulate(program, packets, rate):
+    """Departures as (time, arrival, number), and the refused by cause. `packets` have a time."""
+    scheduler = Scheduler(program)
+    departures, refused = [], {"full": 0, "unknown": 0}
+    free, at, now = Fraction(0), 0, 0
+    while True:
+        times = []
+        if at < len(packets):
+            times.append(packets[at]["time"])
+        if scheduler.suspended:
+            times.append(max(now, scheduler.suspended[0][0]))
+        if scheduler.may_dequeue():
+            times.append(max(now, -(-free.numerator // free.denominator)))
+        if not times:
+            return departures, refused
+        now = min(times)
+        if now >= 1 << 62:
+            return None, None
+        while at < len(packets) and packets[at]["time"] == now:
+            cause = scheduler.enqueue(dict(packets[at], number=at), now)
+            if cause:
+                refused[cause] += 1
+            at += 1
+        scheduler.release(now)
+        while scheduler.may_dequeue() and free <= now:
+            packet = scheduler.dequeue()
+            departures.append((now, packet["time"], packet["number"]))
+            # A packet that follows another without a gap begins in the middle of a tick.
+            begin = free if free > now - 1 else Fraction(now)
+            free = begin + (Fraction(packet["length"] * 8 * 10**9, rate) if rate else 0)
+            if not rate:
+                free = Fraction(now + 1)

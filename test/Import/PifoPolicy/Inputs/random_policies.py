@@ -1,0 +1,314 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random policies on random traffic: nm-pifo against the model of policy_model.py.
+
+usage: random_policies.py --tool NM_PIFO [--count N] [--seed S] [--folder F]
+
+Every construct of the language, trees, weights, rates and shapers, lengths, weights and capacities
+from the smallest to the largest. Departures and counts of refused packets are equal, or the policy
+is refused with a bound, which is checked against the formulas of docs/pifo-language.md and by
+running the policy at the capacity that the message offers.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+
+from policy_model import simulate
+
+
+def spell(value, r):
+    """A number of the language: a plain one, or with a fraction and a suffix."""
+    value = Fraction(value)
+    for suffix, factor in r.sample([("k", 10**3), ("M", 10**6), ("G", 10**9)], 3):
+        scaled = value / factor
+        if r.random() < 0.3 and 10**6 % scaled.denominator == 0:
+            digits = f"{scaled.numerator * 10**6 // scaled.denominator:07d}"
+            text = f"{digits[:-6]}.{digits[-6:]}".rstrip("0").rstrip(".")
+            return text + suffix
+    if value.denominator == 1:
+        return str(value)
+    return f"{float(value):.9f}".rstrip("0")
+
+
+class Maker:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.names = 0
+        self.fields = {}  # name: number of values
+        self.steps, self.multiples, self.buckets = [], [], []
+
+    def weight(self):
+        r = self.r
+        return r.choice([lambda: Fraction(r.randint(1, 8)), lambda: Fraction(r.randint(1, 65536)),
+                         lambda: Fraction(r.randint(1, 40), 10), lambda: Fraction(1, 2**r.randint(0, 9)),
+                         lambda: Fraction(2**r.randint(0, 16))])()
+
+    def weights(self, count):
+        kind = self.r.random()
+        if kind < 0.4:
+            return [Fraction(2**self.r.randint(0, 16)) for _ in range(count)]
+        if kind < 0.7:
+            return [Fraction(self.r.randint(1, 6)) for _ in range(count)]
+        return [self.weight() for _ in range(count)]
+
+    def declare(self):
+        r = self.r
+        lines = []
+        for name in ["flow", "class", "deadline", "tiny"]:
+            kind = r.random()
+            if name == "deadline":
+                bits = r.choice([1, 8, 18, 19, 20, 32, 48, 62, 63])
+                values, text = 2**bits, f" bits {bits}"
+            elif kind < 0.5:
+                values = r.choice([1, 2, 3, 5, 7, 16, 100, 65535])
+                text = f" below {values}"
+            else:
+                bits = r.choice([1, 2, 3, 4, 16])
+                values, text = 2**bits, f" bits {bits}"
+            self.fields[name] = values
+            lines.append(f"field {name}{text}")
+        self.length = 16
+        if r.random() < 0.7:
+            self.length = r.choice([1, 4, 8, 11, 14, 16, 20, 32])
+            lines.append(f"field length bits {self.length}")
+        r.shuffle(lines)
+        return lines
+
+    def condition(self, depth=0):
+        """The text and a predicate over packets."""
+        r = self.r
+        kind = r.random() if depth < 3 else 1
+        if kind < 0.15:
+            text, inner = self.condition(depth + 1)
+            return f"not ({text})", lambda p: not inner(p)
+        if kind < 0.45:
+            parts = [self.condition(depth + 1) for _ in range(r.randint(2, 3))]
+            word, fold = r.choice([("and", all), ("or", any)])
+            return (f" {word} ".join(f"({text})" for text, _ in parts),
+                    lambda p: fold(inner(p) for _, inner in parts))
+        name = r.choice(["flow", "class", "tiny"])
+        most = self.fields[name] - 1
+        value = r.randint(0, min(most, 20))
+        sign = r.choice(["==", "!=", "<", "<=", ">", ">=", "in", "in.."])
+        if sign == "<" and value == 0 or sign == ">" and value == most:
+            sign = "=="
+        if sign == "in..":
+            high = r.randint(value, most)
+            return f"{name} in {value}..{high}", lambda p: value <= p[name] <= high
+        compare = {"==": lambda a: a == value, "!=": lambda a: a != value, "<": lambda a: a < value,
+                   "<=": lambda a: a <= value, ">": lambda a: a > value, ">=": lambda a: a >= value,
+                   "in": lambda a: a == value}[sign]
+        return f"{name} {sign} {value}", lambda p: compare(p[name])
+
+    def fair(self, policy, count, weights):
+        """Notes how far a packet advances the virtual time, as the language's page says."""
+        scale = 1
+        for weight in weights or []:
+            scale = math.lcm(scale, weight.denominator)
+        whole = [int(weight * scale) for weight in weights or [1]]
+        unit = math.gcd(*whole)
+        whole = [weight // unit for weight in whole]
+        self.multiples.append(math.lcm(*whole))
+        longest = 1 if policy["per_packet"] else 2**self.length - 1
+        self.steps.append(longest * math.lcm(*whole) // min(whole))
+
+    def policy(self, depth):
+        r = self.r
+        kind = r.choice(["fifo", "edf", "priority", "wfq", "rr"] if depth >= 3 or r.random() < 0.35
+                        else ["strict", "wfq", "rr"])
+        inner = kind == "strict" or kind in ("wfq", "rr") and depth < 3 and r.random() < 0.6
+        policy = {"kind": kind, "per_packet": kind == "wfq" and r.random() < 0.3}
+        text = kind + (" per packet" if policy["per_packet"] else "")
+        if not inner:
+            if kind == "fifo":
+                return text, policy
+            name = r.choice(["deadline", "flow", "class"] if kind in ("edf", "priority")
+                            else ["flow", "class", "tiny"])
+            policy["field"], policy["flows"] = name, self.fields[name]
+            text += f" by {name}"
+            if kind == "wfq":
+                if self.fields[name] <= 100 and r.random() < 0.6:
+                    policy["weights"] = self.weights(self.fields[name])
+                    text += f" weights [{', '.join(spell(w, r) for w in policy['weights'])}]"
+                self.fair(policy, self.fields[name], policy.get("weights"))
+            return text, policy
+        count = r.choice([1, 2, 2, 3, 4])
+        weights = self.weights(count) if kind == "wfq" and r.random() < 0.7 else None
+        # Bounds are checked where a policy ends, so those of the classes come first.
+        policy["classes"], lines = [], []
+        for i in range(count):
+            self.names += 1
+            line = f"c{self.names}: "
+            if weights:
+                line += f"weight {spell(weights[i], r)} "
+            shape = None
+            if r.random() < 0.3:
+                rate = r.choice([1000, 10**6, 10**9, 10**12, 1500000, r.randint(1000, 10**12),
+                                 8 * r.randint(125, 10**9)])
+                burst = r.choice([1, 100, 1500, 10**6, 2**30, r.randint(1, 2**30)])
+                shape = (rate, burst)
+                cost = 8 * 10**9 // math.gcd(rate, 8 * 10**9)
+                self.buckets.append((cost, burst))
+                line += f"shape {spell(rate, r)} burst {spell(burst, r)} "
+            text_of, child = self.policy(depth + 1)
+            line += text_of
+            if shape:
+                child["shape"] = shape
+            if i + 1 < count:
+                when, child["when"] = self.condition()
+                line += f" when {when}"
+            policy["classes"].append(child)
+            lines.append(line)
+        if kind == "wfq":
+            self.fair(policy, count, weights)
+        if weights:
+            policy["weights"] = weights
+        return text + " {\n" + "\n".join(lines) + "\n}", policy
+
+    def program(self):
+        r = self.r
+        lines = self.declare()
+        text, policy = self.policy(0)
+        self.capacity = r.choice([1, 2, 5, 16, 100, 100, 1000, 4096, 65536, 2**20, 2**24])
+        head = f"scheduler s capacity {spell(self.capacity, r)}"
+        if r.random() < 0.2:
+            head, self.capacity = "scheduler s", 65536
+        self.text = "\n".join([head] + lines + [text]) + "\n"
+        fields = {name: values - 1 for name, values in self.fields.items()}
+        fields["length"] = 2**self.length - 1
+        return {"policy": policy, "capacity": self.capacity, "fields": fields}
+
+    def packets(self):
+        r = self.r
+        longest = 2**self.length - 1
+        gap = r.choice([0, 0, 10, 1000, 10**6, 10**9])
+        flows = r.choice([1, 2, 4, 8])
+        time, packets = 0, []
+        for _ in range(r.choice([10, 60, 150])):
+            packet = {"time": time, "length": r.choice([1, longest, longest, r.randint(1, longest),
+                                                        min(longest, 64), min(longest, 1500)])}
+            for name, values in self.fields.items():
+                packet[name] = r.randrange(min(values, flows)) if name != "deadline" else \
+                    r.choice([r.randrange(values), values - 1, r.randrange(min(values, 4))])
+            if r.random() < 0.02:
+                packet[r.choice(["flow", "class", "tiny"])] = r.choice([65536, 2**40])
+            packets.append(packet)
+            if r.random() < 0.5:
+                time += r.randint(0, gap)
+        return packets
+
+    def largest(self):
+        """The largest capacity that docs/pifo-language.md promises."""
+        most = 2**24
+        for step in self.steps:
+            most = min(most, (2**62 - 2**57 - 1) // step)
+        for cost, burst in self.buckets:
+            most = min(most, ((2**62 - 1) // cost - burst) // (2**self.length - 1))
+        return max(most, 0)
+
+
+def run(tool, folder, rate, *more):
+    report = os.path.join(folder, "report.json")
+    if os.path.exists(report):
+        os.unlink(report)
+    result = subprocess.run([tool, os.path.join(folder, "p.policy"), os.path.join(folder, "t.csv"), "--rate",
+                             str(rate), "--quiet", "--no-times", "--departures", "-", "--json", report, *more],
+                            capture_output=True, text=True, timeout=300)
+    if result.returncode:
+        return None, None, result.stderr
+    rows = [tuple(map(int, line.split(",")[:3])) for line in result.stdout.splitlines()[1:]]
+    with open(report) as file:
+        return rows, json.load(file)["refused"], result.stderr
+
+
+def check(seed, tool, folder):
+    """A word on how the policy went; ValueError if it went wrong."""
+    maker = Maker(seed)
+    program = maker.program()
+    packets = maker.packets()
+    rate = maker.r.choice([0, 10**6, 10**9, 25 * 10**8, 10**11, 3, maker.r.randint(1000, 10**12)])
+    with open(os.path.join(folder, "p.policy"), "w") as file:
+        file.write(maker.text)
+    columns = ["time", "length", "flow", "class", "deadline", "tiny"]
+    with open(os.path.join(folder, "t.csv"), "w") as file:
+        file.write(",".join(columns) + "\n")
+        for packet in packets:
+            file.write(",".join(str(packet[c]) for c in columns) + "\n")
+    rows, refused, error = run(tool, folder, rate)
+    word = "equal"
+    if rows is None and "least common multiple is above 2^62" in error:
+        if max(maker.multiples) <= 2**62:
+            raise ValueError(f"refused without need: {error}")
+        return "refused"
+    if rows is None and "beyond 2^62 ns" not in error:
+        # Of several bounds a message names the first that the capacity exceeds.
+        if maker.largest() >= maker.capacity:
+            raise ValueError(f"refused although {maker.largest()} packets fit: {error}")
+        offered = re.search(r"expected a capacity of at most (\d+)", error)
+        if not offered and maker.largest() > 0:
+            raise ValueError(f"no capacity offered, but {maker.largest()} is possible: {error}")
+        if not offered:
+            return "refused"
+        word = "bounded"
+        while offered:
+            if not maker.largest() <= int(offered[1]) < program["capacity"]:
+                raise ValueError(f"offers {offered[1]}; at most {maker.largest()} is possible")
+            program["capacity"] = int(offered[1])
+            rows, refused, error = run(tool, folder, rate, "--capacity", offered[1])
+            offered = rows is None and re.search(r"expected a capacity of at most (\d+)", error)
+        if rows is None and "beyond 2^62 ns" not in error:
+            if maker.largest() > 0:
+                raise ValueError(error)
+            return "refused"
+        if program["capacity"] != maker.largest():
+            raise ValueError(f"takes {program['capacity']}; at most {maker.largest()} is possible")
+    elif maker.largest() < maker.capacity or max(maker.multiples, default=1) > 2**62:
+        raise ValueError(f"taken, but at most {maker.largest()} packets keep the order")
+    departures, causes = simulate(program, packets, rate)
+    if departures is None:
+        if rows is not None:
+            raise ValueError("ran beyond 2^62 ns")
+        return word
+    if rows is None:
+        raise ValueError(f"refused: {error}")
+    for i, (found, expected) in enumerate(zip(rows, departures)):
+        if found != expected:
+            raise ValueError(f"departure {i} (time, arrival, number) is {found}, expected {expected}")
+    if len(rows) != len(departures):
+        raise ValueError(f"{len(rows)} departures, expected {len(departures)}")
+    for cause, number in causes.items():
+        if refused[cause] != number or (number and f"refused    {number} packets" not in error):
+            raise ValueError(f"refused {refused}, expected {causes}: {error}")
+    return word
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", default="nm-pifo")
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    words = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(options.seed, options.seed + options.count):
+            try:
+                word = check(seed, options.tool, folder)
+            except ValueError as error:
+                with open(os.path.join(folder, "p.policy")) as file:
+                    print(f"seed {seed}: {error}\n{file.read()}")
+                return 1
+            words[word] = words.get(word, 0) + 1
+    print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
+          + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
+    return 0
+
+
+sys.exit(main())

@@ -8,10 +8,12 @@
 #include "nm/Driver/Compile.h"
 #include "mlir/Pass/PassManager.h"
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/WithColor.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -65,22 +67,89 @@ static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
   return createDeclareSparsity(std::move(declare));
 }
 
+/// Opens the checkpoints before any pass does, for a message of its own.
+static llvm::Error checkCheckpoints(const RunOptions &options) {
+  std::vector<std::shared_ptr<const rt::Checkpoint>> opened;
+  std::vector<const rt::Checkpoint *> all;
+  for (const Binding &binding : options.params) {
+    auto checkpoint = rt::Checkpoint::open(binding.path);
+    if (!checkpoint)
+      return toError(checkpoint.error());
+    opened.push_back(*checkpoint);
+    all.push_back(checkpoint->get());
+  }
+  rt::Status suffixes = rt::checkMaskSuffixes(all, options.mask);
+  return suffixes ? llvm::Error::success() : toError(suffixes.error());
+}
+
+/// Whether anything in the module is known to be N:M.
+static bool declaresSparsity(ModuleOp module) {
+  auto isSparse = [](Type type) { return getSparsity(type) != nullptr; };
+  return module
+      ->walk([&](Operation *op) {
+        bool found = isa<PruneOp>(op) || op->hasAttr("nm.sparsity") ||
+                     llvm::any_of(op->getResultTypes(), isSparse);
+        if (auto func = dyn_cast<FunctionOpInterface>(op))
+          for (unsigned i = 0; i != func.getNumArguments(); ++i)
+            found |= isSparse(func.getArgument(i).getType()) ||
+                     func.getArgAttr(i, "nm.sparsity") != nullptr;
+        return found ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// A user of N:M weights whose model runs dense wants to know, and why.
+static void noteDense(ModuleOp module, const RunOptions &options) {
+  if (options.dense || declaresSparsity(module))
+    return;
+  int64_t matrices = 0;
+  module->walk([&](ParamOp op) {
+    auto type = cast<RankedTensorType>(op.getType());
+    matrices += type.getRank() >= 2;
+  });
+  if (matrices == 0)
+    return;
+  if (options.params.empty())
+    llvm::WithColor::note() << "every weight is taken as dense: no checkpoint "
+                               "is given whose pattern could be found; see "
+                               "--params\n";
+  else
+    llvm::WithColor::note()
+        << "every weight runs dense: no N:M holds in "
+        << (options.params.size() == 1 ? "'" + options.params.front().path + "'"
+                                       : std::string("the checkpoints"))
+        << " along a product's sum, and none is asked for; --pattern 2:4 says "
+           "what to expect, with --mask-policy=derive it prunes\n";
+}
+
 /// Declares the parameters' patterns, then runs what `build` adds.
 static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
                              CompileLog &log,
                              llvm::function_ref<void(OpPassManager &)> build) {
-  PassManager pm(module->getName());
-  pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
-  if (options.configurePassManager && failed(options.configurePassManager(pm)))
-    return makeError("cannot apply the --mlir-* options");
-  if (!options.params.empty() && !options.dense)
-    pm.addPass(createDeclare(options));
-  build(pm);
-  if (failed(pm.run(module)))
-    return makeError(
-        "the module did not compile; --mlir-print-ir-after-failure "
-        "shows it where it failed");
-  return llvm::Error::success();
+  auto run = [&](llvm::function_ref<void(OpPassManager &)> add,
+                 const char *failure) -> llvm::Error {
+    PassManager pm(module->getName());
+    pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
+    if (options.configurePassManager &&
+        failed(options.configurePassManager(pm)))
+      return makeError("cannot apply the --mlir-* options");
+    add(pm);
+    if (failed(pm.run(module)))
+      return makeError(failure);
+    return llvm::Error::success();
+  };
+  if (!options.params.empty() && !options.dense) {
+    if (llvm::Error error = checkCheckpoints(options))
+      return error;
+    if (llvm::Error error = run(
+            [&](OpPassManager &pm) { pm.addPass(createDeclare(options)); },
+            "the checkpoint does not fit the model, or the options do not fit "
+            "the checkpoint"))
+      return error;
+  }
+  noteDense(module, options);
+  return run(build, "the module did not compile; --mlir-print-ir-after-failure "
+                    "shows it where it failed");
 }
 
 llvm::Error driver::lowerToLLVMDialect(ModuleOp module,

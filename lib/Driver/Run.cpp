@@ -22,6 +22,7 @@
 #include "nm/Driver/Tenants.h"
 #include "nm/Isa/Encoding.h"
 #include "nm/Runtime/Inspect.h"
+#include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"
@@ -387,8 +388,15 @@ static llvm::Error compileAndRun(const RunOptions &options,
   auto device = findAccelerator(options.target);
   if (!device)
     return device.takeError();
-  if (isProgramFile((*buffer)->getBuffer()))
-    return runProgram(options, (*buffer)->getBuffer(), std::move(*device));
+  StringRef content = (*buffer)->getBuffer();
+  if (isProgramFile(content))
+    return runProgram(options, content, std::move(*device));
+  std::string other = rt::describeContent(content.data(), content.size());
+  if (!other.empty())
+    return makeError(
+        "'{0}' is no model but {1}; weights go to --params, arrays "
+        "to --input, and --inspect lists a checkpoint",
+        options.inputFile, other);
   if (!*device)
     for (auto [given, name] : {std::pair(options.timingOnly, "timing-only"),
                                {!options.traceFile.empty(), "trace"},
@@ -400,6 +408,8 @@ static llvm::Error compileAndRun(const RunOptions &options,
   registerAllToLLVMIRTranslations(registry);
   // One thread, so that the times of passes do not overlap.
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  // A message about a parameter is not followed by the operation and its types.
+  context.printOpOnDiagnostic(false);
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   SourceMgrDiagnosticHandler handler(sourceMgr, &context);
@@ -409,11 +419,21 @@ static llvm::Error compileAndRun(const RunOptions &options,
   return runner.run(sourceMgr);
 }
 
+static llvm::Error runMode(const RunOptions &options,
+                           DialectRegistry &registry) {
+  rt::Status threads = rt::checkThreadEnvironment();
+  if (threads && options.threads > 0)
+    threads = rt::checkThreadCount("--threads", options.threads);
+  if (!threads)
+    return toError(threads.error());
+  if (!options.inspect.empty())
+    return inspectFile(options);
+  return options.tenantsFile.empty() ? compileAndRun(options, registry)
+                                     : simulateTenants(options, registry);
+}
+
 int driver::run(const RunOptions &options, DialectRegistry &registry) {
-  llvm::Error error = !options.inspect.empty() ? inspectFile(options)
-                      : !options.tenantsFile.empty()
-                          ? simulateTenants(options, registry)
-                          : compileAndRun(options, registry);
+  llvm::Error error = runMode(options, registry);
   int code = 0;
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
     llvm::outs().flush();

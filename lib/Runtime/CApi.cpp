@@ -3,6 +3,7 @@
 #include "CApiSupport.h"
 #include "Threads.h"
 #include "nm/Runtime/Params.h"
+#include "nm/Runtime/Threads.h"
 #include "nm/Version.h"
 #include <algorithm>
 #include <cstdlib>
@@ -167,6 +168,7 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
                                     const nm_params_options *options,
                                     nm_params **params, nm_error **error) {
   return runC(error, [&]() -> Status {
+    NM_RETURN_IF_ERROR(checkThreadEnvironment());
     if (!params)
       return nullArgument("params");
     *params = nullptr;

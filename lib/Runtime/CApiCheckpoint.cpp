@@ -5,6 +5,7 @@
 #include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Threads.h"
 #include "nm/Runtime/Writer.h"
 
 using namespace nm::rt;
@@ -92,6 +93,7 @@ extern "C" nm_status nm_inspect(const char *path,
                                 const nm_params_options *options, int json,
                                 char **text, nm_error **error) {
   return runC(error, [&]() -> Status {
+    NM_RETURN_IF_ERROR(checkThreadEnvironment());
     if (!path || !text)
       return nullArgument(!path ? "path" : "text");
     *text = nullptr;

@@ -9,9 +9,11 @@
 
 #include "Cache.h"
 #include "Json.h"
+#include "SafetensorsHeader.h"
 #include "Support.h"
 #include "Threads.h"
 #include <algorithm>
+#include <filesystem>
 
 namespace nm::rt {
 
@@ -56,21 +58,79 @@ uint64_t checksum(const void *data, uint64_t bytes) {
   return hash;
 }
 
-std::string cacheKey(const Manifest &manifest,
-                     const std::vector<const Checkpoint *> &checkpoints,
-                     const MaskOptions &mask) {
-  json key;
-  key["layouts"] = kLayoutVersion;
-  key["manifest"] = printManifest(manifest);
-  key["policy"] = int(mask.policy);
-  key["bit_order"] = int(mask.bitOrder);
-  key["suffixes"] = mask.suffixes;
-  key["files"] = json::array();
+/// Paths as a name that does not depend on where the process runs.
+static std::string fullPath(const std::string &path) {
+  std::error_code failed;
+  std::filesystem::path full = std::filesystem::canonical(path, failed);
+  return failed ? path : full.string();
+}
+
+std::string cacheName(const Manifest &manifest,
+                      const std::vector<const Checkpoint *> &checkpoints,
+                      const std::vector<ScopePath> &scopes,
+                      const MaskOptions &mask) {
+  json name;
+  name["layouts"] = kLayoutVersion;
+  name["manifest"] = printManifest(manifest);
+  name["policy"] = int(mask.policy);
+  name["bit_order"] = int(mask.bitOrder);
+  name["suffixes"] = mask.suffixes;
+  name["scopes"] = json::array();
+  for (const ScopePath &scope : scopes)
+    name["scopes"].push_back({scope.scope, fullPath(scope.path)});
+  name["paths"] = json::array();
   for (const Checkpoint *checkpoint : checkpoints)
-    for (const Checkpoint::FileIdentity &file : checkpoint->files())
-      key["files"].push_back({file.path.substr(file.path.rfind('/') + 1),
-                              file.size, file.mtimeNs});
-  return key.dump(-1, ' ', false, json::error_handler_t::replace);
+    name["paths"].push_back(fullPath(checkpoint->path()));
+  return name.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// Hash of the parts of a file that a change of its tensors shows in: the whole
+/// header of safetensors, the beginning of others, the end, where a zip archive
+/// keeps the checksums of its members, and pages spread evenly between. The
+/// time of modification does not tell: rsync, git and container images set it.
+static uint64_t contentHash(const MappedFile &file) {
+  constexpr uint64_t edge = 256 << 10, page = 4096, samples = 256;
+  uint64_t size = file.size(), head = edge;
+  if (size > 8) {
+    uint64_t header = loadUnaligned<uint64_t>(file.data());
+    if (header <= kMaxSafetensorsHeader)
+      head = std::max(head, 8 + header);
+  }
+  head = std::min(head, size);
+  uint64_t tail = std::min(edge, size - head);
+  uint64_t hash = mix(checksum(file.data(), head),
+                      checksum(file.data() + size - tail, tail));
+  uint64_t middle = size - head - tail;
+  uint64_t count = std::min(samples, middle / page);
+  for (uint64_t i = 0; i < count; ++i)
+    hash = mix(hash, hashChunk(file.data() + head + middle / count * i, page));
+  if (count == middle / page && middle != 0) // small enough to look at it all
+    hash = mix(hash, checksum(file.data() + head, middle));
+  return hash;
+}
+
+Result<std::string>
+cacheKey(const std::string &name,
+         const std::vector<const Checkpoint *> &checkpoints) {
+  json files = json::array();
+  for (const Checkpoint *checkpoint : checkpoints)
+    for (const Checkpoint::FileIdentity &identity : checkpoint->files()) {
+      Result<std::shared_ptr<const MappedFile>> file =
+          MappedFile::open(identity.path);
+      if (!file)
+        return file.error();
+      files.push_back({fullPath(identity.path), identity.size, identity.mtimeNs,
+                       contentHash(**file)});
+    }
+  return name + files.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+unsigned cacheMode(const std::vector<const Checkpoint *> &checkpoints) {
+  unsigned mode = 0666;
+  for (const Checkpoint *checkpoint : checkpoints)
+    for (const Checkpoint::FileIdentity &identity : checkpoint->files())
+      mode &= identity.mode;
+  return mode;
 }
 
 namespace {
@@ -144,7 +204,8 @@ Result<CacheContents> readCache(const std::string &path,
   });
 }
 
-Status writeCache(const std::string &path, const std::string &key,
+Status writeCache(const std::string &path, unsigned mode,
+                  const std::string &key,
                   const std::vector<CacheEntry> &entries) {
   return guarded([&]() -> Status {
     uint64_t offset = 0;
@@ -167,7 +228,7 @@ Status writeCache(const std::string &path, const std::string &key,
     }
     std::string text =
         header.dump(-1, ' ', false, json::error_handler_t::replace);
-    AtomicFile file(path);
+    AtomicFile file(path, mode);
     NM_RETURN_IF_ERROR(file.open());
     static constexpr char zeros[kAlignment] = {};
     auto writePadded = [&](const void *data, uint64_t bytes, uint64_t before) {

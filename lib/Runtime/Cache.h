@@ -27,19 +27,31 @@ struct CacheContents {
   std::shared_ptr<const void> owner;
 };
 
-/// Everything that packed buffers depend on, as text: layout code version,
-/// identities of the checkpoint files, manifest, mask options.
-std::string cacheKey(const Manifest &manifest,
-                     const std::vector<const Checkpoint *> &checkpoints,
-                     const MaskOptions &mask);
+/// What packed buffers depend on beside the checkpoints' content, as text:
+/// paths and scopes, manifest, mask options, version of the layouts. One cache
+/// file belongs to it.
+std::string cacheName(const Manifest &manifest,
+                      const std::vector<const Checkpoint *> &checkpoints,
+                      const std::vector<ScopePath> &scopes,
+                      const MaskOptions &mask);
+
+/// The name with the identities of all files: path, size, time of modification,
+/// and a hash of the content (of the header, and of samples of the rest).
+Result<std::string>
+cacheKey(const std::string &name,
+         const std::vector<const Checkpoint *> &checkpoints);
+
+/// Permissions that no file of the checkpoints has not.
+unsigned cacheMode(const std::vector<const Checkpoint *> &checkpoints);
 
 /// Maps a cache file. Fails when it is missing, stale (another key) or damaged;
 /// the message says which.
 Result<CacheContents> readCache(const std::string &path,
                                 const std::string &key);
 
-/// Writes a cache file atomically.
-Status writeCache(const std::string &path, const std::string &key,
+/// Writes a cache file atomically, with these permission bits at most.
+Status writeCache(const std::string &path, unsigned mode,
+                  const std::string &key,
                   const std::vector<CacheEntry> &entries);
 
 } // namespace nm::rt

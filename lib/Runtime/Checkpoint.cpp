@@ -2,8 +2,11 @@
 
 #include "nm/Runtime/Checkpoint.h"
 #include "CheckpointFormats.h"
+#include "ForeignFormats.h"
 #include "Memory.h"
+#include "SafetensorsHeader.h"
 #include "Support.h"
+#include "ZipArchive.h"
 #include <algorithm>
 #include <filesystem>
 
@@ -41,6 +44,9 @@ Result<LoadedTensor> Checkpoint::read(std::string_view name) const {
     const TensorInfo *info = find(name);
     if (!info)
       return makeError(Errc::NotFound, filePath, ": no tensor ", quote(name));
+    if (!info->note.empty())
+      return makeError(Errc::Format, filePath, ": tensor ", quote(name), ": ",
+                       info->note);
     if (info->dtype == DType::Unknown)
       return makeError(Errc::Unsupported, filePath, ": tensor ", quote(name),
                        " has element type ", quote(info->dtypeText),
@@ -101,7 +107,7 @@ Result<FileImage> mapImage(const std::string &path) {
   FileImage image;
   image.data = (*file)->data();
   image.size = (*file)->size();
-  image.identity = {path, image.size, (*file)->mtimeNs()};
+  image.identity = {path, image.size, (*file)->mtimeNs(), (*file)->mode()};
   image.owner = *file;
   return image;
 }
@@ -111,29 +117,50 @@ static bool endsWith(std::string_view text, std::string_view suffix) {
          text.substr(text.size() - suffix.size()) == suffix;
 }
 
-/// By extension, else by content. Safetensors is what is left.
-static Format detectFormat(const std::string &path, const FileImage &image) {
-  if (endsWith(path, ".safetensors"))
-    return Format::Safetensors;
-  if (endsWith(path, ".npy"))
-    return Format::Npy;
-  if (endsWith(path, ".npz"))
-    return Format::Npz;
-  if (endsWith(path, ".json"))
-    return Format::ShardedSafetensors;
+/// What a file's content says that it is.
+enum class Content : uint8_t { Safetensors, Index, Npy, Zip, Other };
+
+static Content contentOf(const unsigned char *data, uint64_t size) {
   auto startsWith = [&](std::string_view magic) {
-    return image.size >= magic.size() &&
-           std::memcmp(image.data, magic.data(), magic.size()) == 0;
+    return size >= magic.size() &&
+           std::memcmp(data, magic.data(), magic.size()) == 0;
   };
+  // Eight bytes of length, then an object. No other kind has both: a length
+  // that could be read as its magic would be too large.
+  if (size > 8 && data[8] == '{' &&
+      loadUnaligned<uint64_t>(data) <= kMaxSafetensorsHeader)
+    return Content::Safetensors;
   if (startsWith("\x93NUMPY"))
-    return Format::Npy;
-  // The length of a safetensors header ends in zero bytes, these do not.
-  bool small = image.size >= 8 && image.data[7] == 0;
-  if (!small && (startsWith("PK\x03\x04") || startsWith("PK\x05\x06")))
-    return Format::Npz;
-  if (!small && startsWith("{"))
-    return Format::ShardedSafetensors;
-  return Format::Safetensors;
+    return Content::Npy;
+  if (startsWith("PK\x03\x04") || startsWith("PK\x05\x06"))
+    return Content::Zip;
+  if (startsWith("{"))
+    return Content::Index;
+  return Content::Other;
+}
+
+std::string describeContent(const void *data, size_t size) {
+  auto *bytes = static_cast<const unsigned char *>(data);
+  switch (contentOf(bytes, size)) {
+  case Content::Safetensors:
+    return "a checkpoint (safetensors)";
+  case Content::Npy:
+    return "an array (npy)";
+  case Content::Zip:
+    return "a zip archive (npz, or a file of torch.save)";
+  case Content::Index:
+    return "JSON, such as the index of a checkpoint";
+  case Content::Other:
+    break;
+  }
+  std::string foreign = nameForeignFormat(bytes, size);
+  bool mayBeModel = foreign.find("MLIR") != std::string::npos ||
+                    foreign.find("a text file") != std::string::npos;
+  return mayBeModel ? "" : foreign;
+}
+
+static bool isIndexName(const std::string &name) {
+  return endsWith(name, ".safetensors.index.json");
 }
 
 /// The file that a folder stands for.
@@ -145,19 +172,60 @@ static Result<std::string> fileOfFolder(const std::string &path) {
     if (fs::exists(candidate, ignored))
       return candidate.string();
   }
-  std::vector<std::string> found;
+  std::vector<std::string> found, indices;
   std::error_code failed;
   for (fs::directory_iterator it(path, failed), end; !failed && it != end;
-       it.increment(failed))
-    if (endsWith(it->path().string(), ".safetensors"))
-      found.push_back(it->path().string());
+       it.increment(failed)) {
+    std::string name = it->path().string();
+    if (isIndexName(name))
+      indices.push_back(name);
+    else if (endsWith(name, ".safetensors"))
+      found.push_back(name);
+  }
   if (failed)
     return makeError(Errc::Io, path, ": cannot list: ", failed.message());
+  // Several: the same model in several precisions, or parts of a pipeline.
+  if (indices.size() == 1)
+    return indices.front();
+  if (indices.size() > 1)
+    return makeError(Errc::NotFound, path, ": the folder holds ",
+                     indices.size(),
+                     " indices *.safetensors.index.json, name "
+                     "one of them");
   if (found.size() == 1)
     return found.front();
+  fs::path torch = fs::path(path) / "pytorch_model.bin";
+  if (found.empty() && fs::exists(torch, ignored))
+    return torch.string();
+  const char *hint = "";
+  if (fs::exists(fs::path(path) / "pytorch_model.bin.index.json", ignored))
+    hint = "; its pytorch_model-*.bin are files of torch.save: convert them to "
+           "safetensors, or name one of them";
+  else if (fs::exists(fs::path(path) / "saved_model.pb", ignored))
+    hint = "; a SavedModel of TensorFlow: write its arrays with numpy.savez";
   return makeError(Errc::NotFound, path, ": the folder holds ", found.size(),
                    " *.safetensors files and no model.safetensors.index.json, "
-                   "name one file");
+                   "name one file",
+                   hint);
+}
+
+/// An archive of arrays or of torch; what else it holds is said.
+static Result<CheckpointPtr> openZip(const std::string &path,
+                                     const FileImage &image, bool asNpz,
+                                     bool asTorch) {
+  Result<std::unique_ptr<ZipArchive>> archive = ZipArchive::open(image, path);
+  if (!archive)
+    return archive.error();
+  if (asTorch || (!asNpz && isTorchArchive(**archive)))
+    return openTorch(path, image, std::move(*archive));
+  bool empty = (*archive)->members().empty();
+  if (asNpz || empty || isNpz(**archive))
+    return openNpz(path, image, std::move(*archive));
+  return makeError(Errc::Format, path,
+                   ": a zip archive without arrays "
+                   "(*.npy) and without the data.pkl of torch.save; its first "
+                   "member is ",
+                   quote((*archive)->members().front().name));
 }
 
 static Result<CheckpointPtr> openImage(const std::string &path, Format format,
@@ -170,9 +238,43 @@ static Result<CheckpointPtr> openImage(const std::string &path, Format format,
   case Format::Npy:
     return openNpy(path, std::move(image));
   case Format::Npz:
-    return openNpz(path, std::move(image));
+  case Format::Torch:
+    return openZip(path, image, format == Format::Npz, format == Format::Torch);
   }
   return makeError(Errc::Argument, path, ": unknown format");
+}
+
+/// By content; where that says nothing the extension chooses whose message
+/// tells what is wrong with it.
+static Result<CheckpointPtr> openByContent(const std::string &path,
+                                           FileImage image) {
+  switch (contentOf(image.data, image.size)) {
+  case Content::Safetensors:
+    return openSafetensors(path, std::move(image));
+  case Content::Npy:
+    return openNpy(path, std::move(image));
+  case Content::Index:
+    return openShardedSafetensors(path, std::move(image));
+  case Content::Zip:
+    return openZip(path, image, false, false);
+  case Content::Other:
+    break;
+  }
+  std::string foreign = nameForeignFormat(image.data, image.size);
+  bool isText = foreign.compare(0, 11, "a text file") == 0;
+  if (isText && endsWith(path, ".json"))
+    return openShardedSafetensors(path, std::move(image));
+  if (!foreign.empty())
+    return makeError(Errc::Format, path, ": ", foreign);
+  if (endsWith(path, ".npy"))
+    return openNpy(path, std::move(image));
+  if (endsWith(path, ".npz"))
+    return openZip(path, image, true, false);
+  if (endsWith(path, ".pt") || endsWith(path, ".pth") || endsWith(path, ".bin"))
+    return makeError(Errc::Format, path, ": found ", image.size,
+                     " bytes that begin neither a file of torch.save nor any "
+                     "other checkpoint");
+  return openSafetensors(path, std::move(image));
 }
 
 Result<CheckpointPtr> Checkpoint::open(const std::string &givenPath) {
@@ -188,7 +290,7 @@ Result<CheckpointPtr> Checkpoint::open(const std::string &givenPath) {
     Result<FileImage> image = mapImage(path);
     if (!image)
       return image.error();
-    return openImage(path, detectFormat(path, *image), std::move(*image));
+    return openByContent(path, std::move(*image));
   });
 }
 
@@ -199,7 +301,7 @@ Result<CheckpointPtr> Checkpoint::openMemory(const void *data, size_t size,
     FileImage image;
     image.data = static_cast<const unsigned char *>(data);
     image.size = size;
-    image.identity = {name, size, 0};
+    image.identity = {name, size, 0, 0600};
     return openImage(name, format, std::move(image));
   });
 }

@@ -7,6 +7,8 @@
 
 namespace nm::rt {
 
+class ZipArchive;
+
 /// The bytes of one file, mapped or in memory.
 struct FileImage {
   const unsigned char *data = nullptr;
@@ -22,11 +24,18 @@ Result<FileImage> mapImage(const std::string &path);
 Result<CheckpointPtr> openSafetensors(const std::string &path, FileImage image);
 
 /// `index` is the image of `model.safetensors.index.json`; the shards lie in
-/// its folder.
+/// its folder or below it.
 Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
                                              FileImage index);
 Result<CheckpointPtr> openNpy(const std::string &path, FileImage image);
-Result<CheckpointPtr> openNpz(const std::string &path, FileImage image);
+Result<CheckpointPtr> openNpz(const std::string &path, const FileImage &image,
+                              std::unique_ptr<ZipArchive> archive);
+Result<CheckpointPtr> openTorch(const std::string &path, const FileImage &image,
+                                std::unique_ptr<ZipArchive> archive);
+
+/// What an archive holds, by the names of its members.
+bool isNpz(const ZipArchive &archive);
+bool isTorchArchive(const ZipArchive &archive);
 
 } // namespace nm::rt
 

@@ -8,52 +8,73 @@
 
 namespace nm::rt {
 
-Status checkBitmaskParts(const BitmaskParts &parts, const std::string &where) {
+static int64_t numRows(const BitmaskParts &parts) {
+  int64_t rows = 1;
+  for (size_t d = 0; d + 1 < parts.shape.size(); ++d)
+    rows *= parts.shape[d];
+  return rows;
+}
+
+Status checkBitmaskParts(const BitmaskParts &parts) {
   auto expect = [&](const char *part, const TensorView &view, DType dtype,
                     const std::vector<int64_t> &shape) -> Status {
     if (view.dtype == dtype && view.shape == shape)
       return {};
-    return makeError(Errc::Mismatch, where, ": '", part, "' is ",
-                     dtypeName(view.dtype), " ", shapeString(view.shape),
-                     ", expected ", dtypeName(dtype), " ", shapeString(shape));
+    return makeError(Errc::Mismatch, "'", part, "' is ", dtypeName(view.dtype),
+                     " ", shapeString(view.shape), ", expected ",
+                     dtypeName(dtype), " ", shapeString(shape));
   };
   const std::vector<int64_t> &shape = parts.shape;
-  if (shape.size() != 2)
-    return makeError(Errc::Mismatch, where, ": 'shape' names ", shape.size(),
-                     " dimensions, expected 2");
+  bool ragged = parts.rowOffsets.data;
+  if (shape.empty() || (!ragged && shape.size() != 2))
+    return makeError(Errc::Mismatch, "'shape' names ", shape.size(),
+                     " dimensions, expected ", ragged ? "at least 1" : "2");
   DType dtype = parts.compressed.dtype;
   int64_t elem = elementBytes(dtype);
   if (elem == 0)
-    return makeError(Errc::Unsupported, where,
-                     ": 'compressed' has an element type that is not "
-                     "supported");
+    return makeError(Errc::Unsupported,
+                     "'compressed' has an element type that is not supported");
   if (Result<int64_t> count = checkedCount(shape, elem); !count)
-    return makeError(Errc::Format, where, ": ", count.error().message);
-  int64_t rows = shape[0], cols = shape[1];
-  NM_RETURN_IF_ERROR(
-      expect("bitmask", parts.bitmask, DType::U8, {rows, ceilDiv(cols, 8)}));
-  if (!parts.rowOffsets.data) {
+    return count.error();
+  int64_t rows = numRows(parts), cols = shape.back();
+  std::vector<int64_t> packed = shape;
+  packed.back() = ceilDiv(cols, 8);
+  NM_RETURN_IF_ERROR(expect("bitmask", parts.bitmask, DType::U8, packed));
+  if (!ragged) {
     if (cols % 4 != 0)
-      return makeError(Errc::Mismatch, where, ": ", cols,
+      return makeError(Errc::Mismatch, cols,
                        " columns do not divide into groups of 4");
     return expect("compressed", parts.compressed, dtype, {rows, cols / 2});
   }
-  NM_RETURN_IF_ERROR(
-      expect("row_offsets", parts.rowOffsets, DType::I64, {rows}));
+  if (shape.size() == 2)
+    NM_RETURN_IF_ERROR(
+        expect("row_offsets", parts.rowOffsets, DType::I64, {rows}));
   if (parts.compressed.rank() != 1)
-    return makeError(Errc::Mismatch, where, ": 'compressed' has shape ",
+    return makeError(Errc::Mismatch, "'compressed' has shape ",
                      shapeString(parts.compressed.shape),
                      ", expected one dimension");
   return {};
 }
 
 namespace {
-/// Expands rows of a bitmask-compressed weight.
+/// Expands rows of a bitmask-compressed weight that is not empty.
 class Expander {
 public:
   Expander(const BitmaskParts &parts, unsigned char *dense)
-      : parts(parts), dense(dense), cols(parts.shape[1]),
-        rowBytes(ceilDiv(cols, 8)), elem(elementBytes(parts.compressed.dtype)) {
+      : parts(parts), dense(dense), rows(numRows(parts)),
+        cols(parts.shape.back()), rowBytes(ceilDiv(cols, 8)),
+        elem(elementBytes(parts.compressed.dtype)),
+        pairsOnly(!parts.rowOffsets.data) {
+    if (pairsOnly || parts.shape.size() == 2)
+      return;
+    // There are no offsets to trust: count.
+    int64_t sum = 0;
+    begins.reserve(static_cast<size_t>(rows) + 1);
+    for (int64_t r = 0; r < rows; ++r) {
+      begins.push_back(sum);
+      sum += popcount(parts.bitmask.data + r * rowBytes);
+    }
+    begins.push_back(sum);
   }
 
   /// Returns whether row `r` is consistent, and expands it then.
@@ -63,7 +84,7 @@ public:
     if (!range(r, begin, count) || popcount(bits) != count ||
         !tailIsClear(bits))
       return false;
-    if (!parts.rowOffsets.data)
+    if (pairsOnly)
       for (int64_t i = 0; i < rowBytes; ++i)
         if (!pairs(bits[i], i + 1 == rowBytes))
           return false;
@@ -92,6 +113,12 @@ public:
     const unsigned char *bits = parts.bitmask.data + r * rowBytes;
     std::ostringstream os;
     int64_t begin, count;
+    if (!begins.empty() && begins.back() != parts.compressed.count()) {
+      os << "the bitmask holds " << begins.back()
+         << " positions, but there are " << parts.compressed.count()
+         << " compressed values";
+      return os.str();
+    }
     if (!range(r, begin, count)) {
       os << "row_offsets of row " << r << " do not lie in order within the "
          << parts.compressed.count() << " compressed values";
@@ -101,7 +128,7 @@ public:
       os << "bitmask of row " << r << " has bits beyond column " << cols;
       return os.str();
     }
-    if (!parts.rowOffsets.data) {
+    if (pairsOnly) {
       for (int64_t g = 0; g < cols / 4; ++g) {
         int held = __builtin_popcount((bits[g / 2] >> (g % 2 * 4)) & 15);
         if (held != 2) {
@@ -119,20 +146,28 @@ public:
 private:
   const BitmaskParts &parts;
   unsigned char *dense;
-  int64_t cols, rowBytes, elem;
+  int64_t rows, cols, rowBytes, elem;
+  bool pairsOnly;
+  /// Of the rows, and the end of the last, where row_offsets does not say.
+  std::vector<int64_t> begins;
 
   bool range(int64_t r, int64_t &begin, int64_t &count) const {
-    if (!parts.rowOffsets.data) {
+    if (pairsOnly) {
       begin = r * (cols / 2);
       count = cols / 2;
       return true;
+    }
+    if (!begins.empty()) {
+      begin = begins[size_t(r)];
+      count = begins[size_t(r) + 1] - begin;
+      return begins.back() == parts.compressed.count();
     }
     auto offset = [&](int64_t i) {
       return loadUnaligned<int64_t>(parts.rowOffsets.data + i * 8);
     };
     int64_t total = parts.compressed.count();
     begin = offset(r);
-    int64_t end = r + 1 < parts.shape[0] ? offset(r + 1) : total;
+    int64_t end = r + 1 < rows ? offset(r + 1) : total;
     // Compare before subtracting: hostile offsets are any 64-bit number.
     if (begin < 0 || begin > end || end > total || (r == 0 && begin != 0))
       return false;
@@ -174,14 +209,41 @@ private:
 };
 } // namespace
 
+/// What was expanded to `buffer`, with the bitmask as its mask.
+static LoadedTensor expandedTensor(const BitmaskParts &parts,
+                                   std::shared_ptr<unsigned char> buffer,
+                                   std::shared_ptr<const void> owner) {
+  LoadedTensor loaded;
+  loaded.tensor.view =
+      denseView(buffer.get(), parts.compressed.dtype, parts.shape);
+  loaded.tensor.owner = std::move(buffer);
+  Mask mask;
+  mask.form = Mask::Form::RowBits;
+  mask.order = BitOrder::LsbFirst;
+  mask.shape = parts.shape;
+  mask.data = parts.bitmask.data;
+  mask.owner = std::move(owner);
+  loaded.mask = std::move(mask);
+  return loaded;
+}
+
 Result<LoadedTensor> readBitmask(const BitmaskParts &parts,
                                  std::shared_ptr<const void> owner,
                                  const std::string &where) {
   DType dtype = parts.compressed.dtype;
-  int64_t rows = parts.shape[0];
-  int64_t bytes = rows * parts.shape[1] * elementBytes(dtype);
+  // A shape such as [2^60, 0] has rows, but nothing to expand.
+  bool empty =
+      checkedCount(parts.shape).ok() && *checkedCount(parts.shape) == 0;
+  int64_t rows = empty ? 0 : numRows(parts);
+  int64_t bytes = empty ? 0 : rows * parts.shape.back() * elementBytes(dtype);
+  if (empty && parts.compressed.count() != 0)
+    return makeError(Errc::Mismatch, where, ": has ", parts.compressed.count(),
+                     " compressed values, but shape ",
+                     shapeString(parts.shape));
   std::shared_ptr<unsigned char> buffer =
       allocateBuffer(static_cast<uint64_t>(bytes));
+  if (empty)
+    return expandedTensor(parts, buffer, std::move(owner));
   Expander expander(parts, buffer.get());
   int64_t firstBad = rows;
   int threads = threadsFor(rows, bytes);
@@ -193,17 +255,7 @@ Result<LoadedTensor> readBitmask(const BitmaskParts &parts,
   if (firstBad != rows)
     return makeError(Errc::Mismatch, where, ": ", expander.explain(firstBad));
 
-  LoadedTensor loaded;
-  loaded.tensor.view = denseView(buffer.get(), dtype, parts.shape);
-  loaded.tensor.owner = buffer;
-  Mask mask;
-  mask.form = Mask::Form::RowBits;
-  mask.order = BitOrder::LsbFirst;
-  mask.shape = parts.shape;
-  mask.data = parts.bitmask.data;
-  mask.owner = std::move(owner);
-  loaded.mask = std::move(mask);
-  return loaded;
+  return expandedTensor(parts, buffer, std::move(owner));
 }
 
 } // namespace nm::rt

@@ -7,20 +7,25 @@
 
 namespace nm::rt {
 
-/// The parts of one weight in a compressed-tensors checkpoint.
+/// The parts of one weight in a compressed-tensors checkpoint. Its rows are
+/// those of the last dimension; the others are taken together.
 struct BitmaskParts {
-  /// [rows, columns] of the dense weight.
+  /// Of the dense weight.
   std::vector<int64_t> shape;
   TensorView compressed;
-  /// u8 [rows, ceil(columns / 8)], LSB first.
+  /// u8 [dimensions but the last..., ceil(last / 8)], LSB first.
   TensorView bitmask;
-  /// i64 [rows], exclusive prefix sum; null data for the 2:4 form, where every
-  /// row holds columns / 2.
+  /// Null data for the 2:4 form, where every row holds half its elements. Else
+  /// the exclusive prefix sum of what the rows hold: i64 [rows] for a matrix,
+  /// [] for a vector. From three dimensions on the library writes the sums
+  /// along the first one, which say nothing of the place of a row: not looked
+  /// at.
   TensorView rowOffsets;
 };
 
-/// Checks dtypes and shapes of the parts against each other.
-Status checkBitmaskParts(const BitmaskParts &parts, const std::string &where);
+/// Checks dtypes and shapes of the parts against each other. The message names
+/// no tensor.
+Status checkBitmaskParts(const BitmaskParts &parts);
 
 /// The dense weight with its mask. Fails when the bitmask and the values do not
 /// agree, and for the 2:4 form when a group does not hold exactly 2.

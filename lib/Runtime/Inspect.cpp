@@ -9,20 +9,46 @@
 
 namespace nm::rt {
 
-static bool hasSuffix(const std::string &text, std::string_view suffix) {
-  return text.size() > suffix.size() &&
-         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+/// Of a tensor of more than two dimensions: an N:M along all but the first
+/// taken as one, as some write convolutions, which no axis shows. Empty if
+/// there is none.
+static std::string flattenedNote(const Weight &weight,
+                                 const SparsityReport &found) {
+  const TensorView &view = weight.tensor.view;
+  const AxisPattern *best = found.best();
+  if (view.rank() < 3 || view.count() == 0 || found.nonZeros == 0)
+    return "";
+  Result<Tensor> flat = toContiguous(weight.tensor);
+  if (!flat)
+    return "";
+  int64_t columns = view.count() / view.shape[0];
+  flat->view = denseView(flat->view.data, view.dtype, {view.shape[0], columns});
+  std::optional<Mask> mask = weight.mask;
+  if (mask && mask->form == Mask::Form::RowBits)
+    return ""; // its rows are those of the last dimension
+  if (mask)
+    mask->shape = flat->view.shape;
+  Result<SparsityReport> report =
+      tightestPattern(flat->view, mask ? &*mask : nullptr);
+  if (!report || report->axes.size() != 2)
+    return "";
+  const AxisPattern &pattern = report->axes[1];
+  if (!pattern.sparse() || pattern.n * best->m >= best->n * pattern.m)
+    return "";
+  return std::to_string(pattern.n) + ":" + std::to_string(pattern.m) +
+         " holds along dimensions 1 to " + std::to_string(view.rank() - 1) +
+         " taken as one, " + shapeString(flat->view.shape) +
+         ": store it so to use it";
 }
 
-/// The key under which a program asks for this tensor: torch's `w_orig` beside
-/// `w_mask` is `w`.
-static std::string keyOf(const Checkpoint &checkpoint,
-                         const std::string &name) {
-  if (!hasSuffix(name, "_orig"))
-    return name;
-  std::string base = name.substr(0, name.size() - 5);
-  return checkpoint.find(base + "_mask") && !checkpoint.find(base) ? base
-                                                                   : name;
+/// A message about a tensor without the words that say which.
+static std::string withoutPlace(const Error &error, const std::string &path,
+                                const std::string &name) {
+  std::string place = path + ": tensor " + quote(name) + ": ";
+  const std::string &message = error.message;
+  return message.compare(0, place.size(), place) == 0
+             ? message.substr(place.size())
+             : message;
 }
 
 static InspectRow inspectTensor(const Checkpoint &checkpoint,
@@ -34,13 +60,19 @@ static InspectRow inspectTensor(const Checkpoint &checkpoint,
                                            : std::string(dtypeName(info.dtype));
   row.shape = info.shape;
   row.maskSource = "none";
+  row.note = info.note;
+  if (!row.note.empty()) {
+    row.maskSource = "not read";
+    return row;
+  }
   if (info.dtype == DType::Unknown) {
     row.note = "element type is not supported";
     return row;
   }
   Result<Weight> weight = readWeight(checkpoint, key, options);
   if (!weight) {
-    row.note = weight.error().message;
+    row.note = withoutPlace(weight.error(), checkpoint.path(), key);
+    row.maskSource = "not read";
     return row;
   }
   if (weight->mask)
@@ -51,6 +83,9 @@ static InspectRow inspectTensor(const Checkpoint &checkpoint,
     row.note = report.error().message;
     return row;
   }
+  row.note = flattenedNote(*weight, *report);
+  if (!info.tiedTo.empty())
+    row.note = "tied to " + info.tiedTo;
   row.report = std::move(*report);
   if (const AxisPattern *best = row.report->best())
     row.pattern = *best;
@@ -60,21 +95,20 @@ static InspectRow inspectTensor(const Checkpoint &checkpoint,
 Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
                                         const MaskOptions &options) {
   return guarded([&]() -> Result<std::vector<InspectRow>> {
+    NM_RETURN_IF_ERROR(checkMaskSuffixes({&checkpoint}, options));
     std::unordered_set<std::string> masks;
     if (options.policy != MaskPolicy::Ignore) {
       for (const TensorInfo &info : checkpoint.tensors()) {
-        std::string key = keyOf(checkpoint, info.name);
+        std::string key = keyOfTensor(checkpoint, info.name);
         if (const TensorInfo *mask = findMask(checkpoint, key, options))
           masks.insert(mask->name);
-        if (key != info.name)
-          masks.insert(key + "_mask");
       }
     }
     std::vector<InspectRow> rows;
     for (const TensorInfo &info : checkpoint.tensors()) {
       if (masks.count(info.name) == 0) {
-        rows.push_back(inspectTensor(checkpoint, info,
-                                     keyOf(checkpoint, info.name), options));
+        rows.push_back(inspectTensor(
+            checkpoint, info, keyOfTensor(checkpoint, info.name), options));
         continue;
       }
       InspectRow row;
@@ -129,10 +163,9 @@ std::string formatTable(const std::vector<InspectRow> &rows) {
       elements += row.report->count;
       nonZeros += row.report->nonZeros;
     }
-    std::string mask = printable(row.note.empty() ? row.maskSource : row.note);
     cells.push_back({printable(row.name), printable(row.dtype),
                      shapeString(row.shape), patternText(row), axis, density,
-                     mask});
+                     printable(row.maskSource)});
   }
   size_t widths[columns] = {};
   for (const auto &line : cells)
@@ -159,6 +192,9 @@ std::string formatTable(const std::vector<InspectRow> &rows) {
   std::ostringstream os;
   os << rows.size() << " tensors, " << elements << " elements, " << nonZeros
      << " non-zeros\n";
+  for (const InspectRow &row : rows)
+    if (!row.note.empty())
+      os << "note: " << printable(row.name) << ": " << row.note << "\n";
   return out + os.str();
 }
 

@@ -115,6 +115,7 @@ MappedFile::open(const std::string &path) {
   }
   std::shared_ptr<MappedFile> file(new MappedFile());
   file->length = static_cast<uint64_t>(info.st_size);
+  file->permissions = info.st_mode & 0777;
   file->mtime =
       int64_t(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec;
   if (file->length != 0) {
@@ -151,7 +152,7 @@ Status AtomicFile::open() {
     temporary = path + ".tmp." + std::to_string(getpid()) + "." +
                 std::to_string(counter.fetch_add(1));
     fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                0666);
+                mode);
     if (fd >= 0)
       return {};
     if (errno != EEXIST)

@@ -34,12 +34,15 @@ public:
   const unsigned char *data() const { return begin; }
   uint64_t size() const { return length; }
   int64_t mtimeNs() const { return mtime; }
+  /// Permission bits.
+  unsigned mode() const { return permissions; }
 
 private:
   MappedFile() = default;
   const unsigned char *begin = nullptr;
   uint64_t length = 0;
   int64_t mtime = 0;
+  unsigned permissions = 0;
 };
 
 /// Lets go of the pages of a mapped file that sequential readers have passed,
@@ -61,7 +64,9 @@ private:
 /// is a temporary one in the same folder.
 class AtomicFile {
 public:
-  explicit AtomicFile(std::string path) : path(std::move(path)) {}
+  /// `mode` are the permission bits of the new file, less those of the umask.
+  explicit AtomicFile(std::string path, unsigned mode = 0666)
+      : path(std::move(path)), mode(mode) {}
   ~AtomicFile();
   AtomicFile(const AtomicFile &) = delete;
   AtomicFile &operator=(const AtomicFile &) = delete;
@@ -72,6 +77,7 @@ public:
 
 private:
   std::string path;
+  unsigned mode;
   std::string temporary;
   int fd = -1;
 };

@@ -44,10 +44,10 @@ private:
                      const Weight &weight) const;
   Error overFull(const ParamSpec &spec, const Weight &weight,
                  const Error &error) const;
-  std::string cachePath() const;
+  std::string cachePath(const std::string &name) const;
   bool takeCache(const CacheContents &contents);
-  void storeCache(const std::string &path, const std::string &key,
-                  const std::string &why);
+  void storeCache(const std::string &path, unsigned mode,
+                  const std::string &key, const std::string &why);
 };
 
 Status ParamsLoader::openScopes() {
@@ -116,9 +116,7 @@ Error ParamsLoader::overFull(const ParamSpec &spec, const Weight &weight,
   if (error.code != Errc::Mismatch)
     return error;
   if (!weight.mask)
-    return makeError(error.code, error.message,
-                     "; to prune by magnitude choose the mask policy "
-                     "'derive', or give an explicit mask");
+    return makeError(error.code, error.message, kOverFullAdvice);
   Error extended = makeError(error.code, error.message, " under mask ",
                              quote(weight.maskName));
   Mask other = *weight.mask;
@@ -217,16 +215,14 @@ Status ParamsLoader::loadParam(size_t index) {
   return packInto(index, *weight, *tensor);
 }
 
-/// `<checkpoint>.<hash of manifest and options>.nmcache`: models do not fight
-/// over one file, and a changed checkpoint replaces its stale one.
-std::string ParamsLoader::cachePath() const {
-  std::string key = cacheKey(manifest, {}, options.mask);
-  for (const ScopePath &scope : scopes)
-    key += '\0' + scope.scope;
+/// `<checkpoint>.<hash of paths, manifest and options>.nmcache`: neither models
+/// nor checkpoints of one name fight over a file, and a changed checkpoint
+/// replaces its stale one.
+std::string ParamsLoader::cachePath(const std::string &name) const {
   char hash[17];
   std::snprintf(
       hash, sizeof(hash), "%016llx",
-      static_cast<unsigned long long>(checksum(key.data(), key.size())));
+      static_cast<unsigned long long>(checksum(name.data(), name.size())));
   std::string path = opened.front()->path();
   if (!options.cacheFolder.empty())
     path = options.cacheFolder + "/" + path.substr(path.rfind('/') + 1);
@@ -263,8 +259,8 @@ bool ParamsLoader::takeCache(const CacheContents &contents) {
   return true;
 }
 
-void ParamsLoader::storeCache(const std::string &path, const std::string &key,
-                              const std::string &why) {
+void ParamsLoader::storeCache(const std::string &path, unsigned mode,
+                              const std::string &key, const std::string &why) {
   std::vector<CacheEntry> entries(result->list.size());
   for (size_t i = 0; i < entries.size(); ++i) {
     const Param &param = result->list[i];
@@ -276,13 +272,17 @@ void ParamsLoader::storeCache(const std::string &path, const std::string &key,
                     param.metadataBytes,
                     param.maskSource};
   }
-  Status status = writeCache(path, key, entries);
+  Status status = writeCache(path, mode, key, entries);
   result->cacheText = status ? "written (" + why + ")"
                              : "not written: " + status.error().message;
 }
 
 Result<std::unique_ptr<Params>> ParamsLoader::run() {
   NM_RETURN_IF_ERROR(openScopes());
+  std::vector<const Checkpoint *> all;
+  for (const auto &checkpoint : opened)
+    all.push_back(checkpoint.get());
+  NM_RETURN_IF_ERROR(checkMaskSuffixes(all, options.mask));
   result->list.resize(manifest.params.size());
   packed.resize(manifest.params.size());
 
@@ -290,11 +290,12 @@ Result<std::unique_ptr<Params>> ParamsLoader::run() {
   std::string path, key, why = "there was none";
   bool hit = false;
   if (caching) {
-    std::vector<const Checkpoint *> checkpoints;
-    for (const auto &checkpoint : opened)
-      checkpoints.push_back(checkpoint.get());
-    key = cacheKey(manifest, checkpoints, options.mask);
-    path = cachePath();
+    std::string name = cacheName(manifest, all, scopes, options.mask);
+    Result<std::string> identity = cacheKey(name, all);
+    if (!identity)
+      return identity.error();
+    key = std::move(*identity);
+    path = cachePath(name);
     Result<CacheContents> contents = readCache(path, key);
     if (contents)
       hit = takeCache(*contents);
@@ -309,7 +310,7 @@ Result<std::unique_ptr<Params>> ParamsLoader::run() {
   if (hit)
     result->cacheText = "hit";
   else if (caching)
-    storeCache(path, key, why);
+    storeCache(path, cacheMode(all), key, why);
   return std::move(result);
 }
 

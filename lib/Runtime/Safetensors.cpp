@@ -42,13 +42,16 @@ private:
   std::vector<FileImage> images;
   std::vector<Raw> raws;
   std::vector<Plan> plans;
+  /// Metadata of all files: pairs of a name and perhaps the tensor it is.
+  std::vector<std::pair<std::string, std::string>> tied;
 
   TensorView view(size_t raw) const {
     const SafetensorsEntry &entry = raws[raw].entry;
     return denseView(images[raws[raw].file].data + entry.begin, entry.dtype,
                      entry.shape);
   }
-  Status groupCompressed(std::vector<bool> &hidden);
+  void groupCompressed(std::vector<bool> &hidden);
+  void addTied();
   std::string where(const std::string &name) const {
     return path() + ": tensor " + quote(name);
   }
@@ -57,11 +60,12 @@ private:
 
 Status SafetensorsCheckpoint::addFile(const std::string &file, FileImage image,
                                       const std::vector<std::string> *only) {
-  Result<std::vector<SafetensorsEntry>> entries =
+  Result<SafetensorsHeader> header =
       parseSafetensorsHeader(image.data, image.size, file);
-  if (!entries)
-    return entries.error();
-  std::vector<SafetensorsEntry> &list = *entries;
+  if (!header)
+    return header.error();
+  std::vector<SafetensorsEntry> &list = header->entries;
+  tied.insert(tied.end(), header->metadata.begin(), header->metadata.end());
   std::sort(list.begin(), list.end(),
             [](const SafetensorsEntry &a, const SafetensorsEntry &b) {
               return a.name < b.name;
@@ -90,8 +94,20 @@ Status SafetensorsCheckpoint::addFile(const std::string &file, FileImage image,
   return {};
 }
 
+/// The dense shape that `<p>.shape` holds: I64, one number a dimension, written
+/// as [rank] or as [rank, 1].
+static std::string readShape(const TensorView &dims, const std::string &dtype,
+                             std::vector<int64_t> &shape) {
+  if (dims.dtype != DType::I64 || dims.count() > kMaxRank || dims.rank() > 2)
+    return "'shape' is " + quote(dtype) + " " + shapeString(dims.shape) +
+           ", expected I64 with one element a dimension";
+  for (int64_t i = 0; i < dims.count(); ++i)
+    shape.push_back(loadUnaligned<int64_t>(dims.data + 8 * i));
+  return "";
+}
+
 /// Finds compressed-tensors weights, plans them, and marks their parts hidden.
-Status SafetensorsCheckpoint::groupCompressed(std::vector<bool> &hidden) {
+void SafetensorsCheckpoint::groupCompressed(std::vector<bool> &hidden) {
   std::unordered_map<std::string_view, size_t> byName;
   for (size_t i = 0; i < raws.size(); ++i)
     byName.emplace(raws[i].entry.name, i);
@@ -118,33 +134,47 @@ Status SafetensorsCheckpoint::groupCompressed(std::vector<bool> &hidden) {
     bool named = prefix.size() >= 7 &&
                  prefix.compare(prefix.size() - 7, 7, ".weight") == 0;
     plan.info.name = named || prefix == "weight" ? prefix : prefix + ".weight";
-    size_t shape = look(prefix + ".shape");
-    if (shape == kNone)
-      return makeError(Errc::Format, where(prefix),
-                       ": has 'compressed' and 'bitmask', but no 'shape'");
-    TensorView dims = view(shape);
-    if (dims.dtype != DType::I64 || dims.shape != std::vector<int64_t>{2})
-      return makeError(Errc::Mismatch, where(prefix + ".shape"), " is ",
-                       raws[shape].entry.dtypeText, " ",
-                       shapeString(dims.shape), ", expected I64 [2]");
-    for (int i : {0, 1})
-      plan.info.shape.push_back(loadUnaligned<int64_t>(dims.data + 8 * i));
     plan.info.dtype = raws[i].entry.dtype;
     plan.info.dtypeText = raws[i].entry.dtypeText;
-    BitmaskParts parts{plan.info.shape, view(i), view(plan.bitmask),
-                       ragged ? view(plan.rowOffsets) : TensorView()};
-    NM_RETURN_IF_ERROR(checkBitmaskParts(parts, where(plan.info.name)));
+    size_t shape = look(prefix + ".shape");
+    if (shape == kNone)
+      plan.info.note = "has 'compressed' and 'bitmask', but no 'shape'";
+    else
+      plan.info.note =
+          readShape(view(shape), raws[shape].entry.dtypeText, plan.info.shape);
+    if (plan.info.note.empty()) {
+      BitmaskParts parts{plan.info.shape, view(i), view(plan.bitmask),
+                         ragged ? view(plan.rowOffsets) : TensorView()};
+      if (Status fits = checkBitmaskParts(parts); !fits)
+        plan.info.note = fits.error().message;
+    }
     for (size_t raw : {i, plan.bitmask, shape, plan.rowOffsets})
       if (raw != kNone)
         hidden[raw] = true;
     plans.push_back(std::move(plan));
   }
-  return {};
+}
+
+/// safetensors' save_model keeps one of several tensors that share their data
+/// and records the others in the metadata as `name: kept`.
+void SafetensorsCheckpoint::addTied() {
+  std::unordered_map<std::string, size_t> byName;
+  for (size_t i = 0; i < plans.size(); ++i)
+    byName.emplace(plans[i].info.name, i);
+  for (const auto &[name, kept] : tied) {
+    auto found = byName.find(kept);
+    if (found == byName.end() || !byName.emplace(name, plans.size()).second)
+      continue; // some other entry, such as "format": "pt"
+    Plan plan = plans[found->second];
+    plan.info.name = name;
+    plan.info.tiedTo = kept;
+    plans.push_back(std::move(plan));
+  }
 }
 
 Status SafetensorsCheckpoint::finish() {
   std::vector<bool> hidden(raws.size());
-  NM_RETURN_IF_ERROR(groupCompressed(hidden));
+  groupCompressed(hidden);
   for (size_t i = 0; i < raws.size(); ++i) {
     if (hidden[i])
       continue;
@@ -155,6 +185,7 @@ Status SafetensorsCheckpoint::finish() {
     plan.values = i;
     plans.push_back(std::move(plan));
   }
+  addTied();
   std::sort(plans.begin(), plans.end(), [](const Plan &a, const Plan &b) {
     return a.info.name < b.info.name;
   });
@@ -187,12 +218,19 @@ Result<CheckpointPtr> openSafetensors(const std::string &path,
   return CheckpointPtr(std::move(checkpoint));
 }
 
-/// Shard names must be plain names, so that an index cannot reach out of its
-/// folder.
-static bool isPlainName(const std::string &name) {
-  return !name.empty() && name != "." && name != ".." &&
-         name.find('/') == std::string::npos &&
-         name.find('\0') == std::string::npos;
+/// Shards lie in the folder of the index or below it, so that an index cannot
+/// reach out of its folder.
+static bool isInnerPath(const std::string &name) {
+  if (name.empty() || name.find('\0') != std::string::npos)
+    return false;
+  for (size_t begin = 0; begin <= name.size();) {
+    size_t end = std::min(name.find('/', begin), name.size());
+    std::string_view part = std::string_view(name).substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..")
+      return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
@@ -207,15 +245,18 @@ Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
     return document.error();
   auto map = document->find("weight_map");
   if (!document->is_object() || map == document->end() || !map->is_object())
-    return makeError(Errc::Format, path,
-                     ": expected an object with an object 'weight_map'");
+    return makeError(
+        Errc::Format, path,
+        ": JSON without an object 'weight_map', expected the index "
+        "of sharded safetensors (model.safetensors.index.json)");
   std::map<std::string, std::vector<std::string>> byFile;
   for (const auto &item : map->items()) {
     if (!item.value().is_string() ||
-        !isPlainName(item.value().get_ref<const std::string &>()))
+        !isInnerPath(item.value().get_ref<const std::string &>()))
       return makeError(Errc::Format, path, ": weight_map of tensor ",
                        quote(item.key()),
-                       " is not the plain name of a file in the same folder");
+                       " is not the path of a file in the folder of the index, "
+                       "or below it");
     byFile[item.value()].push_back(item.key());
   }
   auto checkpoint = std::make_shared<SafetensorsCheckpoint>(

@@ -16,8 +16,8 @@ namespace {
 /// entries, so no document is built; and it sees duplicate keys.
 class HeaderParser {
 public:
-  HeaderParser(const std::string &file, std::vector<SafetensorsEntry> &entries)
-      : file(file), entries(entries) {}
+  HeaderParser(const std::string &file, SafetensorsHeader &header)
+      : file(file), entries(header.entries), metadata(header.metadata) {}
 
   Error error;
 
@@ -52,6 +52,7 @@ public:
 
   bool string(json::string_t &value) {
     if (state == State::MetadataValue) {
+      metadata.back().second = std::move(value);
       state = State::Metadata;
       return true;
     }
@@ -122,6 +123,7 @@ public:
     if (state == State::Metadata) {
       if (!metadataKeys.insert(name).second)
         return fail("duplicate key " + quote(name));
+      metadata.emplace_back(name, "");
       state = State::MetadataValue;
       return true;
     }
@@ -166,6 +168,7 @@ private:
 
   const std::string &file;
   std::vector<SafetensorsEntry> &entries;
+  std::vector<std::pair<std::string, std::string>> &metadata;
   State state = State::Start;
   /// Where we are, for messages: the tensor between quotes.
   std::string place;
@@ -266,17 +269,17 @@ static Status checkTiling(std::vector<SafetensorsEntry> &entries,
   return {};
 }
 
-Result<std::vector<SafetensorsEntry>>
-parseSafetensorsHeader(const unsigned char *data, uint64_t size,
-                       const std::string &file) {
-  constexpr uint64_t maxHeader = 100000000;
+Result<SafetensorsHeader> parseSafetensorsHeader(const unsigned char *data,
+                                                 uint64_t size,
+                                                 const std::string &file) {
   if (size < 8)
     return makeError(Errc::Format, file, ": found ", size,
                      " bytes, expected at least 8: not a safetensors file");
   uint64_t headerBytes = loadUnaligned<uint64_t>(data);
-  if (headerBytes > maxHeader)
+  if (headerBytes > kMaxSafetensorsHeader)
     return makeError(Errc::Format, file, ": header length ", headerBytes,
-                     " at byte 0 exceeds the limit of ", maxHeader);
+                     " at byte 0 exceeds the limit of ", kMaxSafetensorsHeader,
+                     ": not a safetensors file, nor any other checkpoint");
   if (headerBytes > size - 8)
     return makeError(Errc::Format, file, ": header length ", headerBytes,
                      " at byte 0, but only ", size - 8,
@@ -286,13 +289,13 @@ parseSafetensorsHeader(const unsigned char *data, uint64_t size,
     return makeError(Errc::Format, file,
                      ": header at byte 8 does not begin with '{'");
 
-  std::vector<SafetensorsEntry> entries;
-  HeaderParser parser(file, entries);
+  SafetensorsHeader header;
+  HeaderParser parser(file, header);
   if (!json::sax_parse(text, text + headerBytes, &parser))
     return parser.error;
-  NM_RETURN_IF_ERROR(
-      checkTiling(entries, 8 + headerBytes, size - 8 - headerBytes, file));
-  return entries;
+  NM_RETURN_IF_ERROR(checkTiling(header.entries, 8 + headerBytes,
+                                 size - 8 - headerBytes, file));
+  return header;
 }
 
 } // namespace nm::rt

@@ -6,6 +6,7 @@
 #include "nm/Runtime/DType.h"
 #include "nm/Runtime/Result.h"
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nm::rt {
@@ -20,12 +21,21 @@ struct SafetensorsEntry {
   uint64_t bytes = 0;
 };
 
+/// The official reader's limit.
+constexpr uint64_t kMaxSafetensorsHeader = 100000000;
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;
+  /// `__metadata__`, in the order of the file.
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
 /// Parses and checks the header of a file image completely: afterwards every
 /// entry lies within the image, entries tile the data region, and the byte
 /// counts of known element types match the shapes. Sorted by offset.
-Result<std::vector<SafetensorsEntry>>
-parseSafetensorsHeader(const unsigned char *data, uint64_t size,
-                       const std::string &file);
+Result<SafetensorsHeader> parseSafetensorsHeader(const unsigned char *data,
+                                                 uint64_t size,
+                                                 const std::string &file);
 
 } // namespace nm::rt
 

@@ -72,7 +72,7 @@ struct CommandLine {
   cl::list<std::string> maskSuffix{
       "mask-suffix", cl::cat(masks), cl::value_desc("suffix"),
       cl::desc("suffix of mask tensors, repeatable, instead of _mask, "
-               "_sparsity_mask and __weight_mma_mask")};
+               "_sparsity_mask, .mask and __*_mma_mask (* is the parameter)")};
   cl::opt<::nm::rt::BitOrder> maskBitOrder{
       "mask-bit-order", cl::cat(masks), cl::desc("bits of packed masks:"),
       cl::init(::nm::rt::BitOrder::LsbFirst),

@@ -1,5 +1,6 @@
 #include "TestUtil.h"
 #include "nm/Runtime/Params.h"
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +94,67 @@ TEST_F(CacheFiles, ChangedCheckpointIsStale) {
   EXPECT_NE(load()->cacheState().find("stale"), std::string::npos);
   EXPECT_EQ(load()->cacheState(), "hit");
   EXPECT_EQ(caches().size(), 1u);
+}
+
+TEST_F(CacheFiles, ChangedContentIsStaleWhateverTheTimeSays) {
+  // rsync -t, git and container images give a new file the time of the old one.
+  load();
+  struct stat before;
+  ASSERT_EQ(stat(file("m.safetensors").c_str(), &before), 0);
+  size_t changed = data.size() / 2;
+  while (data[changed] == 0)
+    ++changed;
+  data[changed] ^= 1;
+  save();
+  timespec times[2] = {before.st_atim, before.st_mtim};
+  ASSERT_EQ(utimensat(AT_FDCWD, file("m.safetensors").c_str(), times, 0), 0);
+  struct stat after;
+  ASSERT_EQ(stat(file("m.safetensors").c_str(), &after), 0);
+  ASSERT_EQ(after.st_size, before.st_size);
+  ASSERT_EQ(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+  EXPECT_NE(load()->cacheState().find("stale"), std::string::npos);
+  EXPECT_EQ(load()->cacheState(), "hit");
+}
+
+TEST_F(CacheFiles, CheckpointsOfOneNameShareNoFile) {
+  // Two models, each model.safetensors in a folder of its own, one cache
+  // folder.
+  options.cacheFolder = dir;
+  for (const char *folder : {"a", "b"}) {
+    std::filesystem::create_directory(file(folder));
+    for (unsigned char &byte : data)
+      if (byte)
+        byte ^= 2;
+    std::string path = file(folder) + "/m.safetensors";
+    expectOk(writeSafetensors(
+        path, {{"w", denseView(data.data(), DType::F32, {64, 64})}}));
+    auto params = Params::load({specs}, {{"", path}}, options);
+    expectOk(params);
+    EXPECT_EQ((*params)->cacheState(), "written (there was none)");
+    check(**params);
+    // By another spelling of the path it is the same.
+    auto again = Params::load(
+        {specs}, {{"", file(folder) + "/../" + folder + "/m.safetensors"}},
+        options);
+    expectOk(again);
+    EXPECT_EQ((*again)->cacheState(), "hit");
+  }
+  EXPECT_EQ(caches().size(), 2u);
+}
+
+TEST_F(CacheFiles, ModeIsNotWiderThanTheCheckpoints) {
+  mode_t umaskBefore = umask(0);
+  for (mode_t mode : {0600, 0640, 0444, 0664, 0400}) {
+    for (const std::string &path : caches())
+      std::filesystem::remove(path);
+    ASSERT_EQ(chmod(file("m.safetensors").c_str(), mode), 0);
+    load();
+    ASSERT_EQ(caches().size(), 1u);
+    struct stat info;
+    ASSERT_EQ(stat(caches()[0].c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, mode);
+  }
+  umask(umaskBefore);
 }
 
 TEST_F(CacheFiles, OtherManifestsAndOptionsHaveTheirOwnFile) {

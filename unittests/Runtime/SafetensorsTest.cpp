@@ -194,9 +194,9 @@ TEST_F(SafetensorsFiles, Shards) {
   index("{\"x\":\"c.safetensors\"}");
   expectError(Checkpoint::open(dir), {"c.safetensors", "cannot open"});
   index("{\"x\":\"../a.safetensors\"}");
-  expectError(Checkpoint::open(dir), {"plain name"});
+  expectError(Checkpoint::open(dir), {"or below it"});
   index("{\"x\":3}");
-  expectError(Checkpoint::open(dir), {"plain name"});
+  expectError(Checkpoint::open(dir), {"or below it"});
   index("{\"x\":\"a.safetensors\",\"x\":\"b.safetensors\"}");
   expectError(Checkpoint::open(dir), {"duplicate key 'x'"});
   index("[]");

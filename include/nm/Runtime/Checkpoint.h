@@ -1,10 +1,10 @@
 //===- Checkpoint.h - memory-mapped weight files --------------------------===//
 //
 // One class reads every supported container: safetensors (one file or sharded
-// through an index), npy, npz; compressed-tensors bitmask tensors inside
-// safetensors appear as the dense-shaped weights they stand for. Opening reads
-// headers only; data stays in the mapping until a tensor is read, and even then
-// is copied only when it has to be inflated or decompressed.
+// through an index), npy, npz, files of torch.save; compressed-tensors bitmask
+// tensors inside safetensors appear as the dense-shaped weights they stand for.
+// Opening reads headers only; data stays in the mapping until a tensor is read,
+// and even then is copied only when it has to be inflated or decompressed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,7 +26,7 @@ namespace nm::rt {
 struct TensorInfo {
   enum class Storage : uint8_t {
     Plain,           ///< bytes of the file
-    NpzMember,       ///< member of a zip archive
+    ZipMember,       ///< of an npz or a file of torch.save
     Sparse24Bitmask, ///< compressed-tensors, exactly 2 of 4
     SparseBitmask    ///< compressed-tensors, any density
   };
@@ -37,6 +37,10 @@ struct TensorInfo {
   std::string dtypeText;
   std::vector<int64_t> shape;
   Storage storage = Storage::Plain;
+  /// Why it cannot be read, else empty: one odd tensor does not close a file.
+  std::string note = {};
+  /// The tensor that it shares its data with, if the file says so.
+  std::string tiedTo = {};
 };
 
 /// A tensor that was read, with the mask that its storage carries (only
@@ -48,11 +52,19 @@ struct LoadedTensor {
 
 class Checkpoint {
 public:
-  enum class Format : uint8_t { Safetensors, ShardedSafetensors, Npy, Npz };
+  enum class Format : uint8_t {
+    Safetensors,
+    ShardedSafetensors,
+    Npy,
+    Npz,
+    Torch
+  };
 
-  /// Opens a file, or a folder that holds `model.safetensors.index.json`,
-  /// `model.safetensors` or exactly one `*.safetensors`. The format is told by
-  /// the extension, else by the first bytes.
+  /// Opens a file, or a folder that holds one index
+  /// (`*.safetensors.index.json`, `model.safetensors.index.json` before
+  /// others), `model.safetensors`, exactly one `*.safetensors`, or
+  /// `pytorch_model.bin`. The format is told by the content; a file of another
+  /// kind is named in the error.
   static Result<std::shared_ptr<const Checkpoint>>
   open(const std::string &path);
 
@@ -87,6 +99,8 @@ public:
     std::string path;
     uint64_t size = 0;
     int64_t mtimeNs = 0;
+    /// Permission bits.
+    unsigned mode = 0600;
   };
   const std::vector<FileIdentity> &files() const { return identities; }
 
@@ -104,6 +118,11 @@ private:
   Format fileFormat;
   std::vector<TensorInfo> infos;
 };
+
+/// What a file is whose content is that of a checkpoint or of something else
+/// that is no text to compile ("an npz archive, a checkpoint"); empty for
+/// anything that may be a model.
+std::string describeContent(const void *data, size_t size);
 
 } // namespace nm::rt
 

@@ -18,9 +18,9 @@ struct InspectRow {
   std::optional<SparsityReport> report;
   /// Of the axis that the table shows; absent without a report or dimensions.
   std::optional<AxisPattern> pattern;
-  /// "explicit", "none", or "is a mask".
+  /// "explicit (NAME)", "none", "not read", or "is a mask".
   std::string maskSource;
-  /// Why the row has no report, else empty.
+  /// Why the row has no report, or what else there is to know, else empty.
   std::string note;
 };
 
@@ -29,7 +29,7 @@ struct InspectRow {
 Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
                                         const MaskOptions &options = {});
 
-/// Aligned text table with a header line and a line of totals.
+/// Aligned text table with a header line, a line of totals, and the notes.
 std::string formatTable(const std::vector<InspectRow> &rows);
 
 /// One JSON array of objects.

@@ -21,6 +21,11 @@ namespace nm::rt {
 Status verifyPattern(const TensorView &view, int64_t axis, int64_t n, int64_t m,
                      const std::string &name);
 
+/// What to add to the message about weights with an over-full group.
+constexpr const char *kOverFullAdvice =
+    "; to prune by magnitude choose the mask policy 'derive', or give an "
+    "explicit mask";
+
 /// Same, for a mask instead of weights.
 Status verifyMask(const Mask &mask, int64_t axis, int64_t n, int64_t m,
                   const std::string &name);

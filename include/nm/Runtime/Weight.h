@@ -27,10 +27,11 @@ struct MaskOptions {
   /// are always LSB first.
   BitOrder bitOrder = BitOrder::LsbFirst;
   /// Tried in order. For key `a.weight` the suffix `_mask` names
-  /// `a.weight_mask`; a suffix that begins with `__weight` names `a.<suffix>`
-  /// (apex).
-  std::vector<std::string> suffixes = {"_mask", "_sparsity_mask",
-                                       "__weight_mma_mask"};
+  /// `a.weight_mask`. In a suffix that begins with `__`, `*` stands for the
+  /// last part of the key, and the mask belongs to the module: `__*_mma_mask`
+  /// names `a.__weight_mma_mask` (apex).
+  std::vector<std::string> suffixes = defaultSuffixes();
+  static std::vector<std::string> defaultSuffixes();
 };
 
 /// A weight with the mask that belongs to it.
@@ -43,16 +44,32 @@ struct Weight {
   std::string valuesName;
 };
 
-/// Name of the tensor that holds the values of `key` (`key` itself or torch's
-/// `<key>_orig`), null when there is none.
+/// The tensor that holds the values of `key`, null when there is none: `key`
+/// itself, `<key>_orig` of torch.nn.utils.prune, or `original` of
+/// torch.nn.utils.parametrize, each of these with its mask.
 const TensorInfo *findWeight(const Checkpoint &checkpoint,
                              std::string_view key);
 
-/// Name of the explicit mask tensor of `key`, null when there is none.
+/// The key under which a program asks for a tensor: that of the weight where it
+/// holds the weight's values under another name, else its own name.
+std::string keyOfTensor(const Checkpoint &checkpoint, const std::string &name);
+
+/// Why `key` is not there: tensors with similar names, what it may be tied to,
+/// or how it is stored. Begins with ", " or "; ", or is empty.
+std::string explainMissing(const Checkpoint &checkpoint, std::string_view key);
+
+/// Fails on a suffix, other than the default ones, that no tensor of any of the
+/// checkpoints has.
+Status checkMaskSuffixes(const std::vector<const Checkpoint *> &checkpoints,
+                         const MaskOptions &options);
+
+/// The explicit mask tensor of `key`, null when there is none.
 const TensorInfo *findMask(const Checkpoint &checkpoint, std::string_view key,
                            const MaskOptions &options);
 
 /// Reads the weight `key` and, unless the policy is Ignore, its explicit mask.
+/// A bit-packed mask that loses weights in this bit order and would keep them
+/// in the other is an error.
 Result<Weight> readWeight(const Checkpoint &checkpoint, std::string_view key,
                           const MaskOptions &options);
 

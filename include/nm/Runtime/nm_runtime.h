@@ -70,7 +70,10 @@ NM_API const char *nm_runtime_version(void);
 
 /* Number of OpenMP threads of the calling thread's parallel regions, both in
  * this library and in compiled code called from the same thread. 0 or less
- * restores the default (all processors, or OMP_NUM_THREADS). */
+ * restores the default (all processors, or OMP_NUM_THREADS). More than 256, or
+ * four times the processors if that is more, is taken for that many. Where
+ * OMP_NUM_THREADS is no such number, nm_params_load and nm_inspect fail with a
+ * message, and the other functions take it as not set. */
 NM_API void nm_set_num_threads(int count);
 NM_API int nm_get_num_threads(void);
 

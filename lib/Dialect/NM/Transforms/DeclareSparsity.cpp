@@ -12,6 +12,7 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Threads.h"
 #include "nm/Runtime/Weight.h"
 
 namespace mlir::nm {
@@ -42,6 +43,8 @@ struct DeclareSparsityPass
     collectContractions();
     SmallVector<ParamOp> ops;
     getOperation().walk([&](ParamOp op) { ops.push_back(op); });
+    if (failed(checkPolicy(ops)))
+      return signalPassFailure();
     bool ok = true;
     IRRewriter rewriter(&getContext());
     for (ParamOp op : ops)
@@ -63,7 +66,42 @@ private:
            << "nm-declare-sparsity: ";
   }
 
+  /// Policies that act on weights with a pattern need one from somewhere.
+  LogicalResult checkPolicy(ArrayRef<ParamOp> ops) {
+    bool derives = masks.policy == rt::MaskPolicy::Derive;
+    if (requiredN || (!derives && masks.policy != rt::MaskPolicy::Require))
+      return success();
+    for (ParamOp op : ops) {
+      if (mlir::nm::getSparsity(op.getResult().getType()))
+        return success();
+      auto scope = checkpoints.find(op.getScope().value_or(""));
+      // A mask that is required says the pattern itself.
+      if (!derives && scope != checkpoints.end() &&
+          hasMask(*scope->second, op.getKey()))
+        return success();
+    }
+    if (ops.empty())
+      return success();
+    return mlir::emitError(ops.front()->getLoc())
+           << "mask policy '" << maskPolicy
+           << "' has no effect: nothing says which N:M the "
+              "weights have; give a pattern, such as --pattern "
+              "2:4";
+  }
+
+  /// Whether an explicit mask comes with the weight.
+  bool hasMask(const rt::Checkpoint &checkpoint, StringRef key) const {
+    const rt::TensorInfo *info = rt::findWeight(checkpoint, key.str());
+    using Storage = rt::TensorInfo::Storage;
+    return info && (info->storage == Storage::Sparse24Bitmask ||
+                    info->storage == Storage::SparseBitmask ||
+                    rt::findMask(checkpoint, key.str(), masks));
+  }
+
   LogicalResult readOptions() {
+    // Before OpenMP looks at it.
+    if (rt::Status threads = rt::checkThreadEnvironment(); !threads)
+      return optionError() << threads.error().message;
     auto policy = llvm::StringSwitch<std::optional<rt::MaskPolicy>>(maskPolicy)
                       .Case("if-present", rt::MaskPolicy::IfPresent)
                       .Case("require", rt::MaskPolicy::Require)
@@ -92,6 +130,7 @@ private:
                              << pattern << "'";
     }
     checkpoints.clear();
+    std::vector<const rt::Checkpoint *> all;
     for (StringRef param : params) {
       StringRef scope, path = param;
       // A '=' behind a folder belongs to the path.
@@ -102,7 +141,10 @@ private:
         return optionError() << opened.error().message;
       if (!checkpoints.try_emplace(scope, *opened).second)
         return optionError() << "two checkpoints for scope '" << scope << "'";
+      all.push_back(opened->get());
     }
+    if (rt::Status suffixes = rt::checkMaskSuffixes(all, masks); !suffixes)
+      return optionError() << suffixes.error().message;
     return success();
   }
 
@@ -280,10 +322,7 @@ private:
     if (!info) {
       InFlightDiagnostic diag = error();
       diag << "no tensor '" << key << "' among " << checkpoint.tensors().size()
-           << " tensors";
-      std::vector<std::string> near = checkpoint.nearestNames(key);
-      if (!near.empty())
-        diag << ", did you mean '" << llvm::join(near, "' or '") << "'";
+           << " tensors" << rt::explainMissing(checkpoint, key);
       return diag;
     }
     std::vector<int64_t> expected(type.getShape());
@@ -371,7 +410,8 @@ private:
                                                 requiredM, weight.valuesName);
     if (!status)
       return op.emitOpError()
-             << checkpoint.path() << ": " << status.error().message;
+             << checkpoint.path() << ": " << status.error().message
+             << (weight.mask ? "" : rt::kOverFullAdvice);
     found.source = weight.mask ? "mask '" + weight.maskName + "'" : "values";
     auto report =
         rt::tightestPattern(view, weight.mask ? &*weight.mask : nullptr);

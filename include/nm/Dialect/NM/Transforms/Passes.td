@@ -95,7 +95,9 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
     and `nm.decompress`, which `nm-raise` takes. The axis is that of the contraction
     where the parameter's users show it, else that of the tightest pattern. Every
     parameter of a bound scope is checked: a missing key, or another element type
-    or shape than the checkpoint's, is an error.
+    or shape than the checkpoint's, is an error, as are a mask suffix that no tensor
+    has, and the policies `derive` and `require` where nothing says a pattern: not
+    `pattern`, not the type of a parameter and, for `require`, no mask.
 
     Remarks (category `nm-declare-sparsity`) say pattern, density and source of
     each, or why a parameter stays dense. Nothing of the checkpoint enters the IR.

@@ -1,0 +1,365 @@
+//===- TorchCheckpoint.cpp - a file of torch.save as a checkpoint ---------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Since PyTorch 1.6 such a file is a zip archive: `<name>/data.pkl` is a pickle
+// that describes objects, `<name>/data/<key>` holds the bytes of each storage.
+// The pickle is read as a description (Pickle.h). A tensor in it is what a call
+// of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...)
+// would give, whose storage is the persistent id ('storage', class, key,
+// device, elements).
+//
+//===----------------------------------------------------------------------===//
+
+#include "Pickle.h"
+#include "Support.h"
+#include "ZipArchive.h"
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace nm::rt {
+
+using Kind = PickleValue::Kind;
+
+namespace {
+struct TorchType {
+  const char *storage; ///< of torch.<storage>
+  const char *name;    ///< of torch.<name>
+  DType dtype;
+};
+} // namespace
+
+static constexpr TorchType kTypes[] = {
+    {"FloatStorage", "float32", DType::F32},
+    {"DoubleStorage", "float64", DType::F64},
+    {"HalfStorage", "float16", DType::F16},
+    {"BFloat16Storage", "bfloat16", DType::BF16},
+    {"LongStorage", "int64", DType::I64},
+    {"IntStorage", "int32", DType::I32},
+    {"ShortStorage", "int16", DType::I16},
+    {"CharStorage", "int8", DType::I8},
+    {"ByteStorage", "uint8", DType::U8},
+    {"BoolStorage", "bool", DType::Bool},
+    {nullptr, "uint16", DType::U16},
+    {nullptr, "uint32", DType::U32},
+    {nullptr, "uint64", DType::U64},
+    {nullptr, "float8_e4m3fn", DType::F8E4M3},
+    {nullptr, "float8_e5m2", DType::F8E5M2},
+};
+
+namespace {
+class TorchCheckpoint final : public Checkpoint {
+public:
+  TorchCheckpoint(const std::string &path, const FileImage &image,
+                  std::unique_ptr<ZipArchive> archive)
+      : Checkpoint(path, Format::Torch), archive(std::move(archive)) {
+    identities.push_back(image.identity);
+  }
+
+  Status finish();
+
+protected:
+  Result<LoadedTensor> readIndex(size_t index) const override;
+
+private:
+  struct Stored {
+    TensorInfo info;
+    size_t member = 0; ///< of the archive
+    int64_t offset = 0;
+    std::vector<int64_t> strides;
+  };
+
+  std::unique_ptr<ZipArchive> archive;
+  /// Before the names of members, such as "archive/".
+  std::string prefix;
+  std::unordered_map<std::string, size_t> membersByName;
+  std::vector<Stored> stored;
+  std::unordered_set<const PickleValue *> onPath;
+  size_t visits = 0;
+
+  const ZipArchive::Member *findMember(const std::string &name) const;
+  Status collect(const PickleValue &value, const std::string &name);
+  /// Fills in a tensor, or says why there is none.
+  Status describe(const PickleValue &arguments, bool typed,
+                  Stored &tensor) const;
+};
+} // namespace
+
+bool isTorchArchive(const ZipArchive &archive) {
+  return std::any_of(archive.members().begin(), archive.members().end(),
+                     [](const auto &member) {
+                       size_t slash = member.name.rfind('/');
+                       return slash != std::string::npos &&
+                              member.name.compare(slash, std::string::npos,
+                                                  "/data.pkl") == 0;
+                     });
+}
+
+const ZipArchive::Member *
+TorchCheckpoint::findMember(const std::string &name) const {
+  auto found = membersByName.find(prefix + name);
+  return found == membersByName.end() ? nullptr
+                                      : &archive->members()[found->second];
+}
+
+/// The integers of a tuple or a list: a shape, strides.
+static bool integersOf(const PickleValue &value, std::vector<int64_t> &out) {
+  // torch.Size([...]) is a call with one list.
+  const PickleValue *list = &value;
+  if (value.is(Kind::Made) && value.items[0]->isGlobal("torch.Size") &&
+      value.items[1]->is(Kind::Tuple) && value.items[1]->items.size() == 1)
+    list = value.items[1]->items[0];
+  if (!list->is(Kind::Tuple) && !list->is(Kind::List))
+    return false;
+  for (const PickleValue *item : list->items) {
+    if (!item->is(Kind::Int) || item->integer < 0)
+      return false;
+    out.push_back(item->integer);
+  }
+  return true;
+}
+
+/// Bytes from the start of a storage that a strided tensor reaches, checked.
+static bool reach(const std::vector<int64_t> &shape,
+                  const std::vector<int64_t> &strides, int64_t offset,
+                  int64_t elem, int64_t &bytes) {
+  int64_t last = offset;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 0) {
+      bytes = 0;
+      return true;
+    }
+    int64_t step;
+    if (mulOverflow(shape[d] - 1, strides[d], step) ||
+        addOverflow(last, step, last))
+      return false;
+  }
+  return !addOverflow(last, 1, last) && !mulOverflow(last, elem, bytes);
+}
+
+/// `arguments` are those of _rebuild_tensor_v2 or, where `typed`, of
+/// _rebuild_tensor_v3, whose seventh is the element type.
+Status TorchCheckpoint::describe(const PickleValue &arguments, bool typed,
+                                 Stored &tensor) const {
+  auto fail = [](auto &&...parts) { return makeError(Errc::Format, parts...); };
+  const std::vector<PickleValue *> &given = arguments.items;
+  if (!arguments.is(Kind::Tuple) || given.size() < (typed ? 7u : 4u))
+    return fail("its description has too few parts");
+  const PickleValue *storage = given[0]->is(Kind::Stored) &&
+                                       given[0]->items[0]->is(Kind::Tuple) &&
+                                       given[0]->items[0]->items.size() >= 5
+                                   ? given[0]->items[0]
+                                   : nullptr;
+  if (!storage || !storage->items[1]->is(Kind::Global) ||
+      !storage->items[2]->is(Kind::Text))
+    return fail("its storage is not described as torch.save does");
+  if (!given[1]->is(Kind::Int) || given[1]->integer < 0 ||
+      !integersOf(*given[2], tensor.info.shape) ||
+      !integersOf(*given[3], tensor.strides) ||
+      tensor.strides.size() != tensor.info.shape.size())
+    return fail("offset, shape and strides are not non-negative integers, as "
+                "many strides as dimensions");
+  tensor.offset = given[1]->integer;
+  const PickleValue *type = typed ? given[6] : storage->items[1];
+  tensor.info.dtypeText = type->text.substr(type->text.rfind('.') + 1);
+  for (const TorchType &row : kTypes)
+    if (const char *known = typed ? row.name : row.storage;
+        known && tensor.info.dtypeText == known) {
+      tensor.info.dtype = row.dtype;
+      tensor.info.dtypeText = row.name;
+    }
+  int64_t elem = elementBytes(tensor.info.dtype);
+  Result<int64_t> count = checkedCount(tensor.info.shape, elem);
+  if (!count)
+    return fail(count.error().message);
+  const std::string &key = storage->items[2]->text;
+  auto member = membersByName.find(prefix + "data/" + key);
+  if (member == membersByName.end())
+    return fail("the archive has no member ", quote(prefix + "data/" + key),
+                " with its bytes");
+  tensor.member = member->second;
+  uint64_t has = archive->members()[tensor.member].size;
+  // torch.Tensor.expand repeats by strides of 0: a few bytes may stand for any
+  // number of them.
+  if (elem != 0 && uint64_t(*count) > has / uint64_t(elem))
+    return fail("shape ", shapeString(tensor.info.shape),
+                " repeats its storage "
+                "of ",
+                has, " bytes; save a contiguous() copy of it");
+  int64_t bytes;
+  if (elem != 0 &&
+      (!reach(tensor.info.shape, tensor.strides, tensor.offset, elem, bytes) ||
+       uint64_t(bytes) > has))
+    return fail("shape ", shapeString(tensor.info.shape), ", strides ",
+                shapeString(tensor.strides), " and offset ", tensor.offset,
+                " leave its storage of ", has, " bytes");
+  return {};
+}
+
+/// The dict or tensor that an object of torch's wraps, else the value itself.
+static const PickleValue *unwrap(const PickleValue *value) {
+  while (value->is(Kind::Made) && value->items[1]->is(Kind::Tuple) &&
+         !value->items[1]->items.empty() &&
+         (value->items[0]->isGlobal("torch._utils._rebuild_parameter") ||
+          value->items[0]->isGlobal(
+              "torch._utils._rebuild_parameter_with_state") ||
+          value->items[0]->isGlobal("torch.nn.parameter.Parameter"))) {
+    const PickleValue *inner = value->items[1]->items[0];
+    if (inner == value)
+      break;
+    value = inner;
+  }
+  return value;
+}
+
+/// Adds every tensor below a value; its name is the path of keys to it.
+Status TorchCheckpoint::collect(const PickleValue &given,
+                                const std::string &name) {
+  // Generous for state dicts of optimizers; hostile pickles share and nest.
+  constexpr size_t maxVisits = 10000000, maxDepth = 32;
+  const PickleValue &value = *unwrap(&given);
+  if (++visits > maxVisits || onPath.size() > maxDepth ||
+      onPath.count(&value) != 0)
+    return makeError(Errc::Format, path(), ": ", quote(name),
+                     " is nested too deep, in itself, or too often");
+  if (value.is(Kind::Made)) {
+    const std::string &callee = value.items[0]->text;
+    bool typed = callee == "torch._utils._rebuild_tensor_v3";
+    if (typed || callee == "torch._utils._rebuild_tensor_v2" ||
+        callee == "torch._utils._rebuild_tensor") {
+      Stored tensor;
+      tensor.info.name = name;
+      tensor.info.storage = TensorInfo::Storage::ZipMember;
+      if (Status status = describe(*value.items[1], typed, tensor); !status)
+        tensor.info.note = status.error().message;
+      stored.push_back(std::move(tensor));
+      return {};
+    }
+  }
+  // Entries of a dict or an OrderedDict, items of a list or a tuple. Other
+  // objects are not looked into.
+  bool isDict = value.is(Kind::Dict) ||
+                (value.is(Kind::Made) &&
+                 value.items[0]->isGlobal("collections.OrderedDict"));
+  bool isList = value.is(Kind::List) || value.is(Kind::Tuple);
+  if (!isDict && !isList)
+    return {};
+  onPath.insert(&value);
+  auto below = [&](const std::string &key) {
+    return name.empty() ? key : name + "." + key;
+  };
+  if (isDict)
+    for (auto [key, item] : value.entries) {
+      if (key->is(Kind::Text))
+        NM_RETURN_IF_ERROR(collect(*item, below(key->text)));
+      else if (key->is(Kind::Int))
+        NM_RETURN_IF_ERROR(collect(*item, below(std::to_string(key->integer))));
+    }
+  for (size_t i = 0; isList && i < value.items.size(); ++i)
+    NM_RETURN_IF_ERROR(collect(*value.items[i], below(std::to_string(i))));
+  onPath.erase(&value);
+  return {};
+}
+
+/// What trainers put around the state dict: its tensors go by their own names.
+static const PickleValue *findState(const PickleValue &root,
+                                    const std::string &key) {
+  for (auto [name, value] : root.entries)
+    if (name->is(Kind::Text) && name->text == key && !value->entries.empty())
+      return value;
+  return nullptr;
+}
+
+Status TorchCheckpoint::finish() {
+  const std::vector<ZipArchive::Member> &members = archive->members();
+  const ZipArchive::Member *pickled = nullptr;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const std::string &name = members[i].name;
+    if (!membersByName.emplace(name, i).second)
+      return makeError(Errc::Format, path(), ": two members ", quote(name));
+    size_t slash = name.rfind('/');
+    if (slash == std::string::npos || name.substr(slash + 1) != "data.pkl")
+      continue;
+    if (pickled)
+      return makeError(Errc::Format, path(), ": two members 'data.pkl'");
+    pickled = &members[i];
+    prefix = name.substr(0, slash + 1);
+  }
+  if (!pickled)
+    return makeError(Errc::Format, path(),
+                     ": no member 'data.pkl': not a file of torch.save");
+  if (findMember("constants.pkl"))
+    return makeError(Errc::Unsupported, path(),
+                     ": a TorchScript archive, which is a program; load it "
+                     "with torch.jit.load and save its state_dict()");
+  if (const ZipArchive::Member *order = findMember("byteorder")) {
+    Result<std::vector<unsigned char>> text = archive->readStart(*order, 16);
+    if (!text)
+      return text.error();
+    if (std::string(text->begin(), text->end()) == "big")
+      return makeError(Errc::Unsupported, path(),
+                       ": was written by a big-endian machine, expected "
+                       "little-endian data");
+  }
+  NM_RETURN_IF_ERROR(archive->check(*pickled));
+  auto bytes = archive->read(*pickled);
+  if (!bytes)
+    return bytes.error();
+  Pickle pickle;
+  NM_RETURN_IF_ERROR(pickle.parse(bytes->get(), pickled->size,
+                                  path() + ": member " + quote(pickled->name)));
+  const PickleValue *root = pickle.root();
+  for (const char *key : {"state_dict", "model_state_dict", "model"})
+    if (const PickleValue *state = findState(*root, key)) {
+      root = state;
+      break;
+    }
+  NM_RETURN_IF_ERROR(collect(*root, ""));
+  if (stored.empty()) {
+    const PickleValue *callee = root->is(Kind::Made) ? root->items[0] : nullptr;
+    if (callee && !callee->isGlobal("collections.OrderedDict"))
+      return makeError(Errc::Unsupported, path(), ": holds an object of class ",
+                       quote(callee->text),
+                       ", not a dict of tensors; load it in PyTorch and save "
+                       "its state_dict()");
+  }
+  std::sort(stored.begin(), stored.end(), [](const Stored &a, const Stored &b) {
+    return a.info.name < b.info.name;
+  });
+  std::vector<TensorInfo> list;
+  list.reserve(stored.size());
+  for (const Stored &tensor : stored)
+    list.push_back(tensor.info);
+  return setTensors(std::move(list));
+}
+
+Result<LoadedTensor> TorchCheckpoint::readIndex(size_t index) const {
+  const Stored &tensor = stored[index];
+  const ZipArchive::Member &member = archive->members()[tensor.member];
+  NM_RETURN_IF_ERROR(archive->check(member));
+  auto bytes = archive->read(member);
+  if (!bytes)
+    return bytes.error();
+  TensorView view;
+  view.data = bytes->get() + tensor.offset * elementBytes(tensor.info.dtype);
+  view.dtype = tensor.info.dtype;
+  view.shape = tensor.info.shape;
+  view.strides = tensor.strides;
+  LoadedTensor loaded;
+  loaded.tensor = {std::move(view), *bytes};
+  return loaded;
+}
+
+Result<CheckpointPtr> openTorch(const std::string &path, const FileImage &image,
+                                std::unique_ptr<ZipArchive> archive) {
+  auto checkpoint =
+      std::make_shared<TorchCheckpoint>(path, image, std::move(archive));
+  NM_RETURN_IF_ERROR(checkpoint->finish());
+  return CheckpointPtr(std::move(checkpoint));
+}
+
+} // namespace nm::rt

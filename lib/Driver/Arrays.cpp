@@ -7,6 +7,8 @@
 
 #include "nm/Driver/Arrays.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "nm/Driver/Files.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Checkpoint.h"
 #include "nm/Runtime/Writer.h"
@@ -205,11 +207,18 @@ driver::assignResults(StringRef option, const Signature &function,
   return assigned;
 }
 
-llvm::Error driver::writeArray(StringRef path, const rt::Tensor &tensor) {
+llvm::Error driver::writeArray(const RunOptions &options,
+                               const std::string &path,
+                               const rt::Tensor &tensor) {
   rt::TensorView view = tensor.view;
   if (view.dtype == rt::DType::BF16)
     view.dtype = rt::DType::U16;
-  rt::Status status = rt::writeNpy(path.str(), view);
+  if (llvm::Error error = flushOutput())
+    return error;
+  auto file = options.files->open(path);
+  if (!file)
+    return toError(file.error());
+  rt::Status status = rt::writeNpy(**file, path, view);
   if (!status)
     return toError(status.error());
   return llvm::Error::success();

@@ -10,6 +10,8 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "nm/Driver/Files.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/PifoScheduler.h"
 #include "nm/Driver/Support.h"
 #include "nm/Import/PifoPolicy.h"
@@ -19,7 +21,6 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/WithColor.h"
 #include <sys/stat.h>
 
 using namespace mlir;
@@ -146,6 +147,21 @@ static llvm::Error checkColumns(const Source &source,
   return llvm::Error::success();
 }
 
+static ::nm::support::Status declareFiles(const PifoRunOptions &options,
+                                          ::nm::support::CommandFiles &files) {
+  for (auto [what, path] : {std::pair("the scheduler", &options.schedulerFile),
+                            std::pair("the traffic", &options.trafficFile)})
+    if (!path->empty())
+      NM_RETURN_IF_ERROR(files.reads(what, *path));
+  for (auto [what, path] :
+       {std::pair("--departures", &options.departuresCsv),
+        std::pair("--departures-pcap", &options.departuresPcap),
+        std::pair("--json", &options.json), std::pair("--svg", &options.svg)})
+    if (!path->empty())
+      NM_RETURN_IF_ERROR(files.writes(what, *path));
+  return {};
+}
+
 static llvm::Error run(const PifoRunOptions &options,
                        const DialectRegistry &registry) {
   MLIRContext context(registry);
@@ -160,6 +176,9 @@ static llvm::Error run(const PifoRunOptions &options,
                      printable(options.trafficFile));
   if (llvm::Error error = checkContainer(options.container))
     return error;
+  ::nm::support::CommandFiles files;
+  if (auto status = declareFiles(options, files); !status)
+    return toError(status.error());
   auto module =
       readScheduler(options.schedulerFile, sources, context, options.capacity);
   if (!module)
@@ -188,7 +207,10 @@ static llvm::Error run(const PifoRunOptions &options,
         std::pair(&options.departuresPcap, &openDeparturePcap)}) {
     if (path->empty())
       continue;
-    writers.push_back(open(*path, *source, error));
+    auto file = files.open(*path);
+    if (!file)
+      return toError(file.error());
+    writers.push_back(open(**file, *source, error));
     if (!writers.back())
       return makeError("{0}", error);
   }
@@ -214,18 +236,20 @@ static llvm::Error run(const PifoRunOptions &options,
   if (!good)
     return makeError("{0}", error);
   for (auto &writer : writers)
-    if (!writer->finish(error))
-      return makeError("{0}", error);
-  if (!options.json.empty() &&
-      !writeFile(options.json,
-                 formatJson(totals, statistics, options.link, seconds,
-                            options.weights),
-                 error))
-    return makeError("{0}", error);
-  if (!options.svg.empty() &&
-      !writeFile(options.svg, formatSvg(totals, statistics, options.link),
-                 error))
-    return makeError("{0}", error);
+    writer->finish();
+  if (!options.json.empty())
+    if (auto status = files.write(options.json,
+                                  formatJson(totals, statistics, options.link,
+                                             seconds, options.weights));
+        !status)
+      return toError(status.error());
+  if (!options.svg.empty())
+    if (auto status = files.write(options.svg,
+                                  formatSvg(totals, statistics, options.link));
+        !status)
+      return toError(status.error());
+  if (auto status = files.commit(); !status)
+    return toError(status.error());
   if (options.quiet)
     llvm::errs() << formatRefused(totals);
   else
@@ -236,9 +260,7 @@ static llvm::Error run(const PifoRunOptions &options,
 
 int driver::runPifo(const PifoRunOptions &options,
                     const DialectRegistry &registry) {
-  if (llvm::Error error = run(options, registry)) {
-    llvm::WithColor::error() << llvm::toString(std::move(error)) << "\n";
-    return 1;
-  }
+  if (llvm::Error error = run(options, registry))
+    return reportError(std::move(error));
   return 0;
 }

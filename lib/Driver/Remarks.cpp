@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/Remarks.h"
-#include "mlir/Remark/RemarkStreamer.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Support.h"
+#include "llvm/Remarks/RemarkSerializer.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -22,8 +22,12 @@ using remark::detail::MLIRRemarkStreamerBase;
 class LogStreamer : public MLIRRemarkStreamerBase {
 public:
   LogStreamer(CompileLog &log, std::unique_ptr<llvm::Regex> filter,
-              std::unique_ptr<MLIRRemarkStreamerBase> file)
-      : log(log), filter(std::move(filter)), file(std::move(file)) {}
+              bool wantsYaml)
+      : log(log), filter(std::move(filter)), os(log.yaml) {
+    if (wantsYaml)
+      serializer = llvm::cantFail(llvm::remarks::createRemarkSerializer(
+          llvm::remarks::Format::YAML, os));
+  }
 
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
     StringRef category = remark.getCombinedCategoryName();
@@ -41,14 +45,9 @@ public:
       llvm::errs() << "remark: " << record.location << ": [" << record.kind
                    << "] " << record.category << ": " << record.name << ": "
                    << record.message << "\n";
-    if (file)
-      file->streamOptimizationRemark(remark);
+    if (serializer)
+      serializer->emit(remark.generateRemark());
     log.remarks.push_back(std::move(record));
-  }
-
-  void finalize() override {
-    if (file)
-      file->finalize();
   }
 
 private:
@@ -79,7 +78,8 @@ private:
 
   CompileLog &log;
   std::unique_ptr<llvm::Regex> filter;
-  std::unique_ptr<MLIRRemarkStreamerBase> file;
+  llvm::raw_string_ostream os;
+  std::unique_ptr<llvm::remarks::RemarkSerializer> serializer;
 };
 
 } // namespace
@@ -95,21 +95,13 @@ llvm::Error driver::collectRemarks(MLIRContext &context,
                        "{1}",
                        options.remarksFilter, message);
   }
-  std::unique_ptr<MLIRRemarkStreamerBase> file;
-  if (!options.remarksFile.empty()) {
-    auto created = remark::detail::LLVMRemarkStreamer::createToFile(
-        options.remarksFile, llvm::remarks::Format::YAML);
-    if (failed(created))
-      return makeError("cannot write remarks to '{0}'", options.remarksFile);
-    file = std::move(*created);
-  }
   // `all` only widens the filters of kinds that have one.
   std::string any = ".*";
   remark::RemarkCategories categories{any, any, any, any, any};
   if (failed(remark::enableOptimizationRemarks(
           context,
           std::make_unique<LogStreamer>(log, std::move(filter),
-                                        std::move(file)),
+                                        !options.remarksFile.empty()),
           std::make_unique<remark::RemarkEmittingPolicyAll>(), categories)))
     return makeError("cannot enable remarks");
   return llvm::Error::success();

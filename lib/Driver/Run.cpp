@@ -14,7 +14,9 @@
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Execute.h"
+#include "nm/Driver/Files.h"
 #include "nm/Driver/Jit.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
@@ -26,7 +28,6 @@
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/WithColor.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -42,7 +43,10 @@ static llvm::Error inspectFile(const RunOptions &options) {
   llvm::outs() << rt::formatTable(*rows);
   if (options.reportJson.empty())
     return llvm::Error::success();
-  return writeFile(options.reportJson, rt::formatJson(*rows));
+  if (llvm::Error error =
+          writeFile(options, options.reportJson, rt::formatJson(*rows)))
+    return error;
+  return commitFiles(options);
 }
 
 /// Combinations that cannot mean anything.
@@ -96,6 +100,12 @@ public:
     return driver::collectRemarks(context, options, report.log);
   }
 
+  llvm::Error writeRemarks() {
+    return options.remarksFile.empty()
+               ? llvm::Error::success()
+               : writeFile(options.remarksFile, report.log.yaml);
+  }
+
   llvm::Error run(llvm::SourceMgr &sourceMgr) {
     auto parsed = parseSource(sourceMgr, context);
     if (!parsed)
@@ -116,8 +126,7 @@ public:
         return error;
     if (llvm::Error error = compile())
       return error;
-    return options.emit == EmitKind::Execute ? execute()
-                                             : llvm::Error::success();
+    return options.emit == EmitKind::Execute ? execute() : commitFiles(options);
   }
 
 private:
@@ -165,11 +174,14 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
   }();
   if (!program)
     return program.takeError();
-  if (isProgram)
-    return writeFile(options.outputFile,
-                     options.emit == EmitKind::Program
-                         ? ::nm::isa::writeBinary(*program)
-                         : ::nm::isa::writeAssembly(*program));
+  if (isProgram) {
+    if (llvm::Error error = writeFile(options, options.outputFile,
+                                      options.emit == EmitKind::Program
+                                          ? ::nm::isa::writeBinary(*program)
+                                          : ::nm::isa::writeAssembly(*program)))
+      return error;
+    return commitFiles(options);
+  }
   return simulateProgram(*program, device, options);
 }
 
@@ -218,7 +230,7 @@ llvm::Error Runner::compile() {
   if (options.emit == EmitKind::MLIR) {
     std::string text;
     llvm::raw_string_ostream(text) << *source.module << "\n";
-    return writeFile(options.outputFile, text);
+    return writeFile(options, options.outputFile, text);
   }
 
   Stopwatch codegen;
@@ -319,7 +331,7 @@ llvm::Error Runner::execute() {
         options.repeat > 1 ? call->time(options.repeat) : Timing::of({coldMs});
   }
   for (auto &[index, path] : outputs)
-    if (llvm::Error error = writeArray(path, results[index]))
+    if (llvm::Error error = writeArray(options, path, results[index]))
       return error;
   llvm::Error failed = compare(results);
   if (options.report)
@@ -330,10 +342,10 @@ llvm::Error Runner::execute() {
                                   report.timing->median, report.timing->min,
                                   report.timing->spread(), report.timing->runs);
   if (!options.reportJson.empty())
-    failed = llvm::joinErrors(
-        std::move(failed),
-        writeFile(options.reportJson, formatReportJson(report)));
-  return failed;
+    if (llvm::Error error =
+            writeFile(options, options.reportJson, formatReportJson(report)))
+      return llvm::joinErrors(std::move(failed), std::move(error));
+  return llvm::joinErrors(std::move(failed), commitFiles(options));
 }
 
 /// Options that a program, which is compiled already, has no use for.
@@ -416,7 +428,8 @@ static llvm::Error compileAndRun(const RunOptions &options,
   Runner runner(options, context);
   if (llvm::Error error = runner.collectRemarks())
     return error;
-  return runner.run(sourceMgr);
+  // Remarks say why as well if it failed.
+  return llvm::joinErrors(runner.run(sourceMgr), runner.writeRemarks());
 }
 
 static llvm::Error runMode(const RunOptions &options,
@@ -433,12 +446,8 @@ static llvm::Error runMode(const RunOptions &options,
 }
 
 int driver::run(const RunOptions &options, DialectRegistry &registry) {
-  llvm::Error error = runMode(options, registry);
-  int code = 0;
-  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
-    llvm::outs().flush();
-    llvm::WithColor::error() << info.message() << "\n";
-    code = 1;
-  });
-  return code;
+  llvm::Error error = declareFiles(options);
+  if (!error)
+    error = runMode(options, registry);
+  return error ? reportError(std::move(error)) : 0;
 }

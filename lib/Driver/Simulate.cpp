@@ -8,7 +8,7 @@
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Arrays.h"
 #include "nm/Driver/Compare.h"
-#include "nm/Driver/Emit.h"
+#include "nm/Driver/Files.h"
 #include "nm/Driver/ProgramParams.h"
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Support.h"
@@ -160,7 +160,7 @@ llvm::Error Simulation::writeResults(std::vector<rt::Tensor> &values) {
     values.push_back(std::move(*tensor));
   }
   for (auto &[index, path] : outputs)
-    if (llvm::Error error = writeArray(path, values[index]))
+    if (llvm::Error error = writeArray(options, path, values[index]))
       return error;
   return llvm::Error::success();
 }
@@ -215,16 +215,19 @@ llvm::Error Simulation::report(const sim::SimulationResult &result) {
         100 * result.utilisation(device), result.dramBytes(),
         result.energy.total() * 1e-9);
   if (!options.reportJson.empty())
-    if (llvm::Error error = writeFile(options.reportJson, reportJson(result)))
+    if (llvm::Error error =
+            writeFile(options, options.reportJson, reportJson(result)))
       return error;
   if (!options.traceFile.empty())
-    if (llvm::Error error = writeFile(
-            options.traceFile, sim::formatTrace(result, program, device)))
+    if (llvm::Error error =
+            writeFile(options, options.traceFile,
+                      sim::formatTrace(result, program, device)))
       return error;
   if (!options.htmlFile.empty())
-    return writeFile(options.htmlFile,
-                     sim::formatHtml(result, program, device));
-  return llvm::Error::success();
+    if (llvm::Error error = writeFile(options, options.htmlFile,
+                                      sim::formatHtml(result, program, device)))
+      return error;
+  return commitFiles(options);
 }
 
 llvm::Error Simulation::run() {

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/MLIRContext.h"
-#include "nm/Driver/Emit.h"
+#include "nm/Driver/Files.h"
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/PifoScheduler.h"
 #include "nm/Driver/Progress.h"
@@ -75,6 +75,10 @@ llvm::Error driver::simulateTenants(const RunOptions &options,
   if (!trace)
     return trace.takeError();
 
+  for (const std::string &path : trace->programs)
+    if (auto status = options.files->reads("--tenants", path); !status)
+      return toError(status.error());
+
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
@@ -98,11 +102,14 @@ llvm::Error driver::simulateTenants(const RunOptions &options,
     return result.takeError();
   llvm::outs() << formatTenants(*result, **device);
   if (!options.reportJson.empty())
-    if (llvm::Error error = writeFile(
-            options.reportJson, formatTenantsJson(*result, *trace, **device)))
+    if (llvm::Error error =
+            writeFile(options, options.reportJson,
+                      formatTenantsJson(*result, *trace, **device)))
       return error;
   if (!options.traceFile.empty())
-    return writeFile(options.traceFile,
-                     formatTenantsTrace(*result, *trace, programs));
-  return llvm::Error::success();
+    if (llvm::Error error =
+            writeFile(options, options.traceFile,
+                      formatTenantsTrace(*result, *trace, programs)))
+      return error;
+  return commitFiles(options);
 }

@@ -65,7 +65,7 @@ void addTo(Plot &plot, const std::string &name, double x, double y,
 } // namespace
 
 Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
-                  const std::string &prefix) {
+                  const std::string &prefix, support::CommandFiles &files) {
   bool overLength =
       sweep.lengths.size() > 1 ||
       (sweep.bufferBytes.size() == 1 && sweep.dramBandwidths.size() == 1);
@@ -108,9 +108,11 @@ Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
             point.cost.energyPj * 1e-12, true);
     }
   }
-  for (const auto &[path, plot] : plots)
-    if (Status status = writeFile(path, renderSvg(plot)); !status)
-      return status;
+  for (const auto &[path, plot] : plots) {
+    if (path != prefix + "-pareto.svg") // known from the start
+      NM_RETURN_IF_ERROR(files.writes("--svg", path));
+    NM_RETURN_IF_ERROR(files.write(path, renderSvg(plot)));
+  }
   return {};
 }
 

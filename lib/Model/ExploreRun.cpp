@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -68,31 +67,28 @@ void showProgress(int64_t done, int64_t total, double seconds, int64_t fresh) {
 
 } // namespace
 
-Status writeFile(const std::string &path, const std::string &text) {
-  std::string beside = path + ".tmp";
-  {
-    std::ofstream file(beside, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.close();
-    if (!file) {
-      std::remove(beside.c_str());
-      return makeError(Errc::Io, path, ": cannot write");
-    }
-  }
-  if (std::rename(beside.c_str(), path.c_str()) != 0) {
-    std::remove(beside.c_str());
-    return makeError(Errc::Io, path, ": cannot replace");
-  }
-  return {};
-}
-
 static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
                                            const ExploreOptions &options) {
   int64_t size = sweep.size();
   if (size < 1 || size > 1'000'000)
     return makeError(Errc::Argument, "found a sweep of ", size,
                      " points, expected 1 to 1000000");
-  std::string partial = options.csv.empty() ? "" : options.csv + ".partial";
+  support::CommandFiles files;
+  for (auto [what, path] : {std::pair("--csv", &options.csv),
+                            std::pair("--pareto", &options.pareto)})
+    if (!path->empty())
+      NM_RETURN_IF_ERROR(files.writes(what, *path));
+  if (options.csv.empty())
+    NM_RETURN_IF_ERROR(files.writes("the table", "-"));
+  // The folder of the plots.
+  if (!options.svg.empty())
+    NM_RETURN_IF_ERROR(files.writes("--svg", options.svg + "-pareto.svg"));
+  // What is written through cannot be continued.
+  bool kept = !options.csv.empty() && support::isPlainFile(options.csv);
+  if (options.resume && !kept)
+    return makeError(Errc::Argument, "option --resume: ", options.csv,
+                     " is no file that could be continued");
+  std::string partial = kept ? options.csv + ".partial" : "";
   std::vector<std::string> rows(static_cast<size_t>(size));
   if (options.resume && !partial.empty()) {
     EarlierRows earlier(sweep, size);
@@ -179,16 +175,13 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
   for (int64_t i = 0; i != size; ++i)
     if (points[static_cast<size_t>(i)].pareto)
       fronts += rows[static_cast<size_t>(i)] + "\n";
-  if (options.csv.empty())
-    std::cout << table << std::flush;
-  else if (Status status = writeFile(options.csv, table); !status)
-    return status.error();
+  NM_RETURN_IF_ERROR(
+      files.write(options.csv.empty() ? "-" : options.csv, table));
   if (!options.pareto.empty())
-    if (Status status = writeFile(options.pareto, fronts); !status)
-      return status.error();
+    NM_RETURN_IF_ERROR(files.write(options.pareto, fronts));
   if (!options.svg.empty())
-    if (Status status = writePlots(sweep, points, options.svg); !status)
-      return status.error();
+    NM_RETURN_IF_ERROR(writePlots(sweep, points, options.svg, files));
+  NM_RETURN_IF_ERROR(files.commit());
   if (!partial.empty())
     std::remove(partial.c_str());
   return points;

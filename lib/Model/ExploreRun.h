@@ -9,6 +9,7 @@
 #define NM_LIB_MODEL_EXPLORERUN_H
 
 #include "nm/Model/Explore.h"
+#include "nm/Support/CommandFiles.h"
 
 namespace nm::model {
 
@@ -16,13 +17,10 @@ namespace nm::model {
 SweepPoint sweepKey(const Sweep &sweep, int64_t index);
 std::string sweepKeyText(const Sweep &sweep, const SweepPoint &point);
 
-/// Writes a file beside its place and renames it there.
-Status writeFile(const std::string &path, const std::string &text);
-
 /// Utilisation, seconds and energy over the axis that varies, one file for each
 /// device and model, and the Pareto fronts.
 Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
-                  const std::string &prefix);
+                  const std::string &prefix, support::CommandFiles &files);
 
 } // namespace nm::model
 

@@ -12,6 +12,7 @@
 #include "SafetensorsHeader.h"
 #include "Support.h"
 #include "Threads.h"
+#include "nm/Support/OutputFile.h"
 #include <algorithm>
 #include <filesystem>
 
@@ -228,17 +229,21 @@ Status writeCache(const std::string &path, unsigned mode,
     }
     std::string text =
         header.dump(-1, ' ', false, json::error_handler_t::replace);
-    AtomicFile file(path, mode);
-    NM_RETURN_IF_ERROR(file.open());
+    support::OutputOptions options;
+    options.mode = mode;
+    options.keepMode = false;
+    auto file = support::OutputFile::open(path, options);
+    if (!file)
+      return file.error();
     static constexpr char zeros[kAlignment] = {};
     auto writePadded = [&](const void *data, uint64_t bytes, uint64_t before) {
-      Status status = file.write(data, bytes);
+      Status status = (*file)->write(data, bytes);
       uint64_t rest = (kAlignment - (before + bytes) % kAlignment) % kAlignment;
-      return status ? file.write(zeros, rest) : status;
+      return status ? (*file)->write(zeros, rest) : status;
     };
     uint64_t fixed[2] = {text.size(), checksum(text.data(), text.size())};
-    NM_RETURN_IF_ERROR(file.write(kMagic, sizeof(kMagic)));
-    NM_RETURN_IF_ERROR(file.write(fixed, sizeof(fixed)));
+    NM_RETURN_IF_ERROR((*file)->write(kMagic, sizeof(kMagic)));
+    NM_RETURN_IF_ERROR((*file)->write(fixed, sizeof(fixed)));
     NM_RETURN_IF_ERROR(writePadded(text.data(), text.size(), 24));
     for (const CacheEntry &entry : entries) {
       if (!entry.present)
@@ -248,7 +253,7 @@ Status writeCache(const std::string &path, unsigned mode,
       NM_RETURN_IF_ERROR(
           writePadded(entry.metadata, uint64_t(entry.metadataBytes), 0));
     }
-    return file.commit();
+    return (*file)->commit();
   });
 }
 

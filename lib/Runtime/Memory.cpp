@@ -2,9 +2,7 @@
 
 #include "Memory.h"
 #include "Support.h"
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <map>
@@ -144,60 +142,6 @@ MappedFile::~MappedFile() {
     mappings.sizes.erase(begin);
   }
   munmap(const_cast<unsigned char *>(begin), length);
-}
-
-Status AtomicFile::open() {
-  static std::atomic<unsigned> counter{0};
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary = path + ".tmp." + std::to_string(getpid()) + "." +
-                std::to_string(counter.fetch_add(1));
-    fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                mode);
-    if (fd >= 0)
-      return {};
-    if (errno != EEXIST)
-      break;
-  }
-  int code = errno;
-  Error error =
-      makeError(Errc::Io, temporary, ": cannot create: ", std::strerror(code));
-  temporary.clear();
-  return error;
-}
-
-Status AtomicFile::write(const void *data, uint64_t bytes) {
-  const char *from = static_cast<const char *>(data);
-  while (bytes != 0) {
-    ssize_t done = ::write(fd, from, bytes < (1u << 30) ? bytes : (1u << 30));
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done < 0)
-      return makeError(Errc::Io, temporary,
-                       ": cannot write: ", std::strerror(errno));
-    from += done;
-    bytes -= static_cast<uint64_t>(done);
-  }
-  return {};
-}
-
-Status AtomicFile::commit() {
-  int closed = ::close(fd);
-  fd = -1;
-  if (closed != 0)
-    return makeError(Errc::Io, temporary,
-                     ": cannot write: ", std::strerror(errno));
-  if (std::rename(temporary.c_str(), path.c_str()) != 0)
-    return makeError(Errc::Io, path, ": cannot rename ", temporary,
-                     " to it: ", std::strerror(errno));
-  temporary.clear();
-  return {};
-}
-
-AtomicFile::~AtomicFile() {
-  if (fd >= 0)
-    ::close(fd);
-  if (!temporary.empty())
-    ::unlink(temporary.c_str());
 }
 
 } // namespace nm::rt

@@ -60,28 +60,6 @@ private:
   const unsigned char *data = nullptr; ///< null: not of a mapped file
 };
 
-/// A file that appears under its name only when commit succeeds; until then it
-/// is a temporary one in the same folder.
-class AtomicFile {
-public:
-  /// `mode` are the permission bits of the new file, less those of the umask.
-  explicit AtomicFile(std::string path, unsigned mode = 0666)
-      : path(std::move(path)), mode(mode) {}
-  ~AtomicFile();
-  AtomicFile(const AtomicFile &) = delete;
-  AtomicFile &operator=(const AtomicFile &) = delete;
-
-  Status open();
-  Status write(const void *data, uint64_t bytes);
-  Status commit();
-
-private:
-  std::string path;
-  unsigned mode;
-  std::string temporary;
-  int fd = -1;
-};
-
 } // namespace nm::rt
 
 #endif // NM_LIB_RUNTIME_MEMORY_H

@@ -4,6 +4,7 @@
 #define NM_LIB_RUNTIME_SUPPORT_H
 
 #include "nm/Runtime/Result.h"
+#include "nm/Support/Text.h"
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -15,19 +16,9 @@
 
 namespace nm::rt {
 
-/// An error whose message is the concatenation of the parts.
-template <typename... Parts> Error makeError(Errc code, const Parts &...parts) {
-  std::ostringstream os;
-  (os << ... << parts);
-  return Error{code, os.str()};
-}
-
-/// A name from a file between quotes, shortened and with control characters and
-/// quotes escaped, safe to print.
-std::string quote(std::string_view name);
-
-/// Whether a text is well-formed UTF-8.
-bool isUtf8(std::string_view text);
+using support::isUtf8;
+using support::makeError;
+using support::quote;
 
 inline bool mulOverflow(int64_t a, int64_t b, int64_t &result) {
   return __builtin_mul_overflow(a, b, &result);
@@ -62,13 +53,6 @@ template <typename Body> auto guarded(Body &&body) -> decltype(body()) {
     return makeError(Errc::Internal, "unexpected exception: ", e.what());
   }
 }
-
-/// Leaves the enclosing function with the error of a failed Status or Result.
-#define NM_RETURN_IF_ERROR(expr)                                               \
-  do {                                                                         \
-    if (auto nmStatus_ = (expr); !nmStatus_.ok())                              \
-      return nmStatus_.error();                                                \
-  } while (false)
 
 } // namespace nm::rt
 

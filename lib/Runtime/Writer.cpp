@@ -6,6 +6,7 @@
 #include "Npy.h"
 #include "Support.h"
 #include "Threads.h"
+#include "nm/Support/OutputFile.h"
 #include <algorithm>
 #include <numeric>
 
@@ -60,33 +61,42 @@ Status writeSafetensors(
     }
     std::string text = header.dump();
     text.append((64 - (8 + text.size()) % 64) % 64, ' ');
-    AtomicFile file(path);
-    NM_RETURN_IF_ERROR(file.open());
+    auto file = support::OutputFile::open(path);
+    if (!file)
+      return file.error();
     uint64_t length = text.size();
-    NM_RETURN_IF_ERROR(file.write(&length, 8));
-    NM_RETURN_IF_ERROR(file.write(text.data(), text.size()));
+    NM_RETURN_IF_ERROR((*file)->write(&length, 8));
+    NM_RETURN_IF_ERROR((*file)->write(text.data(), text.size()));
     for (const Tensor &tensor : data)
       NM_RETURN_IF_ERROR(
-          file.write(tensor.view.data, uint64_t(tensor.view.bytes())));
-    return file.commit();
+          (*file)->write(tensor.view.data, uint64_t(tensor.view.bytes())));
+    return (*file)->commit();
+  });
+}
+
+Status writeNpy(support::Sink &sink, const std::string &where,
+                const TensorView &view) {
+  return guarded([&]() -> Status {
+    Result<Tensor> row = contiguous(view, where);
+    if (!row)
+      return row.error();
+    std::string header = npyHeaderText(view.dtype, view.shape);
+    if (header.empty())
+      return makeError(Errc::Unsupported, where,
+                       ": npy has no element type for ", dtypeName(view.dtype),
+                       ", widen it to f32 first");
+    NM_RETURN_IF_ERROR(sink.write(header.data(), header.size()));
+    return sink.write(row->view.data, uint64_t(row->view.bytes()));
   });
 }
 
 Status writeNpy(const std::string &path, const TensorView &view) {
   return guarded([&]() -> Status {
-    Result<Tensor> row = contiguous(view, path);
-    if (!row)
-      return row.error();
-    std::string header = npyHeaderText(view.dtype, view.shape);
-    if (header.empty())
-      return makeError(Errc::Unsupported, path,
-                       ": npy has no element type for ", dtypeName(view.dtype),
-                       ", widen it to f32 first");
-    AtomicFile file(path);
-    NM_RETURN_IF_ERROR(file.open());
-    NM_RETURN_IF_ERROR(file.write(header.data(), header.size()));
-    NM_RETURN_IF_ERROR(file.write(row->view.data, uint64_t(row->view.bytes())));
-    return file.commit();
+    auto file = support::OutputFile::open(path);
+    if (!file)
+      return file.error();
+    NM_RETURN_IF_ERROR(writeNpy(**file, path, view));
+    return (*file)->commit();
   });
 }
 

@@ -1,4 +1,4 @@
-//===- Output.cpp - Files that are whole or not there -*- C++ -*-===//
+//===- Output.cpp - Departures as CSV and captures -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,101 +7,42 @@
 
 #include "nm/Traffic/Output.h"
 #include <algorithm>
-#include <cerrno>
 #include <cinttypes>
-#include <cstring>
 #include <pcap/pcap.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+using namespace nm;
 using namespace nm::traffic;
 
 DepartureWriter::~DepartureWriter() = default;
-
-std::unique_ptr<Output> Output::open(const std::string &path,
-                                     std::string &error) {
-  std::unique_ptr<Output> output(new Output());
-  output->path = path;
-  if (path == "-") {
-    output->handle = stdout;
-    return output;
-  }
-  std::string name = path + ".XXXXXX";
-  int descriptor = ::mkstemp(name.data());
-  if (descriptor < 0) {
-    error = "cannot write '" + path + "': " + std::strerror(errno);
-    return nullptr;
-  }
-  mode_t mask = ::umask(0);
-  ::umask(mask);
-  ::fchmod(descriptor, 0666 & ~mask);
-  output->temporary = name;
-  output->handle = ::fdopen(descriptor, "wb");
-  return output;
-}
-
-Output::~Output() {
-  if (temporary.empty())
-    return;
-  if (handle)
-    std::fclose(handle);
-  ::unlink(temporary.c_str());
-}
-
-bool Output::commit(std::string &error) {
-  bool good = !std::ferror(handle);
-  good &= std::fflush(handle) == 0;
-  if (!temporary.empty() && good) {
-    good = std::fclose(handle) == 0;
-    handle = nullptr;
-    good = good && std::rename(temporary.c_str(), path.c_str()) == 0;
-    if (good)
-      temporary.clear();
-  }
-  if (!good)
-    error = "cannot write '" + path + "': " + std::strerror(errno);
-  return good;
-}
-
-bool nm::traffic::writeFile(const std::string &path, const std::string &text,
-                            std::string &error) {
-  std::unique_ptr<Output> output = Output::open(path, error);
-  if (!output)
-    return false;
-  std::fwrite(text.data(), 1, text.size(), output->file());
-  return output->commit(error);
-}
 
 namespace {
 
 class CsvWriter : public DepartureWriter {
 public:
-  CsvWriter(std::unique_ptr<Output> out, const Source &source)
-      : out(std::move(out)), columns(source.columns().size()) {
-    std::fputs("departure,arrival,number", this->out->file());
+  CsvWriter(support::OutputFile &out, const Source &source)
+      : file(out.stream()), columns(source.columns().size()) {
+    std::fputs("departure,arrival,number", file);
     for (const std::string &name : source.columns())
-      std::fprintf(this->out->file(), ",%s", name.c_str());
-    std::fputc('\n', this->out->file());
+      std::fprintf(file, ",%s", name.c_str());
+    std::fputc('\n', file);
   }
   void write(const Departure &departure) override {
-    FILE *file = out->file();
     std::fprintf(file, "%" PRId64 ",%" PRId64 ",%" PRIu64, departure.departure,
                  departure.arrival, departure.number);
     for (size_t i = 0; i < columns; ++i)
       std::fprintf(file, ",%" PRIu64, departure.values[i]);
     std::fputc('\n', file);
   }
-  bool finish(std::string &error) override { return out->commit(error); }
 
 private:
-  std::unique_ptr<Output> out;
+  FILE *file;
   size_t columns;
 };
 
 class PcapWriter : public DepartureWriter {
 public:
-  PcapWriter(std::unique_ptr<Output> out, const Source &source)
-      : out(std::move(out)) {
+  PcapWriter(support::OutputFile &out, const Source &source)
+      : file(out.stream()) {
     for (size_t i = 0; i < source.columns().size(); ++i)
       if (source.columns()[i] == "tos")
         tos = static_cast<int>(i);
@@ -113,7 +54,7 @@ public:
   bool begin(int link, std::string &error) {
     handle = pcap_open_dead_with_tstamp_precision(link, 262144,
                                                   PCAP_TSTAMP_PRECISION_NANO);
-    dumper = handle ? pcap_dump_fopen(handle, out->file()) : nullptr;
+    dumper = handle ? pcap_dump_fopen(handle, file) : nullptr;
     if (!dumper)
       error = handle ? pcap_geterr(handle) : "cannot begin a pcap file";
     return dumper;
@@ -135,10 +76,7 @@ public:
     }
     pcap_dump(reinterpret_cast<u_char *>(dumper), &header, data);
   }
-  bool finish(std::string &error) override {
-    return pcap_dump_flush(dumper) == 0 ? out->commit(error)
-                                        : (error = "cannot write", false);
-  }
+  void finish() override { pcap_dump_flush(dumper); }
 
 private:
   /// Ethernet, IPv4, UDP; the flow's number is in addresses and ports.
@@ -172,7 +110,7 @@ private:
     put16(ip + 24, std::min<uint64_t>(length - 34, 65515));
   }
 
-  std::unique_ptr<Output> out;
+  FILE *file;
   pcap_t *handle = nullptr;
   pcap_dumper_t *dumper = nullptr;
   int tos = -1;
@@ -180,22 +118,27 @@ private:
 
 } // namespace
 
-std::unique_ptr<DepartureWriter>
-nm::traffic::openDepartureCsv(const std::string &path, const Source &source,
-                              std::string &error) {
-  std::unique_ptr<Output> output = Output::open(path, error);
-  if (!output)
-    return nullptr;
-  return std::make_unique<CsvWriter>(std::move(output), source);
+static bool isOpen(support::OutputFile &out, std::string &error) {
+  if (out.stream())
+    return true;
+  error = out.prepare().error().message;
+  return false;
 }
 
 std::unique_ptr<DepartureWriter>
-nm::traffic::openDeparturePcap(const std::string &path, const Source &source,
-                               std::string &error) {
-  std::unique_ptr<Output> output = Output::open(path, error);
-  if (!output)
+nm::traffic::openDepartureCsv(support::OutputFile &out, const Source &source,
+                              std::string &error) {
+  if (!isOpen(out, error))
     return nullptr;
-  auto writer = std::make_unique<PcapWriter>(std::move(output), source);
+  return std::make_unique<CsvWriter>(out, source);
+}
+
+std::unique_ptr<DepartureWriter>
+nm::traffic::openDeparturePcap(support::OutputFile &out, const Source &source,
+                               std::string &error) {
+  if (!isOpen(out, error))
+    return nullptr;
+  auto writer = std::make_unique<PcapWriter>(out, source);
   if (!writer->begin(source.bytes() ? source.linkType() : DLT_EN10MB, error))
     return nullptr;
   return writer;

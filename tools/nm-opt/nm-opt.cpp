@@ -5,13 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "nm/Registration.h"
+#include "nm/Driver/Main.h"
 
 int main(int argc, char **argv) {
-  mlir::DialectRegistry registry;
-  mlir::nm::registerDialects(registry);
-  mlir::nm::registerPasses();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "nm optimizer driver\n", registry));
+  return mlir::nm::driver::optMain(argc, argv);
 }

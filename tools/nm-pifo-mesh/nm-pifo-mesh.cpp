@@ -9,6 +9,9 @@
 #include "nm/Model/PifoMesh/Atoms.h"
 #include "nm/Model/PifoMesh/Config.h"
 #include "nm/Model/PifoMesh/Replay.h"
+#include "nm/Support/CommandFiles.h"
+#include "nm/Support/StandardStreams.h"
+#include "nm/Support/Text.h"
 #include "nm/Target/SystemVerilog/SystemVerilog.h"
 #include <cstdio>
 #include <cstdlib>
@@ -80,33 +83,8 @@ static bool read(const std::string &path, std::string &text) {
 }
 
 static int write(const std::string &text, const std::string &path) {
-  if (path.empty()) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    return std::fflush(stdout) == 0 ? 0 : fail("cannot write the output");
-  }
-  std::string temporary = path + ".tmp";
-  {
-    std::ofstream file(temporary, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-      std::remove(temporary.c_str());
-      return fail("cannot write '" + path + "'");
-    }
-  }
-  return 0;
-}
-
-/// What was typed, with control characters as \xNN.
-static std::string quoted(const std::string &text) {
-  std::string result = "'";
-  for (char c : text) {
-    char code[8] = {c};
-    if (static_cast<unsigned char>(c) < 32 || c == 127)
-      std::snprintf(code, sizeof(code), "\\x%02x", static_cast<unsigned>(c));
-    result += code;
-  }
-  return result + "'";
+  auto status = nm::support::writeFile(path.empty() ? "-" : path, text);
+  return status ? 0 : fail(status.error().message);
 }
 
 namespace {
@@ -132,8 +110,8 @@ static std::string parse(int argc, char **argv, Options &options) {
       std::string &place =
           options.action.empty() ? options.action : options.input;
       if (!place.empty())
-        return "more than one configuration: " + quoted(place) + " and " +
-               quoted(argument);
+        return "more than one configuration: " + nm::support::quote(place) +
+               " and " + nm::support::quote(argument);
       place = argument;
       continue;
     }
@@ -144,7 +122,7 @@ static std::string parse(int argc, char **argv, Options &options) {
       if (name == option)
         place = value;
     if (!place)
-      return "unknown option " + quoted(name) +
+      return "unknown option " + nm::support::quote(name) +
              "; expected -o, --trace, --cycles or --help";
     if (!place->empty())
       return name + " is given twice";
@@ -170,7 +148,7 @@ static unsigned cyclesOf(const std::string &text) {
   return value > 1000000 ? 0 : value;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
   Options options;
   std::string error = parse(argc, argv, options);
   if (!error.empty())
@@ -184,27 +162,37 @@ int main(int argc, char **argv) {
     return fail(std::string("no action; ") + kActions);
   if (action != "run" && action != "area" && action != "check" &&
       action != "json" && action != "verilog" && action != "hardware")
-    return fail("unknown action " + quoted(action) + "; " + kActions);
+    return fail("unknown action " + nm::support::quote(action) + "; " +
+                kActions);
   for (auto [name, value] : {std::pair("--trace", &options.trace),
                              std::pair("--cycles", &options.cycles)})
     if (action != "run" && !value->empty())
       return fail(std::string(name) + " has no effect on " + action +
                   "; expected it with run");
+  nm::support::CommandFiles files;
+  nm::support::Status status;
+  for (const std::string &path : {input, options.trace})
+    if (status && !path.empty())
+      status = files.reads("the command", path);
+  if (status)
+    status = files.writes("-o", options.output.empty() ? "-" : options.output);
+  if (!status)
+    return fail(status.error().message);
   if (action == "hardware") {
     if (!input.empty())
-      return fail("hardware takes no configuration, but " + quoted(input) +
-                  " is given");
+      return fail("hardware takes no configuration, but " +
+                  nm::support::quote(input) + " is given");
     return write(hardwarePage(), options.output);
   }
   unsigned cycles = options.cycles.empty() ? 64 : cyclesOf(options.cycles);
   if (cycles == 0)
-    return fail("--cycles is " + quoted(options.cycles) +
+    return fail("--cycles is " + nm::support::quote(options.cycles) +
                 "; expected 1 to 1000000");
   std::string text;
   if (input.empty())
     return fail("no configuration; expected " + action + " <mesh.json>");
   if (!read(input, text))
-    return fail("cannot read " + quoted(input));
+    return fail("cannot read " + nm::support::quote(input));
   std::optional<Config> config = parseConfig(text, input, error);
   if (!config)
     return fail(error);
@@ -213,7 +201,7 @@ int main(int argc, char **argv) {
     if (options.trace.empty())
       return fail("no trace; expected --trace <csv>");
     if (!read(options.trace, csv))
-      return fail("cannot read the trace " + quoted(options.trace));
+      return fail("cannot read the trace " + nm::support::quote(options.trace));
     std::optional<std::string> result = replay(*config, csv, cycles, error);
     return result ? write(*result, options.output)
                   : fail(options.trace + ": " + error);
@@ -223,4 +211,9 @@ int main(int argc, char **argv) {
                : action == "json" ? printConfig(*config)
                                   : systemVerilogOfMesh(*config),
                options.output);
+}
+
+int main(int argc, char **argv) {
+  nm::support::startTool();
+  return nm::support::finishTool(run(argc, argv));
 }

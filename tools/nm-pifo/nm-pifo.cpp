@@ -5,19 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Driver/Main.h"
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/Support.h"
 #include "nm/Registration.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
 #include <cmath>
 
 using namespace mlir::nm::driver;
 namespace cl = llvm::cl;
 
-int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+static int nmPifo(int argc, char **argv) {
   // libLLVM's own options of these names give way.
   for (llvm::StringRef name :
        {"generate", "rate", "overhead", "scheduler", "container", "capacity",
@@ -110,4 +109,8 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::nm::registerDialects(registry);
   return runPifo(options, registry);
+}
+
+int main(int argc, char **argv) {
+  return runTool(argc, argv, [&] { return nmPifo(argc, argv); });
 }

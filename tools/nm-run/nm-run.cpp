@@ -9,15 +9,14 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Run.h"
 #include "nm/Model/Explore.h"
 #include "nm/Registration.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
 
-int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+static int nmRun(int argc, char **argv) {
   // Compiles nothing and has options of its own.
   if (argc > 1 && llvm::StringRef(argv[1]) == "--explore")
     return nm::model::exploreMain(argc - 1, argv + 1);
@@ -36,4 +35,9 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::nm::registerDialects(registry);
   return mlir::nm::driver::run(*options, registry);
+}
+
+int main(int argc, char **argv) {
+  return mlir::nm::driver::runTool(argc, argv,
+                                   [&] { return nmRun(argc, argv); });
 }

@@ -9,9 +9,9 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
+#include "nm/Driver/Main.h"
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Registration.h"
 #include "nm/Target/Attacc/Attacc.h"
@@ -80,5 +80,5 @@ int main(int argc, char **argv) {
   attacc::registerProgramTranslations(registerDialects);
   pifo::registerCHeaderTranslation(registerDialects);
   pifo::registerMeshTranslations(registerDialects);
-  return failed(mlirTranslateMain(argc, argv, "nm translation driver"));
+  return mlir::nm::driver::translateMain(argc, argv);
 }

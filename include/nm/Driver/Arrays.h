@@ -32,8 +32,9 @@ llvm::Expected<std::vector<std::pair<size_t, std::string>>>
 assignResults(StringRef option, const Signature &function,
               ArrayRef<Binding> bindings);
 
-/// Writes an npy file; bf16 as uint16 bit patterns.
-llvm::Error writeArray(StringRef path, const ::nm::rt::Tensor &tensor);
+/// Writes an npy file of the command; bf16 as uint16 bit patterns.
+llvm::Error writeArray(const RunOptions &options, const std::string &path,
+                       const ::nm::rt::Tensor &tensor);
 
 } // namespace mlir::nm::driver
 

@@ -34,6 +34,7 @@ struct PassRecord {
 struct CompileLog {
   std::vector<RemarkRecord> remarks;
   std::vector<PassRecord> passes;
+  std::string yaml; ///< the remarks, if options.remarksFile wants them
 };
 
 /// Routes the remarks of `context` to `log`, to stderr (those whose category

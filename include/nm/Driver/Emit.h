@@ -15,14 +15,10 @@
 
 namespace mlir::nm::driver {
 
-/// Writes `text` to a file that appears complete or not at all; "" and "-" are
-/// standard output.
-llvm::Error writeFile(StringRef path, StringRef text);
-
-/// Links an object into a shared library, with libomp and libm, by the C
-/// compiler `linker`, or the first of clang-22, cc, gcc and clang.
-llvm::Error linkSharedLibrary(StringRef object, StringRef path,
-                              StringRef linker);
+/// Links an object into the shared library options.outputFile, with libomp and
+/// libm, by the C compiler options.linker, or the first of clang-22, cc, gcc
+/// and clang.
+llvm::Error linkSharedLibrary(StringRef object, const RunOptions &options);
 
 /// Writes what options.emit asks for, from optimised LLVM IR; for objects and
 /// libraries also the C header, next to them.

@@ -11,6 +11,7 @@
 #include "mlir/Support/LLVM.h"
 #include "nm/Isa/Program.h"
 #include "nm/Runtime/Weight.h"
+#include "nm/Support/CommandFiles.h"
 #include "llvm/Support/Error.h"
 #include <functional>
 #include <optional>
@@ -106,6 +107,10 @@ struct RunOptions {
   std::string remarksFilter;
   /// YAML remarks for opt-viewer.py; empty writes none.
   std::string remarksFile;
+
+  /// What the command writes appears together, at its end.
+  std::shared_ptr<::nm::support::CommandFiles> files =
+      std::make_shared<::nm::support::CommandFiles>();
 
   /// Applied to each pass manager: the tool's --mlir-* options.
   std::function<LogicalResult(PassManager &)> configurePassManager;

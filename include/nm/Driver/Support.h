@@ -30,6 +30,10 @@ inline llvm::Error toError(const rt::Error &error) {
   return llvm::createStringError(error.message);
 }
 
+inline llvm::Error toError(const rt::Status &status) {
+  return status ? llvm::Error::success() : toError(status.error());
+}
+
 /// " (did you mean 'x'?)" if one of `names` is close to `name`, else "".
 std::string didYouMean(llvm::StringRef name,
                        llvm::ArrayRef<llvm::StringRef> names);

@@ -1,7 +1,6 @@
 //===- Writer.h - write safetensors and npy files -------------------------===//
 //
-// Both writers write a temporary file in the same folder and rename it, so a
-// reader never sees half a file.
+// Files are whole or not there (nm/Support/OutputFile.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,6 +9,7 @@
 
 #include "nm/Runtime/Result.h"
 #include "nm/Runtime/Tensor.h"
+#include "nm/Support/OutputFile.h"
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +30,10 @@ Status writeSafetensors(
 /// Writes an npy file of version 1.0, C order. bf16 and the 8-bit floats have
 /// no npy type: they are refused, widen them first (widenToF32).
 Status writeNpy(const std::string &path, const TensorView &view);
+
+/// The same into a sink; `where` is for messages.
+Status writeNpy(support::Sink &sink, const std::string &where,
+                const TensorView &view);
 
 /// A row-major f32 copy of any tensor with a known element type.
 Result<Tensor> widenToF32(const TensorView &view);

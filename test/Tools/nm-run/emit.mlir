@@ -40,7 +40,7 @@
 // RUN: FileCheck %s --check-prefix=NO-PATH --input-file %t/error
 // NO-PATH: error: --emit=so needs a C compiler to link with, and none of clang-22, cc, gcc and clang is in PATH
 // RUN: not nm-run %s --emit=so -o %t/no/such/g.so 2>&1 | FileCheck %s --check-prefix=NO-FOLDER
-// NO-FOLDER: error: {{.*}}g.so
+// NO-FOLDER: error: cannot write '{{.*}}g.so': no such folder '{{.*}}such'; make it first
 // RUN: not nm-run %s --emit=llvm -o %t/no/such/g.ll 2>&1 | FileCheck %s --check-prefix=NO-FOLDER-LL
 // NO-FOLDER-LL: error: cannot write '{{.*}}g.ll'
 

@@ -1,0 +1,35 @@
+//===- Files.h - What a command of the driver reads and writes -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_FILES_H
+#define NM_DRIVER_FILES_H
+
+#include "nm/Driver/Options.h"
+
+namespace mlir::nm::driver {
+
+/// libx.so -> libx.h: the header that goes with objects and libraries.
+std::string headerPath(StringRef path);
+
+/// Tells options.files what the options read and write; an output that is an
+/// input or another output, or that cannot be written, is an error.
+llvm::Error declareFiles(const RunOptions &options);
+
+/// Writes a file outside of any set (nm/Support/OutputFile.h).
+llvm::Error writeFile(StringRef path, StringRef content);
+
+/// Writes a file of the command, "" or "-" is standard output. It appears with
+/// commitFiles.
+llvm::Error writeFile(const RunOptions &options, StringRef path,
+                      StringRef content, unsigned mode = 0666);
+
+/// All that was written takes its name.
+llvm::Error commitFiles(const RunOptions &options);
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_FILES_H

@@ -1,0 +1,76 @@
+//===- TorchFile.h - files of torch.save for tests ------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_UNITTESTS_RUNTIME_TORCHFILE_H
+#define NM_UNITTESTS_RUNTIME_TORCHFILE_H
+
+#include "TestUtil.h"
+#include <zip.h>
+
+namespace nm::rt::test {
+
+/// Writes opcodes of Python's pickle, protocol 2.
+struct PickleText {
+  std::string bytes = std::string("\x80\x02", 2);
+
+  PickleText &raw(std::string_view text) {
+    bytes += text;
+    return *this;
+  }
+  PickleText &text(std::string_view value) {
+    return raw("X").raw(littleEndian(value.size(), 4)).raw(value);
+  }
+  PickleText &integer(int32_t value) {
+    return raw("J").raw(littleEndian(uint32_t(value), 4));
+  }
+  PickleText &global(std::string_view module, std::string_view name) {
+    return raw("c").raw(module).raw("\n").raw(name).raw("\n");
+  }
+  PickleText &integers(const std::vector<int32_t> &values) {
+    raw("(");
+    for (int32_t value : values)
+      integer(value);
+    return raw("t");
+  }
+  /// A tensor as torch._tensor.Tensor._reduce_ex_internal describes it.
+  PickleText &tensor(std::string_view storage, std::string_view key,
+                     int32_t elements, int32_t offset,
+                     const std::vector<int32_t> &shape,
+                     const std::vector<int32_t> &strides) {
+    global("torch._utils", "_rebuild_tensor_v2").raw("((");
+    text("storage").global("torch", storage).text(key).text("cpu");
+    integer(elements).raw("tQ").integer(offset);
+    integers(shape).integers(strides).raw("\x89");
+    return global("collections", "OrderedDict").raw(")RtR");
+  }
+};
+
+struct ZipPart {
+  std::string name, bytes;
+  bool deflate = false;
+};
+
+/// A zip archive, written to `path` and read back.
+inline std::string zipBytes(const std::string &path,
+                            const std::vector<ZipPart> &parts) {
+  zip_t *zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  EXPECT_NE(zip, nullptr);
+  for (const ZipPart &part : parts) {
+    zip_source_t *source =
+        zip_source_buffer(zip, part.bytes.data(), part.bytes.size(), 0);
+    zip_int64_t i = zip_file_add(zip, part.name.c_str(), source, 0);
+    EXPECT_GE(i, 0);
+    zip_set_file_compression(zip, zip_uint64_t(i),
+                             part.deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
+  }
+  EXPECT_EQ(zip_close(zip), 0);
+  return slurp(path);
+}
+
+} // namespace nm::rt::test
+
+#endif // NM_UNITTESTS_RUNTIME_TORCHFILE_H

@@ -14,7 +14,7 @@ using rt::makeError;
 
 Status AttentionShape::check() const {
   constexpr int64_t kLength = int64_t(1) << 24, kWidth = 1 << 14;
-  constexpr int64_t kCount = 1 << 20, kProduct = int64_t(1) << 50;
+  constexpr int64_t kCount = 1 << 20, kProduct = int64_t(1) << 53;
   auto in = [](const char *what, int64_t value, int64_t most) -> Status {
     if (value >= 1 && value <= most)
       return {};
@@ -38,9 +38,9 @@ Status AttentionShape::check() const {
   int64_t product = 0;
   if (__builtin_mul_overflow(batch * heads, queries * keys, &product) ||
       product > kProduct)
-    return makeError(Errc::Argument, "found more than 2^50 logits (batch ",
+    return makeError(Errc::Argument, "found more than 2^53 logits (batch ",
                      batch, ", heads ", heads, ", queries ", queries, ", keys ",
-                     keys, "), expected at most 2^50");
+                     keys, "), expected at most 2^53");
   return {};
 }
 

@@ -8,17 +8,26 @@
 // The sizes that the cost model and the generator of programs
 // (lib/Isa/Kernels/Attention.cpp) have in common.
 //
+// A device's latency and bandwidth never decide what exists: they ask for slots
+// to hide the one behind the other, and where these do not fit there are fewer.
+// So a faster memory or a larger scratchpad takes nothing away.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef NM_LIB_MODEL_ATTENTIONLAYOUT_H
 #define NM_LIB_MODEL_ATTENTIONLAYOUT_H
 
 #include "Blocks.h"
-#include <algorithm>
 
 namespace nm::model {
 
 using rt::ceilDiv;
+
+/// Keys of a strip of whole rows: the columns of the array for one unit, or no
+/// fewer than its rows.
+inline int64_t stripOf(const Device &device, int64_t segment, bool isNarrow) {
+  return isNarrow ? segment : ceilDiv(device.array.rows, segment) * segment;
+}
 
 /// Where outputs are summed.
 enum class Sums {
@@ -33,6 +42,7 @@ struct AttentionLayout {
   int64_t total;   ///< rows of a unit
   int64_t packs;   ///< of resident units, `packed` side by side each
   int64_t segment; ///< columns of the array for one unit
+  bool isNarrow;   ///< strips are as wide as a segment, not as the array's rows
   int64_t strip;   ///< keys that pass by at a time
   bool passes;     ///< strips of something pass by
   /// Rows of a block that are a step of their own: two steps at work at a time
@@ -45,7 +55,8 @@ struct AttentionLayout {
   bool alternates;
   int64_t chunk; ///< keys of a product
   /// Slots of what passes by: keys, values, queries; sums; results; and logits
-  /// of one kind or the other.
+  /// of one kind or the other. What hides the latency of DRAM, or as much of it
+  /// as fits.
   int64_t keySlots, valueSlots, querySlots, sumSlots, resultSlots, spillSlots,
       softmaxSlots;
   int64_t rowStrip;     ///< rows of a strip of queries or outputs
@@ -55,77 +66,23 @@ struct AttentionLayout {
   int64_t stateRows;    ///< fused: of running maxima and sums, all units
   int64_t stateSlots;   ///< of those
 
+  /// With at most `capacity` bytes for all buffers, if that is possible.
+  AttentionLayout(const Device &device, const AttentionShape &shape,
+                  const Dataflow &flow, int64_t capacity);
   AttentionLayout(const Device &device, const AttentionShape &shape,
                   const Dataflow &flow)
-      : isFused(flow.isFused()), isOnline(flow.keyTile != 0),
-        isKeysOuter(flow.order == LoopOrder::KeysOuter),
-        total(foldedRows(shape)), packs(ceilDiv(flow.heads, flow.packed)),
-        segment(device.array.cols / flow.packed) {
-    bool stagedO = flow.isStaged(StagedOutput);
-    bool inArray = !isOnline && flow.attend == Stationarity::Output;
-    sums = stagedO ? Sums::Resident : inArray ? Sums::Strip : Sums::Partial;
-    int64_t a = device.array.rows;
-    // Queries and partial sums pass once for each of the array's columns; else
-    // strips are no narrower than its rows, which hold the values of a strip.
-    bool isNarrow =
-        !flow.isStaged(StagedQ) || !isFused || sums == Sums::Partial;
-    int64_t columns = isNarrow ? segment : ceilDiv(a, segment) * segment;
-    strip = isOnline ? flow.keyTile : std::min(columns, shape.keys);
-    passes = !flow.isStaged(StagedQ) || !flow.isStaged(StagedK) ||
-             !flow.isStaged(StagedV) || !isFused ||
-             (!isOnline && sums == Sums::Partial);
-    bool isDivided = isFused && packs == 1 && flow.rows > a &&
-                     (isOnline || (!passes && stagedO));
-    partRows =
-        isDivided ? ceilDiv(ceilDiv(flow.rows, a), int64_t(2)) * a : flow.rows;
-    // With keys in the outer loop a pack's steps follow each other.
-    logitsUnits = isKeysOuter ? flow.packed : flow.heads;
-    logitsSlots = isOnline && !isDivided && (packs == 1 || isKeysOuter) ? 2 : 1;
-    alternates = isFused && !isOnline && packs == 1 && !isDivided && stagedO;
-    // Enough chunks that the ends of a block cost little.
-    constexpr int64_t kChunks = 8;
-    int64_t unit = std::max(segment, a);
-    chunk = passes       ? strip
-            : alternates ? ceilDiv(ceilDiv(shape.keys, kChunks), unit) * unit
-                         : shape.keys;
-    rowStrip = isOnline ? partRows : std::min(a, flow.rows);
-    outRows = std::min(a, flow.rows);
-    softmaxRows =
-        std::clamp<int64_t>(rowStrip * strip / shape.keys, 1, flow.rows);
-    residentRows = isKeysOuter ? total : flow.rows;
-    stateRows = !isOnline || (isKeysOuter && sums == Sums::Partial)
-                    ? flow.packed * flow.rows
-                    : flow.heads * residentRows;
+      : AttentionLayout(device, shape, flow, device.scratchpad.bytes) {}
 
-    int64_t d = shape.headDim, v = shape.valueWidth(), p = flow.packed;
-    int64_t e = device.elementBits, f = device.accumulatorBits;
-    keySlots = slots(device, p * strip * d * e);
-    valueSlots = slots(device, p * strip * v * e);
-    querySlots = slots(device, p * rowStrip * d * e);
-    sumSlots = slots(device, p * rowStrip * v * f);
-    if (isOnline)
-      sumSlots = std::max<int64_t>(sumSlots, 4);
-    resultSlots = slots(device, outRows * v * e);
-    spillSlots = slots(device, p * rowStrip * strip * e);
-    // One long row is more than a tile of the array.
-    softmaxSlots =
-        softmaxRows == 1 ? 2 : slots(device, softmaxRows * shape.keys * e);
-    // State that passes by with the sums has as many slots.
-    stateSlots = isKeysOuter && sums == Sums::Partial ? sumSlots : 2;
-  }
+  /// Bytes of all buffers.
+  int64_t bytes = 0;
 
 private:
-  /// Two slots overlap transfer and use; with whole rows two more let a stream
-  /// run ahead while another one is in need. A transfer's latency is hidden if
-  /// the slots hold what passes meanwhile.
-  int64_t slots(const Device &device, int64_t bits) const {
-    double latency =
-        static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
-    double bytes = latency * device.dramBytesPerCycle();
-    double more = bytes * 8 / static_cast<double>(bits);
-    // Powers of two, which loops of unrolled iterations divide.
-    return more > 2 ? 8 : more > 0.25 || !isOnline ? 4 : 2;
-  }
+  /// The rings, and `bytes`, if `reach` bytes on their way are to be hidden;
+  /// negative: two slots each.
+  void setSlots(const Device &device, const AttentionShape &shape,
+                const Dataflow &flow, double reach);
+  int64_t footprint(const Device &device, const AttentionShape &shape,
+                    const Dataflow &flow) const;
 };
 
 } // namespace nm::model

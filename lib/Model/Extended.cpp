@@ -30,24 +30,65 @@ Status checkRange(const Device &device, const AttentionShape &shape) {
   if (device.array.packsHeads)
     side = std::min({side, shape.headDim, shape.valueWidth()});
   long double heads = real(shape.batch) * real(shape.heads);
-  long double logits = heads * real(shape.queries) * real(shape.keys);
+  int64_t logits = shape.batch * shape.heads * shape.queries * shape.keys;
   // A causal diagonal, and blocks of single rows, cost up to twice the work.
-  long double moved = 2 * logits * real(2 * ceilDiv(width, side) + 8) * bits;
-  long double worked = 8 * logits * real(width);
+  long double moved =
+      2 * real(logits) * real(2 * ceilDiv(width, side) + 8) * bits / 8;
   long double resident =
       4 * heads * real(shape.queries + shape.keys) * real(width) * bits;
-  if (std::max({moved, worked, resident}) > real(int64_t(1) << 60))
+  if (std::max(moved, resident) > real(int64_t(1) << 62))
     return makeError(Errc::Unsupported, "found attention of width ", width,
-                     " with ", static_cast<double>(logits),
-                     " logits, expected at most 2^60 bits of traffic on ",
+                     " with ", logits,
+                     " logits, expected at most 2^62 bytes "
+                     "of traffic on ",
                      device.name);
   return {};
+}
+
+/// Adds `count` products of `r` rows and `k` keys that pass by `strip` at a
+/// time, with outputs `width` wide at a time. Sums are added to, in the
+/// accumulator's width.
+static void addProducts(ProductSums &sums, const Device &device,
+                        const AttentionShape &shape, int64_t b, int64_t r,
+                        int64_t k, int64_t count, int64_t strip,
+                        int64_t width) {
+  int64_t a = device.array.rows, d = shape.headDim, v = shape.valueWidth();
+  double wide = static_cast<double>(device.accumulatorBits) /
+                static_cast<double>(device.elementBits);
+  auto add = [&](int64_t keys, int64_t times) {
+    if (!keys || !times)
+      return;
+    double c = static_cast<double>(count) * static_cast<double>(times);
+    auto attend = [&](Stationarity s, auto price) {
+      int64_t rest = v % width;
+      return static_cast<double>(v / width) *
+                 static_cast<double>(price(s, a, b, r, keys, width)) +
+             (rest ? static_cast<double>(price(s, a, b, r, keys, rest)) : 0);
+    };
+    for (int i = 0; i != kNumStationarities; ++i) {
+      auto s = static_cast<Stationarity>(i);
+      sums.logitCycles[i] +=
+          c * static_cast<double>(productCycles(s, a, b, r, d, keys));
+      sums.attendCycles[i] += c * attend(s, productCycles);
+      sums.logitTraffic[i] +=
+          c * static_cast<double>(productTraffic(s, a, b, r, d, keys));
+      sums.attendTraffic[i] += c * attend(s, productTraffic);
+    }
+  };
+  add(strip, k / strip);
+  add(k % strip, 1);
+  // Each strip but the first of a step finds sums, and all write them.
+  double again = static_cast<double>(count * (ceilDiv(k, strip) - 1)) *
+                 static_cast<double>(r * v);
+  for (double &traffic : sums.attendTraffic)
+    traffic += again * (2 * wide - 1);
 }
 
 BlockSums sumSteps(const Device &device, const AttentionShape &shape,
                    int64_t rows, int64_t tile, int64_t packed) {
   int64_t a = device.array.rows, b = device.array.cols / packed;
-  int64_t d = shape.headDim, v = shape.valueWidth();
+  int64_t v = shape.valueWidth();
+  int64_t narrow = stripOf(device, b, true), wide = stripOf(device, b, false);
   BlockSums sums;
   forEachStep(shape, rows, tile, [&](int64_t r, int64_t k, int64_t count) {
     sums.steps += count;
@@ -56,90 +97,115 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
     sums.area += count * r * k;
     sums.rowStrips += count * r * ceilDiv(k, b);
     sums.keyTiles += count * k * ceilDiv(r, a);
-    for (int i = 0; i != kNumStationarities; ++i) {
-      auto s = static_cast<Stationarity>(i);
-      sums.logitCycles[i] += count * productCycles(s, a, b, r, d, k);
-      sums.attendCycles[i] += count * productCycles(s, a, b, r, k, v);
-      sums.logitTraffic[i] += count * productTraffic(s, a, b, r, d, k);
-      sums.attendTraffic[i] += count * productTraffic(s, a, b, r, k, v);
-    }
+    auto add = [&](ProductSums &products, int64_t strip, int64_t width) {
+      addProducts(products, device, shape, b, r, k, count, strip, width);
+    };
+    add(sums.whole, k, v);
+    if (tile)
+      return;
+    add(sums.narrow, narrow, v);
+    if (wide != narrow)
+      add(sums.wide, wide, v);
+    if (v > b)
+      add(sums.unfused, narrow, b);
   });
+  if (wide == narrow)
+    sums.wide = sums.narrow;
+  if (v <= b)
+    sums.unfused = sums.narrow;
   return sums;
 }
 
 int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow) {
-  AttentionLayout layout(device, shape, flow);
-  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
-  int64_t g = flow.heads, p = flow.packed, group = shape.group(), bytes = 0;
-  // Buffers begin at multiples of 64 bytes.
-  auto add = [&](int64_t count, int64_t bits) {
-    bytes += ceilDiv(bitsToBytes(count * bits), int64_t(64)) * 64;
-  };
-  auto elements = [&](int64_t count) { add(count, device.elementBits); };
-  auto sums = [&](int64_t count) { add(count, device.accumulatorBits); };
-  // Rows of grouped heads lie position by position.
-  auto padded = [&](int64_t rows) { return ceilDiv(rows, group) * group; };
-  // What is not staged passes through a few buffers of a strip.
-  elements(flow.isStaged(StagedQ)
-               ? 2 * g * padded(layout.residentRows) * d
-               : layout.querySlots * p * padded(layout.rowStrip) * d);
-  elements(flow.isStaged(StagedK) ? 2 * g * S * d
-                                  : layout.keySlots * p * layout.strip * d);
-  elements(flow.isStaged(StagedV) ? 2 * g * S * v
-                                  : layout.valueSlots * p * layout.strip * v);
-  if (layout.isFused) {
-    elements(layout.logitsSlots * layout.logitsUnits * flow.rows *
-             (layout.isOnline ? layout.strip : S));
-    // Maxima, sums, and the maxima before a key tile, of two blocks at work.
-    for (int i = 0; i != (layout.isOnline ? 3 : 2); ++i)
-      sums(layout.stateSlots * layout.stateRows);
-  } else {
-    elements(layout.spillSlots * p * layout.rowStrip * layout.strip);
-    elements(layout.spillSlots * p * layout.rowStrip * layout.strip);
-    elements(layout.softmaxSlots * layout.softmaxRows * S);
+  return AttentionLayout(device, shape, flow).bytes;
+}
+
+namespace {
+
+/// What passes between a unit and DRAM: bits of payload, which may be more than
+/// 2^63 where bytes are less, and the bytes of whole bursts that rows of tokens
+/// or of logits take.
+class UnitTransfers {
+public:
+  explicit UnitTransfers(const Device &device)
+      : burst(
+            static_cast<double>(std::max(device.dram.burstBytes, int64_t(1)))) {
   }
-  elements(layout.resultSlots * p * padded(layout.outRows) * v);
-  // A sum is as large as the two elements of a double buffer.
-  sums(layout.sums == Sums::Resident
-           ? g * layout.residentRows * v
-           : layout.sumSlots * p * layout.rowStrip * v);
-  return bytes;
+
+  /// `count` rows of `width` elements.
+  void add(__int128 count, int64_t width, int64_t bitsOfElement) {
+    bits += count * width * bitsOfElement;
+    double row = std::ceil(static_cast<double>(width) *
+                           static_cast<double>(bitsOfElement) / 8);
+    bursts += static_cast<double>(count) * std::ceil(row / burst) * burst;
+  }
+  /// `count` elements in rows of `width`.
+  void addElements(__int128 count, int64_t width, int64_t bitsOfElement) {
+    bits += count * bitsOfElement;
+    double row =
+        static_cast<double>(width) * static_cast<double>(bitsOfElement) / 8;
+    bursts += static_cast<double>(count) * bitsOfElement / 8 *
+              (std::ceil(row / burst) * burst / row);
+  }
+
+  __int128 bits = 0;
+  double bursts = 0;
+
+private:
+  double burst;
+};
+
+} // namespace
+
+static UnitTransfers transfersOf(const Device &device,
+                                 const AttentionShape &shape,
+                                 const Dataflow &flow, const BlockSums &sums,
+                                 const AttentionLayout &layout) {
+  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
+  int64_t e = device.elementBits;
+  bool keysOuter = layout.isKeysOuter;
+  UnitTransfers moved(device);
+  moved.add(flow.isStaged(StagedQ) ? layout.total
+            : layout.isOnline      ? sums.rows
+                                   : sums.rowStrips,
+            d, e);
+  // With keys outside each tile comes once; else a strip comes for each block.
+  moved.add(flow.isStaged(StagedK) || keysOuter ? S : sums.keys, d, e);
+  // Outputs that stay in the array see all values once for each row tile.
+  moved.add(flow.isStaged(StagedV) || keysOuter ? S
+            : layout.sums == Sums::Strip        ? sums.keyTiles
+                                                : sums.keys,
+            v, e);
+  moved.add(layout.total, v, e);
+  if (!layout.isFused) {
+    // Written by logit, read and written by softmax, read by attend.
+    moved.addElements(sums.area, layout.strip, e);
+    moved.addElements(sums.area, S, e);
+    moved.addElements(sums.area, S, e);
+    moved.addElements(__int128(sums.area) * ceilDiv(v, layout.segment),
+                      layout.strip, e);
+  }
+  // Partial outputs go out and come back between the parts of a row.
+  if (layout.sums == Sums::Partial) {
+    int64_t visits = layout.isOnline ? sums.rows : sums.rowStrips;
+    int64_t state = layout.isOnline && keysOuter ? 2 : 0;
+    moved.add(__int128(visits - layout.total) * 2, v + state,
+              device.accumulatorBits);
+  }
+  return moved;
+}
+
+/// Of all units.
+static int64_t bytesOf(const UnitTransfers &unit, const AttentionShape &shape) {
+  return static_cast<int64_t>(unitCount(shape) * ((unit.bits + 7) / 8));
 }
 
 int64_t dramBytes(const Device &device, const AttentionShape &shape,
                   const Dataflow &flow, const BlockSums &sums) {
-  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
-  int64_t total = foldedRows(shape);
-  bool keysOuter = flow.order == LoopOrder::KeysOuter;
-
-  int64_t e = total * d;
-  if (!flow.isStaged(StagedQ))
-    e = (flow.keyTile ? sums.rows : sums.rowStrips) * d;
-  else if (keysOuter)
-    e = total * d;
-  // With keys outside each tile comes once; else a strip comes for each block.
-  e += (flow.isStaged(StagedK) || keysOuter ? S : sums.keys) * d;
-  bool outputInArray = !flow.isStaged(StagedOutput) && !flow.keyTile &&
-                       flow.attend == Stationarity::Output;
-  if (flow.isStaged(StagedV) || keysOuter)
-    e += S * v;
-  else
-    // Outputs that stay in the array see all values once for each row tile.
-    e += (outputInArray ? sums.keyTiles : sums.keys) * v;
-  e += total * v;
-  if (!flow.isFused())
-    // Written by logit, read and written by softmax, read by attend.
-    e += sums.area * (3 + ceilDiv(v, device.array.cols / flow.packed));
-  int64_t bits = e * device.elementBits;
-
-  // Partial outputs go out and come back between the parts of a row.
-  if (!flow.isStaged(StagedOutput) && !outputInArray) {
-    int64_t visits = flow.keyTile ? sums.rows : sums.rowStrips;
-    int64_t state = flow.keyTile && keysOuter ? 2 : 0;
-    bits += 2 * (visits - total) * (v + state) * device.accumulatorBits;
-  }
-  return unitCount(shape) * bitsToBytes(bits);
+  return bytesOf(transfersOf(device, shape, flow, sums,
+                             AttentionLayout(device, shape, flow)),
+                 shape);
 }
 
 /// Cycles of array and DRAM together. Both are busy all the time only if what a
@@ -147,8 +213,7 @@ int64_t dramBytes(const Device &device, const AttentionShape &shape,
 /// the average.
 static double overlapped(const Device &device, const AttentionShape &shape,
                          const Dataflow &flow, const BlockSums &sums,
-                         const Cost &cost) {
-  AttentionLayout layout(device, shape, flow);
+                         const AttentionLayout &layout, const Cost &cost) {
   double rate = device.dramBytesPerCycle();
   double units = static_cast<double>(unitCount(shape));
   int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
@@ -164,8 +229,8 @@ static double overlapped(const Device &device, const AttentionShape &shape,
   if (!layout.isOnline) {
     double share = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
     int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
-    double logit = static_cast<double>(sums.logitCycles[l]) * share;
-    double attend = static_cast<double>(sums.attendCycles[t]) * share;
+    double logit = sums.products(layout).logitCycles[l] * share;
+    double attend = sums.products(layout).attendCycles[t] * share;
     double keys = flow.isStaged(StagedK) ? 0 : units * time(sums.keys * d);
     double values = flow.isStaged(StagedV) ? 0
                     : layout.sums == Sums::Strip
@@ -205,8 +270,69 @@ static double overlapped(const Device &device, const AttentionShape &shape,
   return std::max(cycles, cost.computeCycles + exposed);
 }
 
+/// Cycles of what passes through rings of slots. A slot is free when its use
+/// has ended, and full again a latency and a transfer later: a round of all
+/// slots takes no less. Where the slots hide the latency this is no more than
+/// the larger of use and transfer. With key tiles the two products take turns;
+/// else many strips pass by during the one and then during the other.
+static double throughRings(const Device &device, const AttentionShape &shape,
+                           const Dataflow &flow, const BlockSums &sums,
+                           const AttentionLayout &layout, const Cost &cost) {
+  double latency =
+      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
+  if (latency == 0)
+    return 0;
+  double units = static_cast<double>(unitCount(shape));
+  double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  double rate = device.dramBytesPerCycle();
+  // `sum` rows or keys of a unit pass by in strips, each `width` elements wide,
+  // in or out or both.
+  auto ring = [&](double use, int64_t sum, int64_t strip, int64_t width,
+                  int64_t bits, int64_t slots, double ways = 1) {
+    double moved = units * static_cast<double>(sum) *
+                   static_cast<double>(width) * static_cast<double>(bits) / 8;
+    double strips =
+        packs * static_cast<double>(sum) / static_cast<double>(strip);
+    return std::max(ways * moved / rate,
+                    (use + ways * (moved / rate + strips * latency)) /
+                        static_cast<double>(slots));
+  };
+  int64_t d = shape.headDim, v = shape.valueWidth(), e = device.elementBits;
+  int64_t seen = layout.isKeysOuter ? shape.keys : sums.keys;
+  int64_t visits = layout.isOnline ? sums.rows : sums.rowStrips;
+  const ProductSums &products = sums.products(layout);
+  double logit = packs * products.logitCycles[static_cast<int>(flow.logit)];
+  double attend = packs * products.attendCycles[static_cast<int>(flow.attend)];
+  double first = logit, second = attend;
+  if (!flow.isStaged(StagedQ))
+    first = std::max(
+        first, ring(logit, visits, layout.rowStrip, d, e, layout.querySlots));
+  if (!flow.isStaged(StagedK))
+    first =
+        std::max(first, ring(logit, seen, layout.strip, d, e, layout.keySlots));
+  if (!flow.isStaged(StagedV))
+    second = std::max(
+        second, ring(attend, layout.sums == Sums::Strip ? sums.keyTiles : seen,
+                     layout.strip, v, e, layout.valueSlots));
+  if (layout.sums == Sums::Partial)
+    second = std::max(second, ring(attend, visits, layout.rowStrip, v,
+                                   device.accumulatorBits, layout.sumSlots, 2));
+  if (layout.isFused)
+    return layout.isOnline ? std::max(first, second) : first + second;
+  // Logits leave tile by tile, and come back for each tile of the outputs.
+  int64_t reads = sums.rowStrips * ceilDiv(v, layout.segment);
+  first = std::max(first, ring(logit, sums.rowStrips, layout.rowStrip,
+                               layout.strip, e, layout.spillSlots));
+  second = std::max(second, ring(attend, reads, layout.rowStrip, layout.strip,
+                                 e, layout.spillSlots));
+  return std::max(first + second,
+                  ring(cost.softmaxCycles, layout.total, layout.softmaxRows,
+                       shape.keys, e, layout.softmaxSlots, 2));
+}
+
 Cost priceExtended(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums) {
+  AttentionLayout layout(device, shape, flow);
   int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
   double units = static_cast<double>(unitCount(shape));
   int64_t d = shape.headDim, v = shape.valueWidth();
@@ -214,20 +340,22 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   const SpecialFunctionUnit &sf = device.specialFunction;
 
   Cost cost;
-  cost.footprintBytes =
-      static_cast<double>(footprintBytes(device, shape, flow));
-  cost.dramBytes = static_cast<double>(dramBytes(device, shape, flow, sums));
-  cost.dramCycles = cost.dramBytes / device.dramBytesPerCycle();
+  cost.footprintBytes = static_cast<double>(layout.bytes);
+  UnitTransfers unit = transfersOf(device, shape, flow, sums, layout);
+  cost.dramBytes = static_cast<double>(bytesOf(unit, shape));
+  cost.dramCycles = std::max(cost.dramBytes, units * unit.bursts) /
+                    device.dramBytesPerCycle();
 
   // Segments work on different heads at the same time.
+  const ProductSums &products = sums.products(layout);
   cost.computeCycles =
-      static_cast<double>(sums.logitCycles[l] + sums.attendCycles[t]) *
+      (products.logitCycles[l] + products.attendCycles[t]) *
       static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
 
   // Fused: one pass, and outputs are rescaled at each visit; the last one
   // divides by the sum. Else three passes, and results are rounded.
   double area = static_cast<double>(sums.area);
-  double visited = static_cast<double>(sums.rows * v);
+  double visited = static_cast<double>(sums.rows) * static_cast<double>(v);
   double specialOps =
       area * static_cast<double>(flow.isFused() ? sf.maxCycles + sf.expCycles +
                                                       sf.sumCycles
@@ -240,9 +368,8 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   // Scratchpad: both products; the softmax (fused: read for the maximum, read
   // and written for the exponential; else three reads and two writes); the
   // sums, added to, rescaled or divided; and what passes to and from DRAM.
-  double moved =
-      static_cast<double>(sums.logitTraffic[l] + sums.attendTraffic[t]) +
-      (flow.isFused() ? 3 : 5) * area;
+  double moved = products.logitTraffic[l] + products.attendTraffic[t] +
+                 (flow.isFused() ? 3 : 5) * area;
   double sumBytes = device.accumulatorBits / 8.0;
   double onChipBytes =
       units * (moved * elementBytes + 3 * visited * sumBytes) + cost.dramBytes;
@@ -261,7 +388,6 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
       elementBytes;
   // The array turns from logits to outputs and back for each pack of units, and
   // for each part of a step that takes turns with another.
-  AttentionLayout layout(device, shape, flow);
   int64_t pieces = layout.alternates ? ceilDiv(shape.keys, layout.chunk)
                                      : ceilDiv(flow.rows, layout.partRows);
   cost.overheadCycles =
@@ -287,7 +413,8 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
             static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
   }
 
-  cost.cycles = std::max({overlapped(device, shape, flow, sums, cost),
+  cost.cycles = std::max({overlapped(device, shape, flow, sums, layout, cost),
+                          throughRings(device, shape, flow, sums, layout, cost),
                           cost.softmaxCycles, cost.onChipCycles}) +
                 cost.overheadCycles;
   cost.idealCycles = units * neededLogits(shape) * static_cast<double>(d + v) /

@@ -16,8 +16,8 @@ namespace nm::model {
 
 namespace {
 
-/// Blocks and tiles smaller than this share of the rows are not enumerated:
-/// each step costs cycles that nothing hides.
+/// Blocks of less than the array's rows, if there are more than so many, and
+/// smaller tiles are not enumerated: each step costs cycles that nothing hides.
 constexpr int64_t kMostBlocks = 4096;
 constexpr int64_t kLeastKeyTile = 16;
 
@@ -50,7 +50,8 @@ public:
     if (tiles.empty())
       return std::move(ranking.result);
 
-    int64_t least = std::max<int64_t>(1, total / kMostBlocks);
+    int64_t least =
+        std::clamp<int64_t>(total / kMostBlocks, 1, device.array.rows);
     for (int64_t tile : tiles) {
       for (int64_t rows : blockSizes(total, least)) {
         if (rows == total)
@@ -154,8 +155,10 @@ private:
     Dataflow best = flow;
     double cycles = 0, energy = 0;
     bool first = true;
-    // Fused, the softmax passes over the logits fewer times.
-    best.staged = options.scope == Scope::Unfused ? 0u : StagedLogits;
+    // Fused, the softmax passes over the logits fewer times, and if all is on
+    // chip nothing passes by in strips.
+    best.staged =
+        options.scope == Scope::Unfused ? StagedAll & ~StagedLogits : StagedAll;
     double units = static_cast<double>(unitCount(shape));
     int64_t widths = shape.headDim + shape.valueWidth();
     double bytes = units * static_cast<double>(

@@ -15,10 +15,20 @@
 #ifndef NM_LIB_MODEL_EXTENDEDTERMS_H
 #define NM_LIB_MODEL_EXTENDEDTERMS_H
 
+#include "AttentionLayout.h"
 #include "Blocks.h"
 #include <algorithm>
 
 namespace nm::model {
+
+/// Cycles and scratchpad elements of the two products, by stationarity: sums
+/// over the steps of one unit. Doubles, which do not overflow.
+struct ProductSums {
+  double logitCycles[kNumStationarities] = {0, 0, 0};
+  double attendCycles[kNumStationarities] = {0, 0, 0};
+  double logitTraffic[kNumStationarities] = {0, 0, 0};
+  double attendTraffic[kNumStationarities] = {0, 0, 0};
+};
 
 /// Sums over the steps of one unit, each step a product of `rows` by `keys`.
 /// The array has `a` rows and, for one head, `b` columns: all of them, or those
@@ -30,15 +40,20 @@ struct BlockSums {
   int64_t area = 0;      ///< rows * keys
   int64_t rowStrips = 0; ///< rows * ceil(keys / b)
   int64_t keyTiles = 0;  ///< keys * ceil(rows / a)
-  /// Cycles of the two products by stationarity.
-  int64_t logitCycles[kNumStationarities] = {0, 0, 0};
-  int64_t attendCycles[kNumStationarities] = {0, 0, 0};
-  /// Scratchpad elements of the two products by stationarity.
-  int64_t logitTraffic[kNumStationarities] = {0, 0, 0};
-  int64_t attendTraffic[kNumStationarities] = {0, 0, 0};
+  /// Of whole steps; of steps whose keys pass by in narrow or wide strips
+  /// (AttentionLayout); and of narrow strips with outputs of a segment's width.
+  ProductSums whole, narrow, wide, unfused;
+
+  const ProductSums &products(const AttentionLayout &layout) const {
+    if (!layout.isFused)
+      return unfused;
+    if (layout.isOnline || !layout.passes)
+      return whole;
+    return layout.isNarrow ? narrow : wide;
+  }
 };
 
-/// Fails where a product of the model could leave 2^60: a wide head on a tiny
+/// Fails where a count of bytes could leave 2^62: a very wide head on a tiny
 /// array, say. Everything below needs what this accepts.
 Status checkRange(const Device &device, const AttentionShape &shape);
 

@@ -68,11 +68,20 @@ Result<SearchResult> searchFaithful(const Device &device,
 
   Ranking ranking(options);
   if (options.scope == Scope::Naive) {
-    // Fixed tiles of the array's side; the array's native weight stationarity.
+    // Fixed tiles of the array's side; weight stationary, where the array is.
     flow.granularity = Granularity::Row;
     flow.rows = std::min(device.array.rows, shape.keys);
     flow.logit = flow.attend = Stationarity::Weight;
     ++ranking.result.points;
+    if (!device.array.supports(Stationarity::Weight))
+      flow.logit = flow.attend = Stationarity::Output;
+    if (!device.array.supports(flow.logit)) {
+      ranking.rejectMany(flow, 1, [] {
+        return std::string("input stationarity alone, which the paper's model "
+                           "lacks");
+      });
+      return std::move(ranking.result);
+    }
     ranking.add(flow,
                 evaluateFaithful(device, shape, flow, options.modelSoftmax));
     return std::move(ranking.result);

@@ -78,19 +78,17 @@ private:
     return static_cast<double>(rows) *
            static_cast<double>(ceilDiv(row, burst) * burst);
   }
-  /// Rows of sums that leave at a time.
-  double chunks(int64_t m, int64_t n) const {
-    int64_t row = std::max(device.elementBytes(n), int64_t(1));
-    int64_t rows = std::max(device.scratchpad.bytes / 64 / row, int64_t(1));
-    return static_cast<double>(ceilDiv(m, rows));
+  /// Parts in which the sums of a block leave.
+  double chunks(int64_t m) const {
+    return static_cast<double>(ceilDiv(m, projectionChunk(device, tiling)));
   }
   /// Whether the sums of a second block fit, so that one leaves while the array
   /// works on the other.
   bool overlaps() const {
     int64_t sums =
         bitsToBytes(tiling.tokens * tiling.out * device.accumulatorBits);
-    int64_t outputs = std::max(2 * device.elementBytes(tiling.out),
-                               device.scratchpad.bytes / 32);
+    int64_t outputs =
+        2 * projectionChunk(device, tiling) * device.elementBytes(tiling.out);
     return projectionFootprint(device, shape, tiling) + sums + outputs + 1024 <=
            device.scratchpad.bytes;
   }
@@ -139,15 +137,16 @@ Pricing::Strip Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n,
   double load = inputs + weights;
   double array = std::max(product, bytes / onChip);
 
-  // A buffer is free again when the product has ended, and a transfer that then
-  // does not follow another at once begins with the latency. There are two
-  // buffers. The shorter of the two transfers never follows at once.
+  // A buffer is free again when the product has ended, and full a latency and a
+  // transfer later. There are two buffers. (Where the array always waits, a
+  // transfer follows the one before at once, without the latency; but a faster
+  // memory, which then lets the array wait less, must not be worse.)
   double round = 0;
   if (latency > 0) {
-    bool follows = array + fill <= load;
-    round = array + latency + (follows ? std::min(inputs, weights) : load);
-    if (round > 2 * array)
-      round += fill; // the array was idle
+    round = array + latency + load;
+    // The array was idle; not all at once, for an idle moment costs no more
+    // than working on.
+    round += std::clamp(round - 2 * array, 0.0, fill);
   }
   double c = static_cast<double>(count);
   block.compute += c * product;
@@ -230,24 +229,24 @@ Cost Pricing::price() const {
     cost.computeCycles += c * block.compute;
     decoded += c * block.decoded;
     onChipBytes += c * block.onChipBytes;
-    if (isDouble) {
-      // A store takes half of the bandwidth; the array feels what the loads
-      // then lack.
-      exposed +=
-          c * block.store * std::clamp(2 - block.array / block.load, 0.0, 1.0);
-      return;
-    }
     // The array waits until the sums are out but for what two buffers hold. A
     // strip comes in meanwhile, from the same bandwidth.
-    double parts = chunks(m, n);
+    double parts = chunks(m);
     double store = block.store * std::max(parts - 2, 0.0) / parts;
     double wait =
         std::max(block.special, store + std::min(store, block.firstLoad)) +
         (parts > 2 ? latency : 0);
-    exposed +=
-        c * std::max(std::max(block.special, store),
-                     std::max(block.array + wait, block.load + block.store) -
-                         block.pipeline);
+    double alone =
+        std::max(std::max(block.special, store),
+                 std::max(block.array + wait, block.load + block.store) -
+                     block.pipeline);
+    // With a second block of sums a store takes half of the bandwidth; the
+    // array feels what the loads then lack.
+    if (isDouble)
+      alone =
+          std::min(alone, block.store * std::clamp(2 - block.array / block.load,
+                                                   0.0, 1.0));
+    exposed += c * alone;
   };
   int64_t wholeT = shape.tokens / tiling.tokens,
           restT = shape.tokens % tiling.tokens;
@@ -264,14 +263,14 @@ Cost Pricing::price() const {
   // The first two strips never wait for a buffer.
   double strips = blocks * static_cast<double>(ceilDiv(shape.in, depth));
   stall *= std::max(strips - 2, 0.0) / strips;
-  double parts = chunks(std::min(shape.tokens, tiling.tokens), tiling.out);
+  double parts = chunks(std::min(shape.tokens, tiling.tokens));
   double out = std::max(last.special + last.store / parts,
                         last.special / parts + last.store) +
                latency;
   double waits = exposed * (blocks - 1) / blocks;
   // Nothing comes in beside the last product.
   double tail = std::max(last.firstLoad - last.lastProduct, 0.0);
-  double busy = std::max({first.firstLoad + pipeline - tail + waits,
+  double busy = std::max({first.firstLoad + pipeline - tail + waits + stall,
                           cost.dramCycles - last.store + last.lastProduct,
                           cost.onChipCycles});
   double slowest =
@@ -283,8 +282,8 @@ Cost Pricing::price() const {
   double setups = 1 + changes(wholeO, restO) / 2 +
                   changes(wholeT, restT) * static_cast<double>(outBlocks) +
                   changes(shape.in / depth, shape.in % depth) * blocks;
-  cost.overheadCycles = step / 2 * setups + latency + fill + stall +
-                        std::max(busy + out - slowest, 0.0);
+  cost.overheadCycles =
+      step / 2 * setups + latency + fill + std::max(busy + out - slowest, 0.0);
   cost.cycles = slowest + cost.overheadCycles;
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);
   double macs =
@@ -300,6 +299,13 @@ Cost Pricing::price() const {
 }
 
 } // namespace
+
+int64_t projectionChunk(const Device &device, const ProjectionTiling &tiling) {
+  constexpr int64_t kParts = 16, kBytes = 2048;
+  int64_t row = std::max(device.elementBytes(tiling.out), int64_t(1));
+  return std::clamp<int64_t>(
+      std::max(ceilDiv(tiling.tokens, kParts), kBytes / row), 1, tiling.tokens);
+}
 
 int64_t projectionFootprint(const Device &device, const ProjectionShape &shape,
                             const ProjectionTiling &tiling) {

@@ -34,8 +34,8 @@ struct AttentionShape {
   int64_t group() const { return heads / kvHeadCount(); }
   int64_t valueWidth() const { return valueDim ? valueDim : headDim; }
 
-  /// Fails where a field is out of range or a product of the model could leave
-  /// what a double holds exactly: batch * heads * queries * keys <= 2^50,
+  /// Fails where a field is out of range or the logits are more than a double
+  /// counts exactly: batch * heads * queries * keys <= 2^53,
   /// lengths <= 2^24, widths <= 2^14, queries <= keys if causal.
   Status check() const;
 };

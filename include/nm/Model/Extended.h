@@ -67,6 +67,10 @@ struct ProjectionTiling {
 int64_t projectionDepth(const Device &device, const ProjectionShape &shape,
                         const ProjectionTiling &tiling);
 
+/// Rows of a block that leave the chip at a time: a small part of it, but whole
+/// transfers rather than single rows. The same on machines of any size.
+int64_t projectionChunk(const Device &device, const ProjectionTiling &tiling);
+
 /// Bytes of a weight as it lies in DRAM: values, and for N:M weights indices of
 /// ceil(log2 M) bits for each kept value; those of a row begin on a byte.
 int64_t weightBytes(const Device &device, const ProjectionShape &shape);

@@ -255,8 +255,8 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
   }
 
   isa::HeadsView views[3];
-  for (auto [role, view] :
-       llvm::zip(ArrayRef<Role>{Role::Q, Role::K, Role::V}, views)) {
+  constexpr Role kRoles[] = {Role::Q, Role::K, Role::V};
+  for (auto [role, view] : llvm::zip_equal(kRoles, views)) {
     FailureOr<isa::TensorId> tensor = materialize(op.getShaped(role), op);
     if (failed(tensor))
       return failure();

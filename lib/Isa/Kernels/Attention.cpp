@@ -13,6 +13,18 @@ namespace nm::isa {
 
 using rt::ceilDiv;
 
+/// Bytes of the scratchpad for what the cost model knows of.
+static int64_t capacity(const Builder &b, const model::AttentionShape &shape,
+                        const model::Dataflow &flow,
+                        const AttentionScore &score) {
+  auto aligned = [](int64_t bytes) { return ceilDiv(bytes, int64_t(64)) * 64; };
+  int64_t bytes = b.target().scratchpadBytes - aligned(b.mark());
+  if (score.keyBias)
+    bytes -=
+        aligned(flow.heads * shape.keys * typeBytes(b[*score.keyBias].type));
+  return bytes;
+}
+
 AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
                                    const model::AttentionShape &shape,
                                    const model::Dataflow &flow, Type type,
@@ -20,7 +32,8 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
                                    const HeadsView &v, const HeadsView &output,
                                    const AttentionScore &score)
     : b(builder), shape(shape), flow(flow), type(type), q(q), k(k), v(v),
-      output(output), score(score), t(true), layout(device, shape, flow),
+      output(output), score(score), t(true),
+      layout(device, shape, flow, capacity(builder, shape, flow, score)),
       group(shape.group()), total(layout.total), keys(shape.keys),
       depth(shape.headDim), width(shape.valueWidth()),
       units(shape.batch * shape.kvHeadCount()), resident(flow.heads),

@@ -63,10 +63,7 @@ Result<ProjectionPlan> planProjection(const Device &device,
   plan.biasBytes = epilogue.bias ? biasBytes : 0;
   plan.residualBytes = epilogue.residual ? residualBytes : 0;
   plan.hasFactor = plan.sparse && epilogue.scale != 1;
-  // Chunks small beside the rest, but whole transfers rather than single rows.
-  int64_t row = tiling.out * plan.elementBytes;
-  plan.chunk =
-      std::clamp<int64_t>(device.scratchpad.bytes / 64 / row, 1, tiling.tokens);
+  plan.chunk = model::projectionChunk(device, tiling);
   plan.sums = 1;
   while (plan.bytes() > capacity && plan.chunk > 1)
     plan.chunk = ceilDiv(plan.chunk, int64_t(2));

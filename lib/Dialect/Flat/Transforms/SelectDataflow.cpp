@@ -117,8 +117,8 @@ private:
     SmallVector<model::CacheLevel> levels(host.caches.begin(),
                                           host.caches.end());
     host.caches.clear();
-    for (auto [index, bytes] : llvm::enumerate(
-             ArrayRef<int64_t>{cpu.getL1(), cpu.getL2(), cpu.getL3()})) {
+    const int64_t sizes[] = {cpu.getL1(), cpu.getL2(), cpu.getL3()};
+    for (auto [index, bytes] : llvm::enumerate(sizes)) {
       if (bytes <= 0 || index >= levels.size())
         continue;
       model::CacheLevel level = levels[index];

@@ -210,6 +210,10 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
   if (op.getLength() && getConstantIntValue(op.getLength()) != shape.keys)
     return op.emitOpError("has a length other than the keys' ")
            << shape.keys << ", expected all of them";
+  if (op.getGuard() == flat::Guard::Undefined)
+    return op.emitOpError("gives zeros for rows of undefined scores, which no "
+                          "instruction does, expected guard(none) or "
+                          "guard(unseen)");
   flat::ScoreAnalysis analysis = flat::analyzeScore(op);
   if (!analysis.isIdentity() || (analysis.right && *analysis.right != 0) ||
       (analysis.left && (*analysis.left < 0 || !analysis.right)))

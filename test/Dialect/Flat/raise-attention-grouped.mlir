@@ -8,7 +8,7 @@
 // CHECK-LABEL: func @grouped(
 // CHECK-SAME: %[[Q:.*]]: tensor<2x5x4x8xbf16>, %[[K:.*]]: tensor<2x5x2x8xbf16>, %[[V:.*]]: tensor<2x5x2x8xbf16>)
 // CHECK: flat.attention ins(%[[Q]], %[[K]], %[[V]] : tensor<2x5x4x8xbf16>, tensor<2x5x2x8xbf16>, tensor<2x5x2x8xbf16>) outs
-// CHECK-SAME: orders(q = bnhd, k = bnhd, v = bnhd, o = bnhd) score {
+// CHECK-SAME: orders(q = bnhd, k = bnhd, v = bnhd, o = bnhd) guard(none) score {
 // CHECK: arith.cmpi sle
 // CHECK: -> tensor<2x5x4x8xbf16>
 // CHECK-NOT: linalg

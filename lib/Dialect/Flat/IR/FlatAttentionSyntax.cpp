@@ -94,6 +94,21 @@ static ParseResult parseOrders(OpAsmParser &parser, OperationState &state) {
       });
 }
 
+/// `(none)`.
+static ParseResult parseGuard(OpAsmParser &parser, OperationState &state) {
+  SMLoc loc;
+  StringRef name;
+  if (parser.parseLParen() || parser.getCurrentLocation(&loc) ||
+      parser.parseKeyword(&name))
+    return failure();
+  std::optional<Guard> guard = symbolizeGuard(name);
+  if (!guard)
+    return parser.emitError(loc)
+           << "expected none, unseen or undefined, got '" << name << "'";
+  state.addAttribute("guard", GuardAttr::get(parser.getContext(), *guard));
+  return parser.parseRParen();
+}
+
 ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &state) {
   Builder &builder = parser.getBuilder();
   SmallVector<Value> inputs, mask, scale, offset, length, operands, init;
@@ -115,6 +130,9 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &state) {
     return failure();
   if (succeeded(parser.parseOptionalKeyword("orders")) &&
       parseOrders(parser, state))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("guard")) &&
+      parseGuard(parser, state))
     return failure();
   DataflowAttr dataflow;
   if (succeeded(parser.parseOptionalKeyword("dataflow")) &&
@@ -183,6 +201,8 @@ void AttentionOp::print(OpAsmPrinter &printer) {
         printer << StringRef(separator) << name << " = " << order.getLetters();
     printer << ")";
   }
+  if (getGuard() != Guard::Unseen)
+    printer << " guard(" << stringifyGuard(getGuard()) << ")";
   if (DataflowAttr dataflow = getDataflowAttr())
     printer << " dataflow " << dataflow;
   printer.printOptionalAttrDictWithKeyword(
@@ -190,7 +210,7 @@ void AttentionOp::print(OpAsmPrinter &printer) {
       {getOperandSegmentSizesAttrName(), getMaskMapAttrName(),
        getScaleValueAttrName(), getScoreMapsAttrName(), getQOrderAttrName(),
        getKOrderAttrName(), getVOrderAttrName(), getOOrderAttrName(),
-       getDataflowAttrName()});
+       getGuardAttrName(), getDataflowAttrName()});
   if (hasScoreRegion()) {
     printer << " score ";
     if (!getScoreOperands().empty())

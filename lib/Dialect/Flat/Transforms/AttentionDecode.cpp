@@ -305,13 +305,7 @@ private:
             emitRescaling(b, problem, b.loadScalar(maxima, slot), maximum));
         sum = b.fma(b.loadScalar(sums, slot), factors.back(), sum);
       }
-      Value isDead = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
-                                           b.zero(scalar));
-      Value inverse =
-          b.select(isDead, b.zero(scalar),
-                   arith::DivFOp::create(b, b.constant(scalar, 1.0), sum));
-      for (Value &factor : factors)
-        factor = b.mulf(factor, inverse);
+      Value inverse = emitInverse(b, problem, sum);
       Value head = headOf(kvHead, row), query = queryOf(row);
       b.loop(b.index(0), b.index(width), 1, [&](Value column) {
         Value total;
@@ -320,6 +314,7 @@ private:
           Value part = b.loadScalar(values, place);
           total = total ? b.fma(part, factor, total) : b.mulf(part, factor);
         }
+        total = emitQuotient(b, problem, total, inverse);
         b.store(b.convert(total, problem.out.element()), problem.out.memref,
                 problem.out.indices({batch, head, query, column}));
       });

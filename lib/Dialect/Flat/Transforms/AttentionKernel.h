@@ -20,6 +20,7 @@
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
 
 #include "../../NM/Transforms/KernelBuilder.h"
+#include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include <functional>
 #include <optional>
 
@@ -176,6 +177,8 @@ struct AttentionProblem {
   /// folded into the exponentials if positive and no score function follows.
   double scale = 1.0;
   Value scaleValue;
+  /// What rows without weights give.
+  Guard guard = Guard::Unseen;
   /// Position of a vector of logits, and whether it may reach past the last
   /// key.
   struct Position {
@@ -214,6 +217,13 @@ Value emitShift(AttentionBuilder &b, const AttentionProblem &problem,
 /// maximum becomes `maximum`: exactly 1 if it stays.
 Value emitRescaling(AttentionBuilder &b, const AttentionProblem &problem,
                     Value before, Value maximum);
+/// What a row's weighted values are multiplied with if its exponentials sum to
+/// `sum` (scalar or vector): its inverse, or what the guard says.
+Value emitInverse(AttentionBuilder &b, const AttentionProblem &problem,
+                  Value sum);
+/// A sum of weighted values times that.
+Value emitQuotient(AttentionBuilder &b, const AttentionProblem &problem,
+                   Value value, Value inverse);
 /// Exponents of two of `score` with that shift.
 Value emitExponent(AttentionBuilder &b, const AttentionProblem &problem,
                    Value score, Value shift);

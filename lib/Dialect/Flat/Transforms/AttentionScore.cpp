@@ -331,6 +331,45 @@ Value mlir::flat::emitExponent(AttentionBuilder &b,
                                     : b.mulf(b.subf(score, shift), scale);
 }
 
+Value mlir::flat::emitInverse(AttentionBuilder &b,
+                              const AttentionProblem &problem, Value sum) {
+  Type type = sum.getType();
+  Value inverse = arith::DivFOp::create(b, b.constant(type, 1.0), sum);
+  Value gives0;
+  switch (problem.guard) {
+  case Guard::None: {
+    // A sum over no keys at all is zero; one over unseen keys is not defined.
+    std::optional<int64_t> keys = getConstantIntValue(problem.keys);
+    if (keys && *keys != 0)
+      return inverse;
+    gives0 = b.cmp(arith::CmpIPredicate::eq, problem.keys, b.index(0));
+    break;
+  }
+  case Guard::Unseen:
+    gives0 =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.zero(type));
+    break;
+  case Guard::Undefined:
+    gives0 =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::UEQ, sum, b.zero(type));
+    break;
+  }
+  return b.select(gives0, b.zero(type), inverse);
+}
+
+Value mlir::flat::emitQuotient(AttentionBuilder &b,
+                               const AttentionProblem &problem, Value value,
+                               Value inverse) {
+  Value quotient = b.mulf(value, inverse);
+  if (problem.guard != Guard::Undefined)
+    return quotient;
+  // No inverse of a sum is zero; the value may be NaN.
+  Type type = value.getType();
+  return b.select(arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, inverse,
+                                        b.zero(type)),
+                  b.zero(type), quotient);
+}
+
 Value mlir::flat::emitScore(AttentionBuilder &b, AttentionOp op, Value logits,
                             const AttentionProblem::Position &position,
                             Value keys, Value yielded) {

@@ -330,15 +330,12 @@ private:
     }
   }
 
-  /// Divides by the sums; rows without a live key become zero.
+  /// Divides by the sums.
   void writeRows() {
     b.loop(b.index(0), statRows, lanes, [&](Value row) {
       Value sum = combineLanes(sums, row,
                                [&](Value x, Value y) { return b.addf(x, y); });
-      Value isDead = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
-                                           b.zero(type));
-      Value inverse = arith::DivFOp::create(b, b.constant(type, 1.0), sum);
-      b.store(b.select(isDead, b.zero(type), inverse), factors, row);
+      b.store(emitInverse(b, problem, sum), factors, row);
     });
     const AttentionView &target = problem.out;
     Value wide =
@@ -350,7 +347,8 @@ private:
         Value from = b.add(base, column);
         Value value =
             width == 1 ? b.loadScalar(out, from) : b.load(out, from, width);
-        value = b.mulf(value, width == 1 ? factor : b.splat(factor, width));
+        value = emitQuotient(b, problem, value,
+                             width == 1 ? factor : b.splat(factor, width));
         b.store(b.convert(value, target.element()), target.memref,
                 target.indices({batch, head, b.add(row0, row), column}));
       };

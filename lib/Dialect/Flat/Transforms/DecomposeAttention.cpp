@@ -234,6 +234,23 @@ private:
     return {weights, sums};
   }
 
+  /// Whether a row whose exponentials sum to `sum` is zero whatever the
+  /// quotient is. Only one that sees no key has no weight: the largest one
+  /// is 1.
+  Value givesZero(ReferenceBuilder &body, Value sum) {
+    using Predicate = arith::CmpFPredicate;
+    if (op.getGuard() != Guard::None)
+      return arith::CmpFOp::create(
+          body,
+          op.getGuard() == Guard::Unseen ? Predicate::OEQ : Predicate::UEQ, sum,
+          body.zero(f32));
+    Value keys = value(Keys);
+    if (Value length = op.getLength())
+      keys = arith::MinSIOp::create(body, keys, length);
+    return arith::CmpIOp::create(body, arith::CmpIPredicate::sle, keys,
+                                 body.index(0));
+  }
+
   /// The attention, in the destination's type and order.
   Value emitWeightedValues(Value weights, Value sums) {
     Value sum = contract(weights, map({0, 1, 2, 4}), Role::V, /*sequence=*/4,
@@ -245,12 +262,9 @@ private:
         {sum, sums}, {b.getMultiDimIdentityMap(4), map({0, 1, 2}, 4)},
         op.getInit(), op.getOrderMap(Role::Out),
         [&](ReferenceBuilder &body, ValueRange args) -> Value {
-          // Only a row that sees no key has no weight: the largest one is 1.
-          Value isHidden = arith::CmpFOp::create(
-              body, arith::CmpFPredicate::OEQ, args[1], body.zero(f32));
           Value quotient = arith::DivFOp::create(body, args[0], args[1]);
-          Value result =
-              arith::SelectOp::create(body, isHidden, body.zero(f32), quotient);
+          Value result = arith::SelectOp::create(body, givesZero(body, args[1]),
+                                                 body.zero(f32), quotient);
           return element == f32
                      ? result
                      : arith::TruncFOp::create(body, element, result);

@@ -133,6 +133,7 @@ struct GenerateAttentionPass
   AttentionProblem describe(AttentionBuilder &b, AttentionOp op) {
     using Role = AttentionOp::Role;
     AttentionProblem problem;
+    problem.guard = op.getGuard();
     problem.q = view(op, Role::Q);
     problem.k = view(op, Role::K);
     problem.v = view(op, Role::V);

@@ -264,6 +264,7 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
   }
   op.getScoreOperandsMutable().assign(operands->values);
   op.setScoreMapsAttr(builder.getAffineMapArrayAttr(operands->maps));
+  op.setGuard(match.guard);
 
   factor *= score.factor;
   OpBuilder::InsertionGuard guard(builder);

@@ -15,105 +15,6 @@ using namespace mlir::flat;
 using namespace mlir::flat::raise;
 using nm::raise::Contraction;
 
-static std::string nameOf(Operation *op) {
-  return op ? "'" + op->getName().getStringRef().str() + "'"
-            : std::string("a block argument");
-}
-
-//===----------------------------------------------------------------------===//
-// The softmax
-//===----------------------------------------------------------------------===//
-
-/// What a term that looks like weights is made of.
-struct Softmax {
-  const Term *exponential = nullptr; ///< null for linalg.softmax
-  const Term *sum = nullptr;
-  const Term *score = nullptr;
-};
-
-/// x of 1 / x.
-static const Term *matchReciprocal(const Term *term) {
-  if (term->isApply("arith.divf") && term->operands[0]->getFloat() == 1.0)
-    return term->operands[1];
-  return nullptr;
-}
-
-/// The row maximum behind what is subtracted: some exporters replace one that
-/// is not finite by zero.
-static const Term *stripGuard(const Term *term) {
-  if (!term->isApply("arith.select"))
-    return term;
-  for (int i : {1, 2})
-    if (term->operands[i]->kind == Term::Max &&
-        term->operands[3 - i]->getFloat() == 0.0)
-      return term->operands[i];
-  return term;
-}
-
-static bool holdsExponential(const Term *root) {
-  bool found = false;
-  walkTerms(root, [&](const Term *term) {
-    found |= term->isApply("math.exp") || term->isApply("math.exp2") ||
-             term->isApply("linalg.softmax");
-  });
-  return found;
-}
-
-/// The score of weights `term`. Null with a reason if they are none.
-static const Term *matchSoftmax(const Term *term, Mismatch &mismatch) {
-  mismatch.isNear = holdsExponential(term);
-  if (term->isApply("linalg.softmax"))
-    return term->operands[0];
-  const Term *exponential = nullptr, *sum = nullptr;
-  if (term->isApply("arith.divf")) {
-    exponential = term->operands[0];
-    sum = term->operands[1];
-  } else if (term->isApply("arith.mulf")) {
-    for (int i : {0, 1})
-      if (const Term *divisor = matchReciprocal(term->operands[i])) {
-        exponential = term->operands[1 - i];
-        sum = divisor;
-      }
-  }
-  if (!exponential) {
-    mismatch.reason = "the weights are no quotient";
-    mismatch.stop = term->op;
-    return nullptr;
-  }
-  if (!exponential->isApply("math.exp")) {
-    mismatch.reason =
-        "the dividend is " + nameOf(exponential->op) + ", expected 'math.exp'";
-    mismatch.stop = exponential->op;
-    return nullptr;
-  }
-  if (sum->kind != Term::Sum) {
-    mismatch.reason = "the divisor is " + nameOf(sum->op) +
-                      ", expected the sum of a row's exponentials";
-    mismatch.stop = sum->op;
-    return nullptr;
-  }
-  if (sum->operands[0] != exponential) {
-    mismatch.reason =
-        "the divisor does not sum the exponentials that it divides";
-    mismatch.stop = sum->op;
-    return nullptr;
-  }
-  const Term *shifted = exponential->operands[0];
-  if (!shifted->isApply("arith.subf"))
-    return shifted;
-  const Term *score = shifted->operands[0],
-             *maximum = stripGuard(shifted->operands[1]);
-  if (maximum->kind != Term::Max)
-    return shifted;
-  if (maximum->operands[0] != score) {
-    mismatch.reason = "what is subtracted is not the maximum of what it is "
-                      "subtracted from";
-    mismatch.stop = maximum->op;
-    return nullptr;
-  }
-  return score;
-}
-
 //===----------------------------------------------------------------------===//
 // The operands
 //===----------------------------------------------------------------------===//
@@ -329,7 +230,8 @@ static std::optional<Match> matchSide(const Contraction &attend, int side,
 
   // Twice: the first walk finds out which axes have to be cut.
   const Term *term = nullptr;
-  for (size_t axes = 0; axes != table.size();) {
+  size_t axes;
+  do {
     axes = table.size();
     terms =
         std::make_unique<TermBuilder>(table, table.resolve(loops[attend.k]));
@@ -338,15 +240,17 @@ static std::optional<Match> matchSide(const Contraction &attend, int side,
       mismatch.reason = "its operands are computed in too many steps";
       return std::nullopt;
     }
-  }
-  const Term *score = matchSoftmax(term, mismatch);
-  if (!score)
+  } while (axes != table.size());
+  std::optional<Softmax> softmax =
+      matchSoftmax(term, table.resolve(loops[attend.k]), mismatch);
+  if (!softmax)
     return std::nullopt;
   mismatch.isNear = true;
   Match match;
   match.attend = attend;
-  match.score = score;
-  match.product = findProduct(score, mismatch);
+  match.score = softmax->score;
+  match.guard = softmax->guard;
+  match.product = findProduct(match.score, mismatch);
   if (!match.product)
     return std::nullopt;
 

@@ -8,8 +8,7 @@
 #ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONMATCH_H
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONMATCH_H
 
-#include "RaiseAttentionTerm.h"
-#include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "RaiseAttentionSoftmax.h"
 
 namespace mlir::flat::raise {
 
@@ -30,15 +29,8 @@ struct Match {
   SmallVector<Axes> result;
   /// The score of a key, and the product of q and k within it.
   const Term *score = nullptr, *product = nullptr;
-};
-
-/// Why a product is no attention. `isNear` if it is the product of something
-/// that looks like a softmax.
-struct Mismatch {
-  bool isNear = false;
-  std::string reason;
-  /// The operation that stopped it; null if that is the product itself.
-  Operation *stop = nullptr;
+  /// What rows without weights give.
+  Guard guard = Guard::None;
 };
 
 /// Reads `op` as the second product of an attention. `terms` owns the terms of

@@ -22,6 +22,17 @@ std::optional<double> Term::getFloat() const {
   return std::nullopt;
 }
 
+std::optional<double> Term::getNumber() const {
+  if (auto value = dyn_cast_or_null<FloatAttr>(constant))
+    return value.getValueAsDouble();
+  auto value = dyn_cast_or_null<IntegerAttr>(constant);
+  if (!value || value.getValue().getSignificantBits() > 53)
+    return std::nullopt;
+  return value.getType().isInteger(1)
+             ? static_cast<double>(value.getValue().getZExtValue())
+             : static_cast<double>(value.getValue().getSExtValue());
+}
+
 void mlir::flat::raise::walkTerms(const Term *root,
                                   function_ref<void(const Term *)> visit) {
   DenseSet<const Term *> seen;
@@ -173,70 +184,106 @@ const Term *TermBuilder::evaluateLinalg(linalg::LinalgOp op,
   return term ? term : leaf(view);
 }
 
+bool TermBuilder::placeRow(linalg::LinalgOp op, SmallVectorImpl<Axes> &loops,
+                           bool &isRow) {
+  Axes axes = table.resolve(row);
+  // What a result has along the row is no reduction over the row.
+  for (const Axes &own : loops)
+    for (Axis axis : own)
+      if (llvm::is_contained(axes, axis))
+        return false;
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  int64_t length = table.getStaticSize(axes);
+  // A row of one key has no axes: every reduction over one element is its own.
+  isRow = axes.empty();
+  bool isPlaced = false;
+  for (unsigned loop : reductions) {
+    if (sizes[loop] == 1)
+      continue;
+    if (isPlaced || axes.empty() ||
+        (!ShapedType::isDynamic(sizes[loop]) &&
+         !ShapedType::isDynamic(length) && length != sizes[loop]))
+      return false;
+    isPlaced = isRow = true;
+    loops[loop] = axes;
+  }
+  return true;
+}
+
+/// The larger of `accumulator` and what is returned, by a comparison and a
+/// choice; null if it is something else.
+static Value matchChosenMaximum(arith::SelectOp select, Value accumulator) {
+  auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
+  if (!compare)
+    return {};
+  Value a = select.getTrueValue(), b = select.getFalseValue();
+  using P = arith::CmpFPredicate;
+  P p = compare.getPredicate();
+  bool greater = p == P::OGT || p == P::OGE || p == P::UGT || p == P::UGE;
+  bool less = p == P::OLT || p == P::OLE || p == P::ULT || p == P::ULE;
+  bool straight = compare.getLhs() == a && compare.getRhs() == b;
+  bool crossed = compare.getLhs() == b && compare.getRhs() == a;
+  if (!(greater && straight) && !(less && crossed))
+    return {};
+  return a == accumulator ? b : b == accumulator ? a : Value();
+}
+
 const Term *TermBuilder::evaluateReduction(linalg::LinalgOp op,
                                            const AxisView &view,
                                            ArrayRef<Axes> resultLoops) {
   SmallVector<Axes> loops(resultLoops);
-  SmallVector<unsigned> reductions;
-  op.getReductionDims(reductions);
-  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
-  bool isRow = false;
-  for (unsigned loop : reductions) {
-    if (sizes[loop] == 1)
-      continue;
-    // A row, and nothing but a row.
-    if (isRow || (!ShapedType::isDynamic(sizes[loop]) &&
-                  !ShapedType::isDynamic(table.getStaticSize(row)) &&
-                  table.getStaticSize(row) != sizes[loop]))
-      return leaf(view);
-    isRow = true;
-    loops[loop] = table.resolve(row);
-  }
-  unsigned number = cast<OpResult>(view.value).getResultNumber();
+  bool isRow;
+  if (!placeRow(op, loops, isRow))
+    return leaf(view);
+  OpOperand *init =
+      op.getDpsInitOperand(cast<OpResult>(view.value).getResultNumber());
   Block *block = op.getBlock();
-  Value accumulator = op.getMatchingBlockArgument(op.getDpsInitOperand(number));
-  Value yielded = block->getTerminator()->getOperand(number);
+  Value accumulator = op.getMatchingBlockArgument(init);
+  Value yielded = block->getTerminator()->getOperand(init->getOperandNumber() -
+                                                     op.getNumDpsInputs());
   Operation *combine = yielded.getDefiningOp();
   if (!combine || combine->getBlock() != block)
     return leaf(view);
 
-  Value element;
   Term term{Term::Max};
-  if (isa<arith::AddFOp, arith::MaximumFOp, arith::MaxNumFOp>(combine)) {
-    if (isa<arith::AddFOp>(combine))
-      term.kind = Term::Sum;
+  Value element;
+  if (isa<arith::AddFOp, arith::MaximumFOp, arith::MaxNumFOp, arith::AndIOp,
+          arith::OrIOp>(combine)) {
+    bool isTruth = yielded.getType().isInteger(1);
+    if (isa<arith::AndIOp, arith::OrIOp>(combine) && !isTruth)
+      return leaf(view);
+    term.kind = isa<arith::AddFOp>(combine)   ? Term::Sum
+                : isa<arith::AndIOp>(combine) ? Term::All
+                : isa<arith::OrIOp>(combine)  ? Term::Any
+                                              : Term::Max;
     element = combine->getOperand(0) == accumulator   ? combine->getOperand(1)
               : combine->getOperand(1) == accumulator ? combine->getOperand(0)
                                                       : Value();
   } else if (auto select = dyn_cast<arith::SelectOp>(combine)) {
-    // max written as a comparison and a choice.
-    auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
-    Value a = select.getTrueValue(), b = select.getFalseValue();
-    if (!compare)
-      return leaf(view);
-    using P = arith::CmpFPredicate;
-    P p = compare.getPredicate();
-    bool greater = p == P::OGT || p == P::OGE || p == P::UGT || p == P::UGE;
-    bool less = p == P::OLT || p == P::OLE || p == P::ULT || p == P::ULE;
-    bool straight = compare.getLhs() == a && compare.getRhs() == b;
-    bool crossed = compare.getLhs() == b && compare.getRhs() == a;
-    if (!(greater && straight) && !(less && crossed))
-      return leaf(view);
-    element = a == accumulator ? b : b == accumulator ? a : Value();
+    element = matchChosenMaximum(select, accumulator);
   }
   if (!element)
     return leaf(view);
-  if (term.kind == Term::Sum) {
-    const Term *start = evaluate(readOperand(
-        *op.getDpsInitOperand(number),
-        op.getMatchingIndexingMap(op.getDpsInitOperand(number)), loops));
-    if (!start || start->getFloat() != 0.0)
-      return leaf(view);
-  }
+  const Term *start =
+      evaluate(readOperand(*init, op.getMatchingIndexingMap(init), loops));
+  std::optional<double> number = start ? start->getNumber() : std::nullopt;
+  if (!number || start->kind != Term::Constant ||
+      (term.kind == Term::Max
+           ? *number > -65504.0
+           : *number != (term.kind == Term::All ? 1.0 : 0.0)))
+    return leaf(view);
   const Term *operand = evaluateBody(op, loops, element);
   if (!operand)
     return leaf(view);
+  // One element beside a start that changes nothing.
+  if (!isRow)
+    return operand;
   term.op = op;
+  term.combine = combine;
+  if (term.kind == Term::Max)
+    term.constant = start->constant;
   term.operands = {operand};
   return make(std::move(term));
 }

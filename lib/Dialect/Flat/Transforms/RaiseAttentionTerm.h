@@ -32,24 +32,30 @@ struct Term {
     Index,    ///< position along `dims[0]`
     Leaf,     ///< an element of the tensor `value`, read by `dims`
     Apply,    ///< `op` on the operands
-    Max,      ///< maximum of the operand along a row
+    Max,      ///< maximum of the operand along a row, from `constant` on
     Sum,      ///< sum of the operand along a row
+    All,      ///< whether the operand, a truth value, holds along a row
+    Any,      ///< whether it holds somewhere along a row
     Product   ///< the contraction `op`; `dims` are the axes of its loops
   };
   Kind kind;
   Operation *op = nullptr; ///< the operation that it stands for, for messages
-  Value value;
-  Attribute constant; ///< of f32 if it is a float
-  SmallVector<Axes> dims;
-  SmallVector<const Term *> operands;
+  Operation *combine = nullptr; ///< what a reduction joins elements by
+  Value value = {};
+  Attribute constant = {}; ///< of f32 if it is a float
+  SmallVector<Axes> dims = {};
+  SmallVector<const Term *> operands = {};
   /// The first tensor on the way up whose elements are this term, if there is
   /// one.
-  mutable AxisView origin;
+  mutable AxisView origin = {};
 
   bool isApply(StringRef name) const {
     return kind == Apply && op->getName().getStringRef() == name;
   }
+  /// A constant float, also the one that a maximum starts at.
   std::optional<double> getFloat() const;
+  /// The same, or an integer; 0 or 1 for a truth value.
+  std::optional<double> getNumber() const;
 };
 
 class TermBuilder {
@@ -73,6 +79,9 @@ private:
   const Term *evaluateLinalg(linalg::LinalgOp op, const AxisView &view);
   const Term *evaluateReduction(linalg::LinalgOp op, const AxisView &view,
                                 ArrayRef<Axes> loops);
+  /// The reduction loops' axes: a row, and nothing but a row, or nothing at
+  /// all.
+  bool placeRow(linalg::LinalgOp op, SmallVectorImpl<Axes> &loops, bool &isRow);
   const Term *evaluateSoftmax(linalg::SoftmaxOp op, const AxisView &view);
   /// The value `value` of the body of `op`.
   const Term *evaluateBody(linalg::LinalgOp op, ArrayRef<Axes> loops,

@@ -41,6 +41,13 @@ def Flat_OrderAttr : Flat_Attr<"Order", "order"> {
   }];
 }
 
+def Flat_Guard : I32EnumAttr<"Guard", "which rows give zeros where IEEE arithmetic gives NaN", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"Unseen", 1, "unseen">,
+    I32EnumAttrCase<"Undefined", 2, "undefined">]> {
+  let cppNamespace = "::mlir::flat";
+}
+
 def Flat_Granularity : I32EnumAttr<"Granularity", "what is fused at a time (FLAT, section 4.2)", [
     I32EnumAttrCase<"Batch", 0, "batch">,
     I32EnumAttrCase<"Sample", 1, "sample">,

@@ -62,8 +62,12 @@ def Flat_AttentionOp : Flat_Op<"attention", [
     * **Decoding.** `offset` is the absolute position of query 0 (0 if absent);
       keys at `length` and beyond are not seen (all S are if absent). Both
       are index values; a length above S counts as S.
-    * **Rows that see no key** (all scores minus infinity, or no keys at all) give
-      zeros. A NaN score makes its row NaN.
+    * **Rows without weights.** A row that sees no key has scores of minus infinity
+      only; the weights of a row with a score of NaN or plus infinity are not
+      defined. `guard(unseen)`, which is the default, gives zeros for the former
+      and NaN for the latter; `guard(none)` NaN for both, as IEEE arithmetic does;
+      `guard(undefined)` zeros for both. Where there are no keys at all the sum is
+      empty: zeros.
 
     ```mlir
     %o = flat.attention
@@ -106,6 +110,7 @@ def Flat_AttentionOp : Flat_Op<"attention", [
                        OptionalAttr<AffineMapAttr>:$mask_map,
                        OptionalAttr<F32Attr>:$scale_value,
                        DefaultValuedAttr<AffineMapArrayAttr, "{}">:$score_maps,
+                       DefaultValuedAttr<Flat_Guard, "::mlir::flat::Guard::Unseen">:$guard,
                        OptionalAttr<Flat_OrderAttr>:$q_order,
                        OptionalAttr<Flat_OrderAttr>:$k_order,
                        OptionalAttr<Flat_OrderAttr>:$v_order,

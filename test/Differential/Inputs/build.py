@@ -31,8 +31,9 @@ def run(command, **kwargs):
 def compile_module(path, leg, options, optimization):
     """path.mlir -> path.<leg>.so"""
     base = "%s.%s" % (path, leg)
-    if leg == "reference":
-        lowered = run(["nm-opt", path + ".mlir", "--flat-decompose-attention", "--nm-lower-to-linalg"])
+    if leg in ("reference", "raised"):
+        first = ["--flat-raise-attention"] if leg == "raised" else []
+        lowered = run(["nm-opt", path + ".mlir", *first, "--flat-decompose-attention", "--nm-lower-to-linalg"])
         pipeline = "--pass-pipeline=builtin.module(%s)" % UPSTREAM.replace("\n", " ")
         lowered = run(["mlir-opt", pipeline], input=lowered)
     else:

@@ -15,6 +15,7 @@ NUMPY = {
     "i8": np.int8,
     "i16": np.int16,
     "i32": np.int32,
+    "i64": np.int64,
 }
 
 # Relative error of one rounding to the type, with some slack.

@@ -32,9 +32,15 @@ static void attachTarget(OpPassManager &pm, const CPUPipelineOptions &options) {
   pm.addPass(createAttachTarget(attach));
 }
 
+/// torch-mlir puts a global for the random seed before every model.
+static void dropUnusedSymbols(OpPassManager &pm) {
+  pm.addPass(createSymbolDCEPass());
+}
+
 void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
                                        const CPUPipelineOptions &options) {
   attachTarget(pm, options);
+  dropUnusedSymbols(pm);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
@@ -62,6 +68,7 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
 }
 
 void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense) {
+  dropUnusedSymbols(pm);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
@@ -147,6 +154,7 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   if (options.reference) {
     attachTarget(pm, options);
+    dropUnusedSymbols(pm);
     pm.addPass(createInlinerPass());
     pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExpandPowers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -28,10 +29,12 @@ struct ApproximateMathPass
     // Upstream's rsqrt makes operations of a dialect that only x86 has and that
     // is not loaded here; a square root and a quotient are exact as well.
     auto wanted = [](StringRef name) {
-      return name != math::RsqrtOp::getOperationName();
+      return name != math::RsqrtOp::getOperationName() &&
+             name != math::FPowIOp::getOperationName();
     };
     populateMathF32ExpansionPatterns(patterns, wanted);
     populateMathPolynomialApproximationPatterns(patterns, wanted);
+    nm::populateExpandPowersPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -65,7 +65,7 @@ def ApproximateMath : Pass<"nm-approximate-math", "func::FuncOp"> {
   let description = [{
     Upstream's f32 approximations, for scalars and vectors alike, so that the
     remainder of a loop rounds as its vector part does. bf16 and f16 are computed
-    in f32.
+    in f32. Integer powers become products of squares.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -107,7 +107,7 @@ class RaiseCase:
         shape = p.shape(axes)
         seen = rng.random(shape) < p.pick([0.4, 0.8, 1.0])
         if kind == "float":
-            values = np.where(seen, np.float64(0), p.pick([-INF, -100.0]))
+            values = np.where(seen, np.float64(0), p.pick([-INF, -20.0]))
             if p.chance(0.15):
                 values = np.where(rng.random(shape) < 0.1, p.pick([INF, np.nan]), values)
                 self.note("with NaN or infinities")
@@ -147,7 +147,7 @@ class RaiseCase:
             dtype = p.pick(["i1", "i1", "i8", "f32"])
             self.note(dtype)
             if dtype == "f32":
-                buffer = p.constant(where, "f32", np.where(lower, 0.0, p.pick([-INF, -100.0])))
+                buffer = p.constant(where, "f32", np.where(lower, 0.0, p.pick([-INF, -20.0])))
                 return p.elementwise(all_axes, [score, buffer], lambda b, x, m: b.binary("arith.addf", x, m))
             buffer = p.constant(where, dtype, lower if dtype == "i1" else lower.astype(np.int64))
 

@@ -27,8 +27,24 @@ constexpr int64_t kNarrowLimit = int64_t(1) << 30;
 
 bool isPositionType(Type type) { return type.isIndex() || type.isInteger(64); }
 
+/// True if `element`, a 64-bit number from memory, is only compared with
+/// positions and constants: numbers beyond all positions may then be any other
+/// such number.
+bool isCompared(BlockArgument element) {
+  return llvm::all_of(element.getUsers(), [&](Operation *user) {
+    return isa<arith::CmpIOp>(user) &&
+           llvm::count_if(user->getOperands(), [](Value operand) {
+             auto argument = dyn_cast<BlockArgument>(operand);
+             return argument && argument.getArgNumber() >= 5;
+           }) == 1;
+  });
+}
+
 /// True if 32 bits suffice for every position that the region computes.
 bool isNarrow(Block &block) {
+  for (BlockArgument element : block.getArguments().drop_front(5))
+    if (isPositionType(element.getType()) && !isCompared(element))
+      return false;
   for (Operation &op : block.without_terminator()) {
     APInt constant;
     if (matchPattern(&op, m_ConstantInt(&constant))) {
@@ -155,16 +171,18 @@ private:
     return vector::FromElementsOp::create(b, vector, scalars);
   }
 
-  /// A scalar position in 32 bits; limits beyond all positions stay beyond.
-  Value narrowed(Value scalar) {
-    Type type = scalar.getType();
+  /// A position in 32 bits; limits beyond all positions stay beyond.
+  Value narrowed(Value value) {
+    Type type = value.getType(), narrowType = b.getI32Type();
+    if (auto vector = dyn_cast<VectorType>(type))
+      narrowType = vector.clone(narrowType);
     Value limit = b.constantInt(type, kNarrowLimit);
     Value floor = b.constantInt(type, -kNarrowLimit);
-    scalar = arith::MaxSIOp::create(b, arith::MinSIOp::create(b, scalar, limit),
-                                    floor);
-    if (type.isIndex())
-      return arith::IndexCastOp::create(b, b.getI32Type(), scalar);
-    return arith::TruncIOp::create(b, b.getI32Type(), scalar);
+    value = arith::MaxSIOp::create(b, arith::MinSIOp::create(b, value, limit),
+                                   floor);
+    if (getElementTypeOrSelf(type).isIndex())
+      return arith::IndexCastOp::create(b, narrowType, value);
+    return arith::TruncIOp::create(b, narrowType, value);
   }
 
   void widen(Operation &inner, IRMapping &mapping) {
@@ -178,7 +196,7 @@ private:
     SmallVector<Value> operands;
     for (Value operand : inner.getOperands()) {
       Value value = mapping.lookupOrDefault(operand);
-      if (narrow && isPositionType(value.getType()))
+      if (narrow && isPositionType(getElementTypeOrSelf(value.getType())))
         value = narrowed(value);
       operands.push_back(wide(value));
     }

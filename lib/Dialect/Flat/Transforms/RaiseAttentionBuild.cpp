@@ -142,13 +142,32 @@ static SmallVector<AxisView> findTargets(Value result, ArrayRef<Axes> dims,
   return targets;
 }
 
+/// True if a score that is seen comes from another choice between numbers.
+static bool hasChoice(Value score) {
+  SmallVector<Value> worklist{score};
+  DenseSet<Value> seen;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    Operation *def = value.getDefiningOp();
+    if (!def || !seen.insert(value).second)
+      continue;
+    if (isa<arith::SelectOp>(def) && isa<FloatType>(value.getType()))
+      return true;
+    llvm::append_range(worklist, def->getOperands());
+  }
+  return false;
+}
+
 /// Chooses the form of very negative constants: minus infinity, which lets
 /// whole tiles of keys be skipped, where every query sees a key all the same.
 static LogicalResult fillRegion(AttentionOp op, const ScorePlan &plan,
                                 const ScoreOperands &operands,
-                                ArrayRef<Axes> roles, const AxisTable &table) {
-  if (failed(emitScore(op, plan, operands, roles, table, /*hides=*/true)))
+                                ArrayRef<Axes> roles, const AxisTable &table,
+                                Softmax::Shift shift) {
+  if (failed(emitScore(op, plan, operands, roles, table, Hidden::Infinite)))
     return failure();
+  if (shift == Softmax::Never)
+    return success();
   ScoreAnalysis analysis = analyzeScore(op);
   int64_t queries = table.getStaticSize(roles[2]),
           keys = table.getStaticSize(roles[3]);
@@ -156,10 +175,14 @@ static LogicalResult fillRegion(AttentionOp op, const ScorePlan &plan,
                     !ShapedType::isDynamic(keys) && queries <= keys;
   bool isSafe = analysis.hasWindow() && analysis.isWindowExact &&
                 analysis.right.value_or(0) >= 0 &&
-                (!analysis.left || (*analysis.left >= 0 && seesItself));
+                (!analysis.left || (*analysis.left >= 0 && seesItself)) &&
+                !mayHideMore(plan) && !hasChoice(analysis.value);
   if (isSafe)
     return success();
-  return emitScore(op, plan, operands, roles, table, /*hides=*/false);
+  // A row of nothing but the lowest number is uniform, or has no weights.
+  if (shift == Softmax::Sometimes && hasVeryNegative(plan.body))
+    return failure();
+  return emitScore(op, plan, operands, roles, table, Hidden::Same);
 }
 
 std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
@@ -264,7 +287,7 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
   }
   op.getScoreOperandsMutable().assign(operands->values);
   op.setScoreMapsAttr(builder.getAffineMapArrayAttr(operands->maps));
-  op.setGuard(match.guard);
+  op.setGuard(match.softmax.guard);
 
   factor *= score.factor;
   OpBuilder::InsertionGuard guard(builder);
@@ -290,10 +313,12 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
         static_cast<float>(*standard) != static_cast<float>(factor))
       op.setScaleValueAttr(builder.getF32FloatAttr(static_cast<float>(factor)));
   }
-  if (score.needsRegion() &&
-      failed(fillRegion(op, score, *operands, roles, table))) {
-    mismatch.reason = "the scores depend on a position within merged "
-                      "dimensions, or on an operation that has no scalar form";
+  if (score.needsRegion() && failed(fillRegion(op, score, *operands, roles,
+                                               table, match.softmax.shift))) {
+    mismatch.reason =
+        "the scores depend on a position within merged "
+        "dimensions, on an operation that has no scalar form, or "
+        "on the lowest number where the maximum is not subtracted";
     op.erase();
     return std::nullopt;
   }

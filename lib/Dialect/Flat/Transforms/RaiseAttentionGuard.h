@@ -53,6 +53,9 @@ public:
   /// A choice that may change a row whose scores are neither NaN nor plus
   /// infinity, one of them finite. Null if there is none.
   const Term *findHarmful();
+  /// After findHarmful: the maximum, if it is subtracted, is so in every row
+  /// where it is finite.
+  bool isAlwaysShifted() const { return isShifted || !form.maximum; }
   /// What `weights` are in the other rows; nothing if no guard says it.
   std::optional<Guard> classify(const Term *weights);
 

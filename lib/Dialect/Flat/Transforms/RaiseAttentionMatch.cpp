@@ -248,9 +248,8 @@ static std::optional<Match> matchSide(const Contraction &attend, int side,
   mismatch.isNear = true;
   Match match;
   match.attend = attend;
-  match.score = softmax->score;
-  match.guard = softmax->guard;
-  match.product = findProduct(match.score, mismatch);
+  match.softmax = *softmax;
+  match.product = findProduct(softmax->score, mismatch);
   if (!match.product)
     return std::nullopt;
 

@@ -27,10 +27,9 @@ struct Match {
   SmallVector<Source> q, k, v;
   /// The attention's result, as the second product has it.
   SmallVector<Axes> result;
-  /// The score of a key, and the product of q and k within it.
-  const Term *score = nullptr, *product = nullptr;
-  /// What rows without weights give.
-  Guard guard = Guard::None;
+  /// The product of q and k within the score of a key.
+  const Term *product = nullptr;
+  Softmax softmax;
 };
 
 /// Reads `op` as the second product of an attention. `terms` owns the terms of

@@ -16,6 +16,15 @@ using namespace mlir::flat::raise;
 /// Exporters write the lowest finite number where they mean minus infinity.
 static bool isVeryNegative(double value) { return value <= -1e30; }
 
+bool mlir::flat::raise::hasVeryNegative(const Term *score) {
+  bool found = false;
+  walkTerms(score, [&](const Term *term) {
+    std::optional<double> value = term->getFloat();
+    found |= value && isVeryNegative(*value) && std::isfinite(*value);
+  });
+  return found;
+}
+
 //===----------------------------------------------------------------------===//
 // Planning
 //===----------------------------------------------------------------------===//
@@ -94,7 +103,23 @@ static bool readWindow(const Term *term, const Match &match,
     plan.left = left;
   if (right < keys - 1)
     plan.right = right;
+  plan.isSoft = isSoft;
   return true;
+}
+
+bool mlir::flat::raise::mayHideMore(const ScorePlan &plan) {
+  if (plan.mask)
+    return true;
+  // A tensor that is multiplied by something is a slope or a bias; what is
+  // added or chosen by may be a mask.
+  bool found = false;
+  walkTerms(plan.body, [&](const Term *term) {
+    if (term->isApply("arith.mulf"))
+      return;
+    for (const Term *operand : term->operands)
+      found |= operand->kind == Term::Leaf;
+  });
+  return found;
 }
 
 /// x and s of x * s or x / s with the scalar s.
@@ -124,15 +149,22 @@ static const Term *matchScale(const Term *term, const Term *logit,
   return nullptr;
 }
 
-ScorePlan mlir::flat::raise::planScore(const Match &match,
-                                       const AxisTable &table) {
+static ScorePlan planWith(const Match &match, const AxisTable &table,
+                          bool mayBeSoft) {
   ScorePlan plan;
-  const Term *score = match.score;
+  const Term *score = match.softmax.score;
   auto hasLogit = [&](const Term *term) {
     return contains(term, match.product);
   };
   auto takeWindow = [&](const Term *term) {
-    return !plan.left && !plan.right && readWindow(term, match, table, plan);
+    ScorePlan found;
+    if (plan.left || plan.right || !readWindow(term, match, table, found) ||
+        (found.isSoft && !mayBeSoft))
+      return false;
+    plan.left = found.left;
+    plan.right = found.right;
+    plan.isSoft = found.isSoft;
+    return true;
   };
   // Outermost first: windows and the mask.
   while (true) {
@@ -183,6 +215,19 @@ ScorePlan mlir::flat::raise::planScore(const Match &match,
       break;
     plan.logit = users[0];
   }
+  return plan;
+}
+
+ScorePlan mlir::flat::raise::planScore(const Match &match,
+                                       const AxisTable &table) {
+  ScorePlan plan = planWith(match, table, /*mayBeSoft=*/true);
+  bool hasChoice = false;
+  walkTerms(plan.body, [&](const Term *term) {
+    hasChoice |= term->isApply("arith.select");
+  });
+  if (plan.isSoft && match.softmax.shift != Softmax::Never &&
+      (hasChoice || mayHideMore(plan)))
+    return planWith(match, table, /*mayBeSoft=*/false);
   return plan;
 }
 
@@ -253,9 +298,9 @@ namespace {
 class Emitter {
 public:
   Emitter(AttentionOp op, ArrayRef<Axes> roles, const AxisTable &table,
-          bool hides)
+          Hidden hidden)
       : b(op.getLoc(), op.getContext()), roles(roles), table(table),
-        hides(hides) {}
+        hides(hidden == Hidden::Infinite) {}
 
   ImplicitLocOpBuilder b;
   DenseMap<const Term *, Value> values;
@@ -335,12 +380,10 @@ private:
 
 } // namespace
 
-LogicalResult mlir::flat::raise::emitScore(AttentionOp op,
-                                           const ScorePlan &plan,
-                                           const ScoreOperands &operands,
-                                           ArrayRef<Axes> roles,
-                                           const AxisTable &table, bool hides) {
-  Emitter emitter(op, roles, table, hides);
+LogicalResult mlir::flat::raise::emitScore(
+    AttentionOp op, const ScorePlan &plan, const ScoreOperands &operands,
+    ArrayRef<Axes> roles, const AxisTable &table, Hidden hidden) {
+  Emitter emitter(op, roles, table, hidden);
   ImplicitLocOpBuilder &b = emitter.b;
   op.getScore().getBlocks().clear();
   Block *block = b.createBlock(&op.getScore());

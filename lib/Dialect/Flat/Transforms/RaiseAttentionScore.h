@@ -22,13 +22,28 @@ struct ScorePlan {
   const Term *mask = nullptr;
   /// Keys from query - left to query + right, from a constant mask.
   std::optional<int64_t> left, right;
+  /// The window comes from numbers that are very negative, not infinite: it is
+  /// one only where each query sees a key, whatever else hides some.
+  bool isSoft = false;
   /// What is left for the region, and what stands for the logit in it.
   const Term *body = nullptr, *logit = nullptr;
 
   bool needsRegion() const { return body != logit || left || right; }
 };
 
+/// True if a score may be a very negative constant that is finite.
+bool hasVeryNegative(const Term *score);
+
 ScorePlan planScore(const Match &match, const AxisTable &table);
+
+/// How very negative numbers in the region are written.
+enum class Hidden {
+  Same,    ///< as they are
+  Infinite ///< as minus infinity
+};
+/// True if more than the region's window may hide a key: the mask, or a tensor
+/// that may be one.
+bool mayHideMore(const ScorePlan &plan);
 
 /// Operands of the region and their maps, and the mask's; null with a reason if
 /// one cannot be read by whole dimensions.
@@ -43,12 +58,12 @@ std::optional<ScoreOperands>
 makeScoreOperands(const ScorePlan &plan, ArrayRef<Axes> roles, AxisTable &table,
                   OpBuilder &builder, Location loc, Mismatch &mismatch);
 
-/// Fills the op's region. With `hides` very negative constants that a choice
-/// selects become minus infinity. Fails if the term reads a position that the
+/// Fills the op's region. `hidden` says what very negative constants that a
+/// choice selects become. Fails if the term reads a position that the
 /// region does not have.
 LogicalResult emitScore(AttentionOp op, const ScorePlan &plan,
                         const ScoreOperands &operands, ArrayRef<Axes> roles,
-                        const AxisTable &table, bool hides);
+                        const AxisTable &table, Hidden hidden);
 
 } // namespace mlir::flat::raise
 

@@ -60,7 +60,12 @@ public:
            weights);
       return std::nullopt;
     }
-    return Softmax{form.score, *guard};
+    bool isShifted = form.maximum || !form.exponential;
+    return Softmax{form.score, *guard,
+                   !isShifted ? Softmax::Never
+                   : check.isAlwaysShifted() && !isAbsorbed
+                       ? Softmax::Always
+                       : Softmax::Sometimes};
   }
 
 private:
@@ -217,6 +222,8 @@ private:
       return fail("what is subtracted is no logarithm of a sum of exponentials",
                   logarithm);
     form.exponential = exponential;
+    // Beside the lowest number a logarithm is lost.
+    isAbsorbed = shift != nullptr;
     if (!matchShift(exponential->operands[0]) || !matchSum(sum))
       return false;
     const Term *expected =
@@ -250,6 +257,7 @@ private:
   ArrayRef<Axis> row;
   Mismatch &mismatch;
   SoftmaxForm form;
+  bool isAbsorbed = false;
 };
 
 } // namespace

@@ -30,6 +30,10 @@ struct Softmax {
   const Term *score = nullptr;
   /// Which rows give zeros where IEEE arithmetic gives NaN.
   Guard guard = Guard::None;
+  /// Whether the maximum is subtracted, so that a row of nothing but the lowest
+  /// number is uniform. Where it never is, the exponential of the lowest number
+  /// is zero in every row, as that of minus infinity.
+  enum Shift { Always, Sometimes, Never } shift = Always;
 };
 
 /// Reads `weights`, elements of a row along the axes `row`, as a softmax:

@@ -64,6 +64,8 @@ static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
   llvm::append_range(declare.maskSuffixes, options.mask.suffixes);
   declare.bitOrder =
       options.mask.bitOrder == rt::BitOrder::LsbFirst ? "lsb" : "msb";
+  if (options.mask.source)
+    declare.masks = options.mask.source->path();
   return createDeclareSparsity(std::move(declare));
 }
 
@@ -78,7 +80,7 @@ static llvm::Error checkCheckpoints(const RunOptions &options) {
     opened.push_back(*checkpoint);
     all.push_back(checkpoint->get());
   }
-  rt::Status suffixes = rt::checkMaskSuffixes(all, options.mask);
+  rt::Status suffixes = rt::checkMaskNames(all, options.mask);
   return suffixes ? llvm::Error::success() : toError(suffixes.error());
 }
 

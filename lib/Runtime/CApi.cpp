@@ -110,6 +110,12 @@ Result<COptions> nm::rt::readOptions(const nm_params_options *given) {
       result.mask.suffixes.push_back(options.mask_suffixes[i]);
     }
   }
+  if (options.mask_path) {
+    auto masks = Checkpoint::open(options.mask_path);
+    if (!masks)
+      return masks.error();
+    result.mask.source = std::move(*masks);
+  }
   result.cache = options.cache != 0;
   if (options.cache_folder)
     result.cacheFolder = options.cache_folder;

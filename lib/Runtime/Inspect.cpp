@@ -95,7 +95,7 @@ static InspectRow inspectTensor(const Checkpoint &checkpoint,
 Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
                                         const MaskOptions &options) {
   return guarded([&]() -> Result<std::vector<InspectRow>> {
-    NM_RETURN_IF_ERROR(checkMaskSuffixes({&checkpoint}, options));
+    NM_RETURN_IF_ERROR(checkMaskNames({&checkpoint}, options));
     std::unordered_set<std::string> masks;
     if (options.policy != MaskPolicy::Ignore) {
       for (const TensorInfo &info : checkpoint.tensors()) {

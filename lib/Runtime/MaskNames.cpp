@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MaskNames.h"
 #include "Support.h"
 #include "nm/Runtime/Weight.h"
 #include <algorithm>
@@ -162,6 +163,27 @@ const TensorInfo *findMask(const Checkpoint &checkpoint, std::string_view key,
   return nullptr;
 }
 
+const TensorInfo *findSeparateMask(std::string_view key,
+                                   const MaskOptions &options) {
+  if (!options.source)
+    return nullptr;
+  for (const std::string &suffix : options.suffixes)
+    if (const TensorInfo *info =
+            options.source->find(namesOf(suffix, key).front()))
+      return info;
+  return options.source->find(key);
+}
+
+bool hasExplicitMask(const Checkpoint &checkpoint, std::string_view key,
+                     const MaskOptions &options) {
+  using Storage = TensorInfo::Storage;
+  const TensorInfo *info = findWeight(checkpoint, key);
+  return info &&
+         (info->storage == Storage::Sparse24Bitmask ||
+          info->storage == Storage::SparseBitmask ||
+          findSeparateMask(key, options) || findMask(checkpoint, key, options));
+}
+
 /// Whether a tensor's name is one that the suffix gives to some key.
 static bool hasMaskSuffix(const std::string &name, const std::string &suffix) {
   size_t star =
@@ -175,14 +197,30 @@ static bool hasMaskSuffix(const std::string &name, const std::string &suffix) {
          endsWith(split.leaf, tail);
 }
 
-Status checkMaskSuffixes(const std::vector<const Checkpoint *> &checkpoints,
-                         const MaskOptions &options) {
-  if (options.policy == MaskPolicy::Ignore ||
-      options.suffixes == MaskOptions::defaultSuffixes() || checkpoints.empty())
+Status checkMaskNames(const std::vector<const Checkpoint *> &checkpoints,
+                      const MaskOptions &options) {
+  if (options.policy == MaskPolicy::Ignore || checkpoints.empty())
+    return {};
+  if (options.source) {
+    bool found = false;
+    for (const Checkpoint *checkpoint : checkpoints)
+      for (const TensorInfo &info : checkpoint->tensors())
+        found = found ||
+                findSeparateMask(keyOfTensor(*checkpoint, info.name), options);
+    if (!found)
+      return makeError(Errc::NotFound, options.source->path(),
+                       ": none of its tensors is the mask of a weight of ",
+                       checkpoints.front()->path(),
+                       ", by the weight's name or with a mask suffix");
+  }
+  if (options.suffixes == MaskOptions::defaultSuffixes())
     return {};
   for (const std::string &suffix : options.suffixes) {
     bool found = false;
-    for (const Checkpoint *checkpoint : checkpoints)
+    std::vector<const Checkpoint *> all = checkpoints;
+    if (options.source)
+      all.push_back(options.source.get());
+    for (const Checkpoint *checkpoint : all)
       for (const TensorInfo &info : checkpoint->tensors())
         found = found || hasMaskSuffix(info.name, suffix);
     if (!found)

@@ -282,7 +282,9 @@ Result<std::unique_ptr<Params>> ParamsLoader::run() {
   std::vector<const Checkpoint *> all;
   for (const auto &checkpoint : opened)
     all.push_back(checkpoint.get());
-  NM_RETURN_IF_ERROR(checkMaskSuffixes(all, options.mask));
+  NM_RETURN_IF_ERROR(checkMaskNames(all, options.mask));
+  if (options.mask.source)
+    all.push_back(options.mask.source.get()); // the cache depends on it too
   result->list.resize(manifest.params.size());
   packed.resize(manifest.params.size());
 

@@ -2,6 +2,7 @@
 
 #include "nm/Runtime/Weight.h"
 #include "BitOrderCheck.h"
+#include "MaskNames.h"
 #include "Support.h"
 
 namespace nm::rt {
@@ -27,16 +28,21 @@ Result<Weight> readWeight(const Checkpoint &checkpoint, std::string_view key,
       weight.maskName = "bitmask of " + info->name;
       return weight;
     }
-    const TensorInfo *maskInfo = findMask(checkpoint, key, options);
+    const Checkpoint *holder = options.source.get();
+    const TensorInfo *maskInfo = findSeparateMask(key, options);
+    if (!maskInfo) {
+      holder = &checkpoint;
+      maskInfo = findMask(checkpoint, key, options);
+    }
     if (!maskInfo)
       return weight;
-    Result<LoadedTensor> maskTensor = checkpoint.read(maskInfo->name);
+    Result<LoadedTensor> maskTensor = holder->read(maskInfo->name);
     if (!maskTensor)
       return maskTensor.error();
     Result<Mask> mask = readMask(maskTensor->tensor, maskInfo->name,
                                  info->shape, options.bitOrder);
     if (!mask)
-      return makeError(mask.error().code, checkpoint.path(), ": tensor ",
+      return makeError(mask.error().code, holder->path(), ": tensor ",
                        quote(key), ": ", mask.error().message);
     if (Status kept = checkBitOrder(*mask, weight.tensor, maskInfo->name);
         !kept)

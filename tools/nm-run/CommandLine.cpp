@@ -69,6 +69,10 @@ struct CommandLine {
                      "without mask tensor, keep the N largest of every M"),
           clEnumValN(::nm::rt::MaskPolicy::Ignore, "ignore",
                      "take weights as they are"))};
+  cl::opt<std::string> maskFile{
+      "masks", cl::cat(masks), cl::value_desc("file"),
+      cl::desc("masks in a file of their own, by the weight's name or with a "
+               "suffix, such as MaskLLM's npz (--mask-bit-order=msb)")};
   cl::list<std::string> maskSuffix{
       "mask-suffix", cl::cat(masks), cl::value_desc("suffix"),
       cl::desc("suffix of mask tensors, repeatable, instead of _mask, "
@@ -218,6 +222,18 @@ llvm::Expected<RunOptions> CommandLine::convert() {
   options.pattern = pattern;
   options.mask.policy = maskPolicy;
   options.mask.bitOrder = maskBitOrder;
+  if (!maskFile.empty()) {
+    if (params.empty() && inspect.empty())
+      return makeError("--masks holds masks of a checkpoint's weights; give "
+                       "one with --params or --inspect");
+    if (maskPolicy == ::nm::rt::MaskPolicy::Ignore)
+      return makeError("--masks has no effect with --mask-policy=ignore; drop "
+                       "one of them");
+    auto opened = ::nm::rt::Checkpoint::open(maskFile);
+    if (!opened)
+      return toError(opened.error());
+    options.mask.source = std::move(*opened);
+  }
   if (!maskSuffix.empty())
     options.mask.suffixes = {maskSuffix.begin(), maskSuffix.end()};
   options.cache = cache.getNumOccurrences() > 0;
@@ -253,6 +269,7 @@ static void removeClashingOptions() {
                          "inspect",
                          "pattern",
                          "mask-policy",
+                         "masks",
                          "mask-suffix",
                          "mask-bit-order",
                          "cache",

@@ -5,6 +5,7 @@
 
 #include "nm/Runtime/Checkpoint.h"
 #include "nm/Runtime/Mask.h"
+#include <memory>
 
 namespace nm::rt {
 
@@ -31,6 +32,9 @@ struct MaskOptions {
   /// last part of the key, and the mask belongs to the module: `__*_mma_mask`
   /// names `a.__weight_mma_mask` (apex).
   std::vector<std::string> suffixes = defaultSuffixes();
+  /// A file of masks beside that of the weights, which is looked into first;
+  /// there the mask may also go by the weight's own name. Null: there is none.
+  std::shared_ptr<const Checkpoint> source = nullptr;
   static std::vector<std::string> defaultSuffixes();
 };
 
@@ -59,13 +63,20 @@ std::string keyOfTensor(const Checkpoint &checkpoint, const std::string &name);
 std::string explainMissing(const Checkpoint &checkpoint, std::string_view key);
 
 /// Fails on a suffix, other than the default ones, that no tensor of any of the
-/// checkpoints has.
-Status checkMaskSuffixes(const std::vector<const Checkpoint *> &checkpoints,
-                         const MaskOptions &options);
+/// checkpoints has, and on a file of masks that has none for any of their
+/// weights.
+Status checkMaskNames(const std::vector<const Checkpoint *> &checkpoints,
+                      const MaskOptions &options);
 
-/// The explicit mask tensor of `key`, null when there is none.
+/// The explicit mask tensor of `key` in the weights' own checkpoint, null when
+/// there is none.
 const TensorInfo *findMask(const Checkpoint &checkpoint, std::string_view key,
                            const MaskOptions &options);
+
+/// Whether `key` has an explicit mask: by its storage, beside it, or in the
+/// file of masks.
+bool hasExplicitMask(const Checkpoint &checkpoint, std::string_view key,
+                     const MaskOptions &options);
 
 /// Reads the weight `key` and, unless the policy is Ignore, its explicit mask.
 /// A bit-packed mask that loses weights in this bit order and would keep them

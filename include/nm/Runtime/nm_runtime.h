@@ -140,6 +140,8 @@ typedef struct nm_params_options {
   int cache;                /* not 0: keep packed buffers in a file next to   */
                             /* the checkpoint, and map that file when it fits */
   const char *cache_folder; /* NULL: the folder of the first scope            */
+  const char *mask_path;    /* a file of masks beside that of the weights, or */
+                            /* NULL                                           */
 } nm_params_options;
 
 NM_API void nm_params_options_init(nm_params_options *options);

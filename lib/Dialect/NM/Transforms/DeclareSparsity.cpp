@@ -55,7 +55,7 @@ struct DeclareSparsityPass
 
 private:
   llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> checkpoints;
-  rt::MaskOptions masks;
+  rt::MaskOptions maskOptions;
   /// Required pattern; n = 0 for detection.
   int64_t requiredN = 0, requiredM = 0;
   /// Dimensions of parameters that products sum over.
@@ -68,8 +68,9 @@ private:
 
   /// Policies that act on weights with a pattern need one from somewhere.
   LogicalResult checkPolicy(ArrayRef<ParamOp> ops) {
-    bool derives = masks.policy == rt::MaskPolicy::Derive;
-    if (requiredN || (!derives && masks.policy != rt::MaskPolicy::Require))
+    bool derives = maskOptions.policy == rt::MaskPolicy::Derive;
+    if (requiredN ||
+        (!derives && maskOptions.policy != rt::MaskPolicy::Require))
       return success();
     for (ParamOp op : ops) {
       if (mlir::nm::getSparsity(op.getResult().getType()))
@@ -77,7 +78,7 @@ private:
       auto scope = checkpoints.find(op.getScope().value_or(""));
       // A mask that is required says the pattern itself.
       if (!derives && scope != checkpoints.end() &&
-          hasMask(*scope->second, op.getKey()))
+          rt::hasExplicitMask(*scope->second, op.getKey().str(), maskOptions))
         return success();
     }
     if (ops.empty())
@@ -87,15 +88,6 @@ private:
            << "' has no effect: nothing says which N:M the "
               "weights have; give a pattern, such as --pattern "
               "2:4";
-  }
-
-  /// Whether an explicit mask comes with the weight.
-  bool hasMask(const rt::Checkpoint &checkpoint, StringRef key) const {
-    const rt::TensorInfo *info = rt::findWeight(checkpoint, key.str());
-    using Storage = rt::TensorInfo::Storage;
-    return info && (info->storage == Storage::Sparse24Bitmask ||
-                    info->storage == Storage::SparseBitmask ||
-                    rt::findMask(checkpoint, key.str(), masks));
   }
 
   LogicalResult readOptions() {
@@ -112,15 +104,15 @@ private:
       return optionError() << "unknown mask-policy '" << maskPolicy
                            << "', expected if-present, require, derive or "
                               "ignore";
-    masks = rt::MaskOptions();
-    masks.policy = *policy;
+    maskOptions = rt::MaskOptions();
+    maskOptions.policy = *policy;
     if (bitOrder != "lsb" && bitOrder != "msb")
       return optionError() << "unknown mask-bit-order '" << bitOrder
                            << "', expected lsb or msb";
-    masks.bitOrder =
+    maskOptions.bitOrder =
         bitOrder == "lsb" ? rt::BitOrder::LsbFirst : rt::BitOrder::MsbFirst;
     if (!maskSuffixes.empty())
-      masks.suffixes.assign(maskSuffixes.begin(), maskSuffixes.end());
+      maskOptions.suffixes.assign(maskSuffixes.begin(), maskSuffixes.end());
     if (!pattern.empty()) {
       auto [n, m] = StringRef(pattern).split(':');
       if (n.getAsInteger(10, requiredN) || m.getAsInteger(10, requiredM) ||
@@ -128,6 +120,12 @@ private:
         return optionError() << "pattern must be N:M with 1 <= N <= M <= 64, "
                                 "got '"
                              << pattern << "'";
+    }
+    if (!masks.empty()) {
+      auto opened = rt::Checkpoint::open(masks);
+      if (!opened)
+        return optionError() << opened.error().message;
+      maskOptions.source = std::move(*opened);
     }
     checkpoints.clear();
     std::vector<const rt::Checkpoint *> all;
@@ -143,7 +141,7 @@ private:
         return optionError() << "two checkpoints for scope '" << scope << "'";
       all.push_back(opened->get());
     }
-    if (rt::Status suffixes = rt::checkMaskSuffixes(all, masks); !suffixes)
+    if (rt::Status suffixes = rt::checkMaskNames(all, maskOptions); !suffixes)
       return optionError() << suffixes.error().message;
     return success();
   }
@@ -210,7 +208,7 @@ private:
       missed(op) << remark::reason("it is empty");
       return success();
     }
-    auto weight = rt::readWeight(checkpoint, op.getKey().str(), masks);
+    auto weight = rt::readWeight(checkpoint, op.getKey().str(), maskOptions);
     if (!weight)
       return op.emitOpError() << weight.error().message;
     FailureOr<std::optional<Found>> found =
@@ -254,7 +252,7 @@ private:
     RankedTensorType type = op.getResult().getType();
     if (type.getRank() != 2 || type.getNumElements() == 0)
       return success();
-    auto weight = rt::readWeight(checkpoint, op.getKey().str(), masks);
+    auto weight = rt::readWeight(checkpoint, op.getKey().str(), maskOptions);
     if (!weight)
       return op.emitOpError() << weight.error().message;
     return setSharedRows(op, *weight);
@@ -276,7 +274,8 @@ private:
     desc.dtype = contiguous->view.dtype;
     rt::PackOptions options;
     options.mask = weight.mask ? &*weight.mask : nullptr;
-    options.derive = !weight.mask && masks.policy == rt::MaskPolicy::Derive;
+    options.derive =
+        !weight.mask && maskOptions.policy == rt::MaskPolicy::Derive;
     auto rows = rt::sharedRows(desc, contiguous->view.data, options);
     if (!rows || *rows == 1) {
       op->removeAttr(kSharedRowsAttrName);
@@ -339,7 +338,7 @@ private:
 
   FailureOr<std::optional<Found>> detect(ParamOp op, const rt::Weight &weight) {
     std::optional<Found> none;
-    if (masks.policy == rt::MaskPolicy::Require && !weight.mask) {
+    if (maskOptions.policy == rt::MaskPolicy::Require && !weight.mask) {
       missed(op) << remark::reason("it has no explicit mask");
       return none;
     }
@@ -392,14 +391,14 @@ private:
       return error() << "dimension " << axis << " has size " << view.shape[axis]
                      << ", expected a multiple of " << requiredM << " for "
                      << pattern;
-    if (!weight.mask && masks.policy == rt::MaskPolicy::Require)
+    if (!weight.mask && maskOptions.policy == rt::MaskPolicy::Require)
       return error() << "no explicit mask, but mask-policy=require; suffixes "
                         "tried: "
-                     << llvm::join(masks.suffixes, ", ");
+                     << llvm::join(maskOptions.suffixes, ", ");
     Found found;
     found.pattern = {axis, requiredN, requiredM};
     found.density = static_cast<double>(requiredN) / requiredM;
-    if (!weight.mask && masks.policy == rt::MaskPolicy::Derive) {
+    if (!weight.mask && maskOptions.policy == rt::MaskPolicy::Derive) {
       found.source = "largest magnitudes, at load";
       return std::optional(found);
     }

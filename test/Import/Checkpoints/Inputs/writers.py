@@ -331,6 +331,16 @@ def main():
     check("plain.npz", "zero", np.float32(4))
     np.savez_compressed("maskllm.npz", **{"l.weight": w, "l.weight.mask": np.packbits(mask)})
     check("maskllm.npz", "l.weight", sparse, "--mask-bit-order=msb")
+    # As it is published: the masks alone.
+    np.savez_compressed("masks.npz", **{"l.weight.mask": np.packbits(mask)})
+    np.savez("weights.npz", **{"l.weight": w})
+    check("weights.npz", "l.weight", sparse, "--masks=masks.npz", "--mask-bit-order=msb")
+    np.savez_compressed("named.npz", **{"l.weight": np.packbits(mask)})
+    check("weights.npz", "l.weight", sparse, "--masks=named.npz", "--mask-bit-order=msb")
+    np.savez("bools.npz", **{"l.weight": mask})
+    check("weights.npz", "l.weight", sparse, "--masks=bools.npz", "--mask-policy=require")
+    expect("l.weight.mask" in listed("weights.npz", "--masks=masks.npz", "--mask-bit-order=msb")
+           ["l.weight"]["mask"], "the file of masks is listed with its weights")
     expect("--mask-bit-order=msb" in listed("maskllm.npz")["l.weight"].get("note", ""), "bit order")
 
     # huggingface/transformers 4.x, modeling_utils.py, save_pretrained(): shards and an index with

@@ -114,6 +114,8 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
            "if-present, but with `pattern` the largest magnitudes are taken at load; ignore: values">,
     ListOption<"maskSuffixes", "mask-suffixes", "std::string",
                "suffixes of mask tensors, in place of the runtime library's defaults">,
+    Option<"masks", "masks", "std::string", "\"\"",
+           "a file of masks beside those of the weights, which is looked into first">,
     Option<"bitOrder", "mask-bit-order", "std::string", "\"lsb\"",
            "order of bits in bit-packed masks: lsb or msb">
   ];

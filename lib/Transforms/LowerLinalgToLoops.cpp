@@ -44,11 +44,18 @@ struct LowerLinalgToLoopsPass
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {
+      // Upstream's lowering does not ask.
+      if (!op.hasPureBufferSemantics()) {
+        op->emitOpError("works on tensors, expected buffers; run "
+                        "--one-shot-bufferize first");
+        return signalPassFailure();
+      }
       rewriter.setInsertionPoint(op);
       if (succeeded(emitVectorLoops(rewriter, op, vectorOptions)))
         continue;
       if (failed(linalg::linalgOpToLoops(rewriter, op))) {
-        op->emitOpError("cannot be lowered to loops; it must be on buffers");
+        op->emitOpError(
+            "has no loops, expected an operation that upstream lowers to some");
         return signalPassFailure();
       }
       rewriter.eraseOp(op);

@@ -137,3 +137,11 @@ func.func @squares(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>) -> tensor<4x8xf32> 
   } -> tensor<4x8xf32>
   return %z : tensor<4x8xf32>
 }
+
+// -----
+
+func.func @empty() -> tensor<0x1xf32> {
+  // expected-error @+1 {{'nm.param' op has an empty 'tensor<0x1xf32>', expected sizes of 1 or more}}
+  %0 = nm.param "w" : tensor<0x1xf32>
+  return %0 : tensor<0x1xf32>
+}

@@ -403,6 +403,22 @@ FailureOr<isa::Program> ProgramEmitter::run() {
     return func.emitOpError("has control flow, expected one block");
   if (failed(inlineCalls()))
     return failure();
+  // Programs have no empty tiles.
+  auto checkSizes = [](Operation *op, TypeRange types) -> LogicalResult {
+    for (Type type : types)
+      if (auto shaped = dyn_cast<ShapedType>(type);
+          shaped && shaped.hasRank() &&
+          llvm::is_contained(shaped.getShape(), 0))
+        return op->emitOpError("has an empty ")
+               << type << ", expected sizes of 1 or more";
+    return success();
+  };
+  if (failed(checkSizes(func, func.getArgumentTypes())) ||
+      func.walk([&](Operation *op) {
+            return WalkResult(checkSizes(op, op->getResultTypes()));
+          })
+          .wasInterrupted())
+    return failure();
   if (failed(declareArguments()))
     return failure();
   Operation *terminator = func.getBody().front().getTerminator();

@@ -144,7 +144,11 @@ static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
     if (llvm::Error error = checkCheckpoints(options))
       return error;
     if (llvm::Error error = run(
-            [&](OpPassManager &pm) { pm.addPass(createDeclare(options)); },
+            [&](OpPassManager &pm) {
+              // Which axis a product sums over shows in linalg alone.
+              buildInputPipeline(pm);
+              pm.addPass(createDeclare(options));
+            },
             "the checkpoint does not fit the model, or the options do not fit "
             "the checkpoint"))
       return error;

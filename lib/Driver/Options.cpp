@@ -18,6 +18,10 @@ llvm::Expected<Binding> driver::parseBinding(StringRef option, StringRef text) {
   bool named = text.contains('=') && !name.contains('/');
   if (!named)
     path = text;
+  if (option == "bind" && !named)
+    return makeError("option '--bind' has no key for '{0}'; expected "
+                     "ARGUMENT=[SCOPE=]KEY, such as w=encoder.weight",
+                     text);
   if (path.empty())
     return makeError("option '--{0}' has no path in '{1}'; expected "
                      "[name=]path, such as x=a.npy",

@@ -9,6 +9,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "nm/Driver/Arrays.h"
+#include "nm/Driver/Bind.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/Compile.h"
@@ -111,6 +112,8 @@ public:
     if (!parsed)
       return parsed.takeError();
     source = std::move(*parsed);
+    if (llvm::Error error = bindArguments(source, options.bind, options.entry))
+      return error;
     auto device = findAccelerator(options.target);
     if (!device)
       return device.takeError();

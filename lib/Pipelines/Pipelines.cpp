@@ -32,15 +32,10 @@ static void attachTarget(OpPassManager &pm, const CPUPipelineOptions &options) {
   pm.addPass(createAttachTarget(attach));
 }
 
-/// torch-mlir puts a global for the random seed before every model.
-static void dropUnusedSymbols(OpPassManager &pm) {
-  pm.addPass(createSymbolDCEPass());
-}
-
 void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
                                        const CPUPipelineOptions &options) {
   attachTarget(pm, options);
-  dropUnusedSymbols(pm);
+  buildInputPipeline(pm);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
@@ -68,7 +63,7 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
 }
 
 void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense) {
-  dropUnusedSymbols(pm);
+  buildInputPipeline(pm);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
@@ -154,7 +149,7 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   if (options.reference) {
     attachTarget(pm, options);
-    dropUnusedSymbols(pm);
+    buildInputPipeline(pm);
     pm.addPass(createInlinerPass());
     pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());
@@ -182,6 +177,11 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
 }
 
 void mlir::nm::registerPipelines() {
+  PassPipelineRegistration<>(
+      "nm-input",
+      "what exporters write (tosa, shape, arith and math on tensors, globals) "
+      "to linalg and nm on tensors",
+      buildInputPipeline);
   PassPipelineRegistration<CPUPipelineOptions>(
       "nm-to-packed", "linalg and nm to packed N:M products, on tensors",
       buildNMToPackedPipeline);

@@ -32,6 +32,10 @@ struct CommandLine {
       "params", cl::cat(data), cl::value_desc("[scope=]path"),
       cl::desc("checkpoint of nm.param: safetensors (file, folder or index), "
                "npz or npy")};
+  cl::list<std::string> bind{
+      "bind", cl::cat(data), cl::value_desc("argument=[scope=]key"),
+      cl::desc("argument, by name or number, that is a parameter of the "
+               "checkpoint")};
   cl::list<std::string> inputs{
       "input", cl::cat(data), cl::value_desc("[name=]file.npy"),
       cl::desc("argument by name or number, else in order; uint16 bit "
@@ -197,6 +201,7 @@ llvm::Expected<RunOptions> CommandLine::convert() {
   options.inspect = inspect;
   for (auto [name, texts, bindings] :
        {std::tuple("params", &params, &options.params),
+        std::tuple("bind", &bind, &options.bind),
         std::tuple("input", &inputs, &options.inputs),
         std::tuple("output", &outputs, &options.outputs),
         std::tuple("expect", &expects, &options.expects)})
@@ -261,6 +266,7 @@ llvm::Expected<RunOptions> CommandLine::convert() {
 static void removeClashingOptions() {
   llvm::DenseMap<StringRef, cl::Option *> known = cl::getRegisteredOptions();
   for (StringRef name : {"params",
+                         "bind",
                          "input",
                          "output",
                          "expect",

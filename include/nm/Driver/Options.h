@@ -60,6 +60,8 @@ struct RunOptions {
 
   /// `--params [scope=]path`; at most one for each scope.
   std::vector<Binding> params;
+  /// `--bind argument=[scope=]key`: arguments that are parameters.
+  std::vector<Binding> bind;
   /// By argument name, or in order for those without a name.
   std::vector<Binding> inputs;
   /// By result number, or in order for those without one.

@@ -35,6 +35,11 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::init("host")};
 };
 
+/// What exporters write to linalg and nm on tensors: globals, arguments that
+/// are parameters, tosa, shape, arith and math on tensors. Nothing where a
+/// module holds none of them; the pipelines below begin with it.
+void buildInputPipeline(OpPassManager &pm);
+
 /// linalg/tosa/nm on tensors to packed N:M products on tensors: raising,
 /// epilogue fusion, layout choice, parameters to arguments.
 void buildNMToPackedPipeline(OpPassManager &pm,
@@ -70,7 +75,7 @@ struct AttaccPipelineOptions
 void buildNMToAttaccPipeline(OpPassManager &pm,
                              const AttaccPipelineOptions &options);
 
-/// Registers `nm-to-packed`, `nm-to-cpu` and `nm-to-attacc`.
+/// Registers `nm-input`, `nm-to-packed`, `nm-to-cpu` and `nm-to-attacc`.
 void registerPipelines();
 
 } // namespace mlir::nm

@@ -21,6 +21,17 @@ def SimplifyLinalg : Pass<"nm-simplify-linalg", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
+def ForwardDestinations : Pass<"nm-forward-destinations", "func::FuncOp"> {
+  let summary = "replace bufferization.materialize_in_destination on tensors by its source";
+  let description = [{
+    On tensors the operation is its source, and says in which tensor's buffer it should end up.
+    nm plans buffers itself, and the operation would stand between a product and its
+    epilogue. The form that writes to a memref stays.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def VectorizeContractions : Pass<"nm-vectorize-contractions", "func::FuncOp"> {
   let summary = "tile and vectorise the dense products that no kernel takes";
   let description = [{

@@ -33,6 +33,12 @@ namespace mlir::nm {
 /// checkpoint; the loader verifies it.
 constexpr llvm::StringLiteral kSharedRowsAttrName = "nm.shared_rows";
 
+/// On a function argument: the key of the checkpoint parameter that it is, a
+/// StringAttr, and the scope if the checkpoint has a name. nm-bind-arguments
+/// makes an `nm.param` of it.
+constexpr llvm::StringLiteral kBoundKeyAttrName = "nm.param";
+constexpr llvm::StringLiteral kBoundScopeAttrName = "nm.scope";
+
 /// The N:M pattern of a tensor type, null if the type has none.
 SparsityAttr getSparsity(Type type);
 

@@ -121,6 +121,30 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
   ];
 }
 
+def ResolveGlobals : Pass<"nm-resolve-globals", "ModuleOp"> {
+  let summary = "replace loads of ml_program globals by their values";
+  let description = [{
+    What exporters write at the head of a module: a global that nobody loads goes away, one
+    that is loaded becomes its initial value, and an external one
+    (`#ml_program.extern`) becomes the `nm.param` whose key is the global's name.
+    The module is the whole program, so a mutable global that nothing stores to is a constant.
+    A store, which would keep state between calls, is an error.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def BindArguments : Pass<"nm-bind-arguments", "ModuleOp"> {
+  let summary = "make checkpoint parameters of the arguments that name one";
+  let description = [{
+    Exporters that lift weights out of the module pass them as arguments. An argument with the
+    attribute `nm.param = "key"`, and `nm.scope = "scope"` if its checkpoint has a name, is
+    taken off the function and becomes an `nm.param` in its body; calls within the module lose
+    the operand. The tensor must have a static shape.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect"];
+}
+
 def Raise : Pass<"nm-raise", "func::FuncOp"> {
   let summary = "turn matrix products whose weight is N:M into nm.matmul";
   let description = [{

@@ -57,3 +57,9 @@ if subprocess.run([config.python, "-c", "import numpy"], capture_output=True).re
     config.available_features.add("numpy")
 if config.nm_sanitize:
     config.available_features.add("sanitizers")
+    if "nm-opt" in config.available_features:
+        # LLVM's allocators are inline: what our code poisons in a slab, LLVM's own code, which is not
+        # instrumented, hands out without a word.
+        options = config.environment.get("ASAN_OPTIONS", "")
+        config.environment["ASAN_OPTIONS"] = ":".join(
+            filter(None, ["allow_user_poisoning=0", options]))

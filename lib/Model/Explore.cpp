@@ -104,6 +104,8 @@ std::string csvKey(const Sweep &sweep, const SweepPoint &point) {
     mode += "+softmax";
   if (sweep.objective == Objective::Energy)
     mode += "+least-energy";
+  if (sweep.objective == Objective::EnergyDelay)
+    mode += "+least-energy-delay";
   std::string key;
   for (const std::string &text :
        {mode, std::string(sweep.layer ? "layer" : "attention"),

@@ -47,7 +47,7 @@ of 1024.
                      searched over (default: full)
   --softmax          faithful mode: charge three softmax passes
   --part=PART        attention or layer (default: attention)
-  --objective=WHAT   cycles or energy (default: cycles)
+  --objective=WHAT   time, energy or edp, their product (default: time)
   --csv=FILE         where rows go (default: standard output)
   --pareto=FILE      rows that no other beats in time, energy and scratchpad
   --svg=PREFIX       charts
@@ -363,8 +363,9 @@ private:
     sweep.layer = word<bool>({{"attention", false}, {"layer", true}});
   }
   void objective() {
-    sweep.objective = word<Objective>(
-        {{"cycles", Objective::Cycles}, {"energy", Objective::Energy}});
+    sweep.objective = word<Objective>({{"time", Objective::Cycles},
+                                       {"energy", Objective::Energy},
+                                       {"edp", Objective::EnergyDelay}});
   }
   void csv() { options.csv = value; }
   void pareto() { options.pareto = value; }

@@ -192,7 +192,7 @@ private:
         energy = first ? e : std::min(energy, e);
         first = false;
       }
-    double bound = options.objective == Objective::Cycles ? cycles : energy;
+    double bound = objectiveOf(options.objective, cycles, energy);
     // Sums of doubles in another order: stay below in spite of rounding.
     return bound * (1 - 1e-12);
   }

@@ -24,8 +24,6 @@ double lowerBound(const Device &device, const AttentionShape &shape,
   if (options.scope == Scope::Unfused)
     least += 2 * length * length;
   double bytes = heads * least * (device.elementBits / 8.0);
-  if (options.objective == Objective::Energy)
-    return bytes * device.energy.dramByte;
   double steps = (device.array.stepOverhead[static_cast<int>(flow.logit)] +
                   device.array.stepOverhead[static_cast<int>(flow.attend)]) /
                  2.0 * heads * (length / static_cast<double>(flow.rows)) /
@@ -34,7 +32,8 @@ double lowerBound(const Device &device, const AttentionShape &shape,
       std::max(any.computeCycles, bytes / device.dramBytesPerCycle());
   if (options.modelSoftmax)
     cycles = std::max(cycles, any.softmaxCycles);
-  return cycles + steps;
+  return objectiveOf(options.objective, cycles + steps,
+                     bytes * device.energy.dramByte);
 }
 
 } // namespace

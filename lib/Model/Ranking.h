@@ -14,6 +14,19 @@
 
 namespace nm::model {
 
+/// What an objective makes of time and energy; of lower bounds, a lower bound.
+inline double objectiveOf(Objective objective, double cycles, double energy) {
+  switch (objective) {
+  case Objective::Cycles:
+    return cycles;
+  case Objective::Energy:
+    return energy;
+  case Objective::EnergyDelay:
+    break;
+  }
+  return cycles * energy;
+}
+
 /// Keeps the best candidates in a total order: objective, then the other of
 /// cycles and energy, then bytes, then footprint, then order of arrival.
 class Ranking {
@@ -24,7 +37,7 @@ public:
   SearchResult result;
 
   double objective(const Cost &cost) const {
-    return options.objective == Objective::Cycles ? cost.cycles : cost.energyPj;
+    return objectiveOf(options.objective, cost.cycles, cost.energyPj);
   }
 
   /// Whether no point with this lower bound on the objective can be kept. A
@@ -67,11 +80,9 @@ private:
 
   bool better(const Cost &a, const Cost &b) const {
     bool cycles = options.objective == Objective::Cycles;
-    double keysA[] = {cycles ? a.cycles : a.energyPj,
-                      cycles ? a.energyPj : a.cycles, a.dramBytes,
+    double keysA[] = {objective(a), cycles ? a.energyPj : a.cycles, a.dramBytes,
                       a.footprintBytes};
-    double keysB[] = {cycles ? b.cycles : b.energyPj,
-                      cycles ? b.energyPj : b.cycles, b.dramBytes,
+    double keysB[] = {objective(b), cycles ? b.energyPj : b.cycles, b.dramBytes,
                       b.footprintBytes};
     return std::lexicographical_compare(keysA, keysA + 4, keysB, keysB + 4);
   }

@@ -87,9 +87,16 @@ Measure attention(const AttentionShape &shape, const SearchOptions &options) {
     if (!found)
       return std::nullopt;
     const Cost &cost = found->ranked.front().cost;
-    return options.objective == Objective::Energy
-               ? cost.energyPj
-               : cost.cycles / static_cast<double>(device.frequencyHz);
+    double seconds = cost.cycles / static_cast<double>(device.frequencyHz);
+    switch (options.objective) {
+    case Objective::Cycles:
+      return seconds;
+    case Objective::Energy:
+      return cost.energyPj;
+    case Objective::EnergyDelay:
+      break;
+    }
+    return seconds * cost.energyPj;
   };
 }
 
@@ -100,7 +107,8 @@ TEST(Monotonic, Attention) {
   std::printf("seed %u\n", seed);
   std::vector<std::pair<std::string, Measure>> measures;
   for (const AttentionShape &shape : shapes())
-    for (Objective objective : {Objective::Cycles, Objective::Energy})
+    for (Objective objective :
+         {Objective::Cycles, Objective::Energy, Objective::EnergyDelay})
       for (Scope scope : {Scope::All, Scope::Unfused}) {
         SearchOptions options;
         options.keep = 1;
@@ -147,7 +155,8 @@ TEST(Monotonic, Faithful) {
   shape.causal = false;
   std::vector<std::pair<std::string, Measure>> measures;
   for (Scope scope : {Scope::Naive, Scope::Unfused, Scope::All})
-    for (Objective objective : {Objective::Cycles, Objective::Energy}) {
+    for (Objective objective :
+         {Objective::Cycles, Objective::Energy, Objective::EnergyDelay}) {
       SearchOptions options;
       options.mode = Mode::Faithful;
       options.keep = 1;

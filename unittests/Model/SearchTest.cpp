@@ -72,7 +72,8 @@ TEST(FaithfulSearch, PruningKeepsTheRanking) {
   for (const char *device : {"edge", "cloud"})
     for (int64_t length : {64, 96, 130, 512, 4096})
       for (Scope scope : {Scope::Unfused, Scope::All})
-        for (Objective objective : {Objective::Cycles, Objective::Energy})
+        for (Objective objective :
+             {Objective::Cycles, Objective::Energy, Objective::EnergyDelay})
           for (bool softmax : {false, true}) {
             SearchOptions options;
             options.mode = Mode::Faithful;

@@ -25,7 +25,11 @@ enum class Scope {
   All      ///< all of it: the paper's FLAT
 };
 
-enum class Objective { Cycles, Energy };
+enum class Objective {
+  Cycles,
+  Energy,
+  EnergyDelay ///< the product of the two
+};
 
 struct SearchOptions {
   Mode mode = Mode::Extended;

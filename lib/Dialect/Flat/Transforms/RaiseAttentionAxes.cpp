@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseAttentionAxes.h"
+#include "../../NM/Transforms/RaiseView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 
@@ -155,7 +156,7 @@ AxisView mlir::flat::raise::readOperand(OpOperand &operand, AffineMap map,
 
 FailureOr<SmallVector<Axes>>
 mlir::flat::raise::getLoopAxes(AffineMap resultMap, ArrayRef<Axes> dims) {
-  if (!resultMap.isProjectedPermutation(/*allowZeroInResults=*/true))
+  if (!nm::raise::readsWholeDimensions(resultMap))
     return failure();
   SmallVector<Axes> loops(resultMap.getNumDims());
   for (auto [expr, axes] : llvm::zip(resultMap.getResults(), dims))
@@ -215,7 +216,7 @@ OpOperand *mlir::flat::raise::getMovedOperand(linalg::LinalgOp op) {
   if (!op.isDpsInput(operand) ||
       !isa<RankedTensorType>(operand->get().getType()))
     return nullptr;
-  if (!op.getMatchingIndexingMap(operand).isProjectedPermutation(true) ||
+  if (!nm::raise::readsWholeDimensions(op.getMatchingIndexingMap(operand)) ||
       !op.getIndexingMapsArray().back().isPermutation())
     return nullptr;
   return operand;

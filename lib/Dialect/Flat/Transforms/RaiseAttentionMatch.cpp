@@ -63,7 +63,7 @@ static OpOperand *getScaledOperand(linalg::LinalgOp op, double &factor) {
     OpOperand *operand = op.getMatchingOpOperand(argument);
     if (std::isfinite(factor) && op.isDpsInput(operand) &&
         isa<RankedTensorType>(operand->get().getType()) &&
-        op.getMatchingIndexingMap(operand).isProjectedPermutation(true))
+        nm::raise::readsWholeDimensions(op.getMatchingIndexingMap(operand)))
       return operand;
   }
   return nullptr;

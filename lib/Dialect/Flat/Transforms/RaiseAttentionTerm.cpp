@@ -310,7 +310,7 @@ const Term *TermBuilder::evaluateBody(linalg::LinalgOp op, ArrayRef<Axes> loops,
     if (!isa<RankedTensorType>(operand->get().getType()))
       return scalar(operand->get());
     AffineMap map = op.getMatchingIndexingMap(operand);
-    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
+    if (!nm::raise::readsWholeDimensions(map))
       return nullptr;
     return evaluate(readOperand(*operand, map, loops));
   }

@@ -70,6 +70,21 @@ bool isElementwise(linalg::LinalgOp op) {
       });
 }
 
+/// Whether `map` reads every element of `type` where it lies: dimensions of
+/// size 1 may be read by the constant 0.
+bool isIdentityOf(AffineMap map, RankedTensorType type) {
+  if (map.getNumResults() != map.getNumDims())
+    return false;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    auto constant = dyn_cast<AffineConstantExpr>(expr);
+    bool isUnit =
+        constant && constant.getValue() == 0 && type.getDimSize(dim) == 1;
+    if (!isUnit && expr != getAffineDimExpr(dim, map.getContext()))
+      return false;
+  }
+  return true;
+}
+
 /// `op` as a consumer of the values in `tracked`; a reason if it is none.
 std::optional<Consumer> matchConsumer(Operation *user,
                                       const llvm::SetVector<Value> &tracked,
@@ -104,7 +119,9 @@ std::optional<Consumer> matchConsumer(Operation *user,
       continue; // a scalar is captured
     AffineMap map = getMapFromResult(op, operand);
     if (tracked.contains(operand.get())) {
-      if (!map.isIdentity()) {
+      // The consumer's result has the shape of what it reads: no broadcast.
+      auto read = cast<RankedTensorType>(operand.get().getType());
+      if (!isIdentityOf(map, read) || read.getShape() != type.getShape()) {
         reason = name + " reads it permuted or broadcast";
         return std::nullopt;
       }

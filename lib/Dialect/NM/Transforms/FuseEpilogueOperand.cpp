@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FuseEpilogueOperand.h"
+#include "RaiseView.h"
 
 using namespace mlir;
 using namespace mlir::nm::fuse;
@@ -129,7 +130,7 @@ mlir::nm::fuse::adaptOperand(Value value, AffineMap map,
   auto type = cast<RankedTensorType>(value.getType());
   AdaptedOperand result;
   result.value = value;
-  if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
+  if (!raise::readsWholeDimensions(map))
     return failure();
   for (auto [dim, expr] : llvm::enumerate(map.getResults()))
     if (isa<AffineConstantExpr>(expr) && type.getDimSize(dim) != 1)

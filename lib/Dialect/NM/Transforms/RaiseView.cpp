@@ -16,6 +16,18 @@ using namespace mlir::nm::raise;
 // Views
 //===----------------------------------------------------------------------===//
 
+bool mlir::nm::raise::readsWholeDimensions(AffineMap map) {
+  SmallVector<bool> seen(map.getNumDims());
+  if (map.getNumSymbols() != 0)
+    return false;
+  return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      return constant.getValue() == 0;
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    return dim && !std::exchange(seen[dim.getPosition()], true);
+  });
+}
+
 std::optional<unsigned> View::getDimOf(unsigned loop) const {
   for (auto [dim, expr] : llvm::enumerate(map.getResults()))
     if (auto position = dyn_cast<AffineDimExpr>(expr))
@@ -82,8 +94,7 @@ FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
       return failure();
     AffineMap in = op.getIndexingMapsArray()[0];
     AffineMap out = op.getIndexingMapsArray()[1];
-    if (!out.isPermutation() ||
-        !in.isProjectedPermutation(/*allowZeroInResults=*/true))
+    if (!out.isPermutation() || !readsWholeDimensions(in))
       return failure();
     return View{op.getDpsInputs()[0],
                 in.compose(inversePermutation(out)).compose(view.map)};
@@ -181,7 +192,7 @@ FailureOr<Scaled> mlir::nm::raise::stepThroughScale(const View &view,
     OpOperand *input = op.getMatchingOpOperand(argument);
     AffineMap in = op.getMatchingIndexingMap(input);
     if (isa<RankedTensorType>(input->get().getType()) &&
-        in.isProjectedPermutation(/*allowZeroInResults=*/true))
+        readsWholeDimensions(in))
       factors[i] = View{input->get(), in.compose(loops)};
   }
   if (!factors[0] || !factors[1])
@@ -248,11 +259,7 @@ FailureOr<Contraction> mlir::nm::raise::matchContraction(linalg::LinalgOp op,
     result.operands[i] = View{op.getDpsInputs()[i], maps[i]};
   result.result = maps[2];
   result.loopSizes = op.getStaticLoopRanges();
-  if (!llvm::all_of(maps,
-                    [](AffineMap map) {
-                      return map.isProjectedPermutation(
-                          /*allowZeroInResults=*/true);
-                    }) ||
+  if (!llvm::all_of(maps, readsWholeDimensions) ||
       !maps[2].isProjectedPermutation()) {
     why = "an operand is not read by whole dimensions";
     return failure();

@@ -13,6 +13,11 @@
 
 namespace mlir::nm::raise {
 
+/// Whether each result of `map` is a loop, none twice, or the constant 0.
+/// Unlike AffineMap::isProjectedPermutation it takes maps with more results
+/// than loops: dimensions of size 1 beside all others.
+bool readsWholeDimensions(AffineMap map);
+
 /// How a product reads a tensor: `map` takes the product's loops to an index of
 /// `value`. Its results are loops, or the constant 0 in dimensions of size 1.
 struct View {

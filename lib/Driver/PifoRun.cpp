@@ -235,6 +235,9 @@ static llvm::Error run(const PifoRunOptions &options,
     llvm::errs() << "\r\x1b[2K";
   if (!good)
     return makeError("{0}", error);
+  for (const Source::Note &note : source->notes())
+    (note.isWarning ? llvm::WithColor::warning() : llvm::WithColor::note())
+        << note.text << "\n";
   for (auto &writer : writers)
     writer->finish();
   if (!options.json.empty())

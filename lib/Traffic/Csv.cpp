@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Text.h"
 #include "nm/Traffic/Source.h"
 #include <algorithm>
 #include <cerrno>
@@ -63,6 +64,10 @@ private:
   }
   /// The next line that holds something, without its end.
   Status line(const char *&begin, const char *&end);
+  /// Takes the cell at `p` and what follows it, a comma or the end. The text is
+  /// between `begin` and `stop`, without blanks and quotes.
+  bool cell(const char *&p, const char *end, const char *&begin,
+            const char *&stop, bool &isLast);
   bool parse(const char *begin, const char *end, size_t column,
              uint64_t &value);
 
@@ -74,9 +79,15 @@ private:
   bool atEnd = false;
   uint64_t number = 0;
   size_t timeColumn = 0;
+  /// Among the values; none if there is no such column.
+  size_t lengthValue = SIZE_MAX;
   int64_t last = 0;
   std::vector<uint64_t> values;
+  /// A cell whose quotes are doubled.
+  std::string unquoted;
 };
+
+bool isBlank(char c) { return c == ' ' || c == '\t'; }
 
 Source::Status Csv::line(const char *&begin, const char *&end) {
   for (;;) {
@@ -111,12 +122,54 @@ Source::Status Csv::line(const char *&begin, const char *&end) {
     position = std::min(filled, static_cast<size_t>(stop - buffer.data()) + 1);
     if (stop != start && stop[-1] == '\r')
       --stop;
+    if (number == 1 && stop - start >= 3 &&
+        std::memcmp(start, "\xef\xbb\xbf", 3) == 0)
+      start += 3;
+    while (start != stop && isBlank(*start))
+      ++start;
     if (stop == start || *start == '#')
       continue;
     begin = start;
     end = stop;
     return Status::Packet;
   }
+}
+
+bool Csv::cell(const char *&p, const char *end, const char *&begin,
+               const char *&stop, bool &isLast) {
+  while (p != end && isBlank(*p))
+    ++p;
+  if (p != end && *p == '"') {
+    unquoted.clear();
+    for (++p;; ++p) {
+      if (p == end)
+        return at("a quoted cell does not end on its line"), false;
+      if (*p == '"' && (p + 1 == end || p[1] != '"'))
+        break;
+      p += *p == '"';
+      unquoted += *p;
+    }
+    ++p;
+    while (p != end && isBlank(*p))
+      ++p;
+    if (p != end && *p != ',')
+      return at("found " + quote(p, end) +
+                " after a quoted cell; expected a comma"),
+             false;
+    begin = unquoted.data();
+    stop = begin + unquoted.size();
+  } else {
+    begin = p;
+    auto *comma = static_cast<const char *>(std::memchr(p, ',', end - p));
+    p = stop = comma ? comma : end;
+  }
+  while (stop != begin && isBlank(stop[-1]))
+    --stop;
+  while (stop != begin && isBlank(*begin))
+    ++begin;
+  isLast = p == end;
+  p += !isLast;
+  return true;
 }
 
 bool Csv::readHeader() {
@@ -130,17 +183,19 @@ bool Csv::readHeader() {
     return false;
   bool hasTime = false;
   size_t index = 0;
-  for (const char *p = begin;; ++index) {
-    auto *comma = static_cast<const char *>(std::memchr(p, ',', end - p));
-    const char *stop = comma ? comma : end;
-    std::string column(p, stop);
+  bool isLast = false;
+  for (const char *p = begin; !isLast; ++index) {
+    const char *first, *stop;
+    if (!cell(p, end, first, stop, isLast))
+      return false;
+    std::string column(first, stop);
     bool good = !column.empty() && column.size() <= 64;
     for (char c : column)
       good &= (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
               (c >= '0' && c <= '9') || c == '_';
     if (!good)
       return at("column " + std::to_string(index + 1) + " is called " +
-                quote(p, stop) +
+                quote(first, stop) +
                 "; expected a name of letters, digits and '_' (at most 64)"),
              false;
     for (const std::string &other : names)
@@ -152,13 +207,12 @@ bool Csv::readHeader() {
       hasTime = true;
       timeColumn = index;
     } else {
+      if (column == "length")
+        lengthValue = names.size();
       names.push_back(column);
     }
     if (index == kMaxColumns)
       return at("more than " + std::to_string(kMaxColumns) + " columns"), false;
-    if (!comma)
-      break;
-    p = comma + 1;
   }
   if (!hasTime)
     return at("no column 'time'; expected one with arrival times in "
@@ -204,25 +258,25 @@ Source::Status Csv::next(Arrival &arrival) {
     return status;
   size_t index = 0, field = 0;
   uint64_t time = 0;
-  for (const char *p = begin;; ++index) {
-    auto *comma = static_cast<const char *>(std::memchr(p, ',', end - p));
-    if (index > names.size())
-      break;
+  bool isLast = false;
+  for (const char *p = begin; !isLast && index <= names.size(); ++index) {
+    const char *first, *stop;
     uint64_t value;
-    if (!parse(p, comma ? comma : end, index, value))
+    if (!cell(p, end, first, stop, isLast) || !parse(first, stop, index, value))
       return Status::Error;
     if (index == timeColumn)
       time = value;
     else
       values[field++] = value;
-    if (!comma)
-      break;
-    p = comma + 1;
   }
-  if (index != names.size())
-    return at((index > names.size() ? "more than " + std::to_string(index)
-                                    : std::to_string(index + 1)) +
+  if (!isLast || index != names.size() + 1)
+    return at((isLast ? std::to_string(index)
+                      : "more than " + std::to_string(index)) +
               " values; expected " + std::to_string(names.size() + 1));
+  if (lengthValue != SIZE_MAX &&
+      (values[lengthValue] == 0 || values[lengthValue] > uint64_t(1) << 32))
+    return at("a length of " + std::to_string(values[lengthValue]) +
+              "; expected 1 to 2^32 bytes");
   if (time > static_cast<uint64_t>(INT64_MAX) / 2)
     return at("time " + std::to_string(time) + "; expected at most 2^62 ns");
   arrival.time = static_cast<int64_t>(time);
@@ -248,11 +302,11 @@ std::unique_ptr<Source> nm::traffic::openCsv(const std::string &path,
                                              std::string &error) {
   FILE *file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
   if (!file) {
-    error = "cannot open '" + path + "': " + std::strerror(errno);
+    error = "cannot open '" + escape(path) + "': " + std::strerror(errno);
     return nullptr;
   }
-  auto csv =
-      std::make_unique<Csv>(file, path == "-" ? "<standard input>" : path);
+  auto csv = std::make_unique<Csv>(file, path == "-" ? "<standard input>"
+                                                     : escape(path));
   if (file != stdin && std::fseek(file, 0, SEEK_END) == 0) {
     csv->total = static_cast<double>(std::ftell(file));
     std::rewind(file);

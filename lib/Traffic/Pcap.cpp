@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Headers.h"
+#include "Text.h"
 #include "nm/Traffic/Source.h"
 #include <array>
 #include <cerrno>
@@ -17,13 +19,24 @@ using namespace nm::traffic;
 
 namespace {
 
-enum Column { Length, Flow, Tos, Protocol, SourcePort, DestinationPort, Vlan };
-
-/// Addresses, ports and protocol, or the EtherType alone.
-using Key = std::array<uint8_t, 40>;
+/// In the order of their values.
+const char *const kColumns[] = {"length",
+                                "flow",
+                                "tos",
+                                "protocol",
+                                "source_port",
+                                "destination_port",
+                                "vlan",
+                                "dscp",
+                                "pcp",
+                                "source_address",
+                                "destination_address",
+                                "source_prefix",
+                                "destination_prefix"};
+constexpr size_t kColumnCount = sizeof(kColumns) / sizeof(kColumns[0]);
 
 struct KeyHash {
-  size_t operator()(const Key &key) const {
+  size_t operator()(const FlowKey &key) const {
     uint64_t hash = 0xcbf29ce484222325;
     for (uint8_t byte : key)
       hash = (hash ^ byte) * 0x100000001b3;
@@ -31,32 +44,14 @@ struct KeyHash {
   }
 };
 
-/// Bytes of a packet with a check of each access.
-struct Bytes {
-  const uint8_t *data;
-  size_t size;
-  bool has(size_t end) const { return end <= size; }
-  unsigned u8(size_t at) const { return has(at + 1) ? data[at] : 0; }
-  unsigned u16(size_t at) const {
-    return has(at + 2) ? data[at] << 8 | data[at + 1] : 0;
-  }
-};
-
 class Pcap : public Source {
 public:
   Pcap(pcap_t *handle, std::string name, uint64_t maxFlows)
       : handle(handle), name(std::move(name)), maxFlows(maxFlows) {
-    names = {"length",           "flow", "tos", "protocol", "source_port",
-             "destination_port", "vlan"};
+    names.assign(std::begin(kColumns), std::end(kColumns));
     link = pcap_datalink(handle);
   }
   ~Pcap() override { pcap_close(handle); }
-
-  static bool known(int link) {
-    return link == DLT_EN10MB || link == DLT_RAW || link == DLT_IPV4 ||
-           link == DLT_IPV6 || link == DLT_LINUX_SLL || link == DLT_NULL ||
-           link == DLT_LOOP;
-  }
 
   Status next(Arrival &arrival) override;
   const std::vector<uint8_t> *bytes() const override { return &packet; }
@@ -66,99 +61,35 @@ public:
     return total > 0 && file ? static_cast<double>(std::ftell(file)) / total
                              : -1;
   }
+  std::vector<Note> notes() const override;
   double total = 0;
 
 private:
-  Key classify(Bytes bytes);
-  void ip(Bytes bytes, size_t at, Key &key);
-  void ports(Bytes bytes, size_t at, Key &key);
-
   pcap_t *handle;
   std::string name;
   uint64_t maxFlows;
   int link;
   uint64_t number = 0;
   int64_t first = 0, last = 0;
-  std::array<uint64_t, 7> values;
+  std::array<uint64_t, kColumnCount> values;
+  uint64_t withoutIp = 0;
+  /// Of a capture that ends in the middle of a packet.
+  std::string torn;
   std::vector<uint8_t> packet;
-  std::unordered_map<Key, uint64_t, KeyHash> flows;
+  std::unordered_map<FlowKey, uint64_t, KeyHash> flows;
 };
 
-void Pcap::ports(Bytes bytes, size_t at, Key &key) {
-  // TCP, UDP, SCTP and UDP-Lite begin with both ports.
-  unsigned protocol = key[32];
-  if ((protocol != 6 && protocol != 17 && protocol != 132 && protocol != 136) ||
-      !bytes.has(at + 4))
-    return;
-  values[SourcePort] = bytes.u16(at);
-  values[DestinationPort] = bytes.u16(at + 2);
-  std::memcpy(&key[33], bytes.data + at, 4);
-}
-
-void Pcap::ip(Bytes bytes, size_t at, Key &key) {
-  unsigned version = bytes.u8(at) >> 4;
-  if (version == 4 && bytes.has(at + 20)) {
-    unsigned header = (bytes.u8(at) & 15) * 4;
-    values[Tos] = bytes.u8(at + 1);
-    values[Protocol] = key[32] = static_cast<uint8_t>(bytes.u8(at + 9));
-    std::memcpy(&key[0], bytes.data + at + 12, 4);
-    std::memcpy(&key[16], bytes.data + at + 16, 4);
-    key[39] = 4;
-    // Only the first fragment has ports; the others would make another flow,
-    // so that no fragmented packet counts its ports.
-    bool fragment = (bytes.u16(at + 6) & 0x3fff) != 0;
-    if (!fragment && header >= 20)
-      ports(bytes, at + header, key);
-  } else if (version == 6 && bytes.has(at + 40)) {
-    values[Tos] = (bytes.u16(at) >> 4) & 255;
-    unsigned next = bytes.u8(at + 6);
-    size_t body = at + 40;
-    // Hop-by-hop, routing and destination options; at most a few in practice.
-    for (int i = 0; i < 8 && (next == 0 || next == 43 || next == 60); ++i) {
-      next = bytes.u8(body);
-      body += 8 + bytes.u8(body + 1) * 8;
-    }
-    values[Protocol] = key[32] = static_cast<uint8_t>(next);
-    std::memcpy(&key[0], bytes.data + at + 8, 32);
-    key[39] = 6;
-    ports(bytes, body, key);
-  }
-}
-
-Key Pcap::classify(Bytes bytes) {
-  Key key{};
-  size_t at = 0;
-  unsigned type;
-  switch (link) {
-  case DLT_EN10MB:
-    type = bytes.u16(12);
-    at = 14;
-    break;
-  case DLT_LINUX_SLL:
-    type = bytes.u16(14);
-    at = 16;
-    break;
-  case DLT_NULL:
-  case DLT_LOOP:
-    // The family's number differs between systems; the version does not.
-    type = 0x0800;
-    at = 4;
-    break;
-  default:
-    type = 0x0800;
-  }
-  for (int i = 0; i < 4 && (type == 0x8100 || type == 0x88a8); ++i) {
-    values[Vlan] = bytes.u16(at) & 0xfff;
-    type = bytes.u16(at + 2);
-    at += 4;
-  }
-  if (type == 0x0800 || type == 0x86dd)
-    ip(bytes, at, key);
-  if (key[39] == 0) {
-    key[0] = static_cast<uint8_t>(type >> 8);
-    key[1] = static_cast<uint8_t>(type);
-  }
-  return key;
+std::vector<Source::Note> Pcap::notes() const {
+  std::vector<Note> notes;
+  if (!torn.empty())
+    notes.push_back({true, torn});
+  if (withoutIp)
+    notes.push_back(
+        {false, name + ": " + std::to_string(withoutIp) + " of " +
+                    std::to_string(number) +
+                    " packets have no IP header; one flow for each EtherType, "
+                    "addresses and ports 0"});
+  return notes;
 }
 
 Source::Status Pcap::next(Arrival &arrival) {
@@ -175,6 +106,14 @@ Source::Status Pcap::next(Arrival &arrival) {
   int code = pcap_next_ex(handle, &header, &data);
   if (code == PCAP_ERROR_BREAK)
     return Status::End;
+  if (code != 1 && file && std::feof(file) &&
+      std::strstr(pcap_geterr(handle), "truncated")) {
+    torn = name + ": packet " + std::to_string(number + 1) +
+           (offset >= 0 ? " (offset " + std::to_string(offset) + ")" : "") +
+           " is cut off by the end of the capture and left out: " +
+           pcap_geterr(handle);
+    return Status::End;
+  }
   if (code != 1)
     return at(pcap_geterr(handle));
   // Nanoseconds, because the file was opened so.
@@ -196,13 +135,25 @@ Source::Status Pcap::next(Arrival &arrival) {
               " ns before the packet in front of it; expected times that do "
               "not decrease (reordercap sorts captures)");
   last = time;
-  values = {};
-  values[Length] = header->len;
-  Key key = classify({data, header->caplen});
-  auto [entry, isNew] = flows.try_emplace(key, flows.size());
+  Headers headers = readHeaders(link, data, header->caplen);
+  auto [entry, isNew] = flows.try_emplace(headers.key, flows.size());
   if (isNew && flows.size() > maxFlows)
-    return at("more than " + std::to_string(maxFlows) + " flows");
-  values[Flow] = entry->second;
+    return at("more than " + std::to_string(maxFlows) +
+              " flows; expected at most that (--max-flows)");
+  withoutIp += !headers.hasIp;
+  values = {header->len,
+            entry->second,
+            headers.tos,
+            headers.protocol,
+            headers.sourcePort,
+            headers.destinationPort,
+            headers.vlan,
+            headers.tos >> 2,
+            headers.priority,
+            headers.source,
+            headers.destination,
+            headers.sourcePrefix,
+            headers.destinationPrefix};
   packet.assign(data, data + header->caplen);
   ++number;
   arrival.time = time - first;
@@ -218,16 +169,16 @@ std::unique_ptr<Source> open(FILE *file, const std::string &name,
       file, PCAP_TSTAMP_PRECISION_NANO, text);
   if (!handle) {
     std::fclose(file);
-    error = name + ": " + text + "; expected a pcap or pcapng file";
+    error = escape(name) + ": " + text + "; expected a pcap or pcapng file";
     return nullptr;
   }
   auto source = std::make_unique<Pcap>(handle, name, maxFlows);
   int link = pcap_datalink(handle);
-  if (!Pcap::known(link)) {
+  if (!isKnownLink(link)) {
     const char *link_name = pcap_datalink_val_to_name(link);
-    error = name + ": link type " +
-            (link_name ? link_name : std::to_string(link)) +
-            "; expected Ethernet, raw IP, Linux cooked or loopback";
+    error = escape(name) + ": link type " +
+            (link_name ? link_name : std::to_string(link)) + "; expected " +
+            knownLinks();
     return nullptr;
   }
   return source;
@@ -240,7 +191,7 @@ std::unique_ptr<Source> nm::traffic::openPcap(const std::string &path,
                                               std::string &error) {
   FILE *file = std::fopen(path.c_str(), "rb");
   if (!file) {
-    error = "cannot open '" + path + "': " + std::strerror(errno);
+    error = "cannot open '" + escape(path) + "': " + std::strerror(errno);
     return nullptr;
   }
   double total = 0;

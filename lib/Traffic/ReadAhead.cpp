@@ -65,6 +65,13 @@ public:
 
   double progress() const override { return block ? block->progress : -1; }
 
+  /// After the end, when the thread has left the source alone.
+  std::vector<Note> notes() const override {
+    bool ended =
+        block && at == block->times.size() && block->then == Status::End;
+    return ended ? source->notes() : std::vector<Note>();
+  }
+
 private:
   void takeBlock() {
     std::unique_lock<std::mutex> lock(mutex);

@@ -87,6 +87,43 @@ TEST(Csv, SaysWhatIsWrongAndWhere) {
             "cannot open '/nonexistent/x.csv': No such file or directory");
 }
 
+TEST(Csv, ReadsWhatSpreadsheetsWrite) {
+  std::string error;
+  const test::Rows expected{{0, 1500, 3}, {7, 64, 2}};
+  for (const char *text :
+       {// A byte order mark, quotes, CR LF, no last line end.
+        "\xef\xbb\xbf\"length\",\"time\",\"flow\"\r\n\"1500\",\"0\",\"3\"\r\n"
+        "64,7,2",
+        // Blanks and tabs around cells and quotes, a line of blanks.
+        " length , time,\tflow \n 1500 ,0 , 3\n   \n \"64\" , \" 7 \",2\t\n",
+        "\xef\xbb\xbflength,time,flow\n1500,0,3\n  # note\n64,7,2\n"}) {
+    EXPECT_EQ(csv(text, error), expected) << text;
+    EXPECT_EQ(error, "") << text;
+  }
+  EXPECT_EQ(csvError("time,a\n1,\"2\n"),
+            "t.csv:2: a quoted cell does not end on its line");
+  EXPECT_EQ(csvError("time,a\n\"1\"2,3\n"),
+            "t.csv:2: found '2,3' after a quoted cell; expected a comma");
+  EXPECT_EQ(
+      csvError("time,a\n1,\"\"\"2\"\"\"\n"),
+      "t.csv:2: column 2 ('a') is '\"2\"'; expected an unsigned number of "
+      "at most 64 bits");
+  EXPECT_EQ(csvError("time,a\n1,\n"),
+            "t.csv:2: column 2 ('a') is ''; expected an unsigned number of at "
+            "most 64 bits");
+  EXPECT_EQ(csvError("time,a\n1\xef\xbb\xbf,2\n"),
+            "t.csv:2: column 1 ('time') is '1\\xef\\xbb\\xbf'; expected an "
+            "unsigned number of at most 64 bits");
+}
+
+TEST(Csv, NamesTheLineOfALengthThatIsNone) {
+  EXPECT_EQ(csvError("time,length\n0,1\n\n1,0\n"),
+            "t.csv:4: a length of 0; expected 1 to 2^32 bytes");
+  EXPECT_EQ(csvError("length,time\n4294967297,0\n"),
+            "t.csv:2: a length of 4294967297; expected 1 to 2^32 bytes");
+  EXPECT_EQ(csvError("length,time\n4294967296,0\n"), "");
+}
+
 TEST(Csv, StreamsFilesLargerThanItsBuffer) {
   std::string path = testing::TempDir() + "nm-traffic-large.csv";
   {
@@ -153,6 +190,17 @@ TEST(Generator, RefusesWithTheItem) {
   EXPECT_EQ(refused("cbr:rate=1G,length=9..3,packets=1"),
             "traffic 'cbr:rate=1G,length=9..3,packets=1': 'length=9..3'; "
             "expected bytes or a range of them, such as 64..1500");
+  EXPECT_EQ(refused("cbr:rate=1G,packtes=1"),
+            "traffic 'cbr:rate=1G,packtes=1': no end; expected packets=<count> "
+            "or duration=<ns> (taken for columns: 'packtes')");
+  EXPECT_EQ(refused("cbr:rate=1G,packets=1,size=4"),
+            "traffic 'cbr:rate=1G,packets=1,size=4': 'size' has no effect on "
+            "cbr; expected it with burst");
+  EXPECT_EQ(refused("cbr:rate=1G,rate=2G,packets=1"),
+            "traffic 'cbr:rate=1G,rate=2G,packets=1': 'rate' comes twice");
+  EXPECT_EQ(refused("cbr:rate=1G,packets=1,a\nb=4"),
+            "traffic 'cbr:rate=1G,packets=1,a\\x0ab=4': 'a\\x0ab=4'; expected "
+            "a name of letters, digits and '_'");
   EXPECT_EQ(refused("cbr:rate=nan,packets=1"),
             "traffic 'cbr:rate=nan,packets=1': 'rate=nan'; expected 1 to 1e15 "
             "bit/s, such as 8G");
@@ -161,6 +209,7 @@ TEST(Generator, RefusesWithTheItem) {
 /// A capture made from a CSV file, read again.
 TEST(Pcap, RoundTrip) {
   std::string path = testing::TempDir() + "nm-traffic.pcap", error;
+  ::unlink(path.c_str());
   std::string text = "time,length,flow,tos\n";
   for (int i = 0; i < 1000; ++i)
     text += std::to_string(1000 + i * 123) + "," + std::to_string(64 + i) +
@@ -189,7 +238,8 @@ TEST(Pcap, RoundTrip) {
   const uint64_t flow[] = {0, 3, 1, 4, 2};
   for (size_t i = 0; i < rows.size(); ++i)
     ASSERT_EQ(rows[i], (std::vector<uint64_t>{i * 123, 64 + i, flow[i * 7 % 5],
-                                              184, 17, i * 7 % 5, 9, 0}));
+                                              184, 17, i * 7 % 5, 9, 0, 46, 0,
+                                              10u << 24, 10u << 24 | 1, 0, 0}));
 
   capture = openPcap(path, 4, error);
   ASSERT_TRUE(capture);
@@ -198,17 +248,28 @@ TEST(Pcap, RoundTrip) {
             std::string::npos)
       << error;
 
-  // Every prefix of the file ends or is refused, and never crashes.
+  // Every prefix of the file is read, with a warning where it ends in a packet,
+  // or is refused where it ends in the file's header.
   std::ifstream file(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
   for (size_t size = 0; size < 200; ++size) {
     error.clear();
     auto cut = openPcapMemory(bytes.data(), size, 9, error);
-    if (cut)
-      drain(*cut, error);
-    EXPECT_EQ(error.empty(),
-              size == 24 || size == 82 || size == 140 || size == 198)
-        << size << error;
+    EXPECT_EQ(cut != nullptr, size >= 24) << size << error;
+    if (!cut)
+      continue;
+    EXPECT_EQ(drain(*cut, error).size(), (size - 24) / 58);
+    EXPECT_EQ(error, "") << size;
+    std::vector<Source::Note> notes = cut->notes();
+    ASSERT_EQ(notes.size(), (size - 24) % 58 ? 1u : 0u) << size;
+    if (notes.empty())
+      continue;
+    EXPECT_TRUE(notes[0].isWarning);
+    std::string expected =
+        "<memory>: packet " + std::to_string((size - 24) / 58 + 1) +
+        " (offset " + std::to_string(24 + (size - 24) / 58 * 58) +
+        ") is cut off by the end of the capture and left out: truncated";
+    EXPECT_EQ(notes[0].text.substr(0, expected.size()), expected);
   }
   ::unlink(path.c_str());
 }

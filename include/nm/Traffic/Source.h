@@ -32,6 +32,13 @@ public:
   virtual Status next(Arrival &arrival) = 0;
   const std::vector<std::string> &columns() const { return names; }
   const std::string &error() const { return message; }
+  /// What a user should know about traffic that was read to its end, such as a
+  /// last packet that is cut off (a warning), or packets without an IP header.
+  struct Note {
+    bool isWarning;
+    std::string text;
+  };
+  virtual std::vector<Note> notes() const { return {}; }
   /// The bytes of the latest packet, if the source has them.
   virtual const std::vector<uint8_t> *bytes() const { return nullptr; }
   /// The link type of these bytes, as libpcap numbers them.
@@ -50,7 +57,9 @@ protected:
 
 /// Reads lines of comma-separated numbers. The first line names the columns;
 /// one of them is `time`, in nanoseconds and never decreasing. Values are
-/// decimal or, after 0x, hexadecimal. Empty lines and lines that begin with
+/// decimal or, after 0x, hexadecimal; a `length` is 1 to 2^32. Cells may stand
+/// in quotes (RFC 4180) and between blanks, lines end in LF or CR LF, and a
+/// byte order mark may begin the file. Empty lines and lines that begin with
 /// `#` are skipped. Null and `error` ("file:line: ...") if the file or its
 /// header is refused.
 std::unique_ptr<Source> openCsv(const std::string &path, std::string &error);
@@ -63,9 +72,12 @@ std::unique_ptr<Source> openCsvMemory(const char *data, size_t size,
 /// Reads a capture in a format of libpcap (pcap, pcapng). Times are
 /// nanoseconds since the first packet. Columns: length (bytes on the wire, as
 /// the capture says), flow (number of the 5-tuple, in the order of appearance),
-/// tos, protocol, source_port, destination_port, vlan. What a packet does not
+/// tos, protocol, source_port, destination_port, vlan, dscp, pcp,
+/// source_address, destination_address (of IPv4; of IPv6 the lower 64 bits),
+/// source_prefix, destination_prefix (the upper 64). What a packet does not
 /// have is 0; all packets without IP make one flow for each EtherType. More
-/// than `maxFlows` flows are an error.
+/// than `maxFlows` flows are an error. A last packet that is cut off ends the
+/// traffic with a warning.
 std::unique_ptr<Source> openPcap(const std::string &path, uint64_t maxFlows,
                                  std::string &error);
 std::unique_ptr<Source> openPcapMemory(const void *data, size_t size,

@@ -5,9 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Text.h"
 #include "nm/Model/PifoMesh/Config.h"
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace nm::mesh {
 
@@ -18,7 +20,7 @@ namespace {
 /// Finds what nlohmann's document builder lets pass: duplicate keys, and
 /// nesting deep enough to exhaust the stack.
 struct StrictScan : nlohmann::json_sax<json> {
-  std::vector<std::vector<std::string>> keys;
+  std::vector<std::set<std::string>> keys;
   std::string error;
 
   bool null() override { return true; }
@@ -33,13 +35,10 @@ struct StrictScan : nlohmann::json_sax<json> {
   bool start_array(std::size_t) override { return open(); }
   bool end_array() override { return close(); }
   bool key(string_t &name) override {
-    for (const std::string &other : keys.back())
-      if (other == name) {
-        error = "duplicate key '" + name + "'";
-        return false;
-      }
-    keys.back().push_back(name);
-    return true;
+    if (keys.back().insert(name).second)
+      return true;
+    error = "duplicate key '" + name + "'";
+    return false;
   }
   bool parse_error(std::size_t position, const std::string &token,
                    const json::exception &) override {
@@ -438,7 +437,7 @@ std::optional<Config> parseConfig(std::string_view text,
                                   std::string &error) {
   StrictScan scan;
   if (!json::sax_parse(text.begin(), text.end(), &scan)) {
-    error = where + ": " + scan.error;
+    error = escape(where + ": " + scan.error);
     return std::nullopt;
   }
   json root = json::parse(text.begin(), text.end(), nullptr, false);
@@ -446,7 +445,7 @@ std::optional<Config> parseConfig(std::string_view text,
   std::string message;
   if (!Reader(message).read(root, config) ||
       !(message = validate(config)).empty()) {
-    error = where + ": " + message;
+    error = escape(where + ": " + message);
     return std::nullopt;
   }
   return config;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/PifoMesh/Replay.h"
+#include "Text.h"
 #include "nm/Model/PifoMesh/Mesh.h"
 #include <algorithm>
 #include <deque>
@@ -87,7 +88,7 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
   std::string line;
   unsigned row = 0;
   auto fail = [&](const std::string &message) {
-    error = "line " + std::to_string(row) + ": " + message;
+    error = "line " + std::to_string(row) + ": " + escape(message);
     return std::nullopt;
   };
   // Which field each column holds.

@@ -1,0 +1,31 @@
+//===- FuzzMeshJson.cpp - Configurations of meshes -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Model/PifoMesh/Area.h"
+#include "nm/Model/PifoMesh/Config.h"
+#include <cstdint>
+#include <cstdlib>
+
+using namespace nm::mesh;
+
+/// An error without a message is a defect, and so is a configuration that its
+/// own printed form does not give again.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::string error;
+  std::string text(reinterpret_cast<const char *>(data), size);
+  std::optional<Config> config = parseConfig(text, "fuzz", error);
+  if (config.has_value() != error.empty())
+    std::abort();
+  if (!config)
+    return 0;
+  areaReport(*config);
+  std::string printed = printConfig(*config);
+  std::optional<Config> again = parseConfig(printed, "fuzz", error);
+  if (!again || printConfig(*again) != printed)
+    std::abort();
+  return 0;
+}

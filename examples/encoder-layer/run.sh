@@ -13,13 +13,18 @@ usage: examples/encoder-layer/run.sh [option...]
   --repeat COUNT   timed runs (default 20)
   --preset NAME    bert-base or tiny (default bert-base)
   --work-dir DIR   default build/examples/encoder-layer
+  --verbose        print the checkpoint, passes, layouts and times of each run, not only the result
+  --check          check the options and end
 USAGE
 }
 
 pattern=2:4 mask=derived seq='' threads=$(nproc) repeat=20 preset=bert-base work=''
+verbose=false check=false
 while (($#)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
+    --verbose) verbose=true; shift; continue ;;
+    --check) check=true; shift; continue ;;
     --pattern | --mask | --seq | --threads | --repeat | --preset | --work-dir)
       if (($# < 2)); then
         echo "error: $1 needs a value" >&2
@@ -40,6 +45,21 @@ while (($#)); do
   shift 2
 done
 
+refuse() { # option, value, what is expected
+  echo "error: $1 is '$2'; expected $3" >&2
+  exit 1
+}
+[[ $pattern =~ ^([1-9][0-9]?):([1-9][0-9]?)$ ]] && ((BASH_REMATCH[1] <= BASH_REMATCH[2] && BASH_REMATCH[2] <= 64)) ||
+  refuse --pattern "$pattern" "N:M with 1 <= N <= M <= 64, such as 2:4"
+case $mask in derived | explicit | compressed-tensors) ;;
+  *) refuse --mask "$mask" "derived, explicit or compressed-tensors" ;; esac
+case $preset in bert-base | tiny) ;; *) refuse --preset "$preset" "bert-base or tiny" ;; esac
+for option in seq threads repeat; do
+  [[ $option == seq && -z $seq ]] || [[ ${!option} =~ ^[1-9][0-9]{0,5}$ ]] ||
+    refuse "--$option" "${!option}" "a number of at least 1"
+done
+if $check; then exit 0; fi
+
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=examples/encoder-layer
 python=${PYTHON:-/usr/bin/python3}
@@ -58,20 +78,34 @@ fi
 
 step() { printf '\n== %s\n\n' "$*"; }
 
+# What leads to the result: into a log unless it is to be seen.
+mkdir -p "$work"
+log=$work/run.log
+: >"$log"
+show() {
+  if $verbose; then
+    "$@"
+  elif ! "$@" >>"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    echo "error: '$1' failed; the whole output is in $log" >&2
+    return 1
+  fi
+}
+
 run_nm() { # output, report, then more options
   local output=$1 report=$2
   shift 2
-  "$nm_run" "$work/encoder.mlir" --params "$work/model.safetensors" --input "$work/input.npy" \
+  show "$nm_run" "$work/encoder.mlir" --params "$work/model.safetensors" --input "$work/input.npy" \
     --output "$output" --expect "$work/expected.npy" --rtol 2e-5 --atol 2e-5 \
     --repeat "$repeat" --threads "$threads" --report --report-json "$report" "$@"
 }
 
 step "checkpoint, model and reference"
-"$python" "$here/encoder.py" --output-dir "$work" --preset "$preset" --pattern "$pattern" \
+show "$python" "$here/encoder.py" --output-dir "$work" --preset "$preset" --pattern "$pattern" \
   --mask "$mask" ${seq:+--seq "$seq"}
 
 step "what the checkpoint holds"
-"$nm_run" --inspect "$work/model.safetensors"
+show "$nm_run" --inspect "$work/model.safetensors"
 
 step "compiled for $pattern"
 run_nm "$work/output.npy" "$work/sparse.json"

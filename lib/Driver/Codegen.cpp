@@ -10,6 +10,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Support.h"
+#include "nm/Model/Device.h"
+#include "nm/Support/Text.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/IR/IRBuilder.h"
@@ -26,16 +28,31 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
+llvm::Error driver::checkTargetName(StringRef target) {
+  if (target == "host" || findCPUPreset(target))
+    return llvm::Error::success();
+  std::vector<std::string> processors = {"host"}, accelerators;
+  for (const CPUPreset &known : getCPUPresets())
+    processors.push_back(StringRef(known.name).str());
+  for (const std::string &name : ::nm::model::builtinDevices())
+    if (auto device = ::nm::model::findDevice(name);
+        device && device->kind == ::nm::model::DeviceKind::Accelerator)
+      accelerators.push_back(name);
+  std::vector<std::string> all = processors;
+  llvm::append_range(all, accelerators);
+  return makeError("unknown --target {0}{1}; expected a processor ({2}), an "
+                   "accelerator ({3}), or the file of a description (*.json)",
+                   ::nm::support::quote(target.str()),
+                   ::nm::support::didYouMean(target.str(), all),
+                   llvm::join(processors, ", "),
+                   llvm::join(accelerators, ", "));
+}
+
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 driver::createTargetMachine(StringRef targetName, StringRef cpu) {
+  if (llvm::Error error = checkTargetName(targetName))
+    return std::move(error);
   const CPUPreset *preset = findCPUPreset(targetName);
-  if (!preset && targetName != "host") {
-    SmallVector<StringRef> names{"host"};
-    for (const CPUPreset &known : getCPUPresets())
-      names.push_back(known.name);
-    return makeError("unknown --target '{0}'{1}; expected {2}", targetName,
-                     didYouMean(targetName, names), llvm::join(names, ", "));
-  }
   llvm::Triple triple(preset ? preset->triple.str()
                              : llvm::sys::getProcessTriple());
   if (preset) {

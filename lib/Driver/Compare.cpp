@@ -17,16 +17,21 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-Tolerance driver::defaultTolerance(rt::DType dtype) {
+Tolerance driver::defaultTolerance(rt::DType dtype, int64_t depth,
+                                   double largest) {
+  auto narrow = [&](double unit, double least) {
+    double walk = unit * std::sqrt(static_cast<double>(depth - 1)) * largest;
+    return Tolerance{std::max(least, walk), least};
+  };
   switch (dtype) {
   case rt::DType::F64:
     return {1e-12, 1e-12};
   case rt::DType::F32:
     return {1e-5, 1e-5};
   case rt::DType::F16:
-    return {1e-3, 1e-3};
+    return narrow(0x1p-11, 1e-3);
   case rt::DType::BF16:
-    return {1e-2, 1e-2};
+    return narrow(0x1p-8, 1e-2);
   default:
     return {0, 0};
   }
@@ -101,10 +106,39 @@ llvm::Expected<Comparison> driver::compareArrays(const rt::TensorView &actual,
   return result;
 }
 
+/// The largest finite magnitude.
+static double largestOf(const rt::TensorView &view, rt::DType dtype) {
+  double largest = 0;
+  int64_t step = rt::elementBytes(view.dtype);
+  for (int64_t i = 0, count = view.count(); i < count; ++i) {
+    double value = std::abs(rt::elementToDouble(view.data + i * step, dtype));
+    if (std::isfinite(value))
+      largest = std::max(largest, value);
+  }
+  return largest;
+}
+
 /// As many digits as tell two f32 apart.
 static std::string digits(double value) {
   std::string text;
   llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
+  return text;
+}
+
+/// What a user can do about results that differ.
+static std::string whatToTry(const Comparison &comparison, rt::DType type,
+                             const RunOptions &options) {
+  if (!std::isfinite(comparison.maxAbsError))
+    return "NaN and infinities differ; --reference says whether the "
+           "optimised code or the model makes them";
+  std::string text = llvm::formatv(
+      "if {0:e1} of the largest element is right for {1} here, allow it with "
+      "--atol {2:e1}",
+      comparison.maxRelError, rt::dtypeName(type),
+      comparison.maxAbsError * 1.01);
+  if (!options.reference)
+    text += "; --reference says whether the optimised code or the model "
+            "differs";
   return text;
 }
 
@@ -118,7 +152,12 @@ llvm::Error driver::compareResults(
     auto reference = readArray(path);
     if (!reference)
       return llvm::joinErrors(std::move(failures), reference.takeError());
-    Tolerance tolerance = defaultTolerance(precision(index));
+    rt::DType type = precision(index), stored = reference->view.dtype;
+    if (results[index].view.dtype == rt::DType::BF16 &&
+        stored == rt::DType::U16)
+      stored = rt::DType::BF16;
+    Tolerance tolerance = defaultTolerance(type, options.depth,
+                                           largestOf(reference->view, stored));
     if (options.atol >= 0)
       tolerance.atol = options.atol;
     if (options.rtol >= 0)
@@ -132,10 +171,11 @@ llvm::Error driver::compareResults(
       failures = llvm::joinErrors(
           std::move(failures),
           makeError("result {0} differs from '{1}' in {2} of {3} elements; "
-                    "worst at {4}: found {5}, expected {6}",
+                    "worst at {4}: found {5}, expected {6}; {7}",
                     index, path, comparison->failures, comparison->count,
                     shapeText(comparison->worst), digits(comparison->actual),
-                    digits(comparison->expected)));
+                    digits(comparison->expected),
+                    whatToTry(*comparison, type, options)));
   }
   return failures;
 }

@@ -42,6 +42,8 @@ llvm::Error driver::declareFiles(const RunOptions &options) {
     reads("--input", binding.path);
   for (const Binding &binding : options.expects)
     reads("--expect", binding.path);
+  if (options.mask.source)
+    reads("--masks", options.mask.source->path());
   reads("--target", options.target);
   reads("--tenants", options.tenantsFile);
   reads("--policy", options.policyFile);

@@ -18,6 +18,7 @@
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Jit.h"
 #include "nm/Driver/Main.h"
+#include "nm/Driver/Modes.h"
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
@@ -58,9 +59,6 @@ static llvm::Error checkOptions(const RunOptions &options) {
   if (!options.pattern.empty()) {
     if (llvm::Error error = parsePattern(options.pattern).takeError())
       return error;
-    if (options.params.empty())
-      return makeError("--pattern says what to expect in a checkpoint; give "
-                       "one with --params");
   }
   llvm::StringMap<StringRef> scopes;
   for (const Binding &binding : options.params) {
@@ -76,13 +74,6 @@ static llvm::Error checkOptions(const RunOptions &options) {
   if (binary && (options.outputFile.empty() || options.outputFile == "-"))
     return makeError("--emit=obj, --emit=so and --emit=attacc write a file; "
                      "name it with -o");
-  if (!options.outputFile.empty() && options.emit == EmitKind::Execute)
-    return makeError("-o is the output of --emit; results go to --output "
-                     "FILE.npy");
-  if (options.emit != EmitKind::Execute &&
-      (!options.outputs.empty() || !options.expects.empty()))
-    return makeError("--output and --expect need a run, but --emit only "
-                     "compiles; drop one of them");
   return llvm::Error::success();
 }
 
@@ -160,17 +151,10 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
     return makeError("--emit is code of processors, but --target={0} is an "
                      "accelerator; expected --emit=attacc or attacc-asm",
                      options.target);
-  for (auto [given, name] : {std::pair(options.reference, "reference"),
-                             {options.cache, "cache"},
-                             {!options.targetCPU.empty(), "target-cpu"},
-                             {options.repeat > 1, "repeat"}})
-    if (given)
-      return makeError("--{0} is for processors, but --target={1} is an "
-                       "accelerator; drop one of them",
-                       name, options.target);
   auto entry = source.findEntry(options.entry);
   if (!entry)
     return entry.takeError();
+  options.depth = source.depthOf(**entry);
   auto program = [&] {
     Progress progress("compiling " + options.inputFile);
     return compileProgram(*source.module, **entry, device, options, report.log);
@@ -189,10 +173,13 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
 }
 
 llvm::Error Runner::readArguments() {
+  if (llvm::Error error = source.checkCallees())
+    return error;
   auto entry = source.findEntry(options.entry);
   if (!entry)
     return entry.takeError();
   function = report.function = *entry;
+  options.depth = source.depthOf(*function);
   if (!function->unsupported.empty())
     return makeError("function '{0}' cannot be run: {1}", function->name,
                      function->unsupported);
@@ -351,28 +338,11 @@ llvm::Error Runner::execute() {
   return llvm::joinErrors(std::move(failed), commitFiles(options));
 }
 
-/// Options that a program, which is compiled already, has no use for.
-static llvm::Error checkProgramOptions(const RunOptions &options) {
-  for (auto [given, name] :
-       {std::pair(options.emit != EmitKind::Execute, "emit"),
-        {!options.entry.empty(), "entry"},
-        {options.dense, "dense"},
-        {options.reference, "reference"},
-        {!options.pattern.empty(), "pattern"},
-        {!options.targetCPU.empty(), "target-cpu"},
-        {options.repeat > 1, "repeat"}})
-    if (given)
-      return makeError("--{0} is for models that are compiled, but '{1}' is a "
-                       "program of an accelerator; drop it",
-                       name, options.inputFile);
-  return llvm::Error::success();
-}
-
 /// Runs a program of an accelerator, on the one it was made for unless --target
 /// names another.
 static llvm::Error runProgram(const RunOptions &options, StringRef content,
                               std::optional<::nm::model::Device> device) {
-  if (llvm::Error error = checkProgramOptions(options))
+  if (llvm::Error error = checkUsed(options, Mode::Program))
     return error;
   auto program = readProgram(content, options.inputFile);
   if (!program)
@@ -403,6 +373,9 @@ static llvm::Error compileAndRun(const RunOptions &options,
   auto device = findAccelerator(options.target);
   if (!device)
     return device.takeError();
+  if (!*device)
+    if (llvm::Error error = checkTargetName(options.target))
+      return error;
   StringRef content = (*buffer)->getBuffer();
   if (isProgramFile(content))
     return runProgram(options, content, std::move(*device));
@@ -412,14 +385,9 @@ static llvm::Error compileAndRun(const RunOptions &options,
         "'{0}' is no model but {1}; weights go to --params, arrays "
         "to --input, and --inspect lists a checkpoint",
         options.inputFile, other);
-  if (!*device)
-    for (auto [given, name] : {std::pair(options.timingOnly, "timing-only"),
-                               {!options.traceFile.empty(), "trace"},
-                               {!options.htmlFile.empty(), "html"}})
-      if (given)
-        return makeError("--{0} is for simulated accelerators; name one with "
-                         "--target, such as --target=edge",
-                         name);
+  if (llvm::Error error =
+          checkUsed(options, modeOf(options, false, device->has_value())))
+    return error;
   registerAllToLLVMIRTranslations(registry);
   // One thread, so that the times of passes do not overlap.
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -442,10 +410,13 @@ static llvm::Error runMode(const RunOptions &options,
     threads = rt::checkThreadCount("--threads", options.threads);
   if (!threads)
     return toError(threads.error());
-  if (!options.inspect.empty())
-    return inspectFile(options);
-  return options.tenantsFile.empty() ? compileAndRun(options, registry)
-                                     : simulateTenants(options, registry);
+  if (options.inspect.empty() && options.tenantsFile.empty())
+    return compileAndRun(options, registry);
+  Mode mode = modeOf(options, false, false);
+  if (llvm::Error error = checkUsed(options, mode))
+    return error;
+  return mode == Mode::Inspect ? inspectFile(options)
+                               : simulateTenants(options, registry);
 }
 
 int driver::run(const RunOptions &options, DialectRegistry &registry) {

@@ -13,6 +13,7 @@
 #include "mlir/Parser/Parser.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/SourceMgr.h"
+#include <dlfcn.h>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -55,6 +56,7 @@ static std::string convertType(Type type, ValueType &result) {
   llvm::raw_string_ostream(text) << type;
   Type element = type;
   result.isScalar = true;
+  result.isBuffer = isa<MemRefType>(type);
   if (auto shaped = dyn_cast<ShapedType>(type)) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     auto memref = dyn_cast<MemRefType>(type);
@@ -88,7 +90,7 @@ std::string ValueType::str() const {
   std::string name(rt::dtypeName(dtype));
   if (isScalar)
     return name;
-  std::string text = "tensor<";
+  std::string text = isBuffer ? "memref<" : "tensor<";
   for (int64_t size : shape)
     text += (ShapedType::isDynamic(size) ? "?" : std::to_string(size)) + "x";
   return text + name + ">";
@@ -114,6 +116,39 @@ llvm::Expected<size_t> Signature::findArgument(StringRef wanted) const {
                    name, wanted, didYouMean(wanted, names), listNames(names));
 }
 
+int64_t Source::depthOf(const Signature &function) const {
+  auto func = module.get().lookupSymbol<func::FuncOp>(function.name);
+  llvm::DenseMap<Value, int64_t> depths;
+  int64_t deepest = 1;
+  if (func && !func.isExternal())
+    for (Operation &op : func.front()) {
+      int64_t depth = 0;
+      for (Value operand : op.getOperands())
+        depth = std::max(depth, depths.lookup(operand));
+      // Constants and empty tensors round nothing.
+      depth += op.getNumOperands() != 0;
+      deepest = std::max(deepest, depth);
+      for (Value result : op.getResults())
+        if (isa<ShapedType>(result.getType()))
+          depths[result] = depth;
+    }
+  return deepest;
+}
+
+llvm::Error Source::checkCallees() const {
+  for (const std::string &name : declared) {
+    Operation *function = SymbolTable::lookupSymbolIn(module.get(), name);
+    // As the linker would: functions of C and of mathematics are there.
+    if (!function || SymbolTable::symbolKnownUseEmpty(function, module.get()) ||
+        ::dlsym(RTLD_DEFAULT, name.c_str()))
+      continue;
+    return makeError("function '{0}' is called but has no body; define it in "
+                     "the module, or compile with --emit=obj and link it",
+                     printable(name));
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<const Signature *> Source::findEntry(StringRef name) const {
   SmallVector<StringRef> names;
   for (const Signature &function : functions) {
@@ -121,6 +156,14 @@ llvm::Expected<const Signature *> Source::findEntry(StringRef name) const {
       return &function;
     names.push_back(function.name);
   }
+  if (names.empty() && schedules)
+    return makeError("the module has no function to run but a pifo.scheduler; "
+                     "nm-pifo runs it on traffic: nm-pifo FILE traffic.csv");
+  if (!declared.empty())
+    if (name.empty() ? names.empty() : llvm::is_contained(declared, name))
+      return makeError("function '{0}' has no body, only a declaration; "
+                       "expected one that is defined in the module",
+                       name.empty() ? declared.front() : name.str());
   if (names.empty())
     return makeError("the module has no public function with a body to run");
   if (name.empty())
@@ -204,6 +247,11 @@ llvm::Expected<Source> driver::parseSource(llvm::SourceMgr &sourceMgr,
     return makeError("'{0}' is not a valid module",
                      buffer->getBufferIdentifier());
   source.functions = collectSignatures(*source.module);
+  for (auto func : source.module->getOps<func::FuncOp>())
+    if (func.isExternal())
+      source.declared.push_back(func.getName().str());
+  for (Operation &op : *source.module->getBody())
+    source.schedules |= op.getName().getStringRef() == "pifo.scheduler";
   if (!binary)
     takeSourceNames(*source.module, state, source.functions);
   return source;

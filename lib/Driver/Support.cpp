@@ -6,35 +6,18 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Support.h"
+#include "nm/Support/Text.h"
 #include "llvm/ADT/ArrayRef.h"
 
 using namespace llvm;
 
 std::string mlir::nm::driver::didYouMean(StringRef name,
                                          ArrayRef<StringRef> names) {
-  // A third of the name may differ: more is a different word.
-  unsigned best = std::max<unsigned>(1, name.size() / 3) + 1;
-  StringRef nearest;
-  for (StringRef candidate : names) {
-    unsigned distance = name.edit_distance(candidate, true, best);
-    if (distance < best) {
-      best = distance;
-      nearest = candidate;
-    }
-  }
-  return nearest.empty()
-             ? ""
-             : formatv(" (did you mean '{0}'?)", printable(nearest)).str();
+  return ::nm::support::didYouMean(name.str(), {names.begin(), names.end()});
 }
 
 std::string mlir::nm::driver::printable(StringRef name) {
-  std::string text;
-  for (char c : name)
-    if (static_cast<unsigned char>(c) < 32 || c == 127)
-      text += formatv("\\x{0:x-2}", static_cast<unsigned>(c)).str();
-    else
-      text += c;
-  return text;
+  return ::nm::support::printable(name.str());
 }
 
 std::string mlir::nm::driver::listNames(ArrayRef<StringRef> names) {

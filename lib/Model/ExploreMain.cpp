@@ -8,6 +8,8 @@
 #include "../Runtime/Support.h"
 #include "nm/Model/Explore.h"
 #include "nm/Model/Published.h"
+#include "nm/Support/Numbers.h"
+#include "nm/Support/Options.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -22,43 +24,14 @@ using rt::quote;
 
 namespace {
 
-constexpr const char *kHelp = R"(usage: nm-run --explore [options]
+constexpr const char *kAbout =
+    "sweeps a cost model over machines and shapes and writes one CSV row a "
+    "point";
+constexpr const char *kUsage =
+    R"(  nm-run --explore --device=edge,cloud --length=512..64K --csv=sweep.csv
 
-Sweeps a cost model over machines and shapes and writes one CSV row a point.
 Lists are separated by commas; a..b doubles from a to b; K, M and G are powers
 of 1024.
-
-  --device=LIST      names (edge, cloud, ...), host, or paths (default: edge,cloud)
-  --model=LIST       BERT, TrXL, T5, XLM or name:heads:model_width:head_width:ff_width
-  --length=LIST      sequence lengths (default: 512..64K)
-  --batch=N          samples (default: 64)
-  --decode           one query a sample against `length` cached keys
-  --group=LIST       query heads for each key head (default: 1)
-  --mask=LIST        full, causal (default: full)
-  --buffer=LIST      scratchpad bytes (default: the device's)
-  --bandwidth=LIST   off-chip bytes a second (default: the device's)
-  --lanes=LIST       special-function lanes; 0: free (default: the device's)
-  --array=LIST       single, packed: heads side by side (default: single)
-  --pattern=LIST     dense or N:M, of the weights; with --part=layer
-  --method=LIST      naive, flex, flat, flat-rows, flat-tiles (default:
-                     naive,flex,flat)
-  --mode=MODE        faithful (the paper's model) or extended (default: faithful)
-  --space=SPACE      full, or published: only what the published mappings were
-                     searched over (default: full)
-  --softmax          faithful mode: charge three softmax passes
-  --part=PART        attention or layer (default: attention)
-  --objective=WHAT   time, energy or edp, their product (default: time)
-  --csv=FILE         where rows go (default: standard output)
-  --pareto=FILE      rows that no other beats in time, energy and scratchpad
-  --svg=PREFIX       charts
-  --resume           keep the points of FILE and of an interrupted run
-  --threads=N        (default: all processors)
-  --quiet            no progress
-  --validate=FILE    instead: evaluate the mappings of a table such as FuseMax's
-                     flat_validation.csv; exit code 1 if any figure differs by
-                     more than 0.1 %
-  --device-schema    print the JSON schema of device descriptions
-  --help
 )";
 
 /// The first error of the command line.
@@ -108,61 +81,95 @@ class Reader {
 public:
   Sweep sweep;
   ExploreOptions options;
-  bool help = false, schema = false;
+  bool schema = false;
   std::string published; ///< table to validate
   Failure fail;
 
-  void read(const std::string &argument) {
-    size_t equals = argument.find('=');
-    name = argument.substr(0, equals);
-    value = equals == std::string::npos ? "" : argument.substr(equals + 1);
-    bool given = equals != std::string::npos;
-    struct Flag {
-      const char *name;
-      bool *target;
+  void declare(support::CommandLine &line) {
+    auto parsed = [&](const char *option, const char *shown, const char *help,
+                      void (Reader::*action)()) {
+      line.parsed(option, shown, help, [=](const std::string &text) {
+        name = std::string("--") + option;
+        value = text;
+        (this->*action)(); // what is wrong goes to `fail`
+        return Status();
+      });
     };
-    for (Flag flag :
-         {Flag{"--decode", &sweep.decode},
-          Flag{"--softmax", &sweep.modelSoftmax},
-          Flag{"--resume", &options.resume}, Flag{"--quiet", &quiet},
-          Flag{"--help", &help}, Flag{"--device-schema", &schema}})
-      if (name == flag.name) {
-        if (given)
-          return fail("option ", name, ": found a value, expected none");
-        *flag.target = true;
-        return;
-      }
-    static const std::vector<std::pair<std::string, void (Reader::*)()>> table =
-        {{"--device", &Reader::device},
-         {"--model", &Reader::model},
-         {"--length", &Reader::length},
-         {"--batch", &Reader::batch},
-         {"--group", &Reader::group},
-         {"--mask", &Reader::mask},
-         {"--buffer", &Reader::buffer},
-         {"--bandwidth", &Reader::bandwidth},
-         {"--lanes", &Reader::lanes},
-         {"--array", &Reader::array},
-         {"--pattern", &Reader::pattern},
-         {"--method", &Reader::method},
-         {"--mode", &Reader::mode},
-         {"--space", &Reader::space},
-         {"--part", &Reader::part},
-         {"--objective", &Reader::objective},
-         {"--csv", &Reader::csv},
-         {"--pareto", &Reader::pareto},
-         {"--svg", &Reader::svg},
-         {"--threads", &Reader::threads},
-         {"--validate", &Reader::validate},
-         {"--stop-after", &Reader::stopAfter}};
-    for (const auto &[option, action] : table)
-      if (name == option) {
-        if (value.empty())
-          return fail("option ", name, ": found no value, expected one");
-        return (this->*action)();
-      }
-    fail("found option ", quote(argument),
-         ", expected one of those that --help lists");
+    line.group("What is swept");
+    parsed("device", "list",
+           "names (edge, cloud, ...), host, or paths (default: edge,cloud)",
+           &Reader::device);
+    parsed("model", "list",
+           "BERT, TrXL, T5, XLM or name:heads:model_width:head_width:ff_width",
+           &Reader::model);
+    parsed("length", "list", "sequence lengths (default: 512..64K)",
+           &Reader::length);
+    parsed("batch", "n", "samples (default: 64)", &Reader::batch);
+    line.flag("decode", sweep.decode,
+              "one query a sample against `length` cached keys");
+    parsed("group", "list", "query heads for each key head (default: 1)",
+           &Reader::group);
+    parsed("mask", "list", "full, causal (default: full)", &Reader::mask);
+    parsed("buffer", "list", "scratchpad bytes (default: the device's)",
+           &Reader::buffer);
+    parsed("bandwidth", "list",
+           "off-chip bytes a second (default: the device's)",
+           &Reader::bandwidth);
+    parsed("lanes", "list",
+           "special-function lanes; 0: free (default: the device's)",
+           &Reader::lanes);
+    parsed("array", "list",
+           "single, packed: heads side by side (default: single)",
+           &Reader::array);
+    parsed("pattern", "list", "dense or N:M, of the weights; with --part=layer",
+           &Reader::pattern);
+    line.group("How it is evaluated");
+    parsed("method", "list",
+           "naive, flex, flat, flat-rows, flat-tiles (default: "
+           "naive,flex,flat)",
+           &Reader::method);
+    parsed("mode", "mode",
+           "faithful (the paper's model) or extended (default: faithful)",
+           &Reader::mode);
+    parsed("space", "space",
+           "full, or published: only what the published mappings were searched "
+           "over (default: full)",
+           &Reader::space);
+    line.flag("softmax", sweep.modelSoftmax,
+              "faithful mode: charge three softmax passes");
+    parsed("part", "part", "attention or layer (default: attention)",
+           &Reader::part);
+    parsed("objective", "what",
+           "time, energy or edp, their product (default: time)",
+           &Reader::objective);
+    line.group("Results");
+    line.text("csv", options.csv, "file",
+              "where rows go (default: standard output)");
+    line.text("pareto", options.pareto, "file",
+              "rows that no other beats in time, energy and scratchpad");
+    line.text("svg", options.svg, "prefix", "charts");
+    line.flag("resume", options.resume,
+              "keep the points of --csv and of an interrupted run");
+    line.parsed("threads", "n", "(default: all processors)",
+                [this](const std::string &text) -> Status {
+                  int64_t count = 0;
+                  if (!support::parseWholeNumber(text, count) || count < 1 ||
+                      count > 256)
+                    return makeError(Errc::Argument,
+                                     "expected a whole number from 1 to 256");
+                  options.threads = static_cast<int>(count);
+                  return {};
+                });
+    line.flag("quiet", quiet, "no progress");
+    line.number("stop-after", options.stopAfter, 1, 1 << 20, "n",
+                "end as if interrupted after so many new points");
+    line.group("Instead of a sweep");
+    line.text("validate", published, "file",
+              "evaluate the mappings of a table such as FuseMax's "
+              "flat_validation.csv; exit code 1 if any figure differs by more "
+              "than 0.1 %");
+    line.flag("device-schema", schema,
+              "print the JSON schema of device descriptions");
   }
 
   void finish() {
@@ -367,12 +374,6 @@ private:
                                        {"energy", Objective::Energy},
                                        {"edp", Objective::EnergyDelay}});
   }
-  void csv() { options.csv = value; }
-  void pareto() { options.pareto = value; }
-  void svg() { options.svg = value; }
-  void threads() { options.threads = static_cast<int>(single(1, 256)); }
-  void validate() { published = value; }
-  void stopAfter() { options.stopAfter = single(1, 1 << 20); }
 };
 
 /// Compares the faithful model with a table of published mappings.
@@ -419,12 +420,23 @@ int validate(const std::string &path) {
 
 int exploreMain(int argc, const char *const *argv) {
   Reader reader;
-  for (int i = 1; i < argc; ++i)
-    reader.read(argv[i]);
-  if (reader.help && !reader.fail.failed) {
-    std::cout << kHelp;
+  support::CommandLine line("nm-run --explore", kAbout, kUsage);
+  reader.declare(line);
+  auto fail = [](const std::string &message) {
+    std::cerr << "error: " << message << "\n";
+    return 1;
+  };
+  auto outcome = line.parse(argc, argv);
+  if (!outcome)
+    return fail(outcome.error().message);
+  if (*outcome == support::CommandLine::Outcome::Done)
     return 0;
-  }
+  for (const char *alone : {"validate", "device-schema"})
+    if (line.given(alone))
+      for (const std::string &other : line.given())
+        if (other != alone)
+          return fail("--" + other + " has no effect beside --" + alone +
+                      ", which sweeps nothing; drop one of them");
   if (reader.schema && !reader.fail.failed) {
     std::cout << deviceSchema();
     return 0;

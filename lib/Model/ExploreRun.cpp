@@ -7,10 +7,13 @@
 
 #include "ExploreRun.h"
 #include "../Runtime/Support.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -103,7 +106,8 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
   if (!partial.empty()) {
     log = std::fopen(partial.c_str(), options.resume ? "a" : "w");
     if (!log)
-      return makeError(Errc::Io, partial, ": cannot write");
+      return makeError(Errc::Io, "cannot write ", support::quotePath(partial),
+                       ": ", std::strerror(errno));
     // A torn last line of an interrupted run ends here.
     std::fputs("\n", log);
   }
@@ -112,6 +116,7 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
   std::atomic<int64_t> next{0};
   int64_t done = known, fresh = 0;
   bool stopped = false, failed = false;
+  int code = 0;
   auto start = std::chrono::steady_clock::now();
   auto work = [&] {
     for (int64_t i = next++; i < size; i = next++) {
@@ -125,9 +130,11 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
       row = std::move(text);
       ++done;
       ++fresh;
-      if (log &&
-          (std::fputs((row + "\n").c_str(), log) < 0 || std::fflush(log) != 0))
+      if (log && (std::fputs((row + "\n").c_str(), log) < 0 ||
+                  std::fflush(log) != 0)) {
         failed = true;
+        code = errno;
+      }
       if (options.progress && (fresh % 16 == 0 || done == size))
         showProgress(done, size,
                      std::chrono::duration<double>(
@@ -154,10 +161,18 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
     thread.join();
   if (options.progress)
     std::fputs("\n", stderr);
-  if (log && std::fclose(log) != 0)
+  if (log && std::fclose(log) != 0 && !failed) {
     failed = true;
-  if (failed)
-    return makeError(Errc::Io, partial, ": cannot write");
+    code = errno;
+  }
+  if (failed) {
+    if (!options.resume)
+      std::remove(partial.c_str());
+    return makeError(Errc::Io, "cannot write ", support::quotePath(options.csv),
+                     ": ", std::strerror(code), " (in ",
+                     support::quotePath(partial),
+                     ", which keeps what is done)");
+  }
   if (stopped && done != size)
     return makeError(Errc::Io, "stopped after ", fresh, " points; ", partial,
                      " keeps them for --resume");

@@ -9,103 +9,145 @@
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/Support.h"
 #include "nm/Registration.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/WithColor.h"
-#include <cmath>
+#include "nm/Support/Numbers.h"
+#include "nm/Support/Options.h"
 
 using namespace mlir::nm::driver;
-namespace cl = llvm::cl;
+namespace support = nm::support;
+using support::CommandLine;
+using support::Errc;
+using support::Status;
+
+static constexpr const char *kUsage =
+    R"(  nm-pifo scheduler.mlir traffic.pcap --rate 10G --departures out.csv
+  nm-pifo rules.policy --generate=poisson:rate=9G,packets=1000000 --svg out.svg
+
+)";
+
+static Status readRate(const std::string &text, uint64_t &rate) {
+  auto parsed = parseRate(text);
+  if (parsed) {
+    rate = *parsed;
+    return {};
+  }
+  // The option is named by the grammar.
+  std::string why = llvm::toString(parsed.takeError());
+  size_t begin = why.find("; ");
+  return support::makeError(
+      Errc::Argument, begin == std::string::npos ? why : why.substr(begin + 2));
+}
+
+static Status readWeights(const std::string &text,
+                          std::vector<double> &weights) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  llvm::StringRef(text).split(parts, ',');
+  for (llvm::StringRef part : parts) {
+    double weight = 0;
+    if (!support::parseReal(part.str(), weight) || !(weight > 0))
+      return support::makeError(Errc::Argument,
+                                "expected finite numbers above 0, such as "
+                                "1,2,0.5");
+    weights.push_back(weight);
+  }
+  return {};
+}
+
+/// What another option, or its absence, makes void.
+static llvm::Error checkUsed(const CommandLine &line,
+                             const PifoRunOptions &options) {
+  llvm::StringRef traffic = options.trafficFile;
+  bool isCapture = traffic.ends_with(".pcap") || traffic.ends_with(".pcapng") ||
+                   traffic.ends_with(".cap");
+  bool isReported = !options.quiet || !options.json.empty();
+  struct {
+    const char *option;
+    bool used;
+    const char *why;
+  } const uses[] = {
+      {"max-flows", isCapture,
+       "bounds the flows of a capture; other traffic has columns for them"},
+      {"overhead", options.link.rate != 0,
+       "is a cost in time, but --rate=0 takes a tick for every packet"},
+      {"rows", !options.quiet, "is about the table, which --quiet leaves out"},
+      {"weights", isReported,
+       "is for the reports, but --quiet leaves out the table; add --json"},
+      {"no-times", isReported,
+       "is for the reports, but --quiet leaves out the table; add --json"},
+  };
+  for (const auto &use : uses)
+    if (line.given(use.option) && !use.used)
+      return makeError("--{0} has no effect: it {1}", use.option, use.why);
+  return llvm::Error::success();
+}
 
 static int nmPifo(int argc, char **argv) {
-  // libLLVM's own options of these names give way.
-  for (llvm::StringRef name :
-       {"generate", "rate", "overhead", "scheduler", "container", "capacity",
-        "field", "weights", "max-flows", "departures", "departures-pcap",
-        "json", "svg", "rows", "quiet", "no-times"})
-    if (cl::Option *option = cl::getRegisteredOptions().lookup(name))
-      option->removeArgument();
   PifoRunOptions options;
-  cl::OptionCategory traffic("Traffic and link"), what("Scheduler"),
-      out("Reports");
-  cl::opt<std::string, true> schedulerFile(
-      cl::Positional, cl::Required, cl::cat(what),
-      cl::location(options.schedulerFile),
-      cl::desc("<scheduler.mlir or .policy>"));
-  cl::opt<std::string, true> trafficFile(cl::Positional, cl::cat(traffic),
-                                         cl::location(options.trafficFile),
-                                         cl::desc("[traffic.csv or .pcap]"));
-  cl::opt<std::string, true> generate(
-      "generate", cl::cat(traffic), cl::location(options.generate),
-      cl::value_desc("description"),
-      cl::desc("made-up traffic, such as "
-               "poisson:rate=9G,length=64..1500,flows=16,packets=1000000"));
-  cl::opt<std::string> rate("rate", cl::cat(traffic), cl::init("10G"),
-                            cl::value_desc("bit/s"),
-                            cl::desc("rate of the link (default 10G; 0 for "
-                                     "one packet a tick)"));
-  cl::opt<uint64_t, true> overhead(
-      "overhead", cl::cat(traffic), cl::location(options.link.overhead),
-      cl::value_desc("bytes"),
-      cl::desc("what each packet costs beyond its length (Ethernet: 24)"));
-  cl::opt<uint64_t, true> maxFlows(
-      "max-flows", cl::cat(traffic), cl::location(options.maxFlows),
-      cl::init(1 << 20), cl::desc("flows that a capture may have"));
-  cl::opt<std::string, true> scheduler(
-      "scheduler", cl::cat(what), cl::location(options.scheduler),
-      cl::value_desc("name"), cl::desc("which one, if there are several"));
-  cl::opt<std::string, true> container(
-      "container", cl::cat(what), cl::location(options.container),
-      cl::init("auto"), cl::desc("auto, heap or list (see docs/pifo-cpu.md)"));
-  cl::opt<int64_t, true> capacity(
-      "capacity", cl::cat(what), cl::location(options.capacity),
-      cl::value_desc("packets"), cl::desc("instead of the declared one"));
-  cl::list<std::string> fields(
-      "field", cl::cat(what), cl::value_desc("field=column[%n] or number"),
-      cl::desc("where a field comes from, if not from the column of its name"));
-  cl::list<double> weights(
-      "weights", cl::cat(out), cl::CommaSeparated, cl::value_desc("w0,w1,..."),
-      cl::desc("weights of the flows for the index of fairness"));
-  cl::opt<std::string, true> csv(
-      "departures", cl::cat(out), cl::location(options.departuresCsv),
-      cl::value_desc("file.csv"), cl::desc("write every departure"));
-  cl::opt<std::string, true> pcap(
-      "departures-pcap", cl::cat(out), cl::location(options.departuresPcap),
-      cl::value_desc("file.pcap"), cl::desc("write departures as a capture"));
-  cl::opt<std::string, true> json(
-      "json", cl::cat(out), cl::location(options.json), cl::value_desc("file"),
-      cl::desc("write the report as JSON"));
-  cl::opt<std::string, true> svg("svg", cl::cat(out), cl::location(options.svg),
-                                 cl::value_desc("file"),
-                                 cl::desc("write the report as a picture"));
-  cl::opt<size_t, true> rows("rows", cl::cat(out), cl::location(options.rows),
-                             cl::init(20), cl::desc("flows in the table"));
-  cl::opt<bool, true> quiet("quiet", cl::cat(out), cl::location(options.quiet),
-                            cl::desc("no table, no progress"));
-  cl::opt<bool, true> noTimes(
-      "no-times", cl::cat(out), cl::location(options.noTimes),
-      cl::desc("leave out how long the run took: the same report each time"));
-  cl::HideUnrelatedOptions({&traffic, &what, &out});
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "runs a packet scheduler on traffic and reports what flows "
-      "got\n\n  nm-pifo scheduler.mlir traffic.pcap --rate 10G "
-      "--departures out.csv --svg out.svg\n");
-  auto parsed = parseRate(rate);
-  auto refuse = [](const llvm::Twine &what) {
-    llvm::WithColor::error() << what << "\n";
-    return 1;
-  };
-  if (!parsed)
-    return refuse(llvm::toString(parsed.takeError()));
-  if (options.capacity < 0 || options.capacity > 1 << 24)
-    return refuse("--capacity is " + llvm::Twine(options.capacity) +
-                  "; expected 1 to 2^24 packets");
-  if (llvm::any_of(weights,
-                   [](double w) { return !(w > 0) || !std::isfinite(w); }))
-    return refuse("--weights; expected finite numbers above 0");
-  options.link.rate = *parsed;
-  options.fields.assign(fields.begin(), fields.end());
-  options.weights.assign(weights.begin(), weights.end());
+  int64_t overhead = 0, rows = 20, maxFlows = 1 << 20;
+  CommandLine line("nm-pifo",
+                   "runs a packet scheduler on traffic and reports what flows "
+                   "got",
+                   kUsage, llvmVersion());
+  line.positional("scheduler", options.schedulerFile,
+                  "a module with a pifo.scheduler, or a policy (*.policy)");
+  line.positional("traffic", options.trafficFile,
+                  "CSV, or a capture (*.pcap, *.pcapng, *.cap)");
+  line.group("Traffic and link");
+  line.text("generate", options.generate, "description",
+            "made-up traffic, such as "
+            "poisson:rate=9G,length=64..1500,flows=16,packets=1000000");
+  line.parsed("rate", "bit/s",
+              "rate of the link (default: 10G; 0 for one packet a tick)",
+              [&](const std::string &text) {
+                return readRate(text, options.link.rate);
+              });
+  line.number("overhead", overhead, 0, int64_t(1) << 40, "bytes",
+              "what each packet costs beyond its length (Ethernet: 24)");
+  line.number("max-flows", maxFlows, 1, int64_t(1) << 40, "n",
+              "flows that a capture may have");
+  line.group("Scheduler");
+  line.text("scheduler", options.scheduler, "name",
+            "which one, if there are several");
+  line.text("container", options.container, "what",
+            "auto, heap or list (see docs/pifo-cpu.md)");
+  line.parsed("capacity", "packets", "instead of the declared one",
+              [&](const std::string &text) -> Status {
+                if (support::parseWholeNumber(text, options.capacity) &&
+                    options.capacity >= 1 && options.capacity <= 1 << 24)
+                  return {};
+                return support::makeError(Errc::Argument,
+                                          "expected 1 to 2^24 packets");
+              });
+  line.list("field", options.fields, "field=column[%n] or number",
+            "where a field comes from, if not from the column of its name");
+  line.group("Reports");
+  line.parsed("weights", "w0,w1,...",
+              "weights of the flows for the index of fairness",
+              [&](const std::string &text) {
+                return readWeights(text, options.weights);
+              });
+  line.text("departures", options.departuresCsv, "file",
+            "write every departure as CSV");
+  line.text("departures-pcap", options.departuresPcap, "file",
+            "write departures as a capture");
+  line.text("json", options.json, "file", "write the report as JSON");
+  line.text("svg", options.svg, "file", "write the report as a picture");
+  line.number("rows", rows, 0, int64_t(1) << 30, "n", "flows in the table");
+  line.flag("quiet", options.quiet, "no table, no progress");
+  line.flag("no-times", options.noTimes,
+            "leave out how long the run took: the same report each time");
+  auto outcome = line.parse(argc, argv);
+  if (!outcome)
+    return reportError(toError(outcome.error()));
+  if (*outcome == CommandLine::Outcome::Done)
+    return 0;
+  options.link.overhead = static_cast<uint64_t>(overhead);
+  options.maxFlows = static_cast<uint64_t>(maxFlows);
+  options.rows = static_cast<size_t>(rows);
+  if (options.schedulerFile.empty())
+    return reportError(makeError("no scheduler; expected nm-pifo "
+                                 "<scheduler.mlir or .policy> <traffic>"));
+  if (llvm::Error error = checkUsed(line, options))
+    return reportError(std::move(error));
   mlir::DialectRegistry registry;
   mlir::nm::registerDialects(registry);
   return runPifo(options, registry);

@@ -6,186 +6,186 @@
 //===----------------------------------------------------------------------===//
 
 #include "CommandLine.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/Numbers.h"
+#include "nm/Support/Options.h"
 #include "llvm/Support/CommandLine.h"
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-namespace cl = llvm::cl;
+namespace support = ::nm::support;
 
 namespace {
 
-/// Lives on the stack of parseCommandLine: no library has global options.
-struct CommandLine {
-  cl::OptionCategory data{"Data", "what goes in and what comes out"};
-  cl::OptionCategory masks{"Checkpoints and masks"};
-  cl::OptionCategory running{"Running"};
-  cl::OptionCategory compiling{"Compiling"};
-  cl::OptionCategory simulating{"Simulated accelerators"};
-  cl::OptionCategory reporting{"Reports"};
-
-  cl::opt<std::string> inputFile{
-      cl::Positional, cl::cat(data),
-      cl::desc("<model.mlir or program, - for standard input>")};
-  cl::list<std::string> params{
-      "params", cl::cat(data), cl::value_desc("[scope=]path"),
-      cl::desc("checkpoint of nm.param: safetensors (file, folder or index), "
-               "npz or npy")};
-  cl::list<std::string> bind{
-      "bind", cl::cat(data), cl::value_desc("argument=[scope=]key"),
-      cl::desc("argument, by name or number, that is a parameter of the "
-               "checkpoint")};
-  cl::list<std::string> inputs{
-      "input", cl::cat(data), cl::value_desc("[name=]file.npy"),
-      cl::desc("argument by name or number, else in order; uint16 bit "
-               "patterns for bf16")};
-  cl::list<std::string> outputs{
-      "output", cl::cat(data), cl::value_desc("[i=]file.npy"),
-      cl::desc("where to write result i, else the next one")};
-  cl::list<std::string> expects{
-      "expect", cl::cat(data), cl::value_desc("[i=]file.npy"),
-      cl::desc("reference for result i: exit code 1 if |a - b| > atol + rtol "
-               "|b| anywhere")};
-  cl::opt<double> atol{"atol", cl::cat(data), cl::init(-1),
-                       cl::desc("absolute tolerance (default by dtype: 1e-5 "
-                                "for f32)")};
-  cl::opt<double> rtol{"rtol", cl::cat(data), cl::init(-1),
-                       cl::desc("relative tolerance (default by dtype: 1e-5 "
-                                "for f32)")};
-
-  cl::opt<std::string> inspect{
-      "inspect", cl::cat(masks), cl::value_desc("checkpoint"),
-      cl::desc("list its tensors with dtype, shape, tightest N:M, density and "
-               "mask, then exit")};
-  cl::opt<std::string> pattern{
-      "pattern", cl::cat(masks), cl::value_desc("N:M"),
-      cl::desc("pattern of the weights, instead of the one found")};
-  cl::opt<::nm::rt::MaskPolicy> maskPolicy{
-      "mask-policy", cl::cat(masks), cl::desc("what to do about masks:"),
-      cl::init(::nm::rt::MaskPolicy::IfPresent),
-      cl::values(
-          clEnumValN(::nm::rt::MaskPolicy::IfPresent, "if-present",
-                     "use mask tensors; without, weights must satisfy N:M"),
-          clEnumValN(::nm::rt::MaskPolicy::Require, "require",
-                     "every weight with a pattern must have a mask tensor"),
-          clEnumValN(::nm::rt::MaskPolicy::Derive, "derive",
-                     "without mask tensor, keep the N largest of every M"),
-          clEnumValN(::nm::rt::MaskPolicy::Ignore, "ignore",
-                     "take weights as they are"))};
-  cl::opt<std::string> maskFile{
-      "masks", cl::cat(masks), cl::value_desc("file"),
-      cl::desc("masks in a file of their own, by the weight's name or with a "
-               "suffix, such as MaskLLM's npz (--mask-bit-order=msb)")};
-  cl::list<std::string> maskSuffix{
-      "mask-suffix", cl::cat(masks), cl::value_desc("suffix"),
-      cl::desc("suffix of mask tensors, repeatable, instead of _mask, "
-               "_sparsity_mask, .mask and __*_mma_mask (* is the parameter)")};
-  cl::opt<::nm::rt::BitOrder> maskBitOrder{
-      "mask-bit-order", cl::cat(masks), cl::desc("bits of packed masks:"),
-      cl::init(::nm::rt::BitOrder::LsbFirst),
-      cl::values(clEnumValN(::nm::rt::BitOrder::LsbFirst, "lsb",
-                            "least significant bit first"),
-                 clEnumValN(::nm::rt::BitOrder::MsbFirst, "msb",
-                            "most significant bit first"))};
-  cl::opt<std::string> cache{
-      "cache", cl::cat(masks), cl::ValueOptional, cl::value_desc("folder"),
-      cl::desc("keep packed parameters in a file, next to the checkpoint if no "
-               "folder is named")};
-
-  cl::opt<std::string> entry{
-      "entry", cl::cat(running), cl::value_desc("function"),
-      cl::desc("function to run (default: the only public one)")};
-  cl::opt<int> threads{
-      "threads", cl::cat(running), cl::init(0), cl::value_desc("count"),
-      cl::desc("OpenMP threads (default: OMP_NUM_THREADS, else all "
-               "processors)")};
-  cl::opt<int> repeat{
-      "repeat", cl::cat(running), cl::init(1), cl::value_desc("count"),
-      cl::desc("timed runs after warm-up; shows median, minimum and spread")};
-
-  cl::opt<bool> dense{
-      "dense", cl::cat(compiling),
-      cl::desc("treat every weight as dense: the baseline for comparisons")};
-  cl::opt<bool> reference{
-      "reference", cl::cat(compiling),
-      cl::desc("lower without optimisation: slow, the oracle of tests")};
-  cl::opt<EmitKind> emit{
-      "emit", cl::cat(compiling), cl::init(EmitKind::Execute),
-      cl::desc("write code instead of running it:"),
-      cl::values(
-          clEnumValN(EmitKind::MLIR, "mlir", "LLVM dialect"),
-          clEnumValN(EmitKind::LLVMIR, "llvm", "optimised LLVM IR"),
-          clEnumValN(EmitKind::Assembly, "asm", "assembly"),
-          clEnumValN(EmitKind::Object, "obj", "object file and C header"),
-          clEnumValN(EmitKind::SharedLibrary, "so",
-                     "shared library and C header"),
-          clEnumValN(EmitKind::Program, "attacc",
-                     "program of the accelerator that --target names"),
-          clEnumValN(EmitKind::ProgramAssembly, "attacc-asm",
-                     "the same as assembly"))};
-  cl::opt<std::string> outputFile{"o", cl::cat(compiling),
-                                  cl::value_desc("file"),
-                                  cl::desc("output of --emit")};
-  cl::opt<std::string> target{
-      "target", cl::cat(compiling), cl::value_desc("name"), cl::init("host"),
-      cl::desc("processor to generate code for: host (default), x86-64, "
-               "x86-64-avx2, x86-64-avx512, aarch64-neon or aarch64-sve256; or "
-               "accelerator to simulate: edge, cloud, tpu-v5e, a100 or the "
-               "file of a description")};
-  cl::opt<std::string> targetCPU{
-      "target-cpu", cl::cat(compiling), cl::value_desc("name"),
-      cl::desc("as in clang -march (default: the target's)")};
-  cl::opt<std::string> linker{
-      "cc", cl::cat(compiling), cl::value_desc("program"),
-      cl::desc("C compiler that links --emit=so (default: clang-22, cc, gcc or "
-               "clang)")};
-
-  cl::opt<::nm::isa::Type> elementType{
-      "element-type", cl::cat(simulating), cl::init(::nm::isa::Type::F16),
-      cl::desc("of tensors on the accelerator, whatever the model's:"),
-      cl::values(clEnumValN(::nm::isa::Type::F16, "f16", "default"),
-                 clEnumValN(::nm::isa::Type::BF16, "bf16", ""),
-                 clEnumValN(::nm::isa::Type::F32, "f32",
-                            "for devices of 32-bit elements"))};
-  cl::opt<bool> timingOnly{
-      "timing-only", cl::cat(simulating),
-      cl::desc("compute no values: needs neither inputs nor parameters")};
-  cl::opt<std::string> trace{
-      "trace", cl::cat(simulating), cl::value_desc("file"),
-      cl::desc("write what each engine did and when, for ui.perfetto.dev")};
-  cl::opt<std::string> html{
-      "html", cl::cat(simulating), cl::value_desc("file"),
-      cl::desc("write a page with timeline, roofline, stalls, bytes, energy")};
-  cl::opt<std::string> tenants{
-      "tenants", cl::cat(simulating), cl::value_desc("file"),
-      cl::desc("requests of tenants that share the accelerator, as JSON or "
-               "CSV (docs/simulator.md)")};
-  cl::opt<std::string> policy{
-      "policy", cl::cat(simulating), cl::value_desc("file"),
-      cl::desc("PIFO scheduler that orders the tenants' jobs")};
-
-  cl::opt<bool> report{
-      "report", cl::cat(reporting),
-      cl::desc("print parameters, decisions, passes, errors and times")};
-  cl::opt<std::string> reportJson{
-      "report-json", cl::cat(reporting), cl::value_desc("file"),
-      cl::desc("write the report, or the table of --inspect, as JSON")};
-  cl::opt<std::string> remarksFilter{
-      "remarks-filter", cl::cat(reporting), cl::value_desc("regex"),
-      cl::desc("print remarks of these categories, such as nm-raise or .*")};
-  cl::opt<std::string> remarksFile{
-      "remarks-output-file", cl::cat(reporting), cl::value_desc("file"),
-      cl::desc("write all remarks as YAML, for opt-viewer.py")};
-
-  llvm::Expected<RunOptions> convert();
+/// What the options fill that RunOptions holds in another form.
+struct Texts {
+  std::vector<std::string> params, bind, inputs, outputs, expects, suffixes;
+  std::string masks;
+  /// Of MLIR: --mlir-print-ir-after-all and its like.
+  std::vector<std::string> foreign;
 };
 
-} // namespace
+/// A number from 1.
+support::Status parseCount(const std::string &text, int64_t most, int &count) {
+  int64_t number = 0;
+  if (!support::parseWholeNumber(text, number) || number < 1 || number > most)
+    return support::makeError(support::Errc::Argument,
+                              "expected a whole number from 1 to ", most);
+  count = static_cast<int>(number);
+  return {};
+}
 
-static llvm::Error addBindings(StringRef option,
-                               const std::vector<std::string> &texts,
-                               std::vector<Binding> &bindings) {
+constexpr const char *kAbout =
+    "compiles a model with N:M sparse weights, runs it, compares and times it";
+constexpr const char *kUsage =
+    R"(  nm-run model.mlir --params model.safetensors --input x.npy --output y.npy
+  nm-run model.mlir --params model.safetensors --emit=so -o libmodel.so
+  nm-run --inspect model.safetensors
+  nm-run program.nmb --target=edge --timing-only --report
+  nm-run --explore [options]      sweeps the cost model; see --explore --help
+
+Options of MLIR, such as --mlir-print-ir-after-all and --mlir-timing, work as
+in mlir-opt, with values joined by '='.
+
+)";
+
+void addData(support::CommandLine &line, RunOptions &options, Texts &texts) {
+  line.group("Data");
+  line.list("params", texts.params, "[scope=]path",
+            "checkpoint of nm.param: safetensors (file, folder or index), npz "
+            "or npy");
+  line.list("bind", texts.bind, "argument=[scope=]key",
+            "argument, by name or number, that is a parameter of the "
+            "checkpoint");
+  line.list("input", texts.inputs, "[name=]file.npy",
+            "argument by name or number, else in order; uint16 bit patterns "
+            "for bf16");
+  line.list("output", texts.outputs, "[i=]file.npy",
+            "where to write result i, else the next one");
+  line.list("expect", texts.expects, "[i=]file.npy",
+            "reference for result i: exit code 1 if |a - b| > atol + rtol |b| "
+            "anywhere");
+  line.real("atol", options.atol, "number",
+            "absolute tolerance (default: by element type and depth)");
+  line.real("rtol", options.rtol, "number",
+            "relative tolerance (default: by element type and depth)");
+}
+
+void addMasks(support::CommandLine &line, RunOptions &options, Texts &texts) {
+  using ::nm::rt::BitOrder;
+  using ::nm::rt::MaskPolicy;
+  line.group("Checkpoints and masks");
+  line.text("inspect", options.inspect, "checkpoint",
+            "list its tensors with dtype, shape, tightest N:M, density and "
+            "mask, then exit");
+  line.text("pattern", options.pattern, "N:M",
+            "pattern of the weights, instead of the one found");
+  line.choice<MaskPolicy>(
+      "mask-policy", options.mask.policy, "what to do about masks:",
+      {{"if-present", MaskPolicy::IfPresent,
+        "use mask tensors; without, weights must satisfy N:M"},
+       {"require", MaskPolicy::Require,
+        "every weight with a pattern must have a mask tensor"},
+       {"derive", MaskPolicy::Derive,
+        "without mask tensor, keep the N largest of every M"},
+       {"ignore", MaskPolicy::Ignore, "take weights as they are"}});
+  line.text("masks", texts.masks, "file",
+            "masks in a file of their own, by the weight's name or with a "
+            "suffix, such as MaskLLM's npz (--mask-bit-order=msb)");
+  line.list("mask-suffix", texts.suffixes, "suffix",
+            "suffix of mask tensors, instead of _mask, _sparsity_mask, .mask "
+            "and __*_mma_mask (* is the parameter)");
+  line.choice<BitOrder>(
+      "mask-bit-order", options.mask.bitOrder, "bits of packed masks:",
+      {{"lsb", BitOrder::LsbFirst, "least significant bit first"},
+       {"msb", BitOrder::MsbFirst, "most significant bit first"}});
+  line.optional("cache", options.cache, options.cacheFolder, "folder",
+                "keep packed parameters in a file, next to the checkpoint if "
+                "no folder is named");
+}
+
+void addRunning(support::CommandLine &line, RunOptions &options) {
+  line.group("Running");
+  line.text("entry", options.entry, "function",
+            "function to run (default: the only public one)");
+  line.parsed("threads", "count",
+              "OpenMP threads (default: OMP_NUM_THREADS, else all processors)",
+              [&options](const std::string &text) {
+                return parseCount(text, 1000000000, options.threads);
+              });
+  line.parsed("repeat", "count",
+              "timed runs after warm-up; shows median, minimum and spread",
+              [&options](const std::string &text) {
+                return parseCount(text, 1000000000, options.repeat);
+              });
+}
+
+void addCompiling(support::CommandLine &line, RunOptions &options) {
+  line.group("Compiling");
+  line.flag("dense", options.dense,
+            "treat every weight as dense: the baseline for comparisons");
+  line.flag("reference", options.reference,
+            "lower without optimisation: slow, the oracle of tests");
+  line.choice<EmitKind>(
+      "emit", options.emit, "write code instead of running it:",
+      {{"mlir", EmitKind::MLIR, "LLVM dialect"},
+       {"llvm", EmitKind::LLVMIR, "optimised LLVM IR"},
+       {"asm", EmitKind::Assembly, "assembly"},
+       {"obj", EmitKind::Object, "object file and C header"},
+       {"so", EmitKind::SharedLibrary, "shared library and C header"},
+       {"attacc", EmitKind::Program,
+        "program of the accelerator that --target names"},
+       {"attacc-asm", EmitKind::ProgramAssembly, "the same as assembly"}});
+  line.text("o", options.outputFile, "file", "output of --emit");
+  line.text("target", options.target, "name",
+            "processor to generate code for: host, x86-64, x86-64-avx2, "
+            "x86-64-avx512, aarch64-neon or aarch64-sve256; or accelerator to "
+            "simulate: edge, cloud, tpu-v5e, a100 or the file of a "
+            "description");
+  line.text("target-cpu", options.targetCPU, "name",
+            "as in clang -march (default: the target's)");
+  line.text("cc", options.linker, "program",
+            "C compiler that links --emit=so (default: clang-22, cc, gcc or "
+            "clang)");
+}
+
+void addSimulating(support::CommandLine &line, RunOptions &options) {
+  using ::nm::isa::Type;
+  line.group("Simulated accelerators");
+  line.choice<Type>("element-type", options.elementType,
+                    "of tensors on the accelerator, whatever the model's:",
+                    {{"f16", Type::F16, ""},
+                     {"bf16", Type::BF16, ""},
+                     {"f32", Type::F32, "for devices of 32-bit elements"}});
+  line.flag("timing-only", options.timingOnly,
+            "compute no values: needs neither inputs nor parameters");
+  line.text("trace", options.traceFile, "file",
+            "write what each engine did and when, for ui.perfetto.dev");
+  line.text("html", options.htmlFile, "file",
+            "write a page with timeline, roofline, stalls, bytes, energy");
+  line.text("tenants", options.tenantsFile, "file",
+            "requests of tenants that share the accelerator, as JSON or CSV "
+            "(docs/simulator.md)");
+  line.text("policy", options.policyFile, "file",
+            "PIFO scheduler that orders the tenants' jobs");
+}
+
+void addReporting(support::CommandLine &line, RunOptions &options) {
+  line.group("Reports");
+  line.flag("report", options.report,
+            "print parameters, decisions, passes, errors and times");
+  line.text("report-json", options.reportJson, "file",
+            "write the report, or the table of --inspect, as JSON");
+  line.text("remarks-filter", options.remarksFilter, "regex",
+            "print remarks of these categories, such as nm-raise or .*");
+  line.text("remarks-output-file", options.remarksFile, "file",
+            "write all remarks as YAML, for opt-viewer.py");
+}
+
+llvm::Error addBindings(StringRef option, const std::vector<std::string> &texts,
+                        std::vector<Binding> &bindings) {
   for (const std::string &text : texts) {
     llvm::Expected<Binding> binding = parseBinding(option, text);
     if (!binding)
@@ -195,131 +195,59 @@ static llvm::Error addBindings(StringRef option,
   return llvm::Error::success();
 }
 
-llvm::Expected<RunOptions> CommandLine::convert() {
+} // namespace
+
+llvm::Expected<std::optional<RunOptions>>
+driver::parseCommandLine(int argc, char **argv) {
   RunOptions options;
-  options.inputFile = inputFile;
-  options.inspect = inspect;
-  for (auto [name, texts, bindings] :
-       {std::tuple("params", &params, &options.params),
-        std::tuple("bind", &bind, &options.bind),
-        std::tuple("input", &inputs, &options.inputs),
-        std::tuple("output", &outputs, &options.outputs),
-        std::tuple("expect", &expects, &options.expects)})
-    if (llvm::Error error = addBindings(name, *texts, *bindings))
+  Texts texts;
+  support::CommandLine line("nm-run", kAbout, kUsage, llvmVersion());
+  line.positional("model", options.inputFile,
+                  "module of MLIR or program of an accelerator; - is standard "
+                  "input");
+  addData(line, options, texts);
+  addMasks(line, options, texts);
+  addRunning(line, options);
+  addCompiling(line, options);
+  addSimulating(line, options);
+  addReporting(line, options);
+  line.foreign("mlir-", texts.foreign);
+  for (int i = 1; i < argc; ++i)
+    if (StringRef(argv[i]) == "--explore")
+      return makeError("--explore stands first, before its own options: nm-run "
+                       "--explore --help lists them");
+  auto outcome = line.parse(argc, argv);
+  if (!outcome)
+    return toError(outcome.error());
+  if (*outcome == support::CommandLine::Outcome::Done)
+    return std::nullopt;
+  for (auto [name, values, bindings] :
+       {std::tuple("params", &texts.params, &options.params),
+        std::tuple("bind", &texts.bind, &options.bind),
+        std::tuple("input", &texts.inputs, &options.inputs),
+        std::tuple("output", &texts.outputs, &options.outputs),
+        std::tuple("expect", &texts.expects, &options.expects)})
+    if (llvm::Error error = addBindings(name, *values, *bindings))
       return std::move(error);
-  for (cl::opt<double> *tolerance : {&atol, &rtol})
-    if (tolerance->getNumOccurrences() && !(*tolerance >= 0))
-      return makeError("--{0} is {1}; expected a number that is not negative",
-                       tolerance->ArgStr, double(*tolerance));
-  options.atol = atol;
-  options.rtol = rtol;
-  if (threads < 0)
-    return makeError("--threads is {0}; expected at least 1, or 0 for the "
-                     "default",
-                     int(threads));
-  if (repeat < 1)
-    return makeError("--repeat is {0}; expected at least 1", int(repeat));
-  options.entry = entry;
-  options.threads = threads;
-  options.repeat = repeat;
-  options.dense = dense;
-  options.reference = reference;
-  options.pattern = pattern;
-  options.mask.policy = maskPolicy;
-  options.mask.bitOrder = maskBitOrder;
-  if (!maskFile.empty()) {
-    if (params.empty() && inspect.empty())
+  if (!texts.suffixes.empty())
+    options.mask.suffixes = texts.suffixes;
+  options.given = line.given();
+  if (!texts.masks.empty()) {
+    if (texts.params.empty() && options.inspect.empty())
       return makeError("--masks holds masks of a checkpoint's weights; give "
                        "one with --params or --inspect");
-    if (maskPolicy == ::nm::rt::MaskPolicy::Ignore)
+    if (options.mask.policy == ::nm::rt::MaskPolicy::Ignore)
       return makeError("--masks has no effect with --mask-policy=ignore; drop "
                        "one of them");
-    auto opened = ::nm::rt::Checkpoint::open(maskFile);
+    auto opened = ::nm::rt::Checkpoint::open(texts.masks);
     if (!opened)
       return toError(opened.error());
     options.mask.source = std::move(*opened);
   }
-  if (!maskSuffix.empty())
-    options.mask.suffixes = {maskSuffix.begin(), maskSuffix.end()};
-  options.cache = cache.getNumOccurrences() > 0;
-  options.cacheFolder = cache;
-  options.emit = emit;
-  options.outputFile = outputFile;
-  options.target = target;
-  options.targetCPU = targetCPU;
-  options.linker = linker;
-  options.elementType = elementType;
-  options.timingOnly = timingOnly;
-  options.traceFile = trace;
-  options.htmlFile = html;
-  options.tenantsFile = tenants;
-  options.policyFile = policy;
-  options.report = report;
-  options.reportJson = reportJson;
-  options.remarksFilter = remarksFilter;
-  options.remarksFile = remarksFile;
+  std::vector<const char *> foreign = {argv[0]};
+  for (const std::string &argument : texts.foreign)
+    foreign.push_back(argument.c_str());
+  llvm::cl::ParseCommandLineOptions(static_cast<int>(foreign.size()),
+                                    foreign.data());
   return options;
-}
-
-/// libLLVM and libMLIR bring global options of tools that they hold; those of
-/// our names give way. `line` cannot be asked for the names: making it fails.
-static void removeClashingOptions() {
-  llvm::DenseMap<StringRef, cl::Option *> known = cl::getRegisteredOptions();
-  for (StringRef name : {"params",
-                         "bind",
-                         "input",
-                         "output",
-                         "expect",
-                         "atol",
-                         "rtol",
-                         "inspect",
-                         "pattern",
-                         "mask-policy",
-                         "masks",
-                         "mask-suffix",
-                         "mask-bit-order",
-                         "cache",
-                         "entry",
-                         "threads",
-                         "repeat",
-                         "dense",
-                         "reference",
-                         "emit",
-                         "o",
-                         "target",
-                         "target-cpu",
-                         "cc",
-                         "element-type",
-                         "timing-only",
-                         "trace",
-                         "html",
-                         "tenants",
-                         "policy",
-                         "report",
-                         "report-json",
-                         "remarks-filter",
-                         "remarks-output-file"})
-    if (cl::Option *option = known.lookup(name))
-      option->removeArgument();
-}
-
-llvm::Expected<RunOptions> driver::parseCommandLine(int argc, char **argv) {
-  removeClashingOptions();
-  CommandLine line;
-  cl::HideUnrelatedOptions({&line.data, &line.masks, &line.running,
-                            &line.compiling, &line.simulating,
-                            &line.reporting});
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "compiles a model with N:M sparse weights, runs it, compares and times "
-      "it\n\n"
-      "  nm-run model.mlir --params model.safetensors --input x.npy --output "
-      "y.npy\n"
-      "  nm-run model.mlir --params model.safetensors --emit=so -o "
-      "libmodel.so\n"
-      "  nm-run --inspect model.safetensors\n"
-      "  nm-run program.nmb --target=edge --timing-only --report\n\n"
-      "Options of MLIR, such as --mlir-print-ir-after-all and "
-      "--mlir-timing, work as in mlir-opt.\n");
-  return line.convert();
 }

@@ -12,8 +12,10 @@
 
 namespace mlir::nm::driver {
 
-/// Parses the command line; prints the help and exits if asked to.
-llvm::Expected<RunOptions> parseCommandLine(int argc, char **argv);
+/// Parses the command line; nothing if the help or the version was asked for
+/// and printed.
+llvm::Expected<std::optional<RunOptions>> parseCommandLine(int argc,
+                                                           char **argv);
 
 } // namespace mlir::nm::driver
 

@@ -13,28 +13,24 @@
 #include "nm/Driver/Run.h"
 #include "nm/Model/Explore.h"
 #include "nm/Registration.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/WithColor.h"
 
 static int nmRun(int argc, char **argv) {
   // Compiles nothing and has options of its own.
   if (argc > 1 && llvm::StringRef(argv[1]) == "--explore")
     return nm::model::exploreMain(argc - 1, argv + 1);
-  llvm::cl::extrahelp explore("\nnm-run --explore sweeps the cost model over "
-                              "machines and shapes; see --explore --help\n");
   // Before the options that name passes.
   mlir::nm::registerPasses();
   mlir::registerPassManagerCLOptions();
   mlir::registerAsmPrinterCLOptions();
   auto options = mlir::nm::driver::parseCommandLine(argc, argv);
-  if (!options) {
-    llvm::WithColor::error() << llvm::toString(options.takeError()) << "\n";
-    return 1;
-  }
-  options->configurePassManager = mlir::applyPassManagerCLOptions;
+  if (!options)
+    return mlir::nm::driver::reportError(options.takeError());
+  if (!*options)
+    return 0;
+  (*options)->configurePassManager = mlir::applyPassManagerCLOptions;
   mlir::DialectRegistry registry;
   mlir::nm::registerDialects(registry);
-  return mlir::nm::driver::run(*options, registry);
+  return mlir::nm::driver::run(**options, registry);
 }
 
 int main(int argc, char **argv) {

@@ -19,6 +19,10 @@
 
 namespace mlir::nm::driver {
 
+/// Fails if nothing has this name: processors and accelerators are listed, and
+/// the nearest one is offered.
+llvm::Error checkTargetName(StringRef target);
+
 /// A target machine for position-independent code at the highest optimisation
 /// level. `target` is "host", for this machine with all its features, or the
 /// name of a preset (getCPUPresets); `cpu`, unless it is empty, one of LLVM's

@@ -21,7 +21,18 @@ struct Tolerance {
 };
 
 /// What a result of `dtype` may differ by when the user names no tolerance.
-Tolerance defaultTolerance(::nm::rt::DType dtype);
+/// `depth` is the number of operations one after the other whose results are
+/// rounded to the type, `largest` the largest magnitude of the reference.
+///
+/// f64 and f32: fixed, far above their rounding and below what a wrong
+/// operation does. f16 and bf16 (unit roundoff u = 2^-11 and 2^-8): sums are
+/// f32, so each operation adds one rounding of at most u of its result. That of
+/// the last one is in the rtol; those before it are independent and add up as a
+/// random walk (Higham, Accuracy and Stability of Numerical Algorithms, 2.8):
+/// u sqrt(depth - 1) of the largest element, for an element near zero is a
+/// difference of large ones.
+Tolerance defaultTolerance(::nm::rt::DType dtype, int64_t depth = 1,
+                           double largest = 0);
 
 struct Comparison {
   Tolerance tolerance;

@@ -24,6 +24,9 @@ int runTool(int argc, char **argv, llvm::function_ref<int()> work);
 /// output, and at the end. Fails if something that was printed is lost.
 llvm::Error flushOutput();
 
+/// "LLVM 22.1.0": the detail of a version.
+std::string llvmVersion();
+
 /// Prints "error: ..." after what is on standard output; returns 1.
 int reportError(llvm::Error error);
 

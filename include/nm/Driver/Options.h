@@ -55,6 +55,8 @@ enum class EmitKind {
 /// The command line of nm-run; the tool fills it, the library reads it.
 struct RunOptions {
   std::string inputFile;
+  /// Names of the options that were given.
+  std::vector<std::string> given;
   /// Checkpoint to list instead of compiling anything.
   std::string inspect;
 
@@ -68,6 +70,10 @@ struct RunOptions {
   std::vector<Binding> outputs, expects;
   /// Negative: a default that depends on the element type of the result.
   double atol = -1, rtol = -1;
+
+  /// Operations one after the other in the function that runs, for the default
+  /// tolerances; set when it is known.
+  int64_t depth = 1;
 
   std::string entry;
   /// 0: all processors, or OMP_NUM_THREADS.

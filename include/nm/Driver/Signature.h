@@ -25,11 +25,13 @@ struct ValueType {
   ::nm::rt::DType dtype = ::nm::rt::DType::Unknown;
   /// Scalars are passed by value, tensors by descriptor.
   bool isScalar = false;
+  /// A memref in the source; the descriptor is the same.
+  bool isBuffer = false;
   /// ShapedType::kDynamic where the size is known at the call only.
   std::vector<int64_t> shape;
 
   int64_t rank() const { return static_cast<int64_t>(shape.size()); }
-  /// "tensor<2x?xf32>", "f32".
+  /// "tensor<2x?xf32>", "memref<2xf32>", "f32".
   std::string str() const;
 };
 
@@ -60,6 +62,15 @@ struct Signature {
 struct Source {
   OwningOpRef<ModuleOp> module;
   std::vector<Signature> functions;
+  /// Functions without a body.
+  std::vector<std::string> declared;
+  /// Whether there is a pifo.scheduler.
+  bool schedules = false;
+
+  /// Fails if a function without a body is called that this process has not.
+  llvm::Error checkCallees() const;
+  /// The longest chain of operations on tensors in a function, at least 1.
+  int64_t depthOf(const Signature &function) const;
 
   /// The function `name`, or the only one if it is empty.
   llvm::Expected<const Signature *> findEntry(StringRef name) const;

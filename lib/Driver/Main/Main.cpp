@@ -9,7 +9,12 @@
 #include "nm/Driver/Support.h"
 #include "nm/Support/CommandFiles.h"
 #include "nm/Support/StandardStreams.h"
+#include "nm/Support/Text.h"
+#include "nm/Version.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/WithColor.h"
 #include <csignal>
 
@@ -28,11 +33,27 @@ llvm::Error driver::flushOutput() {
   return makeError("cannot write standard output: {0}", why);
 }
 
+std::string driver::llvmVersion() { return "LLVM " LLVM_VERSION_STRING; }
+
+/// Names in messages come from files and command lines: what is no text in them
+/// must not reach the terminal. Messages themselves have lines.
+static std::string printableLines(llvm::StringRef message) {
+  std::string text;
+  while (true) {
+    auto [line, rest] = message.split('\n');
+    text += support::printable({line.data(), line.size()});
+    if (line.size() == message.size())
+      return text;
+    text += '\n';
+    message = rest;
+  }
+}
+
 int driver::reportError(llvm::Error error) {
   if (llvm::Error lost = flushOutput())
     error = llvm::joinErrors(std::move(error), std::move(lost));
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &info) {
-    llvm::WithColor::error() << info.message() << "\n";
+    llvm::WithColor::error() << printableLines(info.message()) << "\n";
   });
   return 1;
 }
@@ -42,6 +63,16 @@ int driver::runTool(int argc, char **argv, llvm::function_ref<int()> work) {
   support::startTool();
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
   std::signal(SIGPIPE, SIG_IGN);
+  std::string tool = llvm::sys::path::filename(argv[0]).str();
+  llvm::cl::SetVersionPrinter([tool](llvm::raw_ostream &os) {
+    os << tool << " " << NM_VERSION << " (" << llvmVersion() << ")\n";
+  });
+  // What the libraries bring for tools of their own is not for our help; what
+  // is registered from here on is.
+  for (auto &entry : llvm::cl::getRegisteredOptions())
+    if (entry.second->ArgStr != "help" && entry.second->ArgStr != "version" &&
+        entry.second->ArgStr != "help-hidden")
+      entry.second->setHiddenFlag(llvm::cl::ReallyHidden);
   int code = work();
   if (llvm::Error lost = flushOutput())
     code = reportError(std::move(lost));

@@ -40,8 +40,8 @@ struct TranslateOptions {
       cl::desc("take operations of dialects that are not registered")};
   cl::opt<std::string> splitMarker{
       "split-input-file", cl::ValueOptional, cl::value_desc("marker"),
-      cl::desc("translate the parts between markers (default: " +
-               std::string(kDefaultSplitMarker) + ") one by one")};
+      cl::desc("translate the parts between markers (default: // -----) one "
+               "by one")};
   cl::opt<std::string> outputMarker{
       "output-split-marker", cl::value_desc("marker"),
       cl::desc("what stands between the parts of the output")};

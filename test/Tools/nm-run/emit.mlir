@@ -36,7 +36,7 @@
 // NO-CC: error: no C compiler 'no-such-compiler' to link with
 // RUN: not nm-run %s --emit=so -o %t/g.so --cc=false 2>&1 | FileCheck %s --check-prefix=BAD-CC
 // BAD-CC: error: '{{.*}}false' could not link '{{.*}}g.so'
-// RUN: env PATH=%t %nm_obj_root/bin/nm-run %s --emit=so -o %t/g.so --cc= 2>%t/error || true
+// RUN: env PATH=%t %nm_obj_root/bin/nm-run %s --emit=so -o %t/g.so 2>%t/error || true
 // RUN: FileCheck %s --check-prefix=NO-PATH --input-file %t/error
 // NO-PATH: error: --emit=so needs a C compiler to link with, and none of clang-22, cc, gcc and clang is in PATH
 // RUN: not nm-run %s --emit=so -o %t/no/such/g.so 2>&1 | FileCheck %s --check-prefix=NO-FOLDER

@@ -59,13 +59,13 @@
 // EXPECT: error: the result has shape [2, 3], but '{{.*}}turned.npy' has [3, 2]
 
 // RUN: not nm-run %s --entry f --input %t/x.npy --threads=-1 2>&1 | FileCheck %s --check-prefix=THREADS
-// THREADS: error: --threads is -1; expected at least 1, or 0 for the default
+// THREADS: error: --threads is '-1'; expected a whole number from 1
 // RUN: not nm-run %s --entry f --input %t/x.npy --repeat=0 2>&1 | FileCheck %s --check-prefix=REPEAT
-// REPEAT: error: --repeat is 0; expected at least 1
+// REPEAT: error: --repeat is '0'; expected a whole number from 1
 // RUN: not nm-run %s --entry f --input %t/x.npy --atol=-1 2>&1 | FileCheck %s --check-prefix=ATOL
-// ATOL: error: --atol is -1
+// ATOL: error: --atol is '-1'; expected a number that is not negative
 // RUN: not nm-run %s --entry f --input %t/x.npy --rtol=nan 2>&1 | FileCheck %s --check-prefix=RTOL
-// RTOL: error: --rtol is nan
+// RTOL: error: --rtol is 'nan'; expected a number that is not negative
 // RUN: not nm-run %s --entry f --input %t/x.npy --pattern 2:4 2>&1 | FileCheck %s --check-prefix=PATTERN-ALONE
 // PATTERN-ALONE: error: --pattern says what to expect in a checkpoint; give one with --params
 // RUN: not nm-run %s --entry f --input %t/x.npy --pattern 4:2 --params a 2>&1 | FileCheck %s --check-prefix=PATTERN
@@ -79,13 +79,13 @@
 // RUN: not nm-run %s -o %t/o 2>&1 | FileCheck %s --check-prefix=O
 // O: error: -o is the output of --emit; results go to --output FILE.npy
 // RUN: not nm-run %s --emit=llvm --expect %t/x.npy 2>&1 | FileCheck %s --check-prefix=EMIT-EXPECT
-// EMIT-EXPECT: error: --output and --expect need a run, but --emit only compiles; drop one of them
+// EMIT-EXPECT: error: --expect needs a run, but --emit only compiles; drop one of them
 // RUN: not nm-run %s --entry f --input %t/x.npy --remarks-filter='(' 2>&1 | FileCheck %s --check-prefix=REGEX
 // REGEX: error: --remarks-filter '(' is not a regular expression
 // RUN: not nm-run %s --entry f --input %t/x.npy --report-json %t/no/such/report.json 2>&1 | FileCheck %s --check-prefix=JSON
 // JSON: error: cannot write '{{.*}}report.json'
 // RUN: not nm-run %s --nonsense 2>&1 | FileCheck %s --check-prefix=OPTION
-// OPTION: Unknown command line argument '--nonsense'
+// OPTION: error: unknown option '--nonsense'; nm-run --help lists the options
 
 func.func @f(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   return %x : tensor<2x3xf32>

@@ -18,7 +18,7 @@
 // RUN: not nm-run %s --entry f --params %t/dense.safetensors --input %t/x.npy --pattern 2:4 2>&1 | FileCheck %s --check-prefix=OVERFULL
 // OVERFULL: error: {{.*}}weight
 // RUN: not nm-run %s --entry f --params %t/dense.safetensors --input %t/x.npy --mask-policy=sometimes 2>&1 | FileCheck %s --check-prefix=POLICY
-// POLICY: Cannot find option named 'sometimes'
+// POLICY: error: --mask-policy is 'sometimes'; expected if-present, require, derive or ignore
 
 // The second run maps what the first one wrote.
 // RUN: mkdir %t/cache

@@ -42,11 +42,12 @@
 // IR: IR Dump After {{.*}}(nm-raise)
 // IR: nm.matmul
 // RUN: nm-run --help | FileCheck %s --check-prefix=HELP
-// HELP: OVERVIEW: compiles a model with N:M sparse weights
-// HELP: Checkpoints and masks:
-// HELP: --inspect=<checkpoint>
+// HELP: nm-run: compiles a model with N:M sparse weights
 // HELP: Data:
 // HELP: --expect=<[i=]file.npy>
+// HELP: Checkpoints and masks:
+// HELP: --inspect=<checkpoint>
+// HELP-NOT: {{^}}  --{{(aarch64|x86|enable)}}-
 
 func.func @f(%x: tensor<4x16xf32>) -> tensor<4x8xf32> {
   %w = nm.param "weight" : tensor<8x16xf32>

@@ -1,0 +1,276 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Every option that writes a file, of every tool, against every kind of name.
+
+The options come from the tools' own --help: one that is in neither list below fails the test.
+usage: outputs.py <folder for files> <source root>
+"""
+
+import os
+import random
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+
+work, source = os.path.abspath(sys.argv[1]), sys.argv[2]
+seed = int(os.environ.get("NM_SEED", "1"))
+print("seed", seed)
+random.seed(seed)
+os.umask(0o022)
+os.makedirs(work, exist_ok=True)
+os.chdir(work)
+open("m.mlir", "w").write("""
+func.func @f(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x8xf32>
+  %i = linalg.fill ins(%z : f32) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
+  %0 = linalg.matmul ins(%x, %w : tensor<8x8xf32>, tensor<8x8xf32>) outs(%i : tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %0 : tensor<8x8xf32>
+}
+""")
+np.save("x.npy", np.ones((8, 8), np.float32))
+np.save("checkpoint.npy", np.ones((8, 8), np.float32))
+open("mesh.json", "w").write(subprocess.run(
+    ["nm-translate", "--pifo-to-mesh-json", f"{source}/examples/pifo/fifo.mlir"],
+    capture_output=True, text=True).stdout)
+
+RUN = ["nm-run", "m.mlir", "--input", "x.npy", "--input", "x.npy"]
+EDGE = ["nm-run", "m.mlir", "--target=edge", "--timing-only"]
+PIFO = ["nm-pifo", f"{source}/examples/pifo/fifo.mlir", "--generate=cbr:rate=1G,packets=20"]
+EXPLORE = ["nm-run", "--explore", "--device=edge", "--model=BERT", "--length=512", "--method=flat"]
+
+# (tool, option): the command without it, and a file that the command reads.
+OUTPUTS = {
+    ("nm-run", "output"): (RUN, "x.npy"),
+    ("nm-run", "o"): (["nm-run", "m.mlir", "--emit=llvm"], "m.mlir"),
+    ("nm-run", "report-json"): (RUN, "x.npy"),
+    ("nm-run", "remarks-output-file"): (RUN, "m.mlir"),
+    ("nm-run", "trace"): (EDGE, "m.mlir"),
+    ("nm-run", "html"): (EDGE, "m.mlir"),
+    ("nm-run --explore", "csv"): (EXPLORE, None),
+    ("nm-run --explore", "pareto"): (EXPLORE, None),
+    ("nm-opt", "o"): (["nm-opt", "m.mlir"], "m.mlir"),
+    ("nm-translate", "o"): (["nm-translate", "--mlir-to-llvmir", "empty.mlir"], "empty.mlir"),
+    ("nm-pifo", "departures"): (PIFO, None),
+    ("nm-pifo", "departures-pcap"): (PIFO, None),
+    ("nm-pifo", "json"): (PIFO, None),
+    ("nm-pifo", "svg"): (PIFO, None),
+    ("nm-pifo-mesh", "o"): (["nm-pifo-mesh", "hardware"], None),
+}
+# Further forms of the same options.
+FORMS = [(("nm-run", "o"), ["nm-run", "m.mlir", f"--emit={kind}"])
+         for kind in ["mlir", "asm", "obj", "so"]]
+FORMS += [(("nm-run", "o"), ["nm-run", "m.mlir", "--target=edge", f"--emit={kind}"])
+          for kind in ["attacc", "attacc-asm"]]
+FORMS += [(("nm-run", "report-json"), ["nm-run", "--inspect", "checkpoint.npy"])]
+open("empty.mlir", "w").write("module {}\n")
+# Options whose values are files or folders that are read, or names made from a prefix.
+OTHERS = {
+    "nm-run": {"params", "input", "expect", "inspect", "tenants", "policy", "cache", "cc",
+               "target", "bind", "masks"},
+    "nm-run --explore": {"svg", "validate", "device"},
+    "nm-opt": {"irdl-file"},
+    "nm-translate": set(),
+    "nm-pifo": {"field"},
+    "nm-pifo-mesh": {"trace"},
+}
+
+
+def run(command, **kwargs):
+    return subprocess.run(command, capture_output=True, timeout=100, **kwargs)
+
+
+problems = []
+checks = 0
+
+
+def check(good, what, result=None):
+    global checks
+    checks += 1
+    if not good:
+        problems.append(what)
+        print("FAILED:", what)
+        if result is not None:
+            print("  exit", result.returncode, result.stderr.decode(errors="replace")[:500])
+
+
+def with_output(command, option, path):
+    dash = "-" if len(option) == 1 else "--"
+    return command + [dash + option, path]
+
+
+def leftovers(before):
+    return sorted(set(os.listdir(".")) - before)
+
+
+def against_everything(key, command, read):
+    tool, option = key
+    name = f"{' '.join(command[:3])} {option}"
+    before = set(os.listdir("."))
+
+    def clean():
+        for file in leftovers(before):
+            os.unlink(file)
+
+    # A new name.
+    result = run(with_output(command, option, "out.new"))
+    check(result.returncode == 0, f"{name}: new name", result)
+    if result.returncode:
+        clean()
+        return
+    content = open("out.new", "rb").read()
+    executable = option == "o" and "--emit=so" in command
+    mode = stat.S_IMODE(os.stat("out.new").st_mode)
+    check(mode == (0o755 if executable else 0o644), f"{name}: mode {mode:o} of a new file")
+    extra = {"out.h"} if command[-1] in ("--emit=obj", "--emit=so") else set()
+    check(set(leftovers(before)) == {"out.new"} | extra, f"{name}: left {leftovers(before)}")
+    same_size = lambda data: len(data) > 0 and abs(len(data) - len(content)) <= len(content) // 2 + 200
+    clean()
+    # A regular file, longer than what is written.
+    open("out.old", "wb").write(b"x" * (len(content) + 4096))
+    os.chmod("out.old", 0o640)
+    result = run(with_output(command, option, "out.old"))
+    check(result.returncode == 0 and same_size(open("out.old", "rb").read()),
+          f"{name}: regular file", result)
+    check(stat.S_IMODE(os.stat("out.old").st_mode) == 0o640, f"{name}: mode of a regular file")
+    # Links, also to nothing yet.
+    for target in ["out.old", "out.target"]:
+        os.symlink(target, "out.link")
+        result = run(with_output(command, option, "out.link"))
+        check(result.returncode == 0 and os.path.islink("out.link")
+              and same_size(open(target, "rb").read()), f"{name}: link to {target}", result)
+        os.unlink("out.link")
+    clean()
+    # A pipe.
+    os.mkfifo("out.fifo")
+    got = []
+    reader = threading.Thread(target=lambda: got.append(open("out.fifo", "rb").read()), daemon=True)
+    reader.start()
+    result = run(with_output(command, option, "out.fifo"))
+    reader.join(10)
+    check(result.returncode == 0 and got and same_size(got[0])
+          and stat.S_ISFIFO(os.stat("out.fifo").st_mode), f"{name}: FIFO", result)
+    clean()
+    # A device.
+    if own_device:
+        os.mknod("out.null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        result = run(with_output(command, option, "out.null"))
+        check(result.returncode == 0 and stat.S_ISCHR(os.stat("out.null").st_mode),
+              f"{name}: device", result)
+        clean()
+    full = ["/dev/full"] + (["full/out"] if own_disk else [])
+    for path in full:
+        result = run(with_output(command, option, path))
+        text = result.stderr.decode()
+        check(result.returncode == 1 and f"cannot write '{path}': No space left on device" in text
+              and "LLVM ERROR" not in text, f"{name}: full {path}", result)
+        check(not own_disk or sorted(os.listdir("full")) == ["filler"], f"{name}: left in full")
+    # Where nothing can be written.
+    result = run(with_output(command, option, "missing/out"))
+    check(result.returncode == 1 and b"no such folder 'missing'" in result.stderr,
+          f"{name}: missing folder", result)
+    result = run(with_output(command, option, "."))
+    check(result.returncode == 1 and b"it is a folder" in result.stderr, f"{name}: folder", result)
+    if os.geteuid() == 0:
+        result = run(with_output(command, option, "locked/out"), user=65534, group=65534)
+    else:
+        result = run(with_output(command, option, "locked/out"))
+    check(result.returncode == 1 and b"cannot write 'locked/out': Permission denied" in
+          result.stderr and not os.listdir("locked"), f"{name}: unwritable folder", result)
+    # An input, under its name and under another.
+    if read:
+        original = open(read, "rb").read()
+        os.link(read, "out.hard")
+        for path in [read, "./" + read, "out.hard"]:
+            result = run(with_output(command, option, path))
+            check(result.returncode == 1 and b"would overwrite" in result.stderr,
+                  f"{name}: input {path}", result)
+        check(open(read, "rb").read() == original, f"{name}: an input was changed")
+        clean()
+    # Another output of the same command.
+    for (other_tool, other), (other_command, _) in OUTPUTS.items():
+        if other_tool == tool and other != option and other_command == command:
+            result = run(with_output(with_output(command, option, "out.a"), other, "./out.a"))
+            check(result.returncode == 1 and b"both write" in result.stderr,
+                  f"{name}: same as {other}", result)
+    check(not leftovers(before), f"{name}: left {leftovers(before)}")
+    clean()
+    # Ended by a signal, at any moment: all or nothing.
+    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
+        process = subprocess.Popen(with_output(command, option, "out.new"),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.random() * 0.3)
+        process.send_signal(number)
+        code = process.wait(60)
+        left = leftovers(before)
+        check(code in (0, 1, -number), f"{name}: exit {code} after signal {number}")
+        check(set(left) <= {"out.new"} | extra, f"{name}: left {left} after signal {number}")
+        if "out.new" in left:
+            check(same_size(open("out.new", "rb").read()), f"{name}: cut by signal {number}")
+        clean()
+
+
+def options_of(tool):
+    result = run(tool.split() + ["--help"])
+    text = result.stdout.decode()
+    found = re.findall(r"^\s+--?([a-z][a-z0-9-]*)\[?[= ]\[?<([^>]*)>", text, re.M)
+    return {name for name, value in found
+            if re.search("file|folder|prefix|path|checkpoint|FILE|PREFIX", value)}
+
+
+for tool, known in OTHERS.items():
+    outputs = {option for each, option in OUTPUTS if each == tool}
+    # MLIR's options are upstream's to test.
+    found = {name for name in options_of(tool)
+             if not re.match("mlir-|remark|profile-|log-|debug|split|emit|irdl|gen", name)
+             or tool.startswith("nm-run")}
+    check(outputs - found == set() or tool in ("nm-opt", "nm-translate", "nm-pifo-mesh", "nm-pifo"),
+          f"{tool} --help does not list {sorted(outputs - found)}")
+    check(found - outputs - known == set(),
+          f"{tool}: {sorted(found - outputs - known)} are in no list of this test")
+
+own_device = own_disk = False
+try:
+    os.mknod("probe", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    os.close(os.open("probe", os.O_WRONLY))
+    own_device = True
+except OSError as error:
+    print("skipped: a device of the test's own:", error)
+if os.path.exists("probe"):
+    os.unlink("probe")
+os.makedirs("full", exist_ok=True)
+mount = run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", "full"])
+if mount.returncode == 0:
+    own_disk = True
+    open("full/filler", "w").write("x" * 4096)
+else:
+    print("skipped: a full disk:", mount.stderr.decode().strip())
+os.makedirs("locked", exist_ok=True)
+os.chmod("locked", 0o555)
+os.chmod(".", 0o755)
+
+try:
+    for key, (command, read) in OUTPUTS.items():
+        against_everything(key, command, read)
+    for key, command in FORMS:
+        against_everything(key, command, None)
+    # Standard output, full and closed.
+    for command in [RUN + ["--report"], ["nm-run", "m.mlir", "--emit=llvm"], EXPLORE,
+                    ["nm-run", "--inspect", "checkpoint.npy"], ["nm-run", "--help"],
+                    ["nm-opt", "m.mlir"], ["nm-translate", "--mlir-to-llvmir", "empty.mlir"],
+                    PIFO, ["nm-pifo-mesh", "hardware"]]:
+        for redirect in [">/dev/full", ">&-"]:
+            result = run(["sh", "-c", '"$@" ' + redirect, "sh"] + command)
+            check(result.returncode == 1 and b"cannot write standard output" in result.stderr
+                  and b"LLVM ERROR" not in result.stderr, f"{command} {redirect}", result)
+finally:
+    if own_disk:
+        run(["umount", "full"])
+print(checks, "checks,", len(problems), "failed")
+sys.exit(bool(problems))

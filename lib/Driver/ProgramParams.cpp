@@ -18,7 +18,7 @@ namespace isa = ::nm::isa;
 namespace sim = ::nm::sim;
 
 static bool isPacked(const isa::Tensor &tensor) {
-  return tensor.part == isa::Part::Values || tensor.part == isa::Part::Indices;
+  return isa::isValues(tensor.part) || isa::isIndices(tensor.part);
 }
 
 /// The weight as the checkpoint holds it.
@@ -32,13 +32,16 @@ weightShape(const isa::Program &program, const isa::Tensor &tensor) {
     std::reverse(shape.begin(), shape.end());
     return shape;
   }
-  if (tensor.part == isa::Part::Values && shape.size() == 2) {
+  if (isa::isValues(tensor.part) && shape.size() == 2) {
     shape[1] = shape[1] / tensor.pattern.n * tensor.pattern.m;
+    if (isa::isTransposed(tensor.part))
+      std::swap(shape[0], shape[1]);
     return shape;
   }
   // Bytes of indices do not tell K; the values beside them do.
   for (const isa::Tensor &other : program.tensors)
-    if (other.role == isa::Role::Param && other.part == isa::Part::Values &&
+    if (other.role == isa::Role::Param && isa::isValues(other.part) &&
+        isa::isTransposed(other.part) == isa::isTransposed(tensor.part) &&
         other.key == tensor.key && other.scope == tensor.scope)
       return weightShape(program, other);
   return makeError("tensor '{0}' holds the indices of '{1}', but not the shape "
@@ -55,7 +58,7 @@ llvm::Expected<rt::Manifest> driver::manifestOf(const isa::Program &program,
   for (bool indices : {false, true})
     for (size_t i = 0; i != program.tensors.size(); ++i)
       if (program.tensors[i].role == isa::Role::Param &&
-          (program.tensors[i].part == isa::Part::Indices) == indices)
+          isa::isIndices(program.tensors[i].part) == indices)
         order.push_back(i);
   for (size_t i : order) {
     const isa::Tensor &tensor = program.tensors[i];
@@ -71,7 +74,9 @@ llvm::Expected<rt::Manifest> driver::manifestOf(const isa::Program &program,
       spec.layout = rt::LayoutSpec::canonical();
       spec.sparsity =
           rt::PatternSpec{tensor.pattern.n, tensor.pattern.m,
-                          static_cast<int64_t>(spec.shape.size()) - 1};
+                          isa::isTransposed(tensor.part)
+                              ? 0
+                              : static_cast<int64_t>(spec.shape.size()) - 1};
     }
     // The same weight may appear as values and as indices, and in several
     // tables.
@@ -80,8 +85,9 @@ llvm::Expected<rt::Manifest> driver::manifestOf(const isa::Program &program,
       if (known.scope == spec.scope && known.key == spec.key &&
           known.shape == spec.shape && known.layout == spec.layout &&
           (!spec.sparsity || (known.sparsity->n == spec.sparsity->n &&
-                              known.sparsity->m == spec.sparsity->m)) &&
-          (known.dtype == spec.dtype || tensor.part == isa::Part::Indices))
+                              known.sparsity->m == spec.sparsity->m &&
+                              known.sparsity->axis == spec.sparsity->axis)) &&
+          (known.dtype == spec.dtype || isa::isIndices(tensor.part)))
         places[i] = static_cast<int>(k);
     }
     if (places[i] >= 0)
@@ -135,7 +141,7 @@ llvm::Error driver::loadProgramParams(const isa::Program &program,
       continue;
     const isa::Tensor &tensor = program.tensors[i];
     const rt::Param &param = (**params)[static_cast<size_t>(places[i])];
-    bool isIndices = tensor.part == isa::Part::Indices;
+    bool isIndices = isa::isIndices(tensor.part);
     isa::Type type = isIndices ? isa::Type::I8 : tensor.hostType;
     int64_t found = isIndices ? param.metadataBytes : param.valuesBytes;
     int64_t expected = isa::numElements(tensor.shape) * isa::typeBytes(type);
@@ -143,7 +149,8 @@ llvm::Error driver::loadProgramParams(const isa::Program &program,
       return makeError("tensor '{0}' holds {1} bytes of '{2}', but the "
                        "checkpoint gives {3}",
                        tensor.name, expected, tensor.key, found);
-    if (tensor.part == isa::Part::Transposed)
+    // The kept values of [K, C] are [K', C], their indices [C, bytes] as ever.
+    if (isa::isTransposed(tensor.part) && !isIndices)
       writeTransposed(tensor, memory.data(i), param.values);
     else
       sim::writeTensor(tensor, memory.data(i),

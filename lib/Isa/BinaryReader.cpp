@@ -169,10 +169,10 @@ void readInstruction(Reader &r, Instruction &i) {
         r.choice(model::kNumStationarities, "stationarity"));
     break;
   case Opcode::Elementwise:
-    i.binary = static_cast<BinaryKind>(r.choice(4, "kind"));
+    i.binary = static_cast<BinaryKind>(r.choice(5, "kind"));
     break;
   case Opcode::Unary:
-    i.unary = static_cast<UnaryKind>(r.choice(7, "kind"));
+    i.unary = static_cast<UnaryKind>(r.choice(10, "kind"));
     break;
   case Opcode::Sync:
     i.syncEngine = static_cast<Engine>(r.choice(4, "engine"));
@@ -233,7 +233,7 @@ void readTensors(Reader &r, std::string_view data, Program &program) {
     tensor.role = static_cast<Role>(r.choice(5, "role"));
     tensor.type = static_cast<Type>(r.choice(4, "type"));
     tensor.hostType = static_cast<Type>(r.choice(4, "type"));
-    tensor.part = static_cast<Part>(r.choice(4, "part"));
+    tensor.part = static_cast<Part>(r.choice(6, "part"));
     tensor.pattern.n = r.u8("pattern");
     tensor.pattern.m = r.u8("pattern");
     tensor.shape = r.sizes(kMaxRank, "rank");

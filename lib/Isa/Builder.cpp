@@ -190,6 +190,7 @@ Instruction &Builder::append(Opcode opcode, std::vector<Tile> operands,
                              const Tokens &tokens) {
   Instruction instruction;
   instruction.opcode = opcode;
+  instruction.source = source;
   instruction.operands = std::move(operands);
   for (SemaphoreId id : tokens.waits)
     instruction.waits.push_back(id.index);

@@ -91,7 +91,7 @@ static Status checkSource(const std::string &what, const Tensor &tensor) {
                          " has the host size ", size, " of rank ",
                          tensor.hostShape.size(), ", expected 1 to ", kMaxSize,
                          " and a rank up to 16");
-    bool isSparse = tensor.part == Part::Values || tensor.part == Part::Indices;
+    bool isSparse = isValues(tensor.part) || isIndices(tensor.part);
     if (!isSparse && numElements(tensor.hostShape) != numElements(tensor.shape))
       return makeError(Errc::Format, "[attacc_tensor_c3] ", what, " of ",
                        shapeText(tensor.shape), " is ",
@@ -107,13 +107,13 @@ static Status checkSource(const std::string &what, const Tensor &tensor) {
     return makeError(Errc::Format, "[attacc_tensor_c4] ", what, " is ",
                      toString(tensor.role),
                      " with a key, scope or part, expected them of parameters");
-  if (tensor.part == Part::Values || tensor.part == Part::Indices) {
+  if (isValues(tensor.part) || isIndices(tensor.part)) {
     SparsePattern p = tensor.pattern;
     if (p.n < 1 || p.n >= p.m || p.m > 64)
       return makeError(Errc::Format, "[attacc_tensor_c4] ", what,
                        " has the pattern ", p.n, ":", p.m,
                        ", expected 1 <= N < M <= 64");
-    if ((tensor.type == Type::I8) != (tensor.part == Part::Indices) ||
+    if ((tensor.type == Type::I8) != isIndices(tensor.part) ||
         tensor.shape.size() != 2)
       return makeError(Errc::Format, "[attacc_tensor_c4] ", what, " holds ",
                        toString(tensor.part), " as ", toString(tensor.type),
@@ -163,7 +163,7 @@ static Status checkTensors(const Program &program) {
                        ", expected a name of its own");
     if (!isUpTo(tensor.role, Role::Scratch) || !isUpTo(tensor.type, Type::I8) ||
         !isUpTo(tensor.hostType, Type::I8) ||
-        !isUpTo(tensor.part, Part::Transposed))
+        !isUpTo(tensor.part, Part::TransposedIndices))
       return makeError(Errc::Format, "[attacc_region_c2] ", what,
                        " has an unknown role, type or part");
     if (Status status = checkShape(what, tensor.shape); !status)

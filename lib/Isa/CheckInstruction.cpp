@@ -183,7 +183,7 @@ Status InstructionChecker::checkElementwise() {
     return refuse("[attacc_elementwise_c1] ", where, " has ", text(0), ", ",
                   text(1), " and dest ", text(2),
                   ", expected equal shapes or a vector as rhs");
-  if (static_cast<int>(instruction.binary) > static_cast<int>(BinaryKind::Max))
+  if (static_cast<int>(instruction.binary) > static_cast<int>(BinaryKind::Div))
     return refuse("[attacc_elementwise_c1] ", where, " has an unknown kind");
   return {};
 }
@@ -256,7 +256,7 @@ Status InstructionChecker::check() {
   case Opcode::LayerNorm:
     return checkLayerNorm();
   case Opcode::Unary:
-    if (static_cast<int>(instruction.unary) > static_cast<int>(UnaryKind::Exp))
+    if (static_cast<int>(instruction.unary) > static_cast<int>(UnaryKind::Log))
       return refuse("[attacc_elements_c1] ", where, " has an unknown kind");
     return checkSame(0, 1);
   case Opcode::Elementwise:

@@ -19,11 +19,11 @@ using model::toString;
 /// How many values an enumeration has.
 constexpr int countOf(Type) { return 4; }
 constexpr int countOf(Role) { return 5; }
-constexpr int countOf(Part) { return 4; }
+constexpr int countOf(Part) { return 6; }
 constexpr int countOf(Engine) { return 4; }
 constexpr int countOf(Opcode) { return kNumOpcodes; }
-constexpr int countOf(BinaryKind) { return 4; }
-constexpr int countOf(UnaryKind) { return 7; }
+constexpr int countOf(BinaryKind) { return 5; }
+constexpr int countOf(UnaryKind) { return 10; }
 constexpr int countOf(Stationarity) { return model::kNumStationarities; }
 
 /// The value of a name; false if there is none.

@@ -22,8 +22,12 @@ const char *toString(Role role) {
 }
 
 const char *toString(Part part) {
-  static constexpr const char *names[] = {"whole", "values", "indices",
-                                          "transposed"};
+  static constexpr const char *names[] = {"whole",
+                                          "values",
+                                          "indices",
+                                          "transposed",
+                                          "transposed_values",
+                                          "transposed_indices"};
   return names[static_cast<int>(part)];
 }
 
@@ -76,13 +80,14 @@ std::vector<int64_t> rowMajor(const std::vector<int64_t> &shape) {
 const char *toString(Opcode opcode) { return info(opcode).name; }
 
 const char *toString(BinaryKind kind) {
-  static constexpr const char *names[] = {"add", "sub", "mul", "max"};
+  static constexpr const char *names[] = {"add", "sub", "mul", "max", "div"};
   return names[static_cast<int>(kind)];
 }
 
 const char *toString(UnaryKind kind) {
   static constexpr const char *names[] = {"copy", "relu", "gelu", "gelu_tanh",
-                                          "silu", "tanh", "exp"};
+                                          "silu", "tanh", "exp",  "sqrt",
+                                          "erf",  "log"};
   return names[static_cast<int>(kind)];
 }
 

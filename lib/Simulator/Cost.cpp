@@ -164,6 +164,7 @@ SpecialTerms specialTerms(const Instruction &instruction,
     case BinaryKind::Sub:
       return {1, unit.sumCycles, 2};
     case BinaryKind::Mul:
+    case BinaryKind::Div:
       return {1, unit.scaleCycles, 2};
     case BinaryKind::Max:
       break;

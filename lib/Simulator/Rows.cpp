@@ -199,6 +199,12 @@ float activate(UnaryKind kind, float argument) {
     return static_cast<float>(std::tanh(x));
   case UnaryKind::Exp:
     return exponential(argument);
+  case UnaryKind::Sqrt:
+    return std::sqrt(argument);
+  case UnaryKind::Erf:
+    return static_cast<float>(std::erf(x));
+  case UnaryKind::Log:
+    return static_cast<float>(std::log(x));
   }
   return argument;
 }
@@ -223,6 +229,8 @@ NM_CLONED(
       case BinaryKind::Max:
         return combineWith(x, y, count,
                            [](float a, float b) { return maximum(a, b); });
+      case BinaryKind::Div:
+        return combineWith(x, y, count, [](float a, float b) { return a / b; });
       }
     })
 

@@ -97,6 +97,10 @@ public:
   LoopId beginLoop(int64_t trips);
   void endLoop(LoopId loop);
 
+  /// What the instructions from here on are made for, for messages:
+  /// Instruction::source of each of them.
+  void setSource(int64_t number) { source = number; }
+
   // Instructions. The reference is valid until the next one.
   Instruction &load(const Tile &from, const Tile &to, int channel,
                     const Tokens &tokens);
@@ -128,6 +132,7 @@ private:
   Status error;
   int64_t top = 0;
   int depth = 0;
+  int64_t source = -1;
   std::vector<bool> open; ///< of the loops begun, whether they are real
 };
 

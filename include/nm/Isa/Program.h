@@ -65,11 +65,23 @@ enum class Role : uint8_t {
 
 /// How the content of a parameter follows from the checkpoint's tensor.
 enum class Part : uint8_t {
-  Whole,     ///< the tensor, converted to `type`
-  Values,    ///< kept values of an N:M weight [C, K]: [C, K / M * N]
-  Indices,   ///< their indices: [C, ceil(K / M * N * ceil(log2 M) / 8)] bytes
-  Transposed ///< the tensor of rank 2 with its dimensions swapped
+  Whole,      ///< the tensor, converted to `type`
+  Values,     ///< kept values of an N:M weight [C, K]: [C, K / M * N]
+  Indices,    ///< their indices: [C, ceil(K / M * N * ceil(log2 M) / 8)] bytes
+  Transposed, ///< the tensor of rank 2 with its dimensions swapped
+  /// Values and Indices of a weight that the checkpoint holds as [K, C].
+  TransposedValues,
+  TransposedIndices
 };
+
+constexpr bool isIndices(Part part) {
+  return part == Part::Indices || part == Part::TransposedIndices;
+}
+constexpr bool isValues(Part part) {
+  return part == Part::Values || part == Part::TransposedValues;
+}
+/// Of a weight whose reduction is its first dimension.
+constexpr bool isTransposed(Part part) { return part >= Part::Transposed; }
 
 /// An entry of the table of DRAM tensors. Whoever runs the program binds an
 /// address to it.
@@ -89,7 +101,7 @@ struct Tensor {
   std::string key;   ///< Param: in the checkpoint
   std::string scope; ///< Param: which checkpoint; empty: the only one
   Part part = Part::Whole;
-  SparsePattern pattern; ///< Param: of Values and Indices
+  SparsePattern pattern; ///< Param: of values and indices
 
   /// Constant: row-major elements of `type`, little endian.
   std::vector<uint8_t> data;
@@ -155,7 +167,7 @@ enum class Opcode : uint8_t {
 };
 inline constexpr int kNumOpcodes = static_cast<int>(Opcode::EndLoop) + 1;
 
-enum class BinaryKind : uint8_t { Add, Sub, Mul, Max };
+enum class BinaryKind : uint8_t { Add, Sub, Mul, Max, Div };
 enum class UnaryKind : uint8_t {
   Copy, ///< with conversion of the element type
   Relu,
@@ -163,7 +175,10 @@ enum class UnaryKind : uint8_t {
   GeluTanh,
   Silu,
   Tanh,
-  Exp
+  Exp,
+  Sqrt,
+  Erf,
+  Log
 };
 
 /// A number that loop counters move.

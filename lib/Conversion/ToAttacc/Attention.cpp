@@ -17,34 +17,58 @@ using flat::AttentionOp;
 
 FailureOr<isa::HeadsView> ProgramEmitter::headsView(AttentionOp op,
                                                     AttentionOp::Role role,
-                                                    isa::TensorId tensor) {
-  int64_t cols = b[tensor].shape[1];
-  ArrayRef<int64_t> shape = op.getShapedType(role).getShape();
+                                                    const isa::Strided &from) {
+  // Where the steps leave a row, or a head is no box, the elements move.
+  isa::Strided elements = from;
+  if (!findHeads(op, role, elements)) {
+    int64_t cols = columnsOf(
+        role == AttentionOp::Role::Out ? op.getResult() : op.getShaped(role));
+    FailureOr<isa::TensorId> tensor =
+        inPlace(from, {from.count() / cols, cols}, op);
+    if (failed(tensor))
+      return failure();
+    elements = isa::Strided::inOrder(*tensor, from.sizes);
+  }
+  if (std::optional<isa::HeadsView> view = findHeads(op, role, elements))
+    return *view;
+  return op.emitOpError("has an operand of order ")
+         << op.getOrder(role).getLetters() << " in a matrix with rows of "
+         << b[elements.tensor].shape.back()
+         << ", expected positions along its rows";
+}
+
+std::optional<isa::HeadsView>
+ProgramEmitter::findHeads(AttentionOp op, AttentionOp::Role role,
+                          const isa::Strided &elements) {
+  if (b[elements.tensor].shape.size() != 2)
+    return std::nullopt;
+  int64_t cols = b[elements.tensor].shape[1];
   isa::HeadsView view;
-  view.tensor = tensor;
+  view.tensor = elements.tensor;
+  view.offsets[0] = elements.offset / cols;
+  view.offsets[1] = elements.offset % cols;
+  int64_t last = view.offsets[1]; // column of any element
   auto axis = [&](int64_t dim, isa::Axis &result) {
-    int64_t position = op.getPosition(role, dim), stride = 1;
-    for (int64_t size : shape.drop_front(position + 1))
-      stride *= size;
-    if (shape[position] == 1)
+    auto position = static_cast<size_t>(op.getPosition(role, dim));
+    int64_t size = elements.sizes[position],
+            stride = elements.strides[position];
+    if (size == 1) {
       result = {dim == AttentionOp::Width ? 1 : 0,
                 dim == AttentionOp::Width || dim == AttentionOp::Sequence};
-    else if (stride % cols == 0)
+    } else if (stride % cols == 0) {
       result = {0, stride / cols};
-    else if (stride * shape[position] <= cols)
+    } else {
       result = {1, stride};
-    else
-      result = {0, 0};
+      last += (size - 1) * stride;
+    }
   };
   axis(AttentionOp::Batch, view.batch);
   axis(AttentionOp::Head, view.head);
   axis(AttentionOp::Sequence, view.position);
   axis(AttentionOp::Width, view.width);
-  if (view.position.dim != 0 || view.position.step != 1 ||
+  if (last >= cols || view.position.dim != 0 || view.position.step != 1 ||
       view.width.dim != 1 || view.width.step != 1)
-    return op.emitOpError("has an operand of order ")
-           << op.getOrder(role).getLetters() << " in a matrix with rows of "
-           << cols << ", expected positions along its rows";
+    return std::nullopt;
   return view;
 }
 
@@ -240,31 +264,20 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
       return op.emitOpError("has the mask ")
              << type << " by " << AffineMapAttr::get(map)
              << ", expected floats for each key, or for each sample and key";
-    FailureOr<Known> known = lookup(mask, op);
-    if (failed(known))
-      return failure();
-    std::optional<int> atom = known->value.asAtom();
-    if (known->rows == 1 && atom && x[*atom].kind == Atom::Vector)
-      return op.emitOpError("has a mask that is a parameter or a constant, "
-                            "expected an argument");
-    FailureOr<isa::TensorId> bias = materialize(mask, op);
+    FailureOr<isa::TensorId> bias =
+        matrix(mask, isShared ? 1 : shape.batch, shape.keys, op);
     if (failed(bias))
       return failure();
-    if (b[*bias].shape !=
-        std::vector<int64_t>{isShared ? 1 : shape.batch, shape.keys})
-      return op.emitOpError("has a mask in a matrix of ")
-             << b[*bias].shape[0] << "x" << b[*bias].shape[1] << ", expected "
-             << (isShared ? 1 : shape.batch) << "x" << shape.keys;
     score.keyBias = *bias;
   }
 
   isa::HeadsView views[3];
   constexpr Role kRoles[] = {Role::Q, Role::K, Role::V};
   for (auto [role, view] : llvm::zip_equal(kRoles, views)) {
-    FailureOr<isa::TensorId> tensor = materialize(op.getShaped(role), op);
-    if (failed(tensor))
+    FailureOr<isa::Strided> elements = this->view(op.getShaped(role), op);
+    if (failed(elements))
       return failure();
-    FailureOr<isa::HeadsView> found = headsView(op, role, *tensor);
+    FailureOr<isa::HeadsView> found = headsView(op, role, *elements);
     if (failed(found))
       return failure();
     view = *found;
@@ -275,7 +288,10 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
       result, op.getShapedType(Role::Out).getNumElements() / cols, cols);
   if (failed(dest))
     return failure();
-  FailureOr<isa::HeadsView> output = headsView(op, Role::Out, *dest);
+  FailureOr<isa::HeadsView> output =
+      headsView(op, Role::Out,
+                isa::Strided::inOrder(
+                    *dest, op.getShapedType(Role::Out).getShape().vec()));
   if (failed(output))
     return failure();
   FailureOr<model::Dataflow> flow = chooseDataflow(op, shape, score);

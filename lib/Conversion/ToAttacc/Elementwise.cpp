@@ -112,59 +112,43 @@ ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
-FailureOr<Expression> ProgramEmitter::evaluate(Block &body,
-                                               ValueRange arguments,
-                                               ArrayRef<Expression> known,
-                                               Operation *op) {
+std::optional<Expression> ProgramEmitter::evaluate(Block &body,
+                                                   ValueRange arguments,
+                                                   ArrayRef<Expression> known) {
   DenseMap<Value, Expression> local;
   for (auto [argument, value] : llvm::zip(arguments, known))
     local[argument] = value;
+  bool isKnown = true;
   auto get = [&](Value value) -> Expression {
     auto place = local.find(value);
     if (place != local.end())
       return place->second;
     FloatAttr number; // from outside of the body
-    if (matchPattern(value, m_Constant(&number)))
-      return Expressions::constant(number.getValueAsDouble());
-    return Expressions::constant(std::nan(""));
+    isKnown &= matchPattern(value, m_Constant(&number));
+    return Expressions::constant(isKnown ? number.getValueAsDouble() : 0);
   };
   for (Operation &inner : body.without_terminator()) {
     std::optional<Expression> value = evaluateOp(inner, get);
-    if (!value) {
-      InFlightDiagnostic error = op->emitOpError("has no instructions on ")
-                                 << device.name;
-      error.attachNote(inner.getLoc())
-          << "'" << inner.getName()
-          << "' is not among what expressions are made of";
-      return failure();
-    }
-    if (x.isTooLarge(*value)) {
-      InFlightDiagnostic error = op->emitOpError(
-          "computes a longer expression than any that has instructions");
-      error.attachNote(inner.getLoc()) << "it grew too long here";
-      return failure();
-    }
+    if (!value || !isKnown || x.isTooLarge(*value))
+      return std::nullopt;
     local[inner.getResult(0)] = *value;
   }
   Expression result = get(body.getTerminator()->getOperand(0));
-  for (const Term &term : result.terms)
-    if (std::isnan(term.coefficient)) {
-      op->emitOpError("computes with a value that is no constant and no "
-                      "operand, expected none");
-      return failure();
-    }
-  return result;
+  return isKnown ? std::optional(std::move(result)) : std::nullopt;
 }
 
-FailureOr<Expression>
-ProgramEmitter::operandExpression(Value operand, AffineMap map,
-                                  ArrayRef<int64_t> ranges, int64_t &cols,
-                                  Operation *op) {
+FailureOr<std::optional<Expression>>
+ProgramEmitter::readInPlace(Value operand, AffineMap map,
+                            ArrayRef<int64_t> ranges, int64_t &cols,
+                            Operation *op) {
+  using Found = std::optional<Expression>;
+  if (isView(operand))
+    return Found();
   FailureOr<Known> known = lookup(operand, op);
   if (failed(known))
     return failure();
   if (known->value.isConstant())
-    return known->value;
+    return Found(known->value);
   // Which loops of more than one trip select an element.
   SmallVector<unsigned> used, wanted;
   for (AffineExpr result : map.getResults())
@@ -174,52 +158,93 @@ ProgramEmitter::operandExpression(Value operand, AffineMap map,
   for (unsigned dim = 0; dim < ranges.size(); ++dim)
     if (ranges[dim] != 1)
       wanted.push_back(dim);
+  SmallVector<int> sources;
+  x.collectTensors(known->value, sources);
   unsigned last = ranges.size() - 1;
   if (used == wanted) {
     // All elements in order; vectors only if there is one row.
-    if (known->cols != cols && !x.isRowConstant(known->value)) {
-      if (cols >= 0)
-        return op->emitOpError("combines elements in rows of ")
-               << known->cols << " with others in rows of " << cols
-               << ", expected one shape";
+    bool fits = known->cols == cols || x.isRowConstant(known->value);
+    if (!fits && cols < 0) {
       cols = known->cols;
+      fits = true;
     }
-    return known->value;
+    return fits ? Found(known->value) : Found();
   }
-  if (used == ArrayRef<unsigned>({last}) && known->rows == 1)
-    return known->value;
-  if (!wanted.empty() && wanted.back() == last &&
+  if (used == ArrayRef<unsigned>({last}) && known->rows == 1 &&
+      known->cols == cols && sources.empty())
+    return Found(known->value);
+  if (!wanted.empty() && wanted.back() == last && ranges.back() == cols &&
       ArrayRef<unsigned>(used) == ArrayRef<unsigned>(wanted).drop_back() &&
       x.isRowConstant(known->value))
-    return known->value;
-  return op->emitOpError("reads ")
-         << operand.getType() << " by " << AffineMapAttr::get(map)
-         << ", expected all elements in order, a vector along the rows or a "
-            "value for each row; transpose before";
+    return Found(known->value);
+  return Found();
+}
+
+FailureOr<std::optional<Expression>>
+ProgramEmitter::operandExpression(Value operand, AffineMap map,
+                                  ArrayRef<int64_t> ranges, int64_t &cols,
+                                  Operation *op) {
+  FailureOr<std::optional<Expression>> found =
+      readInPlace(operand, map, ranges, cols, op);
+  if (failed(found) || *found)
+    return found;
+  FailureOr<isa::Strided> elements = view(operand, op);
+  if (failed(elements))
+    return failure();
+  std::optional<isa::Strided> read = throughMap(*elements, map, ranges);
+  if (!read)
+    return std::optional<Expression>();
+  if (cols < 0)
+    cols = ranges.back();
+  FailureOr<Cell> cell = cellOf(*read, read->count() / cols, cols, op);
+  if (failed(cell))
+    return failure();
+  int tensor = static_cast<int>(cell->tensor->index);
+  return std::optional(isMatrix(*cell) ? x.tensor(tensor) : x.vector(tensor));
 }
 
 LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  if (op.getNumDpsInits() != 1 || ranges.empty() ||
-      llvm::any_of(ranges, ShapedType::isDynamic))
-    return op.emitOpError("has ") << op.getNumDpsInits()
-                                  << " results and loops of unknown trips, "
-                                     "expected one and static sizes";
+  if (ranges.empty() || llvm::any_of(ranges, ShapedType::isDynamic) ||
+      !op.hasPureTensorSemantics()) {
+    // A scalar in a tensor of rank 0 has one loop less than none.
+    if (!ranges.empty() || !op.hasPureTensorSemantics())
+      return op.emitOpError("has loops of unknown trips or buffers, expected "
+                            "tensors of static sizes");
+    return emitDirect(op);
+  }
   if (linalg::isaContractionOpInterface(op))
     return emitContraction(op);
+  FailureOr<bool> done = emitView(op);
+  if (succeeded(done) && !*done)
+    done = emitExpression(op);
+  if (failed(done))
+    return failure();
+  return *done ? success() : emitDirect(op);
+}
+
+FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
   bool isReduction = kinds.back() == utils::IteratorType::reduction;
   for (utils::IteratorType kind : ArrayRef(kinds).drop_back())
     if (kind != utils::IteratorType::parallel)
-      return op.emitOpError("reduces another dimension than the last, "
-                            "expected elementwise code or a row reduction; "
-                            "products have to be nm.matmul (--nm-raise)");
+      return false;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  AffineMap identity = AffineMap::getMultiDimIdentityMap(
+      ranges.size() - isReduction, op.getContext());
+  if (isReduction)
+    identity = AffineMap::get(ranges.size(), 0, identity.getResults(),
+                              op.getContext());
+  if (op.getNumDpsInits() != 1 || maps.back() != identity)
+    return false;
   // Rows are what the operands have if all agree, else those of the loops.
   int64_t total = 1, cols = -1;
   for (int64_t range : ranges)
     total *= range;
   for (OpOperand *input : op.getDpsInputOperands()) {
+    if (isView(input->get()))
+      continue;
     FailureOr<Known> known = lookup(input->get(), op);
     if (failed(known))
       return failure();
@@ -232,7 +257,12 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
     cols = ranges.back();
   SmallVector<Expression> arguments;
   SmallVector<int> tensors; // that the operation reads
+  int viewCount = 0;
   for (OpOperand *input : op.getDpsInputOperands()) {
+    if (isView(input->get())) {
+      ++viewCount;
+      continue;
+    }
     FailureOr<Known> known = lookup(input->get(), op);
     if (failed(known))
       return failure();
@@ -241,15 +271,18 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
   for (OpOperand *input : op.getDpsInputOperands()) {
     // A whole layer norm or softmax that meets something else is worked out;
     // before its scale and shift, or a sum over it, it would not be whole.
-    FailureOr<Known> whole = lookup(input->get(), op);
-    if (failed(whole))
-      return failure();
-    if ((isReduction || tensors.size() > 1) &&
-        (x.matchLayerNorm(whole->value, whole->cols) ||
-         x.matchSoftmax(whole->value, whole->cols)) &&
-        failed(materialize(input->get(), op)))
-      return failure();
-    if (isReduction) {
+    FailureOr<Known> whole = failure();
+    if (!isView(input->get())) {
+      whole = lookup(input->get(), op);
+      if (failed(whole))
+        return failure();
+      if ((isReduction || tensors.size() + viewCount > 1) &&
+          (x.matchLayerNorm(whole->value, whole->cols) ||
+           x.matchSoftmax(whole->value, whole->cols)) &&
+          failed(materialize(input->get(), op)))
+        return failure();
+    }
+    if (isReduction && succeeded(whole)) {
       // A row is reduced once it exists, unless it is a function of one tensor
       // and of other reductions of it.
       FailureOr<Known> known = lookup(input->get(), op);
@@ -267,70 +300,84 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
           known->rows > 1 && failed(materialize(input->get(), op)))
         return failure();
     }
-    FailureOr<Expression> value = operandExpression(
+    FailureOr<std::optional<Expression>> value = operandExpression(
         input->get(), op.getMatchingIndexingMap(input), ranges, cols, op);
     if (failed(value))
       return failure();
-    arguments.push_back(*value);
+    if (!*value)
+      return false;
+    arguments.push_back(**value);
   }
   Expression before = x.accumulator();
   arguments.push_back(before);
-  FailureOr<Expression> value =
-      evaluate(*op.getBody(), op.getBody()->getArguments(), arguments, op);
-  if (failed(value))
-    return failure();
+  std::optional<Expression> value =
+      evaluate(*op.getBody(), op.getBody()->getArguments(), arguments);
+  if (!value)
+    return false;
   Value result = op.getResult(0);
   int64_t rows = total / cols;
   if (!isReduction) {
-    AffineMap identity =
-        AffineMap::getMultiDimIdentityMap(ranges.size(), op.getContext());
-    if (maps.back() != identity || x.contains(*value, Atom::Accumulator))
-      return op.emitOpError("writes by ")
-             << AffineMapAttr::get(maps.back())
-             << " or reads its destination, expected elements in order and a "
-                "destination that is only written";
+    if (x.contains(*value, Atom::Accumulator))
+      return false;
     values[result] = {*value, rows, cols};
-    return success();
+    return true;
   }
   FailureOr<Known> init = lookup(op.getDpsInitOperand(0)->get(), op);
   if (failed(init))
     return failure();
+  if (!init->value.isConstant())
+    return false;
   if (std::optional<int> atom = value->asAtom();
       atom && x[*atom].kind == Atom::Max) {
     const Atom &max = x[*atom];
     bool isFirst = Expressions::isSame(max.argument, before);
     if ((isFirst || Expressions::isSame(max.argument2, before)) &&
-        init->value.isConstant() && init->value.constant() < -1e30) {
+        init->value.constant() < -1e30) {
       values[result] = {
           x.function(Atom::RowMax, isFirst ? max.argument2 : max.argument),
           rows, 1};
-      return success();
+      return true;
     }
   }
   Expression addend = Expressions::subtract(*value, before);
-  if (x.contains(addend, Atom::Accumulator) || !init->value.isConstant())
-    return op.emitOpError("reduces rows by something else than a sum or a "
-                          "maximum, expected one of them");
+  if (x.contains(addend, Atom::Accumulator))
+    return false;
   values[result] = {Expressions::add(x.rowSum(addend, cols), init->value), rows,
                     1};
-  return success();
+  return true;
 }
 
 LogicalResult ProgramEmitter::emitSoftmax(linalg::SoftmaxOp op) {
-  int64_t last = cast<RankedTensorType>(op.getInput().getType()).getRank() - 1;
-  if (int64_t(op.getDimension()) != last)
-    return op.emitOpError("is along dimension ")
-           << op.getDimension() << ", expected the last one";
-  FailureOr<isa::TensorId> source = materialize(op.getInput(), op);
+  auto type = cast<RankedTensorType>(op.getInput().getType());
+  int64_t rank = type.getRank(), dim = static_cast<int64_t>(op.getDimension());
+  int64_t cols = type.getShape()[dim], rows = type.getNumElements() / cols;
+  // Rows along the dimension of the softmax, and the result in the same order.
+  std::vector<int64_t> order, back(static_cast<size_t>(rank));
+  for (int64_t k = 0; k != rank; ++k)
+    if (k != dim)
+      order.push_back(k);
+  order.push_back(dim);
+  for (auto [k, place] : llvm::enumerate(order))
+    back[static_cast<size_t>(place)] = static_cast<int64_t>(k);
+  FailureOr<isa::Strided> elements = view(op.getInput(), op);
+  if (failed(elements))
+    return failure();
+  isa::Strided turned = elements->permuted(order);
+  FailureOr<isa::TensorId> source = inPlace(turned, {rows, cols}, op);
   if (failed(source))
     return failure();
-  std::vector<int64_t> shape = b[*source].shape;
+  bool isLast = dim + 1 == rank;
   FailureOr<isa::TensorId> dest =
-      destination(op.getResult()[0], shape[0], shape[1]);
+      isLast ? destination(op.getResult()[0], rows, cols)
+             : temporary(rows, cols);
   if (failed(dest) ||
       failed(check(isa::emitSoftmax(b, device, options.type, 1, *source, *dest),
                    op)))
     return failure();
-  define(op.getResult()[0], *dest);
+  if (isLast)
+    define(op.getResult()[0], *dest);
+  else
+    views[op.getResult()[0]] =
+        isa::Strided::inOrder(*dest, turned.sizes).permuted(back);
   return success();
 }

@@ -92,6 +92,12 @@ public:
   Expression multiply(const Expression &a, const Expression &b);
   /// Nothing where the result would leave the normal form.
   std::optional<Expression> power(const Expression &a, int exponent);
+  /// An atom by itself.
+  static Expression single(int atom) {
+    Expression result;
+    result.terms.push_back({1, {{atom, 1}}});
+    return result;
+  }
   /// Over the `cols` elements of a row.
   Expression rowSum(const Expression &a, int64_t cols);
 

@@ -104,143 +104,68 @@ ProgramEmitter::matchGatedEpilogue(const Expression &value) {
   return std::nullopt;
 }
 
-FailureOr<isa::Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
-                                                int64_t out) {
-  isa::Weight weight;
-  Value value = strip(op.getRhs());
-  bool isOutFirst = op.getTransposeRhs();
-  auto param = value.getDefiningOp<nm::ParamOp>();
-  nm::SparsityAttr sparsity = op.getSparsity();
-  if (sparsity && op.isLhsSparse())
-    return op.emitOpError("has an N:M operand on the left, expected it on the "
-                          "right; transpose the product");
-  if (!param) {
-    FailureOr<isa::TensorId> tensor = materialize(value, op);
-    if (failed(tensor))
-      return failure();
-    if (sparsity && !sparsity.isDense())
-      return op.emitOpError("has an N:M weight that is no checkpoint "
-                            "parameter, expected nm.param");
-    weight.values = *tensor;
-    weight.transposed = !isOutFirst;
-    return weight;
-  }
-  isa::SparsePattern pattern;
-  if (sparsity && !sparsity.isDense())
-    pattern = {sparsity.getN(), sparsity.getM()};
-  if (pattern.m && !device.array.skips(pattern)) {
-    remark::missed(
-        op.getLoc(),
-        remark::RemarkOpts::name("SparseWeight").category("convert-to-attacc"))
-        << remark::add(
-               "the array of {0} does not decode {1}: the weight is stored "
-               "and multiplied dense",
-               device.name, sparsity.getPatternString());
-    pattern = {};
-  }
-  FailureOr<isa::TensorId> values = failure();
-  if (!pattern.m) {
-    std::vector<int64_t> shape{isOutFirst ? out : in, isOutFirst ? in : out};
-    values = parameter(param, isa::Part::Whole, shape, options.type);
-    weight.transposed = !isOutFirst;
-  } else {
-    if (!isOutFirst)
-      return op.emitOpError(
-          "has an N:M weight stored [in, out], expected [out, "
-          "in] as checkpoints hold it");
-    int64_t kept = in / pattern.m * pattern.n;
-    values =
-        parameter(param, isa::Part::Values, {out, kept}, options.type, pattern);
-    FailureOr<isa::TensorId> indices = parameter(
-        param, isa::Part::Indices,
-        {out,
-         static_cast<int64_t>(llvm::divideCeil(kept * pattern.indexBits(), 8))},
-        isa::Type::I8, pattern);
-    if (failed(indices))
-      return failure();
-    weight.indices = *indices;
-    weight.pattern = pattern;
-  }
-  if (failed(values))
-    return failure();
-  weight.values = *values;
-  return weight;
-}
-
 LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
   auto lhs = op.getLhs().getType(), rhs = op.getRhs().getType(),
        type = op.getResult().getType();
-  if (!type.hasStaticShape() || rhs.getRank() != 2 || op.getTransposeLhs())
-    return op.emitOpError("multiplies ") << lhs << " by " << rhs
-                                         << ", expected static sizes, a weight "
-                                            "of rank 2 and a left side that "
-                                            "is not transposed";
+  if (!type.hasStaticShape() || !lhs.hasStaticShape() || !rhs.hasStaticShape())
+    return op.emitOpError("multiplies ")
+           << lhs << " by " << rhs
+           << ", expected static sizes; programs have no others";
+  if (rhs.getRank() != 2 || op.getTransposeLhs() || op.isLhsSparse())
+    return emitProducts(op);
   int64_t in = lhs.getShape().back(), out = type.getShape().back();
   int64_t tokens = type.getNumElements() / out;
-  FailureOr<isa::TensorId> input = materialize(op.getLhs(), op);
+  FailureOr<isa::TensorId> input = matrix(op.getLhs(), tokens, in, op);
   if (failed(input))
     return failure();
-  if (b[*input].shape != std::vector<int64_t>{tokens, in})
-    return op.emitOpError("reads a matrix of ")
-           << b[*input].shape[0] << "x" << b[*input].shape[1]
-           << " in another shape, expected " << tokens << "x" << in;
   FailureOr<isa::Weight> weight = weightOf(op, in, out);
   if (failed(weight))
     return failure();
+  model::ProjectionShape shape{tokens, in, out, weight->pattern};
 
   Expression value = x.accumulator();
   if (op.hasEpilogue()) {
     SmallVector<Expression> arguments{value};
     int64_t cols = out;
+    bool isKnown = true;
     for (auto [operand, map] :
          llvm::zip(op.getEpilogueOperands(), op.getEpilogueMapArray())) {
       // A residual has to exist by now.
-      FailureOr<Known> known = lookup(operand, op);
-      if (failed(known) ||
-          (known->rows > 1 && failed(materialize(operand, op))))
-        return failure();
-      FailureOr<Expression> argument =
+      if (!isView(operand)) {
+        FailureOr<Known> known = lookup(operand, op);
+        if (failed(known) || (known->rows > 1 && !known->value.isConstant() &&
+                              failed(materialize(operand, op))))
+          return failure();
+      }
+      FailureOr<std::optional<Expression>> argument =
           operandExpression(operand, map, type.getShape(), cols, op);
       if (failed(argument))
         return failure();
-      arguments.push_back(*argument);
+      isKnown &= argument->has_value();
+      arguments.push_back(argument->value_or(Expression()));
     }
-    FailureOr<Expression> result =
-        evaluate(op.getEpilogue().front(),
-                 op.getEpilogue().front().getArguments(), arguments, op);
-    if (failed(result))
-      return failure();
+    std::optional<Expression> result;
+    if (isKnown)
+      result = evaluate(op.getEpilogue().front(),
+                        op.getEpilogue().front().getArguments(), arguments);
+    if (!result) {
+      isa::TensorId product = temporary(tokens, out);
+      if (failed(emitPlainProduct(op, shape, *input, *weight, product, {})))
+        return failure();
+      return emitEpilogue(
+          op, isa::Strided::inOrder(product, type.getShape().vec()));
+    }
     value = *result;
   }
-  return emitProduct(op, {tokens, in, out, weight->pattern}, *input, *weight,
-                     value);
+  return emitProduct(op, shape, *input, *weight, value);
 }
 
-LogicalResult ProgramEmitter::emitProduct(Operation *op,
-                                          const model::ProjectionShape &shape,
-                                          isa::TensorId input,
-                                          const isa::Weight &weight,
-                                          const Expression &value) {
-  std::optional<isa::Epilogue> epilogue = matchEpilogue(value);
-  Value result = op->getResult(0);
-  FailureOr<isa::TensorId> dest =
-      destination(epilogue ? result : Value(), shape.tokens, shape.out);
-  if (failed(dest))
-    return failure();
-  // What no epilogue computes is elementwise work on the product.
-  Expression product = x.tensor(static_cast<int>(dest->index)), rest = product;
-  if (!epilogue) {
-    if (auto gated = matchGatedEpilogue(value)) {
-      epilogue = gated->first;
-      rest = x.multiply(product, gated->second);
-    } else {
-      rest = x.replace(value, *x.accumulator().asAtom(), product);
-      if (x.contains(rest, Atom::Accumulator))
-        return op->emitOpError("has an epilogue that no instruction computes");
-    }
-  }
-  isa::Result<model::ProjectionTiling> tiling = isa::chooseProjection(
-      device, shape, options.type, epilogue.value_or(isa::Epilogue()));
+LogicalResult ProgramEmitter::emitPlainProduct(
+    Operation *op, const model::ProjectionShape &shape, isa::TensorId input,
+    const isa::Weight &weight, isa::TensorId dest,
+    const isa::Epilogue &epilogue) {
+  isa::Result<model::ProjectionTiling> tiling =
+      isa::chooseProjection(device, shape, options.type, epilogue);
   if (!tiling.ok())
     return check(tiling.error(), op);
   isa::Result<model::Cost> cost =
@@ -252,84 +177,272 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
         << remark::add("{0} stationary", model::toString(tiling->stationarity))
         << remark::metric("cycles",
                           llvm::formatv("{0:f0}", cost->cycles).str());
-  if (failed(check(isa::emitProjection(b, device, shape, *tiling, options.type,
-                                       input, weight, *dest,
-                                       epilogue.value_or(isa::Epilogue())),
-                   op)))
+  return check(isa::emitProjection(b, device, shape, *tiling, options.type,
+                                   input, weight, dest, epilogue),
+               op);
+}
+
+LogicalResult ProgramEmitter::emitProduct(Operation *op,
+                                          const model::ProjectionShape &shape,
+                                          isa::TensorId input,
+                                          const isa::Weight &weight,
+                                          const Expression &value) {
+  std::optional<isa::Epilogue> epilogue = matchEpilogue(value);
+  Value result = op->getResult(0);
+  FailureOr<isa::TensorId> dest =
+      epilogue ? destination(result, shape.tokens, shape.out)
+               : temporary(shape.tokens, shape.out);
+  if (failed(dest))
+    return failure();
+  // What no epilogue computes is elementwise work on the product.
+  Expression product = x.tensor(static_cast<int>(dest->index)), rest = product;
+  if (!epilogue) {
+    auto gated = matchGatedEpilogue(value);
+    if (gated) {
+      epilogue = gated->first;
+      rest = x.multiply(product, gated->second);
+    } else {
+      rest = x.replace(value, *x.accumulator().asAtom(), product);
+    }
+    bool isWhole =
+        !x.contains(rest, Atom::Accumulator) && isWorkable(rest, shape.out);
+    if (!isWhole) {
+      if (failed(emitPlainProduct(op, shape, input, weight, *dest, {})))
+        return failure();
+      if (auto matmul = dyn_cast<nm::MatmulOp>(op))
+        return emitEpilogue(
+            matmul, isa::Strided::inOrder(
+                        *dest, matmul.getResult().getType().getShape().vec()));
+      return op->emitOpError("has no instructions on ")
+             << device.name << ", expected a sum of products";
+    }
+  }
+  if (failed(emitPlainProduct(op, shape, input, weight, *dest,
+                              epilogue.value_or(isa::Epilogue()))))
     return failure();
   values[result] = {rest, shape.tokens, shape.out};
   return success();
 }
 
+LogicalResult ProgramEmitter::emitBatches(Operation *op, int64_t batches,
+                                          const model::ProjectionShape &shape,
+                                          const isa::Strided &lhs,
+                                          const isa::Strided &rhs,
+                                          isa::TensorId dest) {
+  // A program has the instructions of each.
+  constexpr int64_t kMostBatches = 4096;
+  if (batches > kMostBatches)
+    return op->emitOpError("has ")
+           << batches << " products in a batch, expected at most "
+           << kMostBatches << " in a program";
+  FailureOr<isa::TensorId> input =
+      inPlace(lhs, {batches * shape.tokens, shape.in}, op);
+  if (failed(input))
+    return failure();
+  // [cols, inner] of each batch, or [inner, cols] if they lie so.
+  isa::Weight weight;
+  int64_t rank = static_cast<int64_t>(rhs.sizes.size());
+  std::vector<int64_t> order;
+  for (int64_t k = 0; k + 2 < rank; ++k)
+    order.push_back(k);
+  order.push_back(rank - 1);
+  order.push_back(rank - 2);
+  isa::Strided other = rhs.permuted(order);
+  weight.transposed = other.isInOrder() && !rhs.isInOrder() &&
+                      b[other.tensor].shape ==
+                          std::vector<int64_t>{batches * shape.in, shape.out};
+  FailureOr<isa::TensorId> values =
+      weight.transposed ? FailureOr<isa::TensorId>(other.tensor)
+                        : inPlace(rhs, {batches * shape.out, shape.in}, op);
+  if (failed(values))
+    return failure();
+  weight.values = *values;
+  isa::Result<model::ProjectionTiling> tiling =
+      isa::chooseProjection(device, shape, options.type, {});
+  if (!tiling.ok())
+    return check(tiling.error(), op);
+  for (int64_t i = 0; i != batches; ++i) {
+    isa::ProjectionRows rows{i * shape.tokens,
+                             i * (weight.transposed ? shape.in : shape.out),
+                             i * shape.tokens};
+    if (failed(
+            check(isa::emitProjection(b, device, shape, *tiling, options.type,
+                                      *input, weight, dest, {}, 0, 0, rows),
+                  op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult ProgramEmitter::emitProducts(nm::MatmulOp op) {
+  auto type = op.getResult().getType();
+  ArrayRef<int64_t> sizes = type.getShape();
+  if (op.getSparsity() && !op.getSparsity().isDense())
+    remark::missed(
+        op.getLoc(),
+        remark::RemarkOpts::name("SparseWeight").category("convert-to-attacc"))
+        << remark::add("the array takes N:M weights [in, out] or [out, in] of "
+                       "rank 2 on the right: the operand is multiplied dense");
+  FailureOr<isa::Strided> lhs = view(op.getLhs(), op);
+  FailureOr<isa::Strided> rhs = failed(lhs) ? lhs : view(op.getRhs(), op);
+  if (failed(rhs))
+    return failure();
+  // [batch.., rows or cols, inner]; an operand without batch is repeated.
+  auto shaped = [&](isa::Strided operand, bool isTurned) {
+    size_t rank = operand.sizes.size();
+    if (isTurned) {
+      std::swap(operand.sizes[rank - 1], operand.sizes[rank - 2]);
+      std::swap(operand.strides[rank - 1], operand.strides[rank - 2]);
+    }
+    for (size_t k = 0; rank + k < sizes.size(); ++k) {
+      operand.sizes.insert(operand.sizes.begin() + k, sizes[k]);
+      operand.strides.insert(operand.strides.begin() + k, 0);
+    }
+    return operand;
+  };
+  isa::Strided left = shaped(*lhs, op.getTransposeLhs()),
+               right = shaped(*rhs, !op.getTransposeRhs());
+  int64_t rows = sizes[sizes.size() - 2], out = sizes.back(),
+          in = left.sizes.back();
+  int64_t batches = type.getNumElements() / (rows * out);
+  isa::TensorId product = temporary(batches * rows, out);
+  if (failed(
+          emitBatches(op, batches, {rows, in, out, {}}, left, right, product)))
+    return failure();
+  return emitEpilogue(op, isa::Strided::inOrder(product, sizes.vec()));
+}
+
 LogicalResult ProgramEmitter::emitContraction(linalg::GenericOp op) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  // Loops of each operand in its order, without those of one trip.
-  SmallVector<unsigned> dims[3];
-  for (auto [map, list] : llvm::zip(op.getIndexingMapsArray(), dims))
-    for (AffineExpr result : map.getResults())
-      if (unsigned dim = cast<AffineDimExpr>(result).getPosition();
-          ranges[dim] != 1)
-        list.push_back(dim);
-  SmallVector<unsigned> rows, cols, inner;
-  for (unsigned dim : dims[0])
-    if (llvm::is_contained(dims[2], dim) && llvm::is_contained(dims[1], dim))
-      return op.emitOpError("is a batch of products of activations, expected "
-                            "one product, or attention as "
-                            "--flat-raise-attention finds it");
-  llvm::copy_if(dims[0], std::back_inserter(rows),
-                [&](unsigned dim) { return llvm::is_contained(dims[2], dim); });
-  llvm::copy_if(dims[0], std::back_inserter(inner), [&](unsigned dim) {
-    return !llvm::is_contained(dims[2], dim);
-  });
-  llvm::copy_if(dims[1], std::back_inserter(cols),
-                [&](unsigned dim) { return llvm::is_contained(dims[2], dim); });
-  auto joined = [](ArrayRef<unsigned> a, ArrayRef<unsigned> b) {
-    SmallVector<unsigned> all(a);
-    all.append(b.begin(), b.end());
-    return all;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto reads = [&](unsigned operand, unsigned dim) {
+    return maps[operand].isFunctionOfDim(dim);
   };
-  bool isInFirst = dims[1] == joined(inner, cols);
-  if (dims[0] != joined(rows, inner) || dims[2] != joined(rows, cols) ||
-      (!isInFirst && dims[1] != joined(cols, inner)))
-    return op.emitOpError("is a product whose left side or result is "
-                          "transposed, expected rows of tokens; transpose the "
-                          "product");
-  auto product = [&](ArrayRef<unsigned> list) {
+  // Loops in the order of the result, then those of the sum.
+  std::vector<int64_t> batch, rows, cols, inner;
+  bool isProduct = llvm::all_of(maps, [](AffineMap map) {
+    return map.isProjectedPermutation(/*allowZeroInResults=*/true);
+  });
+  for (AffineExpr result : maps[2].getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(result)) {
+      unsigned loop = dim.getPosition();
+      bool isLeft = reads(0, loop), isRight = reads(1, loop);
+      isProduct &= isLeft || isRight || ranges[loop] == 1;
+      (isLeft && isRight ? batch : isRight ? cols : rows).push_back(loop);
+    }
+  for (unsigned loop = 0; loop != ranges.size(); ++loop)
+    if (!reads(2, loop)) {
+      isProduct &= (reads(0, loop) && reads(1, loop)) || ranges[loop] == 1;
+      inner.push_back(loop);
+    }
+  if (!isProduct)
+    return emitDirect(op);
+  auto product = [&](ArrayRef<int64_t> list) {
     int64_t size = 1;
-    for (unsigned dim : list)
+    for (int64_t dim : list)
       size *= ranges[dim];
     return size;
   };
+  auto joined = [](std::initializer_list<ArrayRef<int64_t>> lists) {
+    std::vector<int64_t> all;
+    for (ArrayRef<int64_t> list : lists)
+      all.insert(all.end(), list.begin(), list.end());
+    return all;
+  };
+  int64_t batches = product(batch);
   model::ProjectionShape shape{
       product(rows), product(inner), product(cols), {}};
-  FailureOr<isa::TensorId> lhs = materialize(op.getInputs()[0], op);
-  FailureOr<isa::TensorId> rhs = failure();
-  if (succeeded(lhs))
-    rhs = materialize(op.getInputs()[1], op);
-  FailureOr<Known> init = lookup(op.getOutputs()[0], op);
-  if (failed(lhs) || failed(rhs) || failed(init))
+
+  // Activations by a weight that lies as one, with what they are added to.
+  std::vector<int64_t> order = joined({batch, rows, cols}), written;
+  for (AffineExpr result : maps[2].getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(result))
+      written.push_back(dim.getPosition());
+  auto dropUnits = [&](std::vector<int64_t> list) {
+    llvm::erase_if(list, [&](int64_t dim) { return ranges[dim] == 1; });
+    return list;
+  };
+  bool isInOrder = dropUnits(order) == dropUnits(written);
+  FailureOr<isa::Strided> lhs = view(op.getInputs()[0], op);
+  FailureOr<isa::Strided> rhs = failed(lhs) ? lhs : view(op.getInputs()[1], op);
+  if (failed(rhs))
     return failure();
-  using Shape = std::vector<int64_t>;
-  if (b[*lhs].shape != Shape{shape.tokens, shape.in} ||
-      b[*rhs].shape !=
-          (isInFirst ? Shape{shape.in, shape.out} : Shape{shape.out, shape.in}))
-    return op.emitOpError("reads matrices of ")
-           << b[*lhs].shape[0] << "x" << b[*lhs].shape[1] << " and "
-           << b[*rhs].shape[0] << "x" << b[*rhs].shape[1]
-           << " in other shapes, expected " << shape.tokens << "x" << shape.in
-           << " by " << shape.in << "x" << shape.out;
-  isa::Weight weight;
-  weight.values = *rhs;
-  weight.transposed = isInFirst;
-  Expression value = x.accumulator();
-  if (!init->value.isConstant()) {
-    if (failed(materialize(op.getOutputs()[0], op)))
+  isa::Strided left = throughMap(*lhs, maps[0], ranges)
+                          ->permuted(joined({batch, rows, inner})),
+               right = *throughMap(*rhs, maps[1], ranges);
+  Value result = op.getResult(0);
+  Value before = op.getOutputs()[0];
+  FailureOr<Known> init = lookup(before, op);
+  if (failed(init))
+    return failure();
+  if (batches == 1 && isInOrder) {
+    FailureOr<isa::TensorId> input =
+        inPlace(left, {shape.tokens, shape.in}, op);
+    isa::Strided outFirst = right.permuted(joined({cols, inner})),
+                 inFirst = right.permuted(joined({inner, cols}));
+    isa::Weight weight;
+    weight.transposed = inFirst.isInOrder() && !outFirst.isInOrder();
+    FailureOr<isa::TensorId> values =
+        weight.transposed ? inPlace(inFirst, {shape.in, shape.out}, op)
+                          : inPlace(outFirst, {shape.out, shape.in}, op);
+    if (failed(input) || failed(values))
       return failure();
-    init = lookup(op.getOutputs()[0], op);
-    if (init->cols != shape.out)
-      return op.emitOpError("adds to a destination in rows of ")
-             << init->cols << ", expected " << shape.out;
+    weight.values = *values;
+    Expression addend = init->value;
+    if (!addend.isConstant()) {
+      FailureOr<isa::TensorId> tensor =
+          matrix(before, shape.tokens, shape.out, op);
+      if (failed(tensor))
+        return failure();
+      addend = x.tensor(static_cast<int>(tensor->index));
+    }
+    return emitProduct(op, shape, *input, weight,
+                       Expressions::add(x.accumulator(), addend));
   }
-  return emitProduct(op, shape, *lhs, weight,
-                     Expressions::add(value, init->value));
+  // [batch, rows, inner] by [batch, cols, inner], each as one matrix.
+  isa::TensorId sums = temporary(batches * shape.tokens, shape.out);
+  auto flat = [&](const isa::Strided &operand, int64_t width) {
+    std::optional<isa::Strided> whole =
+        operand.reshaped({batches, width, shape.in});
+    return whole ? *whole : operand;
+  };
+  if (failed(emitBatches(
+          op, batches, shape, flat(left, shape.tokens),
+          flat(right.permuted(joined({batch, cols, inner})), shape.out), sums)))
+    return failure();
+  std::vector<int64_t> sizes;
+  for (int64_t dim : order)
+    sizes.push_back(ranges[dim]);
+  isa::Strided found = isa::Strided::inOrder(sums, sizes), turned = found;
+  turned.sizes.clear();
+  turned.strides.clear();
+  for (AffineExpr expr : maps[2].getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    auto place =
+        dim ? llvm::find(order, int64_t(dim.getPosition())) : order.end();
+    size_t at = static_cast<size_t>(place - order.begin());
+    turned.sizes.push_back(dim ? found.sizes[at] : 1);
+    turned.strides.push_back(dim ? found.strides[at] : 0);
+  }
+  if (init->value.isConstant() && init->value.constant() == 0) {
+    views[result] = turned;
+    return success();
+  }
+  auto type = cast<RankedTensorType>(result.getType());
+  int64_t width = columnsOf(result), height = type.getNumElements() / width;
+  FailureOr<Cell> sum = cellOf(turned, height, width, op);
+  FailureOr<Cell> start = Cell{{}, init->value.constant()};
+  if (succeeded(sum) && !init->value.isConstant()) {
+    FailureOr<isa::TensorId> tensor = matrix(before, height, width, op);
+    if (failed(tensor))
+      return failure();
+    start = Cell{*tensor, 0};
+  }
+  FailureOr<isa::TensorId> dest = destination(result, height, width);
+  if (failed(sum) || failed(dest) ||
+      failed(combine(isa::BinaryKind::Add, *sum, *start, height, width, *dest,
+                     op)))
+    return failure();
+  define(result, *dest);
+  return success();
 }

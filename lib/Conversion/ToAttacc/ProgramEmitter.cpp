@@ -7,7 +7,6 @@
 
 #include "ProgramEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/Inliner.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -17,7 +16,39 @@ using namespace mlir::attacc;
 
 ProgramEmitter::ProgramEmitter(func::FuncOp func, const ProgramOptions &options)
     : func(func), options(options), device(options.device),
-      b(func.getName().str(), isa::targetOf(options.device)) {}
+      b(func.getName().str(), isa::targetOf(options.device)),
+      reason(func.getLoc()) {}
+
+void ProgramEmitter::setReason(Location location) {
+  reason = location;
+  b.setSource(static_cast<int64_t>(reasons.size()));
+  reasons.push_back(location);
+}
+
+/// Instructions name lines of the model from now on, as far as it has lines.
+void ProgramEmitter::finishLocations(isa::Program &program,
+                                     ProgramLocations *locations) {
+  for (auto [i, instruction] : llvm::enumerate(program.code)) {
+    Location location = instruction.source < 0
+                            ? func.getLoc()
+                            : reasons[static_cast<size_t>(instruction.source)];
+    if (locations)
+      locations->code.push_back(location);
+    instruction.source = static_cast<int64_t>(i);
+    if (auto line = location->findInstanceOf<FileLineColLoc>())
+      instruction.source = line.getLine();
+  }
+  if (!locations)
+    return;
+  // Those that a kernel made for itself are of the first that uses them.
+  locations->tensors.assign(program.tensors.size(), func.getLoc());
+  for (size_t i = program.code.size(); i-- != 0;)
+    for (const isa::Tile &tile : program.code[i].operands)
+      if (tile.space == isa::Space::Dram)
+        locations->tensors[tile.object] = locations->code[i];
+  for (auto [tensor, location] : tensorReasons)
+    locations->tensors[tensor] = location;
+}
 
 Value ProgramEmitter::strip(Value value) {
   while (Operation *op = value.getDefiningOp()) {
@@ -47,7 +78,9 @@ FailureOr<isa::Type> ProgramEmitter::hostType(Type type, Operation *op) {
 }
 
 isa::TensorId ProgramEmitter::declare(isa::Tensor tensor) {
-  return b.tensor(std::move(tensor));
+  isa::TensorId id = b.tensor(std::move(tensor));
+  tensorReasons.try_emplace(id.index, reason);
+  return id;
 }
 
 int64_t ProgramEmitter::columnsOf(Value value) {
@@ -107,6 +140,7 @@ LogicalResult ProgramEmitter::declareArguments() {
     tensor.shape = {type.getNumElements() / cols, cols};
     tensor.hostShape = type.getShape().vec();
     tensor.hostType = *host;
+    setReason(argument.getLoc());
     define(argument, declare(std::move(tensor)));
   }
   for (Type type : func.getResultTypes()) {
@@ -140,95 +174,17 @@ FailureOr<isa::TensorId> ProgramEmitter::destination(Value value, int64_t rows,
   return declare(std::move(tensor));
 }
 
-FailureOr<isa::TensorId> ProgramEmitter::parameter(nm::ParamOp op,
-                                                   isa::Part part,
-                                                   std::vector<int64_t> shape,
-                                                   isa::Type type,
-                                                   isa::SparsePattern pattern) {
-  isa::Tensor tensor;
-  tensor.name = op.getKey().str();
-  if (op.getScope())
-    tensor.name = op.getScope()->str() + ":" + tensor.name;
-  if (part == isa::Part::Values || part == isa::Part::Indices)
-    tensor.name += std::string(".") + isa::toString(part);
-  for (int64_t size : shape)
-    if (part == isa::Part::Whole && shape.size() == 1 && size == 0)
-      return op.emitOpError("is empty");
-  auto [place, isNew] = tensors.try_emplace(tensor.name);
-  if (!isNew) {
-    if (b[place->second].shape != shape)
-      return op.emitOpError(
-          "is used in two shapes, which programs do not hold");
-    return place->second;
-  }
-  auto weight = cast<RankedTensorType>(op.getType());
-  FailureOr<isa::Type> host = hostType(weight.getElementType(), op);
-  if (failed(host))
-    return failure();
-  tensor.role = isa::Role::Param;
-  tensor.type = type;
-  tensor.shape = std::move(shape);
-  tensor.hostShape = weight.getShape().vec();
-  tensor.hostType = *host;
-  tensor.key = op.getKey().str();
-  tensor.scope = op.getScope().value_or("").str();
-  tensor.part = part;
-  tensor.pattern = pattern;
-  return place->second = declare(std::move(tensor));
-}
-
-/// Elements as bytes of a program's type.
-static void appendElement(std::vector<uint8_t> &data, isa::Type type,
-                          APFloat value) {
-  bool loses = false;
-  const llvm::fltSemantics &semantics =
-      type == isa::Type::F32   ? APFloat::IEEEsingle()
-      : type == isa::Type::F16 ? APFloat::IEEEhalf()
-                               : APFloat::BFloat();
-  value.convert(semantics, APFloat::rmNearestTiesToEven, &loses);
-  uint64_t bits = value.bitcastToAPInt().getZExtValue();
-  for (int64_t i = 0; i < isa::typeBytes(type); ++i)
-    data.push_back(static_cast<uint8_t>(bits >> (8 * i)));
-}
-
-FailureOr<isa::TensorId>
-ProgramEmitter::constantTensor(DenseElementsAttr elements,
-                               std::vector<int64_t> shape, Operation *user) {
-  if (!llvm::isa<FloatType>(elements.getElementType()))
-    return user->emitOpError("reads a constant of type ")
-           << elements.getType() << ", expected floats";
-  isa::Tensor tensor;
-  tensor.name = "c" + std::to_string(tensors.size());
-  tensor.role = isa::Role::Constant;
-  tensor.type = options.type;
-  tensor.shape = std::move(shape);
-  for (const APFloat &value : elements.getValues<APFloat>())
-    appendElement(tensor.data, tensor.type, value);
-  std::string name = tensor.name;
-  return tensors[name] = declare(std::move(tensor));
-}
-
-isa::TensorId ProgramEmitter::constantVector(double value, int64_t cols) {
-  std::string name = "c_" + std::to_string(value) + "_" + std::to_string(cols);
-  auto [place, isNew] = tensors.try_emplace(name);
-  if (!isNew)
-    return place->second;
-  isa::Tensor tensor;
-  tensor.name = name;
-  tensor.role = isa::Role::Constant;
-  tensor.type = options.type;
-  tensor.shape = {cols};
-  for (int64_t i = 0; i < cols; ++i)
-    appendElement(tensor.data, tensor.type, APFloat(value));
-  return place->second = declare(std::move(tensor));
-}
-
 FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
                                                         Operation *user) {
   value = strip(value);
   auto known = values.find(value);
   if (known != values.end())
     return known->second;
+  if (views.contains(value)) {
+    if (failed(materialize(value, user)))
+      return failure();
+    return values[value];
+  }
   FloatAttr number;
   if (matchPattern(value, m_Constant(&number)))
     return Known{Expressions::constant(number.getValueAsDouble()), 1, 1};
@@ -237,8 +193,8 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
     return user->emitOpError("reads a value of type ")
            << value.getType() << ", expected a tensor of static sizes";
   Operation *op = value.getDefiningOp();
-  DenseElementsAttr elements;
-  if (op && matchPattern(op, m_Constant(&elements)) && elements.isSplat() &&
+  DenseElementsAttr elements = op ? constantOf(op) : DenseElementsAttr();
+  if (elements && elements.isSplat() &&
       llvm::isa<FloatType>(elements.getElementType())) {
     double splat = elements.getSplatValue<APFloat>().convertToDouble();
     return Known{Expressions::constant(splat), 1, 1};
@@ -250,13 +206,19 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
   if (isVector)
     shape.erase(shape.begin());
   FailureOr<isa::TensorId> tensor = failure();
+  std::optional<Reason> at;
+  if (op)
+    at.emplace(*this, op);
   if (auto param = dyn_cast_or_null<nm::ParamOp>(op))
     tensor = parameter(param, isa::Part::Whole, shape, options.type);
   else if (elements)
     tensor = constantTensor(elements, shape, user);
   else
     return user->emitOpError("reads a value that no instruction computes: ")
-           << value;
+           << value
+           << ", expected an argument, a parameter, a constant or what "
+              "products "
+              "and elementwise operations compute";
   if (failed(tensor))
     return failure();
   int index = static_cast<int>(tensor->index);
@@ -268,16 +230,58 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
 FailureOr<isa::TensorId> ProgramEmitter::materialize(Value value,
                                                      Operation *user) {
   value = strip(value);
+  auto elements = views.find(value);
+  if (elements != views.end() && !values.contains(value)) {
+    isa::Strided source = elements->second;
+    Reason at(*this, value.getDefiningOp());
+    int64_t cols = columnsOf(value), rows = source.count() / cols;
+    FailureOr<isa::TensorId> tensor = failure();
+    if (!results.contains(value)) {
+      tensor = inPlace(source, {rows, cols}, user);
+    } else {
+      tensor = destination(value, rows, cols);
+      if (succeeded(tensor) &&
+          failed(
+              copy(source, isa::Strided::inOrder(*tensor, source.sizes), user)))
+        return failure();
+    }
+    if (succeeded(tensor))
+      define(value, *tensor);
+    return tensor;
+  }
   FailureOr<Known> known = lookup(value, user);
   if (failed(known))
     return failure();
-  if (std::optional<int> atom = known->value.asAtom())
-    if (x[*atom].kind == Atom::Tensor)
-      return isa::TensorId{static_cast<uint32_t>(x[*atom].tensor)};
-  FailureOr<isa::TensorId> dest = destination(value, known->rows, known->cols);
+  std::optional<int> atom = known->value.asAtom();
+  if (atom && x[*atom].kind == Atom::Tensor)
+    return isa::TensorId{static_cast<uint32_t>(x[*atom].tensor)};
   Operation *op = value.getDefiningOp() ? value.getDefiningOp() : user;
-  if (failed(dest) ||
-      failed(work(known->value, known->rows, known->cols, *dest, op)))
+  Reason at(*this, op);
+  if (known->value.isConstant()) {
+    int64_t cols = columnsOf(value);
+    FailureOr<isa::TensorId> dest = destination(
+        value, cast<RankedTensorType>(value.getType()).getNumElements() / cols,
+        cols);
+    if (failed(dest) ||
+        failed(fillMatrix(Cell{{}, known->value.constant()}, *dest, op)))
+      return failure();
+    return *dest;
+  }
+  FailureOr<isa::TensorId> dest = destination(value, known->rows, known->cols);
+  if (failed(dest))
+    return failure();
+  LogicalResult done = failure();
+  if (atom && x[*atom].kind == Atom::Vector) {
+    Cell row{isa::TensorId{static_cast<uint32_t>(x[*atom].tensor)}, 0};
+    done = fillMatrix(row, *dest, op);
+  } else if (isWorkable(known->value, known->cols)) {
+    done = work(known->value, known->rows, known->cols, *dest, op);
+  } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+    done = emitDirect(generic, *dest);
+  } else {
+    done = op->emitOpError("has no instructions on ") << device.name;
+  }
+  if (failed(done))
     return failure();
   define(value, *dest);
   return *dest;
@@ -307,6 +311,7 @@ LogicalResult ProgramEmitter::emitReturn(func::ReturnOp op) {
 }
 
 LogicalResult ProgramEmitter::emit(Operation *op) {
+  Reason at(*this, op);
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](linalg::GenericOp generic) { return emitGeneric(generic); })
       .Case([&](linalg::SoftmaxOp softmax) { return emitSoftmax(softmax); })
@@ -323,6 +328,10 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
               Expressions::constant(number.getValueAsDouble()), 1, 1};
         return success(); // if unknown, an error at its use
       })
+      .Case([&](tensor::ExtractSliceOp slice) { return emitSlice(slice); })
+      .Case([&](tensor::InsertSliceOp insert) { return emitInsert(insert); })
+      .Case([&](tensor::ConcatOp concat) { return emitConcat(concat); })
+      .Case([&](tensor::PadOp pad) { return emitPad(pad); })
       .Case([&](func::ReturnOp ret) { return emitReturn(ret); })
       // Read where they are used.
       .Case<nm::ParamOp, tensor::EmptyOp, tensor::CollapseShapeOp,
@@ -331,8 +340,9 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       .Default([&](Operation *other) -> LogicalResult {
         return other->emitOpError("has no instructions on ")
                << device.name
-               << ", expected nm.matmul, flat.attention, elementwise "
-                  "operations and row reductions of linalg, and reshapes";
+               << ", expected nm.matmul, flat.attention, products, "
+                  "elementwise operations and reductions of linalg, reshapes, "
+                  "transposes and slices";
       });
 }
 
@@ -369,7 +379,7 @@ LogicalResult ProgramEmitter::inlineCalls() {
 
 /// Gives the results the order that the function returns them in, whatever the
 /// order in which they were computed: they are bound by number.
-static void orderResults(isa::Program &program) {
+static void orderResults(isa::Program &program, ProgramLocations *locations) {
   auto numberOf = [&](uint32_t tensor) {
     unsigned number = 0;
     StringRef name = program.tensors[tensor].name;
@@ -392,13 +402,18 @@ static void orderResults(isa::Program &program) {
   }
   for (auto [place, tensor] : llvm::zip(places, sorted))
     program.tensors[place] = std::move(tensor);
+  if (locations) {
+    SmallVector<Location> before = locations->tensors;
+    for (auto [place, tensor] : llvm::zip(places, order))
+      locations->tensors[place] = before[tensor];
+  }
   for (isa::Instruction &instruction : program.code)
     for (isa::Tile &tile : instruction.operands)
       if (tile.space == isa::Space::Dram && moved.contains(tile.object))
         tile.object = moved[tile.object];
 }
 
-FailureOr<isa::Program> ProgramEmitter::run() {
+FailureOr<isa::Program> ProgramEmitter::run(ProgramLocations *locations) {
   if (!func.getBody().hasOneBlock())
     return func.emitOpError("has control flow, expected one block");
   if (failed(inlineCalls()))
@@ -419,6 +434,7 @@ FailureOr<isa::Program> ProgramEmitter::run() {
           })
           .wasInterrupted())
     return failure();
+  setReason(func.getLoc());
   if (failed(declareArguments()))
     return failure();
   Operation *terminator = func.getBody().front().getTerminator();
@@ -432,11 +448,13 @@ FailureOr<isa::Program> ProgramEmitter::run() {
   if (!program.ok())
     return func.emitOpError("cannot be lowered to ")
            << device.name << ": " << program.error().message;
-  orderResults(*program);
+  finishLocations(*program, locations);
+  orderResults(*program, locations);
   return std::move(*program);
 }
 
 FailureOr<isa::Program>
-mlir::attacc::buildProgram(func::FuncOp func, const ProgramOptions &options) {
-  return ProgramEmitter(func, options).run();
+mlir::attacc::buildProgram(func::FuncOp func, const ProgramOptions &options,
+                           ProgramLocations *locations) {
+  return ProgramEmitter(func, options).run(locations);
 }

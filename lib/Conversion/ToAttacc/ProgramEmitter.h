@@ -7,7 +7,8 @@
 //
 // Every tensor of the program is a matrix [rows, cols] in row-major order; the
 // values of the function that are the same elements in another shape are the
-// same tensor. Elementwise values stay expressions until something needs them.
+// same tensor. Elementwise values stay expressions until something needs them,
+// transposes, slices and broadcasts views of a tensor.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,11 +17,14 @@
 
 #include "Expression.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Isa/Kernels/Strided.h"
+#include "nm/Target/Attacc/Attacc.h"
 #include <map>
 
 namespace mlir::attacc {
@@ -39,7 +43,7 @@ class ProgramEmitter {
 public:
   ProgramEmitter(func::FuncOp func, const ProgramOptions &options);
 
-  FailureOr<isa::Program> run();
+  FailureOr<isa::Program> run(ProgramLocations *locations);
 
 private:
   /// What is known of a value.
@@ -48,7 +52,32 @@ private:
     int64_t rows = 1, cols = 1;
   };
 
+  /// A value of elementwise code: a matrix, a vector that is the same in all
+  /// rows, or a number.
+  struct Cell {
+    std::optional<isa::TensorId> tensor;
+    double number = 0;
+  };
+
+  /// While it lives, what is emitted is emitted for an operation.
+  class Reason {
+  public:
+    Reason(ProgramEmitter &emitter, Operation *op)
+        : emitter(emitter), before(emitter.reason) {
+      emitter.setReason(op->getLoc());
+    }
+    ~Reason() { emitter.setReason(before); }
+    Reason(const Reason &) = delete;
+    Reason &operator=(const Reason &) = delete;
+
+  private:
+    ProgramEmitter &emitter;
+    Location before;
+  };
+
   // ProgramEmitter.cpp
+  void setReason(Location location);
+  void finishLocations(isa::Program &program, ProgramLocations *locations);
   LogicalResult inlineCalls();
   LogicalResult declareArguments();
   LogicalResult emit(Operation *op);
@@ -65,29 +94,80 @@ private:
   /// The tensor of a value, worked out now if it was not yet.
   FailureOr<isa::TensorId> materialize(Value value, Operation *user);
   FailureOr<Known> lookup(Value value, Operation *user);
+  FailureOr<isa::Type> hostType(Type type, Operation *op);
+  LogicalResult check(const isa::Status &status, Operation *op);
+
+  // Constants.cpp
+  /// The elements of a constant, also of one in a resource; null if it is none.
+  static DenseElementsAttr constantOf(Operation *op);
   FailureOr<isa::TensorId> parameter(nm::ParamOp op, isa::Part part,
                                      std::vector<int64_t> shape, isa::Type type,
                                      isa::SparsePattern pattern = {});
   FailureOr<isa::TensorId> constantTensor(DenseElementsAttr elements,
                                           std::vector<int64_t> shape,
                                           Operation *user);
+  /// `bytes` of elements of i8 or floats of the program's type.
+  isa::TensorId constantBytes(isa::Type type, std::vector<int64_t> shape,
+                              std::vector<uint8_t> bytes);
   isa::TensorId constantVector(double value, int64_t cols);
-  FailureOr<isa::Type> hostType(Type type, Operation *op);
-  LogicalResult check(const isa::Status &status, Operation *op);
+  /// The weight of a product; [in, out] or [out, in].
+  FailureOr<isa::Weight> weightOf(nm::MatmulOp op, int64_t in, int64_t out);
+  FailureOr<isa::Weight> constantWeight(nm::MatmulOp op,
+                                        DenseElementsAttr elements, int64_t in,
+                                        int64_t out);
+
+  // Views.cpp
+  /// The value as elements of a tensor that exists, from now on if not yet.
+  FailureOr<isa::Strided> view(Value value, Operation *user);
+  /// Whether it is a view that nobody has moved into place yet.
+  bool isView(Value value) {
+    value = strip(value);
+    return views.contains(value) && !values.contains(value);
+  }
+  /// The operand as loops of the given ranges read it; nothing if the map has
+  /// other results than loops and constants.
+  static std::optional<isa::Strided> throughMap(const isa::Strided &operand,
+                                                AffineMap map,
+                                                ArrayRef<int64_t> ranges);
+  /// A tensor of that shape with the view's elements in order: the view's own,
+  /// or a copy.
+  FailureOr<isa::TensorId> inPlace(const isa::Strided &view,
+                                   std::vector<int64_t> shape, Operation *user);
+  /// The value as a matrix of that shape.
+  FailureOr<isa::TensorId> matrix(Value value, int64_t rows, int64_t cols,
+                                  Operation *user);
+  LogicalResult copy(const isa::Strided &from, const isa::Strided &to,
+                     Operation *op);
+  /// A transpose, broadcast or copy becomes a view. False for anything else.
+  FailureOr<bool> emitView(linalg::GenericOp op);
+  LogicalResult emitSlice(tensor::ExtractSliceOp op);
+  LogicalResult emitInsert(tensor::InsertSliceOp op);
+  LogicalResult emitConcat(tensor::ConcatOp op);
+  LogicalResult emitPad(tensor::PadOp op);
 
   // Elementwise.cpp
   LogicalResult emitGeneric(linalg::GenericOp op);
+  /// False if it is no expression that is worked out as a whole.
+  FailureOr<bool> emitExpression(linalg::GenericOp op);
   LogicalResult emitSoftmax(linalg::SoftmaxOp op);
-  /// An operand as the body sees it, for loops of the given ranges.
-  FailureOr<Expression> operandExpression(Value operand, AffineMap map,
-                                          ArrayRef<int64_t> ranges,
-                                          int64_t &cols, Operation *op);
-  FailureOr<Expression> evaluate(Block &body, ValueRange arguments,
-                                 ArrayRef<Expression> values, Operation *op);
+  /// An operand as the body sees it, for loops of the given ranges: as the
+  /// expression that it is, or nothing.
+  FailureOr<std::optional<Expression>> readInPlace(Value operand, AffineMap map,
+                                                   ArrayRef<int64_t> ranges,
+                                                   int64_t &cols,
+                                                   Operation *op);
+  /// The same, moved where it has to be; nothing if the map says no view.
+  FailureOr<std::optional<Expression>>
+  operandExpression(Value operand, AffineMap map, ArrayRef<int64_t> ranges,
+                    int64_t &cols, Operation *op);
+  std::optional<Expression> evaluate(Block &body, ValueRange arguments,
+                                     ArrayRef<Expression> values);
   std::optional<Expression> evaluateOp(Operation &op,
                                        function_ref<Expression(Value)> get);
 
   // Work.cpp
+  /// Whether work() has instructions for it.
+  bool isWorkable(const Expression &value, int64_t cols);
   LogicalResult work(const Expression &value, int64_t rows, int64_t cols,
                      isa::TensorId dest, Operation *op);
   FailureOr<isa::TensorId> workOut(const Expression &value, int64_t rows,
@@ -102,6 +182,45 @@ private:
   LogicalResult workSum(const Expression &value, int64_t rows, int64_t cols,
                         isa::TensorId dest, Operation *op);
 
+  // Cells.cpp
+  isa::TensorId temporary(int64_t rows, int64_t cols);
+  bool isMatrix(const Cell &cell) const {
+    return cell.tensor && b[*cell.tensor].shape.size() == 2;
+  }
+  LogicalResult fillMatrix(const Cell &cell, isa::TensorId dest, Operation *op);
+  FailureOr<isa::TensorId> matrixOf(const Cell &cell, int64_t rows,
+                                    int64_t cols, Operation *op);
+  /// kind(lhs, rhs), in `dest` if there is one.
+  FailureOr<Cell> combine(isa::BinaryKind kind, Cell lhs, Cell rhs,
+                          int64_t rows, int64_t cols,
+                          std::optional<isa::TensorId> dest, Operation *op);
+  FailureOr<Cell> apply(isa::UnaryKind kind, const Cell &source, int64_t rows,
+                        int64_t cols, std::optional<isa::TensorId> dest,
+                        Operation *op);
+
+  // Direct.cpp
+  class Body;
+  /// An operation over elements, as it is written, scalar by scalar. The only
+  /// result goes to `dest` if there is one.
+  LogicalResult emitDirect(linalg::GenericOp op,
+                           std::optional<isa::TensorId> dest = std::nullopt);
+  LogicalResult emitReduction(linalg::GenericOp op, OpOperand &init, Body &body,
+                              isa::BinaryKind kind, bool isNegated,
+                              Value reduced, int64_t rows, int64_t cols,
+                              std::optional<isa::TensorId> dest);
+  LogicalResult reduceRows(isa::BinaryKind kind, isa::TensorId source,
+                           isa::TensorId dest, Operation *op);
+  /// Elements as rows of `cols`: a matrix, or a vector if all rows are alike.
+  FailureOr<Cell> cellOf(const isa::Strided &elements, int64_t rows,
+                         int64_t cols, Operation *op);
+  /// An operand as loops read it, `order` being theirs from the outermost in.
+  FailureOr<Cell> readCell(Value operand, AffineMap map,
+                           ArrayRef<int64_t> ranges,
+                           const std::vector<int64_t> &order, int64_t rows,
+                           int64_t cols, Operation *op);
+  /// The epilogue of a product that is in place.
+  LogicalResult emitEpilogue(nm::MatmulOp op, const isa::Strided &product);
+
   // Products.cpp
   LogicalResult emitMatmul(nm::MatmulOp op);
   LogicalResult emitContraction(linalg::GenericOp op);
@@ -109,7 +228,20 @@ private:
   LogicalResult emitProduct(Operation *op, const model::ProjectionShape &shape,
                             isa::TensorId input, const isa::Weight &weight,
                             const Expression &value);
-  FailureOr<isa::Weight> weightOf(nm::MatmulOp op, int64_t in, int64_t out);
+  /// Any other than activations by a weight: batches, a transposed or N:M left
+  /// side.
+  LogicalResult emitProducts(nm::MatmulOp op);
+  LogicalResult emitPlainProduct(Operation *op,
+                                 const model::ProjectionShape &shape,
+                                 isa::TensorId input, const isa::Weight &weight,
+                                 isa::TensorId dest,
+                                 const isa::Epilogue &epilogue);
+  /// dest = lhs by rhs for each batch: [batch.., rows, inner] by [batch..,
+  /// cols, inner] to [batch * rows, cols].
+  LogicalResult emitBatches(Operation *op, int64_t batches,
+                            const model::ProjectionShape &shape,
+                            const isa::Strided &lhs, const isa::Strided &rhs,
+                            isa::TensorId dest);
   /// The epilogue that computes `value` of the accumulator; nothing if none
   /// does.
   std::optional<isa::Epilogue> matchEpilogue(const Expression &value);
@@ -121,7 +253,11 @@ private:
   LogicalResult emitAttention(flat::AttentionOp op);
   FailureOr<isa::HeadsView> headsView(flat::AttentionOp op,
                                       flat::AttentionOp::Role role,
-                                      isa::TensorId tensor);
+                                      const isa::Strided &from);
+  /// The same without moving elements; nothing if there is none.
+  std::optional<isa::HeadsView> findHeads(flat::AttentionOp op,
+                                          flat::AttentionOp::Role role,
+                                          const isa::Strided &elements);
   FailureOr<model::Dataflow> chooseDataflow(flat::AttentionOp op,
                                             const model::AttentionShape &shape,
                                             const isa::AttentionScore &score);
@@ -132,10 +268,19 @@ private:
   isa::Builder b;
   Expressions x;
   DenseMap<Value, Known> values;
+  DenseMap<Value, isa::Strided> views;
+  /// Copies of views, by tensor, offset, sizes, strides and shape.
+  std::map<std::tuple<uint32_t, int64_t, std::vector<int64_t>,
+                      std::vector<int64_t>, std::vector<int64_t>>,
+           isa::TensorId>
+      copies;
   DenseMap<Value, int64_t> results;     ///< stripped value to number of result
   llvm::SmallDenseSet<int64_t> written; ///< results that are in place
   std::map<std::string, isa::TensorId> tensors; ///< parameters, constants
   int64_t scratchCount = 0;
+  Location reason;
+  SmallVector<Location> reasons;              ///< by Instruction::source
+  DenseMap<uint32_t, Location> tensorReasons; ///< those of the emitter's own
 };
 
 } // namespace mlir::attacc

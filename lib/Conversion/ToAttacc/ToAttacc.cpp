@@ -66,14 +66,16 @@ private:
       functions.push_back(func);
     }
     for (func::FuncOp func : functions) {
-      FailureOr<isa::Program> program = attacc::buildProgram(func, *options);
+      attacc::ProgramLocations locations;
+      FailureOr<isa::Program> program =
+          attacc::buildProgram(func, *options, &locations);
       if (failed(program))
         return failure();
       OpBuilder builder(func);
-      attacc::ProgramOp op = attacc::importProgram(builder, *program);
+      attacc::ProgramOp op =
+          attacc::importProgram(builder, *program, func.getLoc(), locations);
       if (!op)
         return failure();
-      op->setLoc(func.getLoc());
       func.erase();
     }
     return success();

@@ -38,6 +38,46 @@ ProgramEmitter::split(const Expression &value,
   return std::nullopt;
 }
 
+bool ProgramEmitter::isWorkable(const Expression &value, int64_t cols) {
+  if (std::optional<int> atom = value.asAtom())
+    if (x[*atom].kind == Atom::Tensor)
+      return true;
+  if (x.matchLayerNorm(value, cols) || x.matchSoftmax(value, cols))
+    return true;
+  if (auto activation = x.matchActivation(value))
+    return isWorkable(activation->argument, cols);
+  auto isActivation = [&](const Expression &rest) {
+    return x.matchActivation(rest).has_value();
+  };
+  if (auto gate = split(value, isActivation))
+    return isWorkable(gate->rest, cols);
+  llvm::SmallDenseSet<int> seen;
+  for (const Term &term : value.terms)
+    for (const Factor &factor : term.factors) {
+      const Atom atom = x[factor.atom];
+      // An atom in two terms comes of a product of sums that was multiplied
+      // out: what cancels there loses its digits.
+      if (factor.power < 1 || !seen.insert(factor.atom).second)
+        return false;
+      if (atom.kind == Atom::Tensor || atom.kind == Atom::Vector)
+        continue;
+      if (atom.isRowConstant)
+        return false;
+      if (auto activation =
+              x.matchActivation(Expressions::single(factor.atom))) {
+        if (!isWorkable(activation->argument, cols))
+          return false;
+        continue;
+      }
+      if (atom.kind != Atom::Max)
+        return false;
+      for (const Expression &part : {atom.argument, atom.argument2})
+        if (!part.isConstant() && !isWorkable(part, cols))
+          return false;
+    }
+  return true;
+}
+
 FailureOr<TensorId> ProgramEmitter::workOut(const Expression &value,
                                             int64_t rows, int64_t cols,
                                             Operation *op) {
@@ -93,145 +133,80 @@ LogicalResult ProgramEmitter::work(const Expression &value, int64_t rows,
 }
 
 /// Term by term, and factor by factor: each step combines what is there with
-/// one more tensor or vector.
+/// one more tensor, vector or number.
 LogicalResult ProgramEmitter::workSum(const Expression &value, int64_t rows,
                                       int64_t cols, TensorId dest,
                                       Operation *op) {
-  struct Step {
-    BinaryKind kind;
-    TensorId operand;
+  using Step = std::pair<BinaryKind, Cell>;
+  // Begins with a matrix, the first that is not subtracted.
+  auto fold = [&](SmallVector<Step> steps,
+                  std::optional<TensorId> to) -> FailureOr<Cell> {
+    auto first = llvm::find_if(steps, [&](const Step &step) {
+      return isMatrix(step.second) && step.first != BinaryKind::Sub;
+    });
+    if (first != steps.end())
+      std::rotate(steps.begin(), first, first + 1);
+    FailureOr<Cell> sum = steps[0].second;
+    if (steps[0].first == BinaryKind::Sub)
+      sum = combine(BinaryKind::Mul, *sum, Cell{{}, -1}, rows, cols,
+                    steps.size() == 1 ? to : std::nullopt, op);
+    for (size_t i = 1; succeeded(sum) && i != steps.size(); ++i)
+      sum = combine(steps[i].first, *sum, steps[i].second, rows, cols,
+                    i + 1 == steps.size() ? to : std::nullopt, op);
+    return sum;
   };
-  auto refuse = [&]() -> LogicalResult {
-    return op->emitOpError("has no instructions on ")
-           << device.name
-           << ": it is no layer norm, softmax, activation, sum or product of "
-              "tensors that the compiler knows";
-  };
-  auto finish = [&](TensorId first, ArrayRef<Step> steps,
-                    TensorId last) -> LogicalResult {
-    for (auto [i, step] : llvm::enumerate(steps)) {
-      TensorId to = last;
-      if (i + 1 != steps.size()) {
-        FailureOr<TensorId> temporary = destination({}, rows, cols);
-        if (failed(temporary))
-          return failure();
-        to = *temporary;
-      }
-      if (failed(check(isa::emitElementwise(b, device, options.type, step.kind,
-                                            first, step.operand, to),
-                       op)))
-        return failure();
-      first = to;
-    }
-    return success();
-  };
-  // An operand of a product: a tensor, a vector, or what it takes to make one.
-  auto operandOf = [&](int index) -> FailureOr<TensorId> {
+  auto operandOf = [&](int index) -> FailureOr<Cell> {
     const Atom atom = x[index];
     if (atom.kind == Atom::Tensor || atom.kind == Atom::Vector)
-      return TensorId{static_cast<uint32_t>(atom.tensor)};
-    if (atom.kind == Atom::Max && !atom.isRowConstant) {
-      FailureOr<TensorId> l = workOut(atom.argument, rows, cols, op);
-      if (failed(l))
-        return failure();
-      TensorId r;
-      if (atom.argument2.isConstant()) {
-        r = constantVector(atom.argument2.constant(), cols);
-      } else {
-        FailureOr<TensorId> other = workOut(atom.argument2, rows, cols, op);
-        if (failed(other))
+      return Cell{TensorId{static_cast<uint32_t>(atom.tensor)}, 0};
+    if (atom.kind == Atom::Max &&
+        !x.matchActivation(Expressions::single(index))) {
+      Cell sides[2];
+      for (auto [side, part] :
+           llvm::zip(sides, ArrayRef{atom.argument, atom.argument2})) {
+        if (part.isConstant()) {
+          side = Cell{{}, part.constant()};
+          continue;
+        }
+        FailureOr<TensorId> tensor = workOut(part, rows, cols, op);
+        if (failed(tensor))
           return failure();
-        r = *other;
+        side = Cell{*tensor, 0};
       }
-      FailureOr<TensorId> to = destination({}, rows, cols);
-      if (failed(to) ||
-          failed(check(isa::emitElementwise(b, device, options.type,
-                                            BinaryKind::Max, *l, r, *to),
-                       op)))
-        return failure();
-      return *to;
+      return combine(BinaryKind::Max, sides[0], sides[1], rows, cols, {}, op);
     }
-    Expression self;
-    self.terms.push_back({1, {{index, 1}}});
-    if (!atom.isRowConstant && x.matchActivation(self))
-      return workOut(self, rows, cols, op);
-    return refuse();
+    FailureOr<TensorId> tensor =
+        workOut(Expressions::single(index), rows, cols, op);
+    if (failed(tensor))
+      return failure();
+    return Cell{*tensor, 0};
   };
-  auto isMatrix = [&](TensorId id) { return b[id].shape.size() == 2; };
 
-  // Products first, so that a sum begins with a matrix.
+  bool isWhole = value.terms.size() == 1;
   SmallVector<Step> sum;
-  std::optional<TensorId> first;
-  auto product = [&](const Term &term, bool isWhole,
-                     double coefficient) -> FailureOr<TensorId> {
-    SmallVector<Step> steps;
-    std::optional<TensorId> begin;
-    SmallVector<TensorId> operands;
+  for (const Term &term : value.terms) {
+    bool isSubtracted = term.coefficient == -1 && !isWhole;
+    double coefficient = isSubtracted ? 1 : term.coefficient;
+    SmallVector<Step> product;
     for (const Factor &factor : term.factors) {
-      if (factor.power < 1)
-        return refuse();
-      FailureOr<TensorId> operand = operandOf(factor.atom);
+      FailureOr<Cell> operand = operandOf(factor.atom);
       if (failed(operand))
         return failure();
-      for (int i = 0; i < factor.power; ++i) {
-        if (!begin && isMatrix(*operand))
-          begin = *operand;
-        else
-          operands.push_back(*operand);
-      }
+      product.append(factor.power, {BinaryKind::Mul, *operand});
     }
-    if (!begin)
-      return refuse();
-    for (TensorId operand : operands)
-      steps.push_back({BinaryKind::Mul, operand});
-    if (coefficient != 1)
-      steps.push_back({BinaryKind::Mul, constantVector(coefficient, cols)});
-    if (steps.empty())
-      return *begin;
-    TensorId to = dest;
-    if (!isWhole) {
-      FailureOr<TensorId> temporary = destination({}, rows, cols);
-      if (failed(temporary))
-        return failure();
-      to = *temporary;
-    }
-    if (failed(finish(*begin, steps, to)))
-      return failure();
-    return to;
-  };
-  for (const Term &term : value.terms) {
-    bool isVector = llvm::all_of(term.factors, [&](const Factor &factor) {
-      return x[factor.atom].kind == Atom::Vector && factor.power == 1;
-    });
-    if (isVector && term.factors.empty()) {
-      sum.push_back({BinaryKind::Add, constantVector(term.coefficient, cols)});
-      continue;
-    }
-    if (isVector && term.factors.size() == 1 &&
-        (term.coefficient == 1 || term.coefficient == -1)) {
-      int vector = x[term.factors[0].atom].tensor;
-      sum.push_back({term.coefficient > 0 ? BinaryKind::Add : BinaryKind::Sub,
-                     TensorId{static_cast<uint32_t>(vector)}});
-      continue;
-    }
-    bool isSubtracted = term.coefficient == -1 && (first || !sum.empty());
-    bool isWhole = value.terms.size() == 1;
-    FailureOr<TensorId> part =
-        product(term, isWhole, isSubtracted ? 1 : term.coefficient);
+    if (coefficient != 1 || product.empty())
+      product.push_back({BinaryKind::Mul, Cell{{}, coefficient}});
+    FailureOr<Cell> part =
+        fold(product, isWhole ? std::optional(dest) : std::nullopt);
     if (failed(part))
       return failure();
-    if (isWhole)
-      return part->index == dest.index
-                 ? success()
-                 : check(isa::emitUnary(b, device, options.type,
-                                        UnaryKind::Copy, *part, dest),
-                         op);
-    if (!first && !isSubtracted)
-      first = *part;
-    else
-      sum.push_back({isSubtracted ? BinaryKind::Sub : BinaryKind::Add, *part});
+    sum.push_back({isSubtracted ? BinaryKind::Sub : BinaryKind::Add, *part});
   }
-  if (!first)
-    return refuse();
-  return finish(*first, sum, dest);
+  FailureOr<Cell> total =
+      sum.empty() ? FailureOr<Cell>(Cell{{}, 0}) : fold(sum, dest);
+  if (failed(total))
+    return failure();
+  if (total->tensor && total->tensor->index == dest.index)
+    return success();
+  return fillMatrix(*total, dest, op);
 }

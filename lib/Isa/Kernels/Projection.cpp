@@ -30,10 +30,11 @@ public:
                     const ProjectionPlan &plan, Type type, TensorId input,
                     const Weight &weight, TensorId output,
                     const Epilogue &epilogue, int64_t inputColumn,
-                    int64_t outputColumn)
+                    int64_t outputColumn, const ProjectionRows &begin)
       : b(b), plan(plan), input(input), weight(weight), output(output),
         epilogue(epilogue), inputColumn(inputColumn),
-        outputColumn(outputColumn), tokens{shape.tokens, plan.tiling.tokens},
+        outputColumn(outputColumn), begin(begin),
+        tokens{shape.tokens, plan.tiling.tokens},
         outs{shape.out, plan.tiling.out}, strips{shape.in, plan.depth},
         xs(b, type, {plan.tiling.tokens, plan.depth}),
         ws(b, type,
@@ -88,6 +89,7 @@ private:
   TensorId output;
   const Epilogue &epilogue;
   int64_t inputColumn, outputColumn;
+  ProjectionRows begin;
   Blocks tokens, outs, strips;
   Stream xs, ws;
   std::optional<Stream> indices, sums, results, residuals, biases;
@@ -104,7 +106,9 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
       Turn().in(out, tokens.count() * count).in(rows, count).in(strip, 1);
   TileRef x =
       turn.slotOf(b.tile(xs.buffer, {0, 0}, {rows.size, strip.size}), 2);
-  b.load(strip.at(rows.at(b.tile(input, {rows.begin, inputColumn + strip.begin},
+  b.load(strip.at(rows.at(b.tile(input,
+                                 {begin.input + rows.begin,
+                                  inputColumn + strip.begin},
                                  {rows.size, strip.size}),
                           0),
                   1),
@@ -114,8 +118,10 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
   Span kept{strip.loop, plan.kept(strip.begin), n, 0};
   TileRef from =
       weight.transposed
-          ? b.tile(weight.values, {kept.begin, out.begin}, {n, out.size})
-          : b.tile(weight.values, {out.begin, kept.begin}, {out.size, n});
+          ? b.tile(weight.values, {begin.weight + kept.begin, out.begin},
+                   {n, out.size})
+          : b.tile(weight.values, {begin.weight + out.begin, kept.begin},
+                   {out.size, n});
   TileRef w = weight.transposed ? b.tile(ws.buffer, {0, 0}, {n, out.size})
                                 : b.tile(ws.buffer, {0, 0}, {out.size, n});
   w = turn.slotOf(w, 2);
@@ -163,9 +169,8 @@ void ProjectionEmitter::emitProducts(const Span &out, const Span &rows) {
     emitStrip(out, rows, {loop, depth, depth, 1}, false, false);
     b.endLoop(loop);
   }
-  int64_t begin = (count - 1) * depth;
-  emitStrip(out, rows, {{}, begin, strips.total - begin, count - 1}, false,
-            true);
+  int64_t last = (count - 1) * depth;
+  emitStrip(out, rows, {{}, last, strips.total - last, count - 1}, false, true);
 }
 
 void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
@@ -184,7 +189,8 @@ void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
   auto inDram = [&](TensorId tensor, int64_t column) {
     return chunk.at(
         rows.at(out.at(b.tile(tensor,
-                              {rows.begin + chunk.begin, column + out.begin},
+                              {begin.output + rows.begin + chunk.begin,
+                               column + out.begin},
                               {chunk.size, out.size}),
                        1),
                 0),
@@ -259,11 +265,11 @@ Status emitProjection(Builder &b, const Device &device,
                       const ProjectionTiling &tiling, Type type, TensorId input,
                       const Weight &weight, TensorId output,
                       const Epilogue &epilogue, int64_t inputColumn,
-                      int64_t outputColumn) {
+                      int64_t outputColumn, const ProjectionRows &rows) {
   if (Status status = checkProjection(device, shape, tiling, type); !status)
     return status;
   if (Status status = checkTensors(b, shape, type, input, weight, output,
-                                   epilogue, inputColumn, outputColumn);
+                                   epilogue, inputColumn, outputColumn, rows);
       !status)
     return status;
   int64_t mark = b.mark();
@@ -275,7 +281,7 @@ Status emitProjection(Builder &b, const Device &device,
   if (!plan)
     return plan.error();
   ProjectionEmitter(b, shape, *plan, type, input, weight, output, epilogue,
-                    inputColumn, outputColumn)
+                    inputColumn, outputColumn, rows)
       .emit();
   b.release(mark);
   return {};

@@ -57,7 +57,8 @@ Status checkProjection(const Device &device,
 Status checkTensors(const Builder &builder, const model::ProjectionShape &shape,
                     Type type, TensorId input, const Weight &weight,
                     TensorId output, const Epilogue &epilogue,
-                    int64_t inputColumn, int64_t outputColumn);
+                    int64_t inputColumn, int64_t outputColumn,
+                    const ProjectionRows &rows);
 
 } // namespace nm::isa
 

@@ -70,10 +70,15 @@ Status checkProjection(const Device &device, const ProjectionShape &shape,
 Status checkTensors(const Builder &b, const ProjectionShape &shape, Type type,
                     TensorId input, const Weight &weight, TensorId output,
                     const Epilogue &epilogue, int64_t inputColumn,
-                    int64_t outputColumn) {
+                    int64_t outputColumn, const ProjectionRows &rows) {
   if (inputColumn < 0 || outputColumn < 0)
     return makeError(Errc::Argument, "found columns ", inputColumn, " and ",
                      outputColumn, ", expected none negative");
+  if (rows.input < 0 || rows.weight < 0 || rows.output < 0 ||
+      (shape.sparse() && rows.weight != 0))
+    return makeError(Errc::Argument, "found rows ", rows.input, ", ",
+                     rows.weight, " and ", rows.output,
+                     ", expected none negative, and 0 of an N:M weight");
   if (shape.sparse() != (weight.pattern.n != weight.pattern.m) ||
       (shape.sparse() && !(shape.pattern == weight.pattern)))
     return makeError(Errc::Argument, "found a weight of pattern ",
@@ -82,15 +87,18 @@ Status checkTensors(const Builder &b, const ProjectionShape &shape, Type type,
   if (shape.sparse() && weight.transposed)
     return makeError(Errc::Unsupported, "found an N:M weight [in, out], "
                                         "expected [out, in]");
-  if (Status s = checkMatrix(b, input, "the input", shape.tokens,
+  if (Status s = checkMatrix(b, input, "the input", rows.input + shape.tokens,
                              inputColumn + shape.in, type);
       !s)
     return s;
-  if (Status s = checkMatrix(b, output, "the output", shape.tokens,
-                             outputColumn + shape.out, type);
+  if (Status s =
+          checkMatrix(b, output, "the output", rows.output + shape.tokens,
+                      outputColumn + shape.out, type);
       !s)
     return s;
-  if (input.index == output.index && inputColumn < outputColumn + shape.out &&
+  if (input.index == output.index && rows.input < rows.output + shape.tokens &&
+      rows.output < rows.input + shape.tokens &&
+      inputColumn < outputColumn + shape.out &&
       outputColumn < inputColumn + shape.in)
     return makeError(Errc::Argument, "found '", b[input].name,
                      "' as input and output of a projection, columns ",
@@ -106,15 +114,16 @@ Status checkTensors(const Builder &b, const ProjectionShape &shape, Type type,
         !s)
       return s;
   }
-  if (Status s = checkMatrix(b, weight.values, "the weight",
-                             weight.transposed ? width : shape.out,
-                             weight.transposed ? shape.out : width, type);
+  if (Status s =
+          checkMatrix(b, weight.values, "the weight",
+                      rows.weight + (weight.transposed ? width : shape.out),
+                      weight.transposed ? shape.out : width, type);
       !s)
     return s;
   if (epilogue.residual)
-    if (Status s =
-            checkMatrix(b, *epilogue.residual, "the residual", shape.tokens,
-                        shape.out, b[*epilogue.residual].type);
+    if (Status s = checkMatrix(b, *epilogue.residual, "the residual",
+                               rows.output + shape.tokens, shape.out,
+                               b[*epilogue.residual].type);
         !s)
       return s;
   if (epilogue.bias) {

@@ -26,15 +26,16 @@ struct RowOperator {
   const char *name;
   std::vector<TensorId> inputs;  ///< [rows, cols]
   std::vector<TensorId> vectors; ///< [cols]
-  TensorId dest;                 ///< [rows, cols]
+  TensorId dest;                 ///< [rows, cols], or [rows, 1] if it reduces
   bool hasSum = false;           ///< needs an f32 block of its own
+  bool reduces = false;
 };
 
 /// The tiles of one block.
 struct RowBlock {
   std::vector<Tile> inputs, vectors;
   std::optional<Tile> sum;
-  Tile dest;
+  Tile dest;       ///< the vector [rows] if the operator reduces
   Tokens taken;    ///< of the instruction that reads the inputs
   Tokens produced; ///< of the one that writes dest
 };
@@ -61,6 +62,14 @@ Status checkShapes(const Builder &b, const Device &device, Type type,
     return refuse(dest, "a matrix of floats");
   if (type == Type::I8 || dest.type != type)
     return refuse(dest, "elements of ", toString(type));
+  if (op.reduces) {
+    const Tensor &source = b[op.inputs.front()];
+    if (source.shape.size() != 2 || source.type == Type::I8)
+      return refuse(source, "a matrix of floats");
+    if (dest.shape != std::vector<int64_t>{source.shape[0], 1})
+      return refuse(dest, "a column of ", source.shape[0]);
+    return {};
+  }
   for (TensorId id : op.inputs)
     if (b[id].shape != dest.shape || b[id].type == Type::I8)
       return refuse(b[id], "the shape of '", dest.name, "', ", shapeOf(dest));
@@ -71,6 +80,11 @@ Status checkShapes(const Builder &b, const Device &device, Type type,
   return {};
 }
 
+/// Of the inputs.
+int64_t columnsOf(const Builder &b, const RowOperator &op) {
+  return b[op.reduces ? op.inputs.front() : op.dest].shape[1];
+}
+
 /// Rows of a block: about a sixteenth of all, so that the first block in and
 /// the last one out are little beside the rest, but no less than what DRAM
 /// delivers in its latency, and no more than fits.
@@ -78,8 +92,9 @@ Result<int64_t> rowsOf(const Builder &b, const Device &device,
                        const RowOperator &op) {
   constexpr int64_t alignment = 64;
   const Tensor &dest = b[op.dest];
-  int64_t rows = dest.shape[0], columns = dest.shape[1];
-  int64_t row = 2 * columns * typeBytes(dest.type), fixed = 0, buffers = 1;
+  int64_t rows = dest.shape[0], columns = columnsOf(b, op);
+  int64_t row = 2 * dest.shape[1] * typeBytes(dest.type), fixed = 0,
+          buffers = 1;
   for (TensorId id : op.inputs) {
     row += 2 * columns * typeBytes(b[id].type);
     ++buffers;
@@ -121,7 +136,7 @@ Status emitRows(Builder &b, const Device &device, Type type,
   Result<int64_t> height = rowsOf(b, device, op);
   if (!height)
     return height.error();
-  int64_t columns = b[op.dest].shape[1];
+  int64_t columns = columnsOf(b, op), width = b[op.dest].shape[1];
   Blocks rows{b[op.dest].shape[0], *height};
   std::vector<int64_t> block{*height, columns};
   auto channel = [&](size_t carried) {
@@ -140,7 +155,10 @@ Status emitRows(Builder &b, const Device &device, Type type,
   inputs.reserve(op.inputs.size());
   for (TensorId id : op.inputs)
     inputs.emplace_back(b, b[id].type, block);
-  Stream results(b, b[op.dest].type, block);
+  Stream results(b, b[op.dest].type, {*height, width});
+  // The same bytes as the row vector that reductions write.
+  BufferId vector =
+      op.reduces ? b.alias(results.buffer, {*height}) : results.buffer;
   std::optional<BufferId> sum;
   if (op.hasSum)
     sum = b.buffer(Type::F32, block);
@@ -148,10 +166,11 @@ Status emitRows(Builder &b, const Device &device, Type type,
   rows.forEach(b, [&](const Span &span) {
     Turn turn = Turn().in(span, 1);
     auto inDram = [&](TensorId id) {
-      return span.at(b.tile(id, {span.begin, 0}, {span.size, columns}), 0);
+      return span.at(
+          b.tile(id, {span.begin, 0}, {span.size, b[id].shape.back()}), 0);
     };
     auto onChip = [&](BufferId id) {
-      return b.tile(id, {0, 0}, {span.size, columns});
+      return b.tile(id, {0, 0}, {span.size, b[id].shape.back()});
     };
     RowBlock tiles;
     tiles.vectors = vectors;
@@ -161,12 +180,14 @@ Status emitRows(Builder &b, const Device &device, Type type,
              inputs[i].produce());
       tiles.taken = tiles.taken + inputs[i].consume();
     }
-    tiles.dest = turn.slotOf(onChip(results.buffer), 2);
+    TileRef result = turn.slotOf(onChip(results.buffer), 2);
+    tiles.dest =
+        op.reduces ? turn.slotOf(b.tile(vector, {0}, {span.size}), 2) : result;
     tiles.produced = results.produce();
     if (sum)
       tiles.sum = onChip(*sum);
     body(tiles);
-    b.store(tiles.dest, inDram(op.dest), channel(0), results.consume());
+    b.store(result, inDram(op.dest), channel(0), results.consume());
   });
   b.barrier();
   b.release(mark);
@@ -217,6 +238,24 @@ Status emitElementwise(Builder &b, const Device &device, Type type,
                block.dest},
               block.taken + block.produced)
         .binary = kind;
+  });
+}
+
+Status emitRowMax(Builder &b, const Device &device, Type type, TensorId source,
+                  TensorId dest) {
+  RowOperator op{"a row maximum", {source}, {}, dest};
+  op.reduces = true;
+  return emitRows(b, device, type, op, [&](const RowBlock &block) {
+    b.special(Opcode::RowMax, {block.inputs[0], block.dest},
+              block.taken + block.produced);
+  });
+}
+
+Status emitFill(Builder &b, const Device &device, Type type, float value,
+                TensorId dest) {
+  RowOperator op{"a fill", {}, {}, dest};
+  return emitRows(b, device, type, op, [&](const RowBlock &block) {
+    b.special(Opcode::Fill, {block.dest}, block.produced).value = value;
   });
 }
 

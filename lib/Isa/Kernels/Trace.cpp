@@ -227,7 +227,9 @@ void Trace::write(Builder &builder, const std::vector<Node> &nodes,
       if (int64_t move = step.places[mask + 1])
         instruction.column.steps.push_back({depth, move});
     }
-    builder.special(instruction.opcode, {}, {}) = std::move(instruction);
+    Instruction &written = builder.special(instruction.opcode, {}, {});
+    instruction.source = written.source;
+    written = std::move(instruction);
   }
 }
 

@@ -18,16 +18,22 @@ class Importer {
 public:
   Importer(OpBuilder &builder, const code::Program &program, StringRef file)
       : builder(builder), program(program), file(file) {}
+  Importer(OpBuilder &builder, const code::Program &program, Location location,
+           const ProgramLocations &locations)
+      : builder(builder), program(program), location(location),
+        locations(&locations) {}
 
   ProgramOp run();
 
 private:
-  void importTables(Location loc);
+  void importTables();
   void importTensor(const code::Tensor &tensor, Location loc);
   void importInstruction(const code::Instruction &from, Location loc);
   Value importTile(const code::Tile &tile, Location loc);
   Type convertType(code::Type type);
-  Location locationOf(const code::Instruction &instruction);
+  Location locationOf(size_t instruction);
+  /// Of the first instructions that use each buffer and each semaphore.
+  void findFirstUses();
   DenseI64ArrayAttr array(ArrayRef<int64_t> list) {
     return list.empty() ? DenseI64ArrayAttr()
                         : builder.getDenseI64ArrayAttr(list);
@@ -45,6 +51,10 @@ private:
   OpBuilder &builder;
   const code::Program &program;
   StringRef file;
+  /// Of what no instruction and no tensor is the reason of.
+  Location location = builder.getUnknownLoc();
+  const ProgramLocations *locations = nullptr;
+  SmallVector<Location> ofBuffers, ofSemaphores;
   SmallVector<Value> tensors, buffers, semaphores, counters;
 };
 
@@ -64,11 +74,32 @@ Type Importer::convertType(code::Type type) {
   return builder.getI8Type();
 }
 
-Location Importer::locationOf(const code::Instruction &instruction) {
+Location Importer::locationOf(size_t index) {
+  if (locations)
+    return locations->code[index];
+  const code::Instruction &instruction = program.code[index];
   if (file.empty() || instruction.source < 0 || instruction.source > UINT32_MAX)
     return builder.getUnknownLoc();
   return FileLineColLoc::get(builder.getStringAttr(file), instruction.source,
                              1);
+}
+
+void Importer::findFirstUses() {
+  ofBuffers.assign(program.buffers.size(), location);
+  ofSemaphores.assign(program.semaphores.size(), location);
+  if (!locations)
+    return;
+  // From the last to the first, which stays.
+  for (size_t i = program.code.size(); i-- != 0;) {
+    const code::Instruction &instruction = program.code[i];
+    for (const code::Tile &tile : instruction.operands)
+      if (tile.space == code::Space::Scratchpad)
+        ofBuffers[tile.object] = locations->code[i];
+    for (ArrayRef<uint32_t> list :
+         {ArrayRef(instruction.waits), ArrayRef(instruction.signals)})
+      for (uint32_t semaphore : list)
+        ofSemaphores[semaphore] = locations->code[i];
+  }
 }
 
 void Importer::importTensor(const code::Tensor &tensor, Location loc) {
@@ -97,19 +128,20 @@ void Importer::importTensor(const code::Tensor &tensor, Location loc) {
       pattern, data));
 }
 
-void Importer::importTables(Location loc) {
-  for (const code::Tensor &tensor : program.tensors)
-    importTensor(tensor, loc);
-  for (const code::Buffer &buffer : program.buffers)
+void Importer::importTables() {
+  findFirstUses();
+  for (auto [i, tensor] : llvm::enumerate(program.tensors))
+    importTensor(tensor, locations ? locations->tensors[i] : location);
+  for (auto [i, buffer] : llvm::enumerate(program.buffers))
     buffers.push_back(BufferOp::create(
-        builder, loc,
+        builder, ofBuffers[i],
         RegionType::get(builder.getContext(), buffer.shape,
                         convertType(buffer.type), Space::Scratchpad),
         builder.getI64IntegerAttr(buffer.address),
         builder.getI64IntegerAttr(buffer.slots)));
-  for (int64_t count : program.semaphores)
+  for (auto [i, count] : llvm::enumerate(program.semaphores))
     semaphores.push_back(SemaphoreOp::create(
-        builder, loc, SemaphoreType::get(builder.getContext()),
+        builder, ofSemaphores[i], SemaphoreType::get(builder.getContext()),
         builder.getI64IntegerAttr(count)));
 }
 
@@ -258,11 +290,10 @@ void Importer::importInstruction(const code::Instruction &from, Location loc) {
 }
 
 ProgramOp Importer::run() {
-  Location loc = builder.getUnknownLoc();
   if (!file.empty())
-    loc = FileLineColLoc::get(builder.getStringAttr(file), 1, 1);
+    location = FileLineColLoc::get(builder.getStringAttr(file), 1, 1);
   if (code::Status status = code::checkProgram(program); !status) {
-    emitError(loc) << status.error().message;
+    emitError(location) << status.error().message;
     return {};
   }
   std::string patterns;
@@ -273,18 +304,24 @@ ProgramOp Importer::run() {
       builder.getContext(), program.target.name, program.target.scratchpadBytes,
       program.target.channels, program.target.segments, patterns);
   OpBuilder::InsertionGuard guard(builder);
-  auto op = ProgramOp::create(builder, loc, builder.getStringAttr(program.name),
-                              device);
+  auto op = ProgramOp::create(builder, location,
+                              builder.getStringAttr(program.name), device);
   builder.setInsertionPointToStart(&op.getBody().emplaceBlock());
-  importTables(loc);
-  for (const code::Instruction &instruction : program.code)
-    importInstruction(instruction, locationOf(instruction));
+  importTables();
+  for (auto [i, instruction] : llvm::enumerate(program.code))
+    importInstruction(instruction, locationOf(i));
   return op;
 }
 
 ProgramOp attacc::importProgram(OpBuilder &builder,
                                 const code::Program &program, StringRef file) {
   return Importer(builder, program, file).run();
+}
+
+ProgramOp attacc::importProgram(OpBuilder &builder,
+                                const code::Program &program, Location location,
+                                const ProgramLocations &locations) {
+  return Importer(builder, program, location, locations).run();
 }
 
 OwningOpRef<ModuleOp> attacc::importProgram(MLIRContext *context,

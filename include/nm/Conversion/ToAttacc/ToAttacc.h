@@ -13,6 +13,8 @@
 
 namespace mlir::attacc {
 
+struct ProgramLocations;
+
 struct ProgramOptions {
   ::nm::model::Device device;
   /// Of tensors in the program, whatever the function's: f16, bf16 or f32.
@@ -22,13 +24,17 @@ struct ProgramOptions {
 
 /// The program that computes `func`, a function of static tensors, after
 /// nm-raise, nm-fuse-epilogue and flat-raise-attention: nm.matmul,
-/// flat.attention, linalg.softmax, elementwise operations and row reductions in
-/// linalg, and reshapes. Arguments become In tensors by name, results Out
+/// flat.attention, linalg.softmax, products, elementwise operations and
+/// reductions in linalg, reshapes, transposes, slices and joins (the list is
+/// docs/attacc-operators.md). Arguments become In tensors by name, results Out
 /// tensors `result0`, ...; checkpoint parameters Param tensors. What has no
 /// instruction is an error at the operation. Choices are remarks of the
-/// category `convert-to-attacc`.
-FailureOr<::nm::isa::Program> buildProgram(func::FuncOp func,
-                                           const ProgramOptions &options);
+/// category `convert-to-attacc`. `source` of an instruction is the line of the
+/// operation that it was made for, or its number; `locations`, if not null,
+/// receives the whole locations.
+FailureOr<::nm::isa::Program>
+buildProgram(func::FuncOp func, const ProgramOptions &options,
+             ProgramLocations *locations = nullptr);
 
 } // namespace mlir::attacc
 

@@ -86,15 +86,23 @@ struct Epilogue {
   std::optional<TensorId> residual; ///< [tokens, out]; added
 };
 
+/// The rows of the tensors at which a product begins, where several products
+/// share them: of the input, of the weight as it is stored, and of the output
+/// and the residual.
+struct ProjectionRows {
+  int64_t input = 0, weight = 0, output = 0;
+};
+
 /// output [tokens, out] = epilogue(input [tokens, in] times weight). The
-/// tensors may be wider than the shape: `columns` are where input and output
-/// begin.
+/// tensors may be larger than the shape: columns and rows are where input,
+/// weight and output begin. Only a dense weight may begin elsewhere.
 Status emitProjection(Builder &builder, const Device &device,
                       const model::ProjectionShape &shape,
                       const model::ProjectionTiling &tiling, Type type,
                       TensorId input, const Weight &weight, TensorId output,
                       const Epilogue &epilogue = {}, int64_t inputColumn = 0,
-                      int64_t outputColumn = 0);
+                      int64_t outputColumn = 0,
+                      const ProjectionRows &rows = {});
 
 /// The tiling to use on `device`: the cost model's best that the generator can
 /// emit with this epilogue in the scratchpad.
@@ -113,6 +121,14 @@ Status emitLayerNorm(Builder &builder, const Device &device, Type type,
 Status emitElementwise(Builder &builder, const Device &device, Type type,
                        BinaryKind kind, TensorId lhs, TensorId rhs,
                        TensorId dest);
+
+/// dest [rows, 1] = the largest element of each row of source [rows, cols].
+Status emitRowMax(Builder &builder, const Device &device, Type type,
+                  TensorId source, TensorId dest);
+
+/// dest [rows, cols] = value.
+Status emitFill(Builder &builder, const Device &device, Type type, float value,
+                TensorId dest);
 
 /// dest = kind(source), of any equal shapes of rank 2.
 Status emitUnary(Builder &builder, const Device &device, Type type,

@@ -35,11 +35,22 @@ namespace mlir::attacc {
 FailureOr<::nm::isa::Program>
 exportProgram(ProgramOp op, SmallVectorImpl<Operation *> *operations = nullptr);
 
+/// Where the parts of a program come from: one location for each tensor and
+/// each instruction. Buffers and semaphores are those of their first
+/// instruction.
+struct ProgramLocations {
+  SmallVector<Location> tensors, code;
+};
+
 /// An attacc.program at the insertion point of `builder`, for a program that
 /// isa::checkProgram accepts (an error at the builder's unknown location, and
 /// null, for any other). Locations are lines `source` of `file`, if not empty.
 ProgramOp importProgram(OpBuilder &builder, const ::nm::isa::Program &program,
                         StringRef file = "");
+/// The same with locations of another source, `program` being that of the
+/// operation itself.
+ProgramOp importProgram(OpBuilder &builder, const ::nm::isa::Program &program,
+                        Location location, const ProgramLocations &locations);
 /// The same in a module of its own.
 OwningOpRef<ModuleOp> importProgram(MLIRContext *context,
                                     const ::nm::isa::Program &program,

@@ -84,7 +84,7 @@ static LogicalResult verifyHost(TensorOp op) {
               : elements * size;
     }
     bool isSparse =
-        op.getPart() == Part::Values || op.getPart() == Part::Indices;
+        op.getPart() != Part::Whole && op.getPart() != Part::Transposed;
     if (!isSparse && elements != op.getType().getNumElements())
       return op.emitOpError("[attacc_tensor_c3] has a host shape of ")
              << elements << " elements, expected "
@@ -113,7 +113,8 @@ static LogicalResult verifyParameter(TensorOp op) {
            << " with a key, scope or part, expected them of parameters";
   if (part == Part::Whole)
     return success();
-  bool isSparse = part != Part::Transposed, isIndices = part == Part::Indices;
+  bool isSparse = part != Part::Transposed,
+       isIndices = part == Part::Indices || part == Part::TransposedIndices;
   RegionType type = op.getType();
   if (type.getRank() != 2 ||
       (isSparse && type.getElementType().isInteger(8) != isIndices))

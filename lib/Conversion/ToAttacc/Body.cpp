@@ -1,0 +1,246 @@
+//===- Body.cpp - A region of scalars on whole matrices -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Body.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::attacc;
+using isa::BinaryKind;
+using isa::TensorId;
+using isa::UnaryKind;
+
+void ProgramEmitter::Body::bind(Value argument, Cell cell) {
+  cells[argument] = cell;
+}
+
+void ProgramEmitter::Body::findExpressions() {
+  if (expressions)
+    return;
+  expressions.emplace();
+  for (auto &[argument, cell] : cells) {
+    Expression &leaf = (*expressions)[argument];
+    int index = cell.tensor ? static_cast<int>(cell.tensor->index) : -1;
+    leaf = !cell.tensor       ? Expressions::constant(cell.number)
+           : e.isMatrix(cell) ? e.x.tensor(index)
+                              : e.x.vector(index);
+  }
+  for (Operation &inner : block.without_terminator()) {
+    bool isKnown = inner.getNumResults() == 1 &&
+                   llvm::all_of(inner.getOperands(), [&](Value operand) {
+                     FloatAttr number;
+                     return expressions->contains(operand) ||
+                            matchPattern(operand, m_Constant(&number));
+                   });
+    // A comparison has none, a select of it looks through.
+    if (auto select = dyn_cast<arith::SelectOp>(inner))
+      isKnown = expressions->contains(select.getTrueValue()) ||
+                expressions->contains(select.getFalseValue());
+    if (!isKnown || llvm::isa<arith::CmpFOp>(inner))
+      continue;
+    bool isWhole = true;
+    std::optional<Expression> value =
+        e.evaluateOp(inner, [&](Value operand) -> Expression {
+          auto place = expressions->find(operand);
+          if (place != expressions->end())
+            return place->second;
+          FloatAttr number;
+          if (matchPattern(operand, m_Constant(&number)))
+            return Expressions::constant(number.getValueAsDouble());
+          isWhole = false;
+          return Expression();
+        });
+    if (value && isWhole && !e.x.isTooLarge(*value))
+      (*expressions)[inner.getResult(0)] = std::move(*value);
+  }
+}
+
+LogicalResult ProgramEmitter::Body::refuse(Operation &inner) {
+  InFlightDiagnostic error = op->emitOpError("has no instructions on ")
+                             << e.device.name << ": it computes '"
+                             << inner.getName()
+                             << "', which its special function unit does not; "
+                                "run it on a processor (--target=host)";
+  error.attachNote(inner.getLoc()) << "'" << inner.getName() << "' is here";
+  return failure();
+}
+
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::binary(BinaryKind kind, Operation &inner,
+                             std::optional<TensorId> dest) {
+  FailureOr<Cell> lhs = get(inner.getOperand(0), {});
+  FailureOr<Cell> rhs = failed(lhs) ? lhs : get(inner.getOperand(1), {});
+  if (failed(rhs))
+    return failure();
+  return e.combine(kind, *lhs, *rhs, rows, cols, dest, op);
+}
+
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::unary(UnaryKind kind, Operation &inner,
+                            std::optional<TensorId> dest) {
+  FailureOr<Cell> source = get(inner.getOperand(0), {});
+  if (failed(source))
+    return failure();
+  return e.apply(kind, *source, rows, cols, dest, op);
+}
+
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::power(Value base, int64_t exponent,
+                            std::optional<TensorId> dest) {
+  FailureOr<Cell> source = get(base, {});
+  if (failed(source))
+    return failure();
+  Cell result = exponent == 0 ? Cell{{}, 1} : *source;
+  bool isInverse = exponent < 0;
+  for (int64_t i = 1; i < std::abs(exponent); ++i) {
+    bool isLast = i + 1 == std::abs(exponent) && !isInverse;
+    FailureOr<Cell> next = e.combine(BinaryKind::Mul, result, *source, rows,
+                                     cols, isLast ? dest : std::nullopt, op);
+    if (failed(next))
+      return failure();
+    result = *next;
+  }
+  if (isInverse)
+    return e.combine(BinaryKind::Div, Cell{{}, 1}, result, rows, cols, dest,
+                     op);
+  return result;
+}
+
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
+  using Found = FailureOr<Cell>;
+  auto combine = [&](BinaryKind kind, const Cell &l, const Cell &r,
+                     std::optional<TensorId> to = {}) {
+    return e.combine(kind, l, r, rows, cols, to, op);
+  };
+  const Cell minusOne{{}, -1};
+  return TypeSwitch<Operation *, Found>(&inner)
+      .Case([&](arith::AddFOp) { return binary(BinaryKind::Add, inner, dest); })
+      .Case([&](arith::SubFOp) { return binary(BinaryKind::Sub, inner, dest); })
+      .Case([&](arith::MulFOp) { return binary(BinaryKind::Mul, inner, dest); })
+      .Case([&](arith::DivFOp) { return binary(BinaryKind::Div, inner, dest); })
+      .Case<arith::MaximumFOp, arith::MaxNumFOp>(
+          [&](Operation *) { return binary(BinaryKind::Max, inner, dest); })
+      .Case<arith::MinimumFOp, arith::MinNumFOp>([&](Operation *) -> Found {
+        // -max(-l, -r)
+        Cell sides[2];
+        for (auto [side, operand] : llvm::zip(sides, inner.getOperands())) {
+          Found cell = get(operand, {});
+          if (succeeded(cell))
+            cell = cell->tensor ? combine(BinaryKind::Mul, *cell, minusOne)
+                                : Found(Cell{{}, -cell->number});
+          if (failed(cell))
+            return failure();
+          side = *cell;
+        }
+        Found most = combine(BinaryKind::Max, sides[0], sides[1]);
+        return failed(most) ? most
+                            : combine(BinaryKind::Mul, *most, minusOne, dest);
+      })
+      .Case<arith::NegFOp>([&](Operation *) -> Found {
+        Found cell = get(inner.getOperand(0), {});
+        return failed(cell) ? cell
+                            : combine(BinaryKind::Mul, *cell, minusOne, dest);
+      })
+      .Case([&](math::AbsFOp) -> Found {
+        Found cell = get(inner.getOperand(0), {});
+        if (failed(cell))
+          return failure();
+        Found opposite = combine(BinaryKind::Mul, *cell, minusOne);
+        return failed(opposite)
+                   ? opposite
+                   : combine(BinaryKind::Max, *cell, *opposite, dest);
+      })
+      .Case<arith::ExtFOp, arith::TruncFOp>(
+          [&](Operation *) { return get(inner.getOperand(0), dest); })
+      .Case([&](math::ExpOp) { return unary(UnaryKind::Exp, inner, dest); })
+      .Case([&](math::TanhOp) { return unary(UnaryKind::Tanh, inner, dest); })
+      .Case([&](math::ErfOp) { return unary(UnaryKind::Erf, inner, dest); })
+      .Case([&](math::LogOp) { return unary(UnaryKind::Log, inner, dest); })
+      .Case([&](math::SqrtOp) { return unary(UnaryKind::Sqrt, inner, dest); })
+      .Case([&](math::RsqrtOp) -> Found {
+        Found root = unary(UnaryKind::Sqrt, inner, {});
+        return failed(root)
+                   ? root
+                   : combine(BinaryKind::Div, Cell{{}, 1}, *root, dest);
+      })
+      .Case([&](math::PowFOp pow) -> Found {
+        FloatAttr exponent;
+        if (!matchPattern(pow.getRhs(), m_Constant(&exponent)))
+          return LogicalResult(refuse(inner));
+        double number = exponent.getValueAsDouble();
+        if (number == 0.5)
+          return unary(UnaryKind::Sqrt, inner, dest);
+        if (number == -0.5) {
+          Found root = unary(UnaryKind::Sqrt, inner, {});
+          return failed(root)
+                     ? root
+                     : combine(BinaryKind::Div, Cell{{}, 1}, *root, dest);
+        }
+        if (number != std::round(number) || std::abs(number) > 16)
+          return LogicalResult(refuse(inner));
+        return power(pow.getLhs(), static_cast<int64_t>(number), dest);
+      })
+      .Case([&](math::FPowIOp pow) -> Found {
+        IntegerAttr exponent;
+        if (!matchPattern(pow.getRhs(), m_Constant(&exponent)) ||
+            exponent.getValue().abs().sgt(16))
+          return LogicalResult(refuse(inner));
+        return power(pow.getLhs(), exponent.getInt(), dest);
+      })
+      .Default([&](Operation *) -> Found {
+        auto value = expressions->find(inner.getResult(0));
+        if (value == expressions->end() || !e.isWorkable(value->second, cols))
+          return LogicalResult(refuse(inner));
+        TensorId to = dest ? *dest : e.temporary(rows, cols);
+        if (failed(e.work(value->second, rows, cols, to, op)))
+          return failure();
+        return Cell{to, 0};
+      });
+}
+
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::get(Value value, std::optional<TensorId> dest) {
+  // Before a computed value is a cell: expressions are of the arguments.
+  findExpressions();
+  auto known = cells.find(value);
+  if (known != cells.end())
+    return known->second;
+  FloatAttr number;
+  if (matchPattern(value, m_Constant(&number)))
+    return Cell{{}, number.getValueAsDouble()};
+  Operation *inner = value.getDefiningOp();
+  if (!inner || inner->getBlock() != &block)
+    return op->emitOpError("computes with a value that is no constant and no "
+                           "operand, expected none");
+  FailureOr<Cell> cell = failure();
+  auto whole = expressions->find(value);
+  if (whole != expressions->end() && e.x.matchActivation(whole->second) &&
+      e.isWorkable(whole->second, cols)) {
+    TensorId to = dest ? *dest : e.temporary(rows, cols);
+    if (succeeded(e.work(whole->second, rows, cols, to, op)))
+      cell = Cell{to, 0};
+  } else {
+    cell = compute(*inner, dest);
+  }
+  if (failed(cell))
+    return failure();
+  cells[value] = *cell;
+  return *cell;
+}
+
+LogicalResult ProgramEmitter::Body::write(Value value, TensorId dest) {
+  FailureOr<Cell> cell = get(value, dest);
+  if (failed(cell))
+    return failure();
+  if (cell->tensor && cell->tensor->index == dest.index)
+    return success();
+  return e.fillMatrix(*cell, dest, op);
+}

@@ -10,6 +10,7 @@
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compile.h"
+#include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Support.h"
 #include "nm/Registration.h"
 #include "nm/Runtime/nm_runtime.h"
@@ -47,7 +48,7 @@ llvm::Error CompiledFunction::compile(const std::string &text,
   if (!module)
     return module.takeError();
   llvm::SmallVector<char, 0> object;
-  if (auto error = llvm::joinErrors(addInvoke(**module, **entry),
+  if (auto error = llvm::joinErrors(addInvoke(**module, (*entry)->name),
                                     optimize(**module, **machine)))
     return error;
   if (auto error = generateCode(**module, **machine,

@@ -75,14 +75,16 @@ namespace {
 
 /// Writes the part of the header that belongs to one function.
 struct FunctionWriter {
-  FunctionWriter(const Exported &exported, llvm::raw_ostream &os)
+  FunctionWriter(const Exported &exported, llvm::raw_ostream &os,
+                 StringRef prefix)
       : exported(exported), os(os), signature(*exported.signature),
-        id(cIdentifier(signature.name)) {}
+        symbol(prefix.str() + signature.name), id(cIdentifier(symbol)) {}
 
   const Exported &exported;
   llvm::raw_ostream &os;
   const Signature &signature;
-  std::string id;
+  /// As the linker knows it, and as C spells it.
+  std::string symbol, id;
   std::vector<std::string> arguments;
   std::vector<std::pair<size_t, ParamPart>> parts;
 
@@ -104,10 +106,6 @@ struct FunctionWriter {
     return llvm::Error::success();
   }
 
-  bool hasStruct() const { return signature.results.size() > 1; }
-  bool returnsScalar() const {
-    return signature.results.size() == 1 && signature.results[0].isScalar;
-  }
   std::string resultType(const ValueType &type) const {
     return type.isScalar ? cType(type.dtype).str() : memrefType(type.rank());
   }
@@ -136,37 +134,33 @@ struct FunctionWriter {
   void writePrototype() {
     os << "extern const char nm_manifest_" << id << "[]"
        << label("nm_manifest_") << ";\n";
-    if (hasStruct()) {
-      os << "typedef struct nm_results_" << id << " {\n";
-      for (auto [i, type] : llvm::enumerate(signature.results))
-        os << "  " << resultType(type) << " result" << i << ";\n";
-      os << "} nm_results_" << id << ";\n";
-    }
-    os << (returnsScalar() ? cType(signature.results[0].dtype) : "void")
-       << " nm_ciface_" << id << "(";
+    os << "const char *nm_error_" << id << "(void)" << label("nm_error_")
+       << ";\n";
+    os << "int nm_ciface_" << id << "(";
     llvm::ListSeparator comma(", ");
-    if (hasStruct())
-      os << comma << "nm_results_" << id << " *results";
-    else if (!signature.results.empty() && !returnsScalar())
-      os << comma << resultType(signature.results[0]) << " *result0";
+    for (auto [i, type] : llvm::enumerate(signature.results))
+      os << comma << resultType(type) << " *result" << i;
     for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
       if (argument.type.isScalar)
         os << comma << cType(argument.type.dtype) << " " << name;
       else
-        os << comma << memrefType(argument.type.rank()) << " *" << name;
+        os << comma << "const " << memrefType(argument.type.rank()) << " *"
+           << name;
+    if (!parts.empty())
+      os << comma << "uint64_t params_hash";
     for (auto &[index, part] : parts)
-      os << comma << memrefType(part.shape.size()) << " *param" << index << "_"
-         << (part.part ? "metadata" : "values");
+      os << comma << "const " << memrefType(part.shape.size()) << " *param"
+         << index << "_" << (part.part ? "metadata" : "values");
     if (signature.results.empty() && arguments.empty() && parts.empty())
       os << "void";
-    os << ")\n    __asm__(\"" << "_mlir_ciface_" << signature.name << "\");\n";
+    os << ")" << label("nm_ciface_") << ";\n";
   }
 
   /// The symbol, where C cannot spell it.
-  std::string label(StringRef prefix) const {
-    if (id == signature.name)
+  std::string label(StringRef kind) const {
+    if (id == symbol)
       return "";
-    return (" __asm__(\"" + prefix + signature.name + "\")").str();
+    return ("\n    __asm__(\"" + kind + symbol + "\")").str();
   }
 
   static void writeDescriptor(llvm::raw_ostream &os, StringRef data,
@@ -176,10 +170,14 @@ struct FunctionWriter {
       os << ", {" << llvm::join(sizes, ", ") << "}, {";
       for (size_t d = 0; d < sizes.size(); ++d) {
         os << (d ? ", " : "");
-        if (d + 1 == sizes.size())
+        ArrayRef<std::string> inner = sizes.drop_front(d + 1);
+        if (inner.empty())
           os << "1";
-        else
-          os << llvm::join(sizes.drop_front(d + 1), " * ");
+        else if (inner.size() == 1)
+          os << inner.front();
+        else // unsigned: sizes that overflow are refused, not undefined
+          os << "(int64_t)((uint64_t)" << llvm::join(inner, " * (uint64_t)")
+             << ")";
       }
       os << "}";
     }
@@ -210,13 +208,11 @@ struct FunctionWriter {
       os << "void";
     os << ") {\n";
     writeBody(loads);
-    os << "  return 0;\n}\n\n";
+    os << "}\n\n";
   }
 
+  /// `loads`: whether there are parameters.
   void writeBody(bool loads) {
-    if (loads)
-      os << "  if (!params || nm_params_count(params) != "
-         << exported.manifest.params.size() << ")\n    return 1;\n";
     for (auto [name, argument] : llvm::zip(arguments, signature.arguments)) {
       if (argument.type.isScalar)
         continue;
@@ -242,23 +238,17 @@ struct FunctionWriter {
                       sizes);
       os << ";\n";
     }
-    if (hasStruct())
-      os << "  nm_results_" << id << " nm_results;\n";
-    os << "  " << (returnsScalar() ? "*result0 = " : "") << "nm_ciface_" << id
-       << "(";
+    os << "  return nm_ciface_" << id << "(";
     llvm::ListSeparator comma(", ");
-    if (hasStruct())
-      os << comma << "&nm_results";
-    else if (!signature.results.empty() && !returnsScalar())
-      os << comma << "result0";
+    for (size_t i = 0; i < signature.results.size(); ++i)
+      os << comma << "result" << i;
     for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
       os << comma << (argument.type.isScalar ? "" : "&nm_d_") << name;
+    if (loads)
+      os << comma << "nm_params_manifest_hash(params)";
     for (size_t k = 0; k < parts.size(); ++k)
       os << comma << "&nm_p" << k;
     os << ");\n";
-    if (hasStruct())
-      for (size_t i = 0; i < signature.results.size(); ++i)
-        os << "  *result" << i << " = nm_results.result" << i << ";\n";
   }
 };
 
@@ -269,10 +259,16 @@ static constexpr StringLiteral preamble =
  *
  * For each function f of the model:
  *   nm_call_f(...)     takes row-major arrays (and the sizes that the model leaves
- *                      open) and gives its results as descriptors. Returns 0, or
- *                      1 when `params` does not fit the function.
- *   nm_ciface_f(...)   the compiled code itself, on descriptors.
+ *                      open) and gives its results as descriptors.
+ *   nm_ciface_f(...)   the same on descriptors: row-major, offset 0.
+ *   nm_error_f()       why the last call on this thread returned 1.
  *   nm_manifest_f      its checkpoint parameters, for nm_params_load.
+ *
+ * Calls return 0, or 1 without results when what was passed does not fit: null
+ * pointers, sizes that must agree and do not, are negative or overflow, other
+ * strides than row-major, parameters of another manifest, indices in the data
+ * that are out of range. Nothing is read or written out of bounds, and the
+ * process goes on. Arrays must be as long as their sizes say.
  *
  * Arguments are only read and stay the caller's; align them to the element size
  * at least. The memory of a result is the caller's, too: release it by
@@ -287,7 +283,8 @@ static constexpr StringLiteral preamble =
 )";
 
 llvm::Expected<std::string>
-driver::generateCHeader(StringRef name, ArrayRef<Exported> functions) {
+driver::generateCHeader(StringRef name, ArrayRef<Exported> functions,
+                        StringRef prefix) {
   std::vector<FunctionWriter> writers;
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -298,7 +295,7 @@ driver::generateCHeader(StringRef name, ArrayRef<Exported> functions) {
     if (!signature.unsupported.empty())
       return makeError("function '{0}' cannot be called from C: {1}",
                        signature.name, signature.unsupported);
-    FunctionWriter &writer = writers.emplace_back(exported, os);
+    FunctionWriter &writer = writers.emplace_back(exported, os, prefix);
     if (llvm::Error error = writer.prepare())
       return std::move(error);
     auto see = [&](const ValueType &type) {

@@ -7,14 +7,16 @@
 
 #include "nm/Driver/Codegen.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "nm/Driver/Compile.h"
+#include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Support.h"
 #include "nm/Model/Device.h"
 #include "nm/Support/Text.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Constants.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -179,21 +181,36 @@ llvm::Error driver::attachTarget(ModuleOp module,
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
 driver::translate(ModuleOp module, ArrayRef<Signature> functions,
-                  llvm::LLVMContext &context, llvm::TargetMachine &machine) {
+                  llvm::LLVMContext &context, llvm::TargetMachine &machine,
+                  StringRef prefix) {
+  // Names were for messages; LLVM IR has no place for them.
+  module.walk([](FunctionOpInterface func) {
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      func.removeArgAttr(i, "nm.name");
+  });
   std::unique_ptr<llvm::Module> result =
       translateModuleToLLVMIR(module, context, "nm");
   if (!result)
     return makeError("the module could not be translated to LLVM IR");
   result->setTargetTriple(machine.getTargetTriple());
   result->setDataLayout(machine.createDataLayout());
+  llvm::StringSet<> visible;
   for (const Signature &function : functions) {
-    llvm::Expected<std::string> manifest = getManifest(module, function.name);
+    llvm::Expected<std::string> text = getManifest(module, function.name);
+    if (!text)
+      return text.takeError();
+    auto manifest = rt::parseManifest(*text);
     if (!manifest)
-      return manifest.takeError();
-    auto *text = llvm::ConstantDataArray::getString(context, *manifest);
-    new llvm::GlobalVariable(*result, text->getType(), /*isConstant=*/true,
-                             llvm::GlobalValue::ExternalLinkage, text,
-                             "nm_manifest_" + function.name);
+      return toError(manifest.error());
+    std::string suffix = prefix.str() + function.name;
+    auto *constant = llvm::ConstantDataArray::getString(context, *text);
+    new llvm::GlobalVariable(*result, constant->getType(), /*isConstant=*/true,
+                             llvm::GlobalValue::ExternalLinkage, constant,
+                             "nm_manifest_" + suffix);
+    if (llvm::Error error = addEntryPoint(*result, function, *manifest, suffix))
+      return std::move(error);
+    for (StringRef name : {"nm_ciface_", "nm_error_", "nm_manifest_"})
+      visible.insert((name + suffix).str());
   }
   // Fixed vectors wider than 128 bits go to SVE registers only if their width
   // is known.
@@ -209,41 +226,10 @@ driver::translate(ModuleOp module, ArrayRef<Signature> functions,
     StringRef name = object.getName();
     if (object.isDeclaration() || object.hasLocalLinkage())
       continue;
-    bool visible = llvm::any_of(functions, [&](const Signature &function) {
-      return name == "_mlir_ciface_" + function.name ||
-             name == "nm_manifest_" + function.name;
-    });
-    if (!visible)
+    if (!visible.contains(name))
       object.setLinkage(llvm::GlobalValue::InternalLinkage);
   }
   return result;
-}
-
-StringRef driver::invokeName() { return "nm_invoke_entry"; }
-
-llvm::Error driver::addInvoke(llvm::Module &module, const Signature &function) {
-  llvm::Function *callee = module.getFunction("_mlir_ciface_" + function.name);
-  if (!callee || callee->isDeclaration())
-    return makeError("compilation lost the C interface of function '{0}'",
-                     function.name);
-  llvm::IRBuilder<> builder(module.getContext());
-  llvm::Type *ptr = builder.getPtrTy();
-  auto *invoke = llvm::Function::Create(
-      llvm::FunctionType::get(builder.getVoidTy(), {ptr, ptr}, false),
-      llvm::GlobalValue::ExternalLinkage, invokeName(), module);
-  builder.SetInsertPoint(
-      llvm::BasicBlock::Create(module.getContext(), "entry", invoke));
-  SmallVector<llvm::Value *> operands;
-  for (auto [i, type] : llvm::enumerate(callee->getFunctionType()->params())) {
-    llvm::Value *slot = builder.CreateLoad(
-        ptr, builder.CreateConstGEP1_64(ptr, invoke->getArg(0), i));
-    operands.push_back(builder.CreateLoad(type, slot));
-  }
-  llvm::Value *result = builder.CreateCall(callee, operands);
-  if (!result->getType()->isVoidTy())
-    builder.CreateStore(result, invoke->getArg(1));
-  builder.CreateRetVoid();
-  return llvm::Error::success();
 }
 
 llvm::Error driver::optimize(llvm::Module &module,

@@ -158,6 +158,14 @@ static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
                     "shows it where it failed");
 }
 
+void driver::nameArguments(ModuleOp module, ArrayRef<Signature> functions) {
+  for (const Signature &function : functions)
+    if (auto func = module.lookupSymbol<func::FuncOp>(function.name))
+      for (auto [i, argument] : llvm::enumerate(function.arguments))
+        func.setArgAttr(i, "nm.name",
+                        StringAttr::get(module.getContext(), argument.name));
+}
+
 llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
                                        const RunOptions &options,
                                        CompileLog &log) {
@@ -177,9 +185,7 @@ driver::compileProgram(ModuleOp module, const Signature &function,
   auto func = module.lookupSymbol<func::FuncOp>(function.name);
   if (!func)
     return makeError("the module has no function '{0}'", function.name);
-  for (auto [i, argument] : llvm::enumerate(function.arguments))
-    func.setArgAttr(i, "nm.name",
-                    StringAttr::get(module.getContext(), argument.name));
+  nameArguments(module, function);
   if (llvm::Error error = runPasses(module, options, log, [&](auto &pm) {
         buildNMToLogicalPipeline(pm, options.dense);
       }))

@@ -29,8 +29,8 @@ static llvm::Error emitBinary(const RunOptions &options, const Source &source,
       return toError(manifest.error());
     functions.push_back({&signature, std::move(*manifest)});
   }
-  llvm::Expected<std::string> header =
-      generateCHeader(llvm::sys::path::filename(options.outputFile), functions);
+  llvm::Expected<std::string> header = generateCHeader(
+      llvm::sys::path::filename(options.outputFile), functions, options.prefix);
   if (!header)
     return header.takeError();
   if (llvm::Error error = options.emit == EmitKind::Object

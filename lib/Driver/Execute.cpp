@@ -86,25 +86,18 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   call.function = &function;
   call.entry = entry;
 
-  // The result structure has the layout of a C struct of descriptors and
-  // scalars; the C interface takes a pointer to it first, unless the only
-  // result is a scalar, which comes back by value.
+  // Each result has a place of its own: a descriptor or a scalar.
   size_t size = 0;
   for (const ValueType &type : function.results) {
-    size_t bytes = type.isScalar ? rt::elementBytes(type.dtype)
-                                 : (3 + 2 * type.rank()) * sizeof(uint64_t);
-    size = llvm::alignTo(size, std::min<size_t>(bytes, 8));
     call.offsets.push_back(size);
-    size += bytes;
+    size += type.isScalar ? sizeof(uint64_t)
+                          : (3 + 2 * type.rank()) * sizeof(uint64_t);
   }
-  call.results.resize(size + 8);
-  call.resultPointer = call.results.data();
-  bool byPointer =
-      function.results.size() > 1 ||
-      (function.results.size() == 1 && !function.results.front().isScalar);
+  call.results.resize(size);
 
   // `slots` points into `pointers` and `storage`: no reallocation from here.
-  size_t most = 1 + inputs.size() + 2 * manifest.params.size();
+  size_t most =
+      function.results.size() + inputs.size() + 1 + 2 * manifest.params.size();
   call.storage.reserve(most);
   call.pointers.reserve(most);
   auto addPointer = [&](void *pointer) {
@@ -116,13 +109,17 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
     call.borrowed.push_back(reinterpret_cast<uint64_t>(data));
     addPointer(call.storage.back().data());
   };
-  if (byPointer)
-    addPointer(call.resultPointer);
+  for (size_t offset : call.offsets)
+    addPointer(call.results.data() + offset);
   for (auto [argument, input] : llvm::zip(function.arguments, inputs)) {
     if (argument.type.isScalar)
       call.slots.push_back(const_cast<unsigned char *>(input.view.data));
     else
       addMemRef(input.view.data, input.view.shape);
+  }
+  if (!manifest.params.empty()) {
+    call.storage.push_back({rt::hashManifest(manifest)});
+    call.slots.push_back(call.storage.back().data());
   }
   for (size_t i = 0; i < manifest.params.size(); ++i) {
     auto parts = getParamParts(manifest.params[i]);
@@ -135,7 +132,12 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   return std::move(call);
 }
 
-void Call::invoke() { entry(slots.data(), resultPointer); }
+llvm::Error Call::invoke() {
+  if (const char *reason = entry(slots.data()))
+    return makeError("function '{0}' was not run to its end: {1}",
+                     function->name, reason);
+  return llvm::Error::success();
+}
 
 void Call::freeResults() {
   SmallVector<uint64_t> freed;
@@ -152,7 +154,8 @@ void Call::freeResults() {
 }
 
 llvm::Expected<std::vector<rt::Tensor>> Call::run() {
-  invoke();
+  if (llvm::Error error = invoke())
+    return std::move(error);
   std::vector<rt::Tensor> tensors;
   for (auto [i, type] : llvm::enumerate(function->results)) {
     rt::TensorView view;
@@ -189,7 +192,8 @@ Timing Call::time(int repeat) {
   constexpr double warmUpMs = 50;
   Stopwatch warm;
   for (int i = 0; i < warmUpRuns || warm.ms() < warmUpMs; ++i) {
-    invoke();
+    // run() came first, and nothing changed since: it cannot fail.
+    llvm::cantFail(invoke());
     freeResults();
     if (warm.ms() > 20 * warmUpMs) // long runs are warm after one
       break;
@@ -203,7 +207,7 @@ Timing Call::time(int repeat) {
 
 double Call::timeOnce() {
   Stopwatch watch;
-  invoke();
+  llvm::cantFail(invoke());
   double elapsed = watch.ms();
   freeResults();
   return elapsed;

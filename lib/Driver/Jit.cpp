@@ -6,15 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Jit.h"
-#include "nm/Driver/Codegen.h"
+#include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Support.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/WithColor.h"
 #include <cstring>
 #include <omp.h>
-
-#include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -71,18 +68,6 @@ void copyMemRef(int64_t elementBytes, UnrankedMemRef *from,
 
 } // namespace
 
-/// A failed cf.assert calls puts with its message, then abort. Compiled code
-/// calls neither otherwise.
-static int printAssertion(const char *message) {
-  llvm::WithColor::error() << "the compiled code stopped: " << message << "\n";
-  return 0;
-}
-[[noreturn]] static void stopAfterAssertion() {
-  llvm::errs().flush();
-  // Other threads may be inside the compiled code: no destructors.
-  std::_Exit(1);
-}
-
 llvm::Expected<Jit> Jit::load(StringRef object) {
   using namespace llvm::orc;
   // Compiled code calls libomp: without a reference from here a linker that
@@ -100,8 +85,6 @@ llvm::Expected<Jit> Jit::load(StringRef object) {
         ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
   };
   provide("memrefCopy", &copyMemRef);
-  provide("puts", &printAssertion);
-  provide("abort", &stopAfterAssertion);
   if (llvm::Error error = (*engine)->getMainJITDylib().define(
           absoluteSymbols(std::move(symbols))))
     return std::move(error);

@@ -54,6 +54,7 @@ constexpr Use kUses[] = {
     {"o", kEmit | kEmitProgram},
     {"target", kCompiles | kProgram | kTenants},
     {"target-cpu", kRun | kEmit},
+    {"prefix", kEmit},
     {"cc", kEmit},
     {"element-type", kSimulate | kEmitProgram},
     {"timing-only", kSimulates},

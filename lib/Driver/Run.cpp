@@ -10,10 +10,12 @@
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "nm/Driver/Arrays.h"
 #include "nm/Driver/Bind.h"
+#include "nm/Driver/CHeader.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Emit.h"
+#include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Execute.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Jit.h"
@@ -74,6 +76,19 @@ static llvm::Error checkOptions(const RunOptions &options) {
   if (binary && (options.outputFile.empty() || options.outputFile == "-"))
     return makeError("--emit=obj, --emit=so and --emit=attacc write a file; "
                      "name it with -o");
+  if (!options.prefix.empty()) {
+    bool hasSymbols = options.emit == EmitKind::Object ||
+                      options.emit == EmitKind::SharedLibrary ||
+                      options.emit == EmitKind::LLVMIR ||
+                      options.emit == EmitKind::Assembly;
+    if (!hasSymbols)
+      return makeError("--prefix is for the symbols of --emit=obj, so, llvm "
+                       "and asm; drop it");
+    if (options.prefix != cIdentifier(options.prefix))
+      return makeError("--prefix '{0}' cannot begin a name in C; expected "
+                       "letters, digits and _, such as {1}",
+                       options.prefix, cIdentifier(options.prefix));
+  }
   return llvm::Error::success();
 }
 
@@ -212,6 +227,7 @@ llvm::Error Runner::compile() {
     return error;
 
   Progress progress("compiling " + options.inputFile);
+  nameArguments(*source.module, source.functions);
   Stopwatch passes;
   if (llvm::Error error =
           lowerToLLVMDialect(*source.module, options, report.log))
@@ -225,12 +241,12 @@ llvm::Error Runner::compile() {
 
   Stopwatch codegen;
   llvm::LLVMContext llvmContext;
-  auto module =
-      translate(*source.module, source.functions, llvmContext, **machine);
+  auto module = translate(*source.module, source.functions, llvmContext,
+                          **machine, options.prefix);
   if (!module)
     return module.takeError();
   if (options.emit == EmitKind::Execute)
-    if (llvm::Error error = addInvoke(**module, *function))
+    if (llvm::Error error = addInvoke(**module, function->name))
       return error;
   if (llvm::Error error = optimize(**module, **machine))
     return error;

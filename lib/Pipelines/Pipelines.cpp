@@ -37,6 +37,8 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   attachTarget(pm, options);
   buildInputPipeline(pm);
   pm.addPass(createInlinerPass());
+  // Before anything takes it for granted that sizes agree.
+  pm.nest<func::FuncOp>().addPass(createCheckSizes());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(flat::createRaiseAttention());
@@ -96,6 +98,9 @@ static void bufferize(OpPassManager &pm) {
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
+  // Before each analysis of aliases, whose time grows with the size of the
+  // sets.
+  pm.nest<func::FuncOp>().addPass(createSplitDestinations());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   pm.addPass(createCanonicalizerPass());
@@ -122,6 +127,7 @@ static void lowerToLLVM(OpPassManager &pm, bool parallel) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createLowerRequires());
   pm.nest<func::FuncOp>().addPass(createApproximateMath());
   // bf16 by bit operations: without them LLVM calls a compiler support function
   // for conversions that the libgcc of Debian 12 does not have.
@@ -151,6 +157,7 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
     attachTarget(pm, options);
     buildInputPipeline(pm);
     pm.addPass(createInlinerPass());
+    pm.nest<func::FuncOp>().addPass(createCheckSizes());
     pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());
     pm.addPass(createExternalizeParams());

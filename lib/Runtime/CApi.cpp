@@ -12,6 +12,7 @@ using namespace nm::rt;
 
 struct nm_params {
   std::unique_ptr<Params> impl;
+  uint64_t manifestHash;
 };
 
 //===----------------------------------------------------------------------===//
@@ -206,7 +207,7 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
         Params::load(*manifest, paths, loadOptions);
     if (!loaded)
       return loaded.error();
-    *params = new nm_params{std::move(*loaded)};
+    *params = new nm_params{std::move(*loaded), hashManifest(*manifest)};
     return {};
   });
 }
@@ -215,6 +216,10 @@ extern "C" void nm_params_free(nm_params *params) { delete params; }
 
 extern "C" size_t nm_params_count(const nm_params *params) {
   return params ? params->impl->size() : 0;
+}
+
+extern "C" uint64_t nm_params_manifest_hash(const nm_params *params) {
+  return params ? params->manifestHash : 0;
 }
 
 static const Param *paramAt(const nm_params *params, size_t index) {

@@ -191,3 +191,10 @@ std::string printManifest(const Manifest &manifest) {
 }
 
 } // namespace nm::rt
+
+uint64_t nm::rt::hashManifest(const Manifest &manifest) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (unsigned char c : printManifest(manifest))
+    hash = (hash ^ c) * 0x100000001b3;
+  return hash ? hash : 1;
+}

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "nm/Transforms/Passes.h"
@@ -27,6 +28,7 @@ struct SimplifyLinalgPass
     : public nm::impl::SimplifyLinalgBase<SimplifyLinalgPass> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
+    generalizeElementwise();
     RewritePatternSet patterns(context);
     // Fusing into several consumers would compute the producer several times.
     linalg::populateElementwiseOpsFusionPatterns(
@@ -45,6 +47,22 @@ struct SimplifyLinalgPass
         ->getCanonicalizationPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
+  }
+
+private:
+  /// The patterns fuse `linalg.generic` only, and `linalg.add` is as good.
+  void generalizeElementwise() {
+    IRRewriter rewriter(&getContext());
+    SmallVector<linalg::LinalgOp> named;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      if (!isa<linalg::GenericOp, linalg::FillOp, linalg::CopyOp>(op) &&
+          op.hasPureTensorSemantics() && linalg::isElementwise(op))
+        named.push_back(op);
+    });
+    for (linalg::LinalgOp op : named) {
+      rewriter.setInsertionPoint(op);
+      (void)linalg::generalizeNamedOp(rewriter, op);
+    }
   }
 };
 

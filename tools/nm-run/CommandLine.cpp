@@ -146,6 +146,9 @@ void addCompiling(support::CommandLine &line, RunOptions &options) {
             "description");
   line.text("target-cpu", options.targetCPU, "name",
             "as in clang -march (default: the target's)");
+  line.text("prefix", options.prefix, "name",
+            "stands before the names of functions in --emit's symbols and "
+            "header, so that models link into one program");
   line.text("cc", options.linker, "program",
             "C compiler that links --emit=so (default: clang-22, cc, gcc or "
             "clang)");

@@ -21,9 +21,11 @@ struct Exported {
 
 /// The header of an object or library made by --emit=obj|so: descriptor types,
 /// one prototype and one inline wrapper for each function. `name` is the file
-/// name of the library, for comments and the include guard.
+/// name of the library, for comments and the include guard; `prefix` stands
+/// before the name of every function.
 llvm::Expected<std::string> generateCHeader(StringRef name,
-                                            ArrayRef<Exported> functions);
+                                            ArrayRef<Exported> functions,
+                                            StringRef prefix = "");
 
 /// `name` as a C identifier: other characters become '_'.
 std::string cIdentifier(StringRef name);

@@ -43,18 +43,13 @@ CPUAttr describeMachine(MLIRContext *context,
 llvm::Error attachTarget(ModuleOp module, const llvm::TargetMachine &machine,
                          StringRef target);
 
-/// Translates a module in the LLVM dialect. Only the C interfaces of
-/// `functions`, and the manifest of each as the string constant
-/// `nm_manifest_<function>`, stay visible from outside.
+/// Translates a module in the LLVM dialect. Only the entry points of
+/// `functions` (EntryPoint.h) and the manifest of each, the string constant
+/// `nm_manifest_<prefix><function>`, stay visible from outside.
 llvm::Expected<std::unique_ptr<llvm::Module>>
 translate(ModuleOp module, ArrayRef<Signature> functions,
-          llvm::LLVMContext &context, llvm::TargetMachine &machine);
-
-/// Adds `void <invokeName()>(void **args, void *result)`, which calls the C
-/// interface of `function` with what `args` point to. A result that the
-/// interface returns by value is stored to `result`.
-llvm::Error addInvoke(llvm::Module &module, const Signature &function);
-StringRef invokeName();
+          llvm::LLVMContext &context, llvm::TargetMachine &machine,
+          StringRef prefix = "");
 
 /// -O3.
 llvm::Error optimize(llvm::Module &module, llvm::TargetMachine &machine);

@@ -43,6 +43,10 @@ struct CompileLog {
 llvm::Error collectRemarks(MLIRContext &context, const RunOptions &options,
                            CompileLog &log);
 
+/// Gives the arguments of `module`'s functions the names of their signatures,
+/// for messages: source names are not part of the IR.
+void nameArguments(ModuleOp module, ArrayRef<Signature> functions);
+
 /// Declares the parameters' patterns from the checkpoints, then runs
 /// the CPU pipeline.
 llvm::Error lowerToLLVMDialect(ModuleOp module, const RunOptions &options,

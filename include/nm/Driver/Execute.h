@@ -44,17 +44,19 @@ public:
                                       const ::nm::rt::Manifest &manifest,
                                       const ::nm::rt::Params *params);
 
-  /// Runs once and copies the results out.
+  /// Runs once and copies the results out, or says what the compiled code
+  /// refuses.
   llvm::Expected<std::vector<::nm::rt::Tensor>> run();
 
   /// Warms up, then times `repeat` runs, allocation of the results included.
+  /// For calls that run() found nothing wrong with.
   Timing time(int repeat);
 
   /// Milliseconds of one run, for callers that interleave runs with others'.
   double timeOnce();
 
 private:
-  void invoke();
+  llvm::Error invoke();
   void freeResults();
   /// The words of result `i` in `results`.
   const uint64_t *resultWords(size_t i) const {
@@ -72,7 +74,6 @@ private:
   std::vector<uint64_t> borrowed;
   std::vector<uint8_t> results;
   std::vector<size_t> offsets;
-  void *resultPointer = nullptr;
 };
 
 } // namespace mlir::nm::driver

@@ -18,7 +18,8 @@ namespace mlir::nm::driver {
 /// Object code that is linked into this process.
 class Jit {
 public:
-  using Invoke = void (*)(void **arguments, void *result);
+  /// Null, or why the call failed; the text lasts until the next call.
+  using Invoke = const char *(*)(void **arguments);
 
   /// Symbols come from this process: libc, libm, libomp.
   static llvm::Expected<Jit> load(StringRef object);

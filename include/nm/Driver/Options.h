@@ -95,6 +95,8 @@ struct RunOptions {
   std::string target = "host";
   /// By LLVM's name, in place of the target's. Empty: the target's.
   std::string targetCPU;
+  /// Before the names of functions in symbols and in the C header of --emit.
+  std::string prefix;
   /// Compiler driver that links --emit=so; empty: the first one found.
   std::string linker;
 

@@ -39,6 +39,9 @@ Result<Manifest> parseManifest(std::string_view json);
 /// The JSON that parseManifest reads.
 std::string printManifest(const Manifest &manifest);
 
+/// Tells manifests apart: FNV-1a over printManifest, never 0.
+uint64_t hashManifest(const Manifest &manifest);
+
 /// Where the parameters of a scope come from.
 struct ScopePath {
   std::string scope;

@@ -159,6 +159,10 @@ NM_API void nm_params_free(nm_params *params);
 
 NM_API size_t nm_params_count(const nm_params *params);
 
+/* Tells which manifest the parameters were loaded for: compiled functions take
+ * those of their own only. 0 for NULL. */
+NM_API uint64_t nm_params_manifest_hash(const nm_params *params);
+
 /* Part 0 is the values, part 1 the metadata. Pointers are aligned to 64 bytes
  * and valid until nm_params_free. NULL and 0 when there is no such parameter or
  * part, or when it is empty. */

@@ -32,6 +32,18 @@ def ForwardDestinations : Pass<"nm-forward-destinations", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SplitDestinations : Pass<"nm-split-destinations", "func::FuncOp"> {
+  let summary = "give each user of a tensor.empty one of its own";
+  let description = [{
+    CSE leaves one `tensor.empty` for each shape, and every result of that shape then
+    belongs to one set of possible aliases: bufferization compares each with each, and
+    its time grows with the square of a model's length and more. An empty tensor has no
+    value to share, so every user gets its own right before bufferization, and the sets
+    stay as small as the chains that really reuse a buffer.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def VectorizeContractions : Pass<"nm-vectorize-contractions", "func::FuncOp"> {
   let summary = "tile and vectorise the dense products that no kernel takes";
   let description = [{
@@ -90,6 +102,46 @@ def LowerReshapes : Pass<"nm-lower-reshapes", "func::FuncOp"> {
     crashes) when two sizes of one group are dynamic, as a batch and a sequence are.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def CheckSizes : Pass<"nm-check-sizes", "func::FuncOp"> {
+  let summary = "compare sizes that must agree before anything relies on it";
+  let description = [{
+    Operations on tensors of dynamic sizes demand that some of them agree: those that
+    belong to one loop of a `linalg` operation, the offsets and sizes of a slice and
+    what it is cut from, the parts of an expanded dimension. Verifiers check what is
+    static. This pass derives the rest from the operations and makes it `nm.require`:
+    at the entry of the function where both sides are known from its arguments, else
+    right before the operation. What follows from the types, or from a check that was
+    made before, is not checked again.
+
+    Also checked: sizes of new tensors are not negative and their bytes fit into a
+    pointer, and indices that `tensor.extract` takes from data are in range, by a
+    reduction over the indices before the operation.
+
+    Runs first: later passes take the agreement for granted.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::nm::NMDialect"];
+  let statistics = [
+    Statistic<"numVisited", "operations visited", "Operations looked at">,
+    Statistic<"numRequired", "checks made", "nm.require operations made">
+  ];
+}
+
+def LowerRequires : Pass<"nm-lower-requires", "ModuleOp"> {
+  let summary = "failed checks end the call with a message";
+  let description = [{
+    `nm.require` and `cf.assert` become branches. A check that fails writes its message
+    into the state of the calling thread (`@nm_state`) and leaves the function; callers
+    look at the state after every call and leave, too. Inside a parallel loop the
+    iteration ends, and the function is left after the loop. The first message stays.
+    Runs on functions of blocks, before the conversion to the LLVM dialect.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::ub::UBDialect",
+                           "::mlir::nm::NMDialect"];
 }
 
 #endif // NM_TRANSFORMS_PASSES_TD

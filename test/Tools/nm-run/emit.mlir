@@ -5,14 +5,14 @@
 // MLIR: llvm.func @_mlir_ciface_f
 // RUN: nm-run %s --emit=llvm -o - | FileCheck %s --check-prefix=LLVM
 // LLVM: @nm_manifest_f ={{.*}} constant
-// LLVM: define {{.*}}void @_mlir_ciface_f(
-// LLVM-NOT: define {{[^i]}}
+// LLVM: define {{.*}}i32 @nm_ciface_f(
 // RUN: nm-run %s --emit=asm --target-cpu=native -o %t/f.s && FileCheck %s --check-prefix=ASM --input-file %t/f.s
-// ASM: .globl _mlir_ciface_f
+// ASM: .globl nm_ciface_f
 // RUN: nm-run %s --emit=obj -o %t/f.o
 // RUN: llvm-nm --extern-only --defined-only --format=just-symbols %t/f.o | FileCheck %s --check-prefix=SYMBOLS
 // SYMBOLS-NOT: {{.}}
-// SYMBOLS: _mlir_ciface_f
+// SYMBOLS: nm_ciface_f
+// SYMBOLS-NEXT: nm_error_f
 // SYMBOLS-NEXT: nm_manifest_f
 // SYMBOLS-NOT: {{.}}
 // RUN: FileCheck %s --check-prefix=HEADER --input-file %t/f.h
@@ -20,8 +20,8 @@
 // HEADER: #ifndef NM_GENERATED_F_O
 // HEADER: typedef struct nm_memref_2d {
 // HEADER: extern const char nm_manifest_f[];
-// HEADER: void nm_ciface_f(nm_memref_2d *result0, nm_memref_2d *x)
-// HEADER-NEXT: __asm__("_mlir_ciface_f");
+// HEADER: const char *nm_error_f(void);
+// HEADER: int nm_ciface_f(nm_memref_2d *result0, const nm_memref_2d *x);
 // HEADER: static inline int nm_call_f(const float *x, int64_t x_size0, nm_memref_2d *result0) {
 
 // No temporary files stay behind, and problems of linking are reported.

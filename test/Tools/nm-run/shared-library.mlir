@@ -15,9 +15,8 @@
 // HEADER: params: 1 checkpoint parameters, loaded by nm_params_load with the text
 // HEADER: nm_manifest_linear
 // HEADER: static inline int nm_call_linear(const float *x, int64_t x_size0, const struct nm_params *params, nm_memref_2d *result0)
-// HEADER: typedef struct nm_results__int {
-// HEADER: int64_t nm_ciface_a_b(int64_t x)
-// HEADER-NEXT: __asm__("_mlir_ciface_a.b");
+// HEADER: int nm_ciface_a_b(int64_t *result0, int64_t x)
+// HEADER-NEXT: __asm__("nm_ciface_a.b");
 
 func.func @linear(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %w = nm.param "weight" : tensor<4x8xf32>

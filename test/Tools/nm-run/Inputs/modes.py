@@ -47,7 +47,7 @@ VALUES = {
     "rtol": "1", "inspect": "x.npy", "pattern": "2:4", "mask-policy": "ignore",
     "masks": "x.npy", "mask-suffix": "_mask", "mask-bit-order": "lsb", "cache": None, "entry": "f", "threads": "1",
     "repeat": "2", "dense": None, "reference": None, "emit": "llvm", "o": "out.o", "target": "host",
-    "target-cpu": "native", "cc": "cc", "element-type": "f16", "timing-only": None,
+    "target-cpu": "native", "prefix": "p_", "cc": "cc", "element-type": "f16", "timing-only": None,
     "trace": "out.json", "html": "out.html", "tenants": "t.csv", "policy": "t.policy",
     "report": None, "report-json": "out.json", "remarks-filter": "none",
     "remarks-output-file": "out.yaml",
@@ -56,7 +56,7 @@ NEEDS = {"atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--pa
          "pattern": ["--params=x.npy"], "mask-policy": ["--params=x.npy"],
          "masks": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
 VOID = [("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
-        ("mask-bit-order", []), ("cache", []), ("policy", []), ("o", []), ("cc", []),
+        ("mask-bit-order", []), ("cache", []), ("policy", []), ("o", []), ("prefix", []), ("cc", []),
         ("pattern", ["--params=x.npy", "--dense"])]
 
 table = {}

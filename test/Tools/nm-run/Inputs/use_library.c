@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int check(const char *what, double found, double expected) {
   if (fabs(found - expected) <= 1e-5 * fabs(expected))
@@ -35,7 +36,19 @@ int main(int argc, char **argv) {
                         (j + 1) * (i ? 8 + 10 + 12 + 14 : 0 + 2 + 4 + 6));
   failures += y.sizes[0] != 2 || y.sizes[1] != 4;
   free(y.allocated);
-  failures += nm_call_linear(&x[0][0], 2, NULL, &y) != 1;
+
+  /* What does not fit is refused, with a reason, and nothing is returned. */
+#define REFUSED(call, words)                                                   \
+  failures += (call) != 1 || !strstr(nm_error_linear(), words) ||              \
+              y.allocated != NULL ||                                           \
+              (printf("refused: %s\n", nm_error_linear()), 0)
+  REFUSED(nm_call_linear(&x[0][0], 2, NULL, &y), "parameters are null");
+  REFUSED(nm_call_linear(NULL, 2, params, &y), "data of 'x' is null");
+  REFUSED(nm_call_linear(&x[0][0], -1, params, &y),
+          "is -1, expected at least 0");
+  REFUSED(nm_call_linear(&x[0][0], INT64_MAX, params, &y), "more bytes");
+  REFUSED(nm_call_linear((const float *)((const char *)x + 1), 1, params, &y),
+          "not aligned to 4");
   nm_params_free(params);
 
   nm_memref_1d scaled;

@@ -212,4 +212,29 @@ def NM_YieldOp : NM_Op<"yield", [Pure, Terminator, ReturnLike,
   let builders = [OpBuilder<(ins), [{ }]>];
 }
 
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+def NM_RequireOp : NM_Op<"require", [MemoryEffects<[MemWrite]>]> {
+  let summary = "give up the call unless a condition holds";
+  let description = [{
+    Compiled code checks with it what only the call can tell, such as that two
+    dynamic sizes agree. If `condition` is false, the call of the public function
+    ends with an error and without results: nothing after the operation runs, and
+    no process is stopped (`nm-lower-requires`). `{0}`, `{1}`, ... in the message
+    stand for the values.
+
+    ```mlir
+    nm.require %ok, "dimension 0 of 'a' is {0} and dimension 0 of 'b' is {1}"(%m, %n)
+    ```
+
+    * `nm_require_c1`: at most four values, and no placeholder without a value.
+  }];
+  let arguments = (ins I1:$condition, StrAttr:$message, Variadic<Index>:$values);
+  let assemblyFormat = "$condition `,` $message (`(` $values^ `)`)? attr-dict";
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
 #endif // NM_DIALECT_NM_IR_NMOPS_TD

@@ -1,0 +1,39 @@
+//===- EntryPoint.h - The checked entry of compiled functions -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_ENTRYPOINT_H
+#define NM_DRIVER_ENTRYPOINT_H
+
+#include "nm/Driver/Signature.h"
+#include "nm/Runtime/Params.h"
+#include "llvm/IR/Module.h"
+
+namespace mlir::nm::driver {
+
+/// Adds what C calls for `function`, whose symbols end in `suffix`:
+///
+///   int nm_ciface_<suffix>(results..., arguments..., [hash, parameters...])
+///     Results by pointer, arguments and parameters as descriptors by pointer,
+///     scalars by value; `hash` is the manifest's that the parameters were
+///     loaded for. Null pointers, sizes that the type excludes, sizes
+///     that overflow, strides that are not row-major, offsets and misaligned
+///     data are refused; so is what the function's own checks refuse. Returns
+///     0, or 1 with the results zero.
+///   const char *nm_error_<suffix>(void)
+///     Why the last such call on this thread returned 1.
+llvm::Error addEntryPoint(llvm::Module &module, const Signature &function,
+                          const ::nm::rt::Manifest &manifest, StringRef suffix);
+
+/// For code that is linked into this process and called by one thread: adds
+/// `const char *<invokeName()>(void **args)`, which calls nm_ciface_<suffix>
+/// with what `args` point to and returns null, or why it failed.
+llvm::Error addInvoke(llvm::Module &module, StringRef suffix);
+StringRef invokeName();
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_ENTRYPOINT_H

@@ -1,0 +1,381 @@
+//===- EntryPoint.cpp - The checked entry of compiled functions -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/EntryPoint.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "nm/Driver/Execute.h"
+#include "nm/Driver/Support.h"
+#include "nm/Transforms/CallState.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Intrinsics.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+/// What no tensor may have in bytes: computations of addresses stay exact.
+static constexpr uint64_t kMaxBytes = uint64_t(1) << 62;
+
+namespace {
+
+/// A condition that refuses the call, and the words for it.
+struct Refusal {
+  llvm::Value *applies;
+  std::string format; ///< of printf, for at most two numbers
+  llvm::Value *first = nullptr, *second = nullptr;
+};
+
+class EntryBuilder {
+public:
+  EntryBuilder(llvm::Module &module, llvm::Function *callee,
+               const Signature &signature, StringRef suffix)
+      : module(module), context(module.getContext()), b(context),
+        callee(callee), signature(signature), suffix(suffix.str()),
+        ptr(b.getPtrTy()), i64(b.getInt64Ty()) {}
+
+  void build(const ::nm::rt::Manifest &manifest,
+             ArrayRef<std::pair<std::string, int64_t>> params) {
+    getState();
+    bool byPointer = hasResultPointer();
+    SmallVector<llvm::Type *> types(signature.results.size(), ptr);
+    for (llvm::Type *type :
+         callee->getFunctionType()->params().drop_front(byPointer))
+      types.push_back(type);
+    size_t firstParam = signature.results.size() + signature.arguments.size();
+    if (!params.empty())
+      types.insert(types.begin() + firstParam, i64);
+    entry = llvm::Function::Create(
+        llvm::FunctionType::get(b.getInt32Ty(), types, false),
+        llvm::GlobalValue::ExternalLinkage, "nm_ciface_" + suffix, module);
+    entry->copyAttributesFrom(callee);
+    entry->setAttributes({});
+    b.SetInsertPoint(newBlock("entry"));
+    failed = llvm::BasicBlock::Create(context, "failed", entry);
+    b.SetInsertPoint(failed);
+    why = b.CreatePHI(ptr, 4);
+    numbers[0] = b.CreatePHI(i64, 4);
+    numbers[1] = b.CreatePHI(i64, 4);
+    b.SetInsertPoint(&entry->getEntryBlock());
+
+    unsigned position = 0;
+    for (auto [i, type] : llvm::enumerate(signature.results)) {
+      llvm::Value *result = entry->getArg(position++);
+      refuse({{b.CreateIsNull(result),
+               "the place of result " + std::to_string(i) + " is null"}});
+      b.CreateMemSet(result, b.getInt8(0), bytesOf(type), llvm::MaybeAlign());
+    }
+    for (const Argument &argument : signature.arguments) {
+      llvm::Value *value = entry->getArg(position++);
+      if (!argument.type.isScalar)
+        checkMemRef(value, argument);
+    }
+    if (!params.empty()) {
+      llvm::Value *wanted = b.getInt64(::nm::rt::hashManifest(manifest));
+      refuse({{b.CreateICmpNE(entry->getArg(position++), wanted),
+               quote("the parameters are null, or were loaded for another "
+                     "manifest than nm_manifest_" +
+                     suffix)}});
+    }
+    for (auto &[name, elements] : params)
+      checkParam(entry->getArg(position++), name, elements);
+    call(byPointer, params.empty() ? entry->arg_size() : firstParam);
+    writeFailure();
+    addErrorFunction();
+  }
+
+private:
+  bool hasResultPointer() const {
+    return signature.results.size() > 1 ||
+           (signature.results.size() == 1 &&
+            !signature.results.front().isScalar);
+  }
+
+  static uint64_t bytesOf(const ValueType &type) {
+    return type.isScalar ? ::nm::rt::elementBytes(type.dtype)
+                         : (3 + 2 * type.rank()) * sizeof(uint64_t);
+  }
+
+  llvm::BasicBlock *newBlock(StringRef name) {
+    return llvm::BasicBlock::Create(context, name, entry);
+  }
+
+  llvm::Value *number(int64_t value) { return b.getInt64(value); }
+
+  llvm::Value *text(const std::string &format) {
+    llvm::GlobalVariable *&known = texts[format];
+    if (!known)
+      known = b.CreateGlobalString(format, "nm_message", 0, &module);
+    return known;
+  }
+
+  /// The checks of the function's body may have made it.
+  void getState() {
+    stateType = llvm::StructType::get(
+        b.getInt32Ty(), llvm::ArrayType::get(b.getInt8Ty(), kCallMessageBytes));
+    state = module.getGlobalVariable(kCallStateName, /*AllowInternal=*/true);
+    if (!state)
+      state = new llvm::GlobalVariable(
+          module, stateType, /*isConstant=*/false,
+          llvm::GlobalValue::InternalLinkage,
+          llvm::ConstantAggregateZero::get(stateType), kCallStateName, nullptr,
+          llvm::GlobalValue::GeneralDynamicTLSModel);
+  }
+
+  /// Leaves for the first of `refusals` that applies. They are looked at
+  /// together, so that a call that is fine takes one branch.
+  void refuse(ArrayRef<Refusal> refusals) {
+    llvm::Value *any = nullptr;
+    for (const Refusal &refusal : refusals)
+      any = any ? b.CreateOr(any, refusal.applies) : refusal.applies;
+    llvm::BasicBlock *explain = newBlock("explain"), *next = newBlock("next");
+    b.CreateCondBr(any, explain, next);
+    b.SetInsertPoint(explain);
+    llvm::Value *format = nullptr, *first = number(0), *second = number(0);
+    for (const Refusal &refusal : llvm::reverse(refusals)) {
+      llvm::Value *words = text(refusal.format);
+      auto choose = [&](llvm::Value *mine, llvm::Value *other) {
+        return b.CreateSelect(refusal.applies, mine ? mine : number(0), other);
+      };
+      format = format ? choose(words, format) : words;
+      first = choose(refusal.first, first);
+      second = choose(refusal.second, second);
+    }
+    why->addIncoming(format, explain);
+    numbers[0]->addIncoming(first, explain);
+    numbers[1]->addIncoming(second, explain);
+    b.CreateBr(failed);
+    b.SetInsertPoint(next);
+  }
+
+  llvm::Value *word(llvm::Value *descriptor, unsigned position) {
+    return b.CreateLoad(i64, b.CreateConstGEP1_64(i64, descriptor, position));
+  }
+
+  void checkMemRef(llvm::Value *descriptor, const Argument &argument) {
+    std::string name = "'" + argument.name + "'";
+    const ValueType &type = argument.type;
+    int64_t rank = type.rank();
+    auto bytes = static_cast<int64_t>(::nm::rt::elementBytes(type.dtype));
+    refuse(
+        {{b.CreateIsNull(descriptor), quote("argument " + name + " is null")}});
+
+    SmallVector<Refusal> refusals;
+    SmallVector<llvm::Value *> sizes, strides;
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      sizes.push_back(word(descriptor, 3 + dim));
+      strides.push_back(word(descriptor, 3 + rank + dim));
+    }
+    llvm::Value *empty = b.getFalse();
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      std::string where =
+          quote("dimension " + std::to_string(dim) + " of " + name);
+      bool isDynamic = ShapedType::isDynamic(type.shape[dim]);
+      llvm::Value *least = number(isDynamic ? 0 : type.shape[dim]);
+      refusals.push_back({isDynamic ? b.CreateICmpSLT(sizes[dim], least)
+                                    : b.CreateICmpNE(sizes[dim], least),
+                          where + " is %lld, expected " +
+                              (isDynamic ? "at least " : "") + "%lld",
+                          sizes[dim], least});
+      empty = b.CreateOr(empty, b.CreateICmpEQ(sizes[dim], number(0)));
+    }
+    // Row-major strides, from the innermost dimension outwards. The product
+    // takes sizes of 0 for 1: no size alone may be absurd.
+    llvm::Value *expected = number(1), *tooLarge = b.getFalse();
+    SmallVector<Refusal> layout;
+    auto grow = [&](llvm::Value *factor) {
+      llvm::Value *pair = b.CreateBinaryIntrinsic(
+          llvm::Intrinsic::umul_with_overflow, expected, factor);
+      tooLarge = b.CreateOr(tooLarge, b.CreateExtractValue(pair, 1));
+      expected = b.CreateExtractValue(pair, 0);
+    };
+    for (int64_t dim = rank - 1; dim >= 0; --dim) {
+      llvm::Value *matters = b.CreateAnd(
+          b.CreateNot(empty), b.CreateICmpSGT(sizes[dim], number(1)));
+      layout.push_back(
+          {b.CreateAnd(matters, b.CreateICmpNE(strides[dim], expected)),
+           quote("dimension " + std::to_string(dim) + " of " + name) +
+               " has stride %lld, expected %lld: arrays are row-major",
+           strides[dim], expected});
+      grow(b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, sizes[dim],
+                                   number(1)));
+    }
+    grow(number(bytes));
+    tooLarge =
+        b.CreateOr(tooLarge, b.CreateICmpUGT(expected, number(kMaxBytes)));
+    refusals.push_back(
+        {tooLarge, quote("the sizes of " + name +
+                         " are those of more bytes than there can be")});
+    refusals.append(layout);
+    llvm::Value *offset = word(descriptor, 2), *data = word(descriptor, 1);
+    refusals.push_back({b.CreateICmpNE(offset, number(0)),
+                        quote("the offset of " + name) +
+                            " is %lld, expected 0: move the pointer instead",
+                        offset});
+    refusals.push_back(
+        {b.CreateAnd(b.CreateNot(empty), b.CreateICmpEQ(data, number(0))),
+         quote("the data of " + name + " is null")});
+    if (bytes > 1)
+      refusals.push_back(
+          {b.CreateICmpNE(b.CreateAnd(data, number(bytes - 1)), number(0)),
+           quote("the data of " + name + " is not aligned to ") +
+               "%lld bytes, the size of an element",
+           number(bytes)});
+    refuse(refusals);
+  }
+
+  void checkParam(llvm::Value *descriptor, const std::string &name,
+                  int64_t elements) {
+    std::string text = quote("parameter '" + name + "' is null");
+    refuse({{b.CreateIsNull(descriptor), text}});
+    if (elements != 0)
+      refuse({{b.CreateICmpEQ(word(descriptor, 1), number(0)), text}});
+  }
+
+  static std::string quote(const std::string &words) {
+    return toPrintfFormat(words);
+  }
+
+  /// `hashAt`: the argument that is for the entry alone.
+  void call(bool byPointer, unsigned hashAt) {
+    SmallVector<llvm::Value *> operands;
+    size_t count = signature.results.size();
+    llvm::Value *buffer = nullptr;
+    SmallVector<llvm::Type *> fields;
+    llvm::StructType *structure = nullptr;
+    if (count > 1) {
+      for (const ValueType &type : signature.results)
+        fields.push_back(type.isScalar
+                             ? llvm::Type::getIntNTy(context, 8 * bytesOf(type))
+                             : static_cast<llvm::Type *>(llvm::ArrayType::get(
+                                   i64, bytesOf(type) / 8)));
+      structure = llvm::StructType::get(context, fields);
+      llvm::IRBuilder<> top(&entry->getEntryBlock(),
+                            entry->getEntryBlock().begin());
+      buffer = top.CreateAlloca(structure);
+      operands.push_back(buffer);
+    } else if (byPointer) {
+      operands.push_back(entry->getArg(0));
+    }
+    for (unsigned i = count; i < entry->arg_size(); ++i)
+      if (i != hashAt)
+        operands.push_back(entry->getArg(i));
+    b.CreateStore(b.getInt32(0), state);
+    llvm::Value *result = b.CreateCall(callee, operands);
+    llvm::BasicBlock *fine = newBlock("fine"), *clear = newBlock("clear");
+    b.CreateCondBr(
+        b.CreateICmpEQ(b.CreateLoad(b.getInt32Ty(), state), b.getInt32(0)),
+        fine, clear);
+    b.SetInsertPoint(fine);
+    if (count > 1)
+      for (unsigned i = 0; i < count; ++i)
+        b.CreateMemCpy(entry->getArg(i), llvm::MaybeAlign(),
+                       b.CreateStructGEP(structure, buffer, i),
+                       llvm::MaybeAlign(), bytesOf(signature.results[i]));
+    else if (count == 1 && !byPointer)
+      b.CreateStore(result, entry->getArg(0));
+    b.CreateRet(b.getInt32(0));
+    b.SetInsertPoint(clear);
+    for (unsigned i = 0; i < count; ++i)
+      b.CreateMemSet(entry->getArg(i), b.getInt8(0),
+                     bytesOf(signature.results[i]), llvm::MaybeAlign());
+    b.CreateRet(b.getInt32(1));
+  }
+
+  void writeFailure() {
+    b.SetInsertPoint(failed);
+    llvm::FunctionCallee print = module.getOrInsertFunction(
+        "snprintf", llvm::FunctionType::get(b.getInt32Ty(), {ptr, i64, ptr},
+                                            /*isVarArg=*/true));
+    llvm::Value *message = b.CreateConstGEP1_64(b.getInt8Ty(), state, 4);
+    b.CreateCall(print, {message, number(kCallMessageBytes), why, numbers[0],
+                         numbers[1]});
+    b.CreateRet(b.getInt32(1));
+  }
+
+  void addErrorFunction() {
+    auto *error = llvm::Function::Create(llvm::FunctionType::get(ptr, false),
+                                         llvm::GlobalValue::ExternalLinkage,
+                                         "nm_error_" + suffix, module);
+    b.SetInsertPoint(llvm::BasicBlock::Create(context, "entry", error));
+    b.CreateRet(b.CreateConstGEP1_64(b.getInt8Ty(), state, 4));
+  }
+
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  llvm::IRBuilder<> b;
+  llvm::Function *callee, *entry = nullptr;
+  const Signature &signature;
+  std::string suffix;
+  llvm::Type *ptr, *i64;
+  llvm::StructType *stateType = nullptr;
+  llvm::GlobalVariable *state = nullptr;
+  llvm::BasicBlock *failed = nullptr;
+  llvm::PHINode *why = nullptr, *numbers[2] = {};
+  llvm::StringMap<llvm::GlobalVariable *> texts;
+};
+
+} // namespace
+
+llvm::Error driver::addEntryPoint(llvm::Module &module,
+                                  const Signature &function,
+                                  const ::nm::rt::Manifest &manifest,
+                                  StringRef suffix) {
+  if (!function.unsupported.empty())
+    return llvm::Error::success(); // nothing outside can call it
+  llvm::Function *callee = module.getFunction("_mlir_ciface_" + function.name);
+  if (!callee || callee->isDeclaration())
+    return makeError("compilation lost the C interface of function '{0}'",
+                     function.name);
+  // Names and element counts of what follows the arguments.
+  std::vector<std::pair<std::string, int64_t>> params;
+  for (const ::nm::rt::ParamSpec &spec : manifest.params) {
+    auto parts = getParamParts(spec);
+    if (!parts)
+      return parts.takeError();
+    for (const ParamPart &part : *parts) {
+      int64_t elements = 1;
+      for (int64_t size : part.shape)
+        elements *= size;
+      params.emplace_back(spec.key, elements);
+    }
+  }
+  callee->setLinkage(llvm::GlobalValue::InternalLinkage);
+  EntryBuilder(module, callee, function, suffix).build(manifest, params);
+  return llvm::Error::success();
+}
+
+StringRef driver::invokeName() { return "nm_invoke_entry"; }
+
+llvm::Error driver::addInvoke(llvm::Module &module, StringRef suffix) {
+  llvm::Function *entry = module.getFunction(("nm_ciface_" + suffix).str());
+  llvm::Function *error = module.getFunction(("nm_error_" + suffix).str());
+  if (!entry || !error)
+    return makeError("compilation lost the C interface of function '{0}'",
+                     suffix);
+  // One thread calls, and the linker in this process knows no thread-local
+  // data.
+  module.getGlobalVariable(kCallStateName, true)->setThreadLocal(false);
+  llvm::IRBuilder<> b(module.getContext());
+  llvm::Type *ptr = b.getPtrTy();
+  auto *invoke = llvm::Function::Create(
+      llvm::FunctionType::get(ptr, {ptr}, false),
+      llvm::GlobalValue::ExternalLinkage, invokeName(), module);
+  b.SetInsertPoint(
+      llvm::BasicBlock::Create(module.getContext(), "entry", invoke));
+  SmallVector<llvm::Value *> operands;
+  for (auto [i, type] : llvm::enumerate(entry->getFunctionType()->params())) {
+    llvm::Value *slot =
+        b.CreateLoad(ptr, b.CreateConstGEP1_64(ptr, invoke->getArg(0), i));
+    operands.push_back(b.CreateLoad(type, slot));
+  }
+  llvm::Value *status = b.CreateCall(entry, operands);
+  llvm::Value *message = b.CreateCall(error);
+  b.CreateRet(b.CreateSelect(b.CreateIsNull(status),
+                             llvm::ConstantPointerNull::get(b.getPtrTy()),
+                             message));
+  return llvm::Error::success();
+}

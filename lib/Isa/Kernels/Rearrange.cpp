@@ -61,7 +61,8 @@ public:
 private:
   static constexpr int kMostPieces = 4096;
 
-  static void simplify(std::vector<Move> &moves);
+  static void sort(std::vector<Move> &moves);
+  static void join(std::vector<Move> &moves);
   /// Splits a loop, or writes one out into `rest`; false if all is regular.
   bool refine(Piece &piece, std::vector<Piece> &rest);
   void emitRegular(const Piece &piece);
@@ -75,14 +76,20 @@ private:
 
 } // namespace
 
-/// Outermost first in dest; neighbours that are one loop in both, joined.
-void Rearrangement::simplify(std::vector<Move> &moves) {
+/// Outermost first in dest, without loops of one round.
+void Rearrangement::sort(std::vector<Move> &moves) {
   moves.erase(std::remove_if(moves.begin(), moves.end(),
                              [](const Move &move) { return move.size == 1; }),
               moves.end());
   std::sort(moves.begin(), moves.end(), [](const Move &x, const Move &y) {
     return x.strides[To] > y.strides[To];
   });
+}
+
+/// Neighbours that are one loop in both become one. Only at first: what rows
+/// split stays split.
+void Rearrangement::join(std::vector<Move> &moves) {
+  sort(moves);
   for (size_t k = 1; k < moves.size();) {
     Move &outer = moves[k - 1], &inner = moves[k];
     if (outer.strides[From] == inner.strides[From] * inner.size &&
@@ -152,6 +159,7 @@ bool Rearrangement::refine(Piece &piece, std::vector<Piece> &rest) {
 }
 
 Status Rearrangement::emit(Piece piece) {
+  join(piece.moves);
   // Depth first, in order.
   std::vector<Piece> pending{std::move(piece)};
   int pieces = 0;
@@ -159,7 +167,7 @@ Status Rearrangement::emit(Piece piece) {
     Piece next = std::move(pending.back());
     pending.pop_back();
     std::vector<Piece> rest;
-    simplify(next.moves);
+    sort(next.moves);
     bool changed = refine(next, rest);
     if (!changed && next.moves.size() > kMaxLoops - 2) {
       // More loops than nest: the outermost is written out.

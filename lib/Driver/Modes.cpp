@@ -58,6 +58,8 @@ constexpr Use kUses[] = {
     {"cc", kEmit},
     {"element-type", kSimulate | kEmitProgram},
     {"timing-only", kSimulates},
+    {"no-verify", kSimulates | kEmitProgram | kTenants},
+    {"max-steps", kSimulates | kEmitProgram | kTenants},
     {"trace", kSimulates | kTenants},
     {"html", kSimulates},
     {"tenants", kTenants},

@@ -37,22 +37,6 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-static llvm::Error inspectFile(const RunOptions &options) {
-  auto checkpoint = rt::Checkpoint::open(options.inspect);
-  if (!checkpoint)
-    return toError(checkpoint.error());
-  auto rows = rt::inspect(**checkpoint, options.mask);
-  if (!rows)
-    return toError(rows.error());
-  llvm::outs() << rt::formatTable(*rows);
-  if (options.reportJson.empty())
-    return llvm::Error::success();
-  if (llvm::Error error =
-          writeFile(options, options.reportJson, rt::formatJson(*rows)))
-    return error;
-  return commitFiles(options);
-}
-
 /// Combinations that cannot mean anything.
 static llvm::Error checkOptions(const RunOptions &options) {
   if (options.inputFile.empty())
@@ -92,6 +76,45 @@ static llvm::Error checkOptions(const RunOptions &options) {
   return llvm::Error::success();
 }
 
+/// Runs a program of an accelerator, on the one it was made for unless --target
+/// names another.
+static llvm::Error runProgram(const RunOptions &options,
+                              const ::nm::isa::Program &program, bool hasLines,
+                              std::optional<::nm::model::Device> device) {
+  // By name only: a program opens no other file.
+  if (!device && options.target == "host" &&
+      llvm::is_contained(::nm::model::builtinDevices(), program.target.name)) {
+    auto found = findAccelerator(program.target.name);
+    if (!found)
+      return found.takeError();
+    device = std::move(*found);
+  }
+  if (!device)
+    return makeError("'{0}' is a program for the accelerator {1}; name one "
+                     "with --target, such as --target=edge",
+                     options.inputFile, program.target.name);
+  if (llvm::Error error =
+          proveProgram(program, options.inputFile, hasLines, options))
+    return error;
+  return simulateProgram(program, *device, options);
+}
+
+static llvm::Error inspectFile(const RunOptions &options) {
+  auto checkpoint = rt::Checkpoint::open(options.inspect);
+  if (!checkpoint)
+    return toError(checkpoint.error());
+  auto rows = rt::inspect(**checkpoint, options.mask);
+  if (!rows)
+    return toError(rows.error());
+  llvm::outs() << rt::formatTable(*rows);
+  if (options.reportJson.empty())
+    return llvm::Error::success();
+  if (llvm::Error error =
+          writeFile(options, options.reportJson, rt::formatJson(*rows)))
+    return error;
+  return commitFiles(options);
+}
+
 namespace {
 
 /// One compilation and, unless --emit is given, run.
@@ -123,6 +146,15 @@ public:
     auto device = findAccelerator(options.target);
     if (!device)
       return device.takeError();
+    auto program = readProgram(*source.module, options.inputFile);
+    if (!program)
+      return program.takeError();
+    if (*program) {
+      if (llvm::Error error = checkUsed(options, Mode::Program))
+        return error;
+      return runProgram(options, **program, /*hasLines=*/true,
+                        std::move(*device));
+    }
     if (*device)
       return simulate(**device);
     if (options.emit == EmitKind::Program ||
@@ -176,6 +208,14 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
   }();
   if (!program)
     return program.takeError();
+  if (isProgram && options.skipsProof &&
+      llvm::is_contained(options.given, "max-steps"))
+    return makeError(
+        "--max-steps bounds the proof and the run, but --no-verify "
+        "and --emit leave both out; drop it");
+  if (llvm::Error error = proveProgram(*program, options.inputFile,
+                                       /*hasLines=*/false, options))
+    return error;
   if (isProgram) {
     if (llvm::Error error = writeFile(options, options.outputFile,
                                       options.emit == EmitKind::Program
@@ -354,30 +394,6 @@ llvm::Error Runner::execute() {
   return llvm::joinErrors(std::move(failed), commitFiles(options));
 }
 
-/// Runs a program of an accelerator, on the one it was made for unless --target
-/// names another.
-static llvm::Error runProgram(const RunOptions &options, StringRef content,
-                              std::optional<::nm::model::Device> device) {
-  if (llvm::Error error = checkUsed(options, Mode::Program))
-    return error;
-  auto program = readProgram(content, options.inputFile);
-  if (!program)
-    return program.takeError();
-  // By name only: a program opens no other file.
-  if (!device && options.target == "host" &&
-      llvm::is_contained(::nm::model::builtinDevices(), program->target.name)) {
-    auto found = findAccelerator(program->target.name);
-    if (!found)
-      return found.takeError();
-    device = std::move(*found);
-  }
-  if (!device)
-    return makeError("'{0}' is a program for the accelerator {1}; name one "
-                     "with --target, such as --target=edge",
-                     options.inputFile, program->target.name);
-  return simulateProgram(*program, *device, options);
-}
-
 static llvm::Error compileAndRun(const RunOptions &options,
                                  DialectRegistry &registry) {
   if (llvm::Error error = checkOptions(options))
@@ -393,8 +409,14 @@ static llvm::Error compileAndRun(const RunOptions &options,
     if (llvm::Error error = checkTargetName(options.target))
       return error;
   StringRef content = (*buffer)->getBuffer();
-  if (isProgramFile(content))
-    return runProgram(options, content, std::move(*device));
+  if (isProgramFile(content)) {
+    if (llvm::Error error = checkUsed(options, Mode::Program))
+      return error;
+    auto program = readProgram(content, options.inputFile);
+    if (!program)
+      return program.takeError();
+    return runProgram(options, *program, hasLines(content), std::move(*device));
+  }
   std::string other = rt::describeContent(content.data(), content.size());
   if (!other.empty())
     return makeError(

@@ -237,6 +237,7 @@ llvm::Error Simulation::run() {
   sim::SimulatorOptions simulator;
   simulator.functional = !options.timingOnly;
   simulator.threads = options.threads;
+  simulator.maxSteps = options.maxSteps;
   if (!options.traceFile.empty() || !options.htmlFile.empty())
     simulator.maxEvents = kMaxEvents;
   auto result = [&] {

@@ -38,17 +38,22 @@ readFile(StringRef path) {
 
 /// A program with the times of its parts.
 static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
-                                                 const model::Device &device) {
+                                                 const model::Device &device,
+                                                 const RunOptions &run) {
   auto buffer = readFile(path);
   if (!buffer)
     return buffer.takeError();
   auto program = readProgram((*buffer)->getBuffer(), path);
   if (!program)
     return program.takeError();
+  if (llvm::Error error =
+          proveProgram(*program, path, hasLines((*buffer)->getBuffer()), run))
+    return std::move(error);
   sim::Memory memory = sim::Memory::none(*program);
   sim::SimulatorOptions options;
   options.functional = false;
   options.maxSegments = kMaxSegments;
+  options.maxSteps = run.maxSteps;
   Progress progress("simulating " + path);
   auto result = sim::simulate(*program, device, memory, options);
   if (!result)
@@ -92,7 +97,7 @@ llvm::Error driver::simulateTenants(const RunOptions &options,
 
   std::vector<TenantProgram> programs;
   for (const std::string &path : trace->programs) {
-    auto program = timeProgram(path, **device);
+    auto program = timeProgram(path, **device, options);
     if (!program)
       return program.takeError();
     programs.push_back(std::move(*program));

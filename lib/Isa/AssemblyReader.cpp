@@ -29,6 +29,25 @@ public:
 
   Status parse(Program &program);
 
+  /// The line of an entry; of what belongs to none, the last.
+  int64_t lineOf(const Program &program, const Place &place) const {
+    switch (place.table) {
+    case Place::OfTarget:
+      return targetLine;
+    case Place::Tensors:
+      return tensorLines[place.index];
+    case Place::Buffers:
+      return bufferLines[place.index];
+    case Place::Semaphores:
+      return semaphoreLines[place.index];
+    case Place::Code:
+      return program.code[place.index].source;
+    case Place::Whole:
+      break;
+    }
+    return lineNumber;
+  }
+
 private:
   template <typename... Parts> bool fail(const Parts &...expected) {
     if (error.ok()) {
@@ -128,7 +147,8 @@ private:
   std::string_view text, line;
   const std::string &where;
   size_t next = 0, at = 0;
-  int64_t lineNumber = 0;
+  int64_t lineNumber = 0, targetLine = 0;
+  std::vector<int64_t> tensorLines, bufferLines, semaphoreLines;
   Status error;
 };
 
@@ -398,6 +418,7 @@ Status Parser::parse(Program &program) {
     fail("'target', a device and what the program needs of it");
     return error;
   }
+  targetLine = lineNumber;
   bool isCode = false;
   while (error.ok() && nextLine()) {
     if (isCode) {
@@ -406,12 +427,15 @@ Status Parser::parse(Program &program) {
       instruction(program.code.back());
     } else if (acceptWord("tensor")) {
       program.tensors.emplace_back();
+      tensorLines.push_back(lineNumber);
       tensor(program.tensors.back());
     } else if (acceptWord("buffer")) {
       program.buffers.emplace_back();
+      bufferLines.push_back(lineNumber);
       buffer(program.buffers.back());
     } else if (acceptWord("semaphore")) {
       program.semaphores.emplace_back();
+      semaphoreLines.push_back(lineNumber);
       number(program.semaphores.back());
     } else if (acceptWord("code")) {
       isCode = true;
@@ -429,9 +453,15 @@ Status Parser::parse(Program &program) {
 Result<Program> readAssembly(std::string_view text, const std::string &where) {
   return rt::guarded([&]() -> Result<Program> {
     Program program;
-    if (Status status = Parser(text, where).parse(program); !status)
+    Parser parser(text, where);
+    if (Status status = parser.parse(program); !status)
       return status.error();
-    return checkRead(std::move(program), where);
+    Place place;
+    if (Status status = checkProgram(program, &place); !status)
+      return makeError(status.error().code, where, ":",
+                       parser.lineOf(program, place),
+                       ":1: ", status.error().message);
+    return program;
   });
 }
 

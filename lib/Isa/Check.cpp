@@ -151,11 +151,12 @@ static Status checkTexts(const Program &program) {
   return {};
 }
 
-static Status checkTensors(const Program &program) {
+static Status checkTensors(const Program &program, Place &place) {
   std::unordered_set<std::string> names;
   for (size_t i = 0; i < program.tensors.size(); ++i) {
     const Tensor &tensor = program.tensors[i];
     std::string what = "tensor " + std::to_string(i) + " '" + tensor.name + "'";
+    place = {Place::Tensors, i};
     if (tensor.name.empty() || !names.insert(tensor.name).second)
       return makeError(Errc::Format, "[attacc_tensor_c1] ", what,
                        tensor.name.empty() ? " has no name"
@@ -176,11 +177,12 @@ static Status checkTensors(const Program &program) {
   return {};
 }
 
-static Status checkBuffers(const Program &program) {
+static Status checkBuffers(const Program &program, Place &place) {
   int64_t capacity = program.target.scratchpadBytes;
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer &buffer = program.buffers[i];
     std::string what = "buffer " + std::to_string(i);
+    place = {Place::Buffers, i};
     if (!isUpTo(buffer.type, Type::I8))
       return makeError(Errc::Format, "[attacc_region_c2] ", what,
                        " has an unknown type");
@@ -201,7 +203,20 @@ static Status checkBuffers(const Program &program) {
   return {};
 }
 
-Status checkProgram(const Program &program) {
+static Status checkSemaphores(const Program &program, Place &place) {
+  for (size_t i = 0; i < program.semaphores.size(); ++i) {
+    place = {Place::Semaphores, i};
+    if (program.semaphores[i] < 0 || program.semaphores[i] > kMaxCount)
+      return makeError(Errc::Format, "[attacc_semaphore_c1] semaphore ", i,
+                       " starts at ", program.semaphores[i], ", expected 0 to ",
+                       kMaxCount);
+  }
+  return {};
+}
+
+Status checkProgram(const Program &program, Place *about) {
+  Place unused, &place = about ? *about : unused;
+  place = {};
   if (program.tensors.size() > kMaxEntries ||
       program.buffers.size() > kMaxEntries ||
       program.semaphores.size() > kMaxEntries || program.code.size() > kMaxCode)
@@ -210,18 +225,16 @@ Status checkProgram(const Program &program) {
                      "2^20 entries or more than 2^26 instructions");
   if (Status status = checkTexts(program); !status)
     return status;
+  place = {Place::OfTarget, 0};
   if (Status status = checkTarget(program.target); !status)
     return status;
-  if (Status status = checkTensors(program); !status)
+  if (Status status = checkTensors(program, place); !status)
     return status;
-  if (Status status = checkBuffers(program); !status)
+  if (Status status = checkBuffers(program, place); !status)
     return status;
-  for (size_t i = 0; i < program.semaphores.size(); ++i)
-    if (program.semaphores[i] < 0 || program.semaphores[i] > kMaxCount)
-      return makeError(Errc::Format, "[attacc_semaphore_c1] semaphore ", i,
-                       " starts at ", program.semaphores[i], ", expected 0 to ",
-                       kMaxCount);
-  return checkCode(program);
+  if (Status status = checkSemaphores(program, place); !status)
+    return status;
+  return checkCode(program, place);
 }
 
 Result<Program> checkRead(Program program, const std::string &where) {

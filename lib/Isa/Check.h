@@ -28,8 +28,9 @@ std::string shapeText(const std::vector<int64_t> &shape);
 /// What a reader has read from `where`, if it passes checkProgram.
 Result<Program> checkRead(Program program, const std::string &where);
 
-/// The instructions of a program whose tables are sound.
-Status checkCode(const Program &program);
+/// The instructions of a program whose tables are sound; `place` is set to the
+/// one that an error is about.
+Status checkCode(const Program &program, Place &place);
 
 /// Shapes, types and attributes of one instruction whose tiles are sound.
 /// `where` begins messages after their number.

@@ -24,10 +24,13 @@ public:
       : program(program), signaller(program.semaphores.size(), -1),
         waiter(program.semaphores.size(), -1) {}
 
-  Status check() {
-    for (index = 0; index < program.code.size(); ++index)
+  Status check(Place &place) {
+    for (index = 0; index < program.code.size(); ++index) {
+      place = {Place::Code, index};
       if (Status status = checkOne(program.code[index]); !status)
         return status;
+    }
+    place = {};
     if (!trips.empty())
       return makeError(Errc::Format, "[attacc_loop_c2] ", trips.size(),
                        " loops are open at the end of the code, expected none");
@@ -262,8 +265,8 @@ Status CodeChecker::checkOne(const Instruction &instruction) {
   return checkInstruction(program, instruction, where());
 }
 
-Status checkCode(const Program &program) {
-  return CodeChecker(program).check();
+Status checkCode(const Program &program, Place &place) {
+  return CodeChecker(program).check(place);
 }
 
 } // namespace nm::isa

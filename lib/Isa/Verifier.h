@@ -69,6 +69,7 @@ private:
   };
 
   bool advance(int queue);
+  bool countStep(int32_t index);
   bool execute(int queue);
   bool checkAliases(int queue);
   bool touch(int queue, const Tile &tile, bool isRead, bool isWritten);
@@ -104,8 +105,9 @@ private:
   std::vector<std::optional<Written>> tensors;
   std::vector<std::vector<int64_t>> strides[2]; ///< of tensors, of buffers
   std::vector<int64_t> slotSizes;               ///< bytes, by buffer
-  int64_t sectionBytes = 0; ///< end of what the section touched
-  int64_t work = 0;         ///< pieces of memory touched
+  std::vector<bool> isOutermost; ///< by instruction: stands in no loop
+  int64_t sectionBytes = 0;      ///< end of what the section touched
+  int64_t work = 0;              ///< pieces of memory touched
   int64_t mostWork = 0;
   VerifyResult result;
   Status error;

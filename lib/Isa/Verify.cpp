@@ -53,6 +53,12 @@ Verifier::Verifier(const Program &program, const VerifyOptions &options)
     if (tensor.role == Role::Out || tensor.role == Role::Scratch)
       tensors.back().emplace(pitchOf(tensor));
   }
+  int depth = 0;
+  for (const Instruction &instruction : program.code) {
+    depth -= instruction.opcode == Opcode::EndLoop;
+    isOutermost.push_back(depth == 0);
+    depth += instruction.opcode == Opcode::Loop;
+  }
   for (const Buffer &buffer : program.buffers) {
     strides[1].push_back(stridesOf(buffer));
     slotSizes.push_back(slotBytes(buffer));
@@ -123,11 +129,19 @@ bool Verifier::execute(int queue) {
   engine.clock[queue] = ++engine.executed;
   for (uint32_t semaphore : instruction.signals)
     semaphores[semaphore].signals.push_back(engine.clock);
-  if (++result.steps > options.maxSteps)
-    return fail(index, "[attacc_verify_v3] ", nameOf(index), ": gave up after ",
-                options.maxSteps, " instructions");
+  if (!countStep(index))
+    return false;
   engine.walk.advance();
   return true;
+}
+
+bool Verifier::countStep(int32_t index) {
+  if (++result.steps <= options.maxSteps)
+    return true;
+  return fail(index, "[attacc_verify_v3] ", nameOf(index), ": gave up after ",
+              options.maxSteps,
+              " instructions and barriers, expected the end of the program; "
+              "more are followed with a larger max-steps");
 }
 
 /// Lets a queue go on for a while; whether it got anywhere. In turns, so that

@@ -137,18 +137,13 @@ void Verifier::meet() {
       if (program.tensors[i].strides.empty())
         tensor->isComplete = tensor->isComplete || isWrittenWhole(i);
     }
-  int depth = 0;
-  for (int32_t i = 0; i < index; ++i) {
-    depth += program.code[i].opcode == Opcode::Loop;
-    depth -= program.code[i].opcode == Opcode::EndLoop;
-  }
-  if (depth == 0)
+  if (isOutermost[index])
     enterSection(static_cast<size_t>(index) + 1);
   result.peakLiveBytes = std::max(result.peakLiveBytes, sectionBytes);
   sectionBytes = 0;
-  // Barriers are no steps, but there may be as many as loops can count.
-  work += index + static_cast<int64_t>(queues.size() + semaphores.size() +
-                                       tensors.size() + regionOf.size());
+  countStep(index);
+  work += static_cast<int64_t>(queues.size() + semaphores.size() +
+                               tensors.size() + regionOf.size());
   if (work > mostWork)
     fail(index, "[attacc_verify_v3] ", nameOf(index), ": gave up after ",
          mostWork, " pieces of memory and barriers");

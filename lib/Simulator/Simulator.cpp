@@ -210,7 +210,8 @@ Error Machine::tooManySteps(int queue) const {
   return makeError(Errc::Unsupported,
                    nameOf(program, engines[queue].walk.instruction()),
                    ": found more than ", options.maxSteps,
-                   " executed instructions, expected at most as many");
+                   " executed instructions and barriers, expected the end of "
+                   "the program; more are run with a larger max-steps");
 }
 
 void Machine::endSegment(int32_t barrier) {

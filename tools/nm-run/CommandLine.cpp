@@ -164,6 +164,12 @@ void addSimulating(support::CommandLine &line, RunOptions &options) {
                      {"f32", Type::F32, "for devices of 32-bit elements"}});
   line.flag("timing-only", options.timingOnly,
             "compute no values: needs neither inputs nor parameters");
+  line.flag("no-verify", options.skipsProof,
+            "do not prove programs free of races and deadlocks before they run "
+            "or are written");
+  line.number("max-steps", options.maxSteps, 1, int64_t(1) << 48, "count",
+              "executed instructions and barriers after which a proof and a "
+              "run are given up");
   line.text("trace", options.traceFile, "file",
             "write what each engine did and when, for ui.perfetto.dev");
   line.text("html", options.htmlFile, "file",

@@ -198,7 +198,7 @@ TEST(Verify, GivesUpAfterMaxSteps) {
             std::string::npos);
 }
 
-/// Barriers are no steps; a file may hold loops that meet at them for ever.
+/// A file may hold loops that meet at barriers for ever.
 TEST(Verify, GivesUpOnBarriersWithoutEnd) {
   Builder b = builder();
   SemaphoreId start = b.semaphore(1);
@@ -211,7 +211,10 @@ TEST(Verify, GivesUpOnBarriersWithoutEnd) {
   options.maxSteps = 100;
   Result<VerifyResult> result = verifyProgram(*b.finish(), options);
   ASSERT_FALSE(result.ok());
-  EXPECT_NE(result.error().message.find("gave up"), std::string::npos)
+  EXPECT_NE(result.error().message.find(
+                "instruction 3 (barrier): gave up after 100 instructions and "
+                "barriers"),
+            std::string::npos)
       << result.error().message;
 }
 

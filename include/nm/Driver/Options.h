@@ -52,6 +52,10 @@ enum class EmitKind {
   ProgramAssembly ///< the same as text
 };
 
+/// Steps of a program that nm-run follows; the proof of as many takes about a
+/// minute.
+inline constexpr int64_t kDefaultMaxSteps = int64_t(1) << 26;
+
 /// The command line of nm-run; the tool fills it, the library reads it.
 struct RunOptions {
   std::string inputFile;
@@ -103,6 +107,11 @@ struct RunOptions {
   // Of runs on simulated accelerators.
   /// Of a program's tensors, whatever the model's.
   ::nm::isa::Type elementType = ::nm::isa::Type::F16;
+  /// Programs are not proved before they are run or written.
+  bool skipsProof = false;
+  /// Executed instructions and barriers after which a proof and a run are given
+  /// up.
+  int64_t maxSteps = kDefaultMaxSteps;
   /// No values: inputs and parameters are not needed.
   bool timingOnly = false;
   /// Chrome trace and HTML page; empty writes none.

@@ -8,6 +8,7 @@
 #ifndef NM_DRIVER_SIMULATE_H
 #define NM_DRIVER_SIMULATE_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "nm/Driver/Options.h"
 #include "nm/Isa/Program.h"
 
@@ -26,6 +27,22 @@ bool isProgramFile(StringRef content);
 /// Reads a program in any of its spellings; `path` is for messages.
 llvm::Expected<::nm::isa::Program> readProgram(StringRef content,
                                                StringRef path);
+
+/// Whether instructions of a program that readProgram reads know their lines:
+/// those of assembly do.
+bool hasLines(StringRef content);
+
+/// The program of a module that holds one `attacc.program` and no function, as
+/// nm-opt writes it; nothing if the module holds no program.
+llvm::Expected<std::optional<::nm::isa::Program>> readProgram(ModuleOp module,
+                                                              StringRef path);
+
+/// Proves that a program is free of races, deadlocks and reads of what was
+/// never written, unless the options leave it out. Errors name the rule in the
+/// words of attacc-verify-program; `path` is what they are about, with the line
+/// if the program's instructions know theirs (`hasLines`).
+llvm::Error proveProgram(const ::nm::isa::Program &program, StringRef path,
+                         bool hasLines, const RunOptions &options);
 
 /// Runs a program on the simulated device as the options say. Arrays are bound
 /// to tensors of role In and Out by name or in the order of the table, with

@@ -285,14 +285,22 @@ std::vector<int64_t> stridesOf(const Buffer &buffer);
 int64_t extentBytes(const Tensor &tensor);
 int64_t slotBytes(const Buffer &buffer);
 
+/// Entry of a program that an error is about.
+struct Place {
+  enum Table : uint8_t { Whole, OfTarget, Tensors, Buffers, Semaphores, Code };
+  Table table = Whole;
+  size_t index = 0; ///< in its table
+};
+
 /// Checks everything that can be said of each entry and instruction by itself:
 /// sizes, types, shapes, bounds of every tile for every value of its loops,
 /// nesting, channels, patterns, one engine on each side of a semaphore. The
 /// rules are those of the dialect's verifiers, and messages begin with their
 /// numbers ("[attacc_tile_c3] instruction 12 (load), operand 0: ..."). Whoever
 /// executes a program needs what this accepts; it never crashes, whatever the
-/// program holds. Time is linear in the program's text.
-Status checkProgram(const Program &program);
+/// program holds. Time is linear in the program's text. `place`, if not null,
+/// is set to what an error is about.
+Status checkProgram(const Program &program, Place *place = nullptr);
 
 } // namespace nm::isa
 

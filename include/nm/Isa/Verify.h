@@ -13,12 +13,13 @@
 namespace nm::isa {
 
 struct VerifyOptions {
-  /// Executed instructions after which the proof is given up with an error.
+  /// Executed instructions, and barriers that all meet at, after which the
+  /// proof is given up with an error.
   int64_t maxSteps = int64_t(1) << 26;
 };
 
 struct VerifyResult {
-  int64_t steps = 0; ///< executed instructions
+  int64_t steps = 0; ///< executed instructions and barriers
   /// End of the last scratchpad byte that any part between barriers touches.
   int64_t peakLiveBytes = 0;
 };

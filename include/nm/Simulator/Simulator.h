@@ -60,7 +60,8 @@ struct SimulatorOptions {
   /// Keep the work between barriers; what exceeds so many parts joins the last
   /// one. 0: none.
   size_t maxSegments = 0;
-  /// Executed instructions after which a run is given up with an error.
+  /// Executed instructions, and barriers that all meet at, after which a run is
+  /// given up with an error.
   int64_t maxSteps = int64_t(1) << 32;
   /// Threads for the values; 0: all processors. Never changes a result.
   int threads = 1;

@@ -45,8 +45,17 @@ static std::optional<code::Program> readMain(const Encoding &from,
       file);
   if (program)
     return std::move(*program);
-  // The message names file and place.
-  emitError(UnknownLoc::get(context)) << program.error().message;
+  // The message names file and place, "file:line:column: " in texts.
+  StringRef message = program.error().message, rest = message;
+  unsigned line = 0, column = 0;
+  Location loc = UnknownLoc::get(context);
+  if (rest.consume_front(file) && rest.consume_front(":") &&
+      !rest.consumeInteger(10, line) && rest.consume_front(":") &&
+      !rest.consumeInteger(10, column) && rest.consume_front(": ")) {
+    loc = FileLineColLoc::get(context, file, line, column);
+    message = rest;
+  }
+  emitError(loc) << message;
   return std::nullopt;
 }
 

@@ -23,7 +23,7 @@
 
 // RUN: sed 's/barrier/barriers/' %t.asm > %t.word
 // RUN: not nm-translate --asm-to-binary %t.word 2>&1 | FileCheck %s --check-prefix=WORD
-// WORD: error: {{.*}}.word:{{[0-9]+}}:{{[0-9]+}}: {{.*}}barriers
+// WORD: .word:{{[0-9]+}}:{{[0-9]+}}: error: {{.*}}barriers
 
 // A file that reads well but holds what no machine can do.
 // RUN: sed 's/"scratchpad_bytes": 4096/"scratchpad_bytes": 8/; s/"scratchpad":4096/"scratchpad":8/; s/"scratchpad": 4096/"scratchpad": 8/' %t.json > %t.small

@@ -36,7 +36,7 @@ def VerifyProgram : Pass<"attacc-verify-program", "::mlir::attacc::ProgramOp"> {
   }];
   let options = [
     Option<"maxSteps", "max-steps", "int64_t", "67108864",
-           "executed instructions after which the proof is given up with an error">
+           "executed instructions and barriers after which the proof is given up with an error">
   ];
 }
 

@@ -189,7 +189,8 @@ TEST(Encoding, TextErrorsNameThePlace) {
        "a:4:14: found the end of the line, expected ']'"},
       {"program \"p\"\ntarget \"t\" scratchpad 8 channels 1 segments 1\n"
        "code\n  fill b0[0:1]\n",
-       "a: [attacc_tile_c4] instruction 0 (fill), operand 0 is of buffer 0, "
+       "a:4:1: [attacc_tile_c4] instruction 0 (fill), operand 0 is of buffer "
+       "0, "
        "expected one of 0"},
       {"program \"p\"\ntarget \"t\" scratchpad 99999999999999999999\ncode\n",
        "a:2:23: found '99999999999999999999', expected a number"}};

@@ -114,6 +114,49 @@ TEST(FaithfulSearch, NaiveIsNeverBetter) {
     }
 }
 
+TEST(FaithfulSearch, ObeysTheStationaritiesOfTheDevice) {
+  using S = Stationarity;
+  // What naive shall run on each set: weights where the array holds them.
+  struct Case {
+    std::vector<S> array;
+    S naive;
+  };
+  AttentionShape shape = paperShape(paperModels().front(), 512);
+  for (const Case &c :
+       {Case{{S::Output}, S::Output}, Case{{S::Output, S::Input}, S::Output},
+        Case{{S::Weight}, S::Weight}, Case{{S::Output, S::Weight}, S::Weight}})
+    for (Scope scope : {Scope::Naive, Scope::Unfused, Scope::All}) {
+      Device device = *findDevice("edge");
+      device.array.stationarities = c.array;
+      SearchOptions options;
+      options.mode = Mode::Faithful;
+      options.scope = scope;
+      SearchResult result = search(device, shape, options);
+      ASSERT_FALSE(result.ranked.empty());
+      for (const Candidate &candidate : result.ranked) {
+        EXPECT_TRUE(device.array.supports(candidate.dataflow.logit))
+            << toString(candidate.dataflow);
+        EXPECT_EQ(candidate.dataflow.logit, candidate.dataflow.attend);
+      }
+      if (scope == Scope::Naive) {
+        EXPECT_EQ(result.ranked.size(), 1u);
+        EXPECT_EQ(result.ranked[0].dataflow.logit, c.naive);
+      }
+    }
+}
+
+TEST(FaithfulSearch, InputStationarityAloneIsRefused) {
+  Device device = *findDevice("edge");
+  device.array.stationarities = {Stationarity::Input};
+  AttentionShape shape = paperShape(paperModels().front(), 512);
+  for (Scope scope : {Scope::Naive, Scope::Unfused, Scope::All}) {
+    SearchOptions options;
+    options.mode = Mode::Faithful;
+    options.scope = scope;
+    EXPECT_FALSE(searchDataflows(device, shape, options));
+  }
+}
+
 Candidate bestOnHost(const Device &device, int64_t length, bool causal = false,
                      int64_t width = 64) {
   AttentionShape shape;

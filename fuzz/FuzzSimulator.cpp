@@ -165,7 +165,7 @@ void changeInstruction(Instruction &i, uint8_t what, uint8_t place,
   case 9:
     i.keys = value;
     i.binary = static_cast<BinaryKind>(place & 7);
-    i.unary = static_cast<UnaryKind>(place >> 3 & 7);
+    i.unary = static_cast<UnaryKind>(place >> 3 & 15);
     return;
   default:
     if (!i.operands.empty())

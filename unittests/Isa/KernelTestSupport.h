@@ -173,6 +173,12 @@ inline double activationOf(UnaryKind kind, double x) {
     return std::tanh(x);
   case UnaryKind::Exp:
     return std::exp(x);
+  case UnaryKind::Sqrt:
+    return std::sqrt(x);
+  case UnaryKind::Erf:
+    return std::erf(x);
+  case UnaryKind::Log:
+    return std::log(x);
   }
   return x;
 }

@@ -110,6 +110,12 @@ float oracle::evaluate(UnaryKind kind, float x) {
     return static_cast<float>(tanhl(v));
   case UnaryKind::Exp:
     return static_cast<float>(expl(v));
+  case UnaryKind::Sqrt:
+    return x < 0 ? kNaN : static_cast<float>(sqrtl(v));
+  case UnaryKind::Erf:
+    return static_cast<float>(erfl(v));
+  case UnaryKind::Log:
+    return x < 0 ? kNaN : static_cast<float>(logl(v));
   }
   return kNaN;
 }
@@ -416,6 +422,8 @@ void Interpreter::elements(const Instruction &i) {
       return results.push_back(x * y);
     case BinaryKind::Max:
       return results.push_back(maximum(x, y));
+    case BinaryKind::Div:
+      return results.push_back(x / y);
     }
   });
   size_t next = 0;

@@ -106,6 +106,8 @@ std::string csvKey(const Sweep &sweep, const SweepPoint &point) {
     mode += "+least-energy";
   if (sweep.objective == Objective::EnergyDelay)
     mode += "+least-energy-delay";
+  if (sweep.tiePercent)
+    mode += "+tie-" + std::to_string(sweep.tiePercent);
   std::string key;
   for (const std::string &text :
        {mode, std::string(sweep.layer ? "layer" : "attention"),
@@ -195,6 +197,7 @@ SweepPoint evaluatePoint(const Sweep &sweep, int64_t index) {
   options.publishedSpace = sweep.publishedSpace;
   options.modelSoftmax = sweep.modelSoftmax;
   options.objective = sweep.objective;
+  options.tiePercent = sweep.tiePercent;
   options.keep = 1;
   options.keepRejected = 1;
   options.scope = point.method == Method::Naive  ? Scope::Naive

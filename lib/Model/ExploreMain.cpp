@@ -142,6 +142,10 @@ public:
     parsed("objective", "what",
            "time, energy or edp, their product (default: time)",
            &Reader::objective);
+    parsed("tie", "percent",
+           "among mappings so close to the best, 1 to 100, take the best in "
+           "energy (of --objective=energy and edp: in time)",
+           &Reader::tie);
     line.group("Results");
     line.text("csv", options.csv, "file",
               "where rows go (default: standard output)");
@@ -189,6 +193,9 @@ public:
       sweep.lanes = {-1};
     if (!methodsGiven)
       sweep.methods = {Method::Naive, Method::Flex, Method::Flat};
+    if (sweep.tiePercent && sweep.methods == std::vector{Method::Naive})
+      fail("option --tie: found naive alone, which is one mapping, expected "
+           "another --method");
     if (sweep.mode == Mode::Faithful) {
       if (sweep.layer)
         fail("option --part: found layer in faithful mode, expected "
@@ -369,6 +376,7 @@ private:
   void part() {
     sweep.layer = word<bool>({{"attention", false}, {"layer", true}});
   }
+  void tie() { sweep.tiePercent = single(1, 100); }
   void objective() {
     sweep.objective = word<Objective>({{"time", Objective::Cycles},
                                        {"energy", Objective::Energy},

@@ -48,7 +48,7 @@ public:
         if ((tile & (tile - 1)) == 0 && tile < shape.keys)
           tiles.push_back(tile);
     if (tiles.empty())
-      return std::move(ranking.result);
+      return ranking.take();
 
     int64_t least =
         std::clamp<int64_t>(total / kMostBlocks, 1, device.array.rows);
@@ -71,7 +71,7 @@ public:
               });
     for (Family &family : families)
       priceFamily(family);
-    return std::move(ranking.result);
+    return ranking.take();
   }
 
 private:
@@ -246,7 +246,7 @@ private:
       ranking.rejectMany(flow, 1, [&] { return status.error().message; });
     else
       ranking.add(flow, evaluateExtended(device, shape, flow));
-    return std::move(ranking.result);
+    return ranking.take();
   }
 };
 

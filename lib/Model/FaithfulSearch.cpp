@@ -79,11 +79,11 @@ Result<SearchResult> searchFaithful(const Device &device,
         return std::string("input stationarity alone, which the paper's model "
                            "lacks");
       });
-      return std::move(ranking.result);
+      return ranking.take();
     }
     ranking.add(flow,
                 evaluateFaithful(device, shape, flow, options.modelSoftmax));
-    return std::move(ranking.result);
+    return ranking.take();
   }
 
   // Granularity, rows and stationarity outside; stagings inside, so that one
@@ -143,7 +143,7 @@ Result<SearchResult> searchFaithful(const Device &device,
                                                options.modelSoftmax));
     }
   }
-  return std::move(ranking.result);
+  return ranking.take();
 }
 
 } // namespace nm::model

@@ -216,7 +216,7 @@ Result<SearchResult> searchHost(const Device &device,
       }
       ranking.add(flow, model.price(flow));
     }
-  return std::move(ranking.result);
+  return ranking.take();
 }
 
 } // namespace nm::model

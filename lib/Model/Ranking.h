@@ -44,13 +44,16 @@ public:
   /// bound equal to the last kept value may still win on a later key.
   bool hopeless(double bound) const {
     return !options.exhaustive && result.ranked.size() == keep &&
-           bound > objective(result.ranked.back().cost);
+           bound > objective(result.ranked.back().cost) &&
+           !(options.tiePercent && bound <= limit());
   }
 
   void prune(int64_t points) { result.pruned += points; }
 
   void add(const Dataflow &dataflow, const Cost &cost) {
     ++result.priced;
+    if (options.tiePercent)
+      contend(dataflow, cost);
     auto &ranked = result.ranked;
     if (ranked.size() == keep && !better(cost, ranked.back().cost))
       return;
@@ -74,9 +77,63 @@ public:
     rejectMany(dataflow, 1, reason);
   }
 
+  /// The result; call once, at the end. With a tie, the contender best in the
+  /// other measure comes first.
+  SearchResult take() {
+    auto winner = std::min_element(contenders.begin(), contenders.end(),
+                                   [&](const Candidate &a, const Candidate &b) {
+                                     return other(a.cost) < other(b.cost);
+                                   });
+    if (winner != contenders.end()) {
+      auto &ranked = result.ranked;
+      std::string name = toString(winner->dataflow);
+      auto at =
+          std::find_if(ranked.begin(), ranked.end(), [&](const Candidate &k) {
+            return toString(k.dataflow) == name;
+          });
+      // Beyond the kept ones it takes the place of the last.
+      if (at == ranked.end())
+        *--at = *winner;
+      std::rotate(ranked.begin(), at, at + 1);
+    }
+    return std::move(result);
+  }
+
 private:
   const SearchOptions &options;
   size_t keep;
+  /// With a tie: candidates within the limit that no other beats in both
+  /// measures.
+  std::vector<Candidate> contenders;
+  double best = std::numeric_limits<double>::infinity();
+
+  double limit() const {
+    return best * (1 + static_cast<double>(options.tiePercent) / 100);
+  }
+
+  /// The measure that decides among equals.
+  double other(const Cost &cost) const {
+    return options.objective == Objective::Cycles ? cost.energyPj : cost.cycles;
+  }
+
+  void contend(const Dataflow &dataflow, const Cost &cost) {
+    auto noWorse = [&](const Cost &a, const Cost &b) {
+      return objective(a) <= objective(b) && other(a) <= other(b);
+    };
+    best = std::min(best, objective(cost));
+    if (objective(cost) > limit())
+      return;
+    for (const Candidate &c : contenders)
+      if (noWorse(c.cost, cost))
+        return;
+    contenders.erase(std::remove_if(contenders.begin(), contenders.end(),
+                                    [&](const Candidate &c) {
+                                      return noWorse(cost, c.cost) ||
+                                             objective(c.cost) > limit();
+                                    }),
+                     contenders.end());
+    contenders.push_back(Candidate{dataflow, cost});
+  }
 
   bool better(const Cost &a, const Cost &b) const {
     bool cycles = options.objective == Objective::Cycles;

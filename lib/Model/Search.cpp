@@ -21,6 +21,9 @@ Result<SearchResult> searchDataflows(const Device &device,
       return rt::makeError(Errc::Argument,
                            "found neither key tiles nor whole rows allowed, "
                            "expected at least one");
+    if (options.tiePercent < 0 || options.tiePercent > 100)
+      return rt::makeError(Errc::Argument, "found a tie of ",
+                           options.tiePercent, " percent, expected 0 to 100");
     Result<SearchResult> result = device.kind == DeviceKind::Host
                                       ? searchHost(device, shape, options)
                                   : options.mode == Mode::Faithful

@@ -233,6 +233,59 @@ TEST(HostSearch, DecodeIsBoundByBandwidth) {
   EXPECT_STREQ(candidate.cost.bound(), "dram");
 }
 
+TEST(Search, TiesFallByTheOtherMeasure) {
+  AttentionShape shape = paperShape(paperModels().front(), 128);
+  shape.batch = 1;
+  int changed = 0;
+  for (const char *device : {"edge", "cloud"})
+    for (Mode mode : {Mode::Faithful, Mode::Extended})
+      for (Objective objective :
+           {Objective::Cycles, Objective::Energy, Objective::EnergyDelay}) {
+        SearchOptions options;
+        options.mode = mode;
+        options.objective = objective;
+        auto measure = [&](const Cost &c) {
+          return objective == Objective::Cycles   ? c.cycles
+                 : objective == Objective::Energy ? c.energyPj
+                                                  : c.cycles * c.energyPj;
+        };
+        auto other = [&](const Cost &c) {
+          return objective == Objective::Cycles ? c.energyPj : c.cycles;
+        };
+        // All of the space, best first, tells what to expect.
+        options.keep = size_t(1) << 20;
+        SearchResult all = search(*findDevice(device), shape, options);
+        ASSERT_FALSE(all.ranked.empty());
+        double best = measure(all.ranked[0].cost);
+        for (int64_t percent : {1, 10, 100}) {
+          double margin = best * (1 + static_cast<double>(percent) / 100);
+          double least = other(all.ranked[0].cost);
+          for (const Candidate &c : all.ranked)
+            if (measure(c.cost) <= margin)
+              least = std::min(least, other(c.cost));
+          changed += least < other(all.ranked[0].cost);
+          options.tiePercent = percent;
+          for (size_t keep : {1, 20}) {
+            options.keep = keep;
+            SearchResult found = search(*findDevice(device), shape, options);
+            ASSERT_FALSE(found.ranked.empty());
+            EXPECT_EQ(other(found.ranked[0].cost), least);
+            EXPECT_LE(measure(found.ranked[0].cost), margin);
+          }
+        }
+      }
+  EXPECT_GT(changed, 0) << "no case in which the tie matters";
+}
+
+TEST(Search, RefusesTiesOutOfRange) {
+  SearchOptions options;
+  for (int64_t percent : {-1, 101}) {
+    options.tiePercent = percent;
+    EXPECT_FALSE(
+        searchDataflows(*findDevice("edge"), AttentionShape(), options));
+  }
+}
+
 TEST(Search, RefusesBadShapes) {
   AttentionShape shape;
   shape.queries = 0;

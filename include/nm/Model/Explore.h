@@ -30,6 +30,7 @@ struct Sweep {
   bool publishedSpace = false;
   bool modelSoftmax = false;
   Objective objective = Objective::Cycles;
+  int64_t tiePercent = 0; ///< SearchOptions::tiePercent
   int64_t batch = 64;
   bool decode = false; ///< one query a request against `length` keys
 

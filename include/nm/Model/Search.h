@@ -35,6 +35,10 @@ struct SearchOptions {
   Mode mode = Mode::Extended;
   Scope scope = Scope::All;
   Objective objective = Objective::Cycles;
+  /// Among candidates whose objective is within so many percent of the best
+  /// one's, 0 to 100, the one best in the other measure comes first: energy if
+  /// the objective is cycles, else cycles. 0: only among equals.
+  int64_t tiePercent = 0;
   /// Faithful mode: charge three softmax passes to the special-function unit.
   bool modelSoftmax = false;
   /// Faithful mode: only what the published mappings were searched over, heads

@@ -96,6 +96,38 @@ private:
     sizes.learnEqual(a, b);
   }
 
+  void multiple(AffineExpr a, AffineExpr b) override {
+    auto divisor = dyn_cast<AffineConstantExpr>(sizes.normalize(b));
+    if (sizes.isEqual(a, b) || (divisor && divisor.getValue() > 0 &&
+                                sizes.isEqual(a % b, sizes.constant(0))))
+      return;
+    OpBuilder builder = place({a, b});
+    Location loc = current->getLoc();
+    Value left = code(builder, a), right = code(builder, b);
+    // No heads share no key heads: without the maximum a division by zero.
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    Value rest = arith::RemUIOp::create(
+        builder, loc, left, arith::MaxUIOp::create(builder, loc, right, one));
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    auto isZero = [&](Value value) -> Value {
+      return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                   value, zero);
+    };
+    Value ofNone = arith::AndIOp::create(
+        builder, loc, isZero(right),
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, left,
+                              zero));
+    Value holds = arith::SelectOp::create(
+        builder, loc, ofNone,
+        arith::ConstantIntOp::create(builder, loc, builder.getI1Type(), 0),
+        isZero(rest));
+    emit(builder, holds,
+         sizes.describe(a) + " is {0} and " + sizes.describe(b) +
+             " is {1}, but the first must be a multiple of the second for " +
+             nameOf(current),
+         {left, right});
+  }
+
   void atMost(AffineExpr a, AffineExpr b, StringRef what) override {
     if (sizes.isAtMost(a, b))
       return;
@@ -223,16 +255,17 @@ private:
     return OpBuilder(current);
   }
 
+  Value code(OpBuilder &builder, AffineExpr expr) {
+    bool known = sizes.isKnownAtEntry(expr);
+    return sizes.materialize(builder, current->getLoc(),
+                             known ? expr : sizes.normalize(expr));
+  }
+
   void require(AffineExpr a, AffineExpr b, arith::CmpIPredicate predicate,
                const std::string &message) {
     OpBuilder builder = place({a, b});
     Location loc = current->getLoc();
-    auto code = [&](AffineExpr expr) {
-      bool known = sizes.isKnownAtEntry(expr);
-      return sizes.materialize(builder, loc,
-                               known ? expr : sizes.normalize(expr));
-    };
-    Value left = code(a), right = code(b);
+    Value left = code(builder, a), right = code(builder, b);
     Value holds = arith::CmpIOp::create(builder, loc, predicate, left, right);
     emit(builder, holds, message, {left, right});
   }

@@ -279,13 +279,8 @@ struct Collector {
                              {Role::V, Role::Out, AttentionOp::Width}})
       demands.equal(size(a, dim), size(b, dim));
     AffineExpr heads = size(Role::Q, AttentionOp::Head),
-               keyHeads = size(Role::K, AttentionOp::Head),
                keys = size(Role::K, AttentionOp::Sequence);
-    auto group = dyn_cast<AffineConstantExpr>(sizes.normalize(keyHeads));
-    if (group && group.getValue() > 0)
-      demands.equal(heads % group, sizes.constant(0));
-    else
-      demands.equal(heads, keyHeads);
+    demands.multiple(heads, size(Role::K, AttentionOp::Head));
     AffineExpr loops[] = {size(Role::Q, AttentionOp::Batch), heads,
                           size(Role::Q, AttentionOp::Sequence), keys};
     auto mapped = [&](Value operand, AffineMap map) {

@@ -19,6 +19,8 @@ class SizeDemands {
 public:
   virtual ~SizeDemands() = default;
   virtual void equal(AffineExpr a, AffineExpr b) = 0;
+  /// `a` is `b` times a whole number; 0 is a multiple of 0 alone.
+  virtual void multiple(AffineExpr a, AffineExpr b) = 0;
   /// `what` says what a value above the bound does: "reads past the end of".
   virtual void atMost(AffineExpr a, AffineExpr b, StringRef what) = 0;
   /// A new tensor.

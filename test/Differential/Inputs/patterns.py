@@ -42,5 +42,6 @@ text = "\n  ".join(body)
   return {", ".join(results)} : {", ".join(types)}
 }}
 """)
-sys.exit(subprocess.run(["nm-run", folder / "f.mlir", "--input", folder / "x.npy", "--remarks-filter=nm-select-layout",
+sys.exit(subprocess.run(["nm-run", folder / "f.mlir", "--target=x86-64-avx2", "--input", folder / "x.npy",
+                         "--remarks-filter=nm-select-layout",
                          *arguments]).returncode)

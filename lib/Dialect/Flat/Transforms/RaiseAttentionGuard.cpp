@@ -262,3 +262,12 @@ std::optional<Guard> GuardCheck::classify(const Term *weights) {
     return Guard::Undefined;
   return std::nullopt;
 }
+
+bool GuardCheck::takesLowestAsHidden(const Term *weights) {
+  const double inf = kInfinity, lowest = -kLargest;
+  const double rows[][2] = {{lowest, lowest}, {lowest, -inf}, {-inf, lowest}};
+  Outcome unseen = evaluateRow(weights, {-inf, -inf});
+  return llvm::all_of(rows, [&](ArrayRef<double> scores) {
+    return evaluateRow(weights, scores) == unseen;
+  });
+}

@@ -58,6 +58,9 @@ public:
   bool isAlwaysShifted() const { return isShifted || !form.maximum; }
   /// What `weights` are in the other rows; nothing if no guard says it.
   std::optional<Guard> classify(const Term *weights);
+  /// Whether rows of nothing but the lowest number, or of it and minus
+  /// infinity, give what rows of minus infinity do.
+  bool takesLowestAsHidden(const Term *weights);
 
 private:
   enum class Outcome { NaN, Zero, Other };

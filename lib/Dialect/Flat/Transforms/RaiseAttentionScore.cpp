@@ -166,7 +166,10 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
     plan.isSoft = found.isSoft;
     return true;
   };
-  // Outermost first: windows and the mask.
+  // Outermost first: windows and the mask. A mask is added after the window is
+  // applied: one that a window hides keys of, whatever it holds there, belongs
+  // to the region.
+  bool isHidden = false;
   while (true) {
     if (score->isApply("arith.addf")) {
       bool isLeft = hasLogit(score->operands[0]),
@@ -174,7 +177,7 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
       if (isLeft != isRight) {
         const Term *addend = score->operands[isLeft ? 1 : 0];
         bool taken = takeWindow(addend);
-        if (!taken && !plan.mask && isTensor(addend)) {
+        if (!taken && !plan.mask && !isHidden && isTensor(addend)) {
           plan.mask = addend;
           taken = true;
         }
@@ -190,6 +193,7 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
       bool taken = false;
       if (hidden && std::isinf(*hidden) && *hidden < 0) {
         taken = takeWindow(condition);
+        isHidden |= taken;
         if (!taken && !plan.mask && isTensor(condition)) {
           plan.mask = condition;
           taken = true;

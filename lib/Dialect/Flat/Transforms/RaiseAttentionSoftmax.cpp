@@ -62,8 +62,9 @@ public:
     }
     bool isShifted = form.maximum || !form.exponential;
     return Softmax{form.score, *guard,
-                   !isShifted ? Softmax::Never
-                   : check.isAlwaysShifted() && !isAbsorbed
+                   !isShifted && check.takesLowestAsHidden(weights)
+                       ? Softmax::Never
+                   : isShifted && check.isAlwaysShifted() && !isAbsorbed
                        ? Softmax::Always
                        : Softmax::Sometimes};
   }

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Text.h"
+#include "nm/Support/Text.h"
 #include "nm/Traffic/Source.h"
 #include <algorithm>
 #include <cerrno>
@@ -302,11 +302,12 @@ std::unique_ptr<Source> nm::traffic::openCsv(const std::string &path,
                                              std::string &error) {
   FILE *file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
   if (!file) {
-    error = "cannot open '" + escape(path) + "': " + std::strerror(errno);
+    error = "cannot open '" + ::nm::support::printable(path) +
+            "': " + std::strerror(errno);
     return nullptr;
   }
-  auto csv = std::make_unique<Csv>(file, path == "-" ? "<standard input>"
-                                                     : escape(path));
+  auto csv = std::make_unique<Csv>(
+      file, path == "-" ? "<standard input>" : ::nm::support::printable(path));
   if (file != stdin && std::fseek(file, 0, SEEK_END) == 0) {
     csv->total = static_cast<double>(std::ftell(file));
     std::rewind(file);

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Text.h"
+#include "nm/Support/Text.h"
 #include "nm/Traffic/Source.h"
 #include <algorithm>
 #include <cmath>
@@ -125,10 +125,11 @@ bool range(const std::string &text, Range &result) {
 bool Generator::set(const std::string &key, const std::string &value) {
   for (const std::string &other : given)
     if (other == key)
-      return refuse("'" + escape(key) + "' comes twice");
+      return refuse("'" + ::nm::support::printable(key) + "' comes twice");
   given.push_back(key);
   auto refused = [&](const char *expected) {
-    return refuse("'" + escape(key + "=" + value) + "'; expected " + expected);
+    return refuse("'" + ::nm::support::printable(key + "=" + value) +
+                  "'; expected " + expected);
   };
   if (key == "rate")
     return (number(value, rate) && rate >= 1 && rate <= 1e15) ||
@@ -190,7 +191,7 @@ bool Generator::parse(const std::string &text) {
   else if (what == "onoff")
     kind = Kind::OnOff;
   else
-    return refuse("'" + escape(what) +
+    return refuse("'" + ::nm::support::printable(what) +
                   "'; expected cbr, poisson, burst or onoff");
   for (size_t at = colon; at != std::string::npos && at + 1 < text.size();) {
     size_t comma = text.find(',', at + 1);
@@ -198,7 +199,8 @@ bool Generator::parse(const std::string &text) {
         at + 1, comma == std::string::npos ? comma : comma - at - 1);
     size_t equal = item.find('=');
     if (equal == std::string::npos)
-      return refuse("'" + escape(item) + "'; expected name=value");
+      return refuse("'" + ::nm::support::printable(item) +
+                    "'; expected name=value");
     if (!set(item.substr(0, equal), item.substr(equal + 1)))
       return false;
     at = comma;
@@ -280,6 +282,7 @@ nm::traffic::openGenerator(const std::string &description, std::string &error) {
   auto generator = std::make_unique<Generator>();
   if (generator->parse(description))
     return generator;
-  error = "traffic '" + escape(description) + "': " + generator->error();
+  error = "traffic '" + ::nm::support::printable(description) +
+          "': " + generator->error();
   return nullptr;
 }

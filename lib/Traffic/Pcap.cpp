@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Headers.h"
-#include "Text.h"
+#include "nm/Support/Text.h"
 #include "nm/Traffic/Source.h"
 #include <array>
 #include <cerrno>
@@ -169,14 +169,15 @@ std::unique_ptr<Source> open(FILE *file, const std::string &name,
       file, PCAP_TSTAMP_PRECISION_NANO, text);
   if (!handle) {
     std::fclose(file);
-    error = escape(name) + ": " + text + "; expected a pcap or pcapng file";
+    error = ::nm::support::printable(name) + ": " + text +
+            "; expected a pcap or pcapng file";
     return nullptr;
   }
   auto source = std::make_unique<Pcap>(handle, name, maxFlows);
   int link = pcap_datalink(handle);
   if (!isKnownLink(link)) {
     const char *link_name = pcap_datalink_val_to_name(link);
-    error = escape(name) + ": link type " +
+    error = ::nm::support::printable(name) + ": link type " +
             (link_name ? link_name : std::to_string(link)) + "; expected " +
             knownLinks();
     return nullptr;
@@ -191,7 +192,8 @@ std::unique_ptr<Source> nm::traffic::openPcap(const std::string &path,
                                               std::string &error) {
   FILE *file = std::fopen(path.c_str(), "rb");
   if (!file) {
-    error = "cannot open '" + escape(path) + "': " + std::strerror(errno);
+    error = "cannot open '" + ::nm::support::printable(path) +
+            "': " + std::strerror(errno);
     return nullptr;
   }
   double total = 0;

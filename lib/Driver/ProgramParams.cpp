@@ -9,6 +9,8 @@
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/Text.h"
+#include "llvm/Support/WithColor.h"
 #include <cstring>
 
 using namespace mlir;
@@ -99,8 +101,8 @@ llvm::Expected<rt::Manifest> driver::manifestOf(const isa::Program &program,
 }
 
 /// Writes a host tensor of rank 2 with its dimensions swapped.
-static void writeTransposed(const isa::Tensor &tensor, uint8_t *content,
-                            const void *host) {
+static sim::Overflow writeTransposed(const isa::Tensor &tensor,
+                                     uint8_t *content, const void *host) {
   int64_t rows = tensor.shape[0], cols = tensor.shape[1];
   int64_t bytes = isa::typeBytes(tensor.hostType);
   std::vector<uint8_t> swapped(static_cast<size_t>(rows * cols * bytes));
@@ -109,7 +111,22 @@ static void writeTransposed(const isa::Tensor &tensor, uint8_t *content,
     for (int64_t j = 0; j < cols; ++j)
       std::memcpy(&swapped[static_cast<size_t>((i * cols + j) * bytes)],
                   from + (j * rows + i) * bytes, static_cast<size_t>(bytes));
-  sim::writeTensor(tensor, content, swapped.data(), tensor.hostType);
+  return sim::writeTensor(tensor, content, swapped.data(), tensor.hostType);
+}
+
+void driver::warnOfOverflow(const isa::Tensor &tensor,
+                            const sim::Overflow &overflow) {
+  if (overflow.count == 0)
+    return;
+  llvm::WithColor::warning() << llvm::formatv(
+      "tensor {0}: {1} of {2} values are beyond {3} and become infinity, the "
+      "largest is {4}{5}\n",
+      ::nm::support::quote(tensor.key.empty() ? tensor.name : tensor.key),
+      overflow.count, isa::numElements(tensor.shape),
+      isa::toString(tensor.type), llvm::formatv("{0:e3}", overflow.largest),
+      tensor.type == isa::Type::F16
+          ? "; bf16 (--element-type) has the range of f32"
+          : "");
 }
 
 llvm::Error driver::loadProgramParams(const isa::Program &program,
@@ -150,11 +167,12 @@ llvm::Error driver::loadProgramParams(const isa::Program &program,
                        "checkpoint gives {3}",
                        tensor.name, expected, tensor.key, found);
     // The kept values of [K, C] are [K', C], their indices [C, bytes] as ever.
-    if (isa::isTransposed(tensor.part) && !isIndices)
-      writeTransposed(tensor, memory.data(i), param.values);
-    else
-      sim::writeTensor(tensor, memory.data(i),
-                       isIndices ? param.metadata : param.values, type);
+    warnOfOverflow(tensor,
+                   isa::isTransposed(tensor.part) && !isIndices
+                       ? writeTransposed(tensor, memory.data(i), param.values)
+                       : sim::writeTensor(
+                             tensor, memory.data(i),
+                             isIndices ? param.metadata : param.values, type));
   }
   return llvm::Error::success();
 }

@@ -144,8 +144,10 @@ llvm::Error Simulation::bind() {
     return toError(allocated.error());
   memory = std::move(*allocated);
   for (auto [input, index] : llvm::zip(*inputs, arguments))
-    sim::writeTensor(program.tensors[index], memory.data(index),
-                     input.view.data, program.tensors[index].hostType);
+    warnOfOverflow(program.tensors[index],
+                   sim::writeTensor(program.tensors[index], memory.data(index),
+                                    input.view.data,
+                                    program.tensors[index].hostType));
   return loadProgramParams(program, options, memory);
 }
 

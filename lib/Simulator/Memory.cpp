@@ -8,7 +8,10 @@
 #include "../Runtime/Support.h"
 #include "Convert.h"
 #include "Values.h"
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <unistd.h>
 
@@ -39,8 +42,23 @@ static void forEachRow(const Tensor &tensor, Body body) {
   }
 }
 
-void writeTensor(const Tensor &tensor, uint8_t *content, const void *host,
-                 Type type) {
+/// The least magnitude that becomes infinity: half a unit of the last place
+/// above the largest number, where rounding goes to the even one, beyond it.
+static float overflowBound(Type type) {
+  switch (type) {
+  case Type::F16:
+    return 65520;
+  case Type::BF16:
+    return 0x1.ffp127f;
+  default:
+    return std::numeric_limits<float>::infinity();
+  }
+}
+
+Overflow writeTensor(const Tensor &tensor, uint8_t *content, const void *host,
+                     Type type) {
+  Overflow overflow;
+  const float bound = overflowBound(tensor.type);
   const uint8_t *from = static_cast<const uint8_t *>(host);
   int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
   std::vector<float> row;
@@ -57,8 +75,14 @@ void writeTensor(const Tensor &tensor, uint8_t *content, const void *host,
     }
     row.resize(size);
     toFloats(source, type, size, 1, row.data());
+    for (float value : row)
+      if (std::fabs(value) >= bound && std::isfinite(value)) {
+        ++overflow.count;
+        overflow.largest = std::max(overflow.largest, std::fabs(value));
+      }
     fromFloats(row.data(), tensor.type, size, stride, dest);
   });
+  return overflow;
 }
 
 void readTensor(const Tensor &tensor, const uint8_t *content, void *host,

@@ -23,6 +23,11 @@ namespace mlir::nm::driver {
 llvm::Expected<::nm::rt::Manifest> manifestOf(const ::nm::isa::Program &program,
                                               std::vector<int> &places);
 
+/// One line on standard error if values of the host became infinite in
+/// `tensor`.
+void warnOfOverflow(const ::nm::isa::Tensor &tensor,
+                    const ::nm::sim::Overflow &overflow);
+
 /// Reads the parameters from --params into the program's DRAM tensors. Masks
 /// are verified as for compiled models.
 llvm::Error loadProgramParams(const ::nm::isa::Program &program,

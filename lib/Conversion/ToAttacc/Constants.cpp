@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProgramEmitter.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
+#include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Runtime/Pack.h"
 #include <cstdio>
 
@@ -69,22 +69,6 @@ static void appendElement(std::vector<uint8_t> &data, isa::Type type,
     data.push_back(static_cast<uint8_t>(bits >> (8 * i)));
 }
 
-DenseElementsAttr ProgramEmitter::constantOf(Operation *op) {
-  Attribute value;
-  if (!op || !matchPattern(op, m_Constant(&value)))
-    return {};
-  auto resource = dyn_cast<DenseResourceElementsAttr>(value);
-  if (!resource)
-    return dyn_cast<DenseElementsAttr>(value);
-  AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-  bool isSplat = false;
-  if (!blob || !DenseElementsAttr::isValidRawBuffer(resource.getType(),
-                                                    blob->getData(), isSplat))
-    return {};
-  return DenseElementsAttr::getFromRawBuffer(resource.getType(),
-                                             blob->getData());
-}
-
 FailureOr<isa::TensorId>
 ProgramEmitter::constantTensor(DenseElementsAttr elements,
                                std::vector<int64_t> shape, Operation *user) {
@@ -135,7 +119,7 @@ FailureOr<isa::Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
   bool isOutFirst = op.getTransposeRhs();
   auto param = value.getDefiningOp<nm::ParamOp>();
   nm::SparsityAttr sparsity = op.getSparsity();
-  DenseElementsAttr elements = constantOf(value.getDefiningOp());
+  DenseElementsAttr elements = nm::getConstantElements(value);
   isa::SparsePattern pattern;
   if (sparsity && !sparsity.isDense())
     pattern = {sparsity.getN(), sparsity.getM()};

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Transforms/Inliner.h"
 #include "mlir/Transforms/InliningUtils.h"
+#include "nm/Dialect/NM/IR/NMConstants.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -193,7 +194,7 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
     return user->emitOpError("reads a value of type ")
            << value.getType() << ", expected a tensor of static sizes";
   Operation *op = value.getDefiningOp();
-  DenseElementsAttr elements = op ? constantOf(op) : DenseElementsAttr();
+  DenseElementsAttr elements = nm::getConstantElements(value);
   if (elements && elements.isSplat() &&
       llvm::isa<FloatType>(elements.getElementType())) {
     double splat = elements.getSplatValue<APFloat>().convertToDouble();

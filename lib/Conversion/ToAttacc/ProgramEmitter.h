@@ -98,8 +98,6 @@ private:
   LogicalResult check(const isa::Status &status, Operation *op);
 
   // Constants.cpp
-  /// The elements of a constant, also of one in a resource; null if it is none.
-  static DenseElementsAttr constantOf(Operation *op);
   FailureOr<isa::TensorId> parameter(nm::ParamOp op, isa::Part part,
                                      std::vector<int64_t> shape, isa::Type type,
                                      isa::SparsePattern pattern = {});

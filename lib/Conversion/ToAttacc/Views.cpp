@@ -148,13 +148,22 @@ FailureOr<bool> ProgramEmitter::emitView(linalg::GenericOp op) {
   return true;
 }
 
+/// Offsets, sizes and strides of a slice, and with them its type, are
+/// constants, and so is the shape of the result.
+static LogicalResult requireConstants(OffsetSizeAndStrideOpInterface op,
+                                      RankedTensorType result) {
+  for (ArrayRef<int64_t> numbers : {op.getStaticOffsets(), op.getStaticSizes(),
+                                    op.getStaticStrides(), result.getShape()})
+    if (ShapedType::isDynamicShape(numbers))
+      return op->emitOpError("has offsets, sizes or strides that are no "
+                             "constants, expected constants; programs have no "
+                             "others");
+  return success();
+}
+
 LogicalResult ProgramEmitter::emitSlice(tensor::ExtractSliceOp op) {
-  if (!op.getResultType().hasStaticShape() ||
-      ShapedType::isDynamicShape(op.getStaticOffsets()) ||
-      ShapedType::isDynamicShape(op.getStaticStrides()))
-    return op.emitOpError("has offsets, sizes or strides that are no "
-                          "constants, expected constants; programs have no "
-                          "others");
+  if (failed(requireConstants(op, op.getResultType())))
+    return failure();
   FailureOr<Strided> source = view(op.getSource(), op);
   if (failed(source))
     return failure();
@@ -174,14 +183,8 @@ LogicalResult ProgramEmitter::emitSlice(tensor::ExtractSliceOp op) {
 }
 
 LogicalResult ProgramEmitter::emitInsert(tensor::InsertSliceOp op) {
-  if (!op.getResultType().hasStaticShape() ||
-      !op.getSourceType().hasStaticShape() ||
-      ShapedType::isDynamicShape(op.getStaticOffsets()) ||
-      ShapedType::isDynamicShape(op.getStaticSizes()) ||
-      ShapedType::isDynamicShape(op.getStaticStrides()))
-    return op.emitOpError("has offsets, sizes or strides that are no "
-                          "constants, expected constants; programs have no "
-                          "others");
+  if (failed(requireConstants(op, op.getResultType())))
+    return failure();
   FailureOr<Strided> source = view(op.getSource(), op);
   if (failed(source))
     return failure();

@@ -6,12 +6,31 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/IR/NMConstants.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/IR/Matchers.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 
 using namespace mlir;
 using namespace mlir::nm;
 namespace rt = ::nm::rt;
+
+DenseElementsAttr mlir::nm::getConstantElements(Value value) {
+  Attribute attr;
+  if (!matchPattern(value, m_Constant(&attr)))
+    return {};
+  if (auto dense = dyn_cast<DenseElementsAttr>(attr))
+    return dense;
+  auto resource = dyn_cast<DenseResourceElementsAttr>(attr);
+  AsmResourceBlob *blob =
+      resource ? resource.getRawHandle().getBlob() : nullptr;
+  bool isSplat = false;
+  if (!blob || !DenseElementsAttr::isValidRawBuffer(resource.getType(),
+                                                    blob->getData(), isSplat))
+    return {};
+  return DenseElementsAttr::getFromRawBuffer(resource.getType(),
+                                             blob->getData());
+}
 
 static rt::DType toDType(Type type) {
   if (type.isF32())

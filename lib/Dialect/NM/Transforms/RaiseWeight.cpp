@@ -7,7 +7,6 @@
 
 #include "RaiseWeight.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
@@ -45,25 +44,6 @@ static FailureOr<SparsityAttr> getPromise(Value value) {
                                      emit)))
     return failure();
   return sparsity;
-}
-
-/// The elements of a constant; null if `value` is none.
-static DenseElementsAttr getConstant(Value value) {
-  Attribute attr;
-  if (!matchPattern(value, m_Constant(&attr)))
-    return {};
-  if (auto dense = dyn_cast<DenseElementsAttr>(attr))
-    return dense;
-  // Exporters keep large weights in resource blobs.
-  auto resource = dyn_cast<DenseResourceElementsAttr>(attr);
-  AsmResourceBlob *blob =
-      resource ? resource.getRawHandle().getBlob() : nullptr;
-  bool isSplat = false;
-  if (!blob || !DenseElementsAttr::isValidRawBuffer(resource.getType(),
-                                                    blob->getData(), isSplat))
-    return {};
-  return DenseElementsAttr::getFromRawBuffer(resource.getType(),
-                                             blob->getData());
 }
 
 static bool isStorable(Type element) {
@@ -126,7 +106,7 @@ static FailureOr<std::optional<Weight>> findHere(const View &view, unsigned dim,
     return failure();
   if (*promise)
     return along(view, dim, *promise, "declared by attribute", reason);
-  if (DenseElementsAttr constant = getConstant(view.value))
+  if (DenseElementsAttr constant = getConstantElements(view.value))
     return findInConstant(view, dim, constant, options, reason);
   if (auto op = view.value.getDefiningOp<DecompressOp>())
     return along(view, dim, nm::getSparsity(op.getSource().getType()),
@@ -206,7 +186,7 @@ Value WeightEncoder::encode(Weight &weight, unsigned k, unsigned free,
     return op.getSource();
 
   RankedTensorType dense = weight.view.getType();
-  DenseElementsAttr constant = getConstant(source);
+  DenseElementsAttr constant = getConstantElements(source);
   if (constant) {
     SmallVector<int64_t> shape;
     SmallVector<AffineExpr> results;

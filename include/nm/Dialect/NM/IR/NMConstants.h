@@ -12,6 +12,10 @@
 
 namespace mlir::nm {
 
+/// The elements of a constant, also of one that exporters keep in a resource
+/// blob; null if `value` is none.
+DenseElementsAttr getConstantElements(Value value);
+
 /// `source` with all but the N largest magnitudes of every group zeroed; null
 /// if its element type is not f32, bf16, f16 or i8.
 DenseElementsAttr pruneConstant(DenseElementsAttr source,

@@ -3,6 +3,7 @@
 """Compiles a module to a shared library, and calls its functions through their C interface."""
 
 import ctypes
+import mmap
 import os
 import subprocess
 
@@ -53,6 +54,22 @@ def compile_module(path, leg, options, optimization):
     return base + ".so"
 
 
+def guarded(array):
+    """A copy that ends where the memory does: a read beyond it is a fault."""
+    array = np.asarray(array)
+    if not array.size:
+        return np.array(array, order="C")
+    page = mmap.PAGESIZE
+    length = -(-array.nbytes // page) * page
+    memory = mmap.mmap(-1, length + page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    if ctypes.CDLL(None, use_errno=True).mprotect(ctypes.c_void_p(address + length), ctypes.c_size_t(page), 0):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    copy = np.frombuffer(memory, array.dtype, array.size, length - array.nbytes).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 class Library:
     def __init__(self, path):
         self.library = ctypes.CDLL(path)
@@ -70,7 +87,7 @@ class Library:
 
     def call(self, name, inputs, results):
         # Copies: the callee may write its arguments.
-        arrays = [np.array(a, order="C") for a in inputs]
+        arrays = [guarded(a) for a in inputs]
         descriptors = [self.descriptor(a) for a in arrays]
         words = [3 + 2 * len(shape) for shape, _ in results]
         output = (ctypes.c_int64 * sum(words))()

@@ -207,7 +207,9 @@ private:
       isNegated = true;
     else
       return false;
-    if (!addCondition(select.getCondition(), isNegated)) {
+    bool isExact = addCondition(select.getCondition(), isNegated);
+    result.hidesByAdding |= rest && result.hasWindow();
+    if (!isExact) {
       result.isWindowExact = false;
       return false;
     }

@@ -30,8 +30,8 @@ class DecodeEmitter {
 public:
   DecodeEmitter(AttentionBuilder &b, const AttentionBlocking &blocking,
                 const AttentionProblem &problem, int64_t splits)
-      : b(b), problem(problem), splits(splits), lanes(blocking.lanes),
-        type(VectorType::get({lanes}, b.getF32Type())),
+      : b(b), blocking(blocking), problem(problem), splits(splits),
+        lanes(blocking.lanes), type(VectorType::get({lanes}, b.getF32Type())),
         step(std::max<int64_t>(1, lanes / kStreams)), streams(lanes / step) {
     group = arith::DivUIOp::create(b, problem.heads,
                                    b.maxi(problem.kvHeads, b.index(1)));
@@ -43,6 +43,8 @@ public:
   }
 
   void emit(bool parallel) {
+    int64_t block = std::max<int64_t>(1, *getConstantIntValue(problem.rows));
+    HiddenScan scan(b, blocking, problem, block, parallel);
     Value parts = b.mul(b.mul(problem.batches, problem.kvHeads), splits);
     Value partRows = b.mul(parts, foldedRows);
     // A cache line for each row's maximum and sum.
@@ -50,14 +52,33 @@ public:
     sums = b.allocate(partRows);
     values = b.allocate(b.mul(partRows, paddedWidth));
     emitForEach(b, {problem.batches, problem.kvHeads, b.index(splits)},
-                parallel, [&](ValueRange ivs) { emitPart(ivs); });
+                parallel, [&](ValueRange ivs) {
+                  problem.visitsAll = visitsAll(scan, ivs[0], ivs[1]);
+                  emitPart(ivs);
+                });
     emitForEach(b, {problem.batches, problem.kvHeads}, false,
                 [&](ValueRange ivs) { combine(ivs[0], ivs[1]); });
     for (Value buffer : {maxima, sums, values})
       b.release(buffer);
+    scan.release(b);
   }
 
 private:
+  /// Whether any head that shares the key head does.
+  Value visitsAll(const HiddenScan &scan, Value batch, Value kvHead) {
+    if (problem.hidden.empty())
+      return {};
+    Value first = b.mul(kvHead, group);
+    Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+    return b
+        .reduce(b.index(0), group, 1, {no},
+                [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                  Value flag = scan.load(b, batch, b.add(first, i), b.index(0));
+                  return {arith::OrIOp::create(b, carried[0], flag)};
+                })
+        .front();
+  }
+
   /// Number of a part's first row among all parts' rows.
   Value partBase(Value batch, Value kvHead, Value split) {
     Value head = b.add(b.mul(batch, problem.kvHeads), kvHead);
@@ -75,8 +96,8 @@ private:
     batch = ivs[0], kvHead = ivs[1];
     Value base = partBase(batch, kvHead, ivs[2]);
     // The keys that any query sees, and this part's share of them.
-    Value begin = problem.firstLiveKey(b, b.index(0));
-    Value end = problem.endLiveKey(b, b.sub(problem.rows, b.index(1)));
+    Value begin = problem.firstVisitedKey(b, b.index(0));
+    Value end = problem.endVisitedKey(b, b.sub(problem.rows, b.index(1)));
     Value count = b.maxi(b.sub(end, begin), b.index(0));
     Value share = b.roundUp(b.ceilDiv(count, splits), lanes);
     first = b.min(b.add(begin, b.mul(ivs[2], share)), end);
@@ -322,7 +343,8 @@ private:
   }
 
   AttentionBuilder &b;
-  const AttentionProblem &problem;
+  const AttentionBlocking &blocking;
+  AttentionProblem problem; ///< `visitsAll` is that of the part being emitted
   int64_t splits, lanes;
   VectorType type;
   int64_t step, streams; ///< keys of a stream in a step, streams

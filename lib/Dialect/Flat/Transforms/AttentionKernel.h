@@ -185,16 +185,35 @@ struct AttentionProblem {
     Value batch, head, row, key;
     int64_t lanes;
     bool mayExceed;
+    /// Lanes in the row's window, if the score function has to say what the
+    /// others are; null: they are hidden afterwards.
+    Value isSeen = {};
   };
   /// Replaces a vector of scaled logits; null: they stay.
   std::function<Value(AttentionBuilder &, Value, const Position &)> score;
   /// The first live key of a row and the one past the last, unclamped and both
   /// non-decreasing in the row; null: all keys.
   std::function<Value(AttentionBuilder &, Value)> firstKey, endKey;
+  /// Operands that are added to hidden keys too: NaN and infinity there make
+  /// the row NaN, as minus infinity plus either is.
+  struct HiddenOperand {
+    AffineMap map; ///< from (b, h, i, j)
+    bool isAdded;  ///< as it is: minus infinity is harmless
+    /// Its elements in f32.
+    std::function<Value(AttentionBuilder &, const Position &)> load;
+
+    bool dependsOn(unsigned dim) const { return map.isFunctionOfDim(dim); }
+  };
+  SmallVector<HiddenOperand> hidden;
+  /// True (i1) if keys outside the window have to be visited; null: never.
+  Value visitsAll;
 
   /// The same limited to [0, keys].
   Value firstLiveKey(AttentionBuilder &b, Value row) const;
   Value endLiveKey(AttentionBuilder &b, Value row) const;
+  /// Those between which keys are visited.
+  Value firstVisitedKey(AttentionBuilder &b, Value row) const;
+  Value endVisitedKey(AttentionBuilder &b, Value row) const;
 
   bool isExponentScaled() const { return !score && !scaleValue && scale > 0; }
   /// What a difference of scores is multiplied with to be an exponent of two.
@@ -227,6 +246,28 @@ Value emitQuotient(AttentionBuilder &b, const AttentionProblem &problem,
 /// Exponents of two of `score` with that shift.
 Value emitExponent(AttentionBuilder &b, const AttentionProblem &problem,
                    Value score, Value shift);
+
+/// Which blocks of rows have to visit the keys that their windows hide: those
+/// where an operand is NaN or infinite there. Each operand's hidden elements
+/// are read once, before the loops.
+class HiddenScan {
+public:
+  /// Emits the scan for blocks of `rows` rows; nothing if no operand may
+  /// matter.
+  HiddenScan(AttentionBuilder &b, const AttentionBlocking &blocking,
+             const AttentionProblem &problem, int64_t rows, bool parallel);
+  void release(AttentionBuilder &b);
+
+  /// The answer (i1) for a block, null if nothing was emitted.
+  Value load(AttentionBuilder &b, Value batch, Value head, Value block) const;
+
+private:
+  Value place(AttentionBuilder &b, Value batch, Value head, Value block) const;
+
+  Value flags; ///< [batch][head][block] as far as the operands have them
+  bool hasBatch = false, hasHead = false;
+  Value heads, blocks;
+};
 
 /// Emits the fused loops for all batches and heads: packing of K and V once per
 /// key head, then the blocks of query rows (parallel if asked).

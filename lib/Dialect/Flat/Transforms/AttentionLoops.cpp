@@ -61,6 +61,7 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
   const int64_t unit = 16 * blocking.panel();
   Value units = b.ceilDiv(problem.keys, unit);
   Value widthPanels = b.ceilDiv(problem.width, blocking.panel());
+  HiddenScan scan(b, blocking, problem, blocking.rows, parallel);
 
   emitForEach(
       b, {problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
@@ -88,10 +89,13 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
           Value block = ivs[1];
           if (parallel && (problem.firstKey || problem.endKey))
             block = alternate(b, block, blocks);
-          emitAttentionTask(b, blocking, problem, packedK, packedV, batch, head,
+          AttentionProblem task = problem;
+          task.visitsAll = scan.load(b, batch, head, block);
+          emitAttentionTask(b, blocking, task, packedK, packedV, batch, head,
                             b.mul(block, blocking.rows));
         });
       });
+  scan.release(b);
   b.release(packedK);
   b.release(packedV);
 }

@@ -99,8 +99,13 @@ public:
     return wide(mapping.lookupOrDefault(yielded));
   }
 
+  /// An operand's elements, as many as keys.
+  Value elements(Value operand, AffineMap map) {
+    return wide(element(operand, map));
+  }
+
   Value mask(Value scores) {
-    Value value = wide(element(op.getMask(), *op.getMaskMap()));
+    Value value = elements(op.getMask(), *op.getMaskMap());
     if (getElementTypeOrSelf(value.getType()).isInteger(1))
       return b.select(value, scores,
                       b.constant(scores.getType(),
@@ -271,6 +276,15 @@ Value AttentionProblem::endLiveKey(AttentionBuilder &b, Value row) const {
   return endKey ? b.clamp(endKey(b, row), keys) : keys;
 }
 
+Value AttentionProblem::firstVisitedKey(AttentionBuilder &b, Value row) const {
+  Value first = firstLiveKey(b, row);
+  return visitsAll && firstKey ? b.select(visitsAll, b.index(0), first) : first;
+}
+Value AttentionProblem::endVisitedKey(AttentionBuilder &b, Value row) const {
+  Value end = endLiveKey(b, row);
+  return visitsAll && endKey ? b.select(visitsAll, keys, end) : end;
+}
+
 double AttentionProblem::exponentScale() const {
   const double log2E = 1.44269504088896340736;
   return log2E * (isExponentScaled() ? scale : 1.0);
@@ -285,10 +299,8 @@ Value mlir::flat::emitFinalScore(AttentionBuilder &b,
     score = b.mulf(score, b.splat(problem.scaleValue, lanes));
   else if (!problem.isExponentScaled() && problem.scale != 1.0)
     score = b.mulf(score, b.constant(type, problem.scale));
-  if (problem.score)
-    score = problem.score(b, score, position);
   if (!position.mayExceed)
-    return score;
+    return problem.score ? problem.score(b, score, position) : score;
   // Lane i is live if firstKey <= key + i < endKey.
   auto words = VectorType::get({lanes}, b.getI32Type());
   SmallVector<int32_t> numbers(lanes);
@@ -308,6 +320,13 @@ Value mlir::flat::emitFinalScore(AttentionBuilder &b,
         b, isLive,
         b.cmp(Predicate::sge, lane,
               bound(problem.firstLiveKey(b, position.row))));
+  AttentionProblem::Position place = position;
+  if (!problem.hidden.empty()) {
+    place.isSeen = isLive;
+    isLive = b.cmp(Predicate::slt, lane, bound(problem.keys));
+  }
+  if (problem.score)
+    score = problem.score(b, score, place);
   return b.select(isLive, score,
                   b.constant(type, -std::numeric_limits<double>::infinity()));
 }
@@ -388,11 +407,26 @@ Value mlir::flat::emitQuotient(AttentionBuilder &b,
                   b.zero(type), quotient);
 }
 
-Value mlir::flat::emitScore(AttentionBuilder &b, AttentionOp op, Value logits,
-                            const AttentionProblem::Position &position,
-                            Value keys, Value yielded) {
-  ScoreEmitter emitter(b, op, position, keys);
-  if (yielded)
-    logits = emitter.region(logits, yielded);
-  return op.getMask() ? emitter.mask(logits) : logits;
+Value mlir::flat::emitRegion(AttentionBuilder &b, AttentionOp op, Value logits,
+                             const AttentionProblem::Position &position,
+                             Value keys, Value yielded) {
+  if (!yielded)
+    return logits;
+  return ScoreEmitter(b, op, position, keys).region(logits, yielded);
+}
+
+Value mlir::flat::emitMask(AttentionBuilder &b, AttentionOp op, Value scores,
+                           const AttentionProblem::Position &position,
+                           Value keys) {
+  if (!op.getMask())
+    return scores;
+  return ScoreEmitter(b, op, position, keys).mask(scores);
+}
+
+Value mlir::flat::emitElements(AttentionBuilder &b, AttentionOp op,
+                               Value operand, AffineMap map,
+                               const AttentionProblem::Position &position,
+                               Value keys) {
+  Value value = ScoreEmitter(b, op, position, keys).elements(operand, map);
+  return b.convert(value, b.getF32Type());
 }

@@ -14,12 +14,19 @@
 namespace mlir::flat {
 
 /// The score function of `op`, on buffers, as far as `yielded` (a value of its
-/// region; null: none of it), and the mask, applied to `logits`: scaled logits
-/// of one row and `position.lanes` consecutive keys. `keys` is the number of
-/// keys; operands are not read beyond it.
-Value emitScore(AttentionBuilder &b, AttentionOp op, Value logits,
-                const AttentionProblem::Position &position, Value keys,
-                Value yielded);
+/// region; null: none of it), applied to `logits`: scaled logits of one row and
+/// `position.lanes` consecutive keys. `keys` is the number of keys; operands
+/// are not read beyond it.
+Value emitRegion(AttentionBuilder &b, AttentionOp op, Value logits,
+                 const AttentionProblem::Position &position, Value keys,
+                 Value yielded);
+/// The mask of `op`, applied to `scores`.
+Value emitMask(AttentionBuilder &b, AttentionOp op, Value scores,
+               const AttentionProblem::Position &position, Value keys);
+/// A float operand of `op` at those keys, in f32.
+Value emitElements(AttentionBuilder &b, AttentionOp op, Value operand,
+                   AffineMap map, const AttentionProblem::Position &position,
+                   Value keys);
 
 } // namespace mlir::flat
 

@@ -48,8 +48,8 @@ public:
     initialise();
     // Keys that no row of the block looks at are never touched.
     Value lastRow = b.add(row0, b.sub(rows, b.index(1)));
-    Value begin = b.roundDown(firstKey(row0), blocking.panel());
-    Value end = endKey(lastRow);
+    Value begin = b.roundDown(firstVisited(row0), blocking.panel());
+    Value end = endVisited(lastRow);
     if (isOnline) {
       b.loop(begin, end, blocking.keyTile, [&](Value tile) {
         emitTile(tile, b.min(b.add(tile, blocking.keyTile), end));
@@ -65,6 +65,8 @@ public:
 private:
   Value firstKey(Value row) { return problem.firstLiveKey(b, row); }
   Value endKey(Value row) { return problem.endLiveKey(b, row); }
+  Value firstVisited(Value row) { return problem.firstVisitedKey(b, row); }
+  Value endVisited(Value row) { return problem.endVisitedKey(b, row); }
   void allocate() {
     // Row statistics are computed for `lanes` rows at a time.
     int64_t padded = (blocking.rows + lanes - 1) / lanes * lanes;
@@ -130,9 +132,9 @@ private:
     using Predicate = arith::CmpIPredicate;
     Value isLive;
     if (problem.endKey)
-      isLive = b.cmp(Predicate::slt, key, endKey(last));
+      isLive = b.cmp(Predicate::slt, key, endVisited(last));
     if (problem.firstKey) {
-      Value reaches = b.cmp(Predicate::sgt, keyEnd, firstKey(first));
+      Value reaches = b.cmp(Predicate::sgt, keyEnd, firstVisited(first));
       isLive = isLive ? arith::AndIOp::create(b, isLive, reaches) : reaches;
     }
     if (isLive)
@@ -166,8 +168,8 @@ private:
       for (int64_t row = 0; row < kTileRows; ++row)
         for (int64_t v = 0; v < kTileVectors; ++v) {
           Value &score = scores[row * kTileVectors + v];
-          score = finalScore(score, b.add(first, row), b.add(key, v * lanes),
-                             isPartial);
+          score = finalScore(score, existing(b.add(first, row)),
+                             b.add(key, v * lanes), isPartial);
         }
       storeLogits(scores, group, key, tileBegin);
     };
@@ -186,6 +188,14 @@ private:
     finish(false);
     b.setInsertionPointToStart(branch.elseBlock());
     finish(true);
+  }
+
+  /// A group's rows beyond the last are copies of it: operands have no more.
+  Value existing(Value row) {
+    std::optional<int64_t> count = getConstantIntValue(problem.rows);
+    if (count && *count % kTileRows == 0)
+      return row;
+    return b.min(row, b.sub(problem.rows, b.index(1)));
   }
 
   Value finalScore(Value score, Value row, Value key, bool isPartial) {
@@ -265,9 +275,10 @@ private:
     Value first = firstRow(group);
     Value begin = block, end = b.roundUp(blockEnd, lanes);
     if (problem.firstKey)
-      begin = b.maxi(begin, b.roundDown(firstKey(first), lanes));
+      begin = b.maxi(begin, b.roundDown(firstVisited(first), lanes));
     if (problem.endKey)
-      end = b.min(end, b.roundUp(endKey(b.add(first, kTileRows - 1)), lanes));
+      end =
+          b.min(end, b.roundUp(endVisited(b.add(first, kTileRows - 1)), lanes));
     return {begin, b.maxi(begin, end)};
   }
 

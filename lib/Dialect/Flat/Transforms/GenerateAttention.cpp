@@ -174,17 +174,63 @@ struct GenerateAttentionPass
       problem.firstKey = bound(-*analysis.left);
     if (analysis.right)
       problem.endKey = bound(*analysis.right + 1);
-    Value yielded;
-    if (op.hasScoreRegion() && !analysis.isIdentity())
-      yielded = analysis.isWindowExact
-                    ? analysis.value
-                    : op.getScore().front().getTerminator()->getOperand(0);
-    if (yielded || op.getMask())
-      problem.score =
-          [=, keys = problem.keys](AttentionBuilder &builder, Value logits,
+    Value yielded, whole;
+    if (op.hasScoreRegion()) {
+      whole = op.getScore().front().getTerminator()->getOperand(0);
+      if (!analysis.isIdentity())
+        yielded = analysis.isWindowExact ? analysis.value : whole;
+    }
+    describeHidden(op, analysis, problem);
+    if (!yielded && !op.getMask() && problem.hidden.empty())
+      return;
+    bool hidesByAdding = analysis.hidesByAdding;
+    problem.score = [=, keys = problem.keys](
+                        AttentionBuilder &builder, Value logits,
+                        const AttentionProblem::Position &position) {
+      Value isSeen = position.isSeen;
+      // What hides a key by adding to it is asked what it makes of it, but
+      // not about its logit: keys outside the window are not looked at.
+      bool asks = isSeen && hidesByAdding;
+      if (asks)
+        logits = builder.select(isSeen, logits, builder.zero(logits.getType()));
+      Value score = emitRegion(builder, op, logits, position, keys,
+                               asks ? whole : yielded);
+      if (isSeen && !asks)
+        score = builder.select(
+            isSeen, score,
+            builder.constant(score.getType(),
+                             -std::numeric_limits<double>::infinity()));
+      return emitMask(builder, op, score, position, keys);
+    };
+  }
+
+  /// The operands that may make a hidden key's score NaN: a mask of floats, and
+  /// those of a region that hides by adding.
+  void describeHidden(AttentionOp op, const ScoreAnalysis &analysis,
+                      AttentionProblem &problem) {
+    if (!analysis.hasWindow())
+      return;
+    auto add = [&](Value operand, AffineMap map, bool isAdded) {
+      if (!isa<FloatType>(getElementTypeOrSelf(operand.getType())))
+        return;
+      auto load =
+          [=, keys = problem.keys](AttentionBuilder &builder,
                                    const AttentionProblem::Position &position) {
-            return emitScore(builder, op, logits, position, keys, yielded);
+            return emitElements(builder, op, operand, map, position, keys);
           };
+      problem.hidden.push_back({map, isAdded, load});
+    };
+    if (Value mask = op.getMask())
+      add(mask, *op.getMaskMap(), /*isAdded=*/true);
+    if (!analysis.hidesByAdding)
+      return;
+    for (auto [argument, operand, map] :
+         llvm::zip(op.getScore().getArguments().drop_front(5),
+                   op.getScoreOperands(), op.getScoreMapArray()))
+      if (!argument.use_empty())
+        add(operand, map,
+            argument.hasOneUse() &&
+                llvm::is_contained(analysis.added, argument));
   }
 
   static int64_t staticSize(AttentionOp op, AttentionOp::Role role, int64_t dim,

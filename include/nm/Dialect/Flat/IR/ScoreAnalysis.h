@@ -27,6 +27,10 @@ struct ScoreAnalysis {
   /// True if the query sees all keys of the window: then `value` says the
   /// score of a key within it, without the comparisons.
   bool isWindowExact = true;
+  /// True if keys outside the window may be hidden by adding minus infinity:
+  /// NaN and plus infinity that the region has for such a key make its score
+  /// NaN.
+  bool hidesByAdding = false;
   /// The score of a key that is seen, a value of the region; its first argument
   /// if the logit stays as it is, null if there is no region.
   Value value;

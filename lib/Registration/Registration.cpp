@@ -51,6 +51,8 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "nm/Dialect/Pifo/Transforms/Passes.h"
+#include "nm/Dialect/Step/IR/StepDialect.h"
+#include "nm/Dialect/Step/Transforms/Passes.h"
 #include "nm/Pipelines/PifoPipelines.h"
 #include "nm/Pipelines/Pipelines.h"
 #include "nm/Target/Attacc/Attacc.h"
@@ -61,7 +63,7 @@ using namespace mlir;
 
 void mlir::nm::registerDialects(DialectRegistry &registry) {
   registry.insert<NMDialect, attacc::AttaccDialect, flat::FlatDialect,
-                  pifo::PifoDialect>();
+                  pifo::PifoDialect, step::StepDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
@@ -97,6 +99,7 @@ void mlir::nm::registerPasses() {
   registerConversionPasses();
   registerNMTransformsPasses();
   pifo::registerPifoPasses();
+  step::registerStepPasses();
   registerPipelines();
   registerPifoPipelines();
   attacc::registerAttaccTargetPasses();

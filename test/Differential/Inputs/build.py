@@ -34,7 +34,8 @@ def compile_module(path, leg, options, optimization):
     base = "%s.%s" % (path, leg)
     if leg in ("reference", "raised"):
         first = ["--flat-raise-attention"] if leg == "raised" else []
-        lowered = run(["nm-opt", path + ".mlir", *first, "--flat-decompose-attention", "--nm-lower-to-linalg"])
+        lowered = run(["nm-opt", path + ".mlir", *first, "--flat-decompose-attention", "--nm-lower-to-linalg",
+                       "--step-lower-to-linalg"])
         pipeline = "--pass-pipeline=builtin.module(%s)" % UPSTREAM.replace("\n", " ")
         lowered = run(["mlir-opt", pipeline], input=lowered)
     else:

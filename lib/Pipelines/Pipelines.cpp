@@ -98,6 +98,7 @@ static void bufferize(OpPassManager &pm) {
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.nest<func::FuncOp>().addPass(createNormalizeSlices());
   // Before each analysis of aliases, whose time grows with the size of the
   // sets.
   pm.nest<func::FuncOp>().addPass(createSplitDestinations());

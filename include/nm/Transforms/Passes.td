@@ -44,6 +44,16 @@ def SplitDestinations : Pass<"nm-split-destinations", "func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def NormalizeSlices : Pass<"nm-normalize-slices", "func::FuncOp"> {
+  let summary = "give dimensions of size 1 of a slice the stride 1";
+  let description = [{
+    Where a slice takes one index of a dimension, its stride there goes nowhere, but becomes
+    part of the buffer's type. Upstream tells by the strides which dimensions a subview
+    drops, and finds none where two of them look alike.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def VectorizeContractions : Pass<"nm-vectorize-contractions", "func::FuncOp"> {
   let summary = "tile and vectorise the dense products that no kernel takes";
   let description = [{

@@ -15,31 +15,36 @@ using namespace mlir;
 using namespace mlir::attacc;
 using flat::AttentionOp;
 
+/// Elements in the order (b, h, n, d).
+static isa::Strided inLogicalOrder(AttentionOp op, AttentionOp::Role role,
+                                   const isa::Strided &elements) {
+  std::vector<int64_t> order;
+  for (int64_t dim : {AttentionOp::Batch, AttentionOp::Head,
+                      AttentionOp::Sequence, AttentionOp::Width})
+    order.push_back(op.getPosition(role, dim));
+  return elements.permuted(order);
+}
+
 FailureOr<isa::HeadsView> ProgramEmitter::headsView(AttentionOp op,
-                                                    AttentionOp::Role role,
-                                                    const isa::Strided &from) {
-  // Where the steps leave a row, or a head is no box, the elements move.
-  isa::Strided elements = from;
-  if (!findHeads(op, role, elements)) {
-    int64_t cols = columnsOf(
-        role == AttentionOp::Role::Out ? op.getResult() : op.getShaped(role));
-    FailureOr<isa::TensorId> tensor =
-        inPlace(from, {from.count() / cols, cols}, op);
-    if (failed(tensor))
-      return failure();
-    elements = isa::Strided::inOrder(*tensor, from.sizes);
-  }
-  if (std::optional<isa::HeadsView> view = findHeads(op, role, elements))
-    return *view;
-  return op.emitOpError("has an operand of order ")
-         << op.getOrder(role).getLetters() << " in a matrix with rows of "
-         << b[elements.tensor].shape.back()
-         << ", expected positions along its rows";
+                                                    AttentionOp::Role role) {
+  FailureOr<isa::Strided> value = view(op.getShaped(role), op);
+  if (failed(value))
+    return failure();
+  isa::Strided elements = inLogicalOrder(op, role, *value);
+  if (std::optional<isa::HeadsView> found = findHeads(elements))
+    return *found;
+  // Where the steps leave a row, or a head is no box, the elements move: each
+  // head becomes rows of positions.
+  int64_t width = elements.sizes[AttentionOp::Width];
+  FailureOr<isa::TensorId> tensor =
+      inPlace(elements, {elements.count() / width, width}, op);
+  if (failed(tensor))
+    return failure();
+  return *findHeads(isa::Strided::inOrder(*tensor, elements.sizes));
 }
 
 std::optional<isa::HeadsView>
-ProgramEmitter::findHeads(AttentionOp op, AttentionOp::Role role,
-                          const isa::Strided &elements) {
+ProgramEmitter::findHeads(const isa::Strided &elements) {
   if (b[elements.tensor].shape.size() != 2)
     return std::nullopt;
   int64_t cols = b[elements.tensor].shape[1];
@@ -48,10 +53,8 @@ ProgramEmitter::findHeads(AttentionOp op, AttentionOp::Role role,
   view.offsets[0] = elements.offset / cols;
   view.offsets[1] = elements.offset % cols;
   int64_t last = view.offsets[1]; // column of any element
-  auto axis = [&](int64_t dim, isa::Axis &result) {
-    auto position = static_cast<size_t>(op.getPosition(role, dim));
-    int64_t size = elements.sizes[position],
-            stride = elements.strides[position];
+  auto axis = [&](size_t dim, isa::Axis &result) {
+    int64_t size = elements.sizes[dim], stride = elements.strides[dim];
     if (size == 1) {
       result = {dim == AttentionOp::Width ? 1 : 0,
                 dim == AttentionOp::Width || dim == AttentionOp::Sequence};
@@ -274,32 +277,32 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
   isa::HeadsView views[3];
   constexpr Role kRoles[] = {Role::Q, Role::K, Role::V};
   for (auto [role, view] : llvm::zip_equal(kRoles, views)) {
-    FailureOr<isa::Strided> elements = this->view(op.getShaped(role), op);
-    if (failed(elements))
-      return failure();
-    FailureOr<isa::HeadsView> found = headsView(op, role, *elements);
+    FailureOr<isa::HeadsView> found = headsView(op, role);
     if (failed(found))
       return failure();
     view = *found;
   }
   Value result = op.getResult();
   int64_t cols = columnsOf(result);
-  FailureOr<isa::TensorId> dest = destination(
-      result, op.getShapedType(Role::Out).getNumElements() / cols, cols);
+  RankedTensorType type = cast<RankedTensorType>(result.getType());
+  FailureOr<isa::TensorId> dest =
+      destination(result, type.getNumElements() / cols, cols);
   if (failed(dest))
     return failure();
-  FailureOr<isa::HeadsView> output =
-      headsView(op, Role::Out,
-                isa::Strided::inOrder(
-                    *dest, op.getShapedType(Role::Out).getShape().vec()));
-  if (failed(output))
-    return failure();
+  isa::Strided written = inLogicalOrder(
+      op, Role::Out, isa::Strided::inOrder(*dest, type.getShape().vec()));
+  isa::Strided heads = written;
+  if (!findHeads(heads))
+    heads = isa::Strided::inOrder(
+        temporary(type.getNumElements() / shape.valueDim, shape.valueDim),
+        written.sizes);
   FailureOr<model::Dataflow> flow = chooseDataflow(op, shape, score);
   if (failed(flow) ||
       failed(check(isa::emitAttention(b, device, shape, *flow, options.type,
-                                      views[0], views[1], views[2], *output,
-                                      score),
-                   op)))
+                                      views[0], views[1], views[2],
+                                      *findHeads(heads), score),
+                   op)) ||
+      (heads.tensor.index != dest->index && failed(copy(heads, written, op))))
     return failure();
   define(result, *dest);
   return success();

@@ -113,6 +113,37 @@ ProgramEmitter::Body::power(Value base, int64_t exponent,
   return result;
 }
 
+namespace {
+enum class Choice { Larger, Smaller, Other };
+} // namespace
+
+/// What a select takes of the two values that it chooses from.
+static Choice matchChoice(arith::SelectOp select) {
+  auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
+  if (!compare)
+    return Choice::Other;
+  Value l = compare.getLhs(), r = compare.getRhs();
+  bool isStraight = l == select.getTrueValue() && r == select.getFalseValue();
+  bool isCrossed = r == select.getTrueValue() && l == select.getFalseValue();
+  if (!isStraight && !isCrossed)
+    return Choice::Other;
+  using Predicate = arith::CmpFPredicate;
+  switch (compare.getPredicate()) {
+  case Predicate::OGT:
+  case Predicate::OGE:
+  case Predicate::UGT:
+  case Predicate::UGE:
+    return isStraight ? Choice::Larger : Choice::Smaller;
+  case Predicate::OLT:
+  case Predicate::OLE:
+  case Predicate::ULT:
+  case Predicate::ULE:
+    return isStraight ? Choice::Smaller : Choice::Larger;
+  default:
+    return Choice::Other;
+  }
+}
+
 FailureOr<ProgramEmitter::Cell>
 ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
   using Found = FailureOr<Cell>;
@@ -128,21 +159,23 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
       .Case([&](arith::DivFOp) { return binary(BinaryKind::Div, inner, dest); })
       .Case<arith::MaximumFOp, arith::MaxNumFOp>(
           [&](Operation *) { return binary(BinaryKind::Max, inner, dest); })
-      .Case<arith::MinimumFOp, arith::MinNumFOp>([&](Operation *) -> Found {
-        // -max(-l, -r)
-        Cell sides[2];
-        for (auto [side, operand] : llvm::zip(sides, inner.getOperands())) {
-          Found cell = get(operand, {});
-          if (succeeded(cell))
-            cell = cell->tensor ? combine(BinaryKind::Mul, *cell, minusOne)
-                                : Found(Cell{{}, -cell->number});
-          if (failed(cell))
-            return failure();
-          side = *cell;
+      .Case<arith::MinimumFOp, arith::MinNumFOp>([&](Operation *) {
+        return least(inner.getOperand(0), inner.getOperand(1), dest);
+      })
+      .Case([&](arith::SelectOp select) -> Found {
+        Value l = select.getTrueValue(), r = select.getFalseValue();
+        switch (matchChoice(select)) {
+        case Choice::Larger: {
+          Found lhs = get(l, {});
+          Found rhs = failed(lhs) ? lhs : get(r, {});
+          return failed(rhs) ? rhs : combine(BinaryKind::Max, *lhs, *rhs, dest);
         }
-        Found most = combine(BinaryKind::Max, sides[0], sides[1]);
-        return failed(most) ? most
-                            : combine(BinaryKind::Mul, *most, minusOne, dest);
+        case Choice::Smaller:
+          return least(l, r, dest);
+        case Choice::Other:
+          return whole(inner, dest);
+        }
+        llvm_unreachable("unknown choice");
       })
       .Case<arith::NegFOp>([&](Operation *) -> Found {
         Found cell = get(inner.getOperand(0), {});
@@ -195,15 +228,40 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
           return LogicalResult(refuse(inner));
         return power(pow.getLhs(), exponent.getInt(), dest);
       })
-      .Default([&](Operation *) -> Found {
-        auto value = expressions->find(inner.getResult(0));
-        if (value == expressions->end() || !e.isWorkable(value->second, cols))
-          return LogicalResult(refuse(inner));
-        TensorId to = dest ? *dest : e.temporary(rows, cols);
-        if (failed(e.work(value->second, rows, cols, to, op)))
-          return failure();
-        return Cell{to, 0};
-      });
+      .Default([&](Operation *) { return whole(inner, dest); });
+}
+
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::whole(Operation &inner, std::optional<TensorId> dest) {
+  auto value = expressions->find(inner.getResult(0));
+  if (value == expressions->end() || !e.isWorkable(value->second, cols))
+    return LogicalResult(refuse(inner));
+  TensorId to = dest ? *dest : e.temporary(rows, cols);
+  if (failed(e.work(value->second, rows, cols, to, op)))
+    return failure();
+  return Cell{to, 0};
+}
+
+/// -max(-l, -r).
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::least(Value l, Value r, std::optional<TensorId> dest) {
+  const Cell minusOne{{}, -1};
+  auto combine = [&](BinaryKind kind, const Cell &a, const Cell &b,
+                     std::optional<TensorId> to) {
+    return e.combine(kind, a, b, rows, cols, to, op);
+  };
+  Cell sides[2];
+  for (auto [side, operand] : llvm::zip(sides, ArrayRef{l, r})) {
+    FailureOr<Cell> cell = get(operand, {});
+    if (succeeded(cell))
+      cell = cell->tensor ? combine(BinaryKind::Mul, *cell, minusOne, {})
+                          : FailureOr<Cell>(Cell{{}, -cell->number});
+    if (failed(cell))
+      return failure();
+    side = *cell;
+  }
+  FailureOr<Cell> most = combine(BinaryKind::Max, sides[0], sides[1], {});
+  return failed(most) ? most : combine(BinaryKind::Mul, *most, minusOne, dest);
 }
 
 FailureOr<ProgramEmitter::Cell>

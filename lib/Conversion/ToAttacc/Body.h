@@ -36,6 +36,9 @@ private:
                         std::optional<isa::TensorId> dest);
   FailureOr<Cell> power(Value base, int64_t exponent,
                         std::optional<isa::TensorId> dest);
+  FailureOr<Cell> least(Value l, Value r, std::optional<isa::TensorId> dest);
+  /// As the expression that it is of the arguments.
+  FailureOr<Cell> whole(Operation &inner, std::optional<isa::TensorId> dest);
   LogicalResult refuse(Operation &inner);
   /// What the operations before `last` compute of the arguments.
   void findExpressions();

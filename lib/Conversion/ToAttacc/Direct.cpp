@@ -147,7 +147,7 @@ LogicalResult ProgramEmitter::emitDirect(linalg::GenericOp op,
              << " to be written once";
     bool isReduction = op.getNumReductionLoops() != 0;
     if (!isReduction) {
-      cols = columnsOf(result);
+      cols = dest ? b[*dest].shape[1] : columnsOf(result);
       rows = type.getNumElements() / cols;
     }
     Body body(*this, op, block, rows, cols);

@@ -53,7 +53,8 @@ void ProgramEmitter::finishLocations(isa::Program &program,
 
 Value ProgramEmitter::strip(Value value) {
   while (Operation *op = value.getDefiningOp()) {
-    if (!llvm::isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    if (!llvm::isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+                   nm::CompressOp, nm::DecompressOp>(op))
       break;
     value = op->getOperand(0);
   }
@@ -335,8 +336,8 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       .Case([&](tensor::PadOp pad) { return emitPad(pad); })
       .Case([&](func::ReturnOp ret) { return emitReturn(ret); })
       // Read where they are used.
-      .Case<nm::ParamOp, tensor::EmptyOp, tensor::CollapseShapeOp,
-            tensor::ExpandShapeOp, arith::ConstantOp>(
+      .Case<nm::ParamOp, nm::CompressOp, nm::DecompressOp, tensor::EmptyOp,
+            tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ConstantOp>(
           [](Operation *) { return success(); })
       .Default([&](Operation *other) -> LogicalResult {
         return other->emitOpError("has no instructions on ")

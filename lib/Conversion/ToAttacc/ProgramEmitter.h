@@ -82,7 +82,7 @@ private:
   LogicalResult declareArguments();
   LogicalResult emit(Operation *op);
   LogicalResult emitReturn(func::ReturnOp op);
-  /// The value itself, under reshapes.
+  /// The value itself, under reshapes and what says its pattern.
   static Value strip(Value value);
   /// Columns of the matrix that holds a value: heads and their width where
   /// attention wants positions as rows.
@@ -250,12 +250,9 @@ private:
   // Attention.cpp
   LogicalResult emitAttention(flat::AttentionOp op);
   FailureOr<isa::HeadsView> headsView(flat::AttentionOp op,
-                                      flat::AttentionOp::Role role,
-                                      const isa::Strided &from);
-  /// The same without moving elements; nothing if there is none.
-  std::optional<isa::HeadsView> findHeads(flat::AttentionOp op,
-                                          flat::AttentionOp::Role role,
-                                          const isa::Strided &elements);
+                                      flat::AttentionOp::Role role);
+  /// Elements (b, h, n, d) where they are; nothing if heads are no boxes.
+  std::optional<isa::HeadsView> findHeads(const isa::Strided &elements);
   FailureOr<model::Dataflow> chooseDataflow(flat::AttentionOp op,
                                             const model::AttentionShape &shape,
                                             const isa::AttentionScore &score);

@@ -2,7 +2,7 @@
 // REQUIRES: numpy
 // RUN: %python %S/Inputs/agree.py %s %t | FileCheck %s
 // RUN: %python %S/Inputs/agree.py %s %t --target tpu-v5e --atol 3e-2 -- --element-type=bf16 | FileCheck %s --check-prefix=BF16
-// BF16-COUNT-22: agrees
+// BF16-COUNT-25: agrees
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (j)>
@@ -407,4 +407,50 @@ func.func @masked(%q: tensor<2x13x3x16xf32>, %k: tensor<2x12x3x16xf32>, %v: tens
       mask(%mask : tensor<2x1x1x12xf32>) map affine_map<(b, h, i, j) -> (b, 0, 0, j)> scale(0.25)
       outs(%e : tensor<2x13x3x16xf32>) orders(q = bnhd, k = bnhd, v = bnhd, o = bnhd) -> tensor<2x13x3x16xf32>
   return %r : tensor<2x13x3x16xf32>
+}
+
+// Positions lie along columns: heads are moved into rows, and the result back.
+// CHECK: turned_heads on edge: agrees
+func.func @turned_heads(%q: tensor<2x3x16x13xf32>, %k: tensor<2x16x11x3xf32>, %v: tensor<3x8x2x11xf32>) -> tensor<2x3x8x13xf32> {
+  %e = tensor.empty() : tensor<2x3x8x13xf32>
+  %r = flat.attention ins(%q, %k, %v : tensor<2x3x16x13xf32>, tensor<2x16x11x3xf32>, tensor<3x8x2x11xf32>) scale(0.25)
+      outs(%e : tensor<2x3x8x13xf32>) orders(q = bhdn, k = bdnh, v = hdbn, o = bhdn) -> tensor<2x3x8x13xf32>
+  return %r : tensor<2x3x8x13xf32>
+}
+
+// A column that is computed, read as a row.
+// CHECK: column on edge: agrees
+func.func @column(%x: tensor<6x8xf32>, %y: tensor<6xf32>) -> tensor<6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %er = tensor.empty() : tensor<6xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%er : tensor<6xf32>) -> tensor<6xf32>
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<6x8xf32>) outs(%f : tensor<6xf32>) dimensions = [1]
+  %m = linalg.map ins(%s : tensor<6xf32>) outs(%er : tensor<6xf32>) (%t: f32, %u: f32) {
+    %n = arith.constant 8.0 : f32
+    %r = arith.divf %t, %n : f32
+    %a = math.absf %r : f32
+    %b = arith.mulf %a, %r : f32
+    linalg.yield %b : f32
+  }
+  %z = linalg.add ins(%m, %y : tensor<6xf32>, tensor<6xf32>) outs(%er : tensor<6xf32>) -> tensor<6xf32>
+  return %z : tensor<6xf32>
+}
+
+// Choices by comparison among values that no expression has.
+// CHECK: choices on edge: agrees
+func.func @choices(%x: tensor<5x24xf32>, %y: tensor<5x24xf32>) -> tensor<5x24xf32> {
+  %e = tensor.empty() : tensor<5x24xf32>
+  %z = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %y : tensor<5x24xf32>, tensor<5x24xf32>) outs(%e : tensor<5x24xf32>) {
+  ^bb0(%l: f32, %r: f32, %out: f32):
+    %a = math.absf %l : f32
+    %b = math.absf %r : f32
+    %c = arith.cmpf ult, %a, %b : f32
+    %most = arith.select %c, %b, %a : f32
+    %d = arith.cmpf ogt, %a, %r : f32
+    %least = arith.select %d, %r, %a : f32
+    %m = arith.subf %most, %least : f32
+    linalg.yield %m : f32
+  } -> tensor<5x24xf32>
+  return %z : tensor<5x24xf32>
 }

@@ -86,7 +86,7 @@ void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
     b.loop(b.index(0), wide, shape.lanes, [&](Value j) {
       EpilogueEmitter emitter{b, op, row, b.add(col0, j), shape.lanes};
       Value result = emitter.apply(b.loadVector(tile, {i, j}, shape.lanes));
-      vector::StoreOp::create(b, result, output, ValueRange{row, emitter.col});
+      b.storeVector(result, output, {row, emitter.col});
     });
     b.loop(wide, cols, 1, [&](Value j) {
       EpilogueEmitter emitter{b, op, row, b.add(col0, j), 1};
@@ -103,8 +103,7 @@ void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
   for (auto [i, acc] : llvm::enumerate(rows)) {
     EpilogueEmitter emitter{b, op, b.add(row0, i), col0, shape.lanes};
     Value result = emitter.apply(acc);
-    vector::StoreOp::create(b, result, op.getC(),
-                            ValueRange{emitter.row, emitter.col});
+    b.storeVector(result, op.getC(), {emitter.row, emitter.col});
   }
 }
 

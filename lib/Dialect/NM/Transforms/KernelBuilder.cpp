@@ -81,9 +81,33 @@ Value KernelBuilder::convert(Value value, Type element) {
 
 Value KernelBuilder::loadVector(Value memref, ValueRange indices,
                                 int64_t lanes) {
-  auto type = VectorType::get(
-      {lanes}, cast<MemRefType>(memref.getType()).getElementType());
-  return vector::LoadOp::create(*this, type, memref, indices);
+  auto from = cast<MemRefType>(memref.getType());
+  auto type = VectorType::get({lanes}, from.getElementType());
+  if (from.isLastDimUnitStride())
+    return vector::LoadOp::create(*this, type, memref, indices);
+  // A slice with gaps: vectors are read of neighbours only.
+  SmallVector<Value> position(indices), scalars;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    position.back() = add(indices.back(), lane);
+    scalars.push_back(memref::LoadOp::create(*this, memref, position));
+  }
+  return vector::FromElementsOp::create(*this, type, scalars);
+}
+
+void KernelBuilder::storeVector(Value vector, Value memref,
+                                ValueRange indices) {
+  if (cast<MemRefType>(memref.getType()).isLastDimUnitStride()) {
+    vector::StoreOp::create(*this, vector, memref, indices);
+    return;
+  }
+  SmallVector<Value> position(indices);
+  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    position.back() = add(indices.back(), lane);
+    memref::StoreOp::create(*this,
+                            vector::ExtractOp::create(*this, vector, lane),
+                            memref, position);
+  }
 }
 
 Value KernelBuilder::shuffle(Value a, Value b, ArrayRef<int64_t> mask) {

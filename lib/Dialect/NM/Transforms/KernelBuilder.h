@@ -84,8 +84,9 @@ public:
   Value zero(Type type);
   /// Converts a scalar or vector between f32, bf16, f16, i8 and i32.
   Value convert(Value value, Type element);
-  /// Contiguous vector at `indices`, of `lanes` elements of the memref.
+  /// `lanes` elements of the memref from `indices` on along its last dimension.
   Value loadVector(Value memref, ValueRange indices, int64_t lanes);
+  void storeVector(Value vector, Value memref, ValueRange indices);
   Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
   /// Transposes `rows.size()` vectors of as many lanes, in registers.
   SmallVector<Value> transpose(ArrayRef<Value> rows);

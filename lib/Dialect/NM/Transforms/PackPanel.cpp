@@ -38,6 +38,10 @@ struct PanelPacker {
     b.loop(b.index(0), length, 1, [&](Value k) {
       b.loop(b.index(0), groupEnd(), shape.lanes, [&](Value column) {
         Value source = b.add(column0, column);
+        if (!isContiguous()) {
+          gatherRow(k, column, source);
+          return;
+        }
         Value mask = vector::CreateMaskOp::create(
             b, maskType, ValueRange{b.sub(columns, source)});
         Value loaded = vector::MaskedLoadOp::create(
@@ -45,6 +49,22 @@ struct PanelPacker {
         store(loaded, k, column);
       });
     });
+  }
+
+  /// The same from a slice with gaps; past the edge the last column is
+  /// repeated.
+  void gatherRow(Value k, Value column, Value source) {
+    Value last = b.sub(columns, b.index(1));
+    SmallVector<Value> scalars;
+    for (int64_t lane = 0; lane < shape.lanes; ++lane)
+      scalars.push_back(memref::LoadOp::create(
+          b, x, ValueRange{b.add(k0, k), b.min(b.add(source, lane), last)}));
+    auto type = VectorType::get({shape.lanes}, scalars[0].getType());
+    store(vector::FromElementsOp::create(b, type, scalars), k, column);
+  }
+
+  bool isContiguous() {
+    return cast<MemRefType>(x.getType()).isLastDimUnitStride();
   }
 
   /// x is [n][k]: transpose tiles of lanes x lanes in registers. Rows past the
@@ -55,8 +75,10 @@ struct PanelPacker {
       SmallVector<Value> sources;
       for (int64_t lane = 0; lane < shape.lanes; ++lane)
         sources.push_back(b.min(b.add(b.add(column0, column), lane), last));
-      Value tiled = b.mul(
-          arith::DivUIOp::create(b, length, b.index(shape.lanes)), shape.lanes);
+      Value tiled = b.index(0);
+      if (isContiguous())
+        tiled = b.mul(arith::DivUIOp::create(b, length, b.index(shape.lanes)),
+                      shape.lanes);
       b.loop(b.index(0), tiled, shape.lanes, [&](Value k) {
         SmallVector<Value> rows;
         for (Value source : sources)

@@ -76,6 +76,35 @@ protected:
   Value logit, operand;
 };
 
+TEST_F(ScoreAnalysisTest, HidesByAdding) {
+  ScoreAnalysis added = analyze(R"(%c = arith.cmpi sle, %j, %i : index
+                                   %m = arith.select %c, %zero, %minf : f32
+                                   %t = arith.addf %s, %e : f32
+                                   %r = arith.addf %t, %m : f32)");
+  EXPECT_EQ(added.right, 0);
+  EXPECT_TRUE(added.hidesByAdding);
+  ScoreAnalysis chosen = analyze(R"(%c = arith.cmpi sle, %j, %i : index
+                                    %t = arith.addf %s, %e : f32
+                                    %r = arith.select %c, %t, %minf : f32)");
+  EXPECT_EQ(chosen.right, 0);
+  EXPECT_FALSE(chosen.hidesByAdding);
+}
+
+TEST_F(ScoreAnalysisTest, TruthAsNumber) {
+  expectWindow(R"(%c = arith.cmpi sle, %j, %i : index
+                  %n = arith.extui %c : i1 to i8
+                  %n0 = arith.constant 0 : i8
+                  %d = arith.cmpi ne, %n, %n0 : i8
+                  %r = arith.select %d, %s, %minf : f32)",
+               std::nullopt, 0);
+  expectWindow(R"(%c = arith.cmpi sgt, %j, %i : index
+                  %n = arith.extsi %c : i1 to i32
+                  %n0 = arith.constant 0 : i32
+                  %d = arith.cmpi eq, %n, %n0 : i32
+                  %r = arith.select %d, %s, %minf : f32)",
+               std::nullopt, 0);
+}
+
 TEST_F(ScoreAnalysisTest, Causal) {
   expectWindow(R"(%c = arith.cmpi sle, %j, %i : index
                   %r = arith.select %c, %s, %minf : f32)",

@@ -23,6 +23,8 @@ class RaiseCase:
                  "s": pick([1, 2, 4, 7, 9]), "d": pick([1, 2, 4, 8]), "e": pick([1, 3, 4, 8])}
         self.p = p = TensorProgram(rng, name, sizes)
         self.rng = rng
+        # Choices that came later: those above stay what they were for each seed.
+        self.later = np.random.default_rng([1, *rng.bit_generator._seed_seq.entropy])
         # Batch axes that the operands have by name; query heads that share keys are an axis of their own.
         self.batch = [axis for axis in "bg" if p.chance(0.8)]
         self.shared = ["r"] if groups > 1 else []
@@ -146,6 +148,8 @@ class RaiseCase:
             where = p.pick([["n", "s"], [None, "n", "s"], [None, None, "n", "s"]])
             dtype = p.pick(["i1", "i1", "i8", "f32"])
             self.note(dtype)
+            if self.later.random() < 0.7:
+                return self.buffer(score, where, shift, hidden)
             if dtype == "f32":
                 buffer = p.constant(where, "f32", np.where(lower, 0.0, p.pick([-INF, -20.0])))
                 return p.elementwise(all_axes, [score, buffer], lambda b, x, m: b.binary("arith.addf", x, m))
@@ -177,6 +181,55 @@ class RaiseCase:
             key = b.cast("arith.index_cast", b.index("s"), "i64")
             return b.select(b.compare(p.pick(["slt", "sle"]), key, limit), x, b.constant(hidden))
         return p.elementwise(all_axes, [bound, score], cached)
+
+    def buffer(self, score, where, shift, hidden):
+        """A constant that shows each query a window of keys, or that but for one element; whole, or part of a
+        longer one."""
+        p, later = self.p, self.later
+        pick = lambda choices: choices[int(later.integers(len(choices)))]
+        n, s = p.size("n"), p.size("s")
+        before, after = (later.integers(0, 3, 2) if later.random() < 0.5 else [0, 0] for _ in range(2))
+        i, j = np.ogrid[-before[0] : n + after[0], -before[1] : s + after[1]]
+        seen = j <= i + shift
+        if later.random() < 0.3:
+            seen &= j > i + shift - 2
+        if later.random() < 0.3:
+            seen[int(before[0] + later.integers(n)), int(before[1] + later.integers(s))] ^= True
+            self.note("but for an element")
+        dtype, form = pick(["i1", "i8", "i32", "i64", "f32"]), pick(["seen", "hidden", "number"])
+        if form == "hidden":
+            seen = ~seen
+        self.note(dtype, form, "from", [int(x) for x in before])
+        long = {"n": "long n", "s": "long s"} if seen.shape != (n, s) else {"n": "n", "s": "s"}
+        p.sizes.update({"long n": n + before[0] + after[0], "long s": s + before[1] + after[1]})
+        values = seen if dtype == "i1" else seen.astype(np.float64 if dtype == "f32" else NUMPY[dtype])
+        tensor = p.constant([long.get(a) for a in where], dtype, values)
+        if long["n"] != "n":
+            starts = {"n": int(before[0]), "s": int(before[1])}
+            tensor = p.slice(tensor, where, [starts.get(a, 0) for a in where])
+
+        def truth(b, m):
+            if dtype == "i1":
+                return m
+            return b.compare("une" if dtype == "f32" else "ne", m, b.constant(0, dtype))
+
+        def number(b, m):
+            if dtype != "f32":
+                m = b.cast("arith.uitofp" if dtype == "i1" else "arith.sitofp", m, "f32")
+            # 0 where a key is seen; elsewhere the lowest number, as infinity times zero is NaN.
+            return b.binary("arith.mulf", b.binary("arith.subf", b.constant(1.0), m), b.constant(F32_LOWEST))
+
+        if form == "number":
+            if later.random() < 0.5:
+                tensor = p.elementwise(where, [tensor], number)
+                return p.elementwise(score.axes, [score, tensor], lambda b, x, m: b.binary("arith.addf", x, m))
+            return p.elementwise(score.axes, [tensor, score], lambda b, m, x: b.binary("arith.addf", number(b, m), x))
+        if later.random() < 0.3:
+            tensor = p.elementwise(where, [tensor], truth, "i1")
+            truth = lambda b, m: m
+        if form == "hidden":
+            return p.elementwise(score.axes, [tensor, score], lambda b, m, x: b.select(truth(b, m), b.constant(hidden), x))
+        return p.elementwise(score.axes, [tensor, score], lambda b, m, x: b.select(truth(b, m), x, b.constant(hidden)))
 
     def shift_guard(self, score, maximum, wide, axis):
         """What stands for the maximum."""

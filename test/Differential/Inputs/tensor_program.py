@@ -8,6 +8,8 @@ operations and interprets them: what the function returns is known without any c
 
 import numpy as np
 
+from dtypes import NUMPY
+
 F32_LOWEST = float(np.finfo(np.float32).min)
 
 
@@ -75,7 +77,7 @@ class Body:
             return self._emit("%s %s : %s" % (op, a.name, a.dtype), a.dtype, function(a.data))
 
     def cast(self, op, a, dtype):
-        data = a.data.astype(np.float64) if dtype == "f32" else a.data
+        data = a.data.astype(np.float64 if dtype == "f32" else NUMPY.get(dtype, a.data.dtype))
         return self._emit("%s %s : %s to %s" % (op, a.name, a.dtype, dtype), dtype, data)
 
     def compare(self, predicate, a, b):
@@ -247,6 +249,15 @@ class TensorProgram:
         else:
             self.lines.append("    %s = tensor.expand_shape %s %s output_shape %s : %s into %s" % (
                 result.name, tensor.name, text, list(result.data.shape), tensor.type, result.type))
+        return result
+
+    def slice(self, tensor, axes, offsets):
+        """As many elements as `axes` have, from `offsets` on."""
+        sizes = self.shape(axes)
+        data = tensor.data[tuple(slice(o, o + n) for o, n in zip(offsets, sizes))]
+        result = Tensor(self.fresh(), axes, tensor.dtype, data)
+        self.lines.append("    %s = tensor.extract_slice %s%s %s %s : %s to %s" % (
+            result.name, tensor.name, list(offsets), list(sizes), [1] * len(sizes), tensor.type, result.type))
         return result
 
     def contract(self, a, b, out_axes):

@@ -161,6 +161,16 @@ private:
       return false;
     if (auto compare = dyn_cast<arith::CmpIOp>(def)) {
       arith::CmpIPredicate predicate = compare.getPredicate();
+      // A truth value as a number, beside zero.
+      Operation *number = compare.getLhs().getDefiningOp();
+      if (isa_and_nonnull<arith::ExtUIOp, arith::ExtSIOp>(number) &&
+          number->getOperand(0).getType().isInteger(1) &&
+          matchPattern(compare.getRhs(), m_Zero()) &&
+          (predicate == arith::CmpIPredicate::eq ||
+           predicate == arith::CmpIPredicate::ne))
+        return addCondition(number->getOperand(0),
+                            isNegated !=
+                                (predicate == arith::CmpIPredicate::eq));
       if (isNegated)
         predicate = arith::invertPredicate(predicate);
       return addComparison(predicate, compare.getLhs(), compare.getRhs());

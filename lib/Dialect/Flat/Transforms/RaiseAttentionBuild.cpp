@@ -158,6 +158,24 @@ static bool hasChoice(Value score) {
   return false;
 }
 
+/// Limits the keys to those of a cache. An attention without a single key gives
+/// zeros, and so does its guard; without a guard a key stays, which the region
+/// hides, and the row is NaN as the program's.
+static void setLength(AttentionOp op, const KeyBound &bound,
+                      ScoreOperands &operands, OpBuilder &builder) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(op);
+  Value length = makeLength(
+      bound, op.getMixedSize(builder, Role::K, AttentionOp::Sequence), builder,
+      op.getLoc());
+  if (op.getGuard() == Guard::None) {
+    operands.bound = length;
+    Value one = arith::ConstantIndexOp::create(builder, op.getLoc(), 1);
+    length = arith::MaxSIOp::create(builder, op.getLoc(), length, one);
+  }
+  op.getLengthMutable().assign(length);
+}
+
 /// Chooses the form of very negative constants: minus infinity, which lets
 /// whole tiles of keys be skipped, where every query sees a key all the same.
 static LogicalResult fillRegion(AttentionOp op, const ScorePlan &plan,
@@ -289,6 +307,9 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
   op.setScoreMapsAttr(builder.getAffineMapArrayAttr(operands->maps));
   op.setGuard(match.softmax.guard);
 
+  if (score.bound)
+    setLength(op, *score.bound, *operands, builder);
+
   factor *= score.factor;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(op);
@@ -313,8 +334,9 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
         static_cast<float>(*standard) != static_cast<float>(factor))
       op.setScaleValueAttr(builder.getF32FloatAttr(static_cast<float>(factor)));
   }
-  if (score.needsRegion() && failed(fillRegion(op, score, *operands, roles,
-                                               table, match.softmax.shift))) {
+  if ((score.needsRegion() || operands->bound) &&
+      failed(fillRegion(op, score, *operands, roles, table,
+                        match.softmax.shift))) {
     mismatch.reason =
         "the scores depend on a position within merged "
         "dimensions, on an operation that has no scalar form, or "

@@ -13,9 +13,6 @@ using namespace mlir;
 using namespace mlir::flat;
 using namespace mlir::flat::raise;
 
-/// Exporters write the lowest finite number where they mean minus infinity.
-static bool isVeryNegative(double value) { return value <= -1e30; }
-
 bool mlir::flat::raise::hasVeryNegative(const Term *score) {
   bool found = false;
   walkTerms(score, [&](const Term *term) {
@@ -45,70 +42,8 @@ static bool isTensor(const Term *term) {
   return !hasIndex && term->kind != Term::Constant;
 }
 
-/// A constant over (queries, keys) that shows each query a window of keys.
-static bool readWindow(const Term *term, const Match &match,
-                       const AxisTable &table, ScorePlan &plan) {
-  if (term->kind != Term::Leaf)
-    return false;
-  DenseElementsAttr elements;
-  if (!matchPattern(term->value, m_Constant(&elements)))
-    return false;
-  Axes axes;
-  for (const Axes &dim : term->dims)
-    llvm::append_range(axes, table.resolve(dim));
-  Axes expected = table.resolve(match.queries);
-  llvm::append_range(expected, table.resolve(match.keys));
-  constexpr int64_t kMaxElements = int64_t(1) << 22;
-  if (axes != expected || elements.getNumElements() > kMaxElements ||
-      elements.getNumElements() == 0 || elements.isSplat())
-    return false;
-  SmallVector<bool> seen;
-  bool isSoft = false;
-  if (elements.getElementType().isInteger(1)) {
-    llvm::append_range(seen, elements.getValues<bool>());
-  } else if (elements.getElementType().isF32()) {
-    for (float value : elements.getValues<float>()) {
-      if (value != 0.0f && !isVeryNegative(value))
-        return false;
-      isSoft |= value != 0.0f && std::isfinite(value);
-      seen.push_back(value == 0.0f);
-    }
-  } else {
-    return false;
-  }
-  int64_t keys = table.getStaticSize(table.resolve(match.keys)),
-          queries = elements.getNumElements() / keys;
-  int64_t left = std::numeric_limits<int64_t>::min(), right = left;
-  for (int64_t i = 0; i < queries; ++i)
-    for (int64_t j = 0; j < keys; ++j)
-      if (seen[i * keys + j]) {
-        left = std::max(left, i - j);
-        right = std::max(right, j - i);
-      }
-  // Nothing is seen at all: that is for the mask to say.
-  if (right == std::numeric_limits<int64_t>::min())
-    return false;
-  for (int64_t i = 0; i < queries; ++i) {
-    bool any = false;
-    for (int64_t j = 0; j < keys; ++j) {
-      any |= seen[i * keys + j];
-      if (seen[i * keys + j] != (j - i <= right && i - j <= left))
-        return false;
-    }
-    // A very negative number hides a key only beside one that is seen.
-    if (isSoft && !any)
-      return false;
-  }
-  if (left < queries - 1)
-    plan.left = left;
-  if (right < keys - 1)
-    plan.right = right;
-  plan.isSoft = isSoft;
-  return true;
-}
-
 bool mlir::flat::raise::mayHideMore(const ScorePlan &plan) {
-  if (plan.mask)
+  if (plan.mask || plan.bound)
     return true;
   // A tensor that is multiplied by something is a slope or a bias; what is
   // added or chosen by may be a mask.
@@ -156,15 +91,28 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
   auto hasLogit = [&](const Term *term) {
     return contains(term, match.product);
   };
-  auto takeWindow = [&](const Term *term) {
-    ScorePlan found;
-    if (plan.left || plan.right || !readWindow(term, match, table, found) ||
-        (found.isSoft && !mayBeSoft))
+  auto takeWindow = [&](const Term *term, HidingForm form, double hidden) {
+    if (plan.left || plan.right)
       return false;
-    plan.left = found.left;
-    plan.right = found.right;
-    plan.isSoft = found.isSoft;
+    std::optional<KeyWindow> found =
+        readWindow(term, form, hidden, match, table);
+    if (!found || (found->isSoft && !mayBeSoft))
+      return false;
+    plan.left = found->left;
+    plan.right = found->right;
+    plan.isSoft = found->isSoft;
+    plan.addsWindow = form == HidingForm::Added;
     return true;
+  };
+  // A length hides keys whatever is added to them: NaN in a mask that comes
+  // after would be lost.
+  auto takeBound = [&](const Term *condition) {
+    bool isAddedTo =
+        plan.mask && !plan.mask->origin.getType().getElementType().isInteger(1);
+    if (plan.bound || isAddedTo)
+      return false;
+    plan.bound = readBound(condition, match, table);
+    return plan.bound.has_value();
   };
   // Outermost first: windows and the mask. A mask is added after the window is
   // applied: one that a window hides keys of, whatever it holds there, belongs
@@ -176,7 +124,7 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
            isRight = hasLogit(score->operands[1]);
       if (isLeft != isRight) {
         const Term *addend = score->operands[isLeft ? 1 : 0];
-        bool taken = takeWindow(addend);
+        bool taken = takeWindow(addend, HidingForm::Added, 0.0);
         if (!taken && !plan.mask && !isHidden && isTensor(addend)) {
           plan.mask = addend;
           taken = true;
@@ -187,20 +135,29 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
         }
       }
     } else if (score->isApply("arith.select") &&
-               !hasLogit(score->operands[0]) && hasLogit(score->operands[1])) {
+               !hasLogit(score->operands[0]) &&
+               hasLogit(score->operands[1]) != hasLogit(score->operands[2])) {
       const Term *condition = score->operands[0];
-      std::optional<double> hidden = score->operands[2]->getFloat();
-      bool taken = false;
-      if (hidden && std::isinf(*hidden) && *hidden < 0) {
-        taken = takeWindow(condition);
+      bool isSeenIf = hasLogit(score->operands[1]);
+      const Term *seen = score->operands[isSeenIf ? 1 : 2],
+                 *other = score->operands[isSeenIf ? 2 : 1];
+      double hidden = other->getFloat().value_or(0.0);
+      bool isInfinite = std::isinf(hidden), taken = false;
+      if (isVeryNegative(hidden)) {
+        taken = takeWindow(condition,
+                           isSeenIf ? HidingForm::SeenIf : HidingForm::HiddenIf,
+                           hidden);
         isHidden |= taken;
-        if (!taken && !plan.mask && isTensor(condition)) {
+        if (!taken && isSeenIf && isInfinite)
+          taken = takeBound(condition);
+        if (!taken && isSeenIf && isInfinite && !plan.mask &&
+            isTensor(condition)) {
           plan.mask = condition;
           taken = true;
         }
       }
       if (taken) {
-        score = score->operands[1];
+        score = seen;
         continue;
       }
     }
@@ -404,11 +361,17 @@ LogicalResult mlir::flat::raise::emitScore(
   if (!score)
     return failure();
   Value query = block->getArgument(3), key = block->getArgument(4);
-  auto hide = [&](Value seen) {
-    score = arith::SelectOp::create(
-        b, seen, score,
-        emitter.constant(-std::numeric_limits<double>::infinity()));
+  bool adds = plan.addsWindow && !operands.leaves.empty();
+  auto hide = [&](Value seen, bool byAdding) {
+    Value hidden = emitter.constant(-std::numeric_limits<double>::infinity());
+    Value shown = byAdding ? emitter.constant(0.0) : score;
+    shown = arith::SelectOp::create(b, seen, shown, hidden);
+    score = byAdding ? arith::AddFOp::create(b, score, shown) : shown;
   };
+  if (operands.bound)
+    hide(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, key,
+                               operands.bound),
+         /*byAdding=*/false);
   // key <= query + right, and query <= key + left.
   for (auto [bound, low, high] : {std::tuple(plan.right, key, query),
                                   std::tuple(plan.left, query, key)}) {
@@ -418,7 +381,7 @@ LogicalResult mlir::flat::raise::emitScore(
     if (*bound != 0)
       limit = arith::AddIOp::create(b, high,
                                     arith::ConstantIndexOp::create(b, *bound));
-    hide(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, low, limit));
+    hide(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, low, limit), adds);
   }
   YieldOp::create(b, score);
   return success();

@@ -9,6 +9,7 @@
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONSCORE_H
 
 #include "RaiseAttentionMatch.h"
+#include "RaiseAttentionWindow.h"
 
 namespace mlir::flat::raise {
 
@@ -25,6 +26,10 @@ struct ScorePlan {
   /// The window comes from numbers that are very negative, not infinite: it is
   /// one only where each query sees a key, whatever else hides some.
   bool isSoft = false;
+  /// The window was added, so that NaN and plus infinity of a hidden key stay.
+  bool addsWindow = false;
+  /// The keys that a cache holds.
+  std::optional<KeyBound> bound;
   /// What is left for the region, and what stands for the logit in it.
   const Term *body = nullptr, *logit = nullptr;
 
@@ -41,8 +46,8 @@ enum class Hidden {
   Same,    ///< as they are
   Infinite ///< as minus infinity
 };
-/// True if more than the region's window may hide a key: the mask, or a tensor
-/// that may be one.
+/// True if more than the region's window may hide a key: the mask, the length,
+/// or a tensor that may be a mask.
 bool mayHideMore(const ScorePlan &plan);
 
 /// Operands of the region and their maps, and the mask's; null with a reason if
@@ -53,6 +58,8 @@ struct ScoreOperands {
   SmallVector<Value> values;
   SmallVector<AffineMap> maps;
   SmallVector<const Term *> leaves;
+  /// What the region compares keys with, outside of it; null if it does not.
+  Value bound;
 };
 std::optional<ScoreOperands>
 makeScoreOperands(const ScorePlan &plan, ArrayRef<Axes> roles, AxisTable &table,

@@ -63,6 +63,49 @@ static bool compare(arith::CmpFPredicate predicate, double a, double b) {
   return false;
 }
 
+/// Of signed numbers, but truth values, which are 0 and 1.
+static Value64 compareIntegers(arith::CmpIOp op, double a, double b) {
+  using P = arith::CmpIPredicate;
+  P predicate = op.getPredicate();
+  if (predicate == P::eq || predicate == P::ne)
+    return (a == b) == (predicate == P::eq) ? 1.0 : 0.0;
+  bool isTruth = op.getLhs().getType().isInteger(1);
+  bool isSigned = predicate == P::slt || predicate == P::sle ||
+                  predicate == P::sgt || predicate == P::sge;
+  if (isSigned ? isTruth : a < 0 || b < 0)
+    return std::nullopt;
+  switch (predicate) {
+  case P::slt:
+  case P::ult:
+    return a < b ? 1.0 : 0.0;
+  case P::sle:
+  case P::ule:
+    return a <= b ? 1.0 : 0.0;
+  case P::sgt:
+  case P::ugt:
+    return a > b ? 1.0 : 0.0;
+  default:
+    return a >= b ? 1.0 : 0.0;
+  }
+}
+
+/// A conversion of an integer that every type on the way can hold.
+static Value64 convertInteger(Operation *op, double value) {
+  bool isUnsigned = isa<arith::ExtUIOp, arith::UIToFPOp>(op);
+  if (op->getOperand(0).getType().isInteger(1))
+    return isUnsigned ? value : -value;
+  Type type = op->getResult(0).getType();
+  double limit =
+      isa<FloatType>(type) || type.isIndex()
+          ? 0x1p24
+          : std::ldexp(1.0, std::min(24, static_cast<int>(
+                                             type.getIntOrFloatBitWidth()) -
+                                             1));
+  if (std::fabs(value) >= limit || (isUnsigned && value < 0))
+    return std::nullopt;
+  return value;
+}
+
 Value64 TermEvaluator::evaluate(const Term *term, unsigned key) {
   if (auto values = given.find(term); values != given.end())
     return values->second[key];
@@ -202,6 +245,11 @@ Value64 TermEvaluator::apply(const Term *term, unsigned key) {
       .Case([&](arith::CmpFOp compareOp) {
         return compare(compareOp.getPredicate(), at(0), at(1)) ? 1.0 : 0.0;
       })
+      .Case([&](arith::CmpIOp compareOp) {
+        return compareIntegers(compareOp, at(0), at(1));
+      })
+      .Case<arith::ExtUIOp, arith::ExtSIOp, arith::UIToFPOp, arith::SIToFPOp,
+            arith::IndexCastOp>([&](auto) { return convertInteger(op, at(0)); })
       .Case<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(
           [&](auto bitwise) -> Value64 {
             if (!isBoolean)

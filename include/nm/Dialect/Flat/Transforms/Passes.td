@@ -22,7 +22,10 @@ def RaiseAttention : Pass<"flat-raise-attention", "func::FuncOp"> {
       become `orders` and key heads, and cost nothing any more;
     * a scale before or after the first product, constant or not;
     * masks that are added or selected; causal and windowed ones also where they are
-      computed from positions or stand there as constants;
+      computed from positions or from constants over queries and keys: truth values,
+      numbers that are compared or calculated with, whole or part of a longer
+      constant. Every element is looked at;
+    * a comparison of keys with one number, which becomes the `length`;
     * any other scalar function of the logit, of positions and of tensors over
       (batch, head, query, key), which becomes the score region;
     * conversions to narrower floats in between, which are left out: the attention

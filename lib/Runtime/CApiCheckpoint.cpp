@@ -111,9 +111,8 @@ extern "C" nm_status nm_inspect(const char *path,
   });
 }
 
-/// A view of row-major C data.
-static Result<TensorView> viewOf(nm_dtype dtype, size_t rank,
-                                 const int64_t *shape, const void *data) {
+Result<TensorView> nm::rt::viewOf(nm_dtype dtype, size_t rank,
+                                  const int64_t *shape, const void *data) {
   Result<DType> type = dtypeOf(dtype);
   if (!type)
     return type.error();

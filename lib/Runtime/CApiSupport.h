@@ -34,6 +34,10 @@ Result<std::vector<int64_t>> shapeOf(size_t rank, const int64_t *shape);
 
 Result<DType> dtypeOf(nm_dtype dtype);
 
+/// A view of row-major C data.
+Result<TensorView> viewOf(nm_dtype dtype, size_t rank, const int64_t *shape,
+                          const void *data);
+
 /// Whether a caller's struct_size is that of some header: at least the first
 /// version's, and no accident.
 Status checkStructSize(size_t size, const char *type, size_t knownSize,

@@ -42,9 +42,6 @@ private:
   std::vector<FileImage> images;
   std::vector<Raw> raws;
   std::vector<Plan> plans;
-  /// Metadata of all files: pairs of a name and perhaps the tensor it is.
-  std::vector<std::pair<std::string, std::string>> tied;
-
   TensorView view(size_t raw) const {
     const SafetensorsEntry &entry = raws[raw].entry;
     return denseView(images[raws[raw].file].data + entry.begin, entry.dtype,
@@ -65,7 +62,7 @@ Status SafetensorsCheckpoint::addFile(const std::string &file, FileImage image,
   if (!header)
     return header.error();
   std::vector<SafetensorsEntry> &list = header->entries;
-  tied.insert(tied.end(), header->metadata.begin(), header->metadata.end());
+  texts.insert(texts.end(), header->metadata.begin(), header->metadata.end());
   std::sort(list.begin(), list.end(),
             [](const SafetensorsEntry &a, const SafetensorsEntry &b) {
               return a.name < b.name;
@@ -161,7 +158,7 @@ void SafetensorsCheckpoint::addTied() {
   std::unordered_map<std::string, size_t> byName;
   for (size_t i = 0; i < plans.size(); ++i)
     byName.emplace(plans[i].info.name, i);
-  for (const auto &[name, kept] : tied) {
+  for (const auto &[name, kept] : texts) {
     auto found = byName.find(kept);
     if (found == byName.end() || !byName.emplace(name, plans.size()).second)
       continue; // some other entry, such as "format": "pt"

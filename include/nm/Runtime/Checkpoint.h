@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nm::rt {
@@ -90,6 +91,12 @@ public:
   std::vector<std::string> nearestNames(std::string_view name,
                                         size_t limit = 3) const;
 
+  /// Names and texts that the file carries beside its tensors (`__metadata__`
+  /// of safetensors, of all shards in order).
+  const std::vector<std::pair<std::string, std::string>> &metadata() const {
+    return texts;
+  }
+
   const std::string &path() const { return filePath; }
   Format format() const { return fileFormat; }
 
@@ -112,6 +119,7 @@ protected:
   Status setTensors(std::vector<TensorInfo> tensors);
 
   std::vector<FileIdentity> identities;
+  std::vector<std::pair<std::string, std::string>> texts;
 
 private:
   std::string filePath;

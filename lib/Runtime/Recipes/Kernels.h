@@ -36,7 +36,8 @@
 //   NM_UPDATE_SGD          w = w' + -step_size * g
 //   NM_UPDATE_NONE         w stays; gradient, m and v are not touched
 //
-// `keep` above is the bit of `mask` before the call. Then the mask:
+// `keep` above is the bit of `mask` before the call (NM_FORM_DROPPED and
+// NM_FORM_LAMBDA are only there with a mask). Then the mask:
 //
 //   NM_MASK_NONE     there is none; every element is kept below
 //   NM_MASK_FIXED    the bits stay and are used below
@@ -68,8 +69,8 @@
 // (they belong to nobody).
 //
 // Statistics. `stats` gets what belongs to this range, if it is not null:
-// nonfinite always (for NM_UPDATE_NONE 0), the rest under
-// NM_FORM_STATISTICS, which only NM_UPDATE_ADAM has, with at most
+// nonfinite always (for NM_UPDATE_NONE 0), the rest under NM_FORM_STATISTICS,
+// which only NM_UPDATE_ADAM with NM_MASK_NONE has, with at most
 // NM_KERNEL_STATISTICS_COUNT elements. Ranges are cut by the shape alone and
 // their statistics are added in order, so that threads change no bit. With
 // x = |v new - v old| in f32 and lane l = i mod 16:

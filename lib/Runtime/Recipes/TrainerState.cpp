@@ -1,0 +1,408 @@
+//===- TrainerState.cpp - Saving and loading training -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Json.h"
+#include "../Support.h"
+#include "Trainer.h"
+#include "nm/Runtime/Checkpoint.h"
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace nm::rt {
+
+using nlohmann::json;
+
+static constexpr int64_t kProgressVersion = 1;
+
+namespace {
+/// One tensor of the state of a parameter.
+struct StatePart {
+  const char *name;
+  StateBuffer<float> Parameter::*buffer;
+};
+} // namespace
+
+static std::vector<StatePart> partsOf(const OptimizerSpec &optimizer) {
+  bool adam = optimizer.kind != OptimizerKind::Sgd;
+  return {{adam ? "exp_avg" : "momentum_buffer", &Parameter::first},
+          {"exp_avg_sq", &Parameter::second},
+          {"max_exp_avg_sq", &Parameter::secondMax},
+          {"weight", &Parameter::master}};
+}
+
+std::vector<NamedView> Trainer::state() const {
+  std::vector<NamedView> list;
+  for (const Parameter &parameter : parameters) {
+    const ParameterDesc &desc = parameter.desc;
+    for (const StatePart &part : partsOf(spec.optimizer))
+      if (const StateBuffer<float> &buffer = parameter.*part.buffer)
+        list.push_back({desc.name + "." + part.name,
+                        denseView(buffer.get(), DType::F32, desc.shape)});
+    if (parameter.view.mask != NM_MASK_NONE)
+      list.push_back(
+          {desc.name + ".mask", denseView(parameter.mask.get(), DType::U8,
+                                          {parameter.maskBytes()})});
+  }
+  return list;
+}
+
+static std::string patternText(const Parameter &parameter) {
+  if (!parameter.patterned())
+    return "dense";
+  return std::to_string(parameter.n) + ":" + std::to_string(parameter.m) +
+         " along axis " + std::to_string(parameter.axis);
+}
+
+std::string Trainer::progress() const {
+  nlohmann::ordered_json out;
+  out["version"] = kProgressVersion;
+  out["step"] = done;
+  out["switched_at"] = nullptr;
+  if (plan.switchedAt)
+    out["switched_at"] = *plan.switchedAt;
+  out["samples"] = plan.samples;
+  auto &list = out["parameters"] = nlohmann::ordered_json::object();
+  for (const Parameter &parameter : parameters) {
+    auto &own = list[parameter.desc.name];
+    own["steps"] = parameter.steps;
+    own["shape"] = parameter.desc.shape;
+    own["dtype"] = std::string(dtypeName(parameter.desc.dtype));
+    own["pattern"] = patternText(parameter);
+    if (parameter.view.soft)
+      own["scale"] = parameter.softScale;
+  }
+  return out.dump();
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Fields of the progress, by kind.
+class ProgressReader {
+public:
+  explicit ProgressReader(std::string where) : where(std::move(where)) {}
+
+  Error fail(const std::string &what) const {
+    return makeError(Errc::Mismatch, where, ": ", what);
+  }
+
+  Status only(const json &object, const std::string &name,
+              std::initializer_list<const char *> keys) const {
+    if (!object.is_object())
+      return fail(name + " is " + jsonKind(object) + ", expected an object");
+    for (const auto &item : object.items()) {
+      bool known = false;
+      for (const char *key : keys)
+        known = known || item.key() == key;
+      if (!known)
+        return fail(name + " has an unknown field " + quote(item.key()));
+    }
+    return {};
+  }
+
+  Status whole(const json &object, const char *name, int64_t &out) const {
+    auto it = object.find(name);
+    if (it == object.end() || !it->is_number_unsigned() ||
+        it->get<uint64_t>() > (uint64_t(1) << 53))
+      return fail(std::string("field '") + name +
+                  "' is missing or no whole number");
+    out = it->get<int64_t>();
+    return {};
+  }
+
+private:
+  std::string where;
+};
+} // namespace
+
+/// Samples of AutoSwitch; JSON has no NaN, which is printed as null.
+static Status readSamples(const ProgressReader &reader, const json &document,
+                          int64_t window, std::vector<double> &samples) {
+  auto it = document.find("samples");
+  if (it == document.end() || !it->is_array() ||
+      it->size() > static_cast<size_t>(window))
+    return reader.fail("field 'samples' is missing or no array of at most " +
+                       std::to_string(window) + " numbers");
+  for (const json &sample : *it) {
+    if (!sample.is_null() && !sample.is_number())
+      return reader.fail(std::string("field 'samples' holds ") +
+                         jsonKind(sample) + ", expected numbers");
+    samples.push_back(sample.is_null()
+                          ? std::numeric_limits<double>::quiet_NaN()
+                          : sample.get<double>());
+  }
+  return {};
+}
+
+static Status readParameter(const ProgressReader &reader, const json &list,
+                            Parameter &parameter) {
+  const ParameterDesc &desc = parameter.desc;
+  auto it = list.find(desc.name);
+  if (it == list.end())
+    return reader.fail("it has no state of " + describe(desc));
+  NM_RETURN_IF_ERROR(
+      reader.only(*it, "the state of " + quote(desc.name),
+                  {"steps", "shape", "dtype", "pattern", "scale"}));
+  auto expect = [&](const char *name, const json &expected) -> Status {
+    auto found = it->find(name);
+    if (found != it->end() && *found == expected)
+      return {};
+    return reader.fail(
+        describe(desc) + ": the state has " + name + " " +
+        (found == it->end() ? "missing" : found->dump(-1, ' ', true)) +
+        ", expected " + expected.dump());
+  };
+  NM_RETURN_IF_ERROR(expect("shape", desc.shape));
+  NM_RETURN_IF_ERROR(expect("dtype", std::string(dtypeName(desc.dtype))));
+  NM_RETURN_IF_ERROR(expect("pattern", patternText(parameter)));
+  NM_RETURN_IF_ERROR(reader.whole(*it, "steps", parameter.steps));
+  parameter.softScale = 0;
+  if (auto scale = it->find("scale"); scale != it->end()) {
+    if (!scale->is_number())
+      return reader.fail(describe(desc) + ": 'scale' is " + jsonKind(*scale) +
+                         ", expected a number");
+    parameter.softScale = scale->get<double>();
+  }
+  return {};
+}
+
+namespace {
+/// Tensors by name, each used once.
+class TensorSource {
+public:
+  TensorSource(const std::vector<NamedView> &tensors, const std::string &where)
+      : where(where) {
+    for (const NamedView &tensor : tensors)
+      byName.emplace(tensor.name, &tensor.view);
+  }
+
+  Status copy(const std::string &name, DType dtype,
+              const std::vector<int64_t> &shape, void *to) {
+    auto it = byName.find(name);
+    std::string expected =
+        std::string(dtypeName(dtype)) + " " + shapeString(shape);
+    if (it == byName.end())
+      return makeError(Errc::NotFound, where, ": no tensor ", quote(name),
+                       ", expected ", expected);
+    const TensorView &view = *it->second;
+    if (view.dtype != dtype || view.shape != shape || !view.isContiguous())
+      return makeError(Errc::Mismatch, where, ": tensor ", quote(name), " is ",
+                       dtypeName(view.dtype), " ", shapeString(view.shape),
+                       ", expected ", expected);
+    if (view.bytes())
+      std::memcpy(to, view.data, static_cast<size_t>(view.bytes()));
+    used.insert(name);
+    return {};
+  }
+
+  bool has(const std::string &name) const { return byName.count(name) != 0; }
+
+  Status finish() const {
+    for (const auto &[name, view] : byName)
+      if (!used.count(name))
+        return makeError(Errc::Mismatch, where, ": tensor ", quote(name),
+                         " is of no parameter, or of another optimizer");
+    return {};
+  }
+
+private:
+  const std::string &where;
+  std::map<std::string, const TensorView *, std::less<>> byName;
+  std::set<std::string, std::less<>> used;
+};
+} // namespace
+
+/// What of the state must be there.
+static bool needsPart(const StatePart &part, const Parameter &parameter,
+                      const Recipe &recipe, const MaskView &view) {
+  if (part.buffer == &Parameter::master)
+    return parameter.bf16() ||
+           (view.mask != NM_MASK_NONE && !view.prune && !parameter.desc.dense);
+  bool adam = recipe.optimizer.kind != OptimizerKind::Sgd;
+  bool moves = parameter.steps != 0;
+  if (part.buffer == &Parameter::first)
+    return moves && (adam || recipe.optimizer.momentum != 0);
+  if (part.buffer == &Parameter::second)
+    return moves && adam;
+  return moves && adam && recipe.optimizer.amsgrad;
+}
+
+Status Trainer::assign(const std::vector<NamedView> &tensors,
+                       std::string_view progressText,
+                       const std::string &where) {
+  return guarded([&]() -> Status {
+    Result<json> document = parseStrictJson(progressText, where);
+    if (!document)
+      return document.error();
+    ProgressReader reader(where);
+    NM_RETURN_IF_ERROR(reader.only(
+        *document, "the progress",
+        {"version", "step", "switched_at", "samples", "parameters"}));
+    int64_t version = 0, step = 0;
+    NM_RETURN_IF_ERROR(reader.whole(*document, "version", version));
+    if (version != kProgressVersion)
+      return reader.fail("version " + std::to_string(version) +
+                         " of the progress, expected " +
+                         std::to_string(kProgressVersion));
+    NM_RETURN_IF_ERROR(reader.whole(*document, "step", step));
+    Schedule schedule(spec);
+    if (auto at = document->find("switched_at");
+        at != document->end() && !at->is_null()) {
+      int64_t switched = 0;
+      NM_RETURN_IF_ERROR(reader.whole(*document, "switched_at", switched));
+      if (spec.method != Method::Step || spec.autoSwitch.at || switched > step)
+        return reader.fail("field 'switched_at' is " +
+                           std::to_string(switched) +
+                           ", but the recipe has not switched by step " +
+                           std::to_string(step));
+      schedule.switchedAt = switched;
+    }
+    NM_RETURN_IF_ERROR(
+        readSamples(reader, *document, spec.switchWindow(), schedule.samples));
+    auto list = document->find("parameters");
+    if (list == document->end() || !list->is_object())
+      return reader.fail("field 'parameters' is missing or no object");
+    for (const auto &item : list->items())
+      if (!byName.count(item.key()))
+        return reader.fail("it has a state of " + quote(item.key()) +
+                           ", which is none of the " +
+                           std::to_string(parameters.size()) + " parameters");
+
+    TensorSource source(tensors, where);
+    std::vector<Parameter> loaded = parameters;
+    for (Parameter &parameter : loaded) {
+      const ParameterDesc &desc = parameter.desc;
+      NM_RETURN_IF_ERROR(readParameter(reader, *list, parameter));
+      MaskView view = schedule.viewAt(step + 1, parameter.n, parameter.m);
+      parameter.view = view;
+      for (const StatePart &part : partsOf(spec.optimizer)) {
+        StateBuffer<float> &buffer = parameter.*part.buffer;
+        std::string name = desc.name + "." + part.name;
+        buffer = StateBuffer<float>();
+        if (!needsPart(part, parameter, spec, view) && !source.has(name))
+          continue;
+        buffer.allocate(parameter.count);
+        NM_RETURN_IF_ERROR(
+            source.copy(name, DType::F32, desc.shape, buffer.get()));
+      }
+      parameter.mask = StateBuffer<uint8_t>();
+      if (view.mask == NM_MASK_NONE)
+        continue;
+      parameter.mask.allocate(parameter.maskBytes());
+      NM_RETURN_IF_ERROR(source.copy(desc.name + ".mask", DType::U8,
+                                     {parameter.maskBytes()},
+                                     parameter.mask.get()));
+    }
+    NM_RETURN_IF_ERROR(source.finish());
+
+    std::vector<size_t> which;
+    for (size_t i = 0; i < loaded.size(); ++i)
+      which.push_back(i);
+    std::swap(parameters, loaded);
+    std::swap(plan.switchedAt, schedule.switchedAt);
+    std::swap(plan.samples, schedule.samples);
+    std::swap(done, step);
+    try {
+      showView(which);
+    } catch (...) {
+      std::swap(parameters, loaded);
+      std::swap(plan.switchedAt, schedule.switchedAt);
+      std::swap(plan.samples, schedule.samples);
+      std::swap(done, step);
+      throw;
+    }
+    return {};
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+Status saveState(const Trainer &trainer, const std::string &path) {
+  return guarded([&]() -> Status {
+    return writeSafetensors(path, trainer.state(),
+                            {{"format", kStateFormat},
+                             {"recipe", printRecipe(trainer.recipe())},
+                             {"progress", trainer.progress()}});
+  });
+}
+
+/// The first difference of two recipes; rates of the optimizer are of a step,
+/// not of the state.
+static std::string differenceOf(json found, json expected) {
+  for (json *recipe : {&found, &expected}) {
+    recipe->erase("seed");
+    if (recipe->contains("optimizer") && (*recipe)["optimizer"].is_object())
+      for (const char *rate : {"lr", "weight_decay"})
+        (*recipe)["optimizer"].erase(rate);
+  }
+  if (found == expected)
+    return "";
+  // Of another method the other fields differ too.
+  std::vector<std::string> keys = {"method"};
+  for (const auto &item : expected.items())
+    keys.push_back(item.key());
+  for (const std::string &key : keys) {
+    auto it = found.find(key);
+    if (it == found.end() || *it != expected[key])
+      return "its recipe has " + key + " " +
+             (it == found.end() ? "missing" : it->dump(-1, ' ', true)) +
+             ", expected " + expected[key].dump(-1, ' ', true);
+  }
+  return "its recipe has other fields";
+}
+
+Status Trainer::checkRecipe(std::string_view text,
+                            const std::string &where) const {
+  Result<Recipe> other = parseRecipe(text, where + ": recipe");
+  if (!other)
+    return other.error();
+  std::string difference = differenceOf(json::parse(printRecipe(*other)),
+                                        json::parse(printRecipe(spec)));
+  if (!difference.empty())
+    return makeError(Errc::Mismatch, where, ": ", difference);
+  return {};
+}
+
+Status loadState(Trainer &trainer, const std::string &path) {
+  return guarded([&]() -> Status {
+    auto checkpoint = Checkpoint::open(path);
+    if (!checkpoint)
+      return checkpoint.error();
+    const std::string *format = nullptr, *recipe = nullptr, *progress = nullptr;
+    for (const auto &[name, text] : (*checkpoint)->metadata()) {
+      if (name == "format")
+        format = &text;
+      if (name == "recipe")
+        recipe = &text;
+      if (name == "progress")
+        progress = &text;
+    }
+    if (!format || *format != kStateFormat || !recipe || !progress)
+      return makeError(Errc::Format, path,
+                       ": it is not the state of a recipe, expected metadata "
+                       "'format' ",
+                       quote(kStateFormat), ", 'recipe' and 'progress'");
+    NM_RETURN_IF_ERROR(trainer.checkRecipe(*recipe, path));
+    std::vector<Tensor> owners;
+    std::vector<NamedView> views;
+    for (const TensorInfo &info : (*checkpoint)->tensors()) {
+      Result<LoadedTensor> loaded = (*checkpoint)->read(info.name);
+      if (!loaded)
+        return loaded.error();
+      views.push_back({info.name, loaded->tensor.view});
+      owners.push_back(std::move(loaded->tensor));
+    }
+    return trainer.assign(views, *progress, path);
+  });
+}
+
+} // namespace nm::rt

@@ -1,0 +1,172 @@
+//===- RecipeReaderTest.cpp - Recipe files -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Runtime/Recipe.h"
+#include "nm/Runtime/nm_recipe.h"
+#include <gtest/gtest.h>
+
+using namespace nm::rt;
+
+static std::string full(const std::string &json) {
+  Result<Recipe> recipe = parseRecipe(json, "r.json");
+  return recipe ? printRecipe(*recipe) : "error: " + recipe.error().message;
+}
+
+TEST(RecipeReader, SpellsOutEveryDefault) {
+  EXPECT_EQ(full(R"({"version": 1, "method": "dense"})"),
+            R"({"version":1,"method":"dense","optimizer":{"kind":"adam",)"
+            R"("lr":0.001,"betas":[0.9,0.999],"eps":1e-08,"amsgrad":false,)"
+            R"("weight_decay":0.0,"maximize":false},"skip_nonfinite":false})");
+  EXPECT_EQ(
+      full(R"({"version": 1, "method": "step", "steps": 100, "seed": 3,
+               "optimizer": {"kind": "adamw"},
+               "patterns": [{"tensors": "head.weight", "pattern": "dense"},
+                            {"tensors": "*.weight", "pattern": "1:16"}]})"),
+      R"({"version":1,"method":"step","optimizer":{"kind":"adamw","lr":0.001,)"
+      R"("betas":[0.9,0.999],"eps":1e-08,"amsgrad":false,"weight_decay":0.01,)"
+      R"("maximize":false},"steps":100,"patterns":[{"tensors":"head.weight",)"
+      R"("pattern":"dense"},{"tensors":"*.weight","pattern":"1:16","axis":1}],)"
+      R"("lambda":0.0,"gradient":"straight-through","denominator":"paper",)"
+      R"("switch":{"option":1,"threshold":1e-08,"window":1000,)"
+      R"("partial_window":false,"clip":[0.1,0.5]},"skip_nonfinite":false,)"
+      R"("seed":3})");
+}
+
+/// What is printed reads to the same.
+TEST(RecipeReader, PrintsWhatItReads) {
+  for (const char *fields :
+       {R"("method": "dense", "optimizer": {"kind": "sgd", "momentum": 0.9,
+           "nesterov": true})",
+        R"("method": "asp", "dense_steps": 7)",
+        R"("method": "sr-ste", "gradient": "masked", "skip_nonfinite": true)",
+        R"("method": "step", "switch": {"at": 7}, "denominator": "public")",
+        R"("method": "step", "switch": {"option": 2, "clip": null})",
+        R"("method": "mask-decay", "decay": {"shape": "exponential"},
+           "gradient": "decayed", "steps": 9, "fine_tune_steps": 2,
+           "freeze_mask": true)",
+        R"("method": "structure-decay", "steps": 9,
+           "structure": {"shape": "geometric", "frames": 2})",
+        R"("method": "s-ste", "scale": 1.5)"}) {
+    std::string once = full(std::string("{\"version\": 1, ") + fields + "}");
+    EXPECT_EQ(once.find("error"), std::string::npos) << once;
+    EXPECT_EQ(full(once), once);
+  }
+}
+
+TEST(RecipeReader, Errors) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"[]", "r.json: found an array, expected an object"},
+      {"{", "r.json: invalid json at byte 2 near '{'"},
+      {R"({"method": "step"})",
+       "r.json: field 'version' is missing, expected 1"},
+      {R"({"version": 2, "method": "step"})",
+       "r.json: field 'version' is 2, expected 1"},
+      {R"({"version": 1})",
+       "r.json: field 'method' is missing, expected dense, asp, sr-ste, step, "
+       "mask-decay, structure-decay or s-ste"},
+      {R"({"version": 1, "method": "srste"})",
+       "r.json: field 'method' is 'srste', expected dense, asp, sr-ste, step, "
+       "mask-decay, structure-decay or s-ste (did you mean 'sr-ste'?)"},
+      {R"({"version": 1, "method": "sr-ste", "lamda": 1})",
+       "r.json: unknown field 'lamda' (did you mean 'lambda'?)"},
+      {R"({"version": 1, "method": "dense", "patterns": []})",
+       "r.json: field 'patterns' has no effect on dense"},
+      {R"({"version": 1, "method": "asp", "lambda": 1})",
+       "r.json: field 'lambda' has no effect on asp"},
+      {R"({"version": 1, "method": "sr-ste", "lambda": -1})",
+       "r.json: field 'lambda' is -1, expected a number from 0.0 to 1e+30"},
+      {R"({"version": 1, "method": "sr-ste", "switch": {}})",
+       "r.json: field 'switch' has no effect on sr-ste"},
+      {R"({"version": 1, "method": "step", "dense_steps": 3})",
+       "r.json: field 'dense_steps' has no effect on step, where 'switch' ends "
+       "the dense phase"},
+      {R"({"version": 1, "method": "step"})",
+       "r.json: AutoSwitch is by default clipped to fractions of the training, "
+       "but 'steps' is missing; give it, or \"switch\": {\"clip\": null}"},
+      {R"({"version": 1, "method": "step", "steps": 9, "switch": {"at": 9}})",
+       "r.json: switch: field 'at' is 9, expected less than the 9 steps of the "
+       "recipe"},
+      {R"({"version": 1, "method": "step", "switch": {"at": 9, "window": 2}})",
+       "r.json: switch: field 'window' has no effect where 'at' says the step"},
+      {R"({"version": 1, "method": "step", "steps": 9,
+           "switch": {"clip": [0.5, 0.1]}})",
+       "r.json: switch: field 'clip' is [0.5,0.1], expected the lower number "
+       "first"},
+      {R"({"version": 1, "method": "step", "steps": 9,
+           "optimizer": {"kind": "sgd"}})",
+       "r.json: step freezes the second moment of adam or adamw, but the "
+       "optimizer is sgd"},
+      {R"({"version": 1, "method": "dense", "optimizer": {"betas": [0.9, 1]}})",
+       "r.json: optimizer: field 'betas' is 1, expected a number from 0.0 to "
+       "1.0, that excluded"},
+      {R"({"version": 1, "method": "dense", "optimizer": {"momentum": 0.9}})",
+       "r.json: optimizer: field 'momentum' has no effect on adam"},
+      {R"({"version": 1, "method": "dense", "optimizer": {"kind": "sgd",
+           "nesterov": true}})",
+       "r.json: optimizer: nesterov needs a momentum and no dampening"},
+      {R"({"version": 1, "method": "structure-decay"})",
+       "r.json: field 'steps' is missing: frames and the fine-tune phase are "
+       "counted from the end of the training"},
+      {R"({"version": 1, "method": "mask-decay", "steps": 10,
+           "dense_steps": 6, "fine_tune_steps": 4})",
+       "r.json: the dense and the fine-tune phase take 10 of 10 steps, "
+       "expected "
+       "fewer"},
+      {R"({"version": 1, "method": "asp",
+           "patterns": [{"tensors": "a", "pattern": "0:4"}]})",
+       "r.json: pattern 0: pattern '0:4', expected N:M with 1 <= N <= M <= 64, "
+       "such as 2:4"},
+      {R"({"version": 1, "method": "asp",
+           "patterns": [{"tensors": "a", "pattern": "2:4"},
+                        {"tensors": "a", "pattern": "1:4"}]})",
+       "r.json: pattern 1: tensors 'a' are named by an earlier pattern"},
+      {R"({"version": 1, "method": "asp", "patterns": [{"pattern": "2:4"}]})",
+       "r.json: pattern 0: field 'tensors' is missing, expected a string"},
+      {R"({"version": 1, "method": "s-ste", "scale": true})",
+       "r.json: field 'scale' is a boolean, expected \"least-squares\" or a "
+       "number"},
+      {R"({"version": 1, "method": "asp", "steps": 1.5})",
+       "r.json: field 'steps' is 1.5, expected a whole number from 1 to "
+       "2147483648"},
+      {R"({"version": 1, "method": "asp", "steps": 99999999999999999999})",
+       "r.json: field 'steps' is 1e+20, expected a whole number from 1 to "
+       "2147483648"},
+  };
+  for (const auto &[json, message] : cases)
+    EXPECT_EQ(full(json), std::string("error: ") + message);
+}
+
+TEST(RecipeReader, Expressions) {
+  EXPECT_TRUE(matchesName("*", ""));
+  EXPECT_TRUE(matchesName("*.weight", "a.b.weight"));
+  EXPECT_FALSE(matchesName("*.weight", "a.b.weights"));
+  EXPECT_TRUE(matchesName("layer.?.*", "layer.1.fc.weight"));
+  EXPECT_FALSE(matchesName("layer.?.*", "layer.10.fc.weight"));
+  EXPECT_TRUE(matchesName("*a*b*c", "xxaxxbabxbc"));
+  EXPECT_FALSE(matchesName("", "a"));
+  EXPECT_TRUE(matchesName("", ""));
+}
+
+TEST(RecipeReader, OverTheCAbi) {
+  char *text = nullptr;
+  nm_error *error = nullptr;
+  ASSERT_EQ(
+      nm_recipe_parse("{\"version\":1,\"method\":\"dense\"}", &text, &error),
+      NM_OK);
+  EXPECT_EQ(std::string(text).find("{\"version\":1,\"method\":\"dense\""), 0u);
+  nm_string_free(text);
+  EXPECT_EQ(nm_recipe_parse("{}", &text, &error), NM_ERR_FORMAT);
+  EXPECT_EQ(text, nullptr);
+  EXPECT_STREQ(nm_error_message(error),
+               "recipe: field 'version' is missing, expected 1");
+  nm_error_free(error);
+  EXPECT_EQ(nm_recipe_parse(nullptr, &text, nullptr), NM_ERR_ARGUMENT);
+  EXPECT_EQ(nm_recipe_create(nullptr, nullptr, nullptr), NM_ERR_ARGUMENT);
+  EXPECT_EQ(nm_recipe_count(nullptr), 0u);
+  EXPECT_EQ(nm_recipe_json(nullptr), nullptr);
+  nm_recipe_free(nullptr);
+}

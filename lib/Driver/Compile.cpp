@@ -124,7 +124,7 @@ static void noteDense(ModuleOp module, const RunOptions &options) {
            "what to expect, with --mask-policy=derive it prunes\n";
 }
 
-/// Declares the parameters' patterns, then runs what `build` adds.
+/// The input pipeline, the parameters' patterns, then what `build` adds.
 static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
                              CompileLog &log,
                              llvm::function_ref<void(OpPassManager &)> build) {
@@ -140,22 +140,24 @@ static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
       return makeError(failure);
     return llvm::Error::success();
   };
-  if (!options.params.empty() && !options.dense) {
+  const char *invalid = "the module did not compile; "
+                        "--mlir-print-ir-after-failure shows it where it "
+                        "failed";
+  bool declares = !options.params.empty() && !options.dense;
+  if (declares)
     if (llvm::Error error = checkCheckpoints(options))
       return error;
-    if (llvm::Error error = run(
-            [&](OpPassManager &pm) {
-              // Which axis a product sums over shows in linalg alone.
-              buildInputPipeline(pm);
-              pm.addPass(createDeclare(options));
-            },
-            "the checkpoint does not fit the model, or the options do not fit "
-            "the checkpoint"))
+  // Which axis a product sums over shows in linalg alone.
+  if (llvm::Error error = run(buildInputPipeline, invalid))
+    return error;
+  if (declares)
+    if (llvm::Error error =
+            run([&](OpPassManager &pm) { pm.addPass(createDeclare(options)); },
+                "the checkpoint does not fit the model, or the options do not "
+                "fit the checkpoint"))
       return error;
-  }
   noteDense(module, options);
-  return run(build, "the module did not compile; --mlir-print-ir-after-failure "
-                    "shows it where it failed");
+  return run(build, invalid);
 }
 
 void driver::nameArguments(ModuleOp module, ArrayRef<Signature> functions) {
@@ -174,6 +176,7 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
     pipeline.dense = options.dense;
     pipeline.reference = options.reference;
     pipeline.target = options.target;
+    pipeline.isInput = false;
     buildNMToCPUPipeline(pm, pipeline);
   });
 }
@@ -187,7 +190,7 @@ driver::compileProgram(ModuleOp module, const Signature &function,
     return makeError("the module has no function '{0}'", function.name);
   nameArguments(module, function);
   if (llvm::Error error = runPasses(module, options, log, [&](auto &pm) {
-        buildNMToLogicalPipeline(pm, options.dense);
+        buildNMToLogicalPipeline(pm, options.dense, /*isInput=*/false);
       }))
     return std::move(error);
   func = module.lookupSymbol<func::FuncOp>(function.name);

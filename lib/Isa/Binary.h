@@ -18,7 +18,9 @@
 namespace nm::isa::binary {
 
 inline constexpr std::string_view kMagic = "NMATTACC";
-inline constexpr uint16_t kMajor = 1, kMinor = 0;
+/// The latest version. A minor one adds values of fields that were there:
+/// 1.1 has the kinds div, sqrt, erf and log.
+inline constexpr uint16_t kMajor = 1, kMinor = 1;
 inline constexpr size_t kHeaderBytes = 32, kEntryBytes = 24, kBaseBytes = 16;
 
 enum Section : uint32_t {
@@ -40,6 +42,10 @@ enum Flag : uint8_t {
   Causal = 16
 };
 inline constexpr uint8_t kAllFlags = 31;
+
+/// The first minor version that has all of the program: what is as it was can
+/// be read by who knows no more.
+uint16_t minorOf(const Program &program);
 
 /// The CRC-32 of zip and PNG (polynomial 0xEDB88320).
 uint32_t crc32(std::string_view bytes);

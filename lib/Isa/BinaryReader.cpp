@@ -293,9 +293,10 @@ static Result<Program> readSections(std::string_view bytes,
   uint64_t size = header.number(8, "size");
   uint32_t tableCrc = header.u32("checksum"),
            headerCrc = header.u32("checksum");
-  if (major != kMajor)
+  if (major != kMajor || minor > kMinor)
     return makeError(Errc::Unsupported, where, ": byte 8: found version ",
-                     major, ".", minor, ", expected ", kMajor, ".x");
+                     major, ".", minor, ", expected ", kMajor, ".0 to ", kMajor,
+                     ".", kMinor, "; a newer nm reads it");
   if (uint32_t crc = crc32(bytes.substr(0, kHeaderBytes - 4)); crc != headerCrc)
     return makeError(Errc::Format, where, ": byte ", kHeaderBytes - 4,
                      ": found the checksum ", headerCrc,

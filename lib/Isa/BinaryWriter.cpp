@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Binary.h"
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -28,6 +29,15 @@ uint32_t binary::crc32(std::string_view bytes) {
   for (char byte : bytes)
     crc = crc >> 8 ^ table[(crc ^ static_cast<uint8_t>(byte)) & 255];
   return ~crc;
+}
+
+uint16_t binary::minorOf(const Program &program) {
+  auto isLater = [](const Instruction &i) {
+    return i.opcode == Opcode::Unary
+               ? i.unary > UnaryKind::Exp
+               : i.opcode == Opcode::Elementwise && i.binary > BinaryKind::Max;
+  };
+  return std::any_of(program.code.begin(), program.code.end(), isLater) ? 1 : 0;
 }
 
 namespace {
@@ -218,7 +228,7 @@ std::string writeBinary(const Program &program) {
   Writer header;
   header.bytes = kMagic;
   header.u16(kMajor);
-  header.u16(kMinor);
+  header.u16(minorOf(program));
   header.u32(kNumSections);
   header.number<uint64_t>(offset);
   header.u32(crc32(table.bytes));

@@ -35,7 +35,8 @@ static void attachTarget(OpPassManager &pm, const CPUPipelineOptions &options) {
 void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
                                        const CPUPipelineOptions &options) {
   attachTarget(pm, options);
-  buildInputPipeline(pm);
+  if (options.isInput)
+    buildInputPipeline(pm);
   pm.addPass(createInlinerPass());
   // Before anything takes it for granted that sizes agree.
   pm.nest<func::FuncOp>().addPass(createCheckSizes());
@@ -64,8 +65,10 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   pm.addPass(createExternalizeParams());
 }
 
-void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense) {
-  buildInputPipeline(pm);
+void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense,
+                                        bool isInput) {
+  if (isInput)
+    buildInputPipeline(pm);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
@@ -156,7 +159,8 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
                                     const CPUPipelineOptions &options) {
   if (options.reference) {
     attachTarget(pm, options);
-    buildInputPipeline(pm);
+    if (options.isInput)
+      buildInputPipeline(pm);
     pm.addPass(createInlinerPass());
     pm.nest<func::FuncOp>().addPass(createCheckSizes());
     pm.addPass(flat::createDecomposeAttention());

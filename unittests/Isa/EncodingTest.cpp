@@ -8,6 +8,7 @@
 #include "nm/Isa/Encoding.h"
 #include "../../lib/Isa/Binary.h"
 #include "SampleProgram.h"
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <gtest/gtest.h>
@@ -78,7 +79,6 @@ TEST(Encoding, BinaryRefusesEveryTruncationAndFlippedByte) {
     std::string damaged = bytes;
     damaged[i] ^= 0x10;
     Result<Program> read = readBinary(damaged, "damaged");
-    // The minor version alone may differ.
     ASSERT_EQ(read.ok(), false) << "byte " << i;
   }
 }
@@ -94,12 +94,59 @@ TEST(Encoding, BinaryNamesPlaceFoundAndExpected) {
   std::string version = bytes;
   version[8] = 2;
   EXPECT_EQ(message(version),
-            "file.nmb: byte 8: found version 2.0, expected 1.x");
+            "file.nmb: byte 8: found version 2.0, expected 1.0 to 1.1; a newer "
+            "nm reads it");
   std::string payload = bytes;
   payload.back() ^= 1;
   EXPECT_NE(message(payload).find("of section 'data', expected"),
             std::string::npos)
       << message(payload);
+}
+
+TEST(Encoding, MinorVersionIsTheFirstThatHasAllKinds) {
+  // The kinds of 1.0, as docs/attacc-isa.md lists them.
+  auto versionWith = [](Opcode opcode, int kind) {
+    Program program = sample();
+    for (Instruction &instruction : program.code) {
+      if (instruction.opcode == opcode && opcode == Opcode::Unary)
+        instruction.unary = static_cast<UnaryKind>(kind);
+      if (instruction.opcode == opcode && opcode == Opcode::Elementwise)
+        instruction.binary = static_cast<BinaryKind>(kind);
+    }
+    std::string bytes = writeBinary(program);
+    Result<Program> again = readBinary(bytes, "again");
+    EXPECT_TRUE(again.ok()) << again.error().message;
+    return std::to_string(bytes[8]) + "." + std::to_string(bytes[10]);
+  };
+  const std::vector<std::string> unary{"copy", "relu", "gelu", "gelu_tanh",
+                                       "silu", "tanh", "exp"},
+      binary{"add", "sub", "mul", "max"};
+  int later = 0;
+  for (int kind = 0; kind < 10; ++kind) {
+    bool isOld =
+        std::count(unary.begin(), unary.end(), toString(UnaryKind(kind))) > 0;
+    later += !isOld;
+    EXPECT_EQ(versionWith(Opcode::Unary, kind), isOld ? "1.0" : "1.1")
+        << toString(UnaryKind(kind));
+  }
+  for (int kind = 0; kind < 5; ++kind) {
+    bool isOld = std::count(binary.begin(), binary.end(),
+                            toString(BinaryKind(kind))) > 0;
+    later += !isOld;
+    EXPECT_EQ(versionWith(Opcode::Elementwise, kind), isOld ? "1.0" : "1.1")
+        << toString(BinaryKind(kind));
+  }
+  EXPECT_EQ(later, 4);
+
+  // What a later nm writes is refused, with a checksum that is right.
+  std::string next = writeBinary(sample());
+  next[10] = 2;
+  uint32_t crc = binary::crc32(std::string_view(next).substr(0, 28));
+  for (size_t i = 0; i < 4; ++i)
+    next[28 + i] = static_cast<char>(crc >> (8 * i));
+  EXPECT_EQ(readBinary(next, "file.nmb").error().message,
+            "file.nmb: byte 8: found version 1.2, expected 1.0 to 1.1; a newer "
+            "nm reads it");
 }
 
 /// A file whose section `number` (from 0) is changed, with sizes and checksums

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelTestSupport.h"
+#include <algorithm>
 
 using namespace nm;
 using namespace nm::isa;
@@ -155,6 +156,73 @@ TEST(RowKernel, Softmax) {
     }
     expectClose(t[dest], x, 0.01);
     EXPECT_EQ(t.result.dramBytes(), rows * columns * 4);
+  });
+}
+
+TEST(RowKernel, RowMax) {
+  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+    TensorId source = t.input(Type::F16, {rows, columns});
+    TensorId dest = t.output(Type::F16, {rows, 1});
+    Status status = emitRowMax(t.builder, t.device, Type::F16, source, dest);
+    ASSERT_TRUE(status.ok()) << status.error().message;
+    t.run(true, 6);
+    if (testing::Test::HasFatalFailure())
+      return;
+    std::vector<float> expected;
+    for (auto row = t[source].begin(); row != t[source].end(); row += columns)
+      expected.push_back(*std::max_element(row, row + columns));
+    EXPECT_EQ(t[dest], expected);
+    EXPECT_EQ(t.result.dramBytes(), 2 * (rows * columns + rows));
+  });
+}
+
+TEST(RowKernel, Fill) {
+  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+    for (Type type : {Type::F16, Type::F32}) {
+      TensorId dest = t.output(type, {rows, columns});
+      Status status = emitFill(t.builder, t.device, type, -1.5f, dest);
+      ASSERT_TRUE(status.ok()) << status.error().message;
+    }
+    t.run(true);
+    if (testing::Test::HasFatalFailure())
+      return;
+    for (uint32_t i : {0u, 1u})
+      EXPECT_EQ(t[TensorId{i}],
+                std::vector<float>(size_t(rows * columns), -1.5f));
+    EXPECT_EQ(t.result.dramBytes(), 6 * rows * columns);
+  });
+}
+
+TEST(RowKernel, DivisionAndFunctionsWithoutActivations) {
+  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+    TensorId x = t.input(Type::F32, {rows, columns}),
+             y = t.input(Type::F32, {columns});
+    TensorId quotient = t.output(Type::F32, {rows, columns});
+    Status status = emitElementwise(t.builder, t.device, Type::F32,
+                                    BinaryKind::Div, x, y, quotient);
+    ASSERT_TRUE(status.ok()) << status.error().message;
+    std::map<UnaryKind, TensorId> results;
+    for (UnaryKind kind : {UnaryKind::Sqrt, UnaryKind::Erf, UnaryKind::Log}) {
+      results[kind] = t.output(Type::F32, {rows, columns});
+      status =
+          emitUnary(t.builder, t.device, Type::F32, kind, x, results[kind]);
+      ASSERT_TRUE(status.ok()) << status.error().message;
+    }
+    t.run(true, 4);
+    if (testing::Test::HasFatalFailure())
+      return;
+    for (size_t i = 0; i != t[x].size(); ++i) {
+      double value = t[x][i];
+      EXPECT_EQ(t[quotient][i], t[x][i] / t[y][i % size_t(columns)]);
+      EXPECT_FLOAT_EQ(t[results[UnaryKind::Erf]][i], float(std::erf(value)));
+      if (value < 0) {
+        EXPECT_TRUE(std::isnan(t[results[UnaryKind::Sqrt]][i]));
+        EXPECT_TRUE(std::isnan(t[results[UnaryKind::Log]][i]));
+        continue;
+      }
+      EXPECT_EQ(t[results[UnaryKind::Sqrt]][i], std::sqrt(t[x][i]));
+      EXPECT_FLOAT_EQ(t[results[UnaryKind::Log]][i], float(std::log(value)));
+    }
   });
 }
 

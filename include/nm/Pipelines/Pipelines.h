@@ -33,6 +33,8 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("processor to generate code for (see nm-attach-target); "
                      "a module attribute nm.target goes first"),
       llvm::cl::init("host")};
+  /// Whether the module is what exporters write; false after nm-input.
+  bool isInput = true;
 };
 
 /// What exporters write to linalg and nm on tensors: globals, arguments that
@@ -47,8 +49,9 @@ void buildNMToPackedPipeline(OpPassManager &pm,
 
 /// What accelerators take: raised attention and products with their epilogues
 /// fused, on tensors, weights as the checkpoint holds them. `dense` looks for
-/// no patterns.
-void buildNMToLogicalPipeline(OpPassManager &pm, bool dense);
+/// no patterns; `isInput` as in CPUPipelineOptions.
+void buildNMToLogicalPipeline(OpPassManager &pm, bool dense,
+                              bool isInput = true);
 
 /// Everything down to the LLVM dialect (`--nm-to-cpu`). After it, every public
 /// function `f` has the C interface `_mlir_ciface_f`, its parameters are

@@ -55,6 +55,7 @@
 #include "nm/Dialect/Step/Transforms/Passes.h"
 #include "nm/Pipelines/PifoPipelines.h"
 #include "nm/Pipelines/Pipelines.h"
+#include "nm/Pipelines/StepPipelines.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "nm/Transforms/Passes.h"
@@ -102,6 +103,7 @@ void mlir::nm::registerPasses() {
   step::registerStepPasses();
   registerPipelines();
   registerPifoPipelines();
+  step::registerStepPipelines();
   attacc::registerAttaccTargetPasses();
   pifo::registerPifoMeshPasses();
   registerTransformsPasses();

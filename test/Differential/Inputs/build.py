@@ -13,6 +13,7 @@ from dtypes import NUMPY
 
 # From linalg on tensors to LLVM by upstream passes only, and libm for functions.
 UPSTREAM = """
+  func.func(convert-elementwise-to-linalg),
   one-shot-bufferize{bufferize-function-boundaries
                      function-boundary-type-conversion=identity-layout-map},
   canonicalize, cse, buffer-deallocation-pipeline, convert-bufferization-to-memref,
@@ -29,8 +30,8 @@ def run(command, **kwargs):
     return result.stdout
 
 
-def compile_module(path, leg, options, optimization):
-    """path.mlir -> path.<leg>.so"""
+def compile_module(path, leg, options, optimization, machine=("-march=native",)):
+    """path.mlir -> path.<leg>.so, for the instruction set that the flags `machine` of clang say."""
     base = "%s.%s" % (path, leg)
     if leg in ("reference", "raised"):
         first = ["--flat-raise-attention"] if leg == "raised" else []
@@ -38,13 +39,15 @@ def compile_module(path, leg, options, optimization):
                        "--step-lower-to-linalg"])
         pipeline = "--pass-pipeline=builtin.module(%s)" % UPSTREAM.replace("\n", " ")
         lowered = run(["mlir-opt", pipeline], input=lowered)
+    elif leg == "fused":
+        lowered = run(["nm-opt", path + ".mlir", "--step-to-cpu"])
     else:
         lowered = run(["nm-opt", path + ".mlir", "--nm-to-cpu" + ("=" + options if options else "")])
     with open(base + ".mlir", "w") as file:
         file.write(lowered)
     # The manifest of parameters is an attribute of a dialect that mlir-translate does not know.
     run(["mlir-translate", "--mlir-to-llvmir", "--allow-unregistered-dialect", base + ".mlir", "-o", base + ".ll"])
-    command = ["clang", optimization, "-march=native", "-ffp-contract=off", "-shared", "-fPIC", "-w",
+    command = ["clang", optimization, *machine, "-ffp-contract=off", "-shared", "-fPIC", "-w",
                base + ".ll", "-o", base + ".so", "-lm"]
     builtins = run(["clang", "-rtlib=compiler-rt", "-print-libgcc-file-name"]).strip()
     if os.path.exists(builtins):

@@ -5,6 +5,7 @@
 import numpy as np
 
 import recipe_oracle as oracle
+from dtypes import round_to
 
 F = np.float32
 HARD = [0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 1e-42, -1e-42, 1e-38, 3e38, 1.0, -1.0]
@@ -47,7 +48,7 @@ class RecipeCase:
 
     def types(self):
         sizes = "x".join("?" if d else str(s) for s, d in zip(self.shape, self.dynamic))
-        self.values, self.bits = "tensor<%sxf32>" % sizes, "tensor<%sxi1>" % sizes
+        self.values, self.bits, self.halves = ("tensor<%sx%s>" % (sizes, t) for t in ("f32", "i1", "bf16"))
 
     def describe(self):
         return "%d:%d, axis %d, stride %d, block %s of %s\n%s" % (
@@ -83,6 +84,31 @@ class RecipeCase:
     def scalar(self, low=0.0, high=1.0):
         return self.argument("s", "f32", F(self.rng.uniform(low, high)))
 
+    def line(self, text, value):
+        """A line of an upstream operation."""
+        name = "%%r%d" % len(self.lines)
+        self.lines.append("%s = arith.%s" % (name, text))
+        return name, value
+
+    def gradient(self):
+        """f32, or bf16 that is widened."""
+        if self.rng.random() < 0.6:
+            return self.tensor("g")
+        name, value = self.argument("g", self.halves, round_to(self.numbers(), "bf16"))
+        wide = (value.astype(np.uint32) << 16).view(F)
+        return self.line("extf %s : %s to %s" % (name, self.halves, self.values), wide)
+
+    def either(self, condition, x, y):
+        """One of two tensors, by a scalar or by a mask."""
+        if condition[1].shape:
+            types, value = "%s, %s" % (self.bits, self.values), np.where(condition[1], x[1], y[1])
+        else:
+            types, value = self.values, x[1] if condition[1] else y[1]
+        return self.line("select %s, %s, %s : %s" % (condition[0], x[0], y[0], types), value)
+
+    def flag(self):
+        return self.argument("c", "i1", np.bool_(self.rng.random() < 0.5))
+
     def emit(self, text, operands, value, types=None, count=1):
         """A line of the function: operands are (name, value) pairs."""
         names = ["%%r%d_%d" % (len(self.lines), i) for i in range(count)]
@@ -98,8 +124,8 @@ class RecipeCase:
         template = template or ", ".join("{%d}" % i for i in range(len(operands)))
         return self.emit("%s %s%s" % (op, word + " " if word else "", template), operands, np.asarray(result, F))
 
-    def result(self, found, type_, updates=None):
-        self.results.append((found[0], type_, found[1], updates))
+    def result(self, found, type_, updates=None, stored_if=None):
+        self.results.append((found[0], type_, found[1], updates, stored_if))
 
     # Recipes.
 
@@ -140,7 +166,7 @@ class RecipeCase:
     def build(self):
         rng = self.rng
         chance = lambda p=0.5: rng.random() < p
-        w, g, m = self.tensor("w"), self.tensor("g"), self.tensor("m")
+        w, g, m = self.tensor("w"), self.gradient(), self.tensor("m")
         pi = self.keep()
         w0, m0, g0 = w, m, g
         if chance():
@@ -149,7 +175,10 @@ class RecipeCase:
         if chance():
             g = self.elementwise("scale", [g, self.scalar(-1, 1)])
         if chance():
-            g = self.elementwise("straight_through", [g, w, pi, self.scalar()])
+            pulled = self.elementwise("straight_through", [g, w, pi, self.scalar()])
+            g = self.either(self.flag(), pulled, g) if chance(0.3) else pulled
+        if chance(0.3):
+            g = self.either(pi, g, self.elementwise("scale", [g, self.scalar()]))
         if chance():
             g = self.elementwise("weight_decay", [g, w, self.scalar()])
         if chance(0.3):
@@ -165,10 +194,11 @@ class RecipeCase:
                 v0 = v
                 v = self.elementwise("second_moment", [v, g, self.scalar(), self.scalar()])
                 self.result(v, self.values, self.index(v0))
-                if chance():
+                ordered = not self.fused or (len(self.shape) == 1 and (16 % self.m == 0 or self.m % 16 == 0))
+                if ordered and chance():
                     total = self.emit("change_sum {0}, {1}", [v0, v], oracle.change_sum(v0[1], v[1]))
                     self.result(total, "f64")
-                if chance():
+                if ordered and chance():
                     parts = self.emit("change_product {0}, {1}", [v0, v], oracle.change_product(v0[1], v[1]), count=3)
                     for part, type_ in zip(parts, ("f64", "i64", "i64")):
                         self.result(part, type_)
@@ -189,14 +219,23 @@ class RecipeCase:
                 decay = self.scalar() if chance(0.7) else self.argument("s", "f32", F(0))
                 operands.append(decay)
                 template += " decay {2}"
-            self.result(self.elementwise("effective", operands, template=template), self.values)
+            seen = self.elementwise("effective", operands, template=template)
+            if chance(0.4):
+                self.result(self.line("truncf %s : %s to %s" % (seen[0], self.values, self.halves),
+                                      round_to(seen[1], "bf16")), self.halves)
+            else:
+                self.result(seen, self.values, stored_if=self.index(self.flag()) if chance(0.3) else None)
         if chance(0.4) and not self.block:
             self.result(self.soft(w), self.values)
 
     def mlir(self):
         arguments = ", ".join("%s: %s" % (name, type_) for name, type_, _ in self.arguments)
-        types = ", ".join(type_ + ("" if updates is None else " {step.updates = %d : i64}" % updates)
-                          for _, type_, _, updates in self.results)
+        types = []
+        for _, type_, _, updates, stored_if in self.results:
+            attrs = [("step.updates", updates), ("step.stored_if", stored_if)]
+            attrs = ["%s = %d : i64" % (name, number) for name, number in attrs if number is not None]
+            types.append(type_ + (" {%s}" % ", ".join(attrs) if attrs else ""))
+        types = ", ".join(types)
         lines = ["func.func @%s(%s) -> (%s) attributes {llvm.emit_c_interface} {" % (self.name, arguments, types)]
         lines += ["  " + line for line in self.lines]
         lines.append("  return %s : %s" % (", ".join(r[0] for r in self.results),

@@ -1,0 +1,361 @@
+//===- FusedLoop.cpp - Signature, buffers and loops of a fused recipe -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "FusedLoop.h"
+#include "PackedBits.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::step;
+
+static bool isTensor(Value value) {
+  return isa<RankedTensorType>(value.getType());
+}
+
+static bool isMask(Value value) {
+  return getElementTypeOrSelf(value.getType()).isInteger(1);
+}
+
+/// Elements that one turn takes: 16, or the most of whole groups below, or one
+/// group. The width is the same for every instruction set: code generation
+/// splits it into registers.
+static int64_t chooseLanes(const Recipe &recipe) {
+  if (!recipe.hasGroups() || !recipe.isContiguous)
+    return 16;
+  int64_t m = recipe.pattern.getM();
+  return m <= 16 ? 16 / m * m : m;
+}
+
+FusedLoop::FusedLoop(Recipe &recipe)
+    : recipe(recipe), b(recipe.func.getLoc(), recipe.func.getContext()),
+      old(&recipe.func.front()), lanes(chooseLanes(recipe)),
+      m(recipe.hasGroups() ? recipe.pattern.getM() : 1) {}
+
+Value FusedLoop::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+Value FusedLoop::allocate(ArrayRef<int64_t> shape, Type element) {
+  return memref::AllocaOp::create(b, MemRefType::get(shape, element),
+                                  b.getI64IntegerAttr(64));
+}
+
+//===----------------------------------------------------------------------===//
+// The function
+//===----------------------------------------------------------------------===//
+
+static MemRefType memoryType(RankedTensorType type) {
+  if (type.getElementType().isInteger(1))
+    return MemRefType::get({ShapedType::kDynamic},
+                           IntegerType::get(type.getContext(), 8));
+  return MemRefType::get(type.getShape(), type.getElementType());
+}
+
+Value FusedLoop::flatten(Value value) {
+  auto type = cast<MemRefType>(value.getType());
+  if (type.getRank() == 1)
+    return value;
+  SmallVector<int64_t> dynamic(type.getRank(), ShapedType::kDynamic);
+  Value cast = memref::CastOp::create(
+      b, MemRefType::get(dynamic, type.getElementType()), value);
+  auto all = llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()));
+  return memref::CollapseShapeOp::create(b, cast,
+                                         ArrayRef<ReassociationIndices>{all});
+}
+
+/// The new entry block: memory for tensors, and more of it for results that
+/// update no argument.
+void FusedLoop::makeSignature() {
+  func::FuncOp func = recipe.func;
+  SmallVector<Type> arguments, results;
+  for (Type type : func.getArgumentTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    arguments.push_back(tensor ? memoryType(tensor) : type);
+  }
+  size_t given = arguments.size();
+  for (const Recipe::Output &output : recipe.outputs)
+    if (!output.updates)
+      arguments.push_back(
+          memoryType(cast<RankedTensorType>(output.value.getType())));
+  for (Value value : recipe.returnOp.getOperands())
+    if (!isTensor(value))
+      results.push_back(value.getType());
+
+  SmallVector<DictionaryAttr> attrs;
+  func.getAllArgAttrs(attrs);
+  attrs.resize(arguments.size(), b.getDictionaryAttr({}));
+  Block *block = b.createBlock(
+      old, arguments, SmallVector<Location>(arguments.size(), b.getLoc()));
+  func.removeResAttrsAttr();
+  func.setFunctionType(b.getFunctionType(arguments, results));
+  func.setAllArgAttrs(attrs);
+
+  b.setInsertionPointToStart(block);
+  for (auto [from, to] : llvm::zip(old->getArguments(), block->getArguments()))
+    if (isTensor(from))
+      memory[from] = flatten(to);
+    else
+      scalars.map(from, to);
+  for (const Recipe::Output &output : recipe.outputs)
+    if (!output.updates)
+      fresh[output.result] = flatten(block->getArgument(given++));
+  count = elementCount();
+}
+
+Value FusedLoop::elementCount() {
+  Block &entry = recipe.func.front();
+  for (BlockArgument argument : old->getArguments()) {
+    if (!isTensor(argument) || isMask(argument))
+      continue;
+    Value flat = memory[argument];
+    if (!recipe.hasGroups() || recipe.isContiguous)
+      return memref::DimOp::create(b, flat, 0);
+    // Elements of the dimensions within the axis.
+    Value shaped = entry.getArgument(argument.getArgNumber());
+    inner = index(recipe.pattern.getStride());
+    for (int64_t dim = recipe.pattern.getAxis() + 1;
+         dim < recipe.shape.getRank(); ++dim)
+      inner = arith::MulIOp::create(b, inner,
+                                    memref::DimOp::create(b, shaped, dim));
+    return memref::DimOp::create(b, flat, 0);
+  }
+  llvm_unreachable("checked by Recipe::get");
+}
+
+void FusedLoop::makeScalars() {
+  for (Operation *op : recipe.before)
+    b.clone(*op, scalars);
+}
+
+Value FusedLoop::splat(Value scalar) {
+  Value &found = splats[scalar];
+  if (!found) {
+    // In the entry block, where the scalar is.
+    Value value = scalars.lookup(scalar);
+    OpBuilder::InsertionGuard guard(b);
+    if (Operation *op = value.getDefiningOp())
+      b.setInsertionPointAfter(op);
+    else
+      b.setInsertionPointToStart(&recipe.func.front());
+    found = vector::BroadcastOp::create(b, vectorOf(value.getType()), value);
+  }
+  return found;
+}
+
+void FusedLoop::makeSelections() {
+  for (Operation *op : recipe.ops) {
+    if (!isa<MaskOp, SoftThresholdOp>(op))
+      continue;
+    GroupOp group(op);
+    bool isSoft = isa<SoftThresholdOp>(op);
+    int64_t fixedN = group.n ? 0 : group.pattern.getN();
+    auto same = llvm::find_if(selections, [&](const Selection &s) {
+      return s.source == group.source && s.n == group.n && s.fixedN == fixedN;
+    });
+    if (same == selections.end()) {
+      Selection made;
+      made.source = group.source;
+      made.n = group.n;
+      made.fixedN = fixedN;
+      made.level = recipe.levelOf(op);
+      made.hasThreshold = isSoft;
+      if (hasRows()) {
+        made.magnitudes = allocate({m, lanes}, b.getI32Type());
+        made.words = allocate({m}, b.getI16Type());
+      }
+      selections.push_back(made);
+      same = std::prev(selections.end());
+    }
+    same->hasThreshold |= isSoft;
+    selectionNumber[op] = same - selections.begin();
+    if (hasRows() && !isSoft)
+      buffers[op->getResult(0)] = same->words;
+  }
+}
+
+FusedLoop::Selection &FusedLoop::selectionOf(Operation *op) {
+  return selections[selectionNumber.lookup(op)];
+}
+
+void FusedLoop::makeBuffers() {
+  makeSelections();
+  for (Operation *op : recipe.ops) {
+    SmallVector<Value> &own = accumulators[op];
+    Type i32 = b.getI32Type(), f64 = b.getF64Type();
+    auto filled = [&](int64_t size, TypedAttr start) {
+      Value place = allocate({size}, start.getType());
+      auto type = VectorType::get({size}, start.getType());
+      Value all = arith::ConstantOp::create(
+          b, DenseElementsAttr::get(type, ArrayRef<Attribute>(start)));
+      vector::StoreOp::create(b, all, place, ValueRange{index(0)});
+      own.push_back(place);
+    };
+    if (isa<CountNonfiniteOp>(op))
+      filled(lanes, b.getIntegerAttr(i32, 0));
+    if (isa<ChangeSumOp>(op))
+      filled(kStatisticLanes, b.getFloatAttr(f64, 0));
+    if (isa<ChangeProductOp>(op)) {
+      filled(kStatisticLanes, b.getFloatAttr(f64, 1));
+      filled(kStatisticLanes, b.getIntegerAttr(i32, 0));
+      filled(kStatisticLanes, b.getIntegerAttr(i32, 0));
+    }
+  }
+  if (!hasRows())
+    return;
+  for (const auto &entry : recipe.level) {
+    Value value = entry.first;
+    int64_t level = entry.second;
+    if (buffers.contains(value))
+      continue;
+    bool isOutput = llvm::any_of(recipe.outputs, [&](const auto &output) {
+      return output.value == value;
+    });
+    auto last = recipe.lastUse.find(value);
+    if (isMask(value)) {
+      // Words are read before the tile and written after it.
+      if (isa<BlockArgument>(value) || isOutput ||
+          (last != recipe.lastUse.end() && last->second > level))
+        buffers[value] = allocate({m}, b.getI16Type());
+    } else if (last != recipe.lastUse.end() && last->second > level) {
+      buffers[value] =
+          allocate({m, lanes}, getElementTypeOrSelf(value.getType()));
+    }
+  }
+}
+
+void FusedLoop::finish() {
+  for (Operation *op : recipe.ops)
+    if (!accumulators[op].empty())
+      finishStatistic(op);
+  for (Operation *op : recipe.after)
+    b.clone(*op, scalars);
+  SmallVector<Value> returned;
+  for (Value value : recipe.returnOp.getOperands())
+    if (!isTensor(value))
+      returned.push_back(scalars.lookup(value));
+  func::ReturnOp::create(b, returned);
+  old->erase();
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void FusedLoop::build() {
+  makeSignature();
+  makeScalars();
+  makeBuffers();
+  if (hasRows())
+    loopOverRows();
+  else
+    loopOverVectors();
+  finish();
+}
+
+/// Whole vectors, then what is left of one.
+void FusedLoop::loopOverVectors() {
+  Value step = index(lanes);
+  Value rest = arith::RemUIOp::create(b, count, step);
+  Value whole = arith::SubIOp::create(b, count, rest);
+  auto loop = scf::ForOp::create(b, index(0), whole, step);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    vectorTile(loop.getInductionVar(), nullptr);
+  }
+  Value isLeft =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, index(0));
+  auto left = scf::IfOp::create(b, isLeft, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&left.getThenRegion().front());
+  vectorTile(whole, rest);
+}
+
+void FusedLoop::vectorTile(Value first, Value number) {
+  vectors.clear();
+  Place at{first, number, nullptr, nullptr};
+  if (number)
+    at.valid = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()), number);
+  for (int64_t level = 0; level < recipe.levels; ++level) {
+    emitLevel(level, at);
+    selectNeighbours(level);
+  }
+}
+
+/// Blocks of m rows; columns of each, a vector at a time.
+void FusedLoop::loopOverRows() {
+  Value step = index(lanes);
+  Value size = arith::MulIOp::create(b, inner, index(m));
+  auto blocks = scf::ForOp::create(b, index(0), count, size);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(blocks.getBody());
+  Value block = blocks.getInductionVar();
+  Value rest = arith::RemUIOp::create(b, inner, step);
+  Value whole = arith::SubIOp::create(b, inner, rest);
+  auto columns = scf::ForOp::create(b, index(0), whole, step);
+  {
+    OpBuilder::InsertionGuard inside(b);
+    b.setInsertionPointToStart(columns.getBody());
+    rowTile(block, columns.getInductionVar(), nullptr);
+  }
+  Value isLeft =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, index(0));
+  auto left = scf::IfOp::create(b, isLeft, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(&left.getThenRegion().front());
+  rowTile(block, whole, rest);
+}
+
+void FusedLoop::forEachRow(Value block, Value column, Value number,
+                           function_ref<void(const Place &)> body) {
+  Value valid;
+  if (number)
+    valid = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()), number);
+  auto rows = scf::ForOp::create(b, index(0), index(m), index(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(rows.getBody());
+  Value row = rows.getInductionVar();
+  Value first =
+      arith::AddIOp::create(b, block, arith::MulIOp::create(b, row, inner));
+  body({arith::AddIOp::create(b, first, column), number, valid, row});
+}
+
+void FusedLoop::rowTile(Value block, Value column, Value number) {
+  SmallVector<Value> read;
+  for (auto [value, level] : recipe.level)
+    if (isa<BlockArgument>(value) && isMask(value))
+      read.push_back(value);
+  if (!read.empty())
+    forEachRow(block, column, number, [&](const Place &at) {
+      for (Value mask : read) {
+        Value word = PackedBits(b, memory[mask]).loadWord(at.index, number);
+        memref::StoreOp::create(b, word, buffers[mask], ValueRange{at.row});
+      }
+    });
+  for (int64_t level = 0; level < recipe.levels; ++level) {
+    forEachRow(block, column, number, [&](const Place &at) {
+      vectors.clear();
+      emitLevel(level, at);
+    });
+    selectRows(level);
+  }
+  SmallVector<Recipe::Output> written;
+  for (const Recipe::Output &output : recipe.outputs)
+    if (isMask(output.value))
+      written.push_back(output);
+  if (!written.empty())
+    forEachRow(block, column, number, [&](const Place &at) {
+      for (const Recipe::Output &output : written)
+        storeIf(output, [&] {
+          Value word = memref::LoadOp::create(b, buffers[output.value],
+                                              ValueRange{at.row});
+          PackedBits(b, memoryOf(output)).storeWord(word, at.index, number);
+        });
+    });
+}

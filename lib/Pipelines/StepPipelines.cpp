@@ -1,0 +1,55 @@
+//===- StepPipelines.cpp - Pipelines for recipes -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Pipelines/StepPipelines.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "nm/Dialect/Step/Transforms/Passes.h"
+
+using namespace mlir;
+
+void mlir::step::buildStepToCPUPipeline(OpPassManager &pm) {
+  pm.nest<func::FuncOp>().addPass(createFuseRecipe());
+  buildFusedToLLVMPipeline(pm);
+}
+
+void mlir::step::buildFusedToLLVMPipeline(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.nest<func::FuncOp>().addPass(createLoopInvariantCodeMotionPass());
+  pm.addPass(createConvertVectorToSCFPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  // bf16 by bit operations: AVX-512's conversion flushes subnormal numbers.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.nest<func::FuncOp>().addPass(arith::createArithExpandOpsPass(expand));
+  pm.addPass(createConvertMathToLLVMPass());
+  ConvertVectorToLLVMPassOptions vector;
+  vector.x86Vector = false;
+  pm.addPass(createConvertVectorToLLVMPass(vector));
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::step::registerStepPipelines() {
+  PassPipelineRegistration<>("step-to-cpu",
+                             "recipes to functions in the LLVM dialect, one "
+                             "loop each",
+                             buildStepToCPUPipeline);
+}

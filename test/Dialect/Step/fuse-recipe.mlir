@@ -1,0 +1,114 @@
+// RUN: nm-opt %s --split-input-file --step-fuse-recipe --canonicalize | FileCheck %s
+// RUN: nm-opt %s --split-input-file --step-to-cpu | FileCheck %s --check-prefix=LLVM
+
+// What was computed is computed: nothing contracts a product and a sum.
+// LLVM-NOT: fma
+// LLVM-NOT: fastmath
+
+// SR-STE with Adam and neighbours in groups. Everything is read once and written once: five loads, four stores.
+// CHECK-LABEL: func @sr_ste(
+// CHECK-SAME: %[[W:.*]]: memref<?xf32>, %[[G:.*]]: memref<?xf32>, %[[M:.*]]: memref<?xf32>, %[[V:.*]]: memref<?xf32>, %[[PI:.*]]: memref<?xi8>
+// CHECK: scf.for %[[I:.*]] = %c0 to %{{.*}} step %c16
+// CHECK-DAG: vector.load %[[W]][%[[I]]] : memref<?xf32>, vector<16xf32>
+// CHECK-DAG: vector.load %[[G]][%[[I]]]
+// CHECK-DAG: vector.load %[[M]][%[[I]]]
+// CHECK-DAG: vector.load %[[V]][%[[I]]]
+// CHECK-DAG: vector.load %[[PI]][%{{.*}}] : memref<?xi8>, vector<2xi8>
+// CHECK-NOT: vector.load
+// CHECK: vector.store %{{.*}}, %[[M]][%[[I]]]
+// CHECK: vector.store %{{.*}}, %[[V]][%[[I]]]
+// CHECK: arith.divf
+// CHECK: arith.divf
+// CHECK: %[[W1:.*]] = arith.addf
+// CHECK: vector.store %[[W1]], %[[W]][%[[I]]]
+// The rank within four neighbours: three rotations, three comparisons.
+// CHECK: arith.minsi
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12]
+// CHECK: arith.cmpi sgt
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13]
+// CHECK: arith.cmpi sgt
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14]
+// CHECK: arith.cmpi sgt
+// CHECK: %[[KEEP:.*]] = arith.cmpi slt
+// CHECK: %[[BYTES:.*]] = vector.bitcast %[[KEEP]] : vector<16xi1> to vector<2xi8>
+// CHECK: vector.store %[[BYTES]], %[[PI]]
+// CHECK-NOT: vector.store
+// The elements behind the last whole vector.
+// CHECK: scf.if
+// CHECK: vector.create_mask
+// CHECK: vector.maskedload %[[V]]
+// CHECK: vector.maskedstore %[[W]]
+func.func @sr_ste(%w: tensor<?xf32>, %g: tensor<?xf32>, %m: tensor<?xf32>, %v: tensor<?xf32>, %pi: tensor<?xi1>,
+                  %lambda: f32, %b1: f32, %a1: f32, %b2: f32, %a2: f32, %rate: f32, %bias: f32, %eps: f32)
+    -> (tensor<?xf32> {step.updates = 0 : i64}, tensor<?xf32> {step.updates = 2 : i64},
+        tensor<?xf32> {step.updates = 3 : i64}, tensor<?xi1> {step.updates = 4 : i64}) {
+  %g1 = step.straight_through %g, %w, %pi, %lambda : tensor<?xf32>
+  %m1 = step.moment %m, %g1, %b1, %a1 : tensor<?xf32>
+  %v1 = step.second_moment %v, %g1, %b2, %a2 : tensor<?xf32>
+  %w1 = step.adam_update %w, %m1, %v1, %rate, %bias, %eps : tensor<?xf32>
+  %pi1 = step.mask %w1 to <2:4, axis = 0> : tensor<?xf32>
+  return %w1, %m1, %v1, %pi1 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xi1>
+}
+
+// -----
+
+// Members of a group are rows: magnitudes wait in a buffer until all are there, masks as words of 16 bits.
+// CHECK-LABEL: func @rows(
+// CHECK-SAME: %[[W:.*]]: memref<?x4x?xf32>, %[[RATE:.*]]: f32, %[[PI:.*]]: memref<?xi8>, %[[E:.*]]: memref<?x4x?xf32>)
+// CHECK-DAG: %[[KEYS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4x16xi32>
+// CHECK-DAG: %[[WORDS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4xi16>
+// CHECK-DAG: %[[LATER:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4x16xf32>
+// Blocks, columns, rows.
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
+// CHECK: vector.store %{{.*}}, %[[LATER]][%[[ROW]], %c0]
+// CHECK: vector.store %{{.*}}, %[[KEYS]][%[[ROW]], %c0]
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
+// CHECK: memref.store %{{.*}}, %[[WORDS]][%[[ROW]]]
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
+// CHECK: memref.load %[[WORDS]][%[[ROW]]]
+func.func @rows(%w: tensor<?x4x?xf32>, %rate: f32)
+    -> (tensor<?x4x?xf32> {step.updates = 0 : i64}, tensor<?x4x?xi1>, tensor<?x4x?xf32>) {
+  %w1 = step.scale %w, %rate : tensor<?x4x?xf32>
+  %pi = step.mask %w1 to <2:4, axis = 1> : tensor<?x4x?xf32>
+  %e = step.effective %w1, %pi : tensor<?x4x?xf32>
+  return %w1, %pi, %e : tensor<?x4x?xf32>, tensor<?x4x?xi1>, tensor<?x4x?xf32>
+}
+
+// -----
+
+// Scalars before and after the loop; statistics in 16 lanes of f64.
+// CHECK-LABEL: func @statistics(
+// CHECK: arith.mulf %{{.*}}, %{{.*}} : f32
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<16xf64>
+// CHECK: scf.for
+// CHECK: arith.extf %{{.*}} : vector<16xf32> to vector<16xf64>
+// CHECK: arith.addf %{{.*}}, %{{.*}} : vector<16xf64>
+// CHECK: vector.store %{{.*}} : memref<16xf64>, vector<16xf64>
+// CHECK-COUNT-15: arith.addf %{{.*}}, %{{.*}} : f64
+// CHECK-NEXT: %[[MEAN:.*]] = arith.divf
+// CHECK: return %[[MEAN]] : f64
+func.func @statistics(%v: tensor<?xf32>, %g: tensor<?xf32>, %a: f32, %b: f32, %count: f64)
+    -> (f64, tensor<?xf32> {step.updates = 0 : i64}) {
+  %gain = arith.mulf %a, %b : f32
+  %v1 = step.second_moment %v, %g, %a, %gain : tensor<?xf32>
+  %sum = step.change_sum %v, %v1 : tensor<?xf32>
+  %mean = arith.divf %sum, %count : f64
+  return %mean, %v1 : f64, tensor<?xf32>
+}
+
+// -----
+
+// What is stored only if the program says so; bf16 by bit operations.
+// CHECK-LABEL: func @effective(
+// CHECK-SAME: %[[W:.*]]: memref<?xf32>, %[[PI:.*]]: memref<?xi8>, %[[STORED:.*]]: i1, %[[E:.*]]: memref<?xbf16>
+// CHECK: %[[HALF:.*]] = arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK: scf.if %[[STORED]]
+// CHECK-NEXT: vector.store %[[HALF]], %[[E]]
+func.func @effective(%w: tensor<?xf32>, %pi: tensor<?xi1>, %stored: i1)
+    -> (tensor<?xbf16> {step.stored_if = 2 : i64}) {
+  %e = step.effective %w, %pi : tensor<?xf32>
+  %h = arith.truncf %e : tensor<?xf32> to tensor<?xbf16>
+  return %h : tensor<?xbf16>
+}

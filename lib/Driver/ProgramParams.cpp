@@ -9,7 +9,6 @@
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Driver/Support.h"
-#include "nm/Support/Text.h"
 #include "llvm/Support/WithColor.h"
 #include <cstring>
 
@@ -101,7 +100,7 @@ llvm::Expected<rt::Manifest> driver::manifestOf(const isa::Program &program,
 }
 
 /// Writes a host tensor of rank 2 with its dimensions swapped.
-static sim::Overflow writeTransposed(const isa::Tensor &tensor,
+static isa::Overflow writeTransposed(const isa::Tensor &tensor,
                                      uint8_t *content, const void *host) {
   int64_t rows = tensor.shape[0], cols = tensor.shape[1];
   int64_t bytes = isa::typeBytes(tensor.hostType);
@@ -115,18 +114,10 @@ static sim::Overflow writeTransposed(const isa::Tensor &tensor,
 }
 
 void driver::warnOfOverflow(const isa::Tensor &tensor,
-                            const sim::Overflow &overflow) {
+                            const isa::Overflow &overflow) {
   if (overflow.count == 0)
     return;
-  llvm::WithColor::warning() << llvm::formatv(
-      "tensor {0}: {1} of {2} values are beyond {3} and become infinity, the "
-      "largest is {4}{5}\n",
-      ::nm::support::quote(tensor.key.empty() ? tensor.name : tensor.key),
-      overflow.count, isa::numElements(tensor.shape),
-      isa::toString(tensor.type), llvm::formatv("{0:e3}", overflow.largest),
-      tensor.type == isa::Type::F16
-          ? "; bf16 (--element-type) has the range of f32"
-          : "");
+  llvm::WithColor::warning() << isa::describe(tensor, overflow) << '\n';
 }
 
 llvm::Error driver::loadProgramParams(const isa::Program &program,

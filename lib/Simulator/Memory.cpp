@@ -8,10 +8,7 @@
 #include "../Runtime/Support.h"
 #include "Convert.h"
 #include "Values.h"
-#include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <unistd.h>
 
@@ -42,23 +39,9 @@ static void forEachRow(const Tensor &tensor, Body body) {
   }
 }
 
-/// The least magnitude that becomes infinity: half a unit of the last place
-/// above the largest number, where rounding goes to the even one, beyond it.
-static float overflowBound(Type type) {
-  switch (type) {
-  case Type::F16:
-    return 65520;
-  case Type::BF16:
-    return 0x1.ffp127f;
-  default:
-    return std::numeric_limits<float>::infinity();
-  }
-}
-
-Overflow writeTensor(const Tensor &tensor, uint8_t *content, const void *host,
-                     Type type) {
-  Overflow overflow;
-  const float bound = overflowBound(tensor.type);
+isa::Overflow writeTensor(const Tensor &tensor, uint8_t *content,
+                          const void *host, Type type) {
+  isa::Overflow overflow;
   const uint8_t *from = static_cast<const uint8_t *>(host);
   int64_t bytes = isa::typeBytes(tensor.type), hostBytes = isa::typeBytes(type);
   std::vector<float> row;
@@ -76,10 +59,7 @@ Overflow writeTensor(const Tensor &tensor, uint8_t *content, const void *host,
     row.resize(size);
     toFloats(source, type, size, 1, row.data());
     for (float value : row)
-      if (std::fabs(value) >= bound && std::isfinite(value)) {
-        ++overflow.count;
-        overflow.largest = std::max(overflow.largest, std::fabs(value));
-      }
+      overflow.add(value, tensor.type);
     fromFloats(row.data(), tensor.type, size, stride, dest);
   });
   return overflow;

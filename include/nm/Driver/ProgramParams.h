@@ -26,7 +26,7 @@ llvm::Expected<::nm::rt::Manifest> manifestOf(const ::nm::isa::Program &program,
 /// One line on standard error if values of the host became infinite in
 /// `tensor`.
 void warnOfOverflow(const ::nm::isa::Tensor &tensor,
-                    const ::nm::sim::Overflow &overflow);
+                    const ::nm::isa::Overflow &overflow);
 
 /// Reads the parameters from --params into the program's DRAM tensors. Masks
 /// are verified as for compiled models.

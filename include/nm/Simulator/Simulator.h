@@ -15,6 +15,7 @@
 #ifndef NM_SIMULATOR_SIMULATOR_H
 #define NM_SIMULATOR_SIMULATOR_H
 
+#include "nm/Isa/Overflow.h"
 #include "nm/Isa/Program.h"
 #include <memory>
 
@@ -45,18 +46,11 @@ private:
   std::vector<std::unique_ptr<uint8_t[]>> contents;
 };
 
-/// Elements that are finite on the host and not in a tensor of a narrower type.
-struct Overflow {
-  int64_t count = 0;
-  /// The largest magnitude among them.
-  float largest = 0;
-};
-
 /// Copies `count` elements row by row into a tensor, converted from host
 /// elements of `type` (f32, f16, bf16, i8); and back. Returns which became
 /// infinite on the way in.
-Overflow writeTensor(const isa::Tensor &tensor, uint8_t *content,
-                     const void *host, isa::Type type);
+isa::Overflow writeTensor(const isa::Tensor &tensor, uint8_t *content,
+                          const void *host, isa::Type type);
 void readTensor(const isa::Tensor &tensor, const uint8_t *content, void *host,
                 isa::Type type);
 

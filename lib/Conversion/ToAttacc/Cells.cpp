@@ -22,13 +22,21 @@ TensorId ProgramEmitter::temporary(int64_t rows, int64_t cols) {
   return declare(std::move(tensor));
 }
 
+LogicalResult ProgramEmitter::emitFill(double value, TensorId dest,
+                                       int64_t lasting, Operation *op) {
+  isa::Overflow overflow;
+  overflow.add(value, b[dest].type, lasting);
+  warnOfOverflow(dest, overflow);
+  return check(
+      isa::emitFill(b, device, options.type, static_cast<float>(value), dest),
+      op);
+}
+
 /// All elements of `dest` from a matrix, a row or a number.
 LogicalResult ProgramEmitter::fillMatrix(const Cell &cell, TensorId dest,
                                          Operation *op) {
   if (!cell.tensor)
-    return check(isa::emitFill(b, device, options.type,
-                               static_cast<float>(cell.number), dest),
-                 op);
+    return emitFill(cell.number, dest, isa::numElements(b[dest].shape), op);
   if (isMatrix(cell))
     return check(isa::emitUnary(b, device, options.type, UnaryKind::Copy,
                                 *cell.tensor, dest),

@@ -55,9 +55,10 @@ FailureOr<isa::TensorId> ProgramEmitter::parameter(nm::ParamOp op,
   return place->second = declare(std::move(tensor));
 }
 
-/// Elements as bytes of a program's type.
+/// Elements as bytes of a program's type; notes what that does not hold.
 static void appendElement(std::vector<uint8_t> &data, isa::Type type,
-                          APFloat value) {
+                          APFloat value, isa::Overflow &overflow) {
+  overflow.add(value.convertToDouble(), type);
   bool loses = false;
   const llvm::fltSemantics &semantics =
       type == isa::Type::F32   ? APFloat::IEEEsingle()
@@ -69,6 +70,12 @@ static void appendElement(std::vector<uint8_t> &data, isa::Type type,
     data.push_back(static_cast<uint8_t>(bits >> (8 * i)));
 }
 
+void ProgramEmitter::warnOfOverflow(isa::TensorId tensor,
+                                    const isa::Overflow &overflow) {
+  if (overflow.count != 0)
+    emitWarning(reason) << isa::describe(b[tensor], overflow);
+}
+
 FailureOr<isa::TensorId>
 ProgramEmitter::constantTensor(DenseElementsAttr elements,
                                std::vector<int64_t> shape, Operation *user) {
@@ -76,9 +83,13 @@ ProgramEmitter::constantTensor(DenseElementsAttr elements,
     return user->emitOpError("reads a constant of type ")
            << elements.getType() << ", expected floats";
   std::vector<uint8_t> bytes;
+  isa::Overflow overflow;
   for (const APFloat &value : elements.getValues<APFloat>())
-    appendElement(bytes, options.type, value);
-  return constantBytes(options.type, std::move(shape), std::move(bytes));
+    appendElement(bytes, options.type, value, overflow);
+  isa::TensorId tensor =
+      constantBytes(options.type, std::move(shape), std::move(bytes));
+  warnOfOverflow(tensor, overflow);
+  return tensor;
 }
 
 isa::TensorId ProgramEmitter::constantBytes(isa::Type type,
@@ -107,9 +118,12 @@ isa::TensorId ProgramEmitter::constantVector(double value, int64_t cols) {
   tensor.role = isa::Role::Constant;
   tensor.type = options.type;
   tensor.shape = {cols};
+  isa::Overflow overflow;
   for (int64_t i = 0; i < cols; ++i)
-    appendElement(tensor.data, tensor.type, APFloat(value));
-  return place->second = declare(std::move(tensor));
+    appendElement(tensor.data, tensor.type, APFloat(value), overflow);
+  place->second = declare(std::move(tensor));
+  warnOfOverflow(place->second, overflow);
+  return place->second;
 }
 
 FailureOr<isa::Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
@@ -199,11 +213,13 @@ ProgramEmitter::constantWeight(nm::MatmulOp op, DenseElementsAttr elements,
   if (!packed.ok())
     return refuse();
   std::vector<uint8_t> bytes;
+  isa::Overflow overflow;
   for (float value : values)
-    appendElement(bytes, options.type, APFloat(value));
+    appendElement(bytes, options.type, APFloat(value), overflow);
   isa::Weight weight;
   weight.pattern = pattern;
   weight.values = constantBytes(options.type, {out, kept}, std::move(bytes));
+  warnOfOverflow(weight.values, overflow);
   weight.indices =
       constantBytes(isa::Type::I8, {out, rowBytes}, std::move(indices));
   return weight;

@@ -24,6 +24,7 @@
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Isa/Kernels/Kernels.h"
 #include "nm/Isa/Kernels/Strided.h"
+#include "nm/Isa/Overflow.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include <map>
 
@@ -108,6 +109,12 @@ private:
   isa::TensorId constantBytes(isa::Type type, std::vector<int64_t> shape,
                               std::vector<uint8_t> bytes);
   isa::TensorId constantVector(double value, int64_t cols);
+  /// One line if numbers of the model became infinite in a constant, at the
+  /// operation that it is for.
+  void warnOfOverflow(isa::TensorId tensor, const isa::Overflow &overflow);
+  /// `value` in every element of `dest`, of which `lasting` stay.
+  LogicalResult emitFill(double value, isa::TensorId dest, int64_t lasting,
+                         Operation *op);
   /// The weight of a product; [in, out] or [out, in].
   FailureOr<isa::Weight> weightOf(nm::MatmulOp op, int64_t in, int64_t out);
   FailureOr<isa::Weight> constantWeight(nm::MatmulOp op,

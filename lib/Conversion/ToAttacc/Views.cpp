@@ -258,10 +258,8 @@ LogicalResult ProgramEmitter::emitPad(tensor::PadOp op) {
   FailureOr<TensorId> dest =
       destination(op.getResult(), type.getNumElements() / cols, cols);
   if (failed(source) || failed(dest) ||
-      failed(check(isa::emitFill(b, device, options.type,
-                                 static_cast<float>(number.getValueAsDouble()),
-                                 *dest),
-                   op)))
+      failed(emitFill(number.getValueAsDouble(), *dest,
+                      type.getNumElements() - source->count(), op)))
     return failure();
   Strided part = Strided::inOrder(*dest, type.getShape().vec());
   for (auto [low, stride] : llvm::zip(op.getStaticLow(), part.strides))

@@ -1,3 +1,10 @@
+//===- FuzzCompressedTensors.cpp ------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The container is well formed; the parts of a compressed weight are hostile.
 // The first bytes choose their shapes, the rest is their data.
 #include "FuzzUtil.h"

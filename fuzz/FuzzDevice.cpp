@@ -1,3 +1,10 @@
+//===- FuzzDevice.cpp -----------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // A device description that parses must print to one that parses to the same.
 #include "FuzzUtil.h"
 #include "nm/Model/Device.h"

@@ -1,3 +1,10 @@
+//===- FuzzLayout.cpp -----------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The first bytes choose a weight, the text behind them is a layout, the rest
 // are stored bytes. Whatever unpacks must pack to storage that unpacks to the
 // same weight.

@@ -15,16 +15,16 @@ using namespace nm::mesh;
 /// An error without a message is a defect, and so is a configuration that its
 /// own printed form does not give again.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  std::string error;
   std::string text(reinterpret_cast<const char *>(data), size);
-  std::optional<Config> config = parseConfig(text, "fuzz", error);
-  if (config.has_value() != error.empty())
-    std::abort();
-  if (!config)
+  nm::support::Result<Config> config = parseConfig(text, "fuzz");
+  if (!config) {
+    if (config.error().message.empty())
+      std::abort();
     return 0;
+  }
   areaReport(*config);
   std::string printed = printConfig(*config);
-  std::optional<Config> again = parseConfig(printed, "fuzz", error);
+  nm::support::Result<Config> again = parseConfig(printed, "fuzz");
   if (!again || printConfig(*again) != printed)
     std::abort();
   return 0;

@@ -18,15 +18,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const uint8_t *end = data + size, *zero = std::find(data, end, 0);
   if (zero == end || end - zero > 4096)
     return 0;
-  std::string error;
-  std::optional<Config> config = parseConfig(
+  nm::support::Result<Config> config = parseConfig(
       {reinterpret_cast<const char *>(data), static_cast<size_t>(zero - data)},
-      "fuzz", error);
+      "fuzz");
   if (!config || config->capacity() > 4096)
     return 0;
-  std::optional<std::string> result =
-      replay(*config, std::string(zero + 1, end), 4, error);
-  if (result.has_value() != error.empty())
+  nm::support::Result<std::string> result =
+      replay(*config, std::string(zero + 1, end), "fuzz", 4);
+  if (!result && result.error().message.empty())
     std::abort();
   return 0;
 }

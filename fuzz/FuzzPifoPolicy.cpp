@@ -1,3 +1,10 @@
+//===- FuzzPifoPolicy.cpp -------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "nm/Import/PifoPolicy.h"
 #include <cstdint>
 #include <cstdlib>

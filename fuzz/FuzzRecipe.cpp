@@ -1,3 +1,10 @@
+//===- FuzzRecipe.cpp -----------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // A recipe that parses must print to one that parses to the same, and train a
 // few steps: any recipe, any expression of names.
 #include "FuzzUtil.h"

@@ -1,4 +1,9 @@
 //===- FuzzTraffic.h - what a source of packets has to keep to ------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_FUZZ_FUZZTRAFFIC_H
 #define NM_FUZZ_FUZZTRAFFIC_H

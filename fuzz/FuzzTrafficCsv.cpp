@@ -1,3 +1,10 @@
+//===- FuzzTrafficCsv.cpp -------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "FuzzTraffic.h"
 
 using namespace nm::traffic;

@@ -1,4 +1,9 @@
 //===- FuzzUtil.h - use everything that a checkpoint offers ---------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_FUZZ_FUZZUTIL_H
 #define NM_FUZZ_FUZZUTIL_H

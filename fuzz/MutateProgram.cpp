@@ -13,7 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../lib/Isa/Binary.h"
+#include "nm/Isa/BinaryFormat.h"
 #include <algorithm>
 #include <array>
 #include <cstring>

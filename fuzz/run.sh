@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
 # Gives every fuzzer of a build a bounded run on top of its seeds.
 # usage: fuzz/run.sh <folder of the fuzzers> [libFuzzer options...]
 # default options: -runs=20000 -max_total_time=10
 set -euo pipefail
 
-(($# >= 1)) || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
+(($# >= 1)) || { sed -n '5,7s/^# //p' "$0" >&2; exit 2; }
 bin=$1
 shift
 (($# > 0)) || set -- -runs=20000 -max_total_time=10

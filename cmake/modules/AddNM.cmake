@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
 # CMake wrappers: each folder of nm lists names, the how stands here.
 
 define_property(GLOBAL PROPERTY NM_LIBRARIES BRIEF_DOCS "all MLIR-based libraries of nm")
@@ -101,6 +104,35 @@ function(add_nm_library name)
   set_property(GLOBAL APPEND PROPERTY NM_LIBRARIES ${name})
 endfunction()
 
+# add_nm_plain_library(<name> <sources...> [LINK_LIBS ...] [PRIVATE_LIBS ...]): plain C++ without
+# LLVM and MLIR; nothing of it is shown by a shared library that it ends up in. Exceptions are used
+# inside (json, bad_alloc) and never leave it. LINK_LIBS are what its headers name.
+function(add_nm_plain_library name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS;PRIVATE_LIBS" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  add_library(nm::${name} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES
+    POSITION_INDEPENDENT_CODE ON
+    C_VISIBILITY_PRESET hidden
+    CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+  target_compile_features(${name} PUBLIC cxx_std_17)
+  target_compile_options(${name} PRIVATE -fexceptions)
+  # Coverage for the fuzzers.
+  if(NM_BUILD_FUZZERS AND NM_SANITIZE MATCHES "address")
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+  target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS})
+  foreach(library ${ARG_PRIVATE_LIBS})
+    target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:${library}>)
+  endforeach()
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+    $<INSTALL_INTERFACE:include>)
+  set_property(GLOBAL APPEND PROPERTY NM_LIBRARIES ${name})
+endfunction()
+
 # add_nm_tool(<name> <sources...> [LINK_LIBS ...])
 function(add_nm_tool name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
@@ -115,6 +147,8 @@ endfunction()
 function(_nm_unittest name)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unittests/bin)
+  # Pieces that tests of several libraries share lie in unittests/Common.
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/unittests)
   target_link_libraries(${name} PRIVATE GTest::gtest GTest::gtest_main)
   set_property(GLOBAL APPEND PROPERTY NM_UNITTESTS ${name})
 endfunction()
@@ -128,12 +162,18 @@ function(add_nm_unittest name)
   _nm_unittest(${name})
 endfunction()
 
-# add_nm_runtime_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest without MLIR.
-function(add_nm_runtime_unittest name)
+# add_nm_plain_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest without MLIR.
+function(add_nm_plain_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PRIVATE NMRuntime ${ARG_LINK_LIBS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
   _nm_unittest(${name})
+endfunction()
+
+# add_nm_runtime_unittest(<name> <sources...> [LINK_LIBS ...]): the same with the runtime's C++.
+function(add_nm_runtime_unittest name)
+  add_nm_plain_unittest(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE NMRuntime)
 endfunction()
 
 # add_nm_capi_unittest(<name> <sources...>): GoogleTest of libnm_runtime.so, by its C ABI alone.

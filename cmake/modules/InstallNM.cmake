@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
 # Install rules and the exported package: another project writes
 #   find_package(nm REQUIRED CONFIG)
 #   target_link_libraries(mine PRIVATE nm::NMDialect)

@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 """Checkpoints of N:M sparse layers: pruning, the three ways a mask is stored, and safetensors.
 
 Groups run along the input features, axis 1 of a PyTorch [out, in] weight. A checkpoint says which

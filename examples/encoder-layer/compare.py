@@ -1,4 +1,6 @@
 #!/usr/bin/python3
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks a produced output against the reference and times the same layer in NumPy.
 
 NumPy runs in float32 on the effective (pruned) weights of the same checkpoint; what multiplies is

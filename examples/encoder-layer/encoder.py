@@ -1,4 +1,6 @@
 #!/usr/bin/python3
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes one N:M sparse BERT encoder layer: checkpoint, model, input and expected output.
 
 Writes into --output-dir:

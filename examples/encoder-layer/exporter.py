@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 """Writes the encoder layer as linalg on tensors, op for op as torch-mlir exports it.
 
 The idioms (transposed weights, collapsed rows, the arg-max that softmax drags along, LayerNorm with

@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 """The encoder layer in NumPy: in float64 as the reference, in float32 as the peer that is timed.
 
 Post-LN BERT: self-attention, dense, residual, LayerNorm; then the feed-forward network with exact

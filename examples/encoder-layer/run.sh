@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
 # Makes an N:M sparse BERT encoder layer, compiles and runs it, and compares it with the dense
 # compile of the same model and with NumPy. The tools come from $NM_BUILD/bin (default build/release).
 set -euo pipefail

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
 # Compiles a BERT encoder layer at two lengths for an accelerator and lets three tenants share it
 # under each of the example policies. The tools come from $NM_BUILD/bin (default build/release).
 # usage: examples/tenants/run.sh [device [short [long]]]   default: cloud 128 2048
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,4s/^# //p' "$0"; exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '5,7s/^# //p' "$0"; exit 0 ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 device=${1:-cloud} short=${2:-128} long=${3:-2048}
 python=${PYTHON:-/usr/bin/python3}

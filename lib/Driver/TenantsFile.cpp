@@ -5,19 +5,22 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Driver/Support.h"
 #include "nm/Driver/Tenants.h"
-#include "llvm/ADT/SmallString.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/Path.h"
+#include "nm/Support/CsvReader.h"
+#include "nm/Support/JsonReader.h"
+#include "nm/Support/Numbers.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
-#include <cmath>
+#include <limits>
+#include <map>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-namespace json = llvm::json;
+namespace support = ::nm::support;
+using support::CsvReader;
+using support::JsonReader;
+using support::Need;
 
 static constexpr size_t kMaxRequests = 10000000;
 /// A policy's fields have 48 bits of nanoseconds: three days.
@@ -29,236 +32,160 @@ namespace {
 /// Gathers the requests of a file.
 class Reader {
 public:
-  explicit Reader(StringRef path) : path(path) {}
+  explicit Reader(const std::string &path) : path(path) {}
 
-  llvm::Expected<TenantTrace> readJson(StringRef text);
-  llvm::Expected<TenantTrace> readCsv(StringRef text);
+  support::Result<TenantTrace> readJson(std::string_view text);
+  support::Result<TenantTrace> readCsv(std::string_view text);
 
 private:
-  template <typename... Ts> llvm::Error fail(const char *format, Ts &&...args) {
-    return makeError("'{0}': {1}", path,
-                     llvm::formatv(format, std::forward<Ts>(args)...).str());
+  size_t programOf(const std::string &file);
+  void add(int64_t tenant, size_t program, double arrival, double deadline) {
+    trace.requests.push_back({static_cast<uint64_t>(tenant), program,
+                              arrival * 1e3, deadline * 1e3});
   }
-  size_t programOf(StringRef file);
-  llvm::Error add(const std::string &where, int64_t tenant, size_t program,
-                  double arrival, double deadline);
-  llvm::Error readRequest(const json::Value &value, size_t index,
-                          const llvm::StringMap<size_t> &names);
-  llvm::Error readPrograms(const json::Value &value,
-                           llvm::StringMap<size_t> &names);
-  llvm::Error readWeights(const json::Value &value);
-  llvm::Error readLine(StringRef line, size_t number);
+  bool readLine(CsvReader &reader, const std::vector<std::string> &cells);
   TenantTrace finish();
 
-  StringRef path;
+  std::string path;
   TenantTrace trace;
-  llvm::StringMap<size_t> files;
+  std::map<std::string, size_t> files;
 };
 
 } // namespace
 
 /// Number of a program by its path, which is relative to this file's folder.
-size_t Reader::programOf(StringRef file) {
-  SmallString<128> full(file);
-  if (!llvm::sys::path::is_absolute(file)) {
-    full = llvm::sys::path::parent_path(path);
-    llvm::sys::path::append(full, file);
-  }
+size_t Reader::programOf(const std::string &file) {
+  size_t slash = path.rfind('/');
+  bool isFull = file[0] == '/' || slash == std::string::npos;
+  std::string full = isFull ? file : path.substr(0, slash + 1) + file;
   auto [known, isNew] = files.insert({full, trace.programs.size()});
   if (isNew)
-    trace.programs.push_back(full.str().str());
+    trace.programs.push_back(full);
   return known->second;
 }
 
-llvm::Error Reader::add(const std::string &where, int64_t tenant,
-                        size_t program, double arrival, double deadline) {
-  if (tenant < 0 || tenant > kMaxTenant)
-    return fail("{0}: found tenant {1}, expected 0 to {2}", where, tenant,
-                kMaxTenant);
-  for (auto [name, value] :
-       {std::pair("arrival_us", arrival), {"deadline_us", deadline}})
-    if (!(value >= 0) || value > kMaxMicroseconds)
-      return fail("{0}: found {1} {2}, expected 0 to {3}", where, name, value,
-                  kMaxMicroseconds);
-  if (trace.requests.size() == kMaxRequests)
-    return fail("found more than {0} requests, expected at most as many",
-                kMaxRequests);
-  trace.requests.push_back(
-      {static_cast<uint64_t>(tenant), program, arrival * 1e3, deadline * 1e3});
-  return llvm::Error::success();
-}
-
 TenantTrace Reader::finish() {
-  // By arrival, else in the order of the file.
-  std::vector<std::pair<double, size_t>> order;
-  order.reserve(trace.requests.size());
-  for (auto [i, request] : llvm::enumerate(trace.requests))
-    order.push_back({request.arrival, i});
-  std::sort(order.begin(), order.end());
-  std::vector<TenantRequest> sorted;
-  sorted.reserve(order.size());
-  for (auto [arrival, i] : order)
-    sorted.push_back(trace.requests[i]);
-  trace.requests = std::move(sorted);
+  // Requests at the same time stay in the order of the file.
+  std::stable_sort(trace.requests.begin(), trace.requests.end(),
+                   [](const TenantRequest &a, const TenantRequest &b) {
+                     return a.arrival < b.arrival;
+                   });
   return std::move(trace);
 }
 
-llvm::Error Reader::readPrograms(const json::Value &value,
-                                 llvm::StringMap<size_t> &names) {
-  const json::Object *object = value.getAsObject();
-  if (!object)
-    return fail("/programs: expected an object of names and paths");
-  for (auto &[name, file] : *object) {
-    auto text = file.getAsString();
-    if (!text || text->empty())
-      return fail("/programs/{0}: expected the path of a program", name.str());
-    names[name] = programOf(*text);
-  }
-  return llvm::Error::success();
-}
-
-llvm::Error Reader::readWeights(const json::Value &value) {
-  const json::Array *array = value.getAsArray();
-  if (!array || array->size() > static_cast<size_t>(kMaxTenant) + 1)
-    return fail("/weights: expected a list of numbers, one for each tenant");
-  for (auto [i, entry] : llvm::enumerate(*array)) {
-    auto weight = entry.getAsNumber();
-    if (!weight || !(*weight > 0) || !std::isfinite(*weight))
-      return fail("/weights/{0}: expected a positive number", i);
-    trace.weights.push_back(*weight);
-  }
-  return llvm::Error::success();
-}
-
-llvm::Error Reader::readRequest(const json::Value &value, size_t index,
-                                const llvm::StringMap<size_t> &names) {
-  std::string where = "/requests/" + std::to_string(index);
-  const json::Object *object = value.getAsObject();
-  if (!object)
-    return fail("{0}: expected an object", where);
-  for (auto &[name, field] : *object)
-    if (name != "tenant" && name != "program" && name != "arrival_us" &&
-        name != "deadline_us")
-      return fail("{0}: found the field '{1}', expected tenant, program, "
-                  "arrival_us or deadline_us",
-                  where, name.str());
-  auto tenant = object->getInteger("tenant");
-  if (!tenant)
-    return fail("{0}/tenant: expected a number", where);
-  auto program = object->getString("program");
-  if (!program)
-    return fail("{0}/program: expected the name of a program", where);
-  auto known = names.find(*program);
-  if (known == names.end()) {
-    SmallVector<StringRef> all(names.keys());
-    return fail("{0}/program: found '{1}'{2}, expected one of /programs", where,
-                *program, didYouMean(*program, all));
-  }
-  auto arrival = object->getNumber("arrival_us");
-  if (!arrival)
-    return fail("{0}/arrival_us: expected a number", where);
-  double deadline = 0;
-  if (const json::Value *field = object->get("deadline_us")) {
-    auto number = field->getAsNumber();
-    if (!number)
-      return fail("{0}/deadline_us: expected a number", where);
-    deadline = *number;
-  }
-  return add(where, *tenant, known->second, *arrival, deadline);
-}
-
-llvm::Expected<TenantTrace> Reader::readJson(StringRef text) {
-  auto parsed = json::parse(text);
-  if (!parsed)
-    return fail("{0}", llvm::toString(parsed.takeError()));
-  const json::Object *object = parsed->getAsObject();
-  if (!object)
-    return fail("expected an object");
-  for (auto &[name, field] : *object)
-    if (name != "schema" && name != "programs" && name != "weights" &&
-        name != "requests")
-      return fail("found the field '{0}', expected schema, programs, weights "
-                  "or requests",
-                  name.str());
-  if (object->getString("schema") != StringRef("nm.tenants/1"))
-    return fail("/schema: expected \"nm.tenants/1\"");
-  llvm::StringMap<size_t> names;
-  const json::Value *programs = object->get("programs");
-  if (!programs)
-    return fail("found no /programs, expected an object of names and paths");
-  if (llvm::Error error = readPrograms(*programs, names))
-    return std::move(error);
-  if (const json::Value *weights = object->get("weights"))
-    if (llvm::Error error = readWeights(*weights))
-      return std::move(error);
-  const json::Array *requests = object->getArray("requests");
-  if (!requests)
-    return fail("found no /requests, expected a list");
-  for (auto [i, request] : llvm::enumerate(*requests))
-    if (llvm::Error error = readRequest(request, i, names))
-      return std::move(error);
-  return finish();
-}
-
-llvm::Error Reader::readLine(StringRef line, size_t number) {
-  std::string where = "line " + std::to_string(number);
-  SmallVector<StringRef> fields;
-  line.split(fields, ',');
-  for (StringRef &field : fields)
-    field = field.trim();
-  if (fields.size() != 3 && fields.size() != 4)
-    return fail("{0}: found {1} fields, expected tenant, program, arrival_us "
-                "and deadline_us",
-                where, fields.size());
-  int64_t tenant;
-  double arrival, deadline = 0;
-  if (fields[0].getAsInteger(10, tenant))
-    return fail("{0}: found tenant '{1}', expected a number", where, fields[0]);
-  if (fields[1].empty())
-    return fail("{0}: expected the path of a program", where);
-  if (fields[2].getAsDouble(arrival))
-    return fail("{0}: found arrival_us '{1}', expected a number", where,
-                fields[2]);
-  if (fields.size() == 4 && !fields[3].empty() &&
-      fields[3].getAsDouble(deadline))
-    return fail("{0}: found deadline_us '{1}', expected a number", where,
-                fields[3]);
-  return add(where, tenant, programOf(fields[1]), arrival, deadline);
-}
-
-llvm::Expected<TenantTrace> Reader::readCsv(StringRef text) {
-  bool headed = false;
-  for (size_t number = 1; !text.empty(); ++number) {
-    StringRef line;
-    std::tie(line, text) = text.split('\n');
-    line = line.trim();
-    if (line.empty() || line.starts_with("#"))
-      continue;
-    if (!headed) {
-      std::string header;
-      for (char c : line)
-        if (c != ' ')
-          header += c;
-      if (header != "tenant,program,arrival_us" &&
-          header != "tenant,program,arrival_us,deadline_us")
-        return fail("line {0}: found the header '{1}', expected "
-                    "tenant,program,arrival_us,deadline_us",
-                    number, line.take_front(80));
-      headed = true;
-      continue;
+support::Result<TenantTrace> Reader::readJson(std::string_view text) {
+  std::map<std::string, size_t> names;
+  auto readRequest = [&](JsonReader &request, size_t) {
+    int64_t tenant = 0;
+    request.integer("tenant", tenant, int64_t(0), kMaxTenant);
+    std::string name;
+    request.text("program", name);
+    auto known = names.find(name);
+    if (request.ok() && known == names.end()) {
+      std::vector<std::string> all;
+      for (auto &[other, number] : names)
+        all.push_back(other);
+      request.wrong("program",
+                    "one of 'programs'" + support::didYouMean(name, all));
     }
-    if (llvm::Error error = readLine(line, number))
-      return std::move(error);
-  }
-  if (!headed)
-    return fail("found no header, expected "
-                "tenant,program,arrival_us,deadline_us");
+    double arrival = 0, deadline = 0;
+    request.number("arrival_us", arrival, 0, kMaxMicroseconds);
+    request.number("deadline_us", deadline, 0, kMaxMicroseconds,
+                   Need::Optional);
+    if (request.ok())
+      add(tenant, known->second, arrival, deadline);
+  };
+  support::Status status =
+      support::readJsonObject(text, path, [&](JsonReader &reader) {
+        reader.word("schema", "\"nm.tenants/1\"", [](const std::string &word) {
+          return word == "nm.tenants/1";
+        });
+        std::vector<std::pair<std::string, std::string>> programs;
+        reader.textsByName("programs", programs);
+        for (auto &[name, file] : programs) {
+          if (file.empty())
+            return reader.fail("programs", "found no path of " +
+                                               support::quote(name) +
+                                               ", expected that of a program");
+          names[name] = programOf(file);
+        }
+        reader.numbers("weights", trace.weights, 0,
+                       std::numeric_limits<double>::max(),
+                       static_cast<size_t>(kMaxTenant) + 1, Need::Optional);
+        for (size_t i = 0; i != trace.weights.size(); ++i)
+          if (trace.weights[i] == 0)
+            reader.fail(("weights[" + std::to_string(i) + "]").c_str(),
+                        "found 0, expected a positive number");
+        reader.objects("requests", 0, kMaxRequests, readRequest);
+      });
+  if (!status)
+    return status.error();
   return finish();
 }
 
-llvm::Expected<TenantTrace> driver::parseTenants(StringRef text,
-                                                 StringRef path) {
+/// A line of tenant, program, arrival_us and, where there is one, deadline_us.
+bool Reader::readLine(CsvReader &reader,
+                      const std::vector<std::string> &cells) {
+  auto wrong = [&](size_t column, const std::string &expected) {
+    static constexpr const char *kNames[] = {"tenant", "program", "arrival_us",
+                                             "deadline_us"};
+    reader.fail(std::string("found ") + kNames[column] + " " +
+                support::quoteCell(cells[column]) + ", expected " + expected);
+    return false;
+  };
+  uint64_t tenant;
+  if (!support::parseUnsigned(cells[0], tenant) || tenant > kMaxTenant)
+    return wrong(0, "0 to " + std::to_string(kMaxTenant));
+  if (cells[1].empty())
+    return wrong(1, "the path of a program");
+  double times[2] = {0, 0};
+  for (size_t i = 2; i != cells.size(); ++i) {
+    if (i == 3 && cells[i].empty())
+      continue;
+    if (!support::parseReal(cells[i], times[i - 2]) || times[i - 2] < 0 ||
+        times[i - 2] > kMaxMicroseconds)
+      return wrong(i, "a number from 0 to 2.5e+11");
+  }
+  if (trace.requests.size() == kMaxRequests) {
+    reader.fail("found more than " + std::to_string(kMaxRequests) +
+                " requests, expected at most as many");
+    return false;
+  }
+  add(static_cast<int64_t>(tenant), programOf(cells[1]), times[0], times[1]);
+  return true;
+}
+
+support::Result<TenantTrace> Reader::readCsv(std::string_view text) {
+  CsvReader reader(text, path);
+  std::vector<std::string> cells;
+  CsvReader::Step step = reader.row(cells);
+  const std::vector<std::string> columns = {"tenant", "program", "arrival_us",
+                                            "deadline_us"};
+  if (step != CsvReader::Step::Error &&
+      (cells.size() < 3 || cells.size() > 4 ||
+       !std::equal(cells.begin(), cells.end(), columns.begin())))
+    step = reader.fail(
+        step == CsvReader::Step::End
+            ? "found no header, expected tenant,program,arrival_us,deadline_us"
+            : "found another header, expected "
+              "tenant,program,arrival_us,deadline_us");
+  // The deadline may be left out.
+  size_t optional = cells.size() == 4;
+  while (step == CsvReader::Step::Row) {
+    step = reader.row(cells, optional);
+    if (step == CsvReader::Step::Row && !readLine(reader, cells))
+      step = CsvReader::Step::Error;
+  }
+  if (step == CsvReader::Step::Error)
+    return reader.error();
+  return finish();
+}
+
+support::Result<TenantTrace> driver::parseTenants(std::string_view text,
+                                                  const std::string &path) {
   Reader reader(path);
-  return text.ltrim().starts_with("{") ? reader.readJson(text)
-                                       : reader.readCsv(text);
+  size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{'
+             ? reader.readJson(text)
+             : reader.readCsv(text);
 }

@@ -78,7 +78,7 @@ llvm::Error driver::simulateTenants(const RunOptions &options,
     return text.takeError();
   auto trace = parseTenants((*text)->getBuffer(), options.tenantsFile);
   if (!trace)
-    return trace.takeError();
+    return toError(trace.error());
 
   for (const std::string &path : trace->programs)
     if (auto status = options.files->reads("--tenants", path); !status)

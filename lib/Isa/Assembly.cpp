@@ -11,9 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
-#include "Names.h"
 #include "nm/Isa/Encoding.h"
+#include "nm/Isa/Names.h"
 
 namespace nm::isa {
 

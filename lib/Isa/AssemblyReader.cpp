@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
 #include "Check.h"
-#include "Names.h"
 #include "nm/Isa/Encoding.h"
+#include "nm/Isa/Names.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
 #include <charconv>
 
@@ -55,7 +56,7 @@ private:
       while (end < line.size() && end < at + 24 && line[end] != ' ')
         ++end;
       std::string found = at < line.size()
-                              ? rt::quote(line.substr(at, end - at))
+                              ? support::quote(line.substr(at, end - at))
                               : "the end of the line";
       error = makeError(Errc::Format, where, ":", lineNumber, ":", at + 1,
                         ": found ", found, ", expected ", expected...);
@@ -451,7 +452,7 @@ Status Parser::parse(Program &program) {
 }
 
 Result<Program> readAssembly(std::string_view text, const std::string &where) {
-  return rt::guarded([&]() -> Result<Program> {
+  return support::guarded([&]() -> Result<Program> {
     Program program;
     Parser parser(text, where);
     if (Status status = parser.parse(program); !status)

@@ -9,9 +9,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
-#include "Binary.h"
 #include "Check.h"
+#include "nm/Isa/BinaryFormat.h"
+#include "nm/Support/Guarded.h"
 #include <cstring>
 
 namespace nm::isa {
@@ -385,7 +385,7 @@ static Result<Program> readSections(std::string_view bytes,
 }
 
 Result<Program> readBinary(std::string_view bytes, const std::string &where) {
-  return rt::guarded([&]() -> Result<Program> {
+  return support::guarded([&]() -> Result<Program> {
     Result<Program> program = readSections(bytes, where);
     if (!program)
       return program;

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Binary.h"
+#include "nm/Isa/BinaryFormat.h"
 #include <algorithm>
 #include <array>
 #include <cstring>

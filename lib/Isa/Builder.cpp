@@ -6,13 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Isa/Builder.h"
-#include "../Runtime/Support.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 #include <cassert>
 
 namespace nm::isa {
 
-using rt::makeError;
+using support::makeError;
 
 //===----------------------------------------------------------------------===//
 // TileRef
@@ -112,7 +113,7 @@ BufferId Builder::buffer(Type type, std::vector<int64_t> shape, int64_t slots) {
   entry.type = type;
   entry.shape = std::move(shape);
   entry.slots = slots;
-  entry.address = rt::ceilDiv(top, alignment) * alignment;
+  entry.address = support::ceilDiv(top, alignment) * alignment;
   int64_t capacity = target().scratchpadBytes;
   int64_t count = numElements(entry.shape);
   // Each factor is bounded before they meet, so nothing overflows.

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Check.h"
+#include "nm/Support/Text.h"
 #include <unordered_set>
 
 namespace nm::isa {
@@ -139,14 +140,14 @@ static Status checkSource(const std::string &what, const Tensor &tensor) {
 static Status checkTexts(const Program &program) {
   auto refuse = [](const std::string &text) {
     return makeError(Errc::Format, "[attacc_program_c3] the text ",
-                     rt::quote(text), " is not UTF-8, expected UTF-8");
+                     support::quote(text), " is not UTF-8, expected UTF-8");
   };
   for (const std::string *text : {&program.name, &program.target.name})
-    if (!rt::isUtf8(*text))
+    if (!support::isUtf8(*text))
       return refuse(*text);
   for (const Tensor &tensor : program.tensors)
     for (const std::string *text : {&tensor.name, &tensor.key, &tensor.scope})
-      if (!rt::isUtf8(*text))
+      if (!support::isUtf8(*text))
         return refuse(*text);
   return {};
 }

@@ -8,12 +8,12 @@
 #ifndef NM_LIB_ISA_CHECK_H
 #define NM_LIB_ISA_CHECK_H
 
-#include "../Runtime/Support.h"
 #include "nm/Isa/Program.h"
+#include "nm/Support/Result.h"
 
 namespace nm::isa {
 
-using rt::makeError;
+using support::makeError;
 
 /// Most elements of a tensor or a buffer, so that bytes never overflow.
 inline constexpr int64_t kMaxElements = int64_t(1) << 48;

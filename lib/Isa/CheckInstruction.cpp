@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Check.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <cmath>
 
@@ -139,7 +140,7 @@ Status InstructionChecker::checkNMGemm() {
     return refuse("[attacc_nm_gemm_c2] ", where, " has depth ", lhs[1],
                   ", expected a multiple of ", p.m);
   int64_t kept = lhs[1] / p.m * p.n;
-  int64_t bytes = rt::ceilDiv(kept * p.indexBits(), int64_t(8));
+  int64_t bytes = support::ceilDiv(kept * p.indexBits(), int64_t(8));
   if (values[1] != kept || indices[0] != values[0] || indices[1] != bytes ||
       dest[0] != lhs[0] || dest[1] != values[0])
     return refuse("[attacc_nm_gemm_c3] ", where, " has values ", text(1),

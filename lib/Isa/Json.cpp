@@ -10,17 +10,19 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
 #include "Check.h"
-#include "Names.h"
 #include "nm/Isa/Encoding.h"
+#include "nm/Isa/Names.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/JsonReader.h"
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace nm::isa {
 
 using Json = nlohmann::ordered_json;
+using support::Need;
 
 namespace {
 
@@ -150,148 +152,61 @@ Json write(const Program &program, const Instruction &i) {
 // Reading
 //===----------------------------------------------------------------------===//
 
-/// One object: fields are taken by name, and what nobody took is an error.
-class Object {
+/// Types of the program as JSON writes them.
+class ObjectReader {
 public:
-  Object(const Json &json, std::string path, Status &error)
-      : json(json), path(std::move(path)), error(error) {
-    if (!json.is_object())
-      fail(this->path, json, "an object");
-  }
-  ~Object() {
-    if (error.ok() && json.is_object())
-      for (const auto &item : json.items())
-        if (!taken.count(item.key())) {
-          error = makeError(Errc::Format, path, ": found the unknown field ",
-                            rt::quote(item.key()), ", expected none");
-          return;
-        }
-  }
+  explicit ObjectReader(support::JsonReader &reader) : reader(reader) {}
 
-  void fail(const std::string &place, const Json &found,
-            const std::string &expected) {
-    if (!error.ok())
-      return;
-    std::string text =
-        found.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    if (text.size() > 40)
-      text = text.substr(0, 40) + "...";
-    error = makeError(Errc::Format, place, ": found ", text, ", expected ",
-                      expected);
-  }
-  std::string at(const char *name) const { return path + "/" + name; }
-  bool ok() const { return error.ok(); }
+  support::JsonReader &reader;
 
-  const Json *find(const char *name, bool isRequired) {
-    taken.insert(name);
-    if (!error.ok() || !json.is_object())
-      return nullptr;
-    auto place = json.find(name);
-    if (place != json.end())
-      return &*place;
-    if (isRequired)
-      error = makeError(Errc::Format, path, ": found no field '", name,
-                        "', expected one");
-    return nullptr;
-  }
-  void text(const char *name, std::string &value, bool isRequired = false) {
-    if (const Json *found = find(name, isRequired)) {
-      if (found->is_string())
-        value = found->get<std::string>();
-      else
-        fail(at(name), *found, "a string");
-    }
+  void text(const char *name, std::string &value, Need need = Need::Optional) {
+    reader.text(name, value, need);
   }
   template <typename T>
-  bool integer(const Json &found, const std::string &place, T &value) {
-    bool fits = found.is_number_integer() &&
-                !(found.is_number_unsigned() &&
-                  found.get<uint64_t>() > uint64_t(INT64_MAX));
-    int64_t number = fits ? found.get<int64_t>() : 0;
-    fits = fits && number >= int64_t(std::numeric_limits<T>::min()) &&
-           (sizeof(T) == 8 || number <= int64_t(std::numeric_limits<T>::max()));
-    if (!fits)
-      fail(place, found, "an integer");
-    value = static_cast<T>(number);
-    return fits;
+  void number(const char *name, T &value, Need need = Need::Optional) {
+    reader.integer(name, value, need);
   }
-  template <typename T>
-  void number(const char *name, T &value, bool isRequired = false) {
-    if (const Json *found = find(name, isRequired))
-      integer(*found, at(name), value);
-  }
+  void flag(const char *name, bool &value) { reader.flag(name, value); }
   template <typename T>
   void list(const char *name, std::vector<T> &values, size_t most,
-            bool isRequired = false) {
-    const Json *found = find(name, isRequired);
-    if (!found)
-      return;
-    if (!found->is_array() || found->size() > most)
-      return fail(at(name), *found,
-                  "at most " + std::to_string(most) + " integers");
-    for (const Json &item : *found) {
-      values.emplace_back();
-      if (!integer(item, at(name), values.back()))
-        return;
-    }
+            Need need = Need::Optional) {
+    reader.integers(name, values, std::numeric_limits<T>::min(),
+                    std::numeric_limits<T>::max(), most, need);
   }
   void fixed(const char *name, std::array<int64_t, kMaxRank> &values) {
     std::vector<int64_t> found;
-    list(name, found, kMaxRank, true);
+    list(name, found, kMaxRank, Need::Required);
     std::copy(found.begin(), found.end(), values.begin());
   }
-  void flag(const char *name, bool &value) {
-    if (const Json *found = find(name, false)) {
-      if (found->is_boolean())
-        value = found->get<bool>();
-      else
-        fail(at(name), *found, "true or false");
-    }
-  }
   template <typename Enum>
-  void choice(const char *name, Enum &value, bool isRequired = false) {
-    const Json *found = find(name, isRequired);
-    if (!found)
-      return;
-    if (!found->is_string() || !parseName(found->get<std::string>(), value))
-      fail(at(name), *found, "one of " + namesOf(value));
+  void choice(const char *name, Enum &value, Need need = Need::Optional) {
+    reader.word(
+        name, "one of " + namesOf(value),
+        [&](const std::string &word) { return parseName(word, value); }, need);
   }
   void pattern(const char *name, SparsePattern &value) {
-    const Json *found = find(name, false);
-    if (found && (!found->is_string() ||
-                  !parsePattern(found->get<std::string>(), value)))
-      fail(at(name), *found, "a pattern N:M");
+    reader.word(
+        name, "a pattern N:M",
+        [&](const std::string &word) { return parsePattern(word, value); },
+        Need::Optional);
   }
-  /// Calls body(object) for each element of a list of objects.
   template <typename Body>
-  void objects(const char *name, bool isRequired, Body body) {
-    const Json *found = find(name, isRequired);
-    if (!found)
-      return;
-    if (!found->is_array())
-      return fail(at(name), *found, "a list");
-    size_t number = 0;
-    for (const Json &item : *found) {
-      Object object(item, at(name) + "/" + std::to_string(number++), error);
-      if (error.ok())
-        body(object);
-      if (!error.ok())
-        return;
-    }
+  void objects(const char *name, Need need, Body body) {
+    reader.objects(
+        name, 0, SIZE_MAX,
+        [&](support::JsonReader &inner, size_t) {
+          ObjectReader object(inner);
+          body(object);
+        },
+        need);
   }
-
-private:
-  const Json &json;
-  std::string path;
-  Status &error;
-  std::set<std::string> taken;
 };
 
-void readTensor(Object &object, Tensor &tensor) {
-  object.text("name", tensor.name, true);
-  object.choice("role", tensor.role, true);
-  object.choice("type", tensor.type, true);
-  object.list("shape", tensor.shape, kMaxRank, true);
+void readTensor(ObjectReader &object, Tensor &tensor) {
+  object.text("name", tensor.name, Need::Required);
+  object.choice("role", tensor.role, Need::Required);
+  object.choice("type", tensor.type, Need::Required);
+  object.list("shape", tensor.shape, kMaxRank, Need::Required);
   object.list("strides", tensor.strides, kMaxRank);
   object.list("host_shape", tensor.hostShape, 16);
   object.choice("host_type", tensor.hostType);
@@ -299,48 +214,60 @@ void readTensor(Object &object, Tensor &tensor) {
   object.text("scope", tensor.scope);
   object.choice("part", tensor.part);
   object.pattern("pattern", tensor.pattern);
-  std::string data;
-  object.text("data", data);
-  if (!parseHex(data, tensor.data))
-    object.fail(object.at("data"), Json(data.substr(0, 16)),
-                "two hexadecimal digits for each byte");
+  object.reader.word(
+      "data", "two hexadecimal digits for each byte",
+      [&](const std::string &word) { return parseHex(word, tensor.data); },
+      Need::Optional);
 }
 
-void readTile(Object &object, Tile &tile) {
-  bool isDram = object.find("tensor", false) != nullptr;
+void readTile(ObjectReader &object, Tile &tile) {
+  bool isDram = object.reader.has("tensor");
   tile.space = isDram ? Space::Dram : Space::Scratchpad;
-  object.number(isDram ? "tensor" : "buffer", tile.object, true);
+  object.number(isDram ? "tensor" : "buffer", tile.object, Need::Required);
   object.fixed("offsets", tile.offsets);
   object.fixed("sizes", tile.sizes);
-  object.list("dims", tile.dims, kMaxRank, true);
+  object.list("dims", tile.dims, kMaxRank, Need::Required);
   object.number("slot", tile.slot);
-  object.objects("counters", false, [&](Object &counter) {
+  object.objects("counters", Need::Optional, [&](ObjectReader &counter) {
     tile.counters.emplace_back();
-    counter.number("depth", tile.counters.back().depth, true);
+    counter.number("depth", tile.counters.back().depth, Need::Required);
     counter.fixed("steps", tile.counters.back().steps);
     counter.number("slot", tile.counters.back().slotStep);
   });
 }
 
-void readAffine(Object &object, const char *name, Affine &affine,
-                Status &error) {
-  const Json *found = object.find(name, false);
-  if (!found)
-    return;
-  Object inner(*found, object.at(name), error);
-  inner.number("base", affine.base, true);
-  inner.objects("steps", false, [&](Object &step) {
-    affine.steps.emplace_back();
-    step.number("depth", affine.steps.back().first, true);
-    step.number("step", affine.steps.back().second, true);
-  });
+void readAffine(ObjectReader &object, const char *name, Affine &affine) {
+  object.reader.object(
+      name,
+      [&](support::JsonReader &reader) {
+        ObjectReader inner(reader);
+        inner.number("base", affine.base, Need::Required);
+        inner.objects("steps", Need::Optional, [&](ObjectReader &step) {
+          affine.steps.emplace_back();
+          step.number("depth", affine.steps.back().first, Need::Required);
+          step.number("step", affine.steps.back().second, Need::Required);
+        });
+      },
+      Need::Optional);
 }
 
-void readInstruction(Object &object, Instruction &i, Status &error) {
-  object.choice("op", i.opcode, true);
+/// A number, or where that is not finite or not exact its bits.
+void readValue(ObjectReader &object, float &value) {
+  if (object.reader.isText("value"))
+    return object.reader.word(
+        "value", "a number, or the bits of one as \"0x7f800000\"",
+        [&](const std::string &word) { return parseFloat(word, value); });
+  constexpr double kMost = std::numeric_limits<double>::max();
+  double number = value;
+  object.reader.number("value", number, -kMost, kMost, Need::Optional);
+  value = static_cast<float>(number);
+}
+
+void readInstruction(ObjectReader &object, Instruction &i) {
+  object.choice("op", i.opcode, Need::Required);
   object.number("channel", i.channel);
   object.choice("engine", i.syncEngine);
-  object.objects("operands", false, [&](Object &tile) {
+  object.objects("operands", Need::Optional, [&](ObjectReader &tile) {
     i.operands.emplace_back();
     readTile(tile, i.operands.back());
   });
@@ -354,16 +281,9 @@ void readInstruction(Object &object, Instruction &i, Status &error) {
   object.flag("reciprocal", i.reciprocal);
   object.choice("binary", i.binary);
   object.choice("unary", i.unary);
-  if (const Json *found = object.find("value", false)) {
-    if (found->is_number())
-      i.value = found->get<float>();
-    else if (!found->is_string() ||
-             !parseFloat(found->get<std::string>(), i.value))
-      object.fail(object.at("value"), *found,
-                  "a number, or the bits of one as \"0x7f800000\"");
-  }
-  readAffine(object, "row", i.row, error);
-  readAffine(object, "column", i.column, error);
+  readValue(object, i.value);
+  readAffine(object, "row", i.row);
+  readAffine(object, "column", i.column);
   object.number("group", i.group);
   object.number("window", i.window);
   object.number("keys", i.keys);
@@ -371,57 +291,47 @@ void readInstruction(Object &object, Instruction &i, Status &error) {
   object.number("trips", i.trips);
 }
 
-Status readProgram(const Json &json, const std::string &where,
-                   Program &program) {
-  Status error;
-  {
-    Object object(json, where + ": ", error);
-    std::string schema;
-    object.text("schema", schema, true);
-    if (object.ok() && schema != kSchema)
-      object.fail(object.at("schema"), Json(schema),
-                  std::string("\"") + kSchema + "\"");
-    object.text("name", program.name, true);
-    if (const Json *found = object.find("target", true)) {
-      Target &target = program.target;
-      Object inner(*found, object.at("target"), error);
-      inner.text("name", target.name, true);
-      inner.number("scratchpad", target.scratchpadBytes, true);
-      inner.number("channels", target.channels, true);
-      inner.number("segments", target.segments);
-      const Json *patterns = inner.find("patterns", false);
-      if (patterns && !patterns->is_array())
-        inner.fail(inner.at("patterns"), *patterns, "a list");
-      else if (patterns)
-        for (const Json &item : *patterns) {
-          SparsePattern pattern;
-          if (!item.is_string() ||
-              !parsePattern(item.get<std::string>(), pattern))
-            inner.fail(inner.at("patterns"), item, "a pattern N:M");
-          target.patterns.push_back(pattern);
-        }
-    }
-    object.objects("tensors", true, [&](Object &tensor) {
-      program.tensors.emplace_back();
-      readTensor(tensor, program.tensors.back());
-    });
-    object.objects("buffers", true, [&](Object &inner) {
-      program.buffers.emplace_back();
-      Buffer &buffer = program.buffers.back();
-      inner.number("address", buffer.address, true);
-      inner.number("slots", buffer.slots);
-      inner.choice("type", buffer.type, true);
-      inner.list("shape", buffer.shape, kMaxRank, true);
-    });
-    object.list("semaphores", program.semaphores, kMaxEntries, true);
-    object.objects("code", true, [&](Object &instruction) {
-      program.code.emplace_back();
-      program.code.back().source =
-          static_cast<int64_t>(program.code.size()) - 1;
-      readInstruction(instruction, program.code.back(), error);
-    });
-  }
-  return error;
+void readTarget(ObjectReader &object, Target &target) {
+  object.text("name", target.name, Need::Required);
+  object.number("scratchpad", target.scratchpadBytes, Need::Required);
+  object.number("channels", target.channels, Need::Required);
+  object.number("segments", target.segments);
+  object.reader.words(
+      "patterns", "a list of patterns N:M", 0, SIZE_MAX,
+      [&](const std::string &word) {
+        target.patterns.emplace_back();
+        return parsePattern(word, target.patterns.back());
+      },
+      Need::Optional);
+}
+
+void readProgram(support::JsonReader &reader, Program &program) {
+  ObjectReader object(reader);
+  reader.word("schema", std::string("\"") + kSchema + "\"",
+              [](const std::string &word) { return word == kSchema; });
+  object.text("name", program.name, Need::Required);
+  reader.object("target", [&](support::JsonReader &inner) {
+    ObjectReader target(inner);
+    readTarget(target, program.target);
+  });
+  object.objects("tensors", Need::Required, [&](ObjectReader &tensor) {
+    program.tensors.emplace_back();
+    readTensor(tensor, program.tensors.back());
+  });
+  object.objects("buffers", Need::Required, [&](ObjectReader &inner) {
+    program.buffers.emplace_back();
+    Buffer &buffer = program.buffers.back();
+    inner.number("address", buffer.address, Need::Required);
+    inner.number("slots", buffer.slots);
+    inner.choice("type", buffer.type, Need::Required);
+    inner.list("shape", buffer.shape, kMaxRank, Need::Required);
+  });
+  object.list("semaphores", program.semaphores, kMaxEntries, Need::Required);
+  object.objects("code", Need::Required, [&](ObjectReader &instruction) {
+    program.code.emplace_back();
+    program.code.back().source = static_cast<int64_t>(program.code.size()) - 1;
+    readInstruction(instruction, program.code.back());
+  });
 }
 
 } // namespace
@@ -453,26 +363,15 @@ std::string writeJson(const Program &program) {
 }
 
 Result<Program> readJson(std::string_view text, const std::string &where) {
-  return rt::guarded([&]() -> Result<Program> {
-    // The parser recurses; programs nest six deep.
-    constexpr int kMostDepth = 16;
-    bool isTooDeep = false;
-    Json json;
-    try {
-      json = Json::parse(text,
-                         [&](int depth, nlohmann::json::parse_event_t, Json &) {
-                           isTooDeep |= depth > kMostDepth;
-                           return !isTooDeep;
-                         });
-    } catch (const nlohmann::json::exception &e) {
-      return makeError(Errc::Format, where, ": found malformed JSON, ",
-                       e.what());
-    }
-    if (isTooDeep)
-      return makeError(Errc::Format, where, ": found more than ", kMostDepth,
-                       " levels, expected a program");
+  // Programs nest six deep.
+  constexpr size_t kMostDepth = 16;
+  return support::guarded([&]() -> Result<Program> {
     Program program;
-    if (Status status = readProgram(json, where, program); !status)
+    Status status = support::readJsonObject(
+        text, where,
+        [&](support::JsonReader &reader) { readProgram(reader, program); },
+        kMostDepth);
+    if (!status)
       return status.error();
     return checkRead(std::move(program), where);
   });

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Names.h"
+#include "nm/Isa/Names.h"
 #include <charconv>
 #include <cstdio>
 

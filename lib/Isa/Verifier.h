@@ -14,17 +14,17 @@
 #ifndef NM_LIB_ISA_VERIFIER_H
 #define NM_LIB_ISA_VERIFIER_H
 
-#include "../Runtime/Support.h"
 #include "VerifyAlias.h"
 #include "VerifyMemory.h"
-#include "Walk.h"
+#include "nm/Isa/Sequencer.h"
 #include "nm/Isa/Verify.h"
+#include "nm/Support/Result.h"
 #include <deque>
 #include <optional>
 
 namespace nm::isa {
 
-using rt::makeError;
+using support::makeError;
 
 /// Pieces of memory that an executed instruction may touch on average.
 inline constexpr int64_t kMostWork = 64;
@@ -43,8 +43,8 @@ public:
 
 private:
   struct Queue {
-    explicit Queue(Walk walk) : walk(std::move(walk)) {}
-    Walk walk;
+    explicit Queue(Sequencer sequencer) : sequencer(std::move(sequencer)) {}
+    Sequencer sequencer;
     Clock clock;
     int64_t executed = 0;
     bool isAtBarrier = false;

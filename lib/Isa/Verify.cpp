@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Verifier.h"
+#include "nm/Support/Guarded.h"
 #include <algorithm>
 
 namespace nm::isa {
@@ -37,11 +38,11 @@ Verifier::Verifier(const Program &program, const VerifyOptions &options)
       mostWork(kMostWork * std::clamp<int64_t>(options.maxSteps, 1 << 16,
                                                int64_t(1) << 48)) {
   for (int queue = 0; queue < numQueues(program.target); ++queue) {
-    Walk walk(program, queue);
-    if (walk.isIdle())
+    Sequencer sequencer(program, queue);
+    if (sequencer.isIdle())
       continue;
     numbers.push_back(queue);
-    queues.emplace_back(std::move(walk));
+    queues.emplace_back(std::move(sequencer));
   }
   for (Queue &queue : queues)
     queue.clock.assign(queues.size(), 0);
@@ -78,12 +79,12 @@ std::string Verifier::objectName(const Tile &tile) const {
 
 /// attacc_verify_v6 for the instruction under the queue's sequencer.
 bool Verifier::checkAliases(int queue) {
-  const Walk &walk = queues[queue].walk;
-  int32_t index = walk.instruction();
+  const Sequencer &sequencer = queues[queue].sequencer;
+  int32_t index = sequencer.instruction();
   if (!aliases.isSuspect(index))
     return true;
   AliasCheck::Overlap overlap =
-      aliases.find(index, walk.counters(), work, mostWork);
+      aliases.find(index, sequencer.counters(), work, mostWork);
   if (overlap.isFound)
     return fail(index, "[attacc_verify_v6] ", nameOf(index), " on ",
                 queueName(numbers[queue], program.target), " writes operand ",
@@ -102,7 +103,7 @@ bool Verifier::checkAliases(int queue) {
 /// The instruction under the queue's sequencer, which may begin.
 bool Verifier::execute(int queue) {
   Queue &engine = queues[queue];
-  int32_t index = engine.walk.instruction();
+  int32_t index = engine.sequencer.instruction();
   const Instruction &instruction = program.code[index];
   for (uint32_t semaphore : instruction.waits) {
     Semaphore &state = semaphores[semaphore];
@@ -131,7 +132,7 @@ bool Verifier::execute(int queue) {
     semaphores[semaphore].signals.push_back(engine.clock);
   if (!countStep(index))
     return false;
-  engine.walk.advance();
+  engine.sequencer.advance();
   return true;
 }
 
@@ -151,7 +152,7 @@ bool Verifier::advance(int queue) {
   Queue &engine = queues[queue];
   bool moved = false;
   for (int i = 0; i < kTurn && !engine.isAtBarrier; ++i) {
-    int32_t index = engine.walk.instruction();
+    int32_t index = engine.sequencer.instruction();
     if (index < 0)
       return moved;
     const Instruction &instruction = program.code[index];
@@ -175,7 +176,7 @@ void Verifier::deadlock() {
   int32_t first = -1;
   for (size_t i = 0; i < queues.size(); ++i) {
     Queue &queue = queues[i];
-    int32_t index = queue.walk.instruction();
+    int32_t index = queue.sequencer.instruction();
     if (index < 0)
       continue;
     if (first < 0 && !queue.isAtBarrier)
@@ -198,7 +199,7 @@ Result<VerifyResult> Verifier::run() {
       moved |= advance(static_cast<int>(i));
       if (!error.ok())
         return error.error();
-      isDone &= queues[i].walk.instruction() < 0;
+      isDone &= queues[i].sequencer.instruction() < 0;
       allMeet &= queues[i].isAtBarrier;
     }
     if (isDone)
@@ -239,7 +240,7 @@ Result<VerifyResult> Verifier::run() {
 Result<VerifyResult> verifyProgram(const Program &program,
                                    const VerifyOptions &options,
                                    int64_t *instruction, int64_t *other) {
-  return rt::guarded([&]() -> Result<VerifyResult> {
+  return support::guarded([&]() -> Result<VerifyResult> {
     if (Status status = checkProgram(program); !status)
       return status.error();
     Verifier verifier(program, options);

@@ -8,7 +8,7 @@
 #ifndef NM_LIB_ISA_VERIFYALIAS_H
 #define NM_LIB_ISA_VERIFYALIAS_H
 
-#include "Walk.h"
+#include "nm/Isa/Sequencer.h"
 
 namespace nm::isa {
 

@@ -117,11 +117,11 @@ void Verifier::meet() {
   Clock all(queues.size());
   for (size_t i = 0; i < queues.size(); ++i)
     all[i] = queues[i].executed;
-  int32_t index = queues.front().walk.instruction();
+  int32_t index = queues.front().sequencer.instruction();
   for (Queue &queue : queues) {
     queue.clock = all;
     queue.isAtBarrier = false;
-    queue.walk.advance();
+    queue.sequencer.advance();
   }
   // Signals that nobody has taken bring nothing new.
   for (Semaphore &semaphore : semaphores) {

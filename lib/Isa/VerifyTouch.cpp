@@ -13,7 +13,7 @@ namespace nm::isa {
 bool Verifier::report(const TouchedRows::Conflict &conflict, int queue,
                       const std::string &what) {
   using Conflict = TouchedRows::Conflict;
-  int32_t index = queues[queue].walk.instruction();
+  int32_t index = queues[queue].sequencer.instruction();
   std::string me =
       nameOf(index) + " on " + queueName(numbers[queue], program.target);
   other = conflict.other.instruction;
@@ -68,7 +68,7 @@ bool Verifier::touchRuns(TouchedRows &memory, int64_t base, int64_t first,
       first % pitch + run <= pitch)
     rows = tile.sizes[order[outer++]];
   Queue &engine = queues[queue];
-  Access access{queue, engine.executed + 1, engine.walk.instruction()};
+  Access access{queue, engine.executed + 1, engine.sequencer.instruction()};
   std::array<int64_t, kMaxRank> at{};
   for (;;) {
     if (++work > mostWork || memory.size() > kMostPieces)
@@ -111,7 +111,7 @@ bool Verifier::touch(int queue, const Tile &tile, bool isRead, bool isWritten) {
     if (isRead && !isWritten && !tensor->isStored && tensor->isComplete)
       return true;
   }
-  const Counters &counters = queues[queue].walk.counters();
+  const Counters &counters = queues[queue].sequencer.counters();
   const std::vector<int64_t> &stride = strides[!isDram][tile.object];
   int64_t element = 0, slot = tile.slot;
   for (size_t k = 0; k < stride.size(); ++k)

@@ -6,11 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Attention.h"
-#include "../Runtime/Support.h"
+#include "nm/Support/Result.h"
 
 namespace nm::model {
 
-using rt::makeError;
+using support::makeError;
 
 Status AttentionShape::check() const {
   constexpr int64_t kLength = int64_t(1) << 24, kWidth = 1 << 14;

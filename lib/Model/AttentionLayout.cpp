@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "AttentionLayout.h"
+#include "nm/Model/AttentionLayout.h"
 #include "ExtendedTerms.h"
 #include <algorithm>
 #include <array>

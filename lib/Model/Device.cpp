@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Device.h"
-#include "../Runtime/Support.h"
 #include "DeviceFields.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -143,9 +143,9 @@ Result<Device> findDevice(const std::string &nameOrPath) {
   std::string known = "host";
   for (const BuiltinDevice &device : kBuiltinDevices)
     known += std::string(", ") + device.name;
-  return rt::makeError(Errc::NotFound, "found device ", rt::quote(nameOrPath),
-                       ", expected one of ", known,
-                       " or the path of a description");
+  return support::makeError(Errc::NotFound, "found device ",
+                            support::quote(nameOrPath), ", expected one of ",
+                            known, " or the path of a description");
 }
 
 } // namespace nm::model

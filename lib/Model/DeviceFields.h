@@ -23,12 +23,13 @@
 #define NM_LIB_MODEL_DEVICEFIELDS_H
 
 #include "nm/Model/Device.h"
+#include "nm/Support/JsonReader.h"
 
 namespace nm::model {
 
-/// Whether a field may be left out. An optional field keeps the value of a
-/// default-constructed Device.
-enum class Need { Required, Optional };
+/// An optional field that is left out keeps the value of a default-constructed
+/// Device.
+using support::Need;
 
 /// Value of "schema" in every description.
 inline constexpr const char *kDeviceSchema = "nm.device/1";

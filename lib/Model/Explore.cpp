@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Explore.h"
-#include "../Runtime/Support.h"
 #include "nm/Model/Extended.h"
 #include <algorithm>
 #include <cstdio>

@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
 #include "nm/Model/Explore.h"
 #include "nm/Model/Published.h"
 #include "nm/Support/Numbers.h"
 #include "nm/Support/Options.h"
+#include "nm/Support/Result.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -19,8 +20,8 @@
 
 namespace nm::model {
 
-using rt::makeError;
-using rt::quote;
+using support::makeError;
+using support::quote;
 
 namespace {
 

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExploreRun.h"
-#include "../Runtime/Support.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/Result.h"
 #include "nm/Support/Text.h"
 #include <algorithm>
 #include <atomic>
@@ -22,7 +23,7 @@
 
 namespace nm::model {
 
-using rt::makeError;
+using support::makeError;
 
 namespace {
 
@@ -204,7 +205,7 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
 
 Result<std::vector<SweepPoint>> explore(const Sweep &sweep,
                                         const ExploreOptions &options) {
-  return rt::guarded([&] { return run(sweep, options); });
+  return support::guarded([&] { return run(sweep, options); });
 }
 
 } // namespace nm::model

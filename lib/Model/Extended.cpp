@@ -6,15 +6,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Extended.h"
-#include "AttentionLayout.h"
 #include "ExtendedTerms.h"
+#include "nm/Model/AttentionLayout.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 #include <cmath>
 
 namespace nm::model {
 
-using rt::ceilDiv;
-using rt::makeError;
+using support::ceilDiv;
+using support::makeError;
 
 Status checkRange(const Device &device, const AttentionShape &shape) {
   if (Status status = shape.check(); !status)

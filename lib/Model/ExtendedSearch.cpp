@@ -8,6 +8,7 @@
 #include "ExtendedTerms.h"
 #include "Ranking.h"
 #include "nm/Model/Extended.h"
+#include "nm/Support/Arithmetic.h"
 #include <array>
 #include <map>
 #include <tuple>
@@ -177,11 +178,11 @@ private:
         double onChip =
             cost.onChipCycles -
             (cost.dramBytes - bytes) / device.scratchpadBytesPerCycle();
-        double steps =
-            (device.array.stepOverhead[static_cast<int>(logit)] +
-             device.array.stepOverhead[static_cast<int>(attend)]) /
-            2.0 * static_cast<double>(sums.steps) *
-            static_cast<double>(rt::ceilDiv(unitCount(shape), flow.packed));
+        double steps = (device.array.stepOverhead[static_cast<int>(logit)] +
+                        device.array.stepOverhead[static_cast<int>(attend)]) /
+                       2.0 * static_cast<double>(sums.steps) *
+                       static_cast<double>(
+                           support::ceilDiv(unitCount(shape), flow.packed));
         double c = std::max({cost.computeCycles, cost.softmaxCycles, onChip,
                              bytes / device.dramBytesPerCycle()}) +
                    steps;

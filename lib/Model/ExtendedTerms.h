@@ -15,9 +15,10 @@
 #ifndef NM_LIB_MODEL_EXTENDEDTERMS_H
 #define NM_LIB_MODEL_EXTENDEDTERMS_H
 
-#include "AttentionLayout.h"
-#include "Blocks.h"
-#include <algorithm>
+#include "nm/Model/AttentionLayout.h"
+#include "nm/Model/Blocks.h"
+#include "nm/Model/ProductTerms.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace nm::model {
 
@@ -62,44 +63,13 @@ Status checkRange(const Device &device, const AttentionShape &shape);
 BlockSums sumSteps(const Device &device, const AttentionShape &shape,
                    int64_t rows, int64_t tile, int64_t packed);
 
-/// Cycles of one product [m, k] by [k, n] on `a` x `b` MACs. A stationary
-/// operand is loaded row by row behind the previous tile's work.
-inline int64_t productCycles(Stationarity stationarity, int64_t a, int64_t b,
-                             int64_t m, int64_t k, int64_t n) {
-  using rt::ceilDiv;
-  switch (stationarity) {
-  case Stationarity::Output:
-    return ceilDiv(m, a) * ceilDiv(n, b) * k;
-  case Stationarity::Weight:
-    return ceilDiv(k, a) * ceilDiv(n, b) * std::max(m, std::min(k, a));
-  case Stationarity::Input:
-    return ceilDiv(m, a) * ceilDiv(k, b) * std::max(n, std::min(m, a));
-  }
-  return 0;
-}
-
-/// Elements that one product moves between scratchpad and array.
-inline int64_t productTraffic(Stationarity stationarity, int64_t a, int64_t b,
-                              int64_t m, int64_t k, int64_t n) {
-  using rt::ceilDiv;
-  switch (stationarity) {
-  case Stationarity::Output:
-    return m * k * ceilDiv(n, b) + k * n * ceilDiv(m, a) + m * n;
-  case Stationarity::Weight:
-    return m * k * ceilDiv(n, b) + k * n + m * n * (2 * ceilDiv(k, a) - 1);
-  case Stationarity::Input:
-    return m * k + k * n * ceilDiv(m, a) + m * n * (2 * ceilDiv(k, b) - 1);
-  }
-  return 0;
-}
-
 /// Units, and rounds of `heads` units at a time.
 inline int64_t unitCount(const AttentionShape &shape) {
   return shape.batch * shape.kvHeadCount();
 }
 
 /// Bits of a count of elements as whole bytes.
-inline int64_t bitsToBytes(int64_t bits) { return rt::ceilDiv(bits, 8); }
+inline int64_t bitsToBytes(int64_t bits) { return support::ceilDiv(bits, 8); }
 
 int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow);

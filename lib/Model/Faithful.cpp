@@ -12,17 +12,18 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Faithful.h"
-#include "../Runtime/Support.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 
 namespace nm::model {
 
-using rt::makeError;
+using support::makeError;
 
 namespace {
 
 double ceilDiv(int64_t a, int64_t b) {
-  return static_cast<double>(rt::ceilDiv(a, b));
+  return static_cast<double>(support::ceilDiv(a, b));
 }
 
 /// Elements of one operator pair, for one head, with one stationarity.

@@ -12,8 +12,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Blocks.h"
 #include "Ranking.h"
+#include "nm/Model/Blocks.h"
+#include "nm/Support/Arithmetic.h"
 #include <cmath>
 
 namespace nm::model {
@@ -97,7 +98,7 @@ public:
           double h = static_cast<double>(rows),
                  count = static_cast<double>(blocks);
           int64_t tile = flow.keyTile ? flow.keyTile : kValueBlock;
-          double visits = static_cast<double>(rt::ceilDiv(keys, tile));
+          double visits = static_cast<double>(support::ceilDiv(keys, tile));
           // A tile that the diagonal crosses is computed in full.
           double seen = flow.keyTile && shape.causal
                             ? std::min(visits * static_cast<double>(tile),
@@ -132,8 +133,8 @@ public:
         });
 
     double units = static_cast<double>(shape.batch * shape.kvHeadCount());
-    double tasks =
-        units * static_cast<double>(rt::ceilDiv(foldedRows(shape), flow.rows));
+    double tasks = units * static_cast<double>(
+                               support::ceilDiv(foldedRows(shape), flow.rows));
     double share = std::ceil(tasks / static_cast<double>(threads)) / tasks;
     double total = units * share;
     Cost cost;

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
 #include "nm/Model/Extended.h"
 #include "nm/Model/Search.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 
 namespace nm::model {
@@ -67,8 +67,9 @@ Result<LayerCost> evaluateLayer(const Device &device, const LayerShape &shape,
   if (!attention)
     return attention.error();
   if (shape.modelDim < 1 || shape.feedForward < 1)
-    return rt::makeError(Errc::Argument, "found widths ", shape.modelDim,
-                         " and ", shape.feedForward, ", expected at least 1");
+    return support::makeError(Errc::Argument, "found widths ", shape.modelDim,
+                              " and ", shape.feedForward,
+                              ", expected at least 1");
   layer.attention = attention->ranked.front().cost;
   layer.dataflow = attention->ranked.front().dataflow;
 

@@ -6,13 +6,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProjectionTerms.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 #include <numeric>
 
 namespace nm::model {
 
-using rt::ceilDiv;
-using rt::makeError;
+using support::ceilDiv;
+using support::makeError;
 
 /// Elements of the reduction after which a strip may begin: whole groups whose
 /// indices fill whole bytes.

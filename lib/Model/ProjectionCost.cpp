@@ -12,11 +12,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProjectionTerms.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 
 namespace nm::model {
 
-using rt::ceilDiv;
+using support::ceilDiv;
 
 namespace {
 

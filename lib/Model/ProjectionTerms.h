@@ -10,12 +10,14 @@
 
 #include "ExtendedTerms.h"
 #include "nm/Model/Extended.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace nm::model {
 
 /// Kept elements of `k` consecutive ones along the reduction.
 inline int64_t keptElements(const ProjectionShape &shape, int64_t k) {
-  return shape.sparse() ? rt::ceilDiv(k, shape.pattern.m) * shape.pattern.n : k;
+  return shape.sparse() ? support::ceilDiv(k, shape.pattern.m) * shape.pattern.n
+                        : k;
 }
 
 /// Bytes of the indices of `k` elements of a row: a row begins on a byte.

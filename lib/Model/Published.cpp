@@ -6,18 +6,20 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Published.h"
-#include "../Runtime/Support.h"
 #include "nm/Model/Faithful.h"
+#include "nm/Support/CsvReader.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/Result.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 
 namespace nm::model {
 
-using rt::makeError;
-using rt::quote;
+using support::makeError;
+using support::quote;
 
 const std::array<const char *, kNumPublishedFigures> kPublishedFigureNames = {
     "proportion_spilled", "ideal_latency", "mem_traffic", "actual_latency",
@@ -25,42 +27,32 @@ const std::array<const char *, kNumPublishedFigures> kPublishedFigureNames = {
 
 namespace {
 
-constexpr size_t kMostRows = 100'000, kLongestLine = 4096;
-
-std::vector<std::string> cellsOf(std::string line) {
-  if (!line.empty() && line.back() == '\r')
-    line.pop_back();
-  std::vector<std::string> cells(1);
-  for (char c : line) {
-    if (c == ',')
-      cells.emplace_back();
-    else
-      cells.back() += c;
-  }
-  return cells;
-}
+constexpr size_t kMostRows = 100'000;
 
 /// One line, its cells found by the names of the first one.
 class Line {
 public:
   Line(const std::map<std::string, size_t> &columns,
-       std::vector<std::string> cells, std::string where)
-      : columns(columns), cells(std::move(cells)), where(std::move(where)) {}
+       const std::vector<std::string> &cells, support::CsvReader &reader)
+      : columns(columns), cells(cells), reader(reader) {}
 
   bool failed = false;
-  Error error;
 
-  template <typename... Parts> void fail(const Parts &...parts) {
-    if (!failed)
-      error = makeError(Errc::Format, where, ": ", parts...);
+  void fail(const std::string &message) {
+    reader.fail(message);
     failed = true;
+  }
+  void wrong(const char *column, const std::string &cell,
+             const std::string &expected) {
+    fail(std::string("column ") + column + ": found " + quote(cell) +
+         ", expected " + expected);
   }
 
   std::string text(const char *column) {
     auto it = columns.find(column);
-    if (it != columns.end() && it->second < cells.size())
+    if (it != columns.end())
       return cells[it->second];
-    fail("found no column ", quote(column), ", expected it");
+    fail("found no column " + quote(column) + ", expected it");
     return "";
   }
 
@@ -68,7 +60,7 @@ public:
     std::string cell = text(column);
     if (cell.empty() || cell.size() > 15 ||
         cell.find_first_not_of("0123456789") != std::string::npos) {
-      fail("column ", column, ": found ", quote(cell), ", expected an integer");
+      wrong(column, cell, "an integer");
       return 1;
     }
     return std::strtoll(cell.c_str(), nullptr, 10);
@@ -79,7 +71,7 @@ public:
     char *end = nullptr;
     double value = std::strtod(cell.c_str(), &end);
     if (cell.empty() || *end || !std::isfinite(value)) {
-      fail("column ", column, ": found ", quote(cell), ", expected a number");
+      wrong(column, cell, "a number");
       return 0;
     }
     return value;
@@ -89,15 +81,14 @@ public:
   bool choice(const char *column, const char *yes, const char *no) {
     std::string cell = text(column);
     if (cell != yes && cell != no)
-      fail("column ", column, ": found ", quote(cell), ", expected ", yes,
-           " or ", no);
+      wrong(column, cell, std::string(yes) + " or " + no);
     return cell == yes;
   }
 
 private:
   const std::map<std::string, size_t> &columns;
-  std::vector<std::string> cells;
-  std::string where;
+  const std::vector<std::string> &cells;
+  support::CsvReader &reader;
 };
 
 PublishedMapping mappingOf(Line &line) {
@@ -124,8 +115,7 @@ PublishedMapping mappingOf(Line &line) {
   staged("QK_loc", StagedLogits);
   staged("AV_loc", StagedOutput);
   if (line.text("A_loc") != line.text("QK_loc"))
-    line.fail("column A_loc: found ", quote(line.text("A_loc")),
-              ", expected that of QK_loc");
+    line.wrong("A_loc", line.text("A_loc"), "that of QK_loc");
   auto stationarity = [&](const char *column) {
     return line.choice(column, "weight", "output") ? Stationarity::Weight
                                                    : Stationarity::Output;
@@ -140,8 +130,7 @@ PublishedMapping mappingOf(Line &line) {
                          ? Granularity::Sample
                          : Granularity::Batch;
   if (flow.granularity == Granularity::Batch && granularity != "all")
-    line.fail("column fusion_granularity: found ", quote(granularity),
-              ", expected row, head, batch or all");
+    line.wrong("fusion_granularity", granularity, "row, head, batch or all");
   flow.rows =
       flow.granularity == Granularity::Row ? line.integer("P1") : shape.queries;
   flow.heads = flow.granularity == Granularity::Batch
@@ -158,29 +147,31 @@ PublishedMapping mappingOf(Line &line) {
 
 Result<std::vector<PublishedMapping>>
 readPublishedMappings(const std::string &path) {
-  return rt::guarded([&]() -> Result<std::vector<PublishedMapping>> {
-    std::ifstream file(path);
-    std::string text;
-    if (!file || !std::getline(file, text))
-      return makeError(Errc::Io, path, ": cannot read the table of mappings");
+  return support::guarded([&]() -> Result<std::vector<PublishedMapping>> {
+    Result<support::CsvReader> reader = support::CsvReader::open(path);
+    if (!reader)
+      return reader.error();
+    using Step = support::CsvReader::Step;
+    std::vector<std::string> cells;
     std::map<std::string, size_t> columns;
-    for (const std::string &name : cellsOf(text))
+    Step step = reader->row(cells);
+    for (const std::string &name : cells)
       columns.emplace(name, columns.size());
     std::vector<PublishedMapping> mappings;
-    for (size_t number = 2; std::getline(file, text); ++number) {
-      std::string where = path + ": line " + std::to_string(number);
-      if (text.empty() || text == "\r")
-        continue;
-      if (text.size() > kLongestLine || mappings.size() == kMostRows)
-        return makeError(Errc::Format, where,
-                         ": found more than 100000 rows or 4096 bytes in one, "
-                         "expected a table of mappings");
-      Line line(columns, cellsOf(text), where);
+    while (step == Step::Row && (step = reader->row(cells)) == Step::Row) {
+      if (mappings.size() == kMostRows) {
+        reader->fail("found more than 100000 rows, expected a table of "
+                     "mappings");
+        return reader->error();
+      }
+      Line line(columns, cells, *reader);
       PublishedMapping mapping = mappingOf(line);
       if (line.failed)
-        return line.error;
+        return reader->error();
       mappings.push_back(std::move(mapping));
     }
+    if (step == Step::Error)
+      return reader->error();
     if (mappings.empty())
       return makeError(Errc::Format, path,
                        ": found no mappings, expected at least one");
@@ -189,7 +180,7 @@ readPublishedMappings(const std::string &path) {
 }
 
 Result<PublishedFigures> evaluatePublished(const PublishedMapping &mapping) {
-  return rt::guarded([&]() -> Result<PublishedFigures> {
+  return support::guarded([&]() -> Result<PublishedFigures> {
     Result<Device> device = findDevice(mapping.platform);
     if (!device)
       return device.error();

@@ -6,31 +6,33 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Search.h"
-#include "../Runtime/Support.h"
 #include "Ranking.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/Result.h"
 
 namespace nm::model {
 
 Result<SearchResult> searchDataflows(const Device &device,
                                      const AttentionShape &shape,
                                      const SearchOptions &options) {
-  return rt::guarded([&]() -> Result<SearchResult> {
+  return support::guarded([&]() -> Result<SearchResult> {
     if (Status status = shape.check(); !status)
       return status.error();
     if (!options.allowKeyTiles && !options.allowWholeRows)
-      return rt::makeError(Errc::Argument,
-                           "found neither key tiles nor whole rows allowed, "
-                           "expected at least one");
+      return support::makeError(
+          Errc::Argument, "found neither key tiles nor whole rows allowed, "
+                          "expected at least one");
     if (options.tiePercent < 0 || options.tiePercent > 100)
-      return rt::makeError(Errc::Argument, "found a tie of ",
-                           options.tiePercent, " percent, expected 0 to 100");
+      return support::makeError(Errc::Argument, "found a tie of ",
+                                options.tiePercent,
+                                " percent, expected 0 to 100");
     Result<SearchResult> result = device.kind == DeviceKind::Host
                                       ? searchHost(device, shape, options)
                                   : options.mode == Mode::Faithful
                                       ? searchFaithful(device, shape, options)
                                       : searchExtended(device, shape, options);
     if (result && result->ranked.empty())
-      return rt::makeError(
+      return support::makeError(
           Errc::Unsupported, "found no dataflow that fits ", device.name,
           result->rejected.empty() ? std::string()
                                    : ": " + result->rejected.front().reason,

@@ -1,4 +1,9 @@
 //===- CApi.cpp - C ABI: errors, threads, parameters ----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "CApiSupport.h"
 #include "Threads.h"

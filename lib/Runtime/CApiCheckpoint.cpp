@@ -1,4 +1,9 @@
 //===- CApiCheckpoint.cpp - C ABI: checkpoints, writing, layouts ----------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "CApiSupport.h"
 #include "nm/Runtime/Checkpoint.h"

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "CApiSupport.h"
-#include "Recipes/KernelChoice.h"
 #include "Recipes/Trainer.h"
+#include "nm/Runtime/Recipes/KernelChoice.h"
 #include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_recipe.h"
 

@@ -1,4 +1,9 @@
 //===- CApiSupport.h - from C++ results to C status -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_LIB_RUNTIME_CAPISUPPORT_H
 #define NM_LIB_RUNTIME_CAPISUPPORT_H

@@ -1,5 +1,10 @@
 //===- Cache.cpp - packed parameters on disk ------------------------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // File: magic (8 bytes), header length, header checksum, JSON header, padding
 // to 64, then the parts, each at a multiple of 64. The header holds the key
 // and, for every parameter, null or the offsets, sizes and checksum of its
@@ -8,10 +13,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cache.h"
-#include "Json.h"
 #include "SafetensorsHeader.h"
 #include "Support.h"
 #include "Threads.h"
+#include "nm/Support/Json.h"
 #include "nm/Support/OutputFile.h"
 #include <algorithm>
 #include <filesystem>
@@ -152,7 +157,7 @@ public:
       return fail("damaged header");
     base = (fixed + length + kAlignment - 1) / kAlignment * kAlignment;
     std::string_view text(reinterpret_cast<const char *>(data) + fixed, length);
-    Result<json> header = parseStrictJson(text, "cache");
+    Result<json> header = support::parseStrictJson(text, "cache");
     if (!header)
       return header.error();
     if (header->value("key", "") != key)

@@ -1,4 +1,9 @@
 //===- Checkpoint.cpp - open a checkpoint, find tensors -------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Checkpoint.h"
 #include "CheckpointFormats.h"

@@ -1,4 +1,9 @@
 //===- CompressedTensors.cpp - bitmask-compressed weights -----------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "CompressedTensors.h"
 #include "Memory.h"

@@ -1,4 +1,9 @@
 //===- CompressedTensors.h - bitmask-compressed weights -------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_LIB_RUNTIME_COMPRESSEDTENSORS_H
 #define NM_LIB_RUNTIME_COMPRESSEDTENSORS_H

@@ -1,4 +1,9 @@
 //===- FiberDense.cpp - tiles from and to row-major weights ---------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "Fibers.h"
 #include "NonZeroBits.h"

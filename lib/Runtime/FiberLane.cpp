@@ -1,4 +1,9 @@
 //===- FiberLane.cpp - fibers in the lane layout --------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "Fibers.h"
 #include "Support.h"

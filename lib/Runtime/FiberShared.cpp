@@ -1,4 +1,9 @@
 //===- FiberShared.cpp - fibers of rows that share their mask -------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "Fibers.h"
 #include "Support.h"

@@ -1,5 +1,10 @@
 //===- Fibers.h - tiles of compressed rows between two layouts ------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Every conversion goes through a tile: some whole rows (fibers) of the weight
 // in compressed form, N in-group indices and N values for every group. A reader
 // fills it from one layout, a writer stores it in another; a tile is small

@@ -1,8 +1,13 @@
 //===- Inspect.cpp - what is in a checkpoint ------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Inspect.h"
-#include "Json.h"
 #include "Support.h"
+#include "nm/Support/Json.h"
 #include <algorithm>
 #include <cstdio>
 #include <unordered_set>

@@ -1,4 +1,9 @@
 //===- Layout.cpp - text and sizes of layouts -----------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Layout.h"
 #include "Support.h"

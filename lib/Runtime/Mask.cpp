@@ -1,4 +1,9 @@
 //===- Mask.cpp - which elements of a weight are kept ---------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Mask.h"
 #include "Support.h"

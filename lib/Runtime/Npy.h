@@ -1,4 +1,9 @@
 //===- Npy.h - the header of an npy array ---------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_LIB_RUNTIME_NPY_H
 #define NM_LIB_RUNTIME_NPY_H

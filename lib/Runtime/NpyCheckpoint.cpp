@@ -1,4 +1,9 @@
 //===- NpyCheckpoint.cpp - an npy file as a checkpoint --------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "CheckpointFormats.h"
 #include "Npy.h"

@@ -1,4 +1,9 @@
 //===- Pack.cpp - exact conversions between layouts -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Pack.h"
 #include "FiberDriver.h"

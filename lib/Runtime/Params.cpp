@@ -1,4 +1,9 @@
 //===- Params.cpp - load the parameters of a compiled model ---------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Params.h"
 #include "Cache.h"

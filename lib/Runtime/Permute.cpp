@@ -1,4 +1,9 @@
 //===- Permute.cpp - view a permuted tensor in memory order ---------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "Permute.h"
 #include "Support.h"

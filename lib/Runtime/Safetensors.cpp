@@ -1,10 +1,15 @@
 //===- Safetensors.cpp - safetensors files, sharded or not ----------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "CheckpointFormats.h"
 #include "CompressedTensors.h"
-#include "Json.h"
 #include "SafetensorsHeader.h"
 #include "Support.h"
+#include "nm/Support/Json.h"
 #include <algorithm>
 #include <map>
 #include <unordered_map>
@@ -237,7 +242,7 @@ Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
     return makeError(Errc::Format, path, ": found ", index.size,
                      " bytes, expected an index of at most ", maxIndex);
   std::string_view text(reinterpret_cast<const char *>(index.data), index.size);
-  Result<nlohmann::json> document = parseStrictJson(text, path);
+  Result<nlohmann::json> document = support::parseStrictJson(text, path);
   if (!document)
     return document.error();
   auto map = document->find("weight_map");

@@ -1,9 +1,14 @@
 //===- SafetensorsHeader.cpp - the JSON header of a safetensors file ------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "SafetensorsHeader.h"
-#include "Json.h"
 #include "Support.h"
 #include "nm/Runtime/Tensor.h"
+#include "nm/Support/Json.h"
 #include <algorithm>
 #include <unordered_set>
 

@@ -1,4 +1,9 @@
 //===- Sparsity.cpp - verify and derive N:M patterns ----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Sparsity.h"
 #include "FiberDriver.h"

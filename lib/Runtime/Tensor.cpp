@@ -1,4 +1,9 @@
 //===- Tensor.cpp - views of tensor data ----------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Tensor.h"
 #include "Memory.h"

@@ -1,5 +1,10 @@
 //===- TightestPattern.cpp - find the tightest N:M of a tensor ------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The weights are read once and become one bit an element; everything else
 // works on the bits. Counts along the innermost axis are popcounts of M
 // neighbouring bits. Counts along another axis are kept bit-sliced: plane p of

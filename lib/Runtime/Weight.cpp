@@ -1,4 +1,9 @@
 //===- Weight.cpp - a weight and its mask, by key -------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Weight.h"
 #include "BitOrderCheck.h"

@@ -1,11 +1,16 @@
 //===- Writer.cpp - write safetensors and npy files -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Writer.h"
-#include "Json.h"
 #include "Memory.h"
 #include "Npy.h"
 #include "Support.h"
 #include "Threads.h"
+#include "nm/Support/Json.h"
 #include "nm/Support/OutputFile.h"
 #include <algorithm>
 #include <numeric>

@@ -11,7 +11,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cost.h"
-#include "../Model/ExtendedTerms.h"
+#include "nm/Model/ProductTerms.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -25,7 +26,7 @@ using isa::Program;
 using isa::Space;
 using isa::Tile;
 using model::Stationarity;
-using rt::ceilDiv;
+using support::ceilDiv;
 
 namespace {
 

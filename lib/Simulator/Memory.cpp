@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
 #include "Convert.h"
 #include "Values.h"
+#include "nm/Support/Result.h"
 #include <cstring>
 #include <new>
 #include <unistd.h>
@@ -109,10 +109,10 @@ Result<Memory> Memory::allocate(const Program &program) {
     if (total <= limit)
       memory.contents[i].reset(new (std::nothrow) uint8_t[bytes]());
     if (!memory.contents[i])
-      return rt::makeError(Errc::Memory, "found tensors of more than ",
-                           static_cast<double>(total), " bytes, of which '",
-                           tensor.name, "' has ", bytes,
-                           ", expected what fits the memory of this machine");
+      return support::makeError(
+          Errc::Memory, "found tensors of more than ",
+          static_cast<double>(total), " bytes, of which '", tensor.name,
+          "' has ", bytes, ", expected what fits the memory of this machine");
     if (tensor.role == isa::Role::Constant)
       writeTensor(tensor, memory.data(i), tensor.data.data(), tensor.type);
   }

@@ -11,17 +11,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Runtime/Support.h"
 #include "Clones.h"
 #include "Convert.h"
 #include "Values.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <cstring>
 
 namespace nm::sim {
 
 using isa::Instruction;
-using rt::ceilDiv;
+using support::ceilDiv;
 
 namespace {
 

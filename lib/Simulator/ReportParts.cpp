@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReportParts.h"
-#include "../Runtime/Support.h"
 #include <cstdio>
 #include <initializer_list>
 #include <nlohmann/json.hpp>

@@ -6,14 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "Requirements.h"
-#include "../Runtime/Support.h"
+#include "nm/Support/Result.h"
 
 namespace nm::sim {
 
 using isa::Instruction;
 using isa::Opcode;
 using isa::Tile;
-using rt::makeError;
+using support::makeError;
 
 std::string nameOf(const Program &program, int32_t index) {
   const Instruction &instruction = program.code[index];

@@ -13,12 +13,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Simulator/Simulator.h"
-#include "../Isa/Walk.h"
-#include "../Runtime/Support.h"
 #include "Bandwidth.h"
 #include "Cost.h"
 #include "Requirements.h"
 #include "Values.h"
+#include "nm/Isa/Sequencer.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -27,7 +28,7 @@ namespace nm::sim {
 
 using isa::Instruction;
 using isa::Opcode;
-using rt::makeError;
+using support::makeError;
 
 namespace {
 
@@ -35,9 +36,9 @@ namespace {
 struct EngineState {
   enum State : uint8_t { Pending, Waiting, Barrier, Fixed, Working, Finished };
 
-  explicit EngineState(Walk walk) : walk(std::move(walk)) {}
+  explicit EngineState(Sequencer sequencer) : sequencer(std::move(sequencer)) {}
 
-  Walk walk;
+  Sequencer sequencer;
   State state = Pending;
   double since = 0;      ///< when the state began, or was last accounted
   double begin = 0;      ///< of the instruction
@@ -103,8 +104,8 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
   if (options.maxEvents)
     result.activity.engines.resize(static_cast<size_t>(queues));
   for (int queue = 0; queue != queues; ++queue) {
-    engines.emplace_back(Walk(program, queue));
-    if (engines.back().walk.isIdle()) {
+    engines.emplace_back(Sequencer(program, queue));
+    if (engines.back().sequencer.isIdle()) {
       engines.back().state = EngineState::Finished;
       continue;
     }
@@ -153,7 +154,7 @@ void Machine::account(EngineState &engine) {
 
 void Machine::enterWork(int queue) {
   EngineState &engine = engines[queue];
-  const Cost &cost = costs[engine.walk.instruction()];
+  const Cost &cost = costs[engine.sequencer.instruction()];
   engine.flow.cycles = std::max(cost.work, cost.dram / dramRate);
   engine.flow.dram = cost.dram;
   engine.flow.scratchpad = cost.scratchpad;
@@ -168,10 +169,10 @@ void Machine::enterWork(int queue) {
 
 void Machine::complete(int queue) {
   EngineState &engine = engines[queue];
-  int32_t index = engine.walk.instruction();
+  int32_t index = engine.sequencer.instruction();
   const Instruction &instruction = program.code[index];
   if (values)
-    values->execute(index, engine.walk.counters());
+    values->execute(index, engine.sequencer.counters());
   ++executed[index];
   ++result.steps;
   ++engine.time.instructions;
@@ -202,13 +203,13 @@ void Machine::complete(int queue) {
   if (instruction.opcode != Opcode::Sync)
     engine.lastEnd = now;
   engine.state = EngineState::Pending;
-  engine.walk.advance();
+  engine.sequencer.advance();
   pending.push_back(queue);
 }
 
 Error Machine::tooManySteps(int queue) const {
   return makeError(Errc::Unsupported,
-                   nameOf(program, engines[queue].walk.instruction()),
+                   nameOf(program, engines[queue].sequencer.instruction()),
                    ": found more than ", options.maxSteps,
                    " executed instructions and barriers, expected the end of "
                    "the program; more are run with a larger max-steps");
@@ -236,7 +237,7 @@ Status Machine::start(int queue) {
   EngineState &engine = engines[queue];
   account(engine);
   engine.since = now;
-  int32_t index = engine.walk.instruction();
+  int32_t index = engine.sequencer.instruction();
   if (index < 0) {
     engine.state = EngineState::Finished;
     return {};
@@ -259,7 +260,7 @@ Status Machine::start(int queue) {
       account(other);
       other.state = EngineState::Pending;
       other.lastEnd = -1; // nothing was requested before all had met
-      other.walk.advance();
+      other.sequencer.advance();
       pending.push_back(static_cast<int>(i));
     }
     return {};
@@ -360,7 +361,7 @@ Error Machine::deadlock() const {
     if (engine.state == EngineState::Finished)
       continue;
     text += (text.empty() ? "" : "; ") +
-            nameOf(program, engine.walk.instruction()) + " on " +
+            nameOf(program, engine.sequencer.instruction()) + " on " +
             isa::queueName(static_cast<int>(i), program.target);
     text += engine.state == EngineState::Waiting
                 ? " waits for semaphore " + std::to_string(engine.blocking)
@@ -455,7 +456,7 @@ void Activity::add(int queue, double begin, double end) {
 Result<SimulationResult> simulate(const Program &program, const Device &device,
                                   Memory &memory,
                                   const SimulatorOptions &options) {
-  return rt::guarded([&]() -> Result<SimulationResult> {
+  return support::guarded([&]() -> Result<SimulationResult> {
     if (Status status = isa::checkProgram(program); !status)
       return status.error();
     if (Status status = checkDevice(program, device); !status)

@@ -8,14 +8,14 @@
 #ifndef NM_LIB_SIMULATOR_VALUES_H
 #define NM_LIB_SIMULATOR_VALUES_H
 
-#include "../Isa/Walk.h"
 #include "Pool.h"
+#include "nm/Isa/Sequencer.h"
 #include "nm/Simulator/Simulator.h"
 
 namespace nm::sim {
 
 using isa::Counters;
-using isa::Walk;
+using isa::Sequencer;
 
 /// Bytes of this machine. A larger request may be granted and kill the process
 /// later.

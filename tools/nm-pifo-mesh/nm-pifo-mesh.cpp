@@ -90,7 +90,7 @@ static int write(const std::string &text, const std::string &path) {
 }
 
 static int run(int argc, char **argv) {
-  std::string action, input, output, trace, error;
+  std::string action, input, output, trace;
   int64_t cycles = 64;
   nm::support::CommandLine line("nm-pifo-mesh",
                                 "reads, prints and runs configurations of PIFO "
@@ -137,18 +137,19 @@ static int run(int argc, char **argv) {
     return fail("no configuration; expected " + action + " <mesh.json>");
   if (!read(input, text))
     return fail("cannot read " + nm::support::quote(input));
-  std::optional<Config> config = parseConfig(text, input, error);
+  nm::support::Result<Config> config = parseConfig(text, input);
   if (!config)
-    return fail(error);
+    return fail(config.error().message);
   if (action == "run") {
     std::string csv;
     if (trace.empty())
       return fail("no trace; expected --trace <csv>");
     if (!read(trace, csv))
       return fail("cannot read the trace " + nm::support::quote(trace));
-    std::optional<std::string> result =
-        replay(*config, csv, static_cast<unsigned>(cycles), error);
-    return result ? write(*result, output) : fail(trace + ": " + error);
+    nm::support::Result<std::string> result =
+        replay(*config, csv, nm::support::printable(trace),
+               static_cast<unsigned>(cycles));
+    return result ? write(*result, output) : fail(result.error().message);
   }
   return write(action == "check"  ? summary(*config)
                : action == "area" ? areaReport(*config)

@@ -16,8 +16,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Model/RandomDevices.h"
 #include "AttentionTestSupport.h"
+#include "Common/RandomDevices.h"
 #include <cstdio>
 #include <optional>
 

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Isa/Encoding.h"
-#include "../../lib/Isa/Binary.h"
 #include "SampleProgram.h"
+#include "nm/Isa/BinaryFormat.h"
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -249,7 +249,9 @@ TEST(Encoding, TextErrorsNameThePlace) {
   Result<Program> json =
       readJson("{\"schema\": \"nm.attacc/1\", \"nam\": 1}", "j");
   ASSERT_FALSE(json.ok());
-  EXPECT_EQ(json.error().message, "j: : found no field 'name', expected one");
+  EXPECT_EQ(json.error().message,
+            "j: field 'name': found nothing, expected a string "
+            "(is it 'nam'?)");
   EXPECT_FALSE(readJson(std::string(100000, '['), "j").ok());
 }
 

@@ -10,8 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../lib/Isa/Names.h"
 #include "SampleProgram.h"
+#include "nm/Isa/Names.h"
 #include <algorithm>
 #include <cstring>
 #include <filesystem>

@@ -25,9 +25,8 @@ std::string readShaped() {
 }
 
 Config shaped() {
-  std::string error;
-  std::optional<Config> config = parseConfig(readShaped(), "shaped", error);
-  EXPECT_TRUE(config) << error;
+  nm::support::Result<Config> config = parseConfig(readShaped(), "shaped");
+  EXPECT_TRUE(config.ok()) << (config.ok() ? "" : config.error().message);
   return config ? *config : Config();
 }
 
@@ -254,13 +253,15 @@ TEST(Mesh, AtFullRateNothingIsLost) {
 
 TEST(Mesh, RefusesWhatIsMalformed) {
   const std::string good = readShaped();
-  auto message = [&](const std::string &from, const std::string &to) {
-    std::string text = good, error;
+  auto message = [&](const std::string &from,
+                     const std::string &to) -> std::string {
+    std::string text = good;
     size_t at = text.find(from);
     EXPECT_NE(at, std::string::npos) << from;
     text.replace(at, from.size(), to);
-    EXPECT_FALSE(parseConfig(text, "m.json", error)) << to;
-    return error;
+    nm::support::Result<Config> config = parseConfig(text, "m.json");
+    EXPECT_FALSE(config.ok()) << to;
+    return config.ok() ? "" : config.error().message;
   };
   using testing::HasSubstr;
   EXPECT_THAT(message("\"suspends\": true", "\"suspends\": false"),
@@ -286,9 +287,9 @@ TEST(Mesh, RefusesWhatIsMalformed) {
 
 TEST(Mesh, PrintedConfigurationsReadBack) {
   Config config = shaped();
-  std::string text = printConfig(config), error;
-  std::optional<Config> again = parseConfig(text, "again", error);
-  ASSERT_TRUE(again) << error;
+  std::string text = printConfig(config);
+  nm::support::Result<Config> again = parseConfig(text, "again");
+  ASSERT_TRUE(again.ok()) << (again.ok() ? "" : again.error().message);
   EXPECT_EQ(printConfig(*again), text);
 }
 } // namespace

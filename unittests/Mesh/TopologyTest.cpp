@@ -15,9 +15,8 @@ using namespace nm::mesh;
 
 namespace {
 Topology tree(const std::string &text) {
-  std::string error;
-  std::optional<Topology> topology = parseTopology(text, error);
-  EXPECT_TRUE(topology) << error;
+  nm::support::Result<Topology> topology = parseTopology(text);
+  EXPECT_TRUE(topology.ok()) << text;
   return topology ? *topology : Topology();
 }
 
@@ -60,10 +59,10 @@ void expectSameDepartures(const Topology &source, const Embedding &embedding,
 TEST(Topology, PrintsWhatItReads) {
   for (const char *text : {".", "(..)", "((..).(...))", "(((.)))"})
     EXPECT_EQ(tree(text).print(), text);
-  std::string error;
   for (const char *text : {"", "(", "()", "..", "(.))", "x", "(. .)"}) {
-    EXPECT_FALSE(parseTopology(text, error)) << text;
-    EXPECT_NE(error.find("expected"), std::string::npos);
+    nm::support::Result<Topology> topology = parseTopology(text);
+    ASSERT_FALSE(topology.ok()) << text;
+    EXPECT_NE(topology.error().message.find("expected"), std::string::npos);
   }
 }
 
@@ -96,8 +95,8 @@ TEST(Topology, DeparturesAreEqualInGivenTrees) {
         {"((..)..)", "(((..)(..))(..))"},
         {"(..)", "((..))"},
         {"((...)(..))", "(((..).)((..)(..)))"}}) {
-    std::optional<Embedding> embedding = embedInto(tree(from), tree(to), error);
-    ASSERT_TRUE(embedding) << error;
+    nm::support::Result<Embedding> embedding = embedInto(tree(from), tree(to));
+    ASSERT_TRUE(embedding.ok()) << from << " into " << to;
     EXPECT_EQ(embedding->target.print(), to);
     expectSameDepartures(tree(from), *embedding, random);
   }
@@ -105,10 +104,11 @@ TEST(Topology, DeparturesAreEqualInGivenTrees) {
 
 // Fewer leaves cannot do what more do (Theorem 4.10), nor can less height.
 TEST(Topology, WhatDoesNotFitIsRefused) {
-  std::string error;
-  EXPECT_FALSE(embedInto(tree("(...)"), tree("(..)"), error));
-  EXPECT_NE(error.find("no embedding of (...) into (..)"), std::string::npos);
-  EXPECT_FALSE(embedInto(tree("((..).)"), tree("(...)"), error));
+  nm::support::Result<Embedding> wide = embedInto(tree("(...)"), tree("(..)"));
+  ASSERT_FALSE(wide.ok());
+  EXPECT_NE(wide.error().message.find("no embedding of (...) into (..)"),
+            std::string::npos);
+  EXPECT_FALSE(embedInto(tree("((..).)"), tree("(...)")).ok());
 }
 
 TEST(Topology, TheHeightIsLeast) {

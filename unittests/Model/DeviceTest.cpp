@@ -66,18 +66,20 @@ TEST(Device, ErrorsNameFileFieldFoundAndExpected) {
             "d.json: field 'array.rows': found nothing, expected an integer "
             "from 1 to 65536");
   EXPECT_EQ(errorWith(kSmall, "\"cols\": 8", "\"colls\": 8, \"cols\": 8"),
-            "d.json: field 'array.colls': found an unknown field, expected one "
-            "of rows, cols, stationarities, step_overhead_cycles, fill_cycles, "
-            "packs_heads, sparse_patterns, index_decodes_per_cycle");
+            "d.json: field 'array.colls': found an unknown field, expected "
+            "rows, cols, stationarities, step_overhead_cycles, fill_cycles, "
+            "packs_heads, sparse_patterns or index_decodes_per_cycle (did you "
+            "mean 'cols'?)");
   EXPECT_EQ(errorWith(kSmall, "[\"output\"]", "[\"row\"]"),
-            "d.json: field 'array.stationarities': found the string 'row', "
+            "d.json: field 'array.stationarities[0]': found the string 'row', "
             "expected one or more of \"output\", \"weight\" and \"input\", "
             "each once");
   EXPECT_EQ(errorWith(kSmall, "nm.device/1", "nm.device/2"),
-            "d.json: field 'schema': found 'nm.device/2', expected "
+            "d.json: field 'schema': found the string 'nm.device/2', expected "
             "\"nm.device/1\"");
   EXPECT_EQ(errorWith(kSmall, "\"accelerator\"", "\"gpu\""),
-            "d.json: field 'kind': found 'gpu', expected \"accelerator\" or "
+            "d.json: field 'kind': found the string 'gpu', expected "
+            "\"accelerator\" or "
             "\"host\"");
   EXPECT_EQ(errorWith(kHost, "\"bytes\": 128", "\"bytes\": 32"),
             "d.json: field 'host.caches[1].bytes': found 32, expected at least "

@@ -53,7 +53,7 @@ TEST(Projection, SearchAsksTheFilter) {
   auto narrow = searchProjection(
       device, shape, [](const ProjectionTiling &tiling) -> Status {
         if (tiling.out > 16)
-          return nm::rt::Error{nm::rt::Errc::Unsupported, "wide"};
+          return nm::support::Error{nm::support::Errc::Unsupported, "wide"};
         return {};
       });
   ASSERT_TRUE(narrow);
@@ -62,7 +62,7 @@ TEST(Projection, SearchAsksTheFilter) {
             searchProjection(device, shape)->second.cycles);
   auto none =
       searchProjection(device, shape, [](const ProjectionTiling &) -> Status {
-        return nm::rt::Error{nm::rt::Errc::Unsupported, "none"};
+        return nm::support::Error{nm::support::Errc::Unsupported, "none"};
       });
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().message, "none");

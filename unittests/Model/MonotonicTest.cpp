@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RandomDevices.h"
+#include "Common/RandomDevices.h"
 #include "nm/Model/Extended.h"
 #include "nm/Model/Faithful.h"
 #include "nm/Model/Search.h"

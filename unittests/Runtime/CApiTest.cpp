@@ -1,3 +1,10 @@
+//===- CApiTest.cpp -------------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "TestUtil.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "nm/Version.h"

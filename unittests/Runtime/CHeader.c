@@ -1,3 +1,10 @@
+//===- CHeader.c ----------------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* The public headers are C: this file only has to compile and link. */
 #include "nm/Runtime/nm_recipe.h"
 #include "nm/Runtime/nm_runtime.h"

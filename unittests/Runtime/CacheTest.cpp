@@ -1,3 +1,10 @@
+//===- CacheTest.cpp ------------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "TestUtil.h"
 #include "nm/Runtime/Params.h"
 #include <fcntl.h>

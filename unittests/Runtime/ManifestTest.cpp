@@ -1,3 +1,10 @@
+//===- ManifestTest.cpp ---------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "TestUtil.h"
 #include "nm/Runtime/Params.h"
 
@@ -52,31 +59,38 @@ TEST(Manifest, ScopeAndSparsityMayBeLeftOut) {
 TEST(Manifest, Errors) {
   expectOk(parseManifest(withParam(good)));
   expectError(parseManifest(""), {"manifest: invalid json"});
-  expectError(parseManifest("[]"), {"found an array, expected an object"});
+  expectError(parseManifest("[]"), {"found a list of 0, expected an object"});
   expectError(parseManifest("{\"version\":2,\"parameters\":[]}"),
-              {"version 2, expected 1"});
+              {"'version': found 2, expected 1"});
   expectError(parseManifest("{\"parameters\":[]}"),
               {"'version': found nothing"});
   expectError(parseManifest("{\"version\":1}"), {"'parameters'"});
   expectError(parseManifest("{\"version\":1,\"version\":1}"),
               {"duplicate key 'version'"});
   expectError(parseManifest("{\"version\":1,\"parameters\":[],\"x\":1}"),
-              {"unknown field 'x'"});
+              {"'x': found an unknown field"});
   expectError(parseManifest("{\"version\":1,\"parameters\":[1]}"),
-              {"parameter 0", "a number"});
-  expectError(parseManifest(altered("\"key\":\"w\",", "")), {"'key'"});
-  expectError(parseManifest(altered("\"w\"", "3")), {"a number", "a string"});
-  expectError(parseManifest(altered("f32", "f33")),
-              {"parameter 0 ('w')", "unknown dtype 'f33'"});
-  expectError(parseManifest(altered("[8,16]", "[8,-16]")), {"'shape'"});
-  expectError(parseManifest(altered("[8,16]", "[8,1.5]")), {"'shape'"});
-  expectError(parseManifest(altered("[8,16]", "8")), {"'shape'", "an array"});
+              {"'parameters[0]': found 1, expected an object"});
+  expectError(parseManifest(altered("\"key\":\"w\",", "")),
+              {"'parameters[0].key': found nothing"});
+  expectError(parseManifest(altered("\"w\"", "3")),
+              {"'parameters[0].key': found 3, expected a string"});
+  expectError(
+      parseManifest(altered("f32", "f33")),
+      {"'parameters[0].dtype': found the string 'f33', expected a dtype"});
+  expectError(parseManifest(altered("[8,16]", "[8,-16]")),
+              {"'parameters[0].shape[1]'"});
+  expectError(parseManifest(altered("[8,16]", "[8,1.5]")),
+              {"'parameters[0].shape[1]'"});
+  expectError(parseManifest(altered("[8,16]", "8")),
+              {"'parameters[0].shape'", "a list"});
   expectError(parseManifest(altered("[8,16]", "[8,18]")), {"does not divide"});
   expectError(parseManifest(altered("[8,16]", "[4294967296,4294967296]")),
               {"overflows"});
   expectError(parseManifest(altered("\"axis\":1", "\"axis\":2")), {"axis"});
   expectError(parseManifest(altered("\"n\":2", "\"n\":5")), {"1 <= N"});
-  expectError(parseManifest(altered("\"n\":2,", "")), {"'n'"});
+  expectError(parseManifest(altered("\"n\":2,", "")),
+              {"'parameters[0].sparsity.n': found nothing"});
   expectError(parseManifest(altered("{\"n\":2,\"m\":4,\"axis\":1}", "null")),
               {"needs a 'sparsity'"});
   expectError(parseManifest(altered("canonical", "diagonal")),

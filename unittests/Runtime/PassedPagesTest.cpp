@@ -1,4 +1,9 @@
 //===- PassedPagesTest.cpp - a packed checkpoint does not stay resident ----===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "TestUtil.h"
 #include <sstream>

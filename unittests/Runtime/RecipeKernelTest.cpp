@@ -11,9 +11,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../lib/Runtime/Recipes/KernelChoice.h"
 #include "TestUtil.h"
 #include "nm/Runtime/DType.h"
+#include "nm/Runtime/Recipes/KernelChoice.h"
 #include <cmath>
 
 using namespace nm::rt;

@@ -1,4 +1,9 @@
 //===- SharedTest.cpp - rows that share their mask ------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #include "TestUtil.h"
 #include "nm/Runtime/Pack.h"

@@ -1,4 +1,9 @@
 //===- TestUtil.h - files, random weights, expectations -------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_UNITTESTS_RUNTIME_TESTUTIL_H
 #define NM_UNITTESTS_RUNTIME_TESTUTIL_H

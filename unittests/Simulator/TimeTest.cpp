@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../lib/Model/ExtendedTerms.h"
 #include "TestSupport.h"
 
 using namespace nm;
@@ -21,6 +20,40 @@ Program finished(Builder &builder) {
 }
 
 constexpr int array = 4, special = 5; // queues of two channels
+
+/// Cycles and elements between scratchpad and array of one product, tile by
+/// tile, as docs/simulator.md tells them; it knows nothing of the formulas that
+/// the simulator uses.
+struct Tiled {
+  int64_t cycles = 0, moved = 0;
+};
+Tiled tiled(Stationarity stationary, int64_t a, int64_t b, int64_t m, int64_t k,
+            int64_t n) {
+  Tiled sum;
+  // What stays has two dimensions, the third passes by.
+  int64_t high = stationary == Stationarity::Weight ? k : m;
+  int64_t wide = stationary == Stationarity::Input ? k : n;
+  for (int64_t y = 0; y < high; y += a)
+    for (int64_t x = 0; x < wide; x += b) {
+      int64_t rows = std::min(a, high - y), columns = std::min(b, wide - x);
+      switch (stationary) {
+      case Stationarity::Output:
+        sum.cycles += k;
+        sum.moved += rows * k + k * columns + rows * columns;
+        break;
+      case Stationarity::Weight:
+        // Loading takes a cycle a row, and hides behind the tile before.
+        sum.cycles += std::max(m, std::min(k, a));
+        sum.moved += rows * columns + m * rows + (y ? 2 : 1) * m * columns;
+        break;
+      case Stationarity::Input:
+        sum.cycles += std::max(n, std::min(m, a));
+        sum.moved += rows * columns + n * columns + (x ? 2 : 1) * n * rows;
+        break;
+      }
+    }
+  return sum;
+}
 
 /// A product of `m` x `k` by `k` x `n` in f16, `count` times.
 Program products(const Device &device, Stationarity stationary, int64_t m,
@@ -80,7 +113,7 @@ TEST(Time, Transfer) {
   EXPECT_EQ(rows.tensors[0].written, 0);
 }
 
-TEST(Time, ProductEqualsTheModel) {
+TEST(Time, ProductIsTheSumOfItsTiles) {
   Device device = smallDevice();
   for (auto [m, k, n] : {std::tuple(8, 8, 8), std::tuple(20, 17, 30),
                          std::tuple(1, 64, 9), std::tuple(64, 3, 5)})
@@ -89,11 +122,12 @@ TEST(Time, ProductEqualsTheModel) {
       SimulationResult result =
           timeOf(products(device, stationary, m, k, n), device);
       double overhead = static_cast<double>(device.array.stepOverhead[s]) / 2;
-      EXPECT_DOUBLE_EQ(result.cycles, static_cast<double>(model::productCycles(
-                                          stationary, 8, 8, m, k, n)) +
-                                          overhead + 7);
+      EXPECT_DOUBLE_EQ(
+          result.cycles,
+          static_cast<double>(tiled(stationary, 8, 8, m, k, n).cycles) +
+              overhead + 7);
       EXPECT_EQ(result.scratchpadBytes,
-                2 * model::productTraffic(stationary, 8, 8, m, k, n));
+                2 * tiled(stationary, 8, 8, m, k, n).moved);
       EXPECT_EQ(result.macs, m * k * n);
       EXPECT_DOUBLE_EQ(result.engines[array].overhead, overhead);
       EXPECT_DOUBLE_EQ(result.engines[array].latency, 7);
@@ -127,8 +161,8 @@ TEST(Time, SegmentsCutTheColumns) {
   SimulationResult result = timeOf(finished(b), device);
   EXPECT_DOUBLE_EQ(result.cycles,
                    3 + 7 +
-                       static_cast<double>(model::productCycles(
-                           Stationarity::Output, 8, 4, 8, 8, 8)));
+                       static_cast<double>(
+                           tiled(Stationarity::Output, 8, 4, 8, 8, 8).cycles));
   EXPECT_EQ(result.macs, 2 * 8 * 8 * 8);
 }
 
@@ -145,10 +179,11 @@ TEST(Time, KeptElementsAndDecoder) {
     return timeOf(finished(b), device);
   };
   SimulationResult free = run(Stationarity::Output);
-  EXPECT_DOUBLE_EQ(free.cycles,
-                   3 + 7 +
-                       static_cast<double>(model::productCycles(
-                           Stationarity::Output, 8, 8, 16, 32, 24)));
+  EXPECT_DOUBLE_EQ(
+      free.cycles,
+      3 + 7 +
+          static_cast<double>(
+              tiled(Stationarity::Output, 8, 8, 16, 32, 24).cycles));
   EXPECT_EQ(free.macs, 16 * 32 * 24);
   EXPECT_DOUBLE_EQ(free.energy.decode, 0.25 * 2 * 32 * 24);
   device.array.indexDecodesPerCycle = 2;

@@ -79,7 +79,7 @@ TEST(Csv, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(csvError("time\n9223372036854775807\n"),
             "t.csv:2: time 9223372036854775807; expected at most 2^62 ns");
   EXPECT_EQ(csvError(std::string(70000, 'a')),
-            "t.csv:1: a line of more than 65536 bytes; expected numbers "
+            "t.csv:1: a line of more than 65536 bytes; expected values "
             "separated by commas");
   std::string error;
   EXPECT_FALSE(openCsv("/nonexistent/x.csv", error));

@@ -53,7 +53,8 @@ struct TenantTrace {
 
 /// Reads a trace: JSON if it begins with a brace, else CSV (docs/simulator.md).
 /// `path` is for messages and the folder of the programs.
-llvm::Expected<TenantTrace> parseTenants(StringRef text, StringRef path);
+::nm::support::Result<TenantTrace> parseTenants(std::string_view text,
+                                                const std::string &path);
 
 struct TenantJob {
   size_t request = 0, job = 0;

@@ -35,10 +35,10 @@ namespace nm::isa {
 
 using model::SparsePattern;
 using model::Stationarity;
-using rt::Errc;
-using rt::Error;
-using rt::Result;
-using rt::Status;
+using support::Errc;
+using support::Error;
+using support::Result;
+using support::Status;
 
 inline constexpr int kMaxRank = 4;  ///< of tensors, buffers and tiles
 inline constexpr int kMaxLoops = 8; ///< nested hardware loops

@@ -17,7 +17,7 @@
 #ifndef NM_MODEL_DEVICE_H
 #define NM_MODEL_DEVICE_H
 
-#include "nm/Runtime/Result.h"
+#include "nm/Support/Result.h"
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,10 +25,10 @@
 
 namespace nm::model {
 
-using rt::Errc;
-using rt::Error;
-using rt::Result;
-using rt::Status;
+using support::Errc;
+using support::Error;
+using support::Result;
+using support::Status;
 
 /// Which operand stays in the array while the others stream through it.
 enum class Stationarity { Output, Weight, Input };

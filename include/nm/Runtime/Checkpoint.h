@@ -1,5 +1,10 @@
 //===- Checkpoint.h - memory-mapped weight files --------------------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // One class reads every supported container: safetensors (one file or sharded
 // through an index), npy, npz, files of torch.save; compressed-tensors bitmask
 // tensors inside safetensors appear as the dense-shaped weights they stand for.

@@ -1,4 +1,9 @@
 //===- Inspect.h - what is in a checkpoint --------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_RUNTIME_INSPECT_H
 #define NM_RUNTIME_INSPECT_H

@@ -1,5 +1,10 @@
 //===- Layout.h - how a sparse weight lies in memory ----------------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // A weight is logically a dense tensor with one sparse axis of length K (a
 // multiple of M); at most N of every M consecutive elements along that axis are
 // non-zero. Its "rows" (fibers) are the product of the other dimensions, in

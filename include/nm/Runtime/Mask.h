@@ -1,4 +1,9 @@
 //===- Mask.h - which elements of a weight are kept -----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_RUNTIME_MASK_H
 #define NM_RUNTIME_MASK_H

@@ -1,5 +1,10 @@
 //===- Pack.h - exact conversions between layouts -------------------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // pack, unpack and convert are exact: every non-zero element (NaN included)
 // keeps its bits. A zero keeps its bits where the layout stores it and comes
 // back as +0 where it does not. All three run in parallel (nm_set_num_threads).

@@ -1,5 +1,10 @@
 //===- Sparsity.h - verify, find and derive N:M patterns ------------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // An element is zero when its magnitude bits are: -0.0 is zero, NaN is not.
 // A group is M consecutive elements along the axis, starting at a multiple of
 // M. Groups with fewer than N non-zeros are legal.

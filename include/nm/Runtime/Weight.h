@@ -1,4 +1,9 @@
 //===- Weight.h - a weight and its mask, by key ---------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef NM_RUNTIME_WEIGHT_H
 #define NM_RUNTIME_WEIGHT_H

@@ -1,5 +1,10 @@
 //===- Writer.h - write safetensors and npy files -------------------------===//
 //
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Files are whole or not there (nm/Support/OutputFile.h).
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,8 @@
 /*===- nm_runtime.h - C ABI of libnm_runtime --------------------------------===
  *
+ * Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
  * Conventions
  *  - Functions that can fail return an nm_status and, when `error` is not NULL
  *    and the status is not NM_OK, store an error object there that the caller

@@ -23,10 +23,10 @@ namespace nm::sim {
 
 using isa::Program;
 using model::Device;
-using rt::Errc;
-using rt::Error;
-using rt::Result;
-using rt::Status;
+using support::Errc;
+using support::Error;
+using support::Result;
+using support::Status;
 
 /// The content of a program's DRAM tensors. A tensor without content (in a run
 /// for time alone) has a null pointer.

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Utils/StructuredEncoding.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "nm/Conversion/Passes.h"
+#include "nm/Conversion/Utils/StructuredEncoding.h"
 #include "nm/Dialect/NM/Transforms/ReferenceLowering.h"
 #include "nm/Dialect/NM/Transforms/TensorTypeConversion.h"
 

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Utils/StructuredEncoding.h"
 #include "ContractionToMatmul.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "nm/Conversion/Passes.h"
+#include "nm/Conversion/Utils/StructuredEncoding.h"
 #include "nm/Dialect/NM/Transforms/TensorTypeConversion.h"
 
 namespace mlir::nm {

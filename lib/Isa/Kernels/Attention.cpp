@@ -5,13 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../Runtime/Support.h"
 #include "AttentionProgram.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 
 namespace nm::isa {
 
-using rt::ceilDiv;
+using support::ceilDiv;
 
 /// Bytes of the scratchpad for what the cost model knows of.
 static int64_t capacity(const Builder &b, const model::AttentionShape &shape,
@@ -76,11 +77,12 @@ Status AttentionProgram::emit() {
   allocate();
   if (!run(true) && (t.isTooLong() || !run(false))) {
     b.release(mark);
-    return rt::makeError(Errc::Unsupported, "found attention in blocks of ",
-                         flow.rows, " rows with tiles of ", strip,
-                         " keys, whose program has more than 2^20 "
-                         "instructions or takes too long to write, expected "
-                         "larger blocks or tiles");
+    return support::makeError(
+        Errc::Unsupported, "found attention in blocks of ", flow.rows,
+        " rows with tiles of ", strip,
+        " keys, whose program has more than 2^20 "
+        "instructions or takes too long to write, expected "
+        "larger blocks or tiles");
   }
   b.barrier();
   b.release(mark);

@@ -5,14 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../Runtime/Support.h"
 #include "AttentionProgram.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <numeric>
 
 namespace nm::isa {
 
-using rt::ceilDiv;
+using support::ceilDiv;
 
 //===----------------------------------------------------------------------===//
 // Rounds and packs

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../Runtime/Support.h"
 #include "AttentionProgram.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 
 namespace nm::isa {
 
-using rt::ceilDiv;
+using support::ceilDiv;
 
 static void wait(Tokens &tokens, SemaphoreId id, bool really = true) {
   if (really)

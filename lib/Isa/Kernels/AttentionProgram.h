@@ -25,9 +25,9 @@
 #ifndef NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
 #define NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
 
-#include "../../Model/AttentionLayout.h"
 #include "Trace.h"
 #include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Model/AttentionLayout.h"
 #include <deque>
 #include <functional>
 

@@ -15,12 +15,13 @@
 
 #include "Projection.h"
 #include "Spans.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace nm::isa {
 
 using model::ProjectionShape;
 using model::ProjectionTiling;
-using rt::ceilDiv;
+using support::ceilDiv;
 
 namespace {
 

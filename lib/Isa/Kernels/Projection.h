@@ -8,8 +8,8 @@
 #ifndef NM_LIB_ISA_KERNELS_PROJECTION_H
 #define NM_LIB_ISA_KERNELS_PROJECTION_H
 
-#include "../../Runtime/Support.h"
 #include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace nm::isa {
 
@@ -31,7 +31,7 @@ struct ProjectionPlan {
     return sparse ? in / pattern.m * pattern.n : in;
   }
   int64_t indexBytes(int64_t in) const {
-    return rt::ceilDiv(kept(in) * pattern.indexBits(), int64_t(8));
+    return support::ceilDiv(kept(in) * pattern.indexBits(), int64_t(8));
   }
   /// Of the scratchpad, with the padding between buffers.
   int64_t bytes() const;

@@ -6,13 +6,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "Projection.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 
 namespace nm::isa {
 
 using model::ProjectionShape;
 using model::ProjectionTiling;
-using rt::ceilDiv;
-using rt::makeError;
+using support::ceilDiv;
+using support::makeError;
 
 namespace {
 

@@ -6,14 +6,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "Projection.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 
 namespace nm::isa {
 
 using model::ProjectionShape;
 using model::ProjectionTiling;
-using rt::ceilDiv;
-using rt::makeError;
+using support::ceilDiv;
+using support::makeError;
 
 namespace {
 

@@ -16,12 +16,14 @@
 
 #include "Spans.h"
 #include "nm/Isa/Kernels/Strided.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 
 namespace nm::isa {
 
-using rt::Errc;
-using rt::makeError;
+using support::Errc;
+using support::makeError;
 
 namespace {
 
@@ -251,7 +253,7 @@ void Rearrangement::emitRegular(const Piece &piece) {
     }
     if (elements <= most)
       break;
-    blocks[largest] = rt::ceilDiv(blocks[largest], int64_t(2));
+    blocks[largest] = support::ceilDiv(blocks[largest], int64_t(2));
   }
   std::vector<int64_t> shape;
   for (size_t k : held)

@@ -12,12 +12,14 @@
 
 #include "Spans.h"
 #include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Support/Arithmetic.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 
 namespace nm::isa {
 
-using rt::ceilDiv;
-using rt::makeError;
+using support::ceilDiv;
+using support::makeError;
 
 namespace {
 

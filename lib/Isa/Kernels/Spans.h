@@ -8,8 +8,8 @@
 #ifndef NM_LIB_ISA_KERNELS_SPANS_H
 #define NM_LIB_ISA_KERNELS_SPANS_H
 
-#include "../../Runtime/Support.h"
 #include "nm/Isa/Builder.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace nm::isa {
 
@@ -32,7 +32,7 @@ struct Blocks {
 
   int64_t whole() const { return total / block; }
   int64_t rest() const { return total % block; }
-  int64_t count() const { return rt::ceilDiv(total, block); }
+  int64_t count() const { return support::ceilDiv(total, block); }
 
   /// Calls `body(span)` for the whole blocks, in a loop, and for the last one.
   template <typename Body> void forEach(Builder &builder, Body body) const {

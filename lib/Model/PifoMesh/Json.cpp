@@ -7,328 +7,188 @@
 
 #include "Text.h"
 #include "nm/Model/PifoMesh/Config.h"
-#include <initializer_list>
+#include "nm/Support/JsonReader.h"
+#include "nm/Support/Text.h"
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace nm::mesh {
 
-using nlohmann::json;
 using Ordered = nlohmann::ordered_json;
 
 namespace {
-/// Finds what nlohmann's document builder lets pass: duplicate keys, and
-/// nesting deep enough to exhaust the stack.
-struct StrictScan : nlohmann::json_sax<json> {
-  std::vector<std::set<std::string>> keys;
-  std::string error;
+using support::JsonReader;
+using support::Need;
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t &) override { return true; }
-  bool string(string_t &) override { return true; }
-  bool binary(binary_t &) override { return true; }
-  bool start_object(std::size_t) override { return open(); }
-  bool end_object() override { return close(); }
-  bool start_array(std::size_t) override { return open(); }
-  bool end_array() override { return close(); }
-  bool key(string_t &name) override {
-    if (keys.back().insert(name).second)
-      return true;
-    error = "duplicate key '" + name + "'";
-    return false;
-  }
-  bool parse_error(std::size_t position, const std::string &token,
-                   const json::exception &) override {
-    error = "invalid json at byte " + std::to_string(position) + " near '" +
-            token + "'";
-    return false;
-  }
+/// No mesh has as many of anything.
+constexpr size_t kMostElements = 65536;
+constexpr unsigned kMostNumber = 0x7fffffff;
 
-private:
-  bool open() {
-    keys.emplace_back();
-    if (keys.size() <= 16)
-      return true;
-    error = "nested more than 16 deep";
-    return false;
-  }
-  bool close() {
-    keys.pop_back();
-    return true;
-  }
-};
+void number(JsonReader &reader, const char *name, unsigned &value,
+            Need need = Need::Required) {
+  reader.integer(name, value, 0u, kMostNumber, need);
+}
+/// A place in a list, or what the target holds: none.
+void number(JsonReader &reader, const char *name, int &value,
+            Need need = Need::Required) {
+  reader.integer(name, value, 0, static_cast<int>(kMostNumber), need);
+}
+void number(JsonReader &reader, const char *name, uint64_t &value,
+            Need need = Need::Required) {
+  reader.integer(name, value, need);
+}
 
-class Reader {
-public:
-  explicit Reader(std::string &error) : error(error) {}
+/// One of the words of a table; the target is its place.
+template <typename Enum, size_t count>
+void choice(JsonReader &reader, const char *name, Enum &value,
+            const char *const (&words)[count], Need need = Need::Required) {
+  reader.word(
+      name,
+      support::alternatives(
+          std::vector<std::string>(std::begin(words), std::end(words))),
+      [&](const std::string &word) {
+        auto found = std::find(std::begin(words), std::end(words), word);
+        value = static_cast<Enum>(found - std::begin(words));
+        return found != std::end(words);
+      },
+      need);
+}
+constexpr const char *kOrders[] = {"plain", "serial", "serial-per-pifo"};
+constexpr const char *kHops[] = {"transmit", "dequeue", "resume"};
 
-  bool read(const json &root, Config &config) {
-    std::string path = "mesh";
-    if (!object(root, path,
-                {"format", "name", "now-bits", "fields", "leaves", "classifier",
-                 "blocks", "roots"}))
-      return false;
-    std::string format;
-    if (!text(root, path, "format", format))
-      return false;
-    if (format != "nm-pifo-mesh-1")
-      return fail(path, "format is '" + format + "', expected nm-pifo-mesh-1");
-    return text(root, path, "name", config.name) &&
-           number(root, path, "now-bits", config.nowBits) &&
-           list(root, path, "fields", config.fields, &Reader::field) &&
-           list(root, path, "leaves", config.leaves, &Reader::leaf) &&
-           classifier(root, path, config.classifier) &&
-           list(root, path, "blocks", config.blocks, &Reader::block) &&
-           list(root, path, "roots", config.roots, &Reader::root);
-  }
+/// A list of objects, each read by `read`.
+template <typename T>
+void list(JsonReader &reader, const char *name, std::vector<T> &values,
+          void (*read)(JsonReader &, T &), Need need = Need::Required) {
+  reader.objects(
+      name, 0, kMostElements,
+      [&](JsonReader &inner, size_t) {
+        values.emplace_back();
+        read(inner, values.back());
+      },
+      need);
+}
 
-private:
-  std::string &error;
+void readField(JsonReader &reader, Field &field) {
+  reader.text("name", field.name);
+  number(reader, "bits", field.bits);
+}
+void readLeaf(JsonReader &reader, Leaf &leaf) {
+  reader.text("name", leaf.name);
+}
+void readRoot(JsonReader &reader, Config::Root &root) {
+  number(reader, "block", root.block);
+  number(reader, "pifo", root.pifo);
+}
 
-  bool fail(const std::string &path, const std::string &message) {
-    error = path + ": " + message;
-    return false;
-  }
+void readState(JsonReader &reader, State &state) {
+  reader.text("name", state.name);
+  number(reader, "bits", state.bits);
+  number(reader, "entries", state.entries, Need::Optional);
+  number(reader, "init", state.init, Need::Optional);
+}
 
-  bool object(const json &value, const std::string &path,
-              std::initializer_list<const char *> keys) {
-    if (!value.is_object())
-      return fail(path, std::string("found ") + value.type_name() +
-                            ", expected an object");
-    for (const auto &item : value.items()) {
-      bool known = false;
-      for (const char *key : keys)
-        known |= item.key() == key;
-      if (!known)
-        return fail(path, "unknown key '" + item.key() + "'");
-    }
-    return true;
-  }
+void readValue(JsonReader &reader, Value &value) {
+  reader.word("op", "an operation", [&](const std::string &word) {
+    std::optional<Op> op = opFromName(word);
+    value.op = op.value_or(value.op);
+    return op.has_value();
+  });
+  auto needIf = [](bool condition) {
+    return condition ? Need::Required : Need::Optional;
+  };
+  number(reader, "bits", value.bits);
+  number(reader, "value", value.immediate, needIf(value.op == Op::Const));
+  number(reader, "index", value.index,
+         needIf(value.op == Op::Field || value.op == Op::Load));
+  number(reader, "a", value.a, Need::Optional);
+  number(reader, "b", value.b, Need::Optional);
+  number(reader, "c", value.c, Need::Optional);
+  reader.integers("table", value.table, uint64_t(0), UINT64_MAX, kMostElements,
+                  needIf(value.op == Op::Lookup));
+}
 
-  bool text(const json &value, const std::string &path, const char *key,
-            std::string &out) {
-    auto it = value.find(key);
-    if (it == value.end() || !it->is_string())
-      return fail(path, std::string("expected a string '") + key + "'");
-    out = it->get<std::string>();
-    return true;
-  }
+void readStore(JsonReader &reader, Store &store) {
+  number(reader, "state", store.state);
+  number(reader, "entry", store.entry, Need::Optional);
+  number(reader, "value", store.value);
+}
+void readWrite(JsonReader &reader, FieldWrite &write) {
+  number(reader, "field", write.field);
+  number(reader, "value", write.value);
+}
+void readProgram(JsonReader &reader, Program &program) {
+  reader.text("name", program.name);
+  list(reader, "values", program.values, readValue);
+  number(reader, "rank", program.rank, Need::Optional);
+  number(reader, "flow", program.flow, Need::Optional);
+  list(reader, "stores", program.stores, readStore);
+  list(reader, "writes", program.writes, readWrite, Need::Optional);
+}
 
-  template <typename T>
-  bool number(const json &value, const std::string &path, const char *key,
-              T &out, bool optional = false) {
-    auto it = value.find(key);
-    if (it == value.end() && optional)
-      return true;
-    if (it == value.end() || !it->is_number_unsigned())
-      return fail(path,
-                  std::string("expected an unsigned number '") + key + "'");
-    uint64_t number = it->get<uint64_t>();
-    if (number > (sizeof(T) == 8 ? ~uint64_t(0) : uint64_t(0x7fffffff)))
-      return fail(path, std::string("number '") + key + "' is too large");
-    out = static_cast<T>(number);
-    return true;
-  }
+void readHop(JsonReader &reader, NextHop &hop) {
+  choice(reader, "do", hop.kind, kHops);
+  auto neededBy = [&](NextHop::Kind kind) {
+    return hop.kind == kind ? Need::Required : Need::Optional;
+  };
+  number(reader, "first-flow", hop.firstFlow);
+  number(reader, "flows", hop.numFlows);
+  number(reader, "block", hop.block, neededBy(NextHop::Kind::Dequeue));
+  number(reader, "pifo", hop.pifo, neededBy(NextHop::Kind::Dequeue));
+  number(reader, "leaf", hop.leaf, neededBy(NextHop::Kind::Resume));
+}
+void readPifo(JsonReader &reader, LogicalPifo &pifo) {
+  reader.text("name", pifo.name);
+  number(reader, "enqueue", pifo.enqueueProgram);
+  number(reader, "dequeue", pifo.dequeueProgram, Need::Optional);
+  list(reader, "next", pifo.next, readHop);
+}
 
-  bool flag(const json &value, const std::string &path, const char *key,
-            bool &out) {
-    auto it = value.find(key);
-    if (it == value.end())
-      return true;
-    if (!it->is_boolean())
-      return fail(path,
-                  std::string("expected true or false for '") + key + "'");
-    out = it->get<bool>();
-    return true;
-  }
+void readRoute(JsonReader &reader, Route &route) {
+  number(reader, "leaf", route.leaf);
+  number(reader, "pifo", route.pifo);
+  number(reader, "first-flow", route.firstFlow);
+  number(reader, "flow-bits", route.flowBits);
+  reader.flag("suspends", route.suspends);
+}
 
-  template <typename T>
-  bool list(const json &value, const std::string &path, const char *key,
-            std::vector<T> &out,
-            bool (Reader::*read)(const json &, const std::string &, T &)) {
-    auto it = value.find(key);
-    if (it == value.end() || !it->is_array())
-      return fail(path, std::string("expected a list '") + key + "'");
-    if (it->size() > 65536)
-      return fail(path, std::string("list '") + key + "' is too long");
-    out.resize(it->size());
-    for (size_t i = 0; i < it->size(); ++i)
-      if (!(this->*read)((*it)[i],
-                         path + "." + key + "[" + std::to_string(i) + "]",
-                         out[i]))
-        return false;
-    return true;
-  }
+void readBlock(JsonReader &reader, Block &block) {
+  reader.text("name", block.name);
+  number(reader, "depth", block.depth);
+  reader.flag("shaping", block.shaping);
+  number(reader, "elements", block.elements, Need::Optional);
+  number(reader, "flows", block.flows, Need::Optional);
+  number(reader, "pifo-limit", block.pifoLimit, Need::Optional);
+  number(reader, "rank-bits", block.rankBits, Need::Optional);
+  choice(reader, "order", block.order, kOrders, Need::Optional);
+  reader.integers("carry", block.carry, 0u, 0xffffu, kMostElements);
+  list(reader, "states", block.states, readState);
+  list(reader, "programs", block.programs, readProgram);
+  list(reader, "pifos", block.pifos, readPifo);
+  list(reader, "routes", block.routes, readRoute);
+}
 
-  bool index(const json &value, const std::string &path, unsigned &out) {
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > 0xffff)
-      return fail(path, "expected an index");
-    out = value.get<unsigned>();
-    return true;
-  }
-  bool word(const json &value, const std::string &path, uint64_t &out) {
-    if (!value.is_number_unsigned())
-      return fail(path, "expected an unsigned number");
-    out = value.get<uint64_t>();
-    return true;
-  }
+constexpr const char *kFormat = "nm-pifo-mesh-1";
 
-  bool field(const json &v, const std::string &path, Field &out) {
-    return object(v, path, {"name", "bits"}) &&
-           text(v, path, "name", out.name) && number(v, path, "bits", out.bits);
-  }
-  bool leaf(const json &v, const std::string &path, Leaf &out) {
-    return object(v, path, {"name"}) && text(v, path, "name", out.name);
-  }
-  bool classifier(const json &v, const std::string &path,
-                  std::optional<Program> &out) {
-    auto it = v.find("classifier");
-    if (it == v.end())
-      return true;
-    std::string at = path + ".classifier";
-    out.emplace();
-    out->name = "classifier";
-    return object(*it, at, {"values", "leaf"}) &&
-           list(*it, at, "values", out->values, &Reader::value) &&
-           number(*it, at, "leaf", out->flow);
-  }
-  bool root(const json &v, const std::string &path, Config::Root &out) {
-    return object(v, path, {"block", "pifo"}) &&
-           number(v, path, "block", out.block) &&
-           number(v, path, "pifo", out.pifo);
-  }
-
-  bool block(const json &v, const std::string &path, Block &out) {
-    if (!object(v, path,
-                {"name", "depth", "shaping", "elements", "flows", "pifo-limit",
-                 "rank-bits", "order", "carry", "states", "programs", "pifos",
-                 "routes"}) ||
-        !text(v, path, "name", out.name))
-      return false;
-    std::string order = "plain";
-    if (v.contains("order") && !text(v, path, "order", order))
-      return false;
-    if (order == "plain")
-      out.order = Order::Plain;
-    else if (order == "serial")
-      out.order = Order::Serial;
-    else if (order == "serial-per-pifo")
-      out.order = Order::SerialPerPifo;
-    else
-      return fail(path, "order is '" + order +
-                            "', expected plain, serial or serial-per-pifo");
-    return number(v, path, "depth", out.depth) &&
-           flag(v, path, "shaping", out.shaping) &&
-           number(v, path, "elements", out.elements, true) &&
-           number(v, path, "flows", out.flows, true) &&
-           number(v, path, "pifo-limit", out.pifoLimit, true) &&
-           number(v, path, "rank-bits", out.rankBits, true) &&
-           list(v, path, "carry", out.carry, &Reader::index) &&
-           list(v, path, "states", out.states, &Reader::state) &&
-           list(v, path, "programs", out.programs, &Reader::program) &&
-           list(v, path, "pifos", out.pifos, &Reader::pifo) &&
-           list(v, path, "routes", out.routes, &Reader::route);
-  }
-
-  bool state(const json &v, const std::string &path, State &out) {
-    return object(v, path, {"name", "bits", "entries", "init"}) &&
-           text(v, path, "name", out.name) &&
-           number(v, path, "bits", out.bits) &&
-           number(v, path, "entries", out.entries, true) &&
-           number(v, path, "init", out.init, true);
-  }
-
-  bool program(const json &v, const std::string &path, Program &out) {
-    return object(v, path,
-                  {"name", "values", "rank", "flow", "stores", "writes"}) &&
-           text(v, path, "name", out.name) &&
-           list(v, path, "values", out.values, &Reader::value) &&
-           number(v, path, "rank", out.rank, true) &&
-           number(v, path, "flow", out.flow, true) &&
-           list(v, path, "stores", out.stores, &Reader::store) &&
-           (!v.contains("writes") ||
-            list(v, path, "writes", out.writes, &Reader::write));
-  }
-
-  bool write(const json &v, const std::string &path, FieldWrite &out) {
-    return object(v, path, {"field", "value"}) &&
-           number(v, path, "field", out.field) &&
-           number(v, path, "value", out.value);
-  }
-
-  bool store(const json &v, const std::string &path, Store &out) {
-    return object(v, path, {"state", "entry", "value"}) &&
-           number(v, path, "state", out.state) &&
-           number(v, path, "entry", out.entry, true) &&
-           number(v, path, "value", out.value);
-  }
-
-  bool value(const json &v, const std::string &path, Value &out) {
-    std::string name;
-    if (!object(v, path,
-                {"op", "bits", "value", "index", "a", "b", "c", "table"}) ||
-        !text(v, path, "op", name))
-      return false;
-    std::optional<Op> op = opFromName(name);
-    if (!op)
-      return fail(path, "unknown operation '" + name + "'");
-    out.op = *op;
-    bool indexed = *op == Op::Field || *op == Op::Load;
-    return number(v, path, "bits", out.bits) &&
-           number(v, path, "value", out.immediate, *op != Op::Const) &&
-           number(v, path, "index", out.index, !indexed) &&
-           number(v, path, "a", out.a, true) &&
-           number(v, path, "b", out.b, true) &&
-           number(v, path, "c", out.c, true) &&
-           (*op != Op::Lookup ||
-            list(v, path, "table", out.table, &Reader::word));
-  }
-
-  bool pifo(const json &v, const std::string &path, LogicalPifo &out) {
-    return object(v, path, {"name", "enqueue", "dequeue", "next"}) &&
-           text(v, path, "name", out.name) &&
-           number(v, path, "enqueue", out.enqueueProgram) &&
-           number(v, path, "dequeue", out.dequeueProgram, true) &&
-           list(v, path, "next", out.next, &Reader::hop);
-  }
-
-  bool hop(const json &v, const std::string &path, NextHop &out) {
-    std::string kind;
-    if (!object(v, path,
-                {"first-flow", "flows", "do", "block", "pifo", "leaf"}) ||
-        !text(v, path, "do", kind))
-      return false;
-    if (kind == "transmit")
-      out.kind = NextHop::Kind::Transmit;
-    else if (kind == "dequeue")
-      out.kind = NextHop::Kind::Dequeue;
-    else if (kind == "resume")
-      out.kind = NextHop::Kind::Resume;
-    else
-      return fail(path,
-                  "do is '" + kind + "', expected transmit, dequeue or resume");
-    bool pop = out.kind == NextHop::Kind::Dequeue;
-    bool resume = out.kind == NextHop::Kind::Resume;
-    return number(v, path, "first-flow", out.firstFlow) &&
-           number(v, path, "flows", out.numFlows) &&
-           number(v, path, "block", out.block, !pop) &&
-           number(v, path, "pifo", out.pifo, !pop) &&
-           number(v, path, "leaf", out.leaf, !resume);
-  }
-
-  bool route(const json &v, const std::string &path, Route &out) {
-    return object(v, path,
-                  {"leaf", "pifo", "first-flow", "flow-bits", "suspends"}) &&
-           number(v, path, "leaf", out.leaf) &&
-           number(v, path, "pifo", out.pifo) &&
-           number(v, path, "first-flow", out.firstFlow) &&
-           number(v, path, "flow-bits", out.flowBits) &&
-           flag(v, path, "suspends", out.suspends);
-  }
-};
+void readConfig(JsonReader &reader, Config &config) {
+  reader.word("format", kFormat,
+              [](const std::string &word) { return word == kFormat; });
+  reader.text("name", config.name);
+  number(reader, "now-bits", config.nowBits);
+  list(reader, "fields", config.fields, readField);
+  list(reader, "leaves", config.leaves, readLeaf);
+  reader.object(
+      "classifier",
+      [&](JsonReader &inner) {
+        config.classifier.emplace();
+        config.classifier->name = "classifier";
+        list(inner, "values", config.classifier->values, readValue);
+        number(inner, "leaf", config.classifier->flow);
+      },
+      Need::Optional);
+  list(reader, "blocks", config.blocks, readBlock);
+  list(reader, "roots", config.roots, readRoot);
+}
 
 Ordered printValue(const Value &value) {
   Ordered out = {{"op", opName(value.op)}, {"bits", value.bits}};
@@ -375,28 +235,21 @@ Ordered printPifo(const LogicalPifo &pifo) {
     out["dequeue"] = pifo.dequeueProgram;
   out["next"] = Ordered::array();
   for (const NextHop &hop : pifo.next) {
-    Ordered item = {{"first-flow", hop.firstFlow}, {"flows", hop.numFlows}};
-    switch (hop.kind) {
-    case NextHop::Kind::Transmit:
-      item["do"] = "transmit";
-      break;
-    case NextHop::Kind::Dequeue:
-      item["do"] = "dequeue";
+    Ordered item = {{"first-flow", hop.firstFlow},
+                    {"flows", hop.numFlows},
+                    {"do", kHops[static_cast<int>(hop.kind)]}};
+    if (hop.kind == NextHop::Kind::Dequeue) {
       item["block"] = hop.block;
       item["pifo"] = hop.pifo;
-      break;
-    case NextHop::Kind::Resume:
-      item["do"] = "resume";
-      item["leaf"] = hop.leaf;
-      break;
     }
+    if (hop.kind == NextHop::Kind::Resume)
+      item["leaf"] = hop.leaf;
     out["next"].push_back(item);
   }
   return out;
 }
 
 Ordered printBlock(const Block &block) {
-  static const char *const orders[] = {"plain", "serial", "serial-per-pifo"};
   Ordered out = {{"name", block.name},
                  {"depth", block.depth},
                  {"shaping", block.shaping},
@@ -404,7 +257,7 @@ Ordered printBlock(const Block &block) {
                  {"flows", block.flows},
                  {"pifo-limit", block.pifoLimit},
                  {"rank-bits", block.rankBits},
-                 {"order", orders[static_cast<int>(block.order)]},
+                 {"order", kOrders[static_cast<int>(block.order)]},
                  {"carry", block.carry}};
   out["states"] = Ordered::array();
   for (const State &state : block.states)
@@ -432,29 +285,23 @@ Ordered printBlock(const Block &block) {
 }
 } // namespace
 
-std::optional<Config> parseConfig(std::string_view text,
-                                  const std::string &where,
-                                  std::string &error) {
-  StrictScan scan;
-  if (!json::sax_parse(text.begin(), text.end(), &scan)) {
-    error = escape(where + ": " + scan.error);
-    return std::nullopt;
-  }
-  json root = json::parse(text.begin(), text.end(), nullptr, false);
+support::Result<Config> parseConfig(std::string_view text,
+                                    const std::string &where) {
   Config config;
-  std::string message;
-  if (!Reader(message).read(root, config) ||
-      !(message = validate(config)).empty()) {
-    error = escape(where + ": " + message);
-    return std::nullopt;
-  }
+  // Meshes nest nine deep.
+  support::Status status = support::readJsonObject(
+      text, where, [&](JsonReader &reader) { readConfig(reader, config); }, 16);
+  if (!status)
+    return status.error();
+  if (std::string message = validate(config); !message.empty())
+    return support::makeError(support::Errc::Format, escape(where), ": ",
+                              escape(message));
   return config;
 }
 
 std::string printConfig(const Config &config) {
-  Ordered out = {{"format", "nm-pifo-mesh-1"},
-                 {"name", config.name},
-                 {"now-bits", config.nowBits}};
+  Ordered out = {
+      {"format", kFormat}, {"name", config.name}, {"now-bits", config.nowBits}};
   out["fields"] = Ordered::array();
   for (const Field &field : config.fields)
     out["fields"].push_back({{"name", field.name}, {"bits", field.bits}});

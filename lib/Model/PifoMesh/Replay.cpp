@@ -6,37 +6,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/PifoMesh/Replay.h"
-#include "Text.h"
 #include "nm/Model/PifoMesh/Mesh.h"
+#include "nm/Support/CsvReader.h"
 #include <algorithm>
 #include <deque>
 #include <sstream>
 
 namespace nm::mesh {
 
+using Step = support::CsvReader::Step;
+
 namespace {
-std::vector<std::string> split(const std::string &line) {
-  std::vector<std::string> cells(1);
-  for (char c : line)
-    if (c == ',')
-      cells.emplace_back();
-    else if (c != '\r' && c != ' ')
-      cells.back() += c;
-  return cells;
-}
-
-bool number(const std::string &text, uint64_t &value) {
-  if (text.empty() || text.size() > 19)
-    return false;
-  value = 0;
-  for (char c : text) {
-    if (c < '0' || c > '9')
-      return false;
-    value = value * 10 + static_cast<uint64_t>(c - '0');
-  }
-  return true;
-}
-
 /// The buffer in which packets lie while the mesh holds them: what the field
 /// `packet` says. Meshes whose leaves do not give it back, or whose field is
 /// too narrow for the buffer, see the packet's number instead.
@@ -81,15 +61,13 @@ private:
 };
 } // namespace
 
-std::optional<std::string> replay(const Config &config, const std::string &csv,
-                                  unsigned cycles, std::string &error) {
-  std::istringstream in(csv);
+support::Result<std::string> replay(const Config &config, std::string_view csv,
+                                    const std::string &where, unsigned cycles) {
+  support::CsvReader reader(csv, where);
   std::ostringstream out;
-  std::string line;
-  unsigned row = 0;
   auto fail = [&](const std::string &message) {
-    error = "line " + std::to_string(row) + ": " + escape(message);
-    return std::nullopt;
+    reader.fail(message);
+    return reader.error();
   };
   // Which field each column holds.
   std::vector<size_t> columns;
@@ -99,16 +77,15 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
       ++f;
     return f;
   };
-  ++row;
-  if (!std::getline(in, line))
-    return fail("expected a header 'now,leaf,...'");
-  std::vector<std::string> header = split(line);
+  std::vector<std::string> header;
+  if (reader.row(header) == Step::End)
+    return fail("found no header, expected 'now,leaf,...'");
   if (header.size() < 2 || header[0] != "now" || header[1] != "leaf")
     return fail("expected a header that begins with 'now,leaf'");
   for (size_t i = 2; i < header.size(); ++i) {
     columns.push_back(fieldOf(header[i]));
     if (columns.back() == config.fields.size())
-      return fail("'" + header[i] + "' is no field of the mesh");
+      return fail(support::quoteCell(header[i]) + " is no field of the mesh");
   }
   size_t handle = fieldOf("packet");
   bool numbered =
@@ -123,17 +100,13 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
     if (config.isWritten(f))
       out << ',' << config.fields[f].name;
   out << '\n';
-  while (std::getline(in, line)) {
-    ++row;
-    if (line.empty())
-      continue;
-    std::vector<std::string> cells = split(line);
-    if (cells.size() != header.size())
-      return fail("has " + std::to_string(cells.size()) + " cells, expected " +
-                  std::to_string(header.size()));
+  std::vector<std::string> cells;
+  for (Step step; (step = reader.row(cells)) != Step::End;) {
+    if (step == Step::Error)
+      return reader.error();
     Mesh::Inputs inputs;
-    if (!number(cells[0], inputs.now))
-      return fail("'" + cells[0] + "' is no time");
+    if (!support::parseUnsigned(cells[0], inputs.now))
+      return fail(support::quoteCell(cells[0]) + " is no time");
     if (cells[1] == "-") {
       inputs.dequeue = {true, 0};
     } else if (!cells[1].empty()) {
@@ -145,15 +118,16 @@ std::optional<std::string> replay(const Config &config, const std::string &csv,
              config.leaves[leaf].name != cells[1])
         ++leaf;
       if (leaf == config.leaves.size())
-        return fail("'" + cells[1] + "' is no leaf of the mesh");
+        return fail(support::quoteCell(cells[1]) + " is no leaf of the mesh");
       inputs.enqueue = {true, leaf,
                         std::vector<uint64_t>(config.fields.size())};
       for (size_t i = 0; i < columns.size(); ++i) {
         uint64_t value = 0;
         const Field &field = config.fields[columns[i]];
-        if (!number(cells[i + 2], value) || value > maskOf(field.bits))
-          return fail("'" + cells[i + 2] + "' is no value of field '" +
-                      field.name + "'");
+        if (!support::parseUnsigned(cells[i + 2], value) ||
+            value > maskOf(field.bits))
+          return fail(support::quoteCell(cells[i + 2]) +
+                      " is no value of field '" + field.name + "'");
         inputs.enqueue.fields[columns[i]] = value;
       }
       if (numbered)

@@ -13,6 +13,10 @@
 
 namespace nm::mesh {
 
+using support::Errc;
+using support::makeError;
+using support::Result;
+
 std::vector<std::vector<unsigned>> Topology::children() const {
   std::vector<std::vector<unsigned>> list(size());
   for (unsigned node = 1; node < size(); ++node)
@@ -47,8 +51,7 @@ std::string Topology::print() const {
   return text;
 }
 
-std::optional<Topology> parseTopology(const std::string &text,
-                                      std::string &error) {
+Result<Topology> parseTopology(const std::string &text) {
   Topology topology;
   topology.parent.clear();
   std::vector<int> open;
@@ -56,18 +59,13 @@ std::optional<Topology> parseTopology(const std::string &text,
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if ((c != '(' && c != ')' && c != '.') || closed || open.size() > 64 ||
-        topology.parent.size() > 65536) {
-      error = "topology at character " + std::to_string(i) +
-              ": expected one tree of '(', '.' and ')'";
-      return std::nullopt;
-    }
+        topology.parent.size() > 65536)
+      return makeError(Errc::Format, "topology at character ", i,
+                       ": expected one tree of '(', '.' and ')'");
     if (c == ')') {
-      if (open.empty() ||
-          open.back() + 1 == static_cast<int>(topology.size())) {
-        error = "topology at character " + std::to_string(i) +
-                ": expected a node with children to be closed";
-        return std::nullopt;
-      }
+      if (open.empty() || open.back() + 1 == static_cast<int>(topology.size()))
+        return makeError(Errc::Format, "topology at character ", i,
+                         ": expected a node with children to be closed");
       open.pop_back();
     } else {
       topology.parent.push_back(open.empty() ? -1 : open.back());
@@ -76,10 +74,8 @@ std::optional<Topology> parseTopology(const std::string &text,
     }
     closed = open.empty();
   }
-  if (!closed) {
-    error = "topology ends within a node; expected ')'";
-    return std::nullopt;
-  }
+  if (!closed)
+    return makeError(Errc::Format, "topology ends within a node; expected ')'");
   return topology;
 }
 
@@ -222,14 +218,12 @@ private:
 };
 } // namespace
 
-std::optional<Embedding> embedInto(const Topology &source,
-                                   const Topology &target, std::string &error) {
+Result<Embedding> embedInto(const Topology &source, const Topology &target) {
   Search search(source, target);
-  if (!search.run()) {
-    error = "no embedding of " + source.print() + " into " + target.print() +
-            " was found; it takes as many leaves and as much height";
-    return std::nullopt;
-  }
+  if (!search.run())
+    return makeError(Errc::Mismatch, "no embedding of ", source.print(),
+                     " into ", target.print(),
+                     " was found; it takes as many leaves and as much height");
   Embedding result;
   result.target = target;
   for (int at : search.image)

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelChoice.h"
+#include "nm/Runtime/Recipes/KernelChoice.h"
 #include "../Support.h"
 #include "KernelSets.h"
 #include <atomic>

@@ -8,7 +8,7 @@
 #ifndef NM_LIB_RUNTIME_RECIPES_KERNELSETS_H
 #define NM_LIB_RUNTIME_RECIPES_KERNELSETS_H
 
-#include "Kernels.h"
+#include "nm/Runtime/Recipes/Kernels.h"
 
 namespace nm::rt {
 

@@ -15,7 +15,7 @@
 #ifndef NM_LIB_RUNTIME_RECIPES_PORTABLEUPDATE_H
 #define NM_LIB_RUNTIME_RECIPES_PORTABLEUPDATE_H
 
-#include "Kernels.h"
+#include "nm/Runtime/Recipes/Kernels.h"
 #include <cstring>
 
 namespace nm::rt::NM_KERNEL_NAMESPACE {

@@ -5,15 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Json.h"
 #include "../Support.h"
 #include "nm/Runtime/Recipe.h"
+#include "nm/Support/Json.h"
 #include <algorithm>
 #include <cmath>
 
 namespace nm::rt {
 
 using nlohmann::json;
+using support::jsonKind;
+using support::parseStrictJson;
 
 namespace {
 /// The fields of one object. Every field that was asked for is known.

@@ -14,8 +14,8 @@
 #ifndef NM_LIB_RUNTIME_RECIPES_SCHEDULE_H
 #define NM_LIB_RUNTIME_RECIPES_SCHEDULE_H
 
-#include "Kernels.h"
 #include "nm/Runtime/Recipe.h"
+#include "nm/Runtime/Recipes/Kernels.h"
 #include <optional>
 #include <vector>
 

@@ -8,7 +8,7 @@
 #include "StepRun.h"
 #include "../Support.h"
 #include "../Threads.h"
-#include "KernelChoice.h"
+#include "nm/Runtime/Recipes/KernelChoice.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Json.h"
 #include "../Support.h"
 #include "Trainer.h"
 #include "nm/Runtime/Checkpoint.h"
+#include "nm/Support/Json.h"
 #include <cmath>
 #include <limits>
 #include <set>
@@ -16,6 +16,8 @@
 namespace nm::rt {
 
 using nlohmann::json;
+using support::jsonKind;
+using support::parseStrictJson;
 
 static constexpr int64_t kProgressVersion = 1;
 

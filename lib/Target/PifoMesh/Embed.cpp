@@ -461,7 +461,6 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
     mesh::Topology source;
     collect(scheduler.getRoot(), -1, nodes, source);
     mesh::Embedding embedding;
-    std::string error;
     if (shape.empty()) {
       if (arity < 2) {
         scheduler.emitError("arity is ")
@@ -470,12 +469,10 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
       }
       embedding = mesh::embedIntoArity(source, arity);
     } else {
-      std::optional<mesh::Topology> target = mesh::parseTopology(shape, error);
-      std::optional<mesh::Embedding> found;
-      if (target)
-        found = mesh::embedInto(source, *target, error);
+      auto target = mesh::parseTopology(shape);
+      auto found = target ? mesh::embedInto(source, *target) : target.error();
       if (!found) {
-        scheduler.emitError() << error;
+        scheduler.emitError() << found.error().message;
         return signalPassFailure();
       }
       embedding = std::move(*found);

@@ -96,11 +96,11 @@ static OwningOpRef<Operation *> importJson(llvm::SourceMgr &sources,
                                            MLIRContext *context) {
   const llvm::MemoryBuffer *text =
       sources.getMemoryBuffer(sources.getMainFileID());
-  std::string where = text->getBufferIdentifier().str(), error;
-  std::optional<mesh::Config> config = mesh::parseConfig(
-      {text->getBufferStart(), text->getBufferSize()}, where, error);
+  std::string where = text->getBufferIdentifier().str();
+  ::nm::support::Result<mesh::Config> config =
+      mesh::parseConfig({text->getBufferStart(), text->getBufferSize()}, where);
   if (!config) {
-    llvm::errs() << "error: " << error << '\n';
+    llvm::errs() << "error: " << config.error().message << '\n';
     return nullptr;
   }
   context->loadDialect<PifoDialect, arith::ArithDialect>();

@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
 # usage: fuzz-seeds.sh <folder fuzz of the sources>
 set -euo pipefail
 for binary in "$1"/seeds/fuzz-isa-binary/*; do

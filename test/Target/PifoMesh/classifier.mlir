@@ -54,7 +54,7 @@
 // RUN: not nm-pifo-mesh check %t.bad.bits 2>&1 | FileCheck %s --check-prefix=BITS
 // BITS: classifier: bits of the leaf is 1, expected 3 to 16
 // RUN: not nm-pifo-mesh check %t.bad.key 2>&1 | FileCheck %s --check-prefix=KEY
-// KEY: mesh.classifier: unknown key 'rank'
+// KEY: field 'classifier.rank': found an unknown field
 
 pifo.scheduler @classes capacity(64) {
   pifo.field @class : i4 below 5

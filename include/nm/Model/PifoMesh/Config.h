@@ -15,6 +15,7 @@
 #define NM_MODEL_PIFOMESH_CONFIG_H
 
 #include "nm/Model/PifoMesh/Program.h"
+#include "nm/Support/Result.h"
 #include <optional>
 #include <string>
 #include <string_view>
@@ -143,10 +144,9 @@ struct Place {
 /// if not null, then says the same by numbers.
 std::string validate(const Config &config, Place *place = nullptr);
 
-/// Reads the JSON form. On failure `error` says where and why, and the result
-/// is empty. `where` (a file name) begins every message.
-std::optional<Config> parseConfig(std::string_view text,
-                                  const std::string &where, std::string &error);
+/// Reads the JSON form; `where` (a file name) begins every message.
+support::Result<Config> parseConfig(std::string_view text,
+                                    const std::string &where);
 
 /// Writes the JSON form, stable byte for byte.
 std::string printConfig(const Config &config);

@@ -9,7 +9,6 @@
 #define NM_MODEL_PIFOMESH_REPLAY_H
 
 #include "nm/Model/PifoMesh/Config.h"
-#include <optional>
 #include <string>
 
 namespace nm::mesh {
@@ -21,10 +20,10 @@ namespace nm::mesh {
 /// nothing but the time. Every line takes `cycles` clock cycles, during which
 /// `now` stands. A field `packet` that the header lacks is the packet's number,
 /// from 0. The result is CSV again: the number of each packet that departed,
-/// the clock, the cycle, and the fields that some program writes. On failure
-/// `error` names the line, what was found and what was expected.
-std::optional<std::string> replay(const Config &config, const std::string &csv,
-                                  unsigned cycles, std::string &error);
+/// the clock, the cycle, and the fields that some program writes. Messages
+/// begin with `where`, the name of the trace.
+support::Result<std::string> replay(const Config &config, std::string_view csv,
+                                    const std::string &where, unsigned cycles);
 
 } // namespace nm::mesh
 

@@ -16,6 +16,7 @@
 #ifndef NM_MODEL_PIFOMESH_TOPOLOGY_H
 #define NM_MODEL_PIFOMESH_TOPOLOGY_H
 
+#include "nm/Support/Result.h"
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -40,9 +41,8 @@ struct Topology {
   std::string print() const;
 };
 
-/// Reads the form of print. On failure `error` says what was expected.
-std::optional<Topology> parseTopology(const std::string &text,
-                                      std::string &error);
+/// Reads the form of print.
+support::Result<Topology> parseTopology(const std::string &text);
 
 struct Embedding {
   Topology target;
@@ -55,11 +55,10 @@ struct Embedding {
 /// code (Theorem 6.1), in O(n log n).
 Embedding embedIntoArity(const Topology &source, unsigned arity);
 
-/// Into a given tree, or nothing if the search finds none. Leaves of the target
-/// that are not images stay empty. Exact for trees of up to a few dozen nodes;
-/// `error` says what does not fit.
-std::optional<Embedding> embedInto(const Topology &source,
-                                   const Topology &target, std::string &error);
+/// Into a given tree; fails if the search finds no way. Leaves of the target
+/// that are not images stay empty. Exact for trees of up to a few dozen nodes.
+support::Result<Embedding> embedInto(const Topology &source,
+                                     const Topology &target);
 
 /// Whether `embedding` is one: root to root, leaves to leaves, and ancestors to
 /// ancestors both ways.

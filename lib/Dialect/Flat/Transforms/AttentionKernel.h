@@ -19,8 +19,8 @@
 #ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
 
-#include "../../NM/Transforms/KernelBuilder.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include <functional>
 #include <optional>
 

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseAttentionAxes.h"
-#include "../../NM/Transforms/RaiseView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "nm/Dialect/NM/Transforms/RaiseView.h"
 
 using namespace mlir;
 using namespace mlir::flat::raise;

@@ -19,8 +19,8 @@
 #ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
 
-#include "../../NM/Transforms/RaiseView.h"
 #include "RaiseAttentionAxes.h"
+#include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include <map>
 
 namespace mlir::flat::raise {

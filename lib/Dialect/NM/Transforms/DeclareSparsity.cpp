@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RaiseView.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Threads.h"

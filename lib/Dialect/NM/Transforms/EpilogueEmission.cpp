@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelBuilder.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include "nm/Transforms/RegionVectorizer.h"
 
 using namespace mlir;

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FuseEpilogueOperand.h"
-#include "RaiseView.h"
+#include "nm/Dialect/NM/Transforms/RaiseView.h"
 
 using namespace mlir;
 using namespace mlir::nm::fuse;

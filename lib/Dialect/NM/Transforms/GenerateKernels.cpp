@@ -14,12 +14,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationGroups.h"
-#include "KernelBuilder.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Runtime/Layout.h"
 #include <numeric>

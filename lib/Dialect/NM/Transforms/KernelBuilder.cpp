@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelBuilder.h"
+#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 
 using namespace mlir;
 using namespace mlir::nm;

@@ -13,8 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelBuilder.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include "nm/Runtime/Layout.h"
 
 using namespace mlir;

@@ -14,8 +14,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelBuilder.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 
 using namespace mlir;
 using namespace mlir::nm;

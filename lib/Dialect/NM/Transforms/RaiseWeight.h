@@ -8,8 +8,8 @@
 #ifndef LIB_DIALECT_NM_TRANSFORMS_RAISEWEIGHT_H
 #define LIB_DIALECT_NM_TRANSFORMS_RAISEWEIGHT_H
 
-#include "RaiseView.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Dialect/NM/Transforms/RaiseView.h"
 
 namespace mlir::nm::raise {
 

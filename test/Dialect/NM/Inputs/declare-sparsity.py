@@ -1,3 +1,6 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 """Writes the checkpoint that declare-sparsity*.mlir read: small tensors, without NumPy."""
 
 import json

@@ -1,3 +1,10 @@
+//===- strict.c -----------------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Uses a compiled scheduler as a C program would. */
 #include "strict.h"
 #include <stdio.h>

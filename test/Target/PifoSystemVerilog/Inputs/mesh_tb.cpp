@@ -83,10 +83,10 @@ int main(int argc, char **argv) {
            2;
   std::ifstream file(argv[1]);
   std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::string error;
-  std::optional<Config> config = parseConfig(text, argv[1], error);
+  nm::support::Result<Config> config = parseConfig(text, argv[1]);
   if (!config)
-    return std::fprintf(stderr, "error: %s\n", error.c_str()), 1;
+    return std::fprintf(stderr, "error: %s\n", config.error().message.c_str()),
+           1;
   uint64_t cycles = std::strtoull(argv[2], nullptr, 10);
   std::mt19937_64 random(std::strtoull(argv[3], nullptr, 10));
   auto below = [&](uint64_t n) { return random() % n; };

@@ -1,3 +1,10 @@
+//===- use_library.c ------------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Uses the library and the header that nm-run made of shared-library.mlir. */
 #include "libmodel.h"
 #include <math.h>

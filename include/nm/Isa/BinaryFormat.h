@@ -1,4 +1,4 @@
-//===- Binary.h - What both directions of the binary know -*- C++ -*-===//
+//===- BinaryFormat.h - What both directions of the binary know -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,8 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_ISA_BINARY_H
-#define NM_LIB_ISA_BINARY_H
+#ifndef NM_ISA_BINARYFORMAT_H
+#define NM_ISA_BINARYFORMAT_H
 
 #include "nm/Isa/Encoding.h"
 
@@ -57,4 +57,4 @@ inline bool hasTrips(Opcode opcode) { return opcode == Opcode::Loop; }
 
 } // namespace nm::isa::binary
 
-#endif // NM_LIB_ISA_BINARY_H
+#endif // NM_ISA_BINARYFORMAT_H

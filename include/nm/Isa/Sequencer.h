@@ -1,12 +1,12 @@
-//===- Walk.h - The sequencer of an engine -*- C++ -*-===//
+//===- Sequencer.h - The sequencer of an engine -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_ISA_WALK_H
-#define NM_LIB_ISA_WALK_H
+#ifndef NM_ISA_SEQUENCER_H
+#define NM_ISA_SEQUENCER_H
 
 #include "nm/Isa/Program.h"
 
@@ -18,9 +18,9 @@ using Counters = std::array<int64_t, kMaxLoops>;
 /// Walks the program for one engine: its instructions and all barriers, with
 /// the loops around them. Loops that hold neither are left out, so each round
 /// of a loop meets something.
-class Walk {
+class Sequencer {
 public:
-  Walk(const Program &program, int queue);
+  Sequencer(const Program &program, int queue);
 
   /// Whether the engine has instructions; one without takes no part, not even
   /// in barriers.
@@ -47,7 +47,7 @@ private:
   bool idle = true;
 };
 
-inline void Walk::settle() {
+inline void Sequencer::settle() {
   for (; position < nodes.size(); ++position) {
     const Node &node = nodes[position];
     if (node.kind == Node::Run) {
@@ -62,11 +62,11 @@ inline void Walk::settle() {
   current = -1;
 }
 
-inline void Walk::advance() {
+inline void Sequencer::advance() {
   ++position;
   settle();
 }
 
 } // namespace nm::isa
 
-#endif // NM_LIB_ISA_WALK_H
+#endif // NM_ISA_SEQUENCER_H

@@ -90,8 +90,8 @@
 //
 //===----------------------------------------------------------------------===*/
 
-#ifndef NM_LIB_RUNTIME_RECIPES_KERNELS_H
-#define NM_LIB_RUNTIME_RECIPES_KERNELS_H
+#ifndef NM_RUNTIME_RECIPES_KERNELS_H
+#define NM_RUNTIME_RECIPES_KERNELS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -205,4 +205,4 @@ typedef struct nm_kernel_set {
 }
 #endif
 
-#endif /* NM_LIB_RUNTIME_RECIPES_KERNELS_H */
+#endif /* NM_RUNTIME_RECIPES_KERNELS_H */

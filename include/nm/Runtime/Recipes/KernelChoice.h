@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_RUNTIME_RECIPES_KERNELCHOICE_H
-#define NM_LIB_RUNTIME_RECIPES_KERNELCHOICE_H
+#ifndef NM_RUNTIME_RECIPES_KERNELCHOICE_H
+#define NM_RUNTIME_RECIPES_KERNELCHOICE_H
 
-#include "Kernels.h"
+#include "nm/Runtime/Recipes/Kernels.h"
 #include "nm/Runtime/Result.h"
 #include <string>
 #include <string_view>
@@ -36,4 +36,4 @@ const char *kernelSetOf(const nm_kernel_form &form);
 
 } // namespace nm::rt
 
-#endif // NM_LIB_RUNTIME_RECIPES_KERNELCHOICE_H
+#endif // NM_RUNTIME_RECIPES_KERNELCHOICE_H

@@ -1,9 +1,14 @@
-//===- Json.cpp - strict JSON ---------------------------------------------===//
+//===- Json.cpp - Strict JSON ---------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
 
-#include "Json.h"
-#include "Support.h"
+#include "nm/Support/Json.h"
+#include "nm/Support/Text.h"
 
-namespace nm::rt {
+namespace nm::support {
 
 using nlohmann::json;
 
@@ -11,7 +16,8 @@ namespace {
 /// Builds a document, refusing what nlohmann's own builder lets pass.
 class StrictBuilder {
 public:
-  explicit StrictBuilder(const std::string &where) : where(where) {}
+  StrictBuilder(const std::string &where, size_t depth)
+      : where(where), depth(depth) {}
 
   json root;
   Error error;
@@ -44,8 +50,8 @@ public:
   }
 
 private:
-  static constexpr size_t kMaxDepth = 32;
   const std::string &where;
+  size_t depth;
   std::vector<json *> stack;
   json *slot = nullptr;
 
@@ -70,8 +76,8 @@ private:
   }
 
   bool open(json &&value) {
-    if (stack.size() == kMaxDepth)
-      return fail("json is nested deeper than 32");
+    if (stack.size() == depth)
+      return fail("json is nested deeper than " + std::to_string(depth));
     stack.push_back(place(std::move(value)));
     return true;
   }
@@ -83,8 +89,9 @@ private:
 };
 } // namespace
 
-Result<json> parseStrictJson(std::string_view text, const std::string &where) {
-  StrictBuilder builder(where);
+Result<json> parseStrictJson(std::string_view text, const std::string &where,
+                             size_t depth) {
+  StrictBuilder builder(where, depth);
   if (!json::sax_parse(text.begin(), text.end(), &builder))
     return builder.error;
   return std::move(builder.root);
@@ -107,4 +114,4 @@ const char *jsonKind(const json &value) {
   }
 }
 
-} // namespace nm::rt
+} // namespace nm::support

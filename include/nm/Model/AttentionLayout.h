@@ -14,14 +14,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_MODEL_ATTENTIONLAYOUT_H
-#define NM_LIB_MODEL_ATTENTIONLAYOUT_H
+#ifndef NM_MODEL_ATTENTIONLAYOUT_H
+#define NM_MODEL_ATTENTIONLAYOUT_H
 
-#include "Blocks.h"
+#include "nm/Model/Blocks.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace nm::model {
 
-using rt::ceilDiv;
+using support::ceilDiv;
 
 /// Keys of a strip of whole rows: the columns of the array for one unit, or no
 /// fewer than its rows.
@@ -87,4 +88,4 @@ private:
 
 } // namespace nm::model
 
-#endif // NM_LIB_MODEL_ATTENTIONLAYOUT_H
+#endif // NM_MODEL_ATTENTIONLAYOUT_H

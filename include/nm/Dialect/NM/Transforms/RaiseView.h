@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef LIB_DIALECT_NM_TRANSFORMS_RAISEVIEW_H
-#define LIB_DIALECT_NM_TRANSFORMS_RAISEVIEW_H
+#ifndef NM_DIALECT_NM_TRANSFORMS_RAISEVIEW_H
+#define NM_DIALECT_NM_TRANSFORMS_RAISEVIEW_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/AffineMap.h"
@@ -68,4 +68,4 @@ FailureOr<Contraction> matchContraction(linalg::LinalgOp op, std::string &why);
 
 } // namespace mlir::nm::raise
 
-#endif // LIB_DIALECT_NM_TRANSFORMS_RAISEVIEW_H
+#endif // NM_DIALECT_NM_TRANSFORMS_RAISEVIEW_H

@@ -13,8 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
-#define NM_LIB_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+#ifndef NM_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+#define NM_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -145,4 +145,4 @@ bool isShortEpilogue(PackedMatmulOp op);
 
 } // namespace mlir::nm
 
-#endif // NM_LIB_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+#endif // NM_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H

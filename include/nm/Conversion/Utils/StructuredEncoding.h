@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_CONVERSION_UTILS_STRUCTUREDENCODING_H
-#define NM_LIB_CONVERSION_UTILS_STRUCTUREDENCODING_H
+#ifndef NM_CONVERSION_UTILS_STRUCTUREDENCODING_H
+#define NM_CONVERSION_UTILS_STRUCTUREDENCODING_H
 
 #include "mlir/Dialect/SparseTensor/IR/SparseTensor.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
@@ -32,4 +32,4 @@ checkTensorTypes(Operation *op,
 
 } // namespace mlir::nm
 
-#endif // NM_LIB_CONVERSION_UTILS_STRUCTUREDENCODING_H
+#endif // NM_CONVERSION_UTILS_STRUCTUREDENCODING_H

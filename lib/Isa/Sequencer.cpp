@@ -1,15 +1,15 @@
-//===- Walk.cpp - The sequencer of an engine -------------------------------===//
+//===- Sequencer.cpp - The sequencer of an engine -------------------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Walk.h"
+#include "nm/Isa/Sequencer.h"
 
 namespace nm::isa {
 
-Walk::Walk(const Program &program, int queue) {
+Sequencer::Sequencer(const Program &program, int queue) {
   std::vector<int32_t> open; // nodes of the loops around
   for (size_t i = 0; i != program.code.size(); ++i) {
     const Instruction &instruction = program.code[i];

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_ISA_NAMES_H
-#define NM_LIB_ISA_NAMES_H
+#ifndef NM_ISA_NAMES_H
+#define NM_ISA_NAMES_H
 
 #include "nm/Isa/Program.h"
 #include <cstring>
@@ -60,4 +60,4 @@ bool parseFloat(std::string_view text, float &value);
 
 } // namespace nm::isa
 
-#endif // NM_LIB_ISA_NAMES_H
+#endif // NM_ISA_NAMES_H

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_UNITTESTS_MODEL_RANDOMDEVICES_H
-#define NM_UNITTESTS_MODEL_RANDOMDEVICES_H
+#ifndef NM_UNITTESTS_COMMON_RANDOMDEVICES_H
+#define NM_UNITTESTS_COMMON_RANDOMDEVICES_H
 
 #include "nm/Model/Device.h"
 #include <cstdlib>
@@ -128,4 +128,4 @@ randomFamilies(unsigned seed, size_t count, size_t members,
 
 } // namespace nm::model
 
-#endif // NM_UNITTESTS_MODEL_RANDOMDEVICES_H
+#endif // NM_UNITTESTS_COMMON_RANDOMDEVICES_H

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_MODEL_BLOCKS_H
-#define NM_LIB_MODEL_BLOCKS_H
+#ifndef NM_MODEL_BLOCKS_H
+#define NM_MODEL_BLOCKS_H
 
-#include "../Runtime/Support.h"
 #include "nm/Model/Attention.h"
+#include "nm/Support/Arithmetic.h"
 #include <algorithm>
 
 namespace nm::model {
@@ -57,7 +57,7 @@ void forEachStep(const AttentionShape &shape, int64_t rows, int64_t tile,
   auto height = [&](int64_t h, int64_t begin, int64_t count) {
     int64_t whole = 0, last = 0;
     auto add = [&](int64_t seen, int64_t times) {
-      int64_t tiles = rt::ceilDiv(seen, tile);
+      int64_t tiles = support::ceilDiv(seen, tile);
       whole += times * std::min(tiles, wholeTiles);
       last += tiles > wholeTiles ? times : 0;
     };
@@ -88,4 +88,4 @@ inline double neededLogits(const AttentionShape &shape) {
 
 } // namespace nm::model
 
-#endif // NM_LIB_MODEL_BLOCKS_H
+#endif // NM_MODEL_BLOCKS_H

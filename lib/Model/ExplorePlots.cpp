@@ -6,11 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExploreRun.h"
-#include "nm/Model/Plot.h"
+#include "nm/Support/Plot.h"
 #include <algorithm>
 #include <map>
 
 namespace nm::model {
+
+using support::Plot;
+using support::PlotSeries;
 
 namespace {
 
@@ -111,7 +114,7 @@ Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
   for (const auto &[path, plot] : plots) {
     if (path != prefix + "-pareto.svg") // known from the start
       NM_RETURN_IF_ERROR(files.writes("--svg", path));
-    NM_RETURN_IF_ERROR(files.write(path, renderSvg(plot)));
+    NM_RETURN_IF_ERROR(files.write(path, support::renderSvg(plot)));
   }
   return {};
 }

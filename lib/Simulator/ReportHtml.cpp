@@ -6,12 +6,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReportParts.h"
-#include "nm/Model/Plot.h"
+#include "nm/Support/Plot.h"
+#include "nm/Support/Svg.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 namespace nm::sim {
+
+using support::htmlLegend;
+using support::Svg;
 
 namespace {
 
@@ -34,35 +38,10 @@ const char *colourOf(isa::Opcode opcode) {
                                          std::size(kOpcodeColours) - 1)];
 }
 
-std::string rectangle(double x, double y, double width, double height,
-                      const char *colour, const std::string &title) {
-  return formatted("<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" "
-                   "height=\"%.1f\" fill=\"%s\"><title>",
-                   x, y, std::max(width, 0.3), height, colour) +
-         xmlText(title) + "</title></rect>\n";
-}
+using Legend = std::vector<std::pair<std::string, std::string>>;
 
-std::string label(double x, double y, const char *anchor,
-                  const std::string &text) {
-  return formatted("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y,
-                   anchor) +
-         xmlText(text) + "</text>\n";
-}
-
-std::string openSvg(double height) {
-  return formatted("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-                   "xmlns=\"http://www.w3.org/2000/svg\">\n",
-                   kName + kWidth + 100, height);
-}
-
-std::string
-legend(const std::vector<std::pair<std::string, const char *>> &of) {
-  std::string text = "<p class=\"legend\">";
-  for (auto &[name, colour] : of)
-    text += formatted("<span><i style=\"background:%s\"></i>", colour) +
-            xmlText(name) + "</span> ";
-  return text + "</p>\n";
-}
+/// Room for the names on the left and numbers on the right.
+Svg picture(double height) { return Svg(kName + kWidth + 100, height); }
 
 /// A page under construction.
 class Page {
@@ -95,7 +74,7 @@ private:
 std::string Page::summary() {
   std::string text = "<div class=\"tiles\">";
   auto tile = [&](const std::string &value, const char *name) {
-    text += "<div><b>" + xmlText(value) + "</b>" + name + "</div>";
+    text += "<div><b>" + support::escapeXml(value) + "</b>" + name + "</div>";
   };
   tile(secondText(result.seconds(device)), "run time");
   tile(countText(result.cycles), "cycles");
@@ -112,12 +91,12 @@ std::string Page::summary() {
 /// The whole run at a glance, for runs of more instructions than were kept.
 std::string Page::activity() {
   const Activity &activity = result.activity;
-  std::string text = openSvg(static_cast<double>(queues.size()) * kRow + kRow);
+  Svg svg = picture(static_cast<double>(queues.size()) * kRow + kRow);
   double scale = kWidth / result.cycles;
   for (size_t row = 0; row != queues.size(); ++row) {
     double y = static_cast<double>(row) * kRow;
     std::string name = isa::queueName(queues[row], program.target);
-    text += label(kName - 6, y + 15, "end", name);
+    svg.text(kName - 6, y + 15, "end", name);
     const auto &spans = activity.engines[static_cast<size_t>(queues[row])];
     // Neighbours of one shade, in steps of a sixteenth, are one.
     for (size_t i = 0; i != spans.size();) {
@@ -131,25 +110,25 @@ std::string Page::activity() {
       double begin = static_cast<double>(i) * activity.cycles;
       double stop =
           std::min(static_cast<double>(end) * activity.cycles, result.cycles);
-      if (shade(i) && begin < stop)
-        text += formatted("<g opacity=\"%.3f\">",
-                          static_cast<double>(shade(i)) / 16) +
-                rectangle(kName + begin * scale, y + 3, (stop - begin) * scale,
-                          kRow - 6, "#009e73",
-                          formatted("%s, cycles %.0f to %.0f: %.1f %%",
-                                    name.c_str(), begin, stop,
-                                    100 * sum / (stop - begin))) +
-                "</g>\n";
+      if (shade(i) && begin < stop) {
+        svg.openOpacity(static_cast<double>(shade(i)) / 16);
+        svg.rectangle(kName + begin * scale, y + 3, (stop - begin) * scale,
+                      kRow - 6, "#009e73",
+                      formatted("%s, cycles %.0f to %.0f: %.1f %%",
+                                name.c_str(), begin, stop,
+                                100 * sum / (stop - begin)));
+        svg.close();
+      }
       i = end;
     }
   }
   double y = static_cast<double>(queues.size()) * kRow + 15;
-  text += label(kName, y, "start", "0");
-  text += label(kName + kWidth, y, "end",
-                countText(result.cycles) + " cycles, " +
-                    secondText(result.seconds(device)));
-  return text + "</svg>\n<p>The share of the time with an instruction under "
-                "way, over the whole run.</p>\n";
+  svg.text(kName, y, "start", "0");
+  svg.text(kName + kWidth, y, "end",
+           countText(result.cycles) + " cycles, " +
+               secondText(result.seconds(device)));
+  return svg.finish() + "<p>The share of the time with an instruction under "
+                        "way, over the whole run.</p>\n";
 }
 
 std::string Page::timeline() {
@@ -163,12 +142,12 @@ std::string Page::timeline() {
       shown = std::max(shown, event.end);
   }
   double scale = shown > 0 ? kWidth / shown : 0;
-  std::string text = openSvg(static_cast<double>(queues.size()) * kRow + kRow);
+  Svg svg = picture(static_cast<double>(queues.size()) * kRow + kRow);
   std::vector<bool> used(isa::kNumOpcodes, false);
   for (size_t row = 0; row != queues.size(); ++row) {
     double y = static_cast<double>(row) * kRow;
-    text += label(kName - 6, y + 15, "end",
-                  isa::queueName(queues[row], program.target));
+    svg.text(kName - 6, y + 15, "end",
+             isa::queueName(queues[row], program.target));
     // Neighbours that a reader could not tell apart become one.
     const Event *first = nullptr;
     double end = 0;
@@ -183,9 +162,9 @@ std::string Page::timeline() {
       title += count > 1 ? formatted(", %lld instructions",
                                      static_cast<long long>(count))
                          : formatted(", instruction %d", first->instruction);
-      text += rectangle(kName + first->begin * scale, y + 3,
-                        (end - first->begin) * scale, kRow - 6,
-                        colourOf(opcode), title);
+      svg.rectangle(kName + first->begin * scale, y + 3,
+                    (end - first->begin) * scale, kRow - 6, colourOf(opcode),
+                    title);
       first = nullptr;
     };
     for (const Event &event : result.events) {
@@ -207,18 +186,16 @@ std::string Page::timeline() {
     flush();
   }
   double y = static_cast<double>(queues.size()) * kRow + 15;
-  text += label(kName, y, "start", "0");
-  text +=
-      label(kName + kWidth, y, "end",
-            countText(shown) + " cycles, " +
-                secondText(shown / static_cast<double>(device.frequencyHz)));
-  text += "</svg>\n";
-  std::vector<std::pair<std::string, const char *>> names;
+  svg.text(kName, y, "start", "0");
+  svg.text(kName + kWidth, y, "end",
+           countText(shown) + " cycles, " +
+               secondText(shown / static_cast<double>(device.frequencyHz)));
+  Legend names;
   for (int i = 0; i != isa::kNumOpcodes; ++i)
     if (used[static_cast<size_t>(i)])
       names.push_back({isa::toString(static_cast<isa::Opcode>(i)),
                        colourOf(static_cast<isa::Opcode>(i))});
-  text += legend(names);
+  std::string text = svg.finish() + htmlLegend(names);
   if (result.eventsDropped)
     text += formatted("<p>The first %zu instructions, one by one.</p>\n",
                       result.events.size());
@@ -226,27 +203,27 @@ std::string Page::timeline() {
 }
 
 std::string Page::causes() {
-  std::string text = openSvg(static_cast<double>(queues.size()) * kRow);
-  std::vector<std::pair<std::string, const char *>> names;
+  Svg svg = picture(static_cast<double>(queues.size()) * kRow);
+  Legend names;
   for (size_t p = 0; p != std::size(timeParts); ++p)
     names.push_back({timeParts[p].name, kPartColours[p]});
   for (size_t row = 0; row != queues.size(); ++row) {
     const EngineTime &time = result.engines[static_cast<size_t>(queues[row])];
     double y = static_cast<double>(row) * kRow, x = kName;
     std::string name = isa::queueName(queues[row], program.target);
-    text += label(kName - 6, y + 15, "end", name);
+    svg.text(kName - 6, y + 15, "end", name);
     for (size_t p = 0; p != std::size(timeParts); ++p) {
       double share =
           result.cycles > 0 ? time.*timeParts[p].part / result.cycles : 0;
       if (share <= 0)
         continue;
-      text += rectangle(x, y + 3, share * kWidth, kRow - 6, kPartColours[p],
-                        formatted("%s: %s %.2f %%", name.c_str(),
-                                  timeParts[p].name, 100 * share));
+      svg.rectangle(x, y + 3, share * kWidth, kRow - 6, kPartColours[p],
+                    formatted("%s: %s %.2f %%", name.c_str(), timeParts[p].name,
+                              100 * share));
       x += share * kWidth;
     }
   }
-  return text + "</svg>\n" + legend(names);
+  return svg.finish() + htmlLegend(names);
 }
 
 std::string Page::roofline() {
@@ -258,7 +235,7 @@ std::string Page::roofline() {
                      static_cast<double>(result.dramBytes());
   double speed = static_cast<double>(result.macs) / result.cycles;
   double ridge = peak / bandwidth;
-  model::Plot plot;
+  support::Plot plot;
   plot.title = "Roofline of " + device.name;
   plot.xLabel = "MACs for a byte of DRAM";
   plot.yLabel = "MACs a cycle";
@@ -268,10 +245,7 @@ std::string Page::roofline() {
   plot.series.push_back({"DRAM", {{low, low * bandwidth}, {ridge, peak}}});
   plot.series.push_back({"array", {{ridge, peak}, {high, peak}}});
   plot.series.push_back({"program", {{intensity, speed}}, true});
-  std::string svg = model::renderSvg(plot);
-  size_t begin = svg.find("<svg");
-  return "<div class=\"plot\">" +
-         (begin == std::string::npos ? svg : svg.substr(begin)) + "</div>\n" +
+  return "<div class=\"plot\">" + support::renderSvg(plot) + "</div>\n" +
          formatted("<p>%.3g MACs for a byte, %.4g MACs a cycle: %.1f %% of the "
                    "roof of %.4g.</p>\n",
                    intensity, speed,
@@ -296,7 +270,7 @@ std::string Page::traffic() {
   if (shown == 0)
     return "<p>Nothing passed between DRAM and scratchpad.</p>\n";
   double scale = (kWidth - 60) / bytes(order[0]);
-  std::string text = openSvg(static_cast<double>(shown) * kRow);
+  Svg svg = picture(static_cast<double>(shown) * kRow);
   double rest = 0;
   for (size_t row = 0; row != order.size(); ++row) {
     size_t i = order[row];
@@ -312,20 +286,21 @@ std::string Page::traffic() {
     std::string name = tensor.name.size() > 28
                            ? ".." + tensor.name.substr(tensor.name.size() - 26)
                            : tensor.name;
-    text += label(kName - 6, y + 15, "end", name);
+    svg.text(kName - 6, y + 15, "end", name);
     std::string title = tensor.name + ", " + isa::toString(tensor.role) + " " +
                         shapeText(tensor.shape) + " " +
                         isa::toString(tensor.type) + ": ";
     if (read > 0)
-      text += rectangle(kName, y + 3, read * scale, kRow - 6, "#0072b2",
-                        title + byteText(read) + " read");
+      svg.rectangle(kName, y + 3, read * scale, kRow - 6, "#0072b2",
+                    title + byteText(read) + " read");
     if (written > 0)
-      text += rectangle(kName + read * scale, y + 3, written * scale, kRow - 6,
-                        "#d55e00", title + byteText(written) + " written");
-    text += label(kName + (read + written) * scale + 6, y + 15, "start",
-                  byteText(read + written));
+      svg.rectangle(kName + read * scale, y + 3, written * scale, kRow - 6,
+                    "#d55e00", title + byteText(written) + " written");
+    svg.text(kName + (read + written) * scale + 6, y + 15, "start",
+             byteText(read + written));
   }
-  text += "</svg>\n" + legend({{"read", "#0072b2"}, {"written", "#d55e00"}});
+  std::string text =
+      svg.finish() + htmlLegend({{"read", "#0072b2"}, {"written", "#d55e00"}});
   if (rest > 0)
     text += "<p>The other tensors together: " + byteText(rest) + ".</p>\n";
   return text;
@@ -333,8 +308,8 @@ std::string Page::traffic() {
 
 std::string Page::energy() {
   double total = result.energy.total();
-  std::string text = openSvg(kRow);
-  std::vector<std::pair<std::string, const char *>> names;
+  Svg svg = picture(kRow);
+  Legend names;
   constexpr const char *colours[] = {"#009e73", "#cc79a7", "#0072b2", "#e69f00",
                                      "#999933"};
   double x = kName;
@@ -344,32 +319,15 @@ std::string Page::energy() {
     std::string title = formatted("%s: %s, %.1f %%", energyParts[p].name,
                                   jouleText(value).c_str(), 100 * share);
     if (share > 0)
-      text += rectangle(x, 3, share * kWidth, kRow - 6, colours[p], title);
+      svg.rectangle(x, 3, share * kWidth, kRow - 6, colours[p], title);
     x += share * kWidth;
     names.push_back({title, colours[p]});
   }
-  return text + "</svg>\n" + legend(names);
+  return svg.finish() + htmlLegend(names);
 }
 
 std::string Page::write() {
-  std::string title = xmlText(program.name + " on " + device.name);
-  std::string text = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta "
-                     "charset=\"utf-8\"><title>" +
-                     title + "</title>\n<style>\n";
-  text += R"(body { font: 14px sans-serif; margin: 2em auto; max-width: 1240px;
-  color: #222; background: #fff; padding: 0 1em; }
-h1 { font-size: 20px; } h2 { font-size: 16px; margin-top: 2em; }
-svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #222; }
-.plot svg { max-width: 640px; }
-.tiles { display: flex; flex-wrap: wrap; gap: 12px; }
-.tiles div { background: #f3f3f3; border-radius: 6px; padding: 10px 16px; }
-.tiles b { display: block; font-size: 18px; }
-.legend span { margin-right: 14px; white-space: nowrap; }
-.legend i { display: inline-block; width: 11px; height: 11px;
-  margin-right: 5px; border: 1px solid #999; }
-pre { overflow-x: auto; background: #f3f3f3; padding: 10px; }
-)";
-  text += "</style></head><body>\n<h1>" + title + "</h1>\n" + summary();
+  std::string text = summary();
   text += "<h2>Timeline</h2>\n";
   if (result.eventsDropped && !result.activity.engines.empty())
     text += activity();
@@ -383,12 +341,12 @@ pre { overflow-x: auto; background: #f3f3f3; padding: 10px; }
     std::string table = formatTable(result, program, device), out;
     for (size_t begin = 0; begin < table.size();) {
       size_t end = table.find('\n', begin);
-      out += xmlText(table.substr(begin, end - begin)) + "\n";
+      out += support::escapeXml(table.substr(begin, end - begin)) + "\n";
       begin = end == std::string::npos ? table.size() : end + 1;
     }
     return out;
-  }() + "</pre>\n</body></html>\n";
-  return text;
+  }() + "</pre>\n";
+  return support::htmlPage(program.name + " on " + device.name, text);
 }
 
 } // namespace

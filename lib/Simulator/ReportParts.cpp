@@ -6,24 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReportParts.h"
-#include <cstdio>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 
 namespace nm::sim {
-
-std::string formatted(const char *format, ...) {
-  std::va_list arguments;
-  va_start(arguments, format);
-  std::va_list again;
-  va_copy(again, arguments);
-  int size = std::vsnprintf(nullptr, 0, format, arguments);
-  va_end(arguments);
-  std::string text(static_cast<size_t>(size < 0 ? 0 : size), ' ');
-  std::vsnprintf(text.data(), text.size() + 1, format, again);
-  va_end(again);
-  return text;
-}
 
 /// Divides by `base` until the number is short.
 static std::string scaled(double value, double base,
@@ -67,29 +53,6 @@ double dramShare(const SimulationResult &result, const Device &device) {
 std::string jsonText(const std::string &text) {
   return nlohmann::json(text).dump(-1, ' ', true,
                                    nlohmann::json::error_handler_t::replace);
-}
-
-std::string xmlText(const std::string &text) {
-  std::string escaped;
-  for (char c : text)
-    switch (c) {
-    case '<':
-      escaped += "&lt;";
-      break;
-    case '>':
-      escaped += "&gt;";
-      break;
-    case '&':
-      escaped += "&amp;";
-      break;
-    case '"':
-      escaped += "&quot;";
-      break;
-    default:
-      // Other control characters are not allowed in XML.
-      escaped += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-    }
-  return escaped;
 }
 
 } // namespace nm::sim

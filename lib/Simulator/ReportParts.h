@@ -9,9 +9,11 @@
 #define NM_LIB_SIMULATOR_REPORTPARTS_H
 
 #include "nm/Simulator/Report.h"
-#include <cstdarg>
+#include "nm/Support/Svg.h"
 
 namespace nm::sim {
+
+using support::formatted;
 
 /// The parts of an engine's time with their names, in the order of reports.
 struct TimePart {
@@ -39,10 +41,6 @@ inline constexpr EnergyPart energyParts[] = {
     {"special", &Energy::special},
     {"decode", &Energy::decode}};
 
-/// As printf.
-std::string formatted(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
-
 std::string byteText(double bytes);   ///< "1.5 MiB"
 std::string countText(double count);  ///< "1.5 M"
 std::string secondText(double value); ///< "1.5 ms"
@@ -50,9 +48,8 @@ std::string jouleText(double picojoules);
 std::string shapeText(const std::vector<int64_t> &shape); ///< "64x64"
 /// Share of the DRAM bandwidth that the payload took.
 double dramShare(const SimulationResult &result, const Device &device);
-/// For JSON strings, with quotes; and for text of XML.
+/// For JSON strings, with quotes.
 std::string jsonText(const std::string &text);
-std::string xmlText(const std::string &text);
 
 } // namespace nm::sim
 

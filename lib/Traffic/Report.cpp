@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Support/Svg.h"
 #include "nm/Traffic/Statistics.h"
 #include <algorithm>
 #include <cstdarg>
@@ -141,59 +142,67 @@ std::string nm::traffic::formatJson(const Totals &totals,
 std::string nm::traffic::formatSvg(const Totals &totals,
                                    const Statistics &statistics,
                                    const Link &link) {
+  using ::nm::support::Axis;
+  using ::nm::support::formatted;
+  using ::nm::support::paletteColour;
+  constexpr double kLeft = 40, kMiddle = 480, kWidth = 390, kTop = 40,
+                   kBottom = 320;
   std::vector<const FlowStatistics *> flows = statistics.flows();
-  size_t shown = std::min<size_t>(flows.size(), 64);
-  double top = 1;
-  uint64_t longest = std::max<uint64_t>(statistics.delay().max(), 1);
+  const size_t shown = std::min<size_t>(flows.size(), 64);
+  std::vector<double> rates = {0};
   for (size_t i = 0; i < shown; ++i)
-    top = std::max(top, rateOf(flows[i]->bytes, totals));
-  std::string text =
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"380\" "
-      "viewBox=\"0 0 900 380\" font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"900\" height=\"380\" "
-      "fill=\"white\"/>\n";
-  add(text,
-      "<text x=\"40\" y=\"24\" font-size=\"15\">Throughput by flow "
-      "(Mbit/s)%s</text>\n",
-      shown < flows.size() ? ", first 64 flows" : "");
-  add(text, "<text x=\"480\" y=\"24\" font-size=\"15\">Delay (us), part of "
-            "packets that do not exceed it</text>\n");
-  add(text, "<path d=\"M40 40V320H430M480 40V320H870\" fill=\"none\" "
-            "stroke=\"black\"/>\n");
-  add(text,
-      "<text x=\"40\" y=\"362\">link %.3f Mbit/s, carried %.3f Mbit/s, "
-      "Jain's index %.4f</text>\n",
-      static_cast<double>(link.rate) / 1e6, rateOf(totals.bytes, totals) / 1e6,
-      statistics.fairness());
-  double step = shown ? 390.0 / static_cast<double>(shown) : 390;
-  for (size_t i = 0; i < shown; ++i) {
-    double rate = rateOf(flows[i]->bytes, totals), height = 270 * rate / top;
-    double x = 40 + step * static_cast<double>(i);
-    add(text,
-        "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
-        "fill=\"#3b6fb6\"><title>flow %llu: %.3f Mbit/s</title></rect>\n",
-        x + step * 0.1, 320 - height, step * 0.8, height, ull(flows[i]->flow),
-        rate / 1e6);
-    if (shown <= 16)
-      add(text,
-          "<text x=\"%.1f\" y=\"336\" text-anchor=\"middle\">%llu"
-          "</text>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" "
-          "font-size=\"9\">%.1f</text>\n",
-          x + step / 2, ull(flows[i]->flow), x + step / 2, 317 - height,
-          rate / 1e6);
+    rates.push_back(rateOf(flows[i]->bytes, totals) / 1e6);
+  Axis rateAxis(false), delayAxis(false);
+  rateAxis.fit(rates);
+  const double longest = static_cast<double>(statistics.delay().max()) / 1e3;
+  delayAxis.fit({0, std::max(longest, 1e-3)});
+  auto height = [&](double part) { return kBottom - (kBottom - kTop) * part; };
+
+  ::nm::support::Svg svg(900, 380);
+  svg.text(kLeft, 24, "start",
+           std::string("Throughput by flow (Mbit/s)") +
+               (shown < flows.size() ? ", first 64 flows" : ""),
+           15);
+  svg.text(kMiddle, 24, "start",
+           "Delay (us), part of packets that do not exceed it", 15);
+  svg.text(kLeft, 362, "start",
+           formatted("link %.3f Mbit/s, carried %.3f Mbit/s, Jain's index %.4f",
+                     static_cast<double>(link.rate) / 1e6,
+                     rateOf(totals.bytes, totals) / 1e6,
+                     statistics.fairness()));
+  for (double tick : rateAxis.ticks()) {
+    double y = height(rateAxis.at(tick));
+    svg.gridLine(kLeft, y, kLeft + kWidth, y);
+    svg.text(kLeft - 4, y + 4, "end", Axis::label(tick), 10);
   }
-  text += "<path fill=\"none\" stroke=\"#b6423b\" stroke-width=\"2\" d=\"";
-  for (int i = 0; i <= 100; ++i)
-    add(text, "%c%.1f %.1f", i ? 'L' : 'M',
-        480 +
-            390.0 *
-                static_cast<double>(statistics.delay().percentile(i / 100.0)) /
-                static_cast<double>(longest),
-        320 - 2.7 * i);
-  text += "\"/>\n";
-  add(text,
-      "<text x=\"480\" y=\"336\">0</text>\n<text x=\"870\" y=\"336\" "
-      "text-anchor=\"end\">%.3f</text>\n",
-      static_cast<double>(statistics.delay().max()) / 1e3);
-  return text + "</svg>\n";
+  for (double tick : delayAxis.ticks()) {
+    double x = kMiddle + kWidth * delayAxis.at(tick);
+    svg.gridLine(x, kTop, x, kBottom);
+    svg.text(x, kBottom + 16, "middle", Axis::label(tick), 10);
+  }
+  svg.frame(kLeft, kTop, kWidth, kBottom - kTop);
+  svg.frame(kMiddle, kTop, kWidth, kBottom - kTop);
+
+  const double step = shown ? kWidth / static_cast<double>(shown) : kWidth;
+  for (size_t i = 0; i < shown; ++i) {
+    double rate = rates[i + 1], x = kLeft + step * static_cast<double>(i);
+    double top = height(rateAxis.at(rate));
+    std::string flow = std::to_string(flows[i]->flow);
+    svg.rectangle(x + step * 0.1, top, step * 0.8, kBottom - top,
+                  paletteColour(0),
+                  formatted("flow %s: %.3f Mbit/s", flow.c_str(), rate));
+    if (shown > 16)
+      continue;
+    svg.text(x + step / 2, kBottom + 16, "middle", flow);
+    svg.text(x + step / 2, top - 3, "middle", formatted("%.1f", rate), 9);
+  }
+  ::nm::support::Points delays;
+  for (int i = 0; i <= 100; ++i) {
+    double delay =
+        static_cast<double>(statistics.delay().percentile(i / 100.0)) / 1e3;
+    delays.push_back(
+        {kMiddle + kWidth * delayAxis.at(delay), height(i / 100.0)});
+  }
+  svg.curve(delays, paletteColour(1), 2);
+  return svg.finish();
 }

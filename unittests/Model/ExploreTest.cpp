@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Explore.h"
-#include "nm/Model/Plot.h"
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -85,23 +84,6 @@ TEST(Explore, ParetoFrontEqualsTheDefinition) {
                  q.bufferBytes < p.bufferBytes);
     EXPECT_EQ(p.pareto, !beaten);
   }
-}
-
-TEST(Plot, EscapesAndSkipsWhatAnAxisCannotShow) {
-  Plot plot;
-  plot.title = "a < b & \"c\"";
-  plot.logY = true;
-  plot.series = {{"s", {{1, 1}, {2, 0}, {3, std::nan("")}, {4, 100}}}};
-  std::string svg = renderSvg(plot);
-  EXPECT_NE(svg.find("a &lt; b &amp; &quot;c&quot;"), std::string::npos);
-  size_t dots = 0;
-  for (size_t at = svg.find("<circle"); at != std::string::npos;
-       at = svg.find("<circle", at + 1))
-    ++dots;
-  EXPECT_EQ(dots, 2u);
-  EXPECT_EQ(svg.find("nan"), std::string::npos);
-  EXPECT_EQ(svg.find("inf"), std::string::npos);
-  EXPECT_NE(renderSvg(Plot()).find("</svg>"), std::string::npos);
 }
 
 } // namespace

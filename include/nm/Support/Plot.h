@@ -5,19 +5,20 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_MODEL_PLOT_H
-#define NM_MODEL_PLOT_H
+#ifndef NM_SUPPORT_PLOT_H
+#define NM_SUPPORT_PLOT_H
 
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace nm::model {
+namespace nm::support {
 
 struct PlotSeries {
   std::string name;
   std::vector<std::pair<double, double>> points; ///< in order of x
-  bool dots = false; ///< points without a line, for fronts
+  bool dots = false;                    ///< points without a line, for fronts
+  std::vector<std::string> titles = {}; ///< of the points; fewer are enough
 };
 
 struct Plot {
@@ -30,6 +31,6 @@ struct Plot {
 /// cannot show, and values that are no number, are left out; text is escaped.
 std::string renderSvg(const Plot &plot);
 
-} // namespace nm::model
+} // namespace nm::support
 
-#endif // NM_MODEL_PLOT_H
+#endif // NM_SUPPORT_PLOT_H

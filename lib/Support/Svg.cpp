@@ -179,21 +179,21 @@ void Axis::fit(const std::vector<double> &values) {
 
 std::vector<double> Axis::ticks() const {
   std::vector<double> values;
-  if (log) {
+  // Powers of two where there are enough of them.
+  if (log && high - low >= 2) {
     double step = std::max(1.0, std::ceil((high - low) / 8));
-    double first = std::ceil(low - 1e-9);
-    int count = static_cast<int>((high + 1e-9 - first) / step) + 1;
-    for (int i = 0; i < count; ++i)
-      values.push_back(std::exp2(first + i * step));
+    for (double v = std::ceil(low - 1e-9); v <= high + 1e-9; v += step)
+      values.push_back(std::exp2(v));
     return values;
   }
-  double raw = (high - low) / 5;
+  double first = log ? std::exp2(low) : low,
+         last = log ? std::exp2(high) : high;
+  double raw = (last - first) / 5;
   double step = std::pow(10, std::floor(std::log10(raw)));
   step *= raw / step > 5 ? 10 : raw / step > 2 ? 5 : raw / step > 1 ? 2 : 1;
-  double first = std::ceil(low / step);
-  int count = static_cast<int>(high / step + 1e-9 - first) + 1;
-  for (int i = 0; i < count; ++i)
-    values.push_back((first + i) * step);
+  for (double i = std::ceil(first / step - 1e-9);
+       i * step <= last + 1e-9 * step; ++i)
+    values.push_back(i * step);
   return values;
 }
 

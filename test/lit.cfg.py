@@ -55,6 +55,10 @@ config.available_features.add(os.uname().machine)
 
 if subprocess.run([config.python, "-c", "import numpy"], capture_output=True).returncode == 0:
     config.available_features.add("numpy")
+# PyTorch is optional (scripts/setup --torch); importing it takes seconds.
+if subprocess.run([config.python, "-c", "import importlib.util, sys; "
+                   "sys.exit(importlib.util.find_spec('torch') is None)"]).returncode == 0:
+    config.available_features.add("torch")
 if config.nm_sanitize:
     config.available_features.add("sanitizers")
     if "nm-opt" in config.available_features:

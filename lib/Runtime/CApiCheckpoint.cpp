@@ -51,6 +51,16 @@ extern "C" const char *nm_checkpoint_name(const nm_checkpoint *checkpoint,
   return checkpoint->impl->tensors()[index].name.c_str();
 }
 
+extern "C" const char *nm_checkpoint_text(const nm_checkpoint *checkpoint,
+                                          const char *name) {
+  if (!checkpoint || !name)
+    return nullptr;
+  for (const auto &[key, text] : checkpoint->impl->metadata())
+    if (key == name)
+      return text.c_str();
+  return nullptr;
+}
+
 /// Zero fields, those of a newer header included; the size stays.
 static Status clear(nm_tensor *tensor) {
   size_t size = tensor->struct_size;
@@ -148,9 +158,18 @@ extern "C" nm_status nm_write_npy(const char *path, nm_dtype dtype, size_t rank,
 extern "C" nm_status nm_write_safetensors(const char *path,
                                           const nm_named_tensor *tensors,
                                           size_t count, nm_error **error) {
+  return nm_write_safetensors_with(path, tensors, count, nullptr, 0, error);
+}
+
+extern "C" nm_status
+nm_write_safetensors_with(const char *path, const nm_named_tensor *tensors,
+                          size_t count, const nm_text *texts, size_t num_texts,
+                          nm_error **error) {
   return runC(error, [&]() -> Status {
-    if (!path || (!tensors && count != 0))
-      return nullArgument(!path ? "path" : "tensors");
+    if (!path || (!tensors && count != 0) || (!texts && num_texts != 0))
+      return nullArgument(!path                    ? "path"
+                          : !tensors && count != 0 ? "tensors"
+                                                   : "texts");
     std::vector<NamedView> views;
     StructArray<nm_named_tensor> list(tensors, "nm_named_tensor");
     for (size_t i = 0; i < count; ++i) {
@@ -165,7 +184,20 @@ extern "C" nm_status nm_write_safetensors(const char *path,
         return view.error();
       views.push_back({tensor->name, std::move(*view)});
     }
-    return writeSafetensors(path, views);
+    std::vector<std::pair<std::string, std::string>> metadata;
+    StructArray<nm_text> pairs(texts, "nm_text");
+    for (size_t i = 0; i < num_texts; ++i) {
+      Result<nm_text> pair = pairs[i];
+      if (!pair)
+        return pair.error();
+      if (!pair->name || !pair->text)
+        return nullArgument(!pair->name ? "name" : "text");
+      if (!isUtf8(pair->name) || !isUtf8(pair->text))
+        return makeError(Errc::Argument, path, ": text ", quote(pair->name),
+                         " is not UTF-8");
+      metadata.emplace_back(pair->name, pair->text);
+    }
+    return writeSafetensors(path, views, metadata);
   });
 }
 

@@ -89,7 +89,8 @@ NM_API nm_status nm_recipe_inspect(const nm_recipe *recipe, size_t index,
 NM_API nm_status nm_recipe_mask(const nm_recipe *recipe, size_t index,
                                 uint8_t *mask, nm_error **error);
 
-/* The weights of the next forward pass, in the parameter's element type. */
+/* The weights of the next forward pass, in the parameter's element type: from
+ * the trained ones, where the parameter itself is not those. */
 NM_API nm_status nm_recipe_effective(const nm_recipe *recipe, size_t index,
                                      void *weights, nm_error **error);
 

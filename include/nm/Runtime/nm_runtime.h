@@ -191,6 +191,10 @@ NM_API size_t nm_checkpoint_count(const nm_checkpoint *checkpoint);
 /* Name of a tensor (sorted by name); NULL when there is none. */
 NM_API const char *nm_checkpoint_name(const nm_checkpoint *checkpoint,
                                       size_t index);
+/* A text of the file's `__metadata__` (safetensors); NULL when there is none.
+ */
+NM_API const char *nm_checkpoint_text(const nm_checkpoint *checkpoint,
+                                      const char *name);
 
 /* A tensor in row-major order. `shape` and `data` live until nm_tensor_free;
  * the checkpoint may be freed before. `data` may point into the mapped file and
@@ -237,6 +241,18 @@ typedef struct nm_named_tensor {
 NM_API nm_status nm_write_safetensors(const char *path,
                                       const nm_named_tensor *tensors,
                                       size_t count, nm_error **error);
+
+typedef struct nm_text {
+  size_t struct_size; /* sizeof(nm_text) */
+  const char *name;
+  const char *text;
+} nm_text;
+
+/* The same with texts in the file's `__metadata__`. */
+NM_API nm_status nm_write_safetensors_with(const char *path,
+                                           const nm_named_tensor *tensors,
+                                           size_t count, const nm_text *texts,
+                                           size_t num_texts, nm_error **error);
 
 /* -- layouts --------------------------------------------------------------- */
 

@@ -568,7 +568,8 @@ Status Trainer::effective(size_t index, void *out) const {
   return guarded([&]() -> Status {
     const Parameter &parameter = parameters[index];
     int64_t bytes = parameter.count * elementBytes(parameter.desc.dtype);
-    if (!parameter.desc.dense || parameter.view.mask == NM_MASK_NONE) {
+    bool masked = parameter.view.mask != NM_MASK_NONE;
+    if (!parameter.master && !(parameter.desc.dense && masked)) {
       if (bytes)
         std::memcpy(out, parameter.desc.data, static_cast<size_t>(bytes));
       return {};

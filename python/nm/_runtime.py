@@ -1,0 +1,183 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The C ABI of libnm_runtime (nm/Runtime/nm_runtime.h, nm_recipe.h) as ctypes."""
+
+import ctypes
+import ctypes.util
+import os
+import pathlib
+from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
+
+
+class Error(ValueError):
+    """What the library refuses; the message names the tensor, what was found and expected."""
+
+
+def _candidates():
+    given = os.environ.get("NM_RUNTIME_LIBRARY")
+    if given:
+        yield given
+        return
+    here = pathlib.Path(__file__).resolve()
+    for folder in (here.parent, *here.parents[1:4]):
+        for inner in (".", "lib", "build/release/lib"):
+            path = folder / inner / "libnm_runtime.so"
+            if path.is_file():
+                yield str(path)
+    found = ctypes.util.find_library("nm_runtime")
+    if found:
+        yield found
+
+
+def _load():
+    tried = []
+    for path in _candidates():
+        try:
+            return ctypes.CDLL(path)
+        except OSError as error:
+            tried.append(str(error))
+    raise ImportError("libnm_runtime.so is not there; name it in NM_RUNTIME_LIBRARY"
+                      + "".join("\n  " + line for line in tried))
+
+
+lib = _load()
+
+F32, BF16 = 12, 9
+PHASES = ("dense", "sparse", "fine-tune")
+
+
+class Struct(ctypes.Structure):
+    """Structs of the C ABI begin with their size."""
+
+    def __init__(self, **fields):
+        super().__init__(struct_size=ctypes.sizeof(type(self)), **fields)
+
+
+class NamedTensor(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("dtype", c_int32),
+                ("rank", c_size_t), ("shape", POINTER(c_int64)), ("data", c_void_p)]
+
+
+class Text(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("text", c_char_p)]
+
+
+class Parameter(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("dtype", c_int32),
+                ("rank", c_size_t), ("shape", POINTER(c_int64)), ("data", c_void_p),
+                ("group", c_size_t), ("pattern", c_char_p), ("axis", c_int64), ("dense", c_int)]
+
+
+class Info(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("n", c_int64), ("m", c_int64),
+                ("axis", c_int64), ("steps", c_int64), ("masked", c_int), ("n_now", c_int64),
+                ("m_now", c_int64), ("decay", c_double), ("scale", c_double)]
+
+
+class Gradient(Struct):
+    _fields_ = [("struct_size", c_size_t), ("gradient", c_void_p), ("dtype", c_int32),
+                ("parameter", c_void_p)]
+
+
+class Rates(Struct):
+    _fields_ = [("struct_size", c_size_t), ("lr", c_double), ("beta1", c_double),
+                ("beta2", c_double), ("eps", c_double), ("weight_decay", c_double),
+                ("momentum", c_double), ("dampening", c_double)]
+
+
+class Report(Struct):
+    """What a step did; the fields are those of nm_recipe_report."""
+    _fields_ = [("struct_size", c_size_t), ("step", c_int64), ("phase_number", c_int32),
+                ("next_phase_number", c_int32), ("mask_changes", c_int64), ("nonfinite", c_int64),
+                ("skipped", c_int), ("observed", c_int), ("statistic", c_double),
+                ("window_mean", c_double), ("window_samples", c_int64), ("window", c_int64),
+                ("threshold", c_double), ("switched", c_int), ("reason_text", c_char_p)]
+
+    @property
+    def phase(self):
+        return PHASES[self.phase_number]
+
+    @property
+    def next_phase(self):
+        return PHASES[self.next_phase_number]
+
+    @property
+    def reason(self):
+        return (self.reason_text or b"").decode()
+
+
+_STATUS = {  # functions that return a status and take an error last
+    "nm_recipe_parse": [c_char_p, POINTER(c_void_p)],
+    "nm_recipe_create": [c_char_p, POINTER(c_void_p)],
+    "nm_recipe_add": [c_void_p, POINTER(Parameter), c_size_t],
+    "nm_recipe_inspect": [c_void_p, c_size_t, POINTER(Info)],
+    "nm_recipe_mask": [c_void_p, c_size_t, c_void_p],
+    "nm_recipe_effective": [c_void_p, c_size_t, c_void_p],
+    "nm_recipe_weights": [c_void_p, c_size_t, c_void_p],
+    "nm_recipe_reset": [c_void_p, c_size_t, c_void_p],
+    "nm_recipe_default_rates": [c_void_p, POINTER(Rates)],
+    "nm_recipe_step": [c_void_p, POINTER(Gradient), c_size_t, POINTER(Rates), c_size_t,
+                       POINTER(Report)],
+    "nm_recipe_state_tensor": [c_void_p, c_size_t, POINTER(NamedTensor)],
+    "nm_recipe_progress": [c_void_p, POINTER(c_void_p)],
+    "nm_recipe_state_assign": [c_void_p, POINTER(NamedTensor), c_size_t, c_char_p, c_char_p],
+    "nm_recipe_state_save": [c_void_p, c_char_p],
+    "nm_recipe_state_load": [c_void_p, c_char_p],
+    "nm_recipe_choose_kernels": [c_char_p],
+    "nm_write_safetensors_with": [c_char_p, POINTER(NamedTensor), c_size_t, POINTER(Text),
+                                  c_size_t],
+}
+_PLAIN = {
+    "nm_error_message": (c_char_p, [c_void_p]),
+    "nm_error_free": (None, [c_void_p]),
+    "nm_string_free": (None, [c_void_p]),
+    "nm_runtime_version": (c_char_p, []),
+    "nm_set_num_threads": (None, [c_int]),
+    "nm_recipe_free": (None, [c_void_p]),
+    "nm_recipe_json": (c_char_p, [c_void_p]),
+    "nm_recipe_count": (c_size_t, [c_void_p]),
+    "nm_recipe_steps_done": (c_int64, [c_void_p]),
+    "nm_recipe_switched_at": (c_int64, [c_void_p]),
+    "nm_recipe_state_count": (c_size_t, [c_void_p]),
+    "nm_recipe_kernels": (c_char_p, [c_size_t]),
+}
+for _name, (_result, _arguments) in _PLAIN.items():
+    getattr(lib, _name).restype = _result
+    getattr(lib, _name).argtypes = _arguments
+for _name, _arguments in _STATUS.items():
+    getattr(lib, _name).restype = c_int32
+    getattr(lib, _name).argtypes = [*_arguments, POINTER(c_void_p)]
+
+
+def call(name, *arguments):
+    """Calls a function that can fail; its message becomes an Error."""
+    error = c_void_p()
+    status = getattr(lib, name)(*arguments, byref(error))
+    if status:
+        message = lib.nm_error_message(error).decode(errors="replace")
+        lib.nm_error_free(error)
+        raise Error(message or f"{name} failed with status {status}")
+
+
+def take_text(name, *arguments):
+    """Calls a function that gives a string to its caller."""
+    text = c_void_p()
+    call(name, *arguments, byref(text))
+    try:
+        return ctypes.cast(text, c_char_p).value.decode()
+    finally:
+        lib.nm_string_free(text)
+
+
+def shape_array(shape):
+    return (c_int64 * len(shape))(*shape)
+
+
+def version():
+    """The version of the library that runs."""
+    return lib.nm_runtime_version().decode()
+
+
+def set_num_threads(count):
+    """Threads of this thread's steps; 0 is all processors. Results do not depend on it."""
+    lib.nm_set_num_threads(count)

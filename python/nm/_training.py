@@ -1,0 +1,140 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A training run of the library, for arrays that are known by address."""
+
+import ctypes
+import csv
+import os
+from ctypes import byref, c_void_p
+
+from nm import _runtime
+from nm._runtime import call, lib
+
+TRACE_COLUMNS = ("step", "phase", "next_phase", "mask_changes", "nonfinite", "skipped", "observed",
+                 "statistic", "window_mean", "window_samples", "window", "threshold", "switched",
+                 "reason")
+
+
+class Training:
+    """One nm_recipe. Whoever adds memory keeps it alive."""
+
+    def __init__(self, recipe, trace=None):
+        self.recipe = recipe
+        handle = c_void_p()
+        call("nm_recipe_create", recipe.json.encode(), byref(handle))
+        self.handle = handle
+        self.names = []
+        self.report = None
+        self._trace = trace
+        self._file = None
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            lib.nm_recipe_free(self.handle)
+            self.handle = None
+        if getattr(self, "_file", None):
+            self._file.close()
+
+    def add(self, parameters):
+        """`parameters`: (name, dtype, shape, address, group, pattern or None, axis) each."""
+        array = (_runtime.Parameter * len(parameters))()
+        for slot, (name, dtype, shape, address, group, pattern, axis) in zip(array, parameters):
+            slot.struct_size = ctypes.sizeof(slot)
+            slot.name = name.encode()
+            slot.dtype = dtype
+            slot.rank = len(shape)
+            slot.shape = _runtime.shape_array(shape)
+            slot.data = address
+            slot.group = group
+            slot.pattern = pattern.encode() if pattern is not None else None
+            slot.axis = axis
+        call("nm_recipe_add", self.handle, array, len(parameters))
+        self.names += [parameter[0] for parameter in parameters]
+
+    def step(self, gradients, rates):
+        """`gradients`: (address or None, dtype, address of the parameter) each; `rates` by group."""
+        given = (_runtime.Gradient * len(gradients))()
+        for slot, (address, dtype, parameter) in zip(given, gradients):
+            slot.struct_size = ctypes.sizeof(slot)
+            slot.gradient = address
+            slot.dtype = dtype
+            slot.parameter = parameter
+        groups = (_runtime.Rates * len(rates))(*rates)
+        report = _runtime.Report()
+        call("nm_recipe_step", self.handle, given, len(gradients), groups, len(rates),
+             byref(report))
+        self.report = report
+        if self._trace is not None:
+            self._write_trace(report)
+        return report
+
+    def _write_trace(self, report):
+        if callable(self._trace):
+            self._trace(report)
+            return
+        if self._file is None:
+            # A run that goes on appends to its own trace.
+            going_on = report.step > 1
+            self._file = open(self._trace, "a" if going_on else "w", newline="", encoding="utf-8")
+            if self._file.tell() == 0:
+                csv.writer(self._file).writerow(TRACE_COLUMNS)
+        csv.writer(self._file).writerow([getattr(report, name) for name in TRACE_COLUMNS])
+        self._file.flush()
+
+    def default_rates(self):
+        rates = _runtime.Rates()
+        call("nm_recipe_default_rates", self.handle, byref(rates))
+        return rates
+
+    def info(self, index):
+        info = _runtime.Info()
+        call("nm_recipe_inspect", self.handle, index, byref(info))
+        return info
+
+    def read(self, function, index, address):
+        """mask, effective or weights, into memory that has room."""
+        call("nm_recipe_" + function, self.handle, index, c_void_p(address))
+
+    def reset(self, index, address):
+        call("nm_recipe_reset", self.handle, index, c_void_p(address))
+
+    @property
+    def steps_done(self):
+        return lib.nm_recipe_steps_done(self.handle)
+
+    @property
+    def switched_at(self):
+        """The last dense step of STEP, None while it is not past."""
+        return lib.nm_recipe_switched_at(self.handle) or None
+
+    def progress(self):
+        return _runtime.take_text("nm_recipe_progress", self.handle)
+
+    def state(self):
+        """(name, dtype, shape, address) of every state tensor, until the next call that changes it."""
+        tensors = []
+        for index in range(lib.nm_recipe_state_count(self.handle)):
+            tensor = _runtime.NamedTensor()
+            call("nm_recipe_state_tensor", self.handle, index, byref(tensor))
+            shape = tuple(tensor.shape[i] for i in range(tensor.rank))
+            tensors.append((tensor.name.decode(), tensor.dtype, shape, tensor.data))
+        return tensors
+
+    def assign(self, tensors, progress, recipe=None):
+        """The state of another run; `tensors` as state() gives them."""
+        array = (_runtime.NamedTensor * len(tensors))()
+        for slot, (name, dtype, shape, address) in zip(array, tensors):
+            slot.struct_size = ctypes.sizeof(slot)
+            slot.name = name.encode()
+            slot.dtype = dtype
+            slot.rank = len(shape)
+            slot.shape = _runtime.shape_array(shape)
+            slot.data = address
+        call("nm_recipe_state_assign", self.handle, array, len(tensors), progress.encode(),
+             recipe.encode() if recipe is not None else None)
+
+    def save(self, path):
+        call("nm_recipe_state_save", self.handle, os.fsencode(path))
+
+    def load(self, path):
+        call("nm_recipe_state_load", self.handle, os.fsencode(path))

@@ -1,0 +1,396 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The recipes as torch optimizers.
+
+    optimizer = nm.torch.StepAdam(model.named_parameters(), pattern="2:4",
+                                  recipe={"method": "step", "steps": 10000})
+
+From then on the parameters hold the effective weights: the model is not changed, its forward passes
+are masked when the recipe says so, and gradients are taken there. Runs on the CPU, f32 and bf16.
+"""
+
+import json
+import weakref
+
+import numpy as np
+import torch
+from torch.optim.optimizer import Optimizer as _TorchOptimizer
+
+from nm import _runtime
+from nm._training import Training
+from nm.checkpoint import write_checkpoint
+from nm.recipe import Recipe
+
+_DTYPES = {torch.float32: _runtime.F32, torch.bfloat16: _runtime.BF16}
+#: Which optimizer trains a parameter: id -> weak references to both, and the index. (Tensors compare
+#: element by element, which no dictionary of them bears.)
+_owners = {}
+
+
+def _owner_of(tensor):
+    """The optimizer that trains a tensor and its index there, (None, 0) if there is none."""
+    seen, optimizer, index = _owners.get(id(tensor), (lambda: None, lambda: None, 0))
+    return (optimizer(), index) if seen() is tensor else (None, 0)
+
+
+def _describe(name, tensor):
+    return f"parameter '{name}' ({tensor.dtype}, {tuple(tensor.shape)}, {tensor.device})"
+
+
+def _check(name, tensor, what=""):
+    text = what + _describe(name, tensor)
+    if tensor.device.type != "cpu":
+        raise _runtime.Error(f"{text} is not on the CPU, where this optimizer runs")
+    if tensor.dtype not in _DTYPES:
+        raise _runtime.Error(f"{text}: expected torch.float32 or torch.bfloat16")
+    if tensor.layout != torch.strided:
+        raise _runtime.Error(f"{text} is sparse, expected a dense layout")
+
+
+class RecipeOptimizer(_TorchOptimizer):
+    """Any recipe over any parameters.
+
+    params: tensors, (name, tensor) pairs as of named_parameters(), or groups of them as torch has
+    them. A group may hold "pattern" and "axis" beside its rates. Without names the parameters are
+    param.0, param.1, ... in order. pattern: "N:M" for parameters of rank two and more, along `axis`
+    (1 is the input axis of linear and convolution layers), where the recipe has no patterns and the
+    group none of its own. recipe: nm.Recipe, its fields as a dict, or a method's name. trace: a CSV
+    file, or a callable that gets each step's report.
+    """
+
+    #: Fields of the recipe's optimizer that are rates of a group, and other names of them.
+    _rates = ("lr", "weight_decay")
+
+    def __init__(self, params, recipe, *, pattern=None, axis=1, trace=None, **rates):
+        self.recipe = Recipe.of(recipe)
+        if pattern is not None and self.recipe.given.get("patterns"):
+            raise _runtime.Error("both `pattern` and the recipe's patterns are given")
+        self._training = Training(self.recipe, trace)
+        self._params = []
+        self._versions = []
+        own = self.recipe["optimizer"]
+        defaults = {name: own[name] for name in ("lr", "weight_decay", "betas", "eps", "momentum",
+                                                 "dampening") if name in own}
+        if "betas" in defaults:
+            defaults["betas"] = tuple(defaults["betas"])
+        defaults.update(rates, pattern=pattern, axis=axis)
+        self._names = {}
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        super().__init__([self._take_names(group) for group in groups], defaults)
+
+    def _take_names(self, group):
+        """The group with plain tensors; their names are noted."""
+        group = dict(group)
+        given = group["params"]
+        if isinstance(given, torch.Tensor):
+            given = [given]
+        plain = []
+        for item in given:
+            name = None
+            if isinstance(item, tuple):
+                name, item = item
+            if name is not None:
+                self._names[id(item)] = name
+            plain.append(item)
+        group["params"] = plain
+        return group
+
+    def add_param_group(self, param_group):
+        super().add_param_group(self._take_names(param_group))
+        group = self.param_groups[-1]
+        try:
+            described = []
+            for tensor in group["params"]:
+                name = self._names.pop(id(tensor), f"param.{len(self._params) + len(described)}")
+                _check(name, tensor)
+                if not tensor.is_contiguous():
+                    raise _runtime.Error(f"{_describe(name, tensor)} is not row-major without gaps")
+                pattern = group["pattern"]
+                if pattern is not None and tensor.dim() < 2:
+                    pattern = "dense"
+                described.append((name, _DTYPES[tensor.dtype], tuple(tensor.shape),
+                                  tensor.data_ptr() if tensor.numel() else None,
+                                  len(self.param_groups) - 1, pattern, group["axis"]))
+            self._training.add(described)
+        except Exception:
+            self.param_groups.pop()
+            raise
+        for tensor in group["params"]:
+            _owners[id(tensor)] = (weakref.ref(tensor), weakref.ref(self), len(self._params))
+            self._params.append(tensor)
+            self._versions.append(self._mark(tensor))
+
+    @staticmethod
+    def _mark(tensor):
+        """Tells autograd that the tensor changed, as an in-place operation would."""
+        with torch.no_grad():
+            tensor.view(-1)[:0].zero_()
+        return tensor._version, tensor.data_ptr()
+
+    def _group_rates(self, group):
+        rates = self._training.default_rates()
+        for name in ("lr", "eps", "weight_decay", "momentum", "dampening"):
+            if name in group:
+                setattr(rates, name, group[name])
+        if "betas" in group:
+            rates.beta1, rates.beta2 = group["betas"]
+        return rates
+
+    def _take_writes(self):
+        """What others have written into parameters since the last step becomes their weights."""
+        for index, (tensor, seen) in enumerate(zip(self._params, self._versions)):
+            now = (tensor._version, tensor.data_ptr())
+            if now == seen:
+                continue
+            if now[0] == seen[0]:
+                # Only moved, unless it holds something else there.
+                expected = torch.empty_like(tensor)
+                self._training.read("effective", index, expected.data_ptr())
+                if torch.equal(expected, tensor):
+                    continue
+            self._training.reset(index, tensor.data_ptr())
+            self._versions[index] = self._mark(tensor)
+
+    def step(self, closure=None):
+        """One step from the parameters' .grad; those without one stay. Returns the closure's loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.no_grad():
+            gradients = []
+            kept = []  # what is copied lives until the call is over
+            for index, tensor in enumerate(self._params):
+                name = self._training.names[index]
+                _check(name, tensor)
+                gradient = tensor.grad
+                if gradient is None:
+                    gradients.append((None, 0, tensor.data_ptr() or None))
+                    continue
+                _check(name, gradient, "the gradient of ")
+                if gradient.shape != tensor.shape:
+                    raise _runtime.Error(f"the gradient of {_describe(name, tensor)} has shape "
+                                         f"{tuple(gradient.shape)}")
+                if not gradient.is_contiguous():
+                    gradient = gradient.contiguous()
+                kept.append(gradient)
+                gradients.append((gradient.data_ptr() or None, _DTYPES[gradient.dtype],
+                                  tensor.data_ptr() or None))
+            self._take_writes()
+            self._training.step(gradients, [self._group_rates(g) for g in self.param_groups])
+            self._versions = [self._mark(tensor) for tensor in self._params]
+        return loss
+
+    # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def report(self):
+        """What the last step did (nm_recipe_report), None before the first."""
+        return self._training.report
+
+    @property
+    def switched_at(self):
+        """The last dense step of STEP, None while it is not past."""
+        return self._training.switched_at
+
+    def _index(self, parameter):
+        for index, tensor in enumerate(self._params):
+            if tensor is parameter or self._training.names[index] == parameter:
+                return index
+        raise KeyError(f"no parameter {parameter!r} in this optimizer")
+
+    def info(self, parameter):
+        """Pattern and mask of a parameter, by tensor or name."""
+        return self._training.info(self._index(parameter))
+
+    def mask(self, parameter):
+        """The mask of the next forward pass, bool; all true where there is none."""
+        index = self._index(parameter)
+        out = torch.empty(self._params[index].shape, dtype=torch.uint8)
+        self._training.read("mask", index, out.data_ptr())
+        return out.bool()
+
+    def weights(self, parameter):
+        """The trained weights, f32: dropped ones are what they are without the mask."""
+        index = self._index(parameter)
+        out = torch.empty(self._params[index].shape, dtype=torch.float32)
+        self._training.read("weights", index, out.data_ptr())
+        return out
+
+    # -- state --------------------------------------------------------------------------------
+
+    def state_dict(self):
+        """As torch's, with copies of the state, and the recipe and its progress under "nm"."""
+        progress = json.loads(self._training.progress())
+        state = {}
+        numbers = {_runtime.F32: np.float32, 2: np.uint8}
+        for name, dtype, shape, address in self._training.state():
+            parameter, part = name.rsplit(".", 1)
+            count = int(np.prod(shape, dtype=np.int64))
+            copy = np.empty(shape, dtype=numbers[dtype])
+            if count:
+                _runtime.ctypes.memmove(copy.ctypes.data, address, copy.nbytes)
+            index = self._training.names.index(parameter)
+            state.setdefault(index, {})[part] = torch.from_numpy(copy)
+        for index, name in enumerate(self._training.names):
+            steps = progress["parameters"][name]["steps"]
+            if steps:
+                state.setdefault(index, {})["step"] = torch.tensor(float(steps))
+        groups, first = [], 0
+        for group in self.param_groups:
+            own = {name: value for name, value in group.items() if name != "params"}
+            own["params"] = list(range(first, first + len(group["params"])))
+            first += len(group["params"])
+            groups.append(own)
+        return {"state": state, "param_groups": groups,
+                "nm": {"recipe": self.recipe.json, "progress": json.dumps(progress),
+                       "names": list(self._training.names)}}
+
+    def load_state_dict(self, state_dict):
+        """Goes on where `state_dict` stopped; on an error nothing has changed."""
+        if "nm" not in state_dict:
+            raise _runtime.Error("the state is not that of a recipe, expected the entry 'nm'")
+        saved = state_dict["param_groups"]
+        if [len(g["params"]) for g in saved] != [len(g["params"]) for g in self.param_groups]:
+            raise _runtime.Error("the state has parameter groups of "
+                                 f"{[len(g['params']) for g in saved]} parameters, expected "
+                                 f"{[len(g['params']) for g in self.param_groups]}")
+        own = state_dict["nm"]
+        tensors = []
+        kept = []
+        for index, parts in state_dict["state"].items():
+            for part, value in parts.items():
+                if part == "step":
+                    continue
+                value = value.detach().contiguous()
+                dtype = 2 if part == "mask" else _DTYPES.get(value.dtype, 0)
+                kept.append(value)
+                tensors.append((f"{own['names'][index]}.{part}", dtype, tuple(value.shape),
+                                value.data_ptr() or None))
+        # The parameters may have been loaded before: what they hold is what is trained on.
+        self._training.assign(tensors, own["progress"], own["recipe"])
+        self._versions = [self._mark(tensor) for tensor in self._params]
+        for group, other in zip(self.param_groups, saved):
+            group.update({name: value for name, value in other.items() if name != "params"})
+
+
+def _with_optimizer(recipe, kind, **fields):
+    """The recipe with the optimizer that the arguments describe; its own values where they are
+    None."""
+    recipe = Recipe.of(recipe)
+    optimizer = dict(recipe.given.get("optimizer", {}))
+    if optimizer.get("kind", kind) != kind:
+        raise _runtime.Error(f"the recipe's optimizer is {optimizer['kind']}, expected {kind}")
+    optimizer["kind"] = kind
+    optimizer.update({name: value for name, value in fields.items() if value is not None})
+    return recipe.replace(optimizer=optimizer)
+
+
+def _default_recipe(recipe):
+    if recipe is None:
+        return Recipe("step", switch={"clip": None})
+    return recipe
+
+
+def _refuse(**arguments):
+    for name, value in arguments.items():
+        if value:
+            raise _runtime.Error(f"{name}=True is for other devices and paths of torch's own "
+                                 "optimizers; expected False or None")
+
+
+class StepAdam(RecipeOptimizer):
+    """torch.optim.Adam that learns N:M masks, by STEP unless `recipe` says otherwise.
+
+    Arguments are those of torch's Adam; None is what the recipe says, else torch's default. `foreach`
+    is accepted and changes nothing: a step is one pass in any case.
+    """
+    _kind = "adam"
+
+    def __init__(self, params, lr=None, betas=None, eps=None, weight_decay=None, amsgrad=None, *,
+                 foreach=None, maximize=None, capturable=False, differentiable=False, fused=False,
+                 pattern=None, axis=1, recipe=None, trace=None):
+        _refuse(capturable=capturable, differentiable=differentiable, fused=fused)
+        super().__init__(
+            params,
+            _with_optimizer(_default_recipe(recipe), self._kind, lr=lr,
+                            betas=None if betas is None else list(betas), eps=eps,
+                            weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize),
+            pattern=pattern, axis=axis, trace=trace)
+
+
+class StepAdamW(StepAdam):
+    """The same for torch.optim.AdamW."""
+    _kind = "adamw"
+
+
+class MaskedSGD(RecipeOptimizer):
+    """torch.optim.SGD that learns N:M masks; STEP, which needs a second moment, is refused."""
+
+    def __init__(self, params, lr=None, momentum=None, dampening=None, weight_decay=None,
+                 nesterov=None, *, maximize=None, foreach=None, differentiable=False,
+                 pattern=None, axis=1, recipe="sr-ste", trace=None):
+        _refuse(differentiable=differentiable)
+        super().__init__(
+            params,
+            _with_optimizer(recipe, "sgd", lr=lr, momentum=momentum, dampening=dampening,
+                            weight_decay=weight_decay, nesterov=nesterov, maximize=maximize),
+            pattern=pattern, axis=axis, trace=trace)
+
+
+def save_checkpoint(model, path, *, dense=False):
+    """Writes the model as safetensors with masks, patterns and recipe, all of it or nothing.
+
+    Weights are the effective ones, so that every reader sees sparse weights; `dense` writes the
+    trained ones, of which the masks hide some. The parameters' optimizer is found by itself.
+    """
+    tensors, kept, alias = [], {}, {}
+    patterns, optimizers = {}, []
+    keep = []
+    for key, value in model.state_dict(keep_vars=True).items():
+        plain = value.detach().cpu().contiguous()
+        place = (plain.data_ptr(), plain.shape, plain.dtype)
+        if plain.numel() and value.is_contiguous() and place in kept:
+            alias[key] = kept[place]
+            continue
+        kept[place] = key
+        optimizer, index = _owner_of(value)
+        if optimizer is not None:
+            if optimizer not in optimizers:
+                optimizers.append(optimizer)
+            info = optimizer._training.info(index)
+            if info.masked:
+                mask = optimizer.mask(value).numpy()
+                bits = np.packbits(mask.reshape(-1), bitorder="little")
+                tensors.append((key + "_mask", "u8", bits))
+                patterns[key] = {"pattern": f"{info.n_now}:{info.m_now}", "axis": int(info.axis),
+                                 "mask": key + "_mask"}
+                if dense:
+                    plain = optimizer.weights(value).to(plain.dtype)
+        keep.append(plain)
+        tensors.append((key, *_as_array(key, plain)))
+    if not optimizers:
+        raise _runtime.Error("no parameter of the model is trained by a recipe, so that there is no "
+                             "pattern to save; any writer of safetensors saves the weights")
+    if len(optimizers) > 1:
+        raise _runtime.Error(f"the model is trained by {len(optimizers)} optimizers, expected one")
+    training = optimizers[0]._training
+    write_checkpoint(path, tensors, {
+        "recipe": json.loads(training.recipe.json), "step": training.steps_done,
+        "switched_at": training.switched_at, "tensors": patterns}, {"format": "pt", **alias})
+
+
+def _as_array(key, tensor):
+    """Name of the element type and the bytes as an array."""
+    names = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16",
+             torch.float64: "f64", torch.int64: "i64", torch.int32: "i32", torch.int16: "i16",
+             torch.int8: "i8", torch.uint8: "u8", torch.bool: "bool"}
+    if tensor.dtype not in names:
+        raise _runtime.Error(f"'{key}' has element type {tensor.dtype}, which safetensors lacks")
+    if tensor.dtype == torch.bfloat16:
+        return "bf16", tensor.view(torch.int16).numpy()
+    return names[tensor.dtype], tensor.numpy()

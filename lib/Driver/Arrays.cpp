@@ -129,8 +129,8 @@ static llvm::Error checkInput(const Argument &argument, size_t index,
                    path, shapeText(array.shape), shapeText(type.shape), hint);
 }
 
-llvm::Expected<std::vector<rt::Tensor>>
-driver::readInputs(const Signature &function, ArrayRef<Binding> bindings) {
+llvm::Expected<std::vector<const Binding *>>
+driver::assignInputs(const Signature &function, ArrayRef<Binding> bindings) {
   std::vector<const Binding *> files(function.arguments.size());
   for (const Binding &binding : bindings) {
     if (binding.name.empty())
@@ -155,6 +155,15 @@ driver::readInputs(const Signature &function, ArrayRef<Binding> bindings) {
                        binding.path, function.name, files.size());
     files[next] = &binding;
   }
+  return files;
+}
+
+llvm::Expected<std::vector<rt::Tensor>>
+driver::readInputs(const Signature &function, ArrayRef<Binding> bindings) {
+  auto assigned = assignInputs(function, bindings);
+  if (!assigned)
+    return assigned.takeError();
+  const std::vector<const Binding *> &files = *assigned;
   std::vector<rt::Tensor> inputs;
   for (auto [i, argument] : llvm::enumerate(function.arguments)) {
     if (!files[i])

@@ -32,6 +32,7 @@
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"
+#include <map>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -137,7 +138,13 @@ public:
   }
 
   llvm::Error run(llvm::SourceMgr &sourceMgr) {
-    auto parsed = parseSource(sourceMgr, context);
+    takeModelAsCheckpoint(sourceMgr);
+    OnnxImportOptions onnx;
+    if (options.emit == EmitKind::Execute)
+      onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
+        return argumentOfCall(names, index);
+      };
+    auto parsed = parseSource(sourceMgr, context, onnx);
     if (!parsed)
       return parsed.takeError();
     source = std::move(*parsed);
@@ -171,6 +178,8 @@ public:
   }
 
 private:
+  void takeModelAsCheckpoint(const llvm::SourceMgr &sourceMgr);
+  const rt::Tensor *argumentOfCall(ArrayRef<std::string> names, size_t index);
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
   llvm::Error compile();
@@ -184,11 +193,49 @@ private:
   Report report;
   const Signature *function = nullptr;
   std::vector<rt::Tensor> inputs;
+  /// Arrays that the import asked for, by argument.
+  std::map<size_t, rt::Tensor> asked;
   std::vector<std::pair<size_t, std::string>> outputs, expects;
   SmallVector<char, 0> object;
 };
 
 } // namespace
+
+/// An ONNX model holds its weights, unless --params gives others.
+void Runner::takeModelAsCheckpoint(const llvm::SourceMgr &sourceMgr) {
+  StringRef content =
+      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID())->getBuffer();
+  bool given = llvm::any_of(options.params, [](const Binding &binding) {
+    return binding.name.empty();
+  });
+  if (!given && isOnnxModel(content, options.inputFile))
+    options.params.push_back({"", options.inputFile});
+}
+
+/// The array that this call gives to an argument of the model; null if there is
+/// none, which is reported later.
+const rt::Tensor *Runner::argumentOfCall(ArrayRef<std::string> names,
+                                         size_t index) {
+  auto known = asked.find(index);
+  if (known != asked.end())
+    return &known->second;
+  Signature signature;
+  for (const std::string &name : names)
+    signature.arguments.push_back({name, {}});
+  auto files = assignInputs(signature, options.inputs);
+  if (!files) {
+    llvm::consumeError(files.takeError());
+    return nullptr;
+  }
+  if (!(*files)[index])
+    return nullptr;
+  auto array = readArray((*files)[index]->path);
+  if (!array) {
+    llvm::consumeError(array.takeError());
+    return nullptr;
+  }
+  return &asked.emplace(index, std::move(*array)).first->second;
+}
 
 /// For an accelerator: its program, simulated.
 llvm::Error Runner::simulate(const ::nm::model::Device &device) {

@@ -19,7 +19,7 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-static rt::DType toDType(Type type) {
+static rt::DType toDType(Type type, bool isUnsigned) {
   if (type.isF32())
     return rt::DType::F32;
   if (type.isF64())
@@ -33,7 +33,7 @@ static rt::DType toDType(Type type) {
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer)
     return rt::DType::Unknown;
-  bool isUnsigned = integer.isUnsigned();
+  isUnsigned |= integer.isUnsigned();
   switch (integer.getWidth()) {
   case 1:
     return rt::DType::Bool;
@@ -51,7 +51,8 @@ static rt::DType toDType(Type type) {
 }
 
 /// Empty on success, else why the type cannot cross the boundary.
-static std::string convertType(Type type, ValueType &result) {
+/// `isUnsigned`: signless integers are unsigned ones.
+static std::string convertType(Type type, ValueType &result, bool isUnsigned) {
   std::string text;
   llvm::raw_string_ostream(text) << type;
   Type element = type;
@@ -70,7 +71,7 @@ static std::string convertType(Type type, ValueType &result) {
     result.isScalar = false;
     result.shape = shaped.getShape().vec();
   }
-  result.dtype = toDType(element);
+  result.dtype = toDType(element, isUnsigned);
   if (result.dtype == rt::DType::Unknown)
     return text + ", expected elements of f64, f32, f16, bf16, index or an "
                   "integer of 1, 8, 16, 32 or 64 bits";
@@ -187,13 +188,16 @@ std::vector<Signature> driver::collectSignatures(ModuleOp module) {
       if (auto name = func.getArgAttrOfType<StringAttr>(i, "nm.name"))
         argument.name = name.str();
       std::string problem =
-          convertType(func.getArgumentTypes()[i], argument.type);
+          convertType(func.getArgumentTypes()[i], argument.type,
+                      func.getArgAttr(i, kUnsignedAttrName) != nullptr);
       if (!problem.empty() && signature.unsupported.empty())
         signature.unsupported =
             llvm::formatv("argument {0} has type {1}", i, problem);
     }
     for (auto [i, type] : llvm::enumerate(func.getResultTypes())) {
-      std::string problem = convertType(type, signature.results.emplace_back());
+      std::string problem =
+          convertType(type, signature.results.emplace_back(),
+                      func.getResultAttr(i, kUnsignedAttrName) != nullptr);
       if (!problem.empty() && signature.unsupported.empty())
         signature.unsupported =
             llvm::formatv("result {0} has type {1}", i, problem);
@@ -224,34 +228,48 @@ static void takeSourceNames(ModuleOp module, const AsmParserState &state,
   }
 }
 
-llvm::Expected<Source> driver::parseSource(llvm::SourceMgr &sourceMgr,
-                                           MLIRContext &context) {
-  const llvm::MemoryBuffer *buffer =
-      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
-  ParserConfig config(&context);
+/// What `module` holds beside the names of its text.
+static Source describe(OwningOpRef<ModuleOp> module) {
   Source source;
-  AsmParserState state;
-  bool binary = isBytecode(*buffer);
-  if (binary) {
-    source.module = parseSourceFile<ModuleOp>(sourceMgr, config);
-  } else {
-    Block block;
-    if (succeeded(parseAsmSourceFile(sourceMgr, &block, config, &state)))
-      source.module =
-          mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
-              &block, &context,
-              FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 0,
-                                  0));
-  }
-  if (!source.module)
-    return makeError("'{0}' is not a valid module",
-                     buffer->getBufferIdentifier());
+  source.module = std::move(module);
   source.functions = collectSignatures(*source.module);
   for (auto func : source.module->getOps<func::FuncOp>())
     if (func.isExternal())
       source.declared.push_back(func.getName().str());
   for (Operation &op : *source.module->getBody())
     source.schedules |= op.getName().getStringRef() == "pifo.scheduler";
+  return source;
+}
+
+llvm::Expected<Source> driver::parseSource(llvm::SourceMgr &sourceMgr,
+                                           MLIRContext &context,
+                                           const OnnxImportOptions &onnx) {
+  const llvm::MemoryBuffer *buffer =
+      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
+  if (isOnnxModel(buffer->getBuffer(), buffer->getBufferIdentifier())) {
+    auto module = importOnnx(buffer->getBuffer(), buffer->getBufferIdentifier(),
+                             &context, onnx);
+    if (!module)
+      return module.takeError();
+    return describe(std::move(*module));
+  }
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module;
+  AsmParserState state;
+  bool binary = isBytecode(*buffer);
+  if (binary) {
+    module = parseSourceFile<ModuleOp>(sourceMgr, config);
+  } else {
+    Block block;
+    if (succeeded(parseAsmSourceFile(sourceMgr, &block, config, &state)))
+      module = mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
+          &block, &context,
+          FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 0, 0));
+  }
+  if (!module)
+    return makeError("'{0}' is not a valid module",
+                     buffer->getBufferIdentifier());
+  Source source = describe(std::move(module));
   if (!binary)
     takeSourceNames(*source.module, state, source.functions);
   return source;

@@ -12,6 +12,7 @@
 #include "SafetensorsHeader.h"
 #include "Support.h"
 #include "ZipArchive.h"
+#include "nm/Runtime/Onnx.h"
 #include <algorithm>
 #include <filesystem>
 
@@ -123,7 +124,7 @@ static bool endsWith(std::string_view text, std::string_view suffix) {
 }
 
 /// What a file's content says that it is.
-enum class Content : uint8_t { Safetensors, Index, Npy, Zip, Other };
+enum class Content : uint8_t { Safetensors, Index, Npy, Zip, Onnx, Other };
 
 static Content contentOf(const unsigned char *data, uint64_t size) {
   auto startsWith = [&](std::string_view magic) {
@@ -141,6 +142,8 @@ static Content contentOf(const unsigned char *data, uint64_t size) {
     return Content::Zip;
   if (startsWith("{"))
     return Content::Index;
+  if (onnx::looksLikeModel(data, size))
+    return Content::Onnx;
   return Content::Other;
 }
 
@@ -155,6 +158,8 @@ std::string describeContent(const void *data, size_t size) {
     return "a zip archive (npz, or a file of torch.save)";
   case Content::Index:
     return "JSON, such as the index of a checkpoint";
+  case Content::Onnx: // a model that holds its own checkpoint
+    return "";
   case Content::Other:
     break;
   }
@@ -245,6 +250,8 @@ static Result<CheckpointPtr> openImage(const std::string &path, Format format,
   case Format::Npz:
   case Format::Torch:
     return openZip(path, image, format == Format::Npz, format == Format::Torch);
+  case Format::Onnx:
+    return openOnnx(path, image);
   }
   return makeError(Errc::Argument, path, ": unknown format");
 }
@@ -262,6 +269,8 @@ static Result<CheckpointPtr> openByContent(const std::string &path,
     return openShardedSafetensors(path, std::move(image));
   case Content::Zip:
     return openZip(path, image, false, false);
+  case Content::Onnx:
+    return openOnnx(path, image);
   case Content::Other:
     break;
   }
@@ -271,6 +280,8 @@ static Result<CheckpointPtr> openByContent(const std::string &path,
     return openShardedSafetensors(path, std::move(image));
   if (!foreign.empty())
     return makeError(Errc::Format, path, ": ", foreign);
+  if (endsWith(path, ".onnx"))
+    return openOnnx(path, image);
   if (endsWith(path, ".npy"))
     return openNpy(path, std::move(image));
   if (endsWith(path, ".npz"))

@@ -35,6 +35,7 @@ Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
 Result<CheckpointPtr> openNpy(const std::string &path, FileImage image);
 Result<CheckpointPtr> openNpz(const std::string &path, const FileImage &image,
                               std::unique_ptr<ZipArchive> archive);
+Result<CheckpointPtr> openOnnx(const std::string &path, const FileImage &image);
 Result<CheckpointPtr> openTorch(const std::string &path, const FileImage &image,
                                 std::unique_ptr<ZipArchive> archive);
 

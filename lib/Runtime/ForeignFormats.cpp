@@ -89,14 +89,6 @@ static bool isText(std::string_view text) {
   });
 }
 
-/// Field 1 of an ONNX ModelProto is its version of the IR; what exporters write
-/// next are strings (producer, domain, text) or the graph.
-static bool isOnnx(const unsigned char *data, uint64_t size) {
-  return size >= 4 && data[0] == 0x08 && data[1] >= 1 && data[1] <= 20 &&
-         (data[2] == 0x12 || data[2] == 0x1a || data[2] == 0x22 ||
-          data[2] == 0x32 || data[2] == 0x3a || data[2] == 0x42);
-}
-
 std::string nameForeignFormat(const unsigned char *data, uint64_t size) {
   for (const Magic &magic : kMagics)
     if (size >= magic.offset + magic.bytes.size() &&
@@ -114,10 +106,6 @@ std::string nameForeignFormat(const unsigned char *data, uint64_t size) {
   if (size >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5)
     return std::string("a Python pickle, which is a program and is not run") +
            kToSafetensors;
-  if (isOnnx(data, size))
-    return std::string("an ONNX model, not a checkpoint; onnx.numpy_helper."
-                       "to_array gives its initializers as arrays for "
-                       "numpy.savez");
   if (!isText(text))
     return "";
   for (std::string_view word : {"func.func", "module {", "module @",

@@ -41,6 +41,7 @@ constexpr const char *kAbout =
     "compiles a model with N:M sparse weights, runs it, compares and times it";
 constexpr const char *kUsage =
     R"(  nm-run model.mlir --params model.safetensors --input x.npy --output y.npy
+  nm-run model.onnx --input x.npy --output y.npy
   nm-run model.mlir --params model.safetensors --emit=so -o libmodel.so
   nm-run --inspect model.safetensors
   nm-run program.nmb --target=edge --timing-only --report
@@ -54,8 +55,8 @@ in mlir-opt, with values joined by '='.
 void addData(support::CommandLine &line, RunOptions &options, Texts &texts) {
   line.group("Data");
   line.list("params", texts.params, "[scope=]path",
-            "checkpoint of nm.param: safetensors (file, folder or index), npz "
-            "or npy");
+            "checkpoint of nm.param: safetensors (file, folder or index), npz, "
+            "npy or onnx (default: the ONNX model itself)");
   line.list("bind", texts.bind, "argument=[scope=]key",
             "argument, by name or number, that is a parameter of the "
             "checkpoint");
@@ -211,9 +212,10 @@ driver::parseCommandLine(int argc, char **argv) {
   RunOptions options;
   Texts texts;
   support::CommandLine line("nm-run", kAbout, kUsage, llvmVersion());
-  line.positional("model", options.inputFile,
-                  "module of MLIR or program of an accelerator; - is standard "
-                  "input");
+  line.positional(
+      "model", options.inputFile,
+      "module of MLIR, ONNX model or program of an accelerator; - is "
+      "standard input");
   addData(line, options, texts);
   addMasks(line, options, texts);
   addRunning(line, options);

@@ -12,6 +12,7 @@
 #include "mlir/Tools/mlir-translate/Translation.h"
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
 #include "nm/Driver/Main.h"
+#include "nm/Import/Onnx.h"
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Registration.h"
 #include "nm/Target/Attacc/Attacc.h"
@@ -65,6 +66,19 @@ static OwningOpRef<Operation *> importPolicy(llvm::SourceMgr &sources,
   return parseSourceString<ModuleOp>(code, context).release().getOperation();
 }
 
+/// Problems name nodes, not lines.
+static OwningOpRef<Operation *> importModel(llvm::SourceMgr &sources,
+                                            MLIRContext *context) {
+  const llvm::MemoryBuffer *bytes =
+      sources.getMemoryBuffer(sources.getMainFileID());
+  auto module = mlir::nm::importOnnx(bytes->getBuffer(),
+                                     bytes->getBufferIdentifier(), context);
+  if (module)
+    return module->release().getOperation();
+  mlir::nm::driver::reportError(module.takeError());
+  return nullptr;
+}
+
 int main(int argc, char **argv) {
   // Upstream's registration of this name knows no nm attributes.
   TranslateFromMLIRRegistration llvmIR("mlir-to-llvmir",
@@ -77,6 +91,18 @@ int main(int argc, char **argv) {
   TranslateToMLIRRegistration policy(
       "import-pifo-policy", "translate a scheduling policy to a pifo.scheduler",
       importPolicy, registerDialects);
+  TranslateToMLIRRegistration onnx("import-onnx",
+                                   "import an ONNX model; docs/onnx.md lists "
+                                   "the operators",
+                                   importModel, registerDialects);
+  TranslateRegistration onnxTable(
+      "onnx-operators",
+      "print the table of ONNX operators; the input is not looked at",
+      [](const std::shared_ptr<llvm::SourceMgr> &, raw_ostream &os,
+         MLIRContext *) {
+        os << mlir::nm::onnxOperatorTable();
+        return success();
+      });
   attacc::registerProgramTranslations(registerDialects);
   pifo::registerCHeaderTranslation(registerDialects);
   pifo::registerMeshTranslations(registerDialects);

@@ -21,6 +21,11 @@ llvm::Expected<::nm::rt::Tensor> allocateTensor(::nm::rt::DType dtype,
 /// The array of an npy file.
 llvm::Expected<::nm::rt::Tensor> readArray(StringRef path);
 
+/// The binding of each argument of `function`: by name or number, the others in
+/// order; null where there is none.
+llvm::Expected<std::vector<const Binding *>>
+assignInputs(const Signature &function, ArrayRef<Binding> bindings);
+
 /// The arguments of `function`, one file each, checked against its types and
 /// copied: compiled code expects alignment, and may not write to a mapped file.
 /// bf16 is read from uint16 bit patterns; npy has no bf16.

@@ -9,6 +9,7 @@
 #define NM_DRIVER_SIGNATURE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "nm/Import/Onnx.h"
 #include "nm/Runtime/DType.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -76,10 +77,11 @@ struct Source {
   llvm::Expected<const Signature *> findEntry(StringRef name) const;
 };
 
-/// Parses text or bytecode. Problems of the text itself are diagnostics of
-/// `context`.
+/// Parses text or bytecode, or imports an ONNX model. Problems of the text
+/// itself are diagnostics of `context`.
 llvm::Expected<Source> parseSource(llvm::SourceMgr &sourceMgr,
-                                   MLIRContext &context);
+                                   MLIRContext &context,
+                                   const OnnxImportOptions &onnx = {});
 
 /// The signatures of the public functions of a module.
 std::vector<Signature> collectSignatures(ModuleOp module);

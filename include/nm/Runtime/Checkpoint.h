@@ -6,10 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // One class reads every supported container: safetensors (one file or sharded
-// through an index), npy, npz, files of torch.save; compressed-tensors bitmask
-// tensors inside safetensors appear as the dense-shaped weights they stand for.
-// Opening reads headers only; data stays in the mapping until a tensor is read,
-// and even then is copied only when it has to be inflated or decompressed.
+// through an index), npy, npz, files of torch.save, the initializers of ONNX
+// models; compressed-tensors bitmask tensors inside safetensors appear as the
+// dense-shaped weights they stand for. Opening reads headers only; data stays
+// in the mapping until a tensor is read, and even then is copied only when it
+// has to be inflated or decompressed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -63,7 +64,8 @@ public:
     ShardedSafetensors,
     Npy,
     Npz,
-    Torch
+    Torch,
+    Onnx
   };
 
   /// Opens a file, or a folder that holds one index

@@ -9,6 +9,7 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
+#include "nm/Import/Onnx.h"
 #include "nm/Registration.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -22,6 +23,17 @@ static llvm::Error optimise(const std::string &input, const std::string &output,
   std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &message);
   if (!buffer)
     return makeError("{0}", message);
+  if (mlir::nm::isOnnxModel(buffer->getBuffer(), input)) {
+    MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+    auto module = mlir::nm::importOnnx(buffer->getBuffer(), input, &context);
+    if (!module)
+      return module.takeError();
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    // With locations: they name the nodes.
+    (*module)->print(os, OpPrintingFlags().enableDebugInfo());
+    buffer = llvm::MemoryBuffer::getMemBufferCopy(text, input);
+  }
   return writeOutput(
       output, input,
       [&](llvm::raw_ostream &os) {

@@ -53,9 +53,6 @@ CASES = [
     ("denied.npz", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", ["XML"], False),
     ("model.gguf", b"GGUF" + struct.pack("<IQQ", 3, 1, 0), ["GGUF", "safetensors"], False),
     ("weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(64), ["HDF5", "h5py"], False),
-    ("net.onnx", b"\x08\x08\x12\x07pytorch\x1a\x052.1.0" + bytes(16), ["ONNX"], False),
-    # ir_version, then the graph.
-    ("small.onnx", b"\x08\x0a\x3a\x10" + bytes(16), ["ONNX"], False),
     # torch/serialization.py: MAGIC_NUMBER = 0x1950a86a20f9469cfc6c, protocol 2.
     ("old.pt", pickle.dumps(0x1950a86a20f9469cfc6c, protocol=2) + pickle.dumps(1001, protocol=2),
      ["before PyTorch 1.6", "save it anew"], False),

@@ -1,0 +1,91 @@
+//===- Importer.h - A graph, node by node -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_IMPORT_ONNX_IMPORTER_H
+#define NM_LIB_IMPORT_ONNX_IMPORTER_H
+
+#include "Node.h"
+#include <map>
+
+namespace mlir::nm::onnx {
+
+/// The values of a graph by name; those around it are seen from inside.
+struct Scope {
+  const Scope *parent = nullptr;
+  std::map<std::string, Val, std::less<>> values;
+};
+
+class Importer {
+public:
+  Importer(const pb::Model &model, MLIRContext *context,
+           const OnnxImportOptions &options)
+      : model(model), options(options), builder(context) {}
+
+  llvm::Expected<OwningOpRef<ModuleOp>> run();
+
+  const pb::Model &model;
+  const OnnxImportOptions &options;
+  OpBuilder builder;
+  Emit::Memo memo;
+  std::vector<std::string> errors;
+  std::vector<std::string> arguments;
+
+  /// The values of an argument for the one call that the model is imported
+  /// for; null if there is no such call.
+  const ::nm::rt::Tensor *valuesOf(const Val &value) const {
+    return value.argument && options.argument
+               ? options.argument(arguments, *value.argument)
+               : nullptr;
+  }
+
+  /// Records a problem; all are reported together.
+  void report(const std::string &text);
+  /// "node 'x' (Foo, operator set 17)", and its text if it has one.
+  std::string describe(const pb::Node &node, int64_t opset) const;
+
+  /// Element type and values of a tensor: a constant, or if `asParam` and large
+  /// enough a parameter.
+  FailureOr<Val> constant(Emit &emit, const pb::Tensor &tensor, bool asParam);
+  FailureOr<Val> constant(Emit &emit, const pb::SparseTensor &tensor,
+                          bool asParam);
+
+  LogicalResult importNodes(ArrayRef<pb::Node> nodes, Scope &scope,
+                            ArrayRef<pb::OperatorSet> opsets,
+                            ArrayRef<pb::Attribute> attributes);
+  LogicalResult importInitializers(const pb::Graph &graph, Scope &scope,
+                                   bool asParams);
+  /// The value of a name, null if there is none. Values of outer graphs are
+  /// copied in.
+  Val *find(Scope &scope, StringRef name);
+  LogicalResult define(Scope &scope, StringRef name, Val value,
+                       const Twine &what);
+
+  /// Where the node that is being imported stands.
+  Scope *current = nullptr;
+  ArrayRef<pb::OperatorSet> currentOpsets;
+  ArrayRef<pb::Attribute> currentAttributes;
+
+private:
+  void checkOperators(ArrayRef<pb::Node> nodes,
+                      ArrayRef<pb::OperatorSet> opsets, int depth);
+  LogicalResult importNode(const pb::Node &node, Scope &scope);
+  LogicalResult callFunction(const pb::Function &function, NodeEmit &call);
+  const pb::Function *findFunction(const pb::Node &node) const;
+  int64_t opsetOf(StringRef domain, ArrayRef<pb::OperatorSet> sets) const;
+  LogicalResult addArguments(func::FuncOp func, Scope &scope);
+  FailureOr<Val> fromData(Emit &emit, const ::nm::rt::Tensor &data,
+                          int32_t type);
+  LogicalResult finish(func::FuncOp func, Scope &scope);
+  llvm::Error allErrors() const;
+
+  llvm::StringMap<const pb::Function *> functions;
+  int functionDepth = 0;
+};
+
+} // namespace mlir::nm::onnx
+
+#endif // NM_LIB_IMPORT_ONNX_IMPORTER_H

@@ -1,0 +1,298 @@
+//===- Normalizations.cpp - Layer, RMS, group, batch -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Normalize.h"
+#include "Scalars.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace mlir::nm::onnx {
+
+Moments normalizedMoments(NodeEmit &n, Val &x, ArrayRef<int64_t> axes,
+                          double epsilon, bool centered) {
+  int32_t type = x.type;
+  Type element = n.elementType(type);
+  Dims kept = Emit::reducedShape(n.b, x.shape, axes, true), reduced;
+  for (int64_t axis : axes)
+    reduced.push_back(x.shape[axis]);
+  Value count = arith::IndexCastOp::create(n.b, n.loc, n.b.getI64Type(),
+                                           n.index(n.product(reduced)));
+  Value divisor = n.cast(count, Int64, type);
+  if (std::optional<int64_t> known = Emit::constant(n.product(reduced)))
+    divisor = n.number(element, static_cast<double>(*known));
+  auto average = [&](Val &values, bool squared) {
+    Value sum = n.reduce(
+        n.tensor(values), x.shape, axes, n.number(element, 0),
+        [&](OpBuilder &b, Location loc, Value e, Value total) {
+          Scalar s(b, loc);
+          return s.add(total, squared ? s.mul(e, e) : e);
+        },
+        true);
+    Val total = n.make(sum, type, kept);
+    return n.unary(total, [&](OpBuilder &b, Location loc, ValueRange a) {
+      return Scalar(b, loc).div(a[0], divisor, false);
+    });
+  };
+  Moments result;
+  Val centredValues = x;
+  if (centered) {
+    result.mean = average(x, false);
+    centredValues =
+        n.binary(x, result.mean, [](OpBuilder &b, Location loc, ValueRange a) {
+          return Scalar(b, loc).sub(a[0], a[1]);
+        });
+  }
+  result.variance = average(centredValues, true);
+  result.inverse =
+      n.unary(result.variance, [&](OpBuilder &b, Location loc, ValueRange a) {
+        Scalar s(b, loc);
+        Value root =
+            math::SqrtOp::create(b, loc, s.add(a[0], s.number(a[0], epsilon)));
+        return s.div(s.number(a[0], 1), root, false);
+      });
+  result.normalized = n.binary(centredValues, result.inverse,
+                               [](OpBuilder &b, Location loc, ValueRange a) {
+                                 return Scalar(b, loc).mul(a[0], a[1]);
+                               });
+  return result;
+}
+
+Val scaleAndShift(NodeEmit &n, Val &x, Val *scale, Val *bias) {
+  Val result = x;
+  auto apply = [&](Val *by, bool adds) {
+    if (!by)
+      return;
+    Val wide = n.castTo(*by, x.type);
+    result =
+        n.elementwise({&result, &wide}, x.type, x.shape,
+                      [&](OpBuilder &b, Location loc, ValueRange a) {
+                        Scalar s(b, loc);
+                        return adds ? s.add(a[0], a[1]) : s.mul(a[0], a[1]);
+                      });
+  };
+  apply(scale, false);
+  apply(bias, true);
+  return result;
+}
+
+int32_t stashType(NodeEmit &n, int32_t storage) {
+  auto type = static_cast<int32_t>(n.intOr("stash_type", Float));
+  if (storage == Double || !isFloatType(type))
+    return storage == Double ? int32_t(Double) : int32_t(Float);
+  return type == Double ? int32_t(Double) : int32_t(Float);
+}
+
+LogicalResult checkScale(NodeEmit &n, const Val &x, const Val *scale,
+                         StringRef what) {
+  if (!scale)
+    return success();
+  std::optional<Dims> shape = n.broadcast({&x, scale});
+  if (!shape || shape->size() != x.shape.size() ||
+      !llvm::all_of_zip(*shape, x.shape, Emit::same))
+    return n.fail("its " + what + " cannot be broadcast to the input");
+  return success();
+}
+
+namespace {
+
+SmallVector<int64_t> axesFrom(int64_t first, int64_t rank) {
+  return llvm::to_vector(llvm::seq<int64_t>(first, rank));
+}
+
+LogicalResult layerNorm(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &input = *n.in(0);
+  FailureOr<int64_t> axis = n.axis(n.intOr("axis", -1), input.rank());
+  if (failed(axis) || failed(checkScale(n, input, n.in(1), "scale")) ||
+      failed(checkScale(n, input, n.in(2), "bias")))
+    return failure();
+  int32_t wide = stashType(n, input.type);
+  Val x = n.castTo(input, wide);
+  Moments m = normalizedMoments(n, x, axesFrom(*axis, x.rank()),
+                                n.floatOr("epsilon", 1e-5f), true);
+  Val y = scaleAndShift(n, m.normalized, n.in(1), n.in(2));
+  (void)n.set(n.castTo(y, input.type), 0);
+  (void)n.set(m.mean, 1);
+  return n.set(m.inverse, 2);
+}
+
+LogicalResult rmsNorm(NodeEmit &n) {
+  if (failed(n.needs(2)))
+    return failure();
+  Val &input = *n.in(0);
+  FailureOr<int64_t> axis = n.axis(n.intOr("axis", -1), input.rank());
+  if (failed(axis) || failed(checkScale(n, input, n.in(1), "scale")))
+    return failure();
+  int32_t wide = stashType(n, input.type);
+  Val x = n.castTo(input, wide);
+  Moments m = normalizedMoments(n, x, axesFrom(*axis, x.rank()),
+                                n.floatOr("epsilon", 1e-5f), false);
+  Val y = scaleAndShift(n, m.normalized, n.in(1), nullptr);
+  (void)n.set(n.castTo(y, n.in(1)->type), 0);
+  return n.set(m.inverse, 1);
+}
+
+/// One number for each channel, as a tensor that broadcasts over [N, C, ..].
+Val perChannel(NodeEmit &n, Val &values, int64_t rank) {
+  Dims shape(rank, n.size(1));
+  if (values.rank() == 1)
+    shape[1] = values.shape[0];
+  return n.reshape(values, shape);
+}
+
+LogicalResult instanceNorm(NodeEmit &n) {
+  if (failed(n.needs(3)))
+    return failure();
+  Val &input = *n.in(0);
+  if (input.rank() < 3)
+    return n.fail("expected an input of rank 3 or more");
+  Val x = n.castTo(input, stashType(n, input.type));
+  Moments m = normalizedMoments(n, x, axesFrom(2, x.rank()),
+                                n.floatOr("epsilon", 1e-5f), true);
+  Val scale = perChannel(n, *n.in(1), x.rank());
+  Val bias = perChannel(n, *n.in(2), x.rank());
+  Val y = scaleAndShift(n, m.normalized, &scale, &bias);
+  return n.set(n.castTo(y, input.type));
+}
+
+LogicalResult groupNorm(NodeEmit &n) {
+  if (failed(n.needs(3)))
+    return failure();
+  Val &input = *n.in(0);
+  int64_t groups = n.intOr("num_groups", 1);
+  std::optional<int64_t> channels =
+      input.rank() >= 2 ? Emit::constant(input.shape[1]) : std::nullopt;
+  if (!channels || groups < 1 || *channels % groups)
+    return n.fail("channels cannot be divided into " + Twine(groups) +
+                  " groups");
+  Val x = n.castTo(input, stashType(n, input.type));
+  Dims apart{x.shape[0], n.size(groups), n.size(*channels / groups)};
+  apart.append(x.shape.begin() + 2, x.shape.end());
+  Val parts = n.reshape(x, apart);
+  Moments m = normalizedMoments(n, parts, axesFrom(2, parts.rank()),
+                                n.floatOr("epsilon", 1e-5f), true);
+  // Up to version 20 scale and bias were per group.
+  bool perGroup = n.opset < 21;
+  auto spread = [&](Val &values) {
+    Dims shape(apart.size(), n.size(1));
+    shape[1] = n.size(groups);
+    if (!perGroup)
+      shape[2] = apart[2];
+    return n.reshape(values, shape);
+  };
+  for (size_t i : {1, 2})
+    if (!n.require(n.product(n.in(i)->shape),
+                   n.size(perGroup ? groups : *channels), "scale or bias"))
+      return n.fail("scale or bias does not fit the channels");
+  Val scale = spread(*n.in(1)), bias = spread(*n.in(2));
+  Val y = scaleAndShift(n, m.normalized, &scale, &bias);
+  Val whole = n.reshape(y, x.shape);
+  return n.set(n.castTo(whole, input.type));
+}
+
+LogicalResult batchNorm(NodeEmit &n) {
+  if (failed(n.needs(5)))
+    return failure();
+  Val &input = *n.in(0);
+  if (input.rank() < 2)
+    return n.fail("expected an input of rank 2 or more");
+  int64_t rank = input.rank();
+  double epsilon = n.floatOr("epsilon", 1e-5f);
+  double momentum = n.floatOr("momentum", 0.9f);
+  int32_t wide = input.type == Double ? int32_t(Double) : int32_t(Float);
+  Val x = n.castTo(input, wide);
+  Val scale = perChannel(n, *n.in(1), rank),
+      bias = perChannel(n, *n.in(2), rank);
+  bool training = n.intOr("training_mode", 0);
+  Val normalized;
+  if (training) {
+    SmallVector<int64_t> axes{0};
+    llvm::append_range(axes, llvm::seq<int64_t>(2, rank));
+    Moments m = normalizedMoments(n, x, axes, epsilon, true);
+    normalized = m.normalized;
+    // running * momentum + of the batch * (1 - momentum)
+    auto running = [&](size_t operand, Val &now) {
+      Val flat = n.reshape(now, {input.shape[1]});
+      Val old = n.castTo(*n.in(operand), wide);
+      Val mixed =
+          n.binary(old, flat, [&](OpBuilder &b, Location loc, ValueRange a) {
+            Scalar s(b, loc);
+            return s.add(s.mul(a[0], s.number(a[0], momentum)),
+                         s.mul(a[1], s.number(a[1], 1 - momentum)));
+          });
+      return n.castTo(mixed, n.in(operand)->type);
+    };
+    (void)n.set(running(3, m.mean), 1);
+    (void)n.set(running(4, m.variance), 2);
+  } else {
+    Val mean = perChannel(n, *n.in(3), rank);
+    Val variance = perChannel(n, *n.in(4), rank);
+    mean = n.castTo(mean, wide);
+    variance = n.castTo(variance, wide);
+    normalized =
+        n.elementwise({&x, &mean, &variance}, wide, x.shape,
+                      [&](OpBuilder &b, Location loc, ValueRange a) {
+                        Scalar s(b, loc);
+                        Value root = math::SqrtOp::create(
+                            b, loc, s.add(a[2], s.number(a[2], epsilon)));
+                        return s.div(s.sub(a[0], a[1]), root, false);
+                      });
+  }
+  Val y = scaleAndShift(n, normalized, &scale, &bias);
+  return n.set(n.castTo(y, input.type), 0);
+}
+
+LogicalResult lpNorm(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &x = *n.in(0);
+  FailureOr<int64_t> axis = n.axis(n.intOr("axis", -1), x.rank());
+  if (failed(axis))
+    return failure();
+  bool square = n.intOr("p", 2) == 2;
+  Type element = n.elementType(x.type);
+  Val size = n.make(n.reduce(
+                        n.tensor(x), x.shape, *axis, n.number(element, 0),
+                        [&](OpBuilder &b, Location loc, Value e, Value sum) {
+                          Scalar s(b, loc);
+                          Value term =
+                              square
+                                  ? s.mul(e, e)
+                                  : math::AbsFOp::create(b, loc, e).getResult();
+                          return s.add(sum, term);
+                        },
+                        true),
+                    x.type, Emit::reducedShape(n.b, x.shape, *axis, true));
+  return n.set(n.elementwise(
+      {&x, &size}, x.type, x.shape,
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        Scalar s(b, loc);
+        Value norm =
+            square ? math::SqrtOp::create(b, loc, a[1]).getResult() : a[1];
+        Value none =
+            s.compare(arith::CmpFPredicate::OEQ, norm, s.number(norm, 0));
+        return s.select(
+            none, s.number(norm, 0),
+            s.div(a[0], s.select(none, s.number(norm, 1), norm), false));
+      }));
+}
+
+} // namespace
+
+void addNormalizations(OperatorTable &t) {
+  t.family("normalization");
+  t.add("BatchNormalization", batchNorm);
+  t.add("GroupNormalization", groupNorm, 18);
+  t.add("InstanceNormalization", instanceNorm);
+  t.add("LayerNormalization", layerNorm, 17);
+  t.add("LpNormalization", lpNorm);
+  t.add("RMSNormalization", rmsNorm, 23);
+  // Written by exporters before the operator was ONNX's.
+  t.add("SimplifiedLayerNormalization", rmsNorm);
+}
+
+} // namespace mlir::nm::onnx

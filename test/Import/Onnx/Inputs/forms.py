@@ -1,0 +1,90 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Models that show one thing each; import.test looks at what becomes of them.
+
+usage: forms.py FOLDER
+"""
+
+import os
+import sys
+
+import numpy
+
+from onnxfile import function, graph, node, sparse, tensor, value, write
+
+os.makedirs(sys.argv[1], exist_ok=True)
+os.chdir(sys.argv[1])
+weights = numpy.random.default_rng(1)
+
+
+def floats(*shape):
+    return weights.standard_normal(shape).astype(numpy.float32)
+
+
+# A weight stays in the file; its bias is small enough to stand in the module.
+write("linear.onnx", graph(
+    [node("MatMul", ["x", "w"], ["xw"], "layer"), node("Add", ["xw", "b"], ["y"])],
+    [value("x", "float32", ["batch", 16, 32])], [value("y", "float32", ["batch", 16, 8])],
+    [tensor("w", floats(32, 8)), tensor("b", floats(8))]))
+
+# Heads by shape arithmetic, as exporters write it: all of it folds.
+write("heads.onnx", graph(
+    [node("Shape", ["x"], ["s"]),
+     node("Gather", ["s", "zero"], ["batch"]), node("Gather", ["s", "one"], ["length"]),
+     node("Unsqueeze", ["batch", "axes"], ["b1"]), node("Unsqueeze", ["length", "axes"], ["l1"]),
+     node("Concat", ["b1", "l1", "rest"], ["shape"], axis=0),
+     node("Reshape", ["x", "shape"], ["h"]), node("Transpose", ["h"], ["y"], perm=[0, 2, 1, 3])],
+    [value("x", "float32", ["batch", "length", 32])], [value("y", "float32", ["batch", 4, "length", 8])],
+    [tensor("zero", numpy.int64(0)), tensor("one", numpy.int64(1)), tensor("axes", numpy.array([0])),
+     tensor("rest", numpy.array([4, 8]))], name="heads"))
+
+# One symbol, one size: the second is checked when the model is called.
+write("symbols.onnx", graph(
+    [node("Add", ["a", "b"], ["y"])],
+    [value("a", "float32", ["n", 4]), value("b", "float32", ["n", 4])], [value("y", "float32", ["n", 4])]))
+
+# The branch that is not taken is not imported.
+then = {"graph": graph([node("Relu", ["x"], ["t"])], [], [value("t", "float32", [4])], name="then")}
+other = {"graph": graph([node("Neg", ["x"], ["e"])], [], [value("e", "float32", [4])], name="else")}
+write("branch.onnx", graph(
+    [node("If", ["yes"], ["y"], then_branch=then, else_branch=other)],
+    [value("x", "float32", [4])], [value("y", "float32", [4])], [tensor("yes", numpy.array(True))]))
+
+# A function of the model's own, with an attribute that it passes on.
+body = [node("LeakyRelu", ["a"], ["r"])]
+body[0].append((5, [(1, "alpha"), (20, 1), (21, "slope")]))
+write("function.onnx", graph(
+    [node("Leak", ["x"], ["y"], domain="mine", slope=0.25)],
+    [value("x", "float32", [4])], [value("y", "float32", [4])]),
+    domains=[("mine", 1)], functions=[function("mine", "Leak", ["a"], ["r"], body, ["slope"])])
+
+# A sparse initializer, small: dense in the module.
+write("sparse.onnx", graph(
+    [node("Add", ["x", "s"], ["y"])],
+    [value("x", "float32", [2, 3])], [value("y", "float32", [2, 3])],
+    sparse_initializers=[sparse("s", numpy.float32([5, 7]), [[0, 1], [1, 2]], [2, 3])]))
+
+# Attention is one operation.
+write("attention.onnx", graph(
+    [node("Attention", ["q", "k", "v"], ["y"], q_num_heads=4, kv_num_heads=2, is_causal=1)],
+    [value("q", "float32", [1, 8, 32]), value("k", "float32", [1, 8, 16]), value("v", "float32", [1, 8, 16])],
+    [value("y", "float32", [1, 8, 32])]), opset=23, ir=11)
+
+# Unsigned elements are signless in the module.
+write("unsigned.onnx", graph(
+    [node("Less", ["a", "b"], ["y"])],
+    [value("a", "uint8", [4]), value("b", "uint8", [4])], [value("y", "bool", [4])]))
+
+# All that cannot be imported, at once.
+write("unsupported.onnx", graph(
+    [node("Relo", ["x"], ["a"], "first", doc="model.py(12): forward"),
+     node("FusedThing", ["a"], ["b"], "second", domain="com.microsoft"),
+     node("Swish", ["b"], ["c"], "third"),
+     node("Mine", ["c"], ["y"], "fourth", domain="example.com")],
+    [value("x", "float32", [4])], [value("y", "float32", [4])]), opset=17,
+    domains=[("com.microsoft", 1), ("example.com", 1)], producer="pytorch")
+
+# The values of a shape that are known only at run time.
+write("runtime.onnx", graph(
+    [node("ReduceSum", ["x", "axes"], ["y"], "sum")],
+    [value("x", "float32", [4, 4]), value("axes", "int64", [1])], [value("y", "float32", [1, 4])]))

@@ -57,6 +57,7 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   func.addPass(createRaise(raise));
   func.addPass(createFuseEpilogue());
   func.addPass(createCanonicalizerPass());
+  func.addPass(createSplitBodies());
   func.addPass(createSimplifyLinalg());
   func.addPass(createSelectLayout());
   // What no layout serves still has to run.
@@ -114,9 +115,11 @@ static void bufferize(OpPassManager &pm) {
 }
 
 static void lowerToLLVM(OpPassManager &pm, bool parallel) {
+  // For functions of the user, and so before there are others; the OpenMP
+  // conversion already turns functions into LLVM's.
+  pm.nest<func::FuncOp>().addPass(LLVM::createLLVMRequestCWrappersPass());
+  pm.addPass(createOutlineLoops());
   OpPassManager &func = pm.nest<func::FuncOp>();
-  // First, as the OpenMP conversion already turns functions into LLVM's.
-  func.addPass(LLVM::createLLVMRequestCWrappersPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
   func.addPass(createLoopInvariantCodeMotionPass());

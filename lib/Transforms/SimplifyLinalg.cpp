@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ElementWork.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -26,15 +27,24 @@ namespace {
 
 struct SimplifyLinalgPass
     : public nm::impl::SimplifyLinalgBase<SimplifyLinalgPass> {
+  using SimplifyLinalgBase::SimplifyLinalgBase;
+
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     generalizeElementwise();
     RewritePatternSet patterns(context);
     // Fusing into several consumers would compute the producer several times.
     linalg::populateElementwiseOpsFusionPatterns(
-        patterns, [](OpOperand *operand) {
+        patterns, [&](OpOperand *operand) {
           Operation *producer = operand->get().getDefiningOp();
-          return producer && producer->hasOneUse();
+          if (!producer || !producer->hasOneUse())
+            return false;
+          // Fusion copies bodies: without an end, it would be quadratic.
+          int64_t work = 0;
+          for (Operation *op : {producer, operand->getOwner()})
+            if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+              work += workOf(linalgOp);
+          return work <= maxBody;
         });
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::populateInlineConstantOperandsPatterns(patterns);

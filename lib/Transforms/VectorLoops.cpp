@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -199,11 +200,28 @@ private:
     return arith::SubIOp::create(b, extents[inner], rest);
   }
 
+  /// The rest of a loop runs a few times. LLVM would vectorise and unroll it
+  /// all the same, at a cost of many times the vector loop's.
+  void keepShort(scf::ForOp loop) {
+    MLIRContext *context = b.getContext();
+    BoolAttr yes = b.getBoolAttr(true);
+    loop->setAttr(
+        "loop_annotation",
+        LLVM::LoopAnnotationAttr::get(
+            context, /*disableNonforced=*/{},
+            LLVM::LoopVectorizeAttr::get(context, yes, {}, {}, {}, {}, {}, {}),
+            /*interleave=*/{},
+            LLVM::LoopUnrollAttr::get(context, yes, {}, {}, {}, {}, {}, {}), {},
+            {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
+  }
+
   void emitElementwise() {
     Value end = vectorEnd();
     auto emitRange = [&](Value from, Value to, int64_t lanes) {
       auto loop = scf::ForOp::create(b, from, to,
                                      arith::ConstantIndexOp::create(b, lanes));
+      if (lanes == 1)
+        keepShort(loop);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       Value iv = loop.getInductionVar();
@@ -259,6 +277,8 @@ private:
                          int64_t lanes, ValueRange init) {
       auto loop = scf::ForOp::create(
           b, from, to, arith::ConstantIndexOp::create(b, step), init);
+      if (chains == 1)
+        keepShort(loop);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       SmallVector<Value> next;

@@ -16,9 +16,32 @@ def SimplifyLinalg : Pass<"nm-simplify-linalg", "func::FuncOp"> {
     Fuses chains of elementwise `linalg.generic`s, removes results that nobody
     reads (the argmax beside a softmax maximum), folds unit dimensions' reshapes
     and forwards fills. Runs after raising, so that it cannot hide a pattern.
+
+    A fused body ends at `max-body` units of work, one for an operation of `arith` and 16
+    for one of `math`, which becomes a polynomial: by then loads and stores cost nothing
+    beside it, and a longer body costs more than linear time in every later step.
   }];
+  let options = [
+    Option<"maxBody", "max-body", "int64_t", "256",
+           "units of work in a fused loop body">
+  ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def SplitBodies : Pass<"nm-split-bodies", "func::FuncOp"> {
+  let summary = "split elementwise operations whose bodies are long";
+  let description = [{
+    An elementwise `linalg.generic` of more than `max-body` units of work (one for an
+    operation of `arith`, 16 for one of `math`) becomes several, cut where few values cross;
+    those are tensors between the parts. Register allocation and scheduling
+    of a loop body take more than linear time in its length.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"maxBody", "max-body", "int64_t", "256",
+           "units of work in a loop body that stays whole">
+  ];
 }
 
 def ForwardDestinations : Pass<"nm-forward-destinations", "func::FuncOp"> {
@@ -80,8 +103,8 @@ def LowerLinalgToLoops : Pass<"nm-linalg-to-loops", "func::FuncOp"> {
     not widen become scalar loops. The outermost dimension of an operation with enough
     work becomes `scf.parallel`.
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
-                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::affine::AffineDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::arith::ArithDialect",
                            "::mlir::nm::NMDialect"];
   let options = [
@@ -112,6 +135,27 @@ def LowerReshapes : Pass<"nm-lower-reshapes", "func::FuncOp"> {
     crashes) when two sizes of one group are dynamic, as a batch and a sequence are.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def OutlineLoops : Pass<"nm-outline-loops", "ModuleOp"> {
+  let summary = "give each loop nest of a long function a function of its own";
+  let description = [{
+    Code generators take more than linear time in the length of a function, and a model
+    is one function. Where it holds more than `max-work` operations (one of `math` counts as 16), each of its outermost
+    loop nests becomes a private function that is not inlined again; what a nest uses
+    from outside becomes arguments, constants go along. Nests that are equal but for
+    these share one function, so that a model of many equal layers is as much code as
+    one of them.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let options = [
+    Option<"maxWork", "max-work", "int64_t", "1000",
+           "units of work in a function that stays whole">
+  ];
+  let statistics = [
+    Statistic<"numOutlined", "functions made", "Functions that were made">,
+    Statistic<"numShared", "nests shared", "Loop nests that call the function of an equal one">
+  ];
 }
 
 def CheckSizes : Pass<"nm-check-sizes", "func::FuncOp"> {

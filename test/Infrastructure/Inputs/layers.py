@@ -101,7 +101,7 @@ def main():
             code = path.suffix in (".h", ".cpp", ".c", ".td", ".sv")
             build = path.suffix in (".py", ".cmake", ".sh") or path.name == "CMakeLists.txt" \
                 or (folder == "scripts" and not path.suffix)
-            if not path.is_file() or not (code or build) or "Output" in path.parts:
+            if not path.is_file() or not (code or build) or "Output" in path.relative_to(root).parts:
                 continue
             files += 1
             text = path.read_text(errors="replace")

@@ -28,10 +28,10 @@
 
 // RUN: printf 'now,leaf,class,port\n1,+,5,0\n' > %t.stranger.csv
 // RUN: not nm-pifo-mesh run %t.json --trace %t.stranger.csv 2>&1 | FileCheck %s --check-prefix=STRANGER
-// STRANGER: line 2: the packet belongs to no leaf of the mesh
+// STRANGER: stranger.csv:2: the packet belongs to no leaf of the mesh
 // RUN: printf 'now,leaf\n1,+\n' > %t.none.csv
 // RUN: not nm-pifo-mesh run %S/../PifoSystemVerilog/Inputs/shaped.json --trace %t.none.csv 2>&1 | FileCheck %s --check-prefix=NONE
-// NONE: line 2: the mesh has no classifier; expected the name of a leaf
+// NONE: none.csv:2: the mesh has no classifier; expected the name of a leaf
 
 // The hardware: only fields come in, and the model says which leaf they mean.
 // RUN: %nm_src_root/scripts/pifo-rtl mesh %t.json --build %nm_obj_root --front yes --cycles 60000 --seeds 2 --work %t.rtl \

@@ -35,12 +35,132 @@ func.func @unknown(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
-func.func @bias(%q: tensor<1x2x8x16xf32>, %alibi: tensor<2x8x8xf32>) -> tensor<1x2x8x16xf32> {
+func.func @booleans(%q: tensor<1x2x8x16xf32>, %x: tensor<8x8xf32>) -> tensor<1x2x8x16xf32> {
   %e = tensor.empty() : tensor<1x2x8x16xf32>
-  // expected-error @below {{expected floats for each key, or for each sample and key}}
+  %em = tensor.empty() : tensor<8x8xi1>
+  %m = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<8x8xf32>) outs(%em : tensor<8x8xi1>) {
+  ^bb0(%v: f32, %o: i1):
+    %zero = arith.constant 0.0 : f32
+    %c = arith.cmpf ogt, %v, %zero : f32
+    linalg.yield %c : i1
+  } -> tensor<8x8xi1>
+  // expected-error @below {{has the mask 'tensor<8x8xi1>' that is no constant, expected floats; an accelerator has no booleans}}
   %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
-      mask(%alibi : tensor<2x8x8xf32>) map affine_map<(b, h, i, j) -> (h, i, j)>
-      outs(%e : tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32>
+      mask(%m : tensor<8x8xi1>) map affine_map<(b, h, i, j) -> (i, j)> outs(%e : tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @undefined(%q: tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32> {
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{gives zeros for rows of undefined scores, expected guard(none) or guard(unseen); no instruction drops NaN}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      outs(%e : tensor<1x2x8x16xf32>) guard(undefined) -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @length(%q: tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32> {
+  %n = arith.constant 0 : index
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{has a length that is no constant of 1 or more, expected one}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      length(%n) outs(%e : tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @offset(%q: tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32> {
+  %n = arith.constant -1 : index
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{has an offset that is no constant of 0 or more, expected one}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      offset(%n) outs(%e : tensor<1x2x8x16xf32>) score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    %minf = arith.constant 0xFF800000 : f32
+    %c = arith.cmpi sle, %j, %i : index
+    %r = arith.select %c, %s, %minf : f32
+    flat.yield %r : f32
+  } -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @squared(%q: tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32> {
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{has a score function that no instruction computes, expected logits with a soft cap, biases added to them, keys hidden by position}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      outs(%e : tensor<1x2x8x16xf32>) score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    // expected-note @below {{'arith.mulf' is here}}
+    %r = arith.mulf %s, %s : f32
+    flat.yield %r : f32
+  } -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @biased_cap(%q: tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32> {
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{has a score function that no instruction computes}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      outs(%e : tensor<1x2x8x16xf32>) score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    %c = arith.constant 3.0 : f32
+    %t = arith.addf %s, %c : f32
+    %d = arith.divf %t, %c : f32
+    %h0 = math.tanh %d : f32
+    // expected-note @below {{'arith.mulf' is here}}
+    %r = arith.mulf %h0, %c : f32
+    flat.yield %r : f32
+  } -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @chosen_by_logit(%q: tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32> {
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{has a score function that no instruction computes}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      outs(%e : tensor<1x2x8x16xf32>) score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    %minf = arith.constant 0xFF800000 : f32
+    %c = arith.constant 3.0 : f32
+    %t = arith.cmpf olt, %s, %c : f32
+    // expected-note @below {{'arith.select' is here}}
+    %r = arith.select %t, %s, %minf : f32
+    flat.yield %r : f32
+  } -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @scaled(%q: tensor<1x2x8x16xf32>, %x: tensor<1xf32>) -> tensor<1x2x8x16xf32> {
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  %z = arith.constant 0 : index
+  // expected-error @below {{reads an element as a number, which only a scale of attention is on edge, expected tensors}}
+  %s0 = tensor.extract %x[%z] : tensor<1xf32>
+  %s = arith.addf %s0, %s0 : f32
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      scale(%s) outs(%e : tensor<1x2x8x16xf32>) -> tensor<1x2x8x16xf32>
+  return %r : tensor<1x2x8x16xf32>
+}
+
+// -----
+
+func.func @unfused(%q: tensor<1x2x8x16xf32>, %m: tensor<8x8xf32>) -> tensor<1x2x8x16xf32> {
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  // expected-error @below {{expected a fused one: the instruction 'softmax' makes such rows zeros}}
+  %r = flat.attention ins(%q, %q, %q : tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>, tensor<1x2x8x16xf32>)
+      mask(%m : tensor<8x8xf32>) map affine_map<(b, h, i, j) -> (i, j)> outs(%e : tensor<1x2x8x16xf32>) guard(none) dataflow #flat.dataflow<head> -> tensor<1x2x8x16xf32>
   return %r : tensor<1x2x8x16xf32>
 }
 

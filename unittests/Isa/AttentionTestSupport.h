@@ -34,6 +34,10 @@ struct Case {
   AttentionScore score;
   bool isTokenMajor = true;
   bool hasBias = false;
+  /// A bias by query and key: one for all, for each sample, each head, both.
+  enum RowBias { NoRowBias, Shared, BySample, ByHead, ByBoth };
+  RowBias rowBias = NoRowBias;
+  bool hides = false; ///< the bias by query and key
   Type type = Type::F16;
 };
 
@@ -80,6 +84,22 @@ inline Result<Built> build(const Case &c, const model::Device &device) {
     tensor.shape = {s.batch, s.keys};
     score.keyBias = b.tensor(tensor);
   }
+  if (c.rowBias != Case::NoRowBias) {
+    bool hasSample = c.rowBias == Case::BySample || c.rowBias == Case::ByBoth;
+    bool hasHead = c.rowBias == Case::ByHead || c.rowBias == Case::ByBoth;
+    Tensor tensor;
+    tensor.name = "row_bias";
+    tensor.role = Role::In;
+    tensor.type = c.type;
+    tensor.shape = {(hasSample ? s.batch : 1) * (hasHead ? s.heads : 1) *
+                        s.queries,
+                    s.keys};
+    HeadsView view;
+    view.tensor = b.tensor(tensor);
+    view.head = {0, hasHead ? s.queries : 0};
+    view.batch = {0, hasSample ? (hasHead ? s.heads : 1) * s.queries : 0};
+    score.bias = view;
+  }
   if (Status status = emitAttention(b, device, s, c.flow, c.type, q.view,
                                     k.view, v.view, o.view, score);
       !status)
@@ -90,13 +110,20 @@ inline Result<Built> build(const Case &c, const model::Device &device) {
   return Built{std::move(*program), q, k, v, o};
 }
 
+/// Random numbers; if it `hides`, a third of them is minus infinity, and each
+/// seventh row of them is nothing else.
 inline std::vector<float> fill(const Program &program, sim::Memory &memory,
-                               size_t tensor, unsigned seed) {
+                               size_t tensor, unsigned seed,
+                               bool hides = false) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal;
   std::vector<float> values(numElements(program.tensors[tensor].shape));
   for (float &value : values)
     value = normal(generator);
+  int64_t cols = program.tensors[tensor].shape.back();
+  for (size_t i = 0; hides && i != values.size(); ++i)
+    if (generator() % 3 == 0 || static_cast<int64_t>(i) / cols % 7 == 2)
+      values[i] = -INFINITY;
   sim::writeTensor(program.tensors[tensor], memory.data(tensor), values.data(),
                    Type::F32);
   // As rounded.
@@ -106,11 +133,10 @@ inline std::vector<float> fill(const Program &program, sim::Memory &memory,
 }
 
 /// Attention in float64, [batch, heads, queries, width].
-inline std::vector<double> reference(const Case &c, const Built &built,
-                                     const std::vector<float> &q,
-                                     const std::vector<float> &k,
-                                     const std::vector<float> &v,
-                                     const std::vector<float> &bias) {
+inline std::vector<double>
+reference(const Case &c, const Built &built, const std::vector<float> &q,
+          const std::vector<float> &k, const std::vector<float> &v,
+          const std::vector<float> &bias, const std::vector<float> &rowBias) {
   const AttentionShape &s = c.shape;
   std::vector<double> row(s.keys), result;
   for (int64_t b = 0; b < s.batch; ++b)
@@ -125,9 +151,19 @@ inline std::vector<double> reference(const Case &c, const Built &built,
                    k[built.k.index(b, g, j, d)];
           bool isSeen = !(s.causal && j > position) &&
                         !(c.score.window && j + c.score.window <= position);
-          row[j] = isSeen ? dot * c.score.scale +
-                                (bias.empty() ? 0 : bias[b * s.keys + j])
-                          : -INFINITY;
+          double logit = dot * c.score.scale, cap = c.score.softCap;
+          if (cap != 0)
+            logit = cap * std::tanh(logit / cap);
+          if (!bias.empty())
+            logit += bias[b * s.keys + j];
+          bool byHead = c.rowBias == Case::ByHead || c.rowBias == Case::ByBoth;
+          bool bySample =
+              c.rowBias == Case::BySample || c.rowBias == Case::ByBoth;
+          int64_t table =
+              (bySample ? b * (byHead ? s.heads : 1) : 0) + (byHead ? h : 0);
+          if (!rowBias.empty())
+            logit += rowBias[(table * s.queries + i) * s.keys + j];
+          row[j] = isSeen ? logit : -INFINITY;
           most = std::max(most, row[j]);
         }
         for (double &x : row)
@@ -136,7 +172,8 @@ inline std::vector<double> reference(const Case &c, const Built &built,
           double expected = 0;
           for (int64_t j = 0; j < s.keys; ++j)
             expected += row[j] * v[built.v.index(b, g, j, e)];
-          result.push_back(sum > 0 ? expected / sum : 0);
+          result.push_back(sum > 0 || c.score.dividesByZero ? expected / sum
+                                                            : 0);
         }
       }
   return result;
@@ -167,18 +204,22 @@ public:
                        v = fill(built->program, *memory, 2, 3), bias;
     if (c.hasBias)
       bias = fill(built->program, *memory, 4, 4);
+    std::vector<float> rowBias;
+    if (c.rowBias != Case::NoRowBias)
+      rowBias = fill(built->program, *memory, c.hasBias ? 5 : 4, 5, c.hides);
     Result<sim::SimulationResult> result =
         sim::simulate(built->program, device, *memory);
     ASSERT_TRUE(result.ok()) << result.error().message;
     std::vector<float> o(numElements(built->program.tensors[3].shape));
     sim::readTensor(built->program.tensors[3], memory->data(3), o.data(),
                     Type::F32);
-    auto key = std::make_tuple(s.batch, s.heads, s.kvHeads, s.queries, s.keys,
-                               s.headDim, s.valueDim, s.causal, c.score.window,
-                               c.hasBias, c.isTokenMajor, int(c.type));
+    auto key = std::make_tuple(
+        s.batch, s.heads, s.kvHeads, s.queries, s.keys, s.headDim, s.valueDim,
+        s.causal, c.score.window, c.hasBias, c.isTokenMajor, int(c.type),
+        int(c.rowBias), c.score.softCap, c.hides, c.score.dividesByZero);
     auto [found, isNew] = references.try_emplace(key);
     if (isNew)
-      found->second = reference(c, *built, q, k, v, bias);
+      found->second = reference(c, *built, q, k, v, bias, rowBias);
     // Logits and weights are rounded to the storage type.
     double tolerance = c.type == Type::F32   ? 1e-5
                        : c.type == Type::F16 ? 1e-2
@@ -190,19 +231,28 @@ public:
         for (int64_t i = 0; i < s.queries; ++i)
           for (int64_t e = 0; e < s.valueWidth(); ++e) {
             double value = o[built->o.index(b, h, i, e)];
-            worst = std::max(worst, std::isfinite(value)
-                                        ? std::abs(value - *expected++)
-                                        : INFINITY);
+            double right = *expected++;
+            worst =
+                std::max(worst, std::isnan(value) && std::isnan(right) ? 0
+                                : std::isfinite(value) ? std::abs(value - right)
+                                                       : INFINITY);
           }
     EXPECT_LT(worst, tolerance);
     if (c.type == Type::F32)
       return;
     int64_t extra = c.hasBias ? s.batch * s.kvHeadCount() * s.keys * 2 : 0;
-    EXPECT_EQ(result->dramBytes() - extra,
-              model::extendedDramBytes(device, s, c.flow));
-    EXPECT_LE(bytesUsed(built->program),
-              model::extendedFootprint(device, s, c.flow) +
-                  (c.hasBias ? 2 * c.flow.heads * s.keys + 64 : 0));
+    // Of each head and row what is seen, once; of causal ones whole tiles.
+    if (c.rowBias != Case::NoRowBias && !s.causal)
+      extra += s.batch * s.heads * s.queries * s.keys * 2;
+    if (c.rowBias == Case::NoRowBias || !s.causal)
+      EXPECT_EQ(result->dramBytes() - extra,
+                model::extendedDramBytes(device, s, c.flow));
+    if (c.rowBias == Case::NoRowBias)
+      EXPECT_LE(bytesUsed(built->program),
+                model::extendedFootprint(device, s, c.flow) +
+                    (c.hasBias ? 2 * c.flow.heads * s.keys + 64 : 0) +
+                    (c.score.softCap != 0 ? 4 * s.keys + 64 : 0));
+    EXPECT_LE(bytesUsed(built->program), device.scratchpad.bytes);
     ++programs;
   }
 
@@ -217,9 +267,10 @@ public:
   int64_t programs = 0;
 
 private:
-  std::map<std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                      int64_t, bool, int64_t, bool, bool, int>,
-           std::vector<double>>
+  std::map<
+      std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                 bool, int64_t, bool, bool, int, int, float, bool, bool>,
+      std::vector<double>>
       references;
 };
 

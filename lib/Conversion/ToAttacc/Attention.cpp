@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "AttentionScore.h"
 #include "ProgramEmitter.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
 #include "nm/Model/Search.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -177,11 +177,17 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
                    o = heads("o", shape.heads, shape.queries,
                              shape.valueWidth());
     isa::AttentionScore plain = score;
-    if (score.keyBias) {
-      isa::Tensor bias = b[*score.keyBias];
+    auto biasLike = [&](isa::TensorId tensor) {
+      isa::Tensor bias;
       bias.name = "bias";
-      plain.keyBias = trial.tensor(std::move(bias));
-    }
+      bias.type = b[tensor].type;
+      bias.shape = b[tensor].shape;
+      return trial.tensor(std::move(bias));
+    };
+    if (score.keyBias)
+      plain.keyBias = biasLike(*score.keyBias);
+    if (score.bias)
+      plain.bias->tensor = biasLike(score.bias->tensor);
     isa::Status status =
         isa::emitAttention(trial, device, shape, candidate.dataflow,
                            options.type, q, k, v, o, plain);
@@ -206,6 +212,53 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
          << found->ranked.size() << " was refused: " << why;
 }
 
+LogicalResult ProgramEmitter::emitBias(AttentionOp op, Value bias,
+                                       AffineMap map,
+                                       const model::AttentionShape &shape,
+                                       isa::AttentionScore &score) {
+  using Role = AttentionOp::Role;
+  bool hasBatch = map.isFunctionOfDim(AttentionOp::Batch),
+       hasHead = map.isFunctionOfDim(AttentionOp::Head),
+       hasQuery = map.isFunctionOfDim(AttentionOp::Sequence);
+  int64_t keys = op.getStaticSize(Role::K, AttentionOp::Sequence);
+  int64_t batches = hasBatch ? shape.batch : 1,
+          heads = hasHead ? shape.heads : 1;
+  // The same for all queries of a sample: a row of keys.
+  bool isByKey = !hasHead && !hasQuery;
+  // Elements of a parameter come in the order that is asked for.
+  SmallVector<unsigned> order;
+  for (AffineExpr result : map.getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(result))
+      order.push_back(dim.getPosition());
+  if (isByKey && map.isFunctionOfDim(3) && llvm::is_sorted(order)) {
+    FailureOr<isa::TensorId> rows = matrix(bias, batches, keys, op);
+    if (failed(rows))
+      return failure();
+    score.keyBias = *rows;
+    return success();
+  }
+  FailureOr<isa::Strided> elements = view(bias, op);
+  if (failed(elements))
+    return failure();
+  int64_t queries = isByKey ? 1 : shape.queries;
+  std::optional<isa::Strided> read =
+      throughMap(*elements, map, {batches, heads, queries, keys});
+  FailureOr<isa::TensorId> rows =
+      inPlace(*read, {batches * heads * queries, keys}, op);
+  if (failed(rows))
+    return failure();
+  if (isByKey) {
+    score.keyBias = *rows;
+    return success();
+  }
+  isa::HeadsView boxes;
+  boxes.tensor = *rows;
+  boxes.batch = {0, hasBatch ? heads * queries : 0};
+  boxes.head = {0, hasHead ? queries : 0};
+  score.bias = boxes;
+  return success();
+}
+
 LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
   using Role = AttentionOp::Role;
   for (Role role : {Role::Q, Role::K, Role::V, Role::Out})
@@ -224,9 +277,15 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
 
   isa::AttentionScore score;
   std::optional<double> scale = op.getConstantScale();
-  if (!scale)
-    return op.emitOpError("has a scale that is no constant, expected one");
-  score.scale = static_cast<float>(*scale);
+  if (!scale) {
+    linalg::GenericOp scaled = scaleQueries(op);
+    if (!scaled)
+      return op.emitOpError("has a scale that is computed, expected a constant "
+                            "or the element of a tensor");
+    if (failed(emit(scaled)))
+      return failure();
+  }
+  score.scale = static_cast<float>(scale.value_or(1.0));
   if (op.getOffset()) {
     std::optional<int64_t> offset = getConstantIntValue(op.getOffset());
     if (!offset || *offset < 0)
@@ -234,45 +293,30 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
                             "expected one");
     score.offset = *offset;
   }
-  if (op.getLength() && getConstantIntValue(op.getLength()) != shape.keys)
-    return op.emitOpError("has a length other than the keys' ")
-           << shape.keys << ", expected all of them";
-  if (op.getGuard() == flat::Guard::Undefined)
-    return op.emitOpError("gives zeros for rows of undefined scores, which no "
-                          "instruction does, expected guard(none) or "
-                          "guard(unseen)");
-  flat::ScoreAnalysis analysis = flat::analyzeScore(op);
-  if (!analysis.isIdentity() || (analysis.right && *analysis.right != 0) ||
-      (analysis.left && (*analysis.left < 0 || !analysis.right)))
-    return op.emitOpError("has a score function that no instruction computes, "
-                          "expected none, a causal one or a sliding window");
-  shape.causal = analysis.isCausal();
-  if (analysis.left)
-    score.window = *analysis.left + 1;
-  if (shape.causal && score.offset != shape.keys - shape.queries)
-    return op.emitOpError("is causal with queries from position ")
-           << score.offset << ", expected " << shape.keys - shape.queries
-           << ", so that the last query sees the last key";
-  if (Value mask = op.getMask()) {
-    AffineMap map = op.getMaskMapAttr().getValue();
-    auto type = cast<RankedTensorType>(mask.getType());
-    // [keys], [batch, keys] or with 1 in between.
-    SmallVector<unsigned> dims;
-    for (AffineExpr result : map.getResults())
-      if (auto dim = dyn_cast<AffineDimExpr>(result))
-        dims.push_back(dim.getPosition());
-    bool isShared = dims == SmallVector<unsigned>{3};
-    if ((!isShared && dims != SmallVector<unsigned>{0, 3}) ||
-        !llvm::isa<FloatType>(type.getElementType()))
-      return op.emitOpError("has the mask ")
-             << type << " by " << AffineMapAttr::get(map)
-             << ", expected floats for each key, or for each sample and key";
-    FailureOr<isa::TensorId> bias =
-        matrix(mask, isShared ? 1 : shape.batch, shape.keys, op);
-    if (failed(bias))
-      return failure();
-    score.keyBias = *bias;
+  if (Value length = op.getLength()) {
+    std::optional<int64_t> keys = getConstantIntValue(length);
+    if (!keys || *keys <= 0)
+      return op.emitOpError("has a length that is no constant of 1 or more, "
+                            "expected one");
+    shape.keys = std::min(shape.keys, *keys);
   }
+  if (op.getGuard() == flat::Guard::Undefined)
+    return op.emitOpError("gives zeros for rows of undefined scores, expected "
+                          "guard(none) or guard(unseen); no instruction drops "
+                          "NaN");
+  FailureOr<ScorePlan> plan = planScore(op, score.offset, shape.keys);
+  if (failed(plan))
+    return failure();
+  shape.causal = plan->isCausal;
+  score.window = plan->window;
+  score.softCap = static_cast<float>(plan->softCap);
+  if (plan->computed && failed(emit(plan->computed)))
+    return failure();
+  if (plan->bias && failed(emitBias(op, plan->bias, plan->map, shape, score)))
+    return failure();
+  // Elsewhere every query sees a key.
+  score.dividesByZero =
+      op.getGuard() == flat::Guard::None && plan->bias != nullptr;
 
   isa::HeadsView views[3];
   constexpr Role kRoles[] = {Role::Q, Role::K, Role::V};

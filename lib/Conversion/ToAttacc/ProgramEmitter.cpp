@@ -335,6 +335,18 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       .Case([&](tensor::ConcatOp concat) { return emitConcat(concat); })
       .Case([&](tensor::PadOp pad) { return emitPad(pad); })
       .Case([&](func::ReturnOp ret) { return emitReturn(ret); })
+      .Case([&](tensor::ExtractOp extract) -> LogicalResult {
+        // The scale of attention.
+        bool isScale = llvm::all_of(extract->getUsers(), [](Operation *user) {
+          return llvm::isa<flat::AttentionOp>(user);
+        });
+        if (!isScale)
+          return extract.emitOpError(
+                     "reads an element as a number, which only a scale of "
+                     "attention is on ")
+                 << device.name << ", expected tensors";
+        return success();
+      })
       // Read where they are used.
       .Case<nm::ParamOp, nm::CompressOp, nm::DecompressOp, tensor::EmptyOp,
             tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ConstantOp>(

@@ -260,6 +260,10 @@ private:
                                       flat::AttentionOp::Role role);
   /// Elements (b, h, n, d) where they are; nothing if heads are no boxes.
   std::optional<isa::HeadsView> findHeads(const isa::Strided &elements);
+  /// What is added to the logits, `bias` by `map`, as the kernel reads it.
+  LogicalResult emitBias(flat::AttentionOp op, Value bias, AffineMap map,
+                         const model::AttentionShape &shape,
+                         isa::AttentionScore &score);
   FailureOr<model::Dataflow> chooseDataflow(flat::AttentionOp op,
                                             const model::AttentionShape &shape,
                                             const isa::AttentionScore &score);

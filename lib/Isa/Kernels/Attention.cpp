@@ -15,7 +15,8 @@ namespace nm::isa {
 using support::ceilDiv;
 
 /// Bytes of the scratchpad for what the cost model knows of.
-static int64_t capacity(const Builder &b, const model::AttentionShape &shape,
+static int64_t capacity(const Builder &b, const Device &device,
+                        const model::AttentionShape &shape,
                         const model::Dataflow &flow,
                         const AttentionScore &score) {
   auto aligned = [](int64_t bytes) { return ceilDiv(bytes, int64_t(64)) * 64; };
@@ -23,7 +24,32 @@ static int64_t capacity(const Builder &b, const model::AttentionShape &shape,
   if (score.keyBias)
     bytes -=
         aligned(flow.heads * shape.keys * typeBytes(b[*score.keyBias].type));
+  const model::AttentionLayout layout(device, shape, flow);
+  int64_t scoreKeys = scoreKeysOf(layout, shape);
+  if (score.bias)
+    bytes -= aligned(
+        kBiasSlots * ceilDiv(biasRowsOf(layout, shape), shape.group()) *
+        shape.group() * scoreKeys * typeBytes(b[score.bias->tensor].type));
+  if (score.softCap != 0)
+    bytes -= aligned(scoreKeys * 4);
+  if (score.dividesByZero)
+    bytes -= 2 * aligned(layout.outRows * 4);
   return bytes;
+}
+
+int64_t biasRowsOf(const model::AttentionLayout &layout,
+                   const model::AttentionShape &shape) {
+  int64_t rows = layout.isFused ? layout.rowStrip : layout.softmaxRows;
+  // A chunk of all keys is many strips.
+  return std::clamp<int64_t>(rows * layout.strip / scoreKeysOf(layout, shape),
+                             1, rows);
+}
+
+int64_t scoreKeysOf(const model::AttentionLayout &layout,
+                    const model::AttentionShape &shape) {
+  if (!layout.isFused)
+    return shape.keys;
+  return std::min(layout.chunk, layout.isOnline ? layout.strip : shape.keys);
 }
 
 AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
@@ -34,7 +60,8 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
                                    const AttentionScore &score)
     : b(builder), shape(shape), flow(flow), type(type), q(q), k(k), v(v),
       output(output), score(score), t(true),
-      layout(device, shape, flow, capacity(builder, shape, flow, score)),
+      layout(device, shape, flow,
+             capacity(builder, device, shape, flow, score)),
       group(shape.group()), total(layout.total), keys(shape.keys),
       depth(shape.headDim), width(shape.valueWidth()),
       units(shape.batch * shape.kvHeadCount()), resident(flow.heads),
@@ -65,8 +92,9 @@ bool AttentionProgram::run(bool allowsGaps) {
   pending.clear();
   rounds = blocksDone = steps = logitsUses = 0;
   for (Ring *ring : {&qRing, &kRing, &vRing, &outRing, &accRing, &writtenRing,
-                     &readRing, &softRing})
+                     &readRing, &softRing, &biasRing})
     ring->uses = 0;
+  prepareConstants();
   emitRounds();
   drain();
   return t.finish(b);
@@ -96,6 +124,11 @@ Status emitAttention(Builder &builder, const Device &device,
                      const HeadsView &output, const AttentionScore &score) {
   if (Status status = model::checkExtended(device, shape, flow); !status)
     return status;
+  if (score.dividesByZero && !flow.isFused())
+    return rt::makeError(Errc::Unsupported,
+                         "found an unfused dataflow for attention whose rows "
+                         "without keys are NaN, expected a fused one: the "
+                         "instruction 'softmax' makes such rows zeros");
   return AttentionProgram(builder, device, shape, flow, type, q, k, v, output,
                           score)
       .emit();

@@ -95,6 +95,19 @@ void AttentionProgram::allocate() {
     biasFree = b.semaphore(tokens);
     biasFull = b.semaphore(0);
   }
+  int64_t scoreKeys = scoreKeysOf(layout, shape);
+  if (score.bias) {
+    biasRows = biasRowsOf(layout, shape);
+    biasRing = ring(b[score.bias->tensor].type,
+                    {1, padded(biasRows), scoreKeys}, kBiasSlots);
+    folded(biasRing.buffer);
+  }
+  if (score.softCap != 0)
+    caps = b.buffer(Type::F32, {scoreKeys});
+  if (score.dividesByZero) {
+    ones = b.buffer(Type::F32, {outRows});
+    inverses = b.buffer(Type::F32, {outRows});
+  }
   if (sums != Sums::Resident) {
     accRing = ring(Type::F32, {packed, rowStrip, width}, layout.sumSlots);
     if (sums == Sums::Partial) {
@@ -197,12 +210,12 @@ void AttentionProgram::moveRows(const HeadsView &view, bool isLoad,
                                 int64_t unit, int64_t row, int64_t rows,
                                 BufferId buffer, int64_t place, int64_t base,
                                 int64_t slot, int64_t width, int channel,
-                                const Tokens &tokens) {
+                                const Tokens &tokens, int64_t column) {
   int64_t members = std::min(group, rows);
   for (int64_t i = 0; i < members; ++i) {
     int64_t first = row + i, count = ceilDiv(rows - i, group);
     TileRef dram = unitTile(view, unit, first % group, group, first / group,
-                            count, 0, width);
+                            count, column, width);
     int64_t at = base + i;
     Tile pad = group == 1 ? unitPart(buffer, place, at, count, 0, width, slot)
                           : b.tile(foldedBuffers[buffer.index],

@@ -103,7 +103,8 @@ void AttentionProgram::emitLogitsStrip(const Step &step, int64_t j, int64_t i,
   Instruction &product = t.add(Opcode::Gemm, {query, key, dest}, tokens);
   product.stationary = flow.logit;
   product.transposeRhs = true;
-  product.value = score.scale;
+  product.value =
+      score.softCap != 0 ? score.scale / score.softCap : score.scale;
   if (isFused)
     return;
   Tokens stored{{writtenRing.full}, {writtenRing.free}};

@@ -79,6 +79,15 @@ struct Ring {
   int64_t slot() const { return uses % slots; }
 };
 
+/// Slots of a bias by query and key, and the rows of one: about as much as a
+/// strip of logits, so that it costs little beside them.
+constexpr int64_t kBiasSlots = 2;
+int64_t biasRowsOf(const model::AttentionLayout &layout,
+                   const model::AttentionShape &shape);
+/// The most keys that a score is made for at a time.
+int64_t scoreKeysOf(const model::AttentionLayout &layout,
+                    const model::AttentionShape &shape);
+
 class AttentionProgram {
 public:
   AttentionProgram(Builder &builder, const Device &device,
@@ -110,7 +119,8 @@ private:
   static Tokens share(const Tokens &tokens, int64_t index, int64_t count);
   void moveRows(const HeadsView &view, bool isLoad, int64_t unit, int64_t row,
                 int64_t rows, BufferId buffer, int64_t place, int64_t base,
-                int64_t slot, int64_t width, int channel, const Tokens &tokens);
+                int64_t slot, int64_t width, int channel, const Tokens &tokens,
+                int64_t column = 0);
   void loadQueries(const Pack &pack, int64_t row, int64_t rows, BufferId buffer,
                    int64_t place, int64_t base, int64_t slot,
                    const Tokens &tokens);
@@ -171,6 +181,18 @@ private:
   void emitBias(const Step &step, const TileRef &logits, int64_t unit,
                 int64_t key, int64_t count, bool isFirst, bool isLast,
                 Tokens tokens);
+  /// What happens to `rows` rows and `count` keys of logits, from row `row` of
+  /// the step on: cap, biases, mask. `tokens` are those of the first
+  /// instruction.
+  struct Part {
+    int64_t unit = 0, row = 0, rows = 0, key = 0, count = 0;
+    bool isFirst = false, isLast = false; ///< of those that use the key bias
+  };
+  void emitScore(const Step &step, const TileRef &logits, const Part &part,
+                 Tokens &tokens);
+  void emitRowBias(const Step &step, const TileRef &logits, const Part &part,
+                   Tokens &tokens);
+  void prepareConstants();
   bool needsMask(int64_t row, int64_t rows, int64_t key, int64_t count) const;
   void emitMask(const TileRef &logits, int64_t row, int64_t key, int64_t count,
                 const Tokens &tokens);
@@ -215,6 +237,10 @@ private:
   BufferId qBuffer, kBuffer, vBuffer, logits, acc, maxima, before, rowSums;
   SemaphoreId qFree, qFull, kFree, kFull, vFree, vFull, accFree;
   Ring qRing, kRing, vRing, outRing, accRing, writtenRing, readRing, softRing;
+  Ring biasRing;           ///< of the bias by query and key
+  int64_t biasRows = 0;    ///< rows of a slot
+  BufferId caps;           ///< the cap, for each key of a chunk
+  BufferId ones, inverses; ///< of row sums
   BufferId bias;
   SemaphoreId biasFree, biasFull;
   SemaphoreId logitsDone;  ///< array to special, or to a store channel

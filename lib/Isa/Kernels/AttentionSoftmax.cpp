@@ -66,6 +66,60 @@ void AttentionProgram::emitBias(const Step &step, const TileRef &logits,
           tokens);
 }
 
+/// Numbers that stay in the scratchpad. The special function unit alone writes
+/// and reads them, in order.
+void AttentionProgram::prepareConstants() {
+  auto fill = [&](BufferId buffer, float value) {
+    special(Opcode::Fill, {b.tile(buffer)}, {}).value = value;
+  };
+  if (score.softCap != 0)
+    fill(caps, score.softCap);
+  if (score.dividesByZero)
+    fill(ones, 1);
+}
+
+void AttentionProgram::emitScore(const Step &step, const TileRef &logits,
+                                 const Part &part, Tokens &tokens) {
+  auto take = [&] { return std::exchange(tokens, Tokens()); };
+  if (score.softCap != 0) {
+    // The product has been divided by the cap.
+    special(Opcode::Unary, {logits, logits}, take()).unary = UnaryKind::Tanh;
+    special(Opcode::Elementwise,
+            {logits, b.tile(caps, {0}, {part.count}), logits}, {})
+        .binary = BinaryKind::Mul;
+  }
+  if (score.keyBias)
+    emitBias(step, logits, part.unit, part.key, part.count, part.isFirst,
+             part.isLast, take());
+  if (score.bias)
+    emitRowBias(step, logits, part, tokens);
+  int64_t row = step.row + part.row;
+  if (needsMask(row, part.rows, part.key, part.count))
+    emitMask(logits, row, part.key, part.count, take());
+}
+
+/// The bias of some rows after the other, each from DRAM for its heads.
+void AttentionProgram::emitRowBias(const Step &step, const TileRef &logits,
+                                   const Part &part, Tokens &tokens) {
+  t.forEach(0, ceilDiv(part.rows, biasRows), [&](int64_t i) {
+    int64_t row = i * biasRows, count = std::min(biasRows, part.rows - row);
+    int64_t slot = biasRing.uses++ % biasRing.slots;
+    moveRows(*score.bias, true, step.pack.first + part.unit,
+             step.row + part.row + row, count, biasRing.buffer, 0, 0, slot,
+             part.count, softChannel, {{biasRing.free}, {biasRing.full}},
+             part.key);
+    Tile rows = logits;
+    uint8_t dim = rows.dims.front();
+    rows.offsets[dim] += row;
+    rows.sizes[dim] = count;
+    special(Opcode::Elementwise,
+            {rows, unitPart(biasRing.buffer, 0, 0, count, 0, part.count, slot),
+             rows},
+            Tokens{{biasRing.full}, {biasRing.free}} +
+                std::exchange(tokens, Tokens()));
+  });
+}
+
 bool AttentionProgram::needsMask(int64_t row, int64_t rows, int64_t key,
                                  int64_t count) const {
   if (shape.causal && key + count - 1 > queryOf(row))
@@ -105,11 +159,10 @@ void AttentionProgram::emitMaximum(const Step &step, int64_t j) {
   auto take = [&] { return std::exchange(first, Tokens()); };
   for (int64_t p = 0; p < pack.count; ++p) {
     TileRef tile = logitsTile(step, p, j);
-    if (score.keyBias)
-      emitBias(step, tile, p, key, count, p == 0 && j == 0,
-               p == pack.count - 1 && j == step.chunks() - 1, take());
-    if (needsMask(step.row, step.rows, key, count))
-      emitMask(tile, step.row, key, count, take());
+    emitScore(step, tile,
+              {p, 0, step.rows, key, count, p == 0 && j == 0,
+               p == pack.count - 1 && j == step.chunks() - 1},
+              first);
     TileRef most = stateOf(maxima, step, p, 0, step.rows);
     bool isFirst = j == 0 && step.isFirstVisit;
     if (isOnline && !isFirst)
@@ -197,10 +250,8 @@ void AttentionProgram::emitUnfusedSoftmax(const Step &step) {
           transfer(true, dram, pad, softChannel, loaded);
           Tokens first{{softRing.full}, {}};
           auto take = [&] { return std::exchange(first, Tokens()); };
-          if (score.keyBias)
-            emitBias(step, pad, p, 0, step.keys, isFirst, isLast, take());
-          if (needsMask(step.row + row, count, 0, step.keys))
-            emitMask(pad, step.row + row, 0, step.keys, take());
+          emitScore(step, pad, {p, row, count, 0, step.keys, isFirst, isLast},
+                    first);
           Tokens tokens = take();
           tokens.signals.push_back(softDone);
           special(Opcode::Softmax, {pad, pad}, tokens);
@@ -250,14 +301,20 @@ void AttentionProgram::emitResultRows(const Step &step, int64_t row,
       TileRef source =
           unitPart(from, place + p, base + at, some, 0, width, sumsSlot);
       TileRef dest = unitPart(outRing.buffer, p, 0, some, 0, width, slot);
-      if (isFused)
-        special(Opcode::Scale,
-                {source, stateOf(rowSums, step, p, row + at, some), dest},
-                share(now, p, units))
-            .reciprocal = true;
+      TileRef sum =
+          isFused ? stateOf(rowSums, step, p, row + at, some) : source;
+      Tokens own = share(now, p, units);
+      if (score.dividesByZero) {
+        // 1 / 0 is infinity, and 0 times that NaN.
+        TileRef inverse = b.tile(inverses, {0}, {some});
+        special(Opcode::Elementwise, {b.tile(ones, {0}, {some}), sum, inverse},
+                {std::exchange(own.waits, {}), {}})
+            .binary = BinaryKind::Div;
+        special(Opcode::Scale, {source, inverse, dest}, own);
+      } else if (isFused)
+        special(Opcode::Scale, {source, sum, dest}, own).reciprocal = true;
       else
-        special(Opcode::Unary, {source, dest}, share(now, p, units)).unary =
-            UnaryKind::Copy;
+        special(Opcode::Unary, {source, dest}, own).unary = UnaryKind::Copy;
     }
     now = Tokens{{outRing.full}, {outRing.free}} + share(stored, i, blocks);
     for (int64_t p = 0; p < units; ++p)

@@ -35,7 +35,7 @@ REFUSALS = {
     "blocks of a product": r"found blocks of .* which need \d+ bytes with their epilogue, expected at most the",
     "transfers": r"transfers that no loop joins, expected fewer",
     "batch": r"products in a batch, expected at most",
-    "attention": r"'flat.attention' op (has the mask|has a score function|gives zeros|is causal|has no dataflow)",
+    "attention": r"'flat.attention' op (has the mask|has a score function|has a scale|has a length|has an offset|gives zeros|has no dataflow)",
 }
 
 

@@ -46,9 +46,12 @@ struct HeadsView {
   int64_t offsets[2] = {0, 0}; ///< of element (0, 0, 0, 0)
 };
 
-/// What attention adds to the cost model's shape.
+/// What attention adds to the cost model's shape. A logit is scaled, capped,
+/// then keyBias and bias are added; what the window hides is minus infinity
+/// whatever was added.
 struct AttentionScore {
   float scale = 1;
+  float softCap = 0;  ///< c of c * tanh(logit / c); 0: none
   int64_t window = 0; ///< sliding window; 0: none
   /// Query i is at position i + offset; AttentionShape::causal has keys -
   /// queries here.
@@ -56,11 +59,17 @@ struct AttentionScore {
   /// Added to the logits of all heads and queries of a sample: [batch or 1,
   /// keys], rank 2, as an additive key padding mask; none if absent.
   std::optional<TensorId> keyBias;
+  /// Added to each logit: as queries of the same heads and as wide as keys.
+  /// Steps of 0 share it among samples or heads. Elements of any float type.
+  std::optional<HeadsView> bias;
+  /// Rows that see no key give NaN, as 0 / 0 does; else zeros. Only fused
+  /// dataflows do.
+  bool dividesByZero = false;
 };
 
 /// Attention in the dataflow `flow`, base (unfused) or fused, for any point
-/// that checkExtended accepts. All-masked rows give zeros. `type` is that of
-/// the tensors; logits on chip have it too, running statistics f32.
+/// that checkExtended accepts. `type` is that of the tensors; logits on chip
+/// have it too, running statistics f32.
 Status emitAttention(Builder &builder, const Device &device,
                      const model::AttentionShape &shape,
                      const model::Dataflow &flow, Type type, const HeadsView &q,

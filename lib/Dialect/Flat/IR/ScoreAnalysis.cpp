@@ -268,39 +268,6 @@ private:
     return {};
   }
 
-  /// c and x of c * tanh(x / c).
-  static std::optional<std::pair<double, Value>> matchSoftCap(Value value) {
-    auto product = value.getDefiningOp<arith::MulFOp>();
-    if (!product)
-      return std::nullopt;
-    APFloat cap(0.0f), inner(0.0f);
-    Value other;
-    if (matchPattern(product.getRhs(), m_ConstantFloat(&cap)))
-      other = product.getLhs();
-    else if (matchPattern(product.getLhs(), m_ConstantFloat(&cap)))
-      other = product.getRhs();
-    else
-      return std::nullopt;
-    auto tanh = other.getDefiningOp<math::TanhOp>();
-    double c = cap.convertToDouble();
-    if (!tanh || !(c > 0) || !std::isfinite(c))
-      return std::nullopt;
-    auto isNear = [](double a, double b) {
-      return std::abs(a - b) <= 1e-6 * std::abs(b);
-    };
-    if (auto quotient = tanh.getOperand().getDefiningOp<arith::DivFOp>())
-      if (matchPattern(quotient.getRhs(), m_ConstantFloat(&inner)) &&
-          isNear(inner.convertToDouble(), c))
-        return std::pair(c, Value(quotient.getLhs()));
-    if (auto scaled = tanh.getOperand().getDefiningOp<arith::MulFOp>())
-      for (auto [x, factor] : {std::pair(scaled.getLhs(), scaled.getRhs()),
-                               std::pair(scaled.getRhs(), scaled.getLhs())})
-        if (matchPattern(factor, m_ConstantFloat(&inner)) &&
-            isNear(inner.convertToDouble(), 1 / c))
-          return std::pair(c, Value(x));
-    return std::nullopt;
-  }
-
   /// Fills in what `value` does to the logit.
   void describe(Value value) {
     while (value != score) {
@@ -331,6 +298,38 @@ private:
 };
 
 } // namespace
+
+std::optional<std::pair<double, Value>> mlir::flat::matchSoftCap(Value value) {
+  auto product = value.getDefiningOp<arith::MulFOp>();
+  if (!product)
+    return std::nullopt;
+  APFloat cap(0.0f), inner(0.0f);
+  Value other;
+  if (matchPattern(product.getRhs(), m_ConstantFloat(&cap)))
+    other = product.getLhs();
+  else if (matchPattern(product.getLhs(), m_ConstantFloat(&cap)))
+    other = product.getRhs();
+  else
+    return std::nullopt;
+  auto tanh = other.getDefiningOp<math::TanhOp>();
+  double c = cap.convertToDouble();
+  if (!tanh || !(c > 0) || !std::isfinite(c))
+    return std::nullopt;
+  auto isNear = [](double a, double b) {
+    return std::abs(a - b) <= 1e-6 * std::abs(b);
+  };
+  if (auto quotient = tanh.getOperand().getDefiningOp<arith::DivFOp>())
+    if (matchPattern(quotient.getRhs(), m_ConstantFloat(&inner)) &&
+        isNear(inner.convertToDouble(), c))
+      return std::pair(c, Value(quotient.getLhs()));
+  if (auto scaled = tanh.getOperand().getDefiningOp<arith::MulFOp>())
+    for (auto [x, factor] : {std::pair(scaled.getLhs(), scaled.getRhs()),
+                             std::pair(scaled.getRhs(), scaled.getLhs())})
+      if (matchPattern(factor, m_ConstantFloat(&inner)) &&
+          isNear(inner.convertToDouble(), 1 / c))
+        return std::pair(c, Value(x));
+  return std::nullopt;
+}
 
 ScoreAnalysis mlir::flat::analyzeScore(AttentionOp op) {
   if (!op.hasScoreRegion())

@@ -282,6 +282,13 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
   }
 
   ScorePlan score = planScore(match, table);
+  // A row of nothing but the lowest number is uniform with a maximum that is
+  // subtracted; without one it has no weights.
+  if (match.softmax.shift != Softmax::Always && keepsVeryNegative(score)) {
+    mismatch.reason = "the scores hold the lowest number where the maximum is "
+                      "not subtracted";
+    return std::nullopt;
+  }
   SmallVector<Axes> roles{heads->batch, heads->heads, queries, keys};
   std::optional<ScoreOperands> operands =
       makeScoreOperands(score, roles, table, builder, loc, mismatch);

@@ -22,6 +22,35 @@ bool mlir::flat::raise::hasVeryNegative(const Term *score) {
   return found;
 }
 
+/// True if elements of a constant are such numbers.
+static bool holdsVeryNegative(const Term *leaf) {
+  DenseElementsAttr elements;
+  if (leaf->kind != Term::Leaf ||
+      !matchPattern(leaf->value, m_Constant(&elements)) ||
+      !isa<FloatType>(elements.getElementType()))
+    return false;
+  return llvm::any_of(elements.getValues<APFloat>(), [](const APFloat &value) {
+    return value.isFinite() && isVeryNegative(value.convertToDouble());
+  });
+}
+
+bool mlir::flat::raise::keepsVeryNegative(const ScorePlan &plan) {
+  bool found = plan.mask && hasVeryNegative(plan.mask);
+  auto visit = [&](const Term *term) {
+    found |= holdsVeryNegative(term);
+    if (term->kind != Term::Apply || term->isApply("arith.select"))
+      return;
+    for (const Term *operand : term->operands) {
+      std::optional<double> value = operand->getFloat();
+      found |= value && isVeryNegative(*value) && std::isfinite(*value);
+    }
+  };
+  if (plan.mask)
+    walkTerms(plan.mask, visit);
+  walkTerms(plan.body, visit);
+  return found;
+}
+
 //===----------------------------------------------------------------------===//
 // Planning
 //===----------------------------------------------------------------------===//

@@ -39,6 +39,11 @@ struct ScorePlan {
 /// True if a score may be a very negative constant that is finite.
 bool hasVeryNegative(const Term *score);
 
+/// True if a tensor of the score may hold a very negative number that is
+/// finite, or one is calculated with: it stays that number, where a choice in
+/// the region could write minus infinity.
+bool keepsVeryNegative(const ScorePlan &plan);
+
 ScorePlan planScore(const Match &match, const AxisTable &table);
 
 /// How very negative numbers in the region are written.

@@ -20,7 +20,7 @@ warnings.simplefilter("ignore")
 NAN, INF = np.nan, np.inf
 
 
-def attention(q, k, v, hidden, bias):
+def attention(q, k, v, hidden, bias, has_guard):
     """out, and which elements of it are promised."""
     score = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])
     if bias is not None:
@@ -30,14 +30,14 @@ def attention(q, k, v, hidden, bias):
     weight = np.exp(score - top)
     weight = weight / np.sum(weight, -1, keepdims=True)
     blind = np.all(score == -INF, -1)
-    weight = np.where(blind[..., None], 0, weight)
+    weight = np.where(blind[..., None], 0 if has_guard else NAN, weight)
     finite = np.isfinite(v)
     out = weight @ np.where(finite, v, 0)
     touched = (weight != 0).astype(np.float64) @ (~finite).astype(np.float64) > 0
     wild = np.any(~finite, -2, keepdims=True) | np.zeros_like(touched)
     with_wild = weight @ v
     out = np.where(touched, with_wild, out)
-    out = np.where(blind[..., None], 0, out)
+    out = np.where(blind[..., None], 0 if has_guard else NAN, out)
     promised = ~wild | touched | blind[..., None]
     return out, promised
 
@@ -126,6 +126,11 @@ def main():
         ("window", (1, 2, 11, 8), "window", False, {"k": [((0, 0, 5, 1), NAN)], "q": [((0, 1, 7, 0), INF)]}, ""),
         ("padding", (2, 2, 8, 8), "", True, {"m": [((0, 6), -INF), ((0, 7), -INF), ((1, slice(None)), -INF)],
                                              "q": [((0, 1, 2, 0), NAN)]}, ""),
+        # Without a guard rows of nothing but hidden keys are NaN.
+        ("guardless", (2, 2, 8, 8), "", True, {"m": [((0, 6), -INF), ((1, slice(None)), -INF)],
+                                               "q": [((0, 1, 2, 0), NAN)]}, " guard(none)"),
+        ("guardless_tiles", (2, 1, 48, 8), "causal", True, {"m": [((0, slice(0, 20)), -INF), ((1, 47), -INF)]},
+         " guard(none) dataflow #flat.dataflow<row, rows = 8, key_tile = 16, staged = [q, k, v, logits, o]>"),
         ("tiles", (1, 1, 48, 8), "causal", False, {"k": [((0, 0, 20, 1), NAN)], "q": [((0, 0, 9, 0), NAN)]},
          " dataflow #flat.dataflow<row, rows = 8, key_tile = 16, staged = [q, k, v, logits, o]>"),
     ]
@@ -138,7 +143,8 @@ def main():
                 a[operand][place] = value
         i, j = np.arange(n)[:, None], np.arange(n)[None, :]
         hidden = {"": (i < 0) & (j < 0), "causal": j > i, "window": (j > i) | (j + 3 <= i)}[score]
-        expected, promised = attention(a["q"], a["k"], a["v"], hidden, a["m"] if bias else None)
+        expected, promised = attention(a["q"], a["k"], a["v"], hidden, a["m"] if bias else None,
+                                       "guard(none)" not in dataflow)
         arrays = [a["q"], a["k"], a["v"]] + ([a["m"]] if bias else [])
         for target in sys.argv[2:]:
             [found] = run(work, name, model(shape, score, bias, dataflow), arrays, 1, target)

@@ -59,6 +59,9 @@ struct ScoreAnalysis {
 /// enter: positions are absolute, as the region's arguments are.
 ScoreAnalysis analyzeScore(AttentionOp op);
 
+/// c and x of c * tanh(x / c).
+std::optional<std::pair<double, Value>> matchSoftCap(Value value);
+
 } // namespace mlir::flat
 
 #endif // NM_DIALECT_FLAT_IR_SCOREANALYSIS_H

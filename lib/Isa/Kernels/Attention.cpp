@@ -125,10 +125,10 @@ Status emitAttention(Builder &builder, const Device &device,
   if (Status status = model::checkExtended(device, shape, flow); !status)
     return status;
   if (score.dividesByZero && !flow.isFused())
-    return rt::makeError(Errc::Unsupported,
-                         "found an unfused dataflow for attention whose rows "
-                         "without keys are NaN, expected a fused one: the "
-                         "instruction 'softmax' makes such rows zeros");
+    return support::makeError(
+        Errc::Unsupported, "found an unfused dataflow for attention whose rows "
+                           "without keys are NaN, expected a fused one: the "
+                           "instruction 'softmax' makes such rows zeros");
   return AttentionProgram(builder, device, shape, flow, type, q, k, v, output,
                           score)
       .emit();

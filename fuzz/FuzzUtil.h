@@ -11,6 +11,7 @@
 #include "nm/Runtime/Checkpoint.h"
 #include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Trained.h"
 #include <cstdlib>
 
 namespace nm::rt::fuzz {
@@ -54,6 +55,7 @@ inline void readEverything(const uint8_t *data, size_t size,
         loaded->mask->test(i);
   }
   (*checkpoint)->nearestNames("layer.0.weight");
+  checkError(readTrained(**checkpoint));
   auto rows = inspect(**checkpoint);
   checkError(rows);
   if (rows) {

@@ -59,7 +59,7 @@ static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
     declare.params.push_back(binding.name.empty()
                                  ? binding.path
                                  : binding.name + "=" + binding.path);
-  declare.pattern = options.pattern;
+  llvm::append_range(declare.patterns, options.patterns);
   declare.maskPolicy = policies[static_cast<unsigned>(options.mask.policy)];
   llvm::append_range(declare.maskSuffixes, options.mask.suffixes);
   declare.bitOrder =

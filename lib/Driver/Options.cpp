@@ -33,6 +33,19 @@ llvm::Expected<Binding> driver::parseBinding(StringRef option, StringRef text) {
   return Binding{named ? name.ltrim('%').str() : "", path.str()};
 }
 
+llvm::Error driver::checkPatternRule(StringRef text) {
+  auto [key, pattern] = text.rsplit('=');
+  if (!text.contains('='))
+    return parsePattern(text).takeError();
+  if (key.empty())
+    return makeError("--pattern {0} has no key before '='; expected KEY=N:M, "
+                     "such as *.weight=2:4",
+                     text);
+  if (pattern == "dense")
+    return llvm::Error::success();
+  return parsePattern(pattern).takeError();
+}
+
 llvm::Expected<WeightPattern> driver::parsePattern(StringRef text) {
   auto [n, m] = text.split(':');
   WeightPattern pattern;

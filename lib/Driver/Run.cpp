@@ -43,10 +43,9 @@ static llvm::Error checkOptions(const RunOptions &options) {
   if (options.inputFile.empty())
     return makeError("no input file; expected an .mlir file, or --inspect "
                      "with a checkpoint; see --help");
-  if (!options.pattern.empty()) {
-    if (llvm::Error error = parsePattern(options.pattern).takeError())
+  for (const std::string &pattern : options.patterns)
+    if (llvm::Error error = checkPatternRule(pattern))
       return error;
-  }
   llvm::StringMap<StringRef> scopes;
   for (const Binding &binding : options.params) {
     auto [known, isNew] = scopes.insert({binding.name, binding.path});

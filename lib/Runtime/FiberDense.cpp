@@ -59,6 +59,23 @@ static uint64_t largest(const unsigned char *group, uint64_t candidates,
   return chosen;
 }
 
+/// Whether one of the dropped elements is as large as one of the chosen.
+template <typename U>
+static bool ties(const unsigned char *group, uint64_t chosen, uint64_t dropped,
+                 DType dtype) {
+  auto key = [&](uint64_t bits) {
+    return magnitudeKey(
+        loadUnaligned<U>(group + __builtin_ctzll(bits) * int64_t(sizeof(U))),
+        dtype);
+  };
+  U least = key(chosen), most = key(dropped);
+  for (uint64_t rest = chosen & (chosen - 1); rest; rest &= rest - 1)
+    least = std::min(least, key(rest));
+  for (uint64_t rest = dropped & (dropped - 1); rest; rest &= rest - 1)
+    most = std::max(most, key(rest));
+  return least == most;
+}
+
 std::vector<uint64_t> makeGroupTable(const FiberGeometry &geometry) {
   if (geometry.m > 8)
     return {};
@@ -180,12 +197,15 @@ private:
       bits |= bits + 1;
     if (held == n)
       return bits;
-    if (source.derive)
+    uint64_t chosen = largest<U>(from, bits, n, source.dtype);
+    if (source.derive) {
       ++tile.prunedGroups;
-    else
+      tile.tiedGroups += ties<U>(from, chosen, bits & ~chosen, source.dtype);
+    } else {
       tile.note(GroupFault::Kind::OverFull, geometry, tile.firstRow + t, group,
                 held);
-    return largest<U>(from, bits, n, source.dtype);
+    }
+    return chosen;
   }
 };
 } // namespace

@@ -17,7 +17,7 @@ namespace nm::rt {
 
 struct DriverResult {
   GroupFault fault;
-  int64_t prunedGroups = 0;
+  int64_t prunedGroups = 0, tiedGroups = 0;
 };
 
 /// Calls `body(tile)` for tiles that cover all rows, in parallel. `rowMultiple`
@@ -62,6 +62,7 @@ DriverResult forEachTile(const FiberGeometry &geometry, int64_t rowMultiple,
   for (const FiberTile<U> &tile : scratch) {
     result.fault.merge(tile.fault, geometry);
     result.prunedGroups += tile.prunedGroups;
+    result.tiedGroups += tile.tiedGroups;
   }
   return result;
 }

@@ -80,7 +80,7 @@ template <typename U> struct FiberTile {
   const U *rowValues(int64_t t) const { return values.data() + t * pitch; }
 
   GroupFault fault;
-  int64_t prunedGroups = 0;
+  int64_t prunedGroups = 0, tiedGroups = 0;
 
   void note(GroupFault::Kind kind, const FiberGeometry &geometry, int64_t row,
             int64_t group, int64_t found) {

@@ -159,6 +159,7 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
     if (verifyOnly)
       parallelCopy(values, dense, bytes);
     stats.prunedGroups = result.prunedGroups;
+    stats.tiedGroups = result.tiedGroups;
     return stats;
   });
 }

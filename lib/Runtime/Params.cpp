@@ -165,11 +165,12 @@ Status ParamsLoader::packInto(size_t index, const Weight &weight,
     return error;
   }
   if (stats->prunedGroups != 0)
-    param.maskSource = "derived by magnitude (" + std::to_string(pattern.n) +
-                       ":" + std::to_string(pattern.m) + " along axis " +
-                       std::to_string(pattern.axis) +
-                       ", ties to the lower index, " +
-                       std::to_string(stats->prunedGroups) + " groups pruned)";
+    param.maskSource =
+        "derived by magnitude (" + std::to_string(pattern.n) + ":" +
+        std::to_string(pattern.m) + " along axis " +
+        std::to_string(pattern.axis) + ", ties to the lower index, " +
+        std::to_string(stats->prunedGroups) + " groups pruned, " +
+        std::to_string(stats->tiedGroups) + " of them by ties)";
   param.values = valuesBytes ? values.get() : nullptr;
   param.metadata = metadataBytes ? metadata.get() : nullptr;
   param.valuesBytes = valuesBytes;

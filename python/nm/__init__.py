@@ -7,10 +7,11 @@ where the system looks. `nm.torch` needs PyTorch, `nm.numpy` and `nm.checkpoint`
 docs/recipes.md.
 """
 
-from nm._runtime import Error, set_num_threads, version
+from nm._runtime import Error, choose_kernels, kernels, set_num_threads, version
 from nm.recipe import Recipe
 
-__all__ = ["Error", "Recipe", "save_checkpoint", "set_num_threads", "version"]
+__all__ = ["Error", "Recipe", "choose_kernels", "kernels", "save_checkpoint", "set_num_threads",
+           "version"]
 
 
 def save_checkpoint(model, path, *, dense=False):

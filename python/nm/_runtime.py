@@ -178,6 +178,19 @@ def version():
     return lib.nm_runtime_version().decode()
 
 
+def kernels():
+    """The sets of kernels that this processor runs, the best first."""
+    names = []
+    while (name := lib.nm_recipe_kernels(len(names))) is not None:
+        names.append(name.decode())
+    return names
+
+
+def choose_kernels(name):
+    """Uses one of them from now on, "" the best again. All give the same bits."""
+    call("nm_recipe_choose_kernels", name.encode())
+
+
 def set_num_threads(count):
     """Threads of this thread's steps; 0 is all processors. Results do not depend on it."""
     lib.nm_set_num_threads(count)

@@ -6,11 +6,29 @@ import ctypes
 import json
 import os
 
+import numpy as np
+
 from nm import _runtime
 
 #: nm_dtype by name.
 DTYPES = {"bool": 1, "u8": 2, "i8": 3, "i16": 6, "f16": 8, "bf16": 9, "i32": 10, "f32": 12,
           "f64": 13, "i64": 14}
+
+
+def pack_mask(mask):
+    """One bit an element, the flattened tensor without gaps, LSB first."""
+    return np.packbits(mask.reshape(-1), bitorder="little")
+
+
+def describe_mask(info, mask):
+    """The entry of a masked tensor (nm_recipe_info), whose mask goes by the name `mask`."""
+    return {"pattern": f"{info.n_now}:{info.m_now}", "axis": int(info.axis), "mask": mask}
+
+
+def describe_training(training, patterns):
+    """What "nm.checkpoint" holds beside its version."""
+    return {"recipe": json.loads(training.recipe.json), "step": training.steps_done,
+            "switched_at": training.switched_at, "tensors": patterns}
 
 
 def write_checkpoint(path, tensors, training, texts=()):

@@ -6,6 +6,7 @@ import numpy as np
 
 from nm import _runtime
 from nm._training import Training
+from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
 from nm.recipe import Recipe
 
 
@@ -87,6 +88,18 @@ class Optimizer:
     @property
     def switched_at(self):
         return self._training.switched_at
+
+    def save_checkpoint(self, path, *, dense=False):
+        """Writes the arrays as safetensors with masks, patterns and recipe, all of it or nothing: the
+        effective weights, or with `dense` the trained ones."""
+        tensors, patterns = [], {}
+        for name, array in self.parameters.items():
+            info = self.info(name)
+            if info.masked:
+                patterns[name] = describe_mask(info, name + "_mask")
+                tensors.append((name + "_mask", "u8", pack_mask(self.mask(name))))
+            tensors.append((name, "f32", self.weights(name) if dense and info.masked else array))
+        write_checkpoint(path, tensors, describe_training(self._training, patterns))
 
     def save(self, path):
         """The state, to go on from; the arrays themselves are the caller's to save."""

@@ -18,7 +18,7 @@ from torch.optim.optimizer import Optimizer as _TorchOptimizer
 
 from nm import _runtime
 from nm._training import Training
-from nm.checkpoint import write_checkpoint
+from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
 from nm.recipe import Recipe
 
 _DTYPES = {torch.float32: _runtime.F32, torch.bfloat16: _runtime.BF16}
@@ -364,11 +364,8 @@ def save_checkpoint(model, path, *, dense=False):
                 optimizers.append(optimizer)
             info = optimizer._training.info(index)
             if info.masked:
-                mask = optimizer.mask(value).numpy()
-                bits = np.packbits(mask.reshape(-1), bitorder="little")
-                tensors.append((key + "_mask", "u8", bits))
-                patterns[key] = {"pattern": f"{info.n_now}:{info.m_now}", "axis": int(info.axis),
-                                 "mask": key + "_mask"}
+                tensors.append((key + "_mask", "u8", pack_mask(optimizer.mask(value).numpy())))
+                patterns[key] = describe_mask(info, key + "_mask")
                 if dense:
                     plain = optimizer.weights(value).to(plain.dtype)
         keep.append(plain)
@@ -378,10 +375,8 @@ def save_checkpoint(model, path, *, dense=False):
                              "pattern to save; any writer of safetensors saves the weights")
     if len(optimizers) > 1:
         raise _runtime.Error(f"the model is trained by {len(optimizers)} optimizers, expected one")
-    training = optimizers[0]._training
-    write_checkpoint(path, tensors, {
-        "recipe": json.loads(training.recipe.json), "step": training.steps_done,
-        "switched_at": training.switched_at, "tensors": patterns}, {"format": "pt", **alias})
+    write_checkpoint(path, tensors, describe_training(optimizers[0]._training, patterns),
+                     {"format": "pt", **alias})
 
 
 def _as_array(key, tensor):

@@ -81,8 +81,10 @@ void addMasks(support::CommandLine &line, RunOptions &options, Texts &texts) {
   line.text("inspect", options.inspect, "checkpoint",
             "list its tensors with dtype, shape, tightest N:M, density and "
             "mask, then exit");
-  line.text("pattern", options.pattern, "N:M",
-            "pattern of the weights, instead of the one found");
+  line.list("pattern", options.patterns, "[KEY=]N:M",
+            "pattern of the weights, instead of the one found; KEY names some "
+            "(* is any text, ? one character), the first that fits counts; "
+            "KEY=dense leaves them");
   line.choice<MaskPolicy>(
       "mask-policy", options.mask.policy, "what to do about masks:",
       {{"if-present", MaskPolicy::IfPresent,

@@ -172,7 +172,7 @@ TEST_F(ParamsLoad, DerivedMasks) {
   expectOk(params);
   EXPECT_EQ((**params)[0].maskSource,
             "derived by magnitude (2:4 along axis 1, ties to the lower index, "
-            "24 groups pruned)");
+            "24 groups pruned, 0 of them by ties)");
   EXPECT_NE((**params)[1].maskSource.find("none needed"), std::string::npos);
   EXPECT_EQ(static_cast<const float *>((**params)[0].values)[0], 3.f);
   expectOk(load({spec("w", LayoutSpec::dense())}, path, MaskPolicy::Derive));

@@ -41,6 +41,9 @@ struct WeightPattern {
 };
 llvm::Expected<WeightPattern> parsePattern(StringRef text);
 
+/// Checks a value of --pattern: `[KEY=]N:M` or `KEY=dense`.
+llvm::Error checkPatternRule(StringRef text);
+
 enum class EmitKind {
   Execute,
   MLIR,
@@ -86,7 +89,9 @@ struct RunOptions {
   int repeat = 1;
 
   bool dense = false, reference = false;
-  std::string pattern;
+  /// `N:M` for every matrix, `KEY=N:M` or `KEY=dense` for the keys that an
+  /// expression names; the first that fits a key counts.
+  std::vector<std::string> patterns;
   ::nm::rt::MaskOptions mask;
   bool cache = false;
   std::string cacheFolder;

@@ -46,6 +46,9 @@ struct PackOptions {
 struct PackStats {
   /// Groups from which `derive` removed a non-zero.
   int64_t prunedGroups = 0;
+  /// Those of them in which a dropped element is as large as a kept one: the
+  /// rule for ties decided, and another tool may have kept the other.
+  int64_t tiedGroups = 0;
 };
 
 /// Packs row-major `dense`. `values` and `metadata` have the sizes that

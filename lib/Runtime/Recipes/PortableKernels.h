@@ -7,14 +7,15 @@
 //
 // All forms of Kernels.h. The update is element-wise; the selection works on
 // `kLanes` groups side by side, which lie so in memory where the stride allows,
-// and are transposed where a group is consecutive elements.
+// and are transposed where a group is consecutive elements, unless it fits a
+// vector (PortableLanes.h).
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef NM_LIB_RUNTIME_RECIPES_PORTABLEKERNELS_H
 #define NM_LIB_RUNTIME_RECIPES_PORTABLEKERNELS_H
 
-#include "PortableUpdate.h"
+#include "PortableLanes.h"
 
 namespace nm::rt::NM_KERNEL_NAMESPACE {
 
@@ -162,10 +163,22 @@ static void runSelecting(const nm_kernel_form &form, const nm_kernel_call &call,
     float threshold[NM_KERNEL_MAX_GROUP * kLanes];
     int64_t some = m * kLanes;
     int64_t tile = some * ((2 * kPiece + some - 1) / some);
+    bool lanes = fitsLanes(form.m);
+    bool soft = form.effective == NM_EFFECTIVE_SOFT_F32 ||
+                form.effective == NM_EFFECTIVE_SOFT_BF16;
     for (int64_t i = 0; i < call.count; i += tile) {
       int64_t end = call.count - i < tile ? call.count : i + tile;
       update(form, call, i, end - i, statistics);
-      for (int64_t k = i; k < end; k += some)
+      int64_t k = i;
+      if (lanes) {
+        int64_t whole = (end - i) / kLanes * kLanes;
+        selectInLanes(call.weight + i, whole, form.n, form.m, soft, keep,
+                      threshold);
+        storeMask(call.mask, i, whole, keep);
+        finish(form, call, i, whole, keep, threshold);
+        k += whole;
+      }
+      for (; k < end; k += some)
         finishNeighbours(form, call, k, end - k < some ? end - k : some, groups,
                          keep, threshold);
     }

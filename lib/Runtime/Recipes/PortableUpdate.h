@@ -43,10 +43,31 @@ static inline uint16_t roundToBf16(float value) {
                                                                 : rounded);
 }
 
+/// 16 words or bits side by side; a true comparison is a word of ones.
+typedef int32_t Words __attribute__((ext_vector_type(16)));
+typedef bool Bits __attribute__((ext_vector_type(16)));
+
+static inline Words loadWords(const void *from) {
+  Words words;
+  std::memcpy(&words, from, sizeof(words));
+  return words;
+}
+static inline void storeWords(void *to, Words words) {
+  std::memcpy(to, &words, sizeof(words));
+}
+
 /// Bit `first` and up of a mask as all-ones or all-zeros words.
 static inline void expandMask(const uint8_t *mask, int64_t first, int64_t count,
                               uint32_t *keep) {
-  for (int64_t i = 0; i < count; ++i) {
+  int64_t i = 0;
+  if ((first & 7) == 0) {
+    for (; i + kLanes <= count; i += kLanes) {
+      Bits bits;
+      std::memcpy(&bits, mask + ((first + i) >> 3), 2);
+      storeWords(keep + i, -__builtin_convertvector(bits, Words));
+    }
+  }
+  for (; i < count; ++i) {
     int64_t bit = first + i;
     keep[i] = 0u - ((uint32_t(mask[bit >> 3]) >> (bit & 7)) & 1u);
   }
@@ -56,11 +77,9 @@ static inline void storeMask(uint8_t *mask, int64_t first, int64_t count,
                              const uint32_t *keep) {
   int64_t i = 0;
   if ((first & 7) == 0) {
-    for (; i + 8 <= count; i += 8) {
-      uint32_t byte = 0;
-      for (int64_t k = 0; k < 8; ++k)
-        byte |= (keep[i + k] & 1u) << k;
-      mask[(first + i) >> 3] = static_cast<uint8_t>(byte);
+    for (; i + kLanes <= count; i += kLanes) {
+      Bits bits = __builtin_convertvector(loadWords(keep + i) != 0, Bits);
+      std::memcpy(mask + ((first + i) >> 3), &bits, 2);
     }
   }
   for (; i < count; ++i) {

@@ -11,9 +11,12 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Recipe.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Threads.h"
+#include "nm/Runtime/Trained.h"
 #include "nm/Runtime/Weight.h"
+#include "nm/Support/Text.h"
 
 namespace mlir::nm {
 #define GEN_PASS_DEF_DECLARESPARSITY
@@ -33,6 +36,16 @@ struct Found {
   std::string source;
 };
 
+/// A pattern that the user asks for.
+struct Rule {
+  /// Expression over keys; empty: every matrix.
+  std::string key;
+  /// 0:0 leaves the weight dense.
+  int64_t n = 0, m = 0;
+  std::string text;
+  bool used = false;
+};
+
 struct DeclareSparsityPass
     : public mlir::nm::impl::DeclareSparsityBase<DeclareSparsityPass> {
   using DeclareSparsityBase::DeclareSparsityBase;
@@ -43,7 +56,7 @@ struct DeclareSparsityPass
     collectContractions();
     SmallVector<ParamOp> ops;
     getOperation().walk([&](ParamOp op) { ops.push_back(op); });
-    if (failed(checkPolicy(ops)))
+    if (failed(checkPolicy(ops)) || failed(checkRules(ops)))
       return signalPassFailure();
     bool ok = true;
     IRRewriter rewriter(&getContext());
@@ -56,8 +69,10 @@ struct DeclareSparsityPass
 private:
   llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> checkpoints;
   rt::MaskOptions maskOptions;
-  /// Required pattern; n = 0 for detection.
-  int64_t requiredN = 0, requiredM = 0;
+  /// What the checkpoints say of their training, by scope.
+  llvm::StringMap<rt::Trained> trained;
+  /// In the order in which they count.
+  SmallVector<Rule> rules;
   /// Dimensions of parameters that products sum over.
   llvm::DenseMap<Operation *, llvm::SmallDenseSet<int64_t>> contractions;
 
@@ -69,11 +84,11 @@ private:
   /// Policies that act on weights with a pattern need one from somewhere.
   LogicalResult checkPolicy(ArrayRef<ParamOp> ops) {
     bool derives = maskOptions.policy == rt::MaskPolicy::Derive;
-    if (requiredN ||
+    if (llvm::any_of(rules, [](const Rule &rule) { return rule.m != 0; }) ||
         (!derives && maskOptions.policy != rt::MaskPolicy::Require))
       return success();
     for (ParamOp op : ops) {
-      if (mlir::nm::getSparsity(op.getResult().getType()))
+      if (mlir::nm::getSparsity(op.getResult().getType()) || trainedPattern(op))
         return success();
       auto scope = checkpoints.find(op.getScope().value_or(""));
       // A mask that is required says the pattern itself.
@@ -88,6 +103,54 @@ private:
            << "' has no effect: nothing says which N:M the "
               "weights have; give a pattern, such as --pattern "
               "2:4";
+  }
+
+  LogicalResult readRule(StringRef text) {
+    Rule rule;
+    auto [key, ratio] = text.rsplit('=');
+    if (!text.contains('='))
+      std::swap(key, ratio);
+    rule.key = key.str();
+    rule.text = text.str();
+    if (ratio != "dense" || key.empty()) {
+      auto [n, m] = ratio.split(':');
+      if (n.getAsInteger(10, rule.n) || m.getAsInteger(10, rule.m) ||
+          rule.n < 1 || rule.n > rule.m || rule.m > 64)
+        return optionError() << "pattern must be N:M with 1 <= N <= M <= 64, "
+                                "got '"
+                             << ratio << "'";
+    }
+    rules.push_back(std::move(rule));
+    return success();
+  }
+
+  /// The rule that counts for a parameter, null if there is none.
+  Rule *ruleOf(ParamOp op) {
+    int64_t rank = op.getResult().getType().getRank();
+    for (Rule &rule : rules)
+      if (rule.key.empty() ? rank == 2 && !isTable(op)
+                           : rt::matchesName(rule.key, op.getKey().str()))
+        return &rule;
+    return nullptr;
+  }
+
+  /// A rule that names keys must have one to name.
+  LogicalResult checkRules(ArrayRef<ParamOp> ops) {
+    for (ParamOp op : ops)
+      if (Rule *rule = ruleOf(op))
+        rule->used = true;
+    for (const Rule &rule : rules) {
+      if (rule.used || rule.key.empty())
+        continue;
+      std::vector<std::string> keys;
+      for (ParamOp op : ops)
+        keys.push_back(op.getKey().str());
+      return optionError() << "pattern '" << rule.text << "' names none of the "
+                           << keys.size() << " parameters that an earlier "
+                           << "pattern leaves"
+                           << ::nm::support::didYouMean(rule.key, keys);
+    }
+    return success();
   }
 
   LogicalResult readOptions() {
@@ -113,14 +176,10 @@ private:
         bitOrder == "lsb" ? rt::BitOrder::LsbFirst : rt::BitOrder::MsbFirst;
     if (!maskSuffixes.empty())
       maskOptions.suffixes.assign(maskSuffixes.begin(), maskSuffixes.end());
-    if (!pattern.empty()) {
-      auto [n, m] = StringRef(pattern).split(':');
-      if (n.getAsInteger(10, requiredN) || m.getAsInteger(10, requiredM) ||
-          requiredN < 1 || requiredN > requiredM || requiredM > 64)
-        return optionError() << "pattern must be N:M with 1 <= N <= M <= 64, "
-                                "got '"
-                             << pattern << "'";
-    }
+    rules.clear();
+    for (const std::string &pattern : patterns)
+      if (failed(readRule(pattern)))
+        return failure();
     if (!masks.empty()) {
       auto opened = rt::Checkpoint::open(masks);
       if (!opened)
@@ -128,6 +187,7 @@ private:
       maskOptions.source = std::move(*opened);
     }
     checkpoints.clear();
+    trained.clear();
     std::vector<const rt::Checkpoint *> all;
     for (StringRef param : params) {
       StringRef scope, path = param;
@@ -139,6 +199,12 @@ private:
         return optionError() << opened.error().message;
       if (!checkpoints.try_emplace(scope, *opened).second)
         return optionError() << "two checkpoints for scope '" << scope << "'";
+      if (maskOptions.policy != rt::MaskPolicy::Ignore) {
+        auto read = rt::readTrained(**opened);
+        if (!read)
+          return optionError() << read.error().message;
+        trained[scope] = std::move(*read);
+      }
       all.push_back(opened->get());
     }
     if (rt::Status suffixes = rt::checkMaskNames(all, maskOptions); !suffixes)
@@ -211,10 +277,16 @@ private:
     auto weight = rt::readWeight(checkpoint, op.getKey().str(), maskOptions);
     if (!weight)
       return op.emitOpError() << weight.error().message;
+    Rule *rule = ruleOf(op);
+    if (rule && rule->m == 0) {
+      missed(op) << remark::reason("pattern '{0}' leaves it", rule->text);
+      return success();
+    }
+    const rt::TrainedPattern *known = trainedPattern(op);
     FailureOr<std::optional<Found>> found =
-        requiredN && type.getRank() == 2 && !isTable(op)
-            ? require(op, checkpoint, *weight)
-            : detect(op, *weight);
+        rule    ? require(op, checkpoint, *weight, *rule)
+        : known ? takeTrained(op, *weight, *known)
+                : detect(op, *weight);
     if (failed(found))
       return failure();
     if (!*found)
@@ -336,6 +408,46 @@ private:
     return success();
   }
 
+  /// What the checkpoint says of the parameter, null if it says nothing.
+  const rt::TrainedPattern *trainedPattern(ParamOp op) {
+    auto scope = trained.find(op.getScope().value_or(""));
+    if (scope == trained.end())
+      return nullptr;
+    auto it = scope->second.tensors.find(op.getKey().str());
+    return it == scope->second.tensors.end() ? nullptr : &it->second;
+  }
+
+  FailureOr<std::optional<Found>> takeTrained(ParamOp op,
+                                              const rt::Weight &weight,
+                                              const rt::TrainedPattern &known) {
+    std::optional<Found> none;
+    auto axes = contractions.lookup(op);
+    if (!axes.empty() && !axes.contains(known.axis)) {
+      missed(op) << remark::reason(
+          "it was trained {0}:{1} along axis {2}, but products sum over axis "
+          "{3}",
+          known.n, known.m, known.axis, *axes.begin());
+      return none;
+    }
+    rt::Status fits =
+        weight.mask ? rt::verifyMask(*weight.mask, known.axis, known.n, known.m,
+                                     weight.maskName)
+                    : rt::verifyPattern(weight.tensor.view, known.axis, known.n,
+                                        known.m, weight.valuesName);
+    if (!fits)
+      return op.emitOpError() << fits.error().message
+                              << ", with which the checkpoint says that it was "
+                                 "trained";
+    Found found;
+    found.pattern = {known.axis, known.n, known.m};
+    found.density = static_cast<double>(known.n) / known.m;
+    StringRef scope = op.getScope().value_or("");
+    found.source = "recipe '" + trained[scope].method + "'";
+    if (weight.mask)
+      found.source += ", mask '" + weight.maskName + "'";
+    return std::optional(found);
+  }
+
   FailureOr<std::optional<Found>> detect(ParamOp op, const rt::Weight &weight) {
     std::optional<Found> none;
     if (maskOptions.policy == rt::MaskPolicy::Require && !weight.mask) {
@@ -379,7 +491,9 @@ private:
   /// The contraction of a matrix, the last axis if nothing shows it.
   FailureOr<std::optional<Found>> require(ParamOp op,
                                           const rt::Checkpoint &checkpoint,
-                                          const rt::Weight &weight) {
+                                          const rt::Weight &weight,
+                                          const Rule &rule) {
+    int64_t requiredN = rule.n, requiredM = rule.m;
     auto axes = contractions.lookup(op);
     int64_t axis = axes.size() == 1 ? *axes.begin() : 1;
     const rt::TensorView &view = weight.tensor.view;
@@ -390,7 +504,7 @@ private:
     if (view.shape[axis] % requiredM != 0)
       return error() << "dimension " << axis << " has size " << view.shape[axis]
                      << ", expected a multiple of " << requiredM << " for "
-                     << pattern;
+                     << requiredN << ":" << requiredM;
     if (!weight.mask && maskOptions.policy == rt::MaskPolicy::Require)
       return error() << "no explicit mask, but mask-policy=require; suffixes "
                         "tried: "

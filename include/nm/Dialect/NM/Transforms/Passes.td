@@ -90,8 +90,9 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
   let summary = "find the N:M pattern of checkpoint parameters and declare it";
   let description = [{
     Looks every dense `nm.param` of rank 2 or more up in the checkpoint of its scope
-    and finds the tightest N:M along each axis: in the explicit mask if there is
-    one, else in the values. A parameter with a pattern becomes an encoded `nm.param`
+    and finds its pattern: the one that the checkpoint says it was trained with
+    (docs/recipes.md), else the tightest N:M along each axis, in the explicit mask
+    if there is one, else in the values. A parameter with a pattern becomes an encoded `nm.param`
     and `nm.decompress`, which `nm-raise` takes. The axis is that of the contraction
     where the parameter's users show it, else that of the tightest pattern. Every
     parameter of a bound scope is checked: a missing key, or another element type
@@ -106,9 +107,10 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
   let options = [
     ListOption<"params", "params", "std::string",
                "checkpoints, as `path` or `scope=path`">,
-    Option<"pattern", "pattern", "std::string", "\"\"",
-           "require this N:M of every matrix that is not a look-up table, along its contraction, "
-           "instead of detecting one">,
+    ListOption<"patterns", "pattern", "std::string",
+               "instead of detecting one: `N:M` is required of every matrix that is not a look-up "
+               "table, along its contraction; `KEY=N:M` of the keys that match KEY (`*` is any text, "
+               "`?` one character); `KEY=dense` leaves them dense. The first that fits counts">,
     Option<"maskPolicy", "mask-policy", "std::string", "\"if-present\"",
            "if-present: explicit masks, else values; require: explicit masks only; derive: as "
            "if-present, but with `pattern` the largest magnitudes are taken at load; ignore: values">,

@@ -29,7 +29,7 @@ void mlir::step::buildFusedToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
-  // bf16 by bit operations: AVX-512's conversion flushes subnormal numbers.
+  // Of scalars; tensors are widened and rounded by the loop.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.nest<func::FuncOp>().addPass(arith::createArithExpandOpsPass(expand));

@@ -17,6 +17,10 @@ namespace nm::rt {
 const std::vector<const nm_kernel_set *> &kernelSets() {
   static const std::vector<const nm_kernel_set *> sets = [] {
     std::vector<const nm_kernel_set *> found;
+    const nm_kernel_set *const *generated = nm_generated_kernel_sets;
+    for (; generated && *generated; ++generated)
+      if ((*generated)->supported())
+        found.push_back(*generated);
     for (const nm_kernel_set *set : {
 #if defined(__x86_64__)
              &portableAvx512Kernels, &portableAvx2Kernels,

@@ -147,3 +147,12 @@ func.func @other_operation(%w: tensor<8xf32>) -> tensor<8xf32> {
   %1 = step.scale %0, %a : tensor<8xf32>
   return %1 : tensor<8xf32>
 }
+
+// -----
+
+func.func @half_arithmetic(%w: tensor<8xf32>, %h: tensor<8xbf16>, %a: f32) -> (tensor<8xf32>, tensor<8xbf16>) {
+  %0 = step.scale %w, %a : tensor<8xf32>
+  // expected-error @below {{cannot be fused: arithmetic is in f32; widen the operands by arith.extf}}
+  %1 = arith.maximumf %h, %h : tensor<8xbf16>
+  return %0, %1 : tensor<8xf32>, tensor<8xbf16>
+}

@@ -102,8 +102,8 @@ func.func @statistics(%v: tensor<?xf32>, %g: tensor<?xf32>, %a: f32, %b: f32, %c
 
 // What is stored only if the program says so; bf16 by bit operations.
 // CHECK-LABEL: func @effective(
-// CHECK-SAME: %[[W:.*]]: memref<?xf32>, %[[PI:.*]]: memref<?xi8>, %[[STORED:.*]]: i1, %[[E:.*]]: memref<?xbf16>
-// CHECK: %[[HALF:.*]] = arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// CHECK-SAME: %[[W:.*]]: memref<?xf32>, %[[PI:.*]]: memref<?xi8>, %[[STORED:.*]]: i1, %[[E:.*]]: memref<?xi16>
+// CHECK: %[[HALF:.*]] = arith.trunci %{{.*}} : vector<16xi32> to vector<16xi16>
 // CHECK: scf.if %[[STORED]]
 // CHECK-NEXT: vector.store %[[HALF]], %[[E]]
 func.func @effective(%w: tensor<?xf32>, %pi: tensor<?xi1>, %stored: i1)

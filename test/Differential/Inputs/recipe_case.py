@@ -202,6 +202,10 @@ class RecipeCase:
                     parts = self.emit("change_product {0}, {1}", [v0, v], oracle.change_product(v0[1], v[1]), count=3)
                     for part, type_ in zip(parts, ("f64", "i64", "i64")):
                         self.result(part, type_)
+                if chance(0.3):  # the maximum of AMSGrad
+                    most = self.tensor("most", positive=True)
+                    v = self.line("maximumf %s, %s : %s" % (v[0], most[0], self.values), np.maximum(v[1], most[1]))
+                    self.result(v, self.values, self.index(most))
                 w = self.elementwise("adam_update",
                                      [w, m, v, self.scalar(), self.scalar(0.1), self.scalar(0, 1e-6)])
             else:

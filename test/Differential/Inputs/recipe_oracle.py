@@ -152,7 +152,7 @@ def change_product(before, after):
         return 2 * fraction
 
     product = pairwise([normalise(x) for x in lanes], lambda x, y: x * y)
-    return normalise(product), np.int64(exponent), np.int64(left_out)
+    return product, np.int64(exponent), np.int64(left_out)
 
 
 def count_nonfinite(x):

@@ -62,6 +62,7 @@ OUTPUTS = {
     ("nm-pifo", "json"): (PIFO, None),
     ("nm-pifo", "svg"): (PIFO, None),
     ("nm-pifo-mesh", "o"): (["nm-pifo-mesh", "hardware"], None),
+    ("nm-recipe-kernels", "o"): (["nm-recipe-kernels", "--only=momentum"], None),
 }
 # Further forms of the same options.
 FORMS = [(("nm-run", "o"), ["nm-run", "m.mlir", f"--emit={kind}"])
@@ -79,6 +80,7 @@ OTHERS = {
     "nm-translate": set(),
     "nm-pifo": {"field"},
     "nm-pifo-mesh": {"trace"},
+    "nm-recipe-kernels": set(),
 }
 
 

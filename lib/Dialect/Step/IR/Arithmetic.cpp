@@ -18,6 +18,8 @@ using arith::CmpIPredicate;
 static constexpr int64_t kMagnitudeBits = 0x7fffffff;
 static constexpr int64_t kInfinity = 0x7f800000;
 static constexpr int64_t kSmallestNormal = 0x00800000;
+/// A quiet NaN of bf16.
+static constexpr int64_t kHalfNaN = 0x7fc0;
 
 Type step::withElement(Type type, Type element) {
   if (auto vector = dyn_cast<VectorType>(type))
@@ -69,6 +71,26 @@ Value step::emitSoftThreshold(ImplicitLocOpBuilder &b, Value x, Value keep,
       arith::MulFOp::create(b, scale, math::CopySignOp::create(b, rest, x));
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(x.getType()));
   return arith::SelectOp::create(b, keep, soft, zero);
+}
+
+Value step::emitWiden(ImplicitLocOpBuilder &b, Value half) {
+  Type i32 = withElement(half.getType(), b.getI32Type());
+  Value bits = arith::ExtUIOp::create(b, i32, half);
+  return toFloat(b, arith::ShLIOp::create(b, bits, emitConstant(b, i32, 16)));
+}
+
+Value step::emitRound(ImplicitLocOpBuilder &b, Value x) {
+  Value bits = bitsOf(b, x);
+  Type type = bits.getType();
+  Value half = emitConstant(b, type, 16);
+  Value odd = andWith(b, arith::ShRUIOp::create(b, bits, half), 1);
+  Value bias = arith::AddIOp::create(b, odd, emitConstant(b, type, 0x7fff));
+  Value rounded =
+      arith::ShRUIOp::create(b, arith::AddIOp::create(b, bits, bias), half);
+  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
+  Value chosen = arith::SelectOp::create(
+      b, isNaN, emitConstant(b, type, kHalfNaN), rounded);
+  return arith::TruncIOp::create(b, withElement(type, b.getI16Type()), chosen);
 }
 
 Value step::emitChange(ImplicitLocOpBuilder &b, Value before, Value after) {
@@ -131,6 +153,5 @@ std::pair<Value, Value> step::emitCombineProducts(ImplicitLocOpBuilder &b,
   Value product = emitCombineLanes(b, mantissas, [&](Value x, Value y) {
     return arith::MulFOp::create(b, x, y).getResult();
   });
-  Value mantissa = normalise(product);
-  return {mantissa, exponent};
+  return {product, exponent};
 }

@@ -23,6 +23,11 @@ static bool isMask(Value value) {
   return getElementTypeOrSelf(value.getType()).isInteger(1);
 }
 
+Type FusedLoop::storedType(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return element.isBF16() ? IntegerType::get(type.getContext(), 16) : element;
+}
+
 /// Elements that one turn takes: 16, or the most of whole groups below, or one
 /// group. The width is the same for every instruction set: code generation
 /// splits it into registers.
@@ -51,11 +56,11 @@ Value FusedLoop::allocate(ArrayRef<int64_t> shape, Type element) {
 // The function
 //===----------------------------------------------------------------------===//
 
-static MemRefType memoryType(RankedTensorType type) {
+static MemRefType memoryType(RankedTensorType type, Type stored) {
   if (type.getElementType().isInteger(1))
     return MemRefType::get({ShapedType::kDynamic},
                            IntegerType::get(type.getContext(), 8));
-  return MemRefType::get(type.getShape(), type.getElementType());
+  return MemRefType::get(type.getShape(), stored);
 }
 
 Value FusedLoop::flatten(Value value) {
@@ -77,13 +82,14 @@ void FusedLoop::makeSignature() {
   SmallVector<Type> arguments, results;
   for (Type type : func.getArgumentTypes()) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    arguments.push_back(tensor ? memoryType(tensor) : type);
+    arguments.push_back(tensor ? memoryType(tensor, storedType(tensor)) : type);
   }
   size_t given = arguments.size();
   for (const Recipe::Output &output : recipe.outputs)
     if (!output.updates)
       arguments.push_back(
-          memoryType(cast<RankedTensorType>(output.value.getType())));
+          memoryType(cast<RankedTensorType>(output.value.getType()),
+                     storedType(output.value.getType())));
   for (Value value : recipe.returnOp.getOperands())
     if (!isTensor(value))
       results.push_back(value.getType());
@@ -224,8 +230,7 @@ void FusedLoop::makeBuffers() {
           (last != recipe.lastUse.end() && last->second > level))
         buffers[value] = allocate({m}, b.getI16Type());
     } else if (last != recipe.lastUse.end() && last->second > level) {
-      buffers[value] =
-          allocate({m, lanes}, getElementTypeOrSelf(value.getType()));
+      buffers[value] = allocate({m, lanes}, storedType(value.getType()));
     }
   }
 }

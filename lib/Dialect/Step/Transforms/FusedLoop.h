@@ -84,6 +84,8 @@ private:
   void finishStatistic(Operation *op);
 
   bool hasRows() const { return !recipe.isContiguous; }
+  /// Elements as they lie in memory and in vectors: bf16 as its bits.
+  static Type storedType(Type type);
   VectorType vectorOf(Type element) const {
     return VectorType::get({lanes}, element);
   }

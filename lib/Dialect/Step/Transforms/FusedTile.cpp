@@ -36,7 +36,7 @@ Value FusedLoop::load(Value argument, const Place &at) {
   if (isMask(argument))
     return PackedBits(b, place).load(at.index, lanes, at.count,
                                      /*isAligned=*/lanes % 8 == 0);
-  VectorType type = vectorOf(getElementTypeOrSelf(argument.getType()));
+  VectorType type = vectorOf(storedType(argument.getType()));
   if (!at.valid)
     return vector::LoadOp::create(b, type, place, ValueRange{at.index});
   Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
@@ -86,7 +86,7 @@ Value FusedLoop::get(Value value, const Place &at) {
     Value word = memref::LoadOp::create(b, buffer, ValueRange{at.row});
     loaded = PackedBits::toLanes(b, word);
   } else {
-    VectorType type = vectorOf(getElementTypeOrSelf(value.getType()));
+    VectorType type = vectorOf(storedType(value.getType()));
     loaded =
         vector::LoadOp::create(b, type, buffer, ValueRange{at.row, index(0)});
   }
@@ -167,10 +167,14 @@ void FusedLoop::emitOp(Operation *op, const Place &at) {
   Value result = op->getResult(0);
   if (elementwise)
     return define(result, elementwise.emitElement(b, operands), at);
+  if (isa<arith::ExtFOp>(op))
+    return define(result, emitWiden(b, operands[0]), at);
+  if (isa<arith::TruncFOp>(op))
+    return define(result, emitRound(b, operands[0]), at);
   // Upstream's elementwise operations are the same on vectors.
   OperationState state(b.getLoc(), op->getName());
   state.addOperands(operands);
-  state.addTypes(vectorOf(getElementTypeOrSelf(result.getType())));
+  state.addTypes(vectorOf(storedType(result.getType())));
   state.addAttributes(op->getAttrs());
   define(result, b.create(state)->getResult(0), at);
 }

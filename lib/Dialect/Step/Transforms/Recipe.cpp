@@ -140,6 +140,10 @@ static LogicalResult collectOps(Recipe &recipe) {
         isStatistic(&op) ||
         isa<arith::ExtFOp, arith::TruncFOp, arith::SelectOp, arith::MaximumFOp>(
             op);
+    if (isa<arith::MaximumFOp>(op) && onTensors &&
+        !getElementTypeOrSelf(op.getResult(0).getType()).isF32())
+      return op.emitOpError("cannot be fused: arithmetic is in f32; widen the "
+                            "operands by arith.extf");
     if (op.getNumRegions() || (onTensors && !known) || !isMemoryEffectFree(&op))
       return op.emitOpError("cannot be fused: a recipe holds elementwise "
                             "operations of step, step.mask, "

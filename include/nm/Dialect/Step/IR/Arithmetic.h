@@ -34,6 +34,13 @@ Value emitAbs(ImplicitLocOpBuilder &b, Value x);
 Value emitSoftThreshold(ImplicitLocOpBuilder &b, Value x, Value keep,
                         Value threshold, Value scale);
 
+/// The f32 that the bits of a bf16, an i16, stand for.
+Value emitWiden(ImplicitLocOpBuilder &b, Value half);
+
+/// The bits of the nearest bf16, ties to even, NaN quiet. Bit operations alone:
+/// AVX-512's conversion flushes subnormal numbers, others call a function.
+Value emitRound(ImplicitLocOpBuilder &b, Value x);
+
 /// |after - before|.
 Value emitChange(ImplicitLocOpBuilder &b, Value before, Value after);
 
@@ -54,8 +61,8 @@ std::pair<Value, Value> emitSplit(ImplicitLocOpBuilder &b, Value x);
 Value emitCombineLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> lanes,
                        function_ref<Value(Value, Value)> combine);
 
-/// Mantissa (f64) and exponent (i64) of the product of `lanes`, f64 of at least
-/// 1, times 2^exponent.
+/// The product of `lanes`, f64 of at least 1, times 2^exponent, as a number
+/// from 1 to 65536 and an exponent (i64).
 std::pair<Value, Value> emitCombineProducts(ImplicitLocOpBuilder &b,
                                             ArrayRef<Value> lanes,
                                             Value exponent);

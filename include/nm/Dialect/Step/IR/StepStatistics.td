@@ -35,7 +35,7 @@ def Step_ChangeProductOp : Step_Op<"change_product", [AllTypesMatch<["before", "
   let summary = "how much a second moment changed, for the geometric mean";
   let description = [{
     The product of all `x = |after - before|` that are normal numbers, x in f32,
-    as `mantissa * 2^exponent` with 1 <= mantissa < 2 in f64, and the number of
+    as `mantissa * 2^exponent` with 1 <= mantissa < 65536 in f64, and the number of
     elements whose x is subnormal, zero, infinite or NaN, which do not enter the
     product. AutoSwitch's option 2 is exp of the mean of log x: the logarithm of
     the product is `log(mantissa) + exponent * log 2`.
@@ -45,9 +45,8 @@ def Step_ChangeProductOp : Step_Op<"change_product", [AllTypesMatch<["before", "
     product in f64, its exponent by an addition of integers. When all have
     entered, each product moves its exponent into the exponent, so that its
     mantissa is 1 to 2 again; then for h = 8, 4, 2, 1 product number l is
-    multiplied by product number l + h, for l < h, and number 0 moves its
-    exponent once more. A product is exact in its exponent for 16 * 1023
-    elements: `step_change_product_c1`.
+    multiplied by product number l + h, for l < h. A product does not overflow
+    for 16 * 1023 elements: `step_change_product_c1`.
 
     ```mlir
     %mantissa, %exponent, %left_out = step.change_product %v, %v1 : tensor<?xf32>

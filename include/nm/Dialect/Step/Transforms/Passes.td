@@ -27,9 +27,10 @@ def FuseRecipe : Pass<"step-fuse-recipe", "func::FuncOp"> {
   let summary = "one pass over memory of a recipe";
   let description = [{
     Turns a function over operations of `step` into one loop that reads every
-    tensor once and writes every result once. Tensors become memory: f32 and bf16
-    a `memref` of the tensor's shape, masks a `memref<?xi8>` with one bit an element
-    (element i in bit i mod 8 of byte i / 8). A result with `step.updates = K`
+    tensor once and writes every result once. Tensors become memory: f32 a `memref`
+    of the tensor's shape, bf16 a `memref` of i16 with its bits, masks a
+    `memref<?xi8>` with one bit an element (element i in bit i mod 8 of byte
+    i / 8). A result with `step.updates = K`
     is written where argument K lies; the others get memory of their own, as
     further arguments in their order. A result with `step.stored_if = K` is
     written only if the i1 argument K is true. Scalar results stay results.

@@ -70,12 +70,14 @@ FORMS = [(("nm-run", "o"), ["nm-run", "m.mlir", f"--emit={kind}"])
 FORMS += [(("nm-run", "o"), ["nm-run", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
 FORMS += [(("nm-run", "report-json"), ["nm-run", "--inspect", "checkpoint.npy"])]
+# What several files begin with.
+PREFIXES = {("nm-run --explore", "svg"): EXPLORE}
 open("empty.mlir", "w").write("module {}\n")
-# Options whose values are files or folders that are read, or names made from a prefix.
+# Options whose values are files or folders that are read.
 OTHERS = {
     "nm-run": {"params", "input", "expect", "inspect", "tenants", "policy", "cache", "cc",
                "target", "bind", "masks"},
-    "nm-run --explore": {"svg", "validate", "device"},
+    "nm-run --explore": {"validate", "device"},
     "nm-opt": {"irdl-file"},
     "nm-translate": set(),
     "nm-pifo": {"field"},
@@ -218,6 +220,65 @@ def against_everything(key, command, read):
         clean()
 
 
+def against_everything_with_prefix(command, option):
+    """The option names what several files begin with; the first of them is tried where it tells one."""
+    name = f"{' '.join(command[:3])} {option}"
+    before = set(os.listdir("."))
+    first = "out-pareto.svg"
+    call = lambda prefix, *more: run(command + [f"--{option}={prefix}", *more])
+
+    def clean():
+        for file in leftovers(before):
+            os.unlink(file)
+
+    result = call("out")
+    files = leftovers(before)
+    check(result.returncode == 0 and first in files and all(file.startswith("out-") for file in files),
+          f"{name}: new names {files}", result)
+    contents = {file: open(file, "rb").read() for file in files}
+    check(all(b"</svg>" in content for content in contents.values()), f"{name}: pictures", result)
+    check(all(stat.S_IMODE(os.stat(file).st_mode) == 0o644 for file in files), f"{name}: modes")
+    same = lambda file: open(file, "rb").read() == contents[file]
+    # Regular files, longer than what is written, of another mode.
+    for file in files:
+        open(file, "wb").write(b"x" * (len(contents[file]) + 4096))
+        os.chmod(file, 0o640)
+    result = call("out")
+    check(result.returncode == 0 and all(map(same, files)), f"{name}: regular files", result)
+    check(all(stat.S_IMODE(os.stat(file).st_mode) == 0o640 for file in files), f"{name}: modes of regular files")
+    clean()
+    os.symlink("out.target", first)
+    result = call("out")
+    check(result.returncode == 0 and os.path.islink(first) and same(first), f"{name}: link", result)
+    clean()
+    if own_device:
+        os.mknod(first, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        result = call("out")
+        check(result.returncode == 0 and stat.S_ISCHR(os.stat(first).st_mode), f"{name}: device", result)
+        clean()
+    if own_disk:
+        result = call("full/out")
+        check(result.returncode == 1 and b"No space left on device" in result.stderr, f"{name}: full", result)
+        check(sorted(os.listdir("full")) == ["filler"], f"{name}: left in full")
+    result = call("missing/out")
+    check(result.returncode == 1 and b"no such folder 'missing'" in result.stderr, f"{name}: missing folder", result)
+    other = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+    result = run(command + [f"--{option}=locked/out"], **other)
+    check(result.returncode == 1 and b"Permission denied" in result.stderr and not os.listdir("locked"),
+          f"{name}: unwritable folder", result)
+    result = call("out", f"--csv=./{first}")
+    check(result.returncode == 1 and b"both write" in result.stderr, f"{name}: same as csv", result)
+    check(not leftovers(before), f"{name}: left {leftovers(before)}")
+    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
+        process = subprocess.Popen(command + [f"--{option}=out"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.random() * 0.3)
+        process.send_signal(number)
+        code, left = process.wait(60), leftovers(before)
+        check(code in (0, 1, -number), f"{name}: exit {code} after signal {number}")
+        check(all(file in contents and same(file) for file in left), f"{name}: left {left} after signal {number}")
+        clean()
+
+
 def options_of(tool):
     result = run(tool.split() + ["--help"])
     text = result.stdout.decode()
@@ -227,7 +288,7 @@ def options_of(tool):
 
 
 for tool, known in OTHERS.items():
-    outputs = {option for each, option in OUTPUTS if each == tool}
+    outputs = {option for each, option in [*OUTPUTS, *PREFIXES] if each == tool}
     # MLIR's options are upstream's to test.
     found = {name for name in options_of(tool)
              if not re.match("mlir-|remark|profile-|log-|debug|split|emit|irdl|gen", name)
@@ -262,6 +323,8 @@ try:
         against_everything(key, command, read)
     for key, command in FORMS:
         against_everything(key, command, None)
+    for (tool, option), command in PREFIXES.items():
+        against_everything_with_prefix(command, option)
     # Standard output, full and closed.
     for command in [RUN + ["--report"], ["nm-run", "m.mlir", "--emit=llvm"], EXPLORE,
                     ["nm-run", "--inspect", "checkpoint.npy"], ["nm-run", "--help"],

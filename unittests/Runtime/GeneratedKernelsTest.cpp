@@ -11,10 +11,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../../lib/Runtime/Recipes/KernelChoice.h"
-#include "../../lib/Runtime/Recipes/KernelSets.h"
+#include "nm/Runtime/Recipes/GeneratedKernels.h"
 #include "TestUtil.h"
 #include "nm/Runtime/DType.h"
+#include "nm/Runtime/Recipes/KernelChoice.h"
 #include <cmath>
 #include <sys/mman.h>
 #include <unistd.h>

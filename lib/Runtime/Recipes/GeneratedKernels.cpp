@@ -10,8 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "GeneratedKernels.h"
-#include "KernelSets.h"
+#include "nm/Runtime/Recipes/GeneratedKernels.h"
 
 #if defined(__x86_64__)
 extern "C" const nm_generated_kernel nm_recipe_table_avx2[];

@@ -8,6 +8,7 @@
 #include "nm/Runtime/Recipes/KernelChoice.h"
 #include "../Support.h"
 #include "KernelSets.h"
+#include "nm/Runtime/Recipes/GeneratedKernels.h"
 #include <atomic>
 #include <cstdlib>
 #include <cstring>

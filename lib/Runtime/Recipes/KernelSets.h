@@ -20,10 +20,4 @@ extern const nm_kernel_set portableAvx512Kernels;
 
 } // namespace nm::rt
 
-/// The sets that were compiled ahead of time from recipes in IR, best first, a
-/// null behind the last. Weak: a build without MLIR, and nm's own tools, have
-/// none.
-extern "C" __attribute__((weak))
-const nm_kernel_set *const nm_generated_kernel_sets[];
-
 #endif // NM_LIB_RUNTIME_RECIPES_KERNELSETS_H

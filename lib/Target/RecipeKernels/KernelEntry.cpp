@@ -7,7 +7,7 @@
 //
 // A fused function takes memrefs as {allocated, aligned, offset, sizes,
 // strides}, one argument each; an entry reads them, and the numbers, from the
-// structures of lib/Runtime/Recipes/Kernels.h.
+// structures of include/nm/Runtime/Recipes/Kernels.h.
 //
 //===----------------------------------------------------------------------===//
 

@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The formulas of lib/Runtime/Recipes/Kernels.h as functions over `step`.
+// The formulas of include/nm/Runtime/Recipes/Kernels.h as functions over
+// `step`.
 //
 //===----------------------------------------------------------------------===//
 

@@ -8,7 +8,7 @@
 #ifndef NM_LIB_TARGET_RECIPEKERNELS_KERNELRECIPES_H
 #define NM_LIB_TARGET_RECIPEKERNELS_KERNELRECIPES_H
 
-#include "../../Runtime/Recipes/GeneratedKernels.h"
+#include "nm/Runtime/Recipes/GeneratedKernels.h"
 #include <string>
 #include <vector>
 

@@ -7,7 +7,7 @@
  * exit code 0, or the line of the check that failed, modulo 256. TABLE is the
  * table, ROWS how many kernels it has at least. */
 
-#include "GeneratedKernels.h"
+#include "nm/Runtime/Recipes/GeneratedKernels.h"
 
 extern const nm_generated_kernel TABLE[];
 

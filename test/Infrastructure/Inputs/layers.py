@@ -39,6 +39,7 @@ WITH_MLIR = {
     "Transforms": ["Support", "Dialect/NM/IR", "Dialect/Flat/IR"],
     "Target/Attacc": ["Support", "Model", "Isa", "Dialect/Attacc/IR"],
     "Target/PifoMesh": ["Support", "Model/PifoMesh", "Target/SystemVerilog", "Dialect/Pifo/IR"],
+    "Target/RecipeKernels": ["Support", "Runtime", "Dialect/Step", "Pipelines"],
     "Conversion": ["Support", "Runtime", "Model", "Isa", "Dialect", "Transforms", "Target/Attacc"],
     "Pipelines": ["Support", "Dialect", "Transforms", "Conversion", "Target", "Model"],
     "Registration": ["Dialect", "Transforms", "Conversion", "Target", "Pipelines"],

@@ -10,10 +10,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_RUNTIME_RECIPES_GENERATEDKERNELS_H
-#define NM_LIB_RUNTIME_RECIPES_GENERATEDKERNELS_H
+#ifndef NM_RUNTIME_RECIPES_GENERATEDKERNELS_H
+#define NM_RUNTIME_RECIPES_GENERATEDKERNELS_H
 
-#include "Kernels.h"
+#include "nm/Runtime/Recipes/Kernels.h"
 
 /* The forms that one kernel takes. Flags of the form that are not named here
  * are looked at when the kernel runs, but for NM_FORM_AMSGRAD, which no
@@ -30,4 +30,11 @@ typedef struct nm_generated_kernel {
   nm_kernel kernel;
 } nm_generated_kernel;
 
-#endif /* NM_LIB_RUNTIME_RECIPES_GENERATEDKERNELS_H */
+#ifdef __cplusplus
+/// The sets of all objects that are linked, best first, a null behind the last.
+/// Weak: a build without MLIR, and nm's own tools, have none.
+extern "C" __attribute__((weak))
+const nm_kernel_set *const nm_generated_kernel_sets[];
+#endif
+
+#endif /* NM_RUNTIME_RECIPES_GENERATEDKERNELS_H */

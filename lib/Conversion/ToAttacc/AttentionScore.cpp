@@ -12,6 +12,7 @@
 #include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "llvm/ADT/SmallBitVector.h"
+#include <functional>
 
 using namespace mlir;
 using namespace mlir::attacc;
@@ -68,6 +69,9 @@ private:
   // Numbers.
   FailureOr<Table> tabulate(Value value);
   Attribute fold(Value value, DenseMap<Value, Attribute> &known);
+  /// Both over the dimensions of either.
+  Table combine(const Table &a, const Table &b,
+                function_ref<float(float, float)> function) const;
   void add(const Table &table);
   int64_t count(const llvm::SmallBitVector &dims) const;
   /// Of element `at` over `dims`, the coordinates (b, h, i, j).
@@ -125,23 +129,28 @@ ScorePlanner::coordinates(int64_t at, const llvm::SmallBitVector &dims) const {
   return result;
 }
 
-void ScorePlanner::add(const Table &table) {
-  Table sum;
-  sum.dims = constant.dims;
-  sum.dims |= table.dims;
-  sum.values.assign(static_cast<size_t>(count(sum.dims)), 0.0f);
-  for (const Table *part : {&std::as_const(constant), &table}) {
-    if (part->values.empty())
-      continue;
-    for (int64_t at = 0, end = count(sum.dims); at != end; ++at) {
-      std::array<int64_t, 4> place = coordinates(at, sum.dims);
-      int64_t from = 0;
-      for (unsigned dim : part->dims.set_bits())
-        from = from * sizes[dim] + place[dim];
-      sum.values[at] += part->values[from];
-    }
+Table ScorePlanner::combine(const Table &a, const Table &b,
+                            function_ref<float(float, float)> function) const {
+  Table result;
+  result.dims = a.dims;
+  result.dims |= b.dims;
+  int64_t end = count(result.dims);
+  result.values.reserve(static_cast<size_t>(end));
+  auto at = [&](const Table &table, const std::array<int64_t, 4> &place) {
+    int64_t from = 0;
+    for (unsigned dim : table.dims.set_bits())
+      from = from * sizes[dim] + place[dim];
+    return table.values[static_cast<size_t>(from)];
+  };
+  for (int64_t i = 0; i != end; ++i) {
+    std::array<int64_t, 4> place = coordinates(i, result.dims);
+    result.values.push_back(function(at(a, place), at(b, place)));
   }
-  constant = std::move(sum);
+  return result;
+}
+
+void ScorePlanner::add(const Table &table) {
+  constant = hasConstant ? combine(constant, table, std::plus<float>()) : table;
   hasConstant = true;
 }
 
@@ -192,6 +201,20 @@ Attribute ScorePlanner::fold(Value value, DenseMap<Value, Attribute> &known) {
 }
 
 FailureOr<Table> ScorePlanner::tabulate(Value value) {
+  // A slope of heads times a distance is worked out from few numbers.
+  Operation *def = value.getDefiningOp();
+  if (isa_and_nonnull<arith::AddFOp, arith::SubFOp, arith::MulFOp>(def) &&
+      value.getType().isF32()) {
+    FailureOr<Table> a = tabulate(def->getOperand(0)),
+                     b = tabulate(def->getOperand(1));
+    if (failed(a) || failed(b))
+      return failure();
+    if (isa<arith::AddFOp>(def))
+      return combine(*a, *b, std::plus<float>());
+    if (isa<arith::SubFOp>(def))
+      return combine(*a, *b, std::minus<float>());
+    return combine(*a, *b, std::multiplies<float>());
+  }
   llvm::SmallBitVector used = argumentsOf(value);
   Table table;
   for (unsigned dim = 0; dim != 4; ++dim)

@@ -82,14 +82,19 @@ ProgramEmitter::constantTensor(DenseElementsAttr elements,
   if (!llvm::isa<FloatType>(elements.getElementType()))
     return user->emitOpError("reads a constant of type ")
            << elements.getType() << ", expected floats";
+  // Equal layers have equal constants: one tensor.
+  auto [place, isNew] =
+      constants.try_emplace(std::pair(elements.getAsOpaquePointer(), shape));
+  if (!isNew)
+    return place->second;
   std::vector<uint8_t> bytes;
   isa::Overflow overflow;
   for (const APFloat &value : elements.getValues<APFloat>())
     appendElement(bytes, options.type, value, overflow);
-  isa::TensorId tensor =
+  place->second =
       constantBytes(options.type, std::move(shape), std::move(bytes));
-  warnOfOverflow(tensor, overflow);
-  return tensor;
+  warnOfOverflow(place->second, overflow);
+  return place->second;
 }
 
 isa::TensorId ProgramEmitter::constantBytes(isa::Type type,

@@ -283,6 +283,9 @@ private:
   DenseMap<Value, int64_t> results;     ///< stripped value to number of result
   llvm::SmallDenseSet<int64_t> written; ///< results that are in place
   std::map<std::string, isa::TensorId> tensors; ///< parameters, constants
+  /// Elements of the model in a shape, by their attribute.
+  std::map<std::pair<const void *, std::vector<int64_t>>, isa::TensorId>
+      constants;
   int64_t scratchCount = 0;
   Location reason;
   SmallVector<Location> reasons;              ///< by Instruction::source

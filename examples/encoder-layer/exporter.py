@@ -339,8 +339,8 @@ class _Exporter:
                                  f"%cdf = arith.mulf %erf_one, {half} : f32",
                                  "%product = arith.mulf %in0, %cdf : f32"])
 
-    def body(self):
-        x = ("%x", (self.batch, self.seq, self.config.hidden))
+    def body(self, x=None):
+        x = x or ("%x", (self.batch, self.seq, self.config.hidden))
         for position, (size, name) in enumerate(((self.batch, "batch"), (self.seq, "seq"))):
             if isinstance(size, str):
                 index = self.once(f"arith.constant {position} : index", f"c{position}")

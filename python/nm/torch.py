@@ -10,7 +10,6 @@ are masked when the recipe says so, and gradients are taken there. Runs on the C
 """
 
 import json
-import weakref
 
 import numpy as np
 import torch
@@ -22,15 +21,27 @@ from nm.checkpoint import describe_mask, describe_training, pack_mask, write_che
 from nm.recipe import Recipe
 
 _DTYPES = {torch.float32: _runtime.F32, torch.bfloat16: _runtime.BF16}
-#: Which optimizer trains a parameter: id -> weak references to both, and the index. (Tensors compare
-#: element by element, which no dictionary of them bears.)
-_owners = {}
+
+
+class _Owner:
+    """The optimizer that trains a parameter, kept on the parameter: as long as the model is there, so
+    is what its masks are. Copies and pickles of a model have none."""
+
+    def __init__(self, optimizer, index):
+        self.optimizer, self.index = optimizer, index
+
+    def __reduce__(self):
+        return _no_owner, ()
+
+
+def _no_owner():
+    return None
 
 
 def _owner_of(tensor):
     """The optimizer that trains a tensor and its index there, (None, 0) if there is none."""
-    seen, optimizer, index = _owners.get(id(tensor), (lambda: None, lambda: None, 0))
-    return (optimizer(), index) if seen() is tensor else (None, 0)
+    owner = getattr(tensor, "_nm_owner", None)
+    return (owner.optimizer, owner.index) if owner is not None else (None, 0)
 
 
 def _describe(name, tensor):
@@ -120,7 +131,7 @@ class RecipeOptimizer(_TorchOptimizer):
             self.param_groups.pop()
             raise
         for tensor in group["params"]:
-            _owners[id(tensor)] = (weakref.ref(tensor), weakref.ref(self), len(self._params))
+            tensor._nm_owner = _Owner(self, len(self._params))
             self._params.append(tensor)
             self._versions.append(self._mark(tensor))
 

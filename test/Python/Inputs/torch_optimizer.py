@@ -4,8 +4,15 @@
 
 import copy
 import io
+import json
+import os
+import pickle
+import resource
+import signal
+import tempfile
 import unittest
 
+import numpy as np
 import torch
 
 import nm
@@ -182,6 +189,82 @@ class Masked(unittest.TestCase):
         self.assertEqual(reports[4], (5, False, "the window is not full"))
         self.assertEqual(reports[5], (6, True, "the mean is below the threshold"))
         self.assertEqual(optimizer.switched_at, 6)
+
+
+class Checkpoints(unittest.TestCase):
+    def read(self, path):
+        """Header, metadata and tensors of a safetensors file."""
+        with open(path, "rb") as file:
+            data = file.read()
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:8 + length])
+        texts = header.pop("__metadata__")
+        kinds = {"F32": np.float32, "U8": np.uint8, "BF16": np.uint16}
+        arrays = {}
+        for name, entry in header.items():
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            arrays[name] = np.frombuffer(data[begin:end], kinds[entry["dtype"]]).reshape(
+                entry["shape"])
+        return texts, arrays
+
+    def save(self, model, **options):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "m.safetensors")
+            nm.save_checkpoint(model, path, **options)
+            return self.read(path)
+
+    def test_hold_what_was_trained(self):
+        for dtype in (torch.float32, torch.bfloat16):
+            model = network(dtype)
+            model.add_module("tied", torch.nn.Linear(24, 5, bias=False).to(dtype))
+            model.tied.weight = model[5].weight
+            optimizer = nm.torch.StepAdam(model[:6].named_parameters(), pattern="2:4",
+                                          recipe=RECIPES["auto"])
+            train(model[:6], optimizer, 9)
+            masks = {key: optimizer.mask(key).numpy() for key in ("0.weight", "3.weight")}
+            trained = optimizer.weights("3.weight")
+            del optimizer  # the model keeps it
+            texts, arrays = self.save(model)
+            entry = json.loads(texts["nm.checkpoint"])
+            self.assertEqual((entry["version"], entry["step"], entry["switched_at"]), (1, 9, 6))
+            self.assertEqual(entry["recipe"]["method"], "step")
+            self.assertEqual(entry["tensors"]["3.weight"],
+                             {"pattern": "2:4", "axis": 1, "mask": "3.weight_mask"})
+            self.assertEqual(set(entry["tensors"]), {"0.weight", "3.weight", "5.weight"})
+            self.assertEqual((texts["format"], texts["tied.weight"]), ("pt", "5.weight"))
+            for key, mask in masks.items():
+                bits = np.unpackbits(arrays[key + "_mask"], bitorder="little", count=mask.size)
+                np.testing.assert_array_equal(bits.reshape(mask.shape), mask)
+                np.testing.assert_array_equal(arrays[key] != 0, mask)
+            _, dense = self.save(model, dense=True)
+            if dtype == torch.float32:
+                np.testing.assert_array_equal(dense["3.weight"], trained.numpy())
+            # Neither copies nor pickles of a model belong to its optimizer.
+            for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+                with self.assertRaisesRegex(nm.Error, "no parameter of the model is trained by"):
+                    self.save(copied)
+
+    def test_a_failed_save_leaves_the_old_file(self):
+        model = network()
+        optimizer = nm.torch.StepAdam(model.named_parameters(), pattern="2:4", recipe="sr-ste")
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "m.safetensors")
+            nm.save_checkpoint(model, path)
+            with open(path, "rb") as file:
+                before = file.read()
+            train(model, optimizer, 1)
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+            ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+            try:
+                with self.assertRaises(nm.Error):
+                    nm.save_checkpoint(model, path)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+                signal.signal(signal.SIGXFSZ, ignored)
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), before)
+            self.assertEqual(os.listdir(folder), ["m.safetensors"])
 
 
 class BadInput(unittest.TestCase):

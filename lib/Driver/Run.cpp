@@ -137,7 +137,6 @@ public:
   }
 
   llvm::Error run(llvm::SourceMgr &sourceMgr) {
-    takeModelAsCheckpoint(sourceMgr);
     OnnxImportOptions onnx;
     if (options.emit == EmitKind::Execute)
       onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
@@ -177,7 +176,6 @@ public:
   }
 
 private:
-  void takeModelAsCheckpoint(const llvm::SourceMgr &sourceMgr);
   const rt::Tensor *argumentOfCall(ArrayRef<std::string> names, size_t index);
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
@@ -199,17 +197,6 @@ private:
 };
 
 } // namespace
-
-/// An ONNX model holds its weights, unless --params gives others.
-void Runner::takeModelAsCheckpoint(const llvm::SourceMgr &sourceMgr) {
-  StringRef content =
-      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID())->getBuffer();
-  bool given = llvm::any_of(options.params, [](const Binding &binding) {
-    return binding.name.empty();
-  });
-  if (!given && isOnnxModel(content, options.inputFile))
-    options.params.push_back({"", options.inputFile});
-}
 
 /// The array that this call gives to an argument of the model; null if there is
 /// none, which is reported later.
@@ -440,7 +427,18 @@ llvm::Error Runner::execute() {
   return llvm::joinErrors(std::move(failed), commitFiles(options));
 }
 
-static llvm::Error compileAndRun(const RunOptions &options,
+/// An ONNX model holds its weights, unless --params gives others.
+static void takeModelAsCheckpoint(RunOptions &options, StringRef content) {
+  bool given = llvm::any_of(options.params, [](const Binding &binding) {
+    return binding.name.empty();
+  });
+  if (given || !isOnnxModel(content, options.inputFile))
+    return;
+  options.params.push_back({"", options.inputFile});
+  options.given.push_back("params");
+}
+
+static llvm::Error compileAndRun(RunOptions options,
                                  DialectRegistry &registry) {
   if (llvm::Error error = checkOptions(options))
     return error;
@@ -455,6 +453,7 @@ static llvm::Error compileAndRun(const RunOptions &options,
     if (llvm::Error error = checkTargetName(options.target))
       return error;
   StringRef content = (*buffer)->getBuffer();
+  takeModelAsCheckpoint(options, content);
   if (isProgramFile(content)) {
     if (llvm::Error error = checkUsed(options, Mode::Program))
       return error;

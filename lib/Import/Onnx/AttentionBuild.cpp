@@ -80,6 +80,9 @@ struct ScoreBody {
       compare(arith::CmpIPredicate::slt, j, length);
       if (plan.endsAtLength) {
         Value before = arith::SubIOp::create(b, loc, length, queries);
+        if (plan.startsAtZero)
+          before = arith::MaxSIOp::create(
+              b, loc, before, arith::ConstantIndexOp::create(b, loc, 0));
         i = arith::AddIOp::create(b, loc, i, before);
       }
     }

@@ -37,6 +37,8 @@ struct AttentionPlan {
   /// all. With `endsAtLength` the last query stands at the last of them.
   Val *lengths = nullptr;
   bool endsAtLength = false;
+  /// And query 0 at key 0 at least: what exceeds the length is padding.
+  bool startsAtZero = false;
   /// Bool (false: not seen) or float (added), broadcast to [B, H, N, S].
   Val *mask = nullptr;
 };

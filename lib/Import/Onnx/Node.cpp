@@ -255,9 +255,13 @@ const OperatorTable &operators() {
     addShapes(made);
     addGathers(made);
     addProducts(made);
+    addWindows(made);
     addNormalizations(made);
     addAttention(made);
+    addRecurrences(made);
+    addQuantization(made);
     addControl(made);
+    addMicrosoft(made);
     return made;
   }();
   return table;

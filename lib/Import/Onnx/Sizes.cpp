@@ -11,6 +11,7 @@
 #include "mlir/IR/Matchers.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "llvm/Support/MathExtras.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::nm::onnx;
@@ -172,21 +173,19 @@ bool Emit::same(OpFoldResult a, OpFoldResult b) {
   return left && right && *left == *right;
 }
 
-static std::optional<int64_t> fold(Emit::Arith kind, int64_t a, int64_t b) {
+/// A sum or product that overflows is the largest number: no tensor has such a
+/// size, and the node that computes one is refused for it.
+static int64_t fold(Emit::Arith kind, int64_t a, int64_t b) {
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
   int64_t result = 0;
   switch (kind) {
   case Emit::Arith::Add:
-    if (llvm::AddOverflow(a, b, result))
-      return std::nullopt;
-    return result;
+    return llvm::AddOverflow(a, b, result) ? (a < 0 ? -most : most) : result;
   case Emit::Arith::Sub:
-    if (llvm::SubOverflow(a, b, result))
-      return std::nullopt;
-    return result;
+    return llvm::SubOverflow(a, b, result) ? (a < 0 ? -most : most) : result;
   case Emit::Arith::Mul:
-    if (llvm::MulOverflow(a, b, result))
-      return std::nullopt;
-    return result;
+    return llvm::MulOverflow(a, b, result) ? ((a < 0) != (b < 0) ? -most : most)
+                                           : result;
   case Emit::Arith::Div:
     if (b == 0 || b == -1)
       return b == 0 ? 0 : static_cast<int64_t>(0 - static_cast<uint64_t>(a));
@@ -200,14 +199,13 @@ static std::optional<int64_t> fold(Emit::Arith kind, int64_t a, int64_t b) {
   case Emit::Arith::Max:
     return std::max(a, b);
   }
-  return std::nullopt;
+  llvm_unreachable("unknown operation");
 }
 
 OpFoldResult Emit::compute(Arith kind, OpFoldResult a, OpFoldResult c) {
   std::optional<int64_t> left = constant(a), right = constant(c);
   if (left && right)
-    if (std::optional<int64_t> value = fold(kind, *left, *right))
-      return size(*value);
+    return size(fold(kind, *left, *right));
   bool commutes = kind == Arith::Add || kind == Arith::Mul ||
                   kind == Arith::Min || kind == Arith::Max;
   if (commutes && left) {

@@ -1,0 +1,465 @@
+//===- MicrosoftAttention.cpp - Attention of ONNX Runtime -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Rotary.h"
+#include "Scalars.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::nm::onnx {
+
+void addMicrosoftAttention(OperatorTable &table);
+
+namespace {
+
+/// What hides keys, in the forms that ONNX Runtime knows.
+struct Hidden {
+  Val lengths, mask;
+};
+
+/// [B] counts keys from the left; [B, S], [B, N, S] and [B, 1, N, S] say of
+/// each key whether it is seen.
+LogicalResult takeMask(NodeEmit &n, Val &given, AttentionPlan &plan,
+                       Hidden &hidden) {
+  if (given.rank() == 1) {
+    if (!n.require(given.shape[0], plan.q.batch(), "the list of lengths"))
+      return n.fail("its mask has " + Twine(*Emit::constant(given.shape[0])) +
+                    " elements, expected one length for each of the batch");
+    hidden.lengths = given;
+    plan.lengths = &hidden.lengths;
+    return success();
+  }
+  if (given.rank() > 4)
+    return n.fail("its mask has rank " + Twine(given.rank()));
+  Dims shape{given.shape[0], n.size(1),
+             given.rank() == 2 ? n.size(1) : given.shape[given.rank() - 2],
+             given.shape.back()};
+  Val flags = n.castTo(given, Bool);
+  hidden.mask = n.reshape(flags, shape);
+  plan.mask = &hidden.mask;
+  return success();
+}
+
+/// Both what hides keys and a bias that is added to scores.
+LogicalResult addBias(NodeEmit &n, Val *bias, AttentionPlan &plan,
+                      Hidden &hidden) {
+  if (!bias)
+    return success();
+  if (!plan.mask) {
+    plan.mask = bias;
+    return success();
+  }
+  std::optional<Dims> shape = n.broadcastShapes({bias, plan.mask});
+  if (!shape)
+    return failure();
+  hidden.mask =
+      n.elementwise({bias, plan.mask}, bias->type, *shape,
+                    [](OpBuilder &b, Location loc, ValueRange a) {
+                      Scalar s(b, loc);
+                      return s.select(a[1], a[0], s.infinity(a[0], true));
+                    });
+  plan.mask = &hidden.mask;
+  return success();
+}
+
+std::optional<double> scaleOf(NodeEmit &n) {
+  std::optional<double> scale = n.floatAttribute("scale");
+  return scale && *scale != 0 ? scale : std::nullopt;
+}
+
+/// [B, N, H, E] as [B, N, H * E].
+Val mergeHeads(NodeEmit &n, Val &heads) {
+  return n.reshape(heads, {heads.shape[0], heads.shape[1],
+                           n.mul(heads.shape[2], heads.shape[3])});
+}
+
+/// Attention after the projection [B, S, Dq + Dk + Dv], with a past of
+/// [2, B, H, P, D].
+LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
+                           Val *bias) {
+  int64_t heads = n.intOr("num_heads", 0);
+  if (heads < 1)
+    return n.fail("num_heads is " + Twine(heads));
+  if (n.intOr("do_rotary", 0))
+    return n.fail("rotates inside of the operator (do_rotary), which is not "
+                  "supported; export the rotary embedding as an operator");
+  OpFoldResult sizes[3];
+  if (auto given = n.intsAttribute("qkv_hidden_sizes");
+      given && given->size() == 3) {
+    for (size_t i = 0; i < 3; ++i)
+      sizes[i] = n.size((*given)[i]);
+  } else {
+    OpFoldResult third =
+        n.compute(Emit::Arith::Div, projected.shape.back(), n.size(3));
+    std::fill(sizes, sizes + 3, third);
+  }
+  AttentionPlan plan;
+  Heads *parts[] = {&plan.q, &plan.k, &plan.v};
+  OpFoldResult offset = n.size(0);
+  for (size_t i = 0; i < 3; ++i) {
+    Val part = n.sliceAxis(projected, 2, offset, sizes[i]);
+    offset = n.add(offset, sizes[i]);
+    FailureOr<Heads> split = splitHeads(n, part, n.size(heads));
+    if (failed(split))
+      return failure();
+    *parts[i] = *split;
+  }
+  plan.offset = n.size(0);
+  if (past) {
+    if (past->rank() != 5)
+      return n.fail("its past has rank " + Twine(past->rank()) +
+                    ", expected 5");
+    plan.offset = past->shape[3];
+    for (size_t i : {1, 2}) {
+      Val half = n.sliceAxis(*past, 0, n.size(i - 1), n.size(1));
+      Dims shape(past->shape.begin() + 1, past->shape.end());
+      Val cache = n.reshape(half, shape);
+      *parts[i] = appended(n, cache, *parts[i]);
+    }
+  }
+  plan.causal = n.intOr("unidirectional", 0);
+  plan.scale = scaleOf(n);
+  plan.resultBnhd = true;
+  Hidden hidden;
+  if (mask && failed(takeMask(n, *mask, plan, hidden)))
+    return failure();
+  if (failed(addBias(n, bias, plan, hidden)))
+    return failure();
+  if (n.wants(1)) {
+    SmallVector<Val> halves;
+    for (size_t i : {1, 2}) {
+      Val cache = headsFirst(n, *parts[i]).value;
+      Dims shape{n.size(1)};
+      llvm::append_range(shape, cache.shape);
+      halves.push_back(n.reshape(cache, shape));
+    }
+    (void)n.set(n.concat({&halves[0], &halves[1]}, 0), 1);
+  }
+  FailureOr<Val> result = buildAttention(n, plan);
+  return failed(result) ? failure() : n.set(mergeHeads(n, *result));
+}
+
+FailureOr<Val> plusBias(NodeEmit &n, Val &x, Val *bias) {
+  if (!bias)
+    return x;
+  std::optional<Dims> shape = n.broadcastShapes({&x, bias});
+  if (!shape)
+    return failure();
+  return n.elementwise({&x, bias}, x.type, *shape,
+                       [](OpBuilder &b, Location loc, ValueRange a) {
+                         return Scalar(b, loc).add(a[0], a[1]);
+                       });
+}
+
+LogicalResult attention(NodeEmit &n) {
+  if (failed(n.needs(2)))
+    return failure();
+  if (n.has(6))
+    return n.fail("has past_sequence_length: its cache is shared with the "
+                  "result, which is not supported; export without "
+                  "past_present_share_buffer");
+  std::optional<Val> product = n.matmul(*n.in(0), *n.in(1));
+  if (!product || product->rank() != 3)
+    return n.fail("input and weights do not fit [batch, sequence, width] and "
+                  "[width, 3 * width]");
+  FailureOr<Val> projected = plusBias(n, *product, n.in(2));
+  if (failed(projected))
+    return failure();
+  return attendPacked(n, *projected, n.in(3), n.in(4), n.in(5));
+}
+
+/// The same with integer input and weight: (x - xz)(w - wz) xs ws + bias.
+LogicalResult qAttention(NodeEmit &n) {
+  if (failed(n.needs(5)))
+    return failure();
+  auto centred = [&](size_t operand, size_t zero) {
+    Val &x = *n.in(operand);
+    int32_t from = x.type;
+    SmallVector<Val *> operands{&x};
+    Val point;
+    if (n.has(zero)) {
+      point = *n.in(zero);
+      operands.push_back(&point);
+    }
+    return n.elementwise(operands, Int32, x.shape,
+                         [&](OpBuilder &b, Location loc, ValueRange a) {
+                           Emit e(b, loc);
+                           Value wide = e.cast(a[0], from, Int32);
+                           if (a.size() == 1)
+                             return wide;
+                           return Scalar(b, loc).sub(
+                               wide, e.cast(a[1], point.type, Int32));
+                         });
+  };
+  for (size_t i : {0, 1})
+    if (n.in(i)->type != Int8 && n.in(i)->type != Uint8)
+      return n.fail("takes " + elementTypeName(n.in(i)->type) +
+                    ", expected integers of 8 bits");
+  Val x = centred(0, 6), weight = centred(1, 7);
+  std::optional<Val> sums = n.matmul(x, weight);
+  if (!sums || sums->rank() != 3)
+    return n.fail("input and weight do not fit a product");
+  Val &inputScale = *n.in(3), &weightScale = *n.in(4), &bias = *n.in(2);
+  int32_t type = bias.type;
+  std::optional<Dims> shape =
+      n.broadcastShapes({&*sums, &inputScale, &weightScale, &bias});
+  if (!shape)
+    return failure();
+  Val projected =
+      n.elementwise({&*sums, &inputScale, &weightScale, &bias}, type, *shape,
+                    [&](OpBuilder &b, Location loc, ValueRange a) {
+                      Scalar s(b, loc);
+                      Emit e(b, loc);
+                      Value real = e.cast(a[0], Int32, type);
+                      return s.add(s.mul(real, s.mul(a[1], a[2])), a[3]);
+                    });
+  return attendPacked(n, projected, n.in(5), n.in(8), nullptr);
+}
+
+LogicalResult multiHead(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  int64_t heads = n.intOr("num_heads", 0);
+  if (heads < 1)
+    return n.fail("num_heads is " + Twine(heads));
+  if (n.has(8) || n.has(9))
+    return n.fail("has a cache that is shared with the result or indirect, "
+                  "which is not supported");
+  OpFoldResult count = n.size(heads);
+  AttentionPlan plan;
+  Heads *parts[] = {&plan.q, &plan.k, &plan.v};
+  Val &query = *n.in(0);
+  // One of the packed forms, [B, N, H, 2 or 3, D], or one tensor each.
+  auto unpack = [&](Val &packed, int64_t of, size_t first) {
+    for (int64_t i = 0; i < of; ++i) {
+      Val one = n.sliceAxis(packed, 3, n.size(i), n.size(1));
+      Dims shape{packed.shape[0], packed.shape[1], packed.shape[2],
+                 packed.shape[4]};
+      *parts[first + i] = {n.reshape(one, shape), true};
+    }
+  };
+  SmallVector<int64_t> plain;
+  if (query.rank() == 5) {
+    unpack(query, 3, 0);
+  } else {
+    plain.push_back(0);
+    if (!n.has(1))
+      return n.fail("has no key");
+    if (n.in(1)->rank() == 5) {
+      unpack(*n.in(1), 2, 1);
+    } else {
+      plain.append({1, 2});
+    }
+  }
+  OpFoldResult offset = n.size(0);
+  for (int64_t i : plain) {
+    if (!n.has(i))
+      return n.fail("has no input " + Twine(i));
+    Val &operand = *n.in(i);
+    if (operand.rank() == 4) { // projected before: [B, H, N, D]
+      *parts[i] = {operand, false};
+      continue;
+    }
+    Val x = operand;
+    if (n.has(3) && x.rank() == 3) {
+      // The bias of all three in one list.
+      if (i == 2)
+        offset = n.sub(n.in(3)->shape[0], x.shape[2]);
+      Val piece = n.sliceAxis(*n.in(3), 0, offset, x.shape[2]);
+      offset = n.add(offset, x.shape[2]);
+      FailureOr<Val> shifted = plusBias(n, x, &piece);
+      if (failed(shifted))
+        return failure();
+      x = *shifted;
+    }
+    FailureOr<Heads> split = splitHeads(n, x, count);
+    if (failed(split))
+      return failure();
+    *parts[i] = *split;
+  }
+  if (n.has(3) && plain.size() < 3)
+    return n.fail("has a bias for packed operands, which is not supported");
+  plan.offset = n.size(0);
+  if (n.has(6) != n.has(7))
+    return n.fail("has one of past_key and past_value, expected both");
+  if (n.has(6)) {
+    plan.offset = n.in(6)->shape[2];
+    plan.k = appended(n, *n.in(6), plan.k);
+    plan.v = appended(n, *n.in(7), plan.v);
+  }
+  plan.causal = n.intOr("unidirectional", 0);
+  plan.scale = scaleOf(n);
+  plan.resultBnhd = true;
+  Hidden hidden;
+  if (n.has(4) && failed(takeMask(n, *n.in(4), plan, hidden)))
+    return failure();
+  if (failed(addBias(n, n.in(5), plan, hidden)))
+    return failure();
+  if (n.wants(1))
+    (void)n.set(headsFirst(n, plan.k).value, 1);
+  if (n.wants(2))
+    (void)n.set(headsFirst(n, plan.v).value, 2);
+  FailureOr<Val> result = buildAttention(n, plan);
+  return failed(result) ? failure() : n.set(mergeHeads(n, *result));
+}
+
+/// A cache [B, G, P, D] with new rows [B, N, G, D] put at each batch's length.
+Val updated(NodeEmit &n, Val *past, Heads &fresh, Val &starts,
+            OpFoldResult size) {
+  Heads first = headsFirst(n, fresh);
+  Val rows = first.value;
+  Dims shape{rows.shape[0], rows.shape[1], size, rows.shape[3]};
+  Value source = n.tensor(rows), begin = n.tensor(starts);
+  Value cache = past ? n.tensor(*past) : Value();
+  Value count = n.index(rows.shape[2]);
+  return n.generate(
+      rows.type, shape, [&](OpBuilder &b, Location loc, ValueRange place) {
+        Scalar s(b, loc);
+        Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+        Value start =
+            tensor::ExtractOp::create(b, loc, begin, ValueRange{place[0]});
+        Value row = arith::SubIOp::create(b, loc, place[2], start);
+        Value isNew = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                            row, count);
+        SmallVector<Value> from(place);
+        from[2] = s.select(isNew, row, zero);
+        Value added = tensor::ExtractOp::create(b, loc, source, from);
+        Value rest = s.number(added, 0);
+        if (cache) {
+          Value isOld = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                              place[2], start);
+          from[2] = s.select(isOld, place[2], zero);
+          rest = s.select(isOld, tensor::ExtractOp::create(b, loc, cache, from),
+                          rest);
+        }
+        return s.select(isNew, added, rest);
+      });
+}
+
+LogicalResult groupQuery(NodeEmit &n) {
+  if (!n.has(0) || !n.has(5) || !n.has(6))
+    return n.fail("needs a query, seqlens_k and total_sequence_length");
+  int64_t heads = n.intOr("num_heads", 0), groups = n.intOr("kv_num_heads", 0);
+  if (heads < 1 || groups < 1 || heads % groups)
+    return n.fail("num_heads is not a multiple of kv_num_heads");
+  if (n.intOr("smooth_softmax", 0))
+    return n.fail("smooth_softmax is not supported");
+  AttentionPlan plan;
+  Heads *parts[] = {&plan.q, &plan.k, &plan.v};
+  Val &query = *n.in(0);
+  if (query.rank() != 3)
+    return n.fail("its query has rank " + Twine(query.rank()) + ", expected 3");
+  OpFoldResult packedWidth;
+  if (!n.has(1))
+    packedWidth =
+        n.compute(Emit::Arith::Div, query.shape[2], n.size(heads + 2 * groups));
+  OpFoldResult offset = n.size(0);
+  for (size_t i = 0; i < 3; ++i) {
+    int64_t count = i ? groups : heads;
+    Val part;
+    if (n.has(1)) {
+      if (!n.has(i))
+        return n.fail("has a key, but no value");
+      part = *n.in(i);
+    } else {
+      OpFoldResult width = n.mul(packedWidth, n.size(count));
+      part = n.sliceAxis(query, 2, offset, width);
+      offset = n.add(offset, width);
+    }
+    FailureOr<Heads> split = splitHeads(n, part, n.size(count));
+    if (failed(split))
+      return failure();
+    *parts[i] = *split;
+  }
+  OpFoldResult tokens = query.shape[1], batch = query.shape[0];
+  Val given = n.reshape(*n.in(5), {batch});
+  // Keys of each batch after this call, and those before it.
+  Value added = n.index(tokens);
+  Type index = n.b.getIndexType();
+  Val ends = n.elementwise({&given}, Int64, batch,
+                           [&](OpBuilder &b, Location loc, ValueRange a) {
+                             Emit e(b, loc);
+                             Scalar s(b, loc);
+                             Value last = e.cast(a[0], given.type, Int64);
+                             return s.add(last, s.number(last, 1));
+                           });
+  Val starts;
+  starts.shape = {batch};
+  starts.type = Int64;
+  Value endList = n.tensor(ends);
+  starts.tensor = n.generateTensor(
+      index, batch, [&](OpBuilder &b, Location loc, ValueRange place) {
+        Value end = arith::IndexCastOp::create(
+            b, loc, index, tensor::ExtractOp::create(b, loc, endList, place));
+        Value before = arith::SubIOp::create(b, loc, end, added);
+        Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+        return arith::MaxSIOp::create(b, loc, before, zero).getResult();
+      });
+  if (n.intOr("do_rotary", 0)) {
+    if (!n.has(7) || !n.has(8))
+      return n.fail("do_rotary needs cos_cache and sin_cache");
+    // Positions of tokens: after the batch's keys.
+    Value begin = starts.tensor;
+    Dims shape{batch, tokens};
+    Val positions = n.generate(
+        Int64, shape, [&](OpBuilder &b, Location loc, ValueRange place) {
+          Value start =
+              tensor::ExtractOp::create(b, loc, begin, ValueRange{place[0]});
+          Value at = arith::AddIOp::create(b, loc, start, place[1]);
+          return arith::IndexCastOp::create(b, loc, b.getI64Type(), at)
+              .getResult();
+        });
+    for (Heads *part : {&plan.q, &plan.k}) {
+      Rotary rotary;
+      rotary.heads = *part;
+      rotary.cosines = n.in(7);
+      rotary.sines = n.in(8);
+      rotary.positions = &positions;
+      rotary.interleaved = n.intOr("rotary_interleaved", 0);
+      part->value = rotate(n, rotary);
+    }
+  }
+  // The cache keeps its size if the new rows fit.
+  FailureOr<SmallVector<OpFoldResult>> total =
+      n.sizes(6, "total_sequence_length");
+  if (failed(total) || total->size() != 1)
+    return failure();
+  OpFoldResult size = total->front();
+  if (n.has(3))
+    size = n.compute(Emit::Arith::Max, n.in(3)->shape[2], size);
+  plan.k = {updated(n, n.in(3), plan.k, starts, size), false};
+  plan.v = {updated(n, n.in(4), plan.v, starts, size), false};
+  (void)n.set(plan.k.value, 1);
+  (void)n.set(plan.v.value, 2);
+  plan.offset = n.size(0);
+  plan.lengths = &ends;
+  plan.endsAtLength = true;
+  plan.startsAtZero = true;
+  plan.causal = true;
+  plan.left = n.intOr("local_window_size", -1);
+  plan.softcap = n.floatOr("softcap", 0);
+  plan.scale = scaleOf(n);
+  plan.resultBnhd = true;
+  if (n.has(11))
+    return n.fail("has a head_sink, which is not supported");
+  if (n.has(10))
+    plan.mask = n.in(10);
+  FailureOr<Val> result = buildAttention(n, plan);
+  return failed(result) ? failure() : n.set(mergeHeads(n, *result));
+}
+
+} // namespace
+
+void addMicrosoftAttention(OperatorTable &t) {
+  t.add("Attention", attention, 1, "do_rotary, a cache shared with the result");
+  t.add("GroupQueryAttention", groupQuery, 1,
+        "smooth_softmax, head_sink, quantized caches");
+  t.add("MultiHeadAttention", multiHead, 1,
+        "a bias for packed operands, a cache shared with the result");
+  t.add("QAttention", qAttention);
+}
+
+} // namespace mlir::nm::onnx

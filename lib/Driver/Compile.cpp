@@ -148,7 +148,9 @@ static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
     if (llvm::Error error = checkCheckpoints(options))
       return error;
   // Which axis a product sums over shows in linalg alone.
-  if (llvm::Error error = run(buildInputPipeline, invalid))
+  if (llvm::Error error =
+          run(options.reference ? buildInputPipeline : buildWeightsPipeline,
+              invalid))
     return error;
   if (declares)
     if (llvm::Error error =

@@ -7,6 +7,7 @@
 
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Support.h"
+#include "nm/Runtime/Dequantize.h"
 #include "llvm/Support/JSON.h"
 #include <cmath>
 
@@ -91,7 +92,7 @@ static void writeParams(llvm::raw_ostream &os, const Report &report) {
   Table table{{"key", "shape", "dtype", "pattern", "layout", "bytes", "mask"}};
   for (auto [i, spec] : llvm::enumerate(report.manifest.params))
     table.push_back(
-        {spec.scope.empty() ? spec.key : spec.scope + ": " + spec.key,
+        {(spec.scope.empty() ? "" : spec.scope + ": ") + rt::shownKey(spec.key),
          rt::shapeString(spec.shape), std::string(rt::dtypeName(spec.dtype)),
          patternText(spec), spec.layout.str(),
          std::to_string(report.paramBytes[i]), report.maskSources[i]});

@@ -44,3 +44,8 @@ void mlir::nm::buildInputPipeline(OpPassManager &pm) {
   rest.addPass(createConvertElementwiseToLinalgPass());
   rest.addPass(createForwardDestinations());
 }
+
+void mlir::nm::buildWeightsPipeline(OpPassManager &pm) {
+  buildInputPipeline(pm);
+  pm.nest<func::FuncOp>().addPass(createFoldDequantize());
+}

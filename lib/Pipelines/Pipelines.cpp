@@ -36,7 +36,7 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
                                        const CPUPipelineOptions &options) {
   attachTarget(pm, options);
   if (options.isInput)
-    buildInputPipeline(pm);
+    buildWeightsPipeline(pm);
   pm.addPass(createInlinerPass());
   // Before anything takes it for granted that sizes agree.
   pm.nest<func::FuncOp>().addPass(createCheckSizes());
@@ -69,7 +69,7 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
 void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense,
                                         bool isInput) {
   if (isInput)
-    buildInputPipeline(pm);
+    buildWeightsPipeline(pm);
   pm.addPass(createInlinerPass());
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();

@@ -9,6 +9,7 @@
 #include "Cache.h"
 #include "Memory.h"
 #include "Support.h"
+#include "nm/Runtime/Dequantize.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 #include <algorithm>
@@ -89,7 +90,8 @@ Status ParamsLoader::checkWeight(const ParamSpec &spec,
                                  const Checkpoint &checkpoint,
                                  const Weight &weight) const {
   const TensorView &view = weight.tensor.view;
-  std::string where = checkpoint.path() + ": tensor " + quote(spec.key);
+  std::string where =
+      checkpoint.path() + ": tensor " + quote(shownKey(spec.key));
   if (view.shape != spec.shape) {
     std::vector<int64_t> reversed(spec.shape.rbegin(), spec.shape.rend());
     return makeError(Errc::Mismatch, where, " has shape ",
@@ -153,7 +155,7 @@ Status ParamsLoader::packInto(size_t index, const Weight &weight,
       allocateBuffer(uint64_t(metadataBytes));
   WeightDesc desc{spec.shape, pattern.axis, pattern.n, pattern.m, spec.dtype};
   PackOptions packOptions;
-  packOptions.name = spec.key;
+  packOptions.name = shownKey(spec.key);
   packOptions.mask = weight.mask ? &*weight.mask : nullptr;
   packOptions.derive = options.mask.policy == MaskPolicy::Derive &&
                        pattern.n < pattern.m && !weight.mask;

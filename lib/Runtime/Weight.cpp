@@ -9,6 +9,7 @@
 #include "BitOrderCheck.h"
 #include "MaskNames.h"
 #include "Support.h"
+#include "nm/Runtime/Dequantize.h"
 
 namespace nm::rt {
 
@@ -16,6 +17,8 @@ Result<Weight> readWeight(const Checkpoint &checkpoint, std::string_view key,
                           const MaskOptions &options) {
   return guarded([&]() -> Result<Weight> {
     const TensorInfo *info = findWeight(checkpoint, key);
+    if (!info && isDerivedKey(key))
+      return readDequantized(checkpoint, key, options);
     if (!info)
       return makeError(Errc::NotFound, checkpoint.path(), ": no tensor ",
                        quote(key), " among ", checkpoint.tensors().size(),

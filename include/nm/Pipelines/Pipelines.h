@@ -33,7 +33,8 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("processor to generate code for (see nm-attach-target); "
                      "a module attribute nm.target goes first"),
       llvm::cl::init("host")};
-  /// Whether the module is what exporters write; false after nm-input.
+  /// Whether the module is what exporters write; false behind the pipelines
+  /// above.
   bool isInput = true;
 };
 
@@ -41,6 +42,10 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
 /// are parameters, tosa, shape, arith and math on tensors. Nothing where a
 /// module holds none of them; the pipelines below begin with it.
 void buildInputPipeline(OpPassManager &pm);
+
+/// The same, then weights as products read them: what the patterns of a
+/// checkpoint are declared on. Reference code does without.
+void buildWeightsPipeline(OpPassManager &pm);
 
 /// linalg/tosa/nm on tensors to packed N:M products on tensors: raising,
 /// epilogue fusion, layout choice, parameters to arguments.

@@ -275,6 +275,8 @@ private:
   Expressions x;
   DenseMap<Value, Known> values;
   DenseMap<Value, isa::Strided> views;
+  /// Results of insertions that another one goes on with.
+  DenseMap<Value, isa::TensorId> unfinished;
   /// Copies of views, by tensor, offset, sizes, strides and shape.
   std::map<std::tuple<uint32_t, int64_t, std::vector<int64_t>,
                       std::vector<int64_t>, std::vector<int64_t>>,

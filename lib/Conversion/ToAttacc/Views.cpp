@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProgramEmitter.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/BitVector.h"
 
 using namespace mlir;
 using namespace mlir::attacc;
@@ -182,40 +184,93 @@ LogicalResult ProgramEmitter::emitSlice(tensor::ExtractSliceOp op) {
   return success();
 }
 
+/// The box of `whole` that an insertion writes, with the dimensions of its
+/// source: those of size 1 may be left out.
+static Strided partOf(tensor::InsertSliceOp op, const Strided &whole) {
+  Strided part;
+  part.tensor = whole.tensor;
+  part.offset = whole.offset;
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  for (size_t k = 0; k != whole.sizes.size(); ++k) {
+    part.offset += op.getStaticOffsets()[k] * whole.strides[k];
+    if (dropped.test(k))
+      continue;
+    part.sizes.push_back(op.getStaticSizes()[k]);
+    part.strides.push_back(op.getStaticStrides()[k] * whole.strides[k]);
+  }
+  return part;
+}
+
+/// Whether insertions into an empty tensor write all of it. No more than that
+/// is asked of large ones.
+static bool writesAll(MutableArrayRef<tensor::InsertSliceOp> chain) {
+  constexpr int64_t kMost = 1 << 24;
+  RankedTensorType type = chain.front().getResultType();
+  if (type.getNumElements() > kMost)
+    return false;
+  llvm::BitVector isWritten(static_cast<unsigned>(type.getNumElements()));
+  for (tensor::InsertSliceOp op : chain) {
+    Strided part = partOf(op, Strided::inOrder({}, type.getShape().vec()));
+    for (int64_t i = 0, count = part.count(); i != count; ++i) {
+      int64_t place = part.offset, rest = i;
+      for (size_t k = part.sizes.size(); k-- != 0; rest /= part.sizes[k])
+        place += rest % part.sizes[k] * part.strides[k];
+      isWritten.set(static_cast<unsigned>(place));
+    }
+  }
+  return isWritten.all();
+}
+
 LogicalResult ProgramEmitter::emitInsert(tensor::InsertSliceOp op) {
   if (failed(requireConstants(op, op.getResultType())))
     return failure();
+  // Insertions one into another, of which nobody reads what stands between,
+  // fill one tensor.
+  SmallVector<tensor::InsertSliceOp> chain{op};
+  while (chain.back()->hasOneUse()) {
+    auto next =
+        dyn_cast<tensor::InsertSliceOp>(*chain.back()->getUsers().begin());
+    if (!next || next.getDest() != chain.back().getResult() ||
+        next.getSource() == chain.back().getResult())
+      break;
+    if (failed(requireConstants(next, next.getResultType())))
+      return failure();
+    chain.push_back(next);
+  }
   FailureOr<Strided> source = view(op.getSource(), op);
   if (failed(source))
     return failure();
-  std::vector<int64_t> sizes = op.getResultType().getShape().vec();
-  int64_t cols = columnsOf(op.getResult());
-  FailureOr<TensorId> dest = destination(
-      op.getResult(), op.getResultType().getNumElements() / cols, cols);
-  if (failed(dest))
-    return failure();
-  Strided whole = Strided::inOrder(*dest, sizes), part;
-  if (!strip(op.getDest()).getDefiningOp<tensor::EmptyOp>()) {
-    FailureOr<Strided> before = view(op.getDest(), op);
-    if (failed(before) || failed(copy(*before, whole, op)))
+  Value last = chain.back().getResult();
+  RankedTensorType type = op.getResultType();
+  FailureOr<TensorId> dest = failure();
+  auto begun = unfinished.find(op.getDest());
+  if (begun != unfinished.end()) {
+    dest = begun->second;
+  } else {
+    int64_t cols = columnsOf(last);
+    dest = destination(last, type.getNumElements() / cols, cols);
+    if (failed(dest))
       return failure();
+    bool isEmpty = strip(op.getDest()).getDefiningOp<tensor::EmptyOp>();
+    if (!isEmpty) {
+      FailureOr<Strided> before = view(op.getDest(), op);
+      if (failed(before) ||
+          failed(copy(*before, Strided::inOrder(*dest, type.getShape().vec()),
+                      op)))
+        return failure();
+    } else if (!writesAll(chain) &&
+               failed(fillMatrix(Cell{{}, 0}, *dest, op))) {
+      // Any value will do where nothing is inserted, but there has to be one.
+      return failure();
+    }
   }
-  part.tensor = *dest;
-  // The source has the slice's dimensions, but for some of size 1.
-  size_t next = 0;
-  for (size_t k = 0; k != sizes.size(); ++k) {
-    part.offset += op.getStaticOffsets()[k] * whole.strides[k];
-    int64_t size = op.getStaticSizes()[k];
-    bool isNext = next != source->sizes.size() && source->sizes[next] == size;
-    if (!isNext)
-      continue;
-    ++next;
-    part.sizes.push_back(size);
-    part.strides.push_back(op.getStaticStrides()[k] * whole.strides[k]);
-  }
-  if (part.sizes != source->sizes || failed(copy(*source, part, op)))
+  Strided part = partOf(op, Strided::inOrder(*dest, type.getShape().vec()));
+  if (failed(copy(*source, part, op)))
     return failure();
-  define(op.getResult(), *dest);
+  if (chain.size() > 1)
+    unfinished[op.getResult()] = *dest;
+  else
+    define(op.getResult(), *dest);
   return success();
 }
 
@@ -247,9 +302,9 @@ LogicalResult ProgramEmitter::emitPad(tensor::PadOp op) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   FloatAttr number;
   Value padding = op.getConstantPaddingValue();
+  auto low = getConstantIntValues(op.getMixedLowPad());
   if (!type.hasStaticShape() || !padding ||
-      !matchPattern(padding, m_Constant(&number)) ||
-      ShapedType::isDynamicShape(op.getStaticLow()))
+      !matchPattern(padding, m_Constant(&number)) || !low)
     return op.emitOpError("pads ")
            << op.getSourceType() << " to " << type
            << ", expected static sizes and one constant around it";
@@ -262,8 +317,8 @@ LogicalResult ProgramEmitter::emitPad(tensor::PadOp op) {
                       type.getNumElements() - source->count(), op)))
     return failure();
   Strided part = Strided::inOrder(*dest, type.getShape().vec());
-  for (auto [low, stride] : llvm::zip(op.getStaticLow(), part.strides))
-    part.offset += low * stride;
+  for (auto [count, stride] : llvm::zip(*low, part.strides))
+    part.offset += count * stride;
   part.sizes = source->sizes;
   if (failed(copy(*source, part, op)))
     return failure();

@@ -9,6 +9,7 @@ parameters, arguments or constants; tensors are moved, cut and joined anywhere.
 import numpy as np
 
 from model_program import OutOfRange, Program
+from model_tosa import Tosa
 
 PATTERNS = [None, None, None, "1:4", "2:4", "2:8", "4:8", "3:5", "1:2"]
 
@@ -34,15 +35,14 @@ class ModelCase:
         self.sizes = [int(pick([1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 40])) for _ in range(4)]
         for _ in range(pick([1, 1, 2, 3])):
             self.pool.append(p.argument(self.shape()))
-        with np.errstate(all="ignore"):
-            for _ in range(pick([1, 2, 3, 4, 6, 9])):
-                self.step()
+        for _ in range(pick([1, 2, 3, 4, 6, 9])):
+            self.step()
         self.finish()
 
     # Choices.
     def size(self):
         p = self.p
-        return p.pick(self.sizes) if p.chance(0.8) else int(p.pick([1, 2, 3, 6, 9, 20, 33, 64, 96]))
+        return p.pick(self.sizes) if p.chance(0.8) else int(p.pick([1, 2, 3, 6, 9, 20, 33, 64, 96, 130, 257]))
 
     def shape(self):
         while True:
@@ -67,11 +67,12 @@ class ModelCase:
         p = self.p
         steps = [self.linear] * 5 + [self.activation, self.arithmetic, self.arithmetic, self.residual, self.norm, self.softmax,
                  self.reduction, self.reduction, self.transpose, self.broadcast, self.reshape, self.slice, self.insert, self.concat,
-                 self.pad, self.product, self.attention, self.fused_qkv, self.named, self.gate]
+                 self.pad, self.product, self.attention, self.fused_qkv, self.fused_qkv, self.named, self.gate, self.tosa, self.tosa, self.tosa]
         step = p.pick(steps)
         mark = p.mark()
         try:
-            result = step()
+            with np.errstate(all="ignore"):
+                result = step()
             if result is None or np.prod(result.shape) > 16000:
                 raise OutOfRange
         except OutOfRange:
@@ -93,6 +94,9 @@ class ModelCase:
 
     def mlir(self):
         return self.p.mlir()
+
+    def tosa(self):
+        return Tosa(self.p).step(self)
 
     # Scalars.
     def activate(self, b, x):
@@ -452,6 +456,8 @@ class ModelCase:
             scores = p.contract("bhmk,bhnk->bhmn", q, k)
             scores = p.same([scores], lambda b, x: b.binary("mul", x, b.constant(scale)))
         queries, keys = scores.shape[2:]
+        if queries <= keys and p.chance(0.25):
+            return p.contract("bhmk,bhkn->bhmn", p.causal_softmax(scores, keys - queries), v)
         if queries <= keys and p.chance(0.4):
             shift = keys - queries
             mask = np.where(np.arange(keys)[None] <= np.arange(queries)[:, None] + shift, 0.0, -1e4)

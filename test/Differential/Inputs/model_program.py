@@ -358,6 +358,31 @@ class Program:
         return self.emit("linalg.softmax dimension(%d) ins(%s : %s) outs(%s : $) -> $" % (
             axis, a.name, a.type, self.empty(a.shape)), self.arithmetic.softmax(a.data, axis))
 
+    def causal_softmax(self, a, shift):
+        """Over the last dimension, without the keys behind the query's own, which the first `shift` are before."""
+        rank = len(a.shape)
+        queries, keys = a.shape[-2:]
+        seen = np.arange(keys)[None] <= np.arange(queries)[:, None] + shift
+        i, j, c, k, test, low, result, x, o, name = (self.fresh("s") for _ in range(10))
+        dims = ", ".join("d%d" % axis for axis in range(rank))
+        identity = "affine_map<(%s) -> (%s)>" % (dims, dims)
+        self.lines += [
+            "    %s = linalg.generic {indexing_maps = [%s, %s], iterator_types = [%s]} ins(%s : %s) outs(%s : %s) {" % (
+                name, identity, identity, ", ".join(['"parallel"'] * rank), a.name, a.type, self.empty(a.shape), a.type),
+            "    ^bb0(%s: f32, %s: f32):" % (x, o),
+            "      %s = linalg.index %d : index" % (i, rank - 2), "      %s = linalg.index %d : index" % (j, rank - 1),
+            "      %s = arith.constant %d : index" % (c, shift), "      %s = arith.addi %s, %s : index" % (k, i, c),
+            "      %s = arith.cmpi sle, %s, %s : index" % (test, j, k),
+            "      %s = arith.constant 0xFF800000 : f32" % low,
+            "      %s = arith.select %s, %s, %s : f32" % (result, test, x, low),
+            "      linalg.yield %s : f32" % result, "    } -> " + a.type]
+        # What is hidden is as good as far below.
+        shown = Bounded(np.where(seen, a.data.value, a.data.value.min() - 60.0), np.where(seen, a.data.error, 0.0))
+        data = self.arithmetic.softmax(shown, rank - 1)
+        data = Bounded(np.where(seen, data.value, 0.0), np.where(seen, data.error, self.arithmetic.step))
+        return self.emit("linalg.softmax dimension(%d) ins(%s : %s) outs(%s : $) -> $" % (
+            rank - 1, name, a.type, self.empty(a.shape)), data)
+
     # The function.
     def mlir(self):
         types = ", ".join(t.type for t in self.results)

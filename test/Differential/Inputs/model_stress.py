@@ -82,7 +82,7 @@ class Run:
         if done.returncode == 1 and error:
             for name, pattern in REFUSALS.items():
                 if re.search(pattern, error):
-                    self.refusal = name
+                    self.refusal, self.message = name, error
             if not self.refusal:
                 self.fault = "refused: " + done.stderr.strip()[:600]
         elif done.returncode:
@@ -145,6 +145,8 @@ def check(seed, number, options):
         if fault:
             fault = "seed %d, model %d, %s on %s: %s\n  %s" % (
                 seed, number, dtype, device if isinstance(device, str) else "a random device", fault, case.describe())
+        if options.refused and run.refusal:
+            print("seed %d, model %d: %s" % (seed, number, run.message), flush=True)
         return ("fault" if fault else "refused: " + run.refusal if run.refusal else "equal"), fault
     finally:
         if options.keep and options.only is not None:
@@ -159,6 +161,7 @@ def parse():
     parser.add_argument("--first", type=int, default=0, help="number of the first model")
     parser.add_argument("--only", type=int, help="one model by its number")
     parser.add_argument("--keep", help="a folder for the files of --only")
+    parser.add_argument("--refused", action="store_true", help="says why models are refused")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a run")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--processor", type=int, default=1, help="every so many models run on the processor too; 0: those that are wrong")

@@ -2,7 +2,7 @@
 // REQUIRES: numpy
 // RUN: %python %S/Inputs/agree.py %s %t | FileCheck %s
 // RUN: %python %S/Inputs/agree.py %s %t --target tpu-v5e --atol 3e-2 -- --element-type=bf16 | FileCheck %s --check-prefix=BF16
-// BF16-COUNT-25: agrees
+// BF16-COUNT-27: agrees
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (j)>
@@ -453,4 +453,28 @@ func.func @choices(%x: tensor<5x24xf32>, %y: tensor<5x24xf32>) -> tensor<5x24xf3
     linalg.yield %m : f32
   } -> tensor<5x24xf32>
   return %z : tensor<5x24xf32>
+}
+
+// One tensor is filled by insertions, of which nobody reads what stands between.
+// CHECK: inserted on edge: agrees
+func.func @inserted(%x: tensor<5x24xf32>, %y: tensor<5x8xf32>) -> tensor<5x32xf32> {
+  %e = tensor.empty() : tensor<5x32xf32>
+  %a = tensor.insert_slice %x into %e[0, 0] [5, 24] [1, 1] : tensor<5x24xf32> into tensor<5x32xf32>
+  %b = tensor.insert_slice %y into %a[0, 24] [5, 8] [1, 1] : tensor<5x8xf32> into tensor<5x32xf32>
+  return %b : tensor<5x32xf32>
+}
+
+// Widths of a padding as values.
+// CHECK: padded on edge: agrees
+func.func @padded(%x: tensor<5x24xf32>) -> tensor<6x27xf32> {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %two = arith.constant 2 : index
+  %value = arith.constant 0.5 : f32
+  %y = tensor.pad %x low[%zero, %one] high[%one, %two] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %value : f32
+  } : tensor<5x24xf32> to tensor<?x?xf32>
+  %c = tensor.cast %y : tensor<?x?xf32> to tensor<6x27xf32>
+  return %c : tensor<6x27xf32>
 }

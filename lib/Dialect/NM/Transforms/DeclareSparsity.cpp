@@ -10,6 +10,7 @@
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
+#include "nm/Runtime/Dequantize.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Recipe.h"
 #include "nm/Runtime/Sparsity.h"
@@ -128,8 +129,9 @@ private:
   Rule *ruleOf(ParamOp op) {
     int64_t rank = op.getResult().getType().getRank();
     for (Rule &rule : rules)
-      if (rule.key.empty() ? rank == 2 && !isTable(op)
-                           : rt::matchesName(rule.key, op.getKey().str()))
+      if (rule.key.empty()
+              ? rank == 2 && !isTable(op)
+              : rt::matchesName(rule.key, rt::shownKey(op.getKey())))
         return &rule;
     return nullptr;
   }
@@ -144,7 +146,7 @@ private:
         continue;
       std::vector<std::string> keys;
       for (ParamOp op : ops)
-        keys.push_back(op.getKey().str());
+        keys.push_back(rt::shownKey(op.getKey()));
       return optionError() << "pattern '" << rule.text << "' names none of the "
                            << keys.size() << " parameters that an earlier "
                            << "pattern leaves"
@@ -251,7 +253,7 @@ private:
     auto remark = remark::missed(
         op.getLoc(), remark::RemarkOpts::name("sparsity-not-declared")
                          .category("nm-declare-sparsity"));
-    remark << remark::metric("key", op.getKey().str());
+    remark << remark::metric("key", rt::shownKey(op.getKey()));
     return remark;
   }
 
@@ -302,7 +304,7 @@ private:
     RankedTensorType encoded = getEncodedType(type, sparsity);
     remark::passed(op.getLoc(), remark::RemarkOpts::name("sparsity-declared")
                                     .category("nm-declare-sparsity"))
-        << remark::metric("key", op.getKey().str())
+        << remark::metric("key", rt::shownKey(op.getKey()))
         << remark::metric("pattern", sparsity.getPatternString())
         << remark::metric("axis", pattern.axis)
         << remark::metric("density",
@@ -358,7 +360,7 @@ private:
     remark::passed(
         op.getLoc(),
         remark::RemarkOpts::name("shared-rows").category("nm-declare-sparsity"))
-        << remark::metric("key", op.getKey().str())
+        << remark::metric("key", rt::shownKey(op.getKey()))
         << remark::metric("rows", *rows);
     return success();
   }
@@ -388,6 +390,9 @@ private:
   LogicalResult check(ParamOp op, const rt::Checkpoint &checkpoint) {
     RankedTensorType type = op.getResult().getType();
     std::string key = op.getKey().str();
+    // Its parts are checked where it is worked out.
+    if (rt::isDerivedKey(key))
+      return success();
     auto error = [&] { return op.emitOpError() << checkpoint.path() << ": "; };
     const rt::TensorInfo *info = rt::findWeight(checkpoint, key);
     if (!info) {

@@ -86,6 +86,29 @@ def ExternalizeParams : Pass<"nm-externalize-params", "ModuleOp"> {
                            "::mlir::bufferization::BufferizationDialect"];
 }
 
+def FoldDequantize : Pass<"nm-fold-dequantize", "func::FuncOp"> {
+  let summary = "integer weights with scales of groups and zero points become floats when they are loaded";
+  let description = [{
+    Where nm-raise would stop on its way from a product up to a weight, because a scale
+    follows the sum, a zero point is subtracted or the integers have no sign, the model's
+    own operations say how 8 bits become a float:
+
+    ```
+    result = (values - zero) * scale
+    ```
+
+    through reshapes, broadcasts, conversions and bodies in any split. The weight becomes an
+    `nm.param` with a derived key (docs/runtime.md), which the loader works out by the same
+    operations, each rounded to the type that the model computes in; so it is packed, and
+    has its N:M pattern, as any other. Of constants the result is a constant. What holds
+    arguments, or anything else, stays as it is. A scale for each row of signed integers
+    stays in the product, and the weight in 8 bits.
+
+    Remarks (category `nm-fold-dequantize`) name integers, zero point and scale.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::arith::ArithDialect"];
+}
+
 def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
   let summary = "find the N:M pattern of checkpoint parameters and declare it";
   let description = [{

@@ -1,0 +1,73 @@
+//===- Dequantize.h - floats that a checkpoint holds as integers -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Weights of 8 bits with scales and zero points of groups become floats when
+// they are loaded, by the operations of the model that does so:
+//
+//   result = (values - zero) * scale
+//
+// each rounded to `compute`. Such a tensor has a derived key, which says all of
+// that in JSON and stands wherever a key does; see docs/runtime.md.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_RUNTIME_DEQUANTIZE_H
+#define NM_RUNTIME_DEQUANTIZE_H
+
+#include "nm/Runtime/Weight.h"
+
+namespace nm::rt {
+
+/// Iteration i_0, i_1, ... of the loops reads element sum i_k * strides_k of a
+/// tensor, counted row by row, and gives the next element of the result.
+struct Dequantized {
+  struct Operand {
+    std::string key; ///< empty: `number` instead
+    DType dtype = DType::F32;
+    std::vector<int64_t> shape, strides;
+    double number = 0;
+
+    bool isNumber() const { return key.empty(); }
+  };
+
+  Operand values; ///< of I8 or U8
+  Operand zero;   ///< I8, U8 or floats of at most 32 bits, or a number
+  Operand scale;  ///< floats of at most 32 bits, or a number
+  std::vector<int64_t> loops;
+  DType compute = DType::F32; ///< F32, F16 or BF16
+  DType dtype = DType::F32;   ///< of the result, no narrower than `compute`
+  std::vector<int64_t> shape; ///< of the result
+
+  /// The derived key.
+  std::string key() const;
+};
+
+/// Whether a key has the form of a derived one.
+bool isDerivedKey(std::string_view key);
+
+/// The key of the integers for a derived key, for people; else the key.
+std::string shownKey(std::string_view key);
+
+/// Reads and checks a derived key: shapes and strides stay within the tensors.
+Result<Dequantized> parseDequantized(std::string_view key);
+
+/// Checks what parseDequantized does of a description made otherwise.
+Status checkDequantized(const Dequantized &tensor);
+
+/// The result, row-major. Views of operands that are numbers are not read; the
+/// others are contiguous and of the operands' types and shapes.
+Result<Tensor> dequantize(const Dequantized &tensor, const TensorView &values,
+                          const TensorView &zero, const TensorView &scale);
+
+/// The same of a checkpoint; a mask of the integers is the result's.
+Result<Weight> readDequantized(const Checkpoint &checkpoint,
+                               std::string_view key,
+                               const MaskOptions &options);
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_DEQUANTIZE_H

@@ -1,0 +1,339 @@
+//===- Dequantize.cpp - floats that a checkpoint holds as integers --------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Runtime/Dequantize.h"
+#include "Memory.h"
+#include "Support.h"
+#include "nm/Support/Json.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+using support::jsonKind;
+using support::parseStrictJson;
+using Operand = Dequantized::Operand;
+
+static constexpr std::string_view kHead = "{\"dequantize\":";
+
+bool isDerivedKey(std::string_view key) {
+  return key.substr(0, kHead.size()) == kHead;
+}
+
+std::string shownKey(std::string_view key) {
+  if (isDerivedKey(key))
+    if (Result<Dequantized> tensor = parseDequantized(key))
+      return tensor->values.key;
+  return std::string(key);
+}
+
+//===----------------------------------------------------------------------===//
+// Keys
+//===----------------------------------------------------------------------===//
+
+static ordered_json toJson(const Operand &operand) {
+  if (operand.isNumber())
+    return operand.number;
+  return {{"key", operand.key},
+          {"dtype", std::string(dtypeName(operand.dtype))},
+          {"shape", operand.shape},
+          {"strides", operand.strides}};
+}
+
+std::string Dequantized::key() const {
+  ordered_json document;
+  document["dequantize"] = toJson(values);
+  document["zero"] = toJson(zero);
+  document["scale"] = toJson(scale);
+  document["loops"] = loops;
+  document["compute"] = std::string(dtypeName(compute));
+  document["dtype"] = std::string(dtypeName(dtype));
+  document["shape"] = shape;
+  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+template <typename... Parts> static Error fail(const Parts &...parts) {
+  return makeError(Errc::Format, "derived key: ", parts...);
+}
+
+static Status readSizes(const json &object, const char *name,
+                        std::vector<int64_t> &sizes) {
+  const auto value = object.find(name);
+  if (value == object.end() || !value->is_array())
+    return fail("found no array '", name, "', expected one of sizes");
+  for (const json &item : *value) {
+    if (!item.is_number_unsigned() || item.get<uint64_t>() > INT64_MAX)
+      return fail("'", name, "' holds ", item.dump(),
+                  ", expected integers of 0 or more");
+    sizes.push_back(item.get<int64_t>());
+  }
+  return {};
+}
+
+static Status readType(const json &object, DType &dtype, const char *name) {
+  const auto value = object.find(name);
+  if (value == object.end() || !value->is_string())
+    return fail("found no string '", name, "', expected an element type");
+  dtype = parseDType(value->get<std::string>());
+  if (dtype == DType::Unknown)
+    return fail("found the element type ", quote(value->get<std::string>()),
+                ", expected one such as f32");
+  return {};
+}
+
+static Status checkFields(const json &object, const char *what,
+                          std::initializer_list<std::string_view> known) {
+  if (!object.is_object())
+    return fail("found ", jsonKind(object), " as ", what,
+                ", expected an object");
+  for (const auto &item : object.items())
+    if (std::find(known.begin(), known.end(), item.key()) == known.end())
+      return fail("found the unknown field ", quote(item.key()), " of ", what);
+  return {};
+}
+
+static Status readOperand(const json &document, const char *name,
+                          Operand &operand) {
+  const auto value = document.find(name);
+  if (value == document.end())
+    return fail("found no '", name, "', expected it");
+  if (value->is_number()) {
+    operand.number = value->get<double>();
+    return {};
+  }
+  NM_RETURN_IF_ERROR(
+      checkFields(*value, name, {"key", "dtype", "shape", "strides"}));
+  const auto key = value->find("key");
+  if (key == value->end() || !key->is_string() ||
+      key->get<std::string>().empty())
+    return fail("found no key of '", name, "', expected a string");
+  operand.key = key->get<std::string>();
+  NM_RETURN_IF_ERROR(readType(*value, operand.dtype, "dtype"));
+  NM_RETURN_IF_ERROR(readSizes(*value, "shape", operand.shape));
+  return readSizes(*value, "strides", operand.strides);
+}
+
+/// The strides stay within the tensor.
+static Status checkPlaces(const Dequantized &tensor, const Operand &operand) {
+  if (operand.isNumber())
+    return {};
+  Result<int64_t> count =
+      checkedCount(operand.shape, elementBytes(operand.dtype));
+  if (!count)
+    return count.error();
+  if (operand.strides.size() != tensor.loops.size())
+    return fail("found ", operand.strides.size(), " strides of ",
+                quote(operand.key), ", expected one for each of ",
+                tensor.loops.size(), " loops");
+  int64_t last = 0;
+  for (size_t k = 0; k != tensor.loops.size(); ++k) {
+    int64_t step = 0;
+    if (operand.strides[k] < 0 ||
+        mulOverflow(operand.strides[k], tensor.loops[k] - 1, step) ||
+        addOverflow(last, step, last))
+      last = INT64_MAX;
+  }
+  if (last >= *count)
+    return fail("the strides of ", quote(operand.key), " reach element ", last,
+                ", expected less than ", *count);
+  return {};
+}
+
+Status checkDequantized(const Dequantized &tensor) {
+  Result<int64_t> trips = checkedCount(tensor.loops, 4);
+  Result<int64_t> count = checkedCount(tensor.shape, 4);
+  if (!trips || !count)
+    return trips ? count.error() : trips.error();
+  if (*trips != *count || *count == 0)
+    return fail("found loops of ", *trips, " rounds for ", *count,
+                " elements, expected as many, and one at least");
+  if (tensor.values.isNumber() ||
+      (tensor.values.dtype != DType::I8 && tensor.values.dtype != DType::U8))
+    return fail("found values of ", dtypeName(tensor.values.dtype),
+                ", expected a tensor of i8 or u8");
+  auto isNarrow = [](DType dtype) {
+    return dtype == DType::F32 || dtype == DType::F16 || dtype == DType::BF16;
+  };
+  DType zero = tensor.zero.dtype;
+  if (!isNarrow(tensor.compute) || !isNarrow(tensor.dtype) ||
+      !isNarrow(tensor.scale.dtype) ||
+      (!isNarrow(zero) && zero != DType::I8 && zero != DType::U8))
+    return fail("found computation in ", dtypeName(tensor.compute), " to ",
+                dtypeName(tensor.dtype), " with zero points of ",
+                dtypeName(zero), " and scales of ",
+                dtypeName(tensor.scale.dtype),
+                ", expected f32, f16 or bf16, and i8 or u8 for zero points");
+  if (tensor.dtype != tensor.compute && tensor.dtype != DType::F32)
+    return fail("found a result of ", dtypeName(tensor.dtype), " computed in ",
+                dtypeName(tensor.compute), ", expected one that loses nothing");
+  for (const Operand *operand : {&tensor.values, &tensor.zero, &tensor.scale})
+    NM_RETURN_IF_ERROR(checkPlaces(tensor, *operand));
+  return {};
+}
+
+Result<Dequantized> parseDequantized(std::string_view key) {
+  return guarded([&]() -> Result<Dequantized> {
+    Result<json> document = parseStrictJson(key, "derived key");
+    if (!document)
+      return document.error();
+    NM_RETURN_IF_ERROR(checkFields(
+        *document, "the key",
+        {"dequantize", "zero", "scale", "loops", "compute", "dtype", "shape"}));
+    Dequantized tensor;
+    NM_RETURN_IF_ERROR(readOperand(*document, "dequantize", tensor.values));
+    NM_RETURN_IF_ERROR(readOperand(*document, "zero", tensor.zero));
+    NM_RETURN_IF_ERROR(readOperand(*document, "scale", tensor.scale));
+    NM_RETURN_IF_ERROR(readSizes(*document, "loops", tensor.loops));
+    NM_RETURN_IF_ERROR(readType(*document, tensor.compute, "compute"));
+    NM_RETURN_IF_ERROR(readType(*document, tensor.dtype, "dtype"));
+    NM_RETURN_IF_ERROR(readSizes(*document, "shape", tensor.shape));
+    NM_RETURN_IF_ERROR(checkDequantized(tensor));
+    return tensor;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+static float roundTo(float value, DType dtype) {
+  if (dtype == DType::F16)
+    return f16ToFloat(floatToF16(value));
+  if (dtype == DType::BF16)
+    return bf16ToFloat(floatToBf16(value));
+  return value;
+}
+
+/// All elements of a small operand as floats, or the number alone.
+static std::vector<float> floatsOf(const Operand &operand,
+                                   const TensorView &view) {
+  if (operand.isNumber())
+    return {static_cast<float>(operand.number)};
+  std::vector<float> result(static_cast<size_t>(view.count()));
+  int64_t bytes = elementBytes(view.dtype);
+  for (size_t i = 0; i != result.size(); ++i)
+    result[i] = static_cast<float>(elementToDouble(
+        view.data + static_cast<int64_t>(i) * bytes, view.dtype));
+  return result;
+}
+
+Result<Tensor> dequantize(const Dequantized &tensor, const TensorView &values,
+                          const TensorView &zero, const TensorView &scale) {
+  return guarded([&]() -> Result<Tensor> {
+    int64_t bytes = elementBytes(tensor.dtype),
+            count = denseView(nullptr, tensor.dtype, tensor.shape).count();
+    auto buffer = allocateBuffer(static_cast<uint64_t>(count * bytes));
+    std::vector<float> zeros = floatsOf(tensor.zero, zero),
+                       scales = floatsOf(tensor.scale, scale);
+    // All loops but the innermost, as an odometer.
+    size_t rank = tensor.loops.size();
+    int64_t inner = rank ? tensor.loops.back() : 1;
+    std::vector<int64_t> round(rank, 0);
+    auto strideOf = [&](const Operand &operand, size_t k) {
+      return operand.isNumber() || rank == 0 ? 0 : operand.strides[k];
+    };
+    int64_t at[3] = {0, 0, 0};
+    const Operand *operands[3] = {&tensor.values, &tensor.zero, &tensor.scale};
+    int64_t step[3];
+    for (int i = 0; i < 3; ++i)
+      step[i] = strideOf(*operands[i], rank ? rank - 1 : 0);
+    bool isSigned = tensor.values.dtype == DType::I8;
+    unsigned char *out = buffer.get();
+    for (int64_t done = 0; done < count; done += inner) {
+      for (int64_t i = 0; i < inner; ++i) {
+        unsigned char bits = values.data[at[0] + i * step[0]];
+        float q = isSigned ? static_cast<float>(static_cast<int8_t>(bits))
+                           : static_cast<float>(bits);
+        float centred =
+            roundTo(q - zeros[static_cast<size_t>(at[1] + i * step[1])],
+                    tensor.compute);
+        float value =
+            roundTo(centred * scales[static_cast<size_t>(at[2] + i * step[2])],
+                    tensor.compute);
+        if (tensor.dtype == DType::F32)
+          storeUnaligned(out, value);
+        else
+          storeUnaligned(out, tensor.dtype == DType::F16 ? floatToF16(value)
+                                                         : floatToBf16(value));
+        out += bytes;
+      }
+      for (size_t k = rank < 2 ? 0 : rank - 1; k-- != 0;) {
+        bool isWrapping = ++round[k] == tensor.loops[k];
+        int64_t move = isWrapping ? -(tensor.loops[k] - 1) : 1;
+        for (int i = 0; i < 3; ++i)
+          at[i] += move * strideOf(*operands[i], k);
+        if (!isWrapping)
+          break;
+        round[k] = 0;
+      }
+    }
+    return Tensor{denseView(buffer.get(), tensor.dtype, tensor.shape), buffer};
+  });
+}
+
+/// A contiguous tensor of the operand's type and shape.
+static Result<Weight> readOperand(const Checkpoint &checkpoint,
+                                  const Operand &operand,
+                                  const MaskOptions &options) {
+  Result<Weight> weight = readWeight(checkpoint, operand.key, options);
+  if (!weight)
+    return weight;
+  const TensorView &view = weight->tensor.view;
+  std::string where = checkpoint.path() + ": tensor " + quote(operand.key);
+  if (view.shape != operand.shape)
+    return makeError(Errc::Mismatch, where, " has shape ",
+                     shapeString(view.shape), ", the model expects ",
+                     shapeString(operand.shape));
+  if (view.dtype != operand.dtype)
+    return makeError(Errc::Mismatch, where, " has element type ",
+                     dtypeName(view.dtype), ", the model expects ",
+                     dtypeName(operand.dtype));
+  Result<Tensor> contiguous = toContiguous(weight->tensor);
+  if (!contiguous)
+    return contiguous.error();
+  weight->tensor = std::move(*contiguous);
+  return weight;
+}
+
+Result<Weight> readDequantized(const Checkpoint &checkpoint,
+                               std::string_view key,
+                               const MaskOptions &options) {
+  Result<Dequantized> tensor = parseDequantized(key);
+  if (!tensor)
+    return tensor.error();
+  Result<Weight> weight = readOperand(checkpoint, tensor->values, options);
+  if (!weight)
+    return weight;
+  if (weight->mask && tensor->shape != tensor->values.shape)
+    return makeError(Errc::Unsupported, checkpoint.path(), ": tensor ",
+                     quote(tensor->values.key), " of shape ",
+                     shapeString(tensor->values.shape), " has the mask ",
+                     quote(weight->maskName), " but is used as ",
+                     shapeString(tensor->shape),
+                     ", expected one shape; mask policy ignore leaves it out");
+  MaskOptions plain = options;
+  plain.policy = MaskPolicy::Ignore;
+  Weight parts[2];
+  const Operand *operands[2] = {&tensor->zero, &tensor->scale};
+  for (int i = 0; i < 2; ++i) {
+    if (operands[i]->isNumber())
+      continue;
+    Result<Weight> part = readOperand(checkpoint, *operands[i], plain);
+    if (!part)
+      return part;
+    parts[i] = std::move(*part);
+  }
+  Result<Tensor> result = dequantize(
+      *tensor, weight->tensor.view, parts[0].tensor.view, parts[1].tensor.view);
+  if (!result)
+    return result.error();
+  weight->tensor = std::move(*result);
+  return weight;
+}
+
+} // namespace nm::rt

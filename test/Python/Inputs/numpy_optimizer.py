@@ -6,11 +6,13 @@ import csv
 import os
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 import numpy as np
 
 import nm
 import nm.numpy
+import nm.trace
 
 
 def setting(rng):
@@ -67,6 +69,15 @@ class NumpyOptimizer(unittest.TestCase):
                 optimizer.step({name: array.copy() for name, array in arrays.items()})
             with open(path, newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
+            picture = xml.etree.ElementTree.fromstring(nm.trace.draw(*nm.trace.read(path)))
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("step,phase\n1,dense\n")
+            with self.assertRaisesRegex(ValueError, "trace.csv: no column 'observed'"):
+                nm.trace.read(path)
+        lines = picture.findall("{http://www.w3.org/2000/svg}polyline")
+        self.assertEqual([len(line.get("points").split()) for line in lines], [4, 4, 4])
+        texts = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertIn("switch after step 4: the mean is below the threshold", texts)
         self.assertEqual([row["step"] for row in rows], list("123456"))
         self.assertEqual([row["phase"] for row in rows], ["dense"] * 4 + ["sparse"] * 2)
         self.assertEqual([row["switched"] for row in rows], list("000100"))

@@ -62,10 +62,13 @@ func.func @sr_ste(%w: tensor<?xf32>, %g: tensor<?xf32>, %m: tensor<?xf32>, %v: t
 // CHECK: scf.for
 // CHECK: scf.for
 // CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
+// CHECK: memref.prefetch
 // CHECK: vector.store %{{.*}}, %[[LATER]][%[[ROW]], %c0]
 // CHECK: vector.store %{{.*}}, %[[KEYS]][%[[ROW]], %c0]
-// CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
-// CHECK: memref.store %{{.*}}, %[[WORDS]][%[[ROW]]]
+// A comparison for each pair of rows.
+// CHECK: vector.load %[[KEYS]][%c0, %c0]
+// CHECK-COUNT-6: arith.cmpi sge
+// CHECK: memref.store %{{.*}}, %[[WORDS]][%c0]
 // CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
 // CHECK: memref.load %[[WORDS]][%[[ROW]]]
 func.func @rows(%w: tensor<?x4x?xf32>, %rate: f32)
@@ -74,6 +77,44 @@ func.func @rows(%w: tensor<?x4x?xf32>, %rate: f32)
   %pi = step.mask %w1 to <2:4, axis = 1> : tensor<?x4x?xf32>
   %e = step.effective %w1, %pi : tensor<?x4x?xf32>
   return %w1, %pi, %e : tensor<?x4x?xf32>, tensor<?x4x?xi1>, tensor<?x4x?xf32>
+}
+
+// -----
+
+// Neighbours in groups of eight: a tile of eight vectors is turned in three steps, so that a lane holds a group, ranked
+// by 28 comparisons and turned back; what is left of a tile is done vector by vector.
+// CHECK-LABEL: func @turned(
+// CHECK-DAG: %[[KEYS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8x16xi32>
+// CHECK-DAG: %[[WORDS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8xi16>
+// CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %c128
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c8
+// CHECK: vector.store %{{.*}}, %[[KEYS]][%[[ROW]], %c0]
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30]
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31]
+// CHECK-COUNT-28: arith.cmpi sge
+// CHECK: vector.shuffle
+// CHECK: memref.store %{{.*}}, %[[WORDS]][%c0]
+// CHECK: scf.for %{{.*}} to %{{.*}} step %c16
+// CHECK: vector.create_mask
+// CHECK: vector.maskedload
+func.func @turned(%w: tensor<?xf32>) -> tensor<?xi1> {
+  %pi = step.mask %w to <2:8, axis = 0> : tensor<?xf32>
+  return %pi : tensor<?xi1>
+}
+
+// -----
+
+// Many rows are ranked in a loop, four at a time.
+// CHECK-LABEL: func @many_rows(
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c32 step %c4
+// CHECK-COUNT-6: arith.cmpi sge
+// CHECK: scf.for %{{.*}} = %c0 to %[[ROW]]
+// CHECK-COUNT-4: arith.cmpi sgt
+// CHECK: scf.for %{{.*}} to %c32
+// CHECK-COUNT-4: arith.cmpi sgt
+func.func @many_rows(%w: tensor<?x32x?xf32>) -> tensor<?x32x?xi1> {
+  %pi = step.mask %w to <2:32, axis = 1> : tensor<?x32x?xf32>
+  return %pi : tensor<?x32x?xi1>
 }
 
 // -----

@@ -31,7 +31,9 @@ class RecipeCase:
         self.n = int(rng.integers(1, self.m + 1))
         if self.fused:
             inner = int(rng.choice([1, 1, 2, 7, 9, 16, 24, 33]))
-            runs = int(rng.integers(0, 1 + 300 // (self.m * inner) if rng.random() < 0.9 else 2))
+            # Tiles have up to 512 elements.
+            most = 1300 if inner == 1 and rng.random() < 0.3 else 300
+            runs = int(rng.integers(0, 1 + most // (self.m * inner) if rng.random() < 0.9 else 2))
             if inner == 1:
                 self.shape, self.axis, self.stride, self.block = (runs * self.m,), 0, 1, None
             else:

@@ -38,10 +38,19 @@ static int64_t chooseLanes(const Recipe &recipe) {
   return m <= 16 ? 16 / m * m : m;
 }
 
+/// Lanes of a row.
+static constexpr int64_t kRowLanes = 16;
+
 FusedLoop::FusedLoop(Recipe &recipe)
     : recipe(recipe), b(recipe.func.getLoc(), recipe.func.getContext()),
       old(&recipe.func.front()), lanes(chooseLanes(recipe)),
       m(recipe.hasGroups() ? recipe.pattern.getM() : 1) {}
+
+void FusedLoop::setRows(bool rows) {
+  inRows = rows;
+  lanes = rows ? kRowLanes : chooseLanes(recipe);
+  splats.clear();
+}
 
 Value FusedLoop::index(int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
@@ -172,16 +181,21 @@ void FusedLoop::makeSelections() {
       made.fixedN = fixedN;
       made.level = recipe.levelOf(op);
       made.hasThreshold = isSoft;
-      if (hasRows()) {
-        made.magnitudes = allocate({m, lanes}, b.getI32Type());
+      if (!recipe.isContiguous || areTurned()) {
+        made.magnitudes = allocate({m, kRowLanes}, b.getI32Type());
         made.words = allocate({m}, b.getI16Type());
+        made.ranks = allocate({m, kRowLanes}, b.getI32Type());
+      }
+      if (areTurned()) {
+        made.members = allocate({m, kRowLanes}, b.getI32Type());
+        made.thresholds = allocate({m, kRowLanes}, b.getI32Type());
       }
       selections.push_back(made);
       same = std::prev(selections.end());
     }
     same->hasThreshold |= isSoft;
     selectionNumber[op] = same - selections.begin();
-    if (hasRows() && !isSoft)
+    if (!isSoft)
       buffers[op->getResult(0)] = same->words;
   }
 }
@@ -213,7 +227,7 @@ void FusedLoop::makeBuffers() {
       filled(kStatisticLanes, b.getIntegerAttr(i32, 0));
     }
   }
-  if (!hasRows())
+  if (recipe.isContiguous && !areTurned())
     return;
   for (const auto &entry : recipe.level) {
     Value value = entry.first;
@@ -230,7 +244,7 @@ void FusedLoop::makeBuffers() {
           (last != recipe.lastUse.end() && last->second > level))
         buffers[value] = allocate({m}, b.getI16Type());
     } else if (last != recipe.lastUse.end() && last->second > level) {
-      buffers[value] = allocate({m, lanes}, storedType(value.getType()));
+      buffers[value] = allocate({m, kRowLanes}, storedType(value.getType()));
     }
   }
 }
@@ -257,8 +271,10 @@ void FusedLoop::build() {
   makeSignature();
   makeScalars();
   makeBuffers();
-  if (hasRows())
+  if (!recipe.isContiguous)
     loopOverRows();
+  else if (areTurned())
+    loopOverTurned();
   else
     loopOverVectors();
   finish();
@@ -283,6 +299,29 @@ void FusedLoop::loopOverVectors() {
   vectorTile(whole, rest);
 }
 
+/// Tiles of m rows, of neighbours all; what is left of one is done by vectors.
+void FusedLoop::loopOverTurned() {
+  setRows(true);
+  inner = index(kRowLanes);
+  Value step = index(m * kRowLanes);
+  Value rest = arith::RemUIOp::create(b, count, step);
+  Value whole = arith::SubIOp::create(b, count, rest);
+  auto tiles = scf::ForOp::create(b, index(0), whole, step);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(tiles.getBody());
+    rowTile(tiles.getInductionVar(), index(0), nullptr);
+  }
+  setRows(false);
+  Value lanesOfVector = index(lanes);
+  auto vectors = scf::ForOp::create(b, whole, count, lanesOfVector);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(vectors.getBody());
+  Value first = vectors.getInductionVar();
+  Value left = arith::SubIOp::create(b, count, first);
+  vectorTile(first, arith::MinUIOp::create(b, left, lanesOfVector));
+}
+
 void FusedLoop::vectorTile(Value first, Value number) {
   vectors.clear();
   Place at{first, number, nullptr, nullptr};
@@ -296,8 +335,13 @@ void FusedLoop::vectorTile(Value first, Value number) {
 
 /// Blocks of m rows; columns of each, a vector at a time.
 void FusedLoop::loopOverRows() {
+  setRows(true);
   Value step = index(lanes);
   Value size = arith::MulIOp::create(b, inner, index(m));
+  // Long rows: some vectors further in the row; else the next block.
+  Value isLong = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, inner,
+                                       index(16 * kRowLanes));
+  ahead = arith::SelectOp::create(b, isLong, index(4 * kRowLanes), size);
   auto blocks = scf::ForOp::create(b, index(0), count, size);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(blocks.getBody());

@@ -14,10 +14,11 @@
 namespace mlir::step {
 
 /// Replaces the body of a recipe by its loop. A *tile* is what one turn works
-/// on: a vector of `lanes` neighbours, or `m` rows of one vector each where the
-/// members of a group do not lie side by side. A tile is computed level by
-/// level; rows are a loop within each level, and what a later level asks for
-/// waits in a buffer on the stack.
+/// on: a vector of `lanes` neighbours, or `m` rows of one vector each, where
+/// the members of a group do not lie side by side and where groups are so large
+/// that ranking many of them together pays. A tile is computed level by level;
+/// rows are a loop within each level, and what a later level asks for waits in
+/// a buffer on the stack.
 class FusedLoop {
 public:
   explicit FusedLoop(Recipe &recipe);
@@ -40,10 +41,14 @@ private:
     Value source, n;
     int64_t fixedN, level;
     bool hasThreshold;
-    Value keep;       ///< vector of i1 (neighbours)
-    Value threshold;  ///< magnitude, a vector
-    Value magnitudes; ///< buffer, m x lanes x i32 (rows)
-    Value words;      ///< buffer, m x i16: `keep` of each row (rows)
+    Value keep;      ///< vector of i1 (neighbours)
+    Value threshold; ///< magnitude, a vector
+    // Buffers of rows: m x 16 x i32, and the bits of each row, m x i16.
+    Value magnitudes, words;
+    Value ranks;
+    // The same of groups that are turned: members in order, and the threshold
+    // of each element.
+    Value members, thresholds;
   };
 
   // The function.
@@ -58,6 +63,7 @@ private:
 
   // Loops.
   void loopOverVectors();
+  void loopOverTurned();
   void loopOverRows();
   void vectorTile(Value index, Value count);
   void rowTile(Value block, Value column, Value count);
@@ -77,13 +83,24 @@ private:
   // Between levels.
   void selectNeighbours(int64_t level);
   void selectRows(int64_t level);
+  void rankRows(Selection &selection);
+  void rankManyRows(Selection &selection);
+  void forEachRank(Value magnitudes,
+                   function_ref<void(Value row, Value rank)> body);
+  void rankTurned(Selection &selection);
   Value isKept(const Selection &selection, Value rank);
 
   // Statistics.
   void accumulate(Operation *op, const Place &at);
   void finishStatistic(Operation *op);
 
-  bool hasRows() const { return !recipe.isContiguous; }
+  /// Whether groups of neighbours are ranked in tiles of rows.
+  bool areTurned() const {
+    return recipe.isContiguous && (m == 8 || m == 16 || m == 32);
+  }
+  /// Whether what is emitted is a tile of rows.
+  bool hasRows() const { return inRows; }
+  void setRows(bool rows);
   /// Elements as they lie in memory and in vectors: bf16 as its bits.
   static Type storedType(Type type);
   VectorType vectorOf(Type element) const {
@@ -98,8 +115,10 @@ private:
   ImplicitLocOpBuilder b;
   Block *old;
   int64_t lanes, m;
+  bool inRows = false;
   Value count; ///< elements of a tensor
   Value inner; ///< elements from one row to the next
+  Value ahead; ///< elements from what is read to what is prefetched
 
   IRMapping scalars;
   DenseMap<Value, Value> splats;

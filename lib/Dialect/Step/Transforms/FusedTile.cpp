@@ -17,6 +17,10 @@
 using namespace mlir;
 using namespace mlir::step;
 
+/// Members of a group that are ranked in registers, pair by pair; more are in a
+/// loop, so that the code does not grow with their square.
+static constexpr int64_t kMaxUnrolled = 16;
+
 static bool isMask(Value value) {
   return getElementTypeOrSelf(value.getType()).isInteger(1);
 }
@@ -37,6 +41,10 @@ Value FusedLoop::load(Value argument, const Place &at) {
     return PackedBits(b, place).load(at.index, lanes, at.count,
                                      /*isAligned=*/lanes % 8 == 0);
   VectorType type = vectorOf(storedType(argument.getType()));
+  if (ahead) // rows of groups are too many streams to be foreseen
+    memref::PrefetchOp::create(
+        b, place, ValueRange{arith::AddIOp::create(b, at.index, ahead)},
+        /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
   if (!at.valid)
     return vector::LoadOp::create(b, type, place, ValueRange{at.index});
   Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
@@ -124,9 +132,14 @@ void FusedLoop::defineSelected(Operation *op, const Place &at) {
   if (hasRows())
     keep = PackedBits::toLanes(
         b, memref::LoadOp::create(b, selection.words, ValueRange{at.row}));
+  Value threshold = selection.threshold;
+  if (hasRows() && selection.thresholds)
+    threshold = vector::LoadOp::create(b, vectorOf(b.getI32Type()),
+                                       selection.thresholds,
+                                       ValueRange{at.row, index(0)});
   define(soft.getResult(),
-         emitSoftThreshold(b, get(soft.getSource(), at), keep,
-                           selection.threshold, splat(soft.getScale())),
+         emitSoftThreshold(b, get(soft.getSource(), at), keep, threshold,
+                           splat(soft.getScale())),
          at);
 }
 
@@ -211,27 +224,131 @@ void FusedLoop::selectRows(int64_t level) {
   for (Selection &selection : selections) {
     if (selection.level != level)
       continue;
-    VectorType type = vectorOf(b.getI32Type());
-    SmallVector<Value> start;
+    if (recipe.isContiguous)
+      rankTurned(selection);
+    else if (m <= kMaxUnrolled)
+      rankRows(selection);
+    else
+      rankManyRows(selection);
+  }
+}
+
+/// The rows of a buffer.
+static SmallVector<Value> loadRows(ImplicitLocOpBuilder &b, Value buffer) {
+  auto memory = cast<MemRefType>(buffer.getType());
+  auto type = VectorType::get(memory.getDimSize(1), memory.getElementType());
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  SmallVector<Value> rows;
+  for (int64_t row = 0; row < memory.getDimSize(0); ++row)
+    rows.push_back(vector::LoadOp::create(
+        b, type, buffer,
+        ValueRange{arith::ConstantIndexOp::create(b, row), zero}));
+  return rows;
+}
+
+static void storeRows(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
+                      Value buffer) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  for (auto [row, vector] : llvm::enumerate(rows))
+    vector::StoreOp::create(
+        b, vector, buffer,
+        ValueRange{arith::ConstantIndexOp::create(b, row), zero});
+}
+
+static Value largest(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return x ? arith::MaxSIOp::create(b, x, y).getResult() : y;
+}
+
+/// One group in each lane, all members in registers.
+void FusedLoop::rankRows(Selection &selection) {
+  SmallVector<Value> rows = loadRows(b, selection.magnitudes);
+  SmallVector<Value> ranks = emitRanksOfRows(b, rows);
+  selection.threshold = nullptr;
+  for (int64_t row = 0; row < m; ++row) {
+    Value keep = isKept(selection, ranks[row]);
+    memref::StoreOp::create(b, PackedBits::toWord(b, keep), selection.words,
+                            ValueRange{index(row)});
     if (selection.hasThreshold)
-      start.push_back(emitConstant(b, type, 0));
-    auto rows = scf::ForOp::create(b, index(0), index(m), index(1), start);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(rows.getBody());
-    Value row = rows.getInductionVar();
-    Value rank = emitRankOfRow(b, selection.magnitudes, row);
+      selection.threshold =
+          largest(b, selection.threshold, droppedOf(b, keep, rows[row]));
+  }
+}
+
+void FusedLoop::forEachRank(Value magnitudes,
+                            function_ref<void(Value row, Value rank)> body) {
+  // Four rows together, so that what is loaded is used four times.
+  int64_t number = m % 4 == 0 ? 4 : 1;
+  auto rows = scf::ForOp::create(b, index(0), index(m), index(number));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(rows.getBody());
+  Value first = rows.getInductionVar();
+  SmallVector<Value> ranks = emitRanksInMemory(b, magnitudes, first, number);
+  for (auto [i, rank] : llvm::enumerate(ranks))
+    body(arith::AddIOp::create(b, first, index(i)), rank);
+}
+
+/// One group in each lane, members in memory.
+void FusedLoop::rankManyRows(Selection &selection) {
+  forEachRank(selection.magnitudes, [&](Value row, Value rank) {
+    vector::StoreOp::create(b, rank, selection.ranks,
+                            ValueRange{row, index(0)});
     Value keep = isKept(selection, rank);
     memref::StoreOp::create(b, PackedBits::toWord(b, keep), selection.words,
                             ValueRange{row});
-    if (!selection.hasThreshold)
-      continue;
-    Value own = vector::LoadOp::create(b, type, selection.magnitudes,
-                                       ValueRange{row, index(0)});
-    Value largest = arith::MaxSIOp::create(b, rows.getRegionIterArg(0),
-                                           droppedOf(b, keep, own));
-    scf::YieldOp::create(b, ValueRange{largest});
-    selection.threshold = rows.getResult(0);
+  });
+  if (!selection.hasThreshold)
+    return;
+  VectorType type = vectorOf(b.getI32Type());
+  auto rows = scf::ForOp::create(b, index(0), index(m), index(1),
+                                 ValueRange{emitConstant(b, type, 0)});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(rows.getBody());
+  SmallVector<Value> at = {rows.getInductionVar(), index(0)};
+  Value rank = vector::LoadOp::create(b, type, selection.ranks, at);
+  Value key = vector::LoadOp::create(b, type, selection.magnitudes, at);
+  Value most = largest(b, rows.getRegionIterArg(0),
+                       droppedOf(b, isKept(selection, rank), key));
+  scf::YieldOp::create(b, ValueRange{most});
+  selection.threshold = rows.getResult(0);
+}
+
+/// Groups of neighbours: the tile is turned, so that every lane holds one, and
+/// the ranks are turned back.
+void FusedLoop::rankTurned(Selection &selection) {
+  int64_t halves = std::max<int64_t>(1, m / lanes), members = m / halves;
+  auto placeOf = [&](int64_t member) {
+    return member % members * halves + member / members;
+  };
+  SmallVector<Value> turned =
+      emitTurnedGroups(b, loadRows(b, selection.magnitudes));
+  SmallVector<Value> keys;
+  for (int64_t member = 0; member < m; ++member)
+    keys.push_back(turned[placeOf(member)]);
+  SmallVector<Value> ranks;
+  if (m <= kMaxUnrolled) {
+    ranks = emitRanksOfRows(b, keys);
+  } else {
+    storeRows(b, keys, selection.members);
+    forEachRank(selection.members, [&](Value row, Value rank) {
+      vector::StoreOp::create(b, rank, selection.ranks,
+                              ValueRange{row, index(0)});
+    });
+    ranks = loadRows(b, selection.ranks);
   }
+  if (selection.hasThreshold) {
+    Value threshold;
+    for (auto [rank, key] : llvm::zip(ranks, keys))
+      threshold =
+          largest(b, threshold, droppedOf(b, isKept(selection, rank), key));
+    SmallVector<Value> all(m, threshold);
+    storeRows(b, emitTurnedGroups(b, all), selection.thresholds);
+  }
+  SmallVector<Value> places(m);
+  for (int64_t member = 0; member < m; ++member)
+    places[placeOf(member)] = ranks[member];
+  for (auto [row, rank] : llvm::enumerate(emitTurnedGroups(b, places)))
+    memref::StoreOp::create(b, PackedBits::toWord(b, isKept(selection, rank)),
+                            selection.words, ValueRange{index(row)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -249,9 +366,11 @@ static Value sixteen(ImplicitLocOpBuilder &b, Value vector, int64_t first) {
 
 void FusedLoop::accumulate(Operation *op, const Place &at) {
   ArrayRef<Value> places = accumulators[op];
+  // The first lanes, if a tile has fewer than there are.
   auto update = [&](Value place, function_ref<Value(Value)> next) {
     auto memory = cast<MemRefType>(place.getType());
-    auto type = VectorType::get(memory.getShape(), memory.getElementType());
+    auto type = VectorType::get(std::min(lanes, memory.getDimSize(0)),
+                                memory.getElementType());
     Value now = vector::LoadOp::create(b, type, place, ValueRange{index(0)});
     vector::StoreOp::create(b, next(now), place, ValueRange{index(0)});
   };

@@ -66,8 +66,62 @@ Value step::emitLargestOfNeighbours(ImplicitLocOpBuilder &b, Value magnitudes,
   return largest;
 }
 
-Value step::emitRankOfRow(ImplicitLocOpBuilder &b, Value magnitudes,
-                          Value row) {
+SmallVector<Value> step::emitRanksOfRows(ImplicitLocOpBuilder &b,
+                                         ValueRange rows) {
+  Type type = rows.front().getType();
+  auto m = static_cast<int64_t>(rows.size());
+  // As if each row came after all later ones; what it precedes is taken off.
+  SmallVector<Value> ranks;
+  for (int64_t row = 0; row < m; ++row)
+    ranks.push_back(emitConstant(b, type, m - 1 - row));
+  for (int64_t row = 0; row < m; ++row)
+    for (int64_t later = row + 1; later < m; ++later) {
+      Value precedes = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
+                                             rows[row], rows[later]);
+      Value one = arith::ExtUIOp::create(b, type, precedes);
+      ranks[row] = arith::SubIOp::create(b, ranks[row], one);
+      ranks[later] = arith::AddIOp::create(b, ranks[later], one);
+    }
+  return ranks;
+}
+
+/// A step of turning a matrix: of two rows, lanes with the bit `distance` of
+/// one change places with lanes without it of the other.
+static std::pair<Value, Value> swapLanes(ImplicitLocOpBuilder &b, Value upper,
+                                         Value lower, int64_t distance) {
+  int64_t lanes = cast<VectorType>(upper.getType()).getNumElements();
+  SmallVector<int64_t> first, second;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    bool isSet = lane & distance;
+    first.push_back(isSet ? lanes + lane - distance : lane);
+    second.push_back(isSet ? lanes + lane : lane + distance);
+  }
+  return {vector::ShuffleOp::create(b, upper, lower, first),
+          vector::ShuffleOp::create(b, upper, lower, second)};
+}
+
+SmallVector<Value> step::emitTurnedGroups(ImplicitLocOpBuilder &b,
+                                          ValueRange rows) {
+  constexpr int64_t lanes = 16;
+  auto m = static_cast<int64_t>(rows.size());
+  SmallVector<Value> turned(rows);
+  // A group of 32 is two rows, its halves: even rows are turned as one matrix
+  // and odd ones as another.
+  int64_t halves = std::max<int64_t>(1, m / lanes);
+  for (int64_t distance = 1; distance < std::min(m, lanes); distance *= 2)
+    for (int64_t row = 0; row < m; ++row) {
+      int64_t other = row + distance * halves;
+      if (row / halves & distance)
+        continue;
+      std::tie(turned[row], turned[other]) =
+          swapLanes(b, turned[row], turned[other], distance);
+    }
+  return turned;
+}
+
+SmallVector<Value> step::emitRanksInMemory(ImplicitLocOpBuilder &b,
+                                           Value magnitudes, Value row,
+                                           int64_t number) {
   auto memory = cast<MemRefType>(magnitudes.getType());
   auto type = VectorType::get(memory.getDimSize(1), b.getI32Type());
   Value zero = arith::ConstantIndexOp::create(b, 0);
@@ -75,19 +129,31 @@ Value step::emitRankOfRow(ImplicitLocOpBuilder &b, Value magnitudes,
   auto load = [&](Value at) -> Value {
     return vector::LoadOp::create(b, type, magnitudes, ValueRange{at, zero});
   };
-  auto count = [&](Value from, Value to, Value rank, Value own) -> Value {
-    auto loop = scf::ForOp::create(b, from, to, one, ValueRange{rank});
+  // Each row that is loaded is compared with all of `own`.
+  auto count = [&](Value from, Value to, ValueRange ranks,
+                   ValueRange own) -> SmallVector<Value> {
+    auto loop = scf::ForOp::create(b, from, to, one, ranks);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
-    Value next = countLarger(b, loop.getRegionIterArg(0),
-                             load(loop.getInductionVar()), own);
-    scf::YieldOp::create(b, ValueRange{next});
-    return loop.getResult(0);
+    Value other = load(loop.getInductionVar());
+    SmallVector<Value> next;
+    for (auto [rank, mine] : llvm::zip(loop.getRegionIterArgs(), own))
+      next.push_back(countLarger(b, rank, other, mine));
+    scf::YieldOp::create(b, next);
+    return {loop.getResults().begin(), loop.getResults().end()};
   };
-  Value own = load(row);
-  Value lower = arith::SubIOp::create(b, own, emitConstant(b, type, 1));
-  Value after = arith::AddIOp::create(b, row, one);
+  SmallVector<Value> own, lower;
+  for (int64_t i = 0; i < number; ++i) {
+    Value at =
+        arith::AddIOp::create(b, row, arith::ConstantIndexOp::create(b, i));
+    own.push_back(load(at));
+    lower.push_back(
+        arith::SubIOp::create(b, own.back(), emitConstant(b, type, 1)));
+  }
+  Value after =
+      arith::AddIOp::create(b, row, arith::ConstantIndexOp::create(b, number));
   Value m = arith::ConstantIndexOp::create(b, memory.getDimSize(0));
-  Value rank = count(zero, row, emitConstant(b, type, 0), lower);
-  return count(after, m, rank, own);
+  SmallVector<Value> ranks = emitRanksOfRows(b, own);
+  ranks = count(zero, row, ranks, lower);
+  return count(after, m, ranks, own);
 }

@@ -21,9 +21,20 @@ Value emitRanksOfNeighbours(ImplicitLocOpBuilder &b, Value magnitudes,
 Value emitLargestOfNeighbours(ImplicitLocOpBuilder &b, Value magnitudes,
                               int64_t m);
 
-/// Groups of `m` rows: `magnitudes` is memref<m x lanes x i32>, one group in
-/// each column. The rank of row `row`.
-Value emitRankOfRow(ImplicitLocOpBuilder &b, Value magnitudes, Value row);
+/// Groups of rows, one group in each lane: the rank of every row, by one
+/// comparison for each pair.
+SmallVector<Value> emitRanksOfRows(ImplicitLocOpBuilder &b, ValueRange rows);
+
+/// `rows` vectors of 16 lanes, 8, 16 or 32 of them, as a matrix whose groups of
+/// as many neighbours lie along its rows, turned so that they lie in its
+/// columns: row j then holds member j of a group in every lane. Turning twice
+/// gives what was.
+SmallVector<Value> emitTurnedGroups(ImplicitLocOpBuilder &b, ValueRange rows);
+
+/// Groups of `m` rows in memory: `magnitudes` is memref<m x lanes x i32>, one
+/// group in each lane. The ranks of `number` rows from `row` on.
+SmallVector<Value> emitRanksInMemory(ImplicitLocOpBuilder &b, Value magnitudes,
+                                     Value row, int64_t number);
 
 } // namespace mlir::step
 

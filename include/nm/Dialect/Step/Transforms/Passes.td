@@ -37,11 +37,13 @@ def FuseRecipe : Pass<"step-fuse-recipe", "func::FuncOp"> {
 
     The loop works on vectors of 16 elements (of as many whole groups as fit
     into 16, or of one larger group). Where the members of a group lie side by
-    side they are ranked within the vector, by rotations and comparisons;
-    elsewhere the members are rows, of which every lane holds one group, and the
-    rows wait in buffers on the stack until the group is ranked. The width does
-    not depend on the instruction set, and no product is contracted with a sum:
-    what the code computes is the same, bit by bit, on every processor.
+    side they are ranked within the vector, by rotations and comparisons; groups
+    of 8, 16 and 32 in tiles of as many vectors, turned so that every lane holds
+    a group. Elsewhere the members are rows, of which every lane holds one
+    group, and the rows wait in buffers on the stack until the group is ranked.
+    The width does not depend on the instruction set, and no product is
+    contracted with a sum: what the code computes is the same, bit by bit, on
+    every processor.
 
     A recipe that fits: one block; all tensors of one shape, of f32, bf16 and
     i1; elementwise operations of `step`, `step.mask` and `step.soft_threshold`

@@ -9,6 +9,7 @@
 #include "nm/Driver/Tenants.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -24,6 +25,11 @@ static double arrayUse(const TenantsResult &result,
              ? static_cast<double>(result.macs) /
                    (cycles * static_cast<double>(device.array.macsPerCycle()))
              : 0;
+}
+
+/// JSON has no infinity.
+static json::Value number(double value) {
+  return std::isfinite(value) ? json::Value(value) : json::Value(nullptr);
 }
 
 std::string driver::formatTenants(const TenantsResult &result,
@@ -61,14 +67,14 @@ std::string driver::formatTenantsJson(const TenantsResult &result,
     out.attribute("schema", "nm.tenants-report/1");
     out.attribute("device", json::fixUTF8(device.name));
     out.attribute("jobs", static_cast<int64_t>(result.jobs.size()));
-    out.attribute("span_ns", result.end - result.begin);
-    out.attribute("busy_ns", result.busy);
-    out.attribute("utilisation", result.utilisation());
-    out.attribute("array_utilisation", arrayUse(result, device));
+    out.attribute("span_ns", number(result.end - result.begin));
+    out.attribute("busy_ns", number(result.busy));
+    out.attribute("utilisation", number(result.utilisation()));
+    out.attribute("array_utilisation", number(arrayUse(result, device)));
     out.attribute("dram_bytes", result.bytes);
     out.attribute("macs", result.macs);
-    out.attribute("fairness", result.fairness);
-    out.attribute("slowdown_fairness", result.slowdownFairness);
+    out.attribute("fairness", number(result.fairness));
+    out.attribute("slowdown_fairness", number(result.slowdownFairness));
     out.attributeArray("tenants", [&] {
       for (const TenantStatistics &tenant : result.tenants)
         out.object([&] {
@@ -76,15 +82,15 @@ std::string driver::formatTenantsJson(const TenantsResult &result,
           out.attribute("requests", tenant.requests);
           out.attribute("deadline_misses", tenant.misses);
           out.attributeObject("latency_ns", [&] {
-            out.attribute("mean", tenant.mean);
-            out.attribute("p50", tenant.p50);
-            out.attribute("p95", tenant.p95);
-            out.attribute("p99", tenant.p99);
-            out.attribute("max", tenant.max);
+            out.attribute("mean", number(tenant.mean));
+            out.attribute("p50", number(tenant.p50));
+            out.attribute("p95", number(tenant.p95));
+            out.attribute("p99", number(tenant.p99));
+            out.attribute("max", number(tenant.max));
           });
-          out.attribute("slowdown", tenant.slowdown);
-          out.attribute("service_ns", tenant.service);
-          out.attribute("contended_service_ns", tenant.contended);
+          out.attribute("slowdown", number(tenant.slowdown));
+          out.attribute("service_ns", number(tenant.service));
+          out.attribute("contended_service_ns", number(tenant.contended));
           out.attribute("dram_bytes", tenant.bytes);
         });
     });
@@ -95,10 +101,10 @@ std::string driver::formatTenantsJson(const TenantsResult &result,
           out.attribute("tenant", static_cast<int64_t>(request.tenant));
           out.attribute("program",
                         json::fixUTF8(trace.programs[request.program]));
-          out.attribute("arrival_ns", request.arrival);
+          out.attribute("arrival_ns", number(request.arrival));
           if (request.deadline > 0)
-            out.attribute("deadline_ns", request.deadline);
-          out.attribute("end_ns", result.ends[i]);
+            out.attribute("deadline_ns", number(request.deadline));
+          out.attribute("end_ns", number(result.ends[i]));
         });
     });
   });
@@ -131,8 +137,8 @@ std::string driver::formatTenantsTrace(const TenantsResult &result,
           out.attribute("name", json::fixUTF8(programs[request.program].name));
           out.attribute("pid", 0);
           out.attribute("tid", static_cast<int64_t>(request.tenant));
-          out.attribute("ts", job.begin * 1e-3);
-          out.attribute("dur", (job.end - job.begin) * 1e-3);
+          out.attribute("ts", number(job.begin * 1e-3));
+          out.attribute("dur", number((job.end - job.begin) * 1e-3));
           out.attributeObject("args", [&] {
             out.attribute("request", static_cast<int64_t>(job.request));
             out.attribute("job", static_cast<int64_t>(job.job));

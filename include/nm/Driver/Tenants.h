@@ -20,16 +20,13 @@
 #include "nm/Driver/Options.h"
 #include "nm/Simulator/Simulator.h"
 #include "nm/Traffic/Link.h"
+#include "nm/Traffic/TenantTrace.h"
 
 namespace mlir::nm::driver {
 
-/// Times are nanoseconds.
-struct TenantRequest {
-  uint64_t tenant = 0;
-  size_t program = 0;
-  double arrival = 0;
-  double deadline = 0; ///< after arrival; 0: none
-};
+using ::nm::traffic::parseTenants;
+using ::nm::traffic::TenantRequest;
+using ::nm::traffic::TenantTrace;
 
 /// A program on a device, by job.
 struct TenantProgram {
@@ -43,18 +40,6 @@ struct TenantProgram {
   /// Nanoseconds of a run without others.
   double alone() const;
 };
-
-/// What a file of tenants says.
-struct TenantTrace {
-  std::vector<std::string> programs;   ///< paths, relative to the file's folder
-  std::vector<TenantRequest> requests; ///< in order of arrival
-  std::vector<double> weights;         ///< shares by tenant; 1 beyond the end
-};
-
-/// Reads a trace: JSON if it begins with a brace, else CSV (docs/simulator.md).
-/// `path` is for messages and the folder of the programs.
-::nm::support::Result<TenantTrace> parseTenants(std::string_view text,
-                                                const std::string &path);
 
 struct TenantJob {
   size_t request = 0, job = 0;

@@ -1,11 +1,11 @@
-//===- TenantsFile.cpp - Traces of tenants' requests -*- C++ -*-===//
+//===- TenantTrace.cpp - Traces of tenants' requests -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Driver/Tenants.h"
+#include "nm/Traffic/TenantTrace.h"
 #include "nm/Support/CsvReader.h"
 #include "nm/Support/JsonReader.h"
 #include "nm/Support/Numbers.h"
@@ -14,10 +14,8 @@
 #include <limits>
 #include <map>
 
-using namespace mlir;
-using namespace mlir::nm;
-using namespace mlir::nm::driver;
-namespace support = ::nm::support;
+using namespace nm;
+using namespace nm::traffic;
 using support::CsvReader;
 using support::JsonReader;
 using support::Need;
@@ -181,8 +179,8 @@ support::Result<TenantTrace> Reader::readCsv(std::string_view text) {
   return finish();
 }
 
-support::Result<TenantTrace> driver::parseTenants(std::string_view text,
-                                                  const std::string &path) {
+support::Result<TenantTrace> traffic::parseTenants(std::string_view text,
+                                                   const std::string &path) {
   Reader reader(path);
   size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{'

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Children.h"
 #include "MutateModule.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -20,17 +21,9 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "nm/Registration.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
-#include <csignal>
 #include <cstdlib>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace mlir;
 
@@ -62,37 +55,9 @@ constexpr const char *kPasses[] = {"nm-simplify-linalg",
                                    "attacc-verify-program",
                                    "pifo-verify-mesh",
                                    "pifo-compile-mesh",
-                                   "pifo-embed"};
-
-unsigned fromEnvironment(const char *name, unsigned usual) {
-  const char *text = std::getenv(name);
-  return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : usual;
-}
-
-/// The modules of the test tree that parse, as text; those of a pass's own
-/// tests are the first.
-std::vector<std::string> readModules(MLIRContext &context) {
-  std::vector<std::string> paths, modules;
-  std::error_code error;
-  for (llvm::sys::fs::recursive_directory_iterator at(NM_TEST_TREE, error), end;
-       at != end && !error; at.increment(error))
-    if (llvm::sys::path::extension(at->path()) == ".mlir")
-      paths.push_back(at->path());
-  std::sort(paths.begin(), paths.end());
-  ScopedDiagnosticHandler quiet(&context,
-                                [](Diagnostic &) { return success(); });
-  for (const std::string &path : paths) {
-    auto buffer = llvm::MemoryBuffer::getFile(path);
-    if (!buffer)
-      continue;
-    SmallVector<StringRef> parts;
-    (*buffer)->getBuffer().split(parts, "// -----");
-    for (StringRef part : parts)
-      if (part.size() < 20000 && parseSourceString<ModuleOp>(part, &context))
-        modules.push_back(part.str());
-  }
-  return modules;
-}
+                                   "pifo-embed",
+                                   "nm-split-bodies",
+                                   "nm-outline-loops"};
 
 /// What is wrong with one mutated module and `pass`; empty: nothing.
 /// `isTried`: whether a mutation verified. `inPass` is called before the pass.
@@ -152,82 +117,25 @@ std::string tryOne(MLIRContext &context, const std::string &text,
   return {};
 }
 
-/// Runs seeds [first, first + count) in a child; on a crash or a hang of one
-/// goes on after it.
-unsigned tryMany(MLIRContext &context, const std::vector<std::string> &modules,
-                 StringRef pass, unsigned first, unsigned count) {
-  unsigned tried = 0;
-  for (unsigned next = first; next != first + count;) {
-    int ends[2];
-    if (pipe(ends) != 0)
-      return tried;
-    pid_t child = fork();
-    if (child == 0) {
-      llvm::sys::PrintStackTraceOnErrorSignal("NMPassTests");
-      close(ends[0]);
-      // Sizes that are huge are refused, not allocated.
-      rlimit memory{rlim_t(8) << 30, rlim_t(8) << 30};
-#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer)
-      setrlimit(RLIMIT_AS, &memory);
-#endif
-      (void)memory;
-      for (unsigned seed = next; seed != first + count; ++seed) {
-        alarm(60);
-        bool isTried = false;
-        std::string fault = tryOne(context, modules[seed % modules.size()],
-                                   pass, seed, isTried, [&] {
-                                     if (write(ends[1], "p", 1) < 0)
-                                       _exit(1);
-                                   });
-        std::string line = std::string(isTried ? "1" : "0") + fault + '\0';
-        if (write(ends[1], line.data(), line.size()) < 0)
-          break;
-      }
-      close(ends[1]);
-      _exit(0);
-    }
-    close(ends[1]);
-    std::string text;
-    char buffer[4096];
-    for (ssize_t n; (n = read(ends[0], buffer, sizeof(buffer))) > 0;)
-      text.append(buffer, static_cast<size_t>(n));
-    close(ends[0]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    for (size_t at = 0, end; (end = text.find('\0', at)) != std::string::npos;
-         at = end + 1, ++next) {
-      at += text[at] == 'p';
-      tried += text[at] == '1';
-      EXPECT_EQ(text.substr(at + 1, end - at - 1), "")
-          << "--" << pass.str() << ", seed " << next;
-    }
-    if (next == first + count)
-      break;
-    // What crashes while upstream's operations verify says nothing of the pass.
-    if (!text.empty() && text.back() == 'p')
-      ADD_FAILURE() << "--" << pass.str() << ", seed " << next << ": "
-                    << (WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
-                                            : "exit");
-    ++next;
-  }
-  return tried;
-}
-
 TEST(MutatedModules, EachPass) {
-  unsigned seed = fromEnvironment("NM_MUTATE_SEED", 1);
-  unsigned count = fromEnvironment("NM_MUTATE_COUNT", 6);
+  unsigned seed = ::nm::test::fromEnvironment("NM_MUTATE_SEED", 1);
+  unsigned count = ::nm::test::fromEnvironment("NM_MUTATE_COUNT", 6);
   DialectRegistry registry;
   mlir::nm::registerDialects(registry);
   mlir::nm::registerPasses();
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false);
-  std::vector<std::string> modules = readModules(context);
+  std::vector<std::string> modules = ::nm::test::readModules(context);
   ASSERT_GT(modules.size(), 200u);
   unsigned tried = 0;
   for (unsigned i = 0; i != std::size(kPasses); ++i)
-    tried += tryMany(context, modules, kPasses[i], seed * 1000003u + i * 7919u,
-                     count);
+    tried += ::nm::test::inChildren(
+        std::string("--") + kPasses[i], seed * 1000003u + i * 7919u, count,
+        [&](unsigned at, bool &isTried, llvm::function_ref<void()> inPass) {
+          return tryOne(context, modules[at % modules.size()], kPasses[i], at,
+                        isTried, inPass);
+        });
   std::printf("seed %u, %u mutated modules through %zu passes\n", seed, tried,
               std::size(kPasses));
   EXPECT_GT(tried, count * std::size(kPasses) / 2);

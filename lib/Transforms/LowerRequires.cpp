@@ -9,8 +9,11 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Transforms/CallState.h"
 #include "nm/Transforms/Passes.h"
@@ -157,6 +160,7 @@ public:
                 call, call.getCalleeAttr())))
           ops.push_back(op);
     });
+    findBuffers(ops);
     b.setInsertionPointToStart(&func.front());
     state =
         LLVM::CallOp::create(b, func.getLoc(), module.getState, ValueRange())
@@ -170,6 +174,53 @@ public:
   }
 
 private:
+  /// The buffer that `value` is, or part of: an allocation, or null.
+  static memref::AllocOp rootOf(Value value) {
+    while (Operation *def = value.getDefiningOp()) {
+      if (auto alloc = dyn_cast<memref::AllocOp>(def))
+        return alloc;
+      auto view = dyn_cast<ViewLikeOpInterface>(def);
+      if (!view)
+        break;
+      value = view.getViewSource();
+    }
+    return {};
+  }
+
+  /// For each place where the function may be left, the buffers to free there:
+  /// allocated before it, freed or returned after it.
+  void findBuffers(ArrayRef<Operation *> checks) {
+    SmallVector<std::pair<memref::AllocOp, Operation *>> ends;
+    func.walk([&](Operation *op) {
+      if (auto dealloc = dyn_cast<memref::DeallocOp>(op)) {
+        if (memref::AllocOp alloc = rootOf(dealloc.getMemref()))
+          ends.emplace_back(alloc, op);
+      } else if (isa<func::ReturnOp>(op)) {
+        llvm::SmallPtrSet<Operation *, 4> returned;
+        for (Value value : op->getOperands())
+          if (isa<MemRefType>(value.getType()))
+            if (memref::AllocOp alloc = rootOf(value))
+              if (returned.insert(alloc).second)
+                ends.emplace_back(alloc, op);
+      }
+    });
+    DominanceInfo dominance(func);
+    auto find = [&](Operation *place) {
+      for (auto [alloc, end] : ends)
+        if (dominance.properlyDominates(alloc.getOperation(), place) &&
+            dominance.properlyDominates(place, end))
+          buffers[place].insert(alloc.getMemref());
+    };
+    for (Operation *check : checks) {
+      find(check);
+      Operation *outer = check;
+      while (outer->getParentOp() != func)
+        outer = outer->getParentOp();
+      if (outer != check && !buffers.contains(outer))
+        find(outer);
+    }
+  }
+
   LogicalResult lower(Operation *op) {
     Operation *parent = op->getParentOp();
     if (!isa<func::FuncOp, omp::LoopNestOp>(parent)) {
@@ -205,7 +256,7 @@ private:
     while (operands.size() < module.fail.getNumArguments())
       operands.push_back(arith::ConstantIntOp::create(b, loc, 0, 64));
     LLVM::CallOp::create(b, loc, module.fail, operands);
-    leave(parent, loc);
+    leave(op);
     b.setInsertionPoint(op);
     cf::CondBranchOp::create(b, loc, holds, rest, ValueRange(), failed,
                              ValueRange());
@@ -229,7 +280,7 @@ private:
     Location loc = op->getLoc();
     Block *rest = op->getBlock()->splitBlock(op->getNextNode());
     Block *failed = b.createBlock(rest);
-    leave(op->getParentOp(), loc);
+    leave(op);
     b.setInsertionPointAfter(op);
     Value flag = LLVM::LoadOp::create(b, loc, b.getI32Type(), state);
     Value zero = arith::ConstantIntOp::create(b, loc, 0, 32);
@@ -239,7 +290,12 @@ private:
                              ValueRange());
   }
 
-  void leave(Operation *parent, Location loc) {
+  /// Ends the iteration or the call that `op` is in.
+  void leave(Operation *op) {
+    Operation *parent = op->getParentOp();
+    Location loc = op->getLoc();
+    for (Value buffer : buffers.lookup(op))
+      memref::DeallocOp::create(b, loc, buffer);
     if (isa<omp::LoopNestOp>(parent)) {
       omp::YieldOp::create(b, loc, ValueRange());
       return;
@@ -257,6 +313,7 @@ private:
   OpBuilder b;
   Value state;
   llvm::SetVector<Operation *> parallel;
+  llvm::DenseMap<Operation *, llvm::SetVector<Value>> buffers;
 };
 
 struct LowerRequiresPass

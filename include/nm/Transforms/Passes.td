@@ -191,10 +191,12 @@ def LowerRequires : Pass<"nm-lower-requires", "ModuleOp"> {
     into the state of the calling thread (`@nm_state`) and leaves the function; callers
     look at the state after every call and leave, too. Inside a parallel loop the
     iteration ends, and the function is left after the loop. The first message stays.
+    Buffers that were allocated before and are freed or returned after the check are freed.
     Runs on functions of blocks, before the conversion to the LLVM dialect.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
-                           "::mlir::LLVM::LLVMDialect", "::mlir::ub::UBDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::ub::UBDialect",
                            "::mlir::nm::NMDialect"];
 }
 

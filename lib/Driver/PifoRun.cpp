@@ -10,6 +10,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/PifoScheduler.h"
@@ -54,7 +55,7 @@ driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
       return makeError("{0}", StringRef(error).rtrim());
     file = llvm::MemoryBuffer::getMemBufferCopy(text, path + " (translated)");
   }
-  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  sources.AddNewSourceBuffer(withPrintableName(std::move(file)), llvm::SMLoc());
   auto module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
     return makeError("'{0}' is not a valid module", path);
@@ -168,6 +169,7 @@ static llvm::Error run(const PifoRunOptions &options,
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  escapeDiagnostics(context);
   if (options.trafficFile.empty() && options.generate.empty())
     return makeError("no traffic; expected a file, or "
                      "--generate=<description>");

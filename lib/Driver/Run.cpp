@@ -14,6 +14,7 @@
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/Compile.h"
+#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Execute.h"
@@ -477,8 +478,10 @@ static llvm::Error compileAndRun(RunOptions options,
   // A message about a parameter is not followed by the operation and its types.
   context.printOpOnDiagnostic(false);
   llvm::SourceMgr sourceMgr;
-  sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  sourceMgr.AddNewSourceBuffer(withPrintableName(std::move(*buffer)),
+                               llvm::SMLoc());
   SourceMgrDiagnosticHandler handler(sourceMgr, &context);
+  escapeDiagnostics(context);
   Runner runner(options, context);
   if (llvm::Error error = runner.collectRemarks())
     return error;

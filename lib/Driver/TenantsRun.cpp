@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/MLIRContext.h"
+#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/PifoScheduler.h"
@@ -87,6 +88,7 @@ llvm::Error driver::simulateTenants(const RunOptions &options,
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  escapeDiagnostics(context);
   auto module = readScheduler(options.policyFile, sources, context);
   if (!module)
     return module.takeError();

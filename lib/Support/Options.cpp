@@ -7,6 +7,7 @@
 
 #include "nm/Support/Options.h"
 #include "nm/Support/Numbers.h"
+#include "nm/Support/ResponseFile.h"
 #include "nm/Support/Text.h"
 #include "nm/Version.h"
 #include <cstdio>
@@ -248,9 +249,19 @@ Status CommandLine::take(const std::string &argument, const char *next,
 
 Result<CommandLine::Outcome> CommandLine::parse(int argc,
                                                 const char *const *argv) {
+  auto expanded =
+      expandResponseFiles(std::vector<std::string>(argv, argv + argc));
+  if (!expanded)
+    return expanded.error();
+  return parse(*expanded);
+}
+
+Result<CommandLine::Outcome>
+CommandLine::parse(const std::vector<std::string> &argv) {
+  size_t argc = argv.size();
   // Asked for help, nobody wants to be told what is wrong.
-  for (int i = 1; i < argc && std::string(argv[i]) != "--"; ++i) {
-    std::string argument = argv[i];
+  for (size_t i = 1; i < argc && argv[i] != "--"; ++i) {
+    const std::string &argument = argv[i];
     bool help = argument == "--help" || argument == "-help" || argument == "-h";
     if (!help && argument != "--version" && argument != "-version")
       continue;
@@ -259,14 +270,14 @@ Result<CommandLine::Outcome> CommandLine::parse(int argc,
     return Outcome::Done;
   }
   bool onlyFiles = false;
-  for (int i = 1; i < argc; ++i) {
-    std::string argument = argv[i];
+  for (size_t i = 1; i < argc; ++i) {
+    const std::string &argument = argv[i];
     if (!onlyFiles && argument == "--") {
       onlyFiles = true;
     } else if (!onlyFiles && argument.size() > 1 && argument[0] == '-') {
       bool usedNext = false;
-      NM_RETURN_IF_ERROR(
-          take(argument, i + 1 < argc ? argv[i + 1] : nullptr, usedNext));
+      NM_RETURN_IF_ERROR(take(
+          argument, i + 1 < argc ? argv[i + 1].c_str() : nullptr, usedNext));
       i += usedNext;
     } else if (filesGiven == files.size()) {
       std::string before = files.empty() ? "" : *files.back().target;

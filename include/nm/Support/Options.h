@@ -93,7 +93,8 @@ public:
   void foreign(std::string beginning, std::vector<std::string> &arguments);
 
   enum class Outcome { Run, Done };
-  /// Done: the help or the version was asked for and printed.
+  /// Done: the help or the version was asked for and printed. `@path` among the
+  /// arguments stands for those in a file (ResponseFile.h).
   Result<Outcome> parse(int argc, const char *const *argv);
 
   bool given(const std::string &name) const;
@@ -106,6 +107,7 @@ public:
   std::string version() const;
 
 private:
+  Result<Outcome> parse(const std::vector<std::string> &arguments);
   struct Option;
   struct File {
     std::string value, help;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Main.h"
+#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Support.h"
 #include "nm/Support/CommandFiles.h"
 #include "nm/Support/StandardStreams.h"
@@ -34,20 +35,6 @@ llvm::Error driver::flushOutput() {
 }
 
 std::string driver::llvmVersion() { return "LLVM " LLVM_VERSION_STRING; }
-
-/// Names in messages come from files and command lines: what is no text in them
-/// must not reach the terminal. Messages themselves have lines.
-static std::string printableLines(llvm::StringRef message) {
-  std::string text;
-  while (true) {
-    auto [line, rest] = message.split('\n');
-    text += support::printable({line.data(), line.size()});
-    if (line.size() == message.size())
-      return text;
-    text += '\n';
-    message = rest;
-  }
-}
 
 int driver::reportError(llvm::Error error) {
   if (llvm::Error lost = flushOutput())

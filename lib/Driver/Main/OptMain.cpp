@@ -7,6 +7,7 @@
 
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "nm/Import/Onnx.h"
@@ -34,6 +35,7 @@ static llvm::Error optimise(const std::string &input, const std::string &output,
     (*module)->print(os, OpPrintingFlags().enableDebugInfo());
     buffer = llvm::MemoryBuffer::getMemBufferCopy(text, input);
   }
+  buffer = withPrintableName(std::move(buffer));
   return writeOutput(
       output, input,
       [&](llvm::raw_ostream &os) {
@@ -47,6 +49,7 @@ int mlir::nm::driver::optMain(int argc, char **argv) {
   return runTool(argc, argv, [&] {
     DialectRegistry registry;
     mlir::nm::registerDialects(registry);
+    escapeDiagnostics(registry);
     mlir::nm::registerPasses();
     auto [input, output] = registerAndParseCLIOptions(
         argc, argv, "nm optimizer driver\n", registry);

@@ -16,6 +16,7 @@
 #include "mlir/Support/Timing.h"
 #include "mlir/Support/ToolUtilities.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
+#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/CommandLine.h"
@@ -88,7 +89,8 @@ private:
     context.allowUnregisteredDialects(options.allowUnregistered);
     auto sources = std::make_shared<llvm::SourceMgr>();
     sources->AddNewSourceBuffer(
-        llvm::MemoryBuffer::getMemBufferCopy(content, name), SMLoc());
+        withPrintableName(llvm::MemoryBuffer::getMemBufferCopy(content, name)),
+        SMLoc());
     if (options.verify.getNumOccurrences()) {
       // Failing may be what is expected.
       context.printOpOnDiagnostic(false);
@@ -98,6 +100,7 @@ private:
       return handler.verify();
     }
     SourceMgrDiagnosticHandler handler(*sources, &context);
+    escapeDiagnostics(context);
     std::optional<ScopedDiagnosticHandler> filter;
     if (options.errorsOnly)
       filter.emplace(&context, [](Diagnostic &diagnostic) {

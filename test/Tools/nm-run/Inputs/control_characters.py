@@ -1,0 +1,38 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Names with control characters, of files and in modules: no tool passes them on to a terminal."""
+
+import os
+import subprocess
+import sys
+
+os.makedirs(sys.argv[1], exist_ok=True)
+os.chdir(sys.argv[1])
+ESCAPE = "\x1b[31m"
+KIND = "tensor<4xf32>"
+MODULES = {
+    "syntax": "func.func @f() {\n  foo.bar\n}\n",
+    "callee": f'func.func @f(%x: {KIND}) -> {KIND} {{\n  %r = func.call @"c\\1B[31m"(%x) : ({KIND}) -> {KIND}\n'
+              f"  return %r : {KIND}\n}}\n",
+    "location": f'func.func @f(%x: {KIND}) -> {KIND} {{\n  %r = func.call @c(%x) : ({KIND}) -> {KIND} '
+                f'loc("a\\1B[31m":1:2)\n  return %r : {KIND}\n}}\n',
+    "function": f'func.func @"f\\1B[31m"(%x: {KIND}) -> {KIND} {{\n  %r = nm.param "p\\1B[31m" : {KIND}\n'
+                f"  return %r : {KIND}\n}}\n",
+}
+COMMANDS = [["nm-opt"], ["nm-opt", "--nm-to-cpu"], ["nm-run"], ["nm-run", "--emit=llvm"],
+            ["nm-run", "--target=edge", "--timing-only"], ["nm-translate", "--mlir-to-llvmir"], ["nm-pifo"]]
+failed = refused = shown = 0
+for name, text in MODULES.items():
+    for path in [name + ".mlir", name + ESCAPE + ".mlir"]:
+        with open(path, "w") as file:
+            file.write(text)
+        for command in COMMANDS:
+            result = subprocess.run([*command, path], capture_output=True, timeout=60)
+            refused += result.returncode == 1
+            shown += rb"\x1b[31m" in result.stderr
+            bad = [byte for byte in result.stderr if byte < 32 and byte != 10 or byte == 127]
+            if bad or result.returncode not in (0, 1):
+                failed += 1
+                print("FAILED:", command, path.encode(), result.returncode, result.stderr)
+print(f"{refused} refused, {shown} with an escaped name, {failed} failed")
+sys.exit(bool(failed) or shown < 20)

@@ -18,9 +18,13 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
 Tolerance driver::defaultTolerance(rt::DType dtype, int64_t depth,
-                                   double largest) {
+                                   double largest, int64_t count) {
+  // The largest of `count` deviations, in roundings.
+  double extreme = count > 1 ? std::log(static_cast<double>(count)) * 2 / 3 : 0;
   auto narrow = [&](double unit, double least) {
-    double walk = unit * std::sqrt(static_cast<double>(depth - 1)) * largest;
+    double walk =
+        unit * largest *
+        std::sqrt(static_cast<double>(depth - 1) * std::max(1.0, extreme));
     return Tolerance{std::max(least, walk), least};
   };
   switch (dtype) {
@@ -157,7 +161,8 @@ llvm::Error driver::compareResults(
         stored == rt::DType::U16)
       stored = rt::DType::BF16;
     Tolerance tolerance = defaultTolerance(type, options.depth,
-                                           largestOf(reference->view, stored));
+                                           largestOf(reference->view, stored),
+                                           reference->view.count());
     if (options.atol >= 0)
       tolerance.atol = options.atol;
     if (options.rtol >= 0)

@@ -109,6 +109,11 @@ TEST(Compare, DefaultTolerancesGrowWithDepthAndSizeOfNarrowTypes) {
   EXPECT_GE(brain.atol, 6.8e-3 * largest);
   EXPECT_LE(half.atol, 1e-2 * largest);
   EXPECT_LE(brain.atol, 5e-2 * largest);
+  // The largest error of many elements is larger than that of one.
+  EXPECT_NEAR(defaultTolerance(rt::DType::F16, depth, largest, 1536).atol,
+              half.atol * std::sqrt(2 * std::log(1536.0) / 3), 1e-9);
+  EXPECT_EQ(defaultTolerance(rt::DType::F16, depth, largest, 4).atol,
+            half.atol);
   // One operation is as exact as its rounding.
   EXPECT_EQ(defaultTolerance(rt::DType::F16, 1, 1e4).atol, 1e-3);
   EXPECT_EQ(defaultTolerance(rt::DType::BF16, 1, 1e4).atol, 1e-2);

@@ -22,7 +22,8 @@ struct Tolerance {
 
 /// What a result of `dtype` may differ by when the user names no tolerance.
 /// `depth` is the number of operations one after the other whose results are
-/// rounded to the type, `largest` the largest magnitude of the reference.
+/// rounded to the type, `largest` the largest magnitude of the reference, and
+/// `count` its number of elements.
 ///
 /// f64 and f32: fixed, far above their rounding and below what a wrong
 /// operation does. f16 and bf16 (unit roundoff u = 2^-11 and 2^-8): sums are
@@ -30,9 +31,12 @@ struct Tolerance {
 /// the last one is in the rtol; those before it are independent and add up as a
 /// random walk (Higham, Accuracy and Stability of Numerical Algorithms, 2.8):
 /// u sqrt(depth - 1) of the largest element, for an element near zero is a
-/// difference of large ones.
+/// difference of large ones. That bounds most elements and not all: a rounding
+/// is uniform within u, of deviation u / sqrt(3), and of `count` sums of such
+/// the largest is about sqrt(2 ln count) deviations, which makes it
+/// u sqrt((depth - 1) 2/3 ln count) where that is more.
 Tolerance defaultTolerance(::nm::rt::DType dtype, int64_t depth = 1,
-                           double largest = 0);
+                           double largest = 0, int64_t count = 1);
 
 struct Comparison {
   Tolerance tolerance;

@@ -4,6 +4,14 @@
 // RUN: not nm-opt %s --flat-select-dataflow=target=nowhere 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not nm-opt %s --flat-select-dataflow=assume-length=0 2>&1 | FileCheck %s --check-prefix=LENGTH
 
+// RUN: not nm-opt %s --flat-select-dataflow=objective=power 2>&1 | FileCheck %s --check-prefix=OBJECTIVE
+// RUN: not nm-opt %s --flat-select-dataflow=tie=101 2>&1 | FileCheck %s --check-prefix=TIE
+
+// What is chosen is the best of what the search says, whatever is least.
+// RUN: %python %S/Inputs/objectives.py %s
+
+// OBJECTIVE: error: flat-select-dataflow: objective is 'power', expected time, energy or edp
+// TIE: error: flat-select-dataflow: tie is 101, expected 0 to 100 percent
 // UNKNOWN: error: flat-select-dataflow: {{.*}}nowhere
 // LENGTH: error: flat-select-dataflow: assume-length must be positive, got 0
 

@@ -11,6 +11,7 @@
 #include "nm/Dialect/Flat/Transforms/Passes.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Model/Search.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::flat {
@@ -96,11 +97,30 @@ struct SelectDataflowPass
           << device.error().message;
       return signalPassFailure();
     }
+    std::optional<model::Objective> least = findObjective();
+    if (!least) {
+      getOperation().emitError("flat-select-dataflow: objective is '")
+          << objective << "', expected time, energy or edp";
+      return signalPassFailure();
+    }
+    if (tie < 0 || tie > 100) {
+      getOperation().emitError("flat-select-dataflow: tie is ")
+          << int64_t(tie) << ", expected 0 to 100 percent";
+      return signalPassFailure();
+    }
     for (AttentionOp op : ops)
-      select(op, *device);
+      select(op, *device, *least);
   }
 
 private:
+  std::optional<model::Objective> findObjective() {
+    return llvm::StringSwitch<std::optional<model::Objective>>(objective)
+        .Case("time", model::Objective::Cycles)
+        .Case("energy", model::Objective::Energy)
+        .Case("edp", model::Objective::EnergyDelay)
+        .Default(std::nullopt);
+  }
+
   /// A description by name or path; "module": the processor that the code is
   /// generated for, with the rates of a generic one.
   model::Result<model::Device> findTarget() {
@@ -135,7 +155,7 @@ private:
                                            "flat-select-dataflow"));
   }
 
-  void select(AttentionOp op, model::Device device) {
+  void select(AttentionOp op, model::Device device, model::Objective least) {
     bool isOpen = false;
     model::AttentionShape shape = getShape(op, isOpen);
     if (device.kind == model::DeviceKind::Host) {
@@ -148,6 +168,8 @@ private:
     options.keep = 4;
     options.keepRejected = 2;
     options.threads = threads;
+    options.objective = least;
+    options.tiePercent = tie;
     model::Result<model::SearchResult> result =
         model::searchDataflows(device, shape, options);
     if (!result.ok()) {
@@ -169,6 +191,7 @@ private:
         << remark::metric("chosen", model::toString(best.dataflow))
         << remark::metric("target", device.name)
         << remark::metric("cycles", number(best.cost.cycles))
+        << remark::metric("energy-pj", number(best.cost.energyPj))
         << remark::metric(
                "utilisation",
                llvm::formatv("{0:F3}", best.cost.utilisation()).str())

@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Text.h"
 #include "nm/Model/PifoMesh/Config.h"
 #include "nm/Support/JsonReader.h"
 #include "nm/Support/Text.h"
@@ -294,8 +293,8 @@ support::Result<Config> parseConfig(std::string_view text,
   if (!status)
     return status.error();
   if (std::string message = validate(config); !message.empty())
-    return support::makeError(support::Errc::Format, escape(where), ": ",
-                              escape(message));
+    return support::makeError(support::Errc::Format, support::printable(where),
+                              ": ", support::printable(message));
   return config;
 }
 

@@ -1,0 +1,104 @@
+//===- Parser.h - The parser of policies -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_IMPORT_PIFOPOLICY_PARSER_H
+#define NM_LIB_IMPORT_PIFOPOLICY_PARSER_H
+
+#include "Bounds.h"
+
+namespace nm::policy {
+
+/// Levels of braces and parentheses; a scheduler has at most 64 levels.
+inline constexpr unsigned kDeepest = 30;
+inline constexpr size_t kMostClasses = 1024;
+inline constexpr uint64_t kMostFlows = 65536;
+inline constexpr uint64_t kLargestWeight = 1 << 16;
+/// Digits after the point of a number.
+inline constexpr int kMostDecimals = 9;
+
+struct Token {
+  enum Kind { Name, Number, Sign, End } kind = End;
+  std::string text;
+  /// Number: value / divisor, a power of ten.
+  uint64_t value = 0, divisor = 1;
+  Location location;
+};
+
+class Parser {
+public:
+  Parser(const std::string &text, const std::string &file, std::string &error,
+         uint64_t capacity)
+      : text(text), file(file), error(error), given(capacity) {
+    advance();
+  }
+  std::optional<Program> program();
+
+private:
+  // Lexer.
+  void advance();
+  void skipBlank();
+  void number();
+
+  // Errors: the first one counts, and ends the input.
+  bool fail(Location where, const std::string &what);
+  bool expected(const std::string &what) {
+    return fail(token.location,
+                "found " +
+                    (token.kind == Token::End ? "the end of the text"
+                                              : "'" + token.text + "'") +
+                    "; expected " + what);
+  }
+
+  bool is(const char *word) const {
+    return token.kind != Token::End && token.kind != Token::Number &&
+           token.text == word;
+  }
+  bool accept(const char *word) {
+    if (!is(word))
+      return false;
+    advance();
+    return true;
+  }
+  bool require(const char *word) {
+    return accept(word) || expected("'" + std::string(word) + "'");
+  }
+  bool name(std::string &result, const char *what);
+  bool number(uint64_t &result, uint64_t low, uint64_t high, const char *what);
+
+  bool field();
+  bool useField(std::string &result, const Field *&found);
+  bool policy(Policy &policy, unsigned depth);
+  bool flows(Policy &policy);
+  bool classes(Policy &policy, unsigned depth);
+  bool weight(Token &result);
+  bool weights(Policy &policy, size_t count);
+  bool take(Policy &policy, const std::vector<Token> &weights, Location where);
+  bool fits(uint64_t packets, Location where, const std::string &what,
+            const std::string &help);
+  bool checkVirtualTime(const Policy &policy, Location where);
+  bool shape(Shape &shape);
+  bool condition(Condition &condition, unsigned depth);
+  bool conjunction(Condition &condition, unsigned depth);
+  bool comparison(Condition &condition, unsigned depth);
+
+  const std::string &text;
+  const std::string &file;
+  std::string &error;
+  /// The capacity from outside, or 0; whether the text says one.
+  uint64_t given;
+  bool declared = false;
+  size_t at = 0;
+  Location here;
+  Token token;
+  bool failed = false;
+  size_t count = 0;
+  Program result;
+};
+
+} // namespace nm::policy
+
+#endif // NM_LIB_IMPORT_PIFOPOLICY_PARSER_H

@@ -20,6 +20,10 @@ for seeds in "$here"/seeds/*; do
   name=$(basename "$seeds")
   mkdir -p "$work/$name"
   printf '%-26s' "$name"
+  if [[ ! -e $bin/$name ]]; then
+    echo "not in this build"
+    continue
+  fi
   if "$bin/$name" "$work/$name" "$seeds" -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="./$name-crash-" "$@" >"$work/$name.log" 2>&1; then
     grep -Eo 'Done [0-9]+ runs in [0-9]+ second\(s\)' "$work/$name.log" || echo ok

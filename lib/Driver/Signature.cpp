@@ -236,6 +236,16 @@ static Source describe(OwningOpRef<ModuleOp> module) {
   for (auto func : source.module->getOps<func::FuncOp>())
     if (func.isExternal())
       source.declared.push_back(func.getName().str());
+  // The signatures know; LLVM's functions would warn of what they do not.
+  for (auto func : source.module->getOps<func::FuncOp>()) {
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      func.removeArgAttr(i, kUnsignedAttrName);
+    for (unsigned i = 0; i < func.getNumResults(); ++i) {
+      func.removeResultAttr(i, StringAttr::get(func.getContext(), "nm.name"));
+      func.removeResultAttr(
+          i, StringAttr::get(func.getContext(), kUnsignedAttrName));
+    }
+  }
   for (Operation &op : *source.module->getBody())
     source.schedules |= op.getName().getStringRef() == "pifo.scheduler";
   return source;

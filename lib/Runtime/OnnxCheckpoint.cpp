@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "CheckpointFormats.h"
+#include "OnnxExternal.h"
 #include "Support.h"
-#include "nm/Runtime/Onnx.h"
 #include <algorithm>
+#include <set>
 
 namespace nm::rt {
 
@@ -35,6 +36,15 @@ public:
     std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) {
       return a.info.name < b.info.name;
     });
+    // Whoever caches what is read must see when one of these changes.
+    std::set<std::string> files;
+    for (const onnx::Tensor &tensor : model->graph.initializers)
+      if (tensor.external)
+        if (Result<std::string> file = onnx::externalFile(*model, tensor))
+          files.insert(*file);
+    for (const std::string &file : files)
+      if (Result<FileImage> image = mapImage(file))
+        identities.push_back(image->identity);
     std::vector<TensorInfo> infos;
     for (Row &row : rows) {
       infos.push_back(std::move(row.info));

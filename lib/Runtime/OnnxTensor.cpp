@@ -7,6 +7,7 @@
 
 #include "CheckpointFormats.h"
 #include "Memory.h"
+#include "OnnxExternal.h"
 #include "Support.h"
 #include "nm/Runtime/Onnx.h"
 #include <filesystem>
@@ -82,9 +83,7 @@ static rt::Error failed(const Model &model, const Tensor &tensor,
                        rt::quote(tensor.name), ": ", message);
 }
 
-/// The file of external data, which must lie in the model's folder or below:
-/// a model may not make its reader open other files.
-static Result<fs::path> externalPath(const Model &model, const Tensor &tensor) {
+Result<std::string> externalFile(const Model &model, const Tensor &tensor) {
   fs::path location(std::string(tensor.location));
   auto refused = [&](const char *why) {
     return failed(model, tensor,
@@ -118,15 +117,15 @@ static Result<fs::path> externalPath(const Model &model, const Tensor &tensor) {
                                    real.begin(), real.end());
   if (end != realFolder.end())
     return refused("leads out of the folder by a link");
-  return real;
+  return real.string();
 }
 
 static Result<rt::Tensor> readExternal(const Model &model, const Tensor &tensor,
                                        DType dtype, int64_t bytes) {
-  Result<fs::path> path = externalPath(model, tensor);
+  Result<std::string> path = externalFile(model, tensor);
   if (!path)
     return path.error();
-  Result<rt::FileImage> image = rt::mapImage(path->string());
+  Result<rt::FileImage> image = rt::mapImage(*path);
   if (!image)
     return image.error();
   auto size = static_cast<int64_t>(image->size);

@@ -34,6 +34,42 @@ LogicalResult sizeOf(NodeEmit &n) {
   return n.set(n.known(Int64, {}, n.product(n.in(0)->shape)));
 }
 
+/// Sizes that come from a tensor's elements may be 0 and -1, too; those of
+/// tensors may not.
+bool isSize(OpFoldResult size) {
+  auto value = llvm::dyn_cast_if_present<Value>(size);
+  return !value || !value.getDefiningOp<arith::IndexCastOp>();
+}
+
+/// Replaces elements that the call gives by the sizes they stand for.
+void settleAtRunTime(NodeEmit &n, Val &x, SmallVectorImpl<OpFoldResult> &wanted,
+                     bool zeroStays) {
+  Value zero = n.indexConstant(0), one = n.indexConstant(1);
+  Value minus = n.indexConstant(-1);
+  auto equals = [&](Value a, Value c) -> Value {
+    return arith::CmpIOp::create(n.b, n.loc, arith::CmpIPredicate::eq, a, c);
+  };
+  auto choose = [&](Value condition, Value a, Value c) -> Value {
+    return arith::SelectOp::create(n.b, n.loc, condition, a, c);
+  };
+  Value rest = one;
+  for (auto [d, size] : llvm::enumerate(wanted)) {
+    Value value = n.index(size);
+    if (!zeroStays && static_cast<int64_t>(d) < x.rank())
+      value = choose(equals(value, zero), n.index(x.shape[d]), value);
+    size = value;
+    Value factor = choose(equals(value, minus), one, value);
+    rest = arith::MulIOp::create(n.b, n.loc, rest, factor);
+  }
+  Value divisor = arith::MaxSIOp::create(n.b, n.loc, rest, one);
+  Value open =
+      arith::DivSIOp::create(n.b, n.loc, n.index(n.product(x.shape)), divisor);
+  for (OpFoldResult &size : wanted) {
+    Value value = n.index(size);
+    size = choose(equals(value, minus), open, value);
+  }
+}
+
 LogicalResult reshape(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
@@ -49,6 +85,8 @@ LogicalResult reshape(NodeEmit &n) {
     wanted = *given;
   }
   bool zeroStays = n.intOr("allowzero", 0);
+  if (!llvm::all_of(wanted, isSize))
+    settleAtRunTime(n, x, wanted, zeroStays);
   std::optional<size_t> open;
   OpFoldResult rest = n.size(1);
   for (auto [d, one] : llvm::enumerate(wanted)) {
@@ -471,6 +509,11 @@ LogicalResult pad(NodeEmit &n) {
     fill = n.scalar(*n.in(2));
   else
     fill = n.number(element, n.floatOr("value", 0));
+  if (Emit::constant(n.product(x.shape)) == 0) {
+    if (mode != "constant" && Emit::constant(n.product(shape)) != 0)
+      return n.fail("pads an empty tensor with what is at its edges");
+    return n.set(n.make(n.filled(shape, fill), x.type, shape));
+  }
   Value source = n.tensor(x);
   SmallVector<Value> starts = n.indices(before), sizes = n.indices(x.shape);
   return n.set(n.generate(

@@ -22,10 +22,32 @@ def floats(*shape):
 
 
 # A weight stays in the file; its bias is small enough to stand in the module.
-write("linear.onnx", graph(
-    [node("MatMul", ["x", "w"], ["xw"], "layer"), node("Add", ["xw", "b"], ["y"])],
-    [value("x", "float32", ["batch", 16, 32])], [value("y", "float32", ["batch", 16, 8])],
-    [tensor("w", floats(32, 8)), tensor("b", floats(8))]))
+weight, bias = floats(32, 8), floats(8)
+
+
+def linear(name, tensors, sparse_ones=()):
+    write(name, graph(
+        [node("MatMul", ["x", "w"], ["xw"], "layer"), node("Add", ["xw", "b"], ["y"])],
+        [value("x", "float32", ["batch", 16, 32])], [value("y", "float32", ["batch", 16, 8])],
+        tensors, sparse_initializers=sparse_ones))
+
+
+linear("linear.onnx", [tensor("w", weight), tensor("b", bias)])
+
+# The same weight in a file of its own, behind other bytes.
+with open("weights.bin", "wb") as out:
+    out.write(bytes(24) + weight.tobytes() + bytes(8))
+linear("external.onnx", [tensor("w", weight, ("weights.bin", 24, weight.nbytes)), tensor("b", bias)])
+
+# The same, sparse: by places in the flattened weight, and by rows and columns.
+places = numpy.arange(weight.size)
+linear("sparse-flat.onnx", [tensor("b", bias)], [sparse("w", weight.reshape(-1), places, weight.shape)])
+pairs = numpy.stack(numpy.unravel_index(places, weight.shape), 1)
+linear("sparse-pairs.onnx", [tensor("b", bias)], [sparse("w", weight.reshape(-1), pairs, weight.shape)])
+
+# The same as a list of numbers, not as raw bytes.
+fields = [(1, 32), (1, 8), (2, 1), (4, weight.astype("<f4").tobytes()), (8, "w")]
+linear("typed.onnx", [fields, tensor("b", bias)])
 
 # Heads by shape arithmetic, as exporters write it: all of it folds.
 write("heads.onnx", graph(

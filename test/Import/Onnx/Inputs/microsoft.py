@@ -1,0 +1,239 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Operators of ONNX Runtime's domain against NumPy, from its docs/ContribOperators.md.
+
+usage: microsoft.py FOLDER [REGEX]
+"""
+
+import math
+
+import numpy
+
+from oneop import main
+
+SOURCE = numpy.random.default_rng(11)
+B, S, H, D = 2, 5, 4, 8
+ERF = numpy.vectorize(math.erf)
+
+
+def floats(*shape):
+    return SOURCE.standard_normal(shape).astype(numpy.float32)
+
+
+def softmax(x):
+    m = x.max(-1, keepdims=True)
+    e = numpy.exp(x - numpy.where(numpy.isfinite(m), m, 0))
+    total = e.sum(-1, keepdims=True)
+    return e / numpy.where(total == 0, 1, total)
+
+
+def heads(x, count=H):
+    return x.reshape(x.shape[0], x.shape[1], count, -1).transpose(0, 2, 1, 3)
+
+
+def attend(q, k, v, mask=0.0, scale=None):
+    """q [B, H, N, D], k and v [B, G, S, D]: [B, N, H * D]."""
+    k, v = (x.repeat(q.shape[1] // x.shape[1], 1) for x in (k, v))
+    scores = q @ k.transpose(0, 1, 3, 2) * (scale or 1 / math.sqrt(q.shape[-1])) + mask
+    out = (softmax(scores) @ v).transpose(0, 2, 1, 3)
+    return out.reshape(*out.shape[:2], -1)
+
+
+def norm(x, scale, bias=0.0, eps=1e-5, centre=True):
+    if centre:
+        x = x - x.mean(-1, keepdims=True)
+    return x / numpy.sqrt((x * x).mean(-1, keepdims=True) + eps) * scale + bias
+
+
+def causal(n, total):
+    return numpy.where(numpy.arange(total) <= numpy.arange(n)[:, None] + total - n, 0, -numpy.inf)
+
+
+def case_attention():
+    x, w, b = floats(B, S, 16), floats(16, 3 * H * D), floats(3 * H * D)
+    lengths = numpy.int32([5, 3])
+    q, k, v = (heads(t) for t in numpy.split(x @ w + b, 3, -1))
+    mask = numpy.where(numpy.arange(S) < lengths[:, None, None, None], 0, -numpy.inf)
+    return "Attention", [x, w, b, lengths], dict(num_heads=H), [attend(q, k, v, mask)]
+
+
+def case_attention_past():
+    x, w, b, past = floats(B, S, 16), floats(16, 3 * H * D), floats(3 * H * D), floats(2, B, H, 3, D)
+    q, k, v = (heads(t) for t in numpy.split(x @ w + b, 3, -1))
+    k, v = numpy.concatenate([past[0], k], 2), numpy.concatenate([past[1], v], 2)
+    return ("Attention", [x, w, b, None, past], dict(num_heads=H, unidirectional=1),
+            [attend(q, k, v, causal(S, S + 3)), numpy.stack([k, v])])
+
+
+def case_attention_raw_mask():
+    x, w, b = floats(B, S, 16), floats(16, 3 * H * D), floats(3 * H * D)
+    raw = (SOURCE.random((B, S)) < 0.7).astype(numpy.int32)
+    raw[:, 0] = 1
+    bias = floats(1, H, S, S)
+    q, k, v = (heads(t) for t in numpy.split(x @ w + b, 3, -1))
+    mask = numpy.where(raw[:, None, None, :] != 0, 0, -numpy.inf) + bias
+    return "Attention", [x, w, b, raw, None, bias], dict(num_heads=H), [attend(q, k, v, mask)]
+
+
+def case_qattention():
+    x = SOURCE.integers(0, 256, (B, S, 16), numpy.uint8)
+    w = SOURCE.integers(-128, 128, (16, 3 * H * D), numpy.int8)
+    b, xs, ws = floats(3 * H * D), numpy.float32(0.01), numpy.float32(0.02)
+    xz, wz = numpy.uint8(120), numpy.int8(3)
+    real = (x.astype(int) - 120) @ (w.astype(int) - 3) * 0.01 * 0.02 + b
+    q, k, v = (heads(t) for t in numpy.split(real, 3, -1))
+    return "QAttention", [x, w, b, xs, ws, None, xz, wz], dict(num_heads=H), [attend(q, k, v)]
+
+
+def case_multihead():
+    q, k, v, bias = floats(B, S, H * D), floats(B, 7, H * D), floats(B, 7, H * D), floats(3 * H * D)
+    pad = numpy.int32([[1] * 7, [1] * 4 + [0] * 3])
+    parts = [heads(t + p) for t, p in zip((q, k, v), numpy.split(bias, 3))]
+    mask = numpy.where(pad[:, None, None, :] != 0, 0, -numpy.inf)
+    return "MultiHeadAttention", [q, k, v, bias, pad], dict(num_heads=H), [attend(*parts, mask)]
+
+
+def case_multihead_past():
+    q, k, v = floats(B, S, H * D), floats(B, S, H * D), floats(B, S, H * D)
+    pk, pv, bias = floats(B, H, 3, D), floats(B, H, 3, D), floats(B, H, S, S + 3)
+    k4, v4 = numpy.concatenate([pk, heads(k)], 2), numpy.concatenate([pv, heads(v)], 2)
+    return ("MultiHeadAttention", [q, k, v, None, None, bias, pk, pv], dict(num_heads=H),
+            [attend(heads(q), k4, v4, bias), k4, v4])
+
+
+def case_multihead_packed():
+    x = floats(B, S, H, 3, D)
+    q, k, v = (x[:, :, :, i].transpose(0, 2, 1, 3) for i in range(3))
+    return "MultiHeadAttention", [x], dict(num_heads=H, scale=0.5), [attend(q, k, v, 0, 0.5)]
+
+
+def turn(x, cos, sin, places):  # [B, H, N, D], halves
+    c, s = cos[places][:, None], sin[places][:, None]
+    a, b = numpy.split(x, 2, -1)
+    return numpy.concatenate([a * c - b * s, a * s + b * c], -1)
+
+
+def tables():
+    angles = numpy.outer(numpy.arange(16), 100.0 ** (-numpy.arange(D // 2) / (D // 2)))
+    return numpy.cos(angles).astype(numpy.float32), numpy.sin(angles).astype(numpy.float32)
+
+
+def case_group_query():
+    g, n, past = 2, 1, 6
+    q, k, v = floats(B, n, H * D), floats(B, n, g * D), floats(B, n, g * D)
+    pk, pv = floats(B, g, past, D), floats(B, g, past, D)
+    cos, sin = tables()
+    lens = numpy.int32([6, 4])  # keys after this call, less one
+    places = (lens + 1 - n)[:, None] + numpy.arange(n)
+    q4, k4, v4 = turn(heads(q), cos, sin, places), turn(heads(k, g), cos, sin, places), heads(v, g)
+    nk, nv = numpy.zeros((B, g, past + 1, D), numpy.float32), numpy.zeros((B, g, past + 1, D), numpy.float32)
+    for b in range(B):
+        start = lens[b] + 1 - n
+        for new, old, fresh in ((nk, pk, k4), (nv, pv, v4)):
+            new[b, :, :start] = old[b, :, :start]
+            new[b, :, start:start + n] = fresh[b]
+    mask = numpy.where(numpy.arange(past + 1) <= lens[:, None, None, None], 0, -numpy.inf)
+    return ("GroupQueryAttention", [q, k, v, pk, pv, lens, numpy.int32(past + 1), cos, sin],
+            dict(num_heads=H, kv_num_heads=g, do_rotary=1), [attend(q4, nk, nv, mask), nk, nv])
+
+
+def case_group_query_prompt():
+    g = 2
+    packed = floats(B, S, (H + 2 * g) * D)
+    q, k, v = packed[..., :H * D], packed[..., H * D:(H + g) * D], packed[..., (H + g) * D:]
+    lens = numpy.int32([S - 1, S - 1])
+    local = numpy.where(numpy.arange(S) >= numpy.arange(S)[:, None] - 2, 0, -numpy.inf)
+    return ("GroupQueryAttention", [packed, None, None, None, None, lens, numpy.int32(S)],
+            dict(num_heads=H, kv_num_heads=g, local_window_size=2),
+            [attend(heads(q), heads(k, g), heads(v, g), causal(S, S) + local), heads(k, g), heads(v, g)])
+
+
+def case_rotary():
+    cos, sin = tables()
+    x, places = floats(B, S, H * D), SOURCE.integers(0, 16, (B, S))
+    out = turn(heads(x), cos, sin, places).transpose(0, 2, 1, 3).reshape(B, S, -1)
+    return "RotaryEmbedding", [x, places, cos, sin], dict(), [out]
+
+
+def case_rotary_offset():
+    cos, sin = tables()
+    x = floats(B, H, S, D)
+    places = numpy.broadcast_to(numpy.arange(S) + 3, (B, S))
+    return "RotaryEmbedding", [x, numpy.int64([3]), cos, sin], dict(), [turn(x, cos, sin, places)]
+
+
+def case_embed():
+    ids, types = SOURCE.integers(0, 20, (B, S)).astype(numpy.int32), SOURCE.integers(0, 2, (B, S)).astype(numpy.int32)
+    words, places, segments = floats(20, 16), floats(9, 16), floats(2, 16)
+    gamma, beta, mask = floats(16), floats(16), numpy.int32([[1] * S, [1, 1, 0, 0, 0]])
+    total = words[ids] + places[:S] + segments[types]
+    return ("EmbedLayerNormalization", [ids, types, words, places, segments, gamma, beta, mask], dict(epsilon=1e-6),
+            [norm(total, gamma, beta, 1e-6), numpy.int32([S, 2])])
+
+
+def case_skip():
+    x, skip, gamma, beta, bias = floats(B, S, 16), floats(B, S, 16), floats(16), floats(16), floats(16)
+    total = x + skip + bias
+    return ("SkipLayerNormalization", [x, skip, gamma, beta, bias], dict(epsilon=1e-6),
+            [norm(total, gamma, beta, 1e-6), None, None, total])
+
+
+def case_skip_simplified():
+    x, skip, gamma = floats(B, S, 16), floats(B, S, 16), floats(16)
+    return ("SkipSimplifiedLayerNormalization", [x, skip, gamma], dict(epsilon=1e-6),
+            [norm(x + skip, gamma, 0, 1e-6, False), None, None, x + skip])
+
+
+def case_fast_gelu():
+    x, b = floats(B, 16), floats(16)
+    y = x + b
+    return "FastGelu", [x, b], {}, [0.5 * y * (1 + numpy.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3)))]
+
+
+def case_bias_gelu():
+    x, b = floats(B, 16), floats(16)
+    y = x + b
+    return "BiasGelu", [x, b], {}, [0.5 * y * (1 + ERF(y / math.sqrt(2)))]
+
+
+def case_quick_gelu():
+    x = floats(B, 16)
+    return "QuickGelu", [x], {}, [x / (1 + numpy.exp(-1.702 * x))]
+
+
+def case_fused_matmul():
+    a, w = floats(2, 6, 5), floats(2, 7, 6)
+    return "FusedMatMul", [a, w], dict(transA=1, transB=1, alpha=0.5), [0.5 * a.swapaxes(1, 2) @ w.swapaxes(1, 2)]
+
+
+def nbits(zeros, k=40, n=6, block=16):
+    blocks = -(-k // block)
+    full = SOURCE.integers(0, 16, (n, blocks * block)).astype(numpy.uint8)
+    packed = (full[:, 0::2] | full[:, 1::2] << 4).reshape(n, blocks, block // 2)
+    scales = floats(n * blocks)
+    points = numpy.full((n, blocks), 8)
+    inputs = [floats(3, k), packed, scales]
+    if zeros == "packed":
+        points = SOURCE.integers(0, 16, (n, blocks + blocks % 2)).astype(numpy.uint8)
+        inputs.append((points[:, 0::2] | points[:, 1::2] << 4).reshape(-1))
+    elif zeros == "float":
+        points = floats(n, blocks)
+        inputs.append(points.reshape(-1))
+    weight = (full - points[:, :blocks].repeat(block, 1).astype(float)) * scales.reshape(n, blocks).repeat(block, 1)
+    return ("MatMulNBits", inputs, dict(K=k, N=n, bits=4, block_size=block), [inputs[0] @ weight[:, :k].T])
+
+
+def case_nbits():
+    return nbits(None)
+
+
+def case_nbits_zeros():
+    return nbits("packed")
+
+
+def case_nbits_float_zeros():
+    return nbits("float")
+
+
+if __name__ == "__main__":
+    main({n[5:]: f for n, f in list(globals().items()) if n.startswith("case_")}, "com.microsoft")

@@ -47,7 +47,7 @@ static int run(int argc, char **argv) {
                   {"asm", KernelOutput::Assembly, "assembly"},
                   {"obj", KernelOutput::Object, "an object file"}});
   line.text("only", only, "part", "only kernels with this in their name");
-  line.text("o", output, "file", "the output (default: standard output)");
+  line.text("o", output, "file", "the output; - is standard output");
   auto outcome = line.parse(argc, argv);
   if (!outcome)
     return fail(outcome.error().message);

@@ -4,7 +4,8 @@
 #
 # usage: scripts/stress passes [--count N] [--seed S] [--keep FOLDER]
 # Modules of the test tree, mutated, through each pass alone: N for each pass (3,500 over all of
-# them if nothing is said). A fault prints its seed; --keep writes the module that it was found with.
+# them if nothing is said), and 100 N damaged texts through the parsers. A fault prints its seed; --keep
+# writes the module that it was found with.
 set -euo pipefail
 export NM_MUTATE_COUNT=130
 while (($#)); do

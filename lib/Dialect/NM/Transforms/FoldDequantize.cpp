@@ -39,6 +39,10 @@ namespace {
 
 using Strides = SmallVector<int64_t>;
 
+/// Tensors that are looked at for one weight: those are a few steps from where
+/// they are stored, activations are at the end of all that was computed.
+constexpr int kMostVisits = 64;
+
 /// A parameter or constant, read at sum i_k * strides_k; or a number.
 struct Leaf {
   Value value;
@@ -86,6 +90,7 @@ private:
   static Found multiply(const Term &l, const Term &r);
 
   ArrayRef<int64_t> loops;
+  int visits = kMostVisits; ///< that are left
 };
 
 } // namespace
@@ -121,7 +126,7 @@ std::optional<SmallVector<Strides>> Matcher::split(const Strides &strides,
 
 Found Matcher::match(Value value, const Strides &strides) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !type.hasStaticShape() || type.getEncoding())
+  if (--visits < 0 || !type || !type.hasStaticShape() || type.getEncoding())
     return std::nullopt;
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -355,7 +360,7 @@ private:
   static SmallVector<SmallVector<int64_t>> shapesOf(Value value) {
     SmallVector<SmallVector<int64_t>> shapes;
     SmallVector<Value> pending{value};
-    while (!pending.empty() && shapes.size() < 16) {
+    for (int visits = kMostVisits; !pending.empty() && visits; --visits) {
       Value next = pending.pop_back_val();
       auto type = dyn_cast<RankedTensorType>(next.getType());
       Operation *op = next.getDefiningOp();
@@ -480,17 +485,18 @@ private:
 
   /// Parameters that nobody reads any more are not looked for in a checkpoint.
   static void eraseDead(Operation *op, IRRewriter &rewriter) {
-    SmallVector<Operation *> pending{op};
+    llvm::SmallSetVector<Operation *, 8> pending; // each once
+    pending.insert(op);
     while (!pending.empty()) {
       Operation *next = pending.pop_back_val();
       if (!isOpTriviallyDead(next))
         continue;
-      llvm::SmallSetVector<Operation *, 4> producers;
+      SmallVector<Operation *> producers;
       for (Value operand : next->getOperands())
         if (Operation *producer = operand.getDefiningOp())
-          producers.insert(producer);
+          producers.push_back(producer);
       rewriter.eraseOp(next);
-      llvm::append_range(pending, producers);
+      pending.insert(producers.begin(), producers.end());
     }
   }
 

@@ -7,7 +7,7 @@
 
 // A device description that parses must print to one that parses to the same.
 #include "FuzzUtil.h"
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 
 using namespace nm::model;
 

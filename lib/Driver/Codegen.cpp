@@ -12,7 +12,7 @@
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Support.h"
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include "nm/Support/Text.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -31,15 +31,14 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
 llvm::Error driver::checkTargetName(StringRef target) {
-  if (target == "host" || findCPUPreset(target))
+  namespace machine = ::nm::machine;
+  if (findProcessor(target))
     return llvm::Error::success();
-  std::vector<std::string> processors = {"host"}, accelerators;
-  for (const CPUPreset &known : getCPUPresets())
-    processors.push_back(StringRef(known.name).str());
-  for (const std::string &name : ::nm::model::builtinDevices())
-    if (auto device = ::nm::model::findDevice(name);
-        device && device->kind == ::nm::model::DeviceKind::Accelerator)
-      accelerators.push_back(name);
+  std::vector<std::string> processors =
+      machine::builtinDevices(machine::DeviceKind::Host);
+  processors.insert(processors.begin(), "host");
+  std::vector<std::string> accelerators =
+      machine::builtinDevices(machine::DeviceKind::Accelerator);
   std::vector<std::string> all = processors;
   llvm::append_range(all, accelerators);
   return makeError("unknown --target {0}{1}; expected a processor ({2}), an "
@@ -54,9 +53,12 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 driver::createTargetMachine(StringRef targetName, StringRef cpu) {
   if (llvm::Error error = checkTargetName(targetName))
     return std::move(error);
-  const CPUPreset *preset = findCPUPreset(targetName);
-  llvm::Triple triple(preset ? preset->triple.str()
-                             : llvm::sys::getProcessTriple());
+  std::optional<::nm::machine::HostUnit> preset;
+  if (targetName != "host")
+    preset = findProcessor(targetName);
+  llvm::Triple triple(preset && !preset->triple.empty()
+                          ? preset->triple
+                          : llvm::sys::getProcessTriple());
   if (preset) {
     llvm::InitializeAllTargetInfos();
     llvm::InitializeAllTargets();
@@ -74,9 +76,12 @@ driver::createTargetMachine(StringRef targetName, StringRef cpu) {
   if (!target)
     return makeError("no code generator for '{0}': {1}", triple.str(), message);
 
-  llvm::SubtargetFeatures features(preset ? preset->llvmFeatures : "");
+  llvm::SubtargetFeatures features;
+  if (preset)
+    for (const std::string &feature : preset->llvmFeatures)
+      features.AddFeature(feature);
   if (preset && cpu.empty()) {
-    cpu = preset->llvmCPU;
+    cpu = preset->llvmCpu;
   } else if (!preset && (cpu.empty() || cpu == "native")) {
     cpu = llvm::sys::getHostCPUName();
     for (const auto &feature : llvm::sys::getHostCPUFeatures())
@@ -126,28 +131,14 @@ llvm::Error driver::checkRunsHere(const llvm::TargetMachine &machine) {
 CPUAttr driver::describeMachine(MLIRContext *context,
                                 const llvm::TargetMachine &machine,
                                 StringRef target) {
-  CacheSizes caches;
-  const CPUPreset *preset = findCPUPreset(target);
-  if (preset)
-    caches = {preset->l1, preset->l2, preset->l3, /*line=*/64, /*cores=*/1};
-  else
-    caches = readCacheSizes();
   llvm::StringSet<> enabled;
   for (const auto &feature :
        machine.getMCSubtargetInfo()->getEnabledProcessorFeatures())
     enabled.insert(feature.Key);
-  CPUAttr found = describeCPU(
+  return describeCPU(
       context, machine.getTargetTriple(),
-      [&](StringRef name) { return enabled.contains(name); }, caches);
-  // Only a preset says how wide registers are whose width is no part of the
-  // instruction set.
-  if (!preset || preset->vector <= found.getVector() ||
-      !found.hasFeature("sve"))
-    return found;
-  return CPUAttr::get(context, found.getArch(), found.getFeatures(),
-                      preset->vector, found.getRegisters(), found.getL1(),
-                      found.getL2(), found.getL3(), found.getLine(),
-                      found.getCores());
+      [&](StringRef name) { return enabled.contains(name); },
+      findProcessor(target).value_or(*findProcessor("host")));
 }
 
 llvm::Error driver::attachTarget(ModuleOp module,

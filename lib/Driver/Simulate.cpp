@@ -32,7 +32,9 @@ static constexpr size_t kMaxEvents = 1000000;
 llvm::Expected<std::optional<model::Device>>
 driver::findAccelerator(StringRef target) {
   bool isFile = target.contains('/') || target.ends_with(".json");
-  if (!isFile && !llvm::is_contained(model::builtinDevices(), target))
+  if (!isFile &&
+      !llvm::is_contained(model::builtinDevices(model::DeviceKind::Accelerator),
+                          target))
     return std::nullopt;
   auto device = model::findDevice(target.str());
   if (!device)

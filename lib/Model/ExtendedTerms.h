@@ -15,9 +15,9 @@
 #ifndef NM_LIB_MODEL_EXTENDEDTERMS_H
 #define NM_LIB_MODEL_EXTENDEDTERMS_H
 
+#include "nm/Machine/ProductTerms.h"
 #include "nm/Model/AttentionLayout.h"
 #include "nm/Model/Blocks.h"
-#include "nm/Model/ProductTerms.h"
 #include "nm/Support/Arithmetic.h"
 
 namespace nm::model {

@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cost.h"
-#include "nm/Model/ProductTerms.h"
+#include "nm/Machine/ProductTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <map>

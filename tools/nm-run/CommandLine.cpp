@@ -8,8 +8,11 @@
 #include "CommandLine.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
+#include "nm/Machine/Device.h"
 #include "nm/Support/Numbers.h"
 #include "nm/Support/Options.h"
+#include "nm/Support/OutputFile.h"
+#include "nm/Support/Text.h"
 #include "llvm/Support/CommandLine.h"
 
 using namespace mlir;
@@ -126,6 +129,13 @@ void addRunning(support::CommandLine &line, RunOptions &options) {
 }
 
 void addCompiling(support::CommandLine &line, RunOptions &options) {
+  using ::nm::machine::builtinDevices;
+  using ::nm::machine::DeviceKind;
+  std::vector<std::string> processors = builtinDevices(DeviceKind::Host);
+  processors.insert(processors.begin(), "host");
+  std::vector<std::string> accelerators =
+      builtinDevices(DeviceKind::Accelerator);
+  accelerators.push_back("the file of a description");
   line.group("Compiling");
   line.flag("dense", options.dense,
             "treat every weight as dense: the baseline for comparisons");
@@ -142,11 +152,11 @@ void addCompiling(support::CommandLine &line, RunOptions &options) {
         "program of the accelerator that --target names"},
        {"attacc-asm", EmitKind::ProgramAssembly, "the same as assembly"}});
   line.text("o", options.outputFile, "file", "output of --emit");
-  line.text("target", options.target, "name",
-            "processor to generate code for: host, x86-64, x86-64-avx2, "
-            "x86-64-avx512, aarch64-neon or aarch64-sve256; or accelerator to "
-            "simulate: edge, cloud, tpu-v5e, a100 or the file of a "
-            "description");
+  line.text(
+      "target", options.target, "name",
+      "processor to generate code for: " + support::alternatives(processors) +
+          "; or accelerator to simulate: " +
+          support::alternatives(accelerators));
   line.text("target-cpu", options.targetCPU, "name",
             "as in clang -march (default: the target's)");
   line.text("prefix", options.prefix, "name",
@@ -196,6 +206,20 @@ void addReporting(support::CommandLine &line, RunOptions &options) {
             "write all remarks as YAML, for opt-viewer.py");
 }
 
+/// --print-device stands alone.
+llvm::Error printDevice(const support::CommandLine &line,
+                        const std::string &name) {
+  for (const std::string &other : line.given())
+    if (other != "print-device")
+      return makeError("--print-device prints a description and does nothing "
+                       "else; drop --{0}",
+                       other);
+  auto device = ::nm::machine::findDevice(name);
+  if (!device)
+    return toError(device.error());
+  return toError(support::writeFile("-", ::nm::machine::printDevice(*device)));
+}
+
 llvm::Error addBindings(StringRef option, const std::vector<std::string> &texts,
                         std::vector<Binding> &bindings) {
   for (const std::string &text : texts) {
@@ -224,6 +248,10 @@ driver::parseCommandLine(int argc, char **argv) {
   addCompiling(line, options);
   addSimulating(line, options);
   addReporting(line, options);
+  std::string device;
+  line.text("print-device", device, "name",
+            "print the description of a processor or accelerator (a name that "
+            "--target takes, host among them, or a file) as JSON, then exit");
   line.foreign("mlir-", texts.foreign);
   for (int i = 1; i < argc; ++i)
     if (StringRef(argv[i]) == "--explore")
@@ -234,6 +262,15 @@ driver::parseCommandLine(int argc, char **argv) {
     return toError(outcome.error());
   if (*outcome == support::CommandLine::Outcome::Done)
     return std::nullopt;
+  if (line.given("print-device")) {
+    if (!options.inputFile.empty())
+      return makeError("--print-device prints a description and does nothing "
+                       "else; drop {0}",
+                       support::quotePath(options.inputFile));
+    if (llvm::Error error = printDevice(line, device))
+      return std::move(error);
+    return std::nullopt;
+  }
   for (auto [name, values, bindings] :
        {std::tuple("params", &texts.params, &options.params),
         std::tuple("bind", &texts.bind, &options.bind),

@@ -8,7 +8,7 @@
 #ifndef NM_UNITTESTS_COMMON_RANDOMDEVICES_H
 #define NM_UNITTESTS_COMMON_RANDOMDEVICES_H
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include <cstdlib>
 #include <random>
 

@@ -19,69 +19,15 @@ using namespace mlir::nm;
 
 namespace {
 
-/// A folder that looks like Linux's /sys/devices/system/cpu.
-class FakeSysfs {
-public:
-  FakeSysfs() {
-    EXPECT_FALSE(llvm::sys::fs::createUniqueDirectory("nm-sysfs", root));
-  }
-  ~FakeSysfs() { llvm::sys::fs::remove_directories(root); }
-
-  void write(StringRef path, StringRef text) {
-    SmallString<128> full(root);
-    llvm::sys::path::append(full, path);
-    EXPECT_FALSE(
-        llvm::sys::fs::create_directories(llvm::sys::path::parent_path(full)));
-    std::error_code error;
-    llvm::raw_fd_ostream(full, error) << text << "\n";
-    EXPECT_FALSE(error);
-  }
-  void cache(int index, StringRef level, StringRef type, StringRef size) {
-    std::string folder = "cpu0/cache/index" + std::to_string(index) + "/";
-    write(folder + "level", level);
-    write(folder + "type", type);
-    write(folder + "size", size);
-    write(folder + "coherency_line_size", "64");
-  }
-
-  SmallString<128> root;
-};
-
-TEST(CPUTarget, ReadsDataCaches) {
-  FakeSysfs sysfs;
-  sysfs.cache(0, "1", "Data", "48K");
-  sysfs.cache(1, "1", "Instruction", "32K");
-  sysfs.cache(2, "2", "Unified", "2048K");
-  sysfs.cache(3, "3", "Unified", "36M");
-  sysfs.write("online", "0-3,8,10-11");
-  CacheSizes sizes = readCacheSizes(sysfs.root);
-  EXPECT_EQ(sizes.l1, 48 << 10);
-  EXPECT_EQ(sizes.l2, 2 << 20);
-  EXPECT_EQ(sizes.l3, 36 << 20);
-  EXPECT_EQ(sizes.line, 64);
-  EXPECT_EQ(sizes.cores, 7);
-}
-
-TEST(CPUTarget, SurvivesNonsense) {
-  FakeSysfs sysfs;
-  EXPECT_EQ(readCacheSizes(sysfs.root).cores, 1);
-  sysfs.cache(0, "1", "Data", "-4K");
-  sysfs.cache(1, "2", "Unified", "99999999999999999999K");
-  sysfs.write("online", "5-2,x,7-999999999999");
-  CacheSizes sizes = readCacheSizes(sysfs.root);
-  EXPECT_EQ(sizes.l1, 0);
-  EXPECT_EQ(sizes.l2, 0);
-  EXPECT_EQ(sizes.cores, 1);
-}
-
 TEST(CPUTarget, VectorsFollowFromFeatures) {
   MLIRContext context;
   context.loadDialect<NMDialect>();
   auto describe = [&](StringRef triple, std::initializer_list<StringRef> list) {
     llvm::StringSet<> features(llvm::from_range, list);
-    return describeCPU(&context, llvm::Triple(triple),
-                       [&](StringRef name) { return features.contains(name); },
-                       {});
+    return describeCPU(
+        &context, llvm::Triple(triple),
+        [&](StringRef name) { return features.contains(name); },
+        ::nm::machine::findDevice("generic-host")->host);
   };
   CPUAttr old = describe("x86_64-linux", {});
   EXPECT_EQ(old.getVector(), 128);
@@ -109,12 +55,13 @@ TEST(CPUTarget, VectorsFollowFromFeatures) {
   EXPECT_EQ(neon.getFeatures(), "neon");
 }
 
-TEST(CPUTarget, PresetsAreWellFormed) {
+TEST(CPUTarget, DescriptionsAreWellFormed) {
   MLIRContext context;
   context.loadDialect<NMDialect>();
-  for (const CPUPreset &preset : getCPUPresets()) {
-    CPUAttr target = getCPUTarget(&context, preset.name);
-    ASSERT_TRUE(target) << preset.name.str();
+  for (const std::string &name :
+       ::nm::machine::builtinDevices(::nm::machine::DeviceKind::Host)) {
+    CPUAttr target = getCPUTarget(&context, name);
+    ASSERT_TRUE(target) << name;
     std::string text;
     llvm::raw_string_ostream(text) << target;
     EXPECT_EQ(getCPUTarget(&context, text), target) << text;

@@ -25,8 +25,8 @@ llvm::Error checkTargetName(StringRef target);
 
 /// A target machine for position-independent code at the highest optimisation
 /// level. `target` is "host", for this machine with all its features, or the
-/// name of a preset (getCPUPresets); `cpu`, unless it is empty, one of LLVM's
-/// names for processors of the target's architecture.
+/// name of a processor that nm describes (findProcessor); `cpu`, unless it is
+/// empty, one of LLVM's names for processors of the target's architecture.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(StringRef target, StringRef cpu = "");
 
@@ -34,7 +34,7 @@ createTargetMachine(StringRef target, StringRef cpu = "");
 llvm::Error checkRunsHere(const llvm::TargetMachine &machine);
 
 /// The description that kernels for `machine` are made by: its features, and
-/// the caches of this machine or, for another one, of the preset `target`.
+/// what else the description of `target` says.
 CPUAttr describeMachine(MLIRContext *context,
                         const llvm::TargetMachine &machine, StringRef target);
 

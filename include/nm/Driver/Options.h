@@ -99,8 +99,8 @@ struct RunOptions {
   EmitKind emit = EmitKind::Execute;
   /// Output of --emit; empty is standard output, for the texts.
   std::string outputFile;
-  /// A name that getCPUPresets() lists, "host", or an accelerator: the name or
-  /// the file of its description.
+  /// The name of a processor that nm describes, "host", or an accelerator: the
+  /// name or the file of its description.
   std::string target = "host";
   /// By LLVM's name, in place of the target's. Empty: the target's.
   std::string targetCPU;

@@ -25,7 +25,7 @@
 #ifndef NM_ISA_PROGRAM_H
 #define NM_ISA_PROGRAM_H
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include <array>
 #include <cstdint>
 #include <string>

@@ -14,7 +14,7 @@
 #ifndef NM_MODEL_ATTENTION_H
 #define NM_MODEL_ATTENTION_H
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 
 namespace nm::model {
 

@@ -16,7 +16,7 @@
 // HOST: nm.target = #nm.cpu<arch = "{{[a-z0-9_]+}}", {{.*}} l1 = {{[1-9][0-9]+}}, {{.*}} cores = {{[1-9][0-9]*}}>
 // STAYS: features = "", vector = 128, registers = 16
 // TEXT: nm.target = #nm.cpu<arch = "arm", features = "neon", vector = 128, registers = 16, l1 = 16384, l2 = 0, l3 = 0, line = 32, cores = 4>
-// UNKNOWN: error: unknown target 'pentium', expected host, x86-64, x86-64-avx2, x86-64-avx512, aarch64-neon, aarch64-sve256 or #nm.cpu<...>
+// UNKNOWN: error: unknown target 'pentium', expected host, aarch64-neon, aarch64-sve256, generic-host, x86-64, x86-64-avx2, x86-64-avx512 or #nm.cpu<...>
 // BROKEN: error:
 // WIDE: layout <lane, lanes = 16>
 // SVE: layout <panel,

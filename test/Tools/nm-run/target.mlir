@@ -11,7 +11,7 @@
 // RUN: sed 's/^module/module attributes {nm.target = 3 : i32}/' %s > %t.wrong.mlir
 // RUN: not nm-run %t.wrong.mlir --emit=asm -o - 2>&1 | FileCheck %s --check-prefix=WRONG
 // NEON: fmla v{{[0-9]+}}.4s
-// UNKNOWN: error: unknown --target 'sparc'; expected a processor (host, x86-64, {{.*}}), an accelerator ({{.*}}edge{{.*}}), or the file of a description
+// UNKNOWN: error: unknown --target 'sparc'; expected a processor (host, {{.*}}x86-64, {{.*}}), an accelerator ({{.*}}edge{{.*}}), or the file of a description
 // CLOSE: error: unknown --target 'x86-64-avx52' (did you mean 'x86-64-avx2'?); expected a processor (host
 // ZMM: vfmadd{{.*}}%zmm
 // LACKS: error: the module's 'nm.target' has the feature 'avx512f', which the processor that code is generated for lacks

@@ -126,28 +126,7 @@ private:
   model::Result<model::Device> findTarget() {
     if (target != "module")
       return model::findDevice(target);
-    model::Result<model::Device> device = model::findDevice("generic-host");
-    if (!device.ok())
-      return device;
-    mlir::nm::CPUAttr cpu = mlir::nm::getCPUTarget(getOperation());
-    model::HostUnit &host = (*device).host;
-    host.vectorBits = cpu.getVector();
-    host.vectorRegisters = cpu.getRegisters();
-    host.cores = cpu.getCores();
-    SmallVector<model::CacheLevel> levels(host.caches.begin(),
-                                          host.caches.end());
-    host.caches.clear();
-    const int64_t sizes[] = {cpu.getL1(), cpu.getL2(), cpu.getL3()};
-    for (auto [index, bytes] : llvm::enumerate(sizes)) {
-      if (bytes <= 0 || index >= levels.size())
-        continue;
-      model::CacheLevel level = levels[index];
-      level.bytes = bytes;
-      level.lineBytes = cpu.getLine();
-      level.sharedBy = index == 2 ? cpu.getCores() : 1;
-      host.caches.push_back(level);
-    }
-    return device;
+    return mlir::nm::getDevice(mlir::nm::getCPUTarget(getOperation()));
   }
 
   remark::detail::InFlightRemark missed(AttentionOp op, StringRef name) {

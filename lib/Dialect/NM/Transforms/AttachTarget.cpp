@@ -35,9 +35,9 @@ struct AttachTargetPass
     }
     CPUAttr description = getCPUTarget(&getContext(), target);
     if (!description) {
-      SmallVector<StringRef> names{"host"};
-      for (const CPUPreset &preset : getCPUPresets())
-        names.push_back(preset.name);
+      std::vector<std::string> names =
+          ::nm::machine::builtinDevices(::nm::machine::DeviceKind::Host);
+      names.insert(names.begin(), "host");
       module.emitError("unknown target '")
           << target << "', expected " << llvm::join(names, ", ")
           << " or #nm.cpu<...>";

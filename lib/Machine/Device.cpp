@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include "DeviceFields.h"
 #include "nm/Support/Text.h"
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 using nlohmann::ordered_json;
 
-namespace nm::model {
+namespace nm::machine {
 
 const char *toString(Stationarity stationarity) {
   switch (stationarity) {
@@ -91,6 +91,10 @@ public:
     for (Stationarity value : values)
       out[name].push_back(toString(value));
   }
+  void features(const char *name, const std::vector<std::string> &values,
+                const char *doc) {
+    texts(name, values, doc);
+  }
   void patterns(const char *name, const std::vector<SparsePattern> &values,
                 const char *) {
     out[name] = ordered_json::array();
@@ -107,7 +111,7 @@ struct BuiltinDevice {
 
 /// Made by CMake from devices/*.json, sorted by name.
 const BuiltinDevice kBuiltinDevices[] = {
-#include "nm/Model/BuiltinDevices.inc"
+#include "nm/Machine/BuiltinDevices.inc"
 };
 
 } // namespace
@@ -122,6 +126,15 @@ std::string printDevice(const Device &device) {
   return printer.out.dump(2, ' ', false,
                           ordered_json::error_handler_t::replace) +
          "\n";
+}
+
+std::vector<std::string> builtinDevices(DeviceKind kind) {
+  std::vector<std::string> names;
+  for (const BuiltinDevice &device : kBuiltinDevices)
+    if (Result<Device> read = findDevice(device.name);
+        read && read->kind == kind)
+      names.push_back(device.name);
+  return names;
 }
 
 std::vector<std::string> builtinDevices() {
@@ -140,12 +153,15 @@ Result<Device> findDevice(const std::string &nameOrPath) {
   // A path has a folder or an ending; anything else is a misspelt name.
   if (nameOrPath.find_first_of("/.") != std::string::npos)
     return readDevice(nameOrPath);
-  std::string known = "host";
-  for (const BuiltinDevice &device : kBuiltinDevices)
-    known += std::string(", ") + device.name;
+  std::vector<std::string> names = builtinDevices();
+  names.insert(names.begin(), "host");
+  std::string known;
+  for (const std::string &name : names)
+    known += (known.empty() ? "" : ", ") + name;
   return support::makeError(Errc::NotFound, "found device ",
                             support::quote(nameOrPath), ", expected one of ",
-                            known, " or the path of a description");
+                            known, " or the path of a description",
+                            support::didYouMean(nameOrPath, names));
 }
 
-} // namespace nm::model
+} // namespace nm::machine

@@ -5,17 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Everything the cost model, the compiler and the simulator know of a machine.
-// A description is a JSON file (docs/model.md, docs/device.schema.json); the
-// paper's machines are devices/edge.json and devices/cloud.json. No other place
-// in the tree holds a number of a particular machine.
+// Everything the cost model, the compiler and the simulator know of a machine,
+// an accelerator or a processor. A description is a JSON file (docs/model.md,
+// docs/device.schema.json); those in devices/ come with nm, and `--target`,
+// `--device` and passes find them by name. No other place in the tree holds a
+// number of a particular machine.
 //
 // Plain C++17: neither LLVM nor MLIR.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_MODEL_DEVICE_H
-#define NM_MODEL_DEVICE_H
+#ifndef NM_MACHINE_DEVICE_H
+#define NM_MACHINE_DEVICE_H
 
 #include "nm/Support/Result.h"
 #include <cstdint>
@@ -23,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nm::model {
+namespace nm::machine {
 
 using support::Errc;
 using support::Error;
@@ -127,8 +128,16 @@ struct CacheLevel {
   double bytesPerCycle = 0; ///< sustained read bandwidth of one core
 };
 
-/// A processor: what code generation for the host needs.
+/// A processor: what code generation for it needs.
 struct HostUnit {
+  /// As LLVM names it: "x86_64-unknown-linux-gnu". Empty: that of the machine
+  /// this runs on.
+  std::string triple;
+  /// What LLVM's code generator is asked for; "" its usual one.
+  std::string llvmCpu;
+  std::vector<std::string> llvmFeatures; ///< beyond llvmCpu's: "+sve"
+  /// Instruction sets that kernels choose between, of kProcessorFeatures.
+  std::vector<std::string> features;
   int64_t cores = 1;
   int64_t vectorBits = 0;
   int64_t vectorRegisters = 16;
@@ -137,6 +146,19 @@ struct HostUnit {
   double softmaxInstructions = 0;
   std::vector<CacheLevel> caches; ///< innermost first; never empty for a host
 };
+
+/// Names of instruction sets in descriptions, in alphabetical order.
+inline constexpr const char *kProcessorFeatures[] = {
+    "avx2", "avx512f", "bf16", "f16c", "fma", "i8mm", "neon", "sve", "vnni"};
+
+/// Bits of a vector register and their number, as generated code uses them on a
+/// processor of that architecture (LLVM's name) with the features: AVX2 and
+/// AVX-512 are of no use without fused multiply-adds.
+struct VectorUnit {
+  int64_t bits, registers;
+};
+VectorUnit vectorUnitOf(std::string_view arch,
+                        const std::vector<std::string> &features);
 
 enum class DeviceKind { Accelerator, Host };
 
@@ -187,9 +209,13 @@ Result<Device> findDevice(const std::string &nameOrPath);
 /// Names that come with nm, in alphabetical order.
 std::vector<std::string> builtinDevices();
 
+/// Those of one kind.
+std::vector<std::string> builtinDevices(DeviceKind kind);
+
 /// The processor this runs on, as its operating system describes it. Where that
-/// is silent the generic description "generic-host" fills in.
-Device detectHost();
+/// is silent the generic description "generic-host" fills in. `root` holds
+/// Linux's folders `sys` and `proc`.
+Device detectHost(const std::string &root = "/");
 
 /// The description as JSON that parseDevice reads back to an equal device.
 std::string printDevice(const Device &device);
@@ -197,6 +223,11 @@ std::string printDevice(const Device &device);
 /// The JSON schema of descriptions, as published in docs/device.schema.json.
 std::string deviceSchema();
 
+} // namespace nm::machine
+
+/// The models speak of machines all the time, under these names.
+namespace nm::model {
+using namespace machine;
 } // namespace nm::model
 
-#endif // NM_MODEL_DEVICE_H
+#endif // NM_MACHINE_DEVICE_H

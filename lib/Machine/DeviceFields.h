@@ -16,16 +16,17 @@
 //   object(name, need, doc, body)
 //   objects(name, elements, leastCount, doc, body)
 //   stationarities(name, values, doc), patterns(name, values, doc)
+//   features(name, values, doc)
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_MODEL_DEVICEFIELDS_H
-#define NM_LIB_MODEL_DEVICEFIELDS_H
+#ifndef NM_LIB_MACHINE_DEVICEFIELDS_H
+#define NM_LIB_MACHINE_DEVICEFIELDS_H
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include "nm/Support/JsonReader.h"
 
-namespace nm::model {
+namespace nm::machine {
 
 /// An optional field that is left out keeps the value of a default-constructed
 /// Device.
@@ -141,6 +142,14 @@ template <typename Visitor, typename D> void visitHost(Visitor &v, D &d) {
   using namespace limits;
   v.object("host", Need::Required, "a processor", [&](auto &o) {
     auto &h = d.host;
+    o.text("triple", h.triple, Need::Optional,
+           "LLVM's name of the architecture and system; left out: this one's");
+    o.text("llvm_cpu", h.llvmCpu, Need::Optional,
+           "the processor that LLVM generates code for");
+    o.texts("llvm_features", h.llvmFeatures,
+            "what LLVM may use beyond that, such as +sve");
+    o.features("features", h.features,
+               "instruction sets that kernels choose between");
     o.integer("cores", h.cores, 1, kSide, Need::Required, "cores");
     o.integer("vector_bits", h.vectorBits, 32, kSide, Need::Required,
               "width of a vector register");
@@ -174,6 +183,6 @@ template <typename Visitor, typename D> void visitDevice(Visitor &v, D &d) {
     visitHost(v, d);
 }
 
-} // namespace nm::model
+} // namespace nm::machine
 
-#endif // NM_LIB_MODEL_DEVICEFIELDS_H
+#endif // NM_LIB_MACHINE_DEVICEFIELDS_H

@@ -11,14 +11,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_MODEL_PRODUCTTERMS_H
-#define NM_MODEL_PRODUCTTERMS_H
+#ifndef NM_MACHINE_PRODUCTTERMS_H
+#define NM_MACHINE_PRODUCTTERMS_H
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
 
-namespace nm::model {
+namespace nm::machine {
 
 /// Cycles of one product [m, k] by [k, n] on `a` x `b` MACs. A stationary
 /// operand is loaded row by row behind the previous tile's work.
@@ -51,6 +51,6 @@ inline int64_t productTraffic(Stationarity stationarity, int64_t a, int64_t b,
   return 0;
 }
 
-} // namespace nm::model
+} // namespace nm::machine
 
-#endif // NM_MODEL_PRODUCTTERMS_H
+#endif // NM_MACHINE_PRODUCTTERMS_H

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Model/Device.h"
+#include "nm/Machine/Device.h"
 #include <algorithm>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
 
-using namespace nm::model;
+using namespace nm::machine;
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 using nlohmann::ordered_json;
 
-namespace nm::model {
+namespace nm::machine {
 
 namespace {
 
@@ -83,6 +83,15 @@ public:
     field["minItems"] = 1;
     field["uniqueItems"] = true;
   }
+  void features(const char *name, const std::vector<std::string> &,
+                const char *doc) {
+    ordered_json &field = add(name, "array", Need::Optional, doc);
+    ordered_json words = ordered_json::array();
+    for (const char *word : kProcessorFeatures)
+      words.push_back(word);
+    field["items"] = {{"enum", words}};
+    field["uniqueItems"] = true;
+  }
   void patterns(const char *name, const std::vector<SparsePattern> &,
                 const char *doc) {
     ordered_json &field = add(name, "array", Need::Optional, doc);
@@ -140,4 +149,4 @@ std::string deviceSchema() {
   return schema.dump(2) + "\n";
 }
 
-} // namespace nm::model
+} // namespace nm::machine

@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <fstream>
 
-namespace nm::model {
+namespace nm::machine {
 
 namespace {
 
@@ -94,6 +94,19 @@ public:
               return addOnce(values, static_cast<Stationarity>(i));
           return false;
         });
+  }
+  void features(const char *name, std::vector<std::string> &values,
+                const char *) {
+    std::vector<std::string> known(std::begin(kProcessorFeatures),
+                                   std::end(kProcessorFeatures));
+    reader.words(
+        name, "a list of " + support::alternatives(known) + ", each once", 0,
+        kMaxElements,
+        [&](const std::string &text) {
+          return std::find(known.begin(), known.end(), text) != known.end() &&
+                 addOnce(values, text);
+        },
+        Need::Optional);
   }
   void patterns(const char *name, std::vector<SparsePattern> &values,
                 const char *) {
@@ -179,4 +192,4 @@ Result<Device> readDevice(const std::string &path) {
   });
 }
 
-} // namespace nm::model
+} // namespace nm::machine

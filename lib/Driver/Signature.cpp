@@ -11,6 +11,7 @@
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/SourceMgr.h"
 #include <dlfcn.h>
@@ -18,37 +19,6 @@
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-
-static rt::DType toDType(Type type, bool isUnsigned) {
-  if (type.isF32())
-    return rt::DType::F32;
-  if (type.isF64())
-    return rt::DType::F64;
-  if (type.isF16())
-    return rt::DType::F16;
-  if (type.isBF16())
-    return rt::DType::BF16;
-  if (type.isIndex())
-    return rt::DType::I64;
-  auto integer = dyn_cast<IntegerType>(type);
-  if (!integer)
-    return rt::DType::Unknown;
-  isUnsigned |= integer.isUnsigned();
-  switch (integer.getWidth()) {
-  case 1:
-    return rt::DType::Bool;
-  case 8:
-    return isUnsigned ? rt::DType::U8 : rt::DType::I8;
-  case 16:
-    return isUnsigned ? rt::DType::U16 : rt::DType::I16;
-  case 32:
-    return isUnsigned ? rt::DType::U32 : rt::DType::I32;
-  case 64:
-    return isUnsigned ? rt::DType::U64 : rt::DType::I64;
-  default:
-    return rt::DType::Unknown;
-  }
-}
 
 /// Empty on success, else why the type cannot cross the boundary.
 /// `isUnsigned`: signless integers are unsigned ones.

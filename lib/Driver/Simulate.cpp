@@ -47,20 +47,6 @@ driver::findAccelerator(StringRef target) {
   return std::optional(std::move(*device));
 }
 
-rt::DType driver::dtypeOf(isa::Type type) {
-  switch (type) {
-  case isa::Type::F32:
-    return rt::DType::F32;
-  case isa::Type::F16:
-    return rt::DType::F16;
-  case isa::Type::BF16:
-    return rt::DType::BF16;
-  case isa::Type::I8:
-    return rt::DType::I8;
-  }
-  return rt::DType::Unknown;
-}
-
 namespace {
 
 /// One run.
@@ -100,7 +86,7 @@ void Simulation::describe() {
   function.name = program.name;
   for (auto [i, tensor] : llvm::enumerate(program.tensors)) {
     ValueType type;
-    type.dtype = dtypeOf(tensor.hostType);
+    type.dtype = isa::dtypeOf(tensor.hostType);
     type.shape = tensor.hostShape.empty() ? tensor.shape : tensor.hostShape;
     if (tensor.role == isa::Role::In) {
       arguments.push_back(i);
@@ -174,7 +160,7 @@ llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
   return compareResults(
       expects, values, options,
       [&](size_t index) {
-        return dtypeOf(program.tensors[results[index]].type);
+        return isa::dtypeOf(program.tensors[results[index]].type);
       },
       [&](size_t index, const Comparison &comparison) {
         llvm::outs() << "result " << index << ": " << comparison.str() << "\n";

@@ -11,6 +11,14 @@
 
 namespace nm::isa {
 
+support::DType dtypeOf(Type type) {
+  return support::parseDType(toString(type));
+}
+
+bool typeOf(support::DType dtype, Type &type) {
+  return parseName(support::dtypeName(dtype), type);
+}
+
 bool parsePattern(std::string_view text, SparsePattern &pattern) {
   const char *end = text.data() + text.size();
   auto n = std::from_chars(text.data(), end, pattern.n);

@@ -14,8 +14,6 @@
 
 namespace mlir::nm::driver {
 
-::nm::rt::DType dtypeOf(::nm::isa::Type type);
-
 /// The parameters that a program reads, each weight once whatever parts of it
 /// the program has: N:M weights [C, K] with their pattern along K in the
 /// canonical layout, all others dense. `places` gives the number of each

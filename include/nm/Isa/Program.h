@@ -26,6 +26,7 @@
 #define NM_ISA_PROGRAM_H
 
 #include "nm/Machine/Device.h"
+#include "nm/Support/DType.h"
 #include <array>
 #include <cstdint>
 #include <string>
@@ -250,7 +251,11 @@ struct Program {
   std::vector<Instruction> code;
 };
 
-const char *toString(Type type);     ///< "f32", "f16", "bf16", "i8"
+const char *toString(Type type); ///< "f32", "f16", "bf16", "i8"
+/// The same element types among those of checkpoints; false if a program has
+/// none such.
+support::DType dtypeOf(Type type);
+bool typeOf(support::DType dtype, Type &type);
 const char *toString(Role role);     ///< "in", "out", "param", ...
 const char *toString(Part part);     ///< "whole", "values", ...
 const char *toString(Engine engine); ///< "load", "store", "array", "special"

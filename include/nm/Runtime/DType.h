@@ -1,71 +1,34 @@
-//===- DType.h - element types of checkpoints -----------------------------===//
+//===- DType.h - Element types of checkpoints ---------------------*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// nm/Support/DType.h under the runtime's name.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef NM_RUNTIME_DTYPE_H
 #define NM_RUNTIME_DTYPE_H
 
-#include <cstdint>
-#include <cstring>
-#include <string>
-#include <string_view>
+#include "nm/Support/DType.h"
 
 namespace nm::rt {
 
-/// Element types. The values equal nm_dtype of the C ABI and are stored in
-/// cache files: append only.
-enum class DType : uint8_t {
-  Unknown = 0, ///< listed by inspection, refused on use
-  Bool = 1,    ///< one byte, 0 or 1
-  U8 = 2,
-  I8 = 3,
-  F8E5M2 = 4,
-  F8E4M3 = 5,
-  I16 = 6,
-  U16 = 7,
-  F16 = 8,
-  BF16 = 9,
-  I32 = 10,
-  U32 = 11,
-  F32 = 12,
-  F64 = 13,
-  I64 = 14,
-  U64 = 15
-};
-
-/// Bytes of one element; 0 for Unknown.
-int64_t elementBytes(DType dtype);
-
-/// Whether the type is a floating-point type (its top bit is a sign, so that
-/// the all-zero magnitude has two encodings).
-bool isFloat(DType dtype);
-
-/// Name in manifests and messages: "f32", "bf16", "i8", "bool", ...
-std::string_view dtypeName(DType dtype);
-
-/// Name in safetensors headers: "F32", "BF16", "I8", "BOOL", ...
-std::string_view safetensorsName(DType dtype);
-
-/// Inverse of dtypeName and of safetensorsName; Unknown when there is none.
-DType parseDType(std::string_view name);
-DType parseSafetensorsDType(std::string_view name);
-
-/// The bits of an element that decide whether it is zero: everything but the
-/// sign of floating-point types (-0.0 is zero, NaN is not).
-uint64_t magnitudeMask(DType dtype);
-
-/// Conversions to and from float; the narrowing ones round to nearest even and
-/// keep NaN a NaN.
-float bf16ToFloat(uint16_t bits);
-float f16ToFloat(uint16_t bits);
-uint16_t floatToBf16(float value);
-uint16_t floatToF16(float value);
-
-/// Widens one element to double. `data` may be unaligned. Unknown gives 0.
-double elementToDouble(const void *data, DType dtype);
+using support::bf16ToFloat;
+using support::DType;
+using support::dtypeName;
+using support::elementBytes;
+using support::elementToDouble;
+using support::f16ToFloat;
+using support::floatToBf16;
+using support::floatToF16;
+using support::isFloat;
+using support::magnitudeMask;
+using support::parseDType;
+using support::parseSafetensorsDType;
+using support::safetensorsName;
 
 } // namespace nm::rt
 

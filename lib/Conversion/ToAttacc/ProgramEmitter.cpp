@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Transforms/Inliner.h"
 #include "mlir/Transforms/InliningUtils.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -69,12 +70,9 @@ LogicalResult ProgramEmitter::check(const isa::Status &status, Operation *op) {
 }
 
 FailureOr<isa::Type> ProgramEmitter::hostType(Type type, Operation *op) {
-  if (type.isF32())
-    return isa::Type::F32;
-  if (type.isF16())
-    return isa::Type::F16;
-  if (type.isBF16())
-    return isa::Type::BF16;
+  isa::Type found;
+  if (isa::typeOf(mlir::nm::toDType(type), found) && found != isa::Type::I8)
+    return found;
   return op->emitOpError("has elements of type ")
          << type << ", expected f32, f16 or bf16";
 }

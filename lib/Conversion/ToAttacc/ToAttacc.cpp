@@ -8,7 +8,6 @@
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Conversion/Passes.h"
 #include "nm/Target/Attacc/Attacc.h"
-#include "llvm/ADT/StringSwitch.h"
 #include <optional>
 
 namespace mlir::nm {
@@ -41,15 +40,12 @@ private:
       return getOperation().emitError("convert-to-attacc: '")
              << device << "' describes the processor " << found->name
              << ", expected an accelerator";
-    auto type = llvm::StringSwitch<std::optional<isa::Type>>(elementType)
-                    .Case("f16", isa::Type::F16)
-                    .Case("bf16", isa::Type::BF16)
-                    .Case("f32", isa::Type::F32)
-                    .Default(std::nullopt);
-    if (!type)
+    isa::Type type;
+    if (!isa::typeOf(::nm::support::parseDType(elementType), type) ||
+        type == isa::Type::I8)
       return getOperation().emitError("convert-to-attacc: element-type is '")
              << elementType << "', expected f16, bf16 or f32";
-    return attacc::ProgramOptions{std::move(*found), *type};
+    return attacc::ProgramOptions{std::move(*found), type};
   }
 
   LogicalResult convert() {

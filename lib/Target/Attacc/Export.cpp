@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -16,10 +17,9 @@ namespace code = ::nm::isa;
 namespace {
 
 code::Type convertType(Type type) {
-  return type.isF32()    ? code::Type::F32
-         : type.isF16()  ? code::Type::F16
-         : type.isBF16() ? code::Type::BF16
-                         : code::Type::I8;
+  code::Type found = code::Type::I8; // the verifier lets no other type pass
+  code::typeOf(mlir::nm::toDType(type), found);
+  return found;
 }
 
 std::vector<int64_t> toVector(std::optional<ArrayRef<int64_t>> list) {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/Builders.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Target/Attacc/Attacc.h"
 
 using namespace mlir;
@@ -61,17 +62,7 @@ private:
 } // namespace
 
 Type Importer::convertType(code::Type type) {
-  switch (type) {
-  case code::Type::F32:
-    return builder.getF32Type();
-  case code::Type::F16:
-    return builder.getF16Type();
-  case code::Type::BF16:
-    return builder.getBF16Type();
-  case code::Type::I8:
-    break;
-  }
-  return builder.getI8Type();
+  return mlir::nm::toType(builder.getContext(), code::dtypeOf(type));
 }
 
 Location Importer::locationOf(size_t index) {

@@ -28,8 +28,9 @@ PLAIN = {
 }
 WITH_MLIR = {
     # Dialects know no target and no simulator.
-    "Dialect/NM/IR": ["Support", "Machine", "Runtime"],
-    "Dialect/NM/Transforms": ["Support", "Machine", "Runtime", "Dialect/NM/IR", "Transforms"],
+    "Dialect/Common": ["Support"],
+    "Dialect/NM/IR": ["Support", "Dialect/Common", "Machine", "Runtime"],
+    "Dialect/NM/Transforms": ["Support", "Dialect/Common", "Machine", "Runtime", "Dialect/NM/IR", "Transforms"],
     "Dialect/Flat/IR": ["Support"],
     "Dialect/Flat/Transforms": ["Support", "Machine", "Model", "Dialect/Flat/IR", "Dialect/NM/IR",
                                 "Dialect/NM/Transforms", "Transforms"],
@@ -39,10 +40,11 @@ WITH_MLIR = {
     "Dialect/Step/IR": ["Support"],
     "Dialect/Step/Transforms": ["Support", "Dialect/Step/IR", "Dialect/NM/Transforms"],
     "Transforms": ["Support", "Dialect/NM/IR", "Dialect/Flat/IR"],
-    "Target/Attacc": ["Support", "Machine", "Isa", "Dialect/Attacc/IR"],
+    "Target/Attacc": ["Support", "Dialect/Common", "Machine", "Isa", "Dialect/Attacc/IR"],
     "Target/PifoMesh": ["Support", "Model/PifoMesh", "Target/SystemVerilog", "Dialect/Pifo/IR"],
     "Target/RecipeKernels": ["Support", "Runtime", "Dialect/Step", "Pipelines"],
     "Conversion": ["Support", "Machine", "Runtime", "Model", "Isa", "Isa/Kernels", "Dialect", "Transforms", "Target/Attacc"],
+    "Import/Onnx": ["Support", "Runtime", "Dialect", "Transforms"],
     "Pipelines": ["Support", "Dialect", "Transforms", "Conversion", "Target", "Model"],
     "Registration": ["Dialect", "Transforms", "Conversion", "Target", "Pipelines"],
     "Driver": [""],  # the top floor: anything below

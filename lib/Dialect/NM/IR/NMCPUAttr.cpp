@@ -6,14 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Machine/Device.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace mlir::nm;
 
-static constexpr StringLiteral kFeatures[] = {
-    "avx2", "avx512f", "bf16", "f16c", "fma", "i8mm", "neon", "sve", "vnni"};
+static constexpr auto &kFeatures = ::nm::machine::kProcessorFeatures;
 
 LogicalResult CPUAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                               StringRef arch, StringRef features,

@@ -8,6 +8,7 @@
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 
@@ -32,16 +33,12 @@ DenseElementsAttr mlir::nm::getConstantElements(Value value) {
                                              blob->getData());
 }
 
-static rt::DType toDType(Type type) {
-  if (type.isF32())
-    return rt::DType::F32;
-  if (type.isBF16())
-    return rt::DType::BF16;
-  if (type.isF16())
-    return rt::DType::F16;
-  if (type.isSignlessInteger(8))
-    return rt::DType::I8;
-  return rt::DType::Unknown;
+/// Unknown unless weights may be of the type.
+static rt::DType weightDType(Type type) {
+  rt::DType dtype = toDType(type);
+  bool isWeight = dtype == rt::DType::F32 || dtype == rt::DType::F16 ||
+                  dtype == rt::DType::BF16 || dtype == rt::DType::I8;
+  return isWeight ? dtype : rt::DType::Unknown;
 }
 
 static rt::WeightDesc describe(RankedTensorType type, SparsityAttr sparsity) {
@@ -50,7 +47,7 @@ static rt::WeightDesc describe(RankedTensorType type, SparsityAttr sparsity) {
   desc.axis = sparsity.getAxis();
   desc.n = sparsity.getN();
   desc.m = sparsity.getM();
-  desc.dtype = toDType(type.getElementType());
+  desc.dtype = weightDType(type.getElementType());
   return desc;
 }
 
@@ -170,7 +167,7 @@ mlir::nm::convertConstant(ArrayRef<DenseElementsAttr> storage,
 FailureOr<SparsityAttr> mlir::nm::detectSparsity(DenseElementsAttr source,
                                                  int64_t axis) {
   auto type = cast<RankedTensorType>(source.getType());
-  rt::DType dtype = toDType(type.getElementType());
+  rt::DType dtype = weightDType(type.getElementType());
   if (dtype == rt::DType::Unknown || source.getNumElements() == 0)
     return failure();
   std::vector<char> dense = getRawBuffer(source);

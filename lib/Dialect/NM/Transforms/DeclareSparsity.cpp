@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
@@ -378,14 +379,6 @@ private:
     return SparsityAttr::get(type.getContext(), n, m, pattern.axis);
   }
 
-  static rt::DType getDType(Type type) {
-    if (type.isSignlessInteger(1))
-      return rt::DType::Bool;
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    return rt::parseDType(text);
-  }
-
   /// The checkpoint has the parameter as the program declares it.
   LogicalResult check(ParamOp op, const rt::Checkpoint &checkpoint) {
     RankedTensorType type = op.getResult().getType();
@@ -407,7 +400,7 @@ private:
                      << rt::shapeString(info->shape) << ", expected "
                      << rt::shapeString(expected);
     Type element = type.getElementType();
-    if (info->dtype != getDType(element))
+    if (info->dtype != toDType(element))
       return error() << "tensor '" << info->name << "' has element type "
                      << info->dtypeText << ", expected " << element;
     return success();

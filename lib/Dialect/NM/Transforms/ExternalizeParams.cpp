@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -51,29 +52,6 @@ std::optional<Parameter> getParameter(Operation *op) {
   return std::nullopt;
 }
 
-StringRef dtypeName(Type type) {
-  if (type.isBF16())
-    return "bf16";
-  if (type.isF16())
-    return "f16";
-  if (type.isF32())
-    return "f32";
-  if (type.isF64())
-    return "f64";
-  switch (type.getIntOrFloatBitWidth()) {
-  case 1:
-    return "bool";
-  case 8:
-    return type.isUnsignedInteger() ? "u8" : "i8";
-  case 16:
-    return type.isUnsignedInteger() ? "u16" : "i16";
-  case 32:
-    return type.isUnsignedInteger() ? "u32" : "i32";
-  default:
-    return type.isUnsignedInteger() ? "u64" : "i64";
-  }
-}
-
 llvm::json::Value toJson(const Parameter &parameter) {
   llvm::json::Object entry;
   entry["scope"] = parameter.scope ? parameter.scope.getValue() : "";
@@ -82,7 +60,8 @@ llvm::json::Value toJson(const Parameter &parameter) {
   for (int64_t size : parameter.type.getShape())
     shape.push_back(size);
   entry["shape"] = std::move(shape);
-  entry["dtype"] = dtypeName(parameter.type.getElementType());
+  entry["dtype"] = StringRef(
+      ::nm::support::dtypeName(toDType(parameter.type.getElementType())));
   entry["sparsity"] = nullptr;
   if (SparsityAttr sparsity = getSparsity(parameter.type))
     entry["sparsity"] = llvm::json::Object{{"n", sparsity.getN()},

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Runtime/DType.h"
-#include "Support.h"
+#include "nm/Support/DType.h"
+#include "nm/Support/Bytes.h"
 #include <cmath>
 #include <iterator>
 #include <limits>
 
-namespace nm::rt {
+namespace nm::support {
 
 namespace {
 struct DTypeRow {
@@ -181,4 +181,4 @@ double elementToDouble(const void *data, DType dtype) {
   return 0;
 }
 
-} // namespace nm::rt
+} // namespace nm::support

@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestUtil.h"
+#include "nm/Support/DType.h"
 #include <cmath>
+#include <gtest/gtest.h>
 
-using namespace nm::rt;
+using namespace nm::support;
 
 TEST(DType, NamesRoundTrip) {
   for (int i = 1; i <= int(DType::U64); ++i) {

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Bandwidth.h"
+#include "nm/Simulator/Bandwidth.h"
 #include <algorithm>
 
 namespace nm::sim {

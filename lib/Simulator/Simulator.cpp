@@ -13,11 +13,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Simulator/Simulator.h"
-#include "Bandwidth.h"
 #include "Cost.h"
 #include "Requirements.h"
 #include "Values.h"
 #include "nm/Isa/Sequencer.h"
+#include "nm/Simulator/Bandwidth.h"
 #include "nm/Support/Guarded.h"
 #include "nm/Support/Result.h"
 #include <algorithm>

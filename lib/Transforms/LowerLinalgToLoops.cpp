@@ -25,7 +25,7 @@ using namespace mlir::nm;
 namespace {
 
 struct LowerLinalgToLoopsPass
-    : public nm::impl::LowerLinalgToLoopsBase<LowerLinalgToLoopsPass> {
+    : public mlir::nm::impl::LowerLinalgToLoopsBase<LowerLinalgToLoopsPass> {
   using LowerLinalgToLoopsBase::LowerLinalgToLoopsBase;
 
   void runOnOperation() override {

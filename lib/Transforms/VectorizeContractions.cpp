@@ -160,7 +160,8 @@ struct ProductEmitter {
 };
 
 struct VectorizeContractionsPass
-    : public nm::impl::VectorizeContractionsBase<VectorizeContractionsPass> {
+    : public mlir::nm::impl::VectorizeContractionsBase<
+          VectorizeContractionsPass> {
   using VectorizeContractionsBase::VectorizeContractionsBase;
 
   /// A plain (batch) matrix product of f32 buffers with contiguous rows.

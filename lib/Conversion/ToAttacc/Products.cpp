@@ -174,7 +174,8 @@ LogicalResult ProgramEmitter::emitPlainProduct(
     chosenRemark(op, "Projection")
         << remark::metric("tokens", tiling->tokens)
         << remark::metric("out", tiling->out)
-        << remark::add("{0} stationary", model::toString(tiling->stationarity))
+        << remark::add("{0} stationary",
+                       ::nm::machine::toString(tiling->stationarity))
         << remark::metric("cycles",
                           llvm::formatv("{0:f0}", cost->cycles).str());
   return check(isa::emitProjection(b, device, shape, *tiling, options.type,

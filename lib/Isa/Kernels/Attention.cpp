@@ -87,7 +87,7 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
 
 /// Writes the program; false if loops did not come out, and nothing is written.
 bool AttentionProgram::run(bool allowsGaps) {
-  t = Trace(allowsGaps);
+  t = LoopRoller(allowsGaps);
   t.bind(b);
   pending.clear();
   rounds = blocksDone = steps = logitsUses = 0;

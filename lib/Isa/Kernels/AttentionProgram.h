@@ -25,8 +25,8 @@
 #ifndef NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
 #define NM_LIB_ISA_KERNELS_ATTENTIONPROGRAM_H
 
-#include "Trace.h"
 #include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Isa/Kernels/LoopRoller.h"
 #include "nm/Model/AttentionLayout.h"
 #include <deque>
 #include <functional>
@@ -216,7 +216,7 @@ private:
   Type type;
   const HeadsView &q, &k, &v, &output;
   const AttentionScore &score;
-  Trace t;
+  LoopRoller t;
 
   const model::AttentionLayout layout;
 

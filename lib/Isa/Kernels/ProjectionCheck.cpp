@@ -49,7 +49,7 @@ Status checkProjection(const Device &device, const ProjectionShape &shape,
                      device.name);
   if (!device.array.supports(tiling.stationarity))
     return makeError(Errc::Unsupported, "found ",
-                     model::toString(tiling.stationarity),
+                     machine::toString(tiling.stationarity),
                      " stationarity, expected one that ", device.name, " has");
   if (tiling.tokens < 1 || tiling.tokens > shape.tokens || tiling.out < 1 ||
       tiling.out > shape.out || tiling.depth < 0)

@@ -14,8 +14,8 @@
 namespace mlir::nm {
 
 /// How a value of `type` lies in memory: an i1 is a byte, an index has 64 bits,
-/// signless integers are signed ones unless `isUnsigned`. Unknown if checkpoints
-/// have none such.
+/// signless integers are signed ones unless `isUnsigned`. Unknown if
+/// checkpoints have none such.
 ::nm::support::DType toDType(Type type, bool isUnsigned = false);
 
 /// The other way, with signless integers for signed ones; null for Unknown.

@@ -72,7 +72,7 @@ llvm::json::Value toJson(const Parameter &parameter) {
 }
 
 struct ExternalizeParamsPass
-    : public nm::impl::ExternalizeParamsBase<ExternalizeParamsPass> {
+    : public mlir::nm::impl::ExternalizeParamsBase<ExternalizeParamsPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SymbolTableCollection symbols;

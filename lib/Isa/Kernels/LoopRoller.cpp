@@ -1,17 +1,17 @@
-//===- Trace.cpp - Loops found in straight-line emission -------------------===//
+//===- LoopRoller.cpp - Loops found in straight-line emission -------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Trace.h"
+#include "nm/Isa/Kernels/LoopRoller.h"
 #include <algorithm>
 
 namespace nm::isa {
 
-Instruction &Trace::add(Opcode opcode, std::vector<Tile> operands,
-                        Tokens tokens) {
+Instruction &LoopRoller::add(Opcode opcode, std::vector<Tile> operands,
+                             Tokens tokens) {
   if (isTooLong())
     return spare;
   ++live;
@@ -28,7 +28,7 @@ Instruction &Trace::add(Opcode opcode, std::vector<Tile> operands,
   return instruction;
 }
 
-std::vector<int64_t> Trace::placesOf(const Instruction &instruction) {
+std::vector<int64_t> LoopRoller::placesOf(const Instruction &instruction) {
   std::vector<int64_t> places;
   for (const Tile &tile : instruction.operands)
     places.insert(places.end(), tile.offsets.begin(), tile.offsets.end());
@@ -38,7 +38,7 @@ std::vector<int64_t> Trace::placesOf(const Instruction &instruction) {
 }
 
 /// Whether two instructions or loops differ in places and slots alone.
-bool Trace::isSameKind(const Node &a, const Node &b) {
+bool LoopRoller::isSameKind(const Node &a, const Node &b) {
   if (a.trips != b.trips || a.steps != b.steps)
     return false;
   if (a.trips)
@@ -62,7 +62,8 @@ bool Trace::isSameKind(const Node &a, const Node &b) {
   return true;
 }
 
-bool Trace::isSameKind(const std::vector<Node> &a, const std::vector<Node> &b) {
+bool LoopRoller::isSameKind(const std::vector<Node> &a,
+                            const std::vector<Node> &b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [](const Node &x, const Node &y) {
                                               return isSameKind(x, y);
@@ -74,8 +75,9 @@ static int64_t slotCount(const Builder &builder, const Tile &tile) {
 }
 
 /// How far b is from a, instruction by instruction.
-void Trace::collectSteps(const std::vector<Node> &a, const std::vector<Node> &b,
-                         std::vector<Step> &steps) const {
+void LoopRoller::collectSteps(const std::vector<Node> &a,
+                              const std::vector<Node> &b,
+                              std::vector<Step> &steps) const {
   for (size_t n = 0; n != a.size(); ++n) {
     if (a[n].trips) {
       collectSteps(a[n].body, b[n].body, steps);
@@ -96,9 +98,9 @@ void Trace::collectSteps(const std::vector<Node> &a, const std::vector<Node> &b,
 }
 
 /// Whether `other` is `first`, `distance` steps further.
-bool Trace::continues(const std::vector<Node> &first,
-                      const std::vector<Node> &other, int64_t distance,
-                      const std::vector<Step> &steps, size_t &next) const {
+bool LoopRoller::continues(const std::vector<Node> &first,
+                           const std::vector<Node> &other, int64_t distance,
+                           const std::vector<Step> &steps, size_t &next) const {
   for (size_t n = 0; n != first.size(); ++n) {
     if (first[n].trips) {
       if (!continues(first[n].body, other[n].body, distance, steps, next))
@@ -121,8 +123,8 @@ bool Trace::continues(const std::vector<Node> &first,
   return true;
 }
 
-void Trace::addSteps(std::vector<Node> &nodes, const std::vector<Step> &steps,
-                     size_t &next) {
+void LoopRoller::addSteps(std::vector<Node> &nodes,
+                          const std::vector<Step> &steps, size_t &next) {
   for (Node &node : nodes)
     if (node.trips)
       addSteps(node.body, steps, next);
@@ -130,7 +132,7 @@ void Trace::addSteps(std::vector<Node> &nodes, const std::vector<Step> &steps,
       node.steps.push_back(steps[next++]);
 }
 
-int64_t Trace::sizeOf(const std::vector<Node> &nodes) {
+int64_t LoopRoller::sizeOf(const std::vector<Node> &nodes) {
   int64_t size = 0;
   for (const Node &node : nodes)
     size += node.trips ? sizeOf(node.body) : 1;
@@ -138,7 +140,7 @@ int64_t Trace::sizeOf(const std::vector<Node> &nodes) {
 }
 
 /// Whether an iteration goes on as the run does; the second one says how.
-bool Trace::extend(Run &run, const Iteration &iteration) const {
+bool LoopRoller::extend(Run &run, const Iteration &iteration) const {
   const std::vector<Node> &first = run.first.nodes;
   int64_t distance = iteration.index - run.first.index;
   if (!isSameKind(first, iteration.nodes))
@@ -158,7 +160,7 @@ bool Trace::extend(Run &run, const Iteration &iteration) const {
 }
 
 /// Ends the iteration under way: it joins the last run or begins one.
-void Trace::complete() {
+void LoopRoller::complete() {
   Scope &scope = scopes.back();
   Iteration &iteration = scope.pending;
   if (!scope.runs.empty()) {
@@ -177,7 +179,7 @@ void Trace::complete() {
   scope.runs.push_back(std::move(run));
 }
 
-void Trace::close() {
+void LoopRoller::close() {
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
   std::vector<Node> &out = current();
@@ -197,8 +199,8 @@ void Trace::close() {
   }
 }
 
-void Trace::write(Builder &builder, const std::vector<Node> &nodes,
-                  std::vector<int> &depths) const {
+void LoopRoller::write(Builder &builder, const std::vector<Node> &nodes,
+                       std::vector<int> &depths) const {
   for (const Node &node : nodes) {
     if (node.trips) {
       LoopId loop = builder.beginLoop(node.trips);
@@ -233,7 +235,7 @@ void Trace::write(Builder &builder, const std::vector<Node> &nodes,
   }
 }
 
-bool Trace::finish(Builder &builder) {
+bool LoopRoller::finish(Builder &builder) {
   if (isBroken || isTooLong())
     return false;
   std::vector<int> depths;

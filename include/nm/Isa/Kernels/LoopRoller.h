@@ -1,4 +1,4 @@
-//===- Trace.h - Loops found in straight-line emission -*- C++ -*-===//
+//===- LoopRoller.h - Loops found in straight-line emission -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,18 +14,18 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_ISA_KERNELS_TRACE_H
-#define NM_LIB_ISA_KERNELS_TRACE_H
+#ifndef NM_ISA_KERNELS_LOOPROLLER_H
+#define NM_ISA_KERNELS_LOOPROLLER_H
 
 #include "nm/Isa/Builder.h"
 #include <memory>
 
 namespace nm::isa {
 
-class Trace {
+class LoopRoller {
 public:
   /// Without gaps every iteration is written.
-  explicit Trace(bool allowsGaps) : allowsGaps(allowsGaps) {}
+  explicit LoopRoller(bool allowsGaps) : allowsGaps(allowsGaps) {}
 
   /// The reference is valid until the next instruction.
   Instruction &add(Opcode opcode, std::vector<Tile> operands, Tokens tokens);
@@ -147,4 +147,4 @@ public:
 
 } // namespace nm::isa
 
-#endif // NM_LIB_ISA_KERNELS_TRACE_H
+#endif // NM_ISA_KERNELS_LOOPROLLER_H

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_SIMULATOR_BANDWIDTH_H
-#define NM_LIB_SIMULATOR_BANDWIDTH_H
+#ifndef NM_SIMULATOR_BANDWIDTH_H
+#define NM_SIMULATOR_BANDWIDTH_H
 
 #include <vector>
 
@@ -32,4 +32,4 @@ void shareBandwidth(const std::vector<Flow *> &flows, double dram,
 
 } // namespace nm::sim
 
-#endif // NM_LIB_SIMULATOR_BANDWIDTH_H
+#endif // NM_SIMULATOR_BANDWIDTH_H

@@ -11,10 +11,9 @@
 
 /// An error without a message is a defect.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  std::string error;
   std::string text(reinterpret_cast<const char *>(data), size);
-  std::string code = nm::policy::translate(text, "fuzz", error);
-  if (code.empty() == error.empty())
+  auto code = nm::policy::translate(text, "fuzz");
+  if ((code ? *code : code.error().message).empty())
     std::abort();
   return 0;
 }

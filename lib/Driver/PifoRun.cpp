@@ -49,11 +49,11 @@ driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
   if (!file)
     return makeError("{0}", error);
   if (StringRef(path).ends_with(".policy")) {
-    std::string text = ::nm::policy::translate(
-        file->getBuffer().str(), path, error, static_cast<uint64_t>(capacity));
-    if (text.empty())
-      return makeError("{0}", StringRef(error).rtrim());
-    file = llvm::MemoryBuffer::getMemBufferCopy(text, path + " (translated)");
+    auto text = ::nm::policy::translate(file->getBuffer().str(), path,
+                                        static_cast<uint64_t>(capacity));
+    if (!text)
+      return makeError("{0}", StringRef(text.error().message).rtrim());
+    file = llvm::MemoryBuffer::getMemBufferCopy(*text, path + " (translated)");
   }
   sources.AddNewSourceBuffer(withPrintableName(std::move(file)), llvm::SMLoc());
   auto module = parseSourceFile<ModuleOp>(sources, &context);

@@ -109,7 +109,7 @@ struct BuiltinDevice {
   const char *text;
 };
 
-/// Made by CMake from devices/*.json, sorted by name.
+/// Made by CMake from devices/*.json.
 const BuiltinDevice kBuiltinDevices[] = {
 #include "nm/Machine/BuiltinDevices.inc"
 };
@@ -128,19 +128,21 @@ std::string printDevice(const Device &device) {
          "\n";
 }
 
-std::vector<std::string> builtinDevices(DeviceKind kind) {
-  std::vector<std::string> names;
-  for (const BuiltinDevice &device : kBuiltinDevices)
-    if (Result<Device> read = findDevice(device.name);
-        read && read->kind == kind)
-      names.push_back(device.name);
-  return names;
-}
-
 std::vector<std::string> builtinDevices() {
   std::vector<std::string> names;
   for (const BuiltinDevice &device : kBuiltinDevices)
     names.push_back(device.name);
+  // CMake sorts files, with their endings.
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> builtinDevices(DeviceKind kind) {
+  std::vector<std::string> names;
+  for (const std::string &name : builtinDevices())
+    if (Result<Device> device = findDevice(name);
+        device && device->kind == kind)
+      names.push_back(name);
   return names;
 }
 

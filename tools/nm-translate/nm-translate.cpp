@@ -56,14 +56,13 @@ static OwningOpRef<Operation *> importPolicy(llvm::SourceMgr &sources,
                                              MLIRContext *context) {
   const llvm::MemoryBuffer *text =
       sources.getMemoryBuffer(sources.getMainFileID());
-  std::string error;
-  std::string code = ::nm::policy::translate(
-      text->getBuffer().str(), text->getBufferIdentifier().str(), error);
-  if (code.empty()) {
-    llvm::errs() << error;
+  auto code = ::nm::policy::translate(text->getBuffer().str(),
+                                      text->getBufferIdentifier().str());
+  if (!code) {
+    llvm::errs() << code.error().message;
     return nullptr;
   }
-  return parseSourceString<ModuleOp>(code, context).release().getOperation();
+  return parseSourceString<ModuleOp>(*code, context).release().getOperation();
 }
 
 /// Problems name nodes, not lines.

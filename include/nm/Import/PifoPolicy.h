@@ -8,6 +8,7 @@
 #ifndef NM_IMPORT_PIFOPOLICY_H
 #define NM_IMPORT_PIFOPOLICY_H
 
+#include "nm/Support/Result.h"
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -69,19 +70,20 @@ struct Program {
   Policy root;
 };
 
-/// Reads docs/pifo-language.md. Null and `error`, with the line and a caret
-/// under what is wrong, if `text` is none. A `capacity` that is not 0 takes the
-/// place of the declared one. Programs whose ranks or tokens might leave their
-/// range at that capacity are refused, with the largest one that is possible.
-std::optional<Program> parse(const std::string &text, const std::string &file,
-                             std::string &error, uint64_t capacity = 0);
+/// Reads docs/pifo-language.md. Errors show the line and a caret under what is
+/// wrong. A `capacity` that is not 0 takes the place of the declared one.
+/// Programs whose ranks or tokens might leave their range at that capacity are
+/// refused, with the largest one that is possible.
+support::Result<Program> parse(const std::string &text, const std::string &file,
+                               uint64_t capacity = 0);
 
 /// The program as a pifo.scheduler.
 std::string print(const Program &program);
 
-/// parse, then print; "" and `error` on failure.
-std::string translate(const std::string &text, const std::string &file,
-                      std::string &error, uint64_t capacity = 0);
+/// parse, then print.
+support::Result<std::string> translate(const std::string &text,
+                                       const std::string &file,
+                                       uint64_t capacity = 0);
 
 } // namespace nm::policy
 

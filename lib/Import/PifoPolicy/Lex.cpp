@@ -35,9 +35,9 @@ bool Parser::fail(Location where, const std::string &what) {
   size_t left = where.column > 100 ? where.column - 60 : 0;
   line = left < line.size() ? line.substr(left, 120) : "";
   caret = left < caret.size() ? caret.substr(left) : "";
-  error = support::printable(file) + ":" + std::to_string(where.line) + ":" +
-          std::to_string(where.column) + ": " + what + "\n" + line + "\n" +
-          caret + "^\n";
+  error.message = support::printable(file) + ":" + std::to_string(where.line) +
+                  ":" + std::to_string(where.column) + ": " + what + "\n" +
+                  line + "\n" + caret + "^\n";
   at = text.size();
   token = Token();
   return false;

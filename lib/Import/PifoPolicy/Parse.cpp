@@ -10,6 +10,7 @@
 #include <numeric>
 
 using namespace nm::policy;
+namespace support = nm::support;
 
 bool Parser::field() {
   Field made;
@@ -349,37 +350,38 @@ bool Parser::policy(Policy &policy, unsigned depth) {
   return expected("fifo, edf, priority, wfq, rr or strict");
 }
 
-std::optional<Program> Parser::program() {
+support::Result<Program> Parser::program() {
   if (!require("scheduler") || !name(result.name, "the scheduler's name"))
-    return std::nullopt;
+    return error;
   declared = is("capacity");
   if (accept("capacity") &&
       !number(result.capacity, 1, kMostPackets, "a number of packets"))
-    return std::nullopt;
+    return error;
   if (given)
     result.capacity = given;
   while (accept("field"))
     if (!field())
-      return std::nullopt;
+      return error;
   if (!policy(result.root, 0))
-    return std::nullopt;
+    return error;
   if (token.kind != Token::End || failed) {
     expected("the end of the text");
-    return std::nullopt;
+    return error;
   }
   return std::move(result);
 }
 
-std::optional<Program> nm::policy::parse(const std::string &text,
-                                         const std::string &file,
-                                         std::string &error,
-                                         uint64_t capacity) {
-  return Parser(text, file, error, capacity).program();
+support::Result<Program> nm::policy::parse(const std::string &text,
+                                           const std::string &file,
+                                           uint64_t capacity) {
+  return Parser(text, file, capacity).program();
 }
 
-std::string nm::policy::translate(const std::string &text,
-                                  const std::string &file, std::string &error,
-                                  uint64_t capacity) {
-  std::optional<Program> program = parse(text, file, error, capacity);
-  return program ? print(*program) : "";
+support::Result<std::string> nm::policy::translate(const std::string &text,
+                                                   const std::string &file,
+                                                   uint64_t capacity) {
+  support::Result<Program> program = parse(text, file, capacity);
+  if (!program)
+    return program.error();
+  return print(*program);
 }

@@ -30,12 +30,11 @@ struct Token {
 
 class Parser {
 public:
-  Parser(const std::string &text, const std::string &file, std::string &error,
-         uint64_t capacity)
-      : text(text), file(file), error(error), given(capacity) {
+  Parser(const std::string &text, const std::string &file, uint64_t capacity)
+      : text(text), file(file), given(capacity) {
     advance();
   }
-  std::optional<Program> program();
+  support::Result<Program> program();
 
 private:
   // Lexer.
@@ -87,7 +86,7 @@ private:
 
   const std::string &text;
   const std::string &file;
-  std::string &error;
+  support::Error error{support::Errc::Format, ""};
   /// The capacity from outside, or 0; whether the text says one.
   uint64_t given;
   bool declared = false;

@@ -13,14 +13,15 @@
 
 namespace nm::traffic {
 
-/// Reads what `source`, which is null if opening failed with `error`, delivers.
+/// Reads what `opened` delivers.
 /// An error without a message is a defect, and so are times that decrease.
-template <typename SourcePointer>
-void readAll(const SourcePointer &source, const std::string &error) {
-  if (!source && error.empty())
-    std::abort();
-  if (!source)
+inline void readAll(const SourceResult &opened) {
+  if (!opened) {
+    if (opened.error().message.empty())
+      std::abort();
     return;
+  }
+  const std::unique_ptr<Source> &source = *opened;
   Arrival arrival;
   int64_t last = 0;
   volatile uint64_t sum = 0;

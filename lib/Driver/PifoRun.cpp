@@ -98,15 +98,14 @@ llvm::Expected<uint64_t> driver::parseRate(StringRef text) {
   return static_cast<uint64_t>(value / scale);
 }
 
-static std::unique_ptr<Source> openTraffic(const PifoRunOptions &options,
-                                           std::string &error) {
+static SourceResult openTraffic(const PifoRunOptions &options) {
   if (!options.generate.empty())
-    return openGenerator(options.generate, error);
+    return openGenerator(options.generate);
   StringRef path = options.trafficFile;
   if (path.ends_with(".pcap") || path.ends_with(".pcapng") ||
       path.ends_with(".cap"))
-    return openPcap(options.trafficFile, options.maxFlows, error);
-  return openCsv(options.trafficFile, error);
+    return openPcap(options.trafficFile, options.maxFlows);
+  return openCsv(options.trafficFile);
 }
 
 /// A line of progress on a terminal, a few times a second.
@@ -186,10 +185,10 @@ static llvm::Error run(const PifoRunOptions &options,
       readScheduler(options.schedulerFile, sources, context, options.capacity);
   if (!module)
     return module.takeError();
-  std::string error;
-  std::unique_ptr<Source> source = openTraffic(options, error);
-  if (!source)
-    return makeError("{0}", error);
+  SourceResult opened = openTraffic(options);
+  if (!opened)
+    return toError(opened.error());
+  std::unique_ptr<Source> source = std::move(*opened);
   // Packets themselves are not read ahead, and a pipe may block for ever.
   struct stat status;
   bool isFile = ::stat(options.trafficFile.c_str(), &status) == 0 &&
@@ -213,31 +212,32 @@ static llvm::Error run(const PifoRunOptions &options,
     auto file = files.open(*path);
     if (!file)
       return toError(file.error());
-    writers.push_back(open(**file, *source, error));
-    if (!writers.back())
-      return makeError("{0}", error);
+    WriterResult writer = open(**file, *source);
+    if (!writer)
+      return toError(writer.error());
+    writers.push_back(std::move(*writer));
   }
 
   Statistics statistics;
   Totals totals;
   Stopwatch watch;
   const bool shown = llvm::errs().is_displayed() && !options.quiet;
-  bool good = simulate(
+  auto result = simulate(
       *source, **scheduler, options.link,
       [&](const Departure &departure) {
         statistics.add(departure);
         for (auto &writer : writers)
           writer->write(departure);
       },
-      totals, error,
+      totals,
       [&](const Totals &totals) {
         return !shown || showProgress(*source, totals, watch);
       });
   double seconds = options.noTimes ? -1 : watch.ms() / 1e3;
   if (shown && totals.arrived >= 1 << 20)
     llvm::errs() << "\r\x1b[2K";
-  if (!good)
-    return makeError("{0}", error);
+  if (!result)
+    return toError(result.error());
   for (const Source::Note &note : source->notes())
     (note.isWarning ? llvm::WithColor::warning() : llvm::WithColor::note())
         << note.text << "\n";

@@ -150,28 +150,22 @@ Source::Status Csv::next(Arrival &arrival) {
   return Status::Packet;
 }
 
-std::unique_ptr<Source> finish(std::unique_ptr<Csv> csv, std::string &error) {
-  if (csv->readHeader())
-    return csv;
-  error = csv->error();
-  return nullptr;
+SourceResult finish(std::unique_ptr<Csv> csv) {
+  if (!csv->readHeader())
+    return ::nm::support::Error{::nm::support::Errc::Format, csv->error()};
+  return std::unique_ptr<Source>(std::move(csv));
 }
 
 } // namespace
 
-std::unique_ptr<Source> nm::traffic::openCsv(const std::string &path,
-                                             std::string &error) {
+SourceResult nm::traffic::openCsv(const std::string &path) {
   ::nm::support::Result<CsvReader> reader = CsvReader::open(path);
-  if (!reader) {
-    error = reader.error().message;
-    return nullptr;
-  }
-  return finish(std::make_unique<Csv>(std::move(*reader)), error);
+  if (!reader)
+    return reader.error();
+  return finish(std::make_unique<Csv>(std::move(*reader)));
 }
 
-std::unique_ptr<Source> nm::traffic::openCsvMemory(const char *data,
-                                                   size_t size,
-                                                   const std::string &name,
-                                                   std::string &error) {
-  return finish(std::make_unique<Csv>(CsvReader({data, size}, name)), error);
+SourceResult nm::traffic::openCsvMemory(const char *data, size_t size,
+                                        const std::string &name) {
+  return finish(std::make_unique<Csv>(CsvReader({data, size}, name)));
 }

@@ -277,12 +277,11 @@ Source::Status Generator::next(Arrival &arrival) {
 
 } // namespace
 
-std::unique_ptr<Source>
-nm::traffic::openGenerator(const std::string &description, std::string &error) {
+SourceResult nm::traffic::openGenerator(const std::string &description) {
   auto generator = std::make_unique<Generator>();
-  if (generator->parse(description))
-    return generator;
-  error = "traffic '" + ::nm::support::printable(description) +
-          "': " + generator->error();
-  return nullptr;
+  if (!generator->parse(description))
+    return ::nm::support::makeError(::nm::support::Errc::Argument, "traffic '",
+                                    ::nm::support::printable(description),
+                                    "': ", generator->error());
+  return std::unique_ptr<Source>(std::move(generator));
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 using namespace nm::traffic;
+namespace support = ::nm::support;
 
 Scheduler::~Scheduler() = default;
 
@@ -105,18 +106,20 @@ private:
 
 } // namespace
 
-bool nm::traffic::simulate(
-    Source &source, Scheduler &scheduler, const Link &link,
-    const std::function<void(const Departure &)> &departed, Totals &totals,
-    std::string &error, const std::function<bool(const Totals &)> &tick) {
+support::Status
+nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
+                      const std::function<void(const Departure &)> &departed,
+                      Totals &totals,
+                      const std::function<bool(const Totals &)> &tick) {
+  auto fail = [](const std::string &message) -> support::Status {
+    return support::Error{support::Errc::Unsupported, message};
+  };
   const size_t columns = source.columns().size();
   const int lengthColumn = column(source, "length");
   const int flowColumn = column(source, "flow");
-  if (lengthColumn < 0 && link.rate != 0) {
-    error = "the traffic has no column 'length'; expected one with bytes, or a "
-            "link that takes one packet a tick (rate 0)";
-    return false;
-  }
+  if (lengthColumn < 0 && link.rate != 0)
+    return fail("the traffic has no column 'length'; expected one with bytes, "
+                "or a link that takes one packet a tick (rate 0)");
   Flights flights(columns);
   const bool keepBytes = departed && source.bytes();
   Arrival arrival;
@@ -127,10 +130,7 @@ bool nm::traffic::simulate(
   bool failed = false;
   auto fetch = [&] {
     Source::Status status = source.next(arrival);
-    if (status == Source::Status::Error) {
-      error = source.error();
-      failed = true;
-    }
+    failed |= status == Source::Status::Error;
     return status == Source::Status::Packet;
   };
   bool more = fetch();
@@ -147,19 +147,15 @@ bool nm::traffic::simulate(
     }
     if (next == kNever)
       break;
-    if (next >= kLatest) {
-      error = "the next departure lies beyond 2^62 ns";
-      return false;
-    }
+    if (next >= kLatest)
+      return fail("the next departure lies beyond 2^62 ns");
     now = next;
     while (more && arrival.time == now) {
       uint64_t length = lengthColumn < 0 ? 1 : arrival.values[lengthColumn];
-      if (length == 0 || length > (uint64_t(1) << 32)) {
-        error = "packet " + std::to_string(totals.arrived + 1) +
-                " has a length of " + std::to_string(length) +
-                "; expected 1 to 2^32 bytes";
-        return false;
-      }
+      if (length == 0 || length > (uint64_t(1) << 32))
+        return fail("packet " + std::to_string(totals.arrived + 1) +
+                    " has a length of " + std::to_string(length) +
+                    "; expected 1 to 2^32 bytes");
       uint64_t handle = flights.take();
       std::copy_n(arrival.values, columns, flights.valuesOf(handle));
       flights.flights[handle] = {totals.arrived, now};
@@ -176,10 +172,8 @@ bool nm::traffic::simulate(
       } else {
         flights.free.push_back(handle);
       }
-      if ((totals.arrived & 0xfffff) == 0 && tick && !tick(totals)) {
-        error = "stopped";
-        return false;
-      }
+      if ((totals.arrived & 0xfffff) == 0 && tick && !tick(totals))
+        return fail("stopped");
       more = fetch();
     }
     // What came in now may be due now.
@@ -212,11 +206,11 @@ bool nm::traffic::simulate(
   }
   // The count of taken packets is not one of refusals.
   totals.refused[0] = 0;
-  if (!failed && queued) {
-    error = std::to_string(queued) +
-            " packets stay in the scheduler for ever: none leaves and none is "
-            "to be released";
-    return false;
-  }
-  return !failed;
+  if (failed)
+    return fail(source.error());
+  if (queued)
+    return fail(std::to_string(queued) +
+                " packets stay in the scheduler for ever: none leaves and none "
+                "is to be released");
+  return {};
 }

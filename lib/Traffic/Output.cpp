@@ -51,13 +51,15 @@ public:
     if (handle)
       pcap_close(handle);
   }
-  bool begin(int link, std::string &error) {
+  support::Status begin(int link) {
     handle = pcap_open_dead_with_tstamp_precision(link, 262144,
                                                   PCAP_TSTAMP_PRECISION_NANO);
     dumper = handle ? pcap_dump_fopen(handle, file) : nullptr;
-    if (!dumper)
-      error = handle ? pcap_geterr(handle) : "cannot begin a pcap file";
-    return dumper;
+    if (dumper)
+      return {};
+    return support::makeError(support::Errc::Io,
+                              handle ? pcap_geterr(handle)
+                                     : "cannot begin a pcap file");
   }
   void write(const Departure &departure) override {
     pcap_pkthdr header{};
@@ -118,28 +120,20 @@ private:
 
 } // namespace
 
-static bool isOpen(support::OutputFile &out, std::string &error) {
-  if (out.stream())
-    return true;
-  error = out.prepare().error().message;
-  return false;
+WriterResult nm::traffic::openDepartureCsv(support::OutputFile &out,
+                                           const Source &source) {
+  if (!out.stream())
+    return out.prepare().error();
+  return std::unique_ptr<DepartureWriter>(
+      std::make_unique<CsvWriter>(out, source));
 }
 
-std::unique_ptr<DepartureWriter>
-nm::traffic::openDepartureCsv(support::OutputFile &out, const Source &source,
-                              std::string &error) {
-  if (!isOpen(out, error))
-    return nullptr;
-  return std::make_unique<CsvWriter>(out, source);
-}
-
-std::unique_ptr<DepartureWriter>
-nm::traffic::openDeparturePcap(support::OutputFile &out, const Source &source,
-                               std::string &error) {
-  if (!isOpen(out, error))
-    return nullptr;
+WriterResult nm::traffic::openDeparturePcap(support::OutputFile &out,
+                                            const Source &source) {
+  if (!out.stream())
+    return out.prepare().error();
   auto writer = std::make_unique<PcapWriter>(out, source);
-  if (!writer->begin(source.bytes() ? source.linkType() : DLT_EN10MB, error))
-    return nullptr;
-  return writer;
+  NM_RETURN_IF_ERROR(
+      writer->begin(source.bytes() ? source.linkType() : DLT_EN10MB));
+  return std::unique_ptr<DepartureWriter>(std::move(writer));
 }

@@ -16,6 +16,8 @@
 #include <unordered_map>
 
 using namespace nm::traffic;
+using ::nm::support::Errc;
+using ::nm::support::makeError;
 
 namespace {
 
@@ -162,60 +164,56 @@ Source::Status Pcap::next(Arrival &arrival) {
 }
 
 /// Takes the file.
-std::unique_ptr<Source> open(FILE *file, const std::string &name,
-                             uint64_t maxFlows, std::string &error) {
+::nm::support::Result<std::unique_ptr<Pcap>>
+open(FILE *file, const std::string &name, uint64_t maxFlows) {
   char text[PCAP_ERRBUF_SIZE] = "";
   pcap_t *handle = pcap_fopen_offline_with_tstamp_precision(
       file, PCAP_TSTAMP_PRECISION_NANO, text);
   if (!handle) {
     std::fclose(file);
-    error = ::nm::support::printable(name) + ": " + text +
-            "; expected a pcap or pcapng file";
-    return nullptr;
+    return makeError(Errc::Format, ::nm::support::printable(name), ": ", text,
+                     "; expected a pcap or pcapng file");
   }
   auto source = std::make_unique<Pcap>(handle, name, maxFlows);
   int link = pcap_datalink(handle);
   if (!isKnownLink(link)) {
     const char *link_name = pcap_datalink_val_to_name(link);
-    error = ::nm::support::printable(name) + ": link type " +
-            (link_name ? link_name : std::to_string(link)) + "; expected " +
-            knownLinks();
-    return nullptr;
+    return makeError(Errc::Unsupported, ::nm::support::printable(name),
+                     ": link type ",
+                     link_name ? link_name : std::to_string(link),
+                     "; expected ", knownLinks());
   }
   return source;
 }
 
 } // namespace
 
-std::unique_ptr<Source> nm::traffic::openPcap(const std::string &path,
-                                              uint64_t maxFlows,
-                                              std::string &error) {
+SourceResult nm::traffic::openPcap(const std::string &path, uint64_t maxFlows) {
   FILE *file = std::fopen(path.c_str(), "rb");
-  if (!file) {
-    error = "cannot open '" + ::nm::support::printable(path) +
-            "': " + std::strerror(errno);
-    return nullptr;
-  }
+  if (!file)
+    return makeError(Errc::Io, "cannot open '", ::nm::support::printable(path),
+                     "': ", std::strerror(errno));
   double total = 0;
   if (std::fseek(file, 0, SEEK_END) == 0) {
     total = static_cast<double>(std::ftell(file));
     std::rewind(file);
   }
-  auto source = open(file, path, maxFlows, error);
-  if (source)
-    static_cast<Pcap &>(*source).total = total;
-  return source;
+  auto source = open(file, path, maxFlows);
+  if (!source)
+    return source.error();
+  (*source)->total = total;
+  return std::unique_ptr<Source>(std::move(*source));
 }
 
-std::unique_ptr<Source> nm::traffic::openPcapMemory(const void *data,
-                                                    size_t size,
-                                                    uint64_t maxFlows,
-                                                    std::string &error) {
+SourceResult nm::traffic::openPcapMemory(const void *data, size_t size,
+                                         uint64_t maxFlows) {
   FILE *file =
       size ? ::fmemopen(const_cast<void *>(data), size, "rb") : nullptr;
-  if (!file) {
-    error = "<memory>: no bytes; expected a pcap or pcapng file";
-    return nullptr;
-  }
-  return open(file, "<memory>", maxFlows, error);
+  if (!file)
+    return makeError(Errc::Format,
+                     "<memory>: no bytes; expected a pcap or pcapng file");
+  auto source = open(file, "<memory>", maxFlows);
+  if (!source)
+    return source.error();
+  return std::unique_ptr<Source>(std::move(*source));
 }

@@ -80,6 +80,7 @@ struct Writer {
     in.shape = {1 << 14, 1 << 14};
     tensor = builder.tensor(in);
     buffer = builder.buffer(Type::F16, {16, 16}, 4);
+    roller.bind(builder);
   }
 
   void load(int64_t row, int64_t column, int64_t slot) {

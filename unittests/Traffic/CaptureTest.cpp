@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TestUtil.h"
 #include "nm/Traffic/Source.h"
 #include "gtest/gtest.h"
 #include <map>
@@ -83,7 +84,8 @@ using Row = std::map<std::string, uint64_t>;
 std::vector<Row> read(const Bytes &file, std::vector<Source::Note> *notes) {
   std::string error;
   std::vector<Row> rows;
-  auto source = openPcapMemory(file.data(), file.size(), 100, error);
+  auto source =
+      test::opened(openPcapMemory(file.data(), file.size(), 100), error);
   EXPECT_TRUE(source) << error;
   if (!source)
     return rows;
@@ -339,7 +341,8 @@ TEST(Capture, TornLastPacketIsAWarning) {
 TEST(Capture, NamesThePacketOfLengthZero) {
   std::string error;
   Bytes file = pcap(1, {kMacs + hex("0800") + kIPv4, ""});
-  auto source = openPcapMemory(file.data(), file.size(), 9, error);
+  auto source =
+      test::opened(openPcapMemory(file.data(), file.size(), 9), error);
   ASSERT_TRUE(source) << error;
   Arrival arrival;
   EXPECT_EQ(source->next(arrival), Source::Status::Packet);
@@ -351,7 +354,8 @@ TEST(Capture, NamesThePacketOfLengthZero) {
 TEST(Capture, NamesOtherLinkTypes) {
   std::string error;
   Bytes file = pcap(105, {});
-  EXPECT_FALSE(openPcapMemory(file.data(), file.size(), 9, error));
+  EXPECT_FALSE(
+      test::opened(openPcapMemory(file.data(), file.size(), 9), error));
   EXPECT_EQ(error,
             "<memory>: link type IEEE802_11; expected Ethernet, raw IP, "
             "Linux cooked (1 and 2), loopback, PPP, PPPoE, Cisco HDLC or "

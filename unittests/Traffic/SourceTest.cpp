@@ -33,7 +33,8 @@ test::Rows drain(Source &source, std::string &error) {
 }
 
 test::Rows csv(const std::string &text, std::string &error) {
-  auto source = openCsvMemory(text.data(), text.size(), "t.csv", error);
+  auto source =
+      test::opened(openCsvMemory(text.data(), text.size(), "t.csv"), error);
   return source ? drain(*source, error) : test::Rows();
 }
 
@@ -82,7 +83,7 @@ TEST(Csv, SaysWhatIsWrongAndWhere) {
             "t.csv:1: a line of more than 65536 bytes; expected values "
             "separated by commas");
   std::string error;
-  EXPECT_FALSE(openCsv("/nonexistent/x.csv", error));
+  EXPECT_FALSE(test::opened(openCsv("/nonexistent/x.csv"), error));
   EXPECT_EQ(error,
             "cannot open '/nonexistent/x.csv': No such file or directory");
 }
@@ -133,7 +134,7 @@ TEST(Csv, StreamsFilesLargerThanItsBuffer) {
       file << i * 10 << "," << i % 1500 + 1 << "\n";
   }
   std::string error;
-  auto source = openCsv(path, error);
+  auto source = test::opened(openCsv(path), error);
   ASSERT_TRUE(source) << error;
   test::Rows rows = drain(*source, error);
   ASSERT_EQ(rows.size(), 100000u);
@@ -148,10 +149,10 @@ TEST(Generator, KeepsItsRate) {
        {"cbr:rate=8G", "poisson:rate=8G", "burst:rate=8G,size=7",
         "onoff:rate=8G,peak=20G,on=50k"}) {
     std::string error;
-    auto source =
+    auto source = test::opened(
         openGenerator(std::string(kind) +
-                          ",length=64..1500,packets=200000,flows=4,class=2..3",
-                      error);
+                      ",length=64..1500,packets=200000,flows=4,class=2..3"),
+        error);
     ASSERT_TRUE(source) << error;
     EXPECT_EQ(source->columns(),
               (std::vector<std::string>{"length", "flow", "class"}));
@@ -176,7 +177,7 @@ TEST(Generator, KeepsItsRate) {
 TEST(Generator, RefusesWithTheItem) {
   auto refused = [](const char *text) {
     std::string error;
-    EXPECT_FALSE(openGenerator(text, error));
+    EXPECT_FALSE(test::opened(openGenerator(text), error));
     return error;
   };
   EXPECT_EQ(refused("cbr:packets=1"),
@@ -214,11 +215,12 @@ TEST(Pcap, RoundTrip) {
   for (int i = 0; i < 1000; ++i)
     text += std::to_string(1000 + i * 123) + "," + std::to_string(64 + i) +
             "," + std::to_string(i * 7 % 5) + ",184\n";
-  auto source = openCsvMemory(text.data(), text.size(), "t", error);
+  auto source =
+      test::opened(openCsvMemory(text.data(), text.size(), "t"), error);
   ASSERT_TRUE(source) << error;
   auto output = nm::support::OutputFile::open(path);
   ASSERT_TRUE(output.ok());
-  auto writer = openDeparturePcap(**output, *source, error);
+  auto writer = test::opened(openDeparturePcap(**output, *source), error);
   ASSERT_TRUE(writer) << error;
   Arrival arrival;
   uint64_t number = 0;
@@ -229,7 +231,7 @@ TEST(Pcap, RoundTrip) {
   writer->finish();
   ASSERT_TRUE((*output)->commit().ok());
 
-  auto capture = openPcap(path, 5, error);
+  auto capture = test::opened(openPcap(path, 5), error);
   ASSERT_TRUE(capture) << error;
   test::Rows rows = drain(*capture, error);
   EXPECT_EQ(error, "");
@@ -241,7 +243,7 @@ TEST(Pcap, RoundTrip) {
                                               184, 17, i * 7 % 5, 9, 0, 46, 0,
                                               10u << 24, 10u << 24 | 1, 0, 0}));
 
-  capture = openPcap(path, 4, error);
+  capture = test::opened(openPcap(path, 4), error);
   ASSERT_TRUE(capture);
   EXPECT_EQ(drain(*capture, error).size(), 4u);
   EXPECT_NE(error.find("packet 5 (offset 256): more than 4 flows"),
@@ -254,7 +256,7 @@ TEST(Pcap, RoundTrip) {
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
   for (size_t size = 0; size < 200; ++size) {
     error.clear();
-    auto cut = openPcapMemory(bytes.data(), size, 9, error);
+    auto cut = test::opened(openPcapMemory(bytes.data(), size, 9), error);
     EXPECT_EQ(cut != nullptr, size >= 24) << size << error;
     if (!cut)
       continue;
@@ -276,9 +278,10 @@ TEST(Pcap, RoundTrip) {
 
 TEST(Pcap, RefusesOtherFiles) {
   std::string error, text = "this is not a capture, whatever it is";
-  EXPECT_FALSE(openPcapMemory(text.data(), text.size(), 9, error));
+  EXPECT_FALSE(
+      test::opened(openPcapMemory(text.data(), text.size(), 9), error));
   EXPECT_NE(error.find("expected a pcap or pcapng file"), std::string::npos);
-  EXPECT_FALSE(openPcapMemory(nullptr, 0, 9, error));
+  EXPECT_FALSE(test::opened(openPcapMemory(nullptr, 0, 9), error));
 }
 
 TEST(ReadAhead, GivesWhatTheSourceGives) {
@@ -289,8 +292,8 @@ TEST(ReadAhead, GivesWhatTheSourceGives) {
                     "packets=") +
         packets;
     std::string error;
-    auto plain = openGenerator(text, error);
-    auto ahead = readAhead(openGenerator(text, error));
+    auto plain = test::opened(openGenerator(text), error);
+    auto ahead = readAhead(test::opened(openGenerator(text), error));
     EXPECT_EQ(ahead->columns(), plain->columns());
     EXPECT_EQ(drain(*ahead, error), drain(*plain, error));
     EXPECT_EQ(error, "");
@@ -306,16 +309,16 @@ TEST(ReadAhead, PassesErrorsOnInTheirPlace) {
     text += std::to_string(i) + ",100\n";
   text += "x,100\n";
   std::string error;
-  auto source =
-      readAhead(openCsvMemory(text.data(), text.size(), "t.csv", error));
+  auto source = readAhead(
+      test::opened(openCsvMemory(text.data(), text.size(), "t.csv"), error));
   EXPECT_EQ(drain(*source, error).size(), 3000u);
   EXPECT_NE(error.find("t.csv:3002: "), std::string::npos) << error;
 }
 
 TEST(ReadAhead, StopsBeforeTheEnd) {
   std::string error;
-  auto source =
-      readAhead(openGenerator("cbr:rate=1G,packets=1000000000000", error));
+  auto source = readAhead(
+      test::opened(openGenerator("cbr:rate=1G,packets=1000000000000"), error));
   Arrival arrival;
   EXPECT_EQ(source->next(arrival), Source::Status::Packet);
 }

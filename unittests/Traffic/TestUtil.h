@@ -52,16 +52,25 @@ struct Trace {
   }
 };
 
+/// What was opened, or null and why not.
+template <typename T> T opened(support::Result<T> result, std::string &error) {
+  if (result)
+    return std::move(*result);
+  error = result.error().message;
+  return nullptr;
+}
+
 inline Trace run(Source &source, Scheduler &scheduler, Link link) {
   Trace trace;
   size_t columns = source.columns().size();
-  simulate(
+  support::Status status = simulate(
       source, scheduler, link,
       [&](const Departure &departure) {
         trace.departures.push_back({departure.number, departure.departure});
         trace.values.push_back({departure.values, departure.values + columns});
       },
-      trace.totals, trace.error);
+      trace.totals);
+  trace.error = status ? "" : status.error().message;
   return trace;
 }
 

@@ -228,6 +228,7 @@ std::string deviceSchema();
 /// The models speak of machines all the time, under these names.
 namespace nm::model {
 using namespace machine;
+using machine::toString; // beside the overloads of the models
 } // namespace nm::model
 
 #endif // NM_MACHINE_DEVICE_H

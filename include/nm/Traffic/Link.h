@@ -63,13 +63,14 @@ struct Totals {
 /// Runs all of `source` through `scheduler`. Within a tick: arrivals, then
 /// releases, then departures. A packet departs in the first tick in which the
 /// link is free; fractions of a tick add up exactly. `departed` may be empty;
-/// `tick` is called now and then and stops the run by returning false. False
-/// and `error` if the source fails, packets stay for ever, or times leave 62
-/// bits. Memory follows the packets in flight, not the traffic.
-bool simulate(Source &source, Scheduler &scheduler, const Link &link,
-              const std::function<void(const Departure &)> &departed,
-              Totals &totals, std::string &error,
-              const std::function<bool(const Totals &)> &tick = {});
+/// `tick` is called now and then and stops the run by returning false. Fails if
+/// the source does, packets stay for ever, or times leave 62 bits; `totals`
+/// then say how far it came. Memory follows the packets in flight, not the
+/// traffic.
+support::Status simulate(Source &source, Scheduler &scheduler, const Link &link,
+                         const std::function<void(const Departure &)> &departed,
+                         Totals &totals,
+                         const std::function<bool(const Totals &)> &tick = {});
 
 } // namespace nm::traffic
 

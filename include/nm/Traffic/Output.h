@@ -26,16 +26,13 @@ public:
 /// Writers into a file that must live as long: lines
 /// `departure,arrival,number,<columns>` with times in ns and `number` counting
 /// arrivals from 0.
-std::unique_ptr<DepartureWriter> openDepartureCsv(support::OutputFile &out,
-                                                  const Source &source,
-                                                  std::string &error);
+using WriterResult = support::Result<std::unique_ptr<DepartureWriter>>;
+WriterResult openDepartureCsv(support::OutputFile &out, const Source &source);
 
 /// A pcap file with times in nanoseconds: the bytes of the packets if the
 /// source has them, else Ethernet, IPv4 and UDP headers made up from `length`,
 /// `flow` and `tos`.
-std::unique_ptr<DepartureWriter> openDeparturePcap(support::OutputFile &out,
-                                                   const Source &source,
-                                                   std::string &error);
+WriterResult openDeparturePcap(support::OutputFile &out, const Source &source);
 
 } // namespace nm::traffic
 

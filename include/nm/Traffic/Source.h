@@ -8,6 +8,7 @@
 #ifndef NM_TRAFFIC_SOURCE_H
 #define NM_TRAFFIC_SOURCE_H
 
+#include "nm/Support/Result.h"
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -55,19 +56,20 @@ protected:
   std::string message;
 };
 
+using SourceResult = support::Result<std::unique_ptr<Source>>;
+
 /// Reads lines of comma-separated numbers. The first line names the columns;
 /// one of them is `time`, in nanoseconds and never decreasing. Values are
 /// decimal or, after 0x, hexadecimal; a `length` is 1 to 2^32. Cells may stand
 /// in quotes (RFC 4180) and between blanks, lines end in LF or CR LF, and a
 /// byte order mark may begin the file. Empty lines and lines that begin with
-/// `#` are skipped. Null and `error` ("file:line: ...") if the file or its
-/// header is refused.
-std::unique_ptr<Source> openCsv(const std::string &path, std::string &error);
+/// `#` are skipped. Fails ("file:line: ...") if the file or its header is
+/// refused.
+SourceResult openCsv(const std::string &path);
 
 /// The same on `size` bytes that outlive the source, called `name` in errors.
-std::unique_ptr<Source> openCsvMemory(const char *data, size_t size,
-                                      const std::string &name,
-                                      std::string &error);
+SourceResult openCsvMemory(const char *data, size_t size,
+                           const std::string &name);
 
 /// Reads a capture in a format of libpcap (pcap, pcapng). Times are
 /// nanoseconds since the first packet. Columns: length (bytes on the wire, as
@@ -78,10 +80,8 @@ std::unique_ptr<Source> openCsvMemory(const char *data, size_t size,
 /// have is 0; all packets without IP make one flow for each EtherType. More
 /// than `maxFlows` flows are an error. A last packet that is cut off ends the
 /// traffic with a warning.
-std::unique_ptr<Source> openPcap(const std::string &path, uint64_t maxFlows,
-                                 std::string &error);
-std::unique_ptr<Source> openPcapMemory(const void *data, size_t size,
-                                       uint64_t maxFlows, std::string &error);
+SourceResult openPcap(const std::string &path, uint64_t maxFlows);
+SourceResult openPcapMemory(const void *data, size_t size, uint64_t maxFlows);
 
 /// Makes traffic after a description:
 ///
@@ -96,8 +96,7 @@ std::unique_ptr<Source> openPcapMemory(const void *data, size_t size,
 /// as long as the rate asks for. Flows are drawn at random, or taken in turn
 /// with order=turn. Ends after `packets` packets or `duration` ns. Any other
 /// name is a column: a number or a range a..b of equally likely values.
-std::unique_ptr<Source> openGenerator(const std::string &description,
-                                      std::string &error);
+SourceResult openGenerator(const std::string &description);
 
 /// The packets, the end or the error of `source`, which a thread of its own
 /// reads a few thousand packets ahead. `progress()` is that of the block being

@@ -90,7 +90,7 @@ Program makeProgram(const nm::model::Device &device) {
   b.special(Opcode::Fill, {b.tile(s)}, {});
   b.sync(Engine::Special, 0, {});
   b.endLoop(a);
-  nm::rt::Result<Program> program = b.finish();
+  nm::support::Result<Program> program = b.finish();
   if (!program.ok())
     std::abort();
   return *program;

@@ -142,6 +142,25 @@ Result<TensorView> nm::rt::viewOf(nm_dtype dtype, size_t rank,
   return denseView(data, *type, std::move(*dims));
 }
 
+Result<std::vector<NamedView>>
+nm::rt::namedViewsOf(const nm_named_tensor *tensors, size_t count) {
+  std::vector<NamedView> views;
+  StructArray<nm_named_tensor> list(tensors, "nm_named_tensor");
+  for (size_t i = 0; i < count; ++i) {
+    Result<nm_named_tensor> tensor = list[i];
+    if (!tensor)
+      return tensor.error();
+    if (!tensor->name)
+      return nullArgument("name");
+    Result<TensorView> view =
+        viewOf(tensor->dtype, tensor->rank, tensor->shape, tensor->data);
+    if (!view)
+      return view.error();
+    views.push_back({tensor->name, std::move(*view)});
+  }
+  return views;
+}
+
 extern "C" nm_status nm_write_npy(const char *path, nm_dtype dtype, size_t rank,
                                   const int64_t *shape, const void *data,
                                   nm_error **error) {
@@ -170,20 +189,9 @@ nm_write_safetensors_with(const char *path, const nm_named_tensor *tensors,
       return nullArgument(!path                    ? "path"
                           : !tensors && count != 0 ? "tensors"
                                                    : "texts");
-    std::vector<NamedView> views;
-    StructArray<nm_named_tensor> list(tensors, "nm_named_tensor");
-    for (size_t i = 0; i < count; ++i) {
-      Result<nm_named_tensor> tensor = list[i];
-      if (!tensor)
-        return tensor.error();
-      if (!tensor->name)
-        return nullArgument("name");
-      Result<TensorView> view =
-          viewOf(tensor->dtype, tensor->rank, tensor->shape, tensor->data);
-      if (!view)
-        return view.error();
-      views.push_back({tensor->name, std::move(*view)});
-    }
+    Result<std::vector<NamedView>> views = namedViewsOf(tensors, count);
+    if (!views)
+      return views.error();
     std::vector<std::pair<std::string, std::string>> metadata;
     StructArray<nm_text> pairs(texts, "nm_text");
     for (size_t i = 0; i < num_texts; ++i) {
@@ -197,7 +205,7 @@ nm_write_safetensors_with(const char *path, const nm_named_tensor *tensors,
                          " is not UTF-8");
       metadata.emplace_back(pair->name, pair->text);
     }
-    return writeSafetensors(path, views, metadata);
+    return writeSafetensors(path, *views, metadata);
   });
 }
 

@@ -399,22 +399,11 @@ extern "C" nm_status nm_recipe_state_assign(nm_recipe *recipe,
     const std::string where = "state";
     if (from)
       NM_RETURN_IF_ERROR(recipe->trainer.checkRecipe(from, where));
-    std::vector<NamedView> views;
-    StructArray<nm_named_tensor> list(tensors, "nm_named_tensor");
-    for (size_t i = 0; i < count; ++i) {
-      Result<nm_named_tensor> tensor = list[i];
-      if (!tensor)
-        return tensor.error();
-      if (!tensor->name)
-        return nullArgument("name");
-      Result<TensorView> view =
-          viewOf(tensor->dtype, tensor->rank, tensor->shape, tensor->data);
-      if (!view)
-        return view.error();
-      views.push_back({tensor->name, std::move(*view)});
-    }
+    Result<std::vector<NamedView>> views = namedViewsOf(tensors, count);
+    if (!views)
+      return views.error();
     recipe->state.clear();
-    return recipe->trainer.assign(views, progress, where);
+    return recipe->trainer.assign(*views, progress, where);
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "Support.h"
 #include "nm/Runtime/Weight.h"
+#include "nm/Runtime/Writer.h"
 #include "nm/Runtime/nm_runtime.h"
 
 struct nm_error {
@@ -42,6 +43,10 @@ Result<DType> dtypeOf(nm_dtype dtype);
 /// A view of row-major C data.
 Result<TensorView> viewOf(nm_dtype dtype, size_t rank, const int64_t *shape,
                           const void *data);
+
+/// Views of `count` tensors of a caller, which keeps the data.
+Result<std::vector<NamedView>> namedViewsOf(const nm_named_tensor *tensors,
+                                            size_t count);
 
 /// Whether a caller's struct_size is that of some header: at least the first
 /// version's, and no accident.

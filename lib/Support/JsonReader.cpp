@@ -26,13 +26,20 @@ std::string shown(const json &value) {
   return jsonKind(value);
 }
 
-/// False for what is no integer or beyond 63 bits.
-bool toSigned(const json &value, int64_t &number) {
+/// False for what is no integer or does not fit.
+bool toInteger(const json &value, int64_t &number) {
   if (!value.is_number_integer() ||
       (value.is_number_unsigned() &&
        value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)))
     return false;
   number = value.get<int64_t>();
+  return true;
+}
+
+bool toInteger(const json &value, uint64_t &number) {
+  if (!value.is_number_unsigned())
+    return false;
+  number = value.get<uint64_t>();
   return true;
 }
 
@@ -183,7 +190,7 @@ void JsonReader::readSigned(const char *field, int64_t &value, int64_t least,
   if (!found)
     return;
   int64_t number;
-  if (!toSigned(*found, number) || number < least || number > most)
+  if (!toInteger(*found, number) || number < least || number > most)
     return wrong(place(field), *found, integerRange(least, most));
   value = number;
 }
@@ -193,10 +200,10 @@ void JsonReader::readUnsigned(const char *field, uint64_t &value,
   const json *found = find(field, need, integerRange(least, most));
   if (!found)
     return;
-  if (!found->is_number_unsigned() || found->get<uint64_t>() < least ||
-      found->get<uint64_t>() > most)
+  uint64_t number;
+  if (!toInteger(*found, number) || number < least || number > most)
     return wrong(place(field), *found, integerRange(least, most));
-  value = found->get<uint64_t>();
+  value = number;
 }
 
 void JsonReader::number(const char *field, double &value, double least,
@@ -218,17 +225,17 @@ void JsonReader::word(const char *field, const std::string &expected,
     wrong(place(field), *found, expected);
 }
 
-bool JsonReader::readNumbers(const char *field, std::vector<int64_t> &values,
-                             int64_t least, int64_t greatest, size_t most,
-                             Need need) {
+template <typename T>
+bool JsonReader::readIntegers(const char *field, std::vector<T> &values,
+                              T least, T greatest, size_t most, Need need) {
   const json *found =
       findList(field, 0, most, listOf("integers", 0, most), need);
   if (!found)
     return false;
   values.reserve(found->size());
   for (const json &element : *found) {
-    int64_t number;
-    if (!toSigned(element, number) || number < least || number > greatest) {
+    T number;
+    if (!toInteger(element, number) || number < least || number > greatest) {
       wrong(place(field, values.size()), element,
             integerRange(least, greatest));
       return false;
@@ -237,26 +244,10 @@ bool JsonReader::readNumbers(const char *field, std::vector<int64_t> &values,
   }
   return true;
 }
-
-bool JsonReader::readWords(const char *field, std::vector<uint64_t> &values,
-                           uint64_t least, uint64_t greatest, size_t most,
-                           Need need) {
-  const json *found =
-      findList(field, 0, most, listOf("integers", 0, most), need);
-  if (!found)
-    return false;
-  values.reserve(found->size());
-  for (const json &element : *found) {
-    if (!element.is_number_unsigned() || element.get<uint64_t>() < least ||
-        element.get<uint64_t>() > greatest) {
-      wrong(place(field, values.size()), element,
-            integerRange(least, greatest));
-      return false;
-    }
-    values.push_back(element.get<uint64_t>());
-  }
-  return true;
-}
+template bool JsonReader::readIntegers(const char *, std::vector<int64_t> &,
+                                       int64_t, int64_t, size_t, Need);
+template bool JsonReader::readIntegers(const char *, std::vector<uint64_t> &,
+                                       uint64_t, uint64_t, size_t, Need);
 
 void JsonReader::numbers(const char *field, std::vector<double> &values,
                          double least, double greatest, size_t most,

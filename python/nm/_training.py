@@ -15,6 +15,16 @@ TRACE_COLUMNS = ("step", "phase", "next_phase", "mask_changes", "nonfinite", "sk
                  "reason")
 
 
+def _describe(slot, name, dtype, shape, address):
+    """Fills the fields that Parameter and NamedTensor share."""
+    slot.struct_size = ctypes.sizeof(slot)
+    slot.name = name.encode()
+    slot.dtype = dtype
+    slot.rank = len(shape)
+    slot.shape = _runtime.shape_array(shape)
+    slot.data = address
+
+
 class Training:
     """One nm_recipe. Whoever adds memory keeps it alive."""
 
@@ -39,12 +49,7 @@ class Training:
         """`parameters`: (name, dtype, shape, address, group, pattern or None, axis) each."""
         array = (_runtime.Parameter * len(parameters))()
         for slot, (name, dtype, shape, address, group, pattern, axis) in zip(array, parameters):
-            slot.struct_size = ctypes.sizeof(slot)
-            slot.name = name.encode()
-            slot.dtype = dtype
-            slot.rank = len(shape)
-            slot.shape = _runtime.shape_array(shape)
-            slot.data = address
+            _describe(slot, name, dtype, shape, address)
             slot.group = group
             slot.pattern = pattern.encode() if pattern is not None else None
             slot.axis = axis
@@ -124,12 +129,7 @@ class Training:
         """The state of another run; `tensors` as state() gives them."""
         array = (_runtime.NamedTensor * len(tensors))()
         for slot, (name, dtype, shape, address) in zip(array, tensors):
-            slot.struct_size = ctypes.sizeof(slot)
-            slot.name = name.encode()
-            slot.dtype = dtype
-            slot.rank = len(shape)
-            slot.shape = _runtime.shape_array(shape)
-            slot.data = address
+            _describe(slot, name, dtype, shape, address)
         call("nm_recipe_state_assign", self.handle, array, len(tensors), progress.encode(),
              recipe.encode() if recipe is not None else None)
 

@@ -93,22 +93,11 @@ public:
   template <typename T>
   void integers(const char *name, std::vector<T> &values, T least, T greatest,
                 size_t most, Need need = Need::Required) {
-    std::vector<int64_t> numbers;
-    std::vector<uint64_t> words;
     constexpr bool isWord = std::is_unsigned_v<T> && sizeof(T) == 8;
-    bool found;
-    if constexpr (isWord)
-      found = readWords(name, words, least, greatest, most, need);
-    else
-      found = readNumbers(name, numbers, least, greatest, most, need);
-    if (!found)
-      return;
-    values.clear();
-    if constexpr (isWord)
-      values.assign(words.begin(), words.end());
-    else
-      for (int64_t number : numbers)
-        values.push_back(static_cast<T>(number));
+    using Wide = std::conditional_t<isWord, uint64_t, int64_t>;
+    std::vector<Wide> read;
+    if (readIntegers<Wide>(name, read, least, greatest, most, need))
+      values.assign(read.begin(), read.end());
   }
   void numbers(const char *name, std::vector<double> &values, double least,
                double greatest, size_t most, Need need = Need::Required);
@@ -150,10 +139,10 @@ private:
                   Need need);
   void readUnsigned(const char *name, uint64_t &value, uint64_t least,
                     uint64_t most, Need need);
-  bool readNumbers(const char *name, std::vector<int64_t> &values,
-                   int64_t least, int64_t greatest, size_t most, Need need);
-  bool readWords(const char *name, std::vector<uint64_t> &values,
-                 uint64_t least, uint64_t greatest, size_t most, Need need);
+  /// For int64_t and uint64_t.
+  template <typename T>
+  bool readIntegers(const char *name, std::vector<T> &values, T least,
+                    T greatest, size_t most, Need need);
   void finish();
 
   const nlohmann::json &fields;

@@ -190,6 +190,32 @@ void requireWithin(NodeEmit &n, Val &indices, Value size) {
   }
 }
 
+/// `data` with the updates at the places that `placeOf` gives for each of
+/// `shape`, one after another.
+LogicalResult
+scatter(NodeEmit &n, Val &data, Val &updates, StringRef kind,
+        ArrayRef<OpFoldResult> shape,
+        function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)>
+            placeOf) {
+  Value values = n.tensor(updates);
+  bool isUnsigned = isUnsignedType(data.type);
+  ValueRange result = n.loops(
+      shape, n.tensor(data),
+      [&](OpBuilder &b, Location loc, ValueRange at, ValueRange carried) {
+        SmallVector<Value> to = placeOf(b, loc, at);
+        Value update = tensor::ExtractOp::create(b, loc, values, at);
+        if (kind != "none") {
+          Scalar s(b, loc);
+          update = combine(s, kind,
+                           tensor::ExtractOp::create(b, loc, carried[0], to),
+                           update, isUnsigned);
+        }
+        return SmallVector<Value>{
+            tensor::InsertOp::create(b, loc, update, carried[0], to)};
+      });
+  return n.set(n.make(result[0], data.type, data.shape));
+}
+
 LogicalResult scatterElements(NodeEmit &n) {
   if (failed(n.needs(3)))
     return failure();
@@ -205,26 +231,16 @@ LogicalResult scatterElements(NodeEmit &n) {
     if (!n.require(updates.shape[d], indices.shape[d],
                    "dimension " + Twine(d) + " of the updates"))
       return n.fail("indices and updates differ in dimension " + Twine(d));
-  Value places = n.tensor(indices), values = n.tensor(updates);
+  Value places = n.tensor(indices);
   Value size = n.index(data.shape[*axis]);
   requireWithin(n, indices, size);
-  bool isUnsigned = isUnsignedType(data.type);
-  ValueRange result = n.loops(
-      indices.shape, n.tensor(data),
-      [&](OpBuilder &b, Location loc, ValueRange at, ValueRange carried) {
-        Scalar s(b, loc);
-        SmallVector<Value> to(at);
-        to[*axis] = fromEnd(
-            b, loc, tensor::ExtractOp::create(b, loc, places, at), size);
-        Value update = tensor::ExtractOp::create(b, loc, values, at);
-        if (kind != "none")
-          update = combine(s, kind,
-                           tensor::ExtractOp::create(b, loc, carried[0], to),
-                           update, isUnsigned);
-        return SmallVector<Value>{
-            tensor::InsertOp::create(b, loc, update, carried[0], to)};
-      });
-  return n.set(n.make(result[0], data.type, data.shape));
+  return scatter(n, data, updates, kind, indices.shape,
+                 [&](OpBuilder &b, Location loc, ValueRange at) {
+                   SmallVector<Value> to(at);
+                   Value place = tensor::ExtractOp::create(b, loc, places, at);
+                   to[*axis] = fromEnd(b, loc, place, size);
+                   return to;
+                 });
 }
 
 LogicalResult scatterNd(NodeEmit &n) {
@@ -248,34 +264,25 @@ LogicalResult scatterNd(NodeEmit &n) {
     if (!n.require(updates.shape[d], one,
                    "dimension " + Twine(d) + " of the updates"))
       return n.fail("dimension " + Twine(d) + " of the updates does not fit");
-  Value tuples = n.tensor(indices), values = n.tensor(updates);
+  Value tuples = n.tensor(indices);
   SmallVector<Value> sizes = n.indices(data.shape);
   for (int64_t k = 0; k < *depth; ++k) {
     Val column = n.sliceAxis(indices, outer, n.size(k), n.size(1));
     requireWithin(n, column, sizes[k]);
   }
-  bool isUnsigned = isUnsignedType(data.type);
-  ValueRange result = n.loops(
-      expected, n.tensor(data),
-      [&](OpBuilder &b, Location loc, ValueRange at, ValueRange carried) {
-        Scalar s(b, loc);
-        SmallVector<Value> to, tuple(at.take_front(outer));
-        for (int64_t k = 0; k < *depth; ++k) {
-          tuple.push_back(arith::ConstantIndexOp::create(b, loc, k));
-          Value element = tensor::ExtractOp::create(b, loc, tuples, tuple);
-          tuple.pop_back();
-          to.push_back(fromEnd(b, loc, element, sizes[k]));
-        }
-        llvm::append_range(to, at.drop_front(outer));
-        Value update = tensor::ExtractOp::create(b, loc, values, at);
-        if (kind != "none")
-          update = combine(s, kind,
-                           tensor::ExtractOp::create(b, loc, carried[0], to),
-                           update, isUnsigned);
-        return SmallVector<Value>{
-            tensor::InsertOp::create(b, loc, update, carried[0], to)};
-      });
-  return n.set(n.make(result[0], data.type, data.shape));
+  return scatter(n, data, updates, kind, expected,
+                 [&](OpBuilder &b, Location loc, ValueRange at) {
+                   SmallVector<Value> to, tuple(at.take_front(outer));
+                   for (int64_t k = 0; k < *depth; ++k) {
+                     tuple.push_back(arith::ConstantIndexOp::create(b, loc, k));
+                     Value element =
+                         tensor::ExtractOp::create(b, loc, tuples, tuple);
+                     tuple.pop_back();
+                     to.push_back(fromEnd(b, loc, element, sizes[k]));
+                   }
+                   llvm::append_range(to, at.drop_front(outer));
+                   return to;
+                 });
 }
 
 /// Rows of a cache that are replaced by those of an update, from a place of

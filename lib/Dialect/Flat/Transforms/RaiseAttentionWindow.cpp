@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
+#include "nm/Dialect/NM/Transforms/WideDims.h"
 
 using namespace mlir;
 using namespace mlir::flat;
@@ -32,25 +33,6 @@ struct ConstantView {
 };
 
 } // namespace
-
-/// For each group the dimension of `larger` that is not of size 1, or -1; fails
-/// if there are several.
-static FailureOr<SmallVector<int64_t>>
-findWide(RankedTensorType larger, ArrayRef<ReassociationIndices> groups) {
-  SmallVector<int64_t> wide;
-  for (const ReassociationIndices &group : groups) {
-    int64_t found = -1;
-    for (int64_t dim : group) {
-      if (larger.getDimSize(dim) == 1)
-        continue;
-      if (found >= 0)
-        return failure();
-      found = dim;
-    }
-    wide.push_back(found);
-  }
-  return wide;
-}
 
 static std::optional<ConstantView> viewConstant(Value value) {
   if (DenseElementsAttr elements = nm::getConstantElements(value)) {
@@ -80,17 +62,17 @@ static std::optional<ConstantView> viewConstant(Value value) {
         dims.push_back(of);
     }
   } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(def)) {
-    auto wide =
-        findWide(collapse.getSrcType(), collapse.getReassociationIndices());
-    if (failed(wide))
+    auto wide = nm::getWideDims(collapse.getSrcType(),
+                                collapse.getReassociationIndices());
+    if (!wide)
       return std::nullopt;
     for (int64_t dim : *wide)
       dims.push_back(dim < 0 ? -1 : view->dims[dim]);
   } else {
     auto expand = cast<tensor::ExpandShapeOp>(def);
-    auto wide =
-        findWide(expand.getResultType(), expand.getReassociationIndices());
-    if (failed(wide))
+    auto wide = nm::getWideDims(expand.getResultType(),
+                                expand.getReassociationIndices());
+    if (!wide)
       return std::nullopt;
     dims.assign(expand.getResultType().getRank(), -1);
     for (auto [group, dim] : llvm::enumerate(*wide))

@@ -8,6 +8,7 @@
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "nm/Dialect/NM/Transforms/WideDims.h"
 
 using namespace mlir;
 using namespace mlir::nm::raise;
@@ -59,25 +60,6 @@ static bool isDataMovement(linalg::LinalgOp op) {
   return yielded == block->getArgument(0);
 }
 
-/// `groups` say which dimensions of the larger shape make one of the smaller.
-/// At most one of each group may differ from 1.
-static std::optional<SmallVector<int64_t>>
-getKeptDims(RankedTensorType larger, ArrayRef<ReassociationIndices> groups) {
-  SmallVector<int64_t> kept;
-  for (const ReassociationIndices &group : groups) {
-    int64_t found = -1;
-    for (int64_t dim : group) {
-      if (larger.getDimSize(dim) == 1)
-        continue;
-      if (found >= 0)
-        return std::nullopt;
-      found = dim;
-    }
-    kept.push_back(found);
-  }
-  return kept;
-}
-
 FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
   MLIRContext *context = view.map.getContext();
   Operation *def = view.value.getDefiningOp();
@@ -107,8 +89,8 @@ FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
     return View{cast.getSource(), view.map};
   }
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(def)) {
-    auto kept =
-        getKeptDims(collapse.getSrcType(), collapse.getReassociationIndices());
+    auto kept = nm::getWideDims(collapse.getSrcType(),
+                                collapse.getReassociationIndices());
     if (!kept) {
       stop += ", which merges dimensions";
       return failure();
@@ -120,8 +102,8 @@ FailureOr<View> mlir::nm::raise::stepUp(const View &view, std::string &stop) {
     return View{collapse.getSrc(), AffineMap::get(loops, 0, results, context)};
   }
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(def)) {
-    auto kept =
-        getKeptDims(expand.getResultType(), expand.getReassociationIndices());
+    auto kept = nm::getWideDims(expand.getResultType(),
+                                expand.getReassociationIndices());
     if (!kept) {
       stop += ", which splits a dimension";
       return failure();

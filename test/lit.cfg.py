@@ -59,6 +59,10 @@ if subprocess.run([config.python, "-c", "import numpy"], capture_output=True).re
 if subprocess.run([config.python, "-c", "import importlib.util, sys; "
                    "sys.exit(importlib.util.find_spec('torch') is None)"]).returncode == 0:
     config.available_features.add("torch")
+# So are Pillow and the font that lines of text are drawn with.
+if os.path.exists("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf") and subprocess.run(
+        [config.python, "-c", "import PIL"], capture_output=True).returncode == 0:
+    config.available_features.add("pil")
 if config.nm_sanitize:
     config.available_features.add("sanitizers")
     if "nm-opt" in config.available_features:

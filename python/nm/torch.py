@@ -49,13 +49,15 @@ def _describe(name, tensor):
 
 
 def _check(name, tensor, what=""):
-    text = what + _describe(name, tensor)
     if tensor.device.type != "cpu":
-        raise _runtime.Error(f"{text} is not on the CPU, where this optimizer runs")
-    if tensor.dtype not in _DTYPES:
-        raise _runtime.Error(f"{text}: expected torch.float32 or torch.bfloat16")
-    if tensor.layout != torch.strided:
-        raise _runtime.Error(f"{text} is sparse, expected a dense layout")
+        problem = " is not on the CPU, where this optimizer runs"
+    elif tensor.dtype not in _DTYPES:
+        problem = ": expected torch.float32 or torch.bfloat16"
+    elif tensor.layout != torch.strided:
+        problem = " is sparse, expected a dense layout"
+    else:
+        return
+    raise _runtime.Error(what + _describe(name, tensor) + problem)
 
 
 class RecipeOptimizer(_TorchOptimizer):
@@ -209,8 +211,9 @@ class RecipeOptimizer(_TorchOptimizer):
         return self._training.switched_at
 
     def _index(self, parameter):
+        by_name = isinstance(parameter, str)
         for index, tensor in enumerate(self._params):
-            if tensor is parameter or self._training.names[index] == parameter:
+            if self._training.names[index] == parameter if by_name else tensor is parameter:
                 return index
         raise KeyError(f"no parameter {parameter!r} in this optimizer")
 

@@ -8,12 +8,12 @@ step, on a logarithmic scale, and where the dense phase ended, with the reason.
 
 import argparse
 import csv
-import math
 import sys
-from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 360, 80, 40, 30
-SERIES = (("statistic", "#8fb3d9", 1), ("window_mean", "#1f5fa8", 2), ("threshold", "#c0392b", 1.5))
+from nm._plot import Series, chart
+
+#: Columns of the trace that are drawn, and how thick.
+SERIES = (("statistic", 1), ("window_mean", 2.5), ("threshold", 1.5))
 
 
 def read(path):
@@ -31,43 +31,10 @@ def read(path):
 
 def draw(seen, switch):
     """The picture as SVG."""
-    last = float(seen[-1]["step"])
-    first = min(float(seen[0]["step"]), last - 1)
-    values = [float(row[name]) for row in seen for name, *_ in SERIES]
-    positive = [value for value in values if value > 0 and math.isfinite(value)] or [1.0]
-    low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
-    high = max(high, low + 1)
-
-    def x(step):
-        return LEFT + (step - first) / (last - first) * (WIDTH - LEFT - 20)
-
-    def y(value):
-        return HEIGHT - BOTTOM - (math.log10(value) - low) / (high - low) * (HEIGHT - BOTTOM - TOP)
-
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-           'font-family="sans-serif" font-size="12">',
-           f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
-    for power in range(low, high + 1):
-        at = y(10.0 ** power)
-        out.append(f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>'
-                   f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">1e{power}</text>')
-    for step in (first, last):
-        out.append(f'<text x="{x(step):.1f}" y="{HEIGHT - 18}" text-anchor="middle">{step:g}</text>')
-    out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 4}" text-anchor="middle">step</text>')
-    for place, (name, colour, width) in enumerate(SERIES):
-        points = [(float(row["step"]), float(row[name])) for row in seen]
-        line = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in points
-                        if value > 0 and math.isfinite(value))
-        out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
-                   f'<text x="{LEFT + 10 + 130 * place}" y="18" fill="{colour}">'
-                   f'{name.replace("_", " ")}</text>')
-    if switch:
-        at = x(float(switch["step"]))
-        out.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#333" '
-                   'stroke-dasharray="4 3"/>'
-                   f'<text x="{WIDTH - 20}" y="18" text-anchor="end">switch after step '
-                   f'{escape(switch["step"])}: {escape(switch["reason"])}</text>')
-    return "\n".join([*out, "</svg>", ""])
+    series = [Series(name.replace("_", " "), [(float(row["step"]), float(row[name])) for row in seen],
+                     dots=False, width=width) for name, width in SERIES]
+    marks = [(float(switch["step"]), f"switch after step {switch['step']}: {switch['reason']}")] if switch else []
+    return chart("what AutoSwitch saw", "step", "change of the second moment", series, log_y=True, marks=marks)
 
 
 def main():

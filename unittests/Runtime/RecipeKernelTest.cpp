@@ -72,8 +72,8 @@ public:
     select();
     for (size_t i = 0; i < a.w.size(); ++i)
       show(i);
-    nm_kernel_stats out = {sum(), 1, 0, zeros, nonfinite};
-    fold(out);
+    nm_kernel_stats out = {0, 1, 0, 0, nonfinite};
+    gather(out);
     return out;
   }
 
@@ -82,9 +82,8 @@ private:
   const nm_kernel_call &call;
   Arrays &a;
   std::vector<float> threshold;
-  double sums[16] = {};
-  double products[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-  int64_t exponent = 0, zeros = 0, nonfinite = 0;
+  std::vector<float> changes;
+  int64_t nonfinite = 0;
 
   static float mul(float x, float y) {
     volatile float product = x * y;
@@ -133,7 +132,7 @@ private:
     float v = mul(before, call.beta2) + mul(mul(call.one_minus_beta2, g), g);
     a.v[i] = v;
     if (has(NM_FORM_STATISTICS))
-      observe(i, std::fabs(v - before));
+      changes.push_back(std::fabs(v - before));
     if (has(NM_FORM_AMSGRAD)) {
       a.vMax[i] = v > a.vMax[i] || std::isnan(v) ? v : a.vMax[i];
       v = a.vMax[i];
@@ -141,36 +140,49 @@ private:
     return std::sqrt(v) / call.bias2_sqrt + call.eps;
   }
 
-  void observe(size_t i, float x) {
-    sums[i % 16] += double(x);
+  /// Runs of 16, pairs of them in f32, eight lanes in f64.
+  void gather(nm_kernel_stats &out) {
+    bool geometric = has(NM_FORM_GEOMETRIC);
+    double lanes[8];
+    std::fill(lanes, lanes + 8, geometric ? 1 : 0);
+    for (size_t run = 0; run < changes.size(); run += 16)
+      for (size_t l = 0; l < 8; ++l) {
+        float pair[2];
+        for (size_t half : {0, 1}) {
+          size_t i = run + l + 8 * half;
+          bool exists = i < changes.size();
+          pair[half] = exists ? changes[i] : geometric ? 1.0f : 0.0f;
+          if (geometric)
+            pair[half] = enter(pair[half], half, out);
+        }
+        if (geometric)
+          lanes[l] *= double(mul(pair[0], pair[1]));
+        else
+          lanes[l] += double(pair[0] + pair[1]);
+      }
+    if (geometric)
+      for (double &product : lanes) {
+        int e = 0;
+        product = 2 * std::frexp(product, &e);
+        out.exponent += e - 1;
+      }
+    for (size_t half : {4, 2, 1})
+      for (size_t l = 0; l < half; ++l)
+        lanes[l] =
+            geometric ? lanes[l] * lanes[l + half] : lanes[l] + lanes[l + half];
+    (geometric ? out.mantissa : out.sum) = lanes[0];
+  }
+
+  /// The mantissa of x, by whether it is of the second half of a run.
+  static float enter(float x, bool second, nm_kernel_stats &out) {
     if (!std::isfinite(x) || x < 0x1p-126f) {
-      ++zeros;
-      return;
+      ++out.zeros;
+      x = 1;
     }
     int e = 0;
-    double mantissa = 2 * std::frexp(double(x), &e);
-    exponent += e - 1;
-    products[i % 16] *= mantissa;
-  }
-
-  double sum() {
-    for (int half : {8, 4, 2, 1})
-      for (int l = 0; l < half; ++l)
-        sums[l] += sums[l + half];
-    return sums[0];
-  }
-
-  void fold(nm_kernel_stats &out) {
-    for (double &product : products) {
-      int e = 0;
-      product = 2 * std::frexp(product, &e);
-      exponent += e - 1;
-    }
-    for (int half : {8, 4, 2, 1})
-      for (int l = 0; l < half; ++l)
-        products[l] *= products[l + half];
-    out.mantissa = products[0];
-    out.exponent = exponent;
+    float mantissa = std::frexp(x, &e);
+    out.exponent += second ? e : e - 1;
+    return second ? mantissa : 2 * mantissa;
   }
 
   void select() {
@@ -227,8 +239,14 @@ protected:
 
   int below(int count) { return int(random() % unsigned(count)); }
 
-  float value(bool strange) {
-    int kind = below(strange ? 40 : 36);
+  /// Groups of values that all differ are selected in another way than those
+  /// with ties at the cut.
+  enum class Values { Distinct, Tied, Strange };
+
+  float value(Values values) {
+    if (values == Values::Distinct)
+      return float(below(1 << 24) - (1 << 23)) / float(1 << 20);
+    int kind = below(values == Values::Strange ? 40 : 36);
     switch (kind) {
     case 0:
       return 0.0f;
@@ -284,6 +302,8 @@ protected:
     maybe(NM_FORM_AMSGRAD, form.update == NM_UPDATE_ADAM);
     maybe(NM_FORM_NESTEROV, form.update == NM_UPDATE_MOMENTUM);
     maybe(NM_FORM_STATISTICS, form.update == NM_UPDATE_ADAM && !masked);
+    if (form.flags & NM_FORM_STATISTICS && below(2))
+      form.flags |= NM_FORM_GEOMETRIC;
     return form;
   }
 
@@ -307,14 +327,14 @@ protected:
     return call;
   }
 
-  Arrays randomArrays(int64_t count, bool strange) {
+  Arrays randomArrays(int64_t count, Values values) {
     Arrays out;
     for (int64_t i = 0; i < count; ++i) {
-      out.w.push_back(value(strange));
-      out.m.push_back(value(strange));
-      out.v.push_back(std::fabs(value(strange)));
-      out.vMax.push_back(std::fabs(value(strange)));
-      out.g.push_back(value(strange));
+      out.w.push_back(value(values));
+      out.m.push_back(value(values));
+      out.v.push_back(std::fabs(value(values)));
+      out.vMax.push_back(std::fabs(value(values)));
+      out.g.push_back(value(values));
       out.halfG.push_back(floatToBf16(out.g.back()));
     }
     out.seen.assign(size_t(count), -7);
@@ -370,7 +390,7 @@ TEST_F(RecipeKernels, EqualTheFormulasBitByBit) {
     if (round % 100 == 99 && form.mask == NM_MASK_NONE)
       count = NM_KERNEL_STATISTICS_COUNT;
     nm_kernel_call numbers = randomNumbers();
-    Arrays arrays = randomArrays(count, round % 3 == 0);
+    Arrays arrays = randomArrays(count, Values(round % 3));
     Arrays expected = arrays;
     nm_kernel_call oracleCall = expected.call(form, numbers);
     nm_kernel_stats stats = Oracle(form, oracleCall, expected).run();

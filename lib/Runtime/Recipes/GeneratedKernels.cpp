@@ -32,7 +32,9 @@ static nm_kernel findIn(const nm_generated_kernel *table,
     return nullptr;
   int32_t soft = form.effective == NM_EFFECTIVE_SOFT_F32 ||
                  form.effective == NM_EFFECTIVE_SOFT_BF16;
-  int32_t statistics = (form.flags & NM_FORM_STATISTICS) != 0;
+  int32_t statistics = 0;
+  if (form.flags & NM_FORM_STATISTICS)
+    statistics = form.flags & NM_FORM_GEOMETRIC ? 2 : 1;
   for (; table->kernel; ++table)
     if (table->update == form.update && table->mask == form.mask &&
         table->soft == soft && table->half == int32_t(half) &&

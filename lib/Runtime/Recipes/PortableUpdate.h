@@ -92,8 +92,9 @@ static inline void storeMask(uint8_t *mask, int64_t first, int64_t count,
 
 /// Running statistics of a call (Kernels.h).
 struct Statistics {
-  double sum[kLanes] = {};
-  double mantissa[kLanes];
+  static constexpr int64_t kHalf = kLanes / 2;
+  double sum[kHalf] = {};
+  double mantissa[kHalf];
   int64_t exponent = 0, zeros = 0, nonfinite = 0;
 
   Statistics() {
@@ -101,24 +102,39 @@ struct Statistics {
       lane = 1;
   }
 
-  /// `i` is a multiple of the lanes.
-  void add(const float *before, const float *after, int64_t count) {
+  /// `before` is a multiple of the lanes into the range.
+  void add(const float *before, const float *after, int64_t count,
+           bool geometric) {
     for (int64_t i = 0; i < count; i += kLanes) {
+      uint32_t run[kLanes] = {};
       int64_t lanes = count - i < kLanes ? count - i : kLanes;
-      int32_t exponents = 0, skipped = 0;
-      for (int64_t l = 0; l < lanes; ++l) {
-        uint32_t bits = bitsOf(after[i + l] - before[i + l]) & 0x7fffffff;
-        bool counts = bits >= 0x00800000 && bits < 0x7f800000;
-        sum[l] += static_cast<double>(floatOf(bits));
-        uint32_t one = 0x3f800000;
-        mantissa[l] *= static_cast<double>(
-            floatOf(counts ? (bits & 0x007fffff) | one : one));
-        exponents += counts ? static_cast<int32_t>(bits >> 23) - 127 : 0;
-        skipped += counts ? 0 : 1;
-      }
-      exponent += exponents;
-      zeros += skipped;
+      for (int64_t l = 0; l < lanes; ++l)
+        run[l] = bitsOf(after[i + l] - before[i + l]) & 0x7fffffff;
+      if (geometric)
+        multiply(run, lanes);
+      else
+        for (int64_t l = 0; l < kHalf; ++l)
+          sum[l] +=
+              static_cast<double>(floatOf(run[l]) + floatOf(run[l + kHalf]));
     }
+  }
+
+  void multiply(const uint32_t (&run)[kLanes], int64_t lanes) {
+    float parts[kLanes];
+    int32_t exponents = 0, counted = 0;
+    for (int64_t l = 0; l < kLanes; ++l) {
+      bool counts = run[l] >= 0x00800000 && run[l] < 0x7f800000;
+      uint32_t bits = counts ? run[l] : 0x3f800000;
+      uint32_t one = l < kHalf ? 0x3f800000 : 0x3f000000;
+      parts[l] = floatOf((bits & 0x007fffff) | one);
+      exponents +=
+          static_cast<int32_t>(bits >> 23) - static_cast<int32_t>(one >> 23);
+      counted += counts ? 1 : 0;
+    }
+    for (int64_t l = 0; l < kHalf; ++l)
+      mantissa[l] *= static_cast<double>(parts[l] * parts[l + kHalf]);
+    exponent += exponents;
+    zeros += lanes - counted;
   }
 
   void store(nm_kernel_stats *out) {
@@ -129,7 +145,7 @@ struct Statistics {
       bits = (bits & 0x000fffffffffffff) | 0x3ff0000000000000;
       std::memcpy(&lane, &bits, sizeof(bits));
     }
-    for (int64_t half = kLanes / 2; half > 0; half /= 2)
+    for (int64_t half = kHalf / 2; half > 0; half /= 2)
       for (int64_t l = 0; l < half; ++l) {
         sum[l] += sum[l + half];
         mantissa[l] *= mantissa[l + half];
@@ -217,7 +233,7 @@ static inline void denominators(const nm_kernel_form &form,
   for (int64_t i = 0; i < count; ++i)
     v[i] = v[i] * beta2 + (rest * g[i]) * g[i];
   if (form.flags & NM_FORM_STATISTICS)
-    statistics.add(before, v, count);
+    statistics.add(before, v, count, form.flags & NM_FORM_GEOMETRIC);
   const float *divisor = v;
   if (form.flags & NM_FORM_AMSGRAD) {
     float *most = call.v_max + first;

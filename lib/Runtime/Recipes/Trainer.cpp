@@ -526,6 +526,8 @@ Result<StepReport> Trainer::runStep(const std::vector<Gradient> &gradients,
       job.countChanges = masked && view.mask == NM_MASK_SELECT;
       if (observes && parameter.patterned()) {
         job.form.flags |= NM_FORM_STATISTICS;
+        if (spec.autoSwitch.option == 2)
+          job.form.flags |= NM_FORM_GEOMETRIC;
         observed += parameter.count;
       }
       jobs.push_back(job);

@@ -155,8 +155,11 @@ private:
   }
 
   void statistics(const std::string &v, const std::string &v1) {
-    result(line("step.change_sum " + v + ", " + v1, values), "f64");
-    made.results.push_back(offsetof(nm_kernel_stats, sum));
+    if (form.statistics == 1) {
+      result(line("step.change_sum " + v + ", " + v1, values), "f64");
+      made.results.push_back(offsetof(nm_kernel_stats, sum));
+      return;
+    }
     body += "  %mantissa, %exponent, %zeros = step.change_product " + v + ", " +
             v1 + " : " + values + "\n";
     result("%mantissa", "f64");
@@ -227,7 +230,8 @@ static std::string nameOf(const nm_generated_kernel &form) {
   if (form.mask == NM_MASK_SELECT)
     name += std::to_string(form.m) + (form.rows ? "_rows" : "");
   name += form.soft ? "_soft" : "";
-  name += form.statistics ? "_statistics" : "";
+  static const char *const statistics[] = {"", "_arithmetic", "_geometric"};
+  name += statistics[form.statistics];
   return name + (form.half ? "_bf16" : "_f32");
 }
 
@@ -248,8 +252,10 @@ std::vector<KernelRecipe> mlir::step::makeKernelRecipes() {
     if (update != NM_UPDATE_NONE)
       add(form);
     if (update == NM_UPDATE_ADAM) {
-      form.statistics = 1;
-      add(form);
+      for (int32_t mean : {1, 2}) {
+        form.statistics = mean;
+        add(form);
+      }
       form.statistics = 0;
     }
     form.mask = NM_MASK_FIXED;

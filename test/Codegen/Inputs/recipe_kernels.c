@@ -154,8 +154,13 @@ static int same(const void *x, const void *y, size_t size) {
   return 1;
 }
 
-/* Ties are frequent; no infinity, no NaN. */
-static float value(void) { return (float)((int)(random32() % 65) - 32) / 16; }
+/* Whether values differ; else ties are frequent. No infinity, no NaN. */
+static int distinct;
+static float value(void) {
+  if (distinct)
+    return (float)((int)(random32() % 0x1000000) - 0x800000) / 0x400000;
+  return (float)((int)(random32() % 65) - 32) / 16;
+}
 
 static int check(const nm_generated_kernel *row) {
   nm_kernel_form form = {row->update, row->mask, 0, 0, 1, 1, 1};
@@ -174,7 +179,8 @@ static int check(const nm_generated_kernel *row) {
   if (row->half && updates)
     form.flags |= NM_FORM_GRADIENT_BF16;
   if (row->statistics)
-    form.flags |= NM_FORM_STATISTICS;
+    form.flags |= row->statistics == 2 ? NM_FORM_STATISTICS | NM_FORM_GEOMETRIC
+                                       : NM_FORM_STATISTICS;
   if (row->soft)
     form.effective = row->half ? NM_EFFECTIVE_SOFT_BF16 : NM_EFFECTIVE_SOFT_F32;
   else
@@ -205,6 +211,7 @@ static int check(const nm_generated_kernel *row) {
   call.gradient_sign = random32() % 2 ? 1 : -1;
 
   int nonfinite = 0;
+  distinct = random32() & 0x10000;
   for (int i = 0; i < kMost; ++i) {
     start.w[i] = value(), start.g[i] = value(), start.m[i] = value();
     start.v[i] = number(bits(value()) & 0x7fffffff);

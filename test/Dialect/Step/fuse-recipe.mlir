@@ -52,14 +52,31 @@ func.func @sr_ste(%w: tensor<?xf32>, %g: tensor<?xf32>, %m: tensor<?xf32>, %v: t
 
 // -----
 
-// Members of a group are rows: magnitudes wait in a buffer until all are there, masks as words of 16 bits.
+// Members of a group are rows: magnitudes wait in a buffer until all are there, masks as words of 16 bits. Blocks of
+// short rows, as many as fill whole vectors, are done first, as they lie in memory.
 // CHECK-LABEL: func @rows(
 // CHECK-SAME: %[[W:.*]]: memref<?x4x?xf32>, %[[RATE:.*]]: f32, %[[PI:.*]]: memref<?xi8>, %[[E:.*]]: memref<?x4x?xf32>)
-// CHECK-DAG: %[[KEYS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4x16xi32>
-// CHECK-DAG: %[[WORDS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4xi16>
-// CHECK-DAG: %[[LATER:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4x16xf32>
-// Blocks, columns, rows.
+// CHECK-DAG: %[[KEYS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<129x16xi32>
+// CHECK-DAG: %[[WORDS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<129xi16>
+// CHECK-DAG: %[[BYTES:.*]] = memref.alloca() {alignment = 64 : i64} : memref<2064xi8>
+// CHECK-DAG: %[[LATER:.*]] = memref.alloca() {alignment = 64 : i64} : memref<128x16xf32>
+// Tiles of blocks, their vectors; blocks, columns; vectors again.
+// CHECK: %[[DONE:.*]] = arith.select %{{.*}}, %{{.*}}, %c0
+// CHECK: scf.for %{{.*}} = %c0 to %[[DONE]]
+// CHECK: scf.for %[[VECTOR:.*]] = %c0
+// CHECK-NOT: memref.prefetch
+// CHECK: vector.store %{{.*}}, %[[LATER]][%[[VECTOR]], %c0]
+// CHECK: vector.store %{{.*}}, %[[KEYS]][%[[VECTOR]], %c0]
+// CHECK: %[[FLAT:.*]] = memref.collapse_shape %[[KEYS]]
 // CHECK: scf.for
+// CHECK: scf.for
+// CHECK: vector.load %[[FLAT]]
+// CHECK-COUNT-6: arith.cmpi sge
+// CHECK-COUNT-4: vector.store %{{.*}}, %[[BYTES]]
+// CHECK: vector.load %[[BYTES]]
+// CHECK: memref.store %{{.*}}, %[[WORDS]]
+// The others: blocks, columns, rows.
+// CHECK: scf.for %{{.*}} = %[[DONE]]
 // CHECK: scf.for
 // CHECK: scf.for %[[ROW:.*]] = %c0 to %c4
 // CHECK: memref.prefetch
@@ -81,18 +98,32 @@ func.func @rows(%w: tensor<?x4x?xf32>, %rate: f32)
 
 // -----
 
-// Neighbours in groups of eight: a tile of eight vectors is turned in three steps, so that a lane holds a group, ranked
-// by 28 comparisons and turned back; what is left of a tile is done vector by vector.
+// Neighbours in groups of eight: a tile of eight vectors is turned in three steps, so that a lane holds a group. Its
+// halves are sorted by five comparators each, and the second and the third of all are found among them. If no two of
+// these are equal, each vector is compared with its groups' second; else members are counted, and turned back. What is
+// left of a tile is done vector by vector.
 // CHECK-LABEL: func @turned(
 // CHECK-DAG: %[[KEYS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8x16xi32>
 // CHECK-DAG: %[[WORDS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8xi16>
+// CHECK-DAG: %[[SORTED:.*]] = memref.alloca() {alignment = 64 : i64} : memref<10x16xi32>
 // CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %c128
 // CHECK: scf.for %[[ROW:.*]] = %c0 to %c8
 // CHECK: vector.store %{{.*}}, %[[KEYS]][%[[ROW]], %c0]
 // CHECK: vector.shuffle %{{.*}}, %{{.*}} [0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30]
 // CHECK: vector.shuffle %{{.*}}, %{{.*}} [1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31]
-// CHECK-COUNT-28: arith.cmpi sge
+// CHECK-COUNT-10: arith.maxsi
+// CHECK-NOT: arith.cmpi
+// CHECK: %[[ENDS:.*]]:2 = scf.for
+// CHECK: arith.minsi
+// CHECK: arith.minsi
+// CHECK: scf.yield
+// CHECK: arith.cmpi eq
+// CHECK: %[[TIES:.*]] = vector.reduction <or>
+// CHECK: scf.if %[[TIES]]
 // CHECK: vector.shuffle
+// CHECK: } else {
+// CHECK: vector.shuffle %[[ENDS]]#0, %[[ENDS]]#0 [0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8]
+// CHECK: arith.cmpi sge
 // CHECK: memref.store %{{.*}}, %[[WORDS]][%c0]
 // CHECK: scf.for %{{.*}} to %{{.*}} step %c16
 // CHECK: vector.create_mask
@@ -104,30 +135,31 @@ func.func @turned(%w: tensor<?xf32>) -> tensor<?xi1> {
 
 // -----
 
-// Many rows are ranked in a loop, four at a time.
+// More rows than are sorted in registers are ranked in a loop, four at a time.
 // CHECK-LABEL: func @many_rows(
-// CHECK: scf.for %[[ROW:.*]] = %c0 to %c32 step %c4
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c128 step %c4
 // CHECK-COUNT-6: arith.cmpi sge
 // CHECK: scf.for %{{.*}} = %c0 to %[[ROW]]
 // CHECK-COUNT-4: arith.cmpi sgt
-// CHECK: scf.for %{{.*}} to %c32
+// CHECK: scf.for %{{.*}} to %c128
 // CHECK-COUNT-4: arith.cmpi sgt
-func.func @many_rows(%w: tensor<?x32x?xf32>) -> tensor<?x32x?xi1> {
-  %pi = step.mask %w to <2:32, axis = 1> : tensor<?x32x?xf32>
-  return %pi : tensor<?x32x?xi1>
+func.func @many_rows(%w: tensor<?x128x?xf32>) -> tensor<?x128x?xi1> {
+  %pi = step.mask %w to <2:128, axis = 1> : tensor<?x128x?xf32>
+  return %pi : tensor<?x128x?xi1>
 }
 
 // -----
 
-// Scalars before and after the loop; statistics in 16 lanes of f64.
+// Scalars before and after the loop; statistics in 8 lanes of f64.
 // CHECK-LABEL: func @statistics(
 // CHECK: arith.mulf %{{.*}}, %{{.*}} : f32
-// CHECK: memref.alloca() {alignment = 64 : i64} : memref<16xf64>
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<8xf64>
 // CHECK: scf.for
-// CHECK: arith.extf %{{.*}} : vector<16xf32> to vector<16xf64>
-// CHECK: arith.addf %{{.*}}, %{{.*}} : vector<16xf64>
-// CHECK: vector.store %{{.*}} : memref<16xf64>, vector<16xf64>
-// CHECK-COUNT-15: arith.addf %{{.*}}, %{{.*}} : f64
+// CHECK: arith.addf %{{.*}}, %{{.*}} : vector<8xf32>
+// CHECK: arith.extf %{{.*}} : vector<8xf32> to vector<8xf64>
+// CHECK: arith.addf %{{.*}}, %{{.*}} : vector<8xf64>
+// CHECK: vector.store %{{.*}} : memref<8xf64>, vector<8xf64>
+// CHECK-COUNT-7: arith.addf %{{.*}}, %{{.*}} : f64
 // CHECK-NEXT: %[[MEAN:.*]] = arith.divf
 // CHECK: return %[[MEAN]] : f64
 func.func @statistics(%v: tensor<?xf32>, %g: tensor<?xf32>, %a: f32, %b: f32, %count: f64)

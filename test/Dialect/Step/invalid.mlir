@@ -173,7 +173,7 @@ func.func @transposable_size(%w: tensor<8x6xf32>) {
 //===----------------------------------------------------------------------===//
 
 func.func @too_many(%v: tensor<16x1024xf32>) {
-  // expected-error @below {{step_change_product_c1: expected at most 16368 elements, got 16384}}
+  // expected-error @below {{step_change_product_c1: expected at most 16352 elements, got 16384}}
   %0, %1, %2 = step.change_product %v, %v : tensor<16x1024xf32>
   return
 }

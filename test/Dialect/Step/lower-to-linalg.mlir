@@ -49,8 +49,8 @@ func.func @transposable(%w: tensor<4x8xf32>) -> tensor<4x8xi1> {
 }
 
 // CHECK-LABEL: func @statistics(
-// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (tensor<16xf64>)
-// CHECK: scf.for {{.*}} -> (tensor<16xf64>, i64, i64)
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (tensor<8xf64>)
+// CHECK: scf.for {{.*}} -> (tensor<8xf64>, i64, i64)
 // CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]
 func.func @statistics(%v: tensor<?xf32>, %v1: tensor<?xf32>) -> (f64, f64, i64, i64, i64) {
   %0 = step.change_sum %v, %v1 : tensor<?xf32>

@@ -120,30 +120,45 @@ def change(before, after):
 
 
 def pairwise(lanes, combine):
-    h = 8
+    h = 4
     while h:
         lanes = [combine(lanes[l], lanes[l + h]) for l in range(h)]
         h //= 2
     return lanes[0]
 
 
+def runs(values, missing):
+    """Lists of 16, the last one filled up."""
+    values = list(values)
+    for i in range(0, len(values), 16):
+        run = values[i : i + 16]
+        yield run + [missing] * (16 - len(run))
+
+
 def change_sum(before, after):
-    lanes = [np.float64(0)] * 16
-    for i, x in enumerate(change(before, after)):
-        lanes[i % 16] += np.float64(x)
+    lanes = [np.float64(0)] * 8
+    for run in runs(change(before, after), F(0)):
+        for l in range(8):
+            lanes[l] += np.float64(F(run[l] + run[l + 8]))
     return pairwise(lanes, lambda x, y: x + y)
 
 
 def change_product(before, after):
     """mantissa, exponent, left out"""
-    lanes, exponent, left_out = [np.float64(1)] * 16, 0, 0
-    for i, x in enumerate(change(before, after)):
-        if not np.isfinite(x) or x < np.finfo(F).tiny:
-            left_out += 1
-            continue
-        fraction, power = np.frexp(np.float64(x))  # from 1/2 to 1
-        lanes[i % 16] *= 2 * fraction
-        exponent += int(power) - 1
+    lanes, exponent, left_out = [np.float64(1)] * 8, 0, 0
+    for run in runs(change(before, after), None):
+        parts = []
+        for i, x in enumerate(run):
+            if x is None:
+                x = F(1)
+            elif not np.isfinite(x) or x < np.finfo(F).tiny:
+                left_out += 1
+                x = F(1)
+            fraction, power = np.frexp(x)  # from 1/2 to 1
+            parts.append(F(2 * fraction if i < 8 else fraction))
+            exponent += int(power) - (1 if i < 8 else 0)
+        for l in range(8):
+            lanes[l] *= np.float64(F(parts[l] * parts[l + 8]))
 
     def normalise(x):
         nonlocal exponent

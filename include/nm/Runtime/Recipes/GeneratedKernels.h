@@ -25,7 +25,7 @@ typedef struct nm_generated_kernel {
   int32_t rows;       /* members of a group are `stride` > 1 elements apart  */
   int32_t soft;       /* NM_EFFECTIVE_SOFT_*                                 */
   int32_t half;       /* the gradient and the effective weight are bf16      */
-  int32_t statistics; /* NM_FORM_STATISTICS                                  */
+  int32_t statistics; /* NM_FORM_STATISTICS: 1, with NM_FORM_GEOMETRIC 2      */
   int32_t reserved;
   nm_kernel kernel;
 } nm_generated_kernel;

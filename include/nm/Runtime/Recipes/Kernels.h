@@ -73,17 +73,24 @@
 // which only NM_UPDATE_ADAM with NM_MASK_NONE has, with at most
 // NM_KERNEL_STATISTICS_COUNT elements. Ranges are cut by the shape alone and
 // their statistics are added in order, so that threads change no bit. With
-// x = |v new - v old| in f32 and lane l = i mod 16:
-//   sum       lane sums in f64, in order of i; then lane l += lane l + h, for
-//             h = 8, 4, 2, 1
-//   x below FLT_MIN (0x00800000), or not finite, counts in `zeros` and not in
+// x = |v new - v old| in f32, in runs of 16 elements, of which number l and
+// l + 8 are a pair (0 where the range has ended, with NM_FORM_GEOMETRIC 1):
+//   without NM_FORM_GEOMETRIC
+//   sum       pairs are added in f32, and then to the sum of lane l < 8 in f64,
+//             run by run; then lane l += lane l + h, for h = 4, 2, 1
+//   with it
+//   x below FLT_MIN (0x00800000), or not finite, counts in `zeros`, and as 1 in
 //   the two next
-//   exponent  sum of the unbiased exponents of x
-//   mantissa  lane products in f64 of the mantissas of x, from 1 to 2, in order
-//             of i; each product then moves its exponent into `exponent` (so
-//             that it is from 1 to 2 again), and they are multiplied pairwise
-//             as the sums are added
-// so that the sum of log x is log(mantissa) + exponent * log 2.
+//   exponent  sum of the unbiased exponents of x, one more in the second half
+//             of a run
+//   mantissa  of x, from 1 to 2, in the second half of a run from 1/2 to 1:
+//             those of a pair are multiplied in f32, and then into the product
+of lane l in f64, run by run; each
+//             product then moves its exponent into `exponent` (so that it is
+//             from 1 to 2), and they are multiplied pairwise as sums are added
+// so that the sum of log x is log(mantissa) + exponent * log 2. The rounding of
+// a pair is a relative error of 2^-24 in either mean. What a form does not
+// gather is as an empty range has it: 0, and 1 for `mantissa`.
 //
 // Aliasing: `effective` is never `weight`; no other two pointers overlap.
 // Pointers may be aligned to their element type only.
@@ -139,7 +146,8 @@ enum {
   NM_FORM_NESTEROV = 1 << 5,
   NM_FORM_PRUNE = 1 << 6,
   NM_FORM_STATISTICS = 1 << 7,
-  NM_FORM_GRADIENT_BF16 = 1 << 8
+  NM_FORM_GRADIENT_BF16 = 1 << 8,
+  NM_FORM_GEOMETRIC = 1 << 9 /* with NM_FORM_STATISTICS */
 };
 
 /* What a kernel is made for. */

@@ -66,7 +66,7 @@ LogicalResult TransposableMaskOp::verify() {
 
 LogicalResult ChangeProductOp::verify() {
   RankedTensorType type = getBefore().getType();
-  constexpr int64_t most = kStatisticLanes * 1023;
+  constexpr int64_t most = kStatisticRun * 1022;
   if (type.hasStaticShape() && type.getNumElements() > most)
     return emitOpError() << "step_change_product_c1: expected at most " << most
                          << " elements, got " << type.getNumElements();

@@ -38,9 +38,6 @@ static int64_t chooseLanes(const Recipe &recipe) {
   return m <= 16 ? 16 / m * m : m;
 }
 
-/// Lanes of a row.
-static constexpr int64_t kRowLanes = 16;
-
 FusedLoop::FusedLoop(Recipe &recipe)
     : recipe(recipe), b(recipe.func.getLoc(), recipe.func.getContext()),
       old(&recipe.func.front()), lanes(chooseLanes(recipe)),
@@ -181,23 +178,36 @@ void FusedLoop::makeSelections() {
       made.fixedN = fixedN;
       made.level = recipe.levelOf(op);
       made.hasThreshold = isSoft;
-      if (!recipe.isContiguous || areTurned()) {
-        made.magnitudes = allocate({m, kRowLanes}, b.getI32Type());
-        made.words = allocate({m}, b.getI16Type());
-        made.ranks = allocate({m, kRowLanes}, b.getI32Type());
-      }
-      if (areTurned()) {
-        made.members = allocate({m, kRowLanes}, b.getI32Type());
-        made.thresholds = allocate({m, kRowLanes}, b.getI32Type());
-      }
       selections.push_back(made);
       same = std::prev(selections.end());
     }
     same->hasThreshold |= isSoft;
     selectionNumber[op] = same - selections.begin();
-    if (!isSoft)
-      buffers[op->getResult(0)] = same->words;
   }
+  if (!recipe.isContiguous || areTurned())
+    for (Selection &selection : selections)
+      makeSelectionBuffers(selection);
+  for (auto [op, number] : selectionNumber)
+    if (isa<MaskOp>(op))
+      buffers[op->getResult(0)] = selections[number].words;
+}
+
+void FusedLoop::makeSelectionBuffers(Selection &selection) {
+  Type i32 = b.getI32Type();
+  // A vector more: the last one of a block may reach beyond its elements.
+  int64_t all = tileVectors() + hasBlocks();
+  selection.magnitudes = allocate({all, kRowLanes}, i32);
+  selection.words = allocate({all}, b.getI16Type());
+  if (selection.hasThreshold && (hasBlocks() || areTurned()))
+    selection.thresholds = allocate({all, kRowLanes}, i32);
+  if (hasBlocks())
+    selection.kept = allocate({all * kRowLanes}, b.getI8Type());
+  if (areTurned()) {
+    selection.members = allocate({m, kRowLanes}, i32);
+    selection.ones = allocate({m, kRowLanes}, i32);
+  }
+  if (m > kMaxRanked && m <= kMaxCut)
+    selection.cut = GroupCut(b, m, kRowLanes);
 }
 
 FusedLoop::Selection &FusedLoop::selectionOf(Operation *op) {
@@ -242,9 +252,10 @@ void FusedLoop::makeBuffers() {
       // Words are read before the tile and written after it.
       if (isa<BlockArgument>(value) || isOutput ||
           (last != recipe.lastUse.end() && last->second > level))
-        buffers[value] = allocate({m}, b.getI16Type());
+        buffers[value] = allocate({tileVectors()}, b.getI16Type());
     } else if (last != recipe.lastUse.end() && last->second > level) {
-      buffers[value] = allocate({m, kRowLanes}, storedType(value.getType()));
+      buffers[value] =
+          allocate({tileVectors(), kRowLanes}, storedType(value.getType()));
     }
   }
 }
@@ -310,7 +321,7 @@ void FusedLoop::loopOverTurned() {
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(tiles.getBody());
-    rowTile(tiles.getInductionVar(), index(0), nullptr);
+    tileOfVectors({tiles.getInductionVar(), nullptr, nullptr});
   }
   setRows(false);
   Value lanesOfVector = index(lanes);
@@ -336,13 +347,14 @@ void FusedLoop::vectorTile(Value first, Value number) {
 /// Blocks of m rows; columns of each, a vector at a time.
 void FusedLoop::loopOverRows() {
   setRows(true);
+  Value start = hasBlocks() ? loopOverBlocks() : index(0);
   Value step = index(lanes);
   Value size = arith::MulIOp::create(b, inner, index(m));
   // Long rows: some vectors further in the row; else the next block.
   Value isLong = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, inner,
                                        index(16 * kRowLanes));
   ahead = arith::SelectOp::create(b, isLong, index(4 * kRowLanes), size);
-  auto blocks = scf::ForOp::create(b, index(0), count, size);
+  auto blocks = scf::ForOp::create(b, start, count, size);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(blocks.getBody());
   Value block = blocks.getInductionVar();
@@ -352,59 +364,120 @@ void FusedLoop::loopOverRows() {
   {
     OpBuilder::InsertionGuard inside(b);
     b.setInsertionPointToStart(columns.getBody());
-    rowTile(block, columns.getInductionVar(), nullptr);
+    tileOfVectors({arith::AddIOp::create(b, block, columns.getInductionVar()),
+                   nullptr, nullptr});
   }
   Value isLeft =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, index(0));
   auto left = scf::IfOp::create(b, isLeft, /*withElseRegion=*/false);
   b.setInsertionPointToStart(&left.getThenRegion().front());
-  rowTile(block, whole, rest);
+  tileOfVectors({arith::AddIOp::create(b, block, whole), rest, nullptr});
 }
 
-void FusedLoop::forEachRow(Value block, Value column, Value number,
-                           function_ref<void(const Place &)> body) {
+/// Blocks with short rows, as many as fill whole vectors. Returns the first
+/// element that is not done: the first one where rows are long.
+Value FusedLoop::loopOverBlocks() {
+  Value one = index(1), lanesOfRow = index(kRowLanes);
+  Value block =
+      arith::MaxUIOp::create(b, arith::MulIOp::create(b, inner, index(m)), one);
+  // Its lowest bit, of at most 16, says how many fill whole vectors.
+  Value negative = arith::SubIOp::create(b, index(0), block);
+  Value lowest = arith::MinUIOp::create(
+      b, arith::AndIOp::create(b, block, negative), lanesOfRow);
+  Value unit = arith::MulIOp::create(
+      b, block, arith::DivUIOp::create(b, lanesOfRow, lowest));
+  // Rows of whole vectors lose nothing when they are worked on one by one.
+  Value fits = arith::AndIOp::create(
+      b,
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, unit,
+                            index(kBlockElements)),
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                            arith::RemUIOp::create(b, inner, lanesOfRow),
+                            index(0)));
+  Value done = arith::SelectOp::create(
+      b, fits,
+      arith::SubIOp::create(b, count, arith::RemUIOp::create(b, count, unit)),
+      index(0));
+  Value units = arith::MaxUIOp::create(
+      b, arith::DivUIOp::create(b, index(kUsualElements), unit), one);
+  Value size = arith::MulIOp::create(b, unit, units);
+  auto tiles = scf::ForOp::create(b, index(0), done, size);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(tiles.getBody());
+  Value first = tiles.getInductionVar();
+  Value left = arith::SubIOp::create(b, done, first);
+  tileOfVectors({first, nullptr, arith::MinUIOp::create(b, left, size)});
+  return done;
+}
+
+void FusedLoop::forEachPlace(const Tile &tile,
+                             function_ref<void(const Place &)> body) {
   Value valid;
-  if (number)
-    valid = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()), number);
-  auto rows = scf::ForOp::create(b, index(0), index(m), index(1));
+  if (tile.number)
+    valid =
+        vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()), tile.number);
+  Value number = index(m), distance = inner;
+  if (tile.size) {
+    distance = index(kRowLanes);
+    number = arith::DivUIOp::create(b, tile.size, distance);
+  }
+  auto rows = scf::ForOp::create(b, index(0), number, index(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(rows.getBody());
   Value row = rows.getInductionVar();
-  Value first =
-      arith::AddIOp::create(b, block, arith::MulIOp::create(b, row, inner));
-  body({arith::AddIOp::create(b, first, column), number, valid, row});
+  Value first = arith::AddIOp::create(b, tile.first,
+                                      arith::MulIOp::create(b, row, distance));
+  body({first, tile.number, valid, row});
 }
 
-void FusedLoop::rowTile(Value block, Value column, Value number) {
+/// The bits of 16 elements, an i16. Blocks begin on a byte.
+static Value loadWord(PackedBits bits, ImplicitLocOpBuilder &b, Value first,
+                      Value number, bool isAligned) {
+  if (!isAligned)
+    return bits.loadWord(first, number);
+  return PackedBits::toWord(b, bits.load(first, 16, nullptr, true));
+}
+
+static void storeWord(PackedBits bits, ImplicitLocOpBuilder &b, Value word,
+                      Value first, Value number, bool isAligned) {
+  if (!isAligned)
+    return bits.storeWord(word, first, number);
+  bits.store(PackedBits::toLanes(b, word), first, nullptr, true);
+}
+
+void FusedLoop::tileOfVectors(const Tile &tile) {
+  bool isAligned = static_cast<bool>(tile.size);
   SmallVector<Value> read;
   for (auto [value, level] : recipe.level)
     if (isa<BlockArgument>(value) && isMask(value))
       read.push_back(value);
   if (!read.empty())
-    forEachRow(block, column, number, [&](const Place &at) {
+    forEachPlace(tile, [&](const Place &at) {
       for (Value mask : read) {
-        Value word = PackedBits(b, memory[mask]).loadWord(at.index, number);
+        Value word = loadWord(PackedBits(b, memory[mask]), b, at.index,
+                              tile.number, isAligned);
         memref::StoreOp::create(b, word, buffers[mask], ValueRange{at.row});
       }
     });
   for (int64_t level = 0; level < recipe.levels; ++level) {
-    forEachRow(block, column, number, [&](const Place &at) {
+    forEachPlace(tile, [&](const Place &at) {
       vectors.clear();
       emitLevel(level, at);
     });
-    selectRows(level);
+    selectRows(level, tile);
   }
   SmallVector<Recipe::Output> written;
   for (const Recipe::Output &output : recipe.outputs)
     if (isMask(output.value))
       written.push_back(output);
   if (!written.empty())
-    forEachRow(block, column, number, [&](const Place &at) {
+    forEachPlace(tile, [&](const Place &at) {
       for (const Recipe::Output &output : written)
         storeIf(output, [&] {
           Value word = memref::LoadOp::create(b, buffers[output.value],
                                               ValueRange{at.row});
-          PackedBits(b, memoryOf(output)).storeWord(word, at.index, number);
+          storeWord(PackedBits(b, memoryOf(output)), b, word, at.index,
+                    tile.number, isAligned);
         });
     });
 }

@@ -8,17 +8,22 @@
 #ifndef NM_LIB_DIALECT_STEP_TRANSFORMS_FUSEDLOOP_H
 #define NM_LIB_DIALECT_STEP_TRANSFORMS_FUSEDLOOP_H
 
+#include "GroupCut.h"
 #include "Recipe.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace mlir::step {
 
 /// Replaces the body of a recipe by its loop. A *tile* is what one turn works
-/// on: a vector of `lanes` neighbours, or `m` rows of one vector each, where
-/// the members of a group do not lie side by side and where groups are so large
-/// that ranking many of them together pays. A tile is computed level by level;
-/// rows are a loop within each level, and what a later level asks for waits in
-/// a buffer on the stack.
+/// on, level by level:
+/// * a vector of `lanes` neighbours;
+/// * `m` rows of one vector each, where the members of a group do not lie side
+///   by side and where groups are so large that selecting in many of them
+///   together pays;
+/// * whole blocks, vector after vector as they lie in memory, where the rows of
+///   a block are too short to be worked on one by one.
+/// Vectors of the last two are a loop within each level, and what a later level
+/// asks for waits in a buffer on the stack.
 class FusedLoop {
 public:
   explicit FusedLoop(Recipe &recipe);
@@ -26,13 +31,38 @@ public:
   void build();
 
 private:
+  /// Lanes of a row.
+  static constexpr int64_t kRowLanes = 16;
+  /// Groups of at most so many are ranked, pair by pair.
+  static constexpr int64_t kMaxRanked = 7;
+  /// And of at most so many are sorted in registers.
+  static constexpr int64_t kMaxCut = 64;
+  /// Elements of a tile of blocks, at most, and as it usually is: its buffers
+  /// stay in the first cache.
+  static constexpr int64_t kBlockElements = 2048;
+  static constexpr int64_t kUsualElements = 1024;
+
   /// Where a vector lies. A null `count` means that all of its lanes are
   /// elements of the tensor.
   struct Place {
     Value index; ///< of its first element in the flattened tensors
     Value count; ///< lanes that are elements
     Value valid; ///< the same as a vector of i1
-    Value row;   ///< in the group, if groups are rows
+    Value row;   ///< number of the vector in the tile, if it has several
+  };
+
+  /// A tile of several vectors: rows of `number` columns (all, if null) from
+  /// `first` on, or `size` elements that lie together.
+  struct Tile {
+    Value first, number;
+    Value size; ///< null: rows
+  };
+
+  /// What a selection of one group in each lane reads and writes.
+  struct GroupRows {
+    function_ref<Value(Value row)> key;
+    function_ref<void(Value row, Value keep)> keep;
+    Value valid; ///< lanes that are groups, null: all
   };
 
   /// Groups ranked by one source with one N: every step.mask and
@@ -43,12 +73,12 @@ private:
     bool hasThreshold;
     Value keep;      ///< vector of i1 (neighbours)
     Value threshold; ///< magnitude, a vector
-    // Buffers of rows: m x 16 x i32, and the bits of each row, m x i16.
-    Value magnitudes, words;
-    Value ranks;
-    // The same of groups that are turned: members in order, and the threshold
-    // of each element.
-    Value members, thresholds;
+    // Buffers of a tile's vectors: their elements' magnitudes, bits (i16) and
+    // thresholds, and bytes of the bits where vectors overlap.
+    Value magnitudes, words, thresholds, kept;
+    // Of groups that are turned, members in order and a 1 for those that stay.
+    Value members, ones;
+    GroupCut cut;
   };
 
   // The function.
@@ -56,6 +86,7 @@ private:
   void makeScalars();
   void makeBuffers();
   void makeSelections();
+  void makeSelectionBuffers(Selection &selection);
   Value flatten(Value memory);
   Value elementCount();
   Value allocate(ArrayRef<int64_t> shape, Type element);
@@ -66,9 +97,9 @@ private:
   void loopOverTurned();
   void loopOverRows();
   void vectorTile(Value index, Value count);
-  void rowTile(Value block, Value column, Value count);
-  void forEachRow(Value block, Value column, Value count,
-                  function_ref<void(const Place &)> body);
+  Value loopOverBlocks();
+  void tileOfVectors(const Tile &tile);
+  void forEachPlace(const Tile &tile, function_ref<void(const Place &)> body);
 
   // One level of a tile.
   void emitLevel(int64_t level, const Place &at);
@@ -82,13 +113,20 @@ private:
 
   // Between levels.
   void selectNeighbours(int64_t level);
-  void selectRows(int64_t level);
-  void rankRows(Selection &selection);
-  void rankManyRows(Selection &selection);
-  void forEachRank(Value magnitudes,
-                   function_ref<void(Value row, Value rank)> body);
-  void rankTurned(Selection &selection);
+  void selectRows(int64_t level, const Tile &tile);
+  void selectColumns(Selection &selection, const Tile &tile);
+  void selectBlocks(Selection &selection, const Tile &tile);
+  void selectTurned(Selection &selection);
+  void selectGroups(Selection &selection, const GroupRows &rows);
+  void selectByRank(Selection &selection, const GroupRows &rows);
+  void selectByCut(Selection &selection, const GroupRows &rows);
+  void selectInMemory(Selection &selection, const GroupRows &rows);
+  void countTies(Value nth, Value n, const GroupRows &rows);
+  Value hasTies(const GroupCut::Ends &ends, Value valid);
   Value isKept(const Selection &selection, Value rank);
+  Value numberKept(const Selection &selection);
+  void ifElse(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise);
 
   // Statistics.
   void accumulate(Operation *op, const Place &at);
@@ -98,7 +136,14 @@ private:
   bool areTurned() const {
     return recipe.isContiguous && (m == 8 || m == 16 || m == 32);
   }
-  /// Whether what is emitted is a tile of rows.
+  /// Whether a tile may be whole blocks; groups of more than that are selected
+  /// in rows alone.
+  bool hasBlocks() const { return !recipe.isContiguous && m <= kMaxCut; }
+  /// Vectors of a tile, at most.
+  int64_t tileVectors() const {
+    return hasBlocks() ? std::max(m, kBlockElements / kRowLanes) : m;
+  }
+  /// Whether what is emitted is a tile of several vectors.
   bool hasRows() const { return inRows; }
   void setRows(bool rows);
   /// Elements as they lie in memory and in vectors: bf16 as its bits.

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "FusedLoop.h"
-#include "GroupRanks.h"
 #include "PackedBits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -16,10 +15,6 @@
 
 using namespace mlir;
 using namespace mlir::step;
-
-/// Members of a group that are ranked in registers, pair by pair; more are in a
-/// loop, so that the code does not grow with their square.
-static constexpr int64_t kMaxUnrolled = 16;
 
 static bool isMask(Value value) {
   return getElementTypeOrSelf(value.getType()).isInteger(1);
@@ -133,7 +128,7 @@ void FusedLoop::defineSelected(Operation *op, const Place &at) {
     keep = PackedBits::toLanes(
         b, memref::LoadOp::create(b, selection.words, ValueRange{at.row}));
   Value threshold = selection.threshold;
-  if (hasRows() && selection.thresholds)
+  if (!threshold) // those of a tile's elements lie in memory
     threshold = vector::LoadOp::create(b, vectorOf(b.getI32Type()),
                                        selection.thresholds,
                                        ValueRange{at.row, index(0)});
@@ -193,175 +188,49 @@ void FusedLoop::emitOp(Operation *op, const Place &at) {
 }
 
 //===----------------------------------------------------------------------===//
-// Between levels
-//===----------------------------------------------------------------------===//
-
-Value FusedLoop::isKept(const Selection &selection, Value rank) {
-  Value n = selection.n ? splat(selection.n)
-                        : emitConstant(b, rank.getType(), selection.fixedN);
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, rank, n);
-}
-
-/// The magnitudes of what is not kept, 0 elsewhere.
-static Value droppedOf(ImplicitLocOpBuilder &b, Value keep, Value magnitudes) {
-  Value none = emitConstant(b, magnitudes.getType(), 0);
-  return arith::SelectOp::create(b, keep, none, magnitudes);
-}
-
-void FusedLoop::selectNeighbours(int64_t level) {
-  for (Selection &selection : selections) {
-    if (selection.level != level)
-      continue;
-    Value magnitudes = emitMagnitude(b, vectors.lookup(selection.source));
-    selection.keep = isKept(selection, emitRanksOfNeighbours(b, magnitudes, m));
-    if (selection.hasThreshold)
-      selection.threshold = emitLargestOfNeighbours(
-          b, droppedOf(b, selection.keep, magnitudes), m);
-  }
-}
-
-void FusedLoop::selectRows(int64_t level) {
-  for (Selection &selection : selections) {
-    if (selection.level != level)
-      continue;
-    if (recipe.isContiguous)
-      rankTurned(selection);
-    else if (m <= kMaxUnrolled)
-      rankRows(selection);
-    else
-      rankManyRows(selection);
-  }
-}
-
-/// The rows of a buffer.
-static SmallVector<Value> loadRows(ImplicitLocOpBuilder &b, Value buffer) {
-  auto memory = cast<MemRefType>(buffer.getType());
-  auto type = VectorType::get(memory.getDimSize(1), memory.getElementType());
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  SmallVector<Value> rows;
-  for (int64_t row = 0; row < memory.getDimSize(0); ++row)
-    rows.push_back(vector::LoadOp::create(
-        b, type, buffer,
-        ValueRange{arith::ConstantIndexOp::create(b, row), zero}));
-  return rows;
-}
-
-static void storeRows(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
-                      Value buffer) {
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  for (auto [row, vector] : llvm::enumerate(rows))
-    vector::StoreOp::create(
-        b, vector, buffer,
-        ValueRange{arith::ConstantIndexOp::create(b, row), zero});
-}
-
-static Value largest(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return x ? arith::MaxSIOp::create(b, x, y).getResult() : y;
-}
-
-/// One group in each lane, all members in registers.
-void FusedLoop::rankRows(Selection &selection) {
-  SmallVector<Value> rows = loadRows(b, selection.magnitudes);
-  SmallVector<Value> ranks = emitRanksOfRows(b, rows);
-  selection.threshold = nullptr;
-  for (int64_t row = 0; row < m; ++row) {
-    Value keep = isKept(selection, ranks[row]);
-    memref::StoreOp::create(b, PackedBits::toWord(b, keep), selection.words,
-                            ValueRange{index(row)});
-    if (selection.hasThreshold)
-      selection.threshold =
-          largest(b, selection.threshold, droppedOf(b, keep, rows[row]));
-  }
-}
-
-void FusedLoop::forEachRank(Value magnitudes,
-                            function_ref<void(Value row, Value rank)> body) {
-  // Four rows together, so that what is loaded is used four times.
-  int64_t number = m % 4 == 0 ? 4 : 1;
-  auto rows = scf::ForOp::create(b, index(0), index(m), index(number));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(rows.getBody());
-  Value first = rows.getInductionVar();
-  SmallVector<Value> ranks = emitRanksInMemory(b, magnitudes, first, number);
-  for (auto [i, rank] : llvm::enumerate(ranks))
-    body(arith::AddIOp::create(b, first, index(i)), rank);
-}
-
-/// One group in each lane, members in memory.
-void FusedLoop::rankManyRows(Selection &selection) {
-  forEachRank(selection.magnitudes, [&](Value row, Value rank) {
-    vector::StoreOp::create(b, rank, selection.ranks,
-                            ValueRange{row, index(0)});
-    Value keep = isKept(selection, rank);
-    memref::StoreOp::create(b, PackedBits::toWord(b, keep), selection.words,
-                            ValueRange{row});
-  });
-  if (!selection.hasThreshold)
-    return;
-  VectorType type = vectorOf(b.getI32Type());
-  auto rows = scf::ForOp::create(b, index(0), index(m), index(1),
-                                 ValueRange{emitConstant(b, type, 0)});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(rows.getBody());
-  SmallVector<Value> at = {rows.getInductionVar(), index(0)};
-  Value rank = vector::LoadOp::create(b, type, selection.ranks, at);
-  Value key = vector::LoadOp::create(b, type, selection.magnitudes, at);
-  Value most = largest(b, rows.getRegionIterArg(0),
-                       droppedOf(b, isKept(selection, rank), key));
-  scf::YieldOp::create(b, ValueRange{most});
-  selection.threshold = rows.getResult(0);
-}
-
-/// Groups of neighbours: the tile is turned, so that every lane holds one, and
-/// the ranks are turned back.
-void FusedLoop::rankTurned(Selection &selection) {
-  int64_t halves = std::max<int64_t>(1, m / lanes), members = m / halves;
-  auto placeOf = [&](int64_t member) {
-    return member % members * halves + member / members;
-  };
-  SmallVector<Value> turned =
-      emitTurnedGroups(b, loadRows(b, selection.magnitudes));
-  SmallVector<Value> keys;
-  for (int64_t member = 0; member < m; ++member)
-    keys.push_back(turned[placeOf(member)]);
-  SmallVector<Value> ranks;
-  if (m <= kMaxUnrolled) {
-    ranks = emitRanksOfRows(b, keys);
-  } else {
-    storeRows(b, keys, selection.members);
-    forEachRank(selection.members, [&](Value row, Value rank) {
-      vector::StoreOp::create(b, rank, selection.ranks,
-                              ValueRange{row, index(0)});
-    });
-    ranks = loadRows(b, selection.ranks);
-  }
-  if (selection.hasThreshold) {
-    Value threshold;
-    for (auto [rank, key] : llvm::zip(ranks, keys))
-      threshold =
-          largest(b, threshold, droppedOf(b, isKept(selection, rank), key));
-    SmallVector<Value> all(m, threshold);
-    storeRows(b, emitTurnedGroups(b, all), selection.thresholds);
-  }
-  SmallVector<Value> places(m);
-  for (int64_t member = 0; member < m; ++member)
-    places[placeOf(member)] = ranks[member];
-  for (auto [row, rank] : llvm::enumerate(emitTurnedGroups(b, places)))
-    memref::StoreOp::create(b, PackedBits::toWord(b, isKept(selection, rank)),
-                            selection.words, ValueRange{index(row)});
-}
-
-//===----------------------------------------------------------------------===//
 // Statistics
 //===----------------------------------------------------------------------===//
 
-/// Lanes `first` to `first + 16` of a vector.
-static Value sixteen(ImplicitLocOpBuilder &b, Value vector, int64_t first) {
-  if (cast<VectorType>(vector.getType()).getNumElements() == kStatisticLanes)
+/// `size` lanes of a vector from `first` on.
+static Value lanesFrom(ImplicitLocOpBuilder &b, Value vector, int64_t first,
+                       int64_t size) {
+  if (cast<VectorType>(vector.getType()).getNumElements() == size)
     return vector;
   return vector::ExtractStridedSliceOp::create(
-      b, vector, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{kStatisticLanes},
+      b, vector, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{size},
       ArrayRef<int64_t>{1});
+}
+
+/// The two halves of a run, combined lane by lane.
+static Value combineHalves(ImplicitLocOpBuilder &b, Value run,
+                           function_ref<Value(Value, Value)> combine) {
+  return combine(lanesFrom(b, run, 0, kStatisticLanes),
+                 lanesFrom(b, run, kStatisticLanes, kStatisticLanes));
+}
+
+/// A mantissa of each lane of a run and its exponent: from 1 to 2, in the
+/// second half from 1/2 to 1. What is not `normal` counts as 1.
+static std::pair<Value, Value> splitRun(ImplicitLocOpBuilder &b, Value x,
+                                        Value normal) {
+  constexpr int32_t digits = 23, bias = 127;
+  auto type = VectorType::get({kStatisticRun}, b.getI32Type());
+  SmallVector<int32_t> biases(kStatisticRun, bias), powers;
+  std::fill(biases.begin() + kStatisticLanes, biases.end(), bias - 1);
+  for (int32_t own : biases)
+    powers.push_back(own << digits);
+  auto constant = [&](ArrayRef<int32_t> list) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, list));
+  };
+  Value bits =
+      arith::SelectOp::create(b, normal, arith::BitcastOp::create(b, type, x),
+                              emitConstant(b, type, bias << digits));
+  Value fraction =
+      arith::AndIOp::create(b, bits, emitConstant(b, type, (1 << digits) - 1));
+  Value mantissa = arith::BitcastOp::create(
+      b, x.getType(), arith::OrIOp::create(b, fraction, constant(powers)));
+  Value exponent =
+      arith::ShRUIOp::create(b, bits, emitConstant(b, type, digits));
+  return {mantissa, arith::SubIOp::create(b, exponent, constant(biases))};
 }
 
 void FusedLoop::accumulate(Operation *op, const Place &at) {
@@ -374,14 +243,21 @@ void FusedLoop::accumulate(Operation *op, const Place &at) {
     Value now = vector::LoadOp::create(b, type, place, ValueRange{index(0)});
     vector::StoreOp::create(b, next(now), place, ValueRange{index(0)});
   };
-  auto countIf = [&](Value place, Value condition) {
+  auto add = [&](Value place, Value more) {
     update(place, [&](Value now) -> Value {
-      return arith::AddIOp::create(
-          b, now, arith::ExtUIOp::create(b, now.getType(), condition));
+      return arith::AddIOp::create(b, now, more);
     });
   };
+  auto addIntegers = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b, x, y);
+  };
+  auto toInteger = [&](Value bits) -> Value {
+    return arith::ExtUIOp::create(
+        b, cast<VectorType>(bits.getType()).clone(b.getI32Type()), bits);
+  };
   if (auto bad = dyn_cast<CountNonfiniteOp>(op))
-    return countIf(places[0], emitIsNonfinite(b, get(bad.getSource(), at)));
+    return add(places[0],
+               toInteger(emitIsNonfinite(b, get(bad.getSource(), at))));
 
   Value change =
       emitChange(b, get(op->getOperand(0), at), get(op->getOperand(1), at));
@@ -389,30 +265,35 @@ void FusedLoop::accumulate(Operation *op, const Place &at) {
   if (at.valid) // a moment of 0 need not stay 0
     change = arith::SelectOp::create(b, at.valid, change, none);
   auto f64 = VectorType::get({kStatisticLanes}, b.getF64Type());
-  for (int64_t first = 0; first < lanes; first += kStatisticLanes) {
-    Value x = sixteen(b, change, first);
+  for (int64_t first = 0; first < lanes; first += kStatisticRun) {
+    Value x = lanesFrom(b, change, first, kStatisticRun);
     if (isa<ChangeSumOp>(op)) {
+      Value pairs = combineHalves(b, x, [&](Value low, Value high) -> Value {
+        return arith::AddFOp::create(b, low, high);
+      });
       update(places[0], [&](Value now) -> Value {
-        return arith::AddFOp::create(b, now, arith::ExtFOp::create(b, f64, x));
+        return arith::AddFOp::create(b, now,
+                                     arith::ExtFOp::create(b, f64, pairs));
       });
       continue;
     }
     Value normal = emitIsNormal(b, x);
-    auto parts = emitSplit(b, x);
+    auto [mantissas, exponents] = splitRun(b, x, normal);
+    Value pairs =
+        combineHalves(b, mantissas, [&](Value low, Value high) -> Value {
+          return arith::MulFOp::create(b, low, high);
+        });
     update(places[0], [&](Value now) -> Value {
-      Value product = arith::MulFOp::create(
-          b, now, arith::ExtFOp::create(b, f64, parts.first));
-      return arith::SelectOp::create(b, normal, product, now);
+      return arith::MulFOp::create(b, now,
+                                   arith::ExtFOp::create(b, f64, pairs));
     });
-    update(places[1], [&](Value now) -> Value {
-      Value sum = arith::AddIOp::create(b, now, parts.second);
-      return arith::SelectOp::create(b, normal, sum, now);
-    });
+    add(places[1], combineHalves(b, exponents, addIntegers));
     Value ones = arith::ConstantOp::create(b, b.getOneAttr(normal.getType()));
     Value leftOut = arith::XOrIOp::create(b, normal, ones);
     if (at.valid)
-      leftOut = arith::AndIOp::create(b, leftOut, sixteen(b, at.valid, first));
-    countIf(places[2], leftOut);
+      leftOut = arith::AndIOp::create(
+          b, leftOut, lanesFrom(b, at.valid, first, kStatisticRun));
+    add(places[2], combineHalves(b, toInteger(leftOut), addIntegers));
   }
 }
 

@@ -120,8 +120,8 @@ SmallVector<Value> step::emitTurnedGroups(ImplicitLocOpBuilder &b,
 }
 
 SmallVector<Value> step::emitRanksInMemory(ImplicitLocOpBuilder &b,
-                                           Value magnitudes, Value row,
-                                           int64_t number) {
+                                           Value magnitudes, int64_t m,
+                                           Value row, int64_t number) {
   auto memory = cast<MemRefType>(magnitudes.getType());
   auto type = VectorType::get(memory.getDimSize(1), b.getI32Type());
   Value zero = arith::ConstantIndexOp::create(b, 0);
@@ -152,8 +152,8 @@ SmallVector<Value> step::emitRanksInMemory(ImplicitLocOpBuilder &b,
   }
   Value after =
       arith::AddIOp::create(b, row, arith::ConstantIndexOp::create(b, number));
-  Value m = arith::ConstantIndexOp::create(b, memory.getDimSize(0));
+  Value end = arith::ConstantIndexOp::create(b, m);
   SmallVector<Value> ranks = emitRanksOfRows(b, own);
   ranks = count(zero, row, ranks, lower);
-  return count(after, m, ranks, own);
+  return count(after, end, ranks, own);
 }

@@ -31,10 +31,11 @@ SmallVector<Value> emitRanksOfRows(ImplicitLocOpBuilder &b, ValueRange rows);
 /// gives what was.
 SmallVector<Value> emitTurnedGroups(ImplicitLocOpBuilder &b, ValueRange rows);
 
-/// Groups of `m` rows in memory: `magnitudes` is memref<m x lanes x i32>, one
-/// group in each lane. The ranks of `number` rows from `row` on.
+/// Groups of `m` rows in memory: the first rows of `magnitudes`, memref<? x
+/// lanes x i32>, one group in each lane. The ranks of `number` rows from `row`
+/// on.
 SmallVector<Value> emitRanksInMemory(ImplicitLocOpBuilder &b, Value magnitudes,
-                                     Value row, int64_t number);
+                                     int64_t m, Value row, int64_t number);
 
 } // namespace mlir::step
 

@@ -46,22 +46,45 @@ static SmallVector<Value> extractLanes(ReferenceBuilder &b, Value lanes) {
   return elements;
 }
 
-/// A loop over the elements x = |after - before|. `body` gets the state, x and
-/// its lane, and returns the state after it.
-static ValueRange
-forEachChange(ReferenceBuilder &b, Value before, Value after, ValueRange state,
-              function_ref<SmallVector<Value>(ValueRange, Value, Value)> body) {
+/// One x = |after - before|, and whether the tensor has it.
+namespace {
+struct Change {
+  Value x, exists;
+};
+} // namespace
+
+/// A loop over the pairs of a run: elements number l and l + 8 of every 16.
+/// `body` gets the state, the pair and l, and returns the state after it.
+static ValueRange forEachPair(
+    ReferenceBuilder &b, Value before, Value after, ValueRange state,
+    function_ref<SmallVector<Value>(ValueRange, Change, Change, Value)> body) {
   Value from = flatten(b, before), to = flatten(b, after);
   Value count = tensor::DimOp::create(b, from, 0);
-  auto loop = scf::ForOp::create(b, b.index(0), count, b.index(1), state);
+  Value lanes = b.index(kStatisticLanes);
+  auto runs =
+      scf::ForOp::create(b, b.index(0), count, b.index(kStatisticRun), state);
   OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(runs.getBody());
+  auto loop = scf::ForOp::create(b, b.index(0), lanes, b.index(1),
+                                 runs.getRegionIterArgs());
+  scf::YieldOp::create(b, loop.getResults());
   b.setInsertionPointToStart(loop.getBody());
-  Value i = loop.getInductionVar();
-  Value x = emitChange(b, tensor::ExtractOp::create(b, from, ValueRange{i}),
-                       tensor::ExtractOp::create(b, to, ValueRange{i}));
-  Value lane = arith::RemUIOp::create(b, i, b.index(kStatisticLanes));
-  scf::YieldOp::create(b, body(loop.getRegionIterArgs(), x, lane));
-  return loop.getResults();
+  Value lane = loop.getInductionVar();
+  auto changeAt = [&](Value i) -> Change {
+    Value exists =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, i, count);
+    Value safe = arith::SelectOp::create(b, exists, i, b.index(0));
+    Value x =
+        emitChange(b, tensor::ExtractOp::create(b, from, ValueRange{safe}),
+                   tensor::ExtractOp::create(b, to, ValueRange{safe}));
+    return {arith::SelectOp::create(b, exists, x, b.zero(b.getF32Type())),
+            exists};
+  };
+  Value i = arith::AddIOp::create(b, runs.getInductionVar(), lane);
+  Change low = changeAt(i);
+  Change high = changeAt(arith::AddIOp::create(b, i, lanes));
+  scf::YieldOp::create(b, body(loop.getRegionIterArgs(), low, high, lane));
+  return runs.getResults();
 }
 
 /// `lanes` with the element `lane` replaced by what `update` makes of it.
@@ -74,14 +97,16 @@ static Value updateLane(ReferenceBuilder &b, Value lanes, Value lane,
 Value step::lowerChangeSum(ReferenceBuilder &b, ChangeSumOp op) {
   Type f64 = b.getF64Type();
   Value none = b.zeros({b.getIndexAttr(kStatisticLanes)}, f64);
-  Value sums = forEachChange(b, op.getBefore(), op.getAfter(), {none},
-                             [&](ValueRange state, Value x, Value lane) {
-                               Value wide = arith::ExtFOp::create(b, f64, x);
-                               return SmallVector<Value>{updateLane(
-                                   b, state[0], lane, [&](Value sum) -> Value {
-                                     return arith::AddFOp::create(b, sum, wide);
-                                   })};
-                             })[0];
+  Value sums =
+      forEachPair(b, op.getBefore(), op.getAfter(), {none},
+                  [&](ValueRange state, Change low, Change high, Value lane) {
+                    Value pair = arith::AddFOp::create(b, low.x, high.x);
+                    Value wide = arith::ExtFOp::create(b, f64, pair);
+                    return SmallVector<Value>{
+                        updateLane(b, state[0], lane, [&](Value sum) -> Value {
+                          return arith::AddFOp::create(b, sum, wide);
+                        })};
+                  })[0];
   return emitCombineLanes(b, extractLanes(b, sums), [&](Value x, Value y) {
     return arith::AddFOp::create(b, x, y).getResult();
   });
@@ -90,28 +115,40 @@ Value step::lowerChangeSum(ReferenceBuilder &b, ChangeSumOp op) {
 SmallVector<Value> step::lowerChangeProduct(ReferenceBuilder &b,
                                             ChangeProductOp op) {
   Type f64 = b.getF64Type(), i64 = b.getI64Type();
-  Value one = arith::ConstantOp::create(b, b.getF64FloatAttr(1));
   Value ones = tensor::SplatOp::create(
-      b, one, RankedTensorType::get({kStatisticLanes}, f64));
+      b, arith::ConstantOp::create(b, b.getF64FloatAttr(1)),
+      RankedTensorType::get({kStatisticLanes}, f64));
   Value zero = b.integer(0, 64);
-  ValueRange found = forEachChange(
+  Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
+  Value half = arith::ConstantOp::create(b, b.getF32FloatAttr(0.5));
+  ValueRange found = forEachPair(
       b, op.getBefore(), op.getAfter(), {ones, zero, zero},
-      [&](ValueRange state, Value x, Value lane) {
-        Value normal = emitIsNormal(b, x);
-        auto [mantissa, exponent] = emitSplit(b, x);
-        Value wide = arith::ExtFOp::create(b, f64, mantissa);
-        Value factor = arith::SelectOp::create(b, normal, wide, one);
-        Value products =
-            updateLane(b, state[0], lane, [&](Value product) -> Value {
-              return arith::MulFOp::create(b, product, factor);
-            });
-        Value entered = arith::SelectOp::create(
-            b, normal, arith::ExtSIOp::create(b, i64, exponent), zero);
-        Value exponents = arith::AddIOp::create(b, state[1], entered);
-        Value leftOut = arith::SubIOp::create(
-            b, b.integer(1, 64), arith::ExtUIOp::create(b, i64, normal));
-        return SmallVector<Value>{products, exponents,
-                                  arith::AddIOp::create(b, state[2], leftOut)};
+      [&](ValueRange state, Change low, Change high, Value lane) {
+        Value exponents = state[1], leftOut = state[2];
+        // The mantissa that enters; exponent and number are added up.
+        auto enter = [&](Change change, bool isHigh) -> Value {
+          Value normal = emitIsNormal(b, change.x);
+          auto [mantissa, exponent] =
+              emitSplit(b, arith::SelectOp::create(b, normal, change.x, one));
+          Value wide = arith::ExtSIOp::create(b, i64, exponent);
+          if (isHigh) {
+            mantissa = arith::MulFOp::create(b, mantissa, half);
+            wide = arith::AddIOp::create(b, wide, b.integer(1, 64));
+          }
+          exponents = arith::AddIOp::create(b, exponents, wide);
+          Value isOut = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt,
+                                              change.exists, normal);
+          leftOut = arith::AddIOp::create(
+              b, leftOut, arith::ExtUIOp::create(b, i64, isOut));
+          return mantissa;
+        };
+        Value first = enter(low, false), second = enter(high, true);
+        Value product = arith::MulFOp::create(b, first, second);
+        Value pair = arith::ExtFOp::create(b, f64, product);
+        Value products = updateLane(b, state[0], lane, [&](Value now) -> Value {
+          return arith::MulFOp::create(b, now, pair);
+        });
+        return SmallVector<Value>{products, exponents, leftOut};
       });
   auto [mantissa, exponent] =
       emitCombineProducts(b, extractLanes(b, found[0]), found[1]);

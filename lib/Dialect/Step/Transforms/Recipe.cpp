@@ -118,9 +118,9 @@ static LogicalResult checkGroups(Recipe &recipe) {
            << kMaxContiguousGroup << " are not ranked in registers, got "
            << recipe.pattern;
   bool ordered = !recipe.isContiguous ||
-                 (recipe.pattern.getM() <= kStatisticLanes
-                      ? kStatisticLanes % recipe.pattern.getM() != 0
-                      : recipe.pattern.getM() % kStatisticLanes != 0);
+                 (recipe.pattern.getM() <= kStatisticRun
+                      ? kStatisticRun % recipe.pattern.getM() != 0
+                      : recipe.pattern.getM() % kStatisticRun != 0);
   for (Operation *op : recipe.ops)
     if (ordered && isa<ChangeSumOp, ChangeProductOp>(op))
       return op->emitOpError()

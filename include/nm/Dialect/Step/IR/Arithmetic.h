@@ -51,18 +51,17 @@ Value emitIsNormal(ImplicitLocOpBuilder &b, Value x);
 /// Whether x is infinite or NaN.
 Value emitIsNonfinite(ImplicitLocOpBuilder &b, Value x);
 
-/// A number of at least 1 or, in f32, any positive normal number: its mantissa
-/// from 1 to 2 in its own type, and its unbiased exponent as i32 (f32) or i64
-/// (f64).
+/// A positive normal number: its mantissa from 1 to 2 in its own type, and its
+/// unbiased exponent as i32 (f32) or i64 (f64).
 std::pair<Value, Value> emitSplit(ImplicitLocOpBuilder &b, Value x);
 
 /// The last step of step.change_product and step.change_sum: `lanes` combined
-/// pairwise by `combine`, for h = 8, 4, 2, 1.
+/// pairwise by `combine`, for h = 4, 2, 1.
 Value emitCombineLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> lanes,
                        function_ref<Value(Value, Value)> combine);
 
-/// The product of `lanes`, f64 of at least 1, times 2^exponent, as a number
-/// from 1 to 65536 and an exponent (i64).
+/// The product of `lanes`, positive f64, times 2^exponent, as a number from 1
+/// to 256 and an exponent (i64).
 std::pair<Value, Value> emitCombineProducts(ImplicitLocOpBuilder &b,
                                             ArrayRef<Value> lanes,
                                             Value exponent);

@@ -40,7 +40,9 @@ constexpr int32_t kNaNMagnitude = 0x7f800001;
 
 /// Lanes of the sums and products of `step.change_sum` and
 /// `step.change_product`.
-constexpr int64_t kStatisticLanes = 16;
+constexpr int64_t kStatisticLanes = 8;
+/// Elements that enter them together, two a lane.
+constexpr int64_t kStatisticRun = 16;
 
 } // namespace mlir::step
 

@@ -11,6 +11,8 @@
 #include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_recipe.h"
 
+#include <cmath>
+
 using namespace nm::rt;
 
 struct nm_recipe {
@@ -90,6 +92,20 @@ extern "C" const char *nm_recipe_json(const nm_recipe *recipe) {
   return recipe ? recipe->json.c_str() : nullptr;
 }
 
+/// "N:M" or "dense".
+static Result<PatternRule> ruleOf(std::string_view text, int64_t axis,
+                                  const std::string &where) {
+  PatternRule rule;
+  rule.axis = axis;
+  if (text == "dense")
+    return rule;
+  auto ratio = parseRatio(text, where);
+  if (!ratio)
+    return ratio.error();
+  std::tie(rule.n, rule.m) = *ratio;
+  return rule;
+}
+
 static Result<ParameterDesc> parameterOf(const nm_recipe_parameter &given) {
   if (!given.name)
     return nullArgument("name");
@@ -108,15 +124,10 @@ static Result<ParameterDesc> parameterOf(const nm_recipe_parameter &given) {
   desc.dense = given.dense != 0;
   if (!given.pattern)
     return desc;
-  PatternRule rule;
-  rule.axis = given.axis;
-  if (std::string_view(given.pattern) != "dense") {
-    auto ratio = parseRatio(given.pattern, describe(desc));
-    if (!ratio)
-      return ratio.error();
-    std::tie(rule.n, rule.m) = *ratio;
-  }
-  desc.pattern = rule;
+  Result<PatternRule> rule = ruleOf(given.pattern, given.axis, describe(desc));
+  if (!rule)
+    return rule.error();
+  desc.pattern = *rule;
   return desc;
 }
 
@@ -317,6 +328,110 @@ extern "C" void nm_recipe_set_callback(nm_recipe *recipe,
     return;
   recipe->callback = callback;
   recipe->user = user;
+}
+
+static nm_recipe_totals totalsOf(const Totals &totals) {
+  nm_recipe_totals out = {};
+  out.struct_size = sizeof(out);
+  out.nonfinite = totals.nonfinite;
+  out.elements = totals.elements;
+  out.sum = totals.stats.sum;
+  out.mantissa = totals.stats.mantissa;
+  out.exponent = totals.stats.exponent;
+  out.zeros = totals.stats.zeros;
+  return out;
+}
+
+static Totals totalsOf(const nm_recipe_totals &totals) {
+  Totals out;
+  out.nonfinite = totals.nonfinite;
+  out.elements = totals.elements;
+  out.stats = {totals.sum, totals.mantissa, totals.exponent, totals.zeros, 0};
+  return out;
+}
+
+/// Totals that other processes may have sent.
+static Status checkTotals(const nm_recipe_totals &totals) {
+  NM_RETURN_IF_ERROR(checkStructSize(totals.struct_size, "nm_recipe_totals",
+                                     sizeof(totals), sizeof(totals)));
+  if (totals.nonfinite >= 0 && totals.zeros >= 0 &&
+      totals.elements >= totals.zeros && totals.mantissa > 0 &&
+      std::isfinite(totals.mantissa))
+    return {};
+  return makeError(Errc::Argument,
+                   "the totals of processes are no counts and a positive "
+                   "mantissa, expected what nm_recipe_combine is given, added "
+                   "by nm_recipe_add_totals");
+}
+
+extern "C" void nm_recipe_set_combine(nm_recipe *recipe,
+                                      nm_recipe_combine combine, void *user) {
+  if (!recipe)
+    return;
+  recipe->trainer.combine = nullptr;
+  if (!combine)
+    return;
+  recipe->trainer.combine = [combine, user](Totals &totals) -> Status {
+    nm_recipe_totals all = totalsOf(totals);
+    if (int code = combine(&all, user))
+      return makeError(Errc::Argument,
+                       "the processes' totals could not be combined: the "
+                       "program's function returned ",
+                       code);
+    NM_RETURN_IF_ERROR(checkTotals(all));
+    totals = totalsOf(all);
+    return {};
+  };
+}
+
+extern "C" nm_status nm_recipe_add_totals(nm_recipe_totals *totals,
+                                          const nm_recipe_totals *other,
+                                          nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!totals || !other)
+      return nullArgument(!totals ? "totals" : "other");
+    NM_RETURN_IF_ERROR(checkTotals(*totals));
+    NM_RETURN_IF_ERROR(checkTotals(*other));
+    Totals sum = totalsOf(*totals);
+    sum.add(totalsOf(*other));
+    *totals = totalsOf(sum);
+    return {};
+  });
+}
+
+extern "C" nm_status nm_recipe_pattern_of(const nm_recipe *recipe,
+                                          const char *name, const char *given,
+                                          int64_t axis,
+                                          nm_recipe_pattern *pattern,
+                                          nm_error **error) {
+  return runC(error, [&]() -> Status {
+    if (!recipe || !name || !pattern)
+      return nullArgument(!recipe ? "recipe" : !name ? "name" : "pattern");
+    const Trainer &trainer = recipe->trainer;
+    nm_recipe_pattern out = {};
+    out.index = -1;
+    PatternRule rule;
+    if (given) {
+      auto own = ruleOf(given, axis, "parameter " + quote(name));
+      if (!own)
+        return own.error();
+      rule = *own;
+    } else if (std::optional<size_t> i = trainer.ruleOf(name)) {
+      rule = trainer.recipe().patterns[*i];
+      out.index = static_cast<int64_t>(*i);
+    }
+    if (!rule.dense() && trainer.recipe().method != Method::Dense) {
+      out.n = rule.n;
+      out.m = rule.m;
+      out.axis = rule.axis;
+      out.group = trainer.schedule().longestGroup(rule.m);
+    }
+    return fillStruct(pattern, out, "nm_recipe_pattern");
+  });
+}
+
+extern "C" int nm_recipe_pattern_used(const nm_recipe *recipe, size_t index) {
+  return recipe && recipe->trainer.patternUsed(index);
 }
 
 extern "C" int64_t nm_recipe_steps_done(const nm_recipe *recipe) {

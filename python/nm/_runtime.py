@@ -85,6 +85,22 @@ class Rates(Struct):
                 ("momentum", c_double), ("dampening", c_double)]
 
 
+class Totals(Struct):
+    """What the parameters of a process give in a step (nm_recipe_totals)."""
+    _fields_ = [("struct_size", c_size_t), ("nonfinite", c_int64), ("elements", c_int64),
+                ("sum", c_double), ("mantissa", c_double), ("exponent", c_int64),
+                ("zeros", c_int64)]
+
+
+class Pattern(Struct):
+    """What a parameter gets by its name (nm_recipe_pattern)."""
+    _fields_ = [("struct_size", c_size_t), ("n", c_int64), ("m", c_int64), ("axis", c_int64),
+                ("group", c_int64), ("index", c_int64)]
+
+
+Combine = ctypes.CFUNCTYPE(c_int, POINTER(Totals), c_void_p)
+
+
 class Report(Struct):
     """What a step did; the fields are those of nm_recipe_report."""
     _fields_ = [("struct_size", c_size_t), ("step", c_int64), ("phase_number", c_int32),
@@ -118,6 +134,8 @@ _STATUS = {  # functions that return a status and take an error last
     "nm_recipe_default_rates": [c_void_p, POINTER(Rates)],
     "nm_recipe_step": [c_void_p, POINTER(Gradient), c_size_t, POINTER(Rates), c_size_t,
                        POINTER(Report)],
+    "nm_recipe_pattern_of": [c_void_p, c_char_p, c_char_p, c_int64, POINTER(Pattern)],
+    "nm_recipe_add_totals": [POINTER(Totals), POINTER(Totals)],
     "nm_recipe_state_tensor": [c_void_p, c_size_t, POINTER(NamedTensor)],
     "nm_recipe_progress": [c_void_p, POINTER(c_void_p)],
     "nm_recipe_state_assign": [c_void_p, POINTER(NamedTensor), c_size_t, c_char_p, c_char_p],
@@ -136,6 +154,8 @@ _PLAIN = {
     "nm_recipe_free": (None, [c_void_p]),
     "nm_recipe_json": (c_char_p, [c_void_p]),
     "nm_recipe_count": (c_size_t, [c_void_p]),
+    "nm_recipe_set_combine": (None, [c_void_p, Combine, c_void_p]),
+    "nm_recipe_pattern_used": (c_int, [c_void_p, c_size_t]),
     "nm_recipe_steps_done": (c_int64, [c_void_p]),
     "nm_recipe_switched_at": (c_int64, [c_void_p]),
     "nm_recipe_state_count": (c_size_t, [c_void_p]),

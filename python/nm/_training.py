@@ -37,6 +37,36 @@ class Training:
         self.report = None
         self._trace = trace
         self._file = None
+        self._combine = None
+        self._failure = None
+
+    def set_combine(self, function):
+        """`function` turns the bytes of this process's totals into a list of those of all processes,
+        in the order in which all add them."""
+        def combine(totals, _):
+            try:
+                parts = [_runtime.Totals.from_buffer_copy(part)
+                         for part in function(bytes(totals.contents))]
+                for part in parts[1:]:
+                    call("nm_recipe_add_totals", byref(parts[0]), byref(part))
+                totals[0] = parts[0]
+                return 0
+            except Exception as error:  # raised where the step was called
+                self._failure = error
+                return 1
+
+        self._combine = _runtime.Combine(combine)
+        lib.nm_recipe_set_combine(self.handle, self._combine, None)
+
+    def pattern_of(self, name, given, axis):
+        """The pattern of a parameter of this name, `given` in place of the recipe's if not None."""
+        pattern = _runtime.Pattern()
+        call("nm_recipe_pattern_of", self.handle, name.encode(),
+             given.encode() if given is not None else None, axis, byref(pattern))
+        return pattern
+
+    def pattern_used(self, index):
+        return bool(lib.nm_recipe_pattern_used(self.handle, index))
 
     def __del__(self):
         if getattr(self, "handle", None):
@@ -66,8 +96,14 @@ class Training:
             slot.parameter = parameter
         groups = (_runtime.Rates * len(rates))(*rates)
         report = _runtime.Report()
-        call("nm_recipe_step", self.handle, given, len(gradients), groups, len(rates),
-             byref(report))
+        self._failure = None
+        try:
+            call("nm_recipe_step", self.handle, given, len(gradients), groups, len(rates),
+                 byref(report))
+        except _runtime.Error:
+            if self._failure is not None:
+                raise self._failure
+            raise
         self.report = report
         if self._trace is not None:
             self._write_trace(report)

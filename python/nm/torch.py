@@ -10,17 +10,34 @@ are masked when the recipe says so, and gradients are taken there. Runs on the C
 """
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.optim.optimizer import Optimizer as _TorchOptimizer
 
 from nm import _runtime
+from nm import flat as _flat
 from nm._training import Training
 from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
 from nm.recipe import Recipe
 
+shard = _flat.shard
+
 _DTYPES = {torch.float32: _runtime.F32, torch.bfloat16: _runtime.BF16}
+
+
+class _Slot(NamedTuple):
+    """A parameter of the library: a tensor of the program's, or a piece of a flat one."""
+    tensor: torch.Tensor
+    number: int  # of the tensor
+    part: _flat.Part
+    whole: bool
+
+    def address(self, tensor):
+        """Of this slot's elements in a tensor laid out like its own."""
+        first = self.part.first * tensor.element_size()
+        return tensor.data_ptr() + first if self.part.count else None
 
 
 class _Owner:
@@ -69,18 +86,29 @@ class RecipeOptimizer(_TorchOptimizer):
     (1 is the input axis of linear and convolution layers), where the recipe has no patterns and the
     group none of its own. recipe: nm.Recipe, its fields as a dict, or a method's name. trace: a CSV
     file, or a callable that gets each step's report.
+
+    A group may hold one flat parameter: a vector of several tensors, `"pieces": [(name, shape), ...]`
+    from its element `"offset"` on (default 0). sharded: the ranks of torch.distributed (True: all; or a
+    process group) each hold a part of the parameters; what AutoSwitch and skip_nonfinite look at is
+    that of all of them. Every rank takes every step then.
     """
 
     #: Fields of the recipe's optimizer that are rates of a group, and other names of them.
     _rates = ("lr", "weight_decay")
 
-    def __init__(self, params, recipe, *, pattern=None, axis=1, trace=None, **rates):
+    def __init__(self, params, recipe, *, pattern=None, axis=1, trace=None, sharded=None,
+                 **rates):
         self.recipe = Recipe.of(recipe)
         if pattern is not None and self.recipe.given.get("patterns"):
             raise _runtime.Error("both `pattern` and the recipe's patterns are given")
         self._training = Training(self.recipe, trace)
-        self._params = []
+        self._tensors = []
         self._versions = []
+        self._slots = []
+        self._ranks = None if sharded is True else sharded or None
+        self._unchecked = bool(sharded)
+        if sharded:
+            self._training.set_combine(self._gather)
         own = self.recipe["optimizer"]
         defaults = {name: own[name] for name in ("lr", "weight_decay", "betas", "eps", "momentum",
                                                  "dampening") if name in own}
@@ -116,26 +144,67 @@ class RecipeOptimizer(_TorchOptimizer):
         super().add_param_group(self._take_names(param_group))
         group = self.param_groups[-1]
         try:
-            described = []
+            slots = []
             for tensor in group["params"]:
-                name = self._names.pop(id(tensor), f"param.{len(self._params) + len(described)}")
-                _check(name, tensor)
-                if not tensor.is_contiguous():
-                    raise _runtime.Error(f"{_describe(name, tensor)} is not row-major without gaps")
-                pattern = group["pattern"]
-                if pattern is not None and tensor.dim() < 2:
-                    pattern = "dense"
-                described.append((name, _DTYPES[tensor.dtype], tuple(tensor.shape),
-                                  tensor.data_ptr() if tensor.numel() else None,
-                                  len(self.param_groups) - 1, pattern, group["axis"]))
-            self._training.add(described)
+                slots += self._slots_of(tensor, group, len(self._slots) + len(slots))
+            self._training.add([(slot.part.name, _DTYPES[slot.tensor.dtype], slot.part.shape,
+                                 slot.address(slot.tensor), len(self.param_groups) - 1,
+                                 slot.part.pattern, slot.part.axis) for slot in slots])
         except Exception:
             self.param_groups.pop()
             raise
+        for slot in slots:
+            if slot.whole:
+                slot.tensor._nm_owner = _Owner(self, len(self._slots))
+            self._slots.append(slot)
         for tensor in group["params"]:
-            tensor._nm_owner = _Owner(self, len(self._params))
-            self._params.append(tensor)
+            self._tensors.append(tensor)
             self._versions.append(self._mark(tensor))
+
+    def _slots_of(self, tensor, group, index):
+        """The parameters of the library that a tensor of a group makes, the first being `index`."""
+        name = self._names.pop(id(tensor), f"param.{index}")
+        _check(name, tensor)
+        if not tensor.is_contiguous():
+            raise _runtime.Error(f"{_describe(name, tensor)} is not row-major without gaps")
+        number = len(self._tensors) + next(i for i, t in enumerate(group["params"]) if t is tensor)
+        pattern, axis = group["pattern"], group["axis"]
+        if "pieces" not in group:
+            if pattern is not None and tensor.dim() < 2:
+                pattern = "dense"
+            part = _flat.Part(name, tuple(tensor.shape), 0, pattern, axis)
+            return [_Slot(tensor, number, part, True)]
+        if len(group["params"]) != 1 or tensor.dim() != 1:
+            raise _runtime.Error(f"{_describe(name, tensor)}: a group with \"pieces\" has "
+                                 f"{len(group['params'])} parameters, expected one vector")
+        parts = _flat.parts_of(self._training, group["pieces"], group.get("offset", 0),
+                               tensor.numel(), pattern, axis)
+        return [_Slot(tensor, number, part, False) for part in parts]
+
+    def _gather(self, totals):
+        """The totals of all ranks, in their order."""
+        own = torch.frombuffer(bytearray(totals), dtype=torch.uint8)
+        ranks = torch.distributed.get_world_size(self._ranks)
+        parts = [torch.empty_like(own) for _ in range(ranks)]
+        torch.distributed.all_gather(parts, own, group=self._ranks)
+        return [part.numpy().tobytes() for part in parts]
+
+    def _check_patterns(self):
+        """Every pattern of the recipe names a parameter of some rank."""
+        self._unchecked = False
+        rules = self.recipe["patterns"] if self.recipe.given.get("patterns") else []
+        used = torch.tensor([self._training.pattern_used(i) for i in range(len(rules))] + [True],
+                            dtype=torch.uint8)
+        for slot in self._slots:
+            if not slot.whole:  # a part of a piece has its pattern from here
+                index = self._training.pattern_of(slot.part.name, None, 0).index
+                if index >= 0:
+                    used[index] = 1
+        torch.distributed.all_reduce(used, torch.distributed.ReduceOp.MAX, group=self._ranks)
+        for rule, named in zip(rules, used.tolist()):
+            if not named:
+                raise _runtime.Error(f"a pattern of the recipe (tensors '{rule['tensors']}') names no "
+                                     "parameter of any rank")
 
     @staticmethod
     def _mark(tensor):
@@ -155,18 +224,23 @@ class RecipeOptimizer(_TorchOptimizer):
 
     def _take_writes(self):
         """What others have written into parameters since the last step becomes their weights."""
-        for index, (tensor, seen) in enumerate(zip(self._params, self._versions)):
+        for number, (tensor, seen) in enumerate(zip(self._tensors, self._versions)):
             now = (tensor._version, tensor.data_ptr())
             if now == seen:
                 continue
-            if now[0] == seen[0]:
-                # Only moved, unless it holds something else there.
-                expected = torch.empty_like(tensor)
-                self._training.read("effective", index, expected.data_ptr())
-                if torch.equal(expected, tensor):
-                    continue
-            self._training.reset(index, tensor.data_ptr())
-            self._versions[index] = self._mark(tensor)
+            # If it only moved, it holds the same there.
+            moved = now[0] == seen[0]
+            for index, slot in enumerate(self._slots):
+                if slot.number == number and not (moved and self._holds_effective(index)):
+                    self._training.reset(index, slot.address(tensor))
+            self._versions[number] = self._mark(tensor)
+
+    def _holds_effective(self, index):
+        slot = self._slots[index]
+        expected = torch.empty(slot.part.count, dtype=slot.tensor.dtype)
+        self._training.read("effective", index, expected.data_ptr())
+        first = slot.part.first
+        return torch.equal(expected, slot.tensor.view(-1)[first:first + slot.part.count])
 
     def step(self, closure=None):
         """One step from the parameters' .grad; those without one stay. Returns the closure's loss."""
@@ -175,28 +249,33 @@ class RecipeOptimizer(_TorchOptimizer):
             with torch.enable_grad():
                 loss = closure()
         with torch.no_grad():
+            if self._unchecked:
+                self._check_patterns()
+            given = [self._gradient_of(tensor, number)
+                     for number, tensor in enumerate(self._tensors)]
             gradients = []
-            kept = []  # what is copied lives until the call is over
-            for index, tensor in enumerate(self._params):
-                name = self._training.names[index]
-                _check(name, tensor)
-                gradient = tensor.grad
-                if gradient is None:
-                    gradients.append((None, 0, tensor.data_ptr() or None))
-                    continue
-                _check(name, gradient, "the gradient of ")
-                if gradient.shape != tensor.shape:
-                    raise _runtime.Error(f"the gradient of {_describe(name, tensor)} has shape "
-                                         f"{tuple(gradient.shape)}")
-                if not gradient.is_contiguous():
-                    gradient = gradient.contiguous()
-                kept.append(gradient)
-                gradients.append((gradient.data_ptr() or None, _DTYPES[gradient.dtype],
-                                  tensor.data_ptr() or None))
+            for slot in self._slots:
+                gradient = given[slot.number]
+                gradients.append((None, 0, slot.address(slot.tensor)) if gradient is None else
+                                 (slot.address(gradient), _DTYPES[gradient.dtype],
+                                  slot.address(slot.tensor)))
             self._take_writes()
             self._training.step(gradients, [self._group_rates(g) for g in self.param_groups])
-            self._versions = [self._mark(tensor) for tensor in self._params]
+            self._versions = [self._mark(tensor) for tensor in self._tensors]
         return loss
+
+    def _gradient_of(self, tensor, number):
+        """The gradient of a tensor, row-major; None if it has none."""
+        name = next((s.part.name for s in self._slots if s.number == number), f"param.{number}")
+        _check(name, tensor)
+        gradient = tensor.grad
+        if gradient is None:
+            return None
+        _check(name, gradient, "the gradient of ")
+        if gradient.shape != tensor.shape:
+            raise _runtime.Error(f"the gradient of {_describe(name, tensor)} has shape "
+                                 f"{tuple(gradient.shape)}")
+        return gradient.contiguous()
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -212,8 +291,8 @@ class RecipeOptimizer(_TorchOptimizer):
 
     def _index(self, parameter):
         by_name = isinstance(parameter, str)
-        for index, tensor in enumerate(self._params):
-            if self._training.names[index] == parameter if by_name else tensor is parameter:
+        for index, slot in enumerate(self._slots):
+            if slot.part.name == parameter if by_name else slot.whole and slot.tensor is parameter:
                 return index
         raise KeyError(f"no parameter {parameter!r} in this optimizer")
 
@@ -224,14 +303,14 @@ class RecipeOptimizer(_TorchOptimizer):
     def mask(self, parameter):
         """The mask of the next forward pass, bool; all true where there is none."""
         index = self._index(parameter)
-        out = torch.empty(self._params[index].shape, dtype=torch.uint8)
+        out = torch.empty(self._slots[index].part.shape, dtype=torch.uint8)
         self._training.read("mask", index, out.data_ptr())
         return out.bool()
 
     def weights(self, parameter):
         """The trained weights, f32: dropped ones are what they are without the mask."""
         index = self._index(parameter)
-        out = torch.empty(self._params[index].shape, dtype=torch.float32)
+        out = torch.empty(self._slots[index].part.shape, dtype=torch.float32)
         self._training.read("weights", index, out.data_ptr())
         return out
 
@@ -248,12 +327,11 @@ class RecipeOptimizer(_TorchOptimizer):
             copy = np.empty(shape, dtype=numbers[dtype])
             if count:
                 _runtime.ctypes.memmove(copy.ctypes.data, address, copy.nbytes)
-            index = self._training.names.index(parameter)
-            state.setdefault(index, {})[part] = torch.from_numpy(copy)
-        for index, name in enumerate(self._training.names):
-            steps = progress["parameters"][name]["steps"]
+            self._entry_of(state, parameter)[part] = torch.from_numpy(copy)
+        for slot in self._slots:
+            steps = progress["parameters"][slot.part.name]["steps"]
             if steps:
-                state.setdefault(index, {})["step"] = torch.tensor(float(steps))
+                self._entry_of(state, slot.part.name)["step"] = torch.tensor(float(steps))
         groups, first = [], 0
         for group in self.param_groups:
             own = {name: value for name, value in group.items() if name != "params"}
@@ -262,7 +340,13 @@ class RecipeOptimizer(_TorchOptimizer):
             groups.append(own)
         return {"state": state, "param_groups": groups,
                 "nm": {"recipe": self.recipe.json, "progress": json.dumps(progress),
-                       "names": list(self._training.names)}}
+                       "names": {slot.number: slot.part.name for slot in self._slots if slot.whole}}}
+
+    def _entry_of(self, state, name):
+        """The entry of a tensor; of a flat one, that of the piece `name` in it."""
+        slot = self._slots[self._training.names.index(name)]
+        entry = state.setdefault(slot.number, {})
+        return entry if slot.whole else entry.setdefault("pieces", {}).setdefault(name, {})
 
     def load_state_dict(self, state_dict):
         """Goes on where `state_dict` stopped; on an error nothing has changed."""
@@ -276,18 +360,25 @@ class RecipeOptimizer(_TorchOptimizer):
         own = state_dict["nm"]
         tensors = []
         kept = []
-        for index, parts in state_dict["state"].items():
+        def put(name, parts):
             for part, value in parts.items():
                 if part == "step":
+                    continue
+                if part == "pieces":
+                    for piece, inner in value.items():
+                        put(piece, inner)
                     continue
                 value = value.detach().contiguous()
                 dtype = 2 if part == "mask" else _DTYPES.get(value.dtype, 0)
                 kept.append(value)
-                tensors.append((f"{own['names'][index]}.{part}", dtype, tuple(value.shape),
+                tensors.append((f"{name}.{part}", dtype, tuple(value.shape),
                                 value.data_ptr() or None))
+
+        for index, parts in state_dict["state"].items():
+            put(own["names"].get(index), parts)
         # The parameters may have been loaded before: what they hold is what is trained on.
         self._training.assign(tensors, own["progress"], own["recipe"])
-        self._versions = [self._mark(tensor) for tensor in self._params]
+        self._versions = [self._mark(tensor) for tensor in self._tensors]
         for group, other in zip(self.param_groups, saved):
             group.update({name: value for name, value in other.items() if name != "params"})
 
@@ -327,14 +418,14 @@ class StepAdam(RecipeOptimizer):
 
     def __init__(self, params, lr=None, betas=None, eps=None, weight_decay=None, amsgrad=None, *,
                  foreach=None, maximize=None, capturable=False, differentiable=False, fused=False,
-                 pattern=None, axis=1, recipe=None, trace=None):
+                 pattern=None, axis=1, recipe=None, trace=None, sharded=None):
         _refuse(capturable=capturable, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
             _with_optimizer(_default_recipe(recipe), self._kind, lr=lr,
                             betas=None if betas is None else list(betas), eps=eps,
                             weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize),
-            pattern=pattern, axis=axis, trace=trace)
+            pattern=pattern, axis=axis, trace=trace, sharded=sharded)
 
 
 class StepAdamW(StepAdam):
@@ -347,13 +438,13 @@ class MaskedSGD(RecipeOptimizer):
 
     def __init__(self, params, lr=None, momentum=None, dampening=None, weight_decay=None,
                  nesterov=None, *, maximize=None, foreach=None, differentiable=False,
-                 pattern=None, axis=1, recipe="sr-ste", trace=None):
+                 pattern=None, axis=1, recipe="sr-ste", trace=None, sharded=None):
         _refuse(differentiable=differentiable)
         super().__init__(
             params,
             _with_optimizer(recipe, "sgd", lr=lr, momentum=momentum, dampening=dampening,
                             weight_decay=weight_decay, nesterov=nesterov, maximize=maximize),
-            pattern=pattern, axis=axis, trace=trace)
+            pattern=pattern, axis=axis, trace=trace, sharded=sharded)
 
 
 def save_checkpoint(model, path, *, dense=False):

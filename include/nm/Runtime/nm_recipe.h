@@ -165,6 +165,59 @@ typedef void (*nm_recipe_callback)(const nm_recipe_report *report, void *user);
 NM_API void nm_recipe_set_callback(nm_recipe *recipe,
                                    nm_recipe_callback callback, void *user);
 
+/* -- parameters of several processes ----------------------------------------
+ */
+
+/* What the parameters of one process give in a step, and what those of all
+ * processes give together. */
+typedef struct nm_recipe_totals {
+  size_t struct_size; /* sizeof(nm_recipe_totals) */
+  int64_t nonfinite;  /* elements of gradients that are NaN or infinite       */
+  int64_t elements;   /* of tensors with a pattern that had a gradient; of    */
+                      /* their x = |v - v before|:                            */
+  double sum;         /* of x, for AutoSwitch's option 1                      */
+  double mantissa;    /* from 1 to 2; option 2: the product of those x that   */
+  int64_t exponent;   /* are normal numbers is mantissa * 2^exponent          */
+  int64_t zeros;      /* elements whose x is not                              */
+} nm_recipe_totals;
+
+/* For objects whose parameters are a part of a model, the others being with
+ * other processes: replaces the totals of this process by those of all, so that
+ * all decide alike, and returns 0; anything else fails the step. Called in the
+ * thread of nm_recipe_step: with skip_nonfinite, for `nonfinite` alone, before
+ * anything changes; and after the update in each step in which AutoSwitch
+ * looks (an error is one of the processes then; the update is done). All
+ * processes call it equally often. NULL for no more. With it, a pattern of the
+ * recipe may name no parameter of this process; nm_recipe_pattern_used says
+ * whether it does. */
+typedef int (*nm_recipe_combine)(nm_recipe_totals *totals, void *user);
+NM_API void nm_recipe_set_combine(nm_recipe *recipe, nm_recipe_combine combine,
+                                  void *user);
+
+/* Adds the totals of another process to `totals`. The order in which this is
+ * done may change last bits: all processes add in the same order. */
+NM_API nm_status nm_recipe_add_totals(nm_recipe_totals *totals,
+                                      const nm_recipe_totals *other,
+                                      nm_error **error);
+
+/* The pattern that a parameter of this name gets. */
+typedef struct nm_recipe_pattern {
+  size_t struct_size; /* sizeof(nm_recipe_pattern)                            */
+  int64_t n, m, axis; /* 0:0 is dense; the axis as it was given               */
+  int64_t group;      /* members of the longest group that the recipe ever    */
+                      /* makes: M, but for the geometric structure decay      */
+  int64_t index; /* of the recipe's patterns, -1 if it is `given` or none */
+} nm_recipe_pattern;
+/* `given`, if not NULL, is taken in place of the recipe's, with `axis`. */
+NM_API nm_status nm_recipe_pattern_of(const nm_recipe *recipe, const char *name,
+                                      const char *given, int64_t axis,
+                                      nm_recipe_pattern *pattern,
+                                      nm_error **error);
+
+/* Whether pattern number `index` of the recipe has named a parameter so far; 0
+ * beyond the last. */
+NM_API int nm_recipe_pattern_used(const nm_recipe *recipe, size_t index);
+
 /* Steps that are done, and the last dense one of STEP (0: not past). */
 NM_API int64_t nm_recipe_steps_done(const nm_recipe *recipe);
 NM_API int64_t nm_recipe_switched_at(const nm_recipe *recipe);

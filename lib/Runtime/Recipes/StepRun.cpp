@@ -66,6 +66,14 @@ static int64_t changedBits(const uint8_t *before, const uint8_t *after,
   return changed;
 }
 
+void addStats(nm_kernel_stats &stats, const nm_kernel_stats &more) {
+  stats.sum += more.sum;
+  int exponent = 0;
+  stats.mantissa = 2 * std::frexp(stats.mantissa * more.mantissa, &exponent);
+  stats.exponent += more.exponent + exponent - 1;
+  stats.zeros += more.zeros;
+}
+
 KernelTotals runJobs(const std::vector<KernelJob> &jobs) {
   // Everything that can fail comes first.
   std::vector<int64_t> ranges(jobs.size()), first(jobs.size() + 1, 0);
@@ -118,14 +126,8 @@ KernelTotals runJobs(const std::vector<KernelJob> &jobs) {
       const nm_kernel_stats &own = stats[static_cast<size_t>(task)];
       totals.nonfinite += own.nonfinite;
       totals.maskChanges += changes[static_cast<size_t>(task)];
-      if (!(jobs[i].form.flags & NM_FORM_STATISTICS))
-        continue;
-      totals.stats.sum += own.sum;
-      int exponent = 0;
-      totals.stats.mantissa =
-          2 * std::frexp(totals.stats.mantissa * own.mantissa, &exponent);
-      totals.stats.exponent += own.exponent + exponent - 1;
-      totals.stats.zeros += own.zeros;
+      if (jobs[i].form.flags & NM_FORM_STATISTICS)
+        addStats(totals.stats, own);
     }
   return totals;
 }

@@ -29,6 +29,9 @@ struct KernelTotals {
   int64_t maskChanges = 0;
 };
 
+/// Adds the statistics of elements that come after.
+void addStats(nm_kernel_stats &stats, const nm_kernel_stats &more);
+
 /// Runs all jobs with the threads of the process. Ranges are cut by shape and
 /// form alone. Allocates before it changes anything.
 KernelTotals runJobs(const std::vector<KernelJob> &jobs);

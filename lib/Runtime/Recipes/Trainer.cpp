@@ -33,6 +33,12 @@ std::string describe(const ParameterDesc &desc) {
 Trainer::Trainer(const Recipe &recipe)
     : spec(recipe), plan(spec), ruleUsed(recipe.patterns.size(), false) {}
 
+void Totals::add(const Totals &other) {
+  nonfinite += other.nonfinite;
+  elements += other.elements;
+  addStats(stats, other.stats);
+}
+
 Rates Trainer::defaultRates() const {
   const OptimizerSpec &own = spec.optimizer;
   return {own.lr,          own.beta1,    own.beta2,    own.eps,
@@ -74,6 +80,13 @@ static Status placeGroups(Parameter &parameter, const PatternRule &rule,
   return {};
 }
 
+std::optional<size_t> Trainer::ruleOf(std::string_view name) const {
+  for (size_t i = 0; i < spec.patterns.size(); ++i)
+    if (matchesName(spec.patterns[i].tensors, name))
+      return i;
+  return std::nullopt;
+}
+
 Result<Parameter> Trainer::makeParameter(const ParameterDesc &desc) {
   Parameter parameter;
   parameter.desc = desc;
@@ -91,11 +104,10 @@ Result<Parameter> Trainer::makeParameter(const ParameterDesc &desc) {
   if (!desc.data && parameter.count != 0)
     return makeError(Errc::Argument, describe(desc), ": its data is null");
   const PatternRule *rule = desc.pattern ? &*desc.pattern : nullptr;
-  for (size_t i = 0; !rule && i < spec.patterns.size(); ++i)
-    if (matchesName(spec.patterns[i].tensors, desc.name)) {
-      rule = &spec.patterns[i];
-      ruleUsed[i] = true;
-    }
+  if (std::optional<size_t> i = ruleOf(desc.name); i && !rule) {
+    rule = &spec.patterns[*i];
+    ruleUsed[*i] = true;
+  }
   if (rule && !rule->dense() && spec.method != Method::Dense)
     NM_RETURN_IF_ERROR(
         placeGroups(parameter, *rule, plan.longestGroup(rule->m)));
@@ -270,7 +282,8 @@ static Status checkRates(const Rates &rates, size_t group, bool sgd) {
 
 Status Trainer::checkGradients(const std::vector<Gradient> &gradients,
                                const std::vector<Rates> &rates) const {
-  NM_RETURN_IF_ERROR(checkRules());
+  if (!combine)
+    NM_RETURN_IF_ERROR(checkRules());
   if (gradients.size() != parameters.size())
     return makeError(Errc::Argument, "a step was given ", gradients.size(),
                      " gradients, expected one for each of the ",
@@ -480,8 +493,12 @@ Result<StepReport> Trainer::runStep(const std::vector<Gradient> &gradients,
     report.step = now;
     report.phase = report.nextPhase = plan.phaseAt(now);
     if (spec.skipNonfinite) {
-      report.nonfinite = countNonfinite(parameters, gradients);
-      report.skipped = report.nonfinite != 0;
+      Totals totals;
+      totals.nonfinite = countNonfinite(parameters, gradients);
+      if (combine)
+        NM_RETURN_IF_ERROR(combine(totals));
+      report.nonfinite = totals.nonfinite;
+      report.skipped = totals.nonfinite != 0;
       if (report.skipped)
         return report;
     }
@@ -499,7 +516,7 @@ Result<StepReport> Trainer::runStep(const std::vector<Gradient> &gradients,
     // Parameters that are shown after the update.
     std::vector<bool> later(parameters.size(), false);
     std::vector<MaskView> shown(parameters.size());
-    int64_t observed = 0;
+    Totals observed;
     for (size_t i = 0; i < parameters.size(); ++i) {
       Parameter &parameter = parameters[i];
       if (gradients[i].parameter)
@@ -528,7 +545,7 @@ Result<StepReport> Trainer::runStep(const std::vector<Gradient> &gradients,
         job.form.flags |= NM_FORM_STATISTICS;
         if (spec.autoSwitch.option == 2)
           job.form.flags |= NM_FORM_GEOMETRIC;
-        observed += parameter.count;
+        observed.elements += parameter.count;
       }
       jobs.push_back(job);
     }
@@ -544,8 +561,14 @@ Result<StepReport> Trainer::runStep(const std::vector<Gradient> &gradients,
     }
     report.nonfinite = totals.nonfinite;
     report.maskChanges = totals.maskChanges;
-    if (observes && observed)
-      report.autoSwitch = plan.observe(now, totals.stats, observed);
+    observed.nonfinite = totals.nonfinite;
+    observed.stats = totals.stats;
+    if (observes && combine) {
+      NM_RETURN_IF_ERROR(combine(observed));
+      report.nonfinite = observed.nonfinite;
+    }
+    if (observes && observed.elements)
+      report.autoSwitch = plan.observe(now, observed.stats, observed.elements);
     if (report.autoSwitch.switched)
       for (size_t i = 0; i < parameters.size(); ++i)
         if (parameters[i].patterned()) {

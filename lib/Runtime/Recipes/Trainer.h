@@ -24,6 +24,7 @@
 #include "Schedule.h"
 #include "nm/Runtime/Tensor.h"
 #include "nm/Runtime/Writer.h"
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -103,6 +104,17 @@ struct StepReport {
   SwitchReport autoSwitch;
 };
 
+/// What the parameters of one process, or of all, give in a step
+/// (nm_recipe_totals).
+struct Totals {
+  int64_t nonfinite = 0;
+  /// Elements of which `stats` are.
+  int64_t elements = 0;
+  nm_kernel_stats stats = {0, 1, 0, 0, 0};
+
+  void add(const Totals &other);
+};
+
 class Trainer {
 public:
   explicit Trainer(const Recipe &recipe);
@@ -118,6 +130,16 @@ public:
   /// Adds parameters, and makes them what the next step's forward pass sees.
   /// All of them or none.
   Status add(const std::vector<ParameterDesc> &list);
+
+  /// Replaces the totals of this process by those of all, where each has a part
+  /// of the parameters. May be empty.
+  std::function<Status(Totals &)> combine;
+  /// The rule of the recipe that names a parameter, if there is one.
+  std::optional<size_t> ruleOf(std::string_view name) const;
+  /// Whether a pattern of the recipe has named a parameter.
+  bool patternUsed(size_t index) const {
+    return index < ruleUsed.size() && ruleUsed[index];
+  }
 
   /// The rates that a group has if nobody says otherwise.
   Rates defaultRates() const;

@@ -27,12 +27,14 @@ class RecipeCase:
 
     def pattern(self):
         rng = self.rng
-        self.m = int(rng.choice([1, 2, 3, 4, 4, 5, 8, 8, 16, 32] if self.fused else [1, 2, 3, 4, 4, 5, 8]))
+        self.m = int(rng.choice([1, 2, 3, 4, 4, 5, 7, 8, 8, 12, 16, 32, 66] if self.fused else [1, 2, 3, 4, 4, 5, 8]))
         self.n = int(rng.integers(1, self.m + 1))
         if self.fused:
             inner = int(rng.choice([1, 1, 2, 7, 9, 16, 24, 33]))
-            # Tiles have up to 512 elements.
-            most = 1300 if inner == 1 and rng.random() < 0.3 else 300
+            if self.m > 64 and inner == 1:
+                inner = 2  # so many neighbours are not fused
+            # Tiles have up to 1024 elements.
+            most = 1300 if rng.random() < 0.3 else 300
             runs = int(rng.integers(0, 1 + most // (self.m * inner) if rng.random() < 0.9 else 2))
             if inner == 1:
                 self.shape, self.axis, self.stride, self.block = (runs * self.m,), 0, 1, None

@@ -1,0 +1,105 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Flat parameters: several tensors one after the other, of which a rank may hold a range.
+
+A *piece* is a tensor in a flat parameter, (name, shape). Ranges are cut between groups: a piece along
+whose axis a pattern lies may be cut at multiples of its block, M rows of the tensor within the axis.
+"""
+
+import math
+from typing import NamedTuple
+
+from nm import _runtime
+from nm._training import Training
+from nm.recipe import Recipe
+
+
+class Part(NamedTuple):
+    """What of a piece lies in a range. `first` counts elements from the range's first."""
+    name: str
+    shape: tuple
+    first: int
+    pattern: str
+    axis: int
+
+    @property
+    def count(self):
+        return math.prod(self.shape)
+
+
+class _Layout(NamedTuple):
+    """How a piece may be cut: after every `block` elements, groups being `group` x `stride`."""
+    pattern: str
+    axis: int
+    group: int
+    stride: int
+
+    @property
+    def block(self):
+        return self.group * self.stride
+
+
+def _layout(training, name, shape, pattern, axis):
+    if pattern is not None and len(shape) < 2:
+        pattern = "dense"
+    found = training.pattern_of(name, pattern, axis)
+    if found.m == 0:
+        return _Layout("dense", 0, 1, 1)
+    place = found.axis + len(shape) if found.axis < 0 else found.axis
+    if not 0 <= place < len(shape):
+        raise _runtime.Error(f"piece '{name}' {tuple(shape)}: pattern {found.n}:{found.m} along axis "
+                             f"{found.axis}, but it has {len(shape)} dimensions")
+    return _Layout(f"{found.n}:{found.m}", place, found.group, math.prod(shape[place + 1:]))
+
+
+def shard(pieces, ranks, recipe, *, pattern=None, axis=1):
+    """Ranges [first, last) of a flat parameter of `pieces` for each of `ranks` ranks: of about equal
+    size, and no group of a pattern in two of them. The other arguments are those of the optimizer."""
+    training = Training(Recipe.of(recipe))
+    blocks, total = [], 0
+    for name, shape in pieces:
+        blocks.append((total, math.prod(shape), _layout(training, name, shape, pattern, axis).block))
+        total += math.prod(shape)
+    cuts = [0]
+    for rank in range(1, ranks):
+        ideal = total * rank // ranks
+        cut = total
+        for first, count, block in blocks:
+            if first <= ideal < first + count:
+                cut = min(first + round((ideal - first) / block) * block, first + count)
+        cuts.append(max(cut, cuts[-1]))
+    return list(zip(cuts, [*cuts[1:], total]))
+
+
+def parts_of(training, pieces, first, count, pattern, axis):
+    """What of the pieces lies in the `count` elements from `first` on. Elements beyond the last piece
+    are padding."""
+    parts, begin = [], 0
+    for name, shape in pieces:
+        shape = tuple(int(size) for size in shape)
+        size = math.prod(shape)
+        low, high = max(first, begin), min(first + count, begin + size)
+        if low < high:
+            if high - low == size:
+                own = "dense" if pattern is not None and len(shape) < 2 else pattern
+                parts.append(Part(name, shape, low - first, own, axis))
+            else:
+                parts.append(_cut(training, name, shape, low - begin, high - begin, begin - first,
+                                  pattern, axis))
+        begin += size
+    return parts
+
+
+def _cut(training, name, shape, low, high, first, pattern, axis):
+    layout = _layout(training, name, shape, pattern, axis)
+    for bound in (low, high):
+        if bound % layout.block:
+            raise _runtime.Error(
+                f"piece '{name}' {shape} of a flat parameter is cut at its element {bound}, within a "
+                f"group of pattern {layout.pattern} along axis {layout.axis}; expected a multiple of "
+                f"{layout.block} (nm.torch.shard gives such ranges)")
+    count = high - low
+    if layout.pattern == "dense":
+        return Part(name, (count,), first + low, "dense", 0)
+    local = (count // layout.block, layout.group, layout.stride)
+    return Part(name, local, first + low, layout.pattern, 1)

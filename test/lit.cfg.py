@@ -63,6 +63,8 @@ if subprocess.run([config.python, "-c", "import importlib.util, sys; "
 if os.path.exists("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf") and subprocess.run(
         [config.python, "-c", "import PIL"], capture_output=True).returncode == 0:
     config.available_features.add("pil")
+if subprocess.run([config.python, "-c", "import onnx"], capture_output=True).returncode == 0:
+    config.available_features.add("onnx")
 if config.nm_sanitize:
     config.available_features.add("sanitizers")
     if "nm-opt" in config.available_features:

@@ -129,14 +129,14 @@ def products(lines, tokens, first, classes, width=64, inner=256, layers=2):
 
 class Language:
     """The licences that Debian ships (package base-files); a transformer of two layers, width 64, over 32 bytes; batches of
-    16; loss in nats a byte."""
+    8; loss in nats a byte."""
     name, title, score_name, better, digits = "language", "byte-level language model", "loss", -1, 3
     patterns = ("2:4", "1:4", "1:8", "1:16")
     rates = {"adam": (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
              "momentum": (0.00625, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)}
-    start = {"adam": (3, 4, 5), "momentum": (5, 6)}
+    start = {"adam": (5, 6), "momentum": (5, 6)}
     steps, quick_steps = 600, 15
-    tokens, lines = 32, 16
+    tokens, lines = 32, 8
     classes = 128  # more than the bytes that occur
     products = products(lines, tokens, 0, classes)
 

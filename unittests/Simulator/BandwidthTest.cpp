@@ -49,17 +49,29 @@ TEST(Bandwidth, EachMemoryBoundsItsOwn) {
   EXPECT_DOUBLE_EQ(flows[1].rate * 640, 98);
 }
 
-/// Nothing is used beyond what there is. Who waits for DRAM finds it used up,
-/// and nobody has more bytes of it a cycle; who waits for the scratchpad has an
-/// equal share of it or more. And the order says nothing.
-TEST(Bandwidth, RandomSharesAreFair) {
-  unsigned seed = 7;
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
-  auto below = [&](unsigned n) { return static_cast<double>(random() % n); };
-  for (int round = 0; round != 3000; ++round) {
-    double dram = 1 + below(64), pad = 1 + below(256);
-    std::vector<Flow> flows(1 + random() % 7);
+TEST(Bandwidth, WhatOneMemoryHoldsBackIsForTheOthersOfTheOther) {
+  // The first waits for DRAM and draws 2 bytes of the scratchpad; the others
+  // share its 98, though the second could draw a little from DRAM as well.
+  std::vector<Flow> flows = {{0, 60, 60}, {0, 1, 980}, {0, 0, 50}};
+  shareBandwidth(pointersOf(flows), 2.05, 100);
+  EXPECT_EQ(flows[0].bound, Bound::Dram);
+  EXPECT_NEAR(flows[0].rate * 60, 2, 1e-9);
+  EXPECT_EQ(flows[1].bound, Bound::Scratchpad);
+  EXPECT_NEAR(flows[1].rate * 980, 49, 1e-9);
+  EXPECT_NEAR(flows[2].rate * 50, 49, 1e-9);
+}
+
+/// Random flows over random memories: some without an engine's limit, some
+/// without bytes of one memory or of both.
+struct Case {
+  double dram, pad;
+  std::vector<Flow> flows;
+
+  explicit Case(std::mt19937 &random) {
+    auto below = [&](unsigned n) { return static_cast<double>(random() % n); };
+    dram = 1 + below(64);
+    pad = 1 + below(256);
+    flows.resize(1 + random() % 7);
     for (Flow &flow : flows) {
       flow.cycles = random() % 4 ? 1 + below(100) : 0;
       flow.dram = random() % 3 ? below(4000) : 0;
@@ -67,19 +79,36 @@ TEST(Bandwidth, RandomSharesAreFair) {
       if (flow.cycles + flow.dram + flow.scratchpad == 0)
         flow.cycles = 1;
     }
-    shareBandwidth(pointersOf(flows), dram, pad);
-    double usedDram = 0, usedPad = 0, mostDram = 0, padUsers = 0;
-    for (const Flow &flow : flows) {
+  }
+};
+
+constexpr double kRounding = 1 + 1e-9;
+
+/// The definition: nothing is used beyond what there is; who is slower than its
+/// engine waits for a memory that is used up and of which nobody has more bytes
+/// a cycle. And the order says nothing.
+TEST(Bandwidth, RandomSharesAreMaxMinFair) {
+  unsigned seed = 7;
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  int bothWait = 0;
+  for (int round = 0; round != 20000; ++round) {
+    Case c(random);
+    shareBandwidth(pointersOf(c.flows), c.dram, c.pad);
+    double usedDram = 0, usedPad = 0, mostDram = 0, mostPad = 0;
+    bool waits[3] = {};
+    for (const Flow &flow : c.flows) {
       ASSERT_GT(flow.rate, 0);
       usedDram += flow.rate * flow.dram;
       usedPad += flow.rate * flow.scratchpad;
       mostDram = std::max(mostDram, flow.rate * flow.dram);
-      padUsers += flow.scratchpad > 0;
+      mostPad = std::max(mostPad, flow.rate * flow.scratchpad);
+      waits[static_cast<int>(flow.bound)] = true;
     }
-    constexpr double kRounding = 1 + 1e-9;
-    EXPECT_LE(usedDram, dram * kRounding);
-    EXPECT_LE(usedPad, pad * kRounding);
-    for (const Flow &flow : flows) {
+    bothWait += waits[1] && waits[2];
+    EXPECT_LE(usedDram, c.dram * kRounding);
+    EXPECT_LE(usedPad, c.pad * kRounding);
+    for (const Flow &flow : c.flows) {
       if (flow.cycles > 0) {
         EXPECT_LE(flow.rate * flow.cycles, kRounding);
       }
@@ -88,19 +117,86 @@ TEST(Bandwidth, RandomSharesAreFair) {
         EXPECT_DOUBLE_EQ(flow.rate * flow.cycles, 1);
         break;
       case Bound::Dram:
-        EXPECT_GE(usedDram * kRounding, dram);
+        EXPECT_GE(usedDram * kRounding, c.dram);
         EXPECT_GE(flow.rate * flow.dram * kRounding, mostDram);
         break;
       case Bound::Scratchpad:
-        EXPECT_GE(flow.rate * flow.scratchpad * kRounding, pad / padUsers);
+        EXPECT_GE(usedPad * kRounding, c.pad);
+        EXPECT_GE(flow.rate * flow.scratchpad * kRounding, mostPad);
         break;
       }
     }
-    std::vector<Flow> turned(flows.rbegin(), flows.rend());
-    shareBandwidth(pointersOf(turned), dram, pad);
-    for (size_t i = 0; i != flows.size(); ++i)
-      EXPECT_NEAR(turned[flows.size() - 1 - i].rate, flows[i].rate,
-                  1e-9 * flows[i].rate);
+    std::vector<Flow> turned(c.flows.rbegin(), c.flows.rend());
+    shareBandwidth(pointersOf(turned), c.dram, c.pad);
+    for (size_t i = 0; i != c.flows.size(); ++i)
+      EXPECT_NEAR(turned[c.flows.size() - 1 - i].rate, c.flows[i].rate,
+                  1e-9 * c.flows[i].rate);
+  }
+  EXPECT_GT(bothWait, 1000);
+}
+
+/// Water filling by halving, one memory inside the other, which knows nothing
+/// of who waits where: the highest level of the scratchpad that it can give,
+/// with the highest level of DRAM that DRAM can give beside it.
+class WaterFilling {
+public:
+  explicit WaterFilling(const Case &c) : c(c) {
+    pad = highest(c.pad, [&](double level) {
+      pad = level;
+      fillDram();
+      return sum(&Flow::scratchpad);
+    });
+    fillDram();
+  }
+
+  double rate(const Flow &flow) const {
+    double rate = 1e300;
+    if (flow.cycles > 0)
+      rate = 1 / flow.cycles;
+    if (flow.dram > 0)
+      rate = std::min(rate, dram / flow.dram);
+    if (flow.scratchpad > 0)
+      rate = std::min(rate, pad / flow.scratchpad);
+    return rate;
+  }
+
+private:
+  void fillDram() {
+    dram = highest(c.dram, [&](double level) {
+      dram = level;
+      return sum(&Flow::dram);
+    });
+  }
+  double sum(double Flow::*bytes) const {
+    double total = 0;
+    for (const Flow &flow : c.flows)
+      total += rate(flow) * (flow.*bytes);
+    return total;
+  }
+  /// Nobody draws more than everything.
+  template <typename Use> static double highest(double capacity, Use use) {
+    double low = 0, high = capacity;
+    for (int step = 0; step != 100; ++step) {
+      double middle = (low + high) / 2;
+      (use(middle) <= capacity ? low : high) = middle;
+    }
+    return low;
+  }
+
+  const Case &c;
+  double dram = 0, pad = 0;
+};
+
+TEST(Bandwidth, EqualsWaterFilling) {
+  unsigned seed = 11;
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  for (int round = 0; round != 500; ++round) {
+    Case c(random);
+    WaterFilling oracle(c);
+    shareBandwidth(pointersOf(c.flows), c.dram, c.pad);
+    for (const Flow &flow : c.flows)
+      EXPECT_NEAR(flow.rate / oracle.rate(flow), 1, 1e-6) << "round " << round;
   }
 }
 } // namespace

@@ -24,12 +24,12 @@ struct Flow {
   Bound bound = Bound::Engine;
 };
 
-/// Sets rate and bound of each flow: max-min fair in bytes at DRAM, and at the
-/// scratchpad but for one thing: where some wait for the scratchpad and some
-/// for DRAM, the former get equal shares of the scratchpad, and what the latter
-/// leave of theirs stays unused. `dram` and `scratchpad` are bytes a cycle.
-/// Every flow has cycles or bytes. The order of the flows does not matter but
-/// for ties of rounding.
+/// Sets rate and bound of each flow: max-min fair in bytes at both memories.
+/// Who is slower than its engine waits for a memory that is used up and of
+/// which nobody has more bytes a cycle; there is one such division (the text at
+/// the head of Bandwidth.cpp says why). `dram` and `scratchpad` are bytes a
+/// cycle. Every flow has cycles or bytes. The order of the flows does not
+/// matter but for rounding.
 void shareBandwidth(const std::vector<Flow *> &flows, double dram,
                     double scratchpad);
 

@@ -80,7 +80,7 @@ function(add_nm_doc td output)
   add_custom_command(OUTPUT ${page}
     COMMAND ${MLIR_TABLEGEN_EXE} ${ARGN} ${includes} -I${CMAKE_CURRENT_SOURCE_DIR}
             ${CMAKE_CURRENT_SOURCE_DIR}/${td} -o ${page} -d ${page}.d
-    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${td} DEPFILE ${page}.d
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${td} ${LLVM_TARGET_DEPENDS} DEPFILE ${page}.d
     COMMENT "Generating docs/reference/${output}" VERBATIM)
   add_custom_target(${target} DEPENDS ${page})
   set_property(GLOBAL APPEND PROPERTY NM_DOCS ${target})

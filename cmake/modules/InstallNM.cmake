@@ -12,7 +12,7 @@ install(TARGETS ${libraries} nm_runtime EXPORT nmTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/nm ${PROJECT_BINARY_DIR}/include/nm
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h" PATTERN "*.td" PATTERN "*.inc" PATTERN "CMakeFiles" EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "*.td" PATTERN "*.inc" PATTERN "CMakeFiles" EXCLUDE)
 install(EXPORT nmTargets NAMESPACE nm:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/nm)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/nmConfig.cmake.in
   ${PROJECT_BINARY_DIR}/nmConfig.cmake

@@ -52,9 +52,12 @@ private:
       out += (i ? ", " : "") + std::to_string(values[i]);
     out += "]";
   }
+  void patternText(SparsePattern value) {
+    word(std::to_string(value.n) + ":" + std::to_string(value.m));
+  }
   void pattern(SparsePattern value) {
     word("pattern");
-    word(std::to_string(value.n) + ":" + std::to_string(value.m));
+    patternText(value);
   }
   void steps(const std::vector<std::pair<int, int64_t>> &values) {
     for (auto [depth, step] : values)
@@ -66,6 +69,16 @@ private:
   void print(const Tensor &tensor);
   void print(const Tile &tile);
   void print(const Affine &affine);
+  // What stands behind the name of a field.
+  void printField(bool) {}
+  void printField(uint8_t value) { word(std::to_string(value)); }
+  void printField(int64_t value) { word(std::to_string(value)); }
+  void printField(float value) { word(floatText(value)); }
+  void printField(SparsePattern value) { patternText(value); }
+  void printField(const Affine &value) { print(value); }
+  template <typename Enum> void printField(Enum value) {
+    word(toString(value));
+  }
   void print(const Instruction &instruction);
 
   const Program &program;
@@ -162,7 +175,6 @@ void Printer::print(const Affine &affine) {
 }
 
 void Printer::print(const Instruction &i) {
-  const Instruction none;
   out += toString(i.opcode);
   if (i.opcode == Opcode::Loop)
     word(std::to_string(i.trips));
@@ -170,42 +182,12 @@ void Printer::print(const Instruction &i) {
     out += k ? "," : "";
     print(i.operands[k]);
   }
-  auto flag = [&](const char *name, bool value) {
-    if (value)
-      word(name);
-  };
-  auto name = [&](const char *key, const char *value) {
-    word(key);
-    word(value);
-  };
-  if (i.syncEngine != none.syncEngine)
-    name("engine", toString(i.syncEngine));
-  if (i.channel)
-    number("channel", i.channel);
-  if (i.stationary != none.stationary)
-    name("stationary", toString(i.stationary));
-  if (i.binary != none.binary)
-    name("binary", toString(i.binary));
-  if (i.unary != none.unary)
-    name("unary", toString(i.unary));
-  flag("transpose_lhs", i.transposeLhs);
-  flag("transpose_rhs", i.transposeRhs);
-  flag("accumulate", i.accumulate);
-  flag("reciprocal", i.reciprocal);
-  if (i.pattern.n || i.pattern.m)
-    pattern(i.pattern);
-  if (floatBits(i.value) != floatBits(none.value))
-    name("value", floatText(i.value).c_str());
-  if (i.opcode == Opcode::Mask) {
-    word("row");
-    print(i.row);
-    word("column");
-    print(i.column);
-    number("group", i.group);
-    number("window", i.window);
-    number("keys", i.keys);
-  }
-  flag("causal", i.causal);
+  forEachSpelledField(i, [&](Field field, const auto &value) {
+    if (field == Field::Trips) // behind the name of a loop
+      return;
+    word(infoOf(field).word);
+    printField(value);
+  });
   auto semaphores = [&](const char *key, const std::vector<uint32_t> &list) {
     if (list.empty())
       return;

@@ -144,6 +144,14 @@ private:
   bool tile(Tile &tile);
   bool affine(Affine &affine);
   bool instruction(Instruction &instruction);
+  // What stands behind the name of a field.
+  bool field(bool &value) { return value = true; }
+  bool field(uint8_t &value) { return number(value); }
+  bool field(int64_t &value) { return number(value); }
+  bool field(float &value) { return bits(value); }
+  bool field(SparsePattern &value) { return pattern(value); }
+  bool field(Affine &value) { return affine(value); }
+  template <typename Enum> bool field(Enum &value) { return name(value); }
 
   std::string_view text, line;
   const std::string &where;
@@ -376,35 +384,24 @@ bool Parser::instruction(Instruction &i) {
     return true;
   };
   while (!isAtEnd()) {
-    bool isRead = acceptWord("engine")          ? name(i.syncEngine)
-                  : acceptWord("channel")       ? number(i.channel)
-                  : acceptWord("stationary")    ? name(i.stationary)
-                  : acceptWord("binary")        ? name(i.binary)
-                  : acceptWord("unary")         ? name(i.unary)
-                  : acceptWord("transpose_lhs") ? (i.transposeLhs = true)
-                  : acceptWord("transpose_rhs") ? (i.transposeRhs = true)
-                  : acceptWord("accumulate")    ? (i.accumulate = true)
-                  : acceptWord("reciprocal")    ? (i.reciprocal = true)
-                  : acceptWord("causal")        ? (i.causal = true)
-                  : acceptWord("pattern")       ? pattern(i.pattern)
-                  : acceptWord("row")           ? affine(i.row)
-                  : acceptWord("column")        ? affine(i.column)
-                  : acceptWord("group")         ? number(i.group)
-                  : acceptWord("window")        ? number(i.window)
-                  : acceptWord("keys")          ? number(i.keys)
-                  : acceptWord("wait")          ? semaphores(i.waits)
-                  : acceptWord("signal")        ? semaphores(i.signals)
-                  : acceptWord("value")
-                      ? true
-                      : fail("an attribute of an instruction");
+    bool isRead = false;
+    if (acceptWord("wait")) {
+      isRead = semaphores(i.waits);
+    } else if (acceptWord("signal")) {
+      isRead = semaphores(i.signals);
+    } else {
+      bool isFound = false;
+      forEachField(i, [&](Field named, auto &member) {
+        if (isFound || named == Field::Trips || !acceptWord(infoOf(named).word))
+          return;
+        isFound = true;
+        isRead = field(member);
+      });
+      if (!isFound)
+        return fail("an attribute of an instruction");
+    }
     if (!isRead)
       return false;
-    if (at >= 5 && line.substr(at - 5, 5) == "value") {
-      std::string_view bits = peekWord();
-      if (!parseFloat(bits, i.value))
-        return fail("the bits of an f32 as 0x3f800000");
-      at += bits.size();
-    }
   }
   return true;
 }

@@ -11,6 +11,7 @@
 
 #include "Check.h"
 #include "nm/Isa/BinaryFormat.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Support/Guarded.h"
 #include <cstring>
 
@@ -84,6 +85,10 @@ public:
     }
     return value;
   }
+  /// A byte that is the number of one of an enumeration's values.
+  template <typename Enum> Enum value(const char *what) {
+    return static_cast<Enum>(choice(countOf(Enum()), what));
+  }
   /// A count of things of at least `width` bytes each; `most` of them are
   /// legal. Checked before there is memory for them.
   size_t count(size_t width, const char *what, size_t most = UINT32_MAX) {
@@ -118,7 +123,7 @@ private:
 
 Tile readTile(Reader &r) {
   Tile tile;
-  tile.space = static_cast<Space>(r.choice(2, "memory"));
+  tile.space = r.value<Space>("memory");
   size_t rank = r.choice(kMaxRank + 1, "rank");
   tile.dims.resize(r.choice(kMaxRank + 1, "number of dimensions"));
   tile.counters.resize(r.choice(kMaxLoops + 1, "number of counters"));
@@ -150,37 +155,51 @@ Affine readAffine(Reader &r) {
   return affine;
 }
 
-void readInstruction(Reader &r, Instruction &i) {
-  i.opcode = static_cast<Opcode>(r.choice(kNumOpcodes, "opcode"));
-  uint8_t flags = r.u8("flags");
-  if (flags & ~kAllFlags)
-    r.fail("the flags ", int(flags), ", expected no more than ",
-           int(kAllFlags));
-  i.transposeLhs = flags & TransposeLhs;
-  i.transposeRhs = flags & TransposeRhs;
-  i.accumulate = flags & Accumulate;
-  i.reciprocal = flags & Reciprocal;
-  i.causal = flags & Causal;
-  i.channel = r.u8("channel");
-  switch (i.opcode) {
-  case Opcode::Gemm:
-  case Opcode::NMGemm:
-    i.stationary = static_cast<Stationarity>(
-        r.choice(model::kNumStationarities, "stationarity"));
-    break;
-  case Opcode::Elementwise:
-    i.binary = static_cast<BinaryKind>(r.choice(5, "kind"));
-    break;
-  case Opcode::Unary:
-    i.unary = static_cast<UnaryKind>(r.choice(10, "kind"));
-    break;
-  case Opcode::Sync:
-    i.syncEngine = static_cast<Engine>(r.choice(4, "engine"));
-    break;
-  default:
-    r.choice(1, "kind");
-    break;
+// Fields of the extension.
+void readField(Reader &r, SparsePattern &pattern) {
+  pattern.n = r.u8("pattern");
+  pattern.m = r.u8("pattern");
+}
+void readField(Reader &r, Affine &affine) { affine = readAffine(r); }
+
+/// Takes what the base word holds of the fields.
+class BaseReader {
+public:
+  BaseReader(Reader &r, const InstructionInfo &info, uint8_t flags)
+      : r(r), info(info), flags(flags) {}
+
+  bool hasChosen = false;
+
+  void operator()(Field field, bool &value) {
+    value = flags & infoOf(field).flag;
+    flags &= static_cast<uint8_t>(~infoOf(field).flag);
   }
+  template <typename T> void operator()(Field field, T &value) {
+    if constexpr (std::is_enum_v<T>)
+      if (info.uses(field)) {
+        value = r.value<T>(infoOf(field).word);
+        hasChosen = true;
+      }
+  }
+  /// Flags that no field has.
+  uint8_t left() const { return flags; }
+
+private:
+  Reader &r;
+  const InstructionInfo &info;
+  uint8_t flags;
+};
+
+void readInstruction(Reader &r, Instruction &i) {
+  i.opcode = r.value<Opcode>("opcode");
+  uint8_t flags = r.u8("flags");
+  i.channel = r.u8("channel");
+  BaseReader base(r, infoOf(i.opcode), flags);
+  forEachField(i, base);
+  if (base.left())
+    r.fail("the flags ", int(flags), ", expected none of ", int(base.left()));
+  if (!base.hasChosen)
+    r.choice(1, "kind");
   i.waits.resize(r.choice(65, "number of waits"));
   i.signals.resize(r.choice(65, "number of signals"));
   if (r.number(2, "padding"))
@@ -193,19 +212,13 @@ void readInstruction(Reader &r, Instruction &i) {
     semaphore = r.u32("semaphore");
   for (int k = 0; k < numOperands(i.opcode) && r.ok(); ++k)
     i.operands.push_back(readTile(r));
-  if (hasPattern(i.opcode)) {
-    i.pattern.n = r.u8("pattern");
-    i.pattern.m = r.u8("pattern");
-  }
-  if (hasTrips(i.opcode))
-    i.trips = r.i64("trips");
-  if (hasMask(i.opcode)) {
-    i.row = readAffine(r);
-    i.column = readAffine(r);
-    i.group = r.i64("group");
-    i.window = r.i64("window");
-    i.keys = r.i64("keys");
-  }
+  forEachUsedField(i, [&](Field field, auto &member) {
+    if constexpr (std::is_same_v<decltype(member), int64_t &>)
+      member = r.i64(infoOf(field).word);
+    else if constexpr (std::is_same_v<decltype(member), SparsePattern &> ||
+                       std::is_same_v<decltype(member), Affine &>)
+      readField(r, member);
+  });
   if (r.ok() && r.position() - begin != length)
     r.fail("an extension of ", r.position() - begin, " bytes, expected ",
            length);
@@ -230,10 +243,10 @@ void readTensors(Reader &r, std::string_view data, Program &program) {
   uint64_t unused = data.size();
   for (Tensor &tensor : program.tensors) {
     tensor.name = r.text("name");
-    tensor.role = static_cast<Role>(r.choice(5, "role"));
-    tensor.type = static_cast<Type>(r.choice(4, "type"));
-    tensor.hostType = static_cast<Type>(r.choice(4, "type"));
-    tensor.part = static_cast<Part>(r.choice(6, "part"));
+    tensor.role = r.value<Role>("role");
+    tensor.type = r.value<Type>("type");
+    tensor.hostType = r.value<Type>("type");
+    tensor.part = r.value<Part>("part");
     tensor.pattern.n = r.u8("pattern");
     tensor.pattern.m = r.u8("pattern");
     tensor.shape = r.sizes(kMaxRank, "rank");
@@ -265,7 +278,7 @@ void readBuffers(Reader &r, Program &program) {
   for (Buffer &buffer : program.buffers) {
     buffer.address = r.i64("address");
     buffer.slots = r.i64("slots");
-    buffer.type = static_cast<Type>(r.choice(4, "type"));
+    buffer.type = r.value<Type>("type");
     buffer.shape = r.sizes(kMaxRank, "rank");
   }
 }
@@ -293,10 +306,10 @@ static Result<Program> readSections(std::string_view bytes,
   uint64_t size = header.number(8, "size");
   uint32_t tableCrc = header.u32("checksum"),
            headerCrc = header.u32("checksum");
-  if (major != kMajor || minor > kMinor)
+  if (major != kMajor || minor > latestMinor())
     return makeError(Errc::Unsupported, where, ": byte 8: found version ",
                      major, ".", minor, ", expected ", kMajor, ".0 to ", kMajor,
-                     ".", kMinor, "; a newer nm reads it");
+                     ".", latestMinor(), "; a newer nm reads it");
   if (uint32_t crc = crc32(bytes.substr(0, kHeaderBytes - 4)); crc != headerCrc)
     return makeError(Errc::Format, where, ": byte ", kHeaderBytes - 4,
                      ": found the checksum ", headerCrc,

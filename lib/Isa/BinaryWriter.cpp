@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Isa/BinaryFormat.h"
+#include "nm/Isa/Instructions.h"
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -32,12 +33,23 @@ uint32_t binary::crc32(std::string_view bytes) {
 }
 
 uint16_t binary::minorOf(const Program &program) {
-  auto isLater = [](const Instruction &i) {
-    return i.opcode == Opcode::Unary
-               ? i.unary > UnaryKind::Exp
-               : i.opcode == Opcode::Elementwise && i.binary > BinaryKind::Max;
-  };
-  return std::any_of(program.code.begin(), program.code.end(), isLater) ? 1 : 0;
+  int minor = 0;
+  for (const Instruction &instruction : program.code)
+    minor = std::max(minor, isa::minorOf(instruction));
+  return static_cast<uint16_t>(minor);
+}
+
+template <typename Enum> static int latestOf(Enum) {
+  int minor = 0;
+  for (int i = 0; i < countOf(Enum()); ++i)
+    minor = std::max(minor, infoOf(static_cast<Enum>(i)).minor);
+  return minor;
+}
+
+uint16_t binary::latestMinor() {
+  static const int minor = std::max(
+      {latestOf(Opcode()), latestOf(UnaryKind()), latestOf(BinaryKind())});
+  return static_cast<uint16_t>(minor);
 }
 
 namespace {
@@ -103,22 +115,38 @@ void writeAffine(Writer &w, const Affine &affine) {
   }
 }
 
-/// The choice among few that an opcode makes, one of the base word's bytes.
-uint8_t choiceOf(const Instruction &instruction) {
-  switch (instruction.opcode) {
-  case Opcode::Gemm:
-  case Opcode::NMGemm:
-    return static_cast<uint8_t>(instruction.stationary);
-  case Opcode::Elementwise:
-    return static_cast<uint8_t>(instruction.binary);
-  case Opcode::Unary:
-    return static_cast<uint8_t>(instruction.unary);
-  case Opcode::Sync:
-    return static_cast<uint8_t>(instruction.syncEngine);
-  default:
-    return 0;
-  }
+// Fields of the extension.
+void writeField(Writer &w, SparsePattern pattern) {
+  w.u8(pattern.n);
+  w.u8(pattern.m);
 }
+void writeField(Writer &w, const Affine &affine) { writeAffine(w, affine); }
+void writeField(Writer &w, int64_t value) { w.i64(value); }
+
+/// What fields give to the base word and to the extension.
+class FieldWriter {
+public:
+  FieldWriter(const InstructionInfo &info, Writer &extension)
+      : info(info), extension(extension) {}
+
+  uint8_t flags = 0, choice = 0;
+
+  void operator()(Field field, bool value) {
+    flags |= value ? infoOf(field).flag : 0;
+  }
+  template <typename T> void operator()(Field field, const T &value) {
+    FieldPlace place = infoOf(field).place;
+    if constexpr (std::is_enum_v<T>)
+      choice |= info.uses(field) ? static_cast<uint8_t>(value) : 0;
+    else if constexpr (!std::is_same_v<T, uint8_t> && !std::is_same_v<T, float>)
+      if (place == FieldPlace::Extension && info.uses(field))
+        writeField(extension, value);
+  }
+
+private:
+  const InstructionInfo &info;
+  Writer &extension;
+};
 
 size_t rankOf(const Program &program, const Tile &tile) {
   return tile.space == Space::Dram ? program.tensors[tile.object].shape.size()
@@ -134,28 +162,12 @@ void writeInstruction(Writer &w, const Program &program,
     extension.u32(semaphore);
   for (const Tile &tile : instruction.operands)
     writeTile(extension, tile, rankOf(program, tile));
-  if (hasPattern(instruction.opcode)) {
-    extension.u8(instruction.pattern.n);
-    extension.u8(instruction.pattern.m);
-  }
-  if (hasTrips(instruction.opcode))
-    extension.i64(instruction.trips);
-  if (hasMask(instruction.opcode)) {
-    writeAffine(extension, instruction.row);
-    writeAffine(extension, instruction.column);
-    extension.i64(instruction.group);
-    extension.i64(instruction.window);
-    extension.i64(instruction.keys);
-  }
-  uint8_t flags = (instruction.transposeLhs ? TransposeLhs : 0) |
-                  (instruction.transposeRhs ? TransposeRhs : 0) |
-                  (instruction.accumulate ? Accumulate : 0) |
-                  (instruction.reciprocal ? Reciprocal : 0) |
-                  (instruction.causal ? Causal : 0);
+  FieldWriter fields(infoOf(instruction.opcode), extension);
+  forEachField(instruction, fields);
   w.u8(static_cast<uint8_t>(instruction.opcode));
-  w.u8(flags);
+  w.u8(fields.flags);
   w.u8(instruction.channel);
-  w.u8(choiceOf(instruction));
+  w.u8(fields.choice);
   w.u8(instruction.waits.size());
   w.u8(instruction.signals.size());
   w.u16(0);

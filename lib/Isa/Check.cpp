@@ -12,8 +12,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Check.h"
+#include "nm/Isa/Checker.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Support/Text.h"
-#include <unordered_set>
 
 namespace nm::isa {
 
@@ -24,9 +25,7 @@ std::string shapeText(const std::vector<int64_t> &shape) {
   return text.empty() ? "scalar" : text;
 }
 
-/// attacc_region_c1.
-static Status checkShape(const std::string &what,
-                         const std::vector<int64_t> &shape) {
+Status checkShape(const std::string &what, const std::vector<int64_t> &shape) {
   if (shape.empty() || shape.size() > size_t(kMaxRank))
     return makeError(Errc::Format, "[attacc_region_c1] ", what, " has rank ",
                      shape.size(), ", expected 1 to ", kMaxRank);
@@ -40,24 +39,28 @@ static Status checkShape(const std::string &what,
   return {};
 }
 
-template <typename Enum> static bool isUpTo(Enum value, Enum last) {
-  return static_cast<int>(value) <= static_cast<int>(last);
-}
-
-static Status checkTarget(const Target &target) {
+Status Checker::checkTarget() {
+  place = {Place::OfTarget, 0};
+  const Target &target = program.target;
   constexpr int64_t kMostBytes = int64_t(1) << 40;
-  if (target.scratchpadBytes < 1 || target.scratchpadBytes > kMostBytes ||
-      target.channels < 1 || target.channels > kMaxChannels ||
-      target.segments < 1 || target.segments > kMaxSize)
-    return makeError(Errc::Format, "[attacc_device_c1] target '", target.name,
-                     "' has ", target.scratchpadBytes, " bytes, ",
-                     target.channels, " channels and ", target.segments,
-                     " segments, expected 1 to 2^40 bytes, 1 to ", kMaxChannels,
-                     " channels and at least 1 segment");
+  auto check = [&](int64_t value, int64_t most, const char *unit) -> Status {
+    if (value < 1 || value > most)
+      return makeError(Errc::Format, "[attacc_device_c1] ", subject(), " has ",
+                       value, " ", unit, ", expected 1 to ", most);
+    return {};
+  };
+  if (Status status =
+          check(target.scratchpadBytes, kMostBytes, "bytes of the scratchpad");
+      !status)
+    return status;
+  if (Status status = check(target.channels, kMaxChannels, "channels"); !status)
+    return status;
+  if (Status status = check(target.segments, kMaxSize, "segments"); !status)
+    return status;
   for (SparsePattern pattern : target.patterns)
     if (pattern.n < 1 || pattern.n > pattern.m || pattern.m > 64)
-      return makeError(Errc::Format, "[attacc_device_c2] target '", target.name,
-                       "' has the pattern ", pattern.n, ":", pattern.m,
+      return makeError(Errc::Format, "[attacc_device_c2] ", subject(),
+                       " has the pattern ", pattern.n, ":", pattern.m,
                        ", expected 1 <= N <= M <= 64");
   return {};
 }
@@ -83,7 +86,7 @@ static Status checkStrides(const std::string &what, const Tensor &tensor) {
   return {};
 }
 
-/// attacc_tensor_c3 to c5.
+/// attacc_tensor_c3 and c4.
 static Status checkSource(const std::string &what, const Tensor &tensor) {
   if (!tensor.hostShape.empty()) {
     for (int64_t size : tensor.hostShape)
@@ -94,10 +97,10 @@ static Status checkSource(const std::string &what, const Tensor &tensor) {
                          " and a rank up to 16");
     bool isSparse = isValues(tensor.part) || isIndices(tensor.part);
     if (!isSparse && numElements(tensor.hostShape) != numElements(tensor.shape))
-      return makeError(Errc::Format, "[attacc_tensor_c3] ", what, " of ",
-                       shapeText(tensor.shape), " is ",
-                       shapeText(tensor.hostShape),
-                       " to the host, expected as many elements");
+      return makeError(Errc::Format, "[attacc_tensor_c3] ", what,
+                       " has the host shape ", shapeText(tensor.hostShape),
+                       ", expected as many elements as ",
+                       shapeText(tensor.shape));
   }
   if (tensor.role == Role::Param && tensor.key.empty())
     return makeError(Errc::Format, "[attacc_tensor_c4] ", what,
@@ -125,6 +128,11 @@ static Status checkSource(const std::string &what, const Tensor &tensor) {
                      " is transposed of rank ", tensor.shape.size(),
                      ", expected 2");
   }
+  return {};
+}
+
+/// attacc_tensor_c5.
+static Status checkContent(const std::string &what, const Tensor &tensor) {
   size_t expected = 0;
   if (tensor.role == Role::Constant)
     expected = static_cast<size_t>(numElements(tensor.shape)) *
@@ -152,67 +160,82 @@ static Status checkTexts(const Program &program) {
   return {};
 }
 
-static Status checkTensors(const Program &program, Place &place) {
-  std::unordered_set<std::string> names;
-  for (size_t i = 0; i < program.tensors.size(); ++i) {
-    const Tensor &tensor = program.tensors[i];
-    std::string what = "tensor " + std::to_string(i) + " '" + tensor.name + "'";
-    place = {Place::Tensors, i};
-    if (tensor.name.empty() || !names.insert(tensor.name).second)
-      return makeError(Errc::Format, "[attacc_tensor_c1] ", what,
-                       tensor.name.empty() ? " has no name"
-                                           : " has the name of another",
-                       ", expected a name of its own");
-    if (!isUpTo(tensor.role, Role::Scratch) || !isUpTo(tensor.type, Type::I8) ||
-        !isUpTo(tensor.hostType, Type::I8) ||
-        !isUpTo(tensor.part, Part::TransposedIndices))
-      return makeError(Errc::Format, "[attacc_region_c2] ", what,
-                       " has an unknown role, type or part");
-    if (Status status = checkShape(what, tensor.shape); !status)
-      return status;
-    if (Status status = checkStrides(what, tensor); !status)
-      return status;
-    if (Status status = checkSource(what, tensor); !status)
-      return status;
-  }
-  return {};
+Status Checker::checkTensor(size_t index, bool hasContent) {
+  place = {Place::Tensors, index};
+  const Tensor &tensor = program.tensors[index];
+  std::string what = subject();
+  if (tensor.name.empty() || !names.insert(tensor.name).second)
+    return makeError(Errc::Format, "[attacc_tensor_c1] ", what,
+                     tensor.name.empty() ? " has no name"
+                                         : " has the name of another",
+                     ", expected a name of its own");
+  if (!isKnown(tensor.role) || !isKnown(tensor.type) ||
+      !isKnown(tensor.hostType) || !isKnown(tensor.part))
+    return makeError(Errc::Format, "[attacc_region_c2] ", what,
+                     " has an unknown role, type or part");
+  if (Status status = checkShape(what, tensor.shape); !status)
+    return status;
+  if (Status status = checkStrides(what, tensor); !status)
+    return status;
+  if (Status status = checkSource(what, tensor); !status)
+    return status;
+  return hasContent ? checkContent(what, tensor) : Status();
 }
 
-static Status checkBuffers(const Program &program, Place &place) {
+Status Checker::checkBuffer(size_t index) {
+  place = {Place::Buffers, index};
+  const Buffer &buffer = program.buffers[index];
   int64_t capacity = program.target.scratchpadBytes;
-  for (size_t i = 0; i < program.buffers.size(); ++i) {
-    const Buffer &buffer = program.buffers[i];
-    std::string what = "buffer " + std::to_string(i);
-    place = {Place::Buffers, i};
-    if (!isUpTo(buffer.type, Type::I8))
-      return makeError(Errc::Format, "[attacc_region_c2] ", what,
-                       " has an unknown type");
-    if (Status status = checkShape(what, buffer.shape); !status)
-      return status;
-    if (buffer.slots < 1 || buffer.slots > kMaxSlots)
-      return makeError(Errc::Format, "[attacc_buffer_c1] ", what, " has ",
-                       buffer.slots, " slots, expected 1 to ", kMaxSlots);
-    int64_t bytes = slotBytes(buffer);
-    if (buffer.address < 0 || buffer.address % typeBytes(buffer.type) ||
-        buffer.address > capacity || bytes > capacity ||
-        buffer.address + bytes * buffer.slots > capacity)
-      return makeError(Errc::Format, "[attacc_buffer_c2] ", what, " at ",
-                       buffer.address, " has ", buffer.slots, " slots of ",
-                       bytes, " bytes, expected an aligned place within the ",
-                       capacity, " bytes of the scratchpad");
-  }
+  std::string what = subject();
+  if (!isKnown(buffer.type))
+    return makeError(Errc::Format, "[attacc_region_c2] ", what,
+                     " has an unknown type");
+  if (Status status = checkShape(what, buffer.shape); !status)
+    return status;
+  if (buffer.slots < 1 || buffer.slots > kMaxSlots)
+    return makeError(Errc::Format, "[attacc_buffer_c1] ", what, " has ",
+                     buffer.slots, " slots, expected 1 to ", kMaxSlots);
+  int64_t bytes = slotBytes(buffer);
+  if (buffer.address < 0 || buffer.address % typeBytes(buffer.type))
+    return makeError(Errc::Format, "[attacc_buffer_c2] ", what, " is at ",
+                     buffer.address, ", expected a multiple of ",
+                     typeBytes(buffer.type));
+  if (buffer.address > capacity || bytes > capacity ||
+      buffer.address + bytes * buffer.slots > capacity)
+    return makeError(Errc::Format, "[attacc_buffer_c2] ", what, " at ",
+                     buffer.address, " has ", buffer.slots, " slots of ", bytes,
+                     " bytes, expected an end within the ", capacity,
+                     " bytes of the scratchpad");
   return {};
 }
 
-static Status checkSemaphores(const Program &program, Place &place) {
-  for (size_t i = 0; i < program.semaphores.size(); ++i) {
-    place = {Place::Semaphores, i};
-    if (program.semaphores[i] < 0 || program.semaphores[i] > kMaxCount)
-      return makeError(Errc::Format, "[attacc_semaphore_c1] semaphore ", i,
-                       " starts at ", program.semaphores[i], ", expected 0 to ",
-                       kMaxCount);
-  }
+Status Checker::checkSemaphore(size_t index) {
+  place = {Place::Semaphores, index};
+  if (program.semaphores[index] < 0 || program.semaphores[index] > kMaxCount)
+    return makeError(Errc::Format, "[attacc_semaphore_c1] ", subject(),
+                     " starts at ", program.semaphores[index],
+                     ", expected 0 to ", kMaxCount);
   return {};
+}
+
+std::string Checker::subject() const {
+  std::string number = std::to_string(place.index);
+  switch (place.table) {
+  case Place::OfTarget:
+    return "target '" + program.target.name + "'";
+  case Place::Tensors:
+    return "tensor " + number + " '" + program.tensors[place.index].name + "'";
+  case Place::Buffers:
+    return "buffer " + number;
+  case Place::Semaphores:
+    return "semaphore " + number;
+  case Place::Code:
+    return "instruction " + number + " (" +
+           toString(program.code[place.index].opcode) + ")";
+  case Place::Whole:
+    break;
+  }
+  return "";
 }
 
 Status checkProgram(const Program &program, Place *about) {
@@ -226,16 +249,37 @@ Status checkProgram(const Program &program, Place *about) {
                      "2^20 entries or more than 2^26 instructions");
   if (Status status = checkTexts(program); !status)
     return status;
+  Checker checker(program);
   place = {Place::OfTarget, 0};
-  if (Status status = checkTarget(program.target); !status)
+  if (Status status = checker.checkTarget(); !status)
     return status;
-  if (Status status = checkTensors(program, place); !status)
+  auto checkAll = [&](Place::Table table, size_t count, auto check) -> Status {
+    for (size_t i = 0; i < count; ++i) {
+      place = {table, i};
+      if (Status status = (checker.*check)(i); !status)
+        return status;
+    }
+    return {};
+  };
+  for (size_t i = 0; i < program.tensors.size(); ++i) {
+    place = {Place::Tensors, i};
+    if (Status status = checker.checkTensor(i); !status)
+      return status;
+  }
+  if (Status status = checkAll(Place::Buffers, program.buffers.size(),
+                               &Checker::checkBuffer);
+      !status)
     return status;
-  if (Status status = checkBuffers(program, place); !status)
+  if (Status status = checkAll(Place::Semaphores, program.semaphores.size(),
+                               &Checker::checkSemaphore);
+      !status)
     return status;
-  if (Status status = checkSemaphores(program, place); !status)
+  if (Status status = checkAll(Place::Code, program.code.size(),
+                               &Checker::checkInstruction);
+      !status)
     return status;
-  return checkCode(program, place);
+  place = {};
+  return checker.checkEnd();
 }
 
 Result<Program> checkRead(Program program, const std::string &where) {

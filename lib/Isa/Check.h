@@ -28,14 +28,11 @@ std::string shapeText(const std::vector<int64_t> &shape);
 /// What a reader has read from `where`, if it passes checkProgram.
 Result<Program> checkRead(Program program, const std::string &where);
 
-/// The instructions of a program whose tables are sound; `place` is set to the
-/// one that an error is about.
-Status checkCode(const Program &program, Place &place);
-
 /// Shapes, types and attributes of one instruction whose tiles are sound.
-/// `where` begins messages after their number.
-Status checkInstruction(const Program &program, const Instruction &instruction,
-                        const std::string &where);
+/// `where` begins messages after their number; `other` is set to the entry that
+/// an error is about as well.
+Status checkRules(const Program &program, const Instruction &instruction,
+                  const std::string &where, Place &other);
 
 /// Element type of a tile.
 Type typeOf(const Program &program, const Tile &tile);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Check.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <cmath>
@@ -18,8 +19,9 @@ namespace {
 class InstructionChecker {
 public:
   InstructionChecker(const Program &program, const Instruction &instruction,
-                     const std::string &where)
-      : program(program), instruction(instruction), where(where) {}
+                     const std::string &where, Place &other)
+      : program(program), instruction(instruction), where(where), other(other),
+        info(infoOf(instruction.opcode)) {}
 
   Status check();
 
@@ -29,7 +31,8 @@ private:
   Status checkGemm();
   Status checkNMGemm();
   Status checkProductTypes(const char *rule, int rhs, int dest);
-  Status checkRows(int matrix, std::initializer_list<int> vectors);
+  Status checkKinds();
+  Status checkExtents();
   Status checkSame(int a, int b);
   Status checkElementwise();
   Status checkLayerNorm();
@@ -55,31 +58,44 @@ private:
   const Program &program;
   const Instruction &instruction;
   const std::string &where;
+  Place &other;
+  const InstructionInfo &info;
 };
 
 } // namespace
 
+Status InstructionChecker::checkKinds() {
+  if (!isKnown(instruction.stationary))
+    return refuse("[attacc_gemm_c2] ", where, " has an unknown stationarity");
+  if (!isKnown(instruction.unary))
+    return refuse("[attacc_elements_c1] ", where, " has an unknown kind");
+  if (!isKnown(instruction.binary))
+    return refuse("[attacc_elementwise_c1] ", where, " has an unknown kind");
+  return {};
+}
+
 Status InstructionChecker::checkMemories() {
   for (size_t i = 0; i < instruction.operands.size(); ++i) {
     bool isDram = instruction.operands[i].space == Space::Dram;
-    bool wantsDram = (instruction.opcode == Opcode::Load && i == 0) ||
-                     (instruction.opcode == Opcode::Store && i == 1);
+    bool wantsDram = info.operands[i].space == Space::Dram;
     if (isDram != wantsDram)
       return refuse("[attacc_program_c1] ", where, ", operand ", i, " is in ",
                     isDram ? "DRAM" : "the scratchpad", ", expected ",
                     wantsDram ? "DRAM" : "the scratchpad");
   }
-  if (instruction.opcode == Opcode::Store) {
-    const Tensor &tensor = program.tensors[instruction.operands[1].object];
-    if (tensor.role != Role::Out && tensor.role != Role::Scratch)
-      return refuse("[attacc_move_c3] ", where, " writes '", tensor.name,
-                    "', which is ", toString(tensor.role),
-                    ", expected out or scratch");
-  }
   return {};
 }
 
 Status InstructionChecker::checkMove() {
+  if (const Tile &dest = instruction.operands[1]; dest.space == Space::Dram) {
+    const Tensor &tensor = program.tensors[dest.object];
+    if (tensor.role != Role::Out && tensor.role != Role::Scratch) {
+      other = {Place::Tensors, dest.object};
+      return refuse("[attacc_move_c3] ", where, " writes '", tensor.name,
+                    "', which is ", toString(tensor.role),
+                    ", expected out or scratch");
+    }
+  }
   if (shape(0) != shape(1) || type(0) != type(1))
     return refuse("[attacc_move_c1] ", where, " moves ", text(0), " to ",
                   text(1), ", expected equal shapes and elements");
@@ -125,11 +141,18 @@ Status InstructionChecker::checkGemm() {
 Status InstructionChecker::checkNMGemm() {
   SparsePattern p = instruction.pattern;
   const std::vector<SparsePattern> &known = program.target.patterns;
-  if (p.n < 1 || p.n >= p.m || p.m > 64 ||
-      std::find(known.begin(), known.end(), p) == known.end())
+  if (p.n < 1 || p.n >= p.m || p.m > 64)
     return refuse("[attacc_nm_gemm_c1] ", where, " has the pattern ", p.n, ":",
-                  p.m, ", expected 1 <= N < M <= 64, and one that ",
-                  program.target.name, " decodes");
+                  p.m, ", expected 1 <= N < M <= 64");
+  if (std::find(known.begin(), known.end(), p) == known.end()) {
+    std::string all;
+    for (SparsePattern one : known)
+      all += (all.empty() ? "" : ", ") + std::to_string(one.n) + ":" +
+             std::to_string(one.m);
+    return refuse("[attacc_nm_gemm_c1] ", where, " has the pattern ", p.n, ":",
+                  p.m, ", expected one that ", program.target.name,
+                  " decodes: ", all.empty() ? "it decodes none" : all);
+  }
   std::vector<int64_t> lhs = shape(0), values = shape(1), indices = shape(2),
                        dest = shape(3);
   if (lhs.size() != 2 || values.size() != 2 || indices.size() != 2 ||
@@ -156,17 +179,30 @@ Status InstructionChecker::checkNMGemm() {
   return checkProductTypes("attacc_nm_gemm_c4", 1, 3);
 }
 
-/// attacc_row_c1: `matrix` is R x C and each of `vectors` R.
-Status InstructionChecker::checkRows(int matrix,
-                                     std::initializer_list<int> vectors) {
+/// attacc_elements_c1 and attacc_row_c1.
+Status InstructionChecker::checkExtents() {
+  int equal = -1, matrix = -1;
+  for (int i = 0; i < info.numOperands; ++i) {
+    Extent extent = info.operands[i].extent;
+    if (extent != Extent::Equal && extent != Extent::Matrix)
+      continue;
+    int &first = extent == Extent::Equal ? equal : matrix;
+    if (first < 0)
+      first = i;
+    if (Status status = checkSame(first, i); !status)
+      return status;
+  }
+  if (matrix < 0)
+    return {};
   std::vector<int64_t> sizes = shape(matrix);
   if (sizes.size() != 2)
     return refuse("[attacc_row_c1] ", where, " has ", text(matrix),
                   ", expected rank 2");
-  for (int vector : vectors)
-    if (shape(vector) != std::vector<int64_t>{sizes[0]})
-      return refuse("[attacc_row_c1] ", where, " has the row vector ",
-                    text(vector), ", expected ", sizes[0], " elements");
+  for (int i = 0; i < info.numOperands; ++i)
+    if (info.operands[i].extent == Extent::Row &&
+        shape(i) != std::vector<int64_t>{sizes[0]})
+      return refuse("[attacc_row_c1] ", where, " has the row vector ", text(i),
+                    ", expected ", sizes[0], " elements");
   return {};
 }
 
@@ -184,15 +220,11 @@ Status InstructionChecker::checkElementwise() {
     return refuse("[attacc_elementwise_c1] ", where, " has ", text(0), ", ",
                   text(1), " and dest ", text(2),
                   ", expected equal shapes or a vector as rhs");
-  if (static_cast<int>(instruction.binary) > static_cast<int>(BinaryKind::Div))
-    return refuse("[attacc_elementwise_c1] ", where, " has an unknown kind");
   return {};
 }
 
 Status InstructionChecker::checkLayerNorm() {
   std::vector<int64_t> source = shape(0);
-  if (Status status = checkSame(0, 3); !status)
-    return status;
   if (source.size() != 2 || shape(1) != std::vector<int64_t>{source[1]} ||
       shape(2) != shape(1) || !std::isfinite(instruction.value) ||
       !(instruction.value > 0))
@@ -223,58 +255,37 @@ Status InstructionChecker::check() {
       if (type(i) == Type::I8)
         return refuse("[attacc_special_c1] ", where, ", operand ", i,
                       " is of i8, expected f32, f16 or bf16");
-  if (static_cast<int>(instruction.stationary) >= model::kNumStationarities)
-    return refuse("[attacc_gemm_c2] ", where, " has an unknown stationarity");
-  switch (instruction.opcode) {
-  case Opcode::Load:
-  case Opcode::Store:
+  if (Status status = checkKinds(); !status)
+    return status;
+  if (Status status = checkExtents(); !status)
+    return status;
+  switch (info.rule) {
+  case Rule::Move:
     return checkMove();
-  case Opcode::Gemm:
+  case Rule::Gemm:
     return checkGemm();
-  case Opcode::NMGemm:
+  case Rule::NMGemm:
     return checkNMGemm();
-  case Opcode::RowMax:
-    return checkRows(0, {1});
-  case Opcode::ExpSum:
-    if (Status status = checkSame(0, 2); !status)
-      return status;
-    return checkRows(0, {1, 3});
-  case Opcode::Rescale:
-    return checkRows(3, {0, 1, 2});
-  case Opcode::Scale:
-    if (Status status = checkSame(0, 2); !status)
-      return status;
-    return checkRows(0, {1});
-  case Opcode::Softmax:
-    if (Status status = checkSame(0, 1); !status)
-      return status;
+  case Rule::FiniteScale:
     if (!std::isfinite(instruction.value))
       return refuse("[attacc_elements_c1] ", where, " has the scale ",
                     instruction.value, ", expected a finite one");
-    return checkRows(0, {});
-  case Opcode::Mask:
+    break;
+  case Rule::Mask:
     return checkMask();
-  case Opcode::LayerNorm:
+  case Rule::LayerNorm:
     return checkLayerNorm();
-  case Opcode::Unary:
-    if (static_cast<int>(instruction.unary) > static_cast<int>(UnaryKind::Log))
-      return refuse("[attacc_elements_c1] ", where, " has an unknown kind");
-    return checkSame(0, 1);
-  case Opcode::Elementwise:
+  case Rule::Elementwise:
     return checkElementwise();
-  case Opcode::Fill:
-  case Opcode::Sync:
-  case Opcode::Barrier:
-  case Opcode::Loop:
-  case Opcode::EndLoop:
+  case Rule::None:
     break;
   }
   return {};
 }
 
-Status checkInstruction(const Program &program, const Instruction &instruction,
-                        const std::string &where) {
-  return InstructionChecker(program, instruction, where).check();
+Status checkRules(const Program &program, const Instruction &instruction,
+                  const std::string &where, Place &other) {
+  return InstructionChecker(program, instruction, where, other).check();
 }
 
 } // namespace nm::isa

@@ -100,51 +100,29 @@ Json write(const Affine &affine) {
   return json;
 }
 
+template <typename T> Json writeField(const T &value) {
+  if constexpr (std::is_enum_v<T>)
+    return toString(value);
+  else
+    return value;
+}
+Json writeField(SparsePattern pattern) { return textOf(pattern); }
+Json writeField(const Affine &affine) { return write(affine); }
+Json writeField(float value) {
+  return std::isfinite(value) ? Json(value) : Json(floatText(value));
+}
+
 Json write(const Program &program, const Instruction &i) {
-  const Instruction none;
   Json json{{"op", toString(i.opcode)}};
-  auto flag = [&](const char *name, bool value) {
-    if (value)
-      json[name] = true;
-  };
-  if (i.channel)
-    json["channel"] = i.channel;
-  if (i.syncEngine != none.syncEngine)
-    json["engine"] = toString(i.syncEngine);
   for (const Tile &tile : i.operands)
     json["operands"].push_back(write(program, tile));
   if (!i.waits.empty())
     json["wait"] = i.waits;
   if (!i.signals.empty())
     json["signal"] = i.signals;
-  if (i.stationary != none.stationary)
-    json["stationary"] = model::toString(i.stationary);
-  flag("transpose_lhs", i.transposeLhs);
-  flag("transpose_rhs", i.transposeRhs);
-  if (i.pattern.n || i.pattern.m)
-    json["pattern"] = textOf(i.pattern);
-  flag("accumulate", i.accumulate);
-  flag("reciprocal", i.reciprocal);
-  if (i.binary != none.binary)
-    json["binary"] = toString(i.binary);
-  if (i.unary != none.unary)
-    json["unary"] = toString(i.unary);
-  if (floatBits(i.value) != floatBits(none.value)) {
-    if (std::isfinite(i.value))
-      json["value"] = i.value;
-    else
-      json["value"] = floatText(i.value);
-  }
-  if (i.opcode == Opcode::Mask) {
-    json["row"] = write(i.row);
-    json["column"] = write(i.column);
-    json["group"] = i.group;
-    json["window"] = i.window;
-    json["keys"] = i.keys;
-  }
-  flag("causal", i.causal);
-  if (i.opcode == Opcode::Loop)
-    json["trips"] = i.trips;
+  forEachSpelledField(i, [&](Field field, const auto &value) {
+    json[infoOf(field).word] = writeField(value);
+  });
   return json;
 }
 
@@ -251,44 +229,49 @@ void readAffine(ObjectReader &object, const char *name, Affine &affine) {
       Need::Optional);
 }
 
+// Fields of instructions, each under its name.
+void readField(ObjectReader &object, const char *name, bool &value) {
+  object.flag(name, value);
+}
+void readField(ObjectReader &object, const char *name, uint8_t &value) {
+  object.number(name, value);
+}
+void readField(ObjectReader &object, const char *name, int64_t &value) {
+  object.number(name, value);
+}
+void readField(ObjectReader &object, const char *name, SparsePattern &value) {
+  object.pattern(name, value);
+}
+void readField(ObjectReader &object, const char *name, Affine &value) {
+  readAffine(object, name, value);
+}
 /// A number, or where that is not finite or not exact its bits.
-void readValue(ObjectReader &object, float &value) {
-  if (object.reader.isText("value"))
+void readField(ObjectReader &object, const char *name, float &value) {
+  if (object.reader.isText(name))
     return object.reader.word(
-        "value", "a number, or the bits of one as \"0x7f800000\"",
+        name, "a number, or the bits of one as \"0x7f800000\"",
         [&](const std::string &word) { return parseFloat(word, value); });
   constexpr double kMost = std::numeric_limits<double>::max();
   double number = value;
-  object.reader.number("value", number, -kMost, kMost, Need::Optional);
+  object.reader.number(name, number, -kMost, kMost, Need::Optional);
   value = static_cast<float>(number);
+}
+template <typename Enum>
+void readField(ObjectReader &object, const char *name, Enum &value) {
+  object.choice(name, value);
 }
 
 void readInstruction(ObjectReader &object, Instruction &i) {
   object.choice("op", i.opcode, Need::Required);
-  object.number("channel", i.channel);
-  object.choice("engine", i.syncEngine);
   object.objects("operands", Need::Optional, [&](ObjectReader &tile) {
     i.operands.emplace_back();
     readTile(tile, i.operands.back());
   });
   object.list("wait", i.waits, 64);
   object.list("signal", i.signals, 64);
-  object.choice("stationary", i.stationary);
-  object.flag("transpose_lhs", i.transposeLhs);
-  object.flag("transpose_rhs", i.transposeRhs);
-  object.pattern("pattern", i.pattern);
-  object.flag("accumulate", i.accumulate);
-  object.flag("reciprocal", i.reciprocal);
-  object.choice("binary", i.binary);
-  object.choice("unary", i.unary);
-  readValue(object, i.value);
-  readAffine(object, "row", i.row);
-  readAffine(object, "column", i.column);
-  object.number("group", i.group);
-  object.number("window", i.window);
-  object.number("keys", i.keys);
-  object.flag("causal", i.causal);
-  object.number("trips", i.trips);
+  forEachField(i, [&](Field field, auto &member) {
+    readField(object, infoOf(field).word, member);
+  });
 }
 
 void readTarget(ObjectReader &object, Target &target) {

@@ -1,4 +1,4 @@
-//===- Program.cpp - Names, strides and engines of a program ---------------===//
+//===- Program.cpp - Strides and engines of a program ----------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,63 +10,7 @@
 
 namespace nm::isa {
 
-const char *toString(Type type) {
-  static constexpr const char *names[] = {"f32", "f16", "bf16", "i8"};
-  return names[static_cast<int>(type)];
-}
-
-const char *toString(Role role) {
-  static constexpr const char *names[] = {"in", "out", "param", "constant",
-                                          "scratch"};
-  return names[static_cast<int>(role)];
-}
-
-const char *toString(Part part) {
-  static constexpr const char *names[] = {"whole",
-                                          "values",
-                                          "indices",
-                                          "transposed",
-                                          "transposed_values",
-                                          "transposed_indices"};
-  return names[static_cast<int>(part)];
-}
-
-const char *toString(Engine engine) {
-  static constexpr const char *names[] = {"load", "store", "array", "special"};
-  return names[static_cast<int>(engine)];
-}
-
 namespace {
-
-struct OpcodeInfo {
-  const char *name;
-  int operands;
-  Engine engine;
-};
-
-constexpr OpcodeInfo opcodes[kNumOpcodes] = {
-    {"load", 2, Engine::Load},
-    {"store", 2, Engine::Store},
-    {"gemm", 3, Engine::Array},
-    {"nm_gemm", 4, Engine::Array},
-    {"row_max", 2, Engine::Special},
-    {"exp_sum", 4, Engine::Special},
-    {"online_rescale", 4, Engine::Special},
-    {"scale", 3, Engine::Special},
-    {"softmax", 2, Engine::Special},
-    {"mask", 1, Engine::Special},
-    {"layernorm", 4, Engine::Special},
-    {"unary", 2, Engine::Special},
-    {"elementwise", 3, Engine::Special},
-    {"fill", 1, Engine::Special},
-    {"sync", 0, Engine::Array},
-    {"barrier", 0, Engine::Array},
-    {"loop", 0, Engine::Array},
-    {"end_loop", 0, Engine::Array}};
-
-const OpcodeInfo &info(Opcode opcode) {
-  return opcodes[static_cast<int>(opcode)];
-}
 
 std::vector<int64_t> rowMajor(const std::vector<int64_t> &shape) {
   std::vector<int64_t> strides(shape.size(), 1);
@@ -76,56 +20,6 @@ std::vector<int64_t> rowMajor(const std::vector<int64_t> &shape) {
 }
 
 } // namespace
-
-const char *toString(Opcode opcode) { return info(opcode).name; }
-
-const char *toString(BinaryKind kind) {
-  static constexpr const char *names[] = {"add", "sub", "mul", "max", "div"};
-  return names[static_cast<int>(kind)];
-}
-
-const char *toString(UnaryKind kind) {
-  static constexpr const char *names[] = {"copy", "relu", "gelu", "gelu_tanh",
-                                          "silu", "tanh", "exp",  "sqrt",
-                                          "erf",  "log"};
-  return names[static_cast<int>(kind)];
-}
-
-int numOperands(Opcode opcode) { return info(opcode).operands; }
-
-bool writesOperand(const Instruction &instruction, int index) {
-  switch (instruction.opcode) {
-  case Opcode::ExpSum:
-    return index >= 2;
-  case Opcode::Rescale:
-    return index != 1;
-  default:
-    return index == numOperands(instruction.opcode) - 1;
-  }
-}
-
-bool readsOperand(const Instruction &instruction, int index) {
-  if (!writesOperand(instruction, index))
-    return true;
-  switch (instruction.opcode) {
-  case Opcode::Gemm:
-  case Opcode::NMGemm:
-  case Opcode::RowMax:
-    return instruction.accumulate;
-  case Opcode::ExpSum:
-    return index == 3 && instruction.accumulate;
-  case Opcode::Rescale:
-  case Opcode::Mask:
-    return true;
-  default:
-    return false;
-  }
-}
-
-Engine engineOf(const Instruction &instruction) {
-  return instruction.opcode == Opcode::Sync ? instruction.syncEngine
-                                            : info(instruction.opcode).engine;
-}
 
 int queueOf(const Instruction &instruction, const Target &target) {
   int channels = static_cast<int>(target.channels);

@@ -13,26 +13,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "VerifyAlias.h"
+#include "nm/Isa/Instructions.h"
 #include <algorithm>
 
 namespace nm::isa {
 
-/// Whether `written` may be `other`, element for element.
+/// Whether `written` may be `other`, element for element. A vector as right
+/// side may be the result only if there is one row: the tiles differ otherwise.
 static bool mayBeOne(const Instruction &instruction, int written, int other) {
-  switch (instruction.opcode) {
-  case Opcode::Unary:
-  case Opcode::Softmax: // by row
-    return written == 1 && other == 0;
-  case Opcode::Scale:
-  case Opcode::ExpSum:
-    return written == 2 && other == 0;
-  case Opcode::LayerNorm: // by row
-    return written == 3 && other == 0;
-  case Opcode::Elementwise: // a vector as rhs only if there is one row
-    return written == 2;
-  default:
-    return false;
-  }
+  return infoOf(instruction.opcode).operands[written].over >> other & 1;
 }
 
 /// Whether two tiles are the same for all values of their loops.

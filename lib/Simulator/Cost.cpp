@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cost.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Machine/ProductTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
@@ -138,66 +139,30 @@ Cost productCost(const Program &program, const model::Device &device,
   return cost;
 }
 
-/// Operations on each element, lane cycles of an element, and accesses of the
-/// scratchpad for an element.
-struct SpecialTerms {
-  int64_t ops, cycles, accesses;
-};
+/// Lane cycles of an element.
+int64_t cyclesOf(const isa::LaneCycles &cycles,
+                 const model::SpecialFunctionUnit &unit) {
+  return cycles.max * unit.maxCycles + cycles.exp * unit.expCycles +
+         cycles.sum * unit.sumCycles + cycles.scale * unit.scaleCycles;
+}
 
-SpecialTerms specialTerms(const Instruction &instruction,
-                          const model::SpecialFunctionUnit &unit) {
-  using isa::BinaryKind;
-  using isa::UnaryKind;
-  switch (instruction.opcode) {
-  case Opcode::RowMax:
-    return {1, unit.maxCycles, 1};
-  case Opcode::ExpSum:
-    return {2, unit.expCycles + unit.sumCycles, 2};
-  case Opcode::Softmax:
-    // Three reads and two writes, as in three passes.
-    return {4, unit.softmaxCycles(), 5};
-  case Opcode::LayerNorm:
-    // Sums of elements and squares, shift and scale.
-    return {4, 2 * unit.sumCycles + 2 * unit.scaleCycles, 3};
-  case Opcode::Elementwise:
-    switch (instruction.binary) {
-    case BinaryKind::Add:
-    case BinaryKind::Sub:
-      return {1, unit.sumCycles, 2};
-    case BinaryKind::Mul:
-    case BinaryKind::Div:
-      return {1, unit.scaleCycles, 2};
-    case BinaryKind::Max:
-      break;
-    }
-    return {1, unit.maxCycles, 2};
-  case Opcode::Unary:
-    switch (instruction.unary) {
-    case UnaryKind::Copy:
-      return {1, unit.scaleCycles, 2};
-    case UnaryKind::Relu:
-      return {1, unit.maxCycles, 2};
-    case UnaryKind::Exp:
-      return {1, unit.expCycles, 2};
-    default:
-      return {2, unit.expCycles + unit.scaleCycles, 2};
-    }
-  case Opcode::Fill:
-    return {1, unit.scaleCycles, 1};
-  default: // Rescale, Scale, Mask
-    return {1, unit.scaleCycles, 2};
-  }
+/// The operand that the instruction passes over: its matrix, or the first.
+size_t mainOperandOf(const Instruction &instruction) {
+  const isa::InstructionInfo &info = isa::infoOf(instruction.opcode);
+  for (int i = 0; i != info.numOperands; ++i)
+    if (info.operands[i].extent == isa::Extent::Matrix)
+      return static_cast<size_t>(i);
+  return 0;
 }
 
 Cost specialCost(const Program &program, const model::Device &device,
                  const Instruction &instruction) {
-  // The matrix that the instruction passes over.
-  size_t main = instruction.opcode == Opcode::Rescale ? 3 : 0;
+  size_t main = mainOperandOf(instruction);
   int64_t count = elementsOf(instruction.operands[main]);
-  SpecialTerms terms = specialTerms(instruction, device.specialFunction);
+  const isa::LaneWork &work = isa::workOf(instruction);
   Cost cost;
-  cost.specialOps = count * terms.ops;
-  cost.laneCycles = count * terms.cycles;
+  cost.specialOps = count * work.ops;
+  cost.laneCycles = count * cyclesOf(work.cycles, device.specialFunction);
   if (device.specialFunction.lanes > 0)
     cost.work = static_cast<double>(cost.laneCycles) /
                 static_cast<double>(device.specialFunction.lanes);
@@ -218,9 +183,9 @@ Cost specialCost(const Program &program, const model::Device &device,
         static_cast<double>(times * elementsOf(tile) * bytesOf(program, tile));
     accesses += whole ? times : 0;
   }
-  if (accesses < terms.accesses)
+  if (accesses < work.accesses)
     bytes +=
-        static_cast<double>((terms.accesses - accesses) * count *
+        static_cast<double>((work.accesses - accesses) * count *
                             bytesOf(program, instruction.operands[written]));
   cost.scratchpad = bytes;
   return cost;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReportParts.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Support/Plot.h"
 #include "nm/Support/Svg.h"
 #include <algorithm>

@@ -8,6 +8,7 @@
 #include "nm/Isa/Encoding.h"
 #include "SampleProgram.h"
 #include "nm/Isa/BinaryFormat.h"
+#include "nm/Isa/Instructions.h"
 #include <algorithm>
 #include <cmath>
 #include <functional>

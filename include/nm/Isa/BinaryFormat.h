@@ -18,9 +18,11 @@
 namespace nm::isa::binary {
 
 inline constexpr std::string_view kMagic = "NMATTACC";
-/// The latest version. A minor one adds values of fields that were there:
-/// 1.1 has the kinds div, sqrt, erf and log.
-inline constexpr uint16_t kMajor = 1, kMinor = 1;
+/// The version; a minor one adds instructions and values of fields that were
+/// there. The description says which has what.
+inline constexpr uint16_t kMajor = 1;
+/// The latest minor version: that of the newest entry of the description.
+uint16_t latestMinor();
 inline constexpr size_t kHeaderBytes = 32, kEntryBytes = 24, kBaseBytes = 16;
 
 enum Section : uint32_t {
@@ -33,27 +35,12 @@ enum Section : uint32_t {
 };
 inline constexpr uint32_t kNumSections = 6;
 
-/// Bits of an instruction's flags.
-enum Flag : uint8_t {
-  TransposeLhs = 1,
-  TransposeRhs = 2,
-  Accumulate = 4,
-  Reciprocal = 8,
-  Causal = 16
-};
-inline constexpr uint8_t kAllFlags = 31;
-
 /// The first minor version that has all of the program: what is as it was can
 /// be read by who knows no more.
 uint16_t minorOf(const Program &program);
 
 /// The CRC-32 of zip and PNG (polynomial 0xEDB88320).
 uint32_t crc32(std::string_view bytes);
-
-// What else than base word, semaphores and operands an opcode has.
-inline bool hasMask(Opcode opcode) { return opcode == Opcode::Mask; }
-inline bool hasPattern(Opcode opcode) { return opcode == Opcode::NMGemm; }
-inline bool hasTrips(Opcode opcode) { return opcode == Opcode::Loop; }
 
 } // namespace nm::isa::binary
 

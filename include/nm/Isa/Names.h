@@ -8,23 +8,13 @@
 #ifndef NM_ISA_NAMES_H
 #define NM_ISA_NAMES_H
 
-#include "nm/Isa/Program.h"
+#include "nm/Isa/Instructions.h"
 #include <cstring>
 #include <string_view>
 
 namespace nm::isa {
 
 using model::toString;
-
-/// How many values an enumeration has.
-constexpr int countOf(Type) { return 4; }
-constexpr int countOf(Role) { return 5; }
-constexpr int countOf(Part) { return 6; }
-constexpr int countOf(Engine) { return 4; }
-constexpr int countOf(Opcode) { return kNumOpcodes; }
-constexpr int countOf(BinaryKind) { return 5; }
-constexpr int countOf(UnaryKind) { return 10; }
-constexpr int countOf(Stationarity) { return model::kNumStationarities; }
 
 /// The value of a name; false if there is none.
 template <typename Enum> bool parseName(std::string_view text, Enum &value) {

@@ -50,29 +50,24 @@ inline constexpr int64_t kMaxChannels = 64;
 
 /// Elements in memory. Arithmetic is f32 everywhere; what is written is rounded
 /// once, to nearest even. I8 holds the packed indices of N:M weights.
-enum class Type : uint8_t { F32, F16, BF16, I8 };
+enum class Type : uint8_t {
+#define TYPE(symbol, word) symbol,
+#include "nm/Isa/Instructions.def"
+};
 /// Bytes of an element.
 constexpr int64_t typeBytes(Type type) {
   return type == Type::F32 ? 4 : type == Type::I8 ? 1 : 2;
 }
 
 enum class Role : uint8_t {
-  In,       ///< bound by whoever runs the program, read only
-  Out,      ///< bound by whoever runs the program
-  Param,    ///< from a checkpoint, by key, read only
-  Constant, ///< content in the program, read only
-  Scratch   ///< intermediate; undefined at the start
+#define ROLE(symbol, word) symbol,
+#include "nm/Isa/Instructions.def"
 };
 
 /// How the content of a parameter follows from the checkpoint's tensor.
 enum class Part : uint8_t {
-  Whole,      ///< the tensor, converted to `type`
-  Values,     ///< kept values of an N:M weight [C, K]: [C, K / M * N]
-  Indices,    ///< their indices: [C, ceil(K / M * N * ceil(log2 M) / 8)] bytes
-  Transposed, ///< the tensor of rank 2 with its dimensions swapped
-  /// Values and Indices of a weight that the checkpoint holds as [K, C].
-  TransposedValues,
-  TransposedIndices
+#define PART(symbol, word) symbol,
+#include "nm/Isa/Instructions.def"
 };
 
 constexpr bool isIndices(Part part) {
@@ -117,7 +112,10 @@ struct Buffer {
   std::vector<int64_t> shape; ///< row-major
 };
 
-enum class Space : uint8_t { Dram, Scratchpad };
+enum class Space : uint8_t {
+#define SPACE(symbol, word) symbol,
+#include "nm/Isa/Instructions.def"
+};
 
 /// How the counter of a loop moves a tile.
 struct Counter {
@@ -144,42 +142,24 @@ struct Tile {
   int64_t size(int64_t dim) const { return sizes[dims[dim]]; }
 };
 
-enum class Engine : uint8_t { Load, Store, Array, Special };
-
-enum class Opcode : uint8_t {
-  Load,        ///< 0 DRAM -> 1 scratchpad
-  Store,       ///< 0 scratchpad -> 1 DRAM
-  Gemm,        ///< 0 lhs, 1 rhs, 2 dest
-  NMGemm,      ///< 0 lhs, 1 values, 2 indices, 3 dest
-  RowMax,      ///< 0 source [R, C], 1 dest [R]
-  ExpSum,      ///< 0 source [R, C], 1 max [R], 2 dest [R, C], 3 sum [R]
-  Rescale,     ///< 0 old max [R], 1 new max [R], 2 sum [R], 3 dest [R, C]
-  Scale,       ///< 0 source [R, C], 1 factor [R], 2 dest [R, C]
-  Softmax,     ///< 0 source [R, C], 1 dest [R, C]
-  Mask,        ///< 0 dest [R, C], in place
-  LayerNorm,   ///< 0 source [R, C], 1 gamma [C], 2 beta [C], 3 dest [R, C]
-  Unary,       ///< 0 source, 1 dest
-  Elementwise, ///< 0 lhs, 1 rhs, 2 dest
-  Fill,        ///< 0 dest
-  Sync,        ///< no operand: waits and signals alone, on any engine
-  Barrier,     ///< no engine
-  Loop,        ///< begins a hardware loop
-  EndLoop
+enum class Engine : uint8_t {
+#define ENGINE(symbol, word) symbol,
+#include "nm/Isa/Instructions.def"
 };
-inline constexpr int kNumOpcodes = static_cast<int>(Opcode::EndLoop) + 1;
 
-enum class BinaryKind : uint8_t { Add, Sub, Mul, Max, Div };
+/// nm/Isa/Instructions.def has the operands of each.
+enum class Opcode : uint8_t {
+#define INSTRUCTION(symbol, word, engine, ...) symbol,
+#include "nm/Isa/Instructions.def"
+};
+
+enum class BinaryKind : uint8_t {
+#define BINARY(symbol, word, ...) symbol,
+#include "nm/Isa/Instructions.def"
+};
 enum class UnaryKind : uint8_t {
-  Copy, ///< with conversion of the element type
-  Relu,
-  Gelu, ///< by erf
-  GeluTanh,
-  Silu,
-  Tanh,
-  Exp,
-  Sqrt,
-  Erf,
-  Log
+#define UNARY(symbol, word, ...) symbol,
+#include "nm/Isa/Instructions.def"
 };
 
 /// A number that loop counters move.
@@ -194,22 +174,21 @@ struct Instruction {
   uint8_t channel = 0;
   Engine syncEngine = Engine::Array; ///< of Sync
 
-  std::vector<Tile> operands;           ///< as Opcode lists them
+  std::vector<Tile> operands;           ///< as the description lists them
   std::vector<uint32_t> waits, signals; ///< semaphores; none twice in a list
 
   // Gemm, NMGemm.
   Stationarity stationary = Stationarity::Output;
   bool transposeLhs = false, transposeRhs = false; ///< Gemm
   SparsePattern pattern;                           ///< NMGemm
-  /// Gemm, NMGemm: dest += product. RowMax: the maximum includes dest. ExpSum:
-  /// sum += row sums.
+  /// What an instruction adds to (Access::Accumulate) holds a part of it.
   bool accumulate = false;
 
   bool reciprocal = false; ///< Scale: divides; 0 where the factor is 0
   BinaryKind binary = BinaryKind::Add;
   UnaryKind unary = UnaryKind::Copy;
   /// Softmax: scale before the maximum. Gemm: factor of the product, 1 if none.
-  /// LayerNorm: epsilon, positive. Fill: the value. ExpSum, RowMax: unused.
+  /// LayerNorm: epsilon, positive. Fill: the value. Others: unused.
   float value = 1;
 
   /// Mask: element (i, j) of the tile is query position
@@ -258,8 +237,9 @@ support::DType dtypeOf(Type type);
 bool typeOf(support::DType dtype, Type &type);
 const char *toString(Role role);     ///< "in", "out", "param", ...
 const char *toString(Part part);     ///< "whole", "values", ...
+const char *toString(Space space);   ///< "dram", "scratchpad"
 const char *toString(Engine engine); ///< "load", "store", "array", "special"
-const char *toString(Opcode opcode); ///< "load", "nm_gemm", "exp_sum", ...
+const char *toString(Opcode opcode); ///< "load", "nm_gemm", ...
 const char *toString(BinaryKind kind);
 const char *toString(UnaryKind kind);
 

@@ -39,8 +39,7 @@ struct VerifyResult {
 ///   and Constant tensors never are;
 /// * attacc_verify_v6: what an instruction writes overlaps none of its other
 ///   operands, unless both are the same elements in the same order and each
-///   (or each row) is worked out by itself: source and dest of Unary, Scale,
-///   ExpSum, Softmax and LayerNorm, lhs or rhs and dest of Elementwise.
+///   (or each row) is worked out by itself, as the description says (over).
 ///
 /// Happens-before is exact: a semaphore has one signalling and one waiting
 /// engine, so the k-th wait meets the signal of that number. Needs what

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/Builders.h"
+#include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Target/Attacc/Attacc.h"
 
@@ -45,9 +46,6 @@ private:
   SmallVector<Value> semaphoresOf(ArrayRef<uint32_t> list) {
     return llvm::map_to_vector(list, [&](uint32_t i) { return semaphores[i]; });
   }
-  /// Counters and steps of a place of a mask.
-  std::pair<SmallVector<Value>, DenseI64ArrayAttr>
-  importAffine(const code::Affine &affine);
 
   OpBuilder &builder;
   const code::Program &program;
@@ -112,11 +110,11 @@ void Importer::importTensor(const code::Tensor &tensor, Location loc) {
       builder, loc,
       RegionType::get(builder.getContext(), tensor.shape, element, Space::Dram),
       builder.getStringAttr(tensor.name),
-      RoleAttr::get(builder.getContext(), static_cast<Role>(tensor.role)),
+      RoleAttr::get(builder.getContext(), toDialect(tensor.role)),
       array(tensor.strides), array(tensor.hostShape), hostType,
       text(tensor.key), text(tensor.scope),
-      PartAttr::get(builder.getContext(), static_cast<Part>(tensor.part)),
-      pattern, data));
+      PartAttr::get(builder.getContext(), toDialect(tensor.part)), pattern,
+      data));
 }
 
 void Importer::importTables() {
@@ -174,110 +172,109 @@ Value Importer::importTile(const code::Tile &tile, Location loc) {
       isIdentity ? DenseI64ArrayAttr() : array(dims));
 }
 
-std::pair<SmallVector<Value>, DenseI64ArrayAttr>
-Importer::importAffine(const code::Affine &affine) {
-  SmallVector<Value> values;
-  SmallVector<int64_t> steps;
-  for (auto [depth, step] : affine.steps) {
-    values.push_back(counters[depth]);
-    steps.push_back(step);
+namespace {
+
+/// Gives an operation the fields of its instruction, each as the attribute of
+/// its name.
+class FieldWriter {
+public:
+  FieldWriter(OpBuilder &builder, const code::InstructionInfo &info,
+              ArrayRef<Value> counters, OperationState &state)
+      : builder(builder), info(info), counters(counters), state(state) {}
+
+  SmallVector<int32_t> segments; ///< operands that fields have
+
+  template <typename T> void operator()(code::Field field, const T &value) {
+    for (const code::FieldUse &use : ArrayRef(info.fields, info.numFields))
+      if (use.field == field)
+        write(use.name ? use.name : code::infoOf(field).word, value);
   }
-  return {values, array(steps)};
-}
+
+private:
+  MLIRContext *context() { return builder.getContext(); }
+  void write(StringRef name, bool value) {
+    if (value)
+      state.addAttribute(name, builder.getUnitAttr());
+  }
+  void write(StringRef name, int64_t value) {
+    state.addAttribute(name, builder.getI64IntegerAttr(value));
+  }
+  void write(StringRef name, uint8_t value) { write(name, int64_t(value)); }
+  void write(StringRef name, float value) {
+    state.addAttribute(name, builder.getF32FloatAttr(value));
+  }
+  void write(StringRef, code::SparsePattern value) {
+    write("n", int64_t(value.n));
+    write("m", int64_t(value.m));
+  }
+  void write(StringRef name, const code::Affine &value) {
+    write(name, value.base);
+    SmallVector<int64_t> steps;
+    for (auto [depth, step] : value.steps) {
+      state.addOperands(counters[depth]);
+      steps.push_back(step);
+    }
+    if (!steps.empty())
+      state.addAttribute((name + "_steps").str(),
+                         builder.getDenseI64ArrayAttr(steps));
+    segments.push_back(steps.size());
+  }
+  void write(StringRef name, code::Stationarity value) {
+    state.addAttribute(name, StationaryAttr::get(context(), toDialect(value)));
+  }
+  void write(StringRef name, code::UnaryKind value) {
+    state.addAttribute(name, UnaryAttr::get(context(), toDialect(value)));
+  }
+  void write(StringRef name, code::BinaryKind value) {
+    state.addAttribute(name, BinaryAttr::get(context(), toDialect(value)));
+  }
+  void write(StringRef name, code::Engine value) {
+    state.addAttribute(name, EngineAttr::get(context(), toDialect(value)));
+  }
+
+  OpBuilder &builder;
+  const code::InstructionInfo &info;
+  ArrayRef<Value> counters;
+  OperationState &state;
+};
+
+} // namespace
 
 void Importer::importInstruction(const code::Instruction &from, Location loc) {
-  SmallVector<Value> r, waits = semaphoresOf(from.waits),
-                        signals = semaphoresOf(from.signals);
-  for (const code::Tile &tile : from.operands)
-    r.push_back(importTile(tile, loc));
-  MLIRContext *context = builder.getContext();
-  auto i64 = [&](int64_t value) { return builder.getI64IntegerAttr(value); };
-  auto unit = [&](bool value) {
-    return value ? builder.getUnitAttr() : UnitAttr();
-  };
-  FloatAttr value = builder.getF32FloatAttr(from.value);
-  auto stationary =
-      StationaryAttr::get(context, static_cast<Stationary>(from.stationary));
   OpBuilder &b = builder;
   switch (from.opcode) {
-  case code::Opcode::Load:
-    LoadOp::create(b, loc, r[0], r[1], i64(from.channel), waits, signals);
-    break;
-  case code::Opcode::Store:
-    StoreOp::create(b, loc, r[0], r[1], i64(from.channel), waits, signals);
-    break;
-  case code::Opcode::Gemm:
-    GemmOp::create(b, loc, r[0], r[1], r[2], stationary, unit(from.accumulate),
-                   unit(from.transposeLhs), unit(from.transposeRhs), value,
-                   waits, signals);
-    break;
-  case code::Opcode::NMGemm:
-    NMGemmOp::create(b, loc, r[0], r[1], r[2], r[3], i64(from.pattern.n),
-                     i64(from.pattern.m), stationary, unit(from.accumulate),
-                     value, waits, signals);
-    break;
-  case code::Opcode::RowMax:
-    RowMaxOp::create(b, loc, r[0], r[1], unit(from.accumulate), waits, signals);
-    break;
-  case code::Opcode::ExpSum:
-    ExpSumOp::create(b, loc, r[0], r[1], r[2], r[3], unit(from.accumulate),
-                     waits, signals);
-    break;
-  case code::Opcode::Rescale:
-    RescaleOp::create(b, loc, r[0], r[1], r[2], r[3], waits, signals);
-    break;
-  case code::Opcode::Scale:
-    ScaleOp::create(b, loc, r[0], r[1], r[2], unit(from.reciprocal), waits,
-                    signals);
-    break;
-  case code::Opcode::Softmax:
-    SoftmaxOp::create(b, loc, r[0], r[1], value, waits, signals);
-    break;
-  case code::Opcode::Mask: {
-    auto [rows, rowSteps] = importAffine(from.row);
-    auto [columns, columnSteps] = importAffine(from.column);
-    MaskOp::create(b, loc, r[0], i64(from.row.base), rows, rowSteps,
-                   i64(from.column.base), columns, columnSteps,
-                   unit(from.causal), i64(from.window), i64(from.keys),
-                   i64(from.group), waits, signals);
-    break;
-  }
-  case code::Opcode::LayerNorm:
-    LayerNormOp::create(b, loc, r[0], r[1], r[2], r[3], value, waits, signals);
-    break;
-  case code::Opcode::Unary:
-    UnaryOp::create(b, loc,
-                    UnaryAttr::get(context, static_cast<Unary>(from.unary)),
-                    r[0], r[1], waits, signals);
-    break;
-  case code::Opcode::Elementwise:
-    ElementwiseOp::create(
-        b, loc, BinaryAttr::get(context, static_cast<Binary>(from.binary)),
-        r[0], r[1], r[2], waits, signals);
-    break;
-  case code::Opcode::Fill:
-    FillOp::create(b, loc, r[0], value, waits, signals);
-    break;
-  case code::Opcode::Sync:
-    SyncOp::create(
-        b, loc, EngineAttr::get(context, static_cast<Engine>(from.syncEngine)),
-        i64(from.channel), waits, signals);
-    break;
   case code::Opcode::Barrier:
     BarrierOp::create(b, loc);
-    break;
+    return;
   case code::Opcode::Loop: {
-    auto loop = LoopOp::create(b, loc, i64(from.trips));
+    auto loop = LoopOp::create(b, loc, b.getI64IntegerAttr(from.trips));
     Block &body = loop.getBody().emplaceBlock();
     counters.push_back(body.addArgument(b.getIndexType(), loc));
     b.setInsertionPointToStart(&body);
-    break;
+    return;
   }
   case code::Opcode::EndLoop:
     counters.pop_back();
     b.setInsertionPointAfter(b.getInsertionBlock()->getParentOp());
+    return;
+  default:
     break;
   }
+  const code::InstructionInfo &info = code::infoOf(from.opcode);
+  OperationState state(loc, AttaccDialect::getDialectNamespace().str() + "." +
+                                info.word);
+  SmallVector<int32_t> segments(from.operands.size(), 1);
+  for (const code::Tile &tile : from.operands)
+    state.addOperands(importTile(tile, loc));
+  FieldWriter fields(b, info, counters, state);
+  code::forEachField(from, fields);
+  llvm::append_range(segments, fields.segments);
+  for (const std::vector<uint32_t> *list : {&from.waits, &from.signals}) {
+    state.addOperands(semaphoresOf(*list));
+    segments.push_back(list->size());
+  }
+  state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr(segments));
+  b.create(state);
 }
 
 ProgramOp Importer::run() {

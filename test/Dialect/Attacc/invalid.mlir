@@ -5,12 +5,12 @@ func.func private @rank(!attacc.region<1x2x3x4x5xf32, dram>)
 
 // -----
 
-// expected-error @+1 {{[attacc_region_c1] has size 0, expected 1 to 2147483647}}
+// expected-error @+1 {{[attacc_region_c1] has the size 0, expected 1 to 2147483647}}
 func.func private @size(!attacc.region<0xf32, dram>)
 
 // -----
 
-// expected-error @+1 {{[attacc_region_c1] has 4611686014132420609 elements, expected at most 2^48}}
+// expected-error @+1 {{[attacc_region_c1] has 2147483647x2147483647 elements, expected at most 2^48}}
 func.func private @many(!attacc.region<2147483647x2147483647xf32, dram>)
 
 // -----
@@ -32,7 +32,7 @@ attacc.program @segments for <name = "d", scratchpad = 100, channels = 1, segmen
 
 // -----
 
-// expected-error @+1 {{[attacc_device_c2] has the pattern '4:2', expected N:M with 1 <= N <= M <= 64}}
+// expected-error @+1 {{[attacc_device_c2] has the pattern 4:2, expected 1 <= N <= M <= 64}}
 attacc.program @pattern for <name = "d", scratchpad = 100, channels = 1, patterns = "2:4,4:2"> {
 }
 
@@ -46,7 +46,7 @@ attacc.program @stranger for <name = "d", scratchpad = 4096, channels = 2, segme
 // -----
 
 attacc.program @unnamed for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
-  // expected-error @+1 {{[attacc_tensor_c1] has an empty name}}
+  // expected-error @+1 {{[attacc_tensor_c1] has no name, expected a name of its own}}
   %q = attacc.tensor "" in : !attacc.region<4xf32, dram>
 }
 
@@ -54,7 +54,7 @@ attacc.program @unnamed for <name = "d", scratchpad = 4096, channels = 2, segmen
 
 attacc.program @twice for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %q = attacc.tensor "q" in : !attacc.region<4xf32, dram>
-  // expected-error @+1 {{[attacc_tensor_c1] has the name 'q' of another tensor}}
+  // expected-error @+1 {{[attacc_tensor_c1] has the name of another, expected a name of its own}}
   %r = attacc.tensor "q" out : !attacc.region<4xf32, dram>
 }
 
@@ -75,7 +75,7 @@ attacc.program @far for <name = "d", scratchpad = 4096, channels = 2, segments =
 // -----
 
 attacc.program @host for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
-  // expected-error @+1 {{[attacc_tensor_c3] has a host shape of 6 elements, expected 4}}
+  // expected-error @+1 {{[attacc_tensor_c3] has the host shape 2x3, expected as many elements as 4}}
   %q = attacc.tensor "q" in {host_shape = array<i64: 2, 3>} : !attacc.region<4xf32, dram>
 }
 
@@ -103,14 +103,14 @@ attacc.program @key for <name = "d", scratchpad = 4096, channels = 2, segments =
 // -----
 
 attacc.program @part for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
-  // expected-error @+1 {{[attacc_tensor_c4] holds indices as '!attacc.region<4x4xf32, dram>', expected rank 2, indices in i8 and values not}}
+  // expected-error @+1 {{[attacc_tensor_c4] holds indices as f32 of rank 2, expected rank 2, indices in i8 and values not}}
   %q = attacc.tensor "q" param {key = "k", part = #attacc.part<indices>, pattern = array<i64: 2, 4>} : !attacc.region<4x4xf32, dram>
 }
 
 // -----
 
 attacc.program @patternless for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
-  // expected-error @+1 {{[attacc_tensor_c4] holds values without a pattern [N, M], expected 1 <= N < M <= 64}}
+  // expected-error @+1 {{[attacc_tensor_c4] has the pattern 0:0, expected 1 <= N < M <= 64}}
   %q = attacc.tensor "q" param {key = "k", part = #attacc.part<values>} : !attacc.region<4x4xf32, dram>
 }
 
@@ -162,7 +162,7 @@ attacc.program @two_queues for <name = "d", scratchpad = 4096, channels = 2, seg
   %s = attacc.semaphore 0
   // expected-note @+1 {{the first that does so}}
   attacc.sync array signal(%s)
-  // expected-error @+1 {{[attacc_semaphore_c2] signals a semaphore on special 0, expected array 0 as before}}
+  // expected-error @+1 {{[attacc_semaphore_c2] signals semaphore 0 on special, expected array, which does so before}}
   attacc.sync special signal(%s)
 }
 
@@ -170,7 +170,7 @@ attacc.program @two_queues for <name = "d", scratchpad = 4096, channels = 2, seg
 
 attacc.program @twice_in_list for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %s = attacc.semaphore 0
-  // expected-error @+1 {{[attacc_semaphore_c2] waits for a semaphore twice, expected once}}
+  // expected-error @+1 {{[attacc_semaphore_c2] waits for semaphore 0 twice, expected once}}
   attacc.sync array wait(%s, %s)
 }
 
@@ -315,7 +315,7 @@ attacc.program @nest for <name = "d", scratchpad = 4096, channels = 2, segments 
 attacc.program @moved for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %q = attacc.tensor "q" in : !attacc.region<4x4xf32, dram>
   %b = attacc.buffer at 0 slots 1 : !attacc.region<4x3xf32, scratchpad>
-  // expected-error @+1 {{[attacc_move_c1] moves '!attacc.region<4x4xf32, dram>' to '!attacc.region<4x3xf32, scratchpad>', expected equal shapes and elements}}
+  // expected-error @+1 {{[attacc_move_c1] moves 4x4 f32 to 4x3 f32, expected equal shapes and elements}}
   attacc.load %q to %b channel 0 : !attacc.region<4x4xf32, dram> to !attacc.region<4x3xf32, scratchpad>
 }
 
@@ -335,7 +335,7 @@ attacc.program @gemm_shapes for <name = "d", scratchpad = 4096, channels = 2, se
   %a = attacc.buffer at 0 slots 1 : !attacc.region<2x3xf32, scratchpad>
   %b = attacc.buffer at 1024 slots 1 : !attacc.region<4x5xf32, scratchpad>
   %c = attacc.buffer at 2048 slots 1 : !attacc.region<2x5xf32, scratchpad>
-  // expected-error @+1 {{[attacc_gemm_c1] multiplies '!attacc.region<2x3xf32, scratchpad>' by '!attacc.region<4x5xf32, scratchpad>' into '!attacc.region<2x5xf32, scratchpad>', expected M x K by K x N into M x N after the transposes}}
+  // expected-error @+1 {{[attacc_gemm_c1] multiplies 2x3 f32 by 4x5 f32 into 2x5 f32, expected M x K by K x N into M x N after the transposes}}
   attacc.gemm output %a, %b into %c : !attacc.region<2x3xf32, scratchpad>, !attacc.region<4x5xf32, scratchpad> into !attacc.region<2x5xf32, scratchpad>
 }
 
@@ -355,7 +355,7 @@ attacc.program @gemm_types for <name = "d", scratchpad = 4096, channels = 2, seg
   %a = attacc.buffer at 0 slots 1 : !attacc.region<2x3xf32, scratchpad>
   %b = attacc.buffer at 1024 slots 1 : !attacc.region<3x5xf16, scratchpad>
   %c = attacc.buffer at 2048 slots 1 : !attacc.region<2x5xf32, scratchpad>
-  // expected-error @+1 {{[attacc_gemm_c2] multiplies 'f32' by 'f16', expected equal f16, bf16 or f32}}
+  // expected-error @+1 {{[attacc_gemm_c2] multiplies f32 by f16, expected equal f16, bf16 or f32}}
   attacc.gemm output %a, %b into %c : !attacc.region<2x3xf32, scratchpad>, !attacc.region<3x5xf16, scratchpad> into !attacc.region<2x5xf32, scratchpad>
 }
 
@@ -365,7 +365,7 @@ attacc.program @gemm_scale for <name = "d", scratchpad = 4096, channels = 2, seg
   %a = attacc.buffer at 0 slots 1 : !attacc.region<2x3xf32, scratchpad>
   %b = attacc.buffer at 1024 slots 1 : !attacc.region<3x5xf32, scratchpad>
   %c = attacc.buffer at 2048 slots 1 : !attacc.region<2x5xf32, scratchpad>
-  // expected-error @+1 {{[attacc_gemm_c2] has the scale}}
+  // expected-error @+1 {{[attacc_gemm_c2] has the factor inf, expected a finite one}}
   attacc.gemm output %a, %b into %c {scale = 0x7F800000 : f32} : !attacc.region<2x3xf32, scratchpad>, !attacc.region<3x5xf32, scratchpad> into !attacc.region<2x5xf32, scratchpad>
 }
 
@@ -386,7 +386,7 @@ attacc.program @unknown_pattern for <name = "d", scratchpad = 4096, channels = 2
   %v = attacc.buffer at 1024 slots 1 : !attacc.region<2x2xf32, scratchpad>
   %x = attacc.buffer at 2048 slots 1 : !attacc.region<2x1xi8, scratchpad>
   %c = attacc.buffer at 3072 slots 1 : !attacc.region<2x2xf32, scratchpad>
-  // expected-error @+1 {{[attacc_nm_gemm_c1] has the pattern 1:4, expected one of the device's: '2:4'}}
+  // expected-error @+1 {{[attacc_nm_gemm_c1] has the pattern 1:4, expected one that d decodes: 2:4}}
   attacc.nm_gemm weight %a, %v[%x] into %c pattern 1 by 4 : !attacc.region<2x8xf32, scratchpad>, !attacc.region<2x2xf32, scratchpad>, !attacc.region<2x1xi8, scratchpad> into !attacc.region<2x2xf32, scratchpad>
 }
 
@@ -419,7 +419,7 @@ attacc.program @nm_types for <name = "d", scratchpad = 4096, channels = 2, segme
   %v = attacc.buffer at 1024 slots 1 : !attacc.region<2x4xf32, scratchpad>
   %x = attacc.buffer at 2048 slots 1 : !attacc.region<2x1xf32, scratchpad>
   %c = attacc.buffer at 3072 slots 1 : !attacc.region<2x2xf32, scratchpad>
-  // expected-error @+1 {{[attacc_nm_gemm_c4] has indices of type 'f32', expected i8}}
+  // expected-error @+1 {{[attacc_nm_gemm_c4] has indices of f32, expected i8}}
   attacc.nm_gemm weight %a, %v[%x] into %c pattern 2 by 4 : !attacc.region<2x8xf32, scratchpad>, !attacc.region<2x4xf32, scratchpad>, !attacc.region<2x1xf32, scratchpad> into !attacc.region<2x2xf32, scratchpad>
 }
 
@@ -428,7 +428,7 @@ attacc.program @nm_types for <name = "d", scratchpad = 4096, channels = 2, segme
 attacc.program @rows for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %a = attacc.buffer at 0 slots 1 : !attacc.region<2x4xf32, scratchpad>
   %m = attacc.buffer at 1024 slots 1 : !attacc.region<3xf32, scratchpad>
-  // expected-error @+1 {{[attacc_row_c1] has the row vector '!attacc.region<3xf32, scratchpad>', expected 2 elements}}
+  // expected-error @+1 {{[attacc_row_c1] has the row vector 3 f32, expected 2 elements}}
   attacc.row_max %a into %m : !attacc.region<2x4xf32, scratchpad> into !attacc.region<3xf32, scratchpad>
 }
 
@@ -437,7 +437,7 @@ attacc.program @rows for <name = "d", scratchpad = 4096, channels = 2, segments 
 attacc.program @same for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %a = attacc.buffer at 0 slots 1 : !attacc.region<2x4xf32, scratchpad>
   %m = attacc.buffer at 1024 slots 1 : !attacc.region<2x3xf32, scratchpad>
-  // expected-error @+1 {{[attacc_elements_c1] has '!attacc.region<2x4xf32, scratchpad>' and '!attacc.region<2x3xf32, scratchpad>', expected equal shapes}}
+  // expected-error @+1 {{[attacc_elements_c1] has 2x4 f32 and 2x3 f32, expected equal shapes}}
   attacc.unary relu %a into %m : !attacc.region<2x4xf32, scratchpad> into !attacc.region<2x3xf32, scratchpad>
 }
 
@@ -445,7 +445,7 @@ attacc.program @same for <name = "d", scratchpad = 4096, channels = 2, segments 
 
 attacc.program @special for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %a = attacc.buffer at 0 slots 1 : !attacc.region<4xi8, scratchpad>
-  // expected-error @+1 {{[attacc_special_c1] has an operand of i8, expected f32, f16 or bf16}}
+  // expected-error @+1 {{[attacc_special_c1] operand 0 is of i8, expected f32, f16 or bf16}}
   attacc.fill %a with 0.0 : !attacc.region<4xi8, scratchpad>
 }
 
@@ -479,7 +479,7 @@ attacc.program @elementwise for <name = "d", scratchpad = 4096, channels = 2, se
 
 attacc.program @mask for <name = "d", scratchpad = 4096, channels = 2, segments = 2, patterns = "2:4"> {
   %a = attacc.buffer at 0 slots 1 : !attacc.region<2x4xf32, scratchpad>
-  // expected-error @+1 {{[attacc_mask_c1] masks '!attacc.region<2x4xf32, scratchpad>' with a group of 0, a window of 0 and 0 keys, expected rank 2, a group of at least 1 and the others not negative}}
+  // expected-error @+1 {{[attacc_mask_c1] masks 2x4 f32 with a group of 0, a window of 0 and 0 keys, expected rank 2, a group of at least 1 and the others not negative}}
   attacc.mask %a row 0 column 0 {group = 0 : i64} : !attacc.region<2x4xf32, scratchpad>
 }
 

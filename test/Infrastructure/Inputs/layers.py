@@ -36,7 +36,7 @@ WITH_MLIR = {
                                 "Dialect/NM/Transforms", "Transforms"],
     "Dialect/Pifo/IR": ["Support", "Model/PifoMesh"],
     "Dialect/Pifo/Transforms": ["Support", "Dialect/Pifo/IR"],
-    "Dialect/Attacc/IR": ["Support"],
+    "Dialect/Attacc/IR": ["Support", "Dialect/Common", "Machine", "Isa"],
     "Dialect/Step/IR": ["Support"],
     "Dialect/Step/Transforms": ["Support", "Dialect/Step/IR", "Dialect/NM/Transforms"],
     "Transforms": ["Support", "Dialect/NM/IR", "Dialect/Flat/IR"],

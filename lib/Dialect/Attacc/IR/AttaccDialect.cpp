@@ -6,12 +6,24 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
+#include "Verify.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::attacc;
+namespace code = ::nm::isa;
+
+std::string attacc::withoutSubject(std::string message, StringRef subject) {
+  // "[attacc_gemm_c1] instruction 3 (gemm) has": the rule stays.
+  size_t begin = StringRef(message).find(']') + 1;
+  StringRef rest = StringRef(message).substr(begin).ltrim();
+  rest.consume_front(subject);
+  rest = rest.ltrim(" ,");
+  return message.substr(0, begin) + " " + rest.str();
+}
 
 #include "nm/Dialect/Attacc/IR/AttaccDialect.cpp.inc"
 #include "nm/Dialect/Attacc/IR/AttaccEnums.cpp.inc"
@@ -90,19 +102,8 @@ void RegionType::print(AsmPrinter &printer) const {
 LogicalResult RegionType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<int64_t> shape, Type elementType,
                                  Space) {
-  if (shape.empty() || shape.size() > 4)
-    return emitError() << "[attacc_region_c1] has rank " << shape.size()
-                       << ", expected 1 to 4";
-  int64_t elements = 1;
-  for (int64_t size : shape) {
-    if (size < 1 || size > INT32_MAX)
-      return emitError() << "[attacc_region_c1] has size " << size
-                         << ", expected 1 to 2147483647";
-    elements = multiplySaturating(elements, size);
-  }
-  if (elements > int64_t(1) << 48)
-    return emitError() << "[attacc_region_c1] has " << elements
-                       << " elements, expected at most 2^48";
+  if (code::Status status = code::checkShape("", shape.vec()); !status)
+    return emitError() << withoutSubject(status.error().message, "");
   if (!elementType.isF32() && !elementType.isF16() && !elementType.isBF16() &&
       !elementType.isInteger(8))
     return emitError() << "[attacc_region_c2] has elements of type "
@@ -114,39 +115,37 @@ LogicalResult RegionType::verify(function_ref<InFlightDiagnostic()> emitError,
 // Devices
 //===----------------------------------------------------------------------===//
 
-/// Reads "2:4"; fails unless 1 <= N <= M <= 64.
-static FailureOr<std::pair<int64_t, int64_t>> parsePattern(StringRef text) {
-  auto [left, right] = text.split(':');
-  int64_t n = 0, m = 0;
-  if (left.getAsInteger(10, n) || right.getAsInteger(10, m) || n < 1 || m < n ||
-      m > 64)
-    return failure();
-  return std::make_pair(n, m);
+/// The facts as a program has them; a pattern that is none is 0:0.
+static code::Target toTarget(StringRef name, int64_t scratchpad,
+                             int64_t channels, int64_t segments,
+                             StringRef patterns) {
+  code::Target target;
+  target.name = name.str();
+  target.scratchpadBytes = scratchpad;
+  target.channels = channels;
+  target.segments = segments;
+  for (StringRef text : llvm::split(patterns, ','))
+    if (!patterns.empty() &&
+        !code::parsePattern(text, target.patterns.emplace_back()))
+      target.patterns.back() = {};
+  return target;
+}
+
+code::Target attacc::toTarget(DeviceAttr device) {
+  return ::toTarget(device.getName(), device.getScratchpad(),
+                    device.getChannels(), device.getSegments(),
+                    device.getPatterns());
 }
 
 LogicalResult DeviceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 StringRef, int64_t scratchpad,
+                                 StringRef name, int64_t scratchpad,
                                  int64_t channels, int64_t segments,
                                  StringRef patterns) {
-  if (scratchpad < 1 || scratchpad > int64_t(1) << 40)
-    return emitError() << "[attacc_device_c1] has a scratchpad of "
-                       << scratchpad << " bytes, expected 1 to 2^40";
-  if (channels < 1 || channels > 64)
-    return emitError() << "[attacc_device_c1] has " << channels
-                       << " channels, expected 1 to 64";
-  if (segments < 1 || segments > INT32_MAX)
-    return emitError() << "[attacc_device_c1] has " << segments
-                       << " segments, expected 1 to 2147483647";
-  for (StringRef pattern : llvm::split(patterns, ','))
-    if (!patterns.empty() && failed(parsePattern(pattern)))
-      return emitError() << "[attacc_device_c2] has the pattern '" << pattern
-                         << "', expected N:M with 1 <= N <= M <= 64";
+  code::Program program;
+  program.target = ::toTarget(name, scratchpad, channels, segments, patterns);
+  code::Checker checker(program);
+  if (code::Status status = checker.checkTarget(); !status)
+    return emitError() << withoutSubject(status.error().message,
+                                         checker.subject());
   return success();
-}
-
-bool DeviceAttr::decodes(int64_t n, int64_t m) const {
-  return llvm::any_of(llvm::split(getPatterns(), ','), [&](StringRef text) {
-    auto pattern = parsePattern(text);
-    return succeeded(pattern) && *pattern == std::make_pair(n, m);
-  });
 }

@@ -16,9 +16,9 @@ namespace mlir::attacc {
 LogicalResult verifyCounters(Operation *op, StringRef rule,
                              ValueRange counters);
 
-/// Trips of the loop of a counter that verifyCounters accepts, within bounds
-/// even where the loop is yet to be verified.
-int64_t tripsOf(Value counter);
+/// A message of nm/Isa's rules without the entry that it names: whoever has the
+/// operation at hand needs no number.
+std::string withoutSubject(std::string message, StringRef subject);
 
 } // namespace mlir::attacc
 

@@ -55,40 +55,16 @@ class Attacc_Enum<string name, string summary, list<I32EnumAttrCase> cases>
   let genSpecializedAttr = 0;
 }
 
-def Attacc_Space : Attacc_Enum<"Space", "memory", [
-    I32EnumAttrCase<"Dram", 0, "dram">, I32EnumAttrCase<"Scratchpad", 1, "scratchpad">]>;
-def Attacc_Role : Attacc_Enum<"Role", "role of a tensor", [
-    I32EnumAttrCase<"In", 0, "in">, I32EnumAttrCase<"Out", 1, "out">,
-    I32EnumAttrCase<"Param", 2, "param">, I32EnumAttrCase<"Constant", 3, "constant">,
-    I32EnumAttrCase<"Scratch", 4, "scratch">]>;
+// Space, Role, Part, Stationary, Binary, Unary, Engine: of nm/Isa/Instructions.def.
+include "nm/Dialect/Attacc/IR/AttaccIsaEnums.td"
+
 def Attacc_RoleAttr : EnumAttr<Attacc_Dialect, Attacc_Role, "role">;
-def Attacc_Part : Attacc_Enum<"Part", "how a parameter follows from the checkpoint's tensor", [
-    I32EnumAttrCase<"Whole", 0, "whole">, I32EnumAttrCase<"Values", 1, "values">,
-    I32EnumAttrCase<"Indices", 2, "indices">, I32EnumAttrCase<"Transposed", 3, "transposed">,
-    I32EnumAttrCase<"TransposedValues", 4, "transposed_values">,
-    I32EnumAttrCase<"TransposedIndices", 5, "transposed_indices">]>;
 def Attacc_PartAttr : EnumAttr<Attacc_Dialect, Attacc_Part, "part"> {
   let assemblyFormat = "`<` $value `>`";
 }
-def Attacc_Stationary : Attacc_Enum<"Stationary", "operand that stays in the array", [
-    I32EnumAttrCase<"Output", 0, "output">, I32EnumAttrCase<"Weight", 1, "weight">,
-    I32EnumAttrCase<"Input", 2, "input">]>;
 def Attacc_StationaryAttr : EnumAttr<Attacc_Dialect, Attacc_Stationary, "stationary">;
-def Attacc_Binary : Attacc_Enum<"Binary", "operation on two elements", [
-    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Sub", 1, "sub">,
-    I32EnumAttrCase<"Mul", 2, "mul">, I32EnumAttrCase<"Max", 3, "max">,
-    I32EnumAttrCase<"Div", 4, "div">]>;
 def Attacc_BinaryAttr : EnumAttr<Attacc_Dialect, Attacc_Binary, "binary">;
-def Attacc_Unary : Attacc_Enum<"Unary", "operation on one element", [
-    I32EnumAttrCase<"Copy", 0, "copy">, I32EnumAttrCase<"Relu", 1, "relu">,
-    I32EnumAttrCase<"Gelu", 2, "gelu">, I32EnumAttrCase<"GeluTanh", 3, "gelu_tanh">,
-    I32EnumAttrCase<"Silu", 4, "silu">, I32EnumAttrCase<"Tanh", 5, "tanh">,
-    I32EnumAttrCase<"Exp", 6, "exp">, I32EnumAttrCase<"Sqrt", 7, "sqrt">,
-    I32EnumAttrCase<"Erf", 8, "erf">, I32EnumAttrCase<"Log", 9, "log">]>;
 def Attacc_UnaryAttr : EnumAttr<Attacc_Dialect, Attacc_Unary, "unary">;
-def Attacc_Engine : Attacc_Enum<"Engine", "unit that works a queue", [
-    I32EnumAttrCase<"Load", 0, "load">, I32EnumAttrCase<"Store", 1, "store">,
-    I32EnumAttrCase<"Array", 2, "array">, I32EnumAttrCase<"Special", 3, "special">]>;
 def Attacc_EngineAttr : EnumAttr<Attacc_Dialect, Attacc_Engine, "engine">;
 
 def Attacc_RegionType : Attacc_Type<"Region", "region"> {
@@ -151,9 +127,6 @@ def Attacc_DeviceAttr : AttrDef<Attacc_Dialect, "Device"> {
                         StringRefParameter<"">:$patterns);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
-  let extraClassDeclaration = [{
-    bool decodes(int64_t n, int64_t m) const;
-  }];
 }
 
 #endif // NM_DIALECT_ATTACC_IR_ATTACCBASE_TD

@@ -19,6 +19,10 @@
 
 namespace mlir::attacc {
 class ProgramOp;
+
+/// attacc_program_c1 of an instruction, and the shape of its attributes. The
+/// program asks the rules of nm/Isa for all that it holds.
+LogicalResult verifyInProgram(Operation *op);
 } // namespace mlir::attacc
 
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h.inc"

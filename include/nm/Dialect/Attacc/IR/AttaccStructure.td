@@ -96,7 +96,6 @@ def Attacc_BufferOp : Attacc_Op<"buffer", [ParentOneOf<["ProgramOp"]>]> {
   let arguments = (ins I64Attr:$address, DefaultValuedAttr<I64Attr, "1">:$slots);
   let results = (outs Attacc_Pad:$result);
   let assemblyFormat = "`at` custom<Number>($address) `slots` custom<Number>($slots) attr-dict `:` type($result)";
-  let hasVerifier = 1;
 }
 
 def Attacc_SemaphoreOp : Attacc_Op<"semaphore", [ParentOneOf<["ProgramOp"]>]> {
@@ -111,7 +110,6 @@ def Attacc_SemaphoreOp : Attacc_Op<"semaphore", [ParentOneOf<["ProgramOp"]>]> {
   let arguments = (ins I64Attr:$count);
   let results = (outs Attacc_SemaphoreType:$result);
   let assemblyFormat = "custom<Number>($count) attr-dict";
-  let hasVerifier = 1;
 }
 
 def Attacc_TileOp : Attacc_Op<"tile"> {

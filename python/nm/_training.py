@@ -76,13 +76,15 @@ class Training:
             self._file.close()
 
     def add(self, parameters):
-        """`parameters`: (name, dtype, shape, address, group, pattern or None, axis) each."""
+        """`parameters`: (name, dtype, shape, address, group, pattern or None, axis) each, and whether the
+        memory stays the trained weights."""
         array = (_runtime.Parameter * len(parameters))()
-        for slot, (name, dtype, shape, address, group, pattern, axis) in zip(array, parameters):
+        for slot, (name, dtype, shape, address, group, pattern, axis, *dense) in zip(array, parameters):
             _describe(slot, name, dtype, shape, address)
             slot.group = group
             slot.pattern = pattern.encode() if pattern is not None else None
             slot.axis = axis
+            slot.dense = int(any(dense))
         call("nm_recipe_add", self.handle, array, len(parameters))
         self.names += [parameter[0] for parameter in parameters]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import Optimizer as _TorchOptimizer
 
-from nm import _runtime
+from nm import _effective, _runtime
 from nm import flat as _flat
 from nm._training import Training
 from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
@@ -91,20 +91,26 @@ class RecipeOptimizer(_TorchOptimizer):
     from its element `"offset"` on (default 0). sharded: the ranks of torch.distributed (True: all; or a
     process group) each hold a part of the parameters; what AutoSwitch and skip_nonfinite look at is
     that of all of them. Every rank takes every step then.
+
+    model: parameters stay the trained weights, and the modules of `model` read the effective ones, which
+    are computed where a forward or backward pass needs them. Nothing but the mask is kept beside weights
+    and moments then; without it, an f32 copy of the masked tensors.
     """
 
     #: Fields of the recipe's optimizer that are rates of a group, and other names of them.
     _rates = ("lr", "weight_decay")
 
     def __init__(self, params, recipe, *, pattern=None, axis=1, trace=None, sharded=None,
-                 **rates):
+                 model=None, **rates):
         self.recipe = Recipe.of(recipe)
         if pattern is not None and self.recipe.given.get("patterns"):
             raise _runtime.Error("both `pattern` and the recipe's patterns are given")
         self._training = Training(self.recipe, trace)
         self._tensors = []
+        self._kinds = []
         self._versions = []
         self._slots = []
+        self._model = model is not None
         self._ranks = None if sharded is True else sharded or None
         self._unchecked = bool(sharded)
         if sharded:
@@ -122,6 +128,10 @@ class RecipeOptimizer(_TorchOptimizer):
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         super().__init__([self._take_names(group) for group in groups], defaults)
+        if self._model:
+            indices = {id(slot.tensor): index for index, slot in enumerate(self._slots)
+                       if self._training.info(index).m}
+            self._reader = _effective.attach(model, self, indices)
 
     def _take_names(self, group):
         """The group with plain tensors; their names are noted."""
@@ -149,7 +159,8 @@ class RecipeOptimizer(_TorchOptimizer):
                 slots += self._slots_of(tensor, group, len(self._slots) + len(slots))
             self._training.add([(slot.part.name, _DTYPES[slot.tensor.dtype], slot.part.shape,
                                  slot.address(slot.tensor), len(self.param_groups) - 1,
-                                 slot.part.pattern, slot.part.axis) for slot in slots])
+                                 slot.part.pattern, slot.part.axis, self._model)
+                                for slot in slots])
         except Exception:
             self.param_groups.pop()
             raise
@@ -159,6 +170,7 @@ class RecipeOptimizer(_TorchOptimizer):
             self._slots.append(slot)
         for tensor in group["params"]:
             self._tensors.append(tensor)
+            self._kinds.append((tensor.dtype, tensor.shape))
             self._versions.append(self._mark(tensor))
 
     def _slots_of(self, tensor, group, index):
@@ -224,21 +236,31 @@ class RecipeOptimizer(_TorchOptimizer):
 
     def _take_writes(self):
         """What others have written into parameters since the last step becomes their weights."""
-        for number, (tensor, seen) in enumerate(zip(self._tensors, self._versions)):
-            now = (tensor._version, tensor.data_ptr())
-            if now == seen:
-                continue
-            # If it only moved, it holds the same there.
-            moved = now[0] == seen[0]
-            for index, slot in enumerate(self._slots):
-                if slot.number == number and not (moved and self._holds_effective(index)):
-                    self._training.reset(index, slot.address(tensor))
-            self._versions[number] = self._mark(tensor)
+        for number in range(len(self._tensors)):
+            self._take_write(number)
 
-    def _holds_effective(self, index):
+    def _take_write(self, number):
+        tensor, seen = self._tensors[number], self._versions[number]
+        now = (tensor._version, tensor.data_ptr())
+        if now == seen:
+            return
+        self._check_kind(number)
+        # If it only moved, it holds the same there.
+        moved = now[0] == seen[0]
+        for index, slot in enumerate(self._slots):
+            if slot.number == number and not (moved and self._holds_the_same(index)):
+                self._training.reset(index, slot.address(tensor))
+        self._versions[number] = self._mark(tensor)
+
+    def _holds_the_same(self, index):
         slot = self._slots[index]
+        if self._model and slot.tensor.dtype == torch.float32:
+            return False  # it holds the weights themselves, wherever it lies
         expected = torch.empty(slot.part.count, dtype=slot.tensor.dtype)
-        self._training.read("effective", index, expected.data_ptr())
+        if self._model:
+            expected = self.weights(slot.part.name).view(-1).to(slot.tensor.dtype)
+        else:
+            self._training.read("effective", index, expected.data_ptr())
         first = slot.part.first
         return torch.equal(expected, slot.tensor.view(-1)[first:first + slot.part.count])
 
@@ -264,10 +286,21 @@ class RecipeOptimizer(_TorchOptimizer):
             self._versions = [self._mark(tensor) for tensor in self._tensors]
         return loss
 
-    def _gradient_of(self, tensor, number):
-        """The gradient of a tensor, row-major; None if it has none."""
+    def _check_kind(self, number):
+        """A tensor is what it was when it was added, and lies as it did. Returns its name."""
+        tensor, (dtype, shape) = self._tensors[number], self._kinds[number]
         name = next((s.part.name for s in self._slots if s.number == number), f"param.{number}")
         _check(name, tensor)
+        if (tensor.dtype, tensor.shape) != (dtype, shape):
+            raise _runtime.Error(f"{_describe(name, tensor)} was {dtype}, {tuple(shape)} when it was "
+                                 "added; make the optimizer after models are converted")
+        if not tensor.is_contiguous():
+            raise _runtime.Error(f"{_describe(name, tensor)} is not row-major without gaps")
+        return name
+
+    def _gradient_of(self, tensor, number):
+        """The gradient of a tensor, row-major; None if it has none."""
+        name = self._check_kind(number)
         gradient = tensor.grad
         if gradient is None:
             return None
@@ -306,6 +339,14 @@ class RecipeOptimizer(_TorchOptimizer):
         out = torch.empty(self._slots[index].part.shape, dtype=torch.uint8)
         self._training.read("mask", index, out.data_ptr())
         return out.bool()
+
+    def effective(self, parameter):
+        """The weights of the next forward pass, in the parameter's type."""
+        index = self._index(parameter)
+        slot = self._slots[index]
+        out = torch.empty(slot.part.shape, dtype=slot.tensor.dtype)
+        self._training.read("effective", index, out.data_ptr())
+        return out
 
     def weights(self, parameter):
         """The trained weights, f32: dropped ones are what they are without the mask."""
@@ -418,14 +459,15 @@ class StepAdam(RecipeOptimizer):
 
     def __init__(self, params, lr=None, betas=None, eps=None, weight_decay=None, amsgrad=None, *,
                  foreach=None, maximize=None, capturable=False, differentiable=False, fused=False,
-                 pattern=None, axis=1, recipe=None, trace=None, sharded=None):
+                 pattern=None, axis=1, recipe=None, trace=None, sharded=None,
+                 model=None):
         _refuse(capturable=capturable, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
             _with_optimizer(_default_recipe(recipe), self._kind, lr=lr,
                             betas=None if betas is None else list(betas), eps=eps,
                             weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize),
-            pattern=pattern, axis=axis, trace=trace, sharded=sharded)
+            pattern=pattern, axis=axis, trace=trace, sharded=sharded, model=model)
 
 
 class StepAdamW(StepAdam):
@@ -438,13 +480,14 @@ class MaskedSGD(RecipeOptimizer):
 
     def __init__(self, params, lr=None, momentum=None, dampening=None, weight_decay=None,
                  nesterov=None, *, maximize=None, foreach=None, differentiable=False,
-                 pattern=None, axis=1, recipe="sr-ste", trace=None, sharded=None):
+                 pattern=None, axis=1, recipe="sr-ste", trace=None, sharded=None,
+                 model=None):
         _refuse(differentiable=differentiable)
         super().__init__(
             params,
             _with_optimizer(recipe, "sgd", lr=lr, momentum=momentum, dampening=dampening,
                             weight_decay=weight_decay, nesterov=nesterov, maximize=maximize),
-            pattern=pattern, axis=axis, trace=trace, sharded=sharded)
+            pattern=pattern, axis=axis, trace=trace, sharded=sharded, model=model)
 
 
 def save_checkpoint(model, path, *, dense=False):
@@ -471,8 +514,8 @@ def save_checkpoint(model, path, *, dense=False):
             if info.masked:
                 tensors.append((key + "_mask", "u8", pack_mask(optimizer.mask(value).numpy())))
                 patterns[key] = describe_mask(info, key + "_mask")
-                if dense:
-                    plain = optimizer.weights(value).to(plain.dtype)
+                plain = (optimizer.weights(value).to(plain.dtype) if dense
+                         else optimizer.effective(value))
         keep.append(plain)
         tensors.append((key, *_as_array(key, plain)))
     if not optimizers:

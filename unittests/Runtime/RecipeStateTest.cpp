@@ -422,3 +422,43 @@ TEST(RecipeInput, NewWeightsBecomeTheTrainedOnes) {
     advance(*training, 5, 6);
   }
 }
+
+/// Beside weights, gradients and moments (4 bytes each) a recipe keeps one bit
+/// an element of masked tensors whose memory stays the trained weights.
+TEST_F(RecipeState, ExtraMemoryOfDenseParametersIsTheMask) {
+  for (const char *method :
+       {"asp", "sr-ste", "mask-decay", "s-ste", "structure-decay"}) {
+    Training training(R"({"version": 1, "steps": 10, "method": ")" +
+                      std::string(method) + "\"}");
+    TestTensor tensor;
+    tensor.name = "w";
+    tensor.shape = {64, 128};
+    tensor.pattern = "2:4";
+    tensor.dense = true;
+    std::mt19937 random(7);
+    tensor.f32 = tiedValues(tensor.count(), random);
+    tensor.gradient = tiedValues(tensor.count(), random);
+    training.tensors.push_back(tensor);
+    ASSERT_EQ(training.add(), "");
+    for (int step = 0; step < 3; ++step)
+      ASSERT_EQ(training.step(), "");
+    ASSERT_TRUE(training.info(0).masked) << method;
+    int64_t extra = 0, moments = 0;
+    for (size_t i = 0; i < nm_recipe_state_count(training.get()); ++i) {
+      nm_named_tensor state = {};
+      state.struct_size = sizeof(state);
+      ASSERT_EQ(nm_recipe_state_tensor(training.get(), i, &state, nullptr),
+                NM_OK);
+      int64_t bytes = int64_t(nm_dtype_bytes(state.dtype));
+      for (size_t k = 0; k < state.rank; ++k)
+        bytes *= state.shape[k];
+      bool isMoment =
+          std::string(state.name).find("exp_avg") != std::string::npos;
+      (isMoment ? moments : extra) += bytes;
+    }
+    int64_t whole = moments + 2 * 4 * tensor.count();
+    EXPECT_EQ(whole, 16 * tensor.count()) << method;
+    EXPECT_EQ(extra, tensor.count() / 8) << method;
+    EXPECT_LT(double(extra), 0.01 * double(whole)) << method;
+  }
+}

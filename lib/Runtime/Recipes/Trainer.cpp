@@ -599,8 +599,12 @@ Status Trainer::effective(size_t index, void *out) const {
         std::memcpy(out, parameter.desc.data, static_cast<size_t>(bytes));
       return {};
     }
-    KernelJob job = viewJob(parameter, parameter.view);
     bool soft = parameter.view.soft, half = parameter.bf16();
+    MaskView view = parameter.view;
+    // The mask is there; only soft weights need the groups again.
+    if (masked && !soft)
+      view.mask = NM_MASK_FIXED;
+    KernelJob job = viewJob(parameter, view);
     job.form.flags &= ~uint32_t(NM_FORM_PRUNE);
     job.form.effective =
         half ? (soft ? NM_EFFECTIVE_SOFT_BF16 : NM_EFFECTIVE_MASKED_BF16)

@@ -33,6 +33,7 @@ struct Use {
 constexpr Use kUses[] = {
     {"params", kCompiles | kProgram},
     {"bind", kCompiles},
+    {"size", kCompiles},
     {"input", kRuns},
     {"output", kRuns},
     {"expect", kRuns},

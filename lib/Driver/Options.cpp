@@ -33,6 +33,24 @@ llvm::Expected<Binding> driver::parseBinding(StringRef option, StringRef text) {
   return Binding{named ? name.ltrim('%').str() : "", path.str()};
 }
 
+llvm::Expected<llvm::StringMap<int64_t>>
+driver::parseSizes(llvm::ArrayRef<std::string> texts) {
+  llvm::StringMap<int64_t> sizes;
+  for (StringRef text : texts) {
+    auto [name, number] = text.rsplit('=');
+    int64_t size = 0;
+    if (name.empty() || number.getAsInteger(10, size) || size < 0)
+      return makeError("option '--size' found '{0}', expected NAME=N with a "
+                       "number that is not negative, such as batch=1",
+                       text);
+    if (!sizes.insert({name, size}).second)
+      return makeError("option '--size' gives '{0}' twice, as {1} and {2}; "
+                       "drop one of them",
+                       name, sizes[name], size);
+  }
+  return sizes;
+}
+
 llvm::Error driver::checkPatternRule(StringRef text) {
   auto [key, pattern] = text.rsplit('=');
   if (!text.contains('='))

@@ -139,6 +139,10 @@ public:
 
   llvm::Error run(llvm::SourceMgr &sourceMgr) {
     OnnxImportOptions onnx;
+    auto sizes = parseSizes(options.sizes);
+    if (!sizes)
+      return sizes.takeError();
+    onnx.sizes = std::move(*sizes);
     if (options.emit == EmitKind::Execute)
       onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
         return argumentOfCall(names, index);

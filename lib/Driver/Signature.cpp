@@ -233,6 +233,10 @@ llvm::Expected<Source> driver::parseSource(llvm::SourceMgr &sourceMgr,
       return module.takeError();
     return describe(std::move(*module));
   }
+  if (!onnx.sizes.empty())
+    return makeError("--size names symbolic dimensions of ONNX models, "
+                     "and '{0}' is none; write the sizes into its types",
+                     buffer->getBufferIdentifier());
   ParserConfig config(&context);
   OwningOpRef<ModuleOp> module;
   AsmParserState state;

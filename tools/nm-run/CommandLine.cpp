@@ -63,6 +63,9 @@ void addData(support::CommandLine &line, RunOptions &options, Texts &texts) {
   line.list("bind", texts.bind, "argument=[scope=]key",
             "argument, by name or number, that is a parameter of the "
             "checkpoint");
+  line.list("size", options.sizes, "name=N",
+            "size of a symbolic dimension of an ONNX model, such as batch=1: "
+            "code for that size alone, which is faster");
   line.list("input", texts.inputs, "[name=]file.npy",
             "argument by name or number, else in order; uint16 bit patterns "
             "for bf16");

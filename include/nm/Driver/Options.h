@@ -71,6 +71,8 @@ struct RunOptions {
   std::vector<Binding> params;
   /// `--bind argument=[scope=]key`: arguments that are parameters.
   std::vector<Binding> bind;
+  /// `--size name=N`: of symbolic dimensions of an ONNX model.
+  std::vector<std::string> sizes;
   /// By argument name, or in order for those without a name.
   std::vector<Binding> inputs;
   /// By result number, or in order for those without one.
@@ -139,6 +141,10 @@ struct RunOptions {
   /// Applied to each pass manager: the tool's --mlir-* options.
   std::function<LogicalResult(PassManager &)> configurePassManager;
 };
+
+/// The sizes that `--size NAME=N` gives.
+llvm::Expected<llvm::StringMap<int64_t>>
+parseSizes(llvm::ArrayRef<std::string> texts);
 
 } // namespace mlir::nm::driver
 

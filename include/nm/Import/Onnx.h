@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "nm/Runtime/Onnx.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 
 namespace mlir::nm {
@@ -24,6 +25,9 @@ struct OnnxImportOptions {
   std::function<const ::nm::rt::Tensor *(ArrayRef<std::string> arguments,
                                          size_t index)>
       argument;
+  /// Sizes of symbolic dimensions, by the symbol: code for these alone. A name
+  /// that no graph input has is an error.
+  llvm::StringMap<int64_t> sizes;
   /// Initializers of up to this many elements become constants of the module;
   /// larger ones are `nm.param`s, by their names, of the unnamed checkpoint:
   /// the model's file.

@@ -14,6 +14,7 @@
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Support/Text.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace mlir::nm::onnx {
 
@@ -288,6 +289,35 @@ LogicalResult Importer::importInitializers(const pb::Graph &graph, Scope &scope,
   return success(ok);
 }
 
+/// The size that the file or the options give to a dimension.
+std::optional<int64_t> Importer::fixedSize(const pb::Dimension &dim) const {
+  if (dim.value >= 0)
+    return dim.value;
+  auto given = options.sizes.find(dim.symbol);
+  if (dim.symbol.empty() || given == options.sizes.end())
+    return std::nullopt;
+  return given->second;
+}
+
+LogicalResult Importer::checkSizes() {
+  llvm::StringSet<> symbols;
+  std::string known;
+  for (const pb::ValueInfo &input : model.graph.inputs)
+    for (const pb::Dimension &dim : input.shape)
+      if (dim.value < 0 && !dim.symbol.empty() &&
+          symbols.insert(dim.symbol).second)
+        known += (known.empty() ? "" : ", ") + quoted(dim.symbol);
+  bool ok = true;
+  for (const auto &given : options.sizes) {
+    if (symbols.contains(given.first()))
+      continue;
+    ok = false;
+    report("no dimension of a graph input is called " + quoted(given.first()) +
+           (known.empty() ? "; all have sizes" : "; expected one of " + known));
+  }
+  return success(ok);
+}
+
 LogicalResult Importer::addArguments(func::FuncOp func, Scope &scope) {
   Block &entry = func.front();
   llvm::StringMap<Value> symbols;
@@ -324,13 +354,13 @@ LogicalResult Importer::addArguments(func::FuncOp func, Scope &scope) {
     }
     SmallVector<int64_t> sizes;
     for (const pb::Dimension &dim : input.shape)
-      sizes.push_back(dim.value >= 0 ? dim.value : ShapedType::kDynamic);
+      sizes.push_back(fixedSize(dim).value_or(ShapedType::kDynamic));
     BlockArgument argument = entry.addArgument(
         RankedTensorType::get(sizes, emit.elementType(input.type)), loc);
     Val value = emit.make(argument, input.type, {});
     for (auto [d, dim] : llvm::enumerate(input.shape)) {
-      if (dim.value >= 0) {
-        value.shape.push_back(emit.size(dim.value));
+      if (std::optional<int64_t> fixed = fixedSize(dim)) {
+        value.shape.push_back(emit.size(*fixed));
         continue;
       }
       Value size =
@@ -589,7 +619,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> Importer::run() {
   Scope scope;
   bool ok = succeeded(importInitializers(model.graph, scope,
                                          /*asParams=*/true));
-  ok &= succeeded(addArguments(func, scope));
+  ok &= succeeded(checkSizes()) && succeeded(addArguments(func, scope));
   if (ok)
     ok = succeeded(importNodes(model.graph.nodes, scope, model.opsets, {}));
   if (ok)

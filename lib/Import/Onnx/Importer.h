@@ -76,6 +76,9 @@ private:
   LogicalResult callFunction(const pb::Function &function, NodeEmit &call);
   const pb::Function *findFunction(const pb::Node &node) const;
   int64_t opsetOf(StringRef domain, ArrayRef<pb::OperatorSet> sets) const;
+  std::optional<int64_t> fixedSize(const pb::Dimension &dim) const;
+  /// That each size the options give has a dimension.
+  LogicalResult checkSizes();
   LogicalResult addArguments(func::FuncOp func, Scope &scope);
   FailureOr<Val> fromData(Emit &emit, const ::nm::rt::Tensor &data,
                           int32_t type);

@@ -1,0 +1,258 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Times whole models against ONNX Runtime: the same ONNX file, results compared first.
+
+One process, interleaved, minima and medians. Models are those of test/Import/Onnx/Inputs/transformers.py with random
+weights; a pruned one is written pruned, and both runtimes are given that file. ONNX Runtime computes every
+pattern as dense, so it is timed once. $NM_ONNXRUNTIME names its library; without, nm is timed alone.
+"""
+
+import argparse
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy
+
+import compiled
+import onnxruntime
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/Import/Onnx/Inputs"))
+import transformers  # noqa: E402
+
+TOLERANCE = 1e-4  # of the largest result
+REST_S = 0.3  # OpenMP's threads spin for 200 ms after a parallel region, which would slow the other runtime
+
+
+def cases(names, lengths, batch):
+    """(title, function of sizes that makes the model, sizes)."""
+    for name in names:
+        sizes = transformers.REAL[name]
+        if name == "bert":
+            for n in lengths:
+                yield f"bert, length {n}", functools.partial(transformers.bert, batch=batch, length=n), sizes
+        elif name == "gpt2":
+            for n in lengths:
+                yield f"gpt2, prompt of {n}", functools.partial(transformers.gpt2, batch=batch, steps=n), sizes
+                yield (f"gpt2, one token after {n}",
+                       functools.partial(transformers.gpt2, batch=batch, steps=1, past=n), sizes)
+        elif name == "vit":
+            yield "vit", functools.partial(transformers.vit, batch=batch), sizes
+        else:
+            for n in lengths:
+                yield f"llama, prompt of {n}", functools.partial(transformers.llama, batch=batch, steps=n), sizes
+
+
+def is_pruned(key, array):
+    return array.ndim == 2 and key.endswith(".weight") and array.shape[0] % 16 == 0
+
+
+def rewrite(made, pattern, path):
+    """The model's file with its weights pruned, byte for byte as before elsewhere."""
+    if pattern == "dense":
+        path.write_bytes(made.data)
+        return
+    n, m = map(int, pattern.split(":"))
+    data = bytearray(made.data)
+    view = memoryview(data)
+    for key, array in made.weights.items():
+        if is_pruned(key, array):
+            old = array.tobytes()
+            at = made.data.find(old)
+            view[at:at + len(old)] = transformers.prune(array, n, m).tobytes()
+    path.write_bytes(data)
+
+
+def peak_mib(command):
+    """Largest resident set of a command: started by a small process, as a child's figure begins with its parent's."""
+    done = subprocess.run([sys.executable, __file__, "--peak", *command], capture_output=True, text=True)
+    if done.returncode:
+        raise compiled.Error(done.stderr.strip())
+    return float(done.stdout)
+
+
+def print_peak(command):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    print(usage.ru_maxrss / 1024)
+    return os.waitstatus_to_exitcode(status)
+
+
+def difference(have, want):
+    """Largest difference of all results, relative to the largest element of each."""
+    worst = 0.0
+    for a, b in zip(have, want):
+        if a.shape != b.shape:
+            raise SystemExit(f"error: a result has shape {a.shape}, expected {b.shape}")
+        if b.size:
+            worst = max(worst, float(numpy.abs(a - b).max() / max(1e-30, numpy.abs(b).max())))
+    return worst
+
+
+def measure(calls, rounds, turns, rest):
+    """Milliseconds of each, in turns."""
+    times = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            time.sleep(rest)
+            call()
+            for _ in range(turns):
+                start = time.perf_counter()
+                call()
+                times[name].append((time.perf_counter() - start) * 1e3)
+    return times
+
+
+class Bench:
+    def __init__(self, options):
+        self.options, self.rows = options, []
+        self.peer = not options.no_peers and onnxruntime.find() is not None
+        self.runtime = compiled.runtime()
+
+    def files(self, made, folder):
+        paths = {}
+        for pattern in self.options.patterns:
+            paths[pattern] = folder / f"{made.name}-{pattern.replace(':', '_')}.onnx"
+            rewrite(made, pattern, paths[pattern])
+        return paths
+
+    def memory(self, path, made, folder):
+        inputs = []
+        for i, array in enumerate(made.inputs):
+            numpy.save(folder / f"in{i}.npy", array)
+            inputs.append(str(folder / f"in{i}.npy"))
+        ours = [str(compiled.BUILD / "bin/nm-run"), str(path), "--threads=1"]
+        ours += [f"--input={name}" for name in inputs]
+        theirs = [sys.executable, __file__, "--once", str(path), *inputs]
+        return peak_mib(ours), peak_mib(theirs) if self.peer else None
+
+    def run(self, title, make, sizes, folder):
+        options = self.options
+        if options.layers:
+            sizes.layers = options.layers
+        made = make(sizes)
+        paths = self.files(made, folder)
+        models, errors = {}, {}
+        fixed = [] if options.dynamic else [f"--size={name}={size}" for name, size in made.symbols.items()]
+        for pattern, path in paths.items():
+            models[pattern] = compiled.Model(path, folder, fixed)
+            if self.peer:
+                session = onnxruntime.Session(path, max(options.threads))
+                want = session.run(made.inputs)
+                session.close()
+                errors[pattern] = difference(models[pattern].bind(made.inputs).results(), want)
+                if not errors[pattern] <= TOLERANCE:
+                    raise SystemExit(f"error: {title}, {pattern}: results differ from ONNX Runtime's by "
+                                     f"{errors[pattern]:.2e} of the largest, expected at most {TOLERANCE}")
+        for threads in options.threads:
+            self.runtime.nm_set_num_threads(threads)
+            calls, load = {}, None
+            if self.peer:
+                start = time.monotonic()
+                session = onnxruntime.Session(next(iter(paths.values())), threads)
+                load = time.monotonic() - start
+                calls["onnxruntime"] = session.bind(made.inputs)
+            calls |= {pattern: model.bind(made.inputs) for pattern, model in models.items()}
+            rest = REST_S if threads > 1 and self.peer else 0
+            times = measure(calls, options.rounds, options.turns, rest)
+            best = min(times["onnxruntime"]) if self.peer else None
+            for name, samples in times.items():
+                row = {"model": title, "threads": threads, "runtime": name, "min_ms": min(samples),
+                       "median_ms": float(numpy.median(samples)), "ratio": best / min(samples) if best else None,
+                       "difference": errors.get(name), "load_s": load, "compile_s": None, "peak_mib": None}
+                if name in models:
+                    row["compile_s"], row["load_s"] = models[name].compile_s, models[name].load_s
+                self.rows.append(row)
+            if self.peer:
+                session.close()
+            self.memory_of(title, threads, paths, made, folder)
+            for row in self.rows[-len(times):]:
+                self.print_row(row)
+        for model in models.values():
+            model.close()
+
+    def memory_of(self, title, threads, paths, made, folder):
+        if threads != self.options.threads[0]:
+            return
+        for pattern, path in paths.items():
+            ours, theirs = self.memory(path, made, folder)
+            for row in self.rows:
+                if row["model"] == title and row["threads"] == threads:
+                    if row["runtime"] == pattern:
+                        row["peak_mib"] = ours
+                    elif row["runtime"] == "onnxruntime" and row["peak_mib"] is None:
+                        row["peak_mib"] = theirs
+
+    def print_head(self):
+        print(f"{'model':30} {'thr':>3} {'runtime':12} {'min ms':>9} {'median':>9} {'ratio':>6} {'diff':>8} "
+              f"{'compile s':>9} {'load s':>6} {'peak MiB':>8}", flush=True)
+
+    @staticmethod
+    def print_row(row):
+        def text(value, form, width):
+            return format("" if value is None else format(value, form), f">{width}")
+
+        print(f"{row['model']:30} {row['threads']:3} {row['runtime']:12} {row['min_ms']:9.2f} "
+              f"{row['median_ms']:9.2f} {text(row['ratio'], '.2f', 6)} {text(row['difference'], '.1e', 8)} "
+              f"{text(row['compile_s'], '.1f', 9)} {text(row['load_s'], '.2f', 6)} "
+              f"{text(row['peak_mib'], '.0f', 8)}", flush=True)
+
+
+def once(path, inputs):
+    """One run of ONNX Runtime in a process of its own, for its peak memory."""
+    onnxruntime.Session(path, 1).run([numpy.load(name) for name in inputs])
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def main():
+    if sys.argv[1:2] == ["--once"]:
+        return once(sys.argv[2], sys.argv[3:])
+    if sys.argv[1:2] == ["--peak"]:
+        return print_peak(sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="scripts/bench model", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="bert", help="of bert, gpt2, vit, llama; with commas")
+    parser.add_argument("--lengths", type=numbers, default=[128, 512])
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--patterns", default="dense,2:4,1:4")
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
+    parser.add_argument("--layers", type=int, help="instead of the model's")
+    parser.add_argument("--dynamic", action="store_true", help="code for every batch and length, not for these alone")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--turns", type=int, default=4, help="timed calls of a runtime in each round")
+    parser.add_argument("--quick", action="store_true", help="one round at the first length")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--json", help="write the rows to this file")
+    options = parser.parse_args()
+    options.patterns = options.patterns.split(",")
+    names = options.models.split(",")
+    if unknown := set(names) - set(transformers.REAL):
+        parser.error(f"found model '{min(unknown)}', expected of {', '.join(transformers.REAL)}")
+    if options.quick:
+        options.rounds, options.turns, options.lengths = 1, 2, options.lengths[:1]
+    bench = Bench(options)
+    if not bench.peer and not options.no_peers:
+        print("note: ONNX Runtime is not there; NM_ONNXRUNTIME names its library", file=sys.stderr)
+    compiled.keep_freed_memory()
+    bench.print_head()
+    for title, make, sizes in cases(names, options.lengths, options.batch):
+        with tempfile.TemporaryDirectory() as folder:
+            bench.run(title, make, sizes, pathlib.Path(folder))
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(bench.rows, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (compiled.Error, onnxruntime.Error) as error:
+        sys.exit(f"error: {error}")

@@ -74,6 +74,9 @@ def score_tables(figures):
         for optimizer in task["optimizers"]:
             dense = figures.cell(name, optimizer, "dense", None)
             lines += [f"### {task['title']}, {optimizer}", ""]
+            if not any(key.startswith(f"{optimizer} | ") for key in task["cells"]):
+                lines += ["Not run.", ""]
+                continue
             if isinstance(dense, dict):
                 lines += [f"Dense: {shown(dense['scores'], task['digits'])} {task['score_name']}, rate "
                           f"{dense['rate']:g}.", ""]
@@ -113,9 +116,10 @@ def premise(figures):
                      for optimizer in ("adam", "momentum")}
             cells = ["no runs" if gains[o] is None else signed(gains[o], task["digits"]) for o in gains]
             both = None if None in gains.values() else [a - b for a, b in zip(*gains.values())]
-            rows.append([f"{task['title']}, {pattern}", *cells,
-                         "no runs" if both is None else signed(both, task["digits"])])
-            verdicts.append((f"{task['title']}, {pattern}", both, task["digits"]))
+            if any(gains.values()):
+                rows.append([f"{task['title']}, {pattern}", *cells,
+                             "no runs" if both is None else signed(both, task["digits"])])
+            verdicts.append((f"{name} {pattern}", both))
     lines += markdown(["where", "Adam", "momentum", "Adam less momentum"], rows)
     return lines, verdicts
 
@@ -153,11 +157,10 @@ def moments(figures, pictures):
             pictures[f"moments-{name}.svg"] = chart(
                 f"{task['title']}: second moment against the dense run's", "step", "relative distance", series)
     if not rows:
-        return lines + ["These runs were not made.", ""], rows
+        return lines + ["Not run.", ""]
     lines += markdown(["where", *(text for _, text in MOMENTS), "distance", "factor", "mean, other batches",
                        "distance, other batches", "factor, other batches"], rows)
-    lines += [f"![{name}](step/{name})" for name in pictures if name.startswith("moments-")] + [""]
-    return lines, rows
+    return lines + [f"![{name}](step/{name})" for name in pictures if name.startswith("moments-")] + [""]
 
 
 def points_of(runs, key):
@@ -196,6 +199,8 @@ def switches(figures, pictures):
             pictures[picture] = chart(f"{task['title']}, {pattern}: when STEP switches", "last dense step",
                                       task["score_name"], dots)
             lines += [f"![{picture}](step/{picture})", ""]
+    if not any(sweep for task in figures.tasks.values() for sweep in task["sweeps"].values()):
+        lines += ["Not run.", ""]
     return lines
 
 
@@ -278,16 +283,17 @@ def compute(figures, pictures):
     return lines
 
 
-def verdict(count, of, better, worse):
-    return f"shown in {better} of {of}, the contrary in {worse}, neither in {count - better - worse}" + (
-        f", not run in {of - count}" if of > count else "")
-
-
 def tally(entries):
-    """Of differences, None where there were no runs: how many are above and below zero."""
-    found = [interval(values) for values in entries if values is not None]
-    return verdict(len(found), len(entries), sum(mean > half for mean, half in found),
-                   sum(mean < -half for mean, half in found))
+    """Where a claim holds: of (where, differences or None) the places above and below zero by name."""
+    found = [(where, *interval(values)) for where, values in entries if values is not None]
+    better = [where for where, mean, half in found if mean > half]
+    worse = [where for where, mean, half in found if mean < -half]
+    parts = [f"{len(found) - len(better) - len(worse)} neither"]
+    if len(found) < len(entries):
+        parts.append(f"{len(entries) - len(found)} not run")
+    return (f"shown in {len(better)} of {len(entries)}" + (f" ({'; '.join(better)})" if better else "")
+            + f", the contrary in {len(worse)}" + (f" ({'; '.join(worse)})" if worse else "")
+            + ", " + ", ".join(parts))
 
 
 def summary(figures, premises):
@@ -305,7 +311,7 @@ def summary(figures, premises):
         else:
             rows.append(["At 1:4 on the language model STEP or a decay beats ASP and SR-STE under Adam", "not run"])
     rows.append(["SR-STE loses more under Adam than under momentum",
-                 tally([None if both is None else [-v for v in both] for _, both, _ in premises])])
+                 tally([(where, None if both is None else [-v for v in both]) for where, both in premises])])
     for title, recipes, patterns in (
             ("STEP is better than SR-STE under Adam", ("STEP",), None),
             ("STEP with lambda is better than SR-STE under Adam", ("STEP + lambda",), None),
@@ -313,20 +319,22 @@ def summary(figures, premises):
              ("mask decay, linear", "mask decay, exponential"), ("1:8", "1:16")),
             ("Structure decays are better than SR-STE at 1:8 and 1:16 under Adam",
              ("structure decay, stepwise", "structure decay, geometric"), ("1:8", "1:16"))):
-        entries = [figures.gains(name, ("adam", recipe, pattern), ("adam", "SR-STE", pattern))
+        entries = [(f"{name} {pattern}" + (recipe.partition(", ")[2] and f", {recipe.partition(', ')[2]}"),
+                    figures.gains(name, ("adam", recipe, pattern), ("adam", "SR-STE", pattern)))
                    for name, task in figures.tasks.items() for recipe in recipes if recipe in task["recipes"]
                    for pattern in task["patterns"] if patterns is None or pattern in patterns
                    if f"adam | {recipe} | {pattern}" not in task["excluded"]]
         rows.append([title, tally(entries)])
     entries, beaten = [], []
-    for task in figures.tasks.values():
-        for sweep in task["sweeps"].values():
+    for name, task in figures.tasks.items():
+        for pattern, sweep in task["sweeps"].items():
             if sweep and sweep["rows"]["AutoSwitch, option 1"]["scores"]:
                 auto = sweep["rows"]["AutoSwitch, option 1"]["scores"]
-                fixed = [row["scores"] for label, row in sweep["rows"].items() if label.endswith("%") and row["scores"]]
-                entries += [[task["better"] * (a - b) for a, b in zip(auto, row)] for row in fixed]
-                top = max(fixed, key=lambda row: task["better"] * statistics.fmean(row))
-                beaten.append(f"{task['title']}: {signed([task['better'] * (a - b) for a, b in zip(auto, top)], task['digits'])}")
+                fixed = {label: [task["better"] * (a - b) for a, b in zip(auto, row["scores"])]
+                         for label, row in sweep["rows"].items() if label.endswith("%") and row["scores"]}
+                entries += [(f"{name} {pattern}, at {label}", gains) for label, gains in fixed.items()]
+                top = min(fixed.values(), key=statistics.fmean)
+                beaten.append(f"{name} {signed(top, task['digits'])}")
     rows.append(["AutoSwitch is better than a fixed switch", tally(entries) + (
         "; against the fixed switch that the test split likes best, " + "; ".join(beaten) if beaten else "")
         if entries else "not run"])
@@ -364,7 +372,7 @@ def page(figures, quick):
              "* The figures behind this page, by seed: [figures.json](step/figures.json).", ""]
     tables = score_tables(figures)
     first, premises = premise(figures)
-    second, _ = moments(figures, pictures)
+    second = moments(figures, pictures)
     lines += summary(figures, premises) + tables + first + second
     lines += switches(figures, pictures) + decays(figures) + rivals(figures) + compute(figures, pictures)
     return "\n".join(lines).rstrip("\n") + "\n", pictures

@@ -131,8 +131,8 @@ class Page(unittest.TestCase):
         for values, word in (([1, 1.1, 0.9], "**better**"), ([-1, -1.1, -0.9], "**worse**"),
                              ([1, -1, 0.5], "not shown"), ([1], "not shown")):
             self.assertTrue(step_page.signed(values, 2).endswith(": " + word), values)
-        self.assertEqual(step_page.tally([[1, 1.1], [-1, 1], None]),
-                         "shown in 1 of 3, the contrary in 0, neither in 1, not run in 1")
+        self.assertEqual(step_page.tally([("a", [1, 1.01, 1.02]), ("b", [-1, 1]), ("c", None), ("d", [-1, -1.01, -1.02])]),
+                         "shown in 1 of 4 (a), the contrary in 1 (d), 1 neither, 1 not run")
 
     def test_a_lower_loss_is_better(self):
         data = {"tasks": {"t": {"better": -1, "digits": 1, "cells": {

@@ -63,11 +63,16 @@ size_t Reader::programOf(const std::string &file) {
 }
 
 TenantTrace Reader::finish() {
-  // Requests at the same time stay in the order of the file.
-  std::stable_sort(trace.requests.begin(), trace.requests.end(),
-                   [](const TenantRequest &a, const TenantRequest &b) {
-                     return a.arrival < b.arrival;
-                   });
+  // Requests at the same time stay in the order of the file. (libstdc++'s
+  // stable_sort calls what C++17 deprecates.)
+  std::vector<std::pair<double, size_t>> order;
+  for (const TenantRequest &request : trace.requests)
+    order.push_back({request.arrival, order.size()});
+  std::sort(order.begin(), order.end());
+  std::vector<TenantRequest> sorted;
+  for (auto [arrival, place] : order)
+    sorted.push_back(trace.requests[place]);
+  trace.requests = std::move(sorted);
   return std::move(trace);
 }
 

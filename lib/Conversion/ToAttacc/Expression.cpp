@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Expression.h"
+#include "nm/Conversion/ToAttacc/Expression.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
 

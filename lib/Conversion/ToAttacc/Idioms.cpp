@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Expression.h"
+#include "nm/Conversion/ToAttacc/Expression.h"
 #include <cmath>
 
 using namespace mlir::attacc;

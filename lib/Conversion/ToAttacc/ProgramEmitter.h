@@ -15,10 +15,10 @@
 #ifndef NM_LIB_CONVERSION_TOATTACC_PROGRAMEMITTER_H
 #define NM_LIB_CONVERSION_TOATTACC_PROGRAMEMITTER_H
 
-#include "Expression.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
+#include "nm/Conversion/ToAttacc/Expression.h"
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"

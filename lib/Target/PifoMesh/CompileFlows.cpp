@@ -102,7 +102,7 @@ void MeshCompiler::chooseFlows(Part &part, const mesh::Program &enqueue,
   unsigned most = llvm::Log2_32(std::max(2u, context.limits.flows));
   std::vector<bool> fixed(config.fields.size());
   bool serial = part.shaping || node.getRule() == RankRule::Wrap;
-  auto grows = [&] { return ranksGrow(enqueue, dequeue, fixed, serial); };
+  auto grows = [&] { return mesh::ranksGrow(enqueue, dequeue, fixed, serial); };
   auto byField = [&](FieldOp field) {
     part.flow = Part::Flow::Field;
     part.field = field;

@@ -8,18 +8,13 @@
 #ifndef NM_LIB_TARGET_PIFOMESH_IMPORT_H
 #define NM_LIB_TARGET_PIFOMESH_IMPORT_H
 
+#include "nm/Model/PifoMesh/Proofs.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace mlir::pifo {
 
 namespace mesh = ::nm::mesh;
-
-/// An upper bound of the bits of `value` that can be set; `bounds` are those of
-/// the values of `program` that it takes.
-unsigned boundOfValue(const mesh::Program &program,
-                      const std::vector<unsigned> &bounds,
-                      const mesh::Value &value);
 
 /// Adds values to a program, each only once.
 class ProgramBuilder {
@@ -92,12 +87,6 @@ LogicalResult importTransaction(const MeshContext &context, NodeOp node,
 /// The value of `field` of the packet, in its own width.
 int fieldValue(const MeshContext &context, ProgramBuilder &builder,
                FieldOp field);
-
-/// A proof that the ranks of one flow never fall, so that arrival order is
-/// rank order. `fixed` are the fields that are equal within a flow, `serial`
-/// says that ranks compare as serial numbers.
-bool ranksGrow(const mesh::Program &enqueue, const mesh::Program *dequeue,
-               const std::vector<bool> &fixed, bool serial);
 
 } // namespace mlir::pifo
 

@@ -18,66 +18,6 @@ static bool same(const mesh::Value &a, const mesh::Value &b) {
          a.index == b.index && a.a == b.a && a.b == b.b && a.c == b.c;
 }
 
-unsigned pifo::boundOfValue(const mesh::Program &program,
-                            const std::vector<unsigned> &bounds,
-                            const mesh::Value &value) {
-  unsigned bound = value.bits;
-  auto of = [&](int operand) { return bounds[operand]; };
-  switch (value.op) {
-  case AtomOp::Const:
-    bound = llvm::Log2_64(value.immediate | 1) + 1;
-    break;
-  case AtomOp::Lookup: {
-    uint64_t all = 1;
-    for (uint64_t entry : value.table)
-      all |= entry;
-    bound = llvm::Log2_64(all) + 1;
-    break;
-  }
-  case AtomOp::Add:
-    bound = std::max(of(value.a), of(value.b)) + 1;
-    break;
-  case AtomOp::Mul:
-    bound = of(value.a) + of(value.b);
-    break;
-  case AtomOp::And:
-    bound = std::min(of(value.a), of(value.b));
-    break;
-  case AtomOp::Or:
-  case AtomOp::Xor:
-    bound = std::max(of(value.a), of(value.b));
-    break;
-  case AtomOp::Select:
-    bound = std::max(of(value.b), of(value.c));
-    break;
-  case AtomOp::Shl: {
-    const mesh::Value &amount = program.values[value.b];
-    if (amount.op == AtomOp::Const && amount.immediate < value.bits)
-      bound = of(value.a) + static_cast<unsigned>(amount.immediate);
-    break;
-  }
-  case AtomOp::LShr: {
-    const mesh::Value &amount = program.values[value.b];
-    bound = of(value.a);
-    if (amount.op == AtomOp::Const)
-      bound = bound > amount.immediate ? bound - amount.immediate : 1;
-    break;
-  }
-  case AtomOp::ZExt:
-  case AtomOp::Trunc:
-    bound = of(value.a);
-    break;
-  case AtomOp::SExt:
-    // The sign bit is known to be clear.
-    if (of(value.a) < program.values[value.a].bits)
-      bound = of(value.a);
-    break;
-  default:
-    break;
-  }
-  return std::min(bound, value.bits);
-}
-
 int ProgramBuilder::push(mesh::Value value) {
   // A table stays its own value: those of nodes that share a program are
   // merged later, and must not have been merged with one another by chance.

@@ -9,7 +9,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/Transforms/InliningUtils.h"
+#include "nm/Dialect/Common/InlineAnywhere.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -20,25 +20,8 @@ using namespace mlir::flat;
 #define GET_ATTRDEF_CLASSES
 #include "nm/Dialect/Flat/IR/FlatAttrs.cpp.inc"
 
-namespace {
-
-/// Operations stand for values alone and may be anywhere: what calls a function
-/// of them can take its body in.
-struct FlatInlinerInterface : public DialectInlinerInterface {
-  using DialectInlinerInterface::DialectInlinerInterface;
-
-  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
-    return true;
-  }
-  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
-    return true;
-  }
-};
-
-} // namespace
-
 void FlatDialect::initialize() {
-  addInterfaces<FlatInlinerInterface>();
+  addInterfaces<nm::InlineAnywhere>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "nm/Dialect/Flat/IR/FlatAttrs.cpp.inc"

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RaiseAttentionAxes.h"
+#include "nm/Dialect/Flat/Transforms/RaiseAttentionAxes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"

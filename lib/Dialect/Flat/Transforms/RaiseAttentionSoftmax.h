@@ -8,8 +8,8 @@
 #ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONSOFTMAX_H
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONSOFTMAX_H
 
-#include "RaiseAttentionTerm.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Flat/Transforms/RaiseAttentionTerm.h"
 
 namespace mlir::flat::raise {
 

@@ -15,7 +15,7 @@
 #ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONVALUE_H
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONVALUE_H
 
-#include "RaiseAttentionTerm.h"
+#include "nm/Dialect/Flat/Transforms/RaiseAttentionTerm.h"
 
 namespace mlir::flat::raise {
 

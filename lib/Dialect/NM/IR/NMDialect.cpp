@@ -8,7 +8,7 @@
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/Transforms/InliningUtils.h"
+#include "nm/Dialect/Common/InlineAnywhere.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -19,25 +19,8 @@ using namespace mlir::nm;
 #define GET_ATTRDEF_CLASSES
 #include "nm/Dialect/NM/IR/NMAttrs.cpp.inc"
 
-namespace {
-
-/// Operations stand for values alone and may be anywhere: what calls a function
-/// of them can take its body in.
-struct NMInlinerInterface : public DialectInlinerInterface {
-  using DialectInlinerInterface::DialectInlinerInterface;
-
-  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
-    return true;
-  }
-  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
-    return true;
-  }
-};
-
-} // namespace
-
 void NMDialect::initialize() {
-  addInterfaces<NMInlinerInterface>();
+  addInterfaces<InlineAnywhere>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "nm/Dialect/NM/IR/NMAttrs.cpp.inc"

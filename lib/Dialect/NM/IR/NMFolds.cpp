@@ -142,8 +142,8 @@ struct MatmulOfDecompress : OpRewritePattern<MatmulOp> {
       if (dense.getType().getElementType().isInteger(8) &&
           !decompress.getSource().getType().getElementType().isInteger(8))
         continue;
-      rewriter.modifyOpInPlace(op,
-                               [&] { operand->set(decompress.getSource()); });
+      OpOperand *read = operand; // a binding cannot be captured
+      rewriter.modifyOpInPlace(op, [&] { read->set(decompress.getSource()); });
       return success();
     }
     return rewriter.notifyMatchFailure(op, "no decompressed operand");

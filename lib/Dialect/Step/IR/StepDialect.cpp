@@ -8,7 +8,7 @@
 #include "nm/Dialect/Step/IR/StepDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Transforms/InliningUtils.h"
+#include "nm/Dialect/Common/InlineAnywhere.h"
 
 using namespace mlir;
 using namespace mlir::step;
@@ -17,24 +17,8 @@ using namespace mlir::step;
 #include "nm/Dialect/Step/IR/StepEnums.cpp.inc"
 #include "nm/Dialect/Step/IR/StepInterfaces.cpp.inc"
 
-namespace {
-
-/// Operations stand for values alone and may be anywhere.
-struct StepInlinerInterface : public DialectInlinerInterface {
-  using DialectInlinerInterface::DialectInlinerInterface;
-
-  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
-    return true;
-  }
-  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
-    return true;
-  }
-};
-
-} // namespace
-
 void StepDialect::initialize() {
-  addInterfaces<StepInlinerInterface>();
+  addInterfaces<nm::InlineAnywhere>();
   registerAttributes();
   addOperations<
 #define GET_OP_LIST

@@ -14,41 +14,39 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Import.h"
+#include "nm/Model/PifoMesh/Proofs.h"
+#include <utility>
 
-using namespace mlir;
-using namespace mlir::pifo;
-
-using AtomOp = mesh::Op;
+namespace nm::mesh {
 
 namespace {
+
 class Growth {
 public:
-  Growth(const mesh::Program &program, const mesh::Program *dequeue,
+  Growth(const Program &program, const Program *dequeue,
          const std::vector<bool> &fixedFields)
       : program(program), dequeue(dequeue), fixedFields(fixedFields) {
-    for (const mesh::Value &value : program.values)
+    for (const Value &value : program.values)
       bounds.push_back(boundOfValue(program, bounds, value));
   }
 
   bool run(bool serial) { return grows(program.rank, 0, serial); }
 
 private:
-  const mesh::Program &program;
-  const mesh::Program *dequeue;
+  const Program &program;
+  const Program *dequeue;
   const std::vector<bool> &fixedFields;
   std::vector<unsigned> bounds; ///< bits that can be set, by value
   static constexpr unsigned kDepth = 48, kSteps = 100000;
   /// Conditions of the choices on the way to the value at hand.
-  mutable SmallVector<std::pair<int, bool>> assumed;
+  mutable std::vector<std::pair<int, bool>> assumed;
   mutable unsigned steps = 0;
 
-  const mesh::Value &at(int v) const { return program.values[v]; }
+  const Value &at(int v) const { return program.values[v]; }
 
-  static const mesh::Store *storeTo(const mesh::Program *program,
-                                    unsigned state) {
+  static const Store *storeTo(const Program *program, unsigned state) {
     if (program)
-      for (const mesh::Store &store : program->stores)
+      for (const Store &store : program->stores)
         if (store.state == state)
           return &store;
     return nullptr;
@@ -60,18 +58,18 @@ private:
       return true;
     if (depth > kDepth)
       return false;
-    const mesh::Value &value = at(v);
+    const Value &value = at(v);
     switch (value.op) {
-    case AtomOp::Const:
-    case AtomOp::Pifo:
-    case AtomOp::Leaf: // seen only through tables by child
+    case Op::Const:
+    case Op::Pifo:
+    case Op::Leaf: // seen only through tables by child
       return true;
-    case AtomOp::Field:
+    case Op::Field:
       return fixedFields[value.index];
-    case AtomOp::Now:
-    case AtomOp::Rank:
+    case Op::Now:
+    case Op::Rank:
       return false;
-    case AtomOp::Load:
+    case Op::Load:
       return !storeTo(&program, value.index) &&
              !storeTo(dequeue, value.index) && fixed(value.a, depth + 1);
     default:
@@ -88,22 +86,22 @@ private:
     if (bounds[v] <= bits)
       return true;
     // min(v, constant), unsigned.
-    const mesh::Value &value = at(v);
-    return isExtreme(value) && at(value.a).op == AtomOp::ULt &&
+    const Value &value = at(v);
+    return isExtreme(value) && at(value.a).op == Op::ULt &&
            at(value.a).a == value.b && bounds[value.b] <= bits;
   }
 
   /// max(a, b) or min(a, b), written as a comparison and a choice.
-  bool isExtreme(const mesh::Value &value) const {
-    if (value.op != AtomOp::Select)
+  bool isExtreme(const Value &value) const {
+    if (value.op != Op::Select)
       return false;
-    const mesh::Value &c = at(value.a);
-    bool relation = c.op == AtomOp::SLt || c.op == AtomOp::SLe ||
-                    c.op == AtomOp::ULt || c.op == AtomOp::ULe;
+    const Value &c = at(value.a);
+    bool relation = c.op == Op::SLt || c.op == Op::SLe || c.op == Op::ULt ||
+                    c.op == Op::ULe;
     return relation && ((c.a == value.b && c.b == value.c) ||
                         (c.a == value.c && c.b == value.b));
   }
-  bool isMax(const mesh::Value &value) const {
+  bool isMax(const Value &value) const {
     return isExtreme(value) && at(value.a).a == value.c;
   }
 
@@ -111,14 +109,14 @@ private:
   bool atLeast(int v, unsigned state, unsigned depth) const {
     if (depth > kDepth || ++steps > kSteps)
       return false;
-    const mesh::Value &value = at(v);
+    const Value &value = at(v);
     switch (value.op) {
-    case AtomOp::Load:
+    case Op::Load:
       return value.index == state;
-    case AtomOp::Add:
+    case Op::Add:
       return (atLeast(value.a, state, depth + 1) && nonNegative(value.b)) ||
              (atLeast(value.b, state, depth + 1) && nonNegative(value.a));
-    case AtomOp::Select: {
+    case Op::Select: {
       if (isMax(value) && (atLeast(value.b, state, depth + 1) ||
                            atLeast(value.c, state, depth + 1)))
         return true;
@@ -133,8 +131,8 @@ private:
       }
       return result;
     }
-    case AtomOp::ZExt:
-    case AtomOp::SExt:
+    case Op::ZExt:
+    case Op::SExt:
       return atLeast(value.a, state, depth + 1);
     default:
       return false;
@@ -145,29 +143,29 @@ private:
   int wideRank() const {
     int v = program.rank;
     while (true) {
-      const mesh::Value &value = at(v);
-      bool byConst = value.op == AtomOp::Shl && at(value.b).op == AtomOp::Const;
-      if (value.op != AtomOp::Trunc && value.op != AtomOp::ZExt && !byConst)
+      const Value &value = at(v);
+      bool byConst = value.op == Op::Shl && at(value.b).op == Op::Const;
+      if (value.op != Op::Trunc && value.op != Op::ZExt && !byConst)
         return v;
       v = value.a;
     }
   }
 
   /// The popped rank, or its wide form: the base plus the signed distance.
-  static bool isPopped(const mesh::Program &program, int v) {
-    const mesh::Value &value = program.values[v];
+  static bool isPopped(const Program &program, int v) {
+    const Value &value = program.values[v];
     switch (value.op) {
-    case AtomOp::Rank:
+    case Op::Rank:
       return true;
-    case AtomOp::ZExt:
-    case AtomOp::SExt:
-    case AtomOp::Trunc:
-    case AtomOp::LShr:
+    case Op::ZExt:
+    case Op::SExt:
+    case Op::Trunc:
+    case Op::LShr:
       return isPopped(program, value.a);
-    case AtomOp::Sub:
+    case Op::Sub:
       return isPopped(program, value.a);
-    case AtomOp::Add:
-      return program.values[value.a].op == AtomOp::Load &&
+    case Op::Add:
+      return program.values[value.a].op == Op::Load &&
              isPopped(program, value.b);
     default:
       return false;
@@ -176,10 +174,10 @@ private:
 
   /// The state never falls, entry by entry.
   bool stateGrows(unsigned state, unsigned depth) const {
-    if (const mesh::Store *store = storeTo(&program, state))
+    if (const Store *store = storeTo(&program, state))
       if (!atLeast(store->value, state, depth + 1))
         return false;
-    const mesh::Store *store = storeTo(dequeue, state);
+    const Store *store = storeTo(dequeue, state);
     if (!store)
       return true;
     // Start-time fair queueing: what is popped was at least the virtual time
@@ -197,36 +195,36 @@ private:
     if (fixed(v, depth))
       return true;
     // What a growing state is set to grows.
-    for (const mesh::Store &store : program.stores)
+    for (const Store &store : program.stores)
       if (store.value == v && fixed(store.entry, depth) &&
           !storeTo(dequeue, store.state) && atLeast(v, store.state, depth + 1))
         return true;
-    const mesh::Value &value = at(v);
+    const Value &value = at(v);
     auto both = [&](bool cut) {
       return grows(value.a, depth + 1, cut) && grows(value.b, depth + 1, cut);
     };
     switch (value.op) {
-    case AtomOp::Now:
+    case Op::Now:
       return true;
-    case AtomOp::Load:
+    case Op::Load:
       return fixed(value.a, depth + 1) && stateGrows(value.index, depth + 1);
-    case AtomOp::Add:
+    case Op::Add:
       return both(serial);
-    case AtomOp::Sub:
+    case Op::Sub:
       return grows(value.a, depth + 1, serial) && fixed(value.b, depth + 1);
-    case AtomOp::ZExt:
-    case AtomOp::SExt:
+    case Op::ZExt:
+    case Op::SExt:
       return grows(value.a, depth + 1);
-    case AtomOp::Trunc:
+    case Op::Trunc:
       return (serial || fits(value.a, value.bits)) &&
              grows(value.a, depth + 1, serial);
-    case AtomOp::Mul:
+    case Op::Mul:
       return both(false) && nonNegative(value.a) && nonNegative(value.b);
-    case AtomOp::Shl:
-    case AtomOp::LShr:
-    case AtomOp::AShr:
-      return at(value.b).op == AtomOp::Const && grows(value.a, depth + 1);
-    case AtomOp::Select:
+    case Op::Shl:
+    case Op::LShr:
+    case Op::AShr:
+      return at(value.b).op == Op::Const && grows(value.a, depth + 1);
+    case Op::Select:
       if (isExtreme(value))
         return grows(value.b, depth + 1) && grows(value.c, depth + 1);
       return fixed(value.a, depth + 1) && grows(value.b, depth + 1, serial) &&
@@ -236,9 +234,12 @@ private:
     }
   }
 };
+
 } // namespace
 
-bool pifo::ranksGrow(const mesh::Program &enqueue, const mesh::Program *dequeue,
-                     const std::vector<bool> &fixed, bool serial) {
+bool ranksGrow(const Program &enqueue, const Program *dequeue,
+               const std::vector<bool> &fixed, bool serial) {
   return Growth(enqueue, dequeue, fixed).run(serial);
 }
+
+} // namespace nm::mesh

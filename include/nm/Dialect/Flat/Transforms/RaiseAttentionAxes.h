@@ -13,8 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONAXES_H
-#define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONAXES_H
+#ifndef NM_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONAXES_H
+#define NM_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONAXES_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -110,4 +110,4 @@ FailureOr<Arrangement> arrange(const AxisView &view, ArrayRef<Axes> roles,
 
 } // namespace mlir::flat::raise
 
-#endif // NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONAXES_H
+#endif // NM_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONAXES_H

@@ -16,10 +16,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
-#define NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
+#ifndef NM_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
+#define NM_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
 
-#include "RaiseAttentionAxes.h"
+#include "nm/Dialect/Flat/Transforms/RaiseAttentionAxes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include <map>
 
@@ -102,4 +102,4 @@ void walkTerms(const Term *root, function_ref<void(const Term *)> visit);
 
 } // namespace mlir::flat::raise
 
-#endif // NM_LIB_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H
+#endif // NM_DIALECT_FLAT_TRANSFORMS_RAISEATTENTIONTERM_H

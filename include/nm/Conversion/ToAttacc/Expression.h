@@ -14,8 +14,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_CONVERSION_TOATTACC_EXPRESSION_H
-#define NM_LIB_CONVERSION_TOATTACC_EXPRESSION_H
+#ifndef NM_CONVERSION_TOATTACC_EXPRESSION_H
+#define NM_CONVERSION_TOATTACC_EXPRESSION_H
 
 #include "nm/Isa/Program.h"
 #include "llvm/ADT/SmallVector.h"
@@ -142,4 +142,4 @@ private:
 
 } // namespace mlir::attacc
 
-#endif // NM_LIB_CONVERSION_TOATTACC_EXPRESSION_H
+#endif // NM_CONVERSION_TOATTACC_EXPRESSION_H

@@ -9,7 +9,7 @@ set -euo pipefail
 usage() {
   cat <<'USAGE'
 usage: examples/text-recogniser/run.sh [option...]
-  --steps COUNT     of each training, of 8 lines (default 400)
+  --steps COUNT     of each training, of 8 lines (default 1000)
   --rates LIST      that each recipe is tried at (default 5e-4,1e-3,2e-3)
   --methods LIST    default step,sr-ste
   --pattern N:M     of linear layers and 1x1 convolutions (default 2:4)
@@ -19,7 +19,7 @@ usage: examples/text-recogniser/run.sh [option...]
 USAGE
 }
 
-steps=400 rates=5e-4,1e-3,2e-3 methods=step,sr-ste pattern=2:4 threads=$(nproc) package='' work=''
+steps=1000 rates=5e-4,1e-3,2e-3 methods=step,sr-ste pattern=2:4 threads=$(nproc) package='' work=''
 while (($#)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
@@ -100,7 +100,7 @@ run() { # name, model, then options
   shift 2
   echo "$name"
   "$build/bin/nm-run" "$work/$model.onnx" --input "$work/lines.npy" --output "$work/$name.npy" \
-    --report-json "$work/$name.json" --threads "$threads" --repeat 5 "$@"
+    --report-json "$work/$name.json" --threads "$threads" --repeat 3 "$@"
   compared+=("$name=${model%-convolutions}")
 }
 run dense dense

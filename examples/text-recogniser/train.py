@@ -25,7 +25,7 @@ from network import Recogniser
 
 BATCH = 8
 #: Lines of the test that the compiled models read, too.
-DEPLOYED = 100
+DEPLOYED = 40
 
 
 def recipe(method, steps):
@@ -126,7 +126,7 @@ def main():
     parser.add_argument("--pattern", default="2:4")
     parser.add_argument("--methods", default="sr-ste,step")
     parser.add_argument("--rates", default="5e-4,1e-3,2e-3")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--lines", type=int, default=400, help="of the test; half as many validate")
     arguments = parser.parse_args()
     threads = torch.get_num_threads()

@@ -109,6 +109,49 @@ class Runs(unittest.TestCase):
                 attention += task.lines * 2 * task.tokens ** 2 * block.out.in_features
             self.assertEqual(task.products, (counts[0], counts[1] + attention))
 
+    def test_second_moments(self):
+        """A run is like itself; masks change more than nothing, and both runs see the same batches."""
+        task = step_tasks.Digits()
+        case = {"kind": "moments", "optimizer": "adam", "recipe": None, "pattern": None, "rate": 1e-3, "seed": 3}
+        for entry in step_runs.second_moments(task, case, 20)["moments"]:
+            self.assertEqual([entry[key] for key in ("mean", "kept", "dropped", "distance", "factor")],
+                             [1, 1, None, 0, 1])
+            self.assertGreater(entry["distance_batches"], 0)
+        masked = {**case, "recipe": {"method": "sr-ste"}, "pattern": "1:4"}
+        found = step_runs.second_moments(task, masked, 20)["moments"]
+        self.assertEqual([entry["step"] for entry in found], list(range(2, 21, 2)))
+        for entry in found:
+            self.assertGreater(entry["distance"], 0)
+            self.assertGreaterEqual(entry["factor"], 1)
+            # One weight of four is kept: the mean of all is that of both kinds, weighted by the dense run's.
+            low, high = sorted((entry["kept"], entry["dropped"]))
+            self.assertTrue(low <= entry["mean"] <= high)
+
+    def test_sweep_asks_for_each_switch_at_the_tuned_rate(self):
+        plan = step_runs.Plan(step_tasks.Digits, False)
+        asked = []
+
+        def get(task, case, steps):
+            if case["split"] == "validation":
+                return {"score": 50 - abs(task.rates["adam"].index(case["rate"]) - 4)}
+            asked.append(case)
+            return {"score": 90, "switched_at": case["recipe"]["switch"].get("at", 77)}
+
+        found = step_runs.Sweep(plan, "1:8").result(get)
+        self.assertEqual({case["rate"] for case in asked}, {step_tasks.Digits.rates["adam"][4]})
+        self.assertEqual([row["at"][0] for row in found["rows"].values()], [75, 150, 300, 450, 750, 1200, 77, 77])
+        self.assertEqual(len(asked), 8 * len(step_runs.TESTING))
+
+    def test_everything_is_planned_once(self):
+        plans = [step_runs.Plan(task, False) for task in step_tasks.TASKS]
+        places = [(type(cell).__name__, cell.plan.task.name, getattr(cell, "optimizer", ""), getattr(cell, "name", ""),
+                   cell.pattern) for cell in step_runs.everything(plans)]
+        self.assertEqual(len(places), len(set(places)))
+        cells = [place for place in places if place[0] == "Cell"]
+        # Dense, then eight recipes at four patterns under Adam and six under momentum, of which the geometric decay
+        # has no groups at 1:16.
+        self.assertEqual(len(cells), 3 * ((1 + 8 * 4 - 1) + (1 + 6 * 4 - 1)))
+
     def test_parts_share_nothing(self):
         text = bytes(range(256)) * 40
         parts = step_tasks.in_parts(text, 512)

@@ -92,17 +92,11 @@ extern "C" const char *nm_recipe_json(const nm_recipe *recipe) {
   return recipe ? recipe->json.c_str() : nullptr;
 }
 
-/// "N:M" or "dense".
 static Result<PatternRule> ruleOf(std::string_view text, int64_t axis,
                                   const std::string &where) {
-  PatternRule rule;
-  rule.axis = axis;
-  if (text == "dense")
-    return rule;
-  auto ratio = parseRatio(text, where);
-  if (!ratio)
-    return ratio.error();
-  std::tie(rule.n, rule.m) = *ratio;
+  Result<PatternRule> rule = parsePattern(text, where);
+  if (rule)
+    rule->axis = axis;
   return rule;
 }
 
@@ -175,6 +169,9 @@ extern "C" nm_status nm_recipe_inspect(const nm_recipe *recipe, size_t index,
     own.m_now = own.masked ? parameter.view.m : 0;
     own.decay = own.masked ? parameter.view.decay : 1;
     own.scale = parameter.view.soft ? parameter.softScale : 0;
+    own.transposable = parameter.transposable;
+    own.block =
+        parameter.block.empty() ? 1 : parameter.block[size_t(parameter.axis)];
     return fillStruct(info, own, "nm_recipe_info");
   });
 }
@@ -425,6 +422,7 @@ extern "C" nm_status nm_recipe_pattern_of(const nm_recipe *recipe,
       out.m = rule.m;
       out.axis = rule.axis;
       out.group = trainer.schedule().longestGroup(rule.m);
+      out.plain = rule.plain();
     }
     return fillStruct(pattern, out, "nm_recipe_pattern");
   });

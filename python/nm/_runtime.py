@@ -71,7 +71,8 @@ class Parameter(Struct):
 class Info(Struct):
     _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("n", c_int64), ("m", c_int64),
                 ("axis", c_int64), ("steps", c_int64), ("masked", c_int), ("n_now", c_int64),
-                ("m_now", c_int64), ("decay", c_double), ("scale", c_double)]
+                ("m_now", c_int64), ("decay", c_double), ("scale", c_double),
+                ("transposable", c_int), ("block", c_int64)]
 
 
 class Gradient(Struct):
@@ -95,7 +96,7 @@ class Totals(Struct):
 class Pattern(Struct):
     """What a parameter gets by its name (nm_recipe_pattern)."""
     _fields_ = [("struct_size", c_size_t), ("n", c_int64), ("m", c_int64), ("axis", c_int64),
-                ("group", c_int64), ("index", c_int64)]
+                ("group", c_int64), ("index", c_int64), ("plain", c_int)]
 
 
 Combine = ctypes.CFUNCTYPE(c_int, POINTER(Totals), c_void_p)

@@ -21,8 +21,13 @@ def pack_mask(mask):
 
 
 def describe_mask(info, mask):
-    """The entry of a masked tensor (nm_recipe_info), whose mask goes by the name `mask`."""
-    return {"pattern": f"{info.n_now}:{info.m_now}", "axis": int(info.axis), "mask": mask}
+    """The entry of a masked tensor (nm_recipe_info), whose mask goes by the name `mask`. Blocks of several
+    elements along the axis are as many times N of as many times M single ones."""
+    pattern = f"{info.n_now * info.block}:{info.m_now * info.block}"
+    entry = {"pattern": pattern, "axis": int(info.axis), "mask": mask}
+    if info.transposable:
+        entry["transposable"] = True
+    return entry
 
 
 def describe_training(training, patterns):

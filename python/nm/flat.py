@@ -49,6 +49,8 @@ def _layout(training, name, shape, pattern, axis):
     if not 0 <= place < len(shape):
         raise _runtime.Error(f"piece '{name}' {tuple(shape)}: pattern {found.n}:{found.m} along axis "
                              f"{found.axis}, but it has {len(shape)} dimensions")
+    if not found.plain:
+        return _Layout(pattern, place, 1, math.prod(shape))  # in one piece
     return _Layout(f"{found.n}:{found.m}", place, found.group, math.prod(shape[place + 1:]))
 
 

@@ -30,7 +30,8 @@ TEST(RecipeReader, SpellsOutEveryDefault) {
       R"("betas":[0.9,0.999],"eps":1e-08,"amsgrad":false,"weight_decay":0.01,)"
       R"("maximize":false},"steps":100,"patterns":[{"tensors":"head.weight",)"
       R"("pattern":"dense"},{"tensors":"*.weight","pattern":"1:16","axis":1}],)"
-      R"("lambda":0.0,"gradient":"straight-through","denominator":"paper",)"
+      R"("mask_every":1,"lambda":0.0,)"
+      R"("gradient":"straight-through","denominator":"paper",)"
       R"("switch":{"option":1,"threshold":1e-08,"window":1000,)"
       R"("partial_window":false,"clip":[0.1,0.5]},"skip_nonfinite":false,)"
       R"("seed":3})");

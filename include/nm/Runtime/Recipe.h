@@ -60,11 +60,20 @@ struct PatternRule {
   int64_t n = 0, m = 0;
   /// Groups lie along it; negative counts from the last.
   int64_t axis = 1;
+  /// N of M along the axis and along the one before it (after it, of the
+  /// first), in blocks of M x M.
+  bool transposable = false;
+  /// Sizes of the blocks that stay or go together, one for each dimension;
+  /// empty: single elements.
+  std::vector<int64_t> block;
 
   bool dense() const { return m == 0; }
+  /// N:M of single elements along one axis.
+  bool plain() const { return !transposable && block.empty(); }
   friend bool operator==(const PatternRule &a, const PatternRule &b) {
     return a.tensors == b.tensors && a.n == b.n && a.m == b.m &&
-           a.axis == b.axis;
+           a.axis == b.axis && a.transposable == b.transposable &&
+           a.block == b.block;
   }
 };
 
@@ -118,6 +127,8 @@ struct Recipe {
   int64_t frames = 4;
   SwitchSpec autoSwitch;
   Denominator denominator = Denominator::Paper;
+  /// Steps from one mask to the next, of methods that learn it in each.
+  int64_t maskEvery = 1;
   /// Of S-STE; not given: least squares at the start of the sparse phase.
   std::optional<double> softScale;
   /// A step with a gradient that is not finite is left out.
@@ -144,6 +155,13 @@ std::string_view methodName(Method method);
 /// N:M as text; 1 <= N <= M <= 64.
 Result<std::pair<int64_t, int64_t>> parseRatio(std::string_view text,
                                                const std::string &where);
+
+/// "N:M", "N:M transposable", "N:M blocks AxB...", or "dense": a rule without
+/// tensors and axis.
+Result<PatternRule> parsePattern(std::string_view text,
+                                 const std::string &where);
+/// The text of a rule's pattern.
+std::string patternText(const PatternRule &rule);
 
 /// Whether a name fits an expression of PatternRule.
 bool matchesName(std::string_view expression, std::string_view name);

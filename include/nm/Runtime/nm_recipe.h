@@ -56,7 +56,8 @@ typedef struct nm_recipe_parameter {
   void *data;          /* row-major; read, and written by every call that  */
                        /* changes what the forward pass sees               */
   size_t group;        /* which rates of nm_recipe_step_options are its    */
-  const char *pattern; /* "2:4", "dense"; NULL: by the recipe's patterns   */
+  const char *pattern; /* "2:4", "2:4 transposable", "2:4 blocks 4x1",     */
+                       /* "dense"; NULL: by the recipe's patterns          */
   int64_t axis;        /* of `pattern`; negative counts from the last      */
   int dense; /* not 0: data stays the trained weights, and the effective   */
              /* ones are asked for by nm_recipe_effective                  */
@@ -80,6 +81,8 @@ typedef struct nm_recipe_info {
   int64_t n_now, m_now; /* the pattern of that mask, 0 where there is none */
   double decay;         /* factor of dropped weights in it                   */
   double scale;         /* of the soft threshold, 0 where there is none      */
+  int transposable;     /* n:m holds along the axis next to it too           */
+  int64_t block;        /* elements along the axis that stay or go together  */
 } nm_recipe_info;
 NM_API nm_status nm_recipe_inspect(const nm_recipe *recipe, size_t index,
                                    nm_recipe_info *info, nm_error **error);
@@ -207,6 +210,7 @@ typedef struct nm_recipe_pattern {
   int64_t group;      /* members of the longest group that the recipe ever    */
                       /* makes: M, but for the geometric structure decay      */
   int64_t index; /* of the recipe's patterns, -1 if it is `given` or none */
+  int plain;     /* single elements along one axis                       */
 } nm_recipe_pattern;
 /* `given`, if not NULL, is taken in place of the recipe's, with `axis`. */
 NM_API nm_status nm_recipe_pattern_of(const nm_recipe *recipe, const char *name,

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Support.h"
-#include "nm/Runtime/Recipe.h"
+#include "RecipeText.h"
 #include "nm/Support/Json.h"
 #include <algorithm>
 #include <cmath>
@@ -170,48 +170,6 @@ int64_t Recipe::switchWindow() const {
 // Patterns
 //===----------------------------------------------------------------------===//
 
-Result<std::pair<int64_t, int64_t>> parseRatio(std::string_view text,
-                                               const std::string &where) {
-  int64_t parts[2] = {0, 0};
-  size_t colon = text.find(':');
-  bool good = colon != std::string_view::npos;
-  for (int i = 0; good && i < 2; ++i) {
-    std::string_view digits =
-        i ? text.substr(colon + 1) : text.substr(0, colon);
-    good = !digits.empty() && digits.size() <= 2 &&
-           digits.find_first_not_of("0123456789") == std::string_view::npos;
-    for (char c : good ? digits : std::string_view())
-      parts[i] = parts[i] * 10 + (c - '0');
-  }
-  if (!good || parts[0] < 1 || parts[0] > parts[1] || parts[1] > 64)
-    return makeError(Errc::Format, where, ": pattern ", quote(text),
-                     ", expected N:M with 1 <= N <= M <= 64, such as 2:4");
-  return std::make_pair(parts[0], parts[1]);
-}
-
-bool matchesName(std::string_view expression, std::string_view name) {
-  // The last star seen and what it had taken so far.
-  size_t e = 0, n = 0, star = std::string_view::npos, taken = 0;
-  while (n < name.size()) {
-    if (e < expression.size() && expression[e] == '*') {
-      star = e++;
-      taken = n;
-    } else if (e < expression.size() &&
-               (expression[e] == '?' || expression[e] == name[n])) {
-      ++e;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      e = star + 1;
-      n = ++taken;
-    } else {
-      return false;
-    }
-  }
-  while (e < expression.size() && expression[e] == '*')
-    ++e;
-  return e == expression.size();
-}
-
 static Status readPatterns(Fields &fields, Recipe &recipe) {
   const json *list = fields.get("patterns");
   if (!list)
@@ -234,15 +192,19 @@ static Status readPatterns(Fields &fields, Recipe &recipe) {
                         "the name of a tensor, or an expression with * and ?");
     const std::string &text =
         rule.get("pattern")->get_ref<const std::string &>();
-    if (text != "dense") {
-      auto ratio = parseRatio(text, rule.place());
-      if (!ratio)
-        return ratio.error();
-      std::tie(read.n, read.m) = *ratio;
-      NM_RETURN_IF_ERROR(rule.whole("axis", -32, 31, read.axis));
-    } else {
+    auto pattern = parsePattern(text, rule.place());
+    if (!pattern)
+      return pattern.error();
+    pattern->tensors = std::move(read.tensors);
+    read = std::move(*pattern);
+    if (read.dense())
       NM_RETURN_IF_ERROR(rule.idle("axis", "on a dense tensor"));
-    }
+    else
+      NM_RETURN_IF_ERROR(rule.whole("axis", -32, 31, read.axis));
+    if (recipe.method == Method::SSte && !read.plain())
+      return rule.wrong("pattern", quote(text),
+                        "single elements along one axis: s-ste has no soft "
+                        "threshold of others");
     NM_RETURN_IF_ERROR(rule.finish());
     for (const PatternRule &before : recipe.patterns)
       if (before.tensors == read.tensors)
@@ -460,6 +422,13 @@ static Status readDecays(Fields &fields, Recipe &recipe) {
   return {};
 }
 
+static Status readInterval(Fields &fields, Recipe &recipe) {
+  if (!learnsMasks(recipe.method))
+    return fields.idle("mask_every",
+                       "on " + std::string(methodName(recipe.method)));
+  return fields.whole("mask_every", 1, kMostSteps, recipe.maskEvery);
+}
+
 static Result<Recipe> readRecipe(const json &document,
                                  const std::string &where) {
   Fields fields(document, where);
@@ -489,6 +458,7 @@ static Result<Recipe> readRecipe(const json &document,
     NM_RETURN_IF_ERROR(fields.idle("patterns", "on dense"));
   NM_RETURN_IF_ERROR(readPatterns(fields, recipe));
   NM_RETURN_IF_ERROR(readPhases(fields, recipe));
+  NM_RETURN_IF_ERROR(readInterval(fields, recipe));
   NM_RETURN_IF_ERROR(readGradient(fields, recipe));
   NM_RETURN_IF_ERROR(readDecays(fields, recipe));
   if (recipe.method == Method::Step) {
@@ -518,110 +488,6 @@ Result<Recipe> parseRecipe(std::string_view text, const std::string &where) {
       return document.error();
     return readRecipe(*document, where);
   });
-}
-
-//===----------------------------------------------------------------------===//
-// Printing
-//===----------------------------------------------------------------------===//
-
-static nlohmann::ordered_json printOptimizer(const OptimizerSpec &spec) {
-  static const char *const kinds[] = {"adam", "adamw", "sgd"};
-  nlohmann::ordered_json out;
-  out["kind"] = kinds[size_t(spec.kind)];
-  out["lr"] = spec.lr;
-  if (spec.kind == OptimizerKind::Sgd) {
-    out["momentum"] = spec.momentum;
-    if (spec.momentum != 0) {
-      out["dampening"] = spec.dampening;
-      out["nesterov"] = spec.nesterov;
-    }
-  } else {
-    out["betas"] = {spec.beta1, spec.beta2};
-    out["eps"] = spec.eps;
-    out["amsgrad"] = spec.amsgrad;
-  }
-  out["weight_decay"] = spec.weightDecay;
-  out["maximize"] = spec.maximize;
-  return out;
-}
-
-static nlohmann::ordered_json printSwitch(const Recipe &recipe) {
-  nlohmann::ordered_json out;
-  const SwitchSpec &spec = recipe.autoSwitch;
-  if (spec.at) {
-    out["at"] = *spec.at;
-    return out;
-  }
-  out["option"] = spec.option;
-  out["threshold"] = recipe.switchThreshold();
-  out["window"] = recipe.switchWindow();
-  out["partial_window"] = spec.partialWindow;
-  out["clip"] = nullptr;
-  if (spec.clip)
-    out["clip"] = {spec.clip->first, spec.clip->second};
-  return out;
-}
-
-std::string printRecipe(const Recipe &recipe) {
-  nlohmann::ordered_json out;
-  Method method = recipe.method;
-  out["version"] = Recipe::kVersion;
-  out["method"] = methodNames()[size_t(method)];
-  out["optimizer"] = printOptimizer(recipe.optimizer);
-  if (recipe.steps)
-    out["steps"] = recipe.steps;
-  if (method != Method::Dense) {
-    auto &list = out["patterns"] = nlohmann::ordered_json::array();
-    for (const PatternRule &rule : recipe.patterns) {
-      nlohmann::ordered_json item;
-      item["tensors"] = rule.tensors;
-      item["pattern"] =
-          rule.dense() ? "dense"
-                       : std::to_string(rule.n) + ":" + std::to_string(rule.m);
-      if (!rule.dense())
-        item["axis"] = rule.axis;
-      list.push_back(std::move(item));
-    }
-    if (method != Method::Step)
-      out["dense_steps"] = recipe.denseSteps;
-  }
-  bool decays = method == Method::MaskDecay || method == Method::StructureDecay;
-  if (decays) {
-    out["fine_tune_steps"] = recipe.fineTuneSteps;
-    if (recipe.fineTuneSteps)
-      out["freeze_mask"] = recipe.freezeMask;
-  }
-  if (decays || method == Method::SrSte || method == Method::Step) {
-    static const char *const flows[] = {"straight-through", "masked",
-                                        "decayed"};
-    out["lambda"] = recipe.lambda;
-    out["gradient"] = flows[size_t(recipe.gradient)];
-  }
-  if (method == Method::MaskDecay) {
-    out["decay"]["shape"] =
-        recipe.decay == DecayShape::Linear ? "linear" : "exponential";
-    out["decay"]["rate"] = recipe.decayRate;
-  }
-  if (method == Method::StructureDecay) {
-    bool geometric = recipe.structure == StructureShape::Geometric;
-    out["structure"]["shape"] = geometric ? "geometric" : "stepwise";
-    if (geometric)
-      out["structure"]["frames"] = recipe.frames;
-  }
-  if (method == Method::Step) {
-    out["denominator"] =
-        recipe.denominator == Denominator::Paper ? "paper" : "public";
-    out["switch"] = printSwitch(recipe);
-  }
-  if (method == Method::SSte) {
-    out["scale"] = "least-squares";
-    if (recipe.softScale)
-      out["scale"] = *recipe.softScale;
-  }
-  out["skip_nonfinite"] = recipe.skipNonfinite;
-  if (recipe.seed)
-    out["seed"] = *recipe.seed;
-  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 } // namespace nm::rt

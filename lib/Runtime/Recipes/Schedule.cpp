@@ -84,7 +84,20 @@ int64_t Schedule::longestGroup(int64_t m) const {
   return grows ? m << (recipe.frames - 1) : m;
 }
 
-MaskView Schedule::viewAt(int64_t step, int64_t n, int64_t m) const {
+int64_t Schedule::lastDense() const {
+  if (recipe.method != Method::Step)
+    return recipe.denseSteps;
+  return switchedAt.value_or(recipe.autoSwitch.at.value_or(0));
+}
+
+bool Schedule::keepsMask(int64_t step) const {
+  return (recipe.method == Method::Asp && step > recipe.denseSteps + 1) ||
+         (recipe.freezeMask && phaseAt(step) == Phase::FineTune &&
+          step > recipe.steps - recipe.fineTuneSteps + 1);
+}
+
+MaskView Schedule::viewAt(int64_t step, int64_t n, int64_t m,
+                          bool fresh) const {
   MaskView view;
   Phase phase = phaseAt(step);
   if (m == 0 || phase == Phase::Dense)
@@ -96,11 +109,8 @@ MaskView Schedule::viewAt(int64_t step, int64_t n, int64_t m) const {
   view.decay = decayAt(step);
   view.soft = recipe.method == Method::SSte;
   view.prune = recipe.method == Method::Asp;
-  bool chosen =
-      (recipe.method == Method::Asp && step > recipe.denseSteps + 1) ||
-      (recipe.freezeMask && phase == Phase::FineTune &&
-       step > recipe.steps - recipe.fineTuneSteps + 1);
-  if (chosen)
+  bool between = (step - 1 - lastDense()) % recipe.maskEvery != 0;
+  if (!fresh && (keepsMask(step) || between))
     view.mask = NM_MASK_FIXED;
   return view;
 }

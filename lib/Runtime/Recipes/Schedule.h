@@ -72,8 +72,11 @@ public:
   explicit Schedule(const Recipe &recipe) : recipe(recipe) {}
 
   Phase phaseAt(int64_t step) const;
-  /// Of a tensor whose pattern is n:m in the end; 0:0 is dense.
-  MaskView viewAt(int64_t step, int64_t n, int64_t m) const;
+  /// Of a tensor whose pattern is n:m in the end; 0:0 is dense. A `fresh` one
+  /// has no mask yet.
+  MaskView viewAt(int64_t step, int64_t n, int64_t m, bool fresh = false) const;
+  /// Whether the mask of this step is for good that of the step before.
+  bool keepsMask(int64_t step) const;
   GradientRule gradientAt(int64_t step, bool masked) const;
 
   /// The longest group that viewAt ever gives.
@@ -93,6 +96,8 @@ public:
 private:
   const Recipe &recipe;
   double decayAt(int64_t step) const;
+  /// The last step without masks.
+  int64_t lastDense() const;
   std::pair<int64_t, int64_t> structureAt(int64_t step, int64_t n,
                                           int64_t m) const;
 };

@@ -137,9 +137,12 @@ KernelJob viewJob(const Parameter &parameter, const MaskView &view) {
   nm_kernel_form &form = job.form;
   form.update = NM_UPDATE_NONE;
   form.mask = view.mask;
+  // Masks that kernels do not choose are there already.
+  if (view.mask == NM_MASK_SELECT && !parameter.plain())
+    form.mask = NM_MASK_FIXED;
   form.n = form.m = 1;
   form.stride = 1;
-  if (view.mask == NM_MASK_SELECT) {
+  if (form.mask == NM_MASK_SELECT) {
     form.n = view.n;
     form.m = view.m;
     form.stride = parameter.stride;

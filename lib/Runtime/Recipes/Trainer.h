@@ -62,6 +62,10 @@ struct Parameter {
   int64_t n = 0, m = 0, axis = 0;
   /// Elements between neighbours of a group.
   int64_t stride = 1;
+  /// Masks that are not of single elements along one axis (PatternRule).
+  bool transposable = false;
+  int64_t otherAxis = 0;
+  std::vector<int64_t> block;
 
   int64_t steps = 0;
   MaskView view;
@@ -70,6 +74,8 @@ struct Parameter {
   StateBuffer<uint8_t> mask;
 
   bool patterned() const { return m != 0; }
+  /// Whether kernels choose the mask themselves.
+  bool plain() const { return !transposable && block.empty(); }
   bool bf16() const { return desc.dtype == DType::BF16; }
   float *weights() const {
     return master ? master.get() : static_cast<float *>(desc.data);
@@ -184,9 +190,10 @@ private:
   Status checkOverlap(const std::vector<Gradient> *gradients) const;
   Status checkGradients(const std::vector<Gradient> &gradients,
                         const std::vector<Rates> &rates) const;
-  MaskView nextView(const Parameter &parameter) const;
+  MaskView nextView(const Parameter &parameter, bool fresh = false) const;
   static void prepareView(Parameter &parameter, const MaskView &view);
-  int64_t showView(const std::vector<size_t> &which);
+  /// Makes parameters what the next step sees; `fresh` as of Schedule.
+  int64_t showView(const std::vector<size_t> &which, bool fresh = false);
   void fitScale(Parameter &parameter);
 };
 

@@ -56,8 +56,12 @@ std::vector<NamedView> Trainer::state() const {
 static std::string patternText(const Parameter &parameter) {
   if (!parameter.patterned())
     return "dense";
-  return std::to_string(parameter.n) + ":" + std::to_string(parameter.m) +
-         " along axis " + std::to_string(parameter.axis);
+  PatternRule rule;
+  rule.n = parameter.n;
+  rule.m = parameter.m;
+  rule.transposable = parameter.transposable;
+  rule.block = parameter.block;
+  return patternText(rule) + " along axis " + std::to_string(parameter.axis);
 }
 
 std::string Trainer::progress() const {

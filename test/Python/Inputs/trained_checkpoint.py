@@ -35,3 +35,13 @@ write_checkpoint(path("lying.safetensors"), dense, {"tensors": lie})
 x = rng.standard_normal((3, 16), dtype=np.float32)
 np.save(path("x.npy"), x)
 np.save(path("y.npy"), x @ arrays["rows.weight"].T @ arrays["columns.weight"])
+
+# Masks that kernels do not choose: transposable, and of blocks.
+arrays = {name: rng.standard_normal(array.shape, dtype=np.float32) for name, array in arrays.items()}
+optimizer = nm.numpy.Optimizer(arrays, {"method": "sr-ste", "mask_every": 2, "patterns": [
+    {"tensors": "rows.*", "pattern": "2:4 transposable"},
+    {"tensors": "*", "pattern": "1:2 blocks 2x2", "axis": 0}]})
+for _ in range(3):
+    optimizer.step({name: np.sin(array) for name, array in arrays.items()})
+optimizer.save_checkpoint(path("special.safetensors"))
+np.save(path("special-y.npy"), x @ arrays["rows.weight"].T @ arrays["columns.weight"])

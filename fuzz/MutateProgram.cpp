@@ -69,7 +69,7 @@ std::string join(const Sections &sections) {
   }
   std::string bytes(kMagic);
   append(bytes, kMajor, 2);
-  append(bytes, kMinor, 2);
+  append(bytes, latestMinor(), 2);
   append(bytes, kNumSections, 4);
   append(bytes, offset, 8);
   append(bytes, crc32(table), 4);

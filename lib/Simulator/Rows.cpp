@@ -205,6 +205,12 @@ float activate(UnaryKind kind, float argument) {
     return static_cast<float>(std::erf(x));
   case UnaryKind::Log:
     return static_cast<float>(std::log(x));
+  case UnaryKind::Rsqrt:
+    return static_cast<float>(1.0 / std::sqrt(x));
+  case UnaryKind::Sin:
+    return static_cast<float>(std::sin(x));
+  case UnaryKind::Cos:
+    return static_cast<float>(std::cos(x));
   }
   return argument;
 }

@@ -43,7 +43,7 @@ TEST(Description, NumbersOfFilesStay) {
                        "layernorm", "unary", "elementwise", "fill", "sync",
                        "barrier", "loop", "end_loop"});
   expectWords<UnaryKind>({"copy", "relu", "gelu", "gelu_tanh", "silu", "tanh",
-                          "exp", "sqrt", "erf", "log"});
+                          "exp", "sqrt", "erf", "log", "rsqrt", "sin", "cos"});
   expectWords<BinaryKind>({"add", "sub", "mul", "max", "div"});
   expectWords<Role>({"in", "out", "param", "constant", "scratch"});
   expectWords<Type>({"f32", "f16", "bf16", "i8"});

@@ -179,6 +179,12 @@ inline double activationOf(UnaryKind kind, double x) {
     return std::erf(x);
   case UnaryKind::Log:
     return std::log(x);
+  case UnaryKind::Rsqrt:
+    return 1 / std::sqrt(x);
+  case UnaryKind::Sin:
+    return std::sin(x);
+  case UnaryKind::Cos:
+    return std::cos(x);
   }
   return x;
 }

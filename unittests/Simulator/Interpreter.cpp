@@ -116,6 +116,14 @@ float oracle::evaluate(UnaryKind kind, float x) {
     return static_cast<float>(erfl(v));
   case UnaryKind::Log:
     return x < 0 ? kNaN : static_cast<float>(logl(v));
+  case UnaryKind::Rsqrt:
+    if (x == 0)
+      return std::copysign(kInfinity, x);
+    return x < 0 ? kNaN : static_cast<float>(1.0L / sqrtl(v));
+  case UnaryKind::Sin:
+    return std::isinf(x) ? kNaN : static_cast<float>(sinl(v));
+  case UnaryKind::Cos:
+    return std::isinf(x) ? kNaN : static_cast<float>(cosl(v));
   }
   return kNaN;
 }

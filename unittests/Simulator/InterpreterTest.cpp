@@ -16,6 +16,7 @@
 #include "Interpreter.h"
 #include "TestSupport.h"
 #include "nm/Isa/Encoding.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Isa/Verify.h"
 #include <cstdlib>
 #include <cstring>
@@ -305,8 +306,8 @@ Program RandomProgram::build() {
       i.accumulate = chance(2);
     if (opcode == Opcode::Scale)
       i.reciprocal = chance(2);
-    i.unary = UnaryKind(below(static_cast<int>(UnaryKind::Log) + 1));
-    i.binary = BinaryKind(below(static_cast<int>(BinaryKind::Div) + 1));
+    i.unary = UnaryKind(below(countOf(UnaryKind())));
+    i.binary = BinaryKind(below(countOf(BinaryKind())));
     if (opcode == Opcode::Softmax)
       i.value = scalar();
     if (opcode == Opcode::LayerNorm)
@@ -400,7 +401,7 @@ TEST(Interpreter, AgreesOnRandomPrograms) {
 TEST(Interpreter, AgreesOnEveryOperandOfFunctions) {
   Device device = smallDevice();
   for (Type type : {Type::F16, Type::BF16})
-    for (int kind = 0; kind <= static_cast<int>(UnaryKind::Log); ++kind) {
+    for (int kind = 0; kind < countOf(UnaryKind()); ++kind) {
       Builder b("functions", targetOf(device));
       TensorId in = b.tensor(tensorOf("x", Role::In, type, {256, 256}));
       TensorId out = b.tensor(tensorOf("y", Role::Out, Type::F32, {256, 256}));

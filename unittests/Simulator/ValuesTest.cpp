@@ -6,10 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestSupport.h"
+#include "nm/Isa/Instructions.h"
 #include "nm/Runtime/DType.h"
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 
 using namespace nm;
 using namespace nm::sim;
@@ -434,10 +436,24 @@ TEST_P(Values, Unary) {
       },
       [](double x) { return x / (1 + std::exp(-x)); },
       [](double x) { return std::tanh(x); },
-      [](double x) { return std::exp(x); }};
-  for (int kind = 0; kind != 7; ++kind) {
+      [](double x) { return std::exp(x); },
+      [](double x) { return std::sqrt(x); },
+      [](double x) { return std::erf(x); },
+      [](double x) { return std::log(x); },
+      [](double x) { return 1 / std::sqrt(x); },
+      [](double x) { return std::sin(x); },
+      [](double x) { return std::cos(x); }};
+  ASSERT_EQ(std::size(references), size_t(countOf(UnaryKind())));
+  for (int kind = 0; kind != countOf(UnaryKind()); ++kind) {
     OneInstruction one(GetParam());
-    Tile source = one.operand({3, 9}, randomFloats(27, 1));
+    std::vector<float> content = randomFloats(27, 1);
+    // Where the function is a number, and one that is not much larger.
+    UnaryKind unary = static_cast<UnaryKind>(kind);
+    if (unary == UnaryKind::Sqrt || unary == UnaryKind::Log ||
+        unary == UnaryKind::Rsqrt)
+      for (float &value : content)
+        value = std::fabs(value) + 0.125f;
+    Tile source = one.operand({3, 9}, content);
     Tile dest = one.operand(Type::F32, {3, 9}, randomFloats(27, 2), true);
     one.builder().special(Opcode::Unary, {source, dest}, {}).unary =
         static_cast<UnaryKind>(kind);
@@ -446,8 +462,54 @@ TEST_P(Values, Unary) {
   }
 }
 
+/// The column "special values" of the page of the instruction set, and what
+/// IEEE 754 says of the functions where it says nothing.
+TEST(Values, UnaryAtSpecialValues) {
+  const float kNaN = std::numeric_limits<float>::quiet_NaN();
+  // At NaN, minus infinity, -1, -0, +0, 1, infinity.
+  const std::map<std::string, std::vector<float>> rows{
+      {"copy", {kNaN, -kInfinity, -1, -0.0f, 0, 1, kInfinity}},
+      {"relu", {kNaN, 0, 0, 0, 0, 1, kInfinity}},
+      {"gelu", {kNaN, kNaN, -0.15865525f, -0.0f, 0, 0.8413447f, kInfinity}},
+      {"gelu_tanh", {kNaN, kNaN, -0.158808f, -0.0f, 0, 0.841192f, kInfinity}},
+      {"silu", {kNaN, kNaN, -0.26894143f, -0.0f, 0, 0.7310586f, kInfinity}},
+      {"tanh", {kNaN, -1, -0.7615942f, -0.0f, 0, 0.7615942f, 1}},
+      {"exp", {kNaN, 0, 0.36787945f, 1, 1, 2.7182817f, kInfinity}},
+      {"sqrt", {kNaN, kNaN, kNaN, -0.0f, 0, 1, kInfinity}},
+      {"erf", {kNaN, -1, -0.8427008f, -0.0f, 0, 0.8427008f, 1}},
+      {"log", {kNaN, kNaN, kNaN, -kInfinity, -kInfinity, 0, kInfinity}},
+      {"rsqrt", {kNaN, kNaN, kNaN, -kInfinity, kInfinity, 1, 0}},
+      {"sin", {kNaN, kNaN, -0.84147096f, -0.0f, 0, 0.84147096f, kNaN}},
+      {"cos", {kNaN, kNaN, 0.5403023f, 1, 1, 0.5403023f, kNaN}}};
+  ASSERT_EQ(rows.size(), size_t(countOf(UnaryKind())));
+  for (int kind = 0; kind != countOf(UnaryKind()); ++kind) {
+    const char *word = toString(static_cast<UnaryKind>(kind));
+    ASSERT_EQ(rows.count(word), 1u) << word;
+    const std::vector<float> &expected = rows.at(word);
+    OneInstruction one(Type::F32);
+    Tile source = one.operand({7}, rows.at("copy"));
+    Tile dest = one.operand(Type::F32, {7}, randomFloats(7, 2), true);
+    one.builder().special(Opcode::Unary, {source, dest}, {}).unary =
+        static_cast<UnaryKind>(kind);
+    one.run();
+    for (size_t i = 0; i != expected.size(); ++i) {
+      float found = one.results[1][i];
+      if (std::isnan(expected[i])) {
+        EXPECT_TRUE(std::isnan(found)) << word << ", number " << i;
+        continue;
+      }
+      EXPECT_EQ(std::signbit(found), std::signbit(expected[i]))
+          << word << ", number " << i;
+      if (std::isinf(expected[i]))
+        EXPECT_EQ(found, expected[i]) << word << ", number " << i;
+      else
+        EXPECT_NEAR(found, expected[i], 1e-6) << word << ", number " << i;
+    }
+  }
+}
+
 TEST_P(Values, Elementwise) {
-  for (int kind = 0; kind != 4; ++kind)
+  for (int kind = 0; kind != countOf(BinaryKind()); ++kind)
     for (bool isVector : {false, true}) {
       OneInstruction one(GetParam());
       Tile lhs = one.operand({3, 9}, randomFloats(27, 1));
@@ -462,7 +524,8 @@ TEST_P(Values, Elementwise) {
         return kind == 0   ? x + y
                : kind == 1 ? x - y
                : kind == 2 ? x * y
-                           : std::max(x, y);
+               : kind == 3 ? std::max(x, y)
+                           : x / y;
       });
     }
 }

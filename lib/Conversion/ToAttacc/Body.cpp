@@ -8,6 +8,7 @@
 #include "Body.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "nm/Isa/Names.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
@@ -144,6 +145,18 @@ static Choice matchChoice(arith::SelectOp select) {
   }
 }
 
+/// The function of the special function unit that has the name of an operation
+/// of math: exp, tanh, rsqrt, ...
+static std::optional<UnaryKind> functionOf(Operation &inner) {
+  UnaryKind kind;
+  if (inner.getDialect() !=
+          inner.getContext()->getLoadedDialect<math::MathDialect>() ||
+      inner.getNumOperands() != 1 ||
+      !isa::parseName(inner.getName().stripDialect(), kind))
+    return std::nullopt;
+  return kind;
+}
+
 FailureOr<ProgramEmitter::Cell>
 ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
   using Found = FailureOr<Cell>;
@@ -152,6 +165,8 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
     return e.combine(kind, l, r, rows, cols, to, op);
   };
   const Cell minusOne{{}, -1};
+  if (std::optional<UnaryKind> kind = functionOf(inner))
+    return unary(*kind, inner, dest);
   return TypeSwitch<Operation *, Found>(&inner)
       .Case([&](arith::AddFOp) { return binary(BinaryKind::Add, inner, dest); })
       .Case([&](arith::SubFOp) { return binary(BinaryKind::Sub, inner, dest); })
@@ -193,17 +208,6 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
       })
       .Case<arith::ExtFOp, arith::TruncFOp>(
           [&](Operation *) { return get(inner.getOperand(0), dest); })
-      .Case([&](math::ExpOp) { return unary(UnaryKind::Exp, inner, dest); })
-      .Case([&](math::TanhOp) { return unary(UnaryKind::Tanh, inner, dest); })
-      .Case([&](math::ErfOp) { return unary(UnaryKind::Erf, inner, dest); })
-      .Case([&](math::LogOp) { return unary(UnaryKind::Log, inner, dest); })
-      .Case([&](math::SqrtOp) { return unary(UnaryKind::Sqrt, inner, dest); })
-      .Case([&](math::RsqrtOp) -> Found {
-        Found root = unary(UnaryKind::Sqrt, inner, {});
-        return failed(root)
-                   ? root
-                   : combine(BinaryKind::Div, Cell{{}, 1}, *root, dest);
-      })
       .Case([&](math::PowFOp pow) -> Found {
         FloatAttr exponent;
         if (!matchPattern(pow.getRhs(), m_Constant(&exponent)))
@@ -211,12 +215,8 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
         double number = exponent.getValueAsDouble();
         if (number == 0.5)
           return unary(UnaryKind::Sqrt, inner, dest);
-        if (number == -0.5) {
-          Found root = unary(UnaryKind::Sqrt, inner, {});
-          return failed(root)
-                     ? root
-                     : combine(BinaryKind::Div, Cell{{}, 1}, *root, dest);
-        }
+        if (number == -0.5)
+          return unary(UnaryKind::Rsqrt, inner, dest);
         if (number != std::round(number) || std::abs(number) > 16)
           return LogicalResult(refuse(inner));
         return power(pow.getLhs(), static_cast<int64_t>(number), dest);

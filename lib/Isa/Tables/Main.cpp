@@ -6,23 +6,50 @@
 //===----------------------------------------------------------------------===//
 //
 // Part of the build: prints what the description of the instructions says in
-// other languages. It links only what names stationarities.
+// other languages. It links little, so that TableGen waits for little.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Tables.h"
-#include <cstring>
+#include <exception>
+#include <fstream>
 #include <iostream>
+#include <sstream>
 
-int main(int argc, char **argv) {
-  const char *what = argc == 2 ? argv[1] : "";
-  if (!std::strcmp(what, "dialect-enums"))
-    std::cout << nm::isa::dialectEnums();
-  else if (!std::strcmp(what, "dialect-ops"))
-    std::cout << nm::isa::dialectOps();
-  else {
-    std::cerr << "usage: nm-isa-tables dialect-enums | dialect-ops\n";
+static int print(const std::string &what, const char *path) {
+  std::stringstream content;
+  if (path) {
+    std::ifstream file(path);
+    content << file.rdbuf();
+    if (!file) {
+      std::cerr << "nm-isa-tables: cannot read '" << path << "'\n";
+      return 1;
+    }
+  }
+  std::string result;
+  if (what == "dialect-enums" && !path)
+    result = nm::isa::dialectEnums();
+  else if (what == "dialect-ops" && !path)
+    result = nm::isa::dialectOps();
+  else if (what == "page" && path)
+    result = nm::isa::withTables(content.str());
+  else if (what == "schema" && path)
+    result = nm::isa::withFields(content.str());
+  if (result.empty()) {
+    std::cerr << "usage: nm-isa-tables dialect-enums | dialect-ops | page FILE "
+                 "| schema FILE\nFILE is docs/attacc-isa.md or "
+                 "docs/attacc-program.schema.json, printed as it should be\n";
     return 1;
   }
-  return std::cout.flush() ? 0 : 1;
+  std::cout << result << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+  try {
+    return print(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : nullptr);
+  } catch (const std::exception &error) {
+    std::cerr << "nm-isa-tables: " << error.what() << "\n";
+    return 1;
+  }
 }

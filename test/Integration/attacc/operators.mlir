@@ -2,7 +2,7 @@
 // REQUIRES: numpy
 // RUN: %python %S/Inputs/agree.py %s %t | FileCheck %s
 // RUN: %python %S/Inputs/agree.py %s %t --target tpu-v5e --atol 3e-2 -- --element-type=bf16 | FileCheck %s --check-prefix=BF16
-// BF16-COUNT-27: agrees
+// BF16-COUNT-29: agrees
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (j)>
@@ -265,6 +265,66 @@ func.func @norm_moments(%x: tensor<7x40xf32>, %r: tensor<7x40xf32>) -> tensor<7x
     linalg.yield %kg : f32
   } -> tensor<7x40xf32>
   return %y : tensor<7x40xf32>
+}
+
+// A root mean square norm: no mean, no shift.
+// CHECK: norm_of_squares on edge: agrees
+func.func @norm_of_squares(%x: tensor<7x40xf32>) -> tensor<7x40xf32> {
+  %gamma = nm.param "gamma" : tensor<40xf32>
+  %zero = arith.constant 0.0 : f32
+  %n = arith.constant 40.0 : f32
+  %e = tensor.empty() : tensor<7x40xf32>
+  %er = tensor.empty() : tensor<7xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%er : tensor<7xf32>) -> tensor<7xf32>
+  %squares = linalg.generic {indexing_maps = [#id, #each], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<7x40xf32>) outs(%f : tensor<7xf32>) {
+  ^bb0(%v: f32, %acc: f32):
+    %q = arith.mulf %v, %v : f32
+    %a = arith.addf %q, %acc : f32
+    linalg.yield %a : f32
+  } -> tensor<7xf32>
+  %y = linalg.generic {indexing_maps = [#id, #each, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %squares, %gamma : tensor<7x40xf32>, tensor<7xf32>, tensor<40xf32>) outs(%e : tensor<7x40xf32>) {
+  ^bb0(%v: f32, %q: f32, %g: f32, %out: f32):
+    %eps = arith.constant 1.0e-5 : f32
+    %mean = arith.divf %q, %n : f32
+    %me = arith.addf %mean, %eps : f32
+    %root = math.rsqrt %me : f32
+    %k = arith.mulf %v, %root : f32
+    %kg = arith.mulf %k, %g : f32
+    linalg.yield %kg : f32
+  } -> tensor<7x40xf32>
+  return %y : tensor<7x40xf32>
+}
+
+// A rotary embedding: halves of rows turned by angles that are computed.
+// CHECK: rotary on edge: agrees
+func.func @rotary(%x: tensor<6x40xf32>, %angles: tensor<6x20xf32>) -> tensor<6x40xf32> {
+  %low = tensor.extract_slice %x[0, 0] [6, 20] [1, 1] : tensor<6x40xf32> to tensor<6x20xf32>
+  %high = tensor.extract_slice %x[0, 20] [6, 20] [1, 1] : tensor<6x40xf32> to tensor<6x20xf32>
+  %e = tensor.empty() : tensor<6x20xf32>
+  %a = linalg.generic {indexing_maps = [#id, #id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%low, %high, %angles : tensor<6x20xf32>, tensor<6x20xf32>, tensor<6x20xf32>) outs(%e : tensor<6x20xf32>) {
+  ^bb0(%l: f32, %h: f32, %t: f32, %out: f32):
+    %c = math.cos %t : f32
+    %s = math.sin %t : f32
+    %lc = arith.mulf %l, %c : f32
+    %hs = arith.mulf %h, %s : f32
+    %r = arith.subf %lc, %hs : f32
+    linalg.yield %r : f32
+  } -> tensor<6x20xf32>
+  %b = linalg.generic {indexing_maps = [#id, #id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%low, %high, %angles : tensor<6x20xf32>, tensor<6x20xf32>, tensor<6x20xf32>) outs(%e : tensor<6x20xf32>) {
+  ^bb0(%l: f32, %h: f32, %t: f32, %out: f32):
+    %c = math.cos %t : f32
+    %s = math.sin %t : f32
+    %hc = arith.mulf %h, %c : f32
+    %ls = arith.mulf %l, %s : f32
+    %r = arith.addf %hc, %ls : f32
+    linalg.yield %r : f32
+  } -> tensor<6x20xf32>
+  %y = tensor.concat dim(1) %a, %b : (tensor<6x20xf32>, tensor<6x20xf32>) -> tensor<6x40xf32>
+  return %y : tensor<6x40xf32>
 }
 
 // CHECK: softmax_named on edge: agrees

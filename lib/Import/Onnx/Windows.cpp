@@ -429,6 +429,9 @@ FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight) {
   FailureOr<Windows> w = readWindows(n, x, kernel.drop_front(2));
   if (failed(w))
     return failure();
+  if (isFloat && groups == 1)
+    if (std::optional<Val> result = convolvePatches(n, x, weight, *w))
+      return *result;
   bool narrow = x.type == Float16 || x.type == Bfloat16;
   Type sum = !isFloat ? Type(n.b.getI32Type())
              : narrow ? Type(n.b.getF32Type())

@@ -31,6 +31,12 @@ Value padWindows(NodeEmit &n, Val &x, const Windows &windows, Value fill);
 /// attributes say. Integers are summed in i32.
 FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight);
 
+/// The same as a product of the patches of the input with the weight as a
+/// matrix, for which there are kernels, where windows neither overlap nor leave
+/// gaps, such as the embedding of an image's patches. None otherwise.
+std::optional<Val> convolvePatches(NodeEmit &n, Val &x, Val &weight,
+                                   const Windows &windows);
+
 } // namespace mlir::nm::onnx
 
 #endif // NM_LIB_IMPORT_ONNX_WINDOWS_H

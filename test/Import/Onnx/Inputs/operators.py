@@ -118,6 +118,51 @@ def case_conv_grouped():
     return "Conv", [x, w, b], dict(group=2, strides=[2], dilations=[2], pads=[2, 1]), [y]
 
 
+def convolution(x, w, strides):
+    """From the definition, without padding; any number of dimensions."""
+    sizes = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], w.shape[2:], strides)]
+    y = numpy.empty((x.shape[0], w.shape[0], *sizes))
+    for at in numpy.ndindex(*sizes):
+        window = tuple(slice(o * s, o * s + k) for o, s, k in zip(at, strides, w.shape[2:]))
+        axes = range(1, x.ndim)
+        y[(slice(None), slice(None), *at)] = numpy.tensordot(x[(slice(None), slice(None), *window)], w, (axes, axes))
+    return y
+
+
+def patches(shape, kernel, strides=None, channels=5):
+    x, w = floats(*shape), floats(channels, shape[1], *kernel)
+    y = convolution(x.astype(float), w.astype(float), strides or kernel)
+    return "Conv", [x, w], dict(strides=list(strides or kernel)), [y]
+
+
+def case_conv_patches_of_a_line():
+    return patches((2, 3, 12), (4,))
+
+
+def case_conv_patches_of_an_image():
+    return patches((1, 3, 6, 9), (2, 3))
+
+
+def case_conv_patches_of_rows():
+    return patches((2, 1, 5, 8), (1, 4))
+
+
+def case_conv_patches_of_a_volume():
+    return patches((1, 2, 4, 2, 6), (2, 1, 3))
+
+
+def case_conv_patches_that_leave_a_rest():
+    return patches((2, 3, 7, 9), (2, 3))
+
+
+def case_conv_patches_that_overlap():
+    return patches((2, 3, 8, 8), (4, 4), (4, 2))
+
+
+def case_conv_patches_with_gaps():
+    return patches((2, 3, 8, 8), (2, 2), (4, 4))
+
+
 def case_qlinear_conv():
     x = SOURCE.integers(0, 256, (1, 2, 4, 4), numpy.uint8)
     w = SOURCE.integers(-128, 128, (3, 2, 1, 1), numpy.int8)

@@ -24,7 +24,9 @@ for seeds in "$here"/seeds/*; do
     echo "not in this build"
     continue
   fi
-  if "$bin/$name" "$work/$name" "$seeds" -timeout=10 -rss_limit_mb=2048 \
+  words=()
+  [[ ! -e $here/Inputs/$name.dict ]] || words=("-dict=$here/Inputs/$name.dict")
+  if "$bin/$name" "$work/$name" "$seeds" "${words[@]}" -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="./$name-crash-" "$@" >"$work/$name.log" 2>&1; then
     grep -Eo 'Done [0-9]+ runs in [0-9]+ second\(s\)' "$work/$name.log" || echo ok
   else

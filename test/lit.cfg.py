@@ -1,8 +1,10 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The lit suite of nm. `--param roundtrip=1` adds --verify-roundtrip to every nm-opt."""
+"""The lit suite of nm. `--param roundtrip=1` adds --verify-roundtrip to every nm-opt,
+`--param verify-at-runtime=1` upstream's runtime verification to all code that nm-run compiles."""
 
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -36,6 +38,11 @@ config.substitutions += [
     ("%llvm_lib_dir", config.llvm_lib_dir),
 ]
 
+# Compiled code checks every view, index and size (docs/testing.md).
+if lit_config.params.get("verify-at-runtime"):
+    config.name = "nm-verified"
+    config.environment["NM_VERIFY_AT_RUNTIME"] = "1"
+
 if lit_config.params.get("roundtrip"):
     config.name = "nm-roundtrip"
     # The tool's name as a word of its own, not part of a path.
@@ -65,6 +72,8 @@ if os.path.exists("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf") and subproc
     config.available_features.add("pil")
 if subprocess.run([config.python, "-c", "import onnx"], capture_output=True).returncode == 0:
     config.available_features.add("onnx")
+if shutil.which("g++"):
+    config.available_features.add("gxx")
 if config.nm_sanitize:
     config.available_features.add("sanitizers")
     if "nm-opt" in config.available_features:

@@ -12,8 +12,10 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
+#include "nm/Support/Text.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/WithColor.h"
+#include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -173,8 +175,16 @@ void driver::nameArguments(ModuleOp module, ArrayRef<Signature> functions) {
 llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
                                        const RunOptions &options,
                                        CompileLog &log) {
+  // What the tests run all of compiled code with; no option, since it says
+  // nothing about the model.
+  constexpr const char *variable = "NM_VERIFY_AT_RUNTIME";
+  StringRef verify = std::getenv(variable) ? std::getenv(variable) : "0";
+  if (verify != "0" && verify != "1")
+    return makeError("{0} is {1}, expected 0 or 1", variable,
+                     ::nm::support::quote(verify.str()));
   return runPasses(module, options, log, [&](OpPassManager &pm) {
     CPUPipelineOptions pipeline;
+    pipeline.verifyAtRuntime = verify == "1";
     pipeline.dense = options.dense;
     pipeline.reference = options.reference;
     pipeline.target = options.target;

@@ -114,7 +114,15 @@ static void bufferize(OpPassManager &pm) {
   pm.addPass(createConvertBufferizationToMemRefPass());
 }
 
-static void lowerToLLVM(OpPassManager &pm, bool parallel) {
+/// Upstream's checks of every view, index and size, which end the process with
+/// the place in the source.
+static void verifyAtRuntime(OpPassManager &pm,
+                            const CPUPipelineOptions &options) {
+  if (options.verifyAtRuntime)
+    pm.addPass(createGenerateRuntimeVerificationPass());
+}
+
+static void lowerToLLVM(OpPassManager &pm, const CPUPipelineOptions &options) {
   // For functions of the user, and so before there are others; the OpenMP
   // conversion already turns functions into LLVM's.
   pm.nest<func::FuncOp>().addPass(LLVM::createLLVMRequestCWrappersPass());
@@ -125,7 +133,8 @@ static void lowerToLLVM(OpPassManager &pm, bool parallel) {
   func.addPass(createLoopInvariantCodeMotionPass());
   func.addPass(createConvertVectorToSCFPass());
   func.addPass(createLowerReshapes());
-  if (parallel) {
+  verifyAtRuntime(pm, options);
+  if (options.parallel && !options.reference) {
     pm.addPass(createConvertSCFToOpenMPPass());
     // Inlines the allocation scopes that the conversion puts around bodies:
     // they may hold one block only, and hold no stack allocation here.
@@ -172,6 +181,8 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
   } else {
     buildNMToPackedPipeline(pm, options);
   }
+  // On tensors what linalg and tensor say, on buffers what memref does.
+  verifyAtRuntime(pm, options);
   bufferize(pm);
   OpPassManager &func = pm.nest<func::FuncOp>();
   GenerateKernelsOptions kernels;
@@ -188,7 +199,7 @@ void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
     func.addPass(createVectorizeContractions(contractions));
     func.addPass(createLowerLinalgToLoops(loops));
   }
-  lowerToLLVM(pm, options.parallel && !options.reference);
+  lowerToLLVM(pm, options);
 }
 
 void mlir::nm::registerPipelines() {

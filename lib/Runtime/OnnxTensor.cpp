@@ -10,6 +10,7 @@
 #include "OnnxExternal.h"
 #include "Support.h"
 #include "nm/Runtime/Onnx.h"
+#include <algorithm>
 #include <filesystem>
 
 namespace nm::onnx {
@@ -216,6 +217,14 @@ Result<rt::Tensor> readTensor(const Model &model, const Tensor &tensor) {
   });
 }
 
+/// A few kept values must not make the reader ask for any amount: a thousandth
+/// of a dense tensor's bytes is less than the sparsest that anybody trains, and
+/// small tensors may hold nothing but zeros.
+static int64_t mostDenseBytes(int64_t kept) {
+  constexpr int64_t least = int64_t(1) << 20, factor = 1024;
+  return std::max(least, factor * kept);
+}
+
 Result<rt::Tensor> readSparse(const Model &model, const SparseTensor &sparse) {
   return rt::guarded([&]() -> Result<rt::Tensor> {
     const Tensor &name = sparse.values;
@@ -242,12 +251,15 @@ Result<rt::Tensor> readSparse(const Model &model, const SparseTensor &sparse) {
               " have indices of shape " + rt::shapeString(shape) +
               ", expected int64 of [" + std::to_string(stored) + "] or [" +
               std::to_string(stored) + ", " + std::to_string(rank) + "]");
-    // A few stored values must not make the reader ask for any amount.
-    constexpr int64_t most = int64_t(1) << 36;
-    if (*count * width > most)
+    int64_t kept = values->view.bytes() + indices->view.bytes();
+    if (*count * width > mostDenseBytes(kept))
       return failed(model, name,
                     "a dense tensor of shape " + rt::shapeString(sparse.dims) +
-                        " would be too large");
+                        " takes " + std::to_string(*count * width) +
+                        " bytes, and " + std::to_string(kept) +
+                        " bytes of values and indices justify " +
+                        std::to_string(mostDenseBytes(kept)) +
+                        "; store it as a dense tensor");
     std::vector<int64_t> strides = rt::rowMajorStrides(sparse.dims);
     std::shared_ptr<unsigned char> data =
         rt::allocateBuffer(static_cast<uint64_t>(*count * width));

@@ -23,6 +23,8 @@ class FuzzFormat(lit.formats.TestFormat):
         os.makedirs(work, exist_ok=True)
         command = [os.path.join(config.nm_tools_dir, name), work]
         command += [seeds] if os.path.isdir(seeds) else []
+        words = os.path.join(config.nm_src_root, "fuzz", "Inputs", f"{name}.dict")
+        command += [f"-dict={words}"] if os.path.exists(words) else []
         command += [f"-max_total_time={lit_config.params.get('fuzz-seconds', 10)}", "-timeout=10",
                     "-rss_limit_mb=2048", f"-artifact_prefix={work}-crash-"]
         out, err, code = lit.util.executeCommand(command, env=config.environment)

@@ -33,6 +33,11 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("processor to generate code for (see nm-attach-target); "
                      "a module attribute nm.target goes first"),
       llvm::cl::init("host")};
+  Option<bool> verifyAtRuntime{
+      *this, "verify-at-runtime",
+      llvm::cl::desc("generate upstream's checks of every view, index and size "
+                     "(generate-runtime-verification)"),
+      llvm::cl::init(false)};
   /// Whether the module is what exporters write; false behind the pipelines
   /// above.
   bool isInput = true;

@@ -119,8 +119,19 @@ CASES = [
 ]
 
 
-def run(path):
-    return subprocess.run(["nm-translate", "--import-onnx", path], capture_output=True, text=True, errors="replace",
+# What the importer leaves to whoever reads the weights.
+READ = [
+    # One value and one index are 12 bytes, which justify the least, 1 MiB.
+    ("sparse-bomb", model(graph([ADD], [X], [Y], sparse_initializers=[
+        sparse("w", numpy.float32([1]), [0], [65537, 4])])), ["'w'", "takes 1048592 bytes", "justify 1048576"]),
+    # 200 of each: 2,400 bytes justify 2,457,600.
+    ("sparse-factor", model(graph([ADD], [X], [Y], sparse_initializers=[
+        sparse("w", numpy.ones(200, numpy.float32), range(200), [153601, 4])])), ["'w'", "takes 2457616 bytes", "justify 2457600"]),
+]
+
+
+def run(path, command=("nm-translate", "--import-onnx")):
+    return subprocess.run([*command, path], capture_output=True, text=True, errors="replace",
                           timeout=120)
 
 
@@ -166,6 +177,13 @@ def main():
         wrong = problem(run(path), words)
         if wrong:
             failures.append(f"{name}: {wrong}")
+    numpy.save("x.npy", numpy.ones(4, numpy.float32))
+    for name, data, words in READ:
+        path = f"{name}.onnx"
+        pathlib.Path(path).write_bytes(data)
+        done = run(path, ("nm-run", "--input=x.npy"))
+        if done.returncode != 1 or not all(word in done.stderr for word in words):
+            failures.append(f"{name}: exit code {done.returncode}, no {words} in: {done.stderr[:300]}")
     whole = good_model()
     pathlib.Path("good.onnx").write_bytes(whole)
     if run("good.onnx").returncode:
@@ -188,7 +206,7 @@ def main():
             failures.append(f"change {number} of seed {options.seed}: {wrong}")
     for failure in failures:
         print(failure)
-    print(f"{len(CASES)} faults, {len(failures)} failures")
+    print(f"{len(CASES) + len(READ)} faults, {len(failures)} failures")
     return 1 if failures else 0
 
 

@@ -72,9 +72,20 @@ def _check(name, tensor, what=""):
         problem = ": expected torch.float32 or torch.bfloat16"
     elif tensor.layout != torch.strided:
         problem = " is sparse, expected a dense layout"
+    elif not _has_memory(tensor):
+        problem = " has no memory any more: its storage was freed or made smaller"
     else:
         return
     raise _runtime.Error(what + _describe(name, tensor) + problem)
+
+
+def _has_memory(tensor):
+    """Whether all elements are within the storage, which a program may free or shrink."""
+    if not tensor.numel():
+        return True
+    last = tensor.storage_offset() + sum(
+        (size - 1) * stride for size, stride in zip(tensor.size(), tensor.stride()))
+    return (last + 1) * tensor.element_size() <= tensor.storage().nbytes()
 
 
 class RecipeOptimizer(_TorchOptimizer):

@@ -106,12 +106,13 @@ def measure(steps, repeats):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def run(count, threads, pattern, repeats, peers):
+def run(count, threads, pattern, repeats, peers, recipes):
     n, m = (int(part) for part in pattern.split(":"))
     nm.set_num_threads(threads)
     torch.set_num_threads(threads)
     rows = []
-    for name, (recipe, element) in RECIPES.items():
+    for name in recipes:
+        recipe, element = RECIPES[name]
         tensor = parameter(count)
         optimizer = nm.torch.StepAdam([tensor], recipe=recipe,
                                       pattern=None if recipe == "dense" else pattern)
@@ -140,19 +141,24 @@ def main():
     parser.add_argument("--parameters", type=int, action="append", help="in place of 10M and 100M")
     parser.add_argument("--threads", type=int, action="append", help="in place of 1 and 2")
     parser.add_argument("--pattern", default="2:4", help="N:M (default 2:4)")
+    parser.add_argument("--recipe", action="append", choices=sorted(RECIPES), help="in place of all")
+    parser.add_argument("--kernels", help="a set of kernels in place of the best (avx2, portable, ...)")
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--no-peers", action="store_true", help="without torch's optimizers")
     parser.add_argument("--json", help="also write the figures here")
     arguments = parser.parse_args()
     sizes = arguments.parameters or ([1 << 20] if arguments.quick else [10 << 20, 100 << 20])
     repeats = min(arguments.repeats, 3) if arguments.quick else arguments.repeats
+    if arguments.kernels:
+        nm.choose_kernels(arguments.kernels)
     check(1 << 18)
     rows = []
     for count in sizes:
         for threads in arguments.threads or [1, 2]:
             print(f"{count / 2**20:.4g}M parameters, {threads} thread{'s' * (threads != 1)}, "
-                  f"{arguments.pattern}; kernels {nm.kernels()[0]}")
-            rows += run(count, threads, arguments.pattern, repeats, not arguments.no_peers)
+                  f"{arguments.pattern}; kernels {arguments.kernels or nm.kernels()[0]}")
+            rows += run(count, threads, arguments.pattern, repeats, not arguments.no_peers,
+                        arguments.recipe or RECIPES)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)

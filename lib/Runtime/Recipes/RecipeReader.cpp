@@ -7,141 +7,19 @@
 
 #include "../Support.h"
 #include "RecipeText.h"
-#include "nm/Support/Json.h"
+#include "nm/Support/JsonReader.h"
 #include <algorithm>
 #include <cmath>
 
 namespace nm::rt {
 
-using nlohmann::json;
-using support::jsonKind;
-using support::parseStrictJson;
-
-namespace {
-/// The fields of one object. Every field that was asked for is known.
-class Fields {
-public:
-  Fields(const json &object, std::string where)
-      : object(object), where(std::move(where)) {}
-
-  Error fail(const std::string &what) const {
-    return makeError(Errc::Format, where, ": ", what);
-  }
-
-  Status isObject() const {
-    if (object.is_object())
-      return {};
-    return fail(std::string("found ") + jsonKind(object) +
-                ", expected an object");
-  }
-
-  /// Null if it is not there.
-  const json *get(const std::string &name) {
-    known.push_back(name);
-    auto it = object.find(name);
-    return it == object.end() ? nullptr : &*it;
-  }
-
-  Status number(const std::string &name, double low, double high, double &out,
-                bool open = false) {
-    const json *value = get(name);
-    return value ? number(name, *value, low, high, out, open) : Status();
-  }
-
-  Status number(const std::string &name, const json &value, double low,
-                double high, double &out, bool open = false) const {
-    std::string range = "a number from " + text(low) + " to " + text(high) +
-                        (open ? ", that excluded" : "");
-    if (!value.is_number())
-      return wrong(name, jsonKind(value), range);
-    double read = value.get<double>();
-    if (!(read >= low && (open ? read < high : read <= high)))
-      return wrong(name, value.dump(), range);
-    out = read;
-    return {};
-  }
-
-  Status whole(const std::string &name, int64_t low, int64_t high,
-               int64_t &out) {
-    const json *value = get(name);
-    if (!value)
-      return {};
-    std::string range = "a whole number from " + std::to_string(low) + " to " +
-                        std::to_string(high);
-    if (!value->is_number_integer())
-      return wrong(name, value->is_number() ? value->dump() : jsonKind(*value),
-                   range);
-    bool huge =
-        value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX;
-    int64_t read = huge ? INT64_MAX : value->get<int64_t>();
-    if (huge || read < low || read > high)
-      return wrong(name, value->dump(), range);
-    out = read;
-    return {};
-  }
-
-  Status boolean(const std::string &name, bool &out) {
-    const json *value = get(name);
-    if (!value)
-      return {};
-    if (!value->is_boolean())
-      return wrong(name, jsonKind(*value), "true or false");
-    out = value->get<bool>();
-    return {};
-  }
-
-  /// One of several words; `out` is its place.
-  Status word(const std::string &name, const std::vector<std::string> &words,
-              size_t &out) {
-    const json *value = get(name);
-    if (!value)
-      return {};
-    if (!value->is_string())
-      return wrong(name, jsonKind(*value), support::alternatives(words));
-    const std::string &read = value->get_ref<const std::string &>();
-    auto it = std::find(words.begin(), words.end(), read);
-    if (it == words.end())
-      return fail("field '" + name + "' is " + quote(read) + ", expected " +
-                  support::alternatives(words) +
-                  support::didYouMean(read, words));
-    out = static_cast<size_t>(it - words.begin());
-    return {};
-  }
-
-  Error wrong(const std::string &name, const std::string &found,
-              const std::string &expected) const {
-    return fail("field '" + name + "' is " + found + ", expected " + expected);
-  }
-
-  /// A field that is there, but would change nothing.
-  Status idle(const std::string &name, const std::string &why) {
-    return get(name) ? Status(fail("field '" + name + "' has no effect " + why))
-                     : Status();
-  }
-
-  /// Fails on fields that nobody asked for.
-  Status finish() const {
-    for (const auto &item : object.items())
-      if (std::find(known.begin(), known.end(), item.key()) == known.end())
-        return fail("unknown field " + quote(item.key()) +
-                    support::didYouMean(item.key(), known));
-    return {};
-  }
-
-  const std::string &place() const { return where; }
-
-private:
-  const json &object;
-  std::string where;
-  std::vector<std::string> known;
-
-  static std::string text(double value) { return json(value).dump(); }
-};
-} // namespace
+using support::JsonReader;
+using support::Need;
 
 /// Beyond any training; products of two still fit in 63 bits.
 static constexpr int64_t kMostSteps = int64_t(1) << 31;
 static constexpr int64_t kMostWindow = int64_t(1) << 24;
+static constexpr size_t kMostPatterns = 1 << 16;
 static constexpr double kMost = 1e30;
 
 static const std::vector<std::string> &methodNames() {
@@ -166,327 +44,304 @@ int64_t Recipe::switchWindow() const {
   return static_cast<int64_t>(std::min(window, double(kMostWindow)));
 }
 
-//===----------------------------------------------------------------------===//
-// Patterns
-//===----------------------------------------------------------------------===//
-
-static Status readPatterns(Fields &fields, Recipe &recipe) {
-  const json *list = fields.get("patterns");
-  if (!list)
-    return {};
-  if (!list->is_array())
-    return fields.wrong("patterns", jsonKind(*list), "an array");
-  for (size_t i = 0; i < list->size(); ++i) {
-    Fields rule((*list)[i], fields.place() + ": pattern " + std::to_string(i));
-    NM_RETURN_IF_ERROR(rule.isObject());
-    PatternRule read;
-    for (const char *name : {"tensors", "pattern"}) {
-      const json *value = rule.get(name);
-      if (!value || !value->is_string())
-        return rule.wrong(name, value ? jsonKind(*value) : "missing",
-                          "a string");
-    }
-    read.tensors = rule.get("tensors")->get<std::string>();
-    if (read.tensors.empty())
-      return rule.wrong("tensors", "empty",
-                        "the name of a tensor, or an expression with * and ?");
-    const std::string &text =
-        rule.get("pattern")->get_ref<const std::string &>();
-    auto pattern = parsePattern(text, rule.place());
-    if (!pattern)
-      return pattern.error();
-    pattern->tensors = std::move(read.tensors);
-    read = std::move(*pattern);
-    if (read.dense())
-      NM_RETURN_IF_ERROR(rule.idle("axis", "on a dense tensor"));
-    else
-      NM_RETURN_IF_ERROR(rule.whole("axis", -32, 31, read.axis));
-    if (recipe.method == Method::SSte && !read.plain())
-      return rule.wrong("pattern", quote(text),
-                        "single elements along one axis: s-ste has no soft "
-                        "threshold of others");
-    NM_RETURN_IF_ERROR(rule.finish());
-    for (const PatternRule &before : recipe.patterns)
-      if (before.tensors == read.tensors)
-        return rule.fail("tensors " + quote(read.tensors) +
-                         " are named by an earlier pattern");
-    recipe.patterns.push_back(std::move(read));
-  }
-  return {};
+static std::string on(Method method) {
+  return "on " + std::string(methodName(method));
 }
 
-//===----------------------------------------------------------------------===//
-// Optimizer
-//===----------------------------------------------------------------------===//
-
-static Status readOptimizer(Fields &fields, Recipe &recipe) {
-  static const json none = json::object();
-  const json *value = fields.get("optimizer");
-  Fields own(value ? *value : none, fields.place() + ": optimizer");
-  NM_RETURN_IF_ERROR(own.isObject());
-  OptimizerSpec &spec = recipe.optimizer;
-  size_t kind = 0;
-  NM_RETURN_IF_ERROR(own.word("kind", {"adam", "adamw", "sgd"}, kind));
-  spec.kind = static_cast<OptimizerKind>(kind);
-  bool sgd = spec.kind == OptimizerKind::Sgd;
-  if (spec.kind == OptimizerKind::AdamW)
-    spec.weightDecay = 0.01;
-  NM_RETURN_IF_ERROR(own.number("lr", 0, kMost, spec.lr));
-  NM_RETURN_IF_ERROR(own.number("weight_decay", 0, kMost, spec.weightDecay));
-  NM_RETURN_IF_ERROR(own.boolean("maximize", spec.maximize));
-  if (sgd) {
-    for (const char *name : {"betas", "eps", "amsgrad"})
-      NM_RETURN_IF_ERROR(own.idle(name, "on sgd"));
-    NM_RETURN_IF_ERROR(own.number("momentum", 0, kMost, spec.momentum));
-    NM_RETURN_IF_ERROR(own.number("dampening", 0, 1, spec.dampening));
-    NM_RETURN_IF_ERROR(own.boolean("nesterov", spec.nesterov));
-    if (spec.nesterov && (spec.momentum == 0 || spec.dampening != 0))
-      return own.fail("nesterov needs a momentum and no dampening");
-    if (spec.dampening != 0 && spec.momentum == 0)
-      return own.idle("dampening", "without momentum");
-  } else {
-    for (const char *name : {"momentum", "dampening", "nesterov"})
-      NM_RETURN_IF_ERROR(own.idle(name, "on adam"));
-    if (const json *betas = own.get("betas")) {
-      if (!betas->is_array() || betas->size() != 2)
-        return own.wrong("betas", jsonKind(*betas), "an array of two numbers");
-      NM_RETURN_IF_ERROR(
-          own.number("betas", (*betas)[0], 0, 1, spec.beta1, true));
-      NM_RETURN_IF_ERROR(
-          own.number("betas", (*betas)[1], 0, 1, spec.beta2, true));
-    }
-    NM_RETURN_IF_ERROR(own.number("eps", 0, kMost, spec.eps));
-    NM_RETURN_IF_ERROR(own.boolean("amsgrad", spec.amsgrad));
-  }
-  return own.finish();
+/// A field that is there, but would change nothing.
+static void idle(JsonReader &reader, const char *name, const std::string &why) {
+  if (reader.has(name))
+    reader.fail(name, "it has no effect " + why);
 }
 
-//===----------------------------------------------------------------------===//
-// Parts of methods
-//===----------------------------------------------------------------------===//
+/// One of several words; `out` is its place.
+template <typename T>
+static void choice(JsonReader &reader, const char *name,
+                   const std::vector<std::string> &words, T &out,
+                   Need need = Need::Optional) {
+  std::string meant;
+  if (reader.isText(name)) {
+    reader.text(name, meant);
+    meant = support::didYouMean(meant, words);
+  }
+  reader.word(
+      name, support::alternatives(words) + meant,
+      [&](const std::string &text) {
+        auto it = std::find(words.begin(), words.end(), text);
+        if (it == words.end())
+          return false;
+        out = static_cast<T>(it - words.begin());
+        return true;
+      },
+      need);
+}
 
-static Status readSwitch(Fields &fields, Recipe &recipe) {
-  const json *value = fields.get("switch");
+/// An optional integer or number.
+static void integer(JsonReader &reader, const char *name, int64_t &value,
+                    int64_t least, int64_t most) {
+  reader.integer(name, value, least, most, Need::Optional);
+}
+static void number(JsonReader &reader, const char *name, double &value) {
+  reader.number(name, value, 0, kMost, Need::Optional);
+}
+
+static void readPatterns(JsonReader &reader, Recipe &recipe) {
+  reader.objects(
+      "patterns", 0, kMostPatterns,
+      [&](JsonReader &item, size_t) {
+        std::string tensors, text;
+        item.text("tensors", tensors);
+        item.text("pattern", text);
+        if (!item.ok())
+          return;
+        if (tensors.empty())
+          return item.wrong("tensors", "the name of a tensor, or an expression "
+                                       "with * and ?");
+        auto rule = parsePattern(text, "");
+        if (!rule)
+          return item.wrong("pattern",
+                            "N:M with 1 <= N <= M <= 64, such as 2:4, N:M "
+                            "transposable, N:M blocks AxB, or dense");
+        rule->tensors = tensors;
+        if (rule->dense())
+          idle(item, "axis", "on a dense tensor");
+        else
+          integer(item, "axis", rule->axis, -32, 31);
+        if (recipe.method == Method::SSte && !rule->plain())
+          item.wrong("pattern", "single elements along one axis: s-ste has no "
+                                "soft threshold of others");
+        for (const PatternRule &before : recipe.patterns)
+          if (before.tensors == tensors)
+            item.fail("tensors", "an earlier pattern names them too");
+        recipe.patterns.push_back(std::move(*rule));
+      },
+      Need::Optional);
+}
+
+static void readAdam(JsonReader &reader, OptimizerSpec &spec) {
+  for (const char *name : {"momentum", "dampening", "nesterov"})
+    idle(reader, name, "on adam");
+  std::vector<double> betas = {spec.beta1, spec.beta2};
+  reader.numbers("betas", betas, 0, 1, 2, Need::Optional);
+  if (betas.size() != 2 || betas[0] == 1 || betas[1] == 1)
+    return reader.wrong("betas", "two numbers from 0 to 1, that excluded");
+  spec.beta1 = betas[0];
+  spec.beta2 = betas[1];
+  number(reader, "eps", spec.eps);
+  reader.flag("amsgrad", spec.amsgrad);
+}
+
+static void readSgd(JsonReader &reader, OptimizerSpec &spec) {
+  for (const char *name : {"betas", "eps", "amsgrad"})
+    idle(reader, name, "on sgd");
+  number(reader, "momentum", spec.momentum);
+  reader.number("dampening", spec.dampening, 0, 1, Need::Optional);
+  reader.flag("nesterov", spec.nesterov);
+  if (spec.nesterov && (spec.momentum == 0 || spec.dampening != 0))
+    reader.fail("nesterov", "it needs a momentum and no dampening");
+  if (spec.dampening != 0 && spec.momentum == 0)
+    idle(reader, "dampening", "without momentum");
+}
+
+static void readOptimizer(JsonReader &reader, Recipe &recipe) {
+  reader.object(
+      "optimizer",
+      [&](JsonReader &own) {
+        OptimizerSpec &spec = recipe.optimizer;
+        choice(own, "kind", {"adam", "adamw", "sgd"}, spec.kind);
+        if (spec.kind == OptimizerKind::AdamW)
+          spec.weightDecay = 0.01;
+        number(own, "lr", spec.lr);
+        number(own, "weight_decay", spec.weightDecay);
+        own.flag("maximize", spec.maximize);
+        if (spec.kind == OptimizerKind::Sgd)
+          readSgd(own, spec);
+        else
+          readAdam(own, spec);
+      },
+      Need::Optional);
+}
+
+/// The fields of AutoSwitch.
+static void readAutoSwitch(JsonReader &reader, SwitchSpec &spec) {
+  reader.integer("option", spec.option, 1, 2, Need::Optional);
+  double threshold = 0;
+  number(reader, "threshold", threshold);
+  if (reader.has("threshold"))
+    spec.threshold = threshold;
+  int64_t window = 1;
+  integer(reader, "window", window, 1, kMostWindow);
+  if (reader.has("window"))
+    spec.window = window;
+  reader.flag("partial_window", spec.partialWindow);
+  if (reader.isNull("clip")) {
+    spec.clip.reset();
+  } else if (reader.has("clip")) {
+    std::vector<double> clip;
+    reader.numbers("clip", clip, 0, 1, 2);
+    if (clip.size() != 2 || clip[0] >= clip[1])
+      return reader.wrong("clip", "null, or two numbers, the lower one first");
+    spec.clip = {clip[0], clip[1]};
+  }
+}
+
+static void readSwitch(JsonReader &reader, Recipe &recipe) {
   SwitchSpec &spec = recipe.autoSwitch;
   bool clipGiven = false;
-  if (value) {
-    Fields own(*value, fields.place() + ": switch");
-    NM_RETURN_IF_ERROR(own.isObject());
-    if (own.get("at")) {
-      int64_t at = 0;
-      NM_RETURN_IF_ERROR(own.whole("at", 1, kMostSteps, at));
-      spec.at = at;
-      for (const char *name :
-           {"option", "threshold", "window", "partial_window", "clip"})
-        NM_RETURN_IF_ERROR(own.idle(name, "where 'at' says the step"));
-      if (recipe.steps && at >= recipe.steps)
-        return own.wrong("at", std::to_string(at),
-                         "less than the " + std::to_string(recipe.steps) +
-                             " steps of the recipe");
-      spec.clip.reset();
-    } else {
-      int64_t option = spec.option;
-      NM_RETURN_IF_ERROR(own.whole("option", 1, 2, option));
-      spec.option = static_cast<int>(option);
-      if (own.get("threshold")) {
-        double threshold = 0;
-        NM_RETURN_IF_ERROR(own.number("threshold", 0, kMost, threshold));
-        spec.threshold = threshold;
-      }
-      if (own.get("window")) {
-        int64_t window = 0;
-        NM_RETURN_IF_ERROR(own.whole("window", 1, kMostWindow, window));
-        spec.window = window;
-      }
-      NM_RETURN_IF_ERROR(own.boolean("partial_window", spec.partialWindow));
-      if (const json *clip = own.get("clip")) {
-        clipGiven = true;
-        spec.clip.reset();
-        if (!clip->is_null()) {
-          if (!clip->is_array() || clip->size() != 2)
-            return own.wrong("clip", jsonKind(*clip),
-                             "null or an array of two numbers");
-          std::pair<double, double> range;
-          NM_RETURN_IF_ERROR(own.number("clip", (*clip)[0], 0, 1, range.first));
-          NM_RETURN_IF_ERROR(
-              own.number("clip", (*clip)[1], 0, 1, range.second));
-          if (range.first >= range.second)
-            return own.wrong("clip", clip->dump(), "the lower number first");
-          spec.clip = range;
+  reader.object(
+      "switch",
+      [&](JsonReader &own) {
+        if (!own.has("at")) {
+          clipGiven = own.has("clip");
+          return readAutoSwitch(own, spec);
         }
-      }
-    }
-    NM_RETURN_IF_ERROR(own.finish());
-  }
+        int64_t at = 1;
+        own.integer("at", at, int64_t(1), kMostSteps);
+        spec.at = at;
+        spec.clip.reset();
+        for (const char *name :
+             {"option", "threshold", "window", "partial_window", "clip"})
+          idle(own, name, "where 'at' says the step");
+        if (recipe.steps && at >= recipe.steps)
+          own.wrong("at", "less than the " + std::to_string(recipe.steps) +
+                              " steps of the recipe");
+      },
+      Need::Optional);
   if (spec.clip && recipe.steps == 0)
-    return fields.fail(
-        std::string("AutoSwitch ") + (clipGiven ? "is" : "is by default") +
-        " clipped to fractions of the training, but 'steps' is missing; give "
-        "it, or \"switch\": {\"clip\": null}");
-  return {};
+    reader.fail("", std::string("AutoSwitch ") +
+                        (clipGiven ? "is" : "is by default") +
+                        " clipped to fractions of the training, but 'steps' is "
+                        "missing; give it, or \"switch\": {\"clip\": null}");
 }
 
-static Status readPhases(Fields &fields, Recipe &recipe) {
+static void readPhases(JsonReader &reader, Recipe &recipe) {
   Method method = recipe.method;
-  std::string on = "on " + std::string(methodName(method));
   bool decays = method == Method::MaskDecay || method == Method::StructureDecay;
-  if (method == Method::Dense || method == Method::Step)
-    NM_RETURN_IF_ERROR(fields.idle(
-        "dense_steps", method == Method::Step
-                           ? "on step, where 'switch' ends the dense phase"
-                           : on));
-  NM_RETURN_IF_ERROR(
-      fields.whole("dense_steps", 0, kMostSteps, recipe.denseSteps));
+  if (method == Method::Step)
+    idle(reader, "dense_steps", "on step, where 'switch' ends the dense phase");
+  if (method == Method::Dense)
+    idle(reader, "dense_steps", on(method));
+  integer(reader, "dense_steps", recipe.denseSteps, 0, kMostSteps);
   if (!decays)
     for (const char *name : {"fine_tune_steps", "freeze_mask"})
-      NM_RETURN_IF_ERROR(fields.idle(name, on));
-  NM_RETURN_IF_ERROR(
-      fields.whole("fine_tune_steps", 0, kMostSteps, recipe.fineTuneSteps));
-  NM_RETURN_IF_ERROR(fields.boolean("freeze_mask", recipe.freezeMask));
+      idle(reader, name, on(method));
+  integer(reader, "fine_tune_steps", recipe.fineTuneSteps, 0, kMostSteps);
+  reader.flag("freeze_mask", recipe.freezeMask);
   if (recipe.fineTuneSteps == 0)
-    NM_RETURN_IF_ERROR(fields.idle("freeze_mask", "without 'fine_tune_steps'"));
+    idle(reader, "freeze_mask", "without 'fine_tune_steps'");
+  int64_t taken = recipe.denseSteps + recipe.fineTuneSteps;
   if (recipe.steps == 0 &&
       (recipe.fineTuneSteps || method == Method::StructureDecay))
-    return fields.fail("field 'steps' is missing: frames and the fine-tune "
-                       "phase are counted from the end of the training");
-  if (recipe.steps && recipe.denseSteps + recipe.fineTuneSteps >= recipe.steps)
-    return fields.fail(
-        "the dense and the fine-tune phase take " +
-        std::to_string(recipe.denseSteps + recipe.fineTuneSteps) + " of " +
-        std::to_string(recipe.steps) + " steps, expected fewer");
-  return {};
+    reader.fail("steps", "missing: frames and the fine-tune phase are counted "
+                         "from the end of the training");
+  else if (recipe.steps && taken >= recipe.steps)
+    reader.fail("", "the dense and the fine-tune phase take " +
+                        std::to_string(taken) + " of " +
+                        std::to_string(recipe.steps) +
+                        " steps, expected fewer");
 }
 
-static Status readGradient(Fields &fields, Recipe &recipe) {
+static void readGradient(JsonReader &reader, Recipe &recipe) {
   Method method = recipe.method;
-  std::string on = "on " + std::string(methodName(method));
-  bool learns = method == Method::SrSte || method == Method::Step ||
-                method == Method::MaskDecay || method == Method::StructureDecay;
+  bool learns = learnsMasks(method) || method == Method::StructureDecay;
   if (!learns)
     for (const char *name : {"lambda", "gradient"})
-      NM_RETURN_IF_ERROR(fields.idle(name, on));
+      idle(reader, name, on(method));
   if (method == Method::SrSte)
     recipe.lambda = 2e-4;
-  NM_RETURN_IF_ERROR(fields.number("lambda", 0, kMost, recipe.lambda));
-  size_t flow = 0;
+  number(reader, "lambda", recipe.lambda);
   std::vector<std::string> flows = {"straight-through", "masked"};
   if (method == Method::MaskDecay)
     flows.emplace_back("decayed");
-  NM_RETURN_IF_ERROR(fields.word("gradient", flows, flow));
-  recipe.gradient = static_cast<GradientFlow>(flow);
-  return {};
+  choice(reader, "gradient", flows, recipe.gradient);
+  if (!learnsMasks(method))
+    idle(reader, "mask_every", on(method));
+  integer(reader, "mask_every", recipe.maskEvery, 1, kMostSteps);
 }
 
-static Status readDecays(Fields &fields, Recipe &recipe) {
-  static const json none = json::object();
+static void readDecays(JsonReader &reader, Recipe &recipe) {
   Method method = recipe.method;
-  std::string on = "on " + std::string(methodName(method));
-  auto part = [&](const char *name, Method owner) -> const json * {
-    const json *value = fields.get(name);
-    return value && method == owner ? value : &none;
-  };
   if (method != Method::MaskDecay)
-    NM_RETURN_IF_ERROR(fields.idle("decay", on));
-  Fields decay(*part("decay", Method::MaskDecay), fields.place() + ": decay");
-  NM_RETURN_IF_ERROR(decay.isObject());
-  size_t shape = 0;
-  NM_RETURN_IF_ERROR(decay.word("shape", {"linear", "exponential"}, shape));
-  recipe.decay = static_cast<DecayShape>(shape);
-  NM_RETURN_IF_ERROR(decay.number("rate", 0, kMost, recipe.decayRate));
-  NM_RETURN_IF_ERROR(decay.finish());
-
+    idle(reader, "decay", on(method));
+  reader.object(
+      "decay",
+      [&](JsonReader &own) {
+        choice(own, "shape", {"linear", "exponential"}, recipe.decay);
+        number(own, "rate", recipe.decayRate);
+      },
+      Need::Optional);
   if (method != Method::StructureDecay)
-    NM_RETURN_IF_ERROR(fields.idle("structure", on));
-  Fields structure(*part("structure", Method::StructureDecay),
-                   fields.place() + ": structure");
-  NM_RETURN_IF_ERROR(structure.isObject());
-  shape = 0;
-  NM_RETURN_IF_ERROR(structure.word("shape", {"stepwise", "geometric"}, shape));
-  recipe.structure = static_cast<StructureShape>(shape);
-  if (recipe.structure == StructureShape::Stepwise)
-    NM_RETURN_IF_ERROR(structure.idle("frames", "on the stepwise decay"));
-  NM_RETURN_IF_ERROR(structure.whole("frames", 1, 4, recipe.frames));
-  NM_RETURN_IF_ERROR(structure.finish());
-
+    idle(reader, "structure", on(method));
+  reader.object(
+      "structure",
+      [&](JsonReader &own) {
+        choice(own, "shape", {"stepwise", "geometric"}, recipe.structure);
+        if (recipe.structure == StructureShape::Stepwise)
+          idle(own, "frames", "on the stepwise decay");
+        integer(own, "frames", recipe.frames, 1, 4);
+      },
+      Need::Optional);
   if (method != Method::SSte)
-    NM_RETURN_IF_ERROR(fields.idle("scale", on));
-  if (const json *scale = fields.get("scale");
-      scale && *scale != json("least-squares")) {
-    double value = 0;
-    if (!scale->is_number())
-      return fields.wrong("scale", jsonKind(*scale),
-                          "\"least-squares\" or a number");
-    NM_RETURN_IF_ERROR(fields.number("scale", 0, kMost, value));
-    recipe.softScale = value;
-  }
-  return {};
+    idle(reader, "scale", on(method));
+  if (!reader.has("scale"))
+    return;
+  std::string fitted;
+  if (reader.isText("scale"))
+    reader.text("scale", fitted);
+  if (fitted == "least-squares")
+    return;
+  double scale = 0;
+  if (!fitted.empty())
+    reader.wrong("scale", "\"least-squares\" or a number");
+  number(reader, "scale", scale);
+  recipe.softScale = scale;
 }
 
-static Status readInterval(Fields &fields, Recipe &recipe) {
-  if (!learnsMasks(recipe.method))
-    return fields.idle("mask_every",
-                       "on " + std::string(methodName(recipe.method)));
-  return fields.whole("mask_every", 1, kMostSteps, recipe.maskEvery);
-}
-
-static Result<Recipe> readRecipe(const json &document,
-                                 const std::string &where) {
-  Fields fields(document, where);
-  NM_RETURN_IF_ERROR(fields.isObject());
-  Recipe recipe;
-  int64_t version = 0;
-  NM_RETURN_IF_ERROR(fields.whole("version", 1, INT64_MAX, version));
-  if (version != Recipe::kVersion)
-    return fields.wrong("version",
-                        version ? std::to_string(version) : "missing",
-                        std::to_string(Recipe::kVersion));
-  size_t method = methodNames().size();
-  NM_RETURN_IF_ERROR(fields.word("method", methodNames(), method));
-  if (method == methodNames().size())
-    return fields.wrong("method", "missing",
-                        support::alternatives(methodNames()));
-  recipe.method = static_cast<Method>(method);
-  NM_RETURN_IF_ERROR(fields.whole("steps", 1, kMostSteps, recipe.steps));
-  NM_RETURN_IF_ERROR(fields.boolean("skip_nonfinite", recipe.skipNonfinite));
-  if (fields.get("seed")) {
-    int64_t seed = 0;
-    NM_RETURN_IF_ERROR(fields.whole("seed", 0, INT64_MAX, seed));
-    recipe.seed = seed;
-  }
-  NM_RETURN_IF_ERROR(readOptimizer(fields, recipe));
-  if (recipe.method == Method::Dense)
-    NM_RETURN_IF_ERROR(fields.idle("patterns", "on dense"));
-  NM_RETURN_IF_ERROR(readPatterns(fields, recipe));
-  NM_RETURN_IF_ERROR(readPhases(fields, recipe));
-  NM_RETURN_IF_ERROR(readInterval(fields, recipe));
-  NM_RETURN_IF_ERROR(readGradient(fields, recipe));
-  NM_RETURN_IF_ERROR(readDecays(fields, recipe));
-  if (recipe.method == Method::Step) {
-    if (recipe.optimizer.kind == OptimizerKind::Sgd || recipe.optimizer.amsgrad)
-      return fields.fail(
-          "step freezes the second moment of adam or adamw, but "
-          "the optimizer is " +
-          std::string(recipe.optimizer.amsgrad ? "amsgrad" : "sgd"));
-    size_t denominator = 0;
-    NM_RETURN_IF_ERROR(
-        fields.word("denominator", {"paper", "public"}, denominator));
-    recipe.denominator = static_cast<Denominator>(denominator);
-    NM_RETURN_IF_ERROR(readSwitch(fields, recipe));
-  } else {
-    std::string on = "on " + std::string(methodName(recipe.method));
+static void readStep(JsonReader &reader, Recipe &recipe) {
+  if (recipe.method != Method::Step) {
     for (const char *name : {"denominator", "switch"})
-      NM_RETURN_IF_ERROR(fields.idle(name, on));
+      idle(reader, name, on(recipe.method));
+    return;
   }
-  NM_RETURN_IF_ERROR(fields.finish());
-  return recipe;
+  bool isSgd = recipe.optimizer.kind == OptimizerKind::Sgd;
+  if (isSgd || recipe.optimizer.amsgrad)
+    reader.fail("optimizer", "step freezes the second moment of adam or adamw, "
+                             "but the optimizer is " +
+                                 std::string(isSgd ? "sgd" : "amsgrad"));
+  choice(reader, "denominator", {"paper", "public"}, recipe.denominator);
+  readSwitch(reader, recipe);
+}
+
+static void readRecipe(JsonReader &reader, Recipe &recipe) {
+  int64_t version = Recipe::kVersion;
+  reader.integer("version", version);
+  if (version != Recipe::kVersion)
+    reader.wrong("version", std::to_string(Recipe::kVersion));
+  choice(reader, "method", methodNames(), recipe.method, Need::Required);
+  if (!reader.ok())
+    return;
+  integer(reader, "steps", recipe.steps, 1, kMostSteps);
+  reader.flag("skip_nonfinite", recipe.skipNonfinite);
+  int64_t seed = 0;
+  integer(reader, "seed", seed, 0, INT64_MAX);
+  if (reader.has("seed"))
+    recipe.seed = seed;
+  readOptimizer(reader, recipe);
+  if (recipe.method == Method::Dense)
+    idle(reader, "patterns", "on dense");
+  readPatterns(reader, recipe);
+  readPhases(reader, recipe);
+  readGradient(reader, recipe);
+  readDecays(reader, recipe);
+  readStep(reader, recipe);
 }
 
 Result<Recipe> parseRecipe(std::string_view text, const std::string &where) {
   return guarded([&]() -> Result<Recipe> {
-    Result<json> document = parseStrictJson(text, where);
-    if (!document)
-      return document.error();
-    return readRecipe(*document, where);
+    Recipe recipe;
+    NM_RETURN_IF_ERROR(support::readJsonObject(
+        text, where, [&](JsonReader &reader) { readRecipe(reader, recipe); }));
+    return recipe;
   });
 }
 

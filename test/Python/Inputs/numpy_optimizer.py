@@ -4,7 +4,11 @@
 
 import csv
 import os
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -106,6 +110,43 @@ class NumpyOptimizer(unittest.TestCase):
             optimizer.step({}, rl=1)
 
 
+#: Saves the state of one step and of two in turn, until it is killed.
+SAVER = """
+import sys
+import numpy as np
+import nm.numpy
+path = sys.argv[1]
+optimizers = []
+for steps in (1, 2):
+    arrays = {"w": np.arange(1 << 18, dtype=np.float32).reshape(512, 512)}
+    optimizers.append(nm.numpy.Optimizer(arrays, "sr-ste", pattern="2:4"))
+    for _ in range(steps):
+        optimizers[-1].step({"w": np.ones((512, 512), np.float32)})
+while True:
+    for optimizer in optimizers:
+        optimizer.save(path)
+        print("saved", flush=True)
+"""
+
+
+class Killed(unittest.TestCase):
+    def test_a_killed_save_leaves_a_whole_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "state")
+            for delay in range(6):
+                saver = subprocess.Popen([sys.executable, "-c", SAVER, path], text=True,
+                                         stdout=subprocess.PIPE)
+                with saver:
+                    for _ in range(2 + delay):
+                        self.assertEqual(saver.stdout.readline(), "saved\n")
+                    time.sleep(delay * 0.0007)
+                    saver.send_signal(signal.SIGKILL)
+                arrays = {"w": np.zeros((512, 512), np.float32)}
+                loaded = nm.numpy.Optimizer(arrays, "sr-ste", pattern="2:4")
+                loaded.load(path)
+                self.assertIn(loaded._training.steps_done, (1, 2))
+
+
 class Recipes(unittest.TestCase):
     def test_files(self):
         recipe = nm.Recipe("step", steps=100, lambda_=2e-4, patterns={"*.weight": "2:4"})
@@ -118,7 +159,7 @@ class Recipes(unittest.TestCase):
                 file.write('{"version": 1, "method": "dense", "method": "asp"}')
             with self.assertRaisesRegex(nm.Error, "r.json: recipe: duplicate key 'method'"):
                 nm.Recipe.load(path)
-        with self.assertRaisesRegex(nm.Error, "unknown field 'lamda'"):
+        with self.assertRaisesRegex(nm.Error, "field 'lamda': found an unknown field"):
             nm.Recipe("sr-ste", lamda=1)
         with self.assertRaisesRegex(nm.Error, "version 2, expected 1"):
             nm.Recipe.of({"version": 2, "method": "dense"})

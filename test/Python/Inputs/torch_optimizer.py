@@ -308,7 +308,23 @@ class BadInput(unittest.TestCase):
         before, state = bits(model), optimizer.state_dict()
         model[0].weight.grad = torch.zeros(8, 4, 3, 3).to_sparse()
         self.refuses("the gradient of parameter '0.weight' .* is sparse", optimizer.step)
+        # A freed storage has no address, which must not stand for "no gradient" or "where it was".
+        model[0].weight.grad = torch.zeros(8, 4, 3, 3)
+        model[0].weight.grad.storage().resize_(0)
+        self.refuses("the gradient of parameter '0.weight' .* has no memory any more", optimizer.step)
         model[0].weight.grad = None
+        kept = model[3].weight.data
+        for other, message in ((torch.zeros(0), "was torch.float32, .24, 128. when it was added"),
+                               (kept.double(), "expected torch.float32 or torch.bfloat16"),
+                               (kept.bfloat16(), "was torch.float32, .24, 128. when it was added"),
+                               (torch.zeros(128, 24).t(), "is not row-major without gaps")):
+            model[3].weight.data = other
+            self.refuses(message, optimizer.step)
+        freed = kept.clone()
+        model[3].weight.data = freed
+        freed.storage().resize_(0)
+        self.refuses("parameter '3.weight' .* has no memory any more", optimizer.step)
+        model[3].weight.data = kept
         optimizer.param_groups[0]["lr"] = float("nan")
         self.refuses("rates of group 0: lr is nan", optimizer.step)
         optimizer.param_groups[0]["lr"] = 1e-3

@@ -115,6 +115,7 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
   bind("_enqueue", result->enqueue);
   bind("_dequeue", result->dequeue);
   bind("_peek", result->peek);
+  bind("_dropped", result->dropped);
   bind("_release", result->release);
   bind("_next_release", result->nextRelease);
   bind("_size", result->size);

@@ -232,7 +232,8 @@ static llvm::Error run(const PifoRunOptions &options,
       totals,
       [&](const Totals &totals) {
         return !shown || showProgress(*source, totals, watch);
-      });
+      },
+      [&](const Loss &loss) { statistics.add(loss); });
   double seconds = options.noTimes ? -1 : watch.ms() / 1e3;
   if (shown && totals.arrived >= 1 << 20)
     llvm::errs() << "\r\x1b[2K";

@@ -137,6 +137,7 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
                        printable(scheduler.getSymName()),
                        scheduler.getLargestCapacity(), capacity);
     scheduler.walk([&](pifo::ShapingOp) { result->shaped = true; });
+    result->mayDrop = scheduler.dropsPackets();
     for (auto [binding, field] :
          llvm::zip(result->fields, scheduler.getFields())) {
       binding.writable = field.getWritable();
@@ -185,6 +186,8 @@ Scheduler::Taken PifoScheduler::enqueue(uint64_t handle, const uint64_t *values,
     return Taken::Full;
   case 4:
     return Taken::Rank;
+  case 5:
+    return Taken::Dropped;
   default:
     return Taken::Unknown;
   }
@@ -192,6 +195,13 @@ Scheduler::Taken PifoScheduler::enqueue(uint64_t handle, const uint64_t *values,
 
 bool PifoScheduler::dequeue(int64_t now, uint64_t &handle) {
   if (jit->dequeue(memory, now, packet.data()) != 0)
+    return false;
+  handle = packet[0];
+  return true;
+}
+
+bool PifoScheduler::dropped(uint64_t &handle) {
+  if (jit->dropped(memory, packet.data()) != 0)
     return false;
   handle = packet[0];
   return true;

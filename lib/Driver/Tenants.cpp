@@ -96,6 +96,10 @@ llvm::Error Sharing::submit(size_t index, double time) {
                      "bytes, deadline {2} and {3} tiles; expected values of "
                      "its fields",
                      job.tenant, job.bytes, job.deadline, job.tiles);
+  case Scheduler::Taken::Dropped:
+    return makeError("the policy dropped a job of tenant {0}; expected one "
+                     "without limits and rules that drop",
+                     job.tenant);
   case Scheduler::Taken::Rank:
     return makeError("the rank of a job of tenant {0} does not fit the "
                      "policy's bits",

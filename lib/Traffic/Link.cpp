@@ -110,7 +110,8 @@ support::Status
 nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
                       const std::function<void(const Departure &)> &departed,
                       Totals &totals,
-                      const std::function<bool(const Totals &)> &tick) {
+                      const std::function<bool(const Totals &)> &tick,
+                      const std::function<void(const Loss &)> &lost) {
   auto fail = [](const std::string &message) -> support::Status {
     return support::Error{support::Errc::Unsupported, message};
   };
@@ -132,6 +133,22 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
     Source::Status status = source.next(arrival);
     failed |= status == Source::Status::Error;
     return status == Source::Status::Packet;
+  };
+  const bool drops = scheduler.drops();
+  auto lose = [&](Loss::Cause cause, uint64_t handle) {
+    const uint64_t *values = flights.valuesOf(handle);
+    if (lost)
+      lost({cause, flights.flights[handle].number,
+            lengthColumn < 0 ? 1 : values[lengthColumn],
+            flowColumn < 0 ? 0 : values[flowColumn]});
+    flights.free.push_back(handle);
+  };
+  auto fetchDropped = [&](Loss::Cause cause, uint64_t &count) {
+    for (uint64_t handle = 0; drops && scheduler.dropped(handle);) {
+      lose(cause, handle);
+      --queued;
+      ++count;
+    }
   };
   bool more = fetch();
   totals.begin = totals.end = more ? arrival.time : 0;
@@ -163,14 +180,17 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
       ++totals.arrived;
       ++totals.refused[static_cast<int>(taken)];
       if (taken == Scheduler::Taken::Ok) {
-        totals.mostQueued = std::max(totals.mostQueued, ++queued);
+        ++queued;
         mayLeave = true;
         if (keepBytes) {
           flights.bytes.resize(flights.flights.size());
           flights.bytes[handle] = *source.bytes();
         }
+        fetchDropped(Loss::PushedOut, totals.pushedOut);
+        totals.mostQueued = std::max(totals.mostQueued, queued);
       } else {
-        flights.free.push_back(handle);
+        lose(taken == Scheduler::Taken::Unknown ? Loss::Unknown : Loss::Refused,
+             handle);
       }
       if ((totals.arrived & 0xfffff) == 0 && tick && !tick(totals))
         return fail("stopped");
@@ -183,7 +203,10 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
     }
     while (mayLeave && queued && clock.free() <= now) {
       uint64_t handle;
-      if (!scheduler.dequeue(now, handle)) {
+      bool found = scheduler.dequeue(now, handle);
+      if (drops)
+        fetchDropped(Loss::Dropped, totals.dropped);
+      if (!found) {
         mayLeave = false;
         break;
       }

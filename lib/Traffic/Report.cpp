@@ -34,10 +34,10 @@ double rateOf(uint64_t bytes, const Totals &totals) {
   return span > 0 ? static_cast<double>(bytes) * 8e9 / span : 0;
 }
 
-void row(std::string &text, const char *name, uint64_t packets, uint64_t bytes,
-         const Histogram &delay, const Totals &totals) {
-  add(text, "%10s %12llu %14llu %11.3f", name, ull(packets), ull(bytes),
-      rateOf(bytes, totals) / 1e6);
+void row(std::string &text, const char *name, uint64_t packets, uint64_t lost,
+         uint64_t bytes, const Histogram &delay, const Totals &totals) {
+  add(text, "%10s %12llu %12llu %14llu %11.3f", name, ull(packets), ull(lost),
+      ull(bytes), rateOf(bytes, totals) / 1e6);
   for (double part : kParts)
     add(text, " %11.3f", static_cast<double>(delay.percentile(part)) / 1e3);
   add(text, " %11.3f\n", static_cast<double>(delay.max()) / 1e3);
@@ -56,11 +56,17 @@ void jsonDelay(std::string &text, const Histogram &delay) {
 std::string nm::traffic::formatRefused(const Totals &totals) {
   std::string text;
   const char *causes[] = {"", "queue full", "unknown value of a field",
-                          "rank out of range"};
-  for (int i = 1; i < 4; ++i)
+                          "rank out of range", "an admission rule"};
+  for (int i = 1; i < Scheduler::kTakens; ++i)
     if (totals.refused[i])
       add(text, "refused    %llu packets: %s\n", ull(totals.refused[i]),
           causes[i]);
+  if (totals.pushedOut)
+    add(text, "dropped    %llu packets: pushed out by better ones\n",
+        ull(totals.pushedOut));
+  if (totals.dropped)
+    add(text, "dropped    %llu packets: a rule for what leaves\n",
+        ull(totals.dropped));
   return text;
 }
 
@@ -86,19 +92,22 @@ std::string nm::traffic::formatTable(const Totals &totals,
   if (seconds >= 0 && totals.departed)
     add(text, "speed      %.3f s, %.2f million packets/s\n", seconds,
         static_cast<double>(totals.departed) / 1e6 / std::max(seconds, 1e-9));
-  add(text, "\n%10s %12s %14s %11s %11s %11s %11s %11s %11s\n", "flow",
-      "packets", "bytes", "Mbit/s", "p50 us", "p90 us", "p99 us", "p99.9 us",
-      "max us");
+  add(text, "\n%10s %12s %12s %14s %11s %11s %11s %11s %11s %11s\n", "flow",
+      "packets", "lost", "bytes", "Mbit/s", "p50 us", "p90 us", "p99 us",
+      "p99.9 us", "max us");
   std::vector<const FlowStatistics *> flows = statistics.flows();
   for (size_t i = 0; i < std::min(rows, flows.size()); ++i)
     row(text, std::to_string(flows[i]->flow).c_str(), flows[i]->packets,
-        flows[i]->bytes, flows[i]->delay, totals);
+        flows[i]->lost, flows[i]->bytes, flows[i]->delay, totals);
   if (flows.size() > rows)
     add(text, "       ... and %zu more\n", flows.size() - rows);
-  if (statistics.others().packets)
-    row(text, "others", statistics.others().packets, statistics.others().bytes,
-        statistics.others().delay, totals);
-  row(text, "all", totals.departed, totals.bytes, statistics.delay(), totals);
+  const FlowStatistics &others = statistics.others();
+  if (others.packets || others.lost)
+    row(text, "others", others.packets, others.lost, others.bytes, others.delay,
+        totals);
+  row(text, "all", totals.departed,
+      totals.arrived - totals.departed - totals.refused[2], totals.bytes,
+      statistics.delay(), totals);
   return text;
 }
 
@@ -113,8 +122,12 @@ std::string nm::traffic::formatJson(const Totals &totals,
   add(text, "  \"arrived\": %llu,\n  \"departed\": %llu,\n",
       ull(totals.arrived), ull(totals.departed));
   add(text,
-      "  \"refused\": {\"full\": %llu, \"unknown\": %llu, \"rank\": %llu},\n",
-      ull(totals.refused[1]), ull(totals.refused[2]), ull(totals.refused[3]));
+      "  \"refused\": {\"full\": %llu, \"unknown\": %llu, \"rank\": %llu, "
+      "\"rule\": %llu},\n",
+      ull(totals.refused[1]), ull(totals.refused[2]), ull(totals.refused[3]),
+      ull(totals.refused[4]));
+  add(text, "  \"dropped\": {\"pushed_out\": %llu, \"leaving\": %llu},\n",
+      ull(totals.pushedOut), ull(totals.dropped));
   add(text, "  \"bytes\": %llu,\n  \"most_queued\": %llu,\n", ull(totals.bytes),
       ull(totals.mostQueued));
   add(text, "  \"begin_ns\": %lld,\n  \"end_ns\": %lld,\n",
@@ -128,8 +141,11 @@ std::string nm::traffic::formatJson(const Totals &totals,
   text += ",\n  \"flows\": [";
   const char *separator = "\n";
   for (const FlowStatistics *flow : statistics.flows()) {
-    add(text, "%s    {\"flow\": %llu, \"packets\": %llu, \"bytes\": %llu, ",
-        separator, ull(flow->flow), ull(flow->packets), ull(flow->bytes));
+    add(text,
+        "%s    {\"flow\": %llu, \"packets\": %llu, \"lost\": %llu, "
+        "\"bytes\": %llu, ",
+        separator, ull(flow->flow), ull(flow->packets), ull(flow->lost),
+        ull(flow->bytes));
     add(text, "\"bits_per_second\": %.3f, \"delay_ns\": ",
         rateOf(flow->bytes, totals));
     jsonDelay(text, flow->delay);

@@ -67,36 +67,39 @@ double nm::traffic::jainIndex(const std::vector<double> &values) {
              : sum * sum / (static_cast<double>(values.size()) * squares);
 }
 
+FlowStatistics &Statistics::find(uint64_t number) {
+  if (latest && latest != &rest && latest->flow == number)
+    return *latest;
+  uint32_t none = 0;
+  uint32_t *place = &none;
+  if (number < kMostFlows)
+    place = &small[number];
+  else if (auto found = index.find(number); found != index.end())
+    place = &found->second;
+  if (*place != 0) {
+    latest = &list[*place - 1];
+  } else if (list.size() < kMostFlows) {
+    if (number >= kMostFlows)
+      place = &index[number];
+    *place = static_cast<uint32_t>(list.size() + 1);
+    list.emplace_back();
+    latest = &list.back();
+    latest->flow = number;
+  } else {
+    latest = &rest;
+  }
+  return *latest;
+}
+
 void Statistics::add(const Departure &departure) {
   auto delay = static_cast<uint64_t>(departure.departure - departure.arrival);
   all.add(delay);
-  FlowStatistics *flow = latest;
-  if (!flow || flow == &rest || flow->flow != departure.flow) {
-    uint32_t none = 0;
-    uint32_t *place = &none;
-    if (departure.flow < kMostFlows)
-      place = &small[departure.flow];
-    else if (auto found = index.find(departure.flow); found != index.end())
-      place = &found->second;
-    if (*place != 0) {
-      flow = &list[*place - 1];
-    } else if (list.size() < kMostFlows) {
-      if (departure.flow >= kMostFlows)
-        place = &index[departure.flow];
-      *place = static_cast<uint32_t>(list.size() + 1);
-      list.emplace_back();
-      flow = &list.back();
-      flow->flow = departure.flow;
-    } else {
-      flow = &rest;
-    }
-    latest = flow;
-  }
-  if (flow->packets++ == 0)
-    flow->firstArrival = departure.arrival;
-  flow->bytes += departure.length;
-  flow->lastDeparture = departure.departure;
-  flow->delay.add(delay);
+  FlowStatistics &flow = find(departure.flow);
+  if (flow.packets++ == 0)
+    flow.firstArrival = departure.arrival;
+  flow.bytes += departure.length;
+  flow.lastDeparture = departure.departure;
+  flow.delay.add(delay);
 }
 
 std::vector<const FlowStatistics *> Statistics::flows() const {

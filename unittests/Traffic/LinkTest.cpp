@@ -194,6 +194,8 @@ TEST(Report, AllForms) {
   Statistics statistics;
   statistics.add({0, 0, 10, 100, 0, nullptr, nullptr});
   statistics.add({1, 0, 20, 300, 7, nullptr, nullptr});
+  statistics.add(Loss{Loss::Refused, 2, 300, 7});
+  statistics.add(Loss{Loss::Unknown, 2, 300, 9});
   std::string table = formatTable(totals, statistics, {}, -1, 10, {});
   EXPECT_NE(table.find("refused    1 packets: queue full"), std::string::npos);
   EXPECT_NE(table.find("throughput 1000.000 Mbit/s of 10000.000 Mbit/s "
@@ -202,9 +204,10 @@ TEST(Report, AllForms) {
       << table;
   std::string json = formatJson(totals, statistics, {}, -1, {});
   EXPECT_NE(json.find("\"jain_fairness\": 0.800000000"), std::string::npos);
-  EXPECT_NE(json.find("{\"flow\": 7, \"packets\": 1, \"bytes\": 300, "
-                      "\"bits_per_second\": 750000000.000"),
-            std::string::npos)
+  EXPECT_NE(
+      json.find("{\"flow\": 7, \"packets\": 1, \"lost\": 1, \"bytes\": 300, "
+                "\"bits_per_second\": 750000000.000"),
+      std::string::npos)
       << json;
   std::string svg = formatSvg(totals, statistics, {});
   EXPECT_NE(svg.find("flow 7: 750.000 Mbit/s"), std::string::npos);

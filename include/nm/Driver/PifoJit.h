@@ -48,6 +48,7 @@ public:
   int32_t (*enqueue)(void *, const void *packet, int64_t now);
   int32_t (*dequeue)(void *, int64_t now, void *packet);
   int32_t (*peek)(void *, void *packet);
+  int32_t (*dropped)(void *, void *packet);
   int64_t (*release)(void *, int64_t now);
   int32_t (*nextRelease)(void *, int64_t *time);
   int64_t (*size)(void *);

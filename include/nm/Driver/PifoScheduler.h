@@ -42,6 +42,8 @@ public:
   Taken enqueue(uint64_t handle, const uint64_t *values, int64_t now) override;
   bool dequeue(int64_t now, uint64_t &handle) override;
   void changed(uint64_t *values) override;
+  bool drops() const override { return mayDrop; }
+  bool dropped(uint64_t &handle) override;
   void release(int64_t now) override { jit->release(memory, now); }
   bool nextRelease(int64_t &time) override {
     return shaped && jit->nextRelease(memory, &time);
@@ -65,7 +67,7 @@ private:
   std::unique_ptr<PifoJit> jit;
   void *memory = nullptr;
   int64_t capacity = 0;
-  bool shaped = false, writes = false;
+  bool shaped = false, writes = false, mayDrop = false;
   std::vector<Binding> fields;
   /// 8-byte words: one packet.
   std::vector<uint64_t> packet;

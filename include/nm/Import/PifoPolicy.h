@@ -43,6 +43,17 @@ struct Shape {
   uint64_t rate = 0, burst = 0;
 };
 
+/// How many packets or bytes may be inside a node.
+struct Limit {
+  enum Kind { Packets, Bytes, Share } kind = Packets;
+  uint64_t most = 0;
+  /// Share: fewer than numerator / denominator times the free room of the
+  /// scheduler, in packets.
+  uint64_t numerator = 1, denominator = 1;
+  /// Of the packets with each value of a field; empty for all together.
+  std::string field;
+};
+
 /// A node of the tree.
 struct Policy {
   enum Kind { Fifo, Edf, Priority, Wfq, RoundRobin, Strict } kind = Fifo;
@@ -59,6 +70,7 @@ struct Policy {
   std::string name;
   std::optional<Condition> condition;
   std::optional<Shape> shape;
+  std::vector<Limit> limits;
 };
 
 struct Program {
@@ -66,6 +78,8 @@ struct Program {
   uint64_t capacity = 65536;
   /// The largest capacity for which all ranks and tokens are exact.
   uint64_t largestCapacity = 1 << 24;
+  /// Full, it refuses what comes; if not, the worst packet goes.
+  bool refuses = false;
   std::vector<Field> fields;
   Policy root;
 };

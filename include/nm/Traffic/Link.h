@@ -17,7 +17,8 @@ namespace nm::traffic {
 class Scheduler {
 public:
   virtual ~Scheduler();
-  enum class Taken { Ok, Full, Unknown, Rank };
+  enum class Taken { Ok, Full, Unknown, Rank, Dropped };
+  static constexpr int kTakens = 5;
   /// `values` are the source's columns. A packet that is not taken changes
   /// nothing.
   virtual Taken enqueue(uint64_t handle, const uint64_t *values,
@@ -26,6 +27,14 @@ public:
   virtual bool dequeue(int64_t now, uint64_t &handle) = 0;
   /// Stores into `values` the columns that the latest dequeue changed.
   virtual void changed(uint64_t *values) { (void)values; }
+  /// Whether it drops packets that it has taken.
+  virtual bool drops() const { return false; }
+  /// One that was dropped since it was taken; false if there is none. To be
+  /// asked after each enqueue and dequeue.
+  virtual bool dropped(uint64_t &handle) {
+    (void)handle;
+    return false;
+  }
   /// Lets go what is due.
   virtual void release(int64_t now) { (void)now; }
   /// The time of the earliest release; false if nothing is shaped.
@@ -44,6 +53,17 @@ struct Departure {
   const std::vector<uint8_t> *bytes;
 };
 
+/// A packet that never departs.
+struct Loss {
+  enum Cause {
+    Refused,   ///< Not taken.
+    Unknown,   ///< Not taken: a value beyond a field.
+    PushedOut, ///< By a better one.
+    Dropped    ///< By a rule on its way out.
+  } cause;
+  uint64_t number, length, flow;
+};
+
 struct Link {
   /// Bit/s; 0 for a link that takes one packet a tick.
   uint64_t rate = 10'000'000'000;
@@ -54,7 +74,9 @@ struct Link {
 struct Totals {
   uint64_t arrived = 0, departed = 0, bytes = 0;
   /// Refused packets by Scheduler::Taken.
-  uint64_t refused[4] = {};
+  uint64_t refused[Scheduler::kTakens] = {};
+  /// Taken and dropped since: by better packets, on their way out.
+  uint64_t pushedOut = 0, dropped = 0;
   /// When the last packet had left the link, in ns; when the first arrived.
   int64_t begin = 0, end = 0;
   uint64_t mostQueued = 0;
@@ -62,15 +84,16 @@ struct Totals {
 
 /// Runs all of `source` through `scheduler`. Within a tick: arrivals, then
 /// releases, then departures. A packet departs in the first tick in which the
-/// link is free; fractions of a tick add up exactly. `departed` may be empty;
-/// `tick` is called now and then and stops the run by returning false. Fails if
-/// the source does, packets stay for ever, or times leave 62 bits; `totals`
-/// then say how far it came. Memory follows the packets in flight, not the
-/// traffic.
+/// link is free; fractions of a tick add up exactly. `departed` and `lost`,
+/// which is told of every packet that does not depart, may be empty; `tick` is
+/// called now and then and stops the run by returning false. Fails if the
+/// source does, packets stay for ever, or times leave 62 bits; `totals` then
+/// say how far it came. Memory follows the packets in flight, not the traffic.
 support::Status simulate(Source &source, Scheduler &scheduler, const Link &link,
                          const std::function<void(const Departure &)> &departed,
                          Totals &totals,
-                         const std::function<bool(const Totals &)> &tick = {});
+                         const std::function<bool(const Totals &)> &tick = {},
+                         const std::function<void(const Loss &)> &lost = {});
 
 } // namespace nm::traffic
 

@@ -40,16 +40,24 @@ double jainIndex(const std::vector<double> &values);
 
 struct FlowStatistics {
   uint64_t flow = 0, packets = 0, bytes = 0;
+  /// Packets that did not depart.
+  uint64_t lost = 0;
   int64_t firstArrival = 0, lastDeparture = 0;
   Histogram delay{5};
 };
 
-/// Collects departures. Flows beyond `kMostFlows` count as one, `others`.
+/// Collects departures and losses. Flows beyond `kMostFlows` count as one,
+/// `others`.
 class Statistics {
 public:
   static constexpr size_t kMostFlows = 1 << 16;
   Statistics() : small(kMostFlows) {}
   void add(const Departure &departure);
+  /// Packets that no flow of the scheduler is to count for nobody.
+  void add(const Loss &loss) {
+    if (loss.cause != Loss::Unknown)
+      ++find(loss.flow).lost;
+  }
   /// In the order of their numbers.
   std::vector<const FlowStatistics *> flows() const;
   const FlowStatistics &others() const { return rest; }
@@ -59,6 +67,7 @@ public:
   double fairness(const std::vector<double> &weights = {}) const;
 
 private:
+  FlowStatistics &find(uint64_t flow);
   /// Places in `list` plus one, 0 where there is none yet; flows from
   /// `kMostFlows` on are in the map.
   std::vector<uint32_t> small;

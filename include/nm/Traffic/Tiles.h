@@ -49,7 +49,10 @@ public:
     else
       free.pop_back();
     jobs[slot] = job;
-    return taken;
+    // A job that is lost would never be served: who pushes one out has found no
+    // room.
+    uint64_t lost;
+    return scheduler.dropped(lost) ? Scheduler::Taken::Full : taken;
   }
 
   /// The job to serve now, after the release of what is due. False if none may

@@ -40,8 +40,8 @@ Ranks nm::policy::ranksOf(uint64_t step) {
     uint64_t ahead =
         (uint64_t(1) << (bits - 1)) - (uint64_t(1) << (bits - 6)) - 1;
     ranks.bits = bits;
-    ranks.packets = std::min(ahead / step, kMostPackets);
-    if (ranks.packets == kMostPackets)
+    ranks.packets = std::min(ahead / step, kMostInside);
+    if (ranks.packets == kMostInside)
       break;
   }
   return ranks;
@@ -72,5 +72,5 @@ uint64_t nm::policy::packetsInDebt(const Shape &shape, uint64_t longest) {
   uint64_t bytes = (kMostBits - 1) / tokensOf(shape).cost;
   if (bytes < shape.burst)
     return 0;
-  return std::min((bytes - shape.burst) / longest, kMostPackets);
+  return std::min((bytes - shape.burst) / longest, kMostInside);
 }

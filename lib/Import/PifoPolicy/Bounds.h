@@ -14,6 +14,8 @@ namespace nm::policy {
 
 /// A scheduler never holds more packets.
 constexpr uint64_t kMostPackets = uint64_t(1) << 24;
+/// One that pushes out holds one more for a moment.
+constexpr uint64_t kMostInside = kMostPackets + 1;
 
 /// The largest length of a packet in bytes.
 uint64_t longestPacket(const Program &program);
@@ -26,8 +28,8 @@ uint64_t leastCommonMultiple(const std::vector<uint64_t> &weights);
 /// the one that left last.
 struct Ranks {
   unsigned bits = 48;
-  /// As many packets as keep the ranks in order, up to `kMostPackets`.
-  uint64_t packets = kMostPackets;
+  /// As many packets as keep the ranks in order, up to `kMostInside`.
+  uint64_t packets = kMostInside;
   /// Virtual time needs more than one word of 63 bits, because fewer than 2^43
   /// packets might use them up.
   bool twoWords = false;
@@ -56,7 +58,7 @@ struct Tokens {
 Tokens tokensOf(const Shape &shape);
 
 /// As many packets as may be in debt without leaving 62 bits, up to
-/// `kMostPackets`; 0 if the full bucket alone leaves them.
+/// `kMostInside`; 0 if the full bucket alone leaves them.
 uint64_t packetsInDebt(const Shape &shape, uint64_t longest);
 
 } // namespace nm::policy

@@ -103,6 +103,9 @@ bool Parser::weights(Policy &policy, size_t count) {
 /// be exact.
 bool Parser::fits(uint64_t packets, Location where, const std::string &what,
                   const std::string &help) {
+  // Who pushes out holds one more for a moment.
+  if (!result.refuses && packets != 0)
+    --packets;
   result.largestCapacity = std::min(result.largestCapacity, packets);
   if (packets >= result.capacity)
     return true;
@@ -139,6 +142,13 @@ bool Parser::checkVirtualTime(const Policy &policy, Location where) {
                     "common multiple");
 }
 
+/// The number of values, or one more than there may be flows.
+static uint64_t flowsOf(const Field &field) {
+  return field.below       ? field.below
+         : field.bits < 17 ? uint64_t(1) << field.bits
+                           : kMostFlows + 1;
+}
+
 bool Parser::flows(Policy &policy) {
   Location where = token.location;
   const Field *field = nullptr;
@@ -146,9 +156,7 @@ bool Parser::flows(Policy &policy) {
     return false;
   if (policy.kind == Policy::Edf || policy.kind == Policy::Priority)
     return true;
-  uint64_t flows = field->below       ? field->below
-                   : field->bits < 17 ? uint64_t(1) << field->bits
-                                      : kMostFlows + 1;
+  uint64_t flows = flowsOf(*field);
   if (flows > kMostFlows)
     return fail(where, "'" + policy.field +
                            "' has too many values to tell flows apart; "
@@ -318,7 +326,66 @@ bool Parser::classes(Policy &policy, unsigned depth) {
   return checkVirtualTime(policy, policy.location) && require("}");
 }
 
+/// `per NAME`: a field of few values.
+bool Parser::per(std::string &result) {
+  if (!accept("per"))
+    return true;
+  Location where = token.location;
+  const Field *field = nullptr;
+  if (!useField(result, field))
+    return false;
+  if (flowsOf(*field) > kMostFlows)
+    return fail(where, "'" + result +
+                           "' has too many values to tell flows apart; "
+                           "expected 'field " +
+                           result + " below <at most " +
+                           std::to_string(kMostFlows) + ">'");
+  return true;
+}
+
+bool Parser::limit(Policy &policy) {
+  Limit made;
+  if (policy.limits.size() == kMostLimits)
+    return fail(token.location, "more than " + std::to_string(kMostLimits) +
+                                    " limits of one policy");
+  if (accept("share")) {
+    made.kind = Limit::Share;
+    Token share;
+    // In thousandths, so that no product leaves 62 bits.
+    if (token.kind == Token::Number &&
+        (token.divisor > 1000 || token.value > 1000 * token.divisor))
+      return expected("a share above 0 and at most 1000, with at most 3 digits "
+                      "after the point");
+    if (!weight(share))
+      return false;
+    made.numerator = share.value;
+    made.denominator = share.divisor;
+  } else {
+    if (!number(made.most, 1, uint64_t(1) << 56,
+                "packets or bytes, or 'share'"))
+      return false;
+    if (accept("bytes"))
+      made.kind = Limit::Bytes;
+    else if (!accept("packets"))
+      return expected("'packets' or 'bytes'");
+  }
+  if (!per(made.field))
+    return false;
+  policy.limits.push_back(made);
+  return true;
+}
+
+/// What orders the packets, then what limits them.
 bool Parser::policy(Policy &policy, unsigned depth) {
+  if (!core(policy, depth))
+    return false;
+  while (accept("limit"))
+    if (!limit(policy))
+      return false;
+  return true;
+}
+
+bool Parser::core(Policy &policy, unsigned depth) {
   policy.location = token.location;
   if (depth > kDeepest)
     return fail(token.location, "more than 30 levels of nesting");
@@ -359,6 +426,13 @@ support::Result<Program> Parser::program() {
     return error;
   if (given)
     result.capacity = given;
+  if (accept("full")) {
+    result.refuses = accept("refuse");
+    if (!result.refuses && !(accept("push") && accept("out"))) {
+      expected("'refuse' or 'push out'");
+      return error;
+    }
+  }
   while (accept("field"))
     if (!field())
       return error;

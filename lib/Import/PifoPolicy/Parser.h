@@ -16,6 +16,7 @@ namespace nm::policy {
 inline constexpr unsigned kDeepest = 30;
 inline constexpr size_t kMostClasses = 1024;
 inline constexpr uint64_t kMostFlows = 65536;
+inline constexpr size_t kMostLimits = 8;
 inline constexpr uint64_t kLargestWeight = 1 << 16;
 /// Digits after the point of a number.
 inline constexpr int kMostDecimals = 9;
@@ -71,6 +72,9 @@ private:
   bool field();
   bool useField(std::string &result, const Field *&found);
   bool policy(Policy &policy, unsigned depth);
+  bool core(Policy &policy, unsigned depth);
+  bool limit(Policy &policy);
+  bool per(std::string &result);
   bool flows(Policy &policy);
   bool classes(Policy &policy, unsigned depth);
   bool weight(Token &result);

@@ -67,6 +67,12 @@ private:
   std::string carry(const std::string &after, const std::string &before,
                     const std::string &upper);
   void shaping(const Shape &shape);
+  void admission(const Policy &policy);
+  /// Whether the scheduler pushes out: among equal ranks the worst is what
+  /// comes, which a scheduler that refuses says for less.
+  bool pushesOut() const {
+    return !program.refuses && program.root.kind != Policy::Fifo;
+  }
 
   const Program &program;
   uint64_t longest;
@@ -200,6 +206,24 @@ void Printer::fair(const Policy &policy) {
   }
   line("pifo.store " + rank + ", @virtual : i64");
   close();
+  if (!pushesOut())
+    return;
+  // The flow's next packet starts where the one that was pushed out, its last,
+  // started.
+  open("pifo.evict {");
+  rank = value("pifo.rank : i64");
+  if (upper) {
+    std::string before = value("pifo.load @finish : i64");
+    std::string beforeUpper = value("pifo.load @finish_upper : i32");
+    std::string around =
+        value("arith.cmpi ugt, " + rank + ", " + before + " : i64");
+    std::string one = value("arith.extui " + around + " : i1 to i32");
+    std::string rankUpper =
+        value("arith.subi " + beforeUpper + ", " + one + " : i32");
+    line("pifo.store " + rankUpper + ", @finish_upper : i32");
+  }
+  line("pifo.store " + rank + ", @finish : i64");
+  close();
 }
 
 /// The upper word of a number that grew from `before` to `after`.
@@ -256,6 +280,53 @@ void Printer::turns(const Policy &policy) {
   open("pifo.dequeue {");
   std::string rank = value("pifo.rank : i64");
   line("pifo.store " + rank + ", @pointer : i64");
+  close();
+  if (!pushesOut())
+    return;
+  // The slot is free again.
+  open("pifo.evict {");
+  rank = value("pifo.rank : i64");
+  line("pifo.store " + rank + ", @next : i64");
+  close();
+}
+
+/// Limits of what is inside: tail drop, and the dynamic threshold of Choudhury
+/// and Hahne (IEEE/ACM Transactions on Networking 6(2), 1998).
+void Printer::admission(const Policy &policy) {
+  if (policy.limits.empty())
+    return;
+  auto name = [](size_t i) { return "@inside." + std::to_string(i); };
+  for (size_t i = 0; i < policy.limits.size(); ++i) {
+    const Limit &limit = policy.limits[i];
+    line("pifo.backlog " + name(i) +
+         (limit.kind == Limit::Bytes ? " bytes" : " packets") +
+         (limit.field.empty() ? "" : " by @" + limit.field));
+  }
+  open("pifo.admit {");
+  std::string fits;
+  for (size_t i = 0; i < policy.limits.size(); ++i) {
+    const Limit &limit = policy.limits[i];
+    std::string inside = value("pifo.inside " + name(i) + " : i64");
+    std::string holds;
+    if (limit.kind == Limit::Share) {
+      std::string room = value("pifo.room : i64");
+      std::string parts = constant(limit.denominator);
+      std::string share = constant(limit.numerator);
+      std::string here =
+          value("arith.muli " + inside + ", " + parts + " : i64");
+      std::string most = value("arith.muli " + room + ", " + share + " : i64");
+      holds = value("arith.cmpi ult, " + here + ", " + most + " : i64");
+    } else {
+      std::string more =
+          limit.kind == Limit::Bytes ? read("length") : constant(1);
+      std::string then = value("arith.addi " + inside + ", " + more + " : i64");
+      std::string most = constant(limit.most);
+      holds = value("arith.cmpi ule, " + then + ", " + most + " : i64");
+    }
+    fits = fits.empty() ? holds
+                        : value("arith.andi " + fits + ", " + holds + " : i1");
+  }
+  line("pifo.yield " + fits + " : i1");
   close();
 }
 
@@ -355,6 +426,7 @@ void Printer::node(const Policy &policy, const std::string &name,
   }
   if (policy.shape)
     shaping(*policy.shape);
+  admission(policy);
   std::vector<const Condition *> earlier;
   for (const Policy &child : policy.classes) {
     node(child, child.name, earlier, false);
@@ -370,7 +442,7 @@ std::string Printer::run() {
        (program.largestCapacity < kMostPackets
             ? " at_most " + std::to_string(program.largestCapacity)
             : std::string()) +
-       ") {");
+       ")" + (pushesOut() ? " push_out" : "") + " {");
   bool hasLength = false;
   for (const Field &field : program.fields) {
     hasLength |= field.name == "length";

@@ -159,5 +159,9 @@ void MeshCompiler::checkAtoms() {
 FailureOr<mesh::Config> pifo::compileToMesh(SchedulerOp scheduler,
                                             const MeshLimits &limits,
                                             const MeshRemark &remark) {
+  if (scheduler.dropsPackets())
+    return scheduler.emitError(
+        "drops packets (push_out, pifo.admit or pifo.deliver), which the mesh "
+        "does not; expected a scheduler that refuses packets when it is full");
   return MeshCompiler(scheduler, limits, remark).run();
 }

@@ -448,6 +448,13 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
 
   void runOnOperation() override {
     SchedulerOp scheduler = getOperation();
+    if (scheduler.dropsPackets()) {
+      scheduler.emitError(
+          "drops packets (push_out, pifo.admit or pifo.deliver), which an "
+          "embedded tree does not; expected a scheduler that "
+          "refuses packets when it is full");
+      return signalPassFailure();
+    }
     WalkResult hasTransit = scheduler.walk([&](NodeOp node) {
       if (!node.getTransit())
         return WalkResult::advance();

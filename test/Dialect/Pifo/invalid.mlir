@@ -748,7 +748,7 @@ pifo.scheduler @s capacity(4) {
     }
     pifo.dequeue {
       %r = pifo.rank : i8
-      // expected-error @+1 {{[pifo_transaction_c5] writes '@f'; expected a field declared writable, in the pifo.dequeue of a leaf}}
+      // expected-error @+1 {{[pifo_transaction_c5] writes '@f'; expected a field declared writable, in pifo.admit, pifo.deliver or the pifo.dequeue of a leaf}}
       pifo.write_field %r, @f : i8
     }
   }

@@ -139,6 +139,14 @@ SmallVector<FieldOp, 4> SchedulerOp::getFields() {
   return llvm::to_vector<4>(getBody().front().getOps<FieldOp>());
 }
 
+bool SchedulerOp::dropsPackets() {
+  auto isRule = [](Operation *op) {
+    return isa<AdmitOp, DeliverOp>(op) ? WalkResult::interrupt()
+                                       : WalkResult::advance();
+  };
+  return getPushOut() || getBody().walk(isRule).wasInterrupted();
+}
+
 uint64_t FieldOp::getMaxValue() {
   if (std::optional<uint64_t> bound = getBelow())
     return *bound - 1;
@@ -175,6 +183,17 @@ SchedulingOp NodeOp::getScheduling() {
 }
 ShapingOp NodeOp::getShaping() { return firstOf<ShapingOp>(getBody()); }
 DequeueOp NodeOp::getDequeue() { return firstOf<DequeueOp>(getBody()); }
+
+AdmitOp NodeOp::getAdmit() { return firstOf<AdmitOp>(getBody()); }
+DeliverOp NodeOp::getDeliver() { return firstOf<DeliverOp>(getBody()); }
+EvictOp NodeOp::getEvict() { return firstOf<EvictOp>(getBody()); }
+
+BacklogOp NodeOp::getBacklog(StringRef name) {
+  for (NodeOp node = *this; node; node = node.getParentNode())
+    if (BacklogOp found = findNamed<BacklogOp>(node.getBody(), name))
+      return found;
+  return {};
+}
 
 StateOp NodeOp::getState(StringRef name) {
   return findNamed<StateOp>(getBody(), name);

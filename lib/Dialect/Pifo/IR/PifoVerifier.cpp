@@ -91,6 +91,33 @@ static FailureOr<uint64_t> keyCount(Operation *op, SchedulerOp scheduler,
   return field.getMaxValue() + 1;
 }
 
+static LogicalResult verifyBacklog(BacklogOp backlog, SchedulerOp scheduler) {
+  auto isFixed = [&](StringRef name, StringRef number) -> LogicalResult {
+    FieldOp field = scheduler.getField(name);
+    if (!field || !field.getWritable())
+      return success();
+    InFlightDiagnostic diagnostic = backlog.emitOpError("[");
+    diagnostic << number << "] depends on '@" << name
+               << "', which is writable; expected a field that is the same "
+               << "when the packet leaves";
+    diagnostic.attachNote(field.getLoc()) << "the field is here";
+    return diagnostic;
+  };
+  if (FlatSymbolRefAttr key = backlog.getKeyAttr())
+    if (failed(keyCount(backlog, scheduler, key, "pifo_backlog_c1")) ||
+        failed(isFixed(key.getValue(), "pifo_backlog_c1")))
+      return failure();
+  if (!backlog.getBytes())
+    return success();
+  FieldOp length = scheduler.getField("length");
+  if (!length || length.getWidth() > 32)
+    return backlog.emitOpError("[pifo_backlog_c2] counts bytes of packets ")
+           << (length ? "whose length has more than 32 bits"
+                      : "without a length")
+           << "; expected a field '@length' of at most 32 bits";
+  return isFixed("length", "pifo_backlog_c2");
+}
+
 static LogicalResult verifyTable(TableOp table, SchedulerOp scheduler) {
   FailureOr<uint64_t> count =
       keyCount(table, scheduler, table.getKeyAttr(),
@@ -115,7 +142,9 @@ class TransactionVerifier {
 public:
   TransactionVerifier(NodeOp node, Operation *transaction)
       : node(node), scheduler(node.getScheduler()), transaction(transaction),
-        onDequeue(isa<DequeueOp>(transaction)) {}
+        onDequeue(isa<DequeueOp>(transaction)),
+        isEviction(isa<EvictOp>(transaction)),
+        isRule(isa<AdmitOp, DeliverOp>(transaction)) {}
 
   LogicalResult verify() {
     WalkResult result = transaction->walk([&](Operation *op) {
@@ -146,7 +175,7 @@ private:
   NodeOp node;
   SchedulerOp scheduler;
   Operation *transaction;
-  bool onDequeue;
+  bool onDequeue, isEviction, isRule;
 };
 
 LogicalResult TransactionVerifier::verifyState(Operation *op, StringRef name,
@@ -168,12 +197,16 @@ LogicalResult TransactionVerifier::verifyState(Operation *op, StringRef name,
 
 LogicalResult TransactionVerifier::verifyStore(StoreOp store, StateOp state) {
   Writer writer = state.getWriter();
-  if (writer == Writer::Any || (writer == Writer::Dequeue) == onDequeue)
+  if (writer == Writer::Any ||
+      (!isRule && (writer == Writer::Dequeue) == onDequeue))
     return success();
   InFlightDiagnostic diagnostic =
       store.emitOpError("[pifo_transaction_c4] writes '@");
   diagnostic << store.getState() << "' on "
-             << (onDequeue ? "dequeue" : "enqueue")
+             << (isRule       ? "admission or delivery"
+                 : isEviction ? "eviction"
+                 : onDequeue  ? "dequeue"
+                              : "enqueue")
              << ", but the state is declared written_by("
              << stringifyWriter(writer) << ")";
   diagnostic.attachNote(state.getLoc()) << "the state is here";
@@ -182,7 +215,9 @@ LogicalResult TransactionVerifier::verifyStore(StoreOp store, StateOp state) {
 
 LogicalResult TransactionVerifier::verifyYield(YieldOp yield) {
   Value value = yield.getValue();
-  if (onDequeue == !value && (!value || isInteger(value.getType(), 64)))
+  bool nothing = onDequeue || isEviction;
+  unsigned most = isRule ? 1 : 64;
+  if (nothing == !value && (!value || isInteger(value.getType(), most)))
     return success();
   InFlightDiagnostic diagnostic =
       yield.emitOpError("[pifo_transaction_c2] yields ");
@@ -191,8 +226,9 @@ LogicalResult TransactionVerifier::verifyYield(YieldOp yield) {
   else
     diagnostic << "nothing";
   return diagnostic << ", expected "
-                    << (onDequeue ? "nothing"
-                                  : "one integer of at most 64 bits");
+                    << (nothing  ? "nothing"
+                        : isRule ? "one i1"
+                                 : "one integer of at most 64 bits");
 }
 
 LogicalResult TransactionVerifier::verifyOp(Operation *op) {
@@ -220,11 +256,11 @@ LogicalResult TransactionVerifier::verifyOp(Operation *op) {
     if (!field)
       return op->emitOpError("[pifo_transaction_c3] writes '@")
              << write.getField() << "', which is no field of the scheduler";
-    if (!onDequeue || !node.isLeaf() || !field.getWritable())
+    if (!(isRule || (onDequeue && node.isLeaf())) || !field.getWritable())
       return op->emitOpError("[pifo_transaction_c5] writes '@")
              << write.getField()
-             << "'; expected a field declared writable, in the pifo.dequeue of "
-             << "a leaf";
+             << "'; expected a field declared writable, in pifo.admit, "
+             << "pifo.deliver or the pifo.dequeue of a leaf";
     if (write.getValue().getType() != field.getType() || field.getBelow())
       return op->emitOpError("[pifo_transaction_c3] writes a value of type ")
              << write.getValue().getType() << " to a field of type "
@@ -233,9 +269,10 @@ LogicalResult TransactionVerifier::verifyOp(Operation *op) {
     return success();
   }
   if (isa<RankOp>(op)) {
-    if (!onDequeue)
+    if (!onDequeue && !isEviction)
       return op->emitOpError("[pifo_transaction_c5] stands in ")
-             << transaction->getName() << ", expected pifo.dequeue";
+             << transaction->getName()
+             << ", expected pifo.dequeue or pifo.evict";
     Type type = op->getResult(0).getType();
     if (!isInteger(type, 64) ||
         type.getIntOrFloatBitWidth() < node.getRankWidth())
@@ -248,6 +285,18 @@ LogicalResult TransactionVerifier::verifyOp(Operation *op) {
     if (node.isLeaf())
       return op->emitOpError("[pifo_transaction_c5] stands in leaf '")
              << node.getSymName() << "', expected a node with children";
+    return success();
+  }
+  if (isa<InsideOp, RoomOp>(op) && !isRule)
+    return op->emitOpError("[pifo_transaction_c5] stands in ")
+           << transaction->getName() << ", expected pifo.admit or pifo.deliver";
+  if (isa<RoomOp>(op))
+    return success();
+  if (auto inside = dyn_cast<InsideOp>(op)) {
+    if (!node.getBacklog(inside.getBacklog()))
+      return op->emitOpError("[pifo_transaction_c3] reads '@")
+             << inside.getBacklog() << "', which is no backlog of node '"
+             << node.getSymName() << "' or a node above it";
     return success();
   }
   if (auto lookup = dyn_cast<LookupOp>(op)) {
@@ -330,8 +379,18 @@ LogicalResult TreeVerifier::verifyContents(NodeOp node) {
   if (failed(verifyCount<PredicateOp>(node, false)) ||
       failed(verifyCount<SchedulingOp>(node, !node.getTransit())) ||
       failed(verifyCount<ShapingOp>(node, false)) ||
-      failed(verifyCount<DequeueOp>(node, false)))
+      failed(verifyCount<DequeueOp>(node, false)) ||
+      failed(verifyCount<AdmitOp>(node, false)) ||
+      failed(verifyCount<DeliverOp>(node, false)) ||
+      failed(verifyCount<EvictOp>(node, false)))
     return failure();
+  if (DeliverOp deliver = node.getDeliver(); deliver && !node.isLeaf())
+    return deliver.emitOpError("[pifo_node_c2] stands in a node with children; "
+                               "expected it in a leaf, which holds packets");
+  if (EvictOp evict = node.getEvict(); evict && !scheduler.getPushOut())
+    return evict.emitOpError("[pifo_node_c2] never runs: the scheduler pushes "
+                             "nothing out; expected 'push_out' behind its "
+                             "capacity");
   for (Operation &op : node.getBody().front()) {
     if (isa<NodeOp>(op))
       continue;
@@ -343,7 +402,11 @@ LogicalResult TreeVerifier::verifyContents(NodeOp node) {
     } else if (auto table = dyn_cast<TableOp>(op)) {
       if (failed(verifyTable(table, scheduler)))
         return failure();
-    } else if (isa<SchedulingOp, ShapingOp, DequeueOp>(op)) {
+    } else if (auto backlog = dyn_cast<BacklogOp>(op)) {
+      if (failed(verifyBacklog(backlog, scheduler)))
+        return failure();
+    } else if (isa<SchedulingOp, ShapingOp, DequeueOp, AdmitOp, DeliverOp,
+                   EvictOp>(op)) {
       if (failed(TransactionVerifier(node, &op).verify()))
         return failure();
     } else if (auto predicate = dyn_cast<PredicateOp>(op)) {
@@ -359,7 +422,7 @@ LogicalResult TreeVerifier::verifyContents(NodeOp node) {
         return failure();
     } else {
       return op.emitOpError("[pifo_node_c2] has no place in a node; expected "
-                            "state, tables, transactions and nodes");
+                            "state, tables, backlogs, transactions and nodes");
     }
   }
   return success();

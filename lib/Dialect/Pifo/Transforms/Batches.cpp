@@ -37,12 +37,13 @@ void SchedulerEmitter::forEachBelow(Value count,
 }
 
 bool SchedulerEmitter::isChain() const {
-  if (layout.nodes.size() < 2)
+  // Rules ask what is inside when a packet comes, which is another one's doing.
+  if (layout.nodes.size() < 2 || layout.keepsDropped)
     return false;
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     NodeOp op = node.op;
-    if (op.getShaping() || mayBeRefused(layout, id) ||
-        node.children.size() > 1 ||
+    if (op.getShaping() || mayBeRefused(layout, id) || hasRule(id) ||
+        hasBacklog(id) || node.children.size() > 1 ||
         (!node.children.empty() && !layout.nodes[node.children[0]].fanOut))
       return false;
   }

@@ -42,7 +42,8 @@ enum {{
   {0}_EMPTY = 1,   /* no packet may leave now */
   {0}_FULL = 2,    /* as many packets as the capacity; not taken */
   {0}_UNKNOWN = 3, /* a field beyond its bound, such as an unknown flow; not taken */
-  {0}_RANK = 4     /* a rank outside its window; not taken */
+  {0}_RANK = 4,    /* a rank outside its window; not taken */
+  {0}_DROPPED = 5  /* an admission rule said no; not taken */
 };
 
 /* handle is the caller's own. */
@@ -69,11 +70,16 @@ typedef struct {0} {0};
 {0} *{0}_create(int64_t capacity);
 void {0}_destroy({0} *scheduler);
 
-/* A refused packet changes nothing. */
+/* A refused packet changes nothing but what admission rules keep. */
 int32_t {0}_enqueue({0} *scheduler, const {0}_packet *packet, int64_t now);
 int32_t {0}_dequeue({0} *scheduler, int64_t now, {0}_packet *packet);
 /* The packet that the next dequeue gives, if nothing comes between. */
 int32_t {0}_peek({0} *scheduler, {0}_packet *packet);
+
+/* A packet that was taken and dropped since: pushed out by a better one, or by
+ * a rule on its way out. Fetch them after each enqueue and dequeue, until this
+ * is {0}_EMPTY: until then they take up the places of others. */
+int32_t {0}_dropped({0} *scheduler, {0}_packet *packet);
 
 /* Shaped packets: lets those that are due go on, and counts them. */
 int64_t {0}_release({0} *scheduler, int64_t now);

@@ -48,10 +48,12 @@ void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
 // Ranks
 //===----------------------------------------------------------------------===//
 
-std::string SchedulerEmitter::sharedName(bool push, bool serial) const {
-  bool list = layout.nodes.front().container == Container::List;
-  return std::string("pifo_") + (serial ? "serial_" : "") +
-         (list ? "list" : "heap") + (push ? "_push" : "_pop");
+std::string SchedulerEmitter::sharedName(StringRef what, bool serial) const {
+  Container container = layout.nodes.front().container;
+  StringRef kind = container == Container::List   ? "list"
+                   : container == Container::Ends ? "ends"
+                                                  : "heap";
+  return ("pifo_" + StringRef(serial ? "serial_" : "") + kind + what).str();
 }
 
 /// Serial numbers compare by their distance, whatever their upper bits.
@@ -143,7 +145,7 @@ Value SchedulerEmitter::bucketAt(const NodeLayout &node, const Surroundings &at,
 void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
                             Value element, Value rank) {
   auto pushHeap = [&]() -> SmallVector<Value> {
-    e.call(sharedName(true, node.isSerial()), {},
+    e.call(sharedName("_push", node.isSerial()), {},
            {hot(node, at, node.heap), rank, element});
     return {};
   };
@@ -291,9 +293,10 @@ SchedulerEmitter::Head SchedulerEmitter::bitmapHead(const NodeLayout &node,
 }
 
 SchedulerEmitter::Head SchedulerEmitter::popHeap(const NodeLayout &node,
-                                                 const Surroundings &at) {
+                                                 const Surroundings &at,
+                                                 StringRef what) {
   Head head;
-  auto results = e.call(sharedName(false, node.isSerial()),
+  auto results = e.call(sharedName(what, node.isSerial()),
                         {e.type(64), e.type(32)}, {hot(node, at, node.heap)});
   head.rank = results[0];
   head.element = results[1];

@@ -91,20 +91,24 @@ SmallVector<Type> SchedulerEmitter::enterTypes(const NodeLayout &node) {
   return types;
 }
 
+std::pair<Value, Value> SchedulerEmitter::parentPlace(const NodeLayout &node,
+                                                      Value instance,
+                                                      Value child) {
+  if (!child)
+    child = e.c(node.childIndex, 32);
+  if (!node.fanOut || !instance)
+    return {instance ? instance : e.c(0), child};
+  Value fanOut = e.c(node.fanOut);
+  Value above = e.op<arith::DivUIOp>(instance, fanOut);
+  return {above, e.cast(e.op<arith::RemUIOp>(instance, fanOut), 32)};
+}
+
 SmallVector<Value> SchedulerEmitter::callParent(const NodeLayout &node,
                                                 Value memory, Value packet,
                                                 Value now, Value instance,
                                                 Value child) {
-  Value above = e.c(0);
-  if (!child)
-    child = e.c(node.childIndex, 32);
-  if (node.fanOut && instance) {
-    Value fanOut = e.c(node.fanOut);
-    above = e.op<arith::DivUIOp>(instance, fanOut);
-    child = e.cast(e.op<arith::RemUIOp>(instance, fanOut), 32);
-  } else if (instance) {
-    above = instance;
-  }
+  Value above;
+  std::tie(above, child) = parentPlace(node, instance, child);
   return e.call(nodeFunction("enter", node.parent),
                 enterTypes(layout.nodes[node.parent]),
                 {memory, packet, now, child, above});
@@ -135,13 +139,19 @@ void SchedulerEmitter::emitEnqueue() {
   auto function = begin(name + "_enqueue", {ptr, ptr, i64}, i32, true);
   Value memory = function.getArgument(0), packet = function.getArgument(1);
   Value unknown = isUnknown(packet);
-  Value full = e.cmp(P::uge, e.load(64, e.at(memory, SchedulerLayout::kSize)),
-                     e.load(64, e.at(memory, SchedulerLayout::kCapacity)));
   auto status = e.ifElse(
-      full, i32, [&]() -> SmallVector<Value> { return {e.c(kStatusFull, 32)}; },
+      isFull(memory), i32,
+      [&]() -> SmallVector<Value> { return {e.c(kStatusFull, 32)}; },
       [&]() -> SmallVector<Value> {
         auto enter = [&]() -> SmallVector<Value> {
-          return {enterLeaf(memory, packet, function.getArgument(2))};
+          Value now = function.getArgument(2);
+          Value entered = enterLeaf(memory, packet, now);
+          if (!layout.op.getPushOut())
+            return {entered};
+          return e.ifElse(
+              e.cmp(P::eq, entered, 0), i32,
+              [&]() -> SmallVector<Value> { return {pushOut(memory, now)}; },
+              [&]() -> SmallVector<Value> { return {entered}; });
         };
         if (!unknown)
           return enter();
@@ -266,6 +276,8 @@ void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
   Value place = slot(poolOf(node), at.memory, element);
   if (node.children.empty()) {
     storePacket(e.at(place, 8), at.packet);
+    if (layout.op.getPushOut())
+      e.store(element, e.at(at.memory, layout.dropped + layout.kNewest));
     Value size = e.at(at.memory, SchedulerLayout::kSize);
     e.store(e.add(e.load(64, size), e.c(1)), size);
   } else {
@@ -313,17 +325,39 @@ void SchedulerEmitter::emitLeave(unsigned id) {
     packet = callChild("leave", node, instance, child, {memory, now, out}, i32);
   }
   Value fields = e.at(slot(layout.packets, memory, packet), 8);
+  Value isSent;
+  if (DeliverOp deliver = op.getDeliver())
+    isSent = inlineTransaction(
+        deliver.getBody(), node,
+        {memory, fields, now, instance, {}, head.rank, fields});
   if (node.children.empty())
     storePacket(out, fields);
-  if (DequeueOp dequeue = op.getDequeue()) {
-    at.packet = fields;
-    at.child = child;
-    at.rank = head.rank;
+  at.packet = fields;
+  at.child = child;
+  at.rank = head.rank;
+  if (DequeueOp dequeue = op.getDequeue())
     inlineTransaction(dequeue.getBody(), node, at);
-  }
+  count(node, at, -1);
   if (node.children.empty()) {
     // The fields stay readable until the next packet takes the slot.
-    release(layout.packets, memory, packet);
+    if (isSent) {
+      e.store(e.cast(e.bxor(isSent, e.c(1, 1)), 32),
+              e.at(memory, layout.dropped + layout.kIsDropped));
+      e.ifElse(
+          isSent, TypeRange(),
+          [&]() -> SmallVector<Value> {
+            release(layout.packets, memory, packet);
+            return {};
+          },
+          [&]() -> SmallVector<Value> {
+            keepDropped(memory, packet);
+            return {};
+          });
+    } else {
+      if (hasDeliver())
+        e.store(e.c(0, 32), e.at(memory, layout.dropped + layout.kIsDropped));
+      release(layout.packets, memory, packet);
+    }
     Value size = e.at(memory, SchedulerLayout::kSize);
     e.store(e.sub(e.load(64, size), e.c(1)), size);
   }
@@ -349,15 +383,34 @@ void SchedulerEmitter::emitDequeue() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(name + "_dequeue", {ptr, i64, ptr}, i32, true);
   Value memory = function.getArgument(0);
-  end(e.ifElse(
-      isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}}), i32,
-      [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
-      [&]() -> SmallVector<Value> {
-        e.call(
-            nodeFunction("leave", 0), i32,
-            {memory, function.getArgument(1), function.getArgument(2), e.c(0)});
-        return {e.c(kStatusOk, 32)};
-      }));
+  auto isDone = [&] {
+    return isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}});
+  };
+  auto leave = [&]() -> SmallVector<Value> {
+    e.call(nodeFunction("leave", 0), i32,
+           {memory, function.getArgument(1), function.getArgument(2), e.c(0)});
+    return {e.c(kStatusOk, 32)};
+  };
+  auto empty = [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; };
+  if (!hasDeliver())
+    return end(e.ifElse(isDone(), i32, empty, leave));
+  // Until one is sent.
+  auto loop = scf::WhileOp::create(b, e.loc, i32, ValueRange());
+  b.createBlock(&loop.getBefore());
+  Value status = e.ifElse(isDone(), i32, empty, leave)[0];
+  Value flag = e.load(32, e.at(memory, layout.dropped + layout.kIsDropped));
+  Value again = e.band(e.cmp(P::eq, status, 0), e.cmp(P::ne, flag, 0));
+  scf::ConditionOp::create(b, e.loc, again, status);
+  b.createBlock(&loop.getAfter(), {}, i32, e.loc);
+  scf::YieldOp::create(b, e.loc);
+  b.setInsertionPointAfter(loop);
+  end(loop.getResult(0));
+}
+
+bool SchedulerEmitter::hasDeliver() const {
+  return llvm::any_of(layout.nodes, [](const NodeLayout &node) {
+    return bool(NodeOp(node.op).getDeliver());
+  });
 }
 
 void SchedulerEmitter::emitPeek() {
@@ -437,6 +490,9 @@ void SchedulerEmitter::emitAll() {
     emitEnter(id);
     emitLeave(id);
     emitLook(id);
+    emitAdmit(id);
+    emitTake(id);
+    emitEvict(id);
   }
   emitCreate();
   emitDestroy();
@@ -444,6 +500,7 @@ void SchedulerEmitter::emitAll() {
   emitEnqueue();
   emitDequeue();
   emitPeek();
+  emitDropped();
   emitRelease();
   emitNextRelease();
   emitBatches();

@@ -26,6 +26,8 @@ static StringRef describe(Container container) {
     return "bitmap hierarchy";
   case Container::Ring:
     return "bitmap hierarchy over a window, and a heap";
+  case Container::Ends:
+    return "heap with both ends";
   case Container::Heap:
     return "heap";
   case Container::List:
@@ -88,7 +90,7 @@ private:
   LogicalResult checkNames(SchedulerOp scheduler) {
     for (StringRef suffix : {"_create", "_destroy", "_enqueue", "_dequeue",
                              "_release", "_next_release", "_size", "_peek",
-                             "_enqueue_batch", "_dequeue_batch"}) {
+                             "_dropped", "_enqueue_batch", "_dequeue_batch"}) {
       std::string name = (scheduler.getSymName() + suffix).str();
       if (Operation *present = getOperation().lookupSymbol(name))
         return present->emitError("has the name '@")

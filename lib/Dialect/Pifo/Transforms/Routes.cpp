@@ -33,8 +33,7 @@ Value SchedulerEmitter::enterLeaf(Value memory, Value packet, Value now) {
   Value instance = e.cast(e.mask(place, 16), 64);
   return switchOver(
       e.shr(place, 16), classes.size(), e.type(32), [&](unsigned i) {
-        return e.call(nodeFunction("enter", classes[i]), e.type(32),
-                      {memory, packet, now, e.c(0, 32), instance})[0];
+        return enterByRules(classes[i], memory, packet, now, instance);
       });
 }
 

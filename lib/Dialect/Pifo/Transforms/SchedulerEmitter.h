@@ -17,7 +17,8 @@ namespace mlir::pifo {
 
 /// Heaps and sorted arrays: functions that all schedulers of a module share.
 /// `pifo_heap_push(heap, key: i64, element: i32)`, `pifo_heap_pop(heap) ->
-/// (key, element)`, and the same of `pifo_list`. A heap is {entries: ptr,
+/// (key, element)`, and the same of `pifo_list` and `pifo_ends`, which have a
+/// `_pop_last` too. A heap is {entries: ptr,
 /// count: i64, sequence: i64}, an entry {key: i64, sequence: i64, element:
 /// i32}.
 LogicalResult addSharedFunctions(ModuleOp module);
@@ -99,6 +100,37 @@ private:
   void emitInitialState(const NodeLayout &node, Value memory);
   void emitEnterBody(unsigned node, Surroundings at, Value value);
 
+  // Admission.cpp
+  /// The node functions `admit` (what the rules of it and those above say, i1),
+  /// `take` (counts a packet that went in) and `evict` (pops the last, i32).
+  void emitAdmit(unsigned node);
+  void emitTake(unsigned node);
+  void emitEvict(unsigned node);
+  void emitDropped();
+  /// The status of entering a class of leaves: rules, ranks, backlogs.
+  Value enterByRules(unsigned leaf, Value memory, Value packet, Value now,
+                     Value instance);
+  Value packetCopy();
+  /// Adds a packet, which has left, to those that wait to be handed back.
+  void keepDropped(Value memory, Value packet);
+  /// Behind an enqueue that went beyond the capacity: pushes the worst out.
+  Value pushOut(Value memory, Value now);
+  /// i1: whether one more packet must be refused.
+  Value isFull(Value memory);
+  /// Adds 1 or -1 packets to the backlogs of the node.
+  void count(const NodeLayout &node, const Surroundings &at, int64_t sign);
+  Value backlogPointer(const NodeLayout &node, BacklogOp backlog,
+                       const Surroundings &at);
+  /// The backlog of that name here or above.
+  Value inside(const NodeLayout &node, StringRef name, Surroundings at);
+  /// The instance of the parent, and the number of the child there, i32.
+  std::pair<Value, Value> parentPlace(const NodeLayout &node, Value instance,
+                                      Value child);
+  bool hasRule(int node) const;
+  /// Whether a leaf has a rule for what leaves.
+  bool hasDeliver() const;
+  bool hasBacklog(int node) const;
+
   // Batches.cpp
   /// An i64 or a pointer for each packet that goes through a level.
   struct Row {
@@ -144,7 +176,7 @@ private:
     return node.children.empty() ? layout.packets
                                  : layout.references[node.depth];
   }
-  std::string sharedName(bool push, bool serial) const;
+  std::string sharedName(StringRef what, bool serial) const;
   Value isBefore(const NodeLayout &node, Value a, Value b);
   Value later(const NodeLayout &node, Value a, Value b);
   Value isEmpty(const NodeLayout &node, const Surroundings &at);
@@ -173,7 +205,8 @@ private:
   Head bitmapHead(const NodeLayout &node, const Surroundings &at);
   /// Of a ring: whether the heap's first element leaves before the bitmap's.
   Value heapIsFirst(const NodeLayout &node, const Surroundings &at);
-  Head popHeap(const NodeLayout &node, const Surroundings &at);
+  Head popHeap(const NodeLayout &node, const Surroundings &at,
+               StringRef what = "_pop");
   Head popBitmap(const NodeLayout &node, const Surroundings &at);
   void pushBitmap(const NodeLayout &node, const Surroundings &at, Value element,
                   Value rank);

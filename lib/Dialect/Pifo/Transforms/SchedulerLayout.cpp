@@ -155,6 +155,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   hasWheel = hasShaping && !force;
   wheelTime = take(8);
   wheelLevels = take(8);
+  keepsDropped = scheduler.getPushOut();
+  scheduler.walk([&](DeliverOp) { keepsDropped = true; });
+  if (keepsDropped)
+    dropped = take(24);
   unsigned depths = 0;
   for (NodeLayout &node : nodes)
     if (!node.children.empty())
@@ -177,6 +181,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   for (NodeLayout &node : nodes) {
     unsigned bits = node.op.getRankWidth();
     node.container = force ? forced : chooseContainer(bits);
+    if (scheduler.getPushOut() && node.container != Container::List)
+      node.container = Container::Ends;
     int64_t begin = take(0, 64);
     node.top = take(8);
     node.base = take(8);
@@ -196,6 +202,9 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
         node.states[state.getSymName()] =
             take(storageBytes(state.getType().getWidth()),
                  storageBytes(state.getType().getWidth()));
+    for (BacklogOp backlog : node.op.getBody().front().getOps<BacklogOp>())
+      if (!backlog.getKeyAttr())
+        node.states[backlog.getSymName()] = take(8);
     if (node.isDeep()) {
       // The top word always has 64 bits: `wrap` turns it by whole bits.
       node.wordBits = std::min(6u, node.bitmapBits - 6);
@@ -216,6 +225,12 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       node.states[state.getSymName()] =
           take(count * storageBytes(state.getType().getWidth()), 64);
     }
+    for (BacklogOp backlog : node.op.getBody().front().getOps<BacklogOp>())
+      if (FlatSymbolRefAttr key = backlog.getKeyAttr()) {
+        FieldOp field = scheduler.getField(key.getValue());
+        node.states[backlog.getSymName()] =
+            take(8 * (field.getMaxValue() + 1), 64);
+      }
     if (node.isDeep())
       node.words = take(int64_t(8) << (node.bitmapBits - node.wordBits), 64);
     if (node.hasBitmap())

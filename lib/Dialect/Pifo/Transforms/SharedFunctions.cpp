@@ -211,6 +211,231 @@ func.func private @pifo_$list_pop(%list: !llvm.ptr) -> (i64, i32) {
 }
 )mlir";
 
+/// The last element of a sorted array, and an interval heap (van Leeuwen and
+/// Wood, 1993), which gives both: entries 2k and 2k + 1 are the least and the
+/// largest below node k of a binary tree, whose children are 2k + 1 and 2k + 2.
+static constexpr llvm::StringLiteral kBothEnds = R"mlir(
+func.func private @pifo_$list_pop_last(%list: !llvm.ptr) -> (i64, i32) {
+  %one = arith.constant 1 : i64
+  %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %list[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %before = llvm.load %pc : !llvm.ptr -> i64
+  %count = arith.subi %before, %one : i64
+  llvm.store %count, %pc : i64, !llvm.ptr
+  %last = call @pifo_entry(%entries, %count) : (!llvm.ptr, i64) -> !llvm.ptr
+  %le = llvm.getelementptr %last[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %key = llvm.load %last : !llvm.ptr -> i64
+  %element = llvm.load %le : !llvm.ptr -> i32
+  return %key, %element : i64, i32
+}
+
+func.func private @pifo_$entry_key_after(%entries: !llvm.ptr, %i: i64, %key: i64) -> i1 {
+  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
+  %k = llvm.load %p : !llvm.ptr -> i64
+  %r = call @pifo_$less(%key, %k) : (i64, i64) -> i1
+  return %r : i1
+}
+
+func.func private @pifo_$entries_less(%entries: !llvm.ptr, %i: i64, %j: i64) -> i1 {
+  %p = call @pifo_entry(%entries, %j) : (!llvm.ptr, i64) -> !llvm.ptr
+  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %k = llvm.load %p : !llvm.ptr -> i64
+  %s = llvm.load %ps : !llvm.ptr -> i64
+  %r = call @pifo_$entry_less(%entries, %i, %k, %s) : (!llvm.ptr, i64, i64, i64) -> i1
+  return %r : i1
+}
+
+func.func private @pifo_$entries_swap(%entries: !llvm.ptr, %i: i64, %j: i64) {
+  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
+  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %pe = llvm.getelementptr %p[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %k = llvm.load %p : !llvm.ptr -> i64
+  %s = llvm.load %ps : !llvm.ptr -> i64
+  %e = llvm.load %pe : !llvm.ptr -> i32
+  call @pifo_entry_copy(%entries, %i, %j) : (!llvm.ptr, i64, i64) -> ()
+  call @pifo_entry_set(%entries, %j, %k, %s, %e) : (!llvm.ptr, i64, i64, i64, i32) -> ()
+  return
+}
+
+func.func private @pifo_$ends_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %two = arith.constant 2 : i64
+  %true = arith.constant true
+  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %ps = llvm.getelementptr %heap[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %count = llvm.load %pc : !llvm.ptr -> i64
+  %sequence = llvm.load %ps : !llvm.ptr -> i64
+  %more = arith.addi %count, %one : i64
+  %next = arith.addi %sequence, %one : i64
+  llvm.store %more, %pc : i64, !llvm.ptr
+  llvm.store %next, %ps : i64, !llvm.ptr
+  %bit = arith.andi %count, %one : i64
+  %isSecond = arith.cmpi eq, %bit, %one : i64
+  cf.cond_br %isSecond, ^second, ^first(%count : i64)
+^second:
+  %partner = arith.subi %count, %one : i64
+  %before = call @pifo_$entry_key_after(%entries, %partner, %key) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %before, ^trade, ^high(%count : i64)
+^trade:
+  call @pifo_entry_copy(%entries, %count, %partner) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^low(%partner : i64)
+^first(%f: i64):
+  %isRoot = arith.cmpi eq, %f, %zero : i64
+  cf.cond_br %isRoot, ^place(%f : i64), ^choose
+^choose:
+  %fh = arith.shrui %f, %one : i64
+  %fh1 = arith.subi %fh, %one : i64
+  %fp = arith.shrui %fh1, %one : i64
+  %fl = arith.shli %fp, %one : i64
+  %less = call @pifo_$entry_key_after(%entries, %fl, %key) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %less, ^low(%f : i64), ^high(%f : i64)
+^low(%i: i64):
+  %lowRoot = arith.cmpi eq, %i, %zero : i64
+  cf.cond_br %lowRoot, ^place(%i : i64), ^compareLow
+^compareLow:
+  %k = arith.shrui %i, %one : i64
+  %k1 = arith.subi %k, %one : i64
+  %kp = arith.shrui %k1, %one : i64
+  %p = arith.shli %kp, %one : i64
+  %smaller = call @pifo_$entry_key_after(%entries, %p, %key) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %smaller, ^upLow, ^place(%i : i64)
+^upLow:
+  call @pifo_entry_copy(%entries, %i, %p) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^low(%p : i64)
+^high(%j: i64):
+  %node = arith.shrui %j, %one : i64
+  %highRoot = arith.cmpi eq, %node, %zero : i64
+  cf.cond_br %highRoot, ^place(%j : i64), ^compareHigh
+^compareHigh:
+  %n1 = arith.subi %node, %one : i64
+  %np = arith.shrui %n1, %one : i64
+  %nl = arith.shli %np, %one : i64
+  %q = arith.addi %nl, %one : i64
+  %notLarger = call @pifo_$entry_key_after(%entries, %q, %key) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %notLarger, ^place(%j : i64), ^upHigh
+^upHigh:
+  call @pifo_entry_copy(%entries, %j, %q) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^high(%q : i64)
+^place(%at: i64):
+  call @pifo_entry_set(%entries, %at, %key, %sequence, %element) : (!llvm.ptr, i64, i64, i64, i32) -> ()
+  return
+}
+
+func.func private @pifo_$ends_pop(%heap: !llvm.ptr) -> (i64, i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %two = arith.constant 2 : i64
+  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %pe = llvm.getelementptr %entries[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %key = llvm.load %entries : !llvm.ptr -> i64
+  %element = llvm.load %pe : !llvm.ptr -> i32
+  %before = llvm.load %pc : !llvm.ptr -> i64
+  %count = arith.subi %before, %one : i64
+  llvm.store %count, %pc : i64, !llvm.ptr
+  %none = arith.cmpi eq, %count, %zero : i64
+  cf.cond_br %none, ^end, ^begin
+^begin:
+  // What was last goes to the place that is free, and down.
+  call @pifo_entry_copy(%entries, %zero, %count) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^sink(%zero : i64)
+^sink(%i: i64):
+  %high = arith.addi %i, %one : i64
+  %hasHigh = arith.cmpi slt, %high, %count : i64
+  cf.cond_br %hasHigh, ^order, ^children
+^order:
+  %wrong = call @pifo_$entries_less(%entries, %high, %i) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %wrong, ^swap, ^children
+^swap:
+  call @pifo_$entries_swap(%entries, %i, %high) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^children
+^children:
+  %i2 = arith.shli %i, %one : i64
+  %left = arith.addi %i2, %two : i64
+  %right = arith.addi %left, %two : i64
+  %isLeaf = arith.cmpi sge, %left, %count : i64
+  cf.cond_br %isLeaf, ^end, ^some
+^some:
+  %hasRight = arith.cmpi slt, %right, %count : i64
+  cf.cond_br %hasRight, ^both, ^compare(%left : i64)
+^both:
+  %rightLess = call @pifo_$entries_less(%entries, %right, %left) : (!llvm.ptr, i64, i64) -> i1
+  %best = arith.select %rightLess, %right, %left : i64
+  cf.br ^compare(%best : i64)
+^compare(%c: i64):
+  %down = call @pifo_$entries_less(%entries, %c, %i) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %down, ^step, ^end
+^step:
+  call @pifo_$entries_swap(%entries, %i, %c) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^sink(%c : i64)
+^end:
+  return %key, %element : i64, i32
+}
+
+func.func private @pifo_$ends_pop_last(%heap: !llvm.ptr) -> (i64, i32) {
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %two = arith.constant 2 : i64
+  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %before = llvm.load %pc : !llvm.ptr -> i64
+  %count = arith.subi %before, %one : i64
+  llvm.store %count, %pc : i64, !llvm.ptr
+  // The largest is at 1, or at 0 if it is alone.
+  %top = arith.minsi %count, %one : i64
+  %p = call @pifo_entry(%entries, %top) : (!llvm.ptr, i64) -> !llvm.ptr
+  %pe = llvm.getelementptr %p[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %key = llvm.load %p : !llvm.ptr -> i64
+  %element = llvm.load %pe : !llvm.ptr -> i32
+  %few = arith.cmpi sle, %count, %one : i64
+  cf.cond_br %few, ^end, ^begin
+^begin:
+  call @pifo_entry_copy(%entries, %one, %count) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^sink(%one : i64)
+^sink(%i: i64):
+  // A node that holds one entry has no children.
+  %bit = arith.andi %i, %one : i64
+  %single = arith.cmpi eq, %bit, %zero : i64
+  cf.cond_br %single, ^end, ^order
+^order:
+  %low = arith.subi %i, %one : i64
+  %wrong = call @pifo_$entries_less(%entries, %i, %low) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %wrong, ^swap, ^children
+^swap:
+  call @pifo_$entries_swap(%entries, %i, %low) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^children
+^children:
+  %i2 = arith.shli %i, %one : i64
+  %left = arith.addi %i2, %one : i64
+  %right = arith.addi %left, %two : i64
+  %leftLow = arith.subi %left, %one : i64
+  %rightLow = arith.subi %right, %one : i64
+  %isLeaf = arith.cmpi sge, %leftLow, %count : i64
+  cf.cond_br %isLeaf, ^end, ^some
+^some:
+  %leftWhole = arith.cmpi slt, %left, %count : i64
+  %first = arith.select %leftWhole, %left, %leftLow : i64
+  %hasRight = arith.cmpi slt, %rightLow, %count : i64
+  cf.cond_br %hasRight, ^both, ^compare(%first : i64)
+^both:
+  %rightWhole = arith.cmpi slt, %right, %count : i64
+  %second = arith.select %rightWhole, %right, %rightLow : i64
+  %rightMore = call @pifo_$entries_less(%entries, %first, %second) : (!llvm.ptr, i64, i64) -> i1
+  %best = arith.select %rightMore, %second, %first : i64
+  cf.br ^compare(%best : i64)
+^compare(%c: i64):
+  %down = call @pifo_$entries_less(%entries, %i, %c) : (!llvm.ptr, i64, i64) -> i1
+  cf.cond_br %down, ^step, ^end
+^step:
+  call @pifo_$entries_swap(%entries, %i, %c) : (!llvm.ptr, i64, i64) -> ()
+  cf.br ^sink(%c : i64)
+^end:
+  return %key, %element : i64, i32
+}
+)mlir";
+
 /// `text` for the keys of that kind.
 static std::string instantiate(StringRef text, StringRef kind) {
   std::string result;
@@ -223,7 +448,8 @@ LogicalResult pifo::addSharedFunctions(ModuleOp module) {
   std::string text = kEntries.str();
   for (auto [kind, less] :
        {std::pair("", kNumbers), std::pair("serial_", kSerialNumbers)})
-    text += instantiate(less, kind) + instantiate(kContainers, kind);
+    text += instantiate(less, kind) + instantiate(kContainers, kind) +
+            instantiate(kBothEnds, kind);
   OwningOpRef<ModuleOp> parsed =
       parseSourceString<ModuleOp>(text, module.getContext());
   if (!parsed)

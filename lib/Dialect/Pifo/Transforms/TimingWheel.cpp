@@ -148,7 +148,7 @@ void SchedulerEmitter::pushWalk(Value memory, Value walk, Value time,
                                 Value now) {
   Value heap = e.at(memory, layout.shaping);
   if (!layout.hasWheel) {
-    e.call(sharedName(true, /*serial=*/false), {}, {heap, time, walk});
+    e.call(sharedName("_push", /*serial=*/false), {}, {heap, time, walk});
     return;
   }
   Value order = flipSign(e, time);
@@ -162,7 +162,7 @@ void SchedulerEmitter::pushWalk(Value memory, Value walk, Value time,
   e.ifElse(
       e.cmp(P::ult, order, e.load(64, pointer)), TypeRange(),
       [&]() -> SmallVector<Value> {
-        e.call(sharedName(true, /*serial=*/false), {}, {heap, time, walk});
+        e.call(sharedName("_push", /*serial=*/false), {}, {heap, time, walk});
         return {};
       },
       [&]() -> SmallVector<Value> {
@@ -178,7 +178,7 @@ Value SchedulerEmitter::popWalk(Value memory, Value now) {
   Value due = e.cmp(P::sle, e.load(64, e.loadPtr(heap)), now);
   auto none = [&]() -> SmallVector<Value> { return {e.c(0, 32)}; };
   auto fromHeap = [&]() -> SmallVector<Value> {
-    return {e.call(sharedName(false, /*serial=*/false),
+    return {e.call(sharedName("_pop", /*serial=*/false),
                    {e.type(64), e.type(32)}, heap)[1]};
   };
   auto fromWheel = [&]() -> SmallVector<Value> {

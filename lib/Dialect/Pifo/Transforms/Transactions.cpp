@@ -145,6 +145,14 @@ void SchedulerEmitter::inlineBlock(Block &block, IRMapping &map,
           map.map(rank.getResult(), typed(at.rank, rank.getType()));
         })
         .Case([&](ChildOp child) { map.map(child.getResult(), at.child); })
+        .Case([&](InsideOp read) {
+          map.map(read.getResult(), inside(node, read.getBacklog(), at));
+        })
+        .Case([&](RoomOp room) {
+          Value most = e.load(64, e.at(at.memory, SchedulerLayout::kCapacity));
+          Value size = e.load(64, e.at(at.memory, SchedulerLayout::kSize));
+          map.map(room.getResult(), e.sub(most, size));
+        })
         .Case([&](LookupOp lookup) {
           NodeOp owner = node.op;
           TableOp table = owner.getTable(lookup.getTable());

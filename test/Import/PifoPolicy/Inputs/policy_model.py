@@ -26,6 +26,13 @@ class Queue:
         rank, _, element = self.items.pop(0)
         return rank, element
 
+    def last(self):
+        rank, _, element = self.items.pop()
+        return rank, element
+
+    def push_out(self, key):
+        return self.last()[1]
+
 
 class Fifo(Queue):
     def push(self, element, key, packet):
@@ -61,6 +68,11 @@ class Fair(Queue):
         self.virtual, element = self.first()
         return element
 
+    def push_out(self, key):
+        start, element = self.last()
+        self.finish[key(element)] = start
+        return element
+
 
 class RoundRobin:
     """The pointer goes around the flows; each that has an element gives one."""
@@ -68,11 +80,23 @@ class RoundRobin:
     def __init__(self, flows):
         self.queues, self.pointer, self.flows = {}, flows - 1, flows
 
+    def turns(self, key):
+        """How far the pointer is from a flow, without the whole rounds before."""
+        return (key - self.pointer - 1) % self.flows
+
+    def push_out(self, key):
+        """What would leave last if nothing came: the last turn of the most rounds."""
+        worst = max(self.queues, key=lambda k: (len(self.queues[k]), self.turns(k)))
+        element = self.queues[worst].pop()
+        if not self.queues[worst]:
+            del self.queues[worst]
+        return element
+
     def push(self, element, key, packet):
         self.queues.setdefault(key, []).append(element)
 
     def pop(self):
-        key = min(self.queues, key=lambda k: (k - self.pointer - 1) % self.flows)
+        key = min(self.queues, key=self.turns)
         self.pointer = key
         element = self.queues[key].pop(0)
         if not self.queues[key]:
@@ -110,6 +134,30 @@ class Node:
         else:
             self.queue = ByKey()
         self.bucket = Bucket(*policy["shape"]) if "shape" in policy else None
+        # (kind, number, field): what is inside is counted from the list of all packets.
+        self.limits = policy.get("limits", [])
+
+    def is_empty(self):
+        return not (self.queue.queues if isinstance(self.queue, RoundRobin) else self.queue.items)
+
+    def push_out(self):
+        """The packet at the other ends of the queues."""
+        # Before it is known which packet goes, a queue of classes knows which class.
+        if not self.children:
+            return self.queue.push_out(lambda packet: packet[self.field])
+        return self.queue.push_out(lambda child: child.number).push_out()
+
+    def fits(self, packet, inside, room):
+        for kind, number, field in self.limits:
+            mine = [p for p in inside if self in p["path"] and
+                    (field is None or p[field] == packet[field])]
+            if kind == "packets" and len(mine) + 1 > number:
+                return False
+            if kind == "bytes" and sum(p["length"] for p in mine) + packet["length"] > number:
+                return False
+            if kind == "share" and not len(mine) < number * room:
+                return False
+        return True
 
     def leaf(self, packet):
         for child, when in zip(self.children, self.conditions):
@@ -122,19 +170,36 @@ class Scheduler:
     def __init__(self, program):
         self.root, self.capacity, self.fields = (Node(program["policy"]), program["capacity"],
                                                  program["fields"])
-        self.inside, self.suspended, self.count = 0, [], 0
+        self.inside, self.suspended, self.count = [], [], 0
+        self.push_out, self.pushed_out = program["push_out"], 0
 
     def enqueue(self, packet, now):
         """'full' or 'unknown' if the packet is refused."""
         if any(packet[name] > most for name, most in self.fields.items()):
             return "unknown"
-        if self.inside == self.capacity:
+        room = self.capacity - len(self.inside)
+        if room == 0 and (not self.push_out or self.root.is_empty()):
             return "full"
-        self.inside += 1
         node = self.root.leaf(packet)
+        packet["path"], above = [node], node.parent
+        while above:
+            packet["path"].append(above)
+            above = above.parent
+        if not all(each.fits(packet, self.inside, room) for each in packet["path"]):
+            return "rule"
+        self.inside.append(packet)
         node.queue.push(packet, packet.get(node.field), packet)
         self.go_on(node, packet, now)
+        if room == 0:
+            worst = self.root.push_out()
+            self.remove(worst)
+            if worst is packet:
+                return "full"
+            self.pushed_out += 1
         return None
+
+    def remove(self, packet):
+        self.inside = [p for p in self.inside if p is not packet]
 
     def go_on(self, node, packet, now):
         """The node has a new element; those above learn of it."""
@@ -156,21 +221,22 @@ class Scheduler:
             self.go_on(node.parent, packet, now)
 
     def may_dequeue(self):
-        queue = self.root.queue
-        return bool(queue.queues if isinstance(queue, RoundRobin) else queue.items)
+        return not self.root.is_empty()
 
     def dequeue(self):
         element = self.root
         while isinstance(element, Node):
             element = element.queue.pop()
-        self.inside -= 1
+        self.remove(element)
         return element
 
 
 def simulate(program, packets, rate):
-    """Departures as (time, arrival, number), and the refused by cause. `packets` have a time."""
+    """Departures as (time, arrival, number), the refused by cause, and how many were pushed out.
+
+    `packets` have a time."""
     scheduler = Scheduler(program)
-    departures, refused = [], {"full": 0, "unknown": 0}
+    departures, refused = [], {"full": 0, "unknown": 0, "rule": 0}
     free, at, now = Fraction(0), 0, 0
     while True:
         times = []
@@ -181,10 +247,10 @@ def simulate(program, packets, rate):
         if scheduler.may_dequeue():
             times.append(max(now, -(-free.numerator // free.denominator)))
         if not times:
-            return departures, refused
+            return departures, refused, scheduler.pushed_out
         now = min(times)
         if now >= 1 << 62:
-            return None, None
+            return None, None, None
         while at < len(packets) and packets[at]["time"] == now:
             cause = scheduler.enqueue(dict(packets[at], number=at), now)
             if cause:

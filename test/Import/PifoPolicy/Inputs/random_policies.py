@@ -121,6 +121,31 @@ class Maker:
         self.steps.append(longest * math.lcm(*whole) // min(whole))
 
     def policy(self, depth):
+        text, policy = self.core(depth)
+        limits, policy["limits"] = [], []
+        while self.r.random() < 0.15:
+            limit, meaning = self.limit()
+            limits.append(limit)
+            policy["limits"].append(meaning)
+        return " ".join([text] + limits), policy
+
+    def limit(self):
+        r = self.r
+        kind = r.choice(["packets", "bytes", "share"])
+        if kind == "packets":
+            number = r.choice([1, 2, 5, 20, 10**6])
+            text = f"limit {spell(number, r)} packets"
+        elif kind == "bytes":
+            number = r.choice([1, 100, 1500, 10000, 2**self.length, 2**40])
+            text = f"limit {spell(number, r)} bytes"
+        else:
+            number = r.choice([Fraction(1), Fraction(2), Fraction(1, 2), Fraction(1, 100), Fraction(1000),
+                               Fraction(r.randint(1, 5000), 1000)])
+            text = f"limit share {float(number):.3f}"
+        field = r.choice([None, "flow", "class", "tiny"])
+        return text + (f" per {field}" if field else ""), (kind, number, field)
+
+    def core(self, depth):
         r = self.r
         kind = r.choice(["fifo", "edf", "priority", "wfq", "rr"] if depth >= 3 or r.random() < 0.35
                         else ["strict", "wfq", "rr"])
@@ -181,10 +206,12 @@ class Maker:
         head = f"scheduler s capacity {spell(self.capacity, r)}"
         if r.random() < 0.2:
             head, self.capacity = "scheduler s", 65536
+        self.push_out = r.random() < 0.7
+        head += r.choice(["", " full push out"]) if self.push_out else " full refuse"
         self.text = "\n".join([head] + lines + [text]) + "\n"
         fields = {name: values - 1 for name, values in self.fields.items()}
         fields["length"] = 2**self.length - 1
-        return {"policy": policy, "capacity": self.capacity, "fields": fields}
+        return {"policy": policy, "capacity": self.capacity, "fields": fields, "push_out": self.push_out}
 
     def packets(self):
         r = self.r
@@ -209,9 +236,9 @@ class Maker:
         """The largest capacity that docs/pifo-language.md promises."""
         most = 2**24
         for step in self.steps:
-            most = min(most, (2**62 - 2**57 - 1) // step)
+            most = min(most, (2**62 - 2**57 - 1) // step - self.push_out)
         for cost, burst in self.buckets:
-            most = min(most, ((2**62 - 1) // cost - burst) // (2**self.length - 1))
+            most = min(most, ((2**62 - 1) // cost - burst) // (2**self.length - 1) - self.push_out)
         return max(most, 0)
 
 
@@ -226,7 +253,8 @@ def run(tool, folder, rate, *more):
         return None, None, result.stderr
     rows = [tuple(map(int, line.split(",")[:3])) for line in result.stdout.splitlines()[1:]]
     with open(report) as file:
-        return rows, json.load(file)["refused"], result.stderr
+        report = json.load(file)
+        return rows, dict(report["refused"], pushed_out=report["dropped"]["pushed_out"]), result.stderr
 
 
 def check(seed, tool, folder):
@@ -272,7 +300,7 @@ def check(seed, tool, folder):
             raise ValueError(f"takes {program['capacity']}; at most {maker.largest()} is possible")
     elif maker.largest() < maker.capacity or max(maker.multiples, default=1) > 2**62:
         raise ValueError(f"taken, but at most {maker.largest()} packets keep the order")
-    departures, causes = simulate(program, packets, rate)
+    departures, causes, pushed_out = simulate(program, packets, rate)
     if departures is None:
         if rows is not None:
             raise ValueError("ran beyond 2^62 ns")
@@ -287,6 +315,8 @@ def check(seed, tool, folder):
     for cause, number in causes.items():
         if refused[cause] != number or (number and f"refused    {number} packets" not in error):
             raise ValueError(f"refused {refused}, expected {causes}: {error}")
+    if refused["pushed_out"] != pushed_out:
+        raise ValueError(f"pushed out {refused['pushed_out']}, expected {pushed_out}")
     return word
 
 

@@ -19,7 +19,11 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::pifo {
+class AdmitOp;
+class BacklogOp;
+class DeliverOp;
 class DequeueOp;
+class EvictOp;
 class FieldOp;
 class MeshBlockOp;
 class MeshOp;

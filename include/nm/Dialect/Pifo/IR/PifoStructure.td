@@ -20,8 +20,11 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
   let description = [{
     Holds the fields of a packet, constant tables that several nodes share, and
     the root of the tree. `capacity` is the largest number of packets it holds
-    at a time; one more is refused, never dropped. Compiled, a scheduler may be
-    created with another capacity; `at_most` is the largest for which its ranks
+    at a time. One more is refused; with `push_out`, it goes in, and the worst that
+    the root knows of goes out: the walk that takes the largest rank at each
+    node, of equal ranks the one that came last, down to a packet. If that is the new packet,
+    or no packet has come to the root, the new one is refused.
+    Compiled, a scheduler may be created with another capacity; `at_most` is the largest for which its ranks
     are known to be in order (2^24 if nothing is said), and creating it with
     more fails.
 
@@ -44,10 +47,11 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
     * `pifo_scheduler_c4`: `at_most` is at least the capacity and at most 2^24.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$capacity,
-                       OptionalAttr<I64Attr>:$at_most);
+                       OptionalAttr<I64Attr>:$at_most, UnitAttr:$push_out);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `capacity` `(` $capacity (`at_most` $at_most^)? `)` attr-dict-with-keyword $body
+    $sym_name `capacity` `(` $capacity (`at_most` $at_most^)? `)` (`push_out` $push_out^)?
+    attr-dict-with-keyword $body
   }];
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
@@ -57,6 +61,8 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
     NodeOp getRoot();
     /// The field of that name, or null.
     FieldOp getField(StringRef name);
+    /// Whether it drops packets, by being full or by a rule.
+    bool dropsPackets();
     /// All fields, in the order of their declaration.
     SmallVector<FieldOp, 4> getFields();
   }];
@@ -146,6 +152,28 @@ def Pifo_StateOp : Pifo_Op<"state", [Symbol, HasParent<"::mlir::pifo::NodeOp">]>
   }];
 }
 
+def Pifo_BacklogOp : Pifo_Op<"backlog", [Symbol, HasParent<"::mlir::pifo::NodeOp">]> {
+  let summary = "how much is inside, below a node";
+  let description = [{
+    Counts the packets that went through the node on their way in and are still inside, or
+    their bytes (the field `length`): all of them, or those with each value of a field. It is kept
+    by the scheduler. Packets that rest for a shaping transaction are inside. `pifo.inside` reads it.
+
+    ```mlir
+    pifo.backlog @queue packets by @flow
+    pifo.backlog @all bytes
+    ```
+
+    * `pifo_backlog_c1`: the key is a field with at most 2^24 values that is not writable.
+    * `pifo_backlog_c2`: bytes need a field `length` of at most 32 bits that is not writable.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, UnitAttr:$bytes,
+                       OptionalAttr<FlatSymbolRefAttr>:$key);
+  let assemblyFormat = [{
+    $sym_name (`bytes` $bytes^) : (`packets`)? (`by` $key^)? attr-dict
+  }];
+}
+
 def Pifo_NodeOp : Pifo_Op<"node", [
     Symbol, SymbolTable, NoTerminator, SingleBlock, NoRegionArguments,
     ParentOneOf<["::mlir::pifo::SchedulerOp", "::mlir::pifo::NodeOp"]>]> {
@@ -162,7 +190,7 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     * `wrap`: the low N bits; ranks compare as serial numbers, that is, by their distance
       from an origin that moves with the queue. The *base* is the rank pushed onto the
       empty queue, later any rank popped that lies ahead of it; the origin is the
-      base minus 2^(N-1), rounded down to a multiple of 2^(N-6). Ranks up to
+      base minus 2^(N-1) (what is pushed out does not move it), rounded down to a multiple of 2^(N-6). Ranks up to
       2^(N-1) behind and 2^(N-1) - 2^(N-6) ahead of the base compare as their numbers do.
     * `window`: as `wrap`, but a value farther off is refused (the packet is not taken, and no state
       has changed).
@@ -186,7 +214,7 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     * `pifo_node_c1`: the rank is a signless integer of 1 to 63 bits; of 6 or more for
       `wrap` and `window`.
     * `pifo_node_c2`: there is exactly one scheduling transaction, and at most one of
-      each other kind.
+      each other kind; `pifo.evict` only where the scheduler has `push_out`, `pifo.deliver` only in leaves.
     * `pifo_node_c3`: every node but the root has a predicate; the root has neither predicate nor
       shaping.
     * `pifo_node_c4`: of the predicates of the children of a node, exactly one holds for each packet
@@ -218,6 +246,11 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     SchedulingOp getScheduling();
     ShapingOp getShaping();
     DequeueOp getDequeue();
+    AdmitOp getAdmit();
+    DeliverOp getDeliver();
+    EvictOp getEvict();
+    /// The backlog of that name of the node or the nearest node above it, or null.
+    BacklogOp getBacklog(StringRef name);
     /// The node's state of that name, or null.
     StateOp getState(StringRef name);
     /// The table of that name, of the node or the scheduler, or null.

@@ -52,9 +52,11 @@ def Pifo_SchedulingOp : Pifo_TransactionOp<"scheduling"> {
     * `pifo_transaction_c2`: the region yields what its kind asks for.
     * `pifo_transaction_c3`: what it names exists: fields and tables of the scheduler, tables
       and state of its own node; and types agree.
-    * `pifo_transaction_c4`: it stores only to state that its side may write.
-    * `pifo_transaction_c5`: `pifo.rank` and `pifo.write_field` stand in `pifo.dequeue`, the latter for
-      writable fields in leaves; `pifo.child` stands in inner nodes.
+    * `pifo_transaction_c4`: it stores only to state that its side may write: `pifo.admit` and
+      `pifo.deliver` to that of `any`, `pifo.evict` to that of `enqueue` and `any`.
+    * `pifo_transaction_c5`: `pifo.rank` stands in `pifo.dequeue` and `pifo.evict`; `pifo.write_field`, for writable fields,
+      in `pifo.admit`, `pifo.deliver` and the `pifo.dequeue` of leaves; `pifo.child` stands in inner nodes;
+      `pifo.inside` and `pifo.room` stand in `pifo.admit` and `pifo.deliver`.
   }];
 }
 
@@ -78,6 +80,53 @@ def Pifo_DequeueOp : Pifo_TransactionOp<"dequeue"> {
   }];
 }
 
+def Pifo_AdmitOp : Pifo_TransactionOp<"admit"> {
+  let summary = "whether a node takes a packet";
+  let description = [{
+    Runs when a packet arrives, before any scheduling transaction, at every node from the leaf to the
+    root that has one, until one yields false (an i1): then the packet is dropped.
+    What was stored stays, whether or not the packet is taken in the end, so that an average of what arrived
+    may be kept. A limit of 100 packets for each flow:
+
+    ```mlir
+    pifo.backlog @queue packets by @flow
+    pifo.admit {
+      %inside = pifo.inside @queue : i64
+      %most = arith.constant 100 : i64
+      %fits = arith.cmpi ult, %inside, %most : i64
+      pifo.yield %fits : i1
+    }
+    ```
+  }];
+}
+
+def Pifo_DeliverOp : Pifo_TransactionOp<"deliver"> {
+  let summary = "whether a packet that leaves a leaf is sent";
+  let description = [{
+    Runs when a packet has been popped from the leaf, before all `pifo.dequeue` of its path. If it yields false (an i1), the
+    packet is dropped: it leaves the tree like one that is sent, and the dequeue goes on with the next one.
+    The packet itself is still in the backlogs that `pifo.inside` reads. Fields that are written here are those that
+    everything after it sees: the marks of a queue management that acts at the head of the queue.
+  }];
+}
+
+def Pifo_EvictOp : Pifo_TransactionOp<"evict"> {
+  let summary = "what a node does when an element was pushed out";
+  let description = [{
+    Runs once for each element that leaves the node because its packet was pushed out, in place of
+    `pifo.dequeue`. `pifo.rank` is the rank of the element, the largest of the node; the fields are those of the packet
+    that is dropped. State that counts what was pushed is set back here: in start-time fair queueing
+    the flow's next packet starts where the one that was pushed out started.
+
+    ```mlir
+    pifo.evict {
+      %start = pifo.rank : i64
+      pifo.store %start, @finish : i64
+    }
+    ```
+  }];
+}
+
 def Pifo_ReadFieldOp : Pifo_Op<"read_field", [Pure]> {
   let summary = "a field of the packet, extended with zeros";
   let description = [{
@@ -90,8 +139,11 @@ def Pifo_ReadFieldOp : Pifo_Op<"read_field", [Pure]> {
 }
 
 def Pifo_WriteFieldOp : Pifo_Op<"write_field"> {
-  let summary = "change a field of the packet that leaves";
-  let description = "The value has the type of the field.";
+  let summary = "change a field of the packet";
+  let description = [{
+    The value has the type of the field. What `pifo.admit` and `pifo.deliver` write, everything after them reads (a mark
+    on a packet that comes or leaves); what `pifo.dequeue` writes, only whoever gets the packet.
+  }];
   let arguments = (ins Pifo_Int:$value, FlatSymbolRefAttr:$field);
   let assemblyFormat = "$value `,` $field attr-dict `:` type($value)";
 }
@@ -113,6 +165,23 @@ def Pifo_RankOp : Pifo_Op<"rank", [Pure]> {
 def Pifo_ChildOp : Pifo_Op<"child", [Pure]> {
   let summary = "the number of the child that an element refers to";
   let results = (outs I32:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Pifo_InsideOp : Pifo_Op<"inside", [MemoryEffects<[MemRead]>]> {
+  let summary = "a backlog, without a packet that arrives, with one that leaves";
+  let description = [{
+    Of the node, or of the nearest node above it that has one of that name; for the packet's value of the
+    key, if there is one. Packets or bytes.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$backlog);
+  let results = (outs I64:$result);
+  let assemblyFormat = "$backlog attr-dict `:` type($result)";
+}
+
+def Pifo_RoomOp : Pifo_Op<"room", [MemoryEffects<[MemRead]>]> {
+  let summary = "how many packets more the scheduler holds: its capacity without those inside";
+  let results = (outs I64:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
@@ -138,7 +207,9 @@ def Pifo_StoreOp : Pifo_Op<"store", [MemoryEffects<[MemWrite]>]> {
 
 def Pifo_YieldOp : Pifo_Op<"yield", [Pure, Terminator, ReturnLike,
     ParentOneOf<["::mlir::pifo::PredicateOp", "::mlir::pifo::SchedulingOp",
-                 "::mlir::pifo::ShapingOp", "::mlir::pifo::DequeueOp"]>]> {
+                 "::mlir::pifo::ShapingOp", "::mlir::pifo::DequeueOp",
+                 "::mlir::pifo::AdmitOp", "::mlir::pifo::DeliverOp",
+                 "::mlir::pifo::EvictOp"]>]> {
   let summary = "the result of a transaction";
   let arguments = (ins Optional<Pifo_Int>:$value);
   let assemblyFormat = "attr-dict ($value^ `:` type($value))?";

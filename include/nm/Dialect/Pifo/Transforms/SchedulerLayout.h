@@ -21,6 +21,7 @@ enum Status : int32_t {
   kStatusFull = 2,
   kStatusUnknown = 3,
   kStatusRank = 4,
+  kStatusDropped = 5,
 };
 
 /// A packet in memory: 8 bytes of the user's own (`handle`), then the fields
@@ -39,8 +40,9 @@ struct PacketLayout {
 };
 
 /// Ring: a bitmap hierarchy over the ranks of a window that follows the ranks
-/// that leave, and a heap for those outside of it.
-enum class Container { Word, Bitmap, Ring, Heap, List };
+/// that leave, and a heap for those outside of it. Ends: a heap that gives the
+/// last element too.
+enum class Container { Word, Bitmap, Ring, Ends, Heap, List };
 
 /// Elements of one kind, allocated from a free list; number 0 is none. A slot
 /// begins with the 32-bit number of the next element in a list.
@@ -89,7 +91,7 @@ struct NodeLayout {
   unsigned middleBits, wordBits;
   /// Hot: of rings, i64, the largest rank that left; all if none is inside.
   int64_t window;
-  /// Of each state variable, the first entry. Scalars are hot.
+  /// Of each state variable and backlog, the first entry. Scalars are hot.
   llvm::StringMap<int64_t> states;
 
   bool hasHeap() const { return container >= Container::Ring; }
@@ -124,6 +126,14 @@ struct SchedulerLayout {
   /// Fixed offsets: what calloc returned (ptr), capacity and size (i64).
   static constexpr int64_t kRaw = 0, kCapacity = 8, kSize = 16;
   Pool packets;
+  /// Of schedulers that push out or drop on the way out: packets that wait to
+  /// be handed back, {first, last, newest, isDropped: i32, count: i64}.
+  /// `newest` is the packet that came last, `isDropped` what became of the one
+  /// that left.
+  int64_t dropped = 0;
+  bool keepsDropped = false;
+  static constexpr int64_t kDroppedLast = 4, kNewest = 8, kIsDropped = 12,
+                           kDroppedCount = 16;
   /// Of {next: i32, node, instance: i16, time: i64, packet}; there are at most
   /// 4096 nodes.
   Pool suspended;

@@ -266,6 +266,22 @@ void JsonReader::numbers(const char *field, std::vector<double> &values,
   }
 }
 
+void JsonReader::numbersOrNull(const char *field, std::vector<double> &values,
+                               size_t most, Need need) {
+  const json *found =
+      findList(field, 0, most, listOf("numbers", 0, most), need);
+  if (!found)
+    return;
+  values.clear();
+  for (const json &element : *found) {
+    if (!element.is_number() && !element.is_null())
+      return wrong(place(field, values.size()), element, "a number or null");
+    values.push_back(element.is_null()
+                         ? std::numeric_limits<double>::quiet_NaN()
+                         : element.get<double>());
+  }
+}
+
 void JsonReader::texts(const char *field, std::vector<std::string> &values,
                        size_t most, Need need, size_t mostBytes) {
   std::vector<std::string> read;
@@ -315,6 +331,23 @@ void JsonReader::objects(const char *field, size_t least, size_t most,
       return wrong(place(field, i), (*found)[i], "an object");
     JsonReader reader((*found)[i], this, field, i);
     body(reader, i);
+    reader.finish();
+  }
+}
+
+void JsonReader::objectsByName(const char *field, const NamedBody &body,
+                               Need need) {
+  const json *found = find(field, need, "an object");
+  if (!found)
+    return;
+  if (!found->is_object())
+    return wrong(place(field), *found, "an object");
+  const JsonReader all(*found, this, field, kNone);
+  for (auto it = found->begin(); it != found->end() && first->ok(); ++it) {
+    if (!it->is_object())
+      return wrong(all.place(it.key().c_str()), *it, "an object");
+    JsonReader reader(*it, &all, it.key().c_str(), kNone);
+    body(reader, it.key());
     reader.finish();
   }
 }

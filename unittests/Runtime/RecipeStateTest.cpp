@@ -178,7 +178,7 @@ TEST_F(RecipeState, OfAnotherRecipeOrShapeIsRefused) {
   expectRefused(
       step, [](Training &t) { t.tensors[0].shape = {10, 64}; },
       "parameter 'a.weight' (f32 [10, 64]): the state has shape "
-      "[9,64], expected [10,64]");
+      "[9, 64], expected [10, 64]");
   expectRefused(
       step, [](Training &t) { t.tensors[1].name = "a.base"; },
       "it has a state of 'a.bias', which is none of the 5 "
@@ -188,11 +188,11 @@ TEST_F(RecipeState, OfAnotherRecipeOrShapeIsRefused) {
       "it has no state of parameter 'new' (f32 [4])");
   expectRefused(
       step, [](Training &t) { t.tensors[0].pattern = "1:4"; },
-      "the state has pattern \"2:4 along axis 1\", expected \"1:4 "
-      "along axis 1\"");
+      "the state has pattern '2:4 along axis 1', expected '1:4 "
+      "along axis 1'");
   expectRefused(
       step, [](Training &t) { t.tensors[0].dtype = NM_BF16; },
-      "the state has dtype \"f32\", expected \"bf16\"");
+      "the state has dtype 'f32', expected 'bf16'");
 
   // Rates are not part of the state.
   auto faster = begin(recipe(R"("method": "step", "switch": {"at": 3},

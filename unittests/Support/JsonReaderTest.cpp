@@ -7,6 +7,7 @@
 
 #include "nm/Support/JsonReader.h"
 #include <gtest/gtest.h>
+#include <map>
 
 using namespace nm::support;
 
@@ -184,4 +185,47 @@ TEST(JsonReader, TheFirstFaultIsKept) {
   EXPECT_EQ(status.error().message,
             "f: field 'a[0].flag': found nothing, expected true or false");
 }
+TEST(JsonReader, NullStandsForNaNWhereItMay) {
+  auto read = [](const char *text, std::vector<double> &values) {
+    Status status = readJsonObject(text, "f", [&](JsonReader &reader) {
+      reader.numbersOrNull("list", values, 3);
+    });
+    return status ? std::string() : status.error().message;
+  };
+  std::vector<double> values;
+  EXPECT_EQ(read(R"({"list": [1, null, -2e300]})", values), "");
+  ASSERT_EQ(values.size(), 3u);
+  EXPECT_EQ(values[0], 1);
+  EXPECT_TRUE(values[1] != values[1]);
+  EXPECT_EQ(values[2], -2e300);
+  EXPECT_EQ(read(R"({"list": [1, true]})", values),
+            "f: field 'list[1]': found true, expected a number or null");
+  EXPECT_NE(read(R"({"list": [1, 2, 3, 4]})", values), "");
+}
+
+TEST(JsonReader, ObjectsHaveNamesOfTheFile) {
+  auto read = [](const char *text, std::map<std::string, int64_t> &members) {
+    Status status = readJsonObject(text, "f", [&](JsonReader &reader) {
+      reader.objectsByName("all", [&](JsonReader &one, const std::string &key) {
+        one.integer("count", members[key]);
+      });
+    });
+    return status ? std::string() : status.error().message;
+  };
+  std::map<std::string, int64_t> members;
+  EXPECT_EQ(
+      read(R"({"all": {"a.b": {"count": 1}, "": {"count": 2}}})", members), "");
+  EXPECT_EQ(members, (std::map<std::string, int64_t>{{"a.b", 1}, {"", 2}}));
+  EXPECT_EQ(read(R"({"all": {"a": 1}})", members),
+            "f: field 'all.a': found 1, expected an object");
+  EXPECT_EQ(read(R"({"all": {"a": {"count": 1.5}}})", members),
+            "f: field 'all.a.count': found 1.5, expected an integer");
+  EXPECT_EQ(read(R"({"all": {"a": {"count": 1, "other": 2}}})", members),
+            "f: field 'all.a.other': found an unknown field, expected count");
+  EXPECT_EQ(read(R"({"all": []})", members),
+            "f: field 'all': found a list of 0, expected an object");
+  EXPECT_EQ(read("{}", members),
+            "f: field 'all': found nothing, expected an object");
+}
+
 } // namespace

@@ -45,6 +45,7 @@ class JsonReader {
 public:
   using Body = std::function<void(JsonReader &)>;
   using ElementBody = std::function<void(JsonReader &, size_t)>;
+  using NamedBody = std::function<void(JsonReader &, const std::string &)>;
   using Parse = std::function<bool(const std::string &)>;
 
   JsonReader(const JsonReader &) = delete;
@@ -101,6 +102,9 @@ public:
   }
   void numbers(const char *name, std::vector<double> &values, double least,
                double greatest, size_t most, Need need = Need::Required);
+  /// Of any size; null stands for NaN, which JSON lacks.
+  void numbersOrNull(const char *name, std::vector<double> &values, size_t most,
+                     Need need = Need::Required);
   void texts(const char *name, std::vector<std::string> &values, size_t most,
              Need need = Need::Required, size_t mostBytes = SIZE_MAX);
   /// Each element is a string that `parse` takes.
@@ -114,6 +118,10 @@ public:
   void textsByName(const char *name,
                    std::vector<std::pair<std::string, std::string>> &members,
                    Need need = Need::Required);
+
+  /// The same, each with an object.
+  void objectsByName(const char *name, const NamedBody &body,
+                     Need need = Need::Required);
 
   /// For what no single field can say: "found <the field>, expected ...".
   void wrong(const char *name, const std::string &expected);

@@ -9,6 +9,7 @@
 #include "Trainer.h"
 #include "nm/Runtime/Checkpoint.h"
 #include "nm/Support/Json.h"
+#include "nm/Support/JsonReader.h"
 #include <cmath>
 #include <limits>
 #include <set>
@@ -16,8 +17,8 @@
 namespace nm::rt {
 
 using nlohmann::json;
-using support::jsonKind;
-using support::parseStrictJson;
+using support::JsonReader;
+using support::Need;
 
 static constexpr int64_t kProgressVersion = 1;
 
@@ -90,92 +91,78 @@ std::string Trainer::progress() const {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Fields of the progress, by kind.
-class ProgressReader {
-public:
-  explicit ProgressReader(std::string where) : where(std::move(where)) {}
+/// The progress of one parameter, as it was written.
+struct ParameterProgress {
+  int64_t steps = 0;
+  std::vector<int64_t> shape;
+  std::string dtype, pattern;
+  double scale = 0;
+};
 
-  Error fail(const std::string &what) const {
-    return makeError(Errc::Mismatch, where, ": ", what);
-  }
-
-  Status only(const json &object, const std::string &name,
-              std::initializer_list<const char *> keys) const {
-    if (!object.is_object())
-      return fail(name + " is " + jsonKind(object) + ", expected an object");
-    for (const auto &item : object.items()) {
-      bool known = false;
-      for (const char *key : keys)
-        known = known || item.key() == key;
-      if (!known)
-        return fail(name + " has an unknown field " + quote(item.key()));
-    }
-    return {};
-  }
-
-  Status whole(const json &object, const char *name, int64_t &out) const {
-    auto it = object.find(name);
-    if (it == object.end() || !it->is_number_unsigned() ||
-        it->get<uint64_t>() > (uint64_t(1) << 53))
-      return fail(std::string("field '") + name +
-                  "' is missing or no whole number");
-    out = it->get<int64_t>();
-    return {};
-  }
-
-private:
-  std::string where;
+struct Progress {
+  int64_t version = 0, step = 0;
+  std::optional<int64_t> switchedAt;
+  std::vector<double> samples;
+  std::map<std::string, ParameterProgress, std::less<>> parameters;
 };
 } // namespace
 
-/// Samples of AutoSwitch; JSON has no NaN, which is printed as null.
-static Status readSamples(const ProgressReader &reader, const json &document,
-                          int64_t window, std::vector<double> &samples) {
-  auto it = document.find("samples");
-  if (it == document.end() || !it->is_array() ||
-      it->size() > static_cast<size_t>(window))
-    return reader.fail("field 'samples' is missing or no array of at most " +
-                       std::to_string(window) + " numbers");
-  for (const json &sample : *it) {
-    if (!sample.is_null() && !sample.is_number())
-      return reader.fail(std::string("field 'samples' holds ") +
-                         jsonKind(sample) + ", expected numbers");
-    samples.push_back(sample.is_null()
-                          ? std::numeric_limits<double>::quiet_NaN()
-                          : sample.get<double>());
-  }
-  return {};
+/// Steps are counted exactly by a double.
+static constexpr int64_t kMostSteps = int64_t(1) << 53;
+
+static void readParameter(JsonReader &reader, ParameterProgress &own) {
+  reader.integer("steps", own.steps, int64_t(0), kMostSteps);
+  reader.integers("shape", own.shape, int64_t(0),
+                  std::numeric_limits<int64_t>::max(), size_t(32));
+  reader.text("dtype", own.dtype);
+  reader.text("pattern", own.pattern);
+  reader.number("scale", own.scale, 0, std::numeric_limits<double>::max(),
+                Need::Optional);
 }
 
-static Status readParameter(const ProgressReader &reader, const json &list,
-                            Parameter &parameter) {
-  const ParameterDesc &desc = parameter.desc;
-  auto it = list.find(desc.name);
-  if (it == list.end())
-    return reader.fail("it has no state of " + describe(desc));
-  NM_RETURN_IF_ERROR(
-      reader.only(*it, "the state of " + quote(desc.name),
-                  {"steps", "shape", "dtype", "pattern", "scale"}));
-  auto expect = [&](const char *name, const json &expected) -> Status {
-    auto found = it->find(name);
-    if (found != it->end() && *found == expected)
-      return {};
-    return reader.fail(
-        describe(desc) + ": the state has " + name + " " +
-        (found == it->end() ? "missing" : found->dump(-1, ' ', true)) +
-        ", expected " + expected.dump());
-  };
-  NM_RETURN_IF_ERROR(expect("shape", desc.shape));
-  NM_RETURN_IF_ERROR(expect("dtype", std::string(dtypeName(desc.dtype))));
-  NM_RETURN_IF_ERROR(expect("pattern", patternText(parameter)));
-  NM_RETURN_IF_ERROR(reader.whole(*it, "steps", parameter.steps));
-  parameter.softScale = 0;
-  if (auto scale = it->find("scale"); scale != it->end()) {
-    if (!scale->is_number())
-      return reader.fail(describe(desc) + ": 'scale' is " + jsonKind(*scale) +
-                         ", expected a number");
-    parameter.softScale = scale->get<double>();
+static void readProgress(JsonReader &reader, Progress &progress,
+                         int64_t window) {
+  reader.integer("version", progress.version);
+  if (progress.version != kProgressVersion)
+    reader.wrong("version", std::to_string(kProgressVersion));
+  reader.integer("step", progress.step, int64_t(0), kMostSteps);
+  if (reader.has("switched_at") && !reader.isNull("switched_at")) {
+    int64_t at = 0;
+    reader.integer("switched_at", at, int64_t(0), kMostSteps);
+    progress.switchedAt = at;
   }
+  reader.numbersOrNull("samples", progress.samples,
+                       static_cast<size_t>(window));
+  reader.objectsByName("parameters",
+                       [&](JsonReader &own, const std::string &name) {
+                         readParameter(own, progress.parameters[name]);
+                       });
+}
+
+/// Takes what was written of a parameter, if it is one of this kind.
+static Status takeProgress(const Progress &progress, const std::string &where,
+                           Parameter &parameter) {
+  const ParameterDesc &desc = parameter.desc;
+  auto it = progress.parameters.find(desc.name);
+  if (it == progress.parameters.end())
+    return makeError(Errc::Mismatch, where, ": it has no state of ",
+                     describe(desc));
+  const ParameterProgress &own = it->second;
+  auto differs = [&](const char *what, const std::string &found,
+                     const std::string &expected) {
+    return makeError(Errc::Mismatch, where, ": ", describe(desc),
+                     ": the state has ", what, " ", found, ", expected ",
+                     expected);
+  };
+  if (own.shape != desc.shape)
+    return differs("shape", shapeString(own.shape), shapeString(desc.shape));
+  std::string dtype(dtypeName(desc.dtype)), pattern = patternText(parameter);
+  if (own.dtype != dtype)
+    return differs("dtype", quote(own.dtype), quote(dtype));
+  if (own.pattern != pattern)
+    return differs("pattern", quote(own.pattern), quote(pattern));
+  parameter.steps = own.steps;
+  parameter.softScale = own.scale;
   return {};
 }
 
@@ -244,48 +231,31 @@ Status Trainer::assign(const std::vector<NamedView> &tensors,
                        std::string_view progressText,
                        const std::string &where) {
   return guarded([&]() -> Status {
-    Result<json> document = parseStrictJson(progressText, where);
-    if (!document)
-      return document.error();
-    ProgressReader reader(where);
-    NM_RETURN_IF_ERROR(reader.only(
-        *document, "the progress",
-        {"version", "step", "switched_at", "samples", "parameters"}));
-    int64_t version = 0, step = 0;
-    NM_RETURN_IF_ERROR(reader.whole(*document, "version", version));
-    if (version != kProgressVersion)
-      return reader.fail("version " + std::to_string(version) +
-                         " of the progress, expected " +
-                         std::to_string(kProgressVersion));
-    NM_RETURN_IF_ERROR(reader.whole(*document, "step", step));
-    Schedule schedule(spec);
-    if (auto at = document->find("switched_at");
-        at != document->end() && !at->is_null()) {
-      int64_t switched = 0;
-      NM_RETURN_IF_ERROR(reader.whole(*document, "switched_at", switched));
-      if (spec.method != Method::Step || spec.autoSwitch.at || switched > step)
-        return reader.fail("field 'switched_at' is " +
-                           std::to_string(switched) +
-                           ", but the recipe has not switched by step " +
-                           std::to_string(step));
-      schedule.switchedAt = switched;
-    }
+    Progress read;
     NM_RETURN_IF_ERROR(
-        readSamples(reader, *document, spec.switchWindow(), schedule.samples));
-    auto list = document->find("parameters");
-    if (list == document->end() || !list->is_object())
-      return reader.fail("field 'parameters' is missing or no object");
-    for (const auto &item : list->items())
-      if (!byName.count(item.key()))
-        return reader.fail("it has a state of " + quote(item.key()) +
-                           ", which is none of the " +
-                           std::to_string(parameters.size()) + " parameters");
+        support::readJsonObject(progressText, where, [&](JsonReader &reader) {
+          readProgress(reader, read, spec.switchWindow());
+        }));
+    int64_t step = read.step;
+    Schedule schedule(spec);
+    schedule.switchedAt = read.switchedAt;
+    schedule.samples = read.samples;
+    if (read.switchedAt && (spec.method != Method::Step || spec.autoSwitch.at ||
+                            *read.switchedAt > step))
+      return makeError(Errc::Mismatch, where, ": field 'switched_at' is ",
+                       *read.switchedAt,
+                       ", but the recipe has not switched by step ", step);
+    for (const auto &[name, own] : read.parameters)
+      if (!byName.count(name))
+        return makeError(Errc::Mismatch, where, ": it has a state of ",
+                         quote(name), ", which is none of the ",
+                         parameters.size(), " parameters");
 
     TensorSource source(tensors, where);
     std::vector<Parameter> loaded = parameters;
     for (Parameter &parameter : loaded) {
       const ParameterDesc &desc = parameter.desc;
-      NM_RETURN_IF_ERROR(readParameter(reader, *list, parameter));
+      NM_RETURN_IF_ERROR(takeProgress(read, where, parameter));
       MaskView view = schedule.viewAt(step + 1, parameter.n, parameter.m);
       parameter.view = view;
       for (const StatePart &part : partsOf(spec.optimizer)) {

@@ -41,6 +41,7 @@ constexpr Use kUses[] = {
     {"rtol", kRuns},
     {"inspect", kInspect},
     {"pattern", kCompiles},
+    {"prune", kRun | kEmit},
     {"mask-policy", kCompiles | kProgram},
     {"masks", kCompiles | kProgram | kInspect},
     {"mask-suffix", kCompiles | kProgram | kInspect},
@@ -81,6 +82,9 @@ constexpr Need kNeeds[] = {
     {"rtol", "expect", "is a tolerance of --expect; give a reference with it"},
     {"pattern", "params",
      "says what to expect in a checkpoint; give one with --params"},
+    {"prune", "params",
+     "says what to do with the weights of a checkpoint; give one with "
+     "--params"},
     {"mask-policy", "params",
      "is about the masks of a checkpoint; give one with --params"},
     {"mask-suffix", "params",
@@ -98,6 +102,10 @@ struct Void {
 
 constexpr Void kVoids[] = {
     {"pattern", "dense", "--dense takes every weight as dense"},
+    {"prune", "dense", "--dense takes every weight as dense"},
+    {"pattern", "prune", "--prune says the patterns"},
+    {"mask-policy", "prune",
+     "--prune keeps the largest weights where there is no mask"},
     {"input", "timing-only", "--timing-only computes no values"},
     {"output", "timing-only", "--timing-only computes no values"},
     {"expect", "timing-only", "--timing-only computes no values"},

@@ -51,14 +51,14 @@ driver::parseSizes(llvm::ArrayRef<std::string> texts) {
   return sizes;
 }
 
-llvm::Error driver::checkPatternRule(StringRef text) {
+llvm::Error driver::checkPatternRule(StringRef text, StringRef option) {
   auto [key, pattern] = text.rsplit('=');
   if (!text.contains('='))
     return parsePattern(text).takeError();
   if (key.empty())
-    return makeError("--pattern {0} has no key before '='; expected KEY=N:M, "
-                     "such as *.weight=2:4",
-                     text);
+    return makeError("--{0} {1} has no key before '='; expected KEY=N:M, such "
+                     "as *.weight=2:4",
+                     option, text);
   if (pattern == "dense")
     return llvm::Error::success();
   return parsePattern(pattern).takeError();

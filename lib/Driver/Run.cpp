@@ -23,6 +23,7 @@
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Modes.h"
 #include "nm/Driver/Progress.h"
+#include "nm/Driver/Prune.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
@@ -311,6 +312,10 @@ llvm::Error Runner::compile() {
           lowerToLLVMDialect(*source.module, options, report.log))
     return error;
   report.pipelineMs = passes.ms();
+  if (!options.prune.empty())
+    if (llvm::Error error = describePruning(*source.module, source.functions,
+                                            options, report.log, llvm::errs()))
+      return error;
   if (options.emit == EmitKind::MLIR) {
     std::string text;
     llvm::raw_string_ostream(text) << *source.module << "\n";
@@ -475,6 +480,8 @@ static llvm::Error compileAndRun(RunOptions options,
         options.inputFile, other);
   if (llvm::Error error =
           checkUsed(options, modeOf(options, false, device->has_value())))
+    return error;
+  if (llvm::Error error = applyPrune(options))
     return error;
   registerAllToLLVMIRTranslations(registry);
   // One thread, so that the times of passes do not overlap.

@@ -91,6 +91,9 @@ void addMasks(support::CommandLine &line, RunOptions &options, Texts &texts) {
             "pattern of the weights, instead of the one found; KEY names some "
             "(* is any text, ? one character), the first that fits counts; "
             "KEY=dense leaves them");
+  line.list("prune", options.prune, "[KEY=]N:M",
+            "prune weights by magnitude and say what became of each: the N "
+            "largest of every M are kept; KEY as in --pattern");
   line.choice<MaskPolicy>(
       "mask-policy", options.mask.policy, "what to do about masks:",
       {{"if-present", MaskPolicy::IfPresent,

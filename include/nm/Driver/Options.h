@@ -41,8 +41,8 @@ struct WeightPattern {
 };
 llvm::Expected<WeightPattern> parsePattern(StringRef text);
 
-/// Checks a value of --pattern: `[KEY=]N:M` or `KEY=dense`.
-llvm::Error checkPatternRule(StringRef text);
+/// Checks a value of --pattern or --prune: `[KEY=]N:M` or `KEY=dense`.
+llvm::Error checkPatternRule(StringRef text, StringRef option = "pattern");
 
 enum class EmitKind {
   Execute,
@@ -94,6 +94,8 @@ struct RunOptions {
   /// `N:M` for every matrix, `KEY=N:M` or `KEY=dense` for the keys that an
   /// expression names; the first that fits a key counts.
   std::vector<std::string> patterns;
+  /// The same of weights that are to be pruned by magnitude.
+  std::vector<std::string> prune;
   ::nm::rt::MaskOptions mask;
   bool cache = false;
   std::string cacheFolder;

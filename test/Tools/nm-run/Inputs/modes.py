@@ -44,7 +44,7 @@ MODES = {
 # A value that fits, and what an option needs beside it.
 VALUES = {
     "params": "x.npy", "bind": "w=k", "size": "n=8", "input": "x.npy", "output": "out.npy", "expect": "y.npy", "atol": "1",
-    "rtol": "1", "inspect": "x.npy", "pattern": "2:4", "mask-policy": "ignore",
+    "rtol": "1", "inspect": "x.npy", "pattern": "2:4", "prune": "2:4", "mask-policy": "ignore",
     "masks": "x.npy", "mask-suffix": "_mask", "mask-bit-order": "lsb", "cache": None, "entry": "f", "threads": "1",
     "repeat": "2", "dense": None, "reference": None, "emit": "llvm", "o": "out.o", "target": "host",
     "target-cpu": "native", "prefix": "p_", "cc": "cc", "element-type": "f16", "timing-only": None, "no-verify": None,
@@ -54,11 +54,12 @@ VALUES = {
     "remarks-output-file": "out.yaml",
 }
 NEEDS = {"atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--params=x.npy"],
-         "pattern": ["--params=x.npy"], "mask-policy": ["--params=x.npy"],
+         "pattern": ["--params=x.npy"], "prune": ["--params=x.npy"], "mask-policy": ["--params=x.npy"],
          "masks": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
 VOID = [("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
         ("mask-bit-order", []), ("cache", []), ("policy", []), ("o", []), ("prefix", []), ("cc", []),
-        ("pattern", ["--params=x.npy", "--dense"])]
+        ("pattern", ["--params=x.npy", "--dense"]), ("prune", []), ("prune", ["--params=x.npy", "--dense"]),
+        ("pattern", ["--params=x.npy", "--prune=1:2"]), ("mask-policy", ["--params=x.npy", "--prune=1:2"])]
 
 table = {}
 header = [cell.strip() for cell in re.search(r"^\| Option \|(.*)\|$", page, re.M)[1].split("|")]

@@ -1,0 +1,124 @@
+//===- Prune.cpp - What --prune did to each weight -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Prune.h"
+#include "nm/Driver/Support.h"
+#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/Params.h"
+#include "nm/Runtime/Sparsity.h"
+#include "nm/Runtime/Weight.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+llvm::Error driver::applyPrune(RunOptions &options) {
+  if (options.prune.empty())
+    return llvm::Error::success();
+  for (const std::string &rule : options.prune)
+    if (llvm::Error error = checkPatternRule(rule, "prune"))
+      return error;
+  options.patterns = options.prune;
+  options.mask.policy = rt::MaskPolicy::Derive;
+  return llvm::Error::success();
+}
+
+/// The norm of what a pattern removes, relative to that of all.
+static llvm::Expected<double> distanceFromDense(const rt::Checkpoint &file,
+                                                const rt::ParamSpec &spec,
+                                                const RunOptions &options) {
+  auto weight = rt::readWeight(file, spec.key, options.mask);
+  if (!weight)
+    return toError(weight.error());
+  auto contiguous = rt::toContiguous(weight->tensor);
+  if (!contiguous)
+    return toError(contiguous.error());
+  const rt::TensorView &view = contiguous->view;
+  std::optional<rt::Mask> mask = weight->mask;
+  if (!mask) {
+    auto derived = rt::deriveMask(view, spec.sparsity->axis, spec.sparsity->n,
+                                  spec.sparsity->m);
+    if (!derived)
+      return toError(derived.error());
+    mask = std::move(*derived);
+  }
+  double removed = 0, all = 0;
+  int64_t step = rt::elementBytes(view.dtype);
+  for (int64_t i = 0, count = view.count(); i < count; ++i) {
+    double value = rt::elementToDouble(view.data + i * step, view.dtype);
+    all += value * value;
+    if (!mask->test(i))
+      removed += value * value;
+  }
+  return all == 0 ? 0 : std::sqrt(removed / all);
+}
+
+/// Why the passes left a weight, in the words of their remarks.
+static std::string whyLeft(const std::string &key, const CompileLog &log) {
+  std::string head = "key=" + key + " ";
+  for (const RemarkRecord &remark : log.remarks)
+    if (remark.name == "sparsity-not-declared" &&
+        StringRef(remark.message).starts_with(head))
+      return remark.message.substr(head.size());
+  return "it is no operand of a product";
+}
+
+using Files = llvm::StringMap<std::shared_ptr<const rt::Checkpoint>>;
+
+static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
+                                  const RunOptions &options,
+                                  const CompileLog &log,
+                                  llvm::raw_ostream &os) {
+  std::string key = rt::shownKey(spec.key);
+  std::string shown = (spec.scope.empty() ? "" : spec.scope + ": ") + key +
+                      " " + rt::shapeString(spec.shape);
+  if (!spec.sparsity || spec.sparsity->n == spec.sparsity->m) {
+    os << "left " << shown << ": " << whyLeft(key, log) << "\n";
+    return llvm::Error::success();
+  }
+  std::string line =
+      llvm::formatv("pruned {0} to {1}:{2} along dimension {3}", shown,
+                    spec.sparsity->n, spec.sparsity->m, spec.sparsity->axis);
+  // Weights that are worked out from integers have no values in the file.
+  auto file = files.find(spec.scope);
+  if (file != files.end() && key == spec.key) {
+    auto distance = distanceFromDense(*file->second, spec, options);
+    if (!distance)
+      return distance.takeError();
+    line += llvm::formatv(", {0:f2} % of its norm removed", *distance * 100);
+  }
+  os << line << "\n";
+  return llvm::Error::success();
+}
+
+llvm::Error driver::describePruning(ModuleOp module,
+                                    ArrayRef<Signature> functions,
+                                    const RunOptions &options,
+                                    const CompileLog &log,
+                                    llvm::raw_ostream &os) {
+  Files files;
+  for (const Binding &binding : options.params) {
+    auto file = rt::Checkpoint::open(binding.path);
+    if (!file)
+      return toError(file.error());
+    files[binding.name] = *file;
+  }
+  for (const Signature &function : functions) {
+    auto text = getManifest(module, function.name);
+    if (!text)
+      return text.takeError();
+    auto manifest = rt::parseManifest(*text);
+    if (!manifest)
+      return toError(manifest.error());
+    for (const rt::ParamSpec &spec : manifest->params)
+      if (spec.shape.size() > 1)
+        if (llvm::Error error = describeWeight(spec, files, options, log, os))
+          return error;
+  }
+  return llvm::Error::success();
+}

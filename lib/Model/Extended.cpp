@@ -332,14 +332,100 @@ static double throughRings(const Device &device, const AttentionShape &shape,
                        shape.keys, e, layout.softmaxSlots, 2));
 }
 
+/// Operations of the special function unit. Fused: one pass, and outputs are
+/// rescaled at each visit; the last one divides by the sum. Else three passes,
+/// and results are rounded.
+static double specialOps(const Device &device, const AttentionShape &shape,
+                         const Dataflow &flow, const BlockSums &sums) {
+  const SpecialFunctionUnit &sf = device.specialFunction;
+  double area = static_cast<double>(sums.area);
+  double visited =
+      static_cast<double>(sums.rows) * static_cast<double>(shape.valueWidth());
+  double ops =
+      area * static_cast<double>(flow.isFused() ? sf.maxCycles + sf.expCycles +
+                                                      sf.sumCycles
+                                                : sf.softmaxCycles()) +
+      visited * static_cast<double>(sf.scaleCycles);
+  return ops * static_cast<double>(unitCount(shape));
+}
+
+/// Bytes through the scratchpad, those from and to DRAM aside: both products;
+/// the softmax (fused: read for the maximum, read and written for the
+/// exponential; else three reads and two writes); the sums, added to, rescaled
+/// or divided.
+static double scratchpadBytes(const Device &device, const AttentionShape &shape,
+                              const Dataflow &flow, const BlockSums &sums,
+                              const ProductSums &products) {
+  double area = static_cast<double>(sums.area);
+  double visited =
+      static_cast<double>(sums.rows) * static_cast<double>(shape.valueWidth());
+  double moved = products.logitTraffic[static_cast<int>(flow.logit)] +
+                 products.attendTraffic[static_cast<int>(flow.attend)] +
+                 (flow.isFused() ? 3 : 5) * area;
+  return static_cast<double>(unitCount(shape)) *
+         (moved * (device.elementBits / 8.0) +
+          3 * visited * (device.accumulatorBits / 8.0));
+}
+
+/// Parts of a step that take turns with another.
+static int64_t piecesOf(const AttentionShape &shape, const Dataflow &flow,
+                        const AttentionLayout &layout) {
+  return layout.alternates ? ceilDiv(shape.keys, layout.chunk)
+                           : ceilDiv(flow.rows, layout.partRows);
+}
+
+/// Cycles in which nothing else can go on: the first operands come in, and the
+/// last outputs go out, alone (those of all units side by side); the array
+/// turns from logits to outputs and back for each pack of units and each piece.
+static double edgeCycles(const Device &device, const AttentionShape &shape,
+                         const Dataflow &flow, const BlockSums &sums,
+                         const AttentionLayout &layout) {
+  auto overhead = [&](Stationarity stationarity) {
+    return static_cast<double>(
+        device.array.stepOverhead[static_cast<int>(stationarity)]);
+  };
+  int64_t firstKeys = flow.isStaged(StagedK) ? shape.keys
+                      : flow.keyTile ? std::min(flow.keyTile, shape.keys)
+                                     : std::min(device.array.cols, shape.keys);
+  double edgeBytes = static_cast<double>(flow.packed * (flow.rows + firstKeys) *
+                                         (shape.headDim + shape.valueWidth())) *
+                     (device.elementBits / 8.0);
+  return (overhead(flow.logit) + overhead(flow.attend)) / 2 *
+             static_cast<double>(sums.steps * piecesOf(shape, flow, layout)) *
+             static_cast<double>(ceilDiv(unitCount(shape), flow.packed)) +
+         edgeBytes / device.dramBytesPerCycle() +
+         2 * static_cast<double>(device.dram.latencyCycles +
+                                 device.dma.setupCycles) +
+         static_cast<double>(device.array.fillCycles);
+}
+
+/// Cycles in which the array waits for a softmax. Where two steps share the
+/// place of their logits, it waits between them: for a chunk's softmax if
+/// chunks take turns, else for all of it.
+static double serialCycles(const Device &device, const AttentionShape &shape,
+                           const Dataflow &flow, const BlockSums &sums,
+                           const AttentionLayout &layout,
+                           double softmaxCycles) {
+  bool isSerial = layout.isFused && !layout.isOnline && layout.packs == 1 &&
+                  layout.partRows >= flow.rows;
+  if (!isSerial)
+    return 0;
+  double units = static_cast<double>(unitCount(shape));
+  double area = static_cast<double>(sums.area);
+  double softmax =
+      std::max(softmaxCycles, 3 * units * area * (device.elementBits / 8.0) /
+                                  device.scratchpadBytesPerCycle());
+  int64_t turns = layout.alternates ? piecesOf(shape, flow, layout) : 1;
+  return softmax / static_cast<double>(turns) +
+         static_cast<double>(device.array.fillCycles * sums.steps) *
+             static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
+}
+
 Cost priceExtended(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums) {
   AttentionLayout layout(device, shape, flow);
-  int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
   double units = static_cast<double>(unitCount(shape));
-  int64_t d = shape.headDim, v = shape.valueWidth();
-  double elementBytes = device.elementBits / 8.0;
-  const SpecialFunctionUnit &sf = device.specialFunction;
+  double width = static_cast<double>(shape.headDim + shape.valueWidth());
 
   Cost cost;
   cost.footprintBytes = static_cast<double>(layout.bytes);
@@ -351,79 +437,30 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   // Segments work on different heads at the same time.
   const ProductSums &products = sums.products(layout);
   cost.computeCycles =
-      (products.logitCycles[l] + products.attendCycles[t]) *
+      (products.logitCycles[static_cast<int>(flow.logit)] +
+       products.attendCycles[static_cast<int>(flow.attend)]) *
       static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
 
-  // Fused: one pass, and outputs are rescaled at each visit; the last one
-  // divides by the sum. Else three passes, and results are rounded.
-  double area = static_cast<double>(sums.area);
-  double visited = static_cast<double>(sums.rows) * static_cast<double>(v);
-  double specialOps =
-      area * static_cast<double>(flow.isFused() ? sf.maxCycles + sf.expCycles +
-                                                      sf.sumCycles
-                                                : sf.softmaxCycles()) +
-      visited * static_cast<double>(sf.scaleCycles);
-  specialOps *= units;
-  if (sf.lanes > 0)
-    cost.softmaxCycles = specialOps / static_cast<double>(sf.lanes);
-
-  // Scratchpad: both products; the softmax (fused: read for the maximum, read
-  // and written for the exponential; else three reads and two writes); the
-  // sums, added to, rescaled or divided; and what passes to and from DRAM.
-  double moved = products.logitTraffic[l] + products.attendTraffic[t] +
-                 (flow.isFused() ? 3 : 5) * area;
-  double sumBytes = device.accumulatorBits / 8.0;
+  double special = specialOps(device, shape, flow, sums);
+  if (device.specialFunction.lanes > 0)
+    cost.softmaxCycles =
+        special / static_cast<double>(device.specialFunction.lanes);
   double onChipBytes =
-      units * (moved * elementBytes + 3 * visited * sumBytes) + cost.dramBytes;
+      scratchpadBytes(device, shape, flow, sums, products) + cost.dramBytes;
   cost.onChipCycles = onChipBytes / device.scratchpadBytesPerCycle();
 
-  auto overhead = [&](int i) {
-    return static_cast<double>(device.array.stepOverhead[i]);
-  };
-  // The first operands come in, and the last outputs go out, alone: those of
-  // all units side by side.
-  int64_t firstKeys = flow.isStaged(StagedK) ? shape.keys
-                      : flow.keyTile ? std::min(flow.keyTile, shape.keys)
-                                     : std::min(device.array.cols, shape.keys);
-  double edgeBytes =
-      static_cast<double>(flow.packed * (flow.rows + firstKeys) * (d + v)) *
-      elementBytes;
-  // The array turns from logits to outputs and back for each pack of units, and
-  // for each part of a step that takes turns with another.
-  int64_t pieces = layout.alternates ? ceilDiv(shape.keys, layout.chunk)
-                                     : ceilDiv(flow.rows, layout.partRows);
   cost.overheadCycles =
-      (overhead(l) + overhead(t)) / 2 *
-          static_cast<double>(sums.steps * pieces) *
-          static_cast<double>(ceilDiv(unitCount(shape), flow.packed)) +
-      edgeBytes / device.dramBytesPerCycle() +
-      2 * static_cast<double>(device.dram.latencyCycles +
-                              device.dma.setupCycles) +
-      static_cast<double>(device.array.fillCycles);
-
-  // Where two steps share the place of their logits, the array waits between
-  // them: for a chunk's softmax if chunks take turns, else for all of it.
-  bool isSerial = layout.isFused && !layout.isOnline && layout.packs == 1 &&
-                  layout.partRows >= flow.rows;
-  if (isSerial) {
-    double softmax =
-        std::max(cost.softmaxCycles, 3 * units * area * elementBytes /
-                                         device.scratchpadBytesPerCycle());
-    cost.overheadCycles +=
-        softmax / static_cast<double>(layout.alternates ? pieces : 1) +
-        static_cast<double>(device.array.fillCycles * sums.steps) *
-            static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
-  }
-
+      edgeCycles(device, shape, flow, sums, layout) +
+      serialCycles(device, shape, flow, sums, layout, cost.softmaxCycles);
   cost.cycles = std::max({overlapped(device, shape, flow, sums, layout, cost),
                           throughRings(device, shape, flow, sums, layout, cost),
                           cost.softmaxCycles, cost.onChipCycles}) +
                 cost.overheadCycles;
-  cost.idealCycles = units * neededLogits(shape) * static_cast<double>(d + v) /
+  cost.idealCycles = units * neededLogits(shape) * width /
                      static_cast<double>(device.array.macsPerCycle());
   const EnergyTable &energy = device.energy;
-  cost.energyPj = energy.mac * units * area * static_cast<double>(d + v) +
-                  energy.specialFunctionOp * specialOps +
+  cost.energyPj = energy.mac * units * static_cast<double>(sums.area) * width +
+                  energy.specialFunctionOp * special +
                   energy.scratchpadByte * onChipBytes +
                   energy.dramByte * cost.dramBytes;
   return cost;

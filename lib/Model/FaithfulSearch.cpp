@@ -56,56 +56,53 @@ std::vector<int64_t> blockSizes(int64_t length, int64_t least) {
   return sizes;
 }
 
-Result<SearchResult> searchFaithful(const Device &device,
-                                    const AttentionShape &shape,
-                                    const SearchOptions &options) {
-  Dataflow flow;
-  flow.rows = shape.keys;
-  flow.granularity = Granularity::Head;
-  if (Status status = checkFaithful(device, shape, flow); !status)
-    return status.error();
+namespace {
 
-  Ranking ranking(options);
-  if (options.scope == Scope::Naive) {
-    // Fixed tiles of the array's side; weight stationary, where the array is.
-    flow.granularity = Granularity::Row;
-    flow.rows = std::min(device.array.rows, shape.keys);
-    flow.logit = flow.attend = Stationarity::Weight;
-    ++ranking.result.points;
-    if (!device.array.supports(Stationarity::Weight))
-      flow.logit = flow.attend = Stationarity::Output;
-    if (!device.array.supports(flow.logit)) {
-      ranking.rejectMany(flow, 1, [] {
-        return std::string("input stationarity alone, which the paper's model "
-                           "lacks");
-      });
-      return ranking.take();
-    }
+/// Fixed tiles of the array's side; weight stationary, where the array is.
+void rankNaive(Ranking &ranking, const Device &device,
+               const AttentionShape &shape, const SearchOptions &options) {
+  Dataflow flow;
+  flow.granularity = Granularity::Row;
+  flow.rows = std::min(device.array.rows, shape.keys);
+  flow.logit = flow.attend = Stationarity::Weight;
+  ++ranking.result.points;
+  if (!device.array.supports(Stationarity::Weight))
+    flow.logit = flow.attend = Stationarity::Output;
+  if (!device.array.supports(flow.logit))
+    ranking.rejectMany(flow, 1, [] {
+      return std::string("input stationarity alone, which the paper's model "
+                         "lacks");
+    });
+  else
     ranking.add(flow,
                 evaluateFaithful(device, shape, flow, options.modelSoftmax));
-    return ranking.take();
-  }
+}
 
-  // Granularity, rows and stationarity outside; stagings inside, so that one
-  // bound disposes of all of them.
-  struct Outer {
-    Dataflow flow;
-    double bound;
-    size_t index;
-  };
+/// Granularity, rows and stationarity, with a bound on all stagings.
+struct Outer {
+  Dataflow flow;
+  double bound;
+  size_t index;
+};
+
+/// All that the space has, promising ones first: pruning then finds a tight
+/// bound early. The order is the same with and without pruning, and ties fall
+/// by it.
+std::vector<Outer> listOuters(const Device &device, const AttentionShape &shape,
+                              const SearchOptions &options) {
   std::vector<Outer> outers;
   auto visit = [&](Granularity granularity, int64_t rows, int64_t heads) {
     for (Stationarity stationarity :
          {Stationarity::Output, Stationarity::Weight}) {
       if (!device.array.supports(stationarity))
         continue;
-      Dataflow f;
-      f.granularity = granularity;
-      f.rows = rows;
-      f.heads = heads;
-      f.logit = f.attend = stationarity;
+      Dataflow flow;
+      flow.granularity = granularity;
+      flow.rows = rows;
+      flow.heads = heads;
+      flow.logit = flow.attend = stationarity;
       outers.push_back(
-          {f, lowerBound(device, shape, f, options), outers.size()});
+          {flow, lowerBound(device, shape, flow, options), outers.size()});
     }
   };
   visit(Granularity::Head, shape.keys, 1);
@@ -121,15 +118,32 @@ Result<SearchResult> searchFaithful(const Device &device,
       if (rows != shape.keys && shape.keys % rows == 0)
         visit(Granularity::Row, rows, 1);
   }
-
-  // Promising ones first: pruning then finds a tight bound early. The order is
-  // the same with and without pruning, and ties fall by it.
   std::sort(outers.begin(), outers.end(), [](const Outer &a, const Outer &b) {
     return std::tie(a.bound, a.index) < std::tie(b.bound, b.index);
   });
+  return outers;
+}
+
+} // namespace
+
+Result<SearchResult> searchFaithful(const Device &device,
+                                    const AttentionShape &shape,
+                                    const SearchOptions &options) {
+  Dataflow largest;
+  largest.rows = shape.keys;
+  largest.granularity = Granularity::Head;
+  if (Status status = checkFaithful(device, shape, largest); !status)
+    return status.error();
+
+  Ranking ranking(options);
+  if (options.scope == Scope::Naive) {
+    rankNaive(ranking, device, shape, options);
+    return ranking.take();
+  }
+  // Stagings are the inner loop, so that one bound disposes of all of them.
   bool unfused = options.scope == Scope::Unfused;
   int64_t stagings = unfused ? 16 : 32;
-  for (Outer &outer : outers) {
+  for (Outer &outer : listOuters(device, shape, options)) {
     ranking.result.points += stagings;
     if (ranking.hopeless(outer.bound)) {
       ranking.prune(stagings);

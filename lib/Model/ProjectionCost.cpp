@@ -48,12 +48,23 @@ struct BlockTerms {
   double onChipBytes = 0, decoded = 0;
 };
 
-class Pricing {
+/// A loop over blocks, of which the last one may be smaller.
+struct BlockLoop {
+  BlockLoop(int64_t size, int64_t block)
+      : whole(size / block), rest(size % block) {}
+  int64_t whole; ///< blocks of full size
+  int64_t rest;  ///< size of the last one, or 0
+  int64_t blocks() const { return whole + (rest ? 1 : 0); }
+};
+
+/// The time and energy of one projection with one tiling.
+class ProjectionPricer {
 public:
-  Pricing(const Device &device, const ProjectionShape &shape,
-          const ProjectionTiling &tiling)
+  ProjectionPricer(const Device &device, const ProjectionShape &shape,
+                   const ProjectionTiling &tiling)
       : device(device), shape(shape), tiling(tiling),
         depth(projectionDepth(device, shape, tiling)),
+        tokenLoop(shape.tokens, tiling.tokens), outLoop(shape.out, tiling.out),
         bandwidth(device.dramBytesPerCycle()),
         onChip(device.scratchpadBytesPerCycle()),
         latency(static_cast<double>(device.dram.latencyCycles +
@@ -70,6 +81,18 @@ private:
   Strip addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
                   int64_t count, bool isFirst) const;
   BlockTerms blockTerms(int64_t m, int64_t n) const;
+  /// What all blocks of the token and output loops take together.
+  struct Totals {
+    BlockTerms first, last;
+    double pipeline = 0, stall = 0, exposed = 0;
+    double dramCycles = 0, computeCycles = 0;
+    double decoded = 0, onChipBytes = 0;
+  };
+  Totals sumBlocks() const;
+  /// Cycles in which the array waits for the sums of a block of `m` tokens.
+  double exposedCycles(const BlockTerms &block, int64_t m) const;
+  /// How often the array is set up: anew where the size of a product changes.
+  double setups() const;
   /// Bytes of whole bursts that rows of a strip take; whole rows lie side by
   /// side.
   double burstBytes(int64_t rows, int64_t row, int64_t k) const {
@@ -98,12 +121,14 @@ private:
   const ProjectionShape &shape;
   const ProjectionTiling &tiling;
   int64_t depth;
+  BlockLoop tokenLoop, outLoop;
   double bandwidth, onChip, latency, fill;
 };
 
-Pricing::Strip Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n,
-                                  int64_t k, int64_t count,
-                                  bool isFirst) const {
+ProjectionPricer::Strip ProjectionPricer::addStrips(BlockTerms &block,
+                                                    int64_t m, int64_t n,
+                                                    int64_t k, int64_t count,
+                                                    bool isFirst) const {
   if (!count || !k)
     return {};
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);
@@ -159,7 +184,7 @@ Pricing::Strip Pricing::addStrips(BlockTerms &block, int64_t m, int64_t n,
   return {array, load};
 }
 
-BlockTerms Pricing::blockTerms(int64_t m, int64_t n) const {
+BlockTerms ProjectionPricer::blockTerms(int64_t m, int64_t n) const {
   BlockTerms block;
   int64_t whole = shape.in / depth;
   // Only the first strip finds no sums.
@@ -198,94 +223,102 @@ BlockTerms Pricing::blockTerms(int64_t m, int64_t n) const {
   return block;
 }
 
-Cost Pricing::price() const {
-  int64_t tokenBlocks = ceilDiv(shape.tokens, tiling.tokens);
-  int64_t outBlocks = ceilDiv(shape.out, tiling.out);
-  double blocks =
-      static_cast<double>(tokenBlocks) * static_cast<double>(outBlocks);
-  Cost cost;
-  cost.footprintBytes =
-      static_cast<double>(projectionFootprint(device, shape, tiling));
-  int64_t bytes =
-      outBlocks * bitsToBytes(shape.tokens * shape.in * device.elementBits) +
-      tokenBlocks * weightBytes(device, shape) +
-      bitsToBytes(shape.tokens * shape.out * device.elementBits);
-  cost.dramBytes = static_cast<double>(bytes);
+double ProjectionPricer::exposedCycles(const BlockTerms &block,
+                                       int64_t m) const {
+  // The array waits until the sums are out but for what two buffers hold. A
+  // strip comes in meanwhile, from the same bandwidth.
+  double parts = chunks(m);
+  double store = block.store * std::max(parts - 2, 0.0) / parts;
+  double wait =
+      std::max(block.special, store + std::min(store, block.firstLoad)) +
+      (parts > 2 ? latency : 0);
+  double alone = std::max(
+      std::max(block.special, store),
+      std::max(block.array + wait, block.load + block.store) - block.pipeline);
+  // With a second block of sums a store takes half of the bandwidth; the
+  // array feels what the loads then lack.
+  if (overlaps())
+    alone =
+        std::min(alone, block.store *
+                            std::clamp(2 - block.array / block.load, 0.0, 1.0));
+  return alone;
+}
 
-  // Blocks of the token and output loops; the last ones may be smaller.
-  bool isDouble = overlaps();
-  double pipeline = 0, exposed = 0, stall = 0, decoded = 0, onChipBytes = 0;
-  BlockTerms first, last;
+ProjectionPricer::Totals ProjectionPricer::sumBlocks() const {
+  Totals totals;
   auto add = [&](int64_t m, int64_t n, int64_t count) {
     if (!count || !m || !n)
       return;
     BlockTerms block = blockTerms(m, n);
     double c = static_cast<double>(count);
-    if (pipeline == 0)
-      first = block;
-    last = block;
-    pipeline += c * block.pipeline;
-    stall += c * block.stall;
-    cost.dramCycles += c * (block.load + block.store);
-    cost.computeCycles += c * block.compute;
-    decoded += c * block.decoded;
-    onChipBytes += c * block.onChipBytes;
-    // The array waits until the sums are out but for what two buffers hold. A
-    // strip comes in meanwhile, from the same bandwidth.
-    double parts = chunks(m);
-    double store = block.store * std::max(parts - 2, 0.0) / parts;
-    double wait =
-        std::max(block.special, store + std::min(store, block.firstLoad)) +
-        (parts > 2 ? latency : 0);
-    double alone =
-        std::max(std::max(block.special, store),
-                 std::max(block.array + wait, block.load + block.store) -
-                     block.pipeline);
-    // With a second block of sums a store takes half of the bandwidth; the
-    // array feels what the loads then lack.
-    if (isDouble)
-      alone =
-          std::min(alone, block.store * std::clamp(2 - block.array / block.load,
-                                                   0.0, 1.0));
-    exposed += c * alone;
+    if (totals.pipeline == 0)
+      totals.first = block;
+    totals.last = block;
+    totals.pipeline += c * block.pipeline;
+    totals.stall += c * block.stall;
+    totals.dramCycles += c * (block.load + block.store);
+    totals.computeCycles += c * block.compute;
+    totals.decoded += c * block.decoded;
+    totals.onChipBytes += c * block.onChipBytes;
+    totals.exposed += c * exposedCycles(block, m);
   };
-  int64_t wholeT = shape.tokens / tiling.tokens,
-          restT = shape.tokens % tiling.tokens;
-  int64_t wholeO = shape.out / tiling.out, restO = shape.out % tiling.out;
-  add(tiling.tokens, tiling.out, wholeT * wholeO);
-  add(restT, tiling.out, wholeO);
-  add(tiling.tokens, restO, wholeT);
-  add(restT, restO, 1);
+  add(tiling.tokens, tiling.out, tokenLoop.whole * outLoop.whole);
+  add(tokenLoop.rest, tiling.out, outLoop.whole);
+  add(tiling.tokens, outLoop.rest, tokenLoop.whole);
+  add(tokenLoop.rest, outLoop.rest, 1);
+  return totals;
+}
 
-  onChipBytes += cost.dramBytes;
+double ProjectionPricer::setups() const {
+  auto changes = [](const BlockLoop &loop) {
+    return loop.whole && loop.rest ? 2.0 : 0.0;
+  };
+  double blocks = static_cast<double>(tokenLoop.blocks()) *
+                  static_cast<double>(outLoop.blocks());
+  return 1 + changes(outLoop) / 2 +
+         changes(tokenLoop) * static_cast<double>(outLoop.blocks()) +
+         changes(BlockLoop(shape.in, depth)) * blocks;
+}
+
+Cost ProjectionPricer::price() const {
+  double blocks = static_cast<double>(tokenLoop.blocks()) *
+                  static_cast<double>(outLoop.blocks());
+  Cost cost;
+  cost.footprintBytes =
+      static_cast<double>(projectionFootprint(device, shape, tiling));
+  int64_t bytes = outLoop.blocks() * bitsToBytes(shape.tokens * shape.in *
+                                                 device.elementBits) +
+                  tokenLoop.blocks() * weightBytes(device, shape) +
+                  bitsToBytes(shape.tokens * shape.out * device.elementBits);
+  cost.dramBytes = static_cast<double>(bytes);
+  Totals totals = sumBlocks();
+  cost.dramCycles = totals.dramCycles;
+  cost.computeCycles = totals.computeCycles;
+  double onChipBytes = totals.onChipBytes + cost.dramBytes;
   cost.onChipCycles = onChipBytes / onChip;
-  double step = static_cast<double>(
-      device.array.stepOverhead[static_cast<int>(tiling.stationarity)]);
+
   // The first two strips never wait for a buffer.
   double strips = blocks * static_cast<double>(ceilDiv(shape.in, depth));
-  stall *= std::max(strips - 2, 0.0) / strips;
+  double stall = totals.stall * (std::max(strips - 2, 0.0) / strips);
   double parts = chunks(std::min(shape.tokens, tiling.tokens));
+  const BlockTerms &first = totals.first, &last = totals.last;
   double out = std::max(last.special + last.store / parts,
                         last.special / parts + last.store) +
                latency;
-  double waits = exposed * (blocks - 1) / blocks;
+  double waits = totals.exposed * (blocks - 1) / blocks;
   // Nothing comes in beside the last product.
   double tail = std::max(last.firstLoad - last.lastProduct, 0.0);
-  double busy = std::max({first.firstLoad + pipeline - tail + waits + stall,
-                          cost.dramCycles - last.store + last.lastProduct,
-                          cost.onChipCycles});
+  double busy = std::max(
+      {first.firstLoad + totals.pipeline - tail + waits + stall,
+       cost.dramCycles - last.store + last.lastProduct, cost.onChipCycles});
   double slowest =
       std::max({cost.computeCycles, cost.dramCycles, cost.onChipCycles});
-  // The array is set up anew where the size of a product changes.
-  auto changes = [](int64_t whole, int64_t rest) {
-    return whole && rest ? 2.0 : 0.0;
-  };
-  double setups = 1 + changes(wholeO, restO) / 2 +
-                  changes(wholeT, restT) * static_cast<double>(outBlocks) +
-                  changes(shape.in / depth, shape.in % depth) * blocks;
-  cost.overheadCycles =
-      step / 2 * setups + latency + fill + std::max(busy + out - slowest, 0.0);
+  double step = static_cast<double>(
+      device.array.stepOverhead[static_cast<int>(tiling.stationarity)]);
+  cost.overheadCycles = step / 2 * setups() + latency + fill +
+                        std::max(busy + out - slowest, 0.0);
   cost.cycles = slowest + cost.overheadCycles;
+
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);
   double macs =
       static_cast<double>(shape.tokens) *
@@ -293,7 +326,7 @@ Cost Pricing::price() const {
       static_cast<double>(shape.out);
   cost.idealCycles = macs / static_cast<double>(device.array.macsPerCycle());
   cost.energyPj = device.energy.mac * macs +
-                  device.energy.indexDecode * decoded +
+                  device.energy.indexDecode * totals.decoded +
                   device.energy.scratchpadByte * onChipBytes +
                   device.energy.dramByte * cost.dramBytes;
   return cost;
@@ -318,7 +351,7 @@ int64_t projectionFootprint(const Device &device, const ProjectionShape &shape,
 
 Cost priceProjection(const Device &device, const ProjectionShape &shape,
                      const ProjectionTiling &tiling) {
-  return Pricing(device, shape, tiling).price();
+  return ProjectionPricer(device, shape, tiling).price();
 }
 
 int64_t weightBytes(const Device &device, const ProjectionShape &shape) {

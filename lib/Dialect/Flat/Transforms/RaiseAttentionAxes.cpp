@@ -245,21 +245,72 @@ struct Segment {
   Axes axes;
 };
 
+/// Turns the dimensions of a tensor into ones of a single role, by one step
+/// after another: cut where the role changes, merge what belongs together, and
+/// add what no dimension stands for.
+class Arranger {
+public:
+  Arranger(const AxisView &view, ArrayRef<Axes> roles, bool isComplete,
+           AxisTable &table, OpBuilder &builder, Location loc)
+      : view(view), roles(roles), isComplete(isComplete), table(table),
+        builder(builder), loc(loc) {}
+
+  FailureOr<Arrangement> run(bool exists) {
+    if (failed(findSegments()) || failed(checkRoles()))
+      return failure();
+    readSizes(exists);
+    cutDimensions();
+    useUnits();
+    if (failed(mergeSegments()) || failed(addMissing()))
+      return failure();
+    return std::move(result);
+  }
+
+private:
+  LogicalResult findSegments();
+  LogicalResult checkRoles() const;
+  void readSizes(bool exists);
+  void cutDimensions();
+  void useUnits();
+  LogicalResult mergeSegments();
+  LogicalResult addMissing();
+
+  OpFoldResult sizeOf(const Segment &segment) const {
+    return table.getSize(builder, loc, segment.axes);
+  }
+  /// Adds a reshape to the sizes `to`.
+  void reshape(bool isExpansion, ArrayRef<ReassociationIndices> groups,
+               SmallVector<OpFoldResult> to) {
+    result.reshapes.push_back(
+        {isExpansion, llvm::to_vector(groups), sizes, to});
+    sizes = std::move(to);
+  }
+
+  const AxisView &view;
+  ArrayRef<Axes> roles;
+  bool isComplete;
+  AxisTable &table;
+  OpBuilder &builder;
+  Location loc;
+
+  SmallVector<Segment> segments;
+  /// The segments of each dimension.
+  SmallVector<ReassociationIndices> cuts;
+  /// Of the tensor as it is after the reshapes so far.
+  SmallVector<OpFoldResult> sizes;
+  Arrangement result;
+};
+
 } // namespace
 
-FailureOr<Arrangement>
-mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
-                           bool isComplete, AxisTable &table,
-                           OpBuilder &builder, Location loc, bool exists) {
+/// Cuts every dimension where the role changes. Fails at an axis without one.
+LogicalResult Arranger::findSegments() {
   auto roleOf = [&](Axis axis) {
     for (auto [index, axes] : llvm::enumerate(roles))
       if (llvm::is_contained(axes, axis))
         return static_cast<int>(index);
     return -1;
   };
-  // Cut every dimension where the role changes.
-  SmallVector<Segment> segments;
-  SmallVector<ReassociationIndices> cuts;
   for (const Axes &dim : view.dims) {
     ReassociationIndices group;
     auto append = [&](Segment segment) {
@@ -279,7 +330,12 @@ mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
       append({-1, {}});
     cuts.push_back(group);
   }
-  // Every role's axes, in order and side by side but for dimensions of size 1.
+  return success();
+}
+
+/// Every role's axes are in order and side by side but for dimensions of size
+/// 1; none is missing where all are asked for.
+LogicalResult Arranger::checkRoles() const {
   SmallVector<Axes> found(roles.size());
   int last = -1;
   for (const Segment &segment : segments) {
@@ -290,49 +346,55 @@ mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
     last = segment.role;
     llvm::append_range(found[segment.role], segment.axes);
   }
-  for (auto [have, role] : llvm::zip(found, roles))
+  for (auto [have, role] : llvm::zip(found, roles)) {
     if (!have.empty() && have != role)
       return failure();
-  if (isComplete)
-    for (auto [have, role] : llvm::zip(found, roles))
-      if (have.empty() && !role.empty())
-        return failure();
+    if (isComplete && have.empty() && !role.empty())
+      return failure();
+  }
+  return success();
+}
 
-  Arrangement result;
-  auto sizesOf = [&](ArrayRef<Segment> parts) {
-    return llvm::map_to_vector(parts, [&](const Segment &segment) {
-      return table.getSize(builder, loc, segment.axes);
-    });
-  };
-  SmallVector<OpFoldResult> sizes;
+void Arranger::readSizes(bool exists) {
   if (exists)
     sizes = tensor::getMixedSizes(builder, loc, view.value);
   else
     for (const Axes &dim : view.dims)
       sizes.push_back(table.getSize(builder, loc, table.resolve(dim)));
-  if (segments.size() != view.dims.size()) {
-    // Sizes that do not change are those of the tensor itself.
-    SmallVector<OpFoldResult> to;
-    for (auto [index, group] : llvm::enumerate(cuts))
-      if (group.size() == 1)
-        to.push_back(sizes[index]);
-      else
-        llvm::append_range(
-            to, sizesOf(ArrayRef(segments).slice(group.front(), group.size())));
-    result.reshapes.push_back({true, cuts, sizes, to});
-    sizes = to;
+}
+
+/// Gives each segment a dimension. Sizes that do not change are those of the
+/// tensor itself.
+void Arranger::cutDimensions() {
+  if (segments.size() == view.dims.size())
+    return;
+  SmallVector<OpFoldResult> to;
+  for (auto [index, group] : llvm::enumerate(cuts)) {
+    if (group.size() == 1)
+      to.push_back(sizes[index]);
+    else
+      for (int64_t segment : group)
+        to.push_back(sizeOf(segments[segment]));
   }
-  // Dimensions of size 1 serve roles without axes.
-  if (isComplete)
-    for (auto [index, role] : llvm::enumerate(roles)) {
-      if (!role.empty())
-        continue;
-      auto *unit = llvm::find_if(
-          segments, [](const Segment &segment) { return segment.role < 0; });
-      if (unit != segments.end())
-        unit->role = index;
-    }
-  // Merge what belongs to one role, and what is left of size 1 into it.
+  reshape(/*isExpansion=*/true, cuts, std::move(to));
+}
+
+/// Dimensions of size 1 serve roles without axes.
+void Arranger::useUnits() {
+  if (!isComplete)
+    return;
+  for (auto [index, role] : llvm::enumerate(roles)) {
+    if (!role.empty())
+      continue;
+    auto *unit = llvm::find_if(
+        segments, [](const Segment &segment) { return segment.role < 0; });
+    if (unit != segments.end())
+      unit->role = index;
+  }
+}
+
+/// Merges what belongs to one role, and what is left of size 1 into it.
+LogicalResult Arranger::mergeSegments() {
   SmallVector<ReassociationIndices> merged;
   SmallVector<Segment> whole;
   ReassociationIndices pending;
@@ -357,11 +419,8 @@ mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
   if (merged.size() != segments.size()) {
     SmallVector<OpFoldResult> to;
     for (auto [group, segment] : llvm::zip(merged, whole))
-      to.push_back(group.size() == 1
-                       ? sizes[group.front()]
-                       : table.getSize(builder, loc, segment.axes));
-    result.reshapes.push_back({false, merged, sizes, to});
-    sizes = to;
+      to.push_back(group.size() == 1 ? sizes[group.front()] : sizeOf(segment));
+    reshape(/*isExpansion=*/false, merged, std::move(to));
   }
   for (const Segment &segment : whole) {
     // A dimension of size 1 may have come between two of one role.
@@ -369,24 +428,35 @@ mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
       return failure();
     result.roles.push_back(segment.role);
   }
-  // Roles that no dimension stands for lie in front.
+  return success();
+}
+
+/// Roles that no dimension stands for lie in front.
+LogicalResult Arranger::addMissing() {
   SmallVector<int> missing;
   for (int role = 0; isComplete && role < static_cast<int>(roles.size());
        ++role)
     if (!llvm::is_contained(result.roles, role))
       missing.push_back(role);
-  if (!missing.empty()) {
-    if (whole.empty())
-      return failure();
-    SmallVector<ReassociationIndices> groups(whole.size());
-    SmallVector<OpFoldResult> to(missing.size(), builder.getIndexAttr(1));
-    for (size_t i = 0; i < missing.size(); ++i)
-      groups[0].push_back(i);
-    for (auto [index, group] : llvm::enumerate(groups))
-      group.push_back(missing.size() + index);
-    llvm::append_range(to, sizes);
-    result.reshapes.push_back({true, groups, sizes, to});
-    result.roles.insert(result.roles.begin(), missing.begin(), missing.end());
-  }
-  return result;
+  if (missing.empty())
+    return success();
+  if (result.roles.empty())
+    return failure();
+  SmallVector<ReassociationIndices> groups(result.roles.size());
+  SmallVector<OpFoldResult> to(missing.size(), builder.getIndexAttr(1));
+  for (size_t i = 0; i < missing.size(); ++i)
+    groups[0].push_back(i);
+  for (auto [index, group] : llvm::enumerate(groups))
+    group.push_back(missing.size() + index);
+  llvm::append_range(to, sizes);
+  reshape(/*isExpansion=*/true, groups, std::move(to));
+  result.roles.insert(result.roles.begin(), missing.begin(), missing.end());
+  return success();
+}
+
+FailureOr<Arrangement>
+mlir::flat::raise::arrange(const AxisView &view, ArrayRef<Axes> roles,
+                           bool isComplete, AxisTable &table,
+                           OpBuilder &builder, Location loc, bool exists) {
+  return Arranger(view, roles, isComplete, table, builder, loc).run(exists);
 }

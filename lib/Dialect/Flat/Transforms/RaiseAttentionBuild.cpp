@@ -203,33 +203,56 @@ static LogicalResult fillRegion(AttentionOp op, const ScorePlan &plan,
   return emitScore(op, plan, operands, roles, table, Hidden::Same);
 }
 
-std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
-                                                       AxisTable &table,
-                                                       OpBuilder &builder,
-                                                       Mismatch &mismatch) {
-  Operation *attend = match.attend.op;
-  Location loc = attend->getLoc();
-  Axes batch = table.resolve(match.batch),
-       queries = table.resolve(match.queries), keys = table.resolve(match.keys),
-       depth = table.resolve(match.depth), width = table.resolve(match.width);
-  mismatch.isNear = true;
+namespace {
 
-  // Keys and values: as far up as both have the same heads.
+/// The axes of what a match found, none of them cut.
+struct MatchedAxes {
+  MatchedAxes(const Match &match, const AxisTable &table)
+      : batch(table.resolve(match.batch)),
+        queries(table.resolve(match.queries)), keys(table.resolve(match.keys)),
+        depth(table.resolve(match.depth)), width(table.resolve(match.width)) {}
+
+  Axes batch, queries, keys, depth, width;
+};
+
+/// The operands, as far up as they lie as the operation reads them.
+struct PlacedOperands {
+  Placed q, k, v;
+  HeadRoles heads;
+  /// Of the logits: what was multiplied into queries and keys further down.
+  double factor;
+};
+
+/// Where the result goes: a value of the program, and what becomes it.
+struct Target {
+  AxisView view;
+  Arrangement arrangement;
+  OrderAttr order;
+};
+
+} // namespace
+
+/// Places keys and values as far up as both have the same heads, then queries.
+static std::optional<PlacedOperands>
+placeOperands(const Match &match, const MatchedAxes &axes, AxisTable &table,
+              OpBuilder &builder, Location loc, Mismatch &mismatch) {
   std::optional<Placed> k, v, q;
   std::optional<HeadRoles> heads;
   double factor = 1.0;
   for (const Source &keySource : llvm::reverse(match.k)) {
     Axes present = flatten(keySource.view.dims, table);
-    std::optional<HeadRoles> split = splitBatch(batch, present);
+    std::optional<HeadRoles> split = splitBatch(axes.batch, present);
     if (!split)
       continue;
-    k = place(keySource.view, {split->batch, split->keyHeads, keys, depth},
-              table, builder, loc);
+    k = place(keySource.view,
+              {split->batch, split->keyHeads, axes.keys, axes.depth}, table,
+              builder, loc);
     for (const Source &valueSource : llvm::reverse(match.v)) {
       if (!k || v)
         break;
-      v = place(valueSource.view, {split->batch, split->keyHeads, keys, width},
-                table, builder, loc);
+      v = place(valueSource.view,
+                {split->batch, split->keyHeads, axes.keys, axes.width}, table,
+                builder, loc);
     }
     if (v) {
       heads = split;
@@ -239,8 +262,9 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
   }
   if (heads)
     for (const Source &source : llvm::reverse(match.q)) {
-      q = place(source.view, {heads->batch, heads->heads, queries, depth},
-                table, builder, loc);
+      q = place(source.view,
+                {heads->batch, heads->heads, axes.queries, axes.depth}, table,
+                builder, loc);
       if (q) {
         factor *= source.factor;
         break;
@@ -253,33 +277,123 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
     mismatch.stop = match.logit.op;
     return std::nullopt;
   }
+  return PlacedOperands{*q, *k, *v, *heads, factor};
+}
 
-  // The result: as far down as it only moves.
-  Value result = attend->getResult(0);
+/// Finds the place of the result: as far down as it only moves. `outRoles` are
+/// its batch, heads, queries and width.
+static std::optional<Target> findTarget(const Match &match,
+                                        ArrayRef<Axes> outRoles,
+                                        AxisTable &table, OpBuilder &builder,
+                                        Location loc, Mismatch &mismatch) {
   size_t known = table.size();
-  SmallVector<AxisView> targets = findTargets(result, match.result, table);
-  SmallVector<Axes> outRoles{heads->batch, heads->heads, queries, width};
-  const AxisView *target = nullptr;
-  std::optional<std::pair<Arrangement, OrderAttr>> plan;
+  SmallVector<AxisView> targets =
+      findTargets(match.attend.op->getResult(0), match.result, table);
   for (const AxisView &candidate : llvm::reverse(targets)) {
     // Sizes have to come from what is there before the attention.
     bool isLate = llvm::any_of(flatten(candidate.dims, table), [&](Axis axis) {
       return axis >= known && ShapedType::isDynamic(table.getSize(axis));
     });
-    if (!isLate)
-      plan = planPlace(candidate, outRoles, table, builder, loc,
-                       /*exists=*/false);
-    if (plan) {
-      target = &candidate;
-      break;
-    }
+    if (isLate)
+      continue;
+    if (auto plan = planPlace(candidate, outRoles, table, builder, loc,
+                              /*exists=*/false))
+      return Target{candidate, plan->first, plan->second};
   }
-  if (!target) {
-    mismatch.reason =
-        "the result does not lie as batch, heads, positions and width in any "
-        "order";
+  mismatch.reason =
+      "the result does not lie as batch, heads, positions and width in any "
+      "order";
+  return std::nullopt;
+}
+
+/// The operation without its scale, length and region.
+static AttentionOp createAttention(const PlacedOperands &placed,
+                                   const Target &target,
+                                   ArrayRef<Axes> outRoles,
+                                   const ScoreOperands &operands, Guard guard,
+                                   AxisTable &table, OpBuilder &builder,
+                                   Location loc) {
+  SmallVector<OpFoldResult> sizes;
+  for (int role : target.arrangement.roles)
+    sizes.push_back(table.getSize(builder, loc, outRoles[role]));
+  Value init = tensor::EmptyOp::create(builder, loc, sizes,
+                                       target.view.getType().getElementType());
+  auto op = AttentionOp::create(builder, loc, placed.q.value, placed.k.value,
+                                placed.v.value, init);
+  op.setOrder(Role::Q, placed.q.order);
+  op.setOrder(Role::K, placed.k.order);
+  op.setOrder(Role::V, placed.v.order);
+  op.setOrder(Role::Out, target.order);
+  if (operands.mask) {
+    op.getMaskMutable().assign(operands.mask);
+    op.setMaskMapAttr(AffineMapAttr::get(operands.maskMap));
+  }
+  op.getScoreOperandsMutable().assign(operands.values);
+  op.setScoreMapsAttr(builder.getAffineMapArrayAttr(operands.maps));
+  op.setGuard(guard);
+  return op;
+}
+
+/// Sets the scale to `factor`, by or over the program's own one if it has one.
+/// What the operation takes anyway is not written. Builds in front of it.
+static void setScale(AttentionOp op, const ScorePlan &score, double factor,
+                     OpBuilder &builder) {
+  Location loc = op.getLoc();
+  FloatAttr rounded = builder.getF32FloatAttr(static_cast<float>(factor));
+  if (!score.scale) {
+    std::optional<double> standard = op.getConstantScale();
+    if (!standard ||
+        static_cast<float>(*standard) != static_cast<float>(factor))
+      op.setScaleValueAttr(rounded);
+    return;
+  }
+  Type f32 = builder.getF32Type();
+  Value scale = score.scale;
+  unsigned bits = scale.getType().getIntOrFloatBitWidth();
+  if (bits < 32)
+    scale = arith::ExtFOp::create(builder, loc, f32, scale);
+  else if (bits > 32)
+    scale = arith::TruncFOp::create(builder, loc, f32, scale);
+  Value constant = arith::ConstantOp::create(builder, loc, rounded);
+  if (score.dividesByScale)
+    scale = arith::DivFOp::create(builder, loc, constant, scale);
+  else if (factor != 1.0)
+    scale = arith::MulFOp::create(builder, loc, constant, scale);
+  op.getScaleMutable().assign(scale);
+}
+
+/// The result in the form of the value that it stands for.
+static Value moveResult(AttentionOp op, const Target &target,
+                        OpBuilder &builder) {
+  Location loc = op.getLoc();
+  builder.setInsertionPointAfter(op);
+  Value replacement = op.getResult();
+  for (const Reshape &reshape : llvm::reverse(target.arrangement.reshapes))
+    replacement = reshape.inverse().apply(builder, loc, replacement);
+  Type type = target.view.value.getType();
+  if (replacement.getType() != type)
+    replacement = tensor::CastOp::create(builder, loc, type, replacement);
+  return replacement;
+}
+
+std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
+                                                       AxisTable &table,
+                                                       OpBuilder &builder,
+                                                       Mismatch &mismatch) {
+  Location loc = match.attend.op->getLoc();
+  MatchedAxes axes(match, table);
+  mismatch.isNear = true;
+  std::optional<PlacedOperands> placed =
+      placeOperands(match, axes, table, builder, loc, mismatch);
+  if (!placed)
     return std::nullopt;
-  }
+  const HeadRoles &heads = placed->heads;
+  SmallVector<Axes> outRoles{heads.batch, heads.heads, axes.queries,
+                             axes.width};
+  std::optional<Target> target =
+      findTarget(match, outRoles, table, builder, loc, mismatch);
+  if (!target)
+    return std::nullopt;
 
   ScorePlan score = planScore(match, table);
   // A row of nothing but the lowest number is uniform with a maximum that is
@@ -289,58 +403,19 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
                       "not subtracted";
     return std::nullopt;
   }
-  SmallVector<Axes> roles{heads->batch, heads->heads, queries, keys};
+  SmallVector<Axes> roles{heads.batch, heads.heads, axes.queries, axes.keys};
   std::optional<ScoreOperands> operands =
       makeScoreOperands(score, roles, table, builder, loc, mismatch);
   if (!operands)
     return std::nullopt;
 
-  SmallVector<OpFoldResult> sizes;
-  for (int role : plan->first.roles)
-    sizes.push_back(table.getSize(builder, loc, outRoles[role]));
-  Value init = tensor::EmptyOp::create(builder, loc, sizes,
-                                       target->getType().getElementType());
-  auto op =
-      AttentionOp::create(builder, loc, q->value, k->value, v->value, init);
-  op.setOrder(Role::Q, q->order);
-  op.setOrder(Role::K, k->order);
-  op.setOrder(Role::V, v->order);
-  op.setOrder(Role::Out, plan->second);
-  if (operands->mask) {
-    op.getMaskMutable().assign(operands->mask);
-    op.setMaskMapAttr(AffineMapAttr::get(operands->maskMap));
-  }
-  op.getScoreOperandsMutable().assign(operands->values);
-  op.setScoreMapsAttr(builder.getAffineMapArrayAttr(operands->maps));
-  op.setGuard(match.softmax.guard);
-
+  AttentionOp op = createAttention(*placed, *target, outRoles, *operands,
+                                   match.softmax.guard, table, builder, loc);
   if (score.bound)
     setLength(op, *score.bound, *operands, builder);
-
-  factor *= score.factor;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(op);
-  if (score.scale) {
-    Type f32 = builder.getF32Type();
-    Value scale = score.scale;
-    unsigned bits = scale.getType().getIntOrFloatBitWidth();
-    if (bits < 32)
-      scale = arith::ExtFOp::create(builder, loc, f32, scale);
-    else if (bits > 32)
-      scale = arith::TruncFOp::create(builder, loc, f32, scale);
-    Value constant = arith::ConstantOp::create(
-        builder, loc, builder.getF32FloatAttr(static_cast<float>(factor)));
-    if (score.dividesByScale)
-      scale = arith::DivFOp::create(builder, loc, constant, scale);
-    else if (factor != 1.0)
-      scale = arith::MulFOp::create(builder, loc, constant, scale);
-    op.getScaleMutable().assign(scale);
-  } else {
-    std::optional<double> standard = op.getConstantScale();
-    if (!standard ||
-        static_cast<float>(*standard) != static_cast<float>(factor))
-      op.setScaleValueAttr(builder.getF32FloatAttr(static_cast<float>(factor)));
-  }
+  setScale(op, score, placed->factor * score.factor, builder);
   if ((score.needsRegion() || operands->bound) &&
       failed(fillRegion(op, score, *operands, roles, table,
                         match.softmax.shift))) {
@@ -351,13 +426,6 @@ std::optional<Built> mlir::flat::raise::buildAttention(const Match &match,
     op.erase();
     return std::nullopt;
   }
-
-  builder.setInsertionPointAfter(op);
-  Value replacement = op.getResult();
-  for (const Reshape &reshape : llvm::reverse(plan->first.reshapes))
-    replacement = reshape.inverse().apply(builder, loc, replacement);
-  if (replacement.getType() != target->value.getType())
-    replacement = tensor::CastOp::create(builder, loc, target->value.getType(),
-                                         replacement);
-  return Built{op, target->value, replacement};
+  Value replacement = moveResult(op, *target, builder);
+  return Built{op, target->view.value, replacement};
 }

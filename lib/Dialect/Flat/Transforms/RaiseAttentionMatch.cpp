@@ -212,65 +212,62 @@ static Operation *findOtherReader(Operation *from, Operation *to) {
   return nullptr;
 }
 
-/// Reads operand `side` of `attend` as the weights.
-static std::optional<Match> matchSide(const Contraction &attend, int side,
-                                      AxisTable &table,
-                                      std::unique_ptr<TermBuilder> &terms,
-                                      Mismatch &mismatch) {
+/// The axes of the loops of `attend`: each is a dimension of the operand that
+/// has it.
+static SmallVector<Axes> createLoopAxes(const Contraction &attend,
+                                        AxisTable &table) {
   SmallVector<Axes> loops(attend.loopSizes.size());
-  // A loop's axis is a dimension of the operand that has it.
   for (int operand : {0, 1})
     for (unsigned loop = 0; loop < loops.size(); ++loop)
       if (auto dim = attend.operands[operand].getDimOf(loop);
           dim && loops[loop].empty())
         loops[loop] = table.create(attend.operands[operand].value, *dim);
-  LoopRoles roles = getLoopRoles(attend);
-  AxisView weights{attend.operands[side].value,
-                   readBy(attend.operands[side].map, loops)};
+  return loops;
+}
 
-  // Twice: the first walk finds out which axes have to be cut.
-  const Term *term = nullptr;
+/// The term of the weights, whose rows run along `row`; null if it takes too
+/// many steps. Twice: the first walk finds out which axes have to be cut.
+static const Term *evaluateWeights(const AxisView &weights, ArrayRef<Axis> row,
+                                   AxisTable &table,
+                                   std::unique_ptr<TermBuilder> &terms) {
   size_t axes;
+  const Term *term;
   do {
     axes = table.size();
-    terms =
-        std::make_unique<TermBuilder>(table, table.resolve(loops[attend.k]));
+    terms = std::make_unique<TermBuilder>(table, table.resolve(row));
     term = terms->evaluate(weights);
-    if (!term) {
-      mismatch.reason = "its operands are computed in too many steps";
-      return std::nullopt;
-    }
-  } while (axes != table.size());
-  std::optional<Softmax> softmax =
-      matchSoftmax(term, table.resolve(loops[attend.k]), mismatch);
-  if (!softmax)
-    return std::nullopt;
-  mismatch.isNear = true;
-  Match match;
-  match.attend = attend;
-  match.softmax = *softmax;
-  match.product = findProduct(softmax->score, mismatch);
-  if (!match.product)
-    return std::nullopt;
+  } while (term && axes != table.size());
+  return term;
+}
 
-  // The first product: queries on one side, keys on the other.
+/// What the operand `index` of a product reads.
+static AxisView operandOf(const Contraction &contraction, int index,
+                          ArrayRef<Axes> axes) {
+  return {contraction.operands[index].value,
+          readBy(contraction.operands[index].map, axes)};
+}
+
+/// Fills in the first product, queries on one side and keys on the other, given
+/// the loops of the second one, which reads the weights on `side`.
+static LogicalResult matchLogit(Match &match, int side, ArrayRef<Axes> loops,
+                                AxisTable &table, Mismatch &mismatch) {
   std::string why;
   auto logitOp = cast<linalg::LinalgOp>(match.product->op);
   FailureOr<Contraction> logit = nm::raise::matchContraction(logitOp, why);
   mismatch.stop = logitOp;
   if (failed(logit) || logit->integer || !startsAtZero(*logit)) {
     mismatch.reason = "the product of queries and keys adds to something";
-    return std::nullopt;
+    return failure();
   }
   match.logit = *logit;
+  const Contraction &attend = match.attend;
+  LoopRoles roles = getLoopRoles(attend), logitRoles = getLoopRoles(*logit);
   SmallVector<Axes> logitLoops(match.product->dims);
   for (int operand : {0, 1})
     if (auto dim = logit->operands[operand].getDimOf(logit->k);
         dim && logitLoops[logit->k].empty())
       logitLoops[logit->k] = table.create(logit->operands[operand].value, *dim);
-  LoopRoles logitRoles = getLoopRoles(*logit);
 
-  AxisView q, k;
   Axes keys = table.resolve(loops[attend.k]),
        queries = gather(roles.own[side], loops, table);
   int queriesSide = -1;
@@ -283,13 +280,8 @@ static std::optional<Match> matchSide(const Contraction &attend, int side,
       !isSameSet(gather(logitRoles.shared, logitLoops, table),
                  gather(roles.shared, loops, table))) {
     mismatch.reason = "the two products run along different dimensions";
-    return std::nullopt;
+    return failure();
   }
-  auto operandOf = [](const Contraction &contraction, int index,
-                      ArrayRef<Axes> axes) {
-    return AxisView{contraction.operands[index].value,
-                    readBy(contraction.operands[index].map, axes)};
-  };
   match.q =
       findSources(operandOf(*logit, queriesSide, logitLoops), true, table);
   match.k =
@@ -303,10 +295,37 @@ static std::optional<Match> matchSide(const Contraction &attend, int side,
   match.depth = table.resolve(logitLoops[logit->k]);
   match.result = readBy(attend.result, loops);
   mismatch.stop = nullptr;
+  return success();
+}
+
+/// Reads operand `side` of `attend` as the weights.
+static std::optional<Match> matchSide(const Contraction &attend, int side,
+                                      AxisTable &table,
+                                      std::unique_ptr<TermBuilder> &terms,
+                                      Mismatch &mismatch) {
+  SmallVector<Axes> loops = createLoopAxes(attend, table);
+  const Term *term = evaluateWeights(operandOf(attend, side, loops),
+                                     loops[attend.k], table, terms);
+  if (!term) {
+    mismatch.reason = "its operands are computed in too many steps";
+    return std::nullopt;
+  }
+  std::optional<Softmax> softmax =
+      matchSoftmax(term, table.resolve(loops[attend.k]), mismatch);
+  if (!softmax)
+    return std::nullopt;
+  mismatch.isNear = true;
+  Match match;
+  match.attend = attend;
+  match.softmax = *softmax;
+  match.product = findProduct(softmax->score, mismatch);
+  if (!match.product || failed(matchLogit(match, side, loops, table, mismatch)))
+    return std::nullopt;
   if (!startsAtZero(attend)) {
     mismatch.reason = "the product of weights and values adds to something";
     return std::nullopt;
   }
+  auto logitOp = cast<linalg::LinalgOp>(match.product->op);
   if (Operation *reader = findOtherReader(logitOp, attend.op)) {
     mismatch.reason = "the quadratic intermediate is also read by " +
                       nameOf(reader) + ", so that it has to exist";

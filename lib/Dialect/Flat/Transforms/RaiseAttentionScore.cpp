@@ -113,87 +113,122 @@ static const Term *matchScale(const Term *term, const Term *logit,
   return nullptr;
 }
 
-static ScorePlan planWith(const Match &match, const AxisTable &table,
-                          bool mayBeSoft) {
-  ScorePlan plan;
-  const Term *score = match.softmax.score;
-  auto hasLogit = [&](const Term *term) {
-    return contains(term, match.product);
-  };
-  auto takeWindow = [&](const Term *term, HidingForm form, double hidden) {
-    if (plan.left || plan.right)
-      return false;
-    std::optional<KeyWindow> found =
-        readWindow(term, form, hidden, match, table);
-    if (!found || (found->isSoft && !mayBeSoft))
-      return false;
-    plan.left = found->left;
-    plan.right = found->right;
-    plan.isSoft = found->isSoft;
-    plan.addsWindow = form == HidingForm::Added;
-    return true;
-  };
-  // A length hides keys whatever is added to them: NaN in a mask that comes
-  // after would be lost.
-  auto takeBound = [&](const Term *condition) {
-    bool isAddedTo =
-        plan.mask && !plan.mask->origin.getType().getElementType().isInteger(1);
-    if (plan.bound || isAddedTo)
-      return false;
-    plan.bound = readBound(condition, match, table);
-    return plan.bound.has_value();
-  };
-  // Outermost first: windows and the mask. A mask is added after the window is
-  // applied: one that a window hides keys of, whatever it holds there, belongs
-  // to the region.
-  bool isHidden = false;
-  while (true) {
-    if (score->isApply("arith.addf")) {
-      bool isLeft = hasLogit(score->operands[0]),
-           isRight = hasLogit(score->operands[1]);
-      if (isLeft != isRight) {
-        const Term *addend = score->operands[isLeft ? 1 : 0];
-        bool taken = takeWindow(addend, HidingForm::Added, 0.0);
-        if (!taken && !plan.mask && !isHidden && isTensor(addend)) {
-          plan.mask = addend;
-          taken = true;
-        }
-        if (taken) {
-          score = score->operands[isLeft ? 0 : 1];
-          continue;
-        }
-      }
-    } else if (score->isApply("arith.select") &&
-               !hasLogit(score->operands[0]) &&
-               hasLogit(score->operands[1]) != hasLogit(score->operands[2])) {
-      const Term *condition = score->operands[0];
-      bool isSeenIf = hasLogit(score->operands[1]);
-      const Term *seen = score->operands[isSeenIf ? 1 : 2],
-                 *other = score->operands[isSeenIf ? 2 : 1];
-      double hidden = other->getFloat().value_or(0.0);
-      bool isInfinite = std::isinf(hidden), taken = false;
-      if (isVeryNegative(hidden)) {
-        taken = takeWindow(condition,
-                           isSeenIf ? HidingForm::SeenIf : HidingForm::HiddenIf,
-                           hidden);
-        isHidden |= taken;
-        if (!taken && isSeenIf && isInfinite)
-          taken = takeBound(condition);
-        if (!taken && isSeenIf && isInfinite && !plan.mask &&
-            isTensor(condition)) {
-          plan.mask = condition;
-          taken = true;
-        }
-      }
-      if (taken) {
-        score = seen;
-        continue;
-      }
-    }
-    break;
+namespace {
+
+/// Takes a score apart: from the outside what hides keys and the mask, from
+/// the inside what the logits are multiplied by. What is left is the region's.
+class ScorePlanner {
+public:
+  /// `mayBeSoft`: whether a window may hide by a number that is only very
+  /// negative.
+  ScorePlanner(const Match &match, const AxisTable &table, bool mayBeSoft)
+      : match(match), table(table), mayBeSoft(mayBeSoft) {}
+
+  ScorePlan run() {
+    const Term *score = match.softmax.score;
+    while (const Term *inner = score->isApply("arith.addf") ? takeAdded(score)
+                               : score->isApply("arith.select")
+                                   ? takeChoice(score)
+                                   : nullptr)
+      score = inner;
+    plan.body = score;
+    takeFactors();
+    return std::move(plan);
   }
-  // Innermost last: factors of every use of the product.
-  plan.body = score;
+
+private:
+  bool hasLogit(const Term *term) const {
+    return contains(term, match.product);
+  }
+  bool takeWindow(const Term *term, HidingForm form, double hidden);
+  bool takeBound(const Term *condition);
+  bool takeMask(const Term *term);
+  const Term *takeAdded(const Term *score);
+  const Term *takeChoice(const Term *score);
+  void takeFactors();
+
+  const Match &match;
+  const AxisTable &table;
+  bool mayBeSoft;
+  /// Whether a window was taken that chooses between numbers.
+  bool isHidden = false;
+  ScorePlan plan;
+};
+
+} // namespace
+
+bool ScorePlanner::takeWindow(const Term *term, HidingForm form,
+                              double hidden) {
+  if (plan.left || plan.right)
+    return false;
+  std::optional<KeyWindow> found = readWindow(term, form, hidden, match, table);
+  if (!found || (found->isSoft && !mayBeSoft))
+    return false;
+  plan.left = found->left;
+  plan.right = found->right;
+  plan.isSoft = found->isSoft;
+  plan.addsWindow = form == HidingForm::Added;
+  return true;
+}
+
+/// A length hides keys whatever is added to them: NaN in a mask that comes
+/// after would be lost.
+bool ScorePlanner::takeBound(const Term *condition) {
+  bool isAddedTo =
+      plan.mask && !plan.mask->origin.getType().getElementType().isInteger(1);
+  if (plan.bound || isAddedTo)
+    return false;
+  plan.bound = readBound(condition, match, table);
+  return plan.bound.has_value();
+}
+
+bool ScorePlanner::takeMask(const Term *term) {
+  if (plan.mask || !isTensor(term))
+    return false;
+  plan.mask = term;
+  return true;
+}
+
+/// The score without what is added to it, if that is a window or the mask; else
+/// null. A mask is added after the window is applied: one that a window hides
+/// keys of, whatever it holds there, belongs to the region.
+const Term *ScorePlanner::takeAdded(const Term *score) {
+  bool isLeft = hasLogit(score->operands[0]),
+       isRight = hasLogit(score->operands[1]);
+  if (isLeft == isRight)
+    return nullptr;
+  const Term *addend = score->operands[isLeft ? 1 : 0];
+  bool taken = takeWindow(addend, HidingForm::Added, 0.0) ||
+               (!isHidden && takeMask(addend));
+  return taken ? score->operands[isLeft ? 0 : 1] : nullptr;
+}
+
+/// The score of the keys that are seen, if the others get a very negative
+/// number by a window, a length or the mask; else null.
+const Term *ScorePlanner::takeChoice(const Term *score) {
+  const Term *condition = score->operands[0];
+  bool isSeenIf = hasLogit(score->operands[1]);
+  if (hasLogit(condition) || isSeenIf == hasLogit(score->operands[2]))
+    return nullptr;
+  const Term *seen = score->operands[isSeenIf ? 1 : 2],
+             *other = score->operands[isSeenIf ? 2 : 1];
+  double hidden = other->getFloat().value_or(0.0);
+  if (!isVeryNegative(hidden))
+    return nullptr;
+  if (takeWindow(condition,
+                 isSeenIf ? HidingForm::SeenIf : HidingForm::HiddenIf,
+                 hidden)) {
+    isHidden = true;
+    return seen;
+  }
+  if (isSeenIf && std::isinf(hidden) &&
+      (takeBound(condition) || takeMask(condition)))
+    return seen;
+  return nullptr;
+}
+
+/// Factors of every use of the product.
+void ScorePlanner::takeFactors() {
   plan.logit = match.product;
   while (plan.body != plan.logit) {
     SmallVector<const Term *> users;
@@ -205,19 +240,18 @@ static ScorePlan planWith(const Match &match, const AxisTable &table,
       break;
     plan.logit = users[0];
   }
-  return plan;
 }
 
 ScorePlan mlir::flat::raise::planScore(const Match &match,
                                        const AxisTable &table) {
-  ScorePlan plan = planWith(match, table, /*mayBeSoft=*/true);
+  ScorePlan plan = ScorePlanner(match, table, /*mayBeSoft=*/true).run();
   bool hasChoice = false;
   walkTerms(plan.body, [&](const Term *term) {
     hasChoice |= term->isApply("arith.select");
   });
   if (plan.isSoft && match.softmax.shift != Softmax::Never &&
       (hasChoice || mayHideMore(plan)))
-    return planWith(match, table, /*mayBeSoft=*/false);
+    return ScorePlanner(match, table, /*mayBeSoft=*/false).run();
   return plan;
 }
 

@@ -139,51 +139,88 @@ static AffineMap dropUnitLoops(AffineMap map, ArrayRef<int64_t> loopSizes) {
   return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
 }
 
-std::optional<Product>
-mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
-                             const Weight &weight, std::string &reason) {
+namespace {
+
+/// Plans nm.matmul in place of a contraction, step by step; a step that fails
+/// says why in `reason`.
+class ProductPlanner {
+public:
+  ProductPlanner(const Contraction &contraction, unsigned side,
+                 const Weight &weight, std::string &reason)
+      : contraction(contraction), other(contraction.operands[1 - side]),
+        sizes(contraction.loopSizes), k(contraction.k), reason(reason) {
+    product.contraction = contraction;
+    product.weight = weight;
+  }
+
+  std::optional<Product> run() {
+    if (failed(placeLoops()) || failed(placeWeight()) ||
+        failed(checkElementType()) || failed(dropUnitBatches()))
+      return std::nullopt;
+    Value init = product.contraction.op.getDpsInits()[0];
+    product.addend.isZero = isZeroTensor(init);
+    if (!product.addend.isZero)
+      product.addend.view = getAddend(init);
+    if (failed(placeDense()))
+      return std::nullopt;
+    return std::move(product);
+  }
+
+private:
+  LogicalResult placeLoops();
+  LogicalResult placeWeight();
+  LogicalResult checkElementType();
+  LogicalResult dropUnitBatches();
+  LogicalResult placeDense();
+
+  const Contraction &contraction;
+  const View &other; ///< the dense operand
+  ArrayRef<int64_t> sizes;
+  unsigned k;
+  std::string &reason;
+
   Product product;
-  product.contraction = contraction;
-  product.weight = weight;
-  unsigned k = contraction.k;
+  std::optional<unsigned> row; ///< the loop that only the dense operand follows
+  SmallVector<unsigned> batch;
+  bool weightBatched = false;
+};
+
+} // namespace
+
+/// Finds the loop that only the weight follows, and what the others are.
+LogicalResult ProductPlanner::placeLoops() {
   SmallVector<unsigned> outer; // the result's dimensions, as loops
   for (AffineExpr expr : contraction.result.getResults())
     outer.push_back(cast<AffineDimExpr>(expr).getPosition());
-
-  // The loop that only the weight follows.
-  const View &other = contraction.operands[1 - side];
-  SmallVector<unsigned> own, foreign;
-  for (unsigned loop : outer) {
-    if (!other.getDimOf(loop) && weight.view.getDimOf(loop))
+  SmallVector<unsigned> own;
+  for (unsigned loop : outer)
+    if (!other.getDimOf(loop) && product.weight.view.getDimOf(loop))
       own.push_back(loop);
-    if (other.getDimOf(loop) && !weight.view.getDimOf(loop))
-      foreign.push_back(loop);
-  }
   if (own.size() != 1) {
     reason = llvm::formatv("the weight has {0} dimensions of its own, "
                            "expected one",
                            own.size());
-    return std::nullopt;
+    return failure();
   }
   product.free = own[0];
   product.vector = outer.size() == 1;
-  std::optional<unsigned> row; // the loop that only the dense operand follows
-  SmallVector<unsigned> batch;
-  if (!product.vector) {
-    size_t position = llvm::find(outer, own[0]) - outer.begin();
-    if (position + 2 < outer.size()) {
-      reason = llvm::formatv("the weight's own dimension is dimension {0} of a "
-                             "result of rank {1}, expected one of the last two",
-                             position, outer.size());
-      return std::nullopt;
-    }
-    product.weightLeft = position + 2 == outer.size();
-    row = outer[product.weightLeft ? outer.size() - 1 : outer.size() - 2];
-    batch.assign(outer.begin(), outer.end() - 2);
+  if (product.vector)
+    return success();
+  size_t position = llvm::find(outer, own[0]) - outer.begin();
+  if (position + 2 < outer.size()) {
+    reason = llvm::formatv("the weight's own dimension is dimension {0} of a "
+                           "result of rank {1}, expected one of the last two",
+                           position, outer.size());
+    return failure();
   }
+  product.weightLeft = position + 2 == outer.size();
+  row = outer[product.weightLeft ? outer.size() - 1 : outer.size() - 2];
+  batch.assign(outer.begin(), outer.end() - 2);
+  return success();
+}
 
-  ArrayRef<int64_t> sizes = contraction.loopSizes;
-  View read = weight.view;
+LogicalResult ProductPlanner::placeWeight() {
+  View read = product.weight.view;
   if (matchPattern(read.value, m_Constant())) {
     SmallVector<AffineExpr> results;
     for (unsigned dim : getKeptDims(read.map, k, product.free, sizes))
@@ -197,23 +234,28 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
   if (!form) {
     reason = "the weight's dimensions are not [batch.., k, j] in either order "
              "of the last two";
-    return std::nullopt;
+    return failure();
   }
   product.transposeWeight = form->swapped;
-  bool weightBatched = form->batched;
-  Type weightElement = weight.view.getType().getElementType();
-  if (contraction.integer ? !weightElement.isSignlessInteger(8)
-                          : !isOperandType(weightElement, false) &&
-                                !weightElement.isSignlessInteger(8)) {
-    llvm::raw_string_ostream(reason)
-        << "its element type is " << weightElement
-        << (contraction.integer ? ", expected i8"
-                                : ", expected f32, bf16, f16 or i8");
-    return std::nullopt;
-  }
+  weightBatched = form->batched;
+  return success();
+}
 
-  // A batch that the product drops is of size 1, and so is what a scale has of
-  // it.
+LogicalResult ProductPlanner::checkElementType() {
+  Type element = product.weight.view.getType().getElementType();
+  bool isInteger = element.isSignlessInteger(8);
+  if (isInteger || (!contraction.integer && isOperandType(element, false)))
+    return success();
+  llvm::raw_string_ostream(reason)
+      << "its element type is " << element
+      << (contraction.integer ? ", expected i8"
+                              : ", expected f32, bf16, f16 or i8");
+  return failure();
+}
+
+/// A batch that the product drops is of size 1, and so is what a scale has of
+/// it.
+LogicalResult ProductPlanner::dropUnitBatches() {
   for (View &scale : product.weight.scales) {
     scale.map = dropUnitLoops(scale.map, sizes);
     for (auto [dim, expr] : llvm::enumerate(scale.map.getResults()))
@@ -222,15 +264,15 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
         reason = llvm::formatv("dimension {0} of its scale is not known to be "
                                "of size 1",
                                dim);
-        return std::nullopt;
+        return failure();
       }
   }
-  Value init = product.contraction.op.getDpsInits()[0];
-  product.addend.isZero = isZeroTensor(init);
-  if (!product.addend.isZero)
-    product.addend.view = getAddend(init);
+  return success();
+}
 
-  // The furthest producer that nm.matmul can read in place of the operand.
+/// Takes the furthest producer that nm.matmul can read in place of the dense
+/// operand.
+LogicalResult ProductPlanner::placeDense() {
   bool unitBatch =
       llvm::all_of(batch, [&](unsigned loop) { return sizes[loop] == 1; });
   bool found = false;
@@ -254,14 +296,19 @@ mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
       break;
     view = *up;
   }
-  if (!found) {
-    reason = contraction.integer
-                 ? "the other operand is not an i8 [batch.., i, k]"
-                 : "the other operand's dimensions are not [batch.., i, k] in "
-                   "either order of the last two";
-    return std::nullopt;
-  }
-  return product;
+  if (found)
+    return success();
+  reason = contraction.integer
+               ? "the other operand is not an i8 [batch.., i, k]"
+               : "the other operand's dimensions are not [batch.., i, k] in "
+                 "either order of the last two";
+  return failure();
+}
+
+std::optional<Product>
+mlir::nm::raise::planProduct(const Contraction &contraction, unsigned side,
+                             const Weight &weight, std::string &reason) {
+  return ProductPlanner(contraction, side, weight, reason).run();
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,0 +1,319 @@
+//===- SchedulerLayoutTest.cpp - Memory of compiled schedulers -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the header says lies in a scheduler's memory is laid side by side: no
+// two pieces may overlap, each is aligned, all lie within the fixed size.
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+#include <filesystem>
+#include <random>
+#include <set>
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+namespace {
+
+struct Piece {
+  int64_t begin, size;
+  std::string name;
+  int64_t alignment = std::min<int64_t>(size, 8);
+};
+
+/// All that the header documents, each instance on its own.
+std::vector<Piece> listPieces(const SchedulerLayout &layout) {
+  std::vector<Piece> pieces{{SchedulerLayout::kRaw, 8, "raw"},
+                            {SchedulerLayout::kCapacity, 8, "capacity"},
+                            {SchedulerLayout::kSize, 8, "size"},
+                            {layout.packets.offset, 16, "packets"},
+                            {layout.suspended.offset, 16, "suspended"},
+                            {layout.shaping, 24, "shaping"}};
+  for (const Pool &pool : layout.references)
+    pieces.push_back({pool.offset, 16, "references"});
+  if (layout.hasWheel) {
+    constexpr int64_t kLevels = SchedulerLayout::kWheelLevels;
+    pieces.push_back({layout.wheelTime, 8, "wheel time"});
+    pieces.push_back({layout.wheelLevels, 8, "wheel levels"});
+    // A bit, and a pair of i32, for each of 64 digits.
+    pieces.push_back({layout.wheelWords, 8 * kLevels, "wheel words"});
+    pieces.push_back({layout.wheelBuckets, 64 * 8 * kLevels, "wheel buckets"});
+  }
+  SchedulerOp scheduler = layout.op;
+  for (size_t number = 0; number < layout.nodes.size(); ++number) {
+    const NodeLayout &node = layout.nodes[number];
+    for (int64_t instance = 0; instance < node.count; ++instance) {
+      std::string prefix = "node " + std::to_string(number) + ", instance " +
+                           std::to_string(instance) + ", ";
+      auto hot = [&](int64_t offset, int64_t size, StringRef name) {
+        pieces.push_back(
+            {offset + instance * node.hotStride, size, prefix + name.str()});
+      };
+      auto cold = [&](int64_t offset, int64_t size, StringRef name) {
+        pieces.push_back(
+            {offset + instance * node.coldStride, size, prefix + name.str()});
+      };
+      hot(node.base, 8, "base");
+      if (node.hasBitmap()) {
+        hot(node.top, 8, "top");
+        hot(node.first, 4, "first");
+        hot(node.firstRank, 8, "first rank");
+        cold(node.buckets, int64_t(8) << node.bitmapBits, "buckets");
+      }
+      if (node.isDeep()) {
+        cold(node.words, int64_t(8) << (node.bitmapBits - node.wordBits),
+             "words");
+        if (node.middleBits)
+          hot(node.middle, 64 * 8, "middle");
+      }
+      if (node.hasHeap())
+        hot(node.heap, 24, "heap");
+      if (node.container == Container::Ring)
+        hot(node.window, 8, "window");
+      NodeOp op = node.op;
+      for (StateOp state : op.getBody().front().getOps<StateOp>()) {
+        int64_t bytes = (state.getType().getWidth() + 7) / 8, entries = 1;
+        bytes = bytes == 3 ? 4 : bytes > 4 ? 8 : bytes;
+        int64_t offset = node.states.at(state.getSymName());
+        if (!state.isKeyed()) {
+          hot(offset, bytes, state.getSymName());
+          continue;
+        }
+        if (state.getKeyAttr())
+          entries = scheduler.getField(*state.getKey()).getMaxValue() + 1;
+        else
+          entries = op.getChildren().size();
+        cold(offset, bytes * entries, state.getSymName());
+        pieces.back().alignment = bytes; // of each entry
+      }
+    }
+  }
+  return pieces;
+}
+
+void checkMemory(const SchedulerLayout &layout) {
+  std::vector<Piece> pieces = listPieces(layout);
+  llvm::sort(pieces,
+             [](const Piece &a, const Piece &b) { return a.begin < b.begin; });
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const Piece &piece = pieces[i];
+    EXPECT_GE(piece.begin, 0) << piece.name;
+    EXPECT_EQ(piece.begin % piece.alignment, 0) << piece.name;
+    if (i)
+      EXPECT_GE(piece.begin, pieces[i - 1].begin + pieces[i - 1].size)
+          << piece.name << " overlaps " << pieces[i - 1].name;
+  }
+  EXPECT_LE(pieces.back().begin + pieces.back().size, layout.fixedSize);
+  EXPECT_EQ(layout.fixedSize % 64, 0);
+}
+
+/// Every node of the tree is one instance, and children follow their parents.
+void checkTree(const SchedulerLayout &layout) {
+  SchedulerOp scheduler = layout.op;
+  int64_t nodes = 0, leaves = 0, instances = 0;
+  std::set<std::pair<unsigned, int64_t>> places;
+  scheduler->walk([&](NodeOp op) {
+    ++nodes;
+    if (!op.getInside().empty())
+      return;
+    ++leaves;
+    auto found = layout.leaves.find(op);
+    ASSERT_NE(found, layout.leaves.end());
+    LeafPlace place = found->second;
+    ASSERT_LT(place.node, layout.nodes.size());
+    NodeLayout node = layout.nodes[place.node];
+    EXPECT_LT(place.instance, node.count);
+    EXPECT_TRUE(node.children.empty());
+    EXPECT_TRUE(places.insert({place.node, place.instance}).second);
+    EXPECT_EQ(op.getRank(), node.op.getRank());
+    // Up the tree by the numbers: as many steps as the tree has.
+    unsigned depth = 0;
+    for (Operation *parent = op->getParentOp(); isa<NodeOp>(parent);
+         parent = parent->getParentOp())
+      ++depth;
+    EXPECT_EQ(node.depth, depth);
+  });
+  for (const NodeLayout &node : layout.nodes) {
+    instances += node.count;
+    if (node.parent < 0) {
+      EXPECT_EQ(node.count, 1);
+      continue;
+    }
+    const NodeLayout &parent = layout.nodes[node.parent];
+    EXPECT_EQ(node.count, parent.count * std::max(1u, node.fanOut));
+    EXPECT_EQ(node.depth, parent.depth + 1);
+  }
+  EXPECT_EQ(instances, nodes);
+  EXPECT_EQ(static_cast<int64_t>(layout.leaves.size()), leaves);
+}
+
+/// Fields lie as a C compiler lays out the structure in the header.
+void checkPacket(const PacketLayout &packet) {
+  int64_t end = 8;
+  for (const PacketLayout::Field &field : packet.fields) {
+    unsigned width = FieldOp(field.op).getWidth();
+    EXPECT_GE(field.bytes * 8, width);
+    EXPECT_TRUE(field.bytes == 1 || field.bytes * 4 < width);
+    EXPECT_EQ(field.offset % field.bytes, 0);
+    EXPECT_GE(field.offset, end);
+    EXPECT_LT(field.offset - end, field.bytes);
+    end = field.offset + field.bytes;
+  }
+  EXPECT_GE(packet.size, end);
+  EXPECT_LT(packet.size - end, 8);
+  EXPECT_EQ(packet.size % 8, 0);
+}
+
+class SchedulerLayoutTest : public ::testing::Test {
+protected:
+  SchedulerLayoutTest() {
+    context.loadDialect<arith::ArithDialect, PifoDialect>();
+  }
+
+  void check(OwningOpRef<ModuleOp> module) {
+    ASSERT_TRUE(module);
+    for (SchedulerOp op : module->getOps<SchedulerOp>())
+      for (std::optional<Container> forced :
+           {std::optional<Container>(), std::optional(Container::Heap),
+            std::optional(Container::List)}) {
+        SchedulerLayout layout(op, forced.value_or(Container::Heap),
+                               forced.has_value());
+        SCOPED_TRACE(forced ? "container " + std::to_string(int(*forced))
+                            : "chosen container");
+        checkMemory(layout);
+        checkTree(layout);
+        checkPacket(layout.packet);
+        ++layouts;
+        for (const NodeLayout &node : layout.nodes) {
+          shared += node.count > 1;
+          if (forced)
+            EXPECT_EQ(node.container, *forced);
+        }
+      }
+  }
+
+  MLIRContext context;
+  unsigned layouts = 0, shared = 0;
+};
+
+TEST_F(SchedulerLayoutTest, Examples) {
+  for (const auto &entry :
+       std::filesystem::directory_iterator(NM_SOURCE "/examples/pifo")) {
+    if (entry.path().extension() != ".mlir")
+      continue;
+    SCOPED_TRACE(entry.path().filename().string());
+    check(parseSourceFile<ModuleOp>(entry.path().string(), &context));
+  }
+  EXPECT_GT(layouts, 30u);
+}
+
+/// A node that takes the flows from `low` to below `high`, and what is below.
+class RandomTree {
+public:
+  RandomTree(std::mt19937 &random) : random(random) {}
+
+  std::string scheduler() {
+    std::string text = "pifo.scheduler @s capacity(1024) {\n";
+    text += "pifo.field @flow : i16 below 12\n";
+    for (unsigned field = below(5); field; --field)
+      text += "pifo.field @f" + std::to_string(field) + " : i" +
+              std::to_string(1 + below(64)) + "\n";
+    return text + node(0, 12, 0) + "}\n";
+  }
+
+private:
+  unsigned below(unsigned count) { return random() % count; }
+
+  std::string node(unsigned low, unsigned high, unsigned depth) {
+    constexpr unsigned kWidths[] = {4, 6, 7, 12, 13, 18, 19, 40};
+    unsigned fanOut = depth < 3 ? below(4) : 0;
+    if (high - low < fanOut || fanOut == 1)
+      fanOut = 0;
+    unsigned width = kWidths[below(8)];
+    // Ranks that wrap have at least the 6 bits of a bitmap's top word.
+    bool wraps = below(2) && width >= 6;
+    // Twins differ in nothing but their predicates, and share a class.
+    std::string text = "pifo.node @n" + std::to_string(names++) + " rank(i" +
+                       std::to_string(width) +
+                       (wraps ? ", wrap) {\n" : ", saturate) {\n");
+    if (depth)
+      text += predicate(low, high);
+    std::string body;
+    for (unsigned state = below(4); state; --state) {
+      unsigned key = below(fanOut ? 3 : 2);
+      body += "pifo.state @s" + std::to_string(state) +
+              (key == 1   ? " by @flow"
+               : key == 2 ? " by child"
+                          : "") +
+              " written_by(enqueue) = 0 : i" + std::to_string(1 + below(64)) +
+              "\n";
+    }
+    body += "pifo.scheduling {\n%r = arith.constant 3 : i64\n"
+            "pifo.yield %r : i64\n}\n";
+    text += body;
+    bool twins = below(2);
+    std::mt19937 saved = random;
+    for (unsigned child = 0; child < fanOut; ++child) {
+      if (twins)
+        random = saved;
+      unsigned width = (high - low) / fanOut, first = low + child * width;
+      text += node(first, child + 1 == fanOut ? high : first + width,
+                   twins ? 3 : depth + 1);
+    }
+    return text + "}\n";
+  }
+
+  static std::string predicate(unsigned low, unsigned high) {
+    return "pifo.predicate {\n%flow = pifo.read_field @flow : i16\n"
+           "%low = arith.constant " +
+           std::to_string(low) + " : i16\n%high = arith.constant " +
+           std::to_string(high) +
+           " : i16\n%a = arith.cmpi uge, %flow, %low : i16\n"
+           "%b = arith.cmpi ult, %flow, %high : i16\n"
+           "%c = arith.andi %a, %b : i1\npifo.yield %c : i1\n}\n";
+  }
+
+  std::mt19937 &random;
+  unsigned names = 0;
+};
+
+TEST_F(SchedulerLayoutTest, RandomTrees) {
+  constexpr unsigned kSeed = 3101, kCount = 120;
+  std::mt19937 random(kSeed);
+  for (unsigned number = 0; number < kCount && !HasFailure(); ++number) {
+    std::string text = RandomTree(random).scheduler();
+    SCOPED_TRACE("seed " + std::to_string(kSeed) + ", tree " +
+                 std::to_string(number) + "\n" + text);
+    check(parseSourceString<ModuleOp>(text, &context));
+  }
+  EXPECT_GT(shared, kCount / 4);
+}
+
+TEST_F(SchedulerLayoutTest, ContainersByWidthOfRanks) {
+  for (auto [width, container] :
+       {std::pair(1, Container::Word), std::pair(6, Container::Word),
+        std::pair(7, Container::Bitmap), std::pair(18, Container::Bitmap),
+        std::pair(19, Container::Ring), std::pair(63, Container::Ring)}) {
+    std::string text = "pifo.scheduler @s capacity(8) {\npifo.field @f : i8\n"
+                       "pifo.node @root rank(i" +
+                       std::to_string(width) +
+                       ", saturate) {\npifo.scheduling {\n%r = pifo.now : i64\n"
+                       "pifo.yield %r : i64\n}\n}\n}\n";
+    auto module = parseSourceString<ModuleOp>(text, &context);
+    ASSERT_TRUE(module);
+    SchedulerLayout layout(*module->getOps<SchedulerOp>().begin(),
+                           Container::Heap, /*force=*/false);
+    EXPECT_EQ(layout.nodes[0].container, container) << width << " bits";
+  }
+}
+
+} // namespace

@@ -145,6 +145,7 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
     }
   }
   result->packet.resize(result->jit->packetSize / 8);
+  result->lost.resize(result->packet.size());
   result->capacity = capacity;
   if (!result->restart())
     return makeError("no memory for a scheduler of that capacity");
@@ -201,9 +202,10 @@ bool PifoScheduler::dequeue(int64_t now, uint64_t &handle) {
 }
 
 bool PifoScheduler::dropped(uint64_t &handle) {
-  if (jit->dropped(memory, packet.data()) != 0)
+  // `packet` is still what left.
+  if (jit->dropped(memory, lost.data()) != 0)
     return false;
-  handle = packet[0];
+  handle = lost[0];
   return true;
 }
 

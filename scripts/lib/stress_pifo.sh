@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # usage: scripts/stress pifo [--count N] [--seed S]
-# Random policies on random traffic against a model on unbounded numbers: 1,000 if nothing is said.
+# Random policies on random traffic, and queue management, against models on unbounded numbers: 1,000 if nothing is said.
 set -euo pipefail
 build=${NM_BUILD:-build/release}
-exec /usr/bin/python3 test/Import/PifoPolicy/Inputs/random_policies.py \
-  --tool "$build/bin/nm-pifo" --count 1000 "$@"
+for model in codel_model random_policies; do
+  /usr/bin/python3 "test/Import/PifoPolicy/Inputs/$model.py" --tool "$build/bin/nm-pifo" --count 1000 "$@"
+done

@@ -69,8 +69,8 @@ private:
   int64_t capacity = 0;
   bool shaped = false, writes = false, mayDrop = false;
   std::vector<Binding> fields;
-  /// 8-byte words: one packet.
-  std::vector<uint64_t> packet;
+  /// 8-byte words: the packet that came or left last, one that was dropped.
+  std::vector<uint64_t> packet, lost;
 };
 
 } // namespace mlir::nm::driver

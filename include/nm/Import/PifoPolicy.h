@@ -54,6 +54,16 @@ struct Limit {
   std::string field;
 };
 
+/// Controlled delay (RFC 8289) of the packets with each value of a field, or of
+/// all of a leaf.
+struct Codel {
+  /// ns; bytes that may always wait.
+  uint64_t target = 5'000'000, interval = 100'000'000, mtu = 1500;
+  std::string field;
+  /// The field of the ECN codepoint: marks in place of drops. Empty: drops.
+  std::string ecn;
+};
+
 /// A node of the tree.
 struct Policy {
   enum Kind { Fifo, Edf, Priority, Wfq, RoundRobin, Strict } kind = Fifo;
@@ -71,6 +81,7 @@ struct Policy {
   std::optional<Condition> condition;
   std::optional<Shape> shape;
   std::vector<Limit> limits;
+  std::optional<Codel> codel;
 };
 
 struct Program {
@@ -80,6 +91,8 @@ struct Program {
   uint64_t largestCapacity = 1 << 24;
   /// Full, it refuses what comes; if not, the worst packet goes.
   bool refuses = false;
+  /// Some rule asks when a packet came.
+  bool needsArrival = false;
   std::vector<Field> fields;
   Policy root;
 };

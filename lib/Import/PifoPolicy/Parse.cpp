@@ -375,14 +375,82 @@ bool Parser::limit(Policy &policy) {
   return true;
 }
 
+/// A number and `ns`, `us`, `ms` or `s`, in ns.
+bool Parser::duration(uint64_t &result, uint64_t high, const char *what) {
+  Location where = token.location;
+  if (!number(result, 1, high, what))
+    return false;
+  uint64_t unit = is("ns")   ? 1
+                  : is("us") ? 1000
+                  : is("ms") ? 1000000
+                  : is("s")  ? 1000000000
+                             : 0;
+  if (!unit)
+    return expected("'ns', 'us', 'ms' or 's'");
+  advance();
+  if (result > high / unit)
+    return fail(where,
+                std::string(what) + " above " + std::to_string(high) + " ns");
+  result *= unit;
+  return true;
+}
+
+bool Parser::ecn(std::string &result) {
+  if (!accept("ecn"))
+    return true;
+  Location where = token.location;
+  const Field *field = nullptr;
+  if (!useField(result, field))
+    return false;
+  return (field->bits == 2 && !field->below) ||
+         fail(where,
+              "'" + result +
+                  "' holds no ECN codepoint (RFC 3168); expected 'field " +
+                  result + " bits 2'");
+}
+
+bool Parser::codel(Policy &policy, Location where) {
+  // Of which the square has 62 bits.
+  constexpr uint64_t kLongest = (uint64_t(1) << 31) - 1;
+  if (!policy.classes.empty())
+    return fail(where, "codel of classes; expected it behind a policy that "
+                       "holds packets, such as 'fifo codel'");
+  if (policy.codel)
+    return fail(where, "a second codel of one policy");
+  for (const Field &field : result.fields)
+    if (field.name == "arrival" && (field.bits < 63 || field.below))
+      return fail(where, "'arrival' is declared with fewer than 63 bits, but "
+                         "codel asks when packets came");
+  Codel made;
+  if (accept("target") && !duration(made.target, kLongest, "a target"))
+    return false;
+  if (accept("interval") && !duration(made.interval, kLongest, "an interval"))
+    return false;
+  if (accept("mtu") && !number(made.mtu, 1, uint64_t(1) << 32, "bytes"))
+    return false;
+  if (!per(made.field) || !ecn(made.ecn))
+    return false;
+  policy.codel = std::move(made);
+  result.needsArrival = true;
+  return true;
+}
+
 /// What orders the packets, then what limits them.
 bool Parser::policy(Policy &policy, unsigned depth) {
   if (!core(policy, depth))
     return false;
-  while (accept("limit"))
-    if (!limit(policy))
-      return false;
-  return true;
+  for (;;) {
+    Location where = token.location;
+    if (accept("limit")) {
+      if (!limit(policy))
+        return false;
+    } else if (accept("codel")) {
+      if (!codel(policy, where))
+        return false;
+    } else {
+      return true;
+    }
+  }
 }
 
 bool Parser::core(Policy &policy, unsigned depth) {

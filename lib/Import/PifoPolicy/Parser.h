@@ -74,6 +74,9 @@ private:
   bool policy(Policy &policy, unsigned depth);
   bool core(Policy &policy, unsigned depth);
   bool limit(Policy &policy);
+  bool codel(Policy &policy, Location where);
+  bool duration(uint64_t &result, uint64_t high, const char *what);
+  bool ecn(std::string &result);
   bool per(std::string &result);
   bool flows(Policy &policy);
   bool classes(Policy &policy, unsigned depth);

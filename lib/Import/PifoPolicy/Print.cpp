@@ -7,6 +7,7 @@
 
 #include "Bounds.h"
 #include <algorithm>
+#include <set>
 
 using namespace nm::policy;
 
@@ -68,6 +69,9 @@ private:
                     const std::string &upper);
   void shaping(const Shape &shape);
   void admission(const Policy &policy);
+  void delivery(const Codel &codel);
+  std::string squareRoot(const std::string &number, uint64_t most);
+  std::set<std::string> marked;
   /// Whether the scheduler pushes out: among equal ranks the worst is what
   /// comes, which a scheduler that refuses says for less.
   bool pushesOut() const {
@@ -330,6 +334,153 @@ void Printer::admission(const Policy &policy) {
   close();
 }
 
+/// The root of a number of at most `most` squared, rounded down, a bit at a
+/// time.
+std::string Printer::squareRoot(const std::string &number, uint64_t most) {
+  std::string root = constant(0);
+  uint64_t bit = 1;
+  while (bit <= most / 2)
+    bit *= 2;
+  for (; bit; bit /= 2) {
+    std::string more = constant(bit);
+    std::string next = value("arith.ori " + root + ", " + more + " : i64");
+    std::string square = value("arith.muli " + next + ", " + next + " : i64");
+    std::string fits =
+        value("arith.cmpi ule, " + square + ", " + number + " : i64");
+    root = value("arith.select " + fits + ", " + next + ", " + root + " : i64");
+  }
+  return root;
+}
+
+/// Controlled delay, RFC 8289, section 5, for one packet at a time: where the
+/// procedure of the RFC goes on with the next packet after a drop, `phase` says
+/// so to the turn of that packet: 1, it is sent; 2, it may be the next drop.
+/// What empties the queue is never dropped, so that there is a next packet.
+/// ECN as in Linux: a mark stands for a drop, and the packet is sent.
+void Printer::delivery(const Codel &codel) {
+  std::string key = codel.field.empty() ? "" : " by @" + codel.field;
+  line("pifo.backlog @codel.bytes bytes" + key);
+  for (const char *state : {"first", "next", "count", "last"})
+    line("pifo.state @codel." + std::string(state) + key +
+         " written_by(any) = 0 : i64");
+  for (const char *state : {"dropping", "phase"})
+    line("pifo.state @codel." + std::string(state) + key +
+         " written_by(any) = 0 : i8");
+  auto load = [&](const std::string &name, const char *type = "i64") {
+    return value("pifo.load @codel." + name + " : " + type);
+  };
+  auto store = [&](const std::string &what, const std::string &name,
+                   const char *type = "i64") {
+    line("pifo.store " + what + ", @codel." + name + " : " + type);
+  };
+  auto op = [&](const char *name, const std::string &a, const std::string &b,
+                const char *type = "i64") {
+    return value("arith." + std::string(name) + " " + a + ", " + b + " : " +
+                 type);
+  };
+  auto compare = [&](const char *how, const std::string &a,
+                     const std::string &b, const char *type = "i64") {
+    return value("arith.cmpi " + std::string(how) + ", " + a + ", " + b +
+                 " : " + type);
+  };
+  auto choose = [&](const std::string &condition, const std::string &a,
+                    const std::string &b, const char *type = "i64") {
+    return value("arith.select " + condition + ", " + a + ", " + b + " : " +
+                 type);
+  };
+  open("pifo.deliver {");
+  std::string now = value("pifo.now : i64"), zero = constant(0);
+  std::string one = constant(1), none = constant(0, "i8");
+  std::string yes = value("arith.constant true");
+  std::string interval = constant(codel.interval);
+  // dodequeue: whether the packet may be dropped.
+  std::string waited = op("subi", now, read("arrival"));
+  std::string inside = value("pifo.inside @codel.bytes : i64");
+  std::string behind = op("subi", inside, read("length"));
+  std::string isShort = compare("slt", waited, constant(codel.target));
+  std::string isSmall = compare("ule", behind, constant(codel.mtu));
+  std::string good = op("ori", isShort, isSmall, "i1");
+  std::string first = load("first");
+  std::string isNew = compare("eq", first, zero);
+  std::string above = op("addi", now, interval);
+  std::string isBad = op("xori", good, yes, "i1");
+  std::string mayDrop = op("andi", isBad, op("xori", isNew, yes, "i1"), "i1");
+  mayDrop = op("andi", mayDrop, compare("sge", now, first), "i1");
+  store(choose(good, zero, choose(isNew, above, first)), "first");
+  // deque.
+  std::string phase = load("phase", "i8");
+  std::string isSent = compare("eq", phase, constant(1, "i8"), "i8");
+  std::string isNext = compare("eq", phase, constant(2, "i8"), "i8");
+  std::string wasDropping = compare("ne", load("dropping", "i8"), none, "i8");
+  std::string next, count = load("count");
+  std::string stays = op("andi", wasDropping, mayDrop, "i1");
+  // control_law for the drop before.
+  std::string square = constant(codel.interval * codel.interval);
+  auto law = [&](const std::string &time, const std::string &number) {
+    std::string part = op("divui", square, number);
+    return op("addi", time, squareRoot(part, codel.interval));
+  };
+  std::string catchesUp = op("andi", isNext, stays, "i1");
+  next = "%" + std::to_string(this->next++);
+  open(next + " = scf.if " + catchesUp + " -> (i64) {");
+  line("scf.yield " + law(load("next"), count) + " : i64");
+  --indent;
+  open("} else {");
+  line("scf.yield " + load("next") + " : i64");
+  close();
+  std::string isDue = compare("sge", now, next);
+  std::string repeats = op("andi", stays, isDue, "i1");
+  std::string begins =
+      op("andi", mayDrop, op("xori", wasDropping, yes, "i1"), "i1");
+  // Behind the first drop of a series a packet is sent.
+  std::string free = op("xori", isSent, yes, "i1");
+  repeats = op("andi", repeats, free, "i1");
+  begins = op("andi", begins, free, "i1");
+  std::string acts = op("ori", repeats, begins, "i1");
+  std::string marks = value("arith.constant false");
+  if (!codel.ecn.empty()) {
+    std::string codepoint = value("pifo.read_field @" + codel.ecn + " : i2");
+    marks = compare("ne", codepoint, constant(0, "i2"), "i2");
+    marks = op("andi", marks, acts, "i1");
+    open("scf.if " + marks + " {");
+    std::string experienced = value("arith.constant -1 : i2");
+    line("pifo.write_field " + experienced + ", @" + codel.ecn + " : i2");
+    close();
+  }
+  // The count of a series that follows soon begins where the last one ended.
+  std::string delta = op("subi", count, load("last"));
+  std::string several = compare("sgt", delta, one);
+  std::string since = op("subi", now, next);
+  std::string soon = compare("slt", since, constant(16 * codel.interval));
+  std::string fresh = choose(op("andi", several, soon, "i1"), delta, one);
+  std::string more = op("addi", count, one);
+  std::string counted = choose(begins, fresh, choose(repeats, more, count));
+  store(counted, "count");
+  store(choose(begins, fresh, load("last")), "last");
+  // A series that begins counts from now; a mark in it, which sends the packet,
+  // from the mark before.
+  std::string continues = op("andi", repeats, marks, "i1");
+  std::string moves = op("ori", begins, continues, "i1");
+  std::string moved = "%" + std::to_string(this->next++);
+  open(moved + " = scf.if " + moves + " -> (i64) {");
+  line("scf.yield " + law(choose(begins, now, next), counted) + " : i64");
+  --indent;
+  open("} else {");
+  line("scf.yield " + next + " : i64");
+  close();
+  store(moved, "next");
+  std::string drops = op("andi", acts, op("xori", marks, yes, "i1"), "i1");
+  std::string one8 = constant(1, "i8"), two8 = constant(2, "i8");
+  std::string later = choose(begins, one8, two8, "i8");
+  store(choose(drops, later, none, "i8"), "phase", "i8");
+  // The packet behind the first drop decides nothing.
+  std::string goesOn =
+      choose(isSent, wasDropping, op("ori", stays, begins, "i1"), "i1");
+  store(choose(goesOn, one8, none, "i8"), "dropping", "i8");
+  line("pifo.yield " + op("xori", drops, yes, "i1") + " : i1");
+  close();
+}
+
 /// Figure 4. Nothing is rounded but the time of release, up.
 void Printer::shaping(const Shape &shape) {
   auto [rate, cost] = tokensOf(shape);
@@ -427,6 +578,8 @@ void Printer::node(const Policy &policy, const std::string &name,
   if (policy.shape)
     shaping(*policy.shape);
   admission(policy);
+  if (policy.codel)
+    delivery(*policy.codel);
   std::vector<const Condition *> earlier;
   for (const Policy &child : policy.classes) {
     node(child, child.name, earlier, false);
@@ -436,21 +589,35 @@ void Printer::node(const Policy &policy, const std::string &name,
   close();
 }
 
+/// The fields that some rule marks.
+static void collectMarked(const Policy &policy, std::set<std::string> &marked) {
+  if (policy.codel && !policy.codel->ecn.empty())
+    marked.insert(policy.codel->ecn);
+  for (const Policy &child : policy.classes)
+    collectMarked(child, marked);
+}
+
 std::string Printer::run() {
+  collectMarked(program.root, marked);
   open("pifo.scheduler @" + program.name + " capacity(" +
        std::to_string(program.capacity) +
        (program.largestCapacity < kMostPackets
             ? " at_most " + std::to_string(program.largestCapacity)
             : std::string()) +
        ")" + (pushesOut() ? " push_out" : "") + " {");
-  bool hasLength = false;
+  bool hasLength = false, hasArrival = false;
   for (const Field &field : program.fields) {
     hasLength |= field.name == "length";
-    line("pifo.field @" + field.name + " : i" + std::to_string(field.bits) +
+    hasArrival |= field.name == "arrival";
+    line("pifo.field " +
+         std::string(marked.count(field.name) ? "writable " : "") + "@" +
+         field.name + " : i" + std::to_string(field.bits) +
          (field.below ? " below " + std::to_string(field.below) : ""));
   }
   if (!hasLength)
     line("pifo.field @length : i16");
+  if (program.needsArrival && !hasArrival)
+    line("pifo.field @arrival : i63");
   // Fields and the root share a table of symbols.
   std::string root = "root";
   while (std::any_of(program.fields.begin(), program.fields.end(),

@@ -1,0 +1,161 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A FIFO with controlled delay, after the procedures of RFC 8289, section 5, against nm-pifo.
+
+usage: codel_model.py --tool NM_PIFO [--count N] [--seed S]
+
+Random traffic with bursts, silences, packets at one time, random targets, intervals, sizes and rates; drops and marks.
+Integers are Python's. Departures, drops and marks are equal.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+
+
+class CoDelQueue:
+    def __init__(self, target, interval, maxpacket, ecn):
+        self.target, self.interval, self.maxpacket, self.ecn = target, interval, maxpacket, ecn
+        self.queue, self.dropped = [], []
+        self.first_above_time = self.drop_next = self.count = self.lastcount = 0
+        self.dropping = False
+
+    def control_law(self, t, count):
+        # The integer part of interval / sqrt(count).
+        return t + math.isqrt(self.interval * self.interval // count)
+
+    def dodequeue(self, now):
+        """(packet, ok_to_drop)"""
+        if not self.queue:
+            self.first_above_time = 0
+            return None, False
+        packet = self.queue.pop(0)
+        sojourn_time = now - packet["time"]
+        if sojourn_time < self.target or sum(p["length"] for p in self.queue) <= self.maxpacket:
+            self.first_above_time = 0
+        elif self.first_above_time == 0:
+            self.first_above_time = now + self.interval
+        elif now >= self.first_above_time:
+            return packet, True
+        return packet, False
+
+    def mark(self, packet):
+        if not self.ecn or packet["ecn"] == 0:
+            return False
+        packet["ecn"] = 3
+        return True
+
+    def deque(self, now):
+        packet, ok_to_drop = self.dodequeue(now)
+        if self.dropping:
+            if not ok_to_drop:
+                self.dropping = False
+            while now >= self.drop_next and self.dropping:
+                self.count += 1
+                if self.mark(packet):
+                    self.drop_next = self.control_law(self.drop_next, self.count)
+                    break
+                self.dropped.append(packet)
+                packet, ok_to_drop = self.dodequeue(now)
+                if not ok_to_drop:
+                    self.dropping = False
+                else:
+                    self.drop_next = self.control_law(self.drop_next, self.count)
+        elif ok_to_drop:
+            if not self.mark(packet):
+                self.dropped.append(packet)
+                packet, _ = self.dodequeue(now)
+            self.dropping = True
+            delta = self.count - self.lastcount
+            self.count = delta if delta > 1 and now - self.drop_next < 16 * self.interval else 1
+            self.drop_next = self.control_law(now, self.count)
+            self.lastcount = self.count
+        return packet
+
+
+def simulate(queue, packets, rate):
+    """Departures as (time, number, ecn)."""
+    free, at, departures = Fraction(0), 0, []
+    while at < len(packets) or queue.queue:
+        now = max(-(-free.numerator // free.denominator),
+                  0 if queue.queue else packets[at]["time"])
+        while at < len(packets) and packets[at]["time"] <= now:
+            queue.queue.append(packets[at])
+            at += 1
+        packet = queue.deque(now)
+        departures.append((now, packet["number"], packet["ecn"]))
+        begin = free if free > now - 1 else Fraction(now)
+        free = begin + Fraction(packet["length"] * 8 * 10**9, rate)
+    return departures
+
+
+def check(seed, tool, folder):
+    r = random.Random(seed)
+    target, interval = r.choice([1, 1000, 50000, 5000000]), r.choice([1, 7, 10000, 1000000, 2**31 - 1])
+    mtu, ecn = r.choice([1, 1500, 9000]), r.random() < 0.5
+    rate = r.choice([10**6, 10**9, 10**10, r.randint(10**6, 10**10)])
+    time, packets = 0, []
+    for number in range(r.choice([50, 400, 1500])):
+        length = r.choice([64, 1500, r.randint(1, 9000)])
+        packets.append({"time": time, "length": length, "number": number, "ecn": r.choice([0, 1, 2, 2, 3])})
+        if r.random() < 0.7:
+            time += int(length * 8e9 / rate * r.choice([0, 0.3, 0.8, 1.1]))
+        if r.random() < 0.01:
+            time += r.choice([interval, 20 * interval, int(1e12 / rate)])
+    with open(os.path.join(folder, "p.policy"), "w") as file:
+        file.write(f"scheduler s capacity 100k\nfield ecn bits 2\nfifo codel target {target} ns interval "
+                   f"{interval} ns mtu {mtu}{' ecn ecn' if ecn else ''}\n")
+    with open(os.path.join(folder, "t.csv"), "w") as file:
+        file.write("time,length,ecn\n")
+        for packet in packets:
+            file.write(f"{packet['time']},{packet['length']},{packet['ecn']}\n")
+    report = os.path.join(folder, "report.json")
+    result = subprocess.run([tool, os.path.join(folder, "p.policy"), os.path.join(folder, "t.csv"), "--rate",
+                             str(rate), "--quiet", "--no-times", "--departures", "-", "--json", report],
+                            capture_output=True, text=True, timeout=300)
+    if result.returncode:
+        raise ValueError(result.stderr)
+    found = []
+    for line in result.stdout.splitlines()[1:]:
+        departure, _, number, _, codepoint = map(int, line.split(","))
+        found.append((departure, number, codepoint))
+    queue = CoDelQueue(target, interval, mtu, ecn)
+    expected = simulate(queue, packets, rate)
+    for i, (one, other) in enumerate(zip(found, expected)):
+        if one != other:
+            raise ValueError(f"departure {i} (time, number, ecn) is {one}, expected {other}")
+    with open(report) as file:
+        dropped = json.load(file)["dropped"]["leaving"]
+    if len(found) != len(expected) or dropped != len(queue.dropped):
+        raise ValueError(f"{len(found)} departures and {dropped} drops, expected {len(expected)} and "
+                         f"{len(queue.dropped)}")
+    return len(queue.dropped), sum(1 for *_, codepoint in expected if codepoint == 3)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", default="nm-pifo")
+    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    drops = marks = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(options.seed, options.seed + options.count):
+            try:
+                more = check(seed, options.tool, folder)
+            except ValueError as error:
+                with open(os.path.join(folder, "p.policy")) as file:
+                    print(f"seed {seed}: {error}\n{file.read()}")
+                return 1
+            drops, marks = drops + more[0], marks + more[1]
+    print(f"seeds {options.seed} to {options.seed + options.count - 1}: equal, {drops} drops, {marks} marked packets")
+    return 0
+
+
+sys.exit(main())

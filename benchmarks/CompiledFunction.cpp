@@ -35,7 +35,7 @@ llvm::Error CompiledFunction::compile(const std::string &text,
   auto entry = source->findEntry(name);
   if (!entry)
     return entry.takeError();
-  RunOptions options;
+  CompileOptions options;
   CompileLog log;
   auto machine = createTargetMachine("host");
   if (!machine)

@@ -153,6 +153,33 @@ function(_nm_unittest name)
   set_property(GLOBAL APPEND PROPERTY NM_UNITTESTS ${name})
 endfunction()
 
+# add_nm_plain_tool(<name> <sources...> [LINK_LIBS ...]): the same without LLVM and MLIR.
+function(add_nm_plain_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_property(GLOBAL APPEND PROPERTY NM_TOOLS ${name})
+endfunction()
+
+# add_nm_manual(<tool>): its page for man and its completion for bash, which the tool prints from its
+# table of options.
+function(add_nm_manual tool)
+  set(page ${PROJECT_BINARY_DIR}/share/man/man1/${tool}.1)
+  set(completion ${PROJECT_BINARY_DIR}/share/bash-completion/completions/${tool})
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/man/man1
+    ${PROJECT_BINARY_DIR}/share/bash-completion/completions)
+  add_custom_command(OUTPUT ${page} ${completion}
+    COMMAND ${tool} --help=man > ${page}
+    COMMAND ${tool} --help=bash > ${completion}
+    DEPENDS ${tool} COMMENT "Writing the manual of ${tool}" VERBATIM)
+  add_custom_target(nm_manual_${tool} ALL DEPENDS ${page} ${completion})
+  set_property(GLOBAL APPEND PROPERTY NM_MANUALS nm_manual_${tool})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${completion}
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endfunction()
+
 # add_nm_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest, MLIR-based.
 function(add_nm_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})

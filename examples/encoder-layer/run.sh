@@ -66,7 +66,8 @@ if $check; then exit 0; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=examples/encoder-layer
 python=${PYTHON:-/usr/bin/python3}
-nm_run=${NM_BUILD:-build/release}/bin/nm-run
+bin=${NM_BUILD:-build/release}/bin
+nm_run=$bin/nm-run
 work=${work:-build/examples/encoder-layer}
 
 if [[ ! -x $nm_run ]]; then
@@ -100,7 +101,7 @@ run_nm() { # output, report, then more options
   shift 2
   show "$nm_run" "$work/encoder.mlir" --params "$work/model.safetensors" --input "$work/input.npy" \
     --output "$output" --expect "$work/expected.npy" --rtol 2e-5 --atol 2e-5 \
-    --repeat "$repeat" --threads "$threads" --report --report-json "$report" "$@"
+    --repeat "$repeat" --threads "$threads" --report --json "$report" "$@"
 }
 
 step "checkpoint, model and reference"
@@ -108,7 +109,7 @@ show "$python" "$here/encoder.py" --output-dir "$work" --preset "$preset" --patt
   --mask "$mask" ${seq:+--seq "$seq"}
 
 step "what the checkpoint holds"
-show "$nm_run" --inspect "$work/model.safetensors"
+show "$bin/nm-inspect" "$work/model.safetensors"
 
 step "compiled for $pattern"
 run_nm "$work/output.npy" "$work/sparse.json"

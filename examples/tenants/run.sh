@@ -10,22 +10,22 @@ case ${1:-} in -h | --help) sed -n '5,7s/^# //p' "$0"; exit 0 ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 device=${1:-cloud} short=${2:-128} long=${3:-2048}
 python=${PYTHON:-/usr/bin/python3}
-nm_run=${NM_BUILD:-build/release}/bin/nm-run
+bin=${NM_BUILD:-build/release}/bin
 work=${NM_WORK:-build/examples/tenants}
-[[ -x $nm_run ]] || { echo "error: $nm_run not found; build first or set NM_BUILD" >&2; exit 1; }
+[[ -x $bin/nm-sim ]] || { echo "error: $bin/nm-sim not found; build first or set NM_BUILD" >&2; exit 1; }
 
 mkdir -p "$work"
 compile() { # name, length
   PYTHONDONTWRITEBYTECODE=1 "$python" examples/encoder-layer/encoder.py -o "$work/$1" --pattern 2:4 \
     --mask explicit --seq "$2"
-  "$nm_run" "$work/$1/encoder.mlir" --params "$work/$1/model.safetensors" --target="$device" \
-    --emit=attacc -o "$work/$1.nmb"
+  "$bin/nm-compile" "$work/$1/encoder.mlir" --params "$work/$1/model.safetensors" --target="$device" \
+    -o "$work/$1.nmb"
 }
 compile short "$short"
 compile long "$long"
 cp examples/tenants/requests.csv "$work"
 for policy in edf strict fair; do
   printf '\n== %s\n\n' "$policy"
-  "$nm_run" --tenants="$work/requests.csv" --policy="examples/pifo/tiles-$policy.mlir" \
-    --target="$device" --report-json="$work/$policy.json" --trace="$work/$policy.trace.json"
+  "$bin/nm-sim" tenants "$work/requests.csv" --policy="examples/pifo/tiles-$policy.mlir" \
+    --target="$device" --json="$work/$policy.json" --trace="$work/$policy.trace.json"
 done

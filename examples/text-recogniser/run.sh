@@ -48,7 +48,7 @@ here=examples/text-recogniser
 python=${PYTHON:-/usr/bin/python3}
 build=${NM_BUILD:-build/release}
 work=${work:-build/examples/text-recogniser}
-for file in "$build/bin/nm-run" "$build/lib/libnm_runtime.so"; do
+for file in "$build/bin/nm-run" "$build/bin/nm-inspect" "$build/lib/libnm_runtime.so"; do
   if [[ ! -e $file ]]; then
     echo "error: $file not found; build with 'cmake --preset release && cmake --build --preset release'" \
       "or set NM_BUILD to the build folder" >&2
@@ -100,7 +100,7 @@ run() { # name, model, then options
   shift 2
   echo "$name"
   "$build/bin/nm-run" "$work/$model.onnx" --input "$work/lines.npy" --output "$work/$name.npy" \
-    --report-json "$work/$name.json" --threads "$threads" --repeat 3 "$@"
+    --json "$work/$name.json" --threads "$threads" --repeat 3 "$@"
   compared+=("$name=${model%-convolutions}")
 }
 run dense dense
@@ -110,7 +110,7 @@ for method in ${methods//,/ }; do
 done
 run "$method-as-dense" "$method" --dense
 run "$method-convolutions" "$method-convolutions"
-"$build/bin/nm-run" --inspect "$work/$method.onnx" | grep -E "name |$pattern"
+"$build/bin/nm-inspect" "$work/$method.onnx" | grep -E "name |$pattern"
 
 step "comparison"
 PYTHONPATH=python NM_RUNTIME_LIBRARY=$build/lib/libnm_runtime.so "$python" "$here/compare.py" "$work" "$keys" "${compared[@]}"

@@ -51,7 +51,7 @@ here=examples/train-to-deploy
 python=${PYTHON:-/usr/bin/python3}
 build=${NM_BUILD:-build/release}
 work=${work:-build/examples/train-to-deploy}
-for file in "$build/bin/nm-run" "$build/lib/libnm_runtime.so"; do
+for file in "$build/bin/nm-run" "$build/bin/nm-inspect" "$build/lib/libnm_runtime.so"; do
   if [[ ! -e $file ]]; then
     echo "error: $file not found; build with 'cmake --preset release && cmake --build --preset release'" \
       "or set NM_BUILD to the build folder" >&2
@@ -69,14 +69,14 @@ PYTHONPATH=python NM_RUNTIME_LIBRARY=$build/lib/libnm_runtime.so "$python" "$her
   --output-dir "$work" --method "$method" --pattern "$pattern" --steps "$steps"
 
 step "what was saved"
-"$build/bin/nm-run" --inspect "$work/trained.safetensors"
+"$build/bin/nm-inspect" "$work/trained.safetensors"
 
 run() { # name, then options
   local name=$1
   shift
   step "$name"
   "$build/bin/nm-run" "$work/digits.mlir" --params "$work/trained.safetensors" \
-    --input "$work/images.npy" --output "$work/$name.npy" --report-json "$work/$name.json" "$@"
+    --input "$work/images.npy" --output "$work/$name.npy" --json "$work/$name.json" "$@"
 }
 run sparse --threads "$threads" --repeat 50
 run dense --threads "$threads" --repeat 50 --dense

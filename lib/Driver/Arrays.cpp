@@ -216,7 +216,7 @@ driver::assignResults(StringRef option, const Signature &function,
   return assigned;
 }
 
-llvm::Error driver::writeArray(const RunOptions &options,
+llvm::Error driver::writeArray(const CommandOptions &options,
                                const std::string &path,
                                const rt::Tensor &tensor) {
   rt::TensorView view = tensor.view;

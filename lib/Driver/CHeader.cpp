@@ -255,7 +255,7 @@ struct FunctionWriter {
 } // namespace
 
 static constexpr StringLiteral preamble =
-    R"(/* {0}: compiled by nm-run. Do not edit.
+    R"(/* {0}: compiled by nm-compile. Do not edit.
  *
  * For each function f of the model:
  *   nm_call_f(...)     takes row-major arrays (and the sizes that the model leaves

@@ -131,16 +131,18 @@ static std::string digits(double value) {
 
 /// What a user can do about results that differ.
 static std::string whatToTry(const Comparison &comparison, rt::DType type,
-                             const RunOptions &options) {
+                             const DataOptions &options) {
   if (!std::isfinite(comparison.maxAbsError))
-    return "NaN and infinities differ; --reference says whether the "
-           "optimised code or the model makes them";
+    return options.hasReference
+               ? "NaN and infinities differ; --reference says whether the "
+                 "optimised code or the model makes them"
+               : "NaN and infinities differ";
   std::string text = llvm::formatv(
       "if {0:e1} of the largest element is right for {1} here, allow it with "
       "--atol {2:e1}",
       comparison.maxRelError, rt::dtypeName(type),
       comparison.maxAbsError * 1.01);
-  if (!options.reference)
+  if (options.hasReference)
     text += "; --reference says whether the optimised code or the model "
             "differs";
   return text;
@@ -148,7 +150,7 @@ static std::string whatToTry(const Comparison &comparison, rt::DType type,
 
 llvm::Error driver::compareResults(
     ArrayRef<std::pair<size_t, std::string>> expects,
-    ArrayRef<rt::Tensor> results, const RunOptions &options,
+    ArrayRef<rt::Tensor> results, const DataOptions &options,
     llvm::function_ref<rt::DType(size_t)> precision,
     llvm::function_ref<void(size_t, const Comparison &)> done) {
   llvm::Error failures = llvm::Error::success();

@@ -53,7 +53,7 @@ private:
 
 /// `nm-declare-sparsity`, which reads the checkpoints' headers, masks and
 /// weights.
-static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
+static std::unique_ptr<Pass> createDeclare(const CompileOptions &options) {
   static constexpr StringLiteral policies[] = {"if-present", "require",
                                                "derive", "ignore"};
   DeclareSparsityOptions declare;
@@ -72,7 +72,7 @@ static std::unique_ptr<Pass> createDeclare(const RunOptions &options) {
 }
 
 /// Opens the checkpoints before any pass does, for a message of its own.
-static llvm::Error checkCheckpoints(const RunOptions &options) {
+static llvm::Error checkCheckpoints(const CompileOptions &options) {
   std::vector<std::shared_ptr<const rt::Checkpoint>> opened;
   std::vector<const rt::Checkpoint *> all;
   for (const Binding &binding : options.params) {
@@ -103,7 +103,7 @@ static bool declaresSparsity(ModuleOp module) {
 }
 
 /// A user of N:M weights whose model runs dense wants to know, and why.
-static void noteDense(ModuleOp module, const RunOptions &options) {
+static void noteDense(ModuleOp module, const CompileOptions &options) {
   if (options.dense || declaresSparsity(module))
     return;
   int64_t matrices = 0;
@@ -127,7 +127,7 @@ static void noteDense(ModuleOp module, const RunOptions &options) {
 }
 
 /// The input pipeline, the parameters' patterns, then what `build` adds.
-static llvm::Error runPasses(ModuleOp module, const RunOptions &options,
+static llvm::Error runPasses(ModuleOp module, const CompileOptions &options,
                              CompileLog &log,
                              llvm::function_ref<void(OpPassManager &)> build) {
   auto run = [&](llvm::function_ref<void(OpPassManager &)> add,
@@ -173,7 +173,7 @@ void driver::nameArguments(ModuleOp module, ArrayRef<Signature> functions) {
 }
 
 llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
-                                       const RunOptions &options,
+                                       const CompileOptions &options,
                                        CompileLog &log) {
   // What the tests run all of compiled code with; no option, since it says
   // nothing about the model.
@@ -196,7 +196,7 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
 llvm::Expected<::nm::isa::Program>
 driver::compileProgram(ModuleOp module, const Signature &function,
                        const ::nm::model::Device &device,
-                       const RunOptions &options, CompileLog &log) {
+                       const CompileOptions &options, CompileLog &log) {
   auto func = module.lookupSymbol<func::FuncOp>(function.name);
   if (!func)
     return makeError("the module has no function '{0}'", function.name);

@@ -17,7 +17,7 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-static llvm::Error emitBinary(const RunOptions &options, const Source &source,
+static llvm::Error emitBinary(const CodeOptions &options, const Source &source,
                               ModuleOp module, StringRef object) {
   std::vector<Exported> functions;
   for (const Signature &signature : source.functions) {
@@ -40,7 +40,7 @@ static llvm::Error emitBinary(const RunOptions &options, const Source &source,
   return writeFile(options, headerPath(options.outputFile), *header);
 }
 
-llvm::Error driver::emitCode(const RunOptions &options, const Source &source,
+llvm::Error driver::emitCode(const CodeOptions &options, const Source &source,
                              llvm::Module &module,
                              llvm::TargetMachine &machine) {
   std::string text;

@@ -24,45 +24,111 @@ std::string driver::headerPath(StringRef path) {
   return std::string(header);
 }
 
-llvm::Error driver::declareFiles(const RunOptions &options) {
-  ::nm::support::Status status;
-  auto reads = [&](const char *what, const std::string &path) {
-    if (status && !path.empty())
-      status = options.files->reads(what, path);
-  };
-  auto writes = [&](const char *what, const std::string &path) {
-    if (status && !path.empty())
-      status = options.files->writes(what, path);
-  };
-  reads("the command", options.inputFile);
-  reads("--inspect", options.inspect);
-  for (const Binding &binding : options.params)
-    reads("--params", binding.path);
-  for (const Binding &binding : options.inputs)
-    reads("--input", binding.path);
-  for (const Binding &binding : options.expects)
-    reads("--expect", binding.path);
-  if (options.mask.source)
-    reads("--masks", options.mask.source->path());
-  reads("--target", options.target);
-  reads("--tenants", options.tenantsFile);
-  reads("--policy", options.policyFile);
+namespace {
 
-  for (const Binding &binding : options.outputs)
-    writes("--output", binding.path);
-  if (options.emit != EmitKind::Execute)
-    writes("-o", standardOr(options.outputFile));
-  if (options.emit == EmitKind::Object ||
-      options.emit == EmitKind::SharedLibrary)
-    writes("the C header of -o", headerPath(options.outputFile));
-  writes("--report-json", options.reportJson);
-  writes("--trace", options.traceFile);
-  writes("--html", options.htmlFile);
-  writes("--remarks-output-file", options.remarksFile);
-  return toError(status);
+/// Declares one after the other; the first problem counts.
+class Declaration {
+public:
+  explicit Declaration(const CommandOptions &options) : files(*options.files) {}
+
+  void reads(const char *what, const std::string &path) {
+    if (status && !path.empty())
+      status = files.reads(what, path);
+  }
+  void reads(const char *what, ArrayRef<Binding> bindings) {
+    for (const Binding &binding : bindings)
+      reads(what, binding.path);
+  }
+  void reads(const CheckpointOptions &options) {
+    reads("--params", options.params);
+    reads(options.mask);
+  }
+  void reads(const ::nm::rt::MaskOptions &options) {
+    if (options.source)
+      reads("--masks", options.source->path());
+  }
+  void reads(const DataOptions &options) {
+    reads("--input", options.inputs);
+    reads("--expect", options.expects);
+  }
+  void writes(const char *what, const std::string &path) {
+    if (status && !path.empty())
+      status = files.writes(what, path);
+  }
+  void writes(const DataOptions &options) {
+    for (const Binding &binding : options.outputs)
+      writes("--output", binding.path);
+  }
+  void writes(const ReportOptions &options) {
+    writes("--json", options.json);
+    writes("--trace", options.traceFile);
+    writes("--html", options.htmlFile);
+  }
+  llvm::Error done() { return toError(status); }
+
+private:
+  ::nm::support::CommandFiles &files;
+  ::nm::support::Status status;
+};
+
+} // namespace
+
+llvm::Error driver::declareFiles(const RunOptions &options) {
+  Declaration all(options);
+  all.reads("the command", options.inputFile);
+  all.reads(static_cast<const CheckpointOptions &>(options));
+  all.reads(static_cast<const DataOptions &>(options));
+  all.reads("--target", options.target);
+  if (options.emit != EmitKind::Execute && options.outputs.empty())
+    all.writes("--output", "-");
+  all.writes(static_cast<const DataOptions &>(options));
+  all.writes(static_cast<const ReportOptions &>(options));
+  all.writes("--remarks-output-file", options.remarksFile);
+  return all.done();
 }
 
-llvm::Error driver::writeFile(const RunOptions &options, StringRef path,
+llvm::Error driver::declareFiles(const CodeOptions &options) {
+  Declaration all(options);
+  all.reads("the command", options.inputFile);
+  all.reads(static_cast<const CheckpointOptions &>(options));
+  all.reads("--target", options.target);
+  all.writes("--output", standardOr(options.outputFile));
+  if (options.emit == EmitKind::Object ||
+      options.emit == EmitKind::SharedLibrary)
+    all.writes("the C header of --output", headerPath(options.outputFile));
+  all.writes("--remarks-output-file", options.remarksFile);
+  return all.done();
+}
+
+llvm::Error driver::declareFiles(const SimulateOptions &options) {
+  Declaration all(options);
+  all.reads("the command", options.inputFile);
+  all.reads(static_cast<const CheckpointOptions &>(options));
+  all.reads(static_cast<const DataOptions &>(options));
+  all.reads("--target", options.target);
+  all.writes(static_cast<const DataOptions &>(options));
+  all.writes(static_cast<const ReportOptions &>(options));
+  return all.done();
+}
+
+llvm::Error driver::declareFiles(const TenantsOptions &options) {
+  Declaration all(options);
+  all.reads("the command", options.requestsFile);
+  all.reads("--target", options.target);
+  all.reads("--policy", options.policyFile);
+  all.writes(static_cast<const ReportOptions &>(options));
+  return all.done();
+}
+
+llvm::Error driver::declareFiles(const InspectOptions &options) {
+  Declaration all(options);
+  all.reads("the command", options.file);
+  all.reads(options.mask);
+  all.writes("--json", options.json);
+  return all.done();
+}
+
+llvm::Error driver::writeFile(const CommandOptions &options, StringRef path,
                               StringRef content, unsigned mode) {
   if (llvm::Error error = flushOutput())
     return error;
@@ -79,7 +145,7 @@ llvm::Error driver::writeFile(StringRef path, StringRef content) {
                                           {content.data(), content.size()}));
 }
 
-llvm::Error driver::commitFiles(const RunOptions &options) {
+llvm::Error driver::commitFiles(const CommandOptions &options) {
   if (llvm::Error error = flushOutput())
     return error;
   return toError(options.files->commit());

@@ -88,7 +88,7 @@ static llvm::Expected<int> runProgram(ArrayRef<std::string> arguments,
 }
 
 llvm::Error driver::linkSharedLibrary(StringRef object,
-                                      const RunOptions &options) {
+                                      const CodeOptions &options) {
   const std::string &path = options.outputFile;
   llvm::Expected<std::string> linker = findLinker(options.linker);
   if (!linker)

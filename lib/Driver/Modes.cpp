@@ -1,4 +1,4 @@
-//===- Modes.cpp - What nm-run can be asked to do, and with what -*- C++ -*-===//
+//===- Modes.cpp - What a tool can be asked to do, and with what -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,62 +14,51 @@ using namespace mlir::nm::driver;
 
 namespace {
 
-constexpr unsigned bit(Mode mode) { return 1u << static_cast<unsigned>(mode); }
+template <typename Mode> constexpr unsigned bit(Mode mode) {
+  return 1u << static_cast<unsigned>(mode);
+}
 
-constexpr unsigned kInspect = bit(Mode::Inspect), kRun = bit(Mode::Run),
-                   kEmit = bit(Mode::Emit), kSimulate = bit(Mode::Simulate),
-                   kEmitProgram = bit(Mode::EmitProgram),
-                   kProgram = bit(Mode::Program), kTenants = bit(Mode::Tenants);
-constexpr unsigned kCompiles = kRun | kEmit | kSimulate | kEmitProgram;
-constexpr unsigned kRuns = kRun | kSimulate | kProgram;
-constexpr unsigned kSimulates = kSimulate | kProgram;
-
+/// Which modes use an option; those that all use are not listed.
 struct Use {
   StringLiteral option;
   unsigned modes;
 };
 
-/// Which modes use an option.
-constexpr Use kUses[] = {
-    {"params", kCompiles | kProgram},
-    {"bind", kCompiles},
-    {"size", kCompiles},
-    {"input", kRuns},
-    {"output", kRuns},
-    {"expect", kRuns},
-    {"atol", kRuns},
-    {"rtol", kRuns},
-    {"inspect", kInspect},
-    {"pattern", kCompiles},
-    {"prune", kRun | kEmit},
-    {"mask-policy", kCompiles | kProgram},
-    {"masks", kCompiles | kProgram | kInspect},
-    {"mask-suffix", kCompiles | kProgram | kInspect},
-    {"mask-bit-order", kCompiles | kProgram | kInspect},
+constexpr unsigned kRun = bit(RunMode::Run), kEmit = bit(RunMode::Emit),
+                   kSimulate = bit(RunMode::Simulate);
+
+constexpr Use kRunUses[] = {
+    {"input", kRun | kSimulate},
+    {"expect", kRun | kSimulate},
+    {"atol", kRun | kSimulate},
+    {"rtol", kRun | kSimulate},
     {"cache", kRun},
-    {"entry", kRun | kSimulate | kEmitProgram},
-    {"threads", kRuns},
+    {"entry", kRun | kSimulate},
+    {"threads", kRun | kSimulate},
     {"repeat", kRun},
-    {"dense", kCompiles},
     {"reference", kRun | kEmit},
-    {"emit", kEmit | kEmitProgram},
-    {"o", kEmit | kEmitProgram},
-    {"target", kCompiles | kProgram | kTenants},
+    {"prune", kRun | kEmit},
+    {"emit", kEmit},
     {"target-cpu", kRun | kEmit},
-    {"prefix", kEmit},
-    {"cc", kEmit},
-    {"element-type", kSimulate | kEmitProgram},
-    {"timing-only", kSimulates},
-    {"no-verify", kSimulates | kEmitProgram | kTenants},
-    {"max-steps", kSimulates | kEmitProgram | kTenants},
-    {"trace", kSimulates | kTenants},
-    {"html", kSimulates},
-    {"tenants", kTenants},
-    {"policy", kTenants},
-    {"report", kRuns},
-    {"report-json", kRuns | kInspect | kTenants},
-    {"remarks-filter", kCompiles},
-    {"remarks-output-file", kCompiles},
+    {"element-type", kSimulate},
+    {"timing-only", kSimulate},
+    {"no-verify", kSimulate},
+    {"max-steps", kSimulate},
+    {"trace", kSimulate},
+    {"html", kSimulate},
+    {"report", kRun | kSimulate},
+    {"json", kRun | kSimulate},
+};
+
+constexpr unsigned kProcessor = bit(CodeMode::Processor),
+                   kAccelerator = bit(CodeMode::Accelerator);
+
+constexpr Use kCodeUses[] = {
+    {"entry", kAccelerator},        {"reference", kProcessor},
+    {"prune", kProcessor},          {"target-cpu", kProcessor},
+    {"prefix", kProcessor},         {"cc", kProcessor},
+    {"element-type", kAccelerator}, {"no-verify", kAccelerator},
+    {"max-steps", kAccelerator},
 };
 
 /// An option that says nothing without another one.
@@ -91,6 +80,8 @@ constexpr Need kNeeds[] = {
      "is about the masks of a checkpoint; give one with --params"},
     {"mask-bit-order", "params",
      "is about the masks of a checkpoint; give one with --params"},
+    {"masks", "params",
+     "holds masks of a checkpoint's weights; give one with --params"},
     {"cache", "params",
      "keeps the packed weights of a checkpoint; give one with --params"},
 };
@@ -114,82 +105,66 @@ constexpr Void kVoids[] = {
 
 } // namespace
 
-static std::string dashed(StringRef option) {
-  return (option.size() == 1 ? "-" : "--") + option.str();
-}
-
-/// Why a mode has no use for an option that others use, and what to do.
-static std::string whyUnused(const RunOptions &options, Mode mode,
-                             StringRef option, unsigned modes) {
-  if (option == "policy")
-    return "orders the jobs of tenants; give their requests with --tenants";
-  if (option == "o")
-    return "is the output of --emit; results go to --output FILE.npy";
-  if (option == "cc")
-    return "links a library; it goes with --emit=so";
-  switch (mode) {
-  case Mode::Inspect:
-    return "has no effect beside --inspect, which lists a checkpoint and ends; "
-           "drop one of them";
-  case Mode::Tenants:
-    return "has no effect beside --tenants, which runs the programs that its "
-           "file names; drop it";
-  case Mode::Program:
-    return "is for models that are compiled, but '" + options.inputFile +
-           "' is a program of an accelerator; drop it";
-  case Mode::Run:
-  case Mode::Emit:
-    if (!(modes & (kRun | kEmit)))
-      return "is for simulated accelerators; name one with --target, such as "
-             "--target=edge";
-    return "needs a run, but --emit only compiles; drop one of them";
-  case Mode::Simulate:
-  case Mode::EmitProgram:
-    if (!(modes & (kSimulates | kEmitProgram)))
-      return "is for processors, but --target=" + options.target +
-             " is an accelerator; drop one of them";
-    return "needs a run, but --emit only compiles; drop one of them";
-  }
-  return "has no effect here; drop it";
-}
-
-Mode driver::modeOf(const RunOptions &options, bool isProgram,
-                    bool isAccelerator) {
-  if (!options.inspect.empty())
-    return Mode::Inspect;
-  if (!options.tenantsFile.empty())
-    return Mode::Tenants;
-  if (isProgram)
-    return Mode::Program;
-  bool emits = options.emit != EmitKind::Execute;
-  if (isAccelerator)
-    return emits ? Mode::EmitProgram : Mode::Simulate;
-  return emits ? Mode::Emit : Mode::Run;
-}
-
-llvm::Error driver::checkUsed(const RunOptions &options, Mode mode) {
+/// What the rules of one option alone say against the next.
+static llvm::Error checkPairs(const CommandOptions &options) {
   auto given = [&](StringRef name) {
     return llvm::is_contained(options.given, name);
   };
-  if ((mode == Mode::Inspect || mode == Mode::Tenants) &&
-      !options.inputFile.empty())
-    return makeError("the file '{0}' has no effect beside --{1}; drop one of "
-                     "them",
-                     options.inputFile,
-                     mode == Mode::Inspect ? "inspect" : "tenants");
-  for (const Use &use : kUses)
-    if (given(use.option) && !(use.modes & bit(mode)))
-      return makeError("{0} {1}", dashed(use.option),
-                       whyUnused(options, mode, use.option, use.modes));
-  if (mode != Mode::Inspect)
-    for (const Need &need : kNeeds)
-      if (given(need.option) && !given(need.needs))
-        return makeError("{0} {1}", dashed(need.option), need.why);
+  for (const Need &need : kNeeds)
+    if (given(need.option) && !given(need.needs))
+      return makeError("--{0} {1}", need.option, need.why);
   for (const Void &pair : kVoids)
     if (given(pair.option) && given(pair.by))
-      return makeError("{0} has no effect: {1}; drop one of them",
-                       dashed(pair.option), pair.why);
-  if (given("cc") && options.emit != EmitKind::SharedLibrary)
-    return makeError("--cc links a library; it goes with --emit=so");
+      return makeError("--{0} has no effect: {1}; drop one of them",
+                       pair.option, pair.why);
   return llvm::Error::success();
+}
+
+/// The first given option that `mode` does not use; null if there is none.
+static const Use *findUnused(const CommandOptions &options, ArrayRef<Use> uses,
+                             unsigned mode) {
+  for (const Use &use : uses)
+    if (llvm::is_contained(options.given, use.option) && !(use.modes & mode))
+      return &use;
+  return nullptr;
+}
+
+static llvm::Error forAccelerators(StringRef option) {
+  return makeError("--{0} is for accelerators; name one with --target, such as "
+                   "--target=edge",
+                   option);
+}
+
+static llvm::Error forProcessors(StringRef option, StringRef target) {
+  return makeError("--{0} is for processors, but --target={1} is an "
+                   "accelerator; drop one of them",
+                   option, target);
+}
+
+llvm::Error driver::checkUsed(const RunOptions &options, RunMode mode) {
+  if (const Use *use = findUnused(options, kRunUses, bit(mode))) {
+    if (mode == RunMode::Simulate)
+      return forProcessors(use->option, options.target);
+    if (!(use->modes & (kRun | kEmit)))
+      return forAccelerators(use->option);
+    return makeError("--{0} needs a run, but --emit only compiles; drop one of "
+                     "them",
+                     use->option);
+  }
+  return checkPairs(options);
+}
+
+llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
+  if (const Use *use = findUnused(options, kCodeUses, bit(mode)))
+    return mode == CodeMode::Accelerator
+               ? forProcessors(use->option, options.target)
+               : forAccelerators(use->option);
+  if (llvm::is_contained(options.given, "cc") &&
+      options.emit != EmitKind::SharedLibrary)
+    return makeError("--cc links a library; it goes with --emit=so");
+  return checkPairs(options);
+}
+
+llvm::Error driver::checkUsed(const SimulateOptions &options) {
+  return checkPairs(options);
 }

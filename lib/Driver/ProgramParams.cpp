@@ -121,7 +121,7 @@ void driver::warnOfOverflow(const isa::Tensor &tensor,
 }
 
 llvm::Error driver::loadProgramParams(const isa::Program &program,
-                                      const RunOptions &options,
+                                      const CheckpointOptions &options,
                                       sim::Memory &memory) {
   std::vector<int> places;
   auto manifest = manifestOf(program, places);

@@ -17,7 +17,7 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-llvm::Error driver::applyPrune(RunOptions &options) {
+llvm::Error driver::applyPrune(CompileOptions &options) {
   if (options.prune.empty())
     return llvm::Error::success();
   for (const std::string &rule : options.prune)
@@ -31,7 +31,7 @@ llvm::Error driver::applyPrune(RunOptions &options) {
 /// The norm of what a pattern removes, relative to that of all.
 static llvm::Expected<double> distanceFromDense(const rt::Checkpoint &file,
                                                 const rt::ParamSpec &spec,
-                                                const RunOptions &options) {
+                                                const CompileOptions &options) {
   auto weight = rt::readWeight(file, spec.key, options.mask);
   if (!weight)
     return toError(weight.error());
@@ -71,7 +71,7 @@ static std::string whyLeft(const std::string &key, const CompileLog &log) {
 using Files = llvm::StringMap<std::shared_ptr<const rt::Checkpoint>>;
 
 static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
-                                  const RunOptions &options,
+                                  const CompileOptions &options,
                                   const CompileLog &log,
                                   llvm::raw_ostream &os) {
   std::string key = rt::shownKey(spec.key);
@@ -98,7 +98,7 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
 
 llvm::Error driver::describePruning(ModuleOp module,
                                     ArrayRef<Signature> functions,
-                                    const RunOptions &options,
+                                    const CompileOptions &options,
                                     const CompileLog &log,
                                     llvm::raw_ostream &os) {
   Files files;

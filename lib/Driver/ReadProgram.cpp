@@ -64,7 +64,7 @@ driver::readProgram(ModuleOp module, StringRef path) {
 }
 
 llvm::Error driver::proveProgram(const isa::Program &program, StringRef path,
-                                 bool hasLines, const RunOptions &options) {
+                                 bool hasLines, const ProofOptions &options) {
   if (options.skipsProof)
     return llvm::Error::success();
   Progress progress("proving " + program.name);

@@ -85,7 +85,8 @@ private:
 } // namespace
 
 llvm::Error driver::collectRemarks(MLIRContext &context,
-                                   const RunOptions &options, CompileLog &log) {
+                                   const CompileOptions &options,
+                                   CompileLog &log) {
   std::unique_ptr<llvm::Regex> filter;
   if (!options.remarksFilter.empty()) {
     filter = std::make_unique<llvm::Regex>(options.remarksFilter);

@@ -52,10 +52,7 @@ static std::string patternText(const rt::ParamSpec &spec) {
                        spec.sparsity->axis);
 }
 
-using Table = std::vector<std::vector<std::string>>;
-
-/// Left-aligned columns, indented by two.
-static void writeTable(llvm::raw_ostream &os, const Table &table) {
+void driver::writeTable(llvm::raw_ostream &os, const Table &table) {
   SmallVector<size_t> widths;
   for (const auto &row : table)
     for (auto [i, cell] : llvm::enumerate(row)) {

@@ -1,4 +1,4 @@
-//===- Run.cpp - The work of nm-run -*- C++ -*-===//
+//===- Run.cpp - Models that are compiled and run -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,179 +6,65 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Run.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "nm/Driver/Arrays.h"
-#include "nm/Driver/Bind.h"
-#include "nm/Driver/CHeader.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
-#include "nm/Driver/Compile.h"
-#include "nm/Driver/Diagnostics.h"
-#include "nm/Driver/Emit.h"
+#include "nm/Driver/CompileCode.h"
 #include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Execute.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Jit.h"
 #include "nm/Driver/Main.h"
+#include "nm/Driver/Model.h"
 #include "nm/Driver/Modes.h"
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
-#include "nm/Driver/Tenants.h"
-#include "nm/Isa/Encoding.h"
-#include "nm/Runtime/Inspect.h"
 #include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/SourceMgr.h"
 #include <map>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-/// Combinations that cannot mean anything.
-static llvm::Error checkOptions(const RunOptions &options) {
-  if (options.inputFile.empty())
-    return makeError("no input file; expected an .mlir file, or --inspect "
-                     "with a checkpoint; see --help");
-  for (const std::string &pattern : options.patterns)
-    if (llvm::Error error = checkPatternRule(pattern))
-      return error;
-  llvm::StringMap<StringRef> scopes;
-  for (const Binding &binding : options.params) {
-    auto [known, isNew] = scopes.insert({binding.name, binding.path});
-    if (!isNew)
-      return makeError("--params gives scope '{0}' twice, as '{1}' and '{2}'; "
-                       "name one: --params NAME={2}",
-                       binding.name, known->second, binding.path);
-  }
-  bool binary = options.emit == EmitKind::Object ||
-                options.emit == EmitKind::SharedLibrary;
-  binary |= options.emit == EmitKind::Program;
-  if (binary && (options.outputFile.empty() || options.outputFile == "-"))
-    return makeError("--emit=obj, --emit=so and --emit=attacc write a file; "
-                     "name it with -o");
-  if (!options.prefix.empty()) {
-    bool hasSymbols = options.emit == EmitKind::Object ||
-                      options.emit == EmitKind::SharedLibrary ||
-                      options.emit == EmitKind::LLVMIR ||
-                      options.emit == EmitKind::Assembly;
-    if (!hasSymbols)
-      return makeError("--prefix is for the symbols of --emit=obj, so, llvm "
-                       "and asm; drop it");
-    if (options.prefix != cIdentifier(options.prefix))
-      return makeError("--prefix '{0}' cannot begin a name in C; expected "
-                       "letters, digits and _, such as {1}",
-                       options.prefix, cIdentifier(options.prefix));
-  }
-  return llvm::Error::success();
-}
-
-/// Runs a program of an accelerator, on the one it was made for unless --target
-/// names another.
-static llvm::Error runProgram(const RunOptions &options,
-                              const ::nm::isa::Program &program, bool hasLines,
-                              std::optional<::nm::model::Device> device) {
-  // By name only: a program opens no other file.
-  if (!device && options.target == "host" &&
-      llvm::is_contained(::nm::model::builtinDevices(), program.target.name)) {
-    auto found = findAccelerator(program.target.name);
-    if (!found)
-      return found.takeError();
-    device = std::move(*found);
-  }
-  if (!device)
-    return makeError("'{0}' is a program for the accelerator {1}; name one "
-                     "with --target, such as --target=edge",
-                     options.inputFile, program.target.name);
-  if (llvm::Error error =
-          proveProgram(program, options.inputFile, hasLines, options))
-    return error;
-  return simulateProgram(program, *device, options);
-}
-
-static llvm::Error inspectFile(const RunOptions &options) {
-  auto checkpoint = rt::Checkpoint::open(options.inspect);
-  if (!checkpoint)
-    return toError(checkpoint.error());
-  auto rows = rt::inspect(**checkpoint, options.mask);
-  if (!rows)
-    return toError(rows.error());
-  llvm::outs() << rt::formatTable(*rows);
-  if (options.reportJson.empty())
-    return llvm::Error::success();
-  if (llvm::Error error =
-          writeFile(options, options.reportJson, rt::formatJson(*rows)))
-    return error;
-  return commitFiles(options);
+llvm::Error driver::checkThreads(int threads) {
+  rt::Status status = rt::checkThreadEnvironment();
+  if (status && threads > 0)
+    status = rt::checkThreadCount("--threads", threads);
+  return toError(status);
 }
 
 namespace {
 
-/// One compilation and, unless --emit is given, run.
+/// One compilation and run.
 class Runner {
 public:
-  Runner(const RunOptions &options, MLIRContext &context)
-      : options(options), context(context) {
+  Runner(RunOptions &options, Model &model)
+      : options(options), model(model), source(model.source) {
     report.inputFile = options.inputFile;
     report.dense = options.dense;
   }
 
-  llvm::Error collectRemarks() {
-    return driver::collectRemarks(context, options, report.log);
-  }
-
-  llvm::Error writeRemarks() {
-    return options.remarksFile.empty()
-               ? llvm::Error::success()
-               : writeFile(options.remarksFile, report.log.yaml);
-  }
-
-  llvm::Error run(llvm::SourceMgr &sourceMgr) {
+  /// `device` is null to run on this processor.
+  llvm::Error run(const ::nm::model::Device *device) {
     OnnxImportOptions onnx;
-    auto sizes = parseSizes(options.sizes);
-    if (!sizes)
-      return sizes.takeError();
-    onnx.sizes = std::move(*sizes);
-    if (options.emit == EmitKind::Execute)
-      onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
-        return argumentOfCall(names, index);
-      };
-    auto parsed = parseSource(sourceMgr, context, onnx);
-    if (!parsed)
-      return parsed.takeError();
-    source = std::move(*parsed);
-    if (llvm::Error error = bindArguments(source, options.bind, options.entry))
+    onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
+      return argumentOfCall(names, index);
+    };
+    if (llvm::Error error = model.parse(std::move(onnx)))
       return error;
-    auto device = findAccelerator(options.target);
-    if (!device)
-      return device.takeError();
-    auto program = readProgram(*source.module, options.inputFile);
-    if (!program)
-      return program.takeError();
-    if (*program) {
-      if (llvm::Error error = checkUsed(options, Mode::Program))
-        return error;
-      return runProgram(options, **program, /*hasLines=*/true,
-                        std::move(*device));
-    }
-    if (*device)
-      return simulate(**device);
-    if (options.emit == EmitKind::Program ||
-        options.emit == EmitKind::ProgramAssembly)
-      return makeError("--emit=attacc needs an accelerator; name one with "
-                       "--target, such as --target=edge");
+    if (device)
+      return simulate(*device);
     // Before the long work, so that mistakes show at once.
-    if (options.emit == EmitKind::Execute)
-      if (llvm::Error error = readArguments())
-        return error;
+    if (llvm::Error error = readArguments())
+      return error;
     if (llvm::Error error = compile())
       return error;
-    return options.emit == EmitKind::Execute ? execute() : commitFiles(options);
+    return execute();
   }
 
 private:
@@ -190,9 +76,9 @@ private:
   llvm::Error execute();
   llvm::Error compare(ArrayRef<rt::Tensor> results);
 
-  RunOptions options;
-  MLIRContext &context;
-  Source source;
+  RunOptions &options;
+  Model &model;
+  Source &source;
   Report report;
   const Signature *function = nullptr;
   std::vector<rt::Tensor> inputs;
@@ -229,41 +115,37 @@ const rt::Tensor *Runner::argumentOfCall(ArrayRef<std::string> names,
   return &asked.emplace(index, std::move(*array)).first->second;
 }
 
+/// What of a run on this processor is asked of a simulated accelerator.
+static SimulateOptions simulationOf(const RunOptions &run) {
+  SimulateOptions options;
+  static_cast<CommandOptions &>(options) = run;
+  static_cast<CheckpointOptions &>(options) = run;
+  static_cast<DataOptions &>(options) = run;
+  static_cast<ProofOptions &>(options) = run;
+  static_cast<ReportOptions &>(options) = run;
+  options.inputFile = run.inputFile;
+  options.target = run.target;
+  options.threads = run.threads;
+  options.timingOnly = run.timingOnly;
+  return options;
+}
+
 /// For an accelerator: its program, simulated.
 llvm::Error Runner::simulate(const ::nm::model::Device &device) {
-  bool isProgram = options.emit == EmitKind::Program ||
-                   options.emit == EmitKind::ProgramAssembly;
-  if (options.emit != EmitKind::Execute && !isProgram)
-    return makeError("--emit is code of processors, but --target={0} is an "
-                     "accelerator; expected --emit=attacc or attacc-asm",
-                     options.target);
   auto entry = source.findEntry(options.entry);
   if (!entry)
     return entry.takeError();
   options.depth = source.depthOf(**entry);
   auto program = [&] {
     Progress progress("compiling " + options.inputFile);
-    return compileProgram(*source.module, **entry, device, options, report.log);
+    return compileProgram(*source.module, **entry, device, options, model.log);
   }();
   if (!program)
     return program.takeError();
-  if (isProgram && options.skipsProof &&
-      llvm::is_contained(options.given, "max-steps"))
-    return makeError(
-        "--max-steps bounds the proof and the run, but --no-verify "
-        "and --emit leave both out; drop it");
   if (llvm::Error error = proveProgram(*program, options.inputFile,
                                        /*hasLines=*/false, options))
     return error;
-  if (isProgram) {
-    if (llvm::Error error = writeFile(options, options.outputFile,
-                                      options.emit == EmitKind::Program
-                                          ? ::nm::isa::writeBinary(*program)
-                                          : ::nm::isa::writeAssembly(*program)))
-      return error;
-    return commitFiles(options);
-  }
-  return simulateProgram(*program, device, options);
+  return simulateProgram(*program, device, simulationOf(options));
 }
 
 llvm::Error Runner::readArguments() {
@@ -298,43 +180,22 @@ llvm::Error Runner::compile() {
     return machine.takeError();
   report.target = (*machine)->getTargetTriple().getArchName().str() + " " +
                   (*machine)->getTargetCPU().str();
-  if (options.emit == EmitKind::Execute)
-    if (llvm::Error error = checkRunsHere(**machine))
-      return error;
-  if (llvm::Error error =
-          attachTarget(*source.module, **machine, options.target))
+  if (llvm::Error error = checkRunsHere(**machine))
     return error;
-
   Progress progress("compiling " + options.inputFile);
-  nameArguments(*source.module, source.functions);
   Stopwatch passes;
-  if (llvm::Error error =
-          lowerToLLVMDialect(*source.module, options, report.log))
+  if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
   report.pipelineMs = passes.ms();
-  if (!options.prune.empty())
-    if (llvm::Error error = describePruning(*source.module, source.functions,
-                                            options, report.log, llvm::errs()))
-      return error;
-  if (options.emit == EmitKind::MLIR) {
-    std::string text;
-    llvm::raw_string_ostream(text) << *source.module << "\n";
-    return writeFile(options, options.outputFile, text);
-  }
-
   Stopwatch codegen;
-  llvm::LLVMContext llvmContext;
-  auto module = translate(*source.module, source.functions, llvmContext,
-                          **machine, options.prefix);
+  llvm::LLVMContext context;
+  auto module = translate(*source.module, source.functions, context, **machine);
   if (!module)
     return module.takeError();
-  if (options.emit == EmitKind::Execute)
-    if (llvm::Error error = addInvoke(**module, function->name))
-      return error;
+  if (llvm::Error error = addInvoke(**module, function->name))
+    return error;
   if (llvm::Error error = optimize(**module, **machine))
     return error;
-  if (options.emit != EmitKind::Execute)
-    return emitCode(options, source, **module, **machine);
   if (llvm::Error error = generateCode(
           **module, **machine, llvm::CodeGenFileType::ObjectFile, object))
     return error;
@@ -392,6 +253,7 @@ llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
 }
 
 llvm::Error Runner::execute() {
+  report.log = model.log;
   nm_set_num_threads(options.threads);
   report.threads = nm_get_num_threads();
   std::unique_ptr<rt::Params> params;
@@ -430,95 +292,50 @@ llvm::Error Runner::execute() {
                                   "{2:f3} ms (IQR) of {3} runs\n",
                                   report.timing->median, report.timing->min,
                                   report.timing->spread(), report.timing->runs);
-  if (!options.reportJson.empty())
+  if (!options.json.empty())
     if (llvm::Error error =
-            writeFile(options, options.reportJson, formatReportJson(report)))
+            writeFile(options, options.json, formatReportJson(report)))
       return llvm::joinErrors(std::move(failed), std::move(error));
   return llvm::joinErrors(std::move(failed), commitFiles(options));
 }
 
-/// An ONNX model holds its weights, unless --params gives others.
-static void takeModelAsCheckpoint(RunOptions &options, StringRef content) {
-  bool given = llvm::any_of(options.params, [](const Binding &binding) {
-    return binding.name.empty();
-  });
-  if (given || !isOnnxModel(content, options.inputFile))
-    return;
-  options.params.push_back({"", options.inputFile});
-  options.given.push_back("params");
+/// The code that would run, as LLVM IR: what nm-compile writes.
+static llvm::Error showCode(const RunOptions &run, DialectRegistry &registry) {
+  CodeOptions options;
+  static_cast<CompileOptions &>(options) = run;
+  options.emit = run.emit;
+  if (run.outputs.size() > 1)
+    return makeError("--emit has one output, but {0} are named; drop all but "
+                     "one --output",
+                     run.outputs.size());
+  if (!run.outputs.empty())
+    options.outputFile = run.outputs.front().path;
+  return compileCode(std::move(options), registry);
 }
 
-static llvm::Error compileAndRun(RunOptions options,
-                                 DialectRegistry &registry) {
-  if (llvm::Error error = checkOptions(options))
-    return error;
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.inputFile);
-  if (!buffer)
-    return makeError("cannot read '{0}': {1}", options.inputFile,
-                     buffer.getError().message());
-  auto device = findAccelerator(options.target);
-  if (!device)
-    return device.takeError();
-  if (!*device)
-    if (llvm::Error error = checkTargetName(options.target))
-      return error;
-  StringRef content = (*buffer)->getBuffer();
-  takeModelAsCheckpoint(options, content);
-  if (isProgramFile(content)) {
-    if (llvm::Error error = checkUsed(options, Mode::Program))
-      return error;
-    auto program = readProgram(content, options.inputFile);
-    if (!program)
-      return program.takeError();
-    return runProgram(options, *program, hasLines(content), std::move(*device));
-  }
-  std::string other = rt::describeContent(content.data(), content.size());
-  if (!other.empty())
-    return makeError(
-        "'{0}' is no model but {1}; weights go to --params, arrays "
-        "to --input, and --inspect lists a checkpoint",
-        options.inputFile, other);
-  if (llvm::Error error =
-          checkUsed(options, modeOf(options, false, device->has_value())))
-    return error;
-  if (llvm::Error error = applyPrune(options))
-    return error;
-  registerAllToLLVMIRTranslations(registry);
-  // One thread, so that the times of passes do not overlap.
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  // A message about a parameter is not followed by the operation and its types.
-  context.printOpOnDiagnostic(false);
-  llvm::SourceMgr sourceMgr;
-  sourceMgr.AddNewSourceBuffer(withPrintableName(std::move(*buffer)),
-                               llvm::SMLoc());
-  SourceMgrDiagnosticHandler handler(sourceMgr, &context);
-  escapeDiagnostics(context);
-  Runner runner(options, context);
-  if (llvm::Error error = runner.collectRemarks())
-    return error;
-  // Remarks say why as well if it failed.
-  return llvm::joinErrors(runner.run(sourceMgr), runner.writeRemarks());
-}
-
-static llvm::Error runMode(const RunOptions &options,
-                           DialectRegistry &registry) {
-  rt::Status threads = rt::checkThreadEnvironment();
-  if (threads && options.threads > 0)
-    threads = rt::checkThreadCount("--threads", options.threads);
-  if (!threads)
-    return toError(threads.error());
-  if (options.inspect.empty() && options.tenantsFile.empty())
-    return compileAndRun(options, registry);
-  Mode mode = modeOf(options, false, false);
+llvm::Error driver::runModel(RunOptions options, DialectRegistry &registry) {
+  auto file = readModel(options);
+  if (!file)
+    return file.takeError();
+  bool emits = options.emit != EmitKind::Execute;
+  if (emits && file->device)
+    return makeError("--emit shows code of processors, but --target={0} is an "
+                     "accelerator; nm-compile --emit=attacc-asm writes its "
+                     "program",
+                     options.target);
+  RunMode mode = file->device ? RunMode::Simulate
+                 : emits      ? RunMode::Emit
+                              : RunMode::Run;
   if (llvm::Error error = checkUsed(options, mode))
     return error;
-  return mode == Mode::Inspect ? inspectFile(options)
-                               : simulateTenants(options, registry);
-}
-
-int driver::run(const RunOptions &options, DialectRegistry &registry) {
-  llvm::Error error = declareFiles(options);
-  if (!error)
-    error = runMode(options, registry);
-  return error ? reportError(std::move(error)) : 0;
+  if (emits)
+    return showCode(options, registry);
+  if (llvm::Error error = applyPrune(options))
+    return error;
+  options.hasReference = !file->device && !options.reference;
+  Model model(options, registry, std::move(file->content));
+  Runner runner(options, model);
+  llvm::Error error = runner.run(file->device ? &*file->device : nullptr);
+  // Remarks say why as well if it failed.
+  return llvm::joinErrors(std::move(error), model.writeRemarks());
 }

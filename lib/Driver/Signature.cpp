@@ -113,9 +113,10 @@ llvm::Error Source::checkCallees() const {
     if (!function || SymbolTable::symbolKnownUseEmpty(function, module.get()) ||
         ::dlsym(RTLD_DEFAULT, name.c_str()))
       continue;
-    return makeError("function '{0}' is called but has no body; define it in "
-                     "the module, or compile with --emit=obj and link it",
-                     printable(name));
+    return makeError(
+        "function '{0}' is called but has no body; define it in "
+        "the module, or compile with nm-compile --emit=obj and link it",
+        printable(name));
   }
   return llvm::Error::success();
 }

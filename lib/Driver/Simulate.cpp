@@ -53,7 +53,7 @@ namespace {
 class Simulation {
 public:
   Simulation(const isa::Program &program, const model::Device &device,
-             const RunOptions &options)
+             const SimulateOptions &options)
       : program(program), device(device), options(options),
         memory(sim::Memory::none(program)) {}
 
@@ -71,7 +71,7 @@ private:
 
   const isa::Program &program;
   const model::Device &device;
-  const RunOptions &options;
+  const SimulateOptions &options;
   sim::Memory memory;
   /// The program as a function: its tensors of role In and Out.
   Signature function;
@@ -204,9 +204,9 @@ llvm::Error Simulation::report(const sim::SimulationResult &result) {
         program.name, device.name, result.cycles, result.seconds(device) * 1e3,
         100 * result.utilisation(device), result.dramBytes(),
         result.energy.total() * 1e-9);
-  if (!options.reportJson.empty())
+  if (!options.json.empty())
     if (llvm::Error error =
-            writeFile(options, options.reportJson, reportJson(result)))
+            writeFile(options, options.json, reportJson(result)))
       return error;
   if (!options.traceFile.empty())
     if (llvm::Error error =
@@ -246,7 +246,7 @@ llvm::Error Simulation::run() {
 
 llvm::Error driver::simulateProgram(const isa::Program &program,
                                     const model::Device &device,
-                                    const RunOptions &options) {
+                                    const SimulateOptions &options) {
   if (rt::Status status = isa::checkProgram(program); !status)
     return toError(status.error());
   return Simulation(program, device, options).run();

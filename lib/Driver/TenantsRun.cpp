@@ -40,7 +40,7 @@ readFile(StringRef path) {
 /// A program with the times of its parts.
 static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
                                                  const model::Device &device,
-                                                 const RunOptions &run) {
+                                                 const TenantsOptions &run) {
   auto buffer = readFile(path);
   if (!buffer)
     return buffer.takeError();
@@ -63,26 +63,26 @@ static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
                        1e9 / static_cast<double>(device.frequencyHz)};
 }
 
-llvm::Error driver::simulateTenants(const RunOptions &options,
+llvm::Error driver::simulateTenants(const TenantsOptions &options,
                                     const DialectRegistry &registry) {
   auto device = findAccelerator(options.target);
   if (!device)
     return device.takeError();
   if (!*device)
-    return makeError("--tenants needs an accelerator; name one with --target, "
+    return makeError("tenants need an accelerator; name one with --target, "
                      "such as --target=edge");
   if (options.policyFile.empty())
-    return makeError("--tenants needs a scheduler; name one with --policy, "
+    return makeError("tenants need a scheduler; name one with --policy, "
                      "such as --policy=examples/pifo/tiles-fair.mlir");
-  auto text = readFile(options.tenantsFile);
+  auto text = readFile(options.requestsFile);
   if (!text)
     return text.takeError();
-  auto trace = parseTenants((*text)->getBuffer(), options.tenantsFile);
+  auto trace = parseTenants((*text)->getBuffer(), options.requestsFile);
   if (!trace)
     return toError(trace.error());
 
   for (const std::string &path : trace->programs)
-    if (auto status = options.files->reads("--tenants", path); !status)
+    if (auto status = options.files->reads("the command", path); !status)
       return toError(status.error());
 
   MLIRContext context(registry);
@@ -108,9 +108,9 @@ llvm::Error driver::simulateTenants(const RunOptions &options,
   if (!result)
     return result.takeError();
   llvm::outs() << formatTenants(*result, **device);
-  if (!options.reportJson.empty())
+  if (!options.json.empty())
     if (llvm::Error error =
-            writeFile(options, options.reportJson,
+            writeFile(options, options.json,
                       formatTenantsJson(*result, *trace, **device)))
       return error;
   if (!options.traceFile.empty())

@@ -28,12 +28,6 @@ namespace {
 constexpr const char *kAbout =
     "sweeps a cost model over machines and shapes and writes one CSV row a "
     "point";
-constexpr const char *kUsage =
-    R"(  nm-run --explore --device=edge,cloud --length=512..64K --csv=sweep.csv
-
-Lists are separated by commas; a..b doubles from a to b; K, M and G are powers
-of 1024.
-)";
 
 /// The first error of the command line.
 struct Failure {
@@ -148,13 +142,15 @@ public:
            "energy (of --objective=energy and edp: in time)",
            &Reader::tie);
     line.group("Results");
-    line.text("csv", options.csv, "file",
-              "where rows go (default: standard output)");
+    line.text("output", options.csv, "file",
+              "where rows go, as CSV (default: standard output)");
+    line.shorthand('o', "output");
     line.text("pareto", options.pareto, "file",
               "rows that no other beats in time, energy and scratchpad");
-    line.text("svg", options.svg, "prefix", "charts");
+    line.text("charts", options.svg, "prefix",
+              "pictures, in files whose names begin so");
     line.flag("resume", options.resume,
-              "keep the points of --csv and of an interrupted run");
+              "keep the points of --output and of an interrupted run");
     line.parsed("threads", "n", "(default: all processors)",
                 [this](const std::string &text) -> Status {
                   int64_t count = 0;
@@ -209,7 +205,7 @@ public:
            "--mode=faithful");
     }
     if (options.resume && options.csv.empty())
-      fail("option --resume: found no --csv, expected the file to continue");
+      fail("option --resume: found no --output, expected the file to continue");
     options.progress = !quiet && !options.csv.empty() && isatty(2);
   }
 
@@ -429,8 +425,16 @@ int validate(const std::string &path) {
 
 int exploreMain(int argc, const char *const *argv) {
   Reader reader;
-  support::CommandLine line("nm-run --explore", kAbout, kUsage);
+  support::CommandLine line("nm-explore", kAbout);
+  line.example("nm-explore --device=edge,cloud --length=512..64K -o "
+               "sweep.csv");
+  line.example("nm-explore --mode=extended --part=layer --pattern=dense,2:4 "
+               "--charts=sweep");
+  line.paragraph("Lists are separated by commas; a..b doubles from a to b; K, "
+                 "M and G are powers of 1024.");
   reader.declare(line);
+  line.renamed("csv", "output");
+  line.renamed("svg", "charts");
   auto fail = [](const std::string &message) {
     std::cerr << "error: " << message << "\n";
     return 1;

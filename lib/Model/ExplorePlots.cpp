@@ -113,7 +113,7 @@ Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
   }
   for (const auto &[path, plot] : plots) {
     if (path != prefix + "-pareto.svg") // known from the start
-      NM_RETURN_IF_ERROR(files.writes("--svg", path));
+      NM_RETURN_IF_ERROR(files.writes("--charts", path));
     NM_RETURN_IF_ERROR(files.write(path, support::renderSvg(plot)));
   }
   return {};

@@ -78,7 +78,7 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
     return makeError(Errc::Argument, "found a sweep of ", size,
                      " points, expected 1 to 1000000");
   support::CommandFiles files;
-  for (auto [what, path] : {std::pair("--csv", &options.csv),
+  for (auto [what, path] : {std::pair("--output", &options.csv),
                             std::pair("--pareto", &options.pareto)})
     if (!path->empty())
       NM_RETURN_IF_ERROR(files.writes(what, *path));
@@ -86,7 +86,7 @@ static Result<std::vector<SweepPoint>> run(const Sweep &sweep,
     NM_RETURN_IF_ERROR(files.writes("the table", "-"));
   // The folder of the plots.
   if (!options.svg.empty())
-    NM_RETURN_IF_ERROR(files.writes("--svg", options.svg + "-pareto.svg"));
+    NM_RETURN_IF_ERROR(files.writes("--charts", options.svg + "-pareto.svg"));
   // What is written through cannot be continued.
   bool kept = !options.csv.empty() && support::isPlainFile(options.csv);
   if (options.resume && !kept)

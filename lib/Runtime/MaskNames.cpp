@@ -226,7 +226,7 @@ Status checkMaskNames(const std::vector<const Checkpoint *> &checkpoints,
     if (!found)
       return makeError(Errc::NotFound, checkpoints.front()->path(),
                        ": no tensor has a name that ends in the mask suffix ",
-                       quote(suffix), "; list the names with nm-run --inspect");
+                       quote(suffix), "; list the names with nm-inspect");
   }
   return {};
 }

@@ -5,33 +5,30 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Support/Options.h"
+#include "OptionTable.h"
 #include "nm/Support/Numbers.h"
 #include "nm/Support/ResponseFile.h"
 #include "nm/Support/Text.h"
 #include "nm/Version.h"
 #include <cstdio>
-#include <optional>
-#include <sstream>
 
 namespace nm::support {
 
-struct CommandLine::Option {
-  std::string name, value, help, defaultText;
-  size_t group = 0;
-  bool isFlag = false, isList = false, valueOptional = false;
-  std::vector<Choice> choices;
-  /// Called with the value; flags and options alone with "".
-  std::function<Status(const std::string &)> set;
-  /// As first given, with its value; empty: not given.
-  std::optional<std::string> first;
-};
-
-CommandLine::CommandLine(std::string tool, std::string about, std::string usage,
+CommandLine::CommandLine(std::string tool, std::string about,
                          std::string detail)
-    : tool(std::move(tool)), about(std::move(about)), usage(std::move(usage)),
-      detail(std::move(detail)), groups({"Options"}) {}
+    : tool(std::move(tool)), about(std::move(about)), detail(std::move(detail)),
+      groups({"Options"}) {}
 CommandLine::~CommandLine() = default;
+
+void CommandLine::example(std::string command) {
+  examples.push_back(std::move(command));
+}
+
+void CommandLine::paragraph(std::string text) {
+  paragraphs.push_back(std::move(text));
+}
+
+void CommandLine::command(CommandLine &line) { commands.push_back(&line); }
 
 void CommandLine::group(std::string title) {
   groups.push_back(std::move(title));
@@ -147,8 +144,28 @@ void CommandLine::addChoice(std::string name, std::string help,
 }
 
 void CommandLine::positional(std::string value, std::string &target,
-                             std::string help) {
-  files.push_back({std::move(value), std::move(help), &target});
+                             std::string help, std::vector<std::string> words) {
+  files.push_back(
+      {std::move(value), std::move(help), &target, std::move(words)});
+}
+
+CommandLine::Option *CommandLine::find(const std::string &name) {
+  for (Option &each : options)
+    if (each.name == name ||
+        (name.size() == 1 && each.shorthand == name.front()))
+      return &each;
+  return nullptr;
+}
+
+void CommandLine::shorthand(char letter, const std::string &name) {
+  if (Option *option = find(name))
+    option->shorthand = letter;
+}
+
+void CommandLine::suggest(const std::string &name,
+                          std::vector<std::string> words) {
+  if (Option *option = find(name))
+    option->suggestions = std::move(words);
 }
 
 void CommandLine::foreign(std::string beginning,
@@ -168,11 +185,6 @@ bool CommandLine::given(const std::string &name) const {
     if (each == name)
       return true;
   return false;
-}
-
-/// "-o", "--output".
-static std::string dashed(const std::string &name) {
-  return (name.size() == 1 ? "-" : "--") + name;
 }
 
 Status CommandLine::unknown(const std::string &name) const {
@@ -203,10 +215,7 @@ Status CommandLine::take(const std::string &argument, const char *next,
   std::optional<std::string> value;
   if (equals != std::string::npos)
     value = argument.substr(equals + 1);
-  Option *option = nullptr;
-  for (Option &each : options)
-    if (each.name == name)
-      option = &each;
+  Option *option = find(name);
   if (!option) {
     for (auto &[beginning, arguments] : others)
       if (name.rfind(beginning, 0) == 0) {
@@ -239,7 +248,7 @@ Status CommandLine::take(const std::string &argument, const char *next,
                                           " and " + quote(value.value_or("")),
                      "; drop one of them");
   if (!option->first)
-    order.push_back(name);
+    order.push_back(option->name);
   option->first = value.value_or("");
   if (Status status = option->set(value.value_or("")); !status)
     return makeError(Errc::Argument, shown, " is ", quote(value.value_or("")),
@@ -256,19 +265,47 @@ Result<CommandLine::Outcome> CommandLine::parse(int argc,
   return parse(*expanded);
 }
 
+Result<CommandLine::Outcome> CommandLine::answer(const std::string &question,
+                                                 const std::string &form) {
+  std::string text;
+  if (question == "version" && form.empty())
+    text = version();
+  else if (question == "help" && form.empty())
+    text = help();
+  else if (question == "help" && form == "man")
+    text = formatManPage(manual(), NM_VERSION, toolNames());
+  else if (question == "help" && form == "bash")
+    text = formatCompletion(manual());
+  else
+    return makeError(Errc::Argument, "--", question, " is ", quote(form),
+                     question == "help" ? "; expected man or bash, or nothing"
+                                        : "; it takes no value");
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return Outcome::Done;
+}
+
 Result<CommandLine::Outcome>
 CommandLine::parse(const std::vector<std::string> &argv) {
   size_t argc = argv.size();
+  for (CommandLine *line : commands)
+    if (argc > 1 && line->tool == tool + " " + argv[1]) {
+      taken = line;
+      return line->parse(
+          std::vector<std::string>(argv.begin() + 1, argv.end()));
+    }
   // Asked for help, nobody wants to be told what is wrong.
   for (size_t i = 1; i < argc && argv[i] != "--"; ++i) {
-    const std::string &argument = argv[i];
-    bool help = argument == "--help" || argument == "-help" || argument == "-h";
-    if (!help && argument != "--version" && argument != "-version")
-      continue;
-    std::string text = help ? this->help() : version();
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    return Outcome::Done;
+    std::string argument = argv[i], form;
+    if (size_t equals = argument.find('='); equals != std::string::npos) {
+      form = argument.substr(equals + 1);
+      argument.resize(equals);
+    }
+    if (argument == "--help" || argument == "-help" || argument == "-h")
+      return answer("help", form);
+    if (argument == "--version" || argument == "-version")
+      return answer("version", form);
   }
+  NM_RETURN_IF_ERROR(checkSpelling(argv));
   bool onlyFiles = false;
   for (size_t i = 1; i < argc; ++i) {
     const std::string &argument = argv[i];
@@ -290,68 +327,6 @@ CommandLine::parse(const std::vector<std::string> &argv) {
     }
   }
   return Outcome::Run;
-}
-
-/// Words in lines of at most `width`, each after the first indented.
-static std::string wrapped(const std::string &text, size_t indent,
-                           size_t width) {
-  std::istringstream words(text);
-  std::string result;
-  size_t column = indent;
-  for (std::string word; words >> word;) {
-    if (column != indent && column + 1 + word.size() > width) {
-      result += "\n" + std::string(indent, ' ');
-      column = indent;
-    }
-    if (column != indent)
-      result += " ", ++column;
-    result += word;
-    column += word.size();
-  }
-  return result + "\n";
-}
-
-static std::string entry(const std::string &left, const std::string &help) {
-  constexpr size_t indent = 30, width = 80;
-  std::string line = "  " + left;
-  if (line.size() + 2 > indent)
-    line += "\n" + std::string(indent, ' ');
-  else
-    line.resize(indent, ' ');
-  return line + wrapped(help, indent, width);
-}
-
-std::string CommandLine::help() const {
-  std::string text = tool + ": " + about + "\n\n" + usage;
-  for (const File &file : files)
-    text += entry("<" + file.value + ">", file.help);
-  for (size_t g = 0; g < groups.size(); ++g) {
-    std::string part;
-    for (const Option &option : options) {
-      if (option.group != g)
-        continue;
-      std::string left = dashed(option.name);
-      if (option.valueOptional)
-        left += "[=<" + option.value + ">]";
-      else if (!option.isFlag)
-        left += (option.name.size() == 1 ? " <" : "=<") + option.value + ">";
-      std::string about = option.help;
-      if (option.isList)
-        about += "; may be repeated";
-      if (!option.defaultText.empty())
-        about += " (default: " + option.defaultText + ")";
-      part += entry(left, about);
-      for (const Choice &choice : option.choices)
-        part += entry("  " + choice.word,
-                      choice.help + (choice.isDefault ? " (default)" : ""));
-    }
-    if (!part.empty())
-      text += "\n" + groups[g] + ":\n" + part;
-  }
-  text += "\nGeneral:\n" + entry("--help", "print this") +
-          entry("--version", "print the version") +
-          entry("--", "what follows are files");
-  return text;
 }
 
 std::string CommandLine::version() const {

@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""A model compiled by nm-run --emit=so, called in this process.
+"""A model compiled by nm-compile, called in this process.
 
 The generated header calls the code; a shim made from its declaration of `nm_call_` gives that call one form for
 every model.
@@ -79,7 +79,7 @@ class Model:
 
     def __init__(self, path, folder, options=(), derive=False, environment=None):
         stem = pathlib.Path(folder) / f"model{next(self.COUNT)}"
-        command = [str(BUILD / "bin/nm-run"), str(path), "--emit=so", "-o", f"{stem}.so", *options]
+        command = [str(BUILD / "bin/nm-compile"), str(path), "-o", f"{stem}.so", *options]
         if derive:
             command.append("--mask-policy=derive")
         start = time.monotonic()

@@ -31,7 +31,7 @@ def beyond(explorer, settings, charts):
     tiles = sweep("--method=flex,flat-rows,flat-tiles")
     explorer.sweep("--mode=extended", "--model=BERT", f"--length={settings.list(settings.lengths)}",
                    "--method=naive,flex,flat-rows,flat-tiles",
-                   svg=os.path.join(charts, "tiles"))
+                   charts=os.path.join(charts, "tiles"))
     keep_charts(charts, "tiles", "utilisation")
     lanes = sweep("--method=flat", "--lanes=16,32,256,800,4K")
     packed = sweep("--method=flat", "--array=single,packed")

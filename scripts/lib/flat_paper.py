@@ -181,7 +181,7 @@ def over_buffer(explorer, settings, charts):
     lengths = [4096, 65536]
     table = explorer.sweep("--method=naive,flex,flat", f"--length={settings.list(lengths)}",
                            f"--model={settings.list(settings.models)}",
-                           f"--buffer={settings.buffers}", svg=prefix)
+                           f"--buffer={settings.buffers}", charts=prefix)
     keep_charts(charts, "buffer", "utilisation")
     sizes = sorted({int(row["buffer_bytes"]) for row in table.rows})
     shown = sizes[::2]
@@ -265,7 +265,7 @@ def paper(explorer, settings, charts, published):
     lengths = f"--length={settings.list(settings.lengths)}"
     models = f"--model={settings.list(settings.models)}"
     narrow = explorer.sweep("--space=published", lengths, models,
-                            svg=os.path.join(charts, "length"))
+                            charts=os.path.join(charts, "length"))
     keep_charts(charts, "length", "seconds", "energy")
     wide = explorer.sweep(lengths, models)
     # The unfused softmax as a third operator, with all levels' energy.

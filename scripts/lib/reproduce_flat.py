@@ -64,7 +64,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--nm-run", required=True)
+    parser.add_argument("--nm-explore", required=True)
     parser.add_argument("--output")
     options = parser.parse_args()
     if options.quick and not options.output:
@@ -72,7 +72,7 @@ def main():
                  "the committed page is the full one")
     with tempfile.TemporaryDirectory() as work:
         made = os.path.join(work, "made")
-        write_page(Explorer(os.path.abspath(options.nm_run), work), Settings(options.quick), made)
+        write_page(Explorer(os.path.abspath(options.nm_explore), work), Settings(options.quick), made)
         if options.check:
             changed = differences(made)
             if changed:

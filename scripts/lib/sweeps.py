@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Sweeps of nm-run --explore as Python tables."""
+"""Sweeps of nm-explore as Python tables."""
 
 import csv
 import math
@@ -32,12 +32,12 @@ class Explorer:
     def __init__(self, program, work):
         self.program, self.work, self.count = program, work, 0
 
-    def sweep(self, *options, svg=None):
+    def sweep(self, *options, charts=None):
         self.count += 1
         path = os.path.join(self.work, f"sweep{self.count}.csv")
-        command = [self.program, "--explore", "--quiet", f"--csv={path}", *options]
-        if svg:
-            command.append(f"--svg={svg}")
+        command = [self.program, "--quiet", f"--output={path}", *options]
+        if charts:
+            command.append(f"--charts={charts}")
         subprocess.run(command, check=True)
         with open(path, newline="") as file:
             return Table(list(csv.DictReader(file)))

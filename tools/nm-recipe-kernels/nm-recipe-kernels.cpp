@@ -14,15 +14,6 @@
 
 using namespace mlir::step;
 
-static const char kUsage[] =
-    R"(  nm-recipe-kernels --target=avx512 --emit=asm --only=adam_select4_f32
-  nm-recipe-kernels --target=avx2 --emit=obj -o avx2.o
-
-Prints or compiles the optimizer steps that libnm_runtime holds, which are
-recipes of the dialect `step`.
-
-)";
-
 static int fail(const std::string &message) {
   std::fprintf(stderr, "nm-recipe-kernels: error: %s\n", message.c_str());
   return 1;
@@ -32,8 +23,13 @@ static int run(int argc, char **argv) {
   const KernelTarget *target = getKernelTargets().begin();
   KernelOutput emit = KernelOutput::Recipes;
   std::string output = "-", only;
-  nm::support::CommandLine line(
-      "nm-recipe-kernels", "prints or compiles kernels of recipes", kUsage);
+  nm::support::CommandLine line("nm-recipe-kernels",
+                                "prints or compiles kernels of recipes");
+  line.example("nm-recipe-kernels --target=avx512 --emit=asm "
+               "--only=adam_select4_f32");
+  line.example("nm-recipe-kernels --target=avx2 --emit=obj -o avx2.o");
+  line.paragraph("These are the optimizer steps that libnm_runtime holds, "
+                 "recipes of the dialect `step`.");
   std::vector<nm::support::Word<const KernelTarget *>> targets;
   for (const KernelTarget &known : getKernelTargets())
     targets.push_back({known.name.str(), &known, known.triple.str()});
@@ -47,7 +43,8 @@ static int run(int argc, char **argv) {
                   {"asm", KernelOutput::Assembly, "assembly"},
                   {"obj", KernelOutput::Object, "an object file"}});
   line.text("only", only, "part", "only kernels with this in their name");
-  line.text("o", output, "file", "the output; - is standard output");
+  line.text("output", output, "file", "where they go; - is standard output");
+  line.shorthand('o', "output");
   auto outcome = line.parse(argc, argv);
   if (!outcome)
     return fail(outcome.error().message);

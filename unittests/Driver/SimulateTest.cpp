@@ -135,12 +135,12 @@ TEST_F(Simulate, BindsArraysAndWeights) {
   write("w.npy", kWeight, {3, 8});
   write("x.npy", kInput, {1, 2, 8});
   write("expected.npy", kOutput, {2, 3});
-  RunOptions options;
+  SimulateOptions options;
   options.params = {{"", path("w.npy")}};
   options.inputs = {{"x", path("x.npy")}};
   options.outputs = {{"z", path("z.npy")}, {"0", path("y.npy")}};
   options.expects = {{"y", path("expected.npy")}, {"z", path("expected.npy")}};
-  options.reportJson = path("report.json");
+  options.json = path("report.json");
   options.traceFile = path("trace.json");
   options.htmlFile = path("page.html");
   llvm::Error error = simulateProgram(programOf(device), device, options);
@@ -165,7 +165,7 @@ TEST_F(Simulate, DifferencesAreFailures) {
   std::vector<float> wrong = kOutput;
   wrong[4] = 13;
   write("expected.npy", wrong, {2, 3});
-  RunOptions options;
+  SimulateOptions options;
   options.params = {{"", path("w.npy")}};
   options.inputs = {{"", path("x.npy")}};
   options.expects = {{"", path("expected.npy")}};
@@ -182,7 +182,7 @@ TEST_F(Simulate, WeightsMustFitTheirPattern) {
   full[0] = 1; // three of four
   write("w.npy", full, {3, 8});
   write("x.npy", kInput, {1, 2, 8});
-  RunOptions options;
+  SimulateOptions options;
   options.params = {{"", path("w.npy")}};
   options.inputs = {{"", path("x.npy")}};
   std::string message =
@@ -196,9 +196,9 @@ TEST_F(Simulate, WeightsMustFitTheirPattern) {
 }
 
 TEST_F(Simulate, TimingNeedsNothing) {
-  RunOptions options;
+  SimulateOptions options;
   options.timingOnly = true;
-  options.reportJson = path("report.json");
+  options.json = path("report.json");
   llvm::Error error = simulateProgram(programOf(device), device, options);
   ASSERT_FALSE(bool(error)) << llvm::toString(std::move(error));
   auto report = llvm::json::parse(text("report.json"));
@@ -211,7 +211,7 @@ TEST_F(Simulate, TimingNeedsNothing) {
 }
 
 TEST_F(Simulate, WhatIsMissingIsNamed) {
-  RunOptions options;
+  SimulateOptions options;
   auto message = [&] {
     return llvm::toString(simulateProgram(programOf(device), device, options));
   };

@@ -141,7 +141,7 @@ TEST(Device, PublishedSchema) {
   std::stringstream text;
   text << file.rdbuf();
   EXPECT_EQ(text.str(), deviceSchema())
-      << "write nm-run --explore --device-schema to docs/device.schema.json";
+      << "write nm-explore --device-schema to docs/device.schema.json";
 }
 
 TEST(Device, Finding) {

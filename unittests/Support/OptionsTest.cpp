@@ -18,7 +18,7 @@ enum class Color { Red, Green };
 
 /// A tool with an option of each kind.
 struct Tool {
-  CommandLine line{"nm-x", "does x", "  nm-x file\n\n", "LLVM 22"};
+  CommandLine line{"nm-x", "does x", "LLVM 22"};
   bool flag = false, cache = false;
   std::string out, folder, first, second;
   std::vector<std::string> list, foreign;
@@ -27,11 +27,13 @@ struct Tool {
   Color color = Color::Red;
 
   Tool() {
+    line.example("nm-x file");
     line.positional("first", first, "the first file");
     line.positional("second", second, "the second file");
     line.group("Group");
     line.flag("flag", flag, "says yes");
-    line.text("o", out, "file", "the output");
+    line.text("output", out, "file", "the output");
+    line.shorthand('o', "output");
     line.list("list", list, "item", "many");
     line.optional("cache", cache, folder, "folder", "maybe");
     line.number("count", count, 1, 1 << 20, "n", "how many");
@@ -40,6 +42,11 @@ struct Tool {
         "color", color, "which:",
         {{"red", Color::Red, "warm"}, {"green", Color::Green, "cool"}});
     line.foreign("mlir-", foreign);
+    line.renamed("out", "output");
+    line.moved({"listing", "nm-y", CommandLine::Move::Value, {}, {}});
+    line.moved(
+        {"sweep", "nm-z", CommandLine::Move::Nothing, {}, {{"csv", "output"}}});
+    line.moved({"color", "nm-y", CommandLine::Move::Option, {"blue", "black"}});
   }
 
   /// "" or the message.
@@ -64,9 +71,9 @@ TEST(Options, BothFormsOfAValue) {
   EXPECT_EQ(tool.real, 1e-3);
   EXPECT_EQ(tool.color, Color::Green);
   EXPECT_EQ(tool.line.given(),
-            (std::vector<std::string>{"count", "flag", "o", "list", "real",
+            (std::vector<std::string>{"count", "flag", "output", "list", "real",
                                       "color", "cache"}));
-  EXPECT_TRUE(tool.line.given("o"));
+  EXPECT_TRUE(tool.line.given("output"));
   EXPECT_FALSE(tool.line.given("folder"));
 }
 
@@ -118,7 +125,10 @@ TEST(Options, MessagesSayWhatToTry) {
        "--color is 'geren'; expected red or green; did you mean 'green'?"},
       {{"--color=GREEN"},
        "--color is 'GREEN'; expected red or green; did you mean 'green'?"},
-      {{"--color=blue"}, "--color is 'blue'; expected red or green"},
+      {{"--color=teal"}, "--color is 'teal'; expected red or green"},
+      {{"-o", "a", "--output=b"},
+       "--output is given twice, as 'a' and 'b'; drop one of them"},
+      {{"--help=html"}, "--help is 'html'; expected man or bash, or nothing"},
       {{"--real=nan"},
        "--real is 'nan'; expected a number that is not negative, such as 1e-3"},
       {{"--real=-1"},
@@ -128,6 +138,60 @@ TEST(Options, MessagesSayWhatToTry) {
   };
   for (const Case &each : cases)
     EXPECT_EQ(Tool().parse(each.arguments), each.message);
+}
+
+TEST(Options, WhatWasSpelledOtherwiseSaysHow) {
+  struct Case {
+    std::vector<const char *> arguments;
+    const char *message;
+  };
+  const Case cases[] = {
+      {{"--out=x"}, "--out is spelled --output now"},
+      // Before anything else that is wrong.
+      {{"--frobnicate", "a", "b", "c", "-out", "x"},
+       "--out is spelled --output now"},
+      {{"--listing", "a b", "--out=x"},
+       "--listing is for nm-y; write: nm-y 'a b' --output=x"},
+      {{"m", "--flag", "--listing=a", "-o", "x"},
+       "--listing is for nm-y; write: nm-y a m --flag -o x"},
+      {{"--sweep", "--csv", "t", "--more=\x1b"},
+       "--sweep is for nm-z; write: nm-z --output t '--more=\\x1b'"},
+      {{"m", "--color=blue"},
+       "--color=blue is for nm-y; write: nm-y m --color=blue"},
+      {{"m", "--color", "black"},
+       "--color=black is for nm-y; write: nm-y m --color black"},
+  };
+  for (const Case &each : cases)
+    EXPECT_EQ(Tool().parse(each.arguments), each.message);
+  EXPECT_EQ(Tool().parse({"--color=green"}), "");
+  EXPECT_EQ(Tool().parse({"--", "--out"}), "");
+}
+
+TEST(Options, ACommandStandsFirst) {
+  bool loud = false;
+  std::string file;
+  auto parse = [&](std::vector<const char *> arguments) {
+    CommandLine line("nm-x", "does x"), sub("nm-x loop", "does it again");
+    line.positional("file", file, "a file");
+    sub.flag("loud", loud, "noise");
+    line.command(sub);
+    arguments.insert(arguments.begin(), "nm-x");
+    auto outcome =
+        line.parse(static_cast<int>(arguments.size()), arguments.data());
+    if (!outcome)
+      return outcome.error().message;
+    return std::string(line.chosen() == &sub ? "sub" : "x");
+  };
+  EXPECT_EQ(parse({"loop", "--loud"}), "sub");
+  EXPECT_TRUE(loud);
+  EXPECT_EQ(parse({"./loop"}), "x");
+  EXPECT_EQ(parse({"--", "loop"}), "x");
+  EXPECT_EQ(file, "loop");
+  EXPECT_EQ(parse({"f", "--loud"}),
+            "unknown option '--loud'; nm-x --help lists the options");
+  EXPECT_EQ(parse({"loop", "--lout"}),
+            "unknown option '--lout' (did you mean '--loud'?); nm-x loop "
+            "--help lists the options");
 }
 
 TEST(Options, HelpShowsGroupsDefaultsAndWords) {
@@ -140,7 +204,7 @@ TEST(Options, HelpShowsGroupsDefaultsAndWords) {
 
 Group:
   --flag                      says yes
-  -o <file>                   the output
+  -o, --output=<file>         the output
   --list=<item>               many; may be repeated
   --cache[=<folder>]          maybe
   --count=<n>                 how many (default: 3)
@@ -150,7 +214,8 @@ Group:
     green                     cool
 
 General:
-  --help                      print this
+  --help[=<man|bash>]         print this, or the same as a page for man or as a
+                              script that completes in bash
   --version                   print the version
   --                          what follows are files
 )");

@@ -38,7 +38,7 @@ assignResults(StringRef option, const Signature &function,
               ArrayRef<Binding> bindings);
 
 /// Writes an npy file of the command; bf16 as uint16 bit patterns.
-llvm::Error writeArray(const RunOptions &options, const std::string &path,
+llvm::Error writeArray(const CommandOptions &options, const std::string &path,
                        const ::nm::rt::Tensor &tensor);
 
 } // namespace mlir::nm::driver

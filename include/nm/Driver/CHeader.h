@@ -19,7 +19,7 @@ struct Exported {
   ::nm::rt::Manifest manifest;
 };
 
-/// The header of an object or library made by --emit=obj|so: descriptor types,
+/// The header of an object or library made by nm-compile: descriptor types,
 /// one prototype and one inline wrapper for each function. `name` is the file
 /// name of the library, for comments and the include guard; `prefix` stands
 /// before the name of every function.

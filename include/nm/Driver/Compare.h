@@ -67,7 +67,7 @@ llvm::Expected<Comparison> compareArrays(const ::nm::rt::TensorView &actual,
 /// the other; one that cannot be compared ends the comparison.
 llvm::Error
 compareResults(ArrayRef<std::pair<size_t, std::string>> expects,
-               ArrayRef<::nm::rt::Tensor> results, const RunOptions &options,
+               ArrayRef<::nm::rt::Tensor> results, const DataOptions &options,
                llvm::function_ref<::nm::rt::DType(size_t)> precision,
                llvm::function_ref<void(size_t, const Comparison &)> done);
 

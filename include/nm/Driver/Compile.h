@@ -40,7 +40,7 @@ struct CompileLog {
 /// Routes the remarks of `context` to `log`, to stderr (those whose category
 /// matches options.remarksFilter) and to options.remarksFile. `log` must live
 /// until the last pass has run.
-llvm::Error collectRemarks(MLIRContext &context, const RunOptions &options,
+llvm::Error collectRemarks(MLIRContext &context, const CompileOptions &options,
                            CompileLog &log);
 
 /// Gives the arguments of `module`'s functions the names of their signatures,
@@ -49,7 +49,7 @@ void nameArguments(ModuleOp module, ArrayRef<Signature> functions);
 
 /// Declares the parameters' patterns from the checkpoints, then runs
 /// the CPU pipeline.
-llvm::Error lowerToLLVMDialect(ModuleOp module, const RunOptions &options,
+llvm::Error lowerToLLVMDialect(ModuleOp module, const CompileOptions &options,
                                CompileLog &log);
 
 /// Declares the parameters' patterns from the checkpoints, then makes the
@@ -57,7 +57,7 @@ llvm::Error lowerToLLVMDialect(ModuleOp module, const RunOptions &options,
 /// their names.
 llvm::Expected<::nm::isa::Program>
 compileProgram(ModuleOp module, const Signature &function,
-               const ::nm::model::Device &device, const RunOptions &options,
+               const ::nm::model::Device &device, const CompileOptions &options,
                CompileLog &log);
 
 /// The entry of `function` in the module attribute `nm.manifest`, as the

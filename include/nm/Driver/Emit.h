@@ -18,11 +18,11 @@ namespace mlir::nm::driver {
 /// Links an object into the shared library options.outputFile, with libomp and
 /// libm, by the C compiler options.linker, or the first of clang-22, cc, gcc
 /// and clang.
-llvm::Error linkSharedLibrary(StringRef object, const RunOptions &options);
+llvm::Error linkSharedLibrary(StringRef object, const CodeOptions &options);
 
 /// Writes what options.emit asks for, from optimised LLVM IR; for objects and
 /// libraries also the C header, next to them.
-llvm::Error emitCode(const RunOptions &options, const Source &source,
+llvm::Error emitCode(const CodeOptions &options, const Source &source,
                      llvm::Module &module, llvm::TargetMachine &machine);
 
 } // namespace mlir::nm::driver

@@ -18,17 +18,21 @@ std::string headerPath(StringRef path);
 /// Tells options.files what the options read and write; an output that is an
 /// input or another output, or that cannot be written, is an error.
 llvm::Error declareFiles(const RunOptions &options);
+llvm::Error declareFiles(const CodeOptions &options);
+llvm::Error declareFiles(const SimulateOptions &options);
+llvm::Error declareFiles(const TenantsOptions &options);
+llvm::Error declareFiles(const InspectOptions &options);
 
 /// Writes a file outside of any set (nm/Support/OutputFile.h).
 llvm::Error writeFile(StringRef path, StringRef content);
 
 /// Writes a file of the command, "" or "-" is standard output. It appears with
 /// commitFiles.
-llvm::Error writeFile(const RunOptions &options, StringRef path,
+llvm::Error writeFile(const CommandOptions &options, StringRef path,
                       StringRef content, unsigned mode = 0666);
 
 /// All that was written takes its name.
-llvm::Error commitFiles(const RunOptions &options);
+llvm::Error commitFiles(const CommandOptions &options);
 
 } // namespace mlir::nm::driver
 

@@ -1,13 +1,14 @@
-//===- Modes.h - What nm-run can be asked to do, and with what -*- C++ -*-===//
+//===- Modes.h - What a tool can be asked to do, and with what -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// A mode uses some options; one that it does not use is an error, never
-// silently without effect. docs/nm-run.md has the table, and a test compares
-// it with the tool, option by option and mode by mode.
+// What an option means depends on what is done: a mode uses some options; one
+// that it does not use is an error, never silently without effect. The pages of
+// the tools have the tables, and a test compares them with the tools, option by
+// option and mode by mode. Options that a tool does not have need no rule.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,23 +19,24 @@
 
 namespace mlir::nm::driver {
 
-enum class Mode : unsigned {
-  Inspect,     ///< list a checkpoint
-  Run,         ///< compile for this processor and run
-  Emit,        ///< compile for a processor and write code
-  Simulate,    ///< compile for an accelerator and simulate
-  EmitProgram, ///< compile for an accelerator and write the program
-  Program,     ///< simulate a program that is compiled
-  Tenants      ///< simulate programs that share an accelerator
+/// Of nm-run.
+enum class RunMode : unsigned {
+  Run,      ///< compile for this processor and run
+  Emit,     ///< compile for a processor and show its code
+  Simulate, ///< compile for an accelerator and simulate
 };
 
-/// The mode that follows from the options and from what was found: whether the
-/// input is a program, and whether the target is an accelerator.
-Mode modeOf(const RunOptions &options, bool isProgram, bool isAccelerator);
+/// Of nm-compile.
+enum class CodeMode : unsigned {
+  Processor,  ///< code of a processor
+  Accelerator ///< a program of an accelerator
+};
 
 /// Fails for the first of options.given that the mode does not use, or that
 /// another option makes void: says why, and what to do.
-llvm::Error checkUsed(const RunOptions &options, Mode mode);
+llvm::Error checkUsed(const RunOptions &options, RunMode mode);
+llvm::Error checkUsed(const CodeOptions &options, CodeMode mode);
+llvm::Error checkUsed(const SimulateOptions &options);
 
 } // namespace mlir::nm::driver
 

@@ -29,7 +29,7 @@ void warnOfOverflow(const ::nm::isa::Tensor &tensor,
 /// Reads the parameters from --params into the program's DRAM tensors. Masks
 /// are verified as for compiled models.
 llvm::Error loadProgramParams(const ::nm::isa::Program &program,
-                              const RunOptions &options,
+                              const CheckpointOptions &options,
                               ::nm::sim::Memory &memory);
 
 } // namespace mlir::nm::driver

@@ -16,15 +16,15 @@ namespace mlir::nm::driver {
 /// What --prune means to the passes and to the runtime: the patterns it gives,
 /// and masks by magnitude where the checkpoint has none. The error says what
 /// cannot stand beside it.
-llvm::Error applyPrune(RunOptions &options);
+llvm::Error applyPrune(CompileOptions &options);
 
 /// One line for each matrix that the functions of a lowered module read: its
 /// pattern and how far it is from dense, as the norm of what is removed
 /// relative to the norm of the weight (Frobenius), or why it was left. Reads
 /// the weights once more.
 llvm::Error describePruning(ModuleOp module, ArrayRef<Signature> functions,
-                            const RunOptions &options, const CompileLog &log,
-                            llvm::raw_ostream &os);
+                            const CompileOptions &options,
+                            const CompileLog &log, llvm::raw_ostream &os);
 
 } // namespace mlir::nm::driver
 

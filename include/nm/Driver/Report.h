@@ -17,6 +17,12 @@
 
 namespace mlir::nm::driver {
 
+/// Rows of cells.
+using Table = std::vector<std::vector<std::string>>;
+
+/// Left-aligned columns, indented by two.
+void writeTable(llvm::raw_ostream &os, const Table &table);
+
 /// Gathered while nm-run works; what did not happen stays empty.
 struct Report {
   std::string inputFile, target;

@@ -1,4 +1,4 @@
-//===- Run.h - The work of nm-run -*- C++ -*-===//
+//===- Run.h - Models that are compiled and run -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,10 +16,18 @@ class DialectRegistry;
 
 namespace mlir::nm::driver {
 
-/// Does what the options say. Results and tables go to standard output,
-/// problems to standard error. Returns the exit code: 0, or 1 for an error or a
-/// failed comparison.
-int run(const RunOptions &options, DialectRegistry &registry);
+/// Fails if OMP_NUM_THREADS or --threads (0: not given) ask for what cannot be.
+llvm::Error checkThreads(int threads = 0);
+
+/// Compiles the model, runs it here or on a simulated accelerator, compares and
+/// reports; or shows its code (options.emit). Results and tables go to standard
+/// output. Fails also if a comparison does.
+llvm::Error runModel(RunOptions options, DialectRegistry &registry);
+
+/// What `nm-sim` does: runs a program of an accelerator, on the one it was made
+/// for unless options.target names another.
+llvm::Error runProgram(const SimulateOptions &options,
+                       DialectRegistry &registry);
 
 } // namespace mlir::nm::driver
 

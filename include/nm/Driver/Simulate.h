@@ -42,7 +42,7 @@ llvm::Expected<std::optional<::nm::isa::Program>> readProgram(ModuleOp module,
 /// words of attacc-verify-program; `path` is what they are about, with the line
 /// if the program's instructions know theirs (`hasLines`).
 llvm::Error proveProgram(const ::nm::isa::Program &program, StringRef path,
-                         bool hasLines, const RunOptions &options);
+                         bool hasLines, const ProofOptions &options);
 
 /// Runs a program on the simulated device as the options say. Arrays are bound
 /// to tensors of role In and Out by name or in the order of the table, with
@@ -51,7 +51,7 @@ llvm::Error proveProgram(const ::nm::isa::Program &program, StringRef path,
 /// output.
 llvm::Error simulateProgram(const ::nm::isa::Program &program,
                             const ::nm::model::Device &device,
-                            const RunOptions &options);
+                            const SimulateOptions &options);
 
 } // namespace mlir::nm::driver
 

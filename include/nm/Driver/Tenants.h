@@ -86,8 +86,8 @@ std::string formatTenantsTrace(const TenantsResult &result,
                                const TenantTrace &trace,
                                ArrayRef<TenantProgram> programs);
 
-/// What `nm-run --tenants` does.
-llvm::Error simulateTenants(const RunOptions &options,
+/// What `nm-sim tenants` does.
+llvm::Error simulateTenants(const TenantsOptions &options,
                             const DialectRegistry &registry);
 
 } // namespace mlir::nm::driver

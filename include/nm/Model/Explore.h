@@ -98,7 +98,7 @@ Result<std::vector<SweepPoint>> explore(const Sweep &sweep,
 /// phase, pattern and mask beats in all of seconds, energy and scratchpad.
 void markPareto(std::vector<SweepPoint> &points);
 
-/// The command line of nm-run --explore (docs/model.md); returns the exit code.
+/// The command line of nm-explore (docs/model.md); returns the exit code.
 int exploreMain(int argc, const char *const *argv);
 
 } // namespace nm::model

@@ -7,6 +7,18 @@
 //
 //   --name=value   --name value   --flag   -o file   file   -- file
 //
+// The same words mean the same in every tool:
+//
+//   --input    what a run takes in
+//   --output   where the tool's product goes, -o for short
+//   --json     the report, for programs
+//   --html     the report, as a page
+//   --svg      the report, as a picture
+//   --trace    what happened when, for ui.perfetto.dev
+//
+// A tool may have commands (`nm-pifo mesh`), each with options of its own. What
+// was spelled otherwise once is an error that says how it is spelled now.
+//
 // One dash serves as well as two. A value that begins with a dash is joined by
 // `=`, but for `-` and negative numbers. After `--` everything is a file. An
 // option that is given twice is an error unless it is a list. Names and words
@@ -17,6 +29,7 @@
 #ifndef NM_SUPPORT_OPTIONS_H
 #define NM_SUPPORT_OPTIONS_H
 
+#include "nm/Support/Manual.h"
 #include "nm/Support/Result.h"
 #include <cstdint>
 #include <functional>
@@ -41,13 +54,23 @@ class CommandLine {
   };
 
 public:
-  /// `about` is a sentence, `usage` lines that show how the tool is called;
-  /// `detail` follows the version ("LLVM 22.1.0").
-  CommandLine(std::string tool, std::string about, std::string usage,
-              std::string detail = "");
+  /// `about` is a sentence without its subject; `detail` follows the version
+  /// ("LLVM 22.1.0").
+  CommandLine(std::string tool, std::string about, std::string detail = "");
   ~CommandLine();
   CommandLine(const CommandLine &) = delete;
   CommandLine &operator=(const CommandLine &) = delete;
+
+  /// A command line that shows what the tool is for.
+  void example(std::string command);
+  /// What the table of options cannot say.
+  void paragraph(std::string text);
+
+  /// `line` takes over if its name, the last word of its tool, stands first.
+  /// It outlives this one.
+  void command(CommandLine &line);
+  /// The command that took over; null if none did.
+  const CommandLine *chosen() const { return taken; }
 
   /// Options that follow stand under this title in the help.
   void group(std::string title);
@@ -85,12 +108,38 @@ public:
   void parsed(std::string name, std::string value, std::string help,
               std::function<Status(const std::string &)> parse);
 
-  /// Files, in order; `value` is how the help names them.
-  void positional(std::string value, std::string &target, std::string help);
+  /// `-letter` is `--name`.
+  void shorthand(char letter, const std::string &name);
+  /// Words that may be completed where others are taken too.
+  void suggest(const std::string &name, std::vector<std::string> words);
+
+  /// Files, in order; `value` is how the help names them, `words` some that a
+  /// shell may complete.
+  void positional(std::string value, std::string &target, std::string help,
+                  std::vector<std::string> words = {});
 
   /// Options of these beginnings belong to someone else (`--mlir-`); they are
   /// kept as they are, with values joined by `=`.
   void foreign(std::string beginning, std::vector<std::string> &arguments);
+
+  /// `--old` is spelled `--now`.
+  void renamed(std::string old, std::string now);
+
+  /// An option that another tool has.
+  struct Move {
+    std::string option;
+    /// "nm-sim tenants".
+    std::string tool;
+    /// What of it the other tool's command line has: the option as it is, its
+    /// value as the first file, or nothing.
+    enum Kept { Option, Value, Nothing } kept = Option;
+    /// Only with one of these values, if there are any.
+    std::vector<std::string> words = {};
+    /// Other options that the other tool spells otherwise.
+    std::vector<std::pair<std::string, std::string>> renamed = {};
+  };
+  /// The message shows the command line to write instead.
+  void moved(Move move);
 
   enum class Outcome { Run, Done };
   /// Done: the help or the version was asked for and printed. `@path` among the
@@ -103,7 +152,9 @@ public:
   /// Names of all options.
   std::vector<std::string> names() const;
 
-  std::string help() const;
+  /// What is known about the options, in the forms in which it is shown.
+  Manual manual() const;
+  std::string help() const { return formatHelp(manual()); }
   std::string version() const;
 
 private:
@@ -112,14 +163,25 @@ private:
   struct File {
     std::string value, help;
     std::string *target;
+    std::vector<std::string> words;
   };
   Option &add(std::string name, std::string value, std::string help);
   void addChoice(std::string name, std::string help,
                  std::vector<Choice> choices);
+  Option *find(const std::string &name);
+  Result<Outcome> answer(const std::string &question, const std::string &form);
   Status take(const std::string &argument, const char *next, bool &usedNext);
   Status unknown(const std::string &name) const;
+  Status checkSpelling(const std::vector<std::string> &arguments) const;
+  std::string rewritten(const std::vector<std::string> &arguments,
+                        const Move &move) const;
 
-  std::string tool, about, usage, detail;
+  std::string tool, about, detail;
+  std::vector<std::string> examples, paragraphs;
+  std::vector<CommandLine *> commands;
+  const CommandLine *taken = nullptr;
+  std::vector<std::pair<std::string, std::string>> renames;
+  std::vector<Move> moves;
   std::vector<std::string> groups;
   std::vector<Option> options;
   std::vector<File> files;

@@ -126,9 +126,9 @@ std::string hardwarePage() {
   double packets = 64 * 10e9 / (84 * 8) / 1e6;
   std::string out =
       "# PIFO hardware: area and frequency\n\n"
-      "<!-- Generated: nm-pifo-mesh hardware -o docs/pifo-hardware.md -->\n\n"
+      "<!-- Generated: nm-pifo mesh hardware -o docs/pifo-hardware.md -->\n\n"
       "The figures of *Programmable Packet Scheduling at Line Rate* (SIGCOMM "
-      "2016) for a 16 nm library, as\n`nm-pifo-mesh area` uses them: published "
+      "2016) for a 16 nm library, as\n`nm-pifo mesh area` uses them: published "
       "points are met, widths and memories scale between them.\n\n"
       "## The switch of the paper\n\n"
       "64 ports of 10 Gbit/s, at most " +

@@ -38,7 +38,7 @@ for name, rows, depth, n, m, columns, share, dtype in CASES:
   return %y : {y}
 }}
 """)
-    subprocess.run(["nm-run", folder / f"{name}.mlir", "--emit=obj", f"--target={target}", "-o", folder / f"{name}.o"],
+    subprocess.run(["nm-compile", folder / f"{name}.mlir", "--emit=obj", f"--target={target}", "-o", folder / f"{name}.o"],
                    check=True)
     declarations += [f'#include "{name}.h"',
                      f"static const double w_{name}[] = {{{', '.join(map(str, w.reshape(-1)))}}};",

@@ -300,7 +300,7 @@ def try_seed(seed, programs, calls):
         path, library = os.path.join(folder, "model.mlir"), os.path.join(folder, "libmodel.so")
         with open(path, "w") as file:
             file.write("\n".join(program.text() for program in made))
-        run = subprocess.run(["nm-run", path, "--emit=so", "-o", library], stdout=subprocess.PIPE,
+        run = subprocess.run(["nm-compile", path, "--emit=so", "-o", library], stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True)
         if run.returncode:
             print(open(path).read())

@@ -9,6 +9,6 @@ for binary in "$1"/seeds/fuzz-isa-binary/*; do
   nm-translate --binary-to-asm "$binary" | diff - "$1/seeds/fuzz-isa-assembly/$name"
   nm-translate --binary-to-json "$binary" | diff - "$1/seeds/fuzz-isa-json/$name"
   nm-translate --asm-to-binary "$1/seeds/fuzz-isa-assembly/$name" | cmp - "$binary"
-  nm-run "$1/seeds/fuzz-simulator/$name" --target="$1/Inputs/device.json" --timing-only --report
+  nm-sim "$1/seeds/fuzz-simulator/$name" --target="$1/Inputs/device.json" --timing-only --report
   echo "$name runs"
 done

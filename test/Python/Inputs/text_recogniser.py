@@ -118,7 +118,7 @@ class Network(unittest.TestCase):
                 self.network(torch.from_numpy(self.x))[2].square().mean().backward()
                 optimizer.step()
             self.network.save(self.folder / "tuned.onnx")
-            table = json.loads(self.inspected())
+            table = json.loads(self.inspected())["tensors"]
             patterns = {entry["name"]: entry["pattern"] for entry in table if "pattern" in entry}
             for name, weight, axis in self.network.prunable():
                 groups = weight.detach().movedim(axis, -1).reshape(-1, 4)
@@ -126,7 +126,8 @@ class Network(unittest.TestCase):
                 self.assertEqual((patterns[name]["n"], patterns[name]["m"]), (2, 4), name)
 
     def inspected(self):
-        nm_run("--inspect", self.folder / "tuned.onnx", "--report-json", self.folder / "tuned.json")
+        subprocess.run(["nm-inspect", self.folder / "tuned.onnx", "--json", self.folder / "tuned.json"], check=True,
+                       capture_output=True)
         return (self.folder / "tuned.json").read_text(encoding="utf-8")
 
     def test_pruned_in_one_shot_keeps_the_largest(self):

@@ -1,7 +1,7 @@
 // What the compiler makes for an accelerator goes through the dialect without
 // loss, and is proved there.
 
-// RUN: nm-run %s --target=edge --emit=attacc -o %t.bin
+// RUN: nm-compile %s --target=edge --emit=attacc -o %t.bin
 // RUN: nm-translate --binary-to-attacc %t.bin -o %t.mlir
 // RUN: nm-translate --attacc-to-binary %t.mlir | cmp - %t.bin
 // RUN: nm-opt %t.mlir --attacc-verify-program --remarks-filter=attacc-verify-program 2>&1 | FileCheck %s

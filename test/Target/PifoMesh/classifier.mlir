@@ -6,7 +6,7 @@
 // RUN: nm-translate --pifo-to-mesh-json %t.mlir -o %t.json
 // RUN: nm-translate --pifo-to-mesh-json %s | diff %t.json -
 // RUN: nm-translate --mesh-json-to-pifo %t.json | nm-translate --pifo-to-mesh-json | diff %t.json -
-// RUN: nm-pifo-mesh check %t.json | FileCheck %s --check-prefix=SUMMARY
+// RUN: nm-pifo mesh check %t.json | FileCheck %s --check-prefix=SUMMARY
 // SUMMARY: classifier: 5 leaves, {{[0-9]+}} values
 
 // CHECK:      pifo.mesh.classifier {
@@ -20,17 +20,17 @@
 
 // A trace with leaves and one with fields only depart the same.
 // RUN: %python %S/Inputs/classify.py %t
-// RUN: nm-pifo-mesh run %t.json --trace %t.named.csv -o %t.named
-// RUN: nm-pifo-mesh run %t.json --trace %t.fields.csv -o %t.fields
+// RUN: nm-pifo mesh run %t.json --input %t.named.csv -o %t.named
+// RUN: nm-pifo mesh run %t.json --input %t.fields.csv -o %t.fields
 // RUN: diff %t.named %t.fields
 // RUN: wc -l < %t.fields | FileCheck %s --check-prefix=COUNT
 // COUNT: {{^ *[1-9][0-9][0-9]}}
 
 // RUN: printf 'now,leaf,class,port\n1,+,5,0\n' > %t.stranger.csv
-// RUN: not nm-pifo-mesh run %t.json --trace %t.stranger.csv 2>&1 | FileCheck %s --check-prefix=STRANGER
+// RUN: not nm-pifo mesh run %t.json --input %t.stranger.csv 2>&1 | FileCheck %s --check-prefix=STRANGER
 // STRANGER: stranger.csv:2: the packet belongs to no leaf of the mesh
 // RUN: printf 'now,leaf\n1,+\n' > %t.none.csv
-// RUN: not nm-pifo-mesh run %S/../PifoSystemVerilog/Inputs/shaped.json --trace %t.none.csv 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not nm-pifo mesh run %S/../PifoSystemVerilog/Inputs/shaped.json --input %t.none.csv 2>&1 | FileCheck %s --check-prefix=NONE
 // NONE: none.csv:2: the mesh has no classifier; expected the name of a leaf
 
 // The hardware: only fields come in, and the model says which leaf they mean.
@@ -47,13 +47,13 @@
 
 // Rules of a classifier in JSON.
 // RUN: %python %S/Inputs/classify.py %t.json %t.bad
-// RUN: not nm-pifo-mesh check %t.bad.now 2>&1 | FileCheck %s --check-prefix=NOW
+// RUN: not nm-pifo mesh check %t.bad.now 2>&1 | FileCheck %s --check-prefix=NOW
 // NOW: classifier, value 0: a classifier sees packet fields only, found now
-// RUN: not nm-pifo-mesh check %t.bad.leaf 2>&1 | FileCheck %s --check-prefix=WRONG
+// RUN: not nm-pifo mesh check %t.bad.leaf 2>&1 | FileCheck %s --check-prefix=WRONG
 // WRONG: classifier: expected the value that is the leaf, no rank and no stores
-// RUN: not nm-pifo-mesh check %t.bad.bits 2>&1 | FileCheck %s --check-prefix=BITS
+// RUN: not nm-pifo mesh check %t.bad.bits 2>&1 | FileCheck %s --check-prefix=BITS
 // BITS: classifier: bits of the leaf is 1, expected 3 to 16
-// RUN: not nm-pifo-mesh check %t.bad.key 2>&1 | FileCheck %s --check-prefix=KEY
+// RUN: not nm-pifo mesh check %t.bad.key 2>&1 | FileCheck %s --check-prefix=KEY
 // KEY: field 'classifier.rank': found an unknown field
 
 pifo.scheduler @classes capacity(64) {

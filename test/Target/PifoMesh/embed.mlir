@@ -6,7 +6,7 @@
 // RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh arity=3}))' -o %t.ternary.mlir
 // RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh shape="((..)((..)(..)))"}))' -o %t.given.mlir
 // RUN: nm-opt %s --pass-pipeline='builtin.module(pifo.scheduler(pifo-embed{mesh arity=5}))' | FileCheck %s --check-prefix=SAME
-// RUN: %python %S/Inputs/compare_trees.py nm-translate nm-pifo-mesh %t %s %t.binary.mlir %t.ternary.mlir %t.given.mlir \
+// RUN: %python %S/Inputs/compare_trees.py nm-translate nm-pifo %t %s %t.binary.mlir %t.ternary.mlir %t.given.mlir \
 // RUN:   | FileCheck %s --check-prefix=EQUAL
 // EQUAL: 3 trees, {{[1-9][0-9][0-9][0-9]}} departures each, all equal
 

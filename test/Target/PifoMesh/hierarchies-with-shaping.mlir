@@ -2,7 +2,7 @@
 // is one block; the token bucket, a second enqueue of the same packet, another.
 
 // RUN: nm-translate --pifo-to-mesh-json %s -o %t.json
-// RUN: nm-pifo-mesh check %t.json | FileCheck %s
+// RUN: nm-pifo mesh check %t.json | FileCheck %s
 // CHECK:      mesh 'hierarchies_with_shaping'
 // CHECK-NEXT:   block 'level0', depth 0: {Root}, 2 programs
 // CHECK:        block 'level1', depth 1: {Left, Right}, 2 programs
@@ -17,7 +17,7 @@
 
 // The translation prints what the tool prints of the configuration.
 // RUN: nm-translate --pifo-to-systemverilog %s -o %t.sv
-// RUN: nm-pifo-mesh verilog %t.json | diff %t.sv -
+// RUN: nm-pifo mesh verilog %t.json | diff %t.sv -
 
 module attributes {pifo.mesh_limits = {rank_bits = 24 : i64, metadata_bits = 48 : i64}} {
 pifo.scheduler @hierarchies_with_shaping capacity(256) {

@@ -40,48 +40,70 @@ open("mesh.json", "w").write(subprocess.run(
     ["nm-translate", "--pifo-to-mesh-json", f"{source}/examples/pifo/fifo.mlir"],
     capture_output=True, text=True).stdout)
 
+subprocess.run(["nm-compile", "m.mlir", "--target=edge", "-o", "p.nmb"], check=True)
+open("t.csv", "w").write("tenant,program,arrival_us\n0,p.nmb,0\n")
+
 RUN = ["nm-run", "m.mlir", "--input", "x.npy", "--input", "x.npy"]
 EDGE = ["nm-run", "m.mlir", "--target=edge", "--timing-only"]
+LLVM = ["nm-compile", "m.mlir", "--emit=llvm"]
+INSPECT = ["nm-inspect", "checkpoint.npy"]
+SIM = ["nm-sim", "p.nmb", "--input", "x.npy", "--input", "x.npy"]
+TENANTS = ["nm-sim", "tenants", "t.csv", f"--policy={source}/examples/pifo/tiles-fair.mlir", "--target=edge"]
 PIFO = ["nm-pifo", f"{source}/examples/pifo/fifo.mlir", "--generate=cbr:rate=1G,packets=20"]
-EXPLORE = ["nm-run", "--explore", "--device=edge", "--model=BERT", "--length=512", "--method=flat"]
+EXPLORE = ["nm-explore", "--device=edge", "--model=BERT", "--length=512", "--method=flat"]
 
 # (tool, option): the command without it, and a file that the command reads.
 OUTPUTS = {
     ("nm-run", "output"): (RUN, "x.npy"),
-    ("nm-run", "o"): (["nm-run", "m.mlir", "--emit=llvm"], "m.mlir"),
-    ("nm-run", "report-json"): (RUN, "x.npy"),
+    ("nm-run", "json"): (RUN, "x.npy"),
     ("nm-run", "remarks-output-file"): (RUN, "m.mlir"),
     ("nm-run", "trace"): (EDGE, "m.mlir"),
     ("nm-run", "html"): (EDGE, "m.mlir"),
-    ("nm-run --explore", "csv"): (EXPLORE, None),
-    ("nm-run --explore", "pareto"): (EXPLORE, None),
+    ("nm-compile", "output"): (LLVM, "m.mlir"),
+    ("nm-compile", "remarks-output-file"): (LLVM, "m.mlir"),
+    ("nm-inspect", "json"): (INSPECT, "checkpoint.npy"),
+    ("nm-sim", "output"): (SIM, "p.nmb"),
+    ("nm-sim", "json"): (SIM, "x.npy"),
+    ("nm-sim", "trace"): (SIM, "p.nmb"),
+    ("nm-sim", "html"): (SIM, "p.nmb"),
+    ("nm-sim tenants", "json"): (TENANTS, "p.nmb"),
+    ("nm-sim tenants", "trace"): (TENANTS, "t.csv"),
+    ("nm-explore", "output"): (EXPLORE, None),
+    ("nm-explore", "pareto"): (EXPLORE, None),
     ("nm-opt", "o"): (["nm-opt", "m.mlir"], "m.mlir"),
     ("nm-translate", "o"): (["nm-translate", "--mlir-to-llvmir", "empty.mlir"], "empty.mlir"),
     ("nm-pifo", "departures"): (PIFO, None),
     ("nm-pifo", "departures-pcap"): (PIFO, None),
     ("nm-pifo", "json"): (PIFO, None),
     ("nm-pifo", "svg"): (PIFO, None),
-    ("nm-pifo-mesh", "o"): (["nm-pifo-mesh", "hardware"], None),
-    ("nm-recipe-kernels", "o"): (["nm-recipe-kernels", "--only=momentum"], None),
+    ("nm-pifo mesh", "output"): (["nm-pifo", "mesh", "json", "mesh.json"], "mesh.json"),
+    ("nm-recipe-kernels", "output"): (["nm-recipe-kernels", "--only=momentum"], None),
 }
 # Further forms of the same options.
-FORMS = [(("nm-run", "o"), ["nm-run", "m.mlir", f"--emit={kind}"])
+FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
          for kind in ["mlir", "asm", "obj", "so"]]
-FORMS += [(("nm-run", "o"), ["nm-run", "m.mlir", "--target=edge", f"--emit={kind}"])
+FORMS += [(("nm-compile", "output"), ["nm-compile", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
-FORMS += [(("nm-run", "report-json"), ["nm-run", "--inspect", "checkpoint.npy"])]
+FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
+          (("nm-run", "o"), RUN),
+          (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
+          (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),
+          (("nm-pifo mesh", "o"), ["nm-pifo", "mesh", "hardware"])]
 # What several files begin with.
-PREFIXES = {("nm-run --explore", "svg"): EXPLORE}
+PREFIXES = {("nm-explore", "svg"): EXPLORE}
 open("empty.mlir", "w").write("module {}\n")
 # Options whose values are files or folders that are read.
 OTHERS = {
-    "nm-run": {"params", "input", "expect", "inspect", "tenants", "policy", "cache", "cc",
-               "target", "bind", "masks"},
-    "nm-run --explore": {"validate", "device"},
+    "nm-run": {"params", "input", "expect", "cache", "target", "bind", "masks"},
+    "nm-compile": {"params", "bind", "masks", "cc", "target"},
+    "nm-inspect": {"masks", "print-device"},
+    "nm-sim": {"params", "input", "expect", "masks", "target"},
+    "nm-sim tenants": {"policy", "target"},
+    "nm-explore": {"validate", "device"},
     "nm-opt": {"irdl-file"},
     "nm-translate": set(),
     "nm-pifo": {"field"},
-    "nm-pifo-mesh": {"trace"},
+    "nm-pifo mesh": {"input"},
     "nm-recipe-kernels": set(),
 }
 
@@ -129,7 +151,7 @@ def against_everything(key, command, read):
         clean()
         return
     content = open("out.new", "rb").read()
-    executable = option == "o" and "--emit=so" in command
+    executable = "--emit=so" in command
     mode = stat.S_IMODE(os.stat("out.new").st_mode)
     check(mode == (0o755 if executable else 0o644), f"{name}: mode {mode:o} of a new file")
     extra = {"out.h"} if command[-1] in ("--emit=obj", "--emit=so") else set()
@@ -266,8 +288,8 @@ def against_everything_with_prefix(command, option):
     result = run(command + [f"--{option}=locked/out"], **other)
     check(result.returncode == 1 and b"Permission denied" in result.stderr and not os.listdir("locked"),
           f"{name}: unwritable folder", result)
-    result = call("out", f"--csv=./{first}")
-    check(result.returncode == 1 and b"both write" in result.stderr, f"{name}: same as csv", result)
+    result = call("out", f"--output=./{first}")
+    check(result.returncode == 1 and b"both write" in result.stderr, f"{name}: same as output", result)
     check(not leftovers(before), f"{name}: left {leftovers(before)}")
     for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
         process = subprocess.Popen(command + [f"--{option}=out"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -282,7 +304,7 @@ def against_everything_with_prefix(command, option):
 def options_of(tool):
     result = run(tool.split() + ["--help"])
     text = result.stdout.decode()
-    found = re.findall(r"^\s+--?([a-z][a-z0-9-]*)\[?[= ]\[?<([^>]*)>", text, re.M)
+    found = re.findall(r"^\s+(?:-[a-z], )?--?([a-z][a-z0-9-]*)\[?[= ]\[?<([^>]*)>", text, re.M)
     return {name for name, value in found
             if re.search("file|folder|prefix|path|checkpoint|FILE|PREFIX", value)}
 
@@ -292,8 +314,8 @@ for tool, known in OTHERS.items():
     # MLIR's options are upstream's to test.
     found = {name for name in options_of(tool)
              if not re.match("mlir-|remark|profile-|log-|debug|split|emit|irdl|gen", name)
-             or tool.startswith("nm-run")}
-    check(outputs - found == set() or tool in ("nm-opt", "nm-translate", "nm-pifo-mesh", "nm-pifo"),
+             or tool not in ("nm-opt", "nm-translate")}
+    check(outputs - found == set() or tool in ("nm-opt", "nm-translate"),
           f"{tool} --help does not list {sorted(outputs - found)}")
     check(found - outputs - known == set(),
           f"{tool}: {sorted(found - outputs - known)} are in no list of this test")
@@ -326,10 +348,10 @@ try:
     for (tool, option), command in PREFIXES.items():
         against_everything_with_prefix(command, option)
     # Standard output, full and closed.
-    for command in [RUN + ["--report"], ["nm-run", "m.mlir", "--emit=llvm"], EXPLORE,
-                    ["nm-run", "--inspect", "checkpoint.npy"], ["nm-run", "--help"],
+    for command in [RUN + ["--report"], LLVM, EXPLORE, INSPECT, SIM, TENANTS, ["nm-run", "--help"],
+                    ["nm-run", "--help=man"], ["nm-pifo", "--help=bash"],
                     ["nm-opt", "m.mlir"], ["nm-translate", "--mlir-to-llvmir", "empty.mlir"],
-                    PIFO, ["nm-pifo-mesh", "hardware"]]:
+                    PIFO, ["nm-pifo", "mesh", "hardware"]]:
         for redirect in [">/dev/full", ">&-"]:
             result = run(["sh", "-c", '"$@" ' + redirect, "sh"] + command)
             check(result.returncode == 1 and b"cannot write standard output" in result.stderr

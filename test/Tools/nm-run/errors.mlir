@@ -3,7 +3,7 @@
 // RUN:   flat="x.ravel()" off="x + np.float32([[0, 0, 0], [0, 2, 0]])" nan="off * np.nan" i="np.zeros(3, 'i4')" f="np.zeros(3, 'f4')"
 
 // RUN: not nm-run 2>&1 | FileCheck %s --check-prefix=NOTHING
-// NOTHING: error: no input file; expected an .mlir file, or --inspect with a checkpoint; see --help
+// NOTHING: error: no model; expected an .mlir or .onnx file; see --help
 // RUN: not nm-run %t/missing.mlir 2>&1 | FileCheck %s --check-prefix=MISSING
 // MISSING: error: cannot read '{{.*}}missing.mlir': No such file or directory
 // RUN: not nm-run %s 2>&1 | FileCheck %s --check-prefix=ENTRY
@@ -74,15 +74,17 @@
 // SCOPE: error: --params gives scope '' twice, as 'a' and 'b'; name one: --params NAME=b
 // RUN: not nm-run %s --entry f --input %t/x.npy --target-cpu=znver33 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: error: unknown --target-cpu 'znver33'{{.*}}'clang --print-supported-cpus' lists them
-// RUN: not nm-run %s --emit=so 2>&1 | FileCheck %s --check-prefix=NO-O
-// NO-O: error: --emit=obj, --emit=so and --emit=attacc write a file; name it with -o
-// RUN: not nm-run %s -o %t/o 2>&1 | FileCheck %s --check-prefix=O
-// O: error: -o is the output of --emit; results go to --output FILE.npy
+// RUN: not nm-run %s --entry f --input %t/x.npy -o %t/a.npy --output %t/b.npy 2>&1 | FileCheck %s --check-prefix=O
+// O: error: --output '{{.*}}b.npy' asks for result 1, but function 'f' returns 1
+// RUN: not nm-run %s --emit=llvm -o %t/a.ll -o %t/b.ll 2>&1 | FileCheck %s --check-prefix=EMIT-TWO
+// EMIT-TWO: error: --emit has one output, but 2 are named; drop all but one --output
+// RUN: not nm-run %s --emit=llvm --target=edge 2>&1 | FileCheck %s --check-prefix=EMIT-EDGE
+// EMIT-EDGE: error: --emit shows code of processors, but --target=edge is an accelerator; nm-compile --emit=attacc-asm writes its program
 // RUN: not nm-run %s --emit=llvm --expect %t/x.npy 2>&1 | FileCheck %s --check-prefix=EMIT-EXPECT
 // EMIT-EXPECT: error: --expect needs a run, but --emit only compiles; drop one of them
 // RUN: not nm-run %s --entry f --input %t/x.npy --remarks-filter='(' 2>&1 | FileCheck %s --check-prefix=REGEX
 // REGEX: error: --remarks-filter '(' is not a regular expression
-// RUN: not nm-run %s --entry f --input %t/x.npy --report-json %t/no/such/report.json 2>&1 | FileCheck %s --check-prefix=JSON
+// RUN: not nm-run %s --entry f --input %t/x.npy --json %t/no/such/report.json 2>&1 | FileCheck %s --check-prefix=JSON
 // JSON: error: cannot write '{{.*}}report.json'
 // RUN: not nm-run %s --nonsense 2>&1 | FileCheck %s --check-prefix=OPTION
 // OPTION: error: unknown option '--nonsense'; nm-run --help lists the options

@@ -1,6 +1,6 @@
 // The report for people, the one for programs, remarks, and MLIR's own options.
 // RUN: rm -rf %t && mkdir -p %t && %python %S/Inputs/params.py %t
-// RUN: nm-run %s --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy --report --report-json %t/report.json \
+// RUN: nm-run %s --params %t/sparse.safetensors --input %t/x.npy --expect %t/sparse.npy --report --json %t/report.json \
 // RUN:   --repeat 5 --threads 2 | FileCheck %s --check-prefix=REPORT
 // REPORT: model       {{.*}}report.mlir
 // REPORT-NEXT: function    f(x: tensor<4x16xf32>) -> (tensor<4x8xf32>)
@@ -32,7 +32,7 @@
 // DENSE: run         median {{.*}} 1 cold run
 
 // A failed comparison still gives its report.
-// RUN: not nm-run %s --params %t/sparse.safetensors --input %t/x.npy --expect %t/dense.npy --report --report-json %t/failed.json 2>&1 | FileCheck %s --check-prefix=FAILED
+// RUN: not nm-run %s --params %t/sparse.safetensors --input %t/x.npy --expect %t/dense.npy --report --json %t/failed.json 2>&1 | FileCheck %s --check-prefix=FAILED
 // FAILED: result 0    max abs error {{.*}}: FAILED
 // FAILED: error: result 0 differs from
 // RUN: FileCheck %s --check-prefix=FAILED-JSON --input-file %t/failed.json
@@ -45,8 +45,8 @@
 // HELP: nm-run: compiles a model with N:M sparse weights
 // HELP: Data:
 // HELP: --expect=<[i=]file.npy>
-// HELP: Checkpoints and masks:
-// HELP: --inspect=<checkpoint>
+// HELP: Masks:
+// HELP: --json=<file>
 // HELP-NOT: {{^}}  --{{(aarch64|x86|enable)}}-
 
 func.func @f(%x: tensor<4x16xf32>) -> tensor<4x8xf32> {

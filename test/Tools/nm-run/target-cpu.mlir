@@ -3,8 +3,8 @@
 // RUN: %python %S/Inputs/arrays.py %t x="np.arange(8, dtype='f4').reshape(1, 8)" y="np.array([[10, 21]], 'f4')"
 // RUN: nm-run %s --input %t/x.npy --expect %t/y.npy
 // RUN: nm-run %s --input %t/x.npy --expect %t/y.npy --target-cpu=x86-64
-// RUN: nm-run %s --emit=asm --target-cpu=sandybridge -o - | FileCheck %s --check-prefix=AVX --implicit-check-not=vpermps --implicit-check-not=vfmadd
-// RUN: nm-run %s --emit=asm --target-cpu=haswell -o - | FileCheck %s --check-prefix=AVX2
+// RUN: nm-compile %s --emit=asm --target-cpu=sandybridge -o - | FileCheck %s --check-prefix=AVX --implicit-check-not=vpermps --implicit-check-not=vfmadd
+// RUN: nm-compile %s --emit=asm --target-cpu=haswell -o - | FileCheck %s --check-prefix=AVX2
 // AVX: f:
 // AVX2: vpermps
 

@@ -48,11 +48,11 @@ def check(path, key, expected, *options):
 
 
 def listed(path, *options):
-    """The table of --inspect by name."""
-    done = subprocess.run(["nm-run", "--inspect", path, "--report-json", "t.json", *options],
+    """The table of nm-inspect by name."""
+    done = subprocess.run(["nm-inspect", path, "--json", "t.json", *options],
                           capture_output=True, text=True)
     if done.returncode != 0:
-        fail(f"--inspect {path}: {done.stderr}")
+        fail(f"nm-inspect {path}: {done.stderr}")
         return {}
     with open("t.json") as table:
         return {row["name"]: row for row in json.load(table)}

@@ -17,7 +17,8 @@ failures = []
 
 
 def run(model, *options):
-    return subprocess.run(["nm-run", model, *options], capture_output=True, text=True)
+    tool = "nm-compile" if "-o" in options else "nm-run"
+    return subprocess.run([tool, model, *options], capture_output=True, text=True)
 
 
 def check(made, sizes, total):

@@ -21,7 +21,7 @@ import subprocess
 import sys
 
 parser = argparse.ArgumentParser()
-for name in ("opt", "translate", "mesh", "clang", "prefix", "program"):
+for name in ("opt", "translate", "pifo", "clang", "prefix", "program"):
     parser.add_argument(name)
 parser.add_argument("--capacity", type=int)
 parser.add_argument("--limits", default="rank_bits = 62 : i64, now_bits = 34 : i64, metadata_bits = 256 : i64")
@@ -116,7 +116,7 @@ for seed in range(1, options.seeds + 1):
         out.write(",".join(["now", "leaf"] + [n for n, _, _ in fields]) + "\n")
         for row in rows:
             out.write(",".join(map(str, row)) + "\n")
-    result = run(options.mesh, "run", prefix + ".json", "--trace", prefix + ".csv", "--cycles", str(options.cycles)).decode()
+    result = run(options.pifo, "mesh", "run", prefix + ".json", "--input", prefix + ".csv", "--cycles", str(options.cycles)).decode()
     header, *lines = result.splitlines()
     # Fields that are written on departure are columns after the cycle.
     columns = [[n for n, _, _ in fields].index(n) for n in header.split(",")[3:]]

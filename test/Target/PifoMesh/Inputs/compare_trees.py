@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 
-translate, mesh, prefix, *programs = sys.argv[1:]
+translate, pifo, prefix, *programs = sys.argv[1:]
 random.seed(2)
 held = 0
 with open(prefix + ".csv", "w") as out:
@@ -26,7 +26,7 @@ with open(prefix + ".csv", "w") as out:
 first = None
 for program in programs:
     subprocess.run([translate, "--pifo-to-mesh-json", program, "-o", prefix + ".json"], check=True)
-    result = subprocess.run([mesh, "run", prefix + ".json", "--trace", prefix + ".csv"], check=True,
+    result = subprocess.run([pifo, "mesh", "run", prefix + ".json", "--input", prefix + ".csv"], check=True,
                             capture_output=True, text=True).stdout
     packets = [line.split(",")[0] for line in result.splitlines()[1:]]
     if first is None:

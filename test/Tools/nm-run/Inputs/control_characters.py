@@ -19,7 +19,7 @@ MODULES = {
     "function": f'func.func @"f\\1B[31m"(%x: {KIND}) -> {KIND} {{\n  %r = nm.param "p\\1B[31m" : {KIND}\n'
                 f"  return %r : {KIND}\n}}\n",
 }
-COMMANDS = [["nm-opt"], ["nm-opt", "--nm-to-cpu"], ["nm-run"], ["nm-run", "--emit=llvm"],
+COMMANDS = [["nm-opt"], ["nm-opt", "--nm-to-cpu"], ["nm-run"], ["nm-compile", "--emit=llvm"],
             ["nm-run", "--target=edge", "--timing-only"], ["nm-translate", "--mlir-to-llvmir"], ["nm-pifo"]]
 failed = refused = shown = 0
 for name, text in MODULES.items():

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Files that are given for checkpoints and are none: usage foreign.py FOLDER.
 
-nm-run --inspect, --params and the model's place must each name what the file is, in one line, and
+nm-inspect, --params and the model's place must each name what the file is, in one line, and
 exit with 1. The bytes at the beginning are those that the formats' own documentation gives.
 """
 
@@ -77,7 +77,7 @@ CASES = [
 
 
 def run(*arguments):
-    return subprocess.run(["nm-run", *arguments], capture_output=True, text=True, errors="replace")
+    return subprocess.run(arguments, capture_output=True, text=True, errors="replace")
 
 
 def main():
@@ -89,17 +89,20 @@ def main():
     for name, data, words, may_be_model in CASES:
         with open(name, "wb") as out:
             out.write(data)
-        ways = [["--inspect", name], ["f.mlir", "--params", name]]
+        ways = [["nm-run", "f.mlir", "--params", name]]
+        # What may be a model is read as one.
+        if not name.endswith((".mlir", ".mlirbc")):
+            ways.append(["nm-inspect", name])
         if not may_be_model:
-            ways.append([name])
+            ways.append(["nm-run", name])
         for way in ways:
             done = run(*way)
             good = done.returncode == 1 and not done.stdout and done.stderr.count("\n") == 1
             good = good and done.stderr.startswith("error: ") and name in done.stderr
-            if way != [name]:
+            if way != ["nm-run", name]:
                 good = good and all(word in done.stderr for word in words)
             if not good:
-                failures.append(f"nm-run {' '.join(way)}: {done.returncode}: {done.stderr}")
+                failures.append(f"{' '.join(way)}: {done.returncode}: {done.stderr}")
     for failure in failures:
         print(failure)
     print(f"{len(CASES)} files, {len(failures)} failures")

@@ -52,7 +52,7 @@ def SelectDataflow : Pass<"flat-select-dataflow", "func::FuncOp"> {
     priced over its cache hierarchy; for an accelerator it is all of
     `#flat.dataflow`. Lengths that are not known are taken as `assume-length`, and
     then keys are visited in tiles. `objective` and `tie` say what the best is, as those of
-    `nm-run --explore` do.
+    `nm-explore` do.
 
     Remarks (category `flat-select-dataflow`): what was chosen, with cycles, what
     bounds it and its footprint; the next best ones with the ratio; and points that

@@ -1,0 +1,148 @@
+//===- CompileCode.cpp - The work of nm-compile -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/CompileCode.h"
+#include "nm/Driver/CHeader.h"
+#include "nm/Driver/Compile.h"
+#include "nm/Driver/Emit.h"
+#include "nm/Driver/Files.h"
+#include "nm/Driver/Modes.h"
+#include "nm/Driver/Progress.h"
+#include "nm/Driver/Prune.h"
+#include "nm/Driver/Simulate.h"
+#include "nm/Driver/Support.h"
+#include "nm/Isa/Encoding.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+llvm::Error driver::lowerFor(llvm::TargetMachine &machine,
+                             const CompileOptions &options, Model &model) {
+  if (llvm::Error error =
+          attachTarget(*model.source.module, machine, options.target))
+    return error;
+  nameArguments(*model.source.module, model.source.functions);
+  if (llvm::Error error =
+          lowerToLLVMDialect(*model.source.module, options, model.log))
+    return error;
+  return options.prune.empty()
+             ? llvm::Error::success()
+             : describePruning(*model.source.module, model.source.functions,
+                               options, model.log, llvm::errs());
+}
+
+static bool isProgram(EmitKind emit) {
+  return emit == EmitKind::Program || emit == EmitKind::ProgramAssembly;
+}
+
+static llvm::Error checkPrefix(const CodeOptions &options) {
+  if (options.prefix.empty())
+    return llvm::Error::success();
+  if (options.emit == EmitKind::MLIR)
+    return makeError("--prefix is for the symbols of --emit=obj, so, llvm and "
+                     "asm; drop it");
+  if (options.prefix != cIdentifier(options.prefix))
+    return makeError("--prefix '{0}' cannot begin a name in C; expected "
+                     "letters, digits and _, such as {1}",
+                     options.prefix, cIdentifier(options.prefix));
+  return llvm::Error::success();
+}
+
+/// What is written goes where the options say, and fits the target.
+static llvm::Error checkOutput(CodeOptions &options, bool isAccelerator) {
+  // Both end in .s.
+  if (isAccelerator && options.emit == EmitKind::Assembly &&
+      !llvm::is_contained(options.given, "emit"))
+    options.emit = EmitKind::ProgramAssembly;
+  if (isAccelerator && !isProgram(options.emit))
+    return makeError("--emit is code of processors, but --target={0} is an "
+                     "accelerator; expected --emit=attacc or attacc-asm",
+                     options.target);
+  if (!isAccelerator && isProgram(options.emit))
+    return makeError("--emit=attacc needs an accelerator; name one with "
+                     "--target, such as --target=edge");
+  bool isBinary = options.emit == EmitKind::Object ||
+                  options.emit == EmitKind::SharedLibrary ||
+                  options.emit == EmitKind::Program;
+  if (isBinary && (options.outputFile.empty() || options.outputFile == "-"))
+    return makeError("--emit=obj, --emit=so and --emit=attacc write a file; "
+                     "name it with -o");
+  return checkPrefix(options);
+}
+
+static llvm::Error writeCode(const CodeOptions &options, Model &model) {
+  auto machine = createTargetMachine(options.target, options.targetCPU);
+  if (!machine)
+    return machine.takeError();
+  if (llvm::Error error = lowerFor(**machine, options, model))
+    return error;
+  ModuleOp module = *model.source.module;
+  if (options.emit == EmitKind::MLIR) {
+    std::string text;
+    llvm::raw_string_ostream(text) << module << "\n";
+    return writeFile(options, options.outputFile, text);
+  }
+  llvm::LLVMContext context;
+  auto code = translate(module, model.source.functions, context, **machine,
+                        options.prefix);
+  if (!code)
+    return code.takeError();
+  if (llvm::Error error = optimize(**code, **machine))
+    return error;
+  return emitCode(options, model.source, **code, **machine);
+}
+
+static llvm::Error writeProgram(const CodeOptions &options, Model &model,
+                                const ::nm::model::Device &device) {
+  auto entry = model.source.findEntry(options.entry);
+  if (!entry)
+    return entry.takeError();
+  auto program =
+      compileProgram(*model.source.module, **entry, device, options, model.log);
+  if (!program)
+    return program.takeError();
+  if (options.skipsProof && llvm::is_contained(options.given, "max-steps"))
+    return makeError("--max-steps bounds the proof, which --no-verify leaves "
+                     "out; drop it");
+  if (llvm::Error error = proveProgram(*program, options.inputFile,
+                                       /*hasLines=*/false, options))
+    return error;
+  return writeFile(options, options.outputFile,
+                   options.emit == EmitKind::Program
+                       ? ::nm::isa::writeBinary(*program)
+                       : ::nm::isa::writeAssembly(*program));
+}
+
+llvm::Error driver::compileCode(CodeOptions options,
+                                DialectRegistry &registry) {
+  auto file = readModel(options);
+  if (!file)
+    return file.takeError();
+  bool isAccelerator = file->device.has_value();
+  if (llvm::Error error = checkUsed(
+          options, isAccelerator ? CodeMode::Accelerator : CodeMode::Processor))
+    return error;
+  if (llvm::Error error = checkOutput(options, isAccelerator))
+    return error;
+  if (llvm::Error error = applyPrune(options))
+    return error;
+  Model model(options, registry, std::move(file->content));
+  auto work = [&]() -> llvm::Error {
+    if (llvm::Error error = model.parse())
+      return error;
+    Progress progress("compiling " + options.inputFile);
+    if (llvm::Error error = isAccelerator
+                                ? writeProgram(options, model, *file->device)
+                                : writeCode(options, model))
+      return error;
+    return commitFiles(options);
+  };
+  // Remarks say why as well if it failed.
+  llvm::Error error = work();
+  return llvm::joinErrors(std::move(error), model.writeRemarks());
+}

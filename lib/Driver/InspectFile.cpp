@@ -1,0 +1,245 @@
+//===- InspectFile.cpp - The work of nm-inspect -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/InspectFile.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Driver/Diagnostics.h"
+#include "nm/Driver/Files.h"
+#include "nm/Driver/Model.h"
+#include "nm/Driver/Report.h"
+#include "nm/Driver/Simulate.h"
+#include "nm/Driver/Support.h"
+#include "nm/Runtime/Inspect.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/WithColor.h"
+#include <map>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+namespace isa = ::nm::isa;
+namespace json = llvm::json;
+
+/// What is found, for people and for programs.
+namespace {
+struct Listing {
+  std::string text;
+  json::Value value = nullptr;
+};
+} // namespace
+
+static llvm::Expected<Listing> listCheckpoint(const InspectOptions &options) {
+  auto checkpoint = rt::Checkpoint::open(options.file);
+  if (!checkpoint)
+    return toError(checkpoint.error());
+  rt::MaskOptions mask = options.mask;
+  auto rows = rt::inspect(**checkpoint, mask);
+  if (!rows)
+    return toError(rows.error());
+  auto value = json::parse(rt::formatJson(*rows));
+  if (!value)
+    return value.takeError();
+  return Listing{rt::formatTable(*rows), std::move(*value)};
+}
+
+static std::string signatureText(const Signature &function) {
+  std::string text = function.name + "(";
+  llvm::raw_string_ostream os(text);
+  llvm::ListSeparator comma, next;
+  for (const Argument &argument : function.arguments)
+    os << comma << argument.name << ": " << argument.type.str();
+  os << ") -> (";
+  for (const ValueType &type : function.results)
+    os << next << type.str();
+  os << ")";
+  if (!function.unsupported.empty())
+    os << "  cannot be run: " << function.unsupported;
+  return text;
+}
+
+static json::Value signatureJson(const Signature &function) {
+  json::Array arguments, results;
+  for (const Argument &argument : function.arguments)
+    arguments.push_back(
+        json::Object{{"name", argument.name}, {"type", argument.type.str()}});
+  for (const ValueType &type : function.results)
+    results.push_back(type.str());
+  return json::Object{{"name", function.name},
+                      {"arguments", std::move(arguments)},
+                      {"results", std::move(results)}};
+}
+
+static Listing listModel(const Source &source) {
+  Listing listing;
+  json::Array functions, params;
+  llvm::raw_string_ostream os(listing.text);
+  Table table;
+  for (const Signature &function : source.functions) {
+    os << "function " << signatureText(function) << "\n";
+    functions.push_back(signatureJson(function));
+  }
+  ModuleOp module = *source.module;
+  module->walk([&](ParamOp op) {
+    std::string type;
+    llvm::raw_string_ostream(type) << op.getType();
+    StringRef scope = op.getScope().value_or("");
+    table.push_back({"parameter", printable(op.getKey()), type,
+                     scope.empty() ? "" : "in " + printable(scope)});
+    params.push_back(
+        json::Object{{"key", op.getKey()}, {"scope", scope}, {"type", type}});
+  });
+  writeTable(os, table);
+  listing.value = json::Object{{"functions", std::move(functions)},
+                               {"parameters", std::move(params)}};
+  return listing;
+}
+
+/// Its tensors, and how many instructions each engine runs.
+static Listing listProgram(const isa::Program &program) {
+  Listing listing;
+  llvm::raw_string_ostream os(listing.text);
+  os << "program " << program.name << " for " << program.target.name << ": "
+     << program.code.size() << " instructions, " << program.buffers.size()
+     << " buffers, " << program.semaphores.size() << " semaphores\n";
+  json::Array tensors;
+  Table table;
+  for (const isa::Tensor &tensor : program.tensors) {
+    table.push_back({isa::toString(tensor.role), printable(tensor.name),
+                     isa::toString(tensor.type), shapeText(tensor.shape),
+                     tensor.role == isa::Role::Param
+                         ? std::string(isa::toString(tensor.part)) + " of " +
+                               printable(tensor.key)
+                         : ""});
+    tensors.push_back(json::Object{{"name", tensor.name},
+                                   {"role", isa::toString(tensor.role)},
+                                   {"type", isa::toString(tensor.type)},
+                                   {"shape", json::Array(tensor.shape)},
+                                   {"key", tensor.key}});
+  }
+  writeTable(os, table);
+  std::map<StringRef, int64_t> counts;
+  for (const isa::Instruction &instruction : program.code)
+    ++counts[isa::toString(instruction.opcode)];
+  json::Object opcodes;
+  table.clear();
+  for (auto [name, count] : counts) {
+    table.push_back({name.str(), std::to_string(count)});
+    opcodes[name] = count;
+  }
+  writeTable(os, table);
+  listing.value = json::Object{{"program", program.name},
+                               {"target", program.target.name},
+                               {"tensors", std::move(tensors)},
+                               {"instructions", std::move(opcodes)}};
+  return listing;
+}
+
+/// Parses MLIR or ONNX: a model, or a program in a module.
+static llvm::Expected<Listing>
+listModule(std::unique_ptr<llvm::MemoryBuffer> content,
+           const InspectOptions &options, DialectRegistry &registry) {
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(withPrintableName(std::move(content)),
+                             llvm::SMLoc());
+  SourceMgrDiagnosticHandler handler(sources, &context);
+  escapeDiagnostics(context);
+  auto source = parseSource(sources, context);
+  if (!source)
+    return source.takeError();
+  auto program = readProgram(*source->module, options.file);
+  if (!program)
+    return program.takeError();
+  return *program ? listProgram(**program) : listModel(*source);
+}
+
+/// A model that cannot be imported still is a checkpoint.
+static llvm::Expected<Listing>
+listOnnx(std::unique_ptr<llvm::MemoryBuffer> content,
+         const InspectOptions &options, DialectRegistry &registry) {
+  auto tensors = listCheckpoint(options);
+  if (!tensors)
+    return tensors.takeError();
+  auto model = listModule(std::move(content), options, registry);
+  if (!model) {
+    llvm::WithColor::note()
+        << "tensors only, for the model cannot be "
+           "imported: "
+        << printableLines(llvm::toString(model.takeError())) << "\n";
+    return tensors;
+  }
+  model->text += "\n" + tensors->text;
+  (*model->value.getAsObject())["tensors"] = std::move(tensors->value);
+  return model;
+}
+
+static bool isModule(StringRef content, StringRef path) {
+  return content.starts_with("ML\xefR") || path.ends_with(".mlir") ||
+         path.ends_with(".mlirbc") || path == "-";
+}
+
+static llvm::Expected<Listing> list(const InspectOptions &options,
+                                    DialectRegistry &registry) {
+  // Folders and indices of checkpoints in parts, and what is not there.
+  StringRef path = options.file;
+  bool isFile = path == "-" || llvm::sys::fs::is_regular_file(path);
+  if (!isFile || path.ends_with(".index.json"))
+    return listCheckpoint(options);
+  auto content = readFile(path);
+  if (!content)
+    return content.takeError();
+  StringRef text = (*content)->getBuffer();
+  bool isOnnx = isOnnxModel(text, path);
+  bool isCheckpoint = false;
+  llvm::Expected<Listing> listing = [&]() -> llvm::Expected<Listing> {
+    // JSON of other kinds is told by the readers of checkpoints.
+    bool isJson = text.ltrim().starts_with("{");
+    if (isProgramFile(text) && (!isJson || text.contains("nm.attacc/"))) {
+      auto program = readProgram(text, path);
+      if (!program)
+        return program.takeError();
+      return listProgram(*program);
+    }
+    if (isOnnx)
+      return listOnnx(std::move(*content), options, registry);
+    if (isModule(text, path))
+      return listModule(std::move(*content), options, registry);
+    isCheckpoint = true;
+    return listCheckpoint(options);
+  }();
+  if (!listing)
+    return listing;
+  for (const std::string &option : options.given)
+    if (!isCheckpoint && !isOnnx && StringRef(option).starts_with("mask"))
+      return makeError("--{0} is about the masks of a checkpoint, but '{1}' is "
+                       "none; drop it",
+                       option, path);
+  return listing;
+}
+
+llvm::Error driver::inspectFile(const InspectOptions &options,
+                                DialectRegistry &registry) {
+  auto listing = list(options, registry);
+  if (!listing)
+    return listing.takeError();
+  llvm::outs() << listing->text;
+  if (!options.json.empty())
+    if (llvm::Error error =
+            writeFile(options, options.json,
+                      llvm::formatv("{0:2}\n", listing->value).str()))
+      return error;
+  return commitFiles(options);
+}
+
+llvm::Error driver::printDevice(const std::string &name) {
+  auto device = ::nm::machine::findDevice(name);
+  if (!device)
+    return toError(device.error());
+  return writeFile("-", ::nm::machine::printDevice(*device));
+}

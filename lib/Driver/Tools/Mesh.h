@@ -1,0 +1,35 @@
+//===- Mesh.h - nm-pifo mesh -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_DRIVER_TOOLS_MESH_H
+#define NM_LIB_DRIVER_TOOLS_MESH_H
+
+#include "nm/Support/Options.h"
+#include "llvm/Support/Error.h"
+
+namespace mlir::nm::driver::tools {
+
+/// `nm-pifo mesh`: configurations of PIFO meshes on the command line.
+class MeshCommand {
+public:
+  MeshCommand();
+  /// What the options say.
+  llvm::Error run();
+
+  ::nm::support::CommandLine line;
+
+private:
+  llvm::Error check();
+  llvm::Error write(const std::string &text);
+
+  std::string action, mesh, input, output = "-";
+  int64_t cycles = 64;
+};
+
+} // namespace mlir::nm::driver::tools
+
+#endif // NM_LIB_DRIVER_TOOLS_MESH_H

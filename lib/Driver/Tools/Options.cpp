@@ -1,0 +1,244 @@
+//===- Options.cpp - Options that several tools have -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Options.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Pass/PassManager.h"
+#include "nm/Driver/Support.h"
+#include "nm/Machine/Device.h"
+#include "nm/Registration.h"
+#include "nm/Support/Numbers.h"
+#include "nm/Support/Text.h"
+#include "llvm/Support/CommandLine.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+namespace support = ::nm::support;
+using ::nm::machine::builtinDevices;
+using ::nm::machine::DeviceKind;
+using support::CommandLine;
+
+void tools::addParams(CommandLine &line, Texts &texts) {
+  line.list("params", texts.params, "[scope=]path",
+            "checkpoint of nm.param: safetensors (file, folder or index), npz, "
+            "npy, torch.save or onnx (default: the ONNX model itself)");
+}
+
+void tools::addArrays(CommandLine &line, DataOptions &options, Texts &texts,
+                      const std::string &what) {
+  line.list("input", texts.inputs, "[name=]file.npy",
+            "argument by name or number, else in order; uint16 bit patterns "
+            "for bf16");
+  line.list("output", texts.outputs, "[i=]file.npy", what);
+  line.shorthand('o', "output");
+  line.list("expect", texts.expects, "[i=]file.npy",
+            "reference for result i: exit code 1 if |a - b| > atol + rtol |b| "
+            "anywhere");
+  line.real("atol", options.atol, "number",
+            "absolute tolerance (default: by element type and depth)");
+  line.real("rtol", options.rtol, "number",
+            "relative tolerance (default: by element type and depth)");
+}
+
+void tools::addMasks(CommandLine &line, rt::MaskOptions &options, Texts &texts,
+                     bool needsPolicy) {
+  if (needsPolicy)
+    line.choice<rt::MaskPolicy>(
+        "mask-policy", options.policy, "what to do about masks:",
+        {{"if-present", rt::MaskPolicy::IfPresent,
+          "use mask tensors; without, weights must satisfy N:M"},
+         {"require", rt::MaskPolicy::Require,
+          "every weight with a pattern must have a mask tensor"},
+         {"derive", rt::MaskPolicy::Derive,
+          "without mask tensor, keep the N largest of every M"},
+         {"ignore", rt::MaskPolicy::Ignore, "take weights as they are"}});
+  line.text("masks", texts.masks, "file",
+            "masks in a file of their own, by the weight's name or with a "
+            "suffix, such as MaskLLM's npz (--mask-bit-order=msb)");
+  line.list("mask-suffix", texts.suffixes, "suffix",
+            "suffix of mask tensors, instead of _mask, _sparsity_mask, .mask "
+            "and __*_mma_mask (* is the parameter)");
+  line.choice<rt::BitOrder>(
+      "mask-bit-order", options.bitOrder, "bits of packed masks:",
+      {{"lsb", rt::BitOrder::LsbFirst, "least significant bit first"},
+       {"msb", rt::BitOrder::MsbFirst, "most significant bit first"}});
+}
+
+void tools::addCompiling(CommandLine &line, CompileOptions &options,
+                         Texts &texts) {
+  line.list("bind", texts.bind, "argument=[scope=]key",
+            "argument, by name or number, that is a parameter of the "
+            "checkpoint");
+  line.list("size", options.sizes, "name=N",
+            "size of a symbolic dimension of an ONNX model, such as batch=1: "
+            "code for that size alone, which is faster");
+  line.list("pattern", options.patterns, "[KEY=]N:M",
+            "pattern of the weights, instead of the one found; KEY names some "
+            "(* is any text, ? one character), the first that fits counts; "
+            "KEY=dense leaves them");
+  line.list("prune", options.prune, "[KEY=]N:M",
+            "prune weights by magnitude and say what became of each: the N "
+            "largest of every M are kept; KEY as in --pattern");
+  line.flag("dense", options.dense,
+            "treat every weight as dense: the baseline for comparisons");
+  line.flag("reference", options.reference,
+            "lower without optimisation: slow, the oracle of tests");
+  std::vector<std::string> processors = builtinDevices(DeviceKind::Host);
+  processors.insert(processors.begin(), "host");
+  std::vector<std::string> accelerators =
+      builtinDevices(DeviceKind::Accelerator);
+  std::vector<std::string> all = processors;
+  all.insert(all.end(), accelerators.begin(), accelerators.end());
+  accelerators.push_back("the file of a description");
+  line.text(
+      "target", options.target, "name",
+      "processor to generate code for: " + support::alternatives(processors) +
+          "; or accelerator: " + support::alternatives(accelerators));
+  line.suggest("target", all);
+  line.text("target-cpu", options.targetCPU, "name",
+            "as in clang -march (default: the target's)");
+  line.foreign("mlir-", texts.foreign);
+}
+
+void tools::addElementType(CommandLine &line, CompileOptions &options) {
+  using ::nm::isa::Type;
+  line.choice<Type>("element-type", options.elementType,
+                    "of tensors on an accelerator, whatever the model's:",
+                    {{"f16", Type::F16, ""},
+                     {"bf16", Type::BF16, ""},
+                     {"f32", Type::F32, "for devices of 32-bit elements"}});
+}
+
+void tools::addRemarks(CommandLine &line, CompileOptions &options) {
+  line.text("remarks-filter", options.remarksFilter, "regex",
+            "print remarks of these categories, such as nm-raise or .*");
+  line.text("remarks-output-file", options.remarksFile, "file",
+            "write all remarks as YAML, for opt-viewer.py");
+}
+
+void tools::addEntry(CommandLine &line, std::string &entry,
+                     const std::string &help) {
+  line.text("entry", entry, "function",
+            help + " (default: the only public one)");
+}
+
+void tools::addThreads(CommandLine &line, int &threads) {
+  addCount(line, "threads", threads,
+           "OpenMP threads (default: OMP_NUM_THREADS, else all processors)");
+}
+
+void tools::addCount(CommandLine &line, const char *name, int &count,
+                     const char *help) {
+  line.parsed(name, "count", help, [&count](const std::string &text) {
+    constexpr int64_t most = 1000000000;
+    int64_t number = 0;
+    if (!support::parseWholeNumber(text, number) || number < 1 || number > most)
+      return support::Status(support::makeError(
+          support::Errc::Argument, "expected a whole number from 1 to ", most));
+    count = static_cast<int>(number);
+    return support::Status();
+  });
+}
+
+void tools::addProof(CommandLine &line, ProofOptions &options) {
+  line.flag("no-verify", options.skipsProof,
+            "do not prove programs free of races and deadlocks before they run "
+            "or are written");
+  line.number("max-steps", options.maxSteps, 1, int64_t(1) << 48, "count",
+              "executed instructions and barriers after which a proof and a "
+              "run are given up");
+}
+
+void tools::addSimulating(CommandLine &line, bool &timingOnly,
+                          ReportOptions &options) {
+  line.flag("timing-only", timingOnly,
+            "compute no values: needs neither inputs nor parameters");
+  line.text("trace", options.traceFile, "file",
+            "write what each engine did and when, for ui.perfetto.dev");
+  line.text("html", options.htmlFile, "file",
+            "write the report as a page: timeline, roofline, stalls, bytes, "
+            "energy");
+}
+
+void tools::addAccelerator(CommandLine &line, std::string &target,
+                           const std::string &help) {
+  std::vector<std::string> names = builtinDevices(DeviceKind::Accelerator);
+  line.parsed("target", "name",
+              help + ": " + support::alternatives(names) +
+                  ", or the file of a description",
+              [&target](const std::string &text) {
+                target = text;
+                return support::Status();
+              });
+  line.suggest("target", names);
+}
+
+void tools::registerForeign() {
+  // Before the options that name passes.
+  registerPasses();
+  registerPassManagerCLOptions();
+  registerAsmPrinterCLOptions();
+}
+
+void tools::parseForeign(const char *tool, const Texts &texts) {
+  std::vector<const char *> foreign = {tool};
+  for (const std::string &argument : texts.foreign)
+    foreign.push_back(argument.c_str());
+  llvm::cl::ParseCommandLineOptions(static_cast<int>(foreign.size()),
+                                    foreign.data());
+}
+
+static llvm::Error addBindings(StringRef option,
+                               const std::vector<std::string> &texts,
+                               std::vector<Binding> &bindings) {
+  for (const std::string &text : texts) {
+    llvm::Expected<Binding> binding = parseBinding(option, text);
+    if (!binding)
+      return binding.takeError();
+    bindings.push_back(std::move(*binding));
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error tools::take(const Texts &texts, rt::MaskOptions &options) {
+  if (!texts.suffixes.empty())
+    options.suffixes = texts.suffixes;
+  if (texts.masks.empty())
+    return llvm::Error::success();
+  if (options.policy == rt::MaskPolicy::Ignore)
+    return makeError("--masks has no effect with --mask-policy=ignore; drop "
+                     "one of them");
+  auto opened = rt::Checkpoint::open(texts.masks);
+  if (!opened)
+    return toError(opened.error());
+  options.source = std::move(*opened);
+  return llvm::Error::success();
+}
+
+llvm::Error tools::take(const Texts &texts, CheckpointOptions &options) {
+  if (llvm::Error error = addBindings("params", texts.params, options.params))
+    return error;
+  return take(texts, options.mask);
+}
+
+llvm::Error tools::take(const Texts &texts, CompileOptions &options) {
+  options.configurePassManager = applyPassManagerCLOptions;
+  if (llvm::Error error = addBindings("bind", texts.bind, options.bind))
+    return error;
+  return take(texts, static_cast<CheckpointOptions &>(options));
+}
+
+llvm::Error tools::take(const Texts &texts, DataOptions &options) {
+  for (auto [name, values, bindings] :
+       {std::tuple("input", &texts.inputs, &options.inputs),
+        std::tuple("output", &texts.outputs, &options.outputs),
+        std::tuple("expect", &texts.expects, &options.expects)})
+    if (llvm::Error error = addBindings(name, *values, *bindings))
+      return error;
+  return llvm::Error::success();
+}

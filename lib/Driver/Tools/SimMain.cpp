@@ -1,0 +1,116 @@
+//===- SimMain.cpp - nm-sim -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Options.h"
+#include "nm/Driver/Files.h"
+#include "nm/Driver/Main.h"
+#include "nm/Driver/Run.h"
+#include "nm/Driver/Support.h"
+#include "nm/Driver/Tenants.h"
+#include "nm/Driver/Tools.h"
+#include "nm/Registration.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+using ::nm::support::CommandLine;
+
+static llvm::Error simulate(SimulateOptions &options,
+                            const tools::Texts &texts) {
+  if (llvm::Error error =
+          tools::take(texts, static_cast<CheckpointOptions &>(options)))
+    return error;
+  if (llvm::Error error =
+          tools::take(texts, static_cast<DataOptions &>(options)))
+    return error;
+  if (llvm::Error error = declareFiles(options))
+    return error;
+  if (llvm::Error error = checkThreads(options.threads))
+    return error;
+  DialectRegistry registry;
+  registerDialects(registry);
+  return runProgram(options, registry);
+}
+
+static llvm::Error share(const TenantsOptions &options) {
+  if (options.requestsFile.empty())
+    return makeError("no requests; expected nm-sim tenants <requests> "
+                     "--policy=<scheduler> --target=<accelerator>");
+  if (llvm::Error error = declareFiles(options))
+    return error;
+  DialectRegistry registry;
+  registerDialects(registry);
+  return simulateTenants(options, registry);
+}
+
+static void addTenants(CommandLine &line, TenantsOptions &options) {
+  line.example("nm-sim tenants requests.json --policy=tiles-fair.mlir "
+               "--target=edge");
+  line.positional("requests", options.requestsFile,
+                  "requests of tenants, as JSON or CSV (docs/simulator.md)");
+  line.text("policy", options.policyFile, "file",
+            "PIFO scheduler that orders the tenants' jobs");
+  tools::addAccelerator(line, options.target, "accelerator that they share");
+  tools::addProof(line, options);
+  line.group("Reports");
+  line.text("json", options.json, "file", "write the report as JSON");
+  line.text("trace", options.traceFile, "file",
+            "write what each tenant did and when, for ui.perfetto.dev");
+  line.renamed("report-json", "json");
+}
+
+static void addProgram(CommandLine &line, SimulateOptions &options,
+                       tools::Texts &texts) {
+  line.example("nm-sim program.nmb --input x.npy --output y.npy --report");
+  line.example("nm-sim program.nmb --target=my-device.json --timing-only "
+               "--trace=trace.json");
+  line.positional("program", options.inputFile,
+                  "binary, JSON, assembly, or a module with one "
+                  "attacc.program; - is standard input");
+  line.group("Data");
+  tools::addParams(line, texts);
+  tools::addArrays(line, options, texts,
+                   "where to write the out tensor i, by name or number, else "
+                   "the next one");
+  line.group("Masks");
+  tools::addMasks(line, options.mask, texts, true);
+  line.group("Running");
+  tools::addAccelerator(line, options.target,
+                        "accelerator that it runs on (default: the one it was "
+                        "made for)");
+  tools::addThreads(line, options.threads);
+  tools::addProof(line, options);
+  line.group("Reports");
+  tools::addSimulating(line, options.timingOnly, options);
+  line.flag("report", options.report,
+            "print utilisation, bytes, energy, engines and tensors");
+  line.text("json", options.json, "file", "write the report as JSON");
+  line.renamed("report-json", "json");
+}
+
+int driver::simMain(int argc, char **argv) {
+  SimulateOptions options;
+  TenantsOptions tenants;
+  tools::Texts texts;
+  CommandLine line("nm-sim", "runs programs of accelerators on a simulator",
+                   llvmVersion());
+  CommandLine sharing("nm-sim tenants",
+                      "runs programs of tenants that share an accelerator",
+                      llvmVersion());
+  addProgram(line, options, texts);
+  addTenants(sharing, tenants);
+  line.command(sharing);
+  auto outcome = line.parse(argc, argv);
+  if (!outcome)
+    return reportError(toError(outcome.error()));
+  if (*outcome == CommandLine::Outcome::Done)
+    return 0;
+  options.given = line.given();
+  tenants.given = sharing.given();
+  llvm::Error error = line.chosen() ? share(tenants) : simulate(options, texts);
+  return error ? reportError(std::move(error)) : 0;
+}

@@ -18,6 +18,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/WithColor.h"
 #include <csignal>
+#include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -50,6 +51,10 @@ int driver::runTool(int argc, char **argv, llvm::function_ref<int()> work) {
   support::startTool();
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
   std::signal(SIGPIPE, SIG_IGN);
+  // https://no-color.org: LLVM asks the terminal alone.
+  if (const char *plain = std::getenv("NO_COLOR"); plain && *plain)
+    llvm::WithColor::setAutoDetectFunction(
+        [](const llvm::raw_ostream &) { return false; });
   std::string tool = llvm::sys::path::filename(argv[0]).str();
   llvm::cl::SetVersionPrinter([tool](llvm::raw_ostream &os) {
     os << tool << " " << NM_VERSION << " (" << llvmVersion() << ")\n";

@@ -14,7 +14,6 @@
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Support/Text.h"
-#include "llvm/ADT/StringSet.h"
 
 namespace mlir::nm::onnx {
 
@@ -22,10 +21,6 @@ namespace mlir::nm::onnx {
 static constexpr int64_t kFirstOpset = 7, kLastOpset = 28;
 /// Functions and graphs call one another this deep at most.
 static constexpr int kMaxDepth = 32;
-
-static std::string quoted(StringRef name) {
-  return ::nm::support::quote({name.data(), name.size()});
-}
 
 void Importer::report(const std::string &text) { errors.push_back(text); }
 
@@ -200,9 +195,7 @@ FailureOr<Val> Importer::fromData(Emit &emit, const ::nm::rt::Tensor &data,
                    type, shape);
 }
 
-/// Whether the module can hold such elements; reports if not.
-static bool checkType(Importer &importer, Emit &emit, StringRef name,
-                      int32_t type) {
+bool checkType(Importer &importer, Emit &emit, StringRef name, int32_t type) {
   if (emit.elementType(type))
     return true;
   importer.report("tensor " + quoted(name) + " has elements of " +
@@ -285,98 +278,6 @@ LogicalResult Importer::importInitializers(const pb::Graph &graph, Scope &scope,
   for (const pb::SparseTensor &sparse : graph.sparseInitializers) {
     Emit emit = at(sparse.values.name);
     add(sparse.values.name, constant(emit, sparse, asParams));
-  }
-  return success(ok);
-}
-
-/// The size that the file or the options give to a dimension.
-std::optional<int64_t> Importer::fixedSize(const pb::Dimension &dim) const {
-  if (dim.value >= 0)
-    return dim.value;
-  auto given = options.sizes.find(dim.symbol);
-  if (dim.symbol.empty() || given == options.sizes.end())
-    return std::nullopt;
-  return given->second;
-}
-
-LogicalResult Importer::checkSizes() {
-  llvm::StringSet<> symbols;
-  std::string known;
-  for (const pb::ValueInfo &input : model.graph.inputs)
-    for (const pb::Dimension &dim : input.shape)
-      if (dim.value < 0 && !dim.symbol.empty() &&
-          symbols.insert(dim.symbol).second)
-        known += (known.empty() ? "" : ", ") + quoted(dim.symbol);
-  bool ok = true;
-  for (const auto &given : options.sizes) {
-    if (symbols.contains(given.first()))
-      continue;
-    ok = false;
-    report("no dimension of a graph input is called " + quoted(given.first()) +
-           (known.empty() ? "; all have sizes" : "; expected one of " + known));
-  }
-  return success(ok);
-}
-
-LogicalResult Importer::addArguments(func::FuncOp func, Scope &scope) {
-  Block &entry = func.front();
-  llvm::StringMap<Value> symbols;
-  bool ok = true;
-  for (const pb::ValueInfo &input : model.graph.inputs) {
-    // Up to IR version 3 initializers stood among the inputs.
-    if (scope.values.count(input.name))
-      continue;
-    Location loc = NameLoc::get(builder.getStringAttr(input.name));
-    Emit emit(builder, loc);
-    emit.memo = &memo;
-    if (!input.otherKind.empty() || !input.hasShape) {
-      report(
-          "graph input " + quoted(input.name) +
-          (input.hasShape || !input.otherKind.empty()
-               ? " is a " + std::string(input.otherKind) + ", expected a tensor"
-               : " has no rank; export it with its shape, dimensions may "
-                 "stay symbolic"));
-      ok = false;
-      continue;
-    }
-    if (!checkType(*this, emit, input.name, input.type)) {
-      ok = false;
-      continue;
-    }
-    if (input.shape.size() > ::nm::rt::kMaxRank) {
-      report("graph input " + quoted(input.name) + " has " +
-             std::to_string(input.shape.size()) +
-             " dimensions, expected at "
-             "most " +
-             std::to_string(::nm::rt::kMaxRank));
-      ok = false;
-      continue;
-    }
-    SmallVector<int64_t> sizes;
-    for (const pb::Dimension &dim : input.shape)
-      sizes.push_back(fixedSize(dim).value_or(ShapedType::kDynamic));
-    BlockArgument argument = entry.addArgument(
-        RankedTensorType::get(sizes, emit.elementType(input.type)), loc);
-    Val value = emit.make(argument, input.type, {});
-    for (auto [d, dim] : llvm::enumerate(input.shape)) {
-      if (std::optional<int64_t> fixed = fixedSize(dim)) {
-        value.shape.push_back(emit.size(*fixed));
-        continue;
-      }
-      Value size =
-          tensor::DimOp::create(builder, loc, argument, emit.indexConstant(d));
-      Value &known = dim.symbol.empty() ? size : symbols[dim.symbol];
-      if (!known)
-        known = size;
-      else if (known != size)
-        emit.require(size, known,
-                     "dimension " + Twine(d) + " of '" + input.name + "' is '" +
-                         dim.symbol + "', which");
-      value.shape.push_back(known);
-    }
-    value.argument = arguments.size();
-    arguments.emplace_back(input.name);
-    ok &= succeeded(define(scope, input.name, value, "a graph input"));
   }
   return success(ok);
 }

@@ -9,9 +9,14 @@
 #define NM_LIB_IMPORT_ONNX_IMPORTER_H
 
 #include "Node.h"
+#include "nm/Support/Text.h"
 #include <map>
 
 namespace mlir::nm::onnx {
+
+inline std::string quoted(StringRef name) {
+  return ::nm::support::quote({name.data(), name.size()});
+}
 
 /// The values of a graph by name; those around it are seen from inside.
 struct Scope {
@@ -88,6 +93,9 @@ private:
   llvm::StringMap<const pb::Function *> functions;
   int functionDepth = 0;
 };
+
+/// Whether the module can hold such elements; reports if not.
+bool checkType(Importer &importer, Emit &emit, StringRef name, int32_t type);
 
 } // namespace mlir::nm::onnx
 

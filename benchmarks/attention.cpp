@@ -19,7 +19,7 @@
 #include "Machine.h"
 #include "Samples.h"
 #include "Table.h"
-#include "nm/Driver/Emit.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -43,9 +43,8 @@ struct Outcome {
 
 struct Settings {
   bool quick = false, noPeers = false, dataflows = false;
-  int threads = 1;
+  int64_t threads = 1;
   int64_t peerLimit = 8192; ///< longest sequence that peers run
-  std::string json;
 };
 
 /// A line of /proc/self/status in MiB.
@@ -179,8 +178,8 @@ std::string row(const Outcome &o) {
       .str();
 }
 
-llvm::Error writeResults(const Settings &settings, const Machine &machine,
-                         const std::vector<Outcome> &outcomes) {
+std::string toJson(const Settings &settings, const Machine &machine,
+                   const std::vector<Outcome> &outcomes) {
   llvm::json::Array cases;
   for (const Outcome &o : outcomes) {
     llvm::json::Object object{{"case", o.attention.name()},
@@ -209,20 +208,34 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
                          {"peak_gflops", machine.flops / 1e9},
                          {"bandwidth_gbs", machine.bandwidth / 1e9},
                          {"cases", std::move(cases)}};
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", root);
-  return mlir::nm::driver::writeFile(settings.json, text);
+  return llvm::formatv("{0:2}\n", root).str();
 }
 
-Settings takeSettings(Arguments arguments) {
-  Settings settings;
-  settings.quick = arguments.flag("quick");
-  settings.noPeers = arguments.flag("no-peers");
-  settings.dataflows = arguments.flag("dataflows");
-  settings.threads = arguments.number("threads", 1);
-  settings.peerLimit = arguments.number("peer-limit", settings.peerLimit);
-  settings.json = arguments.text("json");
-  return settings;
+/// The command line into `settings`; an exit code as Command::parse.
+std::optional<int> takeSettings(int argc, char **argv, Command &command,
+                                Settings &settings) {
+  nm::support::CommandLine &line = command.options();
+  line.flag("quick", settings.quick, "fewer cases, fewer turns");
+  line.flag("no-peers", settings.noPeers, "nm alone");
+  line.flag("dataflows", settings.dataflows,
+            "time the dataflows that the cost model ranks high");
+  line.number("threads", settings.threads, 1, 1024, "n",
+              "threads of nm and of the peers");
+  line.number("peer-limit", settings.peerLimit, 1, int64_t(1) << 40, "n",
+              "longest sequence that peers run");
+  command.results();
+  if (std::optional<int> code = command.parse(argc, argv))
+    return code;
+  if (!settings.dataflows)
+    return std::nullopt;
+  for (const char *other : {"no-peers", "peer-limit", "json"})
+    if (line.given(other)) {
+      llvm::errs() << "error: --" << other
+                   << " has no effect with --dataflows, which only prints; "
+                      "drop one of them\n";
+      return 1;
+    }
+  return std::nullopt;
 }
 
 /// Enough for a minimum, few enough for long cases.
@@ -251,11 +264,16 @@ bool rankDataflows(const Settings &settings) {
 
 } // namespace
 
-int main(int argc, char **argv) {
-  Settings settings = takeSettings({argc, argv});
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv))
-    return 1;
+static int run(int argc, char **argv) {
+  Settings settings;
+  Command command("nm-bench-attention",
+                  "fused attention against the dense libraries",
+                  "  nm-bench-attention [--quick] [--no-peers] "
+                  "[--peer-limit=<n>] [--threads=<n>] [--json=<file>]\n"
+                  "  nm-bench-attention --dataflows [--quick] "
+                  "[--threads=<n>]\n\n");
+  if (std::optional<int> code = takeSettings(argc, argv, command, settings))
+    return *code;
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   if (settings.dataflows)
@@ -277,6 +295,11 @@ int main(int argc, char **argv) {
                                  })
         ->UseManualTime()
         ->Iterations(iterations(attention, settings.quick));
-  return runTable(header(), outcomes, settings.json, row,
-                  [&] { return writeResults(settings, machine, outcomes); });
+  return runTable(header(), outcomes, command, row, [&] {
+    return std::vector{toJson(settings, machine, outcomes)};
+  });
+}
+
+int main(int argc, char **argv) {
+  return mlir::nm::driver::runTool(argc, argv, [&] { return run(argc, argv); });
 }

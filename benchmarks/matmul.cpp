@@ -18,7 +18,7 @@
 #include "Samples.h"
 #include "Table.h"
 #include "Upstream.h"
-#include "nm/Driver/Emit.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -44,8 +44,7 @@ constexpr int kUpstreamRuns = 5;
 
 struct Settings {
   bool quick = false;
-  int threads = 1;
-  std::string json;
+  int64_t threads = 1;
 };
 
 /// max |a - b| / max |b|.
@@ -201,8 +200,10 @@ std::string row(const Outcome &o) {
       .str();
 }
 
-llvm::Error writeResults(const Settings &settings, const Machine &machine,
-                         const std::vector<Outcome> &outcomes) {
+/// The results as JSON, and the roofline.
+std::vector<std::string> toTexts(const Settings &settings,
+                                 const Machine &machine,
+                                 const std::vector<Outcome> &outcomes) {
   llvm::json::Array cases;
   std::vector<RooflinePoint> points;
   for (const Outcome &o : outcomes) {
@@ -231,31 +232,23 @@ llvm::Error writeResults(const Settings &settings, const Machine &machine,
                          {"peak_gflops", machine.flops / 1e9},
                          {"bandwidth_gbs", machine.bandwidth / 1e9},
                          {"cases", std::move(cases)}};
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", root);
-  if (auto error = mlir::nm::driver::writeFile(settings.json, text))
-    return error;
-  llvm::StringRef stem = settings.json;
-  stem.consume_back(".json");
-  return mlir::nm::driver::writeFile(
-      stem.str() + ".svg", drawRoofline(machine, settings.threads, points));
-}
-
-Settings takeSettings(Arguments arguments) {
-  Settings settings;
-  settings.quick = arguments.flag("quick");
-  settings.threads = arguments.number("threads", 1);
-  settings.json = arguments.text("json");
-  return settings;
+  return {llvm::formatv("{0:2}\n", root).str(),
+          drawRoofline(machine, settings.threads, points)};
 }
 
 } // namespace
 
-int main(int argc, char **argv) {
-  Settings settings = takeSettings({argc, argv});
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv))
-    return 1;
+static int run(int argc, char **argv) {
+  Settings settings;
+  Command command(
+      "nm-bench-matmul", "N:M products against the dense libraries",
+      "  nm-bench-matmul [--quick] [--threads=<n>] [--json=<file>]\n\n");
+  command.options().flag("quick", settings.quick, "fewer cases, fewer turns");
+  command.options().number("threads", settings.threads, 1, 1024, "n",
+                           "threads of nm and of the libraries");
+  command.results({".svg"});
+  if (std::optional<int> code = command.parse(argc, argv))
+    return *code;
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   std::vector<Peer> peers = loadPeers(settings.threads);
@@ -278,6 +271,10 @@ int main(int argc, char **argv) {
                                  })
         ->UseManualTime()
         ->Iterations(settings.quick ? 15 : 31);
-  return runTable(header(), outcomes, settings.json, row,
-                  [&] { return writeResults(settings, machine, outcomes); });
+  return runTable(header(), outcomes, command, row,
+                  [&] { return toTexts(settings, machine, outcomes); });
+}
+
+int main(int argc, char **argv) {
+  return mlir::nm::driver::runTool(argc, argv, [&] { return run(argc, argv); });
 }

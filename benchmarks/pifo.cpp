@@ -14,7 +14,7 @@
 #include "PifoCases.h"
 #include "Samples.h"
 #include "Table.h"
-#include "nm/Driver/Emit.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -110,8 +110,7 @@ std::string row(const Outcome &o, bool counted) {
       .str();
 }
 
-llvm::Error writeResults(const std::string &path, bool counted,
-                         const std::vector<Outcome> &outcomes) {
+std::string toJson(bool counted, const std::vector<Outcome> &outcomes) {
   llvm::json::Array rows;
   for (const Outcome &o : outcomes) {
     llvm::json::Object row{{"case", o.name},
@@ -132,18 +131,21 @@ llvm::Error writeResults(const std::string &path, bool counted,
   }
   llvm::json::Value root =
       llvm::json::Object{{"counters", counted}, {"results", std::move(rows)}};
-  return mlir::nm::driver::writeFile(path,
-                                     llvm::formatv("{0:2}\n", root).str());
+  return llvm::formatv("{0:2}\n", root).str();
 }
 
 } // namespace
 
-int main(int argc, char **argv) {
-  Arguments arguments(argc, argv);
-  bool quick = arguments.flag("quick");
-  std::string json = arguments.text("json");
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv) || !verifyPifos())
+static int run(int argc, char **argv) {
+  bool quick = false;
+  Command command("nm-bench-pifo",
+                  "compiled schedulers against priority queues",
+                  "  nm-bench-pifo [--quick] [--json=<file>]\n\n");
+  command.options().flag("quick", quick, "fewer cases, fewer turns");
+  command.results();
+  if (std::optional<int> code = command.parse(argc, argv))
+    return *code;
+  if (!verifyPifos())
     return 1;
   Counters counters;
   std::vector<Outcome> outcomes;
@@ -157,7 +159,11 @@ int main(int argc, char **argv) {
         ->Iterations(quick ? 7 : 21);
   bool counted = counters.available();
   return runTable(
-      header(counted), outcomes, json,
+      header(counted), outcomes, command,
       [&](const Outcome &outcome) { return row(outcome, counted); },
-      [&] { return writeResults(json, counted, outcomes); });
+      [&] { return std::vector{toJson(counted, outcomes)}; });
+}
+
+int main(int argc, char **argv) {
+  return mlir::nm::driver::runTool(argc, argv, [&] { return run(argc, argv); });
 }

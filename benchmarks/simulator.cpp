@@ -10,7 +10,9 @@
 // anything is timed.
 
 #include "nm/Simulator/Simulator.h"
+#include "Command.h"
 #include "nm/Isa/Builder.h"
+#include "nm/Support/StandardStreams.h"
 #include <benchmark/benchmark.h>
 #include <cstdio>
 #include <cstdlib>
@@ -124,10 +126,12 @@ void add(const char *name, Case &input, bool functional) {
 
 } // namespace
 
-int main(int argc, char **argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv))
-    return 1;
+static int run(int argc, char **argv) {
+  nm::bench::Command command("nm-bench-simulator",
+                             "how fast programs are simulated",
+                             "  nm-bench-simulator\n\n");
+  if (std::optional<int> code = command.parse(argc, argv))
+    return *code;
   constexpr int64_t m = 128, k = 256, n = 128;
   Case events = makeCase("events", false, kRounds * 32 * 6,
                          kRounds * 32 * 2 * 64 * 64 * 64, attention);
@@ -164,4 +168,9 @@ int main(int argc, char **argv) {
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;
+}
+
+int main(int argc, char **argv) {
+  nm::support::startTool();
+  return nm::support::finishTool(run(argc, argv));
 }

@@ -47,6 +47,10 @@ struct Val {
   std::optional<SmallVector<double>> floats() const;
 };
 
+/// The number without its fraction; beyond 2^62 it is cut off, NaN is 0. (ONNX
+/// leaves open what becomes of those; C++ leaves everything open.)
+int64_t wholeNumber(double value);
+
 bool isFloatType(int32_t type);
 bool isUnsignedType(int32_t type);
 

@@ -90,14 +90,6 @@ FailureOr<SmallVector<int64_t>> NodeEmit::axes(ArrayRef<int64_t> values,
   return places;
 }
 
-/// Numbers of repetitions may be floats; beyond 2^62 they are cut off.
-static int64_t wholeNumber(double value) {
-  constexpr double most = 4611686018427387904.0;
-  if (std::isnan(value))
-    return 0;
-  return static_cast<int64_t>(std::clamp(value, -most, most));
-}
-
 bool NodeEmit::isZero(size_t i) {
   Val *value = in(i);
   if (std::optional<SmallVector<double>> known = value->floats())

@@ -11,6 +11,8 @@
 #include "mlir/IR/Matchers.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -43,6 +45,13 @@ std::optional<SmallVector<double>> Val::floats() const {
       return std::nullopt;
   }
   return values;
+}
+
+int64_t mlir::nm::onnx::wholeNumber(double value) {
+  constexpr double most = 4611686018427387904.0;
+  if (std::isnan(value))
+    return 0;
+  return static_cast<int64_t>(std::clamp(value, -most, most));
 }
 
 bool mlir::nm::onnx::isFloatType(int32_t type) {
@@ -103,7 +112,7 @@ Value Emit::index(OpFoldResult size) {
 Value Emit::number(Type type, double value) {
   if (isa<FloatType>(type))
     return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
-  return integer(type, static_cast<int64_t>(value));
+  return integer(type, wholeNumber(value));
 }
 
 Value Emit::integer(Type type, int64_t value) {

@@ -49,7 +49,7 @@ Val Emit::known(int32_t type, ArrayRef<OpFoldResult> shape,
 Val Emit::scalarConstant(int32_t type, double value) {
   OpFoldResult element = isFloatType(type)
                              ? OpFoldResult(b.getF64FloatAttr(value))
-                             : size(static_cast<int64_t>(value));
+                             : size(wholeNumber(value));
   return known(type, {}, element);
 }
 
@@ -60,7 +60,7 @@ static TypedAttr constantAttr(OpBuilder &b, Type type, OpFoldResult element) {
   int64_t whole = 0;
   if (auto number = dyn_cast<FloatAttr>(attr)) {
     real = number.getValueAsDouble();
-    whole = static_cast<int64_t>(real);
+    whole = wholeNumber(real);
   } else {
     whole = llvm::cast<IntegerAttr>(attr).getInt();
     real = static_cast<double>(whole);

@@ -9,6 +9,7 @@ usage: outputs.py <folder for files> <source root>
 import os
 import random
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -79,6 +80,10 @@ OUTPUTS = {
     ("nm-pifo mesh", "output"): (["nm-pifo", "mesh", "json", "mesh.json"], "mesh.json"),
     ("nm-recipe-kernels", "output"): (["nm-recipe-kernels", "--only=momentum"], None),
 }
+# Built on request only (NM_BUILD_BENCHMARKS).
+if shutil.which("nm-bench-pifo"):
+    OUTPUTS["nm-bench-pifo", "json"] = (
+        ["nm-bench-pifo", "--quick", "--benchmark_filter=one/narrow/1024"], None)
 # Further forms of the same options.
 FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
          for kind in ["mlir", "asm", "obj", "so"]]

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Machine/RegisterTile.h"
 #include "nm/Transforms/Passes.h"
 
 namespace mlir::nm {
@@ -31,6 +32,7 @@ struct ProductEmitter {
   ImplicitLocOpBuilder b;
   Value lhs, rhs, out;
   int64_t lanes;
+  ::nm::machine::RegisterTile shape;
   SmallVector<Value> batch;
 
   Value index(int64_t value) {
@@ -115,19 +117,21 @@ struct ProductEmitter {
   /// All columns of `rows` rows at i.
   void rowsAt(Value i, int64_t rows) {
     Value columns = dim(out, 1);
-    Value pairs = floorTo(columns, 2 * lanes), wide = floorTo(columns, lanes);
-    loop(index(0), pairs, 2 * lanes,
-         [&](Value j) { tile(i, j, rows, 2, true); });
-    loop(pairs, wide, lanes, [&](Value j) { tile(i, j, rows, 1, true); });
-    loop(wide, columns, 1, [&](Value j) { tile(i, j, rows, 1, false); });
+    Value from = index(0);
+    // The whole tile, then narrower ones for what remains.
+    for (int64_t vectors = shape.vectors; vectors > 0; vectors /= 2) {
+      Value to = floorTo(columns, vectors * lanes);
+      loop(from, to, vectors * lanes,
+           [&](Value j) { tile(i, j, rows, vectors, true); });
+      from = to;
+    }
+    loop(from, columns, 1, [&](Value j) { tile(i, j, rows, 1, false); });
   }
 
   void emit(bool parallel) {
     OpBuilder::InsertionGuard guard(b);
     Value rows = dim(out, 2);
-    // 6 x 2 accumulators, two columns and a broadcast: 15 of 16 registers.
-    constexpr int64_t kRows = 6;
-    Value tiles = arith::CeilDivUIOp::create(b, rows, index(kRows));
+    Value tiles = arith::CeilDivUIOp::create(b, rows, index(shape.rows));
     bool batched = cast<MemRefType>(out.getType()).getRank() == 3;
     SmallVector<Value> upper{tiles};
     if (batched)
@@ -148,12 +152,12 @@ struct ProductEmitter {
     }
     if (batched)
       batch.push_back(ivs[0]);
-    Value i = arith::MulIOp::create(b, ivs.back(), index(kRows));
+    Value i = arith::MulIOp::create(b, ivs.back(), index(shape.rows));
     Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                         add(i, kRows), rows);
+                                         add(i, shape.rows), rows);
     auto ifOp = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    rowsAt(i, kRows);
+    rowsAt(i, shape.rows);
     b.setInsertionPointToStart(ifOp.elseBlock());
     loop(i, rows, 1, [&](Value row) { rowsAt(row, 1); });
   }
@@ -190,7 +194,8 @@ struct VectorizeContractionsPass
       if (isPlainProduct(op))
         ops.push_back(op);
     });
-    int64_t width = lanes > 0 ? lanes : getCPUTarget(getOperation()).getLanes();
+    CPUAttr target = getCPUTarget(getOperation());
+    int64_t width = lanes > 0 ? lanes : target.getLanes();
     for (linalg::LinalgOp op : ops) {
       ImplicitLocOpBuilder builder(op.getLoc(), op);
       ProductEmitter emitter{builder,
@@ -198,6 +203,7 @@ struct VectorizeContractionsPass
                              op.getDpsInputs()[1],
                              op.getDpsInits()[0],
                              width,
+                             ::nm::machine::productTile(target.getRegisters()),
                              {}};
       emitter.emit(parallel);
       op.erase();

@@ -1,4 +1,5 @@
-// RUN: nm-opt %s --nm-vectorize-contractions | FileCheck %s
+// RUN: nm-opt %s --nm-attach-target=target=x86-64-avx2 --nm-vectorize-contractions | FileCheck %s
+// RUN: nm-opt %s --nm-attach-target=target=x86-64-avx512 --nm-vectorize-contractions | FileCheck %s --check-prefix=WIDE
 
 // Tiles of six rows by two vectors; what remains, row by row and column by column.
 // CHECK-LABEL: func @logits
@@ -6,6 +7,15 @@
 // CHECK-COUNT-12: vector.fma
 // CHECK: arith.mulf {{.*}} : f32
 // CHECK-NOT: linalg.batch_matmul
+// With 32 registers, six rows by four vectors, then by two and one.
+// WIDE-LABEL: func @logits
+// WIDE: scf.parallel
+// WIDE-COUNT-24: vector.fma {{.*}} : vector<16xf32>
+// WIDE: scf.yield
+// WIDE-COUNT-12: vector.fma {{.*}} : vector<16xf32>
+// WIDE: scf.yield
+// WIDE-COUNT-6: vector.fma {{.*}} : vector<16xf32>
+// WIDE: scf.yield
 func.func @logits(%q: memref<12x128x64xf32>, %k: memref<12x64x128xf32>, %s: memref<12x128x128xf32>) {
   linalg.batch_matmul ins(%q, %k : memref<12x128x64xf32>, memref<12x64x128xf32>) outs(%s : memref<12x128x128xf32>)
   return

@@ -1,7 +1,7 @@
-// RUN: nm-opt %s -split-input-file --flat-generate-attention --canonicalize --cse | FileCheck %s
-// RUN: nm-opt %s -split-input-file --flat-generate-attention --remarks-filter=flat-generate-attention 2>&1 >/dev/null \
+// RUN: nm-opt %s -split-input-file --nm-attach-target=target=x86-64-avx2 --flat-generate-attention --canonicalize --cse | FileCheck %s
+// RUN: nm-opt %s -split-input-file --nm-attach-target=target=x86-64-avx2 --flat-generate-attention --remarks-filter=flat-generate-attention 2>&1 >/dev/null \
 // RUN:   | FileCheck %s --check-prefix=REMARK
-// RUN: nm-opt %s -split-input-file --flat-generate-attention=parallel=false | FileCheck %s --check-prefix=SERIAL
+// RUN: nm-opt %s -split-input-file --nm-attach-target=target=x86-64-avx2 --flat-generate-attention=parallel=false | FileCheck %s --check-prefix=SERIAL
 
 // All keys of 48 rows: the logits fit the L2 cache. K and V are packed once,
 // and every buffer of a block is a row block's.

@@ -1,4 +1,4 @@
-// RUN: nm-opt %s --flat-select-dataflow | FileCheck %s
+// RUN: nm-opt %s --nm-attach-target=target=x86-64-avx2 --flat-select-dataflow | FileCheck %s
 // RUN: nm-opt %s --flat-select-dataflow=target=edge | FileCheck %s --check-prefix=EDGE
 // RUN: nm-opt %s --flat-select-dataflow=target=edge --remarks-filter=flat-select-dataflow -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: not nm-opt %s --flat-select-dataflow=target=nowhere 2>&1 | FileCheck %s --check-prefix=UNKNOWN

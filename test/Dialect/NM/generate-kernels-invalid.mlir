@@ -1,4 +1,4 @@
-// RUN: nm-opt %s --split-input-file --nm-generate-kernels --verify-diagnostics
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels --verify-diagnostics
 
 func.func @tensors(%v: tensor<2304xf32>, %m: tensor<2304xi16>, %x: tensor<9x48xf32>, %y: tensor<9x96xf32>) -> tensor<9x96xf32> {
   // expected-error @below {{is on tensors, expected buffers; run one-shot-bufferize before nm-generate-kernels}}

@@ -1,7 +1,7 @@
 // Products that read the same activations pack them once, if nothing writes them in between.
 
-// RUN: nm-opt %s --split-input-file --nm-generate-kernels=parallel=false | FileCheck %s
-// RUN: nm-opt %s --split-input-file --nm-generate-kernels=parallel=false --remarks-filter=nm-generate-kernels \
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels=parallel=false | FileCheck %s
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels=parallel=false --remarks-filter=nm-generate-kernels \
 // RUN:   -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // REMARK: packed once for {{.*}}3

@@ -1,5 +1,5 @@
-// RUN: nm-opt %s --split-input-file --nm-generate-kernels --canonicalize | FileCheck %s
-// RUN: nm-opt %s --split-input-file --nm-generate-kernels=parallel=false --canonicalize | FileCheck %s --check-prefix=SEQUENTIAL
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels --canonicalize | FileCheck %s
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels=parallel=false --canonicalize | FileCheck %s --check-prefix=SEQUENTIAL
 
 // Packing, then tasks of a row block by a panel; four slots of three rows by four
 // vectors are 48 multiply-adds a step.

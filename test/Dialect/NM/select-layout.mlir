@@ -1,5 +1,5 @@
-// RUN: nm-opt %s --split-input-file --nm-select-layout | FileCheck %s
-// RUN: nm-opt %s --split-input-file --nm-select-layout --remarks-filter=nm-select-layout 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-select-layout | FileCheck %s
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-select-layout --remarks-filter=nm-select-layout 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Many columns: panels. Rows are tokens, so both sides are transposed.
 // CHECK-LABEL: func @panel

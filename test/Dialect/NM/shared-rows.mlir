@@ -1,6 +1,6 @@
 // Rows that share a mask: found in the checkpoint, never made.
 // RUN: %python %S/Inputs/shared_rows.py %t.safetensors
-// RUN: nm-opt %s --nm-declare-sparsity=params=%t.safetensors --nm-raise --nm-select-layout --nm-lower-to-linalg \
+// RUN: nm-opt %s --nm-attach-target=target=x86-64-avx2 --nm-declare-sparsity=params=%t.safetensors --nm-raise --nm-select-layout --nm-lower-to-linalg \
 // RUN:   --remarks-filter='nm-declare-sparsity|nm-select-layout' 2> %t.remarks | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK < %t.remarks
 // RUN: nm-opt %s --nm-declare-sparsity=params=%t.safetensors | FileCheck %s --check-prefix=DECLARED
@@ -8,7 +8,7 @@
 // RUN: nm-opt %s --nm-attach-target=target=x86-64-avx512 --nm-declare-sparsity=params=%t.safetensors --nm-raise --nm-select-layout \
 // RUN:   | FileCheck %s --check-prefix=WIDE
 // Few columns are for the lane layout all the same.
-// RUN: sed 's/128x/1x/g' %s | nm-opt --nm-declare-sparsity=params=%t.safetensors --nm-raise --nm-select-layout \
+// RUN: sed 's/128x/1x/g' %s | nm-opt --nm-attach-target=target=x86-64-avx2 --nm-declare-sparsity=params=%t.safetensors --nm-raise --nm-select-layout \
 // RUN:   | FileCheck %s --check-prefix=LANE
 
 // REMARK: key=four, rows=4

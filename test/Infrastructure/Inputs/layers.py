@@ -39,7 +39,7 @@ WITH_MLIR = {
     "Dialect/Attacc/IR": ["Support", "Dialect/Common", "Machine", "Isa"],
     "Dialect/Step/IR": ["Support", "Dialect/Common"],
     "Dialect/Step/Transforms": ["Support", "Dialect/Step/IR", "Dialect/NM/Transforms"],
-    "Transforms": ["Support", "Dialect/NM/IR", "Dialect/Flat/IR"],
+    "Transforms": ["Support", "Machine", "Dialect/NM/IR", "Dialect/Flat/IR"],
     "Target/Attacc": ["Support", "Dialect/Common", "Machine", "Isa", "Dialect/Attacc/IR"],
     "Target/PifoMesh": ["Support", "Model/PifoMesh", "Target/SystemVerilog", "Dialect/Pifo/IR"],
     "Target/RecipeKernels": ["Support", "Runtime", "Dialect/Step", "Pipelines"],

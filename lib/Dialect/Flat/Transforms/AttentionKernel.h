@@ -20,22 +20,20 @@
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
 
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include <functional>
 #include <optional>
 
 namespace mlir::flat {
 
-/// Vectors of keys (logits) or of value columns in a register tile.
-constexpr int64_t kTileVectors = 2;
-/// Query rows of a register tile: 6 x 2 accumulators, two vectors of the panel
-/// and one broadcast fill 15 of 16 registers.
-constexpr int64_t kTileRows = 6;
-
 /// How the loops of one attention are blocked.
 struct AttentionBlocking {
-  int64_t lanes = 8; ///< f32 lanes of a vector register
-  /// Query rows of one task, a multiple of kTileRows.
+  int64_t lanes; ///< f32 lanes of a vector register
+  /// A register tile: query rows by vectors of keys (logits) or of value
+  /// columns.
+  int64_t tileRows, tileVectors;
+  /// Query rows of one task, a multiple of tileRows.
   int64_t rows = 96;
   /// Keys of one online-softmax tile, a multiple of the panel; 0: all keys at
   /// once (FLAT row granularity, no rescaling).
@@ -45,8 +43,10 @@ struct AttentionBlocking {
   /// Prefetch the next panels: packed keys and values exceed L2.
   bool prefetches = false;
 
+  explicit AttentionBlocking(nm::CPUAttr target);
+
   /// Keys of a K panel, columns of a V panel.
-  int64_t panel() const { return kTileVectors * lanes; }
+  int64_t panel() const { return tileVectors * lanes; }
 };
 
 /// Index arithmetic plus the float operations of the kernels.
@@ -152,14 +152,14 @@ void emitCopyRows(AttentionBuilder &b, const AttentionBlocking &blocking,
                   const AttentionView &x, Value batch, Value head, Value row0,
                   Value rows, Value count, Value columns, Value packed);
 
-/// Logits of kTileRows rows and one panel of keys: accumulators
+/// Logits of tileRows rows and one panel of keys: accumulators
 /// [row][vector]. `q` is [row][depth] from `qBase` on, `k` [depth][panel] from
 /// `kBase` on.
 SmallVector<Value> emitLogits(AttentionBuilder &b,
                               const AttentionBlocking &blocking, Value q,
                               Value qBase, Value k, Value kBase, Value depth);
 
-/// out[row][.. panel] += P V for kTileRows rows and one panel of value columns.
+/// out[row][.. panel] += P V for tileRows rows and one panel of value columns.
 /// `p` is laid out as above from `pBase` on, `v` [key][panel] from `vBase` on;
 /// `keys` is a multiple of the lanes.
 void emitWeightedValues(AttentionBuilder &b, const AttentionBlocking &blocking,

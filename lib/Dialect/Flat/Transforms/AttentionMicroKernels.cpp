@@ -5,17 +5,25 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Both products keep kTileRows x kTileVectors accumulators. A step of the
-// contraction is kTileVectors vector loads, kTileRows broadcast loads and
-// twelve multiply-adds: eight loads at two a cycle hide behind six cycles of
-// multiply-adds.
+// Both products keep tileRows x tileVectors accumulators. A step of the
+// contraction is tileVectors vector loads, tileRows broadcast loads and their
+// product of multiply-adds: with 16 registers, eight loads at two a cycle hide
+// behind twelve multiply-adds.
 //
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernel.h"
+#include "nm/Machine/RegisterTile.h"
 
 using namespace mlir;
 using namespace mlir::flat;
+
+AttentionBlocking::AttentionBlocking(mlir::nm::CPUAttr target)
+    : lanes(target.getLanes()) {
+  auto tile = ::nm::machine::productTile(target.getRegisters());
+  tileRows = tile.rows;
+  tileVectors = tile.vectors;
+}
 
 /// Steps of the logits' contraction that one loop iteration takes.
 constexpr int64_t kUnroll = 4;
@@ -25,22 +33,23 @@ SmallVector<Value> mlir::flat::emitLogits(AttentionBuilder &b,
                                           Value q, Value qBase, Value k,
                                           Value kBase, Value depth) {
   auto type = VectorType::get({blocking.lanes}, b.getF32Type());
-  SmallVector<Value> init(kTileRows * kTileVectors, b.zero(type));
+  SmallVector<Value> init(blocking.tileRows * blocking.tileVectors,
+                          b.zero(type));
   SmallVector<Value> rows{qBase};
-  for (int64_t row = 1; row < kTileRows; ++row)
+  for (int64_t row = 1; row < blocking.tileRows; ++row)
     rows.push_back(b.add(qBase, b.mul(depth, row)));
   return b.reduceUnrolled(
       depth, kUnroll, init, [&](Value d, ValueRange carried) {
         SmallVector<Value> accs(carried), keys;
         Value at = b.add(kBase, b.mul(d, blocking.panel()));
-        for (int64_t v = 0; v < kTileVectors; ++v)
+        for (int64_t v = 0; v < blocking.tileVectors; ++v)
           keys.push_back(
               b.load(k, b.add(at, v * blocking.lanes), blocking.lanes));
-        for (int64_t row = 0; row < kTileRows; ++row) {
+        for (int64_t row = 0; row < blocking.tileRows; ++row) {
           Value query =
               b.splat(b.loadScalar(q, b.add(rows[row], d)), blocking.lanes);
-          for (int64_t v = 0; v < kTileVectors; ++v) {
-            Value &acc = accs[row * kTileVectors + v];
+          for (int64_t v = 0; v < blocking.tileVectors; ++v) {
+            Value &acc = accs[row * blocking.tileVectors + v];
             acc = b.fma(query, keys[v], acc);
           }
         }
@@ -57,27 +66,29 @@ void mlir::flat::emitWeightedValues(AttentionBuilder &b,
   // Fresh accumulators, added at the end: the rounding errors of a long sum
   // stay those of its blocks.
   auto type = VectorType::get({lanes}, b.getF32Type());
-  SmallVector<Value> init(kTileRows * kTileVectors, b.zero(type)), places;
-  for (int64_t row = 0; row < kTileRows; ++row)
-    for (int64_t vector = 0; vector < kTileVectors; ++vector)
+  SmallVector<Value> init(blocking.tileRows * blocking.tileVectors,
+                          b.zero(type)),
+      places;
+  for (int64_t row = 0; row < blocking.tileRows; ++row)
+    for (int64_t vector = 0; vector < blocking.tileVectors; ++vector)
       places.push_back(
           b.add(b.add(outBase, b.mul(outStride, row)), vector * lanes));
   SmallVector<Value> sums = b.reduce(
       b.index(0), keys, lanes, init, [&](Value key, ValueRange carried) {
         SmallVector<Value> accs(carried);
-        Value pAt = b.add(pBase, b.mul(key, kTileRows));
+        Value pAt = b.add(pBase, b.mul(key, blocking.tileRows));
         Value vAt = b.add(vBase, b.mul(key, blocking.panel()));
         for (int64_t lane = 0; lane < lanes; ++lane) {
           SmallVector<Value> values;
-          for (int64_t vector = 0; vector < kTileVectors; ++vector)
+          for (int64_t vector = 0; vector < blocking.tileVectors; ++vector)
             values.push_back(
                 b.load(v, b.add(vAt, lane * blocking.panel() + vector * lanes),
                        lanes));
-          for (int64_t row = 0; row < kTileRows; ++row) {
+          for (int64_t row = 0; row < blocking.tileRows; ++row) {
             Value weight =
                 b.splat(b.loadScalar(p, b.add(pAt, row * lanes + lane)), lanes);
-            for (int64_t vector = 0; vector < kTileVectors; ++vector) {
-              Value &acc = accs[row * kTileVectors + vector];
+            for (int64_t vector = 0; vector < blocking.tileVectors; ++vector) {
+              Value &acc = accs[row * blocking.tileVectors + vector];
               acc = b.fma(weight, values[vector], acc);
             }
           }

@@ -38,13 +38,13 @@ public:
 
   void emit() {
     rows = b.min(b.index(blocking.rows), b.sub(problem.rows, row0));
-    groups = b.ceilDiv(rows, kTileRows);
+    groups = b.ceilDiv(rows, blocking.tileRows);
     paddedKeys = b.roundUp(problem.keys, blocking.panel());
     paddedWidth = b.roundUp(problem.width, blocking.panel());
     tileCapacity = isOnline ? b.index(blocking.keyTile) : paddedKeys;
     allocate();
     emitCopyRows(b, blocking, problem.q, batch, head, row0, problem.rows,
-                 b.mul(groups, kTileRows), problem.depth, q);
+                 b.mul(groups, blocking.tileRows), problem.depth, q);
     initialise();
     // Keys that no row of the block looks at are never touched.
     Value lastRow = b.add(row0, b.sub(rows, b.index(1)));
@@ -87,8 +87,8 @@ private:
   }
 
   void initialise() {
-    statRows = b.roundUp(b.mul(groups, kTileRows), lanes);
-    fill(out, b.mul(b.mul(groups, kTileRows), paddedWidth), 0);
+    statRows = b.roundUp(b.mul(groups, blocking.tileRows), lanes);
+    fill(out, b.mul(b.mul(groups, blocking.tileRows), paddedWidth), 0);
     fill(sums, b.mul(statRows, lanes), 0);
     if (isOnline)
       fill(maxima, statRows, -kInfinity);
@@ -111,19 +111,21 @@ private:
     });
   }
 
-  Value firstRow(Value group) { return b.add(row0, b.mul(group, kTileRows)); }
+  Value firstRow(Value group) {
+    return b.add(row0, b.mul(group, blocking.tileRows));
+  }
   Value groupBase(Value group) {
-    return b.mul(b.mul(group, tileCapacity), kTileRows);
+    return b.mul(b.mul(group, tileCapacity), blocking.tileRows);
   }
 
   void emitLogitTile(Value panel, Value group, Value tileBegin) {
     Value key = b.mul(panel, blocking.panel());
     Value keyEnd = b.add(key, blocking.panel());
-    Value first = firstRow(group), last = b.add(first, kTileRows - 1);
+    Value first = firstRow(group), last = b.add(first, blocking.tileRows - 1);
     auto emitLive = [&] {
       prefetchShare(packedK, b.mul(keyEnd, problem.depth), problem.depth,
                     group);
-      Value qBase = b.mul(b.mul(group, problem.depth), kTileRows);
+      Value qBase = b.mul(b.mul(group, problem.depth), blocking.tileRows);
       Value kBase = b.mul(key, problem.depth);
       SmallVector<Value> accs = mlir::flat::emitLogits(
           b, blocking, q, qBase, packedK, kBase, problem.depth);
@@ -150,7 +152,7 @@ private:
     std::optional<int64_t> lines = getConstantIntValue(length);
     if (!blocking.prefetches || !lines)
       return;
-    int64_t shares = blocking.rows / kTileRows;
+    int64_t shares = blocking.rows / blocking.tileRows;
     int64_t count = (*lines + shares - 1) / shares;
     Value first = b.add(base, b.mul(group, count * blocking.panel()));
     for (int64_t line = 0; line < count; ++line)
@@ -165,9 +167,9 @@ private:
                     Value first, Value last, Value tileBegin) {
     auto finish = [&](bool isPartial) {
       SmallVector<Value> scores(accs);
-      for (int64_t row = 0; row < kTileRows; ++row)
-        for (int64_t v = 0; v < kTileVectors; ++v) {
-          Value &score = scores[row * kTileVectors + v];
+      for (int64_t row = 0; row < blocking.tileRows; ++row)
+        for (int64_t v = 0; v < blocking.tileVectors; ++v) {
+          Value &score = scores[row * blocking.tileVectors + v];
           score = finalScore(score, existing(b.add(first, row)),
                              b.add(key, v * lanes), isPartial);
         }
@@ -193,7 +195,7 @@ private:
   /// A group's rows beyond the last are copies of it: operands have no more.
   Value existing(Value row) {
     std::optional<int64_t> count = getConstantIntValue(problem.rows);
-    if (count && *count % kTileRows == 0)
+    if (count && *count % blocking.tileRows == 0)
       return row;
     return b.min(row, b.sub(problem.rows, b.index(1)));
   }
@@ -205,15 +207,15 @@ private:
 
   void storeLogits(ArrayRef<Value> scores, Value group, Value key,
                    Value tileBegin) {
-    Value base =
-        b.add(groupBase(group), b.mul(b.sub(key, tileBegin), kTileRows));
-    Value rowBase = b.mul(group, kTileRows * lanes);
-    for (int64_t row = 0; row < kTileRows; ++row) {
+    Value base = b.add(groupBase(group),
+                       b.mul(b.sub(key, tileBegin), blocking.tileRows));
+    Value rowBase = b.mul(group, blocking.tileRows * lanes);
+    for (int64_t row = 0; row < blocking.tileRows; ++row) {
       Value place = b.add(rowBase, row * lanes);
       Value maximum = b.load(tileMaxima, place, lanes);
-      for (int64_t v = 0; v < kTileVectors; ++v) {
-        Value score = scores[row * kTileVectors + v];
-        b.store(score, p, b.add(base, (v * kTileRows + row) * lanes));
+      for (int64_t v = 0; v < blocking.tileVectors; ++v) {
+        Value score = scores[row * blocking.tileVectors + v];
+        b.store(score, p, b.add(base, (v * blocking.tileRows + row) * lanes));
         maximum = b.maxf(score, maximum);
       }
       b.store(maximum, tileMaxima, place);
@@ -251,7 +253,7 @@ private:
   }
 
   void rescale() {
-    b.loop(b.index(0), b.mul(groups, kTileRows), 1, [&](Value row) {
+    b.loop(b.index(0), b.mul(groups, blocking.tileRows), 1, [&](Value row) {
       Value factor = b.loadScalar(factors, row);
       Value changes =
           arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, factor,
@@ -278,26 +280,27 @@ private:
       begin = b.maxi(begin, b.roundDown(firstVisited(first), lanes));
     if (problem.endKey)
       end =
-          b.min(end, b.roundUp(endVisited(b.add(first, kTileRows - 1)), lanes));
+          b.min(end, b.roundUp(endVisited(b.add(first, blocking.tileRows - 1)),
+                               lanes));
     return {begin, b.maxi(begin, end)};
   }
 
   void emitValueBlock(Value tileBegin, Value block, Value blockEnd) {
     b.loop(b.index(0), groups, 1, [&](Value group) {
       auto [begin, end] = liveKeys(group, block, blockEnd);
-      for (int64_t row = 0; row < kTileRows; row += kExpRows)
+      for (int64_t row = 0; row < blocking.tileRows; row += kExpRows)
         emitExponentials(group, row, b.sub(begin, tileBegin),
                          b.sub(end, tileBegin));
     });
     b.loop(b.index(0), paddedWidth, blocking.panel(), [&](Value column) {
       b.loop(b.index(0), groups, 1, [&](Value group) {
         auto [begin, end] = liveKeys(group, block, blockEnd);
-        Value pBase =
-            b.add(groupBase(group), b.mul(b.sub(begin, tileBegin), kTileRows));
+        Value pBase = b.add(groupBase(group),
+                            b.mul(b.sub(begin, tileBegin), blocking.tileRows));
         Value vBase =
             b.add(b.mul(column, paddedKeys), b.mul(begin, blocking.panel()));
         Value outBase =
-            b.add(b.mul(b.mul(group, paddedWidth), kTileRows), column);
+            b.add(b.mul(b.mul(group, paddedWidth), blocking.tileRows), column);
         prefetchShare(packedV,
                       b.add(b.mul(b.add(column, blocking.panel()), paddedKeys),
                             b.mul(block, blocking.panel())),
@@ -312,7 +315,7 @@ private:
   void emitExponentials(Value group, int64_t row, Value begin, Value end) {
     SmallVector<Value> init, shift;
     for (int64_t i = 0; i < kExpRows; ++i) {
-      Value number = b.add(b.mul(group, kTileRows), row + i);
+      Value number = b.add(b.mul(group, blocking.tileRows), row + i);
       init.push_back(b.zero(type));
       shift.push_back(b.splat(b.loadScalar(shifts, number), lanes));
     }
@@ -320,7 +323,7 @@ private:
     SmallVector<Value> totals =
         b.reduce(begin, end, lanes, init, [&](Value key, ValueRange carried) {
           SmallVector<Value> current(carried);
-          Value at = b.add(base, b.mul(key, kTileRows));
+          Value at = b.add(base, b.mul(key, blocking.tileRows));
           SmallVector<Value> places, exponents;
           for (int64_t i = 0; i < kExpRows; ++i) {
             places.push_back(b.add(at, (row + i) * lanes));
@@ -336,7 +339,8 @@ private:
           return current;
         });
     for (auto [i, total] : llvm::enumerate(totals)) {
-      Value place = b.mul(b.add(b.mul(group, kTileRows), row + i), lanes);
+      Value place =
+          b.mul(b.add(b.mul(group, blocking.tileRows), row + i), lanes);
       b.store(b.addf(b.load(sums, place, lanes), total), sums, place);
     }
   }

@@ -99,5 +99,7 @@ CPUAttr mlir::nm::getCPUTarget(Operation *op) {
   for (Operation *scope = op; scope; scope = scope->getParentOp())
     if (auto target = scope->getAttrOfType<CPUAttr>(kTargetAttrName))
       return target;
-  return describe(op->getContext(), *findProcessor("x86-64-avx2"));
+  // Detected once: files are read.
+  static const machine::HostUnit host = *findProcessor("host");
+  return describe(op->getContext(), host);
 }

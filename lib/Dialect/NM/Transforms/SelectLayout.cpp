@@ -13,6 +13,7 @@
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Machine/RegisterTile.h"
 #include "nm/Runtime/Layout.h"
 
 namespace mlir::nm {
@@ -78,26 +79,14 @@ int64_t getSharedRows(Value weight) {
   return rows && (rows.getInt() == 2 || rows.getInt() == 4) ? rows.getInt() : 1;
 }
 
-/// The tile for a dense weight: rows share the vectors of a panel row, so that
-/// rows + vectors loads feed rows * vectors multiply-adds. The sums, the shared
-/// vectors and one weight live in registers. Panels of a power of two leave no
-/// remainder of the usual numbers of columns. `depth` rows of a panel fill
-/// three quarters of L1: fewer loads pass beside them than for a sparse weight.
+/// The tile for a dense weight. `depth` rows of a panel fill three quarters of
+/// L1: fewer loads pass beside them than for a sparse weight.
 PanelTile chooseDenseTile(CPUAttr target) {
-  PanelTile best{1, 1, 1};
-  double bestReuse = 0;
-  for (int64_t vectors : {1, 2, 4, 8}) {
-    int64_t rows = (target.getRegisters() - 1) / vectors - 1;
-    double reuse = double(rows * vectors) / double(rows + vectors);
-    if (rows < 1 || reuse <= bestReuse)
-      continue;
-    int64_t rowBytes = vectors * target.getLanes() * 4;
-    int64_t depth =
-        std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
-    best = {rows, vectors, std::max<int64_t>(depth, 1)};
-    bestReuse = reuse;
-  }
-  return best;
+  auto [rows, vectors] = ::nm::machine::productTile(target.getRegisters());
+  int64_t rowBytes = vectors * target.getLanes() * 4;
+  int64_t depth =
+      std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
+  return {rows, vectors, std::max<int64_t>(depth, 1)};
 }
 
 /// The tile for rows that share their positions: as for a dense weight, but of

@@ -42,8 +42,8 @@ std::optional<::nm::machine::HostUnit> findProcessor(StringRef name);
 CPUAttr getCPUTarget(MLIRContext *context, StringRef text);
 
 /// The description that holds for `op`: that of the closest operation around
-/// it with `nm.target`, else x86-64-avx2, so that what the passes do
-/// never depends on the machine that runs them unless asked to.
+/// it with `nm.target`, else this machine's, as of `nm-attach-target` without a
+/// name.
 CPUAttr getCPUTarget(Operation *op);
 
 } // namespace mlir::nm

@@ -16,7 +16,7 @@ def AttachTarget : Pass<"nm-attach-target", "ModuleOp"> {
     Sets the module attribute `nm.target` to a `#nm.cpu<...>`, from which
     `nm-select-layout` and `nm-generate-kernels` derive vector width, register tiles,
     cache blocks and the instructions to permute with. A description that is
-    already there stays. Without this pass they take that of `x86-64-avx2`.
+    already there stays. Without one they take that of this machine.
   }];
   let dependentDialects = ["::mlir::nm::NMDialect"];
   let options = [

@@ -90,12 +90,11 @@ FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
 FORMS += [(("nm-compile", "output"), ["nm-compile", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
 FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
-          (("nm-run", "o"), RUN),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),
           (("nm-pifo mesh", "o"), ["nm-pifo", "mesh", "hardware"])]
 # What several files begin with.
-PREFIXES = {("nm-explore", "svg"): EXPLORE}
+PREFIXES = {("nm-explore", "charts"): EXPLORE}
 open("empty.mlir", "w").write("module {}\n")
 # Options whose values are files or folders that are read.
 OTHERS = {

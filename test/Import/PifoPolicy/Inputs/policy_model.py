@@ -9,6 +9,7 @@ compiler, and nothing is fast.
 
 import bisect
 import heapq
+import math
 from fractions import Fraction
 
 
@@ -119,6 +120,53 @@ class Bucket:
         return now + -(-debt.numerator // debt.denominator)
 
 
+class Codel:
+    """RFC 8289 for one packet at a time. `pending`: what the call that dropped the packet before has still to say."""
+
+    def __init__(self, target, interval, mtu, ecn):
+        self.target, self.interval, self.mtu, self.ecn = target, interval, mtu, ecn
+        self.above = self.next = self.count = self.last = 0
+        self.dropping, self.pending = False, None
+
+    def law(self, time):
+        return time + math.isqrt(self.interval**2 // self.count)
+
+    def is_late(self, packet, behind, now):
+        if now - packet["time"] < self.target or behind <= self.mtu:
+            self.above = 0
+        elif self.above == 0:
+            self.above = now + self.interval
+        else:
+            return now >= self.above
+        return False
+
+    def sends(self, packet, behind, now):
+        late, pending = self.is_late(packet, behind, now), self.pending
+        self.pending = None
+        if pending == "send":
+            return True
+        marks = bool(self.ecn and packet[self.ecn])
+        if not self.dropping:
+            if not late:
+                return True
+            more = self.count - self.last
+            self.count = self.last = more if more > 1 and now - self.next < 16 * self.interval else 1
+            self.next, self.dropping = self.law(now), True
+            self.pending = None if marks else "send"
+            return marks
+        self.dropping = late
+        if late and pending == "again":
+            self.next = self.law(self.next)
+        if not late or now < self.next:
+            return True
+        self.count += 1
+        if marks:
+            self.next = self.law(self.next)
+        else:
+            self.pending = "again"
+        return marks
+
+
 class Node:
     def __init__(self, policy, parent=None, number=0):
         self.parent, self.number, self.field = parent, number, policy.get("field")
@@ -134,6 +182,7 @@ class Node:
         else:
             self.queue = ByKey()
         self.bucket = Bucket(*policy["shape"]) if "shape" in policy else None
+        self.codel, self.codel_field, self.codels = policy.get("codel"), policy.get("codel_per"), {}
         # (kind, number, field): what is inside is counted from the list of all packets.
         self.limits = policy.get("limits", [])
 
@@ -146,6 +195,13 @@ class Node:
         if not self.children:
             return self.queue.push_out(lambda packet: packet[self.field])
         return self.queue.push_out(lambda child: child.number).push_out()
+
+    def sends(self, packet, inside, now):
+        if not self.codel:
+            return True
+        key = packet.get(self.codel_field)
+        behind = sum(p["length"] for p in inside if self in p["path"] and p.get(self.codel_field) == key)
+        return self.codels.setdefault(key, Codel(*self.codel)).sends(packet, behind - packet["length"], now)
 
     def fits(self, packet, inside, room):
         for kind, number, field in self.limits:
@@ -171,7 +227,7 @@ class Scheduler:
         self.root, self.capacity, self.fields = (Node(program["policy"]), program["capacity"],
                                                  program["fields"])
         self.inside, self.suspended, self.count = [], [], 0
-        self.push_out, self.pushed_out = program["push_out"], 0
+        self.push_out, self.pushed_out, self.dropped = program["push_out"], 0, 0
 
     def enqueue(self, packet, now):
         """'full' or 'unknown' if the packet is refused."""
@@ -223,16 +279,22 @@ class Scheduler:
     def may_dequeue(self):
         return not self.root.is_empty()
 
-    def dequeue(self):
-        element = self.root
-        while isinstance(element, Node):
-            element = element.queue.pop()
-        self.remove(element)
-        return element
+    def dequeue(self, now):
+        """None if all that might leave was dropped."""
+        while not self.root.is_empty():
+            element = self.root
+            while isinstance(element, Node):
+                element = element.queue.pop()
+            sent = element["path"][0].sends(element, self.inside, now)
+            self.remove(element)
+            if sent:
+                return element
+            self.dropped += 1
+        return None
 
 
 def simulate(program, packets, rate):
-    """Departures as (time, arrival, number), the refused by cause, and how many were pushed out.
+    """Departures as (time, arrival, number), the refused by cause, and how many were pushed out and dropped as they left.
 
     `packets` have a time."""
     scheduler = Scheduler(program)
@@ -247,7 +309,7 @@ def simulate(program, packets, rate):
         if scheduler.may_dequeue():
             times.append(max(now, -(-free.numerator // free.denominator)))
         if not times:
-            return departures, refused, scheduler.pushed_out
+            return departures, refused, (scheduler.pushed_out, scheduler.dropped)
         now = min(times)
         if now >= 1 << 62:
             return None, None, None
@@ -258,7 +320,9 @@ def simulate(program, packets, rate):
             at += 1
         scheduler.release(now)
         while scheduler.may_dequeue() and free <= now:
-            packet = scheduler.dequeue()
+            packet = scheduler.dequeue(now)
+            if packet is None:
+                break
             departures.append((now, packet["time"], packet["number"]))
             # A packet that follows another without a gap begins in the middle of a tick.
             begin = free if free > now - 1 else Fraction(now)

@@ -75,6 +75,8 @@ class Maker:
                 values, text = 2**bits, f" bits {bits}"
             self.fields[name] = values
             lines.append(f"field {name}{text}")
+        lines.append("field ecn bits 2")
+        self.fields["ecn"] = 4
         self.length = 16
         if r.random() < 0.7:
             self.length = r.choice([1, 4, 8, 11, 14, 16, 20, 32])
@@ -127,7 +129,18 @@ class Maker:
             limit, meaning = self.limit()
             limits.append(limit)
             policy["limits"].append(meaning)
+        if "classes" not in policy and self.r.random() < 0.15:
+            limits.append(self.codel(policy))
         return " ".join([text] + limits), policy
+
+    def codel(self, policy):
+        r = self.r
+        target, interval = r.choice([1, 100, 10**6]), r.choice([1, 50, 10**4, 10**8, 2**31 - 1])
+        mtu, field = r.choice([1, 1500, 2**32]), r.choice([None, "flow", "tiny"])
+        ecn = r.choice([None, "ecn"])
+        policy["codel"], policy["codel_per"] = (target, interval, mtu, ecn), field
+        return (f"codel target {target} ns interval {interval} ns mtu {mtu}" + (f" per {field}" if field else "")
+                + (f" ecn {ecn}" if ecn else ""))
 
     def limit(self):
         r = self.r
@@ -254,7 +267,7 @@ def run(tool, folder, rate, *more):
     rows = [tuple(map(int, line.split(",")[:3])) for line in result.stdout.splitlines()[1:]]
     with open(report) as file:
         report = json.load(file)
-        return rows, dict(report["refused"], pushed_out=report["dropped"]["pushed_out"]), result.stderr
+        return rows, dict(report["refused"], **report["dropped"]), result.stderr
 
 
 def check(seed, tool, folder):
@@ -265,7 +278,7 @@ def check(seed, tool, folder):
     rate = maker.r.choice([0, 10**6, 10**9, 25 * 10**8, 10**11, 3, maker.r.randint(1000, 10**12)])
     with open(os.path.join(folder, "p.policy"), "w") as file:
         file.write(maker.text)
-    columns = ["time", "length", "flow", "class", "deadline", "tiny"]
+    columns = ["time", "length", "flow", "class", "deadline", "tiny", "ecn"]
     with open(os.path.join(folder, "t.csv"), "w") as file:
         file.write(",".join(columns) + "\n")
         for packet in packets:
@@ -300,7 +313,7 @@ def check(seed, tool, folder):
             raise ValueError(f"takes {program['capacity']}; at most {maker.largest()} is possible")
     elif maker.largest() < maker.capacity or max(maker.multiples, default=1) > 2**62:
         raise ValueError(f"taken, but at most {maker.largest()} packets keep the order")
-    departures, causes, pushed_out = simulate(program, packets, rate)
+    departures, causes, dropped = simulate(program, packets, rate)
     if departures is None:
         if rows is not None:
             raise ValueError("ran beyond 2^62 ns")
@@ -315,8 +328,8 @@ def check(seed, tool, folder):
     for cause, number in causes.items():
         if refused[cause] != number or (number and f"refused    {number} packets" not in error):
             raise ValueError(f"refused {refused}, expected {causes}: {error}")
-    if refused["pushed_out"] != pushed_out:
-        raise ValueError(f"pushed out {refused['pushed_out']}, expected {pushed_out}")
+    if (refused["pushed_out"], refused["leaving"]) != dropped:
+        raise ValueError(f"pushed out and dropped {refused['pushed_out'], refused['leaving']}, expected {dropped}")
     return word
 
 

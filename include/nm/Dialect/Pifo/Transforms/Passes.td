@@ -14,14 +14,14 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
   let summary = "compile schedulers to functions with a C interface";
   let description = [{
     Each `pifo.scheduler @s` becomes functions on one block of memory: `s_create`,
-    `s_destroy`, `s_enqueue`, `s_dequeue`, `s_release`, `s_next_release`, `s_size`,
+    `s_destroy`, `s_enqueue`, `s_dequeue`, `s_dropped`, `s_release`, `s_next_release`, `s_size`,
     `s_peek`, `s_enqueue_batch` and `s_dequeue_batch`. docs/pifo-cpu.md says what
     they promise; `pifo::printCHeader` writes their declarations.
 
     The container of a node follows from its ranks: up to 6 bits one word, up to 18 bits
     a hierarchy of bitmaps with one list for each rank, threaded through the elements; more
     bits the same over a window of ranks that follows those that leave, and a heap of (rank,
-    sequence) for ranks outside of it. A remark (category `pifo-container`) says which.
+    sequence) for ranks outside of it. Where a scheduler pushes out, each is a heap that gives both ends. A remark (category `pifo-container`) says which.
     Nothing is allocated after creation.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",

@@ -349,10 +349,7 @@ void writeMaskBytes(unsigned char *mask, const FiberGeometry &geometry,
                               FiberTile<U> &);                                 \
   template void writeMaskBytes<U>(unsigned char *, const FiberGeometry &,      \
                                   FiberTile<U> &);
-NM_INSTANTIATE(uint8_t)
-NM_INSTANTIATE(uint16_t)
-NM_INSTANTIATE(uint32_t)
-NM_INSTANTIATE(uint64_t)
+NM_FOR_EACH_WORD(NM_INSTANTIATE)
 #undef NM_INSTANTIATE
 
 } // namespace nm::rt

@@ -69,10 +69,7 @@ void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
 #define NM_INSTANTIATE(U)                                                      \
   template void writeShared<U>(const StoredParts &, const FiberGeometry &,     \
                                FiberTile<U> &);
-NM_INSTANTIATE(uint8_t)
-NM_INSTANTIATE(uint16_t)
-NM_INSTANTIATE(uint32_t)
-NM_INSTANTIATE(uint64_t)
+NM_FOR_EACH_WORD(NM_INSTANTIATE)
 #undef NM_INSTANTIATE
 
 } // namespace nm::rt

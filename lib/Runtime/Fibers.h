@@ -161,8 +161,11 @@ struct LaneGeometry {
   int64_t steps, storedSteps, superblocks, groups;
 };
 
+/// The words in which elements are moved.
+#define NM_FOR_EACH_WORD(DO) DO(uint8_t) DO(uint16_t) DO(uint32_t) DO(uint64_t)
+
 /// Readers fill a tile whose firstRow and numRows are set; writers store it.
-/// Instantiated for uint8_t, uint16_t, uint32_t and uint64_t.
+/// Instantiated for all words.
 template <typename U>
 void readLane(const StoredParts &parts, const FiberGeometry &geometry,
               FiberTile<U> &tile);

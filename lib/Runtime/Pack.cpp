@@ -107,6 +107,18 @@ static uint64_t denseBytes(const WeightDesc &desc) {
   return uint64_t(*checkedCount(desc.shape, elem) * elem);
 }
 
+/// The elements of a dense weight, with the mask that is asked for.
+static DenseSource sourceOf(const WeightDesc &desc, const void *dense,
+                            const PackOptions &options) {
+  DenseSource source;
+  source.data = static_cast<const unsigned char *>(dense);
+  source.dtype = desc.dtype;
+  source.pages = PassedPages(dense, denseBytes(desc));
+  source.mask = options.mask;
+  source.derive = options.derive;
+  return source;
+}
+
 Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
                        const void *dense, void *values, void *metadata,
                        const PackOptions &options) {
@@ -135,12 +147,7 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
       }
     }
     FiberGeometry geometry(actual.shape, actual.axis, actual.n, actual.m);
-    DenseSource source;
-    source.data = static_cast<const unsigned char *>(dense);
-    source.dtype = desc.dtype;
-    source.pages = PassedPages(dense, denseBytes(desc));
-    source.mask = options.mask;
-    source.derive = options.derive;
+    DenseSource source = sourceOf(desc, dense, options);
     StoredParts to{spec, static_cast<unsigned char *>(values),
                    static_cast<unsigned char *>(metadata)};
     // Nothing is removed from a plain dense weight that fits its pattern: it is
@@ -218,12 +225,7 @@ Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
   return guarded([&]() -> Result<int64_t> {
     NM_RETURN_IF_ERROR(checkDesc(desc, LayoutSpec::canonical()));
     FiberGeometry geometry(desc.shape, desc.axis, desc.n, desc.m);
-    DenseSource source;
-    source.data = static_cast<const unsigned char *>(dense);
-    source.dtype = desc.dtype;
-    source.pages = PassedPages(dense, denseBytes(desc));
-    source.mask = options.mask;
-    source.derive = options.derive;
+    DenseSource source = sourceOf(desc, dense, options);
     constexpr int64_t most = 4;
     std::atomic<int64_t> shared{most};
     DriverResult result =

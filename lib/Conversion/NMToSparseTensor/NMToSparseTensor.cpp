@@ -71,20 +71,6 @@ struct ConvertConstant : OpConversionPattern<arith::ConstantOp> {
   }
 };
 
-struct ConvertMatmul : OpConversionPattern<MatmulOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(MatmulOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    ReferenceBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, emitReferenceMatmul(b, op, adaptor.getLhs(),
-                                               adaptor.getRhs(),
-                                               adaptor.getEpilogueOperands(),
-                                               adaptor.getInit()));
-    return success();
-  }
-};
-
 struct ConvertNMToSparseTensorPass
     : public nm::impl::ConvertNMToSparseTensorBase<
           ConvertNMToSparseTensorPass> {
@@ -104,8 +90,8 @@ struct ConvertNMToSparseTensorPass
     ConversionTarget target(*context);
     populateTensorTypeConversion(converter, patterns, target);
     patterns.add<ConvertCast<CompressOp>, ConvertCast<DecompressOp>,
-                 ConvertParam, ConvertConstant, ConvertMatmul>(converter,
-                                                               context);
+                 ConvertParam, ConvertConstant>(converter, context);
+    nm::populateReferenceMatmul(converter, patterns);
     if (failed(
             applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();

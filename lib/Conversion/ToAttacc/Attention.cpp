@@ -126,6 +126,51 @@ static std::optional<model::Dataflow> convert(flat::DataflowAttr attr,
   return flow;
 }
 
+/// Whether a program of this dataflow exists and fits: asked of the generator
+/// with tensors of the same shapes as those of `program`.
+static isa::Status tryDataflow(const model::Device &device,
+                               const model::AttentionShape &shape,
+                               const model::Dataflow &flow, isa::Type type,
+                               const isa::AttentionScore &score,
+                               const isa::Builder &program) {
+  isa::Builder trial("trial", isa::targetOf(device));
+  auto heads = [&](const char *name, int64_t count, int64_t length,
+                   int64_t width) {
+    isa::Tensor tensor;
+    tensor.name = name;
+    tensor.type = type;
+    tensor.shape = {shape.batch * length, count * width};
+    isa::HeadsView view;
+    view.tensor = trial.tensor(std::move(tensor));
+    view.batch = {0, length};
+    view.head = {1, width};
+    return view;
+  };
+  isa::HeadsView q = heads("q", shape.heads, shape.queries, shape.headDim),
+                 k = heads("k", shape.kvHeadCount(), shape.keys, shape.headDim),
+                 v = heads("v", shape.kvHeadCount(), shape.keys,
+                           shape.valueWidth()),
+                 o = heads("o", shape.heads, shape.queries, shape.valueWidth());
+  isa::AttentionScore plain = score;
+  auto biasLike = [&](isa::TensorId tensor) {
+    isa::Tensor bias;
+    bias.name = "bias";
+    bias.type = program[tensor].type;
+    bias.shape = program[tensor].shape;
+    return trial.tensor(std::move(bias));
+  };
+  if (score.keyBias)
+    plain.keyBias = biasLike(*score.keyBias);
+  if (score.bias)
+    plain.bias->tensor = biasLike(score.bias->tensor);
+  if (isa::Status status = isa::emitAttention(trial, device, shape, flow, type,
+                                              q, k, v, o, plain);
+      !status.ok())
+    return status;
+  isa::Result<isa::Program> finished = trial.finish();
+  return finished.ok() ? isa::Status() : isa::Status(finished.error());
+}
+
 FailureOr<model::Dataflow>
 ProgramEmitter::chooseDataflow(AttentionOp op,
                                const model::AttentionShape &shape,
@@ -152,60 +197,20 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
       model::searchDataflows(device, shape, search);
   if (!found.ok())
     return LogicalResult(check(found.error(), op));
-  // The best for which a program exists and fits: asked of the generator with
-  // tensors of the same shapes.
   std::string why = "the space is empty";
   for (auto [rank, candidate] : llvm::enumerate(found->ranked)) {
-    isa::Builder trial("trial", isa::targetOf(device));
-    auto heads = [&](const char *name, int64_t count, int64_t length,
-                     int64_t width) {
-      isa::Tensor tensor;
-      tensor.name = name;
-      tensor.type = options.type;
-      tensor.shape = {shape.batch * length, count * width};
-      isa::HeadsView view;
-      view.tensor = trial.tensor(std::move(tensor));
-      view.batch = {0, length};
-      view.head = {1, width};
-      return view;
-    };
-    isa::HeadsView q = heads("q", shape.heads, shape.queries, shape.headDim),
-                   k = heads("k", shape.kvHeadCount(), shape.keys,
-                             shape.headDim),
-                   v = heads("v", shape.kvHeadCount(), shape.keys,
-                             shape.valueWidth()),
-                   o = heads("o", shape.heads, shape.queries,
-                             shape.valueWidth());
-    isa::AttentionScore plain = score;
-    auto biasLike = [&](isa::TensorId tensor) {
-      isa::Tensor bias;
-      bias.name = "bias";
-      bias.type = b[tensor].type;
-      bias.shape = b[tensor].shape;
-      return trial.tensor(std::move(bias));
-    };
-    if (score.keyBias)
-      plain.keyBias = biasLike(*score.keyBias);
-    if (score.bias)
-      plain.bias->tensor = biasLike(score.bias->tensor);
     isa::Status status =
-        isa::emitAttention(trial, device, shape, candidate.dataflow,
-                           options.type, q, k, v, o, plain);
-    if (status.ok()) {
-      isa::Result<isa::Program> program = trial.finish();
-      if (program.ok()) {
-        chosenRemark(op, "Attention")
-            << remark::add("{0}", model::toString(candidate.dataflow))
-            << remark::metric("rank", int64_t(rank + 1))
-            << remark::metric(
-                   "cycles",
-                   llvm::formatv("{0:f0}", candidate.cost.cycles).str());
-        return candidate.dataflow;
-      }
-      why = program.error().message;
-    } else {
+        tryDataflow(device, shape, candidate.dataflow, options.type, score, b);
+    if (!status.ok()) {
       why = status.error().message;
+      continue;
     }
+    chosenRemark(op, "Attention")
+        << remark::add("{0}", model::toString(candidate.dataflow))
+        << remark::metric("rank", int64_t(rank + 1))
+        << remark::metric("cycles",
+                          llvm::formatv("{0:f0}", candidate.cost.cycles).str());
+    return candidate.dataflow;
   }
   return op.emitOpError("has no dataflow on ")
          << device.name << ", expected one; the last of "
@@ -259,7 +264,8 @@ LogicalResult ProgramEmitter::emitBias(AttentionOp op, Value bias,
   return success();
 }
 
-LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
+/// The sizes of an attention, all of them static.
+static FailureOr<model::AttentionShape> readShape(AttentionOp op) {
   using Role = AttentionOp::Role;
   for (Role role : {Role::Q, Role::K, Role::V, Role::Out})
     if (!op.getShapedType(role).hasStaticShape() ||
@@ -274,18 +280,14 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
   shape.keys = op.getStaticSize(Role::K, AttentionOp::Sequence);
   shape.headDim = op.getStaticSize(Role::Q, AttentionOp::Width);
   shape.valueDim = op.getStaticSize(Role::V, AttentionOp::Width);
+  return shape;
+}
 
-  isa::AttentionScore score;
-  std::optional<double> scale = op.getConstantScale();
-  if (!scale) {
-    linalg::GenericOp scaled = scaleQueries(op);
-    if (!scaled)
-      return op.emitOpError("has a scale that is computed, expected a constant "
-                            "or the element of a tensor");
-    if (failed(emit(scaled)))
-      return failure();
-  }
-  score.scale = static_cast<float>(scale.value_or(1.0));
+/// Reads what is a number in a program and a value in the operation: the first
+/// position of the queries and the number of keys that exist. Refuses guards
+/// that no instruction has.
+static LogicalResult readLimits(AttentionOp op, model::AttentionShape &shape,
+                                isa::AttentionScore &score) {
   if (op.getOffset()) {
     std::optional<int64_t> offset = getConstantIntValue(op.getOffset());
     if (!offset || *offset < 0)
@@ -304,6 +306,29 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
     return op.emitOpError("gives zeros for rows of undefined scores, expected "
                           "guard(none) or guard(unseen); no instruction drops "
                           "NaN");
+  return success();
+}
+
+LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
+  using Role = AttentionOp::Role;
+  FailureOr<model::AttentionShape> sizes = readShape(op);
+  if (failed(sizes))
+    return failure();
+  model::AttentionShape shape = *sizes;
+
+  isa::AttentionScore score;
+  std::optional<double> scale = op.getConstantScale();
+  if (!scale) {
+    linalg::GenericOp scaled = scaleQueries(op);
+    if (!scaled)
+      return op.emitOpError("has a scale that is computed, expected a constant "
+                            "or the element of a tensor");
+    if (failed(emit(scaled)))
+      return failure();
+  }
+  score.scale = static_cast<float>(scale.value_or(1.0));
+  if (failed(readLimits(op, shape, score)))
+    return failure();
   FailureOr<ScorePlan> plan = planScore(op, score.offset, shape.keys);
   if (failed(plan))
     return failure();

@@ -313,128 +313,162 @@ LogicalResult ProgramEmitter::emitProducts(nm::MatmulOp op) {
   return emitEpilogue(op, isa::Strided::inOrder(product, sizes.vec()));
 }
 
-LogicalResult ProgramEmitter::emitContraction(linalg::GenericOp op) {
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+/// The dimensions that a map reads, in its order.
+static std::vector<int64_t> dimsOf(AffineMap map) {
+  std::vector<int64_t> dims;
+  for (AffineExpr result : map.getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(result))
+      dims.push_back(dim.getPosition());
+  return dims;
+}
+
+static std::vector<int64_t>
+joined(std::initializer_list<ArrayRef<int64_t>> lists) {
+  std::vector<int64_t> all;
+  for (ArrayRef<int64_t> list : lists)
+    all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
+/// Sorts the loops of a contraction by who reads them, those of the result in
+/// its order; nothing if it is no product of matrices.
+static std::optional<ContractionLoops> classifyLoops(ArrayRef<AffineMap> maps,
+                                                     ArrayRef<int64_t> ranges) {
+  ContractionLoops loops;
   auto reads = [&](unsigned operand, unsigned dim) {
     return maps[operand].isFunctionOfDim(dim);
   };
-  // Loops in the order of the result, then those of the sum.
-  std::vector<int64_t> batch, rows, cols, inner;
   bool isProduct = llvm::all_of(maps, [](AffineMap map) {
     return map.isProjectedPermutation(/*allowZeroInResults=*/true);
   });
-  for (AffineExpr result : maps[2].getResults())
-    if (auto dim = dyn_cast<AffineDimExpr>(result)) {
-      unsigned loop = dim.getPosition();
-      bool isLeft = reads(0, loop), isRight = reads(1, loop);
-      isProduct &= isLeft || isRight || ranges[loop] == 1;
-      (isLeft && isRight ? batch : isRight ? cols : rows).push_back(loop);
-    }
+  for (int64_t loop : dimsOf(maps[2])) {
+    bool isLeft = reads(0, loop), isRight = reads(1, loop);
+    isProduct &= isLeft || isRight || ranges[loop] == 1;
+    (isLeft && isRight ? loops.batch
+     : isRight         ? loops.cols
+                       : loops.rows)
+        .push_back(loop);
+  }
   for (unsigned loop = 0; loop != ranges.size(); ++loop)
     if (!reads(2, loop)) {
       isProduct &= (reads(0, loop) && reads(1, loop)) || ranges[loop] == 1;
-      inner.push_back(loop);
+      loops.inner.push_back(loop);
     }
   if (!isProduct)
-    return emitDirect(op);
+    return std::nullopt;
   auto product = [&](ArrayRef<int64_t> list) {
     int64_t size = 1;
     for (int64_t dim : list)
       size *= ranges[dim];
     return size;
   };
-  auto joined = [](std::initializer_list<ArrayRef<int64_t>> lists) {
-    std::vector<int64_t> all;
-    for (ArrayRef<int64_t> list : lists)
-      all.insert(all.end(), list.begin(), list.end());
-    return all;
-  };
-  int64_t batches = product(batch);
-  model::ProjectionShape shape{
-      product(rows), product(inner), product(cols), {}};
-
-  // Activations by a weight that lies as one, with what they are added to.
-  std::vector<int64_t> order = joined({batch, rows, cols}), written;
-  for (AffineExpr result : maps[2].getResults())
-    if (auto dim = dyn_cast<AffineDimExpr>(result))
-      written.push_back(dim.getPosition());
+  loops.batches = product(loops.batch);
+  loops.shape = {
+      product(loops.rows), product(loops.inner), product(loops.cols), {}};
+  loops.order = joined({loops.batch, loops.rows, loops.cols});
   auto dropUnits = [&](std::vector<int64_t> list) {
     llvm::erase_if(list, [&](int64_t dim) { return ranges[dim] == 1; });
     return list;
   };
-  bool isInOrder = dropUnits(order) == dropUnits(written);
+  loops.isInOrder = dropUnits(loops.order) == dropUnits(dimsOf(maps[2]));
+  return loops;
+}
+
+LogicalResult ProgramEmitter::emitContraction(linalg::GenericOp op) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  std::optional<ContractionLoops> loops = classifyLoops(maps, ranges);
+  if (!loops)
+    return emitDirect(op);
   FailureOr<isa::Strided> lhs = view(op.getInputs()[0], op);
   FailureOr<isa::Strided> rhs = failed(lhs) ? lhs : view(op.getInputs()[1], op);
   if (failed(rhs))
     return failure();
   isa::Strided left = throughMap(*lhs, maps[0], ranges)
-                          ->permuted(joined({batch, rows, inner})),
+                          ->permuted(joined(
+                              {loops->batch, loops->rows, loops->inner})),
                right = *throughMap(*rhs, maps[1], ranges);
-  Value result = op.getResult(0);
-  Value before = op.getOutputs()[0];
-  FailureOr<Known> init = lookup(before, op);
+  FailureOr<Known> init = lookup(op.getOutputs()[0], op);
   if (failed(init))
     return failure();
-  if (batches == 1 && isInOrder) {
-    FailureOr<isa::TensorId> input =
-        inPlace(left, {shape.tokens, shape.in}, op);
-    isa::Strided outFirst = right.permuted(joined({cols, inner})),
-                 inFirst = right.permuted(joined({inner, cols}));
-    isa::Weight weight;
-    weight.transposed = inFirst.isInOrder() && !outFirst.isInOrder();
-    FailureOr<isa::TensorId> values =
-        weight.transposed ? inPlace(inFirst, {shape.in, shape.out}, op)
-                          : inPlace(outFirst, {shape.out, shape.in}, op);
-    if (failed(input) || failed(values))
-      return failure();
-    weight.values = *values;
-    Expression addend = init->value;
-    if (!addend.isConstant()) {
-      FailureOr<isa::TensorId> tensor =
-          matrix(before, shape.tokens, shape.out, op);
-      if (failed(tensor))
-        return failure();
-      addend = x.tensor(static_cast<int>(tensor->index));
-    }
-    return emitProduct(op, shape, *input, weight,
-                       Expressions::add(x.accumulator(), addend));
-  }
+  if (loops->batches == 1 && loops->isInOrder)
+    return emitByWeight(op, *loops, left, right, init->value);
+
   // [batch, rows, inner] by [batch, cols, inner], each as one matrix.
-  isa::TensorId sums = temporary(batches * shape.tokens, shape.out);
+  const model::ProjectionShape &shape = loops->shape;
+  isa::TensorId sums = temporary(loops->batches * shape.tokens, shape.out);
   auto flat = [&](const isa::Strided &operand, int64_t width) {
     std::optional<isa::Strided> whole =
-        operand.reshaped({batches, width, shape.in});
+        operand.reshaped({loops->batches, width, shape.in});
     return whole ? *whole : operand;
   };
-  if (failed(emitBatches(
-          op, batches, shape, flat(left, shape.tokens),
-          flat(right.permuted(joined({batch, cols, inner})), shape.out), sums)))
+  isa::Strided turned =
+      right.permuted(joined({loops->batch, loops->cols, loops->inner}));
+  if (failed(emitBatches(op, loops->batches, shape, flat(left, shape.tokens),
+                         flat(turned, shape.out), sums)))
     return failure();
   std::vector<int64_t> sizes;
-  for (int64_t dim : order)
+  for (int64_t dim : loops->order)
     sizes.push_back(ranges[dim]);
-  isa::Strided found = isa::Strided::inOrder(sums, sizes), turned = found;
+  return addSums(op, loops->order, isa::Strided::inOrder(sums, sizes),
+                 init->value);
+}
+
+LogicalResult ProgramEmitter::emitByWeight(linalg::GenericOp op,
+                                           const ContractionLoops &loops,
+                                           const isa::Strided &left,
+                                           const isa::Strided &right,
+                                           const Expression &before) {
+  const model::ProjectionShape &shape = loops.shape;
+  FailureOr<isa::TensorId> input = inPlace(left, {shape.tokens, shape.in}, op);
+  isa::Strided outFirst = right.permuted(joined({loops.cols, loops.inner})),
+               inFirst = right.permuted(joined({loops.inner, loops.cols}));
+  isa::Weight weight;
+  weight.transposed = inFirst.isInOrder() && !outFirst.isInOrder();
+  FailureOr<isa::TensorId> values =
+      weight.transposed ? inPlace(inFirst, {shape.in, shape.out}, op)
+                        : inPlace(outFirst, {shape.out, shape.in}, op);
+  if (failed(input) || failed(values))
+    return failure();
+  weight.values = *values;
+  Expression addend = before;
+  if (!addend.isConstant()) {
+    FailureOr<isa::TensorId> tensor =
+        matrix(op.getOutputs()[0], shape.tokens, shape.out, op);
+    if (failed(tensor))
+      return failure();
+    addend = x.tensor(static_cast<int>(tensor->index));
+  }
+  return emitProduct(op, shape, *input, weight,
+                     Expressions::add(x.accumulator(), addend));
+}
+
+LogicalResult ProgramEmitter::addSums(linalg::GenericOp op,
+                                      ArrayRef<int64_t> order,
+                                      const isa::Strided &sums,
+                                      const Expression &before) {
+  Value result = op.getResult(0);
+  isa::Strided turned = sums;
   turned.sizes.clear();
   turned.strides.clear();
-  for (AffineExpr expr : maps[2].getResults()) {
+  for (AffineExpr expr : op.getIndexingMapsArray()[2].getResults()) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
-    auto place =
-        dim ? llvm::find(order, int64_t(dim.getPosition())) : order.end();
-    size_t at = static_cast<size_t>(place - order.begin());
-    turned.sizes.push_back(dim ? found.sizes[at] : 1);
-    turned.strides.push_back(dim ? found.strides[at] : 0);
+    size_t at =
+        dim ? llvm::find(order, int64_t(dim.getPosition())) - order.begin() : 0;
+    turned.sizes.push_back(dim ? sums.sizes[at] : 1);
+    turned.strides.push_back(dim ? sums.strides[at] : 0);
   }
-  if (init->value.isConstant() && init->value.constant() == 0) {
+  if (before.isConstant() && before.constant() == 0) {
     views[result] = turned;
     return success();
   }
   auto type = cast<RankedTensorType>(result.getType());
   int64_t width = columnsOf(result), height = type.getNumElements() / width;
   FailureOr<Cell> sum = cellOf(turned, height, width, op);
-  FailureOr<Cell> start = Cell{{}, init->value.constant()};
-  if (succeeded(sum) && !init->value.isConstant()) {
-    FailureOr<isa::TensorId> tensor = matrix(before, height, width, op);
+  FailureOr<Cell> start = Cell{{}, before.constant()};
+  if (succeeded(sum) && !before.isConstant()) {
+    FailureOr<isa::TensorId> tensor =
+        matrix(op.getOutputs()[0], height, width, op);
     if (failed(tensor))
       return failure();
     start = Cell{*tensor, 0};

@@ -40,6 +40,17 @@ inline remark::detail::InFlightRemark chosenRemark(Operation *op,
                                           "convert-to-attacc"));
 }
 
+/// The loops of a contraction that is a product of matrices.
+struct ContractionLoops {
+  /// Of both operands and the result, of each operand alone, of the sum.
+  std::vector<int64_t> batch, rows, cols, inner;
+  std::vector<int64_t> order; ///< batch, rows, cols
+  int64_t batches;            ///< iterations of the batch loops
+  model::ProjectionShape shape;
+  /// The result lies in that order but for loops of one iteration.
+  bool isInOrder;
+};
+
 class ProgramEmitter {
 public:
   ProgramEmitter(func::FuncOp func, const ProgramOptions &options);
@@ -229,6 +240,16 @@ private:
   // Products.cpp
   LogicalResult emitMatmul(nm::MatmulOp op);
   LogicalResult emitContraction(linalg::GenericOp op);
+  /// Activations by a weight that lies as one, with what they are added to,
+  /// `before`.
+  LogicalResult emitByWeight(linalg::GenericOp op,
+                             const ContractionLoops &loops,
+                             const isa::Strided &left,
+                             const isa::Strided &right,
+                             const Expression &before);
+  /// The result of `op`: sums along the loops `order`, and `before`.
+  LogicalResult addSums(linalg::GenericOp op, ArrayRef<int64_t> order,
+                        const isa::Strided &sums, const Expression &before);
   /// `value` of the accumulator of input times weight; the result of `op`.
   LogicalResult emitProduct(Operation *op, const model::ProjectionShape &shape,
                             isa::TensorId input, const isa::Weight &weight,

@@ -137,20 +137,6 @@ struct LowerParam : OpConversionPattern<ParamOp> {
   }
 };
 
-struct LowerMatmul : OpConversionPattern<MatmulOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(MatmulOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    ReferenceBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, emitReferenceMatmul(b, op, adaptor.getLhs(),
-                                               adaptor.getRhs(),
-                                               adaptor.getEpilogueOperands(),
-                                               adaptor.getInit()));
-    return success();
-  }
-};
-
 /// A constant of encoded type holds its zeros.
 struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -192,8 +178,9 @@ struct LowerToLinalgPass
     RewritePatternSet patterns(context);
     ConversionTarget target(*context);
     patterns.add<LowerPrune, LowerCompress, LowerDecompress, LowerAssemble,
-                 LowerDisassemble, LowerParam, LowerMatmul, LowerConstant>(
-        converter, context);
+                 LowerDisassemble, LowerParam, LowerConstant>(converter,
+                                                              context);
+    populateReferenceMatmul(converter, patterns);
     populateTensorTypeConversion(converter, patterns, target);
     target.addIllegalOp<PruneOp, CompressOp, DecompressOp, AssembleOp,
                         DisassembleOp, MatmulOp>();

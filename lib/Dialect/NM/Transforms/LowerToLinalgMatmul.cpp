@@ -159,3 +159,26 @@ Value mlir::nm::emitReferenceMatmul(ReferenceBuilder &b, MatmulOp op, Value lhs,
                          block.getTerminator()->getOperand(0));
                    });
 }
+
+namespace {
+
+struct LowerMatmul : OpConversionPattern<MatmulOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(MatmulOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ReferenceBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, emitReferenceMatmul(b, op, adaptor.getLhs(),
+                                               adaptor.getRhs(),
+                                               adaptor.getEpilogueOperands(),
+                                               adaptor.getInit()));
+    return success();
+  }
+};
+
+} // namespace
+
+void mlir::nm::populateReferenceMatmul(const TypeConverter &converter,
+                                       RewritePatternSet &patterns) {
+  patterns.add<LowerMatmul>(converter, patterns.getContext());
+}

@@ -15,6 +15,7 @@
 #define NM_DIALECT_NM_TRANSFORMS_REFERENCELOWERING_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/DialectConversion.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 
 namespace mlir::nm {
@@ -51,6 +52,11 @@ public:
 /// element-wise linalg.generic that holds the epilogue.
 Value emitReferenceMatmul(ReferenceBuilder &b, MatmulOp op, Value lhs,
                           Value rhs, ValueRange epilogueOperands, Value init);
+
+/// Converts each nm.matmul to its reference, on operands as `converter` makes
+/// them.
+void populateReferenceMatmul(const TypeConverter &converter,
+                             RewritePatternSet &patterns);
 
 } // namespace mlir::nm
 

@@ -25,6 +25,9 @@
 using namespace mlir;
 using namespace mlir::step;
 
+/// Lanes that are sorted together.
+static constexpr int64_t kSortedLanes = 8;
+
 static Value index(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
 }
@@ -82,17 +85,32 @@ static void sortDescending(ImplicitLocOpBuilder &b,
     }
 }
 
+/// `rows` in descending order, from row 1 of `memory` on. Some lanes at a time:
+/// sixteen rows of a whole vector are twice what AVX2 has registers, and their
+/// network would wait for the stack.
+static void sortInto(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
+                     Value memory) {
+  int64_t lanes = rowType(memory).getDimSize(0);
+  int64_t width = lanes % kSortedLanes == 0 ? kSortedLanes : lanes;
+  for (int64_t first = 0; first < lanes; first += width) {
+    SmallVector<Value> parts;
+    for (Value row : rows)
+      parts.push_back(vector::ExtractStridedSliceOp::create(
+          b, row, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{width},
+          ArrayRef<int64_t>{1}));
+    sortDescending(b, parts);
+    for (auto [i, part] : llvm::enumerate(parts))
+      vector::StoreOp::create(b, part, memory,
+                              ValueRange{index(b, i + 1), index(b, first)});
+  }
+}
+
 GroupCut::Ends GroupCut::emit(ImplicitLocOpBuilder &b, ArrayRef<Value> rows,
                               Value n) const {
   auto m = static_cast<int64_t>(rows.size());
   int64_t most = (m + 1) / 2;
-  SmallVector<Value> sorted(rows);
-  MutableArrayRef<Value> halves(sorted);
-  sortDescending(b, halves.take_front(most));
-  sortDescending(b, halves.drop_front(most));
-  for (int64_t i = 0; i < m; ++i)
-    storeRow(b, sorted[i], i < most ? upper : lower,
-             i < most ? i + 1 : i + 1 - most);
+  sortInto(b, rows.take_front(most), upper);
+  sortInto(b, rows.drop_front(most), lower);
 
   Value one = index(b, 1);
   Value first = arith::MaxSIOp::create(

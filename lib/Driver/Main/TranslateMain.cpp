@@ -36,6 +36,8 @@ struct TranslateOptions {
                              cl::init("-")};
   cl::opt<std::string> output{"o", cl::desc("output file"),
                               cl::value_desc("file"), cl::init("-")};
+  cl::alias outputName{"output", cl::desc("the same as -o"),
+                       cl::aliasopt(output)};
   cl::opt<bool> allowUnregistered{
       "allow-unregistered-dialect",
       cl::desc("take operations of dialects that are not registered")};

@@ -90,6 +90,7 @@ FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
 FORMS += [(("nm-compile", "output"), ["nm-compile", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
 FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
+          (("nm-translate", "output"), ["nm-translate", "--mlir-to-llvmir", "empty.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),
           (("nm-pifo mesh", "o"), ["nm-pifo", "mesh", "hardware"])]

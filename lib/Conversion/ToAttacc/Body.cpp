@@ -251,7 +251,8 @@ ProgramEmitter::Body::least(Value l, Value r, std::optional<TensorId> dest) {
     return e.combine(kind, a, b, rows, cols, to, op);
   };
   Cell sides[2];
-  for (auto [side, operand] : llvm::zip(sides, ArrayRef{l, r})) {
+  const Value operands[] = {l, r};
+  for (auto [side, operand] : llvm::zip(sides, operands)) {
     FailureOr<Cell> cell = get(operand, {});
     if (succeeded(cell))
       cell = cell->tensor ? combine(BinaryKind::Mul, *cell, minusOne, {})

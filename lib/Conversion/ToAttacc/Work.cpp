@@ -162,8 +162,8 @@ LogicalResult ProgramEmitter::workSum(const Expression &value, int64_t rows,
     if (atom.kind == Atom::Max &&
         !x.matchActivation(Expressions::single(index))) {
       Cell sides[2];
-      for (auto [side, part] :
-           llvm::zip(sides, ArrayRef{atom.argument, atom.argument2})) {
+      const Expression parts[] = {atom.argument, atom.argument2};
+      for (auto [side, part] : llvm::zip(sides, parts)) {
         if (part.isConstant()) {
           side = Cell{{}, part.constant()};
           continue;

@@ -266,7 +266,7 @@ struct GenerateAttentionPass
   /// Vectors of a register tile, up to those that the registers hold: wide ones
   /// load less for a multiply-add, narrow ones pad keys and columns less. Most
   /// loads hide behind multiply-adds, hence the quarter: with AVX-512, 4
-  /// vectors gained up to 5 % at a width of 64 and lost 18 % at 80. One vector
+  /// vectors gained 1 to 2 % at a width of 64 and lost 18 % at 80. One vector
   /// leaves too few sums to hide the latency of a multiply-add.
   static int64_t chooseTileVectors(AttentionOp op,
                                    const AttentionBlocking &blocking) {

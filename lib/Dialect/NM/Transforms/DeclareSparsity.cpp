@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "IntegerSign.h"
+
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Common/ElementTypes.h"
@@ -400,9 +402,17 @@ private:
                      << rt::shapeString(info->shape) << ", expected "
                      << rt::shapeString(expected);
     Type element = type.getElementType();
-    if (info->dtype != toDType(element))
-      return error() << "tensor '" << info->name << "' has element type "
-                     << info->dtypeText << ", expected " << element;
+    if (rt::DType expected = storedDType(op.getResult());
+        info->dtype != expected) {
+      InFlightDiagnostic diag = error();
+      diag << "tensor '" << info->name << "' has element type "
+           << info->dtypeText << ", expected " << element;
+      // Integers of the program have no sign of their own.
+      if (info->dtype == toDType(element, expected == toDType(element)))
+        diag << ", which the program reads as "
+             << ::nm::support::dtypeName(expected);
+      return diag;
+    }
     return success();
   }
 

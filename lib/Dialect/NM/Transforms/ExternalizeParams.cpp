@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "IntegerSign.h"
+
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "nm/Dialect/Common/ElementTypes.h"
@@ -28,25 +30,34 @@ namespace {
 struct Parameter {
   StringAttr key, scope;
   RankedTensorType type;
+  ::nm::support::DType dtype;
   LayoutAttr layout;
   SmallVector<Type> storage;
 
   bool operator==(const Parameter &other) const {
     return key == other.key && scope == other.scope && type == other.type &&
-           layout == other.layout;
+           dtype == other.dtype && layout == other.layout;
   }
 };
 
 std::optional<Parameter> getParameter(Operation *op) {
-  if (auto packed = dyn_cast<PackedParamOp>(op))
-    return Parameter{packed.getKeyAttr(), packed.getScopeAttr(),
-                     cast<RankedTensorType>(packed.getType()),
+  if (auto packed = dyn_cast<PackedParamOp>(op)) {
+    auto type = cast<RankedTensorType>(packed.getType());
+    // Packed integers are what products take, which is signed.
+    bool isDense = packed.getLayout().getKind() == LayoutKind::Dense;
+    return Parameter{packed.getKeyAttr(),
+                     packed.getScopeAttr(),
+                     type,
+                     isDense ? storedDType(packed->getResult(0))
+                             : toDType(type.getElementType()),
                      packed.getLayout(),
                      llvm::to_vector(packed->getResultTypes())};
+  }
   if (auto param = dyn_cast<ParamOp>(op))
     return Parameter{param.getKeyAttr(),
                      param.getScopeAttr(),
                      param.getResult().getType(),
+                     storedDType(param.getResult()),
                      LayoutAttr::get(op->getContext(), LayoutKind::Dense),
                      {param.getResult().getType()}};
   return std::nullopt;
@@ -60,8 +71,7 @@ llvm::json::Value toJson(const Parameter &parameter) {
   for (int64_t size : parameter.type.getShape())
     shape.push_back(size);
   entry["shape"] = std::move(shape);
-  entry["dtype"] = StringRef(
-      ::nm::support::dtypeName(toDType(parameter.type.getElementType())));
+  entry["dtype"] = StringRef(::nm::support::dtypeName(parameter.dtype));
   entry["sparsity"] = nullptr;
   if (SparsityAttr sparsity = getSparsity(parameter.type))
     entry["sparsity"] = llvm::json::Object{{"n", sparsity.getN()},

@@ -143,14 +143,8 @@ static Listing listProgram(const isa::Program &program) {
 static llvm::Expected<Listing>
 listModule(std::unique_ptr<llvm::MemoryBuffer> content,
            const InspectOptions &options, DialectRegistry &registry) {
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.printOpOnDiagnostic(false);
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(withPrintableName(std::move(content)),
-                             llvm::SMLoc());
-  SourceMgrDiagnosticHandler handler(sources, &context);
-  escapeDiagnostics(context);
-  auto source = parseSource(sources, context);
+  ModuleParser parser(registry, std::move(content));
+  auto source = parseSource(parser.sources, parser.context);
   if (!source)
     return source.takeError();
   auto program = readProgram(*source->module, options.file);

@@ -95,10 +95,9 @@ static DialectRegistry &withTranslations(DialectRegistry &registry) {
 }
 
 // One thread, so that the times of passes do not overlap.
-Model::Model(const CompileOptions &options, DialectRegistry &registry,
-             std::unique_ptr<llvm::MemoryBuffer> content)
-    : options(options),
-      context(withTranslations(registry), MLIRContext::Threading::DISABLED),
+ModuleParser::ModuleParser(const DialectRegistry &registry,
+                           std::unique_ptr<llvm::MemoryBuffer> content)
+    : context(registry, MLIRContext::Threading::DISABLED),
       handler(sources, &context) {
   // A message about a parameter is not followed by the operation and its types.
   context.printOpOnDiagnostic(false);
@@ -107,14 +106,19 @@ Model::Model(const CompileOptions &options, DialectRegistry &registry,
   escapeDiagnostics(context);
 }
 
+Model::Model(const CompileOptions &options, DialectRegistry &registry,
+             std::unique_ptr<llvm::MemoryBuffer> content)
+    : options(options), parser(withTranslations(registry), std::move(content)) {
+}
+
 llvm::Error Model::parse(OnnxImportOptions onnx) {
   auto sizes = parseSizes(options.sizes);
   if (!sizes)
     return sizes.takeError();
   onnx.sizes = std::move(*sizes);
-  if (llvm::Error error = collectRemarks(context, options, log))
+  if (llvm::Error error = collectRemarks(parser.context, options, log))
     return error;
-  auto parsed = parseSource(sources, context, onnx);
+  auto parsed = parseSource(parser.sources, parser.context, onnx);
   if (!parsed)
     return parsed.takeError();
   source = std::move(*parsed);

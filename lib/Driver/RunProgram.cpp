@@ -5,8 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/IR/Diagnostics.h"
-#include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Model.h"
 #include "nm/Driver/Modes.h"
 #include "nm/Driver/Run.h"
@@ -38,14 +36,8 @@ readModule(std::unique_ptr<llvm::MemoryBuffer> content, StringRef path,
     return makeError("'{0}' is no program of an accelerator{1}; nm-run {0} "
                      "--target=edge compiles and runs a model",
                      path, other.empty() ? "" : " but " + other);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.printOpOnDiagnostic(false);
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(withPrintableName(std::move(content)),
-                             llvm::SMLoc());
-  SourceMgrDiagnosticHandler handler(sources, &context);
-  escapeDiagnostics(context);
-  auto source = parseSource(sources, context);
+  ModuleParser parser(registry, std::move(content));
+  auto source = parseSource(parser.sources, parser.context);
   if (!source)
     return source.takeError();
   auto program = readProgram(*source->module, path);

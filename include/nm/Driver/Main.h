@@ -29,6 +29,8 @@ std::string llvmVersion();
 
 /// Prints "error: ..." after what is on standard output; returns 1.
 int reportError(llvm::Error error);
+/// What a tool ends with: 0, or an error that is reported.
+int exitCode(llvm::Error error);
 
 /// A file as a stream of LLVM; errors appear at commit.
 class OutputStream final : public llvm::raw_ostream {

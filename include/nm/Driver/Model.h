@@ -36,6 +36,16 @@ struct ModelFile {
 /// they are.
 llvm::Expected<ModelFile> readModel(CompileOptions &options);
 
+/// What parses one module on one thread, and prints its diagnostics.
+struct ModuleParser {
+  ModuleParser(const DialectRegistry &registry,
+               std::unique_ptr<llvm::MemoryBuffer> content);
+
+  MLIRContext context;
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler handler;
+};
+
 /// A parsed model. Its remarks are collected, and written when writeRemarks()
 /// says so: also if the compilation failed, for they say why.
 class Model {
@@ -52,9 +62,7 @@ public:
 
 private:
   const CompileOptions &options;
-  MLIRContext context;
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler;
+  ModuleParser parser;
 
 public:
   Source source; ///< lives in the context

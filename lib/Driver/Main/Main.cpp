@@ -46,6 +46,10 @@ int driver::reportError(llvm::Error error) {
   return 1;
 }
 
+int driver::exitCode(llvm::Error error) {
+  return error ? reportError(std::move(error)) : 0;
+}
+
 int driver::runTool(int argc, char **argv, llvm::function_ref<int()> work) {
   // Before InitLLVM, which opens streams that are closed as if they were not.
   support::startTool();

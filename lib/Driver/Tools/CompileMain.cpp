@@ -108,13 +108,9 @@ int driver::compileMain(int argc, char **argv) {
   tools::addProof(line, options);
   line.group("Reports");
   tools::addRemarks(line, options);
-  auto outcome = line.parse(argc, argv);
-  if (!outcome)
-    return reportError(toError(outcome.error()));
-  if (*outcome == CommandLine::Outcome::Done)
-    return 0;
+  if (std::optional<int> code = tools::parse(line, argc, argv))
+    return *code;
   options.given = line.given();
   tools::parseForeign(argv[0], texts);
-  llvm::Error error = compile(options, texts);
-  return error ? reportError(std::move(error)) : 0;
+  return exitCode(compile(options, texts));
 }

@@ -90,11 +90,7 @@ int driver::inspectMain(int argc, char **argv) {
   line.group("Masks of checkpoints");
   tools::addMasks(line, options.mask, texts, false);
   line.renamed("report-json", "json");
-  auto outcome = line.parse(argc, argv);
-  if (!outcome)
-    return reportError(toError(outcome.error()));
-  if (*outcome == CommandLine::Outcome::Done)
-    return 0;
-  llvm::Error error = inspect(line, options, texts, device);
-  return error ? reportError(std::move(error)) : 0;
+  if (std::optional<int> code = tools::parse(line, argc, argv))
+    return *code;
+  return exitCode(inspect(line, options, texts, device));
 }

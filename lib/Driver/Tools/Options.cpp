@@ -8,6 +8,7 @@
 #include "Options.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
+#include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
 #include "nm/Machine/Device.h"
 #include "nm/Registration.h"
@@ -176,6 +177,15 @@ void tools::addAccelerator(CommandLine &line, std::string &target,
                 return support::Status();
               });
   line.suggest("target", names);
+}
+
+std::optional<int> tools::parse(CommandLine &line, int argc, char **argv) {
+  auto outcome = line.parse(argc, argv);
+  if (!outcome)
+    return reportError(toError(outcome.error()));
+  if (*outcome == CommandLine::Outcome::Done)
+    return 0;
+  return std::nullopt;
 }
 
 void tools::registerForeign() {

@@ -10,6 +10,7 @@
 
 #include "nm/Driver/Options.h"
 #include "nm/Support/Options.h"
+#include <optional>
 
 namespace mlir::nm::driver::tools {
 
@@ -47,6 +48,11 @@ void addSimulating(::nm::support::CommandLine &line, bool &timingOnly,
 /// --target, for an accelerator.
 void addAccelerator(::nm::support::CommandLine &line, std::string &target,
                     const std::string &help);
+
+/// Parses the command line; what to exit with if that was all: --help and its
+/// like, or an error, which is reported.
+std::optional<int> parse(::nm::support::CommandLine &line, int argc,
+                         char **argv);
 
 /// Declares the --mlir-* options of LLVM; before parsing.
 void registerForeign();

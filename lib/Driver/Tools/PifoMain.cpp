@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Mesh.h"
+#include "Options.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/Support.h"
@@ -151,15 +152,10 @@ int mlir::nm::driver::pifoMain(int argc, char **argv) {
   addOptions(line, options, numbers);
   tools::MeshCommand mesh;
   line.command(mesh.line);
-  auto outcome = line.parse(argc, argv);
-  if (!outcome)
-    return reportError(toError(outcome.error()));
-  if (*outcome == CommandLine::Outcome::Done)
-    return 0;
-  if (line.chosen()) {
-    llvm::Error error = mesh.run();
-    return error ? reportError(std::move(error)) : 0;
-  }
+  if (std::optional<int> code = tools::parse(line, argc, argv))
+    return *code;
+  if (line.chosen())
+    return exitCode(mesh.run());
   options.link.overhead = static_cast<uint64_t>(numbers.overhead);
   options.maxFlows = static_cast<uint64_t>(numbers.maxFlows);
   options.rows = static_cast<size_t>(numbers.rows);

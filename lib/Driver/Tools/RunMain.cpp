@@ -111,13 +111,9 @@ int driver::runMain(int argc, char **argv) {
   tools::addSimulating(line, options.timingOnly, options);
   addReporting(line, options);
   addMoved(line);
-  auto outcome = line.parse(argc, argv);
-  if (!outcome)
-    return reportError(toError(outcome.error()));
-  if (*outcome == CommandLine::Outcome::Done)
-    return 0;
+  if (std::optional<int> code = tools::parse(line, argc, argv))
+    return *code;
   options.given = line.given();
   tools::parseForeign(argv[0], texts);
-  llvm::Error error = run(options, texts);
-  return error ? reportError(std::move(error)) : 0;
+  return exitCode(run(options, texts));
 }

@@ -104,13 +104,9 @@ int driver::simMain(int argc, char **argv) {
   addProgram(line, options, texts);
   addTenants(sharing, tenants);
   line.command(sharing);
-  auto outcome = line.parse(argc, argv);
-  if (!outcome)
-    return reportError(toError(outcome.error()));
-  if (*outcome == CommandLine::Outcome::Done)
-    return 0;
+  if (std::optional<int> code = tools::parse(line, argc, argv))
+    return *code;
   options.given = line.given();
   tenants.given = sharing.given();
-  llvm::Error error = line.chosen() ? share(tenants) : simulate(options, texts);
-  return error ? reportError(std::move(error)) : 0;
+  return exitCode(line.chosen() ? share(tenants) : simulate(options, texts));
 }

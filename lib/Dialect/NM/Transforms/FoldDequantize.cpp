@@ -18,6 +18,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
@@ -386,14 +387,6 @@ private:
     return sorted;
   }
 
-  static rt::DType typeOf(Type type, bool isUnsigned = false) {
-    return type.isF32()    ? rt::DType::F32
-           : type.isF16()  ? rt::DType::F16
-           : type.isBF16() ? rt::DType::BF16
-           : isUnsigned    ? rt::DType::U8
-                           : rt::DType::I8;
-  }
-
   static rt::Dequantized::Operand describe(const Leaf &leaf) {
     rt::Dequantized::Operand operand;
     if (!leaf.value) {
@@ -404,7 +397,7 @@ private:
     // A constant has no key; anything but nothing will do.
     auto param = leaf.value.getDefiningOp<ParamOp>();
     operand.key = param ? param.getKey().str() : "constant";
-    operand.dtype = typeOf(type.getElementType(), leaf.isUnsigned);
+    operand.dtype = toDType(type.getElementType(), leaf.isUnsigned);
     operand.shape.assign(type.getShape().begin(), type.getShape().end());
     operand.strides.assign(leaf.strides.begin(), leaf.strides.end());
     return operand;
@@ -439,8 +432,8 @@ private:
     tensor.values = describe(term.values);
     tensor.zero = describe(term.zero);
     tensor.scale = describe(term.scale);
-    tensor.compute = typeOf(term.compute);
-    tensor.dtype = typeOf(type.getElementType());
+    tensor.compute = toDType(term.compute);
+    tensor.dtype = toDType(type.getElementType());
     tensor.shape.assign(type.getShape().begin(), type.getShape().end());
     if (!rt::checkDequantized(tensor))
       return false;

@@ -14,7 +14,7 @@ __all__ = ["Error", "Recipe", "choose_kernels", "kernels", "save_checkpoint", "s
            "version"]
 
 
-def save_checkpoint(model, path, *, dense=False):
+def save_checkpoint(model, path, *, optimizer=None, dense=False):
     """Writes a torch model that a recipe trains: see nm.torch.save_checkpoint."""
     from nm.torch import save_checkpoint as save
-    return save(model, path, dense=dense)
+    return save(model, path, optimizer=optimizer, dense=dense)

@@ -20,11 +20,12 @@ def pack_mask(mask):
     return np.packbits(mask.reshape(-1), bitorder="little")
 
 
-def describe_mask(info, mask):
-    """The entry of a masked tensor (nm_recipe_info), whose mask goes by the name `mask`. Blocks of several
-    elements along the axis are as many times N of as many times M single ones."""
+def describe_mask(info, mask, axis=None):
+    """The entry of a masked tensor (nm_recipe_info), whose mask goes by the name `mask`; `axis` if the
+    tensor is saved in another shape than it is trained in. Blocks of several elements along the axis are
+    as many times N of as many times M single ones."""
     pattern = f"{info.n_now * info.block}:{info.m_now * info.block}"
-    entry = {"pattern": pattern, "axis": int(info.axis), "mask": mask}
+    entry = {"pattern": pattern, "axis": int(info.axis if axis is None else axis), "mask": mask}
     if info.transposable:
         entry["transposable"] = True
     return entry

@@ -7,20 +7,30 @@ whose axis a pattern lies may be cut at multiples of its block, M rows of the te
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from nm import _runtime
 from nm._training import Training
 from nm.recipe import Recipe
 
 
+class Place(NamedTuple):
+    """Where a part lies in its piece: the piece's shape, the part's first element there, row-major, and
+    the axis of the pattern in that shape."""
+    shape: tuple
+    first: int
+    axis: int
+
+
 class Part(NamedTuple):
-    """What of a piece lies in a range. `first` counts elements from the range's first."""
+    """What of a piece lies in a range. `first` counts elements from the range's first. `place` is None
+    where it is all of the piece."""
     name: str
     shape: tuple
     first: int
     pattern: str
     axis: int
+    place: Optional[Place] = None
 
     @property
     def count(self):
@@ -101,7 +111,8 @@ def _cut(training, name, shape, low, high, first, pattern, axis):
                 f"group of pattern {layout.pattern} along axis {layout.axis}; expected a multiple of "
                 f"{layout.block} (nm.torch.shard gives such ranges)")
     count = high - low
+    place = Place(shape, low, layout.axis)
     if layout.pattern == "dense":
-        return Part(name, (count,), first + low, "dense", 0)
+        return Part(name, (count,), first + low, "dense", 0, place)
     local = (count // layout.block, layout.group, layout.stride)
-    return Part(name, local, first + low, layout.pattern, 1)
+    return Part(name, local, first + low, layout.pattern, 1, place)

@@ -18,8 +18,8 @@ from torch.optim.optimizer import Optimizer as _TorchOptimizer
 
 from nm import _effective, _runtime
 from nm import flat as _flat
+from nm._saving import Owner, save_checkpoint  # noqa: F401 (save_checkpoint is a name of this module)
 from nm._training import Training
-from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
 from nm.recipe import Recipe
 
 shard = _flat.shard
@@ -38,27 +38,6 @@ class _Slot(NamedTuple):
         """Of this slot's elements in a tensor laid out like its own."""
         first = self.part.first * tensor.element_size()
         return tensor.data_ptr() + first if self.part.count else None
-
-
-class _Owner:
-    """The optimizer that trains a parameter, kept on the parameter: as long as the model is there, so
-    is what its masks are. Copies and pickles of a model have none."""
-
-    def __init__(self, optimizer, index):
-        self.optimizer, self.index = optimizer, index
-
-    def __reduce__(self):
-        return _no_owner, ()
-
-
-def _no_owner():
-    return None
-
-
-def _owner_of(tensor):
-    """The optimizer that trains a tensor and its index there, (None, 0) if there is none."""
-    owner = getattr(tensor, "_nm_owner", None)
-    return (owner.optimizer, owner.index) if owner is not None else (None, 0)
 
 
 def _describe(name, tensor):
@@ -123,7 +102,8 @@ class RecipeOptimizer(_TorchOptimizer):
         self._slots = []
         self._model = model is not None
         self._ranks = None if sharded is True else sharded or None
-        self._unchecked = bool(sharded)
+        #: Whether the ranks hold a part of the parameters each.
+        self.sharded = self._unchecked = bool(sharded)
         if sharded:
             self._training.set_combine(self._gather)
         own = self.recipe["optimizer"]
@@ -177,7 +157,7 @@ class RecipeOptimizer(_TorchOptimizer):
             raise
         for slot in slots:
             if slot.whole:
-                slot.tensor._nm_owner = _Owner(self, len(self._slots))
+                slot.tensor._nm_owner = Owner(self, len(self._slots))
             self._slots.append(slot)
         for tensor in group["params"]:
             self._tensors.append(tensor)
@@ -499,52 +479,3 @@ class MaskedSGD(RecipeOptimizer):
             _with_optimizer(recipe, "sgd", lr=lr, momentum=momentum, dampening=dampening,
                             weight_decay=weight_decay, nesterov=nesterov, maximize=maximize),
             pattern=pattern, axis=axis, trace=trace, sharded=sharded, model=model)
-
-
-def save_checkpoint(model, path, *, dense=False):
-    """Writes the model as safetensors with masks, patterns and recipe, all of it or nothing.
-
-    Weights are the effective ones, so that every reader sees sparse weights; `dense` writes the
-    trained ones, of which the masks hide some. The parameters' optimizer is found by itself.
-    """
-    tensors, kept, alias = [], {}, {}
-    patterns, optimizers = {}, []
-    keep = []
-    for key, value in model.state_dict(keep_vars=True).items():
-        plain = value.detach().cpu().contiguous()
-        place = (plain.data_ptr(), plain.shape, plain.dtype)
-        if plain.numel() and value.is_contiguous() and place in kept:
-            alias[key] = kept[place]
-            continue
-        kept[place] = key
-        optimizer, index = _owner_of(value)
-        if optimizer is not None:
-            if optimizer not in optimizers:
-                optimizers.append(optimizer)
-            info = optimizer._training.info(index)
-            if info.masked:
-                tensors.append((key + "_mask", "u8", pack_mask(optimizer.mask(value).numpy())))
-                patterns[key] = describe_mask(info, key + "_mask")
-                plain = (optimizer.weights(value).to(plain.dtype) if dense
-                         else optimizer.effective(value))
-        keep.append(plain)
-        tensors.append((key, *_as_array(key, plain)))
-    if not optimizers:
-        raise _runtime.Error("no parameter of the model is trained by a recipe, so that there is no "
-                             "pattern to save; any writer of safetensors saves the weights")
-    if len(optimizers) > 1:
-        raise _runtime.Error(f"the model is trained by {len(optimizers)} optimizers, expected one")
-    write_checkpoint(path, tensors, describe_training(optimizers[0]._training, patterns),
-                     {"format": "pt", **alias})
-
-
-def _as_array(key, tensor):
-    """Name of the element type and the bytes as an array."""
-    names = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16",
-             torch.float64: "f64", torch.int64: "i64", torch.int32: "i32", torch.int16: "i16",
-             torch.int8: "i8", torch.uint8: "u8", torch.bool: "bool"}
-    if tensor.dtype not in names:
-        raise _runtime.Error(f"'{key}' has element type {tensor.dtype}, which safetensors lacks")
-    if tensor.dtype == torch.bfloat16:
-        return "bf16", tensor.view(torch.int16).numpy()
-    return names[tensor.dtype], tensor.numpy()

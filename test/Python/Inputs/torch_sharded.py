@@ -12,6 +12,7 @@ import queue as queues
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 
 import torch
 import torch.distributed
@@ -57,6 +58,13 @@ class Whole:
     def weights(self):
         return [t.detach() for t in self.tensors]
 
+    def save(self, path, **options):
+        """Saves and gives the bytes that were written, None on the rank that does not write."""
+        return saved(self.named(), path, **options)
+
+    def named(self):
+        return {name: tensor for (name, _), tensor in zip(SHAPES, self.tensors)}
+
     def step(self, found):
         for tensor, gradient in zip(self.tensors, found):
             tensor.grad = gradient
@@ -72,6 +80,14 @@ class Zero(Whole):
 
     def step(self, found):
         return super().step(found).optim
+
+    def save(self, path, **options):
+        return saved(self.named(), path, optimizer=self.optimizer, **options)
+
+
+def saved(model, path, **options):
+    nm.save_checkpoint(model, path, **options)
+    return Path(path).read_bytes() if Path(path).exists() else None
 
 
 def flatten(tensors):
@@ -96,6 +112,9 @@ class ZeroFlat:
             flat.grad = flatten(found[2 * i:2 * i + 2])
         self.optimizer.step()
         return self.optimizer.optim
+
+    def save(self, path, **options):
+        return saved({}, path, optimizer=self.optimizer, **options)
 
 
 def unflatten(flat):
@@ -137,6 +156,29 @@ class Ranges:
             raise AssertionError("padding was trained")
         return self.optimizer
 
+    def save(self, path, **options):
+        # A model may have these tensors, and others.
+        model = {name: torch.zeros(shape) for name, shape in SHAPES}
+        return saved(model, path, optimizer=self.optimizer, **options)
+
+
+def check_saved(whole, sharded):
+    """One file, as one process writes it; on an error none, and every rank hears of it."""
+    rank = torch.distributed.get_rank()
+    with tempfile.TemporaryDirectory() as folder:
+        for dense in (False, True):
+            expected = whole.save(f"{folder}/whole.safetensors", dense=dense)
+            found = sharded.save(f"{folder}/gathered.safetensors", dense=dense)
+            if found != (expected if rank == 0 else None):
+                raise AssertionError(f"another checkpoint (dense: {dense}): {found}, expected {expected}")
+    try:
+        sharded.save(f"{folder}/gone/gathered.safetensors")
+    except nm.Error as error:
+        if "gathered.safetensors" not in str(error):
+            raise
+    else:
+        raise AssertionError("a checkpoint in a folder that is not there was saved")
+
 
 def check(recipe, way):
     whole, sharded = Whole(recipe), way(recipe)
@@ -158,6 +200,7 @@ def check(recipe, way):
                                  f"{report.switched}, expected {expected.skipped}, {expected.switched}")
         if expected.observed and not math.isclose(report.statistic, expected.statistic, rel_tol=1e-6):
             raise AssertionError(f"statistic {report.statistic}, expected {expected.statistic}")
+    check_saved(whole, sharded)
     if recipe["method"] == "step" and whole.optimizer.switched_at is None:
         raise AssertionError("AutoSwitch has not switched")
     if recipe.get("skip_nonfinite") and whole.optimizer._training.steps_done != STEPS - 1:
@@ -183,6 +226,13 @@ def refusals():
     expect("cut at its element 8, within a group of pattern 2:4 along axis 1; expected a multiple of 24",
            lambda: nm.torch.StepAdam([{"params": [torch.nn.Parameter(flat[416:])], "pieces": SHAPES,
                                        "offset": 416}], pattern="2:4", recipe="sr-ste"))
+    tensor = torch.nn.Parameter(torch.ones(4, 8))
+    optimizer = nm.torch.StepAdam([("a", tensor)], pattern="2:4", recipe="sr-ste", sharded=True)
+    expect("every rank names its own optimizer", lambda: nm.save_checkpoint({"a": tensor}, "a.safetensors"))
+    expect("another optimizer than the one that is given", lambda: nm.save_checkpoint(
+        {"a": tensor}, "a.safetensors",
+        optimizer=nm.torch.StepAdam([torch.nn.Parameter(torch.ones(4, 4))], recipe="sr-ste", pattern="2:4")))
+    del optimizer
     expect("expected one vector",
            lambda: nm.torch.StepAdam([{"params": [torch.nn.Parameter(flat.view(-1, 2))],
                                        "pieces": SHAPES}], pattern="2:4", recipe="sr-ste"))

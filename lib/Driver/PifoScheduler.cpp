@@ -152,8 +152,8 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
   return std::move(result);
 }
 
-Scheduler::Taken PifoScheduler::enqueue(uint64_t handle, const uint64_t *values,
-                                        int64_t now) {
+Scheduler::EnqueueStatus
+PifoScheduler::enqueue(uint64_t handle, const uint64_t *values, int64_t now) {
   char *bytes = reinterpret_cast<char *>(packet.data());
   packet[0] = handle;
   for (const Binding &field : fields) {
@@ -163,7 +163,7 @@ Scheduler::Taken PifoScheduler::enqueue(uint64_t handle, const uint64_t *values,
         : field.kind == Binding::Constant  ? field.number
                                            : static_cast<uint64_t>(now);
     if (value > field.maxValue)
-      return Taken::Unknown;
+      return EnqueueStatus::Unknown;
     char *at = bytes + field.offset;
     // Little-endian; fixed sizes, so that each is one store.
     switch (field.bytes) {
@@ -182,15 +182,15 @@ Scheduler::Taken PifoScheduler::enqueue(uint64_t handle, const uint64_t *values,
   }
   switch (jit->enqueue(memory, packet.data(), now)) {
   case 0:
-    return Taken::Ok;
+    return EnqueueStatus::Ok;
   case 2:
-    return Taken::Full;
+    return EnqueueStatus::Full;
   case 4:
-    return Taken::Rank;
+    return EnqueueStatus::Rank;
   case 5:
-    return Taken::Dropped;
+    return EnqueueStatus::Dropped;
   default:
-    return Taken::Unknown;
+    return EnqueueStatus::Unknown;
   }
 }
 

@@ -85,22 +85,22 @@ llvm::Error Sharing::submit(size_t index, double time) {
       static_cast<uint64_t>(std::max<int64_t>(program.jobs[done].dramBytes, 1));
   job.handle = index;
   switch (queue.submit(job, static_cast<int64_t>(time))) {
-  case Scheduler::Taken::Ok:
+  case Scheduler::EnqueueStatus::Ok:
     return llvm::Error::success();
-  case Scheduler::Taken::Full:
+  case Scheduler::EnqueueStatus::Full:
     return makeError("the policy's queue is full with {0} jobs; declare a "
                      "larger capacity, or send fewer requests at a time",
                      queue.size());
-  case Scheduler::Taken::Unknown:
+  case Scheduler::EnqueueStatus::Unknown:
     return makeError("the policy has no place for a job of tenant {0} with {1} "
                      "bytes, deadline {2} and {3} tiles; expected values of "
                      "its fields",
                      job.tenant, job.bytes, job.deadline, job.tiles);
-  case Scheduler::Taken::Dropped:
+  case Scheduler::EnqueueStatus::Dropped:
     return makeError("the policy dropped a job of tenant {0}; expected one "
                      "without limits and rules that drop",
                      job.tenant);
-  case Scheduler::Taken::Rank:
+  case Scheduler::EnqueueStatus::Rank:
     return makeError("the rank of a job of tenant {0} does not fit the "
                      "policy's bits",
                      job.tenant);

@@ -58,10 +58,10 @@ struct BlockLoop {
 };
 
 /// The time and energy of one projection with one tiling.
-class ProjectionPricer {
+class ProjectionCostModel {
 public:
-  ProjectionPricer(const Device &device, const ProjectionShape &shape,
-                   const ProjectionTiling &tiling)
+  ProjectionCostModel(const Device &device, const ProjectionShape &shape,
+                      const ProjectionTiling &tiling)
       : device(device), shape(shape), tiling(tiling),
         depth(projectionDepth(device, shape, tiling)),
         tokenLoop(shape.tokens, tiling.tokens), outLoop(shape.out, tiling.out),
@@ -125,10 +125,9 @@ private:
   double bandwidth, onChip, latency, fill;
 };
 
-ProjectionPricer::Strip ProjectionPricer::addStrips(BlockTerms &block,
-                                                    int64_t m, int64_t n,
-                                                    int64_t k, int64_t count,
-                                                    bool isFirst) const {
+ProjectionCostModel::Strip
+ProjectionCostModel::addStrips(BlockTerms &block, int64_t m, int64_t n,
+                               int64_t k, int64_t count, bool isFirst) const {
   if (!count || !k)
     return {};
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);
@@ -184,7 +183,7 @@ ProjectionPricer::Strip ProjectionPricer::addStrips(BlockTerms &block,
   return {array, load};
 }
 
-BlockTerms ProjectionPricer::blockTerms(int64_t m, int64_t n) const {
+BlockTerms ProjectionCostModel::blockTerms(int64_t m, int64_t n) const {
   BlockTerms block;
   int64_t whole = shape.in / depth;
   // Only the first strip finds no sums.
@@ -223,8 +222,8 @@ BlockTerms ProjectionPricer::blockTerms(int64_t m, int64_t n) const {
   return block;
 }
 
-double ProjectionPricer::exposedCycles(const BlockTerms &block,
-                                       int64_t m) const {
+double ProjectionCostModel::exposedCycles(const BlockTerms &block,
+                                          int64_t m) const {
   // The array waits until the sums are out but for what two buffers hold. A
   // strip comes in meanwhile, from the same bandwidth.
   double parts = chunks(m);
@@ -244,7 +243,7 @@ double ProjectionPricer::exposedCycles(const BlockTerms &block,
   return alone;
 }
 
-ProjectionPricer::Totals ProjectionPricer::sumBlocks() const {
+ProjectionCostModel::Totals ProjectionCostModel::sumBlocks() const {
   Totals totals;
   auto add = [&](int64_t m, int64_t n, int64_t count) {
     if (!count || !m || !n)
@@ -269,7 +268,7 @@ ProjectionPricer::Totals ProjectionPricer::sumBlocks() const {
   return totals;
 }
 
-double ProjectionPricer::setups() const {
+double ProjectionCostModel::setups() const {
   auto changes = [](const BlockLoop &loop) {
     return loop.whole && loop.rest ? 2.0 : 0.0;
   };
@@ -280,7 +279,7 @@ double ProjectionPricer::setups() const {
          changes(BlockLoop(shape.in, depth)) * blocks;
 }
 
-Cost ProjectionPricer::price() const {
+Cost ProjectionCostModel::price() const {
   double blocks = static_cast<double>(tokenLoop.blocks()) *
                   static_cast<double>(outLoop.blocks());
   Cost cost;
@@ -351,7 +350,7 @@ int64_t projectionFootprint(const Device &device, const ProjectionShape &shape,
 
 Cost priceProjection(const Device &device, const ProjectionShape &shape,
                      const ProjectionTiling &tiling) {
-  return ProjectionPricer(device, shape, tiling).price();
+  return ProjectionCostModel(device, shape, tiling).price();
 }
 
 int64_t weightBytes(const Device &device, const ProjectionShape &shape) {

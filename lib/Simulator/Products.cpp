@@ -202,21 +202,22 @@ void computeGemm(const Instruction &instruction, const View *operands,
   int rhsDepth = instruction.transposeRhs ? 1 : 0;
   int64_t m = ceilDiv(dest.sizes[0], kRows) * kRows,
           n = ceilDiv(dest.sizes[1], kCols) * kCols, k = lhs.sizes[lhsDepth];
-  pack(lhs, 1 - lhsDepth, lhsDepth, kRows, scratch.a, scratch.d);
-  pack(rhs, 1 - rhsDepth, rhsDepth, kCols, scratch.b, scratch.d);
-  scratch.c.resize(m * n);
+  pack(lhs, 1 - lhsDepth, lhsDepth, kRows, scratch.first, scratch.fourth);
+  pack(rhs, 1 - rhsDepth, rhsDepth, kCols, scratch.second, scratch.fourth);
+  scratch.third.resize(m * n);
   // Each task has some of the rows.
   int64_t tasks = m * n * k < kLarge ? 1 : scratch.pool.size();
   int64_t rows = ceilDiv(ceilDiv(m, tasks), kRows) * kRows;
   tasks = ceilDiv(m, rows);
-  scratch.d.resize(tasks * n);
+  scratch.fourth.resize(tasks * n);
   scratch.pool.run(tasks, [&](int64_t task) {
     int64_t begin = task * rows, count = std::min(rows, m - begin);
-    float *sums = scratch.c.data();
-    multiplyPanels(scratch.a.data() + begin * k, scratch.b.data(),
+    float *sums = scratch.third.data();
+    multiplyPanels(scratch.first.data() + begin * k, scratch.second.data(),
                    sums + begin * n, count, k, n, n);
     writeSums(dest, instruction, sums, n, begin,
-              std::min(begin + count, dest.sizes[0]), &scratch.d[task * n]);
+              std::min(begin + count, dest.sizes[0]),
+              &scratch.fourth[task * n]);
   });
 }
 
@@ -229,7 +230,7 @@ void computeNMGemm(const Instruction &instruction, const View *operands,
   int64_t kept = values.sizes[1];
   // One panel: the reduction outermost.
   int64_t pitch = ceilDiv(rows, 32) * 32;
-  pack(lhs, 0, 1, pitch, scratch.a, scratch.d);
+  pack(lhs, 0, 1, pitch, scratch.first, scratch.fourth);
   int64_t blocks = ceilDiv(columns, block);
   int64_t tasks = rows * columns * kept < kLarge
                       ? 1
@@ -238,21 +239,21 @@ void computeNMGemm(const Instruction &instruction, const View *operands,
   tasks = ceilDiv(blocks, perTask);
   // For each task: a row of values, its places, columns of sums, the same as
   // rows, and a line.
-  scratch.b.resize(tasks * kept);
+  scratch.second.resize(tasks * kept);
   std::vector<int32_t> places(tasks * kept);
-  scratch.c.resize(tasks * 2 * block * pitch);
-  scratch.d.resize(tasks * block);
+  scratch.third.resize(tasks * 2 * block * pitch);
+  scratch.fourth.resize(tasks * block);
   auto compute = [&](int64_t task, int64_t first, int64_t count) {
-    float *line = &scratch.b[task * kept];
+    float *line = &scratch.second[task * kept];
     int32_t *place = &places[task * kept];
-    float *sums = &scratch.c[task * 2 * block * pitch];
+    float *sums = &scratch.third[task * 2 * block * pitch];
     float *turned = sums + block * pitch;
     for (int64_t c = first; c < first + count; ++c) {
       toFloats(values.at(c * values.strides[0]), values.type, kept,
                values.strides[1], line);
       decode(indices.at(c * indices.strides[0]), indices.strides[1],
              indices.sizes[1], instruction.pattern, kept, place);
-      multiplyKept(scratch.a.data(), line, place, kept, pitch, pitch,
+      multiplyKept(scratch.first.data(), line, place, kept, pitch, pitch,
                    &sums[(c - first) * pitch]);
     }
     // Columns of sums become rows of dest.
@@ -263,7 +264,7 @@ void computeNMGemm(const Instruction &instruction, const View *operands,
     part.base = dest.at(first * dest.strides[1]);
     part.sizes[1] = count;
     writeSums(part, instruction, turned, block, 0, rows,
-              &scratch.d[task * block]);
+              &scratch.fourth[task * block]);
   };
   scratch.pool.run(tasks, [&](int64_t task) {
     int64_t end = std::min(columns, (task + 1) * perTask * block);

@@ -281,13 +281,13 @@ void mask(const Instruction &i, const View &dest, const Counters &counters) {
 void layerNorm(const Instruction &i, const View *o, Scratch &scratch) {
   Rows rows(o[0]);
   int64_t count = rows.size();
-  scratch.a.resize(count);
-  scratch.b.resize(count);
-  scratch.c.resize(count);
-  scratch.d.resize(count);
-  float *x = scratch.a.data(), *squares = scratch.d.data();
-  toFloats(o[1].base, o[1].type, count, o[1].strides[0], scratch.b.data());
-  toFloats(o[2].base, o[2].type, count, o[2].strides[0], scratch.c.data());
+  scratch.first.resize(count);
+  scratch.second.resize(count);
+  scratch.third.resize(count);
+  scratch.fourth.resize(count);
+  float *x = scratch.first.data(), *squares = scratch.fourth.data();
+  toFloats(o[1].base, o[1].type, count, o[1].strides[0], scratch.second.data());
+  toFloats(o[2].base, o[2].type, count, o[2].strides[0], scratch.third.data());
   float size = static_cast<float>(count);
   rows.forEach([&] {
     rows.read(o[0], x);
@@ -299,7 +299,7 @@ void layerNorm(const Instruction &i, const View *o, Scratch &scratch) {
     float variance = sumOf(squares, count) / size;
     float scale = 1.0f / std::sqrt(variance + i.value);
     for (int64_t j = 0; j < count; ++j)
-      x[j] = x[j] * scale * scratch.b[j] + scratch.c[j];
+      x[j] = x[j] * scale * scratch.second[j] + scratch.third[j];
     rows.write(o[3], x);
   });
 }
@@ -314,9 +314,9 @@ void computeSpecial(const Instruction &i, const View *o,
     return layerNorm(i, o, scratch);
   Rows rows(i.opcode == Opcode::Rescale ? o[3] : o[0]);
   int64_t count = rows.size();
-  scratch.a.resize(count);
-  scratch.b.resize(count);
-  float *x = scratch.a.data();
+  scratch.first.resize(count);
+  scratch.second.resize(count);
+  float *x = scratch.first.data();
   switch (i.opcode) {
   case Opcode::RowMax:
     return rows.forEach([&] {
@@ -373,7 +373,7 @@ void computeSpecial(const Instruction &i, const View *o,
     });
   case Opcode::Elementwise: {
     bool isVector = o[1].rank < o[0].rank;
-    float *y = scratch.b.data();
+    float *y = scratch.second.data();
     if (isVector)
       toFloats(o[1].base, o[1].type, count, o[1].strides[0], y);
     return rows.forEach([&] {
@@ -385,7 +385,7 @@ void computeSpecial(const Instruction &i, const View *o,
     });
   }
   case Opcode::Fill:
-    std::fill(scratch.a.begin(), scratch.a.end(), i.value);
+    std::fill(scratch.first.begin(), scratch.first.end(), i.value);
     return rows.forEach([&] { rows.write(o[0], x); });
   default:
     return;

@@ -37,7 +37,7 @@ struct View {
 /// Work space that instructions reuse, and threads for the large ones.
 struct Scratch {
   explicit Scratch(int threads) : pool(threads) {}
-  std::vector<float> a, b, c, d;
+  std::vector<float> first, second, third, fourth;
   Pool pool;
 };
 

@@ -14,7 +14,7 @@
 
 namespace nm::support {
 
-struct CommandFiles::Known {
+struct CommandFiles::NamedFile {
   std::string what, path; ///< as the user wrote them
   bool output = false;
   bool standardOutput = false;
@@ -25,7 +25,7 @@ struct CommandFiles::Known {
   /// Of what is not there yet.
   std::string absolute;
 
-  bool sameFile(const Known &other) const {
+  bool sameFile(const NamedFile &other) const {
     if (exists != other.exists)
       return false;
     return exists ? device == other.device && inode == other.inode
@@ -43,12 +43,12 @@ static bool isShared(const struct stat &status) {
   return S_ISCHR(status.st_mode);
 }
 
-Status CommandFiles::add(Known file) {
-  for (const Known &other : known) {
+Status CommandFiles::add(NamedFile file) {
+  for (const NamedFile &other : named) {
     if ((!file.output && !other.output) || !file.sameFile(other))
       continue;
-    const Known &output = file.output ? file : other;
-    const Known &second = file.output ? other : file;
+    const NamedFile &output = file.output ? file : other;
+    const NamedFile &second = file.output ? other : file;
     if (!second.output)
       return makeError(
           Errc::Argument, output.what, " would overwrite ",
@@ -66,7 +66,7 @@ Status CommandFiles::add(Known file) {
                          : other.what + " and " + file.what + " both write ",
                      twice, "; give each a name of its own");
   }
-  known.push_back(std::move(file));
+  named.push_back(std::move(file));
   return {};
 }
 
@@ -106,7 +106,7 @@ Status CommandFiles::reads(const std::string &what, const std::string &path) {
   for (const std::string &each : paths) {
     if (::stat(each.c_str(), &status) != 0 || S_ISDIR(status.st_mode))
       continue;
-    Known file;
+    NamedFile file;
     file.what = what;
     file.path = path;
     file.exists = true;
@@ -131,7 +131,7 @@ Status CommandFiles::writes(const std::string &what, const std::string &path) {
   if (!place)
     return place.error();
   NM_RETURN_IF_ERROR(checkWritable(path, *place));
-  Known file;
+  NamedFile file;
   file.what = what;
   file.path = path;
   file.output = true;
@@ -144,7 +144,7 @@ Status CommandFiles::writes(const std::string &what, const std::string &path) {
     file.absolute = absolutePath(*place);
   // Two texts on standard output cannot be told apart, whatever it is.
   if (file.standardOutput)
-    for (const Known &other : known)
+    for (const NamedFile &other : named)
       if (other.output && other.standardOutput)
         return makeError(Errc::Argument, other.what, " and ", what,
                          " both write standard output; give one of them a "

@@ -19,17 +19,17 @@ constexpr int64_t kNever = INT64_MAX;
 constexpr int64_t kLatest = int64_t(1) << 62;
 
 /// Packets between arrival and departure, by handle.
-struct Flights {
-  struct Flight {
+struct PacketBuffer {
+  struct Packet {
     uint64_t number;
     int64_t arrival;
   };
-  explicit Flights(size_t columns) : columns(columns) {}
+  explicit PacketBuffer(size_t columns) : columns(columns) {}
 
   uint64_t take() {
     if (free.empty()) {
-      free.push_back(flights.size());
-      flights.emplace_back();
+      free.push_back(packets.size());
+      packets.emplace_back();
       values.resize(values.size() + columns);
     }
     uint64_t handle = free.back();
@@ -39,7 +39,7 @@ struct Flights {
   uint64_t *valuesOf(uint64_t handle) { return &values[handle * columns]; }
 
   size_t columns;
-  std::vector<Flight> flights;
+  std::vector<Packet> packets;
   std::vector<uint64_t> free, values;
   std::vector<std::vector<uint8_t>> bytes;
 };
@@ -121,7 +121,7 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
   if (lengthColumn < 0 && link.rate != 0)
     return fail("the traffic has no column 'length'; expected one with bytes, "
                 "or a link that takes one packet a tick (rate 0)");
-  Flights flights(columns);
+  PacketBuffer buffer(columns);
   const bool keepBytes = departed && source.bytes();
   Arrival arrival;
   Clock clock;
@@ -136,12 +136,12 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
   };
   const bool drops = scheduler.drops();
   auto lose = [&](Loss::Cause cause, uint64_t handle) {
-    const uint64_t *values = flights.valuesOf(handle);
+    const uint64_t *values = buffer.valuesOf(handle);
     if (lost)
-      lost({cause, flights.flights[handle].number,
+      lost({cause, buffer.packets[handle].number,
             lengthColumn < 0 ? 1 : values[lengthColumn],
             flowColumn < 0 ? 0 : values[flowColumn]});
-    flights.free.push_back(handle);
+    buffer.free.push_back(handle);
   };
   auto fetchDropped = [&](Loss::Cause cause, uint64_t &count) {
     for (uint64_t handle = 0; drops && scheduler.dropped(handle);) {
@@ -173,23 +173,25 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
         return fail("packet " + std::to_string(totals.arrived + 1) +
                     " has a length of " + std::to_string(length) +
                     "; expected 1 to 2^32 bytes");
-      uint64_t handle = flights.take();
-      std::copy_n(arrival.values, columns, flights.valuesOf(handle));
-      flights.flights[handle] = {totals.arrived, now};
-      Scheduler::Taken taken = scheduler.enqueue(handle, arrival.values, now);
+      uint64_t handle = buffer.take();
+      std::copy_n(arrival.values, columns, buffer.valuesOf(handle));
+      buffer.packets[handle] = {totals.arrived, now};
+      Scheduler::EnqueueStatus status =
+          scheduler.enqueue(handle, arrival.values, now);
       ++totals.arrived;
-      ++totals.refused[static_cast<int>(taken)];
-      if (taken == Scheduler::Taken::Ok) {
+      ++totals.refused[static_cast<int>(status)];
+      if (status == Scheduler::EnqueueStatus::Ok) {
         ++queued;
         mayLeave = true;
         if (keepBytes) {
-          flights.bytes.resize(flights.flights.size());
-          flights.bytes[handle] = *source.bytes();
+          buffer.bytes.resize(buffer.packets.size());
+          buffer.bytes[handle] = *source.bytes();
         }
         fetchDropped(Loss::PushedOut, totals.pushedOut);
         totals.mostQueued = std::max(totals.mostQueued, queued);
       } else {
-        lose(taken == Scheduler::Taken::Unknown ? Loss::Unknown : Loss::Refused,
+        lose(status == Scheduler::EnqueueStatus::Unknown ? Loss::Unknown
+                                                         : Loss::Refused,
              handle);
       }
       if ((totals.arrived & 0xfffff) == 0 && tick && !tick(totals))
@@ -210,17 +212,17 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
         mayLeave = false;
         break;
       }
-      uint64_t *values = flights.valuesOf(handle);
-      const Flights::Flight &flight = flights.flights[handle];
+      uint64_t *values = buffer.valuesOf(handle);
+      const PacketBuffer::Packet &packet = buffer.packets[handle];
       uint64_t length = lengthColumn < 0 ? 1 : values[lengthColumn];
       clock.send(now, length + link.overhead, link.rate);
       if (departed) {
         scheduler.changed(values);
-        departed({flight.number, flight.arrival, now, length,
+        departed({packet.number, packet.arrival, now, length,
                   flowColumn < 0 ? 0 : values[flowColumn], values,
-                  keepBytes ? &flights.bytes[handle] : nullptr});
+                  keepBytes ? &buffer.bytes[handle] : nullptr});
       }
-      flights.free.push_back(handle);
+      buffer.free.push_back(handle);
       --queued;
       ++totals.departed;
       totals.bytes += length;

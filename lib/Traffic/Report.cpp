@@ -57,7 +57,7 @@ std::string nm::traffic::formatRefused(const Totals &totals) {
   std::string text;
   const char *causes[] = {"", "queue full", "unknown value of a field",
                           "rank out of range", "an admission rule"};
-  for (int i = 1; i < Scheduler::kTakens; ++i)
+  for (int i = 1; i < Scheduler::kEnqueueStatuses; ++i)
     if (totals.refused[i])
       add(text, "refused    %llu packets: %s\n", ull(totals.refused[i]),
           causes[i]);

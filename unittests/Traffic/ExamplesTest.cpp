@@ -255,8 +255,9 @@ std::vector<uint64_t> serve(const std::string &policy) {
                           {2, 300, 2, 600, 2}, {0, 900, 9, 600, 3},
                           {0, 900, 9, 600, 4}, {2, 100, 3, 600, 5}};
   for (const TileJob &job : jobs)
-    EXPECT_EQ(queue.submit(job, 0), Scheduler::Taken::Ok);
-  EXPECT_EQ(queue.submit({200, 0, 0, 1, 9}, 0), Scheduler::Taken::Unknown);
+    EXPECT_EQ(queue.submit(job, 0), Scheduler::EnqueueStatus::Ok);
+  EXPECT_EQ(queue.submit({200, 0, 0, 1, 9}, 0),
+            Scheduler::EnqueueStatus::Unknown);
   EXPECT_EQ(queue.size(), 6u);
   std::vector<uint64_t> order;
   TileJob job;

@@ -23,14 +23,15 @@ struct Fifo : Scheduler {
   int64_t hold = 0;
   std::vector<int64_t> releases;
 
-  Taken enqueue(uint64_t handle, const uint64_t *, int64_t now) override {
+  EnqueueStatus enqueue(uint64_t handle, const uint64_t *,
+                        int64_t now) override {
     if (held.size() + ready.size() == capacity)
-      return Taken::Full;
+      return EnqueueStatus::Full;
     if (hold)
       held.push_back({now + hold, handle});
     else
       ready.push_back(handle);
-    return Taken::Ok;
+    return EnqueueStatus::Ok;
   }
   bool dequeue(int64_t, uint64_t &handle) override {
     if (ready.empty())
@@ -109,7 +110,9 @@ TEST(Link, CountsWhatIsRefused) {
   fifo.capacity = 2;
   test::Trace trace = test::run(source, fifo, {8'000'000'000, 0});
   EXPECT_EQ(trace.order(), (std::vector<uint64_t>{0, 1, 3}));
-  EXPECT_EQ(trace.totals.refused[static_cast<int>(Scheduler::Taken::Full)], 1u);
+  EXPECT_EQ(
+      trace.totals.refused[static_cast<int>(Scheduler::EnqueueStatus::Full)],
+      1u);
   EXPECT_EQ(trace.totals.arrived, 4u);
   EXPECT_EQ(trace.totals.mostQueued, 2u);
 }

@@ -67,11 +67,12 @@ public:
     return &root;
   };
 
-  Taken enqueue(uint64_t handle, const uint64_t *values, int64_t now) override {
+  EnqueueStatus enqueue(uint64_t handle, const uint64_t *values,
+                        int64_t now) override {
     Packet packet{handle, {values, values + kColumns.size()}};
     packets[handle] = packet;
     walk(leaf(packet), -1, packet, now);
-    return Taken::Ok;
+    return EnqueueStatus::Ok;
   }
   bool dequeue(int64_t now, uint64_t &handle) override {
     if (root.list.empty())

@@ -39,7 +39,8 @@ public:
   /// Whether a field takes its value from that column.
   bool takes(size_t column) const;
 
-  Taken enqueue(uint64_t handle, const uint64_t *values, int64_t now) override;
+  EnqueueStatus enqueue(uint64_t handle, const uint64_t *values,
+                        int64_t now) override;
   bool dequeue(int64_t now, uint64_t &handle) override;
   void changed(uint64_t *values) override;
   bool drops() const override { return mayDrop; }

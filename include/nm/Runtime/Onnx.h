@@ -122,6 +122,7 @@ struct Attribute {
   int32_t kind = None;
   /// The attribute of the function that it stands for.
   std::string_view reference;
+  /// The values by the names that onnx.proto gives them.
   float f = 0;
   int64_t i = 0;
   std::string_view s;

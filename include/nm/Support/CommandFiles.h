@@ -50,9 +50,9 @@ public:
   Status commit();
 
 private:
-  struct Known;
-  Status add(Known file);
-  std::vector<Known> known;
+  struct NamedFile;
+  Status add(NamedFile file);
+  std::vector<NamedFile> named;
   std::vector<std::unique_ptr<OutputFile>> files;
 };
 

@@ -17,12 +17,12 @@ namespace nm::traffic {
 class Scheduler {
 public:
   virtual ~Scheduler();
-  enum class Taken { Ok, Full, Unknown, Rank, Dropped };
-  static constexpr int kTakens = 5;
+  enum class EnqueueStatus { Ok, Full, Unknown, Rank, Dropped };
+  static constexpr int kEnqueueStatuses = 5;
   /// `values` are the source's columns. A packet that is not taken changes
   /// nothing.
-  virtual Taken enqueue(uint64_t handle, const uint64_t *values,
-                        int64_t now) = 0;
+  virtual EnqueueStatus enqueue(uint64_t handle, const uint64_t *values,
+                                int64_t now) = 0;
   /// The next packet; false if none may leave now.
   virtual bool dequeue(int64_t now, uint64_t &handle) = 0;
   /// Stores into `values` the columns that the latest dequeue changed.
@@ -73,8 +73,8 @@ struct Link {
 
 struct Totals {
   uint64_t arrived = 0, departed = 0, bytes = 0;
-  /// Refused packets by Scheduler::Taken.
-  uint64_t refused[Scheduler::kTakens] = {};
+  /// Refused packets by Scheduler::EnqueueStatus.
+  uint64_t refused[Scheduler::kEnqueueStatuses] = {};
   /// Taken and dropped since: by better packets, on their way out.
   uint64_t pushedOut = 0, dropped = 0;
   /// When the last packet had left the link, in ns; when the first arrived.

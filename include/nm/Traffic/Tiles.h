@@ -38,12 +38,12 @@ public:
   explicit TileQueue(Scheduler &scheduler) : scheduler(scheduler) {}
 
   /// Refused jobs stay with the caller.
-  Scheduler::Taken submit(const TileJob &job, int64_t now) {
+  Scheduler::EnqueueStatus submit(const TileJob &job, int64_t now) {
     const uint64_t values[] = {job.tenant, job.deadline, job.tiles, job.bytes};
     uint64_t slot = free.empty() ? jobs.size() : free.back();
-    Scheduler::Taken taken = scheduler.enqueue(slot, values, now);
-    if (taken != Scheduler::Taken::Ok)
-      return taken;
+    Scheduler::EnqueueStatus status = scheduler.enqueue(slot, values, now);
+    if (status != Scheduler::EnqueueStatus::Ok)
+      return status;
     if (slot == jobs.size())
       jobs.emplace_back();
     else
@@ -52,7 +52,7 @@ public:
     // A job that is lost would never be served: who pushes one out has found no
     // room.
     uint64_t lost;
-    return scheduler.dropped(lost) ? Scheduler::Taken::Full : taken;
+    return scheduler.dropped(lost) ? Scheduler::EnqueueStatus::Full : status;
   }
 
   /// The job to serve now, after the release of what is due. False if none may

@@ -30,8 +30,8 @@ void ProgramEmitter::Body::findExpressions() {
     Expression &leaf = (*expressions)[argument];
     int index = cell.tensor ? static_cast<int>(cell.tensor->index) : -1;
     leaf = !cell.tensor       ? Expressions::constant(cell.number)
-           : e.isMatrix(cell) ? e.x.tensor(index)
-                              : e.x.vector(index);
+           : e.isMatrix(cell) ? e.algebra.tensor(index)
+                              : e.algebra.vector(index);
   }
   for (Operation &inner : block.without_terminator()) {
     bool isKnown = inner.getNumResults() == 1 &&
@@ -58,7 +58,7 @@ void ProgramEmitter::Body::findExpressions() {
           isWhole = false;
           return Expression();
         });
-    if (value && isWhole && !e.x.isTooLarge(*value))
+    if (value && isWhole && !e.algebra.isTooLarge(*value))
       (*expressions)[inner.getResult(0)] = std::move(*value);
   }
 }
@@ -234,10 +234,10 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
 FailureOr<ProgramEmitter::Cell>
 ProgramEmitter::Body::whole(Operation &inner, std::optional<TensorId> dest) {
   auto value = expressions->find(inner.getResult(0));
-  if (value == expressions->end() || !e.isWorkable(value->second, cols))
+  if (value == expressions->end() || !e.isEmittable(value->second, cols))
     return LogicalResult(refuse(inner));
   TensorId to = dest ? *dest : e.temporary(rows, cols);
-  if (failed(e.work(value->second, rows, cols, to, op)))
+  if (failed(e.emitExpression(value->second, rows, cols, to, op)))
     return failure();
   return Cell{to, 0};
 }
@@ -281,10 +281,10 @@ ProgramEmitter::Body::get(Value value, std::optional<TensorId> dest) {
                            "operand, expected none");
   FailureOr<Cell> cell = failure();
   auto whole = expressions->find(value);
-  if (whole != expressions->end() && e.x.matchActivation(whole->second) &&
-      e.isWorkable(whole->second, cols)) {
+  if (whole != expressions->end() && e.algebra.matchActivation(whole->second) &&
+      e.isEmittable(whole->second, cols)) {
     TensorId to = dest ? *dest : e.temporary(rows, cols);
-    if (succeeded(e.work(whole->second, rows, cols, to, op)))
+    if (succeeded(e.emitExpression(whole->second, rows, cols, to, op)))
       cell = Cell{to, 0};
   } else {
     cell = compute(*inner, dest);

@@ -45,7 +45,7 @@ ProgramEmitter::readCell(Value operand, AffineMap map, ArrayRef<int64_t> ranges,
                          const std::vector<int64_t> &order, int64_t rows,
                          int64_t cols, Operation *op) {
   if (!isView(operand)) {
-    FailureOr<Known> known = lookup(operand, op);
+    FailureOr<MatrixExpression> known = lookup(operand, op);
     if (failed(known))
       return failure();
     if (known->value.isConstant())
@@ -211,7 +211,7 @@ LogicalResult ProgramEmitter::emitReduction(linalg::GenericOp op,
   // What it begins with, unless that changes nothing.
   Value before = init.get();
   std::optional<Cell> start;
-  FailureOr<Known> known = failure();
+  FailureOr<MatrixExpression> known = failure();
   if (!isView(before))
     known = lookup(before, op);
   bool isConstant = succeeded(known) && known->value.isConstant();

@@ -21,10 +21,10 @@ ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
     return combine(get(op.getOperand(0)), get(op.getOperand(1)));
   };
   auto unary = [&](Atom::Kind kind) -> std::optional<Expression> {
-    return x.function(kind, get(op.getOperand(0)));
+    return algebra.function(kind, get(op.getOperand(0)));
   };
   auto maximum = [&](const Expression &l, const Expression &r) {
-    return x.function(Atom::Max, l, r);
+    return algebra.function(Atom::Max, l, r);
   };
   return TypeSwitch<Operation *, std::optional<Expression>>(&op)
       .Case([&](arith::ConstantOp constant) -> std::optional<Expression> {
@@ -36,14 +36,15 @@ ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
       .Case([&](arith::SubFOp) { return binary(Expressions::subtract); })
       .Case([&](arith::MulFOp) {
         return binary([&](const Expression &l, const Expression &r) {
-          return x.multiply(l, r);
+          return algebra.multiply(l, r);
         });
       })
       .Case([&](arith::DivFOp) -> std::optional<Expression> {
-        std::optional<Expression> inverse = x.power(get(op.getOperand(1)), -1);
+        std::optional<Expression> inverse =
+            algebra.power(get(op.getOperand(1)), -1);
         if (!inverse)
           return std::nullopt;
-        return x.multiply(get(op.getOperand(0)), *inverse);
+        return algebra.multiply(get(op.getOperand(0)), *inverse);
       })
       .Case([&](arith::NegFOp) {
         return std::optional(Expressions::scale(get(op.getOperand(0)), -1));
@@ -87,7 +88,8 @@ ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
       .Case([&](math::TanhOp) { return unary(Atom::Tanh); })
       .Case([&](math::SqrtOp) { return unary(Atom::Root); })
       .Case([&](math::RsqrtOp) {
-        return x.power(x.function(Atom::Root, get(op.getOperand(0))), -1);
+        return algebra.power(
+            algebra.function(Atom::Root, get(op.getOperand(0))), -1);
       })
       .Case([&](math::PowFOp) -> std::optional<Expression> {
         Expression exponent = get(op.getOperand(1));
@@ -95,19 +97,20 @@ ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
         if (!exponent.isConstant())
           return std::nullopt;
         if (number == 0.5 || number == -0.5)
-          return x.power(x.function(Atom::Root, get(op.getOperand(0))),
-                         number > 0 ? 1 : -1);
+          return algebra.power(
+              algebra.function(Atom::Root, get(op.getOperand(0))),
+              number > 0 ? 1 : -1);
         if (number != std::round(number) || std::abs(number) > 4)
           return std::nullopt;
-        return x.power(get(op.getOperand(0)), static_cast<int>(number));
+        return algebra.power(get(op.getOperand(0)), static_cast<int>(number));
       })
       .Case([&](math::FPowIOp power) -> std::optional<Expression> {
         IntegerAttr exponent;
         if (!matchPattern(power.getRhs(), m_Constant(&exponent)) ||
             exponent.getValue().abs().sgt(4))
           return std::nullopt;
-        return x.power(get(power.getLhs()),
-                       static_cast<int>(exponent.getInt()));
+        return algebra.power(get(power.getLhs()),
+                             static_cast<int>(exponent.getInt()));
       })
       .Default([](Operation *) { return std::nullopt; });
 }
@@ -129,7 +132,7 @@ std::optional<Expression> ProgramEmitter::evaluate(Block &body,
   };
   for (Operation &inner : body.without_terminator()) {
     std::optional<Expression> value = evaluateOp(inner, get);
-    if (!value || !isKnown || x.isTooLarge(*value))
+    if (!value || !isKnown || algebra.isTooLarge(*value))
       return std::nullopt;
     local[inner.getResult(0)] = *value;
   }
@@ -144,7 +147,7 @@ ProgramEmitter::readInPlace(Value operand, AffineMap map,
   using Found = std::optional<Expression>;
   if (isView(operand))
     return Found();
-  FailureOr<Known> known = lookup(operand, op);
+  FailureOr<MatrixExpression> known = lookup(operand, op);
   if (failed(known))
     return failure();
   if (known->value.isConstant())
@@ -159,11 +162,11 @@ ProgramEmitter::readInPlace(Value operand, AffineMap map,
     if (ranges[dim] != 1)
       wanted.push_back(dim);
   SmallVector<int> sources;
-  x.collectTensors(known->value, sources);
+  algebra.collectTensors(known->value, sources);
   unsigned last = ranges.size() - 1;
   if (used == wanted) {
     // All elements in order; vectors only if there is one row.
-    bool fits = known->cols == cols || x.isRowConstant(known->value);
+    bool fits = known->cols == cols || algebra.isRowConstant(known->value);
     if (!fits && cols < 0) {
       cols = known->cols;
       fits = true;
@@ -175,7 +178,7 @@ ProgramEmitter::readInPlace(Value operand, AffineMap map,
     return Found(known->value);
   if (!wanted.empty() && wanted.back() == last && ranges.back() == cols &&
       ArrayRef<unsigned>(used) == ArrayRef<unsigned>(wanted).drop_back() &&
-      x.isRowConstant(known->value))
+      algebra.isRowConstant(known->value))
     return Found(known->value);
   return Found();
 }
@@ -200,7 +203,8 @@ ProgramEmitter::operandExpression(Value operand, AffineMap map,
   if (failed(cell))
     return failure();
   int tensor = static_cast<int>(cell->tensor->index);
-  return std::optional(isMatrix(*cell) ? x.tensor(tensor) : x.vector(tensor));
+  return std::optional(isMatrix(*cell) ? algebra.tensor(tensor)
+                                       : algebra.vector(tensor));
 }
 
 LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
@@ -245,7 +249,7 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
   for (OpOperand *input : op.getDpsInputOperands()) {
     if (isView(input->get()))
       continue;
-    FailureOr<Known> known = lookup(input->get(), op);
+    FailureOr<MatrixExpression> known = lookup(input->get(), op);
     if (failed(known))
       return failure();
     auto type = dyn_cast<RankedTensorType>(input->get().getType());
@@ -263,39 +267,39 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
       ++viewCount;
       continue;
     }
-    FailureOr<Known> known = lookup(input->get(), op);
+    FailureOr<MatrixExpression> known = lookup(input->get(), op);
     if (failed(known))
       return failure();
-    x.collectTensors(known->value, tensors);
+    algebra.collectTensors(known->value, tensors);
   }
   for (OpOperand *input : op.getDpsInputOperands()) {
     // A whole layer norm or softmax that meets something else is worked out;
     // before its scale and shift, or a sum over it, it would not be whole.
-    FailureOr<Known> whole = failure();
+    FailureOr<MatrixExpression> whole = failure();
     if (!isView(input->get())) {
       whole = lookup(input->get(), op);
       if (failed(whole))
         return failure();
       if ((isReduction || tensors.size() + viewCount > 1) &&
-          (x.matchLayerNorm(whole->value, whole->cols) ||
-           x.matchSoftmax(whole->value, whole->cols)) &&
+          (algebra.matchLayerNorm(whole->value, whole->cols) ||
+           algebra.matchSoftmax(whole->value, whole->cols)) &&
           failed(materialize(input->get(), op)))
         return failure();
     }
     if (isReduction && succeeded(whole)) {
       // A row is reduced once it exists, unless it is a function of one tensor
       // and of other reductions of it.
-      FailureOr<Known> known = lookup(input->get(), op);
+      FailureOr<MatrixExpression> known = lookup(input->get(), op);
       if (failed(known))
         return failure();
       SmallVector<int> sources;
-      x.collectTensors(known->value, sources);
+      algebra.collectTensors(known->value, sources);
       bool isPlain = sources.size() <= 1;
       for (Atom::Kind kind : {Atom::Vector, Atom::Sum, Atom::Max, Atom::Exp,
                               Atom::Erf, Atom::Tanh, Atom::Root})
-        isPlain &= !x.contains(known->value, kind);
-      bool hasRows = x.contains(known->value, Atom::RowSum) ||
-                     x.contains(known->value, Atom::RowMax);
+        isPlain &= !algebra.contains(known->value, kind);
+      bool hasRows = algebra.contains(known->value, Atom::RowSum) ||
+                     algebra.contains(known->value, Atom::RowMax);
       if (!isPlain && !hasRows && !known->value.isConstant() &&
           known->rows > 1 && failed(materialize(input->get(), op)))
         return failure();
@@ -308,7 +312,7 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
       return false;
     arguments.push_back(**value);
   }
-  Expression before = x.accumulator();
+  Expression before = algebra.accumulator();
   arguments.push_back(before);
   std::optional<Expression> value =
       evaluate(*op.getBody(), op.getBody()->getArguments(), arguments);
@@ -317,33 +321,33 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
   Value result = op.getResult(0);
   int64_t rows = total / cols;
   if (!isReduction) {
-    if (x.contains(*value, Atom::Accumulator))
+    if (algebra.contains(*value, Atom::Accumulator))
       return false;
     values[result] = {*value, rows, cols};
     return true;
   }
-  FailureOr<Known> init = lookup(op.getDpsInitOperand(0)->get(), op);
+  FailureOr<MatrixExpression> init = lookup(op.getDpsInitOperand(0)->get(), op);
   if (failed(init))
     return failure();
   if (!init->value.isConstant())
     return false;
   if (std::optional<int> atom = value->asAtom();
-      atom && x[*atom].kind == Atom::Max) {
-    const Atom &max = x[*atom];
+      atom && algebra[*atom].kind == Atom::Max) {
+    const Atom &max = algebra[*atom];
     bool isFirst = Expressions::isSame(max.argument, before);
     if ((isFirst || Expressions::isSame(max.argument2, before)) &&
         init->value.constant() < -1e30) {
-      values[result] = {
-          x.function(Atom::RowMax, isFirst ? max.argument2 : max.argument),
-          rows, 1};
+      values[result] = {algebra.function(Atom::RowMax, isFirst ? max.argument2
+                                                               : max.argument),
+                        rows, 1};
       return true;
     }
   }
   Expression addend = Expressions::subtract(*value, before);
-  if (x.contains(addend, Atom::Accumulator))
+  if (algebra.contains(addend, Atom::Accumulator))
     return false;
-  values[result] = {Expressions::add(x.rowSum(addend, cols), init->value), rows,
-                    1};
+  values[result] = {Expressions::add(algebra.rowSum(addend, cols), init->value),
+                    rows, 1};
   return true;
 }
 

@@ -13,7 +13,7 @@ using namespace mlir::attacc;
 
 std::optional<isa::Epilogue>
 ProgramEmitter::matchEpilogue(const Expression &value) {
-  auto accumulator = x.accumulator();
+  auto accumulator = algebra.accumulator();
   int atom = *accumulator.asAtom();
   // The argument of the activation, or the value: scale * accumulator + bias.
   auto matchLinear = [&](const Expression &a, isa::Epilogue &epilogue) -> bool {
@@ -21,7 +21,7 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
     for (const Term &term : a.terms) {
       if (term.factors.size() != 1 || term.factors[0].power != 1)
         return false;
-      const Atom &factor = x[term.factors[0].atom];
+      const Atom &factor = algebra[term.factors[0].atom];
       if (term.factors[0].atom == atom)
         epilogue.scale = static_cast<float>(term.coefficient);
       else if (factor.kind == Atom::Vector && term.coefficient == 1 &&
@@ -34,7 +34,7 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
   };
   auto match = [&](const Expression &a) -> std::optional<isa::Epilogue> {
     isa::Epilogue epilogue;
-    if (auto activation = x.matchActivation(a)) {
+    if (auto activation = algebra.matchActivation(a)) {
       epilogue.activation = activation->kind;
       if (matchLinear(activation->argument, epilogue))
         return epilogue;
@@ -48,10 +48,11 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
     if (term.factors.size() != 1 || term.factors[0].power != 1 ||
         term.coefficient != 1)
       continue;
-    const Atom &factor = x[term.factors[0].atom];
+    const Atom &factor = algebra[term.factors[0].atom];
     if (factor.kind != Atom::Tensor)
       continue;
-    Expression rest = Expressions::subtract(value, x.tensor(factor.tensor));
+    Expression rest =
+        Expressions::subtract(value, algebra.tensor(factor.tensor));
     if (std::optional<isa::Epilogue> epilogue = match(rest)) {
       epilogue->residual = isa::TensorId{static_cast<uint32_t>(factor.tensor)};
       return epilogue;
@@ -71,7 +72,7 @@ ProgramEmitter::matchGatedEpilogue(const Expression &value) {
     return std::pair(*matchEpilogue(gate->rest), factor);
   }
   // (accumulator + bias) * factor.
-  int atom = *x.accumulator().asAtom();
+  int atom = *algebra.accumulator().asAtom();
   Expression factor, rest;
   for (const Term &term : value.terms) {
     bool isOfProduct = llvm::any_of(term.factors, [&](const Factor &other) {
@@ -88,14 +89,15 @@ ProgramEmitter::matchGatedEpilogue(const Expression &value) {
     }
   }
   if (factor.terms.empty() || rest.terms.empty() ||
-      x.contains(factor, Atom::Accumulator) ||
-      x.contains(rest, Atom::Accumulator))
+      algebra.contains(factor, Atom::Accumulator) ||
+      algebra.contains(rest, Atom::Accumulator))
     return std::nullopt;
   for (const Factor &candidate : rest.terms[0].factors) {
-    if (x[candidate.atom].kind != Atom::Vector)
+    if (algebra[candidate.atom].kind != Atom::Vector)
       continue;
-    int vector = x[candidate.atom].tensor;
-    if (!Expressions::isSame(rest, x.multiply(factor, x.vector(vector))))
+    int vector = algebra[candidate.atom].tensor;
+    if (!Expressions::isSame(rest,
+                             algebra.multiply(factor, algebra.vector(vector))))
       continue;
     isa::Epilogue epilogue;
     epilogue.bias = isa::TensorId{static_cast<uint32_t>(vector)};
@@ -123,7 +125,7 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
     return failure();
   model::ProjectionShape shape{tokens, in, out, weight->pattern};
 
-  Expression value = x.accumulator();
+  Expression value = algebra.accumulator();
   if (op.hasEpilogue()) {
     SmallVector<Expression> arguments{value};
     int64_t cols = out;
@@ -132,7 +134,7 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
          llvm::zip(op.getEpilogueOperands(), op.getEpilogueMapArray())) {
       // A residual has to exist by now.
       if (!isView(operand)) {
-        FailureOr<Known> known = lookup(operand, op);
+        FailureOr<MatrixExpression> known = lookup(operand, op);
         if (failed(known) || (known->rows > 1 && !known->value.isConstant() &&
                               failed(materialize(operand, op))))
           return failure();
@@ -196,17 +198,18 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
   if (failed(dest))
     return failure();
   // What no epilogue computes is elementwise work on the product.
-  Expression product = x.tensor(static_cast<int>(dest->index)), rest = product;
+  Expression product = algebra.tensor(static_cast<int>(dest->index)),
+             rest = product;
   if (!epilogue) {
     auto gated = matchGatedEpilogue(value);
     if (gated) {
       epilogue = gated->first;
-      rest = x.multiply(product, gated->second);
+      rest = algebra.multiply(product, gated->second);
     } else {
-      rest = x.replace(value, *x.accumulator().asAtom(), product);
+      rest = algebra.replace(value, *algebra.accumulator().asAtom(), product);
     }
-    bool isWhole =
-        !x.contains(rest, Atom::Accumulator) && isWorkable(rest, shape.out);
+    bool isWhole = !algebra.contains(rest, Atom::Accumulator) &&
+                   isEmittable(rest, shape.out);
     if (!isWhole) {
       if (failed(emitPlainProduct(op, shape, input, weight, *dest, {})))
         return failure();
@@ -388,7 +391,7 @@ LogicalResult ProgramEmitter::emitContraction(linalg::GenericOp op) {
                           ->permuted(joined(
                               {loops->batch, loops->rows, loops->inner})),
                right = *throughMap(*rhs, maps[1], ranges);
-  FailureOr<Known> init = lookup(op.getOutputs()[0], op);
+  FailureOr<MatrixExpression> init = lookup(op.getOutputs()[0], op);
   if (failed(init))
     return failure();
   if (loops->batches == 1 && loops->isInOrder)
@@ -437,10 +440,10 @@ LogicalResult ProgramEmitter::emitByWeight(linalg::GenericOp op,
         matrix(op.getOutputs()[0], shape.tokens, shape.out, op);
     if (failed(tensor))
       return failure();
-    addend = x.tensor(static_cast<int>(tensor->index));
+    addend = algebra.tensor(static_cast<int>(tensor->index));
   }
   return emitProduct(op, shape, *input, weight,
-                     Expressions::add(x.accumulator(), addend));
+                     Expressions::add(algebra.accumulator(), addend));
 }
 
 LogicalResult ProgramEmitter::addSums(linalg::GenericOp op,

@@ -115,7 +115,7 @@ int64_t ProgramEmitter::columnsOf(Value value) {
 
 void ProgramEmitter::define(Value value, isa::TensorId tensor) {
   const std::vector<int64_t> &shape = b[tensor].shape;
-  values[value] = {x.tensor(static_cast<int>(tensor.index)), shape[0],
+  values[value] = {algebra.tensor(static_cast<int>(tensor.index)), shape[0],
                    shape[1]};
 }
 
@@ -174,8 +174,8 @@ FailureOr<isa::TensorId> ProgramEmitter::destination(Value value, int64_t rows,
   return declare(std::move(tensor));
 }
 
-FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
-                                                        Operation *user) {
+FailureOr<ProgramEmitter::MatrixExpression>
+ProgramEmitter::lookup(Value value, Operation *user) {
   value = strip(value);
   auto known = values.find(value);
   if (known != values.end())
@@ -187,7 +187,8 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
   }
   FloatAttr number;
   if (matchPattern(value, m_Constant(&number)))
-    return Known{Expressions::constant(number.getValueAsDouble()), 1, 1};
+    return MatrixExpression{Expressions::constant(number.getValueAsDouble()), 1,
+                            1};
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !type.hasStaticShape())
     return user->emitOpError("reads a value of type ")
@@ -197,7 +198,7 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
   if (elements && elements.isSplat() &&
       llvm::isa<FloatType>(elements.getElementType())) {
     double splat = elements.getSplatValue<APFloat>().convertToDouble();
-    return Known{Expressions::constant(splat), 1, 1};
+    return MatrixExpression{Expressions::constant(splat), 1, 1};
   }
   // A vector, also as [1, ..., cols], or a matrix.
   int64_t cols = columnsOf(value), rows = type.getNumElements() / cols;
@@ -222,7 +223,8 @@ FailureOr<ProgramEmitter::Known> ProgramEmitter::lookup(Value value,
   if (failed(tensor))
     return failure();
   int index = static_cast<int>(tensor->index);
-  Known result{isVector ? x.vector(index) : x.tensor(index), rows, cols};
+  MatrixExpression result{
+      isVector ? algebra.vector(index) : algebra.tensor(index), rows, cols};
   values[value] = result;
   return result;
 }
@@ -249,12 +251,12 @@ FailureOr<isa::TensorId> ProgramEmitter::materialize(Value value,
       define(value, *tensor);
     return tensor;
   }
-  FailureOr<Known> known = lookup(value, user);
+  FailureOr<MatrixExpression> known = lookup(value, user);
   if (failed(known))
     return failure();
   std::optional<int> atom = known->value.asAtom();
-  if (atom && x[*atom].kind == Atom::Tensor)
-    return isa::TensorId{static_cast<uint32_t>(x[*atom].tensor)};
+  if (atom && algebra[*atom].kind == Atom::Tensor)
+    return isa::TensorId{static_cast<uint32_t>(algebra[*atom].tensor)};
   Operation *op = value.getDefiningOp() ? value.getDefiningOp() : user;
   Reason at(*this, op);
   if (known->value.isConstant()) {
@@ -271,11 +273,11 @@ FailureOr<isa::TensorId> ProgramEmitter::materialize(Value value,
   if (failed(dest))
     return failure();
   LogicalResult done = failure();
-  if (atom && x[*atom].kind == Atom::Vector) {
-    Cell row{isa::TensorId{static_cast<uint32_t>(x[*atom].tensor)}, 0};
+  if (atom && algebra[*atom].kind == Atom::Vector) {
+    Cell row{isa::TensorId{static_cast<uint32_t>(algebra[*atom].tensor)}, 0};
     done = fillMatrix(row, *dest, op);
-  } else if (isWorkable(known->value, known->cols)) {
-    done = work(known->value, known->rows, known->cols, *dest, op);
+  } else if (isEmittable(known->value, known->cols)) {
+    done = emitExpression(known->value, known->rows, known->cols, *dest, op);
   } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
     done = emitDirect(generic, *dest);
   } else {

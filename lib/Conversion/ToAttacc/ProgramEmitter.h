@@ -59,7 +59,7 @@ public:
 
 private:
   /// What is known of a value.
-  struct Known {
+  struct MatrixExpression {
     Expression value;
     int64_t rows = 1, cols = 1;
   };
@@ -105,7 +105,7 @@ private:
   void define(Value value, isa::TensorId tensor);
   /// The tensor of a value, worked out now if it was not yet.
   FailureOr<isa::TensorId> materialize(Value value, Operation *user);
-  FailureOr<Known> lookup(Value value, Operation *user);
+  FailureOr<MatrixExpression> lookup(Value value, Operation *user);
   FailureOr<isa::Type> hostType(Type type, Operation *op);
   LogicalResult check(const isa::Status &status, Operation *op);
 
@@ -181,13 +181,13 @@ private:
   std::optional<Expression> evaluateOp(Operation &op,
                                        function_ref<Expression(Value)> get);
 
-  // Work.cpp
-  /// Whether work() has instructions for it.
-  bool isWorkable(const Expression &value, int64_t cols);
-  LogicalResult work(const Expression &value, int64_t rows, int64_t cols,
-                     isa::TensorId dest, Operation *op);
-  FailureOr<isa::TensorId> workOut(const Expression &value, int64_t rows,
-                                   int64_t cols, Operation *op);
+  // EmitExpression.cpp
+  /// Whether emitExpression() has instructions for it.
+  bool isEmittable(const Expression &value, int64_t cols);
+  LogicalResult emitExpression(const Expression &value, int64_t rows,
+                               int64_t cols, isa::TensorId dest, Operation *op);
+  FailureOr<isa::TensorId> materialize(const Expression &value, int64_t rows,
+                                       int64_t cols, Operation *op);
   /// `value` as a product of a tensor or vector, an atom, and a rest that fits.
   struct Split {
     int atom;
@@ -195,7 +195,7 @@ private:
   };
   std::optional<Split> split(const Expression &value,
                              function_ref<bool(const Expression &)> fits);
-  LogicalResult workSum(const Expression &value, int64_t rows, int64_t cols,
+  LogicalResult emitSum(const Expression &value, int64_t rows, int64_t cols,
                         isa::TensorId dest, Operation *op);
 
   // Cells.cpp
@@ -293,8 +293,8 @@ private:
   const ProgramOptions &options;
   const model::Device &device;
   isa::Builder b;
-  Expressions x;
-  DenseMap<Value, Known> values;
+  Expressions algebra;
+  DenseMap<Value, MatrixExpression> values;
   DenseMap<Value, isa::Strided> views;
   /// Results of insertions that another one goes on with.
   DenseMap<Value, isa::TensorId> unfinished;

@@ -34,7 +34,7 @@ FailureOr<Strided> ProgramEmitter::view(Value value, Operation *user) {
       return failure();
     return Strided::inOrder(*tensor, sizes);
   }
-  FailureOr<Known> found = lookup(value, user);
+  FailureOr<MatrixExpression> found = lookup(value, user);
   if (failed(found))
     return failure();
   if (found->value.isConstant()) {
@@ -45,9 +45,9 @@ FailureOr<Strided> ProgramEmitter::view(Value value, Operation *user) {
     return repeated;
   }
   std::optional<int> atom = found->value.asAtom();
-  if (atom && x[*atom].kind == Atom::Vector) {
+  if (atom && algebra[*atom].kind == Atom::Vector) {
     Strided rows;
-    rows.tensor = TensorId{static_cast<uint32_t>(x[*atom].tensor)};
+    rows.tensor = TensorId{static_cast<uint32_t>(algebra[*atom].tensor)};
     rows.sizes = {found->rows, found->cols};
     rows.strides = {0, 1};
     if (std::optional<Strided> shaped = rows.reshaped(sizes))
@@ -127,7 +127,7 @@ FailureOr<bool> ProgramEmitter::emitView(linalg::GenericOp op) {
   AffineMap out = op.getIndexingMapsArray()[1];
   if (!llvm::isa<RankedTensorType>(source.getType()) || !out.isPermutation())
     return false;
-  FailureOr<Known> known = lookup(source, op);
+  FailureOr<MatrixExpression> known = lookup(source, op);
   if (failed(known))
     return failure();
   // A number, a vector or a row that is repeated stays what it is.

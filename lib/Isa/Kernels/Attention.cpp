@@ -59,7 +59,7 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
                                    const HeadsView &v, const HeadsView &output,
                                    const AttentionScore &score)
     : b(builder), shape(shape), flow(flow), type(type), q(q), k(k), v(v),
-      output(output), score(score), t(true),
+      output(output), score(score), roller(true),
       layout(device, shape, flow,
              capacity(builder, device, shape, flow, score)),
       group(shape.group()), total(layout.total), keys(shape.keys),
@@ -87,8 +87,8 @@ AttentionProgram::AttentionProgram(Builder &builder, const Device &device,
 
 /// Writes the program; false if loops did not come out, and nothing is written.
 bool AttentionProgram::run(bool allowsGaps) {
-  t = LoopRoller(allowsGaps);
-  t.bind(b);
+  roller = LoopRoller(allowsGaps);
+  roller.bind(b);
   pending.clear();
   rounds = blocksDone = steps = logitsUses = 0;
   for (Ring *ring : {&qRing, &kRing, &vRing, &outRing, &accRing, &writtenRing,
@@ -97,13 +97,13 @@ bool AttentionProgram::run(bool allowsGaps) {
   prepareConstants();
   emitRounds();
   drain();
-  return t.finish(b);
+  return roller.finish(b);
 }
 
 Status AttentionProgram::emit() {
   int64_t mark = b.mark();
   allocate();
-  if (!run(true) && (t.isTooLong() || !run(false))) {
+  if (!run(true) && (roller.isTooLong() || !run(false))) {
     b.release(mark);
     return support::makeError(
         Errc::Unsupported, "found attention in blocks of ", flow.rows,

@@ -183,12 +183,12 @@ void AttentionProgram::transfer(bool isLoad, const Tile &dram, const Tile &pad,
   std::vector<Tile> operands = {dram, pad};
   if (!isLoad)
     std::swap(operands[0], operands[1]);
-  t.add(isLoad ? Opcode::Load : Opcode::Store, std::move(operands), tokens)
+  roller.add(isLoad ? Opcode::Load : Opcode::Store, std::move(operands), tokens)
       .channel = static_cast<uint8_t>(channel);
 }
 
 void AttentionProgram::sync(Engine engine, int channel, const Tokens &tokens) {
-  Instruction &instruction = t.add(Opcode::Sync, {}, tokens);
+  Instruction &instruction = roller.add(Opcode::Sync, {}, tokens);
   instruction.syncEngine = engine;
   instruction.channel = static_cast<uint8_t>(channel);
 }

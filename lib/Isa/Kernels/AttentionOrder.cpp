@@ -28,7 +28,7 @@ void AttentionProgram::emitRounds() {
   int64_t whole = period % resident ? 0 : units / period;
   auto rounds = [&](int64_t begin, int64_t end) {
     // Heads of one sample are at equal distances.
-    t.forEach(
+    roller.forEach(
         0, ceilDiv(end - begin, resident),
         [&](int64_t i) {
           int64_t first = begin + i * resident;
@@ -36,7 +36,8 @@ void AttentionProgram::emitRounds() {
         },
         heads % resident == 0 || units == heads || shape.batch == 1);
   };
-  t.forEach(0, whole, [&](int64_t i) { rounds(i * period, (i + 1) * period); });
+  roller.forEach(0, whole,
+                 [&](int64_t i) { rounds(i * period, (i + 1) * period); });
   if (whole * period < units)
     rounds(whole * period, units);
 }
@@ -65,14 +66,14 @@ void AttentionProgram::forEachPack(
   // Samples of equal packs, if packs end where samples do.
   if (count > heads && count % heads == 0 && firstUnit % heads == 0 &&
       heads % packed == 0) {
-    t.forEach(0, count / heads, [&](int64_t sample) {
-      t.forEach(0, heads / packed,
-                [&](int64_t i) { one(sample * heads + i * packed); });
+    roller.forEach(0, count / heads, [&](int64_t sample) {
+      roller.forEach(0, heads / packed,
+                     [&](int64_t i) { one(sample * heads + i * packed); });
     });
     return;
   }
   bool isOneSample = firstUnit / heads == (firstUnit + count - 1) / heads;
-  t.forEach(
+  roller.forEach(
       0, ceilDiv(count, packed), [&](int64_t i) { one(i * packed); },
       isOneSample);
 }
@@ -89,7 +90,7 @@ void AttentionProgram::forEachAlike(int64_t begin, int64_t end,
     int64_t next = begin + 1;
     while (next < end && kind(next) == kind(begin))
       ++next;
-    t.forEach(begin, next, body);
+    roller.forEach(begin, next, body);
     begin = next;
   }
 }
@@ -108,7 +109,7 @@ int64_t AttentionProgram::tilesOf(const Step &block) const {
 
 void AttentionProgram::rowsOuter(int64_t firstUnit, int64_t count) {
   int64_t blocks = ceilDiv(total, flow.rows);
-  t.forEach(
+  roller.forEach(
       0, blocks,
       [&](int64_t number) {
         Step block = blockAt(number);
@@ -134,7 +135,7 @@ void AttentionProgram::rowsOuter(int64_t firstUnit, int64_t count) {
 
 void AttentionProgram::keysOuter(int64_t firstUnit, int64_t count) {
   int64_t blocks = ceilDiv(total, flow.rows), tiles = ceilDiv(keys, strip);
-  t.forEach(
+  roller.forEach(
       0, tiles,
       [&](int64_t i) {
         int64_t first = 0;
@@ -228,7 +229,7 @@ void AttentionProgram::work(Step step) {
     return alternate(step);
   if (conflicts(step))
     finishOutput();
-  t.forEach(0, step.chunks(), [&](int64_t j) { emitLogits(step, j); });
+  roller.forEach(0, step.chunks(), [&](int64_t j) { emitLogits(step, j); });
   bool isReady = pending.size() == (isFused ? 1 : kSpilledSteps);
   // An online softmax may rescale what the step before has summed; on its way
   // from DRAM a softmax would delay the weights of an older step.
@@ -279,8 +280,8 @@ void AttentionProgram::alternate(const Step &step) {
 
 void AttentionProgram::drain() {
   if (layout.alternates && !pending.empty())
-    t.forEach(0, pending.front().chunks(),
-              [&](int64_t j) { emitExponentials(pending.front(), j); });
+    roller.forEach(0, pending.front().chunks(),
+                   [&](int64_t j) { emitExponentials(pending.front(), j); });
   while (!pending.empty())
     finishOutput();
 }

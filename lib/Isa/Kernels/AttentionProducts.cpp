@@ -50,7 +50,8 @@ void AttentionProgram::emitLogits(const Step &step, int64_t j) {
                 isKeysOuter ? step.roundSlot : step.blockSlot, tokens);
   }
   int64_t strips = stagedQ && isFused ? 1 : ceilDiv(step.rows, rowStrip);
-  t.forEach(0, strips, [&](int64_t i) { emitLogitsStrip(step, j, i, strips); });
+  roller.forEach(0, strips,
+                 [&](int64_t i) { emitLogitsStrip(step, j, i, strips); });
   if (!stagedK && step.isLastOfTile)
     ++kRing.uses;
 }
@@ -100,7 +101,7 @@ void AttentionProgram::emitLogitsStrip(const Step &step, int64_t j, int64_t i,
     wait(tokens, writtenRing.free);
     signal(tokens, writtenRing.full);
   }
-  Instruction &product = t.add(Opcode::Gemm, {query, key, dest}, tokens);
+  Instruction &product = roller.add(Opcode::Gemm, {query, key, dest}, tokens);
   product.stationary = flow.logit;
   product.transposeRhs = true;
   product.value =
@@ -200,7 +201,8 @@ TileRef AttentionProgram::valuesTile(const Step &step, int64_t j, bool isFirst,
 void AttentionProgram::emitOutput(const Step &step) {
   if (sums == Sums::Strip)
     return emitOutputStrips(step);
-  t.forEach(0, step.chunks(), [&](int64_t j) { emitOutputChunk(step, j); });
+  roller.forEach(0, step.chunks(),
+                 [&](int64_t j) { emitOutputChunk(step, j); });
 }
 
 /// The product of a chunk of weights, added to the sums.
@@ -213,7 +215,7 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
   int64_t across = columnStrips();
   bool accumulates = !step.isFirstVisit || j > 0;
   bool passes = !isResident && !isOnline; // strips of sums, to and fro
-  t.forEach(0, strips, [&](int64_t i) {
+  roller.forEach(0, strips, [&](int64_t i) {
     int64_t row = isWhole ? 0 : i * rowStrip;
     int64_t count = isWhole ? step.rows : std::min(rowStrip, step.rows - row);
     if (passes)
@@ -244,7 +246,7 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
         signal(tokens, isSum ? resultDone : partialDone, c == across - 1);
       }
       Instruction &product =
-          t.add(Opcode::Gemm, {weights, values, dest}, tokens);
+          roller.add(Opcode::Gemm, {weights, values, dest}, tokens);
       product.stationary = flow.attend;
       product.accumulate = accumulates;
     }
@@ -265,12 +267,12 @@ void AttentionProgram::emitOutputChunk(const Step &step, int64_t j) {
 void AttentionProgram::emitOutputStrips(const Step &step) {
   int64_t strips = ceilDiv(step.rows, rowStrip), across = columnStrips(),
           chunks = step.chunks();
-  t.forEach(0, strips, [&](int64_t i) {
+  roller.forEach(0, strips, [&](int64_t i) {
     int64_t row = i * rowStrip, count = std::min(rowStrip, step.rows - row);
     for (int64_t c = 0; c < across; ++c) {
       int64_t column = across == 1 ? 0 : c * segment;
       int64_t columns = across == 1 ? width : std::min(segment, width - column);
-      t.forEach(0, chunks, [&](int64_t j) {
+      roller.forEach(0, chunks, [&](int64_t j) {
         bool isFirst = i == 0 && c == 0,
              isLast = i == strips - 1 && c == across - 1;
         Tokens tokens;
@@ -280,11 +282,11 @@ void AttentionProgram::emitOutputStrips(const Step &step) {
         wait(tokens, accRing.free, c == 0 && j == 0);
         signal(tokens, resultDone, c == across - 1 && j == chunks - 1);
         Instruction &product =
-            t.add(Opcode::Gemm,
-                  {weights, values,
-                   packTile(accRing.buffer, step.pack, 0, 0, count, column,
-                            columns, accRing.slot())},
-                  tokens);
+            roller.add(Opcode::Gemm,
+                       {weights, values,
+                        packTile(accRing.buffer, step.pack, 0, 0, count, column,
+                                 columns, accRing.slot())},
+                       tokens);
         product.stationary = flow.attend;
         product.accumulate = j > 0;
       });

@@ -201,7 +201,7 @@ private:
                   int64_t rows) const;
   Instruction &special(Opcode opcode, std::vector<Tile> operands,
                        const Tokens &tokens) {
-    return t.add(opcode, std::move(operands), tokens);
+    return roller.add(opcode, std::move(operands), tokens);
   }
 
   int channel(int wish) const {
@@ -216,7 +216,7 @@ private:
   Type type;
   const HeadsView &q, &k, &v, &output;
   const AttentionScore &score;
-  LoopRoller t;
+  LoopRoller roller;
 
   const model::AttentionLayout layout;
 

@@ -101,7 +101,7 @@ void AttentionProgram::emitScore(const Step &step, const TileRef &logits,
 /// The bias of some rows after the other, each from DRAM for its heads.
 void AttentionProgram::emitRowBias(const Step &step, const TileRef &logits,
                                    const Part &part, Tokens &tokens) {
-  t.forEach(0, ceilDiv(part.rows, biasRows), [&](int64_t i) {
+  roller.forEach(0, ceilDiv(part.rows, biasRows), [&](int64_t i) {
     int64_t row = i * biasRows, count = std::min(biasRows, part.rows - row);
     int64_t slot = biasRing.uses++ % biasRing.slots;
     moveRows(*score.bias, true, step.pack.first + part.unit,
@@ -219,8 +219,9 @@ void AttentionProgram::emitSoftmax(const Step &step) {
     return emitUnfusedSoftmax(step);
   if (isOnline)
     return emitOnlineSoftmax(step);
-  t.forEach(0, step.chunks(), [&](int64_t j) { emitMaximum(step, j); });
-  t.forEach(0, step.chunks(), [&](int64_t j) { emitExponentials(step, j); });
+  roller.forEach(0, step.chunks(), [&](int64_t j) { emitMaximum(step, j); });
+  roller.forEach(0, step.chunks(),
+                 [&](int64_t j) { emitExponentials(step, j); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -233,7 +234,7 @@ void AttentionProgram::emitUnfusedSoftmax(const Step &step) {
   if (score.keyBias && step.isFirstOfRound)
     loadBias(step);
   for (int64_t p = 0; p < pack.count; ++p)
-    t.forEach(
+    roller.forEach(
         0, groups,
         [&](int64_t i) {
           bool isFirst = p == 0 && i == 0,
@@ -292,7 +293,7 @@ void AttentionProgram::emitResultRows(const Step &step, int64_t row,
                                       int64_t sumsSlot, const Tokens &tokens,
                                       const Tokens &stored) {
   int64_t blocks = ceilDiv(count, outRows), units = step.pack.count;
-  t.forEach(0, blocks, [&](int64_t i) {
+  roller.forEach(0, blocks, [&](int64_t i) {
     int64_t at = i * outRows, some = std::min(outRows, count - at);
     int64_t slot = outRing.uses++ % outRing.slots;
     Tokens now =

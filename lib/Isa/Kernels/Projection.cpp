@@ -79,8 +79,8 @@ private:
     return tokens.whole() * chunks(tokens.block).count() +
            chunks(tokens.rest()).count();
   }
-  Turn block(const Span &out, const Span &rows) const {
-    return Turn().in(out, tokens.count()).in(rows, 1);
+  StreamPosition block(const Span &out, const Span &rows) const {
+    return StreamPosition().in(out, tokens.count()).in(rows, 1);
   }
 
   Builder &b;
@@ -103,10 +103,12 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
                                   const Span &strip, bool isFirst,
                                   bool isLast) {
   int64_t count = strips.count();
-  Turn turn =
-      Turn().in(out, tokens.count() * count).in(rows, count).in(strip, 1);
+  StreamPosition position = StreamPosition()
+                                .in(out, tokens.count() * count)
+                                .in(rows, count)
+                                .in(strip, 1);
   TileRef x =
-      turn.slotOf(b.tile(xs.buffer, {0, 0}, {rows.size, strip.size}), 2);
+      position.slotOf(b.tile(xs.buffer, {0, 0}, {rows.size, strip.size}), 2);
   b.load(strip.at(rows.at(b.tile(input,
                                  {begin.input + rows.begin,
                                   inputColumn + strip.begin},
@@ -125,7 +127,7 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
                    {out.size, n});
   TileRef w = weight.transposed ? b.tile(ws.buffer, {0, 0}, {n, out.size})
                                 : b.tile(ws.buffer, {0, 0}, {out.size, n});
-  w = turn.slotOf(w, 2);
+  w = position.slotOf(w, 2);
   int outDim = weight.transposed ? 1 : 0;
   b.load(kept.at(out.at(from, outDim), 1 - outDim), w, channel(Values),
          ws.produce());
@@ -147,7 +149,7 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
   int64_t bytes = plan.indexBytes(strip.size);
   Span packed{strip.loop, plan.indexBytes(strip.begin), bytes, 0};
   TileRef i =
-      turn.slotOf(b.tile(indices->buffer, {0, 0}, {out.size, bytes}), 2);
+      position.slotOf(b.tile(indices->buffer, {0, 0}, {out.size, bytes}), 2);
   b.load(packed.at(out.at(b.tile(weight.indices, {out.begin, packed.begin},
                                  {out.size, bytes}),
                           0),
@@ -176,17 +178,17 @@ void ProjectionEmitter::emitProducts(const Span &out, const Span &rows) {
 
 void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
                                   const Span &chunk) {
-  Turn turn = Turn()
-                  .in(out, chunkCount())
-                  .in(rows, chunks(tokens.block).count())
-                  .in(chunk, 1);
+  StreamPosition position = StreamPosition()
+                                .in(out, chunkCount())
+                                .in(rows, chunks(tokens.block).count())
+                                .in(chunk, 1);
   TileRef sum =
       chunk.at(block(out, rows).slotOf(b.tile(sums->buffer, {chunk.begin, 0},
                                               {chunk.size, out.size}),
                                        plan.sums),
                0);
-  TileRef result =
-      turn.slotOf(b.tile(results->buffer, {0, 0}, {chunk.size, out.size}), 2);
+  TileRef result = position.slotOf(
+      b.tile(results->buffer, {0, 0}, {chunk.size, out.size}), 2);
   auto inDram = [&](TensorId tensor, int64_t column) {
     return chunk.at(
         rows.at(out.at(b.tile(tensor,
@@ -213,14 +215,14 @@ void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
     step(Opcode::Scale, {sum, b.tile(*factor, {0}, {chunk.size})}, {});
   if (epilogue.bias)
     step(Opcode::Elementwise,
-         {sum,
-          Turn().in(out, 1).slotOf(b.tile(biases->buffer, {0}, {out.size}), 2)},
+         {sum, StreamPosition().in(out, 1).slotOf(
+                   b.tile(biases->buffer, {0}, {out.size}), 2)},
          {})
         .binary = BinaryKind::Add;
   if (epilogue.activation)
     step(Opcode::Unary, {sum}, {}).unary = *epilogue.activation;
   if (epilogue.residual) {
-    TileRef residual = turn.slotOf(
+    TileRef residual = position.slotOf(
         b.tile(residuals->buffer, {0, 0}, {chunk.size, out.size}), 2);
     b.load(inDram(*epilogue.residual, 0), residual, channel(Epilogues),
            residuals->produce());
@@ -245,10 +247,10 @@ void ProjectionEmitter::emit() {
     b.special(Opcode::Fill, {b.tile(*factor)}, {}).value = epilogue.scale;
   outs.forEach(b, [&](const Span &out) {
     if (epilogue.bias) {
-      b.load(
-          out.at(b.tile(*epilogue.bias, {out.begin}, {out.size}), 0),
-          Turn().in(out, 1).slotOf(b.tile(biases->buffer, {0}, {out.size}), 2),
-          channel(Epilogues), biases->produce());
+      b.load(out.at(b.tile(*epilogue.bias, {out.begin}, {out.size}), 0),
+             StreamPosition().in(out, 1).slotOf(
+                 b.tile(biases->buffer, {0}, {out.size}), 2),
+             channel(Epilogues), biases->produce());
       b.sync(Engine::Special, 0, biases->first());
     }
     tokens.forEach(b, [&](const Span &rows) {

@@ -265,7 +265,7 @@ void Rearrangement::emitRegular(const Piece &piece) {
 
   std::vector<Span> spans(loops.size());
   // One side of the boxes of a block, a loop for what its boxes leave out.
-  auto transfer = [&](Side side, const Turn &turn) {
+  auto transfer = [&](Side side, const StreamPosition &position) {
     Tile place = b.tile(tensors[side]), slot;
     int64_t at[2] = {piece.offsets[side] / columns[side],
                      piece.offsets[side] % columns[side]};
@@ -273,7 +273,7 @@ void Rearrangement::emitRegular(const Piece &piece) {
       place.offsets[static_cast<size_t>(dim)] = at[dim + 2 - rank[side]];
       place.sizes[static_cast<size_t>(dim)] = 1;
     }
-    slot = turn.slotOf(b.tile(stream.buffer), 2);
+    slot = position.slotOf(b.tile(stream.buffer), 2);
     std::fill_n(slot.sizes.begin(), shape.size(), 1);
     place.dims.clear();
     slot.dims.clear();
@@ -283,10 +283,10 @@ void Rearrangement::emitRegular(const Piece &piece) {
       const Axis2 &loop = loops[k];
       auto dim = static_cast<size_t>(loop.dims[side]);
       place.offsets[dim] += spans[k].begin * loop.steps[side];
-      auto position = std::find(held.begin(), held.end(), k);
-      if (position == held.end() || !boxed[side][k])
+      auto found = std::find(held.begin(), held.end(), k);
+      if (found == held.end() || !boxed[side][k])
         continue;
-      auto own = static_cast<size_t>(position - held.begin());
+      auto own = static_cast<size_t>(found - held.begin());
       place.sizes[dim] = slot.sizes[own] = spans[k].size;
       place.dims.push_back(static_cast<uint8_t>(dim));
       slot.dims.push_back(static_cast<uint8_t>(own));
@@ -301,13 +301,13 @@ void Rearrangement::emitRegular(const Piece &piece) {
       const Axis2 &loop = loops[k];
       outside = outside.by(spans[k].loop, loop.dims[side],
                            spans[k].size * loop.steps[side]);
-      auto position = std::find(held.begin(), held.end(), k);
-      if (position == held.end() || boxed[side][k])
+      auto found = std::find(held.begin(), held.end(), k);
+      if (found == held.end() || boxed[side][k])
         continue;
       LoopId each = b.beginLoop(spans[k].size);
       inner.push_back(each);
       outside = outside.by(each, loop.dims[side], loop.steps[side]);
-      inside = inside.by(each, static_cast<int>(position - held.begin()), 1);
+      inside = inside.by(each, static_cast<int>(found - held.begin()), 1);
     }
     if (side == From)
       b.load(outside, inside, 0, {});
@@ -318,13 +318,14 @@ void Rearrangement::emitRegular(const Piece &piece) {
       inner.pop_back();
     }
   };
-  auto visit = [&](auto &&self, size_t k, const Turn &turn) -> void {
+  auto visit = [&](auto &&self, size_t k,
+                   const StreamPosition &position) -> void {
     if (k == loops.size()) {
       b.sync(Engine::Load, 0, {{stream.free}, {}});
-      transfer(From, turn);
+      transfer(From, position);
       b.sync(Engine::Load, 0, {{}, {stream.full}});
       b.sync(Engine::Store, 0, {{stream.full}, {}});
-      transfer(To, turn);
+      transfer(To, position);
       b.sync(Engine::Store, 0, {{}, {stream.free}});
       return;
     }
@@ -333,10 +334,10 @@ void Rearrangement::emitRegular(const Piece &piece) {
       uses *= Blocks{loops[j].size, blocks[j]}.count();
     Blocks{loops[k].size, blocks[k]}.forEach(b, [&](const Span &span) {
       spans[k] = span;
-      self(self, k + 1, turn.in(span, uses));
+      self(self, k + 1, position.in(span, uses));
     });
   };
-  visit(visit, 0, Turn());
+  visit(visit, 0, StreamPosition());
   b.barrier();
   b.release(mark);
 }

@@ -166,7 +166,7 @@ Status emitRows(Builder &b, const Device &device, Type type,
     sum = b.buffer(Type::F32, block);
 
   rows.forEach(b, [&](const Span &span) {
-    Turn turn = Turn().in(span, 1);
+    StreamPosition position = StreamPosition().in(span, 1);
     auto inDram = [&](TensorId id) {
       return span.at(
           b.tile(id, {span.begin, 0}, {span.size, b[id].shape.back()}), 0);
@@ -177,14 +177,15 @@ Status emitRows(Builder &b, const Device &device, Type type,
     RowBlock tiles;
     tiles.vectors = vectors;
     for (size_t i = 0; i != inputs.size(); ++i) {
-      tiles.inputs.push_back(turn.slotOf(onChip(inputs[i].buffer), 2));
+      tiles.inputs.push_back(position.slotOf(onChip(inputs[i].buffer), 2));
       b.load(inDram(op.inputs[i]), tiles.inputs.back(), channel(i),
              inputs[i].produce());
       tiles.taken = tiles.taken + inputs[i].consume();
     }
-    TileRef result = turn.slotOf(onChip(results.buffer), 2);
-    tiles.dest =
-        op.reduces ? turn.slotOf(b.tile(vector, {0}, {span.size}), 2) : result;
+    TileRef result = position.slotOf(onChip(results.buffer), 2);
+    tiles.dest = op.reduces
+                     ? position.slotOf(b.tile(vector, {0}, {span.size}), 2)
+                     : result;
     tiles.produced = results.produce();
     if (sum)
       tiles.sum = onChip(*sum);

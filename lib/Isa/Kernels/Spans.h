@@ -48,12 +48,12 @@ struct Blocks {
 
 /// Which use of a stream an instruction is, counted from its first; selects the
 /// slot.
-class Turn {
+class StreamPosition {
 public:
   /// The next level: blocks of `span`, each of which uses the stream `uses`
   /// times, but for the last one, which may use it less often.
-  Turn in(const Span &span, int64_t uses) const {
-    Turn result(*this);
+  StreamPosition in(const Span &span, int64_t uses) const {
+    StreamPosition result(*this);
     result.first += span.index * uses;
     if (span.loop.depth >= 0)
       result.steps.push_back({span.loop, uses});

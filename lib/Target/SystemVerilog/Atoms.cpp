@@ -61,18 +61,18 @@ std::string sv::atomName(const Config &config, const Block &block,
 }
 
 namespace {
-void writeLookup(Writer &w, const Program &program, size_t i) {
+void writeLookup(Writer &text, const Program &program, size_t i) {
   const Value &value = program.values[i];
   unsigned bits = program.values[value.a].bits;
-  w.open("always_comb begin");
-  w.open("case (v", value.a, ")");
+  text.open("always_comb begin");
+  text.open("case (v", value.a, ")");
   for (size_t k = 0; k < value.table.size() && k <= maskOf(bits); ++k)
-    w.line(literal(bits, k), ": v", i, " = ",
-           literal(value.bits, value.table[k]), ";");
+    text.line(literal(bits, k), ": v", i, " = ",
+              literal(value.bits, value.table[k]), ";");
   if (bits > 16 || value.table.size() <= maskOf(bits))
-    w.line("default: v", i, " = ", literal(value.bits, 0), ";");
-  w.close("endcase");
-  w.close("end");
+    text.line("default: v", i, " = ", literal(value.bits, 0), ";");
+  text.close("endcase");
+  text.close("end");
 }
 
 std::string expression(const Config &config, const Block &block,
@@ -145,7 +145,7 @@ std::string expression(const Config &config, const Block &block,
 }
 
 /// `flow` names the port of that value.
-void writeAtom(Writer &w, const Config &config, const Block &block,
+void writeAtom(Writer &text, const Config &config, const Block &block,
                const Program &program, const std::string &module,
                const std::string &flow = "flow") {
   AtomPorts ports = portsOf(config, block, program);
@@ -184,59 +184,60 @@ void writeAtom(Writer &w, const Config &config, const Block &block,
     out(config.fields[write.field].bits,
         "set_" + config.fields[write.field].name);
 
-  w.open("module ", module, " (");
+  text.open("module ", module, " (");
   for (size_t i = 0; i < list.size(); ++i)
-    w.line(list[i], i + 1 < list.size() ? "," : "");
-  w.close(");");
-  w.deeper();
+    text.line(list[i], i + 1 < list.size() ? "," : "");
+  text.close(");");
+  text.deeper();
   // A truncation leaves high bits of its operand unread.
-  w.line("/* verilator lint_off UNUSEDSIGNAL */");
+  text.line("/* verilator lint_off UNUSEDSIGNAL */");
   for (size_t i = 0; i < program.values.size(); ++i)
     if (ports.live[i])
-      w.line("logic ", range(program.values[i].bits), "v", i, ";");
-  w.line("/* verilator lint_on UNUSEDSIGNAL */");
+      text.line("logic ", range(program.values[i].bits), "v", i, ";");
+  text.line("/* verilator lint_on UNUSEDSIGNAL */");
   for (size_t i = 0; i < program.values.size(); ++i) {
     if (!ports.live[i])
       continue;
     if (program.values[i].op == Op::Lookup)
-      writeLookup(w, program, i);
+      writeLookup(text, program, i);
     else
-      w.line("assign v", i, " = ",
-             expression(config, block, program, program.values[i]), ";");
+      text.line("assign v", i, " = ",
+                expression(config, block, program, program.values[i]), ";");
   }
   for (size_t s = 0; s < block.states.size(); ++s)
     if ((ports.loads[s] || ports.stores[s]) && ports.entry[s] >= 0)
-      w.line("assign at_", block.states[s].name, " = v", ports.entry[s], ";");
+      text.line("assign at_", block.states[s].name, " = v", ports.entry[s],
+                ";");
   for (const Store &store : program.stores)
-    w.line("assign new_", block.states[store.state].name, " = v", store.value,
-           ";");
+    text.line("assign new_", block.states[store.state].name, " = v",
+              store.value, ";");
   if (program.rank >= 0)
-    w.line("assign rank = v", program.rank, ";");
+    text.line("assign rank = v", program.rank, ";");
   if (program.flow >= 0)
-    w.line("assign ", flow, " = v", program.flow, ";");
+    text.line("assign ", flow, " = v", program.flow, ";");
   for (const FieldWrite &write : program.writes)
-    w.line("assign set_", config.fields[write.field].name, " = v", write.value,
-           ";");
-  w.close("endmodule");
+    text.line("assign set_", config.fields[write.field].name, " = v",
+              write.value, ";");
+  text.close("endmodule");
 }
 } // namespace
 
 std::string systemVerilogOfAtoms(const Config &config) {
-  Writer w;
+  Writer text;
   for (const Block &block : config.blocks)
     for (const Program &program : block.programs) {
-      w.line("// Transaction '", program.name, "' of block '", block.name,
-             "'.");
-      writeAtom(w, config, block, program, atomName(config, block, program));
-      w.blank();
+      text.line("// Transaction '", program.name, "' of block '", block.name,
+                "'.");
+      writeAtom(text, config, block, program, atomName(config, block, program));
+      text.blank();
     }
   if (config.classifier) {
-    w.line("// The leaf of a packet.");
-    writeAtom(w, config, Block(), *config.classifier,
+    text.line("// The leaf of a packet.");
+    writeAtom(text, config, Block(), *config.classifier,
               config.name + "_classifier", "leaf");
-    w.blank();
+    text.blank();
   }
-  return w.str();
+  return text.str();
 }
 
 } // namespace nm::mesh

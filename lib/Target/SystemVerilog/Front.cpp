@@ -12,7 +12,7 @@ namespace nm::mesh {
 using namespace sv;
 
 std::string sv::frontOf(const Config &config) {
-  Writer w;
+  Writer text;
   const Program &program = *config.classifier;
   unsigned fieldBits = 0;
   for (const Field &field : config.fields)
@@ -20,54 +20,55 @@ std::string sv::frontOf(const Config &config) {
   unsigned leafBits = indexBits(config.leaves.size());
   unsigned bits = program.values[program.flow].bits;
 
-  w.line("// Mesh '", config.name, "' behind its classifier.");
-  w.open("module ", config.name, "_front (");
-  w.line("input  logic clk,");
-  w.line("input  logic rst,");
-  w.line("input  logic ", range(config.nowBits), "now,");
-  w.line("input  logic enq_valid,");
-  w.line("input  logic ", range(fieldBits), "enq_fields,");
-  w.line("output logic enq_known,");
-  w.line("output logic enq_ready,");
-  w.line("input  logic deq_valid,");
-  w.line("input  logic ", range(indexBits(config.roots.size())), "deq_root,");
-  w.line("output logic deq_ready,");
-  w.line("output logic out_valid,");
-  w.line("output logic ", range(fieldBits), "out_fields,");
-  w.line("output logic fault");
-  w.close(");");
-  w.deeper();
-  w.line("logic ", range(bits), "leaf;");
+  text.line("// Mesh '", config.name, "' behind its classifier.");
+  text.open("module ", config.name, "_front (");
+  text.line("input  logic clk,");
+  text.line("input  logic rst,");
+  text.line("input  logic ", range(config.nowBits), "now,");
+  text.line("input  logic enq_valid,");
+  text.line("input  logic ", range(fieldBits), "enq_fields,");
+  text.line("output logic enq_known,");
+  text.line("output logic enq_ready,");
+  text.line("input  logic deq_valid,");
+  text.line("input  logic ", range(indexBits(config.roots.size())),
+            "deq_root,");
+  text.line("output logic deq_ready,");
+  text.line("output logic out_valid,");
+  text.line("output logic ", range(fieldBits), "out_fields,");
+  text.line("output logic fault");
+  text.close(");");
+  text.deeper();
+  text.line("logic ", range(bits), "leaf;");
   AtomPorts ports = portsOf(config, Block(), program);
-  w.open(config.name, "_classifier classifier (");
+  text.open(config.name, "_classifier classifier (");
   unsigned low = 0;
   for (size_t f = 0; f < config.fields.size(); ++f) {
     if (ports.fields[f])
-      w.line(".field_", config.fields[f].name, "(enq_fields[", low,
-             "+:", config.fields[f].bits, "]),");
+      text.line(".field_", config.fields[f].name, "(enq_fields[", low,
+                "+:", config.fields[f].bits, "]),");
     low += config.fields[f].bits;
   }
-  w.line(".leaf");
-  w.close(");");
+  text.line(".leaf");
+  text.close(");");
   // A comparison that always holds is no clean Verilog.
-  w.line("assign enq_known = ",
-         config.leaves.size() > maskOf(bits)
-             ? "1'b1"
-             : cat("leaf < ", literal(bits, config.leaves.size())),
-         ";");
-  w.open(config.name, " mesh (");
+  text.line("assign enq_known = ",
+            config.leaves.size() > maskOf(bits)
+                ? "1'b1"
+                : cat("leaf < ", literal(bits, config.leaves.size())),
+            ";");
+  text.open(config.name, " mesh (");
   for (const char *port : {"clk", "rst", "now"})
-    w.line(".", port, ",");
-  w.line(".enq_valid(enq_valid && enq_known),");
-  w.line(".enq_leaf(leaf", bits > leafBits ? cat("[", leafBits - 1, ":0]") : "",
-         "),");
+    text.line(".", port, ",");
+  text.line(".enq_valid(enq_valid && enq_known),");
+  text.line(".enq_leaf(leaf",
+            bits > leafBits ? cat("[", leafBits - 1, ":0]") : "", "),");
   for (const char *port : {"enq_fields", "enq_ready", "deq_valid", "deq_root",
                            "deq_ready", "out_valid", "out_fields"})
-    w.line(".", port, ",");
-  w.line(".fault");
-  w.close(");");
-  w.close("endmodule");
-  return w.str();
+    text.line(".", port, ",");
+  text.line(".fault");
+  text.close(");");
+  text.close("endmodule");
+  return text.str();
 }
 
 } // namespace nm::mesh

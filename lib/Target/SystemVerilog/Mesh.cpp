@@ -13,60 +13,62 @@ namespace nm::mesh {
 using namespace sv;
 
 void MeshWriter::ports() {
-  w.line("// Mesh '", config.name, "': ", config.blocks.size(),
-         config.blocks.size() == 1 ? " block, " : " blocks, ", depth + 1,
-         depth == 0 ? " level." : " levels.");
-  w.open("module ", config.name, " (");
-  w.line("input  logic clk,");
-  w.line("input  logic rst,");
-  w.line("input  logic ", range(config.nowBits), "now,");
-  w.line("input  logic enq_valid,");
-  w.line("input  logic ", range(leafBits), "enq_leaf,");
-  w.line("input  logic ", range(fieldBits), "enq_fields,");
-  w.line("output logic enq_ready,");
-  w.line("input  logic deq_valid,");
-  w.line("input  logic ", range(rootBits), "deq_root,");
-  w.line("output logic deq_ready,");
-  w.line("output logic out_valid,");
-  w.line("output logic ", range(fieldBits), "out_fields,");
-  w.line("output logic fault");
-  w.close(");");
+  text.line("// Mesh '", config.name, "': ", config.blocks.size(),
+            config.blocks.size() == 1 ? " block, " : " blocks, ", depth + 1,
+            depth == 0 ? " level." : " levels.");
+  text.open("module ", config.name, " (");
+  text.line("input  logic clk,");
+  text.line("input  logic rst,");
+  text.line("input  logic ", range(config.nowBits), "now,");
+  text.line("input  logic enq_valid,");
+  text.line("input  logic ", range(leafBits), "enq_leaf,");
+  text.line("input  logic ", range(fieldBits), "enq_fields,");
+  text.line("output logic enq_ready,");
+  text.line("input  logic deq_valid,");
+  text.line("input  logic ", range(rootBits), "deq_root,");
+  text.line("output logic deq_ready,");
+  text.line("output logic out_valid,");
+  text.line("output logic ", range(fieldBits), "out_fields,");
+  text.line("output logic fault");
+  text.close(");");
 }
 
 void MeshWriter::declarations() {
-  w.line("logic fault_q;");
-  w.line("logic ", range(countBits), "occupied;");
+  text.line("logic fault_q;");
+  text.line("logic ", range(countBits), "occupied;");
   for (unsigned d = 0; d <= depth; ++d) {
-    w.line("logic slot", d, "_valid, suspend", d, ";");
-    w.line("logic ", range(leafBits), "slot", d, "_leaf;");
-    w.line("logic ", range(fieldBits), "slot", d, "_fields;");
-    w.line("logic leaves", d, "_valid;");
-    w.line("logic ", range(fieldBits), "leaves", d, "_fields;");
+    text.line("logic slot", d, "_valid, suspend", d, ";");
+    text.line("logic ", range(leafBits), "slot", d, "_leaf;");
+    text.line("logic ", range(fieldBits), "slot", d, "_fields;");
+    text.line("logic leaves", d, "_valid;");
+    text.line("logic ", range(fieldBits), "leaves", d, "_fields;");
     unread.push_back(cat("slot", d, "_fields"));
   }
   unread.push_back("slot0_leaf");
   // A shaping block of a lower level may be named before it is written.
   for (const Block &block : config.blocks) {
     const std::string &n = block.name;
-    w.blank();
-    w.line("// Block '", n, "'.");
-    w.line("logic ", n, "_enq_valid, ", n, "_enq_ready, ", n, "_deq_valid, ", n,
-           "_deq_ready;");
-    w.line("logic ", n, "_out_valid, ", n, "_head_valid, ", n, "_overflow;");
-    w.line("logic ", range(pifoBits(block)), n, "_enq_pifo, ", n, "_deq_pifo, ",
-           n, "_out_pifo, ", n, "_head_pifo;");
-    w.line("logic ", range(block.rankBits), n, "_enq_rank, ", n, "_out_rank, ",
-           n, "_head_rank;");
-    w.line("logic ", range(flowBits(block)), n, "_enq_flow, ", n, "_enq_base, ",
-           n, "_out_flow;");
-    w.line("logic ", range(metaBits(block)), n, "_enq_meta, ", n, "_out_meta;");
-    w.line("logic ", n, "_suspends;");
-    w.line("logic ", range(fieldBits), n, "_out_fields, ", n, "_leave_fields;");
+    text.blank();
+    text.line("// Block '", n, "'.");
+    text.line("logic ", n, "_enq_valid, ", n, "_enq_ready, ", n, "_deq_valid, ",
+              n, "_deq_ready;");
+    text.line("logic ", n, "_out_valid, ", n, "_head_valid, ", n, "_overflow;");
+    text.line("logic ", range(pifoBits(block)), n, "_enq_pifo, ", n,
+              "_deq_pifo, ", n, "_out_pifo, ", n, "_head_pifo;");
+    text.line("logic ", range(block.rankBits), n, "_enq_rank, ", n,
+              "_out_rank, ", n, "_head_rank;");
+    text.line("logic ", range(flowBits(block)), n, "_enq_flow, ", n,
+              "_enq_base, ", n, "_out_flow;");
+    text.line("logic ", range(metaBits(block)), n, "_enq_meta, ", n,
+              "_out_meta;");
+    text.line("logic ", n, "_suspends;");
+    text.line("logic ", range(fieldBits), n, "_out_fields, ", n,
+              "_leave_fields;");
     if (block.shaping) {
-      w.line("logic ", range(leafBits), n, "_resume_leaf;");
-      w.line("logic ", n, "_grant;");
-      w.line("logic ", range(leafBits), n, "_release_leaf;");
-      w.line("logic ", range(fieldBits), n, "_release_fields;");
+      text.line("logic ", range(leafBits), n, "_resume_leaf;");
+      text.line("logic ", n, "_grant;");
+      text.line("logic ", range(leafBits), n, "_release_leaf;");
+      text.line("logic ", range(fieldBits), n, "_release_fields;");
     } else {
       unread.push_back(n + "_head_valid");
       unread.push_back(n + "_head_pifo");
@@ -76,8 +78,8 @@ void MeshWriter::declarations() {
                              "_out_fields", "_leave_fields", "_suspends"})
       unread.push_back(n + name);
     for (const State &state : block.states)
-      w.line("logic ", range(state.bits), n, "_state_", state.name,
-             state.entries > 1 ? cat("[", state.entries, "]") : "", ";");
+      text.line("logic ", range(state.bits), n, "_state_", state.name,
+                state.entries > 1 ? cat("[", state.entries, "]") : "", ";");
     faults.push_back(cat("(", n, "_enq_valid && !", n, "_enq_ready)"));
     faults.push_back(cat("(", n, "_deq_valid && !", n, "_deq_ready)"));
     faults.push_back(n + "_overflow");
@@ -86,9 +88,9 @@ void MeshWriter::declarations() {
 
 void MeshWriter::writeBlock(const Block &block) {
   const std::string &n = block.name;
-  w.blank();
-  w.line("// ---- ", block.shaping ? "shaping " : "", "block '", n, "', depth ",
-         block.depth);
+  text.blank();
+  text.line("// ---- ", block.shaping ? "shaping " : "", "block '", n,
+            "', depth ", block.depth);
   routes(block);
   for (size_t p = 0; p < block.programs.size(); ++p)
     atom(block, p);
@@ -104,25 +106,26 @@ void MeshWriter::writeBlock(const Block &block) {
 void MeshWriter::routes(const Block &block) {
   const std::string &n = block.name;
   std::string slot = cat("slot", block.depth);
-  w.open("always_comb begin");
-  w.line(n, "_enq_valid = 1'b0;");
-  w.line(n, "_enq_pifo = '0;");
-  w.line(n, "_enq_base = '0;");
-  w.line(n, "_suspends = 1'b0;");
-  w.open("case (", slot, "_leaf)");
+  text.open("always_comb begin");
+  text.line(n, "_enq_valid = 1'b0;");
+  text.line(n, "_enq_pifo = '0;");
+  text.line(n, "_enq_base = '0;");
+  text.line(n, "_suspends = 1'b0;");
+  text.open("case (", slot, "_leaf)");
   for (const Route &route : block.routes) {
-    w.open(literal(leafBits, route.leaf), ": begin // ",
-           config.leaves[route.leaf].name);
-    w.line(n, "_enq_valid = ", slot, "_valid;");
-    w.line(n, "_enq_pifo = ", literal(pifoBits(block), route.pifo), ";");
-    w.line(n, "_enq_base = ", literal(flowBits(block), route.firstFlow), ";");
+    text.open(literal(leafBits, route.leaf), ": begin // ",
+              config.leaves[route.leaf].name);
+    text.line(n, "_enq_valid = ", slot, "_valid;");
+    text.line(n, "_enq_pifo = ", literal(pifoBits(block), route.pifo), ";");
+    text.line(n, "_enq_base = ", literal(flowBits(block), route.firstFlow),
+              ";");
     if (route.suspends)
-      w.line(n, "_suspends = ", slot, "_valid;");
-    w.close("end");
+      text.line(n, "_suspends = ", slot, "_valid;");
+    text.close("end");
   }
-  w.line("default: ;");
-  w.close("endcase");
-  w.close("end");
+  text.line("default: ;");
+  text.close("endcase");
+  text.close("end");
 }
 
 bool MeshWriter::isDequeue(const Block &block, size_t p) {
@@ -163,36 +166,36 @@ void MeshWriter::atom(const Block &block, size_t p) {
     if (!ports.loads[s] && !ports.stores[s])
       continue;
     if (addressed) {
-      w.line("logic ", range(program.values[ports.entry[s]].bits), at, ";");
+      text.line("logic ", range(program.values[ports.entry[s]].bits), at, ";");
       connect("at_" + state.name, at);
     }
     if (ports.loads[s])
       connect("old_" + state.name, entryOf(block, p, s, ports));
     if (ports.stores[s]) {
-      w.line("logic ", range(state.bits), net(block, p, "new_" + state.name),
-             ";");
+      text.line("logic ", range(state.bits), net(block, p, "new_" + state.name),
+                ";");
       connect("new_" + state.name, net(block, p, "new_" + state.name));
     }
   }
   if (program.rank >= 0) {
-    w.line("logic ", range(block.rankBits), net(block, p, "rank"), ";");
+    text.line("logic ", range(block.rankBits), net(block, p, "rank"), ";");
     connect("rank", net(block, p, "rank"));
   }
   if (program.flow >= 0) {
-    w.line("logic ", range(program.values[program.flow].bits),
-           net(block, p, "flow"), ";");
+    text.line("logic ", range(program.values[program.flow].bits),
+              net(block, p, "flow"), ";");
     connect("flow", net(block, p, "flow"));
   }
   for (const FieldWrite &write : program.writes) {
     const Field &field = config.fields[write.field];
-    w.line("logic ", range(field.bits), net(block, p, "set_" + field.name),
-           ";");
+    text.line("logic ", range(field.bits), net(block, p, "set_" + field.name),
+              ";");
     connect("set_" + field.name, net(block, p, "set_" + field.name));
   }
-  w.open(atomName(config, block, program), " ", n, "_", program.name, " (");
+  text.open(atomName(config, block, program), " ", n, "_", program.name, " (");
   for (size_t i = 0; i < list.size(); ++i)
-    w.line(list[i], i + 1 < list.size() ? "," : "");
-  w.close(");");
+    text.line(list[i], i + 1 < list.size() ? "," : "");
+  text.close(");");
 }
 
 std::string MeshWriter::entryOf(const Block &block, size_t p, size_t s,
@@ -213,27 +216,27 @@ std::string MeshWriter::entryOf(const Block &block, size_t p, size_t s,
 
 void MeshWriter::results(const Block &block) {
   const std::string &n = block.name;
-  w.open("always_comb begin");
-  w.line(n, "_enq_rank = '0;");
-  w.line(n, "_enq_flow = ", n, "_enq_base;");
-  w.open("case (", n, "_enq_pifo)");
+  text.open("always_comb begin");
+  text.line(n, "_enq_rank = '0;");
+  text.line(n, "_enq_flow = ", n, "_enq_base;");
+  text.open("case (", n, "_enq_pifo)");
   for (size_t i = 0; i < block.pifos.size(); ++i) {
     size_t p = block.pifos[i].enqueueProgram;
     const Program &program = block.programs[p];
-    w.open(literal(pifoBits(block), i), ": begin // ", block.pifos[i].name);
-    w.line(n, "_enq_rank = ", net(block, p, "rank"), ";");
+    text.open(literal(pifoBits(block), i), ": begin // ", block.pifos[i].name);
+    text.line(n, "_enq_rank = ", net(block, p, "rank"), ";");
     if (program.flow >= 0) {
       unsigned bits = program.values[program.flow].bits;
       std::string flow = net(block, p, "flow");
       if (bits < flowBits(block))
         flow = cat("{", literal(flowBits(block) - bits, 0), ", ", flow, "}");
-      w.line(n, "_enq_flow = ", n, "_enq_base + ", flow, ";");
+      text.line(n, "_enq_flow = ", n, "_enq_base + ", flow, ";");
     }
-    w.close("end");
+    text.close("end");
   }
-  w.line("default: ;");
-  w.close("endcase");
-  w.close("end");
+  text.line("default: ;");
+  text.close("endcase");
+  text.close("end");
 }
 
 std::string MeshWriter::runs(const Block &block, size_t p) {
@@ -259,30 +262,29 @@ void MeshWriter::states(const Block &block) {
   if (block.states.empty())
     return;
   const std::string &n = block.name;
-  w.open("always_ff @(posedge clk) begin");
-  w.open("if (rst) begin");
+  text.open("always_ff @(posedge clk) begin");
+  text.open("if (rst) begin");
   for (const State &state : block.states) {
     std::string value = literal(state.bits, state.init);
-    w.line(n, "_state_", state.name,
-           " <= ", state.entries > 1 ? cat("'{default: ", value, "}") : value,
-           ";");
+    text.line(n, "_state_", state.name, " <= ",
+              state.entries > 1 ? cat("'{default: ", value, "}") : value, ";");
   }
-  w.close("end else begin");
-  w.deeper();
+  text.close("end else begin");
+  text.deeper();
   for (size_t p = 0; p < block.programs.size(); ++p) {
     const Program &program = block.programs[p];
     if (program.stores.empty())
       continue;
     AtomPorts ports = portsOf(config, block, program);
-    w.open("if (", runs(block, p), ") begin");
+    text.open("if (", runs(block, p), ") begin");
     for (const Store &store : program.stores)
-      w.line(entryOf(block, p, store.state, ports),
-             " <= ", net(block, p, "new_" + block.states[store.state].name),
-             ";");
-    w.close("end");
+      text.line(entryOf(block, p, store.state, ports),
+                " <= ", net(block, p, "new_" + block.states[store.state].name),
+                ";");
+    text.close("end");
   }
-  w.close("end");
-  w.close("end");
+  text.close("end");
+  text.close("end");
   for (const State &state : block.states)
     if (state.entries == 1)
       unread.push_back(cat(n, "_state_", state.name));
@@ -296,58 +298,58 @@ void MeshWriter::carry(const Block &block) {
                              offsets[field], config.fields[field].bits);
     packed = packed.empty() ? part : part + ", " + packed;
   }
-  w.line("assign ", n,
-         "_enq_meta = ", packed.empty() ? "'0" : "{" + packed + "}", ";");
-  w.open("always_comb begin");
-  w.line(n, "_out_fields = '0;");
+  text.line("assign ", n,
+            "_enq_meta = ", packed.empty() ? "'0" : "{" + packed + "}", ";");
+  text.open("always_comb begin");
+  text.line(n, "_out_fields = '0;");
   unsigned low = 0;
   for (unsigned field : block.carry) {
     unsigned bits = config.fields[field].bits;
-    w.line(slice(n + "_out_fields", offsets[field], bits), " = ",
-           slice(n + "_out_meta", low, bits), ";");
+    text.line(slice(n + "_out_fields", offsets[field], bits), " = ",
+              slice(n + "_out_meta", low, bits), ";");
     low += bits;
   }
-  w.close("end");
+  text.close("end");
   // What leaves: the fields that were carried, and those that are written.
-  w.open("always_comb begin");
-  w.line(n, "_leave_fields = ", n, "_out_fields;");
+  text.open("always_comb begin");
+  text.line(n, "_leave_fields = ", n, "_out_fields;");
   for (size_t p = 0; p < block.programs.size(); ++p) {
     const Program &program = block.programs[p];
     if (program.writes.empty())
       continue;
-    w.open("if (", runs(block, p), ") begin");
+    text.open("if (", runs(block, p), ") begin");
     for (const FieldWrite &write : program.writes) {
       const Field &field = config.fields[write.field];
-      w.line(slice(n + "_leave_fields", offsets[write.field], field.bits),
-             " = ", net(block, p, "set_" + field.name), ";");
+      text.line(slice(n + "_leave_fields", offsets[write.field], field.bits),
+                " = ", net(block, p, "set_" + field.name), ";");
     }
-    w.close("end");
+    text.close("end");
   }
-  w.close("end");
+  text.close("end");
 }
 
 void MeshWriter::instance(const Block &block) {
   const std::string &n = block.name;
-  w.open("nm_pifo_block #(");
-  w.line(".ELEMENTS(", block.elements, "),");
-  w.line(".FLOWS(", block.flows, "),");
-  w.line(".PIFO_BITS(", pifoBits(block), "),");
-  w.line(".RANK_BITS(", block.rankBits, "),");
-  w.line(".FLOW_BITS(", flowBits(block), "),");
-  w.line(".META_BITS(", metaBits(block), "),");
-  w.line(".ORDER(", static_cast<int>(block.order), ")");
-  w.close(") ", n, " (");
-  w.deeper();
-  w.line(".clk,");
-  w.line(".rst,");
+  text.open("nm_pifo_block #(");
+  text.line(".ELEMENTS(", block.elements, "),");
+  text.line(".FLOWS(", block.flows, "),");
+  text.line(".PIFO_BITS(", pifoBits(block), "),");
+  text.line(".RANK_BITS(", block.rankBits, "),");
+  text.line(".FLOW_BITS(", flowBits(block), "),");
+  text.line(".META_BITS(", metaBits(block), "),");
+  text.line(".ORDER(", static_cast<int>(block.order), ")");
+  text.close(") ", n, " (");
+  text.deeper();
+  text.line(".clk,");
+  text.line(".rst,");
   for (const char *port :
        {"enq_valid", "enq_pifo", "enq_rank", "enq_flow", "enq_meta",
         "enq_ready", "deq_valid", "deq_pifo", "deq_ready", "out_valid",
         "out_pifo", "out_rank", "out_flow", "out_meta", "head_valid",
         "head_pifo", "head_rank"})
-    w.line(".", port, "(", n, "_", port, "),");
-  w.line(".overflow(", n, "_overflow)");
-  w.close(");");
+    text.line(".", port, "(", n, "_", port, "),");
+  text.line(".overflow(", n, "_overflow)");
+  text.close(");");
 }
 
 std::string systemVerilogOfMesh(const Config &config) {

@@ -32,27 +32,27 @@ public:
 
   std::string run() {
     ports();
-    w.deeper();
+    text.deeper();
     declarations();
     for (const Block &block : config.blocks)
       writeBlock(block);
     transmit();
     walk();
-    w.blank();
-    w.line("assign fault = fault_q;");
+    text.blank();
+    text.line("assign fault = fault_q;");
     std::string list = "1'b0, now";
     for (const std::string &name : unread)
       list += ", " + name;
-    w.line("// Fields and outputs that no transaction reads.");
-    w.line("logic unused;");
-    w.line("assign unused = &{", list, "};");
-    w.close("endmodule");
-    return w.str();
+    text.line("// Fields and outputs that no transaction reads.");
+    text.line("logic unused;");
+    text.line("assign unused = &{", list, "};");
+    text.close("endmodule");
+    return text.str();
   }
 
 private:
   const Config &config;
-  Writer w;
+  Writer text;
   unsigned depth, fieldBits = 0, leafBits, rootBits, countBits;
   std::vector<unsigned> offsets;
   std::vector<std::string> unread;

@@ -233,7 +233,7 @@ struct LaneKernel {
   }
 
   /// Which bytes outside of a superblock belong to the storage all the same.
-  struct Surroundings {
+  struct Overread {
     bool valuesBefore = false, wordsAfter = false;
   };
 
@@ -255,7 +255,7 @@ struct LaneKernel {
   /// [set][group][column][part].
   SmallVector<Value> superblockSteps(Value firstGroup, Value column0,
                                      Value superblock, int64_t count,
-                                     ValueRange accs, Surroundings around) {
+                                     ValueRange accs, Overread around) {
     SmallVector<Value> result(accs), wordsAt, indices;
     for (int64_t g = 0; g < groups && permutes(); ++g) {
       Value at =
@@ -351,7 +351,7 @@ struct LaneKernel {
     int64_t perWord = lane.stepsPerWord();
     int64_t full = steps() / perWord, rest = steps() % perWord;
     auto emitSuperblock = [&](Value superblock, int64_t count,
-                              Surroundings around) {
+                              Overread around) {
       accs =
           superblockSteps(firstGroup, column0, superblock, count, accs, around);
     };

@@ -39,7 +39,7 @@ bool SchedulerEmitter::hasBacklog(int id) const {
 
 Value SchedulerEmitter::backlogPointer(const NodeLayout &node,
                                        BacklogOp backlog,
-                                       const Surroundings &at) {
+                                       const TransactionContext &at) {
   int64_t offset = node.states.lookup(backlog.getSymName());
   FlatSymbolRefAttr key = backlog.getKeyAttr();
   if (!key)
@@ -47,8 +47,8 @@ Value SchedulerEmitter::backlogPointer(const NodeLayout &node,
   return e.at(cold(node, at, offset), e.shl(keyOf(key, at), 3));
 }
 
-void SchedulerEmitter::count(const NodeLayout &node, const Surroundings &at,
-                             int64_t sign) {
+void SchedulerEmitter::count(const NodeLayout &node,
+                             const TransactionContext &at, int64_t sign) {
   NodeOp op = node.op;
   for (BacklogOp backlog : op.getBody().front().getOps<BacklogOp>()) {
     Value pointer = backlogPointer(node, backlog, at);
@@ -61,7 +61,7 @@ void SchedulerEmitter::count(const NodeLayout &node, const Surroundings &at,
 }
 
 Value SchedulerEmitter::inside(const NodeLayout &node, StringRef name,
-                               Surroundings at) {
+                               TransactionContext at) {
   const NodeLayout *here = &node;
   NodeOp op = node.op;
   BacklogOp backlog = op.getBacklog(name);
@@ -103,13 +103,13 @@ void SchedulerEmitter::emitAdmit(unsigned id) {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32), i1 = e.type(1);
   auto function =
       begin(nodeFunction("admit", id), {ptr, ptr, i64, i32, i64}, i1, false);
-  Surroundings at{function.getArgument(0),
-                  function.getArgument(1),
-                  function.getArgument(2),
-                  node.count == 1 ? Value() : function.getArgument(4),
-                  function.getArgument(3),
-                  {},
-                  {}};
+  TransactionContext at{function.getArgument(0),
+                        function.getArgument(1),
+                        function.getArgument(2),
+                        node.count == 1 ? Value() : function.getArgument(4),
+                        function.getArgument(3),
+                        {},
+                        {}};
   auto above = [&]() -> SmallVector<Value> {
     if (!hasRule(node.parent))
       return {e.c(1, 1)};
@@ -136,13 +136,13 @@ void SchedulerEmitter::emitTake(unsigned id) {
   Type ptr = e.ptrType();
   auto function =
       begin(nodeFunction("take", id), {ptr, ptr, e.type(64)}, {}, false);
-  Surroundings at{function.getArgument(0),
-                  function.getArgument(1),
-                  {},
-                  node.count == 1 ? Value() : function.getArgument(2),
-                  {},
-                  {},
-                  {}};
+  TransactionContext at{function.getArgument(0),
+                        function.getArgument(1),
+                        {},
+                        node.count == 1 ? Value() : function.getArgument(2),
+                        {},
+                        {},
+                        {}};
   count(node, at, 1);
   if (hasBacklog(node.parent))
     e.call(nodeFunction("take", node.parent), {},
@@ -210,7 +210,7 @@ void SchedulerEmitter::emitEvict(unsigned id) {
   auto function = begin(nodeFunction("evict", id), {ptr, i64, i64}, i32, false);
   Value memory = function.getArgument(0), now = function.getArgument(1);
   Value instance = node.count == 1 ? Value() : function.getArgument(2);
-  Surroundings at{memory, {}, now, instance, {}, {}, {}};
+  TransactionContext at{memory, {}, now, instance, {}, {}, {}};
   Head head = popHeap(node, at, "_pop_last");
   Value packet = head.element;
   if (!node.children.empty()) {

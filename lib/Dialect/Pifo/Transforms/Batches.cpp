@@ -66,34 +66,35 @@ void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
     NodeOp op = node.op;
     bool isLeaf = node.children.empty();
     unsigned fanOut = isLeaf ? 0 : layout.nodes[node.children[0]].fanOut;
-    auto surroundings = [&](Value i, Value instance) {
+    auto contextOf = [&](Value i, Value instance) {
       Value child;
       if (!isLeaf) {
         // Of the child, so far.
         child = e.cast(e.op<arith::RemUIOp>(instance, e.c(fanOut)), 32);
         instance = e.op<arith::DivUIOp>(instance, e.c(fanOut));
       }
-      return Surroundings{memory, packetAt(packets, i),
-                          now,    node.count == 1 ? Value() : instance,
-                          child,  {},
-                          {}};
+      return TransactionContext{memory, packetAt(packets, i),
+                                now,    node.count == 1 ? Value() : instance,
+                                child,  {},
+                                {}};
     };
-    auto run = [&](const Surroundings &at) {
+    auto run = [&](const TransactionContext &at) {
       return inlineTransaction(op.getScheduling().getBody(), node, at);
     };
     unsigned width = 0;
     if (isLarge(node))
       forEachBelow(count, [&](Value i) {
-        Surroundings at = surroundings(i, e.load(64, instances.at(*this, i)));
+        TransactionContext at =
+            contextOf(i, e.load(64, instances.at(*this, i)));
         Value yielded = run(at), index = e.cast(yielded, 64);
         width = e.width(yielded);
         e.store(index, yields.at(*this, i));
         // Most ranks have the low bits of what is yielded.
-        askForRank(node, at, index);
+        prefetchRank(node, at, index);
       });
     forEachBelow(count, [&](Value i) {
       Value pointer = instances.at(*this, i);
-      Surroundings at = surroundings(i, e.load(64, pointer));
+      TransactionContext at = contextOf(i, e.load(64, pointer));
       if (!isLeaf)
         e.store(at.instance ? at.instance : e.c(0), pointer);
       Value yielded =
@@ -163,13 +164,13 @@ void SchedulerEmitter::emitEnqueueTogether() {
 }
 
 /// Asks for what the first pops from these instances will read.
-void SchedulerEmitter::askForHeads(const NodeLayout &node, Value memory,
-                                   Value count, Row instances) {
+void SchedulerEmitter::prefetchHeads(const NodeLayout &node, Value memory,
+                                     Value count, Row instances) {
   forEachBelow(count, [&](Value i) {
-    Surroundings at{memory, {}, {}, {}, {}, {}, {}};
+    TransactionContext at{memory, {}, {}, {}, {}, {}, {}};
     at.instance = e.load(64, instances.at(*this, i));
     Head head = bitmapHead(node, at);
-    askForRank(node, at, head.rank);
+    prefetchRank(node, at, head.rank);
     e.prefetch(slot(poolOf(node), memory, head.element));
   });
 }
@@ -180,7 +181,7 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     const LevelRows &here = rows[id];
     if (isLarge(node) && node.count > 1)
-      askForHeads(node, memory, count, here.instance);
+      prefetchHeads(node, memory, count, here.instance);
     forEachBelow(count, [&, &node = node, id = id](Value i) {
       Value instance;
       if (node.count > 1)
@@ -212,7 +213,7 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
     if (!dequeue)
       continue;
     forEachBelow(count, [&](Value i) {
-      Surroundings at{memory, {}, now, {}, {}, {}, packetAt(out, i)};
+      TransactionContext at{memory, {}, now, {}, {}, {}, packetAt(out, i)};
       at.packet = e.loadPtr(rows.back().child.at(*this, i));
       at.rank = e.load(64, rows[id].rank.at(*this, i));
       if (node.count > 1)

@@ -68,7 +68,7 @@ Value SchedulerEmitter::later(const NodeLayout &node, Value a, Value b) {
 }
 
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
-                                const Surroundings &at) {
+                                const TransactionContext &at) {
   // The first element of a bitmap and the count of a heap: zero means none.
   if (!node.hasHeap())
     return e.cmp(P::eq, e.load(32, hot(node, at, node.first)), 0);
@@ -78,7 +78,8 @@ Value SchedulerEmitter::isEmpty(const NodeLayout &node,
   return e.cmp(P::eq, some, 0);
 }
 
-Value SchedulerEmitter::origin(const NodeLayout &node, const Surroundings &at) {
+Value SchedulerEmitter::origin(const NodeLayout &node,
+                               const TransactionContext &at) {
   NodeOp op = node.op;
   unsigned bits = op.getRankWidth();
   Value base = e.load(64, hot(node, at, node.base));
@@ -90,13 +91,13 @@ Value SchedulerEmitter::origin(const NodeLayout &node, const Surroundings &at) {
 /// order from this bit on. No rank in the bitmap lies before it: what left was
 /// the least of all.
 Value SchedulerEmitter::ringStart(const NodeLayout &node,
-                                  const Surroundings &at) {
+                                  const TransactionContext &at) {
   Value last = e.load(64, hot(node, at, node.window));
   return e.band(last, e.c(-(int64_t(1) << (node.bitmapBits - 6))));
 }
 
 Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
-                               const Surroundings &at, Value &refused) {
+                               const TransactionContext &at, Value &refused) {
   NodeOp op = node.op;
   unsigned bits = op.getRankWidth(), from = e.width(yielded);
   int64_t last = (uint64_t(1) << bits) - 1;
@@ -129,21 +130,22 @@ bool SchedulerEmitter::isLarge(const NodeLayout &node) const {
   return node.hasBitmap() && node.count << (node.bitmapBits + 3) > 256 << 10;
 }
 
-void SchedulerEmitter::askForRank(const NodeLayout &node,
-                                  const Surroundings &at, Value rank) {
+void SchedulerEmitter::prefetchRank(const NodeLayout &node,
+                                    const TransactionContext &at, Value rank) {
   Value index = e.mask(rank, node.bitmapBits);
   e.prefetch(bucketAt(node, at, index));
   e.prefetch(
       e.at(cold(node, at, node.words), e.shl(e.shr(index, node.wordBits), 3)));
 }
 
-Value SchedulerEmitter::bucketAt(const NodeLayout &node, const Surroundings &at,
-                                 Value index) {
+Value SchedulerEmitter::bucketAt(const NodeLayout &node,
+                                 const TransactionContext &at, Value index) {
   return e.at(cold(node, at, node.buckets), e.shl(index, 3));
 }
 
-void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
-                            Value element, Value rank) {
+void SchedulerEmitter::push(const NodeLayout &node,
+                            const TransactionContext &at, Value element,
+                            Value rank) {
   auto pushHeap = [&]() -> SmallVector<Value> {
     e.call(sharedName("_push", node.isSerial()), {},
            {hot(node, at, node.heap), rank, element});
@@ -171,8 +173,9 @@ void SchedulerEmitter::push(const NodeLayout &node, const Surroundings &at,
 /// ranks leave in the order of their arrival. A branch, which is easy to guess
 /// where much is inside: with selections the next pop would wait for the rank,
 /// which may depend on what left before.
-void SchedulerEmitter::keepHead(const NodeLayout &node, const Surroundings &at,
-                                Value element, Value rank) {
+void SchedulerEmitter::keepHead(const NodeLayout &node,
+                                const TransactionContext &at, Value element,
+                                Value rank) {
   Value elementPointer = hot(node, at, node.first);
   Value rankPointer = hot(node, at, node.firstRank);
   Value less = isBefore(node, rank, e.load(64, rankPointer));
@@ -186,7 +189,7 @@ void SchedulerEmitter::keepHead(const NodeLayout &node, const Surroundings &at,
 }
 
 void SchedulerEmitter::pushBitmap(const NodeLayout &node,
-                                  const Surroundings &at, Value element,
+                                  const TransactionContext &at, Value element,
                                   Value rank) {
   unsigned bits = node.bitmapBits;
   bool deep = node.isDeep();
@@ -240,8 +243,9 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
 // Pop
 //===----------------------------------------------------------------------===//
 
-SchedulerEmitter::Head SchedulerEmitter::heapHead(const NodeLayout &node,
-                                                  const Surroundings &at) {
+SchedulerEmitter::Head
+SchedulerEmitter::heapHead(const NodeLayout &node,
+                           const TransactionContext &at) {
   Head head;
   Value entries = e.loadPtr(hot(node, at, node.heap));
   head.rank = e.load(64, entries);
@@ -252,7 +256,7 @@ SchedulerEmitter::Head SchedulerEmitter::heapHead(const NodeLayout &node,
 /// Equal ranks: what is in the heap came while the rank was outside of the
 /// window, so before what is in the bitmap.
 Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
-                                    const Surroundings &at) {
+                                    const TransactionContext &at) {
   Value count = e.load(64, hot(node, at, node.heap + 8));
   return e.ifElse(
       e.cmp(P::eq, count, 0), e.type(1),
@@ -266,7 +270,7 @@ Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
 }
 
 SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
-                                              const Surroundings &at) {
+                                              const TransactionContext &at) {
   if (!node.hasBitmap())
     return heapHead(node, at);
   if (!node.hasHeap())
@@ -284,8 +288,9 @@ SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
   return head;
 }
 
-SchedulerEmitter::Head SchedulerEmitter::bitmapHead(const NodeLayout &node,
-                                                    const Surroundings &at) {
+SchedulerEmitter::Head
+SchedulerEmitter::bitmapHead(const NodeLayout &node,
+                             const TransactionContext &at) {
   Head head;
   head.element = e.load(32, hot(node, at, node.first));
   head.rank = e.load(64, hot(node, at, node.firstRank));
@@ -293,7 +298,7 @@ SchedulerEmitter::Head SchedulerEmitter::bitmapHead(const NodeLayout &node,
 }
 
 SchedulerEmitter::Head SchedulerEmitter::popHeap(const NodeLayout &node,
-                                                 const Surroundings &at,
+                                                 const TransactionContext &at,
                                                  StringRef what) {
   Head head;
   auto results = e.call(sharedName(what, node.isSerial()),
@@ -304,7 +309,7 @@ SchedulerEmitter::Head SchedulerEmitter::popHeap(const NodeLayout &node,
 }
 
 SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
-                                             const Surroundings &at) {
+                                             const TransactionContext &at) {
   Head head;
   NodeOp op = node.op;
   if (!node.hasBitmap()) {
@@ -353,8 +358,9 @@ Value SchedulerEmitter::rankAt(const NodeLayout &node, Value rank, Value index,
 
 /// The first word that is not empty, or -1: `index` if not `isEmpty`, which
 /// costs no branch.
-Value SchedulerEmitter::nextWord(const NodeLayout &node, const Surroundings &at,
-                                 Value index, Value isEmpty) {
+Value SchedulerEmitter::nextWord(const NodeLayout &node,
+                                 const TransactionContext &at, Value index,
+                                 Value isEmpty) {
   Value topIndex = e.shr(index, node.middleBits);
   auto middleAt = [&](Value topIndex) {
     return e.at(hot(node, at, node.middle), e.shl(topIndex, 3));
@@ -392,8 +398,9 @@ Value SchedulerEmitter::nextWord(const NodeLayout &node, const Surroundings &at,
 
 /// The first element leaves, and the next one is looked up at once: by the time
 /// somebody asks for it, it is known.
-SchedulerEmitter::Head SchedulerEmitter::popBitmap(const NodeLayout &node,
-                                                   const Surroundings &at) {
+SchedulerEmitter::Head
+SchedulerEmitter::popBitmap(const NodeLayout &node,
+                            const TransactionContext &at) {
   Head head = bitmapHead(node, at);
   Value index =
       node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;

@@ -28,7 +28,7 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
   NodeOp op = node.op;
   if (node.hasBitmap())
     forEach(node.count, [&](Value instance) {
-      Surroundings at{memory, {}, {}, instance, {}, {}, {}};
+      TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
       e.store(e.c(kNoRank), hot(node, at, node.firstRank));
     });
   for (StateOp state : op.getBody().front().getOps<StateOp>()) {
@@ -44,7 +44,7 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
     else if (state.getKeyAttr())
       entries = layout.op.getField(*state.getKey()).getMaxValue() + 1;
     forEach(node.count, [&](Value instance) {
-      Surroundings at{memory, {}, {}, instance, {}, {}, {}};
+      TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
       Value first =
           state.isKeyed() ? cold(node, at, offset) : hot(node, at, offset);
       forEach(entries, [&](Value i) {

@@ -183,13 +183,13 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(nodeFunction("enter", id), {ptr, ptr, i64, i32, i64},
                         enterTypes(node), false);
-  Surroundings at{function.getArgument(0),
-                  function.getArgument(1),
-                  function.getArgument(2),
-                  node.count == 1 ? Value() : function.getArgument(4),
-                  function.getArgument(3),
-                  {},
-                  {}};
+  TransactionContext at{function.getArgument(0),
+                        function.getArgument(1),
+                        function.getArgument(2),
+                        node.count == 1 ? Value() : function.getArgument(4),
+                        function.getArgument(3),
+                        {},
+                        {}};
   if (op.getTransit())
     return emitPassThrough(id, at);
   SmallVector<std::pair<Value, Value>> saved;
@@ -242,7 +242,8 @@ void SchedulerEmitter::emitEnter(unsigned id) {
 }
 
 /// The node above gives the rank, and knows the children by their own numbers.
-void SchedulerEmitter::emitPassThrough(unsigned id, const Surroundings &at) {
+void SchedulerEmitter::emitPassThrough(unsigned id,
+                                       const TransactionContext &at) {
   const NodeLayout &node = layout.nodes[id];
   SmallVector<Value> results =
       callParent(node, at.memory, at.packet, at.now, at.instance, at.child);
@@ -269,7 +270,8 @@ void SchedulerEmitter::storePacket(Value to, Value packet) {
             e.at(to, field.offset));
 }
 
-void SchedulerEmitter::emitEnterBody(unsigned id, Surroundings at, Value rank) {
+void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
+                                     Value rank) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
   Value element = allocate(poolOf(node), at.memory);
@@ -315,7 +317,7 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   Value memory = function.getArgument(0), now = function.getArgument(1);
   Value out = function.getArgument(2);
   Value instance = node.count == 1 ? Value() : function.getArgument(3);
-  Surroundings at{memory, {}, now, instance, {}, {}, out};
+  TransactionContext at{memory, {}, now, instance, {}, {}, out};
   Head head = pop(node, at);
   Value child, packet = head.element;
   if (!node.children.empty()) {

@@ -52,7 +52,7 @@ Value SchedulerEmitter::dispatch(NodeOp node, Value packet) {
   if (node.isLeaf())
     return e.c(encode(layout.leaves.lookup(node)), 32);
   // The predicates are disjoint and total: the last one need not be asked.
-  Surroundings at{{}, packet, {}, {}, {}, {}, {}};
+  TransactionContext at{{}, packet, {}, {}, {}, {}, {}};
   SmallVector<NodeOp, 4> children = node.getInside();
   Value child = e.c(children.size() - 1, 32);
   for (unsigned i = 0; i + 1 < children.size(); ++i) {

@@ -31,7 +31,7 @@ constexpr int64_t kNoRank = std::numeric_limits<int64_t>::max();
 bool mayBeRefused(const SchedulerLayout &layout, int id);
 
 /// What the transactions of a node see.
-struct Surroundings {
+struct TransactionContext {
   /// The scheduler, the packet whose fields are read, the time.
   Value memory, packet, now;
   /// The number of the node's instance, i64; null if there is one only.
@@ -70,7 +70,7 @@ private:
   /// The node functions: `enter` walks up with a packet, `leave` pops and
   /// `look` finds the packet below a node.
   void emitEnter(unsigned node);
-  void emitPassThrough(unsigned node, const Surroundings &at);
+  void emitPassThrough(unsigned node, const TransactionContext &at);
   void emitLeave(unsigned node);
   void emitLook(unsigned node);
   /// The status of entering the leaf that takes the packet.
@@ -98,7 +98,7 @@ private:
                    llvm::function_ref<Value(unsigned)> select);
   void storePacket(Value to, Value packet);
   void emitInitialState(const NodeLayout &node, Value memory);
-  void emitEnterBody(unsigned node, Surroundings at, Value value);
+  void emitEnterBody(unsigned node, TransactionContext at, Value value);
 
   // Admission.cpp
   /// The node functions `admit` (what the rules of it and those above say, i1),
@@ -118,11 +118,12 @@ private:
   /// i1: whether one more packet must be refused.
   Value isFull(Value memory);
   /// Adds 1 or -1 packets to the backlogs of the node.
-  void count(const NodeLayout &node, const Surroundings &at, int64_t sign);
+  void count(const NodeLayout &node, const TransactionContext &at,
+             int64_t sign);
   Value backlogPointer(const NodeLayout &node, BacklogOp backlog,
-                       const Surroundings &at);
+                       const TransactionContext &at);
   /// The backlog of that name here or above.
-  Value inside(const NodeLayout &node, StringRef name, Surroundings at);
+  Value inside(const NodeLayout &node, StringRef name, TransactionContext at);
   /// The instance of the parent, and the number of the child there, i32.
   std::pair<Value, Value> parentPlace(const NodeLayout &node, Value instance,
                                       Value child);
@@ -152,20 +153,22 @@ private:
   void emitDequeueTogether();
   void enterTogether(Value memory, Value packets, Value now, Value count,
                      Row instances, Row yields);
-  void askForHeads(const NodeLayout &node, Value memory, Value count,
-                   Row instances);
+  void prefetchHeads(const NodeLayout &node, Value memory, Value count,
+                     Row instances);
   void leaveTogether(Value memory, Value now, Value out, Value count,
                      ArrayRef<LevelRows> rows);
 
   // Containers.cpp
   /// The address of something of an instance.
-  Value hot(const NodeLayout &node, const Surroundings &at, int64_t offset) {
+  Value hot(const NodeLayout &node, const TransactionContext &at,
+            int64_t offset) {
     return place(at, offset, node.hotStride);
   }
-  Value cold(const NodeLayout &node, const Surroundings &at, int64_t offset) {
+  Value cold(const NodeLayout &node, const TransactionContext &at,
+             int64_t offset) {
     return place(at, offset, node.coldStride);
   }
-  Value place(const Surroundings &at, int64_t offset, int64_t stride) {
+  Value place(const TransactionContext &at, int64_t offset, int64_t stride) {
     Value first = e.at(at.memory, offset);
     return at.instance ? e.at(first, e.mul(at.instance, e.c(stride))) : first;
   }
@@ -179,42 +182,44 @@ private:
   std::string sharedName(StringRef what, bool serial) const;
   Value isBefore(const NodeLayout &node, Value a, Value b);
   Value later(const NodeLayout &node, Value a, Value b);
-  Value isEmpty(const NodeLayout &node, const Surroundings &at);
+  Value isEmpty(const NodeLayout &node, const TransactionContext &at);
   /// i64: what serial numbers are counted from.
-  Value origin(const NodeLayout &node, const Surroundings &at);
+  Value origin(const NodeLayout &node, const TransactionContext &at);
   /// i64: where the window of a ring begins.
-  Value ringStart(const NodeLayout &node, const Surroundings &at);
+  Value ringStart(const NodeLayout &node, const TransactionContext &at);
   /// From what a transaction yields to an i64: the rank, or for serial
   /// numbers its value. `refused`: whether a window refuses it (null if none).
-  Value toRank(const NodeLayout &node, Value yielded, const Surroundings &at,
-               Value &refused);
+  Value toRank(const NodeLayout &node, Value yielded,
+               const TransactionContext &at, Value &refused);
   /// Whether the lists of a bitmap do not stay in a second cache of 512 KB.
   bool isLarge(const NodeLayout &node) const;
   /// The list of a rank of a bitmap.
-  Value bucketAt(const NodeLayout &node, const Surroundings &at, Value index);
+  Value bucketAt(const NodeLayout &node, const TransactionContext &at,
+                 Value index);
   /// Asks for the list and the word of a rank of a large bitmap.
-  void askForRank(const NodeLayout &node, const Surroundings &at, Value rank);
-  void push(const NodeLayout &node, const Surroundings &at, Value element,
+  void prefetchRank(const NodeLayout &node, const TransactionContext &at,
+                    Value rank);
+  void push(const NodeLayout &node, const TransactionContext &at, Value element,
             Value rank);
   struct Head {
     Value element, rank;
   };
-  Head head(const NodeLayout &node, const Surroundings &at);
-  Head pop(const NodeLayout &node, const Surroundings &at);
-  Head heapHead(const NodeLayout &node, const Surroundings &at);
-  Head bitmapHead(const NodeLayout &node, const Surroundings &at);
+  Head head(const NodeLayout &node, const TransactionContext &at);
+  Head pop(const NodeLayout &node, const TransactionContext &at);
+  Head heapHead(const NodeLayout &node, const TransactionContext &at);
+  Head bitmapHead(const NodeLayout &node, const TransactionContext &at);
   /// Of a ring: whether the heap's first element leaves before the bitmap's.
-  Value heapIsFirst(const NodeLayout &node, const Surroundings &at);
-  Head popHeap(const NodeLayout &node, const Surroundings &at,
+  Value heapIsFirst(const NodeLayout &node, const TransactionContext &at);
+  Head popHeap(const NodeLayout &node, const TransactionContext &at,
                StringRef what = "_pop");
-  Head popBitmap(const NodeLayout &node, const Surroundings &at);
-  void pushBitmap(const NodeLayout &node, const Surroundings &at, Value element,
-                  Value rank);
-  void keepHead(const NodeLayout &node, const Surroundings &at, Value element,
-                Value rank);
+  Head popBitmap(const NodeLayout &node, const TransactionContext &at);
+  void pushBitmap(const NodeLayout &node, const TransactionContext &at,
+                  Value element, Value rank);
+  void keepHead(const NodeLayout &node, const TransactionContext &at,
+                Value element, Value rank);
   Value nextBit(const NodeLayout &node, Value word, Value from);
-  Value nextWord(const NodeLayout &node, const Surroundings &at, Value index,
-                 Value isEmpty);
+  Value nextWord(const NodeLayout &node, const TransactionContext &at,
+                 Value index, Value isEmpty);
   Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
 
   // TimingWheel.cpp
@@ -242,12 +247,13 @@ private:
   // Transactions.cpp
   /// Emits a transaction and returns what it yields, if anything.
   Value inlineTransaction(Region &region, const NodeLayout &node,
-                          const Surroundings &at);
+                          const TransactionContext &at);
   void inlineBlock(Block &block, IRMapping &map, const NodeLayout &node,
-                   const Surroundings &at, SmallVectorImpl<Value> &yielded);
+                   const TransactionContext &at,
+                   SmallVectorImpl<Value> &yielded);
   Value statePointer(const NodeLayout &node, StateOp state,
-                     const Surroundings &at);
-  Value keyOf(FlatSymbolRefAttr key, const Surroundings &at);
+                     const TransactionContext &at);
+  Value keyOf(FlatSymbolRefAttr key, const TransactionContext &at);
   Value emitDivision(Operation *op, Value x, Value y);
   Value emitShift(Operation *op, Value x, Value y);
   Value readField(StringRef field, Value packet);
@@ -259,6 +265,7 @@ private:
 
   const SchedulerLayout &layout;
   bool hugePages;
+  /// Short, for they stand in every line: arithmetic and the ops around it.
   Emitter e;
   OpBuilder &b;
   std::string name;

@@ -19,13 +19,14 @@ Value SchedulerEmitter::readField(StringRef field, Value packet) {
 }
 
 /// The number of the entry, i64.
-Value SchedulerEmitter::keyOf(FlatSymbolRefAttr key, const Surroundings &at) {
+Value SchedulerEmitter::keyOf(FlatSymbolRefAttr key,
+                              const TransactionContext &at) {
   Value index = key ? readField(key.getValue(), at.packet) : at.child;
   return e.cast(index, 64);
 }
 
 Value SchedulerEmitter::statePointer(const NodeLayout &node, StateOp state,
-                                     const Surroundings &at) {
+                                     const TransactionContext &at) {
   int64_t offset = node.states.lookup(state.getSymName());
   if (!state.isKeyed())
     return hot(node, at, offset);
@@ -122,7 +123,7 @@ Value SchedulerEmitter::emitShift(Operation *op, Value x, Value y) {
 
 void SchedulerEmitter::inlineBlock(Block &block, IRMapping &map,
                                    const NodeLayout &node,
-                                   const Surroundings &at,
+                                   const TransactionContext &at,
                                    SmallVectorImpl<Value> &yielded) {
   auto get = [&](Value value) { return map.lookup(value); };
   auto typed = [&](Value value, Type type) {
@@ -222,7 +223,7 @@ void SchedulerEmitter::inlineBlock(Block &block, IRMapping &map,
 
 Value SchedulerEmitter::inlineTransaction(Region &region,
                                           const NodeLayout &node,
-                                          const Surroundings &at) {
+                                          const TransactionContext &at) {
   IRMapping map;
   SmallVector<Value> yielded;
   inlineBlock(region.front(), map, node, at, yielded);

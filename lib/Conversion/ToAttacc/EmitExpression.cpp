@@ -1,4 +1,4 @@
-//===- Work.cpp - Expressions as instructions -*- C++ -*-===//
+//===- EmitExpression.cpp - Expressions as instructions -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -19,7 +19,7 @@ ProgramEmitter::split(const Expression &value,
   if (value.terms.empty())
     return std::nullopt;
   for (const Factor &factor : value.terms[0].factors) {
-    Atom::Kind kind = x[factor.atom].kind;
+    Atom::Kind kind = algebra[factor.atom].kind;
     bool isCommon =
         (kind == Atom::Tensor || kind == Atom::Vector) &&
         llvm::all_of(value.terms, [&](const Term &term) {
@@ -31,30 +31,30 @@ ProgramEmitter::split(const Expression &value,
       continue;
     Expression inverse;
     inverse.terms.push_back({1, {{factor.atom, -1}}});
-    Expression rest = x.multiply(value, inverse);
+    Expression rest = algebra.multiply(value, inverse);
     if (fits(rest))
       return Split{factor.atom, rest};
   }
   return std::nullopt;
 }
 
-bool ProgramEmitter::isWorkable(const Expression &value, int64_t cols) {
+bool ProgramEmitter::isEmittable(const Expression &value, int64_t cols) {
   if (std::optional<int> atom = value.asAtom())
-    if (x[*atom].kind == Atom::Tensor)
+    if (algebra[*atom].kind == Atom::Tensor)
       return true;
-  if (x.matchLayerNorm(value, cols) || x.matchSoftmax(value, cols))
+  if (algebra.matchLayerNorm(value, cols) || algebra.matchSoftmax(value, cols))
     return true;
-  if (auto activation = x.matchActivation(value))
-    return isWorkable(activation->argument, cols);
+  if (auto activation = algebra.matchActivation(value))
+    return isEmittable(activation->argument, cols);
   auto isActivation = [&](const Expression &rest) {
-    return x.matchActivation(rest).has_value();
+    return algebra.matchActivation(rest).has_value();
   };
   if (auto gate = split(value, isActivation))
-    return isWorkable(gate->rest, cols);
+    return isEmittable(gate->rest, cols);
   llvm::SmallDenseSet<int> seen;
   for (const Term &term : value.terms)
     for (const Factor &factor : term.factors) {
-      const Atom atom = x[factor.atom];
+      const Atom atom = algebra[factor.atom];
       // An atom in two terms comes of a product of sums that was multiplied
       // out: what cancels there loses its digits.
       if (factor.power < 1 || !seen.insert(factor.atom).second)
@@ -64,43 +64,44 @@ bool ProgramEmitter::isWorkable(const Expression &value, int64_t cols) {
       if (atom.isRowConstant)
         return false;
       if (auto activation =
-              x.matchActivation(Expressions::single(factor.atom))) {
-        if (!isWorkable(activation->argument, cols))
+              algebra.matchActivation(Expressions::single(factor.atom))) {
+        if (!isEmittable(activation->argument, cols))
           return false;
         continue;
       }
       if (atom.kind != Atom::Max)
         return false;
       for (const Expression &part : {atom.argument, atom.argument2})
-        if (!part.isConstant() && !isWorkable(part, cols))
+        if (!part.isConstant() && !isEmittable(part, cols))
           return false;
     }
   return true;
 }
 
-FailureOr<TensorId> ProgramEmitter::workOut(const Expression &value,
-                                            int64_t rows, int64_t cols,
-                                            Operation *op) {
+FailureOr<TensorId> ProgramEmitter::materialize(const Expression &value,
+                                                int64_t rows, int64_t cols,
+                                                Operation *op) {
   if (std::optional<int> atom = value.asAtom())
-    if (x[*atom].kind == Atom::Tensor)
-      return TensorId{static_cast<uint32_t>(x[*atom].tensor)};
+    if (algebra[*atom].kind == Atom::Tensor)
+      return TensorId{static_cast<uint32_t>(algebra[*atom].tensor)};
   FailureOr<TensorId> dest = destination({}, rows, cols);
-  if (failed(dest) || failed(work(value, rows, cols, *dest, op)))
+  if (failed(dest) || failed(emitExpression(value, rows, cols, *dest, op)))
     return failure();
   return *dest;
 }
 
-LogicalResult ProgramEmitter::work(const Expression &value, int64_t rows,
-                                   int64_t cols, TensorId dest, Operation *op) {
+LogicalResult ProgramEmitter::emitExpression(const Expression &value,
+                                             int64_t rows, int64_t cols,
+                                             TensorId dest, Operation *op) {
   auto unary = [&](UnaryKind kind, TensorId source) {
     return check(isa::emitUnary(b, device, options.type, kind, source, dest),
                  op);
   };
   auto id = [](int tensor) { return TensorId{static_cast<uint32_t>(tensor)}; };
   if (std::optional<int> atom = value.asAtom())
-    if (x[*atom].kind == Atom::Tensor)
-      return unary(UnaryKind::Copy, id(x[*atom].tensor));
-  if (auto norm = x.matchLayerNorm(value, cols)) {
+    if (algebra[*atom].kind == Atom::Tensor)
+      return unary(UnaryKind::Copy, id(algebra[*atom].tensor));
+  if (auto norm = algebra.matchLayerNorm(value, cols)) {
     TensorId gamma =
         norm->gamma < 0 ? constantVector(1, cols) : id(norm->gamma);
     TensorId beta = norm->beta < 0 ? constantVector(0, cols) : id(norm->beta);
@@ -109,32 +110,34 @@ LogicalResult ProgramEmitter::work(const Expression &value, int64_t rows,
                                     static_cast<float>(norm->epsilon), dest),
                  op);
   }
-  if (auto softmax = x.matchSoftmax(value, cols))
+  if (auto softmax = algebra.matchSoftmax(value, cols))
     return check(isa::emitSoftmax(b, device, options.type,
                                   static_cast<float>(softmax->scale),
                                   id(softmax->tensor), dest),
                  op);
-  if (auto activation = x.matchActivation(value)) {
-    FailureOr<TensorId> source = workOut(activation->argument, rows, cols, op);
+  if (auto activation = algebra.matchActivation(value)) {
+    FailureOr<TensorId> source =
+        materialize(activation->argument, rows, cols, op);
     return failed(source) ? failure() : unary(activation->kind, *source);
   }
   // A gate: an activation times a tensor.
   if (auto gate = split(value, [&](const Expression &rest) {
-        return x.matchActivation(rest).has_value();
+        return algebra.matchActivation(rest).has_value();
       })) {
-    FailureOr<TensorId> source = workOut(gate->rest, rows, cols, op);
+    FailureOr<TensorId> source = materialize(gate->rest, rows, cols, op);
     if (failed(source))
       return failure();
     return check(isa::emitElementwise(b, device, options.type, BinaryKind::Mul,
-                                      *source, id(x[gate->atom].tensor), dest),
+                                      *source, id(algebra[gate->atom].tensor),
+                                      dest),
                  op);
   }
-  return workSum(value, rows, cols, dest, op);
+  return emitSum(value, rows, cols, dest, op);
 }
 
 /// Term by term, and factor by factor: each step combines what is there with
 /// one more tensor, vector or number.
-LogicalResult ProgramEmitter::workSum(const Expression &value, int64_t rows,
+LogicalResult ProgramEmitter::emitSum(const Expression &value, int64_t rows,
                                       int64_t cols, TensorId dest,
                                       Operation *op) {
   using Step = std::pair<BinaryKind, Cell>;
@@ -156,11 +159,11 @@ LogicalResult ProgramEmitter::workSum(const Expression &value, int64_t rows,
     return sum;
   };
   auto operandOf = [&](int index) -> FailureOr<Cell> {
-    const Atom atom = x[index];
+    const Atom atom = algebra[index];
     if (atom.kind == Atom::Tensor || atom.kind == Atom::Vector)
       return Cell{TensorId{static_cast<uint32_t>(atom.tensor)}, 0};
     if (atom.kind == Atom::Max &&
-        !x.matchActivation(Expressions::single(index))) {
+        !algebra.matchActivation(Expressions::single(index))) {
       Cell sides[2];
       const Expression parts[] = {atom.argument, atom.argument2};
       for (auto [side, part] : llvm::zip(sides, parts)) {
@@ -168,7 +171,7 @@ LogicalResult ProgramEmitter::workSum(const Expression &value, int64_t rows,
           side = Cell{{}, part.constant()};
           continue;
         }
-        FailureOr<TensorId> tensor = workOut(part, rows, cols, op);
+        FailureOr<TensorId> tensor = materialize(part, rows, cols, op);
         if (failed(tensor))
           return failure();
         side = Cell{*tensor, 0};
@@ -176,7 +179,7 @@ LogicalResult ProgramEmitter::workSum(const Expression &value, int64_t rows,
       return combine(BinaryKind::Max, sides[0], sides[1], rows, cols, {}, op);
     }
     FailureOr<TensorId> tensor =
-        workOut(Expressions::single(index), rows, cols, op);
+        materialize(Expressions::single(index), rows, cols, op);
     if (failed(tensor))
       return failure();
     return Cell{*tensor, 0};

@@ -47,6 +47,44 @@ static llvm::Expected<pifo::SchedulerOp> findScheduler(ModuleOp module,
                    listNames(names));
 }
 
+/// The names from below the root to the node; the root's own if that is it.
+static std::string pathOf(pifo::NodeOp node) {
+  std::string path = node.getSymName().str();
+  for (node = node.getParentNode(); node && node.getParentNode();
+       node = node.getParentNode())
+    if (!node.getTransit())
+      path = (node.getSymName() + "." + path).str();
+  return path;
+}
+
+/// The addresses of the functions.
+llvm::Error PifoJit::bind(const std::string &prefix) {
+  llvm::Error failure = llvm::Error::success();
+  auto find = [&](StringRef suffix, auto &function) {
+    if (failure)
+      return;
+    auto address = engine->lookup(prefix + suffix.str());
+    if (!address) {
+      failure = llvm::joinErrors(std::move(failure), address.takeError());
+      return;
+    }
+    function = address->toPtr<std::decay_t<decltype(function)>>();
+  };
+  find("_create", create);
+  find("_destroy", destroy);
+  find("_enqueue", enqueue);
+  find("_dequeue", dequeue);
+  find("_peek", peek);
+  find("_dropped", dropped);
+  find("_class", classify);
+  find("_release", release);
+  find("_next_release", nextRelease);
+  find("_size", size);
+  find("_enqueue_batch", enqueueBatch);
+  find("_dequeue_batch", dequeueBatch);
+  return failure;
+}
+
 llvm::Expected<std::unique_ptr<PifoJit>>
 PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
   OwningOpRef<ModuleOp> module = source.clone();
@@ -62,6 +100,10 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
         {op.getSymName().str(), field.bytes, field.offset, op.getMaxValue()});
   }
   std::string prefix = scheduler->getSymName().str();
+  scheduler->walk<WalkOrder::PreOrder>([&](pifo::NodeOp node) {
+    if (node.isLeaf())
+      result->classes.push_back(pathOf(node));
+  });
 
   PassManager pm(module->getContext());
   PifoPipelineOptions options;
@@ -99,30 +141,8 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
           (*engine)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
               StringRef(object.data(), object.size()), "pifo")))
     return std::move(error);
-  llvm::Error failure = llvm::Error::success();
-  auto bind = [&](StringRef suffix, auto &function) {
-    if (failure)
-      return;
-    auto address = (*engine)->lookup(prefix + suffix.str());
-    if (!address) {
-      failure = llvm::joinErrors(std::move(failure), address.takeError());
-      return;
-    }
-    function = address->toPtr<std::decay_t<decltype(function)>>();
-  };
-  bind("_create", result->create);
-  bind("_destroy", result->destroy);
-  bind("_enqueue", result->enqueue);
-  bind("_dequeue", result->dequeue);
-  bind("_peek", result->peek);
-  bind("_dropped", result->dropped);
-  bind("_release", result->release);
-  bind("_next_release", result->nextRelease);
-  bind("_size", result->size);
-  bind("_enqueue_batch", result->enqueueBatch);
-  bind("_dequeue_batch", result->dequeueBatch);
-  if (failure)
-    return std::move(failure);
   result->engine = std::move(*engine);
+  if (llvm::Error error = result->bind(prefix))
+    return std::move(error);
   return std::move(result);
 }

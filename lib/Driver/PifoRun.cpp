@@ -245,9 +245,9 @@ static llvm::Error run(const PifoRunOptions &options,
   for (auto &writer : writers)
     writer->finish();
   if (!options.json.empty())
-    if (auto status = files.write(options.json,
-                                  formatJson(totals, statistics, options.link,
-                                             seconds, options.weights));
+    if (auto status = files.write(
+            options.json, formatJson(totals, statistics, options.link, seconds,
+                                     options.weights, (*scheduler)->classes()));
         !status)
       return toError(status.error());
   if (!options.svg.empty())
@@ -261,7 +261,8 @@ static llvm::Error run(const PifoRunOptions &options,
     llvm::errs() << formatRefused(totals);
   else
     llvm::outs() << formatTable(totals, statistics, options.link, seconds,
-                                options.rows, options.weights);
+                                options.rows, options.weights,
+                                (*scheduler)->classes());
   return llvm::Error::success();
 }
 

@@ -162,7 +162,8 @@ PifoScheduler::enqueue(uint64_t handle, const uint64_t *values, int64_t now) {
         : field.kind == Binding::Remainder ? values[field.column] % field.number
         : field.kind == Binding::Constant  ? field.number
                                            : static_cast<uint64_t>(now);
-    if (value > field.maxValue)
+    isUnknown = value > field.maxValue;
+    if (isUnknown)
       return EnqueueStatus::Unknown;
     char *at = bytes + field.offset;
     // Little-endian; fixed sizes, so that each is one store.
@@ -209,14 +210,23 @@ bool PifoScheduler::dropped(uint64_t &handle) {
   return true;
 }
 
-void PifoScheduler::changed(uint64_t *values) {
+bool PifoScheduler::changed(uint64_t *values) {
+  bool differs = false;
   if (!writes)
-    return;
+    return differs;
   for (const Binding &field : fields)
     if (field.writable && field.kind == Binding::Column) {
-      values[field.column] = 0;
-      std::memcpy(&values[field.column],
+      uint64_t value = 0;
+      std::memcpy(&value,
                   reinterpret_cast<char *>(packet.data()) + field.offset,
                   field.bytes);
+      differs |= value != values[field.column];
+      values[field.column] = value;
     }
+  return differs;
+}
+
+int PifoScheduler::classOfLatest() {
+  // An unknown value may not have fitted into the packet.
+  return isUnknown ? -1 : jit->classify(packet.data());
 }

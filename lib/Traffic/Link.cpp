@@ -23,6 +23,8 @@ struct PacketBuffer {
   struct Packet {
     uint64_t number;
     int64_t arrival;
+    /// Of `Totals::classes`, the last of which is nobody's.
+    size_t group;
   };
   explicit PacketBuffer(size_t columns) : columns(columns) {}
 
@@ -143,8 +145,16 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
             flowColumn < 0 ? 0 : values[flowColumn]});
     buffer.free.push_back(handle);
   };
-  auto fetchDropped = [&](Loss::Cause cause, uint64_t &count) {
+  // Packets without a class are counted behind all others.
+  const size_t classes = scheduler.classes().size();
+  totals.classes.assign(classes + 1, {});
+  auto classOf = [&](uint64_t handle) -> ClassTotals & {
+    return totals.classes[buffer.packets[handle].group];
+  };
+  auto fetchDropped = [&](Loss::Cause cause, uint64_t &count,
+                          uint64_t ClassTotals::*ofClass) {
     for (uint64_t handle = 0; drops && scheduler.dropped(handle);) {
+      ++(classOf(handle).*ofClass);
       lose(cause, handle);
       --queued;
       ++count;
@@ -175,9 +185,15 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
                     "; expected 1 to 2^32 bytes");
       uint64_t handle = buffer.take();
       std::copy_n(arrival.values, columns, buffer.valuesOf(handle));
-      buffer.packets[handle] = {totals.arrived, now};
       Scheduler::EnqueueStatus status =
           scheduler.enqueue(handle, arrival.values, now);
+      const int found = classes ? scheduler.classOfLatest() : -1;
+      buffer.packets[handle] = {totals.arrived, now,
+                                found < 0 ? classes
+                                          : static_cast<size_t>(found)};
+      ClassTotals &group = classOf(handle);
+      ++group.arrived;
+      ++group.refused[static_cast<int>(status)];
       ++totals.arrived;
       ++totals.refused[static_cast<int>(status)];
       if (status == Scheduler::EnqueueStatus::Ok) {
@@ -187,7 +203,8 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
           buffer.bytes.resize(buffer.packets.size());
           buffer.bytes[handle] = *source.bytes();
         }
-        fetchDropped(Loss::PushedOut, totals.pushedOut);
+        fetchDropped(Loss::PushedOut, totals.pushedOut,
+                     &ClassTotals::pushedOut);
         totals.mostQueued = std::max(totals.mostQueued, queued);
       } else {
         lose(status == Scheduler::EnqueueStatus::Unknown ? Loss::Unknown
@@ -207,7 +224,7 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
       uint64_t handle;
       bool found = scheduler.dequeue(now, handle);
       if (drops)
-        fetchDropped(Loss::Dropped, totals.dropped);
+        fetchDropped(Loss::Dropped, totals.dropped, &ClassTotals::dropped);
       if (!found) {
         mayLeave = false;
         break;
@@ -216,8 +233,14 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
       const PacketBuffer::Packet &packet = buffer.packets[handle];
       uint64_t length = lengthColumn < 0 ? 1 : values[lengthColumn];
       clock.send(now, length + link.overhead, link.rate);
+      ClassTotals &group = classOf(handle);
+      ++group.departed;
+      group.bytes += length;
       if (departed) {
-        scheduler.changed(values);
+        if (scheduler.changed(values)) {
+          ++group.marked;
+          ++totals.marked;
+        }
         departed({packet.number, packet.arrival, now, length,
                   flowColumn < 0 ? 0 : values[flowColumn], values,
                   keepBytes ? &buffer.bytes[handle] : nullptr});
@@ -231,6 +254,9 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
   }
   // The count of taken packets is not one of refusals.
   totals.refused[0] = 0;
+  for (ClassTotals &group : totals.classes)
+    group.refused[0] = 0;
+  totals.classes.resize(classes);
   if (failed)
     return fail(source.error());
   if (queued)

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Support/Svg.h"
+#include "nm/Support/Text.h"
 #include "nm/Traffic/Statistics.h"
 #include <algorithm>
 #include <cstdarg>
@@ -67,14 +68,71 @@ std::string nm::traffic::formatRefused(const Totals &totals) {
   if (totals.dropped)
     add(text, "dropped    %llu packets: a rule for what leaves\n",
         ull(totals.dropped));
+  if (totals.marked)
+    add(text,
+        "marked     %llu packets: they left with another value in a field\n",
+        ull(totals.marked));
   return text;
+}
+
+/// A name of any characters as a string of JSON.
+static std::string jsonString(const std::string &name) {
+  std::string text = "\"";
+  for (char c : ::nm::support::printable(name)) {
+    if (c == '"' || c == '\\')
+      text += '\\';
+    text += c;
+  }
+  return text + "\"";
+}
+
+/// What became of the packets of each class, by cause.
+static void formatClasses(std::string &text, const Totals &totals,
+                          const std::vector<std::string> &classes) {
+  if (classes.size() < 2)
+    return;
+  add(text, "\n%-20s %12s %12s %10s %10s %10s %10s %10s %10s\n", "class",
+      "arrived", "departed", "full", "rank", "rule", "pushed out", "leaving",
+      "marked");
+  for (size_t i = 0; i < classes.size(); ++i) {
+    const ClassTotals &group = totals.classes[i];
+    std::string name = ::nm::support::printable(classes[i]);
+    name.resize(std::max<size_t>(name.size(), 20), ' ');
+    text += name;
+    add(text, " %12llu %12llu %10llu %10llu %10llu %10llu %10llu %10llu\n",
+        ull(group.arrived), ull(group.departed), ull(group.refused[1]),
+        ull(group.refused[3]), ull(group.refused[4]), ull(group.pushedOut),
+        ull(group.dropped), ull(group.marked));
+  }
+}
+
+static void jsonClasses(std::string &text, const Totals &totals,
+                        const std::vector<std::string> &classes) {
+  const char *separator = "\n";
+  text += ",\n  \"classes\": [";
+  for (size_t i = 0; i < classes.size(); ++i) {
+    const ClassTotals &group = totals.classes[i];
+    text += separator + ("    {\"class\": " + jsonString(classes[i]));
+    add(text,
+        ", \"arrived\": %llu, \"departed\": %llu, \"bytes\": %llu, "
+        "\"refused\": {\"full\": %llu, \"rank\": %llu, \"rule\": %llu}, ",
+        ull(group.arrived), ull(group.departed), ull(group.bytes),
+        ull(group.refused[1]), ull(group.refused[3]), ull(group.refused[4]));
+    add(text,
+        "\"dropped\": {\"pushed_out\": %llu, \"leaving\": %llu}, "
+        "\"marked\": %llu}",
+        ull(group.pushedOut), ull(group.dropped), ull(group.marked));
+    separator = ",\n";
+  }
+  text += "\n  ]";
 }
 
 std::string nm::traffic::formatTable(const Totals &totals,
                                      const Statistics &statistics,
                                      const Link &link, double seconds,
                                      size_t rows,
-                                     const std::vector<double> &weights) {
+                                     const std::vector<double> &weights,
+                                     const std::vector<std::string> &classes) {
   std::string text;
   add(text, "arrived    %llu packets\ndeparted   %llu packets, %llu bytes\n",
       ull(totals.arrived), ull(totals.departed), ull(totals.bytes));
@@ -108,13 +166,15 @@ std::string nm::traffic::formatTable(const Totals &totals,
   row(text, "all", totals.departed,
       totals.arrived - totals.departed - totals.refused[2], totals.bytes,
       statistics.delay(), totals);
+  formatClasses(text, totals, classes);
   return text;
 }
 
 std::string nm::traffic::formatJson(const Totals &totals,
                                     const Statistics &statistics,
                                     const Link &link, double seconds,
-                                    const std::vector<double> &weights) {
+                                    const std::vector<double> &weights,
+                                    const std::vector<std::string> &classes) {
   std::string text = "{\n";
   add(text,
       "  \"link\": {\"bits_per_second\": %llu, \"overhead_bytes\": %llu},\n",
@@ -128,6 +188,7 @@ std::string nm::traffic::formatJson(const Totals &totals,
       ull(totals.refused[4]));
   add(text, "  \"dropped\": {\"pushed_out\": %llu, \"leaving\": %llu},\n",
       ull(totals.pushedOut), ull(totals.dropped));
+  add(text, "  \"marked\": %llu,\n", ull(totals.marked));
   add(text, "  \"bytes\": %llu,\n  \"most_queued\": %llu,\n", ull(totals.bytes),
       ull(totals.mostQueued));
   add(text, "  \"begin_ns\": %lld,\n  \"end_ns\": %lld,\n",
@@ -152,7 +213,9 @@ std::string nm::traffic::formatJson(const Totals &totals,
     text += "}";
     separator = ",\n";
   }
-  return text + "\n  ]\n}\n";
+  text += "\n  ]";
+  jsonClasses(text, totals, classes);
+  return text + "\n}\n";
 }
 
 std::string nm::traffic::formatSvg(const Totals &totals,

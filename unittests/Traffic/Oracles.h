@@ -94,9 +94,13 @@ public:
         node->popped(left, rank, now);
     return true;
   }
-  void changed(uint64_t *values) override {
-    for (size_t i = 0; i < left.values.size(); ++i)
+  bool changed(uint64_t *values) override {
+    bool differs = false;
+    for (size_t i = 0; i < left.values.size(); ++i) {
+      differs |= values[i] != left.values[i];
       values[i] = left.values[i];
+    }
+    return differs;
   }
   void release(int64_t now) override {
     while (!resting.empty() && resting.begin()->first <= now) {

@@ -42,12 +42,15 @@ public:
   };
   int64_t packetSize = 0;
   std::vector<Field> fields;
+  /// The leaves, in the order in which `classify` numbers them.
+  std::vector<std::string> classes;
 
   void *(*create)(int64_t capacity);
   void (*destroy)(void *);
   int32_t (*enqueue)(void *, const void *packet, int64_t now);
   int32_t (*dequeue)(void *, int64_t now, void *packet);
   int32_t (*peek)(void *, void *packet);
+  int32_t (*classify)(const void *packet);
   int32_t (*dropped)(void *, void *packet);
   int64_t (*release)(void *, int64_t now);
   int32_t (*nextRelease)(void *, int64_t *time);
@@ -58,6 +61,7 @@ public:
 
 private:
   PifoJit();
+  llvm::Error bind(const std::string &prefix);
   std::unique_ptr<llvm::orc::LLJIT> engine;
 };
 

@@ -42,7 +42,9 @@ public:
   EnqueueStatus enqueue(uint64_t handle, const uint64_t *values,
                         int64_t now) override;
   bool dequeue(int64_t now, uint64_t &handle) override;
-  void changed(uint64_t *values) override;
+  bool changed(uint64_t *values) override;
+  std::vector<std::string> classes() const override { return jit->classes; }
+  int classOfLatest() override;
   bool drops() const override { return mayDrop; }
   bool dropped(uint64_t &handle) override;
   void release(int64_t now) override { jit->release(memory, now); }
@@ -69,6 +71,8 @@ private:
   void *memory = nullptr;
   int64_t capacity = 0;
   bool shaped = false, writes = false, mayDrop = false;
+  /// Of the latest enqueue.
+  bool isUnknown = false;
   std::vector<Binding> fields;
   /// 8-byte words: the packet that came or left last, one that was dropped.
   std::vector<uint64_t> packet, lost;

@@ -64,6 +64,28 @@ struct Codel {
   std::string ecn;
 };
 
+/// Random early detection (Floyd and Jacobson, 1993).
+struct Red {
+  bool bytes = false, gentle = false;
+  /// Thresholds of the average, in packets or bytes.
+  uint64_t low = 0, high = 0;
+  /// At the upper threshold, in 2^-24.
+  uint64_t probability = (1 << 24) / 10;
+  /// 1 over the weight of a packet in the average, a power of two.
+  uint64_t over = 512;
+  /// ns of an idle queue that count as a packet.
+  uint64_t idle = 1000;
+  uint64_t seed = 1;
+  std::string field, ecn;
+};
+
+/// Proportional integral controller (RFC 8033); all in ns.
+struct Pie {
+  uint64_t target = 15'000'000, update = 15'000'000, burst = 150'000'000;
+  uint64_t seed = 1;
+  std::string field, ecn;
+};
+
 /// A node of the tree.
 struct Policy {
   enum Kind { Fifo, Edf, Priority, Wfq, RoundRobin, Strict } kind = Fifo;
@@ -81,7 +103,10 @@ struct Policy {
   std::optional<Condition> condition;
   std::optional<Shape> shape;
   std::vector<Limit> limits;
+  /// One of these at most.
   std::optional<Codel> codel;
+  std::optional<Red> red;
+  std::optional<Pie> pie;
 };
 
 struct Program {

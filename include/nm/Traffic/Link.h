@@ -25,8 +25,16 @@ public:
                                 int64_t now) = 0;
   /// The next packet; false if none may leave now.
   virtual bool dequeue(int64_t now, uint64_t &handle) = 0;
-  /// Stores into `values` the columns that the latest dequeue changed.
-  virtual void changed(uint64_t *values) { (void)values; }
+  /// Stores into `values` the columns that the latest dequeue changed, and says
+  /// whether there is one with another value than before.
+  virtual bool changed(uint64_t *values) {
+    (void)values;
+    return false;
+  }
+  /// The names of the classes that tell packets apart; and the class of the
+  /// packet of the latest enqueue, -1 for one that has none.
+  virtual std::vector<std::string> classes() const { return {}; }
+  virtual int classOfLatest() { return -1; }
   /// Whether it drops packets that it has taken.
   virtual bool drops() const { return false; }
   /// One that was dropped since it was taken; false if there is none. To be
@@ -71,12 +79,27 @@ struct Link {
   uint64_t overhead = 0;
 };
 
+/// What became of the packets of a class.
+struct ClassTotals {
+  uint64_t arrived = 0, departed = 0, bytes = 0;
+  /// Refused packets by Scheduler::EnqueueStatus.
+  uint64_t refused[Scheduler::kEnqueueStatuses] = {};
+  uint64_t pushedOut = 0, dropped = 0;
+  /// Departed with another value in a field than they came with: ECN marks,
+  /// where nothing else is written.
+  uint64_t marked = 0;
+};
+
 struct Totals {
   uint64_t arrived = 0, departed = 0, bytes = 0;
   /// Refused packets by Scheduler::EnqueueStatus.
   uint64_t refused[Scheduler::kEnqueueStatuses] = {};
   /// Taken and dropped since: by better packets, on their way out.
   uint64_t pushedOut = 0, dropped = 0;
+  /// Departed with another value in a field.
+  uint64_t marked = 0;
+  /// By Scheduler::classes.
+  std::vector<ClassTotals> classes;
   /// When the last packet had left the link, in ns; when the first arrived.
   int64_t begin = 0, end = 0;
   uint64_t mostQueued = 0;

@@ -85,13 +85,15 @@ std::string formatRefused(const Totals &totals);
 /// The report in three forms. Rates are bytes over the time from the first
 /// arrival to the end of the last transmission. `seconds`: what the run took,
 /// below 0 to leave it out. The picture shows at most 64 flows, the table at
-/// most `rows`.
+/// most `rows`. `classes` are the names of `Totals::classes`.
 std::string formatTable(const Totals &totals, const Statistics &statistics,
                         const Link &link, double seconds, size_t rows,
-                        const std::vector<double> &weights);
+                        const std::vector<double> &weights,
+                        const std::vector<std::string> &classes = {});
 std::string formatJson(const Totals &totals, const Statistics &statistics,
                        const Link &link, double seconds,
-                       const std::vector<double> &weights);
+                       const std::vector<double> &weights,
+                       const std::vector<std::string> &classes = {});
 std::string formatSvg(const Totals &totals, const Statistics &statistics,
                       const Link &link);
 

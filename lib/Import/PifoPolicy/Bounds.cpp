@@ -68,6 +68,13 @@ Tokens nm::policy::tokensOf(const Shape &shape) {
   return {shape.rate / unit, 8'000'000'000 / unit};
 }
 
+uint64_t nm::policy::packetsAveraged(const Red &red, uint64_t longest) {
+  // With a step of its own size the average is at most over * (queue + 1); its
+  // decay takes 56 bits.
+  uint64_t each = red.over * (red.bytes ? longest : 1);
+  return std::min((uint64_t(1) << 56) / each - 1, kMostInside);
+}
+
 uint64_t nm::policy::packetsInDebt(const Shape &shape, uint64_t longest) {
   uint64_t bytes = (kMostBits - 1) / tokensOf(shape).cost;
   if (bytes < shape.burst)

@@ -57,6 +57,10 @@ struct Tokens {
 };
 Tokens tokensOf(const Shape &shape);
 
+/// As many packets as keep the average of RED within 56 bits, up to
+/// `kMostInside`.
+uint64_t packetsAveraged(const Red &red, uint64_t longest);
+
 /// As many packets as may be in debt without leaving 62 bits, up to
 /// `kMostInside`; 0 if the full bucket alone leaves them.
 uint64_t packetsInDebt(const Shape &shape, uint64_t longest);

@@ -142,13 +142,6 @@ bool Parser::checkVirtualTime(const Policy &policy, Location where) {
                     "common multiple");
 }
 
-/// The number of values, or one more than there may be flows.
-static uint64_t flowsOf(const Field &field) {
-  return field.below       ? field.below
-         : field.bits < 17 ? uint64_t(1) << field.bits
-                           : kMostFlows + 1;
-}
-
 bool Parser::flows(Policy &policy) {
   Location where = token.location;
   const Field *field = nullptr;
@@ -326,115 +319,6 @@ bool Parser::classes(Policy &policy, unsigned depth) {
   return checkVirtualTime(policy, policy.location) && require("}");
 }
 
-/// `per NAME`: a field of few values.
-bool Parser::per(std::string &result) {
-  if (!accept("per"))
-    return true;
-  Location where = token.location;
-  const Field *field = nullptr;
-  if (!useField(result, field))
-    return false;
-  if (flowsOf(*field) > kMostFlows)
-    return fail(where, "'" + result +
-                           "' has too many values to tell flows apart; "
-                           "expected 'field " +
-                           result + " below <at most " +
-                           std::to_string(kMostFlows) + ">'");
-  return true;
-}
-
-bool Parser::limit(Policy &policy) {
-  Limit made;
-  if (policy.limits.size() == kMostLimits)
-    return fail(token.location, "more than " + std::to_string(kMostLimits) +
-                                    " limits of one policy");
-  if (accept("share")) {
-    made.kind = Limit::Share;
-    Token share;
-    // In thousandths, so that no product leaves 62 bits.
-    if (token.kind == Token::Number &&
-        (token.divisor > 1000 || token.value > 1000 * token.divisor))
-      return expected("a share above 0 and at most 1000, with at most 3 digits "
-                      "after the point");
-    if (!weight(share))
-      return false;
-    made.numerator = share.value;
-    made.denominator = share.divisor;
-  } else {
-    if (!number(made.most, 1, uint64_t(1) << 56,
-                "packets or bytes, or 'share'"))
-      return false;
-    if (accept("bytes"))
-      made.kind = Limit::Bytes;
-    else if (!accept("packets"))
-      return expected("'packets' or 'bytes'");
-  }
-  if (!per(made.field))
-    return false;
-  policy.limits.push_back(made);
-  return true;
-}
-
-/// A number and `ns`, `us`, `ms` or `s`, in ns.
-bool Parser::duration(uint64_t &result, uint64_t high, const char *what) {
-  Location where = token.location;
-  if (!number(result, 1, high, what))
-    return false;
-  uint64_t unit = is("ns")   ? 1
-                  : is("us") ? 1000
-                  : is("ms") ? 1000000
-                  : is("s")  ? 1000000000
-                             : 0;
-  if (!unit)
-    return expected("'ns', 'us', 'ms' or 's'");
-  advance();
-  if (result > high / unit)
-    return fail(where,
-                std::string(what) + " above " + std::to_string(high) + " ns");
-  result *= unit;
-  return true;
-}
-
-bool Parser::ecn(std::string &result) {
-  if (!accept("ecn"))
-    return true;
-  Location where = token.location;
-  const Field *field = nullptr;
-  if (!useField(result, field))
-    return false;
-  return (field->bits == 2 && !field->below) ||
-         fail(where,
-              "'" + result +
-                  "' holds no ECN codepoint (RFC 3168); expected 'field " +
-                  result + " bits 2'");
-}
-
-bool Parser::codel(Policy &policy, Location where) {
-  // Of which the square has 62 bits.
-  constexpr uint64_t kLongest = (uint64_t(1) << 31) - 1;
-  if (!policy.classes.empty())
-    return fail(where, "codel of classes; expected it behind a policy that "
-                       "holds packets, such as 'fifo codel'");
-  if (policy.codel)
-    return fail(where, "a second codel of one policy");
-  for (const Field &field : result.fields)
-    if (field.name == "arrival" && (field.bits < 63 || field.below))
-      return fail(where, "'arrival' is declared with fewer than 63 bits, but "
-                         "codel asks when packets came");
-  Codel made;
-  if (accept("target") && !duration(made.target, kLongest, "a target"))
-    return false;
-  if (accept("interval") && !duration(made.interval, kLongest, "an interval"))
-    return false;
-  if (accept("mtu") && !number(made.mtu, 1, uint64_t(1) << 32, "bytes"))
-    return false;
-  if (!per(made.field) || !ecn(made.ecn))
-    return false;
-  policy.codel = std::move(made);
-  result.needsArrival = true;
-  return true;
-}
-
 /// What orders the packets, then what limits them.
 bool Parser::policy(Policy &policy, unsigned depth) {
   if (!core(policy, depth))
@@ -444,8 +328,8 @@ bool Parser::policy(Policy &policy, unsigned depth) {
     if (accept("limit")) {
       if (!limit(policy))
         return false;
-    } else if (accept("codel")) {
-      if (!codel(policy, where))
+    } else if (is("codel") || is("red") || is("pie")) {
+      if (!management(policy, where))
         return false;
     } else {
       return true;

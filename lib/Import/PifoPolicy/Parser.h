@@ -21,6 +21,9 @@ inline constexpr uint64_t kLargestWeight = 1 << 16;
 /// Digits after the point of a number.
 inline constexpr int kMostDecimals = 9;
 
+/// The number of values, or one more than there may be flows.
+uint64_t flowsOf(const Field &field);
+
 struct Token {
   enum Kind { Name, Number, Sign, End } kind = End;
   std::string text;
@@ -74,7 +77,13 @@ private:
   bool policy(Policy &policy, unsigned depth);
   bool core(Policy &policy, unsigned depth);
   bool limit(Policy &policy);
-  bool codel(Policy &policy, Location where);
+  bool management(Policy &policy, Location where);
+  bool codel(Codel &made, Location where);
+  bool red(Red &made, Location where);
+  bool pie(Pie &made, Location where);
+  bool chance(uint64_t &result);
+  bool seed(uint64_t &result);
+  bool asksForArrival(Location where, const std::string &who);
   bool duration(uint64_t &result, uint64_t high, const char *what);
   bool ecn(std::string &result);
   bool per(std::string &result);

@@ -5,87 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Bounds.h"
+#include "Printer.h"
 #include <algorithm>
-#include <set>
 
 using namespace nm::policy;
-
-namespace {
-
-class Printer {
-public:
-  explicit Printer(const Program &program)
-      : program(program), longest(longestPacket(program)) {}
-  std::string run();
-
-private:
-  void line(const std::string &text) {
-    out.append(2 * indent, ' ');
-    out += text + "\n";
-  }
-  void open(const std::string &text) {
-    line(text);
-    ++indent;
-  }
-  void close() {
-    --indent;
-    line("}");
-  }
-  /// A fresh value for `text`.
-  std::string value(const std::string &text) {
-    std::string name = "%" + std::to_string(next++);
-    line(name + " = " + text);
-    return name;
-  }
-  std::string constant(uint64_t number, const std::string &type = "i64") {
-    return value("arith.constant " + std::to_string(number) + " : " + type);
-  }
-  const Field &field(const std::string &name) const {
-    for (const Field &field : program.fields)
-      if (field.name == name)
-        return field;
-    return length;
-  }
-  /// The quotient of values that are not negative, rounded up.
-  std::string divideUp(const std::string &number, const std::string &divisor,
-                       uint64_t by) {
-    std::string rest = constant(by - 1);
-    std::string sum = value("arith.addi " + number + ", " + rest + " : i64");
-    return value("arith.divui " + sum + ", " + divisor + " : i64");
-  }
-  std::string read(const std::string &name) {
-    return value("pifo.read_field @" + name + " : i64");
-  }
-  void node(const Policy &policy, const std::string &name,
-            const std::vector<const Condition *> &before, bool isRoot);
-  std::string holds(const Condition &condition);
-  void predicate(const Policy &policy,
-                 const std::vector<const Condition *> &before);
-  void fair(const Policy &policy);
-  void turns(const Policy &policy);
-  uint64_t turnsOf(const Policy &policy) const;
-  std::string carry(const std::string &after, const std::string &before,
-                    const std::string &upper);
-  void shaping(const Shape &shape);
-  void admission(const Policy &policy);
-  void delivery(const Codel &codel);
-  std::string squareRoot(const std::string &number, uint64_t most);
-  std::set<std::string> marked;
-  /// Whether the scheduler pushes out: among equal ranks the worst is what
-  /// comes, which a scheduler that refuses says for less.
-  bool pushesOut() const {
-    return !program.refuses && program.root.kind != Policy::Fifo;
-  }
-
-  const Program &program;
-  uint64_t longest;
-  /// Packets have a length whether or not the policy declares it.
-  Field length{"length", 16, 0};
-  std::string out;
-  size_t indent = 0;
-  unsigned next = 0;
-};
 
 std::string Printer::holds(const Condition &condition) {
   if (condition.kind == Condition::Compare) {
@@ -210,13 +133,13 @@ void Printer::fair(const Policy &policy) {
   }
   line("pifo.store " + rank + ", @virtual : i64");
   close();
-  if (!pushesOut())
-    return;
-  // The flow's next packet starts where the one that was pushed out, its last,
-  // started.
-  open("pifo.evict {");
-  rank = value("pifo.rank : i64");
-  if (upper) {
+}
+
+/// The flow's next packet starts where the one that was pushed out, its last,
+/// started.
+void Printer::evictFair(const Policy &policy) {
+  std::string rank = value("pifo.rank : i64");
+  if (ranksOf(largestStep(policy, longest)).twoWords) {
     std::string before = value("pifo.load @finish : i64");
     std::string beforeUpper = value("pifo.load @finish_upper : i32");
     std::string around =
@@ -227,6 +150,24 @@ void Printer::fair(const Policy &policy) {
     line("pifo.store " + rankUpper + ", @finish_upper : i32");
   }
   line("pifo.store " + rank + ", @finish : i64");
+}
+
+/// What a packet that is pushed out takes back, and when the queue was used.
+void Printer::eviction(const Policy &policy) {
+  const bool turns = policy.kind == Policy::RoundRobin;
+  const bool counts = turns || policy.kind == Policy::Wfq;
+  if (!pushesOut() || (!counts && !policy.red))
+    return;
+  open("pifo.evict {");
+  if (turns) {
+    // The slot is free again.
+    std::string rank = value("pifo.rank : i64");
+    line("pifo.store " + rank + ", @next : i64");
+  } else if (counts) {
+    evictFair(policy);
+  }
+  if (policy.red)
+    store(value("pifo.now : i64"), "red.last");
   close();
 }
 
@@ -284,200 +225,6 @@ void Printer::turns(const Policy &policy) {
   open("pifo.dequeue {");
   std::string rank = value("pifo.rank : i64");
   line("pifo.store " + rank + ", @pointer : i64");
-  close();
-  if (!pushesOut())
-    return;
-  // The slot is free again.
-  open("pifo.evict {");
-  rank = value("pifo.rank : i64");
-  line("pifo.store " + rank + ", @next : i64");
-  close();
-}
-
-/// Limits of what is inside: tail drop, and the dynamic threshold of Choudhury
-/// and Hahne (IEEE/ACM Transactions on Networking 6(2), 1998).
-void Printer::admission(const Policy &policy) {
-  if (policy.limits.empty())
-    return;
-  auto name = [](size_t i) { return "@inside." + std::to_string(i); };
-  for (size_t i = 0; i < policy.limits.size(); ++i) {
-    const Limit &limit = policy.limits[i];
-    line("pifo.backlog " + name(i) +
-         (limit.kind == Limit::Bytes ? " bytes" : " packets") +
-         (limit.field.empty() ? "" : " by @" + limit.field));
-  }
-  open("pifo.admit {");
-  std::string fits;
-  for (size_t i = 0; i < policy.limits.size(); ++i) {
-    const Limit &limit = policy.limits[i];
-    std::string inside = value("pifo.inside " + name(i) + " : i64");
-    std::string holds;
-    if (limit.kind == Limit::Share) {
-      std::string room = value("pifo.room : i64");
-      std::string parts = constant(limit.denominator);
-      std::string share = constant(limit.numerator);
-      std::string here =
-          value("arith.muli " + inside + ", " + parts + " : i64");
-      std::string most = value("arith.muli " + room + ", " + share + " : i64");
-      holds = value("arith.cmpi ult, " + here + ", " + most + " : i64");
-    } else {
-      std::string more =
-          limit.kind == Limit::Bytes ? read("length") : constant(1);
-      std::string then = value("arith.addi " + inside + ", " + more + " : i64");
-      std::string most = constant(limit.most);
-      holds = value("arith.cmpi ule, " + then + ", " + most + " : i64");
-    }
-    fits = fits.empty() ? holds
-                        : value("arith.andi " + fits + ", " + holds + " : i1");
-  }
-  line("pifo.yield " + fits + " : i1");
-  close();
-}
-
-/// The root of a number of at most `most` squared, rounded down, a bit at a
-/// time.
-std::string Printer::squareRoot(const std::string &number, uint64_t most) {
-  std::string root = constant(0);
-  uint64_t bit = 1;
-  while (bit <= most / 2)
-    bit *= 2;
-  for (; bit; bit /= 2) {
-    std::string more = constant(bit);
-    std::string next = value("arith.ori " + root + ", " + more + " : i64");
-    std::string square = value("arith.muli " + next + ", " + next + " : i64");
-    std::string fits =
-        value("arith.cmpi ule, " + square + ", " + number + " : i64");
-    root = value("arith.select " + fits + ", " + next + ", " + root + " : i64");
-  }
-  return root;
-}
-
-/// Controlled delay, RFC 8289, section 5, for one packet at a time: where the
-/// procedure of the RFC goes on with the next packet after a drop, `phase` says
-/// so to the turn of that packet: 1, it is sent; 2, it may be the next drop.
-/// What empties the queue is never dropped, so that there is a next packet.
-/// ECN as in Linux: a mark stands for a drop, and the packet is sent.
-void Printer::delivery(const Codel &codel) {
-  std::string key = codel.field.empty() ? "" : " by @" + codel.field;
-  line("pifo.backlog @codel.bytes bytes" + key);
-  for (const char *state : {"first", "next", "count", "last"})
-    line("pifo.state @codel." + std::string(state) + key +
-         " written_by(any) = 0 : i64");
-  for (const char *state : {"dropping", "phase"})
-    line("pifo.state @codel." + std::string(state) + key +
-         " written_by(any) = 0 : i8");
-  auto load = [&](const std::string &name, const char *type = "i64") {
-    return value("pifo.load @codel." + name + " : " + type);
-  };
-  auto store = [&](const std::string &what, const std::string &name,
-                   const char *type = "i64") {
-    line("pifo.store " + what + ", @codel." + name + " : " + type);
-  };
-  auto op = [&](const char *name, const std::string &a, const std::string &b,
-                const char *type = "i64") {
-    return value("arith." + std::string(name) + " " + a + ", " + b + " : " +
-                 type);
-  };
-  auto compare = [&](const char *how, const std::string &a,
-                     const std::string &b, const char *type = "i64") {
-    return value("arith.cmpi " + std::string(how) + ", " + a + ", " + b +
-                 " : " + type);
-  };
-  auto choose = [&](const std::string &condition, const std::string &a,
-                    const std::string &b, const char *type = "i64") {
-    return value("arith.select " + condition + ", " + a + ", " + b + " : " +
-                 type);
-  };
-  open("pifo.deliver {");
-  std::string now = value("pifo.now : i64"), zero = constant(0);
-  std::string one = constant(1), none = constant(0, "i8");
-  std::string yes = value("arith.constant true");
-  std::string interval = constant(codel.interval);
-  // dodequeue: whether the packet may be dropped.
-  std::string waited = op("subi", now, read("arrival"));
-  std::string inside = value("pifo.inside @codel.bytes : i64");
-  std::string behind = op("subi", inside, read("length"));
-  std::string isShort = compare("slt", waited, constant(codel.target));
-  std::string isSmall = compare("ule", behind, constant(codel.mtu));
-  std::string good = op("ori", isShort, isSmall, "i1");
-  std::string first = load("first");
-  std::string isNew = compare("eq", first, zero);
-  std::string above = op("addi", now, interval);
-  std::string isBad = op("xori", good, yes, "i1");
-  std::string mayDrop = op("andi", isBad, op("xori", isNew, yes, "i1"), "i1");
-  mayDrop = op("andi", mayDrop, compare("sge", now, first), "i1");
-  store(choose(good, zero, choose(isNew, above, first)), "first");
-  // deque.
-  std::string phase = load("phase", "i8");
-  std::string isSent = compare("eq", phase, constant(1, "i8"), "i8");
-  std::string isNext = compare("eq", phase, constant(2, "i8"), "i8");
-  std::string wasDropping = compare("ne", load("dropping", "i8"), none, "i8");
-  std::string next, count = load("count");
-  std::string stays = op("andi", wasDropping, mayDrop, "i1");
-  // control_law for the drop before.
-  std::string square = constant(codel.interval * codel.interval);
-  auto law = [&](const std::string &time, const std::string &number) {
-    std::string part = op("divui", square, number);
-    return op("addi", time, squareRoot(part, codel.interval));
-  };
-  std::string catchesUp = op("andi", isNext, stays, "i1");
-  next = "%" + std::to_string(this->next++);
-  open(next + " = scf.if " + catchesUp + " -> (i64) {");
-  line("scf.yield " + law(load("next"), count) + " : i64");
-  --indent;
-  open("} else {");
-  line("scf.yield " + load("next") + " : i64");
-  close();
-  std::string isDue = compare("sge", now, next);
-  std::string repeats = op("andi", stays, isDue, "i1");
-  std::string begins =
-      op("andi", mayDrop, op("xori", wasDropping, yes, "i1"), "i1");
-  // Behind the first drop of a series a packet is sent.
-  std::string free = op("xori", isSent, yes, "i1");
-  repeats = op("andi", repeats, free, "i1");
-  begins = op("andi", begins, free, "i1");
-  std::string acts = op("ori", repeats, begins, "i1");
-  std::string marks = value("arith.constant false");
-  if (!codel.ecn.empty()) {
-    std::string codepoint = value("pifo.read_field @" + codel.ecn + " : i2");
-    marks = compare("ne", codepoint, constant(0, "i2"), "i2");
-    marks = op("andi", marks, acts, "i1");
-    open("scf.if " + marks + " {");
-    std::string experienced = value("arith.constant -1 : i2");
-    line("pifo.write_field " + experienced + ", @" + codel.ecn + " : i2");
-    close();
-  }
-  // The count of a series that follows soon begins where the last one ended.
-  std::string delta = op("subi", count, load("last"));
-  std::string several = compare("sgt", delta, one);
-  std::string since = op("subi", now, next);
-  std::string soon = compare("slt", since, constant(16 * codel.interval));
-  std::string fresh = choose(op("andi", several, soon, "i1"), delta, one);
-  std::string more = op("addi", count, one);
-  std::string counted = choose(begins, fresh, choose(repeats, more, count));
-  store(counted, "count");
-  store(choose(begins, fresh, load("last")), "last");
-  // A series that begins counts from now; a mark in it, which sends the packet,
-  // from the mark before.
-  std::string continues = op("andi", repeats, marks, "i1");
-  std::string moves = op("ori", begins, continues, "i1");
-  std::string moved = "%" + std::to_string(this->next++);
-  open(moved + " = scf.if " + moves + " -> (i64) {");
-  line("scf.yield " + law(choose(begins, now, next), counted) + " : i64");
-  --indent;
-  open("} else {");
-  line("scf.yield " + next + " : i64");
-  close();
-  store(moved, "next");
-  std::string drops = op("andi", acts, op("xori", marks, yes, "i1"), "i1");
-  std::string one8 = constant(1, "i8"), two8 = constant(2, "i8");
-  std::string later = choose(begins, one8, two8, "i8");
-  store(choose(drops, later, none, "i8"), "phase", "i8");
-  // The packet behind the first drop decides nothing.
-  std::string goesOn =
-      choose(isSent, wasDropping, op("ori", stays, begins, "i1"), "i1");
-  store(choose(goesOn, one8, none, "i8"), "dropping", "i8");
-  line("pifo.yield " + op("xori", drops, yes, "i1") + " : i1");
   close();
 }
 
@@ -577,9 +324,9 @@ void Printer::node(const Policy &policy, const std::string &name,
   }
   if (policy.shape)
     shaping(*policy.shape);
+  eviction(policy);
   admission(policy);
-  if (policy.codel)
-    delivery(*policy.codel);
+  delivery(policy);
   std::vector<const Condition *> earlier;
   for (const Policy &child : policy.classes) {
     node(child, child.name, earlier, false);
@@ -591,8 +338,12 @@ void Printer::node(const Policy &policy, const std::string &name,
 
 /// The fields that some rule marks.
 static void collectMarked(const Policy &policy, std::set<std::string> &marked) {
-  if (policy.codel && !policy.codel->ecn.empty())
+  if (policy.codel)
     marked.insert(policy.codel->ecn);
+  if (policy.red)
+    marked.insert(policy.red->ecn);
+  if (policy.pie)
+    marked.insert(policy.pie->ecn);
   for (const Policy &child : policy.classes)
     collectMarked(child, marked);
 }
@@ -627,8 +378,6 @@ std::string Printer::run() {
   close();
   return std::move(out);
 }
-
-} // namespace
 
 std::string nm::policy::print(const Program &program) {
   return Printer(program).run();

@@ -81,6 +81,10 @@ int32_t {0}_peek({0} *scheduler, {0}_packet *packet);
  * is {0}_EMPTY: until then they take up the places of others. */
 int32_t {0}_dropped({0} *scheduler, {0}_packet *packet);
 
+/* The number of the leaf that takes the packet, in the order of the text, or -1
+ * for a field beyond its bound. */
+int32_t {0}_class(const {0}_packet *packet);
+
 /* Shaped packets: lets those that are due go on, and counts them. */
 int64_t {0}_release({0} *scheduler, int64_t now);
 /* 1 and the time of the next one, or 0. */

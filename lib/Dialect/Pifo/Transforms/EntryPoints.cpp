@@ -500,6 +500,7 @@ void SchedulerEmitter::emitAll() {
   emitDestroy();
   emitSize();
   emitEnqueue();
+  emitClass();
   emitDequeue();
   emitPeek();
   emitDropped();

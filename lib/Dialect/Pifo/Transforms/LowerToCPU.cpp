@@ -88,9 +88,10 @@ struct LowerToCPUPass : public pifo::impl::LowerToCPUBase<LowerToCPUPass> {
 private:
   /// Names that the header of a scheduler promises must be free.
   LogicalResult checkNames(SchedulerOp scheduler) {
-    for (StringRef suffix : {"_create", "_destroy", "_enqueue", "_dequeue",
-                             "_release", "_next_release", "_size", "_peek",
-                             "_dropped", "_enqueue_batch", "_dequeue_batch"}) {
+    for (StringRef suffix :
+         {"_create", "_destroy", "_enqueue", "_dequeue", "_release",
+          "_next_release", "_size", "_peek", "_dropped", "_class",
+          "_enqueue_batch", "_dequeue_batch"}) {
       std::string name = (scheduler.getSymName() + suffix).str();
       if (Operation *present = getOperation().lookupSymbol(name))
         return present->emitError("has the name '@")

@@ -87,6 +87,47 @@ Value SchedulerEmitter::dispatchByTable(Value packet) {
   return e.load(32, e.at(first, e.shl(value, 2)));
 }
 
+/// `s_class(packet) -> i32`: the number of the leaf in the order of the text;
+/// -1 for a packet that has none.
+void SchedulerEmitter::emitClass() {
+  auto classes = leafClasses();
+  // By class, then by instance.
+  SmallVector<SmallVector<uint32_t>> numbers(classes.size());
+  for (auto [number, entry] : llvm::enumerate(layout.leaves)) {
+    LeafPlace place = entry.second;
+    auto &mine = numbers[encode(place) >> 16];
+    mine.resize(std::max<size_t>(mine.size(), place.instance + 1));
+    mine[place.instance] = number;
+  }
+  SmallVector<APInt> firsts, flat;
+  for (const auto &mine : numbers) {
+    firsts.push_back(APInt(32, flat.size()));
+    for (uint32_t number : mine)
+      flat.push_back(APInt(32, number));
+  }
+  emitTable(name + ".first_class", firsts);
+  emitTable(name + ".classes", flat);
+  Type ptr = e.ptrType(), i32 = e.type(32);
+  auto function = begin(name + "_class", ptr, i32, true);
+  Value packet = function.getArgument(0);
+  auto find = [&]() -> SmallVector<Value> {
+    Value place = e.call(routeFunction(layout.op.getRoot()), i32, packet)[0];
+    auto entry = [&](StringRef table, Value index) {
+      Value first =
+          LLVM::AddressOfOp::create(b, e.loc, ptr, name + table.str());
+      return e.load(32, e.at(first, e.shl(e.cast(index, 64), 2)));
+    };
+    Value first = entry(".first_class", e.shr(place, 16));
+    return {entry(".classes", e.add(first, e.mask(place, 16)))};
+  };
+  Value unknown = isUnknown(packet);
+  if (!unknown)
+    return end(find());
+  end(e.ifElse(
+      unknown, i32, [&]() -> SmallVector<Value> { return {e.c(-1, 32)}; },
+      find));
+}
+
 /// Private `route` functions, from a node to its leaf.
 void SchedulerEmitter::emitRoutes() {
   auto emit = [&](NodeOp node) {

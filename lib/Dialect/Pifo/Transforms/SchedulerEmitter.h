@@ -83,6 +83,8 @@ private:
   Value dispatch(NodeOp node, Value packet);
   Value dispatchByTable(Value packet);
   void emitRoutes();
+  /// The public function that numbers leaves.
+  void emitClass();
   std::string routeFunction(NodeOp node);
   /// What `enter` returns: the status, and the rank if a transit node asks.
   SmallVector<Type> enterTypes(const NodeLayout &node);

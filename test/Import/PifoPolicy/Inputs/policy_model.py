@@ -153,7 +153,7 @@ class Codel:
             self.count = self.last = more if more > 1 and now - self.next < 16 * self.interval else 1
             self.next, self.dropping = self.law(now), True
             self.pending = None if marks else "send"
-            return marks
+            return marks and mark(packet, self.ecn)
         self.dropping = late
         if late and pending == "again":
             self.next = self.law(self.next)
@@ -164,7 +164,119 @@ class Codel:
             self.next = self.law(self.next)
         else:
             self.pending = "again"
-        return marks
+        return marks and mark(packet, self.ecn)
+
+
+class Random:
+    """Knuth's MMIX generator."""
+
+    def __init__(self, seed):
+        self.x = seed
+
+    def bits(self, count):
+        self.x = (self.x * 6364136223846793005 + 1442695040888963407) % 2**64
+        return self.x >> (64 - count)
+
+
+def faded(number, factor, times):
+    """The number times the factor (of 2^32) to that power, as docs/pifo-language.md rounds it."""
+    for bit in reversed(f"{times:b}"):
+        if bit == "1":
+            number = number * factor >> 32
+        factor = factor * factor >> 32
+    return number
+
+
+class Red:
+    """Floyd and Jacobson, Figures 2 and 17 of the paper of 1993; one for each queue, with the dice of the policy."""
+
+    def __init__(self, rule, dice):
+        self.rule, self.dice, self.average, self.count, self.used = rule, dice, 0, -1, 0
+
+    def chance(self):
+        """Of a drop, in 2^-24: 0 to 2^24, or None for a sure one."""
+        low, high, most, n = (self.rule[name] for name in ("min", "max", "probability", "over"))
+        if self.average < high * n:
+            return math.floor(Fraction(most * (self.average - low * n), (high - low) * n))
+        if not self.rule["gentle"] or self.average >= 2 * high * n:
+            return None
+        return most + math.floor(Fraction((2**24 - most) * (self.average - high * n), high * n))
+
+    def takes(self, packet, queue, now):
+        n = self.rule["over"]
+        if queue:
+            self.average += queue - self.average // n
+        else:
+            times = min((now - self.used) // self.rule["idle"], 2**32 - 1)
+            self.average = faded(self.average, (n - 1) * 2**32 // n, times)
+        self.used = now
+        if self.average < self.rule["min"] * n:
+            self.count = -1
+            return True
+        chance = self.chance()
+        if chance is None:
+            self.count = 0
+            return False
+        self.count = min(self.count + 1, 2**24)
+        dice = Fraction(self.dice.bits(32), 2**32)
+        # pa = pb / (1 - count * pb)
+        rest = 1 - self.count * Fraction(chance, 2**24)
+        if rest > 0 and dice >= Fraction(chance, 2**24) / rest:
+            return True
+        self.count = 0
+        return mark(packet, self.rule["ecn"])
+
+
+class Pie:
+    """RFC 8033, sections 4 and 5.1, on fractions; delays are those of the packet that left last."""
+
+    def __init__(self, rule, dice):
+        self.rule, self.dice = rule, dice
+        self.delay = self.old = self.burst = self.updated = 0
+        self.probability = Fraction(0)
+
+    def update(self, now):
+        periods = (now - self.updated) // self.rule["update"]
+        if periods == 0:
+            return
+        self.updated += periods * self.rule["update"]
+        periods = min(periods, 2**16 - 1)
+        change = (Fraction(1, 8) * (self.delay - self.rule["target"]) * periods
+                  + Fraction(5, 4) * (self.delay - self.old)) / 10**9
+        for below, divisor in (6, 2048), (5, 512), (4, 128), (3, 32), (2, 8), (1, 2):
+            if self.probability < Fraction(1, 10**below):
+                change /= divisor
+                break
+        self.probability = min(max(self.probability + change, Fraction(0)), Fraction(1))
+        if self.delay == 0 and self.old == 0:
+            unit = 2048 * 8 * 10**9
+            self.probability = Fraction(faded(int(self.probability * unit), 63 * 2**26, periods), unit)
+        self.burst = max(0, self.burst - periods * self.rule["update"])
+        self.old = self.delay
+
+    def left(self, packet, behind, now):
+        self.delay = min(now - packet["time"], 2**32 - 1) if behind else 0
+        self.update(now)
+
+    def takes(self, packet, queue, now):
+        if queue == 0:
+            self.delay = 0
+        self.update(now)
+        half = Fraction(self.rule["target"], 2)
+        if self.burst == 0 and not (self.old < half and self.probability < Fraction(1, 5)) and queue > 2 * 1024:
+            if Fraction(self.dice.bits(40), 2**40) < self.probability:
+                if self.probability >= Fraction(1, 10) or not mark(packet, self.rule["ecn"]):
+                    return False
+        if self.probability == 0 and self.delay < half and self.old < half:
+            self.burst = self.rule["burst"]
+        return True
+
+
+def mark(packet, field):
+    if not field or packet[field] == 0:
+        return False
+    packet[field] = 3
+    return True
 
 
 class Node:
@@ -183,6 +295,9 @@ class Node:
             self.queue = ByKey()
         self.bucket = Bucket(*policy["shape"]) if "shape" in policy else None
         self.codel, self.codel_field, self.codels = policy.get("codel"), policy.get("codel_per"), {}
+        self.early = policy.get("red") or policy.get("pie")
+        self.kind, self.early_queues = (Red if policy.get("red") else Pie), {}
+        self.dice = Random(self.early["seed"]) if self.early else None
         # (kind, number, field): what is inside is counted from the list of all packets.
         self.limits = policy.get("limits", [])
 
@@ -203,7 +318,28 @@ class Node:
         behind = sum(p["length"] for p in inside if self in p["path"] and p.get(self.codel_field) == key)
         return self.codels.setdefault(key, Codel(*self.codel)).sends(packet, behind - packet["length"], now)
 
-    def fits(self, packet, inside, room):
+    def early_queue(self, packet):
+        key = packet.get(self.early["per"])
+        return self.early_queues.setdefault(key, self.kind(self.early, self.dice))
+
+    def queue_of(self, packet, inside):
+        mine = [p for p in inside if self in p["path"] and p.get(self.early["per"]) == packet.get(self.early["per"])]
+        return sum(p["length"] if self.early.get("bytes", True) else 1 for p in mine)
+
+    def left(self, packet, inside, now, sent):
+        """A packet leaves, or is pushed out; it is still inside."""
+        if not self.early:
+            return
+        if self.kind is Red:
+            self.early_queue(packet).used = now
+        elif sent:
+            self.early_queue(packet).left(packet, self.queue_of(packet, inside) - packet["length"], now)
+
+    def fits(self, packet, inside, room, now):
+        early = not self.early or self.early_queue(packet).takes(packet, self.queue_of(packet, inside), now)
+        return self.within_limits(packet, inside, room) and early
+
+    def within_limits(self, packet, inside, room):
         for kind, number, field in self.limits:
             mine = [p for p in inside if self in p["path"] and
                     (field is None or p[field] == packet[field])]
@@ -227,7 +363,25 @@ class Scheduler:
         self.root, self.capacity, self.fields = (Node(program["policy"]), program["capacity"],
                                                  program["fields"])
         self.inside, self.suspended, self.count = [], [], 0
+        self.leaves = self.below(self.root)
+        # By leaf, what became of its packets.
+        self.counts = [{} for _ in self.leaves]
         self.push_out, self.pushed_out, self.dropped = program["push_out"], 0, 0
+
+    def below(self, node):
+        return sum((self.below(child) for child in node.children), []) or [node]
+
+    def tally(self, packet, name, by=1):
+        counts = self.counts[self.leaves.index(self.root.leaf(packet))]
+        counts[name] = counts.get(name, 0) + by
+
+    def arrive(self, packet, now):
+        cause = self.enqueue(packet, now)
+        if cause != "unknown":
+            self.tally(packet, "arrived")
+        if cause in ("full", "rule"):
+            self.tally(packet, cause)
+        return cause
 
     def enqueue(self, packet, now):
         """'full' or 'unknown' if the packet is refused."""
@@ -241,17 +395,19 @@ class Scheduler:
         while above:
             packet["path"].append(above)
             above = above.parent
-        if not all(each.fits(packet, self.inside, room) for each in packet["path"]):
+        if not all(each.fits(packet, self.inside, room, now) for each in packet["path"]):
             return "rule"
         self.inside.append(packet)
         node.queue.push(packet, packet.get(node.field), packet)
         self.go_on(node, packet, now)
         if room == 0:
             worst = self.root.push_out()
+            worst["path"][0].left(worst, self.inside, now, False)
             self.remove(worst)
             if worst is packet:
                 return "full"
             self.pushed_out += 1
+            self.tally(worst, "pushed_out")
         return None
 
     def remove(self, packet):
@@ -286,15 +442,18 @@ class Scheduler:
             while isinstance(element, Node):
                 element = element.queue.pop()
             sent = element["path"][0].sends(element, self.inside, now)
+            element["path"][0].left(element, self.inside, now, True)
             self.remove(element)
             if sent:
                 return element
             self.dropped += 1
+            self.tally(element, "leaving")
         return None
 
 
 def simulate(program, packets, rate):
-    """Departures as (time, arrival, number), the refused by cause, and how many were pushed out and dropped as they left.
+    """Departures as (time, arrival, number, codepoint), the refused by cause, and how many were pushed out and dropped as they
+    left, and the scheduler.
 
     `packets` have a time."""
     scheduler = Scheduler(program)
@@ -309,12 +468,12 @@ def simulate(program, packets, rate):
         if scheduler.may_dequeue():
             times.append(max(now, -(-free.numerator // free.denominator)))
         if not times:
-            return departures, refused, (scheduler.pushed_out, scheduler.dropped)
+            return departures, refused, (scheduler.pushed_out, scheduler.dropped), scheduler
         now = min(times)
         if now >= 1 << 62:
-            return None, None, None
+            return None, None, None, None
         while at < len(packets) and packets[at]["time"] == now:
-            cause = scheduler.enqueue(dict(packets[at], number=at), now)
+            cause = scheduler.arrive(dict(packets[at], number=at), now)
             if cause:
                 refused[cause] += 1
             at += 1
@@ -323,7 +482,10 @@ def simulate(program, packets, rate):
             packet = scheduler.dequeue(now)
             if packet is None:
                 break
-            departures.append((now, packet["time"], packet["number"]))
+            departures.append((now, packet["time"], packet["number"], packet.get("ecn")))
+            scheduler.tally(packet, "departed")
+            scheduler.tally(packet, "bytes", packet["length"])
+            scheduler.tally(packet, "marked", packet.get("ecn") != packets[packet["number"]].get("ecn"))
             # A packet that follows another without a gap begins in the middle of a tick.
             begin = free if free > now - 1 else Fraction(now)
             free = begin + (Fraction(packet["length"] * 8 * 10**9, rate) if rate else 0)

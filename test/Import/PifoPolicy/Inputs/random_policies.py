@@ -21,6 +21,7 @@ import sys
 import tempfile
 from fractions import Fraction
 
+from early_model import classes
 from policy_model import simulate
 
 
@@ -43,7 +44,7 @@ class Maker:
         self.r = random.Random(seed)
         self.names = 0
         self.fields = {}  # name: number of values
-        self.steps, self.multiples, self.buckets = [], [], []
+        self.steps, self.multiples, self.buckets, self.averages = [], [], [], []
 
     def weight(self):
         r = self.r
@@ -129,8 +130,8 @@ class Maker:
             limit, meaning = self.limit()
             limits.append(limit)
             policy["limits"].append(meaning)
-        if "classes" not in policy and self.r.random() < 0.15:
-            limits.append(self.codel(policy))
+        if "classes" not in policy and self.r.random() < 0.3:
+            limits.append(self.r.choice([self.codel, self.red, self.pie])(policy))
         return " ".join([text] + limits), policy
 
     def codel(self, policy):
@@ -141,6 +142,35 @@ class Maker:
         policy["codel"], policy["codel_per"] = (target, interval, mtu, ecn), field
         return (f"codel target {target} ns interval {interval} ns mtu {mtu}" + (f" per {field}" if field else "")
                 + (f" ecn {ecn}" if ecn else ""))
+
+    def red(self, policy):
+        r = self.r
+        rule = {"bytes": r.random() < 0.5, "gentle": r.random() < 0.5, "over": 2**r.randint(1, r.choice([3, 9, 16])),
+                "idle": r.choice([1, 1000, 10**6, 2**31 - 1]), "seed": r.choice([0, 1, 2**56]),
+                "per": r.choice([None, "flow", "tiny"]), "ecn": r.choice([None, "ecn"])}
+        rule["min"] = r.choice([1, 2, 5, 10]) * (r.choice([1, 64, 1500]) if rule["bytes"] else 1)
+        rule["max"] = rule["min"] + r.choice([1, 3, 10, rule["min"], 2**38 // rule["over"] - rule["min"]])
+        chance = r.choice([Fraction(1), Fraction(1, 10), Fraction(1, 2), Fraction(1, 50), Fraction(2, 10**7)])
+        rule["probability"] = int(chance * 2**24)
+        policy["red"] = rule
+        self.averages.append((rule["over"], rule["bytes"]))
+        return (f"red min {rule['min']} max {rule['max']} {'bytes' if rule['bytes'] else 'packets'} probability "
+                f"{float(chance):.7f} over {rule['over']}{' gentle' if rule['gentle'] else ''} idle {rule['idle']} ns"
+                + self.early(rule))
+
+    def pie(self, policy):
+        r = self.r
+        rule = {"target": r.choice([1, 100, 10**5, 15 * 10**6]), "update": r.choice([1, 1000, 10**6, 2**31 - 1]),
+                "burst": r.choice([1, 10**4, 10**8]), "seed": r.choice([0, 1, 2**56]),
+                "per": r.choice([None, "flow", "tiny"]), "ecn": r.choice([None, "ecn"])}
+        policy["pie"] = rule
+        return (f"pie target {rule['target']} ns update {rule['update']} ns burst {rule['burst']} ns"
+                + self.early(rule))
+
+    @staticmethod
+    def early(rule):
+        return (f" seed {rule['seed']}" + (f" per {rule['per']}" if rule["per"] else "")
+                + (f" ecn {rule['ecn']}" if rule["ecn"] else ""))
 
     def limit(self):
         r = self.r
@@ -252,6 +282,8 @@ class Maker:
             most = min(most, (2**62 - 2**57 - 1) // step - self.push_out)
         for cost, burst in self.buckets:
             most = min(most, ((2**62 - 1) // cost - burst) // (2**self.length - 1) - self.push_out)
+        for over, in_bytes in self.averages:
+            most = min(most, 2**56 // (over * (2**self.length - 1 if in_bytes else 1)) - 1 - self.push_out)
         return max(most, 0)
 
 
@@ -264,10 +296,11 @@ def run(tool, folder, rate, *more):
                             capture_output=True, text=True, timeout=300)
     if result.returncode:
         return None, None, result.stderr
-    rows = [tuple(map(int, line.split(",")[:3])) for line in result.stdout.splitlines()[1:]]
+    cells = [line.split(",") for line in result.stdout.splitlines()[1:]]
+    rows = [tuple(map(int, row[:3] + row[-1:])) for row in cells]
     with open(report) as file:
         report = json.load(file)
-        return rows, dict(report["refused"], **report["dropped"]), result.stderr
+        return rows, dict(report["refused"], **report["dropped"], classes=report["classes"]), result.stderr
 
 
 def check(seed, tool, folder):
@@ -313,7 +346,7 @@ def check(seed, tool, folder):
             raise ValueError(f"takes {program['capacity']}; at most {maker.largest()} is possible")
     elif maker.largest() < maker.capacity or max(maker.multiples, default=1) > 2**62:
         raise ValueError(f"taken, but at most {maker.largest()} packets keep the order")
-    departures, causes, dropped = simulate(program, packets, rate)
+    departures, causes, dropped, scheduler = simulate(program, packets, rate)
     if departures is None:
         if rows is not None:
             raise ValueError("ran beyond 2^62 ns")
@@ -322,7 +355,7 @@ def check(seed, tool, folder):
         raise ValueError(f"refused: {error}")
     for i, (found, expected) in enumerate(zip(rows, departures)):
         if found != expected:
-            raise ValueError(f"departure {i} (time, arrival, number) is {found}, expected {expected}")
+            raise ValueError(f"departure {i} (time, arrival, number, codepoint) is {found}, expected {expected}")
     if len(rows) != len(departures):
         raise ValueError(f"{len(rows)} departures, expected {len(departures)}")
     for cause, number in causes.items():
@@ -330,6 +363,7 @@ def check(seed, tool, folder):
             raise ValueError(f"refused {refused}, expected {causes}: {error}")
     if (refused["pushed_out"], refused["leaving"]) != dropped:
         raise ValueError(f"pushed out and dropped {refused['pushed_out'], refused['leaving']}, expected {dropped}")
+    classes(refused["classes"], scheduler.counts)
     return word
 
 

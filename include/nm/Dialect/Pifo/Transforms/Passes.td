@@ -14,7 +14,7 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
   let summary = "compile schedulers to functions with a C interface";
   let description = [{
     Each `pifo.scheduler @s` becomes functions on one block of memory: `s_create`,
-    `s_destroy`, `s_enqueue`, `s_dequeue`, `s_dropped`, `s_release`, `s_next_release`, `s_size`,
+    `s_destroy`, `s_enqueue`, `s_dequeue`, `s_dropped`, `s_class`, `s_release`, `s_next_release`, `s_size`,
     `s_peek`, `s_enqueue_batch` and `s_dequeue_batch`. docs/pifo-cpu.md says what
     they promise; `pifo::printCHeader` writes their declarations.
 

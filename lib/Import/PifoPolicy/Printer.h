@@ -1,0 +1,165 @@
+//===- Printer.h - The printer of schedulers -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_IMPORT_PIFOPOLICY_PRINTER_H
+#define NM_LIB_IMPORT_PIFOPOLICY_PRINTER_H
+
+#include "Bounds.h"
+#include <set>
+
+namespace nm::policy {
+
+/// Text of the IR, an operation a line.
+class TextWriter {
+protected:
+  void line(const std::string &text) {
+    out.append(2 * indent, ' ');
+    out += text + "\n";
+  }
+  void open(const std::string &text) {
+    line(text);
+    ++indent;
+  }
+  void close() {
+    --indent;
+    line("}");
+  }
+  /// A fresh value for `text`.
+  std::string value(const std::string &text) {
+    std::string name = "%" + std::to_string(next++);
+    line(name + " = " + text);
+    return name;
+  }
+  std::string constant(uint64_t number, const std::string &type = "i64") {
+    return value("arith.constant " + std::to_string(number) + " : " + type);
+  }
+  /// The quotient of values that are not negative, rounded up.
+  std::string divideUp(const std::string &number, const std::string &divisor,
+                       uint64_t by) {
+    std::string rest = constant(by - 1);
+    std::string sum = value("arith.addi " + number + ", " + rest + " : i64");
+    return value("arith.divui " + sum + ", " + divisor + " : i64");
+  }
+  std::string read(const std::string &name) {
+    return value("pifo.read_field @" + name + " : i64");
+  }
+  /// A state keyed by the field, or of the whole node if that is empty.
+  void state(const std::string &name, const std::string &field,
+             const char *first = "0", const char *type = "i64") {
+    line("pifo.state @" + name + (field.empty() ? "" : " by @" + field) +
+         " written_by(any) = " + first + " : " + type);
+  }
+  std::string load(const std::string &name, const char *type = "i64") {
+    return value("pifo.load @" + name + " : " + type);
+  }
+  void store(const std::string &what, const std::string &name,
+             const char *type = "i64") {
+    line("pifo.store " + what + ", @" + name + " : " + type);
+  }
+  std::string op(const char *name, const std::string &a, const std::string &b,
+                 const char *type = "i64") {
+    return value("arith." + std::string(name) + " " + a + ", " + b + " : " +
+                 type);
+  }
+  std::string compare(const char *how, const std::string &a,
+                      const std::string &b, const char *type = "i64") {
+    return value("arith.cmpi " + std::string(how) + ", " + a + ", " + b +
+                 " : " + type);
+  }
+  std::string choose(const std::string &condition, const std::string &a,
+                     const std::string &b, const char *type = "i64") {
+    return value("arith.select " + condition + ", " + a + ", " + b + " : " +
+                 type);
+  }
+  std::string both(const std::string &a, const std::string &b) {
+    return op("andi", a, b, "i1");
+  }
+  std::string invert(const std::string &a) {
+    return op("xori", a, value("arith.constant true"), "i1");
+  }
+  /// One of two computations of an i64.
+  template <typename Then, typename Else>
+  std::string either(const std::string &condition, Then then, Else other) {
+    std::string result = "%" + std::to_string(next++);
+    open(result + " = scf.if " + condition + " -> (i64) {");
+    line("scf.yield " + then() + " : i64");
+    --indent;
+    open("} else {");
+    line("scf.yield " + other() + " : i64");
+    close();
+    return result;
+  }
+
+  std::string out;
+  size_t indent = 0;
+  unsigned next = 0;
+};
+
+class Printer : private TextWriter {
+public:
+  explicit Printer(const Program &program)
+      : program(program), longest(longestPacket(program)) {}
+  std::string run();
+
+private:
+  const Field &field(const std::string &name) const {
+    for (const Field &field : program.fields)
+      if (field.name == name)
+        return field;
+    return length;
+  }
+  void node(const Policy &policy, const std::string &name,
+            const std::vector<const Condition *> &before, bool isRoot);
+  std::string holds(const Condition &condition);
+  void predicate(const Policy &policy,
+                 const std::vector<const Condition *> &before);
+  void fair(const Policy &policy);
+  void turns(const Policy &policy);
+  uint64_t turnsOf(const Policy &policy) const;
+  std::string carry(const std::string &after, const std::string &before,
+                    const std::string &upper);
+  void shaping(const Shape &shape);
+  void admission(const Policy &policy);
+  void eviction(const Policy &policy);
+  void evictFair(const Policy &policy);
+
+  // Queues.cpp
+  std::string limits(const Policy &policy);
+  void delivery(const Policy &policy);
+  void codelStates(const Codel &codel);
+  void deliverCodel(const Codel &codel);
+  std::string squareRoot(const std::string &number, uint64_t most);
+  // Random.cpp
+  void redStates(const Red &red);
+  std::string redAverage(const Red &red);
+  std::string admitRed(const Red &red);
+  void pieStates(const Pie &pie);
+  void updatePie(const Pie &pie, const std::string &now,
+                 const std::string &delay);
+  std::string admitPie(const Pie &pie);
+  void deliverPie(const Pie &pie);
+  std::string draw(const std::string &state, unsigned bits,
+                   const std::string &when);
+  std::string decay(const std::string &number, const std::string &times,
+                    uint64_t factor, unsigned bits);
+  std::string mark(const std::string &field, const std::string &when);
+  std::set<std::string> marked;
+  /// Whether the scheduler pushes out: among equal ranks the worst is what
+  /// comes, which a scheduler that refuses says for less.
+  bool pushesOut() const {
+    return !program.refuses && program.root.kind != Policy::Fifo;
+  }
+
+  const Program &program;
+  uint64_t longest;
+  /// Packets have a length whether or not the policy declares it.
+  Field length{"length", 16, 0};
+};
+
+} // namespace nm::policy
+
+#endif // NM_LIB_IMPORT_PIFOPOLICY_PRINTER_H

@@ -115,6 +115,11 @@ llvm::Error Model::parse(OnnxImportOptions onnx) {
   auto sizes = parseSizes(options.sizes);
   if (!sizes)
     return sizes.takeError();
+  for (const auto &size : *sizes)
+    if (size.second == OnnxImportOptions::kOpenSize && !onnx.takesCallSizes)
+      return makeError("option '--size {0}=?' has no effect: sizes are open "
+                       "unless --size gives them",
+                       size.first());
   onnx.sizes = std::move(*sizes);
   if (llvm::Error error = collectRemarks(parser.context, options, log))
     return error;

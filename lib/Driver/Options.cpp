@@ -7,6 +7,7 @@
 
 #include "nm/Driver/Options.h"
 #include "nm/Driver/Support.h"
+#include "nm/Import/Onnx.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -38,15 +39,22 @@ driver::parseSizes(llvm::ArrayRef<std::string> texts) {
   llvm::StringMap<int64_t> sizes;
   for (StringRef text : texts) {
     auto [name, number] = text.rsplit('=');
-    int64_t size = 0;
-    if (name.empty() || number.getAsInteger(10, size) || size < 0)
+    int64_t size = OnnxImportOptions::kOpenSize;
+    bool isNumber = number != "?";
+    if (name.empty() ||
+        (isNumber && (number.getAsInteger(10, size) || size < 0)))
       return makeError("option '--size' found '{0}', expected NAME=N with a "
-                       "number that is not negative, such as batch=1",
+                       "number that is not negative, such as batch=1, or "
+                       "NAME=?",
                        text);
-    if (!sizes.insert({name, size}).second)
+    auto [known, isNew] = sizes.insert({name, size});
+    auto shown = [](int64_t one) {
+      return one == OnnxImportOptions::kOpenSize ? "?" : std::to_string(one);
+    };
+    if (!isNew)
       return makeError("option '--size' gives '{0}' twice, as {1} and {2}; "
                        "drop one of them",
-                       name, sizes[name], size);
+                       name, shown(known->second), shown(size));
   }
   return sizes;
 }

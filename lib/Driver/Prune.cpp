@@ -86,7 +86,7 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
                     spec.sparsity->n, spec.sparsity->m, spec.sparsity->axis);
   // Weights that are worked out from integers have no values in the file.
   auto file = files.find(spec.scope);
-  if (file != files.end() && key == spec.key) {
+  if (file != files.end() && !rt::isDequantizedKey(spec.key)) {
     auto distance = distanceFromDense(*file->second, spec, options);
     if (!distance)
       return distance.takeError();

@@ -7,7 +7,7 @@
 
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Support.h"
-#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/DerivedKey.h"
 #include "llvm/Support/JSON.h"
 #include <cmath>
 

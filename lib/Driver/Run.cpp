@@ -55,6 +55,7 @@ public:
     onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
       return argumentOfCall(names, index);
     };
+    onnx.takesCallSizes = true;
     if (llvm::Error error = model.parse(std::move(onnx)))
       return error;
     if (device)

@@ -47,5 +47,7 @@ void mlir::nm::buildInputPipeline(OpPassManager &pm) {
 
 void mlir::nm::buildWeightsPipeline(OpPassManager &pm) {
   buildInputPipeline(pm);
-  pm.nest<func::FuncOp>().addPass(createFoldDequantize());
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createFoldDequantize());
+  func.addPass(createRearrangeWeights());
 }

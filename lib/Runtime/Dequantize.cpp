@@ -6,44 +6,25 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Dequantize.h"
+#include "DerivedKeyText.h"
 #include "Memory.h"
-#include "Support.h"
-#include "nm/Support/Json.h"
-#include <algorithm>
 
 namespace nm::rt {
 
+using namespace derived;
 using nlohmann::json;
 using nlohmann::ordered_json;
-using support::jsonKind;
 using support::parseStrictJson;
 using Operand = Dequantized::Operand;
 
-static constexpr std::string_view kHead = "{\"dequantize\":";
-
-bool isDerivedKey(std::string_view key) {
-  return key.substr(0, kHead.size()) == kHead;
-}
-
-std::string shownKey(std::string_view key) {
-  if (isDerivedKey(key))
-    if (Result<Dequantized> tensor = parseDequantized(key))
-      return tensor->values.key;
-  return std::string(key);
+bool isDequantizedKey(std::string_view key) {
+  constexpr std::string_view head = "{\"dequantize\":";
+  return key.substr(0, head.size()) == head;
 }
 
 //===----------------------------------------------------------------------===//
 // Keys
 //===----------------------------------------------------------------------===//
-
-static ordered_json toJson(const Operand &operand) {
-  if (operand.isNumber())
-    return operand.number;
-  return {{"key", operand.key},
-          {"dtype", std::string(dtypeName(operand.dtype))},
-          {"shape", operand.shape},
-          {"strides", operand.strides}};
-}
 
 std::string Dequantized::key() const {
   ordered_json document;
@@ -55,93 +36,6 @@ std::string Dequantized::key() const {
   document["dtype"] = std::string(dtypeName(dtype));
   document["shape"] = shape;
   return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-template <typename... Parts> static Error fail(const Parts &...parts) {
-  return makeError(Errc::Format, "derived key: ", parts...);
-}
-
-static Status readSizes(const json &object, const char *name,
-                        std::vector<int64_t> &sizes) {
-  const auto value = object.find(name);
-  if (value == object.end() || !value->is_array())
-    return fail("found no array '", name, "', expected one of sizes");
-  for (const json &item : *value) {
-    if (!item.is_number_unsigned() || item.get<uint64_t>() > INT64_MAX)
-      return fail("'", name, "' holds ", item.dump(),
-                  ", expected integers of 0 or more");
-    sizes.push_back(item.get<int64_t>());
-  }
-  return {};
-}
-
-static Status readType(const json &object, DType &dtype, const char *name) {
-  const auto value = object.find(name);
-  if (value == object.end() || !value->is_string())
-    return fail("found no string '", name, "', expected an element type");
-  dtype = parseDType(value->get<std::string>());
-  if (dtype == DType::Unknown)
-    return fail("found the element type ", quote(value->get<std::string>()),
-                ", expected one such as f32");
-  return {};
-}
-
-static Status checkFields(const json &object, const char *what,
-                          std::initializer_list<std::string_view> known) {
-  if (!object.is_object())
-    return fail("found ", jsonKind(object), " as ", what,
-                ", expected an object");
-  for (const auto &item : object.items())
-    if (std::find(known.begin(), known.end(), item.key()) == known.end())
-      return fail("found the unknown field ", quote(item.key()), " of ", what);
-  return {};
-}
-
-static Status readOperand(const json &document, const char *name,
-                          Operand &operand) {
-  const auto value = document.find(name);
-  if (value == document.end())
-    return fail("found no '", name, "', expected it");
-  if (value->is_number()) {
-    operand.number = value->get<double>();
-    return {};
-  }
-  NM_RETURN_IF_ERROR(
-      checkFields(*value, name, {"key", "dtype", "shape", "strides"}));
-  const auto key = value->find("key");
-  if (key == value->end() || !key->is_string() ||
-      key->get<std::string>().empty())
-    return fail("found no key of '", name, "', expected a string");
-  operand.key = key->get<std::string>();
-  NM_RETURN_IF_ERROR(readType(*value, operand.dtype, "dtype"));
-  NM_RETURN_IF_ERROR(readSizes(*value, "shape", operand.shape));
-  return readSizes(*value, "strides", operand.strides);
-}
-
-/// The strides stay within the tensor.
-static Status checkPlaces(const Dequantized &tensor, const Operand &operand) {
-  if (operand.isNumber())
-    return {};
-  Result<int64_t> count =
-      checkedCount(operand.shape, elementBytes(operand.dtype));
-  if (!count)
-    return count.error();
-  if (operand.strides.size() != tensor.loops.size())
-    return fail("found ", operand.strides.size(), " strides of ",
-                quote(operand.key), ", expected one for each of ",
-                tensor.loops.size(), " loops");
-  int64_t last = 0;
-  for (size_t k = 0; k != tensor.loops.size(); ++k) {
-    int64_t step = 0;
-    if (operand.strides[k] < 0 ||
-        mulOverflow(operand.strides[k], tensor.loops[k] - 1, step) ||
-        addOverflow(last, step, last))
-      last = INT64_MAX;
-  }
-  if (last >= *count)
-    return fail("the strides of ", quote(operand.key), " reach element ", last,
-                ", expected less than ", *count);
-  return {};
 }
 
 Status checkDequantized(const Dequantized &tensor) {
@@ -172,7 +66,7 @@ Status checkDequantized(const Dequantized &tensor) {
     return fail("found a result of ", dtypeName(tensor.dtype), " computed in ",
                 dtypeName(tensor.compute), ", expected one that loses nothing");
   for (const Operand *operand : {&tensor.values, &tensor.zero, &tensor.scale})
-    NM_RETURN_IF_ERROR(checkPlaces(tensor, *operand));
+    NM_RETURN_IF_ERROR(checkPlaces(*operand, tensor.loops));
   return {};
 }
 
@@ -276,37 +170,13 @@ Result<Tensor> dequantize(const Dequantized &tensor, const TensorView &values,
   });
 }
 
-/// A contiguous tensor of the operand's type and shape.
-static Result<Weight> readOperand(const Checkpoint &checkpoint,
-                                  const Operand &operand,
-                                  const MaskOptions &options) {
-  Result<Weight> weight = readWeight(checkpoint, operand.key, options);
-  if (!weight)
-    return weight;
-  const TensorView &view = weight->tensor.view;
-  std::string where = checkpoint.path() + ": tensor " + quote(operand.key);
-  if (view.shape != operand.shape)
-    return makeError(Errc::Mismatch, where, " has shape ",
-                     shapeString(view.shape), ", the model expects ",
-                     shapeString(operand.shape));
-  if (view.dtype != operand.dtype)
-    return makeError(Errc::Mismatch, where, " has element type ",
-                     dtypeName(view.dtype), ", the model expects ",
-                     dtypeName(operand.dtype));
-  Result<Tensor> contiguous = toContiguous(weight->tensor);
-  if (!contiguous)
-    return contiguous.error();
-  weight->tensor = std::move(*contiguous);
-  return weight;
-}
-
 Result<Weight> readDequantized(const Checkpoint &checkpoint,
                                std::string_view key,
                                const MaskOptions &options) {
   Result<Dequantized> tensor = parseDequantized(key);
   if (!tensor)
     return tensor.error();
-  Result<Weight> weight = readOperand(checkpoint, tensor->values, options);
+  Result<Weight> weight = readStored(checkpoint, tensor->values, options);
   if (!weight)
     return weight;
   if (weight->mask && tensor->shape != tensor->values.shape)
@@ -323,7 +193,7 @@ Result<Weight> readDequantized(const Checkpoint &checkpoint,
   for (int i = 0; i < 2; ++i) {
     if (operands[i]->isNumber())
       continue;
-    Result<Weight> part = readOperand(checkpoint, *operands[i], plain);
+    Result<Weight> part = readStored(checkpoint, *operands[i], plain);
     if (!part)
       return part;
     parts[i] = std::move(*part);

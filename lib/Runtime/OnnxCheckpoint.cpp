@@ -14,7 +14,7 @@
 namespace nm::rt {
 
 namespace {
-/// The initializers of the model's graph by name.
+/// The initializers and large constants of the model's graph by name.
 class OnnxCheckpoint final : public Checkpoint {
 public:
   OnnxCheckpoint(const std::string &path, const FileImage &image,
@@ -26,22 +26,20 @@ public:
   Status finish() {
     struct Row {
       TensorInfo info;
-      Source source;
+      onnx::NamedTensor source;
     };
     std::vector<Row> rows;
-    for (const onnx::Tensor &tensor : model->graph.initializers)
-      rows.push_back({infoOf(tensor, tensor.dims), {&tensor, nullptr}});
-    for (const onnx::SparseTensor &sparse : model->graph.sparseInitializers)
-      rows.push_back({infoOf(sparse.values, sparse.dims), {nullptr, &sparse}});
+    // Whoever caches what is read must see when one of these changes.
+    std::set<std::string> files;
+    for (const onnx::NamedTensor &tensor : namedTensors(model->graph)) {
+      rows.push_back({infoOf(tensor), tensor});
+      if (tensor.dense && tensor.dense->external)
+        if (auto file = onnx::externalFile(*model, *tensor.dense))
+          files.insert(*file);
+    }
     std::sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) {
       return a.info.name < b.info.name;
     });
-    // Whoever caches what is read must see when one of these changes.
-    std::set<std::string> files;
-    for (const onnx::Tensor &tensor : model->graph.initializers)
-      if (tensor.external)
-        if (Result<std::string> file = onnx::externalFile(*model, tensor))
-          files.insert(*file);
     for (const std::string &file : files)
       if (Result<FileImage> image = mapImage(file))
         identities.push_back(image->identity);
@@ -55,7 +53,7 @@ public:
 
 protected:
   Result<LoadedTensor> readIndex(size_t index) const override {
-    const Source &source = sources[index];
+    const onnx::NamedTensor &source = sources[index];
     Result<Tensor> tensor = source.dense
                                 ? onnx::readTensor(*model, *source.dense)
                                 : onnx::readSparse(*model, *source.sparse);
@@ -65,17 +63,12 @@ protected:
   }
 
 private:
-  struct Source {
-    const onnx::Tensor *dense = nullptr;
-    const onnx::SparseTensor *sparse = nullptr;
-  };
-
-  static TensorInfo infoOf(const onnx::Tensor &tensor,
-                           const std::vector<int64_t> &dims) {
+  static TensorInfo infoOf(const onnx::NamedTensor &tensor) {
+    const std::vector<int64_t> &dims = tensor.dims();
     TensorInfo info;
     info.name = std::string(tensor.name);
-    info.dtype = onnx::toDType(tensor.type);
-    info.dtypeText = onnx::elementTypeName(tensor.type);
+    info.dtype = onnx::toDType(tensor.values().type);
+    info.dtypeText = onnx::elementTypeName(tensor.values().type);
     info.shape = dims;
     Result<int64_t> count =
         checkedCount(dims, std::max<int64_t>(1, elementBytes(info.dtype)));
@@ -85,7 +78,7 @@ private:
   }
 
   std::shared_ptr<const onnx::Model> model;
-  std::vector<Source> sources;
+  std::vector<onnx::NamedTensor> sources;
 };
 } // namespace
 

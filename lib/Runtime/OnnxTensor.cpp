@@ -283,4 +283,35 @@ Result<rt::Tensor> readSparse(const Model &model, const SparseTensor &sparse) {
   });
 }
 
+/// Whether a constant is large enough for a weight. Sizes that overflow are for
+/// whoever reads it to report.
+static bool isLarge(const std::vector<int64_t> &dims) {
+  rt::Result<int64_t> count = rt::checkedCount(dims, 1);
+  return !count || *count > kInlineElements;
+}
+
+std::vector<NamedTensor> namedTensors(const Graph &graph) {
+  std::vector<NamedTensor> result;
+  for (const Tensor &tensor : graph.initializers)
+    result.push_back({tensor.name, &tensor, nullptr});
+  for (const SparseTensor &sparse : graph.sparseInitializers)
+    result.push_back({sparse.values.name, nullptr, &sparse});
+  for (const Node &node : graph.nodes) {
+    bool isConstant = node.opType == "Constant" && node.outputs.size() == 1 &&
+                      (node.domain.empty() || node.domain == "ai.onnx");
+    if (!isConstant)
+      continue;
+    for (const Attribute &attribute : node.attributes) {
+      NamedTensor constant{node.outputs.front()};
+      if (attribute.name == "value")
+        constant.dense = attribute.t.get();
+      else if (attribute.name == "sparse_value")
+        constant.sparse = attribute.sparse.get();
+      if ((constant.dense || constant.sparse) && isLarge(constant.dims()))
+        result.push_back(constant);
+    }
+  }
+  return result;
+}
+
 } // namespace nm::onnx

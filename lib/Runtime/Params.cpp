@@ -9,7 +9,7 @@
 #include "Cache.h"
 #include "Memory.h"
 #include "Support.h"
-#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/DerivedKey.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 #include <algorithm>

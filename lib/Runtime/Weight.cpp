@@ -9,7 +9,7 @@
 #include "BitOrderCheck.h"
 #include "MaskNames.h"
 #include "Support.h"
-#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/DerivedKey.h"
 
 namespace nm::rt {
 
@@ -18,7 +18,7 @@ Result<Weight> readWeight(const Checkpoint &checkpoint, std::string_view key,
   return guarded([&]() -> Result<Weight> {
     const TensorInfo *info = findWeight(checkpoint, key);
     if (!info && isDerivedKey(key))
-      return readDequantized(checkpoint, key, options);
+      return readDerived(checkpoint, key, options);
     if (!info)
       return makeError(Errc::NotFound, checkpoint.path(), ": no tensor ",
                        quote(key), " among ", checkpoint.tensors().size(),

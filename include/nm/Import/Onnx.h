@@ -26,14 +26,18 @@ struct OnnxImportOptions {
                                          size_t index)>
       argument;
   /// Sizes of symbolic dimensions, by the symbol: code for these alone. A name
-  /// that no graph input has is an error.
+  /// that no graph input has is an error. kOpenSize: the size stays open.
   llvm::StringMap<int64_t> sizes;
-  /// Initializers of up to this many elements become constants of the module;
-  /// larger ones are `nm.param`s, by their names, of the unnamed checkpoint:
-  /// the model's file.
-  int64_t inlineElements = 64;
+  /// Whether the sizes of all other dimensions are those of the arrays that
+  /// `argument` gives: code for that call's sizes alone.
+  bool takesCallSizes = false;
+
+  static constexpr int64_t kOpenSize = -1;
 };
 
+/// Initializers and constants of more than kInlineElements elements become
+/// `nm.param`s, by their names, of the unnamed checkpoint: the model's file.
+///
 /// One public function, named after the graph, whose arguments and results are
 /// the graph's inputs and outputs in order, with their names as `nm.name`.
 /// Unsigned elements are signless integers in the module; `nm.unsigned` says so

@@ -18,21 +18,13 @@
 #ifndef NM_RUNTIME_DEQUANTIZE_H
 #define NM_RUNTIME_DEQUANTIZE_H
 
-#include "nm/Runtime/Weight.h"
+#include "nm/Runtime/DerivedKey.h"
 
 namespace nm::rt {
 
-/// Iteration i_0, i_1, ... of the loops reads element sum i_k * strides_k of a
-/// tensor, counted row by row, and gives the next element of the result.
+/// The iterations of `loops` give the elements of the result, row by row.
 struct Dequantized {
-  struct Operand {
-    std::string key; ///< empty: `number` instead
-    DType dtype = DType::F32;
-    std::vector<int64_t> shape, strides;
-    double number = 0;
-
-    bool isNumber() const { return key.empty(); }
-  };
+  using Operand = StoredOperand;
 
   Operand values; ///< of I8 or U8
   Operand zero;   ///< I8, U8 or floats of at most 32 bits, or a number
@@ -46,13 +38,10 @@ struct Dequantized {
   std::string key() const;
 };
 
-/// Whether a key has the form of a derived one.
-bool isDerivedKey(std::string_view key);
+/// Whether a key has the form of one of dequantized integers.
+bool isDequantizedKey(std::string_view key);
 
-/// The key of the integers for a derived key, for people; else the key.
-std::string shownKey(std::string_view key);
-
-/// Reads and checks a derived key: shapes and strides stay within the tensors.
+/// Reads and checks such a key: shapes and strides stay within the tensors.
 Result<Dequantized> parseDequantized(std::string_view key);
 
 /// Checks what parseDequantized does of a description made otherwise.

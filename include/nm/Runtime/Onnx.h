@@ -191,6 +191,27 @@ struct Model {
   std::shared_ptr<const void> owner;
 };
 
+/// Tensors of up to this many elements are no weights but numbers of the
+/// program.
+inline constexpr int64_t kInlineElements = 64;
+
+/// A tensor of a model's graph that can be a weight; one of the two is set.
+struct NamedTensor {
+  std::string_view name;
+  const Tensor *dense = nullptr;
+  const SparseTensor *sparse = nullptr;
+
+  const std::vector<int64_t> &dims() const {
+    return dense ? dense->dims : sparse->dims;
+  }
+  /// What holds its values.
+  const Tensor &values() const { return dense ? *dense : sparse->values; }
+};
+
+/// The initializers of a graph, and what its nodes Constant hold where that is
+/// more than kInlineElements, by the names of their outputs.
+std::vector<NamedTensor> namedTensors(const Graph &graph);
+
 /// Whether a file begins as ONNX models do: with its IR version, then a string
 /// or the graph.
 bool looksLikeModel(const void *data, size_t size);

@@ -12,14 +12,65 @@
 
 namespace mlir::nm::onnx {
 
-/// The size that the file or the options give to a dimension.
-std::optional<int64_t> Importer::fixedSize(const pb::Dimension &dim) const {
+/// The size that the file, the options or the call give to a dimension.
+std::optional<int64_t> Importer::fixedSize(const pb::ValueInfo &input,
+                                           size_t d) const {
+  const pb::Dimension &dim = input.shape[d];
   if (dim.value >= 0)
     return dim.value;
-  auto given = options.sizes.find(dim.symbol);
-  if (dim.symbol.empty() || given == options.sizes.end())
+  if (dim.symbol.empty()) {
+    auto shape = callShapes.find(input.name);
+    if (shape == callShapes.end())
+      return std::nullopt;
+    return shape->second[d];
+  }
+  if (auto given = options.sizes.find(dim.symbol);
+      given != options.sizes.end()) {
+    if (given->second == OnnxImportOptions::kOpenSize)
+      return std::nullopt;
+    return given->second;
+  }
+  auto known = callSizes.find(dim.symbol);
+  if (known == callSizes.end())
     return std::nullopt;
-  return given->second;
+  return known->second.size;
+}
+
+LogicalResult Importer::readCallSizes(const Scope &scope) {
+  if (!options.takesCallSizes || !options.argument)
+    return success();
+  std::vector<const pb::ValueInfo *> inputs;
+  std::vector<std::string> names;
+  for (const pb::ValueInfo &input : model.graph.inputs)
+    if (!scope.values.count(input.name)) {
+      inputs.push_back(&input);
+      names.emplace_back(input.name);
+    }
+  bool ok = true;
+  for (auto [i, input] : llvm::enumerate(inputs)) {
+    const ::nm::rt::Tensor *array = options.argument(names, i);
+    // Another rank is found when the array is checked against the model.
+    if (!array || array->view.shape.size() != input->shape.size())
+      continue;
+    callShapes[input->name] = array->view.shape;
+    for (auto [d, dim] : llvm::enumerate(input->shape)) {
+      if (dim.symbol.empty() || options.sizes.contains(dim.symbol))
+        continue;
+      int64_t size = array->view.shape[d];
+      std::string place =
+          "dimension " + std::to_string(d) + " of " + quoted(input->name);
+      auto [known, isNew] =
+          callSizes.try_emplace(dim.symbol, CallSize{size, place});
+      const CallSize &first = known->second;
+      if (isNew || first.size == size)
+        continue;
+      ok = false;
+      report(first.place + " is " + std::to_string(first.size) + " and " +
+             place + " is " + std::to_string(size) +
+             ", but they must be equal: both are " + quoted(dim.symbol));
+    }
+  }
+  return success(ok);
 }
 
 LogicalResult Importer::checkSizes() {
@@ -76,13 +127,13 @@ LogicalResult Importer::addArguments(func::FuncOp func, Scope &scope) {
       continue;
     }
     SmallVector<int64_t> sizes;
-    for (const pb::Dimension &dim : input.shape)
-      sizes.push_back(fixedSize(dim).value_or(ShapedType::kDynamic));
+    for (size_t d = 0; d < input.shape.size(); ++d)
+      sizes.push_back(fixedSize(input, d).value_or(ShapedType::kDynamic));
     BlockArgument argument = entry.addArgument(
         RankedTensorType::get(sizes, emit.elementType(input.type)), loc);
     Val value = emit.make(argument, input.type, {});
     for (auto [d, dim] : llvm::enumerate(input.shape)) {
-      if (std::optional<int64_t> fixed = fixedSize(dim)) {
+      if (std::optional<int64_t> fixed = fixedSize(input, d)) {
         value.shape.push_back(emit.size(*fixed));
         continue;
       }

@@ -206,19 +206,20 @@ bool checkType(Importer &importer, Emit &emit, StringRef name, int32_t type) {
 }
 
 FailureOr<Val> Importer::constant(Emit &emit, const pb::Tensor &tensor,
-                                  bool asParam) {
-  if (!checkType(*this, emit, tensor.name, tensor.type))
+                                  StringRef key) {
+  StringRef name = tensor.name.empty() ? key : StringRef(tensor.name);
+  if (!checkType(*this, emit, name, tensor.type))
     return mlir::failure();
   ::nm::rt::Result<int64_t> count =
       ::nm::rt::checkedCount(tensor.dims, pb::elementBits(tensor.type) / 8);
   if (!count) {
-    report("tensor " + quoted(tensor.name) + ": " + count.error().message);
+    report("tensor " + quoted(name) + ": " + count.error().message);
     return mlir::failure();
   }
   // Small integers are what shapes are computed from.
   constexpr int64_t mostInts = 4096;
   bool isFloat = isFloatType(tensor.type);
-  bool isParam = asParam && *count > options.inlineElements &&
+  bool isParam = !key.empty() && *count > pb::kInlineElements &&
                  (isFloat || *count > mostInts);
   if (isParam) {
     Dims shape;
@@ -226,7 +227,7 @@ FailureOr<Val> Importer::constant(Emit &emit, const pb::Tensor &tensor,
       shape.push_back(emit.size(one));
     Value value = ParamOp::create(
         emit.b, emit.loc, emit.tensorType(shape, emit.elementType(tensor.type)),
-        emit.b.getStringAttr(tensor.name), StringAttr());
+        emit.b.getStringAttr(key), StringAttr());
     return emit.make(value, tensor.type, shape);
   }
   ::nm::rt::Result<::nm::rt::Tensor> data = pb::readTensor(model, tensor);
@@ -238,7 +239,7 @@ FailureOr<Val> Importer::constant(Emit &emit, const pb::Tensor &tensor,
 }
 
 FailureOr<Val> Importer::constant(Emit &emit, const pb::SparseTensor &sparse,
-                                  bool asParam) {
+                                  StringRef key) {
   if (!checkType(*this, emit, sparse.values.name, sparse.values.type))
     return mlir::failure();
   pb::Tensor dense;
@@ -247,9 +248,9 @@ FailureOr<Val> Importer::constant(Emit &emit, const pb::SparseTensor &sparse,
   dense.dims = sparse.dims;
   ::nm::rt::Result<int64_t> count =
       ::nm::rt::checkedCount(dense.dims, pb::elementBits(dense.type) / 8);
-  if (count && asParam && *count > options.inlineElements &&
-      isFloatType(dense.type))
-    return constant(emit, dense, true);
+  if (count && *count > pb::kInlineElements && isFloatType(dense.type) &&
+      !key.empty())
+    return constant(emit, dense, key);
   ::nm::rt::Result<::nm::rt::Tensor> data = pb::readSparse(model, sparse);
   if (!data) {
     report(data.error().message);
@@ -273,11 +274,12 @@ LogicalResult Importer::importInitializers(const pb::Graph &graph, Scope &scope,
   };
   for (const pb::Tensor &tensor : graph.initializers) {
     Emit emit = at(tensor.name);
-    add(tensor.name, constant(emit, tensor, asParams));
+    add(tensor.name, constant(emit, tensor, asParams ? tensor.name : ""));
   }
   for (const pb::SparseTensor &sparse : graph.sparseInitializers) {
-    Emit emit = at(sparse.values.name);
-    add(sparse.values.name, constant(emit, sparse, asParams));
+    StringRef name = sparse.values.name;
+    Emit emit = at(name);
+    add(name, constant(emit, sparse, asParams ? name : ""));
   }
   return success(ok);
 }
@@ -421,12 +423,19 @@ FailureOr<SmallVector<Val>> importBranch(NodeEmit &node,
   return results;
 }
 
+/// Under this key a node's tensor is found in the model's file.
+static StringRef keyOf(const NodeEmit &node) {
+  if (!node.importer.isInMainGraph() || node.node.outputs.empty())
+    return {};
+  return node.node.outputs.front();
+}
+
 FailureOr<Val> importTensor(NodeEmit &node, const pb::Tensor &tensor) {
-  return node.importer.constant(node, tensor, /*asParam=*/false);
+  return node.importer.constant(node, tensor, keyOf(node));
 }
 
 FailureOr<Val> importSparse(NodeEmit &node, const pb::SparseTensor &tensor) {
-  return node.importer.constant(node, tensor, /*asParam=*/false);
+  return node.importer.constant(node, tensor, keyOf(node));
 }
 
 /// A name that C and the linker take too.
@@ -520,7 +529,8 @@ llvm::Expected<OwningOpRef<ModuleOp>> Importer::run() {
   Scope scope;
   bool ok = succeeded(importInitializers(model.graph, scope,
                                          /*asParams=*/true));
-  ok &= succeeded(checkSizes()) && succeeded(addArguments(func, scope));
+  ok &= succeeded(checkSizes()) && succeeded(readCallSizes(scope)) &&
+        succeeded(addArguments(func, scope));
   if (ok)
     ok = succeeded(importNodes(model.graph.nodes, scope, model.opsets, {}));
   if (ok)

@@ -52,11 +52,16 @@ public:
   /// "node 'x' (Foo, operator set 17)", and its text if it has one.
   std::string describe(const pb::Node &node, int64_t opset) const;
 
-  /// Element type and values of a tensor: a constant, or if `asParam` and large
-  /// enough a parameter.
-  FailureOr<Val> constant(Emit &emit, const pb::Tensor &tensor, bool asParam);
+  /// Element type and values of a tensor: a parameter of this key if it is
+  /// large enough and there is one, else a constant.
+  FailureOr<Val> constant(Emit &emit, const pb::Tensor &tensor, StringRef key);
   FailureOr<Val> constant(Emit &emit, const pb::SparseTensor &tensor,
-                          bool asParam);
+                          StringRef key);
+
+  /// Whether the node that is imported stands in the model's graph itself.
+  bool isInMainGraph() const {
+    return functionDepth == 0 && current && !current->parent;
+  }
 
   LogicalResult importNodes(ArrayRef<pb::Node> nodes, Scope &scope,
                             ArrayRef<pb::OperatorSet> opsets,
@@ -81,9 +86,11 @@ private:
   LogicalResult callFunction(const pb::Function &function, NodeEmit &call);
   const pb::Function *findFunction(const pb::Node &node) const;
   int64_t opsetOf(StringRef domain, ArrayRef<pb::OperatorSet> sets) const;
-  std::optional<int64_t> fixedSize(const pb::Dimension &dim) const;
+  std::optional<int64_t> fixedSize(const pb::ValueInfo &input, size_t d) const;
   /// That each size the options give has a dimension.
   LogicalResult checkSizes();
+  /// The sizes of the call's arrays: callSizes, callShapes.
+  LogicalResult readCallSizes(const Scope &scope);
   LogicalResult addArguments(func::FuncOp func, Scope &scope);
   FailureOr<Val> fromData(Emit &emit, const ::nm::rt::Tensor &data,
                           int32_t type);
@@ -91,6 +98,14 @@ private:
   llvm::Error allErrors() const;
 
   llvm::StringMap<const pb::Function *> functions;
+  /// A size that an array of the call gives to a symbol, and where.
+  struct CallSize {
+    int64_t size;
+    std::string place; ///< "dimension 0 of 'x'"
+  };
+  llvm::StringMap<CallSize> callSizes;
+  /// The shapes of the call's arrays, by input.
+  llvm::StringMap<std::vector<int64_t>> callShapes;
   int functionDepth = 0;
 };
 

@@ -31,9 +31,9 @@ Value padWindows(NodeEmit &n, Val &x, const Windows &windows, Value fill);
 /// attributes say. Integers are summed in i32.
 FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight);
 
-/// The same as a product of the patches of the input with the weight as a
-/// matrix, for which there are kernels, where windows neither overlap nor leave
-/// gaps, such as the embedding of an image's patches. None otherwise.
+/// The same of floats and one group, as a product of the weight with the
+/// patches of the input, for which there are kernels. None if the shapes do not
+/// fit.
 std::optional<Val> convolvePatches(NodeEmit &n, Val &x, Val &weight,
                                    const Windows &windows);
 

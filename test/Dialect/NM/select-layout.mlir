@@ -109,3 +109,30 @@ func.func @runtime_weight(%x: tensor<9x4xf32>, %d: tensor<2x4xf32>) -> tensor<9x
       outs(%e : tensor<9x2xf32>) -> tensor<9x2xf32>
   return %y : tensor<9x2xf32>
 }
+
+// -----
+
+// A weight on the left of a batch: one product after the other, each as if it
+// were alone; what the epilogue reads is cut as well. The columns that count are
+// those of one.
+// CHECK-LABEL: func @batch_left
+// CHECK: %[[B:.+]] = tensor.dim %{{.+}}, %{{.+}} : tensor<?x96x4xf32>
+// CHECK: scf.for %[[I:.+]] = %{{.+}} to %[[B]]
+// CHECK: %[[X:.+]] = tensor.extract_slice %{{.+}}[%[[I]], 0, 0] [1, 64, 4]
+// CHECK: %[[R:.+]] = tensor.extract_slice %arg2[%[[I]], 0, 0] [1, 96, 4]
+// CHECK: nm.packed_matmul weight({{.+}} layout <lane, lanes = 8> ins(%[[X]] : tensor<64x4xf32>)
+// CHECK-SAME: epilogue(%{{.+}}, %[[R]] : tensor<96xf32>, tensor<96x4xf32>) maps [#{{.+}}, #{{.+}}]
+// CHECK: tensor.insert_slice
+// REMARK: 4 of at most 6 columns
+func.func @batch_left(%x: tensor<?x64x4xf32>, %b: tensor<96xf32>, %r: tensor<?x96x4xf32>, %e: tensor<?x96x4xf32>) -> tensor<?x96x4xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>
+  %y = nm.matmul ins(%w, %x : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>, tensor<?x64x4xf32>)
+      epilogue(%b, %r : tensor<96xf32>, tensor<?x96x4xf32>) maps [affine_map<(n, i, j) -> (i)>, affine_map<(n, i, j) -> (n, i, j)>]
+      outs(%e : tensor<?x96x4xf32>) {
+  ^bb0(%acc: f32, %p: f32, %q: f32):
+    %s = arith.addf %acc, %p : f32
+    %t = arith.addf %s, %q : f32
+    nm.yield %t : f32
+  } -> tensor<?x96x4xf32>
+  return %y : tensor<?x96x4xf32>
+}

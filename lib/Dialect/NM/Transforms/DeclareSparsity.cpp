@@ -13,8 +13,9 @@
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
-#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/DerivedKey.h"
 #include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Rearrange.h"
 #include "nm/Runtime/Recipe.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Threads.h"
@@ -97,7 +98,8 @@ private:
       auto scope = checkpoints.find(op.getScope().value_or(""));
       // A mask that is required says the pattern itself.
       if (!derives && scope != checkpoints.end() &&
-          rt::hasExplicitMask(*scope->second, op.getKey().str(), maskOptions))
+          rt::hasExplicitMask(*scope->second, rt::shownKey(op.getKey()),
+                              maskOptions))
         return success();
     }
     if (ops.empty())
@@ -287,7 +289,7 @@ private:
       missed(op) << remark::reason("pattern '{0}' leaves it", rule->text);
       return success();
     }
-    const rt::TrainedPattern *known = trainedPattern(op);
+    std::optional<rt::TrainedPattern> known = trainedPattern(op);
     FailureOr<std::optional<Found>> found =
         rule    ? require(op, checkpoint, *weight, *rule)
         : known ? takeTrained(op, *weight, *known)
@@ -416,13 +418,28 @@ private:
     return success();
   }
 
-  /// What the checkpoint says of the parameter, null if it says nothing.
-  const rt::TrainedPattern *trainedPattern(ParamOp op) {
+  /// What the checkpoint says of the parameter, if it says anything. Of one
+  /// that is rearranged, the axis is where groups of the stored tensor lie.
+  std::optional<rt::TrainedPattern> trainedPattern(ParamOp op) {
     auto scope = trained.find(op.getScope().value_or(""));
     if (scope == trained.end())
-      return nullptr;
-    auto it = scope->second.tensors.find(op.getKey().str());
-    return it == scope->second.tensors.end() ? nullptr : &it->second;
+      return std::nullopt;
+    std::string key = op.getKey().str();
+    std::optional<rt::Rearranged> moved;
+    if (rt::isRearrangedKey(key))
+      if (auto parsed = rt::parseRearranged(key))
+        moved = std::move(*parsed);
+    auto it = scope->second.tensors.find(moved ? moved->values.key : key);
+    if (it == scope->second.tensors.end())
+      return std::nullopt;
+    rt::TrainedPattern pattern = it->second;
+    if (moved) {
+      std::optional<int64_t> axis = moved->axisOf(pattern.axis, pattern.m);
+      if (!axis)
+        return std::nullopt;
+      pattern.axis = *axis;
+    }
+    return pattern;
   }
 
   FailureOr<std::optional<Found>> takeTrained(ParamOp op,
@@ -509,6 +526,13 @@ private:
       return op.emitOpError()
              << checkpoint.path() << ": tensor '" << weight.valuesName << "': ";
     };
+    if (view.shape[axis] % requiredM != 0 && rule.key.empty() &&
+        maskOptions.policy == rt::MaskPolicy::Derive) {
+      missed(op) << remark::reason(
+          "dimension {0} has size {1}, which is no multiple of {2}", axis,
+          view.shape[axis], requiredM);
+      return std::optional<Found>();
+    }
     if (view.shape[axis] % requiredM != 0)
       return error() << "dimension " << axis << " has size " << view.shape[axis]
                      << ", expected a multiple of " << requiredM << " for "

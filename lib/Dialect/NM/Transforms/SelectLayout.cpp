@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
@@ -26,13 +27,49 @@ using namespace mlir::nm;
 
 namespace {
 
-/// The product `op` as W X, with rows and columns of the result that the
-/// batch dimensions were folded into.
-struct Flattened {
+/// The product `op`, or a part of it, as W X with matrices alone.
+struct MatrixProduct {
   Value x, init;
   SmallVector<AffineMap> maps;
   SmallVector<Value> epilogueOperands;
 };
+
+/// A weight as it will be stored.
+struct Packing {
+  RankedTensorType weight;
+  LayoutAttr layout;
+  ValueRange storage;
+};
+
+/// The matrix of `value` at the indices `at` of the batch dimensions. `map`
+/// takes indices of the product's result to those of `value`, and becomes a map
+/// of the matrix's.
+Value takeMatrix(OpBuilder &b, Location loc, Value value, ValueRange at,
+                 AffineMap &map) {
+  auto type = cast<RankedTensorType>(value.getType());
+  unsigned batch = at.size();
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, value);
+  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> ones(type.getRank(), b.getIndexAttr(1));
+  SmallVector<int64_t> shape;
+  SmallVector<AffineExpr> kept;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    unsigned position = cast<AffineDimExpr>(expr).getPosition();
+    if (position < batch) {
+      offsets[dim] = at[position];
+      sizes[dim] = b.getIndexAttr(1);
+      continue;
+    }
+    shape.push_back(type.getDimSize(dim));
+    kept.push_back(b.getAffineDimExpr(position - batch));
+  }
+  map = AffineMap::get(map.getNumDims() - batch, 0, kept, b.getContext());
+  if (static_cast<int64_t>(shape.size()) == type.getRank())
+    return value;
+  return tensor::ExtractSliceOp::create(
+      b, loc, RankedTensorType::get(shape, type.getElementType()), value,
+      offsets, sizes, ones);
+}
 
 /// Register tile and contraction block of a panel kernel.
 struct PanelTile {
@@ -146,17 +183,33 @@ private:
     return false;
   }
 
-  /// Columns that the weight multiplies, the maximum if that is dynamic.
+  /// Whether the batch dimensions of a product whose weight all of the batch
+  /// shares can be rows of one: in memory and for the epilogue.
+  static bool foldsBatch(MatmulOp op) {
+    int64_t batch = op.getBatchRank();
+    bool isRowMajor = !op.isLhsSparse() && !op.getTransposeLhs();
+    return isRowMajor &&
+           cast<RankedTensorType>(op.getLhs().getType()).getRank() ==
+               batch + 2 &&
+           llvm::all_of(op.getEpilogueMapArray(), [&](AffineMap map) {
+             return map.isIdentity() || (map.getNumResults() == 1 &&
+                                         map.getDimPosition(0) == batch + 1);
+           });
+  }
+
+  /// Columns that the weight multiplies at once, the maximum if that is
+  /// dynamic.
   static int64_t columnsOf(MatmulOp op) {
+    constexpr int64_t most = std::numeric_limits<int32_t>::max();
     bool weightLeft = op.isLhsSparse();
     ArrayRef<int64_t> shape = op.getResult().getType().getShape();
+    auto rank = static_cast<int64_t>(shape.size());
     int64_t columns = 1;
-    for (int64_t dim : llvm::seq<int64_t>(0, shape.size()))
-      if (dim != static_cast<int64_t>(shape.size()) - (weightLeft ? 2 : 1))
+    for (int64_t dim : llvm::seq(foldsBatch(op) ? 0 : rank - 2, rank))
+      if (dim != rank - (weightLeft ? 2 : 1))
         columns = ShapedType::isDynamic(shape[dim])
-                      ? std::numeric_limits<int32_t>::max()
-                      : std::min<int64_t>(columns * shape[dim],
-                                          std::numeric_limits<int32_t>::max());
+                      ? most
+                      : std::min(columns * shape[dim], most);
     return columns;
   }
 
@@ -225,41 +278,39 @@ private:
     return LayoutAttr::get(op.getContext(), rows, cols, block);
   }
 
-  /// Folds batch dimensions of a product whose weight is shared by the batch
-  /// into the rows, if memory order allows.
-  FailureOr<Flattened> flatten(MatmulOp op, bool weightLeft,
-                               RewriterBase &rewriter) {
-    Flattened flat;
-    flat.x = weightLeft ? op.getRhs() : op.getLhs();
+  static Value xOf(MatmulOp op) {
+    return op.isLhsSparse() ? op.getRhs() : op.getLhs();
+  }
+
+  /// Groups of the dimensions of a result: batch and rows, columns.
+  static SmallVector<ReassociationIndices> rowsAndColumns(int64_t batch) {
+    SmallVector<ReassociationIndices> groups(2);
+    for (int64_t d = 0; d <= batch; ++d)
+      groups[0].push_back(d);
+    groups[1].push_back(batch + 1);
+    return groups;
+  }
+
+  /// The whole product, its batch dimensions among the rows.
+  static MatrixProduct flatten(MatmulOp op, RewriterBase &rewriter) {
+    MatrixProduct flat;
+    flat.x = xOf(op);
     flat.init = op.getInit();
     flat.maps = op.getEpilogueMapArray();
     llvm::append_range(flat.epilogueOperands, op.getEpilogueOperands());
     int64_t batch = op.getBatchRank();
     if (batch == 0)
       return flat;
-    bool rowMajor = !weightLeft && !op.getTransposeLhs();
-    if (!rowMajor ||
-        cast<RankedTensorType>(flat.x.getType()).getRank() != batch + 2)
-      return failure();
-
-    SmallVector<ReassociationIndices> groups(2);
-    for (int64_t d = 0; d <= batch; ++d)
-      groups[0].push_back(d);
-    groups[1].push_back(batch + 1);
     auto collapse = [&](Value value) -> Value {
       return tensor::CollapseShapeOp::create(rewriter, op.getLoc(), value,
-                                             groups);
+                                             rowsAndColumns(batch));
     };
-    MLIRContext *context = op.getContext();
     for (auto [map, operand] : llvm::zip(flat.maps, flat.epilogueOperands)) {
       if (map.isIdentity()) {
         operand = collapse(operand);
-        map = AffineMap::getMultiDimIdentityMap(2, context);
-      } else if (map.getNumResults() == 1 &&
-                 map.getDimPosition(0) == batch + 1) {
-        map = AffineMap::get(2, 0, rewriter.getAffineDimExpr(1));
+        map = AffineMap::getMultiDimIdentityMap(2, op.getContext());
       } else {
-        return failure();
+        map = AffineMap::get(2, 0, rewriter.getAffineDimExpr(1));
       }
     }
     flat.x = collapse(flat.x);
@@ -267,11 +318,79 @@ private:
     return flat;
   }
 
+  static Value createPacked(MatmulOp op, const MatrixProduct &product,
+                            const Packing &packing, OpBuilder &b) {
+    bool weightLeft = op.isLhsSparse();
+    bool transposeX = weightLeft ? op.getTransposeRhs() : !op.getTransposeLhs();
+    auto packed = PackedMatmulOp::create(
+        b, op.getLoc(), product.init.getType(), packing.storage, product.x,
+        product.epilogueOperands, product.init, packing.weight, packing.layout,
+        transposeX, /*transposeC=*/!weightLeft,
+        b.getAffineMapArrayAttr(product.maps));
+    packed.getEpilogue().takeBody(op.getEpilogue());
+    return packed.getResult();
+  }
+
+  static Value multiplyAtOnce(MatmulOp op, const Packing &packing,
+                              RewriterBase &rewriter) {
+    Value result = createPacked(op, flatten(op, rewriter), packing, rewriter);
+    if (op.getBatchRank() == 0)
+      return result;
+    return tensor::ExpandShapeOp::create(
+        rewriter, op.getLoc(), op.getResult().getType(), result,
+        rowsAndColumns(op.getBatchRank()),
+        tensor::getMixedSizes(rewriter, op.getLoc(), op.getInit()));
+  }
+
+  /// One product after the other for the matrices of the batch. What the kernel
+  /// reads or writes of one lies as if there were no others.
+  static Value multiplyOneByOne(MatmulOp op, const Packing &packing,
+                                RewriterBase &rewriter) {
+    Location loc = op.getLoc();
+    unsigned batch = op.getBatchRank();
+    SmallVector<Value> sizes, zeros, ones;
+    for (unsigned d = 0; d < batch; ++d) {
+      zeros.push_back(arith::ConstantIndexOp::create(rewriter, loc, 0));
+      ones.push_back(arith::ConstantIndexOp::create(rewriter, loc, 1));
+      sizes.push_back(getValueOrCreateConstantIndexOp(
+          rewriter, loc, tensor::getMixedSize(rewriter, loc, op.getInit(), d)));
+    }
+    auto body = [&](OpBuilder &b, Location at, ValueRange indices,
+                    ValueRange results) -> scf::ValueVector {
+      AffineMap whole = b.getMultiDimIdentityMap(batch + 2);
+      auto take = [&](Value value) {
+        AffineMap map = whole;
+        bool isShared = cast<RankedTensorType>(value.getType()).getRank() == 2;
+        return isShared ? value : takeMatrix(b, at, value, indices, map);
+      };
+      MatrixProduct product;
+      product.x = take(xOf(op));
+      product.init = take(results[0]);
+      for (auto [map, operand] :
+           llvm::zip(op.getEpilogueMapArray(), op.getEpilogueOperands())) {
+        AffineMap own = map;
+        product.epilogueOperands.push_back(
+            takeMatrix(b, at, operand, indices, own));
+        product.maps.push_back(own);
+      }
+      Value matrix = createPacked(op, product, packing, b);
+      SmallVector<OpFoldResult> offsets(indices.begin(), indices.end());
+      offsets.append(2, b.getIndexAttr(0));
+      SmallVector<OpFoldResult> shape(batch, b.getIndexAttr(1));
+      llvm::append_range(shape, tensor::getMixedSizes(b, at, product.init));
+      SmallVector<OpFoldResult> steps(batch + 2, b.getIndexAttr(1));
+      return {tensor::InsertSliceOp::create(b, at, matrix, results[0], offsets,
+                                            shape, steps)};
+    };
+    return scf::buildLoopNest(rewriter, loc, zeros, sizes, ones,
+                              ValueRange{op.getInit()}, body)
+        .results[0];
+  }
+
   void rewrite(MatmulOp op, IRRewriter &rewriter) {
     OpOperand *sparse = op.getSparseOperand();
     if (!sparse)
       return left(op, "no operand is N:M encoded");
-    bool weightLeft = op.isLhsSparse();
     auto weight = cast<RankedTensorType>(sparse->get().getType());
     if (weight.getRank() != 2)
       return left(op, "the weight has batch dimensions");
@@ -288,36 +407,20 @@ private:
       return signalPassFailure();
 
     rewriter.setInsertionPoint(op);
-    FailureOr<Flattened> flat = flatten(op, weightLeft, rewriter);
-    if (failed(flat))
-      return left(op, "batch dimensions do not fold into rows");
     SmallVector<Type> storageTypes(storage->begin(), storage->end());
     auto parts = DisassembleOp::create(rewriter, op.getLoc(), storageTypes,
                                        sparse->get(), *layout);
-    bool transposeX = weightLeft ? op.getTransposeRhs() : !op.getTransposeLhs();
-    bool transposeC = !weightLeft;
-    auto packed = PackedMatmulOp::create(
-        rewriter, op.getLoc(), flat->init.getType(), parts.getStorage(),
-        flat->x, flat->epilogueOperands, flat->init, weight, *layout,
-        transposeX, transposeC, rewriter.getAffineMapArrayAttr(flat->maps));
-    packed.getEpilogue().takeBody(op.getEpilogue());
     SparsityAttr sparsity = mlir::nm::getSparsity(weight);
-    CPUAttr target = getCPUTarget(packed);
+    CPUAttr target = getCPUTarget(op);
     remark::passed(op.getLoc(), remark::RemarkOpts::name("layout").category(
                                     "nm-select-layout"))
         << remark::metric("layout", layout->getSpecString())
         << remark::metric("pattern", sparsity.getPatternString())
         << remark::reason("{0}", reasonFor(op, *layout, sparsity, target));
-    Value result = packed.getResult();
-    if (op.getBatchRank() != 0) {
-      SmallVector<ReassociationIndices> groups(2);
-      for (int64_t d = 0; d <= op.getBatchRank(); ++d)
-        groups[0].push_back(d);
-      groups[1].push_back(op.getBatchRank() + 1);
-      result = tensor::ExpandShapeOp::create(
-          rewriter, op.getLoc(), op.getResult().getType(), result, groups,
-          tensor::getMixedSizes(rewriter, op.getLoc(), op.getInit()));
-    }
+    Packing packing{weight, *layout, parts.getStorage()};
+    Value result = op.getBatchRank() == 0 || foldsBatch(op)
+                       ? multiplyAtOnce(op, packing, rewriter)
+                       : multiplyOneByOne(op, packing, rewriter);
     rewriter.replaceOp(op, result);
   }
 };

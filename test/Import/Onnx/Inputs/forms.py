@@ -49,6 +49,12 @@ linear("sparse-pairs.onnx", [tensor("b", bias)], [sparse("w", weight.reshape(-1)
 fields = [(1, 32), (1, 8), (2, 1), (4, weight.astype("<f4").tobytes()), (8, "w")]
 linear("typed.onnx", [fields, tensor("b", bias)])
 
+# The same weight as a node, as some exporters write all of them; small constants are no weights.
+write("constant.onnx", graph(
+    [node("Constant", [], ["w"], value=weight), node("Constant", [], ["b"], value=bias),
+     node("MatMul", ["x", "w"], ["xw"], "layer"), node("Add", ["xw", "b"], ["y"])],
+    [value("x", "float32", ["batch", 16, 32])], [value("y", "float32", ["batch", 16, 8])]))
+
 # Heads by shape arithmetic, as exporters write it: all of it folds.
 write("heads.onnx", graph(
     [node("Shape", ["x"], ["s"]),

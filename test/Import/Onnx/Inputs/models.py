@@ -28,13 +28,16 @@ def is_pruned(name, array):
     return array.ndim == 2 and name.endswith("weight") and "embedding" not in name
 
 
-def run(name, made, pattern):
+def run(name, made, pattern, is_open):
+    """With code for the sizes of these inputs, or for all."""
     with open(f"{name}.onnx", "wb") as out:
         out.write(made.data)
     command = ["nm-run", f"{name}.onnx", "--threads=1"]
     for i, array in enumerate(made.inputs):
         numpy.save(f"{name}_in{i}.npy", array)
         command += ["--input", f"{name}_in{i}.npy"]
+    if is_open:
+        command += [f"--size={symbol}=?" for symbol in made.symbols]
     change = [lambda key, array: array]
     if pattern:
         n, m = map(int, pattern.split(":"))
@@ -71,7 +74,7 @@ def main():
         for number, make in enumerate(forms):
             made = make()
             for pattern in [None] + (PATTERNS if number == 0 else []):
-                failures += run(f"{name}{number}", made, pattern)
+                failures += run(f"{name}{number}", made, pattern, (number + bool(pattern)) % 2 == 1)
                 count += 1
     for failure in failures:
         print(failure)

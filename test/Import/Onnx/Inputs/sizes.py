@@ -57,6 +57,22 @@ check(llama(small), {"length": 9}, 0)
 decoder = gpt2(small, steps=1, past=6)
 check(decoder, {"batch": 2, "length": 1, "past": 6}, 0)
 check(decoder, {"batch": 2, "length": 1}, 2)  # one for each cache
+
+def check_call(made, left):
+    """The arrays of a call give the sizes that no option gives; those of `left` stay open. One more is refused."""
+    options = [f"--size={name}=?" for name in left]
+    arguments = [f"--input=in{i}.npy" for i in range(len(made.inputs))]
+    done = run("m.onnx", *arguments, *options, "--output=y.npy", "--threads=1", "--report")
+    error = numpy.abs(numpy.load("y.npy") - made.reference()[0]).max() / numpy.abs(made.reference()[0]).max()
+    if done.returncode or not error < 1e-5:
+        failures.append(f"{made.name}, {left} open: off by {error:.2e}: {done.stderr}")
+    if ("ids: tensor<?x?xi64>" in done.stdout) != bool(left):
+        failures.append(f"{made.name}, {left} open: {done.stdout}")
+
+
+check_call(decoder, [])
+check_call(decoder, ["batch", "length", "past"])
+refuse("has no effect: sizes are open unless --size gives them", "--size=batch=?")
 refuse("no dimension of a graph input is called 'heads'; expected one of 'batch', 'length', 'past'", "--size=heads=4")
 refuse("expected NAME=N", "--size=batch")
 refuse("expected NAME=N", "--size=batch=-1")

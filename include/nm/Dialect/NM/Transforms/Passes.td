@@ -35,10 +35,11 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
     packed constants. Vector width, register tile and contraction block follow
     from the target's description (`nm.target`, see `nm-attach-target`). Says by
     remark (category `nm-select-layout`) what it chose and which facts decided; a
-    matmul that no layout serves stays, for `nm-lower-to-linalg`.
+    matmul that no layout serves stays, for `nm-lower-to-linalg`. Batch dimensions
+    that cannot be rows, such as those of a weight on the left, become loops.
   }];
   let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::tensor::TensorDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
   let options = [
     Option<"rows", "rows", "int64_t", "0",
            "rows of the register tile, 0: as the target's registers allow">,
@@ -84,6 +85,20 @@ def ExternalizeParams : Pass<"nm-externalize-params", "ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::func::FuncDialect",
                            "::mlir::bufferization::BufferizationDialect"];
+}
+
+def RearrangeWeights : Pass<"nm-rearrange-weights", "func::FuncOp"> {
+  let summary = "weights that are transposed and reshaped before a product are read in its order";
+  let description = [{
+    Where nm-raise would stop on its way from a product up to a parameter, because a
+    reshape merges or splits dimensions, as that of a convolution's kernel to a matrix does:
+    if nothing but the order of the elements changes, the operand becomes an `nm.param`
+    with a derived key (docs/runtime.md), and the loader rearranges it. So it is packed, and
+    pruned along the product's sum, as any other.
+
+    Remarks (category `nm-rearrange-weights`) name the parameter.
+  }];
+  let dependentDialects = ["::mlir::nm::NMDialect"];
 }
 
 def FoldDequantize : Pass<"nm-fold-dequantize", "func::FuncOp"> {

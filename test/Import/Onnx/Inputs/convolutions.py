@@ -1,0 +1,117 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random convolutions through nm-run, dense and pruned, against sums written from the operator's definition.
+
+A weight is an initializer or a node Constant; 2:4 groups lie along the channels of one tap, then along the taps.
+
+usage: convolutions.py FOLDER COUNT [SEED]
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy
+
+from onnxfile import graph, node, tensor, value, write
+
+
+def convolve(x, w, strides, dilations, pads, groups):
+    """y[n, m, o] = sum over c, k of w[m, c, k] x[n, c, o * stride + k * dilation - pad], in f64."""
+    spatial = x.ndim - 2
+    x = numpy.pad(x.astype(float), [(0, 0), (0, 0)] + [(pads[d], pads[d + spatial]) for d in range(spatial)])
+    kernel = w.shape[2:]
+    out = [(x.shape[d + 2] - (kernel[d] - 1) * dilations[d] - 1) // strides[d] + 1 for d in range(spatial)]
+    y = numpy.zeros([x.shape[0], w.shape[0], *out])
+    for tap in itertools.product(*map(range, kernel)):
+        part = x[(slice(None), slice(None)) + tuple(
+            slice(k * dilations[d], k * dilations[d] + (out[d] - 1) * strides[d] + 1, strides[d])
+            for d, k in enumerate(tap))]
+        for g in range(groups):
+            rows = slice(g * (w.shape[0] // groups), (g + 1) * (w.shape[0] // groups))
+            channels = slice(g * w.shape[1], (g + 1) * w.shape[1])
+            weight = w[rows].astype(float)[(slice(None), slice(None)) + tap]
+            y[:, rows] += numpy.einsum("mc,nc...->nm...", weight, part[:, channels])
+    return y
+
+
+def prune(w):
+    """2:4 of [M, taps, C] flattened behind M, the first of equal magnitudes; as it is where 4 does not divide."""
+    flat = numpy.moveaxis(w, 1, -1).reshape(w.shape[0], -1).copy()
+    if flat.shape[1] % 4:
+        return w
+    groups = flat.reshape(-1, 4)
+    order = numpy.argsort(-numpy.abs(groups), axis=1, kind="stable")
+    numpy.put_along_axis(groups, order[:, 2:], 0, axis=1)
+    return numpy.moveaxis(flat.reshape(w.shape[0], *w.shape[2:], w.shape[1]), -1, 1)
+
+
+def draw(source):
+    """A form: shapes, and the node's attributes."""
+    pick = source.integers
+    spatial = int(pick(1, 4)) if pick(4) == 0 else 2
+    groups = int(source.choice([1, 1, 1, 2, 4]))
+    channels = groups * int(source.choice([1, 3, 4, 8]))
+    outputs = groups * int(source.choice([1, 5, 16]))
+    kernel = [int(source.choice([1, 1, 2, 3])) for _ in range(spatial)]
+    if pick(3) == 0:
+        kernel = [1] * spatial
+    strides = [int(pick(1, 3)) for _ in kernel] if pick(2) else [1] * spatial
+    dilations = [int(pick(1, 3)) for _ in kernel] if pick(3) == 0 else [1] * spatial
+    pads = [int(pick(0, 3)) for _ in range(2 * spatial)] if pick(2) else [0] * (2 * spatial)
+    size = [int(pick(5, 12)) for _ in kernel]
+    x = source.standard_normal([int(pick(1, 4)), channels, *size]).astype(numpy.float32)
+    w = source.standard_normal([outputs, channels // groups, *kernel]).astype(numpy.float32)
+    bias = source.standard_normal(outputs).astype(numpy.float32) if pick(2) else None
+    return x, w, bias, strides, dilations, pads, groups
+
+
+def check(name, source):
+    x, w, bias, strides, dilations, pads, groups = draw(source)
+    is_node, is_open = source.integers(2), source.integers(2)
+    nodes = [node("Constant", [], ["w"], value=w)] if is_node else []
+    inputs = ["x", "w"] + (["b"] if bias is not None else [])
+    nodes.append(node("Conv", inputs, ["c"], strides=strides, dilations=dilations, pads=pads, group=groups))
+    nodes.append(node("Relu", ["c"], ["y"]))
+    shape = ["n", x.shape[1]] + [f"s{d}" for d in range(x.ndim - 2)] if is_open else x.shape
+    write(f"{name}.onnx", graph(
+        nodes, [value("x", "float32", shape)], [value("y", "float32", [None] * x.ndim)],
+        ([] if is_node else [tensor("w", w)]) + ([tensor("b", bias)] if bias is not None else [])))
+    numpy.save(f"{name}.npy", x)
+    form = f"{name}: {x.shape} {w.shape} {strides} {dilations} {pads} {groups} node={is_node} open={is_open}"
+    pruned = groups == 1 and w.size > 64
+    for options in [[]] + ([["--prune=2:4"]] if pruned else []):
+        if is_open and source.integers(2):
+            options = options + [f"--size={symbol}=?" for symbol in shape if isinstance(symbol, str)]
+        done = subprocess.run(["nm-run", f"{name}.onnx", f"--input={name}.npy", f"--output={name}_y.npy",
+                               "--threads=1", *options], capture_output=True, text=True)
+        if done.returncode:
+            return f"{form} {options}: {done.stderr}"
+        is_pruned = options and "prune" in options[0]
+        want = convolve(x, prune(w) if is_pruned else w, strides, dilations, pads, groups)
+        if bias is not None:
+            want += bias.reshape([-1] + [1] * (x.ndim - 2))
+        want = numpy.maximum(want, 0)
+        have = numpy.load(f"{name}_y.npy")
+        if have.shape != want.shape or not numpy.allclose(have, want, rtol=1e-4, atol=1e-4):
+            return f"{form} {options}: {have.shape}, expected {want.shape}, off by {numpy.abs(have - want).max():.2e}"
+        depth = w[0].size
+        line = f"pruned w [{len(w)}, {depth}] to 2:4" if depth % 4 == 0 else f"left w [{len(w)}, {depth}]: dimension 1"
+        if is_pruned and line not in done.stderr:
+            return f"{form} {options}: {done.stderr!r}, expected {line!r}"
+    return None
+
+
+def main():
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 11
+    os.makedirs(sys.argv[1], exist_ok=True)
+    os.chdir(sys.argv[1])
+    source = numpy.random.default_rng(seed)
+    failures = [why for why in (check(f"c{i}", source) for i in range(int(sys.argv[2]))) if why]
+    for why in failures:
+        print(why)
+    print(f"seed {seed}: {sys.argv[2]} convolutions, {len(failures)} failures")
+
+
+main()

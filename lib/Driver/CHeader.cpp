@@ -86,7 +86,7 @@ struct FunctionWriter {
   /// As the linker knows it, and as C spells it.
   std::string symbol, id;
   std::vector<std::string> arguments;
-  std::vector<std::pair<size_t, ParamPart>> parts;
+  std::vector<std::pair<size_t, rt::ParamPart>> parts;
 
   llvm::Error prepare() {
     llvm::StringSet<> taken;
@@ -97,10 +97,10 @@ struct FunctionWriter {
       arguments.push_back(name);
     }
     for (auto [i, spec] : llvm::enumerate(exported.manifest.params)) {
-      auto list = getParamParts(spec);
+      auto list = rt::paramParts(spec);
       if (!list)
-        return list.takeError();
-      for (ParamPart &part : *list)
+        return toError(list.error());
+      for (rt::ParamPart &part : *list)
         parts.push_back({i, std::move(part)});
     }
     return llvm::Error::success();
@@ -163,29 +163,8 @@ struct FunctionWriter {
     return ("\n    __asm__(\"" + kind + symbol + "\")").str();
   }
 
-  static void writeDescriptor(llvm::raw_ostream &os, StringRef data,
-                              ArrayRef<std::string> sizes) {
-    os << "{(void *)" << data << ", (void *)" << data << ", 0";
-    if (!sizes.empty()) {
-      os << ", {" << llvm::join(sizes, ", ") << "}, {";
-      for (size_t d = 0; d < sizes.size(); ++d) {
-        os << (d ? ", " : "");
-        ArrayRef<std::string> inner = sizes.drop_front(d + 1);
-        if (inner.empty())
-          os << "1";
-        else if (inner.size() == 1)
-          os << inner.front();
-        else // unsigned: sizes that overflow are refused, not undefined
-          os << "(int64_t)((uint64_t)" << llvm::join(inner, " * (uint64_t)")
-             << ")";
-      }
-      os << "}";
-    }
-    os << "}";
-  }
-
-  void writeWrapper() {
-    os << "static inline int nm_call_" << id << "(";
+  void writeCall() {
+    os << "int nm_call_" << id << "(";
     llvm::ListSeparator comma(", ");
     for (auto [name, argument] : llvm::zip(arguments, signature.arguments)) {
       StringRef type = cType(argument.type.dtype);
@@ -206,49 +185,7 @@ struct FunctionWriter {
       os << comma << resultType(type) << " *result" << i;
     if (arguments.empty() && !loads && signature.results.empty())
       os << "void";
-    os << ") {\n";
-    writeBody(loads);
-    os << "}\n\n";
-  }
-
-  /// `loads`: whether there are parameters.
-  void writeBody(bool loads) {
-    for (auto [name, argument] : llvm::zip(arguments, signature.arguments)) {
-      if (argument.type.isScalar)
-        continue;
-      std::vector<std::string> sizes;
-      for (auto [d, size] : llvm::enumerate(argument.type.shape))
-        sizes.push_back(ShapedType::isDynamic(size)
-                            ? llvm::formatv("{0}_size{1}", name, d).str()
-                            : std::to_string(size));
-      os << "  " << memrefType(sizes.size()) << " nm_d_" << name << " = ";
-      writeDescriptor(os, name, sizes);
-      os << ";\n";
-    }
-    for (auto [k, entry] : llvm::enumerate(parts)) {
-      std::vector<std::string> sizes;
-      sizes.reserve(entry.second.shape.size());
-      for (int64_t size : entry.second.shape)
-        sizes.push_back(std::to_string(size));
-      os << "  " << memrefType(sizes.size()) << " nm_p" << k << " = ";
-      writeDescriptor(os,
-                      llvm::formatv("nm_params_data(params, {0}, {1})",
-                                    entry.first, entry.second.part)
-                          .str(),
-                      sizes);
-      os << ";\n";
-    }
-    os << "  return nm_ciface_" << id << "(";
-    llvm::ListSeparator comma(", ");
-    for (size_t i = 0; i < signature.results.size(); ++i)
-      os << comma << "result" << i;
-    for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
-      os << comma << (argument.type.isScalar ? "" : "&nm_d_") << name;
-    if (loads)
-      os << comma << "nm_params_manifest_hash(params)";
-    for (size_t k = 0; k < parts.size(); ++k)
-      os << comma << "&nm_p" << k;
-    os << ");\n";
+    os << ")" << label("nm_call_") << ";\n\n";
   }
 };
 
@@ -343,7 +280,7 @@ driver::generateCHeader(StringRef name, ArrayRef<Exported> functions,
   for (FunctionWriter &writer : writers) {
     writer.writeComment();
     writer.writePrototype();
-    writer.writeWrapper();
+    writer.writeCall();
   }
   os << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << " */\n";
   return text;

@@ -10,6 +10,7 @@
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Files.h"
+#include "nm/Driver/LibraryEntries.h"
 #include "nm/Driver/Modes.h"
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Prune.h"
@@ -75,6 +76,26 @@ static llvm::Error checkOutput(CodeOptions &options, bool isAccelerator) {
   return checkPrefix(options);
 }
 
+/// What is called from outside beside the checked entries.
+static llvm::Error addEntries(const CodeOptions &options, const Source &source,
+                              llvm::Module &code,
+                              const llvm::TargetMachine &machine) {
+  for (const Signature &function : source.functions) {
+    auto text = getManifest(*source.module, function.name);
+    if (!text)
+      return text.takeError();
+    auto manifest = rt::parseManifest(*text);
+    if (!manifest)
+      return toError(manifest.error());
+    if (llvm::Error error =
+            addCall(code, function, *manifest, options.prefix + function.name))
+      return error;
+  }
+  if (options.emit != EmitKind::SharedLibrary)
+    return llvm::Error::success();
+  return addModelEntries(code, source.functions, options.prefix, machine);
+}
+
 static llvm::Error writeCode(const CodeOptions &options, Model &model) {
   auto machine = createTargetMachine(options.target, options.targetCPU);
   if (!machine)
@@ -92,6 +113,8 @@ static llvm::Error writeCode(const CodeOptions &options, Model &model) {
                         options.prefix);
   if (!code)
     return code.takeError();
+  if (llvm::Error error = addEntries(options, model.source, **code, **machine))
+    return error;
   if (llvm::Error error = optimize(**code, **machine))
     return error;
   return emitCode(options, model.source, **code, **machine);

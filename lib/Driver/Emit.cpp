@@ -10,6 +10,7 @@
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Files.h"
+#include "nm/Driver/PackWeights.h"
 #include "nm/Driver/Support.h"
 #include "llvm/Support/Path.h"
 
@@ -37,7 +38,13 @@ static llvm::Error emitBinary(const CodeOptions &options, const Source &source,
                               ? writeFile(options, options.outputFile, object)
                               : linkSharedLibrary(object, options))
     return error;
-  return writeFile(options, headerPath(options.outputFile), *header);
+  if (llvm::Error error =
+          writeFile(options, headerPath(options.outputFile), *header))
+    return error;
+  std::vector<rt::Manifest> manifests;
+  for (Exported &function : functions)
+    manifests.push_back(std::move(function.manifest));
+  return packWeights(options, std::move(manifests));
 }
 
 llvm::Error driver::emitCode(const CodeOptions &options, const Source &source,

@@ -333,10 +333,10 @@ llvm::Error driver::addEntryPoint(llvm::Module &module,
   // Names and element counts of what follows the arguments.
   std::vector<std::pair<std::string, int64_t>> params;
   for (const ::nm::rt::ParamSpec &spec : manifest.params) {
-    auto parts = getParamParts(spec);
+    auto parts = ::nm::rt::paramParts(spec);
     if (!parts)
-      return parts.takeError();
-    for (const ParamPart &part : *parts) {
+      return toError(parts.error());
+    for (const ::nm::rt::ParamPart &part : *parts) {
       int64_t elements = 1;
       for (int64_t size : part.shape)
         elements *= size;
@@ -349,6 +349,17 @@ llvm::Error driver::addEntryPoint(llvm::Module &module,
 }
 
 StringRef driver::invokeName() { return "nm_invoke_entry"; }
+
+llvm::Value *driver::callWithSlots(llvm::IRBuilderBase &b,
+                                   llvm::Function *entry, llvm::Value *slots) {
+  llvm::Type *ptr = b.getPtrTy();
+  SmallVector<llvm::Value *> operands;
+  for (auto [i, type] : llvm::enumerate(entry->getFunctionType()->params())) {
+    llvm::Value *slot = b.CreateLoad(ptr, b.CreateConstGEP1_64(ptr, slots, i));
+    operands.push_back(b.CreateLoad(type, slot));
+  }
+  return b.CreateCall(entry, operands);
+}
 
 llvm::Error driver::addInvoke(llvm::Module &module, StringRef suffix) {
   llvm::Function *entry = module.getFunction(("nm_ciface_" + suffix).str());
@@ -366,13 +377,7 @@ llvm::Error driver::addInvoke(llvm::Module &module, StringRef suffix) {
       llvm::GlobalValue::ExternalLinkage, invokeName(), module);
   b.SetInsertPoint(
       llvm::BasicBlock::Create(module.getContext(), "entry", invoke));
-  SmallVector<llvm::Value *> operands;
-  for (auto [i, type] : llvm::enumerate(entry->getFunctionType()->params())) {
-    llvm::Value *slot =
-        b.CreateLoad(ptr, b.CreateConstGEP1_64(ptr, invoke->getArg(0), i));
-    operands.push_back(b.CreateLoad(type, slot));
-  }
-  llvm::Value *status = b.CreateCall(entry, operands);
+  llvm::Value *status = callWithSlots(b, entry, invoke->getArg(0));
   llvm::Value *message = b.CreateCall(error);
   b.CreateRet(b.CreateSelect(b.CreateIsNull(status),
                              llvm::ConstantPointerNull::get(b.getPtrTy()),

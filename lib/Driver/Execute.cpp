@@ -18,23 +18,6 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-llvm::Expected<std::vector<ParamPart>>
-driver::getParamParts(const rt::ParamSpec &spec) {
-  rt::PatternSpec dense;
-  rt::PatternSpec pattern = spec.sparsity.value_or(dense);
-  if (spec.layout.kind == rt::LayoutKind::Dense)
-    return std::vector<ParamPart>{{0, spec.shape}};
-  auto shapes =
-      rt::storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n,
-                        pattern.m, rt::elementBytes(spec.dtype));
-  if (!shapes)
-    return toError(shapes.error());
-  std::vector<ParamPart> parts{{0, shapes->values.shape}};
-  if (shapes->metadata.present())
-    parts.push_back({1, shapes->metadata.shape});
-  return parts;
-}
-
 Timing Timing::of(std::vector<double> samples) {
   Timing timing;
   if (samples.empty())
@@ -122,10 +105,10 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
     call.slots.push_back(call.storage.back().data());
   }
   for (size_t i = 0; i < manifest.params.size(); ++i) {
-    auto parts = getParamParts(manifest.params[i]);
+    auto parts = rt::paramParts(manifest.params[i]);
     if (!parts)
-      return parts.takeError();
-    for (const ParamPart &part : *parts)
+      return toError(parts.error());
+    for (const rt::ParamPart &part : *parts)
       addMemRef(part.part == 0 ? (*params)[i].values : (*params)[i].metadata,
                 part.shape);
   }

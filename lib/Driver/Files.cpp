@@ -96,6 +96,7 @@ llvm::Error driver::declareFiles(const CodeOptions &options) {
   if (options.emit == EmitKind::Object ||
       options.emit == EmitKind::SharedLibrary)
     all.writes("the C header of --output", headerPath(options.outputFile));
+  all.writes("--weights", options.weightsFile);
   all.writes("--remarks-output-file", options.remarksFile);
   return all.done();
 }

@@ -54,11 +54,11 @@ constexpr unsigned kProcessor = bit(CodeMode::Processor),
                    kAccelerator = bit(CodeMode::Accelerator);
 
 constexpr Use kCodeUses[] = {
-    {"entry", kAccelerator},        {"reference", kProcessor},
-    {"prune", kProcessor},          {"target-cpu", kProcessor},
-    {"prefix", kProcessor},         {"cc", kProcessor},
-    {"element-type", kAccelerator}, {"no-verify", kAccelerator},
-    {"max-steps", kAccelerator},
+    {"entry", kAccelerator},     {"reference", kProcessor},
+    {"prune", kProcessor},       {"target-cpu", kProcessor},
+    {"prefix", kProcessor},      {"cc", kProcessor},
+    {"weights", kProcessor},     {"element-type", kAccelerator},
+    {"no-verify", kAccelerator}, {"max-steps", kAccelerator},
 };
 
 /// An option that says nothing without another one.
@@ -162,6 +162,11 @@ llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
   if (llvm::is_contained(options.given, "cc") &&
       options.emit != EmitKind::SharedLibrary)
     return makeError("--cc links a library; it goes with --emit=so");
+  if (llvm::is_contained(options.given, "weights") &&
+      options.emit != EmitKind::SharedLibrary &&
+      options.emit != EmitKind::Object)
+    return makeError("--weights goes with code that can be loaded or linked; "
+                     "expected --emit=so or --emit=obj");
   return checkPairs(options);
 }
 

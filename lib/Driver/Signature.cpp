@@ -172,6 +172,9 @@ std::vector<Signature> driver::collectSignatures(ModuleOp module) {
       if (!problem.empty() && signature.unsupported.empty())
         signature.unsupported =
             llvm::formatv("result {0} has type {1}", i, problem);
+      auto name = func.getResultAttrOfType<StringAttr>(i, "nm.name");
+      signature.resultNames.push_back(name ? name.str()
+                                           : "result" + std::to_string(i));
     }
   }
   return signatures;

@@ -15,11 +15,6 @@
 
 using namespace nm::rt;
 
-struct nm_params {
-  std::unique_ptr<Params> impl;
-  uint64_t manifestHash;
-};
-
 //===----------------------------------------------------------------------===//
 // Support
 //===----------------------------------------------------------------------===//
@@ -128,6 +123,23 @@ Result<COptions> nm::rt::readOptions(const nm_params_options *given) {
   return result;
 }
 
+Result<std::vector<ScopePath>> nm::rt::readScopes(const nm_scope *scopes,
+                                                  size_t count) {
+  if (!scopes && count != 0)
+    return nullArgument("scopes");
+  std::vector<ScopePath> paths;
+  StructArray<nm_scope> list(scopes, "nm_scope");
+  for (size_t i = 0; i < count; ++i) {
+    Result<nm_scope> scope = list[i];
+    if (!scope)
+      return scope.error();
+    if (!scope->name || !scope->path)
+      return nullArgument("scopes");
+    paths.push_back({scope->name, scope->path});
+  }
+  return paths;
+}
+
 //===----------------------------------------------------------------------===//
 // Errors, threads, element types
 //===----------------------------------------------------------------------===//
@@ -186,21 +198,12 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
     *params = nullptr;
     if (!manifest_json)
       return nullArgument("manifest_json");
-    if (!scopes && num_scopes != 0)
-      return nullArgument("scopes");
     Result<COptions> common = readOptions(options);
     if (!common)
       return common.error();
-    std::vector<ScopePath> paths;
-    StructArray<nm_scope> list(scopes, "nm_scope");
-    for (size_t i = 0; i < num_scopes; ++i) {
-      Result<nm_scope> scope = list[i];
-      if (!scope)
-        return scope.error();
-      if (!scope->name || !scope->path)
-        return nullArgument("scopes");
-      paths.push_back({scope->name, scope->path});
-    }
+    Result<std::vector<ScopePath>> paths = readScopes(scopes, num_scopes);
+    if (!paths)
+      return paths.error();
     Result<Manifest> manifest = parseManifest(manifest_json);
     if (!manifest)
       return manifest.error();
@@ -209,7 +212,7 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
     loadOptions.cache = common->cache;
     loadOptions.cacheFolder = common->cacheFolder;
     Result<std::unique_ptr<Params>> loaded =
-        Params::load(*manifest, paths, loadOptions);
+        Params::load(*manifest, *paths, loadOptions);
     if (!loaded)
       return loaded.error();
     *params = new nm_params{std::move(*loaded), hashManifest(*manifest)};

@@ -9,6 +9,7 @@
 #define NM_LIB_RUNTIME_CAPISUPPORT_H
 
 #include "Support.h"
+#include "nm/Runtime/Params.h"
 #include "nm/Runtime/Weight.h"
 #include "nm/Runtime/Writer.h"
 #include "nm/Runtime/nm_runtime.h"
@@ -16,6 +17,11 @@
 struct nm_error {
   nm_status status;
   std::string message;
+};
+
+struct nm_params {
+  std::unique_ptr<nm::rt::Params> impl;
+  uint64_t manifestHash;
 };
 
 namespace nm::rt {
@@ -101,6 +107,9 @@ struct COptions {
 };
 /// `options` may be null.
 Result<COptions> readOptions(const nm_params_options *options);
+
+/// The checkpoints of a caller, by scope.
+Result<std::vector<ScopePath>> readScopes(const nm_scope *scopes, size_t count);
 
 } // namespace nm::rt
 

@@ -8,29 +8,10 @@
 #ifndef NM_LIB_RUNTIME_CACHE_H
 #define NM_LIB_RUNTIME_CACHE_H
 
-#include "Memory.h"
+#include "PackedFile.h"
 #include "nm/Runtime/Params.h"
 
 namespace nm::rt {
-
-/// Hash of a buffer: not cryptographic, but any damage changes it.
-uint64_t checksum(const void *data, uint64_t bytes);
-
-/// One parameter of a cache file. An absent one was not packed.
-struct CacheEntry {
-  bool present = false;
-  const unsigned char *values = nullptr;
-  const unsigned char *metadata = nullptr;
-  int64_t valuesBytes = 0;
-  int64_t metadataBytes = 0;
-  std::string maskSource;
-};
-
-struct CacheContents {
-  std::vector<CacheEntry> entries;
-  /// Keeps the mapping alive.
-  std::shared_ptr<const void> owner;
-};
 
 /// What packed buffers depend on beside the checkpoints' content, as text:
 /// paths and scopes, manifest, mask options, version of the layouts. One cache
@@ -51,13 +32,13 @@ unsigned cacheMode(const std::vector<const Checkpoint *> &checkpoints);
 
 /// Maps a cache file. Fails when it is missing, stale (another key) or damaged;
 /// the message says which.
-Result<CacheContents> readCache(const std::string &path,
-                                const std::string &key);
+Result<PackedContents> readCache(const std::string &path,
+                                 const std::string &key);
 
 /// Writes a cache file atomically, with these permission bits at most.
 Status writeCache(const std::string &path, unsigned mode,
                   const std::string &key,
-                  const std::vector<CacheEntry> &entries);
+                  const std::vector<PackedEntry> &entries);
 
 } // namespace nm::rt
 

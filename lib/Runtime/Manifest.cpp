@@ -108,6 +108,21 @@ std::string printManifest(const Manifest &manifest) {
   return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
+Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec) {
+  if (spec.layout.kind == LayoutKind::Dense)
+    return std::vector<ParamPart>{{0, spec.shape}};
+  PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
+  Result<StorageShapes> shapes =
+      storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n, pattern.m,
+                    elementBytes(spec.dtype));
+  if (!shapes)
+    return shapes.error();
+  std::vector<ParamPart> parts{{0, shapes->values.shape}};
+  if (shapes->metadata.present())
+    parts.push_back({1, shapes->metadata.shape});
+  return parts;
+}
+
 } // namespace nm::rt
 
 uint64_t nm::rt::hashManifest(const Manifest &manifest) {

@@ -171,6 +171,60 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
   });
 }
 
+/// Kernels also read what pads the rows and blocks of a panel.
+static Status verifyPadding(const StoredParts &parts,
+                            const FiberGeometry &geometry,
+                            const std::string &name) {
+  PanelGeometry panel(parts.spec, geometry);
+  int64_t shared = parts.spec.kind == LayoutKind::Shared ? parts.spec.rows : 1;
+  const int64_t cols = parts.spec.cols;
+  for (int64_t b = 0; b < panel.numBlocks(); ++b) {
+    PanelBlock block = panel.block(b);
+    int64_t first = block.base / shared;
+    int64_t count = panel.paddedRows() * block.slots / shared;
+    const unsigned char *from = parts.metadata + first * 2;
+    bool isLegal = true;
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t offset = loadUnaligned<uint16_t>(from + i * 2);
+      isLegal &= offset < std::max<int64_t>(block.length, 1) * cols &&
+                 offset % cols == 0;
+    }
+    if (!isLegal)
+      return makeError(Errc::Format, "tensor ", quote(name),
+                       ": metadata of layout ", parts.spec.str(),
+                       " points outside of a block");
+  }
+  return {};
+}
+
+Status verifyStored(const WeightDesc &desc, const LayoutSpec &spec,
+                    const void *values, const void *metadata,
+                    const std::string &name) {
+  return guarded([&]() -> Status {
+    NM_RETURN_IF_ERROR(checkDesc(desc, spec));
+    if (spec.kind == LayoutKind::Dense || desc.n == desc.m)
+      return {};
+    FiberGeometry geometry(desc.shape, desc.axis, desc.n, desc.m);
+    if (geometry.rows == 0 || geometry.length == 0)
+      return {};
+    StoredParts parts{
+        spec, static_cast<unsigned char *>(const_cast<void *>(values)),
+        static_cast<unsigned char *>(const_cast<void *>(metadata))};
+    DriverResult result =
+        dispatchElement(elementBytes(desc.dtype), [&](auto zero) {
+          using U = decltype(zero);
+          return forEachTile<U>(geometry, rowMultiple(spec, geometry),
+                                [&](FiberTile<U> &tile) {
+                                  readStored(parts, desc.dtype, geometry, tile);
+                                });
+        });
+    NM_RETURN_IF_ERROR(faultStatus(result.fault, desc, name, spec));
+    if (spec.kind == LayoutKind::Panel || spec.kind == LayoutKind::Shared)
+      return verifyPadding(parts, geometry, name);
+    return {};
+  });
+}
+
 Status convert(const WeightDesc &desc, const LayoutSpec &from,
                const void *fromValues, const void *fromMetadata,
                const LayoutSpec &to, void *toValues, void *toMetadata) {

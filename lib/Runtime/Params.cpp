@@ -51,7 +51,7 @@ private:
   Error overFull(const ParamSpec &spec, const Weight &weight,
                  const Error &error) const;
   std::string cachePath(const std::string &name) const;
-  bool takeCache(const CacheContents &contents);
+  bool takeCache(const PackedContents &contents);
   void storeCache(const std::string &path, unsigned mode,
                   const std::string &key, const std::string &why);
 };
@@ -237,11 +237,11 @@ std::string ParamsLoader::cachePath(const std::string &name) const {
   return path + "." + hash + ".nmcache";
 }
 
-bool ParamsLoader::takeCache(const CacheContents &contents) {
+bool ParamsLoader::takeCache(const PackedContents &contents) {
   if (contents.entries.size() != manifest.params.size())
     return false;
   for (size_t i = 0; i < contents.entries.size(); ++i) {
-    const CacheEntry &entry = contents.entries[i];
+    const PackedEntry &entry = contents.entries[i];
     if (!entry.present)
       continue;
     const ParamSpec &spec = manifest.params[i];
@@ -254,7 +254,7 @@ bool ParamsLoader::takeCache(const CacheContents &contents) {
       return false;
   }
   for (size_t i = 0; i < contents.entries.size(); ++i) {
-    const CacheEntry &entry = contents.entries[i];
+    const PackedEntry &entry = contents.entries[i];
     if (!entry.present)
       continue;
     result->list[i] = {entry.valuesBytes ? entry.values : nullptr,
@@ -269,7 +269,7 @@ bool ParamsLoader::takeCache(const CacheContents &contents) {
 
 void ParamsLoader::storeCache(const std::string &path, unsigned mode,
                               const std::string &key, const std::string &why) {
-  std::vector<CacheEntry> entries(result->list.size());
+  std::vector<PackedEntry> entries(result->list.size());
   for (size_t i = 0; i < entries.size(); ++i) {
     const Param &param = result->list[i];
     if (packed[i])
@@ -306,7 +306,7 @@ Result<std::unique_ptr<Params>> ParamsLoader::run() {
       return identity.error();
     key = std::move(*identity);
     path = cachePath(name);
-    Result<CacheContents> contents = readCache(path, key);
+    Result<PackedContents> contents = readCache(path, key);
     if (contents)
       hit = takeCache(*contents);
     if (!contents && contents.error().code != Errc::NotFound)

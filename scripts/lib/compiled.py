@@ -88,7 +88,7 @@ class Model:
         if done.returncode:
             raise Error(done.stderr.strip())
         header = pathlib.Path(f"{stem}.h").read_text()
-        name, parameters = re.search(r"static inline int nm_call_(\w+)\((.*?)\) \{", header).groups()
+        name, parameters = re.search(r"\bint nm_call_(\w+)\((.*?)\)(?=;|\n)", header).groups()
         arguments, self.sizes, inputs, self.ranks = [], 0, 0, []
         for parameter in parameters.split(", "):
             if parameter.startswith("const struct nm_params"):

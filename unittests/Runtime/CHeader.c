@@ -8,6 +8,7 @@
 /* The public headers are C: this file only has to compile and link. */
 #include "nm/Runtime/nm_recipe.h"
 #include "nm/Runtime/nm_runtime.h"
+#include "nm/nm_model.h"
 
 size_t nm_test_c_header(void) {
   nm_params_options options;

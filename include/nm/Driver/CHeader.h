@@ -20,7 +20,7 @@ struct Exported {
 };
 
 /// The header of an object or library made by nm-compile: descriptor types,
-/// one prototype and one inline wrapper for each function. `name` is the file
+/// the prototypes of each function. `name` is the file
 /// name of the library, for comments and the include guard; `prefix` stands
 /// before the name of every function.
 llvm::Expected<std::string> generateCHeader(StringRef name,

@@ -10,6 +10,7 @@
 
 #include "nm/Driver/Signature.h"
 #include "nm/Runtime/Params.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 
 namespace mlir::nm::driver {
@@ -33,6 +34,10 @@ llvm::Error addEntryPoint(llvm::Module &module, const Signature &function,
 /// with what `args` point to and returns null, or why it failed.
 llvm::Error addInvoke(llvm::Module &module, StringRef suffix);
 StringRef invokeName();
+
+/// Calls `entry` with the values that the array of pointers `slots` points to.
+llvm::Value *callWithSlots(llvm::IRBuilderBase &b, llvm::Function *entry,
+                           llvm::Value *slots);
 
 } // namespace mlir::nm::driver
 

@@ -15,15 +15,6 @@
 
 namespace mlir::nm::driver {
 
-/// The storage parts of a parameter in the order in which they are passed.
-struct ParamPart {
-  /// 0 is values, 1 is metadata.
-  int part;
-  std::vector<int64_t> shape;
-};
-llvm::Expected<std::vector<ParamPart>>
-getParamParts(const ::nm::rt::ParamSpec &spec);
-
 /// Order statistics of timed runs, in milliseconds.
 struct Timing {
   int runs = 0;

@@ -136,6 +136,8 @@ struct CodeOptions : CompileOptions, ProofOptions {
   EmitKind emit = EmitKind::Execute;
   /// Empty is standard output, for the texts.
   std::string outputFile;
+  /// Where the packed parameters go; empty: nowhere.
+  std::string weightsFile;
   /// Before the names of functions in symbols and in the C header.
   std::string prefix;
   /// Compiler driver that links libraries; empty: the first one found.

@@ -51,6 +51,8 @@ struct Signature {
   std::string name;
   std::vector<Argument> arguments;
   std::vector<ValueType> results;
+  /// The `nm.name` attributes of the results, else "result<index>".
+  std::vector<std::string> resultNames;
   /// Why the function cannot be called from outside; empty when it can.
   std::string unsupported;
 

@@ -70,6 +70,12 @@ Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
 Status unpack(const WeightDesc &desc, const LayoutSpec &spec,
               const void *values, const void *metadata, void *dense);
 
+/// Whether the metadata names legal positions only, padding included: kernels
+/// that read it then stay within their operands. The values may be anything.
+Status verifyStored(const WeightDesc &desc, const LayoutSpec &spec,
+                    const void *values, const void *metadata,
+                    const std::string &name);
+
 /// From one layout to another; either may be dense. The positions that the
 /// source stores are those that the target stores.
 Status convert(const WeightDesc &desc, const LayoutSpec &from,

@@ -44,6 +44,15 @@ Result<Manifest> parseManifest(std::string_view json);
 /// The JSON that parseManifest reads.
 std::string printManifest(const Manifest &manifest);
 
+/// A storage part of a parameter: 0 is values, 1 is metadata.
+struct ParamPart {
+  int part;
+  std::vector<int64_t> shape;
+};
+
+/// The parts in the order in which compiled code takes them.
+Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec);
+
 /// Tells manifests apart: FNV-1a over printManifest, never 0.
 uint64_t hashManifest(const Manifest &manifest);
 
@@ -77,6 +86,12 @@ public:
   static Result<std::unique_ptr<Params>>
   load(const Manifest &manifest, const std::vector<ScopePath> &scopes,
        const ParamsOptions &options = {});
+  /// From the packed weights of a compiled model (PackedWeights.h), mapped.
+  /// Fails where the file lacks a parameter in the layout that `manifest` asks
+  /// for, where its parts are damaged, and where their metadata names positions
+  /// that there are not.
+  static Result<std::unique_ptr<Params>> open(const Manifest &manifest,
+                                              const std::string &path);
   ~Params();
 
   size_t size() const { return list.size(); }
@@ -88,6 +103,7 @@ public:
 private:
   Params();
   friend class ParamsLoader;
+  friend class PackedLoader;
 
   std::vector<Param> list;
   std::vector<std::shared_ptr<const void>> owners;

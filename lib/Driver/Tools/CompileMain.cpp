@@ -70,6 +70,9 @@ static void addOutput(CommandLine &line, CodeOptions &options) {
        {"attacc", EmitKind::Program,
         "program of the accelerator that --target names (.nmb)"},
        {"attacc-asm", EmitKind::ProgramAssembly, "the same as assembly (.s)"}});
+  line.text("weights", options.weightsFile, "file",
+            "pack the parameters into this file (.nmw), which nm_model_load "
+            "and nm_params_open map");
   line.text("prefix", options.prefix, "name",
             "stands before the names of functions in symbols and header, so "
             "that models link into one program");
@@ -88,6 +91,7 @@ int driver::compileMain(int argc, char **argv) {
                    llvmVersion());
   line.example("nm-compile model.mlir --params model.safetensors -o "
                "libmodel.so");
+  line.example("nm-compile model.onnx --weights model.nmw -o model.so");
   line.example("nm-compile model.onnx --target=aarch64-neon -o model.o");
   line.example("nm-compile model.mlir --target=edge -o model.nmb");
   line.paragraph("Libraries and objects come with a C header of the same "

@@ -11,7 +11,8 @@
 // RUN: nm-compile %s --emit=obj -o %t/f.o
 // RUN: llvm-nm --extern-only --defined-only --format=just-symbols %t/f.o | FileCheck %s --check-prefix=SYMBOLS
 // SYMBOLS-NOT: {{.}}
-// SYMBOLS: nm_ciface_f
+// SYMBOLS: nm_call_f
+// SYMBOLS-NEXT: nm_ciface_f
 // SYMBOLS-NEXT: nm_error_f
 // SYMBOLS-NEXT: nm_manifest_f
 // SYMBOLS-NOT: {{.}}
@@ -22,7 +23,7 @@
 // HEADER: extern const char nm_manifest_f[];
 // HEADER: const char *nm_error_f(void);
 // HEADER: int nm_ciface_f(nm_memref_2d *result0, const nm_memref_2d *x);
-// HEADER: static inline int nm_call_f(const float *x, int64_t x_size0, nm_memref_2d *result0) {
+// HEADER: int nm_call_f(const float *x, int64_t x_size0, nm_memref_2d *result0);
 
 // No temporary files stay behind, and problems of linking are reported.
 // RUN: nm-compile %s --emit=so -o %t/libf.so && ls %t | FileCheck %s --check-prefix=FILES

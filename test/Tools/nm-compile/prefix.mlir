@@ -4,7 +4,8 @@
 // RUN: nm-compile %t/two.mlir --emit=obj --prefix=two_ -o %t/two.o
 // RUN: llvm-nm --extern-only --defined-only --format=just-symbols %t/one.o | FileCheck %s --check-prefix=SYMBOLS
 // SYMBOLS-NOT: {{.}}
-// SYMBOLS: nm_ciface_one_f
+// SYMBOLS: nm_call_one_f
+// SYMBOLS-NEXT: nm_ciface_one_f
 // SYMBOLS-NEXT: nm_error_one_f
 // SYMBOLS-NEXT: nm_manifest_one_f
 // SYMBOLS-NOT: {{.}}

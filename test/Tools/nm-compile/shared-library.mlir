@@ -14,7 +14,7 @@
 // HEADER: #include "nm/Runtime/nm_runtime.h"
 // HEADER: params: 1 checkpoint parameters, loaded by nm_params_load with the text
 // HEADER: nm_manifest_linear
-// HEADER: static inline int nm_call_linear(const float *x, int64_t x_size0, const struct nm_params *params, nm_memref_2d *result0)
+// HEADER: int nm_call_linear(const float *x, int64_t x_size0, const struct nm_params *params, nm_memref_2d *result0)
 // HEADER: int nm_ciface_a_b(int64_t *result0, int64_t x)
 // HEADER-NEXT: __asm__("nm_ciface_a.b");
 

@@ -39,7 +39,7 @@ def check(made, sizes, total):
     if not error < 1e-5:
         failures.append(f"{made.name} {sizes}: off by {error:.2e}")
     header = run("m.onnx", *options, "--emit=obj", "-o", "m.o")
-    sizes_left = open("m.h").read().split("nm_call_")[-1].split("{")[0].count("_size")
+    sizes_left = open("m.h").read().split("int nm_call_")[-1].split(")")[0].count("_size")
     if sizes_left != total:
         failures.append(f"{made.name} {sizes}: {sizes_left} sizes are open, expected {total}: {header.stderr}")
 

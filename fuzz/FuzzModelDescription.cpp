@@ -1,0 +1,25 @@
+//===- FuzzModelDescription.cpp - What compiled libraries say of themselves -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// A description that parses must print to one that parses to the same.
+#include "FuzzUtil.h"
+#include "nm/Runtime/ModelDescription.h"
+
+using namespace nm::rt;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::string_view text(reinterpret_cast<const char *>(data), size);
+  Result<ModelDescription> description = parseDescription(text, "fuzz");
+  fuzz::checkError(description);
+  if (!description)
+    return 0;
+  std::string printed = printDescription(*description);
+  Result<ModelDescription> again = parseDescription(printed, "fuzz");
+  if (!again || printDescription(*again) != printed)
+    std::abort();
+  return 0;
+}

@@ -1,0 +1,55 @@
+//===- ModelDescription.h - What a compiled library says of itself -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_RUNTIME_MODELDESCRIPTION_H
+#define NM_RUNTIME_MODELDESCRIPTION_H
+
+#include "nm/Runtime/DType.h"
+#include "nm/Runtime/Result.h"
+#include <string>
+#include <vector>
+
+namespace nm::rt {
+
+/// A tensor or a scalar that crosses the boundary of a compiled function.
+struct ModelValue {
+  std::string name;
+  DType dtype = DType::Unknown;
+  /// Passed by value.
+  bool isScalar = false;
+  /// kDynamicSize where the size is known at the call only.
+  std::vector<int64_t> shape;
+};
+
+constexpr int64_t kDynamicSize = -1;
+
+struct ModelFunction {
+  std::string name;
+  /// What follows nm_invoke_ and nm_manifest_ in the library's symbols.
+  std::string symbol;
+  std::vector<ModelValue> inputs, outputs;
+};
+
+/// What the symbol kDescriptionSymbol of a compiled library says.
+struct ModelDescription {
+  static constexpr int kVersion = 1;
+  /// The processor: "x86_64" and "avx2", "fma", ... that the code needs.
+  std::string arch;
+  std::vector<std::string> features;
+  std::vector<ModelFunction> functions;
+};
+
+constexpr char kDescriptionSymbol[] = "nm_model_description";
+
+std::string printDescription(const ModelDescription &description);
+/// Errors name the field; `where` begins the message.
+Result<ModelDescription> parseDescription(std::string_view text,
+                                          const std::string &where);
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_MODELDESCRIPTION_H

@@ -1,0 +1,83 @@
+//===- ModelDescription.cpp - What a compiled library says of itself -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Runtime/ModelDescription.h"
+#include "Support.h"
+#include "nm/Runtime/Tensor.h"
+#include "nm/Support/Json.h"
+#include "nm/Support/JsonReader.h"
+
+namespace nm::rt {
+
+using nlohmann::ordered_json;
+using support::JsonReader;
+
+static ordered_json toJson(const std::vector<ModelValue> &values) {
+  ordered_json list = ordered_json::array();
+  for (const ModelValue &value : values)
+    list.push_back({{"name", value.name},
+                    {"dtype", std::string(dtypeName(value.dtype))},
+                    {"scalar", value.isScalar},
+                    {"shape", value.shape}});
+  return list;
+}
+
+std::string printDescription(const ModelDescription &description) {
+  ordered_json functions = ordered_json::array();
+  for (const ModelFunction &function : description.functions)
+    functions.push_back({{"name", function.name},
+                         {"symbol", function.symbol},
+                         {"inputs", toJson(function.inputs)},
+                         {"outputs", toJson(function.outputs)}});
+  ordered_json document = {{"version", ModelDescription::kVersion},
+                           {"arch", description.arch},
+                           {"features", description.features},
+                           {"functions", std::move(functions)}};
+  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+static void readValue(JsonReader &reader, ModelValue &value) {
+  reader.text("name", value.name);
+  reader.word("dtype", "a dtype such as \"f32\"", [&](const std::string &word) {
+    value.dtype = parseDType(word);
+    return value.dtype != DType::Unknown;
+  });
+  reader.flag("scalar", value.isScalar, support::Need::Required);
+  reader.integers("shape", value.shape, kDynamicSize, INT64_MAX,
+                  size_t(kMaxRank));
+}
+
+static void readFunction(JsonReader &reader, ModelFunction &function) {
+  reader.text("name", function.name);
+  reader.text("symbol", function.symbol);
+  auto read = [&](const char *name, std::vector<ModelValue> &values) {
+    reader.objects(name, 0, SIZE_MAX, [&](JsonReader &inner, size_t) {
+      readValue(inner, values.emplace_back());
+    });
+  };
+  read("inputs", function.inputs);
+  read("outputs", function.outputs);
+}
+
+Result<ModelDescription> parseDescription(std::string_view text,
+                                          const std::string &where) {
+  ModelDescription description;
+  Status status = support::readJsonObject(text, where, [&](JsonReader &reader) {
+    int version = ModelDescription::kVersion;
+    reader.integer("version", version, version, version);
+    reader.text("arch", description.arch);
+    reader.texts("features", description.features, 256);
+    reader.objects("functions", 0, SIZE_MAX, [&](JsonReader &inner, size_t) {
+      readFunction(inner, description.functions.emplace_back());
+    });
+  });
+  if (!status)
+    return status.error();
+  return description;
+}
+
+} // namespace nm::rt

@@ -1,0 +1,308 @@
+//===- ModelRun.cpp - Compiled models are run -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Model.h"
+#include "Support.h"
+#include "nm/Runtime/Tensor.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+/// "[2, ?]".
+static std::string typeString(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") +
+            (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
+  return text + "]";
+}
+
+static std::string shapeOf(const nm_value &value) {
+  return value.shape || value.rank == 0
+             ? typeString({value.shape, value.shape + value.rank})
+             : "of " + std::to_string(value.rank) + " dimensions";
+}
+
+static size_t wordsOf(const ModelValue &type) {
+  return type.isScalar ? 1 : 3 + 2 * type.shape.size();
+}
+
+/// Elements of a shape whose product was checked or that is small.
+static Result<int64_t> bytesOf(const nm_value &value, DType dtype) {
+  int64_t bytes = elementBytes(dtype);
+  bool isEmpty = false;
+  for (size_t i = 0; i < value.rank; ++i) {
+    if (value.shape[i] < 0)
+      return makeError(Errc::Argument, "a size is ", value.shape[i]);
+    isEmpty |= value.shape[i] == 0;
+    if (value.shape[i] > 1 && mulOverflow(bytes, value.shape[i], bytes))
+      return makeError(Errc::Argument, "more bytes than there can be");
+  }
+  return isEmpty ? 0 : bytes;
+}
+
+/// Row-major without gaps; dimensions of size 1 have free strides.
+static bool isRowMajor(const nm_value &value) {
+  if (!value.strides)
+    return true;
+  int64_t expected = 1;
+  for (size_t i = value.rank; i-- > 0;) {
+    if (value.shape[i] == 0)
+      return true;
+    if (value.shape[i] > 1 && value.strides[i] != expected)
+      return false;
+    expected *= std::max<int64_t>(value.shape[i], 1);
+  }
+  return true;
+}
+
+/// What is common to inputs and to memory for outputs: the element type and the
+/// shape that are expected, any size where it is negative. Names are the
+/// caller's to add.
+static Status checkValue(DType dtype, const int64_t *shape, size_t rank,
+                         const nm_value &value) {
+  if (value.dtype != static_cast<nm_dtype>(dtype))
+    return makeError(Errc::Mismatch, "has element type ",
+                     nm_dtype_name(value.dtype), ", expected ",
+                     dtypeName(dtype));
+  bool fits = value.rank == rank && (value.shape || !rank);
+  for (size_t i = 0; fits && i < rank; ++i)
+    fits = shape[i] < 0 || shape[i] == value.shape[i];
+  if (!fits)
+    return makeError(Errc::Mismatch, "has shape ", shapeOf(value),
+                     ", expected ", typeString({shape, shape + rank}));
+  Result<int64_t> bytes = bytesOf(value, dtype);
+  if (!bytes)
+    return makeError(bytes.error().code, "has shape ", shapeOf(value), ": ",
+                     bytes.error().message);
+  if (!isRowMajor(value))
+    return makeError(Errc::Mismatch, "has strides ",
+                     typeString({value.strides, value.strides + rank}),
+                     " for shape ", shapeOf(value),
+                     ", expected row-major ones; copy it to contiguous memory");
+  if (*bytes != 0 && !value.data)
+    return makeError(Errc::Argument, "has no data");
+  if (value.bytes < size_t(*bytes))
+    return makeError(Errc::Argument, "has ", value.bytes,
+                     " bytes of memory, expected ", *bytes, " for shape ",
+                     shapeOf(value));
+  return {};
+}
+
+static Error named(const char *kind, const ModelValue &type,
+                   const ModelFunction &function, const Error &error) {
+  return makeError(error.code, kind, " ", quote(type.name), " of ",
+                   quote(function.name), " ", error.message);
+}
+
+static Status checkInput(const ModelFunction &function, size_t index,
+                         const nm_value &value) {
+  const ModelValue &type = function.inputs[index];
+  Status status =
+      checkValue(type.dtype, type.shape.data(), type.shape.size(), value);
+  return status ? status
+                : Status(named("input", type, function, status.error()));
+}
+
+std::unique_ptr<Model::Context> Model::borrow() {
+  std::unique_ptr<Context> context;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (!contexts.empty()) {
+      context = std::move(contexts.back());
+      contexts.pop_back();
+    }
+  }
+  if (!context)
+    context = std::make_unique<Context>();
+  pool->drain(context->workspace);
+  return context;
+}
+
+void Model::bringBack(std::unique_ptr<Context> context) {
+  context->workspace.reset();
+  std::lock_guard<std::mutex> lock(mutex);
+  contexts.push_back(std::move(context));
+}
+
+void Model::fillSlots(size_t number, const nm_value *const *inputs,
+                      Context &context) const {
+  const ModelFunction &function = functions()[number];
+  const Prepared &shared = prepared[number];
+  size_t words = 0;
+  for (const auto *list : {&function.outputs, &function.inputs})
+    for (const ModelValue &type : *list)
+      words += wordsOf(type);
+  // Slots point into both: no reallocation from here.
+  context.words.assign(words + 1, 0);
+  context.pointers.resize(function.outputs.size() + function.inputs.size());
+  context.slots.clear();
+  context.resultAt.clear();
+  uint64_t *at = context.words.data();
+  void **pointer = context.pointers.data();
+  auto addPointer = [&](void *target) {
+    *pointer = target;
+    context.slots.push_back(pointer++);
+  };
+  for (const ModelValue &type : function.outputs) {
+    context.resultAt.push_back(size_t(at - context.words.data()));
+    addPointer(at);
+    at += wordsOf(type);
+  }
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    const ModelValue &type = function.inputs[i];
+    const nm_value &value = *inputs[i];
+    if (type.isScalar) {
+      std::memcpy(at, value.data, size_t(elementBytes(type.dtype)));
+      context.slots.push_back(at);
+    } else {
+      auto address = reinterpret_cast<uint64_t>(value.data);
+      at[0] = at[1] = address;
+      uint64_t stride = 1;
+      for (size_t d = value.rank; d-- > 0;) {
+        at[3 + d] = uint64_t(value.shape[d]);
+        at[3 + value.rank + d] = stride;
+        stride *= uint64_t(value.shape[d]);
+      }
+      addPointer(at);
+    }
+    at += wordsOf(type);
+  }
+  if (shared.descriptors.empty())
+    return;
+  *at = shared.hash;
+  context.slots.push_back(at);
+  for (void *const &descriptor : shared.pointers)
+    context.slots.push_back(const_cast<void **>(&descriptor));
+}
+
+/// Row-major bytes of a result into memory of the caller.
+static Status copyStrided(const ModelValue &type, const uint64_t *words,
+                          const void *data, void *to) {
+  size_t rank = type.shape.size();
+  TensorView view;
+  view.dtype = type.dtype;
+  view.data = static_cast<const unsigned char *>(data);
+  view.shape.assign(words + 3, words + 3 + rank);
+  view.strides.assign(words + 3 + rank, words + 3 + 2 * rank);
+  Result<Tensor> dense = toContiguous(Tensor{view, nullptr});
+  if (!dense)
+    return dense.error();
+  if (int64_t bytes = view.bytes())
+    std::memcpy(to, dense->view.data, size_t(bytes));
+  return {};
+}
+
+Status Model::copyResult(const ModelFunction &function, size_t index,
+                         const uint64_t *words, const nm_value &output) {
+  const ModelValue &type = function.outputs[index];
+  size_t rank = type.shape.size(), bytes = size_t(elementBytes(type.dtype));
+  auto *sizes = reinterpret_cast<const int64_t *>(words + 3);
+  Status status = checkValue(type.dtype, sizes, rank, output);
+  if (!status)
+    return named("memory for output", type, function, status.error());
+  if (type.isScalar) {
+    std::memcpy(output.data, words, bytes);
+    return {};
+  }
+  const void *data =
+      reinterpret_cast<const unsigned char *>(words[1]) + words[2] * bytes;
+  nm_value result = {};
+  result.rank = rank;
+  result.shape = sizes;
+  result.strides = sizes + rank;
+  if (!isRowMajor(result))
+    return copyStrided(type, words, data, output.data);
+  for (size_t d = 0; d < rank; ++d)
+    bytes *= words[3 + d];
+  if (bytes != 0)
+    std::memcpy(output.data, data, bytes);
+  return {};
+}
+
+void Model::giveResult(const ModelValue &type, const uint64_t *words,
+                       Context &context, nm_value &output) {
+  size_t rank = type.shape.size();
+  auto elem = size_t(elementBytes(type.dtype));
+  Block *block = nullptr;
+  const void *data = words;
+  size_t bytes = elem;
+  if (!type.isScalar) {
+    for (size_t d = 0; d < rank; ++d)
+      bytes *= words[3 + d];
+    data = reinterpret_cast<const unsigned char *>(words[1]) + words[2] * elem;
+    block = context.workspace.find(reinterpret_cast<const void *>(words[0]));
+  }
+  // A scalar, an argument or a constant that is a result: a copy is given.
+  if (!block) {
+    block = context.workspace.take(bytes);
+    if (bytes)
+      std::memcpy(block->memory.get(), data, bytes);
+    data = block->memory.get();
+  }
+  for (size_t d = 0; d < rank; ++d) {
+    block->shape[d] = int64_t(words[3 + d]);
+    block->strides[d] = int64_t(words[3 + rank + d]);
+  }
+  block->home = pool;
+  output.dtype = static_cast<nm_dtype>(type.dtype);
+  output.rank = rank;
+  output.shape = block->shape;
+  output.strides = block->strides;
+  output.data = const_cast<void *>(data);
+  output.bytes = bytes;
+  output.owner = context.workspace.detach(block).release();
+}
+
+void releaseResult(void *owner) {
+  std::unique_ptr<Block> block(static_cast<Block *>(owner));
+  if (!block)
+    return;
+  std::shared_ptr<BlockPool> home = std::move(block->home);
+  home->give(std::move(block));
+}
+
+Status Model::takeResults(const ModelFunction &function, Context &context,
+                          nm_value *const *outputs) {
+  // Copies first: a block that is two results is still there for both.
+  for (bool copies : {true, false})
+    for (size_t i = 0; i < function.outputs.size(); ++i) {
+      const uint64_t *words = context.words.data() + context.resultAt[i];
+      if (bool(outputs[i]->data) != copies)
+        continue;
+      if (copies)
+        NM_RETURN_IF_ERROR(copyResult(function, i, words, *outputs[i]));
+      else
+        giveResult(function.outputs[i], words, context, *outputs[i]);
+    }
+  return {};
+}
+
+Status Model::run(size_t number, const nm_value *const *inputs,
+                  nm_value *const *outputs) {
+  const ModelFunction &function = functions()[number];
+  for (size_t i = 0; i < function.inputs.size(); ++i)
+    NM_RETURN_IF_ERROR(checkInput(function, i, *inputs[i]));
+  std::unique_ptr<Context> context = borrow();
+  Status status;
+  try {
+    fillSlots(number, inputs, *context);
+    if (const char *reason =
+            library->entry(number)(&context->workspace, context->slots.data()))
+      status = makeError(Errc::Mismatch, "function ", quote(function.name),
+                         " was not run to its end: ", reason);
+    else
+      status = takeResults(function, *context, outputs);
+  } catch (...) {
+    bringBack(std::move(context));
+    throw;
+  }
+  bringBack(std::move(context));
+  return status;
+}
+
+} // namespace nm::rt

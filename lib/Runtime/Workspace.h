@@ -1,0 +1,81 @@
+//===- Workspace.h - Memory of calls of compiled functions -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_RUNTIME_WORKSPACE_H
+#define NM_LIB_RUNTIME_WORKSPACE_H
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace nm::rt {
+
+/// What compiled code asks for memory during a call on the thread that makes
+/// it; the entry nm_invoke_<function> takes one. Compiled code knows this
+/// layout (lib/Driver/WorkspaceHooks.cpp).
+struct WorkspaceHooks {
+  /// Aligned to 64 bytes; null when there is no memory.
+  void *(*allocate)(WorkspaceHooks *self, size_t bytes) = nullptr;
+  /// What allocate gave; null does nothing.
+  void (*release)(WorkspaceHooks *self, void *memory) = nullptr;
+};
+
+class BlockPool;
+
+/// Memory that is used again by later calls.
+struct Block {
+  std::shared_ptr<unsigned char> memory;
+  size_t bytes = 0;
+  /// Of the result that lies in it.
+  int64_t shape[32], strides[32];
+  /// Where it goes when the caller is done with the result.
+  std::shared_ptr<BlockPool> home;
+};
+
+/// The blocks of one call after the other. A call that asks for the sizes of
+/// the one before allocates nothing; one that asks for more gives smaller
+/// blocks up, so that what is kept is about what the largest call needs.
+class Workspace : public WorkspaceHooks {
+public:
+  Workspace();
+
+  /// Throws std::bad_alloc.
+  Block *take(size_t bytes);
+  /// A block of take that is not used any more.
+  void give(Block *block);
+  /// The live block at an address; null if there is none.
+  Block *find(const void *memory) const;
+  /// A live block leaves for good: somebody else owns it.
+  std::unique_ptr<Block> detach(Block *block);
+  /// A block that left comes back.
+  void adopt(std::unique_ptr<Block> block);
+  /// Nothing is used any more.
+  void reset();
+
+  size_t heldBytes() const;
+
+private:
+  std::vector<std::unique_ptr<Block>> idle, live;
+};
+
+/// Blocks that callers gave back, on whatever thread.
+class BlockPool {
+public:
+  void give(std::unique_ptr<Block> block);
+  /// All of them into a workspace.
+  void drain(Workspace &workspace);
+
+private:
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Block>> blocks;
+};
+
+} // namespace nm::rt
+
+#endif // NM_LIB_RUNTIME_WORKSPACE_H

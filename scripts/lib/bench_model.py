@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Times whole models against ONNX Runtime: the same ONNX file, results compared first.
 
-One process, interleaved, minima and medians. Models are those of test/Import/Onnx/Inputs/transformers.py with random
-weights; a pruned one is written pruned, and both runtimes are given that file. ONNX Runtime computes every
+One process, interleaved, minima and medians. Models are those of transformers.py and seq2seq.py in
+test/Import/Onnx/Inputs with random weights; a pruned one is written pruned, and both runtimes are given that file. ONNX Runtime computes every
 pattern as dense, so it is timed once. $NM_ONNXRUNTIME names its library; without, nm is timed alone.
 """
 
@@ -23,7 +23,10 @@ import compiled
 import onnxruntime
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/Import/Onnx/Inputs"))
+import seq2seq  # noqa: E402
 import transformers  # noqa: E402
+
+REAL = transformers.REAL | seq2seq.REAL
 
 TOLERANCE = 1e-4  # of the largest result
 REST_S = 0.3  # OpenMP's threads spin for 200 ms after a parallel region, which would slow the other runtime
@@ -32,7 +35,7 @@ REST_S = 0.3  # OpenMP's threads spin for 200 ms after a parallel region, which 
 def cases(names, lengths, batch):
     """(title, function of sizes that makes the model, sizes)."""
     for name in names:
-        sizes = transformers.REAL[name]
+        sizes = REAL[name]
         if name == "bert":
             for n in lengths:
                 yield f"bert, length {n}", functools.partial(transformers.bert, batch=batch, length=n), sizes
@@ -43,6 +46,16 @@ def cases(names, lengths, batch):
                        functools.partial(transformers.gpt2, batch=batch, steps=1, past=n), sizes)
         elif name == "vit":
             yield "vit", functools.partial(transformers.vit, batch=batch), sizes
+        elif name == "whisper":
+            decoder = functools.partial(seq2seq.whisper_decoder, batch=batch)
+            yield "whisper encoder", functools.partial(seq2seq.whisper_encoder, batch=batch), sizes
+            yield "whisper decoder, prompt of 4", functools.partial(decoder, steps=4), sizes
+            for n in lengths:
+                n = min(n, sizes.places - 1)
+                yield f"whisper, one token after {n}", functools.partial(decoder, steps=1, past=n), sizes
+        elif name == "t5":
+            for n in lengths:
+                yield f"t5, {n} to 16", functools.partial(seq2seq.t5, batch=batch, length=n, steps=16), sizes
         else:
             for n in lengths:
                 yield f"llama, prompt of {n}", functools.partial(transformers.llama, batch=batch, steps=n), sizes
@@ -135,7 +148,7 @@ class Bench:
         options = self.options
         if options.layers:
             sizes.layers = options.layers
-        made = make(sizes)
+        made = make(sizes, **({"opset": options.opset} if options.opset else {}))
         paths = self.files(made, folder)
         models, errors = {}, {}
         fixed = [] if options.dynamic else [f"--size={name}={size}" for name, size in made.symbols.items()]
@@ -219,12 +232,13 @@ def main():
         return print_peak(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="scripts/bench model", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="bert", help="of bert, gpt2, vit, llama; with commas")
+    parser.add_argument("--models", default="bert", help=f"of {', '.join(REAL)}; with commas")
     parser.add_argument("--lengths", type=numbers, default=[128, 512])
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--patterns", default="dense,2:4,1:4")
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--layers", type=int, help="instead of the model's")
+    parser.add_argument("--opset", type=int, help="operator set of the file, instead of the one each model is written in")
     parser.add_argument("--dynamic", action="store_true", help="code for every batch and length, not for these alone")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--turns", type=int, default=4, help="timed calls of a runtime in each round")
@@ -234,8 +248,8 @@ def main():
     options = parser.parse_args()
     options.patterns = options.patterns.split(",")
     names = options.models.split(",")
-    if unknown := set(names) - set(transformers.REAL):
-        parser.error(f"found model '{min(unknown)}', expected of {', '.join(transformers.REAL)}")
+    if unknown := set(names) - set(REAL):
+        parser.error(f"found model '{min(unknown)}', expected of {', '.join(REAL)}")
     if options.quick:
         options.rounds, options.turns, options.lengths = 1, 2, options.lengths[:1]
     bench = Bench(options)

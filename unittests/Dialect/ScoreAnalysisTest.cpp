@@ -26,11 +26,12 @@ protected:
   }
 
   /// Analyses a region of the lines `body`, which yields %r. %s is the logit,
-  /// %i and %j the positions, %h the head, %e an operand over heads; there are
-  /// the constants %minf, %zero, %c2, %c4, %lowest and %cap (3.0).
-  ScoreAnalysis analyze(StringRef body) {
+  /// %i and %j the positions, %h the head, %e an operand over heads, %length
+  /// one over the batch; there are the constants %minf, %zero, %c2, %c4,
+  /// %lowest and %cap (3.0).
+  ScoreAnalysis analyze(StringRef body, bool takesBatchValues = false) {
     std::string text = R"(
-      func.func @f(%q: tensor<1x2x8x4xf32>, %slopes: tensor<2xf32>,
+      func.func @f(%q: tensor<1x2x8x4xf32>, %slopes: tensor<2xf32>, %lengths: tensor<1xi64>,
                    %o: tensor<1x2x8x4xf32>) -> tensor<1x2x8x4xf32> {
         %minf = arith.constant 0xFF800000 : f32
         %lowest = arith.constant 0xFF7FFFFF : f32
@@ -41,8 +42,9 @@ protected:
         %x = flat.attention
             ins(%q, %q, %q : tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>)
             outs(%o : tensor<1x2x8x4xf32>)
-            score operands(%slopes : tensor<2xf32>) maps [affine_map<(b, h, i, j) -> (h)>] {
-        ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %e: f32):
+            score operands(%slopes, %lengths : tensor<2xf32>, tensor<1xi64>)
+              maps [affine_map<(b, h, i, j) -> (h)>, affine_map<(b, h, i, j) -> (b)>] {
+        ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %e: f32, %length: i64):
     )" + body.str() +
                        R"(
           flat.yield %r : f32
@@ -54,7 +56,7 @@ protected:
     ScoreAnalysis result;
     if (module)
       module->walk([&](AttentionOp op) {
-        result = analyzeScore(op);
+        result = analyzeScore(op, takesBatchValues);
         logit = op.getScore().front().getArgument(0);
         operand = op.getScore().front().getArgument(5);
       });
@@ -234,6 +236,79 @@ TEST_F(ScoreAnalysisTest, SoftCap) {
       %r = arith.mulf %t, %k : f32)");
   EXPECT_FALSE(result.softCap);
   EXPECT_TRUE(result.isGeneric);
+}
+
+/// Numbers of a sequence bound its keys; whoever does not ask for them is told
+/// that the window is not all.
+TEST_F(ScoreAnalysisTest, BoundsOfSequences) {
+  // Key < n, and key <= query + max(n - 4, 0): decoding behind padding.
+  const char *body = R"(%l = arith.index_cast %length : i64 to index
+      %in = arith.cmpi slt, %j, %l : index
+      %d = arith.subi %l, %c4 : index
+      %z = arith.constant 0 : index
+      %m = arith.maxsi %d, %z : index
+      %p = arith.addi %i, %m : index
+      %c = arith.cmpi sge, %p, %j : index
+      %a = arith.andi %in, %c : i1
+      %r = arith.select %a, %s, %minf : f32)";
+  ScoreAnalysis result = analyze(body);
+  EXPECT_FALSE(result.isWindowExact);
+  EXPECT_TRUE(result.endKeys.empty());
+  EXPECT_FALSE(result.hasWindow());
+
+  result = analyze(body, /*takesBatchValues=*/true);
+  EXPECT_TRUE(result.isIdentity());
+  ASSERT_EQ(result.endKeys.size(), 2u);
+  EXPECT_FALSE(result.endKeys[0].followsQuery);
+  EXPECT_EQ(result.endKeys[0].sign, 1);
+  EXPECT_EQ(result.endKeys[0].constant, 0);
+  EXPECT_TRUE(result.endKeys[1].followsQuery);
+  EXPECT_TRUE(
+      isa_and_nonnull<arith::MaxSIOp>(result.endKeys[1].term.getDefiningOp()));
+  EXPECT_EQ(result.endKeys[1].constant, 1);
+
+  // 5 - n <= key: a first key that falls with n; and key > 2.
+  result = analyze(R"(%l = arith.index_cast %length : i64 to index
+      %c5 = arith.constant 5 : index
+      %t = arith.addi %j, %l : index
+      %x = arith.cmpi sle, %c5, %t : index
+      %y = arith.cmpi sgt, %j, %c2 : index
+      %a = arith.andi %x, %y : i1
+      %r = arith.select %a, %s, %minf : f32)",
+                   true);
+  EXPECT_TRUE(result.isIdentity());
+  ASSERT_EQ(result.firstKeys.size(), 2u);
+  EXPECT_EQ(result.firstKeys[0].sign, -1);
+  EXPECT_EQ(result.firstKeys[0].constant, 5);
+  EXPECT_FALSE(result.firstKeys[1].term);
+  EXPECT_EQ(result.firstKeys[1].constant, 3);
+}
+
+/// What is no bound of consecutive keys by a number of the sequence.
+TEST_F(ScoreAnalysisTest, NoBoundsOfSequences) {
+  for (const char *condition : {
+           // of the head, not the sequence
+           "%l = arith.fptosi %e : f32 to i64\n"
+           "%x = arith.index_cast %l : i64 to index\n"
+           "%c = arith.cmpi slt, %j, %x : index",
+           // twice the key
+           "%x = arith.index_cast %length : i64 to index\n"
+           "%t = arith.addi %j, %j : index\n"
+           "%c = arith.cmpi slt, %t, %x : index",
+           // two numbers, of which one has the sign of the other side
+           "%x = arith.index_cast %length : i64 to index\n"
+           "%t = arith.addi %j, %x : index\n"
+           "%c = arith.cmpi slt, %t, %b : index",
+           // unsigned: a negative number is beyond all
+           "%x = arith.index_cast %length : i64 to index\n"
+           "%c = arith.cmpi ult, %j, %x : index",
+       }) {
+    ScoreAnalysis result = analyze(
+        std::string(condition) + "\n%r = arith.select %c, %s, %minf : f32",
+        /*takesBatchValues=*/true);
+    EXPECT_FALSE(result.isWindowExact) << condition;
+    EXPECT_FALSE(result.hasWindow()) << condition;
+  }
 }
 
 TEST_F(ScoreAnalysisTest, NothingElse) {

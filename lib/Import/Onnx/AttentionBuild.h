@@ -50,6 +50,12 @@ Heads headsFirst(NodeEmit &n, const Heads &heads);
 /// One head's keys after those of a cache, [B, H, past + N, D].
 Heads appended(NodeEmit &n, Val &past, const Heads &heads);
 
+/// A cache of `size` rows in each batch and head, [B, G, size, D]: as many of
+/// `past` (null: none) as `starts` says for the batch, [B] of index values, the
+/// rows [B, G, N, D] behind them, then zeros.
+Val extendCache(NodeEmit &n, Val *past, Val &rows, Val &starts,
+                OpFoldResult size);
+
 /// [B, H, N, E] or [B, N, H, E].
 FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan);
 

@@ -285,52 +285,6 @@ LogicalResult scatterNd(NodeEmit &n) {
                  });
 }
 
-/// Rows of a cache that are replaced by those of an update, from a place of
-/// their own in each batch.
-LogicalResult tensorScatter(NodeEmit &n) {
-  if (failed(n.needs(2)))
-    return failure();
-  Val &past = *n.in(0), &update = *n.in(1);
-  FailureOr<int64_t> axis = n.axis(n.intOr("axis", -2), past.rank());
-  if (failed(axis))
-    return failure();
-  if (*axis == 0 || update.rank() != past.rank())
-    return n.fail("the axis is the batch, or cache and update differ in rank");
-  StringRef mode = n.stringOr("mode", "linear");
-  if (mode != "linear" && mode != "circular")
-    return n.fail("mode is '" + mode + "', expected linear or circular");
-  Value cache = n.tensor(past), rows = n.tensor(update);
-  Value size = n.index(past.shape[*axis]), count = n.index(update.shape[*axis]);
-  Value starts = n.has(2) ? n.tensor(*n.in(2)) : Value();
-  if (starts && n.in(2)->rank() != 1)
-    return n.fail("write_indices have rank " + Twine(n.in(2)->rank()) +
-                  ", expected 1");
-  return n.set(n.generate(
-      past.type, past.shape,
-      [&](OpBuilder &b, Location loc, ValueRange place) -> Value {
-        Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-        Value start = zero;
-        if (starts)
-          start = arith::IndexCastOp::create(
-              b, loc, b.getIndexType(),
-              tensor::ExtractOp::create(b, loc, starts, place[0]));
-        Value row = arith::SubIOp::create(b, loc, place[*axis], start);
-        if (mode == "circular") {
-          Value wrapped = arith::AddIOp::create(
-              b, loc, arith::RemSIOp::create(b, loc, row, size), size);
-          row = arith::RemSIOp::create(b, loc, wrapped, size);
-        }
-        Value written = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                              row, count);
-        SmallVector<Value> from(place);
-        from[*axis] = arith::SelectOp::create(b, loc, written, row, zero);
-        return arith::SelectOp::create(
-            b, loc, written,
-            tensor::ExtractOp::create(b, loc, rows, from).getResult(),
-            tensor::ExtractOp::create(b, loc, cache, place).getResult());
-      }));
-}
-
 LogicalResult oneHot(NodeEmit &n) {
   if (failed(n.needs(3)))
     return failure();

@@ -306,39 +306,6 @@ LogicalResult multiHead(NodeEmit &n) {
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));
 }
 
-/// A cache [B, G, P, D] with new rows [B, N, G, D] put at each batch's length.
-Val updated(NodeEmit &n, Val *past, Heads &fresh, Val &starts,
-            OpFoldResult size) {
-  Heads first = headsFirst(n, fresh);
-  Val rows = first.value;
-  Dims shape{rows.shape[0], rows.shape[1], size, rows.shape[3]};
-  Value source = n.tensor(rows), begin = n.tensor(starts);
-  Value cache = past ? n.tensor(*past) : Value();
-  Value count = n.index(rows.shape[2]);
-  return n.generate(
-      rows.type, shape, [&](OpBuilder &b, Location loc, ValueRange place) {
-        Scalar s(b, loc);
-        Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-        Value start =
-            tensor::ExtractOp::create(b, loc, begin, ValueRange{place[0]});
-        Value row = arith::SubIOp::create(b, loc, place[2], start);
-        Value isNew = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                            row, count);
-        SmallVector<Value> from(place);
-        from[2] = s.select(isNew, row, zero);
-        Value added = tensor::ExtractOp::create(b, loc, source, from);
-        Value rest = s.number(added, 0);
-        if (cache) {
-          Value isOld = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                              place[2], start);
-          from[2] = s.select(isOld, place[2], zero);
-          rest = s.select(isOld, tensor::ExtractOp::create(b, loc, cache, from),
-                          rest);
-        }
-        return s.select(isNew, added, rest);
-      });
-}
-
 LogicalResult groupQuery(NodeEmit &n) {
   if (!n.has(0) || !n.has(5) || !n.has(6))
     return n.fail("needs a query, seqlens_k and total_sequence_length");
@@ -430,8 +397,10 @@ LogicalResult groupQuery(NodeEmit &n) {
   OpFoldResult size = total->front();
   if (n.has(3))
     size = n.compute(Emit::Arith::Max, n.in(3)->shape[2], size);
-  plan.k = {updated(n, n.in(3), plan.k, starts, size), false};
-  plan.v = {updated(n, n.in(4), plan.v, starts, size), false};
+  for (auto [part, past] : {std::pair(&plan.k, 3), std::pair(&plan.v, 4)}) {
+    Heads rows = headsFirst(n, *part);
+    *part = {extendCache(n, n.in(past), rows.value, starts, size), false};
+  }
   (void)n.set(plan.k.value, 1);
   (void)n.set(plan.v.value, 2);
   plan.offset = n.size(0);

@@ -125,6 +125,9 @@ void addQuantization(OperatorTable &table);
 void addControl(OperatorTable &table);
 void addMicrosoft(OperatorTable &table);
 
+/// Rows of the table in files of their own.
+LogicalResult tensorScatter(NodeEmit &n);
+
 /// The branch of an If, inlined.
 FailureOr<SmallVector<Val>> importBranch(NodeEmit &node,
                                          const pb::Graph &graph);

@@ -116,3 +116,37 @@ func.func @causal(%q: memref<1x1x512x64xf32>, %k: memref<1x1x512x64xf32>, %v: me
   }
   return
 }
+
+// -----
+
+// Lengths of sequences: keys behind a sequence's last are not visited, whether a
+// comparison names the length or the position of a query that stands at its end.
+// REMARK: keys and values are streamed{{.*}}kernel=decoding
+// CHECK-LABEL: func @lengths(
+// CHECK: scf.for %[[B:.+]] = %{{.+}} to %c2
+// CHECK: %[[L:.+]] = memref.load %arg3[%[[B]]]
+// CHECK: %[[I:.+]] = arith.index_cast %[[L]]
+// CHECK: arith.minsi %[[I]], %c1099511627776
+// CHECK: arith.subi %[[I]], %c1
+// CHECK: %[[END:.+]] = arith.minsi %{{[0-9]+}}, %{{[0-9]+}} : index
+// CHECK: %[[LIVE:.+]] = arith.maxsi %[[END]], %c0
+// CHECK: arith.minsi %[[LIVE]], %c64
+// CHECK-NOT: arith.cmpi sle
+// CHECK: return
+func.func @lengths(%q: memref<2x4x1x8xf32>, %k: memref<2x4x64x8xf32>, %v: memref<2x4x64x8xf32>, %n: memref<2xi64>, %o: memref<2x4x1x8xf32>) {
+  flat.attention ins(%q, %k, %v : memref<2x4x1x8xf32>, memref<2x4x64x8xf32>, memref<2x4x64x8xf32>)
+      outs(%o : memref<2x4x1x8xf32>) score operands(%n : memref<2xi64>) maps [affine_map<(b, h, i, j) -> (b)>] {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %len: i64):
+    %c1 = arith.constant 1 : index
+    %ninf = arith.constant 0xFF800000 : f32
+    %l = arith.index_cast %len : i64 to index
+    %in = arith.cmpi slt, %j, %l : index
+    %before = arith.subi %l, %c1 : index
+    %at = arith.addi %i, %before : index
+    %causal = arith.cmpi sle, %j, %at : index
+    %both = arith.andi %in, %causal : i1
+    %r = arith.select %both, %s, %ninf : f32
+    flat.yield %r : f32
+  }
+  return
+}

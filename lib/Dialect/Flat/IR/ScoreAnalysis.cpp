@@ -18,26 +18,34 @@ namespace {
 /// Far from overflow, far beyond any sequence.
 constexpr int64_t kLimit = int64_t(1) << 40;
 
-/// query * i + key * j + constant.
+/// query * i + key * j + constant + sign * term.
 struct Linear {
   int64_t query = 0, key = 0, constant = 0;
+  Value term = {};
+  int64_t sign = 0;
 
+  /// Two terms do not combine: see isSmall.
   Linear combine(const Linear &other, int64_t factor) const {
-    return {query + factor * other.query, key + factor * other.key,
-            constant + factor * other.constant};
+    Linear sum{query + factor * other.query, key + factor * other.key,
+               constant + factor * other.constant, term ? term : other.term,
+               term ? sign : factor * other.sign};
+    if (term && other.term)
+      sum.sign = kLimit;
+    return sum;
   }
-  bool isConstant() const { return query == 0 && key == 0; }
+  bool isConstant() const { return query == 0 && key == 0 && !term; }
   bool isSmall() const {
     return std::abs(query) < 16 && std::abs(key) < 16 &&
-           std::abs(constant) < kLimit;
+           std::abs(constant) < kLimit && std::abs(sign) <= 1;
   }
 };
 
 class Analyzer {
 public:
-  explicit Analyzer(Block &block)
-      : score(block.getArgument(0)), query(block.getArgument(3)),
-        key(block.getArgument(4)) {}
+  Analyzer(AttentionOp op, bool takesBatchValues)
+      : block(op.getScore().front()), takesBatchValues(takesBatchValues),
+        maps(op.getScoreMapArray()), score(block.getArgument(0)),
+        query(block.getArgument(3)), key(block.getArgument(4)) {}
 
   void run(Value yielded) {
     result.value = yielded;
@@ -49,6 +57,39 @@ public:
   ScoreAnalysis result;
 
 private:
+  /// Whether `value` depends on the batch alone, and computing it has no other
+  /// effect.
+  bool followsBatch(Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value);
+        argument && argument.getOwner() == &block) {
+      unsigned number = argument.getArgNumber();
+      if (number < 5)
+        return number == 1;
+      AffineMap map = maps[number - 5];
+      return !map.isFunctionOfDim(1) && !map.isFunctionOfDim(2) &&
+             !map.isFunctionOfDim(3);
+    }
+    Operation *def = value.getDefiningOp();
+    if (!def || def->getBlock() != &block)
+      return true;
+    auto [known, isNew] = ofBatch.try_emplace(value, false);
+    if (!isNew)
+      return known->second;
+    bool follows = def->getNumRegions() == 0 && isMemoryEffectFree(def) &&
+                   llvm::all_of(def->getOperands(), [&](Value operand) {
+                     return followsBatch(operand);
+                   });
+    return ofBatch[value] = follows;
+  }
+
+  /// Whether `value` is a number of the batch that positions are compared with.
+  bool isTerm(Value value) {
+    Type type = value.getType();
+    return takesBatchValues &&
+           (type.isIndex() || type.isInteger(32) || type.isInteger(64)) &&
+           followsBatch(value);
+  }
+
   std::optional<Linear> linear(Value value) {
     if (value == query)
       return Linear{1, 0, 0};
@@ -60,6 +101,8 @@ private:
         return std::nullopt;
       return Linear{0, 0, constant.getSExtValue()};
     }
+    if (isTerm(value))
+      return Linear{0, 0, 0, value, 1};
     Operation *def = value.getDefiningOp();
     if (!def)
       return std::nullopt;
@@ -96,10 +139,26 @@ private:
 
   /// Notes `l <= 0` if it bounds key - query.
   bool addBound(const Linear &l) {
-    if (l.query != -l.key || std::abs(l.key) != 1)
+    if (!l.isSmall() || std::abs(l.key) != 1)
+      return false;
+    if (takesBatchValues && (l.term || l.query == 0))
+      return addBatchBound(l);
+    if (l.query != -l.key || l.term)
       return false;
     // key - query <= -constant, or query - key <= -constant.
     limit(l.key == 1 ? result.right : result.left, -l.constant);
+    return true;
+  }
+
+  /// The same where it bounds the key by numbers of the batch as well.
+  bool addBatchBound(const Linear &l) {
+    if (l.query != 0 && l.query != -l.key)
+      return false;
+    bool followsQuery = l.query != 0;
+    if (l.key == 1)
+      result.endKeys.push_back({followsQuery, l.term, -l.sign, 1 - l.constant});
+    else
+      result.firstKeys.push_back({followsQuery, l.term, l.sign, l.constant});
     return true;
   }
 
@@ -129,7 +188,7 @@ private:
       // 0 <= a < constant in one comparison; or two positions, which are never
       // negative.
       bool isWindow = b->isConstant() && b->constant >= 0;
-      if (!isWindow && !(isPosition(*a) && isPosition(*b)))
+      if (a->term || (!isWindow && !(isPosition(*a) && isPosition(*b))))
         return false;
       if (isWindow && !addBound(Linear().combine(*a, -1)))
         return false;
@@ -150,7 +209,7 @@ private:
   }
 
   static bool isPosition(const Linear &l) {
-    return l.query >= 0 && l.key >= 0 && l.constant >= 0;
+    return l.query >= 0 && l.key >= 0 && l.constant >= 0 && !l.term;
   }
 
   /// Notes that `condition` (or its opposite) holds of every key that is seen;
@@ -293,6 +352,10 @@ private:
     }
   }
 
+  Block &block;
+  bool takesBatchValues;
+  SmallVector<AffineMap> maps;
+  DenseMap<Value, bool> ofBatch;
   Value score, query, key;
   DenseMap<std::pair<Value, Value>, bool> dependence;
 };
@@ -331,11 +394,10 @@ std::optional<std::pair<double, Value>> mlir::flat::matchSoftCap(Value value) {
   return std::nullopt;
 }
 
-ScoreAnalysis mlir::flat::analyzeScore(AttentionOp op) {
+ScoreAnalysis mlir::flat::analyzeScore(AttentionOp op, bool takesBatchValues) {
   if (!op.hasScoreRegion())
     return {};
-  Block &block = op.getScore().front();
-  Analyzer analyzer(block);
-  analyzer.run(block.getTerminator()->getOperand(0));
+  Analyzer analyzer(op, takesBatchValues);
+  analyzer.run(op.getScore().front().getTerminator()->getOperand(0));
   return analyzer.result;
 }

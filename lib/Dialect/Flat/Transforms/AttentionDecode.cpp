@@ -96,8 +96,9 @@ private:
     batch = ivs[0], kvHead = ivs[1];
     Value base = partBase(batch, kvHead, ivs[2]);
     // The keys that any query sees, and this part's share of them.
-    Value begin = problem.firstVisitedKey(b, b.index(0));
-    Value end = problem.endVisitedKey(b, b.sub(problem.rows, b.index(1)));
+    Value begin = problem.firstVisitedKey(b, batch, b.index(0));
+    Value end =
+        problem.endVisitedKey(b, batch, b.sub(problem.rows, b.index(1)));
     Value count = b.maxi(b.sub(end, begin), b.index(0));
     Value share = b.roundUp(b.ceilDiv(count, splits), lanes);
     first = b.min(b.add(begin, b.mul(ivs[2], share)), end);

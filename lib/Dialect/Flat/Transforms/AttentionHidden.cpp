@@ -33,8 +33,8 @@ public:
   Value rows(const AttentionProblem::HiddenOperand &operand, Value first,
              Value count, Value found) {
     Value last = b.add(first, b.sub(count, b.index(1)));
-    Value before = problem.firstLiveKey(b, last),
-          after = problem.endLiveKey(b, first);
+    Value before = problem.firstLiveKey(b, batch, last),
+          after = problem.endLiveKey(b, batch, first);
     auto scanRow = [&](Value row, Value known) {
       known = keys(operand, row, b.index(0), before, known);
       return keys(operand, row, after, problem.keys, known);
@@ -98,6 +98,7 @@ HiddenScan::HiddenScan(AttentionBuilder &b, const AttentionBlocking &blocking,
     : heads(problem.heads), blocks(b.ceilDiv(problem.rows, rows)) {
   if (problem.hidden.empty())
     return;
+  hasBatch = problem.windowFollowsBatch;
   for (const AttentionProblem::HiddenOperand &operand : problem.hidden) {
     hasBatch |= operand.dependsOn(AttentionOp::Batch);
     hasHead |= operand.dependsOn(AttentionOp::Head);

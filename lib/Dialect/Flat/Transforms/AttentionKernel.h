@@ -192,8 +192,11 @@ struct AttentionProblem {
   /// Replaces a vector of scaled logits; null: they stay.
   std::function<Value(AttentionBuilder &, Value, const Position &)> score;
   /// The first live key of a row and the one past the last, unclamped and both
-  /// non-decreasing in the row; null: all keys.
-  std::function<Value(AttentionBuilder &, Value)> firstKey, endKey;
+  /// non-decreasing in the row of a batch; null: all keys.
+  std::function<Value(AttentionBuilder &, Value batch, Value row)> firstKey,
+      endKey;
+  /// True if these depend on the batch.
+  bool windowFollowsBatch = false;
   /// Operands that are added to hidden keys too: NaN and infinity there make
   /// the row NaN, as minus infinity plus either is.
   struct HiddenOperand {
@@ -209,11 +212,11 @@ struct AttentionProblem {
   Value visitsAll;
 
   /// The same limited to [0, keys].
-  Value firstLiveKey(AttentionBuilder &b, Value row) const;
-  Value endLiveKey(AttentionBuilder &b, Value row) const;
+  Value firstLiveKey(AttentionBuilder &b, Value batch, Value row) const;
+  Value endLiveKey(AttentionBuilder &b, Value batch, Value row) const;
   /// Those between which keys are visited.
-  Value firstVisitedKey(AttentionBuilder &b, Value row) const;
-  Value endVisitedKey(AttentionBuilder &b, Value row) const;
+  Value firstVisitedKey(AttentionBuilder &b, Value batch, Value row) const;
+  Value endVisitedKey(AttentionBuilder &b, Value batch, Value row) const;
 
   bool isExponentScaled() const { return !score && !scaleValue && scale > 0; }
   /// What a difference of scores is multiplied with to be an exponent of two.

@@ -265,23 +265,59 @@ private:
 
 } // namespace
 
+static Value cloneOfBatch(AttentionBuilder &b, AttentionOp op, Value value,
+                          Value batch, IRMapping &mapping) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  Block &block = op.getScore().front();
+  if (auto argument = dyn_cast<BlockArgument>(value);
+      argument && argument.getOwner() == &block) {
+    if (argument.getArgNumber() == 1)
+      return batch;
+    unsigned number = argument.getArgNumber() - 5;
+    SmallVector<Value> at;
+    for (AffineExpr expr : op.getScoreMapArray()[number].getResults())
+      at.push_back(isa<AffineDimExpr>(expr) ? batch : b.index(0));
+    Value loaded = b.loadScalar(op.getScoreOperands()[number], at);
+    mapping.map(value, loaded);
+    return loaded;
+  }
+  Operation *def = value.getDefiningOp();
+  if (!def || def->getBlock() != &block)
+    return value;
+  for (Value operand : def->getOperands())
+    mapping.map(operand, cloneOfBatch(b, op, operand, batch, mapping));
+  b.clone(*def, mapping);
+  return mapping.lookup(value);
+}
+
+Value mlir::flat::emitOfBatch(AttentionBuilder &b, AttentionOp op, Value value,
+                              Value batch) {
+  IRMapping mapping;
+  return cloneOfBatch(b, op, value, batch, mapping);
+}
+
 //===----------------------------------------------------------------------===//
 // From products to exponents
 //===----------------------------------------------------------------------===//
 
-Value AttentionProblem::firstLiveKey(AttentionBuilder &b, Value row) const {
-  return firstKey ? b.clamp(firstKey(b, row), keys) : b.index(0);
+Value AttentionProblem::firstLiveKey(AttentionBuilder &b, Value batch,
+                                     Value row) const {
+  return firstKey ? b.clamp(firstKey(b, batch, row), keys) : b.index(0);
 }
-Value AttentionProblem::endLiveKey(AttentionBuilder &b, Value row) const {
-  return endKey ? b.clamp(endKey(b, row), keys) : keys;
+Value AttentionProblem::endLiveKey(AttentionBuilder &b, Value batch,
+                                   Value row) const {
+  return endKey ? b.clamp(endKey(b, batch, row), keys) : keys;
 }
 
-Value AttentionProblem::firstVisitedKey(AttentionBuilder &b, Value row) const {
-  Value first = firstLiveKey(b, row);
+Value AttentionProblem::firstVisitedKey(AttentionBuilder &b, Value batch,
+                                        Value row) const {
+  Value first = firstLiveKey(b, batch, row);
   return visitsAll && firstKey ? b.select(visitsAll, b.index(0), first) : first;
 }
-Value AttentionProblem::endVisitedKey(AttentionBuilder &b, Value row) const {
-  Value end = endLiveKey(b, row);
+Value AttentionProblem::endVisitedKey(AttentionBuilder &b, Value batch,
+                                      Value row) const {
+  Value end = endLiveKey(b, batch, row);
   return visitsAll && endKey ? b.select(visitsAll, keys, end) : end;
 }
 
@@ -314,12 +350,13 @@ Value mlir::flat::emitFinalScore(AttentionBuilder &b,
   };
   using Predicate = arith::CmpIPredicate;
   Value isLive =
-      b.cmp(Predicate::slt, lane, bound(problem.endLiveKey(b, position.row)));
+      b.cmp(Predicate::slt, lane,
+            bound(problem.endLiveKey(b, position.batch, position.row)));
   if (problem.firstKey)
     isLive = arith::AndIOp::create(
         b, isLive,
         b.cmp(Predicate::sge, lane,
-              bound(problem.firstLiveKey(b, position.row))));
+              bound(problem.firstLiveKey(b, position.batch, position.row))));
   AttentionProblem::Position place = position;
   if (!problem.hidden.empty()) {
     place.isSeen = isLive;

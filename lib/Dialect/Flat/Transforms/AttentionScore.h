@@ -20,6 +20,10 @@ namespace mlir::flat {
 Value emitRegion(AttentionBuilder &b, AttentionOp op, Value logits,
                  const AttentionProblem::Position &position, Value keys,
                  Value yielded);
+/// A value of the region of `op`, or from outside, that depends on the batch
+/// alone.
+Value emitOfBatch(AttentionBuilder &b, AttentionOp op, Value value,
+                  Value batch);
 /// The mask of `op`, applied to `scores`.
 Value emitMask(AttentionBuilder &b, AttentionOp op, Value scores,
                const AttentionProblem::Position &position, Value keys);

@@ -63,10 +63,12 @@ public:
   }
 
 private:
-  Value firstKey(Value row) { return problem.firstLiveKey(b, row); }
-  Value endKey(Value row) { return problem.endLiveKey(b, row); }
-  Value firstVisited(Value row) { return problem.firstVisitedKey(b, row); }
-  Value endVisited(Value row) { return problem.endVisitedKey(b, row); }
+  Value firstKey(Value row) { return problem.firstLiveKey(b, batch, row); }
+  Value endKey(Value row) { return problem.endLiveKey(b, batch, row); }
+  Value firstVisited(Value row) {
+    return problem.firstVisitedKey(b, batch, row);
+  }
+  Value endVisited(Value row) { return problem.endVisitedKey(b, batch, row); }
   void allocate() {
     // Row statistics are computed for `lanes` rows at a time.
     int64_t padded = (blocking.rows + lanes - 1) / lanes * lanes;

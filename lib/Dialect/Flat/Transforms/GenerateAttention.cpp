@@ -154,25 +154,60 @@ struct GenerateAttentionPass
     return problem;
   }
 
+  /// The largest of the first keys and the smallest of those behind the last.
+  static void describeWindow(AttentionOp op, const ScoreAnalysis &analysis,
+                             AttentionProblem &problem) {
+    SmallVector<WindowBound> firstKeys(analysis.firstKeys),
+        endKeys(analysis.endKeys);
+    if (analysis.left)
+      firstKeys.push_back({true, {}, 0, -*analysis.left});
+    if (analysis.right)
+      endKeys.push_back({true, {}, 0, *analysis.right + 1});
+    for (const WindowBound &bound :
+         llvm::concat<const WindowBound>(firstKeys, endKeys))
+      problem.windowFollowsBatch |= bound.term != nullptr;
+    auto combine = [op](const SmallVector<WindowBound> &bounds, bool isFirst) {
+      return [=](AttentionBuilder &b, Value batch, Value row) {
+        Value result;
+        for (const WindowBound &bound : bounds) {
+          Value key = emitBound(b, op, bound, batch, row);
+          result = !result   ? key
+                   : isFirst ? b.maxi(result, key)
+                             : b.min(result, key);
+        }
+        return result;
+      };
+    };
+    if (!firstKeys.empty())
+      problem.firstKey = combine(firstKeys, true);
+    if (!endKeys.empty())
+      problem.endKey = combine(endKeys, false);
+  }
+
+  static Value emitBound(AttentionBuilder &b, AttentionOp op,
+                         const WindowBound &bound, Value batch, Value row) {
+    // No position is that large: an open bound in disguise.
+    Value key = b.index(std::clamp(bound.constant, -kFarthest, kFarthest));
+    if (bound.followsQuery) {
+      if (op.getOffset())
+        key = b.add(op.getOffset(), key);
+      key = b.add(row, key);
+    }
+    if (!bound.term)
+      return key;
+    Value term = emitOfBatch(b, op, bound.term, batch);
+    if (!term.getType().isIndex())
+      term = arith::IndexCastOp::create(b, b.getIndexType(), term);
+    term = b.maxi(b.min(term, b.index(kFarthest)), b.index(-kFarthest));
+    return bound.sign > 0 ? b.add(key, term) : b.sub(key, term);
+  }
+
   /// What the analysis found: the keys that a row sees at all, and what is left
   /// to compute for them.
   void describeScore(AttentionBuilder &b, AttentionOp op,
                      AttentionProblem &problem) {
-    ScoreAnalysis analysis = analyzeScore(op);
-    Value offset = op.getOffset();
-    auto bound = [offset](int64_t distance) {
-      // No position is that large: an open bound in disguise.
-      distance = std::clamp(distance, -kFarthest, kFarthest);
-      return [=](AttentionBuilder &builder, Value row) {
-        if (offset)
-          row = builder.add(offset, row);
-        return builder.add(row, distance);
-      };
-    };
-    if (analysis.left)
-      problem.firstKey = bound(-*analysis.left);
-    if (analysis.right)
-      problem.endKey = bound(*analysis.right + 1);
+    ScoreAnalysis analysis = analyzeScore(op, /*takesBatchValues=*/true);
+    describeWindow(op, analysis, problem);
     Value yielded, whole;
     if (op.hasScoreRegion()) {
       whole = op.getScore().front().getTerminator()->getOperand(0);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Whole models of transformers.py, small, through nm-run, dense and pruned, against NumPy in f64.
 
-usage: models.py FOLDER [bert|gpt2|vit|llama]
+usage: models.py FOLDER [bert|gpt2|vit|llama|whisper|t5]
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 
 import numpy
 
+from seq2seq import t5, whisper_decoder, whisper_encoder
 from transformers import Sizes, bert, gpt2, llama, prune, vit
 
 LAYERS = int(os.environ.get("NM_LAYERS", 1))
@@ -20,6 +21,11 @@ FORMS = {
     "gpt2": [lambda: gpt2(SMALL, 13, steps=5), lambda: gpt2(SMALL, 13, steps=1, past=6), lambda: gpt2(SMALL, 17)],
     "vit": [lambda: vit(Sizes(layers=LAYERS, words=10), 17), lambda: vit(Sizes(layers=LAYERS, words=10), 14)],
     "llama": [lambda: llama(SMALL)],
+    "whisper": [make for opset in (14, 17, 23) for make in (
+        lambda opset=opset: whisper_encoder(Sizes(layers=LAYERS, image=20, patch=8), opset),
+        lambda opset=opset: whisper_decoder(Sizes(layers=LAYERS, image=20), opset),
+        lambda opset=opset: whisper_decoder(Sizes(layers=LAYERS, image=20), opset, steps=1, past=6))],
+    "t5": [lambda opset=opset: t5(SMALL, opset) for opset in (14, 17, 23)],
 }
 PATTERNS = ["2:4"]
 

@@ -18,12 +18,25 @@
 
 namespace mlir::flat {
 
+/// A bound of the keys that a query sees: the query's absolute position if
+/// `followsQuery`, plus `sign` times `term` if there is one, plus `constant`.
+struct WindowBound {
+  bool followsQuery;
+  /// An integer of the region or from outside that depends on nothing but the
+  /// batch, such as the length of a sequence.
+  Value term;
+  int64_t sign, constant;
+};
+
 struct ScoreAnalysis {
   /// The query at absolute position p sees at most the keys from p - left to
   /// p + right, both inclusive; either side may be open. Causal attention has
   /// right = 0, a sliding window of w keys left = w - 1 and right = 0. Negative
   /// bounds are possible, and so are windows that hold no key.
   std::optional<int64_t> left, right;
+  /// What else the first key that is seen is at least, and the one behind the
+  /// last at most. Only if asked for.
+  SmallVector<WindowBound> firstKeys, endKeys;
   /// True if the query sees all keys of the window: then `value` says the
   /// score of a key within it, without the comparisons.
   bool isWindowExact = true;
@@ -47,7 +60,9 @@ struct ScoreAnalysis {
   /// True if something else happens to the logit.
   bool isGeneric = false;
 
-  bool hasWindow() const { return left || right; }
+  bool hasWindow() const {
+    return left || right || !firstKeys.empty() || !endKeys.empty();
+  }
   bool isCausal() const { return right == 0; }
   /// True if a seen key's score is its logit.
   bool isIdentity() const {
@@ -56,8 +71,10 @@ struct ScoreAnalysis {
 };
 
 /// Analyses the score region of `op`. The mask, `offset` and `length` do not
-/// enter: positions are absolute, as the region's arguments are.
-ScoreAnalysis analyzeScore(AttentionOp op);
+/// enter: positions are absolute, as the region's arguments are. With
+/// `takesBatchValues` comparisons with numbers of each sequence are bounds, too
+/// (firstKeys, endKeys); without, they make the window inexact.
+ScoreAnalysis analyzeScore(AttentionOp op, bool takesBatchValues = false);
 
 /// c and x of c * tanh(x / c).
 std::optional<std::pair<double, Value>> matchSoftCap(Value value);

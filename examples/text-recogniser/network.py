@@ -96,56 +96,16 @@ class Recogniser(torch.nn.Module):
         seen = next(node.output[0] for node in self.nodes if node.op_type == "AveragePool")
         return values[seen], values[self.nodes[-3].input[0]], values[self.nodes[-2].output[0]]
 
-    def save(self, path, products=True):
-        """The ONNX file with the weights of now, for nm: weights are initializers, which it takes for
-        parameters and looks for patterns in, and with `products` a convolution of one by one is the product
-        that it is: pixels [lines, height width, in] by weights [in, out]."""
+    def save(self, path):
+        """The ONNX file with the weights of now, each where it was."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
-        nodes, turned = [], set()
-        for node in model.graph.node:
-            if node.op_type == "Constant" and node.output[0] in self.places:
-                continue
-            if products and node.op_type == "Conv" and self.constants[node.input[1]].shape[2:].numel() == 1:
-                turned.add(node.input[1])
-                nodes += as_product(node, len(self.constants[node.input[1]]))
-            else:
-                nodes.append(node)
-        del model.graph.node[:]
-        model.graph.node.extend(nodes)
-        del model.graph.initializer[:]
+        tensors = {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
+        tensors.update({tensor.name: tensor for tensor in model.graph.initializer})
         for name, place in self.places.items():
-            weight = self.weights[place].detach()
-            if name in turned:
-                weight = weight.flatten(1).t()
-            model.graph.initializer.append(numpy_helper.from_array(weight.contiguous().numpy(), name))
+            weight = self.weights[place].detach().contiguous().numpy()
+            tensors[name].CopyFrom(numpy_helper.from_array(weight, name))
         onnx.save(model, str(path))
-
-
-def as_product(node, outputs):
-    """A convolution of one by one, stride one, as operators of products."""
-    x, name, result = node.input[0], node.output[0], node.output[0]
-    make = onnx.helper.make_node
-
-    def constant(values, of):
-        return make("Constant", [], [of], value=onnx.helper.make_tensor(of, onnx.TensorProto.INT64, [len(values)],
-                                                                        values))
-
-    nodes = [make("Shape", [x], [f"{name}.shape"]),
-             make("Slice", [f"{name}.shape"], [f"{name}.size"], axes=[0], starts=[2], ends=[4]),
-             constant([0, outputs], f"{name}.outputs"),
-             make("Concat", [f"{name}.outputs", f"{name}.size"], [f"{name}.to"], axis=0),
-             make("Slice", [f"{name}.shape"], [f"{name}.lines"], axes=[0], starts=[0], ends=[2]),
-             constant([-1], f"{name}.pixels"),
-             make("Concat", [f"{name}.lines", f"{name}.pixels"], [f"{name}.from"], axis=0),
-             make("Reshape", [x, f"{name}.from"], [f"{name}.flat"]),
-             make("Transpose", [f"{name}.flat"], [f"{name}.turned"], perm=[0, 2, 1]),
-             make("MatMul", [f"{name}.turned", node.input[1]], [f"{name}.product"])]
-    if len(node.input) > 2:
-        nodes.append(make("Add", [f"{name}.product", node.input[2]], [f"{name}.sum"]))
-    nodes.append(make("Transpose", [nodes[-1].output[0]], [f"{name}.back"], perm=[0, 2, 1]))
-    nodes.append(make("Reshape", [f"{name}.back", f"{name}.to"], [result]))
-    return nodes
 
 
 def conv(attributes, x, weight, bias=None):

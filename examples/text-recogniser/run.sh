@@ -101,7 +101,7 @@ run() { # name, model, then options
   echo "$name"
   "$build/bin/nm-run" "$work/$model.onnx" --input "$work/lines.npy" --output "$work/$name.npy" \
     --json "$work/$name.json" --threads "$threads" --repeat 3 "$@"
-  compared+=("$name=${model%-convolutions}")
+  compared+=("$name=$model")
 }
 run dense dense
 run one-shot one-shot
@@ -109,7 +109,6 @@ for method in ${methods//,/ }; do
   run "$method" "$method"
 done
 run "$method-as-dense" "$method" --dense
-run "$method-convolutions" "$method-convolutions"
 "$build/bin/nm-inspect" "$work/$method.onnx" | grep -E "name |$pattern"
 
 step "comparison"

@@ -144,7 +144,6 @@ def main():
         entry = {part: rate_of_errors(texts[part], sets[part][1]) for part in texts}
         results["models"][name] = {**entry, **more}
         network.save(arguments.output_dir / f"{name}.onnx")
-        network.save(arguments.output_dir / f"{name}-convolutions.onnx", products=False)
         print(f"{name}: {entry['test'][0]:.2f} ± {entry['test'][1]:.2f} % of the characters wrong", flush=True)
         return texts["test"]
 

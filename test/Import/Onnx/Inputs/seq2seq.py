@@ -17,7 +17,7 @@ from transformers import Builder, Model, Oracle, Sizes, gelu
 #: The published sizes of Whisper-base and T5-small.
 REAL = {
     "whisper": Sizes(512, 8, 2048, 51865, 448, 6, image=3000, patch=80, scale=0.02),
-    "t5": Sizes(512, 8, 2048, 32128, 512, 6, scale=0.05),
+    "t5": Sizes(512, 8, 2048, 32128, 512, 6, scale=0.02),
 }
 BUCKETS, FARTHEST = 32, 128
 

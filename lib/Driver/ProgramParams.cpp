@@ -144,6 +144,8 @@ llvm::Error driver::loadProgramParams(const isa::Program &program,
       *manifest, scopes, {options.mask, options.cache, options.cacheFolder});
   if (!params)
     return toError(params.error());
+  for (const std::string &note : (*params)->notes())
+    llvm::WithColor::note() << note << '\n';
   for (size_t i = 0; i != program.tensors.size(); ++i) {
     if (places[i] < 0)
       continue;

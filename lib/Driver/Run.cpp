@@ -25,6 +25,7 @@
 #include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/WithColor.h"
 #include <map>
 
 using namespace mlir;
@@ -230,6 +231,8 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
                        {options.mask, options.cache, options.cacheFolder});
   if (!loaded)
     return toError(loaded.error());
+  for (const std::string &note : (*loaded)->notes())
+    llvm::WithColor::note() << note << '\n';
   report.loadMs = watch.ms();
   params = std::move(*loaded);
   report.cacheState = params->cacheState();

@@ -261,3 +261,9 @@ extern "C" const char *nm_params_mask_source(const nm_params *params,
 extern "C" const char *nm_params_cache_state(const nm_params *params) {
   return params ? params->impl->cacheState().c_str() : "off";
 }
+
+extern "C" const char *nm_params_note(const nm_params *params, size_t index) {
+  if (!params || index >= params->impl->notes().size())
+    return nullptr;
+  return params->impl->notes()[index].c_str();
+}

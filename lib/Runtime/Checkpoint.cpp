@@ -124,7 +124,15 @@ static bool endsWith(std::string_view text, std::string_view suffix) {
 }
 
 /// What a file's content says that it is.
-enum class Content : uint8_t { Safetensors, Index, Npy, Zip, Onnx, Other };
+enum class Content : uint8_t {
+  Safetensors,
+  Index,
+  Npy,
+  Zip,
+  Gguf,
+  Onnx,
+  Other
+};
 
 static Content contentOf(const unsigned char *data, uint64_t size) {
   auto startsWith = [&](std::string_view magic) {
@@ -140,6 +148,8 @@ static Content contentOf(const unsigned char *data, uint64_t size) {
     return Content::Npy;
   if (startsWith("PK\x03\x04") || startsWith("PK\x05\x06"))
     return Content::Zip;
+  if (startsWith("GGUF"))
+    return Content::Gguf;
   if (startsWith("{"))
     return Content::Index;
   if (onnx::looksLikeModel(data, size))
@@ -156,6 +166,8 @@ std::string describeContent(const void *data, size_t size) {
     return "an array (npy)";
   case Content::Zip:
     return "a zip archive (npz, or a file of torch.save)";
+  case Content::Gguf:
+    return "a checkpoint (GGUF)";
   case Content::Index:
     return "JSON, such as the index of a checkpoint";
   case Content::Onnx: // a model that holds its own checkpoint
@@ -176,13 +188,11 @@ static bool isIndexName(const std::string &name) {
 /// The file that a folder stands for.
 static Result<std::string> fileOfFolder(const std::string &path) {
   std::error_code ignored;
-  for (const char *name :
-       {"model.safetensors.index.json", "model.safetensors"}) {
-    fs::path candidate = fs::path(path) / name;
-    if (fs::exists(candidate, ignored))
-      return candidate.string();
-  }
-  std::vector<std::string> found, indices;
+  auto within = [&](const char *name) { return fs::path(path) / name; };
+  for (const char *name : {"model.safetensors.index.json", "model.safetensors"})
+    if (fs::exists(within(name), ignored))
+      return within(name).string();
+  std::vector<std::string> found, indices, ggufs;
   std::error_code failed;
   for (fs::directory_iterator it(path, failed), end; !failed && it != end;
        it.increment(failed)) {
@@ -191,6 +201,8 @@ static Result<std::string> fileOfFolder(const std::string &path) {
       indices.push_back(name);
     else if (endsWith(name, ".safetensors"))
       found.push_back(name);
+    else if (endsWith(name, ".gguf"))
+      ggufs.push_back(name);
   }
   if (failed)
     return makeError(Errc::Io, path, ": cannot list: ", failed.message());
@@ -204,14 +216,13 @@ static Result<std::string> fileOfFolder(const std::string &path) {
                      "one of them");
   if (found.size() == 1)
     return found.front();
-  fs::path torch = fs::path(path) / "pytorch_model.bin";
-  if (found.empty() && fs::exists(torch, ignored))
-    return torch.string();
+  for (const char *name : {"pytorch_model.bin.index.json", "pytorch_model.bin"})
+    if (found.empty() && fs::exists(within(name), ignored))
+      return within(name).string();
+  if (found.empty() && ggufs.size() == 1)
+    return ggufs.front();
   const char *hint = "";
-  if (fs::exists(fs::path(path) / "pytorch_model.bin.index.json", ignored))
-    hint = "; its pytorch_model-*.bin are files of torch.save: convert them to "
-           "safetensors, or name one of them";
-  else if (fs::exists(fs::path(path) / "saved_model.pb", ignored))
+  if (fs::exists(within("saved_model.pb"), ignored))
     hint = "; a SavedModel of TensorFlow: write its arrays with numpy.savez";
   return makeError(Errc::NotFound, path, ": the folder holds ", found.size(),
                    " *.safetensors files and no model.safetensors.index.json, "
@@ -243,32 +254,38 @@ static Result<CheckpointPtr> openImage(const std::string &path, Format format,
   switch (format) {
   case Format::Safetensors:
     return openSafetensors(path, std::move(image));
-  case Format::ShardedSafetensors:
-    return openShardedSafetensors(path, std::move(image));
+  case Format::Sharded:
+    return openSharded(path, image);
   case Format::Npy:
     return openNpy(path, std::move(image));
   case Format::Npz:
   case Format::Torch:
     return openZip(path, image, format == Format::Npz, format == Format::Torch);
+  case Format::Gguf:
+    return openGguf(path, std::move(image));
   case Format::Onnx:
     return openOnnx(path, image);
   }
   return makeError(Errc::Argument, path, ": unknown format");
 }
 
-/// By content; where that says nothing the extension chooses whose message
-/// tells what is wrong with it.
-static Result<CheckpointPtr> openByContent(const std::string &path,
-                                           FileImage image) {
+Result<CheckpointPtr> openContainer(const std::string &path, FileImage image,
+                                    Shard shard) {
   switch (contentOf(image.data, image.size)) {
   case Content::Safetensors:
     return openSafetensors(path, std::move(image));
   case Content::Npy:
     return openNpy(path, std::move(image));
   case Content::Index:
-    return openShardedSafetensors(path, std::move(image));
+    if (shard == Shard::Yes)
+      return makeError(Errc::Format, path,
+                       ": JSON, expected a file of tensors: an index names it "
+                       "as a shard");
+    return openSharded(path, image);
   case Content::Zip:
     return openZip(path, image, false, false);
+  case Content::Gguf:
+    return openGguf(path, std::move(image));
   case Content::Onnx:
     return openOnnx(path, image);
   case Content::Other:
@@ -277,7 +294,7 @@ static Result<CheckpointPtr> openByContent(const std::string &path,
   std::string foreign = nameForeignFormat(image.data, image.size);
   bool isText = foreign.compare(0, 11, "a text file") == 0;
   if (isText && endsWith(path, ".json"))
-    return openShardedSafetensors(path, std::move(image));
+    return openSharded(path, image);
   if (!foreign.empty())
     return makeError(Errc::Format, path, ": ", foreign);
   if (endsWith(path, ".onnx"))
@@ -306,7 +323,12 @@ Result<CheckpointPtr> Checkpoint::open(const std::string &givenPath) {
     Result<FileImage> image = mapImage(path);
     if (!image)
       return image.error();
-    return openByContent(path, std::move(*image));
+    Result<CheckpointPtr> container =
+        openContainer(path, std::move(*image), Shard::No);
+    if (!container)
+      return container.error();
+    std::string folder = fs::path(path).parent_path().string();
+    return composeWeights(std::move(*container), &folder);
   });
 }
 
@@ -318,7 +340,10 @@ Result<CheckpointPtr> Checkpoint::openMemory(const void *data, size_t size,
     image.data = static_cast<const unsigned char *>(data);
     image.size = size;
     image.identity = {name, size, 0, 0600};
-    return openImage(name, format, std::move(image));
+    Result<CheckpointPtr> container = openImage(name, format, std::move(image));
+    if (!container)
+      return container.error();
+    return composeWeights(std::move(*container), nullptr);
   });
 }
 

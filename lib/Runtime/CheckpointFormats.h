@@ -28,16 +28,32 @@ Result<FileImage> mapImage(const std::string &path);
 
 Result<CheckpointPtr> openSafetensors(const std::string &path, FileImage image);
 
-/// `index` is the image of `model.safetensors.index.json`; the shards lie in
-/// its folder or below it.
-Result<CheckpointPtr> openShardedSafetensors(const std::string &path,
-                                             FileImage index);
+/// `index` is the image of `model.safetensors.index.json` or another index of
+/// this form; the shards, of any format, lie in its folder or below it.
+Result<CheckpointPtr> openSharded(const std::string &path,
+                                  const FileImage &index);
 Result<CheckpointPtr> openNpy(const std::string &path, FileImage image);
 Result<CheckpointPtr> openNpz(const std::string &path, const FileImage &image,
                               std::unique_ptr<ZipArchive> archive);
+Result<CheckpointPtr> openGguf(const std::string &path, FileImage image);
 Result<CheckpointPtr> openOnnx(const std::string &path, const FileImage &image);
 Result<CheckpointPtr> openTorch(const std::string &path, const FileImage &image,
                                 std::unique_ptr<ZipArchive> archive);
+
+/// Whether a file is one of those that an index names; such a one is no index.
+enum class Shard : uint8_t { No, Yes };
+
+/// The tensors of a file as it stores them. By content; where that says nothing
+/// the extension chooses whose message tells what is wrong with it.
+Result<CheckpointPtr> openContainer(const std::string &path, FileImage image,
+                                    Shard shard);
+
+/// The weights that the tensors of a container stand for (WeightParts.h), and
+/// the names of tied ones: the container itself if it has neither. `folder` is
+/// where a config.json may lie that says how they are quantised; null for what
+/// comes from memory.
+Result<CheckpointPtr> composeWeights(CheckpointPtr container,
+                                     const std::string *folder);
 
 /// What an archive holds, by the names of its members.
 bool isNpz(const ZipArchive &archive);

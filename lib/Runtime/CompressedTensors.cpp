@@ -9,6 +9,7 @@
 #include "Memory.h"
 #include "Support.h"
 #include "Threads.h"
+#include "WeightParts.h"
 #include <algorithm>
 
 namespace nm::rt {
@@ -30,7 +31,7 @@ Status checkBitmaskParts(const BitmaskParts &parts) {
                      dtypeName(dtype), " ", shapeString(shape));
   };
   const std::vector<int64_t> &shape = parts.shape;
-  bool ragged = parts.rowOffsets.data;
+  bool ragged = parts.ragged;
   if (shape.empty() || (!ragged && shape.size() != 2))
     return makeError(Errc::Mismatch, "'shape' names ", shape.size(),
                      " dimensions, expected ", ragged ? "at least 1" : "2");
@@ -68,8 +69,7 @@ public:
   Expander(const BitmaskParts &parts, unsigned char *dense)
       : parts(parts), dense(dense), rows(numRows(parts)),
         cols(parts.shape.back()), rowBytes(ceilDiv(cols, 8)),
-        elem(elementBytes(parts.compressed.dtype)),
-        pairsOnly(!parts.rowOffsets.data) {
+        elem(elementBytes(parts.compressed.dtype)), pairsOnly(!parts.ragged) {
     if (pairsOnly || parts.shape.size() == 2)
       return;
     // There are no offsets to trust: count.
@@ -261,6 +261,108 @@ Result<LoadedTensor> readBitmask(const BitmaskParts &parts,
     return makeError(Errc::Mismatch, where, ": ", expander.explain(firstBad));
 
   return expandedTensor(parts, buffer, std::move(owner));
+}
+
+//===----------------------------------------------------------------------===//
+// Among the tensors of a container
+//===----------------------------------------------------------------------===//
+
+namespace {
+class BitmaskWeight final : public WeightParts {
+public:
+  std::string prefix; ///< of the parts, with its dot
+  std::vector<int64_t> shape;
+  bool ragged = false;
+
+  Result<LoadedTensor> read(const Checkpoint &container,
+                            const std::string &where) const override {
+    BitmaskParts parts;
+    parts.shape = shape;
+    parts.ragged = ragged;
+    Tensor compressed, bitmask, rowOffsets;
+    for (auto [name, tensor] : {std::pair("compressed", &compressed),
+                                {"bitmask", &bitmask},
+                                {"row_offsets", &rowOffsets}}) {
+      if (tensor == &rowOffsets && !ragged)
+        continue;
+      Result<Tensor> part = readPart(container, prefix + name);
+      if (!part)
+        return part.error();
+      *tensor = std::move(*part);
+    }
+    parts.compressed = compressed.view;
+    parts.bitmask = bitmask.view;
+    parts.rowOffsets = rowOffsets.view;
+    return readBitmask(parts, bitmask.owner, where);
+  }
+};
+} // namespace
+
+/// The dense shape that `<p>.shape` holds: I64, one number a dimension, written
+/// as [rank] or as [rank, 1].
+static Result<std::vector<int64_t>> readShape(const Checkpoint &container,
+                                              const std::string &name) {
+  const TensorInfo *info = container.find(name);
+  if (!info)
+    return makeError(Errc::Mismatch,
+                     "has 'compressed' and 'bitmask', but no 'shape'");
+  Result<int64_t> count = checkedCount(info->shape);
+  if (info->dtype != DType::I64 || !count || *count > kMaxRank ||
+      info->shape.size() > 2)
+    return makeError(Errc::Mismatch, "'shape' is ", quote(info->dtypeText), " ",
+                     shapeString(info->shape),
+                     ", expected I64 with one element a dimension");
+  Result<Tensor> dims = readPart(container, name);
+  if (!dims)
+    return dims.error();
+  std::vector<int64_t> shape;
+  for (int64_t i = 0; i < *count; ++i)
+    shape.push_back(loadUnaligned<int64_t>(dims->view.data + 8 * i));
+  return shape;
+}
+
+/// A part as it would be read, without its data.
+static TensorView outline(const TensorInfo &info) {
+  return denseView(nullptr, info.dtype, info.shape);
+}
+
+void findBitmaskWeights(PartFinder &finder) {
+  const Checkpoint &container = finder.container;
+  finder.forEach(".compressed", [&](const std::string &name,
+                                    const TensorInfo &compressed) {
+    const TensorInfo *bitmask = container.find(name + ".bitmask");
+    if (name.empty() || !bitmask)
+      return; // some other format; stays visible as it is
+    const TensorInfo *rowOffsets = container.find(name + ".row_offsets");
+    auto weight = std::make_unique<BitmaskWeight>();
+    weight->prefix = name + ".";
+    weight->ragged = rowOffsets != nullptr;
+    FoundWeight found;
+    Result<std::vector<int64_t>> shape = readShape(container, name + ".shape");
+    if (!shape) {
+      found.info.note = shape.error().message;
+    } else {
+      weight->shape = found.info.shape = *shape;
+      BitmaskParts parts{*shape, outline(compressed), outline(*bitmask),
+                         rowOffsets ? outline(*rowOffsets) : TensorView(),
+                         weight->ragged};
+      if (Status fits = checkBitmaskParts(parts); !fits)
+        found.info.note = fits.error().message;
+    }
+    bool named =
+        name == "weight" ||
+        (name.size() >= 7 && name.substr(name.size() - 7) == ".weight");
+    found.info.name = named ? name : name + ".weight";
+    found.info.dtype = compressed.dtype;
+    found.info.dtypeText = compressed.dtypeText;
+    found.info.storage = weight->ragged ? TensorInfo::Storage::SparseBitmask
+                                        : TensorInfo::Storage::Sparse24Bitmask;
+    found.info.masked = true;
+    for (const char *part : {"compressed", "bitmask", "shape", "row_offsets"})
+      found.hidden.push_back(weight->prefix + part);
+    found.parts = std::move(weight);
+    finder.found.push_back(std::move(found));
+  });
 }
 
 } // namespace nm::rt

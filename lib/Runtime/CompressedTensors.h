@@ -20,12 +20,14 @@ struct BitmaskParts {
   TensorView compressed;
   /// u8 [dimensions but the last..., ceil(last / 8)], LSB first.
   TensorView bitmask;
-  /// Null data for the 2:4 form, where every row holds half its elements. Else
-  /// the exclusive prefix sum of what the rows hold: i64 [rows] for a matrix,
+  /// Unused for the 2:4 form, where every row holds half its elements. Else the
+  /// exclusive prefix sum of what the rows hold: i64 [rows] for a matrix,
   /// [] for a vector. From three dimensions on the library writes the sums
   /// along the first one, which say nothing of the place of a row: not looked
   /// at.
   TensorView rowOffsets;
+  /// Not the 2:4 form.
+  bool ragged = false;
 };
 
 /// Checks dtypes and shapes of the parts against each other. The message names

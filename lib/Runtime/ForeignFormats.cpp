@@ -30,9 +30,6 @@ static constexpr const char *kToSafetensors =
 static constexpr Magic kMagics[] = {
     {0, "version https://git-lfs.github.com/spec/"sv,
      "a pointer of Git LFS, not the file itself; fetch it with 'git lfs pull'"},
-    {0, "GGUF"sv,
-     "a GGUF file of llama.cpp, whose blocks hold quantised weights; take the "
-     "safetensors that it was made from"},
     {0, "ggml"sv, "a GGML file of llama.cpp; take the file it was made from"},
     {0, "lmgg"sv, "a GGML file of llama.cpp; take the file it was made from"},
     {0, "\x89HDF\r\n\x1a\n"sv,

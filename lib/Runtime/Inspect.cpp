@@ -89,6 +89,8 @@ static InspectRow inspectTensor(const Checkpoint &checkpoint,
     return row;
   }
   row.note = flattenedNote(*weight, *report);
+  if (!info.stored.empty())
+    row.note = "stored as " + info.stored;
   if (!info.tiedTo.empty())
     row.note = "tied to " + info.tiedTo;
   row.report = std::move(*report);

@@ -79,8 +79,9 @@ static const TensorInfo *findParametrizedMask(const Checkpoint &checkpoint,
   return mask;
 }
 
-const TensorInfo *findWeight(const Checkpoint &checkpoint,
-                             std::string_view key) {
+/// The values of exactly this key.
+static const TensorInfo *findExactly(const Checkpoint &checkpoint,
+                                     std::string_view key) {
   if (const TensorInfo *info = checkpoint.find(key))
     return info;
   // torch.nn.utils.prune renames the parameter and keeps the mask beside it.
@@ -91,6 +92,26 @@ const TensorInfo *findWeight(const Checkpoint &checkpoint,
   if (findParametrizedMask(checkpoint, key))
     return checkpoint.find(parametrizedPrefix(key) + "original");
   return nullptr;
+}
+
+std::string storedKey(const Checkpoint &checkpoint, std::string_view key) {
+  if (findExactly(checkpoint, key))
+    return std::string(key);
+  std::vector<std::string> others;
+  for (std::string_view prefix : {"module.", "_orig_mod.", "model."}) {
+    std::string with = std::string(prefix) + std::string(key);
+    if (findExactly(checkpoint, with))
+      others.push_back(std::move(with));
+    if (key.substr(0, prefix.size()) == prefix &&
+        findExactly(checkpoint, key.substr(prefix.size())))
+      others.emplace_back(key.substr(prefix.size()));
+  }
+  return others.size() == 1 ? others.front() : std::string(key);
+}
+
+const TensorInfo *findWeight(const Checkpoint &checkpoint,
+                             std::string_view key) {
+  return findExactly(checkpoint, storedKey(checkpoint, key));
 }
 
 std::string keyOfTensor(const Checkpoint &checkpoint, const std::string &name) {
@@ -105,7 +126,7 @@ std::string keyOfTensor(const Checkpoint &checkpoint, const std::string &name) {
       key = split.module.substr(0, split.module.size() - kParametrized.size()) +
             split.leaf;
   }
-  const TensorInfo *values = findWeight(checkpoint, key);
+  const TensorInfo *values = findExactly(checkpoint, key);
   return values && values->name == name ? key : name;
 }
 
@@ -132,8 +153,9 @@ static std::vector<std::string> namesOf(const std::string &suffix,
   return names;
 }
 
-const TensorInfo *findMask(const Checkpoint &checkpoint, std::string_view key,
+const TensorInfo *findMask(const Checkpoint &checkpoint, std::string_view given,
                            const MaskOptions &options) {
+  std::string key = storedKey(checkpoint, given);
   for (const std::string &suffix : options.suffixes) {
     std::vector<std::string> names = namesOf(suffix, key);
     for (size_t i = 0; i < names.size(); ++i) {
@@ -155,8 +177,8 @@ const TensorInfo *findMask(const Checkpoint &checkpoint, std::string_view key,
   }
   // Those that belong to renamed values, whatever the suffixes.
   if (!checkpoint.find(key)) {
-    if (checkpoint.find(std::string(key) + "_orig"))
-      if (const TensorInfo *info = checkpoint.find(std::string(key) + "_mask"))
+    if (checkpoint.find(key + "_orig"))
+      if (const TensorInfo *info = checkpoint.find(key + "_mask"))
         return info;
     return findParametrizedMask(checkpoint, key);
   }
@@ -176,12 +198,9 @@ const TensorInfo *findSeparateMask(std::string_view key,
 
 bool hasExplicitMask(const Checkpoint &checkpoint, std::string_view key,
                      const MaskOptions &options) {
-  using Storage = TensorInfo::Storage;
   const TensorInfo *info = findWeight(checkpoint, key);
-  return info &&
-         (info->storage == Storage::Sparse24Bitmask ||
-          info->storage == Storage::SparseBitmask ||
-          findSeparateMask(key, options) || findMask(checkpoint, key, options));
+  return info && (info->masked || findSeparateMask(key, options) ||
+                  findMask(checkpoint, key, options));
 }
 
 /// Whether a tensor's name is one that the suffix gives to some key.

@@ -10,6 +10,7 @@
 #include "Memory.h"
 #include "Support.h"
 #include "nm/Runtime/DerivedKey.h"
+#include "nm/Runtime/FloatConversion.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Sparsity.h"
 #include <algorithm>
@@ -52,6 +53,7 @@ private:
                  const Error &error) const;
   std::string cachePath(const std::string &name) const;
   bool takeCache(const PackedContents &contents);
+  void noteDifferences();
   void storeCache(const std::string &path, unsigned mode,
                   const std::string &key, const std::string &why);
 };
@@ -99,7 +101,7 @@ Status ParamsLoader::checkWeight(const ParamSpec &spec,
                      shapeString(spec.shape),
                      view.shape == reversed ? " (it is transposed)" : "");
   }
-  if (view.dtype != spec.dtype)
+  if (view.dtype != spec.dtype && !isConvertible(view.dtype, spec.dtype))
     return makeError(
         Errc::Mismatch, where, " has element type ", dtypeName(view.dtype),
         ", the model expects ", dtypeName(spec.dtype),
@@ -190,6 +192,14 @@ Status ParamsLoader::loadParam(size_t index) {
   if (!weight)
     return weight.error();
   NM_RETURN_IF_ERROR(checkWeight(spec, checkpoint, *weight));
+  if (weight->tensor.view.dtype != spec.dtype) {
+    Result<Tensor> converted = convertFloats(weight->tensor, spec.dtype,
+                                             checkpoint.path() + ": tensor " +
+                                                 quote(shownKey(spec.key)));
+    if (!converted)
+      return converted.error();
+    weight->tensor = std::move(*converted);
+  }
 
   Param &param = result->list[index];
   bool sparse = spec.sparsity && spec.sparsity->n < spec.sparsity->m;
@@ -285,6 +295,36 @@ void ParamsLoader::storeCache(const std::string &path, unsigned mode,
                              : "not written: " + status.error().message;
 }
 
+/// Says in a line for each checkpoint what was read otherwise than the program
+/// asks for it: floats of another type, names with another prefix.
+void ParamsLoader::noteDifferences() {
+  using Difference = std::pair<std::string, std::string>;
+  std::map<Difference, int64_t> counts;
+  for (size_t i = 0; i < manifest.params.size(); ++i) {
+    const ParamSpec &spec = manifest.params[i];
+    const TensorInfo *info = findWeight(*sources[i], spec.key);
+    if (!info)
+      continue; // of a derived key
+    if (info->dtype != spec.dtype)
+      ++counts[{sources[i]->path(),
+                "of " + std::string(dtypeName(info->dtype)) + " converted to " +
+                    std::string(dtypeName(spec.dtype))}];
+    std::string key = storedKey(*sources[i], spec.key);
+    if (key.size() > spec.key.size())
+      ++counts[{sources[i]->path(),
+                "found under the prefix " +
+                    quote(key.substr(0, key.size() - spec.key.size()))}];
+    else if (key.size() < spec.key.size())
+      ++counts[{sources[i]->path(),
+                "found without the prefix " +
+                    quote(spec.key.substr(0, spec.key.size() - key.size()))}];
+  }
+  for (const auto &[difference, count] : counts)
+    result->noteTexts.push_back(
+        difference.first + ": " + std::to_string(count) +
+        (count == 1 ? " parameter " : " parameters ") + difference.second);
+}
+
 Result<std::unique_ptr<Params>> ParamsLoader::run() {
   NM_RETURN_IF_ERROR(openScopes());
   std::vector<const Checkpoint *> all;
@@ -317,6 +357,7 @@ Result<std::unique_ptr<Params>> ParamsLoader::run() {
   for (size_t i = 0; i < manifest.params.size(); ++i)
     if (!packed[i])
       NM_RETURN_IF_ERROR(loadParam(i));
+  noteDifferences();
   if (hit)
     result->cacheText = "hit";
   else if (caching)

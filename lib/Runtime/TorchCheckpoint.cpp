@@ -216,6 +216,26 @@ static const PickleValue *unwrap(const PickleValue *value) {
   return value;
 }
 
+/// The parts of a semi-structured tensor: the attributes of an object that
+/// torch._tensor._rebuild_from_type_v2(function, class, arguments, attributes)
+/// would give. Null for other objects.
+static const PickleValue *semiStructuredParts(const PickleValue &value) {
+  if (!value.is(Kind::Made) ||
+      !value.items[0]->isGlobal("torch._tensor._rebuild_from_type_v2") ||
+      !value.items[1]->is(Kind::Tuple) || value.items[1]->items.size() < 4)
+    return nullptr;
+  const std::vector<PickleValue *> &given = value.items[1]->items;
+  constexpr std::string_view known =
+      "torch.sparse.semi_structured.SparseSemiStructuredTensor";
+  if (!given[1]->is(Kind::Global) ||
+      given[1]->text.compare(0, known.size(), known) != 0)
+    return nullptr;
+  const PickleValue *attributes = given[3];
+  if (attributes->is(Kind::Tuple) && !attributes->items.empty())
+    attributes = attributes->items[0]; // beside those of __slots__
+  return attributes->is(Kind::Dict) ? attributes : nullptr;
+}
+
 /// Adds every tensor below a value; its name is the path of keys to it.
 Status TorchCheckpoint::collect(const PickleValue &given,
                                 const std::string &name) {
@@ -239,6 +259,12 @@ Status TorchCheckpoint::collect(const PickleValue &given,
       stored.push_back(std::move(tensor));
       return {};
     }
+  }
+  if (const PickleValue *parts = semiStructuredParts(value)) {
+    for (auto [key, item] : parts->entries)
+      if (key->is(Kind::Text) && (key->text == "packed" || key->text == "meta"))
+        NM_RETURN_IF_ERROR(collect(*item, name + "." + key->text));
+    return {};
   }
   // Entries of a dict or an OrderedDict, items of a list or a tuple. Other
   // objects are not looked into.

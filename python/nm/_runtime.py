@@ -58,6 +58,12 @@ class NamedTensor(Struct):
                 ("rank", c_size_t), ("shape", POINTER(c_int64)), ("data", c_void_p)]
 
 
+class Tensor(Struct):
+    _fields_ = [("struct_size", c_size_t), ("dtype", c_int32), ("rank", c_size_t),
+                ("shape", POINTER(c_int64)), ("data", c_void_p), ("bytes", c_size_t),
+                ("owner", c_void_p)]
+
+
 class Text(Struct):
     _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("text", c_char_p)]
 
@@ -143,6 +149,8 @@ _STATUS = {  # functions that return a status and take an error last
     "nm_recipe_state_save": [c_void_p, c_char_p],
     "nm_recipe_state_load": [c_void_p, c_char_p],
     "nm_recipe_choose_kernels": [c_char_p],
+    "nm_checkpoint_open": [c_char_p, POINTER(c_void_p)],
+    "nm_checkpoint_read": [c_void_p, c_char_p, POINTER(Tensor)],
     "nm_write_safetensors_with": [c_char_p, POINTER(NamedTensor), c_size_t, POINTER(Text),
                                   c_size_t],
 }
@@ -152,6 +160,10 @@ _PLAIN = {
     "nm_string_free": (None, [c_void_p]),
     "nm_runtime_version": (c_char_p, []),
     "nm_set_num_threads": (None, [c_int]),
+    "nm_checkpoint_free": (None, [c_void_p]),
+    "nm_checkpoint_count": (c_size_t, [c_void_p]),
+    "nm_checkpoint_name": (c_char_p, [c_void_p, c_size_t]),
+    "nm_tensor_free": (None, [POINTER(Tensor)]),
     "nm_recipe_free": (None, [c_void_p]),
     "nm_recipe_json": (c_char_p, [c_void_p]),
     "nm_recipe_count": (c_size_t, [c_void_p]),

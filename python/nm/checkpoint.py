@@ -56,3 +56,60 @@ def write_checkpoint(path, tensors, training, texts=()):
         slot.text = text.encode()
     _runtime.call("nm_write_safetensors_with", os.fsencode(path), array, len(tensors), metadata,
                   len(pairs))
+
+
+class Checkpoint:
+    """The tensors of a checkpoint of any format that the tools read (docs/runtime.md), as arrays by name.
+
+    Weights that are stored compressed or quantised are the dense ones they stand for. NumPy has no bf16
+    and no 8-bit floats: these come as f32, exactly.
+    """
+
+    def __init__(self, path):
+        self._handle = ctypes.c_void_p()
+        _runtime.call("nm_checkpoint_open", os.fsencode(path), ctypes.byref(self._handle))
+
+    def __del__(self):
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle:
+            _runtime.lib.nm_checkpoint_free(handle)
+
+    def __len__(self):
+        return _runtime.lib.nm_checkpoint_count(self._handle)
+
+    def __iter__(self):
+        for index in range(len(self)):
+            yield _runtime.lib.nm_checkpoint_name(self._handle, index).decode()
+
+    def __getitem__(self, name):
+        """A copy of a tensor."""
+        tensor = _runtime.Tensor()
+        tensor.struct_size = ctypes.sizeof(tensor)
+        _runtime.call("nm_checkpoint_read", self._handle, name.encode(), ctypes.byref(tensor))
+        try:
+            shape = [tensor.shape[d] for d in range(tensor.rank)]
+            raw = ctypes.string_at(tensor.data, tensor.bytes) if tensor.bytes else b""
+            return _array(raw, tensor.dtype, shape)
+        finally:
+            _runtime.lib.nm_tensor_free(ctypes.byref(tensor))
+
+
+def _array(raw, dtype, shape):
+    """Little-endian elements of an nm_dtype as an array."""
+    plain = {1: "?", 2: "u1", 3: "i1", 6: "<i2", 7: "<u2", 8: "<f2", 10: "<i4", 11: "<u4", 12: "<f4",
+             13: "<f8", 14: "<i8", 15: "<u8"}
+    if dtype in plain:
+        return np.frombuffer(raw, plain[dtype]).reshape(shape).copy()
+    if dtype == 9:
+        bits = np.frombuffer(raw, "<u2").astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(shape)
+    bits = np.frombuffer(raw, "u1").astype(np.uint16)
+    if dtype == 4:  # e5m2 is the upper half of f16
+        return (bits << 8).view(np.float16).astype(np.float32).reshape(shape)
+    # e4m3: four bits of exponent with bias 7, no infinities
+    sign = np.where(bits & 0x80, np.float32(-1), np.float32(1))
+    exponent, fraction = (bits >> 3 & 15).astype(np.int32), (bits & 7).astype(np.float32)
+    normal = np.ldexp(np.float32(1) + fraction / 8, exponent - 7)
+    value = np.where(exponent == 0, np.ldexp(fraction / 8, -6), normal)
+    value = np.where((bits & 0x7f) == 0x7f, np.float32("nan"), value)
+    return (sign * value).astype(np.float32).reshape(shape)

@@ -58,7 +58,7 @@ TEST_F(CheckpointFiles, FormatByContent) {
   auto index = Checkpoint::open(
       write("i", "{\"weight_map\":{\"a\":\"m.safetensors\"}}"));
   expectOk(index);
-  EXPECT_EQ((*index)->format(), Checkpoint::Format::ShardedSafetensors);
+  EXPECT_EQ((*index)->format(), Checkpoint::Format::Sharded);
 }
 
 TEST_F(CheckpointFiles, NearestNames) {

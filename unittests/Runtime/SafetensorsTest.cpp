@@ -191,7 +191,7 @@ TEST_F(SafetensorsFiles, Shards) {
   index("{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\"}");
   auto checkpoint = Checkpoint::open(dir);
   expectOk(checkpoint);
-  EXPECT_EQ((*checkpoint)->format(), Checkpoint::Format::ShardedSafetensors);
+  EXPECT_EQ((*checkpoint)->format(), Checkpoint::Format::Sharded);
   ASSERT_EQ((*checkpoint)->tensors().size(), 2u);
   EXPECT_EQ((*checkpoint)->files().size(), 2u);
   EXPECT_EQ((*checkpoint)->read("y")->tensor.view.at({2}), 3.0);

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One class reads every supported container: safetensors (one file or sharded
-// through an index), npy, npz, files of torch.save, the initializers of ONNX
-// models; compressed-tensors bitmask tensors inside safetensors appear as the
-// dense-shaped weights they stand for. Opening reads headers only; data stays
-// in the mapping until a tensor is read, and even then is copied only when it
-// has to be inflated or decompressed.
+// One class reads every supported container: safetensors, npy, npz, files of
+// torch.save, GGUF, the initializers of ONNX models, and several such files
+// through an index. Weights that are compressed or quantised, in several
+// tensors, appear as the dense ones they stand for. Opening reads headers only;
+// data stays in the mapping until a tensor is read, and even then is copied
+// only when it has to be inflated or decoded.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,7 +35,9 @@ struct TensorInfo {
     Plain,           ///< bytes of the file
     ZipMember,       ///< of an npz or a file of torch.save
     Sparse24Bitmask, ///< compressed-tensors, exactly 2 of 4
-    SparseBitmask    ///< compressed-tensors, any density
+    SparseBitmask,   ///< compressed-tensors, any density
+    SemiStructured,  ///< PyTorch's, exactly 2 of 4 (1 of 2)
+    Quantized        ///< integers with scales, decoded when read
   };
 
   std::string name;
@@ -48,10 +50,15 @@ struct TensorInfo {
   std::string note = {};
   /// The tensor that it shares its data with, if the file says so.
   std::string tiedTo = {};
+  /// What the file holds in place of these elements, for people: "i4 of GPTQ,
+  /// 32 groups a row"; else empty.
+  std::string stored = {};
+  /// Whether its storage says which elements are kept.
+  bool masked = false;
 };
 
-/// A tensor that was read, with the mask that its storage carries (only
-/// compressed-tensors carry one).
+/// A tensor that was read, with the mask that its storage carries
+/// (TensorInfo::masked).
 struct LoadedTensor {
   Tensor tensor;
   std::optional<Mask> mask;
@@ -61,10 +68,11 @@ class Checkpoint {
 public:
   enum class Format : uint8_t {
     Safetensors,
-    ShardedSafetensors,
+    Sharded,
     Npy,
     Npz,
     Torch,
+    Gguf,
     Onnx
   };
 

@@ -100,6 +100,10 @@ public:
   /// How the cache took part: "off", "hit", "written", or why it was not used.
   const std::string &cacheState() const { return cacheText; }
 
+  /// What was read otherwise than the program asks for it, a line each:
+  /// "model.safetensors: 12 parameters of f16 converted to f32".
+  const std::vector<std::string> &notes() const { return noteTexts; }
+
 private:
   Params();
   friend class ParamsLoader;
@@ -108,6 +112,7 @@ private:
   std::vector<Param> list;
   std::vector<std::shared_ptr<const void>> owners;
   std::string cacheText = "off";
+  std::vector<std::string> noteTexts;
 };
 
 } // namespace nm::rt

@@ -53,6 +53,12 @@ struct Weight {
   std::string valuesName;
 };
 
+/// The key that a checkpoint has for `key`: the same, or one with or without
+/// "module." or "_orig_mod.", which wrappers of PyTorch put before all names,
+/// or "model.", which only the classes with a head have, where the checkpoint
+/// has no weight of the given key.
+std::string storedKey(const Checkpoint &checkpoint, std::string_view key);
+
 /// The tensor that holds the values of `key`, null when there is none: `key`
 /// itself, `<key>_orig` of torch.nn.utils.prune, or `original` of
 /// torch.nn.utils.parametrize, each of these with its mask.

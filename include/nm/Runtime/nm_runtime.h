@@ -179,6 +179,11 @@ NM_API const char *nm_params_mask_source(const nm_params *params, size_t index);
 /* "off", "hit", "written", or why the cache was not used. */
 NM_API const char *nm_params_cache_state(const nm_params *params);
 
+/* What was read otherwise than the manifest asks for it (floats of another
+ * type, keys with another prefix), a line each; NULL where there is no such
+ * line. */
+NM_API const char *nm_params_note(const nm_params *params, size_t index);
+
 /* -- checkpoints ----------------------------------------------------------- */
 
 typedef struct nm_checkpoint nm_checkpoint;

@@ -29,10 +29,10 @@ func.func @shape() -> tensor<16x8xf32> {
 
 // -----
 
-func.func @dtype() -> tensor<8xbf16> {
-  // expected-error-re@below {{'nm.param' op {{.*}}.safetensors: tensor 'bias' has element type F32, expected 'bf16'}}
-  %0 = nm.param "bias" in "m" : tensor<8xbf16>
-  return %0 : tensor<8xbf16>
+func.func @dtype() -> tensor<8xi8> {
+  // expected-error-re@below {{'nm.param' op {{.*}}.safetensors: tensor 'bias' has element type F32, expected 'i8'}}
+  %0 = nm.param "bias" in "m" : tensor<8xi8>
+  return %0 : tensor<8xi8>
 }
 
 // -----

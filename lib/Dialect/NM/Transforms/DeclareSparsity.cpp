@@ -14,6 +14,7 @@
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include "nm/Runtime/DerivedKey.h"
+#include "nm/Runtime/FloatConversion.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Rearrange.h"
 #include "nm/Runtime/Recipe.h"
@@ -405,7 +406,7 @@ private:
                      << rt::shapeString(expected);
     Type element = type.getElementType();
     if (rt::DType expected = storedDType(op.getResult());
-        info->dtype != expected) {
+        info->dtype != expected && !rt::isConvertible(info->dtype, expected)) {
       InFlightDiagnostic diag = error();
       diag << "tensor '" << info->name << "' has element type "
            << info->dtypeText << ", expected " << element;
@@ -429,7 +430,11 @@ private:
     if (rt::isRearrangedKey(key))
       if (auto parsed = rt::parseRearranged(key))
         moved = std::move(*parsed);
-    auto it = scope->second.tensors.find(moved ? moved->values.key : key);
+    std::string name = moved ? moved->values.key : key;
+    auto file = checkpoints.find(op.getScope().value_or(""));
+    if (file != checkpoints.end())
+      name = rt::storedKey(*file->second, name);
+    auto it = scope->second.tensors.find(name);
     if (it == scope->second.tensors.end())
       return std::nullopt;
     rt::TrainedPattern pattern = it->second;

@@ -1,0 +1,98 @@
+//===- GroupedIntegers.cpp - weights of integers with scales of groups ----===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GroupedIntegers.h"
+#include "Memory.h"
+#include "Support.h"
+#include "Threads.h"
+
+namespace nm::rt {
+
+/// Stores a row of products in the result's type.
+static void storeRow(DType dtype, const float *row, int64_t count,
+                     unsigned char *to) {
+  if (dtype == DType::F32) {
+    std::memcpy(to, row, size_t(count) * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    storeUnaligned(to + 2 * i, dtype == DType::F16 ? floatToF16(row[i])
+                                                   : floatToBf16(row[i]));
+}
+
+LoadedTensor GroupedIntegers::decode() const {
+  int64_t elem = elementBytes(dtype);
+  std::shared_ptr<unsigned char> buffer =
+      allocateBuffer(uint64_t(rows * columns * elem));
+  int threads = threadsFor(rows, rows * columns * elem);
+#pragma omp parallel num_threads(threads)
+  {
+    std::vector<int32_t> values(static_cast<size_t>(columns));
+    std::vector<float> products(static_cast<size_t>(columns));
+#pragma omp for schedule(static)
+    for (int64_t r = 0; r < rows; ++r) {
+      unpackRow(r, values.data());
+      const float *scale = scales.data() + r * groups;
+      const int32_t *zero = zeros.empty() ? nullptr : zeros.data() + r * groups;
+      for (int64_t c = 0; c < columns; ++c) {
+        int32_t group = groupOf[size_t(c)];
+        int32_t value = values[size_t(c)] - (zero ? zero[group] : 0);
+        products[size_t(c)] = float(value) * scale[group];
+      }
+      storeRow(dtype, products.data(), columns,
+               buffer.get() + r * columns * elem);
+    }
+  }
+  LoadedTensor loaded;
+  loaded.tensor.view = denseView(buffer.get(), dtype, {rows, columns});
+  loaded.tensor.owner = std::move(buffer);
+  return loaded;
+}
+
+Result<std::vector<float>> readFloats(const Checkpoint &container,
+                                      const std::string &name) {
+  Result<Tensor> tensor = readPart(container, name);
+  if (!tensor)
+    return tensor.error();
+  const TensorView &view = tensor->view;
+  int64_t elem = elementBytes(view.dtype);
+  std::vector<float> values(static_cast<size_t>(view.count()));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] =
+        float(elementToDouble(view.data + int64_t(i) * elem, view.dtype));
+  return values;
+}
+
+Result<std::vector<int32_t>> readIndices(const Checkpoint &container,
+                                         const std::string &name,
+                                         int64_t limit) {
+  Result<Tensor> tensor = readPart(container, name);
+  if (!tensor)
+    return tensor.error();
+  const TensorView &view = tensor->view;
+  std::vector<int32_t> indices(static_cast<size_t>(view.count()));
+  for (size_t i = 0; i < indices.size(); ++i) {
+    int64_t index = view.dtype == DType::I32
+                        ? loadUnaligned<int32_t>(view.data + 4 * i)
+                        : loadUnaligned<int64_t>(view.data + 8 * i);
+    if (index < 0 || index >= limit)
+      return makeError(Errc::Mismatch, quote(name), ": element ", i, " is ",
+                       index, ", expected one of ", limit, " groups");
+    indices[i] = int32_t(index);
+  }
+  return indices;
+}
+
+std::vector<int32_t> evenGroups(int64_t columns, int64_t groups) {
+  std::vector<int32_t> groupOf(static_cast<size_t>(columns));
+  int64_t length = groups ? columns / groups : 1;
+  for (int64_t c = 0; c < columns; ++c)
+    groupOf[size_t(c)] = int32_t(c / length);
+  return groupOf;
+}
+
+} // namespace nm::rt

@@ -160,7 +160,7 @@ private:
         text += std::to_string(number.getValue());
         continue;
       }
-      Value value = sizes.materialize(builder, loc, size);
+      Value value = code(builder, size);
       text +=
           values.size() < 4 ? "{" + std::to_string(values.size()) + "}" : "...";
       if (values.size() < 4)

@@ -10,6 +10,7 @@
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
 #include "nm/Support/Text.h"
@@ -20,36 +21,6 @@
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-
-namespace {
-
-/// Adds up the time of each pass, in order of first run.
-class PassTimer : public PassInstrumentation {
-public:
-  explicit PassTimer(std::vector<PassRecord> &records) : records(records) {}
-
-  void runBeforePass(Pass *pass, Operation *) override {
-    running[pass] = Stopwatch();
-  }
-  void runAfterPass(Pass *pass, Operation *) override {
-    StringRef name = pass->getArgument();
-    if (name.empty()) // adaptors of nested pipelines
-      return;
-    double ms = running[pass].ms();
-    for (PassRecord &record : records)
-      if (record.name == name) {
-        record.ms += ms;
-        return;
-      }
-    records.push_back({name.str(), ms});
-  }
-
-private:
-  std::vector<PassRecord> &records;
-  llvm::DenseMap<Pass *, Stopwatch> running;
-};
-
-} // namespace
 
 /// `nm-declare-sparsity`, which reads the checkpoints' headers, masks and
 /// weights.
@@ -126,42 +97,36 @@ static void noteDense(ModuleOp module, const CompileOptions &options) {
            "what to expect, with --mask-policy=derive it prunes\n";
 }
 
-/// The input pipeline, the parameters' patterns, then what `build` adds.
-static llvm::Error runPasses(ModuleOp module, const CompileOptions &options,
-                             CompileLog &log,
-                             llvm::function_ref<void(OpPassManager &)> build) {
-  auto run = [&](llvm::function_ref<void(OpPassManager &)> add,
-                 const char *failure) -> llvm::Error {
-    PassManager pm(module->getName());
-    pm.addInstrumentation(std::make_unique<PassTimer>(log.passes));
-    if (options.configurePassManager &&
-        failed(options.configurePassManager(pm)))
-      return makeError("cannot apply the --mlir-* options");
-    add(pm);
-    if (failed(pm.run(module)))
-      return makeError(failure);
-    return llvm::Error::success();
-  };
-  const char *invalid = "the module did not compile; "
-                        "--mlir-print-ir-after-failure shows it where it "
-                        "failed";
+static constexpr const char *kInvalid = "the module did not compile";
+
+/// As far as the patterns of the parameters.
+static llvm::Error runFront(StageRunner &stages, ModuleOp module,
+                            const CompileOptions &options) {
+  if (llvm::Error error = stages.begin())
+    return error;
   bool declares = !options.params.empty() && !options.dense;
   if (declares)
     if (llvm::Error error = checkCheckpoints(options))
       return error;
   // Which axis a product sums over shows in linalg alone.
-  if (llvm::Error error =
-          run(options.reference ? buildInputPipeline : buildWeightsPipeline,
-              invalid))
+  if (llvm::Error error = stages.run(Stage::Linalg,
+                                     options.reference ? buildInputPipeline
+                                                       : buildWeightsPipeline,
+                                     kInvalid))
     return error;
-  if (declares)
-    if (llvm::Error error =
-            run([&](OpPassManager &pm) { pm.addPass(createDeclare(options)); },
-                "the checkpoint does not fit the model, or the options do not "
-                "fit the checkpoint"))
-      return error;
-  noteDense(module, options);
-  return run(build, invalid);
+  auto declare = [&](OpPassManager &pm) {
+    if (declares)
+      pm.addPass(createDeclare(options));
+  };
+  if (llvm::Error error =
+          stages.run(Stage::Patterns, declare,
+                     "the checkpoint does not fit the model, or the options do "
+                     "not fit the checkpoint",
+                     /*reproduces=*/false))
+    return error;
+  if (!stages.ended())
+    noteDense(module, options);
+  return llvm::Error::success();
 }
 
 void driver::nameArguments(ModuleOp module, ArrayRef<Signature> functions) {
@@ -182,15 +147,33 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
   if (verify != "0" && verify != "1")
     return makeError("{0} is {1}, expected 0 or 1", variable,
                      ::nm::support::quote(verify.str()));
-  return runPasses(module, options, log, [&](OpPassManager &pm) {
-    CPUPipelineOptions pipeline;
-    pipeline.verifyAtRuntime = verify == "1";
-    pipeline.dense = options.dense;
-    pipeline.reference = options.reference;
-    pipeline.target = options.target;
-    pipeline.isInput = false;
-    buildNMToCPUPipeline(pm, pipeline);
-  });
+  StageRunner stages(module, options, log);
+  if (llvm::Error error = runFront(stages, module, options))
+    return error;
+  CPUPipelineOptions pipeline;
+  pipeline.verifyAtRuntime = verify == "1";
+  pipeline.dense = options.dense;
+  pipeline.reference = options.reference;
+  pipeline.target = options.target;
+  pipeline.isInput = false;
+  for (const StagePasses &stage : cpuStages(pipeline))
+    if (llvm::Error error = stages.run(stage.stage, stage.build, kInvalid))
+      return error;
+  return llvm::Error::success();
+}
+
+llvm::Error driver::lowerToLogical(ModuleOp module,
+                                   const CompileOptions &options,
+                                   CompileLog &log) {
+  StageRunner stages(module, options, log);
+  if (llvm::Error error = runFront(stages, module, options))
+    return error;
+  return stages.run(
+      Stage::Named,
+      [&](OpPassManager &pm) {
+        buildNMToLogicalPipeline(pm, options.dense, /*isInput=*/false);
+      },
+      kInvalid);
 }
 
 llvm::Expected<::nm::isa::Program>
@@ -201,9 +184,7 @@ driver::compileProgram(ModuleOp module, const Signature &function,
   if (!func)
     return makeError("the module has no function '{0}'", function.name);
   nameArguments(module, function);
-  if (llvm::Error error = runPasses(module, options, log, [&](auto &pm) {
-        buildNMToLogicalPipeline(pm, options.dense, /*isInput=*/false);
-      }))
+  if (llvm::Error error = lowerToLogical(module, options, log))
     return std::move(error);
   func = module.lookupSymbol<func::FuncOp>(function.name);
   attacc::ProgramOptions program{device, options.elementType};
@@ -211,6 +192,8 @@ driver::compileProgram(ModuleOp module, const Signature &function,
   if (failed(result))
     return makeError("function '{0}' has no program on {1}", function.name,
                      device.name);
+  if (llvm::Error error = dumpCode(options, *result))
+    return std::move(error);
   return std::move(*result);
 }
 

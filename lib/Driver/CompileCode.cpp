@@ -15,8 +15,10 @@
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Simulate.h"
+#include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Isa/Encoding.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -31,7 +33,9 @@ llvm::Error driver::lowerFor(llvm::TargetMachine &machine,
   if (llvm::Error error =
           lowerToLLVMDialect(*model.source.module, options, model.log))
     return error;
-  return options.prune.empty()
+  // The parameters of a function are known from there.
+  bool isPacked = !options.compileTo || *options.compileTo >= Stage::Packed;
+  return options.prune.empty() || !isPacked
              ? llvm::Error::success()
              : describePruning(*model.source.module, model.source.functions,
                                options, model.log, llvm::errs());
@@ -54,12 +58,31 @@ static llvm::Error checkPrefix(const CodeOptions &options) {
   return llvm::Error::success();
 }
 
+/// A module goes into a file that is not taken for code.
+static llvm::Error checkStageFile(const CodeOptions &options) {
+  StringRef ending = llvm::sys::path::extension(options.outputFile);
+  for (StringRef code : {".so", ".o", ".s", ".ll", ".nmb"})
+    if (ending == code)
+      return makeError("'{0}' ends as code does, but --compile-to={1} writes a "
+                       "module; expected .mlir",
+                       options.outputFile, nameOf(*options.compileTo));
+  return llvm::Error::success();
+}
+
 /// What is written goes where the options say, and fits the target.
 static llvm::Error checkOutput(CodeOptions &options, bool isAccelerator) {
   // Both end in .s.
   if (isAccelerator && options.emit == EmitKind::Assembly &&
       !llvm::is_contained(options.given, "emit"))
     options.emit = EmitKind::ProgramAssembly;
+  if (isAccelerator && options.compileTo > Stage::Named)
+    return makeError("--compile-to={0} is a stage of processors, but "
+                     "--target={1} is an accelerator; expected --compile-to="
+                     "import, linalg, patterns or named, or --emit=attacc-asm "
+                     "for what follows",
+                     nameOf(*options.compileTo), options.target);
+  if (options.compileTo)
+    return checkStageFile(options);
   if (isAccelerator && !isProgram(options.emit))
     return makeError("--emit is code of processors, but --target={0} is an "
                      "accelerator; expected --emit=attacc or attacc-asm",
@@ -103,11 +126,9 @@ static llvm::Error writeCode(const CodeOptions &options, Model &model) {
   if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
   ModuleOp module = *model.source.module;
-  if (options.emit == EmitKind::MLIR) {
-    std::string text;
-    llvm::raw_string_ostream(text) << module << "\n";
-    return writeFile(options, options.outputFile, text);
-  }
+  if (options.compileTo || options.emit == EmitKind::MLIR)
+    return writeFile(options, options.outputFile,
+                     printModule(module, /*elides=*/false));
   llvm::LLVMContext context;
   auto code = translate(module, model.source.functions, context, **machine,
                         options.prefix);
@@ -117,6 +138,8 @@ static llvm::Error writeCode(const CodeOptions &options, Model &model) {
     return error;
   if (llvm::Error error = optimize(**code, **machine))
     return error;
+  if (llvm::Error error = dumpCode(options, **code))
+    return error;
   return emitCode(options, model.source, **code, **machine);
 }
 
@@ -125,8 +148,15 @@ static llvm::Error writeProgram(const CodeOptions &options, Model &model,
   auto entry = model.source.findEntry(options.entry);
   if (!entry)
     return entry.takeError();
-  auto program =
-      compileProgram(*model.source.module, **entry, device, options, model.log);
+  ModuleOp module = *model.source.module;
+  if (options.compileTo) {
+    nameArguments(module, **entry);
+    if (llvm::Error error = lowerToLogical(module, options, model.log))
+      return error;
+    return writeFile(options, options.outputFile,
+                     printModule(module, /*elides=*/false));
+  }
+  auto program = compileProgram(module, **entry, device, options, model.log);
   if (!program)
     return program.takeError();
   if (options.skipsProof && llvm::is_contained(options.given, "max-steps"))

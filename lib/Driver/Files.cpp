@@ -7,7 +7,10 @@
 
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Main.h"
+#include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/OutputFolder.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -64,6 +67,21 @@ public:
     writes("--trace", options.traceFile);
     writes("--html", options.htmlFile);
   }
+  /// What shows a compilation from inside.
+  void looksInto(const CompileOptions &options) {
+    using ::nm::support::checkOutputFolder;
+    if (const std::string &folder = options.reproducerFolder;
+        status && llvm::is_contained(options.given, "reproducer-to"))
+      status = checkOutputFolder("--reproducer-to", folder, /*empty=*/false);
+    const std::string &folder = options.dumpFolder;
+    if (!status || !llvm::is_contained(options.given, "dump-stages-to"))
+      return;
+    status = checkOutputFolder("--dump-stages-to", folder, /*empty=*/true);
+    // Nothing else goes there under their names.
+    if (llvm::sys::fs::is_directory(folder))
+      for (const std::string &file : dumpFiles(folder))
+        writes("--dump-stages-to", file);
+  }
   llvm::Error done() { return toError(status); }
 
 private:
@@ -79,11 +97,13 @@ llvm::Error driver::declareFiles(const RunOptions &options) {
   all.reads(static_cast<const CheckpointOptions &>(options));
   all.reads(static_cast<const DataOptions &>(options));
   all.reads("--target", options.target);
-  if (options.emit != EmitKind::Execute && options.outputs.empty())
+  if ((options.emit != EmitKind::Execute || options.compileTo) &&
+      options.outputs.empty())
     all.writes("--output", "-");
   all.writes(static_cast<const DataOptions &>(options));
   all.writes(static_cast<const ReportOptions &>(options));
   all.writes("--remarks-output-file", options.remarksFile);
+  all.looksInto(options);
   return all.done();
 }
 
@@ -98,6 +118,7 @@ llvm::Error driver::declareFiles(const CodeOptions &options) {
     all.writes("the C header of --output", headerPath(options.outputFile));
   all.writes("--weights", options.weightsFile);
   all.writes("--remarks-output-file", options.remarksFile);
+  all.looksInto(options);
   return all.done();
 }
 

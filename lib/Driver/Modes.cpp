@@ -39,6 +39,7 @@ constexpr Use kRunUses[] = {
     {"reference", kRun | kEmit},
     {"prune", kRun | kEmit},
     {"emit", kEmit},
+    {"compile-to", kEmit},
     {"target-cpu", kRun | kEmit},
     {"element-type", kSimulate},
     {"timing-only", kSimulate},
@@ -97,6 +98,13 @@ constexpr Void kVoids[] = {
     {"pattern", "prune", "--prune says the patterns"},
     {"mask-policy", "prune",
      "--prune keeps the largest weights where there is no mask"},
+    {"emit", "compile-to", "--compile-to ends before there is code"},
+    {"prefix", "compile-to", "--compile-to ends before there are symbols"},
+    {"cc", "compile-to", "--compile-to ends before there is code to link"},
+    {"weights", "compile-to", "--compile-to ends before there is code"},
+    {"element-type", "compile-to", "--compile-to ends before the program"},
+    {"no-verify", "compile-to", "--compile-to ends before the program"},
+    {"max-steps", "compile-to", "--compile-to ends before the program"},
     {"input", "timing-only", "--timing-only computes no values"},
     {"output", "timing-only", "--timing-only computes no values"},
     {"expect", "timing-only", "--timing-only computes no values"},
@@ -141,16 +149,33 @@ static llvm::Error forProcessors(StringRef option, StringRef target) {
                    option, target);
 }
 
+/// What a compilation that ends early never comes to.
+static llvm::Error checkReached(const CompileOptions &options) {
+  constexpr StringLiteral late[] = {"pattern",       "prune",       "dense",
+                                    "mask-policy",   "mask-suffix", "masks",
+                                    "mask-bit-order"};
+  if (!options.compileTo || *options.compileTo >= Stage::Patterns)
+    return llvm::Error::success();
+  for (StringRef option : late)
+    if (llvm::is_contained(options.given, option))
+      return makeError("--{0} has no effect: --compile-to={1} ends before the "
+                       "patterns are known; drop one of them",
+                       option, nameOf(*options.compileTo));
+  return llvm::Error::success();
+}
+
 llvm::Error driver::checkUsed(const RunOptions &options, RunMode mode) {
   if (const Use *use = findUnused(options, kRunUses, bit(mode))) {
     if (mode == RunMode::Simulate)
       return forProcessors(use->option, options.target);
     if (!(use->modes & (kRun | kEmit)))
       return forAccelerators(use->option);
-    return makeError("--{0} needs a run, but --emit only compiles; drop one of "
+    return makeError("--{0} needs a run, but --{1} only compiles; drop one of "
                      "them",
-                     use->option);
+                     use->option, options.compileTo ? "compile-to" : "emit");
   }
+  if (llvm::Error error = checkReached(options))
+    return error;
   return checkPairs(options);
 }
 
@@ -160,13 +185,15 @@ llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
                ? forProcessors(use->option, options.target)
                : forAccelerators(use->option);
   if (llvm::is_contained(options.given, "cc") &&
-      options.emit != EmitKind::SharedLibrary)
+      options.emit != EmitKind::SharedLibrary && !options.compileTo)
     return makeError("--cc links a library; it goes with --emit=so");
   if (llvm::is_contained(options.given, "weights") &&
       options.emit != EmitKind::SharedLibrary &&
-      options.emit != EmitKind::Object)
+      options.emit != EmitKind::Object && !options.compileTo)
     return makeError("--weights goes with code that can be loaded or linked; "
                      "expected --emit=so or --emit=obj");
+  if (llvm::Error error = checkReached(options))
+    return error;
   return checkPairs(options);
 }
 

@@ -21,6 +21,7 @@
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
+#include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_runtime.h"
@@ -198,6 +199,8 @@ llvm::Error Runner::compile() {
     return error;
   if (llvm::Error error = optimize(**module, **machine))
     return error;
+  if (llvm::Error error = dumpCode(options, **module))
+    return error;
   if (llvm::Error error = generateCode(
           **module, **machine, llvm::CodeGenFileType::ObjectFile, object))
     return error;
@@ -309,9 +312,9 @@ static llvm::Error showCode(const RunOptions &run, DialectRegistry &registry) {
   static_cast<CompileOptions &>(options) = run;
   options.emit = run.emit;
   if (run.outputs.size() > 1)
-    return makeError("--emit has one output, but {0} are named; drop all but "
+    return makeError("--{0} has one output, but {1} are named; drop all but "
                      "one --output",
-                     run.outputs.size());
+                     run.compileTo ? "compile-to" : "emit", run.outputs.size());
   if (!run.outputs.empty())
     options.outputFile = run.outputs.front().path;
   return compileCode(std::move(options), registry);
@@ -321,12 +324,12 @@ llvm::Error driver::runModel(RunOptions options, DialectRegistry &registry) {
   auto file = readModel(options);
   if (!file)
     return file.takeError();
-  bool emits = options.emit != EmitKind::Execute;
+  bool emits = options.emit != EmitKind::Execute || options.compileTo;
   if (emits && file->device)
-    return makeError("--emit shows code of processors, but --target={0} is an "
-                     "accelerator; nm-compile --emit=attacc-asm writes its "
-                     "program",
-                     options.target);
+    return makeError("--{0} shows code of processors, but --target={1} is an "
+                     "accelerator; nm-compile --{2} writes its program",
+                     options.compileTo ? "compile-to" : "emit", options.target,
+                     options.compileTo ? "compile-to" : "emit=attacc-asm");
   RunMode mode = file->device ? RunMode::Simulate
                  : emits      ? RunMode::Emit
                               : RunMode::Run;

@@ -32,14 +32,16 @@ static void attachTarget(OpPassManager &pm, const CPUPipelineOptions &options) {
   pm.addPass(createAttachTarget(attach));
 }
 
-void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
-                                       const CPUPipelineOptions &options) {
+/// Products and attention, which linalg writes out, as operations of nm and
+/// flat.
+static void nameOperations(OpPassManager &pm,
+                           const CPUPipelineOptions &options) {
   attachTarget(pm, options);
-  if (options.isInput)
-    buildWeightsPipeline(pm);
   pm.addPass(createInlinerPass());
   // Before anything takes it for granted that sizes agree.
   pm.nest<func::FuncOp>().addPass(createCheckSizes());
+  if (options.reference)
+    return;
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(flat::createRaiseAttention());
@@ -57,6 +59,17 @@ void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
   func.addPass(createRaise(raise));
   func.addPass(createFuseEpilogue());
   func.addPass(createCanonicalizerPass());
+}
+
+/// Layouts are chosen, parameters become arguments.
+static void pack(OpPassManager &pm, const CPUPipelineOptions &options) {
+  if (options.reference) {
+    pm.addPass(flat::createDecomposeAttention());
+    pm.addPass(createLowerToLinalg());
+    pm.addPass(createExternalizeParams());
+    return;
+  }
+  OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createSplitBodies());
   func.addPass(createSimplifyLinalg());
   func.addPass(createSelectLayout());
@@ -167,39 +180,60 @@ static void lowerToLLVM(OpPassManager &pm, const CPUPipelineOptions &options) {
   pm.addPass(createCSEPass());
 }
 
-void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
-                                    const CPUPipelineOptions &options) {
-  if (options.reference) {
-    attachTarget(pm, options);
-    if (options.isInput)
-      buildInputPipeline(pm);
-    pm.addPass(createInlinerPass());
-    pm.nest<func::FuncOp>().addPass(createCheckSizes());
-    pm.addPass(flat::createDecomposeAttention());
-    pm.addPass(createLowerToLinalg());
-    pm.addPass(createExternalizeParams());
-  } else {
-    buildNMToPackedPipeline(pm, options);
-  }
-  // On tensors what linalg and tensor say, on buffers what memref does.
-  verifyAtRuntime(pm, options);
-  bufferize(pm);
+/// Loops over vectors for every operation.
+static void generateLoops(OpPassManager &pm,
+                          const CPUPipelineOptions &options) {
   OpPassManager &func = pm.nest<func::FuncOp>();
+  if (options.reference) {
+    func.addPass(createConvertLinalgToLoopsPass());
+    return;
+  }
   GenerateKernelsOptions kernels;
   VectorizeContractionsOptions contractions;
   LowerLinalgToLoopsOptions loops;
   kernels.parallel = contractions.parallel = loops.parallel = options.parallel;
-  if (options.reference) {
-    func.addPass(createConvertLinalgToLoopsPass());
-  } else {
-    flat::GenerateAttentionOptions attention;
-    attention.parallel = options.parallel;
-    func.addPass(flat::createGenerateAttention(attention));
-    func.addPass(createGenerateKernels(kernels));
-    func.addPass(createVectorizeContractions(contractions));
-    func.addPass(createLowerLinalgToLoops(loops));
-  }
-  lowerToLLVM(pm, options);
+  flat::GenerateAttentionOptions attention;
+  attention.parallel = options.parallel;
+  func.addPass(flat::createGenerateAttention(attention));
+  func.addPass(createGenerateKernels(kernels));
+  func.addPass(createVectorizeContractions(contractions));
+  func.addPass(createLowerLinalgToLoops(loops));
+}
+
+SmallVector<StagePasses>
+mlir::nm::cpuStages(const CPUPipelineOptions &options) {
+  SmallVector<StagePasses> stages;
+  auto add = [&](Stage stage, auto build) {
+    stages.push_back(
+        {stage, [&options, build](OpPassManager &pm) { build(pm, options); }});
+  };
+  if (options.isInput)
+    add(Stage::Linalg, [](auto &pm, auto &options) {
+      options.reference ? buildInputPipeline(pm) : buildWeightsPipeline(pm);
+    });
+  add(Stage::Named, nameOperations);
+  add(Stage::Packed, pack);
+  add(Stage::Buffers, [](auto &pm, auto &options) {
+    // On tensors what linalg and tensor say, on buffers what memref does.
+    verifyAtRuntime(pm, options);
+    bufferize(pm);
+  });
+  add(Stage::Loops, generateLoops);
+  add(Stage::LLVMDialect, lowerToLLVM);
+  return stages;
+}
+
+void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
+                                       const CPUPipelineOptions &options) {
+  for (const StagePasses &stage : cpuStages(options))
+    if (stage.stage <= Stage::Packed)
+      stage.build(pm);
+}
+
+void mlir::nm::buildNMToCPUPipeline(OpPassManager &pm,
+                                    const CPUPipelineOptions &options) {
+  for (const StagePasses &stage : cpuStages(options))
+    stage.build(pm);
 }
 
 void mlir::nm::registerPipelines() {

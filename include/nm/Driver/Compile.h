@@ -47,10 +47,14 @@ llvm::Error collectRemarks(MLIRContext &context, const CompileOptions &options,
 /// for messages: source names are not part of the IR.
 void nameArguments(ModuleOp module, ArrayRef<Signature> functions);
 
-/// Declares the parameters' patterns from the checkpoints, then runs
-/// the CPU pipeline.
+/// Declares the parameters' patterns from the checkpoints, then runs the
+/// pipeline of processors, as far as options.compileTo says.
 llvm::Error lowerToLLVMDialect(ModuleOp module, const CompileOptions &options,
                                CompileLog &log);
+
+/// The same for an accelerator, as far as Stage::Named.
+llvm::Error lowerToLogical(ModuleOp module, const CompileOptions &options,
+                           CompileLog &log);
 
 /// Declares the parameters' patterns from the checkpoints, then makes the
 /// program of `function` for an accelerator. Its arguments become tensors with

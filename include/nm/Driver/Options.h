@@ -10,6 +10,7 @@
 
 #include "mlir/Support/LLVM.h"
 #include "nm/Isa/Program.h"
+#include "nm/Pipelines/Stages.h"
 #include "nm/Runtime/Weight.h"
 #include "nm/Support/CommandFiles.h"
 #include "llvm/ADT/StringMap.h"
@@ -127,6 +128,13 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   std::string remarksFilter;
   /// YAML remarks for opt-viewer.py; empty writes none.
   std::string remarksFile;
+  /// Where the compilation ends; without one it goes on to code.
+  std::optional<Stage> compileTo;
+  /// Where the module is written after each stage that changes it; empty:
+  /// nowhere.
+  std::string dumpFolder;
+  /// Where reproducers of failures go; empty: the folder of temporary files.
+  std::string reproducerFolder;
   /// Applied to each pass manager: the tool's --mlir-* options.
   std::function<LogicalResult(PassManager &)> configurePassManager;
 };

@@ -10,6 +10,7 @@
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
+#include "nm/Pipelines/Stages.h"
 
 namespace mlir::nm {
 
@@ -52,6 +53,17 @@ void buildInputPipeline(OpPassManager &pm);
 /// checkpoint are declared on. Reference code does without.
 void buildWeightsPipeline(OpPassManager &pm);
 
+/// The passes that lead to a stage from the one before.
+struct StagePasses {
+  Stage stage;
+  std::function<void(OpPassManager &)> build;
+};
+
+/// The stages of a processor behind Stage::Import, in order; Stage::Linalg only
+/// if the module is an input, Stage::Patterns never: it needs a checkpoint.
+/// They keep `options`, which outlive them.
+SmallVector<StagePasses> cpuStages(const CPUPipelineOptions &options);
+
 /// linalg/tosa/nm on tensors to packed N:M products on tensors: raising,
 /// epilogue fusion, layout choice, parameters to arguments.
 void buildNMToPackedPipeline(OpPassManager &pm,
@@ -87,6 +99,10 @@ struct AttaccPipelineOptions
 /// Everything down to proved programs (`--nm-to-attacc`).
 void buildNMToAttaccPipeline(OpPassManager &pm,
                              const AttaccPipelineOptions &options);
+
+/// Registers upstream's passes that the pipelines hold, so that what a
+/// reproducer says can be read.
+void registerUpstreamPasses();
 
 /// Registers `nm-input`, `nm-to-packed`, `nm-to-cpu` and `nm-to-attacc`.
 void registerPipelines();

@@ -21,6 +21,8 @@ using ::nm::support::CommandLine;
 
 /// By the ending of the output, where --emit does not say it.
 static llvm::Error chooseKind(CodeOptions &options) {
+  if (options.compileTo)
+    return llvm::Error::success();
   if (options.emit != EmitKind::Execute)
     return llvm::Error::success();
   constexpr std::pair<StringLiteral, EmitKind> endings[] = {
@@ -112,6 +114,7 @@ int driver::compileMain(int argc, char **argv) {
   tools::addProof(line, options);
   line.group("Reports");
   tools::addRemarks(line, options);
+  tools::addStages(line, options);
   if (std::optional<int> code = tools::parse(line, argc, argv))
     return *code;
   options.given = line.given();

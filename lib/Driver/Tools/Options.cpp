@@ -115,6 +115,22 @@ void tools::addElementType(CommandLine &line, CompileOptions &options) {
                      {"f32", Type::F32, "for devices of 32-bit elements"}});
 }
 
+void tools::addStages(CommandLine &line, CompileOptions &options) {
+  std::vector<support::Word<std::optional<Stage>>> words;
+  for (const StageName &stage : stageNames())
+    if (stage.stage != Stage::LLVMDialect) // nm-compile --emit=mlir
+      words.push_back({stage.name.str(), stage.stage, stage.holds.str()});
+  line.choice<std::optional<Stage>>(
+      "compile-to", options.compileTo,
+      "stop after a stage and print the module:", words);
+  line.text("dump-stages-to", options.dumpFolder, "folder",
+            "write the module after each stage that changes it, without large "
+            "constants, into a new or empty folder");
+  line.text("reproducer-to", options.reproducerFolder, "folder",
+            "where to write a reproducer, without weights, if a stage fails "
+            "(default: where temporary files go)");
+}
+
 void tools::addRemarks(CommandLine &line, CompileOptions &options) {
   line.text("remarks-filter", options.remarksFilter, "regex",
             "print remarks of these categories, such as nm-raise or .*");

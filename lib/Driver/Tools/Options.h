@@ -33,6 +33,9 @@ void addMasks(::nm::support::CommandLine &line, ::nm::rt::MaskOptions &options,
 /// How a model is compiled.
 void addCompiling(::nm::support::CommandLine &line, CompileOptions &options,
                   Texts &texts);
+/// What can be seen of a compilation: --compile-to, --dump-stages-to and
+/// --reproducer-to.
+void addStages(::nm::support::CommandLine &line, CompileOptions &options);
 void addRemarks(::nm::support::CommandLine &line, CompileOptions &options);
 void addElementType(::nm::support::CommandLine &line, CompileOptions &options);
 void addEntry(::nm::support::CommandLine &line, std::string &entry,

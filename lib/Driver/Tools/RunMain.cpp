@@ -24,6 +24,7 @@ static void addReporting(CommandLine &line, RunOptions &options) {
             "print parameters, decisions, passes, errors and times");
   line.text("json", options.json, "file", "write the report as JSON");
   tools::addRemarks(line, options);
+  tools::addStages(line, options);
 }
 
 /// What nm-run did before there was a tool for each job.

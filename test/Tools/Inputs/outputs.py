@@ -99,8 +99,8 @@ PREFIXES = {("nm-explore", "charts"): EXPLORE}
 open("empty.mlir", "w").write("module {}\n")
 # Options whose values are files or folders that are read.
 OTHERS = {
-    "nm-run": {"params", "input", "expect", "cache", "target", "bind", "masks"},
-    "nm-compile": {"params", "bind", "masks", "cc", "target"},
+    "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "cache", "target", "bind", "masks"},
+    "nm-compile": {"dump-stages-to", "reproducer-to", "params", "bind", "masks", "cc", "target"},
     "nm-inspect": {"masks", "print-device"},
     "nm-sim": {"params", "input", "expect", "masks", "target"},
     "nm-sim tenants": {"policy", "target"},

@@ -50,6 +50,7 @@ VALUES = {
     "target-cpu": "native", "prefix": "p_", "cc": "cc", "element-type": "f16", "timing-only": None, "no-verify": None,
     "max-steps": "1000000", "trace": "out.json", "html": "out.html",
     "report": None, "json": "out.json", "remarks-filter": "none", "remarks-output-file": "out.yaml",
+    "compile-to": "named", "dump-stages-to": "stages", "reproducer-to": "kept",
 }
 NEEDS = {"atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--params=x.npy"],
          "pattern": ["--params=x.npy"], "prune": ["--params=x.npy"], "mask-policy": ["--params=x.npy"],
@@ -92,7 +93,7 @@ for tool, modes in TOOLS.items():
         given = {re.match("--([a-z-]+)", argument)[1] for argument in base if argument[0] == "-"}
         for name in sorted(options & set(VALUES)):
             # A mode is chosen by these; together with another they make a third one.
-            if name in given and name != "input" or name in ("emit", "target"):
+            if name in given and name != "input" or name in ("emit", "compile-to", "target"):
                 continue
             needs = NEEDS.get(name, [])
             code, text = run(tool, base + [written(name)] + needs)

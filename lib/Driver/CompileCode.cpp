@@ -33,9 +33,10 @@ llvm::Error driver::lowerFor(llvm::TargetMachine &machine,
   if (llvm::Error error =
           lowerToLLVMDialect(*model.source.module, options, model.log))
     return error;
-  // The parameters of a function are known from there.
+  // The parameters of a function are known from there. What calibration makes
+  // of them the caller says.
   bool isPacked = !options.compileTo || *options.compileTo >= Stage::Packed;
-  return options.prune.empty() || !isPacked
+  return options.prune.empty() || !options.calibrate.empty() || !isPacked
              ? llvm::Error::success()
              : describePruning(*model.source.module, model.source.functions,
                                options, model.log, llvm::errs());

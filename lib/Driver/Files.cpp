@@ -103,6 +103,9 @@ llvm::Error driver::declareFiles(const RunOptions &options) {
   all.writes(static_cast<const DataOptions &>(options));
   all.writes(static_cast<const ReportOptions &>(options));
   all.writes("--remarks-output-file", options.remarksFile);
+  for (const std::string &path : options.calibrate)
+    all.reads("--calibrate", path);
+  all.writes("--save-masks", options.masksFile);
   all.looksInto(options);
   return all.done();
 }

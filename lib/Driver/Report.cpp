@@ -157,6 +157,20 @@ static llvm::json::Value number(double value) {
   return value;
 }
 
+static llvm::json::Object pruningJson(const PruningReport &pruning) {
+  llvm::json::Array layers, results;
+  for (auto &[key, difference] : pruning.layers)
+    layers.push_back(llvm::json::Object{{"key", rt::shownKey(key)},
+                                        {"difference", number(difference)}});
+  for (double difference : pruning.results)
+    results.push_back(number(difference));
+  return llvm::json::Object{
+      {"by", pruning.by == PruneBy::Wanda ? "wanda" : "magnitude"},
+      {"samples", static_cast<int64_t>(pruning.samples)},
+      {"layers", std::move(layers)},
+      {"results", std::move(results)}};
+}
+
 std::string driver::formatReportJson(const Report &report) {
   llvm::json::Object json;
   json["input"] = report.inputFile;
@@ -194,6 +208,8 @@ std::string driver::formatReportJson(const Report &report) {
   json["dense_bytes"] = report.denseBytes();
   json["cache"] = report.cacheState;
 
+  if (report.pruning)
+    json["pruning"] = pruningJson(*report.pruning);
   llvm::json::Array params, passes, remarks;
   for (auto [i, spec] : llvm::enumerate(report.manifest.params))
     params.push_back(llvm::json::Object{

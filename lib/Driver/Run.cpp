@@ -7,6 +7,7 @@
 
 #include "nm/Driver/Run.h"
 #include "nm/Driver/Arrays.h"
+#include "nm/Driver/Calibrate.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/CompileCode.h"
@@ -20,6 +21,7 @@
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Report.h"
+#include "nm/Driver/Samples.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
@@ -27,7 +29,6 @@
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/WithColor.h"
-#include <map>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -45,8 +46,10 @@ namespace {
 /// One compilation and run.
 class Runner {
 public:
-  Runner(RunOptions &options, Model &model)
-      : options(options), model(model), source(model.source) {
+  /// `calibration` may be null.
+  Runner(RunOptions &options, Model &model, const Calibration *calibration)
+      : options(options), model(model), source(model.source),
+        asked(options.inputs), calibration(calibration) {
     report.inputFile = options.inputFile;
     report.dense = options.dense;
   }
@@ -55,7 +58,7 @@ public:
   llvm::Error run(const ::nm::model::Device *device) {
     OnnxImportOptions onnx;
     onnx.argument = [this](ArrayRef<std::string> names, size_t index) {
-      return argumentOfCall(names, index);
+      return asked.find(names, index);
     };
     onnx.takesCallSizes = true;
     if (llvm::Error error = model.parse(std::move(onnx)))
@@ -71,10 +74,10 @@ public:
   }
 
 private:
-  const rt::Tensor *argumentOfCall(ArrayRef<std::string> names, size_t index);
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
   llvm::Error compile();
+  llvm::Error prune();
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
   llvm::Error compare(ArrayRef<rt::Tensor> results);
@@ -86,37 +89,15 @@ private:
   const Signature *function = nullptr;
   std::vector<rt::Tensor> inputs;
   /// Arrays that the import asked for, by argument.
-  std::map<size_t, rt::Tensor> asked;
+  CallArguments asked;
+  const Calibration *calibration;
   std::vector<std::pair<size_t, std::string>> outputs, expects;
   SmallVector<char, 0> object;
+  /// The masks that pruning made, which options.mask reads.
+  std::string masks;
 };
 
 } // namespace
-
-/// The array that this call gives to an argument of the model; null if there is
-/// none, which is reported later.
-const rt::Tensor *Runner::argumentOfCall(ArrayRef<std::string> names,
-                                         size_t index) {
-  auto known = asked.find(index);
-  if (known != asked.end())
-    return &known->second;
-  Signature signature;
-  for (const std::string &name : names)
-    signature.arguments.push_back({name, {}});
-  auto files = assignInputs(signature, options.inputs);
-  if (!files) {
-    llvm::consumeError(files.takeError());
-    return nullptr;
-  }
-  if (!(*files)[index])
-    return nullptr;
-  auto array = readArray((*files)[index]->path);
-  if (!array) {
-    llvm::consumeError(array.takeError());
-    return nullptr;
-  }
-  return &asked.emplace(index, std::move(*array)).first->second;
-}
 
 /// What of a run on this processor is asked of a simulated accelerator.
 static SimulateOptions simulationOf(const RunOptions &run) {
@@ -190,6 +171,9 @@ llvm::Error Runner::compile() {
   if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
   report.pipelineMs = passes.ms();
+  if (calibration)
+    if (llvm::Error error = prune())
+      return error;
   Stopwatch codegen;
   llvm::LLVMContext context;
   auto module = translate(*source.module, source.functions, context, **machine);
@@ -206,6 +190,43 @@ llvm::Error Runner::compile() {
     return error;
   report.codegenMs = codegen.ms();
   return llvm::Error::success();
+}
+
+/// Masks from what calibration saw, and what they change.
+llvm::Error Runner::prune() {
+  auto text = getManifest(*source.module, function->name);
+  if (!text)
+    return text.takeError();
+  auto manifest = rt::parseManifest(*text);
+  if (!manifest)
+    return toError(manifest.error());
+  std::vector<std::string> notes;
+  auto image = calibration->makeMasks(*manifest, notes);
+  if (!image)
+    return image.takeError();
+  masks = std::move(*image);
+  auto opened = rt::Checkpoint::openMemory(masks.data(), masks.size(),
+                                           rt::Checkpoint::Format::Safetensors,
+                                           "the masks of --prune");
+  if (!opened)
+    return toError(opened.error());
+  if ((*opened)->tensors().empty())
+    return makeError("--calibrate has no effect: --prune leaves every weight "
+                     "as it is");
+  options.mask.source = *opened;
+  if (llvm::Error error = describePruning(*source.module, source.functions,
+                                          options, model.log, llvm::errs()))
+    return error;
+  for (const std::string &note : notes)
+    llvm::errs() << note << "\n";
+  auto compared = calibration->compare(*opened);
+  if (!compared)
+    return compared.takeError();
+  llvm::errs() << formatPruning(*compared);
+  report.pruning = std::move(*compared);
+  return options.masksFile.empty()
+             ? llvm::Error::success()
+             : writeFile(options, options.masksFile, masks);
 }
 
 llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
@@ -341,7 +362,14 @@ llvm::Error driver::runModel(RunOptions options, DialectRegistry &registry) {
     return error;
   options.hasReference = !file->device && !options.reference;
   Model model(options, registry, std::move(file->content));
-  Runner runner(options, model);
+  std::unique_ptr<Calibration> calibration;
+  if (!options.calibrate.empty()) {
+    auto observed = Calibration::observe(options, registry);
+    if (!observed)
+      return observed.takeError();
+    calibration = std::move(*observed);
+  }
+  Runner runner(options, model, calibration.get());
   llvm::Error error = runner.run(file->device ? &*file->device : nullptr);
   // Remarks say why as well if it failed.
   return llvm::joinErrors(std::move(error), model.writeRemarks());

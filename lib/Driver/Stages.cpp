@@ -144,6 +144,8 @@ llvm::Error StageRunner::run(Stage stage,
 
 llvm::Error StageRunner::finish(Stage stage) {
   hasEnded = options.compileTo == stage;
+  if (options.atStage)
+    options.atStage(stage, module);
   if (options.dumpFolder.empty())
     return llvm::Error::success();
   std::string text = printModule(module, /*elides=*/true);

@@ -8,6 +8,7 @@
 #ifndef NM_DRIVER_OPTIONS_H
 #define NM_DRIVER_OPTIONS_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LLVM.h"
 #include "nm/Isa/Program.h"
 #include "nm/Pipelines/Stages.h"
@@ -45,6 +46,12 @@ llvm::Expected<WeightPattern> parsePattern(StringRef text);
 
 /// Checks a value of --pattern or --prune: `[KEY=]N:M` or `KEY=dense`.
 llvm::Error checkPatternRule(StringRef text, StringRef option = "pattern");
+
+/// What decides which weights a pattern keeps.
+enum class PruneBy {
+  Magnitude,
+  Wanda ///< magnitude times the norm of the input feature (Calibrate.h)
+};
 
 enum class EmitKind {
   Execute,
@@ -117,6 +124,11 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   std::vector<std::string> patterns;
   /// The same of weights that are to be pruned by magnitude.
   std::vector<std::string> prune;
+  PruneBy pruneBy = PruneBy::Magnitude;
+  /// Files and folders of inputs that pruning is measured on (Samples.h).
+  std::vector<std::string> calibrate;
+  /// Where the masks that pruning made go; empty: nowhere.
+  std::string masksFile;
   /// The name of a processor that nm describes, "host", or an accelerator: the
   /// name or the file of its description.
   std::string target = "host";
@@ -135,6 +147,8 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   std::string dumpFolder;
   /// Where reproducers of failures go; empty: the folder of temporary files.
   std::string reproducerFolder;
+  /// Called when a stage is reached, and may change the module.
+  std::function<void(Stage, ModuleOp)> atStage;
   /// Applied to each pass manager: the tool's --mlir-* options.
   std::function<LogicalResult(PassManager &)> configurePassManager;
 };

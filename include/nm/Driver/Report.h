@@ -8,6 +8,7 @@
 #ifndef NM_DRIVER_REPORT_H
 #define NM_DRIVER_REPORT_H
 
+#include "nm/Driver/Calibrate.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Execute.h"
@@ -41,6 +42,7 @@ struct Report {
 
   std::vector<std::pair<size_t, Comparison>> comparisons;
   std::optional<Timing> timing;
+  std::optional<PruningReport> pruning;
 
   double compileMs() const { return pipelineMs + codegenMs + linkMs; }
   int64_t packedBytes() const;

@@ -91,6 +91,17 @@ int driver::runMain(int argc, char **argv) {
                    "the code (default: standard output)");
   line.group("Compiling");
   tools::addCompiling(line, options, texts);
+  line.list("calibrate", options.calibrate, "file",
+            "measure what --prune changes on inputs: an npy file, a folder of "
+            "them, or a folder of folders with one for each argument, by name");
+  line.choice<PruneBy>(
+      "prune-by", options.pruneBy, "what decides which weights --prune keeps:",
+      {{"magnitude", PruneBy::Magnitude, "the weight alone"},
+       {"wanda", PruneBy::Wanda,
+        "the weight times the norm of its input in --calibrate"}});
+  line.text("save-masks", options.masksFile, "file",
+            "write the masks of --prune with --calibrate as safetensors, for "
+            "--masks");
   line.choice<EmitKind>(
       "emit", options.emit, "show the code instead of running it:",
       {{"llvm", EmitKind::LLVMIR,

@@ -35,6 +35,8 @@ func.func @f(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
   return %0 : tensor<8x8xf32>
 }
 """)
+open("c.mlir", "w").write(open("m.mlir").read().replace(", %w: tensor<8x8xf32>) -> tensor<8x8xf32> {", """) -> tensor<8x8xf32> {
+  %w = nm.param "checkpoint" : tensor<8x8xf32>"""))
 np.save("x.npy", np.ones((8, 8), np.float32))
 np.save("checkpoint.npy", np.ones((8, 8), np.float32))
 open("mesh.json", "w").write(subprocess.run(
@@ -45,6 +47,7 @@ subprocess.run(["nm-compile", "m.mlir", "--target=edge", "-o", "p.nmb"], check=T
 open("t.csv", "w").write("tenant,program,arrival_us\n0,p.nmb,0\n")
 
 RUN = ["nm-run", "m.mlir", "--input", "x.npy", "--input", "x.npy"]
+PRUNE = ["nm-run", "c.mlir", "--params=checkpoint.npy", "--input=x.npy", "--prune=2:4", "--calibrate=x.npy"]
 EDGE = ["nm-run", "m.mlir", "--target=edge", "--timing-only"]
 LLVM = ["nm-compile", "m.mlir", "--emit=llvm"]
 INSPECT = ["nm-inspect", "checkpoint.npy"]
@@ -58,6 +61,7 @@ OUTPUTS = {
     ("nm-run", "output"): (RUN, "x.npy"),
     ("nm-run", "json"): (RUN, "x.npy"),
     ("nm-run", "remarks-output-file"): (RUN, "m.mlir"),
+    ("nm-run", "save-masks"): (PRUNE, "x.npy"),
     ("nm-run", "trace"): (EDGE, "m.mlir"),
     ("nm-run", "html"): (EDGE, "m.mlir"),
     ("nm-compile", "output"): (LLVM, "m.mlir"),
@@ -99,7 +103,7 @@ PREFIXES = {("nm-explore", "charts"): EXPLORE}
 open("empty.mlir", "w").write("module {}\n")
 # Options whose values are files or folders that are read.
 OTHERS = {
-    "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "cache", "target", "bind", "masks"},
+    "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "calibrate", "cache", "target", "bind", "masks"},
     "nm-compile": {"dump-stages-to", "reproducer-to", "params", "bind", "masks", "cc", "target"},
     "nm-inspect": {"masks", "print-device"},
     "nm-sim": {"params", "input", "expect", "masks", "target"},

@@ -1,0 +1,80 @@
+//===- Calibrate.h - What weights see of calibration inputs -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Pruning by activations: Wanda (Sun et al., "A Simple and Effective Pruning
+// Approach for Large Language Models", ICLR 2024, section 3) scores a weight by
+// |w_ij| * ||x_j||_2, where x_j is the input feature j over all tokens of the
+// calibration inputs, and keeps the N largest of every M along j.
+//
+// The dense model is compiled with further results: for each product of a
+// parameter the sums of squares of its input's features, and its output. It
+// runs on each sample; with the masks applied it runs once more, and what the
+// products and the model give is compared.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DRIVER_CALIBRATE_H
+#define NM_DRIVER_CALIBRATE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "nm/Driver/Options.h"
+#include "nm/Runtime/Params.h"
+
+namespace mlir::nm::driver {
+
+/// A product whose results observeProducts added to a function.
+struct ObservedProduct {
+  /// Of the weight.
+  std::string scope, key;
+};
+
+/// Adds two results for each product of nm.param in the body of `function`,
+/// in order: the sum of squares of each feature of its input (f32), and its
+/// output.
+std::vector<ObservedProduct> observeProducts(func::FuncOp function);
+
+/// How far pruned weights moved what the dense model computes: ||a - b|| /
+/// ||b|| over all samples.
+struct PruningReport {
+  PruneBy by = PruneBy::Magnitude;
+  size_t samples = 0;
+  /// Key of each product's weight, and the difference of the product's output.
+  std::vector<std::pair<std::string, double>> layers;
+  /// Of each result of the model.
+  std::vector<double> results;
+};
+
+/// For people, a line for each layer and one for the results.
+std::string formatPruning(const PruningReport &report);
+
+class Calibration {
+public:
+  /// Compiles the dense model and runs it on options.calibrate.
+  static llvm::Expected<std::unique_ptr<Calibration>>
+  observe(const RunOptions &options, DialectRegistry &registry);
+  ~Calibration();
+
+  /// Masks for the parameters that have a pattern in `manifest`, by the
+  /// weights' names: a safetensors image. None for a weight that has a mask,
+  /// and none where the input of a weight was not seen: magnitude decides
+  /// there. `notes` says so.
+  llvm::Expected<std::string> makeMasks(const ::nm::rt::Manifest &manifest,
+                                        std::vector<std::string> &notes) const;
+
+  /// Runs the model with `masks` on its weights.
+  llvm::Expected<PruningReport>
+  compare(std::shared_ptr<const ::nm::rt::Checkpoint> masks) const;
+
+private:
+  struct State;
+  explicit Calibration(std::unique_ptr<State> state);
+  std::unique_ptr<State> state;
+};
+
+} // namespace mlir::nm::driver
+
+#endif // NM_DRIVER_CALIBRATE_H

@@ -1,0 +1,345 @@
+//===- Calibrate.cpp - What weights see of calibration inputs -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Driver/Calibrate.h"
+#include "nm/Driver/Arrays.h"
+#include "nm/Driver/Codegen.h"
+#include "nm/Driver/CompileCode.h"
+#include "nm/Driver/EntryPoint.h"
+#include "nm/Driver/Execute.h"
+#include "nm/Driver/Jit.h"
+#include "nm/Driver/Model.h"
+#include "nm/Driver/Progress.h"
+#include "nm/Driver/Samples.h"
+#include "nm/Driver/Support.h"
+#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/nm_runtime.h"
+#include "llvm/Support/JSON.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::nm;
+using namespace mlir::nm::driver;
+
+struct Calibration::State {
+  RunOptions options; ///< of the dense model
+  PruneBy by = PruneBy::Magnitude;
+  std::vector<Sample> samples;
+  std::unique_ptr<Model> model;
+  std::optional<Jit> jit;
+  Signature function;
+  rt::Manifest manifest;
+  size_t ownResults = 0;
+  std::vector<ObservedProduct> products;
+  /// Of the dense model, by sample and result.
+  std::vector<std::vector<rt::Tensor>> dense;
+
+  llvm::Error compile(DialectRegistry &registry);
+  llvm::Error link(llvm::TargetMachine &machine);
+  llvm::Expected<std::vector<std::vector<rt::Tensor>>>
+  run(std::shared_ptr<const rt::Checkpoint> masks) const;
+  std::vector<double> squaresOf(const rt::ParamSpec &spec) const;
+};
+
+Calibration::Calibration(std::unique_ptr<State> state)
+    : state(std::move(state)) {}
+Calibration::~Calibration() = default;
+
+/// The same model with every weight dense, and nothing written or said.
+static RunOptions denseOptions(const RunOptions &options) {
+  RunOptions dense = options;
+  dense.files = std::make_shared<::nm::support::CommandFiles>();
+  dense.dense = true;
+  dense.patterns.clear();
+  dense.prune.clear();
+  dense.mask.policy = rt::MaskPolicy::IfPresent;
+  dense.remarksFilter.clear();
+  dense.remarksFile.clear();
+  dense.dumpFolder.clear();
+  dense.configurePassManager = nullptr;
+  return dense;
+}
+
+llvm::Error Calibration::State::compile(DialectRegistry &registry) {
+  if (options.inputFile == "-")
+    return makeError("--calibrate compiles the model twice, but standard input "
+                     "is read once; name the model's file");
+  auto content = readFile(options.inputFile);
+  if (!content)
+    return content.takeError();
+  model = std::make_unique<Model>(options, registry, std::move(*content));
+  OnnxImportOptions onnx;
+  CallArguments arguments(samples.front().inputs);
+  onnx.argument = [&](ArrayRef<std::string> names, size_t index) {
+    return arguments.find(names, index);
+  };
+  if (llvm::Error error = model->parse(std::move(onnx)))
+    return error;
+  Source &source = model->source;
+  auto entry = source.findEntry(options.entry);
+  if (!entry)
+    return entry.takeError();
+  function = **entry;
+  ownResults = function.results.size();
+  options.atStage = [this](Stage stage, ModuleOp module) {
+    if (stage != Stage::Named)
+      return;
+    products =
+        observeProducts(module.lookupSymbol<func::FuncOp>(function.name));
+    for (const Signature &each : collectSignatures(module))
+      if (each.name == function.name)
+        function.results = each.results;
+  };
+  auto machine = createTargetMachine(options.target, options.targetCPU);
+  if (!machine)
+    return machine.takeError();
+  if (llvm::Error error = lowerFor(**machine, options, *model))
+    return error;
+  for (Signature &each : source.functions)
+    if (each.name == function.name)
+      each.results = function.results;
+  return link(**machine);
+}
+
+llvm::Error Calibration::State::link(llvm::TargetMachine &machine) {
+  ModuleOp module = *model->source.module;
+  auto text = getManifest(module, function.name);
+  if (!text)
+    return text.takeError();
+  auto parsed = rt::parseManifest(*text);
+  if (!parsed)
+    return toError(parsed.error());
+  manifest = std::move(*parsed);
+  llvm::LLVMContext context;
+  auto code = translate(module, model->source.functions, context, machine);
+  if (!code)
+    return code.takeError();
+  if (llvm::Error error = addInvoke(**code, function.name))
+    return error;
+  if (llvm::Error error = optimize(**code, machine))
+    return error;
+  SmallVector<char, 0> object;
+  if (llvm::Error error = generateCode(
+          **code, machine, llvm::CodeGenFileType::ObjectFile, object))
+    return error;
+  auto loaded = Jit::load(StringRef(object.data(), object.size()));
+  if (!loaded)
+    return loaded.takeError();
+  jit.emplace(std::move(*loaded));
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<std::vector<rt::Tensor>>>
+Calibration::State::run(std::shared_ptr<const rt::Checkpoint> masks) const {
+  std::vector<rt::ScopePath> scopes;
+  for (const Binding &binding : options.params)
+    scopes.push_back({binding.name, binding.path});
+  rt::MaskOptions mask = options.mask;
+  if (masks)
+    mask.source = std::move(masks);
+  auto params = rt::Params::load(manifest, scopes, {mask, false, ""});
+  if (!params)
+    return toError(params.error());
+  std::vector<std::vector<rt::Tensor>> results;
+  for (const Sample &sample : samples) {
+    auto inputs = readInputs(function, sample.inputs);
+    if (!inputs)
+      return makeError("--calibrate {0}: {1}", sample.name,
+                       llvm::toString(inputs.takeError()));
+    auto call =
+        Call::prepare(function, jit->entry(), *inputs, manifest, params->get());
+    if (!call)
+      return call.takeError();
+    auto result = call->run();
+    if (!result)
+      return makeError("--calibrate {0}: {1}", sample.name,
+                       llvm::toString(result.takeError()));
+    results.push_back(std::move(*result));
+  }
+  return std::move(results);
+}
+
+llvm::Expected<std::unique_ptr<Calibration>>
+Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
+  auto state = std::make_unique<State>();
+  state->options = denseOptions(options);
+  state->by = options.pruneBy;
+  auto samples = findSamples(options.calibrate);
+  if (!samples)
+    return samples.takeError();
+  state->samples = std::move(*samples);
+  Progress progress("calibrating");
+  nm_set_num_threads(options.threads);
+  if (llvm::Error error = state->compile(registry))
+    return std::move(error);
+  auto dense = state->run(nullptr);
+  if (!dense)
+    return dense.takeError();
+  state->dense = std::move(*dense);
+  return std::unique_ptr<Calibration>(new Calibration(std::move(state)));
+}
+
+/// Of the features that the products of a weight read, over all samples.
+std::vector<double>
+Calibration::State::squaresOf(const rt::ParamSpec &spec) const {
+  std::vector<double> sums;
+  for (auto [i, product] : llvm::enumerate(products)) {
+    if (product.key != spec.key || product.scope != spec.scope)
+      continue;
+    for (const auto &results : dense) {
+      const rt::TensorView &view = results[ownResults + 2 * i].view;
+      sums.resize(std::max<size_t>(sums.size(), view.count()));
+      for (int64_t k = 0, count = view.count(); k < count; ++k)
+        sums[k] += rt::elementToDouble(
+            view.data + k * rt::elementBytes(view.dtype), view.dtype);
+    }
+  }
+  return sums;
+}
+
+/// The N largest scores |w| * norm of every M along `axis` are kept; of equal
+/// ones the first.
+static std::string maskOf(const rt::TensorView &weight,
+                          const rt::PatternSpec &pattern,
+                          const std::vector<double> &norms) {
+  int64_t inner = 1, depth = weight.shape[pattern.axis];
+  for (size_t d = pattern.axis + 1; d < weight.shape.size(); ++d)
+    inner *= weight.shape[d];
+  std::string mask(weight.count(), 0);
+  int64_t bytes = rt::elementBytes(weight.dtype);
+  std::vector<std::pair<double, int64_t>> group(pattern.m);
+  for (int64_t at = 0, count = weight.count(); at < count; ++at) {
+    int64_t k = at / inner % depth;
+    if (k % pattern.m != 0)
+      continue;
+    for (int64_t j = 0; j < pattern.m; ++j) {
+      const unsigned char *element = weight.data + (at + j * inner) * bytes;
+      group[j] = {-std::abs(rt::elementToDouble(element, weight.dtype)) *
+                      norms[k + j],
+                  j};
+    }
+    llvm::sort(group);
+    for (int64_t j = 0; j < pattern.n; ++j)
+      mask[at + group[j].second * inner] = 1;
+  }
+  return mask;
+}
+
+llvm::Expected<std::string>
+Calibration::makeMasks(const rt::Manifest &manifest,
+                       std::vector<std::string> &notes) const {
+  llvm::json::Object header;
+  std::string data;
+  llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> files;
+  for (const Binding &binding : state->options.params) {
+    auto file = rt::Checkpoint::open(binding.path);
+    if (!file)
+      return toError(file.error());
+    files[binding.name] = *file;
+  }
+  for (const rt::ParamSpec &spec : manifest.params) {
+    auto file = files.find(spec.scope);
+    if (!spec.sparsity || spec.sparsity->n == spec.sparsity->m ||
+        file == files.end() || header.get(spec.key))
+      continue;
+    std::vector<double> norms = state->squaresOf(spec);
+    bool fits =
+        static_cast<int64_t>(norms.size()) == spec.shape[spec.sparsity->axis];
+    if (!fits && state->by == PruneBy::Wanda)
+      notes.push_back(rt::shownKey(spec.key) +
+                      " is pruned by magnitude: no product shows its input");
+    if ((!fits && state->by == PruneBy::Wanda) ||
+        rt::shownKey(spec.key) != spec.key)
+      continue;
+    auto weight = rt::readWeight(*file->second, spec.key, state->options.mask);
+    if (!weight)
+      return toError(weight.error());
+    if (weight->mask)
+      continue;
+    auto tensor = rt::toContiguous(weight->tensor);
+    if (!tensor)
+      return toError(tensor.error());
+    if (state->by == PruneBy::Magnitude)
+      norms.assign(spec.shape[spec.sparsity->axis], 1);
+    else
+      for (double &norm : norms)
+        norm = std::sqrt(norm);
+    std::string mask = maskOf(tensor->view, *spec.sparsity, norms);
+    auto begin = static_cast<int64_t>(data.size());
+    data += mask;
+    header[spec.key] = llvm::json::Object{
+        {"dtype", "BOOL"},
+        {"shape", llvm::json::Array(spec.shape)},
+        {"data_offsets",
+         llvm::json::Array{begin, static_cast<int64_t>(data.size())}}};
+  }
+  std::string text =
+      llvm::formatv("{0}", llvm::json::Value(std::move(header))).str();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string image;
+  for (uint64_t size = text.size(), i = 0; i < 8; ++i)
+    image += static_cast<char>(size >> (8 * i));
+  return image + text + data;
+}
+
+namespace {
+
+/// ||a - b|| / ||b||, added up.
+struct Difference {
+  double moved = 0, all = 0;
+
+  void add(const rt::TensorView &a, const rt::TensorView &b) {
+    int64_t bytes = rt::elementBytes(a.dtype);
+    for (int64_t i = 0, count = a.count(); i < count; ++i) {
+      double x = rt::elementToDouble(a.data + i * bytes, a.dtype);
+      double y = rt::elementToDouble(b.data + i * bytes, b.dtype);
+      moved += (x - y) * (x - y);
+      all += y * y;
+    }
+  }
+  double value() const {
+    return all == 0 ? std::sqrt(moved) : std::sqrt(moved / all);
+  }
+};
+
+} // namespace
+
+llvm::Expected<PruningReport>
+Calibration::compare(std::shared_ptr<const rt::Checkpoint> masks) const {
+  auto pruned = state->run(std::move(masks));
+  if (!pruned)
+    return pruned.takeError();
+  auto differ = [&](size_t result) {
+    Difference difference;
+    for (size_t i = 0; i < pruned->size(); ++i)
+      difference.add((*pruned)[i][result].view, state->dense[i][result].view);
+    return difference.value();
+  };
+  PruningReport report;
+  report.by = state->by;
+  report.samples = state->samples.size();
+  for (size_t i = 0; i < state->products.size(); ++i)
+    report.layers.push_back(
+        {state->products[i].key, differ(state->ownResults + 2 * i + 1)});
+  for (size_t i = 0; i < state->ownResults; ++i)
+    report.results.push_back(differ(i));
+  return std::move(report);
+}
+
+std::string driver::formatPruning(const PruningReport &report) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (auto &[key, difference] : report.layers)
+    os << llvm::formatv("difference {0:e3} of the output of the product with "
+                        "{1}\n",
+                        difference, rt::shownKey(key));
+  for (auto [i, difference] : llvm::enumerate(report.results))
+    os << llvm::formatv("difference {0:e3} of result {1}\n", difference, i);
+  os << "differences are |pruned - dense| / |dense| over " << report.samples
+     << (report.samples == 1 ? " sample" : " samples") << "\n";
+  return text;
+}

@@ -27,7 +27,10 @@ using namespace mlir::nm::driver;
 
 struct Calibration::State {
   RunOptions options; ///< of the dense model
+  DialectRegistry *registry = nullptr;
   PruneBy by = PruneBy::Magnitude;
+  /// Whether products get further results.
+  bool observes = true;
   std::vector<Sample> samples;
   std::unique_ptr<Model> model;
   std::optional<Jit> jit;
@@ -38,8 +41,10 @@ struct Calibration::State {
   /// Of the dense model, by sample and result.
   std::vector<std::vector<rt::Tensor>> dense;
 
-  llvm::Error compile(DialectRegistry &registry);
+  llvm::Error compile();
   llvm::Error link(llvm::TargetMachine &machine);
+  llvm::Expected<std::unique_ptr<rt::Params>>
+  load(std::shared_ptr<const rt::Checkpoint> masks) const;
   llvm::Expected<std::vector<std::vector<rt::Tensor>>>
   run(std::shared_ptr<const rt::Checkpoint> masks) const;
   std::vector<double> squaresOf(const rt::ParamSpec &spec) const;
@@ -64,14 +69,14 @@ static RunOptions denseOptions(const RunOptions &options) {
   return dense;
 }
 
-llvm::Error Calibration::State::compile(DialectRegistry &registry) {
+llvm::Error Calibration::State::compile() {
   if (options.inputFile == "-")
     return makeError("--calibrate compiles the model twice, but standard input "
                      "is read once; name the model's file");
   auto content = readFile(options.inputFile);
   if (!content)
     return content.takeError();
-  model = std::make_unique<Model>(options, registry, std::move(*content));
+  model = std::make_unique<Model>(options, *registry, std::move(*content));
   OnnxImportOptions onnx;
   CallArguments arguments(samples.front().inputs);
   onnx.argument = [&](ArrayRef<std::string> names, size_t index) {
@@ -86,7 +91,7 @@ llvm::Error Calibration::State::compile(DialectRegistry &registry) {
   function = **entry;
   ownResults = function.results.size();
   options.atStage = [this](Stage stage, ModuleOp module) {
-    if (stage != Stage::Named)
+    if (stage != Stage::Named || !observes)
       return;
     products =
         observeProducts(module.lookupSymbol<func::FuncOp>(function.name));
@@ -133,8 +138,8 @@ llvm::Error Calibration::State::link(llvm::TargetMachine &machine) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::vector<std::vector<rt::Tensor>>>
-Calibration::State::run(std::shared_ptr<const rt::Checkpoint> masks) const {
+llvm::Expected<std::unique_ptr<rt::Params>>
+Calibration::State::load(std::shared_ptr<const rt::Checkpoint> masks) const {
   std::vector<rt::ScopePath> scopes;
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
@@ -144,6 +149,14 @@ Calibration::State::run(std::shared_ptr<const rt::Checkpoint> masks) const {
   auto params = rt::Params::load(manifest, scopes, {mask, false, ""});
   if (!params)
     return toError(params.error());
+  return std::move(*params);
+}
+
+llvm::Expected<std::vector<std::vector<rt::Tensor>>>
+Calibration::State::run(std::shared_ptr<const rt::Checkpoint> masks) const {
+  auto params = load(std::move(masks));
+  if (!params)
+    return params.takeError();
   std::vector<std::vector<rt::Tensor>> results;
   for (const Sample &sample : samples) {
     auto inputs = readInputs(function, sample.inputs);
@@ -167,6 +180,7 @@ llvm::Expected<std::unique_ptr<Calibration>>
 Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   auto state = std::make_unique<State>();
   state->options = denseOptions(options);
+  state->registry = &registry;
   state->by = options.pruneBy;
   auto samples = findSamples(options.calibrate);
   if (!samples)
@@ -174,13 +188,57 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   state->samples = std::move(*samples);
   Progress progress("calibrating");
   nm_set_num_threads(options.threads);
-  if (llvm::Error error = state->compile(registry))
+  if (llvm::Error error = state->compile())
     return std::move(error);
   auto dense = state->run(nullptr);
   if (!dense)
     return dense.takeError();
   state->dense = std::move(*dense);
   return std::unique_ptr<Calibration>(new Calibration(std::move(state)));
+}
+
+llvm::Expected<Calibration::Timed>
+Calibration::time(std::vector<std::string> prune) const {
+  State timed;
+  timed.options = state->options;
+  timed.registry = state->registry;
+  timed.samples = {state->samples.front()};
+  timed.observes = false;
+  if (!prune.empty()) {
+    timed.options.dense = false;
+    timed.options.patterns = timed.options.prune = std::move(prune);
+    timed.options.mask.policy = rt::MaskPolicy::Derive;
+  }
+  if (llvm::Error error = timed.compile())
+    return std::move(error);
+  auto params = timed.load(nullptr);
+  if (!params)
+    return params.takeError();
+  auto inputs = readInputs(timed.function, timed.samples.front().inputs);
+  if (!inputs)
+    return inputs.takeError();
+  auto call = Call::prepare(timed.function, timed.jit->entry(), *inputs,
+                            timed.manifest, params->get());
+  if (!call)
+    return call.takeError();
+  auto result = call->run();
+  if (!result)
+    return result.takeError();
+  double ms = call->time(std::max(timed.options.repeat, 10)).min;
+  return Timed{std::move(timed.manifest), ms};
+}
+
+double Calibration::workOf(const rt::ParamSpec &spec) const {
+  double work = 0;
+  for (auto [i, product] : llvm::enumerate(state->products)) {
+    if (product.key != spec.key || product.scope != spec.scope)
+      continue;
+    const auto &results = state->dense.front();
+    size_t at = state->ownResults + 2 * i;
+    work += static_cast<double>(results[at].view.count()) *
+            static_cast<double>(results[at + 1].view.count());
+  }
+  return work;
 }
 
 /// Of the features that the products of a weight read, over all samples.

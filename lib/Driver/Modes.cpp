@@ -39,6 +39,8 @@ constexpr Use kRunUses[] = {
     {"reference", kRun | kEmit},
     {"prune", kRun | kEmit},
     {"calibrate", kRun},
+    {"sensitivity", kRun},
+    {"max-difference", kRun},
     {"prune-by", kRun},
     {"save-masks", kRun},
     {"emit", kEmit},
@@ -82,6 +84,11 @@ constexpr Need kNeeds[] = {
      "is what pruning is measured on; say with --prune what to prune"},
     {"prune-by", "calibrate",
      "is about what weights see; give inputs with --calibrate"},
+    {"sensitivity", "calibrate",
+     "is measured on inputs; give them with --calibrate"},
+    {"max-difference", "sensitivity",
+     "bounds what is chosen from measurements; ask for them with "
+     "--sensitivity"},
     {"save-masks", "calibrate",
      "writes what calibration made; give inputs with --calibrate"},
     {"mask-policy", "params",
@@ -105,6 +112,16 @@ constexpr Void kVoids[] = {
     {"pattern", "dense", "--dense takes every weight as dense"},
     {"prune", "dense", "--dense takes every weight as dense"},
     {"pattern", "prune", "--prune says the patterns"},
+    {"prune", "sensitivity", "--sensitivity tries patterns of its own"},
+    {"pattern", "sensitivity", "--sensitivity tries patterns of its own"},
+    {"save-masks", "sensitivity", "--sensitivity only measures"},
+    {"mask-policy", "sensitivity", "--sensitivity prunes"},
+    {"dense", "sensitivity", "--sensitivity compares with the dense model"},
+    {"input", "sensitivity", "--sensitivity runs on --calibrate"},
+    {"output", "sensitivity", "--sensitivity only measures"},
+    {"expect", "sensitivity", "--sensitivity only measures"},
+    {"report", "sensitivity", "--sensitivity prints a table of its own"},
+    {"cache", "sensitivity", "--sensitivity keeps nothing"},
     {"calibrate", "masks", "--masks says what is kept"},
     {"mask-policy", "prune",
      "--prune keeps the largest weights where there is no mask"},
@@ -129,7 +146,8 @@ static llvm::Error checkPairs(const CommandOptions &options) {
     return llvm::is_contained(options.given, name);
   };
   for (const Need &need : kNeeds)
-    if (given(need.option) && !given(need.needs))
+    if (given(need.option) && !given(need.needs) &&
+        !(need.option == "calibrate" && given("sensitivity")))
       return makeError("--{0} {1}", need.option, need.why);
   for (const Void &pair : kVoids)
     if (given(pair.option) && given(pair.by))

@@ -22,6 +22,7 @@
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Samples.h"
+#include "nm/Driver/Sensitivity.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
@@ -362,6 +363,8 @@ llvm::Error driver::runModel(RunOptions options, DialectRegistry &registry) {
     return error;
   options.hasReference = !file->device && !options.reference;
   Model model(options, registry, std::move(file->content));
+  if (options.sensitivity)
+    return measureSensitivity(options, registry);
   std::unique_ptr<Calibration> calibration;
   if (!options.calibrate.empty()) {
     auto observed = Calibration::observe(options, registry);

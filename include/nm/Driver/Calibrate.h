@@ -69,6 +69,17 @@ public:
   llvm::Expected<PruningReport>
   compare(std::shared_ptr<const ::nm::rt::Checkpoint> masks) const;
 
+  /// A model that is pruned by magnitude, timed on the first sample.
+  struct Timed {
+    ::nm::rt::Manifest manifest;
+    double ms = 0; ///< the fastest run
+  };
+  /// `prune` as in options.prune; empty: the dense model.
+  llvm::Expected<Timed> time(std::vector<std::string> prune) const;
+
+  /// Multiply-adds of the products with a weight on the first sample, dense.
+  double workOf(const ::nm::rt::ParamSpec &spec) const;
+
 private:
   struct State;
   explicit Calibration(std::unique_ptr<State> state);

@@ -197,6 +197,10 @@ struct RunOptions : CompileOptions, DataOptions, ProofOptions, ReportOptions {
   int threads = 0;
   /// Timed runs. 1 times the only, cold run.
   int repeat = 1;
+  /// Measures what each weight costs and gains at each pattern.
+  bool sensitivity = false;
+  /// Of the results, for the choice of patterns; negative: none is made.
+  double maxDifference = -1;
   bool timingOnly = false;
 };
 

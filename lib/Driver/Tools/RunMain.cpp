@@ -99,6 +99,12 @@ int driver::runMain(int argc, char **argv) {
       {{"magnitude", PruneBy::Magnitude, "the weight alone"},
        {"wanda", PruneBy::Wanda,
         "the weight times the norm of its input in --calibrate"}});
+  line.flag("sensitivity", options.sensitivity,
+            "print what each weight costs (difference of the results) and "
+            "gains (time) at 6:8, 2:4, 4:8, 8:16 and 1:4, on --calibrate");
+  line.real("max-difference", options.maxDifference, "number",
+            "with --sensitivity: choose patterns that together move the "
+            "results by at most this, |pruned - dense| / |dense|");
   line.text("save-masks", options.masksFile, "file",
             "write the masks of --prune with --calibrate as safetensors, for "
             "--masks");

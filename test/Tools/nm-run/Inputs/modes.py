@@ -50,16 +50,18 @@ VALUES = {
     "target-cpu": "native", "prefix": "p_", "cc": "cc", "element-type": "f16", "timing-only": None, "no-verify": None,
     "max-steps": "1000000", "trace": "out.json", "html": "out.html",
     "report": None, "json": "out.json", "remarks-filter": "none", "remarks-output-file": "out.yaml",
-    "calibrate": "x.npy", "prune-by": "wanda", "save-masks": "masks.safetensors", "weights": "out.nmw", "compile-to": "named", "dump-stages-to": "stages", "reproducer-to": "kept",
+    "calibrate": "x.npy", "sensitivity": None, "max-difference": "0.1", "prune-by": "wanda", "save-masks": "masks.safetensors", "weights": "out.nmw", "compile-to": "named", "dump-stages-to": "stages", "reproducer-to": "kept",
 }
 NEEDS = {"atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--params=x.npy"],
          "pattern": ["--params=x.npy"], "prune": ["--params=x.npy"], "calibrate": ["--params=x.npy", "--prune=2:4"],
          "prune-by": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"],
+         "sensitivity": ["--params=x.npy", "--calibrate=x.npy"],
+         "max-difference": ["--params=x.npy", "--calibrate=x.npy", "--sensitivity"],
          "save-masks": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"], "mask-policy": ["--params=x.npy"],
          "masks": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
 VOID = [("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
         ("mask-bit-order", []), ("masks", []), ("cache", []), ("pattern", ["--params=x.npy", "--dense"]), ("prune", []), ("calibrate", []), ("prune-by", ["--params=x.npy", "--prune=1:2"]),
-        ("save-masks", ["--params=x.npy", "--prune=1:2"]), ("prune", ["--params=x.npy", "--dense"]),
+        ("save-masks", ["--params=x.npy", "--prune=1:2"]), ("sensitivity", ["--params=x.npy"]), ("max-difference", ["--params=x.npy"]), ("prune", ["--params=x.npy", "--dense"]),
         ("pattern", ["--params=x.npy", "--prune=1:2"]), ("mask-policy", ["--params=x.npy", "--prune=1:2"])]
 
 
@@ -103,7 +105,7 @@ for tool, modes in TOOLS.items():
             count += 1
             # Or what the option needs is, which comes first.
             refused = re.search("error: (" + "|".join(["--" + name] + [need.split("=")[0] for need in needs]) +
-                                ") (has no effect|is for|needs a run|links|is about|says|keeps|holds|is a tolerance|is what|writes)", text)
+                                ") (has no effect|is for|needs a run|links|is about|says|keeps|holds|is a tolerance|is what|is measured|bounds|writes)", text)
             uses = mode in table.get(name, ())
             # --cc goes with one kind of code alone, which `processor` above is not.
             if name == "cc":

@@ -16,7 +16,7 @@
 #include "nm/Driver/Progress.h"
 #include "nm/Driver/Samples.h"
 #include "nm/Driver/Support.h"
-#include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/Rearrange.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "llvm/Support/JSON.h"
 #include <cmath>
@@ -310,8 +310,20 @@ Calibration::makeMasks(const rt::Manifest &manifest,
     if (!fits && state->by == PruneBy::Wanda)
       notes.push_back(rt::shownKey(spec.key) +
                       " is pruned by magnitude: no product shows its input");
-    if ((!fits && state->by == PruneBy::Wanda) ||
-        rt::shownKey(spec.key) != spec.key)
+    // A mask belongs to what the file holds, in its order.
+    std::string key = spec.key;
+    std::vector<int64_t> shape = spec.shape;
+    std::optional<rt::Rearranged> moved;
+    if (rt::isRearrangedKey(key)) {
+      auto parsed = rt::parseRearranged(key);
+      if (!parsed)
+        return toError(parsed.error());
+      moved = std::move(*parsed);
+      key = moved->values.key;
+      shape = moved->values.shape;
+    }
+    if ((!fits && state->by == PruneBy::Wanda) || rt::shownKey(key) != key ||
+        header.get(key))
       continue;
     auto weight = rt::readWeight(*file->second, spec.key, state->options.mask);
     if (!weight)
@@ -327,11 +339,13 @@ Calibration::makeMasks(const rt::Manifest &manifest,
       for (double &norm : norms)
         norm = std::sqrt(norm);
     std::string mask = maskOf(tensor->view, *spec.sparsity, norms);
+    if (moved)
+      mask = rt::restoreBytes(*moved, mask);
     auto begin = static_cast<int64_t>(data.size());
     data += mask;
-    header[spec.key] = llvm::json::Object{
+    header[key] = llvm::json::Object{
         {"dtype", "BOOL"},
-        {"shape", llvm::json::Array(spec.shape)},
+        {"shape", llvm::json::Array(shape)},
         {"data_offsets",
          llvm::json::Array{begin, static_cast<int64_t>(data.size())}}};
   }

@@ -106,16 +106,15 @@ Result<Rearranged> parseRearranged(std::string_view key) {
   });
 }
 
-/// The elements of `from`, `bytes` long each, in the order of the loops.
-static std::shared_ptr<unsigned char>
-gather(const Rearranged &tensor, const unsigned char *from, int64_t bytes) {
+/// Calls `visit` with each element of the result and its place in the stored
+/// tensor.
+template <typename Visit>
+static void forEachElement(const Rearranged &tensor, Visit visit) {
   int64_t count = denseView(nullptr, DType::U8, tensor.shape).count();
-  auto buffer = allocateBuffer(static_cast<uint64_t>(count * bytes));
   std::vector<int64_t> round(tensor.loops.size(), 0);
   int64_t place = 0;
   for (int64_t i = 0; i < count; ++i) {
-    std::memcpy(buffer.get() + i * bytes, from + place * bytes,
-                static_cast<size_t>(bytes));
+    visit(i, place);
     for (size_t k = round.size(); k-- != 0;) {
       place += tensor.values.strides[k];
       if (++round[k] != tensor.loops[k])
@@ -124,6 +123,25 @@ gather(const Rearranged &tensor, const unsigned char *from, int64_t bytes) {
       round[k] = 0;
     }
   }
+}
+
+std::string restoreBytes(const Rearranged &tensor, std::string_view bytes) {
+  std::string result(bytes.size(), 0);
+  forEachElement(tensor, [&](int64_t i, int64_t place) {
+    result[static_cast<size_t>(place)] = bytes[static_cast<size_t>(i)];
+  });
+  return result;
+}
+
+/// The elements of `from`, `bytes` long each, in the order of the loops.
+static std::shared_ptr<unsigned char>
+gather(const Rearranged &tensor, const unsigned char *from, int64_t bytes) {
+  int64_t count = denseView(nullptr, DType::U8, tensor.shape).count();
+  auto buffer = allocateBuffer(static_cast<uint64_t>(count * bytes));
+  forEachElement(tensor, [&](int64_t i, int64_t place) {
+    std::memcpy(buffer.get() + i * bytes, from + place * bytes,
+                static_cast<size_t>(bytes));
+  });
   return buffer;
 }
 

@@ -100,6 +100,18 @@ TEST(Rearrange, AxesOfGroups) {
   EXPECT_EQ(tensor.axisOf(3, 3), 2);
 }
 
+TEST(Rearrange, BytesGoBack) {
+  std::string moved;
+  for (int m = 0; m < 2; ++m)
+    for (int w = 0; w < 3; ++w)
+      for (int c = 0; c < 4; ++c)
+        moved += static_cast<char>(m * 12 + c * 3 + w);
+  std::string restored = restoreBytes(sample(), moved);
+  ASSERT_EQ(restored.size(), 24u);
+  for (int i = 0; i < 24; ++i)
+    EXPECT_EQ(restored[static_cast<size_t>(i)], i);
+}
+
 TEST_F(RearrangeFiles, ValuesAndMaskMoveTogether) {
   for (bool hasMask : {false, true}) {
     auto checkpoint = model(hasMask);

@@ -33,6 +33,10 @@ struct Rearranged {
   std::optional<int64_t> axisOf(int64_t axis, int64_t m) const;
 };
 
+/// A byte for each element of the result, such as a mask's, in the order of the
+/// stored tensor.
+std::string restoreBytes(const Rearranged &tensor, std::string_view bytes);
+
 /// Whether a key has the form of one of a rearranged tensor.
 bool isRearrangedKey(std::string_view key);
 

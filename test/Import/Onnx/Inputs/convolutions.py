@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random convolutions through nm-run, dense and pruned, against sums written from the operator's definition.
+"""Random convolutions through nm-run, dense and pruned (by magnitude, by what weights see), against sums written from the operator's definition.
 
 A weight is an initializer or a node Constant; 2:4 groups lie along the channels of one tap, then along the taps.
 
@@ -36,13 +36,23 @@ def convolve(x, w, strides, dilations, pads, groups):
     return y
 
 
-def prune(w):
-    """2:4 of [M, taps, C] flattened behind M, the first of equal magnitudes; as it is where 4 does not divide."""
+def norms(x, w, strides, dilations, pads):
+    """Of what each weight of a row of [M, taps, C] is multiplied with: [taps, C] flattened."""
+    channels = w.shape[1]
+    one = numpy.zeros((channels * w[0, 0].size, *w.shape[1:]))
+    for k, (*tap, c) in enumerate(numpy.ndindex(*w.shape[2:], channels)):
+        one[(k, c, *tap)] = 1
+    seen = convolve(x, one, strides, dilations, pads, 1)
+    return numpy.sqrt(numpy.square(seen).sum(tuple(d for d in range(seen.ndim) if d != 1)))
+
+
+def prune(w, factors=1.0):
+    """2:4 of [M, taps, C] flattened behind M, the first of equal scores; as it is where 4 does not divide."""
     flat = numpy.moveaxis(w, 1, -1).reshape(w.shape[0], -1).copy()
     if flat.shape[1] % 4:
         return w
     groups = flat.reshape(-1, 4)
-    order = numpy.argsort(-numpy.abs(groups), axis=1, kind="stable")
+    order = numpy.argsort(-(numpy.abs(flat) * factors).reshape(-1, 4), axis=1, kind="stable")
     numpy.put_along_axis(groups, order[:, 2:], 0, axis=1)
     return numpy.moveaxis(flat.reshape(w.shape[0], *w.shape[2:], w.shape[1]), -1, 1)
 
@@ -81,7 +91,10 @@ def check(name, source):
     numpy.save(f"{name}.npy", x)
     form = f"{name}: {x.shape} {w.shape} {strides} {dilations} {pads} {groups} node={is_node} open={is_open}"
     pruned = groups == 1 and w.size > 64
-    for options in [[]] + ([["--prune=2:4"]] if pruned else []):
+    forms = [[]] + ([["--prune=2:4"]] if pruned else [])
+    if pruned and w[0].size % 4 == 0 and not is_open:
+        forms.append(["--prune=2:4", "--prune-by=wanda", f"--calibrate={name}.npy"])
+    for options in forms:
         if is_open and source.integers(2):
             options = options + [f"--size={symbol}=?" for symbol in shape if isinstance(symbol, str)]
         done = subprocess.run(["nm-run", f"{name}.onnx", f"--input={name}.npy", f"--output={name}_y.npy",
@@ -89,7 +102,8 @@ def check(name, source):
         if done.returncode:
             return f"{form} {options}: {done.stderr}"
         is_pruned = options and "prune" in options[0]
-        want = convolve(x, prune(w) if is_pruned else w, strides, dilations, pads, groups)
+        factors = norms(x, w, strides, dilations, pads) if "--prune-by=wanda" in options else 1.0
+        want = convolve(x, prune(w, factors) if is_pruned else w, strides, dilations, pads, groups)
         if bias is not None:
             want += bias.reshape([-1] + [1] * (x.ndim - 2))
         want = numpy.maximum(want, 0)

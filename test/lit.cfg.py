@@ -72,6 +72,11 @@ if os.path.exists("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf") and subproc
     config.available_features.add("pil")
 if subprocess.run([config.python, "-c", "import onnx"], capture_output=True).returncode == 0:
     config.available_features.add("onnx")
+if subprocess.run([config.python, "-c", "import mypy"], capture_output=True).returncode == 0:
+    config.available_features.add("mypy")
+for program in ("rustc", "go"):
+    if shutil.which(program):
+        config.available_features.add(program)
 if shutil.which("g++"):
     config.available_features.add("gxx")
 if config.nm_sanitize:

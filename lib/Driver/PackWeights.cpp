@@ -18,13 +18,16 @@ llvm::Error driver::packWeights(const CodeOptions &options,
   if (options.weightsFile.empty())
     return llvm::Error::success();
   rt::Manifest all = rt::mergeManifests(manifests);
+  if (all.params.empty() && !options.folder.empty())
+    return llvm::Error::success();
   if (all.params.empty())
     return makeError(
         "--weights has no effect: '{0}' has no parameters; drop it",
         options.inputFile);
   if (options.params.empty())
-    return makeError("--weights packs the parameters of a checkpoint; give one "
-                     "with --params");
+    return makeError("{0} packs the parameters of a checkpoint; give one with "
+                     "--params",
+                     options.folder.empty() ? "--weights" : "a folder .nm");
   std::vector<rt::ScopePath> scopes;
   scopes.reserve(options.params.size());
   for (const Binding &binding : options.params)

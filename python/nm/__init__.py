@@ -1,17 +1,36 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""N:M structured sparsity: learning masks, and the checkpoints that carry them.
+"""N:M structured sparsity: models compiled and run, masks learned, and the checkpoints that carry them.
 
-Pure ctypes over libnm_runtime, which is looked for in $NM_RUNTIME_LIBRARY, beside this package, and
-where the system looks. `nm.torch` needs PyTorch, `nm.numpy` and `nm.checkpoint` need NumPy. See
-docs/recipes.md.
+    m = nm.compile("bert.onnx", prune="2:4")
+    y = m(input_ids=ids)
+
+Models and recipes run over the C ABI of libnm_runtime by ctypes, which is looked for in
+$NM_RUNTIME_LIBRARY, in this package, and where the system looks; compiling, inspecting, simulating and
+exploring by nm's tools ($NM_TOOLS, this package, PATH). `nm.torch` needs PyTorch, everything about models
+NumPy. See docs/python.md and docs/recipes.md.
 """
+
+from typing import Any
 
 from nm._runtime import Error, choose_kernels, kernels, set_num_threads, version
 from nm.recipe import Recipe
 
+#: Names that are there when they are asked for: recipes need none of it, nor NumPy.
+_LATER = {"Model": "nm.model", "load": "nm.model", "compile": "nm.work", "inspect": "nm.work",
+          "prune": "nm.work", "magnitude_mask": "nm.work", "simulate": "nm.work", "explore": "nm.work"}
+
 __all__ = ["Error", "Recipe", "choose_kernels", "kernels", "save_checkpoint", "set_num_threads",
-           "version"]
+           "version", *_LATER]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    if name in ("numpy", "pifo", "torch"):
+        return importlib.import_module(f"nm.{name}")
+    raise AttributeError(f"module 'nm' has no attribute '{name}'")
 
 
 def save_checkpoint(model, path, *, optimizer=None, dense=False):

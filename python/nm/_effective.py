@@ -28,7 +28,7 @@ class _StraightThrough(torch.autograd.Function):
 
 class _Note(NamedTuple):
     """An effective weight, or a view of it, that a backward pass needs."""
-    index: int
+    index: int  # type: ignore[assignment]
     moment: tuple
     size: tuple
     stride: tuple

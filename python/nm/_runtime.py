@@ -159,6 +159,7 @@ _PLAIN = {
     "nm_error_free": (None, [c_void_p]),
     "nm_string_free": (None, [c_void_p]),
     "nm_runtime_version": (c_char_p, []),
+    "nm_dtype_name": (c_char_p, [c_int32]),
     "nm_set_num_threads": (None, [c_int]),
     "nm_checkpoint_free": (None, [c_void_p]),
     "nm_checkpoint_count": (c_size_t, [c_void_p]),
@@ -179,7 +180,7 @@ for _name, (_result, _arguments) in _PLAIN.items():
     getattr(lib, _name).argtypes = _arguments
 for _name, _arguments in _STATUS.items():
     getattr(lib, _name).restype = c_int32
-    getattr(lib, _name).argtypes = [*_arguments, POINTER(c_void_p)]
+    getattr(lib, _name).argtypes = [*_arguments, POINTER(c_void_p)]  # type: ignore[misc]
 
 
 def call(name, *arguments):
@@ -187,9 +188,19 @@ def call(name, *arguments):
     error = c_void_p()
     status = getattr(lib, name)(*arguments, byref(error))
     if status:
-        message = lib.nm_error_message(error).decode(errors="replace")
-        lib.nm_error_free(error)
-        raise Error(message or f"{name} failed with status {status}")
+        raise error_of(error, status)
+
+
+def error_of(error, status):
+    """The exception of an error object, which it releases."""
+    message = lib.nm_error_message(error).decode(errors="replace")
+    lib.nm_error_free(error)
+    return Error(message or f"status {status}")
+
+
+def dtype_name(code):
+    """"f32", "bf16", ... of an nm_dtype."""
+    return lib.nm_dtype_name(code).decode()
 
 
 def take_text(name, *arguments):

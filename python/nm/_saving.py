@@ -36,7 +36,7 @@ class _Learned(NamedTuple):
     key: str
     shape: tuple  # of the whole tensor
     first: int  # element of it
-    count: int
+    count: int  # type: ignore[assignment]
     dtype: torch.dtype
     entry: dict  # as in "nm.checkpoint", None where nothing is masked
 

@@ -24,6 +24,13 @@ from nm.recipe import Recipe
 
 shard = _flat.shard
 
+
+def compile(module, example_inputs, prune=None, **options):
+    """A compiled module in place of a torch module: see nm.torch_export.compile."""
+    from nm.torch_export import compile as compile_module
+    return compile_module(module, example_inputs, prune=prune, **options)
+
+
 _DTYPES = {torch.float32: _runtime.F32, torch.bfloat16: _runtime.BF16}
 
 

@@ -160,6 +160,9 @@ struct CodeOptions : CompileOptions, ProofOptions {
   std::string outputFile;
   /// Where the packed parameters go; empty: nowhere.
   std::string weightsFile;
+  /// The folder of library, header and, if there are parameters, weights, which
+  /// the two names above are in. Empty: they are on their own.
+  std::string folder;
   /// Before the names of functions in symbols and in the C header.
   std::string prefix;
   /// Compiler driver that links libraries; empty: the first one found.

@@ -13,11 +13,54 @@
 #include "nm/Driver/Tools.h"
 #include "nm/Registration.h"
 #include "llvm/Support/Path.h"
+#include <filesystem>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 using ::nm::support::CommandLine;
+
+/// A model in one folder: model.so, model.h and model.nmw. It is made before
+/// anything is written, since files are; what is not written to goes away.
+class ModelFolder {
+public:
+  explicit ModelFolder(CodeOptions &options) : options(options) {}
+  ~ModelFolder() {
+    std::error_code ignored;
+    if (made)
+      std::filesystem::remove(options.folder, ignored); // if it is empty
+  }
+
+  llvm::Error make() {
+    StringRef output = options.outputFile;
+    if (llvm::sys::path::extension(output.rtrim('/')) != ".nm")
+      return llvm::Error::success();
+    if (options.emit != EmitKind::Execute)
+      return makeError("--emit writes a file, but '{0}' is the name of a "
+                       "folder of library and weights; drop one of them",
+                       output);
+    if (!options.weightsFile.empty())
+      return makeError("--weights has no effect: '{0}' holds the weights; drop "
+                       "it",
+                       output);
+    options.folder = output.rtrim('/').str();
+    std::error_code failure;
+    made = std::filesystem::create_directory(options.folder, failure);
+    if (!failure && !std::filesystem::is_directory(options.folder))
+      failure = std::make_error_code(std::errc::not_a_directory);
+    if (failure)
+      return makeError("cannot make the folder '{0}': {1}", options.folder,
+                       failure.message());
+    options.emit = EmitKind::SharedLibrary;
+    options.outputFile = options.folder + "/model.so";
+    options.weightsFile = options.folder + "/model.nmw";
+    return llvm::Error::success();
+  }
+
+private:
+  CodeOptions &options;
+  bool made = false;
+};
 
 /// By the ending of the output, where --emit does not say it.
 static llvm::Error chooseKind(CodeOptions &options) {
@@ -39,13 +82,16 @@ static llvm::Error chooseKind(CodeOptions &options) {
     return makeError("no output; name one with -o, such as -o libmodel.so, or "
                      "say with --emit what goes to standard output");
   return makeError("the ending of '{0}' does not say what to write; expected "
-                   ".so, .o, .s, .ll, .mlir or .nmb, or --emit",
+                   ".nm, .so, .o, .s, .ll, .mlir or .nmb, or --emit",
                    options.outputFile);
 }
 
 static llvm::Error compile(CodeOptions &options, const tools::Texts &texts) {
   if (llvm::Error error =
           tools::take(texts, static_cast<CompileOptions &>(options)))
+    return error;
+  ModelFolder folder(options);
+  if (llvm::Error error = folder.make())
     return error;
   if (llvm::Error error = chooseKind(options))
     return error;
@@ -58,8 +104,11 @@ static llvm::Error compile(CodeOptions &options, const tools::Texts &texts) {
 
 static void addOutput(CommandLine &line, CodeOptions &options) {
   line.group("Output");
-  line.text("output", options.outputFile, "file",
-            "where the code goes (default: standard output, for texts)");
+  line.text(
+      "output", options.outputFile, "file",
+      "where the code goes (default: standard output, for texts); with the "
+      "ending .nm a folder of model.so, model.h and model.nmw, the "
+      "packed parameters");
   line.shorthand('o', "output");
   line.choice<EmitKind>(
       "emit", options.emit,
@@ -93,6 +142,7 @@ int driver::compileMain(int argc, char **argv) {
                    llvmVersion());
   line.example("nm-compile model.mlir --params model.safetensors -o "
                "libmodel.so");
+  line.example("nm-compile model.onnx -o model.nm");
   line.example("nm-compile model.onnx --weights model.nmw -o model.so");
   line.example("nm-compile model.onnx --target=aarch64-neon -o model.o");
   line.example("nm-compile model.mlir --target=edge -o model.nmb");

@@ -1,0 +1,222 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What nm's tools do, for Python. Each function runs a tool; its options are the tool's (docs/tools.md)."""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import html
+import io
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import weakref
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+
+import numpy as np
+
+from nm import _runtime, _tools
+from nm._runtime import Error
+
+Path = "str | os.PathLike[str]"
+
+
+class Report:
+    """What a tool says: as text, as data, and as HTML in a notebook."""
+
+    def __init__(self, text: str, data: Any):
+        self.text = text
+        self.data = data
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.data[key]
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.text)}</pre>"
+
+
+class Source(NamedTuple):
+    """What a model was compiled from: its file and the options."""
+    path: str
+    options: tuple[str, ...]
+
+
+def _repeated(option: str, value: Any) -> list[str]:
+    """An option that may be given once, several times, or by name."""
+    if value is None or value is False:
+        return []
+    if value is True:
+        return [f"--{option}"]
+    if isinstance(value, Mapping):
+        value = [f"{name}={entry}" if name else os.fspath(entry) for name, entry in value.items()]
+    elif isinstance(value, (str, os.PathLike)) or not isinstance(value, Iterable):
+        value = [value]
+    return [f"--{option}={os.fspath(entry) if isinstance(entry, os.PathLike) else entry}" for entry in value]
+
+
+def _options(given: Mapping[str, Any]) -> list[str]:
+    return [text for name, value in given.items() for text in _repeated(name.replace("_", "-"), value)]
+
+
+def _is_text(model: Any) -> bool:
+    return isinstance(model, str) and "\n" in model
+
+
+def _source_in(model: Any, folder: pathlib.Path) -> str:
+    """The file of a model, which is written for the text of one."""
+    if _is_text(model):
+        path = folder / "source.mlir"
+        path.write_text(model)
+        return str(path)
+    return os.fspath(model)
+
+
+def compile(model: Any, params: Any = None, prune: Any = None, target: str = "host", *,
+            example_inputs: Any = None, output: Any = None, **options: Any) -> Any:
+    """Compiles a model by nm-compile and loads it.
+
+    model           an ONNX file, a module of MLIR (its file or its text), or a torch module, which
+                    needs `example_inputs` (see nm.torch.compile)
+    params          a checkpoint, or checkpoints by scope; of an ONNX model its own weights
+    prune           "2:4", or patterns by key: {"encoder.*": "2:4", "*": "dense"}
+    target          a processor, as --target of nm-compile
+    output          keep the compiled model in this folder (*.nm)
+    options         any other of nm-compile's: size={"batch": 1}, pattern="2:4", dense=True,
+                    mask_policy="derive", bind=["w=layer.weight"], ...
+
+    Returns an nm.Model; raises nm.Error with the tool's message.
+    """
+    from nm.model import Model
+    if hasattr(model, "state_dict") and hasattr(model, "forward"):
+        from nm.torch_export import compile as compile_module
+        return compile_module(model, example_inputs, prune=prune, target=target, output=output, **options)
+    if example_inputs is not None:
+        raise Error("`example_inputs` are for torch modules")
+    kept = pathlib.Path(tempfile.mkdtemp(prefix="nm-"))
+    keep = _Folder(kept)
+    source = _source_in(model, kept)
+    given = _options({"params": params, "prune": prune, "target": target, **options})
+    folder = pathlib.Path(output) if output is not None else kept / "model.nm"
+    _tools.run("nm-compile", source, *given, "-o", folder)
+    return Model(folder, source=Source(source, tuple(given)), keep=keep)
+
+
+class _Folder:
+    """A folder that goes away with this object."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self._end = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+
+
+def _source_of(model: Any, folder: pathlib.Path) -> tuple[str, list[str]]:
+    """The file of a model and the options it was compiled with."""
+    known = getattr(model, "_source", None)
+    if known is not None:
+        return known.path, list(known.options)
+    if getattr(model, "functions", None) is not None:
+        raise Error(f"'{model.path}' was loaded and has no source any more; compile the model in this "
+                    "process")
+    return _source_in(model, folder), []
+
+
+def _run_model(model: Any, arguments: Sequence[Any], named: Mapping[str, Any], extra: Sequence[str],
+               drop: Sequence[str] = ()) -> Report:
+    with tempfile.TemporaryDirectory(prefix="nm-") as name:
+        folder = pathlib.Path(name)
+        source, options = _source_of(model, folder)
+        options = [option for option in options if not option.startswith(tuple(drop) or ("\0",))]
+        inputs: list[str] = []
+        for key, value in [*((str(i), v) for i, v in enumerate(arguments)), *named.items()]:
+            path = folder / f"input{len(inputs)}.npy"
+            np.save(path, np.asarray(value))
+            inputs.append(f"--input={key}={path}")
+        data = folder / "report.json"
+        done = _tools.run("nm-run", source, *options, *inputs, *extra, "--report", f"--json={data}")
+        return Report(done.out, json.loads(data.read_text()))
+
+
+def report_of(model: Any, arguments: Sequence[Any], named: Mapping[str, Any], repeat: int) -> Report:
+    return _run_model(model, arguments, named, [f"--repeat={repeat}"])
+
+
+def simulate(model: Any, device: str, *arguments: Any, params: Any = None, **named: Any) -> Report:
+    """Compiles a model for an accelerator and runs its program on the simulator (nm-run --target). Without
+    inputs only time is computed. `model` is one that nm.compile made, or its source."""
+    extra = [*_repeated("params", params), f"--target={device}"]
+    if not arguments and not named:
+        extra.append("--timing-only")
+    return _run_model(model, arguments, named, extra, drop=("--target=", "--prune="))
+
+
+def inspect(path: Any, **options: Any) -> Report:
+    """What is in a checkpoint, a model or a program (nm-inspect)."""
+    with tempfile.TemporaryDirectory(prefix="nm-") as folder:
+        data = pathlib.Path(folder) / "report.json"
+        done = _tools.run("nm-inspect", path, *_options(options), f"--json={data}")
+        return Report(done.out, json.loads(data.read_text()))
+
+
+def explore(**sweep: Any) -> list[dict[str, Any]]:
+    """Sweeps the cost model (nm-explore): explore(device=["edge", "cloud"], length="512..4K"). A row a
+    point, as its CSV has them; numbers as such."""
+    given = {name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+             for name, value in sweep.items()}
+    done = _tools.run("nm-explore", "--quiet", *_options(given))
+    return [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(io.StringIO(done.out))]
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+class _Weight(_runtime.Struct):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("dtype", ctypes.c_int32), ("rank", ctypes.c_size_t),
+                ("shape", ctypes.POINTER(ctypes.c_int64)), ("axis", ctypes.c_int64), ("n", ctypes.c_int64),
+                ("m", ctypes.c_int64)]
+
+
+def magnitude_mask(weight: Any, pattern: str, axis: int = -1) -> np.ndarray[Any, Any]:
+    """Which elements an N:M pattern keeps along an axis (nm_derive_mask): the largest magnitudes, ties to
+    the lower index."""
+    from nm.model import _CODES
+    array = np.ascontiguousarray(weight)
+    n, colon, m = pattern.partition(":")
+    if not colon or not n.isdigit() or not m.isdigit():
+        raise Error(f"pattern '{pattern}', expected N:M such as 2:4")
+    if array.dtype not in _CODES:
+        raise Error(f"a weight of {array.dtype}, expected a type of 1, 2 or 4 bytes")
+    mask = np.empty(array.shape, dtype=np.uint8)
+    described = _Weight(dtype=_CODES[array.dtype], rank=array.ndim, shape=_runtime.shape_array(array.shape),
+                        axis=axis + array.ndim if axis < 0 else axis, n=int(n), m=int(m))
+    function = _runtime.lib.nm_derive_mask
+    function.restype = ctypes.c_int32
+    function.argtypes = [ctypes.POINTER(_Weight), ctypes.c_void_p, ctypes.c_void_p,
+                         ctypes.POINTER(ctypes.c_void_p)]
+    _runtime.call("nm_derive_mask", ctypes.byref(described), array.ctypes.data, mask.ctypes.data)
+    return mask.astype(bool)
+
+
+def prune(weight: Any, pattern: str, axis: int = -1) -> Any:
+    """A copy of a weight whose smallest magnitudes are zero. Of a torch tensor a torch tensor."""
+    if type(weight).__module__.partition(".")[0] == "torch":
+        import torch
+        bits = weight.detach()
+        keep = magnitude_mask(bits.to(torch.float32).numpy(), pattern, axis)
+        return torch.where(torch.from_numpy(keep), bits, torch.zeros((), dtype=bits.dtype))
+    array = np.asarray(weight)
+    return np.where(magnitude_mask(array, pattern, axis), array, np.zeros((), dtype=array.dtype))

@@ -1,0 +1,255 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""nm.compile, nm.load and what a model does, over the build's library and tools."""
+
+import gc
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import numpy as np
+
+import nm
+
+MODEL = pathlib.Path(os.environ["NM_SOURCE"]) / "test/Tools/nm-compile/Inputs/model.mlir"
+LINEAR = MODEL.read_text().split("func.func @twice")[0]
+SEED = int(os.environ.get("NM_SEED", time.time()))
+
+
+class Foreign:
+    """Memory that says where it lies, and no more."""
+
+    def __init__(self, array):
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class Exchanged:
+    """The same by DLPack."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+class Compiled(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        print("seed", SEED)
+        cls.folder = tempfile.TemporaryDirectory()
+        rng = np.random.default_rng(SEED)
+        cls.weight = nm.prune(rng.standard_normal((4, 8)).astype("f4"), "2:4")
+        cls.checkpoint = os.path.join(cls.folder.name, "w.npz")
+        np.savez(cls.checkpoint, weight=cls.weight)
+        cls.model = nm.compile(LINEAR, params=cls.checkpoint)
+        cls.several = nm.compile(MODEL, params=cls.checkpoint)
+        cls.x = rng.standard_normal((5, 8)).astype("f4")
+        cls.want = cls.x @ cls.weight.T
+
+    def near(self, found, want=None):
+        np.testing.assert_allclose(found, self.want if want is None else want, rtol=1e-5, atol=1e-6)
+
+    def test_calls(self):
+        self.near(self.model(self.x))
+        self.near(self.model(x=self.x))
+        self.near(self.model(x=self.x.tolist()))
+        self.assertEqual(self.model(self.x[:0]).shape, (0, 4))
+        self.assertEqual([t.shape for t in self.model.inputs], [(-1, 8)])
+        self.assertEqual(repr(self.model["linear"]),
+                         "<nm function linear(x: f32[?, 8]) -> (result0: f32[?, 4])>")
+        out = np.empty((5, 4), "f4")
+        self.assertIs(self.model(self.x, out=out, threads=1), out)
+        self.near(out)
+
+    def test_several_functions_and_results(self):
+        result = self.several["twice"](self.x)
+        self.near(result.y, 2 * self.want)
+        np.testing.assert_array_equal(result.same, self.x)
+        self.assertEqual(self.several["scalars"](1.5, 41, True), (3.0, 42, False))
+        with self.assertRaisesRegex(nm.Error, "the model has 3 functions; choose one"):
+            self.several(self.x)
+        with self.assertRaisesRegex(nm.Error, "no function 'three', there are: 'linear', 'twice', 'scalars'"):
+            self.several["three"]
+
+    def test_contiguous_inputs_are_not_copied(self):
+        function = self.model["linear"]
+        before = function.copies
+        seen = []
+        expected = function.inputs[0]
+        for given in (self.x, Foreign(self.x), Exchanged(self.x)):
+            array = given if isinstance(given, np.ndarray) else function._array(given, expected)
+            seen.append(array.__array_interface__["data"][0])
+            self.near(function(given))
+        self.assertEqual(seen, [self.x.__array_interface__["data"][0]] * 3)
+        self.assertEqual(function.copies, before)
+        # The count counts.
+        self.near(function(np.asfortranarray(self.x)))
+        self.near(function(np.repeat(self.x, 2, axis=0)[::2]))
+        self.assertEqual(function.copies, before + 2)
+
+    def test_results_live_as_long_as_arrays(self):
+        function = self.model["linear"]
+        results = [function(self.x * i) for i in range(20)]
+        views = [result[1:, ::2] for result in results]
+        model = nm.load(self.model.path)
+        late = model(self.x)
+        del model, results
+        gc.collect()
+        [function(self.x * -1) for _ in range(20)]
+        for i, view in enumerate(views):
+            self.near(view, (self.want * i)[1:, ::2])
+        self.near(late)
+
+    def test_results_are_exchanged_without_copies(self):
+        result = self.model(self.x)
+        other = np.from_dlpack(result)
+        self.assertEqual(other.__array_interface__["data"][0], result.__array_interface__["data"][0])
+
+    def test_what_does_not_fit_is_the_librarys_error(self):
+        for given, words in ((self.x.astype("f8"), "input 'x' of 'linear' has element type f64, expected f32"),
+                             (self.x[0], r"has shape \[8\], expected \[\?, 8\]"),
+                             (np.zeros((2, 7), "f4"), r"has shape \[2, 7\], expected \[\?, 8\]"),
+                             (np.zeros((2, 8), ">f4"), "has element type unknown")):
+            with self.assertRaisesRegex(nm.Error, words):
+                self.model(given)
+            self.near(self.model(self.x))
+        with self.assertRaisesRegex(nm.Error, r"memory for output 'result0' .* \[4, 4\], expected \[5, 4\]"):
+            self.model(self.x, out=np.empty((4, 4), "f4"))
+        with self.assertRaisesRegex(nm.Error, "read-only or not row-major"):
+            self.model(self.x, out=np.empty((4, 5), "f4").T)
+        with self.assertRaisesRegex(nm.Error, r"takes 1 inputs \(x\), 2 are given"):
+            self.model(self.x, self.x)
+        with self.assertRaisesRegex(nm.Error, "has no input 'z', there are: 'x'"):
+            self.model(z=self.x)
+        with self.assertRaisesRegex(nm.Error, "'x' of 'linear' is given twice"):
+            self.model(self.x, x=self.x)
+        with self.assertRaisesRegex(nm.Error, "threads is 100000"):
+            self.model(self.x, threads=100000)
+
+    def test_messages_of_the_tools(self):
+        with self.assertRaisesRegex(nm.Error, r"^'?.*none.onnx"):
+            nm.compile("none.onnx")
+        with self.assertRaisesRegex(nm.Error, r"source.mlir:1:1: expected operation"):
+            nm.compile("1\n")
+        with self.assertRaisesRegex(nm.Error, "^a folder .nm packs the parameters of a checkpoint; give one"):
+            nm.compile(LINEAR)
+        with self.assertRaisesRegex(nm.Error, "did you mean"):
+            nm.compile(LINEAR, paramz=self.checkpoint)
+        with self.assertRaisesRegex(nm.Error, "not there"):
+            old = os.environ["NM_TOOLS"]
+            os.environ["NM_TOOLS"] = "/nonexistent"
+            try:
+                nm.compile(LINEAR)
+            finally:
+                os.environ["NM_TOOLS"] = old
+
+    def test_save_and_load(self):
+        path = pathlib.Path(self.folder.name) / "saved.nm"
+        self.model.save(path)
+        self.near(nm.load(path)(self.x))
+        self.assertEqual(sorted(p.name for p in path.iterdir()), ["model.h", "model.nmw", "model.so"])
+        with self.assertRaisesRegex(nm.Error, "there already"):
+            self.model.save(path)
+        self.near(nm.load(path / "model.so", params=self.checkpoint)(self.x))
+        (path / "model.nmw").write_bytes(b"NMWGHT01 and more")
+        with self.assertRaisesRegex(nm.Error, "model.nmw: truncated|not a file"):
+            nm.load(path)
+        kept = pathlib.Path(self.folder.name) / "kept.nm"
+        self.near(nm.compile(LINEAR, params=self.checkpoint, output=kept)(self.x))
+        self.near(nm.load(kept)(self.x))
+
+    def test_threads_share_a_model_and_the_lock_is_free(self):
+        wrong = []
+
+        def work(i):
+            rng = np.random.default_rng(i)
+            for _ in range(100):
+                x = rng.standard_normal((rng.integers(1, 9), 8)).astype("f4")
+                if not np.allclose(self.model(x), x @ self.weight.T, rtol=1e-5, atol=1e-5):
+                    wrong.append(i)
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+    def test_report(self):
+        report = self.model.report(self.x, repeat=2)
+        self.assertIn("linear", str(report))
+        self.assertIn("<pre>", report._repr_html_())
+        self.assertIsInstance(report.data, dict)
+        with self.assertRaisesRegex(nm.Error, "has no source"):
+            nm.load(self.model.path).report(self.x)
+
+    def test_interrupt_ends_the_tool(self):
+        # The tool waits for a FIFO that nobody writes.
+        fifo = os.path.join(self.folder.name, "fifo.mlir")
+        os.mkfifo(fifo)
+        code = f"import nm\ntry:\n    nm.compile({fifo!r})\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.communicate(timeout=20)[0], "interrupted\n")
+
+
+class Tools(unittest.TestCase):
+    def test_prune(self):
+        rng = np.random.default_rng(SEED)
+        for dtype in ("f4", "f2", "i1"):
+            w = (rng.standard_normal((6, 16)) * 20).astype(dtype)
+            for axis in (1, -1):
+                pruned = nm.prune(w, "2:4", axis)
+                groups = np.abs(w.reshape(6, 4, 4).astype("f8"))
+                keep = np.argsort(np.argsort(-groups, axis=2, kind="stable"), axis=2) < 2
+                np.testing.assert_array_equal(pruned, np.where(keep.reshape(6, 16), w, 0))
+        self.assertEqual(nm.magnitude_mask(np.ones((4, 3), "f4"), "1:2", axis=0).tolist(),
+                         [[True] * 3, [False] * 3] * 2)
+        with self.assertRaisesRegex(nm.Error, "pattern '2of4', expected N:M"):
+            nm.prune(w, "2of4")
+        with self.assertRaisesRegex(nm.Error, "16|multiple|divide"):
+            nm.prune(w, "3:7")
+
+    def test_inspect(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "w.npz")
+            np.savez(path, weight=nm.prune(np.random.default_rng(1).standard_normal((4, 8)).astype("f4"), "2:4"))
+            report = nm.inspect(path)
+        self.assertIn("2:4", str(report))
+        self.assertIn("weight", str(report.data))
+
+    def test_simulate(self):
+        text = LINEAR.replace("?", "16").replace("tensor.empty(%d)", "tensor.empty()")
+        text = "\n".join(line for line in text.splitlines() if "tensor.dim" not in line) + "\n"
+        report = nm.simulate(text, "edge")
+        self.assertIn("cycles", str(report))
+        with self.assertRaisesRegex(nm.Error, "unknown --target 'edgy' .did you mean 'edge'"):
+            nm.simulate(text, "edgy")
+
+    def test_explore(self):
+        rows = nm.explore(device="edge", model="BERT", length=[512, 1024], method="flat")
+        self.assertEqual(sorted(row["length"] for row in rows), [512, 1024])
+
+    def test_pifo(self):
+        policy = pathlib.Path(os.environ["NM_SOURCE"]) / "examples/pifo/fifo.mlir"
+        packets = [{"time": i, "flow": i % 2, "length": 100} for i in range(10)]
+        report = nm.pifo.run(policy, packets, rate=0)
+        self.assertEqual(len(report.departures), 10)
+        report = nm.pifo.run(policy.read_text(), packets, rate=0)
+        self.assertEqual(len(report.departures), 10)
+
+
+if __name__ == "__main__":
+    unittest.main()

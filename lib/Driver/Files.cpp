@@ -115,11 +115,11 @@ llvm::Error driver::declareFiles(const CodeOptions &options) {
   all.reads("the command", options.inputFile);
   all.reads(static_cast<const CheckpointOptions &>(options));
   all.reads("--target", options.target);
+  all.writes("--weights", options.weightsFile);
   all.writes("--output", standardOr(options.outputFile));
   if (options.emit == EmitKind::Object ||
       options.emit == EmitKind::SharedLibrary)
     all.writes("the C header of --output", headerPath(options.outputFile));
-  all.writes("--weights", options.weightsFile);
   all.writes("--remarks-output-file", options.remarksFile);
   all.looksInto(options);
   return all.done();

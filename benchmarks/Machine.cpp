@@ -8,6 +8,7 @@
 #include "Machine.h"
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <vector>
 
 using namespace nm::bench;
@@ -73,6 +74,12 @@ double measureBandwidth() {
 
 Machine nm::bench::measureMachine() {
   return {measureFlops(), measureBandwidth()};
+}
+
+void nm::bench::printMachine(const Machine &machine, int threads) {
+  std::printf("peak %.1f GFLOP/s, memory %.1f GB/s (one thread); %d "
+              "thread(s)\n",
+              machine.flops / 1e9, machine.bandwidth / 1e9, threads);
 }
 
 double nm::bench::boundSeconds(const Machine &machine, double flops,

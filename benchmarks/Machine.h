@@ -21,6 +21,9 @@ struct Machine {
 /// Takes about half a second.
 Machine measureMachine();
 
+/// The line above a table.
+void printMachine(const Machine &machine, int threads);
+
 /// Seconds that `flops` and `bytes` need at least on `threads` threads.
 double boundSeconds(const Machine &machine, double flops, double bytes,
                     int threads);

@@ -282,10 +282,7 @@ static int run(int argc, char **argv) {
   if (!settings.noPeers)
     peers = loadAttentionPeers(settings.threads);
   Machine machine = measureMachine();
-  llvm::outs() << llvm::formatv("peak {0:f1} GFLOP/s, memory {1:f1} GB/s (one "
-                                "thread); {2} thread(s)\n",
-                                machine.flops / 1e9, machine.bandwidth / 1e9,
-                                settings.threads);
+  printMachine(machine, settings.threads);
   std::vector<Outcome> outcomes;
   for (const AttentionCase &attention : makeCases(settings.quick))
     benchmark::RegisterBenchmark(attention.name().c_str(),

@@ -258,10 +258,7 @@ static int run(int argc, char **argv) {
     return 1;
   }
   Machine machine = measureMachine();
-  llvm::outs() << llvm::formatv("peak {0:f1} GFLOP/s, memory {1:f1} GB/s (one "
-                                "thread); {2} thread(s)\n",
-                                machine.flops / 1e9, machine.bandwidth / 1e9,
-                                settings.threads);
+  printMachine(machine, settings.threads);
   std::vector<Outcome> outcomes;
   for (const ProductCase &product : makeCases(settings.quick))
     benchmark::RegisterBenchmark(product.name().c_str(),

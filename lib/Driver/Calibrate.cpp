@@ -13,11 +13,11 @@
 #include "nm/Driver/Execute.h"
 #include "nm/Driver/Jit.h"
 #include "nm/Driver/Model.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Samples.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Rearrange.h"
 #include "nm/Runtime/nm_runtime.h"
+#include "nm/Support/Progress.h"
 #include "llvm/Support/JSON.h"
 #include <cmath>
 
@@ -186,7 +186,7 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   if (!samples)
     return samples.takeError();
   state->samples = std::move(*samples);
-  Progress progress("calibrating");
+  ::nm::support::Progress progress("calibrating");
   nm_set_num_threads(options.threads);
   if (llvm::Error error = state->compile())
     return std::move(error);

@@ -12,12 +12,12 @@
 #include "nm/Driver/Files.h"
 #include "nm/Driver/LibraryEntries.h"
 #include "nm/Driver/Modes.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Isa/Encoding.h"
+#include "nm/Support/Progress.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -189,7 +189,7 @@ llvm::Error driver::compileCode(CodeOptions options,
   auto work = [&]() -> llvm::Error {
     if (llvm::Error error = model.parse())
       return error;
-    Progress progress("compiling " + options.inputFile);
+    ::nm::support::Progress progress("compiling " + options.inputFile);
     if (llvm::Error error = isAccelerator
                                 ? writeProgram(options, model, *file->device)
                                 : writeCode(options, model))

@@ -16,6 +16,7 @@
 #include "nm/Driver/PifoScheduler.h"
 #include "nm/Driver/Support.h"
 #include "nm/Import/PifoPolicy.h"
+#include "nm/Support/Progress.h"
 #include "nm/Traffic/Output.h"
 #include "nm/Traffic/Statistics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -108,19 +109,6 @@ static SourceResult openTraffic(const PifoRunOptions &options) {
   return openCsv(options.trafficFile);
 }
 
-/// A line of progress on a terminal, a few times a second.
-static bool showProgress(const Source &source, const Totals &totals,
-                         const Stopwatch &watch) {
-  double seconds = watch.ms() / 1e3, part = source.progress();
-  llvm::errs() << llvm::formatv("\r\x1b[2K{0} million packets, {1:f1} M/s",
-                                totals.arrived / 1000000,
-                                totals.arrived / 1e6 / seconds);
-  if (part > 0)
-    llvm::errs() << llvm::formatv(", {0:f0} %, {1:f0} s left", part * 100,
-                                  seconds / part - seconds);
-  return true;
-}
-
 static llvm::Error checkContainer(StringRef container) {
   constexpr StringRef names[] = {"auto", "heap", "list"};
   if (llvm::is_contained(names, container))
@@ -163,12 +151,7 @@ static ::nm::support::Status declareFiles(const PifoRunOptions &options,
   return {};
 }
 
-static llvm::Error run(const PifoRunOptions &options,
-                       const DialectRegistry &registry) {
-  MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  escapeDiagnostics(context);
+static llvm::Error checkOptions(const PifoRunOptions &options) {
   if (options.trafficFile.empty() && options.generate.empty())
     return makeError("no traffic; expected a file, or "
                      "--generate=<description>");
@@ -176,34 +159,30 @@ static llvm::Error run(const PifoRunOptions &options,
     return makeError("both the traffic '{0}' and --generate are given; "
                      "expected one of them",
                      printable(options.trafficFile));
-  if (llvm::Error error = checkContainer(options.container))
-    return error;
-  ::nm::support::CommandFiles files;
-  if (auto status = declareFiles(options, files); !status)
-    return toError(status.error());
-  auto module =
-      readScheduler(options.schedulerFile, sources, context, options.capacity);
-  if (!module)
-    return module.takeError();
+  return checkContainer(options.container);
+}
+
+/// Read ahead by a thread where that cannot block for ever, as a pipe may, and
+/// where packets themselves are not wanted.
+static llvm::Expected<std::unique_ptr<Source>>
+openSource(const PifoRunOptions &options) {
   SourceResult opened = openTraffic(options);
   if (!opened)
     return toError(opened.error());
-  std::unique_ptr<Source> source = std::move(*opened);
-  // Packets themselves are not read ahead, and a pipe may block for ever.
   struct stat status;
   bool isFile = ::stat(options.trafficFile.c_str(), &status) == 0 &&
                 S_ISREG(status.st_mode);
   if (options.departuresPcap.empty() && (!options.generate.empty() || isFile))
-    source = readAhead(std::move(source));
-  auto scheduler = PifoScheduler::create(**module, options.scheduler,
-                                         options.container, options.capacity,
-                                         source->columns(), options.fields);
-  if (!scheduler)
-    return scheduler.takeError();
-  if (!options.generate.empty())
-    if (llvm::Error error = checkColumns(*source, **scheduler))
-      return error;
-  std::vector<std::unique_ptr<DepartureWriter>> writers;
+    return readAhead(std::move(*opened));
+  return std::move(*opened);
+}
+
+using Writers = std::vector<std::unique_ptr<DepartureWriter>>;
+
+static llvm::Expected<Writers> openWriters(const PifoRunOptions &options,
+                                           const Source &source,
+                                           ::nm::support::CommandFiles &files) {
+  Writers writers;
   for (auto [path, open] :
        {std::pair(&options.departuresCsv, &openDepartureCsv),
         std::pair(&options.departuresPcap, &openDeparturePcap)}) {
@@ -212,50 +191,100 @@ static llvm::Error run(const PifoRunOptions &options,
     auto file = files.open(*path);
     if (!file)
       return toError(file.error());
-    WriterResult writer = open(**file, *source);
+    WriterResult writer = open(**file, source);
     if (!writer)
       return toError(writer.error());
     writers.push_back(std::move(*writer));
   }
+  return writers;
+}
 
-  Statistics statistics;
-  Totals totals;
+/// Sends all packets; the seconds that it took.
+static llvm::Expected<double>
+sendPackets(const PifoRunOptions &options, Source &source, Scheduler &scheduler,
+            Writers &writers, Statistics &statistics, Totals &totals) {
   Stopwatch watch;
-  const bool shown = llvm::errs().is_displayed() && !options.quiet;
+  ::nm::support::Progress progress("", !options.quiet);
   auto result = simulate(
-      *source, **scheduler, options.link,
+      source, scheduler, options.link,
       [&](const Departure &departure) {
         statistics.add(departure);
         for (auto &writer : writers)
           writer->write(departure);
       },
       totals,
-      [&](const Totals &totals) {
-        return !shown || showProgress(*source, totals, watch);
+      [&](const Totals &sent) {
+        progress.show(llvm::formatv("{0} million packets, {1:f1} M/s",
+                                    sent.arrived / 1000000,
+                                    sent.arrived / 1e3 / watch.ms()),
+                      source.progress());
+        return true;
       },
       [&](const Loss &loss) { statistics.add(loss); });
-  double seconds = options.noTimes ? -1 : watch.ms() / 1e3;
-  if (shown && totals.arrived >= 1 << 20)
-    llvm::errs() << "\r\x1b[2K";
   if (!result)
     return toError(result.error());
-  for (const Source::Note &note : source->notes())
+  return watch.ms() / 1e3;
+}
+
+static ::nm::support::Status writeReports(const PifoRunOptions &options,
+                                          const Statistics &statistics,
+                                          const Totals &totals, double seconds,
+                                          const PifoScheduler &scheduler,
+                                          ::nm::support::CommandFiles &files) {
+  if (!options.json.empty())
+    NM_RETURN_IF_ERROR(files.write(
+        options.json, formatJson(totals, statistics, options.link, seconds,
+                                 options.weights, scheduler.classes())));
+  if (!options.svg.empty())
+    NM_RETURN_IF_ERROR(
+        files.write(options.svg, formatSvg(totals, statistics, options.link)));
+  return files.commit();
+}
+
+static llvm::Error run(const PifoRunOptions &options,
+                       const DialectRegistry &registry) {
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  escapeDiagnostics(context);
+  if (llvm::Error error = checkOptions(options))
+    return error;
+  ::nm::support::CommandFiles files;
+  if (auto status = declareFiles(options, files); !status)
+    return toError(status.error());
+  auto module =
+      readScheduler(options.schedulerFile, sources, context, options.capacity);
+  if (!module)
+    return module.takeError();
+  auto source = openSource(options);
+  if (!source)
+    return source.takeError();
+  auto scheduler = PifoScheduler::create(**module, options.scheduler,
+                                         options.container, options.capacity,
+                                         (*source)->columns(), options.fields);
+  if (!scheduler)
+    return scheduler.takeError();
+  if (!options.generate.empty())
+    if (llvm::Error error = checkColumns(**source, **scheduler))
+      return error;
+  auto writers = openWriters(options, **source, files);
+  if (!writers)
+    return writers.takeError();
+  Statistics statistics;
+  Totals totals;
+  auto taken =
+      sendPackets(options, **source, **scheduler, *writers, statistics, totals);
+  if (!taken)
+    return taken.takeError();
+  for (const Source::Note &note : (*source)->notes())
     (note.isWarning ? llvm::WithColor::warning() : llvm::WithColor::note())
         << note.text << "\n";
-  for (auto &writer : writers)
+  for (auto &writer : *writers)
     writer->finish();
-  if (!options.json.empty())
-    if (auto status = files.write(
-            options.json, formatJson(totals, statistics, options.link, seconds,
-                                     options.weights, (*scheduler)->classes()));
-        !status)
-      return toError(status.error());
-  if (!options.svg.empty())
-    if (auto status = files.write(options.svg,
-                                  formatSvg(totals, statistics, options.link));
-        !status)
-      return toError(status.error());
-  if (auto status = files.commit(); !status)
+  double seconds = options.noTimes ? -1 : *taken;
+  if (auto status = writeReports(options, statistics, totals, seconds,
+                                 **scheduler, files);
+      !status)
     return toError(status.error());
   if (options.quiet)
     llvm::errs() << formatRefused(totals);

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/ProgramParams.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/Progress.h"
 #include "llvm/Support/WithColor.h"
 #include <cstring>
 
@@ -139,7 +139,7 @@ llvm::Error driver::loadProgramParams(const isa::Program &program,
   scopes.reserve(options.params.size());
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
-  Progress progress("loading parameters");
+  ::nm::support::Progress progress("loading parameters");
   auto params = rt::Params::load(
       *manifest, scopes, {options.mask, options.cache, options.cacheFolder});
   if (!params)

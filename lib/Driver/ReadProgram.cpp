@@ -6,11 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Isa/Encoding.h"
 #include "nm/Isa/Verify.h"
+#include "nm/Support/Progress.h"
 #include "nm/Target/Attacc/Attacc.h"
 
 using namespace mlir;
@@ -67,7 +67,7 @@ llvm::Error driver::proveProgram(const isa::Program &program, StringRef path,
                                  bool hasLines, const ProofOptions &options) {
   if (options.skipsProof)
     return llvm::Error::success();
-  Progress progress("proving " + program.name);
+  ::nm::support::Progress progress("proving " + program.name);
   isa::VerifyOptions verify;
   verify.maxSteps = options.maxSteps;
   int64_t blamed = -1, other = -1;

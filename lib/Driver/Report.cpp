@@ -8,6 +8,7 @@
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/DerivedKey.h"
+#include "nm/Support/Table.h"
 #include "llvm/Support/JSON.h"
 #include <cmath>
 
@@ -53,18 +54,9 @@ static std::string patternText(const rt::ParamSpec &spec) {
 }
 
 void driver::writeTable(llvm::raw_ostream &os, const Table &table) {
-  SmallVector<size_t> widths;
-  for (const auto &row : table)
-    for (auto [i, cell] : llvm::enumerate(row)) {
-      widths.resize(std::max(widths.size(), i + 1));
-      widths[i] = std::max(widths[i], cell.size());
-    }
-  for (const auto &row : table) {
-    std::string line = " ";
-    for (auto [i, cell] : llvm::enumerate(row))
-      line += " " + cell + std::string(widths[i] - cell.size() + 1, ' ');
-    os << StringRef(line).rtrim() << "\n";
-  }
+  ::nm::support::Table lines{table};
+  lines.indent = 2;
+  os << lines.str();
 }
 
 static void writeFunction(llvm::raw_ostream &os, const Report &report) {

@@ -18,7 +18,6 @@
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Model.h"
 #include "nm/Driver/Modes.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Samples.h"
@@ -28,6 +27,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Threads.h"
 #include "nm/Runtime/nm_runtime.h"
+#include "nm/Support/Progress.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/WithColor.h"
 
@@ -122,7 +122,7 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
     return entry.takeError();
   options.depth = source.depthOf(**entry);
   auto program = [&] {
-    Progress progress("compiling " + options.inputFile);
+    ::nm::support::Progress progress("compiling " + options.inputFile);
     return compileProgram(*source.module, **entry, device, options, model.log);
   }();
   if (!program)
@@ -167,7 +167,7 @@ llvm::Error Runner::compile() {
                   (*machine)->getTargetCPU().str();
   if (llvm::Error error = checkRunsHere(**machine))
     return error;
-  Progress progress("compiling " + options.inputFile);
+  ::nm::support::Progress progress("compiling " + options.inputFile);
   Stopwatch passes;
   if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
@@ -249,7 +249,7 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
   scopes.reserve(options.params.size());
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
-  Progress progress("loading parameters");
+  ::nm::support::Progress progress("loading parameters");
   Stopwatch watch;
   auto loaded =
       rt::Params::load(report.manifest, scopes,
@@ -300,7 +300,7 @@ llvm::Error Runner::execute() {
 
   std::vector<rt::Tensor> results;
   {
-    Progress progress("running " + function->name);
+    ::nm::support::Progress progress("running " + function->name);
     Stopwatch cold;
     auto first = call->run();
     double coldMs = cold.ms();

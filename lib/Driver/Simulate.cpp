@@ -10,9 +10,9 @@
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/ProgramParams.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Support.h"
 #include "nm/Simulator/Report.h"
+#include "nm/Support/Progress.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -231,7 +231,7 @@ llvm::Error Simulation::run() {
   if (!options.traceFile.empty() || !options.htmlFile.empty())
     simulator.maxEvents = kMaxEvents;
   auto result = [&] {
-    Progress progress("simulating " + program.name);
+    ::nm::support::Progress progress("simulating " + program.name);
     return sim::simulate(program, device, memory, simulator);
   }();
   if (!result)

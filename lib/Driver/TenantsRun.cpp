@@ -10,10 +10,10 @@
 #include "nm/Driver/Files.h"
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/PifoScheduler.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Driver/Tenants.h"
+#include "nm/Support/Progress.h"
 #include "nm/Traffic/Tiles.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
@@ -55,7 +55,7 @@ static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
   options.functional = false;
   options.maxSegments = kMaxSegments;
   options.maxSteps = run.maxSteps;
-  Progress progress("simulating " + path);
+  ::nm::support::Progress progress("simulating " + path);
   auto result = sim::simulate(*program, device, memory, options);
   if (!result)
     return makeError("'{0}': {1}", path, result.error().message);

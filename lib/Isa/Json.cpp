@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Support/Json.h"
 #include "Check.h"
 #include "nm/Isa/Encoding.h"
 #include "nm/Isa/Names.h"
@@ -341,8 +342,7 @@ std::string writeJson(const Program &program) {
             {"target", target},       {"tensors", tensors},
             {"buffers", buffers},     {"semaphores", program.semaphores},
             {"code", std::move(code)}};
-  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
-         "\n";
+  return support::printJson(json, 1) + "\n";
 }
 
 Result<Program> readJson(std::string_view text, const std::string &where) {

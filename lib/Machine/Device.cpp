@@ -7,6 +7,7 @@
 
 #include "nm/Machine/Device.h"
 #include "DeviceFields.h"
+#include "nm/Support/Json.h"
 #include "nm/Support/Text.h"
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -122,10 +123,7 @@ std::string printDevice(const Device &device) {
   printer.out["kind"] =
       device.kind == DeviceKind::Host ? "host" : "accelerator";
   visitDevice(printer, device);
-  // Names that are no UTF-8 cannot come from a file; they still must not throw.
-  return printer.out.dump(2, ' ', false,
-                          ordered_json::error_handler_t::replace) +
-         "\n";
+  return support::printJson(printer.out, 2) + "\n";
 }
 
 std::vector<std::string> builtinDevices() {

@@ -157,6 +157,14 @@ template <typename Visitor, typename D> void visitHost(Visitor &v, D &d) {
               "vector registers");
     o.integer("fmas_per_cycle", h.fmasPerCycle, 1, 1024, Need::Required,
               "vector FMAs that a core starts in a cycle");
+    o.integer("fma_latency", h.fmaLatency, 1, 1024, Need::Optional,
+              "cycles from the operands of a vector FMA to its sum");
+    o.integer("loads_per_cycle", h.loadsPerCycle, 1, 1024, Need::Optional,
+              "vector loads that a core starts in a cycle");
+    o.integer("exposed_loads_percent", h.exposedLoads, 0, 100, Need::Optional,
+              "loads of a register tile that its FMAs do not hide");
+    o.integer("parallel_flops", h.parallelFlops, 0, kBytes, Need::Optional,
+              "floating-point operations from which a second thread pays");
     o.number("softmax_instructions", h.softmaxInstructions, 0, kEnergy,
              Need::Required,
              "vector instructions for the softmax of one vector of logits");

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DeviceFields.h"
+#include "nm/Support/Json.h"
 #include <nlohmann/json.hpp>
 
 using nlohmann::ordered_json;
@@ -146,7 +147,7 @@ std::string deviceSchema() {
   schema["title"] = "device description of nm";
   schema["oneOf"] = {schemaOf(DeviceKind::Accelerator),
                      schemaOf(DeviceKind::Host)};
-  return schema.dump(2) + "\n";
+  return support::printJson(schema, 2) + "\n";
 }
 
 } // namespace nm::machine

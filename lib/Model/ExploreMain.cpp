@@ -206,7 +206,7 @@ public:
     }
     if (options.resume && options.csv.empty())
       fail("option --resume: found no --output, expected the file to continue");
-    options.progress = !quiet && !options.csv.empty() && isatty(2);
+    options.progress = !quiet && !options.csv.empty();
   }
 
 private:

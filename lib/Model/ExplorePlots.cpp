@@ -14,6 +14,7 @@ namespace nm::model {
 
 using support::Plot;
 using support::PlotSeries;
+using support::Scale;
 
 namespace {
 
@@ -61,7 +62,7 @@ void addTo(Plot &plot, const std::string &name, double x, double y,
       plot.series.begin(), plot.series.end(),
       [&](const PlotSeries &series) { return series.name == name; });
   if (it == plot.series.end())
-    it = plot.series.insert(it, PlotSeries{name, {}, dots});
+    it = plot.series.insert(it, PlotSeries{name, {}, !dots});
   it->points.emplace_back(x, y);
 }
 
@@ -94,8 +95,8 @@ Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
                     : overBuffer ? "scratchpad, bytes"
                                  : "off-chip bandwidth, bytes/s";
       plot.yLabel = label;
-      plot.logX = true;
-      plot.logY = log;
+      plot.xScale = Scale::Log2;
+      plot.yScale = log ? Scale::Log2 : Scale::Linear;
       addTo(plot, name, x, y);
     };
     add("utilisation", "utilisation", point.cost.utilisation(), false);
@@ -106,7 +107,7 @@ Status writePlots(const Sweep &sweep, const std::vector<SweepPoint> &points,
       front.title = "Pareto fronts of time, energy and scratchpad";
       front.xLabel = "seconds";
       front.yLabel = "energy, J";
-      front.logX = front.logY = true;
+      front.xScale = front.yScale = Scale::Log2;
       addTo(front, point.device + " " + point.model, point.seconds,
             point.cost.energyPj * 1e-12, true);
     }

@@ -99,7 +99,7 @@ void mlir::nm::registerPasses() {
   registerNMPasses();
   flat::registerFlatPasses();
   registerConversionPasses();
-  registerNMTransformsPasses();
+  registerCodegenPasses();
   pifo::registerPifoPasses();
   step::registerStepPasses();
   registerPipelines();

@@ -42,7 +42,7 @@ std::string cacheName(const Manifest &manifest,
   name["paths"] = json::array();
   for (const Checkpoint *checkpoint : checkpoints)
     name["paths"].push_back(fullPath(checkpoint->path()));
-  return name.dump(-1, ' ', false, json::error_handler_t::replace);
+  return support::printJson(name);
 }
 
 /// Hash of the parts of a file that a change of its tensors shows in: the whole
@@ -84,7 +84,7 @@ cacheKey(const std::string &name,
       files.push_back({fullPath(identity.path), identity.size, identity.mtimeNs,
                        contentHash(**file)});
     }
-  return name + files.dump(-1, ' ', false, json::error_handler_t::replace);
+  return name + support::printJson(files);
 }
 
 unsigned cacheMode(const std::vector<const Checkpoint *> &checkpoints) {

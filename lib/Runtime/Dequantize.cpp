@@ -35,7 +35,7 @@ std::string Dequantized::key() const {
   document["compute"] = std::string(dtypeName(compute));
   document["dtype"] = std::string(dtypeName(dtype));
   document["shape"] = shape;
-  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return support::printJson(document);
 }
 
 Status checkDequantized(const Dequantized &tensor) {

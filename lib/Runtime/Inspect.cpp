@@ -8,6 +8,7 @@
 #include "nm/Runtime/Inspect.h"
 #include "Support.h"
 #include "nm/Support/Json.h"
+#include "nm/Support/Table.h"
 #include <algorithm>
 #include <cstdio>
 #include <unordered_set>
@@ -141,13 +142,6 @@ static std::string patternText(const InspectRow &row) {
                                : "dense";
 }
 
-/// Width of a UTF-8 text in characters.
-static size_t width(const std::string &text) {
-  return size_t(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
-
 /// A name without the quotes, still safe to print.
 static std::string printable(const std::string &name) {
   std::string text = quote(name);
@@ -155,9 +149,10 @@ static std::string printable(const std::string &name) {
 }
 
 std::string formatTable(const std::vector<InspectRow> &rows) {
-  constexpr size_t columns = 7;
-  std::vector<std::vector<std::string>> cells = {
-      {"name", "dtype", "shape", "N:M", "axis", "density", "mask"}};
+  support::Table table{
+      {{"name", "dtype", "shape", "N:M", "axis", "density", "mask"}}};
+  table.rightAligned = {3, 4, 5};
+  table.hasRule = true;
   int64_t elements = 0, nonZeros = 0;
   for (const InspectRow &row : rows) {
     bool sparse = row.pattern && row.pattern->sparse();
@@ -170,39 +165,17 @@ std::string formatTable(const std::vector<InspectRow> &rows) {
       elements += row.report->count;
       nonZeros += row.report->nonZeros;
     }
-    cells.push_back({printable(row.name), printable(row.dtype),
-                     shapeString(row.shape), patternText(row), axis, density,
-                     printable(row.maskSource)});
+    table.rows.push_back({printable(row.name), printable(row.dtype),
+                          shapeString(row.shape), patternText(row), axis,
+                          density, printable(row.maskSource)});
   }
-  size_t widths[columns] = {};
-  for (const auto &line : cells)
-    for (size_t i = 0; i < columns; ++i)
-      widths[i] = std::max(widths[i], width(line[i]));
-  std::string out;
-  auto emit = [&](const std::vector<std::string> &line) {
-    std::string text;
-    for (size_t i = 0; i < columns; ++i) {
-      std::string pad(widths[i] - width(line[i]), ' ');
-      bool right = i >= 3 && i <= 5;
-      text += (i ? "  " : "") + (right ? pad + line[i] : line[i] + pad);
-    }
-    text.erase(text.find_last_not_of(' ') + 1);
-    out += text + "\n";
-  };
-  emit(cells[0]);
-  size_t total = 2 * (columns - 1);
-  for (size_t w : widths)
-    total += w;
-  out += std::string(total, '-') + "\n";
-  for (size_t i = 1; i < cells.size(); ++i)
-    emit(cells[i]);
   std::ostringstream os;
   os << rows.size() << " tensors, " << elements << " elements, " << nonZeros
      << " non-zeros\n";
   for (const InspectRow &row : rows)
     if (!row.note.empty())
       os << "note: " << printable(row.name) << ": " << row.note << "\n";
-  return out + os.str();
+  return table.str() + os.str();
 }
 
 std::string formatJson(const std::vector<InspectRow> &rows) {
@@ -231,7 +204,7 @@ std::string formatJson(const std::vector<InspectRow> &rows) {
       item["note"] = row.note;
     list.push_back(std::move(item));
   }
-  return list.dump(1, ' ', false, ordered_json::error_handler_t::replace);
+  return support::printJson(list, 1);
 }
 
 } // namespace nm::rt

@@ -7,6 +7,7 @@
 
 #include "Support.h"
 #include "nm/Runtime/Params.h"
+#include "nm/Support/Json.h"
 #include "nm/Support/JsonReader.h"
 #include <nlohmann/json.hpp>
 
@@ -105,7 +106,7 @@ std::string printManifest(const Manifest &manifest) {
   ordered_json document;
   document["version"] = Manifest::kVersion;
   document["parameters"] = std::move(list);
-  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return support::printJson(document);
 }
 
 Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec) {

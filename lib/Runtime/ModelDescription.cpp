@@ -37,7 +37,7 @@ std::string printDescription(const ModelDescription &description) {
                            {"arch", description.arch},
                            {"features", description.features},
                            {"functions", std::move(functions)}};
-  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return support::printJson(document);
 }
 
 static void readValue(JsonReader &reader, ModelValue &value) {

@@ -175,7 +175,7 @@ static std::string headerOf(const std::string &key,
     }
     header["entries"].push_back(std::move(item));
   }
-  return header.dump(-1, ' ', false, json::error_handler_t::replace);
+  return support::printJson(header);
 }
 
 Status writePacked(support::Sink &file, const PackedFormat &format,

@@ -27,7 +27,7 @@ std::string Rearranged::key() const {
   document["rearrange"] = toJson(values);
   document["loops"] = loops;
   document["shape"] = shape;
-  return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return support::printJson(document);
 }
 
 std::optional<int64_t> Rearranged::axisOf(int64_t axis, int64_t m) const {

@@ -240,12 +240,12 @@ std::string Page::roofline() {
   plot.title = "Roofline of " + device.name;
   plot.xLabel = "MACs for a byte of DRAM";
   plot.yLabel = "MACs a cycle";
-  plot.logX = plot.logY = true;
+  plot.xScale = plot.yScale = support::Scale::Log2;
   double low = std::min(intensity, ridge) / 8,
          high = std::max(intensity, ridge) * 8;
   plot.series.push_back({"DRAM", {{low, low * bandwidth}, {ridge, peak}}});
   plot.series.push_back({"array", {{ridge, peak}, {high, peak}}});
-  plot.series.push_back({"program", {{intensity, speed}}, true});
+  plot.series.push_back({"program", {{intensity, speed}}, false});
   return "<div class=\"plot\">" + support::renderSvg(plot) + "</div>\n" +
          formatted("<p>%.3g MACs for a byte, %.4g MACs a cycle: %.1f %% of the "
                    "roof of %.4g.</p>\n",

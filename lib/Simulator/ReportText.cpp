@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReportParts.h"
+#include "nm/Support/Json.h"
+#include "nm/Support/Table.h"
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,51 @@
 namespace nm::sim {
 
 using Json = nlohmann::ordered_json;
+
+/// Where each engine's time went, in percent of the cycles.
+static std::string engineTable(const SimulationResult &result,
+                               const Program &program) {
+  support::Table table{{{"engine", "instructions"}}};
+  table.indent = 2;
+  table.leastWidths = {10, 12};
+  table.rightAligned = {1};
+  for (const TimePart &part : timeParts) {
+    table.rightAligned.push_back(table.rows[0].size());
+    table.leastWidths.push_back(9);
+    table.rows[0].push_back(part.name);
+  }
+  table.rows[0].push_back("(% of the cycles)");
+  for (size_t i = 0; i != result.engines.size(); ++i) {
+    const EngineTime &time = result.engines[i];
+    if (time.instructions == 0)
+      continue;
+    support::Table::Row row{isa::queueName(static_cast<int>(i), program.target),
+                            std::to_string(time.instructions)};
+    for (const TimePart &part : timeParts)
+      row.push_back(formatted(
+          "%.1f",
+          result.cycles > 0 ? 100 * time.*part.part / result.cycles : 0.0));
+    table.rows.push_back(std::move(row));
+  }
+  return table.str();
+}
+
+static std::string tensorTable(const SimulationResult &result,
+                               const Program &program) {
+  support::Table table{
+      {{"tensor", "role", "type", "shape", "read", "written"}}};
+  table.indent = 2;
+  table.rightAligned = {4, 5};
+  for (size_t i = 0; i != program.tensors.size(); ++i) {
+    const isa::Tensor &tensor = program.tensors[i];
+    const TensorTraffic &traffic = result.tensors[i];
+    table.rows.push_back({tensor.name, isa::toString(tensor.role),
+                          isa::toString(tensor.type), shapeText(tensor.shape),
+                          byteText(static_cast<double>(traffic.read)),
+                          byteText(static_cast<double>(traffic.written))});
+  }
+  return table.str();
+}
 
 std::string formatTable(const SimulationResult &result, const Program &program,
                         const Device &device) {
@@ -46,42 +93,8 @@ std::string formatTable(const SimulationResult &result, const Program &program,
   energy.pop_back();
   line("energy", energy);
 
-  text += formatted("\n  %-10s %12s", "engine", "instructions");
-  for (const TimePart &part : timeParts)
-    text += formatted(" %10s", part.name);
-  text += "   (% of the cycles)\n";
-  for (size_t i = 0; i != result.engines.size(); ++i) {
-    const EngineTime &time = result.engines[i];
-    if (time.instructions == 0)
-      continue;
-    text +=
-        formatted("  %-10s %12lld",
-                  isa::queueName(static_cast<int>(i), program.target).c_str(),
-                  static_cast<long long>(time.instructions));
-    for (const TimePart &part : timeParts)
-      text += formatted(" %10.1f", result.cycles > 0
-                                       ? 100 * time.*part.part / result.cycles
-                                       : 0.0);
-    text += "\n";
-  }
-
-  size_t width = 6;
-  for (const isa::Tensor &tensor : program.tensors)
-    width = std::max(width, std::min<size_t>(tensor.name.size(), 40));
-  text +=
-      formatted("\n  %-*s %-8s %-5s %-16s %10s %10s\n", static_cast<int>(width),
-                "tensor", "role", "type", "shape", "read", "written");
-  for (size_t i = 0; i != program.tensors.size(); ++i) {
-    const isa::Tensor &tensor = program.tensors[i];
-    const TensorTraffic &traffic = result.tensors[i];
-    text +=
-        formatted("  %-*s %-8s %-5s %-16s %10s %10s\n", static_cast<int>(width),
-                  tensor.name.c_str(), isa::toString(tensor.role),
-                  isa::toString(tensor.type), shapeText(tensor.shape).c_str(),
-                  byteText(static_cast<double>(traffic.read)).c_str(),
-                  byteText(static_cast<double>(traffic.written)).c_str());
-  }
-  return text;
+  return text + "\n" + engineTable(result, program) + "\n" +
+         tensorTable(result, program);
 }
 
 std::string formatJson(const SimulationResult &result, const Program &program,
@@ -131,7 +144,7 @@ std::string formatJson(const SimulationResult &result, const Program &program,
       {"energy_pj", std::move(energy)},
       {"engines", std::move(engines)},
       {"tensors", std::move(tensors)}};
-  return report.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
+  return support::printJson(report, 2, true) + "\n";
 }
 
 std::string formatTrace(const SimulationResult &result, const Program &program,

@@ -184,27 +184,21 @@ void JsonReader::flag(const char *field, bool &value, Need need) {
   value = found->get<bool>();
 }
 
-void JsonReader::readSigned(const char *field, int64_t &value, int64_t least,
-                            int64_t most, Need need) {
+template <typename T>
+void JsonReader::readInteger(const char *field, T &value, T least, T most,
+                             Need need) {
   const json *found = find(field, need, integerRange(least, most));
   if (!found)
     return;
-  int64_t number;
+  T number;
   if (!toInteger(*found, number) || number < least || number > most)
     return wrong(place(field), *found, integerRange(least, most));
   value = number;
 }
-
-void JsonReader::readUnsigned(const char *field, uint64_t &value,
-                              uint64_t least, uint64_t most, Need need) {
-  const json *found = find(field, need, integerRange(least, most));
-  if (!found)
-    return;
-  uint64_t number;
-  if (!toInteger(*found, number) || number < least || number > most)
-    return wrong(place(field), *found, integerRange(least, most));
-  value = number;
-}
+template void JsonReader::readInteger(const char *, int64_t &, int64_t, int64_t,
+                                      Need);
+template void JsonReader::readInteger(const char *, uint64_t &, uint64_t,
+                                      uint64_t, Need);
 
 void JsonReader::number(const char *field, double &value, double least,
                         double most, Need need) {

@@ -142,6 +142,12 @@ void Svg::frame(double x, double y, double width, double height) {
                        x, y, width, height);
 }
 
+void Svg::mark(double x1, double y1, double x2, double y2) {
+  content += formatted("<path class=\"nm-frame\" stroke-dasharray=\"4 3\" "
+                       "d=\"M%.1f %.1fL%.1f %.1f\"/>\n",
+                       x1, y1, x2, y2);
+}
+
 void Svg::openOpacity(double opacity) {
   content += formatted("<g opacity=\"%.3f\">", opacity);
 }
@@ -154,14 +160,22 @@ std::string Svg::finish() { return std::move(content) + "</svg>\n"; }
 //===----------------------------------------------------------------------===//
 
 bool Axis::shows(double value) const {
-  return std::isfinite(value) && (!log || value > 0);
+  return std::isfinite(value) && (!isLog() || value > 0);
 }
 
 double Axis::scaled(double value) const {
-  return log ? std::log2(value) : value;
+  return scale == Scale::Log2    ? std::log2(value)
+         : scale == Scale::Log10 ? std::log10(value)
+                                 : value;
 }
 
-void Axis::fit(const std::vector<double> &values) {
+double Axis::unscaled(double value) const {
+  return scale == Scale::Log2    ? std::exp2(value)
+         : scale == Scale::Log10 ? std::pow(10, value)
+                                 : value;
+}
+
+void Axis::fit(const std::vector<double> &values, bool isTight) {
   bool first = true;
   for (double value : values) {
     double v = scaled(value);
@@ -171,23 +185,27 @@ void Axis::fit(const std::vector<double> &values) {
   }
   if (first)
     low = 0, high = 1;
-  if (!log && low > 0)
+  if (!isLog() && !isTight && low > 0)
     low = 0;
-  if (high - low < 1e-12 * std::max(1.0, std::abs(high)))
+  bool isPoint = high - low < 1e-12 * std::max(1.0, std::abs(high));
+  if (!isLog() && isTight) {
+    double room = isPoint ? 0.5 : 0.04 * (high - low);
+    low -= room, high += room;
+  } else if (isPoint) {
     high = low + 1;
+  }
 }
 
 std::vector<double> Axis::ticks() const {
   std::vector<double> values;
-  // Powers of two where there are enough of them.
-  if (log && high - low >= 2) {
+  // Powers where there are enough of them.
+  if (isLog() && high - low >= 2) {
     double step = std::max(1.0, std::ceil((high - low) / 8));
     for (double v = std::ceil(low - 1e-9); v <= high + 1e-9; v += step)
-      values.push_back(std::exp2(v));
+      values.push_back(unscaled(v));
     return values;
   }
-  double first = log ? std::exp2(low) : low,
-         last = log ? std::exp2(high) : high;
+  double first = unscaled(low), last = unscaled(high);
   double raw = (last - first) / 5;
   double step = std::pow(10, std::floor(std::log10(raw)));
   step *= raw / step > 5 ? 10 : raw / step > 2 ? 5 : raw / step > 1 ? 2 : 1;

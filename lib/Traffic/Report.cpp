@@ -231,7 +231,7 @@ std::string nm::traffic::formatSvg(const Totals &totals,
   std::vector<double> rates = {0};
   for (size_t i = 0; i < shown; ++i)
     rates.push_back(rateOf(flows[i]->bytes, totals) / 1e6);
-  Axis rateAxis(false), delayAxis(false);
+  Axis rateAxis, delayAxis;
   rateAxis.fit(rates);
   const double longest = static_cast<double>(statistics.delay().max()) / 1e3;
   delayAxis.fit({0, std::max(longest, 1e-3)});

@@ -40,8 +40,14 @@ struct LowerLinalgToLoopsPass
       rewriter.eraseOp(op);
     }
 
-    int64_t width = lanes > 0 ? lanes : getCPUTarget(getOperation()).getLanes();
-    VectorLoopOptions vectorOptions{width, parallel, minParallelWork};
+    CPUAttr target = getCPUTarget(getOperation());
+    VectorLoopOptions vectorOptions;
+    vectorOptions.lanes = lanes > 0 ? lanes : target.getLanes();
+    vectorOptions.parallel = parallel;
+    vectorOptions.minParallelWork =
+        minParallelWork < 0 ? target.getParallelIterations() : minParallelWork;
+    // What is reduced is loaded: a core starts no more than one a cycle.
+    vectorOptions.chains = target.getLatency();
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {

@@ -248,6 +248,15 @@ private:
     return b.create(state)->getResult(0);
   }
 
+  /// Pairs, then pairs of pairs.
+  Value combineAll(ArrayRef<Value> values) {
+    if (values.size() == 1)
+      return values.front();
+    size_t half = values.size() / 2;
+    Value first = combineAll(values.take_front(half));
+    return combine(first, combineAll(values.drop_front(half)));
+  }
+
   /// The element that the combiner folds into the accumulator.
   Value contribution(const IRMapping &mapping) {
     Value accumulator = op.getBlock()->getArguments().back();
@@ -264,9 +273,9 @@ private:
     auto element = initial.getType();
     auto wide = VectorType::get({options.lanes}, element);
     // Several chains hide the latency of the combiner.
-    constexpr int64_t kChains = 4;
+    const int64_t count = options.chains;
     Value end = vectorEnd();
-    Value stride = arith::ConstantIndexOp::create(b, options.lanes * kChains);
+    Value stride = arith::ConstantIndexOp::create(b, options.lanes * count);
     Value unrolledEnd = arith::SubIOp::create(
         b, extents[inner], arith::RemUIOp::create(b, extents[inner], stride));
     Value neutral = arith::ConstantOp::create(
@@ -295,11 +304,10 @@ private:
       scf::YieldOp::create(b, next);
       return SmallVector<Value>(loop.getResults());
     };
-    SmallVector<Value> chains(kChains, neutral);
-    chains = emitRange(zero, unrolledEnd, options.lanes * kChains, kChains,
+    SmallVector<Value> chains(count, neutral);
+    chains = emitRange(zero, unrolledEnd, options.lanes * count, count,
                        options.lanes, chains);
-    Value sum =
-        combine(combine(chains[0], chains[1]), combine(chains[2], chains[3]));
+    Value sum = combineAll(chains);
     sum = emitRange(unrolledEnd, end, options.lanes, 1, options.lanes, sum)[0];
     Value scalar = vector::ReductionOp::create(
         b, reduction.kind, sum,

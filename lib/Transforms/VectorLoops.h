@@ -16,7 +16,9 @@ struct VectorLoopOptions {
   int64_t lanes = 8;
   bool parallel = true;
   /// Iterations under which an operation stays on one thread.
-  int64_t minParallelWork = 32768;
+  int64_t minParallelWork = 0;
+  /// Partial sums of a reduction.
+  int64_t chains = 1;
 };
 
 /// Replaces `op`, on buffers, by loops whose innermost dimension is vectorised:

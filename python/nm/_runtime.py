@@ -130,6 +130,7 @@ class Report(Struct):
 
 
 _STATUS = {  # functions that return a status and take an error last
+    "nm_chart_svg": [c_char_p, POINTER(c_void_p)],
     "nm_recipe_parse": [c_char_p, POINTER(c_void_p)],
     "nm_recipe_create": [c_char_p, POINTER(c_void_p)],
     "nm_recipe_add": [c_void_p, POINTER(Parameter), c_size_t],

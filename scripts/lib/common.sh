@@ -18,6 +18,15 @@ die() {
 # Prints the comment at the head of the calling script, which is its help.
 usage() { sed -n '/^# usage:/,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 
+# stress_with TOOL [options...]: --help, or the tools of the build first in PATH.
+stress_with() {
+  local tool=$1 bin=$root/${NM_BUILD:-build/release}/bin
+  shift
+  [[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
+  [[ -x $bin/$tool ]] || die "there is no $bin/$tool; build $tool"
+  export PYTHONDONTWRITEBYTECODE=1 PATH="$bin:$llvm_bin:$PATH"
+}
+
 # configure PRESET: quiet unless it fails.
 configure() {
   local log=build/$1-configure.log

@@ -8,8 +8,5 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
-bin=$root/${NM_BUILD:-build/release}/bin
-[[ -x $bin/nm-run ]] || die "there is no $bin/nm-run; build nm-run"
-export PYTHONDONTWRITEBYTECODE=1 PATH="$bin:$PATH"
+stress_with nm-run "$@"
 exec /usr/bin/python3 test/Differential/Inputs/quantised_stress.py --count 500 "$@"

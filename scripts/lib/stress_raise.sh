@@ -8,8 +8,5 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
-bin=$root/${NM_BUILD:-build/release}/bin
-[[ -x $bin/nm-opt ]] || die "there is no $bin/nm-opt; build nm-opt"
-export PYTHONDONTWRITEBYTECODE=1 PATH="$bin:$llvm_bin:$PATH"
+stress_with nm-opt "$@"
 /usr/bin/python3 test/Differential/Inputs/raise_stress.py --count 20000 --min-raised 0.4 "$@"

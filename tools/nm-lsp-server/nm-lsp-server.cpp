@@ -5,20 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/IR/DialectRegistry.h"
-#include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
-#include "nm/Registration.h"
-#include "nm/Version.h"
-#include "llvm/Config/llvm-config.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/raw_ostream.h"
+#include "nm/Driver/Main.h"
 
 int main(int argc, char **argv) {
-  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) {
-    os << "nm-lsp-server " << NM_VERSION << " (LLVM " << LLVM_VERSION_STRING
-       << ")\n";
-  });
-  mlir::DialectRegistry registry;
-  mlir::nm::registerDialects(registry);
-  return failed(mlir::MlirLspServerMain(argc, argv, registry));
+  return mlir::nm::driver::languageServerMain(argc, argv);
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Simulate.h"
+#include "Common/SmallDevice.h"
 #include "nm/Driver/Arrays.h"
 #include "nm/Driver/ProgramParams.h"
 #include "nm/Isa/Builder.h"
@@ -60,16 +61,6 @@ protected:
   llvm::SmallString<128> folder;
   model::Device device;
 };
-
-isa::Tensor tensorOf(const char *name, isa::Role role, isa::Type type,
-                     std::vector<int64_t> shape) {
-  isa::Tensor tensor;
-  tensor.name = name;
-  tensor.role = role;
-  tensor.type = type;
-  tensor.shape = std::move(shape);
-  return tensor;
-}
 
 isa::Tensor paramOf(const char *name, isa::Part part, isa::Type type,
                     std::vector<int64_t> shape) {

@@ -8,6 +8,7 @@
 #ifndef NM_UNITTESTS_ISA_KERNELTESTSUPPORT_H
 #define NM_UNITTESTS_ISA_KERNELTESTSUPPORT_H
 
+#include "Common/SmallDevice.h"
 #include "nm/Isa/Kernels/Kernels.h"
 #include "nm/Isa/Verify.h"
 #include "nm/Simulator/Simulator.h"
@@ -18,30 +19,19 @@
 
 namespace nm::isa {
 
-/// A machine with few MACs, little memory and a cost for everything.
+/// Less memory and more MACs beside each other.
 inline Device tinyDevice() {
-  Device device;
+  Device device = model::smallDevice();
   device.name = "tiny";
-  device.frequencyHz = 1000000000;
-  device.dram.bytesPerSecond = 16e9;
   device.dram.latencyCycles = 20;
   device.dma.channels = 3;
   device.dma.setupCycles = 4;
   device.scratchpad.bytes = 1 << 16;
   device.scratchpad.bytesPerSecond = 1024e9;
-  device.array.rows = 8;
   device.array.cols = 16;
-  device.array.stationarities = {model::Stationarity::Output,
-                                 model::Stationarity::Weight,
-                                 model::Stationarity::Input};
-  device.array.stepOverhead[0] = 6;
-  device.array.stepOverhead[1] = 8;
-  device.array.stepOverhead[2] = 10;
-  device.array.fillCycles = 7;
+  device.array.packsHeads = false;
   device.array.sparsePatterns = {{2, 4}, {1, 4}, {2, 8}, {4, 8}, {3, 5}};
   device.specialFunction.lanes = 64;
-  device.specialFunction.expCycles = 3;
-  device.energy = {0.5, 4, 32, 2, 0.25};
   return device;
 }
 

@@ -58,6 +58,27 @@ TEST(Device, ReadsAllThatIsGiven) {
   EXPECT_EQ(device->specialFunction.softmaxCycles(), 4);
 }
 
+TEST(Device, ProcessorsHaveUsualUnitsUnlessTheySayOtherwise) {
+  Result<Device> usual = parseDevice(kHost, "d.json");
+  ASSERT_TRUE(usual) << usual.error().message;
+  EXPECT_EQ(usual->host.fmaLatency, 4);
+  EXPECT_EQ(usual->host.loadsPerCycle, 2);
+  EXPECT_EQ(usual->host.exposedLoads, 25);
+  EXPECT_EQ(usual->host.parallelFlops, 1 << 21);
+  std::string text = kHost;
+  text.replace(text.find("\"softmax"), 0,
+               "\"fma_latency\": 5, \"loads_per_cycle\": 3, "
+               "\"exposed_loads_percent\": 0, \"parallel_flops\": 7, ");
+  Result<Device> given = parseDevice(text, "d.json");
+  ASSERT_TRUE(given) << given.error().message;
+  EXPECT_EQ(given->host.fmaLatency, 5);
+  EXPECT_EQ(given->host.loadsPerCycle, 3);
+  EXPECT_EQ(given->host.exposedLoads, 0);
+  EXPECT_EQ(given->host.parallelFlops, 7);
+  EXPECT_EQ(printDevice(*parseDevice(printDevice(*given), "printed")),
+            printDevice(*given));
+}
+
 TEST(Device, ErrorsNameFileFieldFoundAndExpected) {
   EXPECT_EQ(errorWith(kSmall, "\"rows\": 4", "\"rows\": 0"),
             "d.json: field 'array.rows': found 0, expected an integer from 1 "

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/PifoMesh/Atoms.h"
+#include "ProgramWriter.h"
 #include "nm/Model/PifoMesh/Area.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -15,25 +16,14 @@ using testing::HasSubstr;
 
 namespace {
 /// Builds programs over states s0, s1, s2 and the packet field 0.
-struct Builder {
+struct Builder : ProgramWriter {
   Block block;
-  Program program;
   Builder() {
     for (const char *name : {"s0", "s1", "s2"})
       block.states.push_back({name, 32, 1, 0});
   }
-  int add(Value value) {
-    program.values.push_back(std::move(value));
-    return static_cast<int>(program.values.size()) - 1;
-  }
-  int op(Op op, int a, int b = -1, int c = -1, unsigned bits = 32) {
-    Value v;
-    v.op = op;
-    v.bits = bits;
-    v.a = a;
-    v.b = b;
-    v.c = c;
-    return add(v);
+  int op(Op kind, int a, int b = -1, int c = -1, unsigned bits = 32) {
+    return ProgramWriter::op(kind, bits, a, b, c);
   }
   int compare(Op o, int a, int b) { return op(o, a, b, -1, 1); }
   int field() {
@@ -42,12 +32,7 @@ struct Builder {
     v.bits = 32;
     return add(v);
   }
-  int constant(uint64_t value) {
-    Value v;
-    v.bits = 32;
-    v.immediate = value;
-    return add(v);
-  }
+  int constant(uint64_t value) { return ProgramWriter::constant(value, 32); }
   int load(unsigned state) {
     Value v;
     v.op = Op::Load;

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ProgramWriter.h"
 #include "nm/Model/PifoMesh/Proofs.h"
 #include "gtest/gtest.h"
 #include <array>
@@ -27,32 +28,11 @@ using Number = __int128;
 constexpr unsigned kFixedField = 0, kFreeField = 1;
 const std::vector<bool> kFixed{true, false};
 
-struct Builder {
-  Program program;
-
-  int add(Value value) {
-    program.values.push_back(std::move(value));
-    return static_cast<int>(program.values.size()) - 1;
-  }
-  int op(Op op, unsigned bits, int a = -1, int b = -1, int c = -1) {
-    Value value;
-    value.op = op;
-    value.bits = bits;
-    value.a = a;
-    value.b = b;
-    value.c = c;
-    return add(std::move(value));
-  }
+struct Builder : ProgramWriter {
   int wide(Op kind, int a = -1, int b = -1, int c = -1) {
     return op(kind, 64, a, b, c);
   }
   int compare(Op kind, int a, int b) { return op(kind, 1, a, b); }
-  int constant(uint64_t number) {
-    Value value;
-    value.bits = 64;
-    value.immediate = number;
-    return add(std::move(value));
-  }
   /// A field of 8 bits as a wide number.
   int field(unsigned index) {
     Value value;

@@ -146,6 +146,19 @@ TEST_F(CApi, Inspect) {
   nm_string_free(text);
 }
 
+TEST_F(CApi, Chart) {
+  char *svg = nullptr;
+  nm_error *error = nullptr;
+  ASSERT_EQ(nm_chart_svg(R"({"title": "a < b"})", &svg, nullptr), NM_OK);
+  EXPECT_NE(std::string(svg).find("a &lt; b"), std::string::npos);
+  nm_string_free(svg);
+  EXPECT_EQ(nm_chart_svg("[]", &svg, &error), NM_ERR_FORMAT);
+  EXPECT_EQ(svg, nullptr);
+  EXPECT_EQ(take(error).rfind("chart: ", 0), 0u);
+  EXPECT_EQ(nm_chart_svg(nullptr, &svg, nullptr), NM_ERR_ARGUMENT);
+  EXPECT_EQ(nm_chart_svg("{}", nullptr, nullptr), NM_ERR_ARGUMENT);
+}
+
 TEST_F(CApi, WriteNpy) {
   int64_t shape[] = {2};
   float data[] = {1, 2};

@@ -5,12 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CompileExample.h"
 #include "Oracles.h"
 #include "TestUtil.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "nm/Driver/PifoScheduler.h"
-#include "nm/Registration.h"
 #include "nm/Traffic/Tiles.h"
 #include "gtest/gtest.h"
 #include <numeric>
@@ -20,25 +18,6 @@ using namespace nm::traffic::test;
 using mlir::nm::driver::PifoScheduler;
 
 namespace {
-
-std::unique_ptr<PifoScheduler>
-compileExample(const std::string &name, const char *container = "auto",
-               const std::vector<std::string> &columns = kColumns) {
-  mlir::DialectRegistry registry;
-  mlir::nm::registerDialects(registry);
-  mlir::MLIRContext context(registry);
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(
-      NM_SOURCE "/examples/pifo/" + name + ".mlir", &context);
-  if (!module)
-    return nullptr;
-  auto scheduler =
-      PifoScheduler::create(*module, "", container, 0, columns, {});
-  if (!scheduler) {
-    ADD_FAILURE() << name << ": " << llvm::toString(scheduler.takeError());
-    return nullptr;
-  }
-  return std::move(*scheduler);
-}
 
 /// Random packets in one of several styles. Many values are equal, so that
 /// ties are common.

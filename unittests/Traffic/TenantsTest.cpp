@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/Tenants.h"
+#include "CompileExample.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "nm/Driver/PifoScheduler.h"
@@ -24,20 +25,8 @@ namespace isa = nm::isa;
 namespace {
 
 std::unique_ptr<PifoScheduler> compilePolicy(const std::string &name) {
-  mlir::DialectRegistry registry;
-  mlir::nm::registerDialects(registry);
-  mlir::MLIRContext context(registry);
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(
-      NM_SOURCE "/examples/pifo/" + name + ".mlir", &context);
-  if (!module)
-    return nullptr;
-  auto scheduler = PifoScheduler::create(*module, "", "auto", 0,
-                                         nm::traffic::TileQueue::columns(), {});
-  if (!scheduler) {
-    ADD_FAILURE() << name << ": " << llvm::toString(scheduler.takeError());
-    return nullptr;
-  }
-  return std::move(*scheduler);
+  return nm::traffic::test::compileExample(name, "auto",
+                                           nm::traffic::TileQueue::columns());
 }
 
 /// A program of `jobs` parts, each 100 ns long with 1000 bytes.

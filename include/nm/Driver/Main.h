@@ -8,10 +8,12 @@
 #ifndef NM_DRIVER_MAIN_H
 #define NM_DRIVER_MAIN_H
 
+#include "nm/Support/Manual.h"
 #include "nm/Support/OutputFile.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
+#include <functional>
 
 namespace mlir::nm::driver {
 
@@ -55,9 +57,23 @@ llvm::Error writeOutput(const std::string &path, const std::string &input,
                         llvm::function_ref<bool(llvm::raw_ostream &)> work,
                         bool &succeeded);
 
-/// nm-opt and nm-translate.
+/// Where an option of LLVM's registry stands in a manual, and what of it the
+/// registry does not know. Empty: among all others, and its own help.
+struct ManualRow {
+  std::string group, help;
+};
+
+/// `--help=man` and `--help=bash` of a tool whose options LLVM keeps: returns
+/// the arguments by which the tool prints its page or its completion instead of
+/// working, once its options are registered. `manual` has what the registry
+/// has not: name, purpose, files, examples.
+char **answerManual(int argc, char **argv, ::nm::support::Manual manual,
+                    std::function<ManualRow(llvm::StringRef)> describe = {});
+
+/// nm-opt, nm-translate and nm-lsp-server.
 int optMain(int argc, char **argv);
 int translateMain(int argc, char **argv);
+int languageServerMain(int argc, char **argv);
 
 } // namespace mlir::nm::driver
 

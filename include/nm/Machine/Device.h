@@ -141,7 +141,14 @@ struct HostUnit {
   int64_t cores = 1;
   int64_t vectorBits = 0;
   int64_t vectorRegisters = 16;
-  int64_t fmasPerCycle = 0; ///< vector FMAs that one core starts in a cycle
+  int64_t fmasPerCycle = 0;  ///< vector FMAs that one core starts in a cycle
+  int64_t fmaLatency = 4;    ///< cycles from the operands of one to its sum
+  int64_t loadsPerCycle = 2; ///< vector loads that one core starts in a cycle
+  /// Percent of the loads of a register tile that its FMAs do not hide.
+  int64_t exposedLoads = 25;
+  /// Floating-point operations from which a second thread pays: what a core
+  /// does while threads wake.
+  int64_t parallelFlops = int64_t(1) << 21;
   /// Vector instructions for the softmax of one vector of logits.
   double softmaxInstructions = 0;
   std::vector<CacheLevel> caches; ///< innermost first; never empty for a host

@@ -291,6 +291,14 @@ NM_API nm_status nm_convert(const nm_weight *weight, const char *from,
 NM_API nm_status nm_derive_mask(const nm_weight *weight, const void *dense,
                                 uint8_t *mask, nm_error **error);
 
+/* -- pictures -------------------------------------------------------------- */
+
+/* A line chart as a self-contained SVG document, light or dark as the reader's
+ * screen is. `json` has a title, labels and scales of the axes, series with the
+ * numbers of x and y, and marks; nm/Support/Plot.h shows all fields. The caller
+ * owns *svg. */
+NM_API nm_status nm_chart_svg(const char *json, char **svg, nm_error **error);
+
 #ifdef __cplusplus
 }
 #endif

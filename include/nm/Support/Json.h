@@ -22,6 +22,14 @@ Result<nlohmann::json> parseStrictJson(std::string_view text,
                                        const std::string &where,
                                        size_t depth = 32);
 
+/// The one way in which documents become text. Strings that are no UTF-8 cannot
+/// come from a file that was read; they still must not throw, and get U+FFFD.
+/// `indent` < 0: one line. `ascii`: all else is escaped.
+template <typename Json>
+std::string printJson(const Json &value, int indent = -1, bool ascii = false) {
+  return value.dump(indent, ' ', ascii, Json::error_handler_t::replace);
+}
+
 /// "an object", "a string", ... for messages.
 const char *jsonKind(const nlohmann::json &value);
 

@@ -68,15 +68,10 @@ public:
   void integer(const char *name, T &value, T least, T most,
                Need need = Need::Required) {
     static_assert(std::is_integral_v<T>);
-    if constexpr (std::is_unsigned_v<T>) {
-      uint64_t number = value;
-      readUnsigned(name, number, least, most, need);
-      value = static_cast<T>(number);
-    } else {
-      int64_t number = value;
-      readSigned(name, number, least, most, need);
-      value = static_cast<T>(number);
-    }
+    using Wide = std::conditional_t<std::is_unsigned_v<T>, uint64_t, int64_t>;
+    Wide number = value;
+    readInteger<Wide>(name, number, least, most, need);
+    value = static_cast<T>(number);
   }
   /// Of any size that fits.
   template <typename T>
@@ -143,11 +138,9 @@ private:
   void wrong(const std::string &place, const nlohmann::json &value,
              const std::string &expected);
   void failAt(const std::string &place, const std::string &message);
-  void readSigned(const char *name, int64_t &value, int64_t least, int64_t most,
-                  Need need);
-  void readUnsigned(const char *name, uint64_t &value, uint64_t least,
-                    uint64_t most, Need need);
-  /// For int64_t and uint64_t.
+  /// For int64_t and uint64_t, as the next one.
+  template <typename T>
+  void readInteger(const char *name, T &value, T least, T most, Need need);
   template <typename T>
   bool readIntegers(const char *name, std::vector<T> &values, T least,
                     T greatest, size_t most, Need need);

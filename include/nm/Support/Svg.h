@@ -54,6 +54,8 @@ public:
   /// A line of the grid, and the frame around a chart.
   void gridLine(double x1, double y1, double x2, double y2);
   void frame(double x, double y, double width, double height);
+  /// A dashed line of the frame's colour.
+  void mark(double x1, double y1, double x2, double y2);
   /// What follows, until close(), is that opaque.
   void openOpacity(double opacity);
   void close();
@@ -65,15 +67,20 @@ private:
   std::string content;
 };
 
+/// How an axis goes: by value, or by logarithm with ticks at powers of two or
+/// of ten.
+enum class Scale { Linear, Log2, Log10 };
+
 /// One axis of a chart: from values to [0, 1], with round ticks.
 class Axis {
 public:
-  explicit Axis(bool log) : log(log) {}
+  explicit Axis(Scale scale = Scale::Linear) : scale(scale) {}
 
   /// Whether the axis can show the value.
   bool shows(double value) const;
-  /// Covers all values, which it can show, and 0 unless it is logarithmic.
-  void fit(const std::vector<double> &values);
+  /// Covers all values, which it can show. Unless it is logarithmic, 0 as well,
+  /// or with `isTight` a little room around them.
+  void fit(const std::vector<double> &values, bool isTight = false);
   double at(double value) const { return (scaled(value) - low) / (high - low); }
   std::vector<double> ticks() const;
   /// 65536 as 64K, 1e-4 as 1e-04.
@@ -81,8 +88,10 @@ public:
 
 private:
   double scaled(double value) const;
+  double unscaled(double value) const;
+  bool isLog() const { return scale != Scale::Linear; }
 
-  bool log;
+  Scale scale;
   double low = 0, high = 1;
 };
 

@@ -111,8 +111,8 @@ def LowerLinalgToLoops : Pass<"nm-linalg-to-loops", "func::FuncOp"> {
     Option<"lanes", "lanes", "int64_t", "0",
            "f32 lanes of a vector register, 0: the target's">,
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
-    Option<"minParallelWork", "min-parallel-work", "int64_t", "32768",
-           "iterations under which an operation stays on one thread">
+    Option<"minParallelWork", "min-parallel-work", "int64_t", "-1",
+           "iterations under which an operation stays on one thread, -1: the target's">
   ];
 }
 

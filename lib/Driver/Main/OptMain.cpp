@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "nm/Driver/Diagnostics.h"
@@ -45,14 +46,48 @@ static llvm::Error optimise(const std::string &input, const std::string &output,
       succeeded);
 }
 
+static ManualRow describePass(llvm::StringRef name) {
+  if (const PassInfo *pass = PassInfo::lookup(name))
+    return {"Passes", pass->getPassDescription().str()};
+  if (const PassPipelineInfo *pipeline = PassPipelineInfo::lookup(name))
+    return {"Pipelines", pipeline->getPassDescription().str()};
+  return {};
+}
+
+static ::nm::support::Manual manual() {
+  ::nm::support::Manual manual;
+  manual.tool = "nm-opt";
+  manual.about =
+      "runs passes over MLIR or an ONNX model, and prints the result";
+  manual.examples = {"nm-opt model.mlir --nm-to-cpu -o lowered.mlir",
+                     "nm-opt model.onnx --nm-raise --flat-raise-attention",
+                     "nm-opt --list-passes"};
+  ::nm::support::Manual::Entry input;
+  input.value = "model";
+  input.help = "MLIR, as text or bytecode, or ONNX; - is standard input";
+  manual.files = {input};
+  return manual;
+}
+
 int mlir::nm::driver::optMain(int argc, char **argv) {
   return runTool(argc, argv, [&] {
     DialectRegistry registry;
     mlir::nm::registerDialects(registry);
     escapeDiagnostics(registry);
     mlir::nm::registerPasses();
-    auto [input, output] = registerAndParseCLIOptions(
-        argc, argv, "nm optimizer driver\n", registry);
+    std::string header = registerCLIOptions("nm optimizer driver\n", registry);
+    // parseCLIOptions() declares -o itself: nothing could be its alias before.
+    llvm::cl::opt<std::string> named("output", llvm::cl::desc("the same as -o"),
+                                     llvm::cl::value_desc("filename"));
+    auto [input, output] = parseCLIOptions(
+        argc, answerManual(argc, argv, manual(), describePass), header);
+    if (named.getNumOccurrences()) {
+      if (output != "-")
+        return reportError(makeError("-o is '{0}' and --output is '{1}'; drop "
+                                     "one of them",
+                                     output, named.getValue()));
+      output = named;
+    }
     MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
     // These read and write no file.
     if (config.shouldShowDialects() || config.shouldListPasses())

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Translations.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -151,14 +152,39 @@ static int translate(const TranslateOptions &options) {
   return succeeded ? 0 : 1;
 }
 
+static ::nm::support::Manual manual() {
+  ::nm::support::Manual manual;
+  manual.tool = "nm-translate";
+  manual.about = "translates into and out of the dialects of nm";
+  manual.examples = {
+      "nm-translate --import-onnx model.onnx -o model.mlir",
+      "nm-translate --binary-to-asm program.nmb",
+      "nm-translate --pifo-to-systemverilog mesh.mlir -o mesh.sv"};
+  ::nm::support::Manual::Entry input;
+  input.value = "file";
+  input.help = "what is translated; - is standard input";
+  manual.files = {input};
+  return manual;
+}
+
 int mlir::nm::driver::translateMain(int argc, char **argv) {
   return runTool(argc, argv, [&] {
+    registerTranslations();
     TranslateOptions options;
     registerAsmPrinterCLOptions();
     registerMLIRContextCLOptions();
     registerTranslationCLOptions();
     registerDefaultTimingManagerCLOptions();
-    cl::ParseCommandLineOptions(argc, argv, "nm translation driver\n");
+    auto &known = options.translations.getParser();
+    auto describe = [&](StringRef name) -> ManualRow {
+      for (unsigned i = 0; i != known.getNumOptions(); ++i)
+        if (known.getOption(i) == name)
+          return {"Translations", known.getDescription(i).str()};
+      return {};
+    };
+    cl::ParseCommandLineOptions(argc,
+                                answerManual(argc, argv, manual(), describe),
+                                "nm translation driver\n");
     return translate(options);
   });
 }

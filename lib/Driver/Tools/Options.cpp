@@ -268,3 +268,16 @@ llvm::Error tools::take(const Texts &texts, DataOptions &options) {
       return error;
   return llvm::Error::success();
 }
+
+llvm::Error tools::take(const Texts &texts, RunOptions &options) {
+  if (llvm::Error error = take(texts, static_cast<CompileOptions &>(options)))
+    return error;
+  return take(texts, static_cast<DataOptions &>(options));
+}
+
+llvm::Error tools::take(const Texts &texts, SimulateOptions &options) {
+  if (llvm::Error error =
+          take(texts, static_cast<CheckpointOptions &>(options)))
+    return error;
+  return take(texts, static_cast<DataOptions &>(options));
+}

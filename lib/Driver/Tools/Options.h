@@ -8,7 +8,10 @@
 #ifndef NM_LIB_DRIVER_TOOLS_OPTIONS_H
 #define NM_LIB_DRIVER_TOOLS_OPTIONS_H
 
+#include "nm/Driver/Files.h"
 #include "nm/Driver/Options.h"
+#include "nm/Driver/Run.h"
+#include "nm/Registration.h"
 #include "nm/Support/Options.h"
 #include <optional>
 
@@ -66,6 +69,23 @@ llvm::Error take(const Texts &texts, CheckpointOptions &options);
 llvm::Error take(const Texts &texts, ::nm::rt::MaskOptions &options);
 llvm::Error take(const Texts &texts, DataOptions &options);
 llvm::Error take(const Texts &texts, CompileOptions &options);
+llvm::Error take(const Texts &texts, RunOptions &options);
+llvm::Error take(const Texts &texts, SimulateOptions &options);
+
+/// `job(options, registry)` with what the command line says, once files and
+/// threads are known to be there.
+template <typename Options, typename Job>
+llvm::Error runJob(Options &options, const Texts &texts, Job job) {
+  if (llvm::Error error = take(texts, options))
+    return error;
+  if (llvm::Error error = declareFiles(options))
+    return error;
+  if (llvm::Error error = checkThreads(options.threads))
+    return error;
+  DialectRegistry registry;
+  registerDialects(registry);
+  return job(options, registry);
+}
 
 } // namespace mlir::nm::driver::tools
 

@@ -48,22 +48,6 @@ static void addMoved(CommandLine &line) {
   line.moved({"cc", "nm-compile", Move::Option});
 }
 
-static llvm::Error run(RunOptions &options, const tools::Texts &texts) {
-  if (llvm::Error error =
-          tools::take(texts, static_cast<CompileOptions &>(options)))
-    return error;
-  if (llvm::Error error =
-          tools::take(texts, static_cast<DataOptions &>(options)))
-    return error;
-  if (llvm::Error error = declareFiles(options))
-    return error;
-  if (llvm::Error error = checkThreads(options.threads))
-    return error;
-  DialectRegistry registry;
-  registerDialects(registry);
-  return runModel(options, registry);
-}
-
 int driver::runMain(int argc, char **argv) {
   tools::registerForeign();
   RunOptions options;
@@ -133,5 +117,5 @@ int driver::runMain(int argc, char **argv) {
     return *code;
   options.given = line.given();
   tools::parseForeign(argv[0], texts);
-  return exitCode(run(options, texts));
+  return exitCode(tools::runJob(options, texts, runModel));
 }

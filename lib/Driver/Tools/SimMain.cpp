@@ -19,23 +19,6 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 using ::nm::support::CommandLine;
 
-static llvm::Error simulate(SimulateOptions &options,
-                            const tools::Texts &texts) {
-  if (llvm::Error error =
-          tools::take(texts, static_cast<CheckpointOptions &>(options)))
-    return error;
-  if (llvm::Error error =
-          tools::take(texts, static_cast<DataOptions &>(options)))
-    return error;
-  if (llvm::Error error = declareFiles(options))
-    return error;
-  if (llvm::Error error = checkThreads(options.threads))
-    return error;
-  DialectRegistry registry;
-  registerDialects(registry);
-  return runProgram(options, registry);
-}
-
 static llvm::Error share(const TenantsOptions &options) {
   if (options.requestsFile.empty())
     return makeError("no requests; expected nm-sim tenants <requests> "
@@ -108,5 +91,6 @@ int driver::simMain(int argc, char **argv) {
     return *code;
   options.given = line.given();
   tenants.given = sharing.given();
-  return exitCode(line.chosen() ? share(tenants) : simulate(options, texts));
+  return exitCode(line.chosen() ? share(tenants)
+                                : tools::runJob(options, texts, runProgram));
 }

@@ -5,34 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Node.h"
-#include "Scalars.h"
+#include "Elementwise.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 namespace mlir::nm::onnx {
 
-namespace {
-
-using Unary = Value (*)(Scalar &, Value);
-using Binary = Value (*)(Scalar &, Value, Value, int32_t type);
-
-template <Unary body> LogicalResult unary(NodeEmit &n) {
-  if (failed(n.needs(1)))
-    return failure();
-  int32_t type = n.in(0)->type;
-  if (!isFloatType(type))
-    return n.fail("elements are " + elementTypeName(type) +
-                  ", expected floating-point numbers");
-  return n.set(n.unary(*n.in(0), [&](OpBuilder &b, Location loc, ValueRange a) {
-    Scalar s(b, loc);
-    return body(s, a[0]);
-  }));
-}
-
-/// The alpha, beta or gamma of an activation stand in the lambda's scalars.
-LogicalResult activation(NodeEmit &n,
-                         llvm::function_ref<Value(Scalar &, Value)> body) {
+LogicalResult unary(NodeEmit &n,
+                    llvm::function_ref<Value(Scalar &, Value)> body) {
   if (failed(n.needs(1)))
     return failure();
   if (!isFloatType(n.in(0)->type))
@@ -51,6 +31,10 @@ LogicalResult sameTypes(NodeEmit &n) {
                     elementTypeName(operand->type) + ", expected one type");
   return success();
 }
+
+namespace {
+
+using Binary = Value (*)(Scalar &, Value, Value, int32_t type);
 
 /// Shape arithmetic: elements that are sizes are computed here.
 std::optional<Val> foldSizes(NodeEmit &n, Emit::Arith kind) {
@@ -468,125 +452,6 @@ LogicalResult sign(NodeEmit &n) {
       }));
 }
 
-LogicalResult relu(NodeEmit &n) {
-  if (failed(n.needs(1)))
-    return failure();
-  return n.set(n.unary(*n.in(0), [](OpBuilder &b, Location loc, ValueRange a) {
-    Scalar s(b, loc);
-    return s.max(a[0], s.number(a[0], 0), false);
-  }));
-}
-
-LogicalResult leakyRelu(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 0.01f);
-  return activation(n, [&](Scalar &s, Value x) {
-    return s.select(s.greater(s.number(x, 0), x, false),
-                    s.mul(x, s.number(x, alpha)), x);
-  });
-}
-
-LogicalResult pRelu(NodeEmit &n) {
-  if (failed(n.needs(2)))
-    return failure();
-  Val &x = *n.in(0), &slope = *n.in(1);
-  std::optional<Dims> shape = n.broadcastShapes({&x, &slope});
-  if (!shape)
-    return failure();
-  bool isUnsigned = isUnsignedType(x.type);
-  return n.set(n.elementwise({&x, &slope}, x.type, *shape,
-                             [&](OpBuilder &b, Location loc, ValueRange a) {
-                               Scalar s(b, loc);
-                               Value low = s.greater(s.number(a[0], 0), a[0],
-                                                     isUnsigned);
-                               return s.select(low, s.mul(a[0], a[1]), a[0]);
-                             }));
-}
-
-LogicalResult elu(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 1);
-  return activation(n, [&](Scalar &s, Value x) {
-    return s.select(s.greater(s.number(x, 0), x, false),
-                    s.mul(s.number(x, alpha), s.expm1(x)), x);
-  });
-}
-
-LogicalResult celu(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 1);
-  return activation(n, [&](Scalar &s, Value x) {
-    Value scaled = s.div(x, s.number(x, alpha), false);
-    return s.select(s.greater(s.number(x, 0), x, false),
-                    s.mul(s.number(x, alpha), s.expm1(scaled)), x);
-  });
-}
-
-LogicalResult selu(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 1.67326319217681884765625);
-  double gamma = n.floatOr("gamma", 1.05070102214813232421875);
-  return activation(n, [&](Scalar &s, Value x) {
-    Value low = s.mul(s.number(x, alpha), s.expm1(x));
-    Value chosen = s.select(s.greater(x, s.number(x, 0), false), x, low);
-    return s.mul(s.number(x, gamma), chosen);
-  });
-}
-
-LogicalResult hardSigmoid(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 0.2f), beta = n.floatOr("beta", 0.5);
-  return activation(
-      n, [&](Scalar &s, Value x) { return s.hardSigmoid(x, alpha, beta); });
-}
-
-LogicalResult thresholdedRelu(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 1);
-  return activation(n, [&](Scalar &s, Value x) {
-    return s.select(s.greater(x, s.number(x, alpha), false), x, s.number(x, 0));
-  });
-}
-
-LogicalResult shrink(NodeEmit &n) {
-  double bias = n.floatOr("bias", 0), lambda = n.floatOr("lambd", 0.5);
-  return activation(n, [&](Scalar &s, Value x) {
-    Value low = s.greater(s.number(x, -lambda), x, false);
-    Value high = s.greater(x, s.number(x, lambda), false);
-    return s.select(
-        low, s.add(x, s.number(x, bias)),
-        s.select(high, s.sub(x, s.number(x, bias)), s.number(x, 0)));
-  });
-}
-
-LogicalResult swish(NodeEmit &n) {
-  double alpha = n.floatOr("alpha", 1);
-  return activation(n, [&](Scalar &s, Value x) {
-    return s.mul(x, s.sigmoid(s.mul(x, s.number(x, alpha))));
-  });
-}
-
-LogicalResult gelu(NodeEmit &n) {
-  bool tanh = n.stringOr("approximate", "none") == "tanh";
-  return activation(
-      n, [&](Scalar &s, Value x) { return tanh ? s.geluTanh(x) : s.gelu(x); });
-}
-
-/// Swish of the first operand times the second.
-LogicalResult swiGlu(NodeEmit &n) {
-  if (failed(n.needs(2)) || failed(sameTypes(n)))
-    return failure();
-  double alpha = n.floatOr("alpha", 1);
-  std::optional<Dims> shape = n.broadcastShapes({n.in(0), n.in(1)});
-  if (!shape)
-    return failure();
-  int32_t type = n.in(0)->type;
-  return n.set(n.elementwise(
-      {n.in(0), n.in(1)}, type, *shape,
-      [&](OpBuilder &b, Location loc, ValueRange a) {
-        Emit e(b, loc);
-        Scalar s(b, loc);
-        int32_t wide = type == Double ? Double : Float;
-        Value x = e.cast(a[0], type, wide);
-        Value gate = s.mul(x, s.sigmoid(s.mul(x, s.number(x, alpha))));
-        return e.cast(s.mul(gate, e.cast(a[1], type, wide)), wide, type);
-      }));
-}
-
 LogicalResult castNode(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
@@ -603,10 +468,6 @@ LogicalResult castNode(NodeEmit &n) {
   return n.set(n.castTo(*n.in(0), to));
 }
 
-template <typename Op> Value direct(Scalar &s, Value x) {
-  return Op::create(s.b, s.loc, x).getResult();
-}
-
 LogicalResult squareRoot(NodeEmit &n) {
   if (n.has(0) && n.in(0)->type == Float)
     if (auto values = n.in(0)->floats(); values && values->size() == 1)
@@ -616,20 +477,7 @@ LogicalResult squareRoot(NodeEmit &n) {
   return unary<direct<math::SqrtOp>>(n);
 }
 
-Value hardSwish(Scalar &s, Value x) {
-  return s.mul(x, s.hardSigmoid(x, 1.0 / 6, 0.5));
-}
-Value mish(Scalar &s, Value x) {
-  return s.mul(x, direct<math::TanhOp>(s, s.softplus(x)));
-}
 Value reciprocal(Scalar &s, Value x) { return s.div(s.number(x, 1), x, false); }
-Value sigmoid(Scalar &s, Value x) { return s.sigmoid(x); }
-Value softplus(Scalar &s, Value x) { return s.softplus(x); }
-Value softsign(Scalar &s, Value x) {
-  Value size = math::AbsFOp::create(s.b, s.loc, x);
-  return s.div(x, s.add(s.number(x, 1), size), false);
-}
-
 } // namespace
 
 void addElementwise(OperatorTable &t) {
@@ -651,12 +499,10 @@ void addElementwise(OperatorTable &t) {
   t.add("Cast", castNode, 6, "strings, 8-bit floats, 4-bit types");
   t.add("CastLike", castNode, 15, "strings, 8-bit floats, 4-bit types");
   t.add("Ceil", unary<direct<math::CeilOp>>);
-  t.add("Celu", celu, 12);
   t.add("Clip", clip);
   t.add("Cos", unary<direct<math::CosOp>>);
   t.add("Cosh", unary<direct<math::CoshOp>>);
   t.add("Div", div);
-  t.add("Elu", elu);
   using arith::CmpFPredicate;
   using arith::CmpIPredicate;
   t.add("Equal",
@@ -665,17 +511,13 @@ void addElementwise(OperatorTable &t) {
   t.add("Erf", unary<direct<math::ErfOp>>, 9);
   t.add("Exp", unary<direct<math::ExpOp>>);
   t.add("Floor", unary<direct<math::FloorOp>>);
-  t.add("Gelu", gelu, 20);
   t.add("Greater",
         compare<CmpFPredicate::OGT, CmpIPredicate::sgt, CmpIPredicate::ugt>);
   t.add("GreaterOrEqual",
         compare<CmpFPredicate::OGE, CmpIPredicate::sge, CmpIPredicate::uge>,
         12);
-  t.add("HardSigmoid", hardSigmoid);
-  t.add("HardSwish", unary<hardSwish>, 14);
   t.add("IsInf", isInf, 10);
   t.add("IsNaN", isNan, 9);
-  t.add("LeakyRelu", leakyRelu);
   t.add("Less",
         compare<CmpFPredicate::OLT, CmpIPredicate::slt, CmpIPredicate::ult>);
   t.add("LessOrEqual",
@@ -685,33 +527,22 @@ void addElementwise(OperatorTable &t) {
   t.add("Max", max);
   t.add("Mean", mean);
   t.add("Min", min);
-  t.add("Mish", unary<mish>, 18);
   t.add("Mod", mod, 10);
   t.add("Mul", mul);
   t.add("Neg", negative);
   t.add("Not", negateBits);
   t.add("Or", logical<arith::OrIOp>);
   t.add("Pow", pow);
-  t.add("PRelu", pRelu);
   t.add("Reciprocal", unary<reciprocal>);
-  t.add("Relu", relu);
   t.add("Round", unary<direct<math::RoundEvenOp>>, 11);
-  t.add("Selu", selu);
-  t.add("Shrink", shrink, 9);
-  t.add("Sigmoid", unary<sigmoid>);
   t.add("Sign", sign, 9);
   t.add("Sin", unary<direct<math::SinOp>>);
   t.add("Sinh", unary<direct<math::SinhOp>>);
-  t.add("Softplus", unary<softplus>);
-  t.add("Softsign", unary<softsign>);
   t.add("Sqrt", squareRoot);
   t.add("Sub", sub);
   t.add("Sum", sum);
-  t.add("SwiGLU", swiGlu, 28);
-  t.add("Swish", swish, 24);
   t.add("Tan", unary<direct<math::TanOp>>);
   t.add("Tanh", unary<direct<math::TanhOp>>);
-  t.add("ThresholdedRelu", thresholdedRelu, 10);
   t.add("Where", where, 9);
   t.add("Xor", logical<arith::XOrIOp>);
 }

@@ -242,6 +242,7 @@ SmallVector<StringRef> OperatorTable::names(StringRef domain) const {
 const OperatorTable &operators() {
   static const OperatorTable table = [] {
     OperatorTable made;
+    addActivations(made);
     addElementwise(made);
     addReductions(made);
     addShapes(made);

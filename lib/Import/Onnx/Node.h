@@ -112,6 +112,7 @@ private:
 /// Built once; one function for each file of a family.
 const OperatorTable &operators();
 
+void addActivations(OperatorTable &table);
 void addElementwise(OperatorTable &table);
 void addReductions(OperatorTable &table);
 void addShapes(OperatorTable &table);

@@ -7,6 +7,7 @@
 
 #include "Tables.h"
 #include "nm/Isa/Instructions.h"
+#include "nm/Support/Json.h"
 #include <nlohmann/json.hpp>
 
 namespace nm::isa {
@@ -69,7 +70,7 @@ std::string withFields(const std::string &schema) {
     entry.update(schemaOf(value));
   });
   instruction = fields;
-  return root.dump(2) + "\n";
+  return support::printJson(root, 2) + "\n";
 }
 
 } // namespace nm::isa

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Support/Json.h"
 #include "nm/Model/PifoMesh/Config.h"
 #include "nm/Support/JsonReader.h"
 #include "nm/Support/Text.h"
@@ -320,7 +321,7 @@ std::string printConfig(const Config &config) {
   for (const Config::Root &root : config.roots)
     out["roots"].push_back({{"block", root.block}, {"pifo", root.pifo}});
   // Invalid UTF-8 cannot occur in a valid configuration; do not abort on it.
-  return out.dump(1, ' ', false, Ordered::error_handler_t::replace) + "\n";
+  return support::printJson(out, 1) + "\n";
 }
 
 } // namespace nm::mesh

@@ -108,7 +108,7 @@ std::string printRecipe(const Recipe &recipe) {
   out["skip_nonfinite"] = recipe.skipNonfinite;
   if (recipe.seed)
     out["seed"] = *recipe.seed;
-  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return support::printJson(out);
 }
 
 } // namespace nm::rt

@@ -123,6 +123,31 @@ func.func @cpu_twice() attributes {a = #nm.cpu<arch = "", features = "fma,fma", 
 
 // -----
 
+// expected-error @below {{nm_cpu_c4: fmas must be in 1..1024, got 0}}
+func.func @cpu_fmas() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1, fmas = 0>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c4: latency must be in 1..1024, got 1025}}
+func.func @cpu_latency() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1, latency = 1025>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c4: loads must be in 1..1024, got -1}}
+func.func @cpu_loads() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1, loads = -1>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c4: exposed must be in 0..100 percent, got 101}}
+func.func @cpu_exposed() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1, exposed = 101>} { return }
+
+// -----
+
+// expected-error @below {{nm_cpu_c4: parallel must not be negative, got -1}}
+func.func @cpu_parallel() attributes {a = #nm.cpu<arch = "", features = "", vector = 128, registers = 16, l1 = 32768, l2 = 0, l3 = 0, line = 64, cores = 1, parallel = -1>} { return }
+
+// -----
+
 // expected-error @below {{nm_layout_c1: layout lane needs a power of two of lanes from 4 to 64, got 6}}
 func.func @layout_lanes() attributes {a = #nm.layout<lane, lanes = 6>} { return }
 

@@ -12,6 +12,8 @@ import sys
 
 os.chdir(sys.argv[1])
 TOOLS = ["nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-explore", "nm-pifo", "nm-recipe-kernels"]
+# LLVM keeps their options and prints their help.
+REGISTERED = ["nm-opt", "nm-translate", "nm-lsp-server"]
 failures = []
 
 
@@ -31,7 +33,7 @@ def completed(tool, *words):
     return text_of("bash", "-c", script).split()
 
 
-for tool in TOOLS:
+for tool in TOOLS + REGISTERED:
     page, script = text_of(tool, "--help=man"), text_of(tool, "--help=bash")
     open(tool + ".1", "w").write(page)
     open(tool + ".bash", "w").write(script)
@@ -39,13 +41,17 @@ for tool in TOOLS:
     commands = [[tool]] + [[tool, command] for command in {"nm-sim": ["tenants"], "nm-pifo": ["mesh"]}.get(tool, [])]
     for command in commands:
         # Lines that begin with an option; the rest may speak of others' options.
-        rows = re.findall(r"^  (?:-[a-z], )?(--[a-z-]+)", text_of(*command, "--help"), re.M)
+        rows = re.findall(r"^(?:  |      )(--?[a-z][\w-]*)" if tool in REGISTERED else r"^  (?:-[a-z], )?(--[a-z-]+)",
+                          text_of(*command, "--help"), re.M)
+        # LLVM shows it only while it prints --help.
+        rows = [name for name in rows if tool not in REGISTERED or name != "--help-list"]
         if not rows:
             failures.append(f"{command}: --help has no options")
         for name in rows:
             if f"\\fB{name.replace('-', chr(92) + '-')}\\fR" not in page:
                 failures.append(f"{command}: the page lacks {name}")
         offered = completed(tool, *command[1:], "--")
+        rows = [name for name in rows if name.startswith("--")]
         if set(rows) != {name for name in offered if len(name) > 2}:
             failures.append(f"{command}: bash offers {sorted(set(offered) ^ set(rows))} besides or not")
     if shutil.which("groff"):
@@ -67,6 +73,13 @@ for words, expected in [(("me",), ["mesh"]), (("mesh", "ver"), ["verilog"]), (("
     if completed("nm-pifo", *words) != expected:
         failures.append(f"nm-pifo {words}: {completed('nm-pifo', *words)}, expected {expected}")
 
+# What only the registries of passes and translations know.
+for tool, text in [("nm-opt", "choose the storage layout of every N:M weight"), ("nm-opt", ".SS \"Pipelines\""),
+                   ("nm-translate", "encode an attacc.program as assembly"), ("nm-translate", ".SS \"Translations\""),
+                   ("nm-lsp-server", "language server protocol")]:
+    if text not in open(tool + ".1").read().replace("\\-", "-"):
+        failures.append(f"{tool}: the page lacks {text!r}")
+
 if shutil.which("script"):
     for value, coloured in [("", True), ("1", False)]:
         shown = subprocess.run(["script", "-qec", "nm-run missing.mlir", "/dev/null"], capture_output=True,
@@ -74,4 +87,4 @@ if shutil.which("script"):
         if (b"\x1b[" in shown) != coloured or b"cannot read" not in shown:
             failures.append(f"NO_COLOR={value!r}: {shown}")
 print("\n".join(failures))
-print(f"{len(TOOLS)} tools, {len(failures)} failures")
+print(f"{len(TOOLS + REGISTERED)} tools, {len(failures)} failures")

@@ -25,16 +25,9 @@ print("seed", seed)
 random.seed(seed)
 os.umask(0o022)
 os.makedirs(work, exist_ok=True)
+here = os.path.dirname(os.path.abspath(__file__))
 os.chdir(work)
-open("m.mlir", "w").write("""
-func.func @f(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
-  %z = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<8x8xf32>
-  %i = linalg.fill ins(%z : f32) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
-  %0 = linalg.matmul ins(%x, %w : tensor<8x8xf32>, tensor<8x8xf32>) outs(%i : tensor<8x8xf32>) -> tensor<8x8xf32>
-  return %0 : tensor<8x8xf32>
-}
-""")
+shutil.copy(os.path.join(here, "product.mlir"), "m.mlir")
 open("c.mlir", "w").write(open("m.mlir").read().replace(", %w: tensor<8x8xf32>) -> tensor<8x8xf32> {", """) -> tensor<8x8xf32> {
   %w = nm.param "checkpoint" : tensor<8x8xf32>"""))
 np.save("x.npy", np.ones((8, 8), np.float32))
@@ -97,6 +90,7 @@ FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
 FORMS += [(("nm-compile", "output"), ["nm-compile", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
 FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
+          (("nm-opt", "output"), ["nm-opt", "m.mlir"]),
           (("nm-translate", "output"), ["nm-translate", "--mlir-to-llvmir", "empty.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),

@@ -34,6 +34,9 @@ enum class KernelOutput {
 llvm::Error writeRecipeKernels(const KernelTarget &target, KernelOutput output,
                                llvm::StringRef only, llvm::raw_ostream &os);
 
+/// nm-recipe-kernels.
+int recipeKernelsMain(int argc, char **argv);
+
 } // namespace mlir::step
 
 #endif // NM_TARGET_RECIPEKERNELS_RECIPEKERNELS_H

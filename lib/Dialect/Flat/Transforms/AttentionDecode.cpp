@@ -23,8 +23,6 @@ namespace {
 /// Streams of keys, and consecutive keys of one stream in a step: as many keys
 /// as a register has lanes are reduced together.
 constexpr int64_t kStreams = 4;
-/// Vectors whose exponentials are computed side by side.
-constexpr int64_t kExpVectors = 4;
 
 class DecodeEmitter {
 public:
@@ -51,13 +49,13 @@ public:
     maxima = b.allocate(partRows);
     sums = b.allocate(partRows);
     values = b.allocate(b.mul(partRows, paddedWidth));
-    emitForEach(b, {problem.batches, problem.kvHeads, b.index(splits)},
-                parallel, [&](ValueRange ivs) {
-                  problem.visitsAll = visitsAll(scan, ivs[0], ivs[1]);
-                  emitPart(ivs);
-                });
-    emitForEach(b, {problem.batches, problem.kvHeads}, false,
-                [&](ValueRange ivs) { combine(ivs[0], ivs[1]); });
+    b.forEach({problem.batches, problem.kvHeads, b.index(splits)}, parallel,
+              [&](ValueRange ivs) {
+                problem.visitsAll = visitsAll(scan, ivs[0], ivs[1]);
+                emitPart(ivs);
+              });
+    b.forEach({problem.batches, problem.kvHeads}, false,
+              [&](ValueRange ivs) { combine(ivs[0], ivs[1]); });
     for (Value buffer : {maxima, sums, values})
       b.release(buffer);
     scan.release(b);
@@ -77,6 +75,14 @@ private:
                   return {arith::OrIOp::create(b, carried[0], flag)};
                 })
         .front();
+  }
+
+  /// Vectors whose exponentials are computed side by side, a divisor of the
+  /// streams: each is two chains, its polynomial and its power of two.
+  int64_t expVectors() const {
+    int64_t most = std::max<int64_t>(1, blocking.chains / 2);
+    return std::min(static_cast<int64_t>(llvm::bit_floor<uint64_t>(most)),
+                    streams);
   }
 
   /// Number of a part's first row among all parts' rows.
@@ -244,7 +250,7 @@ private:
     b.store(whole, maxima, slot);
     Value shift = b.splat(emitShift(b, problem, whole), lanes);
     // `segment` is a multiple of the lanes, and there are `streams` of them.
-    int64_t wide = std::min(kExpVectors, streams);
+    int64_t wide = expVectors();
     SmallVector<Value> sum = b.reduce(
         b.index(0), extent, wide * lanes, {b.zero(type)},
         [&](Value i, ValueRange carried) -> SmallVector<Value> {

@@ -110,7 +110,7 @@ HiddenScan::HiddenScan(AttentionBuilder &b, const AttentionBlocking &blocking,
   auto type = MemRefType::get({ShapedType::kDynamic}, b.getI1Type());
   flags = memref::AllocOp::create(
       b, type, ValueRange{b.mul(b.mul(batches, heads), blocks)});
-  emitForEach(b, {batches, heads, blocks}, parallel, [&](ValueRange ivs) {
+  b.forEach({batches, heads, blocks}, parallel, [&](ValueRange ivs) {
     Value first = b.mul(ivs[2], rows);
     Value count = b.min(b.index(rows), b.sub(problem.rows, first));
     Scanner scanner(b, problem, blocking.lanes, ivs[0], ivs[1]);

@@ -43,6 +43,11 @@ struct AttentionBlocking {
   /// Prefetch the next panels: packed keys and values exceed L2.
   bool prefetches = false;
 
+  /// A load of a register tile, in the multiply-adds that it keeps waiting.
+  double loadCost;
+  /// Independent sums that hide the latency of a multiply-add.
+  int64_t chains;
+
   explicit AttentionBlocking(nm::CPUAttr target);
 
   /// Keys of a K panel, columns of a V panel.
@@ -290,10 +295,6 @@ void emitAttentionTask(AttentionBuilder &b, const AttentionBlocking &blocking,
 void emitDecoding(AttentionBuilder &b, const AttentionBlocking &blocking,
                   const AttentionProblem &problem, bool parallel,
                   int64_t splits);
-
-/// Loops over [0, bounds), the outermost ones first; parallel if asked.
-void emitForEach(AttentionBuilder &b, ArrayRef<Value> bounds, bool parallel,
-                 function_ref<void(ValueRange)> body);
 
 } // namespace mlir::flat
 

@@ -16,27 +16,6 @@
 using namespace mlir;
 using namespace mlir::flat;
 
-void mlir::flat::emitForEach(AttentionBuilder &b, ArrayRef<Value> bounds,
-                             bool parallel,
-                             function_ref<void(ValueRange)> body) {
-  OpBuilder::InsertionGuard guard(b);
-  SmallVector<Value> zeros(bounds.size(), b.index(0));
-  SmallVector<Value> ones(bounds.size(), b.index(1));
-  if (parallel) {
-    auto loop = scf::ParallelOp::create(b, zeros, bounds, ones);
-    b.setInsertionPointToStart(loop.getBody());
-    body(loop.getInductionVars());
-    return;
-  }
-  SmallVector<Value> ivs;
-  for (Value bound : bounds) {
-    auto loop = scf::ForOp::create(b, zeros[0], bound, ones[0]);
-    b.setInsertionPointToStart(loop.getBody());
-    ivs.push_back(loop.getInductionVar());
-  }
-  body(ivs);
-}
-
 /// 0, n - 1, 1, n - 2, ...: with causal attention the work of a block grows
 /// with its number, and every thread's contiguous share then has some of each.
 static Value alternate(AttentionBuilder &b, Value number, Value count) {
@@ -63,38 +42,36 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
   Value widthPanels = b.ceilDiv(problem.width, blocking.panel());
   HiddenScan scan(b, blocking, problem, blocking.rows, parallel);
 
-  emitForEach(
-      b, {problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
-        Value batch = outer[0], kvHead = outer[1];
-        emitForEach(b, {units}, parallel, [&](ValueRange ivs) {
-          Value first = b.mul(ivs[0], unit);
-          Value last = b.min(b.add(first, unit), paddedKeys);
-          PanelPacking keys{
-              problem.k,     2,       batch,        kvHead, problem.keys,
-              problem.depth, packedK, problem.depth};
-          b.loop(first, last, blocking.panel(), [&](Value key) {
-            Value panel =
-                arith::DivUIOp::create(b, key, b.index(blocking.panel()));
-            emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
-          });
-          PanelPacking values{
-              problem.v,    3,       batch,     kvHead, problem.width,
-              problem.keys, packedV, paddedKeys};
-          b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
-            emitPackPanel(b, blocking, values, panel, first, last);
-          });
-        });
-        emitForEach(b, {group, blocks}, parallel, [&](ValueRange ivs) {
-          Value head = b.add(b.mul(kvHead, group), ivs[0]);
-          Value block = ivs[1];
-          if (parallel && (problem.firstKey || problem.endKey))
-            block = alternate(b, block, blocks);
-          AttentionProblem task = problem;
-          task.visitsAll = scan.load(b, batch, head, block);
-          emitAttentionTask(b, blocking, task, packedK, packedV, batch, head,
-                            b.mul(block, blocking.rows));
-        });
+  b.forEach({problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
+    Value batch = outer[0], kvHead = outer[1];
+    b.forEach({units}, parallel, [&](ValueRange ivs) {
+      Value first = b.mul(ivs[0], unit);
+      Value last = b.min(b.add(first, unit), paddedKeys);
+      PanelPacking keys{
+          problem.k,     2,       batch,        kvHead, problem.keys,
+          problem.depth, packedK, problem.depth};
+      b.loop(first, last, blocking.panel(), [&](Value key) {
+        Value panel = arith::DivUIOp::create(b, key, b.index(blocking.panel()));
+        emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
       });
+      PanelPacking values{
+          problem.v,    3,       batch,     kvHead, problem.width,
+          problem.keys, packedV, paddedKeys};
+      b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
+        emitPackPanel(b, blocking, values, panel, first, last);
+      });
+    });
+    b.forEach({group, blocks}, parallel, [&](ValueRange ivs) {
+      Value head = b.add(b.mul(kvHead, group), ivs[0]);
+      Value block = ivs[1];
+      if (parallel && (problem.firstKey || problem.endKey))
+        block = alternate(b, block, blocks);
+      AttentionProblem task = problem;
+      task.visitsAll = scan.load(b, batch, head, block);
+      emitAttentionTask(b, blocking, task, packedK, packedV, batch, head,
+                        b.mul(block, blocking.rows));
+    });
+  });
   scan.release(b);
   b.release(packedK);
   b.release(packedV);

@@ -19,13 +19,15 @@ using namespace mlir;
 using namespace mlir::flat;
 
 AttentionBlocking::AttentionBlocking(mlir::nm::CPUAttr target)
-    : lanes(target.getLanes()) {
+    : lanes(target.getLanes()), loadCost(target.getExposedLoadCost()),
+      chains(target.getChains()) {
   auto tile = ::nm::machine::productTile(target.getRegisters());
   tileRows = tile.rows;
   tileVectors = tile.vectors;
 }
 
-/// Steps of the logits' contraction that one loop iteration takes.
+/// Steps of the logits' contraction that one loop iteration takes: the loop's
+/// own few instructions vanish beside four times a tile of multiply-adds.
 constexpr int64_t kUnroll = 4;
 
 SmallVector<Value> mlir::flat::emitLogits(AttentionBuilder &b,

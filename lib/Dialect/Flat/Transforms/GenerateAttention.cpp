@@ -64,9 +64,12 @@ struct GenerateAttentionPass
     AttentionBuilder b(op.getLoc(), op.getContext());
     b.setInsertionPoint(op);
     AttentionProblem problem = describe(b, op);
-    bool distribute = parallel && flops(op) >= minParallelFlops;
+    mlir::nm::CPUAttr target = mlir::nm::getCPUTarget(op);
+    bool distribute = parallel && flops(op) >= double(minParallelFlops < 0
+                                                          ? target.getParallel()
+                                                          : minParallelFlops);
     if (isDecoding(op, problem)) {
-      AttentionBlocking blocking(mlir::nm::getCPUTarget(op));
+      AttentionBlocking blocking(target);
       int64_t splits = distribute ? decodingSplits(op) : 1;
       report(op, "decoding",
              llvm::formatv("{0} rows share each key: keys and values are "
@@ -300,7 +303,7 @@ struct GenerateAttentionPass
 
   /// Vectors of a register tile, up to those that the registers hold: wide ones
   /// load less for a multiply-add, narrow ones pad keys and columns less. Most
-  /// loads hide behind multiply-adds, hence the quarter: with AVX-512, 4
+  /// loads hide behind multiply-adds; with AVX-512, where a quarter shows, 4
   /// vectors gained 1 to 2 % at a width of 64 and lost 18 % at 80. One vector
   /// leaves too few sums to hide the latency of a multiply-add.
   static int64_t chooseTileVectors(AttentionOp op,
@@ -313,8 +316,8 @@ struct GenerateAttentionPass
     int64_t width = staticSize(op, Role::V, AttentionOp::Width, kMany);
     auto costOf = [&](int64_t vectors) {
       int64_t rows = blocking.tileRows, panel = vectors * blocking.lanes;
-      double perProduct =
-          1 + 0.25 * double(rows + vectors) / double(rows * vectors);
+      double perProduct = 1 + blocking.loadCost * double(rows + vectors) /
+                                  double(rows * vectors);
       return perProduct * (double(depth) * double(roundUp(keys, panel)) +
                            double(keys) * double(roundUp(width, panel)));
     };

@@ -26,7 +26,9 @@ CPUAttr mlir::nm::describe(MLIRContext *context,
   return CPUAttr::get(
       context, triple.getArchName(), llvm::join(host.features, ","),
       host.vectorBits, host.vectorRegisters, std::max<int64_t>(bytes(0), 4096),
-      bytes(1), bytes(2), host.caches.front().lineBytes, host.cores);
+      bytes(1), bytes(2), host.caches.front().lineBytes, host.cores,
+      host.fmasPerCycle, host.fmaLatency, host.loadsPerCycle, host.exposedLoads,
+      host.parallelFlops);
 }
 
 machine::Device mlir::nm::getDevice(CPUAttr cpu) {
@@ -35,6 +37,11 @@ machine::Device mlir::nm::getDevice(CPUAttr cpu) {
   host.vectorBits = cpu.getVector();
   host.vectorRegisters = cpu.getRegisters();
   host.cores = cpu.getCores();
+  host.fmasPerCycle = cpu.getFmas();
+  host.fmaLatency = cpu.getLatency();
+  host.loadsPerCycle = cpu.getLoads();
+  host.exposedLoads = cpu.getExposed();
+  host.parallelFlops = cpu.getParallel();
   std::vector<machine::CacheLevel> levels;
   std::swap(levels, host.caches);
   const int64_t sizes[] = {cpu.getL1(), cpu.getL2(), cpu.getL3()};

@@ -19,7 +19,9 @@ LogicalResult CPUAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                               StringRef arch, StringRef features,
                               int64_t vector, int64_t registers, int64_t l1,
                               int64_t l2, int64_t l3, int64_t line,
-                              int64_t cores) {
+                              int64_t cores, int64_t fmas, int64_t latency,
+                              int64_t loads, int64_t exposed,
+                              int64_t parallel) {
   auto isPowerIn = [](int64_t value, int64_t low, int64_t high) {
     return value >= low && value <= high && llvm::isPowerOf2_64(value);
   };
@@ -42,6 +44,18 @@ LogicalResult CPUAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << line;
   if (cores < 1)
     return emitError() << "nm_cpu_c2: cores must be positive, got " << cores;
+  for (auto [name, value] : {std::pair<StringRef, int64_t>("fmas", fmas),
+                             {"latency", latency},
+                             {"loads", loads}})
+    if (value < 1 || value > 1024)
+      return emitError() << "nm_cpu_c4: " << name << " must be in 1..1024, got "
+                         << value;
+  if (exposed < 0 || exposed > 100)
+    return emitError() << "nm_cpu_c4: exposed must be in 0..100 percent, got "
+                       << exposed;
+  if (parallel < 0)
+    return emitError() << "nm_cpu_c4: parallel must not be negative, got "
+                       << parallel;
   SmallVector<StringRef> names;
   features.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/!features.empty());
   llvm::StringSet<> seen;

@@ -55,8 +55,8 @@ public:
     packed = shared ? shared : packPanels();
     Value rowTasks =
         b.index((shape.weightRows + shape.rowBlock - 1) / shape.rowBlock);
-    forEach({rowTasks, panels},
-            [&](ValueRange ivs) { emitTask(ivs[0], ivs[1]); });
+    b.forEach({rowTasks, panels}, parallel,
+              [&](ValueRange ivs) { emitTask(ivs[0], ivs[1]); });
     return packed;
   }
 
@@ -66,7 +66,7 @@ private:
     Value size = b.mul(panels, shape.contraction * shape.cols);
     Value result = memref::AllocOp::create(b, type, ValueRange{size},
                                            b.getI64IntegerAttr(kAlignment));
-    forEach({panels, b.index(shape.blocks())}, [&](ValueRange ivs) {
+    b.forEach({panels, b.index(shape.blocks())}, parallel, [&](ValueRange ivs) {
       Value k0 = b.mul(ivs[1], shape.depth);
       Value length =
           b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k0));
@@ -74,25 +74,6 @@ private:
                     ivs[0], k0, length);
     });
     return result;
-  }
-
-  void forEach(ArrayRef<Value> bounds, function_ref<void(ValueRange)> body) {
-    OpBuilder::InsertionGuard guard(b);
-    SmallVector<Value> zeros(bounds.size(), b.index(0));
-    SmallVector<Value> ones(bounds.size(), b.index(1));
-    if (parallel) {
-      auto loop = scf::ParallelOp::create(b, zeros, bounds, ones);
-      b.setInsertionPointToStart(loop.getBody());
-      body(loop.getInductionVars());
-      return;
-    }
-    SmallVector<Value> ivs;
-    for (Value bound : bounds) {
-      auto loop = scf::ForOp::create(b, zeros[0], bound, ones[0]);
-      b.setInsertionPointToStart(loop.getBody());
-      ivs.push_back(loop.getInductionVar());
-    }
-    body(ivs);
   }
 
   /// Accumulates and writes rows [rowTask * rowBlock, ...) of one panel.
@@ -461,7 +442,9 @@ struct GenerateKernelsPass
         op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /
                    shape.m * std::max<int64_t>(1, columns);
-    bool distribute = parallel && flops >= minParallelFlops;
+    bool distribute =
+        parallel && flops >= double(minParallelFlops < 0 ? target.getParallel()
+                                                         : minParallelFlops);
     if (!isLane)
       return ProductEmitter(op, shape, distribute).emit(packed);
     if (ShapedType::isDynamic(columns))

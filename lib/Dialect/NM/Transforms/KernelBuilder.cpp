@@ -44,6 +44,38 @@ void KernelBuilder::loop(Value lower, Value upper, int64_t step,
   body(loop.getInductionVar());
 }
 
+void KernelBuilder::forEach(ArrayRef<Value> bounds, bool parallel,
+                            function_ref<void(ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(*this);
+  SmallVector<Value> zeros(bounds.size(), index(0));
+  SmallVector<Value> ones(bounds.size(), index(1));
+  if (parallel) {
+    auto loop = scf::ParallelOp::create(*this, zeros, bounds, ones);
+    setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVars());
+    return;
+  }
+  SmallVector<Value> ivs;
+  for (Value bound : bounds) {
+    auto loop = scf::ForOp::create(*this, zeros[0], bound, ones[0]);
+    setInsertionPointToStart(loop.getBody());
+    ivs.push_back(loop.getInductionVar());
+  }
+  body(ivs);
+}
+
+Value KernelBuilder::addNumbers(Value a, Value b) {
+  if (isa<FloatType>(getElementTypeOrSelf(a.getType())))
+    return arith::AddFOp::create(*this, a, b);
+  return add(a, b);
+}
+
+Value KernelBuilder::multiplyAdd(Value a, Value b, Value sum) {
+  if (isa<FloatType>(getElementTypeOrSelf(sum.getType())))
+    return vector::FMAOp::create(*this, a, b, sum);
+  return add(sum, mul(a, b));
+}
+
 void KernelBuilder::ifThen(Value condition, function_ref<void()> body) {
   auto ifOp = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(*this);

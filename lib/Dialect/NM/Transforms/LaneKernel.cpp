@@ -52,12 +52,11 @@ struct LaneKernel {
   }
   bool permutes() const { return lane.hasIndices(); }
   /// Two sums per chain hide the latency of the multiply-add when few chains
-  /// are in flight. Narrow weights take longer to widen, and registers.
+  /// are in flight. Narrow weights take registers, and as long to widen as to
+  /// multiply: half as many chains keep up with them.
   int64_t sets() const {
-    return registersOf(shape) == 1 &&
-                   groups * columns < (shape.interleave == 1 ? 8 : 4)
-               ? 2
-               : 1;
+    int64_t chains = shape.target.getChains() / (shape.interleave == 1 ? 1 : 2);
+    return registersOf(shape) == 1 && groups * columns < chains ? 2 : 1;
   }
   VectorType vectorType(Type element) const {
     return VectorType::get({shape.lanes}, element);
@@ -136,18 +135,6 @@ struct LaneKernel {
                               /*is_align_stack=*/false,
                               LLVM::tailcallkind::TailCallKind::None,
                               LLVM::AsmDialectAttr(), ArrayAttr());
-  }
-
-  Value multiplyAdd(Value a, Value v, Value acc) {
-    if (isa<FloatType>(shape.accumulator))
-      return vector::FMAOp::create(b, a, v, acc);
-    return b.add(acc, b.mul(a, v));
-  }
-
-  Value addValues(Value a, Value c) {
-    return isa<FloatType>(shape.accumulator)
-               ? Value(arith::AddFOp::create(b, a, c))
-               : b.add(a, c);
   }
 
   Value constant(int32_t value) {
@@ -299,7 +286,7 @@ struct LaneKernel {
               Value &acc =
                   result[((set * groups + g) * columns + c) * weights.size() +
                          part];
-              acc = multiplyAdd(weights[part], input, acc);
+              acc = b.multiplyAdd(weights[part], input, acc);
             }
           }
           if (permutes() && weights.size() > 1 &&
@@ -315,7 +302,7 @@ struct LaneKernel {
   SmallVector<Value> foldRows(Value acc) {
     int64_t width = shape.lanes;
     auto halves = [&](ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
-      acc = addValues(b.shuffle(acc, acc, low), b.shuffle(acc, acc, high));
+      acc = b.addNumbers(b.shuffle(acc, acc, low), b.shuffle(acc, acc, high));
       width /= 2;
     };
     while (width > lane.segment)
@@ -336,7 +323,7 @@ struct LaneKernel {
       Value sum;
       for (int64_t k = 0; k < kept; ++k) {
         Value part = vector::ExtractOp::create(b, acc, row * kept + k);
-        sum = sum ? addValues(sum, part) : part;
+        sum = sum ? b.addNumbers(sum, part) : part;
       }
       sums.push_back(sum);
     }
@@ -384,7 +371,7 @@ struct LaneKernel {
         };
         Value acc = sum(0);
         for (int64_t set = 1; set < sets(); ++set)
-          acc = addValues(acc, sum(set));
+          acc = b.addNumbers(acc, sum(set));
         for (auto [row, sum] : llvm::enumerate(foldRows(acc)))
           memref::StoreOp::create(
               b, sum, tile,

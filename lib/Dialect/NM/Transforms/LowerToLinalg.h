@@ -62,6 +62,11 @@ private:
 
   Slots readCanonical(Value values, Value metadata);
   SmallVector<Value> writeCanonical(Slots slots, TypeRange types);
+  struct PanelShape;
+  struct StoredSlot;
+  PanelShape panelShapeOf(LayoutAttr layout) const;
+  /// What the stored element of the loop is, in a body over the storage.
+  StoredSlot storedSlotOf(ReferenceBuilder &body, const PanelShape &panel);
   Slots readPanel(Value values, Value metadata, LayoutAttr layout);
   SmallVector<Value> writePanel(Slots slots, LayoutAttr layout,
                                 TypeRange types);

@@ -46,8 +46,10 @@ struct IndexMath {
   }
 };
 
+} // namespace
+
 /// Constants of the panel layout of a weight with `rows` fibers of `length`.
-struct PanelShape {
+struct GroupLowering::PanelShape {
   int64_t rows, length, n, m, tile, cols, depth;
 
   int64_t blocks() const { return llvm::divideCeil(length, depth); }
@@ -61,10 +63,7 @@ struct PanelShape {
   }
 };
 
-} // namespace
-
-static PanelShape getPanelShape(RankedTensorType type, int64_t axis, int64_t n,
-                                int64_t m, LayoutAttr layout) {
+GroupLowering::PanelShape GroupLowering::panelShapeOf(LayoutAttr layout) const {
   int64_t rows = 1;
   for (auto [dim, size] : llvm::enumerate(type.getShape()))
     if (static_cast<int64_t>(dim) != axis)
@@ -221,7 +220,7 @@ SmallVector<Value> GroupLowering::writeCanonical(Slots slots, TypeRange types) {
 Slots GroupLowering::readPanel(Value values, Value metadata,
                                LayoutAttr layout) {
   Type i32 = b.getI32Type();
-  PanelShape panel = getPanelShape(type, axis, n, m, layout);
+  PanelShape panel = panelShapeOf(layout);
   int64_t groupsInBlock = panel.depth / m;
   AffineMap identity = b.getMultiDimIdentityMap(rank + 1);
 
@@ -274,69 +273,70 @@ Slots GroupLowering::readPanel(Value values, Value metadata,
   return {read, indices};
 }
 
+/// A slot that a stored element holds.
+struct GroupLowering::StoredSlot {
+  Value exists; ///< i1; the rest names some slot where it does not
+  SmallVector<Value> position;
+  Value slot; ///< in the block
+};
+
+GroupLowering::StoredSlot GroupLowering::storedSlotOf(ReferenceBuilder &body,
+                                                      const PanelShape &panel) {
+  IndexMath math{body};
+  Value at = body.loop(0);
+  Value inLast = arith::CmpIOp::create(body, arith::CmpIPredicate::uge, at,
+                                       body.index(panel.lastBase()));
+  auto choose = [&](int64_t last, int64_t full) -> Value {
+    return arith::SelectOp::create(body, inLast, body.index(last),
+                                   body.index(full));
+  };
+  int64_t blockSize =
+      std::max<int64_t>(1, panel.paddedRows() * panel.fullSlots());
+  Value block = arith::SelectOp::create(
+      body, inLast, body.index(panel.blocks() - 1), math.div(at, blockSize));
+  Value inBlock = arith::SubIOp::create(body, at, math.mul(block, blockSize));
+  Value groupSize =
+      choose(panel.tile * panel.lastSlots(), panel.tile * panel.fullSlots());
+  Value rowGroup = arith::DivUIOp::create(body, inBlock, groupSize);
+  Value inGroup = arith::RemUIOp::create(body, inBlock, groupSize);
+  Value quad = math.div(inGroup, panel.tile * 4);
+  Value inQuad = math.rem(inGroup, panel.tile * 4);
+  Value row = math.add(math.mul(rowGroup, panel.tile), math.div(inQuad, 4));
+  Value slot = math.add(math.mul(quad, 4), math.rem(inQuad, 4));
+  Value stored = choose(panel.lastLength() / m * n, panel.depth / m * n);
+  Value isSlot =
+      arith::CmpIOp::create(body, arith::CmpIPredicate::ult, slot, stored);
+  Value exists =
+      arith::AndIOp::create(body, isSlot, math.less(row, panel.rows));
+  row = math.onlyIf(exists, row);
+  slot = math.onlyIf(exists, slot);
+  SmallVector<Value> indices(rank - 1);
+  int64_t place = rank - 2;
+  for (int64_t d = rank - 1; d >= 0; --d) {
+    if (d == axis)
+      continue;
+    indices[place--] = math.rem(row, type.getDimSize(d));
+    row = math.div(row, type.getDimSize(d));
+  }
+  Value group = math.add(math.mul(math.onlyIf(exists, block), panel.depth / m),
+                         math.div(slot, n));
+  return {exists, slotPosition(indices, group, math.rem(slot, n)), slot};
+}
+
 SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
                                              TypeRange types) {
   Type i32 = b.getI32Type();
-  PanelShape panel = getPanelShape(type, axis, n, m, layout);
+  PanelShape panel = panelShapeOf(layout);
   auto storageShape = cast<RankedTensorType>(types[0]).getShape();
   SmallVector<OpFoldResult> sizes =
       getAsIndexOpFoldResult(b.getContext(), storageShape);
   AffineMap identity = b.getMultiDimIdentityMap(1);
 
-  struct Source {
-    Value exists;
-    SmallVector<Value> position;
-    Value slot; ///< in the block
-  };
-  /// Which slot the stored element of the loop holds.
-  auto find = [&](ReferenceBuilder &body) -> Source {
-    IndexMath math{body};
-    Value at = body.loop(0);
-    Value inLast = arith::CmpIOp::create(body, arith::CmpIPredicate::uge, at,
-                                         body.index(panel.lastBase()));
-    auto choose = [&](int64_t last, int64_t full) -> Value {
-      return arith::SelectOp::create(body, inLast, body.index(last),
-                                     body.index(full));
-    };
-    int64_t blockSize =
-        std::max<int64_t>(1, panel.paddedRows() * panel.fullSlots());
-    Value block = arith::SelectOp::create(
-        body, inLast, body.index(panel.blocks() - 1), math.div(at, blockSize));
-    Value inBlock = arith::SubIOp::create(body, at, math.mul(block, blockSize));
-    Value groupSize =
-        choose(panel.tile * panel.lastSlots(), panel.tile * panel.fullSlots());
-    Value rowGroup = arith::DivUIOp::create(body, inBlock, groupSize);
-    Value inGroup = arith::RemUIOp::create(body, inBlock, groupSize);
-    Value quad = math.div(inGroup, panel.tile * 4);
-    Value inQuad = math.rem(inGroup, panel.tile * 4);
-    Value row = math.add(math.mul(rowGroup, panel.tile), math.div(inQuad, 4));
-    Value slot = math.add(math.mul(quad, 4), math.rem(inQuad, 4));
-    Value stored = choose(panel.lastLength() / m * n, panel.depth / m * n);
-    Value isSlot =
-        arith::CmpIOp::create(body, arith::CmpIPredicate::ult, slot, stored);
-    Value exists =
-        arith::AndIOp::create(body, isSlot, math.less(row, panel.rows));
-    row = math.onlyIf(exists, row);
-    slot = math.onlyIf(exists, slot);
-    SmallVector<Value> indices(rank - 1);
-    int64_t place = rank - 2;
-    for (int64_t d = rank - 1; d >= 0; --d) {
-      if (d == axis)
-        continue;
-      indices[place--] = math.rem(row, type.getDimSize(d));
-      row = math.div(row, type.getDimSize(d));
-    }
-    Value group =
-        math.add(math.mul(math.onlyIf(exists, block), panel.depth / m),
-                 math.div(slot, n));
-    return {exists, slotPosition(indices, group, math.rem(slot, n)), slot};
-  };
-
   Type element = type.getElementType();
   Value values =
       b.generic({}, {}, b.empty(sizes, element), identity,
                 [&](ReferenceBuilder &body, ValueRange) -> Value {
-                  Source source = find(body);
+                  StoredSlot source = storedSlotOf(body, panel);
                   Value value = tensor::ExtractOp::create(body, slots.values,
                                                           source.position);
                   return arith::SelectOp::create(body, source.exists, value,
@@ -348,7 +348,7 @@ SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
       {}, {}, b.empty(sizes, b.getI16Type()), identity,
       [&](ReferenceBuilder &body, ValueRange) -> Value {
         IndexMath math{body};
-        Source source = find(body);
+        StoredSlot source = storedSlotOf(body, panel);
         Value index =
             tensor::ExtractOp::create(body, slots.indices, source.position);
         Value first = math.mul(math.div(source.slot, n), m);

@@ -28,29 +28,17 @@ struct MicroKernel {
   int64_t vectors;
   Value values, offsets, panel;
 
-  /// Accumulator chains needed to hide the latency of a fused multiply-add
-  /// (4 cycles, two a cycle); narrow tiles split their sums over slots.
+  /// Narrow tiles split their sums over slots, for as many chains as hide the
+  /// latency of a fused multiply-add, and half as many again for its loads.
   int64_t sets() const {
-    int64_t chains = shape.rows * vectors;
-    if (chains * 2 > 12)
-      return 1;
-    return chains * 4 > 12 ? 2 : 4;
+    int64_t most = shape.target.getChains() * 3 / 2, sets = kStepSlots;
+    while (sets > 1 && shape.rows * vectors * sets > most)
+      sets /= 2;
+    return sets;
   }
 
   VectorType vectorType() const {
     return VectorType::get({shape.lanes}, shape.accumulator);
-  }
-
-  Value multiplyAdd(Value a, Value x, Value acc) {
-    if (isa<FloatType>(shape.accumulator))
-      return vector::FMAOp::create(b, a, x, acc);
-    return b.add(acc, b.mul(a, x));
-  }
-
-  Value sum(Value a, Value c) {
-    return isa<FloatType>(shape.accumulator)
-               ? Value(arith::AddFOp::create(b, a, c))
-               : b.add(a, c);
   }
 
   /// Hides from LLVM that a register holds a broadcast: it would otherwise
@@ -119,7 +107,7 @@ struct MicroKernel {
                                  shape.lanes);
           Value &acc =
               result[((slot % sets()) * shape.rows + row) * vectors + v];
-          acc = multiplyAdd(weight, x, acc);
+          acc = b.multiplyAdd(weight, x, acc);
         }
       }
     }
@@ -155,7 +143,7 @@ struct MicroKernel {
         for (int64_t v = 0; v < vectors; ++v) {
           Value &acc =
               result[((slot % sets()) * shape.rows + row) * vectors + v];
-          acc = multiplyAdd(weight, inputs[v], acc);
+          acc = b.multiplyAdd(weight, inputs[v], acc);
         }
       }
     }
@@ -193,7 +181,7 @@ void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
     sums = kernel.sharedStep(b.index(end), length - end, base, sums);
   for (int64_t set = 1; set < kernel.sets(); ++set)
     for (int64_t i = 0; i < chains; ++i)
-      sums[i] = kernel.sum(sums[i], sums[set * chains + i]);
+      sums[i] = b.addNumbers(sums[i], sums[set * chains + i]);
   sums.truncate(chains);
   auto positionOf = [&](int64_t i) -> SmallVector<Value> {
     return {b.add(row, i / vectors), b.index(i % vectors * shape.lanes)};
@@ -202,8 +190,8 @@ void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
     for (int64_t i = 0; i < chains; ++i) {
       Value sum = sums[i];
       if (adds)
-        sum =
-            kernel.sum(b.loadVector(scratch, positionOf(i), shape.lanes), sum);
+        sum = b.addNumbers(b.loadVector(scratch, positionOf(i), shape.lanes),
+                           sum);
       vector::StoreOp::create(b, sum, scratch, positionOf(i));
     }
   };

@@ -78,25 +78,32 @@ struct PanelTile {
 
 /// The tile for a weight of which the fraction `density` is stored: at the
 /// least cost of each fused multiply-add, counted in those,
-///   1 + 1 / (2 vectors) + 4 / (depth * density).
-/// Four values and their offsets take two loads, hence the 1/2. Every block
-/// adds its sums to those before it: two memory operations and the end of a
-/// chain, measured as 4. `depth` rows of a panel fill half of L1: through the
+///   1 + values / vectors + end / (depth * density).
+/// Four values and their offsets take two loads. Every block adds its sums to
+/// those before it: two memory operations and the end of a chain, which the
+/// sums of the tile's other rows hide in part; measured as 4 (Zen 3). `depth`
+/// rows of a panel fill half of L1: through the
 /// other half pass weights, offsets and sums, and with three quarters for the
 /// panel products took 5 to 10 % longer (Zen 3). Four registers hold weights
 /// and addends; three rows keep offsets of one coming while another multiplies,
 /// and more than four gain nothing.
 PanelTile choosePanelTile(CPUAttr target, double density) {
+  constexpr int64_t kMostRows = 4, kLeastRows = 3, kOperands = 4;
+  double values = target.getLoadCost() * 2 / 4;
+  double end =
+      target.getLoadCost() * 2 + double(target.getChains()) / double(kMostRows);
   PanelTile best{0, 0, 0};
   double bestCost = 0;
   for (int64_t vectors : {2, 4, 8}) {
-    int64_t rows = std::min<int64_t>((target.getRegisters() - 4) / vectors, 4);
+    int64_t rows =
+        std::min((target.getRegisters() - kOperands) / vectors, kMostRows);
     int64_t rowBytes = vectors * target.getLanes() * 4;
     // An offset fits 16 bits.
     int64_t depth =
         std::min(target.getL1() / 2 / rowBytes, 65536 * 4 / rowBytes);
-    double cost = 1 + 0.5 / vectors + 4 / (depth * density);
-    if (best.rows == 0 || (rows >= 3 && cost <= bestCost)) {
+    double cost =
+        1 + values / double(vectors) + end / (double(depth) * density);
+    if (best.rows == 0 || (rows >= kLeastRows && cost <= bestCost)) {
       best = {std::max<int64_t>(rows, 1), vectors, std::max<int64_t>(depth, 1)};
       bestCost = cost;
     }

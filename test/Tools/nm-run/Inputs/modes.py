@@ -8,6 +8,7 @@ be refused by name; one that it uses must not be. usage: modes.py <folder for fi
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -15,16 +16,9 @@ import numpy as np
 
 work, docs = sys.argv[1:3]
 os.makedirs(work, exist_ok=True)
+here = os.path.dirname(os.path.abspath(__file__))
 os.chdir(work)
-open("m.mlir", "w").write("""
-func.func @f(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32> {
-  %z = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<8x8xf32>
-  %i = linalg.fill ins(%z : f32) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
-  %0 = linalg.matmul ins(%x, %w : tensor<8x8xf32>, tensor<8x8xf32>) outs(%i : tensor<8x8xf32>) -> tensor<8x8xf32>
-  return %0 : tensor<8x8xf32>
-}
-""")
+shutil.copy(os.path.join(here, "../../Inputs/product.mlir"), "m.mlir")
 np.save("x.npy", np.ones((8, 8), np.float32))
 np.save("y.npy", np.full((8, 8), 8, np.float32))
 subprocess.run(["nm-compile", "m.mlir", "--target=edge", "-o", "p.nmb"], check=True)

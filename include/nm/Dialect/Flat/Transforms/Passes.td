@@ -138,8 +138,8 @@ def GenerateAttention : Pass<"flat-generate-attention", "func::FuncOp"> {
                            "::mlir::nm::NMDialect"];
   let options = [
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
-    Option<"minParallelFlops", "min-parallel-flops", "int64_t", "2000000",
-           "attentions with fewer floating-point operations stay on one thread">
+    Option<"minParallelFlops", "min-parallel-flops", "int64_t", "-1",
+           "attentions with fewer floating-point operations stay on one thread, -1: the target's">
   ];
 }
 

@@ -142,21 +142,42 @@ def NM_CPUAttr : NM_Attr<"CPU", "cpu"> {
     * `l1`, `l2`, `l3`: bytes of the data caches that a core reaches, 0 for
       none; `line`: bytes of a cache line; `cores`: how many share the l3.
 
+    * `fmas`, `loads`: vector FMAs and vector loads that a core starts in a cycle;
+      `latency`: cycles from the operands of an FMA to its sum; `exposed`: percent
+      of the loads of a register tile that its FMAs do not hide.
+    * `parallel`: floating-point operations from which a second thread pays.
+
     * `nm_cpu_c1`: vector is a power of two from 128 to 2048; registers are 8 to
       64.
     * `nm_cpu_c2`: l1 is at least 4096, l2 and l3 are not negative, line is a
       power of two from 16 to 1024, and cores is positive.
     * `nm_cpu_c3`: features are known names, each at most once.
+    * `nm_cpu_c4`: fmas, loads and latency are in 1..1024, exposed is in 0..100, and
+      parallel is not negative.
   }];
   let parameters = (ins StringRefParameter<"">:$arch, StringRefParameter<"">:$features,
                         "int64_t":$vector, "int64_t":$registers, "int64_t":$l1, "int64_t":$l2,
-                        "int64_t":$l3, "int64_t":$line, "int64_t":$cores);
+                        "int64_t":$l3, "int64_t":$line, "int64_t":$cores,
+                        DefaultValuedParameter<"int64_t", "2">:$fmas,
+                        DefaultValuedParameter<"int64_t", "4">:$latency,
+                        DefaultValuedParameter<"int64_t", "2">:$loads,
+                        DefaultValuedParameter<"int64_t", "25">:$exposed,
+                        DefaultValuedParameter<"int64_t", "2097152">:$parallel);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     bool hasFeature(::llvm::StringRef name) const;
     /// f32 elements of a vector register.
     int64_t getLanes() const { return getVector() / 32; }
+    /// Independent sums that keep the units for FMAs busy.
+    int64_t getChains() const { return getFmas() * getLatency(); }
+    /// A vector load, in FMAs that start meanwhile.
+    double getLoadCost() const { return double(getFmas()) / double(getLoads()); }
+    /// The part of it that FMAs beside it do not hide.
+    double getExposedLoadCost() const { return getLoadCost() * double(getExposed()) / 100; }
+    /// Iterations of a loop over elements from which a second thread pays. Each
+    /// passes through memory; a product does that many operations meanwhile.
+    int64_t getParallelIterations() const { return getParallel() / 64; }
     /// Inline-assembly constraint of a vector register, empty if the kernels
     /// use none here.
     ::llvm::StringRef getRegisterConstraint() const;

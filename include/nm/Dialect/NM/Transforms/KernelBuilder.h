@@ -78,7 +78,14 @@ public:
   /// Loop without results; `body` receives the induction variable.
   void loop(Value lower, Value upper, int64_t step,
             function_ref<void(Value)> body);
+  /// Loops from 0 to the bounds, of several threads if `parallel`.
+  void forEach(ArrayRef<Value> bounds, bool parallel,
+               function_ref<void(ValueRange)> body);
   void ifThen(Value condition, function_ref<void()> body);
+
+  /// a + b and a b + sum of vectors, floating-point (fused) or integer.
+  Value addNumbers(Value a, Value b);
+  Value multiplyAdd(Value a, Value b, Value sum);
 
   /// Zero of an element or vector type.
   Value zero(Type type);

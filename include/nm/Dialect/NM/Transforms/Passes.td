@@ -69,8 +69,8 @@ def GenerateKernels : Pass<"nm-generate-kernels", "func::FuncOp"> {
     Option<"rowBlock", "row-block", "int64_t", "192",
            "rows of the weight that one task handles">,
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
-    Option<"minParallelFlops", "min-parallel-flops", "int64_t", "2000000",
-           "products with fewer floating-point operations stay on one thread">
+    Option<"minParallelFlops", "min-parallel-flops", "int64_t", "-1",
+           "products with fewer floating-point operations stay on one thread, -1: the target's">
   ];
 }
 

@@ -8,6 +8,7 @@
 #include "nm/Runtime/Rearrange.h"
 #include "DerivedKeyText.h"
 #include "Memory.h"
+#include "nm/Support/Json.h"
 #include <algorithm>
 #include <cstring>
 

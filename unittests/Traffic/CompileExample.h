@@ -8,7 +8,7 @@
 #ifndef NM_UNITTESTS_TRAFFIC_COMPILEEXAMPLE_H
 #define NM_UNITTESTS_TRAFFIC_COMPILEEXAMPLE_H
 
-#include "TestUtil.h"
+#include "Oracles.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "nm/Driver/PifoScheduler.h"

@@ -71,7 +71,7 @@ OUTPUTS = {
     ("nm-sim tenants", "trace"): (TENANTS, "t.csv"),
     ("nm-explore", "output"): (EXPLORE, None),
     ("nm-explore", "pareto"): (EXPLORE, None),
-    ("nm-opt", "o"): (["nm-opt", "m.mlir"], "m.mlir"),
+    ("nm-opt", "output"): (["nm-opt", "m.mlir"], "m.mlir"),
     ("nm-translate", "o"): (["nm-translate", "--mlir-to-llvmir", "empty.mlir"], "empty.mlir"),
     ("nm-pifo", "departures"): (PIFO, None),
     ("nm-pifo", "departures-pcap"): (PIFO, None),
@@ -90,7 +90,7 @@ FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
 FORMS += [(("nm-compile", "output"), ["nm-compile", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
 FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
-          (("nm-opt", "output"), ["nm-opt", "m.mlir"]),
+          (("nm-opt", "o"), ["nm-opt", "m.mlir"]),
           (("nm-translate", "output"), ["nm-translate", "--mlir-to-llvmir", "empty.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),

@@ -8,10 +8,10 @@
 #include "nm/Driver/Sensitivity.h"
 #include "nm/Driver/Calibrate.h"
 #include "nm/Driver/Files.h"
-#include "nm/Driver/Progress.h"
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Dequantize.h"
+#include "nm/Support/Progress.h"
 #include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <map>
@@ -154,7 +154,8 @@ llvm::Error Sensitivity::measure(const std::string &pattern) {
     all += calibration.workOf(spec);
   }
   for (const rt::ParamSpec &spec : pruned) {
-    Progress progress("measuring " + spec.key + " at " + pattern);
+    ::nm::support::Progress progress("measuring " + spec.key + " at " +
+                                     pattern);
     auto difference = differenceOf(spec);
     if (!difference)
       return difference.takeError();

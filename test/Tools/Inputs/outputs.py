@@ -106,7 +106,7 @@ OTHERS = {
     "nm-sim": {"params", "input", "expect", "masks", "target"},
     "nm-sim tenants": {"policy", "target"},
     "nm-explore": {"validate", "device"},
-    "nm-opt": {"irdl-file"},
+    "nm-opt": {"irdl-file", "o"},  # -o is among the forms
     "nm-translate": set(),
     "nm-pifo": {"field"},
     "nm-pifo mesh": {"input"},

@@ -52,6 +52,11 @@ for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-trans
     if os.access(os.path.join(config.nm_tools_dir, tool), os.X_OK):
         config.available_features.add(tool)
 
+# They read the SystemVerilog of schedulers; Verilator is always there.
+for tool in ["yosys", "iverilog"]:
+    if shutil.which(tool):
+        config.available_features.add(tool)
+
 try:
     with open("/proc/cpuinfo") as cpuinfo:
         flags = next((line.split() for line in cpuinfo if line.startswith("flags")), [])

@@ -52,7 +52,12 @@ void MeshWriter::declarations() {
     text.line("// Block '", n, "'.");
     text.line("logic ", n, "_enq_valid, ", n, "_enq_ready, ", n, "_deq_valid, ",
               n, "_deq_ready;");
-    text.line("logic ", n, "_out_valid, ", n, "_head_valid, ", n, "_overflow;");
+    text.line("logic ", n, "_out_valid, ", n, "_head_valid, ", n, "_overflow, ",
+              n, "_empty;");
+    text.line("logic [$clog2(", block.elements, " + ", block.flows,
+              " + 3)-1:0] ", n, "_occupancy;");
+    unread.push_back(n + "_empty");
+    unread.push_back(n + "_occupancy");
     text.line("logic ", range(pifoBits(block)), n, "_enq_pifo, ", n,
               "_deq_pifo, ", n, "_out_pifo, ", n, "_head_pifo;");
     text.line("logic ", range(block.rankBits), n, "_enq_rank, ", n,
@@ -266,8 +271,12 @@ void MeshWriter::states(const Block &block) {
   text.open("if (rst) begin");
   for (const State &state : block.states) {
     std::string value = literal(state.bits, state.init);
-    text.line(n, "_state_", state.name, " <= ",
-              state.entries > 1 ? cat("'{default: ", value, "}") : value, ";");
+    const std::string name = cat(n, "_state_", state.name);
+    if (state.entries > 1)
+      text.line("for (int k = 0; k < ", state.entries, "; k = k + 1) ", name,
+                "[k] <= ", value, ";");
+    else
+      text.line(name, " <= ", value, ";");
   }
   text.close("end else begin");
   text.deeper();
@@ -340,13 +349,13 @@ void MeshWriter::instance(const Block &block) {
   text.line(".ORDER(", static_cast<int>(block.order), ")");
   text.close(") ", n, " (");
   text.deeper();
-  text.line(".clk,");
-  text.line(".rst,");
+  text.line(".clk(clk),");
+  text.line(".rst(rst),");
   for (const char *port :
        {"enq_valid", "enq_pifo", "enq_rank", "enq_flow", "enq_meta",
         "enq_ready", "deq_valid", "deq_pifo", "deq_ready", "out_valid",
         "out_pifo", "out_rank", "out_flow", "out_meta", "head_valid",
-        "head_pifo", "head_rank"})
+        "head_pifo", "head_rank", "empty", "occupancy"})
     text.line(".", port, "(", n, "_", port, "),");
   text.line(".overflow(", n, "_overflow)");
   text.close(");");

@@ -33,10 +33,16 @@ module nm_pifo_block #(
     output logic                 head_valid,
     output logic [PIFO_BITS-1:0] head_pifo,
     output logic [RANK_BITS-1:0] head_rank,
+    // Elements inside: taken, and not yet on `out`.
+    output logic                 empty,
+    output logic [$clog2(ELEMENTS+FLOWS+3)-1:0] occupancy,
     output logic                 overflow
 );
+  localparam int COUNT_BITS = $clog2(ELEMENTS + FLOWS + 3);
+  localparam logic [COUNT_BITS-1:0] ONE = COUNT_BITS'(1);
+  logic enters;
   logic bypass, read_valid;
-  logic [FLOW_BITS-1:0] read_flow;
+  logic [FLOW_BITS-1:0] read_flow, look_flow;
   logic [RANK_BITS-1:0] read_rank;
   logic [META_BITS-1:0] read_meta;
   logic [PIFO_BITS-1:0] read_pifo;
@@ -48,6 +54,16 @@ module nm_pifo_block #(
                        (recent_valid[1] && recent1 == deq_pifo) ||
                        (recent_valid[2] && recent2 == deq_pifo));
   assign pop = deq_valid && deq_ready;
+
+  // An element may be in each place of the store and of the array, and in three
+  // registers between them.
+  assign enters = enq_valid && enq_ready;
+  assign empty = occupancy == '0;
+  always_ff @(posedge clk) begin
+    if (rst) occupancy <= '0;
+    else if (enters && !out_valid) occupancy <= occupancy + ONE;
+    else if (!enters && out_valid) occupancy <= occupancy - ONE;
+  end
 
   always_ff @(posedge clk) begin
     read_pifo <= out_pifo;
@@ -64,20 +80,21 @@ module nm_pifo_block #(
       .FLOW_BITS(FLOW_BITS),
       .META_BITS(META_BITS)
   ) store (
-      .clk,
-      .rst,
-      .enq_valid,
-      .enq_flow,
-      .enq_rank,
-      .enq_meta,
-      .enq_ready,
+      .clk(clk),
+      .rst(rst),
+      .enq_valid(enq_valid),
+      .enq_flow(enq_flow),
+      .enq_rank(enq_rank),
+      .enq_meta(enq_meta),
+      .enq_ready(enq_ready),
       .enq_bypass(bypass),
+      .look_flow(look_flow),
       .popped_valid(out_valid),
       .popped_flow(out_flow),
-      .read_valid,
-      .read_flow,
-      .read_rank,
-      .read_meta
+      .read_valid(read_valid),
+      .read_flow(read_flow),
+      .read_rank(read_rank),
+      .read_meta(read_meta)
   );
 
   nm_pifo_flow_scheduler #(
@@ -88,8 +105,8 @@ module nm_pifo_block #(
       .META_BITS(META_BITS),
       .ORDER(ORDER)
   ) scheduler (
-      .clk,
-      .rst,
+      .clk(clk),
+      .rst(rst),
       .pop_valid(pop),
       .pop_pifo(deq_pifo),
       .push1_valid(enq_valid && bypass),
@@ -102,14 +119,15 @@ module nm_pifo_block #(
       .push2_rank(read_rank),
       .push2_flow(read_flow),
       .push2_meta(read_meta),
-      .out_valid,
-      .out_pifo,
-      .out_rank,
-      .out_flow,
-      .out_meta,
-      .head_valid,
-      .head_pifo,
-      .head_rank,
-      .overflow
+      .look_flow(look_flow),
+      .out_valid(out_valid),
+      .out_pifo(out_pifo),
+      .out_rank(out_rank),
+      .out_flow(out_flow),
+      .out_meta(out_meta),
+      .head_valid(head_valid),
+      .head_pifo(head_pifo),
+      .head_rank(head_rank),
+      .overflow(overflow)
   );
 endmodule

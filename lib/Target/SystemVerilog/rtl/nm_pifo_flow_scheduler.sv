@@ -32,7 +32,8 @@ module nm_pifo_flow_scheduler #(
     input  logic [RANK_BITS-1:0] push2_rank,
     input  logic [FLOW_BITS-1:0] push2_flow,
     input  logic [META_BITS-1:0] push2_meta,
-    // What the pop of two cycles ago found.
+    // What the pop of two cycles ago found; its flow one cycle earlier.
+    output logic [FLOW_BITS-1:0] look_flow,
     output logic                 out_valid,
     output logic [PIFO_BITS-1:0] out_pifo,
     output logic [RANK_BITS-1:0] out_rank,
@@ -45,147 +46,125 @@ module nm_pifo_flow_scheduler #(
     // A push found the array full; sticky.
     output logic                 overflow
 );
-  localparam int KEY_BITS = 1 + PIFO_BITS + RANK_BITS;
-  localparam int DATA_BITS = FLOW_BITS + META_BITS;
-  typedef logic [KEY_BITS-1:0] key_t;  // {valid, pifo, rank}
-  typedef logic [KEY_BITS-2:0] place_t;  // {pifo, rank}
-  typedef logic [DATA_BITS-1:0] data_t;  // {flow, meta}
-  // {belongs to the popped logical PIFO, after push 1, after push 2}
-  typedef logic [2:0] mask_t;
+  // An entry: {flow, meta, mask, valid, pifo, rank}. The mask is {belongs to the
+  // popped logical PIFO, after push 1, after push 2}.
+  localparam int PLACE = PIFO_BITS + RANK_BITS;
+  localparam int KEY = 1 + PLACE;
+  localparam int DATA = FLOW_BITS + META_BITS;
+  localparam int ENTRY = DATA + 3 + KEY;
+  localparam int TOP = FLOWS * ENTRY;
+  // {flow, meta, mask, valid, pifo, rank}
+  localparam logic [ENTRY-1:0] EMPTY = {{DATA{1'b0}}, 3'b011, {KEY{1'b0}}};
 
-  function automatic logic sorts_after(input key_t a, input place_t b);
+  function automatic logic sorts_after(input logic [KEY-1:0] a, input logic [PLACE-1:0] b);
     logic [RANK_BITS-1:0] behind;
-    behind = b[RANK_BITS-1:0] - a[RANK_BITS-1:0];
-    // An empty entry is after everything.
-    if (!a[KEY_BITS-1]) return 1'b1;
-    if (ORDER == 0) return a[RANK_BITS-1:0] > b[RANK_BITS-1:0];
-    if (ORDER == 2 && a[RANK_BITS+:PIFO_BITS] != b[RANK_BITS+:PIFO_BITS])
-      return a[RANK_BITS+:PIFO_BITS] > b[RANK_BITS+:PIFO_BITS];
-    return behind >= {1'b1, {(RANK_BITS - 1) {1'b0}}};
+    begin
+      behind = b[RANK_BITS-1:0] - a[RANK_BITS-1:0];
+      // An empty entry is after everything.
+      if (!a[KEY-1]) sorts_after = 1'b1;
+      else if (ORDER == 0) sorts_after = a[RANK_BITS-1:0] > b[RANK_BITS-1:0];
+      else if (ORDER == 2 && a[RANK_BITS+:PIFO_BITS] != b[RANK_BITS+:PIFO_BITS])
+        sorts_after = a[RANK_BITS+:PIFO_BITS] > b[RANK_BITS+:PIFO_BITS];
+      else sorts_after = behind[RANK_BITS-1];
+    end
   endfunction
 
-  key_t  key  [FLOWS];
-  data_t data [FLOWS];
-  mask_t mask [FLOWS];
-  key_t key1, key2;
-  data_t data1, data2;
+  logic [TOP-1:0] entries;
+  logic [KEY-1:0] key1, key2;
+  logic [DATA-1:0] data1, data2;
   logic pop_q, after12;
 
-  // Stage 1: the new requests against the entries as they stand, and against
-  // the two that are about to enter.
-  key_t in1, in2;
-  data_t in1_data, in2_data;
+  // Stage 1: the new requests against the entries as they leave stage 2, and
+  // against the two that are about to enter.
+  logic [KEY-1:0] in1, in2;
+  logic [PLACE-1:0] place1, place2;
   assign in1 = {push1_valid, push1_pifo, push1_rank};
   assign in2 = {push2_valid, push2_pifo, push2_rank};
-  assign in1_data = {push1_flow, push1_meta};
-  assign in2_data = {push2_flow, push2_meta};
+  assign place1 = in1[PLACE-1:0];
+  assign place2 = in2[PLACE-1:0];
 
-  function automatic mask_t compare(input key_t entry, input logic [PIFO_BITS-1:0] pifo,
-                                    input place_t first, input place_t second);
-    return {
-      entry[KEY_BITS-1] && entry[RANK_BITS+:PIFO_BITS] == pifo,
+  function automatic logic [2:0] compare(input logic [KEY-1:0] entry,
+                                         input logic [PIFO_BITS-1:0] pifo,
+                                         input logic [PLACE-1:0] first,
+                                         input logic [PLACE-1:0] second);
+    compare = {
+      entry[KEY-1] && entry[RANK_BITS+:PIFO_BITS] == pifo,
       sorts_after(entry, first),
       sorts_after(entry, second)
     };
   endfunction
 
-  // Stage 2: three shifts, one after the other.
-  key_t  key_b  [FLOWS];
-  data_t data_b [FLOWS];
-  mask_t mask_b [FLOWS];
-  mask_t next_b [FLOWS];
-  key_t  key_c  [FLOWS];
-  data_t data_c [FLOWS];
-  mask_t next_c [FLOWS];
-  logic  after_c[FLOWS];
-  key_t  key_d  [FLOWS];
-  data_t data_d [FLOWS];
-  mask_t next_d [FLOWS];
-  mask_t next1, next2;
-  logic found, lost1, lost2;
-  place_t found_key;
-  data_t found_data;
+  // Stage 2: three shifts, one after the other. Of each, the entries that match,
+  // and the first of them with all behind it.
+  logic [FLOWS-1:0] hits, past, first_hit, hits1, past1, hits2, past2;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [TOP-1:0] popped, pushed1, pushed2;  // of the masks what is left to ask
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [TOP-1:0] compared;
+  logic found, lost1, lost2, enters1, enters2;
+  logic [PLACE-1:0] found_key;
+  logic [DATA-1:0] found_data;
+  logic [ENTRY-1:0] entry1, entry2;
+  assign past = hits | -hits;
+  assign first_hit = past & ~(past << 1);
+  assign past1 = hits1 | -hits1;
+  assign past2 = hits2 | -hits2;
+  assign entry1 = {data1, 1'b0, 1'b0, after12, key1};
+  assign entry2 = {data2, 3'b000, key2};
+  assign enters1 = key1[KEY-1];
+  assign enters2 = key2[KEY-1];
+  assign found = past[FLOWS-1];
+  assign look_flow = found_data[META_BITS+:FLOW_BITS];
+  assign lost1 = enters1 && (!past1[FLOWS-1] || popped[(FLOWS-1)*ENTRY+KEY-1]);
+  assign lost2 = enters2 && (!past2[FLOWS-1] || pushed1[(FLOWS-1)*ENTRY+KEY-1]);
+
+  // Whole arrays are shifted and chosen from by wide masks, so that simulators
+  // run few statements. `past` of an entry, as often as it has bits.
+  logic [TOP-1:0] wide, wide1, wide2;
+  assign popped = (wide & {EMPTY, entries[TOP-1:ENTRY]}) | (~wide & entries);
+  assign pushed1 = (~wide1 & popped) | ((wide1 << ENTRY) & (popped << ENTRY))
+      | (wide1 & ~(wide1 << ENTRY) & {FLOWS{entry1}});
+  assign pushed2 = (~wide2 & pushed1) | ((wide2 << ENTRY) & (pushed1 << ENTRY))
+      | (wide2 & ~(wide2 << ENTRY) & {FLOWS{entry2}});
 
   always_comb begin
-    logic past;
-    past = 1'b0;
+    for (int k = 0; k < FLOWS; k = k + 1) hits[k] = pop_q && entries[k*ENTRY+KEY+2];
+  end
+  always_comb begin
+    for (int k = 0; k < FLOWS; k = k + 1) wide[k*ENTRY+:ENTRY] = {ENTRY{past[k]}};
+  end
+  always_comb begin
+    for (int k = 0; k < FLOWS; k = k + 1) hits1[k] = enters1 && popped[k*ENTRY+KEY+1];
+  end
+  always_comb begin
+    for (int k = 0; k < FLOWS; k = k + 1) wide1[k*ENTRY+:ENTRY] = {ENTRY{past1[k]}};
+  end
+  always_comb begin
+    for (int k = 0; k < FLOWS; k = k + 1) hits2[k] = enters2 && pushed1[k*ENTRY+KEY];
+  end
+  always_comb begin
+    for (int k = 0; k < FLOWS; k = k + 1) wide2[k*ENTRY+:ENTRY] = {ENTRY{past2[k]}};
+  end
+  always_comb begin
     found_key = '0;
     found_data = '0;
-    // Pop: everything behind the hit moves up.
-    for (int i = 0; i < FLOWS; i++) begin
-      if (pop_q && !past && mask[i][2]) begin
-        past = 1'b1;
-        found_key = key[i][KEY_BITS-2:0];
-        found_data = data[i];
-      end
-      if (!past) begin
-        key_b[i] = key[i];
-        data_b[i] = data[i];
-        mask_b[i] = mask[i];
-      end else if (i + 1 < FLOWS) begin
-        key_b[i] = key[i+1];
-        data_b[i] = data[i+1];
-        mask_b[i] = mask[i+1];
-      end else begin
-        key_b[i] = '0;
-        data_b[i] = '0;
-        mask_b[i] = 3'b011;
-      end
-      next_b[i] = compare(key_b[i], pop_pifo, in1[KEY_BITS-2:0], in2[KEY_BITS-2:0]);
+    for (int k = 0; k < FLOWS; k = k + 1) begin
+      found_key = found_key | (entries[k*ENTRY+:PLACE] & {PLACE{first_hit[k]}});
+      found_data = found_data | (entries[k*ENTRY+KEY+3+:DATA] & {DATA{first_hit[k]}});
     end
-    found = past;
-
-    // Push 1: everything that sorts after it moves down.
-    next1 = compare(key1, pop_pifo, in1[KEY_BITS-2:0], in2[KEY_BITS-2:0]);
-    next2 = compare(key2, pop_pifo, in1[KEY_BITS-2:0], in2[KEY_BITS-2:0]);
-    past = 1'b0;
-    for (int i = 0; i < FLOWS; i++) begin
-      if (key1[KEY_BITS-1] && !past && mask_b[i][1]) begin
-        past = 1'b1;
-        key_c[i] = key1;
-        data_c[i] = data1;
-        next_c[i] = next1;
-        after_c[i] = after12;
-      end else if (past) begin
-        key_c[i] = key_b[i-1];
-        data_c[i] = data_b[i-1];
-        next_c[i] = next_b[i-1];
-        after_c[i] = mask_b[i-1][0];
-      end else begin
-        key_c[i] = key_b[i];
-        data_c[i] = data_b[i];
-        next_c[i] = next_b[i];
-        after_c[i] = mask_b[i][0];
-      end
-    end
-    lost1 = key1[KEY_BITS-1] && (!past || key_b[FLOWS-1][KEY_BITS-1]);
-
-    // Push 2.
-    past = 1'b0;
-    for (int i = 0; i < FLOWS; i++) begin
-      if (key2[KEY_BITS-1] && !past && after_c[i]) begin
-        past = 1'b1;
-        key_d[i] = key2;
-        data_d[i] = data2;
-        next_d[i] = next2;
-      end else if (past) begin
-        key_d[i] = key_c[i-1];
-        data_d[i] = data_c[i-1];
-        next_d[i] = next_c[i-1];
-      end else begin
-        key_d[i] = key_c[i];
-        data_d[i] = data_c[i];
-        next_d[i] = next_c[i];
-      end
-    end
-    lost2 = key2[KEY_BITS-1] && (!past || key_c[FLOWS-1][KEY_BITS-1]);
+  end
+  always_comb begin
+    for (int k = 0; k < FLOWS; k = k + 1)
+      compared[k*ENTRY+:ENTRY] = {
+        pushed2[k*ENTRY+KEY+3+:DATA],
+        compare(pushed2[k*ENTRY+:KEY], pop_pifo, place1, place2),
+        pushed2[k*ENTRY+:KEY]
+      };
   end
 
   always_ff @(posedge clk) begin
     if (rst) begin
-      key <= '{default: '0};
-      data <= '{default: '0};
-      mask <= '{default: 3'b011};
+      entries <= {FLOWS{EMPTY}};
       key1 <= '0;
       key2 <= '0;
       data1 <= '0;
@@ -199,15 +178,13 @@ module nm_pifo_flow_scheduler #(
       out_meta <= '0;
       overflow <= 1'b0;
     end else begin
-      key <= key_d;
-      data <= data_d;
-      mask <= next_d;
+      entries <= compared;
       key1 <= in1;
       key2 <= in2;
-      data1 <= in1_data;
-      data2 <= in2_data;
+      data1 <= {push1_flow, push1_meta};
+      data2 <= {push2_flow, push2_meta};
       pop_q <= pop_valid;
-      after12 <= sorts_after(in1, in2[KEY_BITS-2:0]);
+      after12 <= sorts_after(in1, place2);
       out_valid <= found;
       out_pifo <= found_key[RANK_BITS+:PIFO_BITS];
       out_rank <= found_key[RANK_BITS-1:0];
@@ -217,7 +194,7 @@ module nm_pifo_flow_scheduler #(
     end
   end
 
-  assign head_valid = key[0][KEY_BITS-1];
-  assign head_pifo = key[0][RANK_BITS+:PIFO_BITS];
-  assign head_rank = key[0][RANK_BITS-1:0];
+  assign head_valid = entries[KEY-1];
+  assign head_pifo = entries[RANK_BITS+:PIFO_BITS];
+  assign head_rank = entries[RANK_BITS-1:0];
 endmodule

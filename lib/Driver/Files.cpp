@@ -150,6 +150,7 @@ llvm::Error driver::declareFiles(const InspectOptions &options) {
   all.reads("the command", options.file);
   all.reads(options.mask);
   all.writes("--json", options.json);
+  all.writes("--convert", options.convert);
   return all.done();
 }
 

@@ -13,6 +13,7 @@
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
+#include "nm/Runtime/Convert.h"
 #include "nm/Runtime/Inspect.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -215,6 +216,27 @@ static llvm::Expected<Listing> list(const InspectOptions &options,
                        "none; drop it",
                        option, path);
   return listing;
+}
+
+llvm::Error driver::convertFile(const InspectOptions &options) {
+  std::optional<rt::WeightForm> form = rt::parseWeightForm(options.format);
+  if (!form)
+    return makeError("--format {0} is no form of weights; expected {1}",
+                     ::nm::support::quote(options.format),
+                     llvm::join(rt::weightFormNames(), ", "));
+  auto checkpoint = rt::Checkpoint::open(options.file);
+  if (!checkpoint)
+    return toError(checkpoint.error());
+  auto done =
+      rt::convertCheckpoint(**checkpoint, options.convert, *form, options.mask);
+  if (!done)
+    return toError(done.error());
+  for (const std::string &left : done->left)
+    llvm::WithColor::note() << "stays dense: " << printable(left) << '\n';
+  llvm::outs() << options.convert << ": " << done->converted << " weights as "
+               << options.format << ", " << done->kept
+               << " tensors as they are\n";
+  return llvm::Error::success();
 }
 
 llvm::Error driver::inspectFile(const InspectOptions &options,

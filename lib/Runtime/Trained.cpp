@@ -33,21 +33,23 @@ static Status readTensor(const Checkpoint &checkpoint, const std::string &where,
   };
   const std::string *pattern = text("pattern"), *mask = text("mask");
   auto axis = value.is_object() ? value.find("axis") : value.end();
-  if (!pattern || !mask || axis == value.end() || !axis->is_number_unsigned())
+  if (!pattern || (!mask && !info->masked) || axis == value.end() ||
+      !axis->is_number_unsigned())
     return fail("expected an object with the texts 'pattern' and 'mask' and "
-                "the whole number 'axis'");
+                "the whole number 'axis' (no mask where the weight's storage "
+                "has one)");
   auto ratio = parseRatio(*pattern, where + ": tensor " + quote(key));
   if (!ratio)
     return ratio.error();
   TrainedPattern own;
   std::tie(own.n, own.m) = *ratio;
-  own.mask = *mask;
+  own.mask = mask ? *mask : "";
   uint64_t at = axis->get<uint64_t>();
   if (at >= info->shape.size() || info->shape[at] % own.m != 0)
     return fail("pattern " + *pattern + " along axis " + std::to_string(at) +
                 " does not fit shape " + shapeString(info->shape));
   own.axis = int64_t(at);
-  if (!checkpoint.find(own.mask))
+  if (mask && !checkpoint.find(own.mask))
     return fail("the file does not hold its mask " + quote(own.mask));
   trained.tensors.emplace(key, std::move(own));
   return {};

@@ -23,6 +23,10 @@ namespace mlir::nm::driver {
 llvm::Error inspectFile(const InspectOptions &options,
                         DialectRegistry &registry);
 
+/// Writes the checkpoint options.file as safetensors in the form
+/// options.format to options.convert, and says what stayed dense.
+llvm::Error convertFile(const InspectOptions &options);
+
 /// The description of a processor or accelerator as JSON: a name that --target
 /// takes, or a file.
 llvm::Error printDevice(const std::string &name);

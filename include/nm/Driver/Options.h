@@ -221,6 +221,8 @@ struct InspectOptions : CommandOptions {
   std::string file;
   ::nm::rt::MaskOptions mask;
   std::string json;
+  /// Where the checkpoint goes in another form, and which; empty: nowhere.
+  std::string convert, format;
 };
 
 /// The sizes that `--size NAME=N` gives.

@@ -14,6 +14,7 @@
 #include "nm/Driver/Tools.h"
 #include "nm/Machine/Device.h"
 #include "nm/Registration.h"
+#include "nm/Runtime/Convert.h"
 #include "nm/Support/Text.h"
 
 using namespace mlir;
@@ -51,6 +52,13 @@ static llvm::Error inspect(const CommandLine &line, InspectOptions &options,
     return error;
   if (llvm::Error error = checkThreads())
     return error;
+  if (options.convert.empty() != options.format.empty())
+    return makeError("--convert FILE and --format NAME go together");
+  if (!options.convert.empty() && !options.json.empty())
+    return makeError("--json has no effect with --convert, which lists "
+                     "nothing; drop it");
+  if (!options.convert.empty())
+    return convertFile(options);
   DialectRegistry registry;
   registerDialects(registry);
   return inspectFile(options, registry);
@@ -66,6 +74,8 @@ int driver::inspectMain(int argc, char **argv) {
   line.example("nm-inspect model.safetensors");
   line.example("nm-inspect model.onnx --json model.json");
   line.example("nm-inspect program.nmb");
+  line.example("nm-inspect masked.pt --convert sparse.safetensors "
+               "--format sparse-24-bitmask");
   line.example("nm-inspect --print-device=host");
   line.paragraph("Of a checkpoint: tensors with dtype, shape, tightest N:M, "
                  "density and mask. Of a model: functions and parameters; of "
@@ -76,6 +86,13 @@ int driver::inspectMain(int argc, char **argv) {
                   "safetensors (file, folder or index), npz, npy, torch.save, "
                   "ONNX, MLIR, or a program");
   line.text("json", options.json, "file", "write the same as JSON");
+  line.text("convert", options.convert, "file",
+            "write the checkpoint as safetensors, its weights in the form that "
+            "--format names, its texts kept");
+  line.text("format", options.format, "name",
+            "dense, dense+mask, sparse-24-bitmask (compressed-tensors) or "
+            "semi-structured (PyTorch, CUTLASS's layout)");
+  line.suggest("format", ::nm::rt::weightFormNames());
   line.text("print-device", device, "name",
             "print the description of a processor or accelerator (a name that "
             "--target of the other tools takes, host among them, or a file) as "

@@ -15,6 +15,8 @@
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Convert.h"
 #include "nm/Runtime/Inspect.h"
+#include "nm/Support/Text.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/WithColor.h"
@@ -222,7 +224,7 @@ llvm::Error driver::convertFile(const InspectOptions &options) {
   std::optional<rt::WeightForm> form = rt::parseWeightForm(options.format);
   if (!form)
     return makeError("--format {0} is no form of weights; expected {1}",
-                     ::nm::support::quote(options.format),
+                     ::nm::support::quotePath(options.format),
                      llvm::join(rt::weightFormNames(), ", "));
   auto checkpoint = rt::Checkpoint::open(options.file);
   if (!checkpoint)

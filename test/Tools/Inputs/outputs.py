@@ -41,10 +41,13 @@ LIBRARY = ["nm-compile", "c.mlir", "--params=checkpoint.npy", "-o", "c.so"]
 subprocess.run(LIBRARY, check=True)  # there before and after
 open("t.csv", "w").write("tenant,program,arrival_us\n0,p.nmb,0\n")
 
+os.makedirs("open", exist_ok=True)
+os.chmod("open", 0o777)  # what else a command writes, as anyone
 RUN = ["nm-run", "m.mlir", "--input", "x.npy", "--input", "x.npy"]
 PRUNE = ["nm-run", "c.mlir", "--params=checkpoint.npy", "--input=x.npy", "--prune=2:4", "--calibrate=x.npy"]
 EDGE = ["nm-run", "m.mlir", "--target=edge", "--timing-only"]
 LLVM = ["nm-compile", "m.mlir", "--emit=llvm"]
+PACK = ["nm-compile", "c.mlir", "--params=checkpoint.npy", "--emit=obj", "--output=open/code.o"]
 INSPECT = ["nm-inspect", "checkpoint.npy"]
 SIM = ["nm-sim", "p.nmb", "--input", "x.npy", "--input", "x.npy"]
 TENANTS = ["nm-sim", "tenants", "t.csv", f"--policy={source}/examples/pifo/tiles-fair.mlir", "--target=edge"]
@@ -62,7 +65,9 @@ OUTPUTS = {
     ("nm-compile", "output"): (LLVM, "m.mlir"),
     ("nm-compile", "weights"): (LIBRARY, "c.mlir"),
     ("nm-compile", "remarks-output-file"): (LLVM, "m.mlir"),
+    ("nm-compile", "weights"): (PACK, "checkpoint.npy"),
     ("nm-inspect", "json"): (INSPECT, "checkpoint.npy"),
+    ("nm-inspect", "convert"): ([*INSPECT, "--format=dense"], "checkpoint.npy"),
     ("nm-sim", "output"): (SIM, "p.nmb"),
     ("nm-sim", "json"): (SIM, "x.npy"),
     ("nm-sim", "trace"): (SIM, "p.nmb"),

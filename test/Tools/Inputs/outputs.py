@@ -37,8 +37,6 @@ open("mesh.json", "w").write(subprocess.run(
     capture_output=True, text=True).stdout)
 
 subprocess.run(["nm-compile", "m.mlir", "--target=edge", "-o", "p.nmb"], check=True)
-LIBRARY = ["nm-compile", "c.mlir", "--params=checkpoint.npy", "-o", "c.so"]
-subprocess.run(LIBRARY, check=True)  # there before and after
 open("t.csv", "w").write("tenant,program,arrival_us\n0,p.nmb,0\n")
 
 os.makedirs("open", exist_ok=True)
@@ -63,7 +61,6 @@ OUTPUTS = {
     ("nm-run", "trace"): (EDGE, "m.mlir"),
     ("nm-run", "html"): (EDGE, "m.mlir"),
     ("nm-compile", "output"): (LLVM, "m.mlir"),
-    ("nm-compile", "weights"): (LIBRARY, "c.mlir"),
     ("nm-compile", "remarks-output-file"): (LLVM, "m.mlir"),
     ("nm-compile", "weights"): (PACK, "checkpoint.npy"),
     ("nm-inspect", "json"): (INSPECT, "checkpoint.npy"),

@@ -26,6 +26,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 using namespace mlir;
 
@@ -66,7 +67,9 @@ void refuse(const char *why, llvm::StringRef text) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  llvm::StringRef text(reinterpret_cast<const char *>(data), size);
+  // The lexer reads on until a zero behind the text.
+  std::string copy(reinterpret_cast<const char *>(data), size);
+  llvm::StringRef text(copy);
   // A context gives each resource that it reads another name.
   if (text.contains("dense_resource"))
     return 0;

@@ -79,6 +79,8 @@ if subprocess.run([config.python, "-c", "import onnx"], capture_output=True).ret
     config.available_features.add("onnx")
 if subprocess.run([config.python, "-c", "import mypy"], capture_output=True).returncode == 0:
     config.available_features.add("mypy")
+if subprocess.run([config.python, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    config.available_features.add("pip")
 for program in ("rustc", "go"):
     if shutil.which(program):
         config.available_features.add(program)

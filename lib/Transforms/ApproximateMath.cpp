@@ -25,6 +25,18 @@ namespace {
 struct ApproximateMathPass
     : public nm::impl::ApproximateMathBase<ApproximateMathPass> {
   void runOnOperation() override {
+    // Upstream's patterns mix tensors with scalar constants.
+    WalkResult walk = getOperation()->walk([](Operation *op) {
+      bool isMath = isa_and_nonnull<math::MathDialect>(op->getDialect());
+      if (!isMath ||
+          !llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>))
+        return WalkResult::advance();
+      op->emitOpError() << "is on tensors, expected scalars or vectors; make "
+                           "loops of it first (convert-elementwise-to-linalg)";
+      return WalkResult::interrupt();
+    });
+    if (walk.wasInterrupted())
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     // Upstream's rsqrt makes operations of a dialect that only x86 has and that
     // is not loaded here; a square root and a quotient are exact as well.

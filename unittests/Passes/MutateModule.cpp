@@ -163,10 +163,14 @@ private:
     if (attributes.empty())
       return;
     NamedAttribute attribute = pick(attributes);
-    if (random() % 3 == 0)
-      op->removeAttr(attribute.getName());
-    else
+    if (random() % 3 != 0) {
       op->setAttr(attribute.getName(), changed(attribute.getValue()));
+      return;
+    }
+    op->removeAttr(attribute.getName());
+    // As of every module that was read: what has a default is never absent.
+    if (OpaqueProperties properties = op->getPropertiesStorage())
+      op->getName().populateDefaultProperties(properties);
   }
 
   Type changed(RankedTensorType type) {

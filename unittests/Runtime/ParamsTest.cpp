@@ -7,6 +7,7 @@
 
 #include "nm/Runtime/Params.h"
 #include "TestUtil.h"
+#include <cmath>
 
 using namespace nm::rt;
 using namespace nm::rt::test;
@@ -222,13 +223,44 @@ TEST_F(ParamsLoad, MismatchesSayWhatToDo) {
   expectError(load({spec("layer.0.wieght", LayoutSpec::canonical())}, path),
               {"no tensor 'layer.0.wieght'", "did you mean 'layer.0.weight'"});
   ParamSpec p = spec("layer.0.weight", LayoutSpec::canonical());
-  p.dtype = DType::BF16;
-  expectError(load({p}, path), {"element type f32", "expects bf16", "convert"});
+  p.dtype = DType::I32;
+  expectError(load({p}, path), {"element type f32", "expects i32", "convert"});
   p = spec("layer.0.weight", LayoutSpec::canonical(), PatternSpec{1, 2, 0});
   p.shape = {16, 6};
   expectError(load({p}, path),
               {"shape [6, 16]", "expects [16, 6]", "transposed"});
   expectError(load({p}, file("none")), {"cannot open"});
+}
+
+/// Floats of another type are rounded once, to nearest even, and what is too
+/// large is refused.
+TEST_F(ParamsLoad, FloatsOfAnotherType) {
+  // 1 + 2^-11 is halfway between two f16; 2^-40 more decides it, which an f32
+  // in between would lose.
+  std::vector<double> values = {1 + std::ldexp(1, -11),
+                                1 + std::ldexp(1, -11) + std::ldexp(1, -40),
+                                1 + 3 * std::ldexp(1, -11),
+                                65504,
+                                -std::ldexp(1, -24),
+                                std::ldexp(1, -26),
+                                INFINITY,
+                                -0.0};
+  std::string path = model({{"w", denseView(values.data(), DType::F64, {8})}});
+  ParamSpec p = {"", "w", {8}, DType::F16, std::nullopt, LayoutSpec::dense()};
+  auto params = load({p}, path);
+  expectOk(params);
+  std::vector<uint16_t> expected = {0x3c00, 0x3c01, 0x3c02, 0x7bff,
+                                    0x8001, 0x0000, 0x7c00, 0x8000};
+  const auto *found = static_cast<const uint16_t *>((**params)[0].values);
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_EQ(found[i], expected[i]) << i;
+  ASSERT_EQ((*params)->notes().size(), 1u);
+  EXPECT_NE((*params)->notes()[0].find("1 parameter of f64 converted to f16"),
+            std::string::npos);
+  values[3] = 65520; // the first that rounds to infinity
+  path = model({{"w", denseView(values.data(), DType::F64, {8})}});
+  expectError(load({p}, path), {"tensor 'w' has 1 finite values beyond f16",
+                                "65520", "compile for f64"});
 }
 
 TEST_F(ParamsLoad, EmptyParameters) {

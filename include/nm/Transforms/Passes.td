@@ -121,7 +121,8 @@ def ApproximateMath : Pass<"nm-approximate-math", "func::FuncOp"> {
   let description = [{
     Upstream's f32 approximations, for scalars and vectors alike, so that the
     remainder of a loop rounds as its vector part does. bf16 and f16 are computed
-    in f32. Integer powers become products of squares.
+    in f32. Integer powers become products of squares. Operations on tensors are
+    refused.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -198,9 +198,14 @@ class Compiled(unittest.TestCase):
         # The tool waits for a FIFO that nobody writes.
         fifo = os.path.join(self.folder.name, "fifo.mlir")
         os.mkfifo(fifo)
-        code = f"import nm\ntry:\n    nm.compile({fifo!r})\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-        time.sleep(1.5)
+        code = (f"import nm\ntry:\n    print('ready', flush=True)\n    nm.compile({fifo!r})\n"
+                "except KeyboardInterrupt:\n    print('interrupted')\n")
+        # A shell's background jobs ignore the signal, and so do their children unless they are told otherwise.
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.communicate(timeout=20)[0], "interrupted\n")
 

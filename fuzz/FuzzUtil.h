@@ -13,6 +13,7 @@
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Trained.h"
 #include <cstdlib>
+#include <string>
 
 namespace nm::rt::fuzz {
 
@@ -62,6 +63,16 @@ inline void readEverything(const uint8_t *data, size_t size,
     formatTable(*rows);
     formatJson(*rows);
   }
+}
+
+/// The same of a safetensors image with this header.
+inline void readSafetensors(const std::string &header,
+                            const std::string &payload) {
+  uint64_t length = header.size();
+  std::string image(reinterpret_cast<const char *>(&length), 8);
+  image += header + payload;
+  readEverything(reinterpret_cast<const uint8_t *>(image.data()), image.size(),
+                 Checkpoint::Format::Safetensors);
 }
 
 } // namespace nm::rt::fuzz

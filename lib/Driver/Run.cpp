@@ -79,6 +79,7 @@ private:
   llvm::Error readArguments();
   llvm::Error compile();
   llvm::Error prune();
+  llvm::Expected<rt::Manifest> readManifest();
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
   llvm::Error compare(ArrayRef<rt::Tensor> results);
@@ -193,14 +194,22 @@ llvm::Error Runner::compile() {
   return llvm::Error::success();
 }
 
-/// Masks from what calibration saw, and what they change.
-llvm::Error Runner::prune() {
+/// Of the function that runs.
+llvm::Expected<rt::Manifest> Runner::readManifest() {
   auto text = getManifest(*source.module, function->name);
   if (!text)
     return text.takeError();
   auto manifest = rt::parseManifest(*text);
   if (!manifest)
     return toError(manifest.error());
+  return std::move(*manifest);
+}
+
+/// Masks from what calibration saw, and what they change.
+llvm::Error Runner::prune() {
+  auto manifest = readManifest();
+  if (!manifest)
+    return manifest.takeError();
   std::vector<std::string> notes;
   auto image = calibration->makeMasks(*manifest, notes);
   if (!image)
@@ -231,12 +240,9 @@ llvm::Error Runner::prune() {
 }
 
 llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
-  auto text = getManifest(*source.module, function->name);
-  if (!text)
-    return text.takeError();
-  auto manifest = rt::parseManifest(*text);
+  auto manifest = readManifest();
   if (!manifest)
-    return toError(manifest.error());
+    return manifest.takeError();
   report.manifest = std::move(*manifest);
   if (report.manifest.params.empty())
     return llvm::Error::success();

@@ -337,31 +337,23 @@ void findBitmaskWeights(PartFinder &finder) {
     auto weight = std::make_unique<BitmaskWeight>();
     weight->prefix = name + ".";
     weight->ragged = rowOffsets != nullptr;
-    FoundWeight found;
     Result<std::vector<int64_t>> shape = readShape(container, name + ".shape");
+    Status fits;
     if (!shape) {
-      found.info.note = shape.error().message;
+      fits = shape.error();
     } else {
-      weight->shape = found.info.shape = *shape;
-      BitmaskParts parts{*shape, outline(compressed), outline(*bitmask),
-                         rowOffsets ? outline(*rowOffsets) : TensorView(),
-                         weight->ragged};
-      if (Status fits = checkBitmaskParts(parts); !fits)
-        found.info.note = fits.error().message;
+      weight->shape = *shape;
+      fits = checkBitmaskParts(
+          {*shape, outline(compressed), outline(*bitmask),
+           rowOffsets ? outline(*rowOffsets) : TensorView(), weight->ragged});
     }
-    bool named =
-        name == "weight" ||
-        (name.size() >= 7 && name.substr(name.size() - 7) == ".weight");
-    found.info.name = named ? name : name + ".weight";
-    found.info.dtype = compressed.dtype;
-    found.info.dtypeText = compressed.dtypeText;
-    found.info.storage = weight->ragged ? TensorInfo::Storage::SparseBitmask
-                                        : TensorInfo::Storage::Sparse24Bitmask;
-    found.info.masked = true;
-    for (const char *part : {"compressed", "bitmask", "shape", "row_offsets"})
-      found.hidden.push_back(weight->prefix + part);
-    found.parts = std::move(weight);
-    finder.found.push_back(std::move(found));
+    TensorInfo info{weightNamed(name), compressed.dtype, "", weight->shape,
+                    weight->ragged ? TensorInfo::Storage::SparseBitmask
+                                   : TensorInfo::Storage::Sparse24Bitmask};
+    info.masked = true;
+    finder.add(fits, std::move(info), name + ".",
+               {"compressed", "bitmask", "shape", "row_offsets"},
+               std::move(weight));
   });
 }
 

@@ -17,6 +17,30 @@ namespace nm::rt {
 
 WeightParts::~WeightParts() = default;
 
+std::string weightNamed(const std::string &name) {
+  constexpr std::string_view suffix = ".weight";
+  bool isOne =
+      name == "weight" ||
+      (name.size() > suffix.size() &&
+       std::string_view(name).substr(name.size() - suffix.size()) == suffix);
+  return isOne ? name : name + ".weight";
+}
+
+void PartFinder::add(const Status &fits, TensorInfo info,
+                     const std::string &prefix,
+                     std::initializer_list<const char *> names,
+                     std::unique_ptr<const WeightParts> parts) {
+  FoundWeight weight;
+  weight.info = std::move(info);
+  if (!fits)
+    weight.info.note = fits.error().message;
+  weight.info.dtypeText = dtypeName(weight.info.dtype);
+  weight.parts = std::move(parts);
+  for (const char *name : names)
+    weight.hidden.push_back(prefix + name);
+  found.push_back(std::move(weight));
+}
+
 Result<Tensor> readPart(const Checkpoint &container, const std::string &name) {
   Result<LoadedTensor> loaded = container.read(name);
   if (!loaded)

@@ -30,9 +30,7 @@ static std::string faultOf(const ParamSpec &spec) {
     return "layout " + spec.layout.str() +
            " needs a 'sparsity' (1:1 for a dense weight)";
   PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
-  Result<StorageShapes> shapes =
-      storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n, pattern.m,
-                    elementBytes(spec.dtype));
+  Result<StorageShapes> shapes = storageShapesOf(spec);
   if (!shapes)
     return shapes.error().message;
   // Dense 1:1 needs no axis and is not looked at above.
@@ -109,13 +107,16 @@ std::string printManifest(const Manifest &manifest) {
   return support::printJson(document);
 }
 
+Result<StorageShapes> storageShapesOf(const ParamSpec &spec) {
+  PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
+  return storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n,
+                       pattern.m, elementBytes(spec.dtype));
+}
+
 Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec) {
   if (spec.layout.kind == LayoutKind::Dense)
     return std::vector<ParamPart>{{0, spec.shape}};
-  PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
-  Result<StorageShapes> shapes =
-      storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n, pattern.m,
-                    elementBytes(spec.dtype));
+  Result<StorageShapes> shapes = storageShapesOf(spec);
   if (!shapes)
     return shapes.error();
   std::vector<ParamPart> parts{{0, shapes->values.shape}};

@@ -185,23 +185,17 @@ void findMarlin24Weights(PartFinder &finder) {
       return;
     auto parts = std::make_unique<Marlin24>();
     parts->prefix = prefix;
-    FoundWeight found;
-    Status taken = parts->take(container, packed);
-    if (!taken)
-      found.info.note = taken.error().message;
-    found.info.name = weightName(prefix);
-    found.info.dtype = DType::F16;
-    found.info.dtypeText = dtypeName(DType::F16);
-    found.info.shape = {parts->rows, parts->columns};
-    found.info.storage = TensorInfo::Storage::Quantized;
-    found.info.masked = true;
-    found.info.stored = "2:4 i" + std::to_string(parts->bits) +
-                        " of marlin-24, " + std::to_string(parts->groups) +
-                        " groups a row";
-    for (const char *name : {"weight_packed", "scale_packed", "meta"})
-      found.hidden.push_back(prefix + name);
-    found.parts = std::move(parts);
-    finder.found.push_back(std::move(found));
+    Status fits = parts->take(container, packed);
+    TensorInfo info{prefix + "weight",
+                    DType::F16,
+                    "",
+                    {parts->rows, parts->columns},
+                    TensorInfo::Storage::Quantized};
+    info.masked = true;
+    info.stored = "2:4 i" + std::to_string(parts->bits) + " of marlin-24, " +
+                  std::to_string(parts->groups) + " groups a row";
+    finder.add(fits, std::move(info), prefix,
+               {"weight_packed", "scale_packed", "meta"}, std::move(parts));
   });
 }
 

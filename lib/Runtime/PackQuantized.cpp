@@ -257,23 +257,18 @@ void findPackQuantizedWeights(PartFinder &finder) {
       return;
     auto parts = std::make_unique<PackQuantized>();
     parts->prefix = prefix;
-    FoundWeight found;
-    Status taken = parts->take(container, packed);
-    if (!taken)
-      found.info.note = taken.error().message;
-    found.info.name = weightName(prefix);
-    found.info.dtype = parts->dtype;
-    found.info.dtypeText = dtypeName(parts->dtype);
-    found.info.shape = {parts->rows, parts->columns};
-    found.info.storage = TensorInfo::Storage::Quantized;
-    found.info.stored = "i" + std::to_string(parts->bits) + " of " +
-                        "pack-quantized, " + std::to_string(parts->groups) +
-                        " groups a row";
-    for (const char *name : {"weight_packed", "weight_scale", "weight_shape",
-                             "weight_zero_point", "weight_g_idx"})
-      found.hidden.push_back(prefix + name);
-    found.parts = std::move(parts);
-    finder.found.push_back(std::move(found));
+    Status fits = parts->take(container, packed);
+    TensorInfo info{prefix + "weight",
+                    parts->dtype,
+                    "",
+                    {parts->rows, parts->columns},
+                    TensorInfo::Storage::Quantized};
+    info.stored = "i" + std::to_string(parts->bits) + " of pack-quantized, " +
+                  std::to_string(parts->groups) + " groups a row";
+    finder.add(fits, std::move(info), prefix,
+               {"weight_packed", "weight_scale", "weight_shape",
+                "weight_zero_point", "weight_g_idx"},
+               std::move(parts));
   });
 }
 

@@ -156,9 +156,7 @@ private:
 
   Status take(const ParamSpec &spec, const PackedEntry &entry) {
     PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
-    Result<StorageShapes> shapes =
-        storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n,
-                      pattern.m, elementBytes(spec.dtype));
+    Result<StorageShapes> shapes = storageShapesOf(spec);
     if (!shapes)
       return shapes.error();
     int64_t values = shapes->values.bytes();

@@ -145,9 +145,7 @@ Status ParamsLoader::packInto(size_t index, const Weight &weight,
   const ParamSpec &spec = manifest.params[index];
   Param &param = result->list[index];
   PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
-  Result<StorageShapes> shapes =
-      storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n, pattern.m,
-                    elementBytes(spec.dtype));
+  Result<StorageShapes> shapes = storageShapesOf(spec);
   if (!shapes)
     return shapes.error();
   int64_t valuesBytes = shapes->values.bytes();
@@ -255,10 +253,7 @@ bool ParamsLoader::takeCache(const PackedContents &contents) {
     if (!entry.present)
       continue;
     const ParamSpec &spec = manifest.params[i];
-    PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
-    Result<StorageShapes> shapes =
-        storageShapes(spec.layout, spec.shape, pattern.axis, pattern.n,
-                      pattern.m, elementBytes(spec.dtype));
+    Result<StorageShapes> shapes = storageShapesOf(spec);
     if (!shapes || shapes->values.bytes() != entry.valuesBytes ||
         shapes->metadata.bytes() != entry.metadataBytes)
       return false;

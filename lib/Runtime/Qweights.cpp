@@ -177,32 +177,27 @@ Result<LoadedTensor> Qweight::read(const Checkpoint &container,
 
 void findQweights(PartFinder &finder) {
   const Checkpoint &container = finder.container;
-  finder.forEach("qweight", [&](const std::string &prefix,
-                                const TensorInfo &words) {
-    if (!container.find(prefix + "qzeros") ||
-        !container.find(prefix + "scales"))
-      return;
-    auto parts = std::make_unique<Qweight>();
-    parts->prefix = prefix;
-    FoundWeight found;
-    Status taken = parts->take(finder, words);
-    if (!taken)
-      found.info.note = taken.error().message;
-    found.info.name = weightName(prefix);
-    found.info.dtype = parts->dtype;
-    found.info.dtypeText = dtypeName(parts->dtype);
-    found.info.shape = {parts->outputs, parts->inputs};
-    found.info.storage = TensorInfo::Storage::Quantized;
-    const char *format = parts->awq          ? "AWQ"
-                         : parts->zeroOffset ? "GPTQ"
-                                             : "GPTQ (gptq_v2)";
-    found.info.stored = "i" + std::to_string(parts->bits) + " of " + format +
-                        ", " + std::to_string(parts->groups) + " groups a row";
-    for (const char *name : {"qweight", "qzeros", "scales", "g_idx"})
-      found.hidden.push_back(prefix + name);
-    found.parts = std::move(parts);
-    finder.found.push_back(std::move(found));
-  });
+  finder.forEach(
+      "qweight", [&](const std::string &prefix, const TensorInfo &words) {
+        if (!container.find(prefix + "qzeros") ||
+            !container.find(prefix + "scales"))
+          return;
+        auto parts = std::make_unique<Qweight>();
+        parts->prefix = prefix;
+        Status fits = parts->take(finder, words);
+        TensorInfo info{prefix + "weight",
+                        parts->dtype,
+                        "",
+                        {parts->outputs, parts->inputs},
+                        TensorInfo::Storage::Quantized};
+        const char *format = parts->awq          ? "AWQ"
+                             : parts->zeroOffset ? "GPTQ"
+                                                 : "GPTQ (gptq_v2)";
+        info.stored = "i" + std::to_string(parts->bits) + " of " + format +
+                      ", " + std::to_string(parts->groups) + " groups a row";
+        finder.add(fits, std::move(info), prefix,
+                   {"qweight", "qzeros", "scales", "g_idx"}, std::move(parts));
+      });
 }
 
 } // namespace nm::rt

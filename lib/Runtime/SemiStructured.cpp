@@ -179,42 +179,35 @@ Result<LoadedTensor> SemiStructured::read(const Checkpoint &container,
 }
 
 void findSemiStructuredWeights(PartFinder &finder) {
-  const Checkpoint &container = finder.container;
   finder.forEach(".packed", [&](const std::string &name,
                                 const TensorInfo &packed) {
-    const TensorInfo *meta = container.find(name + ".meta");
-    bool named = name == "weight" ||
-                 (name.size() > 7 && name.substr(name.size() - 7) == ".weight");
-    if (!meta && named && packed.shape.size() == 1) {
-      FoundWeight found;
-      found.info = {name, packed.dtype, packed.dtypeText, packed.shape};
-      found.info.note =
-          "it is packed by cuSPARSELt, whose order of positions is not public; "
-          "load it where it was made and save its to_dense()";
-      found.hidden = {packed.name};
-      finder.found.push_back(std::move(found));
+    const TensorInfo *meta = finder.container.find(name + ".meta");
+    if (!meta && weightNamed(name) == name && packed.shape.size() == 1) {
+      finder.add(makeError(Errc::Unsupported,
+                           "it is packed by cuSPARSELt, whose order of "
+                           "positions is not public; load it where it was made "
+                           "and save its to_dense()"),
+                 {name, packed.dtype, "", packed.shape}, name, {".packed"},
+                 nullptr);
       return;
     }
     if (!meta || (meta->dtype != DType::I16 && meta->dtype != DType::I32))
       return;
     auto parts = std::make_unique<SemiStructured>();
     parts->prefix = name + ".";
-    FoundWeight found;
-    Status taken = parts->take(packed, *meta);
-    if (!taken)
-      found.info.note = taken.error().message;
-    found.info.name = named ? name : name + ".weight";
-    found.info.dtype = parts->layout.dtype;
-    found.info.dtypeText = dtypeName(parts->layout.dtype);
-    found.info.shape = {parts->layout.rows, parts->layout.columns};
-    found.info.storage = TensorInfo::Storage::SemiStructured;
-    found.info.masked = true;
-    found.info.stored = parts->layout.dtype == DType::F32
-                            ? "1:2 of PyTorch's semi-structured tensors"
-                            : "2:4 of PyTorch's semi-structured tensors";
-    found.hidden = {packed.name, meta->name};
-    found.parts = std::move(parts);
-    finder.found.push_back(std::move(found));
+    Status fits = parts->take(packed, *meta);
+    const Layout &layout = parts->layout;
+    TensorInfo info{weightNamed(name),
+                    layout.dtype,
+                    "",
+                    {layout.rows, layout.columns},
+                    TensorInfo::Storage::SemiStructured};
+    info.masked = true;
+    info.stored = layout.dtype == DType::F32
+                      ? "1:2 of PyTorch's semi-structured tensors"
+                      : "2:4 of PyTorch's semi-structured tensors";
+    finder.add(fits, std::move(info), name, {".packed", ".meta"},
+               std::move(parts));
   });
 }
 

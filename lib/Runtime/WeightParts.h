@@ -45,6 +45,9 @@ struct QuantizationConfig {
   std::string checkpointFormat; ///< of GPTQ: "gptq" or "gptq_v2"
 };
 
+/// `name` where it is that of a weight, else `<name>.weight`.
+std::string weightNamed(const std::string &name);
+
 /// What a finder looks at.
 struct PartFinder {
   const Checkpoint &container;
@@ -60,6 +63,12 @@ struct PartFinder {
         visit(std::string(name.substr(0, name.size() - suffix.size())), info);
     }
   }
+
+  /// Adds a weight of these elements, whose parts `prefix + name` are hidden.
+  /// `fits` says what is wrong with them.
+  void add(const Status &fits, TensorInfo info, const std::string &prefix,
+           std::initializer_list<const char *> names,
+           std::unique_ptr<const WeightParts> parts);
 };
 
 void findBitmaskWeights(PartFinder &finder);
@@ -67,11 +76,6 @@ void findPackQuantizedWeights(PartFinder &finder);
 void findMarlin24Weights(PartFinder &finder);
 void findQweights(PartFinder &finder);
 void findSemiStructuredWeights(PartFinder &finder);
-
-/// The name of the weight of a module: `prefix` is "" or ends in a dot.
-inline std::string weightName(const std::string &prefix) {
-  return prefix + "weight";
-}
 
 /// Reads a part, row-major.
 Result<Tensor> readPart(const Checkpoint &container, const std::string &name);

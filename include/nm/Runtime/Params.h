@@ -51,6 +51,9 @@ struct ParamPart {
 };
 
 /// The parts in the order in which compiled code takes them.
+/// The shapes of a parameter in its layout.
+Result<StorageShapes> storageShapesOf(const ParamSpec &spec);
+
 Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec);
 
 /// Tells manifests apart: FNV-1a over printManifest, never 0.

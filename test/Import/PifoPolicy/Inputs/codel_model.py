@@ -8,15 +8,15 @@ Random traffic with bursts, silences, packets at one time, random targets, inter
 Integers are Python's. Departures, drops and marks are equal.
 """
 
-import argparse
 import json
 import math
 import os
 import random
 import subprocess
 import sys
-import tempfile
 from fractions import Fraction
+
+from policy_seeds import run_seeds
 
 
 class CoDelQueue:
@@ -138,24 +138,4 @@ def check(seed, tool, folder):
     return len(queue.dropped), sum(1 for *_, codepoint in expected if codepoint == 3)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tool", default="nm-pifo")
-    parser.add_argument("--count", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    drops = marks = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.seed, options.seed + options.count):
-            try:
-                more = check(seed, options.tool, folder)
-            except ValueError as error:
-                with open(os.path.join(folder, "p.policy")) as file:
-                    print(f"seed {seed}: {error}\n{file.read()}")
-                return 1
-            drops, marks = drops + more[0], marks + more[1]
-    print(f"seeds {options.seed} to {options.seed + options.count - 1}: equal, {drops} drops, {marks} marked packets")
-    return 0
-
-
-sys.exit(main())
+sys.exit(run_seeds(check))

@@ -8,15 +8,14 @@ Traffic with bursts, silences and overload; packets that can be marked and other
 and what each class lost are those of the model of policy_model.py, which counts on fractions.
 """
 
-import argparse
 import json
 import os
 import random
 import subprocess
 import sys
-import tempfile
 from fractions import Fraction
 
+from policy_seeds import run_seeds
 from policy_model import simulate
 
 
@@ -107,25 +106,5 @@ def classes(found, expected):
                 raise ValueError(f"counters by class {rows}, expected {expected}")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tool", default="nm-pifo")
-    parser.add_argument("--count", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    drops = marks = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.seed, options.seed + options.count):
-            try:
-                more = check(seed, options.tool, folder)
-            except ValueError as error:
-                with open(os.path.join(folder, "p.policy")) as file:
-                    print(f"seed {seed}: {error}\n{file.read()}")
-                return 1
-            drops, marks = drops + more[0], marks + more[1]
-    print(f"seeds {options.seed} to {options.seed + options.count - 1}: equal, {drops} drops, {marks} marked packets")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_seeds(check))

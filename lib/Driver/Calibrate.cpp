@@ -16,10 +16,11 @@
 #include "nm/Driver/Samples.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Rearrange.h"
+#include "nm/Runtime/Writer.h"
 #include "nm/Runtime/nm_runtime.h"
 #include "nm/Support/Progress.h"
-#include "llvm/Support/JSON.h"
 #include <cmath>
+#include <map>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -112,12 +113,9 @@ llvm::Error Calibration::State::compile() {
 
 llvm::Error Calibration::State::link(llvm::TargetMachine &machine) {
   ModuleOp module = *model->source.module;
-  auto text = getManifest(module, function.name);
-  if (!text)
-    return text.takeError();
-  auto parsed = rt::parseManifest(*text);
+  auto parsed = readManifest(module, function.name);
   if (!parsed)
-    return toError(parsed.error());
+    return parsed.takeError();
   manifest = std::move(*parsed);
   llvm::LLVMContext context;
   auto code = translate(module, model->source.functions, context, machine);
@@ -287,11 +285,20 @@ static std::string maskOf(const rt::TensorView &weight,
   return mask;
 }
 
+namespace {
+struct StringSink final : ::nm::support::Sink {
+  std::string bytes;
+  ::nm::support::Status write(const void *data, uint64_t size) override {
+    bytes.append(static_cast<const char *>(data), size);
+    return {};
+  }
+};
+} // namespace
+
 llvm::Expected<std::string>
 Calibration::makeMasks(const rt::Manifest &manifest,
                        std::vector<std::string> &notes) const {
-  llvm::json::Object header;
-  std::string data;
+  std::map<std::string, rt::Tensor> masks;
   llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> files;
   for (const Binding &binding : state->options.params) {
     auto file = rt::Checkpoint::open(binding.path);
@@ -302,7 +309,7 @@ Calibration::makeMasks(const rt::Manifest &manifest,
   for (const rt::ParamSpec &spec : manifest.params) {
     auto file = files.find(spec.scope);
     if (!spec.sparsity || spec.sparsity->n == spec.sparsity->m ||
-        file == files.end() || header.get(spec.key))
+        file == files.end() || masks.count(spec.key))
       continue;
     std::vector<double> norms = state->squaresOf(spec);
     bool fits =
@@ -323,7 +330,7 @@ Calibration::makeMasks(const rt::Manifest &manifest,
       shape = moved->values.shape;
     }
     if ((!fits && state->by == PruneBy::Wanda) || rt::shownKey(key) != key ||
-        header.get(key))
+        masks.count(key))
       continue;
     auto weight = rt::readWeight(*file->second, spec.key, state->options.mask);
     if (!weight)
@@ -341,21 +348,17 @@ Calibration::makeMasks(const rt::Manifest &manifest,
     std::string mask = maskOf(tensor->view, *spec.sparsity, norms);
     if (moved)
       mask = rt::restoreBytes(*moved, mask);
-    auto begin = static_cast<int64_t>(data.size());
-    data += mask;
-    header[key] = llvm::json::Object{
-        {"dtype", "BOOL"},
-        {"shape", llvm::json::Array(shape)},
-        {"data_offsets",
-         llvm::json::Array{begin, static_cast<int64_t>(data.size())}}};
+    auto owner = std::make_shared<const std::string>(std::move(mask));
+    masks[key] = {rt::denseView(owner->data(), rt::DType::Bool, shape), owner};
   }
-  std::string text =
-      llvm::formatv("{0}", llvm::json::Value(std::move(header))).str();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::string image;
-  for (uint64_t size = text.size(), i = 0; i < 8; ++i)
-    image += static_cast<char>(size >> (8 * i));
-  return image + text + data;
+  std::vector<rt::NamedView> views;
+  for (const auto &[key, mask] : masks)
+    views.push_back({key, mask.view});
+  StringSink image;
+  if (rt::Status written = rt::writeSafetensors(image, "masks", views);
+      !written)
+    return toError(written.error());
+  return std::move(image.bytes);
 }
 
 namespace {

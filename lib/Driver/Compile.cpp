@@ -214,3 +214,14 @@ llvm::Expected<std::string> driver::getManifest(ModuleOp module,
     return makeError("'nm.manifest' has no entry for function '{0}'", function);
   return llvm::formatv("{0}", *manifest).str();
 }
+
+llvm::Expected<rt::Manifest> driver::readManifest(ModuleOp module,
+                                                  StringRef function) {
+  auto text = getManifest(module, function);
+  if (!text)
+    return text.takeError();
+  auto manifest = rt::parseManifest(*text);
+  if (!manifest)
+    return toError(manifest.error());
+  return std::move(*manifest);
+}

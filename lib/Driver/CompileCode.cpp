@@ -105,12 +105,9 @@ static llvm::Error addEntries(const CodeOptions &options, const Source &source,
                               llvm::Module &code,
                               const llvm::TargetMachine &machine) {
   for (const Signature &function : source.functions) {
-    auto text = getManifest(*source.module, function.name);
-    if (!text)
-      return text.takeError();
-    auto manifest = rt::parseManifest(*text);
+    auto manifest = readManifest(*source.module, function.name);
     if (!manifest)
-      return toError(manifest.error());
+      return manifest.takeError();
     if (llvm::Error error =
             addCall(code, function, *manifest, options.prefix + function.name))
       return error;

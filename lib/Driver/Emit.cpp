@@ -22,12 +22,9 @@ static llvm::Error emitBinary(const CodeOptions &options, const Source &source,
                               ModuleOp module, StringRef object) {
   std::vector<Exported> functions;
   for (const Signature &signature : source.functions) {
-    llvm::Expected<std::string> text = getManifest(module, signature.name);
-    if (!text)
-      return text.takeError();
-    auto manifest = rt::parseManifest(*text);
+    auto manifest = readManifest(module, signature.name);
     if (!manifest)
-      return toError(manifest.error());
+      return manifest.takeError();
     functions.push_back({&signature, std::move(*manifest)});
   }
   llvm::Expected<std::string> header = generateCHeader(

@@ -109,12 +109,9 @@ llvm::Error driver::describePruning(ModuleOp module,
     files[binding.name] = *file;
   }
   for (const Signature &function : functions) {
-    auto text = getManifest(module, function.name);
-    if (!text)
-      return text.takeError();
-    auto manifest = rt::parseManifest(*text);
+    auto manifest = readManifest(module, function.name);
     if (!manifest)
-      return toError(manifest.error());
+      return manifest.takeError();
     for (const rt::ParamSpec &spec : manifest->params)
       if (spec.shape.size() > 1)
         if (llvm::Error error = describeWeight(spec, files, options, log, os))

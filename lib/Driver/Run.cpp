@@ -79,7 +79,6 @@ private:
   llvm::Error readArguments();
   llvm::Error compile();
   llvm::Error prune();
-  llvm::Expected<rt::Manifest> readManifest();
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
   llvm::Error compare(ArrayRef<rt::Tensor> results);
@@ -194,20 +193,9 @@ llvm::Error Runner::compile() {
   return llvm::Error::success();
 }
 
-/// Of the function that runs.
-llvm::Expected<rt::Manifest> Runner::readManifest() {
-  auto text = getManifest(*source.module, function->name);
-  if (!text)
-    return text.takeError();
-  auto manifest = rt::parseManifest(*text);
-  if (!manifest)
-    return toError(manifest.error());
-  return std::move(*manifest);
-}
-
 /// Masks from what calibration saw, and what they change.
 llvm::Error Runner::prune() {
-  auto manifest = readManifest();
+  auto manifest = readManifest(*source.module, function->name);
   if (!manifest)
     return manifest.takeError();
   std::vector<std::string> notes;
@@ -240,7 +228,7 @@ llvm::Error Runner::prune() {
 }
 
 llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
-  auto manifest = readManifest();
+  auto manifest = readManifest(*source.module, function->name);
   if (!manifest)
     return manifest.takeError();
   report.manifest = std::move(*manifest);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CompressedTensors.h"
+#include "GroupedIntegers.h"
 #include "Memory.h"
 #include "Support.h"
 #include "Threads.h"
@@ -312,13 +313,7 @@ static Result<std::vector<int64_t>> readShape(const Checkpoint &container,
     return makeError(Errc::Mismatch, "'shape' is ", quote(info->dtypeText), " ",
                      shapeString(info->shape),
                      ", expected I64 with one element a dimension");
-  Result<Tensor> dims = readPart(container, name);
-  if (!dims)
-    return dims.error();
-  std::vector<int64_t> shape;
-  for (int64_t i = 0; i < *count; ++i)
-    shape.push_back(loadUnaligned<int64_t>(dims->view.data + 8 * i));
-  return shape;
+  return readIntegers(container, name);
 }
 
 /// A part as it would be read, without its data.

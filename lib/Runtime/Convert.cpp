@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Convert.h"
+#include "MaskNames.h"
 #include "Memory.h"
 #include "SemiStructured.h"
 #include "Support.h"
+#include "WeightParts.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Trained.h"
 #include "nm/Runtime/Writer.h"
@@ -52,7 +54,6 @@ private:
   /// Weights that say which elements are kept after the conversion.
   std::set<std::string> masked;
 
-  std::set<std::string> masks() const;
   Status add(const TensorInfo &info, const std::string &key);
   /// Adds a weight in the form, or gives the reason why it cannot take it.
   Result<std::string> take(const std::string &key, const Weight &weight,
@@ -70,18 +71,6 @@ private:
   Result<std::vector<std::pair<std::string, std::string>>> metadata() const;
 };
 } // namespace
-
-/// The tensors that are masks of others.
-std::set<std::string> Converter::masks() const {
-  std::set<std::string> names;
-  if (options.policy == MaskPolicy::Ignore)
-    return names;
-  for (const TensorInfo &info : checkpoint.tensors())
-    if (const TensorInfo *mask =
-            findMask(checkpoint, keyOfTensor(checkpoint, info.name), options))
-      names.insert(mask->name);
-  return names;
-}
 
 /// A row-major copy in which what the mask drops is zero.
 static Result<Tensor> maskedCopy(const Weight &weight) {
@@ -161,11 +150,7 @@ void Converter::compress(const std::string &module, const TensorView &dense,
 Result<std::string> Converter::takePairs(const std::string &key,
                                          const Tensor &dense) {
   const TensorView &view = dense.view;
-  constexpr std::string_view suffix = ".weight";
-  bool named =
-      key.size() > suffix.size() &&
-      std::string_view(key).substr(key.size() - suffix.size()) == suffix;
-  if (!named)
+  if (weightNamed(key) != key || key == "weight")
     return std::string("its name does not end in '.weight'");
   if (view.rank() != 2 || view.count() == 0)
     return std::string("it is no matrix");
@@ -175,7 +160,7 @@ Result<std::string> Converter::takePairs(const std::string &key,
   if (!mask)
     return mask.error();
   if (form == WeightForm::Sparse24Bitmask) {
-    compress(key.substr(0, key.size() - suffix.size() + 1), view, *mask);
+    compress(key.substr(0, key.rfind('.') + 1), view, *mask);
     return std::string();
   }
   Result<SemiStructuredTensor> packed = packSemiStructured(view, *mask);
@@ -261,7 +246,7 @@ Converter::metadata() const {
 
 Result<Conversion> Converter::run(const std::string &output) {
   NM_RETURN_IF_ERROR(checkMaskNames({&checkpoint}, options));
-  std::set<std::string> skipped = masks();
+  std::set<std::string> skipped = maskTensors(checkpoint, options);
   for (const TensorInfo &info : checkpoint.tensors())
     if (skipped.count(info.name) == 0 && info.tiedTo.empty())
       NM_RETURN_IF_ERROR(add(info, keyOfTensor(checkpoint, info.name)));

@@ -256,14 +256,7 @@ Status GgufCheckpoint::finish() {
   begin = std::min(begin, image.size); // no padding where there is no data
   for (Stored &tensor : stored)
     NM_RETURN_IF_ERROR(placeTensor(tensor, begin));
-  std::sort(stored.begin(), stored.end(), [](const Stored &a, const Stored &b) {
-    return a.info.name < b.info.name;
-  });
-  std::vector<TensorInfo> list;
-  list.reserve(stored.size());
-  for (const Stored &tensor : stored)
-    list.push_back(tensor.info);
-  return setTensors(std::move(list));
+  return setStored(stored);
 }
 
 /// Decodes a block of 32 elements. Scale (and minimum) are f16; then, for 5

@@ -67,24 +67,33 @@ Result<std::vector<float>> readFloats(const Checkpoint &container,
   return values;
 }
 
-Result<std::vector<int32_t>> readIndices(const Checkpoint &container,
-                                         const std::string &name,
-                                         int64_t limit) {
+Result<std::vector<int64_t>> readIntegers(const Checkpoint &container,
+                                          const std::string &name) {
   Result<Tensor> tensor = readPart(container, name);
   if (!tensor)
     return tensor.error();
   const TensorView &view = tensor->view;
-  std::vector<int32_t> indices(static_cast<size_t>(view.count()));
-  for (size_t i = 0; i < indices.size(); ++i) {
-    int64_t index = view.dtype == DType::I32
-                        ? loadUnaligned<int32_t>(view.data + 4 * i)
-                        : loadUnaligned<int64_t>(view.data + 8 * i);
-    if (index < 0 || index >= limit)
-      return makeError(Errc::Mismatch, quote(name), ": element ", i, " is ",
-                       index, ", expected one of ", limit, " groups");
-    indices[i] = int32_t(index);
+  std::vector<int64_t> integers(static_cast<size_t>(view.count()));
+  for (size_t i = 0; i < integers.size(); ++i)
+    integers[i] = view.dtype == DType::I32
+                      ? loadUnaligned<int32_t>(view.data + 4 * i)
+                      : loadUnaligned<int64_t>(view.data + 8 * i);
+  return integers;
+}
+
+Result<std::vector<int32_t>> checkGroups(const std::vector<int64_t> &given,
+                                         const std::string &name,
+                                         int64_t groups) {
+  std::vector<int32_t> groupOf;
+  groupOf.reserve(given.size());
+  for (int64_t group : given) {
+    if (group < 0 || group >= groups)
+      return makeError(Errc::Mismatch, quote(name), ": element ",
+                       groupOf.size(), " is ", group, ", expected one of ",
+                       groups, " groups");
+    groupOf.push_back(int32_t(group));
   }
-  return indices;
+  return groupOf;
 }
 
 std::vector<int32_t> evenGroups(int64_t columns, int64_t groups) {

@@ -40,10 +40,14 @@ inline int32_t fieldOf(uint32_t word, int index, int bits) {
 Result<std::vector<float>> readFloats(const Checkpoint &container,
                                       const std::string &name);
 
-/// The elements of a tensor of I32 or I64, each within [0, limit).
-Result<std::vector<int32_t>> readIndices(const Checkpoint &container,
+/// The elements of a tensor of I32 or I64.
+Result<std::vector<int64_t>> readIntegers(const Checkpoint &container,
+                                          const std::string &name);
+
+/// Groups of columns, each within [0, groups). `name` is for the message.
+Result<std::vector<int32_t>> checkGroups(const std::vector<int64_t> &given,
                                          const std::string &name,
-                                         int64_t limit);
+                                         int64_t groups);
 
 /// Groups of equal length one after the other.
 std::vector<int32_t> evenGroups(int64_t columns, int64_t groups);

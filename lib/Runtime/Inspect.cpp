@@ -6,12 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Runtime/Inspect.h"
+#include "MaskNames.h"
 #include "Support.h"
 #include "nm/Support/Json.h"
 #include "nm/Support/Table.h"
 #include <algorithm>
 #include <cstdio>
-#include <unordered_set>
 
 namespace nm::rt {
 
@@ -104,14 +104,7 @@ Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
                                         const MaskOptions &options) {
   return guarded([&]() -> Result<std::vector<InspectRow>> {
     NM_RETURN_IF_ERROR(checkMaskNames({&checkpoint}, options));
-    std::unordered_set<std::string> masks;
-    if (options.policy != MaskPolicy::Ignore) {
-      for (const TensorInfo &info : checkpoint.tensors()) {
-        std::string key = keyOfTensor(checkpoint, info.name);
-        if (const TensorInfo *mask = findMask(checkpoint, key, options))
-          masks.insert(mask->name);
-      }
-    }
+    std::set<std::string> masks = maskTensors(checkpoint, options);
     std::vector<InspectRow> rows;
     for (const TensorInfo &info : checkpoint.tensors()) {
       if (masks.count(info.name) == 0) {

@@ -127,15 +127,7 @@ Status LogicalCheckpoint::finish(std::vector<FoundWeight> found) {
     if (hidden.count(info.name) == 0)
       logicals.push_back({info, nullptr, info.name});
   addTied();
-  std::sort(logicals.begin(), logicals.end(),
-            [](const Logical &a, const Logical &b) {
-              return a.info.name < b.info.name;
-            });
-  std::vector<TensorInfo> list;
-  list.reserve(logicals.size());
-  for (const Logical &tensor : logicals)
-    list.push_back(tensor.info);
-  return setTensors(std::move(list));
+  return setStored(logicals);
 }
 
 /// Takes what a JSON file of a model's folder says of the quantisation. The

@@ -94,9 +94,9 @@ static const TensorInfo *findExactly(const Checkpoint &checkpoint,
   return nullptr;
 }
 
-std::string storedKey(const Checkpoint &checkpoint, std::string_view key) {
-  if (findExactly(checkpoint, key))
-    return std::string(key);
+/// The key of a weight that is not there by its own.
+static std::string keyWithOtherPrefix(const Checkpoint &checkpoint,
+                                      std::string_view key) {
   std::vector<std::string> others;
   for (std::string_view prefix : {"module.", "_orig_mod.", "model."}) {
     std::string with = std::string(prefix) + std::string(key);
@@ -109,9 +109,16 @@ std::string storedKey(const Checkpoint &checkpoint, std::string_view key) {
   return others.size() == 1 ? others.front() : std::string(key);
 }
 
+std::string storedKey(const Checkpoint &checkpoint, std::string_view key) {
+  return findExactly(checkpoint, key) ? std::string(key)
+                                      : keyWithOtherPrefix(checkpoint, key);
+}
+
 const TensorInfo *findWeight(const Checkpoint &checkpoint,
                              std::string_view key) {
-  return findExactly(checkpoint, storedKey(checkpoint, key));
+  if (const TensorInfo *info = findExactly(checkpoint, key))
+    return info;
+  return findExactly(checkpoint, keyWithOtherPrefix(checkpoint, key));
 }
 
 std::string keyOfTensor(const Checkpoint &checkpoint, const std::string &name) {
@@ -201,6 +208,18 @@ bool hasExplicitMask(const Checkpoint &checkpoint, std::string_view key,
   const TensorInfo *info = findWeight(checkpoint, key);
   return info && (info->masked || findSeparateMask(key, options) ||
                   findMask(checkpoint, key, options));
+}
+
+std::set<std::string> maskTensors(const Checkpoint &checkpoint,
+                                  const MaskOptions &options) {
+  std::set<std::string> names;
+  if (options.policy == MaskPolicy::Ignore)
+    return names;
+  for (const TensorInfo &info : checkpoint.tensors())
+    if (const TensorInfo *mask =
+            findMask(checkpoint, keyOfTensor(checkpoint, info.name), options))
+      names.insert(mask->name);
+  return names;
 }
 
 /// Whether a tensor's name is one that the suffix gives to some key.

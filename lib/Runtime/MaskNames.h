@@ -9,12 +9,17 @@
 #define NM_LIB_RUNTIME_MASKNAMES_H
 
 #include "nm/Runtime/Weight.h"
+#include <set>
 
 namespace nm::rt {
 
 /// The mask of `key` in the file of masks, null when there is none.
 const TensorInfo *findSeparateMask(std::string_view key,
                                    const MaskOptions &options);
+
+/// The tensors of a checkpoint that are masks of others in it.
+std::set<std::string> maskTensors(const Checkpoint &checkpoint,
+                                  const MaskOptions &options);
 
 } // namespace nm::rt
 

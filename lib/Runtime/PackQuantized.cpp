@@ -69,17 +69,12 @@ static Result<std::vector<int64_t>> readDims(const Checkpoint &container,
     return makeError(Errc::Mismatch, "'weight_shape' is ",
                      dtypeName(info->dtype), " ", shapeString(info->shape),
                      ", expected two integers");
-  Result<Tensor> tensor = readPart(container, name);
-  if (!tensor)
-    return tensor.error();
-  std::vector<int64_t> dims;
-  for (int64_t i = 0; i < 2; ++i)
-    dims.push_back(info->dtype == DType::I64
-                       ? loadUnaligned<int64_t>(tensor->view.data + 8 * i)
-                       : loadUnaligned<int32_t>(tensor->view.data + 4 * i));
-  if (Result<int64_t> all = checkedCount(dims, 8); !all)
-    return makeError(Errc::Mismatch, "'weight_shape' ", shapeString(dims), ": ",
-                     all.error().message);
+  Result<std::vector<int64_t>> dims = readIntegers(container, name);
+  if (!dims)
+    return dims;
+  if (Result<int64_t> all = checkedCount(*dims, 8); !all)
+    return makeError(Errc::Mismatch, "'weight_shape' ", shapeString(*dims),
+                     ": ", all.error().message);
   return dims;
 }
 
@@ -191,16 +186,13 @@ PackQuantized::readOrder(const Checkpoint &container) const {
   std::vector<int32_t> inOrder = evenGroups(columns, groups);
   if (!hasOrder)
     return inOrder;
-  Result<Tensor> tensor = readPart(container, prefix + "weight_g_idx");
-  if (!tensor)
-    return tensor.error();
-  const TensorView &view = tensor->view;
-  for (int64_t c = 0; c < columns; ++c)
-    if (elementToDouble(view.data + c * elementBytes(view.dtype), view.dtype) ==
-        -1)
-      return inOrder;
-  Result<std::vector<int32_t>> groupOf =
-      readIndices(container, prefix + "weight_g_idx", groups);
+  std::string name = prefix + "weight_g_idx";
+  Result<std::vector<int64_t>> given = readIntegers(container, name);
+  if (!given)
+    return given.error();
+  if (std::find(given->begin(), given->end(), -1) != given->end())
+    return inOrder;
+  Result<std::vector<int32_t>> groupOf = checkGroups(*given, name, groups);
   if (!groupOf)
     return groupOf.error();
   std::vector<int64_t> sizes(static_cast<size_t>(groups));

@@ -155,8 +155,12 @@ Result<LoadedTensor> Qweight::read(const Checkpoint &container,
   GroupedIntegers matrix{outputs, inputs, groups};
   matrix.groupOf = evenGroups(inputs, hasOrder ? 1 : groups);
   if (hasOrder) {
+    Result<std::vector<int64_t>> given =
+        readIntegers(container, prefix + "g_idx");
+    if (!given)
+      return given.error();
     Result<std::vector<int32_t>> order =
-        readIndices(container, prefix + "g_idx", groups);
+        checkGroups(*given, prefix + "g_idx", groups);
     if (!order)
       return makeError(order.error().code, where, ": ", order.error().message);
     matrix.groupOf = std::move(*order);

@@ -57,16 +57,7 @@ Status ShardedCheckpoint::addShard(CheckpointPtr shard,
   return {};
 }
 
-Status ShardedCheckpoint::finish() {
-  std::sort(places.begin(), places.end(), [](const Place &a, const Place &b) {
-    return a.info.name < b.info.name;
-  });
-  std::vector<TensorInfo> list;
-  list.reserve(places.size());
-  for (const Place &place : places)
-    list.push_back(place.info);
-  return setTensors(std::move(list));
-}
+Status ShardedCheckpoint::finish() { return setStored(places); }
 
 /// Shards lie in the folder of the index or below it, so that an index cannot
 /// reach out of its folder.

@@ -353,14 +353,7 @@ Status TorchCheckpoint::finish() {
                        ", not a dict of tensors; load it in PyTorch and save "
                        "its state_dict()");
   }
-  std::sort(stored.begin(), stored.end(), [](const Stored &a, const Stored &b) {
-    return a.info.name < b.info.name;
-  });
-  std::vector<TensorInfo> list;
-  list.reserve(stored.size());
-  for (const Stored &tensor : stored)
-    list.push_back(tensor.info);
-  return setTensors(std::move(list));
+  return setStored(stored);
 }
 
 Result<LoadedTensor> TorchCheckpoint::readIndex(size_t index) const {

@@ -29,52 +29,84 @@ static Result<Tensor> contiguous(const TensorView &view,
   return toContiguous(tensor);
 }
 
+namespace {
+/// A safetensors file before it is written.
+struct SafetensorsImage {
+  std::string header; ///< padded, without its length
+  std::vector<Tensor> data;
+
+  Status write(support::Sink &sink) const {
+    uint64_t length = header.size();
+    NM_RETURN_IF_ERROR(sink.write(&length, 8));
+    NM_RETURN_IF_ERROR(sink.write(header.data(), header.size()));
+    for (const Tensor &tensor : data)
+      NM_RETURN_IF_ERROR(
+          sink.write(tensor.view.data, uint64_t(tensor.view.bytes())));
+    return {};
+  }
+};
+} // namespace
+
+static Result<SafetensorsImage>
+layOut(const std::string &path, const std::vector<NamedView> &tensors,
+       const std::vector<std::pair<std::string, std::string>> &metadata) {
+  std::vector<size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    int64_t sizeA = elementBytes(tensors[a].view.dtype);
+    int64_t sizeB = elementBytes(tensors[b].view.dtype);
+    return std::make_pair(-sizeA, tensors[a].name) <
+           std::make_pair(-sizeB, tensors[b].name);
+  });
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  for (const auto &[key, value] : metadata)
+    header["__metadata__"][key] = value;
+  uint64_t offset = 0;
+  SafetensorsImage image;
+  for (size_t i : order) {
+    const NamedView &tensor = tensors[i];
+    std::string where = path + ": tensor " + quote(tensor.name);
+    if (!isUtf8(tensor.name) || tensor.name == "__metadata__")
+      return makeError(Errc::Argument, where, ": not a legal name");
+    if (header.contains(tensor.name))
+      return makeError(Errc::Argument, where, ": is given twice");
+    Result<Tensor> row = contiguous(tensor.view, where);
+    if (!row)
+      return row.error();
+    uint64_t end = offset + uint64_t(row->view.bytes());
+    header[tensor.name] = {
+        {"dtype", std::string(safetensorsName(row->view.dtype))},
+        {"shape", row->view.shape},
+        {"data_offsets", {offset, end}}};
+    offset = end;
+    image.data.push_back(std::move(*row));
+  }
+  image.header = header.dump();
+  image.header.append((64 - (8 + image.header.size()) % 64) % 64, ' ');
+  return image;
+}
+
+Status writeSafetensors(
+    support::Sink &sink, const std::string &where,
+    const std::vector<NamedView> &tensors,
+    const std::vector<std::pair<std::string, std::string>> &metadata) {
+  return guarded([&]() -> Status {
+    Result<SafetensorsImage> image = layOut(where, tensors, metadata);
+    return image ? image->write(sink) : image.error();
+  });
+}
+
 Status writeSafetensors(
     const std::string &path, const std::vector<NamedView> &tensors,
     const std::vector<std::pair<std::string, std::string>> &metadata) {
   return guarded([&]() -> Status {
-    std::vector<size_t> order(tensors.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      int64_t sizeA = elementBytes(tensors[a].view.dtype);
-      int64_t sizeB = elementBytes(tensors[b].view.dtype);
-      return std::make_pair(-sizeA, tensors[a].name) <
-             std::make_pair(-sizeB, tensors[b].name);
-    });
-    nlohmann::ordered_json header = nlohmann::ordered_json::object();
-    for (const auto &[key, value] : metadata)
-      header["__metadata__"][key] = value;
-    uint64_t offset = 0;
-    std::vector<Tensor> data;
-    for (size_t i : order) {
-      const NamedView &tensor = tensors[i];
-      std::string where = path + ": tensor " + quote(tensor.name);
-      if (!isUtf8(tensor.name) || tensor.name == "__metadata__")
-        return makeError(Errc::Argument, where, ": not a legal name");
-      if (header.contains(tensor.name))
-        return makeError(Errc::Argument, where, ": is given twice");
-      Result<Tensor> row = contiguous(tensor.view, where);
-      if (!row)
-        return row.error();
-      uint64_t end = offset + uint64_t(row->view.bytes());
-      header[tensor.name] = {
-          {"dtype", std::string(safetensorsName(row->view.dtype))},
-          {"shape", row->view.shape},
-          {"data_offsets", {offset, end}}};
-      offset = end;
-      data.push_back(std::move(*row));
-    }
-    std::string text = header.dump();
-    text.append((64 - (8 + text.size()) % 64) % 64, ' ');
+    Result<SafetensorsImage> image = layOut(path, tensors, metadata);
+    if (!image)
+      return image.error();
     auto file = support::OutputFile::open(path);
     if (!file)
       return file.error();
-    uint64_t length = text.size();
-    NM_RETURN_IF_ERROR((*file)->write(&length, 8));
-    NM_RETURN_IF_ERROR((*file)->write(text.data(), text.size()));
-    for (const Tensor &tensor : data)
-      NM_RETURN_IF_ERROR(
-          (*file)->write(tensor.view.data, uint64_t(tensor.view.bytes())));
+    NM_RETURN_IF_ERROR(image->write(**file));
     return (*file)->commit();
   });
 }

@@ -12,6 +12,7 @@
 #include "nm/Driver/Options.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Isa/Program.h"
+#include "nm/Runtime/Params.h"
 #include <string>
 #include <vector>
 
@@ -67,6 +68,10 @@ compileProgram(ModuleOp module, const Signature &function,
 /// The entry of `function` in the module attribute `nm.manifest`, as the
 /// runtime library reads it.
 llvm::Expected<std::string> getManifest(ModuleOp module, StringRef function);
+
+/// The same, parsed.
+llvm::Expected<::nm::rt::Manifest> readManifest(ModuleOp module,
+                                                StringRef function);
 
 } // namespace mlir::nm::driver
 

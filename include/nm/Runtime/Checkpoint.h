@@ -20,6 +20,7 @@
 #include "nm/Runtime/Mask.h"
 #include "nm/Runtime/Result.h"
 #include "nm/Runtime/Tensor.h"
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -130,8 +131,21 @@ protected:
   Checkpoint(std::string path, Format format);
   /// Reads the tensor with this index of tensors().
   virtual Result<LoadedTensor> readIndex(size_t index) const = 0;
-  /// Sorts, refuses duplicates, builds the look-up table.
+  /// Refuses duplicates; the tensors are sorted by name.
   Status setTensors(std::vector<TensorInfo> tensors);
+  /// The same of what has a TensorInfo `info`, which is sorted here, so that
+  /// an index of readIndex is one of `stored`.
+  template <typename Stored> Status setStored(std::vector<Stored> &stored) {
+    std::sort(stored.begin(), stored.end(),
+              [](const Stored &a, const Stored &b) {
+                return a.info.name < b.info.name;
+              });
+    std::vector<TensorInfo> list;
+    list.reserve(stored.size());
+    for (const Stored &tensor : stored)
+      list.push_back(tensor.info);
+    return setTensors(std::move(list));
+  }
 
   std::vector<FileIdentity> identities;
   std::vector<std::pair<std::string, std::string>> texts;

@@ -32,6 +32,12 @@ Status writeSafetensors(
     const std::string &path, const std::vector<NamedView> &tensors,
     const std::vector<std::pair<std::string, std::string>> &metadata = {});
 
+/// The same into a sink; `where` is for messages.
+Status writeSafetensors(
+    support::Sink &sink, const std::string &where,
+    const std::vector<NamedView> &tensors,
+    const std::vector<std::pair<std::string, std::string>> &metadata = {});
+
 /// Writes an npy file of version 1.0, C order. bf16 and the 8-bit floats have
 /// no npy type: they are refused, widen them first (widenToF32).
 Status writeNpy(const std::string &path, const TensorView &view);

@@ -30,22 +30,13 @@ struct FoldDequantizePass
     : public mlir::nm::impl::FoldDequantizeBase<FoldDequantizePass> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    for (Value weight : collectComputedWeights(getOperation()))
-      fold(weight, rewriter);
+    replaceComputedWeights(getOperation(), [&](Value weight, const Term &term,
+                                               ArrayRef<int64_t> loops) {
+      return replace(weight, term, loops, rewriter);
+    });
   }
 
 private:
-  static void fold(Value weight, IRRewriter &rewriter) {
-    auto type = dyn_cast<RankedTensorType>(weight.getType());
-    if (!type || !type.hasStaticShape() || type.getNumElements() == 0)
-      return;
-    for (const SmallVector<int64_t> &loops : shapesOf(weight)) {
-      Found found = Matcher(loops).match(weight, rowMajor(loops));
-      if (found && replace(weight, *found, loops, rewriter))
-        return;
-    }
-  }
-
   static bool replace(Value weight, Term term, ArrayRef<int64_t> loops,
                       IRRewriter &rewriter) {
     auto type = cast<RankedTensorType>(weight.getType());

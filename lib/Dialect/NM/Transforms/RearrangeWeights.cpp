@@ -27,22 +27,13 @@ struct RearrangeWeightsPass
     : public mlir::nm::impl::RearrangeWeightsBase<RearrangeWeightsPass> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    for (Value weight : collectComputedWeights(getOperation()))
-      rearrange(weight, rewriter);
+    replaceComputedWeights(getOperation(), [&](Value weight, const Term &term,
+                                               ArrayRef<int64_t> loops) {
+      return replace(weight, term, loops, rewriter);
+    });
   }
 
 private:
-  static void rearrange(Value weight, IRRewriter &rewriter) {
-    auto type = dyn_cast<RankedTensorType>(weight.getType());
-    if (!type || !type.hasStaticShape() || type.getNumElements() == 0)
-      return;
-    for (const SmallVector<int64_t> &loops : shapesOf(weight)) {
-      Found found = Matcher(loops).match(weight, rowMajor(loops));
-      if (found && replace(weight, *found, loops, rewriter))
-        return;
-    }
-  }
-
   /// Where nothing but the order of the elements changes.
   static bool replace(Value weight, const Term &term, ArrayRef<int64_t> loops,
                       IRRewriter &rewriter) {

@@ -264,7 +264,7 @@ static Value follow(raise::View view, unsigned k) {
   return weight;
 }
 
-SmallVector<Value> stored::collectComputedWeights(func::FuncOp func) {
+static SmallVector<Value> collectComputedWeights(func::FuncOp func) {
   SmallVector<Value> weights;
   func.walk([&](linalg::LinalgOp op) {
     std::string ignored;
@@ -278,7 +278,7 @@ SmallVector<Value> stored::collectComputedWeights(func::FuncOp func) {
   return weights;
 }
 
-SmallVector<SmallVector<int64_t>> stored::shapesOf(Value value) {
+static SmallVector<SmallVector<int64_t>> shapesOf(Value value) {
   SmallVector<SmallVector<int64_t>> shapes;
   SmallVector<Value> pending{value};
   for (int visits = kMostVisits; !pending.empty() && visits; --visits) {
@@ -305,6 +305,21 @@ SmallVector<SmallVector<int64_t>> stored::shapesOf(Value value) {
       if (shape.size() == rank)
         sorted.push_back(shape);
   return sorted;
+}
+
+void stored::replaceComputedWeights(
+    func::FuncOp func,
+    function_ref<bool(Value, const Term &, ArrayRef<int64_t>)> replace) {
+  for (Value weight : collectComputedWeights(func)) {
+    auto type = dyn_cast<RankedTensorType>(weight.getType());
+    if (!type || !type.hasStaticShape() || type.getNumElements() == 0)
+      continue;
+    for (const SmallVector<int64_t> &loops : shapesOf(weight)) {
+      Found found = Matcher(loops).match(weight, rowMajor(loops));
+      if (found && replace(weight, *found, loops))
+        break;
+    }
+  }
 }
 
 ::nm::rt::StoredOperand stored::describe(const Leaf &leaf) {

@@ -81,12 +81,14 @@ private:
 
 Strides rowMajor(ArrayRef<int64_t> shape);
 
-/// The operands of products that are computed from something, up to where
-/// nm-raise stops: weights, as far as Matcher understands them.
-SmallVector<Value> collectComputedWeights(func::FuncOp func);
-
-/// The shapes between a weight and what is stored, the finest first.
-SmallVector<SmallVector<int64_t>> shapesOf(Value weight);
+/// Calls `replace` with the operands of products that are computed from
+/// something, up to where nm-raise stops (weights), and what Matcher finds each
+/// to be over the loops of a shape between it and what is stored, the finest
+/// first; until it returns that it replaced the weight.
+void replaceComputedWeights(
+    func::FuncOp func,
+    function_ref<bool(Value weight, const Term &term, ArrayRef<int64_t> loops)>
+        replace);
 
 /// How a leaf is read, as derived keys say it.
 ::nm::rt::StoredOperand describe(const Leaf &leaf);

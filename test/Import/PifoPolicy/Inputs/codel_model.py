@@ -8,15 +8,11 @@ Random traffic with bursts, silences, packets at one time, random targets, inter
 Integers are Python's. Departures, drops and marks are equal.
 """
 
-import json
 import math
-import os
 import random
-import subprocess
-import sys
 from fractions import Fraction
 
-from policy_seeds import run_seeds
+from policy_seeds import run_seeds, run_tool
 
 
 class CoDelQueue:
@@ -108,34 +104,23 @@ def check(seed, tool, folder):
             time += int(length * 8e9 / rate * r.choice([0, 0.3, 0.8, 1.1]))
         if r.random() < 0.01:
             time += r.choice([interval, 20 * interval, int(1e12 / rate)])
-    with open(os.path.join(folder, "p.policy"), "w") as file:
-        file.write(f"scheduler s capacity 100k\nfield ecn bits 2\nfifo codel target {target} ns interval "
-                   f"{interval} ns mtu {mtu}{' ecn ecn' if ecn else ''}\n")
-    with open(os.path.join(folder, "t.csv"), "w") as file:
-        file.write("time,length,ecn\n")
-        for packet in packets:
-            file.write(f"{packet['time']},{packet['length']},{packet['ecn']}\n")
-    report = os.path.join(folder, "report.json")
-    result = subprocess.run([tool, os.path.join(folder, "p.policy"), os.path.join(folder, "t.csv"), "--rate",
-                             str(rate), "--quiet", "--no-times", "--departures", "-", "--json", report],
-                            capture_output=True, text=True, timeout=300)
-    if result.returncode:
-        raise ValueError(result.stderr)
+    rows, report = run_tool(
+        tool, folder, f"scheduler s capacity 100k\nfield ecn bits 2\nfifo codel target {target} ns interval "
+        f"{interval} ns mtu {mtu}{' ecn ecn' if ecn else ''}\n", ("time", "length", "ecn"), packets, rate)
     found = []
-    for line in result.stdout.splitlines()[1:]:
-        departure, _, number, _, codepoint = map(int, line.split(","))
+    for row in rows:
+        departure, _, number, _, codepoint = map(int, row)
         found.append((departure, number, codepoint))
     queue = CoDelQueue(target, interval, mtu, ecn)
     expected = simulate(queue, packets, rate)
     for i, (one, other) in enumerate(zip(found, expected)):
         if one != other:
             raise ValueError(f"departure {i} (time, number, ecn) is {one}, expected {other}")
-    with open(report) as file:
-        dropped = json.load(file)["dropped"]["leaving"]
+    dropped = report["dropped"]["leaving"]
     if len(found) != len(expected) or dropped != len(queue.dropped):
         raise ValueError(f"{len(found)} departures and {dropped} drops, expected {len(expected)} and "
                          f"{len(queue.dropped)}")
     return len(queue.dropped), sum(1 for *_, codepoint in expected if codepoint == 3)
 
 
-sys.exit(run_seeds(check))
+run_seeds(check)

@@ -8,15 +8,11 @@ Traffic with bursts, silences and overload; packets that can be marked and other
 and what each class lost are those of the model of policy_model.py, which counts on fractions.
 """
 
-import json
-import os
 import random
-import subprocess
-import sys
 from fractions import Fraction
 
-from policy_seeds import run_seeds
 from policy_model import simulate
+from policy_seeds import run_seeds, run_tool
 
 
 def red(r):
@@ -65,20 +61,9 @@ def check(seed, tool, folder):
     capacity, refuses = r.choice([20, 1000]), r.random() < 0.3
     rate = r.choice([10**6, 10**8, 10**9])
     packets = traffic(r, rate)
-    with open(os.path.join(folder, "p.policy"), "w") as file:
-        file.write(f"scheduler s capacity {capacity}{' full refuse' if refuses else ''}\nfield ecn bits 2\n"
-                   f"field flow below 2\n{body}\n")
-    with open(os.path.join(folder, "t.csv"), "w") as file:
-        file.write("time,length,flow,ecn\n")
-        for packet in packets:
-            file.write(f"{packet['time']},{packet['length']},{packet['flow']},{packet['ecn']}\n")
-    report = os.path.join(folder, "report.json")
-    result = subprocess.run([tool, os.path.join(folder, "p.policy"), os.path.join(folder, "t.csv"), "--rate",
-                             str(rate), "--quiet", "--no-times", "--departures", "-", "--json", report],
-                            capture_output=True, text=True, timeout=300)
-    if result.returncode:
-        raise ValueError(result.stderr)
-    cells = [line.split(",") for line in result.stdout.splitlines()[1:]]
+    cells, report = run_tool(
+        tool, folder, f"scheduler s capacity {capacity}{' full refuse' if refuses else ''}\nfield ecn bits 2\n"
+        f"field flow below 2\n{body}\n", ("time", "length", "flow", "ecn"), packets, rate)
     found = [tuple(map(int, row[:3] + row[-1:])) for row in cells]
     program = {"policy": policy, "capacity": capacity, "fields": {"length": 65535}, "push_out": not refuses and
                policy["kind"] != "fifo"}
@@ -86,8 +71,6 @@ def check(seed, tool, folder):
     for i, (one, other) in enumerate(zip(found, expected)):
         if one != other:
             raise ValueError(f"departure {i} (time, arrival, number, codepoint) is {one}, expected {other}")
-    with open(report) as file:
-        report = json.load(file)
     marks = sum(1 for _, _, number, codepoint in expected if codepoint != packets[number]["ecn"])
     if len(found) != len(expected) or report["refused"]["rule"] != causes["rule"] or report["marked"] != marks:
         raise ValueError(f"{len(found)} departures, {report['refused']}, {report['marked']} marks; expected "
@@ -107,4 +90,4 @@ def classes(found, expected):
 
 
 if __name__ == "__main__":
-    sys.exit(run_seeds(check))
+    run_seeds(check)

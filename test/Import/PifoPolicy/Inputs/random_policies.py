@@ -11,18 +11,18 @@ running the policy at the capacity that the message offers.
 """
 
 import argparse
+import collections
 import json
 import math
 import os
 import random
 import re
 import subprocess
-import sys
-import tempfile
 from fractions import Fraction
 
 from early_model import classes
 from policy_model import simulate
+from policy_seeds import results_of
 
 
 def spell(value, r):
@@ -373,19 +373,9 @@ def main():
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    words = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.seed, options.seed + options.count):
-            try:
-                word = check(seed, options.tool, folder)
-            except ValueError as error:
-                with open(os.path.join(folder, "p.policy")) as file:
-                    print(f"seed {seed}: {error}\n{file.read()}")
-                return 1
-            words[word] = words.get(word, 0) + 1
+    words = collections.Counter(results_of(options, check))
     print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
           + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
-    return 0
 
 
-sys.exit(main())
+main()

@@ -82,7 +82,7 @@ if subprocess.run([config.python, "-c", "import mypy"], capture_output=True).ret
 if subprocess.run([config.python, "-m", "pip", "--version"], capture_output=True).returncode == 0:
     config.available_features.add("pip")
 for program in ("rustc", "go"):
-    if shutil.which(program):
+    if shutil.which(program, path=config.environment["PATH"]):
         config.available_features.add(program)
 if shutil.which("g++"):
     config.available_features.add("gxx")

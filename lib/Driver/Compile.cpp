@@ -10,6 +10,8 @@
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Driver/ProgramParams.h"
+#include "nm/Driver/Prune.h"
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
@@ -194,6 +196,15 @@ driver::compileProgram(ModuleOp module, const Signature &function,
                      device.name);
   if (llvm::Error error = dumpCode(options, *result))
     return std::move(error);
+  if (!options.prune.empty()) {
+    std::vector<int> places;
+    auto manifest = manifestOf(*result, places);
+    if (!manifest)
+      return manifest.takeError();
+    if (llvm::Error error =
+            describePruning(manifest->params, options, log, llvm::errs()))
+      return std::move(error);
+  }
   return std::move(*result);
 }
 

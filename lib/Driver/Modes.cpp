@@ -37,7 +37,6 @@ constexpr Use kRunUses[] = {
     {"threads", kRun | kSimulate},
     {"repeat", kRun},
     {"reference", kRun | kEmit},
-    {"prune", kRun | kEmit},
     {"calibrate", kRun},
     {"sensitivity", kRun},
     {"max-difference", kRun},
@@ -60,11 +59,15 @@ constexpr unsigned kProcessor = bit(CodeMode::Processor),
                    kAccelerator = bit(CodeMode::Accelerator);
 
 constexpr Use kCodeUses[] = {
-    {"entry", kAccelerator},     {"reference", kProcessor},
-    {"prune", kProcessor},       {"target-cpu", kProcessor},
-    {"prefix", kProcessor},      {"cc", kProcessor},
-    {"weights", kProcessor},     {"element-type", kAccelerator},
-    {"no-verify", kAccelerator}, {"max-steps", kAccelerator},
+    {"entry", kAccelerator},
+    {"reference", kProcessor},
+    {"target-cpu", kProcessor},
+    {"prefix", kProcessor},
+    {"cc", kProcessor},
+    {"weights", kProcessor},
+    {"element-type", kAccelerator},
+    {"no-verify", kAccelerator},
+    {"max-steps", kAccelerator},
 };
 
 /// An option that says nothing without another one.

@@ -96,8 +96,7 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
   return llvm::Error::success();
 }
 
-llvm::Error driver::describePruning(ModuleOp module,
-                                    ArrayRef<Signature> functions,
+llvm::Error driver::describePruning(ArrayRef<rt::ParamSpec> params,
                                     const CompileOptions &options,
                                     const CompileLog &log,
                                     llvm::raw_ostream &os) {
@@ -108,14 +107,24 @@ llvm::Error driver::describePruning(ModuleOp module,
       return toError(file.error());
     files[binding.name] = *file;
   }
+  for (const rt::ParamSpec &spec : params)
+    if (spec.shape.size() > 1)
+      if (llvm::Error error = describeWeight(spec, files, options, log, os))
+        return error;
+  return llvm::Error::success();
+}
+
+llvm::Error driver::describePruning(ModuleOp module,
+                                    ArrayRef<Signature> functions,
+                                    const CompileOptions &options,
+                                    const CompileLog &log,
+                                    llvm::raw_ostream &os) {
+  std::vector<rt::ParamSpec> params;
   for (const Signature &function : functions) {
     auto manifest = readManifest(module, function.name);
     if (!manifest)
       return manifest.takeError();
-    for (const rt::ParamSpec &spec : manifest->params)
-      if (spec.shape.size() > 1)
-        if (llvm::Error error = describeWeight(spec, files, options, log, os))
-          return error;
+    llvm::append_range(params, manifest->params);
   }
-  return llvm::Error::success();
+  return describePruning(params, options, log, os);
 }

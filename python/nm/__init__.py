@@ -11,17 +11,26 @@ exploring by nm's tools ($NM_TOOLS, this package, PATH). `nm.torch` needs PyTorc
 NumPy. See docs/python.md and docs/recipes.md.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from nm._runtime import Error, choose_kernels, kernels, set_num_threads, version
+from nm._types import PathLike
+from nm.progress import set_progress
 from nm.recipe import Recipe
+
+if TYPE_CHECKING:
+    from nm import numpy as numpy, pifo as pifo, torch as torch
+    from nm.model import Model, load
+    from nm.work import compile, explore, inspect, magnitude_mask, prune, simulate
 
 #: Names that are there when they are asked for: recipes need none of it, nor NumPy.
 _LATER = {"Model": "nm.model", "load": "nm.model", "compile": "nm.work", "inspect": "nm.work",
           "prune": "nm.work", "magnitude_mask": "nm.work", "simulate": "nm.work", "explore": "nm.work"}
 
-__all__ = ["Error", "Recipe", "choose_kernels", "kernels", "save_checkpoint", "set_num_threads",
-           "version", *_LATER]
+__all__ = ["Error", "Model", "Recipe", "choose_kernels", "compile", "explore", "inspect", "kernels", "load",
+           "magnitude_mask", "prune", "save_checkpoint", "set_num_threads", "set_progress", "simulate", "version"]
 
 
 def __getattr__(name: str) -> Any:
@@ -33,7 +42,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'nm' has no attribute '{name}'")
 
 
-def save_checkpoint(model, path, *, optimizer=None, dense=False):
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "numpy", "pifo", "torch"})
+
+
+def save_checkpoint(model: Any, path: PathLike, *, optimizer: Any = None, dense: bool = False) -> None:
     """Writes a torch model that a recipe trains: see nm.torch.save_checkpoint."""
     from nm.torch import save_checkpoint as save
     return save(model, path, optimizer=optimizer, dense=dense)

@@ -7,53 +7,58 @@ the parameter as it is (straight through). What autograd would keep of it for th
 aside as a note and computed again there, so that of all effective weights one layer's is in memory.
 """
 
+from __future__ import annotations
+
 import contextlib
 import weakref
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from nm import _runtime
 
+if TYPE_CHECKING:
+    from nm.torch import RecipeOptimizer
+
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(_context, _parameter, effective):
+    def forward(_context: Any, _parameter: Any, effective: Any) -> Any:
         return effective
 
     @staticmethod
-    def backward(_context, gradient):
+    def backward(_context: Any, gradient: Any) -> tuple[Any, None]:
         return gradient, None
 
 
 class _Note(NamedTuple):
     """An effective weight, or a view of it, that a backward pass needs."""
     index: int  # type: ignore[assignment]
-    moment: tuple
-    size: tuple
-    stride: tuple
+    moment: tuple[int, int]
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
     offset: int
 
 
 class Reader:
     """The effective weights of one optimizer's parameters."""
 
-    def __init__(self, optimizer):
+    def __init__(self, optimizer: RecipeOptimizer) -> None:
         self._optimizer = weakref.ref(optimizer)
-        self._alive = {}  # first byte: (weak reference to the tensor, index)
-        self._copies = {}  # index: (moment, weak reference to the copy)
+        self._alive: dict[int, tuple[Any, int]] = {}  # first byte: (weak reference to the tensor, index)
+        self._copies: dict[int, tuple[Any, Any]] = {}  # index: (moment, weak reference to the copy)
 
-    def alive(self):
+    def alive(self) -> int:
         """Number of effective weights that are in memory."""
         return sum(tensor() is not None for tensor, _ in self._alive.values())
 
-    def _compute(self, optimizer, index):
+    def _compute(self, optimizer: RecipeOptimizer, index: int) -> torch.Tensor:
         tensor = optimizer._slots[index].tensor
         out = torch.empty(tensor.shape, dtype=tensor.dtype)
         optimizer._training.read("effective", index, out.data_ptr())
         return out
 
-    def read(self, index, parameter):
+    def read(self, index: int, parameter: torch.Tensor) -> torch.Tensor:
         """What a module sees in place of `parameter`, which is number `index` of the optimizer."""
         optimizer = self._optimizer()
         if optimizer is None:
@@ -71,28 +76,30 @@ class Reader:
         self._alive[result.data_ptr()] = (weakref.ref(result), index)
         return result
 
-    def copy(self, index, parameter):
+    def copy(self, index: int, parameter: torch.Tensor) -> torch.Tensor:
         """A parameter with what `read` gives; modules that share one share the copy."""
         value = self.read(index, parameter)
         if value is parameter:
             return parameter
         moment, kept = self._copies.get(index, (None, lambda: None))
-        now = self._moment(self._optimizer(), index)
+        optimizer = self._optimizer()
+        assert optimizer is not None, "`read` has said so"
+        now = self._moment(optimizer, index)
         found = kept() if moment == now else None
         if found is None:
             found = torch.nn.Parameter(value.detach(), parameter.requires_grad)
             self._copies[index] = now, weakref.ref(found)
         return found
 
-    def saving(self):
+    def saving(self) -> Any:
         """While it is entered, autograd keeps notes in place of effective weights."""
         return torch.autograd.graph.saved_tensors_hooks(self._pack, self._unpack)
 
-    def _moment(self, optimizer, index):
+    def _moment(self, optimizer: RecipeOptimizer, index: int) -> tuple[int, int]:
         slot = optimizer._slots[index]
         return optimizer._training.steps_done, slot.tensor._version
 
-    def _pack(self, tensor):
+    def _pack(self, tensor: torch.Tensor) -> Any:
         entry = self._alive.get(tensor.storage().data_ptr())
         optimizer = self._optimizer()
         if entry is None or entry[0]() is None or optimizer is None:
@@ -101,7 +108,7 @@ class Reader:
         return _Note(index, self._moment(optimizer, index), tuple(tensor.size()),
                      tuple(tensor.stride()), tensor.storage_offset())
 
-    def _unpack(self, packed):
+    def _unpack(self, packed: Any) -> Any:
         if not isinstance(packed, _Note):
             return packed
         optimizer = self._optimizer()
@@ -112,42 +119,42 @@ class Reader:
         return out.as_strided(packed.size, packed.stride, packed.offset)
 
 
-def _new(plain):
+def _new(plain: Any) -> Any:
     return plain.__new__(plain)
 
 
-def _derive(module, readers, reader, root):
+def _derive(module: torch.nn.Module, readers: dict[str, int], reader: Reader, root: bool) -> type:
     """The class of a module whose parameters `readers` (name: index) are read through `reader`."""
-    plain = type(module)
+    plain: Any = type(module)
 
-    def make(name, index):
-        def get(self):
+    def make(name: str, index: int) -> property:
+        def get(self: Any) -> Any:
             return reader.read(index, self._parameters[name])
         return property(get)
 
-    def reduce(self, protocol):
+    def reduce(self: Any, protocol: int) -> tuple[Any, ...]:
         # A copy has no optimizer: it is of the plain class, and its weights are the effective ones.
-        state = object.__reduce_ex__(self, protocol)[2]
+        state: Any = object.__reduce_ex__(self, protocol)[2]
         own = {name: reader.copy(readers[name], value) if name in readers else value
                for name, value in self._parameters.items()}
         return _new, (plain,), {**state, "_parameters": type(self._parameters)(own)}
 
-    def forward(self, *arguments, **keywords):
+    def forward(self: Any, *arguments: Any, **keywords: Any) -> Any:
         with reader.saving() if torch.is_grad_enabled() else contextlib.nullcontext():
             return plain.forward(self, *arguments, **keywords)
 
-    members = {name: make(name, index) for name, index in readers.items()}
+    members: dict[str, Any] = {name: make(name, index) for name, index in readers.items()}
     members.update(__reduce_ex__=reduce, __module__=plain.__module__, __qualname__=plain.__qualname__)
     if root:
         members["forward"] = forward
     return type(plain.__name__, (plain,), members)
 
 
-def attach(model, optimizer, indices):
+def attach(model: Any, optimizer: RecipeOptimizer, indices: dict[int, int]) -> Reader:
     """Makes the modules of `model` read effective weights; `indices` finds a parameter's number by its
     id. Returns the reader."""
     reader = Reader(optimizer)
-    found = set()
+    found: set[int] = set()
     for module in model.modules():
         readers = {name: indices[id(parameter)] for name, parameter in module._parameters.items()
                    if id(parameter) in indices}

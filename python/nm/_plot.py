@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Line charts as SVG, drawn by libnm_runtime as nm's tools draw theirs."""
 
+from __future__ import annotations
+
 import json
 import math
+from typing import Any, Sequence
 
 from nm import _runtime
 
@@ -11,11 +14,12 @@ from nm import _runtime
 class Series:
     """Points (x, y) or (x, y, half): half of an interval of y. Dots without a line if not `line`."""
 
-    def __init__(self, name, points, line=True, dots=True, width=1.6, titles=()):
+    def __init__(self, name: object, points: Sequence[Sequence[float]], line: bool = True, dots: bool = True,
+                 width: float = 1.6, titles: Sequence[object] = ()) -> None:
         self.name, self.points, self.line, self.dots = name, points, line, dots
         self.width, self.titles = width, titles
 
-    def fields(self):
+    def fields(self) -> dict[str, Any]:
         return {"name": str(self.name), "line": self.line, "dots": self.dots, "width": self.width,
                 "titles": [str(title) for title in self.titles],
                 "x": [number(point[0]) for point in self.points],
@@ -23,12 +27,13 @@ class Series:
                 "halves": [number(point[2]) if len(point) > 2 else 0 for point in self.points]}
 
 
-def number(value):
+def number(value: float) -> float | None:
     """As JSON has it: null is no number, and such points are left out."""
     return float(value) if math.isfinite(value) else None
 
 
-def chart(title, x_label, y_label, series, *, log_x=False, log_y=False, marks=()):
+def chart(title: object, x_label: object, y_label: object, series: Sequence[Series], *, log_x: bool = False,
+          log_y: bool = False, marks: Sequence[tuple[Any, ...]] = ()) -> str:
     """The chart. What a logarithmic axis cannot show is left out. marks: (x, text) of vertical lines,
     (None, y, text) of horizontal ones."""
     scales = ("linear", "log10")

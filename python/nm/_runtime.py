@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The C ABI of libnm_runtime (nm/Runtime/nm_runtime.h, nm_recipe.h) as ctypes."""
 
+from __future__ import annotations
+
 import ctypes
 import ctypes.util
 import os
 import pathlib
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
+from typing import Any, Iterator, Sequence
 
 
 class Error(ValueError):
     """What the library refuses; the message names the tensor, what was found and expected."""
 
 
-def _candidates():
+def _candidates() -> Iterator[str]:
     given = os.environ.get("NM_RUNTIME_LIBRARY")
     if given:
         yield given
@@ -29,7 +32,7 @@ def _candidates():
         yield found
 
 
-def _load():
+def _load() -> ctypes.CDLL:
     tried = []
     for path in _candidates():
         try:
@@ -49,7 +52,7 @@ PHASES = ("dense", "sparse", "fine-tune")
 class Struct(ctypes.Structure):
     """Structs of the C ABI begin with their size."""
 
-    def __init__(self, **fields):
+    def __init__(self, **fields: Any) -> None:
         super().__init__(struct_size=ctypes.sizeof(type(self)), **fields)
 
 
@@ -117,15 +120,15 @@ class Report(Struct):
                 ("threshold", c_double), ("switched", c_int), ("reason_text", c_char_p)]
 
     @property
-    def phase(self):
+    def phase(self) -> str:
         return PHASES[self.phase_number]
 
     @property
-    def next_phase(self):
+    def next_phase(self) -> str:
         return PHASES[self.next_phase_number]
 
     @property
-    def reason(self):
+    def reason(self) -> str:
         return (self.reason_text or b"").decode()
 
 
@@ -184,7 +187,7 @@ for _name, _arguments in _STATUS.items():
     getattr(lib, _name).argtypes = [*_arguments, POINTER(c_void_p)]  # type: ignore[misc]
 
 
-def call(name, *arguments):
+def call(name: str, *arguments: Any) -> None:
     """Calls a function that can fail; its message becomes an Error."""
     error = c_void_p()
     status = getattr(lib, name)(*arguments, byref(error))
@@ -192,50 +195,52 @@ def call(name, *arguments):
         raise error_of(error, status)
 
 
-def error_of(error, status):
+def error_of(error: c_void_p, status: int) -> Error:
     """The exception of an error object, which it releases."""
     message = lib.nm_error_message(error).decode(errors="replace")
     lib.nm_error_free(error)
     return Error(message or f"status {status}")
 
 
-def dtype_name(code):
+def dtype_name(code: int) -> str:
     """"f32", "bf16", ... of an nm_dtype."""
-    return lib.nm_dtype_name(code).decode()
+    name: bytes = lib.nm_dtype_name(code)
+    return name.decode()
 
 
-def take_text(name, *arguments):
+def take_text(name: str, *arguments: Any) -> str:
     """Calls a function that gives a string to its caller."""
     text = c_void_p()
     call(name, *arguments, byref(text))
     try:
-        return ctypes.cast(text, c_char_p).value.decode()
+        return (ctypes.cast(text, c_char_p).value or b"").decode()
     finally:
         lib.nm_string_free(text)
 
 
-def shape_array(shape):
+def shape_array(shape: Sequence[int]) -> "ctypes.Array[c_int64]":
     return (c_int64 * len(shape))(*shape)
 
 
-def version():
+def version() -> str:
     """The version of the library that runs."""
-    return lib.nm_runtime_version().decode()
+    name: bytes = lib.nm_runtime_version()
+    return name.decode()
 
 
-def kernels():
+def kernels() -> list[str]:
     """The sets of kernels that this processor runs, the best first."""
-    names = []
+    names: list[str] = []
     while (name := lib.nm_recipe_kernels(len(names))) is not None:
         names.append(name.decode())
     return names
 
 
-def choose_kernels(name):
+def choose_kernels(name: str) -> None:
     """Uses one of them from now on, "" the best again. All give the same bits."""
     call("nm_recipe_choose_kernels", name.encode())
 
 
-def set_num_threads(count):
+def set_num_threads(count: int) -> None:
     """Threads of this thread's steps; 0 is all processors. Results do not depend on it."""
     lib.nm_set_num_threads(count)

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checkpoints of torch models that a recipe trains, on one process or gathered from several."""
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 import torch
 
 from nm import _runtime
+from nm import flat as _flat
+from nm._types import PathLike
 from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
 
 _ELEMENTS = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16", torch.float64: "f64",
@@ -19,14 +23,14 @@ class Owner:
     """The optimizer that trains a parameter, kept on the parameter: as long as the model is there, so
     is what its masks are. Copies and pickles of a model have none."""
 
-    def __init__(self, optimizer, index):
+    def __init__(self, optimizer: Any, index: int) -> None:
         self.optimizer, self.index = optimizer, index
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _no_owner, ()
 
 
-def _no_owner():
+def _no_owner() -> None:
     return None
 
 
@@ -34,14 +38,14 @@ class _Learned(NamedTuple):
     """What an optimizer knows of a tensor or of a range of one. The elements follow in messages of
     their own, the weights and, where there is an `entry`, a byte for each element of the mask."""
     key: str
-    shape: tuple  # of the whole tensor
+    shape: tuple[int, ...]  # of the whole tensor
     first: int  # element of it
     count: int  # type: ignore[assignment]
     dtype: torch.dtype
-    entry: dict  # as in "nm.checkpoint", None where nothing is masked
+    entry: dict[str, Any] | None  # as in "nm.checkpoint", None where nothing is masked
 
 
-def save_checkpoint(model, path, *, optimizer=None, dense=False):
+def save_checkpoint(model: Any, path: PathLike, *, optimizer: Any = None, dense: bool = False) -> None:
     """Writes a model as safetensors with masks, patterns and recipe, all of it or nothing.
 
     model: a module, or a dict of tensors by name as a state_dict. Weights are the effective ones, so
@@ -70,9 +74,11 @@ def save_checkpoint(model, path, *, optimizer=None, dense=False):
     _on_first_rank(optimizer, lambda parts: _write(path, plain, aliases, optimizer, parts), learned, dense)
 
 
-def _without_aliases(state):
+def _without_aliases(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors by name, and for names of a tensor that another name has already, that name."""
-    plain, kept, aliases = {}, {}, {}
+    plain: dict[str, torch.Tensor] = {}
+    kept: dict[Any, str] = {}
+    aliases: dict[str, str] = {}
     for key, value in state.items():
         tensor = value.detach().cpu().contiguous()
         place = (tensor.data_ptr(), tensor.shape, tensor.dtype)
@@ -84,7 +90,7 @@ def _without_aliases(state):
     return plain, aliases
 
 
-def _only_one(found, given):
+def _only_one(found: dict[int, Any], given: Any) -> Any:
     if given is not None:
         if any(optimizer is not given for optimizer in found.values()):
             raise _runtime.Error("the model is trained by another optimizer than the one that is given")
@@ -101,21 +107,22 @@ def _only_one(found, given):
     return optimizer
 
 
-def _whole(key, owner):
+def _whole(key: str, owner: Owner) -> _Learned:
     slot = owner.optimizer._slots[owner.index]
     info = owner.optimizer._training.info(owner.index)
     return _Learned(key, tuple(slot.part.shape), 0, slot.part.count, slot.tensor.dtype,
                     describe_mask(info, key + "_mask") if info.masked else None)
 
 
-def _piece(optimizer, index, part):
+def _piece(optimizer: Any, index: int, part: _flat.Part) -> _Learned:
     info = optimizer._training.info(index)
     shape, first, axis = part.place or (tuple(part.shape), 0, None)
     return _Learned(part.name, shape, first, part.count, optimizer._slots[index].tensor.dtype,
                     describe_mask(info, part.name + "_mask", axis) if info.masked else None)
 
 
-def _elements(optimizer, entry, index, dense):
+def _elements(optimizer: Any, entry: _Learned, index: int, dense: bool) -> tuple[torch.Tensor,
+              torch.Tensor | None]:
     """Weights and mask of a parameter of the optimizer, flat; the mask None where there is none."""
     name = optimizer._slots[index].part.name
     if entry.entry is None:
@@ -126,22 +133,23 @@ def _elements(optimizer, entry, index, dense):
     return weights.reshape(-1), optimizer.mask(name).reshape(-1)
 
 
-def _own_parts(optimizer, learned, dense):
+def _own_parts(optimizer: Any, learned: Sequence[tuple[_Learned, int]], dense: bool) -> Iterator[Any]:
     for entry, index in learned:
         yield entry, *_elements(optimizer, entry, index, dense)
 
 
-def _on_first_rank(optimizer, write, learned, dense):
+def _on_first_rank(optimizer: Any, write: Callable[[Iterator[Any]], None],
+                   learned: Sequence[tuple[_Learned, int]], dense: bool) -> None:
     """Calls `write` with the parts of all ranks on the first one. An error there is one everywhere."""
     distributed, group = torch.distributed, optimizer._ranks
     ranks, rank = distributed.get_world_size(group), distributed.get_rank(group)
-    described = [None] * ranks
+    described: list[Any] = [None] * ranks
     distributed.all_gather_object(described, [entry for entry, _ in learned], group=group)
 
-    def peer(number):
-        return number if group is None else distributed.get_global_rank(group, number)
+    def peer(number: int) -> int:
+        return number if group is None else int(distributed.get_global_rank(group, number))
 
-    def gathered():
+    def gathered() -> Iterator[Any]:
         yield from _own_parts(optimizer, learned, dense)
         for other in range(1, ranks):
             for entry in described[other]:
@@ -153,7 +161,7 @@ def _on_first_rank(optimizer, write, learned, dense):
                     distributed.recv(mask.view(torch.uint8), peer(other), group=group)
                 yield entry, weights, mask
 
-    outcome = [None]
+    outcome: list[str | None] = [None]
     if rank == 0:
         parts = gathered()
         try:
@@ -172,7 +180,8 @@ def _on_first_rank(optimizer, write, learned, dense):
         raise _runtime.Error(outcome[0])
 
 
-def _write(path, plain, aliases, optimizer, parts):
+def _write(path: PathLike, plain: dict[str, torch.Tensor], aliases: dict[str, str], optimizer: Any,
+           parts: Iterable[Any]) -> None:
     """Writes the tensors of `plain` with what the optimizer knows of them in their place."""
     tensors, masks, patterns, filled = dict(plain), {}, {}, {}
     for entry, weights, mask in parts:
@@ -203,7 +212,7 @@ def _write(path, plain, aliases, optimizer, parts):
                      {"format": "pt", **aliases})
 
 
-def _as_array(key, tensor):
+def _as_array(key: str, tensor: torch.Tensor) -> tuple[str, Any]:
     """Name of the element type and the bytes as an array."""
     if tensor.dtype not in _ELEMENTS:
         raise _runtime.Error(f"'{key}' has element type {tensor.dtype}, which safetensors lacks")

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+import selectors
 import shutil
 import subprocess
 from typing import Iterator, NamedTuple
 
 from nm._runtime import Error
+from nm._types import PathLike
+from nm.progress import Line
 
 
 class Done(NamedTuple):
@@ -52,19 +55,61 @@ def message_of(name: str, code: int, errors: str) -> str:
     return text or f"{name} ended with code {code}"
 
 
-def run(name: str, *arguments: str | os.PathLike[str], stdin: str | None = None) -> Done:
-    """Runs a tool to its end. Raises Error with its message; an exception such as KeyboardInterrupt
-    ends the tool first."""
+def run(name: str, *arguments: PathLike) -> Done:
+    """Runs a tool to its end, with a line of progress (nm.set_progress). Raises Error with its message; an
+    exception such as KeyboardInterrupt ends the tool first."""
     command = [find(name), *(os.fspath(argument) for argument in arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          errors="replace") as process:
-        try:
-            out, errors = process.communicate(stdin)
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
+    line = Line()
+    progress, given = os.pipe()
+    try:
+        environment = {**os.environ, "NM_PROGRESS_FD": str(given)} if line.wanted else None
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=environment, pass_fds=(given,))
+        os.close(given)
+        given = -1
+        with process:
+            try:
+                out, errors = _read(process, progress, line)
+            except BaseException:
+                _end(process)
+                raise
+            finally:
+                line.end()
+    finally:
+        os.close(progress)
+        if given >= 0:
+            os.close(given)
     if process.returncode:
         raise Error(message_of(name, process.returncode, errors))
     return Done(out, errors)
+
+
+def _read(process: subprocess.Popen[bytes], progress: int, line: Line) -> tuple[str, str]:
+    """What the tool writes to its outputs, until it ends."""
+    assert process.stdout is not None and process.stderr is not None
+    parts: dict[int, list[bytes]] = {process.stdout.fileno(): [], process.stderr.fileno(): []}
+    with selectors.DefaultSelector() as selector:
+        for descriptor in (*parts, progress):
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select(timeout=1.0):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fd)
+                elif key.fd == progress:
+                    line.take(data)
+                else:
+                    parts[key.fd].append(data)
+            line.show()
+    process.wait()
+    out, errors = (b"".join(part).decode(errors="replace") for part in parts.values())
+    return out, errors
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

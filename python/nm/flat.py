@@ -6,18 +6,21 @@ A *piece* is a tensor in a flat parameter, (name, shape). Ranges are cut between
 whose axis a pattern lies may be cut at multiples of its block, M rows of the tensor within the axis.
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from nm import _runtime
 from nm._training import Training
+from nm._types import Pieces
 from nm.recipe import Recipe
 
 
 class Place(NamedTuple):
     """Where a part lies in its piece: the piece's shape, the part's first element there, row-major, and
     the axis of the pattern in that shape."""
-    shape: tuple
+    shape: Tuple[int, ...]
     first: int
     axis: int
 
@@ -26,30 +29,30 @@ class Part(NamedTuple):
     """What of a piece lies in a range. `first` counts elements from the range's first. `place` is None
     where it is all of the piece."""
     name: str
-    shape: tuple
+    shape: Tuple[int, ...]
     first: int
-    pattern: str
+    pattern: Optional[str]
     axis: int
     place: Optional[Place] = None
 
     @property
-    def count(self):
+    def count(self) -> int:  # type: ignore[override]
         return math.prod(self.shape)
 
 
 class _Layout(NamedTuple):
     """How a piece may be cut: after every `block` elements, groups being `group` x `stride`."""
-    pattern: str
+    pattern: Optional[str]
     axis: int
     group: int
     stride: int
 
     @property
-    def block(self):
+    def block(self) -> int:
         return self.group * self.stride
 
 
-def _layout(training, name, shape, pattern, axis):
+def _layout(training: Training, name: str, shape: Sequence[int], pattern: str | None, axis: int) -> _Layout:
     if pattern is not None and len(shape) < 2:
         pattern = "dense"
     found = training.pattern_of(name, pattern, axis)
@@ -64,7 +67,8 @@ def _layout(training, name, shape, pattern, axis):
     return _Layout(f"{found.n}:{found.m}", place, found.group, math.prod(shape[place + 1:]))
 
 
-def shard(pieces, ranks, recipe, *, pattern=None, axis=1):
+def shard(pieces: Pieces, ranks: int, recipe: Any, *, pattern: str | None = None,
+          axis: int = 1) -> list[tuple[int, int]]:
     """Ranges [first, last) of a flat parameter of `pieces` for each of `ranks` ranks: of about equal
     size, and no group of a pattern in two of them. The other arguments are those of the optimizer."""
     training = Training(Recipe.of(recipe))
@@ -83,7 +87,8 @@ def shard(pieces, ranks, recipe, *, pattern=None, axis=1):
     return list(zip(cuts, [*cuts[1:], total]))
 
 
-def parts_of(training, pieces, first, count, pattern, axis):
+def parts_of(training: Training, pieces: Pieces, first: int, count: int, pattern: str | None,
+             axis: int) -> list[Part]:
     """What of the pieces lies in the `count` elements from `first` on. Elements beyond the last piece
     are padding."""
     parts, begin = [], 0
@@ -102,7 +107,8 @@ def parts_of(training, pieces, first, count, pattern, axis):
     return parts
 
 
-def _cut(training, name, shape, low, high, first, pattern, axis):
+def _cut(training: Training, name: str, shape: Sequence[int], low: int, high: int, first: int,
+         pattern: str | None, axis: int) -> Part:
     layout = _layout(training, name, shape, pattern, axis)
     for bound in (low, high):
         if bound % layout.block:
@@ -111,7 +117,7 @@ def _cut(training, name, shape, low, high, first, pattern, axis):
                 f"group of pattern {layout.pattern} along axis {layout.axis}; expected a multiple of "
                 f"{layout.block} (nm.torch.shard gives such ranges)")
     count = high - low
-    place = Place(shape, low, layout.axis)
+    place = Place(tuple(shape), low, layout.axis)
     if layout.pattern == "dense":
         return Part(name, (count,), first + low, "dense", 0, place)
     local = (count // layout.block, layout.group, layout.stride)

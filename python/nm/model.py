@@ -11,12 +11,16 @@ import pathlib
 import shutil
 import tempfile
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_void_p
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from nm import _runtime
 from nm._runtime import Error, lib
+from nm._types import Array, PathLike
+
+if TYPE_CHECKING:
+    from nm.work import Report
 
 _LIMIT = 32  # dimensions of a value
 
@@ -210,7 +214,7 @@ class Function:
         names = ", ".join(t.name for t in self.inputs)
         return f"function '{self.name}' takes {len(self.inputs)} inputs ({names}), {len(arguments)} are given"
 
-    def _fill(self, value: _Value, shape: Any, given: Any, expected: ValueType) -> np.ndarray[Any, Any]:
+    def _fill(self, value: _Value, shape: Any, given: Any, expected: ValueType) -> Array:
         array = given if type(given) is np.ndarray else self._array(given, expected)
         if not array.flags.c_contiguous:
             array = np.ascontiguousarray(array)
@@ -224,7 +228,7 @@ class Function:
         return array
 
     @staticmethod
-    def _array(given: Any, expected: ValueType) -> np.ndarray[Any, Any]:
+    def _array(given: Any, expected: ValueType) -> Array:
         if isinstance(given, np.ndarray):
             return given
         if hasattr(given, "__dlpack__") and not isinstance(given, np.generic):
@@ -268,8 +272,8 @@ class Function:
 class Model:
     """A compiled model: `m(input_ids=ids)` calls its only function, `m["decode"](...)` one of several."""
 
-    def __init__(self, path: str | os.PathLike[str], params: Any = None, *, source: Any = None,
-                 keep: Any = None):
+    def __init__(self, path: PathLike, params: Any = None, *, source: Any = None,
+                 keep: Any = None, notes: str = ""):
         options = _Options()
         scopes = _scopes(params)
         if scopes:
@@ -278,6 +282,8 @@ class Model:
         self._handle = c_void_p()
         self._keep = keep
         self._source = source
+        #: What the compiler noted, such as what pruning did to each weight.
+        self.notes = notes
         self.path = pathlib.Path(path)
         _runtime.call("nm_model_load", os.fsencode(path), byref(options), byref(self._handle))
         count = lib.nm_model_num_functions(self._handle)
@@ -306,6 +312,7 @@ class Model:
 
     @property
     def only(self) -> Function:
+        """The only function; an error if there are several."""
         if self._only is None:
             raise Error(f"the model has {len(self.functions)} functions; choose one, such as "
                         f"m[{next(iter(self.functions), '')!r}](...)")
@@ -313,13 +320,15 @@ class Model:
 
     @property
     def inputs(self) -> tuple[ValueType, ...]:
+        """Names, element types and shapes of the only function's inputs."""
         return self.only.inputs
 
     @property
     def outputs(self) -> tuple[ValueType, ...]:
+        """Those of its outputs."""
         return self.only.outputs
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: PathLike) -> None:
         """Copies the compiled model, a folder, to a name that is not taken; nm.load reads it."""
         if not self.path.is_dir():
             raise Error(f"'{self.path}' is a library on its own; copy it with its weights")
@@ -333,7 +342,7 @@ class Model:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def report(self, *arguments: Any, repeat: int = 10, **named: Any) -> Any:
+    def report(self, *arguments: Any, repeat: int = 10, **named: Any) -> Report:
         """Runs the model as it was compiled by nm-run --report, and returns its report. Inputs as for a
         call."""
         from nm.work import report_of
@@ -347,7 +356,7 @@ def _scopes(params: Any) -> list[_Scope]:
     return [_Scope(name=name.encode(), path=os.fsencode(path)) for name, path in by_name.items()]
 
 
-def load(path: str | os.PathLike[str], params: Any = None) -> Model:
+def load(path: PathLike, params: Any = None) -> Model:
     """Loads what nm.compile saved, or a library of nm-compile with its weights. `params` is a checkpoint,
     or checkpoints by scope, that is packed now in place of packed weights."""
     return Model(path, params)

@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The recipes over NumPy arrays."""
 
+from __future__ import annotations
+
+from typing import Any, Mapping
+
 import numpy as np
 
 from nm import _runtime
 from nm._training import Training
+from nm._types import Array, PathLike
 from nm.checkpoint import describe_mask, describe_training, pack_mask, write_checkpoint
 from nm.recipe import Recipe
 
@@ -18,7 +23,8 @@ class Optimizer:
     where the recipe names no patterns.
     """
 
-    def __init__(self, parameters, recipe, *, pattern=None, axis=1, trace=None):
+    def __init__(self, parameters: Mapping[str, Array], recipe: Any, *, pattern: str | None = None,
+                 axis: int = 1, trace: Any = None) -> None:
         self.recipe = Recipe.of(recipe)
         if pattern is not None and self.recipe.given.get("patterns"):
             raise _runtime.Error("both `pattern` and the recipe's patterns are given")
@@ -33,7 +39,7 @@ class Optimizer:
         self._training.add(described)
 
     @staticmethod
-    def _check(name, array, dtype, shape=None):
+    def _check(name: str, array: Any, dtype: Any, shape: tuple[int, ...] | None = None) -> None:
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
             raise _runtime.Error(f"'{name}' is {getattr(array, 'dtype', type(array).__name__)}, "
                                  f"expected an array of {np.dtype(dtype)}")
@@ -42,7 +48,7 @@ class Optimizer:
         if shape is not None and array.shape != shape:
             raise _runtime.Error(f"'{name}' has shape {array.shape}, expected {shape}")
 
-    def step(self, gradients, **rates):
+    def step(self, gradients: Mapping[str, Any], **rates: float) -> _runtime.Report:
         """One step; `gradients` by name, arrays without one stay. `rates` replace the recipe's: lr,
         beta1, beta2, eps, weight_decay, momentum, dampening. Returns the report."""
         unknown = set(gradients) - set(self.parameters)
@@ -66,30 +72,32 @@ class Optimizer:
             setattr(own, name, value)
         return self._training.step(given, [own])
 
-    def mask(self, name):
+    def mask(self, name: str) -> Array:
         """The mask of the next forward pass, bool."""
         out = np.empty(self.parameters[name].shape, dtype=np.uint8)
         self._training.read("mask", self._index[name], out.ctypes.data)
         return out.astype(bool)
 
-    def weights(self, name):
+    def weights(self, name: str) -> Array:
         """The trained weights: dropped ones are what they are without the mask."""
         out = np.empty(self.parameters[name].shape, dtype=np.float32)
         self._training.read("weights", self._index[name], out.ctypes.data)
         return out
 
-    def info(self, name):
+    def info(self, name: str) -> _runtime.Info:
+        """Pattern and mask of an array, by name."""
         return self._training.info(self._index[name])
 
-    def reset(self, name):
+    def reset(self, name: str) -> None:
         """The array holds new weights: they become the trained ones."""
         self._training.reset(self._index[name], self.parameters[name].ctypes.data)
 
     @property
-    def switched_at(self):
+    def switched_at(self) -> int | None:
+        """The last dense step of STEP, None while it is not past."""
         return self._training.switched_at
 
-    def save_checkpoint(self, path, *, dense=False):
+    def save_checkpoint(self, path: PathLike, *, dense: bool = False) -> None:
         """Writes the arrays as safetensors with masks, patterns and recipe, all of it or nothing: the
         effective weights, or with `dense` the trained ones."""
         tensors, patterns = [], {}
@@ -101,9 +109,10 @@ class Optimizer:
             tensors.append((name, "f32", self.weights(name) if dense and info.masked else array))
         write_checkpoint(path, tensors, describe_training(self._training, patterns))
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """The state, to go on from; the arrays themselves are the caller's to save."""
         self._training.save(path)
 
-    def load(self, path):
+    def load(self, path: PathLike) -> None:
+        """The state that `save` wrote, of the same arrays and recipe."""
         self._training.load(path)

@@ -9,10 +9,11 @@ import json
 import os
 import pathlib
 import tempfile
-from typing import Any, Mapping
+from typing import Any
 
 from nm import _tools
-from nm.work import Report, _options
+from nm._types import PathLike
+from nm.work import Report, Rows, _options
 
 
 def _write_packets(packets: Any, path: pathlib.Path) -> str:
@@ -28,7 +29,15 @@ def _write_packets(packets: Any, path: pathlib.Path) -> str:
     return str(path)
 
 
-def run(policy: str | os.PathLike[str], packets: Any = None, **options: Any) -> Report:
+class Traffic(Report):
+    """What became of the packets; `departures` has a row for each that left."""
+
+    def __init__(self, text: str, data: Any, notes: str = ""):
+        super().__init__(text, data, notes)
+        self.departures = Rows()
+
+
+def run(policy: PathLike, packets: Any = None, **options: Any) -> Traffic:
     """Runs a scheduler on packets. `policy` is a file (*.policy, *.mlir) or the text of a policy; `packets`
     a file (CSV, pcap) or a list of dicts with the columns of one (docs/nm-pifo.md); without,
     `generate="poisson:..."` makes some. The report's `departures` are a list of dicts."""
@@ -42,8 +51,7 @@ def run(policy: str | os.PathLike[str], packets: Any = None, **options: Any) -> 
         data, out = folder / "report.json", folder / "departures.csv"
         done = _tools.run("nm-pifo", policy, *traffic, *_options(options), f"--json={data}",
                           f"--departures={out}")
-        report = Report(done.out, json.loads(data.read_text()))
+        report = Traffic(done.out, json.loads(data.read_text()), done.notes)
         with open(out, newline="") as file:
-            departures: list[Mapping[str, str]] = list(csv.DictReader(file))
-        report.departures = departures  # type: ignore[attr-defined]
+            report.departures = Rows(csv.DictReader(file))
         return report

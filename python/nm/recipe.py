@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A recipe as a value: docs/recipe.schema.json says what it holds."""
 
+from __future__ import annotations
+
 import json
+from typing import Any
 
 from nm import _runtime
+from nm._types import PathLike
 
 
 class Recipe:
@@ -14,7 +18,7 @@ class Recipe:
     the recipe file; `patterns` may also be a dict from names or expressions to "N:M" or "dense".
     """
 
-    def __init__(self, method, **fields):
+    def __init__(self, method: Any, **fields: Any) -> None:
         document = {"version": 1, "method": method}
         for name, value in fields.items():
             document[name.rstrip("_")] = value
@@ -26,7 +30,7 @@ class Recipe:
         self.json = _runtime.take_text("nm_recipe_parse", json.dumps(document).encode())
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> Recipe:
         """Reads a recipe file."""
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -38,7 +42,7 @@ class Recipe:
         return cls.of(json.loads(text))
 
     @classmethod
-    def of(cls, value):
+    def of(cls, value: Any) -> Recipe:
         """A Recipe, the fields of one as a dict, or the name of a method."""
         if isinstance(value, cls):
             return value
@@ -49,32 +53,32 @@ class Recipe:
             raise _runtime.Error(f"recipe: version {value['version']}, expected 1")
         return cls(fields.pop("method", None), **fields)
 
-    def replace(self, **fields):
+    def replace(self, **fields: Any) -> Recipe:
         """A copy with other fields."""
         merged = dict(self._given)
         for name, value in fields.items():
             merged[name.rstrip("_")] = value
         return Recipe.of(merged)
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Writes the recipe file, every default spelled out."""
         with open(path, "w", encoding="utf-8") as file:
             json.dump(json.loads(self.json), file, indent=1)
             file.write("\n")
 
     @property
-    def given(self):
+    def given(self) -> dict[str, Any]:
         """The fields that were given, without defaults."""
         return dict(self._given)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return json.loads(self.json)[name]
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Recipe) and self.json == other.json
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.json)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Recipe({self.json})"

@@ -9,8 +9,11 @@ From then on the parameters hold the effective weights: the model is not changed
 are masked when the recipe says so, and gradients are taken there. Runs on the CPU, f32 and bf16.
 """
 
+from __future__ import annotations
+
+import ctypes
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import numpy as np
 import torch
@@ -18,14 +21,19 @@ from torch.optim.optimizer import Optimizer as _TorchOptimizer
 
 from nm import _effective, _runtime
 from nm import flat as _flat
-from nm._saving import Owner, save_checkpoint  # noqa: F401 (save_checkpoint is a name of this module)
+from nm._saving import Owner
+from nm._saving import save_checkpoint as save_checkpoint  # a name of this module
 from nm._training import Training
 from nm.recipe import Recipe
+
+if TYPE_CHECKING:
+    from nm.torch_export import CompiledModule
 
 shard = _flat.shard
 
 
-def compile(module, example_inputs, prune=None, **options):
+def compile(module: torch.nn.Module, example_inputs: Any, prune: Any = None,
+            **options: Any) -> CompiledModule:
     """A compiled module in place of a torch module: see nm.torch_export.compile."""
     from nm.torch_export import compile as compile_module
     return compile_module(module, example_inputs, prune=prune, **options)
@@ -41,17 +49,17 @@ class _Slot(NamedTuple):
     part: _flat.Part
     whole: bool
 
-    def address(self, tensor):
+    def address(self, tensor: torch.Tensor) -> int | None:
         """Of this slot's elements in a tensor laid out like its own."""
         first = self.part.first * tensor.element_size()
         return tensor.data_ptr() + first if self.part.count else None
 
 
-def _describe(name, tensor):
+def _describe(name: str, tensor: torch.Tensor) -> str:
     return f"parameter '{name}' ({tensor.dtype}, {tuple(tensor.shape)}, {tensor.device})"
 
 
-def _check(name, tensor, what=""):
+def _check(name: str, tensor: torch.Tensor, what: str = "") -> None:
     if tensor.device.type != "cpu":
         problem = " is not on the CPU, where this optimizer runs"
     elif tensor.dtype not in _DTYPES:
@@ -65,13 +73,13 @@ def _check(name, tensor, what=""):
     raise _runtime.Error(what + _describe(name, tensor) + problem)
 
 
-def _has_memory(tensor):
+def _has_memory(tensor: torch.Tensor) -> bool:
     """Whether all elements are within the storage, which a program may free or shrink."""
     if not tensor.numel():
         return True
     last = tensor.storage_offset() + sum(
         (size - 1) * stride for size, stride in zip(tensor.size(), tensor.stride()))
-    return (last + 1) * tensor.element_size() <= tensor.storage().nbytes()
+    return bool((last + 1) * tensor.element_size() <= tensor.storage().nbytes())
 
 
 class RecipeOptimizer(_TorchOptimizer):
@@ -97,16 +105,16 @@ class RecipeOptimizer(_TorchOptimizer):
     #: Fields of the recipe's optimizer that are rates of a group, and other names of them.
     _rates = ("lr", "weight_decay")
 
-    def __init__(self, params, recipe, *, pattern=None, axis=1, trace=None, sharded=None,
-                 model=None, **rates):
+    def __init__(self, params: Any, recipe: Any, *, pattern: str | None = None, axis: int = 1,
+                 trace: Any = None, sharded: Any = None, model: Any = None, **rates: Any) -> None:
         self.recipe = Recipe.of(recipe)
         if pattern is not None and self.recipe.given.get("patterns"):
             raise _runtime.Error("both `pattern` and the recipe's patterns are given")
         self._training = Training(self.recipe, trace)
-        self._tensors = []
-        self._kinds = []
-        self._versions = []
-        self._slots = []
+        self._tensors: list[torch.Tensor] = []
+        self._kinds: list[tuple[torch.dtype, Any]] = []
+        self._versions: list[tuple[int, int]] = []
+        self._slots: list[_Slot] = []
         self._model = model is not None
         self._ranks = None if sharded is True else sharded or None
         #: Whether the ranks hold a part of the parameters each.
@@ -119,7 +127,7 @@ class RecipeOptimizer(_TorchOptimizer):
         if "betas" in defaults:
             defaults["betas"] = tuple(defaults["betas"])
         defaults.update(rates, pattern=pattern, axis=axis)
-        self._names = {}
+        self._names: dict[int, str] = {}
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -131,7 +139,7 @@ class RecipeOptimizer(_TorchOptimizer):
                        if self._training.info(index).m}
             self._reader = _effective.attach(model, self, indices)
 
-    def _take_names(self, group):
+    def _take_names(self, group: dict[str, Any]) -> dict[str, Any]:
         """The group with plain tensors; their names are noted."""
         group = dict(group)
         given = group["params"]
@@ -148,11 +156,12 @@ class RecipeOptimizer(_TorchOptimizer):
         group["params"] = plain
         return group
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As torch's; a group of named parameters, or with "pieces", as in the constructor."""
         super().add_param_group(self._take_names(param_group))
         group = self.param_groups[-1]
         try:
-            slots = []
+            slots: list[_Slot] = []
             for tensor in group["params"]:
                 slots += self._slots_of(tensor, group, len(self._slots) + len(slots))
             self._training.add([(slot.part.name, _DTYPES[slot.tensor.dtype], slot.part.shape,
@@ -171,7 +180,7 @@ class RecipeOptimizer(_TorchOptimizer):
             self._kinds.append((tensor.dtype, tensor.shape))
             self._versions.append(self._mark(tensor))
 
-    def _slots_of(self, tensor, group, index):
+    def _slots_of(self, tensor: torch.Tensor, group: dict[str, Any], index: int) -> list[_Slot]:
         """The parameters of the library that a tensor of a group makes, the first being `index`."""
         name = self._names.pop(id(tensor), f"param.{index}")
         _check(name, tensor)
@@ -191,7 +200,7 @@ class RecipeOptimizer(_TorchOptimizer):
                                tensor.numel(), pattern, axis)
         return [_Slot(tensor, number, part, False) for part in parts]
 
-    def _gather(self, totals):
+    def _gather(self, totals: Any) -> list[bytes]:
         """The totals of all ranks, in their order."""
         own = torch.frombuffer(bytearray(totals), dtype=torch.uint8)
         ranks = torch.distributed.get_world_size(self._ranks)
@@ -199,7 +208,7 @@ class RecipeOptimizer(_TorchOptimizer):
         torch.distributed.all_gather(parts, own, group=self._ranks)
         return [part.numpy().tobytes() for part in parts]
 
-    def _check_patterns(self):
+    def _check_patterns(self) -> None:
         """Every pattern of the recipe names a parameter of some rank."""
         self._unchecked = False
         rules = self.recipe["patterns"] if self.recipe.given.get("patterns") else []
@@ -217,13 +226,13 @@ class RecipeOptimizer(_TorchOptimizer):
                                      "parameter of any rank")
 
     @staticmethod
-    def _mark(tensor):
+    def _mark(tensor: torch.Tensor) -> tuple[int, int]:
         """Tells autograd that the tensor changed, as an in-place operation would."""
         with torch.no_grad():
             tensor.view(-1)[:0].zero_()
         return tensor._version, tensor.data_ptr()
 
-    def _group_rates(self, group):
+    def _group_rates(self, group: dict[str, Any]) -> _runtime.Rates:
         rates = self._training.default_rates()
         for name in ("lr", "eps", "weight_decay", "momentum", "dampening"):
             if name in group:
@@ -232,12 +241,12 @@ class RecipeOptimizer(_TorchOptimizer):
             rates.beta1, rates.beta2 = group["betas"]
         return rates
 
-    def _take_writes(self):
+    def _take_writes(self) -> None:
         """What others have written into parameters since the last step becomes their weights."""
         for number in range(len(self._tensors)):
             self._take_write(number)
 
-    def _take_write(self, number):
+    def _take_write(self, number: int) -> None:
         tensor, seen = self._tensors[number], self._versions[number]
         now = (tensor._version, tensor.data_ptr())
         if now == seen:
@@ -250,7 +259,7 @@ class RecipeOptimizer(_TorchOptimizer):
                 self._training.reset(index, slot.address(tensor))
         self._versions[number] = self._mark(tensor)
 
-    def _holds_the_same(self, index):
+    def _holds_the_same(self, index: int) -> bool:
         slot = self._slots[index]
         if self._model and slot.tensor.dtype == torch.float32:
             return False  # it holds the weights themselves, wherever it lies
@@ -260,9 +269,9 @@ class RecipeOptimizer(_TorchOptimizer):
         else:
             self._training.read("effective", index, expected.data_ptr())
         first = slot.part.first
-        return torch.equal(expected, slot.tensor.view(-1)[first:first + slot.part.count])
+        return bool(torch.equal(expected, slot.tensor.view(-1)[first:first + slot.part.count]))
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step from the parameters' .grad; those without one stay. Returns the closure's loss."""
         loss = None
         if closure is not None:
@@ -284,7 +293,7 @@ class RecipeOptimizer(_TorchOptimizer):
             self._versions = [self._mark(tensor) for tensor in self._tensors]
         return loss
 
-    def _check_kind(self, number):
+    def _check_kind(self, number: int) -> str:
         """A tensor is what it was when it was added, and lies as it did. Returns its name."""
         tensor, (dtype, shape) = self._tensors[number], self._kinds[number]
         name = next((s.part.name for s in self._slots if s.number == number), f"param.{number}")
@@ -296,7 +305,7 @@ class RecipeOptimizer(_TorchOptimizer):
             raise _runtime.Error(f"{_describe(name, tensor)} is not row-major without gaps")
         return name
 
-    def _gradient_of(self, tensor, number):
+    def _gradient_of(self, tensor: torch.Tensor, number: int) -> torch.Tensor | None:
         """The gradient of a tensor, row-major; None if it has none."""
         name = self._check_kind(number)
         gradient = tensor.grad
@@ -311,34 +320,34 @@ class RecipeOptimizer(_TorchOptimizer):
     # -- looking ------------------------------------------------------------------------------
 
     @property
-    def report(self):
+    def report(self) -> _runtime.Report | None:
         """What the last step did (nm_recipe_report), None before the first."""
         return self._training.report
 
     @property
-    def switched_at(self):
+    def switched_at(self) -> int | None:
         """The last dense step of STEP, None while it is not past."""
         return self._training.switched_at
 
-    def _index(self, parameter):
+    def _index(self, parameter: torch.Tensor | str) -> int:
         by_name = isinstance(parameter, str)
         for index, slot in enumerate(self._slots):
             if slot.part.name == parameter if by_name else slot.whole and slot.tensor is parameter:
                 return index
         raise KeyError(f"no parameter {parameter!r} in this optimizer")
 
-    def info(self, parameter):
+    def info(self, parameter: torch.Tensor | str) -> _runtime.Info:
         """Pattern and mask of a parameter, by tensor or name."""
         return self._training.info(self._index(parameter))
 
-    def mask(self, parameter):
+    def mask(self, parameter: torch.Tensor | str) -> torch.Tensor:
         """The mask of the next forward pass, bool; all true where there is none."""
         index = self._index(parameter)
         out = torch.empty(self._slots[index].part.shape, dtype=torch.uint8)
         self._training.read("mask", index, out.data_ptr())
         return out.bool()
 
-    def effective(self, parameter):
+    def effective(self, parameter: torch.Tensor | str) -> torch.Tensor:
         """The weights of the next forward pass, in the parameter's type."""
         index = self._index(parameter)
         slot = self._slots[index]
@@ -346,7 +355,7 @@ class RecipeOptimizer(_TorchOptimizer):
         self._training.read("effective", index, out.data_ptr())
         return out
 
-    def weights(self, parameter):
+    def weights(self, parameter: torch.Tensor | str) -> torch.Tensor:
         """The trained weights, f32: dropped ones are what they are without the mask."""
         index = self._index(parameter)
         out = torch.empty(self._slots[index].part.shape, dtype=torch.float32)
@@ -355,17 +364,18 @@ class RecipeOptimizer(_TorchOptimizer):
 
     # -- state --------------------------------------------------------------------------------
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """As torch's, with copies of the state, and the recipe and its progress under "nm"."""
         progress = json.loads(self._training.progress())
-        state = {}
+        state: dict[int, dict[str, Any]] = {}
         numbers = {_runtime.F32: np.float32, 2: np.uint8}
         for name, dtype, shape, address in self._training.state():
             parameter, part = name.rsplit(".", 1)
             count = int(np.prod(shape, dtype=np.int64))
             copy = np.empty(shape, dtype=numbers[dtype])
             if count:
-                _runtime.ctypes.memmove(copy.ctypes.data, address, copy.nbytes)
+                assert address is not None
+                ctypes.memmove(copy.ctypes.data, address, copy.nbytes)
             self._entry_of(state, parameter)[part] = torch.from_numpy(copy)
         for slot in self._slots:
             steps = progress["parameters"][slot.part.name]["steps"]
@@ -381,13 +391,16 @@ class RecipeOptimizer(_TorchOptimizer):
                 "nm": {"recipe": self.recipe.json, "progress": json.dumps(progress),
                        "names": {slot.number: slot.part.name for slot in self._slots if slot.whole}}}
 
-    def _entry_of(self, state, name):
+    def _entry_of(self, state: dict[Any, Any], name: str) -> dict[str, Any]:
         """The entry of a tensor; of a flat one, that of the piece `name` in it."""
         slot = self._slots[self._training.names.index(name)]
-        entry = state.setdefault(slot.number, {})
-        return entry if slot.whole else entry.setdefault("pieces", {}).setdefault(name, {})
+        entry: dict[str, Any] = state.setdefault(slot.number, {})
+        if slot.whole:
+            return entry
+        piece: dict[str, Any] = entry.setdefault("pieces", {}).setdefault(name, {})
+        return piece
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on where `state_dict` stopped; on an error nothing has changed."""
         if "nm" not in state_dict:
             raise _runtime.Error("the state is not that of a recipe, expected the entry 'nm'")
@@ -399,7 +412,7 @@ class RecipeOptimizer(_TorchOptimizer):
         own = state_dict["nm"]
         tensors = []
         kept = []
-        def put(name, parts):
+        def put(name: str, parts: dict[str, Any]) -> None:
             for part, value in parts.items():
                 if part == "step":
                     continue
@@ -422,10 +435,10 @@ class RecipeOptimizer(_TorchOptimizer):
             group.update({name: value for name, value in other.items() if name != "params"})
 
 
-def _with_optimizer(recipe, kind, **fields):
+def _with_optimizer(given: Any, kind: str, **fields: Any) -> Recipe:
     """The recipe with the optimizer that the arguments describe; its own values where they are
     None."""
-    recipe = Recipe.of(recipe)
+    recipe = Recipe.of(given)
     optimizer = dict(recipe.given.get("optimizer", {}))
     if optimizer.get("kind", kind) != kind:
         raise _runtime.Error(f"the recipe's optimizer is {optimizer['kind']}, expected {kind}")
@@ -434,13 +447,13 @@ def _with_optimizer(recipe, kind, **fields):
     return recipe.replace(optimizer=optimizer)
 
 
-def _default_recipe(recipe):
+def _default_recipe(recipe: Any) -> Any:
     if recipe is None:
         return Recipe("step", switch={"clip": None})
     return recipe
 
 
-def _refuse(**arguments):
+def _refuse(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value:
             raise _runtime.Error(f"{name}=True is for other devices and paths of torch's own "
@@ -455,10 +468,12 @@ class StepAdam(RecipeOptimizer):
     """
     _kind = "adam"
 
-    def __init__(self, params, lr=None, betas=None, eps=None, weight_decay=None, amsgrad=None, *,
-                 foreach=None, maximize=None, capturable=False, differentiable=False, fused=False,
-                 pattern=None, axis=1, recipe=None, trace=None, sharded=None,
-                 model=None):
+    def __init__(self, params: Any, lr: float | None = None, betas: tuple[float, float] | None = None,
+                 eps: float | None = None, weight_decay: float | None = None, amsgrad: bool | None = None, *,
+                 foreach: bool | None = None, maximize: bool | None = None, capturable: bool = False,
+                 differentiable: bool = False, fused: bool | None = False, pattern: str | None = None,
+                 axis: int = 1, recipe: Any = None, trace: Any = None, sharded: Any = None,
+                 model: Any = None) -> None:
         _refuse(capturable=capturable, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
@@ -476,10 +491,11 @@ class StepAdamW(StepAdam):
 class MaskedSGD(RecipeOptimizer):
     """torch.optim.SGD that learns N:M masks; STEP, which needs a second moment, is refused."""
 
-    def __init__(self, params, lr=None, momentum=None, dampening=None, weight_decay=None,
-                 nesterov=None, *, maximize=None, foreach=None, differentiable=False,
-                 pattern=None, axis=1, recipe="sr-ste", trace=None, sharded=None,
-                 model=None):
+    def __init__(self, params: Any, lr: float | None = None, momentum: float | None = None,
+                 dampening: float | None = None, weight_decay: float | None = None,
+                 nesterov: bool | None = None, *, maximize: bool | None = None, foreach: bool | None = None,
+                 differentiable: bool = False, pattern: str | None = None, axis: int = 1,
+                 recipe: Any = "sr-ste", trace: Any = None, sharded: Any = None, model: Any = None) -> None:
         _refuse(differentiable=differentiable)
         super().__init__(
             params,

@@ -6,17 +6,20 @@ The trace is that of nm.torch and nm.numpy. The picture shows statistic, window'
 step, on a logarithmic scale, and where the dense phase ended, with the reason.
 """
 
+from __future__ import annotations
+
 import argparse
 import csv
 import sys
 
 from nm._plot import Series, chart
+from nm._types import PathLike
 
 #: Columns of the trace that are drawn, and how thick.
 SERIES = (("statistic", 1), ("window_mean", 2.5), ("threshold", 1.5))
 
 
-def read(path):
+def read(path: PathLike) -> tuple[list[dict[str, str]], dict[str, str] | None]:
     """The steps in which AutoSwitch looked, as dicts of numbers, and the one that switched."""
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -29,7 +32,7 @@ def read(path):
     return seen, next((row for row in seen if row["switched"] == "1"), None)
 
 
-def draw(seen, switch):
+def draw(seen: list[dict[str, str]], switch: dict[str, str] | None) -> str:
     """The picture as SVG."""
     series = [Series(name.replace("_", " "), [(float(row["step"]), float(row[name])) for row in seen],
                      dots=False, width=width) for name, width in SERIES]
@@ -37,7 +40,7 @@ def draw(seen, switch):
     return chart("what AutoSwitch saw", "step", "change of the second moment", series, log_y=True, marks=marks)
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(prog="nm.trace", description=__doc__)
     parser.add_argument("trace", help="CSV file of a training")
     parser.add_argument("-o", "--output", required=True, help="SVG file")

@@ -6,30 +6,33 @@ from __future__ import annotations
 
 import csv
 import ctypes
-import html
-import io
 import json
 import os
 import pathlib
 import shutil
 import tempfile
 import weakref
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, NamedTuple, Sequence, overload
 
 import numpy as np
 
-from nm import _runtime, _tools
+from nm import _html, _runtime, _tools
 from nm._runtime import Error
+from nm._types import Array, PathLike
 
-Path = "str | os.PathLike[str]"
+if TYPE_CHECKING:
+    import torch
 
+    from nm.model import Model
+    from nm.torch_export import CompiledModule
 
 class Report:
-    """What a tool says: as text, as data, and as HTML in a notebook."""
+    """What a tool says: as text, as data, and as HTML in a notebook. `notes` are its notes and warnings."""
 
-    def __init__(self, text: str, data: Any):
+    def __init__(self, text: str, data: Any, notes: str = ""):
         self.text = text
         self.data = data
+        self.notes = notes
 
     def __str__(self) -> str:
         return self.text
@@ -41,7 +44,14 @@ class Report:
         return self.data[key]
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text)}</pre>"
+        return _html.report(self.text, self.data)
+
+
+class Rows(List[Mapping[str, Any]]):
+    """Rows of a table, a mapping each; a notebook shows the table."""
+
+    def _repr_html_(self) -> str:
+        return _html.table(self)
 
 
 class Source(NamedTuple):
@@ -77,11 +87,22 @@ def _source_in(model: Any, folder: pathlib.Path) -> str:
         path = folder / "source.mlir"
         path.write_text(model)
         return str(path)
-    return os.fspath(model)
+    return str(os.fspath(model))
+
+
+@overload
+def compile(model: PathLike, params: Any = None, prune: Any = None,  # type: ignore[misc]  # torch may be Any
+            target: str = "host", *, example_inputs: None = None, output: PathLike | None = None,
+            **options: Any) -> Model: ...
+
+
+@overload
+def compile(model: torch.nn.Module, params: None = None, prune: Any = None, target: str = "host", *,
+            example_inputs: Any, output: PathLike | None = None, **options: Any) -> CompiledModule: ...
 
 
 def compile(model: Any, params: Any = None, prune: Any = None, target: str = "host", *,
-            example_inputs: Any = None, output: Any = None, **options: Any) -> Any:
+            example_inputs: Any = None, output: PathLike | None = None, **options: Any) -> Any:
     """Compiles a model by nm-compile and loads it.
 
     model           an ONNX file, a module of MLIR (its file or its text), or a torch module, which
@@ -93,11 +114,14 @@ def compile(model: Any, params: Any = None, prune: Any = None, target: str = "ho
     options         any other of nm-compile's: size={"batch": 1}, pattern="2:4", dense=True,
                     mask_policy="derive", bind=["w=layer.weight"], ...
 
-    Returns an nm.Model; raises nm.Error with the tool's message.
+    Returns an nm.Model, of a torch module one that is called as it is; raises nm.Error with the tool's
+    message. What the tool notes, such as what pruning did to each weight, is in the model's `notes`.
     """
     from nm.model import Model
     if hasattr(model, "state_dict") and hasattr(model, "forward"):
         from nm.torch_export import compile as compile_module
+        if params is not None:
+            raise Error("a torch module has its own weights; `params` are for models in files")
         return compile_module(model, example_inputs, prune=prune, target=target, output=output, **options)
     if example_inputs is not None:
         raise Error("`example_inputs` are for torch modules")
@@ -106,8 +130,8 @@ def compile(model: Any, params: Any = None, prune: Any = None, target: str = "ho
     source = _source_in(model, kept)
     given = _options({"params": params, "prune": prune, "target": target, **options})
     folder = pathlib.Path(output) if output is not None else kept / "model.nm"
-    _tools.run("nm-compile", source, *given, "-o", folder)
-    return Model(folder, source=Source(source, tuple(given)), keep=keep)
+    done = _tools.run("nm-compile", source, *given, "-o", folder)
+    return Model(folder, source=Source(source, tuple(given)), keep=keep, notes=done.notes)
 
 
 class _Folder:
@@ -142,37 +166,42 @@ def _run_model(model: Any, arguments: Sequence[Any], named: Mapping[str, Any], e
             inputs.append(f"--input={key}={path}")
         data = folder / "report.json"
         done = _tools.run("nm-run", source, *options, *inputs, *extra, "--report", f"--json={data}")
-        return Report(done.out, json.loads(data.read_text()))
+        return Report(done.out, json.loads(data.read_text()), done.notes)
 
 
 def report_of(model: Any, arguments: Sequence[Any], named: Mapping[str, Any], repeat: int) -> Report:
-    return _run_model(model, arguments, named, [f"--repeat={repeat}"])
+    """nm-run --report on what a model was compiled from: Model.report."""
+    return _run_model(model, arguments, named, [f"--repeat={repeat}"], drop=("--cc=", "--prefix="))
 
 
-def simulate(model: Any, device: str, *arguments: Any, params: Any = None, **named: Any) -> Report:
+def simulate(model: Any, device: PathLike, *arguments: Any, params: Any = None, **named: Any) -> Report:
     """Compiles a model for an accelerator and runs its program on the simulator (nm-run --target). Without
-    inputs only time is computed. `model` is one that nm.compile made, or its source."""
+    inputs only time is computed. `model` is one that nm.compile made, pruned as it is, or its source;
+    `device` a name or the file of a description."""
     extra = [*_repeated("params", params), f"--target={device}"]
     if not arguments and not named:
         extra.append("--timing-only")
-    return _run_model(model, arguments, named, extra, drop=("--target=", "--prune="))
+    return _run_model(model, arguments, named, extra, drop=("--target=", "--cc=", "--prefix="))
 
 
-def inspect(path: Any, **options: Any) -> Report:
+def inspect(path: PathLike, **options: Any) -> Report:
     """What is in a checkpoint, a model or a program (nm-inspect)."""
     with tempfile.TemporaryDirectory(prefix="nm-") as folder:
         data = pathlib.Path(folder) / "report.json"
         done = _tools.run("nm-inspect", path, *_options(options), f"--json={data}")
-        return Report(done.out, json.loads(data.read_text()))
+        return Report(done.out, json.loads(data.read_text()), done.notes)
 
 
-def explore(**sweep: Any) -> list[dict[str, Any]]:
+def explore(**sweep: Any) -> Rows:
     """Sweeps the cost model (nm-explore): explore(device=["edge", "cloud"], length="512..4K"). A row a
     point, as its CSV has them; numbers as such."""
     given = {name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
              for name, value in sweep.items()}
-    done = _tools.run("nm-explore", "--quiet", *_options(given))
-    return [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(io.StringIO(done.out))]
+    with tempfile.TemporaryDirectory(prefix="nm-") as name:
+        table = pathlib.Path(name) / "points.csv"
+        _tools.run("nm-explore", *_options(given), f"--output={table}")
+        with open(table, newline="") as file:
+            return Rows({key: _number(text) for key, text in row.items()} for row in csv.DictReader(file))
 
 
 def _number(text: str) -> Any:
@@ -190,7 +219,7 @@ class _Weight(_runtime.Struct):
                 ("m", ctypes.c_int64)]
 
 
-def magnitude_mask(weight: Any, pattern: str, axis: int = -1) -> np.ndarray[Any, Any]:
+def magnitude_mask(weight: Any, pattern: str, axis: int = -1) -> Array:
     """Which elements an N:M pattern keeps along an axis (nm_derive_mask): the largest magnitudes, ties to
     the lower index."""
     from nm.model import _CODES

@@ -18,10 +18,14 @@ namespace mlir::nm::driver {
 /// cannot stand beside it.
 llvm::Error applyPrune(CompileOptions &options);
 
-/// One line for each matrix that the functions of a lowered module read: its
-/// pattern and how far it is from dense, as the norm of what is removed
-/// relative to the norm of the weight (Frobenius), or why it was left. Reads
-/// the weights once more.
+/// One line for each matrix among parameters: its pattern and how far it is
+/// from dense, as the norm of what is removed relative to the norm of the
+/// weight (Frobenius), or why it was left. Reads the weights once more.
+llvm::Error describePruning(ArrayRef<::nm::rt::ParamSpec> params,
+                            const CompileOptions &options,
+                            const CompileLog &log, llvm::raw_ostream &os);
+
+/// The same for what the functions of a lowered module read.
 llvm::Error describePruning(ModuleOp module, ArrayRef<Signature> functions,
                             const CompileOptions &options,
                             const CompileLog &log, llvm::raw_ostream &os);

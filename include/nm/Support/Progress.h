@@ -13,8 +13,10 @@
 
 namespace nm::support {
 
-/// Shows what is being done while the object lives, if standard error is a
-/// terminal and `wanted`; writes nothing otherwise. One thread at a time.
+/// Shows what is being done while the object lives, if `wanted` and standard
+/// error is a terminal; writes nothing otherwise. With the number of an open
+/// descriptor in $NM_PROGRESS_FD it writes there, a text a line. One thread at
+/// a time.
 class Progress {
 public:
   explicit Progress(const std::string &what, bool wanted = true);
@@ -31,6 +33,7 @@ public:
   void show(const std::string &text, double part);
 
 private:
+  int descriptor; ///< -1: the terminal
   bool shown;
   int64_t start; ///< in nanoseconds
 };

@@ -3,8 +3,10 @@
 """nm.compile, nm.load and what a model does, over the build's library and tools."""
 
 import gc
+import html.parser
 import os
 import pathlib
+import pty
 import signal
 import subprocess
 import sys
@@ -16,10 +18,43 @@ import unittest
 import numpy as np
 
 import nm
+from nm import progress
 
 MODEL = pathlib.Path(os.environ["NM_SOURCE"]) / "test/Tools/nm-compile/Inputs/model.mlir"
 LINEAR = MODEL.read_text().split("func.func @twice")[0]
+SLOW = LINEAR.replace("4x8x", "1024x1024x").replace("8x4x", "1024x1024x").replace("x8xf32", "x1024xf32") \
+    .replace("x4xf32", "x1024xf32")
 SEED = int(os.environ.get("NM_SEED", time.time()))
+
+
+class Page(html.parser.HTMLParser):
+    """A fragment of HTML: every element is closed where it must be, and what its tables and texts are."""
+
+    def __init__(self, fragment):
+        super().__init__()
+        self.open, self.tables, self.texts, self.row = [], [], {}, None
+        self.feed(fragment)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        self.texts[tag] = ""
+        if tag == "table":
+            self.tables.append({})
+        if tag == "tr":
+            self.row = []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, (tag, self.open)
+        if tag in ("th", "td"):
+            self.row.append(self.texts[tag])
+        if tag == "tr":
+            self.tables[-1][self.row[0]] = self.row[1:]
+
+    def handle_data(self, data):
+        for tag in self.open:
+            self.texts[tag] += data
 
 
 class Foreign:
@@ -186,13 +221,88 @@ class Compiled(unittest.TestCase):
             thread.join()
         self.assertEqual(wrong, [])
 
+    def test_the_lock_is_free_during_a_call(self):
+        model = nm.compile(SLOW, params=self.slow_checkpoint())
+        x = np.ones((2048, 1024), "f4")
+        model(x, threads=1)
+        counted, stop = [0], threading.Event()
+
+        def count():
+            while not stop.is_set():
+                counted[0] += 1
+                time.sleep(0.0005)
+
+        # This thread does not give the lock up unless it calls something that does.
+        interval = sys.getswitchinterval()
+        thread = threading.Thread(target=count)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+        self.addCleanup(sys.setswitchinterval, interval)
+        moved = 0
+        for _ in range(5):
+            sys.setswitchinterval(60)
+            before = counted[0]
+            model(x, threads=1)
+            moved += counted[0] != before
+            sys.setswitchinterval(interval)
+        self.assertGreaterEqual(moved, 3)
+
+    def slow_checkpoint(self):
+        path = os.path.join(self.folder.name, "slow.npz")
+        np.savez(path, weight=np.random.default_rng(SEED).standard_normal((1024, 1024)).astype("f4"))
+        return path
+
     def test_report(self):
         report = self.model.report(self.x, repeat=2)
         self.assertIn("linear", str(report))
-        self.assertIn("<pre>", report._repr_html_())
         self.assertIsInstance(report.data, dict)
+        page = Page(report._repr_html_())
+        self.assertEqual(page.tables[0]["function"], ["linear"])
+        self.assertEqual(len(page.tables), 1 + sum(isinstance(v, list) and bool(v) for v in report.data.values()))
+        self.assertIn(str(report).strip(), page.texts["pre"])
         with self.assertRaisesRegex(nm.Error, "has no source"):
             nm.load(self.model.path).report(self.x)
+
+    def test_notes(self):
+        notes = nm.compile(LINEAR, params=self.checkpoint, prune="1:4").notes
+        self.assertRegex(notes, r"pruned weight \[4, 8\] to 1:4 along dimension 1, [0-9.]+ % of its norm removed")
+
+    def test_progress(self):
+        texts = []
+        self.addCleanup(nm.set_progress, None)
+        nm.set_progress(texts.append)
+        progress._DELAY, delay = 0, progress._DELAY
+        try:
+            nm.compile(LINEAR, params=self.checkpoint)
+        finally:
+            progress._DELAY = delay
+        self.assertRegex(texts[0], r"^compiling .*source.mlir \.\.\.  \d+ s$")
+        self.assertIs(texts[-1], None)
+        texts.clear()
+        nm.set_progress(False)
+        nm.compile(LINEAR, params=self.checkpoint)
+        self.assertEqual(texts, [])
+
+    def test_progress_on_a_terminal(self):
+        # Standard error of the process is a terminal, that of its tools is not.
+        here, there = pty.openpty()
+        self.addCleanup(os.close, here)
+        code = (f"import nm, nm.progress; nm.progress._DELAY = 0\n"
+                f"nm.compile({LINEAR!r}, params={self.checkpoint!r})\n")
+        with subprocess.Popen([sys.executable, "-c", code], stderr=there):
+            os.close(there)
+            shown = b""
+            while True:
+                try:
+                    data = os.read(here, 4096)
+                except OSError:  # nobody has the other end any more
+                    break
+                if not data:
+                    break
+                shown += data
+        self.assertRegex(shown.decode(), r"\r\x1b\[2Kcompiling .*source.mlir \.\.\.  \d+ s")
+        self.assertTrue(shown.endswith(b"\r\x1b[2K"), shown)
 
     def test_interrupt_ends_the_tool(self):
         # The tool waits for a FIFO that nobody writes.
@@ -240,12 +350,26 @@ class Tools(unittest.TestCase):
         text = "\n".join(line for line in text.splitlines() if "tensor.dim" not in line) + "\n"
         report = nm.simulate(text, "edge")
         self.assertIn("cycles", str(report))
+        self.assertIn("engines", Page(report._repr_html_()).texts["details"] + str(report.data))
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "w.npz")
+            weight = np.random.default_rng(SEED).standard_normal((4, 8)).astype("f4")
+            np.savez(path, weight=weight)
+            x = np.random.default_rng(SEED + 1).standard_normal((16, 8)).astype("f4")
+            # What was pruned when it was compiled is pruned on the accelerator.
+            model = nm.compile(text, params=path, prune="2:4")
+            simulated = nm.simulate(model, "edge", x)
+            self.assertIn("pruned weight [4, 8] to 2:4 along dimension 1", simulated.notes)
+            self.assertLess(simulated["macs"], nm.simulate(nm.compile(text, params=path), "edge", x)["macs"])
         with self.assertRaisesRegex(nm.Error, "unknown --target 'edgy' .did you mean 'edge'"):
             nm.simulate(text, "edgy")
 
     def test_explore(self):
         rows = nm.explore(device="edge", model="BERT", length=[512, 1024], method="flat")
         self.assertEqual(sorted(row["length"] for row in rows), [512, 1024])
+        page = Page(rows._repr_html_())
+        self.assertEqual(len(page.tables), 1)
+        self.assertIn("512", page.texts["table"])
 
     def test_pifo(self):
         policy = pathlib.Path(os.environ["NM_SOURCE"]) / "examples/pifo/fifo.mlir"

@@ -3,6 +3,7 @@
 """nm.torch.compile against the module it compiled."""
 
 import unittest
+from typing import NamedTuple
 
 import numpy
 import torch
@@ -38,6 +39,58 @@ class TorchCompile(unittest.TestCase):
         for rows in (1, 7):
             x = torch.randn(rows, 16)
             self.near(fast(x), self.module(x))
+
+    def test_signature_and_results(self):
+        class Two(torch.nn.Module):
+            def __init__(self, form):
+                super().__init__()
+                self.layer, self.form = torch.nn.Linear(16, 8), form
+
+            def forward(self, x, scale=None):
+                y = self.layer(x)
+                return self.form(y if scale is None else y * scale, y.sum(1))
+
+        class Named(NamedTuple):
+            y: torch.Tensor
+            total: torch.Tensor
+
+        scale = torch.randn(3, 8)
+        for form in (lambda a, b: (a, b), lambda a, b: [a, b], lambda a, b: {"y": a, "total": b}, Named):
+            module = Two(form)
+            want = module(self.x, scale=scale)
+            fast = nm.torch.compile(module, (self.x, scale))
+            for found in (fast(self.x, scale), fast(self.x, scale=scale), fast(scale=scale, x=self.x)):
+                self.assertIs(type(found), type(want))
+                pairs = zip(found.values(), want.values()) if isinstance(want, dict) else zip(found, want)
+                for a, b in pairs:
+                    self.near(a, b)
+                if isinstance(want, dict):
+                    self.assertEqual(list(found), list(want))
+        one = nm.torch.compile(module, self.x)  # `scale` stays what it is without it
+        self.near(one(self.x).y, module(self.x).y)
+        for given, named, words in (((self.x,), {}, r"compiled for 2 arguments \(x, scale\), 1 are given"),
+                                    ((self.x, scale, scale), {}, "3 are given"),
+                                    ((self.x,), {"x": self.x}, "argument 'x' is given twice"),
+                                    ((self.x,), {"z": self.x}, "argument 'z' is none of: x, scale"),
+                                    ((self.x, 2.0), {}, "is float, expected a tensor")):
+            with self.assertRaisesRegex(nm.Error, words):
+                fast(*given, **named)
+        with self.assertRaisesRegex(nm.Error, "the module returns NoneType; expected a tensor"):
+            nm.torch.compile(Two(lambda a, b: None), self.x)
+
+    def test_report_and_simulation(self):
+        fast = nm.torch.compile(self.module, self.x, prune="2:4")
+        self.assertEqual(fast.model.notes.count("pruned "), 2)
+        self.assertIn("nm-raise", str(fast.model.report(self.x, repeat=1)))
+        self.assertIn("cycles", nm.simulate(fast.model, "edge").data)
+
+    def test_memory_is_shared(self):
+        fast = nm.torch.compile(self.module, self.x)
+        before = fast.model.only.copies
+        fast(self.x)
+        self.assertEqual(fast.model.only.copies, before)
+        fast(torch.randn(16, 3).T)
+        self.assertEqual(fast.model.only.copies, before + 1)
 
     def test_example_inputs_are_needed(self):
         with self.assertRaisesRegex(nm.Error, "give `example_inputs`"):

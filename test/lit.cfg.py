@@ -52,10 +52,14 @@ for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-trans
     if os.access(os.path.join(config.nm_tools_dir, tool), os.X_OK):
         config.available_features.add(tool)
 
-# They read the SystemVerilog of schedulers; Verilator is always there.
-for tool in ["yosys", "iverilog"]:
+# Two read the SystemVerilog of schedulers, beside Verilator, which is always there; the third loads our modes.
+for tool in ["yosys", "iverilog", "emacs"]:
     if shutil.which(tool):
         config.available_features.add(tool)
+
+# vim-tiny colours nothing.
+if shutil.which("vim") and b"+syntax" in subprocess.run(["vim", "--version"], capture_output=True).stdout:
+    config.available_features.add("vim")
 
 try:
     with open("/proc/cpuinfo") as cpuinfo:

@@ -1,0 +1,53 @@
+" Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+" SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+" Made by scripts/lib/editor_syntax.py; scripts/docs writes it again.
+if exists("b:current_syntax")
+  finish
+endif
+setlocal iskeyword=@,48-57,_,.
+syn match mlirOperation /\<[a-z_][a-z_0-9]*\.[a-z_0-9.]*\w/
+syn keyword mlirOurs attacc.barrier attacc.buffer attacc.elementwise attacc.exp_sum attacc.fill attacc.gemm
+syn keyword mlirOurs attacc.layernorm attacc.load attacc.loop attacc.mask attacc.nm_gemm attacc.online_rescale
+syn keyword mlirOurs attacc.program attacc.row_max attacc.scale attacc.semaphore attacc.softmax attacc.store
+syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.attention flat.yield
+syn keyword mlirOurs nm.assemble nm.compress nm.decompress nm.disassemble nm.matmul nm.packed_matmul
+syn keyword mlirOurs nm.packed_param nm.param nm.prune nm.require nm.yield pifo.admit
+syn keyword mlirOurs pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.evict pifo.field
+syn keyword mlirOurs pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier
+syn keyword mlirOurs pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next
+syn keyword mlirOurs pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read
+syn keyword mlirOurs pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield
+syn keyword mlirOurs pifo.node pifo.now pifo.predicate pifo.rank pifo.read_field pifo.room
+syn keyword mlirOurs pifo.scheduler pifo.scheduling pifo.shaping pifo.state pifo.store pifo.table
+syn keyword mlirOurs pifo.write_field pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite
+syn keyword mlirOurs step.descend step.effective step.frozen_update step.mask step.moment step.scale
+syn keyword mlirOurs step.second_moment step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
+syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
+syn keyword mlirWord private public step then to true unit while
+syn keyword mlirType bf16 complex f16 f32 f64 f80 f128 index memref none
+syn keyword mlirType tensor tf32 tuple vector
+syn match mlirType /\%(\<\|[0-9?*]x\)\@<=\%([su]\?i[0-9]\+\|b\?f[0-9]\+\|index\)\>/
+syn match mlirType /!\%(attacc\|flat\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
+syn match mlirAttribute /#\%(attacc\|flat\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
+syn match mlirNumber /\<[0-9]\+\%(\.[0-9]*\)\?\%([eE][-+]\?[0-9]\+\)\?\>/
+syn match mlirNumber /\<0x[0-9A-Fa-f]\+\>/
+syn match mlirPattern /\<[0-9]\+:[0-9]\+\>/
+syn match mlirValue /%[A-Za-z0-9_$.#-]\+/
+syn match mlirBlock /\^[A-Za-z0-9_$.-]\+/
+syn match mlirSymbol /@\%([A-Za-z_][A-Za-z0-9_$.-]*\|"[^"]*"\)/
+syn region mlirString start=/"/ skip=/\\\\\|\\"/ end=/"/
+syn match mlirComment /\/\/.*$/ contains=@Spell
+hi def link mlirOurs Function
+hi def link mlirOperation Statement
+hi def link mlirWord Keyword
+hi def link mlirType Type
+hi def link mlirAttribute PreProc
+hi def link mlirNumber Number
+hi def link mlirPattern Number
+hi def link mlirValue Identifier
+hi def link mlirBlock Label
+hi def link mlirSymbol Identifier
+hi def link mlirString String
+hi def link mlirComment Comment
+let b:current_syntax = "mlir"

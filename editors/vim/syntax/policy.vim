@@ -1,0 +1,23 @@
+" Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+" SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+" Made by scripts/lib/editor_syntax.py; scripts/docs writes it again.
+if exists("b:current_syntax")
+  finish
+endif
+setlocal iskeyword=@,48-57,_
+syn keyword policyOrder codel edf fifo pie priority red rr strict wfq
+syn keyword policyLogic and in not or when
+syn keyword policyWord below bits burst by bytes capacity ecn field full gentle
+syn keyword policyWord idle interval limit max min mtu out over packet packets
+syn keyword policyWord per probability push refuse scheduler seed shape share target update
+syn keyword policyWord weight weights
+syn match policyClass /\<[A-Za-z_]\w*\ze\s*:/
+syn match policyNumber /\<[0-9]\+\%(\.[0-9]\+\)\?\%(ms\|ns\|s\|us\|k\|M\|G\|T\)\?\>/
+syn match policyComment /#.*$/ contains=@Spell
+hi def link policyOrder Function
+hi def link policyLogic Operator
+hi def link policyWord Keyword
+hi def link policyClass Label
+hi def link policyNumber Number
+hi def link policyComment Comment
+let b:current_syntax = "policy"

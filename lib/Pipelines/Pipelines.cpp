@@ -19,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "nm/Conversion/Passes.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
+#include "nm/Dialect/Layer/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include "nm/Transforms/Passes.h"
@@ -63,6 +64,8 @@ static void nameOperations(OpPassManager &pm,
 
 /// Layouts are chosen, parameters become arguments.
 static void pack(OpPassManager &pm, const CPUPipelineOptions &options) {
+  // Once nothing looks for names any more.
+  pm.nest<func::FuncOp>().addPass(layer::createLowerToLinalg());
   if (options.reference) {
     pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());

@@ -44,6 +44,8 @@
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/Flat/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
+#include "nm/Dialect/Layer/Transforms/Passes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
@@ -62,7 +64,7 @@ using namespace mlir;
 
 void mlir::nm::registerDialects(DialectRegistry &registry) {
   registry.insert<NMDialect, attacc::AttaccDialect, flat::FlatDialect,
-                  pifo::PifoDialect, step::StepDialect>();
+                  layer::LayerDialect, pifo::PifoDialect, step::StepDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
@@ -98,6 +100,7 @@ void mlir::nm::registerDialects(DialectRegistry &registry) {
 void mlir::nm::registerPasses() {
   registerNMPasses();
   flat::registerFlatPasses();
+  layer::registerLayerPasses();
   registerConversionPasses();
   registerCodegenPasses();
   pifo::registerPifoPasses();

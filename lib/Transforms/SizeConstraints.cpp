@@ -10,6 +10,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -240,7 +241,7 @@ struct Collector {
   }
 
   //===--------------------------------------------------------------------===//
-  // nm and flat
+  // nm, layer and flat
   //===--------------------------------------------------------------------===//
 
   /// nm_matmul_c1, c2 and c5.
@@ -259,6 +260,16 @@ struct Collector {
       for (auto [dim, expr] : llvm::enumerate(map.getResults()))
         if (auto position = dyn_cast<AffineDimExpr>(expr))
           sameSize(operand, dim, out, position.getPosition());
+  }
+
+  /// layer_norm_c1 and c3.
+  template <typename Norm> void norm(Norm op) {
+    sameShape(op.getInput(), op.getInit());
+    auto axis = static_cast<int64_t>(op.getAxis());
+    int64_t rank = op.getInput().getType().getRank();
+    for (Value vector : op.getVectors())
+      for (int64_t dim = axis; dim < rank; ++dim)
+        sameSize(op.getInput(), dim, vector, dim - axis);
   }
 
   /// flat_attention_c2 to c5. A length is taken as it comes.
@@ -322,6 +333,7 @@ void mlir::nm::collectDemands(Operation *op, SizeAnalysis &sizes,
       .Case<linalg::SoftmaxOp, MatmulOp, flat::AttentionOp, tensor::PadOp,
             tensor::ConcatOp, tensor::ExpandShapeOp>(
           [&](auto o) { c.visit(o); })
+      .Case<layer::NormOp, layer::RMSNormOp>([&](auto o) { c.norm(o); })
       .Case<linalg::PackOp>([&](auto o) {
         c.packed(o.getSource(), o.getDest(), o.getInnerDimsPos(),
                  o.getMixedTiles(), o.getOuterDimsPerm());

@@ -114,6 +114,29 @@ ProgramEmitter::Body::power(Value base, int64_t exponent,
   return result;
 }
 
+/// silu(alpha x) / alpha.
+FailureOr<ProgramEmitter::Cell>
+ProgramEmitter::Body::swish(layer::SwishOp inner,
+                            std::optional<TensorId> dest) {
+  double alpha = inner.getAlpha().convertToDouble();
+  if (alpha == 1)
+    return unary(UnaryKind::Silu, *inner, dest);
+  FailureOr<Cell> x = get(inner.getOperand(), {});
+  if (failed(x))
+    return failure();
+  auto times = [&](const Cell &cell, double factor,
+                   std::optional<TensorId> to = {}) {
+    return e.combine(BinaryKind::Mul, cell, Cell{{}, factor}, rows, cols, to,
+                     op);
+  };
+  if (alpha == 0)
+    return times(*x, 0.5, dest);
+  FailureOr<Cell> scaled = times(*x, alpha);
+  if (succeeded(scaled))
+    scaled = e.apply(UnaryKind::Silu, *scaled, rows, cols, {}, op);
+  return failed(scaled) ? scaled : times(*scaled, 1 / alpha, dest);
+}
+
 namespace {
 enum class Choice { Larger, Smaller, Other };
 } // namespace
@@ -192,6 +215,11 @@ ProgramEmitter::Body::compute(Operation &inner, std::optional<TensorId> dest) {
         }
         llvm_unreachable("unknown choice");
       })
+      .Case([&](layer::GeluOp) { return unary(UnaryKind::Gelu, inner, dest); })
+      .Case([&](layer::GeluTanhOp) {
+        return unary(UnaryKind::GeluTanh, inner, dest);
+      })
+      .Case([&](layer::SwishOp swish) { return this->swish(swish, dest); })
       .Case<arith::NegFOp>([&](Operation *) -> Found {
         Found cell = get(inner.getOperand(0), {});
         return failed(cell) ? cell

@@ -36,6 +36,8 @@ private:
                         std::optional<isa::TensorId> dest);
   FailureOr<Cell> power(Value base, int64_t exponent,
                         std::optional<isa::TensorId> dest);
+  FailureOr<Cell> swish(layer::SwishOp inner,
+                        std::optional<isa::TensorId> dest);
   FailureOr<Cell> least(Value l, Value r, std::optional<isa::TensorId> dest);
   /// As the expression that it is of the arguments.
   FailureOr<Cell> whole(Operation &inner, std::optional<isa::TensorId> dest);

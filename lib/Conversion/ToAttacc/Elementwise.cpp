@@ -86,6 +86,19 @@ ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
       .Case([&](math::ExpOp) { return unary(Atom::Exp); })
       .Case([&](math::ErfOp) { return unary(Atom::Erf); })
       .Case([&](math::TanhOp) { return unary(Atom::Tanh); })
+      .Case([&](layer::GeluOp) { return unary(Atom::Gelu); })
+      .Case([&](layer::GeluTanhOp) { return unary(Atom::GeluTanh); })
+      .Case([&](layer::SwishOp swish) {
+        // silu(alpha x) / alpha
+        double alpha = swish.getAlpha().convertToDouble();
+        Expression x = get(swish.getOperand());
+        return std::optional(
+            alpha == 0 ? Expressions::scale(x, 0.5)
+                       : Expressions::scale(
+                             algebra.function(Atom::Silu,
+                                              Expressions::scale(x, alpha)),
+                             1 / alpha));
+      })
       .Case([&](math::SqrtOp) { return unary(Atom::Root); })
       .Case([&](math::RsqrtOp) {
         return algebra.power(
@@ -295,8 +308,9 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
       SmallVector<int> sources;
       algebra.collectTensors(known->value, sources);
       bool isPlain = sources.size() <= 1;
-      for (Atom::Kind kind : {Atom::Vector, Atom::Sum, Atom::Max, Atom::Exp,
-                              Atom::Erf, Atom::Tanh, Atom::Root})
+      for (Atom::Kind kind :
+           {Atom::Vector, Atom::Sum, Atom::Max, Atom::Exp, Atom::Erf,
+            Atom::Tanh, Atom::Root, Atom::Gelu, Atom::GeluTanh, Atom::Silu})
         isPlain &= !algebra.contains(known->value, kind);
       bool hasRows = algebra.contains(known->value, Atom::RowSum) ||
                      algebra.contains(known->value, Atom::RowMax);
@@ -349,6 +363,48 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
   values[result] = {Expressions::add(algebra.rowSum(addend, cols), init->value),
                     rows, 1};
   return true;
+}
+
+FailureOr<isa::TensorId> ProgramEmitter::rowOf(Value value, double otherwise,
+                                               int64_t cols, Operation *op) {
+  if (!value)
+    return constantVector(otherwise, cols);
+  if (!isView(value)) {
+    FailureOr<MatrixExpression> known = lookup(value, op);
+    if (failed(known))
+      return failure();
+    if (known->value.isConstant())
+      return constantVector(known->value.constant(), cols);
+  }
+  FailureOr<isa::Strided> elements = view(value, op);
+  if (failed(elements))
+    return failure();
+  return inPlace(*elements, {cols}, op);
+}
+
+LogicalResult ProgramEmitter::emitNorm(layer::NormOp op) {
+  RankedTensorType type = op.getInput().getType();
+  if (!type.hasStaticShape())
+    return op.emitOpError("normalises ")
+           << type << ", expected static sizes; programs have no others";
+  int64_t cols = ShapedType::getNumElements(
+      type.getShape().drop_front(static_cast<int64_t>(op.getAxis())));
+  int64_t rows = type.getNumElements() / cols;
+  FailureOr<isa::TensorId> source = matrix(op.getInput(), rows, cols, op);
+  FailureOr<isa::TensorId> gamma = rowOf(op.getScale(), 1, cols, op);
+  FailureOr<isa::TensorId> beta = rowOf(op.getBias(), 0, cols, op);
+  if (failed(source) || failed(gamma) || failed(beta))
+    return failure();
+  FailureOr<isa::TensorId> dest = destination(op.getResult(), rows, cols);
+  if (failed(dest) ||
+      failed(check(
+          isa::emitLayerNorm(
+              b, device, options.type, *source, std::nullopt, *gamma, *beta,
+              static_cast<float>(op.getEpsilon().convertToDouble()), *dest),
+          op)))
+    return failure();
+  define(op.getResult(), *dest);
+  return success();
 }
 
 LogicalResult ProgramEmitter::emitSoftmax(linalg::SoftmaxOp op) {

@@ -32,6 +32,21 @@ Expression Expressions::gelu(const Expression &x, const Expression &inner) {
   return scale(multiply(x, add(constant(1), inner)), 0.5);
 }
 
+/// The instruction that computes an atom of its argument.
+static UnaryKind functionOf(Atom::Kind kind) {
+  switch (kind) {
+  case Atom::Gelu:
+    return UnaryKind::Gelu;
+  case Atom::GeluTanh:
+    return UnaryKind::GeluTanh;
+  case Atom::Silu:
+    return UnaryKind::Silu;
+  default:
+    assert(kind == Atom::Exp && "no function");
+    return UnaryKind::Exp;
+  }
+}
+
 std::optional<Expressions::Activation>
 Expressions::matchActivation(const Expression &a) {
   const Expression zero;
@@ -73,8 +88,11 @@ Expressions::matchActivation(const Expression &a) {
           return Activation{UnaryKind::Relu, atom.argument2};
         break;
       case Atom::Exp:
+      case Atom::Gelu:
+      case Atom::GeluTanh:
+      case Atom::Silu:
         if (isSame(a, self))
-          return Activation{UnaryKind::Exp, atom.argument};
+          return Activation{functionOf(atom.kind), atom.argument};
         break;
       case Atom::Sum: {
         // x / (1 + exp(-x)).

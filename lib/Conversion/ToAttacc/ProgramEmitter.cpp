@@ -10,6 +10,7 @@
 #include "mlir/Transforms/Inliner.h"
 #include "mlir/Transforms/InliningUtils.h"
 #include "nm/Dialect/Common/ElementTypes.h"
+#include "nm/Dialect/Layer/Transforms/Lowering.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -317,6 +318,7 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](linalg::GenericOp generic) { return emitGeneric(generic); })
       .Case([&](linalg::SoftmaxOp softmax) { return emitSoftmax(softmax); })
+      .Case([&](layer::NormOp norm) { return emitNorm(norm); })
       .Case([&](nm::MatmulOp matmul) { return emitMatmul(matmul); })
       .Case(
           [&](flat::AttentionOp attention) { return emitAttention(attention); })
@@ -432,6 +434,10 @@ FailureOr<isa::Program> ProgramEmitter::run(ProgramLocations *locations) {
     return func.emitOpError("has control flow, expected one block");
   if (failed(inlineCalls()))
     return failure();
+  // The special function unit has no norm without a mean: that is reductions
+  // and elementwise instructions.
+  IRRewriter rewriter(func.getContext());
+  func.walk([&](layer::RMSNormOp op) { layer::lowerToLinalg(rewriter, op); });
   // Programs have no empty tiles.
   auto checkSizes = [](Operation *op, TypeRange types) -> LogicalResult {
     for (Type type : types)

@@ -21,6 +21,7 @@
 #include "nm/Conversion/ToAttacc/Expression.h"
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Isa/Kernels/Kernels.h"
 #include "nm/Isa/Kernels/Strided.h"
@@ -166,6 +167,10 @@ private:
   /// False if it is no expression that is worked out as a whole.
   FailureOr<bool> emitExpression(linalg::GenericOp op);
   LogicalResult emitSoftmax(linalg::SoftmaxOp op);
+  LogicalResult emitNorm(layer::NormOp op);
+  /// The elements of `value` in one row; `otherwise` in each if it is null.
+  FailureOr<isa::TensorId> rowOf(Value value, double otherwise, int64_t cols,
+                                 Operation *op);
   /// An operand as the body sees it, for loops of the given ranges: as the
   /// expression that it is, or nothing.
   FailureOr<std::optional<Expression>> readInPlace(Value operand, AffineMap map,

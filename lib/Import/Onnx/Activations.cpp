@@ -99,9 +99,7 @@ LogicalResult shrink(NodeEmit &n) {
 
 LogicalResult swish(NodeEmit &n) {
   double alpha = n.floatOr("alpha", 1);
-  return unary(n, [&](Scalar &s, Value x) {
-    return s.mul(x, s.sigmoid(s.mul(x, s.number(x, alpha))));
-  });
+  return unary(n, [&](Scalar &s, Value x) { return s.swish(x, alpha); });
 }
 
 LogicalResult gelu(NodeEmit &n) {
@@ -119,16 +117,16 @@ LogicalResult swiGlu(NodeEmit &n) {
   if (!shape)
     return failure();
   int32_t type = n.in(0)->type;
-  return n.set(n.elementwise(
-      {n.in(0), n.in(1)}, type, *shape,
-      [&](OpBuilder &b, Location loc, ValueRange a) {
-        Emit e(b, loc);
-        Scalar s(b, loc);
-        int32_t wide = type == Double ? Double : Float;
-        Value x = e.cast(a[0], type, wide);
-        Value gate = s.mul(x, s.sigmoid(s.mul(x, s.number(x, alpha))));
-        return e.cast(s.mul(gate, e.cast(a[1], type, wide)), wide, type);
-      }));
+  return n.set(n.elementwise({n.in(0), n.in(1)}, type, *shape,
+                             [&](OpBuilder &b, Location loc, ValueRange a) {
+                               Emit e(b, loc);
+                               Scalar s(b, loc);
+                               int32_t wide = type == Double ? Double : Float;
+                               Value x = e.cast(a[0], type, wide);
+                               Value gate = s.mul(s.swish(x, alpha),
+                                                  e.cast(a[1], type, wide));
+                               return e.cast(gate, wide, type);
+                             }));
 }
 
 Value hardSwish(Scalar &s, Value x) {

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Support/Text.h"
 
@@ -498,10 +499,10 @@ LogicalResult Importer::finish(func::FuncOp func, Scope &scope) {
 
 llvm::Expected<OwningOpRef<ModuleOp>> Importer::run() {
   MLIRContext *context = builder.getContext();
-  context
-      ->loadDialect<arith::ArithDialect, func::FuncDialect,
-                    linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
-                    tensor::TensorDialect, NMDialect, flat::FlatDialect>();
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       linalg::LinalgDialect, math::MathDialect,
+                       scf::SCFDialect, tensor::TensorDialect, NMDialect,
+                       flat::FlatDialect, layer::LayerDialect>();
   for (const pb::Function &function : model.functions)
     functions[functionKey(function.domain, function.name, function.overload)] =
         &function;

@@ -40,16 +40,11 @@ FailureOr<Val> sum(NodeEmit &n, Val &a, Val *b) {
 /// and third are what it divided by.
 LogicalResult normalizeLast(NodeEmit &n, Val &input, Val *scale, Val *bias,
                             bool centered) {
-  int32_t wide = stashType(n, input.type);
-  Val x = n.castTo(input, wide);
-  if (x.rank() < 1 || failed(checkScale(n, x, scale, "gamma")) ||
-      failed(checkScale(n, x, bias, "beta")))
+  if (input.rank() < 1 || failed(checkScale(n, input, scale, "gamma")) ||
+      failed(checkScale(n, input, bias, "beta")))
     return failure();
-  Moments m = normalizedMoments(n, x, x.rank() - 1, n.floatOr("epsilon", 1e-5f),
-                                centered);
-  Val y = scaleAndShift(n, m.normalized, scale, bias);
-  (void)n.set(n.castTo(y, input.type), 0);
-  return success();
+  return n.set(normalizeRows(n, input, input.rank() - 1, centered, scale, bias,
+                             stashType(n, input.type), input.type));
 }
 
 LogicalResult skipLayerNorm(NodeEmit &n) {
@@ -150,9 +145,7 @@ LogicalResult biasGelu(NodeEmit &n) {
 }
 LogicalResult quickGelu(NodeEmit &n) {
   double alpha = n.floatOr("alpha", 1.702f);
-  return biased(n, [&](Scalar &s, Value x) {
-    return s.mul(x, s.sigmoid(s.mul(x, s.number(x, alpha))));
-  });
+  return biased(n, [&](Scalar &s, Value x) { return s.swish(x, alpha); });
 }
 
 LogicalResult fusedMatmul(NodeEmit &n) {

@@ -8,6 +8,7 @@
 #include "Normalize.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 
 namespace mlir::nm::onnx {
 
@@ -78,6 +79,60 @@ Val scaleAndShift(NodeEmit &n, Val &x, Val *scale, Val *bias) {
   return result;
 }
 
+/// `vector` with the sizes of `shape` and no other dimensions; nothing if it
+/// has other sizes.
+static std::optional<Val> alongRow(NodeEmit &n, Val *vector,
+                                   ArrayRef<OpFoldResult> shape) {
+  Dims sizes = vector->shape;
+  while (sizes.size() > shape.size() && Emit::constant(sizes.front()) == 1)
+    sizes.erase(sizes.begin());
+  if (!llvm::equal(sizes, shape, Emit::same))
+    return std::nullopt;
+  return n.reshape(*vector, sizes);
+}
+
+static Value emitNorm(NodeEmit &n, Val &x, int64_t axis, bool centered,
+                      Val *scale, Val *bias) {
+  auto epsilon = n.b.getF64FloatAttr(n.floatOr("epsilon", 1e-5f));
+  auto first = n.b.getI64IntegerAttr(axis);
+  Value input = n.tensor(x), init = n.empty(x.shape, n.elementType(x.type));
+  Value factor = scale ? n.tensor(*scale) : Value();
+  Value shift = bias ? n.tensor(*bias) : Value();
+  if (centered)
+    return layer::NormOp::create(n.b, n.loc, input.getType(), input, factor,
+                                 shift, init, first, epsilon);
+  return layer::RMSNormOp::create(n.b, n.loc, input.getType(), input, factor,
+                                  init, first, epsilon);
+}
+
+Val normalizeRows(NodeEmit &n, Val &input, int64_t axis, bool centered,
+                  Val *scale, Val *bias, int32_t wide, int32_t result) {
+  // The operation computes narrow floats in f32 and rounds once.
+  bool isPlain = wide == Float && input.type == result &&
+                 isFloatType(input.type) &&
+                 llvm::all_of(ArrayRef<Val *>{scale, bias}, [&](Val *vector) {
+                   return !vector || vector->type == input.type;
+                 });
+  Val x = isPlain ? input : n.castTo(input, wide);
+  Dims row(x.shape.begin() + axis, x.shape.end());
+  bool fits = centered || !bias;
+  Val vectors[2];
+  Val *operands[2] = {scale, bias};
+  for (auto [operand, vector] : llvm::zip(operands, vectors)) {
+    std::optional<Val> found = operand ? alongRow(n, operand, row) : Val();
+    fits &= found.has_value();
+    if (operand && found)
+      vector = n.castTo(*found, x.type);
+  }
+  Val y = n.make(emitNorm(n, x, axis, centered,
+                          fits && scale ? &vectors[0] : nullptr,
+                          fits && bias ? &vectors[1] : nullptr),
+                 x.type, x.shape);
+  if (!fits)
+    y = scaleAndShift(n, y, scale, bias);
+  return n.castTo(y, result);
+}
+
 int32_t stashType(NodeEmit &n, int32_t storage) {
   auto type = static_cast<int32_t>(n.intOr("stash_type", Float));
   if (storage == Double || !isFloatType(type))
@@ -102,6 +157,14 @@ SmallVector<int64_t> axesFrom(int64_t first, int64_t rank) {
   return llvm::to_vector(llvm::seq<int64_t>(first, rank));
 }
 
+/// The statistics that a norm may have as further outputs.
+Moments momentsOf(NodeEmit &n, Val &input, int64_t axis, int32_t wide,
+                  bool centered) {
+  Val x = n.castTo(input, wide);
+  return normalizedMoments(n, x, axesFrom(axis, x.rank()),
+                           n.floatOr("epsilon", 1e-5f), centered);
+}
+
 LogicalResult layerNorm(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
@@ -111,13 +174,14 @@ LogicalResult layerNorm(NodeEmit &n) {
       failed(checkScale(n, input, n.in(2), "bias")))
     return failure();
   int32_t wide = stashType(n, input.type);
-  Val x = n.castTo(input, wide);
-  Moments m = normalizedMoments(n, x, axesFrom(*axis, x.rank()),
-                                n.floatOr("epsilon", 1e-5f), true);
-  Val y = scaleAndShift(n, m.normalized, n.in(1), n.in(2));
-  (void)n.set(n.castTo(y, input.type), 0);
-  (void)n.set(m.mean, 1);
-  return n.set(m.inverse, 2);
+  (void)n.set(
+      normalizeRows(n, input, *axis, true, n.in(1), n.in(2), wide, input.type));
+  if (n.wants(1) || n.wants(2)) {
+    Moments m = momentsOf(n, input, *axis, wide, true);
+    (void)n.set(m.mean, 1);
+    (void)n.set(m.inverse, 2);
+  }
+  return success();
 }
 
 LogicalResult rmsNorm(NodeEmit &n) {
@@ -128,12 +192,11 @@ LogicalResult rmsNorm(NodeEmit &n) {
   if (failed(axis) || failed(checkScale(n, input, n.in(1), "scale")))
     return failure();
   int32_t wide = stashType(n, input.type);
-  Val x = n.castTo(input, wide);
-  Moments m = normalizedMoments(n, x, axesFrom(*axis, x.rank()),
-                                n.floatOr("epsilon", 1e-5f), false);
-  Val y = scaleAndShift(n, m.normalized, n.in(1), nullptr);
-  (void)n.set(n.castTo(y, n.in(1)->type), 0);
-  return n.set(m.inverse, 1);
+  (void)n.set(normalizeRows(n, input, *axis, false, n.in(1), nullptr, wide,
+                            n.in(1)->type));
+  if (n.wants(1))
+    (void)n.set(momentsOf(n, input, *axis, wide, false).inverse, 1);
+  return success();
 }
 
 /// One number for each channel, as a tensor that broadcasts over [N, C, ..].
@@ -151,11 +214,11 @@ LogicalResult instanceNorm(NodeEmit &n) {
   if (input.rank() < 3)
     return n.fail("expected an input of rank 3 or more");
   Val x = n.castTo(input, stashType(n, input.type));
-  Moments m = normalizedMoments(n, x, axesFrom(2, x.rank()),
-                                n.floatOr("epsilon", 1e-5f), true);
+  Val normalized =
+      normalizeRows(n, x, 2, true, nullptr, nullptr, x.type, x.type);
   Val scale = perChannel(n, *n.in(1), x.rank());
   Val bias = perChannel(n, *n.in(2), x.rank());
-  Val y = scaleAndShift(n, m.normalized, &scale, &bias);
+  Val y = scaleAndShift(n, normalized, &scale, &bias);
   return n.set(n.castTo(y, input.type));
 }
 
@@ -173,8 +236,8 @@ LogicalResult groupNorm(NodeEmit &n) {
   Dims apart{x.shape[0], n.size(groups), n.size(*channels / groups)};
   apart.append(x.shape.begin() + 2, x.shape.end());
   Val parts = n.reshape(x, apart);
-  Moments m = normalizedMoments(n, parts, axesFrom(2, parts.rank()),
-                                n.floatOr("epsilon", 1e-5f), true);
+  Val normalized =
+      normalizeRows(n, parts, 2, true, nullptr, nullptr, x.type, x.type);
   // Up to version 20 scale and bias were per group.
   bool perGroup = n.opset < 21;
   auto spread = [&](Val &values) {
@@ -189,7 +252,7 @@ LogicalResult groupNorm(NodeEmit &n) {
                    n.size(perGroup ? groups : *channels), "scale or bias"))
       return n.fail("scale or bias does not fit the channels");
   Val scale = spread(*n.in(1)), bias = spread(*n.in(2));
-  Val y = scaleAndShift(n, m.normalized, &scale, &bias);
+  Val y = scaleAndShift(n, normalized, &scale, &bias);
   Val whole = n.reshape(y, x.shape);
   return n.set(n.castTo(whole, input.type));
 }

@@ -27,6 +27,12 @@ Moments normalizedMoments(NodeEmit &n, Val &x, ArrayRef<int64_t> axes,
 /// x * scale + bias, broadcast to x; null ones are left out.
 Val scaleAndShift(NodeEmit &n, Val &x, Val *scale, Val *bias);
 
+/// Layer norm, or RMS norm unless `centered`, over the dimensions from `axis`
+/// on, statistics in the type `wide`; scale and bias are broadcast to x, null
+/// ones left out. The result has the type `result`.
+Val normalizeRows(NodeEmit &n, Val &x, int64_t axis, bool centered, Val *scale,
+                  Val *bias, int32_t wide, int32_t result);
+
 /// The type that statistics are computed in: `stash_type`, at least f32.
 int32_t stashType(NodeEmit &n, int32_t storage);
 

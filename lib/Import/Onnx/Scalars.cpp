@@ -9,6 +9,7 @@
 #include "Emit.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 
 namespace mlir::nm::onnx {
 
@@ -191,18 +192,10 @@ Value Scalar::hardSigmoid(Value x, double alpha, double beta) {
   return max(number(x, 0), min(number(x, 1), line, false), false);
 }
 
-Value Scalar::gelu(Value x) {
-  Value scaled = mul(x, number(x, 0.70710678118654752440));
-  Value erf = math::ErfOp::create(b, loc, scaled);
-  return mul(mul(x, number(x, 0.5)), add(number(x, 1), erf));
-}
-
-Value Scalar::geluTanh(Value x) {
-  Value cube = mul(mul(x, x), x);
-  Value inner = mul(number(x, 0.79788456080286535588),
-                    add(x, mul(number(x, 0.044715), cube)));
-  Value tanh = math::TanhOp::create(b, loc, inner);
-  return mul(mul(x, number(x, 0.5)), add(number(x, 1), tanh));
+Value Scalar::gelu(Value x) { return layer::GeluOp::create(b, loc, x); }
+Value Scalar::geluTanh(Value x) { return layer::GeluTanhOp::create(b, loc, x); }
+Value Scalar::swish(Value x, double alpha) {
+  return layer::SwishOp::create(b, loc, x, b.getF64FloatAttr(alpha));
 }
 
 Value Scalar::quantize(Value x, Value zeroPoint, Type type, bool isUnsigned) {

@@ -49,6 +49,8 @@ public:
   Value hardSigmoid(Value x, double alpha, double beta);
   Value gelu(Value x);
   Value geluTanh(Value x);
+  /// x sigmoid(alpha x).
+  Value swish(Value x, double alpha);
 
   /// Rounds to even, adds the zero point and saturates to an integer type of
   /// ONNX; `x` is f32.

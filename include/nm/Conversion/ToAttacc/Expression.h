@@ -62,7 +62,10 @@ struct Atom {
     Exp,
     Erf,
     Tanh,
-    Root ///< square root
+    Root, ///< square root
+    Gelu,
+    GeluTanh,
+    Silu
   };
   Kind kind;
   int tensor = -1;                ///< of the program: Tensor, Vector

@@ -98,6 +98,20 @@ write("attention.onnx", graph(
     [value("q", "float32", [1, 8, 32]), value("k", "float32", [1, 8, 16]), value("v", "float32", [1, 8, 16])],
     [value("y", "float32", [1, 8, 32])]), opset=23, ir=11)
 
+# Norms, softmax and activations keep their names; a scale that is no row is applied behind the norm.
+f32, f16 = "float32", "float16"
+write("names.onnx", graph(
+    [node("LayerNormalization", ["x", "row", "row"], ["a"], epsilon=0.25),
+     node("RMSNormalization", ["a", "all"], ["b"], axis=1),
+     node("SkipLayerNormalization", ["b", "x", "row", "row", "row"], ["c"], domain="com.microsoft"),
+     node("Gelu", ["c"], ["d"]), node("Gelu", ["d"], ["e"], approximate="tanh"),
+     node("QuickGelu", ["e"], ["f"], domain="com.microsoft", alpha=2.0), node("Softmax", ["f"], ["y"]),
+     node("LayerNormalization", ["h", "narrow"], ["z"], axis=1)],
+    [value("x", f32, ["n", 3, 8]), value("h", f16, [4, 2, 8])],
+    [value("y", f32, ["n", 3, 8]), value("z", f16, [4, 2, 8])],
+    [tensor("row", numpy.ones(8, f32)), tensor("all", numpy.ones([3, 1], f32)),
+     tensor("narrow", numpy.ones([2, 8], f16))]), opset=23, ir=11, domains=[("com.microsoft", 1)])
+
 # Unsigned elements are signless in the module.
 write("unsigned.onnx", graph(
     [node("Less", ["a", "b"], ["y"])],

@@ -1,0 +1,24 @@
+//===- LayerDialect.h - The layer dialect -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_LAYER_IR_LAYERDIALECT_H
+#define NM_DIALECT_LAYER_IR_LAYERDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "nm/Dialect/Layer/IR/LayerDialect.h.inc"
+#define GET_OP_CLASSES
+#include "nm/Dialect/Layer/IR/LayerOps.h.inc"
+
+#endif // NM_DIALECT_LAYER_IR_LAYERDIALECT_H

@@ -1,0 +1,78 @@
+//===- LayerOps.cpp - Constraints of norms and activations -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::layer;
+
+#define GET_OP_CLASSES
+#include "nm/Dialect/Layer/IR/LayerOps.cpp.inc"
+
+static SmallVector<Value> present(ArrayRef<Value> optional) {
+  return llvm::to_vector(
+      llvm::make_filter_range(optional, [](Value value) { return value; }));
+}
+
+SmallVector<Value> NormOp::getVectors() {
+  return present({getScale(), getBias()});
+}
+
+SmallVector<Value> RMSNormOp::getVectors() { return present({getScale()}); }
+
+/// Whether `vector` may lie along the dimensions of `input` from `axis` on.
+static bool liesAlong(RankedTensorType vector, RankedTensorType input,
+                      int64_t axis) {
+  ArrayRef<int64_t> sizes = input.getShape().drop_front(axis);
+  return vector.getElementType() == input.getElementType() &&
+         vector.getRank() == static_cast<int64_t>(sizes.size()) &&
+         llvm::all_of_zip(vector.getShape(), sizes, [](int64_t a, int64_t b) {
+           return a == b || ShapedType::isDynamic(a) ||
+                  ShapedType::isDynamic(b);
+         });
+}
+
+template <typename Op> static LogicalResult verifyNorm(Op op, StringRef name) {
+  auto error = [&](int constraint) {
+    return op.emitOpError() << name << "_c" << constraint << ": ";
+  };
+  RankedTensorType type = op.getInput().getType();
+  for (auto [what, other] : {std::pair("destination", op.getInit().getType()),
+                             {"result", op.getResult().getType()}})
+    if (other != type)
+      return error(1) << "the " << what << " is " << other
+                      << ", expected the input's type " << type;
+  auto axis = static_cast<int64_t>(op.getAxis());
+  if (axis < 0 || axis >= type.getRank())
+    return error(2) << "axis is " << axis << ", expected a dimension of "
+                    << type;
+  for (Value vector : op.getVectors())
+    if (!liesAlong(cast<RankedTensorType>(vector.getType()), type, axis))
+      return error(3) << "scale or bias is " << vector.getType()
+                      << ", expected the sizes of " << type
+                      << " from dimension " << axis
+                      << " on and its element type";
+  double epsilon = op.getEpsilon().convertToDouble();
+  if (!std::isfinite(epsilon) || epsilon < 0)
+    return error(4) << "epsilon is " << epsilon
+                    << ", expected a finite number of 0 or more";
+  return success();
+}
+
+LogicalResult NormOp::verify() { return verifyNorm(*this, "layer_norm"); }
+
+LogicalResult RMSNormOp::verify() {
+  return verifyNorm(*this, "layer_rms_norm");
+}
+
+LogicalResult SwishOp::verify() {
+  if (getAlpha().isFinite())
+    return success();
+  return emitOpError("layer_swish_c1: alpha is ")
+         << getAlpha().convertToDouble() << ", expected a finite number";
+}

@@ -1,0 +1,87 @@
+// RUN: nm-opt %s --split-input-file --verify-diagnostics
+
+func.func @destination(%x: tensor<2x4xf32>, %e: tensor<2x5xf32>) {
+  // expected-error @+1 {{layer_norm_c1: the destination is 'tensor<2x5xf32>', expected the input's type 'tensor<2x4xf32>'}}
+  %0 = layer.norm axis(1) epsilon(1.0e-5) ins(%x : tensor<2x4xf32>) outs(%e : tensor<2x5xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @result(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{layer_rms_norm_c1: the result is 'tensor<?x4xf32>', expected the input's type 'tensor<2x4xf32>'}}
+  %0 = layer.rms_norm axis(1) epsilon(1.0e-5) ins(%x : tensor<2x4xf32>) outs(%x : tensor<2x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @axis(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{layer_norm_c2: axis is 2, expected a dimension of 'tensor<2x4xf32>'}}
+  %0 = layer.norm axis(2) epsilon(1.0e-5) ins(%x : tensor<2x4xf32>) outs(%x : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @negative_axis(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{layer_norm_c2: axis is -1}}
+  %0 = layer.norm axis(-1) epsilon(1.0e-5) ins(%x : tensor<2x4xf32>) outs(%x : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @scale(%x: tensor<2x4xf32>, %g: tensor<2xf32>) {
+  // expected-error @+1 {{layer_norm_c3: scale or bias is 'tensor<2xf32>', expected the sizes of 'tensor<2x4xf32>' from dimension 1 on and its element type}}
+  %0 = layer.norm axis(1) epsilon(1.0e-5) ins(%x : tensor<2x4xf32>) scale(%g : tensor<2xf32>) outs(%x : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @element_type(%x: tensor<2x4xf16>, %g: tensor<4xf32>) {
+  // expected-error @+1 {{layer_rms_norm_c3: scale or bias is 'tensor<4xf32>'}}
+  %0 = layer.rms_norm axis(1) epsilon(1.0e-5) ins(%x : tensor<2x4xf16>) scale(%g : tensor<4xf32>) outs(%x : tensor<2x4xf16>) -> tensor<2x4xf16>
+  return
+}
+
+// -----
+
+func.func @epsilon(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{layer_norm_c4: epsilon is -1.000000e+00, expected a finite number of 0 or more}}
+  %0 = layer.norm axis(1) epsilon(-1.0) ins(%x : tensor<2x4xf32>) outs(%x : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @no_number(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{layer_norm_c4: epsilon is nan}}
+  %0 = layer.norm axis(1) epsilon(0x7FF8000000000000) ins(%x : tensor<2x4xf32>) outs(%x : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @integers(%x: tensor<2x4xi32>) {
+  // expected-error @+1 {{must be ranked tensor of f64, f32, f16 or bf16 without encoding, but got 'tensor<2x4xi32>'}}
+  %0 = layer.norm axis(1) epsilon(1.0e-5) ins(%x : tensor<2x4xi32>) outs(%x : tensor<2x4xi32>) -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @infinite(%x: f32) {
+  // expected-error @+1 {{layer_swish_c1: alpha is INF, expected a finite number}}
+  %0 = layer.swish %x {alpha = 0x7FF0000000000000 : f64} : f32
+  return
+}
+
+// -----
+
+func.func @integer(%x: i32) {
+  // expected-error @+1 {{'layer.gelu' op operand #0 must be floating-point-like, but got 'i32'}}
+  %0 = layer.gelu %x : i32
+  return
+}

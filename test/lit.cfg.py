@@ -25,9 +25,11 @@ config.environment["NM_SOURCE"] = config.nm_src_root
 config.environment["NM_BUILD"] = config.nm_obj_root
 # Two threads exercise the parallel code and leave the machine to the other tests.
 config.environment["OMP_NUM_THREADS"] = "2"
-for variable in ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
+for variable in ["UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]
+config.environment["ASAN_OPTIONS"] = ":".join(
+    filter(None, [config.nm_asan_options, os.environ.get("ASAN_OPTIONS")]))
 
 config.substitutions += [
     ("%python", config.python),
@@ -90,11 +92,8 @@ for program in ("rustc", "go"):
         config.available_features.add(program)
 if shutil.which("g++"):
     config.available_features.add("gxx")
+# For programs of C that link with a runtime of this build.
+config.substitutions.append(
+    ("%sanitize_flags", "-fsanitize=" + config.nm_sanitize if config.nm_sanitize else ""))
 if config.nm_sanitize:
     config.available_features.add("sanitizers")
-    if "nm-opt" in config.available_features:
-        # LLVM's allocators are inline: what our code poisons in a slab, LLVM's own code, which is not
-        # instrumented, hands out without a word.
-        options = config.environment.get("ASAN_OPTIONS", "")
-        config.environment["ASAN_OPTIONS"] = ":".join(
-            filter(None, ["allow_user_poisoning=0", options]))

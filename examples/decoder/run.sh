@@ -68,6 +68,6 @@ fi
 
 "$build/bin/nm-compile" "$model" "${prune[@]}" --size batch=1 --size past=0 --weights "$work/prompt.nmw" -o "$work/prompt.so"
 "$build/bin/nm-compile" "$model" "${prune[@]}" --size batch=1 --size length=1 --weights "$work/token.nmw" -o "$work/token.so"
-"${CC:-cc}" -std=c11 -O2 -Wall -Wextra -Iinclude examples/decoder/decode.c -o "$work/decode" \
+"${CC:-cc}" ${CFLAGS:-} -std=c11 -O2 -Wall -Wextra -Iinclude examples/decoder/decode.c -o "$work/decode" \
   -L"$build/lib" -lnm_runtime -Wl,-rpath,"$build/lib"
 OMP_NUM_THREADS=$threads "$work/decode" "$work/prompt.so" "$work/token.so" "$count" "$vocabulary" "${words[@]}"

@@ -15,8 +15,8 @@
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Pipelines/Pipelines.h"
+#include "nm/Support/JsonWriter.h"
 #include "nm/Support/Text.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/WithColor.h"
 #include <cstdlib>
 
@@ -214,16 +214,13 @@ llvm::Expected<std::string> driver::getManifest(ModuleOp module,
   if (!text)
     return makeError("the module has no attribute 'nm.manifest'; "
                      "nm-externalize-params makes it");
-  llvm::Expected<llvm::json::Value> json = llvm::json::parse(text.getValue());
-  if (!json)
-    return makeError("'nm.manifest' is not JSON: {0}",
-                     llvm::toString(json.takeError()));
-  const llvm::json::Object *functions = json->getAsObject();
-  const llvm::json::Value *manifest =
-      functions ? functions->get(function) : nullptr;
+  auto manifest =
+      ::nm::support::jsonField(text.getValue(), "'nm.manifest'", function);
   if (!manifest)
+    return toError(manifest.error());
+  if (manifest->empty())
     return makeError("'nm.manifest' has no entry for function '{0}'", function);
-  return llvm::formatv("{0}", *manifest).str();
+  return *manifest;
 }
 
 llvm::Expected<rt::Manifest> driver::readManifest(ModuleOp module,

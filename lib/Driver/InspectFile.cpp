@@ -15,10 +15,10 @@
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Convert.h"
 #include "nm/Runtime/Inspect.h"
+#include "nm/Support/JsonWriter.h"
 #include "nm/Support/Text.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/WithColor.h"
 #include <map>
 
@@ -26,13 +26,21 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 namespace isa = ::nm::isa;
-namespace json = llvm::json;
+using ::nm::support::jsonText;
+using ::nm::support::JsonWriter;
 
-/// What is found, for people and for programs.
 namespace {
+/// What is found, for people and for programs.
 struct Listing {
   std::string text;
-  json::Value value = nullptr;
+  /// Fields of an object, or the elements of a list.
+  std::function<void(JsonWriter &)> content;
+  bool isList = false;
+
+  void write(JsonWriter &json) const {
+    auto body = [&] { content(json); };
+    isList ? json.array(body) : json.object(body);
+  }
 };
 } // namespace
 
@@ -44,10 +52,9 @@ static llvm::Expected<Listing> listCheckpoint(const InspectOptions &options) {
   auto rows = rt::inspect(**checkpoint, mask);
   if (!rows)
     return toError(rows.error());
-  auto value = json::parse(rt::formatJson(*rows));
-  if (!value)
-    return value.takeError();
-  return Listing{rt::formatTable(*rows), std::move(*value)};
+  return Listing{
+      rt::formatTable(*rows),
+      [rows = *rows](JsonWriter &json) { rt::writeRows(json, rows); }, true};
 }
 
 static std::string signatureText(const Signature &function) {
@@ -65,27 +72,37 @@ static std::string signatureText(const Signature &function) {
   return text;
 }
 
-static json::Value signatureJson(const Signature &function) {
-  json::Array arguments, results;
-  for (const Argument &argument : function.arguments)
-    arguments.push_back(
-        json::Object{{"name", argument.name}, {"type", argument.type.str()}});
-  for (const ValueType &type : function.results)
-    results.push_back(type.str());
-  return json::Object{{"name", function.name},
-                      {"arguments", std::move(arguments)},
-                      {"results", std::move(results)}};
+static void writeSignature(JsonWriter &json, const Signature &function) {
+  json.field("name", function.name);
+  json.array("arguments", [&] {
+    for (const Argument &argument : function.arguments)
+      json.object([&] {
+        json.field("name", argument.name);
+        json.field("type", argument.type.str());
+      });
+  });
+  json.array("results", [&] {
+    for (const ValueType &type : function.results)
+      json.value(type.str());
+  });
+}
+
+/// Objects with fields of these names and the texts of each row.
+static void writeObjects(JsonWriter &json, ArrayRef<const char *> names,
+                         const Table &rows) {
+  for (const std::vector<std::string> &row : rows)
+    json.object([&] {
+      for (auto [name, content] : llvm::zip_equal(names, row))
+        json.field(name, content);
+    });
 }
 
 static Listing listModel(const Source &source) {
   Listing listing;
-  json::Array functions, params;
   llvm::raw_string_ostream os(listing.text);
-  Table table;
-  for (const Signature &function : source.functions) {
+  Table table, params;
+  for (const Signature &function : source.functions)
     os << "function " << signatureText(function) << "\n";
-    functions.push_back(signatureJson(function));
-  }
   ModuleOp module = *source.module;
   module->walk([&](ParamOp op) {
     std::string type;
@@ -93,12 +110,17 @@ static Listing listModel(const Source &source) {
     StringRef scope = op.getScope().value_or("");
     table.push_back({"parameter", printable(op.getKey()), type,
                      scope.empty() ? "" : "in " + printable(scope)});
-    params.push_back(
-        json::Object{{"key", op.getKey()}, {"scope", scope}, {"type", type}});
+    params.push_back({op.getKey().str(), scope.str(), type});
   });
   writeTable(os, table);
-  listing.value = json::Object{{"functions", std::move(functions)},
-                               {"parameters", std::move(params)}};
+  listing.content = [functions = source.functions, params](JsonWriter &json) {
+    json.array("functions", [&] {
+      for (const Signature &function : functions)
+        json.object([&] { writeSignature(json, function); });
+    });
+    json.array("parameters",
+               [&] { writeObjects(json, {"key", "scope", "type"}, params); });
+  };
   return listing;
 }
 
@@ -109,7 +131,6 @@ static Listing listProgram(const isa::Program &program) {
   os << "program " << program.name << " for " << program.target.name << ": "
      << program.code.size() << " instructions, " << program.buffers.size()
      << " buffers, " << program.semaphores.size() << " semaphores\n";
-  json::Array tensors;
   Table table;
   for (const isa::Tensor &tensor : program.tensors) {
     table.push_back({isa::toString(tensor.role), printable(tensor.name),
@@ -118,27 +139,34 @@ static Listing listProgram(const isa::Program &program) {
                          ? std::string(isa::toString(tensor.part)) + " of " +
                                printable(tensor.key)
                          : ""});
-    tensors.push_back(json::Object{{"name", tensor.name},
-                                   {"role", isa::toString(tensor.role)},
-                                   {"type", isa::toString(tensor.type)},
-                                   {"shape", json::Array(tensor.shape)},
-                                   {"key", tensor.key}});
   }
   writeTable(os, table);
-  std::map<StringRef, int64_t> counts;
+  std::map<std::string, int64_t> counts;
   for (const isa::Instruction &instruction : program.code)
     ++counts[isa::toString(instruction.opcode)];
-  json::Object opcodes;
   table.clear();
-  for (auto [name, count] : counts) {
-    table.push_back({name.str(), std::to_string(count)});
-    opcodes[name] = count;
-  }
+  for (const auto &[name, count] : counts)
+    table.push_back({name, std::to_string(count)});
   writeTable(os, table);
-  listing.value = json::Object{{"program", program.name},
-                               {"target", program.target.name},
-                               {"tensors", std::move(tensors)},
-                               {"instructions", std::move(opcodes)}};
+  listing.content = [name = program.name, target = program.target.name,
+                     tensors = program.tensors, counts](JsonWriter &json) {
+    json.field("program", name);
+    json.field("target", target);
+    json.array("tensors", [&] {
+      for (const isa::Tensor &tensor : tensors)
+        json.object([&] {
+          json.field("name", tensor.name);
+          json.field("role", isa::toString(tensor.role));
+          json.field("type", isa::toString(tensor.type));
+          json.list("shape", tensor.shape);
+          json.field("key", tensor.key);
+        });
+    });
+    json.object("instructions", [&] {
+      for (const auto &[opcode, count] : counts)
+        json.field(opcode, count);
+    });
+  };
   return listing;
 }
 
@@ -172,7 +200,11 @@ listOnnx(std::unique_ptr<llvm::MemoryBuffer> content,
     return tensors;
   }
   model->text += "\n" + tensors->text;
-  (*model->value.getAsObject())["tensors"] = std::move(tensors->value);
+  model->content = [fields = std::move(model->content),
+                    rows = std::move(tensors->content)](JsonWriter &json) {
+    fields(json);
+    json.array("tensors", [&] { rows(json); });
+  };
   return model;
 }
 
@@ -248,9 +280,9 @@ llvm::Error driver::inspectFile(const InspectOptions &options,
     return listing.takeError();
   llvm::outs() << listing->text;
   if (!options.json.empty())
-    if (llvm::Error error =
-            writeFile(options, options.json,
-                      llvm::formatv("{0:2}\n", listing->value).str()))
+    if (llvm::Error error = writeFile(
+            options, options.json,
+            jsonText(2, [&](JsonWriter &json) { listing->write(json); })))
       return error;
   return commitFiles(options);
 }

@@ -8,13 +8,16 @@
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/DerivedKey.h"
+#include "nm/Support/JsonWriter.h"
 #include "nm/Support/Table.h"
-#include "llvm/Support/JSON.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
+using ::nm::support::jsonText;
+using ::nm::support::JsonWriter;
 
 std::string driver::byteText(int64_t bytes) {
   static constexpr StringLiteral units[] = {"KiB", "MiB", "GiB", "TiB"};
@@ -143,87 +146,102 @@ std::string driver::formatReport(const Report &report) {
   return text;
 }
 
-static llvm::json::Value number(double value) {
-  if (!std::isfinite(value))
-    return nullptr;
-  return value;
+static void writePruning(JsonWriter &json, const PruningReport &pruning) {
+  json.field("by", pruning.by == PruneBy::Wanda ? "wanda" : "magnitude");
+  json.field("samples", pruning.samples);
+  json.array("layers", [&] {
+    for (auto &[key, difference] : pruning.layers)
+      json.object([&, &key = key, difference = difference] {
+        json.field("key", rt::shownKey(key));
+        json.field("difference", difference);
+      });
+  });
+  json.list("results", pruning.results);
 }
 
-static llvm::json::Object pruningJson(const PruningReport &pruning) {
-  llvm::json::Array layers, results;
-  for (auto &[key, difference] : pruning.layers)
-    layers.push_back(llvm::json::Object{{"key", rt::shownKey(key)},
-                                        {"difference", number(difference)}});
-  for (double difference : pruning.results)
-    results.push_back(number(difference));
-  return llvm::json::Object{
-      {"by", pruning.by == PruneBy::Wanda ? "wanda" : "magnitude"},
-      {"samples", static_cast<int64_t>(pruning.samples)},
-      {"layers", std::move(layers)},
-      {"results", std::move(results)}};
+/// Fields that have no value are null.
+static void writeTiming(JsonWriter &json, const Report &report) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const auto &timing = report.timing;
+  if (timing)
+    json.field("runs", timing->runs);
+  json.field("median_ms", timing ? timing->median : none);
+  json.field("min_ms", timing ? timing->min : none);
+  json.field("max_ms", timing ? timing->max : none);
+  json.field("iqr_ms", timing ? timing->spread() : none);
+  double worstAbs = none, worstRel = none;
+  bool passed = true;
+  for (auto &[index, comparison] : report.comparisons) {
+    worstAbs = std::fmax(worstAbs, comparison.maxAbsError);
+    worstRel = std::fmax(worstRel, comparison.maxRelError);
+    passed &= comparison.passed();
+  }
+  json.field("max_abs_error", worstAbs);
+  json.field("max_rel_error", worstRel);
+  if (!report.comparisons.empty())
+    json.field("passed", passed);
+}
+
+static void writeParam(JsonWriter &json, const Report &report, size_t index) {
+  const rt::ParamSpec &spec = report.manifest.params[index];
+  json.field("scope", spec.scope);
+  json.field("key", spec.key);
+  json.list("shape", spec.shape);
+  json.field("dtype", rt::dtypeName(spec.dtype));
+  if (spec.sparsity)
+    json.field("pattern", patternText(spec));
+  else
+    json.field("pattern", nullptr);
+  json.field("layout", spec.layout.str());
+  json.field("bytes", report.paramBytes[index]);
+  json.field("mask", report.maskSources[index]);
+}
+
+static void writeLog(JsonWriter &json, const CompileLog &log) {
+  json.array("passes", [&] {
+    for (const PassRecord &pass : log.passes)
+      json.object([&] {
+        json.field("pass", pass.name);
+        json.field("ms", pass.ms);
+      });
+  });
+  json.array("remarks", [&] {
+    for (const RemarkRecord &remark : log.remarks)
+      json.object([&] {
+        json.field("kind", remark.kind);
+        json.field("category", remark.category);
+        json.field("name", remark.name);
+        json.field("location", remark.location);
+        json.field("message", remark.message);
+      });
+  });
+}
+
+static void writeReport(JsonWriter &json, const Report &report) {
+  json.field("input", report.inputFile);
+  json.field("function", report.function->name);
+  json.field("dense", report.dense);
+  json.field("target", report.target);
+  json.field("threads", report.threads);
+  writeTiming(json, report);
+  json.field("compile_ms", report.compileMs());
+  json.field("pipeline_ms", report.pipelineMs);
+  json.field("codegen_ms", report.codegenMs);
+  json.field("load_ms", report.loadMs);
+  json.field("packed_bytes", report.packedBytes());
+  json.field("dense_bytes", report.denseBytes());
+  json.field("cache", report.cacheState);
+  if (report.pruning)
+    json.object("pruning", [&] { writePruning(json, *report.pruning); });
+  json.array("params", [&] {
+    for (size_t i = 0; i != report.manifest.params.size(); ++i)
+      json.object([&] { writeParam(json, report, i); });
+  });
+  writeLog(json, report.log);
 }
 
 std::string driver::formatReportJson(const Report &report) {
-  llvm::json::Object json;
-  json["input"] = report.inputFile;
-  json["function"] = report.function->name;
-  json["dense"] = report.dense;
-  json["target"] = report.target;
-  json["threads"] = report.threads;
-  for (StringRef key : {"median_ms", "min_ms", "max_ms", "iqr_ms",
-                        "max_abs_error", "max_rel_error"})
-    json[key] = nullptr;
-  if (const auto &timing = report.timing) {
-    json["runs"] = timing->runs;
-    json["median_ms"] = timing->median;
-    json["min_ms"] = timing->min;
-    json["max_ms"] = timing->max;
-    json["iqr_ms"] = timing->spread();
-  }
-  double worstAbs = 0, worstRel = 0;
-  bool passed = true;
-  for (auto &[index, comparison] : report.comparisons) {
-    worstAbs = std::max(worstAbs, comparison.maxAbsError);
-    worstRel = std::max(worstRel, comparison.maxRelError);
-    passed &= comparison.passed();
-  }
-  if (!report.comparisons.empty()) {
-    json["max_abs_error"] = number(worstAbs);
-    json["max_rel_error"] = number(worstRel);
-    json["passed"] = passed;
-  }
-  json["compile_ms"] = report.compileMs();
-  json["pipeline_ms"] = report.pipelineMs;
-  json["codegen_ms"] = report.codegenMs;
-  json["load_ms"] = report.loadMs;
-  json["packed_bytes"] = report.packedBytes();
-  json["dense_bytes"] = report.denseBytes();
-  json["cache"] = report.cacheState;
-
-  if (report.pruning)
-    json["pruning"] = pruningJson(*report.pruning);
-  llvm::json::Array params, passes, remarks;
-  for (auto [i, spec] : llvm::enumerate(report.manifest.params))
-    params.push_back(llvm::json::Object{
-        {"scope", spec.scope},
-        {"key", spec.key},
-        {"shape", llvm::json::Array(spec.shape)},
-        {"dtype", std::string(rt::dtypeName(spec.dtype))},
-        {"pattern", spec.sparsity ? llvm::json::Value(patternText(spec))
-                                  : llvm::json::Value(nullptr)},
-        {"layout", spec.layout.str()},
-        {"bytes", report.paramBytes[i]},
-        {"mask", report.maskSources[i]}});
-  for (const PassRecord &pass : report.log.passes)
-    passes.push_back(llvm::json::Object{{"pass", pass.name}, {"ms", pass.ms}});
-  for (const RemarkRecord &remark : report.log.remarks)
-    remarks.push_back(llvm::json::Object{{"kind", remark.kind},
-                                         {"category", remark.category},
-                                         {"name", remark.name},
-                                         {"location", remark.location},
-                                         {"message", remark.message}});
-  json["params"] = std::move(params);
-  json["passes"] = std::move(passes);
-  json["remarks"] = std::move(remarks);
-  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(json))).str();
+  return jsonText(2, [&](JsonWriter &json) {
+    json.object([&] { writeReport(json, report); });
+  });
 }

@@ -11,14 +11,16 @@
 #include "nm/Driver/Report.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Dequantize.h"
+#include "nm/Support/JsonWriter.h"
 #include "nm/Support/Progress.h"
-#include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <map>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
+using ::nm::support::jsonText;
+using ::nm::support::JsonWriter;
 
 std::vector<int> driver::choosePatterns(ArrayRef<LayerSensitivity> layers,
                                         double budget) {
@@ -91,6 +93,7 @@ private:
   LayerSensitivity &layerOf(const std::string &key);
   void print() const;
   std::string json() const;
+  void writeLayer(JsonWriter &json, size_t index) const;
 
   const RunOptions &options;
   const Calibration &calibration;
@@ -235,30 +238,39 @@ void Sensitivity::print() const {
                         options.maxDifference, line);
 }
 
-std::string Sensitivity::json() const {
-  llvm::json::Array rows;
-  for (auto [i, layer] : llvm::enumerate(layers)) {
-    llvm::json::Array choices;
+void Sensitivity::writeLayer(JsonWriter &json, size_t index) const {
+  const LayerSensitivity &layer = layers[index];
+  json.field("key", layer.key);
+  json.array("choices", [&] {
     for (const LayerChoice &choice : layer.choices)
-      choices.push_back(llvm::json::Object{{"pattern", choice.pattern},
-                                           {"difference", choice.difference},
-                                           {"gain_ms", choice.gain}});
-    llvm::json::Value pick = nullptr;
-    if (!chosen.empty() && chosen[i] >= 0)
-      pick = layer.choices[chosen[i]].pattern;
-    rows.push_back(llvm::json::Object{{"key", layer.key},
-                                      {"choices", std::move(choices)},
-                                      {"chosen", std::move(pick)}});
-  }
-  llvm::json::Object json{{"schema", "nm.sensitivity/1"},
-                          {"dense_ms", denseMs},
-                          {"layers", std::move(rows)}};
-  if (!chosen.empty()) {
-    json["max_difference"] = options.maxDifference;
-    json["difference"] = together;
-    json["prune"] = pruneLine(layers, chosen);
-  }
-  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(json))).str();
+      json.object([&] {
+        json.field("pattern", choice.pattern);
+        json.field("difference", choice.difference);
+        json.field("gain_ms", choice.gain);
+      });
+  });
+  if (!chosen.empty() && chosen[index] >= 0)
+    json.field("chosen", layer.choices[chosen[index]].pattern);
+  else
+    json.field("chosen", nullptr);
+}
+
+std::string Sensitivity::json() const {
+  return jsonText(2, [&](JsonWriter &json) {
+    json.object([&] {
+      json.field("schema", "nm.sensitivity/1");
+      json.field("dense_ms", denseMs);
+      json.array("layers", [&] {
+        for (size_t i = 0; i != layers.size(); ++i)
+          json.object([&] { writeLayer(json, i); });
+      });
+      if (chosen.empty())
+        return;
+      json.field("max_difference", options.maxDifference);
+      json.field("difference", together);
+      json.field("prune", pruneLine(layers, chosen));
+    });
+  });
 }
 
 llvm::Error Sensitivity::run() {

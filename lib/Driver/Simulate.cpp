@@ -12,16 +12,17 @@
 #include "nm/Driver/ProgramParams.h"
 #include "nm/Driver/Support.h"
 #include "nm/Simulator/Report.h"
+#include "nm/Support/JsonWriter.h"
 #include "nm/Support/Progress.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
+using ::nm::support::JsonWriter;
 namespace isa = ::nm::isa;
 namespace model = ::nm::model;
 namespace sim = ::nm::sim;
@@ -170,28 +171,19 @@ llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
 
 /// The simulator's report with the comparisons at its end.
 std::string Simulation::reportJson(const sim::SimulationResult &result) {
-  std::string text = sim::formatJson(result, program, device);
-  std::string list;
-  llvm::raw_string_ostream os(list);
-  llvm::json::OStream json(os, 2);
-  json.array([&] {
-    for (auto &[index, comparison] : comparisons) {
-      // JSON has no infinity.
-      auto number = [](double value) {
-        return std::isfinite(value) ? llvm::json::Value(value)
-                                    : llvm::json::Value(nullptr);
-      };
-      json.value(
-          llvm::json::Object{{"result", static_cast<int64_t>(index)},
-                             {"max_abs_error", number(comparison.maxAbsError)},
-                             {"max_rel_error", number(comparison.maxRelError)},
-                             {"failures", comparison.failures},
-                             {"elements", comparison.count},
-                             {"passed", comparison.passed()}});
-    }
+  return sim::formatJson(result, program, device, [&](JsonWriter &json) {
+    json.array("comparisons", [&] {
+      for (auto &[index, comparison] : comparisons)
+        json.object([&, index = index, &of = comparison] {
+          json.field("result", index);
+          json.field("max_abs_error", of.maxAbsError);
+          json.field("max_rel_error", of.maxRelError);
+          json.field("failures", of.failures);
+          json.field("elements", of.count);
+          json.field("passed", of.passed());
+        });
+    });
   });
-  return StringRef(text).rtrim().drop_back().rtrim().str() +
-         ",\n  \"comparisons\": " + list + "\n}\n";
 }
 
 llvm::Error Simulation::report(const sim::SimulationResult &result) {

@@ -7,14 +7,15 @@
 
 #include "nm/Driver/Support.h"
 #include "nm/Driver/Tenants.h"
-#include "llvm/Support/JSON.h"
+#include "nm/Support/JsonWriter.h"
+#include "nm/Support/Trace.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-namespace json = llvm::json;
+using ::nm::support::jsonText;
+using ::nm::support::JsonWriter;
 
 /// MACs worked over those that the array could have worked.
 static double arrayUse(const TenantsResult &result,
@@ -25,11 +26,6 @@ static double arrayUse(const TenantsResult &result,
              ? static_cast<double>(result.macs) /
                    (cycles * static_cast<double>(device.array.macsPerCycle()))
              : 0;
-}
-
-/// JSON has no infinity.
-static json::Value number(double value) {
-  return std::isfinite(value) ? json::Value(value) : json::Value(nullptr);
 }
 
 std::string driver::formatTenants(const TenantsResult &result,
@@ -57,94 +53,81 @@ std::string driver::formatTenants(const TenantsResult &result,
   return text;
 }
 
+static void writeTenant(JsonWriter &json, const TenantStatistics &tenant) {
+  json.field("tenant", tenant.tenant);
+  json.field("requests", tenant.requests);
+  json.field("deadline_misses", tenant.misses);
+  json.object("latency_ns", [&] {
+    json.field("mean", tenant.mean);
+    json.field("p50", tenant.p50);
+    json.field("p95", tenant.p95);
+    json.field("p99", tenant.p99);
+    json.field("max", tenant.max);
+  });
+  json.field("slowdown", tenant.slowdown);
+  json.field("service_ns", tenant.service);
+  json.field("contended_service_ns", tenant.contended);
+  json.field("dram_bytes", tenant.bytes);
+}
+
+static void writeRequest(JsonWriter &json, const TenantRequest &request,
+                         const std::string &program, double end) {
+  json.field("tenant", request.tenant);
+  json.field("program", program);
+  json.field("arrival_ns", request.arrival);
+  if (request.deadline > 0)
+    json.field("deadline_ns", request.deadline);
+  json.field("end_ns", end);
+}
+
 std::string driver::formatTenantsJson(const TenantsResult &result,
                                       const TenantTrace &trace,
                                       const ::nm::model::Device &device) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  json::OStream out(os, 2);
-  out.object([&] {
-    out.attribute("schema", "nm.tenants-report/1");
-    out.attribute("device", json::fixUTF8(device.name));
-    out.attribute("jobs", static_cast<int64_t>(result.jobs.size()));
-    out.attribute("span_ns", number(result.end - result.begin));
-    out.attribute("busy_ns", number(result.busy));
-    out.attribute("utilisation", number(result.utilisation()));
-    out.attribute("array_utilisation", number(arrayUse(result, device)));
-    out.attribute("dram_bytes", result.bytes);
-    out.attribute("macs", result.macs);
-    out.attribute("fairness", number(result.fairness));
-    out.attribute("slowdown_fairness", number(result.slowdownFairness));
-    out.attributeArray("tenants", [&] {
-      for (const TenantStatistics &tenant : result.tenants)
-        out.object([&] {
-          out.attribute("tenant", static_cast<int64_t>(tenant.tenant));
-          out.attribute("requests", tenant.requests);
-          out.attribute("deadline_misses", tenant.misses);
-          out.attributeObject("latency_ns", [&] {
-            out.attribute("mean", number(tenant.mean));
-            out.attribute("p50", number(tenant.p50));
-            out.attribute("p95", number(tenant.p95));
-            out.attribute("p99", number(tenant.p99));
-            out.attribute("max", number(tenant.max));
-          });
-          out.attribute("slowdown", number(tenant.slowdown));
-          out.attribute("service_ns", number(tenant.service));
-          out.attribute("contended_service_ns", number(tenant.contended));
-          out.attribute("dram_bytes", tenant.bytes);
-        });
-    });
-    out.attributeArray("requests", [&] {
-      for (size_t i = 0; i != trace.requests.size(); ++i)
-        out.object([&] {
+  return jsonText(2, [&](JsonWriter &json) {
+    json.object([&] {
+      json.field("schema", "nm.tenants-report/1");
+      json.field("device", device.name);
+      json.field("jobs", result.jobs.size());
+      json.field("span_ns", result.end - result.begin);
+      json.field("busy_ns", result.busy);
+      json.field("utilisation", result.utilisation());
+      json.field("array_utilisation", arrayUse(result, device));
+      json.field("dram_bytes", result.bytes);
+      json.field("macs", result.macs);
+      json.field("fairness", result.fairness);
+      json.field("slowdown_fairness", result.slowdownFairness);
+      json.array("tenants", [&] {
+        for (const TenantStatistics &tenant : result.tenants)
+          json.object([&] { writeTenant(json, tenant); });
+      });
+      json.array("requests", [&] {
+        for (size_t i = 0; i != trace.requests.size(); ++i) {
           const TenantRequest &request = trace.requests[i];
-          out.attribute("tenant", static_cast<int64_t>(request.tenant));
-          out.attribute("program",
-                        json::fixUTF8(trace.programs[request.program]));
-          out.attribute("arrival_ns", number(request.arrival));
-          if (request.deadline > 0)
-            out.attribute("deadline_ns", number(request.deadline));
-          out.attribute("end_ns", number(result.ends[i]));
-        });
+          json.object([&] {
+            writeRequest(json, request, trace.programs[request.program],
+                         result.ends[i]);
+          });
+        }
+      });
     });
   });
-  return text + "\n";
 }
 
 std::string driver::formatTenantsTrace(const TenantsResult &result,
                                        const TenantTrace &trace,
                                        ArrayRef<TenantProgram> programs) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  json::OStream out(os);
-  out.object([&] {
-    out.attribute("displayTimeUnit", "ns");
-    out.attributeArray("traceEvents", [&] {
-      for (const TenantStatistics &tenant : result.tenants)
-        out.object([&] {
-          out.attribute("ph", "M");
-          out.attribute("name", "thread_name");
-          out.attribute("pid", 0);
-          out.attribute("tid", static_cast<int64_t>(tenant.tenant));
-          out.attributeObject("args", [&] {
-            out.attribute("name", "tenant " + std::to_string(tenant.tenant));
-          });
-        });
-      for (const TenantJob &job : result.jobs)
-        out.object([&] {
-          const TenantRequest &request = trace.requests[job.request];
-          out.attribute("ph", "X");
-          out.attribute("name", json::fixUTF8(programs[request.program].name));
-          out.attribute("pid", 0);
-          out.attribute("tid", static_cast<int64_t>(request.tenant));
-          out.attribute("ts", number(job.begin * 1e-3));
-          out.attribute("dur", number((job.end - job.begin) * 1e-3));
-          out.attributeObject("args", [&] {
-            out.attribute("request", static_cast<int64_t>(job.request));
-            out.attribute("job", static_cast<int64_t>(job.job));
-          });
-        });
-    });
+  return ::nm::support::traceText({}, [&](::nm::support::Trace &events) {
+    for (const TenantStatistics &tenant : result.tenants)
+      events.name("thread_name", tenant.tenant,
+                  "tenant " + std::to_string(tenant.tenant));
+    for (const TenantJob &job : result.jobs) {
+      const TenantRequest &request = trace.requests[job.request];
+      events.span(programs[request.program].name, request.tenant,
+                  job.begin * 1e-3, (job.end - job.begin) * 1e-3,
+                  [&](JsonWriter &json) {
+                    json.field("request", job.request);
+                    json.field("job", job.job);
+                  });
+    }
   });
-  return text + "\n";
 }

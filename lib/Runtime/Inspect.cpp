@@ -171,33 +171,40 @@ std::string formatTable(const std::vector<InspectRow> &rows) {
   return table.str() + os.str();
 }
 
+void writeRows(support::JsonWriter &json, const std::vector<InspectRow> &rows) {
+  auto pattern = [&](const AxisPattern &of) {
+    json.field("axis", of.axis);
+    json.field("n", of.n);
+    json.field("m", of.m);
+  };
+  for (const InspectRow &row : rows)
+    json.object([&] {
+      json.field("name", row.name);
+      json.field("dtype", row.dtype);
+      json.list("shape", row.shape);
+      if (row.pattern)
+        json.object("pattern", [&] { pattern(*row.pattern); });
+      else
+        json.field("pattern", nullptr);
+      if (row.report) {
+        json.field("density", row.report->density());
+        json.array("axes", [&] {
+          for (const AxisPattern &axis : row.report->axes)
+            json.object([&] { pattern(axis); });
+        });
+      } else {
+        json.field("density", nullptr);
+      }
+      json.field("mask", row.maskSource);
+      if (!row.note.empty())
+        json.field("note", row.note);
+    });
+}
+
 std::string formatJson(const std::vector<InspectRow> &rows) {
-  using nlohmann::ordered_json;
-  ordered_json list = ordered_json::array();
-  for (const InspectRow &row : rows) {
-    ordered_json item;
-    item["name"] = row.name;
-    item["dtype"] = row.dtype;
-    item["shape"] = row.shape;
-    item["pattern"] = nullptr;
-    item["density"] = nullptr;
-    if (row.pattern)
-      item["pattern"] = ordered_json{{"n", row.pattern->n},
-                                     {"m", row.pattern->m},
-                                     {"axis", row.pattern->axis}};
-    if (row.report) {
-      item["density"] = row.report->density();
-      item["axes"] = ordered_json::array();
-      for (const AxisPattern &p : row.report->axes)
-        item["axes"].push_back(
-            ordered_json{{"axis", p.axis}, {"n", p.n}, {"m", p.m}});
-    }
-    item["mask"] = row.maskSource;
-    if (!row.note.empty())
-      item["note"] = row.note;
-    list.push_back(std::move(item));
-  }
-  return support::printJson(list, 1);
+  return support::jsonText(1, [&](support::JsonWriter &json) {
+    json.array([&] { writeRows(json, rows); });
+  });
 }
 
 } // namespace nm::rt

@@ -7,7 +7,6 @@
 
 #include "ReportParts.h"
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 
 namespace nm::sim {
 
@@ -48,11 +47,6 @@ double dramShare(const SimulationResult &result, const Device &device) {
   return result.cycles > 0 ? static_cast<double>(result.dramBytes()) /
                                  (result.cycles * device.dramBytesPerCycle())
                            : 0;
-}
-
-std::string jsonText(const std::string &text) {
-  return nlohmann::json(text).dump(-1, ' ', true,
-                                   nlohmann::json::error_handler_t::replace);
 }
 
 } // namespace nm::sim

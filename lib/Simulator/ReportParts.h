@@ -48,8 +48,6 @@ std::string jouleText(double picojoules);
 std::string shapeText(const std::vector<int64_t> &shape); ///< "64x64"
 /// Share of the DRAM bandwidth that the payload took.
 double dramShare(const SimulationResult &result, const Device &device);
-/// For JSON strings, with quotes.
-std::string jsonText(const std::string &text);
 
 } // namespace nm::sim
 

@@ -6,15 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReportParts.h"
-#include "nm/Support/Json.h"
 #include "nm/Support/Table.h"
+#include "nm/Support/Trace.h"
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 namespace nm::sim {
 
-using Json = nlohmann::ordered_json;
+using support::JsonWriter;
 
 /// Where each engine's time went, in percent of the cycles.
 static std::string engineTable(const SimulationResult &result,
@@ -97,86 +96,104 @@ std::string formatTable(const SimulationResult &result, const Program &program,
          tensorTable(result, program);
 }
 
-std::string formatJson(const SimulationResult &result, const Program &program,
-                       const Device &device) {
-  Json engines = Json::array(), tensors = Json::array(), energy;
-  for (size_t i = 0; i != result.engines.size(); ++i) {
-    Json parts;
+static void writeEngine(JsonWriter &json, const EngineTime &time,
+                        const std::string &name) {
+  json.field("name", name);
+  json.field("instructions", time.instructions);
+  json.object("cycles", [&] {
     for (const TimePart &part : timeParts)
-      parts[part.name] = result.engines[i].*part.part;
-    engines.push_back(
-        {{"name", isa::queueName(static_cast<int>(i), program.target)},
-         {"instructions", result.engines[i].instructions},
-         {"cycles", std::move(parts)}});
-  }
-  for (size_t i = 0; i != program.tensors.size(); ++i) {
-    const isa::Tensor &tensor = program.tensors[i];
-    tensors.push_back({{"name", tensor.name},
-                       {"role", isa::toString(tensor.role)},
-                       {"type", isa::toString(tensor.type)},
-                       {"shape", tensor.shape},
-                       {"read", result.tensors[i].read},
-                       {"written", result.tensors[i].written}});
-  }
-  for (const EnergyPart &part : energyParts)
-    energy[part.name] = result.energy.*part.part;
-  energy["total"] = result.energy.total();
-  Json report = {
-      {"schema", "nm.simulation/1"},
-      {"program", program.name},
-      {"device",
-       {{"name", device.name},
-        {"frequency_hz", device.frequencyHz},
-        {"macs_per_cycle", device.array.macsPerCycle()},
-        {"dram_bytes_per_cycle", device.dramBytesPerCycle()},
-        {"scratchpad_bytes_per_cycle", device.scratchpadBytesPerCycle()}}},
-      {"cycles", result.cycles},
-      {"seconds", result.seconds(device)},
-      {"instructions", result.steps},
-      {"macs", result.macs},
-      {"special_ops", result.specialOps},
-      {"utilisation", result.utilisation(device)},
-      {"dram_share", dramShare(result, device)},
-      {"bytes",
-       {{"dram_read", result.dramRead},
-        {"dram_written", result.dramWritten},
-        {"scratchpad", result.scratchpadBytes}}},
-      {"energy_pj", std::move(energy)},
-      {"engines", std::move(engines)},
-      {"tensors", std::move(tensors)}};
-  return support::printJson(report, 2, true) + "\n";
+      json.field(part.name, time.*part.part);
+  });
+}
+
+static void writeTensor(JsonWriter &json, const isa::Tensor &tensor,
+                        const TensorTraffic &traffic) {
+  json.field("name", tensor.name);
+  json.field("role", isa::toString(tensor.role));
+  json.field("type", isa::toString(tensor.type));
+  json.list("shape", tensor.shape);
+  json.field("read", traffic.read);
+  json.field("written", traffic.written);
+}
+
+static void writeDevice(JsonWriter &json, const Device &device) {
+  json.field("name", device.name);
+  json.field("frequency_hz", device.frequencyHz);
+  json.field("macs_per_cycle", device.array.macsPerCycle());
+  json.field("dram_bytes_per_cycle", device.dramBytesPerCycle());
+  json.field("scratchpad_bytes_per_cycle", device.scratchpadBytesPerCycle());
+}
+
+static void writeTotals(JsonWriter &json, const SimulationResult &result,
+                        const Device &device) {
+  json.field("cycles", result.cycles);
+  json.field("seconds", result.seconds(device));
+  json.field("instructions", result.steps);
+  json.field("macs", result.macs);
+  json.field("special_ops", result.specialOps);
+  json.field("utilisation", result.utilisation(device));
+  json.field("dram_share", dramShare(result, device));
+  json.object("bytes", [&] {
+    json.field("dram_read", result.dramRead);
+    json.field("dram_written", result.dramWritten);
+    json.field("scratchpad", result.scratchpadBytes);
+  });
+  json.object("energy_pj", [&] {
+    for (const EnergyPart &part : energyParts)
+      json.field(part.name, result.energy.*part.part);
+    json.field("total", result.energy.total());
+  });
+}
+
+std::string formatJson(const SimulationResult &result, const Program &program,
+                       const Device &device, const ReportFields &further) {
+  return support::jsonText(2, [&](JsonWriter &json) {
+    json.object([&] {
+      json.field("schema", "nm.simulation/1");
+      json.field("program", program.name);
+      json.object("device", [&] { writeDevice(json, device); });
+      writeTotals(json, result, device);
+      json.array("engines", [&] {
+        for (size_t i = 0; i != result.engines.size(); ++i)
+          json.object([&] {
+            writeEngine(json, result.engines[i],
+                        isa::queueName(static_cast<int>(i), program.target));
+          });
+      });
+      json.array("tensors", [&] {
+        for (size_t i = 0; i != program.tensors.size(); ++i)
+          json.object([&] {
+            writeTensor(json, program.tensors[i], result.tensors[i]);
+          });
+      });
+      if (further)
+        further(json);
+    });
+  });
 }
 
 std::string formatTrace(const SimulationResult &result, const Program &program,
                         const Device &device) {
-  std::string text =
-      "{\"displayTimeUnit\": \"ns\", \"otherData\": "
-      "{\"program\": " +
-      jsonText(program.name) + ", \"device\": " + jsonText(device.name) +
-      ", \"dropped\": " + (result.eventsDropped ? "true" : "false") +
-      "},\n\"traceEvents\": [\n";
-  text += "{\"ph\": \"M\", \"name\": \"process_name\", \"pid\": 0, \"args\": "
-          "{\"name\": " +
-          jsonText(program.name + " on " + device.name) + "}}";
-  for (size_t i = 0; i != result.engines.size(); ++i)
-    if (result.engines[i].instructions) {
-      text += formatted(
-          ",\n{\"ph\": \"M\", \"name\": \"thread_name\", \"pid\": 0, \"tid\": "
-          "%zu, \"args\": {\"name\": ",
-          i);
-      text +=
-          jsonText(isa::queueName(static_cast<int>(i), program.target)) + "}}";
-    }
-  double scale = 1e6 / static_cast<double>(device.frequencyHz);
-  for (const Event &event : result.events)
-    text += formatted(
-        ",\n{\"ph\": \"X\", \"name\": \"%s\", \"pid\": 0, \"tid\": %d, \"ts\": "
-        "%.12g, \"dur\": %.12g, \"args\": {\"instruction\": %d, \"cycles\": "
-        "%.12g}}",
-        isa::toString(program.code[event.instruction].opcode), event.queue,
-        event.begin * scale, (event.end - event.begin) * scale,
-        event.instruction, event.end - event.begin);
-  return text + "\n]}\n";
+  auto head = [&](JsonWriter &json) {
+    json.field("program", program.name);
+    json.field("device", device.name);
+    json.field("dropped", result.eventsDropped);
+  };
+  return support::traceText(head, [&](support::Trace &trace) {
+    trace.name("process_name", 0, program.name + " on " + device.name);
+    for (size_t i = 0; i != result.engines.size(); ++i)
+      if (result.engines[i].instructions)
+        trace.name("thread_name", static_cast<int64_t>(i),
+                   isa::queueName(static_cast<int>(i), program.target));
+    double scale = 1e6 / static_cast<double>(device.frequencyHz);
+    for (const Event &event : result.events)
+      trace.span(isa::toString(program.code[event.instruction].opcode),
+                 event.queue, event.begin * scale,
+                 (event.end - event.begin) * scale, [&](JsonWriter &json) {
+                   json.field("instruction", event.instruction);
+                   json.field("cycles", event.end - event.begin);
+                 });
+  });
 }
 
 } // namespace nm::sim

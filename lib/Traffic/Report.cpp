@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Support/JsonWriter.h"
 #include "nm/Support/Svg.h"
 #include "nm/Support/Text.h"
 #include "nm/Traffic/Statistics.h"
@@ -13,6 +14,7 @@
 #include <cstdio>
 
 using namespace nm::traffic;
+using nm::support::JsonWriter;
 
 namespace {
 
@@ -44,12 +46,15 @@ void row(std::string &text, const char *name, uint64_t packets, uint64_t lost,
   add(text, " %11.3f\n", static_cast<double>(delay.max()) / 1e3);
 }
 
-void jsonDelay(std::string &text, const Histogram &delay) {
-  add(text, "{\"min\": %llu, \"mean\": %.3f", ull(delay.min()), delay.mean());
-  const char *names[] = {"p50", "p90", "p99", "p999"};
-  for (int i = 0; i < 4; ++i)
-    add(text, ", \"%s\": %llu", names[i], ull(delay.percentile(kParts[i])));
-  add(text, ", \"max\": %llu}", ull(delay.max()));
+void writeDelay(JsonWriter &json, const Histogram &delay) {
+  json.lineObject("delay_ns", [&] {
+    json.field("min", delay.min());
+    json.field("mean", delay.mean());
+    const char *names[] = {"p50", "p90", "p99", "p999"};
+    for (int i = 0; i < 4; ++i)
+      json.field(names[i], delay.percentile(kParts[i]));
+    json.field("max", delay.max());
+  });
 }
 
 } // namespace
@@ -75,17 +80,6 @@ std::string nm::traffic::formatRefused(const Totals &totals) {
   return text;
 }
 
-/// A name of any characters as a string of JSON.
-static std::string jsonString(const std::string &name) {
-  std::string text = "\"";
-  for (char c : ::nm::support::printable(name)) {
-    if (c == '"' || c == '\\')
-      text += '\\';
-    text += c;
-  }
-  return text + "\"";
-}
-
 /// What became of the packets of each class, by cause.
 static void formatClasses(std::string &text, const Totals &totals,
                           const std::vector<std::string> &classes) {
@@ -106,25 +100,22 @@ static void formatClasses(std::string &text, const Totals &totals,
   }
 }
 
-static void jsonClasses(std::string &text, const Totals &totals,
-                        const std::vector<std::string> &classes) {
-  const char *separator = "\n";
-  text += ",\n  \"classes\": [";
-  for (size_t i = 0; i < classes.size(); ++i) {
-    const ClassTotals &group = totals.classes[i];
-    text += separator + ("    {\"class\": " + jsonString(classes[i]));
-    add(text,
-        ", \"arrived\": %llu, \"departed\": %llu, \"bytes\": %llu, "
-        "\"refused\": {\"full\": %llu, \"rank\": %llu, \"rule\": %llu}, ",
-        ull(group.arrived), ull(group.departed), ull(group.bytes),
-        ull(group.refused[1]), ull(group.refused[3]), ull(group.refused[4]));
-    add(text,
-        "\"dropped\": {\"pushed_out\": %llu, \"leaving\": %llu}, "
-        "\"marked\": %llu}",
-        ull(group.pushedOut), ull(group.dropped), ull(group.marked));
-    separator = ",\n";
-  }
-  text += "\n  ]";
+static void writeClass(JsonWriter &json, const ClassTotals &group,
+                       const std::string &name) {
+  json.field("class", name);
+  json.field("arrived", group.arrived);
+  json.field("departed", group.departed);
+  json.field("bytes", group.bytes);
+  json.lineObject("refused", [&] {
+    json.field("full", group.refused[1]);
+    json.field("rank", group.refused[3]);
+    json.field("rule", group.refused[4]);
+  });
+  json.lineObject("dropped", [&] {
+    json.field("pushed_out", group.pushedOut);
+    json.field("leaving", group.dropped);
+  });
+  json.field("marked", group.marked);
 }
 
 std::string nm::traffic::formatTable(const Totals &totals,
@@ -170,52 +161,64 @@ std::string nm::traffic::formatTable(const Totals &totals,
   return text;
 }
 
+static void writeTotals(JsonWriter &json, const Totals &totals) {
+  json.field("arrived", totals.arrived);
+  json.field("departed", totals.departed);
+  json.lineObject("refused", [&] {
+    json.field("full", totals.refused[1]);
+    json.field("unknown", totals.refused[2]);
+    json.field("rank", totals.refused[3]);
+    json.field("rule", totals.refused[4]);
+  });
+  json.lineObject("dropped", [&] {
+    json.field("pushed_out", totals.pushedOut);
+    json.field("leaving", totals.dropped);
+  });
+  json.field("marked", totals.marked);
+  json.field("bytes", totals.bytes);
+  json.field("most_queued", totals.mostQueued);
+  json.field("begin_ns", totals.begin);
+  json.field("end_ns", totals.end);
+}
+
+static void writeFlow(JsonWriter &json, const FlowStatistics &flow,
+                      const Totals &totals) {
+  json.field("flow", flow.flow);
+  json.field("packets", flow.packets);
+  json.field("lost", flow.lost);
+  json.field("bytes", flow.bytes);
+  json.field("bits_per_second", rateOf(flow.bytes, totals));
+  writeDelay(json, flow.delay);
+}
+
 std::string nm::traffic::formatJson(const Totals &totals,
                                     const Statistics &statistics,
                                     const Link &link, double seconds,
                                     const std::vector<double> &weights,
                                     const std::vector<std::string> &classes) {
-  std::string text = "{\n";
-  add(text,
-      "  \"link\": {\"bits_per_second\": %llu, \"overhead_bytes\": %llu},\n",
-      ull(link.rate), ull(link.overhead));
-  add(text, "  \"arrived\": %llu,\n  \"departed\": %llu,\n",
-      ull(totals.arrived), ull(totals.departed));
-  add(text,
-      "  \"refused\": {\"full\": %llu, \"unknown\": %llu, \"rank\": %llu, "
-      "\"rule\": %llu},\n",
-      ull(totals.refused[1]), ull(totals.refused[2]), ull(totals.refused[3]),
-      ull(totals.refused[4]));
-  add(text, "  \"dropped\": {\"pushed_out\": %llu, \"leaving\": %llu},\n",
-      ull(totals.pushedOut), ull(totals.dropped));
-  add(text, "  \"marked\": %llu,\n", ull(totals.marked));
-  add(text, "  \"bytes\": %llu,\n  \"most_queued\": %llu,\n", ull(totals.bytes),
-      ull(totals.mostQueued));
-  add(text, "  \"begin_ns\": %lld,\n  \"end_ns\": %lld,\n",
-      static_cast<long long>(totals.begin), static_cast<long long>(totals.end));
-  add(text, "  \"bits_per_second\": %.3f,\n  \"jain_fairness\": %.9f,\n",
-      rateOf(totals.bytes, totals), statistics.fairness(weights));
-  if (seconds >= 0)
-    add(text, "  \"run_seconds\": %.6f,\n", seconds);
-  text += "  \"delay_ns\": ";
-  jsonDelay(text, statistics.delay());
-  text += ",\n  \"flows\": [";
-  const char *separator = "\n";
-  for (const FlowStatistics *flow : statistics.flows()) {
-    add(text,
-        "%s    {\"flow\": %llu, \"packets\": %llu, \"lost\": %llu, "
-        "\"bytes\": %llu, ",
-        separator, ull(flow->flow), ull(flow->packets), ull(flow->lost),
-        ull(flow->bytes));
-    add(text, "\"bits_per_second\": %.3f, \"delay_ns\": ",
-        rateOf(flow->bytes, totals));
-    jsonDelay(text, flow->delay);
-    text += "}";
-    separator = ",\n";
-  }
-  text += "\n  ]";
-  jsonClasses(text, totals, classes);
-  return text + "\n}\n";
+  return ::nm::support::jsonText(2, [&](JsonWriter &json) {
+    json.object([&] {
+      json.lineObject("link", [&] {
+        json.field("bits_per_second", link.rate);
+        json.field("overhead_bytes", link.overhead);
+      });
+      writeTotals(json, totals);
+      json.field("bits_per_second", rateOf(totals.bytes, totals));
+      json.field("jain_fairness", statistics.fairness(weights));
+      if (seconds >= 0)
+        json.field("run_seconds", seconds);
+      writeDelay(json, statistics.delay());
+      json.array("flows", [&] {
+        for (const FlowStatistics *flow : statistics.flows())
+          json.lineObject([&] { writeFlow(json, *flow, totals); });
+      });
+      json.array("classes", [&] {
+        for (size_t i = 0; i < classes.size(); ++i)
+          json.lineObject(
+              [&] { writeClass(json, totals.classes[i], classes[i]); });
+      });
+    });
+  });
 }
 
 std::string nm::traffic::formatSvg(const Totals &totals,

@@ -16,6 +16,8 @@ config.environment["PATH"] = os.pathsep.join([config.nm_tools_dir, "/usr/bin", "
 config.environment["OMP_NUM_THREADS"] = "2"
 config.environment["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "leaks.supp")
-for variable in ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
+for variable in ["UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]
+config.environment["ASAN_OPTIONS"] = ":".join(
+    filter(None, [config.nm_asan_options, os.environ.get("ASAN_OPTIONS")]))

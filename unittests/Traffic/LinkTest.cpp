@@ -9,6 +9,7 @@
 #include "nm/Traffic/Statistics.h"
 #include "gtest/gtest.h"
 #include <deque>
+#include <nlohmann/json.hpp>
 
 using namespace nm::traffic;
 using test::ListSource;
@@ -205,13 +206,16 @@ TEST(Report, AllForms) {
                        "(10.00 %)"),
             std::string::npos)
       << table;
-  std::string json = formatJson(totals, statistics, {}, -1, {});
-  EXPECT_NE(json.find("\"jain_fairness\": 0.800000000"), std::string::npos);
-  EXPECT_NE(
-      json.find("{\"flow\": 7, \"packets\": 1, \"lost\": 1, \"bytes\": 300, "
-                "\"bits_per_second\": 750000000.000"),
-      std::string::npos)
-      << json;
+  auto json = nlohmann::json::parse(formatJson(totals, statistics, {}, -1, {}));
+  EXPECT_NEAR(json["jain_fairness"], 0.8, 1e-12);
+  EXPECT_EQ(json["refused"]["full"], 1);
+  const nlohmann::json &flow = json["flows"][1];
+  EXPECT_EQ(flow["flow"], 7);
+  EXPECT_EQ(flow["packets"], 1);
+  EXPECT_EQ(flow["lost"], 1);
+  EXPECT_EQ(flow["bytes"], 300);
+  EXPECT_NEAR(flow["bits_per_second"], 750e6, 1e-3);
+  EXPECT_EQ(flow["delay_ns"]["max"], 20);
   std::string svg = formatSvg(totals, statistics, {});
   EXPECT_NE(svg.find("flow 7: 750.000 Mbit/s"), std::string::npos);
 }

@@ -10,6 +10,7 @@
 
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Weight.h"
+#include "nm/Support/JsonWriter.h"
 #include <optional>
 
 namespace nm::rt {
@@ -37,7 +38,10 @@ Result<std::vector<InspectRow>> inspect(const Checkpoint &checkpoint,
 /// Aligned text table with a header line, a line of totals, and the notes.
 std::string formatTable(const std::vector<InspectRow> &rows);
 
-/// One JSON array of objects.
+/// An object of JSON for each row.
+void writeRows(support::JsonWriter &json, const std::vector<InspectRow> &rows);
+
+/// One JSON array of them.
 std::string formatJson(const std::vector<InspectRow> &rows);
 
 } // namespace nm::rt

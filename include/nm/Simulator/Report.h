@@ -9,6 +9,7 @@
 #define NM_SIMULATOR_REPORT_H
 
 #include "nm/Simulator/Simulator.h"
+#include "nm/Support/JsonWriter.h"
 
 namespace nm::sim {
 
@@ -16,9 +17,12 @@ namespace nm::sim {
 /// bytes of each tensor, for a terminal.
 std::string formatTable(const SimulationResult &result, const Program &program,
                         const Device &device);
-/// The same and more as JSON (docs/simulator.md).
+using ReportFields = std::function<void(support::JsonWriter &)>;
+
+/// The same and more as JSON (docs/simulator.md); `further`, if there is one,
+/// writes fields at the end.
 std::string formatJson(const SimulationResult &result, const Program &program,
-                       const Device &device);
+                       const Device &device, const ReportFields &further = {});
 /// Chrome trace events; chrome://tracing and ui.perfetto.dev open it. Times are
 /// microseconds of the device. Needs events.
 std::string formatTrace(const SimulationResult &result, const Program &program,

@@ -8,7 +8,6 @@
 #include "Translations.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
@@ -16,19 +15,14 @@
 #include "nm/Import/Onnx.h"
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Registration.h"
+#include "nm/Support/JsonWriter.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
-
-static void registerDialects(DialectRegistry &registry) {
-  mlir::nm::registerDialects(registry);
-  registerAllToLLVMIRTranslations(registry);
-}
 
 static LogicalResult toLLVMIR(Operation *op, raw_ostream &os) {
   llvm::LLVMContext context;
@@ -44,11 +38,11 @@ static LogicalResult printManifest(Operation *op, raw_ostream &os) {
   if (!manifest)
     return op->emitError("no attribute 'nm.manifest'; run nm-opt "
                          "--nm-externalize-params first, or --nm-to-cpu");
-  auto json = llvm::json::parse(manifest.getValue());
+  auto json =
+      ::nm::support::indentJson(manifest.getValue(), "'nm.manifest'", 2);
   if (!json)
-    return op->emitError("'nm.manifest' is not JSON: ")
-           << llvm::toString(json.takeError());
-  os << llvm::formatv("{0:2}\n", *json);
+    return op->emitError(json.error().message);
+  os << *json;
   return success();
 }
 

@@ -4,8 +4,8 @@
 // The manifest lists, per public function, what the trailing arguments take.
 // CHECK: module attributes {nm.manifest = "{
 // CHECK-SAME: outer
-// CHECK-SAME: \22dtype\22:\22f32\22,\22key\22:\22bias\22,\22layout\22:\22dense\22,\22scope\22:\22\22,\22shape\22:[8],\22sparsity\22:null
-// CHECK-SAME: \22key\22:\22w\22,\22layout\22:\22canonical\22,\22scope\22:\22adapter\22,\22shape\22:[8,16],\22sparsity\22:{\22axis\22:1,\22m\22:4,\22n\22:2}
+// CHECK-SAME: {\22key\22: \22bias\22, \22scope\22: \22\22, \22shape\22: [8], \22dtype\22: \22f32\22, \22sparsity\22: null, \22layout\22: \22dense\22}
+// CHECK-SAME: {\22key\22: \22w\22, \22scope\22: \22adapter\22, \22shape\22: [8, 16], \22dtype\22: \22f32\22, \22sparsity\22: {\22n\22: 2, \22m\22: 4, \22axis\22: 1}, \22layout\22: \22canonical\22}
 
 // A parameter read twice is passed once; inputs are not written.
 // CHECK: func.func private @inner(%[[X:.+]]: tensor<8xf32>, %[[B:.+]]: tensor<8xf32> {bufferization.writable = false}) -> tensor<8xf32>

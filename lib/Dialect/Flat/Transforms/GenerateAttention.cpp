@@ -343,8 +343,9 @@ struct GenerateAttentionPass
     } else {
       // Two fifths of the cache: keys and values pass through it too. Without
       // a cache to speak of, tiles are small as well.
-      int64_t bytes = std::min(keys, kFarthest) * kRowsOfAllKeys * 4;
       bool isKnown = !ShapedType::isDynamic(keys);
+      int64_t bytes =
+          isKnown ? std::min(keys, kFarthest) * kRowsOfAllKeys * 4 : 0;
       bool fits = isKnown && bytes <= target.getL2() * 2 / 5;
       blocking.rows = fits ? kRowsOfAllKeys : kRowsOfKeyTile;
       blocking.keyTile = fits ? 0 : kKeyTile;

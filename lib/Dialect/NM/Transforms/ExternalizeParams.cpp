@@ -12,8 +12,8 @@
 #include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Support/JsonWriter.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/Support/JSON.h"
 
 namespace mlir::nm {
 #define GEN_PASS_DEF_EXTERNALIZEPARAMS
@@ -22,6 +22,8 @@ namespace mlir::nm {
 
 using namespace mlir;
 using namespace mlir::nm;
+using ::nm::support::jsonText;
+using ::nm::support::JsonWriter;
 
 namespace {
 
@@ -63,22 +65,29 @@ std::optional<Parameter> getParameter(Operation *op) {
   return std::nullopt;
 }
 
-llvm::json::Value toJson(const Parameter &parameter) {
-  llvm::json::Object entry;
-  entry["scope"] = parameter.scope ? parameter.scope.getValue() : "";
-  entry["key"] = parameter.key.getValue();
-  llvm::json::Array shape;
-  for (int64_t size : parameter.type.getShape())
-    shape.push_back(size);
-  entry["shape"] = std::move(shape);
-  entry["dtype"] = StringRef(::nm::support::dtypeName(parameter.dtype));
-  entry["sparsity"] = nullptr;
+void writeParameter(JsonWriter &json, const Parameter &parameter) {
+  json.field("key", parameter.key.getValue());
+  json.field("scope",
+             parameter.scope ? parameter.scope.getValue() : StringRef());
+  json.list("shape", parameter.type.getShape());
+  json.field("dtype", ::nm::support::dtypeName(parameter.dtype));
   if (SparsityAttr sparsity = getSparsity(parameter.type))
-    entry["sparsity"] = llvm::json::Object{{"n", sparsity.getN()},
-                                           {"m", sparsity.getM()},
-                                           {"axis", sparsity.getAxis()}};
-  entry["layout"] = parameter.layout.getSpecString();
-  return entry;
+    json.object("sparsity", [&] {
+      json.field("n", sparsity.getN());
+      json.field("m", sparsity.getM());
+      json.field("axis", sparsity.getAxis());
+    });
+  else
+    json.field("sparsity", nullptr);
+  json.field("layout", parameter.layout.getSpecString());
+}
+
+void writeManifest(JsonWriter &json, ArrayRef<Parameter> parameters) {
+  json.field("version", 1);
+  json.array("parameters", [&] {
+    for (const Parameter &parameter : parameters)
+      json.object([&] { writeParameter(json, parameter); });
+  });
 }
 
 struct ExternalizeParamsPass
@@ -94,19 +103,15 @@ struct ExternalizeParamsPass
     for (auto &[func, parameters] : required)
       func.walk([&](func::CallOp call) { extendCall(call, symbols); });
 
-    llvm::json::Object functions;
-    for (auto func : module.getOps<func::FuncOp>()) {
-      if (!func.isPublic() || func.isExternal())
-        continue;
-      llvm::json::Array list;
-      for (const Parameter &parameter : required[func])
-        list.push_back(toJson(parameter));
-      functions[func.getName()] =
-          llvm::json::Object{{"version", 1}, {"parameters", std::move(list)}};
-    }
-    std::string text;
-    llvm::raw_string_ostream(text) << llvm::json::Value(std::move(functions));
-    module->setAttr("nm.manifest", StringAttr::get(&getContext(), text));
+    std::string manifests = jsonText(0, [&](JsonWriter &json) {
+      json.object([&] {
+        for (auto func : module.getOps<func::FuncOp>())
+          if (func.isPublic() && !func.isExternal())
+            json.object(func.getName(),
+                        [&] { writeManifest(json, required[func]); });
+      });
+    });
+    module->setAttr("nm.manifest", StringAttr::get(&getContext(), manifests));
   }
 
 private:

@@ -12,7 +12,9 @@ import lit.formats
 config.name = "nm"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "consumer"]
+config.excludes = ["Inputs", "consumer", "consumer-model", "consumer-runtime"]
+if not lit_config.params.get("packages"):
+    config.excludes.append("Packages")  # minutes; scripts/test runs them
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.nm_obj_root, "test")
 

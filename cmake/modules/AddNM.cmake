@@ -4,6 +4,7 @@
 # CMake wrappers: each folder of nm lists names, the how stands here.
 
 define_property(GLOBAL PROPERTY NM_LIBRARIES BRIEF_DOCS "all MLIR-based libraries of nm")
+define_property(GLOBAL PROPERTY NM_MODEL_LIBRARIES BRIEF_DOCS "all C++ libraries of nm without LLVM and MLIR")
 define_property(GLOBAL PROPERTY NM_TOOLS BRIEF_DOCS "all executables that are installed")
 define_property(GLOBAL PROPERTY NM_UNITTESTS BRIEF_DOCS "all GoogleTest executables")
 define_property(GLOBAL PROPERTY NM_FUZZERS BRIEF_DOCS "all libFuzzer executables")
@@ -130,7 +131,7 @@ function(add_nm_plain_library name)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:include>)
-  set_property(GLOBAL APPEND PROPERTY NM_LIBRARIES ${name})
+  set_property(GLOBAL APPEND PROPERTY NM_MODEL_LIBRARIES ${name})
 endfunction()
 
 # add_nm_tool(<name> <sources...> [LINK_LIBS ...])
@@ -139,7 +140,7 @@ function(add_nm_tool name)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   _nm_common(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS} MLIR LLVM)
-  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT compiler)
   set_property(GLOBAL APPEND PROPERTY NM_TOOLS ${name})
 endfunction()
 
@@ -158,7 +159,7 @@ function(add_nm_plain_tool name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
-  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT compiler)
   set_property(GLOBAL APPEND PROPERTY NM_TOOLS ${name})
 endfunction()
 
@@ -175,9 +176,9 @@ function(add_nm_manual tool)
     DEPENDS ${tool} COMMENT "Writing the manual of ${tool}" VERBATIM)
   add_custom_target(nm_manual_${tool} ALL DEPENDS ${page} ${completion})
   set_property(GLOBAL APPEND PROPERTY NM_MANUALS nm_manual_${tool})
-  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT compiler)
   install(FILES ${completion}
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT compiler)
 endfunction()
 
 # add_nm_unittest(<name> <sources...> [LINK_LIBS ...]): GoogleTest, MLIR-based.

@@ -8,6 +8,7 @@ import ctypes
 import ctypes.util
 import os
 import pathlib
+import sysconfig
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any, Iterator, Sequence
 
@@ -22,9 +23,10 @@ def _candidates() -> Iterator[str]:
         yield given
         return
     here = pathlib.Path(__file__).resolve()
+    # In a wheel, a build's tree, or an installation: <prefix>/lib/python3/dist-packages/nm.
+    inner = (".", "lib", "build/release/lib", sysconfig.get_config_var("MULTIARCH") or ".")
     for folder in (here.parent, *here.parents[1:4]):
-        for inner in (".", "lib", "build/release/lib"):
-            path = folder / inner / "libnm_runtime.so"
+        for path in [folder / i / name for i in inner for name in ("libnm_runtime.so", "libnm_runtime.so.0")]:
             if path.is_file():
                 yield str(path)
     found = ctypes.util.find_library("nm_runtime")

@@ -30,10 +30,12 @@ def _folders() -> Iterator[pathlib.Path]:
     here = pathlib.Path(__file__).resolve()
     yield here.parent / "bin"
     yield here.parents[2] / "build/release/bin"
+    if here.parents[1].name == "dist-packages":  # installed: <prefix>/lib/python3/dist-packages/nm
+        yield here.parents[4] / "bin"
 
 
 def find(name: str) -> str:
-    """The path of a tool: in $NM_TOOLS, in this package, in the build it lies in, or in PATH."""
+    """The path of a tool: in $NM_TOOLS, in this package, in the build or the installation it lies in, or in PATH."""
     for folder in _folders():
         path = folder / name
         if os.access(path, os.X_OK):

@@ -2,7 +2,7 @@
 // RUN: rm -rf %t && mkdir -p %t
 // RUN: %python %S/../nm-run/Inputs/safetensors.py %t/model.safetensors "weight=np.outer(np.arange(1, 5), np.arange(8) %% 2 == 0).astype('f4')"
 // RUN: nm-compile %s --params %t/model.safetensors --emit=so -o %t/libmodel.so
-// RUN: clang-22 -std=c11 -Wall -Wextra -Werror -I%nm_src_root/include -I%t %S/Inputs/use_library.c -o %t/use \
+// RUN: clang-22 %sanitize_flags -std=c11 -Wall -Wextra -Werror -I%nm_src_root/include -I%t %S/Inputs/use_library.c -o %t/use \
 // RUN:   %t/libmodel.so -L%nm_obj_root/lib -lnm_runtime -lm -Wl,-rpath,%t -Wl,-rpath,%nm_obj_root/lib
 // RUN: %t/use %t/model.safetensors | FileCheck %s
 // CHECK: 0 failures

@@ -52,7 +52,7 @@ if lit_config.params.get("roundtrip"):
     # The tool's name as a word of its own, not part of a path.
     config.substitutions.append((r"(?<![\w./-])nm-opt(?![\w./-])", "nm-opt --verify-roundtrip"))
 
-for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-translate", "nm-lsp-server"]:
+for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-explore", "nm-translate", "nm-lsp-server"]:
     if os.access(os.path.join(config.nm_tools_dir, tool), os.X_OK):
         config.available_features.add(tool)
 
@@ -89,6 +89,9 @@ if subprocess.run([config.python, "-c", "import mypy"], capture_output=True).ret
     config.available_features.add("mypy")
 if subprocess.run([config.python, "-m", "pip", "--version"], capture_output=True).returncode == 0:
     config.available_features.add("pip")
+# Notebooks are executed by nbclient, in a kernel of this Python.
+if subprocess.run([config.python, "-c", "import nbclient, ipykernel"], capture_output=True).returncode == 0:
+    config.available_features.add("notebook")
 for program in ("rustc", "go"):
     if shutil.which(program, path=config.environment["PATH"]):
         config.available_features.add(program)

@@ -21,29 +21,31 @@ from nm.progress import set_progress
 from nm.recipe import Recipe
 
 if TYPE_CHECKING:
-    from nm import numpy as numpy, pifo as pifo, torch as torch
+    from nm import numpy as numpy, pifo as pifo, plot as plot, torch as torch
     from nm.model import Model, load
-    from nm.work import compile, explore, inspect, magnitude_mask, prune, simulate
+    from nm.work import compile, explore, inspect, magnitude_mask, prune, sensitivity, simulate
 
 #: Names that are there when they are asked for: recipes need none of it, nor NumPy.
 _LATER = {"Model": "nm.model", "load": "nm.model", "compile": "nm.work", "inspect": "nm.work",
-          "prune": "nm.work", "magnitude_mask": "nm.work", "simulate": "nm.work", "explore": "nm.work"}
+          "prune": "nm.work", "magnitude_mask": "nm.work", "sensitivity": "nm.work", "simulate": "nm.work",
+          "explore": "nm.work"}
 
 __all__ = ["Error", "Model", "Recipe", "choose_kernels", "compile", "explore", "inspect", "kernels", "load",
-           "magnitude_mask", "prune", "save_checkpoint", "set_num_threads", "set_progress", "simulate", "version"]
+           "magnitude_mask", "prune", "save_checkpoint", "sensitivity", "set_num_threads", "set_progress", "simulate",
+           "version"]
 
 
 def __getattr__(name: str) -> Any:
     import importlib
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
-    if name in ("numpy", "pifo", "torch"):
+    if name in ("numpy", "pifo", "plot", "torch"):
         return importlib.import_module(f"nm.{name}")
     raise AttributeError(f"module 'nm' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "numpy", "pifo", "torch"})
+    return sorted({*globals(), *__all__, "numpy", "pifo", "plot", "torch"})
 
 
 def save_checkpoint(model: Any, path: PathLike, *, optimizer: Any = None, dense: bool = False) -> None:

@@ -62,20 +62,26 @@ def _fields(fields: Mapping[str, Any]) -> str:
     return f"<table><tbody>{rows}</tbody></table>"
 
 
-def _folded(title: str, body: str) -> str:
+def folded(title: str, body: str) -> str:
+    """What unfolds under a title."""
     return f"<details><summary>{html.escape(title)}</summary>{body}</details>"
+
+
+def pre(words: str) -> str:
+    """Text as it is."""
+    return f"<pre>{html.escape(words)}</pre>"
 
 
 def report(words: str, data: Any) -> str:
     """A report's data; below, folded, the words of the tool."""
     if _is_records(data):
-        return table(data) + _folded("as text", f"<pre>{html.escape(words)}</pre>")
+        return table(data) + folded("as text", pre(words))
     if not isinstance(data, Mapping):
-        return f"<pre>{html.escape(words)}</pre>"
+        return pre(words)
     lists = {name: value for name, value in data.items() if _is_records(value)}
     single = {name: value for name, value in data.items()
               if name not in lists and value is not None and value != [] and value != {}}
     parts = [_fields(single)] if single else []
-    parts += [_folded(f"{name} ({len(value)})", table(value)) for name, value in lists.items()]
-    parts.append(_folded("as text", f"<pre>{html.escape(words)}</pre>"))
+    parts += [folded(f"{name} ({len(value)})", table(value)) for name, value in lists.items()]
+    parts.append(folded("as text", pre(words)))
     return "".join(parts)

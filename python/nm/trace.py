@@ -12,7 +12,7 @@ import argparse
 import csv
 import sys
 
-from nm._plot import Series, chart
+from nm.plot import Series, chart
 from nm._types import PathLike
 
 #: Columns of the trace that are drawn, and how thick.

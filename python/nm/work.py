@@ -50,6 +50,10 @@ class Report:
 class Rows(List[Mapping[str, Any]]):
     """Rows of a table, a mapping each; a notebook shows the table."""
 
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return Rows(found) if isinstance(key, slice) else found
+
     def _repr_html_(self) -> str:
         return _html.table(self)
 
@@ -182,6 +186,54 @@ def simulate(model: Any, device: PathLike, *arguments: Any, params: Any = None, 
     if not arguments and not named:
         extra.append("--timing-only")
     return _run_model(model, arguments, named, extra, drop=("--target=", "--cc=", "--prefix="))
+
+
+class Sensitivity(Report):
+    """What each weight costs and gains at each pattern (nm-run --sensitivity)."""
+
+    @property
+    def prune(self) -> dict[str, str]:
+        """The patterns that were chosen for `max_difference`, by key: what nm.compile takes as `prune`."""
+        return {layer["key"]: layer["chosen"] for layer in self.data["layers"] if layer["chosen"]}
+
+    def _repr_html_(self) -> str:
+        rows = [{"weight": layer["key"], "chosen": layer["chosen"],
+                 **{choice["pattern"]: choice["difference"] for choice in layer["choices"]}}
+                for layer in self.data["layers"]]
+        return _html.table(rows) + _html.folded("as text", _html.pre(self.text))
+
+
+def sensitivity(model: Any, samples: Any, params: Any = None, *, by: str = "magnitude",
+                max_difference: float | None = None, **options: Any) -> Sensitivity:
+    """Measures how far the results move when each weight alone is pruned, and what time that would gain, at
+    6:8, 2:4, 4:8, 8:16 and 1:4. `model` is one that nm.compile made without `prune`, or its source. `samples`
+    are inputs to measure on: a file or folder as nm-run --calibrate takes it, or a list of calls, each a dict
+    of arrays by argument. `by` is what weights are kept for, "magnitude" or "wanda". With `max_difference`
+    patterns are chosen that stay below it together: `prune` of the result."""
+    with tempfile.TemporaryDirectory(prefix="nm-") as name:
+        folder = pathlib.Path(name)
+        source, known = _source_of(model, folder)
+        if not isinstance(samples, (str, os.PathLike)):
+            samples = _write_samples(samples, folder / "samples")
+        given = _options({"params": params, "calibrate": samples, "max_difference": max_difference,
+                          "prune_by": None if by == "magnitude" else by, **options})
+        data = folder / "report.json"
+        done = _tools.run("nm-run", source, *known, *given, "--sensitivity", f"--json={data}")
+        return Sensitivity(done.out, json.loads(data.read_text()), done.notes)
+
+
+def _write_samples(samples: Iterable[Mapping[str, Any]], folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir()
+    for number, sample in enumerate(samples):
+        if not isinstance(sample, Mapping):
+            raise Error(f"sample {number} is {type(sample).__name__}, expected a dict of arrays by argument")
+        inner = folder / f"{number:06}"
+        inner.mkdir()
+        for key, value in sample.items():
+            if "/" in key:
+                raise Error(f"sample {number}: argument '{key}' is no name of a file; give the samples as a folder")
+            np.save(inner / f"{key}.npy", np.asarray(value))
+    return folder
 
 
 def inspect(path: PathLike, **options: Any) -> Report:

@@ -5,7 +5,7 @@
 import math
 import statistics
 
-from nm._plot import Series, chart
+from nm.plot import Series, chart
 
 #: 97.5 % points of Student's t by degrees of freedom.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}

@@ -7,7 +7,7 @@ import inspect
 
 import nm
 
-MODULES = ["nm", "nm.checkpoint", "nm.model", "nm.numpy", "nm.pifo", "nm.progress", "nm.recipe", "nm.work"] + (
+MODULES = ["nm", "nm.checkpoint", "nm.model", "nm.numpy", "nm.pifo", "nm.plot", "nm.progress", "nm.recipe", "nm.work"] + (
     ["nm.torch", "nm.torch_export"] if importlib.util.find_spec("torch") else [])
 
 

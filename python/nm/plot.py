@@ -1,6 +1,10 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Line charts as SVG, drawn by libnm_runtime as nm's tools draw theirs."""
+"""Line charts as SVG, drawn by libnm_runtime as nm's tools draw theirs.
+
+    nm.plot.chart("cost of pruning", "layer", "difference", [nm.plot.Series("2:4", [(0, 0.1), (1, 0.2)])])
+
+A notebook shows the chart; `str` of it is the file."""
 
 from __future__ import annotations
 
@@ -20,11 +24,19 @@ class Series:
         self.width, self.titles = width, titles
 
     def fields(self) -> dict[str, Any]:
+        """As nm_chart_svg takes a series."""
         return {"name": str(self.name), "line": self.line, "dots": self.dots, "width": self.width,
                 "titles": [str(title) for title in self.titles],
                 "x": [number(point[0]) for point in self.points],
                 "y": [number(point[1]) for point in self.points],
                 "halves": [number(point[2]) if len(point) > 2 else 0 for point in self.points]}
+
+
+class Chart(str):
+    """The text of an SVG file, which a notebook shows as the picture."""
+
+    def _repr_svg_(self) -> str:
+        return str(self)
 
 
 def number(value: float) -> float | None:
@@ -33,7 +45,7 @@ def number(value: float) -> float | None:
 
 
 def chart(title: object, x_label: object, y_label: object, series: Sequence[Series], *, log_x: bool = False,
-          log_y: bool = False, marks: Sequence[tuple[Any, ...]] = ()) -> str:
+          log_y: bool = False, marks: Sequence[tuple[Any, ...]] = ()) -> Chart:
     """The chart. What a logarithmic axis cannot show is left out. marks: (x, text) of vertical lines,
     (None, y, text) of horizontal ones."""
     scales = ("linear", "log10")
@@ -41,4 +53,4 @@ def chart(title: object, x_label: object, y_label: object, series: Sequence[Seri
               "x_scale": scales[log_x], "y_scale": scales[log_y], "tight": True, "legend_width": 200,
               "series": [one.fields() for one in series],
               "marks": [{"text": str(mark[-1]), "y" if mark[0] is None else "x": float(mark[-2])} for mark in marks]}
-    return _runtime.take_text("nm_chart_svg", json.dumps(fields).encode())
+    return Chart(_runtime.take_text("nm_chart_svg", json.dumps(fields).encode()))

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The archive is well formed, so that its checksums do not stand in the way;
-// the input is its data.pkl.
+// the input is its data.pkl. It is also the objects' pickle of a file in the
+// form from before PyTorch 1.6, and such a file itself.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,14 +60,31 @@ private:
 };
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  StoredZip zip;
-  zip.add("m/data.pkl",
-          std::string(reinterpret_cast<const char *>(data), size));
-  zip.add("m/data/0", std::string(64, '\1'));
-  zip.add("m/data/1", std::string(8, '\1'));
-  std::string image = zip.finish();
+/// The pickles around the objects, protocol 2, and two storages.
+static std::string legacyFile(const std::string &objects) {
+  using namespace std::string_literals;
+  std::string head = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+                     "\x80\x02M\xe9\x03."
+                     "\x80\x02}."s;
+  std::string keys = "\x80\x02](X\x01\0\0\0\x30X\x01\0\0\0\x31\x65."s;
+  std::string storages = "\x10\0\0\0\0\0\0\0"s + std::string(64, '\1') +
+                         "\x08\0\0\0\0\0\0\0"s + std::string(8, '\1');
+  return head + objects + keys + storages;
+}
+
+static void readTorch(const std::string &image) {
   fuzz::readEverything(reinterpret_cast<const uint8_t *>(image.data()),
                        image.size(), Checkpoint::Format::Torch);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::string input(reinterpret_cast<const char *>(data), size);
+  StoredZip zip;
+  zip.add("m/data.pkl", input);
+  zip.add("m/data/0", std::string(64, '\1'));
+  zip.add("m/data/1", std::string(8, '\1'));
+  readTorch(zip.finish());
+  readTorch(legacyFile(input));
+  readTorch(input);
   return 0;
 }

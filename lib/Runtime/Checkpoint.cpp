@@ -129,6 +129,7 @@ enum class Content : uint8_t {
   Index,
   Npy,
   Zip,
+  TorchLegacy,
   Gguf,
   Onnx,
   Other
@@ -148,6 +149,8 @@ static Content contentOf(const unsigned char *data, uint64_t size) {
     return Content::Npy;
   if (startsWith("PK\x03\x04") || startsWith("PK\x05\x06"))
     return Content::Zip;
+  if (isTorchLegacy(data, size))
+    return Content::TorchLegacy;
   if (startsWith("GGUF"))
     return Content::Gguf;
   if (startsWith("{"))
@@ -166,6 +169,8 @@ std::string describeContent(const void *data, size_t size) {
     return "an array (npy)";
   case Content::Zip:
     return "a zip archive (npz, or a file of torch.save)";
+  case Content::TorchLegacy:
+    return "a checkpoint (torch.save)";
   case Content::Gguf:
     return "a checkpoint (GGUF)";
   case Content::Index:
@@ -192,7 +197,7 @@ static Result<std::string> fileOfFolder(const std::string &path) {
   for (const char *name : {"model.safetensors.index.json", "model.safetensors"})
     if (fs::exists(within(name), ignored))
       return within(name).string();
-  std::vector<std::string> found, indices, ggufs;
+  std::vector<std::string> found, indices, ggufs, bins, binIndices;
   std::error_code failed;
   for (fs::directory_iterator it(path, failed), end; !failed && it != end;
        it.increment(failed)) {
@@ -201,6 +206,11 @@ static Result<std::string> fileOfFolder(const std::string &path) {
       indices.push_back(name);
     else if (endsWith(name, ".safetensors"))
       found.push_back(name);
+    else if (endsWith(name, ".bin.index.json"))
+      binIndices.push_back(name);
+    else if (endsWith(name, "model.bin") || endsWith(name, ".pth") ||
+             endsWith(name, ".pt"))
+      bins.push_back(name);
     else if (endsWith(name, ".gguf"))
       ggufs.push_back(name);
   }
@@ -219,6 +229,10 @@ static Result<std::string> fileOfFolder(const std::string &path) {
   for (const char *name : {"pytorch_model.bin.index.json", "pytorch_model.bin"})
     if (found.empty() && fs::exists(within(name), ignored))
       return within(name).string();
+  // Those of variants, such as pytorch_model.fp16.bin.index.json.
+  for (const std::vector<std::string> *torch : {&binIndices, &bins})
+    if (found.empty() && torch->size() == 1)
+      return torch->front();
   if (found.empty() && ggufs.size() == 1)
     return ggufs.front();
   const char *hint = "";
@@ -258,8 +272,11 @@ static Result<CheckpointPtr> openImage(const std::string &path, Format format,
     return openSharded(path, image);
   case Format::Npy:
     return openNpy(path, std::move(image));
-  case Format::Npz:
   case Format::Torch:
+    if (isTorchLegacy(image.data, image.size))
+      return openTorchLegacy(path, image);
+    [[fallthrough]];
+  case Format::Npz:
     return openZip(path, image, format == Format::Npz, format == Format::Torch);
   case Format::Gguf:
     return openGguf(path, std::move(image));
@@ -284,6 +301,8 @@ Result<CheckpointPtr> openContainer(const std::string &path, FileImage image,
     return openSharded(path, image);
   case Content::Zip:
     return openZip(path, image, false, false);
+  case Content::TorchLegacy:
+    return openTorchLegacy(path, image);
   case Content::Gguf:
     return openGguf(path, std::move(image));
   case Content::Onnx:

@@ -40,6 +40,12 @@ Result<CheckpointPtr> openOnnx(const std::string &path, const FileImage &image);
 Result<CheckpointPtr> openTorch(const std::string &path, const FileImage &image,
                                 std::unique_ptr<ZipArchive> archive);
 
+Result<CheckpointPtr> openTorchLegacy(const std::string &path,
+                                      const FileImage &image);
+
+/// Whether a file begins as torch.save began them before PyTorch 1.6.
+bool isTorchLegacy(const unsigned char *data, uint64_t size);
+
 /// Whether a file is one of those that an index names; such a one is no index.
 enum class Shard : uint8_t { No, Yes };
 

@@ -35,9 +35,6 @@ static constexpr Magic kMagics[] = {
     {0, "\x89HDF\r\n\x1a\n"sv,
      "an HDF5 file (Keras, h5py); read it with h5py and write its arrays with "
      "numpy.savez"},
-    {0, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv,
-     "a file of torch.save in the form from before PyTorch 1.6; load it in "
-     "PyTorch and save it anew, best with safetensors.torch.save_file"},
     {4, "TFL3"sv, "a TensorFlow Lite model, not a checkpoint"},
     {0, "ML\xefR"sv,
      "MLIR bytecode, a model and not its checkpoint; run it with nm-run FILE"},

@@ -35,6 +35,7 @@ public:
         if (stack.empty() || !stack.back())
           return fail("STOP without a value");
         pickle.result = stack.back();
+        pickle.bytes = at;
         return {};
       }
       if (!step(opcode))

@@ -59,11 +59,16 @@ public:
 
   /// Null before a successful parse.
   const PickleValue *root() const { return result; }
+  /// Every value that was made, in order.
+  const std::deque<PickleValue> &all() const { return values; }
+  /// Bytes of the pickle; others may stand behind it.
+  uint64_t size() const { return bytes; }
 
 private:
   friend class PickleReader;
   std::deque<PickleValue> values;
   const PickleValue *result = nullptr;
+  uint64_t bytes = 0;
 };
 
 } // namespace nm::rt

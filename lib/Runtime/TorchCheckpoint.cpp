@@ -5,20 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Since PyTorch 1.6 such a file is a zip archive: `<name>/data.pkl` is a pickle
-// that describes objects, `<name>/data/<key>` holds the bytes of each storage.
-// The pickle is read as a description (Pickle.h). A tensor in it is what a call
-// of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, ...)
-// would give, whose storage is the persistent id ('storage', class, key,
-// device, elements).
+// The pickle of such a file is read as a description (Pickle.h). A tensor in it
+// is what a call of torch._utils._rebuild_tensor_v2(storage, offset, shape,
+// strides, ...) would give, whose storage is a persistent id (TorchStorages.h).
 //
 //===----------------------------------------------------------------------===//
 
-#include "Pickle.h"
 #include "Support.h"
-#include "ZipArchive.h"
-#include <algorithm>
-#include <unordered_map>
+#include "TorchStorages.h"
 #include <unordered_set>
 
 namespace nm::rt {
@@ -51,16 +45,57 @@ static constexpr TorchType kTypes[] = {
     {nullptr, "float8_e5m2", DType::F8E5M2},
 };
 
+/// Storages of which no tensor is read, but which lie between others.
+static constexpr std::pair<std::string_view, int64_t> kOtherStorages[] = {
+    {"UntypedStorage", 1},      {"QInt8Storage", 1},
+    {"QUInt8Storage", 1},       {"QUInt4x2Storage", 1},
+    {"QUInt2x4Storage", 1},     {"QInt32Storage", 4},
+    {"ComplexFloatStorage", 8}, {"ComplexDoubleStorage", 16},
+};
+
+int64_t torchElementBytes(std::string_view type) {
+  for (const TorchType &row : kTypes)
+    if (row.storage && type == row.storage)
+      return elementBytes(row.dtype);
+  for (auto [name, bytes] : kOtherStorages)
+    if (type == name)
+      return bytes;
+  return 0;
+}
+
+/// A name without its module.
+static std::string_view lastName(std::string_view name) {
+  return name.substr(name.rfind('.') + 1);
+}
+
+std::optional<TorchStorageId> torchStorageOf(const PickleValue &value) {
+  if (!value.is(Kind::Stored) || !value.items[0]->is(Kind::Tuple))
+    return std::nullopt;
+  const std::vector<PickleValue *> &parts = value.items[0]->items;
+  if (parts.size() < 5 || !parts[0]->is(Kind::Text) ||
+      parts[0]->text != "storage" || !parts[1]->is(Kind::Global) ||
+      !parts[2]->is(Kind::Text))
+    return std::nullopt;
+  TorchStorageId id{lastName(parts[1]->text), parts[2]->text};
+  if (parts[4]->is(Kind::Int))
+    id.elements = parts[4]->integer;
+  // (key of the view, offset, elements of the view)
+  if (parts.size() > 5 && parts[5]->is(Kind::Tuple) &&
+      parts[5]->items.size() == 3 && parts[5]->items[1]->is(Kind::Int))
+    id.offset = parts[5]->items[1]->integer;
+  return id;
+}
+
 namespace {
 class TorchCheckpoint final : public Checkpoint {
 public:
   TorchCheckpoint(const std::string &path, const FileImage &image,
-                  std::unique_ptr<ZipArchive> archive)
-      : Checkpoint(path, Format::Torch), archive(std::move(archive)) {
+                  std::unique_ptr<TorchStorages> storages)
+      : Checkpoint(path, Format::Torch), storages(std::move(storages)) {
     identities.push_back(image.identity);
   }
 
-  Status finish();
+  Status finish(const PickleValue *root);
 
 protected:
   Result<LoadedTensor> readIndex(size_t index) const override;
@@ -68,43 +103,22 @@ protected:
 private:
   struct Stored {
     TensorInfo info;
-    size_t member = 0; ///< of the archive
+    std::string key; ///< of the storage
     int64_t offset = 0;
     std::vector<int64_t> strides;
   };
 
-  std::unique_ptr<ZipArchive> archive;
-  /// Before the names of members, such as "archive/".
-  std::string prefix;
-  std::unordered_map<std::string, size_t> membersByName;
+  std::unique_ptr<TorchStorages> storages;
   std::vector<Stored> stored;
   std::unordered_set<const PickleValue *> onPath;
   size_t visits = 0;
 
-  const ZipArchive::Member *findMember(const std::string &name) const;
   Status collect(const PickleValue &value, const std::string &name);
   /// Fills in a tensor, or says why there is none.
   Status describe(const PickleValue &arguments, bool typed,
                   Stored &tensor) const;
 };
 } // namespace
-
-bool isTorchArchive(const ZipArchive &archive) {
-  return std::any_of(archive.members().begin(), archive.members().end(),
-                     [](const auto &member) {
-                       size_t slash = member.name.rfind('/');
-                       return slash != std::string::npos &&
-                              member.name.compare(slash, std::string::npos,
-                                                  "/data.pkl") == 0;
-                     });
-}
-
-const ZipArchive::Member *
-TorchCheckpoint::findMember(const std::string &name) const {
-  auto found = membersByName.find(prefix + name);
-  return found == membersByName.end() ? nullptr
-                                      : &archive->members()[found->second];
-}
 
 /// The integers of a tuple or a list: a shape, strides.
 static bool integersOf(const PickleValue &value, std::vector<int64_t> &out) {
@@ -149,13 +163,8 @@ Status TorchCheckpoint::describe(const PickleValue &arguments, bool typed,
   const std::vector<PickleValue *> &given = arguments.items;
   if (!arguments.is(Kind::Tuple) || given.size() < (typed ? 7u : 4u))
     return fail("its description has too few parts");
-  const PickleValue *storage = given[0]->is(Kind::Stored) &&
-                                       given[0]->items[0]->is(Kind::Tuple) &&
-                                       given[0]->items[0]->items.size() >= 5
-                                   ? given[0]->items[0]
-                                   : nullptr;
-  if (!storage || !storage->items[1]->is(Kind::Global) ||
-      !storage->items[2]->is(Kind::Text))
+  std::optional<TorchStorageId> storage = torchStorageOf(*given[0]);
+  if (!storage)
     return fail("its storage is not described as torch.save does");
   if (!given[1]->is(Kind::Int) || given[1]->integer < 0 ||
       !integersOf(*given[2], tensor.info.shape) ||
@@ -163,9 +172,10 @@ Status TorchCheckpoint::describe(const PickleValue &arguments, bool typed,
       tensor.strides.size() != tensor.info.shape.size())
     return fail("offset, shape and strides are not non-negative integers, as "
                 "many strides as dimensions");
-  tensor.offset = given[1]->integer;
-  const PickleValue *type = typed ? given[6] : storage->items[1];
-  tensor.info.dtypeText = type->text.substr(type->text.rfind('.') + 1);
+  if (storage->offset < 0 ||
+      addOverflow(given[1]->integer, storage->offset, tensor.offset))
+    return fail("its storage is a view from element ", storage->offset);
+  tensor.info.dtypeText = typed ? lastName(given[6]->text) : storage->type;
   for (const TorchType &row : kTypes)
     if (const char *known = typed ? row.name : row.storage;
         known && tensor.info.dtypeText == known) {
@@ -176,13 +186,11 @@ Status TorchCheckpoint::describe(const PickleValue &arguments, bool typed,
   Result<int64_t> count = checkedCount(tensor.info.shape, elem);
   if (!count)
     return fail(count.error().message);
-  const std::string &key = storage->items[2]->text;
-  auto member = membersByName.find(prefix + "data/" + key);
-  if (member == membersByName.end())
-    return fail("the archive has no member ", quote(prefix + "data/" + key),
-                " with its bytes");
-  tensor.member = member->second;
-  uint64_t has = archive->members()[tensor.member].size;
+  tensor.key = storage->key;
+  Result<uint64_t> size = storages->sizeOf(tensor.key);
+  if (!size)
+    return size.error();
+  uint64_t has = *size;
   // torch.Tensor.expand repeats by strides of 0: a few bytes may stand for any
   // number of them.
   if (elem != 0 && uint64_t(*count) > has / uint64_t(elem))
@@ -253,7 +261,7 @@ Status TorchCheckpoint::collect(const PickleValue &given,
         callee == "torch._utils._rebuild_tensor") {
       Stored tensor;
       tensor.info.name = name;
-      tensor.info.storage = TensorInfo::Storage::ZipMember;
+      tensor.info.storage = storages->kind();
       if (Status status = describe(*value.items[1], typed, tensor); !status)
         tensor.info.note = status.error().message;
       stored.push_back(std::move(tensor));
@@ -300,45 +308,16 @@ static const PickleValue *findState(const PickleValue &root,
   return nullptr;
 }
 
-Status TorchCheckpoint::finish() {
-  const std::vector<ZipArchive::Member> &members = archive->members();
-  const ZipArchive::Member *pickled = nullptr;
-  for (size_t i = 0; i < members.size(); ++i) {
-    const std::string &name = members[i].name;
-    if (!membersByName.emplace(name, i).second)
-      return makeError(Errc::Format, path(), ": two members ", quote(name));
-    size_t slash = name.rfind('/');
-    if (slash == std::string::npos || name.substr(slash + 1) != "data.pkl")
-      continue;
-    if (pickled)
-      return makeError(Errc::Format, path(), ": two members 'data.pkl'");
-    pickled = &members[i];
-    prefix = name.substr(0, slash + 1);
-  }
-  if (!pickled)
-    return makeError(Errc::Format, path(),
-                     ": no member 'data.pkl': not a file of torch.save");
-  if (findMember("constants.pkl"))
-    return makeError(Errc::Unsupported, path(),
-                     ": a TorchScript archive, which is a program; load it "
-                     "with torch.jit.load and save its state_dict()");
-  if (const ZipArchive::Member *order = findMember("byteorder")) {
-    Result<std::vector<unsigned char>> text = archive->readStart(*order, 16);
-    if (!text)
-      return text.error();
-    if (std::string(text->begin(), text->end()) == "big")
-      return makeError(Errc::Unsupported, path(),
-                       ": was written by a big-endian machine, expected "
-                       "little-endian data");
-  }
-  NM_RETURN_IF_ERROR(archive->check(*pickled));
-  auto bytes = archive->read(*pickled);
-  if (!bytes)
-    return bytes.error();
-  Pickle pickle;
-  NM_RETURN_IF_ERROR(pickle.parse(bytes->get(), pickled->size,
-                                  path() + ": member " + quote(pickled->name)));
-  const PickleValue *root = pickle.root();
+/// The class of an object; one that is pickled with its source is a persistent
+/// id ('module', class, file, source).
+static std::string classOf(const PickleValue &callee) {
+  if (callee.is(Kind::Stored) && callee.items[0]->is(Kind::Tuple) &&
+      callee.items[0]->items.size() > 1)
+    return callee.items[0]->items[1]->text;
+  return callee.text;
+}
+
+Status TorchCheckpoint::finish(const PickleValue *root) {
   for (const char *key : {"state_dict", "model_state_dict", "model"})
     if (const PickleValue *state = findState(*root, key)) {
       root = state;
@@ -349,7 +328,7 @@ Status TorchCheckpoint::finish() {
     const PickleValue *callee = root->is(Kind::Made) ? root->items[0] : nullptr;
     if (callee && !callee->isGlobal("collections.OrderedDict"))
       return makeError(Errc::Unsupported, path(), ": holds an object of class ",
-                       quote(callee->text),
+                       quote(classOf(*callee)),
                        ", not a dict of tensors; load it in PyTorch and save "
                        "its state_dict()");
   }
@@ -358,9 +337,7 @@ Status TorchCheckpoint::finish() {
 
 Result<LoadedTensor> TorchCheckpoint::readIndex(size_t index) const {
   const Stored &tensor = stored[index];
-  const ZipArchive::Member &member = archive->members()[tensor.member];
-  NM_RETURN_IF_ERROR(archive->check(member));
-  auto bytes = archive->read(member);
+  auto bytes = storages->read(tensor.key);
   if (!bytes)
     return bytes.error();
   TensorView view;
@@ -373,11 +350,13 @@ Result<LoadedTensor> TorchCheckpoint::readIndex(size_t index) const {
   return loaded;
 }
 
-Result<CheckpointPtr> openTorch(const std::string &path, const FileImage &image,
-                                std::unique_ptr<ZipArchive> archive) {
+Result<CheckpointPtr>
+makeTorchCheckpoint(const std::string &path, const FileImage &image,
+                    std::unique_ptr<TorchStorages> storages,
+                    const Pickle &pickle) {
   auto checkpoint =
-      std::make_shared<TorchCheckpoint>(path, image, std::move(archive));
-  NM_RETURN_IF_ERROR(checkpoint->finish());
+      std::make_shared<TorchCheckpoint>(path, image, std::move(storages));
+  NM_RETURN_IF_ERROR(checkpoint->finish(pickle.root()));
   return CheckpointPtr(std::move(checkpoint));
 }
 

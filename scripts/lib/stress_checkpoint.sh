@@ -4,7 +4,7 @@
 #
 # usage: scripts/stress checkpoint [--count N] [--seed S]
 # Damaged checkpoints of every format (safetensors with masks and compressed weights, sharded ones, npy,
-# npz, torch.save), 500 if nothing is said, are opened, inspected and loaded: each gives one clear message
+# npz, torch.save in both forms), 500 if nothing is said, are opened, inspected and loaded: each gives one clear message
 # or tensors within the file. More than 4 GiB of memory, or a fifth of a second each, is a fault.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -24,6 +24,6 @@ done
 tests=${NM_BUILD:-build/release}/unittests/bin/NMRuntimeTests
 [[ -x $tests ]] || die "there is no $tests; build NMRuntimeTests"
 echo "$count damaged checkpoints, seed $seed"
-# A fifth for each format.
-NM_STRESS_COUNT=$(((count + 4) / 5)) NM_STRESS_SEED=$seed \
+# A sixth for each format.
+NM_STRESS_COUNT=$(((count + 5) / 6)) NM_STRESS_SEED=$seed \
   "$tests" --gtest_filter='MutatedCheckpoints.*' --gtest_brief=1

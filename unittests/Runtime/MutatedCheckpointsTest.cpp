@@ -306,7 +306,8 @@ protected:
     return whole;
   }
 
-  std::string torchImage(Mutator &mutate, int damage) {
+  /// The objects of a file of torch.save.
+  PickleText torchObjects() {
     PickleText pickle;
     pickle.raw("}(");
     pickle.text("a.weight")
@@ -315,7 +316,25 @@ protected:
         .tensor("ByteStorage", "1", 16, 0, {8, 2}, {2, 1});
     pickle.text("t").tensor("FloatStorage", "0", 128, 0, {16, 8}, {1, 16});
     pickle.raw("u.");
-    std::string text = pickle.bytes;
+    return pickle;
+  }
+
+  /// The form from before PyTorch 1.6.
+  std::string torchLegacyImage(Mutator &mutate, int damage) {
+    std::string objects = torchObjects().bytes;
+    bool inside = mutate.below(3) != 0;
+    for (int i = 0; inside && i < damage; ++i)
+      mutate.pickle(objects);
+    std::string whole =
+        legacyTorchBytes(objects, {{"0", bytesOf(weight), 128},
+                                   {"1", std::string(16, 0x33), 16}});
+    for (int i = 0; !inside && i < damage; ++i)
+      mutate.below(2) ? mutate.pickle(whole) : mutate.bytes(whole);
+    return whole;
+  }
+
+  std::string torchImage(Mutator &mutate, int damage) {
+    std::string text = torchObjects().bytes;
     bool inside = mutate.below(3) != 0;
     for (int i = 0; inside && i < damage; ++i)
       mutate.pickle(text);
@@ -395,7 +414,7 @@ protected:
   /// Runs `make` for undamaged and for damaged files.
   template <typename Make> void run(const std::string &name, Make make) {
     uint64_t seed = setting("NM_STRESS_SEED", 1);
-    uint64_t count = setting("NM_STRESS_COUNT", 60);
+    uint64_t count = setting("NM_STRESS_COUNT", 200);
     auto begin = std::chrono::steady_clock::now();
     for (uint64_t i = 0; i <= count; ++i) {
       SCOPED_TRACE("NM_STRESS_SEED=" + std::to_string(seed) + ", number " +
@@ -472,6 +491,13 @@ TEST_F(MutatedCheckpoints, Npz) {
   limitMemory();
   run("m.npz",
       [&](Mutator &mutate, int damage) { return npzImage(mutate, damage); });
+}
+
+TEST_F(MutatedCheckpoints, TorchLegacy) {
+  limitMemory();
+  run("m.pt", [&](Mutator &mutate, int damage) {
+    return torchLegacyImage(mutate, damage);
+  });
 }
 
 TEST_F(MutatedCheckpoints, Torch) {

@@ -49,6 +49,34 @@ struct PickleText {
   }
 };
 
+/// A storage of a file from before PyTorch 1.6; `elements` is what the file
+/// says.
+struct LegacyStorage {
+  std::string key, bytes;
+  int64_t elements;
+};
+
+/// Such a file: `objects` is a whole pickle, with its STOP.
+inline std::string legacyTorchBytes(const std::string &objects,
+                                    const std::vector<LegacyStorage> &storages,
+                                    bool littleEndian = true) {
+  PickleText magic, version, machine, keys;
+  magic.raw({"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 13});
+  version.integer(1001).raw(".");
+  machine.raw("}(").text("protocol_version").integer(1001);
+  machine.text("little_endian").raw(littleEndian ? "\x88" : "\x89");
+  machine.text("type_sizes").raw("}").text("short").integer(2).raw("su.");
+  keys.raw("](");
+  for (const LegacyStorage &storage : storages)
+    keys.text(storage.key);
+  keys.raw("e.");
+  std::string file =
+      magic.bytes + version.bytes + machine.bytes + objects + keys.bytes;
+  for (const LegacyStorage &storage : storages)
+    file += test::littleEndian(uint64_t(storage.elements), 8) + storage.bytes;
+  return file;
+}
+
 struct ZipPart {
   std::string name, bytes;
   bool deflate = false;

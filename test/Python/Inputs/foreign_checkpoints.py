@@ -12,10 +12,12 @@ import json
 import os
 import random
 import struct
+import subprocess
 import sys
 import tempfile
 import types
 import unittest
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -315,7 +317,7 @@ class Foreign(unittest.TestCase):
 
     def same(self, found, dense, what=None):
         self.assertEqual((found.dtype, found.shape), (dense.dtype, dense.shape), what)
-        self.assertTrue(np.array_equal(found.view(np.uint8), np.ascontiguousarray(dense).view(np.uint8)), what)
+        self.assertEqual(found.tobytes(), dense.tobytes(), what)
 
     def test_pack_quantized(self):
         for rows, columns, groups in [(8, 64, 2), (5, 33, 3), (1, 16, 1), (16, 128, 1), (3, 9, 9)]:
@@ -437,6 +439,84 @@ class Foreign(unittest.TestCase):
         Path(self.path("pytorch_model.bin.index.json")).write_text(json.dumps({"weight_map": where}))
         self.same(Checkpoint(self.folder.name)["l.weight"], dense)
 
+    def folder_of(self, name, index):
+        """A folder of Hugging Face whose only shard lies below it."""
+        folder = Path(self.path(name))
+        (folder / "part").mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+        shard = "part/shard-1.bin"
+        (folder / index).write_text(json.dumps({"weight_map": {"w": shard}}))
+        return folder, folder / shard
+
+    def test_folders_with_any_index(self):
+        array = self.rng.standard_normal((3, 4)).astype("f4")
+        for number, index in enumerate(["model.safetensors.index.json", "text.safetensors.index.json",
+                                        "pytorch_model.bin.index.json", "pytorch_model.fp16.bin.index.json"]):
+            folder, shard = self.folder_of(f"hf{number}", index)
+            safetensors(shard, {"w": array})
+            self.same(Checkpoint(folder)["w"], array, index)
+        folder, shard = self.folder_of("two", "a.safetensors.index.json")
+        (folder / "b.safetensors.index.json").write_text("{}")
+        with self.assertRaisesRegex(nm.Error, "2 indices .*name one"):
+            Checkpoint(folder)
+
+    @unittest.skipUnless(torch, "needs PyTorch")
+    def test_torch_from_before_1_6(self):
+        """What torch.save wrote before it wrote zip archives, read as the archives are."""
+        types_of = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32,
+                    torch.int16, torch.int8, torch.uint8, torch.bool]
+        base = torch.from_numpy(self.rng.standard_normal((6, 8)).astype("f4"))
+        state = {str(kind): (base * 20).to(kind) for kind in types_of}
+        state.update(view=base.t(), part=base[2:4, 1::3], whole=base, empty=torch.zeros(0, 3), scalar=base[0, 0])
+        objects = {"module": torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)).state_dict(),
+                   "trainer": {"epoch": 3, "state_dict": {"l.weight": base}, "optimizer": {"state": {0: base.half()}}},
+                   "views": state, "complex": {"c": torch.zeros(3, dtype=torch.complex64), "w": base}}
+        for name, value in objects.items():
+            for protocol in (2, 3, 4):
+                torch.save(value, self.path("new.pt"), pickle_protocol=protocol)
+                torch.save(value, self.path("old.bin"), pickle_protocol=protocol,
+                           _use_new_zipfile_serialization=False)
+                new, old = Checkpoint(self.path("new.pt")), Checkpoint(self.path("old.bin"))
+                self.assertEqual(list(old), list(new), name)
+                self.assertGreater(len(old), 0)
+                for key in new:
+                    if key != "c":
+                        self.same(old[key], new[key], f"{name} {key}")
+        self.same(Checkpoint(self.path("old.bin"))["w"], base.numpy())
+        # A whole module is an object of a class, with its source beside it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.save(torch.nn.Linear(2, 2), self.path("net.pt"), _use_new_zipfile_serialization=False)
+        with self.assertRaisesRegex(nm.Error, "class 'torch.nn.modules.linear.Linear'.*state_dict"):
+            Checkpoint(self.path("net.pt"))
+
+    @unittest.skipUnless(torch, "needs PyTorch")
+    def test_pickles_are_not_run(self):
+        """Objects whose pickles would call something, in both forms: none is called, and tensors beside them are read."""
+        marker = Path(self.path("was-here"))
+
+        class Hostile:
+            def __init__(self, function, *arguments):
+                self.call = function, arguments
+
+            def __reduce__(self):
+                return self.call
+        hostile = [Hostile(os.system, f"touch {marker}"), Hostile(eval, f"open({str(marker)!r}, 'w')"),
+                   Hostile(exec, f"open({str(marker)!r}, 'w')"), Hostile(open, str(marker), "w"),
+                   Hostile(os.mkdir, str(marker)), Hostile(subprocess.check_call, ["touch", str(marker)])]
+        weight = torch.ones(2, 2)
+        for zipped in (True, False):
+            for value in hostile:
+                torch.save({"h": value, "w": weight, "l": [value, {"x": value}]}, self.path("m.pt"),
+                           _use_new_zipfile_serialization=zipped)
+                checkpoint = Checkpoint(self.path("m.pt"))
+                self.assertEqual(list(checkpoint), ["w"])
+                self.same(checkpoint["w"], weight.numpy())
+                torch.save(value, self.path("m.pt"), _use_new_zipfile_serialization=zipped)
+                with self.assertRaisesRegex(nm.Error, "holds an object of class"):
+                    Checkpoint(self.path("m.pt"))
+        self.assertFalse(marker.exists())
+
     @unittest.skipUnless(torch, "needs PyTorch")
     def test_pickled_semi_structured(self):
         """A state dict with tensors of torch.sparse.semi_structured, which this PyTorch may not have."""
@@ -498,6 +578,11 @@ class Foreign(unittest.TestCase):
             images[kind] = Path(self.path("m.safetensors")).read_bytes()
         images["gguf"] = gguf([("w", (4, 32), 2, blocks(self.rng, (4, 32), 2)[0]),
                                ("v", (4,), 0, bytes(16))], [("a", 8, gguf_text("b"))])
+        if torch:
+            state = {"a.weight": torch.ones(8, 16), "b": torch.arange(6).reshape(2, 3).t()}
+            for form in ("torch", "torch-legacy"):
+                torch.save(state, self.path("m.pt"), _use_new_zipfile_serialization=form == "torch")
+                images[form] = Path(self.path("m.pt")).read_bytes()
         draw = random.Random(self.seed)
         path = self.path("damaged")
         for kind, image in images.items():

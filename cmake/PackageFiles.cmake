@@ -51,9 +51,8 @@ file(REMOVE_RECURSE ${stage})
 
 set(documents ${destination}/share/doc/${NM_PACKAGE})
 file(COPY ${NM_BUILD}/debian/copyright ${NM_BUILD}/debian/changelog DESTINATION ${documents})
-file(RENAME ${documents}/changelog ${documents}/changelog.Debian)
 file(GLOB manuals ${destination}/share/man/man1/*.1)
-run(gzip -9n ${documents}/changelog.Debian ${manuals})
+run(gzip -9n ${documents}/changelog ${manuals})
 if(EXISTS ${NM_OVERRIDES})
   file(COPY ${NM_OVERRIDES} DESTINATION ${destination}/share/lintian/overrides)
   file(RENAME ${destination}/share/lintian/overrides/${NM_PACKAGE}.lintian-overrides

@@ -92,7 +92,7 @@ if subprocess.run([config.python, "-m", "pip", "--version"], capture_output=True
 # Notebooks are executed by nbclient, in a kernel of this Python.
 if subprocess.run([config.python, "-c", "import nbclient, ipykernel"], capture_output=True).returncode == 0:
     config.available_features.add("notebook")
-for program in ("rustc", "go"):
+for program in ("rustc", "go", "lintian"):
     if shutil.which(program, path=config.environment["PATH"]):
         config.available_features.add(program)
 if shutil.which("g++"):

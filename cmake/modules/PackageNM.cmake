@@ -17,12 +17,13 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_GROUPING IGNORE)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=") # functions are only ever added
 set(CPACK_COMPONENTS_ALL "")
-set(version ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})
+set(version ${PROJECT_VERSION}) # native: the packages are made by the tree itself
 
+string(TIMESTAMP year "%Y" UTC)
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # that of SOURCE_DATE_EPOCH where it is set
 file(READ ${PROJECT_SOURCE_DIR}/LICENSE licence)
 string(FIND "${licence}" "As an exception, if," at)
@@ -65,31 +66,31 @@ function(nm_package name)
     include([==[${PROJECT_SOURCE_DIR}/cmake/PackageFiles.cmake]==])" COMPONENT ${name} EXCLUDE_FROM_ALL)
 endfunction()
 
-set(about "nm compiles transformer models whose weights are pruned to N of every M elements.")
+set(about "nm compiles transformer models whose weights are pruned to N of every M\nelements.")
 nm_package(libnm-runtime0 SECTION libs
   SUMMARY "runs compiled models with N:M sparse weights (shared library)"
-  TEXT "${about}\nThis library loads and runs compiled models, and reads, prunes and packs\ncheckpoints, by a C interface. It needs neither LLVM nor MLIR."
+  TEXT "${about} This library loads and runs compiled models, and reads, prunes and\npacks checkpoints, by a C interface. It needs neither LLVM nor MLIR."
   FILES runtime "^lib/libnm_runtime\\.so\\.")
 nm_package(libnm-runtime-dev SECTION libdevel
   SUMMARY "runs compiled models with N:M sparse weights (development files)"
-  TEXT "${about}\nHeaders of the C interface, and what CMake and pkg-config find the library by."
+  TEXT "${about} Headers of the C interface, and what CMake and pkg-config find the\nlibrary by."
   DEPENDS "libnm-runtime0 (= @version@)"
   FILES runtime "^include/|^lib/libnm_runtime\\.so$|^lib/cmake/|^lib/pkgconfig/")
 nm_package(python3-nm SECTION python ALL
   SUMMARY "compiles and runs models with N:M sparse weights from Python"
-  TEXT "${about}\nThe Python package: NumPy in and out, optimizers for PyTorch that learn the masks."
+  TEXT "${about} The Python package: NumPy in and out, optimizers for PyTorch that\nlearn the masks."
   DEPENDS "python3 (>= 3.9), python3-numpy, libnm-runtime0 (>= @version@), libnm-runtime0 (<< @version@+)"
   RECOMMENDS "nm-tools"
   FILES python "^lib/python3/")
 if(NOT NM_RUNTIME_ONLY)
   nm_package(nm-tools SECTION devel
     SUMMARY "compiles, runs, simulates and inspects models with N:M sparse weights"
-    TEXT "${about}\nThe tools: nm-run, nm-compile, nm-inspect, nm-sim, nm-explore, nm-pifo, nm-opt,\nnm-translate and nm-lsp-server, with descriptions of devices, pages and examples."
+    TEXT "${about} The tools: nm-run, nm-compile, nm-inspect, nm-sim, nm-explore,\nnm-pifo, nm-opt, nm-translate and nm-lsp-server, with descriptions of devices,\npages and examples."
     RECOMMENDS "gcc | clang-22, libc6-dev"
     FILES compiler "^bin/|^share/" model "^share/nm/" documentation "^share/doc/")
   nm_package(libnm-dev SECTION libdevel
     SUMMARY "dialects, passes and models of nm (development files)"
-    TEXT "${about}\nHeaders and static libraries in C++: MLIR dialects and passes, cost model,\nprograms of accelerators and their simulator, schedulers."
+    TEXT "${about} Headers and static libraries in C++: MLIR dialects and passes, cost\nmodel, programs of accelerators and their simulator, schedulers."
     DEPENDS "libnm-runtime-dev (= @version@), libmlir-22-dev, mlir-22-tools, llvm-22-dev, libomp-22-dev, libzip-dev, zipcmp, zipmerge, ziptool, libpcap-dev, libzstd-dev, nlohmann-json3-dev"
     FILES model "^include/|^lib/lib|^lib/cmake/nm/nmModel" compiler "^include/|^lib/lib|^lib/cmake/nm/nmCompiler")
 endif()

@@ -99,11 +99,13 @@ def run(script, places):
         shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
         (root / "etc/apt/apt.conf.d/90test").write_text(
             "\n".join(['APT::Keep-Downloaded-Packages "true";', 'APT::Sandbox::User "root";', *proxies(), ""]))
+        # Nobody minds if it is lost in a crash.
+        (root / "etc/dpkg/dpkg.cfg.d/test").write_text("force-unsafe-io\n")
         places = [f"{folder / 'archives'}=var/cache/apt/archives", *places]
         return subprocess.run(["unshare", "--mount", "--pid", "--fork", "bash", "-c", INSIDE, "chroot", root, script,
                                *places], stdin=subprocess.DEVNULL).returncode
     finally:
-        shutil.rmtree(root)
+        subprocess.run(["rm", "-rf", "--one-file-system", root], check=False)
 
 
 def main():

@@ -33,6 +33,7 @@ echo "a caller in C"
 install /packages/libnm-runtime-dev_*.deb pkg-config
 gcc -std=c99 -O2 -Wall -Werror /usr/share/doc/nm/examples/callers/caller.c -o /tmp/caller $(pkg-config --cflags --libs nm-runtime)
 /tmp/caller model.nm /in/x.bin c.bin
+NM_BUILD=/usr CC=gcc /usr/share/doc/nm/examples/callers/run.sh --work-dir /tmp/callers c python 2>&1
 
 echo "the C++ libraries"
 install /packages/libnm-dev_*.deb cmake ninja-build clang-22

@@ -273,16 +273,18 @@ static double overlapped(const Device &device, const AttentionShape &shape,
 }
 
 /// Cycles of what passes through rings of slots. A slot is free when its use
-/// has ended, and full again a latency and a transfer later: a round of all
-/// slots takes no less. Where the slots hide the latency this is no more than
-/// the larger of use and transfer. With key tiles the two products take turns;
-/// else many strips pass by during the one and then during the other.
+/// has ended, and full again a latency and a transfer later, and the array then
+/// fills: a round of all slots takes no less. Where the slots hide the latency
+/// this is no more than the larger of use and transfer. With key tiles the two
+/// products take turns; else many strips pass by during the one and then during
+/// the other.
 static double throughRings(const Device &device, const AttentionShape &shape,
                            const Dataflow &flow, const BlockSums &sums,
                            const AttentionLayout &layout, const Cost &cost) {
   double latency =
       static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
-  if (latency == 0)
+  double fill = static_cast<double>(device.array.fillCycles);
+  if (latency + fill == 0)
     return 0;
   double units = static_cast<double>(unitCount(shape));
   double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
@@ -290,13 +292,15 @@ static double throughRings(const Device &device, const AttentionShape &shape,
   // `sum` rows or keys of a unit pass by in strips, each `width` elements wide,
   // in or out or both.
   auto ring = [&](double use, int64_t sum, int64_t strip, int64_t width,
-                  int64_t bits, int64_t slots, double ways = 1) {
+                  int64_t bits, int64_t slots, double ways = 1,
+                  bool isSoftmax = false) {
     double moved = units * static_cast<double>(sum) *
                    static_cast<double>(width) * static_cast<double>(bits) / 8;
     double strips =
         packs * static_cast<double>(sum) / static_cast<double>(strip);
     return std::max(ways * moved / rate,
-                    (use + ways * (moved / rate + strips * latency)) /
+                    (use + ways * (moved / rate + strips * latency) +
+                     (isSoftmax ? 0 : strips * fill)) /
                         static_cast<double>(slots));
   };
   int64_t d = shape.headDim, v = shape.valueWidth(), e = device.elementBits;
@@ -329,7 +333,7 @@ static double throughRings(const Device &device, const AttentionShape &shape,
                                  e, layout.spillSlots));
   return std::max(first + second,
                   ring(cost.softmaxCycles, layout.total, layout.softmaxRows,
-                       shape.keys, e, layout.softmaxSlots, 2));
+                       shape.keys, e, layout.softmaxSlots, 2, true));
 }
 
 /// Operations of the special function unit. Fused: one pass, and outputs are

@@ -77,6 +77,9 @@ Result<Cost> evaluateProjection(const Device &device,
     return makeError(Errc::Argument, "found a block of ", tiling.tokens, " x ",
                      tiling.out, ", expected at most ", shape.tokens, " x ",
                      shape.out);
+  if (tiling.slots < 2 || tiling.slots > kMostProjectionSlots)
+    return makeError(Errc::Argument, "found ", tiling.slots,
+                     " slots of a ring, expected 2 to ", kMostProjectionSlots);
   int64_t bytes = projectionFootprint(device, shape, tiling);
   if (bytes > device.scratchpad.bytes)
     return makeError(Errc::Unsupported, "found ", bytes,
@@ -122,12 +125,24 @@ searchProjection(const Device &device, const ProjectionShape &shape,
     best = tiling;
     least = *cost;
   };
+  // Where nothing has to be hidden two slots are as good as more.
+  bool hides = device.dram.latencyCycles + device.dma.setupCycles +
+                   device.array.fillCycles !=
+               0;
+  auto considerSlots = [&](ProjectionTiling tiling) {
+    for (int64_t slots : kProjectionSlots) {
+      tiling.slots = slots;
+      consider(tiling);
+      if (!hides)
+        return;
+    }
+  };
   std::vector<int64_t> outs = blockSizes(shape.out);
   for (int64_t tokens : blockSizes(shape.tokens))
     for (int64_t out : outs)
       for (Stationarity s : device.array.stationarities) {
         ProjectionTiling tiling{tokens, out, s};
-        consider(tiling);
+        considerSlots(tiling);
         // A quarter of what the array takes at a time, and its multiples, but
         // no strips of a few elements that DRAM delivers one by one.
         int64_t whole = projectionDepth(device, shape, tiling);
@@ -135,7 +150,7 @@ searchProjection(const Device &device, const ProjectionShape &shape,
              depth < 2 * shape.in; depth *= 2) {
           tiling.depth = std::min(depth, shape.in);
           if (tiling.depth != whole)
-            consider(tiling);
+            considerSlots(tiling);
         }
       }
   if (!found)

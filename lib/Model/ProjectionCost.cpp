@@ -14,6 +14,7 @@
 #include "ProjectionTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
+#include <cmath>
 
 namespace nm::model {
 
@@ -44,6 +45,7 @@ struct BlockTerms {
   double stall = 0;   ///< of the array, waiting for a slow round of a buffer
   double load = 0;
   double firstLoad = 0, lastProduct = 0; ///< of a strip
+  double firstGreedy = 0; ///< the first one, with all that follows beside it
   double special = 0, store = 0;
   double onChipBytes = 0, decoded = 0;
 };
@@ -69,7 +71,9 @@ public:
         onChip(device.scratchpadBytesPerCycle()),
         latency(static_cast<double>(device.dram.latencyCycles +
                                     device.dma.setupCycles)),
-        fill(static_cast<double>(device.array.fillCycles)) {}
+        fill(static_cast<double>(device.array.fillCycles)),
+        slots(static_cast<double>(tiling.slots)),
+        resultSlots(static_cast<double>(tiling.resultSlots())) {}
 
   Cost price() const;
 
@@ -77,22 +81,41 @@ private:
   /// What a strip takes on the array and to come in.
   struct Strip {
     double array = 0, load = 0;
+    /// The same beside the strips that come in behind this one: each of the two
+    /// streams has half of the bandwidth while the other has slots to fill.
+    double greedy = 0;
   };
   Strip addStrips(BlockTerms &block, int64_t m, int64_t n, int64_t k,
                   int64_t count, bool isFirst) const;
+  /// Adds `count` products beside the transfers of the strips after them. A
+  /// slot is free again when its product has ended, full a latency and a
+  /// transfer later, and its operands then fill the array: so long a turn of
+  /// all slots takes at least.
+  void addTurns(BlockTerms &block, double array, double load,
+                int64_t count) const;
   BlockTerms blockTerms(int64_t m, int64_t n) const;
   /// What all blocks of the token and output loops take together.
   struct Totals {
     BlockTerms first, last;
-    double pipeline = 0, stall = 0, exposed = 0;
+    double pipeline = 0, array = 0, special = 0, stall = 0;
+    double exposed = 0; ///< of all blocks but the last
+    double waiting = 0; ///< the last one's
     double dramCycles = 0, computeCycles = 0;
     double decoded = 0, onChipBytes = 0;
   };
   Totals sumBlocks() const;
   /// Cycles in which the array waits for the sums of a block of `m` tokens.
   double exposedCycles(const BlockTerms &block, int64_t m) const;
+  /// Cycles from the last product of a block until the special unit has worked
+  /// its sums, in `parts` that pass through the slots.
+  double specialCycles(const BlockTerms &block, double parts) const;
+  /// The same until all have left.
+  double outCycles(const BlockTerms &block, double parts) const;
   /// How often the array is set up: anew where the size of a product changes.
   double setups() const;
+  int64_t stripCount() const {
+    return tokenLoop.blocks() * outLoop.blocks() * ceilDiv(shape.in, depth);
+  }
   /// Bytes of whole bursts that rows of a strip take; whole rows lie side by
   /// side.
   double burstBytes(int64_t rows, int64_t row, int64_t k) const {
@@ -106,13 +129,27 @@ private:
   double chunks(int64_t m) const {
     return static_cast<double>(ceilDiv(m, projectionChunk(device, tiling)));
   }
+  /// Cycles of latency, of each block, because parts are smaller than they
+  /// should be where their ring does not fit. What they gain at the ends is
+  /// left out, so that a larger scratchpad is never worse.
+  double smallerParts() const {
+    int64_t whole = projectionChunk(device, tiling), part = whole;
+    int64_t room =
+        device.scratchpad.bytes - projectionFootprint(device, shape, tiling);
+    while (part > 1 &&
+           tiling.resultSlots() * part * device.elementBytes(tiling.out) > room)
+      part = ceilDiv(part, int64_t(2));
+    return static_cast<double>(ceilDiv(tiling.tokens, part) -
+                               ceilDiv(tiling.tokens, whole)) /
+           resultSlots * latency;
+  }
   /// Whether the sums of a second block fit, so that one leaves while the array
   /// works on the other.
   bool overlaps() const {
     int64_t sums =
         bitsToBytes(tiling.tokens * tiling.out * device.accumulatorBits);
-    int64_t outputs =
-        2 * projectionChunk(device, tiling) * device.elementBytes(tiling.out);
+    int64_t outputs = tiling.resultSlots() * projectionChunk(device, tiling) *
+                      device.elementBytes(tiling.out);
     return projectionFootprint(device, shape, tiling) + sums + outputs + 1024 <=
            device.scratchpad.bytes;
   }
@@ -122,7 +159,7 @@ private:
   const ProjectionTiling &tiling;
   int64_t depth;
   BlockLoop tokenLoop, outLoop;
-  double bandwidth, onChip, latency, fill;
+  double bandwidth, onChip, latency, fill, slots, resultSlots;
 };
 
 ProjectionCostModel::Strip
@@ -162,25 +199,27 @@ ProjectionCostModel::addStrips(BlockTerms &block, int64_t m, int64_t n,
   double load = inputs + weights;
   double array = std::max(product, bytes / onChip);
 
-  // A buffer is free again when the product has ended, and full a latency and a
-  // transfer later. There are two buffers. (Where the array always waits, a
-  // transfer follows the one before at once, without the latency; but a faster
-  // memory, which then lets the array wait less, must not be worse.)
-  double round = 0;
-  if (latency > 0) {
-    round = array + latency + load;
-    // The array was idle; not all at once, for an idle moment costs no more
-    // than working on.
-    round += std::clamp(round - 2 * array, 0.0, fill);
-  }
   double c = static_cast<double>(count);
   block.compute += c * product;
   block.array += c * array;
-  block.stall += c * std::max(0.0, round / 2 - std::max(array, load));
   block.load += c * load;
   block.onChipBytes += c * bytes;
   block.decoded += c * decoded;
-  return {array, load};
+  double ahead = std::min(slots, static_cast<double>(stripCount()));
+  return {array, load,
+          std::max(weights + std::min(weights, ahead * inputs),
+                   inputs + std::min(inputs, ahead * weights))};
+}
+
+void ProjectionCostModel::addTurns(BlockTerms &block, double array, double load,
+                                   int64_t count) const {
+  double c = static_cast<double>(count), both = std::max(array, load);
+  double turn = (array + latency + load + fill) / slots;
+  block.pipeline += c * both;
+  // The first strips never wait for a slot.
+  double strips = static_cast<double>(stripCount());
+  block.stall +=
+      c * std::max(0.0, turn - both) * (std::max(strips - slots, 0.0) / strips);
 }
 
 BlockTerms ProjectionCostModel::blockTerms(int64_t m, int64_t n) const {
@@ -189,20 +228,20 @@ BlockTerms ProjectionCostModel::blockTerms(int64_t m, int64_t n) const {
   // Only the first strip finds no sums.
   Strip strip = addStrips(block, m, n, depth, 1, true);
   block.firstLoad = strip.load;
+  block.firstGreedy = strip.greedy;
   block.lastProduct = strip.array;
   if (whole > 1) {
     Strip other = addStrips(block, m, n, depth, whole - 1, false);
-    block.pipeline =
-        static_cast<double>(whole - 1) * std::max(other.array, other.load);
+    addTurns(block, other.array, other.load, whole - 1);
     block.lastProduct = other.array;
   }
   double before = block.lastProduct;
   if (int64_t rest = shape.in % depth) {
     Strip last = addStrips(block, m, n, rest, 1, false);
-    block.pipeline += std::max(before, last.load);
+    addTurns(block, before, last.load, 1);
     block.lastProduct = last.array;
   }
-  block.pipeline += std::max(block.lastProduct, block.firstLoad);
+  addTurns(block, block.lastProduct, block.firstLoad, 1);
   double elements = static_cast<double>(m) * static_cast<double>(n);
   double bytes =
       elements *
@@ -222,25 +261,58 @@ BlockTerms ProjectionCostModel::blockTerms(int64_t m, int64_t n) const {
   return block;
 }
 
+// Part i begins when the one before has been worked and when part i -
+// resultSlots has left; it leaves a latency after it has been worked, behind
+// the one before. So the end of the last one is the longest path of these
+// steps. Each turn through a slot costs a latency, both works, and passes
+// `resultSlots` parts; as the length of a path is linear in the number of
+// turns, the longest has none or all.
+double ProjectionCostModel::specialCycles(const BlockTerms &block,
+                                          double parts) const {
+  double work = block.special / parts, leave = block.store / parts;
+  double most = block.special;
+  for (double turns : {1.0, std::floor((parts - 1) / resultSlots)})
+    if (parts - 1 >= turns * resultSlots)
+      most = std::max(most, work + turns * (latency + leave + work) +
+                                (parts - 1 - turns * resultSlots) *
+                                    std::max(work, leave));
+  return most + smallerParts();
+}
+
+double ProjectionCostModel::outCycles(const BlockTerms &block,
+                                      double parts) const {
+  double work = block.special / parts, leave = block.store / parts;
+  double most = 0;
+  for (double turns : {0.0, std::floor((parts - 1) / resultSlots)})
+    most = std::max(most, turns * (latency + leave + work) +
+                              (parts - 1 - turns * resultSlots) *
+                                  std::max(work, leave));
+  return work + latency + leave + most + smallerParts();
+}
+
 double ProjectionCostModel::exposedCycles(const BlockTerms &block,
                                           int64_t m) const {
-  // The array waits until the sums are out but for what two buffers hold. A
+  // The array waits until the sums are out but for what the slots hold. A
   // strip comes in meanwhile, from the same bandwidth.
-  double parts = chunks(m);
-  double store = block.store * std::max(parts - 2, 0.0) / parts;
-  double wait =
-      std::max(block.special, store + std::min(store, block.firstLoad)) +
-      (parts > 2 ? latency : 0);
+  double parts = chunks(m), products = block.pipeline + block.stall;
+  double store = block.store * std::max(parts - resultSlots, 0.0) / parts;
+  double wait = std::max(specialCycles(block, parts),
+                         store + std::min(store, block.firstLoad));
   double alone = std::max(
       std::max(block.special, store),
-      std::max(block.array + wait, block.load + block.store) - block.pipeline);
+      std::max(block.array + wait, block.load + block.store) - products);
   // With a second block of sums a store takes half of the bandwidth; the
   // array feels what the loads then lack.
   if (overlaps())
     alone =
         std::min(alone, block.store *
                             std::clamp(2 - block.array / block.load, 0.0, 1.0));
-  return alone;
+  // The ring goes on from block to block.
+  double ring =
+      parts / resultSlots * (latency + (block.special + block.store) / parts) +
+      smallerParts();
+  return std::max(
+      {alone, specialCycles(block, parts) + fill - products, ring - products});
 }
 
 ProjectionCostModel::Totals ProjectionCostModel::sumBlocks() const {
@@ -254,12 +326,17 @@ ProjectionCostModel::Totals ProjectionCostModel::sumBlocks() const {
       totals.first = block;
     totals.last = block;
     totals.pipeline += c * block.pipeline;
+    totals.array += c * block.array;
     totals.stall += c * block.stall;
     totals.dramCycles += c * (block.load + block.store);
     totals.computeCycles += c * block.compute;
     totals.decoded += c * block.decoded;
     totals.onChipBytes += c * block.onChipBytes;
-    totals.exposed += c * exposedCycles(block, m);
+    // Nothing waits for the sums of the last block.
+    totals.exposed += totals.waiting;
+    totals.waiting = exposedCycles(block, m);
+    totals.exposed += (c - 1) * totals.waiting;
+    totals.special += c * block.special;
   };
   add(tiling.tokens, tiling.out, tokenLoop.whole * outLoop.whole);
   add(tokenLoop.rest, tiling.out, outLoop.whole);
@@ -296,26 +373,28 @@ Cost ProjectionCostModel::price() const {
   double onChipBytes = totals.onChipBytes + cost.dramBytes;
   cost.onChipCycles = onChipBytes / onChip;
 
-  // The first two strips never wait for a buffer.
-  double strips = blocks * static_cast<double>(ceilDiv(shape.in, depth));
-  double stall = totals.stall * (std::max(strips - 2, 0.0) / strips);
   double parts = chunks(std::min(shape.tokens, tiling.tokens));
   const BlockTerms &first = totals.first, &last = totals.last;
-  double out = std::max(last.special + last.store / parts,
-                        last.special / parts + last.store) +
-               latency;
-  double waits = totals.exposed * (blocks - 1) / blocks;
+  double out = outCycles(last, parts);
+  // Of all blocks but one: the last one, or, because a ring that is full holds
+  // up the sums after it too, one like the others.
+  double waits = std::max(totals.exposed, (totals.exposed + totals.waiting) *
+                                              (blocks - 1) / blocks);
   // Nothing comes in beside the last product.
   double tail = std::max(last.firstLoad - last.lastProduct, 0.0);
   double busy = std::max(
-      {first.firstLoad + totals.pipeline - tail + waits + stall,
+      {first.firstLoad + totals.pipeline - tail + waits + totals.stall,
+       first.firstGreedy + totals.array,
        cost.dramCycles - last.store + last.lastProduct, cost.onChipCycles});
   double slowest =
       std::max({cost.computeCycles, cost.dramCycles, cost.onChipCycles});
   double step = static_cast<double>(
       device.array.stepOverhead[static_cast<int>(tiling.stationarity)]);
+  // The special unit works through all sums after those of the first block.
+  double through = first.firstLoad + first.array + totals.special +
+                   last.store / parts + latency;
   cost.overheadCycles = step / 2 * setups() + latency + fill +
-                        std::max(busy + out - slowest, 0.0);
+                        std::max(std::max(busy + out, through) - slowest, 0.0);
   cost.cycles = slowest + cost.overheadCycles;
 
   bool skips = !shape.sparse() || device.array.skips(shape.pattern);
@@ -343,8 +422,9 @@ int64_t projectionChunk(const Device &device, const ProjectionTiling &tiling) {
 int64_t projectionFootprint(const Device &device, const ProjectionShape &shape,
                             const ProjectionTiling &tiling) {
   int64_t depth = projectionDepth(device, shape, tiling);
-  return bitsToBytes(2 * tiling.tokens * depth * device.elementBits) +
-         2 * weightBytes(device, shape, tiling.out, depth) +
+  return bitsToBytes(tiling.slots * tiling.tokens * depth *
+                     device.elementBits) +
+         tiling.slots * weightBytes(device, shape, tiling.out, depth) +
          bitsToBytes(tiling.tokens * tiling.out * device.accumulatorBits);
 }
 

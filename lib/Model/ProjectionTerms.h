@@ -34,7 +34,7 @@ inline int64_t weightBytes(const Device &device, const ProjectionShape &shape,
          out * indexBytes(shape, k);
 }
 
-/// Live bytes: two buffers of activations and weights of one strip of the
+/// Live bytes: the slots of activations and weights of one strip of the
 /// reduction, and a block of sums.
 int64_t projectionFootprint(const Device &device, const ProjectionShape &shape,
                             const ProjectionTiling &tiling);

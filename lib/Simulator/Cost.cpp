@@ -67,8 +67,8 @@ Cost transferCost(const Program &program, const model::Device &device,
   int64_t bytes = bytesOf(program, dram), count = elementsOf(dram);
   int64_t run = runOf(program, dram);
   int64_t burst = std::max<int64_t>(device.dram.burstBytes, 1);
-  cost.fixed = static_cast<double>(device.dma.setupCycles) +
-               static_cast<double>(device.dram.latencyCycles);
+  cost.latency = static_cast<double>(device.dma.setupCycles) +
+                 static_cast<double>(device.dram.latencyCycles);
   cost.payload = count * bytes;
   int64_t runs = count / run;
   cost.dram = static_cast<double>(runs) *
@@ -115,7 +115,7 @@ Cost productCost(const Program &program, const model::Device &device,
   cost.work = static_cast<double>(model::productCycles(s, a, b, m, k, n));
   cost.overhead =
       static_cast<double>(device.array.stepOverhead[static_cast<int>(s)]) / 2;
-  cost.fill = static_cast<double>(device.array.fillCycles);
+  cost.latency = static_cast<double>(device.array.fillCycles);
   Traffic moved = trafficOf(s, a, b, m, k, n);
   double bytes = static_cast<double>(moved.lhs * bytesOf(program, lhs)) +
                  static_cast<double>(moved.rhs * bytesOf(program, rhs)) +

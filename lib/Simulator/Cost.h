@@ -14,9 +14,9 @@ namespace nm::sim {
 
 /// Independent of loop counters: sizes of tiles are fixed.
 struct Cost {
-  double fixed = 0;      ///< cycles before any work: DMA set-up and latency
+  double latency = 0;    ///< cycles from a request to its first byte or sum:
+                         ///< DMA set-up and DRAM, or filling the array
   double overhead = 0;   ///< cycles to set the array up for another product
-  double fill = 0;       ///< cycles to fill an idle array
   double work = 0;       ///< cycles of the engine at full speed
   double dram = 0;       ///< bytes of whole bursts
   double scratchpad = 0; ///< bytes

@@ -15,6 +15,7 @@
 #include "nm/Simulator/Simulator.h"
 #include "Cost.h"
 #include "Requirements.h"
+#include "SignalTimes.h"
 #include "Values.h"
 #include "nm/Isa/Sequencer.h"
 #include "nm/Simulator/Bandwidth.h"
@@ -42,7 +43,7 @@ struct EngineState {
   State state = Pending;
   double since = 0;      ///< when the state began, or was last accounted
   double begin = 0;      ///< of the instruction
-  double lastEnd = -1;   ///< of the one before
+  double request = 0;    ///< when it could be made: nothing was awaited since
   double end = 0;        ///< of Fixed, or of Working at the present rate
   double remaining = 0;  ///< of the work, 1 to 0
   uint32_t blocking = 0; ///< the semaphore that counts nothing
@@ -75,7 +76,8 @@ private:
   std::vector<Cost> costs;
   std::vector<int64_t> executed; ///< times, by instruction
   std::vector<EngineState> engines;
-  std::vector<int64_t> semaphores;
+  std::vector<SignalTimes> semaphores;
+  double horizon = 0;       ///< cycles: no latency is longer
   std::vector<int> waiters; ///< queues, by semaphore
   std::vector<int> pending; ///< queues to start, in this order
   std::optional<Values> values;
@@ -84,7 +86,6 @@ private:
   double dramRate, padRate;
   int taking = 0, atBarrier = 0; ///< engines that have instructions
   int array;                     ///< its queue
-  double arrayEnd = -1;          ///< when it last had work
   int32_t product = -1;          ///< that it last ran
   bool changed = false;          ///< who works
   std::vector<Flow *> flows;
@@ -96,7 +97,8 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
                  const SimulatorOptions &options)
     : program(program), options(options), device(device),
       costs(costsOf(program, device)), executed(program.code.size(), 0),
-      semaphores(program.semaphores), waiters(program.semaphores.size(), -1),
+      semaphores(program.semaphores.begin(), program.semaphores.end()),
+      waiters(program.semaphores.size(), -1),
       dramRate(device.dramBytesPerCycle()),
       padRate(device.scratchpadBytesPerCycle()) {
   int queues = isa::numQueues(program.target);
@@ -115,6 +117,8 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
   for (const Instruction &instruction : program.code)
     for (uint32_t semaphore : instruction.waits)
       waiters[semaphore] = isa::queueOf(instruction, program.target);
+  for (const Cost &cost : costs)
+    horizon = std::max(horizon, cost.latency);
   if (options.functional)
     values.emplace(program, memory, options.threads);
 }
@@ -186,12 +190,10 @@ void Machine::complete(int queue) {
     else
       result.eventsDropped = true;
   }
-  if (queue == array && costs[index].product >= 0) {
+  if (queue == array && costs[index].product >= 0)
     product = costs[index].product;
-    arrayEnd = now;
-  }
   for (uint32_t semaphore : instruction.signals) {
-    ++semaphores[semaphore];
+    semaphores[semaphore].signal(now, horizon);
     int waiter = waiters[semaphore];
     if (waiter >= 0 && engines[waiter].state == EngineState::Waiting &&
         engines[waiter].blocking == semaphore) {
@@ -200,8 +202,6 @@ void Machine::complete(int queue) {
       pending.push_back(waiter);
     }
   }
-  if (instruction.opcode != Opcode::Sync)
-    engine.lastEnd = now;
   engine.state = EngineState::Pending;
   engine.sequencer.advance();
   pending.push_back(queue);
@@ -259,30 +259,27 @@ Status Machine::start(int queue) {
         continue;
       account(other);
       other.state = EngineState::Pending;
-      other.lastEnd = -1; // nothing was requested before all had met
+      other.request = now; // nothing was requested before all had met
       other.sequencer.advance();
       pending.push_back(static_cast<int>(i));
     }
     return {};
   }
   for (uint32_t semaphore : instruction.waits)
-    if (semaphores[semaphore] == 0) {
+    if (semaphores[semaphore].empty()) {
       engine.state = EngineState::Waiting;
       engine.blocking = semaphore;
       return {};
     }
   for (uint32_t semaphore : instruction.waits)
-    --semaphores[semaphore];
+    engine.request = std::max(engine.request, semaphores[semaphore].take());
 
   const Cost &cost = costs[index];
   engine.begin = now;
-  // A transfer that follows another without a pause was requested while that
-  // one's data flowed.
-  double overhead = 0, latency = engine.lastEnd == now ? 0 : cost.fixed;
-  if (cost.product >= 0) {
-    overhead = cost.product == product ? 0 : cost.overhead;
-    latency = arrayEnd == now ? 0 : cost.fill;
-  }
+  // It was requested as soon as nothing was to be awaited any more, while the
+  // engine was busy with what came before: what has passed since is hidden.
+  double latency = std::max(0.0, engine.request + cost.latency - now);
+  double overhead = cost.product == product ? 0 : cost.overhead;
   if (overhead + latency == 0) {
     enterWork(queue);
     return {};

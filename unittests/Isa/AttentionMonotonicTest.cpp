@@ -5,14 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The program that the search chooses for a machine, on the simulator, against
-// the one for a machine with more bandwidth or a larger scratchpad. What the
-// search predicts is never worse (Monotonic.Attention); the machine adds what
-// the closed form leaves out: a transfer that follows another at once has no
-// latency, and a faster memory that idles in between has. On odd machines with
-// small shapes that was 1.37 times as long at worst, in 4,338 pairs of eight
-// seeds. NM_MONOTONIC_SEED chooses other machines, NM_MONOTONIC_FAMILIES how
-// many.
+// The simulator, on a machine and on one with more bandwidth or a larger
+// scratchpad. One program is slower on the better machine only by what its
+// instructions take from one another (docs/simulator.md, "Better machines"):
+// 1.034 times as long at worst, in 6,522 pairs of eight seeds. The programs
+// that the search chooses for the two differ by what its closed form leaves out
+// besides, though what it predicts is never worse (Monotonic.Attention): 1.49
+// times at worst. NM_MONOTONIC_SEED chooses other machines,
+// NM_MONOTONIC_FAMILIES how many.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,9 +26,26 @@ using namespace nm::isa;
 
 namespace {
 
-/// Seconds of the best program.
-std::optional<double> secondsOf(const AttentionShape &shape,
-                                const Device &device, std::string &flow) {
+/// What the search prefers on a machine.
+struct Chosen {
+  Program program;
+  std::string flow;
+  double seconds = 0; ///< simulated
+};
+
+std::optional<double> secondsOf(const Program &program, const Device &device) {
+  sim::SimulatorOptions options;
+  options.functional = false;
+  sim::Memory memory = sim::Memory::none(program);
+  auto result = sim::simulate(program, device, memory, options);
+  EXPECT_TRUE(result.ok()) << result.error().message;
+  if (!result)
+    return std::nullopt;
+  return result->cycles / static_cast<double>(device.frequencyHz);
+}
+
+std::optional<Chosen> choose(const AttentionShape &shape,
+                             const Device &device) {
   model::SearchOptions options;
   options.keep = 1;
   auto found = model::searchDataflows(device, shape, options);
@@ -37,24 +54,32 @@ std::optional<double> secondsOf(const AttentionShape &shape,
   Case c;
   c.shape = shape;
   c.flow = found->ranked.front().dataflow;
-  flow = model::toString(c.flow);
   if (shape.causal)
     c.score.offset = shape.keys - shape.queries;
   Result<Built> built = build(c, device);
   EXPECT_TRUE(built.ok()) << built.error().message;
   if (!built)
     return std::nullopt;
-  sim::SimulatorOptions simulation;
-  simulation.functional = false;
-  sim::Memory memory = sim::Memory::none(built->program);
-  auto result = sim::simulate(built->program, device, memory, simulation);
-  EXPECT_TRUE(result.ok()) << result.error().message;
-  if (!result)
+  std::optional<double> seconds = secondsOf(built->program, device);
+  if (!seconds)
     return std::nullopt;
-  flow += " model " + std::to_string(found->ranked.front().cost.cycles) +
-          " simulated " + std::to_string(result->cycles);
-  return result->cycles / static_cast<double>(device.frequencyHz);
+  return Chosen{std::move(built->program), model::toString(c.flow), *seconds};
 }
+
+/// Checks how much longer something takes on the better machine.
+class Bound {
+public:
+  Bound(const char *what, double most) : what(what), most(most) {}
+  void check(double ratio, const Chosen &chosen, const Device &from,
+             const Device &to) {
+    worst = std::max(worst, ratio);
+    EXPECT_LE(ratio, most) << what << ", " << chosen.flow << ", from\n"
+                           << printDevice(from) << "to\n"
+                           << printDevice(to);
+  }
+  const char *what;
+  double most, worst = 1;
+};
 
 } // namespace
 
@@ -72,28 +97,30 @@ TEST(AttentionMonotonic, Programs) {
   decode.keys = 700;
   decode.headDim = 32;
   int64_t pairs = 0;
-  double worst = 1;
+  Bound same("the same program", 1.05), best("the program chosen", 1.5);
   for (const std::vector<Device> &family :
-       model::randomFamilies(seed, families, 8, model::Differences::Memory))
+       model::randomFamilies(seed, families, 10, model::Differences::Memory))
     for (const AttentionShape &shape : {square, decode}) {
-      std::vector<std::optional<double>> seconds;
-      std::vector<std::string> flows(family.size());
-      for (size_t i = 0; i != family.size(); ++i)
-        seconds.push_back(secondsOf(shape, family[i], flows[i]));
+      std::vector<std::optional<Chosen>> chosen;
+      for (const Device &device : family)
+        chosen.push_back(choose(shape, device));
       for (size_t i = 0; i != family.size(); ++i)
         for (size_t j = 0; j != family.size(); ++j) {
-          if (i == j || !seconds[i] || !model::isAtLeast(family[j], family[i]))
+          if (i == j || !chosen[i] || !model::isAtLeast(family[j], family[i]))
             continue;
           ++pairs;
-          ASSERT_TRUE(seconds[j].has_value());
-          worst = std::max(worst, *seconds[j] / *seconds[i]);
-          constexpr double bound = 1.4;
-          EXPECT_LE(*seconds[j], *seconds[i] * bound)
-              << "from " << flows[i] << "\n"
-              << printDevice(family[i]) << "to " << flows[j] << "\n"
-              << printDevice(family[j]);
+          ASSERT_TRUE(chosen[j].has_value());
+          std::optional<double> seconds =
+              secondsOf(chosen[i]->program, family[j]);
+          ASSERT_TRUE(seconds.has_value());
+          same.check(*seconds / chosen[i]->seconds, *chosen[i], family[i],
+                     family[j]);
+          best.check(chosen[j]->seconds / chosen[i]->seconds, *chosen[j],
+                     family[i], family[j]);
         }
     }
-  std::printf("%ld pairs, at worst %.4f times as long\n",
-              static_cast<long>(pairs), worst);
+  EXPECT_GT(pairs, 0);
+  for (const Bound &bound : {same, best})
+    std::printf("%ld pairs, %s at worst %.4f times as long\n",
+                static_cast<long>(pairs), bound.what, bound.worst);
 }

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelTestSupport.h"
+#include <cstdio>
+#include <cstdlib>
 
 using namespace nm;
 using namespace nm::isa;
@@ -283,6 +285,17 @@ static void checkAgreement(const Device &device, SparsePattern pattern) {
         auto cost = model::evaluateProjection(only, shape, *tiling);
         ASSERT_TRUE(cost.ok());
         EXPECT_EQ(static_cast<double>(p.result.dramBytes()), cost->dramBytes);
+        if (std::getenv("NM_PRINT_AGREEMENT"))
+          std::printf("%-8s %4ldx%4ldx%4ld %ld:%ld %-6s tile %4ldx%4ld x%4ld "
+                      "slots %ld | model %8.0f array %8.0f dram %8.0f pad "
+                      "%8.0f | sim %8.0f %+6.1f%%\n",
+                      device.name.c_str(), long(tokens), long(in), long(out),
+                      long(pattern.n), long(pattern.m), model::toString(s),
+                      long(tiling->tokens), long(tiling->out),
+                      long(model::projectionDepth(only, shape, *tiling)),
+                      long(tiling->slots), cost->cycles, cost->computeCycles,
+                      cost->dramCycles, cost->onChipCycles, p.result.cycles,
+                      100 * (p.result.cycles / cost->cycles - 1));
         EXPECT_NEAR(p.result.cycles / cost->cycles, 1, 0.1);
         int64_t kept = pattern.m ? in / pattern.m * pattern.n : in;
         EXPECT_EQ(p.result.macs, tokens * kept * out);

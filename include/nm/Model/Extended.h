@@ -60,7 +60,17 @@ struct ProjectionTiling {
   /// Elements of the reduction that pass by at a time; 0: what the array takes
   /// at a time.
   int64_t depth = 0;
+  /// Of the rings through which strips come in; more than two hide the latency
+  /// of DRAM where strips are short.
+  int64_t slots = 2;
+
+  /// Of the ring through which outputs leave, in parts that are shorter still.
+  int64_t resultSlots() const { return slots > 2 ? 2 * slots : 2; }
 };
+
+/// The slots that searchProjection tries.
+inline constexpr int64_t kProjectionSlots[] = {2, 4, 8};
+inline constexpr int64_t kMostProjectionSlots = 64;
 
 /// Elements of the reduction in a strip: the tiling's, such that the indices of
 /// an N:M weight begin on a byte, or all.

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Blocks of tokens by outputs, token blocks in the inner loop. The sums of a
-// block stay on chip, in f32, while strips of the reduction pass by in two
-// buffers each. When the last strip has passed, the special unit takes the sums
+// block stay on chip, in f32, while strips of the reduction pass by in rings of
+// slots. When the last strip has passed, the special unit takes the sums
 // in chunks of rows to their outputs, which leave as they become ready; if the
 // scratchpad has room for the sums of two blocks, the array goes on meanwhile.
 //
@@ -37,22 +37,26 @@ public:
         outputColumn(outputColumn), begin(begin),
         tokens{shape.tokens, plan.tiling.tokens},
         outs{shape.out, plan.tiling.out}, strips{shape.in, plan.depth},
-        xs(b, type, {plan.tiling.tokens, plan.depth}),
+        xs(b, type, {plan.tiling.tokens, plan.depth}, plan.tiling.slots),
         ws(b, type,
            weight.transposed
                ? std::vector<int64_t>{plan.depth, plan.tiling.out}
-               : std::vector<int64_t>{plan.tiling.out, plan.kept(plan.depth)}) {
+               : std::vector<int64_t>{plan.tiling.out, plan.kept(plan.depth)},
+           plan.tiling.slots) {
     int64_t rows = plan.tiling.tokens, columns = plan.tiling.out;
     if (plan.sparse)
       indices.emplace(
           b, Type::I8,
-          std::vector<int64_t>{columns, plan.indexBytes(plan.depth)});
+          std::vector<int64_t>{columns, plan.indexBytes(plan.depth)},
+          plan.tiling.slots);
     sums.emplace(b, Type::F32, std::vector<int64_t>{rows, columns}, plan.sums);
     results.emplace(b, b[output].type,
-                    std::vector<int64_t>{plan.chunk, columns});
+                    std::vector<int64_t>{plan.chunk, columns},
+                    plan.tiling.resultSlots());
     if (epilogue.residual)
       residuals.emplace(b, b[*epilogue.residual].type,
-                        std::vector<int64_t>{plan.chunk, columns});
+                        std::vector<int64_t>{plan.chunk, columns},
+                        plan.tiling.resultSlots());
     if (epilogue.bias)
       biases.emplace(b, b[*epilogue.bias].type, std::vector<int64_t>{columns});
     if (plan.hasFactor)
@@ -102,13 +106,13 @@ private:
 void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
                                   const Span &strip, bool isFirst,
                                   bool isLast) {
-  int64_t count = strips.count();
+  int64_t count = strips.count(), slots = plan.tiling.slots;
   StreamPosition position = StreamPosition()
                                 .in(out, tokens.count() * count)
                                 .in(rows, count)
                                 .in(strip, 1);
-  TileRef x =
-      position.slotOf(b.tile(xs.buffer, {0, 0}, {rows.size, strip.size}), 2);
+  TileRef x = position.slotOf(
+      b.tile(xs.buffer, {0, 0}, {rows.size, strip.size}), slots);
   b.load(strip.at(rows.at(b.tile(input,
                                  {begin.input + rows.begin,
                                   inputColumn + strip.begin},
@@ -127,7 +131,7 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
                    {out.size, n});
   TileRef w = weight.transposed ? b.tile(ws.buffer, {0, 0}, {n, out.size})
                                 : b.tile(ws.buffer, {0, 0}, {out.size, n});
-  w = position.slotOf(w, 2);
+  w = position.slotOf(w, slots);
   int outDim = weight.transposed ? 1 : 0;
   b.load(kept.at(out.at(from, outDim), 1 - outDim), w, channel(Values),
          ws.produce());
@@ -148,8 +152,8 @@ void ProjectionEmitter::emitStrip(const Span &out, const Span &rows,
   }
   int64_t bytes = plan.indexBytes(strip.size);
   Span packed{strip.loop, plan.indexBytes(strip.begin), bytes, 0};
-  TileRef i =
-      position.slotOf(b.tile(indices->buffer, {0, 0}, {out.size, bytes}), 2);
+  TileRef i = position.slotOf(
+      b.tile(indices->buffer, {0, 0}, {out.size, bytes}), slots);
   b.load(packed.at(out.at(b.tile(weight.indices, {out.begin, packed.begin},
                                  {out.size, bytes}),
                           0),
@@ -187,8 +191,9 @@ void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
                                               {chunk.size, out.size}),
                                        plan.sums),
                0);
-  TileRef result = position.slotOf(
-      b.tile(results->buffer, {0, 0}, {chunk.size, out.size}), 2);
+  TileRef result =
+      position.slotOf(b.tile(results->buffer, {0, 0}, {chunk.size, out.size}),
+                      plan.tiling.resultSlots());
   auto inDram = [&](TensorId tensor, int64_t column) {
     return chunk.at(
         rows.at(out.at(b.tile(tensor,
@@ -223,7 +228,8 @@ void ProjectionEmitter::emitChunk(const Span &out, const Span &rows,
     step(Opcode::Unary, {sum}, {}).unary = *epilogue.activation;
   if (epilogue.residual) {
     TileRef residual = position.slotOf(
-        b.tile(residuals->buffer, {0, 0}, {chunk.size, out.size}), 2);
+        b.tile(residuals->buffer, {0, 0}, {chunk.size, out.size}),
+        plan.tiling.resultSlots());
     b.load(inDram(*epilogue.residual, 0), residual, channel(Epilogues),
            residuals->produce());
     step(Opcode::Elementwise, {sum, residual}, residuals->consume()).binary =

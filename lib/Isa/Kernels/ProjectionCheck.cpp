@@ -56,6 +56,10 @@ Status checkProjection(const Device &device, const ProjectionShape &shape,
     return makeError(Errc::Argument, "found a block of ", tiling.tokens, " x ",
                      tiling.out, ", expected at most ", shape.tokens, " x ",
                      shape.out);
+  if (tiling.slots < 2 || tiling.slots > model::kMostProjectionSlots)
+    return makeError(Errc::Argument, "found ", tiling.slots,
+                     " slots of a ring, expected 2 to ",
+                     model::kMostProjectionSlots);
   if (!shape.sparse())
     return {};
   if (shape.in % shape.pattern.m)

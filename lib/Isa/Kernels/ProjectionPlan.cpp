@@ -35,14 +35,14 @@ private:
 
 int64_t ProjectionPlan::bytes() const {
   Layout layout;
-  layout.add(tiling.tokens * depth * elementBytes, 2);
-  layout.add(tiling.out * kept(depth) * elementBytes, 2);
+  layout.add(tiling.tokens * depth * elementBytes, tiling.slots);
+  layout.add(tiling.out * kept(depth) * elementBytes, tiling.slots);
   if (sparse)
-    layout.add(tiling.out * indexBytes(depth), 2);
+    layout.add(tiling.out * indexBytes(depth), tiling.slots);
   layout.add(tiling.tokens * tiling.out * 4, sums);
-  layout.add(chunk * tiling.out * elementBytes, 2);
+  layout.add(chunk * tiling.out * elementBytes, tiling.resultSlots());
   if (residualBytes)
-    layout.add(chunk * tiling.out * residualBytes, 2);
+    layout.add(chunk * tiling.out * residualBytes, tiling.resultSlots());
   if (biasBytes)
     layout.add(tiling.out * biasBytes, 2);
   if (hasFactor)

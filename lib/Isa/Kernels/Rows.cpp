@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Blocks of whole rows come in, pass the special unit and go out, each through
-// two buffers, so that the three overlap. Vectors stay on chip.
+// a ring of slots, so that the three overlap. Vectors stay on chip.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +15,7 @@
 #include "nm/Support/Arithmetic.h"
 #include "nm/Support/Result.h"
 #include <algorithm>
+#include <cmath>
 
 namespace nm::isa {
 
@@ -87,22 +88,31 @@ int64_t columnsOf(const Builder &b, const RowOperator &op) {
   return b[op.reduces ? op.inputs.front() : op.dest].shape[1];
 }
 
-/// Rows of a block: about a sixteenth of all, so that the first block in and
-/// the last one out are little beside the rest, but no less than what DRAM
-/// delivers in its latency, and no more than fits.
-Result<int64_t> rowsOf(const Builder &b, const Device &device,
-                       const RowOperator &op) {
+/// How rows pass through.
+struct RowRings {
+  int64_t rows;  ///< of a block
+  int64_t slots; ///< of each ring
+};
+
+/// Small blocks, so that the first one in and the last one out are little
+/// beside the rest, but whole transfers: 2 KiB at least, and no more than 1,024
+/// blocks. A slot is used again after its use, a latency and its next transfer;
+/// eight hide what six transfers take. Where they do not fit, as much as does.
+Result<RowRings> ringsOf(const Builder &b, const Device &device,
+                         const RowOperator &op) {
+  constexpr int64_t kSlots = 8, kBytes = 2048, kBlocks = 1024;
   constexpr int64_t alignment = 64;
   const Tensor &dest = b[op.dest];
   int64_t rows = dest.shape[0], columns = columnsOf(b, op);
-  int64_t row = 2 * dest.shape[1] * typeBytes(dest.type), fixed = 0,
+  // Of a row in a slot of each ring, and beside the rings.
+  int64_t row = dest.shape[1] * typeBytes(dest.type), sum = 0, fixed = 0,
           buffers = 1;
   for (TensorId id : op.inputs) {
-    row += 2 * columns * typeBytes(b[id].type);
+    row += columns * typeBytes(b[id].type);
     ++buffers;
   }
   if (op.hasSum) {
-    row += columns * typeBytes(Type::F32);
+    sum = columns * typeBytes(Type::F32);
     ++buffers;
   }
   for (TensorId id : op.vectors) {
@@ -111,21 +121,25 @@ Result<int64_t> rowsOf(const Builder &b, const Device &device,
   }
   int64_t capacity =
       b.target().scratchpadBytes - b.mark() - (buffers + 1) * alignment - fixed;
-  if (row > capacity)
+  if (2 * row + sum > capacity)
     return makeError(Errc::Unsupported, "found rows of ", columns,
                      " elements in ", op.name, ", whose buffers need ",
-                     row + fixed, " bytes, expected at most the ",
+                     2 * row + sum + fixed, " bytes, expected at most the ",
                      std::max<int64_t>(capacity + fixed, 0),
                      " left of the scratchpad of ", device.name);
+  int64_t slots = std::min(kSlots, (capacity - sum) / row);
+  int64_t fits = capacity / (slots * row + sum);
+  int64_t bytes = columns * typeBytes(dest.type);
   double hidden =
       static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles) *
-      device.dramBytesPerCycle() /
-      static_cast<double>(columns * typeBytes(dest.type));
-  int64_t wanted = ceilDiv(rows, int64_t(16));
-  if (hidden > static_cast<double>(wanted))
-    wanted = hidden < static_cast<double>(rows) ? static_cast<int64_t>(hidden)
-                                                : rows;
-  return std::min({wanted, capacity / row, rows});
+      device.dramBytesPerCycle() / static_cast<double>((kSlots - 2) * bytes);
+  double wanted = std::max({static_cast<double>(ceilDiv(rows, kBlocks)),
+                            static_cast<double>(ceilDiv(kBytes, bytes)),
+                            std::ceil(hidden)});
+  fits = std::min(fits, rows);
+  return RowRings{
+      wanted < static_cast<double>(fits) ? static_cast<int64_t>(wanted) : fits,
+      slots};
 }
 
 /// Emits loads, `body` for each block, and stores.
@@ -135,12 +149,13 @@ Status emitRows(Builder &b, const Device &device, Type type,
   if (Status status = checkShapes(b, device, type, op); !status)
     return status;
   int64_t mark = b.mark();
-  Result<int64_t> height = rowsOf(b, device, op);
-  if (!height)
-    return height.error();
+  Result<RowRings> rings = ringsOf(b, device, op);
+  if (!rings)
+    return rings.error();
+  int64_t height = rings->rows, slots = rings->slots;
   int64_t columns = columnsOf(b, op), width = b[op.dest].shape[1];
-  Blocks rows{b[op.dest].shape[0], *height};
-  std::vector<int64_t> block{*height, columns};
+  Blocks rows{b[op.dest].shape[0], height};
+  std::vector<int64_t> block{height, columns};
   auto channel = [&](size_t carried) {
     return static_cast<int>(carried % b.target().channels);
   };
@@ -156,11 +171,11 @@ Status emitRows(Builder &b, const Device &device, Type type,
   std::vector<Stream> inputs;
   inputs.reserve(op.inputs.size());
   for (TensorId id : op.inputs)
-    inputs.emplace_back(b, b[id].type, block);
-  Stream results(b, b[op.dest].type, {*height, width});
+    inputs.emplace_back(b, b[id].type, block, slots);
+  Stream results(b, b[op.dest].type, {height, width}, slots);
   // The same bytes as the row vector that reductions write.
   BufferId vector =
-      op.reduces ? b.alias(results.buffer, {*height}) : results.buffer;
+      op.reduces ? b.alias(results.buffer, {height}) : results.buffer;
   std::optional<BufferId> sum;
   if (op.hasSum)
     sum = b.buffer(Type::F32, block);
@@ -177,14 +192,14 @@ Status emitRows(Builder &b, const Device &device, Type type,
     RowBlock tiles;
     tiles.vectors = vectors;
     for (size_t i = 0; i != inputs.size(); ++i) {
-      tiles.inputs.push_back(position.slotOf(onChip(inputs[i].buffer), 2));
+      tiles.inputs.push_back(position.slotOf(onChip(inputs[i].buffer), slots));
       b.load(inDram(op.inputs[i]), tiles.inputs.back(), channel(i),
              inputs[i].produce());
       tiles.taken = tiles.taken + inputs[i].consume();
     }
-    TileRef result = position.slotOf(onChip(results.buffer), 2);
+    TileRef result = position.slotOf(onChip(results.buffer), slots);
     tiles.dest = op.reduces
-                     ? position.slotOf(b.tile(vector, {0}, {span.size}), 2)
+                     ? position.slotOf(b.tile(vector, {0}, {span.size}), slots)
                      : result;
     tiles.produced = results.produce();
     if (sum)

@@ -52,7 +52,7 @@ if lit_config.params.get("roundtrip"):
     # The tool's name as a word of its own, not part of a path.
     config.substitutions.append((r"(?<![\w./-])nm-opt(?![\w./-])", "nm-opt --verify-roundtrip"))
 
-for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-explore", "nm-translate", "nm-lsp-server"]:
+for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-explore", "nm-pifo", "nm-translate", "nm-lsp-server"]:
     if os.access(os.path.join(config.nm_tools_dir, tool), os.X_OK):
         config.available_features.add(tool)
 

@@ -9,6 +9,7 @@ What the system needs is made once and kept below $NM_BUILD/chroot for a day, pa
 run has its own copy, which is gone afterwards; $NM_OUT is a folder that both see.
 """
 
+import fcntl
 import os
 import pathlib
 import re
@@ -91,6 +92,18 @@ exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_
 def run(script, places):
     folder = pathlib.Path(os.environ["NM_BUILD"]) / "chroot"
     (folder / "archives/partial").mkdir(parents=True, exist_ok=True)
+    # apt locks the folder of what it fetches, and does not wait: one run at a time.
+    with open(folder / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run_alone(folder, script, places)
+
+
+def remove(*roots):
+    subprocess.run(["rm", "-rf", "--one-file-system", *roots], check=False)
+
+
+def run_alone(folder, script, places):
+    remove(*folder.glob("root-*"))  # of a run that was killed
     archive = base(folder)
     root = pathlib.Path(tempfile.mkdtemp(dir=folder, prefix="root-"))
     try:
@@ -105,7 +118,7 @@ def run(script, places):
         return subprocess.run(["unshare", "--mount", "--pid", "--fork", "bash", "-c", INSIDE, "chroot", root, script,
                                *places], stdin=subprocess.DEVNULL).returncode
     finally:
-        subprocess.run(["rm", "-rf", "--one-file-system", root], check=False)
+        remove(root)
 
 
 def main():

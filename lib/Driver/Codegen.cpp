@@ -99,6 +99,10 @@ driver::createTargetMachine(StringRef targetName, StringRef cpu) {
     SmallVector<StringRef> names;
     for (const auto &entry : info->getAllProcessorDescriptions())
       names.push_back(entry.Key);
+    if (cpu == "native")
+      return makeError("--target-cpu=native is this machine; with --target={0} "
+                       "name a processor, or drop one of them",
+                       targetName);
     return makeError("unknown --target-cpu '{0}'{1}; "
                      "'clang --print-supported-cpus' lists them, 'native' is "
                      "this machine",

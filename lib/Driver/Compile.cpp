@@ -19,6 +19,7 @@
 #include "nm/Support/Text.h"
 #include "llvm/Support/WithColor.h"
 #include <cstdlib>
+#include <set>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -99,6 +100,42 @@ static void noteDense(ModuleOp module, const CompileOptions &options) {
            "what to expect, with --mask-policy=derive it prunes\n";
 }
 
+/// Options about parameters that the model does not have.
+static llvm::Error checkParams(ModuleOp module, const CompileOptions &options) {
+  std::set<std::string> scopes;
+  bool isPacked = module->hasAttr("nm.manifest");
+  module->walk([&](Operation *op) {
+    isPacked |= isa<PackedParamOp>(op);
+    if (auto param = dyn_cast<ParamOp>(op))
+      scopes.insert(param.getScope().value_or("").str());
+  });
+  if (isPacked)
+    return llvm::Error::success();
+  // An ONNX model is a checkpoint, whether or not it has weights.
+  auto isOwn = [&](const Binding &binding) {
+    return binding.name.empty() && binding.path == options.inputFile;
+  };
+  for (StringRef option : {"params", "dense"})
+    if (scopes.empty() && llvm::is_contained(options.given, option) &&
+        (option == "dense" || !llvm::any_of(options.params, isOwn)))
+      return makeError("--{0} has no effect: '{1}' has no parameters; drop it, "
+                       "or say with --bind which arguments are weights",
+                       option, printable(options.inputFile));
+  for (const Binding &binding : options.params)
+    if (!scopes.empty() && scopes.count(binding.name) == 0)
+      return makeError(
+          "--params {0}{1} has no effect: no parameter is of {2}; the model "
+          "has {3}",
+          binding.name.empty() ? "" : printable(binding.name) + "=",
+          printable(binding.path),
+          binding.name.empty() ? "the unnamed scope" : "that scope",
+          *scopes.begin() == "" && scopes.size() == 1
+              ? "the unnamed scope alone"
+              : "scopes " + listNames(SmallVector<StringRef>(scopes.begin(),
+                                                             scopes.end())));
+  return llvm::Error::success();
+}
+
 static constexpr const char *kInvalid = "the module did not compile";
 
 /// As far as the patterns of the parameters.
@@ -115,6 +152,8 @@ static llvm::Error runFront(StageRunner &stages, ModuleOp module,
                                      options.reference ? buildInputPipeline
                                                        : buildWeightsPipeline,
                                      kInvalid))
+    return error;
+  if (llvm::Error error = checkParams(module, options))
     return error;
   auto declare = [&](OpPassManager &pm) {
     if (declares)

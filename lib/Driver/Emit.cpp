@@ -20,6 +20,9 @@ using namespace mlir::nm::driver;
 
 static llvm::Error emitBinary(const CodeOptions &options, const Source &source,
                               ModuleOp module, StringRef object) {
+  if (source.functions.empty())
+    return makeError("'{0}' has no public function with a body to compile",
+                     printable(options.inputFile));
   std::vector<Exported> functions;
   for (const Signature &signature : source.functions) {
     auto manifest = readManifest(module, signature.name);
@@ -35,9 +38,9 @@ static llvm::Error emitBinary(const CodeOptions &options, const Source &source,
                               ? writeFile(options, options.outputFile, object)
                               : linkSharedLibrary(object, options))
     return error;
-  if (llvm::Error error =
-          writeFile(options, headerPath(options.outputFile), *header))
-    return error;
+  if (std::string path = headerPath(options); !path.empty())
+    if (llvm::Error error = writeFile(options, path, *header))
+      return error;
   std::vector<rt::Manifest> manifests;
   for (Exported &function : functions)
     manifests.push_back(std::move(function.manifest));

@@ -9,6 +9,7 @@
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/OutputFile.h"
 #include "nm/Support/OutputFolder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -21,8 +22,12 @@ static std::string standardOr(StringRef path) {
   return path.empty() ? "-" : path.str();
 }
 
-std::string driver::headerPath(StringRef path) {
-  SmallString<128> header(path);
+std::string driver::headerPath(const CodeOptions &options) {
+  bool isLinked = options.emit == EmitKind::Object ||
+                  options.emit == EmitKind::SharedLibrary;
+  if (!isLinked || !::nm::support::isPlainFile(standardOr(options.outputFile)))
+    return "";
+  SmallString<128> header(options.outputFile);
   llvm::sys::path::replace_extension(header, "h");
   return std::string(header);
 }
@@ -37,6 +42,11 @@ public:
   void reads(const char *what, const std::string &path) {
     if (status && !path.empty())
       status = files.reads(what, path);
+  }
+  /// One file; whoever opens it says that a folder is none.
+  void readsFile(const std::string &path) {
+    if (!llvm::sys::fs::is_directory(path))
+      reads("the command", path);
   }
   void reads(const char *what, ArrayRef<Binding> bindings) {
     for (const Binding &binding : bindings)
@@ -93,7 +103,7 @@ private:
 
 llvm::Error driver::declareFiles(const RunOptions &options) {
   Declaration all(options);
-  all.reads("the command", options.inputFile);
+  all.readsFile(options.inputFile);
   all.reads(static_cast<const CheckpointOptions &>(options));
   all.reads(static_cast<const DataOptions &>(options));
   all.reads("--target", options.target);
@@ -112,14 +122,12 @@ llvm::Error driver::declareFiles(const RunOptions &options) {
 
 llvm::Error driver::declareFiles(const CodeOptions &options) {
   Declaration all(options);
-  all.reads("the command", options.inputFile);
+  all.readsFile(options.inputFile);
   all.reads(static_cast<const CheckpointOptions &>(options));
   all.reads("--target", options.target);
   all.writes("--weights", options.weightsFile);
   all.writes("--output", standardOr(options.outputFile));
-  if (options.emit == EmitKind::Object ||
-      options.emit == EmitKind::SharedLibrary)
-    all.writes("the C header of --output", headerPath(options.outputFile));
+  all.writes("the C header of --output", headerPath(options));
   all.writes("--remarks-output-file", options.remarksFile);
   all.looksInto(options);
   return all.done();
@@ -127,7 +135,7 @@ llvm::Error driver::declareFiles(const CodeOptions &options) {
 
 llvm::Error driver::declareFiles(const SimulateOptions &options) {
   Declaration all(options);
-  all.reads("the command", options.inputFile);
+  all.readsFile(options.inputFile);
   all.reads(static_cast<const CheckpointOptions &>(options));
   all.reads(static_cast<const DataOptions &>(options));
   all.reads("--target", options.target);
@@ -152,6 +160,10 @@ llvm::Error driver::declareFiles(const InspectOptions &options) {
   all.writes("--json", options.json);
   all.writes("--convert", options.convert);
   return all.done();
+}
+
+llvm::raw_ostream &driver::textStream(const CommandOptions &options) {
+  return options.files->writesStandardOutput() ? llvm::errs() : llvm::outs();
 }
 
 llvm::Error driver::writeFile(const CommandOptions &options, StringRef path,

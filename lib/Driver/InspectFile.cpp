@@ -267,9 +267,9 @@ llvm::Error driver::convertFile(const InspectOptions &options) {
     return toError(done.error());
   for (const std::string &left : done->left)
     llvm::WithColor::note() << "stays dense: " << printable(left) << '\n';
-  llvm::outs() << options.convert << ": " << done->converted << " weights as "
-               << options.format << ", " << done->kept
-               << " tensors as they are\n";
+  textStream(options) << options.convert << ": " << done->converted
+                      << " weights as " << options.format << ", " << done->kept
+                      << " tensors as they are\n";
   return llvm::Error::success();
 }
 
@@ -278,7 +278,7 @@ llvm::Error driver::inspectFile(const InspectOptions &options,
   auto listing = list(options, registry);
   if (!listing)
     return listing.takeError();
-  llvm::outs() << listing->text;
+  textStream(options) << listing->text;
   if (!options.json.empty())
     if (llvm::Error error = writeFile(
             options, options.json,

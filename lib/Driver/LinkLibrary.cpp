@@ -102,14 +102,16 @@ llvm::Error driver::linkSharedLibrary(StringRef object,
     return error;
 
   std::string openMP = findOpenMP();
+  // A name may have commas, at which -Wl, would cut it.
   std::vector<std::string> arguments = {
-      *linker,       "-shared",
-      "-o",          output,
-      input,         "-Wl,-soname," + llvm::sys::path::filename(path).str(),
+      *linker,       "-shared",  "-o",
+      output,        input,      "-Xlinker",
+      "-soname",     "-Xlinker", llvm::sys::path::filename(path).str(),
       "-Wl,-z,defs", openMP};
   if (llvm::sys::path::is_absolute(openMP))
-    arguments.push_back("-Wl,-rpath," +
-                        llvm::sys::path::parent_path(openMP).str());
+    arguments.insert(arguments.end(),
+                     {"-Xlinker", "-rpath", "-Xlinker",
+                      llvm::sys::path::parent_path(openMP).str()});
   arguments.insert(arguments.end(), {"-lm", "-lc"});
   llvm::Expected<int> code = runProgram(arguments, log);
   if (!code)

@@ -143,6 +143,19 @@ constexpr Void kVoids[] = {
 
 } // namespace
 
+/// Where no mask is looked at, nothing about masks counts.
+static llvm::Error checkMasks(const CommandOptions &options,
+                              const CheckpointOptions &checkpoint) {
+  if (checkpoint.mask.policy != rt::MaskPolicy::Ignore)
+    return llvm::Error::success();
+  for (StringRef option : {"masks", "mask-suffix", "mask-bit-order"})
+    if (llvm::is_contained(options.given, option))
+      return makeError("--{0} has no effect: --mask-policy=ignore looks at no "
+                       "mask; drop one of them",
+                       option);
+  return llvm::Error::success();
+}
+
 /// What the rules of one option alone say against the next.
 static llvm::Error checkPairs(const CommandOptions &options) {
   auto given = [&](StringRef name) {
@@ -207,7 +220,9 @@ llvm::Error driver::checkUsed(const RunOptions &options, RunMode mode) {
   }
   if (llvm::Error error = checkReached(options))
     return error;
-  return checkPairs(options);
+  if (llvm::Error error = checkPairs(options))
+    return error;
+  return checkMasks(options, options);
 }
 
 llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
@@ -225,9 +240,13 @@ llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
                      "expected --emit=so or --emit=obj");
   if (llvm::Error error = checkReached(options))
     return error;
-  return checkPairs(options);
+  if (llvm::Error error = checkPairs(options))
+    return error;
+  return checkMasks(options, options);
 }
 
 llvm::Error driver::checkUsed(const SimulateOptions &options) {
-  return checkPairs(options);
+  if (llvm::Error error = checkPairs(options))
+    return error;
+  return checkMasks(options, options);
 }

@@ -159,6 +159,9 @@ static llvm::Error checkOptions(const PifoRunOptions &options) {
     return makeError("both the traffic '{0}' and --generate are given; "
                      "expected one of them",
                      printable(options.trafficFile));
+  if (options.schedulerFile == "-" && options.trafficFile == "-")
+    return makeError("the scheduler and the traffic are both read from "
+                     "standard input; give one of them a file");
   return checkContainer(options.container);
 }
 
@@ -289,9 +292,9 @@ static llvm::Error run(const PifoRunOptions &options,
   if (options.quiet)
     llvm::errs() << formatRefused(totals);
   else
-    llvm::outs() << formatTable(totals, statistics, options.link, seconds,
-                                options.rows, options.weights,
-                                (*scheduler)->classes());
+    (files.writesStandardOutput() ? llvm::errs() : llvm::outs())
+        << formatTable(totals, statistics, options.link, seconds, options.rows,
+                       options.weights, (*scheduler)->classes());
   return llvm::Error::success();
 }
 

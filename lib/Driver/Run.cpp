@@ -269,8 +269,8 @@ llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
       [&](size_t index) { return results[index].view.dtype; },
       [&](size_t index, const Comparison &comparison) {
         if (!options.report)
-          llvm::outs() << "result " << index << ": " << comparison.str()
-                       << "\n";
+          textStream(options)
+              << "result " << index << ": " << comparison.str() << "\n";
         report.comparisons.push_back({index, comparison});
       });
 }
@@ -309,12 +309,13 @@ llvm::Error Runner::execute() {
       return error;
   llvm::Error failed = compare(results);
   if (options.report)
-    llvm::outs() << formatReport(report);
+    textStream(options) << formatReport(report);
   else if (options.repeat > 1)
-    llvm::outs() << llvm::formatv("median {0:f3} ms, min {1:f3} ms, spread "
-                                  "{2:f3} ms (IQR) of {3} runs\n",
-                                  report.timing->median, report.timing->min,
-                                  report.timing->spread(), report.timing->runs);
+    textStream(options) << llvm::formatv(
+        "median {0:f3} ms, min {1:f3} ms, spread "
+        "{2:f3} ms (IQR) of {3} runs\n",
+        report.timing->median, report.timing->min, report.timing->spread(),
+        report.timing->runs);
   if (!options.json.empty())
     if (llvm::Error error =
             writeFile(options, options.json, formatReportJson(report)))

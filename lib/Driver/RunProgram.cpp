@@ -76,7 +76,7 @@ llvm::Error driver::runProgram(const SimulateOptions &options,
     file = std::move(*found);
   }
   // By name only: a program opens no other file.
-  if (!*device && options.target == "host" &&
+  if (!*device && !llvm::is_contained(options.given, "target") &&
       llvm::is_contained(::nm::model::builtinDevices(),
                          file.program.target.name)) {
     device = findAccelerator(file.program.target.name);
@@ -87,6 +87,13 @@ llvm::Error driver::runProgram(const SimulateOptions &options,
     return makeError("'{0}' is a program for the accelerator {1}; name one "
                      "with --target, such as --target=edge",
                      options.inputFile, file.program.target.name);
+  bool reads = llvm::any_of(file.program.tensors, [](const auto &tensor) {
+    return tensor.role == ::nm::isa::Role::Param;
+  });
+  if (!reads && !options.params.empty())
+    return makeError("--params has no effect: program '{0}' reads no "
+                     "parameters; drop it",
+                     file.program.name);
   if (llvm::Error error =
           proveProgram(file.program, options.inputFile, file.hasLines, options))
     return error;

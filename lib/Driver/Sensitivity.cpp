@@ -196,7 +196,7 @@ llvm::Error Sensitivity::choose() {
 }
 
 void Sensitivity::print() const {
-  llvm::raw_ostream &os = llvm::outs();
+  llvm::raw_ostream &os = textStream(options);
   os << llvm::formatv("dense       {0:f3} ms\n", denseMs);
   for (auto &[pattern, ms] : patternMs)
     os << llvm::formatv("{0,-12}{1:f3} ms with every weight pruned\n", pattern,

@@ -164,7 +164,8 @@ llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
         return isa::dtypeOf(program.tensors[results[index]].type);
       },
       [&](size_t index, const Comparison &comparison) {
-        llvm::outs() << "result " << index << ": " << comparison.str() << "\n";
+        textStream(options)
+            << "result " << index << ": " << comparison.str() << "\n";
         comparisons.push_back({index, comparison});
       });
 }
@@ -188,9 +189,9 @@ std::string Simulation::reportJson(const sim::SimulationResult &result) {
 
 llvm::Error Simulation::report(const sim::SimulationResult &result) {
   if (options.report)
-    llvm::outs() << sim::formatTable(result, program, device);
+    textStream(options) << sim::formatTable(result, program, device);
   else
-    llvm::outs() << llvm::formatv(
+    textStream(options) << llvm::formatv(
         "{0} on {1}: {2:f0} cycles, {3:f6} ms, utilisation {4:f1} %, {5} bytes "
         "of DRAM, {6:f6} mJ\n",
         program.name, device.name, result.cycles, result.seconds(device) * 1e3,

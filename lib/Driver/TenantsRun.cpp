@@ -107,7 +107,7 @@ llvm::Error driver::simulateTenants(const TenantsOptions &options,
   auto result = runTenants(*trace, programs, **scheduler);
   if (!result)
     return result.takeError();
-  llvm::outs() << formatTenants(*result, **device);
+  textStream(options) << formatTenants(*result, **device);
   if (!options.json.empty())
     if (llvm::Error error =
             writeFile(options, options.json,

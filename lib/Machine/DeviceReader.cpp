@@ -176,19 +176,19 @@ Result<Device> readDevice(const std::string &path) {
     constexpr size_t kMaxBytes = 1 << 20;
     std::ifstream file(path, std::ios::binary);
     if (!file)
-      return support::makeError(Errc::Io, path,
+      return support::makeError(Errc::Io, support::printable(path),
                                 ": cannot open the device description");
     std::string text(kMaxBytes + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (file.bad() || (file.gcount() == 0 && !file.eof()))
-      return support::makeError(Errc::Io, path,
+      return support::makeError(Errc::Io, support::printable(path),
                                 ": cannot read the device description");
     text.resize(static_cast<size_t>(file.gcount()));
     if (text.size() > kMaxBytes)
-      return support::makeError(Errc::Format, path,
+      return support::makeError(Errc::Format, support::printable(path),
                                 ": found more than 1 MiB, expected a device "
                                 "description");
-    return parseDevice(text, path);
+    return parseDevice(text, support::printable(path));
   });
 }
 

@@ -235,6 +235,27 @@ static bool hasMaskSuffix(const std::string &name, const std::string &suffix) {
          endsWith(split.leaf, tail);
 }
 
+/// An order of bits that is asked for needs a mask of bits.
+static Status
+checkBitOrderCounts(const std::vector<const Checkpoint *> &checkpoints,
+                    const MaskOptions &options) {
+  if (options.bitOrder == MaskOptions().bitOrder)
+    return {};
+  for (const Checkpoint *checkpoint : checkpoints)
+    for (const TensorInfo &info : checkpoint->tensors()) {
+      std::string key = keyOfTensor(*checkpoint, info.name);
+      const TensorInfo *mask = findSeparateMask(key, options);
+      if (!mask)
+        mask = findMask(*checkpoint, key, options);
+      // As readMask tells them.
+      if (mask && mask->dtype == DType::U8 && mask->shape != info.shape)
+        return {};
+    }
+  return makeError(Errc::Mismatch, checkpoints.front()->path(),
+                   ": --mask-bit-order=msb has no effect: no mask of its "
+                   "weights is packed into bits; drop it");
+}
+
 Status checkMaskNames(const std::vector<const Checkpoint *> &checkpoints,
                       const MaskOptions &options) {
   if (options.policy == MaskPolicy::Ignore || checkpoints.empty())
@@ -251,6 +272,7 @@ Status checkMaskNames(const std::vector<const Checkpoint *> &checkpoints,
                        checkpoints.front()->path(),
                        ", by the weight's name or with a mask suffix");
   }
+  NM_RETURN_IF_ERROR(checkBitOrderCounts(checkpoints, options));
   if (options.suffixes == MaskOptions::defaultSuffixes())
     return {};
   for (const std::string &suffix : options.suffixes) {

@@ -8,6 +8,7 @@
 #include "nm/Support/CommandFiles.h"
 #include "Place.h"
 #include "nm/Support/Text.h"
+#include <algorithm>
 #include <cstdlib>
 #include <dirent.h>
 #include <unistd.h>
@@ -158,6 +159,12 @@ Status CommandFiles::writes(const std::string &what, const std::string &path) {
     return makeError(Errc::Argument, what, " would replace ", quotePath(path),
                      ", where standard output goes; give it another name");
   return add(std::move(file));
+}
+
+bool CommandFiles::writesStandardOutput() const {
+  return std::any_of(named.begin(), named.end(), [](const NamedFile &file) {
+    return file.output && file.standardOutput;
+  });
 }
 
 Result<OutputFile *> CommandFiles::open(const std::string &path,

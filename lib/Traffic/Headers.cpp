@@ -22,6 +22,7 @@ namespace {
 
 enum EtherType : unsigned {
   kNone = 0,
+  kCookedLlc = 4, ///< of Linux cooked captures: no EtherType but LLC
   kIPv4 = 0x0800,
   kTag = 0x8100,
   kServiceTag = 0x88a8,
@@ -55,6 +56,8 @@ private:
 
   /// Each begins at `at` and gives the EtherType of what follows there.
   unsigned linkHeader(int link);
+  unsigned lengthOrType(unsigned number);
+  unsigned llc();
   unsigned ppp();
   unsigned hdlc();
   unsigned pppoe();
@@ -130,28 +133,35 @@ unsigned Reader::labels() {
   return kNone;
 }
 
+/// LLC, behind which SNAP may have an EtherType.
+unsigned Reader::llc() {
+  if (u16(0) != 0xaaaa || u8(2) != 3 || number(3, 3) != 0)
+    return kNone;
+  unsigned type = u16(6);
+  at += 8;
+  return type;
+}
+
+/// What stands behind addresses or a tag: a length has LLC behind it.
+unsigned Reader::lengthOrType(unsigned number) {
+  return number > 1500 ? number : llc();
+}
+
 unsigned Reader::linkHeader(int link) {
   unsigned type = kNone;
   switch (link) {
   case DLT_EN10MB:
     type = u16(12);
     at = 14;
-    // A length: LLC, behind which SNAP may have an EtherType.
-    if (type > 1500)
-      return type;
-    if (u16(0) != 0xaaaa || u8(2) != 3 || number(3, 3) != 0)
-      return kNone;
-    type = u16(6);
-    at += 8;
-    return type;
+    return lengthOrType(type);
   case DLT_LINUX_SLL:
     type = u16(14);
     at = 16;
-    return type;
+    return type == kCookedLlc ? llc() : type;
   case DLT_LINUX_SLL2:
     type = u16(0);
     at = 20;
-    return type;
+    return type == kCookedLlc ? llc() : type;
   case DLT_NULL:
   case DLT_LOOP:
     // The family's number differs between systems; the version does not.
@@ -260,8 +270,9 @@ Headers Reader::run(int link) {
     if (type == kTag || type == kServiceTag || type == kOldServiceTag) {
       result.priority = u8(0) >> 5;
       result.vlan = u16(0) & 0xfff;
-      type = u16(2);
+      unsigned next = u16(2);
       at += 4;
+      type = lengthOrType(next);
     } else if (type == kMpls || type == kMplsMulticast) {
       type = labels();
     } else if (type == kPppoeSession) {

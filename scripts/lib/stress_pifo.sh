@@ -2,7 +2,7 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# usage: scripts/stress pifo [--count N] [--seed S]
+# usage: scripts/stress pifo [--count N] [--seed S] [--jobs N]
 # Random policies on random traffic, and queue management, against models on unbounded numbers: 1,000 if nothing is said.
 set -euo pipefail
 build=${NM_BUILD:-build/release}

@@ -12,8 +12,10 @@
 
 namespace mlir::nm::driver {
 
-/// libx.so -> libx.h: the header that goes with objects and libraries.
-std::string headerPath(StringRef path);
+/// libx.so -> libx.h: the header that goes with objects and libraries; empty
+/// for other code, and where the output is no regular file (a device, a pipe,
+/// standard output), which has nothing beside it.
+std::string headerPath(const CodeOptions &options);
 
 /// Tells options.files what the options read and write; an output that is an
 /// input or another output, or that cannot be written, is an error.
@@ -22,6 +24,10 @@ llvm::Error declareFiles(const CodeOptions &options);
 llvm::Error declareFiles(const SimulateOptions &options);
 llvm::Error declareFiles(const TenantsOptions &options);
 llvm::Error declareFiles(const InspectOptions &options);
+
+/// Where tables and lines for people go: to standard output, or to the error
+/// output where a file of the command goes to standard output.
+llvm::raw_ostream &textStream(const CommandOptions &options);
 
 /// Writes a file outside of any set (nm/Support/OutputFile.h).
 llvm::Error writeFile(StringRef path, StringRef content);

@@ -40,6 +40,10 @@ public:
   /// devices may be named as often as one likes.
   Status writes(const std::string &what, const std::string &path);
 
+  /// Whether an output goes to standard output, by whatever name: then nothing
+  /// else may.
+  bool writesStandardOutput() const;
+
   /// The file of an output; it appears with commit().
   Result<OutputFile *> open(const std::string &path,
                             OutputOptions options = {});

@@ -34,16 +34,17 @@ private:
   FailureOr<attacc::ProgramOptions> readOptions() {
     model::Result<model::Device> found = model::findDevice(device);
     if (!found.ok())
-      return getOperation().emitError("convert-to-attacc: ")
+      return emitError(getOperation().getLoc(), "convert-to-attacc: ")
              << found.error().message;
     if (found->kind != model::DeviceKind::Accelerator)
-      return getOperation().emitError("convert-to-attacc: '")
+      return emitError(getOperation().getLoc(), "convert-to-attacc: '")
              << device << "' describes the processor " << found->name
              << ", expected an accelerator";
     isa::Type type;
     if (!isa::typeOf(::nm::support::parseDType(elementType), type) ||
         type == isa::Type::I8)
-      return getOperation().emitError("convert-to-attacc: element-type is '")
+      return emitError(getOperation().getLoc(),
+                       "convert-to-attacc: element-type is '")
              << elementType << "', expected f16, bf16 or f32";
     return attacc::ProgramOptions{std::move(*found), type};
   }

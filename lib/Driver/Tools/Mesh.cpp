@@ -15,12 +15,15 @@
 #include "nm/Support/CommandFiles.h"
 #include "nm/Support/Text.h"
 #include "nm/Target/SystemVerilog/SystemVerilog.h"
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
 using namespace mlir::nm::driver;
 using namespace ::nm::mesh;
 using ::nm::support::quote;
+using ::nm::support::quotePath;
 
 static const std::vector<std::string> kActions = {"check", "json", "verilog",
                                                   "area",  "run",  "hardware"};
@@ -56,10 +59,21 @@ static std::string summary(const Config &config) {
   return text;
 }
 
+static constexpr size_t kMaxBytes = size_t(64) << 20;
+
 static bool read(const std::string &path, std::string &text) {
   std::ifstream file(path, std::ios::binary);
   text.assign(std::istreambuf_iterator<char>(file), {});
-  return !path.empty() && file && text.size() <= (64u << 20);
+  return !path.empty() && file && text.size() <= kMaxBytes;
+}
+
+/// Right after read() failed.
+static llvm::Error cannotRead(const std::string &path,
+                              const std::string &text) {
+  int code = errno;
+  return makeError("cannot read {0}: {1}", quotePath(path),
+                   text.size() > kMaxBytes ? "it has more than 64 MiB"
+                                           : std::strerror(code));
 }
 
 tools::MeshCommand::MeshCommand()
@@ -131,7 +145,7 @@ llvm::Error tools::MeshCommand::run() {
     return write(hardwarePage());
   std::string text, packets;
   if (!read(mesh, text))
-    return makeError("cannot read {0}", quote(mesh));
+    return cannotRead(mesh, text);
   auto config = parseConfig(text, mesh);
   if (!config)
     return toError(config.error());
@@ -141,7 +155,7 @@ llvm::Error tools::MeshCommand::run() {
                  : action == "json" ? printConfig(*config)
                                     : systemVerilogOfMesh(*config));
   if (!read(input, packets))
-    return makeError("cannot read the input {0}", quote(input));
+    return cannotRead(input, packets);
   auto result = replay(*config, packets, ::nm::support::printable(input),
                        static_cast<unsigned>(cycles));
   return result ? write(*result) : toError(result.error());

@@ -208,6 +208,7 @@ void tools::registerForeign() {
   // Before the options that name passes.
   registerPasses();
   registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
   registerAsmPrinterCLOptions();
 }
 
@@ -252,8 +253,24 @@ llvm::Error tools::take(const Texts &texts, CheckpointOptions &options) {
   return take(texts, options.mask);
 }
 
+namespace {
+/// Of all stages together; reported when the options go.
+struct PassTimes {
+  PassTimes() {
+    applyDefaultTimingManagerCLOptions(manager);
+    root = manager.getRootScope();
+  }
+  DefaultTimingManager manager;
+  TimingScope root;
+};
+} // namespace
+
 llvm::Error tools::take(const Texts &texts, CompileOptions &options) {
-  options.configurePassManager = applyPassManagerCLOptions;
+  auto times = std::make_shared<PassTimes>();
+  options.configurePassManager = [times](PassManager &pm) {
+    pm.enableTiming(times->root);
+    return applyPassManagerCLOptions(pm);
+  };
   if (llvm::Error error = addBindings("bind", texts.bind, options.bind))
     return error;
   return take(texts, static_cast<CheckpointOptions &>(options));

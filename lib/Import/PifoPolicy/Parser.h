@@ -36,6 +36,8 @@ class Parser {
 public:
   Parser(const std::string &text, const std::string &file, uint64_t capacity)
       : text(text), file(file), given(capacity) {
+    if (text.compare(0, 3, "\xef\xbb\xbf") == 0)
+      at = 3; // a byte order mark
     advance();
   }
   support::Result<Program> program();

@@ -64,7 +64,7 @@ static LogicalResult exportModule(const Encoding &to, Operation *op,
   SmallVector<ProgramOp> programs;
   op->walk([&](ProgramOp program) { programs.push_back(program); });
   if (programs.size() != 1)
-    return op->emitError("holds ")
+    return emitError(op->getLoc(), "holds ")
            << programs.size()
            << " operations attacc.program, expected exactly one";
   FailureOr<code::Program> program = exportProgram(programs[0]);

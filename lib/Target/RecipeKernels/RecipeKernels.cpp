@@ -21,6 +21,7 @@
 #include "nm/Dialect/Step/IR/StepDialect.h"
 #include "nm/Dialect/Step/Transforms/Passes.h"
 #include "nm/Pipelines/StepPipelines.h"
+#include "nm/Support/Text.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -101,7 +102,9 @@ llvm::Error mlir::step::writeRecipeKernels(const KernelTarget &target,
     return StringRef(recipe.name).find(only) == StringRef::npos;
   });
   if (recipes.empty())
-    return makeError("no kernel has '" + only + "' in its name");
+    return makeError("no kernel has " +
+                     ::nm::support::quote({only.data(), only.size()}) +
+                     " in its name");
   if (output == KernelOutput::Recipes) {
     for (const KernelRecipe &recipe : recipes)
       os << recipe.text;

@@ -21,6 +21,7 @@ import numpy as np
 
 from build import Library, compile_module, run
 from raise_case import RaiseCase
+from raise_twists import TwistedCase
 
 
 def parse():
@@ -30,6 +31,7 @@ def parse():
     parser.add_argument("--only", type=int, help="one program by its number")
     parser.add_argument("--module", type=int, default=50, help="programs of a module")
     parser.add_argument("--fused", type=int, default=10, help="every so many modules by the CPU pipeline too; 0: none")
+    parser.add_argument("--twisted", action="store_true", help="attentions with one thing that is not as it should be")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--min-raised", type=float, default=0.5, help="the share of programs that must be raised")
     return parser.parse_args()
@@ -59,9 +61,9 @@ def raised_functions(text):
     return names
 
 
-def check_module(numbers, seed, is_fused, folder):
+def check_module(numbers, seed, is_fused, folder, kind):
     """(failures, raised, expected to be raised but not)"""
-    cases = [RaiseCase(np.random.default_rng([seed, number]), "p%d" % number) for number in numbers]
+    cases = [kind(np.random.default_rng([seed, number]), "p%d" % number) for number in numbers]
     path = os.path.join(folder, "seed-%d-%d" % (seed, numbers[0]))
     with open(path + ".mlir", "w") as file:
         file.write("module {\n%s\n}\n" % "\n".join(case.mlir() for case in cases))
@@ -72,7 +74,7 @@ def check_module(numbers, seed, is_fused, folder):
         if len(numbers) == 1:
             return ["seed %d, program %d: %s\n  %s" % (seed, numbers[0], error, cases[0].describe())], 0, []
         # Which one it is.
-        parts = [check_module([number], seed, False, folder) for number in numbers]
+        parts = [check_module([number], seed, False, folder, kind) for number in numbers]
         return sum((p[0] for p in parts), []), sum(p[1] for p in parts), sum((p[2] for p in parts), [])
     raised = raised_functions(text)
     missed = [case for case in cases if case.is_attention and case.name not in raised]
@@ -82,7 +84,7 @@ def check_module(numbers, seed, is_fused, folder):
             library = Library(compile_module(path, leg, "", "-O0" if leg == "raised" else "-O1"))
         except RuntimeError as error:
             if len(numbers) > 1:
-                parts = [check_module([number], seed, is_fused, folder) for number in numbers]
+                parts = [check_module([number], seed, is_fused, folder, kind) for number in numbers]
                 return sum((p[0] for p in parts), []), sum(p[1] for p in parts), sum((p[2] for p in parts), [])
             failures.append("seed %d, program %d, %s: %s\n  %s" % (
                 seed, numbers[0], leg, error, cases[0].describe()))
@@ -101,9 +103,10 @@ def check_module(numbers, seed, is_fused, folder):
 
 def main():
     options = parse()
+    kind = TwistedCase if options.twisted else RaiseCase
     numbers = list(range(options.count)) if options.only is None else [options.only]
     if options.only is not None:
-        case = RaiseCase(np.random.default_rng([options.seed, options.only]), "p%d" % options.only)
+        case = kind(np.random.default_rng([options.seed, options.only]), "p%d" % options.only)
         print(case.mlir())
         print("// " + case.describe())
     modules = [numbers[i : i + options.module] for i in range(0, len(numbers), options.module)]
@@ -112,7 +115,8 @@ def main():
     missed = []
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
         jobs = [pool.submit(check_module, part, options.seed,
-                            options.only is not None or (options.fused and i % options.fused == 0), folder)
+                            options.only is not None or (options.fused and i % options.fused == 0), folder,
+                            kind)
                 for i, part in enumerate(modules)]
         for job in jobs:
             messages, count, unraised = job.result()

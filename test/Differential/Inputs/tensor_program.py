@@ -71,7 +71,7 @@ class Body:
             return self._emit("%s %s, %s : %s" % (op, a.name, b.name, a.dtype), a.dtype, function(a.data, b.data))
 
     def unary(self, op, a):
-        function = {"math.exp": np.exp, "math.log": np.log, "math.absf": np.abs, "math.tanh": np.tanh,
+        function = {"math.exp": np.exp, "math.exp2": np.exp2, "math.log": np.log, "math.absf": np.abs, "math.tanh": np.tanh,
                     "arith.negf": np.negative}[op]
         with np.errstate(all="ignore"):
             return self._emit("%s %s : %s" % (op, a.name, a.dtype), a.dtype, function(a.data))
@@ -260,17 +260,17 @@ class TensorProgram:
             result.name, tensor.name, list(offsets), list(sizes), [1] * len(sizes), tensor.type, result.type))
         return result
 
-    def contract(self, a, b, out_axes):
-        """The sum of products over the axis that both have and the result has not."""
+    def contract(self, a, b, out_axes, start=0.0):
+        """The sum of products over the axis that both have and the result has not, and of what it starts at."""
         shared = [axis for axis in a.axes if axis in b.axes and axis not in out_axes]
         assert len(shared) == 1, (a.axes, b.axes, out_axes)
         k = shared[0]
-        init = self.filled(out_axes, 0.0)
+        init = self.filled(out_axes, start)
         loops = [axis for axis in out_axes] + [k]
         letters = {axis: chr(97 + i) for i, axis in enumerate(loops)}
         spell = lambda axes: "".join(letters[axis] for axis in axes)
         with np.errstate(all="ignore"):
-            data = np.einsum("%s,%s->%s" % (spell(a.axes), spell(b.axes), spell(out_axes)), a.data, b.data)
+            data = np.einsum("%s,%s->%s" % (spell(a.axes), spell(b.axes), spell(out_axes)), a.data, b.data) + start
         name = self.fresh()
         matrix = (len(out_axes) in (2, 3) and a.axes == (*out_axes[:-1], k)
                   and b.axes == (*out_axes[:-2], k, out_axes[-1]))

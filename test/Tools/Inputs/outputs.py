@@ -6,6 +6,7 @@ The options come from the tools' own --help: one that is in neither list below f
 usage: outputs.py <folder for files> <source root>
 """
 
+import json
 import os
 import random
 import re
@@ -190,6 +191,7 @@ def against_everything(key, command, read):
     reader.join(10)
     check(result.returncode == 0 and got and same_size(got[0])
           and stat.S_ISFIFO(os.stat("out.fifo").st_mode), f"{name}: FIFO", result)
+    check(set(leftovers(before)) == {"out.fifo"}, f"{name}: beside a FIFO {leftovers(before)}")
     clean()
     # A device.
     if own_device:
@@ -197,6 +199,13 @@ def against_everything(key, command, read):
         result = run(with_output(command, option, "out.null"))
         check(result.returncode == 0 and stat.S_ISCHR(os.stat("out.null").st_mode),
               f"{name}: device", result)
+        check(set(leftovers(before)) == {"out.null"}, f"{name}: beside a device {leftovers(before)}")
+        clean()
+    # Names that a shell or a linker would cut or take for an option.
+    for path in ["./-out,put x", "out\n\u00e9"]:
+        result = run(with_output(command, option, path))
+        check(result.returncode == 0 and os.path.exists(path) and same_size(open(path, "rb").read()),
+              f"{name}: name {path!r}", result)
         clean()
     full = ["/dev/full"] + (["full/out"] if own_disk else [])
     for path in full:
@@ -356,6 +365,19 @@ try:
         against_everything(key, command, None)
     for (tool, option), command in PREFIXES.items():
         against_everything_with_prefix(command, option)
+    # What is written to standard output is there alone: tables for people go to the error output.
+    for key, (command, _) in OUTPUTS.items():
+        if key[1] not in ("json", "trace"):
+            continue
+        more = ["--report"] if key[0] in ("nm-run", "nm-sim") and command is not PRUNE else []
+        for path in ["-", "/dev/stdout"]:
+            result = run(with_output(command + more, key[1], path))
+            try:
+                json.loads(result.stdout)
+                good = result.returncode == 0
+            except ValueError:
+                good = False
+            check(good, f"{key} to {path} is not JSON alone", result)
     # Standard output, full and closed.
     for command in [RUN + ["--report"], LLVM, EXPLORE, INSPECT, SIM, TENANTS, ["nm-run", "--help"],
                     ["nm-run", "--help=man"], ["nm-pifo", "--help=bash"],

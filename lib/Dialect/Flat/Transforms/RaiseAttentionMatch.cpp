@@ -185,15 +185,19 @@ static const Term *findProduct(const Term *score, Mismatch &mismatch) {
 /// Tensors between `from` and `to` that somebody else reads: fusion would not
 /// save them.
 static Operation *findOtherReader(Operation *from, Operation *to) {
-  // What `to` is computed from ...
+  // What `to` is computed from, as far as it may come from `from`: not all that
+  // the function does before ...
+  auto mayLead = [&](Operation *op) {
+    return op->getBlock() == to->getBlock() &&
+           (op->getBlock() != from->getBlock() || !op->isBeforeInBlock(from));
+  };
   llvm::SetVector<Operation *> slice;
   slice.insert(to);
   for (size_t i = 0; i < slice.size(); ++i)
     if (slice[i] != from)
       for (Value operand : slice[i]->getOperands())
-        if (Operation *def = operand.getDefiningOp())
-          if (def->getBlock() == to->getBlock())
-            slice.insert(def);
+        if (Operation *def = operand.getDefiningOp(); def && mayLead(def))
+          slice.insert(def);
   // ... and on the way from `from`.
   DenseSet<Operation *> reached{from};
   SmallVector<Operation *> worklist{from};

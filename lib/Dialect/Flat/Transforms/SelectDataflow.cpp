@@ -86,25 +86,26 @@ struct SelectDataflowPass
     if (ops.empty())
       return;
     if (assumeLength <= 0) {
-      getOperation().emitError("flat-select-dataflow: assume-length must be "
-                               "positive, got ")
+      emitError(getOperation().getLoc(),
+                "flat-select-dataflow: assume-length must be "
+                "positive, got ")
           << int64_t(assumeLength);
       return signalPassFailure();
     }
     model::Result<model::Device> device = findTarget();
     if (!device.ok()) {
-      getOperation().emitError("flat-select-dataflow: ")
+      emitError(getOperation().getLoc(), "flat-select-dataflow: ")
           << device.error().message;
       return signalPassFailure();
     }
     std::optional<model::Objective> least = findObjective();
     if (!least) {
-      getOperation().emitError("flat-select-dataflow: objective is '")
+      emitError(getOperation().getLoc(), "flat-select-dataflow: objective is '")
           << objective << "', expected time, energy or edp";
       return signalPassFailure();
     }
     if (tie < 0 || tie > 100) {
-      getOperation().emitError("flat-select-dataflow: tie is ")
+      emitError(getOperation().getLoc(), "flat-select-dataflow: tie is ")
           << int64_t(tie) << ", expected 0 to 100 percent";
       return signalPassFailure();
     }

@@ -30,8 +30,8 @@ struct TileAttentionPass
 
   void runOnOperation() override {
     if (batch < 0 || heads < 0 || rows < 0) {
-      getOperation().emitError(
-          "flat-tile: tile sizes must be positive, or 0 for no loop");
+      emitError(getOperation().getLoc(),
+                "flat-tile: tile sizes must be positive, or 0 for no loop");
       return signalPassFailure();
     }
     SmallVector<AttentionOp> ops;

@@ -38,7 +38,7 @@ struct AttachTargetPass
       std::vector<std::string> names =
           ::nm::machine::builtinDevices(::nm::machine::DeviceKind::Host);
       names.insert(names.begin(), "host");
-      module.emitError("unknown target '")
+      emitError(module.getLoc(), "unknown target '")
           << target << "', expected " << llvm::join(names, ", ")
           << " or #nm.cpu<...>";
       return signalPassFailure();

@@ -142,6 +142,17 @@ private:
     return nullptr;
   }
 
+  /// The first few of them.
+  static std::string shownKeys(ArrayRef<std::string> keys) {
+    constexpr size_t most = 4;
+    std::string text;
+    for (const std::string &key : keys.take_front(most))
+      text += (text.empty() ? "" : ", ") + ::nm::support::quote(key);
+    if (keys.size() > most)
+      text += " and " + std::to_string(keys.size() - most) + " more";
+    return text;
+  }
+
   /// A rule that names keys must have one to name.
   LogicalResult checkRules(ArrayRef<ParamOp> ops) {
     for (ParamOp op : ops)
@@ -153,10 +164,16 @@ private:
       std::vector<std::string> keys;
       for (ParamOp op : ops)
         keys.push_back(rt::shownKey(op.getKey()));
-      return optionError() << "pattern '" << rule.text << "' names none of the "
-                           << keys.size() << " parameters that an earlier "
-                           << "pattern leaves"
-                           << ::nm::support::didYouMean(rule.key, keys);
+      bool isTaken = llvm::any_of(keys, [&](const std::string &key) {
+        return rt::matchesName(rule.key, key);
+      });
+      if (isTaken)
+        return optionError() << "pattern '" << rule.text << "' has no effect: "
+                             << "earlier patterns take all that it names; put "
+                                "it before them";
+      return optionError() << "pattern '" << rule.text << "' names no parameter"
+                           << ::nm::support::didYouMean(rule.key, keys)
+                           << "; expected one of " << shownKeys(keys);
     }
     return success();
   }

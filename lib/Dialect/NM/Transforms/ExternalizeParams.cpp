@@ -36,9 +36,10 @@ struct Parameter {
   LayoutAttr layout;
   SmallVector<Type> storage;
 
-  bool operator==(const Parameter &other) const {
-    return key == other.key && scope == other.scope && type == other.type &&
-           dtype == other.dtype && layout == other.layout;
+  /// What two parameters that are one have in common.
+  using Identity = std::tuple<Attribute, Attribute, Type, Attribute, unsigned>;
+  Identity identity() const {
+    return {key, scope, type, layout, static_cast<unsigned>(dtype)};
   }
 };
 
@@ -123,8 +124,9 @@ private:
       return func.emitOpError("reads parameters in a recursive call cycle, "
                               "which nm-externalize-params does not handle");
     SmallVector<Parameter> list;
+    llvm::DenseSet<Parameter::Identity> known;
     auto append = [&](const Parameter &parameter) {
-      if (!llvm::is_contained(list, parameter))
+      if (known.insert(parameter.identity()).second)
         list.push_back(parameter);
     };
     WalkResult result = func.walk([&](Operation *op) {
@@ -153,32 +155,35 @@ private:
       return;
     Builder builder(func.getContext());
     // Callers keep their inputs: nothing is written in place of an argument.
-    auto readOnly = [&](unsigned index) {
-      func.setArgAttr(index,
-                      bufferization::BufferizationDialect::kWritableAttrName,
-                      builder.getBoolAttr(false));
-    };
+    NamedAttribute readOnly(
+        builder.getStringAttr(
+            bufferization::BufferizationDialect::kWritableAttrName),
+        builder.getBoolAttr(false));
     if (func.isPublic())
       for (unsigned i = 0; i < func.getNumArguments(); ++i)
         if (isa<RankedTensorType>(func.getArgumentTypes()[i]))
-          readOnly(i);
-    for (const Parameter &parameter : parameters) {
-      SmallVector<Value> values;
-      for (Type type : parameter.storage) {
-        unsigned index = func.getNumArguments();
-        (void)func.insertArgument(index, type, DictionaryAttr(), func.getLoc());
-        readOnly(index);
-        values.push_back(func.getArgument(index));
-      }
-      arguments[func].push_back({parameter, values});
-      func.walk([&](Operation *op) {
-        std::optional<Parameter> found = getParameter(op);
-        if (!found || !(*found == parameter))
-          return;
-        op->replaceAllUsesWith(values);
-        op->erase();
-      });
-    }
+          func.setArgAttr(i, readOnly.getName(), readOnly.getValue());
+    // All at once: each insertion writes the whole type of the function anew.
+    SmallVector<Type> types;
+    for (const Parameter &parameter : parameters)
+      llvm::append_range(types, parameter.storage);
+    unsigned next = func.getNumArguments();
+    (void)func.insertArguments(
+        SmallVector<unsigned>(types.size(), next), types,
+        SmallVector<DictionaryAttr>(types.size(),
+                                    builder.getDictionaryAttr(readOnly)),
+        SmallVector<Location>(types.size(), func.getLoc()));
+    ArgumentsOf &own = arguments[func];
+    for (const Parameter &parameter : parameters)
+      for (size_t i = 0; i != parameter.storage.size(); ++i)
+        own[parameter.identity()].push_back(func.getArgument(next++));
+    func.walk([&](Operation *op) {
+      std::optional<Parameter> parameter = getParameter(op);
+      if (!parameter)
+        return;
+      op->replaceAllUsesWith(own.find(parameter->identity())->second);
+      op->erase();
+    });
   }
 
   void extendCall(func::CallOp call, SymbolTableCollection &symbols) {
@@ -187,16 +192,17 @@ private:
     if (!callee || callee.isExternal())
       return;
     auto caller = call->getParentOfType<func::FuncOp>();
+    SmallVector<Value> values;
+    ArgumentsOf &own = arguments[caller];
     for (const Parameter &parameter : required[callee])
-      for (auto &[known, values] : arguments[caller])
-        if (known == parameter)
-          call.getOperandsMutable().append(values);
+      llvm::append_range(values, own.lookup(parameter.identity()));
+    call.getOperandsMutable().append(values);
   }
 
   llvm::MapVector<func::FuncOp, SmallVector<Parameter>> required;
-  llvm::DenseMap<func::FuncOp,
-                 SmallVector<std::pair<Parameter, SmallVector<Value>>>>
-      arguments;
+  using ArgumentsOf =
+      llvm::DenseMap<Parameter::Identity, SmallVector<Value, 2>>;
+  llvm::DenseMap<func::FuncOp, ArgumentsOf> arguments;
   llvm::SmallPtrSet<Operation *, 8> active;
 };
 

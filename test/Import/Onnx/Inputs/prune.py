@@ -87,7 +87,7 @@ for i, array in enumerate(made.inputs):
     inputs.append(f"--input=in{i}.npy")
 for rules in RULES:
     check(made, rules, inputs)
-refuse("names none of the", *inputs, "--prune=nobody.*=2:4")
+refuse("names no parameter", *inputs, "--prune=nobody.*=2:4")
 refuse("--prune =2:4 has no key before '='", *inputs, "--prune==2:4")
 refuse("'5:4' is out of range", *inputs, "--prune=*.weight=5:4")
 refuse("--prune is for processors", *inputs, "--prune=2:4", "--target=edge")

@@ -1,8 +1,9 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random policies by seed, each compared with a model: --tool NM_PIFO [--count N] [--seed S]."""
+"""Random policies by seed, each compared with a model: --tool NM_PIFO [--count N] [--seed S] [--jobs N]."""
 
 import argparse
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -10,28 +11,47 @@ import sys
 import tempfile
 
 
+def parse(count):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", default="nm-pifo")
+    parser.add_argument("--count", type=int, default=count)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    return parser.parse_args()
+
+
+def check_seed(check, seed, tool):
+    """The result, or what is wrong; each seed has a folder to itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return check(seed, tool, folder), None
+        except ValueError as error:
+            with open(os.path.join(folder, "p.policy")) as file:
+                return None, f"seed {seed}: {error}\n{file.read()}"
+
+
 def results_of(options, check):
     """check(seed, tool, folder) for each seed; it writes p.policy to the folder, and raises ValueError where tool
-    and model differ, which ends the program."""
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.seed, options.seed + options.count):
-            try:
-                results.append(check(seed, options.tool, folder))
-            except ValueError as error:
-                with open(os.path.join(folder, "p.policy")) as file:
-                    print(f"seed {seed}: {error}\n{file.read()}")
-                sys.exit(1)
+    and model differ. Every such seed is printed, and the program ends with 1."""
+    results, wrong = [], 0
+    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+        jobs = [pool.submit(check_seed, check, seed, options.tool)
+                for seed in range(options.seed, options.seed + options.count)]
+        for job in jobs:
+            result, message = job.result()
+            if message:
+                wrong += 1
+                print(message, flush=True)
+            results.append(result)
+    if wrong:
+        print(f"{wrong} of {options.count} policies, from seed {options.seed}, differ from the model")
+        sys.exit(1)
     return results
 
 
 def run_seeds(check):
     """The same where `check` gives how many packets were dropped and marked."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tool", default="nm-pifo")
-    parser.add_argument("--count", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = parse(30)
     results = results_of(options, check)
     drops, marks = sum(drops for drops, _ in results), sum(marks for _, marks in results)
     print(f"seeds {options.seed} to {options.seed + options.count - 1}: equal, {drops} drops, {marks} marked packets")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random policies on random traffic: nm-pifo against the model of policy_model.py.
 
-usage: random_policies.py --tool NM_PIFO [--count N] [--seed S] [--folder F]
+usage: random_policies.py --tool NM_PIFO [--count N] [--seed S] [--jobs N]
 
 Every construct of the language, trees, weights, rates and shapers, lengths, weights and capacities
 from the smallest to the largest. Departures and counts of refused packets are equal, or the policy
@@ -10,7 +10,6 @@ is refused with a bound, which is checked against the formulas of docs/pifo-lang
 running the policy at the capacity that the message offers.
 """
 
-import argparse
 import collections
 import json
 import math
@@ -22,7 +21,7 @@ from fractions import Fraction
 
 from early_model import classes
 from policy_model import simulate
-from policy_seeds import results_of
+from policy_seeds import parse, results_of
 
 
 def spell(value, r):
@@ -368,11 +367,7 @@ def check(seed, tool, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tool", default="nm-pifo")
-    parser.add_argument("--count", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = parse(60)
     words = collections.Counter(results_of(options, check))
     print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
           + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))

@@ -19,6 +19,10 @@ os.makedirs(work, exist_ok=True)
 here = os.path.dirname(os.path.abspath(__file__))
 os.chdir(work)
 shutil.copy(os.path.join(here, "../../Inputs/product.mlir"), "m.mlir")
+# The same with a parameter in place of the second argument, for what is said of checkpoints.
+with open("m.mlir") as model, open("c.mlir", "w") as weights:
+    weights.write(model.read().replace(", %w: tensor<8x8xf32>) -> tensor<8x8xf32> {", """) -> tensor<8x8xf32> {
+  %w = nm.param "x" : tensor<8x8xf32>"""))
 np.save("x.npy", np.ones((8, 8), np.float32))
 np.save("y.npy", np.full((8, 8), 8, np.float32))
 subprocess.run(["nm-compile", "m.mlir", "--target=edge", "-o", "p.nmb"], check=True)
@@ -53,7 +57,9 @@ NEEDS = {"atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--pa
          "max-difference": ["--params=x.npy", "--calibrate=x.npy", "--sensitivity"],
          "save-masks": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"], "mask-policy": ["--params=x.npy"],
          "masks": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
-VOID = [("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
+VOID = [("params", []), ("dense", []), ("masks", ["--params=x.npy", "--mask-policy=ignore"]),
+        ("mask-suffix", ["--params=x.npy", "--mask-policy=ignore"]),
+        ("mask-bit-order", ["--params=x.npy", "--mask-policy=ignore"]), ("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
         ("mask-bit-order", []), ("masks", []), ("cache", []), ("pattern", ["--params=x.npy", "--dense"]), ("prune", []), ("calibrate", []), ("prune-by", ["--params=x.npy", "--prune=1:2"]),
         ("save-masks", ["--params=x.npy", "--prune=1:2"]), ("sensitivity", ["--params=x.npy"]), ("max-difference", ["--params=x.npy"]), ("prune", ["--params=x.npy", "--dense"]),
         ("pattern", ["--params=x.npy", "--prune=1:2"]), ("mask-policy", ["--params=x.npy", "--prune=1:2"])]
@@ -79,6 +85,14 @@ def written(name):
     return "--" + name + ("" if value is None else "=" + value)
 
 
+def with_weights(arguments):
+    """The model that has a parameter, with one input less."""
+    arguments = [argument.replace("m.mlir", "c.mlir") for argument in arguments]
+    if "--input=x.npy" in arguments:
+        arguments.remove("--input=x.npy")
+    return arguments
+
+
 count = 0
 for tool, modes in TOOLS.items():
     table = table_of(tool)
@@ -95,7 +109,8 @@ for tool, modes in TOOLS.items():
             if name in given and name != "input" or name in ("emit", "compile-to", "target"):
                 continue
             needs = NEEDS.get(name, [])
-            code, text = run(tool, base + [written(name)] + needs)
+            reads = name in ("params", "dense") or "--params=x.npy" in needs
+            code, text = run(tool, (with_weights(base) if reads else base) + [written(name)] + needs)
             count += 1
             # Or what the option needs is, which comes first.
             refused = re.search("error: (" + "|".join(["--" + name] + [need.split("=")[0] for need in needs]) +
@@ -128,6 +143,28 @@ for name in ["atol", "rtol", "mask-policy", "mask-suffix", "mask-bit-order", "ma
     code, text = run("nm-sim", ["p.nmb"] + ARGUMENTS + [written(name)])
     if code != 1 or f"error: --{name} " not in text:
         failures.append(f"nm-sim --{name}: exit {code}, {text.strip()}")
+for tool, arguments, words in [
+        ("nm-run", with_weights(["m.mlir"] + ARGUMENTS) + ["--params=x.npy", "--params=a=y.npy"],
+         "--params a=y.npy has no effect: no parameter is of that scope; the model has the unnamed scope alone"),
+        ("nm-run", with_weights(["m.mlir"] + ARGUMENTS) + ["--params=a=x.npy"], "--params a=x.npy has no effect"),
+        ("nm-run", with_weights(["m.mlir"] + ARGUMENTS) + ["--params=x.npy", "--mask-bit-order=msb"],
+         "--mask-bit-order=msb has no effect: no mask of its weights is packed into bits"),
+        ("nm-inspect", ["x.npy", "--mask-bit-order=msb"], "--mask-bit-order=msb has no effect"),
+        ("nm-run", with_weights(["m.mlir"] + ARGUMENTS) + ["--params=x.npy", "--pattern=y=2:4"],
+         "pattern 'y=2:4' names no parameter (did you mean 'x'?); expected one of 'x'"),
+        ("nm-run", with_weights(["m.mlir"] + ARGUMENTS) + ["--params=x.npy", "--prune=2:4", "--prune=x=1:4"],
+         "pattern 'x=1:4' has no effect: earlier patterns take all that it names"),
+        ("nm-sim", ["p.nmb", "--params=x.npy"] + ARGUMENTS, "--params has no effect: program 'f' reads no parameters"),
+        ("nm-sim", ["p.nmb", "--target=host"] + ARGUMENTS, "a program for the accelerator edge"),
+        ("nm-compile", ["m.mlir", "--emit=llvm", "--target=x86-64", "--target-cpu=native"],
+         "--target-cpu=native is this machine"),
+        ("nm-compile", [".", "-o", "c.o"], "cannot read '.': Is a directory"),
+        ("nm-compile", ["/dev/null", "-o", "c.o"], "has no public function with a body to compile"),
+        ("nm-pifo", ["-", "-"], "both read from standard input")]:
+    count += 1
+    code, text = run(tool, arguments)
+    if code != 1 or words not in text:
+        failures.append(f"{tool} {arguments}: exit {code}, {text.strip()}, expected {words}")
 print(count, "cases,", len(failures), "failures")
 print("\n".join(failures))
 sys.exit(bool(failures))

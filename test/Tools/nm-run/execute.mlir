@@ -16,9 +16,8 @@
 // BOTH: median {{[0-9.]+}} ms, min {{[0-9.]+}} ms, spread {{[0-9.]+}} ms (IQR) of 3 runs
 // RUN: cmp %t/difference.npy %t/difference2.npy
 
-// Without optimisation, densely, and for an older processor: the same.
+// Without optimisation, and for an older processor: the same.
 // RUN: nm-run %s --entry add --input %t/x.npy --input %t/y.npy --expect %t/sum.npy --reference
-// RUN: nm-run %s --entry add --input %t/x.npy --input %t/y.npy --expect %t/sum.npy --dense
 // RUN: nm-run %s --entry add --input %t/x.npy --input %t/y.npy --expect %t/sum.npy --target-cpu=native
 
 // Bytecode and standard input.

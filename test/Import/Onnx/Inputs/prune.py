@@ -90,6 +90,6 @@ for rules in RULES:
 refuse("names no parameter", *inputs, "--prune=nobody.*=2:4")
 refuse("--prune =2:4 has no key before '='", *inputs, "--prune==2:4")
 refuse("'5:4' is out of range", *inputs, "--prune=*.weight=5:4")
-refuse("--prune is for processors", *inputs, "--prune=2:4", "--target=edge")
+refuse("has no program on edge", *inputs, "--prune=2:4", "--target=edge")
 print("\n".join(failures))
 print(len(failures), "failures")

@@ -46,6 +46,7 @@ static void nameOperations(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(flat::createRaiseAttention());
+  func.addPass(layer::createRaise());
   func.addPass(createCanonicalizerPass());
   flat::SelectDataflowOptions dataflow;
   dataflow.threads = options.parallel ? 0 : 1;
@@ -90,6 +91,7 @@ void mlir::nm::buildNMToLogicalPipeline(OpPassManager &pm, bool dense,
   pm.addPass(createCanonicalizerPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(flat::createRaiseAttention());
+  func.addPass(layer::createRaise());
   func.addPass(createCanonicalizerPass());
   RaiseOptions raise;
   raise.dense = true;

@@ -48,7 +48,7 @@ void ProgramEmitter::Body::findExpressions() {
       continue;
     bool isWhole = true;
     std::optional<Expression> value =
-        e.evaluateOp(inner, [&](Value operand) -> Expression {
+        analysis::evaluate(e.algebra, inner, [&](Value operand) -> Expression {
           auto place = expressions->find(operand);
           if (place != expressions->end())
             return place->second;
@@ -309,7 +309,7 @@ ProgramEmitter::Body::get(Value value, std::optional<TensorId> dest) {
                            "operand, expected none");
   FailureOr<Cell> cell = failure();
   auto whole = expressions->find(value);
-  if (whole != expressions->end() && e.algebra.matchActivation(whole->second) &&
+  if (whole != expressions->end() && e.matchFunction(whole->second) &&
       e.isEmittable(whole->second, cols)) {
     TensorId to = dest ? *dest : e.temporary(rows, cols);
     if (succeeded(e.emitExpression(whole->second, rows, cols, to, op)))

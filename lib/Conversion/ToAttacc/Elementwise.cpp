@@ -14,120 +14,6 @@
 using namespace mlir;
 using namespace mlir::attacc;
 
-/// A scalar operation on expressions; nothing if it leaves the normal form.
-std::optional<Expression>
-ProgramEmitter::evaluateOp(Operation &op, function_ref<Expression(Value)> get) {
-  auto binary = [&](auto combine) -> std::optional<Expression> {
-    return combine(get(op.getOperand(0)), get(op.getOperand(1)));
-  };
-  auto unary = [&](Atom::Kind kind) -> std::optional<Expression> {
-    return algebra.function(kind, get(op.getOperand(0)));
-  };
-  auto maximum = [&](const Expression &l, const Expression &r) {
-    return algebra.function(Atom::Max, l, r);
-  };
-  return TypeSwitch<Operation *, std::optional<Expression>>(&op)
-      .Case([&](arith::ConstantOp constant) -> std::optional<Expression> {
-        if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
-          return Expressions::constant(number.getValueAsDouble());
-        return std::nullopt;
-      })
-      .Case([&](arith::AddFOp) { return binary(Expressions::add); })
-      .Case([&](arith::SubFOp) { return binary(Expressions::subtract); })
-      .Case([&](arith::MulFOp) {
-        return binary([&](const Expression &l, const Expression &r) {
-          return algebra.multiply(l, r);
-        });
-      })
-      .Case([&](arith::DivFOp) -> std::optional<Expression> {
-        std::optional<Expression> inverse =
-            algebra.power(get(op.getOperand(1)), -1);
-        if (!inverse)
-          return std::nullopt;
-        return algebra.multiply(get(op.getOperand(0)), *inverse);
-      })
-      .Case([&](arith::NegFOp) {
-        return std::optional(Expressions::scale(get(op.getOperand(0)), -1));
-      })
-      .Case<arith::MaximumFOp, arith::MaxNumFOp>(
-          [&](Operation *) { return binary(maximum); })
-      .Case<arith::MinimumFOp, arith::MinNumFOp>([&](Operation *) {
-        return binary([&](const Expression &l, const Expression &r) {
-          return Expressions::scale(
-              maximum(Expressions::scale(l, -1), Expressions::scale(r, -1)),
-              -1);
-        });
-      })
-      .Case([&](arith::SelectOp select) -> std::optional<Expression> {
-        // x > y ? x : y
-        auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
-        if (!compare)
-          return std::nullopt;
-        using Predicate = arith::CmpFPredicate;
-        Predicate predicate = compare.getPredicate();
-        bool isGreater =
-            predicate == Predicate::OGT || predicate == Predicate::OGE ||
-            predicate == Predicate::UGT || predicate == Predicate::UGE;
-        bool isLess =
-            predicate == Predicate::OLT || predicate == Predicate::OLE ||
-            predicate == Predicate::ULT || predicate == Predicate::ULE;
-        Expression l = get(compare.getLhs()), r = get(compare.getRhs());
-        if (isLess)
-          std::swap(l, r);
-        if ((!isGreater && !isLess) ||
-            !Expressions::isSame(l, get(select.getTrueValue())) ||
-            !Expressions::isSame(r, get(select.getFalseValue())))
-          return std::nullopt;
-        return maximum(l, r);
-      })
-      .Case([&](arith::CmpFOp) { return std::optional(Expression()); })
-      .Case<arith::ExtFOp, arith::TruncFOp>(
-          [&](Operation *) { return std::optional(get(op.getOperand(0))); })
-      .Case([&](math::ExpOp) { return unary(Atom::Exp); })
-      .Case([&](math::ErfOp) { return unary(Atom::Erf); })
-      .Case([&](math::TanhOp) { return unary(Atom::Tanh); })
-      .Case([&](layer::GeluOp) { return unary(Atom::Gelu); })
-      .Case([&](layer::GeluTanhOp) { return unary(Atom::GeluTanh); })
-      .Case([&](layer::SwishOp swish) {
-        // silu(alpha x) / alpha
-        double alpha = swish.getAlpha().convertToDouble();
-        Expression x = get(swish.getOperand());
-        return std::optional(
-            alpha == 0 ? Expressions::scale(x, 0.5)
-                       : Expressions::scale(
-                             algebra.function(Atom::Silu,
-                                              Expressions::scale(x, alpha)),
-                             1 / alpha));
-      })
-      .Case([&](math::SqrtOp) { return unary(Atom::Root); })
-      .Case([&](math::RsqrtOp) {
-        return algebra.power(
-            algebra.function(Atom::Root, get(op.getOperand(0))), -1);
-      })
-      .Case([&](math::PowFOp) -> std::optional<Expression> {
-        Expression exponent = get(op.getOperand(1));
-        double number = exponent.constant();
-        if (!exponent.isConstant())
-          return std::nullopt;
-        if (number == 0.5 || number == -0.5)
-          return algebra.power(
-              algebra.function(Atom::Root, get(op.getOperand(0))),
-              number > 0 ? 1 : -1);
-        if (number != std::round(number) || std::abs(number) > 4)
-          return std::nullopt;
-        return algebra.power(get(op.getOperand(0)), static_cast<int>(number));
-      })
-      .Case([&](math::FPowIOp power) -> std::optional<Expression> {
-        IntegerAttr exponent;
-        if (!matchPattern(power.getRhs(), m_Constant(&exponent)) ||
-            exponent.getValue().abs().sgt(4))
-          return std::nullopt;
-        return algebra.power(get(power.getLhs()),
-                             static_cast<int>(exponent.getInt()));
-      })
-      .Default([](Operation *) { return std::nullopt; });
-}
-
 std::optional<Expression> ProgramEmitter::evaluate(Block &body,
                                                    ValueRange arguments,
                                                    ArrayRef<Expression> known) {
@@ -144,7 +30,7 @@ std::optional<Expression> ProgramEmitter::evaluate(Block &body,
     return Expressions::constant(isKnown ? number.getValueAsDouble() : 0);
   };
   for (Operation &inner : body.without_terminator()) {
-    std::optional<Expression> value = evaluateOp(inner, get);
+    std::optional<Expression> value = analysis::evaluate(algebra, inner, get);
     if (!value || !isKnown || algebra.isTooLarge(*value))
       return std::nullopt;
     local[inner.getResult(0)] = *value;
@@ -179,7 +65,7 @@ ProgramEmitter::readInPlace(Value operand, AffineMap map,
   unsigned last = ranges.size() - 1;
   if (used == wanted) {
     // All elements in order; vectors only if there is one row.
-    bool fits = known->cols == cols || algebra.isRowConstant(known->value);
+    bool fits = known->cols == cols;
     if (!fits && cols < 0) {
       cols = known->cols;
       fits = true;
@@ -188,10 +74,6 @@ ProgramEmitter::readInPlace(Value operand, AffineMap map,
   }
   if (used == ArrayRef<unsigned>({last}) && known->rows == 1 &&
       known->cols == cols && sources.empty())
-    return Found(known->value);
-  if (!wanted.empty() && wanted.back() == last && ranges.back() == cols &&
-      ArrayRef<unsigned>(used) == ArrayRef<unsigned>(wanted).drop_back() &&
-      algebra.isRowConstant(known->value))
     return Found(known->value);
   return Found();
 }
@@ -242,23 +124,13 @@ LogicalResult ProgramEmitter::emitGeneric(linalg::GenericOp op) {
 
 FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
-  bool isReduction = kinds.back() == utils::IteratorType::reduction;
-  for (utils::IteratorType kind : ArrayRef(kinds).drop_back())
-    if (kind != utils::IteratorType::parallel)
-      return false;
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  AffineMap identity = AffineMap::getMultiDimIdentityMap(
-      ranges.size() - isReduction, op.getContext());
-  if (isReduction)
-    identity = AffineMap::get(ranges.size(), 0, identity.getResults(),
-                              op.getContext());
-  if (op.getNumDpsInits() != 1 || maps.back() != identity)
+  AffineMap identity =
+      AffineMap::getMultiDimIdentityMap(ranges.size(), op.getContext());
+  if (op.getNumParallelLoops() != ranges.size() || op.getNumDpsInits() != 1 ||
+      op.getIndexingMapsArray().back() != identity)
     return false;
   // Rows are what the operands have if all agree, else those of the loops.
-  int64_t total = 1, cols = -1;
-  for (int64_t range : ranges)
-    total *= range;
+  int64_t total = ShapedType::getNumElements(ranges), cols = -1;
   for (OpOperand *input : op.getDpsInputOperands()) {
     if (isView(input->get()))
       continue;
@@ -270,54 +142,10 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
         known->rows * known->cols == total)
       cols = cols < 0 || cols == known->cols ? known->cols : ranges.back();
   }
-  if (cols < 0 || isReduction)
+  if (cols < 0)
     cols = ranges.back();
   SmallVector<Expression> arguments;
-  SmallVector<int> tensors; // that the operation reads
-  int viewCount = 0;
   for (OpOperand *input : op.getDpsInputOperands()) {
-    if (isView(input->get())) {
-      ++viewCount;
-      continue;
-    }
-    FailureOr<MatrixExpression> known = lookup(input->get(), op);
-    if (failed(known))
-      return failure();
-    algebra.collectTensors(known->value, tensors);
-  }
-  for (OpOperand *input : op.getDpsInputOperands()) {
-    // A whole layer norm or softmax that meets something else is worked out;
-    // before its scale and shift, or a sum over it, it would not be whole.
-    FailureOr<MatrixExpression> whole = failure();
-    if (!isView(input->get())) {
-      whole = lookup(input->get(), op);
-      if (failed(whole))
-        return failure();
-      if ((isReduction || tensors.size() + viewCount > 1) &&
-          (algebra.matchLayerNorm(whole->value, whole->cols) ||
-           algebra.matchSoftmax(whole->value, whole->cols)) &&
-          failed(materialize(input->get(), op)))
-        return failure();
-    }
-    if (isReduction && succeeded(whole)) {
-      // A row is reduced once it exists, unless it is a function of one tensor
-      // and of other reductions of it.
-      FailureOr<MatrixExpression> known = lookup(input->get(), op);
-      if (failed(known))
-        return failure();
-      SmallVector<int> sources;
-      algebra.collectTensors(known->value, sources);
-      bool isPlain = sources.size() <= 1;
-      for (Atom::Kind kind :
-           {Atom::Vector, Atom::Sum, Atom::Max, Atom::Exp, Atom::Erf,
-            Atom::Tanh, Atom::Root, Atom::Gelu, Atom::GeluTanh, Atom::Silu})
-        isPlain &= !algebra.contains(known->value, kind);
-      bool hasRows = algebra.contains(known->value, Atom::RowSum) ||
-                     algebra.contains(known->value, Atom::RowMax);
-      if (!isPlain && !hasRows && !known->value.isConstant() &&
-          known->rows > 1 && failed(materialize(input->get(), op)))
-        return failure();
-    }
     FailureOr<std::optional<Expression>> value = operandExpression(
         input->get(), op.getMatchingIndexingMap(input), ranges, cols, op);
     if (failed(value))
@@ -326,42 +154,12 @@ FailureOr<bool> ProgramEmitter::emitExpression(linalg::GenericOp op) {
       return false;
     arguments.push_back(**value);
   }
-  Expression before = algebra.accumulator();
-  arguments.push_back(before);
+  arguments.push_back(algebra.accumulator());
   std::optional<Expression> value =
       evaluate(*op.getBody(), op.getBody()->getArguments(), arguments);
-  if (!value)
+  if (!value || algebra.contains(*value, Atom::Accumulator))
     return false;
-  Value result = op.getResult(0);
-  int64_t rows = total / cols;
-  if (!isReduction) {
-    if (algebra.contains(*value, Atom::Accumulator))
-      return false;
-    values[result] = {*value, rows, cols};
-    return true;
-  }
-  FailureOr<MatrixExpression> init = lookup(op.getDpsInitOperand(0)->get(), op);
-  if (failed(init))
-    return failure();
-  if (!init->value.isConstant())
-    return false;
-  if (std::optional<int> atom = value->asAtom();
-      atom && algebra[*atom].kind == Atom::Max) {
-    const Atom &max = algebra[*atom];
-    bool isFirst = Expressions::isSame(max.argument, before);
-    if ((isFirst || Expressions::isSame(max.argument2, before)) &&
-        init->value.constant() < -1e30) {
-      values[result] = {algebra.function(Atom::RowMax, isFirst ? max.argument2
-                                                               : max.argument),
-                        rows, 1};
-      return true;
-    }
-  }
-  Expression addend = Expressions::subtract(*value, before);
-  if (algebra.contains(addend, Atom::Accumulator))
-    return false;
-  values[result] = {Expressions::add(algebra.rowSum(addend, cols), init->value),
-                    rows, 1};
+  values[op.getResult(0)] = {*value, total / cols, cols};
   return true;
 }
 
@@ -407,6 +205,27 @@ LogicalResult ProgramEmitter::emitNorm(layer::NormOp op) {
   return success();
 }
 
+FailureOr<std::optional<std::pair<isa::TensorId, double>>>
+ProgramEmitter::scaledTensor(Value value, int64_t rows, int64_t cols,
+                             Operation *op) {
+  using Found = std::optional<std::pair<isa::TensorId, double>>;
+  if (isView(value))
+    return Found();
+  FailureOr<MatrixExpression> known = lookup(value, op);
+  if (failed(known))
+    return failure();
+  ArrayRef<Term> terms = known->value.terms;
+  if (terms.size() != 1 || terms[0].factors.size() != 1 ||
+      terms[0].factors[0].power != 1)
+    return Found();
+  const Atom &atom = algebra[terms[0].factors[0].atom];
+  isa::TensorId tensor{static_cast<uint32_t>(atom.tensor)};
+  if (atom.kind != Atom::Tensor || !(terms[0].coefficient > 0) ||
+      b[tensor].shape != std::vector<int64_t>{rows, cols})
+    return Found();
+  return Found({tensor, terms[0].coefficient});
+}
+
 LogicalResult ProgramEmitter::emitSoftmax(linalg::SoftmaxOp op) {
   auto type = cast<RankedTensorType>(op.getInput().getType());
   int64_t rank = type.getRank(), dim = static_cast<int64_t>(op.getDimension());
@@ -419,20 +238,34 @@ LogicalResult ProgramEmitter::emitSoftmax(linalg::SoftmaxOp op) {
   order.push_back(dim);
   for (auto [k, place] : llvm::enumerate(order))
     back[static_cast<size_t>(place)] = static_cast<int64_t>(k);
-  FailureOr<isa::Strided> elements = view(op.getInput(), op);
-  if (failed(elements))
+  bool isLast = dim + 1 == rank;
+  // The instruction multiplies rows by a number.
+  FailureOr<std::optional<std::pair<isa::TensorId, double>>> scaled =
+      scaledTensor(op.getInput(), rows, cols, op);
+  if (failed(scaled))
     return failure();
-  isa::Strided turned = elements->permuted(order);
-  FailureOr<isa::TensorId> source = inPlace(turned, {rows, cols}, op);
+  FailureOr<isa::TensorId> source = failure();
+  float scale = 1;
+  isa::Strided turned;
+  turned.sizes = type.getShape().vec();
+  if (isLast && *scaled) {
+    source = (*scaled)->first;
+    scale = static_cast<float>((*scaled)->second);
+  } else {
+    FailureOr<isa::Strided> elements = view(op.getInput(), op);
+    if (failed(elements))
+      return failure();
+    turned = elements->permuted(order);
+    source = inPlace(turned, {rows, cols}, op);
+  }
   if (failed(source))
     return failure();
-  bool isLast = dim + 1 == rank;
   FailureOr<isa::TensorId> dest =
       isLast ? destination(op.getResult()[0], rows, cols)
              : temporary(rows, cols);
-  if (failed(dest) ||
-      failed(check(isa::emitSoftmax(b, device, options.type, 1, *source, *dest),
-                   op)))
+  if (failed(dest) || failed(check(isa::emitSoftmax(b, device, options.type,
+                                                    scale, *source, *dest),
+                                   op)))
     return failure();
   if (isLast)
     define(op.getResult()[0], *dest);

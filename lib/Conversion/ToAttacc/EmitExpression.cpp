@@ -13,6 +13,32 @@ using isa::BinaryKind;
 using isa::TensorId;
 using isa::UnaryKind;
 
+static UnaryKind kindOf(Expressions::Function function) {
+  switch (function) {
+  case Expressions::Function::Relu:
+    return UnaryKind::Relu;
+  case Expressions::Function::Exp:
+    return UnaryKind::Exp;
+  case Expressions::Function::Tanh:
+    return UnaryKind::Tanh;
+  case Expressions::Function::Gelu:
+    return UnaryKind::Gelu;
+  case Expressions::Function::GeluTanh:
+    return UnaryKind::GeluTanh;
+  case Expressions::Function::Silu:
+    return UnaryKind::Silu;
+  }
+  llvm_unreachable("unknown function");
+}
+
+std::optional<ProgramEmitter::Function>
+ProgramEmitter::matchFunction(const Expression &value) {
+  std::optional<Expressions::Applied> applied = algebra.matchFunction(value);
+  if (!applied)
+    return std::nullopt;
+  return Function{kindOf(applied->function), applied->argument};
+}
+
 std::optional<ProgramEmitter::Split>
 ProgramEmitter::split(const Expression &value,
                       function_ref<bool(const Expression &)> fits) {
@@ -42,12 +68,10 @@ bool ProgramEmitter::isEmittable(const Expression &value, int64_t cols) {
   if (std::optional<int> atom = value.asAtom())
     if (algebra[*atom].kind == Atom::Tensor)
       return true;
-  if (algebra.matchLayerNorm(value, cols) || algebra.matchSoftmax(value, cols))
-    return true;
-  if (auto activation = algebra.matchActivation(value))
+  if (auto activation = matchFunction(value))
     return isEmittable(activation->argument, cols);
   auto isActivation = [&](const Expression &rest) {
-    return algebra.matchActivation(rest).has_value();
+    return matchFunction(rest).has_value();
   };
   if (auto gate = split(value, isActivation))
     return isEmittable(gate->rest, cols);
@@ -61,10 +85,7 @@ bool ProgramEmitter::isEmittable(const Expression &value, int64_t cols) {
         return false;
       if (atom.kind == Atom::Tensor || atom.kind == Atom::Vector)
         continue;
-      if (atom.isRowConstant)
-        return false;
-      if (auto activation =
-              algebra.matchActivation(Expressions::single(factor.atom))) {
+      if (auto activation = matchFunction(Expressions::single(factor.atom))) {
         if (!isEmittable(activation->argument, cols))
           return false;
         continue;
@@ -101,28 +122,14 @@ LogicalResult ProgramEmitter::emitExpression(const Expression &value,
   if (std::optional<int> atom = value.asAtom())
     if (algebra[*atom].kind == Atom::Tensor)
       return unary(UnaryKind::Copy, id(algebra[*atom].tensor));
-  if (auto norm = algebra.matchLayerNorm(value, cols)) {
-    TensorId gamma =
-        norm->gamma < 0 ? constantVector(1, cols) : id(norm->gamma);
-    TensorId beta = norm->beta < 0 ? constantVector(0, cols) : id(norm->beta);
-    return check(isa::emitLayerNorm(b, device, options.type, id(norm->tensor),
-                                    std::nullopt, gamma, beta,
-                                    static_cast<float>(norm->epsilon), dest),
-                 op);
-  }
-  if (auto softmax = algebra.matchSoftmax(value, cols))
-    return check(isa::emitSoftmax(b, device, options.type,
-                                  static_cast<float>(softmax->scale),
-                                  id(softmax->tensor), dest),
-                 op);
-  if (auto activation = algebra.matchActivation(value)) {
+  if (auto activation = matchFunction(value)) {
     FailureOr<TensorId> source =
         materialize(activation->argument, rows, cols, op);
     return failed(source) ? failure() : unary(activation->kind, *source);
   }
   // A gate: an activation times a tensor.
   if (auto gate = split(value, [&](const Expression &rest) {
-        return algebra.matchActivation(rest).has_value();
+        return matchFunction(rest).has_value();
       })) {
     FailureOr<TensorId> source = materialize(gate->rest, rows, cols, op);
     if (failed(source))
@@ -162,8 +169,7 @@ LogicalResult ProgramEmitter::emitSum(const Expression &value, int64_t rows,
     const Atom atom = algebra[index];
     if (atom.kind == Atom::Tensor || atom.kind == Atom::Vector)
       return Cell{TensorId{static_cast<uint32_t>(atom.tensor)}, 0};
-    if (atom.kind == Atom::Max &&
-        !algebra.matchActivation(Expressions::single(index))) {
+    if (atom.kind == Atom::Max && !matchFunction(Expressions::single(index))) {
       Cell sides[2];
       const Expression parts[] = {atom.argument, atom.argument2};
       for (auto [side, part] : llvm::zip(sides, parts)) {

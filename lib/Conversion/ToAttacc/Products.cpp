@@ -34,7 +34,7 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
   };
   auto match = [&](const Expression &a) -> std::optional<isa::Epilogue> {
     isa::Epilogue epilogue;
-    if (auto activation = algebra.matchActivation(a)) {
+    if (auto activation = matchFunction(a)) {
       epilogue.activation = activation->kind;
       if (matchLinear(activation->argument, epilogue))
         return epilogue;

@@ -18,7 +18,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
-#include "nm/Conversion/ToAttacc/Expression.h"
+#include "nm/Analysis/Evaluate.h"
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
@@ -33,6 +33,12 @@ namespace mlir::attacc {
 
 namespace isa = ::nm::isa;
 namespace model = ::nm::model;
+
+using analysis::Atom;
+using analysis::Expression;
+using analysis::Expressions;
+using analysis::Factor;
+using analysis::Term;
 
 /// A choice that was made for `op`.
 inline remark::detail::InFlightRemark chosenRemark(Operation *op,
@@ -167,6 +173,10 @@ private:
   /// False if it is no expression that is worked out as a whole.
   FailureOr<bool> emitExpression(linalg::GenericOp op);
   LogicalResult emitSoftmax(linalg::SoftmaxOp op);
+  /// The tensor [rows, cols] that `value` is a multiple of, and the factor;
+  /// nothing if it is something else.
+  FailureOr<std::optional<std::pair<isa::TensorId, double>>>
+  scaledTensor(Value value, int64_t rows, int64_t cols, Operation *op);
   LogicalResult emitNorm(layer::NormOp op);
   /// The elements of `value` in one row; `otherwise` in each if it is null.
   FailureOr<isa::TensorId> rowOf(Value value, double otherwise, int64_t cols,
@@ -183,10 +193,14 @@ private:
                     int64_t &cols, Operation *op);
   std::optional<Expression> evaluate(Block &body, ValueRange arguments,
                                      ArrayRef<Expression> values);
-  std::optional<Expression> evaluateOp(Operation &op,
-                                       function_ref<Expression(Value)> get);
 
   // EmitExpression.cpp
+  /// One instruction that computes `value` of an expression.
+  struct Function {
+    isa::UnaryKind kind;
+    Expression argument;
+  };
+  std::optional<Function> matchFunction(const Expression &value);
   /// Whether emitExpression() has instructions for it.
   bool isEmittable(const Expression &value, int64_t cols);
   LogicalResult emitExpression(const Expression &value, int64_t rows,

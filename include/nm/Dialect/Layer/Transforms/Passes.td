@@ -10,6 +10,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def Raise : Pass<"layer-raise", "func::FuncOp"> {
+  let summary = "find norms, softmax and activations in linalg";
+  let description = [{
+    However an exporter spells a layer norm, an RMS norm, a softmax, a GELU or a swish, and
+    however it cuts them into elementwise operations and reductions, named or generic: the
+    elements of each tensor are an expression in a normal form (`nm/Analysis/Expression.h`),
+    in which the spellings of one function coincide. What has a name becomes
+    `layer.norm`, `layer.rms_norm`, `linalg.softmax`, or an activation in the body where it
+    stands. Rows of norms and softmax run along the last dimension, whose size is known;
+    constants may be rounded to f32. Says by remark (category `layer-raise`) what it found.
+
+    The named operation rounds less than what it replaces: elements of less than 32 bits are
+    computed in f32.
+  }];
+  let dependentDialects = ["::mlir::layer::LayerDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LowerToLinalg : Pass<"layer-lower-to-linalg", "func::FuncOp"> {
   let summary = "lower norms and activations to linalg, arith and math";
   let description = [{

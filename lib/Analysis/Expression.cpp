@@ -5,12 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Conversion/ToAttacc/Expression.h"
+#include "nm/Analysis/Expression.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
 
-using namespace mlir::attacc;
+using namespace mlir::analysis;
 using llvm::SmallVectorImpl;
+
+/// Atoms in an expression that is not too large, those of arguments each time
+/// that they occur: walks over them take as long.
+static constexpr int64_t kMaxSize = 1024;
 
 /// Order of terms: by atoms and powers.
 static bool isBefore(const Term &a, const Term &b) {
@@ -138,6 +142,7 @@ Expression Expressions::leaf(Atom::Kind kind, int tensor) {
   Atom atom;
   atom.kind = kind;
   atom.tensor = tensor;
+  atom.isRowConstant = kind == Atom::Row;
   return ofAtom(std::move(atom));
 }
 
@@ -150,8 +155,10 @@ Expression Expressions::function(Atom::Kind kind, Expression argument,
       isRow || (isRowConstant(argument) && isRowConstant(argument2));
   for (const Expression *part : {&argument, &argument2})
     for (const Term &term : part->terms)
-      for (const Factor &factor : term.factors)
+      for (const Factor &factor : term.factors) {
         atom.depth = std::max(atom.depth, atoms[factor.atom].depth + 1);
+        atom.size = std::min(kMaxSize + 1, atom.size + atoms[factor.atom].size);
+      }
   atom.argument = std::move(argument);
   atom.argument2 = std::move(argument2);
   return ofAtom(std::move(atom));
@@ -194,6 +201,12 @@ bool Expressions::isRowConstant(const Expression &a) const {
 }
 
 bool Expressions::isTooLarge(const Expression &a) const {
+  int64_t size = 0;
+  for (const Term &term : a.terms)
+    for (const Factor &factor : term.factors)
+      size += atoms[factor.atom].size;
+  if (size > kMaxSize)
+    return true;
   constexpr size_t kMaxTerms = 48;
   constexpr int kMaxDepth = 10, kMaxPower = 16;
   return a.terms.size() > kMaxTerms ||

@@ -10,15 +10,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Conversion/ToAttacc/Expression.h"
+#include "nm/Analysis/Expression.h"
 #include "gtest/gtest.h"
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
 
-using namespace mlir::attacc;
-using ::nm::isa::UnaryKind;
+using namespace mlir::analysis;
 
 namespace {
 
@@ -391,39 +390,65 @@ TEST(ExpressionTest, ReplacesAndFinds) {
   EXPECT_EQ(tensors, (llvm::SmallVector<int>{0, 1}));
 }
 
+using Activation = Expressions::Activation;
+using Function = Expressions::Function;
+
 /// Whether `form` is found to be `kind` of `argument`.
-void expectActivation(Spelling &x, const Expression &form, UnaryKind kind,
-                      const Expression &argument) {
+void expectActivation(Spelling &x, const Expression &form,
+                      Activation::Kind kind, const Expression &argument,
+                      double alpha = 1) {
+  SCOPED_TRACE("activation " + std::to_string(kind));
   auto found = x.matchActivation(form);
-  ASSERT_TRUE(found) << ::nm::isa::toString(kind);
+  ASSERT_TRUE(found);
   EXPECT_EQ(found->kind, kind);
-  EXPECT_TRUE(Expressions::isSame(found->argument, argument))
-      << ::nm::isa::toString(kind);
+  EXPECT_NEAR(found->alpha, alpha, 1e-5);
+  EXPECT_TRUE(Expressions::isSame(found->argument, argument));
+}
+
+TEST(ExpressionTest, Functions) {
+  Spelling x;
+  auto expect = [&](const Expression &form, Function function) {
+    auto found = x.matchFunction(form);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->function, function);
+    EXPECT_TRUE(Expressions::isSame(found->argument, x.t));
+    // Not twice it, and not it and more.
+    EXPECT_FALSE(x.matchFunction(Expressions::scale(form, 2)));
+    EXPECT_FALSE(x.matchFunction(Expressions::add(form, x.u)));
+  };
+  expect(x.function(Atom::Max, x.t), Function::Relu);
+  expect(x.function(Atom::Max, Expressions::constant(0), x.t), Function::Relu);
+  expect(x.exp(x.t), Function::Exp);
+  expect(x.function(Atom::Tanh, x.t), Function::Tanh);
+  expect(x.function(Atom::Gelu, x.t), Function::Gelu);
+  expect(x.function(Atom::GeluTanh, x.t), Function::GeluTanh);
+  expect(x.function(Atom::Silu, x.t), Function::Silu);
+  for (const Expression &other :
+       {x.t, Expressions::constant(0), x.function(Atom::Erf, x.t),
+        x.function(Atom::Max, x.t, Expressions::constant(1))})
+    EXPECT_FALSE(x.matchFunction(other));
 }
 
 TEST(ExpressionTest, Activations) {
   Spelling x;
   // The argument: one tensor, and a biased product.
   for (const Expression &v : {x.t, Expressions::add(x.accumulator(), x.g)}) {
-    expectActivation(x, x.function(Atom::Max, v), UnaryKind::Relu, v);
-    expectActivation(x, x.function(Atom::Max, Expressions::constant(0), v),
-                     UnaryKind::Relu, v);
-    expectActivation(x, x.exp(v), UnaryKind::Exp, v);
-    expectActivation(x, x.function(Atom::Tanh, v), UnaryKind::Tanh, v);
     Expression one = Expressions::constant(1);
-    Expression decay = x.exp(Expressions::scale(v, -1));
-    Expression sigmoid = *x.power(Expressions::add(one, decay), -1);
-    expectActivation(x, x.multiply(v, sigmoid), UnaryKind::Silu, v);
+    for (double alpha : {1.0, 1.702, 0.5, -1.0}) {
+      Expression decay = x.exp(Expressions::scale(v, -alpha));
+      Expression sigmoid = *x.power(Expressions::add(one, decay), -1);
+      expectActivation(x, x.multiply(v, sigmoid), Activation::Swish, v, alpha);
+    }
     // GELU by erf: x / 2 (1 + erf(x / sqrt 2)), the constants rounded to f32,
     // the half anywhere.
     Expression erf = x.function(
         Atom::Erf, Expressions::scale(v, static_cast<float>(M_SQRT1_2)));
     expectActivation(
         x, x.multiply(Expressions::scale(v, 0.5), Expressions::add(one, erf)),
-        UnaryKind::Gelu, v);
+        Activation::Gelu, v);
     expectActivation(
         x, x.multiply(v, Expressions::scale(Expressions::add(erf, one), 0.5)),
-        UnaryKind::Gelu, v);
+        Activation::Gelu, v);
     // Its approximation by tanh, written by factoring x out of the argument.
     Expression cubic = Expressions::add(
         one, Expressions::scale(x.square(v), static_cast<float>(0.044715)));
@@ -433,7 +458,7 @@ TEST(ExpressionTest, Activations) {
                                       static_cast<float>(std::sqrt(2 / M_PI))));
     expectActivation(
         x, x.multiply(Expressions::scale(v, 0.5), Expressions::add(one, tanh)),
-        UnaryKind::GeluTanh, v);
+        Activation::GeluTanh, v);
   }
 }
 
@@ -448,15 +473,15 @@ TEST(ExpressionTest, WhatIsNoActivation) {
                               0.5);
   };
   std::vector<Expression> others{
-      v, Expressions::constant(0), Expressions::scale(x.exp(v), 2),
-      x.function(Atom::Max, v, one),                 // not from zero
-      Expressions::add(x.function(Atom::Max, v), v), // and more
-      gelu(v, erfOf(0.7)),                           // not 1 / sqrt 2
-      gelu(x.u, erfOf(M_SQRT1_2)),                   // of something else
+      v, Expressions::constant(0), x.exp(v), x.function(Atom::Max, v),
+      gelu(v, erfOf(0.7)),         // not 1 / sqrt 2
+      gelu(x.u, erfOf(M_SQRT1_2)), // of something else
       Expressions::scale(gelu(v, erfOf(M_SQRT1_2)), 2),
-      // A sigmoid of another argument than the factor, and of the other sign.
+      // A sigmoid of another argument than the factor, and one and more.
       x.over(x.u, Expressions::add(one, x.exp(Expressions::scale(v, -1)))),
-      x.over(v, Expressions::add(one, x.exp(v))),
+      Expressions::add(
+          x.over(v, Expressions::add(one, x.exp(Expressions::scale(v, -1)))),
+          v),
       x.over(v, Expressions::add(Expressions::constant(2),
                                  x.exp(Expressions::scale(v, -1))))};
   for (auto [number, form] : llvm::enumerate(others))
@@ -475,8 +500,9 @@ TEST(ExpressionTest, LayerNorms) {
     Expression root = x.function(
         Atom::Root, Expressions::add(variance, Expressions::constant(1e-5)));
     Expression normal = x.over(centred, root);
-    auto plain = x.matchLayerNorm(normal, kCols);
+    auto plain = x.matchNorm(normal, kCols);
     ASSERT_TRUE(plain);
+    EXPECT_TRUE(plain->isCentred);
     EXPECT_EQ(plain->tensor, 0);
     EXPECT_EQ(plain->gamma, -1);
     EXPECT_EQ(plain->beta, -1);
@@ -484,25 +510,51 @@ TEST(ExpressionTest, LayerNorms) {
     // gamma before or behind the division.
     for (const Expression &scaled :
          {x.multiply(normal, x.g), x.over(x.multiply(centred, x.g), root)}) {
-      auto full = x.matchLayerNorm(Expressions::add(scaled, x.b), kCols);
+      auto full = x.matchNorm(Expressions::add(scaled, x.b), kCols);
       ASSERT_TRUE(full);
       EXPECT_EQ(full->gamma, 0);
       EXPECT_EQ(full->beta, 1);
     }
     // Of another number of columns, of another tensor's mean, of a row's beta.
-    EXPECT_FALSE(x.matchLayerNorm(normal, kCols + 1));
-    EXPECT_FALSE(x.matchLayerNorm(
+    EXPECT_FALSE(x.matchNorm(normal, kCols + 1));
+    EXPECT_FALSE(x.matchNorm(
         x.over(Expressions::subtract(x.t, x.mean(x.u)), root), kCols));
-    EXPECT_FALSE(x.matchLayerNorm(
-        Expressions::add(normal, x.rowSum(x.u, kCols)), kCols));
+    EXPECT_FALSE(
+        x.matchNorm(Expressions::add(normal, x.rowSum(x.u, kCols)), kCols));
   }
   // No epsilon, and none that is positive.
   for (double epsilon : {0.0, -1e-5}) {
     Expression root = x.function(
         Atom::Root,
         Expressions::add(variances[0], Expressions::constant(epsilon)));
-    EXPECT_FALSE(x.matchLayerNorm(x.over(centred, root), kCols));
+    EXPECT_FALSE(x.matchNorm(x.over(centred, root), kCols));
   }
+}
+
+TEST(ExpressionTest, NormsWithoutMean) {
+  Spelling x;
+  auto rootOf = [&](double epsilon) {
+    return x.function(Atom::Root,
+                      Expressions::add(x.mean(x.square(x.t)),
+                                       Expressions::constant(epsilon)));
+  };
+  for (const Expression &factor : {Expressions::constant(1), x.g}) {
+    Expression form = x.multiply(x.over(x.t, rootOf(1e-6)), factor);
+    auto found = x.matchNorm(form, kCols);
+    ASSERT_TRUE(found);
+    EXPECT_FALSE(found->isCentred);
+    EXPECT_EQ(found->tensor, 0);
+    EXPECT_EQ(found->gamma, factor.isConstant() ? -1 : 0);
+    EXPECT_EQ(found->beta, -1);
+    EXPECT_NEAR(found->epsilon, 1e-6, 1e-10);
+    // It has no shift; of another number of columns.
+    EXPECT_FALSE(x.matchNorm(Expressions::add(form, x.b), kCols));
+    EXPECT_FALSE(x.matchNorm(form, kCols + 1));
+  }
+  EXPECT_FALSE(x.matchNorm(x.over(x.u, rootOf(1e-6)), kCols));
+  EXPECT_FALSE(x.matchNorm(x.over(x.t, rootOf(0)), kCols));
+  EXPECT_FALSE(
+      x.matchNorm(Expressions::scale(x.over(x.t, rootOf(1e-6)), 2), kCols));
 }
 
 TEST(ExpressionTest, Softmaxes) {

@@ -5,24 +5,22 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Exporters spell layer norms, softmax and activations in many ways.
-// Elementwise operations and row reductions are therefore not lowered one by
-// one but gathered as expressions in a normal form, a sum of products of atoms,
-// in which the spellings coincide: (x - m)^2 summed over a row becomes the sum
-// of squares less the square of the sum. An expression is worked out where a
-// product, an attention or a result needs it.
+// Exporters spell layer norms, softmax and activations in many ways. As a sum
+// of products of atoms, a normal form, the spellings coincide: (x - m)^2 summed
+// over a row becomes the sum of squares less the square of the sum. What
+// elements are to an expression, its leaves, is the user's: numbers of tensors.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_CONVERSION_TOATTACC_EXPRESSION_H
-#define NM_CONVERSION_TOATTACC_EXPRESSION_H
+#ifndef NM_ANALYSIS_EXPRESSION_H
+#define NM_ANALYSIS_EXPRESSION_H
 
-#include "nm/Isa/Program.h"
 #include "llvm/ADT/SmallVector.h"
+#include <cstdint>
 #include <deque>
 #include <optional>
 
-namespace mlir::attacc {
+namespace mlir::analysis {
 
 /// An atom to a power; atoms are numbers of an Expressions.
 struct Factor {
@@ -53,6 +51,7 @@ struct Expression {
 struct Atom {
   enum Kind {
     Tensor,      ///< a tensor [rows, cols]
+    Row,         ///< one number for each row
     Vector,      ///< a vector [cols], the same for all rows
     Accumulator, ///< the sum of the product under way
     Sum,         ///< of an expression
@@ -68,11 +67,12 @@ struct Atom {
     Silu
   };
   Kind kind;
-  int tensor = -1;                ///< of the program: Tensor, Vector
+  int tensor = -1;                ///< its number: Tensor, Row, Vector
   Expression argument, argument2; ///< the others; argument2: Max
   /// The same in a whole row.
   bool isRowConstant = false;
-  int depth = 0; ///< of arguments within arguments
+  int depth = 0;    ///< of arguments within arguments
+  int64_t size = 1; ///< atoms in it, written out
 };
 
 /// The atoms of one function, and arithmetic on expressions over them.
@@ -83,6 +83,7 @@ public:
   static Expression constant(double value);
   Expression tensor(int index) { return leaf(Atom::Tensor, index); }
   Expression vector(int index) { return leaf(Atom::Vector, index); }
+  Expression row(int index) { return leaf(Atom::Row, index); }
   Expression accumulator() { return leaf(Atom::Accumulator, -1); }
   Expression function(Atom::Kind kind, Expression argument,
                       Expression argument2 = {});
@@ -107,7 +108,8 @@ public:
   /// Equal up to rounding of constants to f32.
   static bool isSame(const Expression &a, const Expression &b);
   bool isRowConstant(const Expression &a) const;
-  /// Larger than any idiom, so that what is done with it may take long.
+  /// Larger than any form with a name, so that what is done with it may take
+  /// long.
   bool isTooLarge(const Expression &a) const;
   /// Atoms of a kind anywhere in it, arguments included.
   bool contains(const Expression &a, Atom::Kind kind) const;
@@ -117,18 +119,29 @@ public:
   /// `a` with an atom, outside of arguments, replaced.
   Expression replace(const Expression &a, int atom, const Expression &by);
 
-  // The spellings of what the hardware has.
-  struct Activation {
-    ::nm::isa::UnaryKind kind;
+  /// A function of one number that is an atom, or a maximum with 0.
+  enum class Function { Relu, Exp, Tanh, Gelu, GeluTanh, Silu };
+  struct Applied {
+    Function function;
     Expression argument;
   };
+  std::optional<Applied> matchFunction(const Expression &a);
+
+  // What has a name, however it is spelled.
+  struct Activation {
+    enum Kind { Gelu, GeluTanh, Swish } kind;
+    Expression argument;
+    double alpha = 1; ///< of Swish
+  };
   std::optional<Activation> matchActivation(const Expression &a);
-  struct LayerNorm {
+  struct Norm {
     int tensor;
     int gamma = -1, beta = -1; ///< vectors; -1: one, zero
     double epsilon;
+    bool isCentred; ///< a layer norm; else by the root of the mean square
   };
-  std::optional<LayerNorm> matchLayerNorm(const Expression &a, int64_t cols);
+  std::optional<Norm> matchNorm(const Expression &a, int64_t cols);
+  /// Of `scale` times a tensor.
   struct Softmax {
     int tensor;
     double scale;
@@ -139,10 +152,14 @@ private:
   Expression leaf(Atom::Kind kind, int tensor);
   Expression ofAtom(Atom atom);
   Expression gelu(const Expression &x, const Expression &inner);
+  std::optional<Activation> matchGelu(const Expression &a, int atom);
+  std::optional<Activation> matchSwish(const Expression &a, int atom);
+  std::optional<Norm> matchNormOf(const Expression &a, const Term &term,
+                                  int64_t cols);
 
   std::deque<Atom> atoms; ///< references stay valid
 };
 
-} // namespace mlir::attacc
+} // namespace mlir::analysis
 
-#endif // NM_CONVERSION_TOATTACC_EXPRESSION_H
+#endif // NM_ANALYSIS_EXPRESSION_H

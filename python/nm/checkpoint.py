@@ -85,13 +85,14 @@ class Checkpoint:
 
     def __iter__(self) -> Iterator[str]:
         for index in range(len(self)):
-            yield _runtime.lib.nm_checkpoint_name(self._handle, index).decode()
+            yield _runtime.lib.nm_checkpoint_name(self._handle, index).decode(errors="surrogateescape")
 
     def __getitem__(self, name: str) -> Array:
         """A copy of a tensor."""
         tensor = _runtime.Tensor()
         tensor.struct_size = ctypes.sizeof(tensor)
-        _runtime.call("nm_checkpoint_read", self._handle, name.encode(), ctypes.byref(tensor))
+        _runtime.call("nm_checkpoint_read", self._handle, name.encode(errors="surrogateescape"),
+                      ctypes.byref(tensor))
         try:
             shape = [tensor.shape[d] for d in range(tensor.rank)]
             raw = ctypes.string_at(tensor.data, tensor.bytes) if tensor.bytes else b""

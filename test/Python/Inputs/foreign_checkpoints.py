@@ -564,6 +564,35 @@ class Foreign(unittest.TestCase):
         semi, meta = semi_structured(np.zeros((32, 64), np.float16), torch_rows(4), 4)
         note({"l.packed": semi[:31], "l.meta": meta}, "a multiple of 32 rows")
 
+    def damage_folders(self, draw):
+        """A folder of Hugging Face with GPTQ's weights in a shard below it: its config and its index are damaged."""
+        folder = Path(self.path("folder"))
+        (folder / "part").mkdir(parents=True)
+        tensors, dense = gptq(self.rng, 32, 64, 16, 4)
+        safetensors(folder / "part/a.safetensors", tensors)
+        files = {"config.json": {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 16,
+                                                         "desc_act": True, "checkpoint_format": "gptq"}},
+                 "model.safetensors.index.json": {"weight_map": {name: "part/a.safetensors" for name in tensors}}}
+        for name, content in files.items():
+            (folder / name).write_text(json.dumps(content))
+        self.same(Checkpoint(folder)["l.weight"], dense)
+        for name, content in files.items():
+            image = json.dumps(content).encode()
+            for _ in range(200):
+                damaged = bytearray(image)
+                for _ in range(draw.choice([1, 1, 2, 4])):
+                    damaged[draw.randrange(len(damaged))] = draw.choice([0, 34, 45, 57, 91, 123, draw.randrange(256)])
+                if draw.random() < 0.2:
+                    del damaged[draw.randrange(len(damaged)):]
+                (folder / name).write_bytes(damaged)
+                try:
+                    checkpoint = Checkpoint(folder)
+                    for key in checkpoint:
+                        checkpoint[key]
+                except nm.Error as error:
+                    self.assertRegex(str(error), r"^/[^\n]*/folder[^\n]*: [^\n]*[^.\n]$", bytes(damaged))
+            (folder / name).write_bytes(image)
+
     def test_damaged_files(self):
         """One message or values, whatever the bytes: 200 damaged files of each kind."""
         kinds = {
@@ -584,6 +613,7 @@ class Foreign(unittest.TestCase):
                 torch.save(state, self.path("m.pt"), _use_new_zipfile_serialization=form == "torch")
                 images[form] = Path(self.path("m.pt")).read_bytes()
         draw = random.Random(self.seed)
+        self.damage_folders(draw)
         path = self.path("damaged")
         for kind, image in images.items():
             head = min(len(image), 700)  # where most of what can go wrong is said

@@ -4,6 +4,7 @@
 
     ```mlir file=NAME   is written to FOLDER/NAME
     ```sh               runs in FOLDER, all blocks in the same order as on the page
+    ```python run       is run by this Python
     ```text             right after it, is what it prints; `...` stands for anything
     ```sh needs=MODULE  runs where this Python has the module; what it prints is not compared elsewhere
     ```sh skip          is not run
@@ -45,6 +46,12 @@ def main():
         elif language == "sh" and argument != "skip":
             run = subprocess.run(["bash", "-euo", "pipefail", "-c", body], cwd=folder, text=True,
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if run.returncode:
+                sys.exit(f"{page}:{line}: exit status {run.returncode} of\n{body}\n{run.stdout}")
+            output, ran = run.stdout, ran + 1
+        elif language == "python" and argument == "run":
+            run = subprocess.run([sys.executable, "-c", body], cwd=folder, text=True, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT)
             if run.returncode:
                 sys.exit(f"{page}:{line}: exit status {run.returncode} of\n{body}\n{run.stdout}")
             output, ran = run.stdout, ran + 1

@@ -7,6 +7,8 @@
 
 #include "nm/Support/Table.h"
 #include "nm/Support/Progress.h"
+#include <algorithm>
+#include <cstdlib>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -56,6 +58,34 @@ TEST(Progress, ShowsNothingWhereNobodyLooks) {
   close(before);
   char byte;
   EXPECT_EQ(read(ends[0], &byte, 1), 0);
+  close(ends[0]);
+}
+
+/// Who runs a tool may have its progress, a text a line, without the codes of
+/// terminals.
+TEST(Progress, GoesToTheDescriptorThatIsGiven) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  setenv("NM_PROGRESS_FD", std::to_string(ends[1]).c_str(), 1);
+  {
+    Progress progress("work");
+    EXPECT_TRUE(progress.isShown());
+    progress.show("half");
+    EXPECT_FALSE(Progress("silent", /*wanted=*/false).isShown());
+  }
+  // What is no descriptor that can be written to is none.
+  for (const std::string &wrong :
+       {std::to_string(ends[0]), std::string("x"), std::string("-1"),
+        std::string("999999"), std::string("99999999999")}) {
+    setenv("NM_PROGRESS_FD", wrong.c_str(), 1);
+    EXPECT_FALSE(Progress("lost").isShown() && !isatty(STDERR_FILENO)) << wrong;
+  }
+  unsetenv("NM_PROGRESS_FD");
+  close(ends[1]);
+  char text[64];
+  ssize_t count = read(ends[0], text, sizeof(text));
+  EXPECT_EQ(std::string(text, size_t(std::max<ssize_t>(count, 0))),
+            "work ...\nhalf\n");
   close(ends[0]);
 }
 

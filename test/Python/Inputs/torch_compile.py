@@ -84,6 +84,14 @@ class TorchCompile(unittest.TestCase):
         self.assertIn("nm-raise", str(fast.model.report(self.x, repeat=1)))
         self.assertIn("cycles", nm.simulate(fast.model, "edge").data)
 
+    def test_bf16(self):
+        module, x = torch.nn.Linear(16, 8).to(torch.bfloat16), self.x.to(torch.bfloat16)
+        found, want = nm.torch.compile(module, x)(x), module(x).detach()
+        self.assertEqual(found.dtype, torch.bfloat16)
+        # PyTorch rounds the product before it adds the bias: two roundings to 8 bits.
+        bound = (x.float().abs() @ module.weight.float().abs().T + module.bias.float().abs()).max() * 2 ** -7
+        self.assertLess((found.float() - want.float()).abs().max(), bound)
+
     def test_memory_is_shared(self):
         fast = nm.torch.compile(self.module, self.x)
         before = fast.model.only.copies

@@ -272,6 +272,19 @@ struct Collector {
         sameSize(op.getInput(), dim, vector, dim - axis);
   }
 
+  /// layer_rotary_c1, c3 and c4.
+  void visit(layer::RotaryOp op) {
+    Value input = op.getInput(), angles = op.getCosines();
+    int64_t rank = op.getCosines().getType().getRank();
+    sameShape(input, op.getInit());
+    sameShape(angles, op.getSines());
+    for (int64_t dim = 0; dim + 1 < rank; ++dim)
+      sameSize(angles, dim, input, op.getInputDim(dim));
+    int64_t last = op.getInput().getType().getRank() - 1;
+    demands.atMost(sizes.getSize(angles, rank - 1) * 2,
+                   sizes.getSize(input, last), kReadsPast);
+  }
+
   /// flat_attention_c2 to c5. A length is taken as it comes.
   void visit(flat::AttentionOp op) {
     using flat::AttentionOp;
@@ -330,8 +343,8 @@ void mlir::nm::collectDemands(Operation *op, SizeAnalysis &sizes,
   Collector c{sizes, demands};
   llvm::TypeSwitch<Operation *>(op)
       .Case<linalg::LinalgOp>([&](auto o) { c.visit(o); })
-      .Case<linalg::SoftmaxOp, MatmulOp, flat::AttentionOp, tensor::PadOp,
-            tensor::ConcatOp, tensor::ExpandShapeOp>(
+      .Case<linalg::SoftmaxOp, MatmulOp, flat::AttentionOp, layer::RotaryOp,
+            tensor::PadOp, tensor::ConcatOp, tensor::ExpandShapeOp>(
           [&](auto o) { c.visit(o); })
       .Case<layer::NormOp, layer::RMSNormOp>([&](auto o) { c.norm(o); })
       .Case<linalg::PackOp>([&](auto o) {

@@ -10,19 +10,19 @@ syn keyword mlirOurs attacc.barrier attacc.buffer attacc.elementwise attacc.exp_
 syn keyword mlirOurs attacc.layernorm attacc.load attacc.loop attacc.mask attacc.nm_gemm attacc.online_rescale
 syn keyword mlirOurs attacc.program attacc.row_max attacc.scale attacc.semaphore attacc.softmax attacc.store
 syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.attention flat.yield
-syn keyword mlirOurs layer.gelu layer.gelu_tanh layer.norm layer.rms_norm layer.swish nm.assemble
-syn keyword mlirOurs nm.compress nm.decompress nm.disassemble nm.matmul nm.packed_matmul nm.packed_param
-syn keyword mlirOurs nm.param nm.prune nm.require nm.yield pifo.admit pifo.backlog
-syn keyword mlirOurs pifo.child pifo.deliver pifo.dequeue pifo.evict pifo.field pifo.inside
-syn keyword mlirOurs pifo.load pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier pifo.mesh.field
-syn keyword mlirOurs pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next pifo.mesh.now
-syn keyword mlirOurs pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read pifo.mesh.root
-syn keyword mlirOurs pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield pifo.node
-syn keyword mlirOurs pifo.now pifo.predicate pifo.rank pifo.read_field pifo.room pifo.scheduler
-syn keyword mlirOurs pifo.scheduling pifo.shaping pifo.state pifo.store pifo.table pifo.write_field
-syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend
-syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
-syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirOurs layer.gelu layer.gelu_tanh layer.norm layer.rms_norm layer.rotary layer.swish
+syn keyword mlirOurs nm.assemble nm.compress nm.decompress nm.disassemble nm.matmul nm.packed_matmul
+syn keyword mlirOurs nm.packed_param nm.param nm.prune nm.require nm.yield pifo.admit
+syn keyword mlirOurs pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.evict pifo.field
+syn keyword mlirOurs pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier
+syn keyword mlirOurs pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next
+syn keyword mlirOurs pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read
+syn keyword mlirOurs pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield
+syn keyword mlirOurs pifo.node pifo.now pifo.predicate pifo.rank pifo.read_field pifo.room
+syn keyword mlirOurs pifo.scheduler pifo.scheduling pifo.shaping pifo.state pifo.store pifo.table
+syn keyword mlirOurs pifo.write_field pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite
+syn keyword mlirOurs step.descend step.effective step.frozen_update step.mask step.moment step.scale
+syn keyword mlirOurs step.second_moment step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

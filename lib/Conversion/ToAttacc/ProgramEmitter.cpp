@@ -434,10 +434,13 @@ FailureOr<isa::Program> ProgramEmitter::run(ProgramLocations *locations) {
     return func.emitOpError("has control flow, expected one block");
   if (failed(inlineCalls()))
     return failure();
-  // The special function unit has no norm without a mean: that is reductions
-  // and elementwise instructions.
+  // The special function unit has no norm without a mean and turns no pairs:
+  // these are reductions, slices and elementwise instructions.
   IRRewriter rewriter(func.getContext());
-  func.walk([&](layer::RMSNormOp op) { layer::lowerToLinalg(rewriter, op); });
+  func.walk([&](Operation *op) {
+    TypeSwitch<Operation *>(op).Case<layer::RMSNormOp, layer::RotaryOp>(
+        [&](auto other) { layer::lowerToLinalg(rewriter, other); });
+  });
   // Programs have no empty tiles.
   auto checkSizes = [](Operation *op, TypeRange types) -> LogicalResult {
     for (Type type : types)

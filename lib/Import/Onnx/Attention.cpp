@@ -9,90 +9,62 @@
 #include "Rotary.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 
 namespace mlir::nm::onnx {
 
-Val rotate(NodeEmit &n, const Rotary &rotary) {
-  const Heads &heads = rotary.heads;
-  Val input = heads.value;
-  OpFoldResult half = rotary.cosines->shape.back();
-  OpFoldResult pair = n.mul(half, n.size(2));
-  Value source = n.tensor(input), cosines = n.tensor(*rotary.cosines),
-        sines = n.tensor(*rotary.sines);
-  Value places = rotary.positions ? n.tensor(*rotary.positions) : Value();
-  Value middle = n.index(half), rotated = n.index(pair);
-  int64_t tableRank = rotary.cosines->rank();
-  int64_t placeRank = rotary.positions ? rotary.positions->rank() : 0;
-  bool perToken = rotary.positions && placeRank == 2;
-  int64_t row = heads.bnhd ? 1 : 2;
-  return n.generate(
-      input.type, input.shape,
-      [&](OpBuilder &b, Location loc, ValueRange place) -> Value {
-        Scalar s(b, loc);
-        Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-        Value one = arith::ConstantIndexOp::create(b, loc, 1);
-        Value two = arith::ConstantIndexOp::create(b, loc, 2);
-        Value d = place[3], token = place[row];
-        Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                             d, rotated);
-        // Which angle, and whether it is the second of the two.
-        Value angle, second, partner;
-        if (rotary.interleaved) {
-          angle = arith::DivUIOp::create(b, loc, d, two);
-          second = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                         arith::RemUIOp::create(b, loc, d, two),
-                                         one);
-          Value base = arith::MulIOp::create(b, loc, angle, two);
-          partner =
-              arith::AddIOp::create(b, loc, base, s.select(second, zero, one));
-        } else {
-          second = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, d,
-                                         middle);
-          Value low = arith::SubIOp::create(b, loc, d, middle);
-          Value high = arith::AddIOp::create(b, loc, d, middle);
-          angle = s.select(second, low, d);
-          partner = s.select(second, low, high);
-        }
-        angle = s.select(inside, angle, zero);
-        partner = s.select(inside, partner, d);
-        SmallVector<Value> entry;
-        if (places) {
-          SmallVector<Value> where;
-          if (perToken)
-            where = {place[0], token};
-          else
-            where.assign(placeRank, zero);
-          Value first = arith::IndexCastOp::create(
-              b, loc, b.getIndexType(),
-              tensor::ExtractOp::create(b, loc, places, where));
-          entry.push_back(
-              perToken
-                  ? first
-                  : arith::AddIOp::create(b, loc, first, token).getResult());
-        } else if (tableRank == 3) {
-          entry.append({place[0], token});
-        } else {
-          entry.push_back(token);
-        }
-        entry.push_back(angle);
-        Emit e(b, loc);
-        int32_t wide = input.type == Double ? Double : Float;
-        auto load = [&](Value from, ValueRange at, int32_t type) {
-          Value x = tensor::ExtractOp::create(b, loc, from, at);
-          return e.cast(x, type, wide);
-        };
-        Value cosine = load(cosines, entry, rotary.cosines->type);
-        Value sine = load(sines, entry, rotary.sines->type);
-        SmallVector<Value> other(place);
-        other[3] = partner;
-        Value x = load(source, place, input.type);
-        Value y = load(source, other, input.type);
-        // real = cos x1 - sin x2, imaginary = sin x1 + cos x2
-        Value kept = s.mul(cosine, x), turned = s.mul(sine, y);
-        Value result =
-            s.select(second, s.add(turned, kept), s.sub(kept, turned));
-        return e.cast(s.select(inside, result, x), wide, input.type);
-      });
+/// The rows of a table of angles that the tokens have: [B, N, angles] or [N,
+/// angles].
+static Val anglesOf(NodeEmit &n, const Rotary &rotary, Val &table) {
+  if (rotary.positions && rotary.positions->rank() == 2)
+    return n.gatherAlong(table, *rotary.positions, 0);
+  if (table.rank() == 3)
+    return table;
+  OpFoldResult first = n.size(0);
+  if (rotary.positions) {
+    Value position = n.scalar(*rotary.positions);
+    first = arith::IndexCastOp::create(n.b, n.loc, n.b.getIndexType(), position)
+                .getResult();
+  }
+  return n.sliceAxis(table, 0, first, rotary.heads.positions());
+}
+
+/// Cosines and sines have one shape, and what is there for each token fits the
+/// tokens.
+static bool anglesFit(NodeEmit &n, const Rotary &rotary) {
+  Val &cosines = *rotary.cosines, &sines = *rotary.sines;
+  bool fits = cosines.rank() == sines.rank();
+  for (int64_t dim = 0; fits && dim < cosines.rank(); ++dim)
+    fits = n.require(sines.shape[dim], cosines.shape[dim], "sines");
+  const Val *each = nullptr;
+  if (rotary.positions && rotary.positions->rank() == 2)
+    each = rotary.positions;
+  else if (cosines.rank() == 3)
+    each = &cosines;
+  if (fits && each)
+    fits = n.require(each->shape[0], rotary.heads.batch(), "positions") &&
+           n.require(each->shape[1], rotary.heads.positions(), "positions");
+  return fits;
+}
+
+FailureOr<Val> rotate(NodeEmit &n, const Rotary &rotary) {
+  if (!anglesFit(n, rotary))
+    return n.fail("cosines, sines and positions do not fit the input");
+  Val input = rotary.heads.value;
+  Val cosines = anglesOf(n, rotary, *rotary.cosines),
+      sines = anglesOf(n, rotary, *rotary.sines);
+  sines = n.castTo(sines, cosines.type);
+  Value source = n.tensor(input);
+  Value angles[] = {n.tensor(cosines), n.tensor(sines)};
+  if (angles[1].getType() != angles[0].getType())
+    angles[1] =
+        tensor::CastOp::create(n.b, n.loc, angles[0].getType(), angles[1]);
+  Value init = n.empty(input.shape, n.elementType(input.type));
+  return n.make(layer::RotaryOp::create(
+                    n.b, n.loc, source.getType(), source, angles[0], angles[1],
+                    init, n.b.getI64IntegerAttr(rotary.heads.bnhd ? 1 : 2),
+                    rotary.interleaved ? n.b.getUnitAttr() : UnitAttr()),
+                input.type, input.shape);
 }
 
 namespace {
@@ -209,8 +181,10 @@ template <bool microsoft> LogicalResult rotaryEmbedding(NodeEmit &n) {
   if (width && half && (2 * *half > *width || (dim && 2 * *half != dim)))
     return n.fail("tables of " + Twine(*half) +
                   " angles do not fit heads of width " + Twine(*width));
-  Val result = rotate(n, rotary);
-  return n.set(x.rank() == 3 ? n.reshape(result, x.shape) : result);
+  FailureOr<Val> result = rotate(n, rotary);
+  if (failed(result))
+    return failure();
+  return n.set(x.rank() == 3 ? n.reshape(*result, x.shape) : *result);
 }
 
 } // namespace

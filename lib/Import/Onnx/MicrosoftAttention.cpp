@@ -386,7 +386,10 @@ LogicalResult groupQuery(NodeEmit &n) {
       rotary.sines = n.in(8);
       rotary.positions = &positions;
       rotary.interleaved = n.intOr("rotary_interleaved", 0);
-      part->value = rotate(n, rotary);
+      FailureOr<Val> turned = rotate(n, rotary);
+      if (failed(turned))
+        return failure();
+      part->value = *turned;
     }
   }
   // The cache keeps its size if the new rows fit.

@@ -22,8 +22,9 @@ struct Rotary {
 };
 
 /// Pairs of elements, halves apart or side by side, turned by the angle of
-/// their position; elements beyond 2 * angles stay.
-Val rotate(NodeEmit &n, const Rotary &rotary);
+/// their position; elements beyond 2 * angles stay. Fails where sizes do not
+/// fit.
+FailureOr<Val> rotate(NodeEmit &n, const Rotary &rotary);
 
 } // namespace mlir::nm::onnx
 

@@ -85,3 +85,43 @@ func.func @integer(%x: i32) {
   %0 = layer.gelu %x : i32
   return
 }
+
+// -----
+
+func.func @rotary_type(%x: tensor<3x8xf32>, %c: tensor<3x4xf32>, %e: tensor<3x9xf32>) {
+  // expected-error @+1 {{layer_rotary_c1: the destination is 'tensor<3x9xf32>' and the result 'tensor<3x8xf32>', expected the input's type}}
+  %0 = layer.rotary axis(0) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<3x4xf32>) outs(%e : tensor<3x9xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_axis(%x: tensor<3x8xf32>, %c: tensor<8x4xf32>) {
+  // expected-error @+1 {{layer_rotary_c2: axis is 1, expected a dimension of 'tensor<3x8xf32>' but the last}}
+  %0 = layer.rotary axis(1) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<8x4xf32>) outs(%x : tensor<3x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_first(%x: tensor<3x8xf32>, %c: tensor<3x3x4xf32>) {
+  // expected-error @+1 {{layer_rotary_c2: axis is 0}}
+  %0 = layer.rotary axis(0) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<3x3x4xf32>) outs(%x : tensor<3x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_positions(%x: tensor<3x8xf32>, %c: tensor<4x4xf32>) {
+  // expected-error @+1 {{layer_rotary_c3: cosines are 'tensor<4x4xf32>', expected [positions, angles]}}
+  %0 = layer.rotary axis(0) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<4x4xf32>) outs(%x : tensor<3x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_width(%x: tensor<3x8xf32>, %c: tensor<3x5xf32>) {
+  // expected-error @+1 {{layer_rotary_c4: there are 5 angles, expected at most half of 8 elements}}
+  %0 = layer.rotary axis(0) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<3x5xf32>) outs(%x : tensor<3x8xf32>) -> tensor<3x8xf32>
+  return
+}

@@ -61,3 +61,30 @@ func.func @tensor(%x: tensor<?x3xf32>) -> tensor<?x3xf32> {
   %0 = layer.swish %x : tensor<?x3xf32>
   return %0 : tensor<?x3xf32>
 }
+
+// Half the elements are turned, and written over the input; of all that are, nothing of the input is left.
+// CHECK-LABEL: func @rotary(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<2x?x9xf32>, %[[C:[a-z0-9]+]]: tensor<?x4xf32>, %[[S:[a-z0-9]+]]: tensor<?x4xf32>
+// CHECK: %[[FIRST:.*]] = tensor.extract_slice %[[X]][0, 0, 0] [2, %{{.*}}, 4] [1, 1, 2]
+// CHECK: %[[SECOND:.*]] = tensor.extract_slice %[[X]][0, 0, 1] [2, %{{.*}}, 4] [1, 1, 2]
+// CHECK: %[[Y:.*]] = linalg.generic {{.*}} ins(%[[FIRST]], %[[SECOND]], %[[C]], %[[S]] :
+// CHECK: arith.subf
+// CHECK: %[[Z:.*]] = linalg.generic {{.*}} ins(%[[FIRST]], %[[SECOND]], %[[C]], %[[S]] :
+// CHECK: arith.addf
+// CHECK: %[[HALF:.*]] = tensor.insert_slice %[[Y]] into %[[X]][0, 0, 0]
+// CHECK: tensor.insert_slice %[[Z]] into %[[HALF]][0, 0, 1]
+func.func @rotary(%x: tensor<2x?x9xf32>, %c: tensor<?x4xf32>, %s: tensor<?x4xf32>) -> tensor<2x?x9xf32> {
+  %0 = layer.rotary axis(1) interleaved ins(%x : tensor<2x?x9xf32>) angles(%c, %s : tensor<?x4xf32>)
+      outs(%x : tensor<2x?x9xf32>) -> tensor<2x?x9xf32>
+  return %0 : tensor<2x?x9xf32>
+}
+
+// CHECK-LABEL: func @whole(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<3x8xf32>, %{{.*}}, %[[INIT:[a-z0-9]+]]: tensor<3x8xf32>
+// CHECK: tensor.extract_slice %[[X]][0, 4] [3, 4] [1, 1]
+// CHECK: tensor.insert_slice %{{.*}} into %[[INIT]][0, 0] [3, 4] [1, 1]
+func.func @whole(%x: tensor<3x8xf32>, %c: tensor<3x4xf32>, %init: tensor<3x8xf32>) -> tensor<3x8xf32> {
+  %0 = layer.rotary axis(0) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<3x4xf32>)
+      outs(%init : tensor<3x8xf32>) -> tensor<3x8xf32>
+  return %0 : tensor<3x8xf32>
+}

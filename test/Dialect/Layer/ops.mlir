@@ -33,3 +33,15 @@ func.func @activations(%x: f32, %v: vector<4xf64>, %t: tensor<?x3xf16>)
   %3 = layer.swish %x {alpha = 1.702 : f64} : f32
   return %0, %1, %2, %3 : f32, vector<4xf64>, tensor<?x3xf16>, f32
 }
+
+// CHECK-LABEL: func @positions(
+func.func @positions(%x: tensor<2x?x12x64xf16>, %c: tensor<?x24xf32>, %batched: tensor<2x?x32xf16>)
+    -> (tensor<2x?x12x64xf16>, tensor<2x?x12x64xf16>) {
+  // CHECK: layer.rotary axis(1) ins(%{{.*}} : tensor<2x?x12x64xf16>) angles(%{{.*}}, %{{.*}} : tensor<?x24xf32>) outs(%{{.*}} : tensor<2x?x12x64xf16>) -> tensor<2x?x12x64xf16>
+  %0 = layer.rotary axis(1) ins(%x : tensor<2x?x12x64xf16>) angles(%c, %c : tensor<?x24xf32>)
+      outs(%x : tensor<2x?x12x64xf16>) -> tensor<2x?x12x64xf16>
+  // CHECK: layer.rotary axis(1) interleaved ins
+  %1 = layer.rotary axis(1) interleaved ins(%0 : tensor<2x?x12x64xf16>) angles(%batched, %batched : tensor<2x?x32xf16>)
+      outs(%x : tensor<2x?x12x64xf16>) -> tensor<2x?x12x64xf16>
+  return %0, %1 : tensor<2x?x12x64xf16>, tensor<2x?x12x64xf16>
+}

@@ -111,6 +111,37 @@ class Function:
         error = want * F32 * (16 + shape[axis] / 8 + 2 * np.abs(value).max())
         self.result(name, type, want, error + UNIT[element] * want + (2.0**-24 if element == "f16" else 2.0**-40))
 
+    def add_rotary(self):
+        element = self.pick(self.types)
+        half = self.pick([1, 2, 4, 8, 17])
+        shape = [self.pick([1, 2, 3, 5]) for _ in range(self.pick([1, 2, 3]))]
+        shape.append(2 * half + self.pick([0, 0, 0, 1, 6]))
+        batched = len(shape) > 2 and self.rng.random() < 0.5
+        axis = int(self.rng.integers(1 if batched else 0, len(shape) - 1))
+        dynamic = () if self.static or self.rng.random() < 0.5 else tuple(
+            i for i in range(len(shape)) if self.rng.random() < 0.5)
+        x, value = self.argument(shape, element, dynamic)
+        dims = ([0] if batched else []) + [axis]
+        angle_dynamic = tuple(i for i, d in enumerate(dims) if d in dynamic)
+        table = [shape[d] for d in dims] + [half]
+        cosines, c = self.argument(table, element, angle_dynamic)
+        sines, s = self.argument(table, element, angle_dynamic)
+        spread = [shape[d] if d in dims else 1 for d in range(len(shape) - 1)] + [half]
+        c, s = c.reshape(spread), s.reshape(spread)
+        interleaved = self.rng.random() < 0.5
+        first, second = ((np.s_[..., 0:2 * half:2], np.s_[..., 1:2 * half:2]) if interleaved
+                         else (np.s_[..., :half], np.s_[..., half:2 * half]))
+        want, error = value.copy(), np.zeros_like(value)
+        want[first] = c * value[first] - s * value[second]
+        want[second] = s * value[first] + c * value[second]
+        size = np.abs(c * value[first]) + np.abs(s * value[second])
+        error[first] = 4 * self.step * size
+        error[second] = 4 * self.step * (np.abs(s * value[first]) + np.abs(c * value[second]))
+        type, name = self.type(shape, element, dynamic), self.name()
+        self.add(f"{name} = layer.rotary axis({axis}) {'interleaved ' if interleaved else ''}ins({x} : {type}) "
+                 f"angles({cosines}, {sines} : {self.type(table, element, angle_dynamic)}) outs({x} : {type}) -> {type}")
+        self.result(name, type, want, error + UNIT[element] * np.abs(want) + 2.0**-24)
+
     def add_function(self):
         kind = self.pick(list(FUNCTIONS))
         element = self.pick(self.types)
@@ -155,9 +186,11 @@ class Function:
 def generate(seed, count, static, types):
     function = Function(np.random.default_rng(seed), static, types)
     for i in range(count):
-        kind = ["norm", "rms_norm", "softmax", "function", "norm", "function"][i % 6]
+        kind = ["norm", "rms_norm", "softmax", "function", "rotary", "norm", "function"][i % 7]
         if kind == "softmax":
             function.add_softmax()
+        elif kind == "rotary":
+            function.add_rotary()
         elif kind == "function":
             function.add_function()
         else:

@@ -70,6 +70,40 @@ LogicalResult RMSNormOp::verify() {
   return verifyNorm(*this, "layer_rms_norm");
 }
 
+static bool sizesAgree(int64_t a, int64_t b) {
+  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
+}
+
+LogicalResult RotaryOp::verify() {
+  RankedTensorType type = getInput().getType(), angles = getCosines().getType();
+  if (getInit().getType() != type || getResult().getType() != type ||
+      type.getRank() < 2)
+    return emitOpError("layer_rotary_c1: the destination is ")
+           << getInit().getType() << " and the result " << getResult().getType()
+           << ", expected the input's type " << type << ", of rank 2 or more";
+  auto axis = static_cast<int64_t>(getAxis());
+  if (axis < (angles.getRank() == 3) || axis >= type.getRank() - 1)
+    return emitOpError("layer_rotary_c2: axis is ")
+           << axis << ", expected a dimension of " << type
+           << " but the last, and not the first, which three dimensions of "
+              "angles have too";
+  bool fits = angles.getRank() == 2 || angles.getRank() == 3;
+  for (int64_t dim = 0; fits && dim + 1 < angles.getRank(); ++dim)
+    fits &=
+        sizesAgree(angles.getDimSize(dim), type.getDimSize(getInputDim(dim)));
+  if (!fits)
+    return emitOpError("layer_rotary_c3: cosines are ")
+           << angles << ", expected [positions, angles] or [first dimension, "
+           << "positions, angles] of " << type << " along dimension " << axis;
+  int64_t half = angles.getShape().back(), width = type.getShape().back();
+  if (!ShapedType::isDynamic(half) && !ShapedType::isDynamic(width) &&
+      2 * half > width)
+    return emitOpError("layer_rotary_c4: there are ")
+           << half << " angles, expected at most half of " << width
+           << " elements";
+  return success();
+}
+
 LogicalResult SwishOp::verify() {
   if (getAlpha().isFinite())
     return success();

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "Numbers.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -26,54 +26,10 @@ using namespace mlir;
 using namespace mlir::layer;
 using nm::ReferenceBuilder;
 
-/// The type that elements of `type` are computed in, scalars or vectors.
-static Type wideType(Type type) {
-  Type element = getElementTypeOrSelf(type);
-  Type wide = element.getIntOrFloatBitWidth() < 32
-                  ? Float32Type::get(type.getContext())
-                  : element;
-  auto shaped = dyn_cast<ShapedType>(type);
-  return shaped ? shaped.clone(wide) : wide;
-}
-
-static Value convert(OpBuilder &b, Location loc, Value value, Type type) {
-  unsigned from = getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth(),
-           to = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
-  if (from < to)
-    return arith::ExtFOp::create(b, loc, type, value);
-  if (from > to)
-    return arith::TruncFOp::create(b, loc, type, value);
-  return value;
-}
-
 namespace {
 
-/// Arithmetic on numbers, or vectors of them, of one type.
-struct Numbers {
-  OpBuilder &b;
-  Location loc;
-  Type type;
-
-  Value number(double value) const {
-    auto element = b.getFloatAttr(getElementTypeOrSelf(type), value);
-    if (auto shaped = dyn_cast<ShapedType>(type))
-      return arith::ConstantOp::create(b, loc,
-                                       DenseElementsAttr::get(shaped, element));
-    return arith::ConstantOp::create(b, loc, element);
-  }
-  Value add(Value x, Value y) const {
-    return arith::AddFOp::create(b, loc, x, y);
-  }
-  Value subtract(Value x, Value y) const {
-    return arith::SubFOp::create(b, loc, x, y);
-  }
-  Value multiply(Value x, Value y) const {
-    return arith::MulFOp::create(b, loc, x, y);
-  }
-  Value divide(Value x, Value y) const {
-    return arith::DivFOp::create(b, loc, x, y);
-  }
-
+/// The formulas of activations.
+struct Formulas : Numbers {
   /// x (1 + inner) / 2.
   Value half(Value x, Value inner) const {
     return multiply(multiply(x, number(0.5)), add(number(1), inner));
@@ -102,7 +58,7 @@ struct Numbers {
 /// The value of `op` where its operand is `x`, a number or a vector.
 template <typename Op> static Value emitFunction(OpBuilder &b, Op op, Value x) {
   Location loc = op.getLoc();
-  Numbers numbers{b, loc, wideType(x.getType())};
+  Formulas numbers{{b, loc, wideType(x.getType())}};
   Value result = numbers.compute(op, convert(b, loc, x, numbers.type));
   return convert(b, loc, result, x.getType());
 }
@@ -264,6 +220,7 @@ struct LowerToLinalgPass
       llvm::TypeSwitch<Operation *>(op)
           .Case<NormOp, RMSNormOp>(
               [&](auto norm) { lowerNorm(rewriter, norm); })
+          .Case([&](RotaryOp rotary) { lowerToLinalg(rewriter, rotary); })
           .Case<GeluOp, GeluTanhOp, SwishOp>(
               [&](auto function) { lowerFunction(rewriter, function); });
     });

@@ -18,7 +18,7 @@ def Layer_Dialect : Dialect {
   let cppNamespace = "::mlir::layer";
   let summary = "what the layers of a model compute, by the names that papers give it";
   let description = [{
-    Norms are operations on tensors in destination style. Activations are functions
+    Norms and rotary embeddings are operations on tensors in destination style. Activations are functions
     of one number, as those of `math` are: they stand in the body of a
     `linalg.generic` or in the epilogue of an `nm.matmul`, and on whole tensors they
     are elementwise. Softmax is `linalg.softmax`, attention `flat.attention`.

@@ -1,4 +1,4 @@
-//===- LayerOps.td - Norms and activations -*- tablegen -*-===//
+//===- LayerOps.td - Norms, positions, activations -*- tablegen -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -82,6 +82,56 @@ def Layer_RMSNormOp : Layer_RowOp<"rms_norm"> {
     `axis` `(` $axis `)` `epsilon` `(` $epsilon `)` `ins` `(` $input `:` type($input) `)`
     (`scale` `(` $scale^ `:` type($scale) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict `->` type($result)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Positions
+//===----------------------------------------------------------------------===//
+
+def Layer_RotaryOp : Layer_Op<"rotary", [DestinationStyleOpInterface,
+    TypesMatchWith<"sines have the type of cosines", "cosines", "sines", "$_self">]> {
+  let summary = "rotary position embedding";
+  let description = [{
+    Turns pairs of elements along the last dimension by the angle of their position, which
+    counts along the dimension `axis`. With c and s the cosine and the sine of an angle, a
+    pair (x, y) becomes
+
+        (c x - s y, s x + c y)
+
+    Of A angles, pair k is elements k and k + A, or, `interleaved`, 2 k and 2 k + 1. Elements
+    from 2 A on stay. Cosines and sines are [positions, A], or [first dimension of the input,
+    positions, A]. (Su et al.: RoFormer, arXiv 2104.09864.)
+
+    ```mlir
+    %y = layer.rotary axis(1) ins(%x : tensor<2x128x12x64xf32>)
+        angles(%cos, %sin : tensor<128x32xf32>) outs(%init : tensor<2x128x12x64xf32>)
+        -> tensor<2x128x12x64xf32>
+    ```
+
+    * `layer_rotary_c1`: input, destination and result have one type, of rank 2 or more.
+    * `layer_rotary_c2`: `axis` is a dimension of the input but the last, and not the first if angles have three
+      dimensions.
+    * `layer_rotary_c3`: cosines and sines have one type, of rank 2 or 3; their sizes but the last are those of
+      the input's dimensions.
+    * `layer_rotary_c4`: twice their last size is at most the input's.
+  }];
+  let arguments = (ins Layer_Tensor:$input, Layer_Tensor:$cosines, Layer_Tensor:$sines,
+                       Layer_Tensor:$init, I64Attr:$axis, UnitAttr:$interleaved);
+  let results = (outs Layer_Tensor:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    `axis` `(` $axis `)` (`interleaved` $interleaved^)? `ins` `(` $input `:` type($input) `)`
+    `angles` `(` $cosines `,` $sines `:` type($cosines) `)` `outs` `(` $init `:` type($init) `)`
+    attr-dict `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// The dimension of the input that a dimension of the angles but the last follows.
+    int64_t getInputDim(int64_t dim) {
+      bool isBatch = getCosines().getType().getRank() == 3 && dim == 0;
+      return isBatch ? 0 : static_cast<int64_t>(getAxis());
+    }
   }];
 }
 

@@ -17,9 +17,11 @@
 
 namespace mlir::layer {
 
-/// Replaces `op` by reductions and an elementwise operation, as
+/// Replaces `op` by reductions and elementwise operations, as
 /// layer-lower-to-linalg does.
 void lowerToLinalg(RewriterBase &rewriter, RMSNormOp op);
+/// Replaces `op` by slices and elementwise operations of them.
+void lowerToLinalg(RewriterBase &rewriter, RotaryOp op);
 
 } // namespace mlir::layer
 

@@ -29,11 +29,12 @@ def Raise : Pass<"layer-raise", "func::FuncOp"> {
 }
 
 def LowerToLinalg : Pass<"layer-lower-to-linalg", "func::FuncOp"> {
-  let summary = "lower norms and activations to linalg, arith and math";
+  let summary = "lower norms, rotary embeddings and activations to linalg, arith and math";
   let description = [{
     A norm becomes reductions along its rows and one elementwise operation: the mean,
     the mean of the squares (centred first, so that nothing cancels), then the
-    quotient, scale and bias at once. An activation becomes its formula, in place; on a
+    quotient, scale and bias at once. A rotary embedding becomes two slices, an
+    elementwise operation for each half of the result, and their insertion. An activation becomes its formula, in place; on a
     tensor an elementwise operation of it. This is what the operations mean, and what
     a processor runs.
   }];

@@ -275,9 +275,9 @@ static double overlapped(const Device &device, const AttentionShape &shape,
 /// Cycles of what passes through rings of slots. A slot is free when its use
 /// has ended, and full again a latency and a transfer later, and the array then
 /// fills: a round of all slots takes no less. Where the slots hide the latency
-/// this is no more than the larger of use and transfer. With key tiles the two
-/// products take turns; else many strips pass by during the one and then during
-/// the other.
+/// this is no more than the larger of use and transfer. With key tiles, and
+/// where chunks alternate, the two products take turns; else many strips pass
+/// by during the one and then during the other.
 static double throughRings(const Device &device, const AttentionShape &shape,
                            const Dataflow &flow, const BlockSums &sums,
                            const AttentionLayout &layout, const Cost &cost) {
@@ -324,7 +324,8 @@ static double throughRings(const Device &device, const AttentionShape &shape,
     second = std::max(second, ring(attend, visits, layout.rowStrip, v,
                                    device.accumulatorBits, layout.sumSlots, 2));
   if (layout.isFused)
-    return layout.isOnline ? std::max(first, second) : first + second;
+    return layout.isOnline || layout.alternates ? std::max(first, second)
+                                                : first + second;
   // Logits leave tile by tile, and come back for each tile of the outputs.
   int64_t reads = sums.rowStrips * ceilDiv(v, layout.segment);
   first = std::max(first, ring(logit, sums.rowStrips, layout.rowStrip,

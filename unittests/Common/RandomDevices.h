@@ -39,17 +39,10 @@ inline bool isAtLeast(const Device &a, const Device &b) {
              rate(b.array.indexDecodesPerCycle);
 }
 
-/// What differs between the machines of a family.
-enum class Differences {
-  Memory, ///< bandwidth of DRAM and scratchpad, size of the scratchpad
-  All
-};
-
 /// `count` families of `members` machines with the same array, of which each
 /// differs from another one in one or two figures.
 inline std::vector<std::vector<Device>>
-randomFamilies(unsigned seed, size_t count, size_t members,
-               Differences differences = Differences::All) {
+randomFamilies(unsigned seed, size_t count, size_t members) {
   std::mt19937 random(seed);
   auto pick = [&](std::initializer_list<int64_t> values) {
     return values.begin()[random() % values.size()];
@@ -95,7 +88,6 @@ randomFamilies(unsigned seed, size_t count, size_t members,
     }
   };
   constexpr unsigned kFields = 12;
-  unsigned differing = differences == Differences::Memory ? 5 : kFields;
   std::vector<std::vector<Device>> families;
   for (size_t i = 0; i != count; ++i) {
     Device base;
@@ -118,7 +110,7 @@ randomFamilies(unsigned seed, size_t count, size_t members,
     while (family.size() < members) {
       Device next = family[random() % family.size()];
       for (unsigned changes = 1 + random() % 2; changes; --changes)
-        choose(next, random() % differing);
+        choose(next, random() % kFields);
       family.push_back(next);
     }
     families.push_back(std::move(family));

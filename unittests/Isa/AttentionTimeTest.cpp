@@ -177,6 +177,25 @@ TEST(AttentionTime, GroupedDecode) {
   }
 }
 
+/// Chunks of logits and outputs alternate, so that the latencies of keys and
+/// values pass at the same time.
+TEST(AttentionTime, AlternatingChunks) {
+  Device device = model::smallDevice();
+  device.array.rows = device.array.cols = 4;
+  device.dram.latencyCycles = 1000;
+  device.scratchpad.bytes = 8192;
+  Case c;
+  c.shape.heads = 4;
+  c.shape.queries = c.shape.keys = 256;
+  c.shape.headDim = 64;
+  c.flow.rows = 4;
+  c.flow.staged = model::StagedAll & ~(model::StagedK | model::StagedV);
+  ASSERT_TRUE(model::checkExtended(device, c.shape, c.flow).ok())
+      << model::checkExtended(device, c.shape, c.flow).error().message;
+  double predicted = model::evaluateExtended(device, c.shape, c.flow).cycles;
+  EXPECT_NEAR(timeOf(c, device).cycles / predicted, 1, 0.1);
+}
+
 /// No two blocks are alike, and each is a row.
 static Case causalRows(int64_t length, int64_t keyTile) {
   Case c;

@@ -238,6 +238,8 @@ TEST(ProjectionKernel, RandomShapes) {
           (shape.in + shape.pattern.m - 1) / shape.pattern.m * shape.pattern.m;
     ProjectionTiling tiling{pick(1, shape.tokens), pick(1, shape.out),
                             all[pick(0, 2)], pick(0, 1) * pick(1, shape.in)};
+    if (pick(0, 1))
+      tiling.slots = pick(2, 9);
     Extras extras;
     extras.transposed = !shape.sparse() && pick(0, 1);
     extras.bias = pick(0, 1);
@@ -387,6 +389,15 @@ TEST(ProjectionKernel, Errors) {
             "found blocks of 128 x 128 in strips of 8, which need 74240 bytes "
             "with their epilogue, expected at most the 65536 left of the "
             "scratchpad of tiny");
+  for (int64_t slots : {int64_t(1), model::kMostProjectionSlots + 1}) {
+    std::string expected =
+        "found " + std::to_string(slots) + " slots of a ring, expected 2 to 64";
+    ProjectionTiling tiling{8, 8, Stationarity::Output, 0, slots};
+    EXPECT_EQ(message({8, 12, 8, {}}, tiling), expected);
+    auto cost = model::evaluateProjection(device, {8, 12, 8, {}}, tiling);
+    ASSERT_FALSE(cost.ok());
+    EXPECT_EQ(cost.error().message, expected);
+  }
   device.array.stationarities = {Stationarity::Weight};
   EXPECT_EQ(message({8, 12, 8, {}}, {8, 8}),
             "found output stationarity, expected one that tiny has");

@@ -238,10 +238,11 @@ void Rearrangement::emitRegular(const Piece &piece) {
       blocks[k] = loops[k].size;
     }
   Type type = b[tensors[From]].type;
-  // A slot is about a sixteenth of the scratchpad, so that transfers overlap,
-  // or what is left of it.
-  int64_t room = std::min(device.scratchpad.bytes / 16,
-                          (b.target().scratchpadBytes - b.mark() - 192) / 2);
+  // A slot is about a sixteenth of the scratchpad, or half of what is left of
+  // it. Eight of them hide the latencies of both ways where one transfer does
+  // not.
+  int64_t left = b.target().scratchpadBytes - b.mark() - 192;
+  int64_t room = std::min(device.scratchpad.bytes / 16, left / 2);
   int64_t most = std::max<int64_t>(room / typeBytes(type), 1);
   for (;;) {
     int64_t elements = 1;
@@ -261,7 +262,9 @@ void Rearrangement::emitRegular(const Piece &piece) {
   if (shape.empty())
     shape.push_back(1);
   int64_t mark = b.mark();
-  Stream stream(b, type, shape);
+  int64_t slots =
+      std::clamp<int64_t>(left / (numElements(shape) * typeBytes(type)), 2, 8);
+  Stream stream(b, type, shape, slots);
 
   std::vector<Span> spans(loops.size());
   // One side of the boxes of a block, a loop for what its boxes leave out.
@@ -273,7 +276,7 @@ void Rearrangement::emitRegular(const Piece &piece) {
       place.offsets[static_cast<size_t>(dim)] = at[dim + 2 - rank[side]];
       place.sizes[static_cast<size_t>(dim)] = 1;
     }
-    slot = position.slotOf(b.tile(stream.buffer), 2);
+    slot = position.slotOf(b.tile(stream.buffer), slots);
     std::fill_n(slot.sizes.begin(), shape.size(), 1);
     place.dims.clear();
     slot.dims.clear();

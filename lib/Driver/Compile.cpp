@@ -100,15 +100,21 @@ static void noteDense(ModuleOp module, const CompileOptions &options) {
            "what to expect, with --mask-policy=derive it prunes\n";
 }
 
-/// Options about parameters that the model does not have.
-static llvm::Error checkParams(ModuleOp module, const CompileOptions &options) {
-  std::set<std::string> scopes;
-  bool isPacked = module->hasAttr("nm.manifest");
-  module->walk([&](Operation *op) {
-    isPacked |= isa<PackedParamOp>(op);
-    if (auto param = dyn_cast<ParamOp>(op))
-      scopes.insert(param.getScope().value_or("").str());
+/// The scopes of the module's parameters.
+static void collectScopes(ModuleOp module, std::set<std::string> &scopes) {
+  module->walk([&](ParamOp param) {
+    scopes.insert(param.getScope().value_or("").str());
   });
+}
+
+/// Options about parameters that the model does not have. `scopes` are those of
+/// the model as it was read, where nobody may use them; bound arguments and
+/// constants are among those of the module.
+static llvm::Error checkParams(ModuleOp module, std::set<std::string> scopes,
+                               const CompileOptions &options) {
+  collectScopes(module, scopes);
+  bool isPacked = module->hasAttr("nm.manifest");
+  module->walk([&](PackedParamOp) { isPacked = true; });
   if (isPacked)
     return llvm::Error::success();
   // An ONNX model is a checkpoint, whether or not it has weights.
@@ -147,13 +153,15 @@ static llvm::Error runFront(StageRunner &stages, ModuleOp module,
   if (declares)
     if (llvm::Error error = checkCheckpoints(options))
       return error;
+  std::set<std::string> scopes;
+  collectScopes(module, scopes);
   // Which axis a product sums over shows in linalg alone.
   if (llvm::Error error = stages.run(Stage::Linalg,
                                      options.reference ? buildInputPipeline
                                                        : buildWeightsPipeline,
                                      kInvalid))
     return error;
-  if (llvm::Error error = checkParams(module, options))
+  if (llvm::Error error = checkParams(module, std::move(scopes), options))
     return error;
   auto declare = [&](OpPassManager &pm) {
     if (declares)

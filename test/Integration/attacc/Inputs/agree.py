@@ -86,7 +86,7 @@ def main():
             continue
         model = args.work / f"{name}.mlir"  # alone: others need not be compiled
         model.write_text(f"{aliases}\n{function}\n")
-        options = list(common)
+        options = list(common) if "nm.param " in function else []
         for i, (value, kind) in enumerate(re.findall(r"%(\w+): (tensor<[^>]+>)", arguments)):
             path = args.work / f"{name}-{i}.npy"
             np.save(path, argument(value, kind, rng))

@@ -161,8 +161,10 @@ static llvm::Error runFront(StageRunner &stages, ModuleOp module,
                                                        : buildWeightsPipeline,
                                      kInvalid))
     return error;
-  if (llvm::Error error = checkParams(module, std::move(scopes), options))
-    return error;
+  // What is bound is known by then, unless the compilation ended before.
+  if (!stages.ended())
+    if (llvm::Error error = checkParams(module, std::move(scopes), options))
+      return error;
   auto declare = [&](OpPassManager &pm) {
     if (declares)
       pm.addPass(createDeclare(options));

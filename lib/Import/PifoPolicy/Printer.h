@@ -149,9 +149,12 @@ private:
   std::string mark(const std::string &field, const std::string &when);
   std::set<std::string> marked;
   /// Whether the scheduler pushes out: among equal ranks the worst is what
-  /// comes, which a scheduler that refuses says for less.
+  /// comes, which a scheduler that refuses says for less. Only where packets are
+  /// judged before it is known whether the scheduler is full must it be told.
   bool pushesOut() const {
-    return !program.refuses && program.root.kind != Policy::Fifo;
+    const Policy &root = program.root;
+    bool judges = !root.limits.empty() || root.red || root.pie;
+    return !program.refuses && (root.kind != Policy::Fifo || judges);
   }
 
   const Program &program;

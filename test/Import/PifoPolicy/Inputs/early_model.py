@@ -65,8 +65,7 @@ def check(seed, tool, folder):
         tool, folder, f"scheduler s capacity {capacity}{' full refuse' if refuses else ''}\nfield ecn bits 2\n"
         f"field flow below 2\n{body}\n", ("time", "length", "flow", "ecn"), packets, rate)
     found = [tuple(map(int, row[:3] + row[-1:])) for row in cells]
-    program = {"policy": policy, "capacity": capacity, "fields": {"length": 65535}, "push_out": not refuses and
-               policy["kind"] != "fifo"}
+    program = {"policy": policy, "capacity": capacity, "fields": {"length": 65535}, "push_out": not refuses}
     expected, causes, _, scheduler = simulate(program, packets, rate)
     for i, (one, other) in enumerate(zip(found, expected)):
         if one != other:

@@ -149,8 +149,9 @@ private:
   std::string mark(const std::string &field, const std::string &when);
   std::set<std::string> marked;
   /// Whether the scheduler pushes out: among equal ranks the worst is what
-  /// comes, which a scheduler that refuses says for less. Only where packets are
-  /// judged before it is known whether the scheduler is full must it be told.
+  /// comes, which a scheduler that refuses says for less. Only where packets
+  /// are judged before it is known whether the scheduler is full must it be
+  /// told.
   bool pushesOut() const {
     const Policy &root = program.root;
     bool judges = !root.limits.empty() || root.red || root.pie;

@@ -15,6 +15,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Import/Onnx.h"
 #include "nm/Runtime/Checkpoint.h"
+#include "nm/Support/Text.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -24,7 +25,8 @@ llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 driver::readFile(StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
   if (!buffer)
-    return makeError("cannot read '{0}': {1}", path,
+    return makeError("cannot read {0}: {1}",
+                     ::nm::support::quotePath(path.str()),
                      buffer.getError().message());
   return std::move(*buffer);
 }

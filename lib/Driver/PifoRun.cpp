@@ -17,6 +17,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Support/Progress.h"
+#include "nm/Support/Text.h"
 #include "nm/Traffic/Output.h"
 #include "nm/Traffic/Statistics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -40,7 +41,8 @@ driver::readScheduler(const std::string &path, llvm::SourceMgr &sources,
   struct stat status;
   if (path != "-" && ::stat(path.c_str(), &status) == 0 &&
       (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)))
-    return makeError("cannot open '{0}': not a file", path);
+    return makeError("cannot open {0}: not a file",
+                     ::nm::support::quotePath(path));
   if (path != "-" && ::stat(path.c_str(), &status) == 0 &&
       static_cast<uint64_t>(status.st_size) > kLargestScheduler)
     return makeError("'{0}' has {1} bytes; expected a scheduler of at most {2}",

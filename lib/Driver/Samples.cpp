@@ -9,6 +9,7 @@
 #include "nm/Driver/Arrays.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/Text.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -59,8 +60,8 @@ static llvm::Expected<Content> listFolder(StringRef path) {
       content.arrays.push_back(at->path());
   }
   if (code)
-    return makeError("--calibrate cannot read '{0}': {1}", path,
-                     code.message());
+    return makeError("--calibrate cannot read {0}: {1}",
+                     ::nm::support::quotePath(path), code.message());
   llvm::sort(content.arrays);
   llvm::sort(content.folders);
   return std::move(content);

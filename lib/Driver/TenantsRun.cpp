@@ -8,12 +8,14 @@
 #include "mlir/IR/MLIRContext.h"
 #include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Files.h"
+#include "nm/Driver/Model.h"
 #include "nm/Driver/PifoRun.h"
 #include "nm/Driver/PifoScheduler.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Driver/Tenants.h"
 #include "nm/Support/Progress.h"
+#include "nm/Support/Text.h"
 #include "nm/Traffic/Tiles.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
@@ -27,15 +29,6 @@ namespace model = ::nm::model;
 
 /// Parts of a program; further ones join the last.
 static constexpr size_t kMaxSegments = 1 << 20;
-
-static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-readFile(StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
-  if (!buffer)
-    return makeError("cannot read '{0}': {1}", path,
-                     buffer.getError().message());
-  return std::move(*buffer);
-}
 
 /// A program with the times of its parts.
 static llvm::Expected<TenantProgram> timeProgram(const std::string &path,

@@ -9,6 +9,7 @@
 #define NM_DRIVER_SUPPORT_H
 
 #include "nm/Runtime/Result.h"
+#include "nm/Support/Text.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -26,8 +27,9 @@ llvm::Error makeError(const char *format, Ts &&...args) {
       llvm::formatv(format, std::forward<Ts>(args)...).str());
 }
 
+/// Messages of the runtime are one line; a line's end in one is that of a name.
 inline llvm::Error toError(const rt::Error &error) {
-  return llvm::createStringError(error.message);
+  return llvm::createStringError(::nm::support::printable(error.message));
 }
 
 inline llvm::Error toError(const rt::Status &status) {

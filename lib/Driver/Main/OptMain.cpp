@@ -13,6 +13,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Import/Onnx.h"
 #include "nm/Registration.h"
+#include "nm/Support/Text.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
@@ -24,7 +25,7 @@ static llvm::Error optimise(const std::string &input, const std::string &output,
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &message);
   if (!buffer)
-    return makeError("{0}", message);
+    return makeError("{0}", ::nm::support::printable(message));
   if (mlir::nm::isOnnxModel(buffer->getBuffer(), input)) {
     MLIRContext context(registry, MLIRContext::Threading::DISABLED);
     auto module = mlir::nm::importOnnx(buffer->getBuffer(), input, &context);

@@ -20,6 +20,7 @@
 #include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Main.h"
 #include "nm/Driver/Support.h"
+#include "nm/Support/Text.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -131,7 +132,7 @@ static int translate(const TranslateOptions &options) {
       alignment ? openInputFile(options.input, *alignment, &message)
                 : openInputFile(options.input, &message);
   if (!input)
-    return reportError(makeError("{0}", message));
+    return reportError(makeError("{0}", ::nm::support::printable(message)));
   std::string marker = options.splitMarker;
   if (options.splitMarker.getNumOccurrences() && marker.empty())
     marker = kDefaultSplitMarker;

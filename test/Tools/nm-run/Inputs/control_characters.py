@@ -34,5 +34,12 @@ for name, text in MODULES.items():
             if bad or result.returncode not in (0, 1):
                 failed += 1
                 print("FAILED:", command, path.encode(), result.returncode, result.stderr)
+# A file that is not there, whose name has a second line that looks like a message of its own.
+for command in [["nm-opt"], ["nm-run"], ["nm-compile", "-o", "x.so"], ["nm-translate", "--import-onnx"], ["nm-sim"],
+                ["nm-inspect"], ["nm-run", "callee.mlir", "--params"], ["nm-pifo", "callee.mlir"]]:
+    result = subprocess.run([*command, "none\nerror: all is lost"], capture_output=True, timeout=60)
+    if result.returncode != 1 or b"\nerror: all is lost" in result.stderr:
+        failed += 1
+        print("FAILED:", command, result.returncode, result.stderr)
 print(f"{refused} refused, {shown} with an escaped name, {failed} failed")
 sys.exit(bool(failed) or shown < 20)

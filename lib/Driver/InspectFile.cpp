@@ -52,9 +52,11 @@ static llvm::Expected<Listing> listCheckpoint(const InspectOptions &options) {
   auto rows = rt::inspect(**checkpoint, mask);
   if (!rows)
     return toError(rows.error());
-  return Listing{
-      rt::formatTable(*rows),
-      [rows = *rows](JsonWriter &json) { rt::writeRows(json, rows); }, true};
+  return Listing{rt::formatTable(*rows),
+                 [rows = std::move(*rows)](JsonWriter &json) {
+                   rt::writeRows(json, rows);
+                 },
+                 true};
 }
 
 static std::string signatureText(const Signature &function) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <type_traits>
 
 using namespace nm::traffic;
 using nm::support::JsonWriter;
@@ -100,22 +101,31 @@ static void formatClasses(std::string &text, const Totals &totals,
   }
 }
 
+/// What was not sent as it came, of all packets or of a class. The class of a
+/// packet with an unknown value is not known either.
+template <typename T>
+static void writeLosses(JsonWriter &json, const T &totals) {
+  json.lineObject("refused", [&] {
+    json.field("full", totals.refused[1]);
+    if constexpr (std::is_same_v<T, Totals>)
+      json.field("unknown", totals.refused[2]);
+    json.field("rank", totals.refused[3]);
+    json.field("rule", totals.refused[4]);
+  });
+  json.lineObject("dropped", [&] {
+    json.field("pushed_out", totals.pushedOut);
+    json.field("leaving", totals.dropped);
+  });
+  json.field("marked", totals.marked);
+}
+
 static void writeClass(JsonWriter &json, const ClassTotals &group,
                        const std::string &name) {
   json.field("class", name);
   json.field("arrived", group.arrived);
   json.field("departed", group.departed);
   json.field("bytes", group.bytes);
-  json.lineObject("refused", [&] {
-    json.field("full", group.refused[1]);
-    json.field("rank", group.refused[3]);
-    json.field("rule", group.refused[4]);
-  });
-  json.lineObject("dropped", [&] {
-    json.field("pushed_out", group.pushedOut);
-    json.field("leaving", group.dropped);
-  });
-  json.field("marked", group.marked);
+  writeLosses(json, group);
 }
 
 std::string nm::traffic::formatTable(const Totals &totals,
@@ -164,17 +174,7 @@ std::string nm::traffic::formatTable(const Totals &totals,
 static void writeTotals(JsonWriter &json, const Totals &totals) {
   json.field("arrived", totals.arrived);
   json.field("departed", totals.departed);
-  json.lineObject("refused", [&] {
-    json.field("full", totals.refused[1]);
-    json.field("unknown", totals.refused[2]);
-    json.field("rank", totals.refused[3]);
-    json.field("rule", totals.refused[4]);
-  });
-  json.lineObject("dropped", [&] {
-    json.field("pushed_out", totals.pushedOut);
-    json.field("leaving", totals.dropped);
-  });
-  json.field("marked", totals.marked);
+  writeLosses(json, totals);
   json.field("bytes", totals.bytes);
   json.field("most_queued", totals.mostQueued);
   json.field("begin_ns", totals.begin);

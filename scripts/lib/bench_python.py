@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 import nm
+from foreign_arrays import Exchange, Interface
 from nm._runtime import lib
 from nm.model import _Frame
 
@@ -26,27 +27,6 @@ func.func @add(%x: tensor<8xf32>) -> tensor<8xf32> {
   return %y : tensor<8xf32>
 }
 """
-
-
-class Interface:
-    """An array of another library."""
-
-    def __init__(self, array):
-        self.array = array
-        self.__array_interface__ = array.__array_interface__
-
-
-class Exchange:
-    """The same by DLPack."""
-
-    def __init__(self, array):
-        self.array = array
-
-    def __dlpack__(self, **options):
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.array.__dlpack_device__()
 
 
 def plain_call(function, x, out):

@@ -20,6 +20,9 @@ import numpy as np
 import nm
 from nm import progress
 
+sys.path.insert(0, os.path.join(os.environ["NM_SOURCE"], "scripts", "lib"))
+import foreign_arrays
+
 MODEL = pathlib.Path(os.environ["NM_SOURCE"]) / "test/Tools/nm-compile/Inputs/model.mlir"
 LINEAR = MODEL.read_text().split("func.func @twice")[0]
 SLOW = LINEAR.replace("4x8x", "1024x1024x").replace("8x4x", "1024x1024x").replace("x8xf32", "x1024xf32") \
@@ -55,27 +58,6 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data):
         for tag in self.open:
             self.texts[tag] += data
-
-
-class Foreign:
-    """Memory that says where it lies, and no more."""
-
-    def __init__(self, array):
-        self.array = array
-        self.__array_interface__ = array.__array_interface__
-
-
-class Exchanged:
-    """The same by DLPack."""
-
-    def __init__(self, array):
-        self.array = array
-
-    def __dlpack__(self, **options):
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.array.__dlpack_device__()
 
 
 class Compiled(unittest.TestCase):
@@ -124,7 +106,7 @@ class Compiled(unittest.TestCase):
         before = function.copies
         seen = []
         expected = function.inputs[0]
-        for given in (self.x, Foreign(self.x), Exchanged(self.x)):
+        for given in (self.x, foreign_arrays.Interface(self.x), foreign_arrays.Exchange(self.x)):
             array = given if isinstance(given, np.ndarray) else function._array(given, expected)
             seen.append(array.__array_interface__["data"][0])
             self.near(function(given))

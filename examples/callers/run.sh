@@ -40,13 +40,8 @@ root=$PWD
 build=$(realpath -m "${NM_BUILD:-build/release}")
 work=${work:-$root/build/examples/callers}
 python=${PYTHON:-/usr/bin/python3}
-for file in "$build/bin/nm-compile" "$build/lib/libnm_runtime.so"; do
-  if [[ ! -e $file ]]; then
-    echo "error: $file not found; build with 'cmake --preset release && cmake --build --preset release'" \
-      "or set NM_BUILD to the build folder" >&2
-    exit 1
-  fi
-done
+source examples/common.sh
+need_built "$build/bin/nm-compile" "$build/lib/libnm_runtime.so"
 mkdir -p "$work"
 cd examples/callers
 

@@ -52,13 +52,8 @@ fi
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=$(realpath -m "${NM_BUILD:-build/release}")
 work=${work:-build/examples/decoder}
-for file in "$build/bin/nm-compile" "$build/lib/libnm_runtime.so"; do
-  if [[ ! -e $file ]]; then
-    echo "error: $file not found; build with 'cmake --preset release && cmake --build --preset release'" \
-      "or set NM_BUILD to the build folder" >&2
-    exit 1
-  fi
-done
+source examples/common.sh
+need_built "$build/bin/nm-compile" "$build/lib/libnm_runtime.so"
 mkdir -p "$work"
 if [[ -z $model ]]; then
   model=$work/random.onnx vocabulary=$work/vocabulary.txt

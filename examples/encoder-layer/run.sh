@@ -70,11 +70,8 @@ bin=${NM_BUILD:-build/release}/bin
 nm_run=$bin/nm-run
 work=${work:-build/examples/encoder-layer}
 
-if [[ ! -x $nm_run ]]; then
-  echo "error: $nm_run not found; build with 'cmake --preset release && cmake --build --preset release'" \
-    "or set NM_BUILD to the build folder" >&2
-  exit 1
-fi
+source examples/common.sh
+need_built "$nm_run"
 if ! "$python" -c 'import numpy' 2>/dev/null; then
   echo "error: $python has no NumPy; install python3-numpy or set PYTHON" >&2
   exit 1

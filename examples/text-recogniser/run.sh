@@ -48,13 +48,8 @@ here=examples/text-recogniser
 python=${PYTHON:-/usr/bin/python3}
 build=${NM_BUILD:-build/release}
 work=${work:-build/examples/text-recogniser}
-for file in "$build/bin/nm-run" "$build/bin/nm-inspect" "$build/lib/libnm_runtime.so"; do
-  if [[ ! -e $file ]]; then
-    echo "error: $file not found; build with 'cmake --preset release && cmake --build --preset release'" \
-      "or set NM_BUILD to the build folder" >&2
-    exit 1
-  fi
-done
+source examples/common.sh
+need_built "$build/bin/nm-run" "$build/bin/nm-inspect" "$build/lib/libnm_runtime.so"
 if ! "$python" -c 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ("torch", "onnx", "PIL"))))'; then
   echo "error: $python lacks PyTorch, ONNX or Pillow; run 'scripts/setup --torch' or set PYTHON" >&2
   exit 1

@@ -61,6 +61,12 @@ for tool in ["yosys", "iverilog", "emacs"]:
     if shutil.which(tool):
         config.available_features.add(tool)
 
+# Open MPI's launcher, and a Slurm whose daemons a test starts for itself.
+if shutil.which("mpirun"):
+    config.available_features.add("mpirun")
+if all(shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") for program in ("sbatch", "slurmctld", "slurmd")):
+    config.available_features.add("slurm")
+
 # vim-tiny colours nothing.
 if shutil.which("vim") and b"+syntax" in subprocess.run(["vim", "--version"], capture_output=True).stdout:
     config.available_features.add("vim")

@@ -76,7 +76,10 @@ std::string toString(const Dataflow &dataflow) {
     text += std::string(", logit = ") + toString(dataflow.logit);
   if (dataflow.attend != Stationarity::Output)
     text += std::string(", attend = ") + toString(dataflow.attend);
-  if (dataflow.granularity == Granularity::Row && dataflow.heads > 1)
+  // All of a sample's or of the batch's, if that is the granularity.
+  if ((dataflow.granularity == Granularity::Row ||
+       dataflow.granularity == Granularity::Head) &&
+      dataflow.heads > 1)
     text += ", heads = " + std::to_string(dataflow.heads);
   if (dataflow.packed > 1)
     text += ", packed = " + std::to_string(dataflow.packed);

@@ -101,12 +101,12 @@ std::string csvKey(const Sweep &sweep, const SweepPoint &point) {
     mode += "+published-space";
   if (sweep.modelSoftmax)
     mode += "+softmax";
-  if (sweep.objective == Objective::Energy)
-    mode += "+least-energy";
-  if (sweep.objective == Objective::EnergyDelay)
-    mode += "+least-energy-delay";
-  if (sweep.tiePercent)
-    mode += "+tie-" + std::to_string(sweep.tiePercent);
+  if (sweep.objective != Objective::Cycles)
+    mode += std::string("+least-") + toString(sweep.objective);
+  if (sweep.withinPercent)
+    mode += "+within-" + std::to_string(sweep.withinPercent);
+  if (sweep.then)
+    mode += std::string("+then-") + toString(*sweep.then);
   std::string key;
   for (const std::string &text :
        {mode, std::string(sweep.layer ? "layer" : "attention"),
@@ -196,7 +196,8 @@ SweepPoint evaluatePoint(const Sweep &sweep, int64_t index) {
   options.publishedSpace = sweep.publishedSpace;
   options.modelSoftmax = sweep.modelSoftmax;
   options.objective = sweep.objective;
-  options.tiePercent = sweep.tiePercent;
+  options.withinPercent = sweep.withinPercent;
+  options.then = sweep.then;
   options.keep = 1;
   options.keepRejected = 1;
   options.scope = point.method == Method::Naive  ? Scope::Naive

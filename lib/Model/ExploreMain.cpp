@@ -135,12 +135,17 @@ public:
     parsed("part", "part", "attention or layer (default: attention)",
            &Reader::part);
     parsed("objective", "what",
-           "time, energy or edp, their product (default: time)",
+           "what is least: time, energy, edp (their product) or capacity "
+           "(bytes on chip) (default: time)",
            &Reader::objective);
-    parsed("tie", "percent",
-           "among mappings so close to the best, 1 to 100, take the best in "
-           "energy (of --objective=energy and edp: in time)",
-           &Reader::tie);
+    parsed("within", "percent",
+           "among mappings so close to the best, 1% to 100%, take the best in "
+           "--then",
+           &Reader::within);
+    parsed("then", "what",
+           "another objective, for --within (default: energy, or time if "
+           "--objective is not time)",
+           &Reader::then);
     line.group("Results");
     line.text("output", options.csv, "file",
               "where rows go, as CSV (default: standard output)");
@@ -161,6 +166,13 @@ public:
                   options.threads = static_cast<int>(count);
                   return {};
                 });
+    parsed("shard", "i/n",
+           "only every n-th point, from the i-th on; rows go to "
+           "<output>.i-of-n, for --merge",
+           &Reader::shard);
+    line.number("merge", options.merge, 1, 1 << 16, "n",
+                "evaluate nothing: the rows are those of n shards of the same "
+                "sweep");
     line.flag("quiet", quiet, "no progress");
     line.number("stop-after", options.stopAfter, 1, 1 << 20, "n",
                 "end as if interrupted after so many new points");
@@ -190,9 +202,15 @@ public:
       sweep.lanes = {-1};
     if (!methodsGiven)
       sweep.methods = {Method::Naive, Method::Flex, Method::Flat};
-    if (sweep.tiePercent && sweep.methods == std::vector{Method::Naive})
-      fail("option --tie: found naive alone, which is one mapping, expected "
+    if (sweep.withinPercent && sweep.methods == std::vector{Method::Naive})
+      fail("option --within: found naive alone, which is one mapping, expected "
            "another --method");
+    if (sweep.then && !sweep.withinPercent)
+      fail("option --then: found no --within, expected the margin in which it "
+           "decides");
+    if (sweep.then == sweep.objective)
+      fail("option --then: found '", toString(sweep.objective),
+           "', which --objective is already, expected another");
     if (sweep.mode == Mode::Faithful) {
       if (sweep.layer)
         fail("option --part: found layer in faithful mode, expected "
@@ -206,12 +224,52 @@ public:
     }
     if (options.resume && options.csv.empty())
       fail("option --resume: found no --output, expected the file to continue");
+    checkShards();
     options.progress = !quiet && !options.csv.empty();
   }
 
 private:
   std::string name, value;
   bool quiet = false, methodsGiven = false;
+
+  void checkShards() {
+    if (!options.shards && !options.merge)
+      return;
+    const char *option = options.shards ? "--shard" : "--merge";
+    if (options.csv.empty() || options.csv == "-")
+      fail("option ", option,
+           ": found no file as --output, expected the sweep's");
+    if (options.shards && options.merge)
+      fail("options --shard and --merge: found both, expected one: shards are "
+           "merged when all of them are done");
+    for (auto [other, isGiven] :
+         {std::pair("--pareto", !options.pareto.empty()),
+          std::pair("--charts", !options.svg.empty())})
+      if (options.shards && isGiven)
+        fail("option ", other,
+             ": found --shard, which sees a part of the "
+             "points, expected it with --merge");
+    for (auto [other, isGiven] :
+         {std::pair("--resume", options.resume),
+          std::pair("--threads", options.threads != 0),
+          std::pair("--stop-after", options.stopAfter != 0)})
+      if (options.merge && isGiven)
+        fail("option ", other,
+             ": found --merge, which evaluates nothing, expected no such "
+             "option");
+  }
+
+  void shard() {
+    size_t slash = value.find('/');
+    bool good =
+        slash != std::string::npos &&
+        support::parseWholeNumber(value.substr(0, slash), options.shard) &&
+        support::parseWholeNumber(value.substr(slash + 1), options.shards);
+    if (!good || options.shards < 1 || options.shards > (1 << 16) ||
+        options.shard < 1 || options.shard > options.shards)
+      fail("option ", name, ": found ", quote(value),
+           ", expected i/n with 1 <= i <= n <= 65536, such as 3/8");
+  }
 
   /// The words of a list, each found in `table`.
   template <typename T>
@@ -373,12 +431,24 @@ private:
   void part() {
     sweep.layer = word<bool>({{"attention", false}, {"layer", true}});
   }
-  void tie() { sweep.tiePercent = single(1, 100); }
-  void objective() {
-    sweep.objective = word<Objective>({{"time", Objective::Cycles},
-                                       {"energy", Objective::Energy},
-                                       {"edp", Objective::EnergyDelay}});
+  void within() {
+    std::string digits = value;
+    if (!digits.empty() && digits.back() == '%')
+      digits.pop_back();
+    if (!support::parseWholeNumber(digits, sweep.withinPercent) ||
+        sweep.withinPercent < 1 || sweep.withinPercent > 100)
+      fail("option ", name, ": found ", quote(value),
+           ", expected a number of percent from 1 to 100");
   }
+  Objective objectiveWord() {
+    std::vector<std::pair<std::string, Objective>> words;
+    for (Objective known : {Objective::Cycles, Objective::Energy,
+                            Objective::EnergyDelay, Objective::Capacity})
+      words.emplace_back(toString(known), known);
+    return word<Objective>(words);
+  }
+  void objective() { sweep.objective = objectiveWord(); }
+  void then() { sweep.then = objectiveWord(); }
 };
 
 /// Compares the faithful model with a table of published mappings.
@@ -434,6 +504,7 @@ int exploreMain(int argc, const char *const *argv) {
                  "M and G are powers of 1024.");
   reader.declare(line);
   line.renamed("csv", "output");
+  line.renamed("tie", "within");
   line.renamed("svg", "charts");
   auto fail = [](const std::string &message) {
     std::cerr << "error: " << message << "\n";
@@ -457,16 +528,10 @@ int exploreMain(int argc, const char *const *argv) {
   if (!reader.published.empty() && !reader.fail.failed)
     return validate(reader.published);
   reader.finish();
-  if (reader.fail.failed) {
-    std::cerr << "error: " << reader.fail.error.message << "\n";
-    return 1;
-  }
-  Result<std::vector<SweepPoint>> points =
-      explore(reader.sweep, reader.options);
-  if (!points) {
-    std::cerr << "error: " << points.error().message << "\n";
-    return 1;
-  }
+  if (reader.fail.failed)
+    return fail(reader.fail.error.message);
+  if (Status done = explore(reader.sweep, reader.options); !done)
+    return fail(done.error().message);
   return 0;
 }
 

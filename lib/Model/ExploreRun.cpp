@@ -64,13 +64,20 @@ private:
 class SweepRun {
 public:
   SweepRun(const Sweep &sweep, const ExploreOptions &options)
-      : sweep(sweep), options(options), size(sweep.size()) {}
+      : sweep(sweep), options(options), size(sweep.size()),
+        output(options.shards
+                   ? shardPath(options.csv, options.shard, options.shards)
+                   : options.csv) {}
 
-  Result<std::vector<SweepPoint>> run() {
+  Status run() {
     if (size < 1 || size > 1'000'000)
       return makeError(Errc::Argument, "found a sweep of ", size,
                        " points, expected 1 to 1000000");
     NM_RETURN_IF_ERROR(declareFiles());
+    if (options.merge) {
+      NM_RETURN_IF_ERROR(readShards());
+      return writeTable();
+    }
     NM_RETURN_IF_ERROR(readEarlierRows());
     NM_RETURN_IF_ERROR(openLog());
     evaluate();
@@ -80,33 +87,67 @@ public:
 
 private:
   Status declareFiles() {
-    for (auto [what, path] : {std::pair("--output", &options.csv),
+    for (auto [what, path] : {std::pair("--output", &output),
                               std::pair("--pareto", &options.pareto)})
       if (!path->empty())
         NM_RETURN_IF_ERROR(files.writes(what, *path));
-    if (options.csv.empty())
+    if (output.empty())
       NM_RETURN_IF_ERROR(files.writes("the table", "-"));
+    for (int64_t i = 1; i <= options.merge; ++i)
+      NM_RETURN_IF_ERROR(
+          files.reads("--merge", shardPath(options.csv, i, options.merge)));
     // The folder of the plots.
     if (!options.svg.empty())
       NM_RETURN_IF_ERROR(files.writes("--charts", options.svg + "-pareto.svg"));
     return {};
   }
 
+  /// A point of this run.
+  bool isOurs(int64_t i) const {
+    return !options.shards || i % options.shards == options.shard - 1;
+  }
+
+  /// All points of all shards, each from its own.
+  Status readShards() {
+    rows.resize(static_cast<size_t>(size));
+    EarlierRows earlier(sweep, size);
+    for (int64_t shard = 1; shard <= std::min(options.merge, size); ++shard) {
+      std::string path = shardPath(options.csv, shard, options.merge);
+      std::string again =
+          "; run the sweep with --shard=" + std::to_string(shard) + "/" +
+          std::to_string(options.merge);
+      if (!std::ifstream(path))
+        return makeError(Errc::Io, "cannot read ", support::quotePath(path),
+                         ": ", std::strerror(errno), again,
+                         ", or with --resume if it was interrupted");
+      earlier.read(sweep, path, rows);
+      for (int64_t i = shard - 1; i < size; i += options.merge)
+        if (rows[static_cast<size_t>(i)].empty())
+          return makeError(Errc::Mismatch, support::quotePath(path),
+                           ": found no row of point ", i, " (",
+                           sweepKeyText(sweep, sweepKey(sweep, i)),
+                           "), expected the rows of this sweep", again);
+    }
+    return {};
+  }
+
   Status readEarlierRows() {
     // What is written through cannot be continued.
-    bool kept = !options.csv.empty() && support::isPlainFile(options.csv);
+    bool kept = !output.empty() && support::isPlainFile(output);
     if (options.resume && !kept)
-      return makeError(Errc::Argument, "option --resume: ", options.csv,
+      return makeError(Errc::Argument, "option --resume: ", output,
                        " is no file that could be continued");
-    partial = kept ? options.csv + ".partial" : "";
+    partial = kept ? output + ".partial" : "";
     rows.resize(static_cast<size_t>(size));
     if (options.resume && !partial.empty()) {
       EarlierRows earlier(sweep, size);
-      earlier.read(sweep, options.csv, rows);
+      earlier.read(sweep, output, rows);
       earlier.read(sweep, partial, rows);
     }
-    for (const std::string &row : rows)
-      known += !row.empty();
+    for (int64_t i = 0; i != size; ++i) {
+      ours += isOurs(i);
+      known += isOurs(i) && !rows[static_cast<size_t>(i)].empty();
+    }
     return {};
   }
 
@@ -127,7 +168,7 @@ private:
     support::Progress progress("", options.progress);
     auto work = [&] {
       for (int64_t i = next++; i < size; i = next++)
-        if (rows[static_cast<size_t>(i)].empty() &&
+        if (isOurs(i) && rows[static_cast<size_t>(i)].empty() &&
             !keep(i, csvRow(sweep, evaluatePoint(sweep, i)), progress))
           return;
     };
@@ -161,11 +202,11 @@ private:
       failed = true;
       code = errno;
     }
-    if (fresh % 16 == 0 || known + fresh == size)
+    if (fresh % 16 == 0 || known + fresh == ours)
       progress.show("explore: " + std::to_string(known + fresh) + " of " +
-                        std::to_string(size) + " points",
+                        std::to_string(ours) + " points",
                     static_cast<double>(fresh) /
-                        static_cast<double>(size - known));
+                        static_cast<double>(ours - known));
     stopped = options.stopAfter > 0 && fresh >= options.stopAfter;
     return true;
   }
@@ -178,51 +219,57 @@ private:
     if (failed) {
       if (!options.resume)
         std::remove(partial.c_str());
-      return makeError(
-          Errc::Io, "cannot write ", support::quotePath(options.csv), ": ",
-          std::strerror(code), " (in ", support::quotePath(partial),
-          ", which keeps what is done)");
+      return makeError(Errc::Io, "cannot write ", support::quotePath(output),
+                       ": ", std::strerror(code), " (in ",
+                       support::quotePath(partial),
+                       ", which keeps what is done)");
     }
-    if (stopped && known + fresh != size)
+    if (stopped && known + fresh != ours)
       return makeError(Errc::Io, "stopped after ", fresh, " points; ", partial,
                        " keeps them for --resume");
     return {};
   }
 
-  Result<std::vector<SweepPoint>> writeTable() {
+  Status writeTable() {
     // Numbers as they stand in the rows: a resumed run then gives what an
     // uninterrupted one does.
     std::vector<SweepPoint> points;
     std::string table = csvHeader() + "\n", fronts = table;
     for (int64_t i = 0; i != size; ++i) {
+      if (!isOurs(i))
+        continue;
       points.push_back(sweepKey(sweep, i));
       parseCsvRow(sweep, rows[static_cast<size_t>(i)], points.back());
       table += rows[static_cast<size_t>(i)] + "\n";
     }
-    markPareto(points);
-    for (int64_t i = 0; i != size; ++i)
-      if (points[static_cast<size_t>(i)].pareto)
-        fronts += rows[static_cast<size_t>(i)] + "\n";
-    NM_RETURN_IF_ERROR(
-        files.write(options.csv.empty() ? "-" : options.csv, table));
-    if (!options.pareto.empty())
+    // A shard has no fronts: the others' points are missing.
+    if (!options.shards)
+      markPareto(points);
+    NM_RETURN_IF_ERROR(files.write(output.empty() ? "-" : output, table));
+    if (!options.pareto.empty()) {
+      for (int64_t i = 0; i != size; ++i)
+        if (points[static_cast<size_t>(i)].pareto)
+          fronts += rows[static_cast<size_t>(i)] + "\n";
       NM_RETURN_IF_ERROR(files.write(options.pareto, fronts));
+    }
     if (!options.svg.empty())
       NM_RETURN_IF_ERROR(writePlots(sweep, points, options.svg, files));
     NM_RETURN_IF_ERROR(files.commit());
     if (!partial.empty())
       std::remove(partial.c_str());
-    return points;
+    return {};
   }
 
   const Sweep &sweep;
   const ExploreOptions &options;
   const int64_t size;
+  const std::string output; ///< of this run: a shard has one of its own
   support::CommandFiles files;
   std::vector<std::string> rows;
   std::string partial; ///< keeps rows while the sweep runs; empty: nothing does
   std::FILE *log = nullptr;
-  int64_t known = 0, fresh = 0; ///< rows from earlier, and of this run
+  int64_t ours = 0;             ///< points of this run
+  int64_t known = 0, fresh = 0; ///< rows of those from earlier, and new ones
   std::mutex mutex;
   bool stopped = false, failed = false;
   int code = 0;
@@ -230,8 +277,11 @@ private:
 
 } // namespace
 
-Result<std::vector<SweepPoint>> explore(const Sweep &sweep,
-                                        const ExploreOptions &options) {
+std::string shardPath(const std::string &csv, int64_t shard, int64_t shards) {
+  return csv + "." + std::to_string(shard) + "-of-" + std::to_string(shards);
+}
+
+Status explore(const Sweep &sweep, const ExploreOptions &options) {
   return support::guarded([&] { return SweepRun(sweep, options).run(); });
 }
 

@@ -142,7 +142,9 @@ private:
       return;
     }
     const BlockSums &sums = sumsOf(flow);
-    families.push_back({flow, &sums, boundOf(flow, sums), families.size()});
+    families.push_back({flow, &sums,
+                        boundOf(flow, sums, static_cast<double>(least)),
+                        families.size()});
   }
 
   bool admits(unsigned staged, const Dataflow &flow) const {
@@ -151,8 +153,9 @@ private:
   }
 
   /// A lower bound on the objective of a family: the best stationarities, each
-  /// tensor moved once, no edges.
-  double boundOf(const Dataflow &flow, const BlockSums &sums) const {
+  /// tensor moved once, no edges; `footprint` is the least of any staging.
+  double boundOf(const Dataflow &flow, const BlockSums &sums,
+                 double footprint) const {
     Dataflow best = flow;
     double cycles = 0, energy = 0;
     bool first = true;
@@ -193,7 +196,7 @@ private:
         energy = first ? e : std::min(energy, e);
         first = false;
       }
-    double bound = objectiveOf(options.objective, cycles, energy);
+    double bound = objectiveOf(options.objective, cycles, energy, footprint);
     // Sums of doubles in another order: stay below in spite of rounding.
     return bound * (1 - 1e-12);
   }

@@ -33,7 +33,7 @@ double lowerBound(const Device &device, const AttentionShape &shape,
   if (options.modelSoftmax)
     cycles = std::max(cycles, any.softmaxCycles);
   return objectiveOf(options.objective, cycles + steps,
-                     bytes * device.energy.dramByte);
+                     bytes * device.energy.dramByte, 0);
 }
 
 } // namespace

@@ -14,21 +14,25 @@
 
 namespace nm::model {
 
-/// What an objective makes of time and energy; of lower bounds, a lower bound.
-inline double objectiveOf(Objective objective, double cycles, double energy) {
+/// What an objective makes of time, energy and live bytes; of lower bounds, a
+/// lower bound.
+inline double objectiveOf(Objective objective, double cycles, double energy,
+                          double bytes) {
   switch (objective) {
   case Objective::Cycles:
     return cycles;
   case Objective::Energy:
     return energy;
   case Objective::EnergyDelay:
+    return cycles * energy;
+  case Objective::Capacity:
     break;
   }
-  return cycles * energy;
+  return bytes;
 }
 
-/// Keeps the best candidates in a total order: objective, then the other of
-/// cycles and energy, then bytes, then footprint, then order of arrival.
+/// Keeps the best candidates in a total order: objective, then the measure that
+/// decides among equals, then bytes, footprint, time, order of arrival.
 class Ranking {
 public:
   explicit Ranking(const SearchOptions &options)
@@ -37,7 +41,7 @@ public:
   SearchResult result;
 
   double objective(const Cost &cost) const {
-    return objectiveOf(options.objective, cost.cycles, cost.energyPj);
+    return measureOf(options.objective, cost);
   }
 
   /// Whether no point with this lower bound on the objective can be kept. A
@@ -45,14 +49,14 @@ public:
   bool hopeless(double bound) const {
     return !options.exhaustive && result.ranked.size() == keep &&
            bound > objective(result.ranked.back().cost) &&
-           !(options.tiePercent && bound <= limit());
+           !(options.withinPercent && bound <= limit());
   }
 
   void prune(int64_t points) { result.pruned += points; }
 
   void add(const Dataflow &dataflow, const Cost &cost) {
     ++result.priced;
-    if (options.tiePercent)
+    if (options.withinPercent)
       contend(dataflow, cost);
     auto &ranked = result.ranked;
     if (ranked.size() == keep && !better(cost, ranked.back().cost))
@@ -77,8 +81,8 @@ public:
     rejectMany(dataflow, 1, reason);
   }
 
-  /// The result; call once, at the end. With a tie, the contender best in the
-  /// other measure comes first.
+  /// The result; call once, at the end. With a margin, the contender best in
+  /// the second measure comes first.
   SearchResult take() {
     auto winner = std::min_element(contenders.begin(), contenders.end(),
                                    [&](const Candidate &a, const Candidate &b) {
@@ -102,18 +106,18 @@ public:
 private:
   const SearchOptions &options;
   size_t keep;
-  /// With a tie: candidates within the limit that no other beats in both
+  /// With a margin: candidates within the limit that no other beats in both
   /// measures.
   std::vector<Candidate> contenders;
   double best = std::numeric_limits<double>::infinity();
 
   double limit() const {
-    return best * (1 + static_cast<double>(options.tiePercent) / 100);
+    return best * (1 + static_cast<double>(options.withinPercent) / 100);
   }
 
   /// The measure that decides among equals.
   double other(const Cost &cost) const {
-    return options.objective == Objective::Cycles ? cost.energyPj : cost.cycles;
+    return measureOf(options.second(), cost);
   }
 
   void contend(const Dataflow &dataflow, const Cost &cost) {
@@ -136,12 +140,11 @@ private:
   }
 
   bool better(const Cost &a, const Cost &b) const {
-    bool cycles = options.objective == Objective::Cycles;
-    double keysA[] = {objective(a), cycles ? a.energyPj : a.cycles, a.dramBytes,
-                      a.footprintBytes};
-    double keysB[] = {objective(b), cycles ? b.energyPj : b.cycles, b.dramBytes,
-                      b.footprintBytes};
-    return std::lexicographical_compare(keysA, keysA + 4, keysB, keysB + 4);
+    double keysA[] = {objective(a), other(a), a.dramBytes, a.footprintBytes,
+                      a.cycles};
+    double keysB[] = {objective(b), other(b), b.dramBytes, b.footprintBytes,
+                      b.cycles};
+    return std::lexicographical_compare(keysA, keysA + 5, keysB, keysB + 5);
   }
 };
 

@@ -12,6 +12,33 @@
 
 namespace nm::model {
 
+const char *toString(Objective objective) {
+  switch (objective) {
+  case Objective::Cycles:
+    return "time";
+  case Objective::Energy:
+    return "energy";
+  case Objective::EnergyDelay:
+    return "edp";
+  case Objective::Capacity:
+    break;
+  }
+  return "capacity";
+}
+
+std::optional<Objective> parseObjective(std::string_view word) {
+  for (Objective objective : {Objective::Cycles, Objective::Energy,
+                              Objective::EnergyDelay, Objective::Capacity})
+    if (word == toString(objective))
+      return objective;
+  return std::nullopt;
+}
+
+double measureOf(Objective objective, const Cost &cost) {
+  return objectiveOf(objective, cost.cycles, cost.energyPj,
+                     cost.footprintBytes);
+}
+
 Result<SearchResult> searchDataflows(const Device &device,
                                      const AttentionShape &shape,
                                      const SearchOptions &options) {
@@ -22,9 +49,9 @@ Result<SearchResult> searchDataflows(const Device &device,
       return support::makeError(
           Errc::Argument, "found neither key tiles nor whole rows allowed, "
                           "expected at least one");
-    if (options.tiePercent < 0 || options.tiePercent > 100)
-      return support::makeError(Errc::Argument, "found a tie of ",
-                                options.tiePercent,
+    if (options.withinPercent < 0 || options.withinPercent > 100)
+      return support::makeError(Errc::Argument, "found a margin of ",
+                                options.withinPercent,
                                 " percent, expected 0 to 100");
     Result<SearchResult> result = device.kind == DeviceKind::Host
                                       ? searchHost(device, shape, options)

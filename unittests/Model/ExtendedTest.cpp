@@ -449,8 +449,8 @@ TEST(ExtendedSearch, PruningKeepsTheRanking) {
   packing.specialFunction.lanes = 256;
   edge.specialFunction.lanes = 16;
   for (const Device &device : {edge, packing, small()})
-    for (Objective objective :
-         {Objective::Cycles, Objective::Energy, Objective::EnergyDelay})
+    for (Objective objective : {Objective::Cycles, Objective::Energy,
+                                Objective::EnergyDelay, Objective::Capacity})
       for (Scope scope : {Scope::Unfused, Scope::All})
         for (bool causal : {false, true})
           for (int64_t group : {1, 4}) {

@@ -94,9 +94,11 @@ Measure attention(const AttentionShape &shape, const SearchOptions &options) {
     case Objective::Energy:
       return cost.energyPj;
     case Objective::EnergyDelay:
+      return seconds * cost.energyPj;
+    case Objective::Capacity:
       break;
     }
-    return seconds * cost.energyPj;
+    return cost.footprintBytes;
   };
 }
 

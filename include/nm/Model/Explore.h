@@ -30,7 +30,8 @@ struct Sweep {
   bool publishedSpace = false;
   bool modelSoftmax = false;
   Objective objective = Objective::Cycles;
-  int64_t tiePercent = 0; ///< SearchOptions::tiePercent
+  int64_t withinPercent = 0; ///< SearchOptions::withinPercent, `then`
+  std::optional<Objective> then;
   int64_t batch = 64;
   bool decode = false; ///< one query a request against `length` keys
 
@@ -86,13 +87,20 @@ struct ExploreOptions {
   int threads = 0;       ///< 0: all processors
   /// Stops after so many new points as if interrupted; 0: never. For tests.
   int64_t stopAfter = 0;
+  /// Of `shards` > 0 only every so many points, from number `shard` on, 1 to
+  /// `shards`; the rows go to shardPath().
+  int64_t shard = 0, shards = 0;
+  /// > 0: evaluates nothing, and reads the rows that so many shards wrote.
+  int64_t merge = 0;
 };
 
+/// Where a shard of the sweep that goes to `csv` leaves its rows.
+std::string shardPath(const std::string &csv, int64_t shard, int64_t shards);
+
 /// Runs a sweep in parallel. Finished points are kept in `csv`.partial, from
-/// which `resume` continues; the result replaces `csv` at once at the end.
-/// Returns the points in order of the sweep.
-Result<std::vector<SweepPoint>> explore(const Sweep &sweep,
-                                        const ExploreOptions &options);
+/// which `resume` continues; the result replaces `csv` at once at the end. The
+/// merged shards of a sweep give the bytes of one run.
+Status explore(const Sweep &sweep, const ExploreOptions &options);
 
 /// Marks the points that no other point of the same model, length, group,
 /// phase, pattern and mask beats in all of seconds, energy and scratchpad.

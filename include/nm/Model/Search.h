@@ -9,6 +9,8 @@
 #define NM_MODEL_SEARCH_H
 
 #include "nm/Model/Attention.h"
+#include <optional>
+#include <string_view>
 
 namespace nm::model {
 
@@ -25,20 +27,35 @@ enum class Scope {
   All      ///< all of it: the paper's FLAT
 };
 
+/// What is least in the best mapping.
 enum class Objective {
   Cycles,
   Energy,
-  EnergyDelay ///< the product of the two
+  EnergyDelay, ///< the product of the two
+  Capacity     ///< live bytes on chip: the smallest machine that will do
 };
+/// "time", "energy", "edp" or "capacity".
+const char *toString(Objective objective);
+/// None of these words: nothing.
+std::optional<Objective> parseObjective(std::string_view word);
+/// What an objective makes of a cost.
+double measureOf(Objective objective, const Cost &cost);
 
 struct SearchOptions {
   Mode mode = Mode::Extended;
   Scope scope = Scope::All;
   Objective objective = Objective::Cycles;
   /// Among candidates whose objective is within so many percent of the best
-  /// one's, 0 to 100, the one best in the other measure comes first: energy if
-  /// the objective is cycles, else cycles. 0: only among equals.
-  int64_t tiePercent = 0;
+  /// one's, 0 to 100, the one best in `then` comes first. 0: only among equals.
+  int64_t withinPercent = 0;
+  /// Energy if the objective is cycles, else cycles, unless it is given.
+  std::optional<Objective> then;
+
+  Objective second() const {
+    return then                             ? *then
+           : objective == Objective::Cycles ? Objective::Energy
+                                            : Objective::Cycles;
+  }
   /// Faithful mode: charge three softmax passes to the special-function unit.
   bool modelSoftmax = false;
   /// Faithful mode: only what the published mappings were searched over, heads

@@ -5,13 +5,15 @@
 // RUN: not nm-opt %s --flat-select-dataflow=assume-length=0 2>&1 | FileCheck %s --check-prefix=LENGTH
 
 // RUN: not nm-opt %s --flat-select-dataflow=objective=power 2>&1 | FileCheck %s --check-prefix=OBJECTIVE
-// RUN: not nm-opt %s --flat-select-dataflow=tie=101 2>&1 | FileCheck %s --check-prefix=TIE
+// RUN: not nm-opt %s --flat-select-dataflow=within=101 2>&1 | FileCheck %s --check-prefix=WITHIN
+// RUN: not nm-opt %s --flat-select-dataflow=then=energy 2>&1 | FileCheck %s --check-prefix=THEN
 
 // What is chosen is the best of what the search says, whatever is least.
 // RUN: %python %S/Inputs/objectives.py %s
 
-// OBJECTIVE: error: flat-select-dataflow: objective is 'power', expected time, energy or edp
-// TIE: error: flat-select-dataflow: tie is 101, expected 0 to 100 percent
+// OBJECTIVE: error: flat-select-dataflow: objective is 'power', expected time, energy, edp or capacity
+// WITHIN: error: flat-select-dataflow: within is 101, expected 0 to 100 percent
+// THEN: error: flat-select-dataflow: then is 'energy' and within is 0: it has no effect
 // UNKNOWN: error: flat-select-dataflow: {{.*}}nowhere
 // LENGTH: error: flat-select-dataflow: assume-length must be positive, got 0
 

@@ -11,7 +11,6 @@
 #include "nm/Dialect/Flat/Transforms/Passes.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Model/Search.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::flat {
@@ -98,28 +97,45 @@ struct SelectDataflowPass
           << device.error().message;
       return signalPassFailure();
     }
-    std::optional<model::Objective> least = findObjective();
-    if (!least) {
-      emitError(getOperation().getLoc(), "flat-select-dataflow: objective is '")
-          << objective << "', expected time, energy or edp";
+    model::SearchOptions best;
+    if (failed(readObjectives(best)))
       return signalPassFailure();
-    }
-    if (tie < 0 || tie > 100) {
-      emitError(getOperation().getLoc(), "flat-select-dataflow: tie is ")
-          << int64_t(tie) << ", expected 0 to 100 percent";
-      return signalPassFailure();
-    }
     for (AttentionOp op : ops)
-      select(op, *device, *least);
+      select(op, *device, best);
   }
 
 private:
-  std::optional<model::Objective> findObjective() {
-    return llvm::StringSwitch<std::optional<model::Objective>>(objective)
-        .Case("time", model::Objective::Cycles)
-        .Case("energy", model::Objective::Energy)
-        .Case("edp", model::Objective::EnergyDelay)
-        .Default(std::nullopt);
+  LogicalResult readObjectives(model::SearchOptions &best) {
+    auto refuse = [&](const Twine &message) {
+      emitError(getOperation().getLoc(), "flat-select-dataflow: ") << message;
+      return failure();
+    };
+    auto read = [&](StringRef option, const std::string &word,
+                    model::Objective &into) {
+      std::optional<model::Objective> found = model::parseObjective(word);
+      if (!found)
+        return refuse(option + " is '" + word +
+                      "', expected time, energy, edp or capacity");
+      into = *found;
+      return success();
+    };
+    if (failed(read("objective", objective, best.objective)))
+      return failure();
+    if (within < 0 || within > 100)
+      return refuse("within is " + Twine(int64_t(within)) +
+                    ", expected 0 to 100 percent");
+    best.withinPercent = within;
+    if (then.empty())
+      return success();
+    model::Objective second = model::Objective::Cycles;
+    if (failed(read("then", then, second)))
+      return failure();
+    if (!within || second == best.objective)
+      return refuse("then is '" + then + "' and " +
+                    (within ? "objective is, too" : "within is 0") +
+                    ": it has no effect");
+    best.then = second;
+    return success();
   }
 
   /// A description by name or path; "module": the processor that the code is
@@ -135,21 +151,20 @@ private:
                                            "flat-select-dataflow"));
   }
 
-  void select(AttentionOp op, model::Device device, model::Objective least) {
+  void select(AttentionOp op, model::Device device,
+              const model::SearchOptions &best) {
     bool isOpen = false;
     model::AttentionShape shape = getShape(op, isOpen);
     if (device.kind == model::DeviceKind::Host) {
       Type element = op.getShapedType(Role::K).getElementType();
       device.elementBits = element.getIntOrFloatBitWidth();
     }
-    model::SearchOptions options;
+    model::SearchOptions options = best;
     // Whole rows of an unknown length might not fit.
     options.allowWholeRows = !isOpen;
     options.keep = 4;
     options.keepRejected = 2;
     options.threads = threads;
-    options.objective = least;
-    options.tiePercent = tie;
     model::Result<model::SearchResult> result =
         model::searchDataflows(device, shape, options);
     if (!result.ok()) {
@@ -163,20 +178,20 @@ private:
           "nothing of {0} points fits {1}", found.points, device.name);
       return;
     }
-    const model::Candidate &best = found.ranked.front();
-    op.setDataflowAttr(convert(op.getContext(), best.dataflow));
+    const model::Candidate &chosen = found.ranked.front();
+    op.setDataflowAttr(convert(op.getContext(), chosen.dataflow));
     remark::passed(
         op.getLoc(),
         remark::RemarkOpts::name("dataflow").category("flat-select-dataflow"))
-        << remark::metric("chosen", model::toString(best.dataflow))
+        << remark::metric("chosen", model::toString(chosen.dataflow))
         << remark::metric("target", device.name)
-        << remark::metric("cycles", number(best.cost.cycles))
-        << remark::metric("energy-pj", number(best.cost.energyPj))
+        << remark::metric("cycles", number(chosen.cost.cycles))
+        << remark::metric("energy-pj", number(chosen.cost.energyPj))
         << remark::metric(
                "utilisation",
-               llvm::formatv("{0:F3}", best.cost.utilisation()).str())
-        << remark::metric("bound", best.cost.bound())
-        << remark::metric("footprint-bytes", number(best.cost.footprintBytes))
+               llvm::formatv("{0:F3}", chosen.cost.utilisation()).str())
+        << remark::metric("bound", chosen.cost.bound())
+        << remark::metric("footprint-bytes", number(chosen.cost.footprintBytes))
         << remark::metric("points", found.points)
         << remark::metric("infeasible", found.infeasible);
     for (const model::Candidate &other : ArrayRef(found.ranked).drop_front())
@@ -185,7 +200,7 @@ private:
           << remark::reason(
                  "{0} cycles, {1:F3} times as many as the chosen one",
                  number(other.cost.cycles),
-                 other.cost.cycles / best.cost.cycles);
+                 other.cost.cycles / chosen.cost.cycles);
     for (const model::Rejection &rejection : found.rejected)
       missed(op, "dataflow-rejected")
           << remark::metric("dataflow", model::toString(rejection.dataflow))

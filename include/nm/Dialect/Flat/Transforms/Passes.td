@@ -51,8 +51,8 @@ def SelectDataflow : Pass<"flat-select-dataflow", "func::FuncOp"> {
     dataflow yet, and sets the best. For a processor the space is rows and key tiles,
     priced over its cache hierarchy; for an accelerator it is all of
     `#flat.dataflow`. Lengths that are not known are taken as `assume-length`, and
-    then keys are visited in tiles. `objective` and `tie` say what the best is, as those of
-    `nm-explore` do.
+    then keys are visited in tiles. `objective`, `within` and `then` say what the best is, as
+    those of `nm-explore` do.
 
     Remarks (category `flat-select-dataflow`): what was chosen, with cycles, what
     bounds it and its footprint; the next best ones with the ratio; and points that
@@ -68,10 +68,13 @@ def SelectDataflow : Pass<"flat-select-dataflow", "func::FuncOp"> {
     Option<"threads", "threads", "int64_t", "0",
            "threads that share the work on a processor, 0: its cores">,
     Option<"objective", "objective", "std::string", "\"time\"",
-           "what is least: time, energy, or edp (the product of the two)">,
-    Option<"tie", "tie", "int64_t", "0",
-           "among dataflows within so many percent of the best, the one best in energy (of "
-           "energy and edp: in time)">
+           "what is least: time, energy, edp (the product of the two), or capacity (bytes "
+           "on chip)">,
+    Option<"within", "within", "int64_t", "0",
+           "among dataflows within so many percent of the best, the one best in `then`">,
+    Option<"then", "then", "std::string", "\"\"",
+           "another objective, for `within` (default: energy, or time if `objective` is "
+           "not time)">
   ];
 }
 

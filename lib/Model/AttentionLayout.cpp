@@ -104,6 +104,51 @@ AttentionLayout::AttentionLayout(const Device &device,
   setSlots(device, shape, flow, -1);
 }
 
+template <typename Body>
+void AttentionLayout::forEachBuffer(const Device &device,
+                                    const AttentionShape &shape,
+                                    const Dataflow &flow, Body body) const {
+  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
+  int64_t g = flow.heads, p = flow.packed, group = shape.group();
+  int64_t e = device.elementBits, wide = device.accumulatorBits;
+  auto add = [&](const char *name, int64_t slots, int64_t elements,
+                 int64_t bits) { body(Buffer{name, slots, elements, bits}); };
+  // Rows of grouped heads lie position by position.
+  auto padded = [&](int64_t rows) { return ceilDiv(rows, group) * group; };
+  // What is not staged passes through a few buffers of a strip.
+  if (flow.isStaged(StagedQ))
+    add("queries", 2, g * padded(residentRows) * d, e);
+  else
+    add("queries, passing", querySlots, p * padded(rowStrip) * d, e);
+  if (flow.isStaged(StagedK))
+    add("keys", 2, g * S * d, e);
+  else
+    add("keys, passing", keySlots, p * strip * d, e);
+  if (flow.isStaged(StagedV))
+    add("values", 2, g * S * v, e);
+  else
+    add("values, passing", valueSlots, p * strip * v, e);
+  if (isFused) {
+    add("logits", logitsSlots, logitsUnits * flow.rows * (isOnline ? strip : S),
+        e);
+    // Maxima, sums, and the maxima before a key tile, of two blocks at work.
+    add("row maxima", stateSlots, stateRows, wide);
+    add("row sums", stateSlots, stateRows, wide);
+    if (isOnline)
+      add("row maxima before a tile", stateSlots, stateRows, wide);
+  } else {
+    add("logits, leaving", spillSlots, p * rowStrip * strip, e);
+    add("weights, coming back", spillSlots, p * rowStrip * strip, e);
+    add("rows of the softmax", softmaxSlots, softmaxRows * S, e);
+  }
+  add("results, leaving", resultSlots, p * padded(outRows) * v, e);
+  // A sum is as large as the two elements of a double buffer.
+  if (sums == Sums::Resident)
+    add("sums", 1, g * residentRows * v, wide);
+  else
+    add("sums, passing", sumSlots, p * rowStrip * v, wide);
+}
+
 void AttentionLayout::setSlots(const Device &device,
                                const AttentionShape &shape,
                                const Dataflow &flow, double reach) {
@@ -125,44 +170,18 @@ void AttentionLayout::setSlots(const Device &device,
   softmaxSlots = softmaxRows == 1 ? 2 : slots(softmaxRows * shape.keys, e);
   // State that passes by with the sums has as many slots.
   stateSlots = isKeysOuter && sums == Sums::Partial ? sumSlots : 2;
-  bytes = footprint(device, shape, flow);
+  bytes = 0;
+  forEachBuffer(device, shape, flow,
+                [&](const Buffer &buffer) { bytes += buffer.bytes(); });
 }
 
-int64_t AttentionLayout::footprint(const Device &device,
-                                   const AttentionShape &shape,
-                                   const Dataflow &flow) const {
-  int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
-  int64_t g = flow.heads, p = flow.packed, group = shape.group(), bytes = 0;
-  // Buffers begin at multiples of 64 bytes.
-  auto add = [&](int64_t count, int64_t bits) {
-    bytes += ceilDiv(bitsToBytes(count * bits), int64_t(64)) * 64;
-  };
-  auto elements = [&](int64_t count) { add(count, device.elementBits); };
-  auto accumulators = [&](int64_t count) {
-    add(count, device.accumulatorBits);
-  };
-  // Rows of grouped heads lie position by position.
-  auto padded = [&](int64_t rows) { return ceilDiv(rows, group) * group; };
-  // What is not staged passes through a few buffers of a strip.
-  elements(flow.isStaged(StagedQ) ? 2 * g * padded(residentRows) * d
-                                  : querySlots * p * padded(rowStrip) * d);
-  elements(flow.isStaged(StagedK) ? 2 * g * S * d : keySlots * p * strip * d);
-  elements(flow.isStaged(StagedV) ? 2 * g * S * v : valueSlots * p * strip * v);
-  if (isFused) {
-    elements(logitsSlots * logitsUnits * flow.rows * (isOnline ? strip : S));
-    // Maxima, sums, and the maxima before a key tile, of two blocks at work.
-    for (int i = 0; i != (isOnline ? 3 : 2); ++i)
-      accumulators(stateSlots * stateRows);
-  } else {
-    elements(spillSlots * p * rowStrip * strip);
-    elements(spillSlots * p * rowStrip * strip);
-    elements(softmaxSlots * softmaxRows * S);
-  }
-  elements(resultSlots * p * padded(outRows) * v);
-  // A sum is as large as the two elements of a double buffer.
-  accumulators(sums == Sums::Resident ? g * residentRows * v
-                                      : sumSlots * p * rowStrip * v);
-  return bytes;
+std::vector<AttentionLayout::Buffer>
+AttentionLayout::buffers(const Device &device, const AttentionShape &shape,
+                         const Dataflow &flow) const {
+  std::vector<Buffer> all;
+  forEachBuffer(device, shape, flow,
+                [&](const Buffer &buffer) { all.push_back(buffer); });
+  return all;
 }
 
 } // namespace nm::model

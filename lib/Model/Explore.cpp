@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Model/Explore.h"
+#include "ExploreRun.h"
 #include "nm/Model/Extended.h"
+#include "nm/Support/Result.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -41,16 +43,13 @@ int64_t Sweep::size() const {
   return points;
 }
 
-namespace {
-
-std::string number(double value) {
+std::string csvNumber(double value) {
   char text[64];
   std::snprintf(text, sizeof(text), "%.10g", value);
   return text;
 }
 
-/// A cell of CSV, quoted where it needs to be.
-std::string cell(const std::string &text) {
+std::string csvCell(const std::string &text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos)
     return text;
   std::string out = "\"";
@@ -61,6 +60,8 @@ std::string cell(const std::string &text) {
   }
   return out + "\"";
 }
+
+namespace {
 
 /// The next cell of `line` from `at` on, which moves behind its comma.
 bool nextCell(const std::string &line, size_t &at, std::string &out) {
@@ -115,14 +116,22 @@ std::string csvKey(const Sweep &sweep, const SweepPoint &point) {
         std::to_string(point.length), std::to_string(point.group),
         std::string(point.causal ? "causal" : "full"),
         std::string(point.packing ? "packed" : "single"),
-        std::to_string(point.bufferBytes), number(point.dramBandwidth),
+        std::to_string(point.bufferBytes), csvNumber(point.dramBandwidth),
         std::to_string(point.lanes), patternName(point.pattern),
         std::string(toString(point.method))})
-    key += (key.empty() ? "" : ",") + cell(text);
+    key += (key.empty() ? "" : ",") + csvCell(text);
   return key;
 }
 
-/// Everything about a point but its outcome; `device` is the machine it is for.
+const NamedModel &modelOf(const Sweep &sweep, const SweepPoint &point) {
+  auto it = std::find_if(
+      sweep.models.begin(), sweep.models.end(),
+      [&](const NamedModel &model) { return point.model == model.name; });
+  return *it;
+}
+
+} // namespace
+
 SweepPoint describePoint(const Sweep &sweep, int64_t index, Device &device) {
   auto take = [&](const auto &axis) {
     auto size = static_cast<int64_t>(axis.size());
@@ -158,35 +167,43 @@ SweepPoint describePoint(const Sweep &sweep, int64_t index, Device &device) {
   return point;
 }
 
-const NamedModel &modelOf(const Sweep &sweep, const SweepPoint &point) {
-  auto it = std::find_if(
-      sweep.models.begin(), sweep.models.end(),
-      [&](const NamedModel &model) { return point.model == model.name; });
-  return *it;
+std::vector<std::string> splitCsvRow(const std::string &line) {
+  std::vector<std::string> cells;
+  std::string text;
+  for (size_t at = 0; nextCell(line, at, text);)
+    cells.push_back(text);
+  return cells;
 }
 
-} // namespace
-
-SweepPoint evaluatePoint(const Sweep &sweep, int64_t index) {
-  Device device;
-  SweepPoint point = describePoint(sweep, index, device);
+Result<AttentionShape> shapeOf(const Sweep &sweep, const SweepPoint &point) {
   const NamedModel &model = modelOf(sweep, point);
-
-  LayerShape layer;
-  AttentionShape &shape = layer.attention;
+  if (point.group < 1 || model.heads % point.group != 0)
+    return support::makeError(
+        Errc::Argument, "found ", point.group,
+        " query heads for a key head, expected a divisor of ", model.heads);
+  AttentionShape shape;
   shape.batch = sweep.batch;
   shape.heads = model.heads;
   shape.headDim = model.headDim;
   shape.keys = point.length;
   shape.queries = sweep.decode ? 1 : point.length;
   shape.causal = point.causal;
-  if (point.group < 1 || model.heads % point.group != 0) {
-    point.error = "found " + std::to_string(point.group) +
-                  " query heads for a key head, expected a divisor of " +
-                  std::to_string(model.heads);
+  shape.kvHeads = model.heads / point.group;
+  return shape;
+}
+
+SweepPoint evaluatePoint(const Sweep &sweep, int64_t index) {
+  Device device;
+  SweepPoint point = describePoint(sweep, index, device);
+  Result<AttentionShape> attention = shapeOf(sweep, point);
+  if (!attention) {
+    point.error = attention.error().message;
     return point;
   }
-  shape.kvHeads = model.heads / point.group;
+  const AttentionShape &shape = *attention;
+  const NamedModel &model = modelOf(sweep, point);
+  LayerShape layer;
+  layer.attention = shape;
   layer.modelDim = model.modelDim;
   layer.feedForward = model.feedForward;
   layer.pattern = point.pattern;
@@ -255,11 +272,11 @@ std::string csvRow(const Sweep &sweep, const SweepPoint &point) {
                        cost.utilisation(), cost.dramBytes, cost.energyPj,
                        cost.footprintBytes, cost.spill, cost.computeCycles,
                        cost.dramCycles, cost.softmaxCycles, cost.onChipCycles})
-    row += "," + (point.error.empty() ? number(value) : std::string());
+    row += "," + (point.error.empty() ? csvNumber(value) : std::string());
   bool ok = point.error.empty();
   return row + "," + (ok ? cost.bound() : "") + "," +
-         (ok ? "ok" : cell(point.error)) + "," +
-         (ok ? cell(toString(point.dataflow)) : "");
+         (ok ? "ok" : csvCell(point.error)) + "," +
+         (ok ? csvCell(toString(point.dataflow)) : "");
 }
 
 bool parseCsvRow(const Sweep &sweep, const std::string &line,

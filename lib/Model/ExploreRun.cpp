@@ -234,7 +234,7 @@ private:
     // Numbers as they stand in the rows: a resumed run then gives what an
     // uninterrupted one does.
     std::vector<SweepPoint> points;
-    std::string table = csvHeader() + "\n", fronts = table;
+    std::string table = csvHeader() + "\n";
     for (int64_t i = 0; i != size; ++i) {
       if (!isOurs(i))
         continue;
@@ -247,10 +247,14 @@ private:
       markPareto(points);
     NM_RETURN_IF_ERROR(files.write(output.empty() ? "-" : output, table));
     if (!options.pareto.empty()) {
+      FrontTable front{splitCsvRow(csvHeader()), {}};
       for (int64_t i = 0; i != size; ++i)
         if (points[static_cast<size_t>(i)].pareto)
-          fronts += rows[static_cast<size_t>(i)] + "\n";
-      NM_RETURN_IF_ERROR(files.write(options.pareto, fronts));
+          front.rows.push_back(splitCsvRow(rows[static_cast<size_t>(i)]));
+      NM_RETURN_IF_ERROR(files.write(
+          options.pareto,
+          formatFront(front, options.pareto,
+                      "Pareto front of time, energy and scratchpad")));
     }
     if (!options.svg.empty())
       NM_RETURN_IF_ERROR(writePlots(sweep, points, options.svg, files));

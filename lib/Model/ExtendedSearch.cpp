@@ -26,7 +26,8 @@ constexpr int64_t kLeastKeyTile = 16;
 struct Family {
   Dataflow flow;
   const BlockSums *sums;
-  double bound;
+  Bounds bounds;
+  double bound; ///< of the objective
   size_t index;
 };
 
@@ -142,9 +143,9 @@ private:
       return;
     }
     const BlockSums &sums = sumsOf(flow);
-    families.push_back({flow, &sums,
-                        boundOf(flow, sums, static_cast<double>(least)),
-                        families.size()});
+    Bounds bounds = boundsOf(flow, sums, static_cast<double>(least));
+    families.push_back(
+        {flow, &sums, bounds, bounds.of(options.objective), families.size()});
   }
 
   bool admits(unsigned staged, const Dataflow &flow) const {
@@ -152,10 +153,10 @@ private:
     return fused ? options.scope != Scope::Unfused : flow.keyTile == 0;
   }
 
-  /// A lower bound on the objective of a family: the best stationarities, each
+  /// Lower bounds of a family: the best stationarities, each
   /// tensor moved once, no edges; `footprint` is the least of any staging.
-  double boundOf(const Dataflow &flow, const BlockSums &sums,
-                 double footprint) const {
+  Bounds boundsOf(const Dataflow &flow, const BlockSums &sums,
+                  double footprint) const {
     Dataflow best = flow;
     double cycles = 0, energy = 0;
     bool first = true;
@@ -196,13 +197,13 @@ private:
         energy = first ? e : std::min(energy, e);
         first = false;
       }
-    double bound = objectiveOf(options.objective, cycles, energy, footprint);
     // Sums of doubles in another order: stay below in spite of rounding.
-    return bound * (1 - 1e-12);
+    constexpr double kBelow = 1 - 1e-12;
+    return {cycles * kBelow, energy * kBelow, footprint};
   }
 
   void priceFamily(Family &family) {
-    if (ranking.hopeless(family.bound))
+    if (ranking.hopeless(family.bounds))
       return ranking.prune(pointsOfFamily());
     Dataflow &flow = family.flow;
     for (unsigned staged = 0; staged <= StagedAll; ++staged) {

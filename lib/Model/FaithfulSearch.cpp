@@ -13,10 +13,10 @@ namespace nm::model {
 
 namespace {
 
-/// A lower bound on all stagings of `flow`. Compute and step overhead do not
+/// Lower bounds on all stagings of `flow`. Compute and step overhead do not
 /// depend on the staging; no staging moves less than each tensor once.
-double lowerBound(const Device &device, const AttentionShape &shape,
-                  const Dataflow &flow, const SearchOptions &options) {
+Bounds lowerBounds(const Device &device, const AttentionShape &shape,
+                   const Dataflow &flow, const SearchOptions &options) {
   Cost any = evaluateFaithful(device, shape, flow, options.modelSoftmax);
   double heads = static_cast<double>(shape.batch * shape.heads);
   double length = static_cast<double>(shape.keys);
@@ -32,8 +32,7 @@ double lowerBound(const Device &device, const AttentionShape &shape,
       std::max(any.computeCycles, bytes / device.dramBytesPerCycle());
   if (options.modelSoftmax)
     cycles = std::max(cycles, any.softmaxCycles);
-  return objectiveOf(options.objective, cycles + steps,
-                     bytes * device.energy.dramByte, 0);
+  return {cycles + steps, bytes * device.energy.dramByte, 0};
 }
 
 } // namespace
@@ -78,10 +77,11 @@ void rankNaive(Ranking &ranking, const Device &device,
                 evaluateFaithful(device, shape, flow, options.modelSoftmax));
 }
 
-/// Granularity, rows and stationarity, with a bound on all stagings.
+/// Granularity, rows and stationarity, with bounds on all stagings.
 struct Outer {
   Dataflow flow;
-  double bound;
+  Bounds bounds;
+  double bound; ///< of the objective
   size_t index;
 };
 
@@ -101,8 +101,9 @@ std::vector<Outer> listOuters(const Device &device, const AttentionShape &shape,
       flow.rows = rows;
       flow.heads = heads;
       flow.logit = flow.attend = stationarity;
+      Bounds bounds = lowerBounds(device, shape, flow, options);
       outers.push_back(
-          {flow, lowerBound(device, shape, flow, options), outers.size()});
+          {flow, bounds, bounds.of(options.objective), outers.size()});
     }
   };
   visit(Granularity::Head, shape.keys, 1);
@@ -145,7 +146,7 @@ Result<SearchResult> searchFaithful(const Device &device,
   int64_t stagings = unfused ? 16 : 32;
   for (Outer &outer : listOuters(device, shape, options)) {
     ranking.result.points += stagings;
-    if (ranking.hopeless(outer.bound)) {
+    if (ranking.hopeless(outer.bounds)) {
       ranking.prune(stagings);
       continue;
     }

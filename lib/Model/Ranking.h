@@ -11,6 +11,7 @@
 #include "nm/Model/Search.h"
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 namespace nm::model {
 
@@ -31,6 +32,15 @@ inline double objectiveOf(Objective objective, double cycles, double energy,
   return bytes;
 }
 
+/// What no point of a part of the space falls below.
+struct Bounds {
+  double cycles = 0, energy = 0, bytes = 0;
+
+  double of(Objective objective) const {
+    return objectiveOf(objective, cycles, energy, bytes);
+  }
+};
+
 /// Keeps the best candidates in a total order: objective, then the measure that
 /// decides among equals, then bytes, footprint, time, order of arrival.
 class Ranking {
@@ -44,12 +54,14 @@ public:
     return measureOf(options.objective, cost);
   }
 
-  /// Whether no point with this lower bound on the objective can be kept. A
-  /// bound equal to the last kept value may still win on a later key.
-  bool hopeless(double bound) const {
+  /// Whether no point with these lower bounds can be kept. A bound equal to the
+  /// last kept value may still win on a later key.
+  bool hopeless(const Bounds &bounds) const {
+    double bound = bounds.of(options.objective);
     return !options.exhaustive && result.ranked.size() == keep &&
            bound > objective(result.ranked.back().cost) &&
-           !(options.withinPercent && bound <= limit());
+           !(options.withinPercent && bound <= limit()) &&
+           !(options.wantsFront && !isBeaten(bounds));
   }
 
   void prune(int64_t points) { result.pruned += points; }
@@ -58,6 +70,8 @@ public:
     ++result.priced;
     if (options.withinPercent)
       contend(dataflow, cost);
+    if (options.wantsFront)
+      addToFront(dataflow, cost);
     auto &ranked = result.ranked;
     if (ranked.size() == keep && !better(cost, ranked.back().cost))
       return;
@@ -100,6 +114,14 @@ public:
         *--at = *winner;
       std::rotate(ranked.begin(), at, at + 1);
     }
+    // No two of a front are equal in all three.
+    std::sort(result.front.begin(), result.front.end(),
+              [](const Candidate &a, const Candidate &b) {
+                return std::tie(a.cost.cycles, a.cost.energyPj,
+                                a.cost.footprintBytes) <
+                       std::tie(b.cost.cycles, b.cost.energyPj,
+                                b.cost.footprintBytes);
+              });
     return std::move(result);
   }
 
@@ -118,6 +140,31 @@ private:
   /// The measure that decides among equals.
   double other(const Cost &cost) const {
     return measureOf(options.second(), cost);
+  }
+
+  /// Whether a mapping of the front is as good in all measures.
+  bool isBeaten(const Bounds &point) const {
+    return std::any_of(result.front.begin(), result.front.end(),
+                       [&](const Candidate &c) {
+                         return c.cost.cycles <= point.cycles &&
+                                c.cost.energyPj <= point.energy &&
+                                c.cost.footprintBytes <= point.bytes;
+                       });
+  }
+
+  void addToFront(const Dataflow &dataflow, const Cost &cost) {
+    if (isBeaten({cost.cycles, cost.energyPj, cost.footprintBytes}))
+      return;
+    auto &front = result.front;
+    front.erase(std::remove_if(front.begin(), front.end(),
+                               [&](const Candidate &c) {
+                                 return cost.cycles <= c.cost.cycles &&
+                                        cost.energyPj <= c.cost.energyPj &&
+                                        cost.footprintBytes <=
+                                            c.cost.footprintBytes;
+                               }),
+                front.end());
+    front.push_back(Candidate{dataflow, cost});
   }
 
   void contend(const Dataflow &dataflow, const Cost &cost) {

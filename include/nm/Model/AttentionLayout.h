@@ -77,13 +77,30 @@ struct AttentionLayout {
   /// Bytes of all buffers.
   int64_t bytes = 0;
 
+  /// What lies on chip: `slots` places of `elements` each.
+  struct Buffer {
+    const char *name;
+    int64_t slots, elements, bits;
+
+    /// Buffers begin at multiples of 64 bytes.
+    int64_t bytes() const {
+      return ceilDiv(ceilDiv(slots * elements * bits, int64_t(8)),
+                     int64_t(64)) *
+             64;
+    }
+  };
+  std::vector<Buffer> buffers(const Device &device, const AttentionShape &shape,
+                              const Dataflow &flow) const;
+
 private:
   /// The rings, and `bytes`, if `reach` bytes on their way are to be hidden;
   /// negative: two slots each.
   void setSlots(const Device &device, const AttentionShape &shape,
                 const Dataflow &flow, double reach);
-  int64_t footprint(const Device &device, const AttentionShape &shape,
-                    const Dataflow &flow) const;
+  /// Calls `body` for each buffer.
+  template <typename Body>
+  void forEachBuffer(const Device &device, const AttentionShape &shape,
+                     const Dataflow &flow, Body body) const;
 };
 
 } // namespace nm::model

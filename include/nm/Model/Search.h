@@ -65,6 +65,8 @@ struct SearchOptions {
   size_t keep = 20;
   /// Rejections to describe; all are counted.
   size_t keepRejected = 20;
+  /// Also find SearchResult::front.
+  bool wantsFront = false;
   /// Price every point instead of pruning; for tests.
   bool exhaustive = false;
   /// Only key tiles of the online softmax, or only whole rows; extended mode
@@ -88,6 +90,9 @@ struct Rejection {
 struct SearchResult {
   std::vector<Candidate> ranked; ///< best first; ties in order of the space
   std::vector<Rejection> rejected;
+  /// The mappings that no other beats in all of time, energy and live bytes, in
+  /// order of time; of equal ones the first. Empty unless it was asked for.
+  std::vector<Candidate> front;
   int64_t points = 0;     ///< of the space
   int64_t priced = 0;     ///< points whose cost was computed
   int64_t pruned = 0;     ///< points below whose bound lay a better set

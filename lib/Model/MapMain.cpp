@@ -1,0 +1,385 @@
+//===- MapMain.cpp - nm-explore map -===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ExploreRun.h"
+#include "MapCommand.h"
+#include "SweepOptions.h"
+#include "nm/Model/Mapping.h"
+#include "nm/Support/CommandFiles.h"
+#include "nm/Support/Guarded.h"
+#include "nm/Support/Result.h"
+#include "nm/Support/Svg.h"
+#include "nm/Support/Table.h"
+#include <iostream>
+
+namespace nm::model {
+
+using support::CommandFiles;
+using support::makeError;
+
+namespace {
+
+/// The options of the command.
+class MapReader : public SweepReader {
+public:
+  std::string mapping, output, pareto, svg;
+  bool explain = false, schema = false;
+  int64_t keep = 5;
+
+  MapReader() { sweep.mode = Mode::Extended; }
+
+  void declare(support::CommandLine &line) {
+    declareAxes(line);
+    line.group("How it is evaluated");
+    parsed(line, "mode", "mode",
+           "faithful (the paper's model) or extended (default: extended)",
+           &MapReader::readMode);
+    line.flag("softmax", sweep.modelSoftmax,
+              "faithful mode: charge three softmax passes");
+    declareObjectives(line);
+    line.group("Mappings");
+    line.text("mapping", mapping, "file",
+              "evaluate this one, a file as --output writes it, instead of "
+              "searching");
+    line.number("keep", keep, 1, 10000, "n", "mappings to list, best first");
+    line.flag("explain", explain,
+              "where the time of the first goes, what lies on chip, its loop "
+              "nest, and why others were rejected");
+    line.group("Results");
+    line.text("output", output, "file", "the first mapping, as JSON");
+    line.shorthand('o', "output");
+    line.text(
+        "pareto", pareto, "file",
+        "the mappings on all machines that no other beats in time, energy "
+        "and bytes on chip, as CSV, or by its ending as .json or .html");
+    line.text("svg", svg, "file",
+              "the first mapping's loop nest and footprint over time");
+    line.flag("schema", schema, "print the JSON schema of mappings");
+  }
+
+private:
+  void readMode() { mode(); }
+};
+
+/// A machine and an attention.
+struct Case {
+  SweepPoint point;
+  Device device;
+  AttentionShape shape;
+};
+
+/// One run of the command.
+class MapRun {
+public:
+  MapRun(MapReader &reader, const support::CommandLine &line)
+      : reader(reader), line(line) {}
+
+  Status run() {
+    NM_RETURN_IF_ERROR(check());
+    NM_RETURN_IF_ERROR(declareFiles());
+    Result<std::vector<Case>> cases = listCases();
+    if (!cases)
+      return cases.error();
+    for (const Case &c : *cases)
+      NM_RETURN_IF_ERROR(reader.mapping.empty() ? search(c) : evaluate(c));
+    if (!reader.pareto.empty())
+      NM_RETURN_IF_ERROR(writeFronts());
+    NM_RETURN_IF_ERROR(files.commit());
+    std::cout << report;
+    return {};
+  }
+
+private:
+  MapReader &reader;
+  const support::CommandLine &line;
+  CommandFiles files;
+  std::string report;
+  Mapping given;
+
+  struct FrontPoint {
+    SweepPoint point;
+    Candidate candidate;
+  };
+  std::vector<FrontPoint> fronts;
+
+  Status check() {
+    if (!reader.mapping.empty())
+      for (const char *other :
+           {"model", "length", "batch", "decode", "group", "mask", "objective",
+            "within", "then", "keep", "pareto"})
+        if (line.given(other))
+          return makeError(Errc::Argument, "--", other,
+                           " has no effect beside --mapping, which is searched "
+                           "for nothing; drop one of them");
+    if (reader.sweep.mode == Mode::Faithful && !reader.svg.empty())
+      return makeError(Errc::Argument, "option --svg: found faithful mode, "
+                                       "which knows no buffers, expected "
+                                       "--mode=extended");
+    if (reader.sweep.mode == Mode::Extended && reader.sweep.modelSoftmax)
+      return makeError(Errc::Argument, "option --softmax: found extended mode, "
+                                       "expected --mode=faithful");
+    return {};
+  }
+
+  Status declareFiles() {
+    if (!reader.mapping.empty())
+      NM_RETURN_IF_ERROR(files.reads("--mapping", reader.mapping));
+    for (auto [what, path] : {std::pair("--output", &reader.output),
+                              std::pair("--pareto", &reader.pareto),
+                              std::pair("--svg", &reader.svg)})
+      if (!path->empty())
+        NM_RETURN_IF_ERROR(files.writes(what, *path));
+    if (!files.writesStandardOutput())
+      return files.writes("the report", "-");
+    return makeError(Errc::Argument, "the report goes to standard output; give "
+                                     "the file a name");
+  }
+
+  Result<std::vector<Case>> listCases() {
+    Sweep &sweep = reader.sweep;
+    sweep.methods = {Method::Flat};
+    if (!reader.mapping.empty()) {
+      Result<Mapping> read = readMapping(reader.mapping);
+      if (!read)
+        return read.error();
+      given = *read;
+      sweep.models = {paperModels().front()};
+      sweep.lengths = {given.shape.keys};
+    }
+    constexpr int64_t kMost = 4096;
+    if (sweep.size() > kMost)
+      return makeError(Errc::Argument, "found ", sweep.size(),
+                       " machines and shapes, expected at most ", kMost,
+                       ", or nm-explore without map");
+    if (sweep.size() != 1)
+      for (const char *single : {"output", "svg"})
+        if (line.given(single))
+          return makeError(Errc::Argument, "option --", single, ": found ",
+                           sweep.size(),
+                           " machines and shapes, expected one of each "
+                           "(--device=edge --model=BERT --length=512)");
+    std::vector<Case> cases;
+    for (int64_t i = 0; i != sweep.size(); ++i) {
+      Case c;
+      c.point = describePoint(sweep, i, c.device);
+      if (c.device.kind == DeviceKind::Host &&
+          (!reader.mapping.empty() || reader.explain || !reader.svg.empty()))
+        return makeError(Errc::Unsupported, "found the processor ",
+                         c.device.name,
+                         ", expected an accelerator, whose mappings can be "
+                         "given, explained and drawn");
+      if (reader.mapping.empty()) {
+        Result<AttentionShape> shape = shapeOf(sweep, c.point);
+        if (!shape)
+          return shape.error();
+        c.shape = *shape;
+      }
+      cases.push_back(c);
+    }
+    return cases;
+  }
+
+  /// The given mapping on a machine.
+  Status evaluate(const Case &c) {
+    Result<Cost> cost = evaluateMapping(c.device, given, reader.sweep.mode,
+                                        reader.sweep.modelSoftmax);
+    if (!cost)
+      return makeError(cost.error().code, reader.mapping, " on ", c.device.name,
+                       ": ", cost.error().message);
+    Result<SearchResult> best =
+        searchDataflows(c.device, given.shape, searchOptions());
+    const Cost *least = best ? &best->ranked.front().cost : nullptr;
+    report += explainMapping(c.device, given, *cost, reader.sweep.mode, least);
+    if (best)
+      report += "the best: " + toString(best->ranked.front().dataflow) + "\n";
+    return writeFirst(c, given);
+  }
+
+  SearchOptions searchOptions() const {
+    SearchOptions options;
+    options.mode = reader.sweep.mode;
+    options.modelSoftmax = reader.sweep.modelSoftmax;
+    options.objective = reader.sweep.objective;
+    options.withinPercent = reader.sweep.withinPercent;
+    options.then = reader.sweep.then;
+    options.keep = static_cast<size_t>(reader.keep);
+    options.keepRejected = reader.explain ? 20 : 1;
+    options.wantsFront = !reader.pareto.empty();
+    return options;
+  }
+
+  Status search(const Case &c) {
+    Result<SearchResult> found =
+        searchDataflows(c.device, c.shape, searchOptions());
+    if (!found)
+      return makeError(found.error().code, c.device.name, ", ", c.point.model,
+                       " ", c.point.length, ": ", found.error().message);
+    Mapping first{c.shape, found->ranked.front().dataflow};
+    report +=
+        c.device.name + ", " + c.point.model + ", length " +
+        std::to_string(c.point.length) + ": " + std::to_string(found->points) +
+        " mappings, " + std::to_string(found->priced) + " priced, " +
+        std::to_string(found->pruned) + " below a bound, " +
+        std::to_string(found->infeasible) + " do not fit\n" + listed(c, *found);
+    if (reader.explain)
+      report += "\n" +
+                explainMapping(c.device, first, found->ranked.front().cost,
+                               reader.sweep.mode, nullptr) +
+                rejections(*found);
+    for (const Candidate &candidate : found->front)
+      fronts.push_back({c.point, candidate});
+    return writeFirst(c, first);
+  }
+
+  std::string listed(const Case &c, const SearchResult &found) const {
+    support::Table table;
+    table.rightAligned = {0, 1, 2, 3, 4, 5};
+    table.rows.push_back({"cycles", "ms", "mJ", "DRAM bytes", "on chip",
+                          "utilisation", "bound", "mapping"});
+    for (const Candidate &k : found.ranked) {
+      double seconds =
+          k.cost.cycles / static_cast<double>(c.device.frequencyHz);
+      table.rows.push_back({support::formatted("%.0f", k.cost.cycles),
+                            support::formatted("%.4g", seconds * 1e3),
+                            support::formatted("%.4g", k.cost.energyPj * 1e-9),
+                            support::formatted("%.0f", k.cost.dramBytes),
+                            support::formatted("%.0f", k.cost.footprintBytes),
+                            support::formatted("%.3f", k.cost.utilisation()),
+                            k.cost.bound(), toString(k.dataflow)});
+    }
+    return table.str();
+  }
+
+  static std::string rejections(const SearchResult &found) {
+    std::string text =
+        "\nrejected, the first of " + std::to_string(found.infeasible) + "\n";
+    for (const Rejection &rejection : found.rejected)
+      text +=
+          "  " + toString(rejection.dataflow) + ": " + rejection.reason + "\n";
+    return text;
+  }
+
+  Status writeFirst(const Case &c, const Mapping &mapping) {
+    if (!reader.output.empty())
+      NM_RETURN_IF_ERROR(files.write(reader.output, printMapping(mapping)));
+    if (!reader.svg.empty())
+      NM_RETURN_IF_ERROR(
+          files.write(reader.svg, drawMapping(c.device, mapping)));
+    return {};
+  }
+
+  double secondsOf(const FrontPoint &p) const {
+    for (const Device &device : reader.sweep.devices)
+      if (device.name == p.point.device)
+        return p.candidate.cost.cycles /
+               static_cast<double>(device.frequencyHz);
+    return 0;
+  }
+
+  /// Over all machines, for each attention.
+  Status writeFronts() {
+    auto isBeaten = [&](const FrontPoint &p) {
+      auto measures = [&](const FrontPoint &q) {
+        return std::array{secondsOf(q), q.candidate.cost.energyPj,
+                          q.candidate.cost.footprintBytes};
+      };
+      auto a = measures(p);
+      for (const FrontPoint &q : fronts) {
+        auto b = measures(q);
+        if (q.point.model == p.point.model &&
+            q.point.length == p.point.length &&
+            q.point.group == p.point.group &&
+            q.point.causal == p.point.causal && b[0] <= a[0] && b[1] <= a[1] &&
+            b[2] <= a[2] && b != a)
+          return true;
+      }
+      return false;
+    };
+    FrontTable table{{"model", "length", "group", "mask", "device", "array",
+                      "buffer_bytes", "dram_bytes_per_second", "lanes",
+                      "seconds", "energy_pj", "footprint_bytes", "cycles",
+                      "dram_bytes", "utilisation", "bound", "mapping"},
+                     {}};
+    for (const FrontPoint &p : fronts)
+      if (!isBeaten(p))
+        table.rows.push_back(rowOf(p));
+    return files.write(
+        reader.pareto,
+        formatFront(table, reader.pareto,
+                    "Pareto front of time, energy and bytes on chip"));
+  }
+
+  std::vector<std::string> rowOf(const FrontPoint &p) const {
+    const Cost &cost = p.candidate.cost;
+    return {p.point.model,
+            std::to_string(p.point.length),
+            std::to_string(p.point.group),
+            p.point.causal ? "causal" : "full",
+            p.point.device,
+            p.point.packing ? "packed" : "single",
+            std::to_string(p.point.bufferBytes),
+            csvNumber(p.point.dramBandwidth),
+            std::to_string(p.point.lanes),
+            csvNumber(secondsOf(p)),
+            csvNumber(cost.energyPj),
+            csvNumber(cost.footprintBytes),
+            csvNumber(cost.cycles),
+            csvNumber(cost.dramBytes),
+            csvNumber(cost.utilisation()),
+            cost.bound(),
+            toString(p.candidate.dataflow)};
+  }
+};
+
+} // namespace
+
+struct MapCommand::State {
+  support::CommandLine line{
+      "nm-explore map",
+      "lists the best mappings of an attention, evaluates a given one, and "
+      "explains both"};
+  MapReader reader;
+};
+
+MapCommand::MapCommand() : state(std::make_unique<State>()) {
+  support::CommandLine &line = state->line;
+  line.example("nm-explore map --device=edge --model=BERT --length=512 "
+               "--explain -o best.json --svg=best.svg");
+  line.example("nm-explore map --device=cloud --mapping=best.json");
+  line.example("nm-explore map --device=edge,cloud --buffer=256K..4M "
+               "--model=BERT --length=4K --pareto=front.html");
+  state->reader.declare(line);
+}
+
+MapCommand::~MapCommand() = default;
+
+support::CommandLine &MapCommand::line() { return state->line; }
+
+int MapCommand::run() {
+  MapReader &reader = state->reader;
+  Status status = support::guarded([&]() -> Status {
+    if (reader.schema) {
+      if (state->line.given().size() > 1)
+        return makeError(Errc::Argument, "--schema stands alone; drop --",
+                         state->line.given()[0] == "schema"
+                             ? state->line.given()[1]
+                             : state->line.given()[0]);
+      std::cout << mappingSchema();
+      return {};
+    }
+    reader.finishAxes();
+    if (reader.fail.failed)
+      return reader.fail.error;
+    return MapRun(reader, state->line).run();
+  });
+  if (status)
+    return 0;
+  std::cerr << "error: " << status.error().message << "\n";
+  return 1;
+}
+
+} // namespace nm::model

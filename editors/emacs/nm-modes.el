@@ -24,12 +24,13 @@
     "pifo.mesh.field" "pifo.mesh.leaf" "pifo.mesh.leaf_number" "pifo.mesh.load" "pifo.mesh.lookup"
     "pifo.mesh.next" "pifo.mesh.now" "pifo.mesh.pifo" "pifo.mesh.pifo_number" "pifo.mesh.program"
     "pifo.mesh.rank" "pifo.mesh.read" "pifo.mesh.root" "pifo.mesh.route" "pifo.mesh.state"
-    "pifo.mesh.store" "pifo.mesh.write" "pifo.mesh.yield" "pifo.node" "pifo.now" "pifo.predicate"
-    "pifo.rank" "pifo.read_field" "pifo.room" "pifo.scheduler" "pifo.scheduling" "pifo.shaping"
-    "pifo.state" "pifo.store" "pifo.table" "pifo.write_field" "pifo.yield" "step.adam_update"
-    "step.change_product" "step.change_sum" "step.count_nonfinite" "step.descend" "step.effective"
-    "step.frozen_update" "step.mask" "step.moment" "step.scale" "step.second_moment"
-    "step.soft_threshold" "step.straight_through" "step.transposable_mask" "step.weight_decay")
+    "pifo.mesh.store" "pifo.mesh.write" "pifo.mesh.yield" "pifo.node" "pifo.now" "pifo.offer"
+    "pifo.predicate" "pifo.rank" "pifo.read_field" "pifo.room" "pifo.scheduler" "pifo.scheduling"
+    "pifo.select" "pifo.shaping" "pifo.state" "pifo.store" "pifo.table" "pifo.waiting" "pifo.wake"
+    "pifo.write_field" "pifo.yield" "step.adam_update" "step.change_product" "step.change_sum"
+    "step.count_nonfinite" "step.descend" "step.effective" "step.frozen_update" "step.mask"
+    "step.moment" "step.scale" "step.second_moment" "step.soft_threshold" "step.straight_through"
+    "step.transposable_mask" "step.weight_decay")
   "Operations of nm's dialects.")
 
 (defconst nm-mlir-words
@@ -44,14 +45,14 @@
   "Types of MLIR.")
 
 (defconst nm-policy-orders
-  '("codel" "edf" "fifo" "pie" "priority" "red" "rr" "strict" "wfq")
+  '("codel" "drr" "edf" "fifo" "htb" "pie" "priority" "red" "rr" "strict" "wf2q" "wfq")
   "What orders packets, and manages queues.")
 
 (defconst nm-policy-words
-  '("and" "below" "bits" "burst" "by" "bytes" "capacity" "ecn" "field" "full" "gentle" "idle" "in"
-    "interval" "limit" "max" "min" "mtu" "not" "or" "out" "over" "packet" "packets" "per"
-    "probability" "push" "refuse" "scheduler" "seed" "shape" "share" "target" "update" "weight"
-    "weights" "when")
+  '("and" "below" "bits" "burst" "by" "bytes" "capacity" "ceil" "ecn" "field" "full" "gentle" "idle"
+    "in" "interval" "limit" "max" "min" "mtu" "not" "or" "out" "over" "packet" "packets" "per"
+    "prio" "probability" "push" "quantum" "rate" "refuse" "scheduler" "seed" "shape" "share"
+    "target" "update" "weight" "weights" "when")
   "Other words of policies.")
 
 (defconst nm-policy-units

@@ -137,6 +137,7 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
                        printable(scheduler.getSymName()),
                        scheduler.getLargestCapacity(), capacity);
     scheduler.walk([&](pifo::ShapingOp) { result->shaped = true; });
+    result->shaped |= scheduler.decidesLate();
     result->mayDrop = scheduler.dropsPackets();
     for (auto [binding, field] :
          llvm::zip(result->fields, scheduler.getFields())) {

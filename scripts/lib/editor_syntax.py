@@ -69,18 +69,18 @@ def told_apart(words):
 
 def policies():
     """Words of policies and units of time, as their parser asks for them."""
-    parser = read("lib/Import/PifoPolicy/Parse.cpp", "lib/Import/PifoPolicy/ParseQueues.cpp")
-    words = set(re.findall(r'\b(?:accept|is|require)\("([a-z]+)"\)', parser))
+    parser = read(*(f"lib/Import/PifoPolicy/Parse{part}.cpp" for part in ("", "Late", "Queues")))
+    words = set(re.findall(r'\b(?:accept|is|require)\("([a-z][a-z0-9]*)"\)', parser))
     words |= set(re.findall(r'\b(?:word|sign) == "([a-z]+)"', parser))
     units = {"ns", "us", "ms", "s"}
     if not units <= words:
         sys.exit(f"error: the parser of policies has no unit {sorted(units - words)}")
     grammar = read("docs/pifo-language.md").split("    program   :=")[1].split("\n\n|")[0]
-    documented = set(re.findall(r"'([a-z]+)'", grammar)) | set(re.findall(r"^    (codel|red|pie) +:=", grammar, re.M))
+    documented = set(re.findall(r"'([a-z][a-z0-9]*)'", grammar)) | set(re.findall(r"^    (codel|red|pie) +:=", grammar, re.M))
     if documented != words - units:
         sys.exit(f"error: the parser knows {sorted(words - units - documented)} and docs/pifo-language.md "
                  f"{sorted(documented - words)} alone")
-    orders = {"codel", "edf", "fifo", "pie", "priority", "red", "rr", "strict", "wfq"}
+    orders = {"codel", "drr", "edf", "fifo", "htb", "pie", "priority", "red", "rr", "strict", "wf2q", "wfq"}
     logic = {"and", "in", "not", "or", "when"}
     return {"order": sorted(orders & words), "logic": sorted(logic & words),
             "word": sorted(words - orders - logic - units), "unit": sorted(units)}

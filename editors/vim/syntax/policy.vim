@@ -5,12 +5,13 @@ if exists("b:current_syntax")
   finish
 endif
 setlocal iskeyword=@,48-57,_
-syn keyword policyOrder codel edf fifo pie priority red rr strict wfq
+syn keyword policyOrder codel drr edf fifo htb pie priority red rr strict
+syn keyword policyOrder wf2q wfq
 syn keyword policyLogic and in not or when
-syn keyword policyWord below bits burst by bytes capacity ecn field full gentle
-syn keyword policyWord idle interval limit max min mtu out over packet packets
-syn keyword policyWord per probability push refuse scheduler seed shape share target update
-syn keyword policyWord weight weights
+syn keyword policyWord below bits burst by bytes capacity ceil ecn field full
+syn keyword policyWord gentle idle interval limit max min mtu out over packet
+syn keyword policyWord packets per prio probability push quantum rate refuse scheduler seed
+syn keyword policyWord shape share target update weight weights
 syn match policyClass /\<[A-Za-z_]\w*\ze\s*:/
 syn match policyNumber /\<[0-9]\+\%(\.[0-9]\+\)\?\%(ms\|ns\|s\|us\|k\|M\|G\|T\)\?\>/
 syn match policyComment /#.*$/ contains=@Spell

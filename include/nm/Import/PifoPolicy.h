@@ -86,22 +86,45 @@ struct Pie {
   std::string field, ecn;
 };
 
+/// What a class of htb may send: what it is promised, what it never exceeds,
+/// and who goes first of those in the same place.
+struct Guarantee {
+  Shape rate, ceil;
+  uint64_t priority = 0;
+};
+
 /// A node of the tree.
 struct Policy {
-  enum Kind { Fifo, Edf, Priority, Wfq, RoundRobin, Strict } kind = Fifo;
+  enum Kind {
+    Fifo,
+    Edf,
+    Priority,
+    Wfq,
+    RoundRobin,
+    Strict,
+    // These decide at dequeue.
+    Wf2q,
+    Drr,
+    Htb
+  } kind = Fifo;
+  bool isLate() const { return kind >= Wf2q; }
   Location location;
   /// Leaves: of Edf, Priority, Wfq, RoundRobin.
   std::string field;
   /// Of the flows, or of the classes, in a common unit; 1 for all if empty.
   std::vector<uint64_t> weights;
-  /// Wfq: a packet costs 1, whatever its length.
+  /// Wfq, Wf2q, Drr: a packet costs 1, whatever its length.
   bool perPacket = false;
+  /// Drr: what a turn brings to a class of weight 1.
+  uint64_t quantum = 1;
   /// Inner nodes. Empty for leaves.
   std::vector<Policy> classes;
   /// As a class: its name, its packets (none: all others), its shape.
   std::string name;
   std::optional<Condition> condition;
   std::optional<Shape> shape;
+  /// In htb.
+  std::optional<Guarantee> guarantee;
   std::vector<Limit> limits;
   /// One of these at most.
   std::optional<Codel> codel;

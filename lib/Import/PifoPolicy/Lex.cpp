@@ -17,7 +17,7 @@ static bool isLetter(char c) {
 }
 static bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
-bool Parser::fail(Location where, const std::string &what) {
+bool TokenReader::fail(Location where, const std::string &what) {
   if (failed)
     return false;
   failed = true;
@@ -43,7 +43,7 @@ bool Parser::fail(Location where, const std::string &what) {
   return false;
 }
 
-void Parser::skipBlank() {
+void TokenReader::skipBlank() {
   while (at < text.size()) {
     char c = text[at];
     if (c == '#') {
@@ -61,7 +61,7 @@ void Parser::skipBlank() {
   }
 }
 
-void Parser::number() {
+void TokenReader::number() {
   token.kind = Token::Number;
   bool overflow = false;
   auto scale = [&](uint64_t factor, uint64_t digit) {
@@ -109,7 +109,7 @@ void Parser::number() {
     fail(here, "a letter after a number; expected k, M, G, T or a space");
 }
 
-void Parser::advance() {
+void TokenReader::advance() {
   if (failed)
     return;
   skipBlank();
@@ -146,7 +146,7 @@ void Parser::advance() {
   here.column += static_cast<unsigned>(at - begin);
 }
 
-bool Parser::name(std::string &result, const char *what) {
+bool TokenReader::name(std::string &result, const char *what) {
   if (token.kind != Token::Name)
     return expected(what);
   result = token.text;
@@ -154,8 +154,8 @@ bool Parser::name(std::string &result, const char *what) {
   return true;
 }
 
-bool Parser::number(uint64_t &result, uint64_t low, uint64_t high,
-                    const char *what) {
+bool TokenReader::number(uint64_t &result, uint64_t low, uint64_t high,
+                         const char *what) {
   std::string range = std::string(what) + " from " + std::to_string(low) +
                       " to " + std::to_string(high);
   if (token.kind == Token::Number && token.divisor != 1)

@@ -8,6 +8,7 @@
 #include "Parser.h"
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 using namespace nm::policy;
 namespace support = nm::support;
@@ -263,60 +264,89 @@ bool Parser::comparison(Condition &condition, unsigned depth) {
   return true;
 }
 
+/// `NAME :`, where no class that takes the rest stands before.
+bool Parser::className(const Policy &policy, std::string &result) {
+  Location where = token.location;
+  if (!policy.classes.empty() && !policy.classes.back().condition)
+    return fail(where, "a class after one that takes all other packets; "
+                       "expected '}', or 'when' before it");
+  if (!name(result, "the name of a class or '}'") || !require(":"))
+    return false;
+  for (const Policy &other : policy.classes)
+    if (other.name == result)
+      return fail(where, "two classes are called '" + result + "'");
+  return true;
+}
+
+bool Parser::oneClass(Policy &policy, Policy &made, Token &weight,
+                      bool &weighted, unsigned depth) {
+  std::string name;
+  if (!className(policy, name))
+    return false;
+  weight.value = 1;
+  if (policy.kind == Policy::Htb) {
+    weighted = true;
+    if (!guarantee(made, weight))
+      return false;
+  }
+  if (is("weight")) {
+    if (policy.kind != Policy::Wfq && !policy.isLate())
+      return fail(token.location, "a weight outside wfq, wf2q, drr and htb; "
+                                  "expected a policy");
+    weighted = true;
+    advance();
+    if (!this->weight(weight))
+      return false;
+  }
+  Location where = token.location;
+  if (accept("shape")) {
+    made.shape.emplace();
+    if (!shape(*made.shape))
+      return false;
+  }
+  if (!this->policy(made, depth + 1))
+    return false;
+  if (made.shape && made.isLate())
+    return fail(where, "a shape of a policy that decides at dequeue; expected "
+                       "the ceiling of a class of htb");
+  made.name = name;
+  if (accept("when")) {
+    made.condition.emplace();
+    return condition(*made.condition, depth + 1);
+  }
+  return true;
+}
+
 bool Parser::classes(Policy &policy, unsigned depth) {
   bool weighted = false;
   std::vector<Token> weights;
+  const Policy *outer = std::exchange(above, &policy);
   while (!is("}")) {
     if (failed)
       return false;
     if (++count > 65536 || policy.classes.size() == kMostClasses)
       return fail(token.location, "too many classes");
     Policy made;
-    Location where = token.location;
-    if (!policy.classes.empty() && !policy.classes.back().condition)
-      return fail(where, "a class after one that takes all other packets; "
-                         "expected '}', or 'when' before it");
-    std::string className;
-    if (!name(className, "the name of a class or '}'") || !require(":"))
-      return false;
-    for (const Policy &other : policy.classes)
-      if (other.name == className)
-        return fail(where, "two classes are called '" + className + "'");
     Token weight;
-    weight.value = 1;
-    if (is("weight")) {
-      if (policy.kind != Policy::Wfq)
-        return fail(token.location, "a weight outside wfq; expected a policy");
-      weighted = true;
-      advance();
-      if (!this->weight(weight))
-        return false;
-    }
-    if (accept("shape")) {
-      made.shape.emplace();
-      if (!shape(*made.shape))
-        return false;
-    }
-    if (!this->policy(made, depth + 1))
+    if (!oneClass(policy, made, weight, weighted, depth))
       return false;
-    made.name = className;
-    if (accept("when")) {
-      made.condition.emplace();
-      if (!condition(*made.condition, depth + 1))
-        return false;
-    }
     weights.push_back(weight);
     policy.classes.push_back(std::move(made));
   }
+  above = outer;
   if (policy.classes.empty())
     return expected("at least one class");
   if (policy.classes.back().condition)
     return fail(token.location,
                 "the last class has a condition; expected one without 'when', "
                 "which takes all other packets");
+  if (policy.kind == Policy::Drr)
+    return takeTurns(policy, weights) && require("}");
   if (weighted && !take(policy, weights, policy.location))
     return false;
-  return checkVirtualTime(policy, policy.location) && require("}");
+  return (policy.isLate() ? checkLate(policy)
+                          : checkVirtualTime(policy, policy.location)) &&
+         require("}");
 }
 
 /// What orders the packets, then what limits them.
@@ -366,7 +396,9 @@ bool Parser::core(Policy &policy, unsigned depth) {
     policy.kind = Policy::Strict;
     return require("{") && classes(policy, depth);
   }
-  return expected("fifo, edf, priority, wfq, rr or strict");
+  if (is("wf2q") || is("drr") || is("htb"))
+    return late(policy, depth);
+  return expected("fifo, edf, priority, wfq, rr, strict, wf2q, drr or htb");
 }
 
 support::Result<Program> Parser::program() {

@@ -32,18 +32,16 @@ struct Token {
   Location location;
 };
 
-class Parser {
-public:
-  Parser(const std::string &text, const std::string &file, uint64_t capacity)
-      : text(text), file(file), given(capacity) {
+/// The words of a policy, one after the other.
+class TokenReader {
+protected:
+  TokenReader(const std::string &text, const std::string &file)
+      : text(text), file(file) {
     if (text.compare(0, 3, "\xef\xbb\xbf") == 0)
       at = 3; // a byte order mark
     advance();
   }
-  support::Result<Program> program();
 
-private:
-  // Lexer.
   void advance();
   void skipBlank();
   void number();
@@ -74,6 +72,22 @@ private:
   bool name(std::string &result, const char *what);
   bool number(uint64_t &result, uint64_t low, uint64_t high, const char *what);
 
+  const std::string &text;
+  const std::string &file;
+  support::Error error{support::Errc::Format, ""};
+  size_t at = 0;
+  Location here;
+  Token token;
+  bool failed = false;
+};
+
+class Parser : private TokenReader {
+public:
+  Parser(const std::string &text, const std::string &file, uint64_t capacity)
+      : TokenReader(text, file), given(capacity) {}
+  support::Result<Program> program();
+
+private:
   bool field();
   bool useField(std::string &result, const Field *&found);
   bool policy(Policy &policy, unsigned depth);
@@ -91,6 +105,15 @@ private:
   bool per(std::string &result);
   bool flows(Policy &policy);
   bool classes(Policy &policy, unsigned depth);
+  bool late(Policy &policy, unsigned depth);
+  bool mayDecideLate(const Policy &policy);
+  bool guarantee(Policy &policy, Token &weight);
+  bool bucket(Shape &shape, const char *what);
+  bool takeTurns(Policy &policy, const std::vector<Token> &weights);
+  bool checkLate(const Policy &policy);
+  bool oneClass(Policy &policy, Policy &made, Token &weight, bool &weighted,
+                unsigned depth);
+  bool className(const Policy &policy, std::string &result);
   bool weight(Token &result);
   bool weights(Policy &policy, size_t count);
   bool take(Policy &policy, const std::vector<Token> &weights, Location where);
@@ -102,17 +125,12 @@ private:
   bool conjunction(Condition &condition, unsigned depth);
   bool comparison(Condition &condition, unsigned depth);
 
-  const std::string &text;
-  const std::string &file;
-  support::Error error{support::Errc::Format, ""};
   /// The capacity from outside, or 0; whether the text says one.
   uint64_t given;
   bool declared = false;
-  size_t at = 0;
-  Location here;
-  Token token;
-  bool failed = false;
   size_t count = 0;
+  /// The policy whose classes are read.
+  const Policy *above = nullptr;
   Program result;
 };
 

@@ -266,73 +266,70 @@ void Printer::shaping(const Shape &shape) {
   close();
 }
 
-void Printer::node(const Policy &policy, const std::string &name,
-                   const std::vector<const Condition *> &before, bool isRoot) {
-  std::string rank = "i1, saturate";
+std::string Printer::rankOf(const Policy &policy) const {
   switch (policy.kind) {
   case Policy::Fifo:
     break;
   case Policy::Edf:
   case Policy::Priority:
-    rank = "i" + std::to_string(field(policy.field).bits) + ", saturate";
-    break;
+    return "i" + std::to_string(field(policy.field).bits) + ", saturate";
   case Policy::Wfq:
-    rank = "i" + std::to_string(ranksOf(largestStep(policy, longest)).bits) +
+    return "i" + std::to_string(ranksOf(largestStep(policy, longest)).bits) +
            ", wrap";
-    break;
   case Policy::RoundRobin:
     // At most 2^16 slots a round: 2^24 packets are 2^40 ahead.
-    rank = "i48, wrap";
-    break;
+    return "i48, wrap";
   case Policy::Strict:
-    rank = policy.classes.size() > 64 ? "i10, saturate" : "i6, saturate";
-    break;
+    return policy.classes.size() > 64 ? "i10, saturate" : "i6, saturate";
+  case Policy::Wf2q:
+  case Policy::Drr:
+  case Policy::Htb:
+    return "i64, late";
   }
-  open("pifo.node @" + name + " rank(" + rank + ") {");
-  if (!isRoot)
-    predicate(policy, before);
-  switch (policy.kind) {
-  case Policy::Wfq:
-    fair(policy);
-    break;
-  case Policy::RoundRobin:
-    turns(policy);
-    break;
-  case Policy::Fifo: {
+  return "i1, saturate";
+}
+
+/// The transactions that order what is in the node.
+void Printer::order(const Policy &policy) {
+  if (policy.isLate())
+    return lateOrder(policy);
+  if (policy.kind == Policy::Wfq)
+    return fair(policy);
+  if (policy.kind == Policy::RoundRobin)
+    return turns(policy);
+  open("pifo.scheduling {");
+  if (policy.kind == Policy::Fifo) {
     // Equal ranks leave in the order of their arrival.
-    open("pifo.scheduling {");
-    std::string zero = value("arith.constant 0 : i2");
-    line("pifo.yield " + zero + " : i2");
-    close();
-    break;
-  }
-  case Policy::Edf:
-  case Policy::Priority: {
-    open("pifo.scheduling {");
-    std::string found = read(policy.field);
-    line("pifo.yield " + found + " : i64");
-    close();
-    break;
-  }
-  case Policy::Strict: {
-    open("pifo.scheduling {");
+    line("pifo.yield " + constant(0, "i2") + " : i2");
+  } else if (policy.kind == Policy::Strict) {
     std::string child = value("pifo.child : i32");
     line("pifo.yield " + child + " : i32");
-    close();
-    break;
+  } else {
+    std::string found = read(policy.field);
+    line("pifo.yield " + found + " : i64");
   }
-  }
+  close();
+}
+
+void Printer::node(const Policy &policy, const std::string &name,
+                   const std::vector<const Condition *> &before, bool isRoot) {
+  open("pifo.node @" + name + " rank(" + rankOf(policy) + ") {");
+  if (!isRoot)
+    predicate(policy, before);
+  order(policy);
   if (policy.shape)
     shaping(*policy.shape);
   eviction(policy);
   admission(policy);
   delivery(policy);
   std::vector<const Condition *> earlier;
+  lateDepth += policy.isLate();
   for (const Policy &child : policy.classes) {
     node(child, child.name, earlier, false);
     if (child.condition)
       earlier.push_back(&*child.condition);
   }
+  lateDepth -= policy.isLate();
   close();
 }
 

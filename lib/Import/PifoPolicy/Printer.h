@@ -99,7 +99,39 @@ protected:
   unsigned next = 0;
 };
 
-class Printer : private TextWriter {
+/// Policies that decide at dequeue (Late.cpp).
+class LateWriter : protected TextWriter {
+protected:
+  void lateOrder(const Policy &policy);
+  /// How many nodes that decide late stand above; of htb, of which one lends.
+  unsigned lateDepth = 0;
+
+private:
+  void byChild(const char *name, const std::vector<uint64_t> &values);
+  std::string childNumber();
+  void finishTimes(const Policy &policy);
+  std::string aheadOf(const std::string &time, const std::string &now);
+  std::string cost(const Policy &policy);
+  std::string credit(const Policy &policy, const std::string &turn,
+                     const std::string &child);
+  void deficits(const Policy &policy);
+  void selectDeficit(const Policy &policy);
+  void buckets(const Policy &policy);
+  struct BucketNow {
+    /// What it lacks, i64; whether something may leave; what it holds when
+    /// full.
+    std::string lacks, isOpen, full;
+  };
+  BucketNow bucketNow(const char *name, const std::string &now);
+  std::string openTime(const char *name, const BucketNow &bucket,
+                       const std::string &now);
+  std::string charged(const char *name, const BucketNow &bucket);
+  void selectBucket();
+  void chargeBuckets();
+  void advanceClock(const char *name, const std::string &when);
+};
+
+class Printer : private LateWriter {
 public:
   explicit Printer(const Program &program)
       : program(program), longest(longestPacket(program)) {}
@@ -112,6 +144,8 @@ private:
         return field;
     return length;
   }
+  std::string rankOf(const Policy &policy) const;
+  void order(const Policy &policy);
   void node(const Policy &policy, const std::string &name,
             const std::vector<const Condition *> &before, bool isRoot);
   std::string holds(const Condition &condition);

@@ -159,6 +159,11 @@ void MeshCompiler::checkAtoms() {
 FailureOr<mesh::Config> pifo::compileToMesh(SchedulerOp scheduler,
                                             const MeshLimits &limits,
                                             const MeshRemark &remark) {
+  if (scheduler.decidesLate())
+    return scheduler.emitError(
+        "decides at dequeue (rule 'late'), which the blocks of the mesh do "
+        "not: their ranks stand when packets come; expected rules that order "
+        "packets on their way in");
   if (scheduler.dropsPackets())
     return scheduler.emitError(
         "drops packets (push_out, pifo.admit or pifo.deliver), which the mesh "

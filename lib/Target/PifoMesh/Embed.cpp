@@ -448,6 +448,13 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
 
   void runOnOperation() override {
     SchedulerOp scheduler = getOperation();
+    if (scheduler.decidesLate()) {
+      scheduler.emitError(
+          "decides at dequeue (rule 'late'), which no tree of plain PIFOs "
+          "does: their ranks stand when packets come; expected rules that "
+          "order packets on their way in");
+      return signalPassFailure();
+    }
     if (scheduler.dropsPackets()) {
       scheduler.emitError(
           "drops packets (push_out, pifo.admit or pifo.deliver), which an "

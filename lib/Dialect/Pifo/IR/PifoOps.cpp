@@ -139,6 +139,8 @@ SmallVector<FieldOp, 4> SchedulerOp::getFields() {
   return llvm::to_vector<4>(getBody().front().getOps<FieldOp>());
 }
 
+bool SchedulerOp::decidesLate() { return getRoot().isLate(); }
+
 bool SchedulerOp::dropsPackets() {
   auto isRule = [](Operation *op) {
     return isa<AdmitOp, DeliverOp>(op) ? WalkResult::interrupt()
@@ -187,6 +189,8 @@ DequeueOp NodeOp::getDequeue() { return firstOf<DequeueOp>(getBody()); }
 AdmitOp NodeOp::getAdmit() { return firstOf<AdmitOp>(getBody()); }
 DeliverOp NodeOp::getDeliver() { return firstOf<DeliverOp>(getBody()); }
 EvictOp NodeOp::getEvict() { return firstOf<EvictOp>(getBody()); }
+SelectOp NodeOp::getSelect() { return firstOf<SelectOp>(getBody()); }
+WakeOp NodeOp::getWake() { return firstOf<WakeOp>(getBody()); }
 
 BacklogOp NodeOp::getBacklog(StringRef name) {
   for (NodeOp node = *this; node; node = node.getParentNode())

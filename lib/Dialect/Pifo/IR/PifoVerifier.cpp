@@ -57,6 +57,12 @@ LogicalResult StateOp::verify() {
 }
 
 LogicalResult NodeOp::verify() {
+  if (isLate()) {
+    if (getRank().isInteger(64))
+      return success();
+    return emitOpError("[pifo_node_c1] has ranks of type ")
+           << getRank() << " with the rule 'late', expected i64";
+  }
   unsigned least = getRule() == RankRule::Saturate ? 1 : 6;
   if (!isInteger(getRank(), 63) || getRankWidth() < least)
     return emitOpError("[pifo_node_c1] has ranks of type ")
@@ -144,6 +150,8 @@ public:
       : node(node), scheduler(node.getScheduler()), transaction(transaction),
         onDequeue(isa<DequeueOp>(transaction)),
         isEviction(isa<EvictOp>(transaction)),
+        isSelection(isa<SelectOp>(transaction)),
+        isWake(isa<WakeOp>(transaction)),
         isRule(isa<AdmitOp, DeliverOp>(transaction)) {}
 
   LogicalResult verify() {
@@ -159,6 +167,9 @@ public:
 private:
   LogicalResult verifyOp(Operation *op);
   LogicalResult verifyYield(YieldOp yield);
+  LogicalResult verifySelection(YieldOp yield);
+  LogicalResult verifyRank(RankOp op);
+  LogicalResult verifyLate(Operation *op);
   LogicalResult verifyStore(StoreOp store, StateOp state);
   LogicalResult verifyState(Operation *op, StringRef name, Type type);
 
@@ -175,7 +186,7 @@ private:
   NodeOp node;
   SchedulerOp scheduler;
   Operation *transaction;
-  bool onDequeue, isEviction, isRule;
+  bool onDequeue, isEviction, isSelection, isWake, isRule;
 };
 
 LogicalResult TransactionVerifier::verifyState(Operation *op, StringRef name,
@@ -197,26 +208,45 @@ LogicalResult TransactionVerifier::verifyState(Operation *op, StringRef name,
 
 LogicalResult TransactionVerifier::verifyStore(StoreOp store, StateOp state) {
   Writer writer = state.getWriter();
-  if (writer == Writer::Any ||
-      (!isRule && (writer == Writer::Dequeue) == onDequeue))
+  if ((writer == Writer::Any && !isSelection) ||
+      (!isRule && !isSelection && (writer == Writer::Dequeue) == onDequeue))
     return success();
   InFlightDiagnostic diagnostic =
       store.emitOpError("[pifo_transaction_c4] writes '@");
   diagnostic << store.getState() << "' on "
-             << (isRule       ? "admission or delivery"
-                 : isEviction ? "eviction"
-                 : onDequeue  ? "dequeue"
-                              : "enqueue")
+             << (isRule        ? "admission or delivery"
+                 : isSelection ? "selection"
+                 : isEviction  ? "eviction"
+                 : onDequeue   ? "dequeue"
+                               : "enqueue")
              << ", but the state is declared written_by("
              << stringifyWriter(writer) << ")";
   diagnostic.attachNote(state.getLoc()) << "the state is here";
   return diagnostic;
 }
 
+LogicalResult TransactionVerifier::verifySelection(YieldOp yield) {
+  auto types = yield.getOperandTypes();
+  auto is64 = [](Type type) { return type.isInteger(64); };
+  if (types.size() == 4 && types[0].isInteger(1) &&
+      llvm::all_of(llvm::drop_begin(types), is64))
+    return success();
+  return yield.emitOpError("[pifo_transaction_c2] yields ")
+         << types.size() << " values"
+         << "; expected i1, i64, i64, i64: whether the child may send, its "
+            "rank, what decides between equal ones, and when to ask again";
+}
+
 LogicalResult TransactionVerifier::verifyYield(YieldOp yield) {
+  if (isSelection)
+    return verifySelection(yield);
   Value value = yield.getValue();
-  bool nothing = onDequeue || isEviction;
+  bool nothing = onDequeue || isEviction || isWake;
   unsigned most = isRule ? 1 : 64;
+  if (yield.getValues().size() > 1)
+    return yield.emitOpError("[pifo_transaction_c2] yields ")
+           << yield.getValues().size() << " values, expected "
+           << (nothing ? "nothing" : "one");
   if (nothing == !value && (!value || isInteger(value.getType(), most)))
     return success();
   InFlightDiagnostic diagnostic =
@@ -229,6 +259,35 @@ LogicalResult TransactionVerifier::verifyYield(YieldOp yield) {
                     << (nothing  ? "nothing"
                         : isRule ? "one i1"
                                  : "one integer of at most 64 bits");
+}
+
+LogicalResult TransactionVerifier::verifyRank(RankOp op) {
+  if (!onDequeue && (!isEviction || node.isLate()))
+    return op.emitOpError("[pifo_transaction_c5] stands in ")
+           << transaction->getName()
+           << (isEviction ? " of a node that decides late, where no element "
+                            "has one; expected pifo.dequeue"
+                          : ", expected pifo.dequeue or pifo.evict");
+  if (!isInteger(op.getType(), 64) ||
+      op.getType().getIntOrFloatBitWidth() < node.getRankWidth())
+    return op.emitOpError("[pifo_transaction_c3] has type ")
+           << op.getType() << ", expected an integer of " << node.getRankWidth()
+           << " to 64 bits";
+  return success();
+}
+
+/// What asks for a child of a node that decides late.
+LogicalResult TransactionVerifier::verifyLate(Operation *op) {
+  if (isa<OfferOp>(op) && !isSelection)
+    return op->emitOpError("[pifo_transaction_c5] stands in ")
+           << transaction->getName() << ", expected pifo.select";
+  if (!node.isLate() || isRule)
+    return op->emitOpError("[pifo_transaction_c5] stands in ")
+           << transaction->getName() << " of a node with the rule '"
+           << stringifyRankRule(node.getRule())
+           << "', expected pifo.select, pifo.wake, pifo.dequeue or pifo.evict "
+              "of one with the rule 'late'";
+  return success();
 }
 
 LogicalResult TransactionVerifier::verifyOp(Operation *op) {
@@ -268,19 +327,10 @@ LogicalResult TransactionVerifier::verifyOp(Operation *op) {
              << "; expected the same type and no bound";
     return success();
   }
-  if (isa<RankOp>(op)) {
-    if (!onDequeue && !isEviction)
-      return op->emitOpError("[pifo_transaction_c5] stands in ")
-             << transaction->getName()
-             << ", expected pifo.dequeue or pifo.evict";
-    Type type = op->getResult(0).getType();
-    if (!isInteger(type, 64) ||
-        type.getIntOrFloatBitWidth() < node.getRankWidth())
-      return op->emitOpError("[pifo_transaction_c3] has type ")
-             << type << ", expected an integer of " << node.getRankWidth()
-             << " to 64 bits";
-    return success();
-  }
+  if (auto rank = dyn_cast<RankOp>(op))
+    return verifyRank(rank);
+  if (isa<OfferOp, WaitingOp>(op))
+    return verifyLate(op);
   if (isa<ChildOp>(op)) {
     if (node.isLeaf())
       return op->emitOpError("[pifo_transaction_c5] stands in leaf '")
@@ -332,6 +382,7 @@ public:
 
 private:
   LogicalResult verifyTransit(NodeOp node);
+  LogicalResult verifyLate(NodeOp node);
   LogicalResult verifyContents(NodeOp node);
   LogicalResult verifyPlace(NodeOp node);
   /// `most` operations of one kind, at least `least`.
@@ -373,11 +424,50 @@ LogicalResult TreeVerifier::verifyTransit(NodeOp node) {
   return diagnostic;
 }
 
+/// pifo_node_c7, of any node.
+LogicalResult TreeVerifier::verifyLate(NodeOp node) {
+  if (!node.isLate()) {
+    Operation *late = node.getSelect();
+    if (!late)
+      late = node.getWake();
+    return !late ? success()
+                 : late->emitOpError("[pifo_node_c7] stands in a node with "
+                                     "the rule '")
+                       << stringifyRankRule(node.getRule())
+                       << "'; expected it in one with the rule 'late'";
+  }
+  if (node.isLeaf())
+    return node.emitOpError("[pifo_node_c7] decides late and is a leaf; "
+                            "expected nodes in it");
+  Operation *early = node.getScheduling();
+  if (!early)
+    early = node.getShaping();
+  if (early)
+    return early->emitOpError("[pifo_node_c7] stands in a node that decides "
+                              "late; expected pifo.select");
+  NodeOp above = node.getParentNode();
+  if (above && !above.isLate()) {
+    InFlightDiagnostic diagnostic = node.emitOpError(
+        "[pifo_node_c7] decides late below a node whose order stands before; "
+        "expected it at the root or below nodes with the rule 'late'");
+    diagnostic.attachNote(above.getLoc()) << "that node is here";
+    return diagnostic;
+  }
+  for (NodeOp child : node.getInside())
+    if (child.getTransit())
+      return child.emitOpError("[pifo_node_c7] is a transit node in one that "
+                               "decides late; expected its children there");
+  return success();
+}
+
 LogicalResult TreeVerifier::verifyContents(NodeOp node) {
   if (node.getTransit() && failed(verifyTransit(node)))
     return failure();
   if (failed(verifyCount<PredicateOp>(node, false)) ||
-      failed(verifyCount<SchedulingOp>(node, !node.getTransit())) ||
+      failed(verifyCount<SelectOp>(node, node.isLate())) ||
+      failed(verifyCount<WakeOp>(node, false)) || failed(verifyLate(node)) ||
+      failed(verifyCount<SchedulingOp>(node,
+                                       !node.getTransit() && !node.isLate())) ||
       failed(verifyCount<ShapingOp>(node, false)) ||
       failed(verifyCount<DequeueOp>(node, false)) ||
       failed(verifyCount<AdmitOp>(node, false)) ||
@@ -406,7 +496,7 @@ LogicalResult TreeVerifier::verifyContents(NodeOp node) {
       if (failed(verifyBacklog(backlog, scheduler)))
         return failure();
     } else if (isa<SchedulingOp, ShapingOp, DequeueOp, AdmitOp, DeliverOp,
-                   EvictOp>(op)) {
+                   EvictOp, SelectOp, WakeOp>(op)) {
       if (failed(TransactionVerifier(node, &op).verify()))
         return failure();
     } else if (auto predicate = dyn_cast<PredicateOp>(op)) {

@@ -211,12 +211,20 @@ void SchedulerEmitter::emitEvict(unsigned id) {
   Value memory = function.getArgument(0), now = function.getArgument(1);
   Value instance = node.count == 1 ? Value() : function.getArgument(2);
   TransactionContext at{memory, {}, now, instance, {}, {}, {}};
-  Head head = popHeap(node, at, "_pop_last");
+  Head head;
+  if (op.isLate())
+    at.child = longestChild(node, at);
+  else
+    head = popHeap(node, at, "_pop_last");
   Value packet = head.element;
   if (!node.children.empty()) {
-    const Pool &pool = poolOf(node);
-    at.child = e.load(32, e.at(slot(pool, memory, head.element), 4));
-    release(pool, memory, head.element);
+    if (op.isLate()) {
+      countChild(node, at, -1);
+    } else {
+      const Pool &pool = poolOf(node);
+      at.child = e.load(32, e.at(slot(pool, memory, head.element), 4));
+      release(pool, memory, head.element);
+    }
     packet = callChild("evict", node, instance, at.child, {memory, now}, i32);
   }
   at.packet = e.at(slot(layout.packets, memory, packet), 8);

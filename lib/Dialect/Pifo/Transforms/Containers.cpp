@@ -49,7 +49,8 @@ void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
 //===----------------------------------------------------------------------===//
 
 std::string SchedulerEmitter::sharedName(StringRef what, bool serial) const {
-  Container container = layout.nodes.front().container;
+  // Nodes that decide late stand above all others and have none.
+  Container container = layout.nodes.back().container;
   StringRef kind = container == Container::List   ? "list"
                    : container == Container::Ends ? "ends"
                                                   : "heap";
@@ -69,6 +70,9 @@ Value SchedulerEmitter::later(const NodeLayout &node, Value a, Value b) {
 
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
                                 const TransactionContext &at) {
+  NodeOp op = node.op;
+  if (op.isLate())
+    return e.cmp(P::eq, e.load(64, hot(node, at, node.late.waitingAll)), 0);
   // The first element of a bitmap and the count of a heap: zero means none.
   if (!node.hasHeap())
     return e.cmp(P::eq, e.load(32, hot(node, at, node.first)), 0);

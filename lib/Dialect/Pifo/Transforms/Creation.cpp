@@ -118,6 +118,8 @@ void SchedulerEmitter::emitCreate() {
             e.store(part, e.at(memory, p.pointer));
             part = align(e.at(part, e.mul(count, e.c(p.stride))), 64);
           }
+          if (layout.decidesLate)
+            e.store(e.c(kNever), e.at(memory, layout.late + layout.kLateAgain));
           for (const NodeLayout &node : layout.nodes)
             emitInitialState(node, memory);
           return {memory};

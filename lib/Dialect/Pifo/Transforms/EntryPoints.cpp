@@ -192,6 +192,8 @@ void SchedulerEmitter::emitEnter(unsigned id) {
                         {}};
   if (op.getTransit())
     return emitPassThrough(id, at);
+  if (op.isLate())
+    return emitLateEnter(id, at);
   SmallVector<std::pair<Value, Value>> saved;
   if (mayBeRefused(layout, id)) {
     llvm::SmallDenseSet<StateOp> stored;
@@ -318,12 +320,21 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   Value out = function.getArgument(2);
   Value instance = node.count == 1 ? Value() : function.getArgument(3);
   TransactionContext at{memory, {}, now, instance, {}, {}, out};
-  Head head = pop(node, at);
-  Value child, packet = head.element;
+  Head head;
+  Value child, packet;
+  if (op.isLate()) {
+    child = e.load(32, hot(node, at, node.late.chosen));
+    head.rank = e.load(64, hot(node, at, node.late.chosenRank));
+  } else {
+    head = pop(node, at);
+    packet = head.element;
+  }
   if (!node.children.empty()) {
-    const Pool &pool = poolOf(node);
-    child = e.load(32, e.at(slot(pool, memory, head.element), 4));
-    release(pool, memory, head.element);
+    if (!op.isLate()) {
+      const Pool &pool = poolOf(node);
+      child = e.load(32, e.at(slot(pool, memory, head.element), 4));
+      release(pool, memory, head.element);
+    }
     packet = callChild("leave", node, instance, child, {memory, now, out}, i32);
   }
   Value fields = e.at(slot(layout.packets, memory, packet), 8);
@@ -337,6 +348,8 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   at.packet = fields;
   at.child = child;
   at.rank = head.rank;
+  if (op.isLate())
+    countChild(node, at, -1);
   if (DequeueOp dequeue = op.getDequeue())
     inlineTransaction(dequeue.getBody(), node, at);
   count(node, at, -1);
@@ -373,9 +386,13 @@ void SchedulerEmitter::emitLook(unsigned id) {
       begin(nodeFunction("look", id), {ptr, e.type(64)}, i32, false);
   Value memory = function.getArgument(0);
   Value instance = node.count == 1 ? Value() : function.getArgument(1);
-  Value packet = head(node, {memory, {}, {}, instance, {}, {}, {}}).element;
+  TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
+  NodeOp op = node.op;
+  Value packet = op.isLate() ? Value() : head(node, at).element;
   if (!node.children.empty()) {
-    Value child = e.load(32, e.at(slot(poolOf(node), memory, packet), 4));
+    Value child = op.isLate()
+                      ? e.load(32, hot(node, at, node.late.chosen))
+                      : e.load(32, e.at(slot(poolOf(node), memory, packet), 4));
     packet = callChild("look", node, instance, child, memory, i32);
   }
   end(packet);
@@ -385,9 +402,7 @@ void SchedulerEmitter::emitDequeue() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(name + "_dequeue", {ptr, i64, ptr}, i32, true);
   Value memory = function.getArgument(0);
-  auto isDone = [&] {
-    return isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}});
-  };
+  auto isDone = [&] { return this->isDone(memory, function.getArgument(1)); };
   auto leave = [&]() -> SmallVector<Value> {
     e.call(nodeFunction("leave", 0), i32,
            {memory, function.getArgument(1), function.getArgument(2), e.c(0)});
@@ -420,7 +435,7 @@ void SchedulerEmitter::emitPeek() {
   auto function = begin(name + "_peek", {ptr, ptr}, i32, true);
   Value memory = function.getArgument(0);
   end(e.ifElse(
-      isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}}), i32,
+      isDone(memory, layout.decidesLate ? lateNow(memory) : Value()), i32,
       [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
       [&]() -> SmallVector<Value> {
         Value packet =
@@ -440,6 +455,8 @@ void SchedulerEmitter::emitRelease() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(name + "_release", {ptr, i64}, i64, true);
   Value memory = function.getArgument(0), now = function.getArgument(1);
+  if (layout.decidesLate)
+    lateRelease(memory, now);
   if (!layout.hasShaping)
     return end(e.c(0));
   SmallVector<Type> types{i64, i32};
@@ -475,12 +492,22 @@ void SchedulerEmitter::emitRelease() {
 void SchedulerEmitter::emitNextRelease() {
   Type ptr = e.ptrType(), i32 = e.type(32);
   auto function = begin(name + "_next_release", {ptr, ptr}, i32, true);
-  if (!layout.hasShaping)
-    return end(e.c(0, 32));
-  Value memory = function.getArgument(0);
-  Value some = walksRest(memory);
-  e.ifThen(some,
-           [&] { e.store(firstWalkTime(memory), function.getArgument(1)); });
+  Value memory = function.getArgument(0), some = e.c(0, 1), time = e.c(kNever);
+  if (layout.hasShaping) {
+    some = walksRest(memory);
+    auto first = [&]() -> SmallVector<Value> {
+      return {firstWalkTime(memory)};
+    };
+    time = e.ifElse(some, e.type(64), first,
+                    [&]() -> SmallVector<Value> { return {e.c(kNever)}; })[0];
+  }
+  if (layout.decidesLate) {
+    // Walks may rest for ever.
+    Value again = e.load(64, e.at(memory, layout.late + layout.kLateAgain));
+    some = e.bor(some, e.cmp(P::ne, again, kNever));
+    time = e.op<arith::MinSIOp>(time, again);
+  }
+  e.ifThen(some, [&] { e.store(time, function.getArgument(1)); });
   end(e.cast(some, 32));
 }
 
@@ -492,6 +519,7 @@ void SchedulerEmitter::emitAll() {
     emitEnter(id);
     emitLeave(id);
     emitLook(id);
+    emitOffer(id);
     emitAdmit(id);
     emitTake(id);
     emitEvict(id);

@@ -32,6 +32,8 @@ static StringRef describe(Container container) {
     return "heap";
   case Container::List:
     return "sorted list";
+  case Container::None:
+    return "none: each child is asked";
   }
   return "";
 }

@@ -27,6 +27,9 @@ constexpr int64_t kEntryBytes = 24;
 /// The rank of the first element of an empty bitmap.
 constexpr int64_t kNoRank = std::numeric_limits<int64_t>::max();
 
+/// When a node that decides late need not be asked again.
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
 /// Whether a walk from node `id` may meet a refusal before it comes to rest.
 bool mayBeRefused(const SchedulerLayout &layout, int id);
 
@@ -38,8 +41,9 @@ struct TransactionContext {
   Value instance;
   /// At inner nodes, i32.
   Value child;
-  /// On dequeue: i64, and the packet that is handed out.
-  Value rank, out;
+  /// On dequeue: i64, and the packet that is handed out. Rank and tie, i64, are
+  /// those that a child offers to a selection.
+  Value rank, out, tie = {};
 };
 
 /// Emits the functions of one scheduler before an insertion point.
@@ -133,6 +137,31 @@ private:
   /// Whether a leaf has a rule for what leaves.
   bool hasDeliver() const;
   bool hasBacklog(int node) const;
+
+  // Late.cpp
+  /// Nodes that decide late: `enter`, `leave`, `look`, `evict` as others have,
+  /// and `offer(memory, now, instance) -> i32`: whether something may leave,
+  /// with the rest in memory. Their children have `offer` too.
+  void emitOffer(unsigned node);
+  void emitOfferOfPifo(unsigned node);
+  void emitLateEnter(unsigned node, const TransactionContext &at);
+  /// Asks child `child`: whether it is the best yet, its rank, tie, and when to
+  /// ask again.
+  SmallVector<Value> askChild(const NodeLayout &node, TransactionContext at,
+                              ValueRange best);
+  /// The child that loses a packet, i32.
+  Value longestChild(const NodeLayout &node, const TransactionContext &at);
+  /// The element count of the child.
+  Value waitingAt(const NodeLayout &node, const TransactionContext &at);
+  /// Adds 1 or -1.
+  void countChild(const NodeLayout &node, const TransactionContext &at,
+                  int64_t by);
+  /// i1: whether nothing may leave now. Asks late nodes.
+  Value isDone(Value memory, Value now);
+  void lateRelease(Value memory, Value now);
+  Value lateNow(Value memory) {
+    return e.load(64, e.at(memory, layout.late + layout.kLateNow));
+  }
 
   // Batches.cpp
   /// An i64 or a pointer for each packet that goes through a level.
@@ -247,6 +276,8 @@ private:
   void emitWheelSettle();
 
   // Transactions.cpp
+  SmallVector<Value> inlineValues(Region &region, const NodeLayout &node,
+                                  const TransactionContext &at);
   /// Emits a transaction and returns what it yields, if anything.
   Value inlineTransaction(Region &region, const NodeLayout &node,
                           const TransactionContext &at);

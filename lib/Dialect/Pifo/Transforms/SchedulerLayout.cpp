@@ -159,6 +159,9 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   scheduler.walk([&](DeliverOp) { keepsDropped = true; });
   if (keepsDropped)
     dropped = take(24);
+  decidesLate = scheduler.decidesLate();
+  if (decidesLate)
+    late = take(40);
   unsigned depths = 0;
   for (NodeLayout &node : nodes)
     if (!node.children.empty())
@@ -183,12 +186,19 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     node.container = force ? forced : chooseContainer(bits);
     if (scheduler.getPushOut() && node.container != Container::List)
       node.container = Container::Ends;
+    if (node.op.isLate())
+      node.container = Container::None;
     int64_t begin = take(0, 64);
     node.top = take(8);
     node.base = take(8);
     if (node.hasBitmap()) {
       node.firstRank = take(8);
       node.first = take(8);
+    }
+    if (node.op.isLate()) {
+      for (int64_t *word : {&node.late.waitingAll, &node.late.chosenRank,
+                            &node.late.chosenTie, &node.late.chosen})
+        *word = take(8);
     }
     node.bitmapBits = bits;
     if (node.container == Container::Ring) {
@@ -231,6 +241,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
         node.states[backlog.getSymName()] =
             take(8 * (field.getMaxValue() + 1), 64);
       }
+    if (node.op.isLate())
+      node.late.waiting = take(int64_t(8) * node.op.getChildren().size(), 64);
     if (node.isDeep())
       node.words = take(int64_t(8) << (node.bitmapBits - node.wordBits), 64);
     if (node.hasBitmap())

@@ -146,6 +146,13 @@ void SchedulerEmitter::inlineBlock(Block &block, IRMapping &map,
           map.map(rank.getResult(), typed(at.rank, rank.getType()));
         })
         .Case([&](ChildOp child) { map.map(child.getResult(), at.child); })
+        .Case([&](OfferOp offer) {
+          map.map(offer.getRank(), at.rank);
+          map.map(offer.getTie(), at.tie);
+        })
+        .Case([&](WaitingOp waiting) {
+          map.map(waiting.getResult(), e.load(64, waitingAt(node, at)));
+        })
         .Case([&](InsideOp read) {
           map.map(read.getResult(), inside(node, read.getBacklog(), at));
         })
@@ -221,11 +228,18 @@ void SchedulerEmitter::inlineBlock(Block &block, IRMapping &map,
   }
 }
 
-Value SchedulerEmitter::inlineTransaction(Region &region,
-                                          const NodeLayout &node,
-                                          const TransactionContext &at) {
+SmallVector<Value>
+SchedulerEmitter::inlineValues(Region &region, const NodeLayout &node,
+                               const TransactionContext &at) {
   IRMapping map;
   SmallVector<Value> yielded;
   inlineBlock(region.front(), map, node, at, yielded);
+  return yielded;
+}
+
+Value SchedulerEmitter::inlineTransaction(Region &region,
+                                          const NodeLayout &node,
+                                          const TransactionContext &at) {
+  SmallVector<Value> yielded = inlineValues(region, node, at);
   return yielded.empty() ? Value() : yielded.front();
 }

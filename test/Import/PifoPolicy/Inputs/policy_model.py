@@ -12,6 +12,8 @@ import heapq
 import math
 from fractions import Fraction
 
+import late_model
+
 
 class Queue:
     """Elements in the order of their ranks, equal ones in the order of their arrival."""
@@ -33,6 +35,12 @@ class Queue:
 
     def push_out(self, key):
         return self.last()[1]
+
+    def peek(self):
+        return self.items[0][2]
+
+    def is_empty(self):
+        return not self.items
 
 
 class Fifo(Queue):
@@ -80,6 +88,12 @@ class RoundRobin:
 
     def __init__(self, flows):
         self.queues, self.pointer, self.flows = {}, flows - 1, flows
+
+    def is_empty(self):
+        return not self.queues
+
+    def peek(self):
+        return self.queues[min(self.queues, key=self.turns)][0]
 
     def turns(self, key):
         """How far the pointer is from a flow, without the whole rounds before."""
@@ -291,6 +305,8 @@ class Node:
             self.queue = Fair(policy.get("weights"), policy["per_packet"])
         elif kind == "rr":
             self.queue = RoundRobin(len(self.children) or policy["flows"])
+        elif kind in late_model.KINDS:
+            self.queue = late_model.KINDS[kind](self, policy)
         else:
             self.queue = ByKey()
         self.bucket = Bucket(*policy["shape"]) if "shape" in policy else None
@@ -302,7 +318,19 @@ class Node:
         self.limits = policy.get("limits", [])
 
     def is_empty(self):
-        return not (self.queue.queues if isinstance(self.queue, RoundRobin) else self.queue.items)
+        return self.queue.is_empty()
+
+    def peek(self, now):
+        """The packet that would leave."""
+        late = isinstance(self.queue, late_model.Late)
+        first = self.children[self.queue.decide(now)] if late else self.queue.peek()
+        return first.peek(now) if isinstance(first, Node) else first
+
+    def pop(self):
+        element = self
+        while isinstance(element, Node):
+            element = element.queue.pop()
+        return element
 
     def push_out(self):
         """The packet at the other ends of the queues."""
@@ -435,12 +463,21 @@ class Scheduler:
     def may_dequeue(self):
         return not self.root.is_empty()
 
+    def earliest(self, now):
+        """The first time from `now` on at which something may leave, or None."""
+        if isinstance(self.root.queue, late_model.Late):
+            return self.root.queue.earliest(now)
+        return now if self.may_dequeue() else None
+
     def dequeue(self, now):
         """None if all that might leave was dropped."""
         while not self.root.is_empty():
-            element = self.root
-            while isinstance(element, Node):
-                element = element.queue.pop()
+            if isinstance(self.root.queue, late_model.Late):
+                element = late_model.pop(self.root, now)
+                if element is None:
+                    return None
+            else:
+                element = self.root.pop()
             sent = element["path"][0].sends(element, self.inside, now)
             element["path"][0].left(element, self.inside, now, True)
             self.remove(element)
@@ -465,8 +502,9 @@ def simulate(program, packets, rate):
             times.append(packets[at]["time"])
         if scheduler.suspended:
             times.append(max(now, scheduler.suspended[0][0]))
-        if scheduler.may_dequeue():
-            times.append(max(now, -(-free.numerator // free.denominator)))
+        leaves = scheduler.earliest(max(now, -(-free.numerator // free.denominator)))
+        if leaves is not None:
+            times.append(leaves)
         if not times:
             return departures, refused, (scheduler.pushed_out, scheduler.dropped), scheduler
         now = min(times)

@@ -59,7 +59,7 @@ class Maker:
             return [Fraction(self.r.randint(1, 6)) for _ in range(count)]
         return [self.weight() for _ in range(count)]
 
-    def declare(self):
+    def declare(self, late):
         r = self.r
         lines = []
         for name in ["flow", "class", "deadline", "tiny"]:
@@ -79,7 +79,7 @@ class Maker:
         self.fields["ecn"] = 4
         self.length = 16
         if r.random() < 0.7:
-            self.length = r.choice([1, 4, 8, 11, 14, 16, 20, 32])
+            self.length = r.choice([1, 4, 8, 11, 14, 16] if late else [1, 4, 8, 11, 14, 16, 20, 32])
             lines.append(f"field length bits {self.length}")
         r.shuffle(lines)
         return lines
@@ -122,8 +122,8 @@ class Maker:
         longest = 1 if policy["per_packet"] else 2**self.length - 1
         self.steps.append(longest * math.lcm(*whole) // min(whole))
 
-    def policy(self, depth):
-        text, policy = self.core(depth)
+    def policy(self, depth, late=None):
+        text, policy = self.core(depth, late)
         limits, policy["limits"] = [], []
         while self.r.random() < 0.15:
             limit, meaning = self.limit()
@@ -187,7 +187,69 @@ class Maker:
         field = r.choice([None, "flow", "class", "tiny"])
         return text + (f" per {field}" if field else ""), (kind, number, field)
 
-    def core(self, depth):
+    def late(self, depth, kinds):
+        """A policy that decides at dequeue, or None."""
+        r = self.r
+        kind = r.choice(kinds)
+        policy = {"kind": kind, "per_packet": kind != "htb" and r.random() < 0.3, "classes": [], "quantum": 1500}
+        text, lines, count = kind, [], r.choice([1, 2, 3, 4])
+        if policy["per_packet"]:
+            text, policy["quantum"] = text + " per packet", 1
+        elif kind == "drr" and r.random() < 0.7:
+            policy["quantum"] = r.choice([1, 64, 500, 9000])
+            text += f" quantum {policy['quantum']}"
+        weights = [r.randint(1, 8) for _ in range(count)] if kind == "htb" or r.random() < 0.7 else [1] * count
+        policy["weights"] = weights
+        for i in range(count):
+            self.names += 1
+            line, given, shape = f"c{self.names}: ", {}, None
+            if kind == "htb":
+                part, given = self.guarantee()
+                line += part
+            line += f"weight {weights[i]} " if kind == "htb" or any(w != 1 for w in weights) else ""
+            inner = depth < 3 and r.random() < 0.4
+            if not inner and r.random() < 0.2:
+                part, shape = self.shape()
+                line += part
+            # A class of htb may have to wait, which only htb knows.
+            below = ["wf2q", "drr"] + ["htb"] * (2 if kind == "htb" else 0)
+            text_of, child = self.policy(depth + 1, below if inner else None)
+            line += text_of
+            if shape:
+                child["shape"] = shape
+            child.update(given)
+            if i + 1 < count:
+                when, child["when"] = self.condition()
+                line += f" when {when}"
+            policy["classes"].append(child)
+            lines.append(line)
+        return text + " {\n" + "\n".join(lines) + "\n}", policy
+
+    def guarantee(self):
+        r = self.r
+        rate, burst = r.choice([1000, 10**6, 10**8, 10**9, 3 * 10**8, r.randint(1000, 10**11)]), r.choice([1, 1500, 9000, 2**28])
+        ceil, more = rate, burst
+        text = f"rate {spell(rate, r)} burst {burst} "
+        if r.random() < 0.7:
+            ceil = rate * r.choice([1, 2, 7]) + r.choice([0, r.randint(0, 10**9)])
+            text += f"ceil {spell(ceil, r)} "
+            if r.random() < 0.5:
+                more = r.choice([1, 3000, 10**6])
+                text += f"burst {more} "
+        prio = r.choice([0, 0, 1, 7])
+        text += f"prio {prio} " if prio or r.random() < 0.1 else ""
+        return text, {"rate": (rate, burst), "ceil": (ceil, more), "prio": prio}
+
+    def shape(self):
+        r = self.r
+        rate = r.choice([1000, 10**6, 10**9, 10**12, 1500000, r.randint(1000, 10**12), 8 * r.randint(125, 10**9)])
+        burst = r.choice([1, 100, 1500, 10**6, 2**30, r.randint(1, 2**30)])
+        self.buckets.append((8 * 10**9 // math.gcd(rate, 8 * 10**9), burst))
+        return f"shape {spell(rate, r)} burst {spell(burst, r)} ", (rate, burst)
+
+    def core(self, depth, late=None):
+        if late:
+            return self.late(depth, late)
         r = self.r
         kind = r.choice(["fifo", "edf", "priority", "wfq", "rr"] if depth >= 3 or r.random() < 0.35
                         else ["strict", "wfq", "rr"])
@@ -218,13 +280,8 @@ class Maker:
                 line += f"weight {spell(weights[i], r)} "
             shape = None
             if r.random() < 0.3:
-                rate = r.choice([1000, 10**6, 10**9, 10**12, 1500000, r.randint(1000, 10**12),
-                                 8 * r.randint(125, 10**9)])
-                burst = r.choice([1, 100, 1500, 10**6, 2**30, r.randint(1, 2**30)])
-                shape = (rate, burst)
-                cost = 8 * 10**9 // math.gcd(rate, 8 * 10**9)
-                self.buckets.append((cost, burst))
-                line += f"shape {spell(rate, r)} burst {spell(burst, r)} "
+                part, shape = self.shape()
+                line += part
             text_of, child = self.policy(depth + 1)
             line += text_of
             if shape:
@@ -242,8 +299,9 @@ class Maker:
 
     def program(self):
         r = self.r
-        lines = self.declare()
-        text, policy = self.policy(0)
+        late = ["wf2q", "drr", "htb", "htb"] if r.random() < 0.35 else None
+        lines = self.declare(late)
+        text, policy = self.policy(0, late)
         self.capacity = r.choice([1, 2, 5, 16, 100, 100, 1000, 4096, 65536, 2**20, 2**24])
         head = f"scheduler s capacity {spell(self.capacity, r)}"
         if r.random() < 0.2:

@@ -27,7 +27,8 @@ def Pifo_Dialect : Dialect {
 
     * `pifo.scheduling` computes the rank before a push;
     * `pifo.shaping` computes the time at which the parent learns of the push;
-    * `pifo.dequeue` runs when an element of the node has been popped.
+    * `pifo.dequeue` runs when an element of the node has been popped;
+    * `pifo.select`, in nodes that decide late, says at each dequeue which child may send, and when.
 
     The operations say what a scheduler means. What a switch can run at line
     rate is a question of the target and not asked here. Constraints are
@@ -44,9 +45,10 @@ class Pifo_Op<string mnemonic, list<Trait> traits = []>
 def Pifo_RuleSaturate : I32EnumAttrCase<"Saturate", 0, "saturate">;
 def Pifo_RuleWrap : I32EnumAttrCase<"Wrap", 1, "wrap">;
 def Pifo_RuleWindow : I32EnumAttrCase<"Window", 2, "window">;
+def Pifo_RuleLate : I32EnumAttrCase<"Late", 3, "late">;
 /// How a computed value becomes a rank of N bits, and how ranks compare.
 def Pifo_RankRule : I32EnumAttr<"RankRule", "order of ranks",
-    [Pifo_RuleSaturate, Pifo_RuleWrap, Pifo_RuleWindow]> {
+    [Pifo_RuleSaturate, Pifo_RuleWrap, Pifo_RuleWindow, Pifo_RuleLate]> {
   let cppNamespace = "::mlir::pifo";
   let genSpecializedAttr = 0;
 }

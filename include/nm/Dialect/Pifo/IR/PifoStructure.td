@@ -61,6 +61,8 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
     NodeOp getRoot();
     /// The field of that name, or null.
     FieldOp getField(StringRef name);
+    /// Whether something inside may leave later, though nothing comes to the root.
+    bool decidesLate();
     /// Whether it drops packets, by being full or by a rule.
     bool dropsPackets();
     /// All fields, in the order of their declaration.
@@ -198,6 +200,12 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     Under `wrap` and `window`, `pifo.rank` gives the popped rank with the upper
     bits that its distance from the base says, so that virtual times may be wider than ranks.
 
+    With the rule `late`, a node orders nothing when packets come. It counts how many elements of each child it knows, and at each
+    dequeue `pifo.select` says of every child that has something to send whether it may, and with which rank; the least one does, of
+    equal ranks the first child. The ranks are not kept: a child that may not send now, or that is overtaken, is asked again at
+    the next dequeue. That is eligibility at dequeue (PIEO, Shrivastav, SIGCOMM 2019) with a program as predicate; it takes time for each child
+    that has packets. What is pushed out comes from the child with the most elements, of equals the last.
+
     A `transit` node has no transactions: it stands between a node and some of that node's
     children, and what it holds was pushed with the rank that the node gave it ("Formal Abstractions for
     Packet Scheduling", OOPSLA 2023). Both pop the same element, so that departures are those of the tree
@@ -212,7 +220,7 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     ```
 
     * `pifo_node_c1`: the rank is a signless integer of 1 to 63 bits; of 6 or more for
-      `wrap` and `window`.
+      `wrap` and `window`; of 64 for `late`.
     * `pifo_node_c2`: there is exactly one scheduling transaction, and at most one of
       each other kind; `pifo.evict` only where the scheduler has `push_out`, `pifo.deliver` only in leaves.
     * `pifo_node_c3`: every node but the root has a predicate; the root has neither predicate nor
@@ -221,6 +229,8 @@ def Pifo_NodeOp : Pifo_Op<"node", [
       that the predicates of the node and its ancestors let through.
     * `pifo_node_c5`: no ancestor of a node with shaping has the rule `window`: nobody
       could be told of the refusal.
+    * `pifo_node_c7`: a node with the rule `late` has children, none of them transit nodes, exactly one `pifo.select`, and neither scheduling nor
+      shaping; all nodes above it have that rule too. `pifo.select` and `pifo.wake` stand in such nodes only.
     * `pifo_node_c6`: a transit node is not the root, holds a predicate and nodes only, at least one
       of these, and has the rank and the rule of the node that it is in.
   }];
@@ -249,6 +259,10 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     AdmitOp getAdmit();
     DeliverOp getDeliver();
     EvictOp getEvict();
+    SelectOp getSelect();
+    WakeOp getWake();
+    /// Whether it orders its children when something leaves.
+    bool isLate() { return getRule() == RankRule::Late; }
     /// The backlog of that name of the node or the nearest node above it, or null.
     BacklogOp getBacklog(StringRef name);
     /// The node's state of that name, or null.

@@ -53,8 +53,9 @@ def Pifo_SchedulingOp : Pifo_TransactionOp<"scheduling"> {
     * `pifo_transaction_c3`: what it names exists: fields and tables of the scheduler, tables
       and state of its own node; and types agree.
     * `pifo_transaction_c4`: it stores only to state that its side may write: `pifo.admit` and
-      `pifo.deliver` to that of `any`, `pifo.evict` to that of `enqueue` and `any`.
-    * `pifo_transaction_c5`: `pifo.rank` stands in `pifo.dequeue` and `pifo.evict`; `pifo.write_field`, for writable fields,
+      `pifo.deliver` to that of `any`, `pifo.evict` and `pifo.wake` to that of `enqueue` and `any`, `pifo.select` to none.
+    * `pifo_transaction_c5`: `pifo.rank` stands in `pifo.dequeue` and, but for late nodes, `pifo.evict`; `pifo.offer` in `pifo.select`; `pifo.waiting` in
+      the transactions of late nodes; `pifo.write_field`, for writable fields,
       in `pifo.admit`, `pifo.deliver` and the `pifo.dequeue` of leaves; `pifo.child` stands in inner nodes;
       `pifo.inside` and `pifo.room` stand in `pifo.admit` and `pifo.deliver`.
   }];
@@ -125,6 +126,53 @@ def Pifo_EvictOp : Pifo_TransactionOp<"evict"> {
     }
     ```
   }];
+}
+
+def Pifo_SelectOp : Pifo_TransactionOp<"select"> {
+  let summary = "whether a child may send, and with which rank";
+  let description = [{
+    Runs at each dequeue, in nodes with the rule `late`, for every child that has something to send: `pifo.child`, whose next packet is the
+    one whose fields are read. Yields
+
+    * i1: whether the child may send now;
+    * i64, i64: the rank, and what decides between equal ranks. Both are signed; the least goes first, then the first child;
+    * i64: a time after which the answer may be another one, if only time passes: at it the node is asked again. 2^63 - 1 is never.
+
+    It changes nothing. A child that may not send now is not asked: it has told when to ask again. `pifo.offer` is what the
+    child itself offers: the rank of its first element, or, if it decides late too, what its own `pifo.select` has yielded for the one
+    that goes first.
+
+    ```mlir
+    pifo.select {
+      %now = pifo.now : i64
+      %free = pifo.load @free : i64
+      %may = arith.cmpi sle, %free, %now : i64
+      %rank, %tie = pifo.offer : i64
+      pifo.yield %may, %rank, %tie, %free : i1, i64, i64, i64
+    }
+    ```
+  }];
+}
+
+def Pifo_WakeOp : Pifo_TransactionOp<"wake"> {
+  let summary = "what a late node does when a child that had nothing gets an element";
+  let description = [{
+    Runs at the push of the element, in nodes with the rule `late`. The fields are those of the packet whose way up brought it.
+  }];
+}
+
+def Pifo_OfferOp : Pifo_Op<"offer", [Pure]> {
+  let summary = "the rank that a child offers, and what decides between equal ones";
+  let description = "Of a child with another rule than `late`: the rank of its first element, and 0.";
+  let results = (outs I64:$rank, I64:$tie);
+  let assemblyFormat = "attr-dict `:` type($rank)";
+}
+
+def Pifo_WaitingOp : Pifo_Op<"waiting", [MemoryEffects<[MemRead]>]> {
+  let summary = "how many elements of the child a late node knows";
+  let description = "In `pifo.dequeue` and `pifo.evict` without the one that left.";
+  let results = (outs I64:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
 }
 
 def Pifo_ReadFieldOp : Pifo_Op<"read_field", [Pure]> {
@@ -209,12 +257,19 @@ def Pifo_YieldOp : Pifo_Op<"yield", [Pure, Terminator, ReturnLike,
     ParentOneOf<["::mlir::pifo::PredicateOp", "::mlir::pifo::SchedulingOp",
                  "::mlir::pifo::ShapingOp", "::mlir::pifo::DequeueOp",
                  "::mlir::pifo::AdmitOp", "::mlir::pifo::DeliverOp",
-                 "::mlir::pifo::EvictOp"]>]> {
+                 "::mlir::pifo::EvictOp", "::mlir::pifo::SelectOp",
+                 "::mlir::pifo::WakeOp"]>]> {
   let summary = "the result of a transaction";
-  let arguments = (ins Optional<Pifo_Int>:$value);
-  let assemblyFormat = "attr-dict ($value^ `:` type($value))?";
+  let arguments = (ins Variadic<Pifo_Int>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
   /// Yields nothing.
-  let builders = [OpBuilder<(ins)>];
+  let builders = [OpBuilder<(ins)>, OpBuilder<(ins "Value":$value), [{
+    $_state.addOperands(value);
+  }]>];
+  let extraClassDeclaration = [{
+    /// The only value, or null if there is none.
+    Value getValue() { return getValues().empty() ? Value() : getValues().front(); }
+  }];
 }
 
 #endif // NM_DIALECT_PIFO_IR_PIFOTRANSACTIONS_TD

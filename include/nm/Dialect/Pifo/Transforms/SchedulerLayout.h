@@ -41,8 +41,8 @@ struct PacketLayout {
 
 /// Ring: a bitmap hierarchy over the ranks of a window that follows the ranks
 /// that leave, and a heap for those outside of it. Ends: a heap that gives the
-/// last element too.
-enum class Container { Word, Bitmap, Ring, Ends, Heap, List };
+/// last element too. None: of nodes that decide late.
+enum class Container { Word, Bitmap, Ring, Ends, Heap, List, None };
 
 /// Elements of one kind, allocated from a free list; number 0 is none. A slot
 /// begins with the 32-bit number of the next element in a list.
@@ -94,7 +94,16 @@ struct NodeLayout {
   /// Of each state variable and backlog, the first entry. Scalars are hot.
   llvm::StringMap<int64_t> states;
 
-  bool hasHeap() const { return container >= Container::Ring; }
+  /// Of nodes that decide late. Hot: i64, the elements of all children; the
+  /// rank and the tie of the child chosen last and, i32, its number. Cold: i64,
+  /// the elements of each child.
+  struct Late {
+    int64_t waitingAll, chosenRank, chosenTie, chosen, waiting;
+  } late;
+
+  bool hasHeap() const {
+    return container >= Container::Ring && container != Container::None;
+  }
   bool hasBitmap() const { return container <= Container::Ring; }
   /// More than one level of words.
   bool isDeep() const { return hasBitmap() && container != Container::Word; }
@@ -119,7 +128,7 @@ struct SchedulerLayout {
   /// Ops are handles; their accessors are not const.
   mutable SchedulerOp op;
   PacketLayout packet;
-  SmallVector<NodeLayout> nodes;
+  SmallVector<NodeLayout, 0> nodes;
   llvm::MapVector<Operation *, LeafPlace> leaves;
   /// If one field alone decides which leaf takes a packet, and has few values.
   mutable FieldOp classifier;
@@ -151,6 +160,12 @@ struct SchedulerLayout {
   int64_t wheelTime, wheelLevels, wheelWords, wheelBuckets;
   /// By depth, of the nodes with children.
   SmallVector<Pool> references;
+  /// Of schedulers that decide late, i64 each: the time of the latest call,
+  /// when to ask again, and the rank, the tie and the time that a node offers.
+  int64_t late = 0;
+  bool decidesLate = false;
+  static constexpr int64_t kLateNow = 0, kLateAgain = 8, kOfferRank = 16,
+                           kOfferTie = 24, kOfferAgain = 32;
   int64_t fixedSize;
   bool hasShaping = false;
 };

@@ -1,0 +1,128 @@
+//===- ParseLate.cpp - Policies that decide at dequeue, from text -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Parser.h"
+#include <algorithm>
+#include <numeric>
+
+using namespace nm::policy;
+
+/// The largest burst, in bytes, and the most that a bucket owes: with tokens of
+/// 1/8,000,000,000 byte both have 61 bits.
+static constexpr uint64_t kMostOwed = uint64_t(1) << 28;
+/// A step of virtual time, and of turns: 2^63 of them last for 2^31 packets of
+/// the greatest length, and for 2^41 turns of a packet.
+static constexpr uint64_t kMostStep = uint64_t(1) << 32;
+static constexpr uint64_t kMostTurns = uint64_t(1) << 22;
+
+/// Policies that decide at dequeue stand at the root and below their like: the
+/// order of any other stands before. Those of classes that may have to wait
+/// stand below their like only.
+bool Parser::mayDecideLate(const Policy &policy) {
+  if (!above || above->kind == Policy::Htb ||
+      (above->isLate() && policy.kind != Policy::Htb))
+    return true;
+  if (policy.kind == Policy::Htb)
+    return fail(policy.location,
+                "htb as a class of another policy, which does not know that it "
+                "may have to wait; expected it at the root or as a class of "
+                "htb, where 'prio' and 'weight' order classes");
+  return fail(policy.location,
+              "a policy that decides at dequeue as a class of one whose order "
+              "stands before; expected it at the root or as a class of wf2q, "
+              "drr or htb");
+}
+
+bool Parser::late(Policy &policy, unsigned depth) {
+  policy.kind = is("wf2q")  ? Policy::Wf2q
+                : is("drr") ? Policy::Drr
+                            : Policy::Htb;
+  if (!mayDecideLate(policy))
+    return false;
+  advance();
+  policy.quantum = 1500;
+  if (policy.kind != Policy::Htb && accept("per")) {
+    policy.perPacket = true;
+    policy.quantum = 1;
+    if (!require("packet"))
+      return false;
+  } else if (policy.kind == Policy::Drr && accept("quantum")) {
+    if (!number(policy.quantum, 1, uint64_t(1) << 20, "bytes"))
+      return false;
+  }
+  return require("{") && classes(policy, depth);
+}
+
+/// `N burst N` of htb.
+bool Parser::bucket(Shape &shape, const char *what) {
+  return number(shape.rate, 1000, 1000000000000, what) &&
+         (!accept("burst") || number(shape.burst, 1, kMostOwed, "bytes"));
+}
+
+/// `rate N burst N`, and what else there is. The weight is the rate if nothing
+/// else is said.
+bool Parser::guarantee(Policy &policy, Token &weight) {
+  Guarantee &made = policy.guarantee.emplace();
+  Location where = token.location;
+  if (longestPacket(result) >= kMostOwed)
+    return fail(where, "packets of up to " +
+                           std::to_string(longestPacket(result)) +
+                           " bytes; expected 'field length bits <at most 28>', "
+                           "so that what a class of htb owes has 62 bits");
+  made.rate.burst = 0;
+  if (!require("rate") || !bucket(made.rate, "a rate in bit/s"))
+    return false;
+  if (!made.rate.burst)
+    return expected("'burst'");
+  made.ceil = made.rate;
+  Location at = token.location;
+  if (accept("ceil") && !bucket(made.ceil, "a ceiling in bit/s"))
+    return false;
+  if (made.ceil.rate < made.rate.rate)
+    return fail(at, "a ceiling of " + std::to_string(made.ceil.rate) +
+                        " bit/s below the rate; expected at least " +
+                        std::to_string(made.rate.rate));
+  if (accept("prio") && !number(made.priority, 0, 7, "a priority"))
+    return false;
+  weight.value = made.rate.rate;
+  return true;
+}
+
+/// Weights of drr are not brought to a common unit: they are turns.
+bool Parser::takeTurns(Policy &policy, const std::vector<Token> &weights) {
+  uint64_t least = UINT64_MAX;
+  for (const Token &weight : weights) {
+    if (weight.divisor != 1)
+      return fail(weight.location, "a weight of drr with a fraction; expected "
+                                   "a whole number of quanta");
+    policy.weights.push_back(weight.value);
+    least = std::min(least, weight.value * policy.quantum);
+  }
+  uint64_t longest = policy.perPacket ? 1 : longestPacket(result);
+  uint64_t turns = policy.classes.size() * (longest / least + 1);
+  return turns <= kMostTurns ||
+         fail(policy.location,
+              "a packet may wait for " + std::to_string(turns) +
+                  " turns of classes; expected at most " +
+                  std::to_string(kMostTurns) +
+                  ": a larger quantum or a 'length' of fewer bits");
+}
+
+bool Parser::checkLate(const Policy &policy) {
+  uint64_t step = largestStep(policy, longestPacket(result));
+  uint64_t times = 1;
+  if (policy.kind == Policy::Wf2q)
+    times = policy.weights.empty()
+                ? policy.classes.size()
+                : std::accumulate(policy.weights.begin(), policy.weights.end(),
+                                  uint64_t(0));
+  return (step && step <= kMostStep / times) ||
+         fail(policy.location,
+              "a packet advances virtual time by more than 2^32, so that 63 "
+              "bits would not last; expected weights with a smaller least "
+              "common multiple or a 'length' of fewer bits");
+}

@@ -1,0 +1,243 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Policies that decide at dequeue, as docs/pifo-language.md defines them: wf2q, drr and htb on fractions.
+
+Each is written as its paper has it: a fluid server's starts and finishes, a pointer that walks from class to class, leaves that
+climb to the class that lends. Nothing is shared with the compiler.
+"""
+
+from fractions import Fraction
+
+MOST_OWED = 2**28
+
+
+def ceil(number):
+    return -(-number.numerator // number.denominator)
+
+
+class Late:
+    """Of a node with classes; `node.children` have `peek(now)`, the packet that would leave, or None."""
+
+    def __init__(self, node, policy):
+        self.node, self.policy = node, policy
+        self.waiting = [0] * len(node.children)
+        self.weights = policy.get("weights") or [Fraction(1)] * len(node.children)
+
+    def push(self, element, key, packet):
+        if self.waiting[key] == 0:
+            self.wake(key)
+        self.waiting[key] += 1
+
+    def wake(self, key):
+        pass
+
+    def is_empty(self):
+        return not any(self.waiting)
+
+    def push_out(self, key):
+        """The class with the most elements, of equals the last."""
+        worst = max(range(len(self.waiting)), key=lambda k: (self.waiting[k], k))
+        self.waiting[worst] -= 1
+        return self.node.children[worst]
+
+    def cost(self, packet):
+        return 1 if self.policy["per_packet"] else packet["length"]
+
+    def active(self):
+        return [k for k, number in enumerate(self.waiting) if number]
+
+    def earliest(self, now):
+        return now if self.active() else None
+
+    def take(self, key):
+        self.waiting[key] -= 1
+
+
+class Wf2q(Late):
+    """Bennett and Zhang, 1997."""
+
+    def __init__(self, node, policy):
+        super().__init__(node, policy)
+        self.virtual, self.start = Fraction(0), [Fraction(0)] * len(self.waiting)
+
+    def wake(self, key):
+        self.start[key] = max(self.start[key], self.virtual)
+
+    def finish(self, key, packet):
+        return self.start[key] + self.cost(packet) * sum(self.weights) / Fraction(self.weights[key])
+
+    def clock(self):
+        return max(self.virtual, min(self.start[k] for k in self.active()))
+
+    def decide(self, now):
+        if not self.active():
+            return None
+        started = [k for k in self.active() if self.start[k] <= self.clock()]
+        return min(started, key=lambda k: (self.finish(k, self.node.children[k].peek(now)), k))
+
+    def left(self, key, packet, now):
+        self.virtual = self.clock() + self.cost(packet)
+        self.start[key] = self.finish(key, packet)
+        self.take(key)
+
+
+class Drr(Late):
+    """Shreedhar and Varghese, 1995, with a pointer over all classes in place of a list of active ones."""
+
+    def __init__(self, node, policy):
+        super().__init__(node, policy)
+        self.at, self.has_turn = len(self.waiting) - 1, False
+        self.deficit = [0] * len(self.waiting)
+
+    def wake(self, key):
+        self.deficit[key] = 0
+
+    def walk(self, now):
+        """Where the pointer stops, and the deficits then."""
+        at, has_turn, deficit = self.at, self.has_turn, list(self.deficit)
+        while True:
+            if has_turn and self.waiting[at] and deficit[at] >= self.cost(self.node.children[at].peek(now)):
+                return at, deficit
+            at = (at + 1) % len(deficit)
+            has_turn = self.waiting[at] > 0
+            if has_turn:
+                deficit[at] += self.policy["quantum"] * self.weights[at]
+
+    def decide(self, now):
+        return self.walk(now)[0] if self.active() else None
+
+    def left(self, key, packet, now):
+        # The walk was made while the packet was there.
+        self.take(key)
+        self.deficit[key] -= self.cost(packet)
+        self.has_turn = self.waiting[key] > 0
+        if not self.has_turn:
+            self.deficit[key] = 0
+
+    def prepare(self, now):
+        self.at, self.deficit = self.walk(now)
+        self.has_turn = True
+
+
+class Bucket:
+    def __init__(self, rate, burst):
+        self.rate, self.burst, self.tokens, self.last = Fraction(rate, 8 * 10**9), burst, Fraction(burst), 0
+
+    def holds(self, now):
+        return min(Fraction(self.burst), self.tokens + self.rate * (now - self.last))
+
+    def pay(self, now, length):
+        self.tokens, self.last = max(self.holds(now) - length, Fraction(-MOST_OWED)), now
+
+    def opens(self, now):
+        return max(now, now + ceil(-self.holds(now) / self.rate))
+
+
+class Htb(Late):
+    """Classes of htb in htb are one tree; the outermost node decides for all of it."""
+
+    def __init__(self, node, policy):
+        super().__init__(node, policy)
+        self.depth, above = 0, node.parent
+        while above:
+            self.depth, above = self.depth + 1, above.parent
+        self.rates = [Bucket(*child["rate"]) for child in policy["classes"]]
+        self.ceils = [Bucket(*child["ceil"]) for child in policy["classes"]]
+        self.priorities = [child["prio"] for child in policy["classes"]]
+        # By whether the account is in this node or below, or above.
+        self.virtual = {True: Fraction(0), False: Fraction(0)}
+        self.finish = {True: [Fraction(0)] * len(self.rates), False: [Fraction(0)] * len(self.rates)}
+
+    def chains(self):
+        """Of each class that holds packets, the path to it: pairs of a queue and the number of the class there."""
+        for k in self.active():
+            below = self.node.children[k].queue
+            if isinstance(below, Htb):
+                for chain in below.chains():
+                    yield [(self, k)] + chain
+            else:
+                yield [(self, k)]
+
+    @staticmethod
+    def lender(chain, now):
+        """The place in the chain of the class on whose account it sends, or None."""
+        for place in reversed(range(len(chain))):
+            queue, k = chain[place]
+            if queue.ceils[k].holds(now) < 0:
+                return None
+            if queue.rates[k].holds(now) >= 0:
+                return place
+        return None
+
+    @staticmethod
+    def order(chain, place):
+        leaf, k = chain[-1]
+        return (0 if place == len(chain) - 1 else 32 - place, leaf.priorities[k])
+
+    def path(self, now):
+        """The chain that sends, and the place of its lender."""
+        found = [(chain, self.lender(chain, now)) for chain in self.chains()]
+        found = [pair for pair in found if pair[1] is not None]
+        if not found:
+            return None
+        best = min(self.order(*pair) for pair in found)
+        found = [pair for pair in found if self.order(*pair) == best]
+        step = 0
+        while True:
+            queue, here = found[0][0][step][0], found[0][1] >= step
+            turn = min({chain[step][1] for chain, _ in found},
+                       key=lambda k: (max(queue.finish[here][k], queue.virtual[here]), k))
+            found = [pair for pair in found if pair[0][step][1] == turn]
+            if len(found) == 1 and step == len(found[0][0]) - 1:
+                return found[0]
+            step += 1
+
+    @staticmethod
+    def pay(now, length, chain, place):
+        for step, (queue, k) in enumerate(chain):
+            here = place >= step
+            queue.ceils[k].pay(now, length)
+            queue.rates[k].pay(now, length if here else 0)
+            start = max(queue.virtual[here], queue.finish[here][k])
+            queue.virtual[here] = start
+            queue.finish[here][k] = start + Fraction(length) / queue.weights[k]
+
+    def left(self, key, packet, now):
+        self.take(key)
+
+    def earliest(self, now):
+        times = []
+        for chain in self.chains():
+            ceiling = now
+            for queue, k in reversed(chain):
+                ceiling = max(ceiling, queue.ceils[k].opens(now))
+                times.append(max(ceiling, queue.rates[k].opens(now)))
+        return min(times, default=None)
+
+
+def pop(root, now):
+    """The packet that leaves below nodes that decide late, or None."""
+    node, steps, paid = root, [], []
+    while isinstance(node.queue, Late):
+        queue = node.queue
+        if isinstance(queue, Htb):
+            found = queue.path(now)
+            if not found:
+                return None
+            paid.append(found)
+            steps += found[0]
+        else:
+            if isinstance(queue, Drr):
+                queue.prepare(now)
+            steps.append((queue, queue.decide(now)))
+        queue, k = steps[-1]
+        node = queue.node.children[k]
+    packet = node.pop()
+    for queue, k in steps:
+        queue.left(k, packet, now)
+    for chain, place in paid:
+        Htb.pay(now, packet["length"], chain, place)
+    return packet
+
+
+KINDS = {"wf2q": Wf2q, "drr": Drr, "htb": Htb}

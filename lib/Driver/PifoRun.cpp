@@ -18,6 +18,7 @@
 #include "nm/Import/PifoPolicy.h"
 #include "nm/Support/Progress.h"
 #include "nm/Support/Text.h"
+#include "nm/Traffic/FlowTable.h"
 #include "nm/Traffic/Output.h"
 #include "nm/Traffic/Statistics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -123,13 +124,15 @@ static llvm::Error checkContainer(StringRef container) {
 /// A column that was asked for by name and that nobody reads is a slip of the
 /// pen.
 static llvm::Error checkColumns(const Source &source,
-                                const PifoScheduler &scheduler) {
+                                const PifoScheduler &scheduler,
+                                const FlowNames &flows) {
   constexpr StringRef options[] = {"rate",  "packets", "duration", "length",
                                    "flows", "order",   "size",     "peak",
                                    "on",    "seed"};
   ArrayRef<std::string> columns = source.columns();
   for (auto [i, name] : llvm::enumerate(columns))
-    if (name != "length" && name != "flow" && !scheduler.takes(i))
+    if (name != "length" && name != "flow" && !scheduler.takes(i) &&
+        !llvm::is_contained(flows.columns, name))
       return makeError("--generate: '{0}' is neither an option{1} nor a column "
                        "that a field of the scheduler takes; expected one of "
                        "{2}, or --field <field>={0}",
@@ -141,7 +144,8 @@ static llvm::Error checkColumns(const Source &source,
 static ::nm::support::Status declareFiles(const PifoRunOptions &options,
                                           ::nm::support::CommandFiles &files) {
   for (auto [what, path] : {std::pair("the scheduler", &options.schedulerFile),
-                            std::pair("the traffic", &options.trafficFile)})
+                            std::pair("the traffic", &options.trafficFile),
+                            std::pair("--flows", &options.flows)})
     if (!path->empty())
       NM_RETURN_IF_ERROR(files.reads(what, *path));
   for (auto [what, path] :
@@ -170,8 +174,10 @@ static llvm::Error checkOptions(const PifoRunOptions &options) {
 /// Read ahead by a thread where that cannot block for ever, as a pipe may, and
 /// where packets themselves are not wanted.
 static llvm::Expected<std::unique_ptr<Source>>
-openSource(const PifoRunOptions &options) {
+openSource(const PifoRunOptions &options, FlowNames &flows) {
   SourceResult opened = openTraffic(options);
+  if (opened && !options.flows.empty())
+    opened = nameFlows(std::move(*opened), options.flows, flows);
   if (!opened)
     return toError(opened.error());
   struct stat status;
@@ -261,7 +267,8 @@ static llvm::Error run(const PifoRunOptions &options,
       readScheduler(options.schedulerFile, sources, context, options.capacity);
   if (!module)
     return module.takeError();
-  auto source = openSource(options);
+  FlowNames flows;
+  auto source = openSource(options, flows);
   if (!source)
     return source.takeError();
   auto scheduler = PifoScheduler::create(**module, options.scheduler,
@@ -270,12 +277,13 @@ static llvm::Error run(const PifoRunOptions &options,
   if (!scheduler)
     return scheduler.takeError();
   if (!options.generate.empty())
-    if (llvm::Error error = checkColumns(**source, **scheduler))
+    if (llvm::Error error = checkColumns(**source, **scheduler, flows))
       return error;
   auto writers = openWriters(options, **source, files);
   if (!writers)
     return writers.takeError();
   Statistics statistics;
+  statistics.nameFlows(flows.names);
   Totals totals;
   auto taken =
       sendPackets(options, **source, **scheduler, *writers, statistics, totals);

@@ -52,6 +52,63 @@ static llvm::Error parseBinding(StringRef text, ArrayRef<StringRef> columns,
   return llvm::Error::success();
 }
 
+/// `name=hash(a,b)%n`; without columns, those of the 5-tuple.
+llvm::Error PifoScheduler::parseHash(StringRef text,
+                                     ArrayRef<StringRef> columns,
+                                     Binding &binding) {
+  StringRef source = text.split('=').second;
+  auto [what, divisor] = source.split('%');
+  binding.kind = Binding::Hash;
+  if (divisor.getAsInteger(0, binding.number) || binding.number == 0)
+    return makeError("--field {0}; expected '%' and a number of buckets behind "
+                     "the hash, such as hash%1024",
+                     printable(text));
+  SmallVector<StringRef> names{"source_prefix",      "source_address",
+                               "destination_prefix", "destination_address",
+                               "protocol",           "source_port",
+                               "destination_port"};
+  if (what.consume_front("hash(")) {
+    if (!what.consume_back(")"))
+      return makeError("--field {0}; expected ')' behind the columns",
+                       printable(text));
+    names.clear();
+    what.split(names, ',');
+  }
+  for (StringRef name : names) {
+    const auto *found = llvm::find(columns, name);
+    if (found == columns.end())
+      return makeError("--field {0}: the traffic has no column '{1}'{2}; "
+                       "expected columns among {3}, such as hash(flow)%1024",
+                       printable(text), printable(name),
+                       didYouMean(name, columns), listNames(columns));
+    binding.hashed.push_back(found - columns.begin());
+  }
+  return llvm::Error::success();
+}
+
+/// FNV-1a (Fowler, Noll, Vo; 64 bits) over the values' eight bytes, the lowest
+/// first, folded.
+uint64_t PifoScheduler::Binding::valueOf(const uint64_t *values,
+                                         int64_t now) const {
+  switch (kind) {
+  case Column:
+    return values[column];
+  case Remainder:
+    return values[column] % number;
+  case Constant:
+    return number;
+  case Arrival:
+    return static_cast<uint64_t>(now);
+  case Hash:
+    break;
+  }
+  uint64_t hash = 0xcbf29ce484222325;
+  for (size_t from : hashed)
+    for (int byte = 0; byte < 8; ++byte)
+      hash = (hash ^ (values[from] >> 8 * byte & 0xff)) * 0x100000001b3;
+  return (hash ^ hash >> 32) % number;
+}
+
 llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
                                 ArrayRef<std::string> bindings) {
   SmallVector<StringRef> columns(columnNames.begin(), columnNames.end());
@@ -75,15 +132,17 @@ llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
                        printable(name));
   }
   for (const PifoJit::Field &field : jit->fields) {
-    Binding binding{Binding::Column,
-                    field.bytes,
-                    field.offset,
-                    field.maxValue,
-                    0,
-                    0,
-                    false};
+    Binding binding{Binding::Column, field.bytes, field.offset,
+                    field.maxValue,  0,           0,
+                    false,           {}};
     auto found = given.find(field.name);
-    if (found != given.end()) {
+    StringRef source =
+        found == given.end() ? "" : found->second.split('=').second;
+    if (source.starts_with("hash(") || (source.split('%').first == "hash" &&
+                                        !llvm::is_contained(columns, "hash"))) {
+      if (llvm::Error error = parseHash(found->second, columns, binding))
+        return error;
+    } else if (found != given.end()) {
       bool isConstant;
       if (llvm::Error error = parseBinding(found->second, columns, isConstant,
                                            binding.column, binding.number))
@@ -110,6 +169,8 @@ llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
 
 bool PifoScheduler::takes(size_t column) const {
   return llvm::any_of(fields, [&](const Binding &field) {
+    if (field.kind == Binding::Hash)
+      return llvm::is_contained(field.hashed, column);
     return (field.kind == Binding::Column ||
             field.kind == Binding::Remainder) &&
            field.column == column;
@@ -158,11 +219,7 @@ PifoScheduler::enqueue(uint64_t handle, const uint64_t *values, int64_t now) {
   char *bytes = reinterpret_cast<char *>(packet.data());
   packet[0] = handle;
   for (const Binding &field : fields) {
-    uint64_t value =
-        field.kind == Binding::Column      ? values[field.column]
-        : field.kind == Binding::Remainder ? values[field.column] % field.number
-        : field.kind == Binding::Constant  ? field.number
-                                           : static_cast<uint64_t>(now);
+    uint64_t value = field.valueOf(values, now);
     isUnknown = value > field.maxValue;
     if (isUnknown)
       return EnqueueStatus::Unknown;

@@ -38,10 +38,11 @@ double rateOf(uint64_t bytes, const Totals &totals) {
   return span > 0 ? static_cast<double>(bytes) * 8e9 / span : 0;
 }
 
-void row(std::string &text, const char *name, uint64_t packets, uint64_t lost,
-         uint64_t bytes, const Histogram &delay, const Totals &totals) {
-  add(text, "%10s %12llu %12llu %14llu %11.3f", name, ull(packets), ull(lost),
-      ull(bytes), rateOf(bytes, totals) / 1e6);
+void row(std::string &text, const std::string &name, uint64_t packets,
+         uint64_t lost, uint64_t bytes, const Histogram &delay,
+         const Totals &totals) {
+  add(text, "%10s %12llu %12llu %14llu %11.3f", name.c_str(), ull(packets),
+      ull(lost), ull(bytes), rateOf(bytes, totals) / 1e6);
   for (double part : kParts)
     add(text, " %11.3f", static_cast<double>(delay.percentile(part)) / 1e3);
   add(text, " %11.3f\n", static_cast<double>(delay.max()) / 1e3);
@@ -156,7 +157,7 @@ std::string nm::traffic::formatTable(const Totals &totals,
       "p99.9 us", "max us");
   std::vector<const FlowStatistics *> flows = statistics.flows();
   for (size_t i = 0; i < std::min(rows, flows.size()); ++i)
-    row(text, std::to_string(flows[i]->flow).c_str(), flows[i]->packets,
+    row(text, statistics.nameOf(flows[i]->flow), flows[i]->packets,
         flows[i]->lost, flows[i]->bytes, flows[i]->delay, totals);
   if (flows.size() > rows)
     add(text, "       ... and %zu more\n", flows.size() - rows);
@@ -182,8 +183,10 @@ static void writeTotals(JsonWriter &json, const Totals &totals) {
 }
 
 static void writeFlow(JsonWriter &json, const FlowStatistics &flow,
-                      const Totals &totals) {
+                      const Statistics &statistics, const Totals &totals) {
   json.field("flow", flow.flow);
+  if (statistics.hasNames())
+    json.field("name", statistics.nameOf(flow.flow));
   json.field("packets", flow.packets);
   json.field("lost", flow.lost);
   json.field("bytes", flow.bytes);
@@ -210,7 +213,7 @@ std::string nm::traffic::formatJson(const Totals &totals,
       writeDelay(json, statistics.delay());
       json.array("flows", [&] {
         for (const FlowStatistics *flow : statistics.flows())
-          json.lineObject([&] { writeFlow(json, *flow, totals); });
+          json.lineObject([&] { writeFlow(json, *flow, statistics, totals); });
       });
       json.array("classes", [&] {
         for (size_t i = 0; i < classes.size(); ++i)
@@ -269,7 +272,7 @@ std::string nm::traffic::formatSvg(const Totals &totals,
   for (size_t i = 0; i < shown; ++i) {
     double rate = rates[i + 1], x = kLeft + step * static_cast<double>(i);
     double top = height(rateAxis.at(rate));
-    std::string flow = std::to_string(flows[i]->flow);
+    std::string flow = statistics.nameOf(flows[i]->flow);
     svg.rectangle(x + step * 0.1, top, step * 0.8, kBottom - top,
                   paletteColour(0),
                   formatted("flow %s: %.3f Mbit/s", flow.c_str(), rate));

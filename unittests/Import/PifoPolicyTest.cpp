@@ -247,7 +247,8 @@ TEST(PifoPolicy, ErrorsPointAtTheirPlace) {
   ASSERT_FALSE(found.ok());
   EXPECT_EQ(found.error().message,
             "a\\x0ab.policy:2:14: found 'fofi'; expected fifo, edf, priority, "
-            "wfq, rr, strict, wf2q, drr or htb\n\tstrict { a: fofi }\n\t            ^\n");
+            "wfq, rr, strict, wf2q, drr or htb\n\tstrict { a: fofi }\n\t       "
+            "     ^\n");
   EXPECT_TRUE(parse("scheduler s fifo", "p", 77).ok());
   EXPECT_EQ(parse("scheduler s capacity 5 fifo", "p", 77)->capacity, 77u);
 }

@@ -38,6 +38,8 @@ struct PifoRunOptions {
   std::string trafficFile;
   /// Generated traffic instead.
   std::string generate;
+  /// A file of flows with names.
+  std::string flows;
   std::string scheduler, container = "auto";
   int64_t capacity = 0;
   std::vector<std::string> fields;

@@ -18,6 +18,8 @@ namespace mlir::nm::driver {
 ///
 ///   class=tos        another column
 ///   class=flow%2     the remainder of a column
+///   class=hash(a,b)%1024
+///                    a bucket for the values of several columns
 ///   class=1          always the same
 ///
 /// A field `arrival` without a column is the time of arrival. Values beyond a
@@ -58,7 +60,7 @@ private:
                    llvm::ArrayRef<std::string> bindings);
 
   struct Binding {
-    enum Kind { Column, Remainder, Constant, Arrival } kind;
+    enum Kind { Column, Remainder, Hash, Constant, Arrival } kind;
     unsigned bytes;
     int64_t offset;
     uint64_t maxValue;
@@ -66,7 +68,13 @@ private:
     size_t column;
     uint64_t number;
     bool writable;
+    /// Of Hash.
+    std::vector<size_t> hashed;
+    uint64_t valueOf(const uint64_t *values, int64_t now) const;
   };
+  static llvm::Error parseHash(llvm::StringRef text,
+                               llvm::ArrayRef<llvm::StringRef> columns,
+                               Binding &binding);
   std::unique_ptr<PifoJit> jit;
   void *memory = nullptr;
   int64_t capacity = 0;

@@ -58,6 +58,12 @@ public:
     if (loss.cause != Loss::Unknown)
       ++find(loss.flow).lost;
   }
+  /// What flows are called, by number; others are called by their numbers.
+  void nameFlows(std::vector<std::string> given) { names = std::move(given); }
+  std::string nameOf(uint64_t flow) const {
+    return flow < names.size() ? names[flow] : std::to_string(flow);
+  }
+  bool hasNames() const { return !names.empty(); }
   /// In the order of their numbers.
   std::vector<const FlowStatistics *> flows() const;
   const FlowStatistics &others() const { return rest; }
@@ -77,6 +83,7 @@ private:
   FlowStatistics *latest = nullptr;
   FlowStatistics rest;
   Histogram all{7};
+  std::vector<std::string> names;
 };
 
 /// A line for each cause for which packets were refused; empty if none was.

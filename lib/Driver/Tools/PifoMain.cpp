@@ -106,6 +106,9 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
               });
   line.number("overhead", numbers.overhead, 0, int64_t(1) << 40, "bytes",
               "what each packet costs beyond its length (Ethernet: 24)");
+  line.text("flows", options.flows, "file",
+            "flows with names: by addresses, protocol, ports, DSCP, VLAN or "
+            "any other column");
   line.number("max-flows", numbers.maxFlows, 1, int64_t(1) << 40, "n",
               "flows that a capture may have");
   line.group("Scheduler");
@@ -121,7 +124,8 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
                 return support::makeError(Errc::Argument,
                                           "expected 1 to 2^24 packets");
               });
-  line.list("field", options.fields, "field=column[%n] or number",
+  line.list("field", options.fields,
+            "field=column[%n], hash[(columns)]%n or number",
             "where a field comes from, if not from the column of its name");
   line.group("Reports");
   line.parsed("weights", "w0,w1,...",

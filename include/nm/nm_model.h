@@ -85,6 +85,13 @@ NM_API nm_status nm_model_input(const nm_model *model, size_t function,
 NM_API nm_status nm_model_output(const nm_model *model, size_t function,
                                  size_t index, nm_value_type *type,
                                  nm_error **error);
+#define NM_RETURNED ((size_t)-1)
+
+/* The input in whose memory an output is (nm-compile --in-place), NM_RETURNED
+ * for outputs with memory of their own. */
+NM_API nm_status nm_model_output_input(const nm_model *model, size_t function,
+                                       size_t output, size_t *input,
+                                       nm_error **error);
 /* The error lists the names that there are. */
 NM_API nm_status nm_model_find_input(const nm_model *model, size_t function,
                                      const char *name, size_t *index,
@@ -117,13 +124,17 @@ typedef struct nm_run_options {
   int32_t threads;    /* 0: those of the calling thread (nm_set_num_threads) */
 } nm_run_options;
 
-/* Runs a function. Inputs are read only: row-major, of the model's types and
- * sizes, aligned to their element. An output whose `data` is NULL is given in
+/* Runs a function. Inputs are read only, but for those that outputs are written
+ * to: row-major, of the model's types and sizes, aligned to their element. An
+ * input that is written overlaps no other input; its output is then that memory
+ * and the caller's, with the input's shape, and its `data` is that or NULL.
+ * An output whose `data` is NULL is given in
  * memory of the library, with dtype, rank, shape, strides, bytes and owner set;
  * one with `data` is written to that memory, row-major, and its dtype, rank
  * and shape must be those of the result. Several threads may run one model at
  * once. A model that has run with the largest sizes allocates nothing any more.
- * On an error no output is owned, and `data` of the caller is unspecified. */
+ * On an error no output is owned, and `data` of the caller's outputs and of
+ * inputs that are written is unspecified. */
 NM_API nm_status nm_model_run(nm_model *model, size_t function,
                               const nm_value *inputs, size_t num_inputs,
                               nm_value *outputs, size_t num_outputs,

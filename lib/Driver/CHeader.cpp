@@ -77,12 +77,15 @@ namespace {
 struct FunctionWriter {
   FunctionWriter(const Exported &exported, llvm::raw_ostream &os,
                  StringRef prefix)
-      : exported(exported), os(os), signature(*exported.signature),
-        symbol(prefix.str() + signature.name), id(cIdentifier(symbol)) {}
+      : exported(exported), os(os), source(*exported.signature),
+        signature(source.returned()), symbol(prefix.str() + signature.name),
+        id(cIdentifier(symbol)) {}
 
   const Exported &exported;
   llvm::raw_ostream &os;
-  const Signature &signature;
+  /// As the model has it, and as its code does.
+  const Signature &source;
+  Signature signature;
   /// As the linker knows it, and as C spells it.
   std::string symbol, id;
   std::vector<std::string> arguments;
@@ -112,8 +115,12 @@ struct FunctionWriter {
 
   void writeComment() {
     os << "/* " << signature.name << "\n";
-    for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
-      os << " *   " << name << ": " << describe(argument.type) << "\n";
+    for (auto [i, argument] : llvm::enumerate(signature.arguments)) {
+      os << " *   " << arguments[i] << ": " << describe(argument.type);
+      if (std::optional<size_t> result = source.resultIn(i))
+        os << "; written: it becomes " << source.resultNames[*result];
+      os << "\n";
+    }
     for (auto [i, type] : llvm::enumerate(signature.results))
       os << " *   result" << i << ": " << describe(type) << "\n";
     if (!exported.manifest.params.empty())
@@ -140,12 +147,12 @@ struct FunctionWriter {
     llvm::ListSeparator comma(", ");
     for (auto [i, type] : llvm::enumerate(signature.results))
       os << comma << resultType(type) << " *result" << i;
-    for (auto [name, argument] : llvm::zip(arguments, signature.arguments))
+    for (auto [i, argument] : llvm::enumerate(signature.arguments))
       if (argument.type.isScalar)
-        os << comma << cType(argument.type.dtype) << " " << name;
+        os << comma << cType(argument.type.dtype) << " " << arguments[i];
       else
         os << comma << "const " << memrefType(argument.type.rank()) << " *"
-           << name;
+           << arguments[i];
     if (!parts.empty())
       os << comma << "uint64_t params_hash";
     for (auto &[index, part] : parts)
@@ -166,17 +173,18 @@ struct FunctionWriter {
   void writeCall() {
     os << "int nm_call_" << id << "(";
     llvm::ListSeparator comma(", ");
-    for (auto [name, argument] : llvm::zip(arguments, signature.arguments)) {
+    for (auto [i, argument] : llvm::enumerate(signature.arguments)) {
       StringRef type = cType(argument.type.dtype);
       os << comma;
       if (argument.type.isScalar) {
-        os << type << " " << name;
+        os << type << " " << arguments[i];
         continue;
       }
-      os << "const " << type << " *" << name;
+      os << (source.resultIn(i) ? "" : "const ") << type << " *"
+         << arguments[i];
       for (auto [d, size] : llvm::enumerate(argument.type.shape))
         if (ShapedType::isDynamic(size))
-          os << ", int64_t " << name << "_size" << d;
+          os << ", int64_t " << arguments[i] << "_size" << d;
     }
     bool loads = !exported.manifest.params.empty();
     if (loads)
@@ -207,8 +215,9 @@ static constexpr StringLiteral preamble =
  * that are out of range. Nothing is read or written out of bounds, and the
  * process goes on. Arrays must be as long as their sizes say.
  *
- * Arguments are only read and stay the caller's; align them to the element size
- * at least. The memory of a result is the caller's, too: release it by
+ * Arguments stay the caller's and are only read, but for those that are said to
+ * be written; these overlap no other one, and what is in them after a call that
+ * failed is unspecified. Align arguments to the element size at least. The memory of a result is the caller's, too: release it by
  * free(result->allocated). Its data starts at aligned + offset (in elements) and
  * has the given sizes and strides. Calls may run on several threads at once.
  * Link with libomp, libm and, for models with parameters, libnm_runtime.

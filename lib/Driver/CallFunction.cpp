@@ -21,7 +21,7 @@ class CallBuilder {
 public:
   CallBuilder(llvm::Module &module, const Signature &signature,
               StringRef suffix, llvm::Function *entry)
-      : module(module), b(module.getContext()), signature(signature),
+      : module(module), b(module.getContext()), signature(signature.returned()),
         suffix(suffix.str()), entry(entry), ptr(b.getPtrTy()),
         i64(b.getInt64Ty()) {}
 
@@ -149,7 +149,7 @@ private:
 
   llvm::Module &module;
   llvm::IRBuilder<> b;
-  const Signature &signature;
+  Signature signature;
   std::string suffix;
   llvm::Function *entry, *call = nullptr;
   llvm::Type *ptr, *i64;

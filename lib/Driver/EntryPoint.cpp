@@ -32,10 +32,10 @@ struct Refusal {
 class EntryBuilder {
 public:
   EntryBuilder(llvm::Module &module, llvm::Function *callee,
-               const Signature &signature, StringRef suffix)
+               const Signature &source, StringRef suffix)
       : module(module), context(module.getContext()), b(context),
-        callee(callee), signature(signature), suffix(suffix.str()),
-        ptr(b.getPtrTy()), i64(b.getInt64Ty()) {}
+        callee(callee), source(source), signature(source.returned()),
+        suffix(suffix.str()), ptr(b.getPtrTy()), i64(b.getInt64Ty()) {}
 
   void build(const ::nm::rt::Manifest &manifest,
              ArrayRef<std::pair<std::string, int64_t>> params) {
@@ -68,11 +68,13 @@ public:
                "the place of result " + std::to_string(i) + " is null"}});
       b.CreateMemSet(result, b.getInt8(0), bytesOf(type), llvm::MaybeAlign());
     }
+    std::vector<Extent> extents;
     for (const Argument &argument : signature.arguments) {
       llvm::Value *value = entry->getArg(position++);
-      if (!argument.type.isScalar)
-        checkMemRef(value, argument);
+      extents.push_back(argument.type.isScalar ? Extent()
+                                               : checkMemRef(value, argument));
     }
+    checkOverlaps(extents);
     if (!params.empty()) {
       llvm::Value *wanted = b.getInt64(::nm::rt::hashManifest(manifest));
       refuse({{b.CreateICmpNE(entry->getArg(position++), wanted),
@@ -155,7 +157,13 @@ private:
     return b.CreateLoad(i64, b.CreateConstGEP1_64(i64, descriptor, position));
   }
 
-  void checkMemRef(llvm::Value *descriptor, const Argument &argument) {
+  /// Addresses of an argument's first byte and of the one after its last; null
+  /// for scalars.
+  struct Extent {
+    llvm::Value *begin = nullptr, *end = nullptr;
+  };
+
+  Extent checkMemRef(llvm::Value *descriptor, const Argument &argument) {
     std::string name = "'" + argument.name + "'";
     const ValueType &type = argument.type;
     int64_t rank = type.rank();
@@ -225,6 +233,27 @@ private:
                "%lld bytes, the size of an element",
            number(bytes)});
     refuse(refusals);
+    return {data, b.CreateSelect(empty, data, b.CreateAdd(data, expected))};
+  }
+
+  /// What is written shares no byte with another argument: code reads it
+  /// whenever that suits.
+  void checkOverlaps(ArrayRef<Extent> extents) {
+    for (size_t i = 0; i < extents.size(); ++i) {
+      if (!source.resultIn(i))
+        continue;
+      SmallVector<Refusal> refusals;
+      for (size_t j = 0; j < extents.size(); ++j)
+        if (extents[j].begin && i != j && (!source.resultIn(j) || i < j))
+          refusals.push_back(
+              {b.CreateAnd(b.CreateICmpULT(extents[i].begin, extents[j].end),
+                           b.CreateICmpULT(extents[j].begin, extents[i].end)),
+               quote("the data of '" + signature.arguments[i].name +
+                     "', which the call writes, overlaps that of '" +
+                     signature.arguments[j].name + "'")});
+      if (!refusals.empty())
+        refuse(refusals);
+    }
   }
 
   void checkParam(llvm::Value *descriptor, const std::string &name,
@@ -308,7 +337,9 @@ private:
   llvm::LLVMContext &context;
   llvm::IRBuilder<> b;
   llvm::Function *callee, *entry = nullptr;
-  const Signature &signature;
+  /// As the user sees it, and as compiled code does.
+  const Signature &source;
+  Signature signature;
   std::string suffix;
   llvm::Type *ptr, *i64;
   llvm::StructType *stateType = nullptr;

@@ -68,10 +68,11 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   Call call;
   call.function = &function;
   call.entry = entry;
+  call.code = function.returned();
 
   // Each result has a place of its own: a descriptor or a scalar.
   size_t size = 0;
-  for (const ValueType &type : function.results) {
+  for (const ValueType &type : call.code.results) {
     call.offsets.push_back(size);
     size += type.isScalar ? sizeof(uint64_t)
                           : (3 + 2 * type.rank()) * sizeof(uint64_t);
@@ -80,7 +81,7 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
 
   // `slots` points into `pointers` and `storage`: no reallocation from here.
   size_t most =
-      function.results.size() + inputs.size() + 1 + 2 * manifest.params.size();
+      call.code.results.size() + inputs.size() + 1 + 2 * manifest.params.size();
   call.storage.reserve(most);
   call.pointers.reserve(most);
   auto addPointer = [&](void *pointer) {
@@ -94,11 +95,19 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   };
   for (size_t offset : call.offsets)
     addPointer(call.results.data() + offset);
-  for (auto [argument, input] : llvm::zip(function.arguments, inputs)) {
-    if (argument.type.isScalar)
-      call.slots.push_back(const_cast<unsigned char *>(input.view.data));
+  for (auto [i, input] : llvm::enumerate(inputs)) {
+    const unsigned char *data = input.view.data;
+    if (std::optional<size_t> result = function.resultIn(i)) {
+      auto memory = allocateTensor(input.view.dtype, input.view.shape);
+      if (!memory)
+        return memory.takeError();
+      data = memory->view.data;
+      call.written.push_back({*result, input, std::move(*memory)});
+    }
+    if (function.arguments[i].type.isScalar)
+      call.slots.push_back(const_cast<unsigned char *>(data));
     else
-      addMemRef(input.view.data, input.view.shape);
+      addMemRef(data, input.view.shape);
   }
   if (!manifest.params.empty()) {
     call.storage.push_back({rt::hashManifest(manifest)});
@@ -115,6 +124,13 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   return std::move(call);
 }
 
+void Call::restore() {
+  for (const Written &each : written)
+    if (size_t bytes = each.memory.view.bytes())
+      std::memcpy(const_cast<unsigned char *>(each.memory.view.data),
+                  each.input.view.data, bytes);
+}
+
 llvm::Error Call::invoke() {
   if (const char *reason = entry(slots.data()))
     return makeError("function '{0}' was not run to its end: {1}",
@@ -124,7 +140,7 @@ llvm::Error Call::invoke() {
 
 void Call::freeResults() {
   SmallVector<uint64_t> freed;
-  for (auto [i, type] : llvm::enumerate(function->results)) {
+  for (auto [i, type] : llvm::enumerate(code.results)) {
     if (type.isScalar)
       continue;
     uint64_t allocated = resultWords(i)[0];
@@ -136,22 +152,34 @@ void Call::freeResults() {
   }
 }
 
+/// What the code gave as result `i` of those that it returns.
+rt::TensorView Call::viewOf(size_t i) const {
+  const ValueType &type = code.results[i];
+  rt::TensorView view;
+  view.dtype = type.dtype;
+  view.data = results.data() + offsets[i];
+  if (!type.isScalar) {
+    const uint64_t *words = resultWords(i);
+    int64_t rank = type.rank();
+    view.data = reinterpret_cast<const unsigned char *>(words[1]) +
+                words[2] * rt::elementBytes(type.dtype);
+    view.shape.assign(words + 3, words + 3 + rank);
+    view.strides.assign(words + 3 + rank, words + 3 + 2 * rank);
+  }
+  return view;
+}
+
 llvm::Expected<std::vector<rt::Tensor>> Call::run() {
+  restore();
   if (llvm::Error error = invoke())
     return std::move(error);
   std::vector<rt::Tensor> tensors;
-  for (auto [i, type] : llvm::enumerate(function->results)) {
-    rt::TensorView view;
-    view.dtype = type.dtype;
-    view.data = results.data() + offsets[i];
-    if (!type.isScalar) {
-      const uint64_t *words = resultWords(i);
-      int64_t rank = type.rank();
-      view.data = reinterpret_cast<const unsigned char *>(words[1]) +
-                  words[2] * rt::elementBytes(type.dtype);
-      view.shape.assign(words + 3, words + 3 + rank);
-      view.strides.assign(words + 3 + rank, words + 3 + 2 * rank);
-    }
+  size_t next = 0;
+  for (size_t i = 0; i < function->results.size(); ++i) {
+    const auto *own = llvm::find_if(
+        written, [&](const Written &each) { return each.result == i; });
+    rt::TensorView view =
+        own == written.end() ? viewOf(next++) : own->memory.view;
     auto copy = allocateTensor(view.dtype, view.shape);
     if (!copy)
       return copy.takeError();
@@ -176,6 +204,7 @@ Timing Call::time(int repeat) {
   Stopwatch warm;
   for (int i = 0; i < warmUpRuns || warm.ms() < warmUpMs; ++i) {
     // run() came first, and nothing changed since: it cannot fail.
+    restore();
     llvm::cantFail(invoke());
     freeResults();
     if (warm.ms() > 20 * warmUpMs) // long runs are warm after one
@@ -189,6 +218,7 @@ Timing Call::time(int repeat) {
 }
 
 double Call::timeOnce() {
+  restore();
   Stopwatch watch;
   llvm::cantFail(invoke());
   double elapsed = watch.ms();

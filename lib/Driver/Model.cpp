@@ -11,6 +11,7 @@
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Files.h"
+#include "nm/Driver/InPlace.h"
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Import/Onnx.h"
@@ -123,6 +124,11 @@ llvm::Error Model::parse(OnnxImportOptions onnx) {
                        "unless --size gives them",
                        size.first());
   onnx.sizes = std::move(*sizes);
+  onnx.isInPlace = [this](StringRef result, StringRef argument) {
+    return llvm::any_of(options.inPlace, [&](const InPlacePair &pair) {
+      return pair.argumentOf(result) == argument.str();
+    });
+  };
   if (llvm::Error error = collectRemarks(parser.context, options, log))
     return error;
   auto parsed = parseSource(parser.sources, parser.context, onnx);
@@ -134,7 +140,9 @@ llvm::Error Model::parse(OnnxImportOptions onnx) {
     return program.takeError();
   if (*program)
     return isProgramError(options.inputFile);
-  return bindArguments(source, options.bind, options.entry);
+  if (llvm::Error error = bindArguments(source, options.bind, options.entry))
+    return error;
+  return tieResults(source, options.inPlace, options.entry);
 }
 
 llvm::Error Model::writeRemarks() const {

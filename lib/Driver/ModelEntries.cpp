@@ -97,7 +97,10 @@ static llvm::Error addInvokeOf(llvm::Module &module, StringRef suffix,
 }
 
 static rt::ModelValue describe(std::string name, const ValueType &type) {
-  rt::ModelValue value{std::move(name), type.dtype, type.isScalar, {}};
+  rt::ModelValue value;
+  value.name = std::move(name);
+  value.dtype = type.dtype;
+  value.isScalar = type.isScalar;
   for (int64_t size : type.shape)
     value.shape.push_back(ShapedType::isDynamic(size) ? rt::kDynamicSize
                                                       : size);
@@ -111,8 +114,11 @@ static rt::ModelFunction describe(const Signature &signature,
   function.symbol = prefix.str() + signature.name;
   for (const Argument &argument : signature.arguments)
     function.inputs.push_back(describe(argument.name, argument.type));
-  for (auto [i, type] : llvm::enumerate(signature.results))
+  for (auto [i, type] : llvm::enumerate(signature.results)) {
     function.outputs.push_back(describe(signature.resultNames[i], type));
+    if (std::optional<size_t> input = signature.argumentOf(i))
+      function.outputs.back().input = static_cast<int64_t>(*input);
+  }
   return function;
 }
 

@@ -37,6 +37,7 @@ constexpr Use kRunUses[] = {
     {"threads", kRun | kSimulate},
     {"repeat", kRun},
     {"reference", kRun | kEmit},
+    {"in-place", kRun | kEmit},
     {"calibrate", kRun},
     {"sensitivity", kRun},
     {"max-difference", kRun},
@@ -59,15 +60,11 @@ constexpr unsigned kProcessor = bit(CodeMode::Processor),
                    kAccelerator = bit(CodeMode::Accelerator);
 
 constexpr Use kCodeUses[] = {
-    {"entry", kAccelerator},
-    {"reference", kProcessor},
-    {"target-cpu", kProcessor},
-    {"prefix", kProcessor},
-    {"cc", kProcessor},
-    {"weights", kProcessor},
-    {"element-type", kAccelerator},
-    {"no-verify", kAccelerator},
-    {"max-steps", kAccelerator},
+    {"entry", kAccelerator},     {"reference", kProcessor},
+    {"in-place", kProcessor},    {"target-cpu", kProcessor},
+    {"prefix", kProcessor},      {"cc", kProcessor},
+    {"weights", kProcessor},     {"element-type", kAccelerator},
+    {"no-verify", kAccelerator}, {"max-steps", kAccelerator},
 };
 
 /// An option that says nothing without another one.

@@ -87,6 +87,27 @@ llvm::Expected<size_t> Signature::findArgument(StringRef wanted) const {
                    name, wanted, didYouMean(wanted, names), listNames(names));
 }
 
+std::optional<size_t> Signature::resultIn(size_t argument) const {
+  for (size_t i = 0; i < inPlace.size(); ++i)
+    if (inPlace[i] == argument)
+      return i;
+  return std::nullopt;
+}
+
+Signature Signature::returned() const {
+  Signature code = *this;
+  code.results.clear();
+  code.resultNames.clear();
+  code.inPlace.clear();
+  for (size_t i = 0; i < results.size(); ++i)
+    if (!argumentOf(i)) {
+      code.results.push_back(results[i]);
+      if (i < resultNames.size())
+        code.resultNames.push_back(resultNames[i]);
+    }
+  return code;
+}
+
 int64_t Source::depthOf(const Signature &function) const {
   auto func = module.get().lookupSymbol<func::FuncOp>(function.name);
   llvm::DenseMap<Value, int64_t> depths;

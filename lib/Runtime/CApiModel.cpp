@@ -180,6 +180,24 @@ extern "C" nm_status nm_model_output(const nm_model *model, size_t function,
   return typeOf(model, function, &ModelFunction::outputs, index, type, error);
 }
 
+extern "C" nm_status nm_model_output_input(const nm_model *model,
+                                           size_t function, size_t output,
+                                           size_t *input, nm_error **error) {
+  return runC(error, [&]() -> Status {
+    const ModelFunction *found = functionAt(model, function);
+    if (!found)
+      return noFunction(model, function);
+    if (!input)
+      return nullArgument("input");
+    if (output >= found->outputs.size())
+      return makeError(Errc::Argument, "value ", output, " of ",
+                       found->outputs.size());
+    int64_t place = found->outputs[output].input;
+    *input = place == ModelValue::kReturned ? NM_RETURNED : size_t(place);
+    return {};
+  });
+}
+
 extern "C" nm_status nm_model_find_input(const nm_model *model, size_t function,
                                          const char *name, size_t *index,
                                          nm_error **error) {

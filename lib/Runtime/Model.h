@@ -58,7 +58,7 @@ private:
   void fillSlots(size_t function, const nm_value *const *inputs,
                  Context &context) const;
   Status takeResults(const ModelFunction &function, Context &context,
-                     nm_value *const *outputs);
+                     const nm_value *const *inputs, nm_value *const *outputs);
   static Status copyResult(const ModelFunction &function, size_t index,
                            const uint64_t *words, const nm_value &output);
   void giveResult(const ModelValue &type, const uint64_t *words,

@@ -18,11 +18,14 @@ using support::JsonReader;
 
 static ordered_json toJson(const std::vector<ModelValue> &values) {
   ordered_json list = ordered_json::array();
-  for (const ModelValue &value : values)
+  for (const ModelValue &value : values) {
     list.push_back({{"name", value.name},
                     {"dtype", std::string(dtypeName(value.dtype))},
                     {"scalar", value.isScalar},
                     {"shape", value.shape}});
+    if (value.input != ModelValue::kReturned)
+      list.back()["input"] = value.input;
+  }
   return list;
 }
 
@@ -49,6 +52,28 @@ static void readValue(JsonReader &reader, ModelValue &value) {
   reader.flag("scalar", value.isScalar, support::Need::Required);
   reader.integers("shape", value.shape, kDynamicSize, INT64_MAX,
                   size_t(kMaxRank));
+  reader.integer("input", value.input, int64_t(0), int64_t(INT64_MAX),
+                 support::Need::Optional);
+}
+
+/// An output in an input's memory is as that is.
+static Status checkInPlace(const ModelFunction &function,
+                           const std::string &where) {
+  for (const ModelValue &output : function.outputs) {
+    if (output.input == ModelValue::kReturned)
+      continue;
+    if (output.input >= int64_t(function.inputs.size()))
+      return makeError(Errc::Format, where, ": output ", quote(output.name),
+                       " of ", quote(function.name), " is in input ",
+                       output.input, " of ", function.inputs.size());
+    const ModelValue &input = function.inputs[size_t(output.input)];
+    if (input.isScalar || output.isScalar || input.dtype != output.dtype ||
+        input.shape.size() != output.shape.size())
+      return makeError(Errc::Format, where, ": output ", quote(output.name),
+                       " of ", quote(function.name), " does not fit input ",
+                       quote(input.name), ", in whose memory it is");
+  }
+  return {};
 }
 
 static void readFunction(JsonReader &reader, ModelFunction &function) {
@@ -77,6 +102,8 @@ Result<ModelDescription> parseDescription(std::string_view text,
   });
   if (!status)
     return status.error();
+  for (const ModelFunction &function : description.functions)
+    NM_RETURN_IF_ERROR(checkInPlace(function, where));
   return description;
 }
 

@@ -108,6 +108,30 @@ static Status checkInput(const ModelFunction &function, size_t index,
                 : Status(named("input", type, function, status.error()));
 }
 
+static bool isReturned(const ModelValue &output) {
+  return output.input == ModelValue::kReturned;
+}
+
+/// An output in an input's memory is given there, or nowhere.
+static Status checkInPlace(const ModelFunction &function, size_t index,
+                           const nm_value *const *inputs,
+                           const nm_value &output) {
+  const ModelValue &type = function.outputs[index];
+  if (isReturned(type) || !output.data)
+    return {};
+  if (output.data != inputs[type.input]->data)
+    return named("memory for output", type, function,
+                 makeError(Errc::Argument,
+                           "is other memory than that of input ",
+                           quote(function.inputs[size_t(type.input)].name),
+                           ", which it is written to; expected that or none"));
+  const nm_value &input = *inputs[type.input];
+  Status status = checkValue(type.dtype, input.shape, input.rank, output);
+  return status ? status
+                : Status(named("memory for output", type, function,
+                               status.error()));
+}
+
 std::unique_ptr<Model::Context> Model::borrow() {
   std::unique_ptr<Context> context;
   {
@@ -136,7 +160,7 @@ void Model::fillSlots(size_t number, const nm_value *const *inputs,
   size_t words = 0;
   for (const auto *list : {&function.outputs, &function.inputs})
     for (const ModelValue &type : *list)
-      words += wordsOf(type);
+      words += isReturned(type) ? wordsOf(type) : 0;
   // Slots point into both: no reallocation from here.
   context.words.assign(words + 1, 0);
   context.pointers.resize(function.outputs.size() + function.inputs.size());
@@ -150,6 +174,8 @@ void Model::fillSlots(size_t number, const nm_value *const *inputs,
   };
   for (const ModelValue &type : function.outputs) {
     context.resultAt.push_back(size_t(at - context.words.data()));
+    if (!isReturned(type))
+      continue;
     addPointer(at);
     at += wordsOf(type);
   }
@@ -266,18 +292,35 @@ void releaseResult(void *owner) {
   home->give(std::move(block));
 }
 
+/// What an input became, in the caller's memory.
+static void giveInput(const nm_value &input, nm_value &output) {
+  output.dtype = input.dtype;
+  output.rank = input.rank;
+  output.shape = input.shape;
+  output.strides = input.strides;
+  output.data = input.data;
+  output.bytes = input.bytes;
+}
+
 Status Model::takeResults(const ModelFunction &function, Context &context,
+                          const nm_value *const *inputs,
                           nm_value *const *outputs) {
   // Copies first: a block that is two results is still there for both.
   for (bool copies : {true, false})
     for (size_t i = 0; i < function.outputs.size(); ++i) {
+      const ModelValue &type = function.outputs[i];
       const uint64_t *words = context.words.data() + context.resultAt[i];
       if (bool(outputs[i]->data) != copies)
         continue;
+      if (!isReturned(type)) {
+        if (!copies)
+          giveInput(*inputs[type.input], *outputs[i]);
+        continue;
+      }
       if (copies)
         NM_RETURN_IF_ERROR(copyResult(function, i, words, *outputs[i]));
       else
-        giveResult(function.outputs[i], words, context, *outputs[i]);
+        giveResult(type, words, context, *outputs[i]);
     }
   return {};
 }
@@ -287,6 +330,8 @@ Status Model::run(size_t number, const nm_value *const *inputs,
   const ModelFunction &function = functions()[number];
   for (size_t i = 0; i < function.inputs.size(); ++i)
     NM_RETURN_IF_ERROR(checkInput(function, i, *inputs[i]));
+  for (size_t i = 0; i < function.outputs.size(); ++i)
+    NM_RETURN_IF_ERROR(checkInPlace(function, i, inputs, *outputs[i]));
   std::unique_ptr<Context> context = borrow();
   Status status;
   try {
@@ -296,7 +341,7 @@ Status Model::run(size_t number, const nm_value *const *inputs,
       status = makeError(Errc::Mismatch, "function ", quote(function.name),
                          " was not run to its end: ", reason);
     else
-      status = takeResults(function, *context, outputs);
+      status = takeResults(function, *context, inputs, outputs);
   } catch (...) {
     bringBack(std::move(context));
     throw;

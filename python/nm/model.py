@@ -60,6 +60,7 @@ def _declare() -> None:
         "nm_model_load": [c_char_p, POINTER(_Options), POINTER(pointer)],
         "nm_model_input": [pointer, size, size, POINTER(_Type)],
         "nm_model_output": [pointer, size, size, POINTER(_Type)],
+        "nm_model_output_input": [pointer, size, size, POINTER(size)],
         "nm_model_run": [pointer, size, pointer, size, pointer, size, pointer],
     }
     for name, arguments in status.items():
@@ -136,6 +137,8 @@ class Function:
         self.name: str = lib.nm_model_function_name(model._handle, index).decode()
         self.inputs = self._types("input")
         self.outputs = self._types("output")
+        #: By name, outputs and the inputs in whose memory they are (nm.compile's in_place).
+        self.in_place = self._in_place()
         #: Inputs so far whose elements had to be copied, as they were not row-major.
         self.copies = 0
         self._places = {t.name: i for i, t in enumerate(self.inputs)}
@@ -159,9 +162,19 @@ class Function:
                                    tuple(found.shape[d] for d in range(found.rank)), found.dtype))
         return tuple(types)
 
+    def _in_place(self) -> dict[str, str]:
+        pairs = {}
+        for i, output in enumerate(self.outputs):
+            place = c_size_t()
+            _runtime.call("nm_model_output_input", self._model._handle, self._index, i, byref(place))
+            if place.value < len(self.inputs):
+                pairs[output.name] = self.inputs[place.value].name
+        return pairs
+
     def __call__(self, *arguments: Any, out: Any = None, threads: int | None = None, **named: Any) -> Any:
         """Returns the output, or a named tuple of several. Arrays of NumPy, and whatever offers
-        `__dlpack__` or `__array_interface__`, are read where they lie. `out` is an array, or a sequence
+        `__dlpack__` or `__array_interface__`, are read where they lie; an array that an output is written
+        to (`in_place`) is that output afterwards, and is returned itself. `out` is an array, or a sequence
         of them, that the outputs are written to; without, they lie in memory of the library. `threads`
         is for this call; without, as nm.set_num_threads says."""
         if named:
@@ -169,6 +182,7 @@ class Function:
         if len(arguments) != len(self.inputs):
             raise Error(self._wrong_arguments(arguments))
         frame = self._frames.pop() if self._frames else _Frame(self.inputs, self.outputs)
+        self._check_written(arguments)
         kept = [self._fill(frame.values[i], frame.shapes[i], arguments[i], given)
                 for i, given in enumerate(self.inputs)]
         given_out = None
@@ -184,9 +198,18 @@ class Function:
                                   len(self.outputs), options, byref(error))
         if status:
             raise _runtime.error_of(error, status)
-        results = given_out or [self._take(value, given) for value, given in zip(frame.results, self.outputs)]
+        results = given_out or [
+            arguments[self._places[self.in_place[given.name]]] if given.name in self.in_place
+            else self._take(value, given) for value, given in zip(frame.results, self.outputs)]
         self._reset(frame, given_out)
         return self._several(*results) if self._several else results[0] if results else None
+
+    def _check_written(self, arguments: Sequence[Any]) -> None:
+        for output, name in self.in_place.items():
+            array = arguments[self._places[name]]
+            if not isinstance(array, np.ndarray) or not array.flags.writeable or not array.flags.c_contiguous:
+                raise Error(f"input '{name}' of '{self.name}' is written: it becomes output '{output}'; expected "
+                            "a NumPy array that is writable and row-major")
 
     def _reset(self, frame: _Frame, given_out: Any) -> None:
         for value, shape in zip(frame.results, frame.shapes[len(self.inputs):]):

@@ -47,14 +47,27 @@ public:
   double timeOnce();
 
 private:
+  /// An argument that a result is written to: the array, which stays as it is,
+  /// and the memory that a call gets.
+  struct Written {
+    size_t result;
+    ::nm::rt::Tensor input, memory;
+  };
+
   llvm::Error invoke();
   void freeResults();
-  /// The words of result `i` in `results`.
+  /// Gives written arguments their values again.
+  void restore();
+  ::nm::rt::TensorView viewOf(size_t i) const;
+  /// The words of result `i`, of those that are returned, in `results`.
   const uint64_t *resultWords(size_t i) const {
     return reinterpret_cast<const uint64_t *>(results.data() + offsets[i]);
   }
 
+  /// As the model has it, and as its code does.
   const Signature *function = nullptr;
+  Signature code;
+  SmallVector<Written, 0> written;
   Jit::Invoke entry = nullptr;
   /// Descriptors and scalars that arguments point to.
   std::vector<std::vector<uint64_t>> storage;

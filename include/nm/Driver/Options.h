@@ -110,6 +110,15 @@ struct ProofOptions {
   int64_t maxSteps = kDefaultMaxSteps;
 };
 
+/// What `--in-place RESULT=ARGUMENT` says. Each side may have one `*`, which
+/// stands for the same text in both.
+struct InPlacePair {
+  std::string result, argument;
+
+  /// The argument of a result; nothing if the pair is not about it.
+  std::optional<std::string> argumentOf(StringRef name) const;
+};
+
 /// A model and how it is compiled.
 struct CompileOptions : CommandOptions, CheckpointOptions {
   std::string inputFile;
@@ -117,6 +126,8 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   std::vector<Binding> bind;
   /// `--size name=N`: of symbolic dimensions of an ONNX model.
   std::vector<std::string> sizes;
+  /// `--in-place result=argument`: results in the memory of arguments.
+  std::vector<InPlacePair> inPlace;
   std::string entry;
   bool dense = false, reference = false;
   /// `N:M` for every matrix, `KEY=N:M` or `KEY=dense` for the keys that an
@@ -224,6 +235,9 @@ struct InspectOptions : CommandOptions {
   /// Where the checkpoint goes in another form, and which; empty: nowhere.
   std::string convert, format;
 };
+
+/// What `--in-place RESULT=ARGUMENT` gives.
+llvm::Expected<InPlacePair> parseInPlace(StringRef text);
 
 /// The sizes that `--size NAME=N` gives.
 llvm::Expected<llvm::StringMap<int64_t>>

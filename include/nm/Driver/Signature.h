@@ -12,6 +12,7 @@
 #include "nm/Import/Onnx.h"
 #include "nm/Runtime/DType.h"
 #include "llvm/Support/Error.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,20 @@ struct Signature {
   std::vector<ValueType> results;
   /// The `nm.name` attributes of the results, else "result<index>".
   std::vector<std::string> resultNames;
+  /// For a result the argument whose memory it is written to; may be shorter.
+  std::vector<std::optional<size_t>> inPlace;
   /// Why the function cannot be called from outside; empty when it can.
   std::string unsupported;
+
+  /// The argument in whose memory a result is, nothing if it is returned.
+  std::optional<size_t> argumentOf(size_t result) const {
+    return result < inPlace.size() ? inPlace[result] : std::nullopt;
+  }
+  /// The result that is written to the memory of an argument.
+  std::optional<size_t> resultIn(size_t argument) const;
+  /// What compiled code takes and returns: without the results that are in
+  /// arguments. Arguments keep their places, inPlace becomes empty.
+  Signature returned() const;
 
   /// The index of an argument by name or decimal number; an error that lists
   /// the names otherwise.

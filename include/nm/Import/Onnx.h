@@ -28,6 +28,10 @@ struct OnnxImportOptions {
   /// Sizes of symbolic dimensions, by the symbol: code for these alone. A name
   /// that no graph input has is an error. kOpenSize: the size stays open.
   llvm::StringMap<int64_t> sizes;
+  /// Whether a graph output is written to the memory of a graph input: a cache
+  /// of fixed size, for operators that may have one. Null: none is.
+  std::function<bool(llvm::StringRef result, llvm::StringRef argument)>
+      isInPlace;
   /// Whether the sizes of all other dimensions are those of the arrays that
   /// `argument` gives: code for that call's sizes alone.
   bool takesCallSizes = false;

@@ -23,6 +23,11 @@ struct ModelValue {
   bool isScalar = false;
   /// kDynamicSize where the size is known at the call only.
   std::vector<int64_t> shape;
+  /// Of an output: the input in whose memory it is; kReturned if it has memory
+  /// of its own.
+  int64_t input = kReturned;
+
+  static constexpr int64_t kReturned = -1;
 };
 
 constexpr int64_t kDynamicSize = -1;

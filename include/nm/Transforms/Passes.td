@@ -67,6 +67,18 @@ def SplitDestinations : Pass<"nm-split-destinations", "func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def ReturnInPlace : Pass<"nm-return-in-place", "::mlir::ModuleOp"> {
+  let summary = "results that are in the memory of an argument are not returned";
+  let description = [{
+    An argument with `nm.in_place = I : i64` is the memory of result I, such as a cache that a
+    call adds rows to. Bufferization, which may write to such an argument alone, has by then
+    made the result the argument itself if that takes no copy; the pass removes the result,
+    the caller having it. It is an error if result I is other memory: the function
+    reads what the argument held after it is overwritten, computes the result anew, or swaps two arguments.
+    So is a call of the function, which is for callers from outside.
+  }];
+}
+
 def NormalizeSlices : Pass<"nm-normalize-slices", "func::FuncOp"> {
   let summary = "give dimensions of size 1 of a slice the stride 1";
   let description = [{

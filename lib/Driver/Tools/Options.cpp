@@ -78,6 +78,9 @@ void tools::addCompiling(CommandLine &line, CompileOptions &options,
   line.list("size", options.sizes, "name=N",
             "size of a symbolic dimension of an ONNX model, such as batch=1: "
             "code for that size alone, which is faster");
+  line.list("in-place", texts.inPlace, "result=argument",
+            "result that is written to the memory of an argument, such as a "
+            "cache that grows in place; * in both is the same text");
   line.list("pattern", options.patterns, "[KEY=]N:M",
             "pattern of the weights, instead of the one found; KEY names some "
             "(* is any text, ? one character), the first that fits counts; "
@@ -273,6 +276,12 @@ llvm::Error tools::take(const Texts &texts, CompileOptions &options) {
   };
   if (llvm::Error error = addBindings("bind", texts.bind, options.bind))
     return error;
+  for (const std::string &text : texts.inPlace) {
+    llvm::Expected<InPlacePair> pair = parseInPlace(text);
+    if (!pair)
+      return pair.takeError();
+    options.inPlace.push_back(std::move(*pair));
+  }
   return take(texts, static_cast<CheckpointOptions &>(options));
 }
 

@@ -20,7 +20,8 @@ namespace mlir::nm::driver::tools {
 /// What options fill that the jobs hold in another form; take() says what is
 /// wrong with them.
 struct Texts {
-  std::vector<std::string> params, bind, inputs, outputs, expects, suffixes;
+  std::vector<std::string> params, bind, inPlace, inputs, outputs, expects,
+      suffixes;
   std::string masks;
   /// Of MLIR: --mlir-print-ir-after-all and its like.
   std::vector<std::string> foreign;

@@ -56,6 +56,12 @@ Heads appended(NodeEmit &n, Val &past, const Heads &heads);
 Val extendCache(NodeEmit &n, Val *past, Val &rows, Val &starts,
                 OpFoldResult size);
 
+/// A cache of fixed size, [B, G, M, D] or, with `part` saying which,
+/// [2, B, G, M, D], whose rows from `starts` on, [B] of index values, are those
+/// of `rows`, [B, G, N, D]. The others stay as they are.
+Val writeCache(NodeEmit &n, Val &cache, Val &rows, Val &starts,
+               std::optional<int64_t> part = std::nullopt);
+
 /// [B, H, N, E] or [B, N, H, E].
 FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan);
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionBuild.h"
+#include "Importer.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -81,6 +82,69 @@ LogicalResult tensorScatter(NodeEmit &n) {
   return n.set(n.make(loop.getResult(0), past.type, past.shape));
 }
 
+bool NodeEmit::isInPlace(size_t output, size_t input) const {
+  return importer.isInMainGraph() && importer.options.isInPlace &&
+         output < node.outputs.size() && input < node.inputs.size() &&
+         importer.options.isInPlace(node.outputs[output], node.inputs[input]);
+}
+
+namespace {
+
+/// Rows of caches in a loop over batches.
+struct BatchRows {
+  OpBuilder &b;
+  Location loc;
+  Value batch;
+  OpFoldResult heads, width;
+
+  /// Rows of `from` that start at 0 to `to` from `place` on; both are
+  /// [B, G, rows, D], `to` is [2, B, G, rows, D] where `part` says which.
+  Value copy(Value from, Value to, Value place, Value length,
+             std::optional<int64_t> part = std::nullopt) const {
+    SmallVector<OpFoldResult> origin(4, b.getIndexAttr(0));
+    SmallVector<OpFoldResult> sizes{b.getIndexAttr(1), heads, length, width};
+    SmallVector<OpFoldResult> ones(4, b.getIndexAttr(1));
+    origin[0] = batch;
+    Value piece =
+        tensor::ExtractSliceOp::create(b, loc, from, origin, sizes, ones);
+    origin[2] = place;
+    if (part) {
+      origin.insert(origin.begin(), b.getIndexAttr(*part));
+      sizes.insert(sizes.begin(), b.getIndexAttr(1));
+      ones.push_back(b.getIndexAttr(1));
+    }
+    return tensor::InsertSliceOp::create(b, loc, piece, to, origin, sizes,
+                                         ones);
+  }
+
+  Value clamp(Value value, Value limit) const {
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+    value = arith::MaxSIOp::create(b, loc, value, zero);
+    return arith::MinSIOp::create(b, loc, value, limit);
+  }
+
+  Value startIn(Value starts, Value room) const {
+    return clamp(tensor::ExtractOp::create(b, loc, starts, ValueRange{batch}),
+                 room);
+  }
+};
+
+} // namespace
+
+/// Calls `body` for each batch with what the cache was before.
+static Value
+forBatches(NodeEmit &n, Val &rows, Value init,
+           llvm::function_ref<Value(const BatchRows &, Value carried)> body) {
+  auto loop = scf::ForOp::create(
+      n.b, n.loc, n.indexConstant(0), n.index(rows.shape[0]),
+      n.indexConstant(1), ValueRange{init},
+      [&](OpBuilder &b, Location loc, Value batch, ValueRange carried) {
+        BatchRows each{b, loc, batch, rows.shape[1], rows.shape[3]};
+        scf::YieldOp::create(b, loc, body(each, carried[0]));
+      });
+  return loop.getResult(0);
+}
+
 Val extendCache(NodeEmit &n, Val *past, Val &rows, Val &starts,
                 OpFoldResult size) {
   Dims shape{rows.shape[0], rows.shape[1], size, rows.shape[3]};
@@ -88,38 +152,31 @@ Val extendCache(NodeEmit &n, Val *past, Val &rows, Val &starts,
   Value cache = past ? n.tensor(*past) : Value();
   Value room = n.index(size), count = n.index(rows.shape[2]);
   Value known = past ? n.index(past->shape[2]) : Value();
-  Value zero = n.indexConstant(0), one = n.indexConstant(1);
   Value init = n.filled(shape, n.number(n.elementType(rows.type), 0));
-  auto loop = scf::ForOp::create(
-      n.b, n.loc, zero, n.index(shape[0]), one, ValueRange{init},
-      [&](OpBuilder &b, Location loc, Value batch, ValueRange carried) {
-        auto copy = [&](Value from, Value to, Value place, Value length) {
-          SmallVector<OpFoldResult> origin(4, b.getIndexAttr(0));
-          SmallVector<OpFoldResult> ones(4, b.getIndexAttr(1));
-          SmallVector<OpFoldResult> sizes{b.getIndexAttr(1), shape[1], length,
-                                          shape[3]};
-          origin[0] = batch;
-          Value piece =
-              tensor::ExtractSliceOp::create(b, loc, from, origin, sizes, ones);
-          origin[2] = place;
-          return tensor::InsertSliceOp::create(b, loc, piece, to, origin, sizes,
-                                               ones)
-              .getResult();
-        };
-        auto clamp = [&](Value value, Value limit) -> Value {
-          value = arith::MaxSIOp::create(b, loc, value, zero);
-          return arith::MinSIOp::create(b, loc, value, limit);
-        };
-        Value start = clamp(
-            tensor::ExtractOp::create(b, loc, begin, ValueRange{batch}), room);
-        Value result = carried[0];
+  Value result =
+      forBatches(n, rows, init, [&](const BatchRows &each, Value into) {
+        Value start = each.startIn(begin, room);
+        Value zero = arith::ConstantIndexOp::create(each.b, each.loc, 0);
         if (cache)
-          result = copy(cache, result, zero, clamp(start, known));
-        Value left = arith::SubIOp::create(b, loc, room, start);
-        result = copy(source, result, start, clamp(left, count));
-        scf::YieldOp::create(b, loc, result);
+          into = each.copy(cache, into, zero, each.clamp(start, known));
+        Value left = arith::SubIOp::create(each.b, each.loc, room, start);
+        return each.copy(source, into, start, each.clamp(left, count));
       });
-  return n.make(loop.getResult(0), rows.type, shape);
+  return n.make(result, rows.type, shape);
+}
+
+Val writeCache(NodeEmit &n, Val &cache, Val &rows, Val &starts,
+               std::optional<int64_t> part) {
+  Value source = n.tensor(rows), begin = n.tensor(starts);
+  OpFoldResult size = cache.shape[cache.rank() - 2];
+  Value room = n.index(size), count = n.index(rows.shape[2]);
+  Value result = forBatches(
+      n, rows, n.tensor(cache), [&](const BatchRows &each, Value into) {
+        Value start = each.startIn(begin, room);
+        Value left = arith::SubIOp::create(each.b, each.loc, room, start);
+        return each.copy(source, into, start, each.clamp(left, count), part);
+      });
+  return n.make(result, cache.type, cache.shape);
 }
 
 } // namespace mlir::nm::onnx

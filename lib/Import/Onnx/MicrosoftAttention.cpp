@@ -76,10 +76,51 @@ Val mergeHeads(NodeEmit &n, Val &heads) {
                            n.mul(heads.shape[2], heads.shape[3])});
 }
 
+/// A cache that is shared with the result: as large as it will ever be.
+struct SharedCache {
+  Val starts, lengths;
+
+  /// Takes operand `place`, past_sequence_length, for a cache of `size` rows.
+  LogicalResult read(NodeEmit &n, size_t place, AttentionPlan &plan,
+                     OpFoldResult size) {
+    FailureOr<SmallVector<OpFoldResult>> past =
+        n.sizes(place, "past_sequence_length");
+    if (failed(past))
+      return failure();
+    if (past->size() != 1)
+      return n.fail("past_sequence_length has " + Twine(past->size()) +
+                    " elements, expected 1");
+    if (plan.lengths)
+      return n.fail("has a list of lengths beside a cache that is shared with "
+                    "the result; expected a mask of a flag for each key");
+    OpFoldResult total = n.add(past->front(), plan.q.positions());
+    if (!n.require(n.compute(Emit::Arith::Max, total, size), size,
+                   "the cache, with the new keys,"))
+      return n.fail("its cache has " + Twine(*Emit::constant(size)) +
+                    " rows, expected " + Twine(*Emit::constant(total)) +
+                    " or more");
+    OpFoldResult batch = plan.q.batch();
+    Value first = n.index(past->front()), end = n.index(total);
+    starts.shape = {batch};
+    starts.type = Int64;
+    starts.tensor = n.generateTensor(
+        n.b.getIndexType(), batch,
+        [&](OpBuilder &, Location, ValueRange) { return first; });
+    lengths = n.generate(
+        Int64, Dims{batch}, [&](OpBuilder &b, Location loc, ValueRange) {
+          return arith::IndexCastOp::create(b, loc, b.getI64Type(), end)
+              .getResult();
+        });
+    plan.lengths = &lengths;
+    plan.endsAtLength = true;
+    return success();
+  }
+};
+
 /// Attention after the projection [B, S, Dq + Dk + Dv], with a past of
 /// [2, B, H, P, D].
 LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
-                           Val *bias) {
+                           Val *bias, bool isShared = false) {
   int64_t heads = n.intOr("num_heads", 0);
   if (heads < 1)
     return n.fail("num_heads is " + Twine(heads));
@@ -108,15 +149,17 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
     *parts[i] = *split;
   }
   plan.offset = n.size(0);
-  if (past) {
-    if (past->rank() != 5)
-      return n.fail("its past has rank " + Twine(past->rank()) +
-                    ", expected 5");
+  if (past && past->rank() != 5)
+    return n.fail("its past has rank " + Twine(past->rank()) + ", expected 5");
+  auto halfOf = [&](Val &both, size_t i) {
+    Val half = n.sliceAxis(both, 0, n.size(i), n.size(1));
+    Dims shape(both.shape.begin() + 1, both.shape.end());
+    return n.reshape(half, shape);
+  };
+  if (past && !isShared) {
     plan.offset = past->shape[3];
     for (size_t i : {1, 2}) {
-      Val half = n.sliceAxis(*past, 0, n.size(i - 1), n.size(1));
-      Dims shape(past->shape.begin() + 1, past->shape.end());
-      Val cache = n.reshape(half, shape);
+      Val cache = halfOf(*past, i - 1);
       *parts[i] = appended(n, cache, *parts[i]);
     }
   }
@@ -126,9 +169,24 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
   Hidden hidden;
   if (mask && failed(takeMask(n, *mask, plan, hidden)))
     return failure();
+  SharedCache cache;
+  if (isShared) {
+    if (!past)
+      return n.fail("has past_sequence_length, but no past");
+    if (failed(cache.read(n, 6, plan, past->shape[3])))
+      return failure();
+    Val both = *past;
+    for (int64_t i : {1, 2}) {
+      Heads rows = headsFirst(n, *parts[i]);
+      both = writeCache(n, both, rows.value, cache.starts, i - 1);
+    }
+    for (size_t i : {1, 2})
+      *parts[i] = {halfOf(both, i - 1), false};
+    (void)n.set(both, 1);
+  }
   if (failed(addBias(n, bias, plan, hidden)))
     return failure();
-  if (n.wants(1)) {
+  if (n.wants(1) && !isShared) {
     SmallVector<Val> halves;
     for (size_t i : {1, 2}) {
       Val cache = headsFirst(n, *parts[i]).value;
@@ -157,10 +215,6 @@ FailureOr<Val> plusBias(NodeEmit &n, Val &x, Val *bias) {
 LogicalResult attention(NodeEmit &n) {
   if (failed(n.needs(2)))
     return failure();
-  if (n.has(6))
-    return n.fail("has past_sequence_length: its cache is shared with the "
-                  "result, which is not supported; export without "
-                  "past_present_share_buffer");
   std::optional<Val> product = n.matmul(*n.in(0), *n.in(1));
   if (!product || product->rank() != 3)
     return n.fail("input and weights do not fit [batch, sequence, width] and "
@@ -168,7 +222,7 @@ LogicalResult attention(NodeEmit &n) {
   FailureOr<Val> projected = plusBias(n, *product, n.in(2));
   if (failed(projected))
     return failure();
-  return attendPacked(n, *projected, n.in(3), n.in(4), n.in(5));
+  return attendPacked(n, *projected, n.in(3), n.in(4), n.in(5), n.has(6));
 }
 
 /// The same with integer input and weight: (x - xz)(w - wz) xs ws + bias.
@@ -225,9 +279,8 @@ LogicalResult multiHead(NodeEmit &n) {
   int64_t heads = n.intOr("num_heads", 0);
   if (heads < 1)
     return n.fail("num_heads is " + Twine(heads));
-  if (n.has(8) || n.has(9))
-    return n.fail("has a cache that is shared with the result or indirect, "
-                  "which is not supported");
+  if (n.has(9))
+    return n.fail("has an indirect cache, which is not supported");
   OpFoldResult count = n.size(heads);
   AttentionPlan plan;
   Heads *parts[] = {&plan.q, &plan.k, &plan.v};
@@ -285,7 +338,10 @@ LogicalResult multiHead(NodeEmit &n) {
   plan.offset = n.size(0);
   if (n.has(6) != n.has(7))
     return n.fail("has one of past_key and past_value, expected both");
-  if (n.has(6)) {
+  bool isShared = n.has(8);
+  if (isShared && !n.has(6))
+    return n.fail("has past_sequence_length, but no past_key");
+  if (n.has(6) && !isShared) {
     plan.offset = n.in(6)->shape[2];
     plan.k = appended(n, *n.in(6), plan.k);
     plan.v = appended(n, *n.in(7), plan.v);
@@ -296,6 +352,17 @@ LogicalResult multiHead(NodeEmit &n) {
   Hidden hidden;
   if (n.has(4) && failed(takeMask(n, *n.in(4), plan, hidden)))
     return failure();
+  SharedCache cache;
+  if (isShared) {
+    if (n.in(6)->rank() != 4 || n.in(7)->rank() != 4)
+      return n.fail("past_key or past_value is not of rank 4");
+    if (failed(cache.read(n, 8, plan, n.in(6)->shape[2])))
+      return failure();
+    for (auto [part, past] : {std::pair(&plan.k, 6), std::pair(&plan.v, 7)}) {
+      Heads rows = headsFirst(n, *part);
+      *part = {writeCache(n, *n.in(past), rows.value, cache.starts), false};
+    }
+  }
   if (failed(addBias(n, n.in(5), plan, hidden)))
     return failure();
   if (n.wants(1))
@@ -402,7 +469,16 @@ LogicalResult groupQuery(NodeEmit &n) {
     size = n.compute(Emit::Arith::Max, n.in(3)->shape[2], size);
   for (auto [part, past] : {std::pair(&plan.k, 3), std::pair(&plan.v, 4)}) {
     Heads rows = headsFirst(n, *part);
-    *part = {extendCache(n, n.in(past), rows.value, starts, size), false};
+    bool isShared = n.has(past) && n.isInPlace(past - 2, past);
+    if (isShared &&
+        !n.require(size, n.in(past)->shape[2], "the cache, with the new keys,"))
+      return n.fail("its cache has " +
+                    Twine(*Emit::constant(n.in(past)->shape[2])) +
+                    " rows, expected total_sequence_length, " +
+                    Twine(*Emit::constant(size)) + ", or more");
+    *part = {isShared ? writeCache(n, *n.in(past), rows.value, starts)
+                      : extendCache(n, n.in(past), rows.value, starts, size),
+             false};
   }
   (void)n.set(plan.k.value, 1);
   (void)n.set(plan.v.value, 2);
@@ -426,11 +502,12 @@ LogicalResult groupQuery(NodeEmit &n) {
 } // namespace
 
 void addMicrosoftAttention(OperatorTable &t) {
-  t.add("Attention", attention, 1, "do_rotary, a cache shared with the result");
+  t.add("Attention", attention, 1,
+        "do_rotary; lengths beside a cache shared with the result");
   t.add("GroupQueryAttention", groupQuery, 1,
         "smooth_softmax, head_sink, quantized caches");
   t.add("MultiHeadAttention", multiHead, 1,
-        "a bias for packed operands, a cache shared with the result");
+        "a bias for packed operands, indirect caches");
   t.add("QAttention", qAttention);
 }
 

@@ -56,6 +56,10 @@ public:
   StringRef stringOr(StringRef name, StringRef otherwise) const;
   std::optional<SmallVector<int64_t>> intsAttribute(StringRef name) const;
 
+  /// Whether an output is a result of the model that is written to the memory
+  /// of an input, an argument: a cache of fixed size.
+  bool isInPlace(size_t output, size_t input) const;
+
   /// Records why the node cannot be imported, and what to try; fails.
   LogicalResult fail(const Twine &why);
   /// Whether the operands from the first to the last of these are there.

@@ -44,6 +44,10 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
 
   b.forEach({problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
     Value batch = outer[0], kvHead = outer[1];
+    // What lies in a cache behind a batch's length may be anything: a weight of
+    // zero, which keys of the last panel have there, would not hide a NaN.
+    Value liveKeys =
+        problem.endLiveKey(b, batch, b.sub(problem.rows, b.index(1)));
     b.forEach({units}, parallel, [&](ValueRange ivs) {
       Value first = b.mul(ivs[0], unit);
       Value last = b.min(b.add(first, unit), paddedKeys);
@@ -54,9 +58,8 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
         Value panel = arith::DivUIOp::create(b, key, b.index(blocking.panel()));
         emitPackPanel(b, blocking, keys, panel, b.index(0), problem.depth);
       });
-      PanelPacking values{
-          problem.v,    3,       batch,     kvHead, problem.width,
-          problem.keys, packedV, paddedKeys};
+      PanelPacking values{problem.v,     3,        batch,   kvHead,
+                          problem.width, liveKeys, packedV, paddedKeys};
       b.loop(b.index(0), widthPanels, 1, [&](Value panel) {
         emitPackPanel(b, blocking, values, panel, first, last);
       });

@@ -124,7 +124,14 @@ private:
           }
           Value product = arith::MulFOp::create(body, body.widen(args[0], f32),
                                                 body.widen(right, f32));
-          // What lies beyond the length may be anything, NaN too.
+          // What no query looks at may be anything, NaN too: behind the length
+          // of a batch, which a region may hold, and behind that of all.
+          if (limitKeys && op.hasScoreRegion())
+            product = arith::SelectOp::create(
+                body,
+                arith::CmpFOp::create(body, arith::CmpFPredicate::OEQ,
+                                      body.widen(args[0], f32), body.zero(f32)),
+                body.zero(f32), product);
           if (limitKeys && length)
             product = arith::SelectOp::create(
                 body,

@@ -154,14 +154,16 @@ private:
     if (func.isExternal())
       return;
     Builder builder(func.getContext());
-    // Callers keep their inputs: nothing is written in place of an argument.
+    // Callers keep their inputs: nothing is written in place of an argument but
+    // the result that they ask for.
     NamedAttribute readOnly(
         builder.getStringAttr(
             bufferization::BufferizationDialect::kWritableAttrName),
         builder.getBoolAttr(false));
     if (func.isPublic())
       for (unsigned i = 0; i < func.getNumArguments(); ++i)
-        if (isa<RankedTensorType>(func.getArgumentTypes()[i]))
+        if (isa<RankedTensorType>(func.getArgumentTypes()[i]) &&
+            !func.getArgAttr(i, kInPlaceAttrName))
           func.setArgAttr(i, readOnly.getName(), readOnly.getValue());
     // All at once: each insertion writes the whole type of the function anew.
     SmallVector<Type> types;

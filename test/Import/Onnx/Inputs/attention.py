@@ -46,6 +46,7 @@ def reference(f):
     seen = numpy.ones((len(q), 1, rows, keys), bool)
     if f["lengths"] is not None:
         seen &= (j < f["lengths"][:, None, None])[:, None]
+        v = numpy.where((j < f["lengths"][:, None])[:, None, :, None], v, 0)  # what is not there is not read
     if f["causal"]:
         seen &= (j <= i)[:, None]
     if f["left"] >= 0:
@@ -108,7 +109,8 @@ def draw(source):
     if f["lengths"] is not None and not f["wants_scores"] and pick(2):
         packed = f["qkv"][1].ndim == 3
         for n, length in enumerate(f["lengths"]):
-            f["qkv"][1][(n, slice(length, None)) if packed else (n, slice(None), slice(length, None))] = numpy.nan
+            for x in f["qkv"][1:]:
+                x[(n, slice(length, None)) if packed else (n, slice(None), slice(length, None))] = numpy.nan
     return f
 
 

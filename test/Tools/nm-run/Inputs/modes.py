@@ -41,7 +41,7 @@ TOOLS = {
 }
 # A value that fits, and what an option needs beside it.
 VALUES = {
-    "params": "x.npy", "bind": "w=k", "size": "n=8", "input": "x.npy", "output": "out.npy", "expect": "y.npy", "atol": "1",
+    "params": "x.npy", "bind": "w=k", "in-place": "result0=x", "size": "n=8", "input": "x.npy", "output": "out.npy", "expect": "y.npy", "atol": "1",
     "rtol": "1", "pattern": "2:4", "prune": "2:4", "mask-policy": "ignore",
     "masks": "x.npy", "mask-suffix": "_mask", "mask-bit-order": "lsb", "cache": None, "entry": "f", "threads": "1",
     "repeat": "2", "dense": None, "reference": None, "emit": "llvm", "target": "host",

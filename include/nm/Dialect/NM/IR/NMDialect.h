@@ -33,6 +33,10 @@ namespace mlir::nm {
 /// checkpoint; the loader verifies it.
 constexpr llvm::StringLiteral kSharedRowsAttrName = "nm.shared_rows";
 
+/// On a function argument: the number of the result that is written to its
+/// memory, an IntegerAttr. nm-return-in-place removes the result.
+constexpr llvm::StringLiteral kInPlaceAttrName = "nm.in_place";
+
 /// On a function argument: the key of the checkpoint parameter that it is, a
 /// StringAttr, and the scope if the checkpoint has a name. nm-bind-arguments
 /// makes an `nm.param` of it.

@@ -20,6 +20,7 @@
 #include "mlir/Parser/Parser.h"
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
@@ -44,9 +45,9 @@ MLIRContext &freshContext() {
     inputs = 0;
     DialectRegistry registry;
     registry.insert<nm::NMDialect, attacc::AttaccDialect, flat::FlatDialect,
-                    layer::LayerDialect, pifo::PifoDialect, step::StepDialect,
-                    arith::ArithDialect, func::FuncDialect,
-                    tensor::TensorDialect>();
+                    kernel::KernelDialect, layer::LayerDialect,
+                    pifo::PifoDialect, step::StepDialect, arith::ArithDialect,
+                    func::FuncDialect, tensor::TensorDialect>();
     context = std::make_unique<MLIRContext>(registry,
                                             MLIRContext::Threading::DISABLED);
     context->loadAllAvailableDialects();

@@ -19,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "nm/Conversion/Passes.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
+#include "nm/Dialect/Kernel/Transforms/Passes.h"
 #include "nm/Dialect/Layer/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Target/Attacc/Attacc.h"
@@ -186,6 +187,22 @@ static void lowerToLLVM(OpPassManager &pm, const CPUPipelineOptions &options) {
   pm.addPass(createCSEPass());
 }
 
+/// Tiles for threads, caches and registers for every product and attention.
+static void generateKernels(OpPassManager &pm,
+                            const CPUPipelineOptions &options) {
+  if (options.reference)
+    return;
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  GenerateKernelsOptions kernels;
+  VectorizeContractionsOptions contractions;
+  kernels.parallel = contractions.parallel = options.parallel;
+  flat::GenerateAttentionOptions attention;
+  attention.parallel = options.parallel;
+  func.addPass(flat::createGenerateAttention(attention));
+  func.addPass(createGenerateKernels(kernels));
+  func.addPass(createVectorizeContractions(contractions));
+}
+
 /// Loops over vectors for every operation.
 static void generateLoops(OpPassManager &pm,
                           const CPUPipelineOptions &options) {
@@ -194,15 +211,9 @@ static void generateLoops(OpPassManager &pm,
     func.addPass(createConvertLinalgToLoopsPass());
     return;
   }
-  GenerateKernelsOptions kernels;
-  VectorizeContractionsOptions contractions;
   LowerLinalgToLoopsOptions loops;
-  kernels.parallel = contractions.parallel = loops.parallel = options.parallel;
-  flat::GenerateAttentionOptions attention;
-  attention.parallel = options.parallel;
-  func.addPass(flat::createGenerateAttention(attention));
-  func.addPass(createGenerateKernels(kernels));
-  func.addPass(createVectorizeContractions(contractions));
+  loops.parallel = options.parallel;
+  func.addPass(kernel::createLowerToVector());
   func.addPass(createLowerLinalgToLoops(loops));
 }
 
@@ -224,6 +235,7 @@ mlir::nm::cpuStages(const CPUPipelineOptions &options) {
     verifyAtRuntime(pm, options);
     bufferize(pm);
   });
+  add(Stage::Kernels, generateKernels);
   add(Stage::Loops, generateLoops);
   add(Stage::LLVMDialect, lowerToLLVM);
   return stages;

@@ -21,6 +21,7 @@ llvm::ArrayRef<StageName> mlir::nm::stageNames() {
       {Stage::Packed, "packed",
        "weights in their layouts, parameters as arguments"},
       {Stage::Buffers, "buffers", "memory in place of tensors"},
+      {Stage::Kernels, "kernels", "loops around micro-kernels"},
       {Stage::Loops, "loops", "loops over vectors in place of operations"},
       {Stage::LLVMDialect, "mlir", "the LLVM dialect"}};
   return names;

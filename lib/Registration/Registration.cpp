@@ -44,6 +44,8 @@
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/Flat/Transforms/BufferizableOpInterfaceImpl.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
+#include "nm/Dialect/Kernel/Transforms/Passes.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/Layer/Transforms/Passes.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
@@ -64,7 +66,8 @@ using namespace mlir;
 
 void mlir::nm::registerDialects(DialectRegistry &registry) {
   registry.insert<NMDialect, attacc::AttaccDialect, flat::FlatDialect,
-                  layer::LayerDialect, pifo::PifoDialect, step::StepDialect>();
+                  kernel::KernelDialect, layer::LayerDialect, pifo::PifoDialect,
+                  step::StepDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
@@ -100,6 +103,7 @@ void mlir::nm::registerDialects(DialectRegistry &registry) {
 void mlir::nm::registerPasses() {
   registerNMPasses();
   flat::registerFlatPasses();
+  kernel::registerKernelPasses();
   layer::registerLayerPasses();
   registerConversionPasses();
   registerCodegenPasses();

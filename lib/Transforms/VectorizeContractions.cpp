@@ -11,7 +11,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
+#include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Machine/RegisterTile.h"
 #include "nm/Transforms/Passes.h"
@@ -29,18 +30,12 @@ namespace {
 /// Emits C[b, i, j] += A[b, i, k] B[b, k, j] with register tiles of rows by
 /// vectors; b is absent for a plain matrix product.
 struct ProductEmitter {
-  ImplicitLocOpBuilder b;
+  kernel::KernelBuilder b;
   Value lhs, rhs, out;
   int64_t lanes;
   ::nm::machine::RegisterTile shape;
   SmallVector<Value> batch;
 
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  Value add(Value a, int64_t c) {
-    return c ? Value(arith::AddIOp::create(b, a, index(c))) : a;
-  }
   SmallVector<Value> at(Value i, Value j) {
     SmallVector<Value> indices(batch);
     indices.append({i, j});
@@ -48,118 +43,92 @@ struct ProductEmitter {
   }
   Value dim(Value memref, int64_t fromLast) {
     int64_t rank = cast<MemRefType>(memref.getType()).getRank();
-    return memref::DimOp::create(b, memref, rank - fromLast);
+    return b.createOrFold<memref::DimOp>(memref, rank - fromLast);
   }
   /// `size` rounded down to a multiple of `step`.
   Value floorTo(Value size, int64_t step) {
-    return arith::SubIOp::create(b, size,
-                                 arith::RemUIOp::create(b, size, index(step)));
+    return arith::SubIOp::create(
+        b, size, arith::RemUIOp::create(b, size, b.index(step)));
   }
-  void loop(Value from, Value to, int64_t step,
-            function_ref<void(Value)> body) {
-    auto forOp = scf::ForOp::create(b, from, to, index(step));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(forOp.getBody());
-    body(forOp.getInductionVar());
-  }
-
   Type element() { return cast<MemRefType>(out.getType()).getElementType(); }
 
-  /// rows x vectors register tile at (i, j); `wide` vectors, or scalars.
-  void tile(Value i, Value j, int64_t rows, int64_t vectors, bool wide) {
-    int64_t width = wide ? lanes : 1;
-    auto type = VectorType::get({lanes}, element());
-    auto loadAt = [&](Value memref, Value row, Value col) -> Value {
-      if (wide)
-        return vector::LoadOp::create(b, type, memref, at(row, col));
-      return memref::LoadOp::create(b, memref, at(row, col));
+  /// A view of `sizes` from `offsets` on in the last two dimensions.
+  Value slice(Value memref, ArrayRef<OpFoldResult> offsets,
+              ArrayRef<OpFoldResult> sizes) {
+    SmallVector<OpFoldResult> all(batch.begin(), batch.end());
+    SmallVector<OpFoldResult> lengths(batch.size(), b.getIndexAttr(1));
+    all.append(offsets.begin(), offsets.end());
+    lengths.append(sizes.begin(), sizes.end());
+    SmallVector<OpFoldResult> steps(all.size(), b.getIndexAttr(1));
+    MemRefType type = memref::SubViewOp::inferRankReducedResultType(
+        staticSizes(sizes), cast<MemRefType>(memref.getType()), all, lengths,
+        steps);
+    return memref::SubViewOp::create(b, type, memref, all, lengths, steps);
+  }
+  static SmallVector<int64_t> staticSizes(ArrayRef<OpFoldResult> sizes) {
+    return llvm::map_to_vector(sizes, [](OpFoldResult size) {
+      return getConstantIntValue(size).value_or(ShapedType::kDynamic);
+    });
+  }
+
+  /// rows x vectors register tile of `width` lanes at (i, j).
+  void tile(Value i, Value j, int64_t rows, int64_t vectors, int64_t width) {
+    auto type = VectorType::get({width}, element());
+    auto forEach = [&](function_ref<void(int64_t, ArrayRef<Value>)> body) {
+      for (int64_t n = 0; n < rows * vectors; ++n)
+        body(n, at(b.add(i, n / vectors), b.add(j, n % vectors * width)));
     };
-    SmallVector<Value> accs;
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t v = 0; v < vectors; ++v)
-        accs.push_back(loadAt(out, add(i, r), add(j, v * width)));
-    auto reduction =
-        scf::ForOp::create(b, index(0), dim(lhs, 1), index(1), accs);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(reduction.getBody());
-      Value k = reduction.getInductionVar();
-      SmallVector<Value> columns, next;
-      for (int64_t v = 0; v < vectors; ++v)
-        columns.push_back(loadAt(rhs, k, add(j, v * width)));
-      for (int64_t r = 0; r < rows; ++r) {
-        Value x = memref::LoadOp::create(b, lhs, at(add(i, r), k));
-        if (wide)
-          x = vector::BroadcastOp::create(b, type, x);
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value acc = reduction.getRegionIterArgs()[r * vectors + v];
-          if (wide)
-            next.push_back(vector::FMAOp::create(b, x, columns[v], acc));
-          else
-            next.push_back(arith::AddFOp::create(
-                b, acc, arith::MulFOp::create(b, x, columns[v])));
-        }
-      }
-      scf::YieldOp::create(b, next);
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value sum = reduction.getResult(r * vectors + v);
-        SmallVector<Value> indices = at(add(i, r), add(j, v * width));
-        if (wide)
-          vector::StoreOp::create(b, sum, out, indices);
-        else
-          memref::StoreOp::create(b, sum, out, indices);
-      }
-    }
+    SmallVector<Value> sums;
+    forEach([&](int64_t, ArrayRef<Value> place) {
+      sums.push_back(vector::LoadOp::create(b, type, out, place));
+    });
+    OpFoldResult zero = b.getIndexAttr(0),
+                 depth = getAsOpFoldResult(dim(lhs, 1));
+    Value left = slice(lhs, {i, zero}, {b.getIndexAttr(rows), depth});
+    Value right =
+        slice(rhs, {zero, j}, {depth, b.getIndexAttr(vectors * width)});
+    Value acc = b.joinTile(sums, rows);
+    sums = b.splitTile(kernel::TileProductOp::create(
+        b, acc.getType(), left, right, /*offsets=*/Value(), acc, /*unroll=*/1,
+        /*sets=*/1));
+    forEach([&](int64_t n, ArrayRef<Value> place) {
+      vector::StoreOp::create(b, sums[n], out, place);
+    });
   }
 
   /// All columns of `rows` rows at i.
   void rowsAt(Value i, int64_t rows) {
     Value columns = dim(out, 1);
-    Value from = index(0);
+    Value from = b.index(0);
     // The whole tile, then narrower ones for what remains.
     for (int64_t vectors = shape.vectors; vectors > 0; vectors /= 2) {
       Value to = floorTo(columns, vectors * lanes);
-      loop(from, to, vectors * lanes,
-           [&](Value j) { tile(i, j, rows, vectors, true); });
+      b.loop(from, to, vectors * lanes,
+             [&](Value j) { tile(i, j, rows, vectors, lanes); });
       from = to;
     }
-    loop(from, columns, 1, [&](Value j) { tile(i, j, rows, 1, false); });
+    b.loop(from, columns, 1, [&](Value j) { tile(i, j, rows, 1, 1); });
   }
 
   void emit(bool parallel) {
-    OpBuilder::InsertionGuard guard(b);
     Value rows = dim(out, 2);
-    Value tiles = arith::CeilDivUIOp::create(b, rows, index(shape.rows));
+    Value tiles = arith::CeilDivUIOp::create(b, rows, b.index(shape.rows));
     bool batched = cast<MemRefType>(out.getType()).getRank() == 3;
     SmallVector<Value> upper{tiles};
     if (batched)
       upper.insert(upper.begin(), dim(out, 3));
-    SmallVector<Value> lower(upper.size(), index(0));
-    SmallVector<Value> steps(upper.size(), index(1));
-    SmallVector<Value> ivs;
-    if (parallel) {
-      auto loop = scf::ParallelOp::create(b, lower, upper, steps);
-      b.setInsertionPointToStart(loop.getBody());
-      ivs = llvm::to_vector(loop.getInductionVars());
-    } else {
-      scf::LoopNest nest =
-          scf::buildLoopNest(b, b.getLoc(), lower, upper, steps);
-      b.setInsertionPointToStart(nest.loops.back().getBody());
-      for (scf::ForOp loop : nest.loops)
-        ivs.push_back(loop.getInductionVar());
-    }
-    if (batched)
-      batch.push_back(ivs[0]);
-    Value i = arith::MulIOp::create(b, ivs.back(), index(shape.rows));
-    Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                         add(i, shape.rows), rows);
-    auto ifOp = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
-    b.setInsertionPointToStart(ifOp.thenBlock());
-    rowsAt(i, shape.rows);
-    b.setInsertionPointToStart(ifOp.elseBlock());
-    loop(i, rows, 1, [&](Value row) { rowsAt(row, 1); });
+    b.forEach(upper, parallel, [&](ValueRange at) {
+      if (batched)
+        batch.push_back(at[0]);
+      Value i = b.mul(at.back(), shape.rows);
+      Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                           b.add(i, shape.rows), rows);
+      auto ifOp = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
+      b.setInsertionPointToStart(ifOp.thenBlock());
+      rowsAt(i, shape.rows);
+      b.setInsertionPointToStart(ifOp.elseBlock());
+      b.loop(i, rows, 1, [&](Value row) { rowsAt(row, 1); });
+    });
   }
 };
 
@@ -197,7 +166,7 @@ struct VectorizeContractionsPass
     CPUAttr target = getCPUTarget(getOperation());
     int64_t width = lanes > 0 ? lanes : target.getLanes();
     for (linalg::LinalgOp op : ops) {
-      ImplicitLocOpBuilder builder(op.getLoc(), op);
+      kernel::KernelBuilder builder(op.getLoc(), op);
       ProductEmitter emitter{builder,
                              op.getDpsInputs()[0],
                              op.getDpsInputs()[1],

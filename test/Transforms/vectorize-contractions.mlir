@@ -4,18 +4,19 @@
 // Tiles of six rows by two vectors; what remains, row by row and column by column.
 // CHECK-LABEL: func @logits
 // CHECK: scf.parallel
-// CHECK-COUNT-12: vector.fma
-// CHECK: arith.mulf {{.*}} : f32
+// CHECK: kernel.tile_product {{.*}} : memref<6x64xf32, {{.*}}>, memref<64x16xf32, {{.*}}> into vector<6x2x8xf32>
+// CHECK: kernel.tile_product {{.*}} into vector<6x1x8xf32>
+// CHECK: kernel.tile_product {{.*}} into vector<6x1x1xf32>
+// CHECK: kernel.tile_product {{.*}} into vector<1x2x8xf32>
+// CHECK: kernel.tile_product {{.*}} into vector<1x1x8xf32>
+// CHECK: kernel.tile_product {{.*}} into vector<1x1x1xf32>
 // CHECK-NOT: linalg.batch_matmul
 // With 32 registers, six rows by four vectors, then by two and one.
 // WIDE-LABEL: func @logits
 // WIDE: scf.parallel
-// WIDE-COUNT-24: vector.fma {{.*}} : vector<16xf32>
-// WIDE: scf.yield
-// WIDE-COUNT-12: vector.fma {{.*}} : vector<16xf32>
-// WIDE: scf.yield
-// WIDE-COUNT-6: vector.fma {{.*}} : vector<16xf32>
-// WIDE: scf.yield
+// WIDE: kernel.tile_product {{.*}} into vector<6x4x16xf32>
+// WIDE: kernel.tile_product {{.*}} into vector<6x2x16xf32>
+// WIDE: kernel.tile_product {{.*}} into vector<6x1x16xf32>
 func.func @logits(%q: memref<12x128x64xf32>, %k: memref<12x64x128xf32>, %s: memref<12x128x128xf32>) {
   linalg.batch_matmul ins(%q, %k : memref<12x128x64xf32>, memref<12x64x128xf32>) outs(%s : memref<12x128x128xf32>)
   return

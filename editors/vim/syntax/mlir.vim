@@ -10,28 +10,28 @@ syn keyword mlirOurs attacc.barrier attacc.buffer attacc.elementwise attacc.exp_
 syn keyword mlirOurs attacc.layernorm attacc.load attacc.loop attacc.mask attacc.nm_gemm attacc.online_rescale
 syn keyword mlirOurs attacc.program attacc.row_max attacc.scale attacc.semaphore attacc.softmax attacc.store
 syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.attention flat.yield
-syn keyword mlirOurs layer.gelu layer.gelu_tanh layer.norm layer.rms_norm layer.rotary layer.swish
-syn keyword mlirOurs nm.assemble nm.compress nm.decompress nm.disassemble nm.matmul nm.packed_matmul
-syn keyword mlirOurs nm.packed_param nm.param nm.prune nm.require nm.yield pifo.admit
-syn keyword mlirOurs pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.evict pifo.field
-syn keyword mlirOurs pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier
-syn keyword mlirOurs pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next
-syn keyword mlirOurs pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read
-syn keyword mlirOurs pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield
-syn keyword mlirOurs pifo.node pifo.now pifo.offer pifo.predicate pifo.rank pifo.read_field
-syn keyword mlirOurs pifo.room pifo.scheduler pifo.scheduling pifo.select pifo.shaping pifo.state
-syn keyword mlirOurs pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field pifo.yield
-syn keyword mlirOurs step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend step.effective
-syn keyword mlirOurs step.frozen_update step.mask step.moment step.scale step.second_moment step.soft_threshold
-syn keyword mlirOurs step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirOurs kernel.tile_product layer.gelu layer.gelu_tanh layer.norm layer.rms_norm layer.rotary
+syn keyword mlirOurs layer.swish nm.assemble nm.compress nm.decompress nm.disassemble nm.matmul
+syn keyword mlirOurs nm.packed_matmul nm.packed_param nm.param nm.prune nm.require nm.yield
+syn keyword mlirOurs pifo.admit pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.evict
+syn keyword mlirOurs pifo.field pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block
+syn keyword mlirOurs pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup
+syn keyword mlirOurs pifo.mesh.next pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank
+syn keyword mlirOurs pifo.mesh.read pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write
+syn keyword mlirOurs pifo.mesh.yield pifo.node pifo.now pifo.offer pifo.predicate pifo.rank
+syn keyword mlirOurs pifo.read_field pifo.room pifo.scheduler pifo.scheduling pifo.select pifo.shaping
+syn keyword mlirOurs pifo.state pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field
+syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend
+syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
+syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while
 syn keyword mlirType bf16 complex f16 f32 f64 f80 f128 index memref none
 syn keyword mlirType tensor tf32 tuple vector
 syn match mlirType /\%(\<\|[0-9?*]x\)\@<=\%([su]\?i[0-9]\+\|b\?f[0-9]\+\|index\)\>/
-syn match mlirType /!\%(attacc\|flat\|layer\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
-syn match mlirAttribute /#\%(attacc\|flat\|layer\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
+syn match mlirType /!\%(attacc\|flat\|kernel\|layer\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
+syn match mlirAttribute /#\%(attacc\|flat\|kernel\|layer\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
 syn match mlirNumber /\<[0-9]\+\%(\.[0-9]*\)\?\%([eE][-+]\?[0-9]\+\)\?\>/
 syn match mlirNumber /\<0x[0-9A-Fa-f]\+\>/
 syn match mlirPattern /\<[0-9]\+:[0-9]\+\>/

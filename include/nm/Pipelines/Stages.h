@@ -27,6 +27,7 @@ enum class Stage {
   Named,
   Packed,
   Buffers,
+  Kernels,
   Loops,
   LLVMDialect, ///< --emit=mlir
 };

@@ -93,11 +93,12 @@ def VectorizeContractions : Pass<"nm-vectorize-contractions", "func::FuncOp"> {
   let summary = "tile and vectorise the dense products that no kernel takes";
   let description = [{
     Matrix products between activations (the logits and the weighted values of
-    attention), on buffers, become loops around register tiles of outer products.
+    attention), on buffers, become loops around register tiles (`kernel.tile_product`).
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::affine::AffineDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
                            "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::kernel::KernelDialect",
                            "::mlir::nm::NMDialect"];
   let options = [
     Option<"lanes", "lanes", "int64_t", "0",

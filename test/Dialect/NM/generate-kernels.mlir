@@ -1,17 +1,13 @@
 // RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels --canonicalize | FileCheck %s
 // RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels=parallel=false --canonicalize | FileCheck %s --check-prefix=SEQUENTIAL
 
-// Packing, then tasks of a row block by a panel; four slots of three rows by four
-// vectors are 48 multiply-adds a step.
+// Packing, then tasks of a row block by a panel, around a product of three rows and four
+// vectors whose slots lie four by four.
 // CHECK-LABEL: func @panel
 // CHECK: memref.alloc() {alignment = 64 : i64} : memref<98304xf32>
 // CHECK: scf.parallel
 // CHECK: scf.parallel
-// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
-// CHECK: vector.load {{.*}} vector<4xf32>
-// CHECK: llvm.inline_asm "", "=x,0"
-// CHECK: vector.load {{.*}} vector<4xi16>
-// CHECK-COUNT-48: vector.fma
+// CHECK: kernel.tile_product {{.*}} : memref<24x3x4xf32, {{.*}}>, memref<6144xf32, {{.*}}>[memref<24x3x4xi16, {{.*}}>] into vector<3x4x8xf32>
 // CHECK-NOT: vector.fma
 // The epilogue runs on vectors.
 // CHECK: arith.maximumf {{.*}} : vector<8xf32>

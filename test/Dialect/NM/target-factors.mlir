@@ -3,7 +3,7 @@
 // changed.
 //
 // RUN: nm-opt %s --split-input-file --nm-linalg-to-loops --nm-select-layout --canonicalize | FileCheck %s
-// RUN: nm-opt %s --split-input-file --nm-generate-kernels --canonicalize | FileCheck %s --check-prefix=KERNEL
+// RUN: nm-opt %s --split-input-file --nm-generate-kernels --kernel-lower-to-vector --canonicalize | FileCheck %s --check-prefix=KERNEL
 
 // As many partial sums as an addition has cycles; 64 x 512 iterations are those
 // from which threads pay.

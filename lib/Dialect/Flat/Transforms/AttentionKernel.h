@@ -20,8 +20,8 @@
 #define NM_LIB_DIALECT_FLAT_TRANSFORMS_ATTENTIONKERNEL_H
 
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
+#include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include <functional>
 #include <optional>
 
@@ -55,7 +55,7 @@ struct AttentionBlocking {
 };
 
 /// Index arithmetic plus the float operations of the kernels.
-class AttentionBuilder : public nm::KernelBuilder {
+class AttentionBuilder : public kernel::KernelBuilder {
 public:
   using KernelBuilder::KernelBuilder;
 

@@ -12,6 +12,7 @@
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "llvm/Support/FormatVariadic.h"

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
+#include "nm/Dialect/NM/Transforms/ProductKernel.h"
 #include "nm/Transforms/RegionVectorizer.h"
 
 using namespace mlir;

@@ -18,9 +18,10 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Remarks.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Dialect/NM/Transforms/ProductKernel.h"
 #include "nm/Runtime/Layout.h"
 #include <numeric>
 
@@ -435,7 +436,6 @@ struct GenerateKernelsPass
                       op.getAccumulatorType(),
                       op.getEncodedType().getElementType(),
                       layout.getInterleave(),
-                      target.getRegisterConstraint().str(),
                       target,
                       layout.getKind() == LayoutKind::Shared};
     int64_t columns =

@@ -14,7 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
+#include "nm/Dialect/NM/Transforms/ProductKernel.h"
 #include "nm/Runtime/Layout.h"
 
 using namespace mlir;

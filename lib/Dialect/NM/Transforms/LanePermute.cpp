@@ -17,7 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
+#include "nm/Dialect/NM/Transforms/ProductKernel.h"
 
 using namespace mlir;
 using namespace mlir::nm;

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
+#include "nm/Dialect/NM/Transforms/ProductKernel.h"
 
 using namespace mlir;
 using namespace mlir::nm;

@@ -15,7 +15,7 @@ import numpy as np
 os.makedirs(sys.argv[1])
 os.chdir(sys.argv[1])
 os.umask(0o022)
-STAGES = ["import", "linalg", "patterns", "named", "packed", "buffers", "loops"]
+STAGES = ["import", "linalg", "patterns", "named", "packed", "buffers", "kernels", "loops"]
 rng = np.random.default_rng(1)
 dense = rng.standard_normal((8, 32)).astype(np.float32)
 weight = rng.standard_normal((32, 32)).astype(np.float32)
@@ -73,7 +73,8 @@ np.testing.assert_allclose(expected, dense @ weight.T + np.arange(32), rtol=1e-4
 # Words of what each stage has, and of what it has no more.
 HOLDS = {"import": ("tosa.add", "nm.sparsity"), "linalg": ("linalg.matmul", "tosa."),
          "patterns": ("#nm.sparsity<2:4", "tosa."), "named": ("nm.matmul", "linalg.matmul"),
-         "packed": ("nm.manifest", "nm.param "), "buffers": ("memref", "tensor."), "loops": ("vector", "nm.matmul")}
+         "packed": ("nm.manifest", "nm.param "), "buffers": ("memref", "tensor."),
+         "kernels": ("kernel.tile_product", "nm.packed_matmul"), "loops": ("vector", "nm.matmul")}
 texts = {}
 for stage in STAGES:
     for tool, pre in [("nm-compile", []), ("nm-run", [])]:
@@ -108,7 +109,7 @@ check(done.returncode == 0 and sorted(os.listdir("short")) == [f"{i:02}-{s}.mlir
       "dumps of a short compilation", done)
 done = run("nm-run", "m.mlir", *PARAMS, "--target=edge", "--timing-only", "--dump-stages-to=edge")
 check(done.returncode == 0 and sorted(os.listdir("edge")) == [
-    f"{i:02}-{s}.mlir" for i, s in enumerate(STAGES[:4])] + ["08-attacc-asm.s"], "dumps for an accelerator", done)
+    f"{i:02}-{s}.mlir" for i, s in enumerate(STAGES[:4])] + ["09-attacc-asm.s"], "dumps for an accelerator", done)
 
 # The folder: new, empty, or refused before anything is written.
 os.mkdir("empty")
@@ -134,11 +135,11 @@ for folder, why, kwargs in [
               and done.stdout == "", f"--{option}={folder}", done)
 check(os.listdir("full") == ["a", "b"] or sorted(os.listdir("full")) == ["a", "b"], "nothing is written where refused")
 os.mkdir("same")
-done = run("nm-compile", "m.mlir", *PARAMS, "--dump-stages-to=same", "-o", "./same/08-llvm.ll")
+done = run("nm-compile", "m.mlir", *PARAMS, "--dump-stages-to=same", "-o", "./same/09-llvm.ll")
 check(done.returncode == 1 and "both write" in done.stderr and not os.listdir("same"), "an output among the dumps", done)
 
 # Words that are not stages, and options that come to nothing.
-for word, text in [("pakced", "packed"), ("llvm", "import, linalg, patterns, named, packed, buffers or loops")]:
+for word, text in [("pakced", "packed"), ("llvm", "import, linalg, patterns, named, packed, buffers, kernels or loops")]:
     done = run("nm-compile", "m.mlir", f"--compile-to={word}")
     check(done.returncode == 1 and text in done.stderr, f"--compile-to={word}", done)
 help_text = run("nm-compile", "--help").stdout

@@ -138,7 +138,7 @@ def GenerateAttention : Pass<"flat-generate-attention", "func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect",
                            "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
-                           "::mlir::nm::NMDialect"];
+                           "::mlir::kernel::KernelDialect", "::mlir::nm::NMDialect"];
   let options = [
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
     Option<"minParallelFlops", "min-parallel-flops", "int64_t", "-1",

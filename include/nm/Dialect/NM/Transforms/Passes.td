@@ -58,13 +58,14 @@ def GenerateKernels : Pass<"nm-generate-kernels", "func::FuncOp"> {
   let description = [{
     Generates, for each `nm.packed_matmul` on memrefs, the packing of the dense
     operand into panels, the loops over row and column blocks (`scf.parallel`), and
-    a micro-kernel in the vector dialect. See docs/rationale/NM.md for the
+    micro-kernels (`kernel.tile_product` for panels; the lane layout goes to the vector
+    dialect at once). See docs/rationale/NM.md for the
     design and the bound of the inner loop.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect",
                            "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
-                           "::mlir::affine::AffineDialect"];
+                           "::mlir::affine::AffineDialect", "::mlir::kernel::KernelDialect"];
   let options = [
     Option<"rowBlock", "row-block", "int64_t", "192",
            "rows of the weight that one task handles">,

@@ -1,4 +1,4 @@
-//===- KernelBuilder.h - Pieces of a generated matrix product -*- C++ -*-===//
+//===- ProductKernel.h - Pieces of a generated matrix product -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,17 +13,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
-#define NM_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+#ifndef NM_DIALECT_NM_TRANSFORMS_PRODUCTKERNEL_H
+#define NM_DIALECT_NM_TRANSFORMS_PRODUCTKERNEL_H
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 
 namespace mlir::nm {
+
+using kernel::KernelBuilder;
 
 /// Number of stored slots that a step of the micro-kernel consumes: four values
 /// fill a 128-bit register, four u16 offsets one general register.
@@ -42,7 +40,6 @@ struct KernelShape {
   Type accumulator;   ///< f32 or i32
   Type weightElement; ///< element type of the stored values
   int64_t interleave; ///< steps of the lane layout that alternate in memory
-  std::string barrier; ///< inline-asm constraint of a vector register, or ""
   CPUAttr target;
   bool sharesOffsets = false; ///< one offset for all rows of a row group
 
@@ -59,44 +56,6 @@ struct KernelShape {
     int64_t kept = length / m * n;
     return (kept + kStepSlots - 1) / kStepSlots * kStepSlots;
   }
-};
-
-/// ImplicitLocOpBuilder with the index arithmetic that kernels are made of.
-class KernelBuilder : public ImplicitLocOpBuilder {
-public:
-  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
-
-  Value index(int64_t value);
-  Value add(Value a, Value b);
-  Value add(Value a, int64_t b);
-  Value sub(Value a, Value b);
-  Value mul(Value a, Value b);
-  Value mul(Value a, int64_t b);
-  Value min(Value a, Value b);
-  Value ceilDiv(Value a, int64_t b);
-
-  /// Loop without results; `body` receives the induction variable.
-  void loop(Value lower, Value upper, int64_t step,
-            function_ref<void(Value)> body);
-  /// Loops from 0 to the bounds, of several threads if `parallel`.
-  void forEach(ArrayRef<Value> bounds, bool parallel,
-               function_ref<void(ValueRange)> body);
-  void ifThen(Value condition, function_ref<void()> body);
-
-  /// a + b and a b + sum of vectors, floating-point (fused) or integer.
-  Value addNumbers(Value a, Value b);
-  Value multiplyAdd(Value a, Value b, Value sum);
-
-  /// Zero of an element or vector type.
-  Value zero(Type type);
-  /// Converts a scalar or vector between f32, bf16, f16, i8 and i32.
-  Value convert(Value value, Type element);
-  /// `lanes` elements of the memref from `indices` on along its last dimension.
-  Value loadVector(Value memref, ValueRange indices, int64_t lanes);
-  void storeVector(Value vector, Value memref, ValueRange indices);
-  Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
-  /// Transposes `rows.size()` vectors of as many lanes, in registers.
-  SmallVector<Value> transpose(ArrayRef<Value> rows);
 };
 
 /// Packs `x` (K x N, or N x K if `transposed`) into `packed`, a 1-D buffer of
@@ -152,4 +111,4 @@ bool isShortEpilogue(PackedMatmulOp op);
 
 } // namespace mlir::nm
 
-#endif // NM_DIALECT_NM_TRANSFORMS_KERNELBUILDER_H
+#endif // NM_DIALECT_NM_TRANSFORMS_PRODUCTKERNEL_H

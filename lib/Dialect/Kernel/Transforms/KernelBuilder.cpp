@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Dialect/NM/Transforms/KernelBuilder.h"
+#include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 
 using namespace mlir;
-using namespace mlir::nm;
+using namespace mlir::kernel;
 
 Value KernelBuilder::index(int64_t value) {
   return arith::ConstantIndexOp::create(*this, value);
@@ -167,4 +168,50 @@ SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
     }
   }
   return result;
+}
+
+Value KernelBuilder::view(Value buffer, OpFoldResult offset,
+                          ArrayRef<OpFoldResult> sizes,
+                          ArrayRef<OpFoldResult> strides) {
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> steps(strides);
+  if (!type.getLayout().isIdentity()) {
+    auto metadata = memref::ExtractStridedMetadataOp::create(*this, buffer);
+    auto scaled = [&](OpFoldResult count) -> OpFoldResult {
+      if (type.isLastDimUnitStride())
+        return count;
+      return mul(getValueOrCreateConstantIndexOp(*this, getLoc(), count),
+                 metadata.getStrides()[0]);
+    };
+    offset =
+        add(metadata.getOffset(),
+            getValueOrCreateConstantIndexOp(*this, getLoc(), scaled(offset)));
+    for (OpFoldResult &step : steps)
+      step = scaled(step);
+    buffer = metadata.getBaseBuffer();
+  }
+  return memref::ReinterpretCastOp::create(*this, buffer, offset, sizes, steps);
+}
+
+Value KernelBuilder::joinTile(ArrayRef<Value> vectors, int64_t rows) {
+  auto type = cast<VectorType>(vectors.front().getType());
+  int64_t columns = vectors.size() / rows;
+  Value tile = zero(VectorType::get({rows, columns, type.getDimSize(0)},
+                                    type.getElementType()));
+  for (auto [i, vector] : llvm::enumerate(vectors)) {
+    int64_t at = static_cast<int64_t>(i);
+    tile = vector::InsertOp::create(
+        *this, vector, tile, ArrayRef<int64_t>{at / columns, at % columns});
+  }
+  return tile;
+}
+
+SmallVector<Value> KernelBuilder::splitTile(Value tile) {
+  auto type = cast<VectorType>(tile.getType());
+  SmallVector<Value> vectors;
+  for (int64_t row = 0; row < type.getDimSize(0); ++row)
+    for (int64_t v = 0; v < type.getDimSize(1); ++v)
+      vectors.push_back(
+          createOrFold<vector::ExtractOp>(tile, ArrayRef<int64_t>{row, v}));
+  return vectors;
 }

@@ -1,0 +1,84 @@
+//===- KernelOps.td - Micro-kernels -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_KERNEL_IR_KERNELOPS_TD
+#define NM_DIALECT_KERNEL_IR_KERNELOPS_TD
+
+include "nm/Dialect/Kernel/IR/KernelBase.td"
+
+def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "result"]>]> {
+  let summary = "rows of one operand times a panel of the other, sums in registers";
+  let description = [{
+    Adds to a register tile, `rows` x `vectors` vectors of `lanes` elements, the product of
+    `rows` rows with the columns of a panel:
+
+        result[r][v][l] = acc[r][v][l] + sum over k of lhs(r, k) * rhs(k, v * lanes + l)
+
+    where k runs over the contraction. The sum is cut into `sets` sums, of which k goes to number
+    k mod `sets` within an iteration of the loop; they are added at the end, so that few rows
+    and vectors still are as many independent chains as the latency of a multiply-add
+    wants. Multiply-adds of floats round once.
+
+    How the operands lie is said by their types.
+
+    | operand | type | element |
+    |---|---|---|
+    | `lhs`, plain | `memref<rows x K>` | (r, k) at `[r, k]` |
+    | `lhs`, interleaved | `memref<S x rows x L>` | (r, k) at `[k / L, r, k mod L]` |
+    | `rhs` | `memref<K x columns>` | (k, c) at `[k, c]`; columns beyond the tile's are not read |
+    | `rhs` by offset | `memref<elements>` and `offsets` | (k, c) of row r at `[offset + c]` |
+    | `offsets`, a row's own | `memref<S x rows x 4 x i16>` | of (r, k) at `[k / 4, r, k mod 4]`, unsigned |
+    | `offsets`, shared | `memref<S x 4 x i16>` | of (r, k), for all r, at `[k / 4, k mod 4]`, unsigned |
+
+    K is what `lhs` says where it is plain. Where it is interleaved, K is the number of rows of
+    `rhs` if that is static, and S L otherwise; an operand that is read by offsets has S L
+    of them. Elements of `lhs` are converted to the tile's type, those of `rhs` have it.
+
+    `unroll` is the number of elements (plain) or of steps of L elements (interleaved) that one
+    iteration of the loop takes.
+
+    Constraints, beside the types: (1) `lhs` has as many rows as the tile, (2) `rhs`
+    has the tile's element type and at least its columns, (3) static sizes of the contraction agree, (4) offsets
+    go with an interleaved `lhs` of L = 4 and have its shape, without the rows if they are shared, otherwise
+    the lanes are a multiple of four,
+    (5) `sets` divides the elements of an iteration.
+
+    Example: six rows of weights, four slots at a time, by a panel of 16 columns on AVX2:
+
+    ```mlir
+    %sums = kernel.tile_product %weights, %panel[%offsets] into %zero {sets = 1 : i64}
+        : memref<48x6x4xf32>, memref<3072xf32>[memref<48x6x4xi16>] into vector<6x2x8xf32>
+    ```
+  }];
+  let arguments = (ins
+    Arg<AnyMemRef, "", [MemRead]>:$lhs,
+    Arg<AnyMemRef, "", [MemRead]>:$rhs,
+    Arg<Optional<MemRefOf<[I16]>>, "", [MemRead]>:$offsets,
+    VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$acc,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$unroll,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$sets);
+  let results = (outs VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$result);
+  let assemblyFormat = [{
+    $lhs `,` $rhs (`[` $offsets^ `]`)? `into` $acc attr-dict `:` type($lhs) `,` type($rhs)
+    (`[` type($offsets)^ `]`)? `into` type($acc)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getRows() { return getAcc().getType().getDimSize(0); }
+    int64_t getVectors() { return getAcc().getType().getDimSize(1); }
+    int64_t getLanes() { return getAcc().getType().getDimSize(2); }
+    /// Elements of a row that lie side by side: L, or 1 where `lhs` is plain.
+    int64_t getInterleave();
+    bool isInterleaved() { return getLhs().getType().getRank() == 3; }
+    /// One offset for all rows.
+    bool sharesOffsets() { return getOffsets() && getOffsets().getType().getRank() == 2; }
+    /// K, or kDynamic where no type says it.
+    int64_t getStaticDepth();
+  }];
+}
+
+#endif // NM_DIALECT_KERNEL_IR_KERNELOPS_TD

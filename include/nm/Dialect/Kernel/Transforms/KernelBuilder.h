@@ -1,0 +1,69 @@
+//===- KernelBuilder.h - Index arithmetic and vectors of kernels -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_KERNEL_TRANSFORMS_KERNELBUILDER_H
+#define NM_DIALECT_KERNEL_TRANSFORMS_KERNELBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::kernel {
+
+/// ImplicitLocOpBuilder with the index arithmetic that kernels are made of.
+class KernelBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  Value index(int64_t value);
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value mul(Value a, int64_t b);
+  Value min(Value a, Value b);
+  Value ceilDiv(Value a, int64_t b);
+
+  /// Loop without results; `body` receives the induction variable.
+  void loop(Value lower, Value upper, int64_t step,
+            function_ref<void(Value)> body);
+  /// Loops from 0 to the bounds, of several threads if `parallel`.
+  void forEach(ArrayRef<Value> bounds, bool parallel,
+               function_ref<void(ValueRange)> body);
+  void ifThen(Value condition, function_ref<void()> body);
+
+  /// a + b and a b + sum of vectors, floating-point (fused) or integer.
+  Value addNumbers(Value a, Value b);
+  Value multiplyAdd(Value a, Value b, Value sum);
+
+  /// Zero of an element or vector type.
+  Value zero(Type type);
+  /// Converts a scalar or vector between f32, bf16, f16, i8 and i32.
+  Value convert(Value value, Type element);
+  /// `lanes` elements of the memref from `indices` on along its last dimension.
+  Value loadVector(Value memref, ValueRange indices, int64_t lanes);
+  void storeVector(Value vector, Value memref, ValueRange indices);
+  Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
+  /// Transposes `rows.size()` vectors of as many lanes, in registers.
+  SmallVector<Value> transpose(ArrayRef<Value> rows);
+
+  /// Elements of a 1-D buffer from `offset` on, in units of its own stride, as
+  /// a memref of these sizes and strides.
+  Value view(Value buffer, OpFoldResult offset, ArrayRef<OpFoldResult> sizes,
+             ArrayRef<OpFoldResult> strides);
+
+  /// A register tile (rows x vectors x lanes) of its vectors, row by row, and
+  /// the vectors of one.
+  Value joinTile(ArrayRef<Value> vectors, int64_t rows);
+  SmallVector<Value> splitTile(Value tile);
+};
+
+} // namespace mlir::kernel
+
+#endif // NM_DIALECT_KERNEL_TRANSFORMS_KERNELBUILDER_H

@@ -1,0 +1,250 @@
+//===- LowerToVector.cpp - Micro-kernels to loops over vectors -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "nm/Dialect/Kernel/IR/KernelDialect.h"
+#include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
+#include "nm/Dialect/Kernel/Transforms/Passes.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
+
+namespace mlir::kernel {
+#define GEN_PASS_DEF_LOWERTOVECTOR
+#include "nm/Dialect/Kernel/Transforms/Passes.h.inc"
+} // namespace mlir::kernel
+
+using namespace mlir;
+using namespace mlir::kernel;
+
+namespace {
+
+/// The loop of one product. Sums are [set][row][vector].
+class TileProductLowering {
+public:
+  explicit TileProductLowering(TileProductOp op)
+      : op(op), b(op.getLoc(), op), rows(op.getRows()),
+        vectors(op.getVectors()), lanes(op.getLanes()),
+        interleave(op.getInterleave()), sets(op.getSets()),
+        element(op.getAcc().getType().getElementType()),
+        type(VectorType::get({lanes}, element)) {}
+
+  /// The sums in place of the operation, [row][vector].
+  SmallVector<Value> emit() {
+    int64_t chains = rows * vectors;
+    SmallVector<Value> sums = b.splitTile(op.getAcc());
+    sums.resize(chains * sets, sets > 1 ? b.zero(type) : Value());
+    sums = emitLoops(sums);
+    for (int64_t set = 1; set < sets; ++set)
+      for (int64_t i = 0; i < chains; ++i)
+        sums[i] = b.addNumbers(sums[i], sums[set * chains + i]);
+    sums.truncate(chains);
+    return sums;
+  }
+
+private:
+  /// Whole iterations, single steps, and what is left of a step.
+  SmallVector<Value> emitLoops(SmallVector<Value> sums) {
+    int64_t unroll = op.getUnroll(), depth = op.getStaticDepth();
+    bool isStatic = ShapedType::isStatic(depth);
+    int64_t full = isStatic ? depth / interleave : 0;
+    Value steps = isStatic ? b.index(full)
+                           : Value(memref::DimOp::create(
+                                 b, op.getLhs(), op.isInterleaved() ? 0 : 1));
+    Value whole = steps;
+    if (unroll > 1)
+      whole = isStatic
+                  ? b.index(full / unroll * unroll)
+                  : b.mul(arith::DivUIOp::create(b, steps, b.index(unroll)),
+                          unroll);
+    if (!isStatic || full >= unroll)
+      sums = emitLoop(b.index(0), whole, unroll, sums);
+    if (unroll > 1 && (!isStatic || full % unroll != 0))
+      sums = emitLoop(whole, steps, 1, sums);
+    if (isStatic && depth % interleave != 0)
+      sums = emitStep(steps, 0, depth % interleave, sums);
+    return sums;
+  }
+
+  SmallVector<Value> emitLoop(Value from, Value to, int64_t unroll,
+                              ValueRange init) {
+    auto loop = scf::ForOp::create(b, from, to, b.index(unroll), init);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> sums(loop.getRegionIterArgs());
+    for (int64_t i = 0; i < unroll; ++i)
+      sums = emitStep(b.add(loop.getInductionVar(), i), i * interleave,
+                      interleave, sums);
+    scf::YieldOp::create(b, sums);
+    return SmallVector<Value>(loop.getResults());
+  }
+
+  /// The first `count` elements of step `step`, of which the first is number
+  /// `first` of an iteration.
+  SmallVector<Value> emitStep(Value step, int64_t first, int64_t count,
+                              ArrayRef<Value> sums) {
+    if (op.getOffsets() && !op.sharesOffsets())
+      return emitOwnOffsets(step, first, sums);
+    return emitSharedRows(step, first, count, sums);
+  }
+
+  /// Each row has panel rows of its own. One element is splat and multiplied
+  /// with the vectors at its offset.
+  SmallVector<Value> emitOwnOffsets(Value step, int64_t first,
+                                    ArrayRef<Value> sums) {
+    SmallVector<Value> result(sums);
+    for (int64_t row = 0; row < rows; ++row) {
+      Value fourfold = loadFourfold(step, row);
+      SmallVector<Value> places = loadOffsets({step, b.index(row), b.index(0)});
+      for (int64_t slot = 0; slot < interleave; ++slot) {
+        Value weight = splat(fourfold, slot);
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value x =
+              b.loadVector(op.getRhs(), b.add(places[slot], v * lanes), lanes);
+          addProduct(result, first + slot, row, v, weight, x);
+        }
+      }
+    }
+    return result;
+  }
+
+  /// The panel's vectors are loaded once for all rows; the rows' elements are
+  /// broadcast from memory.
+  SmallVector<Value> emitSharedRows(Value step, int64_t first, int64_t count,
+                                    ArrayRef<Value> sums) {
+    SmallVector<Value> result(sums), places;
+    if (op.getOffsets())
+      places = loadOffsets({step, b.index(0)});
+    Value panelRow = b.mul(step, interleave);
+    for (int64_t slot = 0; slot < count; ++slot) {
+      SmallVector<Value> inputs;
+      for (int64_t v = 0; v < vectors; ++v) {
+        SmallVector<Value> at =
+            op.getOffsets()
+                ? SmallVector<Value>{b.add(places[slot], v * lanes)}
+                : SmallVector<Value>{b.add(panelRow, slot), b.index(v * lanes)};
+        inputs.push_back(b.loadVector(op.getRhs(), at, lanes));
+      }
+      for (int64_t row = 0; row < rows; ++row) {
+        Value weight = vector::BroadcastOp::create(
+            b, type, b.convert(loadElement(step, row, slot), element));
+        for (int64_t v = 0; v < vectors; ++v)
+          addProduct(result, first + slot, row, v, weight, inputs[v]);
+      }
+    }
+    return result;
+  }
+
+  void addProduct(MutableArrayRef<Value> sums, int64_t number, int64_t row,
+                  int64_t v, Value a, Value x) {
+    Value &sum = sums[((number % sets) * rows + row) * vectors + v];
+    sum = b.multiplyAdd(a, x, sum);
+  }
+
+  Value loadElement(Value step, int64_t row, int64_t slot) {
+    SmallVector<Value> at{step, b.index(row), b.index(slot)};
+    if (!op.isInterleaved())
+      at = {b.index(row), step};
+    return memref::LoadOp::create(b, op.getLhs(), at);
+  }
+
+  /// Four elements of a row, repeated in every 128 bits of a register.
+  Value loadFourfold(Value step, int64_t row) {
+    Value four = b.convert(
+        b.loadVector(op.getLhs(), {step, b.index(row), b.index(0)}, interleave),
+        element);
+    SmallVector<int64_t> mask;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      mask.push_back(lane % interleave);
+    return opaque(b.shuffle(four, four, mask));
+  }
+
+  Value splat(Value fourfold, int64_t slot) {
+    SmallVector<int64_t> mask;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      mask.push_back(lane / interleave * interleave + slot);
+    return b.shuffle(fourfold, fourfold, mask);
+  }
+
+  /// Hides from LLVM that a register holds a broadcast: it would otherwise
+  /// replace every splat of it by a scalar broadcast load of its own, and loads
+  /// are what bounds this loop.
+  Value opaque(Value value) {
+    mlir::nm::CPUAttr target = mlir::nm::getCPUTarget(op);
+    std::string constraint = target.getRegisterConstraint().str();
+    if (constraint.empty() ||
+        lanes * element.getIntOrFloatBitWidth() > target.getVector())
+      return value;
+    return LLVM::InlineAsmOp::create(
+               b, TypeRange{value.getType()}, ValueRange{value}, "",
+               "=" + constraint + ",0", /*has_side_effects=*/false,
+               /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+               LLVM::AsmDialectAttr(), ArrayAttr())
+        .getResult(0);
+  }
+
+  /// Panel positions of the elements of a step: their u16 offsets arrive in one
+  /// 64-bit load.
+  SmallVector<Value> loadOffsets(ValueRange at) {
+    SmallVector<Value> result;
+    Value four = b.loadVector(op.getOffsets(), at, interleave);
+    Value bits = vector::BitCastOp::create(
+        b, VectorType::get({1}, b.getI64Type()), four);
+    Value word = vector::ExtractOp::create(b, bits, ArrayRef<int64_t>{0});
+    for (int64_t i = 0; i < interleave; ++i) {
+      Value shifted = word;
+      if (i != 0)
+        shifted = arith::ShRUIOp::create(
+            b, word, arith::ConstantOp::create(b, b.getI64IntegerAttr(16 * i)));
+      Value narrow = arith::TruncIOp::create(b, b.getI16Type(), shifted);
+      result.push_back(
+          arith::IndexCastUIOp::create(b, b.getIndexType(), narrow));
+    }
+    return result;
+  }
+
+  TileProductOp op;
+  KernelBuilder b;
+  int64_t rows, vectors, lanes, interleave, sets;
+  Type element;
+  VectorType type;
+};
+
+/// Vectors of a tile in place of `op`: those who take vectors of it get them.
+void replace(TileProductOp op, ArrayRef<Value> sums) {
+  for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+    auto extract = dyn_cast<vector::ExtractOp>(user);
+    if (!extract || extract.getStaticPosition().size() != 2 ||
+        extract.hasDynamicPosition())
+      continue;
+    ArrayRef<int64_t> at = extract.getStaticPosition();
+    extract.replaceAllUsesWith(sums[at[0] * op.getVectors() + at[1]]);
+    extract.erase();
+  }
+  if (!op.use_empty())
+    op.replaceAllUsesWith(
+        KernelBuilder(op.getLoc(), op).joinTile(sums, op.getRows()));
+  Value tile = op.getAcc();
+  op.erase();
+  // A tile that was put together of its vectors.
+  while (auto insert = tile.getDefiningOp<vector::InsertOp>()) {
+    if (!insert->use_empty())
+      break;
+    tile = insert.getDest();
+    insert.erase();
+  }
+}
+
+struct LowerToVectorPass
+    : public mlir::kernel::impl::LowerToVectorBase<LowerToVectorPass> {
+  void runOnOperation() override {
+    SmallVector<TileProductOp> products;
+    getOperation().walk([&](TileProductOp op) { products.push_back(op); });
+    for (TileProductOp op : products)
+      replace(op, TileProductLowering(op).emit());
+  }
+};
+
+} // namespace

@@ -1,0 +1,31 @@
+// RUN: nm-opt %s | nm-opt | FileCheck %s
+// RUN: nm-opt %s --mlir-print-op-generic | nm-opt | FileCheck %s
+
+// CHECK-LABEL: func @plain
+// CHECK: kernel.tile_product %{{.*}}, %{{.*}} into %{{.*}} {unroll = 4 : i64} : memref<6x64xf32, strided<[64, 1], offset: ?>>, memref<64x16xf32> into vector<6x2x8xf32>
+func.func @plain(%lhs: memref<6x64xf32, strided<[64, 1], offset: ?>>, %rhs: memref<64x16xf32>, %acc: vector<6x2x8xf32>) -> vector<6x2x8xf32> {
+  %0 = kernel.tile_product %lhs, %rhs into %acc {unroll = 4 : i64}
+      : memref<6x64xf32, strided<[64, 1], offset: ?>>, memref<64x16xf32> into vector<6x2x8xf32>
+  return %0 : vector<6x2x8xf32>
+}
+
+// Weights of bf16, four neighbours of each row; the last step has two of 46.
+// CHECK-LABEL: func @interleaved
+// CHECK: kernel.tile_product %{{.*}}, %{{.*}} into %{{.*}} {sets = 2 : i64} : memref<12x3x4xbf16>, memref<46x32xf32> into vector<3x4x8xf32>
+func.func @interleaved(%lhs: memref<12x3x4xbf16>, %rhs: memref<46x32xf32>, %acc: vector<3x4x8xf32>) -> vector<3x4x8xf32> {
+  %0 = kernel.tile_product %lhs, %rhs into %acc {sets = 2 : i64}
+      : memref<12x3x4xbf16>, memref<46x32xf32> into vector<3x4x8xf32>
+  return %0 : vector<3x4x8xf32>
+}
+
+// CHECK-LABEL: func @offsets
+// CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
+// CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} : memref<12x3x4xi8>, memref<?xi32>[memref<?x4xi16>] into vector<3x4x8xi32>
+func.func @offsets(%lhs: memref<12x3x4xi8>, %rhs: memref<?xi32>, %own: memref<12x3x4xi16>, %shared: memref<?x4xi16>,
+                   %acc: vector<3x4x8xi32>) -> vector<3x4x8xi32> {
+  %0 = kernel.tile_product %lhs, %rhs[%own] into %acc
+      : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
+  %1 = kernel.tile_product %lhs, %rhs[%shared] into %0
+      : memref<12x3x4xi8>, memref<?xi32>[memref<?x4xi16>] into vector<3x4x8xi32>
+  return %1 : vector<3x4x8xi32>
+}

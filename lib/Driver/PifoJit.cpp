@@ -80,6 +80,7 @@ llvm::Error PifoJit::bind(const std::string &prefix) {
   find("_release", release);
   find("_next_release", nextRelease);
   find("_size", size);
+  find("_change", change);
   find("_enqueue_batch", enqueueBatch);
   find("_dequeue_batch", dequeueBatch);
   return failure;

@@ -145,7 +145,8 @@ static ::nm::support::Status declareFiles(const PifoRunOptions &options,
                                           ::nm::support::CommandFiles &files) {
   for (auto [what, path] : {std::pair("the scheduler", &options.schedulerFile),
                             std::pair("the traffic", &options.trafficFile),
-                            std::pair("--flows", &options.flows)})
+                            std::pair("--flows", &options.flows),
+                            std::pair("--changes", &options.changes)})
     if (!path->empty())
       NM_RETURN_IF_ERROR(files.reads(what, *path));
   for (auto [what, path] :
@@ -212,12 +213,13 @@ static llvm::Expected<Writers> openWriters(const PifoRunOptions &options,
 
 /// Sends all packets; the seconds that it took.
 static llvm::Expected<double>
-sendPackets(const PifoRunOptions &options, Source &source, Scheduler &scheduler,
-            Writers &writers, Statistics &statistics, Totals &totals) {
+sendPackets(const PifoRunOptions &options, const Link &link, Source &source,
+            Scheduler &scheduler, Writers &writers, Statistics &statistics,
+            Totals &totals) {
   Stopwatch watch;
   ::nm::support::Progress progress("", !options.quiet);
   auto result = simulate(
-      source, scheduler, options.link,
+      source, scheduler, link,
       [&](const Departure &departure) {
         statistics.add(departure);
         for (auto &writer : writers)
@@ -263,8 +265,13 @@ static llvm::Error run(const PifoRunOptions &options,
   ::nm::support::CommandFiles files;
   if (auto status = declareFiles(options, files); !status)
     return toError(status.error());
+  Link link = options.link;
+  std::vector<std::vector<int64_t>> changes;
   auto module =
-      readScheduler(options.schedulerFile, sources, context, options.capacity);
+      options.changes.empty()
+          ? readScheduler(options.schedulerFile, sources, context,
+                          options.capacity)
+          : readLivingPolicy(options, sources, context, link.changes, changes);
   if (!module)
     return module.takeError();
   FlowNames flows;
@@ -276,6 +283,7 @@ static llvm::Error run(const PifoRunOptions &options,
                                          (*source)->columns(), options.fields);
   if (!scheduler)
     return scheduler.takeError();
+  (*scheduler)->setChanges(std::move(changes));
   if (!options.generate.empty())
     if (llvm::Error error = checkColumns(**source, **scheduler, flows))
       return error;
@@ -285,8 +293,8 @@ static llvm::Error run(const PifoRunOptions &options,
   Statistics statistics;
   statistics.nameFlows(flows.names);
   Totals totals;
-  auto taken =
-      sendPackets(options, **source, **scheduler, *writers, statistics, totals);
+  auto taken = sendPackets(options, link, **source, **scheduler, *writers,
+                           statistics, totals);
   if (!taken)
     return taken.takeError();
   for (const Source::Note &note : (*source)->notes())

@@ -7,6 +7,7 @@
 
 #include "nm/Driver/PifoScheduler.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
+#include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
 #include "nm/Driver/Support.h"
 #include "llvm/ADT/StringSet.h"
 #include <cstring>
@@ -254,10 +255,21 @@ PifoScheduler::enqueue(uint64_t handle, const uint64_t *values, int64_t now) {
 }
 
 bool PifoScheduler::dequeue(int64_t now, uint64_t &handle) {
+  latest = now;
   if (jit->dequeue(memory, now, packet.data()) != 0)
     return false;
   handle = packet[0];
   return true;
+}
+
+void PifoScheduler::change(size_t number) {
+  // Two changes of one tick: a release takes the first.
+  const std::vector<int64_t> &values = changes[number];
+  auto count = static_cast<int64_t>(values.size());
+  if (jit->change(memory, values.data(), count) == pifo::kStatusFull) {
+    jit->release(memory, latest);
+    jit->change(memory, values.data(), count);
+  }
 }
 
 bool PifoScheduler::dropped(uint64_t &handle) {

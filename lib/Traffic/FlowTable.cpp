@@ -69,10 +69,10 @@ FlowTable::FlowTable(std::vector<FlowRule> given, Columns columns)
   }
   for (auto &[length, places] : byDestination)
     for (auto &[address, numbers] : places)
-      std::stable_sort(numbers.begin(), numbers.end(),
-                       [&](uint32_t a, uint32_t b) {
-                         return rules[a].source.length > rules[b].source.length;
-                       });
+      std::sort(numbers.begin(), numbers.end(), [&](uint32_t a, uint32_t b) {
+        return std::pair(rules[b].source.length, a) <
+               std::pair(rules[a].source.length, b);
+      });
 }
 
 uint64_t FlowTable::find(const uint64_t *values) const {

@@ -160,6 +160,10 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
       ++count;
     }
   };
+  size_t changed = 0;
+  auto nextChange = [&] {
+    return changed < link.changes.size() ? link.changes[changed] : kNever;
+  };
   bool more = fetch();
   totals.begin = totals.end = more ? arrival.time : 0;
   int64_t now = 0;
@@ -174,9 +178,15 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
     }
     if (next == kNever)
       break;
+    // A change alone may let packets leave, but need not.
+    next = std::min(next, std::max(now, nextChange()));
     if (next >= kLatest)
       return fail("the next departure lies beyond 2^62 ns");
     now = next;
+    while (nextChange() <= now) {
+      scheduler.change(changed++);
+      mayLeave = true;
+    }
     while (more && arrival.time == now) {
       uint64_t length = lengthColumn < 0 ? 1 : arrival.values[lengthColumn];
       if (length == 0 || length > (uint64_t(1) << 32))

@@ -55,6 +55,7 @@ public:
   int64_t (*release)(void *, int64_t now);
   int32_t (*nextRelease)(void *, int64_t *time);
   int64_t (*size)(void *);
+  int32_t (*change)(void *, const int64_t *values, int64_t count);
   int32_t (*enqueueBatch)(void *, const void *packets, int64_t count,
                           int64_t now, int64_t *taken);
   int64_t (*dequeueBatch)(void *, int64_t now, void *packets, int64_t count);

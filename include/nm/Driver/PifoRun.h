@@ -38,8 +38,9 @@ struct PifoRunOptions {
   std::string trafficFile;
   /// Generated traffic instead.
   std::string generate;
-  /// A file of flows with names.
-  std::string flows;
+  /// A file of flows with names, and one of policies that take the place of the
+  /// scheduler at given times.
+  std::string flows, changes;
   std::string scheduler, container = "auto";
   int64_t capacity = 0;
   std::vector<std::string> fields;
@@ -52,6 +53,14 @@ struct PifoRunOptions {
   /// Leaves times of this machine out of the reports.
   bool noTimes = false;
 };
+
+/// A policy and those of a file of changes: lines of a time (`5ms`) and the
+/// file of a policy, relative to it. `times` are theirs in ns, `values` the
+/// parameters.
+llvm::Expected<OwningOpRef<ModuleOp>>
+readLivingPolicy(const PifoRunOptions &options, llvm::SourceMgr &sources,
+                 MLIRContext &context, std::vector<int64_t> &times,
+                 std::vector<std::vector<int64_t>> &values);
 
 /// `text`, the value of --rate: bit/s with k, M, G or T and possibly a
 /// fraction, such as 2.5G, that makes a whole number of at most 10^15.

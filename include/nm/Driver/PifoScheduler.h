@@ -49,6 +49,11 @@ public:
   int classOfLatest() override;
   bool drops() const override { return mayDrop; }
   bool dropped(uint64_t &handle) override;
+  /// The parameters of each change.
+  void setChanges(std::vector<std::vector<int64_t>> given) {
+    changes = std::move(given);
+  }
+  void change(size_t number) override;
   void release(int64_t now) override { jit->release(memory, now); }
   bool nextRelease(int64_t &time) override {
     return shaped && jit->nextRelease(memory, &time);
@@ -78,6 +83,9 @@ private:
   std::unique_ptr<PifoJit> jit;
   void *memory = nullptr;
   int64_t capacity = 0;
+  std::vector<std::vector<int64_t>> changes;
+  /// The time of the latest enqueue or dequeue.
+  int64_t latest = 0;
   bool shaped = false, writes = false, mayDrop = false;
   /// Of the latest enqueue.
   bool isUnknown = false;

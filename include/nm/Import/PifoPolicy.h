@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nm::policy {
@@ -41,6 +42,8 @@ struct Condition {
 struct Shape {
   /// Bit/s and bytes.
   uint64_t rate = 0, burst = 0;
+  /// Tokens of a byte, a multiple of what the rate needs; 0 for just that.
+  uint64_t cost = 0;
 };
 
 /// How many packets or bytes may be inside a node.
@@ -113,6 +116,11 @@ struct Policy {
   std::string field;
   /// Of the flows, or of the classes, in a common unit; 1 for all if empty.
   std::vector<uint64_t> weights;
+  /// What a weight of 1 in the text is in that unit: `scale / unit`.
+  uint64_t unit = 1, scale = 1;
+  /// Policies that change: a common multiple of all weights, and the least one;
+  /// 0 for those of the weights.
+  uint64_t common = 0, least = 0;
   /// Wfq, Wf2q, Drr: a packet costs 1, whatever its length.
   bool perPacket = false;
   /// Drr: what a turn brings to a class of weight 1.
@@ -141,6 +149,8 @@ struct Program {
   bool refuses = false;
   /// Some rule asks when a packet came.
   bool needsArrival = false;
+  /// Its numbers may change while it runs.
+  bool isLiving = false;
   std::vector<Field> fields;
   Policy root;
 };
@@ -154,6 +164,22 @@ support::Result<Program> parse(const std::string &text, const std::string &file,
 
 /// The program as a pifo.scheduler.
 std::string print(const Program &program);
+
+/// A policy with others that take its place while it runs.
+struct Living {
+  std::string module;
+  /// The parameters of each of the others, as pifo.scheduler numbers them.
+  std::vector<std::vector<int64_t>> changes;
+};
+
+/// A text and the name of its file.
+using NamedText = std::pair<std::string, std::string>;
+
+/// Policies that differ in weights, rates, bursts, ceilings, priorities and
+/// limits only, exact at the capacity of the first, whichever holds.
+support::Result<Living> translateLiving(const NamedText &first,
+                                        const std::vector<NamedText> &others,
+                                        uint64_t capacity = 0);
 
 /// parse, then print.
 support::Result<std::string> translate(const std::string &text,

@@ -43,6 +43,8 @@ public:
     (void)handle;
     return false;
   }
+  /// Takes the change of that number (Link::changes) before its next call.
+  virtual void change(size_t number) { (void)number; }
   /// Lets go what is due.
   virtual void release(int64_t now) { (void)now; }
   /// The time of the earliest release; false if nothing is shaped.
@@ -77,6 +79,8 @@ struct Link {
   uint64_t rate = 10'000'000'000;
   /// Bytes that each packet costs on the wire beyond its length.
   uint64_t overhead = 0;
+  /// When the scheduler changes; the times never decrease.
+  std::vector<int64_t> changes;
 };
 
 /// What became of the packets of a class.
@@ -105,9 +109,9 @@ struct Totals {
   uint64_t mostQueued = 0;
 };
 
-/// Runs all of `source` through `scheduler`. Within a tick: arrivals, then
-/// releases, then departures. A packet departs in the first tick in which the
-/// link is free; fractions of a tick add up exactly. `departed` and `lost`,
+/// Runs all of `source` through `scheduler`. Within a tick: changes, arrivals,
+/// then releases, then departures. A packet departs in the first tick in which
+/// the link is free; fractions of a tick add up exactly. `departed` and `lost`,
 /// which is told of every packet that does not depart, may be empty; `tick` is
 /// called now and then and stops the run by returning false. Fails if the
 /// source does, packets stay for ever, or times leave 62 bits; `totals` then

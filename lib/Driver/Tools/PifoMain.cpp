@@ -124,6 +124,9 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
                 return support::makeError(Errc::Argument,
                                           "expected 1 to 2^24 packets");
               });
+  line.text("changes", options.changes, "file",
+            "when which policy takes the place of the scheduler's, packets "
+            "inside included");
   line.list("field", options.fields,
             "field=column[%n], hash[(columns)]%n or number",
             "where a field comes from, if not from the column of its name");

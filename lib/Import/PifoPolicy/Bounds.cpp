@@ -33,6 +33,10 @@ uint64_t nm::policy::leastCommonMultiple(const std::vector<uint64_t> &weights) {
   return static_cast<uint64_t>(common);
 }
 
+uint64_t nm::policy::commonOf(const Policy &policy) {
+  return policy.common ? policy.common : leastCommonMultiple(policy.weights);
+}
+
 Ranks nm::policy::ranksOf(uint64_t step) {
   Ranks ranks;
   ranks.twoWords = step > uint64_t(1) << 20;
@@ -48,8 +52,10 @@ Ranks nm::policy::ranksOf(uint64_t step) {
 }
 
 uint64_t nm::policy::largestStep(const Policy &policy, uint64_t longest) {
-  uint64_t common = leastCommonMultiple(policy.weights), least = 1;
-  if (!policy.weights.empty())
+  uint64_t common = commonOf(policy), least = 1;
+  if (policy.least)
+    least = policy.least;
+  else if (!policy.weights.empty())
     least = *std::min_element(policy.weights.begin(), policy.weights.end());
   Wide step =
       static_cast<Wide>(common / least) * (policy.perPacket ? 1 : longest);
@@ -65,7 +71,9 @@ uint64_t nm::policy::slotsOf(uint64_t turns) {
 
 Tokens nm::policy::tokensOf(const Shape &shape) {
   uint64_t unit = std::gcd(shape.rate, uint64_t(8'000'000'000));
-  return {shape.rate / unit, 8'000'000'000 / unit};
+  uint64_t cost = 8'000'000'000 / unit;
+  uint64_t times = shape.cost ? shape.cost / cost : 1;
+  return {shape.rate / unit * times, cost * times};
 }
 
 uint64_t nm::policy::packetsAveraged(const Red &red, uint64_t longest) {

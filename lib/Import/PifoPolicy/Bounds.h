@@ -17,11 +17,18 @@ constexpr uint64_t kMostPackets = uint64_t(1) << 24;
 /// One that pushes out holds one more for a moment.
 constexpr uint64_t kMostInside = kMostPackets + 1;
 
+/// A step of virtual time of policies that decide at dequeue: 2^63 last for
+/// 2^31 packets of the greatest length.
+constexpr uint64_t kMostStep = uint64_t(1) << 32;
+
 /// The largest length of a packet in bytes.
 uint64_t longestPacket(const Program &program);
 
 /// The least common multiple of the weights; 0 above 2^62.
 uint64_t leastCommonMultiple(const std::vector<uint64_t> &weights);
+/// The unit of virtual time: that of the policy's weights, or of all between
+/// which it changes.
+uint64_t commonOf(const Policy &policy);
 
 /// Ranks of a node that wrap, as docs/rationale/Pifo.md defines them: those of
 /// N bits are in order as long as they lie less than 2^(N-1) - 2^(N-6) ahead of

@@ -18,15 +18,6 @@ static constexpr uint64_t kPriorities = 8, kNeedsLender = 32 * kPriorities;
 /// Bytes that a bucket owes at most.
 static constexpr uint64_t kMostOwed = uint64_t(1) << 28;
 
-void LateWriter::byChild(const char *name,
-                         const std::vector<uint64_t> &values) {
-  std::string list;
-  for (uint64_t value : values)
-    list += (list.empty() ? "" : ", ") + std::to_string(value);
-  line("pifo.table @" + std::string(name) + " by child = dense<[" + list +
-       "]> : tensor<" + std::to_string(values.size()) + "xi64>");
-}
-
 std::string LateWriter::childNumber() {
   std::string child = value("pifo.child : i32");
   return value("arith.extui " + child + " : i32 to i64");
@@ -57,14 +48,14 @@ void LateWriter::lateOrder(const Policy &policy) {
 /// the weights, that of a class times their sum over its weight. Where no
 /// class has started, the first start is now.
 void LateWriter::finishTimes(const Policy &policy) {
-  uint64_t common = leastCommonMultiple(policy.weights), sum = 0;
+  uint64_t common = commonOf(policy), sum = 0;
   std::vector<uint64_t> weights = policy.weights;
   if (weights.empty())
     weights.assign(policy.classes.size(), 1);
   sum = std::accumulate(weights.begin(), weights.end(), uint64_t(0));
   for (uint64_t &weight : weights)
     weight = sum * (common / weight);
-  byChild("span", weights);
+  table("span", "child", weights, true);
   state("virtual", "");
   line("pifo.state @start by child written_by(any) = 0 : i64");
   open("pifo.wake {");
@@ -110,7 +101,7 @@ void LateWriter::deficits(const Policy &policy) {
   std::vector<uint64_t> quanta;
   for (uint64_t weight : policy.weights)
     quanta.push_back(weight * policy.quantum);
-  byChild("quantum", quanta);
+  table("quantum", "child", quanta, false);
   line("pifo.state @turn written_by(any) = " +
        std::to_string(policy.classes.size() - 1) + " : i64");
   for (const char *name : {"since", "deficit"})
@@ -172,13 +163,13 @@ void LateWriter::buckets(const Policy &policy) {
       price.push_back(tokens.cost);
       full.push_back(tokens.cost * shape.burst);
     }
-    byChild((name + std::string(".speed")).c_str(), speed);
-    byChild((name + std::string(".price")).c_str(), price);
-    byChild((name + std::string(".full")).c_str(), full);
+    table(name + std::string(".speed"), "child", speed, true);
+    table(name + std::string(".price"), "child", price, true);
+    table(name + std::string(".full"), "child", full, true);
     line("pifo.state @" + std::string(name) +
          ".lacks by child written_by(any) = 0 : i64");
   }
-  uint64_t common = leastCommonMultiple(policy.weights);
+  uint64_t common = commonOf(policy);
   std::vector<uint64_t> spans;
   for (size_t i = 0; i < policy.classes.size(); ++i) {
     const Policy &made = policy.classes[i];
@@ -186,9 +177,9 @@ void LateWriter::buckets(const Policy &policy) {
     priority.push_back(made.guarantee->priority);
     spans.push_back(common / policy.weights[i]);
   }
-  byChild("inner", inner);
-  byChild("priority", priority);
-  byChild("span", spans);
+  table("inner", "child", inner, false);
+  table("priority", "child", priority, true);
+  table("span", "child", spans, true);
   line("pifo.state @last by child written_by(any) = 0 : i64");
   for (const char *name : {"own", "lent"}) {
     state(name + std::string(".virtual"), "");

@@ -73,6 +73,8 @@ bool Parser::take(Policy &policy, const std::vector<Token> &weights,
   }
   for (uint64_t &weight : policy.weights)
     weight /= unit;
+  policy.unit = unit;
+  policy.scale = scale;
   if (leastCommonMultiple(policy.weights) == 0)
     return fail(where, "weights whose least common multiple is above 2^62, in "
                        "which virtual time counts; expected smaller or more "

@@ -14,9 +14,7 @@ using namespace nm::policy;
 /// The largest burst, in bytes, and the most that a bucket owes: with tokens of
 /// 1/8,000,000,000 byte both have 61 bits.
 static constexpr uint64_t kMostOwed = uint64_t(1) << 28;
-/// A step of virtual time, and of turns: 2^63 of them last for 2^31 packets of
-/// the greatest length, and for 2^41 turns of a packet.
-static constexpr uint64_t kMostStep = uint64_t(1) << 32;
+/// Turns of a packet; 2^63 of them last for 2^41 packets.
 static constexpr uint64_t kMostTurns = uint64_t(1) << 22;
 
 /// Policies that decide at dequeue stand at the root and below their like: the

@@ -70,14 +70,13 @@ void Printer::predicate(const Policy &policy,
 void Printer::fair(const Policy &policy) {
   bool byChild = !policy.classes.empty();
   std::string key = byChild ? "child" : "@" + policy.field;
-  uint64_t common = leastCommonMultiple(policy.weights);
+  uint64_t common = commonOf(policy);
   bool upper = ranksOf(largestStep(policy, longest)).twoWords;
   if (!policy.weights.empty()) {
-    std::string list;
+    std::vector<uint64_t> spans;
     for (uint64_t weight : policy.weights)
-      list += (list.empty() ? "" : ", ") + std::to_string(common / weight);
-    line("pifo.table @span by " + key + " = dense<[" + list + "]> : tensor<" +
-         std::to_string(policy.weights.size()) + "xi64>");
+      spans.push_back(common / weight);
+    table("span", key, spans, true);
   }
   line("pifo.state @virtual written_by(dequeue) = 0 : i64");
   line("pifo.state @finish by " + key + " written_by(enqueue) = 0 : i64");
@@ -232,19 +231,24 @@ void Printer::turns(const Policy &policy) {
 void Printer::shaping(const Shape &shape) {
   auto [rate, cost] = tokensOf(shape);
   uint64_t full = cost * shape.burst;
-  line("pifo.state @tokens written_by(enqueue) = " + std::to_string(full) +
-       " : i64");
+  declare("speed", rate);
+  declare("full", full);
+  line("pifo.state @tokens written_by(enqueue) = " + shown(full) + " : i64");
   line("pifo.state @last written_by(enqueue) = 0 : i64");
   open("pifo.shaping {");
   std::string now = value("pifo.now : i64");
   std::string last = value("pifo.load @last : i64");
   std::string tokens = value("pifo.load @tokens : i64");
   std::string passed = value("arith.subi " + now + ", " + last + " : i64");
-  std::string bucket = constant(full), speed = constant(rate);
+  std::string bucket = parameter("full", full);
+  std::string speed = parameter("speed", rate);
   // The bucket fills up before a product of long silence could overflow.
   std::string missing =
       value("arith.subi " + bucket + ", " + tokens + " : i64");
-  std::string enough = divideUp(missing, speed, rate);
+  // It may have become smaller than what is in it.
+  if (living)
+    missing = op("maxsi", missing, constant(0));
+  std::string enough = divideUp(missing, speed);
   std::string isFull =
       value("arith.cmpi uge, " + passed + ", " + enough + " : i64");
   std::string gain = value("arith.muli " + passed + ", " + speed + " : i64");
@@ -260,7 +264,7 @@ void Printer::shaping(const Shape &shape) {
   std::string zero = constant(0);
   std::string debt = value("arith.subi " + zero + ", " + left + " : i64");
   std::string owes = value("arith.maxsi " + debt + ", " + zero + " : i64");
-  std::string wait = divideUp(owes, speed, rate);
+  std::string wait = divideUp(owes, speed);
   std::string time = value("arith.addi " + now + ", " + wait + " : i64");
   line("pifo.yield " + time + " : i64");
   close();

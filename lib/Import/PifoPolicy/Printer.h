@@ -38,9 +38,9 @@ protected:
     return value("arith.constant " + std::to_string(number) + " : " + type);
   }
   /// The quotient of values that are not negative, rounded up.
-  std::string divideUp(const std::string &number, const std::string &divisor,
-                       uint64_t by) {
-    std::string rest = constant(by - 1);
+  std::string divideUp(const std::string &number, const std::string &divisor) {
+    std::string rest =
+        value("arith.subi " + divisor + ", " + constant(1) + " : i64");
     std::string sum = value("arith.addi " + number + ", " + rest + " : i64");
     return value("arith.divui " + sum + ", " + divisor + " : i64");
   }
@@ -52,6 +52,36 @@ protected:
              const char *first = "0", const char *type = "i64") {
     line("pifo.state @" + name + (field.empty() ? "" : " by @" + field) +
          " written_by(any) = " + first + " : " + type);
+  }
+  /// A constant, or, of a policy that lives, a parameter: declared here, where
+  /// no region begins, and read by `parameter`.
+  void declare(const std::string &name, uint64_t number) {
+    if (!living)
+      return;
+    line("pifo.state @" + name + " written_by(caller) = " + shown(number) +
+         " : i64");
+    parameters.push_back(static_cast<int64_t>(number));
+  }
+  std::string parameter(const std::string &name, uint64_t number) {
+    return living ? load(name) : constant(number);
+  }
+  std::string shown(uint64_t number) {
+    return masks ? "any" : std::to_string(number);
+  }
+  /// A table by child or field, of parameters if `varies` and the policy lives.
+  void table(const std::string &name, const std::string &key,
+             const std::vector<uint64_t> &values, bool varies) {
+    varies &= living;
+    std::string list;
+    for (uint64_t value : values) {
+      list += (list.empty() ? "" : ", ") +
+              (varies ? shown(value) : std::to_string(value));
+      if (varies)
+        parameters.push_back(static_cast<int64_t>(value));
+    }
+    line("pifo.table " + std::string(varies ? "variable " : "") + "@" + name +
+         " by " + key + " = dense<[" + list + "]> : tensor<" +
+         std::to_string(values.size()) + "xi64>");
   }
   std::string load(const std::string &name, const char *type = "i64") {
     return value("pifo.load @" + name + " : " + type);
@@ -97,6 +127,10 @@ protected:
   std::string out;
   size_t indent = 0;
   unsigned next = 0;
+  /// Whether numbers that may change are parameters; whether their values are
+  /// left out of the text, to compare it with others.
+  bool living = false, masks = false;
+  std::vector<int64_t> parameters;
 };
 
 /// Policies that decide at dequeue (Late.cpp).
@@ -107,7 +141,6 @@ protected:
   unsigned lateDepth = 0;
 
 private:
-  void byChild(const char *name, const std::vector<uint64_t> &values);
   std::string childNumber();
   void finishTimes(const Policy &policy);
   std::string aheadOf(const std::string &time, const std::string &now);
@@ -133,9 +166,13 @@ private:
 
 class Printer : private LateWriter {
 public:
-  explicit Printer(const Program &program)
-      : program(program), longest(longestPacket(program)) {}
+  explicit Printer(const Program &program, bool masked = false)
+      : program(program), longest(longestPacket(program)) {
+    living = program.isLiving;
+    masks = masked;
+  }
   std::string run();
+  const std::vector<int64_t> &values() const { return parameters; }
 
 private:
   const Field &field(const std::string &name) const {

@@ -16,20 +16,21 @@ std::string Printer::limits(const Policy &policy) {
   std::string fits;
   for (size_t i = 0; i < policy.limits.size(); ++i) {
     const Limit &limit = policy.limits[i];
+    std::string name = "limit." + std::to_string(i);
     std::string inside =
         value("pifo.inside @inside." + std::to_string(i) + " : i64");
     std::string holds;
     if (limit.kind == Limit::Share) {
       std::string room = value("pifo.room : i64");
-      std::string parts = constant(limit.denominator);
-      std::string share = constant(limit.numerator);
+      std::string parts = parameter(name + ".parts", limit.denominator);
+      std::string share = parameter(name + ".share", limit.numerator);
       std::string here = op("muli", inside, parts);
       holds = compare("ult", here, op("muli", room, share));
     } else {
       std::string more =
           limit.kind == Limit::Bytes ? read("length") : constant(1);
       std::string then = op("addi", inside, more);
-      holds = compare("ule", then, constant(limit.most));
+      holds = compare("ule", then, parameter(name + ".most", limit.most));
     }
     fits = fits.empty() ? holds : both(fits, holds);
   }
@@ -43,6 +44,13 @@ void Printer::admission(const Policy &policy) {
     line("pifo.backlog @inside." + std::to_string(i) +
          (limit.kind == Limit::Bytes ? " bytes" : " packets") +
          (limit.field.empty() ? "" : " by @" + limit.field));
+    std::string name = "limit." + std::to_string(i);
+    if (limit.kind == Limit::Share) {
+      declare(name + ".parts", limit.denominator);
+      declare(name + ".share", limit.numerator);
+    } else {
+      declare(name + ".most", limit.most);
+    }
   }
   if (policy.red)
     redStates(*policy.red);

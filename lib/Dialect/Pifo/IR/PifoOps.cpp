@@ -141,6 +141,18 @@ SmallVector<FieldOp, 4> SchedulerOp::getFields() {
 
 bool SchedulerOp::decidesLate() { return getRoot().isLate(); }
 
+SmallVector<Operation *> SchedulerOp::getParameters() {
+  SmallVector<Operation *> parameters;
+  getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (auto table = dyn_cast<TableOp>(op); table && table.getVariable())
+      parameters.push_back(op);
+    if (auto state = dyn_cast<StateOp>(op);
+        state && state.getWriter() == Writer::Caller)
+      parameters.push_back(op);
+  });
+  return parameters;
+}
+
 bool SchedulerOp::dropsPackets() {
   auto isRule = [](Operation *op) {
     return isa<AdmitOp, DeliverOp>(op) ? WalkResult::interrupt()

@@ -46,6 +46,13 @@ LogicalResult TableOp::verify() {
     return emitOpError("[pifo_table_c1] has values of type ")
            << type << ", expected dense integers of 1 to 64 bits in one "
            << "dimension";
+  if (getVariable() && (!isa<NodeOp>((*this)->getParentOp()) ||
+                        !type.getElementType().isInteger(64)))
+    return emitOpError("[pifo_table_c4] is variable and ")
+           << (isa<NodeOp>((*this)->getParentOp()) ? "has values of type "
+                                                   : "serves all nodes, with "
+                                                     "values of type ")
+           << type.getElementType() << "; expected i64, in a node";
   return success();
 }
 
@@ -53,6 +60,11 @@ LogicalResult StateOp::verify() {
   if (!isa<IntegerAttr>(getInit()) || !isInteger(getInit().getType(), 64))
     return emitOpError("[pifo_state_c1] starts with ")
            << getInit() << ", expected a signless integer of 1 to 64 bits";
+  if (getWriter() == Writer::Caller &&
+      (isKeyed() || !getInit().getType().isInteger(64)))
+    return emitOpError("[pifo_state_c3] is written by the caller and has ")
+           << (isKeyed() ? "a key" : "another type than i64")
+           << "; expected a single i64, or a variable table";
   return success();
 }
 
@@ -209,7 +221,8 @@ LogicalResult TransactionVerifier::verifyState(Operation *op, StringRef name,
 LogicalResult TransactionVerifier::verifyStore(StoreOp store, StateOp state) {
   Writer writer = state.getWriter();
   if ((writer == Writer::Any && !isSelection) ||
-      (!isRule && !isSelection && (writer == Writer::Dequeue) == onDequeue))
+      (writer != Writer::Caller && !isRule && !isSelection &&
+       (writer == Writer::Dequeue) == onDequeue))
     return success();
   InFlightDiagnostic diagnostic =
       store.emitOpError("[pifo_transaction_c4] writes '@");

@@ -38,7 +38,8 @@ void SchedulerEmitter::forEachBelow(Value count,
 
 bool SchedulerEmitter::isChain() const {
   // Rules ask what is inside when a packet comes, which is another one's doing.
-  if (layout.nodes.size() < 2 || layout.keepsDropped || layout.decidesLate)
+  if (layout.nodes.size() < 2 || layout.keepsDropped || layout.decidesLate ||
+      !layout.parameters.empty())
     return false;
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     NodeOp op = node.op;

@@ -23,6 +23,36 @@ static std::string identifier(StringRef name) {
   return text.empty() || llvm::isDigit(text[0]) ? "_" + text : text;
 }
 
+/// How many values a change has, and a line of a comment for each parameter.
+static std::pair<int64_t, std::string>
+describeParameters(SchedulerOp scheduler) {
+  int64_t count = 0;
+  std::string text;
+  for (Operation *op : scheduler.getParameters()) {
+    std::string path = cast<SymbolOpInterface>(op).getName().str();
+    for (auto node = cast<NodeOp>(op->getParentOp()); node.getParentNode();
+         node = node.getParentNode())
+      path = (node.getSymName() + "." + path).str();
+    int64_t values = 1;
+    std::string begins;
+    if (auto table = dyn_cast<TableOp>(op)) {
+      values = table.getValues().getNumElements();
+      begins =
+          table.isByChild() ? " by class" : " by " + (*table.getKey()).str();
+    } else {
+      begins =
+          " = " + std::to_string(
+                      cast<IntegerAttr>(cast<StateOp>(op).getInit()).getInt());
+    }
+    text += "\n *   " + std::to_string(count) +
+            (values == 1 ? std::string()
+                         : " to " + std::to_string(count + values - 1)) +
+            ": " + path + begins;
+    count += values;
+  }
+  return {count, text};
+}
+
 void pifo::printCHeader(SchedulerOp scheduler, raw_ostream &os) {
   PacketLayout packet(scheduler);
   std::string name = identifier(scheduler.getSymName());
@@ -58,6 +88,7 @@ typedef struct {0}_packet {{
                         op.getMaxValue(),
                         op.getWritable() ? ", written on dequeue" : "");
   }
+  auto [count, parameters] = describeParameters(scheduler);
   os << llvm::formatv(R"(} {0}_packet;
 
 /* One scheduler; any number exist side by side. No function but create and
@@ -93,6 +124,12 @@ int32_t {0}_next_release({0} *scheduler, int64_t *time);
 /* Packets inside, shaped ones included. */
 int64_t {0}_size({0} *scheduler);
 
+/* Changes all {4} parameters at once, before the next call that enqueues,
+ * dequeues or releases; packets inside keep their places. The one function that
+ * another thread may call: one at a time. {0}_FULL: the last change was not
+ * taken yet, try again; {0}_UNKNOWN: `count` is not {4}.{5} */
+int32_t {0}_change({0} *scheduler, const int64_t *values, int64_t count);
+
 /* In order, until one is refused, whose status is returned. */
 int32_t {0}_enqueue_batch({0} *scheduler, const {0}_packet *packets,
                           int64_t count, int64_t now, int64_t *taken);
@@ -107,7 +144,7 @@ int64_t {0}_dequeue_batch({0} *scheduler, int64_t now, {0}_packet *packets,
 #endif /* {2} */
 )",
                       name, scheduler.getCapacity(), guard,
-                      scheduler.getLargestCapacity());
+                      scheduler.getLargestCapacity(), count, parameters);
 }
 
 void pifo::registerCHeaderTranslation(void (*dialects)(DialectRegistry &)) {

@@ -31,6 +31,17 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
       TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
       e.store(e.c(kNoRank), hot(node, at, node.firstRank));
     });
+  for (TableOp table : op.getBody().front().getOps<TableOp>()) {
+    if (!table.getVariable())
+      continue;
+    Value first =
+        LLVM::AddressOfOp::create(b, e.loc, e.ptrType(), tableName(table));
+    forEach(node.count, [&](Value instance) {
+      TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
+      e.copy(cold(node, at, node.states.lookup(table.getSymName())), first,
+             8 * table.getValues().getNumElements());
+    });
+  }
   for (StateOp state : op.getBody().front().getOps<StateOp>()) {
     APInt init = cast<IntegerAttr>(state.getInit()).getValue();
     if (init.isZero())

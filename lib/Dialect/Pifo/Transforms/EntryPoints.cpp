@@ -138,6 +138,7 @@ void SchedulerEmitter::emitEnqueue() {
   emitRoutes();
   auto function = begin(name + "_enqueue", {ptr, ptr, i64}, i32, true);
   Value memory = function.getArgument(0), packet = function.getArgument(1);
+  applyChanges(memory);
   Value unknown = isUnknown(packet);
   auto status = e.ifElse(
       isFull(memory), i32,
@@ -402,6 +403,7 @@ void SchedulerEmitter::emitDequeue() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(name + "_dequeue", {ptr, i64, ptr}, i32, true);
   Value memory = function.getArgument(0);
+  applyChanges(memory);
   auto isDone = [&] { return this->isDone(memory, function.getArgument(1)); };
   auto leave = [&]() -> SmallVector<Value> {
     e.call(nodeFunction("leave", 0), i32,
@@ -455,6 +457,7 @@ void SchedulerEmitter::emitRelease() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(name + "_release", {ptr, i64}, i64, true);
   Value memory = function.getArgument(0), now = function.getArgument(1);
+  applyChanges(memory);
   if (layout.decidesLate)
     lateRelease(memory, now);
   if (!layout.hasShaping)
@@ -513,6 +516,8 @@ void SchedulerEmitter::emitNextRelease() {
 
 void SchedulerEmitter::emitAll() {
   emitTables();
+  emitApply();
+  emitChange();
   if (layout.hasWheel)
     emitWheel();
   for (unsigned id = 0; id < layout.nodes.size(); ++id) {

@@ -93,7 +93,7 @@ private:
     for (StringRef suffix :
          {"_create", "_destroy", "_enqueue", "_dequeue", "_release",
           "_next_release", "_size", "_peek", "_dropped", "_class",
-          "_enqueue_batch", "_dequeue_batch"}) {
+          "_enqueue_batch", "_dequeue_batch", "_change"}) {
       std::string name = (scheduler.getSymName() + suffix).str();
       if (Operation *present = getOperation().lookupSymbol(name))
         return present->emitError("has the name '@")

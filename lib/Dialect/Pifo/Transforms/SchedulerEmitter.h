@@ -138,6 +138,16 @@ private:
   bool hasDeliver() const;
   bool hasBacklog(int node) const;
 
+  // Changes.cpp
+  /// `change(memory, values, count) -> i32`, of the caller's other threads, and
+  /// `apply(memory)`, which takes what waits.
+  void emitChange();
+  void emitApply();
+  /// Takes a change that waits, at the start of a call.
+  void applyChanges(Value memory);
+  Value isWaiting(Value memory);
+  void setWaiting(Value memory, bool waits);
+
   // Late.cpp
   /// Nodes that decide late: `enter`, `leave`, `look`, `evict` as others have,
   /// and `offer(memory, now, instance) -> i32`: whether something may leave,

@@ -83,6 +83,8 @@ static void addNode(SchedulerLayout &layout, ArrayRef<NodeOp> instances,
   node.fanOut = fanOut;
   node.depth = depth;
   layout.hasShaping |= bool(node.op.getShaping());
+  for (auto [i, op] : llvm::enumerate(instances))
+    layout.places[op] = {id, int64_t(i)};
   layout.nodes.push_back(node);
   SmallVector<NodeOp, 4> first = node.op.getInside();
   if (first.empty()) {
@@ -131,6 +133,19 @@ static FieldOp findClassifier(SchedulerOp scheduler) {
     });
   });
   return one && found && found.getMaxValue() < (1 << 16) ? found : FieldOp();
+}
+
+static SchedulerLayout::Parameter placeParameter(const SchedulerLayout &layout,
+                                                 Operation *op) {
+  LeafPlace place = layout.places.lookup(op->getParentOp());
+  const NodeLayout &node = layout.nodes[place.node];
+  if (auto table = dyn_cast<TableOp>(op))
+    return {node.states.lookup(table.getSymName()) +
+                place.instance * node.coldStride,
+            table.getValues().getNumElements()};
+  return {node.states.lookup(cast<StateOp>(op).getSymName()) +
+              place.instance * node.hotStride,
+          1};
 }
 
 SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
@@ -241,6 +256,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
         node.states[backlog.getSymName()] =
             take(8 * (field.getMaxValue() + 1), 64);
       }
+    for (TableOp table : node.op.getBody().front().getOps<TableOp>())
+      if (table.getVariable())
+        node.states[table.getSymName()] =
+            take(8 * table.getValues().getNumElements(), 64);
     if (node.op.isLate())
       node.late.waiting = take(int64_t(8) * node.op.getChildren().size(), 64);
     if (node.isDeep())
@@ -249,5 +268,11 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       node.buckets = take(int64_t(8) << node.bitmapBits, 64);
     node.coldStride = finish(begin, node.count);
   }
+  for (Operation *op : scheduler.getParameters())
+    parameters.push_back(placeParameter(*this, op));
+  for (const Parameter &parameter : parameters)
+    parameterValues += parameter.count;
+  if (!parameters.empty())
+    changes = take(8 + 8 * parameterValues, 64);
   fixedSize = llvm::alignTo(offset, 64);
 }

@@ -165,8 +165,11 @@ void SchedulerEmitter::inlineBlock(Block &block, IRMapping &map,
           NodeOp owner = node.op;
           TableOp table = owner.getTable(lookup.getTable());
           unsigned bytes = storageBytes(table.getElementType().getWidth());
-          Value first = LLVM::AddressOfOp::create(b, e.loc, e.ptrType(),
-                                                  tableName(table));
+          Value first =
+              table.getVariable()
+                  ? cold(node, at, node.states.lookup(table.getSymName()))
+                  : LLVM::AddressOfOp::create(b, e.loc, e.ptrType(),
+                                              tableName(table));
           Value value = e.load(
               8 * bytes,
               e.at(first, e.mul(keyOf(table.getKeyAttr(), at), e.c(bytes))));

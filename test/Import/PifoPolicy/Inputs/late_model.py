@@ -31,6 +31,9 @@ class Late:
     def wake(self, key):
         pass
 
+    def adopt(self, policy):
+        self.weights = policy["weights"]
+
     def is_empty(self):
         return not any(self.waiting)
 
@@ -129,6 +132,11 @@ class Bucket:
     def pay(self, now, length):
         self.tokens, self.last = max(self.holds(now) - length, Fraction(-MOST_OWED)), now
 
+    def adopt(self, rate, burst):
+        """What it lacks stays."""
+        self.tokens += burst - self.burst
+        self.rate, self.burst = Fraction(rate, 8 * 10**9), burst
+
     def opens(self, now):
         return max(now, now + ceil(-self.holds(now) / self.rate))
 
@@ -147,6 +155,13 @@ class Htb(Late):
         # By whether the account is in this node or below, or above.
         self.virtual = {True: Fraction(0), False: Fraction(0)}
         self.finish = {True: [Fraction(0)] * len(self.rates), False: [Fraction(0)] * len(self.rates)}
+
+    def adopt(self, policy):
+        super().adopt(policy)
+        for k, child in enumerate(policy["classes"]):
+            self.rates[k].adopt(*child["rate"])
+            self.ceils[k].adopt(*child["ceil"])
+            self.priorities[k] = child["prio"]
 
     def chains(self):
         """Of each class that holds packets, the path to it: pairs of a queue and the number of the class there."""

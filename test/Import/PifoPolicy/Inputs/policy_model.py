@@ -320,6 +320,19 @@ class Node:
     def is_empty(self):
         return self.queue.is_empty()
 
+    def adopt(self, policy):
+        """Other weights, rates and limits take the place of these; what waits keeps its place."""
+        self.limits = policy.get("limits", [])
+        if self.bucket:
+            rate, burst = policy["shape"]
+            self.bucket.rate, self.bucket.full = Fraction(rate, 10**9), 8 * burst
+        if isinstance(self.queue, Fair):
+            self.queue.weights = policy.get("weights")
+        elif isinstance(self.queue, late_model.Late):
+            self.queue.adopt(policy)
+        for child, part in zip(self.children, policy.get("classes", [])):
+            child.adopt(part)
+
     def peek(self, now):
         """The packet that would leave."""
         late = isinstance(self.queue, late_model.Late)
@@ -488,13 +501,14 @@ class Scheduler:
         return None
 
 
-def simulate(program, packets, rate):
+def simulate(program, packets, rate, changes=()):
     """Departures as (time, arrival, number, codepoint), the refused by cause, and how many were pushed out and dropped as they
     left, and the scheduler.
 
-    `packets` have a time."""
+    `packets` have a time; `changes` are pairs of a time and a policy."""
     scheduler = Scheduler(program)
     departures, refused = [], {"full": 0, "unknown": 0, "rule": 0}
+    changes = list(changes)
     free, at, now = Fraction(0), 0, 0
     while True:
         times = []
@@ -507,9 +521,13 @@ def simulate(program, packets, rate):
             times.append(leaves)
         if not times:
             return departures, refused, (scheduler.pushed_out, scheduler.dropped), scheduler
+        if changes:
+            times.append(max(now, changes[0][0]))
         now = min(times)
         if now >= 1 << 62:
             return None, None, None, None
+        while changes and changes[0][0] <= now:
+            scheduler.root.adopt(changes.pop(0)[1])
         while at < len(packets) and packets[at]["time"] == now:
             cause = scheduler.arrive(dict(packets[at], number=at), now)
             if cause:

@@ -39,8 +39,12 @@ def spell(value, r):
 
 
 class Maker:
-    def __init__(self, seed):
+    def __init__(self, seed, variant=None):
+        """With a variant, a policy that differs from others of the seed in its numbers only."""
         self.r = random.Random(seed)
+        self.living = variant is not None
+        # Where numbers come from that may change.
+        self.n = random.Random(f"{seed} {variant}") if self.living else self.r
         self.names = 0
         self.fields = {}  # name: number of values
         self.steps, self.multiples, self.buckets, self.averages = [], [], [], []
@@ -52,6 +56,8 @@ class Maker:
                          lambda: Fraction(2**r.randint(0, 16))])()
 
     def weights(self, count):
+        if self.living:
+            return [Fraction(self.n.randint(1, 12), self.n.choice([1, 2])) for _ in range(count)]
         kind = self.r.random()
         if kind < 0.4:
             return [Fraction(2**self.r.randint(0, 16)) for _ in range(count)]
@@ -59,7 +65,7 @@ class Maker:
             return [Fraction(self.r.randint(1, 6)) for _ in range(count)]
         return [self.weight() for _ in range(count)]
 
-    def declare(self, late):
+    def declare(self, short):
         r = self.r
         lines = []
         for name in ["flow", "class", "deadline", "tiny"]:
@@ -79,7 +85,7 @@ class Maker:
         self.fields["ecn"] = 4
         self.length = 16
         if r.random() < 0.7:
-            self.length = r.choice([1, 4, 8, 11, 14, 16] if late else [1, 4, 8, 11, 14, 16, 20, 32])
+            self.length = r.choice([1, 4, 8, 11, 14, 16] if short else [1, 4, 8, 11, 14, 16, 20, 32])
             lines.append(f"field length bits {self.length}")
         r.shuffle(lines)
         return lines
@@ -125,7 +131,7 @@ class Maker:
     def policy(self, depth, late=None):
         text, policy = self.core(depth, late)
         limits, policy["limits"] = [], []
-        while self.r.random() < 0.15:
+        while self.r.random() < (0.3 if self.living else 0.15):
             limit, meaning = self.limit()
             limits.append(limit)
             policy["limits"].append(meaning)
@@ -172,8 +178,9 @@ class Maker:
                 + (f" ecn {rule['ecn']}" if rule["ecn"] else ""))
 
     def limit(self):
-        r = self.r
-        kind = r.choice(["packets", "bytes", "share"])
+        kind = self.r.choice(["packets", "bytes", "share"])
+        field = self.r.choice([None, "flow", "class", "tiny"]) if self.living else 0
+        r = self.n
         if kind == "packets":
             number = r.choice([1, 2, 5, 20, 10**6])
             text = f"limit {spell(number, r)} packets"
@@ -184,7 +191,8 @@ class Maker:
             number = r.choice([Fraction(1), Fraction(2), Fraction(1, 2), Fraction(1, 100), Fraction(1000),
                                Fraction(r.randint(1, 5000), 1000)])
             text = f"limit share {float(number):.3f}"
-        field = r.choice([None, "flow", "class", "tiny"])
+        if not self.living:
+            field = r.choice([None, "flow", "class", "tiny"])
         return text + (f" per {field}" if field else ""), (kind, number, field)
 
     def late(self, depth, kinds):
@@ -198,7 +206,9 @@ class Maker:
         elif kind == "drr" and r.random() < 0.7:
             policy["quantum"] = r.choice([1, 64, 500, 9000])
             text += f" quantum {policy['quantum']}"
-        weights = [r.randint(1, 8) for _ in range(count)] if kind == "htb" or r.random() < 0.7 else [1] * count
+        # Turns do not change.
+        numbers = r if kind == "drr" else self.n
+        weights = [numbers.randint(1, 8) for _ in range(count)] if kind == "htb" or r.random() < 0.7 else [1] * count
         policy["weights"] = weights
         for i in range(count):
             self.names += 1
@@ -226,7 +236,7 @@ class Maker:
         return text + " {\n" + "\n".join(lines) + "\n}", policy
 
     def guarantee(self):
-        r = self.r
+        r = self.n
         rate, burst = r.choice([1000, 10**6, 10**8, 10**9, 3 * 10**8, r.randint(1000, 10**11)]), r.choice([1, 1500, 9000, 2**28])
         ceil, more = rate, burst
         text = f"rate {spell(rate, r)} burst {burst} "
@@ -241,7 +251,10 @@ class Maker:
         return text, {"rate": (rate, burst), "ceil": (ceil, more), "prio": prio}
 
     def shape(self):
-        r = self.r
+        r = self.n
+        if self.living:
+            rate, burst = r.choice([10**6, 2 * 10**6, 10**8, 10**9, 15 * 10**8]), r.choice([1, 100, 3000, 10**5])
+            return f"shape {spell(rate, r)} burst {spell(burst, r)} ", (rate, burst)
         rate = r.choice([1000, 10**6, 10**9, 10**12, 1500000, r.randint(1000, 10**12), 8 * r.randint(125, 10**9)])
         burst = r.choice([1, 100, 1500, 10**6, 2**30, r.randint(1, 2**30)])
         self.buckets.append((8 * 10**9 // math.gcd(rate, 8 * 10**9), burst))
@@ -266,7 +279,7 @@ class Maker:
             if kind == "wfq":
                 if self.fields[name] <= 100 and r.random() < 0.6:
                     policy["weights"] = self.weights(self.fields[name])
-                    text += f" weights [{', '.join(spell(w, r) for w in policy['weights'])}]"
+                    text += f" weights [{', '.join(spell(w, self.n) for w in policy['weights'])}]"
                 self.fair(policy, self.fields[name], policy.get("weights"))
             return text, policy
         count = r.choice([1, 2, 2, 3, 4])
@@ -277,7 +290,7 @@ class Maker:
             self.names += 1
             line = f"c{self.names}: "
             if weights:
-                line += f"weight {spell(weights[i], r)} "
+                line += f"weight {spell(weights[i], self.n)} "
             shape = None
             if r.random() < 0.3:
                 part, shape = self.shape()
@@ -300,11 +313,11 @@ class Maker:
     def program(self):
         r = self.r
         late = ["wf2q", "drr", "htb", "htb"] if r.random() < 0.35 else None
-        lines = self.declare(late)
+        lines = self.declare(late or self.living)
         text, policy = self.policy(0, late)
-        self.capacity = r.choice([1, 2, 5, 16, 100, 100, 1000, 4096, 65536, 2**20, 2**24])
-        head = f"scheduler s capacity {spell(self.capacity, r)}"
-        if r.random() < 0.2:
+        self.capacity = r.choice([1, 2, 5, 16, 100, 100, 1000, 4096] + [65536, 2**20, 2**24] * (not self.living))
+        head = f"scheduler s capacity {spell(self.capacity, self.n)}"
+        if r.random() < 0.2 and not self.living:
             head, self.capacity = "scheduler s", 65536
         self.push_out = r.random() < 0.7
         head += r.choice(["", " full push out"]) if self.push_out else " full refuse"
@@ -431,4 +444,5 @@ def main():
           + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
 
 
-main()
+if __name__ == "__main__":
+    main()

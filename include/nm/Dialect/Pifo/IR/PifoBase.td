@@ -57,9 +57,10 @@ def Pifo_RankRuleAttr : EnumAttr<Pifo_Dialect, Pifo_RankRule, "rule">;
 def Pifo_WriterEnqueue : I32EnumAttrCase<"Enqueue", 0, "enqueue">;
 def Pifo_WriterDequeue : I32EnumAttrCase<"Dequeue", 1, "dequeue">;
 def Pifo_WriterAny : I32EnumAttrCase<"Any", 2, "any">;
+def Pifo_WriterCaller : I32EnumAttrCase<"Caller", 3, "caller">;
 /// Which transactions may write a state variable.
 def Pifo_Writer : I32EnumAttr<"Writer", "writers of a state variable",
-    [Pifo_WriterEnqueue, Pifo_WriterDequeue, Pifo_WriterAny]> {
+    [Pifo_WriterEnqueue, Pifo_WriterDequeue, Pifo_WriterAny, Pifo_WriterCaller]> {
   let cppNamespace = "::mlir::pifo";
   let genSpecializedAttr = 0;
 }

@@ -61,6 +61,9 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
     NodeOp getRoot();
     /// The field of that name, or null.
     FieldOp getField(StringRef name);
+    /// The variable tables and the states that the caller writes, node by node in
+    /// the order of the text.
+    SmallVector<Operation *> getParameters();
     /// Whether something inside may leave later, though nothing comes to the root.
     bool decidesLate();
     /// Whether it drops packets, by being full or by a rule.
@@ -107,15 +110,23 @@ def Pifo_TableOp : Pifo_Op<"table", [Symbol,
     pifo.table @share by child = dense<[1, 9]> : tensor<2xi32>
     ```
 
-    A table of a scheduler serves all nodes; a table of a node that node only.
+    A table of a scheduler serves all nodes; a table of a node that node only. The caller may change the values of a
+    `variable` one while the scheduler runs: they are those with which it begins.
+
+    ```mlir
+    pifo.table variable @span by child = dense<[9, 1]> : tensor<2xi64>
+    ```
 
     * `pifo_table_c1`: the values are integers of 1 to 64 bits in one dimension.
     * `pifo_table_c2`: there is one value for each value of the key.
     * `pifo_table_c3`: only a table of an inner node is keyed by `child`.
+    * `pifo_table_c4`: a variable table stands in a node, and its values have 64 bits.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<FlatSymbolRefAttr>:$key,
-                       ElementsAttr:$values);
-  let assemblyFormat = "$sym_name `by` custom<Key>($key) `=` $values attr-dict";
+                       ElementsAttr:$values, UnitAttr:$variable);
+  let assemblyFormat = [{
+    (`variable` $variable^)? $sym_name `by` custom<Key>($key) `=` $values attr-dict
+  }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Keyed by the child through which an element came.
@@ -134,9 +145,13 @@ def Pifo_StateOp : Pifo_Op<"state", [Symbol, HasParent<"::mlir::pifo::NodeOp">]>
     pifo.state @virtual written_by(dequeue) = 0 : i64
     pifo.state @finish by @flow written_by(enqueue) = 0 : i64
     pifo.state @served by child written_by(any) = 0 : i32
+    pifo.state @most written_by(caller) = 64 : i64
     ```
 
+    What is `written_by(caller)` is a parameter: no transaction writes it, but the caller may while the scheduler runs.
+
     * `pifo_state_c1`: the initial value is a signless integer of 1 to 64 bits.
+    * `pifo_state_c3`: what the caller writes has 64 bits and no key.
     * `pifo_state_c2`: a key is a field with at most 2^24 values, or `child` in an
       inner node.
   }];

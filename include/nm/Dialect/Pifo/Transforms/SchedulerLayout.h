@@ -130,6 +130,18 @@ struct SchedulerLayout {
   PacketLayout packet;
   SmallVector<NodeLayout, 0> nodes;
   llvm::MapVector<Operation *, LeafPlace> leaves;
+  /// Of all nodes.
+  llvm::DenseMap<Operation *, LeafPlace> places;
+  /// What the caller may change, in the order of SchedulerOp::getParameters:
+  /// the first of its values in memory, and how many. A change waits at
+  /// `changes`, {isWaiting: i32, values: i64 each}.
+  struct Parameter {
+    int64_t offset, count;
+  };
+  SmallVector<Parameter, 0> parameters;
+  int64_t changes = 0;
+  /// Of all parameters.
+  int64_t parameterValues = 0;
   /// If one field alone decides which leaf takes a packet, and has few values.
   mutable FieldOp classifier;
   /// Fixed offsets: what calloc returned (ptr), capacity and size (i64).

@@ -1,0 +1,70 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Policies of random_policies.py that change while packets are inside: nm-pifo --changes against the model.
+
+usage: random_changes.py --tool NM_PIFO [--count N] [--seed S] [--jobs N]
+
+A seed gives policies with the same tree and other weights, rates, bursts, ceilings, priorities and limits, which take each other's
+place at random times: between packets, at those of packets, several in one tick, before the first and behind the last.
+"""
+
+import collections
+import os
+
+from early_model import classes
+from policy_model import simulate
+from policy_seeds import parse, results_of
+from random_policies import Maker, run
+
+
+def check(seed, tool, folder):
+    maker = Maker(seed, 0)
+    program = maker.program()
+    packets = maker.packets()
+    r = maker.r
+    times = sorted(r.choice([r.choice(packets)["time"], r.randint(0, packets[-1]["time"] + 10)]) for _ in range(r.choice([1, 2, 5])))
+    changes, lines = [], []
+    for i, time in enumerate(times, 1):
+        other = Maker(seed, i)
+        changes.append((time, other.program()["policy"]))
+        lines.append(f"{time}ns  p{i}.policy")
+        with open(os.path.join(folder, f"p{i}.policy"), "w") as file:
+            file.write(other.text)
+    for name, text in (("p.policy", maker.text), ("changes", "\n".join(lines) + "\n")):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(text)
+    rate = r.choice([0, 10**6, 10**9, 25 * 10**8, 10**11, 3])
+    columns = ["time", "length", "flow", "class", "deadline", "tiny", "ecn"]
+    with open(os.path.join(folder, "t.csv"), "w") as file:
+        file.write(",".join(columns) + "\n")
+        for packet in packets:
+            file.write(",".join(str(packet[c]) for c in columns) + "\n")
+    rows, refused, error = run(tool, folder, rate, "--changes", os.path.join(folder, "changes"))
+    departures, causes, dropped, scheduler = simulate(program, packets, rate, changes)
+    if departures is None and "beyond 2^62 ns" in error:
+        return "too late"
+    if rows is None:
+        raise ValueError(f"refused: {error}")
+    for i, (found, expected) in enumerate(zip(rows, departures)):
+        if found != expected:
+            raise ValueError(f"departure {i} (time, arrival, number, codepoint) is {found}, expected {expected}")
+    if len(rows) != len(departures):
+        raise ValueError(f"{len(rows)} departures, expected {len(departures)}")
+    if any(refused[cause] != number for cause, number in causes.items()):
+        raise ValueError(f"refused {refused}, expected {causes}: {error}")
+    if (refused["pushed_out"], refused["leaving"]) != dropped:
+        raise ValueError(f"pushed out and dropped {refused['pushed_out'], refused['leaving']}, expected {dropped}")
+    classes(refused["classes"], scheduler.counts)
+    # Whether the changes made a difference.
+    return "equal" if simulate(program, packets, rate)[0] == departures else "equal and changed"
+
+
+def main():
+    options = parse(60)
+    words = collections.Counter(results_of(options, check))
+    print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
+          + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
+
+
+if __name__ == "__main__":
+    main()

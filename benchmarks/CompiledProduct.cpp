@@ -8,6 +8,7 @@
 #include "CompiledProduct.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/DType.h"
+#include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Writer.h"
 #include "llvm/Support/FileSystem.h"
@@ -28,7 +29,15 @@ double ProductCase::flops() const {
   return 2.0 * rows * depth * n / m * tokens;
 }
 
+/// Elements that share a scale in i4.
+static constexpr int64_t kGroup = 64;
+
 double ProductCase::bytes() const {
+  if (dtype == "i4")
+    return rt::nibbleShape(rt::LayoutSpec::nibble(16, kGroup), n, m)
+                   .bitsPerWeight() /
+               8 * double(rows) * double(depth) +
+           4.0 * double(tokens * (rows + depth));
   double element = dtype == "f32" ? 4 : dtype == "bf16" ? 2 : 1;
   double index = n == m ? 0 : rt::indexBits(m) / 8.0;
   return double(rows) * depth * n / m * (element + index) +
@@ -53,6 +62,8 @@ ProductData::ProductData(const ProductCase &product) {
   w.resize(product.rows * product.depth);
   for (float &value : w)
     value = roundTo(product.dtype, normal(random));
+  if (product.dtype == "i4")
+    before = w;
   // Rows of a block take the mask of the block's first row.
   std::vector<int64_t> order(product.m);
   for (int64_t row = 0; row < product.rows; ++row) {
@@ -73,12 +84,20 @@ ProductData::ProductData(const ProductCase &product) {
           own[k + order[i]] = 1;
     }
   }
+  if (product.dtype != "i4")
+    return;
+  rt::WeightDesc desc{
+      {product.rows, product.depth}, 1, product.n, product.m, rt::DType::F32};
+  // Normal numbers have a scale in every group.
+  (void)rt::quantizeGroups(desc, kGroup, w.data(), "w");
 }
 
 static std::string moduleText(const ProductCase &p) {
-  std::string weight =
-      llvm::formatv("tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1>>",
-                    p.rows, p.depth, p.dtype, p.n, p.m);
+  std::string weight = llvm::formatv(
+      "tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1{5}>>", p.rows,
+      p.depth, p.dtype == "i4" ? "f32" : p.dtype, p.n, p.m,
+      p.dtype == "i4" ? ", bits = 4, group = " + std::to_string(kGroup)
+                      : std::string());
   // What nm-declare-sparsity says when it reads the checkpoint.
   std::string sharing =
       p.shared > 1 ? llvm::formatv(" {{nm.shared_rows = {0} : i64}", p.shared)
@@ -98,7 +117,8 @@ static std::string moduleText(const ProductCase &p) {
 static llvm::Expected<std::unique_ptr<rt::Params>>
 loadWeight(const ProductCase &product, const std::vector<float> &w,
            const rt::Manifest &manifest) {
-  rt::DType dtype = rt::parseDType(product.dtype);
+  rt::DType dtype =
+      product.dtype == "i4" ? rt::DType::F32 : rt::parseDType(product.dtype);
   std::vector<unsigned char> raw(w.size() * rt::elementBytes(dtype));
   for (size_t i = 0; i < w.size(); ++i) {
     if (dtype == rt::DType::F32) {

@@ -19,7 +19,9 @@ namespace nm::bench {
 struct ProductCase {
   int64_t rows, depth, tokens;
   int64_t n, m;
-  std::string dtype;  ///< of the weight: f32, bf16, i8
+  /// Of the weight: f32, bf16, i8, or i4 for f32 that are integers of four bits
+  /// with a scale for every 64.
+  std::string dtype;
   int64_t shared = 1; ///< rows that share a mask
 
   std::string name() const;
@@ -33,6 +35,8 @@ struct ProductCase {
 /// magnitude and, for i8, rounded to 1/32 steps.
 struct ProductData {
   std::vector<float> x, w; ///< w is dense, with zeros, as its dtype holds it
+  /// Of i4: the weight before it was pruned and rounded.
+  std::vector<float> before;
   explicit ProductData(const ProductCase &product);
 };
 

@@ -41,11 +41,12 @@ struct FiberGeometry {
 
 /// What went wrong first, in row-major order of groups.
 struct GroupFault {
-  enum class Kind : uint8_t { None, OverFull, Metadata, Unshared };
+  enum class Kind : uint8_t { None, OverFull, Metadata, Unshared, Unscaled };
   Kind kind = Kind::None;
   int64_t row = 0, group = 0;
   /// OverFull: non-zeros found. Metadata: the offending index or offset.
-  /// Unshared: positions that the rows of the group need together.
+  /// Unshared: positions that the rows of the group need together. Unscaled:
+  /// nothing.
   int64_t found = 0;
 
   void merge(const GroupFault &other, const FiberGeometry &geometry);
@@ -172,6 +173,12 @@ void readLane(const StoredParts &parts, const FiberGeometry &geometry,
 template <typename U>
 void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
                FiberTile<U> &tile);
+template <typename U>
+void readNibble(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile);
+template <typename U>
+void writeNibble(const StoredParts &parts, const FiberGeometry &geometry,
+                 FiberTile<U> &tile);
 template <typename U>
 void readDense(const DenseSource &source, const FiberGeometry &geometry,
                FiberTile<U> &tile);

@@ -20,6 +20,9 @@ std::string LayoutSpec::str() const {
   case LayoutKind::Panel:
   case LayoutKind::Shared:
     break;
+  case LayoutKind::Nibble:
+    return "nibble<rows = " + std::to_string(rows) +
+           ", depth = " + std::to_string(depth) + ">";
   case LayoutKind::Lane:
     return "lane<lanes = " + std::to_string(lanes) +
            (interleave > 1 ? ", interleave = " + std::to_string(interleave)
@@ -47,6 +50,10 @@ public:
       spec.kind = kind == "panel" ? LayoutKind::Panel : LayoutKind::Shared;
       if (Status status = parameters(spec); !status)
         return status.error();
+    } else if (kind == "nibble") {
+      spec.kind = LayoutKind::Nibble;
+      if (Status status = parameters(spec); !status)
+        return status.error();
     } else if (kind == "lane") {
       spec.kind = LayoutKind::Lane;
       if (Status status = parameters(spec); !status)
@@ -56,8 +63,9 @@ public:
     } else if (kind != "dense") {
       return fail("expected 'dense', 'canonical', "
                   "'panel<rows = R, cols = C, depth = D>', "
-                  "'shared<rows = R, cols = C, depth = D>' or "
-                  "'lane<lanes = L, interleave = I>'");
+                  "'shared<rows = R, cols = C, depth = D>', "
+                  "'lane<lanes = L, interleave = I>' or "
+                  "'nibble<rows = R, depth = D>'");
     }
     skipSpace();
     if (pos != text.size())
@@ -93,22 +101,31 @@ private:
     return true;
   }
 
+  /// The parameter of that name, if the kind has it.
+  static int64_t *parameter(LayoutSpec &spec, std::string_view name) {
+    if (spec.kind == LayoutKind::Lane)
+      return name == "lanes"        ? &spec.lanes
+             : name == "interleave" ? &spec.interleave
+                                    : nullptr;
+    if (name == "cols" && spec.kind != LayoutKind::Nibble)
+      return &spec.cols;
+    return name == "rows"    ? &spec.rows
+           : name == "depth" ? &spec.depth
+                             : nullptr;
+  }
+
   Status parameters(LayoutSpec &spec) {
     if (!accept('<'))
       return fail("expected '<'");
+    bool isNibble = spec.kind == LayoutKind::Nibble;
     do {
       std::string_view name = word();
-      bool isLane = spec.kind == LayoutKind::Lane;
-      int64_t *target = isLane ? (name == "lanes"        ? &spec.lanes
-                                  : name == "interleave" ? &spec.interleave
-                                                         : nullptr)
-                        : name == "rows"  ? &spec.rows
-                        : name == "cols"  ? &spec.cols
-                        : name == "depth" ? &spec.depth
-                                          : nullptr;
+      int64_t *target = parameter(spec, name);
       if (!target)
-        return fail(isLane ? "expected 'lanes' or 'interleave'"
-                           : "expected 'rows', 'cols' or 'depth'");
+        return fail(spec.kind == LayoutKind::Lane
+                        ? "expected 'lanes' or 'interleave'"
+                    : isNibble ? "expected 'rows' or 'depth'"
+                               : "expected 'rows', 'cols' or 'depth'");
       if (*target != 0)
         return fail("'" + std::string(name) + "' is given twice");
       if (!accept('='))
@@ -118,7 +135,9 @@ private:
     } while (accept(','));
     if (!accept('>'))
       return fail("expected ',' or '>'");
-    if (spec.kind != LayoutKind::Lane &&
+    if (isNibble && (spec.rows == 0 || spec.depth == 0))
+      return fail("'rows' and 'depth' are both needed");
+    if (spec.kind != LayoutKind::Lane && !isNibble &&
         (spec.rows == 0 || spec.cols == 0 || spec.depth == 0))
       return fail("'rows', 'cols' and 'depth' are all needed");
     if (spec.kind == LayoutKind::Lane && spec.lanes == 0)
@@ -168,6 +187,18 @@ bool laneSupports(int64_t lanes, int64_t n, int64_t m) {
   return m >= 1 && m <= 32 && (m & (m - 1)) == 0 && n >= 1 && n <= m &&
          lanes >= std::max<int64_t>(m, 4) && lanes <= 64 &&
          (lanes & (lanes - 1)) == 0;
+}
+
+bool nibbleSupports(int64_t n, int64_t m) {
+  return n == m || (m == 4 && n <= 2);
+}
+
+NibbleShape nibbleShape(const LayoutSpec &spec, int64_t n, int64_t m) {
+  NibbleShape shape;
+  shape.rows = spec.rows;
+  shape.depth = spec.depth;
+  shape.kept = n == m ? NibbleShape::kUnit : NibbleShape::kUnit / m * n;
+  return shape;
 }
 
 LaneShape laneShape(int64_t n, int64_t m) {
@@ -263,6 +294,33 @@ static Result<StorageShapes> laneShapes(const LayoutSpec &spec, int64_t rows,
   return shapes;
 }
 
+static Result<StorageShapes> nibbleShapes(const LayoutSpec &spec, int64_t rows,
+                                          int64_t length, int64_t n, int64_t m,
+                                          int64_t elemBytes) {
+  auto fail = [&](auto &&...parts) {
+    return makeError(Errc::Argument, "layout ", spec.str(), ": ", parts...);
+  };
+  if (spec.rows != 16 && spec.rows != 32)
+    return fail("expected 16 or 32 rows");
+  if (spec.depth != 32 && spec.depth != 64 && spec.depth != 128)
+    return fail("expected a depth of 32, 64 or 128");
+  if (!nibbleSupports(n, m))
+    return fail("pattern ", n, ":", m, ", expected 1:4, 2:4 or a dense weight");
+  if (elemBytes != 4)
+    return fail("elements of ", elemBytes, " bytes, expected f32");
+  if (length % spec.depth != 0)
+    return fail("groups of ", spec.depth, " do not divide the contraction, ",
+                length);
+  NibbleShape shape = nibbleShape(spec, n, m);
+  int64_t bytes;
+  if (mulOverflow(ceilDiv(rows, spec.rows), shape.blocks(length), bytes) ||
+      mulOverflow(bytes, shape.blockBytes(), bytes))
+    return fail("the storage size overflows");
+  StorageShapes shapes;
+  shapes.values = {{bytes}, 1};
+  return shapes;
+}
+
 Result<StorageShapes> storageShapes(const LayoutSpec &spec,
                                     const std::vector<int64_t> &denseShape,
                                     int64_t axis, int64_t n, int64_t m,
@@ -310,6 +368,12 @@ Result<StorageShapes> storageShapes(const LayoutSpec &spec,
       if (!rows)
         return rows.error();
       return laneShapes(spec, *rows, length, n, m, elemBytes);
+    }
+    case LayoutKind::Nibble: {
+      Result<int64_t> rows = checkedCount(others);
+      if (!rows)
+        return rows.error();
+      return nibbleShapes(spec, *rows, length, n, m, elemBytes);
     }
     }
     return makeError(Errc::Argument, "unknown layout kind ", int(spec.kind));

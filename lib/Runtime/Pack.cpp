@@ -32,6 +32,9 @@ static Status checkDesc(const WeightDesc &desc, const LayoutSpec &spec) {
       storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, elem);
   if (!shapes)
     return shapes.error();
+  if (spec.kind == LayoutKind::Nibble && desc.dtype != DType::F32)
+    return makeError(Errc::Argument, "layout ", spec.str(), ": elements of ",
+                     dtypeName(desc.dtype), ", expected f32");
   return {};
 }
 
@@ -52,6 +55,8 @@ static void readStored(const StoredParts &from, DType dtype,
     return readPanel(from, geometry, tile);
   case LayoutKind::Lane:
     return readLane(from, geometry, tile);
+  case LayoutKind::Nibble:
+    return readNibble(from, geometry, tile);
   }
 }
 
@@ -69,6 +74,8 @@ static void writeStored(const StoredParts &to, const FiberGeometry &geometry,
     return writeShared(to, geometry, tile);
   case LayoutKind::Lane:
     return writeLane(to, geometry, tile);
+  case LayoutKind::Nibble:
+    return writeNibble(to, geometry, tile);
   }
 }
 
@@ -79,8 +86,8 @@ static int64_t rowMultiple(const LayoutSpec &spec,
   return std::max<int64_t>(spec.rows, 1);
 }
 
-/// The error of a fault in a conversion from or, for Unshared, to `layout`, or
-/// success.
+/// The error of a fault in a conversion from or, for Unshared and Unscaled, to
+/// `layout`, or success.
 static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
                           const std::string &name, const LayoutSpec &layout) {
   if (fault.kind == GroupFault::Kind::None)
@@ -96,6 +103,13 @@ static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
                      " and the rows beside it hold non-zeros at ", fault.found,
                      " positions, expected at most ", desc.n,
                      " that all rows of layout ", layout.str(), " share");
+  if (fault.kind == GroupFault::Kind::Unscaled)
+    return makeError(
+        Errc::Mismatch, "tensor ", quote(name), ": ",
+        describeGroup(desc.shape, desc.axis, layout.depth, fault.row,
+                      fault.group * desc.m / layout.depth),
+        " is no f16 scale times integers from -8 to 7; quantise the weight, or "
+        "ask for no four bits");
   return makeError(Errc::Format, "metadata of layout ", layout.str(), ": ",
                    group, " holds ", fault.found,
                    ", which is no legal index for ", desc.n, ":", desc.m);
@@ -253,9 +267,9 @@ Status convert(const WeightDesc &desc, const LayoutSpec &from,
                 writeStored(target, geometry, tile);
               });
         });
-    return faultStatus(result.fault, desc, "weight",
-                       result.fault.kind == GroupFault::Kind::Unshared ? to
-                                                                       : from);
+    bool isTargets = result.fault.kind == GroupFault::Kind::Unshared ||
+                     result.fault.kind == GroupFault::Kind::Unscaled;
+    return faultStatus(result.fault, desc, "weight", isTargets ? to : from);
   });
 }
 

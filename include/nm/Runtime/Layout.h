@@ -37,19 +37,24 @@ enum class LayoutKind : uint8_t {
   Lane = 3,
   /// As Panel, for weights in which the rows of a row group keep the same
   /// positions: one offset for all of them.
-  Shared = 4
+  Shared = 4,
+  /// For matrix-vector kernels on weights of four bits: one stream of scales,
+  /// positions and integers.
+  Nibble = 5
 };
 
 /// A layout and its parameters. Parameters a kind does not use are 0.
 struct LayoutSpec {
   LayoutKind kind = LayoutKind::Dense;
-  /// Panel, Shared: rows that are interleaved (R >= 1).
+  /// Panel, Shared: rows that are interleaved (R >= 1). Nibble: rows side by
+  /// side in a register (16 or 32).
   int64_t rows = 0;
   /// Panel, Shared: columns of the packed activation panel, in elements (C >=
   /// 1).
   int64_t cols = 0;
   /// Panel, Shared: elements of the sparse axis in a block (D, a multiple of
-  /// M), with D * C <= 65536.
+  /// M), with D * C <= 65536. Nibble: elements of a row that share a scale (32,
+  /// 64 or 128).
   int64_t depth = 0;
   /// Lane: elements of a vector register (a power of two, 4 to 64).
   int64_t lanes = 0;
@@ -65,13 +70,17 @@ struct LayoutSpec {
   static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth) {
     return {LayoutKind::Shared, rows, cols, depth};
   }
+  static LayoutSpec nibble(int64_t rows, int64_t depth) {
+    return {LayoutKind::Nibble, rows, 0, depth};
+  }
   static LayoutSpec lane(int64_t lanes, int64_t interleave = 1) {
     return {LayoutKind::Lane, 0, 0, 0, lanes, interleave};
   }
 
   /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
   /// "shared<rows = 4, cols = 24, depth = 256>",
-  /// "lane<lanes = 8>" or "lane<lanes = 8, interleave = 2>".
+  /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>" or
+  /// "nibble<rows = 16, depth = 64>".
   std::string str() const;
 
   friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
@@ -142,6 +151,46 @@ struct LaneShape {
   /// their own positions: indices and permutes would save nothing.
   bool hasIndices() const { return rows > 1; }
 };
+
+/// How the nibble layout cuts a weight: blocks of `rows` rows by one or two
+/// units of the contraction. A block is the f16 scales of its rows, those of
+/// one group after the other, then for each unit the codes of the kept
+/// positions and the values. Both come in registers of 2 * rows bytes.
+struct NibbleShape {
+  /// Elements of a row in a unit.
+  static constexpr int64_t kUnit = 64;
+  int64_t rows = 16;
+  int64_t depth = 64; ///< elements that share a scale
+  int64_t kept = 64;  ///< elements stored of a row of a unit: 64, 32 or 16
+
+  int64_t registerBytes() const { return 2 * rows; }
+  /// Registers of codes of a unit: 3 bits for two of four, 2 for one of four.
+  int64_t codeRegisters() const { return kept == 32 ? 3 : kept == 16 ? 2 : 0; }
+  int64_t valueRegisters() const { return kept / 4; }
+  int64_t unitBytes() const {
+    return (codeRegisters() + valueRegisters()) * registerBytes();
+  }
+  int64_t units() const { return depth > kUnit ? depth / kUnit : 1; }
+  int64_t groups() const { return units() * kUnit / depth; }
+  int64_t blockBytes() const {
+    return groups() * registerBytes() + units() * unitBytes();
+  }
+  /// Blocks of a row of `length` elements.
+  int64_t blocks(int64_t length) const {
+    int64_t size = units() * kUnit;
+    return length / size + (length % size != 0);
+  }
+  /// Bits of memory for each element of the dense weight.
+  double bitsPerWeight() const {
+    return 8.0 * double(blockBytes()) / double(rows * units() * kUnit);
+  }
+};
+
+/// Whether the nibble layout holds N:M: 2:4, 1:4 and dense weights.
+bool nibbleSupports(int64_t n, int64_t m);
+
+/// The shape for a supported pattern.
+NibbleShape nibbleShape(const LayoutSpec &spec, int64_t n, int64_t m);
 
 /// Whether the lane layout holds N:M in registers of `lanes` elements.
 bool laneSupports(int64_t lanes, int64_t n, int64_t m);

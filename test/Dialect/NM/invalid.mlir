@@ -54,6 +54,31 @@ func.func private @element_type_unsigned(tensor<4xui8, #nm.sparsity<2:4, axis = 
 
 // -----
 
+// expected-error @below {{nm_sparsity_c5: expected 4 bits in groups of 32, 64 or 128, got 4 bits in groups of 48}}
+func.func private @group_size(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4, group = 48>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c5: expected 4 bits in groups of 32, 64 or 128, got 4 bits in groups of 0}}
+func.func private @bits_alone(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c5: expected 4 bits in groups of 32, 64 or 128, got 3 bits in groups of 32}}
+func.func private @bits_of_three(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 3, group = 32>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c5: dimension 1 has size 96, which groups of 64 do not divide}}
+func.func private @group_not_divided(tensor<8x96xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c5: element type must be f32 where a scale and integers make the values, got 'f16'}}
+func.func private @group_element_type(tensor<8x64xf16, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>)
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // #nm.layout
 //===----------------------------------------------------------------------===//
@@ -158,6 +183,21 @@ func.func @layout_interleave() attributes {a = #nm.layout<lane, lanes = 8, inter
 
 // -----
 
+// expected-error @below {{nm_layout_c1: layout nibble needs 16 or 32 rows, a depth of 32, 64 or 128 and no cols, got 8, 64 and 0}}
+func.func @layout_nibble_rows() attributes {a = #nm.layout<nibble, rows = 8, depth = 64>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c1: layout nibble needs 16 or 32 rows, a depth of 32, 64 or 128 and no cols, got 16, 96 and 0}}
+func.func @layout_nibble_depth() attributes {a = #nm.layout<nibble, rows = 16, depth = 96>} { return }
+
+// -----
+
+// expected-error @below {{nm_layout_c1: layout nibble takes no lanes or interleave}}
+func.func @layout_nibble_lanes() attributes {a = #nm.layout<nibble, rows = 16, depth = 64, lanes = 8>} { return }
+
+// -----
+
 // expected-error @below {{nm_layout_c2: depth * cols must be at most 65536, got 2049 * 32}}
 func.func @layout_reach() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 2049>} { return }
 
@@ -186,6 +226,22 @@ func.func @prune_c1_rank(%w: tensor<8xf32>) {
 func.func @prune_c1_type(%w: tensor<8xi32>) {
   // expected-error @below {{nm_prune_c1: nm_sparsity_c4: element type must be f32, bf16, f16 or i8, got 'i32'}}
   %p = nm.prune %w to <2:4, axis = 0> : tensor<8xi32>
+  return
+}
+
+// -----
+
+func.func @prune_c1_bits(%w: tensor<8x64xf32>) {
+  // expected-error @below {{nm_prune_c1: drops elements and rounds none, expected a pattern without bits}}
+  %p = nm.prune %w to <2:4, axis = 1, bits = 4, group = 64> : tensor<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @packed_param_c2_nibble() {
+  // expected-error @below {{layout nibble<rows = 16, depth = 64>: pattern 2:8, expected 1:4, 2:4 or a dense weight}}
+  %v = nm.packed_param "w" of tensor<8x64xf32, #nm.sparsity<2:8, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64> : tensor<384xi8>
   return
 }
 

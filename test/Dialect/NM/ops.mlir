@@ -38,6 +38,15 @@ func.func @param() -> (tensor<768xf32>, tensor<768x768xf32, #nm.sparsity<2:4, ax
   return %b, %w : tensor<768xf32>, tensor<768x768xf32, #nm.sparsity<2:4, axis = 1>>
 }
 
+// CHECK-LABEL: func @param_of_four_bits(
+// CHECK: nm.param "w" : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+// CHECK: nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64> : tensor<1536xi8>
+func.func @param_of_four_bits() -> (tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>, tensor<1536xi8>) {
+  %w = nm.param "w" : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+  %v = nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64> : tensor<1536xi8>
+  return %w, %v : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>, tensor<1536xi8>
+}
+
 // CHECK-LABEL: func @matmul(
 // CHECK: nm.matmul ins(%{{.*}}, %{{.*}} : tensor<4x16xf32>, tensor<16x8xf32, #nm.sparsity<2:4, axis = 0>>) outs(%{{.*}} : tensor<4x8xf32>) -> tensor<4x8xf32>
 func.func @matmul(%x: tensor<4x16xf32>, %w: tensor<16x8xf32, #nm.sparsity<2:4, axis = 0>>,

@@ -136,3 +136,30 @@ func.func @batch_left(%x: tensor<?x64x4xf32>, %b: tensor<96xf32>, %r: tensor<?x9
   } -> tensor<?x96x4xf32>
   return %y : tensor<?x96x4xf32>
 }
+
+// -----
+
+// Few columns of a weight of four bits.
+// CHECK-LABEL: func @nibble
+// CHECK: nm.packed_param "w" {{.*}} layout <nibble, rows = 16, depth = 64> : tensor<2304xi8>
+// REMARK: Reason="1 of at most 16 columns, 3.000 bits a weight, activations in 8 bits; 16 registers of 256 bits", layout="nibble<rows = 16, depth = 64>", pattern="2:4 i4:64"
+func.func @nibble(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+  %e = tensor.empty() : tensor<1x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<1x64xf32>, tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>)
+      outs(%e : tensor<1x96xf32>) -> tensor<1x96xf32>
+  return %y : tensor<1x96xf32>
+}
+
+// -----
+
+// Many of them: the floats that scales and integers make.
+// CHECK-LABEL: func @prompt
+// CHECK: nm.packed_param "w" {{.*}} layout <panel
+func.func @prompt(%x: tensor<17x64xf32>) -> tensor<17x96xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+  %e = tensor.empty() : tensor<17x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<17x64xf32>, tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>)
+      outs(%e : tensor<17x96xf32>) -> tensor<17x96xf32>
+  return %y : tensor<17x96xf32>
+}

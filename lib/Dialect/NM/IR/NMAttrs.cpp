@@ -16,11 +16,15 @@ using namespace mlir::nm;
 //===----------------------------------------------------------------------===//
 
 std::string SparsityAttr::getPatternString() const {
-  return std::to_string(getN()) + ":" + std::to_string(getM());
+  std::string text = std::to_string(getN()) + ":" + std::to_string(getM());
+  if (isQuantized())
+    text += " i" + std::to_string(getBits()) + ":" + std::to_string(getGroup());
+  return text;
 }
 
 LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   int64_t n, int64_t m, int64_t axis) {
+                                   int64_t n, int64_t m, int64_t axis,
+                                   int64_t bits, int64_t group) {
   if (m < 1 || m > 64)
     return emitError() << "nm_sparsity_c1: group size M must be in 1..64, got "
                        << m;
@@ -30,6 +34,11 @@ LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (axis < 0)
     return emitError() << "nm_sparsity_c2: axis must not be negative, got "
                        << axis;
+  if ((bits != 0 || group != 0) &&
+      (bits != 4 || (group != 32 && group != 64 && group != 128)))
+    return emitError() << "nm_sparsity_c5: expected 4 bits in groups of 32, 64 "
+                          "or 128, got "
+                       << bits << " bits in groups of " << group;
   return success();
 }
 
@@ -54,6 +63,16 @@ LogicalResult SparsityAttr::verifyEncoding(
     return emitError()
            << "nm_sparsity_c4: element type must be f32, bf16, f16 or i8, got "
            << elementType;
+  if (!isQuantized())
+    return success();
+  if (!elementType.isF32())
+    return emitError() << "nm_sparsity_c5: element type must be f32 where a "
+                          "scale and integers make the values, got "
+                       << elementType;
+  if (size % getGroup() != 0)
+    return emitError() << "nm_sparsity_c5: dimension " << getAxis()
+                       << " has size " << size << ", which groups of "
+                       << getGroup() << " do not divide";
   return success();
 }
 
@@ -86,7 +105,7 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
   if (!kind) {
     parser.emitError(loc)
         << "unknown layout '" << keyword
-        << "', expected dense, canonical, panel, lane or shared";
+        << "', expected dense, canonical, panel, lane, shared or nibble";
     return {};
   }
   int64_t rows = 0, cols = 0, depth = 0, lanes = 0, interleave = 0;
@@ -122,6 +141,8 @@ void LayoutAttr::print(AsmPrinter &printer) const {
   if (hasPanels())
     printer << ", rows = " << getRows() << ", cols = " << getCols()
             << ", depth = " << getDepth();
+  if (getKind() == LayoutKind::Nibble)
+    printer << ", rows = " << getRows() << ", depth = " << getDepth();
   if (getKind() == LayoutKind::Lane)
     printer << ", lanes = " << getLanes();
   if (getInterleave() > 1)
@@ -134,7 +155,13 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t depth, int64_t lanes,
                                  int64_t interleave) {
   bool hasPanels = kind == LayoutKind::Panel || kind == LayoutKind::Shared;
-  if (!hasPanels && (rows || cols || depth))
+  bool isNibble = kind == LayoutKind::Nibble;
+  if (isNibble && ((rows != 16 && rows != 32) || cols != 0 ||
+                   (depth != 32 && depth != 64 && depth != 128)))
+    return emitError() << "nm_layout_c1: layout nibble needs 16 or 32 rows, a "
+                          "depth of 32, 64 or 128 and no cols, got "
+                       << rows << ", " << depth << " and " << cols;
+  if (!hasPanels && !isNibble && (rows || cols || depth))
     return emitError() << "nm_layout_c1: layout " << stringifyLayoutKind(kind)
                        << " takes no rows, cols or depth";
   if (kind != LayoutKind::Lane && (lanes || interleave))
@@ -179,6 +206,8 @@ static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
   case LayoutKind::Lane:
     return ::nm::rt::LayoutSpec::lane(layout.getLanes(),
                                       layout.getInterleave());
+  case LayoutKind::Nibble:
+    return ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth());
   }
   llvm_unreachable("unknown layout kind");
 }
@@ -204,8 +233,12 @@ FailureOr<SmallVector<RankedTensorType>> LayoutAttr::getStorageTypes(
     emitError() << shapes.error().message;
     return failure();
   }
+  // Scales, positions and integers of one stream are bytes.
+  Type stored = getKind() == LayoutKind::Nibble
+                    ? Type(IntegerType::get(getContext(), 8))
+                    : type.getElementType();
   SmallVector<RankedTensorType> result{
-      RankedTensorType::get(shapes->values.shape, type.getElementType())};
+      RankedTensorType::get(shapes->values.shape, stored)};
   if (shapes->metadata.present())
     result.push_back(RankedTensorType::get(
         shapes->metadata.shape,

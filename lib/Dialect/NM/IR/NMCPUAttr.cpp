@@ -97,3 +97,10 @@ bool CPUAttr::permutesGroupsOf(int64_t m) const {
   return hasFeature("avx2") && hasFeature("fma") &&
          (getVector() == 256 || (getVector() == 512 && hasFeature("avx512f")));
 }
+
+int64_t CPUAttr::getNibbleRows() const {
+  // 16-bit sums of so many rows fill a register of 256 bits.
+  constexpr int64_t kRows = 256 / 16;
+  bool has = hasFeature("avx2") && hasFeature("fma") && hasFeature("f16c");
+  return has && getVector() >= 256 ? kRows : 0;
+}

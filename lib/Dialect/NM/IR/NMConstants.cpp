@@ -10,6 +10,7 @@
 #include "mlir/IR/Matchers.h"
 #include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
 
 using namespace mlir;
@@ -133,6 +134,21 @@ mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
            .ok())
     return failure();
   return toAttributes(*types, buffers);
+}
+
+bool mlir::nm::fitsConstant(DenseElementsAttr source,
+                            RankedTensorType encodedType) {
+  SparsityAttr sparsity = getSparsity(encodedType);
+  auto canonical = LayoutAttr::get(source.getContext(), LayoutKind::Canonical);
+  if (failed(packConstant(source, encodedType, canonical)))
+    return false;
+  if (!sparsity.isQuantized())
+    return true;
+  std::vector<char> dense = getRawBuffer(source);
+  return rt::verifyScaled(describe(encodedType, sparsity), sparsity.getGroup(),
+                          reinterpret_cast<const float *>(dense.data()),
+                          "constant")
+      .ok();
 }
 
 int64_t mlir::nm::countSharedRows(DenseElementsAttr source,

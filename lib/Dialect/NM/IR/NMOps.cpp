@@ -27,6 +27,11 @@ static LogicalResult verifySameDenseType(Operation *op, Type source,
 
 LogicalResult PruneOp::verify() {
   auto type = getSource().getType();
+  if (getSparsity().isQuantized())
+    return emitOpError(
+               "nm_prune_c1: drops elements and rounds none, expected a "
+               "pattern without bits, got ")
+           << getSparsity();
   return getSparsity().verifyEncoding(
       type.getShape(), type.getElementType(),
       [&] { return emitOpError() << "nm_prune_c1: "; });

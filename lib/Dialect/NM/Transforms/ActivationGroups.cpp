@@ -51,6 +51,9 @@ static bool packAlike(PackedMatmulOp a, PackedMatmulOp b) {
     return false;
   if (left.hasPanels() && right.hasPanels())
     return left.getCols() == right.getCols();
+  if (left.getKind() == LayoutKind::Nibble)
+    return right.getKind() == LayoutKind::Nibble &&
+           a.getSparsity().getPatternOnly() == b.getSparsity().getPatternOnly();
   // Interleaved i8 weights want their activations scaled.
   return left.getKind() == LayoutKind::Lane &&
          right.getKind() == LayoutKind::Lane &&

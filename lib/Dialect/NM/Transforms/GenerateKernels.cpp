@@ -258,11 +258,11 @@ private:
   } task;
 };
 
-/// A product with few columns, by the lane layout.
-class LaneProductEmitter {
+/// A product with few columns, by the lane or the nibble layout.
+class FewColumnsEmitter {
 public:
-  LaneProductEmitter(PackedMatmulOp op, KernelShape shape, int64_t columns,
-                     bool parallel)
+  FewColumnsEmitter(PackedMatmulOp op, KernelShape shape, int64_t columns,
+                    bool parallel)
       : op(op), shape(std::move(shape)), columns(columns), parallel(parallel),
         b(op.getLoc(), op.getContext()) {
     b.setInsertionPoint(op);
@@ -271,7 +271,13 @@ public:
   /// As ProductEmitter::emit.
   Value emit(Value shared) {
     Value packed = shared;
-    if (!packed) {
+    if (!packed && isNibble()) {
+      packed = memref::AllocOp::create(
+          b,
+          MemRefType::get({columns * nibbleColumnBytes(shape)}, b.getI8Type()),
+          ValueRange{}, b.getI64IntegerAttr(kAlignment));
+      emitPackNibbles(b, shape, op.getX(), op.getTransposeX(), columns, packed);
+    } else if (!packed) {
       int64_t padded =
           (shape.contraction + shape.lanes - 1) / shape.lanes * shape.lanes;
       packed = memref::AllocOp::create(
@@ -302,8 +308,11 @@ public:
   }
 
 private:
+  bool isNibble() { return op.getLayout().getKind() == LayoutKind::Nibble; }
+
   void emitTask(Value task, Value packed) {
-    int64_t groupRows = ::nm::rt::laneShape(shape.n, shape.m).rows;
+    int64_t groupRows =
+        isNibble() ? shape.rows : ::nm::rt::laneShape(shape.n, shape.m).rows;
     Value row0 = b.mul(task, shape.rowBlock);
     Value rows =
         b.min(b.index(shape.rowBlock), b.sub(b.index(shape.weightRows), row0));
@@ -314,9 +323,14 @@ private:
     };
     Value tile = allocate(columns, shape.rowBlock);
     Value words = op.getStorage().size() > 1 ? op.getStorage()[1] : Value();
-    emitLaneRows(b, shape, columns, op.getStorage()[0], words, packed,
-                 b.mul(task, shape.rowBlock / groupRows),
-                 b.ceilDiv(rows, groupRows), tile);
+    Value firstGroup = b.mul(task, shape.rowBlock / groupRows);
+    Value groups = b.ceilDiv(rows, groupRows);
+    if (isNibble())
+      emitNibbleRows(b, shape, columns, op.getStorage()[0], packed, firstGroup,
+                     groups, tile);
+    else
+      emitLaneRows(b, shape, columns, op.getStorage()[0], words, packed,
+                   firstGroup, groups, tile);
     Value zero = b.index(0), cols = b.index(columns);
     if (op.getTransposeC()) {
       emitEpilogue(b, shape, op, tile, cols, rows, zero, row0);
@@ -377,19 +391,19 @@ struct GenerateKernelsPass
     return success();
   }
 
-  /// Emits one product in front of `op`. Returns its packed activations, which
-  /// are `packed` unless that is null.
-  FailureOr<Value> lower(PackedMatmulOp op, Value packed) {
+  /// Whether the target has a kernel for the product.
+  LogicalResult check(PackedMatmulOp op) {
     LayoutAttr layout = op.getLayout();
     if (op.getResult())
       return op.emitOpError("is on tensors, expected buffers; run "
                             "one-shot-bufferize before nm-generate-kernels");
     bool isLane = layout.getKind() == LayoutKind::Lane;
-    if (!layout.hasPanels() && !isLane)
+    bool isNibble = layout.getKind() == LayoutKind::Nibble;
+    if (!layout.hasPanels() && !isLane && !isNibble)
       return op.emitOpError("has layout ")
              << layout
-             << ", expected a panel, shared or lane layout; choose one with "
-             << "nm-select-layout";
+             << ", expected a panel, shared, lane or nibble layout; choose one "
+                "with nm-select-layout";
     SparsityAttr sparsity = op.getSparsity();
     CPUAttr target = getCPUTarget(op);
     int64_t lanes = target.getLanes();
@@ -397,6 +411,13 @@ struct GenerateKernelsPass
       return op.emitOpError("has layout ")
              << layout << ", but the target permutes no groups of "
              << sparsity.getM() << "; use a panel layout";
+    if (isNibble && layout.getRows() != target.getNibbleRows())
+      return op.emitOpError("has blocks of ")
+             << layout.getRows() << " rows, but the target's kernels take "
+             << target.getNibbleRows() << "; use a panel layout";
+    if (isNibble && op.getX().getType().getElementType().isInteger(8))
+      return op.emitOpError("has layout ")
+             << layout << " and activations of i8, expected floats";
     int64_t width = target.getLaneWidth(sparsity.getM());
     if (isLane && layout.getLanes() != width)
       return op.emitOpError("has registers of ")
@@ -415,10 +436,23 @@ struct GenerateKernelsPass
       return op.emitOpError("has panels of ")
              << layout.getCols() << " columns, expected a multiple of the "
              << lanes << " lanes of a vector";
+    return success();
+  }
+
+  /// Emits one product in front of `op`. Returns its packed activations, which
+  /// are `packed` unless that is null.
+  FailureOr<Value> lower(PackedMatmulOp op, Value packed) {
+    if (failed(check(op)))
+      return failure();
+    LayoutAttr layout = op.getLayout();
+    bool isLane = layout.getKind() == LayoutKind::Lane;
+    SparsityAttr sparsity = op.getSparsity();
+    CPUAttr target = getCPUTarget(op);
+    int64_t lanes = target.getLanes();
     // The lane layout's registers may be several of the target's: LLVM takes
     // them apart.
     if (isLane)
-      lanes = width;
+      lanes = layout.getLanes();
     // A task holds whole row groups and whole vectors.
     int64_t groupRows =
         isLane ? ::nm::rt::laneShape(sparsity.getN(), sparsity.getM()).rows
@@ -445,12 +479,12 @@ struct GenerateKernelsPass
     bool distribute =
         parallel && flops >= double(minParallelFlops < 0 ? target.getParallel()
                                                          : minParallelFlops);
-    if (!isLane)
+    if (layout.hasPanels())
       return ProductEmitter(op, shape, distribute).emit(packed);
     if (ShapedType::isDynamic(columns))
-      return op.emitOpError("has a dynamic number of columns, which the lane "
-                            "layout does not take; use a panel layout");
-    return LaneProductEmitter(op, shape, columns, distribute).emit(packed);
+      return op.emitOpError("has a dynamic number of columns, which layout ")
+             << layout << " does not take; use a panel layout";
+    return FewColumnsEmitter(op, shape, columns, distribute).emit(packed);
   }
 };
 

@@ -32,6 +32,19 @@ using namespace mlir::nm;
 
 namespace {
 
+/// An over-full constant is not known to fit: its check fails when it runs.
+static bool isKnownToFit(CompressOp op) {
+  RankedTensorType type = op.getResult().getType();
+  SparsityAttr sparsity = nm::getSparsity(type);
+  if (sparsity.isDense() && !sparsity.isQuantized())
+    return true;
+  if (auto prune = op.getSource().getDefiningOp<PruneOp>())
+    return prune.getSparsity() == sparsity;
+  DenseElementsAttr constant;
+  return matchPattern(op.getSource(), m_Constant(&constant)) &&
+         fitsConstant(constant, type);
+}
+
 struct LowerPrune : OpConversionPattern<PruneOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -57,21 +70,6 @@ struct LowerCompress : OpConversionPattern<CompressOp> {
     }
     rewriter.replaceOp(op, adaptor.getSource());
     return success();
-  }
-
-  /// An over-full constant is not known to fit: its check fails when it runs.
-  static bool isKnownToFit(CompressOp op) {
-    RankedTensorType type = op.getResult().getType();
-    SparsityAttr sparsity = nm::getSparsity(type);
-    if (sparsity.isDense())
-      return true;
-    if (auto prune = op.getSource().getDefiningOp<PruneOp>())
-      return prune.getSparsity() == sparsity;
-    DenseElementsAttr constant;
-    return matchPattern(op.getSource(), m_Constant(&constant)) &&
-           succeeded(packConstant(
-               constant, type,
-               LayoutAttr::get(op.getContext(), LayoutKind::Canonical)));
   }
 };
 
@@ -153,10 +151,23 @@ struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
   }
 };
 
+/// What a scale and integers make is checked where it is known.
+LogicalResult checkBits(CompressOp op) {
+  SparsityAttr sparsity = nm::getSparsity(op.getResult().getType());
+  if (!sparsity.isQuantized() || isKnownToFit(op))
+    return success();
+  return op.emitOpError("claims ")
+         << sparsity.getPatternString()
+         << " of a value that is not known to be so, expected a constant or a "
+            "parameter whose groups are a scale times integers";
+}
+
 struct LowerToLinalgPass
     : public nm::impl::LowerToLinalgBase<LowerToLinalgPass> {
   void runOnOperation() override {
     WalkResult checked = getOperation().walk([](Operation *op) -> WalkResult {
+      if (auto compress = dyn_cast<CompressOp>(op))
+        return checkBits(compress);
       auto layout = op->getAttrOfType<LayoutAttr>("layout");
       if (!isa<AssembleOp, DisassembleOp>(op) ||
           GroupLowering::supports(layout))

@@ -227,13 +227,25 @@ private:
     return element.isBF16() ? 2 : element.isInteger(8) ? 4 : 1;
   }
 
+  static ::nm::rt::NibbleShape nibbleShapeOf(LayoutAttr layout,
+                                             SparsityAttr sparsity) {
+    return ::nm::rt::nibbleShape(
+        ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth()),
+        sparsity.getN(), sparsity.getM());
+  }
+
   /// Why the layout was chosen, as the remark says it.
   std::string reasonFor(MatmulOp op, LayoutAttr layout, SparsityAttr sparsity,
                         CPUAttr target) {
     int64_t columns = columnsOf(op);
     std::string text;
     llvm::raw_string_ostream os(text);
-    if (layout.getKind() == LayoutKind::Lane)
+    if (layout.getKind() == LayoutKind::Nibble)
+      os << columns << " of at most " << maxNibbleColumns << " columns, "
+         << llvm::formatv("{0:f3}",
+                          nibbleShapeOf(layout, sparsity).bitsPerWeight())
+         << " bits a weight, activations in 8 bits";
+    else if (layout.getKind() == LayoutKind::Lane)
       os << columns << " of at most " << maxLaneColumns
          << " columns, groups of " << sparsity.getM()
          << " in one permute of the target's";
@@ -258,6 +270,12 @@ private:
     CPUAttr target = getCPUTarget(op);
     int64_t columns = columnsOf(op);
     int64_t width = target.getLaneWidth(sparsity.getM());
+    if (sparsity.isQuantized() && columns <= maxNibbleColumns &&
+        target.getNibbleRows() != 0 &&
+        ::nm::rt::nibbleSupports(sparsity.getN(), sparsity.getM()))
+      return LayoutAttr::get(op.getContext(), LayoutKind::Nibble,
+                             target.getNibbleRows(), /*cols=*/0,
+                             sparsity.getGroup());
     if (columns <= maxLaneColumns && target.permutesGroupsOf(sparsity.getM()) &&
         ::nm::rt::laneSupports(width, sparsity.getN(), sparsity.getM()))
       return LayoutAttr::get(op.getContext(), width,

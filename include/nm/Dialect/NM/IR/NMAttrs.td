@@ -24,16 +24,42 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
     ```
 
+    `bits` and `group` say further what the kept values are: every `group`
+    consecutive elements along the axis are one f16 number times integers of
+    `bits` bits. That is a fact about f32 values, and exact. Products may then read
+    integers and scales instead (`#nm.layout<nibble>`).
+
+    ```mlir
+    tensor<4096x4096xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+    ```
+
     * `nm_sparsity_c1`: 1 <= n <= m <= 64.
     * `nm_sparsity_c2`: 0 <= axis < rank of the tensor.
     * `nm_sparsity_c3`: the tensor's size along the axis is static and a
       multiple of m.
     * `nm_sparsity_c4`: the element type is f32, bf16, f16 or i8.
+    * `nm_sparsity_c5`: bits and group are both there or both absent; bits is 4,
+      group is 32, 64 or 128 and divides the tensor's size along the axis, and the
+      element type is f32.
   }];
-  let parameters = (ins "int64_t":$n, "int64_t":$m, "int64_t":$axis);
-  let assemblyFormat = "`<` $n `` `:` `` $m `,` `axis` `=` $axis `>`";
+  let parameters = (ins "int64_t":$n, "int64_t":$m, "int64_t":$axis,
+                        DefaultValuedParameter<"int64_t", "0">:$bits,
+                        DefaultValuedParameter<"int64_t", "0">:$group);
+  let assemblyFormat = "`<` $n `` `:` `` $m `,` `axis` `=` $axis (`,` `bits` `=` $bits^)? "
+                       "(`,` `group` `=` $group^)? `>`";
   let genVerifyDecl = 1;
+  let builders = [
+    AttrBuilder<(ins "int64_t":$n, "int64_t":$m, "int64_t":$axis), [{
+      return $_get($_ctxt, n, m, axis, 0, 0);
+    }]>
+  ];
   let extraClassDeclaration = [{
+    /// Whether groups of values are integers with a scale.
+    bool isQuantized() const { return getBits() != 0; }
+    /// The same without what it says of values.
+    SparsityAttr getPatternOnly() const {
+      return get(getContext(), getN(), getM(), getAxis());
+    }
     /// True for n = m: no element is known to be zero.
     bool isDense() const { return getN() == getM(); }
     /// Number of stored elements of a fiber of `size` elements.
@@ -48,7 +74,8 @@ def NM_LayoutKind : I32EnumAttr<"LayoutKind", "how the storage of an N:M tensor 
     I32EnumAttrCase<"Canonical", 1, "canonical">,
     I32EnumAttrCase<"Panel", 2, "panel">,
     I32EnumAttrCase<"Lane", 3, "lane">,
-    I32EnumAttrCase<"Shared", 4, "shared">]> {
+    I32EnumAttrCase<"Shared", 4, "shared">,
+    I32EnumAttrCase<"Nibble", 5, "nibble">]> {
   let cppNamespace = "::mlir::nm";
   let genSpecializedAttr = 0;
 }
@@ -78,7 +105,13 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
       memory: 32-bit lanes then hold I narrow values, which widen by shifts. M
       of 2, 4, 8, 16 or 32.
 
-    * `nm_layout_c1`: rows, cols and depth are positive for `panel` and `shared`, lanes is a
+    * `#nm.layout<nibble, rows = R, depth = D>`: for products of weights of four bits
+      with few columns. One stream of scales, positions and integers, in registers
+      of R rows; D elements of a row share a scale. Products round the activations:
+      32 consecutive ones of a column to a scale times integers from -127 to 127.
+
+    * `nm_layout_c1`: rows, cols and depth are positive for `panel` and `shared`, rows is
+      16 or 32 and depth 32, 64 or 128 for `nibble`, which has no cols, lanes is a
       power of two from 4 to 64 and interleave 1, 2 or 4 for `lane`, and all are
       absent otherwise.
     * `nm_layout_c2`: depth * cols <= 65536, so that an offset fits u16.
@@ -184,6 +217,9 @@ def NM_CPUAttr : NM_Attr<"CPU", "cpu"> {
     /// Whether kernels select activations by an in-register permute for groups
     /// of `m`: the lane layout.
     bool permutesGroupsOf(int64_t m) const;
+    /// Rows of a block of the nibble layout that the kernels take, 0 if there are
+    /// none: they multiply bytes and widen f16 in registers.
+    int64_t getNibbleRows() const;
     /// Elements of the lane layout's registers for groups of `m`: as many
     /// vector registers as hold a group.
     int64_t getLaneWidth(int64_t m) const {

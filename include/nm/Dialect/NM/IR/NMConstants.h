@@ -27,6 +27,10 @@ FailureOr<SmallVector<DenseElementsAttr>>
 packConstant(DenseElementsAttr source, RankedTensorType encodedType,
              LayoutAttr layout);
 
+/// Whether a dense constant is what an encoded type claims: its pattern holds,
+/// and its values are scales times integers if the type says so.
+bool fitsConstant(DenseElementsAttr source, RankedTensorType encodedType);
+
 /// How many consecutive rows (4, 2 or 1) of a dense constant keep the same
 /// positions.
 int64_t countSharedRows(DenseElementsAttr source, RankedTensorType encodedType);

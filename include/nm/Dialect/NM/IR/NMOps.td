@@ -45,7 +45,8 @@ def NM_PruneOp : NM_Op<"prune", [Pure, SameOperandsAndResultType]> {
     %p = nm.prune %w to <2:4, axis = 1> : tensor<768x3072xf32>
     ```
 
-    * `nm_prune_c1`: the pattern fits the tensor (`nm_sparsity_c2..c4`).
+    * `nm_prune_c1`: the pattern fits the tensor (`nm_sparsity_c2..c4`) and has no
+      bits.
   }];
   let arguments = (ins NM_DenseTensor:$source, NM_SparsityAttr:$sparsity);
   let results = (outs NM_DenseTensor:$result);
@@ -59,7 +60,8 @@ def NM_CompressOp : NM_Op<"compress", [Pure]> {
   let description = [{
     The source must satisfy the pattern of the result type; `nm.prune` makes one
     that does. Compiled code checks this for values known only at run time and
-    stops with a message if a group is over-full; it never drops a value.
+    stops with a message if a group is over-full; it never drops a value. A type with
+    bits is for constants and parameters.
 
     ```mlir
     %s = nm.compress %p : tensor<8x16xf32> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>

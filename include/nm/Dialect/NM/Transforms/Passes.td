@@ -47,6 +47,9 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
            "column vectors of the register tile, 0: as the target's registers allow">,
     Option<"maxLaneColumns", "max-lane-columns", "int64_t", "6",
            "products with at most this many columns use the lane layout">,
+    Option<"maxNibbleColumns", "max-nibble-columns", "int64_t", "16",
+           "products of weights of four bits with at most this many columns use the nibble layout, "
+           "which rounds activations to 8 bits in groups of 32; 0: none">,
     Option<"depth", "depth", "int64_t", "0",
            "contraction block, 0: as many rows of a panel as fill half of "
            "the target's L1 cache">

@@ -97,6 +97,21 @@ void emitLaneRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
                   Value values, Value words, Value x, Value firstGroup,
                   Value groups, Value tile);
 
+/// Bytes of a column that emitPackNibbles writes.
+int64_t nibbleColumnBytes(const KernelShape &shape);
+
+/// Rounds the columns of `x` (K x N, or N x K if `transposed`) to 8 bits in
+/// groups of 32 and writes what emitNibbleRows reads of them to `packed`,
+/// bytes.
+void emitPackNibbles(KernelBuilder &b, const KernelShape &shape, Value x,
+                     bool transposed, int64_t columns, Value packed);
+
+/// Products of `blocks` blocks of rows from `firstBlock` on with all `columns`
+/// columns, by the nibble layout: tile[column][row] = sum.
+void emitNibbleRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
+                    Value values, Value packed, Value firstBlock, Value blocks,
+                    Value tile);
+
 /// Writes `rows` x `cols` (at most the tile's shape) of the accumulated tile to
 /// the output at (row0, col0) through the op's epilogue.
 void emitEpilogue(KernelBuilder &b, const KernelShape &shape, PackedMatmulOp op,

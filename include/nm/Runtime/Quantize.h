@@ -1,0 +1,56 @@
+//===- Quantize.h - groups of four-bit integers with a scale --------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A group of a quantised weight is one f16 scale times integers from -8 to 7.
+// Their products are exact in f32, so that a dequantised weight still says
+// which integers it was made of.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_RUNTIME_QUANTIZE_H
+#define NM_RUNTIME_QUANTIZE_H
+
+#include "nm/Runtime/Pack.h"
+#include <cstdint>
+#include <string>
+
+namespace nm::rt {
+
+/// Integers of four bits.
+constexpr int kLeastNibble = -8, kMostNibble = 7;
+
+/// Finds the scale (bits of an f16, of either sign) and the integers of which
+/// `count` values are the products, exactly; the sign of zeros does not count.
+/// False where there are none.
+bool recoverGroup(const float *values, int64_t count, uint16_t &scale,
+                  int8_t *integers);
+
+/// Whether every `group` consecutive elements along the axis of row-major f32
+/// `dense` are a scale times integers. Fails, and names the first that are not.
+Status verifyScaled(const WeightDesc &desc, int64_t group, const float *dense,
+                    const std::string &name);
+
+/// What rounding did to a weight.
+struct QuantizeStats {
+  /// Squared norms of what it changed, and of the weight before.
+  double changed = 0, all = 0;
+  /// The norm of what it changed, relative to that of the weight.
+  double relative() const;
+};
+
+/// Rounds row-major f32 `dense` in place: every `group` consecutive elements
+/// along the axis become a scale times the nearest integers. Of a few scales
+/// for which the largest magnitude is one of the largest integers, that of the
+/// least squared error is taken. Zeros stay zeros. Fails where a group holds a
+/// NaN or an infinity or needs a scale beyond f16, and where `group` (32, 64 or
+/// 128) does not divide the axis.
+Result<QuantizeStats> quantizeGroups(const WeightDesc &desc, int64_t group,
+                                     float *dense, const std::string &name);
+
+} // namespace nm::rt
+
+#endif // NM_RUNTIME_QUANTIZE_H

@@ -1,0 +1,301 @@
+//===- NibbleKernel.cpp - Products of weights of four bits with few columns -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One register holds a pair of bytes of each of 16 rows. The bytes that two
+// groups of a row multiply come out of a table of activations by a byte
+// shuffle, whose control is the stored code; a multiplication of bytes adds
+// those of a row into 16 bits. After 32 elements of the contraction the sums
+// become floats, times the scale of the activations; after a group, times the
+// scales of the rows.
+//
+// The multiplication takes unsigned bytes times signed ones. With codes, the
+// activations are unsigned, 128 more than they are, and a sum of the weights
+// says by how much the result is too large. Dense weights are unsigned, 8 more
+// than they are, and the sums start from -8 times the activations. Sums wrap
+// around on the way; in the end they are at most 16 * 2 * 8 * 127.
+//
+//===----------------------------------------------------------------------===//
+
+#include "NibbleColumns.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+struct NibbleKernel {
+  KernelBuilder &b;
+  NibbleColumns shape;
+  Value values, packed;
+  int64_t columns; ///< of the chunk
+  int64_t column0; ///< its first
+
+  int64_t rows() const { return shape.nibble.rows; }
+  int64_t bytes() const { return shape.nibble.registerBytes(); }
+
+  VectorType byteType(int64_t count) {
+    return VectorType::get({count}, b.getI8Type());
+  }
+  VectorType wordType() { return VectorType::get({rows()}, b.getI16Type()); }
+  VectorType floatType() { return VectorType::get({rows()}, b.getF32Type()); }
+
+  Value splat(VectorType type, int64_t value) {
+    return arith::ConstantOp::create(
+        b,
+        cast<TypedAttr>(DenseElementsAttr::get(
+            type, Attribute(b.getIntegerAttr(type.getElementType(), value)))));
+  }
+  Value splatByte(int64_t value) { return splat(byteType(bytes()), value); }
+  /// `even` in the bytes of even position, `odd` in the others.
+  Value splatPair(int8_t even, int8_t odd) {
+    SmallVector<int8_t> pattern;
+    for (int64_t i = 0; i < bytes(); ++i)
+      pattern.push_back(i % 2 == 0 ? even : odd);
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(byteType(bytes()), ArrayRef(pattern)));
+  }
+  Value shiftRight(Value value, int64_t bits) {
+    return bits == 0
+               ? value
+               : arith::ShRUIOp::create(b, value, splatByte(bits)).getResult();
+  }
+  Value mask(Value value, int64_t bits) {
+    return arith::AndIOp::create(b, value, splatByte(bits));
+  }
+  Value bitOr(Value a, Value c) { return arith::OrIOp::create(b, a, c); }
+  Value bitcast(VectorType type, Value value) {
+    return vector::BitCastOp::create(b, type, value);
+  }
+  Value call(StringRef name, Type result, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
+                                         operands)
+        ->getResult(0);
+  }
+  /// Sums of the products of neighbours.
+  Value multiplyPairs(Value unsignedBytes, Value signedBytes) {
+    return call("llvm.x86.avx2.pmadd.ub.sw", wordType(),
+                {unsignedBytes, signedBytes});
+  }
+  Value select(Value table, Value control) {
+    return call("llvm.x86.avx2.pshuf.b", byteType(bytes()), {table, control});
+  }
+
+  /// `count` bytes of `memref`, repeated to fill a register.
+  Value broadcastBytes(Value memref, Value at, int64_t count) {
+    Value loaded =
+        vector::LoadOp::create(b, byteType(count), memref, ValueRange{at});
+    SmallVector<int64_t> positions;
+    for (int64_t i = 0; i < bytes(); ++i)
+      positions.push_back(i % count);
+    return b.shuffle(loaded, loaded, positions);
+  }
+  Value loadRegister(Value unit, int64_t reg) {
+    return vector::LoadOp::create(b, byteType(bytes()), values,
+                                  ValueRange{b.add(unit, reg * bytes())});
+  }
+
+  /// Start of column `column` of the chunk, plus `offset`.
+  Value columnAt(int64_t column, int64_t offset) {
+    return b.index((column0 + column) * shape.bytes() + offset);
+  }
+
+  /// Codes of a unit, still packed.
+  SmallVector<Value> loadCodes(Value unit) {
+    SmallVector<Value> codes;
+    for (int64_t reg = 0; reg < shape.nibble.codeRegisters(); ++reg)
+      codes.push_back(loadRegister(unit, reg));
+    if (!shape.isPairs())
+      return codes;
+    // The codes of steps 6 and 7 fill the bits that those of 0 to 5 leave.
+    Value rest;
+    for (int64_t reg = 0; reg < 3; ++reg) {
+      Value bits = shiftRight(mask(codes[reg], 0x88), 3 - reg);
+      rest = rest ? bitOr(rest, bits) : bits;
+    }
+    codes.push_back(rest);
+    return codes;
+  }
+
+  /// Control of the shuffles of a step: the code, in the half or quarter of the
+  /// table that belongs to the group.
+  Value controlOf(ArrayRef<Value> codes, int64_t step) {
+    if (shape.isPairs())
+      return bitOr(mask(shiftRight(codes[step / 2], step % 2 * 4), 7),
+                   splatPair(0, 8));
+    auto first = static_cast<int8_t>(step % 2 * 8);
+    return bitOr(mask(shiftRight(codes[step / 4], step % 4 * 2), 3),
+                 splatPair(first, static_cast<int8_t>(first + 4)));
+  }
+
+  /// Signed weights of a step: of two of four, the firsts and the seconds.
+  SmallVector<Value> weightsOf(Value unit, int64_t step) {
+    int64_t codes = shape.nibble.codeRegisters();
+    Value eight = splatByte(8);
+    auto half = [&](Value stored, bool isHigh) -> Value {
+      return b.sub(isHigh ? shiftRight(stored, 4) : mask(stored, 15), eight);
+    };
+    if (shape.isPairs()) {
+      Value stored = loadRegister(unit, codes + step);
+      return {half(stored, false), half(stored, true)};
+    }
+    return {half(loadRegister(unit, codes + step / 2), step % 2 != 0)};
+  }
+
+  /// Tables of column `column` for a step of fold `fold`.
+  SmallVector<Value> tablesOf(int64_t column, Value fold, int64_t step) {
+    Value at = b.add(columnAt(column, 0), b.mul(fold, shape.foldBytes()));
+    if (shape.isPairs())
+      return {broadcastBytes(packed, b.add(at, step % 4 * 32), 16),
+              broadcastBytes(packed, b.add(at, step % 4 * 32 + 16), 16)};
+    return {broadcastBytes(packed, b.add(at, step % 4 / 2 * 16), 16)};
+  }
+
+  /// Sums of fold `half` of a unit for each column, in 32 bits for each row.
+  SmallVector<Value> sparseFold(Value unit, ArrayRef<Value> codes, int64_t half,
+                                Value fold) {
+    SmallVector<Value> sums(columns);
+    Value total;
+    for (int64_t step = 4 * half; step < 4 * half + 4; ++step) {
+      Value control = controlOf(codes, step);
+      SmallVector<Value> weights = weightsOf(unit, step);
+      for (Value weight : weights)
+        total = total ? b.add(total, weight) : weight;
+      for (int64_t c = 0; c < columns; ++c)
+        for (auto [table, weight] :
+             llvm::zip(tablesOf(c, fold, step), weights)) {
+          Value product = multiplyPairs(select(table, control), weight);
+          sums[c] = sums[c] ? b.add(sums[c], product) : product;
+        }
+    }
+    Value excess = multiplyPairs(splatByte(-128), total);
+    auto wide = VectorType::get({rows()}, b.getI32Type());
+    for (Value &sum : sums)
+      sum = arith::ExtSIOp::create(b, wide, b.sub(sum, excess));
+    return sums;
+  }
+
+  /// The same for dense weights: each register holds four elements, and in its
+  /// high halves the next four, of half of the rows.
+  SmallVector<Value> denseFold(Value unit, int64_t half, Value fold) {
+    SmallVector<SmallVector<Value>> sums(columns);
+    for (int64_t c = 0; c < columns; ++c)
+      sums[c].assign(2,
+                     bitcast(wordType(),
+                             broadcastBytes(packed,
+                                            b.add(columnAt(c, shape.startsAt()),
+                                                  b.mul(fold, 4)),
+                                            4)));
+    for (int64_t step = 0; step < 4; ++step)
+      for (int64_t part = 0; part < 2; ++part) {
+        Value stored = loadRegister(unit, (half * 4 + step) * 2 + part);
+        Value weights[] = {mask(stored, 15), shiftRight(stored, 4)};
+        for (int64_t c = 0; c < columns; ++c)
+          for (auto [i, weight] : llvm::enumerate(weights)) {
+            Value at = b.add(b.add(columnAt(c, 0), b.mul(fold, 32)),
+                             step * 8 + static_cast<int64_t>(i) * 4);
+            Value &sum = sums[c][part];
+            sum = b.add(sum,
+                        multiplyPairs(weight, broadcastBytes(packed, at, 4)));
+          }
+      }
+    Value ones = splat(wordType(), 1);
+    auto wide = VectorType::get({rows() / 2}, b.getI32Type());
+    SmallVector<Value> result;
+    for (auto &parts : sums) {
+      for (Value &part : parts)
+        part = call("llvm.x86.avx2.pmadd.wd", wide, {part, ones});
+      result.push_back(b.shuffle(
+          parts[0], parts[1], llvm::to_vector(llvm::seq<int64_t>(0, rows()))));
+    }
+    return result;
+  }
+
+  /// Scale of fold `fold` of a column, in all lanes.
+  Value activationScale(int64_t column, Value fold) {
+    Value at = b.add(columnAt(column, shape.scalesAt()), b.mul(fold, 4));
+    Value loaded =
+        vector::LoadOp::create(b, byteType(4), packed, ValueRange{at});
+    Value scale = bitcast(VectorType::get({1}, b.getF32Type()), loaded);
+    return vector::BroadcastOp::create(b, floatType(), scale);
+  }
+
+  /// Scales of group `group` of a block.
+  Value weightScales(Value block, int64_t group) {
+    Value bits = loadRegister(block, group);
+    return b.convert(bitcast(VectorType::get({rows()}, b.getF16Type()), bits),
+                     b.getF32Type());
+  }
+
+  /// One block: `accs` has the sums of each column.
+  SmallVector<Value> emitBlock(Value block, Value firstFold, ValueRange accs) {
+    SmallVector<Value> result(accs), group(columns);
+    const auto &nibble = shape.nibble;
+    int64_t foldsOfGroup = nibble.depth / NibbleColumns::kFold, done = 0;
+    for (int64_t u = 0; u < nibble.units(); ++u) {
+      Value unit =
+          b.add(block, nibble.groups() * bytes() + u * nibble.unitBytes());
+      SmallVector<Value> codes = loadCodes(unit);
+      for (int64_t half = 0; half < shape.foldsPerUnit(); ++half, ++done) {
+        Value fold = b.add(firstFold, done);
+        SmallVector<Value> sums = shape.isDense()
+                                      ? denseFold(unit, half, fold)
+                                      : sparseFold(unit, codes, half, fold);
+        bool isFirst = done % foldsOfGroup == 0;
+        bool isLast = (done + 1) % foldsOfGroup == 0;
+        Value scales =
+            isLast ? weightScales(block, done / foldsOfGroup) : Value();
+        for (int64_t c = 0; c < columns; ++c) {
+          Value sum = b.convert(sums[c], b.getF32Type());
+          Value scale = activationScale(c, fold);
+          group[c] = isFirst ? arith::MulFOp::create(b, sum, scale).getResult()
+                             : b.multiplyAdd(sum, scale, group[c]);
+          if (isLast)
+            result[c] = b.multiplyAdd(group[c], scales, result[c]);
+        }
+      }
+    }
+    return result;
+  }
+
+  /// The rows of block row `blockRow`, to row `tileRow` of the tile and on.
+  void emitRows(Value blockRow, Value tile, Value tileRow) {
+    const auto &nibble = shape.nibble;
+    SmallVector<Value> accs(columns, b.zero(floatType()));
+    Value first = b.mul(blockRow, shape.blocks() * nibble.blockBytes());
+    auto loop = scf::ForOp::create(b, b.index(0), b.index(shape.blocks()),
+                                   b.index(1), accs);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Value i = loop.getInductionVar();
+      Value block = b.add(first, b.mul(i, nibble.blockBytes()));
+      Value fold = b.mul(i, nibble.units() * shape.foldsPerUnit());
+      scf::YieldOp::create(b, emitBlock(block, fold, loop.getRegionIterArgs()));
+    }
+    for (int64_t c = 0; c < columns; ++c)
+      vector::StoreOp::create(b, loop.getResult(c), tile,
+                              ValueRange{b.index(column0 + c), tileRow});
+  }
+};
+
+} // namespace
+
+void mlir::nm::emitNibbleRows(KernelBuilder &b, const KernelShape &shape,
+                              int64_t columns, Value values, Value packed,
+                              Value firstBlock, Value blocks, Value tile) {
+  // Four columns share the decoding of weights; more would not fit registers.
+  constexpr int64_t kMost = 4;
+  for (int64_t done = 0; done < columns;) {
+    int64_t chunk = std::min<int64_t>(kMost, columns - done);
+    NibbleKernel kernel{b, NibbleColumns(shape), values, packed, chunk, done};
+    b.loop(b.index(0), blocks, 1, [&](Value block) {
+      kernel.emitRows(b.add(firstBlock, block), tile, b.mul(block, shape.rows));
+    });
+    done += chunk;
+  }
+}

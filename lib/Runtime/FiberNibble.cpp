@@ -1,0 +1,253 @@
+//===- FiberNibble.cpp - fibers in the nibble layout ----------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fibers.h"
+#include "Support.h"
+#include "nm/Runtime/Quantize.h"
+#include <algorithm>
+
+namespace nm::rt {
+
+namespace {
+
+/// The pairs of positions that two of four can keep, by code.
+constexpr uint8_t kPairs[6][2] = {{0, 1}, {0, 2}, {0, 3},
+                                  {1, 2}, {1, 3}, {2, 3}};
+
+/// One unit of the rows of a block, from its codes on.
+struct NibbleUnit {
+  const NibbleShape &shape;
+  unsigned char *data;
+
+  unsigned char &at(int64_t reg, int64_t byte) const {
+    return data[reg * shape.registerBytes() + byte];
+  }
+
+  /// Kept element `k` (0 to kept) of row `r` (0 to rows): its byte, and whether
+  /// it is the high half.
+  unsigned char &value(int64_t r, int64_t k, bool &isHigh) const {
+    const int64_t codes = shape.codeRegisters();
+    if (shape.kept == 32) { // step, group, first or second
+      isHigh = k % 2 != 0;
+      return at(codes + k / 4, 2 * r + k / 2 % 2);
+    }
+    if (shape.kept == 16) { // two steps of two groups
+      isHigh = k / 2 % 2 != 0;
+      return at(codes + k / 4, 2 * r + k % 2);
+    }
+    // Eight elements of a row: four low, four high; half of the rows a
+    // register.
+    const int64_t half = shape.rows / 2;
+    isHigh = k / 4 % 2 != 0;
+    return at(k / 8 * 2 + r / half, r % half * 4 + k % 4);
+  }
+
+  int integer(int64_t r, int64_t k) const {
+    bool isHigh;
+    unsigned char byte = value(r, k, isHigh);
+    return (isHigh ? byte >> 4 : byte & 15) + kLeastNibble;
+  }
+
+  void setInteger(int64_t r, int64_t k, int integer) const {
+    bool isHigh;
+    unsigned char &byte = value(r, k, isHigh);
+    auto bits = unsigned(integer - kLeastNibble);
+    byte = static_cast<unsigned char>(isHigh ? (byte & 15) | bits << 4
+                                             : (byte & 240) | bits);
+  }
+
+  /// The code of group `g` (0 to 16) of row `r`.
+  unsigned code(int64_t r, int64_t g) const {
+    const int64_t step = g / 2, byte = 2 * r + g % 2;
+    if (shape.kept == 16)
+      return at(step / 4, byte) >> (2 * (step % 4)) & 3;
+    if (step < 6)
+      return at(step / 2, byte) >> (4 * (step % 2)) & 7;
+    // The bits that three bits of every four leave.
+    const int64_t bit = step == 6 ? 3 : 7;
+    unsigned code = 0;
+    for (int64_t reg = 0; reg < 3; ++reg)
+      code |= (unsigned(at(reg, byte)) >> bit & 1) << reg;
+    return code;
+  }
+
+  /// The same for bits that are clear.
+  void setCode(int64_t r, int64_t g, unsigned code) const {
+    const int64_t step = g / 2, byte = 2 * r + g % 2;
+    auto add = [&](int64_t reg, unsigned bits) {
+      at(reg, byte) = static_cast<unsigned char>(at(reg, byte) | bits);
+    };
+    if (shape.kept == 16)
+      return add(step / 4, code << (2 * (step % 4)));
+    if (step < 6)
+      return add(step / 2, code << (4 * (step % 2)));
+    for (int64_t reg = 0; reg < 3; ++reg)
+      add(reg, (code >> reg & 1) << (step == 6 ? 3 : 7));
+  }
+};
+
+/// Where the elements of a row lie.
+struct NibbleGeometry {
+  NibbleShape shape;
+  int64_t blocks;
+
+  NibbleGeometry(const LayoutSpec &spec, const FiberGeometry &geometry)
+      : shape(nibbleShape(spec, geometry.n, geometry.m)),
+        blocks(shape.blocks(geometry.length)) {}
+
+  int64_t rowBytes() const { return blocks * shape.blockBytes(); }
+  unsigned char *block(unsigned char *values, int64_t row,
+                       int64_t group) const {
+    return values + row / shape.rows * rowBytes() +
+           group / shape.groups() * shape.blockBytes();
+  }
+  /// Scale of group `group` of row `row`.
+  unsigned char *scale(unsigned char *values, int64_t row,
+                       int64_t group) const {
+    return block(values, row, group) +
+           group % shape.groups() * shape.registerBytes() +
+           row % shape.rows * 2;
+  }
+  /// The unit that holds element `element` of a row.
+  NibbleUnit unit(unsigned char *values, int64_t row, int64_t element) const {
+    return {shape, block(values, row, element / shape.depth) +
+                       shape.groups() * shape.registerBytes() +
+                       element / NibbleShape::kUnit % shape.units() *
+                           shape.unitBytes()};
+  }
+  /// Kept elements of a group that shares a scale, and of all of a row.
+  int64_t keptOfGroup() const {
+    return shape.depth * shape.kept / NibbleShape::kUnit;
+  }
+};
+
+/// Code of the ascending positions of a group, of which `n` are kept.
+unsigned codeOf(const uint8_t *indices, int64_t n) {
+  if (n == 1)
+    return indices[0];
+  unsigned code = 0;
+  while (kPairs[code][0] != indices[0] || kPairs[code][1] != indices[1])
+    ++code;
+  return code;
+}
+
+} // namespace
+
+/// Scales and integers of one group of a row.
+static void readGroup(const NibbleGeometry &nibble, unsigned char *stored,
+                      int64_t row, int64_t group, uint32_t *values) {
+  const int64_t count = nibble.keptOfGroup();
+  const float scale = support::f16ToFloat(
+      loadUnaligned<uint16_t>(nibble.scale(stored, row, group)));
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t k = group * count + i;
+    NibbleUnit unit =
+        nibble.unit(stored, row, k / nibble.shape.kept * NibbleShape::kUnit);
+    int integer = unit.integer(row % nibble.shape.rows, k % nibble.shape.kept);
+    float value = integer == 0 ? 0.0F : scale * static_cast<float>(integer);
+    std::memcpy(values + i, &value, sizeof(value));
+  }
+}
+
+template <typename U>
+void readNibble(const StoredParts &parts, const FiberGeometry &geometry,
+                FiberTile<U> &tile) {
+  if constexpr (sizeof(U) == 4) {
+    NibbleGeometry nibble(parts.spec, geometry);
+    const bool hasCodes = geometry.n < geometry.m;
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t row = tile.firstRow + t;
+      uint8_t *indices = tile.rowIndices(t);
+      for (int64_t g = 0; g < geometry.length / nibble.shape.depth; ++g)
+        readGroup(nibble, parts.values, row, g,
+                  tile.rowValues(t) + g * nibble.keptOfGroup());
+      for (int64_t g = 0; g < geometry.groups; ++g) {
+        if (!hasCodes) {
+          for (int64_t j = 0; j < geometry.n; ++j)
+            *indices++ = static_cast<uint8_t>(j);
+          continue;
+        }
+        unsigned code = nibble.unit(parts.values, row, g * 4)
+                            .code(row % nibble.shape.rows, g % 16);
+        if (geometry.n == 2 && code > 5) {
+          tile.note(GroupFault::Kind::Metadata, geometry, row, g, code);
+          code = 0;
+        }
+        for (int64_t j = 0; j < geometry.n; ++j)
+          *indices++ =
+              geometry.n == 1 ? static_cast<uint8_t>(code) : kPairs[code][j];
+      }
+    }
+  }
+}
+
+/// Finds scale and integers of one group and stores them. False if there are
+/// none.
+static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
+                       int64_t row, int64_t group, const uint32_t *bits) {
+  const int64_t count = nibble.keptOfGroup();
+  float values[128];
+  int8_t integers[128];
+  std::memcpy(values, bits, size_t(count) * sizeof(float));
+  uint16_t scale;
+  if (!recoverGroup(values, count, scale, integers))
+    return false;
+  storeUnaligned(nibble.scale(stored, row, group), scale);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t k = group * count + i;
+    nibble.unit(stored, row, k / nibble.shape.kept * NibbleShape::kUnit)
+        .setInteger(row % nibble.shape.rows, k % nibble.shape.kept,
+                    integers[i]);
+  }
+  return true;
+}
+
+template <typename U>
+void writeNibble(const StoredParts &parts, const FiberGeometry &geometry,
+                 FiberTile<U> &tile) {
+  if constexpr (sizeof(U) == 4) {
+    NibbleGeometry nibble(parts.spec, geometry);
+    const NibbleShape &shape = nibble.shape;
+    // A tile holds whole blocks. What no element uses is zero: codes, scales
+    // and the integers, whose bits are 8.
+    int64_t first = tile.firstRow / shape.rows;
+    int64_t last = ceilDiv(tile.firstRow + tile.numRows, shape.rows);
+    for (int64_t i = first * nibble.blocks; i < last * nibble.blocks; ++i) {
+      unsigned char *block = parts.values + i * shape.blockBytes();
+      std::memset(block, 0x88, size_t(shape.blockBytes()));
+      std::memset(block, 0, size_t(shape.groups() * shape.registerBytes()));
+      for (int64_t u = 0; u < shape.units(); ++u)
+        std::memset(block + shape.groups() * shape.registerBytes() +
+                        u * shape.unitBytes(),
+                    0, size_t(shape.codeRegisters() * shape.registerBytes()));
+    }
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t row = tile.firstRow + t;
+      for (int64_t g = 0; g < geometry.length / shape.depth; ++g)
+        if (!writeGroup(nibble, parts.values, row, g,
+                        tile.rowValues(t) + g * nibble.keptOfGroup()))
+          tile.note(GroupFault::Kind::Unscaled, geometry, row,
+                    g * shape.depth / geometry.m, 0);
+      if (geometry.n == geometry.m)
+        continue;
+      for (int64_t g = 0; g < geometry.groups; ++g)
+        nibble.unit(parts.values, row, g * 4)
+            .setCode(row % shape.rows, g % 16,
+                     codeOf(tile.rowIndices(t) + g * geometry.n, geometry.n));
+    }
+  }
+}
+
+#define NM_INSTANTIATE(U)                                                      \
+  template void readNibble<U>(const StoredParts &, const FiberGeometry &,      \
+                              FiberTile<U> &);                                 \
+  template void writeNibble<U>(const StoredParts &, const FiberGeometry &,     \
+                               FiberTile<U> &);
+NM_FOR_EACH_WORD(NM_INSTANTIATE)
+#undef NM_INSTANTIATE
+
+} // namespace nm::rt

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random products of weights of four bits, compiled, against NumPy.
+
+The weight is made of its integers and scales. It reaches the function as bytes of the layout,
+written here from docs/runtime.md, or as a constant of floats that the compiler packs. Activations
+are rounded here as docs/kernels.md says; the rest is float64. The reference lowering, which rounds
+nothing, takes the same modules. Arguments end where their memory does.
+
+  nibbles.py --seeds 1,2 --cases 24
+  nibbles.py --random 50      fifty seeds from the clock, printed
+  nibbles.py --shapes         few cases of the sizes of models
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from build import Library, compile_module
+from dtypes import constant, random, round_to, tensor, to_float
+
+ROWS = 16
+PATTERNS = [(2, 4), (2, 4), (2, 4), (1, 4), (1, 4), (1, 1), (1, 1), (4, 4)]
+PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+
+
+def store(integers, positions, scales, n, m, group):
+    """Bytes of the layout. integers: [rows][K], positions: kept ones of each group of a row."""
+    count, length = integers.shape
+    size = max(64, group)
+    blocks, tall = -(-length // size), -(-count // ROWS)
+    padded = np.zeros((tall * ROWS, blocks * size), np.int64)
+    padded[:count, :length] = integers
+    factors = np.zeros((tall * ROWS, blocks * size // group), np.float16)
+    factors[:count, : length // group] = scales
+    kept = {(1, 4): 16, (2, 4): 32}.get((n, m), 64)
+    registers = {16: 2, 32: 3, 64: 0}[kept]
+    result = []
+    for top in range(0, tall * ROWS, ROWS):
+        for left in range(0, blocks * size, size):
+            result.append(factors[top : top + ROWS, left // group : (left + size) // group].T.tobytes())
+            for unit in range(left, left + size, 64):
+                codes = np.zeros((registers, 2 * ROWS), np.uint8)
+                values = np.zeros((kept // 4, 2 * ROWS), np.uint8)
+                for r in range(ROWS):
+                    row = padded[top + r, unit : unit + 64] + 8
+                    inside = top + r < count
+                    if kept == 64:
+                        for k in range(64):
+                            values[k // 8 * 2 + r // 8, r % 8 * 4 + k % 4] |= row[k] << (4 * (k // 4 % 2))
+                        continue
+                    for g in range(16):
+                        at, t, byte = unit // 4 + g, g // 2, 2 * r + g % 2
+                        known = inside and at < positions.shape[1]
+                        where = positions[top + r, at] if known else np.arange(n)
+                        first = row[4 * g + where[0]]
+                        if n == 1:
+                            values[t // 2, byte] |= first << (4 * (t % 2))
+                            code = int(where[0]) if known else 0
+                            codes[t // 4, byte] |= code << (2 * (t % 4))
+                            continue
+                        values[t, byte] = first | row[4 * g + where[1]] << 4
+                        code = PAIRS.index(tuple(where)) if known else 0
+                        if t < 6:
+                            codes[t // 2, byte] |= code << (4 * (t % 2))
+                        else:
+                            for i in range(3):
+                                codes[i, byte] |= (code >> i & 1) << (3 if t == 6 else 7)
+                result += [codes.tobytes(), values.tobytes()]
+    return np.frombuffer(b"".join(result), np.int8)
+
+
+def round_activations(x):
+    """[K][columns] in f32 to scales and integers of 32 each, and their product in float64."""
+    groups = x.astype(np.float32).reshape(-1, 32, x.shape[1])
+    most = np.maximum(np.abs(groups).max(1, keepdims=True), np.float32(2.0**-100))
+    inverse = np.float32(127) / most
+    integers = np.rint(groups * inverse).astype(np.float64)
+    scales = (most * np.float32(1 / 127)).astype(np.float64)
+    return (integers * scales).reshape(x.shape), np.broadcast_to(scales, groups.shape).reshape(x.shape)
+
+
+class Case:
+    def __init__(self, rng, name, shape=None):
+        self.name = name
+        pick = lambda options: options[int(rng.integers(len(options)))]
+        chance = lambda p: rng.random() < p
+        self.n, self.m = pick(PATTERNS)
+        self.group = pick([32, 64, 128])
+        self.rows = pick([1, 2, 7, 15, 16, 17, 31, 33, 64, 203])
+        self.k = self.group * pick([1, 1, 2, 3, 5, 11])
+        self.columns = pick([1, 1, 1, 2, 3, 4, 5, 7, 8, 16])
+        if shape:
+            self.rows, self.k, self.columns = shape
+        self.xt = pick(["f32", "f32", "f32", "bf16", "f16"])
+        self.constant, self.tx, self.tc = chance(0.4), chance(0.7), chance(0.7)
+        self.axis = 1 if chance(0.7) else 0
+        self.bias = chance(0.5)
+        self.make_weight(rng, chance)
+        self.make_activations(rng, pick, chance)
+        self.b = random(rng, [self.rows], "f32")
+
+    def make_weight(self, rng, chance):
+        shape = (self.rows, self.k)
+        integers = rng.integers(-8, 8, shape)
+        groups = integers.reshape(self.rows, self.k // self.m, self.m)
+        order = rng.permuted(np.broadcast_to(np.arange(self.m), groups.shape), axis=-1)
+        positions = np.sort(order[..., : self.n], -1)
+        mask = np.zeros(groups.shape, bool)
+        np.put_along_axis(mask, positions, True, -1)
+        groups[~mask] = 0
+        # Scales of either sign, of every size, and zero.
+        scales = rng.standard_normal((self.rows, self.k // self.group)) * 2.0 ** rng.integers(-12, 3)
+        if chance(0.2):
+            scales *= 2.0 ** rng.integers(-20, 10, scales.shape)
+        scales = np.where(rng.random(scales.shape) < 0.05, 0, scales).astype(np.float16)
+        if chance(0.2):
+            scales[int(rng.integers(self.rows))] = np.float16(2.0**-24)
+        self.integers, self.positions, self.scales = integers, positions, scales
+        wide = np.repeat(scales.astype(np.float64), self.group, 1)
+        self.w = integers * wide
+
+    def make_activations(self, rng, pick, chance):
+        shape = (self.k, self.columns)
+        x = rng.standard_normal(shape)
+        kind = pick(["normal", "normal", "normal", "ties", "sizes", "zeros"])
+        if kind == "ties":  # exact halves of the scale
+            x = rng.integers(-254, 255, shape) / 2.0
+            x[::32] = 127
+        elif kind == "sizes":
+            x *= 2.0 ** rng.integers(-40, 40, (self.k // 32, 1)).repeat(32, 0)
+            if self.xt != "f16" and chance(0.5):
+                x[:32] *= 2.0**-120
+        elif kind == "zeros":
+            x[np.repeat(rng.random(self.k // 32) < 0.5, 32)] = 0
+        if self.xt == "f16":
+            x = np.clip(x, -60000, 60000)
+        self.kind, self.x = kind, round_to(x, self.xt)
+
+    def describe(self):
+        return "%s: %d:%d, groups of %d, %d x %d, %d columns of %s (%s), %s, axis %d%s%s" % (
+            self.name, self.n, self.m, self.group, self.rows, self.k, self.columns, self.xt, self.kind,
+            "constant" if self.constant else "bytes", self.axis, " x by columns" if self.tx else "",
+            " result by columns" if self.tc else "")
+
+    def mlir(self):
+        shape = [self.rows, self.k] if self.axis == 1 else [self.k, self.rows]
+        encoded = tensor(shape, "f32", "#nm.sparsity<%d:%d, axis = %d, bits = 4, group = %d>" % (
+            self.n, self.m, self.axis, self.group))
+        x_shape = [self.columns, self.k] if self.tx else [self.k, self.columns]
+        r_shape = [self.columns, self.rows] if self.tc else [self.rows, self.columns]
+        x_type, r_type, b_type = tensor(x_shape, self.xt), tensor(r_shape, "f32"), tensor([self.rows], "f32")
+        x = np.ascontiguousarray(self.x.T) if self.tx else self.x
+        self.inputs = [x]
+        args, body = ["%x: " + x_type], ["%%init = tensor.empty() : %s" % r_type]
+        epilogue, region = "", ""
+        if self.bias:
+            args.append("%b: " + b_type)
+            self.inputs.append(self.b)
+            epilogue = " epilogue(%%b : %s) maps [affine_map<(d0, d1) -> (%s)>]" % (b_type, "d1" if self.tc else "d0")
+            region = " {\n  ^bb0(%acc: f32, %e: f32):\n    %s = arith.addf %acc, %e : f32\n    nm.yield %s : f32\n  }"
+        if self.constant:
+            dense = self.w.astype(np.float32) if self.axis == 1 else np.ascontiguousarray(self.w.astype(np.float32).T)
+            body.append("%%d = arith.constant %s : %s" % (constant(dense, "f32"), tensor(shape, "f32")))
+            body.append("%%w = nm.compress %%d : %s to %s" % (tensor(shape, "f32"), encoded))
+            if self.tc:  # x w, the weight on the right
+                flags = ("" if self.tx else " transpose_lhs") + (" transpose_rhs" if self.axis == 1 else "")
+                operands = "%%x, %%w : %s, %s" % (x_type, encoded)
+            else:
+                flags = ("" if self.axis == 1 else " transpose_lhs") + (" transpose_rhs" if self.tx else "")
+                operands = "%%w, %%x : %s, %s" % (encoded, x_type)
+            body.append("%%r = nm.matmul%s ins(%s)%s outs(%%init : %s)%s -> %s" % (
+                flags, operands, epilogue, r_type, region, r_type))
+        else:
+            bytes_ = store(self.integers, self.positions, self.scales, self.n, self.m, self.group)
+            args.append("%%v: tensor<%dxi8>" % bytes_.size)
+            self.inputs.append(bytes_)
+            flags = (" transpose_x" if self.tx else "") + (" transpose_c" if self.tc else "")
+            body.append("%%r = nm.packed_matmul%s weight(%%v : tensor<%dxi8>) of %s layout <nibble, rows = %d, depth = %d> "
+                        "ins(%%x : %s)%s outs(%%init : %s)%s -> %s" % (
+                            flags, bytes_.size, encoded, ROWS, self.group, x_type, epilogue, r_type, region, r_type))
+        return "\n".join(["func.func @%s(%s) -> %s attributes {llvm.emit_c_interface} {" % (
+            self.name, ", ".join(args), r_type), *("  " + line for line in body), "  return %%r : %s" % r_type, "}"])
+
+    @property
+    def results(self):
+        return [((self.columns, self.rows) if self.tc else (self.rows, self.columns), "f32")]
+
+    def expected(self, leg):
+        x = to_float(self.x, self.xt)
+        if leg == "optimized":
+            rounded, scales = round_activations(x)
+            # Rounding is by half a scale at most.
+            assert (np.abs(rounded - x) <= scales * 0.5001).all()
+            x = rounded
+        y, size = self.w @ x, np.abs(self.w) @ np.abs(x)
+        if self.bias:
+            y, size = y + self.b[:, None], size + np.abs(self.b[:, None])
+        tolerance = 2e-6 * size + 1e-37
+        return (y.T, tolerance.T) if self.tc else (y, tolerance)
+
+
+def check_module(seed, options, folder):
+    shapes = [(4096, 768, 1), (768, 11008, 1), (1000, 3072, 2), (257, 2048, 5)] if options.shapes else None
+    count = len(shapes) if shapes else options.cases
+    cases = [Case(np.random.default_rng([seed, i]), "f%d" % i, shapes[i] if shapes else None) for i in range(count)]
+    cases = [case for case in cases if not options.only or case.name == options.only]
+    failures = 0
+    for leg in ("optimized", "reference"):
+        # Bytes of the layout have no reference lowering.
+        chosen = [case for case in cases if case.constant or leg == "optimized"]
+        path = os.path.join(folder, "seed-%d-%s" % (seed, leg))
+        with open(path + ".mlir", "w") as file:
+            file.write("\n".join(case.mlir() for case in chosen) + "\n")
+        try:
+            library = Library(compile_module(path, leg, options.options, "-O2"))
+        except RuntimeError as error:
+            print("seed %d, %s: %s" % (seed, leg, error))
+            failures += len(chosen)
+            continue
+        for case in chosen:
+            values = library.call(case.name, case.inputs, case.results)[0].astype(np.float64)
+            expected, tolerance = case.expected(leg)
+            wrong = ~(np.abs(values - expected) <= tolerance)
+            if wrong.any():
+                failures += 1
+                at = np.unravel_index(np.argmax(wrong), wrong.shape)
+                print("seed %d, %s: differs at %d of %d, first at %s: %r, expected %r within %g\n  %s" % (
+                    seed, leg, wrong.sum(), wrong.size, [int(i) for i in at], values[at], expected[at],
+                    tolerance[at], case.describe()))
+    return count, failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
+    parser.add_argument("--cases", type=int, default=24, help="functions of a module")
+    parser.add_argument("--shapes", action="store_true", help="sizes of models instead")
+    parser.add_argument("--options", default="", help="options of --nm-to-cpu")
+    parser.add_argument("--only", help="one function by name")
+    parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
+    options = parser.parse_args()
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    if options.random:
+        start = time.time_ns() % 10**9
+        seeds = list(range(start, start + options.random))
+    print("seeds %s, %d functions each" % (seeds, options.cases), flush=True)
+    total = failed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or temporary
+        os.makedirs(folder, exist_ok=True)
+        for seed in seeds:
+            count, failures = check_module(seed, options, folder)
+            total, failed = total + count, failed + failures
+    print("%d functions, %d comparisons failed" % (total, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+//===- NibbleTest.cpp -----------------------------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtil.h"
+#include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Quantize.h"
+#include "nm/Support/DType.h"
+#include <cmath>
+
+using namespace nm::rt;
+using namespace nm::rt::test;
+using nm::support::f16ToFloat;
+using nm::support::floatToF16;
+
+namespace {
+
+using Bytes = std::vector<unsigned char>;
+
+Bytes storageFor(const WeightDesc &desc, const LayoutSpec &spec, bool values) {
+  auto shapes = storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, 4);
+  EXPECT_TRUE(shapes.ok()) << shapes.error().message;
+  int64_t size = values ? shapes->values.bytes() : shapes->metadata.bytes();
+  return Bytes(size_t(size), 0xcd);
+}
+
+/// A weight of which every group along the axis is a scale times integers.
+std::vector<float> scaledWeight(const WeightDesc &desc, int64_t group,
+                                std::mt19937 &rng) {
+  std::vector<float> w(size_t(product(desc.shape)));
+  int64_t length = desc.shape[size_t(desc.axis)], inner = 1;
+  for (size_t i = size_t(desc.axis) + 1; i < desc.shape.size(); ++i)
+    inner *= desc.shape[i];
+  auto at = [&](int64_t fiber, int64_t k) -> float & {
+    return w[size_t((fiber / inner * length + k) * inner + fiber % inner)];
+  };
+  for (int64_t fiber = 0; fiber < product(desc.shape) / length; ++fiber) {
+    for (int64_t k = 0; k < length; ++k)
+      if (k % group == 0 || k % desc.m == 0)
+        for (int64_t j = k; j < std::min(k + desc.m, length); ++j)
+          at(fiber, j) = 0;
+    float scale = 1;
+    for (int64_t k = 0; k < length; k += desc.m) {
+      if (k % group == 0) // any finite f16
+        do
+          scale = f16ToFloat(uint16_t(rng()));
+        while (!std::isfinite(scale));
+      for (int64_t kept = 0; kept < desc.n; ++kept)
+        at(fiber, k + int64_t(rng() % uint64_t(desc.m))) =
+            scale * float(int64_t(rng() % 16) - 8) + 0.0F;
+    }
+  }
+  return w;
+}
+
+} // namespace
+
+TEST(Nibble, BytesOfTwoOfFour) {
+  // One row of one unit; the scale of the other group is that of zeros.
+  WeightDesc desc{{1, 64}, 1, 2, 4, DType::F32};
+  std::vector<float> w(64);
+  w[1] = 3.5F; // 7 and -8 times 0.5 at 1 and 3: code 4
+  w[3] = -4;
+  w[6 * 8 + 2] = 0.5F; // step 6, positions 2 and 3: code 5
+  w[6 * 8 + 3] = 0.5F;
+  LayoutSpec spec = LayoutSpec::nibble(16, 64);
+  Bytes stored = storageFor(desc, spec, true);
+  ASSERT_EQ(stored.size(), 32U + 3 * 32 + 8 * 32);
+  expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
+  EXPECT_EQ(stored[0] | stored[1] << 8, floatToF16(0.5F));
+  EXPECT_EQ(stored[2], 0);
+  // Register 0: step 0 in bits 0 to 2, step 6 in bit 3 of three registers.
+  EXPECT_EQ(stored[32], 4 | 8);
+  EXPECT_EQ(stored[64], 0);
+  EXPECT_EQ(stored[96], 8);
+  // Value registers follow: 7 + 8 low, -8 + 8 high; zeros are 8.
+  EXPECT_EQ(stored[128], 0x0f);
+  EXPECT_EQ(stored[129], 0x88);
+  EXPECT_EQ(stored[128 + 6 * 32], 0x99);
+}
+
+TEST(Nibble, RoundTripsThroughAllLayouts) {
+  std::mt19937 rng(21);
+  const std::pair<int, int> patterns[] = {{2, 4}, {1, 4}, {1, 1}, {4, 4}};
+  for (int round = 0; round < 120; ++round) {
+    auto [n, m] = patterns[rng() % 4];
+    int64_t group = 32 << rng() % 3;
+    int64_t axis = int64_t(rng() % 2);
+    WeightDesc desc{{0, 0}, axis, n, m, DType::F32};
+    desc.shape[size_t(axis)] = group * int64_t(1 + rng() % 4);
+    desc.shape[size_t(1 - axis)] = int64_t(1 + rng() % 50);
+    SCOPED_TRACE(shapeString(desc.shape) + " axis " + std::to_string(axis) +
+                 " " + std::to_string(n) + ":" + std::to_string(m) +
+                 " groups of " + std::to_string(group));
+    std::vector<float> w = scaledWeight(desc, group, rng);
+    LayoutSpec nibble = LayoutSpec::nibble(rng() % 2 ? 16 : 32, group);
+    Bytes stored = storageFor(desc, nibble, true);
+    expectOk(pack(desc, nibble, w.data(), stored.data(), nullptr));
+    std::vector<float> back(w.size(), NAN);
+    expectOk(unpack(desc, nibble, stored.data(), nullptr, back.data()));
+    EXPECT_EQ(back, w);
+    expectOk(verifyStored(desc, nibble, stored.data(), nullptr, "w"));
+    for (LayoutSpec other : {LayoutSpec::canonical(), LayoutSpec::lane(8),
+                             LayoutSpec::panel(3, 8, 32)}) {
+      Bytes values = storageFor(desc, other, true);
+      Bytes metadata = storageFor(desc, other, false);
+      expectOk(convert(desc, nibble, stored.data(), nullptr, other,
+                       values.data(), metadata.data()));
+      Bytes again(stored.size(), 0xab);
+      expectOk(convert(desc, other, values.data(), metadata.data(), nibble,
+                       again.data(), nullptr));
+      EXPECT_EQ(again, stored) << other.str();
+    }
+  }
+}
+
+TEST(Nibble, GroupsWithoutScaleAreNamed) {
+  WeightDesc desc{{2, 128}, 1, 2, 4, DType::F32};
+  std::vector<float> w(256, 0);
+  w[128 + 64] = 1;
+  for (float value : {0.3F, 1.0F / 3, 16.0F, 1.0001F, INFINITY, NAN, 1e30F}) {
+    w[128 + 65] = value;
+    LayoutSpec spec = LayoutSpec::nibble(16, 64);
+    Bytes stored = storageFor(desc, spec, true);
+    PackOptions options;
+    options.name = "layer.weight";
+    expectError(pack(desc, spec, w.data(), stored.data(), nullptr, options),
+                {"tensor 'layer.weight'", "group [1, 1]", "elements 64 to 127",
+                 "no f16 scale times integers"});
+  }
+  // Both ends of the range are not there for one sign of the scale.
+  w[128 + 64] = 8;
+  w[128 + 65] = -8;
+  w[128 + 68] = 1;
+  Bytes stored = storageFor(desc, LayoutSpec::nibble(16, 64), true);
+  expectError(
+      pack(desc, LayoutSpec::nibble(16, 64), w.data(), stored.data(), nullptr),
+      {"group [1, 1]"});
+}
+
+TEST(Nibble, CodesOfNoPairAreRefused) {
+  WeightDesc desc{{3, 64}, 1, 2, 4, DType::F32};
+  LayoutSpec spec = LayoutSpec::nibble(16, 64);
+  std::vector<float> w(192);
+  Bytes stored = storageFor(desc, spec, true);
+  expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
+  stored[32 + 5] = 7; // row 2, group 1
+  expectError(unpack(desc, spec, stored.data(), nullptr, w.data()),
+              {"group [2, 1]", "holds 7"});
+  expectError(verifyStored(desc, spec, stored.data(), nullptr, "w"),
+              {"group [2, 1]"});
+}
+
+TEST(Nibble, RefusesWhatItDoesNotHold) {
+  auto shapes = [](LayoutSpec spec, int64_t length, int64_t n, int64_t m,
+                   int64_t bytes) {
+    return storageShapes(spec, {4, length}, 1, n, m, bytes);
+  };
+  expectError(shapes(LayoutSpec::nibble(16, 64), 96, 2, 4, 4),
+              {"groups of 64 do not divide the contraction, 96"});
+  expectError(shapes(LayoutSpec::nibble(16, 64), 64, 2, 8, 4), {"pattern 2:8"});
+  expectError(shapes(LayoutSpec::nibble(16, 64), 64, 2, 4, 2), {"2 bytes"});
+  expectError(shapes(LayoutSpec::nibble(8, 64), 64, 2, 4, 4), {"16 or 32"});
+  expectError(shapes(LayoutSpec::nibble(16, 48), 96, 2, 4, 4), {"depth of 32"});
+  WeightDesc desc{{4, 64}, 1, 2, 4, DType::I32};
+  std::vector<float> w(256);
+  Bytes stored(1 << 12);
+  expectError(
+      pack(desc, LayoutSpec::nibble(16, 64), w.data(), stored.data(), nullptr),
+      {"elements of i32, expected f32"});
+}
+
+TEST(Nibble, TextIsParsed) {
+  auto spec = parseLayoutSpec("nibble<rows = 16, depth = 64>");
+  expectOk(spec);
+  EXPECT_EQ(*spec, LayoutSpec::nibble(16, 64));
+  EXPECT_EQ(spec->str(), "nibble<rows = 16, depth = 64>");
+  expectError(parseLayoutSpec("nibble<rows = 16>"), {"both needed"});
+  expectError(parseLayoutSpec("nibble<rows = 16, cols = 8, depth = 64>"),
+              {"expected 'rows' or 'depth'"});
+}
+
+TEST(Nibble, BitsOfAWeight) {
+  auto bits = [](int64_t depth, int64_t n, int64_t m) {
+    return nibbleShape(LayoutSpec::nibble(16, depth), n, m).bitsPerWeight();
+  };
+  EXPECT_EQ(bits(64, 2, 4), 3.0);
+  EXPECT_EQ(bits(32, 2, 4), 3.25);
+  EXPECT_EQ(bits(128, 2, 4), 2.875);
+  EXPECT_EQ(bits(64, 1, 4), 1.75);
+  EXPECT_EQ(bits(64, 1, 1), 4.25);
+}

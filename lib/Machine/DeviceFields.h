@@ -100,6 +100,18 @@ template <typename Visitor, typename D> void visitArray(Visitor &o, D &array) {
              "N:M patterns of weights whose zeros are skipped");
   o.integer("index_decodes_per_cycle", array.indexDecodesPerCycle, 0, kLanes,
             Need::Optional, "indices expanded in a cycle; 0: never a limit");
+  o.object(
+      "softmax_cycles", Need::Optional,
+      "where the PEs of the array themselves work on logits: PE cycles for "
+      "an element; left out: the special-function unit does",
+      [&](auto &s) {
+        s.integer("max", array.softmax.maxCycles, 0, kCycles, Need::Optional,
+                  "of a row maximum");
+        s.integer("exp", array.softmax.expCycles, 0, kCycles, Need::Optional,
+                  "an exponential");
+        s.integer("sum", array.softmax.sumCycles, 0, kCycles, Need::Optional,
+                  "of a row sum");
+      });
 }
 
 template <typename Visitor, typename D>

@@ -52,8 +52,8 @@ Status checkRange(const Device &device, const AttentionShape &shape) {
 /// accumulator's width.
 static void addProducts(ProductSums &sums, const Device &device,
                         const AttentionShape &shape, int64_t b, int64_t r,
-                        int64_t k, int64_t count, int64_t strip,
-                        int64_t width) {
+                        int64_t k, int64_t count, int64_t strip, int64_t width,
+                        bool isFused) {
   int64_t a = device.array.rows, d = shape.headDim, v = shape.valueWidth();
   double wide = static_cast<double>(device.accumulatorBits) /
                 static_cast<double>(device.elementBits);
@@ -67,11 +67,19 @@ static void addProducts(ProductSums &sums, const Device &device,
                  static_cast<double>(price(s, a, b, r, keys, width)) +
              (rest ? static_cast<double>(price(s, a, b, r, keys, rest)) : 0);
     };
+    // Weights that the array itself has made are where they are needed.
+    bool isInPlace = isFused && device.array.doesSoftmax();
+    auto weighted = [&](Stationarity s, int64_t a, int64_t b, int64_t m,
+                        int64_t k, int64_t n) {
+      return isInPlace && s == Stationarity::Input
+                 ? productCyclesInPlace(a, b, m, k, n)
+                 : productCycles(s, a, b, m, k, n);
+    };
     for (int i = 0; i != kNumStationarities; ++i) {
       auto s = static_cast<Stationarity>(i);
       sums.logitCycles[i] +=
           c * static_cast<double>(productCycles(s, a, b, r, d, keys));
-      sums.attendCycles[i] += c * attend(s, productCycles);
+      sums.attendCycles[i] += c * attend(s, weighted);
       sums.logitTraffic[i] +=
           c * static_cast<double>(productTraffic(s, a, b, r, d, keys));
       sums.attendTraffic[i] += c * attend(s, productTraffic);
@@ -99,8 +107,11 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
     sums.area += count * r * k;
     sums.rowStrips += count * r * ceilDiv(k, b);
     sums.keyTiles += count * k * ceilDiv(r, a);
-    auto add = [&](ProductSums &products, int64_t strip, int64_t width) {
-      addProducts(products, device, shape, b, r, k, count, strip, width);
+    sums.arrayTiles += count * ceilDiv(r, a) * ceilDiv(k, device.array.cols);
+    auto add = [&](ProductSums &products, int64_t strip, int64_t width,
+                   bool isFused = true) {
+      addProducts(products, device, shape, b, r, k, count, strip, width,
+                  isFused);
     };
     add(sums.whole, k, v);
     if (tile)
@@ -108,12 +119,12 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
     add(sums.narrow, narrow, v);
     if (wide != narrow)
       add(sums.wide, wide, v);
-    if (v > b)
-      add(sums.unfused, narrow, b);
+    if (v > b || device.array.doesSoftmax())
+      add(sums.unfused, narrow, std::min(v, b), false);
   });
   if (wide == narrow)
     sums.wide = sums.narrow;
-  if (v <= b)
+  if (v <= b && !device.array.doesSoftmax())
     sums.unfused = sums.narrow;
   return sums;
 }
@@ -337,21 +348,41 @@ static double throughRings(const Device &device, const AttentionShape &shape,
                        shape.keys, e, layout.softmaxSlots, 2, true));
 }
 
-/// Operations of the special function unit. Fused: one pass, and outputs are
+/// Lane cycles of the special function unit, and PE cycles of the softmax on
+/// the array.
+struct SpecialWork {
+  double lanes = 0;
+  double elements = 0;    ///< cycles of elements on the array
+  double arrayCycles = 0; ///< of the whole array
+
+  double ops() const { return lanes + elements; }
+};
+
+/// Fused: one pass over the logits, by the array if it can, and outputs are
 /// rescaled at each visit; the last one divides by the sum. Else three passes,
 /// and results are rounded.
-static double specialOps(const Device &device, const AttentionShape &shape,
-                         const Dataflow &flow, const BlockSums &sums) {
+static SpecialWork specialWork(const Device &device,
+                               const AttentionShape &shape,
+                               const Dataflow &flow, const BlockSums &sums) {
   const SpecialFunctionUnit &sf = device.specialFunction;
-  double area = static_cast<double>(sums.area);
-  double visited =
-      static_cast<double>(sums.rows) * static_cast<double>(shape.valueWidth());
-  double ops =
-      area * static_cast<double>(flow.isFused() ? sf.maxCycles + sf.expCycles +
-                                                      sf.sumCycles
-                                                : sf.softmaxCycles()) +
-      visited * static_cast<double>(sf.scaleCycles);
-  return ops * static_cast<double>(unitCount(shape));
+  const ArraySoftmax &pe = device.array.softmax;
+  double units = static_cast<double>(unitCount(shape));
+  double area = units * static_cast<double>(sums.area);
+  SpecialWork work;
+  work.lanes = units * static_cast<double>(sums.rows) *
+               static_cast<double>(shape.valueWidth()) *
+               static_cast<double>(sf.scaleCycles);
+  if (!flow.isFused()) {
+    work.lanes += area * static_cast<double>(sf.softmaxCycles());
+  } else if (device.array.doesSoftmax()) {
+    work.elements = area * static_cast<double>(pe.cycles());
+    work.arrayCycles = units * static_cast<double>(sums.arrayTiles) *
+                       static_cast<double>(pe.cycles());
+  } else {
+    work.lanes +=
+        area * static_cast<double>(sf.maxCycles + sf.expCycles + sf.sumCycles);
+  }
+  return work;
 }
 
 /// Bytes through the scratchpad, those from and to DRAM aside: both products;
@@ -446,17 +477,18 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
        products.attendCycles[static_cast<int>(flow.attend)]) *
       static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
 
-  double special = specialOps(device, shape, flow, sums);
+  SpecialWork special = specialWork(device, shape, flow, sums);
+  cost.computeCycles += special.arrayCycles;
   if (device.specialFunction.lanes > 0)
     cost.softmaxCycles =
-        special / static_cast<double>(device.specialFunction.lanes);
+        special.lanes / static_cast<double>(device.specialFunction.lanes);
   double onChipBytes =
       scratchpadBytes(device, shape, flow, sums, products) + cost.dramBytes;
   cost.onChipCycles = onChipBytes / device.scratchpadBytesPerCycle();
 
-  cost.overheadCycles =
-      edgeCycles(device, shape, flow, sums, layout) +
-      serialCycles(device, shape, flow, sums, layout, cost.softmaxCycles);
+  cost.overheadCycles = edgeCycles(device, shape, flow, sums, layout) +
+                        serialCycles(device, shape, flow, sums, layout,
+                                     cost.softmaxCycles + special.arrayCycles);
   cost.cycles = std::max({overlapped(device, shape, flow, sums, layout, cost),
                           throughRings(device, shape, flow, sums, layout, cost),
                           cost.softmaxCycles, cost.onChipCycles}) +
@@ -465,7 +497,7 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
                      static_cast<double>(device.array.macsPerCycle());
   const EnergyTable &energy = device.energy;
   cost.energyPj = energy.mac * units * static_cast<double>(sums.area) * width +
-                  energy.specialFunctionOp * special +
+                  energy.specialFunctionOp * special.ops() +
                   energy.scratchpadByte * onChipBytes +
                   energy.dramByte * cost.dramBytes;
   return cost;

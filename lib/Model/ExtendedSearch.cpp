@@ -187,7 +187,12 @@ private:
                        2.0 * static_cast<double>(sums.steps) *
                        static_cast<double>(
                            support::ceilDiv(unitCount(shape), flow.packed));
-        double c = std::max({cost.computeCycles, cost.softmaxCycles, onChip,
+        // Without fusion the softmax is not the array's.
+        double array = cost.computeCycles;
+        if (best.isFused() && !flow.keyTile)
+          array -= static_cast<double>(sums.arrayTiles) * units *
+                   static_cast<double>(device.array.softmax.cycles());
+        double c = std::max({array, cost.softmaxCycles, onChip,
                              bytes / device.dramBytesPerCycle()}) +
                    steps;
         double e = cost.energyPj -

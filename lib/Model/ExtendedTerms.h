@@ -36,11 +36,12 @@ struct ProductSums {
 /// of a segment if heads are packed.
 struct BlockSums {
   int64_t steps = 0;
-  int64_t rows = 0;      ///< sum of rows
-  int64_t keys = 0;      ///< sum of keys
-  int64_t area = 0;      ///< rows * keys
-  int64_t rowStrips = 0; ///< rows * ceil(keys / b)
-  int64_t keyTiles = 0;  ///< keys * ceil(rows / a)
+  int64_t rows = 0;       ///< sum of rows
+  int64_t keys = 0;       ///< sum of keys
+  int64_t area = 0;       ///< rows * keys
+  int64_t rowStrips = 0;  ///< rows * ceil(keys / b)
+  int64_t keyTiles = 0;   ///< keys * ceil(rows / a)
+  int64_t arrayTiles = 0; ///< ceil(rows / a) * ceil(keys / all columns)
   /// Of whole steps; of steps whose keys pass by in narrow or wide strips
   /// (AttentionLayout); and of narrow strips with outputs of a segment's width.
   ProductSums whole, narrow, wide, unfused;

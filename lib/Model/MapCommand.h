@@ -8,6 +8,7 @@
 #ifndef NM_LIB_MODEL_MAPCOMMAND_H
 #define NM_LIB_MODEL_MAPCOMMAND_H
 
+#include "nm/Model/Mapping.h"
 #include "nm/Support/Options.h"
 #include <memory>
 
@@ -21,7 +22,7 @@ public:
 
   support::CommandLine &line();
   /// What the command line, once it is parsed, asks for; the exit code.
-  int run();
+  int run(const ProgramMaker &maker);
 
 private:
   struct State;

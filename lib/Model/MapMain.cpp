@@ -26,8 +26,9 @@ namespace {
 /// The options of the command.
 class MapReader : public SweepReader {
 public:
-  std::string mapping, output, pareto, svg;
-  bool explain = false, schema = false;
+  std::string mapping, output, pareto, svg, program;
+  bool explain = false, schema = false, simulate = false;
+  enum class Only { All, Unfused, WholeRows, KeyTiles } only = Only::All;
   int64_t keep = 5;
 
   MapReader() { sweep.mode = Mode::Extended; }
@@ -45,10 +46,18 @@ public:
     line.text("mapping", mapping, "file",
               "evaluate this one, a file as --output writes it, instead of "
               "searching");
+    line.choice("only", only, "mappings to look at",
+                std::vector<support::Word<Only>>{
+                    {"all", Only::All, "all of them"},
+                    {"unfused", Only::Unfused, "logits off the chip"},
+                    {"whole-rows", Only::WholeRows, "no key tiles, as FLAT"},
+                    {"key-tiles", Only::KeyTiles, "an online softmax"}});
     line.number("keep", keep, 1, 10000, "n", "mappings to list, best first");
     line.flag("explain", explain,
               "where the time of the first goes, what lies on chip, its loop "
               "nest, and why others were rejected");
+    line.flag("simulate", simulate,
+              "beside each mapping the cycles of its program in the simulator");
     line.group("Results");
     line.text("output", output, "file", "the first mapping, as JSON");
     line.shorthand('o', "output");
@@ -58,6 +67,8 @@ public:
         "and bytes on chip, as CSV, or by its ending as .json or .html");
     line.text("svg", svg, "file",
               "the first mapping's loop nest and footprint over time");
+    line.text("program", program, "file",
+              "the first mapping as a program, which nm-sim runs");
     line.flag("schema", schema, "print the JSON schema of mappings");
   }
 
@@ -75,8 +86,9 @@ struct Case {
 /// One run of the command.
 class MapRun {
 public:
-  MapRun(MapReader &reader, const support::CommandLine &line)
-      : reader(reader), line(line) {}
+  MapRun(MapReader &reader, const support::CommandLine &line,
+         const ProgramMaker &maker)
+      : reader(reader), line(line), maker(maker) {}
 
   Status run() {
     NM_RETURN_IF_ERROR(check());
@@ -96,6 +108,7 @@ public:
 private:
   MapReader &reader;
   const support::CommandLine &line;
+  const ProgramMaker &maker;
   CommandFiles files;
   std::string report;
   Mapping given;
@@ -110,15 +123,19 @@ private:
     if (!reader.mapping.empty())
       for (const char *other :
            {"model", "length", "batch", "decode", "group", "mask", "objective",
-            "within", "then", "keep", "pareto"})
+            "within", "then", "keep", "pareto", "only"})
         if (line.given(other))
           return makeError(Errc::Argument, "--", other,
                            " has no effect beside --mapping, which is searched "
                            "for nothing; drop one of them");
-    if (reader.sweep.mode == Mode::Faithful && !reader.svg.empty())
-      return makeError(Errc::Argument, "option --svg: found faithful mode, "
-                                       "which knows no buffers, expected "
-                                       "--mode=extended");
+    for (auto [option, isGiven] :
+         {std::pair("--svg", !reader.svg.empty()),
+          std::pair("--simulate", reader.simulate),
+          std::pair("--program", !reader.program.empty())})
+      if (reader.sweep.mode == Mode::Faithful && isGiven)
+        return makeError(Errc::Argument, "option ", option,
+                         ": found faithful mode, which knows no buffers and no "
+                         "programs, expected --mode=extended");
     if (reader.sweep.mode == Mode::Extended && reader.sweep.modelSoftmax)
       return makeError(Errc::Argument, "option --softmax: found extended mode, "
                                        "expected --mode=faithful");
@@ -130,7 +147,8 @@ private:
       NM_RETURN_IF_ERROR(files.reads("--mapping", reader.mapping));
     for (auto [what, path] : {std::pair("--output", &reader.output),
                               std::pair("--pareto", &reader.pareto),
-                              std::pair("--svg", &reader.svg)})
+                              std::pair("--svg", &reader.svg),
+                              std::pair("--program", &reader.program)})
       if (!path->empty())
         NM_RETURN_IF_ERROR(files.writes(what, *path));
     if (!files.writesStandardOutput())
@@ -156,7 +174,7 @@ private:
                        " machines and shapes, expected at most ", kMost,
                        ", or nm-explore without map");
     if (sweep.size() != 1)
-      for (const char *single : {"output", "svg"})
+      for (const char *single : {"output", "svg", "program"})
         if (line.given(single))
           return makeError(Errc::Argument, "option --", single, ": found ",
                            sweep.size(),
@@ -167,7 +185,8 @@ private:
       Case c;
       c.point = describePoint(sweep, i, c.device);
       if (c.device.kind == DeviceKind::Host &&
-          (!reader.mapping.empty() || reader.explain || !reader.svg.empty()))
+          (!reader.mapping.empty() || reader.explain || reader.simulate ||
+           !reader.svg.empty() || !reader.program.empty()))
         return makeError(Errc::Unsupported, "found the processor ",
                          c.device.name,
                          ", expected an accelerator, whose mappings can be "
@@ -194,6 +213,12 @@ private:
         searchDataflows(c.device, given.shape, searchOptions());
     const Cost *least = best ? &best->ranked.front().cost : nullptr;
     report += explainMapping(c.device, given, *cost, reader.sweep.mode, least);
+    if (reader.simulate) {
+      Result<MappingProgram> ran = run(c, given, *cost);
+      if (!ran)
+        return ran.error();
+      report += "simulated " + simulated(*ran, *cost) + "\n";
+    }
     if (best)
       report += "the best: " + toString(best->ranked.front().dataflow) + "\n";
     return writeFirst(c, given);
@@ -206,6 +231,10 @@ private:
     options.objective = reader.sweep.objective;
     options.withinPercent = reader.sweep.withinPercent;
     options.then = reader.sweep.then;
+    options.scope =
+        reader.only == MapReader::Only::Unfused ? Scope::Unfused : Scope::All;
+    options.allowKeyTiles = reader.only != MapReader::Only::WholeRows;
+    options.allowWholeRows = reader.only != MapReader::Only::KeyTiles;
     options.keep = static_cast<size_t>(reader.keep);
     options.keepRejected = reader.explain ? 20 : 1;
     options.wantsFront = !reader.pareto.empty();
@@ -219,12 +248,13 @@ private:
       return makeError(found.error().code, c.device.name, ", ", c.point.model,
                        " ", c.point.length, ": ", found.error().message);
     Mapping first{c.shape, found->ranked.front().dataflow};
-    report +=
-        c.device.name + ", " + c.point.model + ", length " +
-        std::to_string(c.point.length) + ": " + std::to_string(found->points) +
-        " mappings, " + std::to_string(found->priced) + " priced, " +
-        std::to_string(found->pruned) + " below a bound, " +
-        std::to_string(found->infeasible) + " do not fit\n" + listed(c, *found);
+    report += c.device.name + ", " + c.point.model + ", length " +
+              std::to_string(c.point.length) + ": " +
+              std::to_string(found->points) + " mappings, " +
+              std::to_string(found->priced) + " priced, " +
+              std::to_string(found->pruned) + " below a bound, " +
+              std::to_string(found->infeasible) + " do not fit\n";
+    NM_RETURN_IF_ERROR(list(c, *found));
     if (reader.explain)
       report += "\n" +
                 explainMapping(c.device, first, found->ranked.front().cost,
@@ -235,23 +265,54 @@ private:
     return writeFirst(c, first);
   }
 
-  std::string listed(const Case &c, const SearchResult &found) const {
+  /// The program of a mapping, run; it moves the bytes that the model counts.
+  Result<MappingProgram> run(const Case &c, const Mapping &mapping,
+                             const Cost &cost) const {
+    Result<MappingProgram> ran = maker(c.device, mapping);
+    if (ran && ran->dramBytes != static_cast<int64_t>(cost.dramBytes))
+      return makeError(Errc::Internal, toString(mapping.dataflow),
+                       ": the program moves ", ran->dramBytes,
+                       " bytes of DRAM, expected ",
+                       static_cast<int64_t>(cost.dramBytes));
+    return ran;
+  }
+
+  static std::string simulated(const MappingProgram &ran, const Cost &cost) {
+    return support::formatted("%.0f (%+.1f %%)", ran.cycles,
+                              100 * (ran.cycles / cost.cycles - 1));
+  }
+
+  Status list(const Case &c, const SearchResult &found) {
     support::Table table;
-    table.rightAligned = {0, 1, 2, 3, 4, 5};
+    table.rightAligned = {0, 1, 2, 3, 4, 5, 6};
     table.rows.push_back({"cycles", "ms", "mJ", "DRAM bytes", "on chip",
-                          "utilisation", "bound", "mapping"});
+                          "utilisation", "simulated", "bound", "mapping"});
     for (const Candidate &k : found.ranked) {
       double seconds =
           k.cost.cycles / static_cast<double>(c.device.frequencyHz);
+      std::string ran;
+      if (reader.simulate) {
+        Result<MappingProgram> program =
+            run(c, Mapping{c.shape, k.dataflow}, k.cost);
+        if (!program)
+          return program.error();
+        ran = simulated(*program, k.cost);
+      }
       table.rows.push_back({support::formatted("%.0f", k.cost.cycles),
                             support::formatted("%.4g", seconds * 1e3),
                             support::formatted("%.4g", k.cost.energyPj * 1e-9),
                             support::formatted("%.0f", k.cost.dramBytes),
                             support::formatted("%.0f", k.cost.footprintBytes),
                             support::formatted("%.3f", k.cost.utilisation()),
-                            k.cost.bound(), toString(k.dataflow)});
+                            ran, k.cost.bound(), toString(k.dataflow)});
     }
-    return table.str();
+    if (!reader.simulate) {
+      table.rightAligned.pop_back();
+      for (auto &row : table.rows)
+        row.erase(row.begin() + 6);
+    }
+    report += table.str();
+    return {};
   }
 
   static std::string rejections(const SearchResult &found) {
@@ -269,6 +330,12 @@ private:
     if (!reader.svg.empty())
       NM_RETURN_IF_ERROR(
           files.write(reader.svg, drawMapping(c.device, mapping)));
+    if (!reader.program.empty()) {
+      Result<MappingProgram> program = maker(c.device, mapping);
+      if (!program)
+        return program.error();
+      NM_RETURN_IF_ERROR(files.write(reader.program, program->binary));
+    }
     return {};
   }
 
@@ -359,7 +426,7 @@ MapCommand::~MapCommand() = default;
 
 support::CommandLine &MapCommand::line() { return state->line; }
 
-int MapCommand::run() {
+int MapCommand::run(const ProgramMaker &maker) {
   MapReader &reader = state->reader;
   Status status = support::guarded([&]() -> Status {
     if (reader.schema) {
@@ -374,7 +441,7 @@ int MapCommand::run() {
     reader.finishAxes();
     if (reader.fail.failed)
       return reader.fail.error;
-    return MapRun(reader, state->line).run();
+    return MapRun(reader, state->line, maker).run();
   });
   if (status)
     return 0;

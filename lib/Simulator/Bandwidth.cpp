@@ -169,4 +169,74 @@ void shareBandwidth(const std::vector<Flow *> &flows, double dram,
   }
 }
 
+namespace {
+
+/// The most of the PEs that one flow gets.
+double levelOfArray(const Flows &sharers) {
+  double left = 1, height = 0;
+  while (true) {
+    left = 1;
+    int above = 0;
+    for (const Flow *flow : sharers) {
+      double demand = flow->rate * flow->array;
+      if (demand <= height * kSlack)
+        left -= demand;
+      else
+        ++above;
+    }
+    if (!above || left / above <= height)
+      return above ? height : kFree;
+    height = left / above;
+  }
+}
+
+} // namespace
+
+void shareMachine(const std::vector<Flow *> &flows, double dram,
+                  double scratchpad) {
+  Flows sharers;
+  for (Flow *flow : flows) {
+    flow->cycles = flow->alone;
+    if (flow->array > 0)
+      sharers.push_back(flow);
+  }
+  shareBandwidth(flows, dram, scratchpad);
+  if (sharers.size() < 2)
+    return;
+  auto use = [&] {
+    double used = 0;
+    for (const Flow *flow : sharers)
+      used += flow->rate * flow->array;
+    return used;
+  };
+  if (use() <= kSlack)
+    return;
+  // The highest level that does not ask for more PEs than there are. Where no
+  // memory is in the way the first one is right; else a flow that is held back
+  // leaves memory to another, which then wants more PEs.
+  auto apply = [&](double level) {
+    for (Flow *flow : sharers)
+      flow->cycles = std::max(flow->alone, flow->array / level);
+    shareBandwidth(flows, dram, scratchpad);
+    return use();
+  };
+  double least = 1 / static_cast<double>(sharers.size()), most = 1;
+  double level = std::clamp(levelOfArray(sharers), least, most);
+  for (int step = 0; step != 40; ++step) {
+    double used = apply(level);
+    if (used <= kSlack)
+      least = level;
+    else
+      most = level;
+    if ((used <= kSlack && used >= 1 - 1e-9) || most - least <= 1e-12)
+      break;
+    level = least + (most - least) / 2;
+  }
+  if (level != least)
+    apply(least);
+  for (Flow *flow : sharers)
+    if (flow->bound == Bound::Engine && flow->cycles > flow->alone * kSlack)
+      flow->bound = Bound::Array;
+}
+
 } // namespace nm::sim

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 namespace nm::sim {
@@ -94,8 +95,19 @@ Traffic trafficOf(Stationarity s, int64_t a, int64_t b, int64_t m, int64_t k,
   return {m * k, k * n * ceilDiv(m, a), m * n * (2 * ceilDiv(k, b) - 1)};
 }
 
+/// Addresses of the buffers that exponentials are written to: there the array,
+/// if it takes them itself, has its weights in place.
+std::set<int64_t> weightsOf(const Program &program) {
+  std::set<int64_t> addresses;
+  for (const Instruction &instruction : program.code)
+    if (instruction.opcode == Opcode::ExpSum)
+      addresses.insert(program.buffers[instruction.operands[2].object].address);
+  return addresses;
+}
+
 Cost productCost(const Program &program, const model::Device &device,
-                 const Instruction &instruction) {
+                 const Instruction &instruction,
+                 const std::set<int64_t> &weights) {
   bool sparse = instruction.opcode == Opcode::NMGemm;
   const Tile &lhs = instruction.operands[0], &rhs = instruction.operands[1],
              &dest = instruction.operands.back();
@@ -112,7 +124,12 @@ Cost productCost(const Program &program, const model::Device &device,
 
   Cost cost;
   cost.macs = segments * m * k * n;
-  cost.work = static_cast<double>(model::productCycles(s, a, b, m, k, n));
+  bool isInPlace = device.array.doesSoftmax() && s == Stationarity::Input &&
+                   lhs.space == Space::Scratchpad &&
+                   weights.count(program.buffers[lhs.object].address) != 0;
+  cost.work =
+      static_cast<double>(isInPlace ? model::productCyclesInPlace(a, b, m, k, n)
+                                    : model::productCycles(s, a, b, m, k, n));
   cost.overhead =
       static_cast<double>(device.array.stepOverhead[static_cast<int>(s)]) / 2;
   cost.latency = static_cast<double>(device.array.fillCycles);
@@ -136,7 +153,22 @@ Cost productCost(const Program &program, const model::Device &device,
                        static_cast<double>(device.array.indexDecodesPerCycle));
   }
   cost.scratchpad = static_cast<double>(segments) * bytes;
+  if (device.array.doesSoftmax())
+    cost.array = cost.work;
   return cost;
+}
+
+/// Maxima, exponentials and sums of a matrix on the PEs of the array.
+void workOnArray(Cost &cost, const model::Device &device,
+                 const Instruction &instruction) {
+  const model::ArraySoftmax &pe = device.array.softmax;
+  bool isMax = instruction.opcode == Opcode::RowMax;
+  const Tile &matrix = instruction.operands[0];
+  int64_t cycles = isMax ? pe.maxCycles : pe.expCycles + pe.sumCycles;
+  cost.work = cost.array =
+      static_cast<double>(ceilDiv(matrix.size(0), device.array.rows) *
+                          ceilDiv(matrix.size(1), device.array.cols) * cycles);
+  cost.laneCycles = matrix.size(0) * matrix.size(1) * cycles;
 }
 
 /// Lane cycles of an element.
@@ -199,6 +231,7 @@ std::vector<Cost> costsOf(const Program &program, const model::Device &device) {
   using Key =
       std::tuple<int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t>;
   std::map<Key, int32_t> products;
+  std::set<int64_t> weights = weightsOf(program);
   for (const Instruction &instruction : program.code) {
     switch (instruction.opcode) {
     case Opcode::Load:
@@ -209,7 +242,7 @@ std::vector<Cost> costsOf(const Program &program, const model::Device &device) {
       break;
     case Opcode::Gemm:
     case Opcode::NMGemm: {
-      costs.push_back(productCost(program, device, instruction));
+      costs.push_back(productCost(program, device, instruction, weights));
       const Tile &dest = instruction.operands.back();
       int first = dest.rank() == 3 ? 1 : 0;
       int64_t area = dest.size(first) * dest.size(first + 1);
@@ -234,6 +267,9 @@ std::vector<Cost> costsOf(const Program &program, const model::Device &device) {
       break;
     default:
       costs.push_back(specialCost(program, device, instruction));
+      if (device.array.doesSoftmax() && (instruction.opcode == Opcode::RowMax ||
+                                         instruction.opcode == Opcode::ExpSum))
+        workOnArray(costs.back(), device, instruction);
     }
   }
   return costs;

@@ -18,6 +18,7 @@ struct Cost {
                          ///< DMA set-up and DRAM, or filling the array
   double overhead = 0;   ///< cycles to set the array up for another product
   double work = 0;       ///< cycles of the engine at full speed
+  double array = 0;      ///< cycles of all PEs, where others may want them too
   double dram = 0;       ///< bytes of whole bursts
   double scratchpad = 0; ///< bytes
   int32_t product = -1;  ///< equal for products that need no set-up between

@@ -26,6 +26,7 @@ inline constexpr TimePart timeParts[] = {
     {"overhead", &EngineTime::overhead},
     {"dram", &EngineTime::dram},
     {"scratchpad", &EngineTime::scratchpad},
+    {"array", &EngineTime::array},
     {"semaphore", &EngineTime::semaphore},
     {"barrier", &EngineTime::barrier},
     {"finished", &EngineTime::finished}};

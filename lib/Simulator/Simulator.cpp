@@ -145,9 +145,11 @@ void Machine::account(EngineState &engine) {
       time.busy += passed;
       return;
     }
-    double busy = std::min(passed, passed * flow.rate * flow.cycles);
+    double busy = std::min(passed, passed * flow.rate * flow.alone);
     time.busy += busy;
-    (flow.bound == Bound::Dram ? time.dram : time.scratchpad) += passed - busy;
+    (flow.bound == Bound::Dram    ? time.dram
+     : flow.bound == Bound::Array ? time.array
+                                  : time.scratchpad) += passed - busy;
     return;
   }
   case EngineState::Pending:
@@ -159,7 +161,9 @@ void Machine::account(EngineState &engine) {
 void Machine::enterWork(int queue) {
   EngineState &engine = engines[queue];
   const Cost &cost = costs[engine.sequencer.instruction()];
-  engine.flow.cycles = std::max(cost.work, cost.dram / dramRate);
+  engine.flow.alone = std::max(cost.work, cost.dram / dramRate);
+  engine.flow.cycles = engine.flow.alone;
+  engine.flow.array = cost.array;
   engine.flow.dram = cost.dram;
   engine.flow.scratchpad = cost.scratchpad;
   if (cost.scratchpad == 0 && engine.flow.cycles == 0)
@@ -314,7 +318,7 @@ void Machine::shareAgain() {
       account(engine);
       flows.push_back(&engine.flow);
     }
-  shareBandwidth(flows, dramRate, padRate);
+  shareMachine(flows, dramRate, padRate);
   for (EngineState &engine : engines)
     if (engine.state == EngineState::Working)
       engine.end = now + std::max(engine.remaining, 0.0) / engine.flow.rate;

@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Explore/MappingProgram.h"
 #include "nm/Model/Explore.h"
 #include "nm/Support/StandardStreams.h"
 
 int main(int argc, char **argv) {
   nm::support::startTool();
-  return nm::support::finishTool(nm::model::exploreMain(argc, argv));
+  return nm::support::finishTool(
+      nm::model::exploreMain(argc, argv, nm::explore::makeMappingProgram));
 }

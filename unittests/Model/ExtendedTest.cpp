@@ -448,7 +448,11 @@ TEST(ExtendedSearch, PruningKeepsTheRanking) {
   packing.array.packsHeads = true;
   packing.specialFunction.lanes = 256;
   edge.specialFunction.lanes = 16;
-  for (const Device &device : {edge, packing, small()})
+  Device softmax = *findDevice("fusemax");
+  softmax.array.rows = 32;
+  softmax.array.cols = 48;
+  softmax.scratchpad.bytes = 1 << 18;
+  for (const Device &device : {edge, packing, small(), softmax})
     for (Objective objective : {Objective::Cycles, Objective::Energy,
                                 Objective::EnergyDelay, Objective::Capacity})
       for (Scope scope : {Scope::Unfused, Scope::All})
@@ -464,6 +468,28 @@ TEST(ExtendedSearch, PruningKeepsTheRanking) {
             options.keep = 7;
             expectSameRanking(device, s, options);
           }
+}
+
+/// Two products of the head's width, a maximum, an exponential and a sum on
+/// each tile of 256 by 256 logits, and all tensors moved once: the published
+/// figures.
+TEST(ExtendedSearch, FindsTheMappingOfFuseMax) {
+  for (int64_t length : {1024, 4096, 16384}) {
+    AttentionShape s = shape(12, length, length, 64);
+    s.batch = 64;
+    SearchOptions options;
+    options.keep = 1;
+    auto found = searchDataflows(*findDevice("fusemax"), s, options);
+    ASSERT_TRUE(found);
+    const Candidate &best = found->ranked.front();
+    EXPECT_EQ(toString(best.dataflow),
+              "row, rows = 256, key_tile = 256, staged = [q, logits, o], "
+              "attend = input, keys outer");
+    double tiles = 768 * double(length / 256) * double(length / 256);
+    EXPECT_DOUBLE_EQ(best.cost.computeCycles, tiles * (64 + 1 + 7 + 1 + 64));
+    EXPECT_DOUBLE_EQ(best.cost.dramBytes, 768.0 * double(length) * 64 * 4 * 2);
+    EXPECT_LT(best.cost.cycles, 1.001 * best.cost.computeCycles);
+  }
 }
 
 TEST(ExtendedSearch, AllNeverLosesToUnfused) {

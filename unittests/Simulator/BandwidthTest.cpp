@@ -124,6 +124,9 @@ TEST(Bandwidth, RandomSharesAreMaxMinFair) {
         EXPECT_GE(usedPad * kRounding, c.pad);
         EXPECT_GE(flow.rate * flow.scratchpad * kRounding, mostPad);
         break;
+      case Bound::Array:
+        ADD_FAILURE() << "no flow shares the array";
+        break;
       }
     }
     std::vector<Flow> turned(c.flows.rbegin(), c.flows.rend());
@@ -198,5 +201,53 @@ TEST(Bandwidth, EqualsWaterFilling) {
     for (const Flow &flow : c.flows)
       EXPECT_NEAR(flow.rate / oracle.rate(flow), 1, 1e-6) << "round " << round;
   }
+}
+
+/// Whoever asks for less than half of the PEs gets it, the other the rest, and
+/// nobody more than alone.
+TEST(Bandwidth, ProductsAndSoftmaxShareTheArray) {
+  std::mt19937 random(5);
+  auto real = [&](double least, double most) {
+    return std::uniform_real_distribution<double>(least, most)(random);
+  };
+  int shared = 0;
+  for (int i = 0; i != 2000; ++i) {
+    double pad = real(10, 100);
+    std::vector<Flow> flows(3);
+    for (size_t f = 0; f != flows.size(); ++f) {
+      flows[f].alone = real(1, 50);
+      flows[f].scratchpad = real(1, 2000);
+      flows[f].array = f < 2 ? flows[f].alone : 0;
+    }
+    std::vector<Flow *> pointers = {&flows[0], &flows[1], &flows[2]};
+    shareMachine(pointers, 10, pad);
+    double array = 0, bytes = 0;
+    for (const Flow &flow : flows) {
+      EXPECT_LE(flow.rate * flow.alone, 1 + 1e-9);
+      array += flow.rate * flow.array;
+      bytes += flow.rate * flow.scratchpad;
+    }
+    EXPECT_LE(array, 1 + 1e-9);
+    EXPECT_LE(bytes, pad * (1 + 1e-9));
+    // Who is held back has no less than the other, and nothing is left over.
+    for (const Flow &flow : flows)
+      if (flow.bound == Bound::Array) {
+        ++shared;
+        EXPECT_GE(flow.rate * flow.array, array / 2 - 1e-9);
+        EXPECT_GE(array, 1 - 1e-6);
+      }
+  }
+  EXPECT_GT(shared, 100);
+  // Without a memory that anybody waits for: halves, and what is left.
+  std::vector<Flow> two(2);
+  two[0].alone = two[0].array = 8;
+  two[1].alone = two[1].array = 100;
+  shareMachine({&two[0], &two[1]}, 10, 10);
+  EXPECT_DOUBLE_EQ(two[0].rate * 8, 0.5);
+  EXPECT_DOUBLE_EQ(two[1].rate * 100, 0.5);
+  two[0].alone = 40; // as slow as a fifth of the PEs
+  shareMachine({&two[0], &two[1]}, 10, 10);
+  EXPECT_DOUBLE_EQ(two[0].rate * 8, 0.2);
+  EXPECT_DOUBLE_EQ(two[1].rate * 100, 0.8);
 }
 } // namespace

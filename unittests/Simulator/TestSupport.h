@@ -37,7 +37,8 @@ inline std::vector<float> contentOf(const Program &program, Memory &memory,
 
 inline double sumOf(const EngineTime &time) {
   return time.busy + time.latency + time.overhead + time.dram +
-         time.scratchpad + time.semaphore + time.barrier + time.finished;
+         time.scratchpad + time.array + time.semaphore + time.barrier +
+         time.finished;
 }
 
 /// Runs for time alone; fails the test if the run does.

@@ -50,6 +50,17 @@ struct SparsePattern {
   }
 };
 
+/// PE cycles for one element of a matrix of logits, where the PEs of the array
+/// themselves take row maxima, exponentials and row sums; zeros where they do
+/// not, and the special function unit does.
+struct ArraySoftmax {
+  int64_t maxCycles = 0;
+  int64_t expCycles = 0;
+  int64_t sumCycles = 0;
+
+  int64_t cycles() const { return maxCycles + expCycles + sumCycles; }
+};
+
 /// The multiply-accumulate array: rows x cols, one MAC a cycle each.
 struct ArrayUnit {
   int64_t rows = 0;
@@ -72,6 +83,12 @@ struct ArrayUnit {
   /// 0: the decoder keeps up with the array.
   int64_t indexDecodesPerCycle = 0;
 
+  /// Softmax on the array, as FuseMax (arXiv 2406.10491) binds it: products and
+  /// this work share the PEs, and weights that the PEs have made are there as
+  /// the stationary operand of the product that comes next.
+  ArraySoftmax softmax;
+
+  bool doesSoftmax() const { return softmax.cycles() > 0; }
   int64_t macsPerCycle() const { return rows * cols; }
   bool supports(Stationarity stationarity) const;
   bool skips(SparsePattern pattern) const;

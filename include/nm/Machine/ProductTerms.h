@@ -36,6 +36,12 @@ inline int64_t productCycles(Stationarity stationarity, int64_t a, int64_t b,
   return 0;
 }
 
+/// The same where the lhs is stationary and there already: nothing is loaded.
+inline int64_t productCyclesInPlace(int64_t a, int64_t b, int64_t m, int64_t k,
+                                    int64_t n) {
+  return support::ceilDiv(m, a) * support::ceilDiv(k, b) * n;
+}
+
 /// Elements that one product moves between scratchpad and array.
 inline int64_t productTraffic(Stationarity stationarity, int64_t a, int64_t b,
                               int64_t m, int64_t k, int64_t n) {

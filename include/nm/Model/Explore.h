@@ -8,7 +8,7 @@
 #ifndef NM_MODEL_EXPLORE_H
 #define NM_MODEL_EXPLORE_H
 
-#include "nm/Model/Search.h"
+#include "nm/Model/Mapping.h"
 #include <functional>
 
 namespace nm::model {
@@ -107,7 +107,7 @@ Status explore(const Sweep &sweep, const ExploreOptions &options);
 void markPareto(std::vector<SweepPoint> &points);
 
 /// The command line of nm-explore (docs/model.md); returns the exit code.
-int exploreMain(int argc, const char *const *argv);
+int exploreMain(int argc, const char *const *argv, const ProgramMaker &maker);
 
 } // namespace nm::model
 

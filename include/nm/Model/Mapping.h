@@ -14,6 +14,7 @@
 #define NM_MODEL_MAPPING_H
 
 #include "nm/Model/Search.h"
+#include <functional>
 
 namespace nm::model {
 
@@ -63,6 +64,16 @@ FootprintOverTime footprintOverTime(const Device &device,
 
 /// Loop nest and footprint over time as a picture.
 std::string drawMapping(const Device &device, const Mapping &mapping);
+
+/// A mapping as a program, and what the simulator says of it.
+struct MappingProgram {
+  std::string binary; ///< as nm-sim reads it
+  double cycles = 0;
+  int64_t dramBytes = 0;
+};
+/// Makes and runs one; given by a floor above this one (nm/Explore).
+using ProgramMaker =
+    std::function<Result<MappingProgram>(const Device &, const Mapping &)>;
 
 } // namespace nm::model
 

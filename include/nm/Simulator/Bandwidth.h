@@ -13,7 +13,7 @@
 namespace nm::sim {
 
 /// What bounds the speed of an instruction.
-enum class Bound { Engine, Dram, Scratchpad };
+enum class Bound { Engine, Dram, Scratchpad, Array };
 
 /// An instruction at work, as a fluid: it draws its bytes evenly over its time.
 struct Flow {
@@ -22,6 +22,8 @@ struct Flow {
   double scratchpad = 0; ///< bytes
   double rate = 0;       ///< set by shareBandwidth: share of the work a cycle
   Bound bound = Bound::Engine;
+  double alone = 0; ///< `cycles` while the PEs do nothing else; shareMachine
+  double array = 0; ///< cycles of all PEs of the array; shareMachine
 };
 
 /// Sets rate and bound of each flow: max-min fair in bytes at both memories.
@@ -32,6 +34,12 @@ struct Flow {
 /// matter but for rounding.
 void shareBandwidth(const std::vector<Flow *> &flows, double dram,
                     double scratchpad);
+
+/// The same where flows share the PEs of the array, too: products, and the
+/// softmax of an array that does it. Sets `cycles` from `alone`: who asks for
+/// less than its share of the PEs leaves the rest to the other.
+void shareMachine(const std::vector<Flow *> &flows, double dram,
+                  double scratchpad);
 
 } // namespace nm::sim
 

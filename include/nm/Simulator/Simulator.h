@@ -76,6 +76,7 @@ struct EngineTime {
   double overhead = 0;   ///< reconfiguration between products
   double dram = 0;       ///< slowed by DRAM bandwidth that others share
   double scratchpad = 0; ///< slowed by scratchpad bandwidth
+  double array = 0;      ///< slowed by other work on the array's PEs
   double semaphore = 0;  ///< waiting for another engine
   double barrier = 0;
   double finished = 0; ///< nothing left to do

@@ -22,6 +22,7 @@ PLAIN = {
     "Isa": ["Support", "Machine"],
     "Isa/Kernels": ["Support", "Machine", "Model", "Isa"],
     "Simulator": ["Support", "Machine", "Isa"],
+    "Explore": ["Support", "Machine", "Model", "Isa", "Isa/Kernels", "Simulator"],
     "Traffic": ["Support"],
     "Import/PifoPolicy": ["Support"],
     "Target/SystemVerilog": ["Support", "Model/PifoMesh"],

@@ -11,8 +11,10 @@
 #include "nm/Driver/Files.h"
 #include "nm/Driver/ProgramParams.h"
 #include "nm/Driver/Support.h"
+#include "nm/Simulator/Golden.h"
 #include "nm/Simulator/Report.h"
 #include "nm/Support/JsonWriter.h"
+#include "nm/Support/OutputFolder.h"
 #include "nm/Support/Progress.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
@@ -63,6 +65,8 @@ public:
 private:
   void describe();
   llvm::Error bind();
+  /// The golden vectors that were asked for begin.
+  llvm::Error openGolden();
   llvm::Error writeResults(std::vector<rt::Tensor> &results);
   llvm::Error compare(ArrayRef<rt::Tensor> results);
   llvm::Error report(const sim::SimulationResult &result);
@@ -79,6 +83,7 @@ private:
   std::vector<size_t> arguments, results; ///< their numbers
   std::vector<std::pair<size_t, std::string>> outputs, expects;
   std::vector<std::pair<size_t, Comparison>> comparisons;
+  std::unique_ptr<sim::GoldenWriter> golden;
 };
 
 } // namespace
@@ -213,11 +218,37 @@ llvm::Error Simulation::report(const sim::SimulationResult &result) {
   return commitFiles(options);
 }
 
+llvm::Error Simulation::openGolden() {
+  const std::string &folder = options.goldenFolder;
+  if (folder.empty())
+    return llvm::Error::success();
+  if (options.timingOnly)
+    return makeError("--golden needs values, but --timing-only computes none; "
+                     "drop one of them");
+  for (auto make : {+[](const std::string &path) {
+                      return ::nm::support::checkOutputFolder("--golden", path,
+                                                              /*empty=*/true);
+                    },
+                    +[](const std::string &path) {
+                      return ::nm::support::makeOutputFolder("--golden", path);
+                    }})
+    if (rt::Status status = make(folder); !status)
+      return toError(status.error());
+  auto writer = sim::GoldenWriter::create(folder, program, device);
+  if (!writer)
+    return toError(writer.error());
+  golden = std::move(*writer);
+  return llvm::Error::success();
+}
+
 llvm::Error Simulation::run() {
   describe();
   if (llvm::Error error = bind())
     return error;
+  if (llvm::Error error = openGolden())
+    return error;
   sim::SimulatorOptions simulator;
+  simulator.observer = golden.get();
   simulator.functional = !options.timingOnly;
   simulator.threads = options.threads;
   simulator.maxSteps = options.maxSteps;
@@ -229,6 +260,9 @@ llvm::Error Simulation::run() {
   }();
   if (!result)
     return toError(result.error());
+  if (golden)
+    if (rt::Status status = golden->commit(); !status)
+      return toError(status.error());
   std::vector<rt::Tensor> values;
   if (!options.timingOnly)
     if (llvm::Error error = writeResults(values))

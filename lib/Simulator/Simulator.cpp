@@ -61,6 +61,7 @@ private:
   Status startAll();
   Status start(int queue);
   void enterWork(int queue);
+  void execute(int queue);
   void complete(int queue);
   void endSegment(int32_t barrier);
   void account(EngineState &engine);
@@ -81,6 +82,9 @@ private:
   std::vector<int> waiters; ///< queues, by semaphore
   std::vector<int> pending; ///< queues to start, in this order
   std::optional<Values> values;
+  std::vector<int32_t> depths; ///< loops around each instruction; observed
+  int64_t observations = 0;
+  Status observed; ///< what the observer said
 
   double now = 0;
   double dramRate, padRate;
@@ -121,6 +125,14 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
     horizon = std::max(horizon, cost.latency);
   if (options.functional)
     values.emplace(program, memory, options.threads);
+  if (!options.observer)
+    return;
+  int32_t depth = 0;
+  for (const Instruction &instruction : program.code) {
+    depth -= instruction.opcode == isa::Opcode::EndLoop;
+    depths.push_back(depth);
+    depth += instruction.opcode == isa::Opcode::Loop;
+  }
 }
 
 /// Books the time since the last account to its cause.
@@ -175,12 +187,31 @@ void Machine::enterWork(int queue) {
   changed = true;
 }
 
+/// The values of the engine's instruction; whoever wants to know is told.
+void Machine::execute(int queue) {
+  EngineState &engine = engines[queue];
+  int32_t index = engine.sequencer.instruction();
+  const isa::Counters &counters = engine.sequencer.counters();
+  if (!options.observer)
+    return values->execute(index, counters, nullptr);
+  Observation seen;
+  seen.step = observations++;
+  seen.instruction = index;
+  seen.queue = queue;
+  seen.begin = engine.begin;
+  seen.end = now;
+  seen.counters.assign(counters.begin(), counters.begin() + depths[index]);
+  values->execute(index, counters, &seen);
+  if (observed.ok())
+    observed = options.observer->executed(seen);
+}
+
 void Machine::complete(int queue) {
   EngineState &engine = engines[queue];
   int32_t index = engine.sequencer.instruction();
   const Instruction &instruction = program.code[index];
   if (values)
-    values->execute(index, engine.sequencer.counters());
+    execute(queue);
   ++executed[index];
   ++result.steps;
   ++engine.time.instructions;
@@ -420,6 +451,8 @@ Result<SimulationResult> Machine::run() {
   do {
     if (Status status = startAll(); !status)
       return status.error();
+    if (!observed)
+      return observed.error();
   } while (step());
   for (EngineState &engine : engines) {
     if (engine.state != EngineState::Finished)

@@ -89,22 +89,51 @@ View Values::viewOf(const Tile &tile, const Counters &counters) {
   return view;
 }
 
-void Values::execute(int32_t index, const Counters &counters) {
+/// The elements of a tile, row-major.
+static std::string packed(const View &view) {
+  View dense = view;
+  int64_t count = 1;
+  for (int d = view.rank; d-- > 0; count *= view.sizes[d])
+    dense.strides[d] = count;
+  std::string bytes(static_cast<size_t>(count * view.bytes()), '\0');
+  dense.base = reinterpret_cast<uint8_t *>(bytes.data());
+  computeCopy(view, dense);
+  return bytes;
+}
+
+void Values::execute(int32_t index, const Counters &counters,
+                     Observation *seen) {
   const Instruction &instruction = program.code[index];
   const std::vector<Tile> &tiles = instruction.operands;
   if (tiles.empty())
     return;
-  if (instruction.opcode == Opcode::Load || instruction.opcode == Opcode::Store)
-    return computeCopy(viewOf(tiles[0], counters), viewOf(tiles[1], counters));
   View operands[4];
   for (size_t i = 0; i != tiles.size(); ++i)
     operands[i] = viewOf(tiles[i], counters);
-  if (instruction.opcode == Opcode::Gemm)
+  if (seen)
+    for (size_t i = 0; i != tiles.size(); ++i) {
+      const View &view = operands[i];
+      Observation::Operand operand;
+      operand.type = view.type;
+      operand.shape.assign(view.sizes.begin(), view.sizes.begin() + view.rank);
+      operand.isRead = isa::readsOperand(instruction, static_cast<int>(i));
+      operand.isWritten = isa::writesOperand(instruction, static_cast<int>(i));
+      if (operand.isRead)
+        operand.before = packed(view);
+      seen->operands.push_back(std::move(operand));
+    }
+  if (instruction.opcode == Opcode::Load || instruction.opcode == Opcode::Store)
+    computeCopy(operands[0], operands[1]);
+  else if (instruction.opcode == Opcode::Gemm)
     computeGemm(instruction, operands, scratch);
   else if (instruction.opcode == Opcode::NMGemm)
     computeNMGemm(instruction, operands, scratch);
   else
     computeSpecial(instruction, operands, counters, scratch);
+  if (seen)
+    for (size_t i = 0; i != tiles.size(); ++i)
+      if (seen->operands[i].isWritten)
+        seen->operands[i].after = packed(operands[i]);
 }
 
 } // namespace nm::sim

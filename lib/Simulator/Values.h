@@ -56,7 +56,9 @@ void computeSpecial(const isa::Instruction &instruction, const View *operands,
 class Values {
 public:
   Values(const Program &program, Memory &memory, int threads);
-  void execute(int32_t instruction, const Counters &counters);
+  /// With `seen`, what it read and wrote is noted there.
+  void execute(int32_t instruction, const Counters &counters,
+               Observation *seen);
 
 private:
   View viewOf(const isa::Tile &tile, const Counters &counters);

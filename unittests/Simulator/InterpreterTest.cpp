@@ -18,8 +18,15 @@
 #include "nm/Isa/Encoding.h"
 #include "nm/Isa/Instructions.h"
 #include "nm/Isa/Verify.h"
+#include "nm/Simulator/Golden.h"
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <unistd.h>
 
 using namespace nm;
 using namespace nm::sim;
@@ -372,7 +379,190 @@ std::string differenceOf(const Program &program, const Device &device,
   return "";
 }
 
+/// One instruction alone, its operands loaded and stored whole.
+class SingleInstruction {
+public:
+  SingleInstruction(const Program &from, const nlohmann::json &step,
+                    const std::string &data)
+      : instruction(from.code.at(step.at("instruction"))), step(step),
+        data(data) {}
+
+  /// The first operand that the oracle writes otherwise, or nothing.
+  std::string check() {
+    const auto &operands = step.at("operands");
+    if (instruction.opcode == Opcode::Load ||
+        instruction.opcode == Opcode::Store)
+      return bytesOf(0, "in") == bytesOf(1, "out") ? "" : "copy";
+    settle(instruction.row);
+    settle(instruction.column);
+    for (size_t i = 0; i != operands.size(); ++i)
+      add(i, operands[i]);
+    alone.code.push_back(instruction);
+    for (size_t i = 0; i != operands.size(); ++i)
+      move(i, false);
+    alone.target.scratchpadBytes = address;
+    oracle::Interpreter interpreter(alone, contents);
+    interpreter.run();
+    for (size_t i = 0; i != operands.size(); ++i)
+      if (operands[i].contains("out") &&
+          interpreter.dram[2 * i + 1] != bytesOf(i, "out"))
+        return operands[i].at("name");
+    return "";
+  }
+
+private:
+  Instruction instruction;
+  const nlohmann::json &step;
+  const std::string &data;
+  Program alone;
+  std::vector<std::vector<uint8_t>> contents;
+  int64_t address = 0;
+
+  std::vector<int64_t> shapeOf(size_t i) const {
+    return step.at("operands")[i].at("shape");
+  }
+  Type typeOf(size_t i) const {
+    for (Type type : {Type::F32, Type::F16, Type::BF16, Type::I8})
+      if (step.at("operands")[i].at("type") == isa::toString(type))
+        return type;
+    ADD_FAILURE() << "unknown type";
+    return Type::F32;
+  }
+  std::vector<uint8_t> bytesOf(size_t i, const char *when) const {
+    size_t count = size_t(numElements(shapeOf(i)) * typeBytes(typeOf(i)));
+    const auto &operand = step.at("operands")[i];
+    if (!operand.contains(when))
+      return std::vector<uint8_t>(count);
+    const char *at = data.data() + operand.at(when).get<size_t>();
+    EXPECT_LE(at + count, data.data() + data.size());
+    return std::vector<uint8_t>(at, at + count);
+  }
+  void settle(Affine &affine) const {
+    for (auto [depth, by] : affine.steps)
+      affine.base += by * step.at("counters")[depth].get<int64_t>();
+    affine.steps.clear();
+  }
+  static Tile whole(Space space, size_t object,
+                    const std::vector<int64_t> &shape) {
+    Tile tile;
+    tile.space = space;
+    tile.object = static_cast<uint32_t>(object);
+    for (size_t d = 0; d != shape.size(); ++d) {
+      tile.sizes[d] = shape[d];
+      tile.dims.push_back(static_cast<uint8_t>(d));
+    }
+    return tile;
+  }
+  void add(size_t i, const nlohmann::json &operand) {
+    std::string name = std::to_string(i);
+    alone.tensors.push_back(
+        tensorOf("in" + name, Role::In, typeOf(i), shapeOf(i)));
+    alone.tensors.push_back(
+        tensorOf("out" + name, Role::Out, typeOf(i), shapeOf(i)));
+    contents.push_back(bytesOf(i, "in"));
+    contents.emplace_back(contents.back().size());
+    alone.buffers.push_back({address, 1, typeOf(i), shapeOf(i)});
+    address += int64_t(contents.back().size() + 7) / 8 * 8;
+    instruction.operands[i] = whole(Space::Scratchpad, i, shapeOf(i));
+    if (operand.contains("in"))
+      move(i, true);
+  }
+  void move(size_t i, bool isLoad) {
+    Instruction copy;
+    copy.opcode = isLoad ? Opcode::Load : Opcode::Store;
+    Tile pad = whole(Space::Scratchpad, i, shapeOf(i));
+    Tile dram = whole(Space::Dram, 2 * i + (isLoad ? 0 : 1), shapeOf(i));
+    copy.operands = isLoad ? std::vector{dram, pad} : std::vector{pad, dram};
+    alone.code.push_back(copy);
+  }
+};
+
+std::string contentOf(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 } // namespace
+
+/// What was written of each instruction is what the page says of it, from what
+/// was written of its operands.
+TEST(Golden, EachStepIsAsTheInterpreterHasIt) {
+  auto seed = static_cast<unsigned>(numberFrom("NM_STRESS_SEED", 1));
+  std::string folder = ::testing::TempDir() + "golden" +
+                       std::to_string(static_cast<long>(::getpid()));
+  std::map<std::string, int> seen;
+  for (size_t n = 0; n != 130; ++n) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", program " +
+                 std::to_string(n));
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directory(folder);
+    RandomProgram random(seed, n);
+    Program program = random.build();
+    ASSERT_FALSE(HasFailure());
+    auto writer = GoldenWriter::create(folder, program, random.device);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    Result<Memory> memory = Memory::allocate(program);
+    ASSERT_TRUE(memory.ok());
+    auto contents = random.contents();
+    for (size_t t = 0; t < contents.size(); ++t)
+      std::memcpy((*memory).data(t), contents[t].data(), contents[t].size());
+    SimulatorOptions options;
+    options.observer = writer->get();
+    Result<SimulationResult> result =
+        simulate(program, random.device, *memory, options);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_FALSE(std::filesystem::exists(folder + "/steps.jsonl"));
+    ASSERT_TRUE((*writer)->commit().ok());
+
+    Result<Program> read =
+        readJson(contentOf(folder + "/program.json"), "program.json");
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_TRUE(machine::readDevice(folder + "/device.json").ok());
+    std::string data = contentOf(folder + "/data.bin");
+    std::istringstream lines(contentOf(folder + "/steps.jsonl"));
+    int64_t steps = 0;
+    double end = 0;
+    for (std::string line; std::getline(lines, line); ++steps) {
+      auto step = nlohmann::json::parse(line);
+      EXPECT_EQ(step.at("step"), steps);
+      EXPECT_GE(step.at("end"), end);
+      end = step.at("end");
+      EXPECT_EQ(SingleInstruction(*read, step, data).check(), "") << line;
+      ++seen[step.at("opcode")];
+    }
+    int64_t executed = 0;
+    for (const EngineTime &engine : result->engines)
+      executed += engine.instructions;
+    EXPECT_EQ(steps, executed);
+  }
+  std::filesystem::remove_all(folder);
+  for (Opcode opcode : kOpcodes)
+    EXPECT_GT(seen[isa::toString(opcode)], 0) << isa::toString(opcode);
+}
+
+/// A full disk, or whatever the observer says, ends the run.
+TEST(Golden, ErrorsEndTheRun) {
+  struct Full : Observer {
+    int64_t left = 3;
+    Status executed(const Observation &) override {
+      if (left-- > 0)
+        return {};
+      return support::makeError(support::Errc::Io, "the disk is full");
+    }
+  } full;
+  RandomProgram random(1, 5);
+  Program program = random.build();
+  Result<Memory> memory = Memory::allocate(program);
+  ASSERT_TRUE(memory.ok());
+  SimulatorOptions options;
+  options.observer = &full;
+  auto result = simulate(program, random.device, *memory, options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().message, "the disk is full");
+  EXPECT_FALSE(GoldenWriter::create("/nowhere", program, random.device).ok());
+}
 
 TEST(Interpreter, AgreesOnRandomPrograms) {
   auto seed = static_cast<unsigned>(numberFrom("NM_STRESS_SEED", 1));

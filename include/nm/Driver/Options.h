@@ -186,6 +186,8 @@ struct ReportOptions {
   bool report = false;
   /// Empty writes none. A page and a trace are of accelerators.
   std::string json, htmlFile, traceFile;
+  /// Golden vectors of a program go into this folder; empty: none are made.
+  std::string goldenFolder;
 };
 
 /// A program on a simulated accelerator.

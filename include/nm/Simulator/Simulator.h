@@ -54,9 +54,37 @@ isa::Overflow writeTensor(const isa::Tensor &tensor, uint8_t *content,
 void readTensor(const isa::Tensor &tensor, const uint8_t *content, void *host,
                 isa::Type type);
 
+/// What an executed instruction read and wrote.
+struct Observation {
+  /// A tile as the instruction sees it, packed: row-major elements of its own
+  /// dimensions, little endian.
+  struct Operand {
+    isa::Type type = isa::Type::F32;
+    std::vector<int64_t> shape;
+    bool isRead = false, isWritten = false;
+    std::string before, after; ///< bytes; empty if not read, or not written
+  };
+
+  int64_t step = 0;              ///< counts from 0, in the order of their ends
+  int32_t instruction = 0;       ///< index in Program::code
+  int32_t queue = 0;             ///< isa::queueOf
+  double begin = 0, end = 0;     ///< cycles
+  std::vector<int64_t> counters; ///< of the loops around it, outermost first
+  std::vector<Operand> operands;
+};
+
+/// Is told of each instruction when it has ended; an error ends the run.
+class Observer {
+public:
+  virtual ~Observer() = default;
+  virtual Status executed(const Observation &observation) = 0;
+};
+
 struct SimulatorOptions {
   /// Compute values. Without it `memory` is not touched.
   bool functional = true;
+  /// Of a functional run; null: nobody is told.
+  Observer *observer = nullptr;
   /// Keep at most so many events for a trace; 0: none.
   size_t maxEvents = 0;
   /// Keep the work between barriers; what exceeds so many parts joins the last

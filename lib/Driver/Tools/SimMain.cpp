@@ -71,6 +71,9 @@ static void addProgram(CommandLine &line, SimulateOptions &options,
   tools::addSimulating(line, options.timingOnly, options);
   line.flag("report", options.report,
             "print utilisation, bytes, energy, engines and tensors");
+  line.text("golden", options.goldenFolder, "folder",
+            "write what each instruction read and wrote, to check RTL with "
+            "(docs/simulator.md)");
   line.text("json", options.json, "file", "write the report as JSON");
   line.renamed("report-json", "json");
 }

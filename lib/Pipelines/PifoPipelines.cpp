@@ -20,6 +20,7 @@ void mlir::nm::buildPifoToCPUPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   pifo::LowerToCPUOptions lower;
   lower.container = options.container;
+  lower.counters = options.counters;
   pm.addPass(pifo::createLowerToCPU(lower));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -13,6 +13,7 @@
 #include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
 #include <filesystem>
@@ -40,6 +41,11 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
                             {layout.shaping, 24, "shaping"}};
   for (const Pool &pool : layout.references)
     pieces.push_back({pool.offset, 16, "references"});
+  if (layout.decidesLate)
+    pieces.push_back({layout.late, 40, "late"});
+  if (!layout.parameters.empty())
+    pieces.push_back(
+        {layout.changes, 8 + 8 * layout.parameterValues, "changes"});
   if (layout.hasWheel) {
     constexpr int64_t kLevels = SchedulerLayout::kWheelLevels;
     pieces.push_back({layout.wheelTime, 8, "wheel time"});
@@ -80,6 +86,17 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
       if (node.container == Container::Ring)
         hot(node.window, 8, "window");
       NodeOp op = node.op;
+      if (op.isLate()) {
+        hot(node.late.waitingAll, 8, "waiting in all");
+        hot(node.late.chosenRank, 8, "rank of the chosen");
+        hot(node.late.chosenTie, 8, "tie of the chosen");
+        hot(node.late.chosen, 4, "chosen");
+        cold(node.late.waiting, 8 * op.getChildren().size(), "waiting");
+      }
+      for (TableOp table : op.getBody().front().getOps<TableOp>())
+        if (table.getVariable())
+          cold(node.states.at(table.getSymName()),
+               8 * table.getValues().getNumElements(), table.getSymName());
       for (StateOp state : op.getBody().front().getOps<StateOp>()) {
         int64_t bytes = (state.getType().getWidth() + 7) / 8, entries = 1;
         bytes = bytes == 3 ? 4 : bytes > 4 ? 8 : bytes;
@@ -114,6 +131,27 @@ void checkMemory(const SchedulerLayout &layout) {
   }
   EXPECT_LE(pieces.back().begin + pieces.back().size, layout.fixedSize);
   EXPECT_EQ(layout.fixedSize % 64, 0);
+}
+
+/// Each parameter lies where its node has it, and no two in one place.
+void checkParameters(const SchedulerLayout &layout) {
+  SchedulerOp scheduler = layout.op;
+  SmallVector<Operation *> ops = scheduler.getParameters();
+  ASSERT_EQ(ops.size(), layout.parameters.size());
+  std::set<int64_t> offsets;
+  int64_t count = 0;
+  for (auto [op, parameter] : llvm::zip(ops, layout.parameters)) {
+    auto table = dyn_cast<TableOp>(op);
+    EXPECT_EQ(parameter.count, table ? table.getValues().getNumElements() : 1);
+    EXPECT_TRUE(offsets.insert(parameter.offset).second);
+    LeafPlace place = layout.places.lookup(op->getParentOp());
+    const NodeLayout &node = layout.nodes[place.node];
+    int64_t stride = table ? node.coldStride : node.hotStride;
+    EXPECT_EQ(parameter.offset - place.instance * stride,
+              node.states.at(cast<SymbolOpInterface>(op).getName()));
+    count += parameter.count;
+  }
+  EXPECT_EQ(count, layout.parameterValues);
 }
 
 /// Every node of the tree is one instance, and children follow their parents.
@@ -191,18 +229,23 @@ protected:
                             : "chosen container");
         checkMemory(layout);
         checkTree(layout);
+        checkParameters(layout);
+        parameters += layout.parameters.size();
         checkPacket(layout.packet);
         ++layouts;
         for (const NodeLayout &node : layout.nodes) {
           shared += node.count > 1;
-          if (forced)
+          NodeOp op = node.op;
+          late += op.isLate();
+          EXPECT_EQ(op.isLate(), node.container == Container::None);
+          if (forced && !op.isLate())
             EXPECT_EQ(node.container, *forced);
         }
       }
   }
 
   MLIRContext context;
-  unsigned layouts = 0, shared = 0;
+  unsigned layouts = 0, shared = 0, late = 0, parameters = 0;
 };
 
 TEST_F(SchedulerLayoutTest, Examples) {
@@ -227,13 +270,14 @@ public:
     for (unsigned field = below(5); field; --field)
       text += "pifo.field @f" + std::to_string(field) + " : i" +
               std::to_string(1 + below(64)) + "\n";
-    return text + node(0, 12, 0) + "}\n";
+    return text + node(0, 12, 0, below(3) == 0) + "}\n";
   }
 
 private:
   unsigned below(unsigned count) { return random() % count; }
 
-  std::string node(unsigned low, unsigned high, unsigned depth) {
+  /// `late`: whether all above decide late, so that this may too.
+  std::string node(unsigned low, unsigned high, unsigned depth, bool late) {
     constexpr unsigned kWidths[] = {4, 6, 7, 12, 13, 18, 19, 40};
     unsigned fanOut = depth < 3 ? below(4) : 0;
     if (high - low < fanOut || fanOut == 1)
@@ -242,9 +286,12 @@ private:
     // Ranks that wrap have at least the 6 bits of a bitmap's top word.
     bool wraps = below(2) && width >= 6;
     // Twins differ in nothing but their predicates, and share a class.
+    late &= fanOut != 0 && below(4) != 0;
     std::string text = "pifo.node @n" + std::to_string(names++) + " rank(i" +
-                       std::to_string(width) +
-                       (wraps ? ", wrap) {\n" : ", saturate) {\n");
+                       std::to_string(late ? 64 : width) +
+                       (late    ? ", late) {\n"
+                        : wraps ? ", wrap) {\n"
+                                : ", saturate) {\n");
     if (depth)
       text += predicate(low, high);
     std::string body;
@@ -257,8 +304,20 @@ private:
               " written_by(enqueue) = 0 : i" + std::to_string(1 + below(64)) +
               "\n";
     }
-    body += "pifo.scheduling {\n%r = arith.constant 3 : i64\n"
-            "pifo.yield %r : i64\n}\n";
+    if (below(3) == 0)
+      body += "pifo.state @most written_by(caller) = 9 : i64\n";
+    if (below(3) == 0)
+      body += "pifo.table variable @t by @flow = dense<1> : tensor<12xi64>\n";
+    if (fanOut && below(3) == 0)
+      body += "pifo.table variable @c by child = dense<1> : tensor<" +
+              std::to_string(fanOut) + "xi64>\n";
+    if (late)
+      body += "pifo.select {\n%m = arith.constant true\n"
+              "%r, %t = pifo.offer : i64\n"
+              "pifo.yield %m, %r, %t, %r : i1, i64, i64, i64\n}\n";
+    else
+      body += "pifo.scheduling {\n%r = arith.constant 3 : i64\n"
+              "pifo.yield %r : i64\n}\n";
     text += body;
     bool twins = below(2);
     std::mt19937 saved = random;
@@ -267,7 +326,7 @@ private:
         random = saved;
       unsigned width = (high - low) / fanOut, first = low + child * width;
       text += node(first, child + 1 == fanOut ? high : first + width,
-                   twins ? 3 : depth + 1);
+                   twins ? 3 : depth + 1, late);
     }
     return text + "}\n";
   }
@@ -296,6 +355,8 @@ TEST_F(SchedulerLayoutTest, RandomTrees) {
     check(parseSourceString<ModuleOp>(text, &context));
   }
   EXPECT_GT(shared, kCount / 4);
+  EXPECT_GT(late, kCount / 4);
+  EXPECT_GT(parameters, kCount);
 }
 
 TEST_F(SchedulerLayoutTest, ContainersByWidthOfRanks) {

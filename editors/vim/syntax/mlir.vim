@@ -13,17 +13,17 @@ syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.att
 syn keyword mlirOurs kernel.tile_product layer.gelu layer.gelu_tanh layer.norm layer.rms_norm layer.rotary
 syn keyword mlirOurs layer.swish nm.assemble nm.compress nm.decompress nm.disassemble nm.matmul
 syn keyword mlirOurs nm.packed_matmul nm.packed_param nm.param nm.prune nm.require nm.yield
-syn keyword mlirOurs pifo.admit pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.evict
-syn keyword mlirOurs pifo.field pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block
-syn keyword mlirOurs pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup
-syn keyword mlirOurs pifo.mesh.next pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank
-syn keyword mlirOurs pifo.mesh.read pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write
-syn keyword mlirOurs pifo.mesh.yield pifo.node pifo.now pifo.offer pifo.predicate pifo.rank
-syn keyword mlirOurs pifo.read_field pifo.room pifo.scheduler pifo.scheduling pifo.select pifo.shaping
-syn keyword mlirOurs pifo.state pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field
-syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend
-syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
-syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirOurs pifo.admit pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.eligible
+syn keyword mlirOurs pifo.evict pifo.field pifo.inside pifo.load pifo.lookup pifo.mesh
+syn keyword mlirOurs pifo.mesh.block pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load
+syn keyword mlirOurs pifo.mesh.lookup pifo.mesh.next pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program
+syn keyword mlirOurs pifo.mesh.rank pifo.mesh.read pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store
+syn keyword mlirOurs pifo.mesh.write pifo.mesh.yield pifo.node pifo.now pifo.offer pifo.predicate
+syn keyword mlirOurs pifo.rank pifo.read_field pifo.room pifo.scheduler pifo.scheduling pifo.select
+syn keyword mlirOurs pifo.shaping pifo.state pifo.store pifo.table pifo.waiting pifo.wake
+syn keyword mlirOurs pifo.write_field pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite
+syn keyword mlirOurs step.descend step.effective step.frozen_update step.mask step.moment step.scale
+syn keyword mlirOurs step.second_moment step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

@@ -8,10 +8,10 @@ setlocal iskeyword=@,48-57,_
 syn keyword policyOrder codel drr edf fifo htb pie priority red rr strict
 syn keyword policyOrder wf2q wfq
 syn keyword policyLogic and in not or when
-syn keyword policyWord below bits burst by bytes capacity ceil ecn field full
-syn keyword policyWord gentle idle interval limit max min mtu out over packet
-syn keyword policyWord packets per prio probability push quantum rate refuse scheduler seed
-syn keyword policyWord shape share target update weight weights
+syn keyword policyWord before below bits burst by bytes capacity ceil ecn field
+syn keyword policyWord full gentle idle interval limit max min mtu out over
+syn keyword policyWord pace packet packets per prio probability push quantum rate refuse
+syn keyword policyWord scheduler seed shape share target update weight weights
 syn match policyClass /\<[A-Za-z_]\w*\ze\s*:/
 syn match policyNumber /\<[0-9]\+\%(\.[0-9]\+\)\?\%(ms\|ns\|s\|us\|k\|M\|G\|T\)\?\>/
 syn match policyComment /#.*$/ contains=@Spell

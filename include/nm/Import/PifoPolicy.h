@@ -134,6 +134,11 @@ struct Policy {
   /// In htb.
   std::optional<Guarantee> guarantee;
   std::vector<Limit> limits;
+  /// Fifo, Edf, Priority: the field of the time before which a packet does not
+  /// leave, or the bucket that says it, of each value of a field or of all.
+  std::string notBefore;
+  std::optional<Shape> pace;
+  std::string paceField;
   /// One of these at most.
   std::optional<Codel> codel;
   std::optional<Red> red;

@@ -19,6 +19,9 @@ struct PifoPipelineOptions : public PassPipelineOptions<PifoPipelineOptions> {
       *this, "container",
       llvm::cl::desc("containers of the nodes (see pifo-lower-to-cpu)"),
       llvm::cl::init("auto")};
+  Option<bool> counters{*this, "counters",
+                        llvm::cl::desc("count by leaf (see pifo-lower-to-cpu)"),
+                        llvm::cl::init(false)};
 };
 
 /// Schedulers to functions in the LLVM dialect (`--pifo-to-cpu`).

@@ -129,15 +129,18 @@ support::Status Joiner::node(const Nodes &nodes) {
     if (policy->kind != first.kind || policy->field != first.field ||
         policy->classes.size() != first.classes.size() ||
         bool(policy->shape) != bool(first.shape) ||
+        bool(policy->pace) != bool(first.pace) ||
         bool(policy->guarantee) != bool(first.guarantee))
       return {};
   if (first.kind == Policy::Wfq || first.kind == Policy::Wf2q ||
       first.kind == Policy::Htb)
     NM_RETURN_IF_ERROR(weights(nodes));
-  if (first.shape) {
+  for (std::optional<Shape> Policy::*part : {&Policy::shape, &Policy::pace}) {
+    if (!(first.*part))
+      continue;
     std::vector<Shape *> all;
     for (Policy *policy : nodes)
-      all.push_back(&*policy->shape);
+      all.push_back(&*(policy->*part));
     NM_RETURN_IF_ERROR(shapes(all));
     uint64_t longest = longestPacket(programs.front());
     for (const Shape *shape : all)

@@ -355,6 +355,8 @@ bool Parser::classes(Policy &policy, unsigned depth) {
 bool Parser::policy(Policy &policy, unsigned depth) {
   if (!core(policy, depth))
     return false;
+  if ((is("not") || is("pace")) && !eligibility(policy))
+    return false;
   for (;;) {
     Location where = token.location;
     if (accept("limit")) {

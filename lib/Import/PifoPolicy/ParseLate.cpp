@@ -55,6 +55,29 @@ bool Parser::late(Policy &policy, unsigned depth) {
   return require("{") && classes(policy, depth);
 }
 
+/// `not before NAME`, `pace N burst N`: where packets may have to wait.
+bool Parser::eligibility(Policy &policy) {
+  Location where = token.location;
+  std::string word = token.text;
+  if (policy.kind != Policy::Fifo && policy.kind != Policy::Edf &&
+      policy.kind != Policy::Priority)
+    return fail(where, "'" + word +
+                           "' behind a policy with ranks of its own; expected "
+                           "it behind fifo, edf or priority");
+  if (above && above->kind != Policy::Htb)
+    return fail(where,
+                "packets that may have to wait in a class of a policy that "
+                "does not know that; expected '" +
+                    word + "' at the root or in a class of htb");
+  advance();
+  if (word == "not") {
+    const Field *field = nullptr;
+    return require("before") && useField(policy.notBefore, field);
+  }
+  policy.pace.emplace();
+  return shape(*policy.pace) && per(policy.paceField);
+}
+
 /// `N burst N` of htb.
 bool Parser::bucket(Shape &shape, const char *what) {
   return number(shape.rate, 1000, 1000000000000, what) &&

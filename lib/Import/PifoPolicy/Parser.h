@@ -108,6 +108,7 @@ private:
   bool late(Policy &policy, unsigned depth);
   bool mayDecideLate(const Policy &policy);
   bool guarantee(Policy &policy, Token &weight);
+  bool eligibility(Policy &policy);
   bool bucket(Shape &shape, const char *what);
   bool takeTurns(Policy &policy, const std::vector<Token> &weights);
   bool checkLate(const Policy &policy);

@@ -228,20 +228,24 @@ void Printer::turns(const Policy &policy) {
 }
 
 /// Figure 4. Nothing is rounded but the time of release, up.
-void Printer::shaping(const Shape &shape) {
+void Printer::shaping(const Shape &shape, const std::string &transaction,
+                      const std::string &prefix, const std::string &field) {
   auto [rate, cost] = tokensOf(shape);
   uint64_t full = cost * shape.burst;
-  declare("speed", rate);
-  declare("full", full);
-  line("pifo.state @tokens written_by(enqueue) = " + shown(full) + " : i64");
-  line("pifo.state @last written_by(enqueue) = 0 : i64");
-  open("pifo.shaping {");
+  declare(prefix + "speed", rate);
+  declare(prefix + "full", full);
+  std::string key = field.empty() ? "" : " by @" + field;
+  line("pifo.state @" + prefix + "tokens" + key +
+       " written_by(enqueue) = " + shown(full) + " : i64");
+  line("pifo.state @" + prefix + "last" + key +
+       " written_by(enqueue) = 0 : i64");
+  open("pifo." + transaction + " {");
   std::string now = value("pifo.now : i64");
-  std::string last = value("pifo.load @last : i64");
-  std::string tokens = value("pifo.load @tokens : i64");
+  std::string last = load(prefix + "last");
+  std::string tokens = load(prefix + "tokens");
   std::string passed = value("arith.subi " + now + ", " + last + " : i64");
-  std::string bucket = parameter("full", full);
-  std::string speed = parameter("speed", rate);
+  std::string bucket = parameter(prefix + "full", full);
+  std::string speed = parameter(prefix + "speed", rate);
   // The bucket fills up before a product of long silence could overflow.
   std::string missing =
       value("arith.subi " + bucket + ", " + tokens + " : i64");
@@ -259,14 +263,25 @@ void Printer::shaping(const Shape &shape) {
   std::string each = constant(cost);
   std::string price = value("arith.muli " + bytes + ", " + each + " : i64");
   std::string left = value("arith.subi " + have + ", " + price + " : i64");
-  line("pifo.store " + left + ", @tokens : i64");
-  line("pifo.store " + now + ", @last : i64");
+  store(left, prefix + "tokens");
+  store(now, prefix + "last");
   std::string zero = constant(0);
   std::string debt = value("arith.subi " + zero + ", " + left + " : i64");
   std::string owes = value("arith.maxsi " + debt + ", " + zero + " : i64");
   std::string wait = divideUp(owes, speed);
   std::string time = value("arith.addi " + now + ", " + wait + " : i64");
   line("pifo.yield " + time + " : i64");
+  close();
+}
+
+/// When a packet may leave at the earliest.
+void Printer::eligibility(const Policy &policy) {
+  if (policy.pace)
+    shaping(*policy.pace, "eligible", "pace.", policy.paceField);
+  if (policy.notBefore.empty())
+    return;
+  open("pifo.eligible {");
+  line("pifo.yield " + read(policy.notBefore) + " : i64");
   close();
 }
 
@@ -321,8 +336,9 @@ void Printer::node(const Policy &policy, const std::string &name,
   if (!isRoot)
     predicate(policy, before);
   order(policy);
+  eligibility(policy);
   if (policy.shape)
-    shaping(*policy.shape);
+    shaping(*policy.shape, "shaping");
   eviction(policy);
   admission(policy);
   delivery(policy);

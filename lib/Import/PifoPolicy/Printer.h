@@ -193,7 +193,9 @@ private:
   uint64_t turnsOf(const Policy &policy) const;
   std::string carry(const std::string &after, const std::string &before,
                     const std::string &upper);
-  void shaping(const Shape &shape);
+  void shaping(const Shape &shape, const std::string &transaction,
+               const std::string &prefix = "", const std::string &field = "");
+  void eligibility(const Policy &policy);
   void admission(const Policy &policy);
   void eviction(const Policy &policy);
   void evictFair(const Policy &policy);

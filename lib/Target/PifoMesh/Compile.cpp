@@ -161,7 +161,8 @@ FailureOr<mesh::Config> pifo::compileToMesh(SchedulerOp scheduler,
                                             const MeshRemark &remark) {
   if (scheduler.decidesLate())
     return scheduler.emitError(
-        "decides at dequeue (rule 'late'), which the blocks of the mesh do "
+        "decides at dequeue (rule 'late', pifo.eligible), which the blocks of "
+        "the mesh do "
         "not: their ranks stand when packets come; expected rules that order "
         "packets on their way in");
   if (scheduler.dropsPackets())

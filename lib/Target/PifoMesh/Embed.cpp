@@ -450,7 +450,8 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
     SchedulerOp scheduler = getOperation();
     if (scheduler.decidesLate()) {
       scheduler.emitError(
-          "decides at dequeue (rule 'late'), which no tree of plain PIFOs "
+          "decides at dequeue (rule 'late', pifo.eligible), which no tree of "
+          "plain PIFOs "
           "does: their ranks stand when packets come; expected rules that "
           "order packets on their way in");
       return signalPassFailure();

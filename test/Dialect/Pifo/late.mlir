@@ -312,3 +312,109 @@ pifo.scheduler @s capacity(8) {
     }
   }
 }
+
+// -----
+
+// Elements that wait for their time.
+
+// CHECK-LABEL: pifo.scheduler @paced
+pifo.scheduler @paced capacity(8) {
+  pifo.field @due : i62
+  pifo.node @root rank(i1, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i2
+      pifo.yield %z : i2
+    }
+    // CHECK: pifo.eligible {
+    pifo.eligible {
+      %due = pifo.read_field @due : i64
+      pifo.yield %due : i64
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  pifo.node @root rank(i8, wrap) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i2
+      pifo.yield %z : i2
+    }
+    // expected-error @+1 {{[pifo_node_c8] stands in a leaf with the rule 'wrap'; expected a leaf with the rule 'saturate'}}
+    pifo.eligible {
+      %now = pifo.now : i64
+      pifo.yield %now : i64
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  // expected-note @+1 {{that node is here}}
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i2
+      pifo.yield %z : i2
+    }
+    pifo.node @leaf rank(i8, saturate) {
+      pifo.predicate {
+        %t = arith.constant true
+        pifo.yield %t : i1
+      }
+      pifo.scheduling {
+        %z = arith.constant 0 : i2
+        pifo.yield %z : i2
+      }
+      // expected-error @+1 {{[pifo_node_c8] stands below a node whose order stands before, which does not know what may have to wait; expected it at the root or below nodes with the rule 'late'}}
+      pifo.eligible {
+        %now = pifo.now : i64
+        pifo.yield %now : i64
+      }
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  // expected-error @+1 {{[pifo_table_c4] is variable and serves all nodes, with values of type 'i64'; expected i64, in a node}}
+  pifo.table variable @t by @f = dense<1> : tensor<2xi64>
+  pifo.field @f : i1
+  pifo.node @root rank(i8, saturate) {
+    pifo.scheduling {
+      %z = arith.constant 0 : i2
+      pifo.yield %z : i2
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  pifo.field @f : i1
+  pifo.node @root rank(i8, saturate) {
+    // expected-error @+1 {{[pifo_state_c3] is written by the caller and has a key; expected a single i64, or a variable table}}
+    pifo.state @a by @f written_by(caller) = 0 : i64
+    pifo.scheduling {
+      %z = arith.constant 0 : i2
+      pifo.yield %z : i2
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  pifo.node @root rank(i8, saturate) {
+    // expected-note @+1 {{the state is here}}
+    pifo.state @a written_by(caller) = 0 : i64
+    pifo.scheduling {
+      %z = arith.constant 0 : i64
+      // expected-error @+1 {{[pifo_transaction_c4] writes '@a' on enqueue, but the state is declared written_by(caller)}}
+      pifo.store %z, @a : i64
+      pifo.yield %z : i64
+    }
+  }
+}

@@ -139,7 +139,9 @@ SmallVector<FieldOp, 4> SchedulerOp::getFields() {
   return llvm::to_vector<4>(getBody().front().getOps<FieldOp>());
 }
 
-bool SchedulerOp::decidesLate() { return getRoot().isLate(); }
+bool SchedulerOp::decidesLate() {
+  return getRoot().isLate() || getRoot().getEligible();
+}
 
 SmallVector<Operation *> SchedulerOp::getParameters() {
   SmallVector<Operation *> parameters;
@@ -202,6 +204,7 @@ AdmitOp NodeOp::getAdmit() { return firstOf<AdmitOp>(getBody()); }
 DeliverOp NodeOp::getDeliver() { return firstOf<DeliverOp>(getBody()); }
 EvictOp NodeOp::getEvict() { return firstOf<EvictOp>(getBody()); }
 SelectOp NodeOp::getSelect() { return firstOf<SelectOp>(getBody()); }
+EligibleOp NodeOp::getEligible() { return firstOf<EligibleOp>(getBody()); }
 WakeOp NodeOp::getWake() { return firstOf<WakeOp>(getBody()); }
 
 BacklogOp NodeOp::getBacklog(StringRef name) {

@@ -396,6 +396,7 @@ public:
 private:
   LogicalResult verifyTransit(NodeOp node);
   LogicalResult verifyLate(NodeOp node);
+  LogicalResult verifyEligible(NodeOp node);
   LogicalResult verifyContents(NodeOp node);
   LogicalResult verifyPlace(NodeOp node);
   /// `most` operations of one kind, at least `least`.
@@ -473,12 +474,34 @@ LogicalResult TreeVerifier::verifyLate(NodeOp node) {
   return success();
 }
 
+LogicalResult TreeVerifier::verifyEligible(NodeOp node) {
+  EligibleOp eligible = node.getEligible();
+  if (!eligible)
+    return success();
+  if (!node.isLeaf() || node.getRule() != RankRule::Saturate)
+    return eligible.emitOpError("[pifo_node_c8] stands in ")
+           << (node.isLeaf() ? "a leaf" : "a node with children")
+           << " with the rule '" << stringifyRankRule(node.getRule())
+           << "'; expected a leaf with the rule 'saturate'";
+  NodeOp above = node.getParentNode();
+  if (!above || above.isLate())
+    return success();
+  InFlightDiagnostic diagnostic = eligible.emitOpError(
+      "[pifo_node_c8] stands below a node whose order stands before, which "
+      "does not know what may have to wait; expected it at the root or below "
+      "nodes with the rule 'late'");
+  diagnostic.attachNote(above.getLoc()) << "that node is here";
+  return diagnostic;
+}
+
 LogicalResult TreeVerifier::verifyContents(NodeOp node) {
   if (node.getTransit() && failed(verifyTransit(node)))
     return failure();
   if (failed(verifyCount<PredicateOp>(node, false)) ||
       failed(verifyCount<SelectOp>(node, node.isLate())) ||
       failed(verifyCount<WakeOp>(node, false)) || failed(verifyLate(node)) ||
+      failed(verifyCount<EligibleOp>(node, false)) ||
+      failed(verifyEligible(node)) ||
       failed(verifyCount<SchedulingOp>(node,
                                        !node.getTransit() && !node.isLate())) ||
       failed(verifyCount<ShapingOp>(node, false)) ||
@@ -509,7 +532,7 @@ LogicalResult TreeVerifier::verifyContents(NodeOp node) {
       if (failed(verifyBacklog(backlog, scheduler)))
         return failure();
     } else if (isa<SchedulingOp, ShapingOp, DequeueOp, AdmitOp, DeliverOp,
-                   EvictOp, SelectOp, WakeOp>(op)) {
+                   EvictOp, SelectOp, WakeOp, EligibleOp>(op)) {
       if (failed(TransactionVerifier(node, &op).verify()))
         return failure();
     } else if (auto predicate = dyn_cast<PredicateOp>(op)) {

@@ -214,6 +214,8 @@ void SchedulerEmitter::emitEvict(unsigned id) {
   Head head;
   if (op.isLate())
     at.child = longestChild(node, at);
+  else if (op.getEligible())
+    head = popLastEligible(id, at);
   else
     head = popHeap(node, at, "_pop_last");
   Value packet = head.element;
@@ -232,6 +234,8 @@ void SchedulerEmitter::emitEvict(unsigned id) {
   if (EvictOp evict = op.getEvict())
     inlineTransaction(evict.getBody(), node, at);
   count(node, at, -1);
+  if (node.children.empty())
+    countAt(node, at, at.packet, kDropped);
   end(packet);
 }
 

@@ -130,6 +130,19 @@ int64_t {0}_size({0} *scheduler);
  * taken yet, try again; {0}_UNKNOWN: `count` is not {4}.{5} */
 int32_t {0}_change({0} *scheduler, const int64_t *values, int64_t count);
 
+/* What entered a leaf, by the number that {0}_class gives, and what became of
+ * it: the rest is inside. Any thread may ask at any time; each number is one that
+ * was right at some moment of the call. Dropped: pushed out, itself included if it
+ * was the worst, or by a rule on its way out. Bytes are 0 without a field
+ * `length`. `size` is the caller's: sizeof({0}_counts). Returns {0}_OK, or
+ * {0}_UNKNOWN for another class or size. Only in code that was compiled with
+ * counters=true. */
+typedef struct {0}_counts {{
+  uint64_t size, entered, entered_bytes, sent, sent_bytes, dropped,
+      dropped_bytes;
+} {0}_counts;
+int32_t {0}_counters(const {0} *scheduler, int32_t leaf, {0}_counts *counts);
+
 /* In order, until one is refused, whose status is returned. */
 int32_t {0}_enqueue_batch({0} *scheduler, const {0}_packet *packets,
                           int64_t count, int64_t now, int64_t *taken);

@@ -73,6 +73,11 @@ Value SchedulerEmitter::isEmpty(const NodeLayout &node,
   NodeOp op = node.op;
   if (op.isLate())
     return e.cmp(P::eq, e.load(64, hot(node, at, node.late.waitingAll)), 0);
+  if (op.getEligible())
+    return e.cmp(P::eq,
+                 e.bor(e.load(64, hot(node, at, node.heap + 8)),
+                       e.load(64, hot(node, at, node.late.waiters + 8))),
+                 0);
   // The first element of a bitmap and the count of a heap: zero means none.
   if (!node.hasHeap())
     return e.cmp(P::eq, e.load(32, hot(node, at, node.first)), 0);

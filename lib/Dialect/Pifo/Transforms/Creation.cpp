@@ -91,6 +91,11 @@ void SchedulerEmitter::emitCreate() {
   for (const NodeLayout &node : layout.nodes)
     for (int64_t i = 0; node.hasHeap() && i < node.count; ++i)
       parts.push_back({node.heap + i * node.hotStride, kEntryBytes});
+  for (const NodeLayout &node : layout.nodes)
+    for (int64_t i = 0; NodeOp(node.op).getEligible() && i < node.count; ++i) {
+      parts.push_back({node.late.waiters + i * node.hotStride, kEntryBytes});
+      parts.push_back({node.late.ranks + i * node.hotStride, 8});
+    }
 
   // Ranks at random meet a page each: large ones spare the address translation.
   bool huge = hugePages && layout.fixedSize >= kHugePage;

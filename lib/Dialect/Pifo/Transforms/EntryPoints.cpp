@@ -285,13 +285,17 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
       e.store(element, e.at(at.memory, layout.dropped + layout.kNewest));
     Value size = e.at(at.memory, SchedulerLayout::kSize);
     e.store(e.add(e.load(64, size), e.c(1)), size);
+    countAt(node, at, at.packet, kEntered);
   } else {
     e.store(at.child, e.at(place, 4));
   }
   if (op.getRule() == RankRule::Window && !op.getTransit())
     e.ifThen(isEmpty(node, at),
              [&] { e.store(rank, hot(node, at, node.base)); });
-  push(node, at, element, rank);
+  if (op.getEligible())
+    pushEligible(id, at, element, rank);
+  else
+    push(node, at, element, rank);
   ShapingOp shaping = op.getShaping();
   if (!shaping)
     return;
@@ -356,16 +360,20 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   count(node, at, -1);
   if (node.children.empty()) {
     // The fields stay readable until the next packet takes the slot.
+    if (!isSent)
+      countAt(node, at, fields, kSent);
     if (isSent) {
       e.store(e.cast(e.bxor(isSent, e.c(1, 1)), 32),
               e.at(memory, layout.dropped + layout.kIsDropped));
       e.ifElse(
           isSent, TypeRange(),
           [&]() -> SmallVector<Value> {
+            countAt(node, at, fields, kSent);
             release(layout.packets, memory, packet);
             return {};
           },
           [&]() -> SmallVector<Value> {
+            countAt(node, at, fields, kDropped);
             keepDropped(memory, packet);
             return {};
           });
@@ -516,6 +524,7 @@ void SchedulerEmitter::emitNextRelease() {
 
 void SchedulerEmitter::emitAll() {
   emitTables();
+  emitCounters();
   emitApply();
   emitChange();
   if (layout.hasWheel)
@@ -524,6 +533,7 @@ void SchedulerEmitter::emitAll() {
     emitEnter(id);
     emitLeave(id);
     emitLook(id);
+    emitMature(id);
     emitOffer(id);
     emitAdmit(id);
     emitTake(id);

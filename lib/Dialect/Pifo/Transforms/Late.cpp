@@ -112,6 +112,8 @@ SmallVector<Value> SchedulerEmitter::askChild(const NodeLayout &node,
 void SchedulerEmitter::emitOffer(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
+  if (op.getEligible())
+    return emitOfferOfEligible(id);
   if (!op.isLate()) {
     if (node.parent >= 0 && NodeOp(layout.nodes[node.parent].op).isLate())
       emitOfferOfPifo(id);

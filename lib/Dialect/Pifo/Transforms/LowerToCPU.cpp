@@ -93,7 +93,7 @@ private:
     for (StringRef suffix :
          {"_create", "_destroy", "_enqueue", "_dequeue", "_release",
           "_next_release", "_size", "_peek", "_dropped", "_class",
-          "_enqueue_batch", "_dequeue_batch", "_change"}) {
+          "_enqueue_batch", "_dequeue_batch", "_change", "_counters"}) {
       std::string name = (scheduler.getSymName() + suffix).str();
       if (Operation *present = getOperation().lookupSymbol(name))
         return present->emitError("has the name '@")
@@ -108,7 +108,7 @@ private:
       return failure();
     SchedulerLayout layout(
         scheduler, container == "list" ? Container::List : Container::Heap,
-        container != "auto");
+        container != "auto", counters);
     for (const NodeLayout &node : layout.nodes) {
       NodeOp op = node.op;
       remark::analysis(

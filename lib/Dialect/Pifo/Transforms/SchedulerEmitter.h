@@ -57,6 +57,9 @@ public:
   void emitAll();
 
 private:
+  struct Head {
+    Value element, rank;
+  };
   // EntryPoints.cpp
   func::FuncOp begin(const llvm::Twine &name, TypeRange arguments,
                      TypeRange results, bool isPublic);
@@ -148,6 +151,13 @@ private:
   Value isWaiting(Value memory);
   void setWaiting(Value memory, bool waits);
 
+  // Counters.cpp
+  enum Counter { kEntered, kSent, kDropped };
+  /// Counts a packet of a leaf, if leaves count.
+  void countAt(const NodeLayout &node, const TransactionContext &at,
+               Value packet, Counter counter);
+  void emitCounters();
+
   // Late.cpp
   /// Nodes that decide late: `enter`, `leave`, `look`, `evict` as others have,
   /// and `offer(memory, now, instance) -> i32`: whether something may leave,
@@ -159,6 +169,19 @@ private:
   /// ask again.
   SmallVector<Value> askChild(const NodeLayout &node, TransactionContext at,
                               ValueRange best);
+  // Eligible.cpp
+  /// Leaves with `pifo.eligible`: `mature(memory, now, instance)` moves
+  /// elements whose time has come to those that may leave.
+  void emitMature(unsigned node);
+  void mature(unsigned node, const TransactionContext &at);
+  void emitOfferOfEligible(unsigned node);
+  /// Where an element that was pushed goes.
+  void pushEligible(unsigned node, const TransactionContext &at, Value element,
+                    Value rank);
+  Value rankOf(const NodeLayout &node, const TransactionContext &at,
+               Value element);
+  /// The last of those that wait, or of all others.
+  Head popLastEligible(unsigned node, const TransactionContext &at);
   /// The child that loses a packet, i32.
   Value longestChild(const NodeLayout &node, const TransactionContext &at);
   /// The element count of the child.
@@ -242,9 +265,6 @@ private:
                     Value rank);
   void push(const NodeLayout &node, const TransactionContext &at, Value element,
             Value rank);
-  struct Head {
-    Value element, rank;
-  };
   Head head(const NodeLayout &node, const TransactionContext &at);
   Head pop(const NodeLayout &node, const TransactionContext &at);
   Head heapHead(const NodeLayout &node, const TransactionContext &at);

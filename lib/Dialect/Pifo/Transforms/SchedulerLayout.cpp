@@ -149,8 +149,9 @@ static SchedulerLayout::Parameter placeParameter(const SchedulerLayout &layout,
 }
 
 SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
-                                 bool force)
-    : op(scheduler), packet(scheduler), classifier(findClassifier(scheduler)) {
+                                 bool force, bool counts)
+    : op(scheduler), packet(scheduler), classifier(findClassifier(scheduler)),
+      counts(counts) {
   addNode(*this, scheduler.getRoot(), -1, 0, 0, 0);
   int64_t offset = 24;
   auto take = [&](int64_t bytes, int64_t alignment = 8) {
@@ -203,6 +204,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       node.container = Container::Ends;
     if (node.op.isLate())
       node.container = Container::None;
+    if (node.op.getEligible() && node.hasBitmap())
+      node.container = Container::Heap;
     int64_t begin = take(0, 64);
     node.top = take(8);
     node.base = take(8);
@@ -222,6 +225,12 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     }
     if (node.hasHeap())
       node.heap = take(24);
+    if (counts && node.children.empty())
+      node.late.counters = take(8 * kCounters);
+    if (node.op.getEligible()) {
+      node.late.waiters = take(24);
+      node.late.ranks = take(8);
+    }
     for (StateOp state : node.op.getBody().front().getOps<StateOp>())
       if (!state.isKeyed())
         node.states[state.getSymName()] =

@@ -9,8 +9,17 @@
 
 static atomic_int stop, taken;
 
+/* Counters never go back, and no more leaves than has entered. */
+static int backward;
+
 static void *change(void *scheduler) {
+  changes_counts before[2] = {{0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0}};
   for (int64_t i = 0; !atomic_load(&stop); ++i) {
+    changes_counts now = {sizeof now, 0, 0, 0, 0, 0, 0};
+    changes_counters(scheduler, i & 1, &now);
+    backward +=
+        now.entered < before[i & 1].entered || now.sent < before[i & 1].sent;
+    before[i & 1] = now;
     int64_t values[5] = {i % 5, 2, i, i, 0};
     if (changes_change(scheduler, values, 5) == changes_OK)
       atomic_fetch_add(&taken, 1);
@@ -46,6 +55,20 @@ int main(void) {
   atomic_store(&stop, 1);
   pthread_join(other, 0);
   printf("torn %d lost %d\n", (int)torn, (int)(now - left));
+  uint64_t entered = 0, sent = 0, dropped = 0;
+  changes_counts counts = {sizeof counts, 0, 0, 0, 0, 0, 0};
+  for (int leaf = 0; leaf < 2; ++leaf) {
+    printf("counters %d\n", changes_counters(scheduler, leaf, &counts));
+    entered += counts.entered;
+    sent += counts.sent;
+    dropped += counts.dropped;
+  }
+  printf("entered %d sent %d dropped %d backward %d\n",
+         entered == (uint64_t)now + 4, sent == (uint64_t)left + 4, (int)dropped,
+         backward);
+  printf("unknown %d", changes_counters(scheduler, 2, &counts));
+  counts.size = 8;
+  printf(" %d\n", changes_counters(scheduler, 0, &counts));
   changes_destroy(scheduler);
   return 0;
 }

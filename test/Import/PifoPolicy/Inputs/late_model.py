@@ -141,6 +141,57 @@ class Bucket:
         return max(now, now + ceil(-self.holds(now) / self.rate))
 
 
+class Paced:
+    """Packets that do not leave before a time, then by rank; PIEO with times as predicates. All share the clock."""
+
+    clock = [0]
+
+    def __init__(self, policy, bucket):
+        self.policy, self.bucket, self.items, self.count = policy, bucket, [], 0
+        self.buckets, self.first = {}, policy.get("pace")
+
+    def time_of(self, packet, now):
+        if "not_before" in self.policy:
+            return packet[self.policy["not_before"]]
+        key = packet.get(self.policy["pace_per"])
+        if key not in self.buckets:
+            # It was full when all began.
+            self.buckets[key] = self.bucket(*self.first)
+        rate, burst = self.policy["pace"]
+        self.buckets[key].rate, self.buckets[key].full = Fraction(rate, 10**9), 8 * burst
+        return self.buckets[key].release(packet, now)
+
+    def push(self, element, key, packet):
+        now = self.clock[0]
+        rank = key if self.policy["kind"] != "fifo" else 0
+        time = self.time_of(packet, now)
+        self.items.append((rank, max(time, now), self.count, element))
+        self.count += 1
+
+    def ready(self, now):
+        return [item for item in self.items if item[1] <= now]
+
+    def earliest(self, now):
+        return max(now, min(item[1] for item in self.items)) if self.items else None
+
+    def is_empty(self):
+        return not self.items
+
+    def peek(self):
+        return min(self.ready(self.clock[0]))[3]
+
+    def pop(self):
+        first = min(self.ready(self.clock[0]))
+        self.items.remove(first)
+        return first[3]
+
+    def push_out(self, key):
+        late = [item for item in self.items if item[1] > self.clock[0]]
+        worst = max(late, key=lambda item: item[1:3]) if late else max(self.items)
+        self.items.remove(worst)
+        return worst[3]
+
+
 class Htb(Late):
     """Classes of htb in htb are one tree; the outermost node decides for all of it."""
 
@@ -162,6 +213,10 @@ class Htb(Late):
             self.rates[k].adopt(*child["rate"])
             self.ceils[k].adopt(*child["ceil"])
             self.priorities[k] = child["prio"]
+
+    def may_send(self, k, now):
+        below = self.node.children[k].queue
+        return not isinstance(below, Paced) or bool(below.ready(now))
 
     def chains(self):
         """Of each class that holds packets, the path to it: pairs of a queue and the number of the class there."""
@@ -191,7 +246,7 @@ class Htb(Late):
 
     def path(self, now):
         """The chain that sends, and the place of its lender."""
-        found = [(chain, self.lender(chain, now)) for chain in self.chains()]
+        found = [(chain, self.lender(chain, now)) for chain in self.chains() if chain[-1][0].may_send(chain[-1][1], now)]
         found = [pair for pair in found if pair[1] is not None]
         if not found:
             return None
@@ -223,7 +278,9 @@ class Htb(Late):
     def earliest(self, now):
         times = []
         for chain in self.chains():
-            ceiling = now
+            last, k = chain[-1]
+            below = last.node.children[k].queue
+            ceiling = below.earliest(now) if isinstance(below, Paced) else now
             for queue, k in reversed(chain):
                 ceiling = max(ceiling, queue.ceils[k].opens(now))
                 times.append(max(ceiling, queue.rates[k].opens(now)))

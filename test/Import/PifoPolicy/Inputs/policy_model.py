@@ -299,7 +299,9 @@ class Node:
         kind = policy["kind"]
         self.children = [Node(child, self, i) for i, child in enumerate(policy.get("classes", []))]
         self.conditions = [child.get("when") for child in policy.get("classes", [])]
-        if kind == "fifo":
+        if "not_before" in policy or "pace" in policy:
+            self.queue = late_model.Paced(policy, Bucket)
+        elif kind == "fifo":
             self.queue = Fifo()
         elif kind == "wfq":
             self.queue = Fair(policy.get("weights"), policy["per_packet"])
@@ -326,7 +328,9 @@ class Node:
         if self.bucket:
             rate, burst = policy["shape"]
             self.bucket.rate, self.bucket.full = Fraction(rate, 10**9), 8 * burst
-        if isinstance(self.queue, Fair):
+        if isinstance(self.queue, late_model.Paced):
+            self.queue.policy = policy
+        elif isinstance(self.queue, Fair):
             self.queue.weights = policy.get("weights")
         elif isinstance(self.queue, late_model.Late):
             self.queue.adopt(policy)
@@ -480,6 +484,8 @@ class Scheduler:
         """The first time from `now` on at which something may leave, or None."""
         if isinstance(self.root.queue, late_model.Late):
             return self.root.queue.earliest(now)
+        if isinstance(self.root.queue, late_model.Paced):
+            return self.root.queue.earliest(now)
         return now if self.may_dequeue() else None
 
     def dequeue(self, now):
@@ -489,6 +495,8 @@ class Scheduler:
                 element = late_model.pop(self.root, now)
                 if element is None:
                     return None
+            elif self.earliest(now) != now:
+                return None
             else:
                 element = self.root.pop()
             sent = element["path"][0].sends(element, self.inside, now)
@@ -526,6 +534,7 @@ def simulate(program, packets, rate, changes=()):
         now = min(times)
         if now >= 1 << 62:
             return None, None, None, None
+        late_model.Paced.clock[0] = now
         while changes and changes[0][0] <= now:
             scheduler.root.adopt(changes.pop(0)[1])
         while at < len(packets) and packets[at]["time"] == now:

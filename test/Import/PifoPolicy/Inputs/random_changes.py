@@ -34,7 +34,7 @@ def check(seed, tool, folder):
         with open(os.path.join(folder, name), "w") as file:
             file.write(text)
     rate = r.choice([0, 10**6, 10**9, 25 * 10**8, 10**11, 3])
-    columns = ["time", "length", "flow", "class", "deadline", "tiny", "ecn"]
+    columns = ["time", "length", "flow", "class", "deadline", "tiny", "due", "ecn"]
     with open(os.path.join(folder, "t.csv"), "w") as file:
         file.write(",".join(columns) + "\n")
         for packet in packets:

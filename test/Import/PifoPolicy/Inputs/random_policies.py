@@ -45,7 +45,7 @@ class Maker:
         self.living = variant is not None
         # Where numbers come from that may change.
         self.n = random.Random(f"{seed} {variant}") if self.living else self.r
-        self.names = 0
+        self.names, self.paces = 0, False
         self.fields = {}  # name: number of values
         self.steps, self.multiples, self.buckets, self.averages = [], [], [], []
 
@@ -83,6 +83,7 @@ class Maker:
             lines.append(f"field {name}{text}")
         lines.append("field ecn bits 2")
         self.fields["ecn"] = 4
+        lines.append("field due bits 62")
         self.length = 16
         if r.random() < 0.7:
             self.length = r.choice([1, 4, 8, 11, 14, 16] if short else [1, 4, 8, 11, 14, 16, 20, 32])
@@ -218,12 +219,14 @@ class Maker:
                 line += part
             line += f"weight {weights[i]} " if kind == "htb" or any(w != 1 for w in weights) else ""
             inner = depth < 3 and r.random() < 0.4
+            self.paces = kind == "htb" and not inner
             if not inner and r.random() < 0.2:
                 part, shape = self.shape()
                 line += part
             # A class of htb may have to wait, which only htb knows.
             below = ["wf2q", "drr"] + ["htb"] * (2 if kind == "htb" else 0)
             text_of, child = self.policy(depth + 1, below if inner else None)
+            self.paces = False
             line += text_of
             if shape:
                 child["shape"] = shape
@@ -260,10 +263,28 @@ class Maker:
         self.buckets.append((8 * 10**9 // math.gcd(rate, 8 * 10**9), burst))
         return f"shape {spell(rate, r)} burst {spell(burst, r)} ", (rate, burst)
 
+    def paced(self):
+        """A leaf in which packets wait for their time."""
+        r = self.r
+        policy = {"kind": r.choice(["fifo", "edf", "priority"]), "per_packet": False}
+        text = policy["kind"]
+        if text != "fifo":
+            policy["field"] = r.choice(["deadline", "class", "tiny"])
+            text += f" by {policy['field']}"
+        if r.random() < 0.5:
+            policy["not_before"] = "due"
+            return text + " not before due", policy
+        part, policy["pace"] = self.shape()
+        policy["pace_per"] = r.choice([None, "flow", "tiny"])
+        return f"{text} {part.replace('shape', 'pace')}" + (f"per {policy['pace_per']}" if policy["pace_per"] else ""), policy
+
     def core(self, depth, late=None):
         if late:
             return self.late(depth, late)
         r = self.r
+        paces, self.paces = self.paces or depth == 0, False
+        if paces and r.random() < 0.3:
+            return self.paced()
         kind = r.choice(["fifo", "edf", "priority", "wfq", "rr"] if depth >= 3 or r.random() < 0.35
                         else ["strict", "wfq", "rr"])
         inner = kind == "strict" or kind in ("wfq", "rr") and depth < 3 and r.random() < 0.6
@@ -340,6 +361,7 @@ class Maker:
                     r.choice([r.randrange(values), values - 1, r.randrange(min(values, 4))])
             if r.random() < 0.02:
                 packet[r.choice(["flow", "class", "tiny"])] = r.choice([65536, 2**40])
+            packet["due"] = time + r.choice([0, r.randint(0, 10), r.randint(0, 5 * gap + 1)])
             packets.append(packet)
             if r.random() < 0.5:
                 time += r.randint(0, gap)
@@ -381,7 +403,7 @@ def check(seed, tool, folder):
     rate = maker.r.choice([0, 10**6, 10**9, 25 * 10**8, 10**11, 3, maker.r.randint(1000, 10**12)])
     with open(os.path.join(folder, "p.policy"), "w") as file:
         file.write(maker.text)
-    columns = ["time", "length", "flow", "class", "deadline", "tiny", "ecn"]
+    columns = ["time", "length", "flow", "class", "deadline", "tiny", "due", "ecn"]
     with open(os.path.join(folder, "t.csv"), "w") as file:
         file.write(",".join(columns) + "\n")
         for packet in packets:

@@ -246,6 +246,7 @@ def Pifo_NodeOp : Pifo_Op<"node", [
       could be told of the refusal.
     * `pifo_node_c7`: a node with the rule `late` has children, none of them transit nodes, exactly one `pifo.select`, and neither scheduling nor
       shaping; all nodes above it have that rule too. `pifo.select` and `pifo.wake` stand in such nodes only.
+    * `pifo_node_c8`: `pifo.eligible` stands in a leaf with the rule `saturate` that is the root, or in which all nodes above decide late.
     * `pifo_node_c6`: a transit node is not the root, holds a predicate and nodes only, at least one
       of these, and has the rank and the rule of the node that it is in.
   }];
@@ -275,6 +276,7 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     DeliverOp getDeliver();
     EvictOp getEvict();
     SelectOp getSelect();
+    EligibleOp getEligible();
     WakeOp getWake();
     /// Whether it orders its children when something leaves.
     bool isLate() { return getRule() == RankRule::Late; }

@@ -161,6 +161,23 @@ def Pifo_WakeOp : Pifo_TransactionOp<"wake"> {
   }];
 }
 
+def Pifo_EligibleOp : Pifo_TransactionOp<"eligible"> {
+  let summary = "the time before which an element does not leave";
+  let description = [{
+    Runs after the scheduling transaction of a leaf and yields a time, a signed integer of at most 64 bits. Of the elements whose time
+    has come, the one with the smallest rank leaves; equal ranks in the order in which they became eligible, equal times in the order of
+    their arrival. That is the ordered list of PIEO (Shrivastav, SIGCOMM 2019) with times as predicates. What is pushed
+    out is the element that would wait longest, or, if none waits, the one with the largest rank.
+
+    ```mlir
+    pifo.eligible {
+      %time = pifo.read_field @departure : i64
+      pifo.yield %time : i64
+    }
+    ```
+  }];
+}
+
 def Pifo_OfferOp : Pifo_Op<"offer", [Pure]> {
   let summary = "the rank that a child offers, and what decides between equal ones";
   let description = "Of a child with another rule than `late`: the rank of its first element, and 0.";
@@ -258,7 +275,7 @@ def Pifo_YieldOp : Pifo_Op<"yield", [Pure, Terminator, ReturnLike,
                  "::mlir::pifo::ShapingOp", "::mlir::pifo::DequeueOp",
                  "::mlir::pifo::AdmitOp", "::mlir::pifo::DeliverOp",
                  "::mlir::pifo::EvictOp", "::mlir::pifo::SelectOp",
-                 "::mlir::pifo::WakeOp"]>]> {
+                 "::mlir::pifo::WakeOp", "::mlir::pifo::EligibleOp"]>]> {
   let summary = "the result of a transaction";
   let arguments = (ins Variadic<Pifo_Int>:$values);
   let assemblyFormat = "attr-dict ($values^ `:` type($values))?";

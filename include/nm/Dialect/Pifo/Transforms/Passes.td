@@ -15,7 +15,7 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
   let description = [{
     Each `pifo.scheduler @s` becomes functions on one block of memory: `s_create`,
     `s_destroy`, `s_enqueue`, `s_dequeue`, `s_dropped`, `s_class`, `s_release`, `s_next_release`, `s_size`,
-    `s_peek`, `s_enqueue_batch` and `s_dequeue_batch`. docs/pifo-cpu.md says what
+    `s_peek`, `s_change`, `s_enqueue_batch` and `s_dequeue_batch`. docs/pifo-cpu.md says what
     they promise; `pifo::printCHeader` writes their declarations.
 
     The container of a node follows from its ranks: up to 6 bits one word, up to 18 bits
@@ -33,7 +33,10 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
            "differential tests">,
     Option<"hugePages", "huge-pages", "bool", "true",
            "ask Linux for large pages (madvise) where a scheduler has more than "
-           "one of them">
+           "one of them">,
+    Option<"counters", "counters", "bool", "false",
+           "count what enters and leaves each leaf, for s_counters, which any "
+           "thread may call">
   ];
 }
 

@@ -94,11 +94,18 @@ struct NodeLayout {
   /// Of each state variable and backlog, the first entry. Scalars are hot.
   llvm::StringMap<int64_t> states;
 
-  /// Of nodes that decide late. Hot: i64, the elements of all children; the
-  /// rank and the tie of the child chosen last and, i32, its number. Cold: i64,
-  /// the elements of each child.
+  /// What only some nodes have.
   struct Late {
+    /// Of nodes that decide late. Hot: i64, the elements of all children; the
+    /// rank and the tie of the child chosen last and, i32, its number. Cold:
+    /// i64, the elements of each child.
     int64_t waitingAll, chosenRank, chosenTie, chosen, waiting;
+    /// Of leaves with `pifo.eligible`, hot: as `heap`, of elements whose time
+    /// has not come, by time; and the ranks of elements, i64 each (a pointer).
+    int64_t waiters, ranks;
+    /// Hot: of leaves that are counted, i64 each: packets and bytes that
+    /// entered, that were sent, and that were dropped.
+    int64_t counters;
   } late;
 
   bool hasHeap() const {
@@ -123,7 +130,8 @@ struct LeafPlace {
 /// The memory of a scheduler: one block, whose first part has a fixed size and
 /// whose second part depends on the capacity.
 struct SchedulerLayout {
-  SchedulerLayout(SchedulerOp scheduler, Container forced, bool force);
+  SchedulerLayout(SchedulerOp scheduler, Container forced, bool force,
+                  bool counts = false);
 
   /// Ops are handles; their accessors are not const.
   mutable SchedulerOp op;
@@ -178,6 +186,9 @@ struct SchedulerLayout {
   bool decidesLate = false;
   static constexpr int64_t kLateNow = 0, kLateAgain = 8, kOfferRank = 16,
                            kOfferTie = 24, kOfferAgain = 32;
+  /// Whether leaves count.
+  bool counts = false;
+  static constexpr int kCounters = 6;
   int64_t fixedSize;
   bool hasShaping = false;
 };

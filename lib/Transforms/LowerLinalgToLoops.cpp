@@ -22,6 +22,15 @@ namespace mlir::nm {
 using namespace mlir;
 using namespace mlir::nm;
 
+/// Whether the innermost loop sums fewer elements than two vectors have.
+static bool reducesShortRows(linalg::LinalgOp op, int64_t lanes) {
+  if (op.getNumLoops() == 0 ||
+      op.getIteratorTypesArray().back() != utils::IteratorType::reduction)
+    return false;
+  int64_t size = op.getStaticLoopRanges().back();
+  return !ShapedType::isDynamic(size) && size < 2 * lanes;
+}
+
 namespace {
 
 struct LowerLinalgToLoopsPass
@@ -58,7 +67,12 @@ struct LowerLinalgToLoopsPass
         return signalPassFailure();
       }
       rewriter.setInsertionPoint(op);
+      bool isShort = reducesShortRows(op, vectorOptions.lanes);
+      if (isShort && succeeded(emitWindowLoops(rewriter, op, vectorOptions)))
+        continue;
       if (succeeded(emitVectorLoops(rewriter, op, vectorOptions)))
+        continue;
+      if (!isShort && succeeded(emitWindowLoops(rewriter, op, vectorOptions)))
         continue;
       if (failed(linalg::linalgOpToLoops(rewriter, op))) {
         op->emitOpError(

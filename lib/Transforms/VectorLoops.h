@@ -29,6 +29,15 @@ struct VectorLoopOptions {
 LogicalResult emitVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op,
                               const VectorLoopOptions &options);
 
+/// Replaces `op`, a reduction on buffers, by loops that hold a vector of
+/// neighbouring results in a register while the loops of the reduction go
+/// inside: convolutions and pooling, whose windows are shorter than a vector.
+/// The remainder runs in narrower vectors. Fails without change if the operands
+/// are neither contiguous nor constant along the results' last dimension, or
+/// the body does not widen.
+LogicalResult emitWindowLoops(RewriterBase &rewriter, linalg::LinalgOp op,
+                              const VectorLoopOptions &options);
+
 } // namespace mlir::nm
 
 #endif // NM_LIB_TRANSFORMS_VECTORLOOPS_H

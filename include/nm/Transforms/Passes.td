@@ -112,7 +112,9 @@ def LowerLinalgToLoops : Pass<"nm-linalg-to-loops", "func::FuncOp"> {
   let description = [{
     Every `linalg` operation on buffers becomes a loop nest. Its innermost dimension
     is vectorised explicitly: elementwise, or into vector accumulators when it is a
-    reduction (sums are thereby reassociated). Operations whose body or accesses do
+    reduction (sums are thereby reassociated). Where that loop is a window shorter than two vectors, or its
+    elements do not lie together, as in convolutions of several groups and in pooling, vectors of
+    neighbouring results stay in registers and the reductions go inside. Operations whose body or accesses do
     not widen become scalar loops. The outermost dimension of an operation with enough
     work becomes `scf.parallel`.
   }];

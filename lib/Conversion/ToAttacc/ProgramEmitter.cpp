@@ -434,6 +434,16 @@ FailureOr<isa::Program> ProgramEmitter::run(ProgramLocations *locations) {
     return func.emitOpError("has control flow, expected one block");
   if (failed(inlineCalls()))
     return failure();
+  bool looksUp = false;
+  func.walk([&](layer::EmbeddingOp op) {
+    looksUp = true;
+    op.emitOpError("has no instructions on ")
+        << device.name
+        << ", whose transfers move boxes; look the rows up before, and pass "
+           "them as an argument";
+  });
+  if (looksUp)
+    return failure();
   // The special function unit has no norm without a mean and turns no pairs:
   // these are reductions, slices and elementwise instructions.
   IRRewriter rewriter(func.getContext());

@@ -8,6 +8,7 @@
 #include "Emit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 
 namespace mlir::nm::onnx {
 
@@ -246,6 +247,13 @@ Val Emit::gatherAlong(Val &data, Val &indices, int64_t axis) {
     }
   }
   Value source = tensor(data);
+  if (axis == 0 && data.rank() > 1 && isFloatType(data.type)) {
+    Value init = empty(shape, elementType(data.type));
+    auto op = layer::EmbeddingOp::create(b, loc, init.getType(),
+                                         tensor(indices), source, init,
+                                         /*from_end=*/true);
+    return make(op.getResult(), data.type, shape);
+  }
   Value wrap = index(data.shape[axis]);
   int64_t inner = indices.rank();
   // The indices stay an operand, so that their range is checked before.

@@ -125,3 +125,35 @@ func.func @rotary_width(%x: tensor<3x8xf32>, %c: tensor<3x5xf32>) {
   %0 = layer.rotary axis(0) ins(%x : tensor<3x8xf32>) angles(%c, %c : tensor<3x5xf32>) outs(%x : tensor<3x8xf32>) -> tensor<3x8xf32>
   return
 }
+
+// -----
+
+func.func @embedding_type(%i: tensor<2xi64>, %t: tensor<5x4xf32>, %e: tensor<2x4xf16>) {
+  // expected-error @+1 {{layer_embedding_c1: the destination is 'tensor<2x4xf16>' and the result 'tensor<2x4xf16>', expected one type with elements of 'tensor<5x4xf32>'}}
+  %0 = layer.embedding ins(%i : tensor<2xi64>) table(%t : tensor<5x4xf32>) outs(%e : tensor<2x4xf16>) -> tensor<2x4xf16>
+  return
+}
+
+// -----
+
+func.func @embedding_rows(%i: tensor<2xi64>, %t: tensor<5xf32>, %e: tensor<2xf32>) {
+  // expected-error @+1 {{layer_embedding_c2: the table is 'tensor<5xf32>', expected rows: two dimensions or more}}
+  %0 = layer.embedding ins(%i : tensor<2xi64>) table(%t : tensor<5xf32>) outs(%e : tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_sizes(%i: tensor<2xi64>, %t: tensor<5x4xf32>, %e: tensor<2x5xf32>) {
+  // expected-error @+1 {{layer_embedding_c3: the result is 'tensor<2x5xf32>', expected the sizes of 'tensor<2xi64>', then those of 'tensor<5x4xf32>' but the first}}
+  %0 = layer.embedding ins(%i : tensor<2xi64>) table(%t : tensor<5x4xf32>) outs(%e : tensor<2x5xf32>) -> tensor<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_indices(%i: tensor<2xf32>, %t: tensor<5x4xf32>, %e: tensor<2x4xf32>) {
+  // expected-error @+1 {{operand #0 must be ranked tensor of signed integers or indices without encoding}}
+  %0 = layer.embedding ins(%i : tensor<2xf32>) table(%t : tensor<5x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return
+}

@@ -88,3 +88,21 @@ func.func @whole(%x: tensor<3x8xf32>, %c: tensor<3x4xf32>, %init: tensor<3x8xf32
       outs(%init : tensor<3x8xf32>) -> tensor<3x8xf32>
   return %0 : tensor<3x8xf32>
 }
+
+// One check and one row for each index.
+// CHECK-LABEL: func @embedding(
+// CHECK-SAME: %[[I:[a-z0-9]+]]: tensor<2x?xi32>, %[[T:[a-z0-9]+]]: tensor<9x3x4xf32>
+// CHECK: scf.for %[[A:.*]] = {{.*}} iter_args
+// CHECK: scf.for %[[B:.*]] = {{.*}} iter_args(%[[INTO:.*]] = %
+// CHECK: %[[E:.*]] = tensor.extract %[[I]][%[[A]], %[[B]]]
+// CHECK: %[[AT:.*]] = arith.index_cast %[[E]]
+// CHECK: %[[WRAPPED:.*]] = arith.addi %[[AT]]
+// CHECK: %[[ROW:.*]] = arith.select %{{.*}}, %[[WRAPPED]], %[[AT]]
+// CHECK: %[[OK:.*]] = arith.cmpi ult, %[[ROW]]
+// CHECK: nm.require %[[OK]], "'layer.embedding' reads row {0} of a table of {1}"(%[[AT]], %
+// CHECK: %[[SLICE:.*]] = tensor.extract_slice %[[T]][%[[ROW]], 0, 0] [1, 3, 4] [1, 1, 1] : tensor<9x3x4xf32> to tensor<3x4xf32>
+// CHECK: tensor.insert_slice %[[SLICE]] into %[[INTO]][%[[A]], %[[B]], 0, 0] [1, 1, 3, 4] [1, 1, 1, 1]
+func.func @embedding(%i: tensor<2x?xi32>, %t: tensor<9x3x4xf32>, %e: tensor<2x?x3x4xf32>) -> tensor<2x?x3x4xf32> {
+  %0 = layer.embedding from_end ins(%i : tensor<2x?xi32>) table(%t : tensor<9x3x4xf32>) outs(%e : tensor<2x?x3x4xf32>) -> tensor<2x?x3x4xf32>
+  return %0 : tensor<2x?x3x4xf32>
+}

@@ -45,3 +45,13 @@ func.func @positions(%x: tensor<2x?x12x64xf16>, %c: tensor<?x24xf32>, %batched: 
       outs(%x : tensor<2x?x12x64xf16>) -> tensor<2x?x12x64xf16>
   return %0, %1 : tensor<2x?x12x64xf16>, tensor<2x?x12x64xf16>
 }
+
+// CHECK-LABEL: func @tokens(
+func.func @tokens(%i: tensor<2x?xi64>, %t: tensor<?x3x4xf16>, %e: tensor<2x?x3x4xf16>, %one: tensor<index>, %r: tensor<3x4xf16>)
+    -> (tensor<2x?x3x4xf16>, tensor<3x4xf16>) {
+  // CHECK: layer.embedding from_end ins(%{{.*}} : tensor<2x?xi64>) table(%{{.*}} : tensor<?x3x4xf16>) outs(%{{.*}} : tensor<2x?x3x4xf16>) -> tensor<2x?x3x4xf16>
+  %0 = layer.embedding from_end ins(%i : tensor<2x?xi64>) table(%t : tensor<?x3x4xf16>) outs(%e : tensor<2x?x3x4xf16>) -> tensor<2x?x3x4xf16>
+  // CHECK: layer.embedding ins(%{{.*}} : tensor<index>) table
+  %1 = layer.embedding ins(%one : tensor<index>) table(%t : tensor<?x3x4xf16>) outs(%r : tensor<3x4xf16>) -> tensor<3x4xf16>
+  return %0, %1 : tensor<2x?x3x4xf16>, tensor<3x4xf16>
+}

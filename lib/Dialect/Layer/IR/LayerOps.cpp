@@ -74,6 +74,26 @@ static bool sizesAgree(int64_t a, int64_t b) {
   return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
 }
 
+LogicalResult EmbeddingOp::verify() {
+  RankedTensorType table = getTable().getType(), type = getInit().getType();
+  if (getResult().getType() != type ||
+      type.getElementType() != table.getElementType())
+    return emitOpError("layer_embedding_c1: the destination is ")
+           << type << " and the result " << getResult().getType()
+           << ", expected one type with elements of " << table;
+  if (table.getRank() < 2)
+    return emitOpError("layer_embedding_c2: the table is ")
+           << table << ", expected rows: two dimensions or more";
+  SmallVector<int64_t> sizes(getIndices().getType().getShape());
+  llvm::append_range(sizes, table.getShape().drop_front());
+  if (sizes.size() != type.getShape().size() ||
+      !llvm::all_of_zip(sizes, type.getShape(), sizesAgree))
+    return emitOpError("layer_embedding_c3: the result is ")
+           << type << ", expected the sizes of " << getIndices().getType()
+           << ", then those of " << table << " but the first";
+  return success();
+}
+
 LogicalResult RotaryOp::verify() {
   RankedTensorType type = getInput().getType(), angles = getCosines().getType();
   if (getInit().getType() != type || getResult().getType() != type ||

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/Layer/Transforms/Lowering.h"
@@ -220,7 +221,8 @@ struct LowerToLinalgPass
       llvm::TypeSwitch<Operation *>(op)
           .Case<NormOp, RMSNormOp>(
               [&](auto norm) { lowerNorm(rewriter, norm); })
-          .Case([&](RotaryOp rotary) { lowerToLinalg(rewriter, rotary); })
+          .Case<RotaryOp, EmbeddingOp>(
+              [&](auto rows) { lowerToLinalg(rewriter, rows); })
           .Case<GeluOp, GeluTanhOp, SwishOp>(
               [&](auto function) { lowerFunction(rewriter, function); });
     });

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseActivation.h"
+#include "RaiseEmbedding.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -187,6 +188,7 @@ struct RaisePass : public mlir::layer::impl::RaiseBase<RaisePass> {
     });
     for (Block *block : blocks)
       Raiser(*block).run();
+    raiseEmbeddings(getOperation());
   }
 
 private:

@@ -18,7 +18,7 @@ def Layer_Dialect : Dialect {
   let cppNamespace = "::mlir::layer";
   let summary = "what the layers of a model compute, by the names that papers give it";
   let description = [{
-    Norms and rotary embeddings are operations on tensors in destination style. Activations are functions
+    Norms, embeddings and rotary embeddings are operations on tensors in destination style. Activations are functions
     of one number, as those of `math` are: they stand in the body of a
     `linalg.generic` or in the epilogue of an `nm.matmul`, and on whole tensors they
     are elementwise. Softmax is `linalg.softmax`, attention `flat.attention`.
@@ -31,7 +31,8 @@ def Layer_Dialect : Dialect {
   }];
   // What the operations are lowered to.
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+                           "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 class Layer_Op<string mnemonic, list<Trait> traits = []>
@@ -44,5 +45,12 @@ def Layer_Tensor : Type<
           "::mlir::BFloat16Type>("
           "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType())">,
     "ranked tensor of f64, f32, f16 or bf16 without encoding", "::mlir::RankedTensorType">;
+
+def Layer_Indices : Type<
+    CPred<"::llvm::isa<::mlir::RankedTensorType>($_self) && "
+          "!::llvm::cast<::mlir::RankedTensorType>($_self).getEncoding() && "
+          "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType().isSignlessIntOrIndex() && "
+          "!::llvm::cast<::mlir::RankedTensorType>($_self).getElementType().isInteger(1)">,
+    "ranked tensor of signed integers or indices without encoding", "::mlir::RankedTensorType">;
 
 #endif // NM_DIALECT_LAYER_IR_LAYERBASE_TD

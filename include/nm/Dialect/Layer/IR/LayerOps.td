@@ -1,4 +1,4 @@
-//===- LayerOps.td - Norms, positions, activations -*- tablegen -*-===//
+//===- LayerOps.td - Norms, tokens, positions, activations -*- tablegen -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -82,6 +82,42 @@ def Layer_RMSNormOp : Layer_RowOp<"rms_norm"> {
     `axis` `(` $axis `)` `epsilon` `(` $epsilon `)` `ins` `(` $input `:` type($input) `)`
     (`scale` `(` $scale^ `:` type($scale) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict `->` type($result)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Tokens
+//===----------------------------------------------------------------------===//
+
+def Layer_EmbeddingOp : Op<Layer_Dialect, "embedding",
+    [NoMemoryEffect, DestinationStyleOpInterface]> {
+  let summary = "rows of a table, by indices";
+  let description = [{
+    Row `indices[i..]` of `table` for each i..: the result has the dimensions of the indices,
+    then those of the table but the first. With `from_end`, row -1 is the last one, as ONNX and
+    NumPy count. An index of a row that the table does not have ends the call (`nm.require`).
+
+    ```mlir
+    %y = layer.embedding from_end ins(%ids : tensor<2x?xi64>) table(%words : tensor<50257x768xf32>)
+        outs(%init : tensor<2x?x768xf32>) -> tensor<2x?x768xf32>
+    ```
+
+    * `layer_embedding_c1`: destination and result have one type, with the table's elements.
+    * `layer_embedding_c2`: the table has two dimensions or more.
+    * `layer_embedding_c3`: the result has the sizes of the indices, then those of the table from
+      dimension 1 on.
+  }];
+  let arguments = (ins Layer_Indices:$indices, Layer_Tensor:$table, Layer_Tensor:$init,
+                       UnitAttr:$from_end);
+  let results = (outs Layer_Tensor:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    (`from_end` $from_end^)? `ins` `(` $indices `:` type($indices) `)`
+    `table` `(` $table `:` type($table) `)` `outs` `(` $init `:` type($init) `)`
+    attr-dict `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
   }];
 }
 

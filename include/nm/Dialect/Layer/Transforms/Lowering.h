@@ -23,6 +23,9 @@ void lowerToLinalg(RewriterBase &rewriter, RMSNormOp op);
 /// Replaces `op` by slices and elementwise operations of them.
 void lowerToLinalg(RewriterBase &rewriter, RotaryOp op);
 
+/// Replaces `op` by a loop over its indices that copies whole rows.
+void lowerToLinalg(RewriterBase &rewriter, EmbeddingOp op);
+
 } // namespace mlir::layer
 
 #endif // NM_DIALECT_LAYER_TRANSFORMS_LOWERING_H

@@ -56,8 +56,8 @@ for tool in ["nm-opt", "nm-run", "nm-compile", "nm-inspect", "nm-sim", "nm-explo
     if os.access(os.path.join(config.nm_tools_dir, tool), os.X_OK):
         config.available_features.add(tool)
 
-# Three read the SystemVerilog of schedulers, beside Verilator, which is always there; the fourth loads our modes.
-for tool in ["yosys", "berkeley-abc", "iverilog", "emacs"]:
+# Three read the SystemVerilog of schedulers, beside Verilator, which is always there; one loads our modes, one opens our pages.
+for tool in ["yosys", "berkeley-abc", "iverilog", "emacs", "chromium"]:
     if shutil.which(tool):
         config.available_features.add(tool)
 

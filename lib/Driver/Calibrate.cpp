@@ -55,8 +55,7 @@ Calibration::Calibration(std::unique_ptr<State> state)
     : state(std::move(state)) {}
 Calibration::~Calibration() = default;
 
-/// The same model with every weight dense, and nothing written or said.
-static RunOptions denseOptions(const RunOptions &options) {
+RunOptions driver::denseOptions(const RunOptions &options) {
   RunOptions dense = options;
   dense.files = std::make_shared<::nm::support::CommandFiles>();
   dense.dense = true;
@@ -67,6 +66,8 @@ static RunOptions denseOptions(const RunOptions &options) {
   dense.remarksFile.clear();
   dense.dumpFolder.clear();
   dense.configurePassManager = nullptr;
+  dense.measure = false;
+  dense.atStage = nullptr;
   return dense;
 }
 

@@ -10,6 +10,7 @@
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Driver/Profile.h"
 #include "nm/Driver/ProgramParams.h"
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Stages.h"
@@ -17,6 +18,7 @@
 #include "nm/Pipelines/Pipelines.h"
 #include "nm/Support/JsonWriter.h"
 #include "nm/Support/Text.h"
+#include "nm/Target/Attacc/Attacc.h"
 #include "llvm/Support/WithColor.h"
 #include <cstdlib>
 #include <set>
@@ -206,6 +208,7 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
   pipeline.dense = options.dense;
   pipeline.reference = options.reference;
   pipeline.target = options.target;
+  pipeline.measure = options.measure;
   pipeline.isInput = false;
   for (const StagePasses &stage : cpuStages(pipeline))
     if (llvm::Error error = stages.run(stage.stage, stage.build, kInvalid))
@@ -230,7 +233,8 @@ llvm::Error driver::lowerToLogical(ModuleOp module,
 llvm::Expected<::nm::isa::Program>
 driver::compileProgram(ModuleOp module, const Signature &function,
                        const ::nm::model::Device &device,
-                       const CompileOptions &options, CompileLog &log) {
+                       const CompileOptions &options, CompileLog &log,
+                       ::nm::sim::ModelOperations *model) {
   auto func = module.lookupSymbol<func::FuncOp>(function.name);
   if (!func)
     return makeError("the module has no function '{0}'", function.name);
@@ -239,10 +243,14 @@ driver::compileProgram(ModuleOp module, const Signature &function,
     return std::move(error);
   func = module.lookupSymbol<func::FuncOp>(function.name);
   attacc::ProgramOptions program{device, options.elementType};
-  FailureOr<::nm::isa::Program> result = attacc::buildProgram(func, program);
+  attacc::ProgramLocations locations;
+  FailureOr<::nm::isa::Program> result =
+      attacc::buildProgram(func, program, &locations);
   if (failed(result))
     return makeError("function '{0}' has no program on {1}", function.name,
                      device.name);
+  if (model)
+    *model = findOperations(*result, locations.code);
   if (llvm::Error error = dumpCode(options, *result))
     return std::move(error);
   if (!options.prune.empty()) {

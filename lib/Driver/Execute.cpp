@@ -132,7 +132,12 @@ void Call::restore() {
 }
 
 llvm::Error Call::invoke() {
-  if (const char *reason = entry(slots.data()))
+  if (recorder)
+    recorder->beginRun();
+  const char *reason = entry(slots.data());
+  if (recorder)
+    recorder->endRun();
+  if (reason)
     return makeError("function '{0}' was not run to its end: {1}",
                      function->name, reason);
   return llvm::Error::success();

@@ -7,6 +7,7 @@
 
 #include "nm/Driver/Jit.h"
 #include "nm/Driver/EntryPoint.h"
+#include "nm/Driver/Recorder.h"
 #include "nm/Driver/Support.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -85,6 +86,9 @@ llvm::Expected<Jit> Jit::load(StringRef object) {
         ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
   };
   provide("memrefCopy", &copyMemRef);
+  provide("nm_measure_begin", &Recorder::begin);
+  provide("nm_measure_end", &Recorder::end);
+  provide("nm_measure_memory", &Recorder::changeMemory);
   if (llvm::Error error = (*engine)->getMainJITDylib().define(
           absoluteSymbols(std::move(symbols))))
     return std::move(error);

@@ -51,7 +51,8 @@ constexpr Use kRunUses[] = {
     {"no-verify", kSimulate},
     {"max-steps", kSimulate},
     {"trace", kSimulate},
-    {"html", kSimulate},
+    {"html", kRun | kSimulate},
+    {"profile", kRun},
     {"report", kRun | kSimulate},
     {"json", kRun | kSimulate},
 };
@@ -121,6 +122,8 @@ constexpr Void kVoids[] = {
     {"output", "sensitivity", "--sensitivity only measures"},
     {"expect", "sensitivity", "--sensitivity only measures"},
     {"report", "sensitivity", "--sensitivity prints a table of its own"},
+    {"html", "sensitivity", "--sensitivity prints a table of its own"},
+    {"profile", "sensitivity", "--sensitivity prints a table of its own"},
     {"cache", "sensitivity", "--sensitivity keeps nothing"},
     {"calibrate", "masks", "--masks says what is kept"},
     {"mask-policy", "prune",
@@ -219,6 +222,10 @@ llvm::Error driver::checkUsed(const RunOptions &options, RunMode mode) {
     return error;
   if (llvm::Error error = checkPairs(options))
     return error;
+  if (options.profile && !options.report && options.json.empty() &&
+      options.htmlFile.empty())
+    return makeError("--profile has no effect: it is told in --report, --json "
+                     "and --html; add one of them");
   return checkMasks(options, options);
 }
 

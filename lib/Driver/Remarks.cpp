@@ -31,15 +31,20 @@ public:
 
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
     StringRef category = remark.getCombinedCategoryName();
-    RemarkRecord record{kindOf(remark), category.str(),
+    RemarkRecord record{kindOf(remark),
+                        category.str(),
                         remark.getRemarkName().str(),
-                        describe(remark.getLocation()), ""};
+                        describe(remark.getLocation()),
+                        "",
+                        namesOf(remark.getLocation()),
+                        {}};
     for (const auto &arg : remark.getArgs()) {
       if (!record.message.empty() && record.message.back() != ' ')
         record.message += ' ';
       if (arg.key != "Remark" && arg.key != "Reason")
         record.message += arg.key + "=";
       record.message += arg.val;
+      record.arguments.push_back({arg.key, arg.val});
     }
     if (filter && filter->match(category))
       llvm::errs() << "remark: " << record.location << ": [" << record.kind
@@ -83,6 +88,38 @@ private:
 };
 
 } // namespace
+
+StringRef RemarkRecord::argument(StringRef key) const {
+  for (const auto &[name, value] : arguments)
+    if (name == key)
+      return value;
+  return "";
+}
+
+static void addNames(Location location, std::vector<std::string> &names) {
+  auto add = [&](const Twine &name) {
+    std::string text = name.str();
+    if (!llvm::is_contained(names, text))
+      names.push_back(std::move(text));
+  };
+  if (auto fused = dyn_cast<FusedLoc>(location)) {
+    for (Location part : fused.getLocations())
+      addNames(part, names);
+  } else if (auto call = dyn_cast<CallSiteLoc>(location)) {
+    addNames(call.getCallee(), names);
+  } else if (auto named = dyn_cast<NameLoc>(location)) {
+    add(named.getName().getValue());
+  } else if (auto file = dyn_cast<FileLineColLoc>(location)) {
+    add(file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" +
+        Twine(file.getColumn()));
+  }
+}
+
+std::vector<std::string> driver::namesOf(Location location) {
+  std::vector<std::string> names;
+  addNames(location, names);
+  return names;
+}
 
 llvm::Error driver::collectRemarks(MLIRContext &context,
                                    const CompileOptions &options,

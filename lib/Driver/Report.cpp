@@ -9,6 +9,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/DerivedKey.h"
 #include "nm/Support/JsonWriter.h"
+#include "nm/Support/Svg.h"
 #include "nm/Support/Table.h"
 #include <cmath>
 #include <limits>
@@ -133,6 +134,8 @@ std::string driver::formatReport(const Report &report) {
     os << llvm::formatv("load        {0:f1} ms for reading, checking and "
                         "packing\n",
                         report.loadMs);
+  if (report.profile)
+    os << formatProfile(*report.profile);
   for (auto &[index, comparison] : report.comparisons)
     os << "result " << index << "    " << comparison.str()
        << (comparison.passed() ? "" : ": FAILED") << "\n";
@@ -237,6 +240,8 @@ static void writeReport(JsonWriter &json, const Report &report) {
     for (size_t i = 0; i != report.manifest.params.size(); ++i)
       json.object([&] { writeParam(json, report, i); });
   });
+  if (report.profile)
+    writeProfile(json, *report.profile);
   writeLog(json, report.log);
 }
 
@@ -244,4 +249,41 @@ std::string driver::formatReportJson(const Report &report) {
   return jsonText(2, [&](JsonWriter &json) {
     json.object([&] { writeReport(json, report); });
   });
+}
+
+std::string driver::formatReportHtml(const Report &report) {
+  const auto &timing = report.timing;
+  std::string body = "<div class=\"tiles\">";
+  auto tile = [&](const std::string &value, StringRef name) {
+    body += "<div><b>" + ::nm::support::escapeXml(value) + "</b>" + name.str() +
+            "</div>";
+  };
+  tile(llvm::formatv("{0:f3} ms", timing->median),
+       timing->runs == 1 ? "one cold run" : "median run");
+  if (report.profile->denseRunMs && report.profile->runMs > 0)
+    tile(llvm::formatv("{0:f2} x",
+                       *report.profile->denseRunMs / report.profile->runMs),
+         "of the dense model's speed");
+  tile(byteText(report.packedBytes()), "packed parameters");
+  tile(byteText(report.denseBytes()), "the same dense");
+  tile(byteText(report.profile->peakBytes()), "of buffers live at most");
+  tile(llvm::formatv("{0:f1} s", report.compileMs() / 1e3), "to compile");
+  tile(report.target + ", " + std::to_string(report.threads) +
+           (report.threads == 1 ? " thread" : " threads"),
+       "machine");
+  for (auto &[index, comparison] : report.comparisons)
+    tile(llvm::formatv("{0:e1}", comparison.maxRelError),
+         "relative error of result " + std::to_string(index) +
+             (comparison.passed() ? "" : ", too large"));
+  body += "</div>\n" + profileHtml(*report.profile);
+  // The report for people has the rest, line by line.
+  body += "<h2>Report</h2>\n<pre>";
+  SmallVector<StringRef> lines;
+  std::string text = formatReport(report);
+  StringRef(text).split(lines, '\n');
+  for (StringRef line : lines)
+    body += ::nm::support::escapeXml(line.str()) + "\n";
+  return ::nm::support::htmlPage(report.function->name + " of " +
+                                     report.inputFile + " on " + report.target,
+                                 body + "</pre>\n");
 }

@@ -48,9 +48,10 @@ namespace {
 class Runner {
 public:
   /// `calibration` may be null.
-  Runner(RunOptions &options, Model &model, const Calibration *calibration)
+  Runner(RunOptions &options, Model &model, const Calibration *calibration,
+         DialectRegistry &registry)
       : options(options), model(model), source(model.source),
-        asked(options.inputs), calibration(calibration) {
+        asked(options.inputs), calibration(calibration), registry(registry) {
     report.inputFile = options.inputFile;
     report.dense = options.dense;
   }
@@ -74,6 +75,14 @@ public:
     return execute();
   }
 
+  /// Runs on this processor and says no more than how long it took.
+  llvm::Expected<Profile> profile() {
+    isSilent = true;
+    if (llvm::Error error = run(nullptr))
+      return std::move(error);
+    return std::move(*report.profile);
+  }
+
 private:
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
@@ -81,12 +90,16 @@ private:
   llvm::Error prune();
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
+  llvm::Error runCode(std::vector<rt::Tensor> &results);
+  llvm::Error compareWithDense();
+  llvm::Error writeReport(llvm::Error failed);
   llvm::Error compare(ArrayRef<rt::Tensor> results);
 
   RunOptions &options;
   Model &model;
   Source &source;
   Report report;
+  bool isSilent = false;
   const Signature *function = nullptr;
   std::vector<rt::Tensor> inputs;
   /// Arrays that the import asked for, by argument.
@@ -96,6 +109,8 @@ private:
   SmallVector<char, 0> object;
   /// The masks that pruning made, which options.mask reads.
   std::string masks;
+  ProfileSource profiled;
+  DialectRegistry &registry;
 };
 
 } // namespace
@@ -121,16 +136,18 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
   if (!entry)
     return entry.takeError();
   options.depth = source.depthOf(**entry);
+  ::nm::sim::ModelOperations operations;
   auto program = [&] {
     ::nm::support::Progress progress("compiling " + options.inputFile);
-    return compileProgram(*source.module, **entry, device, options, model.log);
+    return compileProgram(*source.module, **entry, device, options, model.log,
+                          &operations);
   }();
   if (!program)
     return program.takeError();
   if (llvm::Error error = proveProgram(*program, options.inputFile,
                                        /*hasLines=*/false, options))
     return error;
-  return simulateProgram(*program, device, simulationOf(options));
+  return simulateProgram(*program, device, simulationOf(options), &operations);
 }
 
 llvm::Error Runner::readArguments() {
@@ -168,6 +185,10 @@ llvm::Error Runner::compile() {
   if (llvm::Error error = checkRunsHere(**machine))
     return error;
   ::nm::support::Progress progress("compiling " + options.inputFile);
+  if (options.measure)
+    options.atStage = [this](Stage stage, ModuleOp module) {
+      profiled.see(stage, module);
+    };
   Stopwatch passes;
   if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
@@ -250,8 +271,9 @@ llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {
                        {options.mask, options.cache, options.cacheFolder});
   if (!loaded)
     return toError(loaded.error());
-  for (const std::string &note : (*loaded)->notes())
-    llvm::WithColor::note() << note << '\n';
+  if (!isSilent)
+    for (const std::string &note : (*loaded)->notes())
+      llvm::WithColor::note() << note << '\n';
   report.loadMs = watch.ms();
   params = std::move(*loaded);
   report.cacheState = params->cacheState();
@@ -275,10 +297,8 @@ llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
       });
 }
 
-llvm::Error Runner::execute() {
-  report.log = model.log;
-  nm_set_num_threads(options.threads);
-  report.threads = nm_get_num_threads();
+/// Runs as often as asked; nothing of the code is left after it.
+llvm::Error Runner::runCode(std::vector<rt::Tensor> &results) {
   std::unique_ptr<rt::Params> params;
   if (llvm::Error error = loadParams(params))
     return error;
@@ -291,23 +311,78 @@ llvm::Error Runner::execute() {
                             params.get());
   if (!call)
     return call.takeError();
+  Recorder recorder(profiled.count());
+  if (options.measure)
+    call->recordTo(recorder);
 
-  std::vector<rt::Tensor> results;
-  {
-    ::nm::support::Progress progress("running " + function->name);
-    Stopwatch cold;
-    auto first = call->run();
-    double coldMs = cold.ms();
-    if (!first)
-      return first.takeError();
-    results = std::move(*first);
-    report.timing =
-        options.repeat > 1 ? call->time(options.repeat) : Timing::of({coldMs});
+  ::nm::support::Progress progress("running " + function->name);
+  Stopwatch cold;
+  auto first = call->run();
+  double coldMs = cold.ms();
+  if (!first)
+    return first.takeError();
+  results = std::move(*first);
+  report.timing =
+      options.repeat > 1 ? call->time(options.repeat) : Timing::of({coldMs});
+  if (!options.measure)
+    return llvm::Error::success();
+  auto device = ::nm::machine::findDevice(options.target);
+  if (!device)
+    return toError(device.error());
+  report.profile = makeProfile(
+      profiled, recorder, report.manifest, function->arguments.size(),
+      model.log, ::nm::machine::measureBounds(*device, report.threads));
+  return llvm::Error::success();
+}
+
+/// Where a weight has a pattern, the same model runs with every weight dense.
+llvm::Error Runner::compareWithDense() {
+  if (llvm::none_of(report.profile->operations,
+                    [](const auto &row) { return row.isSparse(); }))
+    return llvm::Error::success();
+  if (options.inputFile == "-") {
+    llvm::WithColor::note() << "what patterns gain is not measured: the model "
+                               "would be compiled twice, but standard input is "
+                               "read once\n";
+    return llvm::Error::success();
   }
+  RunOptions dense = denseOptions(options);
+  dense.measure = true;
+  dense.calibrate.clear();
+  dense.outputs.clear();
+  dense.expects.clear();
+  auto content = readFile(dense.inputFile);
+  if (!content)
+    return content.takeError();
+  Model twin(dense, registry, std::move(*content));
+  auto profile = Runner(dense, twin, nullptr, registry).profile();
+  if (!profile)
+    return profile.takeError();
+  driver::compareWithDense(*report.profile, *profile);
+  return llvm::Error::success();
+}
+
+llvm::Error Runner::execute() {
+  report.log = model.log;
+  nm_set_num_threads(options.threads);
+  report.threads = nm_get_num_threads();
+  std::vector<rt::Tensor> results;
+  if (llvm::Error error = runCode(results))
+    return error;
+  if (isSilent)
+    return llvm::Error::success();
   for (auto &[index, path] : outputs)
     if (llvm::Error error = writeArray(options, path, results[index]))
       return error;
   llvm::Error failed = compare(results);
+  if (options.measure)
+    if (llvm::Error error = compareWithDense())
+      return llvm::joinErrors(std::move(failed), std::move(error));
+  return writeReport(std::move(failed));
+}
+
+/// What is written is there also if a comparison `failed`.
+llvm::Error Runner::writeReport(llvm::Error failed) {
   if (options.report)
     textStream(options) << formatReport(report);
   else if (options.repeat > 1)
@@ -319,6 +394,10 @@ llvm::Error Runner::execute() {
   if (!options.json.empty())
     if (llvm::Error error =
             writeFile(options, options.json, formatReportJson(report)))
+      return llvm::joinErrors(std::move(failed), std::move(error));
+  if (!options.htmlFile.empty())
+    if (llvm::Error error =
+            writeFile(options, options.htmlFile, formatReportHtml(report)))
       return llvm::joinErrors(std::move(failed), std::move(error));
   return llvm::joinErrors(std::move(failed), commitFiles(options));
 }
@@ -367,7 +446,9 @@ llvm::Error driver::runModel(RunOptions options, DialectRegistry &registry) {
       return observed.takeError();
     calibration = std::move(*observed);
   }
-  Runner runner(options, model, calibration.get());
+  options.measure =
+      !file->device && (options.profile || !options.htmlFile.empty());
+  Runner runner(options, model, calibration.get(), registry);
   llvm::Error error = runner.run(file->device ? &*file->device : nullptr);
   // Remarks say why as well if it failed.
   return llvm::joinErrors(std::move(error), model.writeRemarks());

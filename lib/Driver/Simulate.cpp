@@ -56,9 +56,9 @@ namespace {
 class Simulation {
 public:
   Simulation(const isa::Program &program, const model::Device &device,
-             const SimulateOptions &options)
+             const SimulateOptions &options, sim::ModelOperations operations)
       : program(program), device(device), options(options),
-        memory(sim::Memory::none(program)) {}
+        operations(std::move(operations)), memory(sim::Memory::none(program)) {}
 
   llvm::Error run();
 
@@ -77,6 +77,7 @@ private:
   const isa::Program &program;
   const model::Device &device;
   const SimulateOptions &options;
+  const sim::ModelOperations operations;
   sim::Memory memory;
   /// The program as a function: its tensors of role In and Out.
   Signature function;
@@ -178,6 +179,8 @@ llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
 /// The simulator's report with the comparisons at its end.
 std::string Simulation::reportJson(const sim::SimulationResult &result) {
   return sim::formatJson(result, program, device, [&](JsonWriter &json) {
+    if (!operations.operations.empty())
+      sim::writeOperations(json, result, program, operations);
     json.array("comparisons", [&] {
       for (auto &[index, comparison] : comparisons)
         json.object([&, index = index, &of = comparison] {
@@ -212,8 +215,9 @@ llvm::Error Simulation::report(const sim::SimulationResult &result) {
                       sim::formatTrace(result, program, device)))
       return error;
   if (!options.htmlFile.empty())
-    if (llvm::Error error = writeFile(options, options.htmlFile,
-                                      sim::formatHtml(result, program, device)))
+    if (llvm::Error error =
+            writeFile(options, options.htmlFile,
+                      sim::formatHtml(result, program, device, operations)))
       return error;
   return commitFiles(options);
 }
@@ -273,8 +277,11 @@ llvm::Error Simulation::run() {
 
 llvm::Error driver::simulateProgram(const isa::Program &program,
                                     const model::Device &device,
-                                    const SimulateOptions &options) {
+                                    const SimulateOptions &options,
+                                    const sim::ModelOperations *operations) {
   if (rt::Status status = isa::checkProgram(program); !status)
     return toError(status.error());
-  return Simulation(program, device, options).run();
+  return Simulation(program, device, options,
+                    operations ? *operations : sim::ModelOperations())
+      .run();
 }

@@ -154,6 +154,8 @@ static void lowerToLLVM(OpPassManager &pm, const CPUPipelineOptions &options) {
   func.addPass(createConvertVectorToSCFPass());
   func.addPass(createLowerReshapes());
   verifyAtRuntime(pm, options);
+  if (options.measure)
+    pm.addPass(createLowerMeasures());
   if (options.parallel && !options.reference) {
     pm.addPass(createConvertSCFToOpenMPPass());
     // Inlines the allocation scopes that the conversion puts around bodies:
@@ -234,6 +236,8 @@ mlir::nm::cpuStages(const CPUPipelineOptions &options) {
     // On tensors what linalg and tensor say, on buffers what memref does.
     verifyAtRuntime(pm, options);
     bufferize(pm);
+    if (options.measure)
+      pm.addPass(createInsertMeasures());
   });
   add(Stage::Kernels, generateKernels);
   add(Stage::Loops, generateLoops);

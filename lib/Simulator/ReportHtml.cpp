@@ -48,8 +48,8 @@ Svg picture(double height) { return Svg(kName + kWidth + 100, height); }
 class Page {
 public:
   Page(const SimulationResult &result, const Program &program,
-       const Device &device)
-      : result(result), program(program), device(device) {
+       const Device &device, const ModelOperations &model)
+      : result(result), program(program), device(device), model(model) {
     for (size_t i = 0; i != result.engines.size(); ++i)
       if (result.engines[i].instructions)
         queues.push_back(static_cast<int>(i));
@@ -69,6 +69,7 @@ private:
   const SimulationResult &result;
   const Program &program;
   const Device &device;
+  const ModelOperations &model;
   std::vector<int> queues; ///< that did something
 };
 
@@ -337,6 +338,9 @@ std::string Page::write() {
   text += "<h2>Roofline</h2>\n" + roofline();
   text += "<h2>DRAM bytes by tensor</h2>\n" + traffic();
   text += "<h2>Energy</h2>\n" + energy();
+  if (!model.operations.empty())
+    text += "<h2>Operations of the model</h2>\n" +
+            operationsHtml(result, program, model);
   text += "<h2>Table</h2>\n<pre>" + [&] {
     // Lines stay lines.
     std::string table = formatTable(result, program, device), out;
@@ -353,8 +357,8 @@ std::string Page::write() {
 } // namespace
 
 std::string formatHtml(const SimulationResult &result, const Program &program,
-                       const Device &device) {
-  return Page(result, program, device).write();
+                       const Device &device, const ModelOperations &model) {
+  return Page(result, program, device, model).write();
 }
 
 } // namespace nm::sim

@@ -47,6 +47,10 @@ std::string countText(double count);  ///< "1.5 M"
 std::string secondText(double value); ///< "1.5 ms"
 std::string jouleText(double picojoules);
 std::string shapeText(const std::vector<int64_t> &shape); ///< "64x64"
+/// The table of the model's operations, for a page.
+std::string operationsHtml(const SimulationResult &result,
+                           const Program &program,
+                           const ModelOperations &model);
 /// Share of the DRAM bandwidth that the payload took.
 double dramShare(const SimulationResult &result, const Device &device);
 

@@ -107,6 +107,7 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
       padRate(device.scratchpadBytesPerCycle()) {
   int queues = isa::numQueues(program.target);
   array = queues - 2;
+  result.code.resize(program.code.size());
   if (options.maxEvents)
     result.activity.engines.resize(static_cast<size_t>(queues));
   for (int queue = 0; queue != queues; ++queue) {
@@ -212,6 +213,11 @@ void Machine::complete(int queue) {
   const Instruction &instruction = program.code[index];
   if (values)
     execute(queue);
+  InstructionUse &use = result.code[static_cast<size_t>(index)];
+  if (executed[index] == 0)
+    use.begin = engine.begin;
+  use.cycles += now - engine.begin;
+  use.end = now;
   ++executed[index];
   ++result.steps;
   ++engine.time.instructions;
@@ -427,6 +433,9 @@ void Machine::count() {
       tensor.written = clamp(tensor.written + bytes);
       written += bytes;
     }
+    result.code[i].executions = executed[i];
+    result.code[i].dramBytes = clamp(bytes);
+    result.code[i].macs = clamp(times * cost.macs);
     pad += times * static_cast<__int128>(cost.scratchpad);
     macs += times * cost.macs;
     ops += times * cost.specialOps;

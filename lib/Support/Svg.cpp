@@ -264,6 +264,22 @@ svg { width: 100%; height: auto; }
 .legend span { margin-right: 14px; white-space: nowrap; }
 .legend i { display: inline-block; width: 11px; height: 11px;
   margin-right: 5px; border: 1px solid #999; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: 3px 8px; vertical-align: top; }
+thead th { position: sticky; top: 0; background: var(--paper); }
+thead button { font: inherit; font-weight: bold; color: inherit; padding: 0;
+  background: none; border: none; cursor: pointer; text-align: inherit; }
+th[aria-sort=ascending] button::after { content: " \2191"; }
+th[aria-sort=descending] button::after { content: " \2193"; }
+.number { text-align: right; font-variant-numeric: tabular-nums;
+  white-space: nowrap; }
+[style^="--share"] { background: linear-gradient(to right,
+  color-mix(in srgb, #56b4e9 45%, transparent) var(--share),
+  transparent var(--share)); }
+.group { background: var(--tile); cursor: pointer; }
+.folded tr:not(.group) { display: none; }
+td:first-child { overflow-wrap: anywhere; min-width: 18em; }
+small { display: block; opacity: 0.75; }
 pre { overflow-x: auto; background: var(--tile); padding: 10px; }
 )";
   text += "</style></head><body>\n<h1>" + name + "</h1>\n";

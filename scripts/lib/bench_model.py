@@ -1,10 +1,12 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Times whole models against ONNX Runtime: the same ONNX file, results compared first.
+"""Times whole models against other runtimes: the same weights, results compared first.
 
 One process, interleaved, minima and medians. Models are those of transformers.py and seq2seq.py in
-test/Import/Onnx/Inputs with random weights; a pruned one is written pruned, and both runtimes are given that file. ONNX Runtime computes every
-pattern as dense, so it is timed once. $NM_ONNXRUNTIME names its library; without, nm is timed alone.
+test/Import/Onnx/Inputs with random weights; a pruned one is written pruned, and ONNX Runtime is given that file. It computes
+every pattern as dense, so it is timed once, on the first. So are PyTorch, which runs BERT and GPT-2 eagerly, and llama.cpp, which
+decodes GPT-2 with weights and cache in f16. $NM_ONNXRUNTIME names ONNX Runtime's library, $NM_GGML the folder of
+llama.cpp's; PyTorch is that of this Python. What is not there is left out, with a note.
 """
 
 import argparse
@@ -20,7 +22,9 @@ import time
 import numpy
 
 import compiled
+import llamacpp
 import onnxruntime
+import torch_models
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/Import/Onnx/Inputs"))
 import seq2seq  # noqa: E402
@@ -29,6 +33,8 @@ import transformers  # noqa: E402
 REAL = transformers.REAL | seq2seq.REAL
 
 TOLERANCE = 1e-4  # of the largest result
+TOLERANCE_F16 = 1e-2
+CHECKED = 8  # words that llama.cpp's logits are compared on
 REST_S = 0.3  # OpenMP's threads spin for 200 ms after a parallel region, which would slow the other runtime
 
 
@@ -59,6 +65,15 @@ def cases(names, lengths, batch):
         else:
             for n in lengths:
                 yield f"llama, prompt of {n}", functools.partial(transformers.llama, batch=batch, steps=n), sizes
+
+
+def weights_of(made, pattern):
+    """By name, pruned as rewrite() does it."""
+    if pattern == "dense":
+        return made.weights
+    n, m = map(int, pattern.split(":"))
+    return {key: transformers.prune(array, n, m) if is_pruned(key, array) else array
+            for key, array in made.weights.items()}
 
 
 def is_pruned(key, array):
@@ -121,11 +136,91 @@ def measure(calls, rounds, turns, rest):
     return times
 
 
+class OnnxRuntime:
+    name = "onnxruntime"
+
+    def __init__(self, path, made, threads):
+        start = time.monotonic()
+        self.session = onnxruntime.Session(path, threads)
+        self.load_s = time.monotonic() - start
+        self.call = self.session.bind(made.inputs)
+
+    def close(self):
+        self.session.close()
+
+
+class Torch:
+    name, load_s = "pytorch", None
+
+    def __init__(self, made, weights, sizes, threads):
+        torch_models.Model.set_threads(threads)
+        self.call = torch_models.Model(made.name, weights, sizes, made.inputs)
+
+    def close(self):
+        del self.call
+
+
+class LlamaCpp:
+    """One word after `past` others, whose cache a prompt of random words makes; its logits are checked on a short one."""
+
+    name = "llama.cpp f16"
+
+    def __init__(self, made, weights, sizes, threads, folder):
+        path, past = folder / "model.gguf", made.symbols["past"]
+        llamacpp.write_gpt2(path, weights, sizes)
+        start = time.monotonic()
+        self.model = llamacpp.Gpt2(path, sizes.words, past + CHECKED, threads)
+        self.load_s = time.monotonic() - start
+        self.difference = self.check(weights, sizes)
+        self.words = numpy.random.default_rng(3).integers(0, sizes.words, past + 1)
+        self.model.decode(self.words[:past])
+
+    def check(self, weights, sizes):
+        short = transformers.gpt2(sizes, batch=1, steps=CHECKED)
+        want = short.reference(lambda name, array: weights[name])[0][0, -1]
+        have = self.model.decode(short.inputs[0][0])
+        self.model.forget(0)
+        return difference([have], [want])
+
+    def call(self):
+        self.model.decode(self.words[-1:])
+        self.model.forget(len(self.words) - 1)
+
+    def close(self):
+        self.model.close()
+
+
 class Bench:
     def __init__(self, options):
         self.options, self.rows = options, []
         self.peer = not options.no_peers and onnxruntime.find() is not None
+        self.torch = not options.no_peers and torch_models.find()
+        self.llama = not options.no_peers and llamacpp.find() is not None
         self.runtime = compiled.runtime()
+
+    def peers(self, path, made, sizes, threads, folder):
+        """Those that run the model, on the weights of the first pattern."""
+        weights = weights_of(made, self.options.patterns[0])
+        found = []
+        if self.peer:
+            found.append(OnnxRuntime(path, made, threads))
+        if self.torch and made.name in torch_models.MODELS:
+            found.append(Torch(made, weights, sizes, threads))
+        if self.llama and made.name == "gpt2" and made.symbols["past"] and self.options.batch == 1:
+            found.append(LlamaCpp(made, weights, sizes, threads, folder))
+        return found
+
+    def check_peers(self, peers, want, title):
+        """How far each is from nm's results on the same weights."""
+        errors = {}
+        for peer in peers:
+            if peer.name == OnnxRuntime.name:
+                continue  # compared for each pattern
+            llama = peer.name == LlamaCpp.name
+            errors[peer.name] = peer.difference if llama else difference(peer.call.results(), want)
+            if not errors[peer.name] <= (TOLERANCE_F16 if llama else TOLERANCE):
+                raise SystemExit(f"error: {title}: results of {peer.name} differ by {errors[peer.name]:.2e} of the largest")
+        return errors
 
     def files(self, made, folder):
         paths = {}
@@ -162,27 +257,26 @@ class Bench:
                 if not errors[pattern] <= TOLERANCE:
                     raise SystemExit(f"error: {title}, {pattern}: results differ from ONNX Runtime's by "
                                      f"{errors[pattern]:.2e} of the largest, expected at most {TOLERANCE}")
+        want = models[options.patterns[0]].bind(made.inputs).results()
         for threads in options.threads:
             self.runtime.nm_set_num_threads(threads)
-            calls, load = {}, None
-            if self.peer:
-                start = time.monotonic()
-                session = onnxruntime.Session(next(iter(paths.values())), threads)
-                load = time.monotonic() - start
-                calls["onnxruntime"] = session.bind(made.inputs)
+            peers = self.peers(paths[options.patterns[0]], made, sizes, threads, folder)
+            errors |= self.check_peers(peers, want, title)
+            calls = {peer.name: peer.call for peer in peers}
             calls |= {pattern: model.bind(made.inputs) for pattern, model in models.items()}
-            rest = REST_S if threads > 1 and self.peer else 0
+            rest = REST_S if threads > 1 and peers else 0
             times = measure(calls, options.rounds, options.turns, rest)
-            best = min(times["onnxruntime"]) if self.peer else None
+            best = min(times[OnnxRuntime.name]) if self.peer else None
+            loads = {peer.name: peer.load_s for peer in peers}
             for name, samples in times.items():
                 row = {"model": title, "threads": threads, "runtime": name, "min_ms": min(samples),
                        "median_ms": float(numpy.median(samples)), "ratio": best / min(samples) if best else None,
-                       "difference": errors.get(name), "load_s": load, "compile_s": None, "peak_mib": None}
+                       "difference": errors.get(name), "load_s": loads.get(name), "compile_s": None, "peak_mib": None}
                 if name in models:
                     row["compile_s"], row["load_s"] = models[name].compile_s, models[name].load_s
                 self.rows.append(row)
-            if self.peer:
-                session.close()
+            for peer in peers:
+                peer.close()
             self.memory_of(title, threads, paths, made, folder)
             for row in self.rows[-len(times):]:
                 self.print_row(row)
@@ -198,11 +292,11 @@ class Bench:
                 if row["model"] == title and row["threads"] == threads:
                     if row["runtime"] == pattern:
                         row["peak_mib"] = ours
-                    elif row["runtime"] == "onnxruntime" and row["peak_mib"] is None:
+                    elif row["runtime"] == OnnxRuntime.name and row["peak_mib"] is None:
                         row["peak_mib"] = theirs
 
     def print_head(self):
-        print(f"{'model':30} {'thr':>3} {'runtime':12} {'min ms':>9} {'median':>9} {'ratio':>6} {'diff':>8} "
+        print(f"{'model':30} {'thr':>3} {'runtime':13} {'min ms':>9} {'median':>9} {'ratio':>6} {'diff':>8} "
               f"{'compile s':>9} {'load s':>6} {'peak MiB':>8}", flush=True)
 
     @staticmethod
@@ -210,7 +304,7 @@ class Bench:
         def text(value, form, width):
             return format("" if value is None else format(value, form), f">{width}")
 
-        print(f"{row['model']:30} {row['threads']:3} {row['runtime']:12} {row['min_ms']:9.2f} "
+        print(f"{row['model']:30} {row['threads']:3} {row['runtime']:13} {row['min_ms']:9.2f} "
               f"{row['median_ms']:9.2f} {text(row['ratio'], '.2f', 6)} {text(row['difference'], '.1e', 8)} "
               f"{text(row['compile_s'], '.1f', 9)} {text(row['load_s'], '.2f', 6)} "
               f"{text(row['peak_mib'], '.0f', 8)}", flush=True)
@@ -253,8 +347,11 @@ def main():
     if options.quick:
         options.rounds, options.turns, options.lengths = 1, 2, options.lengths[:1]
     bench = Bench(options)
-    if not bench.peer and not options.no_peers:
-        print("note: ONNX Runtime is not there; NM_ONNXRUNTIME names its library", file=sys.stderr)
+    for there, what in [(bench.peer, "ONNX Runtime is not there; NM_ONNXRUNTIME names its library"),
+                        (bench.torch, "PyTorch is not there; scripts/setup --torch installs it"),
+                        (bench.llama, "llama.cpp is not there; NM_GGML names the folder of its libraries")]:
+        if not there and not options.no_peers:
+            print(f"note: {what}", file=sys.stderr)
     compiled.keep_freed_memory()
     bench.print_head()
     for title, make, sizes in cases(names, options.lengths, options.batch):
@@ -268,5 +365,5 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (compiled.Error, onnxruntime.Error) as error:
+    except (compiled.Error, onnxruntime.Error, llamacpp.Error) as error:
         sys.exit(f"error: {error}")

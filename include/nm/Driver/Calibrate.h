@@ -51,6 +51,9 @@ struct PruningReport {
 /// For people, a line for each layer and one for the results.
 std::string formatPruning(const PruningReport &report);
 
+/// The same model with every weight dense, and nothing written or said.
+RunOptions denseOptions(const RunOptions &options);
+
 class Calibration {
 public:
   /// Compiles the dense model and runs it on options.calibrate.

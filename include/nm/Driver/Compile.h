@@ -16,6 +16,10 @@
 #include <string>
 #include <vector>
 
+namespace nm::sim {
+struct ModelOperations;
+}
+
 namespace mlir::nm::driver {
 
 /// A remark as the report prints it.
@@ -23,7 +27,18 @@ struct RemarkRecord {
   /// "passed", "missed", "failed", "analysis".
   std::string kind;
   std::string category, name, location, message;
+  /// Operations of the model that it is about (namesOf).
+  std::vector<std::string> names;
+  /// What it says, by key.
+  std::vector<std::pair<std::string, std::string>> arguments;
+
+  /// "" if there is none.
+  StringRef argument(StringRef key) const;
 };
+
+/// Names of the operations of a model that a location holds, in order and
+/// without repetition; "file:line:column" for those without names.
+std::vector<std::string> namesOf(Location location);
 
 /// Total time of a pass over all operations it ran on.
 struct PassRecord {
@@ -59,11 +74,12 @@ llvm::Error lowerToLogical(ModuleOp module, const CompileOptions &options,
 
 /// Declares the parameters' patterns from the checkpoints, then makes the
 /// program of `function` for an accelerator. Its arguments become tensors with
-/// their names.
+/// their names. `model`, if not null, receives which operation of the model
+/// each instruction is of.
 llvm::Expected<::nm::isa::Program>
 compileProgram(ModuleOp module, const Signature &function,
                const ::nm::model::Device &device, const CompileOptions &options,
-               CompileLog &log);
+               CompileLog &log, ::nm::sim::ModelOperations *model = nullptr);
 
 /// The entry of `function` in the module attribute `nm.manifest`, as the
 /// runtime library reads it.

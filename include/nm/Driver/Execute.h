@@ -9,6 +9,7 @@
 #define NM_DRIVER_EXECUTE_H
 
 #include "nm/Driver/Jit.h"
+#include "nm/Driver/Recorder.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Runtime/Params.h"
 #include "nm/Runtime/Tensor.h"
@@ -46,6 +47,9 @@ public:
   /// Milliseconds of one run, for callers that interleave runs with others'.
   double timeOnce();
 
+  /// Each call tells `taker`, which outlives it, what it measures.
+  void recordTo(Recorder &taker) { recorder = &taker; }
+
 private:
   /// An argument that a result is written to: the array, which stays as it is,
   /// and the memory that a call gets.
@@ -64,6 +68,7 @@ private:
     return reinterpret_cast<const uint64_t *>(results.data() + offsets[i]);
   }
 
+  Recorder *recorder = nullptr;
   /// As the model has it, and as its code does.
   const Signature *function = nullptr;
   Signature code;

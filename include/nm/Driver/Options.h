@@ -158,6 +158,8 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   std::string dumpFolder;
   /// Where reproducers of failures go; empty: the folder of temporary files.
   std::string reproducerFolder;
+  /// Measures each operation (nm-insert-measures).
+  bool measure = false;
   /// Called when a stage is reached, and may change the module.
   std::function<void(Stage, ModuleOp)> atStage;
   /// Applied to each pass manager: the tool's --mlir-* options.
@@ -184,7 +186,7 @@ struct CodeOptions : CompileOptions, ProofOptions {
 struct ReportOptions {
   /// The table, on standard output.
   bool report = false;
-  /// Empty writes none. A page and a trace are of accelerators.
+  /// Empty writes none. A trace is of accelerators.
   std::string json, htmlFile, traceFile;
   /// Golden vectors of a program go into this folder; empty: none are made.
   std::string goldenFolder;
@@ -213,6 +215,8 @@ struct RunOptions : CompileOptions, DataOptions, ProofOptions, ReportOptions {
   int threads = 0;
   /// Timed runs. 1 times the only, cold run.
   int repeat = 1;
+  /// Time and work of each operation are told; a page always has them.
+  bool profile = false;
   /// Measures what each weight costs and gains at each pattern.
   bool sensitivity = false;
   /// Of the results, for the choice of patterns; negative: none is made.

@@ -12,6 +12,7 @@
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Execute.h"
+#include "nm/Driver/Profile.h"
 #include "nm/Driver/Signature.h"
 #include "nm/Runtime/Params.h"
 #include <optional>
@@ -43,6 +44,7 @@ struct Report {
   std::vector<std::pair<size_t, Comparison>> comparisons;
   std::optional<Timing> timing;
   std::optional<PruningReport> pruning;
+  std::optional<Profile> profile;
 
   double compileMs() const { return pipelineMs + codegenMs + linkMs; }
   int64_t packedBytes() const;
@@ -55,6 +57,9 @@ std::string formatReport(const Report &report);
 /// One JSON object; docs/nm-run.md lists the fields. Numbers that were not
 /// measured, and those that JSON has no text for, are null.
 std::string formatReportJson(const Report &report);
+
+/// A page; needs a profile.
+std::string formatReportHtml(const Report &report);
 
 /// "1.5 MiB".
 std::string byteText(int64_t bytes);

@@ -12,6 +12,10 @@
 #include "nm/Driver/Options.h"
 #include "nm/Isa/Program.h"
 
+namespace nm::sim {
+struct ModelOperations;
+}
+
 namespace mlir::nm::driver {
 
 /// The machine that --target names: a description that comes with nm or a file
@@ -47,11 +51,13 @@ llvm::Error proveProgram(const ::nm::isa::Program &program, StringRef path,
 /// Runs a program on the simulated device as the options say. Arrays are bound
 /// to tensors of role In and Out by name or in the order of the table, with
 /// their host shapes and types; parameters come from --params. Results, reports
-/// and traces go where the options say, the table or a line of text to standard
-/// output.
+/// and traces go where the options say, the table or a line
+/// of text to standard output. `model`, if not null, are the operations that
+/// the program was made of.
 llvm::Error simulateProgram(const ::nm::isa::Program &program,
                             const ::nm::model::Device &device,
-                            const SimulateOptions &options);
+                            const SimulateOptions &options,
+                            const ::nm::sim::ModelOperations *model = nullptr);
 
 } // namespace mlir::nm::driver
 

@@ -39,6 +39,10 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::desc("generate upstream's checks of every view, index and size "
                      "(generate-runtime-verification)"),
       llvm::cl::init(false)};
+  Option<bool> measure{
+      *this, "measure",
+      llvm::cl::desc("measure each operation on buffers (nm-insert-measures)"),
+      llvm::cl::init(false)};
   /// Whether the module is what exporters write; false behind the pipelines
   /// above.
   bool isInput = true;

@@ -27,10 +27,36 @@ std::string formatJson(const SimulationResult &result, const Program &program,
 /// microseconds of the device. Needs events.
 std::string formatTrace(const SimulationResult &result, const Program &program,
                         const Device &device);
+/// Operations of the model that a program was compiled from, which it does not
+/// hold itself.
+struct ModelOperations {
+  struct Operation {
+    std::string name, layer;
+    std::vector<std::string> fused; ///< others that it computes
+  };
+  std::vector<Operation> operations;
+  std::vector<int32_t> of; ///< by instruction; -1: of none
+};
+
+/// What the instructions of an operation did. Engines work at the same time:
+/// cycles of all operations do not add up to the run's.
+struct OperationUse {
+  int64_t instructions = 0, dramBytes = 0, macs = 0;    ///< executed
+  double loads = 0, stores = 0, array = 0, special = 0; ///< cycles, by engine
+  double begin = 0, end = 0;
+};
+std::vector<OperationUse> useOf(const SimulationResult &result,
+                                const Program &program,
+                                const ModelOperations &model);
+/// The field `operations`.
+void writeOperations(support::JsonWriter &json, const SimulationResult &result,
+                     const Program &program, const ModelOperations &model);
+
 /// One page without any reference to a network: timeline, roofline, bytes by
-/// tensor, stall causes, energy. The timeline needs events.
+/// tensor, stall causes, energy, and the operations of the model by layer if
+/// they are known. The timeline needs events.
 std::string formatHtml(const SimulationResult &result, const Program &program,
-                       const Device &device);
+                       const Device &device, const ModelOperations &model = {});
 
 } // namespace nm::sim
 

@@ -139,6 +139,13 @@ struct Activity {
   void add(int queue, double begin, double end);
 };
 
+/// What became of an instruction of the program, over the whole run.
+struct InstructionUse {
+  int64_t executions = 0, dramBytes = 0, macs = 0;
+  double cycles = 0;         ///< under way, added up
+  double begin = 0, end = 0; ///< of the first and the last, in cycles
+};
+
 struct TensorTraffic {
   int64_t read = 0, written = 0; ///< bytes
 };
@@ -153,6 +160,7 @@ struct SimulationResult {
   int64_t steps = 0;               ///< executed instructions
   std::vector<EngineTime> engines; ///< by isa::queueOf
   std::vector<TensorTraffic> tensors;
+  std::vector<InstructionUse> code;      ///< by instruction
   int64_t dramRead = 0, dramWritten = 0; ///< bytes of payload
   int64_t scratchpadBytes = 0;           ///< read or written
   int64_t macs = 0;                      ///< that the array worked, zeros too

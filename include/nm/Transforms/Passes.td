@@ -216,4 +216,51 @@ def LowerRequires : Pass<"nm-lower-requires", "ModuleOp"> {
                            "::mlir::nm::NMDialect"];
 }
 
+def InsertMeasures : Pass<"nm-insert-measures", "ModuleOp"> {
+  let summary = "measure the time and the work of each operation on buffers";
+  let description = [{
+    Puts `nm.measure_begin` and `nm.measure_end` around each operation that computes
+    or moves elements, also in loops and branches, and `nm.measure_memory` where a
+    buffer becomes live and where it is freed. What the operations are stands in the
+    module's attribute `nm.measures`, by number:
+
+    | field | |
+    |---|---|
+    | `location` | where it and what was fused into it come from in the model |
+    | `kind` | `product` of a packed weight, `attention`, `contraction`, `convolution`, `copy`, `fill`, `elementwise`, `reduction`, `loop` or `call` |
+    | `pattern`, `layout`, `element`, `weight`, `weight_bytes` | of products: the N:M of the weight, its layout and elements, the argument of the function that holds its values, and the bytes of values and indices |
+    | `column_flops`, `dense_column_flops` | of products: the work for one column of activations, and what it would be if no weight were left out |
+    | `counted` | whether its work is known: not that of a `loop`, which has been lowered before, of a `call` of code from elsewhere, and of attention with a window over a dynamic number of keys |
+
+    Floating-point operations are counted as they are written: one for each operation of
+    arith or math on floats (comparisons, selections and conversions are none, a fused
+    multiply-add is two), times the elements it is done for; two for each stored weight of
+    a product and column of its activations. Attention counts two for each multiply-add of
+    its products over all keys that a query may see by its position, five for each of
+    their scores (scale, maximum, difference, exponential, sum), what its score function
+    has, and one division for each element of the result. Bytes are those of each operand
+    once, read or written; elements that a body loads from elsewhere count each time.
+    Sizes are those of the call.
+
+    The operations cost about 50 ns each. Nothing else in the module changes; a buffer
+    of which it cannot be told where it is freed counts as live until the call ends.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::nm::NMDialect"];
+  let statistics = [
+    Statistic<"numMeasured", "operations measured", "Operations that are measured">
+  ];
+}
+
+def LowerMeasures : Pass<"nm-lower-measures", "ModuleOp"> {
+  let summary = "measures become calls of whoever runs the code";
+  let description = [{
+    `nm.measure_begin`, `nm.measure_end` and `nm.measure_memory` become calls of
+    `void nm_measure_begin(i64)`, `void nm_measure_end(i64, i64, i64, i64)` and
+    `void nm_measure_memory(i64)`, which the process that runs the code provides.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::nm::NMDialect"];
+}
+
 #endif // NM_TRANSFORMS_PASSES_TD

@@ -180,9 +180,6 @@ void tools::addSimulating(CommandLine &line, bool &timingOnly,
             "compute no values: needs neither inputs nor parameters");
   line.text("trace", options.traceFile, "file",
             "write what each engine did and when, for ui.perfetto.dev");
-  line.text("html", options.htmlFile, "file",
-            "write the report as a page: timeline, roofline, stalls, bytes, "
-            "energy");
 }
 
 void tools::addAccelerator(CommandLine &line, std::string &target,

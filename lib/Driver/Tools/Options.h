@@ -49,7 +49,7 @@ void addThreads(::nm::support::CommandLine &line, int &threads);
 void addCount(::nm::support::CommandLine &line, const char *name, int &count,
               const char *help);
 void addProof(::nm::support::CommandLine &line, ProofOptions &options);
-/// --timing-only, --trace and --html.
+/// --timing-only and --trace.
 void addSimulating(::nm::support::CommandLine &line, bool &timingOnly,
                    ReportOptions &options);
 /// --target, for an accelerator.

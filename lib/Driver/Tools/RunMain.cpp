@@ -22,7 +22,14 @@ static void addReporting(CommandLine &line, RunOptions &options) {
   line.group("Reports");
   line.flag("report", options.report,
             "print parameters, decisions, passes, errors and times");
+  line.flag("profile", options.profile,
+            "time each operation of the model, and say what it computes, moves "
+            "and could reach; --html always does");
   line.text("json", options.json, "file", "write the report as JSON");
+  line.text(
+      "html", options.htmlFile, "file",
+      "write the report as a page: layers, operations, bounds, memory; of "
+      "accelerators timeline, roofline, stalls, bytes, energy");
   tools::addRemarks(line, options);
   tools::addStages(line, options);
 }

@@ -69,6 +69,9 @@ static void addProgram(CommandLine &line, SimulateOptions &options,
   tools::addProof(line, options);
   line.group("Reports");
   tools::addSimulating(line, options.timingOnly, options);
+  line.text("html", options.htmlFile, "file",
+            "write the report as a page: timeline, roofline, stalls, bytes, "
+            "energy");
   line.flag("report", options.report,
             "print utilisation, bytes, energy, engines and tensors");
   line.text("golden", options.goldenFolder, "folder",

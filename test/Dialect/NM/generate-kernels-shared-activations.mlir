@@ -5,6 +5,7 @@
 // RUN:   -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // REMARK: packed once for {{.*}}3
+// REMARK: packed once for {{.*}}2
 // REMARK-NOT: packed once
 
 // The panels are a buffer of dynamic size; three products, one of it.
@@ -58,4 +59,28 @@ func.func @may_alias(%v: memref<1152xf32>, %m: memref<1152xi16>, %x: memref<9x48
       of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
       ins(%x : memref<9x48xf32>) outs(%y : memref<9x48xf32>)
   return
+}
+
+// -----
+
+// What is measured in between is no memory of theirs.
+// CHECK-LABEL: func @measured
+// CHECK-COUNT-1: memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?xf32>
+// CHECK-NOT: memref.alloc(%
+// CHECK: return
+func.func @measured(%v: memref<1152xf32>, %m: memref<1152xi16>, %x: memref<9x48xf32>, %n: index) -> (memref<9x48xf32>, memref<9x48xf32>) {
+  %y = memref.alloc() : memref<9x48xf32>
+  nm.measure_memory %n
+  nm.measure_begin 0
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<1152xf32>, memref<1152xi16>)
+      of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%y : memref<9x48xf32>)
+  nm.measure_end 0 work(%n, %n, %n)
+  %z = memref.alloc() : memref<9x48xf32>
+  nm.measure_begin 1
+  nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<1152xf32>, memref<1152xi16>)
+      of tensor<48x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      ins(%x : memref<9x48xf32>) outs(%z : memref<9x48xf32>)
+  nm.measure_end 1 work(%n, %n, %n)
+  return %y, %z : memref<9x48xf32>, memref<9x48xf32>
 }

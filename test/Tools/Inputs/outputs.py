@@ -93,6 +93,8 @@ FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
 FORMS += [(("nm-compile", "output"), ["nm-compile", "m.mlir", "--target=edge", f"--emit={kind}"])
           for kind in ["attacc", "attacc-asm"]]
 FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
+          (("nm-run", "html"), RUN),
+          (("nm-run", "json"), [*RUN, "--profile"]),
           (("nm-opt", "o"), ["nm-opt", "m.mlir"]),
           (("nm-translate", "output"), ["nm-translate", "--mlir-to-llvmir", "empty.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),

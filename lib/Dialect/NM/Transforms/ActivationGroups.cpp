@@ -39,6 +39,8 @@ static bool preserves(Operation *op, Value root) {
   return llvm::all_of(*effects, [&](const MemoryEffects::EffectInstance &e) {
     if (isa<MemoryEffects::Read, MemoryEffects::Allocate>(e.getEffect()))
       return true;
+    if (e.getResource() != SideEffects::DefaultResource::get())
+      return true;
     return e.getValue() && areDistinct(getRoot(e.getValue()), root);
   });
 }

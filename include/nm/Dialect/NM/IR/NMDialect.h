@@ -19,6 +19,21 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace mlir::nm {
+
+/// What is known of a run (nm.measure_begin and its kin): no memory of the
+/// program.
+struct MeasurementsResource
+    : public SideEffects::Resource::Base<MeasurementsResource> {
+  StringRef getName() final { return "Measurements"; }
+};
+
+/// On a module: an array with a dictionary for each measured operation, by its
+/// number. nm-insert-measures says what it holds.
+constexpr llvm::StringLiteral kMeasuresAttrName = "nm.measures";
+
+} // namespace mlir::nm
+
 #include "nm/Dialect/NM/IR/NMDialect.h.inc"
 #include "nm/Dialect/NM/IR/NMEnums.h.inc"
 #define GET_ATTRDEF_CLASSES

@@ -55,19 +55,25 @@ Calibration::Calibration(std::unique_ptr<State> state)
     : state(std::move(state)) {}
 Calibration::~Calibration() = default;
 
+RunOptions driver::quietOptions(const RunOptions &options) {
+  RunOptions quiet = options;
+  quiet.files = std::make_shared<::nm::support::CommandFiles>();
+  quiet.remarksFilter.clear();
+  quiet.remarksFile.clear();
+  quiet.dumpFolder.clear();
+  quiet.configurePassManager = nullptr;
+  quiet.isQuiet = true;
+  quiet.measure = false;
+  quiet.atStage = nullptr;
+  return quiet;
+}
+
 RunOptions driver::denseOptions(const RunOptions &options) {
-  RunOptions dense = options;
-  dense.files = std::make_shared<::nm::support::CommandFiles>();
+  RunOptions dense = quietOptions(options);
   dense.dense = true;
   dense.patterns.clear();
   dense.prune.clear();
   dense.mask.policy = rt::MaskPolicy::IfPresent;
-  dense.remarksFilter.clear();
-  dense.remarksFile.clear();
-  dense.dumpFolder.clear();
-  dense.configurePassManager = nullptr;
-  dense.measure = false;
-  dense.atStage = nullptr;
   return dense;
 }
 

@@ -80,7 +80,7 @@ static bool declaresSparsity(ModuleOp module) {
 
 /// A user of N:M weights whose model runs dense wants to know, and why.
 static void noteDense(ModuleOp module, const CompileOptions &options) {
-  if (options.dense || declaresSparsity(module))
+  if (options.isQuiet || options.dense || declaresSparsity(module))
     return;
   int64_t matrices = 0;
   module->walk([&](ParamOp op) {

@@ -53,6 +53,7 @@ constexpr Use kRunUses[] = {
     {"trace", kSimulate},
     {"html", kRun | kSimulate},
     {"profile", kRun},
+    {"check", kRun},
     {"report", kRun | kSimulate},
     {"json", kRun | kSimulate},
 };
@@ -124,6 +125,8 @@ constexpr Void kVoids[] = {
     {"report", "sensitivity", "--sensitivity prints a table of its own"},
     {"html", "sensitivity", "--sensitivity prints a table of its own"},
     {"profile", "sensitivity", "--sensitivity prints a table of its own"},
+    {"check", "sensitivity", "--sensitivity prints a table of its own"},
+    {"check", "reference", "--reference runs the code that it compares with"},
     {"cache", "sensitivity", "--sensitivity keeps nothing"},
     {"calibrate", "masks", "--masks says what is kept"},
     {"mask-policy", "prune",
@@ -225,6 +228,12 @@ llvm::Error driver::checkUsed(const RunOptions &options, RunMode mode) {
   if (options.profile && !options.report && options.json.empty() &&
       options.htmlFile.empty())
     return makeError("--profile has no effect: it is told in --report, --json "
+                     "and --html; add one of them");
+  if (options.check && options.inputFile == "-")
+    return makeError("--check compiles the model several times, but standard "
+                     "input is read once; name the model's file");
+  if (options.check && !options.profile && options.htmlFile.empty())
+    return makeError("--check has no effect: errors are told with --profile "
                      "and --html; add one of them");
   return checkMasks(options, options);
 }

@@ -26,13 +26,6 @@ bool OperationProfile::isSparse() const {
   return !pattern.empty() && n != m;
 }
 
-int64_t Profile::peakBytes() const {
-  int64_t peak = 0;
-  for (const LiveBytes &event : memory)
-    peak = std::max(peak, event.bytes);
-  return peak;
-}
-
 double Profile::operationsMs() const {
   double sum = 0;
   for (const OperationProfile &operation : operations)
@@ -142,15 +135,20 @@ public:
     for (size_t id = 0; id != source.count(); ++id)
       if (recorder.operations()[id].calls)
         add(source.measures[id], recorder.operations()[id]);
-    // Of a layer whose kernels stand apart, and where one name ran in another's
-    // kernel before its own.
     findLayers();
+    for (const RemarkRecord &remark : log.remarks) {
+      for (const std::string &name : remark.names)
+        remarksOf[name].push_back(&remark);
+      if (!remark.argument("key").empty())
+        remarksOfKey[remark.argument("key")].push_back(&remark);
+    }
     for (OperationProfile &operation : profile.operations)
       explain(operation);
     findWithoutCode();
     profile.runs = recorder.runs();
     profile.runMs = recorder.runMs();
     profile.memory = recorder.memory();
+    profile.peakBytes = recorder.peakBytes();
   }
 
 private:
@@ -281,23 +279,26 @@ private:
 
   /// What passes decided about an operation and its weight.
   void explain(OperationProfile &row) {
-    for (const RemarkRecord &remark : log.remarks) {
-      bool isOf = llvm::is_contained(remark.names, row.name);
-      bool isOfWeight =
-          !row.weight.empty() && remark.argument("key") == row.weight;
-      if (isOf && remark.name == "attention-kernel")
-        row.kernel = remark.argument("kernel").str();
-      bool isLeft = remark.kind == "missed" || remark.kind == "failed" ||
-                    remark.name == "epilogue-end";
-      if ((!isOf && !isOfWeight) || !isLeft ||
-          remark.name == "dataflow-rejected")
-        continue;
-      std::string note = remark.category + ": " + remark.message;
-      if (!llvm::is_contained(row.notes, note))
-        row.notes.push_back(note);
+    for (const RemarkRecord *remark : remarksOf.lookup(row.name)) {
+      if (remark->name == "attention-kernel")
+        row.kernel = remark->argument("kernel").str();
+      addNote(*remark, row);
     }
+    if (!row.weight.empty())
+      for (const RemarkRecord *remark : remarksOfKey.lookup(row.weight))
+        addNote(*remark, row);
     if (row.kernel.empty())
       row.kernel = row.kind == "copy" || row.kind == "fill" ? "copy" : "loops";
+  }
+
+  static void addNote(const RemarkRecord &remark, OperationProfile &row) {
+    bool isLeft = remark.kind == "missed" || remark.kind == "failed" ||
+                  remark.name == "epilogue-end";
+    if (!isLeft || remark.name == "dataflow-rejected")
+      return;
+    std::string note = remark.category + ": " + remark.message;
+    if (!llvm::is_contained(row.notes, note))
+      row.notes.push_back(note);
   }
 
   void findWithoutCode() {
@@ -320,6 +321,7 @@ private:
   Profile &profile;
   llvm::StringMap<size_t> rows;
   llvm::StringMap<double> largestBound;
+  llvm::StringMap<std::vector<const RemarkRecord *>> remarksOf, remarksOfKey;
   std::vector<bool> isNamed;
 };
 

@@ -279,7 +279,7 @@ private:
     plot.yLabel = "KiB";
     plot.series.push_back(std::move(series));
     return "<div class=\"plot\">" + renderSvg(plot) + "</div>\n<p>At most " +
-           byteText(profile.peakBytes()) +
+           byteText(profile.peakBytes) +
            " at once, results included, parameters and the scratch of kernels "
            "not.</p>\n";
   }

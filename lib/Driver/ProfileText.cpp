@@ -78,7 +78,7 @@ std::string driver::formatProfile(const Profile &profile) {
   text += table.str();
   if (!notes.empty())
     text += "left        what stays dense or apart, and why\n" + notes;
-  return text + "buffers     " + byteText(profile.peakBytes()) +
+  return text + "buffers     " + byteText(profile.peakBytes) +
          " live at most\n";
 }
 
@@ -170,7 +170,7 @@ void driver::writeProfile(JsonWriter &json, const Profile &profile) {
   });
   json.list("without_code", profile.withoutCode);
   json.object("buffers", [&] {
-    json.field("peak_bytes", profile.peakBytes());
+    json.field("peak_bytes", profile.peakBytes);
     json.array("live", [&] {
       for (const LiveBytes &event : profile.memory)
         json.lineObject([&] {

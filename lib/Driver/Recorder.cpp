@@ -21,7 +21,7 @@ double Recorder::msSince(Clock::time_point start) {
 void Recorder::beginRun() {
   std::fill(run.begin(), run.end(), Measured());
   live.clear();
-  liveBytes = 0;
+  liveBytes = peak = 0;
   current = this;
   runStart = Clock::now();
 }
@@ -56,10 +56,11 @@ void Recorder::end(int64_t id, int64_t flops, int64_t read, int64_t written) {
 }
 
 void Recorder::changeMemory(int64_t bytes) {
-  constexpr size_t most = 1000000;
+  constexpr size_t most = 100000;
   if (!current)
     return;
   current->liveBytes += bytes;
+  current->peak = std::max(current->peak, current->liveBytes);
   if (current->live.size() < most)
     current->live.push_back({msSince(current->runStart), current->liveBytes});
 }

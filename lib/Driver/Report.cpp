@@ -266,7 +266,7 @@ std::string driver::formatReportHtml(const Report &report) {
          "of the dense model's speed");
   tile(byteText(report.packedBytes()), "packed parameters");
   tile(byteText(report.denseBytes()), "the same dense");
-  tile(byteText(report.profile->peakBytes()), "of buffers live at most");
+  tile(byteText(report.profile->peakBytes), "of buffers live at most");
   tile(llvm::formatv("{0:f1} s", report.compileMs() / 1e3), "to compile");
   tile(report.target + ", " + std::to_string(report.threads) +
            (report.threads == 1 ? " thread" : " threads"),

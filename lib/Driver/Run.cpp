@@ -83,6 +83,19 @@ public:
     return std::move(*report.profile);
   }
 
+  /// Runs with every operation's result kept.
+  llvm::Expected<Observed> observe() {
+    isSilent = isObserved = true;
+    if (llvm::Error error = run(nullptr))
+      return std::move(error);
+    Observed kept;
+    size_t own = results.size() - observed.size();
+    for (auto [name, result] :
+         llvm::zip(observed, ArrayRef(results).drop_front(own)))
+      kept[name] = result;
+    return kept;
+  }
+
 private:
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
@@ -90,8 +103,10 @@ private:
   llvm::Error prune();
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
-  llvm::Error runCode(std::vector<rt::Tensor> &results);
+  llvm::Error runCode();
+  void observeResults(ModuleOp module);
   llvm::Error compareWithDense();
+  llvm::Error compareWithReference();
   llvm::Error writeReport(llvm::Error failed);
   llvm::Error compare(ArrayRef<rt::Tensor> results);
 
@@ -99,7 +114,9 @@ private:
   Model &model;
   Source &source;
   Report report;
-  bool isSilent = false;
+  bool isSilent = false, isObserved = false;
+  std::vector<std::string> observed;
+  std::vector<rt::Tensor> results;
   const Signature *function = nullptr;
   std::vector<rt::Tensor> inputs;
   /// Arrays that the import asked for, by argument.
@@ -185,10 +202,12 @@ llvm::Error Runner::compile() {
   if (llvm::Error error = checkRunsHere(**machine))
     return error;
   ::nm::support::Progress progress("compiling " + options.inputFile);
-  if (options.measure)
-    options.atStage = [this](Stage stage, ModuleOp module) {
+  options.atStage = [this](Stage stage, ModuleOp module) {
+    if (options.measure)
       profiled.see(stage, module);
-    };
+    if (isObserved && stage == Stage::Patterns)
+      observeResults(module);
+  };
   Stopwatch passes;
   if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
@@ -212,6 +231,16 @@ llvm::Error Runner::compile() {
     return error;
   report.codegenMs = codegen.ms();
   return llvm::Error::success();
+}
+
+/// The function has a result for each operation from there on.
+void Runner::observeResults(ModuleOp module) {
+  observed =
+      observeOperations(module.lookupSymbol<func::FuncOp>(function->name));
+  for (const Signature &each : collectSignatures(module))
+    for (Signature &own : source.functions)
+      if (own.name == each.name)
+        own.results = each.results;
 }
 
 /// Masks from what calibration saw, and what they change.
@@ -298,7 +327,7 @@ llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
 }
 
 /// Runs as often as asked; nothing of the code is left after it.
-llvm::Error Runner::runCode(std::vector<rt::Tensor> &results) {
+llvm::Error Runner::runCode() {
   std::unique_ptr<rt::Params> params;
   if (llvm::Error error = loadParams(params))
     return error;
@@ -362,12 +391,34 @@ llvm::Error Runner::compareWithDense() {
   return llvm::Error::success();
 }
 
+/// What the model computes, operation by operation, in either way.
+llvm::Error Runner::compareWithReference() {
+  Observed both[2];
+  for (bool isReference : {false, true}) {
+    RunOptions quiet = quietOptions(options);
+    quiet.reference = isReference;
+    quiet.repeat = 1;
+    quiet.calibrate.clear();
+    quiet.outputs.clear();
+    quiet.expects.clear();
+    auto content = readFile(quiet.inputFile);
+    if (!content)
+      return content.takeError();
+    Model twin(quiet, registry, std::move(*content));
+    auto kept = Runner(quiet, twin, nullptr, registry).observe();
+    if (!kept)
+      return kept.takeError();
+    both[isReference] = std::move(*kept);
+  }
+  driver::compareWithReference(*report.profile, both[0], both[1]);
+  return llvm::Error::success();
+}
+
 llvm::Error Runner::execute() {
   report.log = model.log;
   nm_set_num_threads(options.threads);
   report.threads = nm_get_num_threads();
-  std::vector<rt::Tensor> results;
-  if (llvm::Error error = runCode(results))
+  if (llvm::Error error = runCode())
     return error;
   if (isSilent)
     return llvm::Error::success();
@@ -377,6 +428,9 @@ llvm::Error Runner::execute() {
   llvm::Error failed = compare(results);
   if (options.measure)
     if (llvm::Error error = compareWithDense())
+      return llvm::joinErrors(std::move(failed), std::move(error));
+  if (options.check)
+    if (llvm::Error error = compareWithReference())
       return llvm::joinErrors(std::move(failed), std::move(error));
   return writeReport(std::move(failed));
 }

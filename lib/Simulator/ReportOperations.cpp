@@ -34,7 +34,8 @@ std::vector<OperationUse> useOf(const SimulationResult &result,
   std::vector<OperationUse> uses(model.operations.size());
   for (size_t i = 0; i != result.code.size() && i != model.of.size(); ++i) {
     const InstructionUse &code = result.code[i];
-    if (model.of[i] < 0 || code.executions == 0)
+    if (model.of[i] < 0 || code.executions == 0 ||
+        program.code[i].opcode == isa::Opcode::Barrier)
       continue;
     OperationUse use{code.executions, code.dramBytes, code.macs};
     use.begin = code.begin;

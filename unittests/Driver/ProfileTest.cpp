@@ -51,6 +51,7 @@ TEST(Recorder, KeepsTheLeastTimeAndTheWorkOfOneRun) {
   ASSERT_EQ(recorder.memory().size(), 2u);
   EXPECT_EQ(recorder.memory()[0].bytes, 64);
   EXPECT_EQ(recorder.memory()[1].bytes, 48);
+  EXPECT_EQ(recorder.peakBytes(), 64);
 }
 
 TEST(Recorder, NobodyIsToldOutsideOfARun) {

@@ -51,7 +51,9 @@ struct PruningReport {
 /// For people, a line for each layer and one for the results.
 std::string formatPruning(const PruningReport &report);
 
-/// The same model with every weight dense, and nothing written or said.
+/// The same model, and nothing written or said.
+RunOptions quietOptions(const RunOptions &options);
+/// The same with every weight dense.
 RunOptions denseOptions(const RunOptions &options);
 
 class Calibration {

@@ -158,6 +158,9 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   std::string dumpFolder;
   /// Where reproducers of failures go; empty: the folder of temporary files.
   std::string reproducerFolder;
+  /// Whether notes on what was decided are for nobody: the model is compiled
+  /// once more, for a comparison.
+  bool isQuiet = false;
   /// Measures each operation (nm-insert-measures).
   bool measure = false;
   /// Called when a stage is reached, and may change the module.
@@ -217,6 +220,8 @@ struct RunOptions : CompileOptions, DataOptions, ProofOptions, ReportOptions {
   int repeat = 1;
   /// Time and work of each operation are told; a page always has them.
   bool profile = false;
+  /// Each operation's result is compared with that of the reference code.
+  bool check = false;
   /// Measures what each weight costs and gains at each pattern.
   bool sensitivity = false;
   /// Of the results, for the choice of patterns; negative: none is made.

@@ -8,9 +8,11 @@
 #ifndef NM_DRIVER_PROFILE_H
 #define NM_DRIVER_PROFILE_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Recorder.h"
 #include "nm/Machine/Speed.h"
+#include "nm/Runtime/Tensor.h"
 #include "nm/Simulator/Report.h"
 #include "llvm/ADT/StringMap.h"
 #include <map>
@@ -77,8 +79,8 @@ struct Profile {
   /// Of the model that no code was made of: constants, shapes and views.
   std::vector<std::string> withoutCode;
   std::vector<LiveBytes> memory;
+  int64_t peakBytes = 0;
 
-  int64_t peakBytes() const;
   double operationsMs() const;
 };
 
@@ -112,6 +114,19 @@ Profile makeProfile(const ProfileSource &source, const Recorder &recorder,
 /// Says where a pattern gained, and why not elsewhere. `dense` is the profile
 /// of the same model with every weight dense.
 void compareWithDense(Profile &profile, const Profile &dense);
+
+/// What operations of a model computed in one run, by their names.
+using Observed = llvm::StringMap<::nm::rt::Tensor>;
+
+/// Makes a result of what each operation of the model in the body of `function`
+/// computes, if that is a tensor of floats of known sizes; returns their names,
+/// in order. On linalg, before anything is raised or fused.
+std::vector<std::string> observeOperations(func::FuncOp function);
+
+/// Fills in the errors: max |a - b| / max |b|, the largest of all operations
+/// that a row has.
+void compareWithReference(Profile &profile, const Observed &computed,
+                          const Observed &reference);
 
 /// Of a name such as "/encoder/layer.3/query/MatMul" or
 /// "encoder.layer.3.query.weight": "encoder.layer.3"; "" if it has no number.

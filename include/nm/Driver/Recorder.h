@@ -49,8 +49,10 @@ public:
   /// Milliseconds of the fastest run.
   double runMs() const { return leastMs; }
   int runs() const { return count; }
-  /// Of the last run; every change up to a million.
+  /// Of the last run; every change up to a hundred thousand.
   const std::vector<LiveBytes> &memory() const { return live; }
+  /// The most at once, in the last run.
+  int64_t peakBytes() const { return peak; }
 
   /// What compiled code calls.
   static void begin(int64_t id);
@@ -63,7 +65,7 @@ private:
 
   std::vector<Measured> best, run;
   std::vector<LiveBytes> live;
-  int64_t liveBytes = 0;
+  int64_t liveBytes = 0, peak = 0;
   int count = 0;
   double leastMs = 0;
   Clock::time_point runStart, operationStart;

@@ -25,6 +25,10 @@ static void addReporting(CommandLine &line, RunOptions &options) {
   line.flag("profile", options.profile,
             "time each operation of the model, and say what it computes, moves "
             "and could reach; --html always does");
+  line.flag(
+      "check", options.check,
+      "with --profile or --html: say how far the result of each operation "
+      "is from that of the reference code");
   line.text("json", options.json, "file", "write the report as JSON");
   line.text(
       "html", options.htmlFile, "file",

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Remarks.h"
+#include "nm/Dialect/Common/ReplacedLocation.h"
 #include "nm/Dialect/Flat/IR/ScoreAnalysis.h"
 #include "nm/Dialect/Flat/Transforms/Passes.h"
 
@@ -117,7 +118,9 @@ private:
         << remark::metric("mask", attention.getMask() ? "yes" : "no")
         << remark::metric("score", describeScore(attention));
     built->replaced.replaceAllUsesWith(built->replacement);
-    leftOver.push_back(built->replaced.getDefiningOp());
+    Operation *replaced = built->replaced.getDefiningOp();
+    attention->setLoc(nm::replacedLocation(replaced, op.getLoc()));
+    leftOver.push_back(replaced);
   }
 
   /// The chain from the products on, which nobody reads any more.

@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
+#include "nm/Dialect/Common/ReplacedLocation.h"
 #include "nm/Dialect/Layer/Transforms/Passes.h"
 
 namespace mlir::layer {
@@ -50,8 +51,10 @@ public:
     SmallVector<Operation *> dead;
     for (Operation *op : llvm::reverse(all)) {
       if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-        if (Value named = raise(linalgOp))
+        if (Value named = raise(linalgOp)) {
           op->getResult(0).replaceAllUsesWith(named);
+          named.getDefiningOp()->setLoc(nm::replacedLocation(op, op->getLoc()));
+        }
       if (isOpTriviallyDead(op)) {
         op->dropAllReferences();
         dead.push_back(op);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A small model with a profile that is known, and what its reports must say.
 
-profile.py model: writes it, with inputs. profile.py check REPORT.JSON PAGE.HTML, dense REPORT.JSON, dynamic REPORT.JSON.
+profile.py model: writes it, with inputs. profile.py check REPORT.JSON PAGE.HTML; dense, dynamic, bert and accelerator
+REPORT.JSON.
 """
 
 import html.parser
@@ -13,6 +14,7 @@ import sys
 import numpy
 
 sys.path.insert(0, os.path.join(os.environ["NM_SOURCE"], "test/Import/Onnx/Inputs"))
+import transformers  # noqa: E402
 from onnxfile import graph, model, node, tensor, value  # noqa: E402
 
 ROWS, K, WIDE, N = 4, 16, 32, 8
@@ -60,6 +62,11 @@ def write_model():
     numpy.save("y.npy", (numpy.maximum(x @ w0 + bias, 0) @ w1).sum(1))
     numpy.save("v.npy", numpy.arange(5, dtype="f4"))
     numpy.save("n.npy", numpy.array(3))
+    bert = transformers.bert(transformers.Sizes(layers=2), batch=1)
+    with open("bert.onnx", "wb") as file:
+        file.write(bert.data)
+    for name, array in zip(["ids", "mask"], bert.inputs):
+        numpy.save(f"{name}.npy", array)
     with open("model.mlir", "w") as file:
         file.write(f'''func.func @f(%x: tensor<{ROWS}x{K}xf32>) -> tensor<{ROWS}x{WIDE}xf32> {{
   %w = nm.param "layer.0.weight" : tensor<{K}x{WIDE}xf32>
@@ -129,6 +136,41 @@ def check_work(report, flops, dense_flops):
     return by_name
 
 
+def check_bert(report):
+    """Only what moves or shapes has no code of its own; all else is where the names of its layer are."""
+    moves = ("slice", "unsqueeze", "reshape", "transpose", "cast", "gather", "concat", "shape")
+    assert all(name.startswith(moves) for name in report["without_code"]), report["without_code"]
+    # Operations are numbered in the order of the model; a layer's stand together.
+    number = lambda name: int(name.rsplit("_", 1)[1])
+    layers = [layer["name"] for layer in report["layers"]]
+    assert layers == ["", "layer.0", "layer.1"], layers
+    places = {layer: [number(name) for row in report["operations"] if row["layer"] == layer
+                      for name in [row["name"], *row["fused"]]] for layer in layers}
+    assert max(places["layer.0"]) < max(places["layer.1"]) and min(places["layer.0"]) < min(places["layer.1"]), places
+    for layer in layers[1:]:
+        rows = [row for row in report["operations"] if row["layer"] == layer]
+        attention, = (row for row in rows if row["kind"] == "attention")
+        assert any(name.startswith("softmax") for name in attention["fused"]), attention
+        assert sum(row["kind"] == "layer.norm" for row in rows) == 2 and sum(row["kind"] == "product" for row in rows) == 6
+        assert any(name.startswith("erf") for row in rows if row["kind"] == "product" for name in row["fused"])
+
+
+    # Every row that computes is compared; f32 in another order differs, and by little.
+    errors = [row["max_rel_error"] for row in report["operations"] if row["kind"] in ("product", "attention", "layer.norm")]
+    assert None not in errors and 0 < max(errors) < 1e-4, errors
+
+
+def check_accelerator(report):
+    rows = report["operations"]
+    assert {name for row in rows for name in [row["name"], *row["fused"]]} >= set(NODES[:5]), rows
+    assert [row["layer"] for row in rows if row["name"] in (NODES[0], NODES[3])] == ["net.layer.0", "net.layer.1"]
+    assert sum(row["macs"] for row in rows) == report["macs"] > 0
+    assert sum(row["dram_bytes"] for row in rows) == report["bytes"]["dram_read"] + report["bytes"]["dram_written"]
+    assert sum(row["instructions"] for row in rows) == sum(engine["instructions"] for engine in report["engines"])
+    for row in rows:
+        assert 0 <= row["begin_cycle"] <= row["end_cycle"] <= report["cycles"] * (1 + 1e-9), row
+
+
 class Tags(html.parser.HTMLParser):
     """Tags nest, nothing is loaded, and the table's numbers."""
 
@@ -181,7 +223,11 @@ def main():
     if sys.argv[1] == "model":
         return write_model()
     report = json.load(open(sys.argv[2]))
+    if sys.argv[1] == "accelerator":
+        return check_accelerator(report)
     check_sums(report)
+    if sys.argv[1] == "bert":
+        return check_bert(report)
     if sys.argv[1] == "dynamic":
         row, = (row for row in report["operations"] if row["name"] == "double")
         assert row["calls"] == 3 and row["flops"] == 15 and row["read_bytes"] == row["written_bytes"] == 60, row

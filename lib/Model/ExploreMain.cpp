@@ -180,7 +180,7 @@ int validate(const std::string &path) {
 
 } // namespace
 
-int exploreMain(int argc, const char *const *argv, const ProgramMaker &maker) {
+int exploreMain(int argc, const char *const *argv, const MapTools &tools) {
   Reader reader;
   support::CommandLine line("nm-explore", kAbout);
   line.example("nm-explore --device=edge,cloud --length=512..64K -o "
@@ -205,7 +205,7 @@ int exploreMain(int argc, const char *const *argv, const ProgramMaker &maker) {
   if (*outcome == support::CommandLine::Outcome::Done)
     return 0;
   if (line.chosen())
-    return map.run(maker);
+    return map.run(tools);
   for (const char *alone : {"validate", "device-schema"})
     if (line.given(alone))
       for (const std::string &other : line.given())

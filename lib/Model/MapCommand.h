@@ -22,7 +22,7 @@ public:
 
   support::CommandLine &line();
   /// What the command line, once it is parsed, asks for; the exit code.
-  int run(const ProgramMaker &maker);
+  int run(const MapTools &tools);
 
 private:
   struct State;

@@ -27,6 +27,7 @@ namespace {
 class MapReader : public SweepReader {
 public:
   std::string mapping, output, pareto, svg, program;
+  std::string timeloop, timeloopOutput;
   bool explain = false, schema = false, simulate = false;
   enum class Only { All, Unfused, WholeRows, KeyTiles } only = Only::All;
   int64_t keep = 5;
@@ -46,6 +47,9 @@ public:
     line.text("mapping", mapping, "file",
               "evaluate this one, a file as --output writes it, instead of "
               "searching");
+    line.text("timeloop", timeloop, "logit,attend",
+              "evaluate this one, two files of Timeloop with the mappings of "
+              "the two products");
     line.choice("only", only, "mappings to look at",
                 std::vector<support::Word<Only>>{
                     {"all", Only::All, "all of them"},
@@ -67,6 +71,9 @@ public:
         "and bytes on chip, as CSV, or by its ending as .json or .html");
     line.text("svg", svg, "file",
               "the first mapping's loop nest and footprint over time");
+    line.text("timeloop-output", timeloopOutput, "prefix",
+              "the first mapping for Timeloop, in <prefix>-logit.yaml and "
+              "<prefix>-attend.yaml");
     line.text("program", program, "file",
               "the first mapping as a program, which nm-sim runs");
     line.flag("schema", schema, "print the JSON schema of mappings");
@@ -87,8 +94,8 @@ struct Case {
 class MapRun {
 public:
   MapRun(MapReader &reader, const support::CommandLine &line,
-         const ProgramMaker &maker)
-      : reader(reader), line(line), maker(maker) {}
+         const MapTools &tools)
+      : reader(reader), line(line), tools(tools) {}
 
   Status run() {
     NM_RETURN_IF_ERROR(check());
@@ -97,7 +104,7 @@ public:
     if (!cases)
       return cases.error();
     for (const Case &c : *cases)
-      NM_RETURN_IF_ERROR(reader.mapping.empty() ? search(c) : evaluate(c));
+      NM_RETURN_IF_ERROR(isGiven() ? evaluate(c) : search(c));
     if (!reader.pareto.empty())
       NM_RETURN_IF_ERROR(writeFronts());
     NM_RETURN_IF_ERROR(files.commit());
@@ -108,7 +115,7 @@ public:
 private:
   MapReader &reader;
   const support::CommandLine &line;
-  const ProgramMaker &maker;
+  const MapTools &tools;
   CommandFiles files;
   std::string report;
   Mapping given;
@@ -120,14 +127,19 @@ private:
   std::vector<FrontPoint> fronts;
 
   Status check() {
-    if (!reader.mapping.empty())
+    if (!reader.mapping.empty() && !reader.timeloop.empty())
+      return makeError(Errc::Argument,
+                       "found --mapping and --timeloop, expected "
+                       "one mapping");
+    if (isGiven())
       for (const char *other :
            {"model", "length", "batch", "decode", "group", "mask", "objective",
             "within", "then", "keep", "pareto", "only"})
         if (line.given(other))
           return makeError(Errc::Argument, "--", other,
-                           " has no effect beside --mapping, which is searched "
-                           "for nothing; drop one of them");
+                           " has no effect beside ",
+                           reader.mapping.empty() ? "--timeloop" : "--mapping",
+                           ": nothing is searched for; drop one of them");
     for (auto [option, isGiven] :
          {std::pair("--svg", !reader.svg.empty()),
           std::pair("--simulate", reader.simulate),
@@ -142,6 +154,28 @@ private:
     return {};
   }
 
+  bool isGiven() const {
+    return !reader.mapping.empty() || !reader.timeloop.empty();
+  }
+
+  Result<Mapping> readGiven() const {
+    if (!reader.mapping.empty())
+      return readMapping(reader.mapping);
+    size_t comma = reader.timeloop.find(',');
+    if (comma == std::string::npos)
+      return makeError(Errc::Argument, "option --timeloop: found one file, "
+                                       "expected two, logit.yaml,attend.yaml");
+    std::string logit = reader.timeloop.substr(0, comma),
+                attend = reader.timeloop.substr(comma + 1);
+    Result<std::string> first = readMappingText(logit);
+    if (!first)
+      return first.error();
+    Result<std::string> second = readMappingText(attend);
+    if (!second)
+      return second.error();
+    return tools.parseTimeloop(*first, *second, logit, attend);
+  }
+
   Status declareFiles() {
     if (!reader.mapping.empty())
       NM_RETURN_IF_ERROR(files.reads("--mapping", reader.mapping));
@@ -151,6 +185,10 @@ private:
                               std::pair("--program", &reader.program)})
       if (!path->empty())
         NM_RETURN_IF_ERROR(files.writes(what, *path));
+    if (!reader.timeloopOutput.empty())
+      for (const char *product : {"-logit.yaml", "-attend.yaml"})
+        NM_RETURN_IF_ERROR(
+            files.writes("--timeloop-output", reader.timeloopOutput + product));
     if (!files.writesStandardOutput())
       return files.writes("the report", "-");
     return makeError(Errc::Argument, "the report goes to standard output; give "
@@ -160,8 +198,8 @@ private:
   Result<std::vector<Case>> listCases() {
     Sweep &sweep = reader.sweep;
     sweep.methods = {Method::Flat};
-    if (!reader.mapping.empty()) {
-      Result<Mapping> read = readMapping(reader.mapping);
+    if (isGiven()) {
+      Result<Mapping> read = readGiven();
       if (!read)
         return read.error();
       given = *read;
@@ -174,7 +212,7 @@ private:
                        " machines and shapes, expected at most ", kMost,
                        ", or nm-explore without map");
     if (sweep.size() != 1)
-      for (const char *single : {"output", "svg", "program"})
+      for (const char *single : {"output", "svg", "program", "timeloop-output"})
         if (line.given(single))
           return makeError(Errc::Argument, "option --", single, ": found ",
                            sweep.size(),
@@ -185,13 +223,13 @@ private:
       Case c;
       c.point = describePoint(sweep, i, c.device);
       if (c.device.kind == DeviceKind::Host &&
-          (!reader.mapping.empty() || reader.explain || reader.simulate ||
+          (isGiven() || reader.explain || reader.simulate ||
            !reader.svg.empty() || !reader.program.empty()))
         return makeError(Errc::Unsupported, "found the processor ",
                          c.device.name,
                          ", expected an accelerator, whose mappings can be "
                          "given, explained and drawn");
-      if (reader.mapping.empty()) {
+      if (!isGiven()) {
         Result<AttentionShape> shape = shapeOf(sweep, c.point);
         if (!shape)
           return shape.error();
@@ -207,8 +245,10 @@ private:
     Result<Cost> cost = evaluateMapping(c.device, given, reader.sweep.mode,
                                         reader.sweep.modelSoftmax);
     if (!cost)
-      return makeError(cost.error().code, reader.mapping, " on ", c.device.name,
-                       ": ", cost.error().message);
+      return makeError(cost.error().code,
+                       reader.mapping.empty() ? reader.timeloop
+                                              : reader.mapping,
+                       " on ", c.device.name, ": ", cost.error().message);
     Result<SearchResult> best =
         searchDataflows(c.device, given.shape, searchOptions());
     const Cost *least = best ? &best->ranked.front().cost : nullptr;
@@ -268,7 +308,7 @@ private:
   /// The program of a mapping, run; it moves the bytes that the model counts.
   Result<MappingProgram> run(const Case &c, const Mapping &mapping,
                              const Cost &cost) const {
-    Result<MappingProgram> ran = maker(c.device, mapping);
+    Result<MappingProgram> ran = tools.makeProgram(c.device, mapping);
     if (ran && ran->dramBytes != static_cast<int64_t>(cost.dramBytes))
       return makeError(Errc::Internal, toString(mapping.dataflow),
                        ": the program moves ", ran->dramBytes,
@@ -330,8 +370,17 @@ private:
     if (!reader.svg.empty())
       NM_RETURN_IF_ERROR(
           files.write(reader.svg, drawMapping(c.device, mapping)));
+    if (!reader.timeloopOutput.empty()) {
+      Result<TimeloopMapping> both = tools.printTimeloop(c.device, mapping);
+      if (!both)
+        return both.error();
+      NM_RETURN_IF_ERROR(
+          files.write(reader.timeloopOutput + "-logit.yaml", both->logit));
+      NM_RETURN_IF_ERROR(
+          files.write(reader.timeloopOutput + "-attend.yaml", both->attend));
+    }
     if (!reader.program.empty()) {
-      Result<MappingProgram> program = maker(c.device, mapping);
+      Result<MappingProgram> program = tools.makeProgram(c.device, mapping);
       if (!program)
         return program.error();
       NM_RETURN_IF_ERROR(files.write(reader.program, program->binary));
@@ -426,7 +475,7 @@ MapCommand::~MapCommand() = default;
 
 support::CommandLine &MapCommand::line() { return state->line; }
 
-int MapCommand::run(const ProgramMaker &maker) {
+int MapCommand::run(const MapTools &tools) {
   MapReader &reader = state->reader;
   Status status = support::guarded([&]() -> Status {
     if (reader.schema) {
@@ -441,7 +490,7 @@ int MapCommand::run(const ProgramMaker &maker) {
     reader.finishAxes();
     if (reader.fail.failed)
       return reader.fail.error;
-    return MapRun(reader, state->line, maker).run();
+    return MapRun(reader, state->line, tools).run();
   });
   if (status)
     return 0;

@@ -117,7 +117,7 @@ Result<Mapping> parseMapping(std::string_view text, const std::string &where) {
   return mapping;
 }
 
-Result<Mapping> readMapping(const std::string &path) {
+Result<std::string> readMappingText(const std::string &path) {
   constexpr std::streamsize kMost = 1 << 20;
   std::ifstream file(path, std::ios::binary);
   std::string text(static_cast<size_t>(kMost) + 1, '\0');
@@ -128,7 +128,14 @@ Result<Mapping> readMapping(const std::string &path) {
     return makeError(Errc::Format, support::quotePath(path),
                      ": found more than 1 MiB, expected a mapping");
   text.resize(static_cast<size_t>(file.gcount()));
-  return parseMapping(text, path);
+  return text;
+}
+
+Result<Mapping> readMapping(const std::string &path) {
+  Result<std::string> text = readMappingText(path);
+  if (!text)
+    return text.error();
+  return parseMapping(*text, path);
 }
 
 std::string printMapping(const Mapping &mapping) {

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Explore/MappingProgram.h"
+#include "nm/Explore/Timeloop.h"
 #include "nm/Model/Explore.h"
 #include "nm/Support/StandardStreams.h"
 
 int main(int argc, char **argv) {
   nm::support::startTool();
   return nm::support::finishTool(
-      nm::model::exploreMain(argc, argv, nm::explore::makeMappingProgram));
+      nm::model::exploreMain(argc, argv, nm::explore::mapTools()));
 }

@@ -107,7 +107,7 @@ Status explore(const Sweep &sweep, const ExploreOptions &options);
 void markPareto(std::vector<SweepPoint> &points);
 
 /// The command line of nm-explore (docs/model.md); returns the exit code.
-int exploreMain(int argc, const char *const *argv, const ProgramMaker &maker);
+int exploreMain(int argc, const char *const *argv, const MapTools &tools);
 
 } // namespace nm::model
 

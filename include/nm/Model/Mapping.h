@@ -28,6 +28,8 @@ struct Mapping {
 Result<Mapping> parseMapping(std::string_view text, const std::string &where);
 /// From a file of at most 1 MiB.
 Result<Mapping> readMapping(const std::string &path);
+/// The text of such a file.
+Result<std::string> readMappingText(const std::string &path);
 /// As JSON that parseMapping reads back to an equal mapping.
 std::string printMapping(const Mapping &mapping);
 /// The schema of mappings, as published in docs/mapping.schema.json.
@@ -74,6 +76,21 @@ struct MappingProgram {
 /// Makes and runs one; given by a floor above this one (nm/Explore).
 using ProgramMaker =
     std::function<Result<MappingProgram>(const Device &, const Mapping &)>;
+
+/// The mappings of the two products, as Timeloop reads them.
+struct TimeloopMapping {
+  std::string logit, attend;
+};
+/// What a floor above this one (nm/Explore) does for nm-explore map.
+struct MapTools {
+  ProgramMaker makeProgram;
+  std::function<Result<TimeloopMapping>(const Device &, const Mapping &)>
+      printTimeloop;
+  /// Both texts, then their names for messages.
+  std::function<Result<Mapping>(const std::string &, const std::string &,
+                                const std::string &, const std::string &)>
+      parseTimeloop;
+};
 
 } // namespace nm::model
 

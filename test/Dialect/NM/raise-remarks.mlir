@@ -133,3 +133,21 @@ func.func @not_a_product(%x: tensor<20x64xf32>, %w: tensor<64x32xf32>) -> tensor
   } -> tensor<20x32xf32>
   return %y : tensor<20x32xf32>
 }
+
+// -----
+
+// A product that has its name already gets an encoded weight all the same.
+// DENSE-LABEL: func.func @named
+// DENSE: %[[W:.+]] = nm.param "w" : tensor<32x64xf32, #nm.sparsity<1:1, axis = 1>>
+// DENSE: nm.matmul transpose_rhs ins(%{{.+}}, %[[W]] : tensor<20x64xf32>,
+// DENSE: %[[V:.+]] = nm.param "v" : tensor<64x20xf32, #nm.sparsity<1:1, axis = 0>>
+// DENSE: nm.matmul transpose_lhs ins(%[[V]], %{{.+}} :
+func.func @named(%x: tensor<20x64xf32>, %y: tensor<64x8xf32>) -> (tensor<20x32xf32>, tensor<20x8xf32>) {
+  %w = nm.param "w" : tensor<32x64xf32>
+  %e = tensor.empty() : tensor<20x32xf32>
+  %0 = nm.matmul transpose_rhs ins(%x, %w : tensor<20x64xf32>, tensor<32x64xf32>) outs(%e : tensor<20x32xf32>) -> tensor<20x32xf32>
+  %v = nm.param "v" : tensor<64x20xf32>
+  %e1 = tensor.empty() : tensor<20x8xf32>
+  %1 = nm.matmul transpose_lhs ins(%v, %y : tensor<64x20xf32>, tensor<64x8xf32>) outs(%e1 : tensor<20x8xf32>) -> tensor<20x8xf32>
+  return %0, %1 : tensor<20x32xf32>, tensor<20x8xf32>
+}

@@ -51,6 +51,12 @@ struct RaisePass : public nm::impl::RaiseBase<RaisePass> {
     for (linalg::LinalgOp op : ops)
       if (failed(raise(op, encoder, rewriter)))
         return signalPassFailure();
+    if (getOperation()
+            .walk([&](MatmulOp op) {
+              return WalkResult(encodeWeight(op, encoder, rewriter));
+            })
+            .wasInterrupted())
+      return signalPassFailure();
     eraseDead(rewriter);
   }
 
@@ -63,6 +69,17 @@ private:
                    remark::RemarkOpts::name("not-raised").category("nm-raise"))
         << remark::metric("op", op->getName().getStringRef().str())
         << remark::reason("{0}", reason.str());
+  }
+
+  static void passed(Operation *op, const Weight &weight,
+                     RankedTensorType weightType, MatmulOp product) {
+    remark::passed(op->getLoc(),
+                   remark::RemarkOpts::name("raised").category("nm-raise"))
+        << remark::metric("pattern", weight.sparsity.getPatternString())
+        << remark::metric("weight", printShape(weightType))
+        << remark::metric("result", printShape(product.getResult().getType()))
+        << remark::metric("known", weight.origin.str())
+        << remark::metric("from", op->getName().getStringRef().str());
   }
 
   /// Fails only after a diagnostic.
@@ -108,17 +125,51 @@ private:
     rewriter.setInsertionPoint(op);
     RankedTensorType weightType = best->weight.view.getType();
     MatmulOp matmul = buildProduct(*best, encoder, rewriter);
-    remark::passed(op.getLoc(),
-                   remark::RemarkOpts::name("raised").category("nm-raise"))
-        << remark::metric("pattern", best->weight.sparsity.getPatternString())
-        << remark::metric("weight", printShape(weightType))
-        << remark::metric("result", printShape(matmul.getResult().getType()))
-        << remark::metric("known", best->weight.origin.str())
-        << remark::metric("from", op->getName().getStringRef().str());
+    passed(op, best->weight, weightType, matmul);
     rewriter.replaceOp(op, best->replacement);
     for (Value operand : operands)
       if (Operation *def = operand.getDefiningOp())
         leftOver.push_back(def);
+    return success();
+  }
+
+  /// A product that was given as nm.matmul, of a weight that says no pattern:
+  /// kernels take encoded ones. Fails only after a diagnostic.
+  LogicalResult encodeWeight(MatmulOp op, WeightEncoder &encoder,
+                             IRRewriter &rewriter) {
+    if (op.getSparseOperand() || op.getResult().getType().getRank() != 2)
+      return success();
+    constexpr unsigned k = 2; // of the loops i, j, k
+    for (unsigned side : {1, 0}) {
+      TypedValue<RankedTensorType> operand = side ? op.getRhs() : op.getLhs();
+      if (operand.getType().getRank() != 2)
+        continue;
+      int64_t reduction =
+          side ? op.getRhsReductionDim() : op.getLhsReductionDim();
+      unsigned free = side ? 1 : 0;
+      SmallVector<unsigned> loops{free, free};
+      loops[reduction] = k;
+      View view{operand, AffineMap::getMultiDimMapWithTargets(3, loops,
+                                                              op.getContext())};
+      WeightOptions options;
+      options.dense = dense;
+      options.detect = detect;
+      std::string reason;
+      FailureOr<std::optional<Weight>> weight =
+          findWeight(view, k, options, reason);
+      if (failed(weight))
+        return failure();
+      if (!*weight || (*weight)->view.value != operand ||
+          !(*weight)->scales.empty())
+        continue;
+      Value encoded =
+          encoder.encode(**weight, k, free, /*loopSizes=*/{0, 0, 0}, rewriter);
+      rewriter.modifyOpInPlace(op, [&] { op->setOperand(side, encoded); });
+      passed(op, **weight, operand.getType(), op);
+      if (Operation *def = operand.getDefiningOp())
+        leftOver.push_back(def);
+      break;
+    }
     return success();
   }
 

@@ -429,3 +429,43 @@ TEST(Time, EventsStopAtTheirLimit) {
   EXPECT_TRUE(result->eventsDropped);
   EXPECT_EQ(result->steps, 200);
 }
+
+/// SCALE-Sim's closed formula (arXiv 1811.02883; arXiv 1911.00262, equations 1
+/// to 4): an array of R x C works a product in folds of its size, and each fold
+/// takes 2 R + C + T - 2 cycles, T what passes by: operands are skewed over
+/// rows and columns, and results drain over the rows, before the next fold
+/// begins. Here the next tile fills while the one before works: exactly those
+/// 2 R + C - 2 cycles of each fold are what differs, as long as at least as
+/// much passes by as the stationary operand has rows.
+TEST(Time, ScaleSimWithoutItsFoldsBeginningsAndEnds) {
+  struct Dims {
+    int64_t rows, columns, temporal; ///< S_R, S_C, T
+  };
+  int64_t compared = 0;
+  for (int64_t side : {8, 16, 32})
+    for (int64_t m : {32, 40, 64, 197, 512})
+      for (int64_t k : {32, 64, 96, 200})
+        for (int64_t n : {32, 64, 100, 768})
+          for (Stationarity s : {Stationarity::Output, Stationarity::Weight,
+                                 Stationarity::Input}) {
+            Dims d = s == Stationarity::Output   ? Dims{m, n, k}
+                     : s == Stationarity::Weight ? Dims{k, n, m}
+                                                 : Dims{k, m, n};
+            auto folds = [&](int64_t x) { return (x + side - 1) / side; };
+            int64_t all = folds(d.rows) * folds(d.columns);
+            int64_t scaleSim = (2 * side + side + d.temporal - 2) * all;
+            Device device = smallDevice();
+            device.array.rows = device.array.cols = side;
+            device.array.fillCycles = 0;
+            device.scratchpad.bytes = int64_t(1) << 30;
+            device.scratchpad.bytesPerSecond = 1e18;
+            for (int64_t &overhead : device.array.stepOverhead)
+              overhead = 0;
+            double cycles = timeOf(products(device, s, m, k, n), device).cycles;
+            EXPECT_NEAR(cycles + double((3 * side - 2) * all), double(scaleSim),
+                        1e-3 * double(scaleSim))
+                << m << " x " << k << " x " << n << " on " << side;
+            ++compared;
+          }
+  EXPECT_EQ(compared, 3 * 5 * 4 * 4 * 3);
+}

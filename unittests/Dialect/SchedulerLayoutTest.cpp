@@ -83,6 +83,12 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
       }
       if (node.hasHeap())
         hot(node.heap, 24, "heap");
+      if (layout.counts && node.children.empty())
+        hot(node.late.counters, 8 * SchedulerLayout::kCounters, "counters");
+      if (NodeOp(node.op).getEligible()) {
+        hot(node.late.waiters, 24, "waiters");
+        hot(node.late.ranks, 8, "ranks");
+      }
       if (node.container == Container::Ring)
         hot(node.window, 8, "window");
       NodeOp op = node.op;
@@ -224,7 +230,7 @@ protected:
            {std::optional<Container>(), std::optional(Container::Heap),
             std::optional(Container::List)}) {
         SchedulerLayout layout(op, forced.value_or(Container::Heap),
-                               forced.has_value());
+                               forced.has_value(), /*counts=*/layouts % 2);
         SCOPED_TRACE(forced ? "container " + std::to_string(int(*forced))
                             : "chosen container");
         checkMemory(layout);
@@ -286,6 +292,7 @@ private:
     // Ranks that wrap have at least the 6 bits of a bitmap's top word.
     bool wraps = below(2) && width >= 6;
     // Twins differ in nothing but their predicates, and share a class.
+    bool parentsAreLate = late || depth == 0;
     late &= fanOut != 0 && below(4) != 0;
     std::string text = "pifo.node @n" + std::to_string(names++) + " rank(i" +
                        std::to_string(late ? 64 : width) +
@@ -311,6 +318,8 @@ private:
     if (fanOut && below(3) == 0)
       body += "pifo.table variable @c by child = dense<1> : tensor<" +
               std::to_string(fanOut) + "xi64>\n";
+    if (!fanOut && parentsAreLate && !wraps && below(2))
+      body += "pifo.eligible {\n%n = pifo.now : i64\npifo.yield %n : i64\n}\n";
     if (late)
       body += "pifo.select {\n%m = arith.constant true\n"
               "%r, %t = pifo.offer : i64\n"

@@ -252,7 +252,7 @@ void Printer::shaping(const Shape &shape, const std::string &transaction,
   // It may have become smaller than what is in it.
   if (living)
     missing = op("maxsi", missing, constant(0));
-  std::string enough = divideUp(missing, speed);
+  std::string enough = divideUp(missing, speed, rate);
   std::string isFull =
       value("arith.cmpi uge, " + passed + ", " + enough + " : i64");
   std::string gain = value("arith.muli " + passed + ", " + speed + " : i64");
@@ -268,7 +268,7 @@ void Printer::shaping(const Shape &shape, const std::string &transaction,
   std::string zero = constant(0);
   std::string debt = value("arith.subi " + zero + ", " + left + " : i64");
   std::string owes = value("arith.maxsi " + debt + ", " + zero + " : i64");
-  std::string wait = divideUp(owes, speed);
+  std::string wait = divideUp(owes, speed, rate);
   std::string time = value("arith.addi " + now + ", " + wait + " : i64");
   line("pifo.yield " + time + " : i64");
   close();

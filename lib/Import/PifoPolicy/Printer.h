@@ -38,9 +38,10 @@ protected:
     return value("arith.constant " + std::to_string(number) + " : " + type);
   }
   /// The quotient of values that are not negative, rounded up.
-  std::string divideUp(const std::string &number, const std::string &divisor) {
+  std::string divideUp(const std::string &number, const std::string &divisor,
+                       uint64_t by) {
     std::string rest =
-        value("arith.subi " + divisor + ", " + constant(1) + " : i64");
+        living ? op("subi", divisor, constant(1)) : constant(by - 1);
     std::string sum = value("arith.addi " + number + ", " + rest + " : i64");
     return value("arith.divui " + sum + ", " + divisor + " : i64");
   }

@@ -118,7 +118,8 @@ int32_t {0}_class(const {0}_packet *packet);
 
 /* Shaped packets: lets those that are due go on, and counts them. */
 int64_t {0}_release({0} *scheduler, int64_t now);
-/* 1 and the time of the next one, or 0. */
+/* 1 and the time of the next one, or 0. After a dequeue that gave nothing, also
+ * the time at which something that may not leave yet may do so. */
 int32_t {0}_next_release({0} *scheduler, int64_t *time);
 
 /* Packets inside, shaped ones included. */

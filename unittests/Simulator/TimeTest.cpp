@@ -463,7 +463,7 @@ TEST(Time, ScaleSimWithoutItsFoldsBeginningsAndEnds) {
               overhead = 0;
             double cycles = timeOf(products(device, s, m, k, n), device).cycles;
             EXPECT_NEAR(cycles + double((3 * side - 2) * all), double(scaleSim),
-                        1e-3 * double(scaleSim))
+                        1e-6 * double(scaleSim))
                 << m << " x " << k << " x " << n << " on " << side;
             ++compared;
           }

@@ -38,6 +38,7 @@ static std::unique_ptr<Pass> createDeclare(const CompileOptions &options) {
                                  ? binding.path
                                  : binding.name + "=" + binding.path);
   llvm::append_range(declare.patterns, options.patterns);
+  declare.quantize = options.quantize;
   declare.maskPolicy = policies[static_cast<unsigned>(options.mask.policy)];
   llvm::append_range(declare.maskSuffixes, options.mask.suffixes);
   declare.bitOrder =

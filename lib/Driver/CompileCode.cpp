@@ -36,7 +36,8 @@ llvm::Error driver::lowerFor(llvm::TargetMachine &machine,
   // The parameters of a function are known from there. What calibration makes
   // of them the caller says.
   bool isPacked = !options.compileTo || *options.compileTo >= Stage::Packed;
-  return options.prune.empty() || !options.calibrate.empty() || !isPacked ||
+  bool isChanged = !options.prune.empty() || !options.quantize.empty();
+  return !isChanged || !options.calibrate.empty() || !isPacked ||
                  options.isQuiet
              ? llvm::Error::success()
              : describePruning(*model.source.module, model.source.functions,

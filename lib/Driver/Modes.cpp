@@ -46,6 +46,7 @@ constexpr Use kRunUses[] = {
     {"emit", kEmit},
     {"compile-to", kEmit},
     {"target-cpu", kRun | kEmit},
+    {"quantize", kRun | kEmit},
     {"element-type", kSimulate},
     {"timing-only", kSimulate},
     {"no-verify", kSimulate},
@@ -62,11 +63,17 @@ constexpr unsigned kProcessor = bit(CodeMode::Processor),
                    kAccelerator = bit(CodeMode::Accelerator);
 
 constexpr Use kCodeUses[] = {
-    {"entry", kAccelerator},     {"reference", kProcessor},
-    {"in-place", kProcessor},    {"target-cpu", kProcessor},
-    {"prefix", kProcessor},      {"cc", kProcessor},
-    {"weights", kProcessor},     {"element-type", kAccelerator},
-    {"no-verify", kAccelerator}, {"max-steps", kAccelerator},
+    {"entry", kAccelerator},
+    {"reference", kProcessor},
+    {"in-place", kProcessor},
+    {"target-cpu", kProcessor},
+    {"quantize", kProcessor},
+    {"prefix", kProcessor},
+    {"cc", kProcessor},
+    {"weights", kProcessor},
+    {"element-type", kAccelerator},
+    {"no-verify", kAccelerator},
+    {"max-steps", kAccelerator},
 };
 
 /// An option that says nothing without another one.
@@ -80,6 +87,9 @@ constexpr Need kNeeds[] = {
     {"pattern", "params",
      "says what to expect in a checkpoint; give one with --params"},
     {"prune", "params",
+     "says what to do with the weights of a checkpoint; give one with "
+     "--params"},
+    {"quantize", "params",
      "says what to do with the weights of a checkpoint; give one with "
      "--params"},
     {"calibrate", "prune",
@@ -113,6 +123,8 @@ struct Void {
 constexpr Void kVoids[] = {
     {"pattern", "dense", "--dense takes every weight as dense"},
     {"prune", "dense", "--dense takes every weight as dense"},
+    {"quantize", "dense", "--dense takes every weight as it is"},
+    {"quantize", "sensitivity", "--sensitivity only prunes"},
     {"pattern", "prune", "--prune says the patterns"},
     {"prune", "sensitivity", "--sensitivity tries patterns of its own"},
     {"pattern", "sensitivity", "--sensitivity tries patterns of its own"},

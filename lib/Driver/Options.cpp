@@ -59,6 +59,15 @@ driver::parseSizes(llvm::ArrayRef<std::string> texts) {
   return sizes;
 }
 
+llvm::Error driver::checkQuantize(StringRef text) {
+  if (text == "keep" || text == "i4:32" || text == "i4:64" || text == "i4:128")
+    return llvm::Error::success();
+  return makeError("--quantize {0} is not known; expected i4:32, i4:64 or "
+                   "i4:128: four bits, and a scale for so many elements; or "
+                   "keep: those of the checkpoint",
+                   text);
+}
+
 llvm::Error driver::checkPatternRule(StringRef text, StringRef option) {
   auto [key, pattern] = text.rsplit('=');
   if (!text.contains('='))

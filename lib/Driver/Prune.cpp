@@ -9,6 +9,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Dequantize.h"
 #include "nm/Runtime/Params.h"
+#include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Weight.h"
 #include <cmath>
@@ -18,6 +19,10 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
 llvm::Error driver::applyPrune(CompileOptions &options) {
+  if (!options.quantize.empty())
+    if (llvm::Error error = checkQuantize(options.quantize))
+      return error;
+  options.mask.quantize = StringRef(options.quantize).starts_with("i4");
   if (options.prune.empty())
     return llvm::Error::success();
   for (const std::string &rule : options.prune)
@@ -28,10 +33,37 @@ llvm::Error driver::applyPrune(CompileOptions &options) {
   return llvm::Error::success();
 }
 
-/// The norm of what a pattern removes, relative to that of all.
-static llvm::Expected<double> distanceFromDense(const rt::Checkpoint &file,
-                                                const rt::ParamSpec &spec,
-                                                const CompileOptions &options) {
+namespace {
+/// Norms relative to that of the weight.
+struct Distance {
+  double removed = 0; ///< of what the pattern removes
+  double rounded = 0; ///< of what rounding changes in the rest
+};
+} // namespace
+
+/// What rounding changes in the elements that `mask` keeps, as a squared norm.
+static llvm::Expected<double> squaredRounding(const rt::TensorView &view,
+                                              const rt::Mask &mask,
+                                              const rt::ParamSpec &spec) {
+  std::vector<float> kept(static_cast<size_t>(view.count()));
+  int64_t step = rt::elementBytes(view.dtype);
+  for (size_t i = 0; i < kept.size(); ++i) {
+    auto at = static_cast<int64_t>(i);
+    if (mask.test(at))
+      kept[i] = static_cast<float>(
+          rt::elementToDouble(view.data + at * step, view.dtype));
+  }
+  rt::WeightDesc desc{spec.shape, spec.sparsity->axis, 1, 1, rt::DType::F32};
+  auto stats = rt::quantizeGroups(desc, spec.sparsity->group, kept.data(),
+                                  rt::shownKey(spec.key));
+  if (!stats)
+    return toError(stats.error());
+  return stats->changed;
+}
+
+static llvm::Expected<Distance>
+distanceFromDense(const rt::Checkpoint &file, const rt::ParamSpec &spec,
+                  const CompileOptions &options) {
   auto weight = rt::readWeight(file, spec.key, options.mask);
   if (!weight)
     return toError(weight.error());
@@ -55,16 +87,27 @@ static llvm::Expected<double> distanceFromDense(const rt::Checkpoint &file,
     if (!mask->test(i))
       removed += value * value;
   }
-  return all == 0 ? 0 : std::sqrt(removed / all);
+  Distance distance;
+  if (all == 0)
+    return distance;
+  distance.removed = std::sqrt(removed / all);
+  if (spec.sparsity->bits == 0 || !options.mask.quantize)
+    return distance;
+  auto rounding = squaredRounding(view, *mask, spec);
+  if (!rounding)
+    return rounding.takeError();
+  distance.rounded = std::sqrt(*rounding / all);
+  return distance;
 }
 
 /// Why the passes left a weight, in the words of their remarks.
 static std::string whyLeft(const std::string &key, const CompileLog &log) {
   std::string head = "key=" + key + " ";
-  for (const RemarkRecord &remark : log.remarks)
-    if (remark.name == "sparsity-not-declared" &&
-        StringRef(remark.message).starts_with(head))
-      return remark.message.substr(head.size());
+  // Why it has no four bits says more than that it is dense.
+  for (StringRef name : {"bits-not-declared", "sparsity-not-declared"})
+    for (const RemarkRecord &remark : log.remarks)
+      if (remark.name == name && StringRef(remark.message).starts_with(head))
+        return remark.message.substr(head.size());
   return "it is no operand of a product";
 }
 
@@ -77,21 +120,43 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
   std::string key = rt::shownKey(spec.key);
   std::string shown = (spec.scope.empty() ? "" : spec.scope + ": ") + key +
                       " " + rt::shapeString(spec.shape);
-  if (!spec.sparsity || spec.sparsity->n == spec.sparsity->m) {
+  bool isPruned = spec.sparsity && spec.sparsity->n < spec.sparsity->m;
+  bool isRounded = spec.sparsity && spec.sparsity->bits != 0;
+  if (!isPruned && !isRounded) {
     os << "left " << shown << ": " << whyLeft(key, log) << "\n";
     return llvm::Error::success();
   }
   std::string line =
-      llvm::formatv("pruned {0} to {1}:{2} along dimension {3}", shown,
-                    spec.sparsity->n, spec.sparsity->m, spec.sparsity->axis);
+      isPruned && !options.prune.empty()
+          ? llvm::formatv("pruned {0} to {1}:{2} along dimension {3}", shown,
+                          spec.sparsity->n, spec.sparsity->m,
+                          spec.sparsity->axis)
+                .str()
+      : isPruned ? llvm::formatv("kept {0} at {1}:{2} along dimension {3}",
+                                 shown, spec.sparsity->n, spec.sparsity->m,
+                                 spec.sparsity->axis)
+                       .str()
+                 : llvm::formatv("took {0} as dense along dimension {1}", shown,
+                                 spec.sparsity->axis)
+                       .str();
   // Weights that are worked out from integers have no values in the file.
   auto file = files.find(spec.scope);
   if (file != files.end() && !rt::isDequantizedKey(spec.key)) {
     auto distance = distanceFromDense(*file->second, spec, options);
     if (!distance)
       return distance.takeError();
-    line += llvm::formatv(", {0:f2} % of its norm removed", *distance * 100);
+    if (isPruned)
+      line += llvm::formatv(", {0:f2} % of its norm removed",
+                            distance->removed * 100);
+    if (isRounded && options.mask.quantize)
+      line += llvm::formatv("; rounded to {0} bits in groups of {1}, {2:f2} % "
+                            "of its norm changed",
+                            spec.sparsity->bits, spec.sparsity->group,
+                            distance->rounded * 100);
   }
+  if (isRounded && !options.mask.quantize)
+    line += llvm::formatv(", of {0} bits in groups of {1}", spec.sparsity->bits,
+                          spec.sparsity->group);
   os << line << "\n";
   return llvm::Error::success();
 }

@@ -53,8 +53,20 @@ int64_t Report::denseBytes() const {
 static std::string patternText(const rt::ParamSpec &spec) {
   if (!spec.sparsity)
     return "dense";
-  return llvm::formatv("{0}:{1} axis {2}", spec.sparsity->n, spec.sparsity->m,
-                       spec.sparsity->axis);
+  std::string text = llvm::formatv("{0}:{1} axis {2}", spec.sparsity->n,
+                                   spec.sparsity->m, spec.sparsity->axis);
+  if (spec.sparsity->bits != 0)
+    text +=
+        llvm::formatv(", i{0}:{1}", spec.sparsity->bits, spec.sparsity->group);
+  return text;
+}
+
+/// Bits of memory for each element of a parameter.
+static double bitsOf(const rt::ParamSpec &spec, int64_t bytes) {
+  double count = 1;
+  for (int64_t size : spec.shape)
+    count *= static_cast<double>(size);
+  return count == 0 ? 0 : 8 * static_cast<double>(bytes) / count;
 }
 
 void driver::writeTable(llvm::raw_ostream &os, const Table &table) {
@@ -82,13 +94,16 @@ static void writeParams(llvm::raw_ostream &os, const Report &report) {
      << byteText(report.packedBytes()) << " packed, "
      << byteText(report.denseBytes()) << " dense; cache " << report.cacheState
      << "\n";
-  Table table{{"key", "shape", "dtype", "pattern", "layout", "bytes", "mask"}};
+  Table table{{"key", "shape", "dtype", "pattern", "layout", "bytes",
+               "bits a weight", "mask"}};
   for (auto [i, spec] : llvm::enumerate(report.manifest.params))
     table.push_back(
         {(spec.scope.empty() ? "" : spec.scope + ": ") + rt::shownKey(spec.key),
          rt::shapeString(spec.shape), std::string(rt::dtypeName(spec.dtype)),
          patternText(spec), spec.layout.str(),
-         std::to_string(report.paramBytes[i]), report.maskSources[i]});
+         std::to_string(report.paramBytes[i]),
+         llvm::formatv("{0:f2}", bitsOf(spec, report.paramBytes[i])).str(),
+         report.maskSources[i]});
   writeTable(os, table);
 }
 
@@ -197,6 +212,7 @@ static void writeParam(JsonWriter &json, const Report &report, size_t index) {
     json.field("pattern", nullptr);
   json.field("layout", spec.layout.str());
   json.field("bytes", report.paramBytes[index]);
+  json.field("bits_a_weight", bitsOf(spec, report.paramBytes[index]));
   json.field("mask", report.maskSources[index]);
 }
 

@@ -36,6 +36,7 @@ std::string cacheName(const Manifest &manifest,
   name["policy"] = int(mask.policy);
   name["bit_order"] = int(mask.bitOrder);
   name["suffixes"] = mask.suffixes;
+  name["quantize"] = mask.quantize;
   name["scopes"] = json::array();
   for (const ScopePath &scope : scopes)
     name["scopes"].push_back({scope.scope, fullPath(scope.path)});

@@ -21,6 +21,9 @@ static void readSparsity(JsonReader &reader, std::optional<PatternSpec> &out) {
   reader.integer("n", pattern.n, int64_t(0), INT64_MAX);
   reader.integer("m", pattern.m, int64_t(0), INT64_MAX);
   reader.integer("axis", pattern.axis, int64_t(0), INT64_MAX);
+  reader.integer("bits", pattern.bits, int64_t(0), int64_t(4), Need::Optional);
+  reader.integer("group", pattern.group, int64_t(0), int64_t(128),
+                 Need::Optional);
   out = pattern;
 }
 
@@ -39,6 +42,19 @@ static std::string faultOf(const ParamSpec &spec) {
             checkPattern(spec.shape, pattern.axis, pattern.n, pattern.m);
         !legal)
       return legal.error().message;
+  if (pattern.bits != 0 || pattern.group != 0) {
+    bool isKnown =
+        pattern.bits == 4 &&
+        (pattern.group == 32 || pattern.group == 64 || pattern.group == 128);
+    if (!isKnown || spec.dtype != DType::F32 ||
+        spec.shape[size_t(pattern.axis)] % pattern.group != 0)
+      return std::to_string(pattern.bits) + " bits in groups of " +
+             std::to_string(pattern.group) + " of " +
+             std::string(dtypeName(spec.dtype)) + " " +
+             shapeString(spec.shape) +
+             ", expected 4 bits of f32 in groups of 32, 64 or 128 that divide "
+             "the axis";
+  }
   return "";
 }
 
@@ -98,6 +114,10 @@ std::string printManifest(const Manifest &manifest) {
       item["sparsity"] = ordered_json{{"n", spec.sparsity->n},
                                       {"m", spec.sparsity->m},
                                       {"axis", spec.sparsity->axis}};
+    if (spec.sparsity && spec.sparsity->bits != 0) {
+      item["sparsity"]["bits"] = spec.sparsity->bits;
+      item["sparsity"]["group"] = spec.sparsity->group;
+    }
     item["layout"] = spec.layout.str();
     list.push_back(std::move(item));
   }

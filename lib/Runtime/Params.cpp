@@ -12,6 +12,7 @@
 #include "nm/Runtime/DerivedKey.h"
 #include "nm/Runtime/FloatConversion.h"
 #include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
 #include <algorithm>
 #include <cstdio>
@@ -46,6 +47,12 @@ private:
 
   Status openScopes();
   Status loadParam(size_t index);
+  Status checkScaled(const ParamSpec &spec, const Checkpoint &checkpoint,
+                     const Weight &weight) const;
+  bool rounds(const ParamSpec &spec) const;
+  Result<std::shared_ptr<unsigned char>>
+  roundWeight(size_t index, const WeightDesc &desc,
+              const PackOptions &packOptions, const void *source);
   Status packInto(size_t index, const Weight &weight, const Tensor &tensor);
   Status checkWeight(const ParamSpec &spec, const Checkpoint &checkpoint,
                      const Weight &weight) const;
@@ -140,6 +147,51 @@ Error ParamsLoader::overFull(const ParamSpec &spec, const Weight &weight,
   return extended;
 }
 
+/// A type with bits is a claim. The layout nibble finds out by itself.
+Status ParamsLoader::checkScaled(const ParamSpec &spec,
+                                 const Checkpoint &checkpoint,
+                                 const Weight &weight) const {
+  if (!spec.sparsity || spec.sparsity->bits == 0 || rounds(spec) ||
+      spec.layout.kind == LayoutKind::Nibble)
+    return {};
+  Result<Tensor> tensor = toContiguous(weight.tensor);
+  if (!tensor)
+    return tensor.error();
+  WeightDesc desc{spec.shape, spec.sparsity->axis, 1, 1, spec.dtype};
+  Status scaled = verifyScaled(
+      desc, spec.sparsity->group,
+      reinterpret_cast<const float *>(tensor->view.data), shownKey(spec.key));
+  if (scaled)
+    return {};
+  return makeError(scaled.error().code, checkpoint.path(), ": ",
+                   scaled.error().message);
+}
+
+bool ParamsLoader::rounds(const ParamSpec &spec) const {
+  return options.mask.quantize && spec.sparsity && spec.sparsity->bits != 0;
+}
+
+/// The weight as it is multiplied: without what its mask drops, and rounded.
+Result<std::shared_ptr<unsigned char>>
+ParamsLoader::roundWeight(size_t index, const WeightDesc &desc,
+                          const PackOptions &packOptions, const void *source) {
+  Result<int64_t> count = checkedCount(desc.shape, 4);
+  if (!count)
+    return count.error();
+  std::shared_ptr<unsigned char> dense = allocateBuffer(uint64_t(*count * 4));
+  Result<PackStats> kept = pack(desc, LayoutSpec::dense(), source, dense.get(),
+                                nullptr, packOptions);
+  if (!kept)
+    return kept.error();
+  Result<QuantizeStats> stats =
+      quantizeGroups(desc, manifest.params[index].sparsity->group,
+                     reinterpret_cast<float *>(dense.get()), packOptions.name);
+  if (!stats)
+    return makeError(stats.error().code, sources[index]->path(), ": ",
+                     stats.error().message);
+  return dense;
+}
+
 Status ParamsLoader::packInto(size_t index, const Weight &weight,
                               const Tensor &tensor) {
   const ParamSpec &spec = manifest.params[index];
@@ -159,8 +211,19 @@ Status ParamsLoader::packInto(size_t index, const Weight &weight,
   packOptions.mask = weight.mask ? &*weight.mask : nullptr;
   packOptions.derive = options.mask.policy == MaskPolicy::Derive &&
                        pattern.n < pattern.m && !weight.mask;
-  Result<PackStats> stats = pack(desc, spec.layout, tensor.view.data,
-                                 values.get(), metadata.get(), packOptions);
+  const void *source = tensor.view.data;
+  std::shared_ptr<unsigned char> rounded;
+  if (rounds(spec)) {
+    Result<std::shared_ptr<unsigned char>> made =
+        roundWeight(index, desc, packOptions, source);
+    if (!made)
+      return made.error();
+    rounded = std::move(*made);
+    source = rounded.get();
+    packOptions.mask = nullptr;
+  }
+  Result<PackStats> stats = pack(desc, spec.layout, source, values.get(),
+                                 metadata.get(), packOptions);
   if (!stats) {
     Error error = overFull(spec, weight, stats.error());
     error.message = sources[index]->path() + ": " + error.message;
@@ -199,6 +262,7 @@ Status ParamsLoader::loadParam(size_t index) {
     weight->tensor = std::move(*converted);
   }
 
+  NM_RETURN_IF_ERROR(checkScaled(spec, checkpoint, *weight));
   Param &param = result->list[index];
   bool sparse = spec.sparsity && spec.sparsity->n < spec.sparsity->m;
   if (weight->mask)
@@ -213,7 +277,7 @@ Status ParamsLoader::loadParam(size_t index) {
 
   const TensorView &view = weight->tensor.view;
   bool straight = spec.layout.kind == LayoutKind::Dense && !weight->mask &&
-                  view.isContiguous() && isAligned(view.data);
+                  !rounds(spec) && view.isContiguous() && isAligned(view.data);
   // A dense layout with a pattern is used in place when it fits the pattern.
   if (straight && sparse)
     straight = verifyPattern(view, spec.sparsity->axis, spec.sparsity->n,

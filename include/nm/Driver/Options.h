@@ -44,6 +44,9 @@ struct WeightPattern {
 };
 llvm::Expected<WeightPattern> parsePattern(StringRef text);
 
+/// Checks a value of --quantize: `i4:32`, `i4:64` or `i4:128`.
+llvm::Error checkQuantize(StringRef text);
+
 /// Checks a value of --pattern or --prune: `[KEY=]N:M` or `KEY=dense`.
 llvm::Error checkPatternRule(StringRef text, StringRef option = "pattern");
 
@@ -136,6 +139,9 @@ struct CompileOptions : CommandOptions, CheckpointOptions {
   /// The same of weights that are to be pruned by magnitude.
   std::vector<std::string> prune;
   PruneBy pruneBy = PruneBy::Magnitude;
+  /// `i4:G`: weights are rounded to four bits, with a scale for every G
+  /// elements along the contraction; empty: not.
+  std::string quantize;
   /// Files and folders of inputs that pruning is measured on (Samples.h).
   std::vector<std::string> calibrate;
   /// Where the masks that pruning made go; empty: nowhere.

@@ -40,6 +40,9 @@ struct MaskOptions {
   /// A file of masks beside that of the weights, which is looked into first;
   /// there the mask may also go by the weight's own name. Null: there is none.
   std::shared_ptr<const Checkpoint> source = nullptr;
+  /// Round the groups of weights whose type says bits (PatternSpec), after
+  /// masks; else they must be a scale times integers as they are.
+  bool quantize = false;
   static std::vector<std::string> defaultSuffixes();
 };
 

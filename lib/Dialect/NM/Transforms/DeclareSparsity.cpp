@@ -15,7 +15,9 @@
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
 #include "nm/Runtime/DerivedKey.h"
 #include "nm/Runtime/FloatConversion.h"
+#include "nm/Runtime/Layout.h"
 #include "nm/Runtime/Pack.h"
+#include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Rearrange.h"
 #include "nm/Runtime/Recipe.h"
 #include "nm/Runtime/Sparsity.h"
@@ -68,6 +70,12 @@ struct DeclareSparsityPass
     IRRewriter rewriter(&getContext());
     for (ParamOp op : ops)
       ok &= succeeded(declare(op, rewriter));
+    if (ok && (group != 0 || keeps) && !isQuantized && !ops.empty())
+      ok = succeeded(optionError()
+                     << "quantize '" << quantize << "' has no effect: no f32 "
+                     << (keeps ? "matrix is made of four bits"
+                               : "matrix is 2:4, 1:4 or dense along a "
+                                 "contraction that the groups divide"));
     if (!ok)
       signalPassFailure();
   }
@@ -79,6 +87,12 @@ private:
   llvm::StringMap<rt::Trained> trained;
   /// In the order in which they count.
   SmallVector<Rule> rules;
+  /// Elements that share a scale in weights of four bits, 0 if there are none,
+  /// and whether a weight became one.
+  int64_t group = 0;
+  /// Whether groups of four bits that the checkpoint has are kept.
+  bool keeps = false;
+  bool isQuantized = false;
   /// Dimensions of parameters that products sum over.
   llvm::DenseMap<Operation *, llvm::SmallDenseSet<int64_t>> contractions;
 
@@ -178,6 +192,26 @@ private:
     return success();
   }
 
+  LogicalResult readQuantize() {
+    group = 0;
+    isQuantized = false;
+    keeps = quantize == "keep";
+    if (quantize.empty() || keeps)
+      return success();
+    StringRef size = quantize;
+    if (!size.consume_front("i4:") || size.getAsInteger(10, group) ||
+        (group != 32 && group != 64 && group != 128))
+      return optionError() << "quantize must be keep, i4:32, i4:64 or i4:128, "
+                              "got '"
+                           << quantize << "'";
+    for (const Rule &rule : rules)
+      if (rule.m != 0 && !rt::nibbleSupports(rule.n, rule.m))
+        return optionError() << "pattern '" << rule.text
+                             << "' has no form of four bits, expected 2:4, 1:4 "
+                                "or dense beside quantize";
+    return success();
+  }
+
   LogicalResult readOptions() {
     // Before OpenMP looks at it.
     if (rt::Status threads = rt::checkThreadEnvironment(); !threads)
@@ -205,6 +239,8 @@ private:
     for (const std::string &pattern : patterns)
       if (failed(readRule(pattern)))
         return failure();
+    if (failed(readQuantize()))
+      return failure();
     if (!masks.empty()) {
       auto opened = rt::Checkpoint::open(masks);
       if (!opened)
@@ -314,12 +350,93 @@ private:
                 : detect(op, *weight);
     if (failed(found))
       return failure();
-    if (!*found)
-      return success();
+    if (!*found) {
+      std::optional<Found> dense = quantizable(op, *weight);
+      if (!dense)
+        return success();
+      *found = std::move(dense);
+    }
+    return encode(op, **found, *weight, rewriter);
+  }
 
-    const rt::AxisPattern &pattern = (*found)->pattern;
-    SparsityAttr sparsity = getTightest(pattern, type);
-    if (sparsity.isDense()) {
+  /// A dense matrix that is to have four bits: its contraction.
+  std::optional<Found> quantizable(ParamOp op, const rt::Weight &weight) {
+    auto axes = contractions.lookup(op);
+    if ((group == 0 && !keeps) || op.getResult().getType().getRank() != 2 ||
+        isTable(op) || weight.mask || axes.size() != 1)
+      return std::nullopt;
+    Found found;
+    found.pattern = {*axes.begin(), 1, 1};
+    found.source = "quantize";
+    return found;
+  }
+
+  /// The pattern that a form of four bits has: the weight's, or that of a dense
+  /// one.
+  static SparsityAttr patternOfBits(SparsityAttr sparsity) {
+    return rt::nibbleSupports(sparsity.getN(), sparsity.getM())
+               ? sparsity
+               : SparsityAttr::get(sparsity.getContext(), 1, 1,
+                                   sparsity.getAxis());
+  }
+
+  static SparsityAttr addBits(SparsityAttr sparsity, int64_t size) {
+    SparsityAttr pattern = patternOfBits(sparsity);
+    return SparsityAttr::get(sparsity.getContext(), pattern.getN(),
+                             pattern.getM(), pattern.getAxis(), 4, size);
+  }
+
+  /// The pattern with the largest groups of four bits that the values are made
+  /// of.
+  static SparsityAttr keepBits(ParamOp op, const rt::Weight &weight,
+                               SparsityAttr sparsity) {
+    RankedTensorType type = op.getResult().getType();
+    auto tensor = rt::toContiguous(weight.tensor);
+    if (!tensor || tensor->view.dtype != rt::DType::F32 ||
+        !type.getElementType().isF32() || type.getRank() != 2)
+      return sparsity;
+    rt::WeightDesc desc{tensor->view.shape, sparsity.getAxis(), 1, 1,
+                        rt::DType::F32};
+    auto *values = reinterpret_cast<const float *>(tensor->view.data);
+    for (int64_t size : {128, 64, 32})
+      if (rt::verifyScaled(desc, size, values, weight.valuesName))
+        return addBits(sparsity, size);
+    return sparsity;
+  }
+
+  /// The pattern with four bits, if the weight is to have them and can.
+  SparsityAttr withBits(ParamOp op, const rt::Weight &weight,
+                        SparsityAttr sparsity) {
+    RankedTensorType type = op.getResult().getType();
+    int64_t size = type.getDimSize(sparsity.getAxis());
+    if (keeps)
+      return keepBits(op, weight, sparsity);
+    bool isMatrix = type.getElementType().isF32() && type.getRank() == 2;
+    if (group == 0 || (isMatrix && size % group == 0))
+      return group == 0 ? sparsity : addBits(sparsity, group);
+    auto left = remark::missed(op.getLoc(),
+                               remark::RemarkOpts::name("bits-not-declared")
+                                   .category("nm-declare-sparsity"));
+    left << remark::metric("key", rt::shownKey(op.getKey()));
+    if (!isMatrix)
+      left << remark::reason("it is no matrix of f32");
+    else
+      left << remark::reason(
+          "dimension {0} has size {1}, which groups of {2} do not divide",
+          sparsity.getAxis(), size, group);
+    return sparsity;
+  }
+
+  LogicalResult encode(ParamOp op, const Found &found, const rt::Weight &weight,
+                       IRRewriter &rewriter) {
+    RankedTensorType type = op.getResult().getType();
+    const rt::AxisPattern &pattern = found.pattern;
+    SparsityAttr sparsity = withBits(op, weight, getTightest(pattern, type));
+    isQuantized |= sparsity.isQuantized();
+    if (sparsity.isDense() && found.source == "quantize" &&
+        !sparsity.isQuantized())
+      return success();
+    if (sparsity.isDense() && !sparsity.isQuantized()) {
       missed(op) << remark::reason("it is all zero, and no M divides axis {0}",
                                    pattern.axis);
       return success();
@@ -331,13 +448,13 @@ private:
         << remark::metric("pattern", sparsity.getPatternString())
         << remark::metric("axis", pattern.axis)
         << remark::metric("density",
-                          llvm::formatv("{0:f3}", (*found)->density).str())
-        << remark::metric("source", (*found)->source);
+                          llvm::formatv("{0:f3}", found.density).str())
+        << remark::metric("source", found.source);
     rewriter.setInsertionPoint(op);
     auto param = ParamOp::create(rewriter, op.getLoc(), encoded,
                                  op.getKeyAttr(), op.getScopeAttr());
     param->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    if (failed(setSharedRows(param, *weight)))
+    if (failed(setSharedRows(param, weight)))
       return failure();
     rewriter.replaceOpWithNewOp<DecompressOp>(op, type, param);
     return success();

@@ -77,6 +77,10 @@ void writeParameter(JsonWriter &json, const Parameter &parameter) {
       json.field("n", sparsity.getN());
       json.field("m", sparsity.getM());
       json.field("axis", sparsity.getAxis());
+      if (sparsity.isQuantized()) {
+        json.field("bits", sparsity.getBits());
+        json.field("group", sparsity.getGroup());
+      }
     });
   else
     json.field("sparsity", nullptr);

@@ -153,6 +153,10 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
                "instead of detecting one: `N:M` is required of every matrix that is not a look-up "
                "table, along its contraction; `KEY=N:M` of the keys that match KEY (`*` is any text, "
                "`?` one character); `KEY=dense` leaves them dense. The first that fits counts">,
+    Option<"quantize", "quantize", "std::string", "\"\"",
+           "`i4:G`, G 32, 64 or 128: f32 matrices, 2:4, 1:4 or dense, have four bits and a scale for "
+           "every G elements along the contraction, to which the loader rounds them; `keep`: those "
+           "whose values are made of four bits have them">,
     Option<"maskPolicy", "mask-policy", "std::string", "\"if-present\"",
            "if-present: explicit masks, else values; require: explicit masks only; derive: as "
            "if-present, but with `pattern` the largest magnitudes are taken at load; ignore: values">,

@@ -6,6 +6,7 @@ PyTorch is that of this Python (scripts/setup --torch). A function takes the wei
 inputs, and gives the call that is timed; the call's results are the model's, in order.
 """
 
+import ctypes
 import importlib.util
 import math
 
@@ -103,6 +104,13 @@ class Model:
     def set_threads(threads):
         import torch
         torch.set_num_threads(threads)
+        # OpenBLAS, of which Debian's PyTorch makes use, has threads of its own.
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            paths = {line.split()[-1] for line in maps if "blas" in line and line.rstrip().endswith((".so", ".0", ".3"))}
+        for path in paths:
+            library = ctypes.CDLL(path)
+            if hasattr(library, "openblas_set_num_threads"):
+                library.openblas_set_num_threads(threads)
 
     def results(self):
         return [result.numpy() for result in self.call()]

@@ -126,7 +126,7 @@ std::string hardwarePage() {
   double packets = 64 * 10e9 / (84 * 8) / 1e6;
   std::string out =
       "# PIFO hardware: area and frequency\n\n"
-      "<!-- Generated: nm-pifo mesh hardware -o docs/pifo-hardware.md -->\n\n"
+      "<!-- Generated: scripts/pifo-synth --page -->\n\n"
       "The figures of *Programmable Packet Scheduling at Line Rate* (SIGCOMM "
       "2016) for a 16 nm library, as\n`nm-pifo mesh area` uses them: published "
       "points are met, widths and memories scale between them.\n\n"
@@ -168,7 +168,7 @@ std::string hardwarePage() {
          mm2(areaOf(metadata).flowScheduler) + " |\n| 1024 logical PIFOs | " +
          mm2(areaOf(pifos).flowScheduler) +
          " |\n\n## What the estimate is not\n\n"
-         "* No synthesis: only the points above were synthesised, by the "
+         "* No synthesis of ours: the points above were synthesised by the "
          "paper's authors.\n"
          "* Every atom counts as the largest template at 32 nm. Most "
          "transactions need less.\n"

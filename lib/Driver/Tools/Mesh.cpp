@@ -25,8 +25,8 @@ using namespace ::nm::mesh;
 using ::nm::support::quote;
 using ::nm::support::quotePath;
 
-static const std::vector<std::string> kActions = {"check", "json", "verilog",
-                                                  "area",  "run",  "hardware"};
+static const std::vector<std::string> kActions = {
+    "check", "json", "verilog", "area", "run", "hardware", "block", "tree"};
 
 static std::string summary(const Config &config) {
   std::string text = "mesh '" + config.name + "'\n";
@@ -82,13 +82,16 @@ tools::MeshCommand::MeshCommand()
            llvmVersion()) {
   line.example("nm-pifo mesh check mesh.json");
   line.example("nm-pifo mesh verilog mesh.json -o mesh.sv");
+  line.example("nm-pifo mesh tree --levels 8 --emit=datasheet");
   line.example("nm-pifo mesh run mesh.json --input packets.csv -o "
                "departures.csv");
   line.paragraph("The actions: check reads a mesh configuration and says what "
                  "is in it; json prints it in its canonical form; verilog "
                  "prints it as SystemVerilog; area estimates its area; run "
                  "runs its cycle-level model on what --input brings; hardware "
-                 "prints docs/pifo-hardware.md and takes no configuration.");
+                 "prints the first part of docs/pifo-hardware.md; block and "
+                 "tree print a PIFO block or tree with AXI-Stream ports, for "
+                 "other designs. The last three take no configuration.");
   line.paragraph("The input has a header 'now,leaf' and names of fields, then "
                  "a packet or, with the leaf '-', a dequeue a line; with the "
                  "leaf '+' the packet's fields choose its leaf, with none only "
@@ -102,6 +105,7 @@ tools::MeshCommand::MeshCommand()
   line.number("cycles", cycles, 1, 1000000, "n",
               "clock cycles for each line of the input");
   line.renamed("trace", "input");
+  addCore();
 }
 
 /// Options against the action, and files against one another.
@@ -115,6 +119,8 @@ llvm::Error tools::MeshCommand::check() {
     if (action != "run" && line.given(name))
       return makeError("--{0} has no effect on {1}; expected it with run", name,
                        action);
+  if (llvm::Error error = checkCore())
+    return error;
   ::nm::support::CommandFiles files;
   ::nm::support::Status status;
   for (const std::string &path : {mesh, input})
@@ -124,10 +130,11 @@ llvm::Error tools::MeshCommand::check() {
     status = files.writes("--output", output);
   if (!status)
     return toError(status);
-  if (action == "hardware" && !mesh.empty())
-    return makeError("hardware takes no configuration, but {0} is given",
+  bool alone = action == "hardware" || isCore();
+  if (alone && !mesh.empty())
+    return makeError("{0} takes no configuration, but {1} is given", action,
                      quote(mesh));
-  if (action != "hardware" && mesh.empty())
+  if (!alone && mesh.empty())
     return makeError("no configuration; expected {0} <mesh.json>", action);
   if (action == "run" && input.empty())
     return makeError("no input; expected --input <csv>");
@@ -143,6 +150,8 @@ llvm::Error tools::MeshCommand::run() {
     return error;
   if (action == "hardware")
     return write(hardwarePage());
+  if (isCore())
+    return write(core());
   std::string text, packets;
   if (!read(mesh, text))
     return cannotRead(mesh, text);

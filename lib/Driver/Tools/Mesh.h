@@ -9,6 +9,7 @@
 #define NM_LIB_DRIVER_TOOLS_MESH_H
 
 #include "nm/Support/Options.h"
+#include "nm/Target/SystemVerilog/Core.h"
 #include "llvm/Support/Error.h"
 
 namespace mlir::nm::driver::tools {
@@ -25,9 +26,17 @@ public:
 private:
   llvm::Error check();
   llvm::Error write(const std::string &text);
+  /// Hardware without a mesh: MeshCore.cpp.
+  void addCore();
+  llvm::Error checkCore();
+  std::string core() const;
+  bool isCore() const { return action == "block" || action == "tree"; }
 
+  enum class Part { Verilog, Testbench, Constraints, DataSheet };
   std::string action, mesh, input, output = "-";
   int64_t cycles = 64;
+  ::nm::mesh::Core shape;
+  Part part = Part::Verilog;
 };
 
 } // namespace mlir::nm::driver::tools

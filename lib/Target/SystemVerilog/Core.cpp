@@ -1,0 +1,283 @@
+//===- Core.cpp - PIFO hardware as cores with AXI-Stream ports ------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Target/SystemVerilog/Core.h"
+#include "Modules.h"
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace nm::mesh {
+
+namespace {
+/// More than any device has; a count stops above it.
+constexpr int64_t kMostPlaces = int64_t(1) << 24;
+
+int64_t bitsFor(int64_t values) {
+  int64_t bits = 1;
+  while ((int64_t(1) << bits) < values)
+    ++bits;
+  return bits;
+}
+
+/// Of one queue of a tree: ways + ways^2 + ... + ways^levels.
+int64_t treeCapacity(const Core &core) {
+  int64_t total = 0, level = 1;
+  for (int64_t i = 0; i < core.levels && total <= kMostPlaces; ++i)
+    total += level *= core.ways;
+  return total;
+}
+
+int64_t queueBits(const Core &core) {
+  return core.kind == Core::Block ? core.pifoBits : bitsFor(core.queues);
+}
+
+int64_t flowBits(const Core &core) {
+  return core.kind == Core::Block ? bitsFor(core.flows) : 0;
+}
+
+int64_t bytes(int64_t bits) { return (bits + 7) / 8; }
+
+int64_t elementBits(const Core &core) {
+  return core.rankBits + queueBits(core) + flowBits(core) + core.metadataBits;
+}
+
+std::string str(int64_t value) { return std::to_string(value); }
+
+using Parameters = std::vector<std::pair<std::string, int64_t>>;
+
+Parameters parameters(const Core &core) {
+  Parameters list;
+  if (core.kind == Core::Block)
+    list = {{"ELEMENTS", core.elements},
+            {"FLOWS", core.flows},
+            {"PIFO_BITS", core.pifoBits}};
+  else
+    list = {
+        {"WAYS", core.ways}, {"LEVELS", core.levels}, {"QUEUES", core.queues}};
+  list.emplace_back("RANK_BITS", core.rankBits);
+  list.emplace_back("META_BITS", core.metadataBits);
+  return list;
+}
+
+void replaceAll(std::string &text, const std::string &from,
+                const std::string &to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+/// The number behind `parameter int NAME =` becomes the value.
+void setDefault(std::string &text, const std::string &name, int64_t value) {
+  std::string head = "parameter int " + name + " = ";
+  size_t at = text.find(head);
+  if (at == std::string::npos)
+    return;
+  at += head.size();
+  size_t end = text.find_first_not_of("0123456789", at);
+  text.replace(at, end - at, str(value));
+}
+
+struct Field {
+  const char *name;
+  int64_t bits;
+};
+
+/// From the lowest bit.
+std::vector<Field> fields(const Core &core) {
+  if (core.kind == Core::Block)
+    return {{"rank", core.rankBits},
+            {"logical PIFO", core.pifoBits},
+            {"flow", flowBits(core)},
+            {"metadata", core.metadataBits}};
+  return {{"rank", core.rankBits},
+          {"queue", queueBits(core)},
+          {"metadata", core.metadataBits}};
+}
+
+std::string fieldTable(const Core &core) {
+  std::string out = "| Bits | Field |\n| ---: | --- |\n";
+  int64_t low = 0;
+  for (const Field &field : fields(core)) {
+    out += "| " + str(low + field.bits - 1) + ":" + str(low) + " | " +
+           field.name + " |\n";
+    low += field.bits;
+  }
+  int64_t width = 8 * bytes(low);
+  if (width != low)
+    out += "| " + str(width - 1) + ":" + str(low) + " | padding, 0 |\n";
+  return out;
+}
+
+struct Memory {
+  const char *what;
+  int64_t number, words, bits;
+};
+
+std::vector<Memory> blockMemories(const Core &core) {
+  int64_t address = bitsFor(core.elements);
+  return {{"elements", 1, core.elements, core.rankBits + core.metadataBits},
+          {"next pointers", 1, core.elements, address},
+          {"free addresses", 1, core.elements, address},
+          {"heads of lists", 2, core.flows, address + 1},
+          {"marks", 1, core.flows, 1},
+          {"tails of lists, two read ports", 1, core.flows, address}};
+}
+
+std::vector<Memory> treeMemories(const Core &core) {
+  std::vector<Memory> list;
+  int64_t words = core.queues, held = treeCapacity(core) / core.ways;
+  for (int64_t i = 0; i < core.levels; ++i) {
+    list.push_back({"places of a level", core.ways, words,
+                    bitsFor(held + 1) + core.rankBits + core.metadataBits});
+    words *= core.ways;
+    held = (held - 1) / core.ways;
+  }
+  return list;
+}
+
+std::string memoryTable(const Core &core) {
+  std::string out =
+      "| Memory | Number | Words | Bits a word |\n| --- | ---: | ---: | ---: "
+      "|\n";
+  for (const Memory &memory :
+       core.kind == Core::Block ? blockMemories(core) : treeMemories(core))
+    out += std::string("| ") + memory.what + " | " + str(memory.number) +
+           " | " + str(memory.words) + " | " + str(memory.bits) + " |\n";
+  return out;
+}
+
+std::string timing(const Core &core) {
+  // In thousandths of a million a second.
+  int64_t rate =
+      core.kind == Core::Block ? core.clock * 1000 : core.clock * 1000 / 3;
+  std::string millions = str(rate / 1000) + "." + str(rate % 1000 / 100);
+  if (core.kind == Core::Block)
+    return "* An element and a request in every cycle; one logical PIFO takes "
+           "a request every fourth cycle.\n"
+           "* From a request to `m_axis` are 3 cycles.\n"
+           "* At " +
+           str(core.clock) + " MHz " + millions +
+           " million elements a second in and out, a quarter of that from one "
+           "logical PIFO.\n";
+  return "* An element takes one cycle and a request two; if both come they "
+         "take turns.\n"
+         "* From a request to `m_axis` are 3 cycles.\n"
+         "* At " +
+         str(core.clock) + " MHz " + millions +
+         " million elements a second in and out.\n";
+}
+} // namespace
+
+const char *Core::module() const {
+  return kind == Block ? "nm_pifo_block_axis" : "nm_pifo_tree_axis";
+}
+
+int64_t Core::capacity() const {
+  return kind == Block ? elements : queues * treeCapacity(*this);
+}
+
+std::string refusal(const Core &core) {
+  if (core.kind == Core::Block)
+    return "";
+  if (core.ways & (core.ways - 1))
+    return "--ways is " + str(core.ways) + "; expected a power of two";
+  if (core.capacity() > kMostPlaces)
+    return "a tree of " + str(core.levels) + " levels of " + str(core.ways) +
+           " ways in " + str(core.queues) +
+           " queues has more than 16777216 places; expected fewer levels, "
+           "ways or queues";
+  return "";
+}
+
+std::string systemVerilogOf(const Core &core) {
+  std::string top = core.kind == Core::Block ? rtl::blockAxis : rtl::treeAxis;
+  for (const auto &[name, value] : parameters(core))
+    setDefault(top, name, value);
+  return (core.kind == Core::Block ? systemVerilogOfBlock()
+                                   : std::string(rtl::tree)) +
+         rtl::axisOutput + top;
+}
+
+std::string testbenchOf(const Core &core) {
+  std::string text = rtl::axisTestbench, list, connections;
+  for (const auto &[name, value] : parameters(core)) {
+    list += "  localparam int " + name + " = " + str(value) + ";\n";
+    connections += (connections.empty() ? "" : ",\n") + std::string("      .") +
+                   name + "(" + name + ")";
+  }
+  bool block = core.kind == Core::Block;
+  int64_t count = block ? core.elements + core.flows + 7 : core.capacity() + 5;
+  list += "  localparam int COUNT_BITS = " + str(bitsFor(count)) + ";";
+  int64_t queues = block ? int64_t(1) << core.pifoBits : core.queues;
+  // A block's flows may all find the store full but for one.
+  int64_t fill =
+      std::min<int64_t>(block ? core.elements : treeCapacity(core), 2000);
+  for (const auto &[from, to] :
+       {std::pair<std::string, std::string>{"%MODULE%", core.module()},
+        {"%PARAMETERS%", list},
+        {"%CONNECTIONS%", connections},
+        {"%QUEUES%", str(std::min(queues, block ? core.flows : queues))},
+        {"%QUEUE_BITS%", str(queueBits(core))},
+        {"%FLOWS%", str(block ? core.flows : 0)},
+        {"%FLOW_BITS%", str(flowBits(core))},
+        {"%FILL%", str(fill)}})
+    replaceAll(text, from, to);
+  return text;
+}
+
+std::string constraintsOf(const Core &core) {
+  int64_t picoseconds = 1000000 / core.clock;
+  std::string fraction = str(picoseconds % 1000);
+  return "# Constraints of " + std::string(core.module()) + " for " +
+         str(core.clock) + " MHz (nanoseconds).\n" +
+         "create_clock -name aclk " + "-period " + str(picoseconds / 1000) +
+         "." + std::string(3 - fraction.size(), '0') + fraction +
+         " [get_ports aclk]\n";
+}
+
+std::string dataSheetOf(const Core &core) {
+  std::string out = "# " + std::string(core.module()) + "\n\n";
+  out += core.kind == Core::Block
+             ? "A PIFO block: logical PIFOs that share the heads of " +
+                   str(core.flows) + " flows, sorted, and " +
+                   str(core.elements) +
+                   " elements behind them. A flow lies in one logical PIFO, "
+                   "and its ranks must not fall; equal\nranks leave in the "
+                   "order in which they became heads of their flows.\n"
+             : "A PIFO as a tree of " + str(core.levels) + " levels with " +
+                   str(core.ways) + " ways: " + str(core.queues) +
+                   (core.queues == 1 ? " queue of " : " queues of ") +
+                   str(treeCapacity(core)) +
+                   " elements.\nAny ranks; of equal ranks any may leave "
+                   "first.\n";
+  out += "\n| Parameter | Value |\n| --- | ---: |\n";
+  for (const auto &[name, value] : parameters(core))
+    out += "| `" + name + "` | " + str(value) + " |\n";
+  out += "\n## Ports\n\n| Port | Bits | What |\n| --- | ---: | --- |\n"
+         "| `aclk`, `aresetn` | 1 | clock; reset, synchronous and low |\n"
+         "| `s_axis_*` | " +
+         str(8 * bytes(elementBits(core))) +
+         " | an element comes |\n| `request_*` | " +
+         str(8 * bytes(queueBits(core))) + " | the number of a " +
+         (core.kind == Core::Block ? "logical PIFO" : "queue") +
+         ": its next element is asked for; " +
+         (core.kind == Core::Block ? "an empty one gives nothing"
+                                   : "at an empty one the request waits") +
+         " |\n| `m_axis_*` | " + str(8 * bytes(elementBits(core))) +
+         " | an element leaves, as it came |\n"
+         "| `empty`, `occupancy` | | elements that came and have not left "
+         "|\n\n"
+         "## Fields of `s_axis_tdata` and `m_axis_tdata`\n\n" +
+         fieldTable(core) + "\n## Timing\n\n" + timing(core) +
+         "\n## Memories\n\nOne write port and one registered read port each; "
+         "none needs a reset.\n\n" +
+         memoryTable(core);
+  return out;
+}
+
+} // namespace nm::mesh

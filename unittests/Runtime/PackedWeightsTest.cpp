@@ -190,3 +190,34 @@ TEST(ModelDescription, PrintsWhatItParses) {
   EXPECT_NE(newer.error().message.find("a.so: field 'version': found 2"),
             std::string::npos);
 }
+
+/// A function whose output `y` is in the memory of input `input`.
+static ModelDescription inPlace(int64_t input, ModelValue x) {
+  ModelDescription description;
+  description.arch = "x86_64";
+  ModelValue y = {"y", DType::F32, false, {4, 8}};
+  y.input = input;
+  description.functions.push_back({"f", "f", {std::move(x)}, {std::move(y)}});
+  return description;
+}
+
+TEST(ModelDescription, SaysInWhichInputAnOutputIs) {
+  ModelValue fits = {"x", DType::F32, false, {kDynamicSize, 8}};
+  auto parsed = parseDescription(printDescription(inPlace(0, fits)), "it");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_EQ(parsed->functions[0].outputs[0].input, 0);
+  EXPECT_EQ(parsed->functions[0].inputs[0].input, ModelValue::kReturned);
+
+  auto refusal = [](const ModelDescription &description) {
+    auto result = parseDescription(printDescription(description), "a.so");
+    return result ? std::string() : result.error().message;
+  };
+  EXPECT_EQ(refusal(inPlace(1, fits)),
+            "a.so: output 'y' of 'f' is in input 1 of 1");
+  EXPECT_NE(refusal(inPlace(-2, fits)), "");
+  const std::string unfit =
+      "a.so: output 'y' of 'f' does not fit input 'x', in whose memory it is";
+  EXPECT_EQ(refusal(inPlace(0, {"x", DType::F16, false, {4, 8}})), unfit);
+  EXPECT_EQ(refusal(inPlace(0, {"x", DType::F32, false, {4}})), unfit);
+  EXPECT_EQ(refusal(inPlace(0, {"x", DType::F32, true, {}})), unfit);
+}

@@ -61,7 +61,7 @@ def draw(source):
     """A form: shapes, and the node's attributes."""
     pick = source.integers
     spatial = int(pick(1, 4)) if pick(4) == 0 else 2
-    groups = int(source.choice([1, 1, 1, 2, 4]))
+    groups = int(source.choice([1, 1, 1, 2, 4, 7]))
     channels = groups * int(source.choice([1, 3, 4, 8]))
     outputs = groups * int(source.choice([1, 5, 16]))
     kernel = [int(source.choice([1, 1, 2, 3])) for _ in range(spatial)]
@@ -71,6 +71,8 @@ def draw(source):
     dilations = [int(pick(1, 3)) for _ in kernel] if pick(3) == 0 else [1] * spatial
     pads = [int(pick(0, 3)) for _ in range(2 * spatial)] if pick(2) else [0] * (2 * spatial)
     size = [int(pick(5, 12)) for _ in kernel]
+    if pick(2):
+        size[-1] = int(pick(12, 150))  # rows of several vectors, and a rest of every length
     x = source.standard_normal([int(pick(1, 4)), channels, *size]).astype(numpy.float32)
     w = source.standard_normal([outputs, channels // groups, *kernel]).astype(numpy.float32)
     bias = source.standard_normal(outputs).astype(numpy.float32) if pick(2) else None

@@ -48,6 +48,8 @@ struct Functions {
   void *(*newThreadpool)(ThreadpoolParams *);
   void (*freeBackend)(void *);
   void (*freeThreadpool)(void *);
+  void (*pause)(void *);
+  void (*resume)(void *);
 };
 
 struct Type {
@@ -64,13 +66,15 @@ using Dequantize = void (*)(const void *, float *, int64_t);
 
 class LlamaProduct : public Llama::Product {
 public:
-  LlamaProduct(const Functions &ggml, void *backend, void *context,
+  LlamaProduct(const Functions &ggml, void *backend, void *pool, void *context,
                Dequantize dequantize)
-      : ggml(ggml), backend(backend), context(context), dequantize(dequantize) {
-  }
+      : ggml(ggml), backend(backend), pool(pool), context(context),
+        dequantize(dequantize) {}
   ~LlamaProduct() override { ggml.free(context); }
 
   void run() override { ggml.compute(backend, graph); }
+  void wake() override { ggml.resume(pool); }
+  void rest() override { ggml.pause(pool); }
   std::vector<float> result() const override {
     auto *from = static_cast<float *>(ggml.data(y));
     return std::vector<float>(from, from + tokens * rows);
@@ -83,7 +87,7 @@ public:
   double bytes() const override { return double(ggml.bytes(w)); }
 
   const Functions &ggml;
-  void *backend, *context;
+  void *backend, *pool, *context;
   Dequantize dequantize;
   void *w = nullptr, *x = nullptr, *y = nullptr, *graph = nullptr;
   int64_t rows = 0, depth = 0, tokens = 0;
@@ -138,8 +142,8 @@ public:
     size_t size = size_t(rows * depth * 2 + (rows + depth) * tokens * 8) +
                   (size_t(64) << 20);
     void *context = ggml.init({size, nullptr, false});
-    auto made =
-        std::make_unique<LlamaProduct>(ggml, backend, context, dequantize);
+    auto made = std::make_unique<LlamaProduct>(ggml, backend, pool, context,
+                                               dequantize);
     made->rows = rows;
     made->depth = depth;
     made->tokens = tokens;
@@ -207,6 +211,8 @@ private:
     bind(cpu, "ggml_backend_cpu_set_threadpool", ggml.setThreadpool, missing);
     bind(cpu, "ggml_threadpool_new", ggml.newThreadpool, missing);
     bind(cpu, "ggml_threadpool_free", ggml.freeThreadpool, missing);
+    bind(cpu, "ggml_threadpool_pause", ggml.pause, missing);
+    bind(cpu, "ggml_threadpool_resume", ggml.resume, missing);
     if (missing.empty())
       return llvm::Error::success();
     return llvm::createStringError("llama.cpp: its libraries lack %s",

@@ -32,6 +32,10 @@ public:
   public:
     virtual ~Product() = default;
     virtual void run() = 0;
+    /// Its threads wait for work, at the cost of a processor, or sleep: others
+    /// are timed meanwhile.
+    virtual void wake() = 0;
+    virtual void rest() = 0;
     /// Of the last run, tokens x rows.
     virtual std::vector<float> result() const = 0;
     /// The weight as its type holds it, rows x depth.

@@ -99,6 +99,7 @@ void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
     if (!peer)
       return fail(peer.takeError());
     (*peer)->run();
+    (*peer)->rest();
     Timing timing;
     timing.name = type;
     timing.megabytes = (*peer)->bytes() / 1e6;
@@ -113,9 +114,11 @@ void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
     own.push_back((*compiled)->timeOnce());
     state.SetIterationTime(own.back() / 1e3);
     for (size_t i = 0; i < theirs.size(); ++i) {
+      theirs[i]->wake();
       mlir::nm::driver::Stopwatch watch;
       theirs[i]->run();
       samples[i].push_back(watch.ms());
+      theirs[i]->rest();
     }
   }
   outcome.own.minMs = minimum(own);

@@ -225,11 +225,12 @@ private:
   /// Whether the scheduler pushes out: among equal ranks the worst is what
   /// comes, which a scheduler that refuses says for less. Only where packets
   /// are judged before it is known whether the scheduler is full must it be
-  /// told.
+  /// told; and where packets wait for their times, the worst is another.
   bool pushesOut() const {
     const Policy &root = program.root;
     bool judges = !root.limits.empty() || root.red || root.pie;
-    return !program.refuses && (root.kind != Policy::Fifo || judges);
+    bool waits = root.pace || !root.notBefore.empty();
+    return !program.refuses && (root.kind != Policy::Fifo || judges || waits);
   }
 
   const Program &program;

@@ -89,9 +89,8 @@ struct FunctionWriter {
   /// As the linker knows it, and as C spells it.
   std::string symbol, id;
   std::vector<std::string> arguments;
-  std::vector<std::pair<size_t, rt::ParamPart>> parts;
 
-  llvm::Error prepare() {
+  void prepare() {
     llvm::StringSet<> taken;
     for (const Argument &argument : signature.arguments) {
       std::string name = cIdentifier(argument.name);
@@ -99,14 +98,6 @@ struct FunctionWriter {
         name += "_";
       arguments.push_back(name);
     }
-    for (auto [i, spec] : llvm::enumerate(exported.manifest.params)) {
-      auto list = rt::paramParts(spec);
-      if (!list)
-        return toError(list.error());
-      for (rt::ParamPart &part : *list)
-        parts.push_back({i, std::move(part)});
-    }
-    return llvm::Error::success();
   }
 
   std::string resultType(const ValueType &type) const {
@@ -153,12 +144,10 @@ struct FunctionWriter {
       else
         os << comma << "const " << memrefType(argument.type.rank()) << " *"
            << arguments[i];
-    if (!parts.empty())
-      os << comma << "uint64_t params_hash";
-    for (auto &[index, part] : parts)
-      os << comma << "const " << memrefType(part.shape.size()) << " *param"
-         << index << "_" << (part.part ? "metadata" : "values");
-    if (signature.results.empty() && arguments.empty() && parts.empty())
+    bool loads = !exported.manifest.params.empty();
+    if (loads)
+      os << comma << "uint64_t params_hash, const void *const *params_table";
+    if (signature.results.empty() && arguments.empty() && !loads)
       os << "void";
     os << ")" << label("nm_ciface_") << ";\n";
   }
@@ -205,7 +194,8 @@ static constexpr StringLiteral preamble =
  * For each function f of the model:
  *   nm_call_f(...)     takes row-major arrays (and the sizes that the model leaves
  *                      open) and gives its results as descriptors.
- *   nm_ciface_f(...)   the same on descriptors: row-major, offset 0.
+ *   nm_ciface_f(...)   the same on descriptors: row-major, offset 0; parameters
+ *                      as the table of nm_params_table.
  *   nm_error_f()       why the last call on this thread returned 1.
  *   nm_manifest_f      its checkpoint parameters, for nm_params_load.
  *
@@ -242,8 +232,7 @@ driver::generateCHeader(StringRef name, ArrayRef<Exported> functions,
       return makeError("function '{0}' cannot be called from C: {1}",
                        signature.name, signature.unsupported);
     FunctionWriter &writer = writers.emplace_back(exported, os, prefix);
-    if (llvm::Error error = writer.prepare())
-      return std::move(error);
+    writer.prepare();
     auto see = [&](const ValueType &type) {
       if (!type.isScalar)
         ranks.insert(type.rank());
@@ -258,9 +247,7 @@ driver::generateCHeader(StringRef name, ArrayRef<Exported> functions,
       return makeError("function '{0}' has a scalar of type f16 or bf16, which "
                        "C cannot pass; use a tensor of rank 0",
                        signature.name);
-    for (auto &[index, part] : writer.parts)
-      ranks.insert(static_cast<int64_t>(part.shape.size()));
-    loads |= !writer.parts.empty();
+    loads |= !exported.manifest.params.empty();
   }
 
   // Not formatv: the text holds no other braces, but may one day.

@@ -25,8 +25,8 @@ public:
         suffix(suffix.str()), entry(entry), ptr(b.getPtrTy()),
         i64(b.getInt64Ty()) {}
 
-  void build(ArrayRef<std::pair<size_t, rt::ParamPart>> parts) {
-    SmallVector<llvm::Type *> types = parameterTypes(!parts.empty());
+  void build(bool loads) {
+    SmallVector<llvm::Type *> types = parameterTypes(loads);
     call = llvm::Function::Create(
         llvm::FunctionType::get(b.getInt32Ty(), types, false),
         llvm::GlobalValue::ExternalLinkage, "nm_call_" + suffix, module);
@@ -39,8 +39,8 @@ public:
     unsigned position = 0;
     for (const Argument &argument : signature.arguments)
       operands.push_back(operandOf(argument.type, position));
-    if (!parts.empty())
-      addParams(call->getArg(position), parts, operands);
+    if (loads)
+      addParams(call->getArg(position), operands);
     b.CreateRet(b.CreateCall(entry, operands));
   }
 
@@ -106,29 +106,19 @@ private:
                                   module);
   }
 
-  void addParams(llvm::Value *params,
-                 ArrayRef<std::pair<size_t, rt::ParamPart>> parts,
-                 SmallVector<llvm::Value *> &operands) {
+  void addParams(llvm::Value *params, SmallVector<llvm::Value *> &operands) {
     llvm::Function *hash =
         runtimeFunction("nm_params_manifest_hash", i64, {ptr});
-    llvm::Function *data =
-        runtimeFunction("nm_params_data", ptr, {ptr, i64, b.getInt32Ty()});
+    llvm::Function *table = runtimeFunction("nm_params_table", ptr, {ptr});
     auto *lacks = llvm::BasicBlock::Create(module.getContext(), "lacks", call);
     auto *has = llvm::BasicBlock::Create(module.getContext(), "has", call);
-    b.CreateCondBr(b.CreateOr(b.CreateIsNull(hash), b.CreateIsNull(data)),
+    b.CreateCondBr(b.CreateOr(b.CreateIsNull(hash), b.CreateIsNull(table)),
                    lacks, has);
     b.SetInsertPoint(lacks);
     refuse("the process has no libnm_runtime, which parameters need; link it");
     b.SetInsertPoint(has);
     operands.push_back(b.CreateCall(hash, {params}));
-    for (auto &[index, part] : parts) {
-      SmallVector<llvm::Value *> sizes;
-      for (int64_t size : part.shape)
-        sizes.push_back(b.getInt64(size));
-      llvm::Value *memory = b.CreateCall(
-          data, {params, b.getInt64(index), b.getInt32(part.part)});
-      operands.push_back(describe(memory, sizes));
-    }
+    operands.push_back(b.CreateCall(table, {params}));
   }
 
   void refuse(StringRef why) {
@@ -165,14 +155,6 @@ llvm::Error driver::addCall(llvm::Module &module, const Signature &function,
   if (!entry)
     return makeError("compilation lost the C interface of function '{0}'",
                      function.name);
-  std::vector<std::pair<size_t, rt::ParamPart>> parts;
-  for (auto [i, spec] : llvm::enumerate(manifest.params)) {
-    auto list = rt::paramParts(spec);
-    if (!list)
-      return toError(list.error());
-    for (rt::ParamPart &part : *list)
-      parts.emplace_back(i, std::move(part));
-  }
-  CallBuilder(module, function, suffix, entry).build(parts);
+  CallBuilder(module, function, suffix, entry).build(!manifest.params.empty());
   return llvm::Error::success();
 }

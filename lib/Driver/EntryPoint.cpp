@@ -77,13 +77,15 @@ public:
     checkOverlaps(extents);
     if (!params.empty()) {
       llvm::Value *wanted = b.getInt64(::nm::rt::hashManifest(manifest));
-      refuse({{b.CreateICmpNE(entry->getArg(position++), wanted),
+      llvm::Value *hash = entry->getArg(position++);
+      refuse({{b.CreateOr(b.CreateICmpNE(hash, wanted),
+                          b.CreateIsNull(entry->getArg(position))),
                quote("the parameters are null, or were loaded for another "
                      "manifest than nm_manifest_" +
                      suffix)}});
     }
-    for (auto &[name, elements] : params)
-      checkParam(entry->getArg(position++), name, elements);
+    if (!params.empty())
+      checkParams(entry->getArg(position), params);
     call(byPointer, params.empty() ? entry->arg_size() : firstParam);
     writeFailure();
     addErrorFunction();
@@ -256,12 +258,45 @@ private:
     }
   }
 
-  void checkParam(llvm::Value *descriptor, const std::string &name,
-                  int64_t elements) {
-    std::string text = quote("parameter '" + name + "' is null");
-    refuse({{b.CreateIsNull(descriptor), text}});
-    if (elements != 0)
-      refuse({{b.CreateICmpEQ(word(descriptor, 1), number(0)), text}});
+  /// A loop over the data of all parts: what it says of one that is null, null
+  /// where there are no elements, stands in a table beside them.
+  void checkParams(llvm::Value *table,
+                   ArrayRef<std::pair<std::string, int64_t>> params) {
+    SmallVector<llvm::Constant *> messages;
+    auto *none = llvm::ConstantPointerNull::get(b.getPtrTy());
+    for (auto &[name, elements] : params)
+      messages.push_back(elements == 0
+                             ? none
+                             : llvm::cast<llvm::Constant>(text(
+                                   quote("parameter '" + name + "' is null"))));
+    auto *type = llvm::ArrayType::get(ptr, messages.size());
+    auto *known = new llvm::GlobalVariable(
+        module, type, /*isConstant=*/true, llvm::GlobalValue::PrivateLinkage,
+        llvm::ConstantArray::get(type, messages), "nm_params_null");
+
+    llvm::BasicBlock *before = b.GetInsertBlock(), *loop = newBlock("param"),
+                     *more = newBlock("more"), *next = newBlock("next");
+    b.CreateBr(loop);
+    b.SetInsertPoint(loop);
+    llvm::PHINode *i = b.CreatePHI(i64, 2);
+    i->addIncoming(number(0), before);
+    auto elementOf = [&](llvm::Value *array) {
+      return b.CreateLoad(ptr, b.CreateGEP(ptr, array, i));
+    };
+    llvm::Value *message = elementOf(known);
+    b.CreateCondBr(b.CreateAnd(b.CreateIsNotNull(message),
+                               b.CreateIsNull(elementOf(table))),
+                   failed, more);
+    why->addIncoming(message, loop);
+    for (llvm::PHINode *unused : numbers)
+      unused->addIncoming(number(0), loop);
+    b.SetInsertPoint(more);
+    llvm::Value *following = b.CreateAdd(i, number(1));
+    i->addIncoming(following, more);
+    b.CreateCondBr(
+        b.CreateICmpEQ(following, number(static_cast<int64_t>(params.size()))),
+        next, loop);
+    b.SetInsertPoint(next);
   }
 
   static std::string quote(const std::string &words) {

@@ -80,8 +80,7 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   call.results.resize(size);
 
   // `slots` points into `pointers` and `storage`: no reallocation from here.
-  size_t most =
-      call.code.results.size() + inputs.size() + 1 + 2 * manifest.params.size();
+  size_t most = call.code.results.size() + inputs.size() + 2;
   call.storage.reserve(most);
   call.pointers.reserve(most);
   auto addPointer = [&](void *pointer) {
@@ -112,14 +111,13 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   if (!manifest.params.empty()) {
     call.storage.push_back({rt::hashManifest(manifest)});
     call.slots.push_back(call.storage.back().data());
-  }
-  for (size_t i = 0; i < manifest.params.size(); ++i) {
-    auto parts = rt::paramParts(manifest.params[i]);
-    if (!parts)
-      return toError(parts.error());
-    for (const rt::ParamPart &part : *parts)
-      addMemRef(part.part == 0 ? (*params)[i].values : (*params)[i].metadata,
-                part.shape);
+    auto table = rt::paramTable(manifest, *params);
+    if (!table)
+      return toError(table.error());
+    call.table = std::move(*table);
+    for (const void *data : call.table)
+      call.borrowed.push_back(reinterpret_cast<uint64_t>(data));
+    addPointer(call.table.data());
   }
   return std::move(call);
 }

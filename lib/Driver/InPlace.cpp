@@ -34,7 +34,7 @@ llvm::Expected<InPlacePair> driver::parseInPlace(StringRef text) {
         "option '--in-place' found '{0}', expected RESULT=ARGUMENT "
         "such as present=past, with at most one * in each, which "
         "is the same text in both: 'present.*=past.*'",
-        text);
+        printable(text));
   return InPlacePair{result.str(), argument.str()};
 }
 

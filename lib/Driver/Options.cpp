@@ -22,15 +22,15 @@ llvm::Expected<Binding> driver::parseBinding(StringRef option, StringRef text) {
   if (option == "bind" && !named)
     return makeError("option '--bind' has no key for '{0}'; expected "
                      "ARGUMENT=[SCOPE=]KEY, such as w=encoder.weight",
-                     text);
+                     printable(text));
   if (path.empty())
     return makeError("option '--{0}' has no path in '{1}'; expected "
                      "[name=]path, such as x=a.npy",
-                     option, text);
+                     option, printable(text));
   if (named && name.empty())
     return makeError("option '--{0}' has no name before '=' in '{1}'; leave "
                      "the '=' away to go by order",
-                     option, text);
+                     option, printable(text));
   return Binding{named ? name.ltrim('%').str() : "", path.str()};
 }
 
@@ -46,7 +46,7 @@ driver::parseSizes(llvm::ArrayRef<std::string> texts) {
       return makeError("option '--size' found '{0}', expected NAME=N with a "
                        "number that is not negative, such as batch=1, or "
                        "NAME=?",
-                       text);
+                       printable(text));
     auto [known, isNew] = sizes.insert({name, size});
     auto shown = [](int64_t one) {
       return one == OnnxImportOptions::kOpenSize ? "?" : std::to_string(one);
@@ -54,7 +54,7 @@ driver::parseSizes(llvm::ArrayRef<std::string> texts) {
     if (!isNew)
       return makeError("option '--size' gives '{0}' twice, as {1} and {2}; "
                        "drop one of them",
-                       name, shown(known->second), shown(size));
+                       printable(name), shown(known->second), shown(size));
   }
   return sizes;
 }
@@ -75,7 +75,7 @@ llvm::Error driver::checkPatternRule(StringRef text, StringRef option) {
   if (key.empty())
     return makeError("--{0} {1} has no key before '='; expected KEY=N:M, such "
                      "as *.weight=2:4",
-                     option, text);
+                     option, printable(text));
   if (pattern == "dense")
     return llvm::Error::success();
   return parsePattern(pattern).takeError();
@@ -85,7 +85,8 @@ llvm::Expected<WeightPattern> driver::parsePattern(StringRef text) {
   auto [n, m] = text.split(':');
   WeightPattern pattern;
   if (n.getAsInteger(10, pattern.n) || m.getAsInteger(10, pattern.m))
-    return makeError("pattern '{0}' is not of the form N:M, such as 2:4", text);
+    return makeError("pattern '{0}' is not of the form N:M, such as 2:4",
+                     printable(text));
   if (pattern.n < 1 || pattern.m < pattern.n || pattern.m > 64)
     return makeError("pattern '{0}' is out of range; expected "
                      "1 <= N <= M <= 64",

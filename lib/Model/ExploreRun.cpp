@@ -135,7 +135,8 @@ private:
     // What is written through cannot be continued.
     bool kept = !output.empty() && support::isPlainFile(output);
     if (options.resume && !kept)
-      return makeError(Errc::Argument, "option --resume: ", output,
+      return makeError(Errc::Argument,
+                       "option --resume: ", support::quotePath(output),
                        " is no file that could be continued");
     partial = kept ? output + ".partial" : "";
     rows.resize(static_cast<size_t>(size));
@@ -225,8 +226,8 @@ private:
                        ", which keeps what is done)");
     }
     if (stopped && known + fresh != ours)
-      return makeError(Errc::Io, "stopped after ", fresh, " points; ", partial,
-                       " keeps them for --resume");
+      return makeError(Errc::Io, "stopped after ", fresh, " points; ",
+                       support::quotePath(partial), " keeps them for --resume");
     return {};
   }
 

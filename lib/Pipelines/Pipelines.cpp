@@ -146,7 +146,11 @@ static void lowerToLLVM(OpPassManager &pm, const CPUPipelineOptions &options) {
   // For functions of the user, and so before there are others; the OpenMP
   // conversion already turns functions into LLVM's.
   pm.nest<func::FuncOp>().addPass(LLVM::createLLVMRequestCWrappersPass());
+  if (!options.reference)
+    pm.nest<func::FuncOp>().addPass(createPlanMemory());
+  pm.addPass(createTableParams());
   pm.addPass(createOutlineLoops());
+  pm.addPass(createSplitFunctions());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());

@@ -187,6 +187,15 @@ extern "C" void nm_params_options_init(nm_params_options *options) {
   options->struct_size = sizeof(*options);
 }
 
+Result<nm_params *> nm::rt::wrapParams(const Manifest &manifest,
+                                       std::unique_ptr<Params> params) {
+  Result<std::vector<const void *>> table = paramTable(manifest, *params);
+  if (!table)
+    return table.error();
+  return new nm_params{std::move(params), hashManifest(manifest),
+                       std::move(*table)};
+}
+
 extern "C" nm_status nm_params_load(const char *manifest_json,
                                     const nm_scope *scopes, size_t num_scopes,
                                     const nm_params_options *options,
@@ -215,7 +224,10 @@ extern "C" nm_status nm_params_load(const char *manifest_json,
         Params::load(*manifest, *paths, loadOptions);
     if (!loaded)
       return loaded.error();
-    *params = new nm_params{std::move(*loaded), hashManifest(*manifest)};
+    Result<nm_params *> wrapped = wrapParams(*manifest, std::move(*loaded));
+    if (!wrapped)
+      return wrapped.error();
+    *params = *wrapped;
     return {};
   });
 }
@@ -228,6 +240,10 @@ extern "C" size_t nm_params_count(const nm_params *params) {
 
 extern "C" uint64_t nm_params_manifest_hash(const nm_params *params) {
   return params ? params->manifestHash : 0;
+}
+
+extern "C" const void *const *nm_params_table(const nm_params *params) {
+  return params ? params->table.data() : nullptr;
 }
 
 static const Param *paramAt(const nm_params *params, size_t index) {

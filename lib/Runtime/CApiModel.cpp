@@ -333,7 +333,10 @@ extern "C" nm_status nm_params_open(const char *manifest_json, const char *path,
     Result<std::unique_ptr<Params>> loaded = Params::open(*manifest, path);
     if (!loaded)
       return loaded.error();
-    *params = new nm_params{std::move(*loaded), hashManifest(*manifest)};
+    Result<nm_params *> wrapped = wrapParams(*manifest, std::move(*loaded));
+    if (!wrapped)
+      return wrapped.error();
+    *params = *wrapped;
     return {};
   });
 }

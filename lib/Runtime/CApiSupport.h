@@ -22,9 +22,14 @@ struct nm_error {
 struct nm_params {
   std::unique_ptr<nm::rt::Params> impl;
   uint64_t manifestHash;
+  std::vector<const void *> table;
 };
 
 namespace nm::rt {
+
+/// What C gets of parameters that were loaded for `manifest`.
+Result<nm_params *> wrapParams(const Manifest &manifest,
+                               std::unique_ptr<Params> params);
 
 /// Stores the error, if anybody wants it, and gives its status.
 nm_status failWith(const Error &error, nm_error **out);

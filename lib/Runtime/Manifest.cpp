@@ -145,6 +145,21 @@ Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec) {
   return parts;
 }
 
+Result<std::vector<const void *>>
+paramTable(const Manifest &manifest, const Params &params,
+           const std::vector<size_t> &places) {
+  std::vector<const void *> table;
+  for (size_t i = 0; i < manifest.params.size(); ++i) {
+    Result<std::vector<ParamPart>> parts = paramParts(manifest.params[i]);
+    if (!parts)
+      return parts.error();
+    const Param &param = params[places.empty() ? i : places[i]];
+    for (const ParamPart &part : *parts)
+      table.push_back(part.part == 0 ? param.values : param.metadata);
+  }
+  return table;
+}
+
 } // namespace nm::rt
 
 uint64_t nm::rt::hashManifest(const Manifest &manifest) {

@@ -8,7 +8,6 @@
 #include "Model.h"
 #include "Support.h"
 #include "nm/Runtime/PackedWeights.h"
-#include "nm/Runtime/Tensor.h"
 #include <filesystem>
 
 namespace nm::rt {
@@ -62,16 +61,6 @@ Status Model::loadParams(const std::string &path, const ModelOptions &options) {
 }
 
 /// {allocated, aligned, offset, sizes..., strides...} of row-major data.
-static std::vector<uint64_t> describe(const void *data,
-                                      const std::vector<int64_t> &shape) {
-  auto address = reinterpret_cast<uint64_t>(data);
-  std::vector<uint64_t> words{address, address, 0};
-  words.insert(words.end(), shape.begin(), shape.end());
-  for (int64_t stride : rowMajorStrides(shape))
-    words.push_back(static_cast<uint64_t>(stride));
-  return words;
-}
-
 Status Model::prepare() {
   std::vector<Manifest> manifests;
   for (size_t i = 0; i < functions().size(); ++i)
@@ -83,18 +72,16 @@ Status Model::prepare() {
     Result<std::vector<size_t>> places = findParams(manifest, all, "the model");
     if (!places)
       return places.error();
-    for (size_t i = 0; i < places->size(); ++i) {
-      Result<std::vector<ParamPart>> parts = paramParts(manifest.params[i]);
-      if (!parts)
-        return parts.error();
-      const Param &param = (*params)[(*places)[i]];
-      for (const ParamPart &part : *parts)
-        entry.descriptors.push_back(describe(
-            part.part == 0 ? param.values : param.metadata, part.shape));
-    }
-    for (std::vector<uint64_t> &words : entry.descriptors)
-      entry.pointers.push_back(words.data());
+    if (places->empty())
+      continue;
+    auto table = paramTable(manifest, *params, *places);
+    if (!table)
+      return table.error();
+    entry.table = std::move(*table);
   }
+  // None of them moves any more.
+  for (Prepared &entry : prepared)
+    entry.place = entry.table.data();
   return {};
 }
 

@@ -37,10 +37,10 @@ public:
              nm_value *const *outputs);
 
 private:
-  /// Descriptors of a function's parameters, which all of its calls share.
+  /// A function's parameters, which all of its calls share.
   struct Prepared {
-    std::vector<std::vector<uint64_t>> descriptors;
-    std::vector<void *> pointers;
+    std::vector<const void *> table;
+    const void *const *place = nullptr; ///< of `table`
     uint64_t hash = 0;
   };
   /// What one call at a time uses.

@@ -198,12 +198,12 @@ void Model::fillSlots(size_t number, const nm_value *const *inputs,
     }
     at += wordsOf(type);
   }
-  if (shared.descriptors.empty())
+  if (shared.table.empty())
     return;
   *at = shared.hash;
   context.slots.push_back(at);
-  for (void *const &descriptor : shared.pointers)
-    context.slots.push_back(const_cast<void **>(&descriptor));
+  context.slots.push_back(const_cast<const void **>(
+      reinterpret_cast<const void *const *>(&shared.place)));
 }
 
 /// Row-major bytes of a result into memory of the caller.

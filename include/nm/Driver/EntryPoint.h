@@ -17,13 +17,13 @@ namespace mlir::nm::driver {
 
 /// Adds what C calls for `function`, whose symbols end in `suffix`:
 ///
-///   int nm_ciface_<suffix>(results..., arguments..., [hash, parameters...])
-///     Results by pointer, arguments and parameters as descriptors by pointer,
-///     scalars by value; `hash` is the manifest's that the parameters were
-///     loaded for. Null pointers, sizes that the type excludes, sizes
-///     that overflow, strides that are not row-major, offsets and misaligned
-///     data are refused; so is what the function's own checks refuse. Returns
-///     0, or 1 with the results zero.
+///   int nm_ciface_<suffix>(results..., arguments..., [hash, table])
+///     Results by pointer, arguments as descriptors by pointer, scalars by
+///     value; `table` points to the data of each part of the parameters, and
+///     `hash` is the manifest's that they were loaded for. Null pointers, sizes
+///     that the type excludes, sizes that overflow, strides that are not
+///     row-major, offsets and misaligned data are refused; so is what the
+///     function's own checks refuse. Returns 0, or 1 with the results zero.
 ///   const char *nm_error_<suffix>(void)
 ///     Why the last such call on this thread returned 1.
 llvm::Error addEntryPoint(llvm::Module &module, const Signature &function,

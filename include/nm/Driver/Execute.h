@@ -76,6 +76,8 @@ private:
   Jit::Invoke entry = nullptr;
   /// Descriptors and scalars that arguments point to.
   std::vector<std::vector<uint64_t>> storage;
+  /// The data of the parameters.
+  std::vector<const void *> table;
   std::vector<void *> pointers;
   /// What invoke() takes: pointers to the entries of `pointers`, or to scalars.
   std::vector<void *> slots;

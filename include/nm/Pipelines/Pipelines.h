@@ -80,9 +80,9 @@ void buildNMToLogicalPipeline(OpPassManager &pm, bool dense,
                               bool isInput = true);
 
 /// Everything down to the LLVM dialect (`--nm-to-cpu`). After it, every public
-/// function `f` has the C interface `_mlir_ciface_f`, its parameters are
-/// trailing arguments, and the module carries `nm.manifest` (see
-/// ExternalizeParams).
+/// function `f` has the C interface `_mlir_ciface_f`, a table of its parameters
+/// is the last argument (see TableParams), and the module carries `nm.manifest`
+/// (see ExternalizeParams).
 void buildNMToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
 
 /// Options of the pipeline from linalg and nm on tensors to programs.

@@ -122,6 +122,14 @@ private:
   std::vector<std::string> noteTexts;
 };
 
+/// The data of every part of the parameters of `manifest`, in the order in
+/// which compiled code takes them; null where a part is empty. `places[i]` is
+/// the number in `params` of parameter `i`; empty: `params` are those of
+/// `manifest`. The pointers live as long as `params`.
+Result<std::vector<const void *>>
+paramTable(const Manifest &manifest, const Params &params,
+           const std::vector<size_t> &places = {});
+
 } // namespace nm::rt
 
 #endif // NM_RUNTIME_PARAMS_H

@@ -171,6 +171,10 @@ NM_API uint64_t nm_params_manifest_hash(const nm_params *params);
  * part, or when it is empty. */
 NM_API const void *nm_params_data(const nm_params *params, size_t index,
                                   int part);
+/* The data of every part of every parameter, in the order of the manifest,
+ * values before metadata, as nm_ciface_<function> of a compiled model takes it.
+ * Valid until nm_params_free. NULL for NULL. */
+NM_API const void *const *nm_params_table(const nm_params *params);
 NM_API size_t nm_params_bytes(const nm_params *params, size_t index, int part);
 
 /* Where the mask came from, in words. NULL when there is no such parameter. */

@@ -174,6 +174,42 @@ def OutlineLoops : Pass<"nm-outline-loops", "ModuleOp"> {
   ];
 }
 
+def SplitFunctions : Pass<"nm-split-functions", "ModuleOp"> {
+  let summary = "cut functions of many statements into parts";
+  let description = [{
+    Once its loops are functions of their own, a model is a list of calls, and what generates
+    code takes more than linear time in its length. Every `max-statements` of them become
+    a private function, which takes what is defined before it and returns what is needed behind
+    it; constants, views and loads of parameters go to where they are used. Memory is
+    allocated and freed by the function itself. Parts are cut again until none is longer.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let options = [
+    Option<"maxStatements", "max-statements", "int64_t", "64",
+           "statements in a function that stays whole">
+  ];
+  let statistics = [
+    Statistic<"numParts", "parts made", "Functions that were made">
+  ];
+}
+
+def PlanMemory : Pass<"nm-plan-memory", "func::FuncOp"> {
+  let summary = "one allocation for all buffers of a function";
+  let description = [{
+    Buffers that a function allocates and frees itself become views of one arena, which it allocates
+    at its beginning. A buffer is taken to be in use from its first user to its last one,
+    not from its allocation to its release; those that are in use at different times share
+    memory. Where they lie is computed here (see ArenaLayout.h). What is returned, what loops
+    allocate and what has a size that only the call knows stays as it is.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+  let statistics = [
+    Statistic<"numPlanned", "buffers planned", "Buffers that became views of an arena">,
+    Statistic<"arenaBytes", "arena bytes", "Bytes of the arenas">,
+    Statistic<"liveBytes", "live bytes", "The most bytes that are in use at once">
+  ];
+}
+
 def CheckSizes : Pass<"nm-check-sizes", "func::FuncOp"> {
   let summary = "compare sizes that must agree before anything relies on it";
   let description = [{

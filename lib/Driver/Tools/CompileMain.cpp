@@ -83,7 +83,7 @@ static llvm::Error chooseKind(CodeOptions &options) {
                      "say with --emit what goes to standard output");
   return makeError("the ending of '{0}' does not say what to write; expected "
                    ".nm, .so, .o, .s, .ll, .mlir or .nmb, or --emit",
-                   options.outputFile);
+                   printable(options.outputFile));
 }
 
 static llvm::Error compile(CodeOptions &options, const tools::Texts &texts) {

@@ -8,7 +8,7 @@
 // CHECK-SAME: {\22key\22: \22w\22, \22scope\22: \22adapter\22, \22shape\22: [8, 16], \22dtype\22: \22f32\22, \22sparsity\22: {\22n\22: 2, \22m\22: 4, \22axis\22: 1}, \22layout\22: \22canonical\22}
 
 // A parameter read twice is passed once; inputs are not written.
-// CHECK: func.func private @inner(%[[X:.+]]: tensor<8xf32>, %[[B:.+]]: tensor<8xf32> {bufferization.writable = false}) -> tensor<8xf32>
+// CHECK: func.func private @inner(%[[X:.+]]: tensor<8xf32>, %[[B:.+]]: tensor<8xf32> {bufferization.writable = false, nm.param}) -> tensor<8xf32>
 // CHECK: arith.addf %[[X]], %[[B]]
 func.func private @inner(%x: tensor<8xf32>) -> tensor<8xf32> {
   %b = nm.param "bias" : tensor<8xf32>

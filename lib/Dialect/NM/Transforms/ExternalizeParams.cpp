@@ -176,8 +176,11 @@ private:
     unsigned next = func.getNumArguments();
     (void)func.insertArguments(
         SmallVector<unsigned>(types.size(), next), types,
-        SmallVector<DictionaryAttr>(types.size(),
-                                    builder.getDictionaryAttr(readOnly)),
+        SmallVector<DictionaryAttr>(
+            types.size(),
+            builder.getDictionaryAttr(
+                {readOnly,
+                 builder.getNamedAttr(kParamAttrName, builder.getUnitAttr())})),
         SmallVector<Location>(types.size(), func.getLoc()));
     ArgumentsOf &own = arguments[func];
     for (const Parameter &parameter : parameters)

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Names with control characters, of files and in modules: no tool passes them on to a terminal."""
 
+import concurrent.futures
 import os
+import re
 import subprocess
 import sys
 
@@ -41,5 +43,33 @@ for command in [["nm-opt"], ["nm-run"], ["nm-compile", "-o", "x.so"], ["nm-trans
     if result.returncode != 1 or b"\nerror: all is lost" in result.stderr:
         failed += 1
         print("FAILED:", command, result.returncode, result.stderr)
+# Such a value of each option of each tool; those that are a path are one that cannot be written.
+# Those of nm-opt, and MLIR's own, LLVM reads.
+TOOLS = {"nm-run": [], "nm-compile": [], "nm-translate": [], "nm-sim": [], "nm-inspect": [],
+         "nm-pifo": [], "nm-explore": ["--length=128"]}
+SPOILT = "none\nerror: all is lost/x"
+
+
+def misled(command):
+    result = subprocess.run(command, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    lost = b"\nerror: all is lost" in result.stderr + result.stdout
+    if lost:
+        print("FAILED:", command, result.returncode, result.stderr)
+    return lost
+
+
+commands = []
+for tool, rest in TOOLS.items():
+    text = subprocess.run([tool, "--help"], capture_output=True, text=True, check=True).stdout
+    options = sorted(set(re.findall(r"^ +(?:-\w, )?(--(?!mlir-|verify-diagnostics)[a-z][a-z-]*)[= ]<", text, re.M)))
+    print(tool, len(options), "options with a value")
+    failed += not options
+    commands += [[tool, *rest, f"{option}={SPOILT}"] for option in options]
+# Of a sweep that stops, and one that goes on.
+os.makedirs("none\nerror: all is lost", exist_ok=True)
+commands += [["nm-explore", "--length=128,256", "--stop-after=1", "--output", SPOILT],
+             ["nm-explore", "--length=128", "--resume", "--output", "none\nerror: all is lost"]]
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    failed += sum(pool.map(misled, commands))
 print(f"{refused} refused, {shown} with an escaped name, {failed} failed")
 sys.exit(bool(failed) or shown < 20)

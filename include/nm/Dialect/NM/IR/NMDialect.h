@@ -43,6 +43,9 @@ constexpr llvm::StringLiteral kMeasuresAttrName = "nm.measures";
 
 namespace mlir::nm {
 
+/// Of arguments that nm-externalize-params adds: a checkpoint parameter.
+constexpr llvm::StringLiteral kParamAttrName = "nm.param";
+
 /// On an `nm.param`: how many consecutive rows (2 or 4) of the parameter keep
 /// the same positions, an IntegerAttr. nm-declare-sparsity sets it from the
 /// checkpoint; the loader verifies it.

@@ -82,13 +82,26 @@ def ExternalizeParams : Pass<"nm-externalize-params", "ModuleOp"> {
   let summary = "turn checkpoint parameters into trailing function arguments";
   let description = [{
     Every `nm.param` and `nm.packed_param` reachable from a function becomes one
-    trailing argument per storage tensor, marked read-only. The module gets the
+    trailing argument per storage tensor, marked read-only and as `nm.param`. The module gets the
     attribute `nm.manifest`, a JSON text that lists for each public function which
     parameter, in which layout, each of those arguments takes; the runtime
     library loads and packs by it. Calls within the module pass them on.
   }];
   let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::func::FuncDialect",
                            "::mlir::bufferization::BufferizationDialect"];
+}
+
+def TableParams : Pass<"nm-table-params", "ModuleOp"> {
+  let summary = "pass the parameters of a public function in one table";
+  let description = [{
+    On buffers: the arguments that nm-externalize-params added to a public function become
+    one, the last, a pointer to an array of pointers: the data of each, in their order. What reads
+    a parameter loads its pointer right before. A model of many layers has as many arguments as one of
+    few, and nothing is live from its entry to its end, which code generators take more than
+    linear time for. Private functions, which calls within the module name, keep their
+    arguments; a public function that is called within the module gets a private body.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
 }
 
 def RearrangeWeights : Pass<"nm-rearrange-weights", "func::FuncOp"> {

@@ -1,0 +1,107 @@
+//===- ArenaLayoutTest.cpp - Where buffers lie in one piece of memory -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "nm/Transforms/ArenaLayout.h"
+#include "gtest/gtest.h"
+#include <algorithm>
+#include <random>
+
+using namespace mlir::nm;
+
+static int64_t padded(int64_t bytes) {
+  return (std::max<int64_t>(bytes, 1) + 63) / 64 * 64;
+}
+
+/// Statement by statement, from the definition.
+static int64_t largestLive(const std::vector<Lifetime> &buffers) {
+  int64_t most = 0;
+  for (const Lifetime &at : buffers) {
+    int64_t live = 0;
+    for (const Lifetime &buffer : buffers)
+      if (buffer.first <= at.first && at.first <= buffer.last)
+        live += padded(buffer.bytes);
+    most = std::max(most, live);
+  }
+  return most;
+}
+
+/// No two that meet in time meet in space.
+static void check(const std::vector<Lifetime> &buffers,
+                  const ArenaLayout &layout) {
+  ASSERT_EQ(layout.offsets.size(), buffers.size());
+  int64_t end = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    EXPECT_GE(layout.offsets[i], 0);
+    EXPECT_EQ(layout.offsets[i] % 64, 0);
+    end = std::max(end, layout.offsets[i] + padded(buffers[i].bytes));
+    for (size_t j = 0; j < i; ++j) {
+      bool meet = buffers[i].first <= buffers[j].last &&
+                  buffers[j].first <= buffers[i].last;
+      bool apart = layout.offsets[i] + buffers[i].bytes <= layout.offsets[j] ||
+                   layout.offsets[j] + buffers[j].bytes <= layout.offsets[i];
+      EXPECT_TRUE(!meet || apart) << i << " and " << j;
+    }
+  }
+  EXPECT_EQ(layout.bytes, end);
+  EXPECT_EQ(layout.largestLive, largestLive(buffers));
+}
+
+TEST(ArenaLayout, Empty) {
+  ArenaLayout layout = layOut({});
+  EXPECT_EQ(layout.bytes, 0);
+  EXPECT_TRUE(layout.offsets.empty());
+}
+
+TEST(ArenaLayout, ReusesWhatIsFree) {
+  // The last use of one and the first of another in one statement: a copy.
+  std::vector<Lifetime> buffers = {{0, 1, 100}, {1, 2, 64}, {2, 3, 128}};
+  ArenaLayout layout = layOut(buffers);
+  check(buffers, layout);
+  EXPECT_EQ(layout.offsets, (std::vector<int64_t>{0, 128, 0}));
+  EXPECT_EQ(layout.bytes, 192);
+}
+
+TEST(ArenaLayout, TakesTheTightestGap) {
+  std::vector<Lifetime> buffers = {
+      {0, 2, 256}, {1, 9, 64}, {2, 2, 128}, {2, 9, 32}, {3, 4, 128}};
+  ArenaLayout layout = layOut(buffers);
+  check(buffers, layout);
+  EXPECT_EQ(layout.offsets[4], layout.offsets[2]);
+}
+
+TEST(ArenaLayout, Random) {
+  constexpr unsigned seed = 1;
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  auto draw = [&](int64_t least, int64_t most) {
+    return std::uniform_int_distribution<int64_t>(least, most)(random);
+  };
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Lifetime> buffers;
+    for (int64_t count = draw(1, 60); count > 0; --count) {
+      int64_t first = draw(0, 40);
+      buffers.push_back(
+          {first, first + draw(0, draw(0, 3) ? 4 : 40), draw(0, 5000)});
+    }
+    check(buffers, layOut(buffers));
+  }
+}
+
+/// Chains as models have them, a few sizes and two or three in use at once.
+TEST(ArenaLayout, StaysNearTheLargestLiveSet) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 100; ++round) {
+    std::vector<Lifetime> buffers;
+    int64_t sizes[] = {4096, 16384, 3072, 64};
+    for (int64_t i = 0; i < 200; ++i)
+      buffers.push_back(
+          {i, i + 1 + int64_t(random() % 3), sizes[random() % 4]});
+    ArenaLayout layout = layOut(buffers);
+    check(buffers, layout);
+    EXPECT_LE(layout.bytes, layout.largestLive * 3 / 2);
+  }
+}

@@ -65,7 +65,7 @@ llvm::Error driver::checkQuantize(StringRef text) {
   return makeError("--quantize {0} is not known; expected i4:32, i4:64 or "
                    "i4:128: four bits, and a scale for so many elements; or "
                    "keep: those of the checkpoint",
-                   text);
+                   printable(text));
 }
 
 llvm::Error driver::checkPatternRule(StringRef text, StringRef option) {

@@ -89,8 +89,8 @@ TEST(Device, ErrorsNameFileFieldFoundAndExpected) {
   EXPECT_EQ(errorWith(kSmall, "\"cols\": 8", "\"colls\": 8, \"cols\": 8"),
             "d.json: field 'array.colls': found an unknown field, expected "
             "rows, cols, stationarities, step_overhead_cycles, fill_cycles, "
-            "packs_heads, sparse_patterns or index_decodes_per_cycle (did you "
-            "mean 'cols'?)");
+            "packs_heads, sparse_patterns, index_decodes_per_cycle or "
+            "softmax_cycles (did you mean 'cols'?)");
   EXPECT_EQ(errorWith(kSmall, "[\"output\"]", "[\"row\"]"),
             "d.json: field 'array.stationarities[0]': found the string 'row', "
             "expected one or more of \"output\", \"weight\" and \"input\", "

@@ -80,7 +80,7 @@ struct Link {
   /// Bytes that each packet costs on the wire beyond its length.
   uint64_t overhead = 0;
   /// When the scheduler changes; the times never decrease.
-  std::vector<int64_t> changes;
+  std::vector<int64_t> changes = {};
 };
 
 /// What became of the packets of a class.

@@ -33,7 +33,7 @@ WITH_MLIR = {
     "Dialect/NM/IR": ["Support", "Dialect/Common", "Machine", "Runtime"],
     "Dialect/Kernel/IR": ["Dialect/Common"],
     "Dialect/Kernel/Transforms": ["Dialect/Kernel/IR", "Dialect/NM/IR"],
-    "Dialect/NM/Transforms": ["Support", "Dialect/Common", "Machine", "Runtime", "Dialect/NM/IR", "Dialect/Kernel", "Transforms"],
+    "Dialect/NM/Transforms": ["Support", "Dialect/Common", "Machine", "Runtime", "Dialect/NM/IR", "Dialect/Layer/IR", "Dialect/Kernel", "Transforms"],
     "Dialect/Flat/IR": ["Support", "Dialect/Common"],
     "Dialect/Flat/Transforms": ["Support", "Dialect/Common", "Machine", "Model", "Dialect/Flat/IR", "Dialect/NM/IR",
                                 "Dialect/NM/Transforms", "Dialect/Kernel", "Transforms"],

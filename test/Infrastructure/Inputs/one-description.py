@@ -7,7 +7,8 @@ Prints, for each instruction and each kind of an elementwise one, the files of l
 that name it: by its symbol in an enumeration of nm/Isa or an operation of the attacc dialect, or by
 its word in quotes. Then the most files of one, and the numbered rules of attacc whose messages stand
 in more than one library. What only exporters' spellings share, such as the word "exp" in a reader of
-ONNX, is in folders that know no programs and is not looked at.
+ONNX, is in folders that know no programs and is not looked at; nor is the profile of processors, which
+has words of its own for a copy and a loop.
 """
 import pathlib
 import re
@@ -21,7 +22,7 @@ files = {}
 for top in ["lib", "include/nm"]:
     for folder in FOLDERS:
         for path in sorted((root / top / folder).rglob("*")):
-            if path.suffix in (".cpp", ".h", ".td", ".def"):
+            if path.suffix in (".cpp", ".h", ".td", ".def") and path.stem != "Profile":
                 files[path.relative_to(root).as_posix()] = path.read_text()
 for path in sorted((root / "tools").rglob("*.cpp")) if (root / "tools").exists() else []:
     files[path.relative_to(root).as_posix()] = path.read_text()

@@ -108,12 +108,12 @@ OTHERS = {
     "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "calibrate", "cache", "target", "bind", "masks"},
     "nm-compile": {"dump-stages-to", "reproducer-to", "params", "bind", "masks", "cc", "target"},
     "nm-inspect": {"masks", "print-device"},
-    "nm-sim": {"params", "input", "expect", "masks", "target"},
+    "nm-sim": {"golden", "params", "input", "expect", "masks", "target"},
     "nm-sim tenants": {"policy", "target"},
     "nm-explore": {"validate", "device"},
     "nm-opt": {"irdl-file", "o"},  # -o is among the forms
     "nm-translate": set(),
-    "nm-pifo": {"field"},
+    "nm-pifo": {"changes", "field", "flows"},
     "nm-pifo mesh": {"input"},
     "nm-recipe-kernels": set(),
 }

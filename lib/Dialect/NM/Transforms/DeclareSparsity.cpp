@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Common/ElementTypes.h"
+#include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
@@ -303,8 +304,8 @@ private:
   /// Rows are looked up: an embedding, no factor of a product.
   static bool isTable(ParamOp op) {
     return llvm::any_of(op->getUsers(), [](Operation *user) {
-      return isa<tensor::ExtractOp, tensor::ExtractSliceOp, tensor::GatherOp>(
-          user);
+      return isa<layer::EmbeddingOp, tensor::ExtractOp, tensor::ExtractSliceOp,
+                 tensor::GatherOp>(user);
     });
   }
 

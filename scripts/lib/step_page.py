@@ -62,7 +62,7 @@ class Figures:
 
     def difference(self, task, one, other):
         gains = self.gains(task, one, other)
-        return "no runs" if gains is None else signed(gains, self.tasks[task]["digits"])
+        return "no scores" if gains is None else signed(gains, self.tasks[task]["digits"])
 
 
 def score_tables(figures):
@@ -114,11 +114,11 @@ def premise(figures):
         for pattern in task["patterns"]:
             gains = {optimizer: figures.gains(name, (optimizer, "SR-STE", pattern), (optimizer, "dense", None))
                      for optimizer in ("adam", "momentum")}
-            cells = ["no runs" if gains[o] is None else signed(gains[o], task["digits"]) for o in gains]
+            cells = ["no scores" if gains[o] is None else signed(gains[o], task["digits"]) for o in gains]
             both = None if None in gains.values() else [a - b for a, b in zip(*gains.values())]
             if any(gains.values()):
                 rows.append([f"{task['title']}, {pattern}", *cells,
-                             "no runs" if both is None else signed(both, task["digits"])])
+                             "no scores" if both is None else signed(both, task["digits"])])
             verdicts.append((f"{name} {pattern}", both))
     lines += markdown(["where", "Adam", "momentum", "Adam less momentum"], rows)
     return lines, verdicts
@@ -215,7 +215,7 @@ def decays(figures):
                     continue
                 found = [figures.difference(name, (optimizer, recipe, pattern), (optimizer, "SR-STE", pattern))
                          for pattern in task["patterns"]]
-                if set(found) != {"no runs"}:
+                if set(found) != {"no scores"}:
                     rows.append([f"{task['title']}, {optimizer}", recipe, *found])
     patterns = next(iter(figures.tasks.values()))["patterns"]
     return lines + markdown(["where", "recipe", *patterns], rows)
@@ -232,7 +232,7 @@ def rivals(figures):
                     continue
                 found = [figures.difference(name, ("adam", recipe, pattern), ("adam", rival, pattern))
                          for rival in RIVALS]
-                if set(found) != {"no runs"}:
+                if set(found) != {"no scores"}:
                     rows.append([pattern, recipe, *found])
         if rows:
             lines += [f"### {task['title']}", ""]
@@ -290,7 +290,7 @@ def tally(entries):
     worse = [where for where, mean, half in found if mean < -half]
     parts = [f"{len(found) - len(better) - len(worse)} neither"]
     if len(found) < len(entries):
-        parts.append(f"{len(entries) - len(found)} not run")
+        parts.append(f"{len(entries) - len(found)} without scores")
     return (f"shown in {len(better)} of {len(entries)}" + (f" ({'; '.join(better)})" if better else "")
             + f", the contrary in {len(worse)}" + (f" ({'; '.join(worse)})" if worse else "")
             + ", " + ", ".join(parts))
@@ -368,7 +368,8 @@ def page(figures, quick):
              "* ± is half of a 95 % confidence interval (Student's t, over the seeds); differences are paired by seed, "
              "positive where the first is better. *Not shown* where the interval holds zero.",
              f"* {data['runs']} trainings, {data['seconds'] / 60:.0f} minutes of one core; PyTorch {data['torch']}. "
-             "*Not run* is what was not run: `scripts/reproduce step` goes on from its file of results.",
+             "*No scores*: one of the seeds diverges (momentum at the rates that tuning likes best), or was not run; "
+             "`scripts/reproduce step` goes on from its file of results.",
              "* The figures behind this page, by seed: [figures.json](step/figures.json).", ""]
     tables = score_tables(figures)
     first, premises = premise(figures)

@@ -246,6 +246,7 @@ const OperatorTable &operators() {
     addElementwise(made);
     addReductions(made);
     addShapes(made);
+    addPieces(made);
     addGathers(made);
     addProducts(made);
     addWindows(made);

@@ -120,6 +120,7 @@ void addActivations(OperatorTable &table);
 void addElementwise(OperatorTable &table);
 void addReductions(OperatorTable &table);
 void addShapes(OperatorTable &table);
+void addPieces(OperatorTable &table);
 void addGathers(OperatorTable &table);
 void addProducts(OperatorTable &table);
 void addWindows(OperatorTable &table);

@@ -16,7 +16,7 @@ namespace nm::mesh::sv {
 constexpr unsigned kReleases = 4; // as in the model
 
 /// Writes the module `config.name`: blocks and their atoms (Mesh.cpp), and what
-/// goes from block to block (MeshWalk.cpp).
+/// goes from block to block (MeshRouting.cpp).
 class MeshWriter {
 public:
   explicit MeshWriter(const Config &config) : config(config) {

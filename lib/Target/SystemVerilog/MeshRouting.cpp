@@ -1,4 +1,4 @@
-//===- MeshWalk.cpp - The mesh's module: from block to block --------------===//
+//===- MeshRouting.cpp - The mesh's module: from block to block --------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes docs/reproduction/flat.md and its charts. See scripts/reproduce."""
 
-import argparse
 import filecmp
 import glob
 import os
@@ -12,7 +11,7 @@ import tempfile
 
 from flat_beyond import beyond
 from flat_paper import paper
-from sweeps import Explorer
+from sweeps import Explorer, options_of_pages
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMITTED = os.path.join(ROOT, "docs", "reproduction")
@@ -61,15 +60,7 @@ def differences(made):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--nm-explore", required=True)
-    parser.add_argument("--output")
-    options = parser.parse_args()
-    if options.quick and not options.output:
-        sys.exit("error: found --quick without --output, expected a folder: "
-                 "the committed page is the full one")
+    options = options_of_pages()
     with tempfile.TemporaryDirectory() as work:
         made = os.path.join(work, "made")
         write_page(Explorer(os.path.abspath(options.nm_explore), work), Settings(options.quick), made)

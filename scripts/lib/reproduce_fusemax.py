@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes docs/reproduction/fusemax.md. See scripts/reproduce."""
 
-import argparse
 import csv
 import json
 import os
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from sweeps import Explorer, length_name, markdown
+from sweeps import Explorer, length_name, markdown, options_of_pages
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMITTED = os.path.join(ROOT, "docs", "reproduction")
@@ -218,14 +217,7 @@ def write_page(machines, folder, rows, lengths, simulated):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--nm-explore", required=True)
-    parser.add_argument("--output")
-    options = parser.parse_args()
-    if options.quick and not options.output:
-        sys.exit("error: found --quick without --output, expected a folder: the committed page is the full one")
+    options = options_of_pages()
     with tempfile.TemporaryDirectory() as work:
         machines = Machines(os.path.abspath(options.nm_explore), work)
         rows = published()

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Sweeps of nm-explore as Python tables."""
 
+import argparse
 import csv
 import math
 import os
 import subprocess
+import sys
 
 
 class Table:
@@ -41,6 +43,19 @@ class Explorer:
         subprocess.run(command, check=True)
         with open(path, newline="") as file:
             return Table(list(csv.DictReader(file)))
+
+
+def options_of_pages():
+    """What a script that writes a generated page is given."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--nm-explore", required=True)
+    parser.add_argument("--output")
+    options = parser.parse_args()
+    if options.quick and not options.output:
+        sys.exit("error: found --quick without --output, expected a folder: the committed page is the full one")
+    return options
 
 
 def mean(values):

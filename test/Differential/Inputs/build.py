@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import subprocess
+import tempfile
 
 import numpy as np
 
@@ -115,3 +116,16 @@ class Library:
             found.append(data)
             at += count
         return found
+
+
+def check_seeds(seeds, options, check_module):
+    """check_module(seed, options, folder) gives comparisons and failures: their sums. `options.keep` names the folder
+    if what is made there is to stay."""
+    total = failed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or temporary
+        os.makedirs(folder, exist_ok=True)
+        for seed in seeds:
+            count, failures = check_module(seed, options, folder)
+            total, failed = total + count, failed + failures
+    return total, failed

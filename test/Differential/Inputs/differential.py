@@ -17,13 +17,12 @@ NM_DIFFERENTIAL_SEEDS and NM_DIFFERENTIAL_CASES override the options, for long r
 import argparse
 import os
 import sys
-import tempfile
 import time
 
 import numpy as np
 
 from attention_case import AttentionCase
-from build import Library, compile_module
+from build import Library, check_seeds, compile_module
 from dtypes import to_float
 from matmul_case import MatmulCase
 from storage_case import StorageCase
@@ -106,13 +105,7 @@ def main():
     options = parse()
     seeds = [int(seed) for seed in options.seeds.split(",")]
     print("seeds %s, %d functions each, %s" % (options.seeds, options.cases, options.legs), flush=True)
-    total = failed = 0
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or temporary
-        os.makedirs(folder, exist_ok=True)
-        for seed in seeds:
-            count, failures = check_module(seed, options, folder)
-            total, failed = total + count, failed + failures
+    total, failed = check_seeds(seeds, options, check_module)
     print("%d comparisons, %d failed" % (total, failed))
     return 1 if failed else 0
 

@@ -16,12 +16,11 @@ nothing, takes the same modules. Arguments end where their memory does.
 import argparse
 import os
 import sys
-import tempfile
 import time
 
 import numpy as np
 
-from build import Library, compile_module
+from build import Library, check_seeds, compile_module
 from dtypes import constant, random, round_to, tensor, to_float
 
 ROWS = 16
@@ -261,13 +260,7 @@ def main():
         start = time.time_ns() % 10**9
         seeds = list(range(start, start + options.random))
     print("seeds %s, %d functions each" % (seeds, options.cases), flush=True)
-    total = failed = 0
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or temporary
-        os.makedirs(folder, exist_ok=True)
-        for seed in seeds:
-            count, failures = check_module(seed, options, folder)
-            total, failed = total + count, failed + failures
+    total, failed = check_seeds(seeds, options, check_module)
     print("%d functions, %d comparisons failed" % (total, failed))
     return 1 if failed else 0
 

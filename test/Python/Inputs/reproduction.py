@@ -175,7 +175,7 @@ class Page(unittest.TestCase):
                              ([1, -1, 0.5], "not shown"), ([1], "not shown")):
             self.assertTrue(step_page.signed(values, 2).endswith(": " + word), values)
         self.assertEqual(step_page.tally([("a", [1, 1.01, 1.02]), ("b", [-1, 1]), ("c", None), ("d", [-1, -1.01, -1.02])]),
-                         "shown in 1 of 4 (a), the contrary in 1 (d), 1 neither, 1 not run")
+                         "shown in 1 of 4 (a), the contrary in 1 (d), 1 neither, 1 without scores")
 
     def test_a_lower_loss_is_better(self):
         data = {"tasks": {"t": {"better": -1, "digits": 1, "cells": {
@@ -184,7 +184,7 @@ class Page(unittest.TestCase):
         figures = step_page.Figures(data)
         self.assertTrue(figures.difference("t", ("adam", "STEP", "1:4"), ("adam", "SR-STE", "1:4"))
                         .startswith("+1.0 ± "))
-        self.assertEqual(figures.difference("t", ("adam", "STEP", "1:4"), ("adam", "ASP", "1:4")), "no runs")
+        self.assertEqual(figures.difference("t", ("adam", "STEP", "1:4"), ("adam", "ASP", "1:4")), "no scores")
         self.assertEqual(figures.cell("t", "adam", "STEP", "1:8"), "not run")
 
     def test_figures_survive_their_file(self):

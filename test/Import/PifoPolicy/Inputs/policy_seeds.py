@@ -3,6 +3,7 @@
 """Random policies by seed, each compared with a model: --tool NM_PIFO [--count N] [--seed S] [--jobs N]."""
 
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -47,6 +48,14 @@ def results_of(options, check):
         print(f"{wrong} of {options.count} policies, from seed {options.seed}, differ from the model")
         sys.exit(1)
     return results
+
+
+def count_words(check):
+    """The same where `check` gives a word, such as "equal": how often each was given."""
+    options = parse(60)
+    words = collections.Counter(results_of(options, check))
+    print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
+          + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
 
 
 def run_seeds(check):

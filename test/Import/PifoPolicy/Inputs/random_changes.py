@@ -8,12 +8,11 @@ A seed gives policies with the same tree and other weights, rates, bursts, ceili
 place at random times: between packets, at those of packets, several in one tick, before the first and behind the last.
 """
 
-import collections
 import os
 
 from early_model import classes
 from policy_model import simulate
-from policy_seeds import parse, results_of
+from policy_seeds import count_words
 from random_policies import Maker, run
 
 
@@ -59,12 +58,5 @@ def check(seed, tool, folder):
     return "equal" if simulate(program, packets, rate)[0] == departures else "equal and changed"
 
 
-def main():
-    options = parse(60)
-    words = collections.Counter(results_of(options, check))
-    print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
-          + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
-
-
 if __name__ == "__main__":
-    main()
+    count_words(check)

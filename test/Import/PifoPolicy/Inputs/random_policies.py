@@ -10,7 +10,6 @@ is refused with a bound, which is checked against the formulas of docs/pifo-lang
 running the policy at the capacity that the message offers.
 """
 
-import collections
 import json
 import math
 import os
@@ -21,7 +20,7 @@ from fractions import Fraction
 
 from early_model import classes
 from policy_model import simulate
-from policy_seeds import parse, results_of
+from policy_seeds import count_words
 
 
 def spell(value, r):
@@ -459,12 +458,5 @@ def check(seed, tool, folder):
     return word
 
 
-def main():
-    options = parse(60)
-    words = collections.Counter(results_of(options, check))
-    print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
-          + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
-
-
 if __name__ == "__main__":
-    main()
+    count_words(check)

@@ -27,8 +27,9 @@ constexpr int kRow = 22;        ///< height of a row
 // Okabe and Ito's palette, told apart by colour-blind readers too, and greys
 // for time without work.
 constexpr const char *kPartColours[] = {"#009e73", "#56b4e9", "#e69f00",
-                                        "#0072b2", "#cc79a7", "#999999",
-                                        "#bbbbbb", "#eeeeee"};
+                                        "#0072b2", "#cc79a7", "#d55e00",
+                                        "#999999", "#bbbbbb", "#eeeeee"};
+static_assert(std::size(kPartColours) == std::size(timeParts));
 constexpr const char *kOpcodeColours[] = {
     "#0072b2", "#d55e00", "#009e73", "#006b4e", "#f0e442",
     "#e69f00", "#cc79a7", "#b8860b", "#a65e00", "#999933",
@@ -314,6 +315,7 @@ std::string Page::energy() {
   Legend names;
   constexpr const char *colours[] = {"#009e73", "#cc79a7", "#0072b2", "#e69f00",
                                      "#999933"};
+  static_assert(std::size(colours) == std::size(energyParts));
   double x = kName;
   for (size_t p = 0; p != std::size(energyParts); ++p) {
     double value = result.energy.*energyParts[p].part;

@@ -105,6 +105,10 @@ private:
   llvm::Error execute();
   llvm::Error runCode();
   void observeResults(ModuleOp module);
+  /// What `get` gives of the same model, run again with other options.
+  template <typename T>
+  llvm::Expected<T> ofTwin(RunOptions other,
+                           llvm::Expected<T> (Runner::*get)());
   llvm::Error compareWithDense();
   llvm::Error compareWithReference();
   llvm::Error writeReport(llvm::Error failed);
@@ -364,6 +368,19 @@ llvm::Error Runner::runCode() {
   return llvm::Error::success();
 }
 
+template <typename T>
+llvm::Expected<T> Runner::ofTwin(RunOptions other,
+                                 llvm::Expected<T> (Runner::*get)()) {
+  other.calibrate.clear();
+  other.outputs.clear();
+  other.expects.clear();
+  auto content = readFile(other.inputFile);
+  if (!content)
+    return content.takeError();
+  Model twin(other, registry, std::move(*content));
+  return (Runner(other, twin, nullptr, registry).*get)();
+}
+
 /// Where a weight has a pattern, the same model runs with every weight dense.
 llvm::Error Runner::compareWithDense() {
   if (llvm::none_of(report.profile->operations,
@@ -377,14 +394,7 @@ llvm::Error Runner::compareWithDense() {
   }
   RunOptions dense = denseOptions(options);
   dense.measure = true;
-  dense.calibrate.clear();
-  dense.outputs.clear();
-  dense.expects.clear();
-  auto content = readFile(dense.inputFile);
-  if (!content)
-    return content.takeError();
-  Model twin(dense, registry, std::move(*content));
-  auto profile = Runner(dense, twin, nullptr, registry).profile();
+  auto profile = ofTwin(std::move(dense), &Runner::profile);
   if (!profile)
     return profile.takeError();
   driver::compareWithDense(*report.profile, *profile);
@@ -398,14 +408,7 @@ llvm::Error Runner::compareWithReference() {
     RunOptions quiet = quietOptions(options);
     quiet.reference = isReference;
     quiet.repeat = 1;
-    quiet.calibrate.clear();
-    quiet.outputs.clear();
-    quiet.expects.clear();
-    auto content = readFile(quiet.inputFile);
-    if (!content)
-      return content.takeError();
-    Model twin(quiet, registry, std::move(*content));
-    auto kept = Runner(quiet, twin, nullptr, registry).observe();
+    auto kept = ofTwin(std::move(quiet), &Runner::observe);
     if (!kept)
       return kept.takeError();
     both[isReference] = std::move(*kept);

@@ -121,29 +121,14 @@ private:
   SmallVector<Value> indicesOf(OpOperand &operand, Value innermost) {
     SmallVector<Value> dims(ivs);
     dims.push_back(innermost);
-    SmallVector<Value> indices;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (AffineExpr expr : map.getResults()) {
-      if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-        indices.push_back(dims[dim.getPosition()]);
-        continue;
-      }
-      AffineMap single = AffineMap::get(map.getNumDims(), 0, expr);
-      indices.push_back(affine::AffineApplyOp::create(b, single, dims));
-    }
-    return indices;
+    return indicesAt(b, op, operand, dims);
   }
 
   Value load(OpOperand &operand, Value innermost, int64_t lanes) {
-    auto type = dyn_cast<MemRefType>(operand.get().getType());
-    if (!type)
+    if (!isa<MemRefType>(operand.get().getType()))
       return operand.get();
     SmallVector<Value> indices = indicesOf(operand, innermost);
-    if (lanes == 1 || !isMoving(operand))
-      return memref::LoadOp::create(b, operand.get(), indices);
-    return vector::LoadOp::create(
-        b, VectorType::get({lanes}, type.getElementType()), operand.get(),
-        indices);
+    return loadLanes(b, operand.get(), indices, isMoving(operand) ? lanes : 1);
   }
 
   /// Loads the operands at `innermost` and runs the body up to `stop` (or to
@@ -187,11 +172,7 @@ private:
     if (!options.parallel || distributed ||
         op.getIteratorTypesArray()[dim] != utils::IteratorType::parallel)
       return false;
-    int64_t work = 1;
-    for (int64_t size : op.getStaticLoopRanges())
-      work *= ShapedType::isDynamic(size) ? 64 : size;
-    return op.getStaticLoopRanges()[dim] != 1 &&
-           work >= options.minParallelWork;
+    return isWorthThreads(op, dim, options);
   }
 
   Value vectorEnd() {
@@ -232,10 +213,7 @@ private:
         Value value = broadcastTo(b, op.getLoc(),
                                   mapping.lookupOrDefault(yielded), lanes);
         SmallVector<Value> indices = indicesOf(operand, iv);
-        if (lanes == 1)
-          memref::StoreOp::create(b, value, operand.get(), indices);
-        else
-          vector::StoreOp::create(b, value, operand.get(), indices);
+        storeLanes(b, value, operand.get(), indices, lanes);
       }
     };
     emitRange(zero, end, options.lanes);
@@ -355,4 +333,45 @@ LogicalResult mlir::nm::emitVectorLoops(RewriterBase &rewriter,
   emitter.emit();
   rewriter.eraseOp(op);
   return success();
+}
+
+bool mlir::nm::isWorthThreads(linalg::LinalgOp op, unsigned loop,
+                              const VectorLoopOptions &options) {
+  int64_t work = 1;
+  for (int64_t size : op.getStaticLoopRanges())
+    work *= ShapedType::isDynamic(size) ? 64 : size;
+  return op.getStaticLoopRanges()[loop] != 1 && work >= options.minParallelWork;
+}
+
+SmallVector<Value> mlir::nm::indicesAt(ImplicitLocOpBuilder &b,
+                                       linalg::LinalgOp op, OpOperand &operand,
+                                       ValueRange ivs) {
+  SmallVector<Value> indices;
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  for (AffineExpr expr : map.getResults()) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+      indices.push_back(ivs[dim.getPosition()]);
+      continue;
+    }
+    AffineMap single = AffineMap::get(map.getNumDims(), 0, expr);
+    indices.push_back(affine::AffineApplyOp::create(b, single, ivs));
+  }
+  return indices;
+}
+
+Value mlir::nm::loadLanes(ImplicitLocOpBuilder &b, Value memref,
+                          ValueRange indices, int64_t lanes) {
+  if (lanes == 1)
+    return memref::LoadOp::create(b, memref, indices);
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  return vector::LoadOp::create(b, VectorType::get({lanes}, element), memref,
+                                indices);
+}
+
+void mlir::nm::storeLanes(ImplicitLocOpBuilder &b, Value value, Value memref,
+                          ValueRange indices, int64_t lanes) {
+  if (lanes == 1)
+    memref::StoreOp::create(b, value, memref, indices);
+  else
+    vector::StoreOp::create(b, value, memref, indices);
 }

@@ -9,6 +9,7 @@
 #define NM_LIB_TRANSFORMS_VECTORLOOPS_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::nm {
 
@@ -37,6 +38,18 @@ LogicalResult emitVectorLoops(RewriterBase &rewriter, linalg::LinalgOp op,
 /// the body does not widen.
 LogicalResult emitWindowLoops(RewriterBase &rewriter, linalg::LinalgOp op,
                               const VectorLoopOptions &options);
+
+/// What both make their loops of: whether loop `loop` is longer than one and
+/// the whole worth several threads, the places of an operand at the loops
+/// `ivs`, and what is read there: one element if `lanes` is 1, else neighbours.
+bool isWorthThreads(linalg::LinalgOp op, unsigned loop,
+                    const VectorLoopOptions &options);
+SmallVector<Value> indicesAt(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
+                             OpOperand &operand, ValueRange ivs);
+Value loadLanes(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
+                int64_t lanes);
+void storeLanes(ImplicitLocOpBuilder &b, Value value, Value memref,
+                ValueRange indices, int64_t lanes);
 
 } // namespace mlir::nm
 

@@ -13,7 +13,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "VectorLoops.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -99,11 +98,7 @@ private:
   bool shouldDistribute(unsigned loop) {
     if (!options.parallel || isDistributed)
       return false;
-    int64_t work = 1;
-    for (int64_t size : op.getStaticLoopRanges())
-      work *= ShapedType::isDynamic(size) ? 64 : size;
-    return op.getStaticLoopRanges()[loop] != 1 &&
-           work >= options.minParallelWork;
+    return isWorthThreads(op, loop, options);
   }
 
   void emitOuter(size_t number) {
@@ -148,12 +143,9 @@ private:
 
   void emitVector(int64_t lanes) {
     OpOperand &output = *op.getDpsInitOperand(0);
-    SmallVector<Value> place = indicesOf(output);
+    SmallVector<Value> place = indicesAt(b, op, output, ivs);
     Value sum = emitWindow(0, load(output, lanes), lanes);
-    if (lanes == 1)
-      memref::StoreOp::create(b, sum, output.get(), place);
-    else
-      vector::StoreOp::create(b, sum, output.get(), place);
+    storeLanes(b, sum, output.get(), place, lanes);
   }
 
   Value emitWindow(size_t number, Value sum, int64_t lanes) {
@@ -188,25 +180,10 @@ private:
   }
 
   Value load(OpOperand &operand, int64_t lanes) {
-    auto type = dyn_cast<MemRefType>(operand.get().getType());
-    if (!type)
+    if (!isa<MemRefType>(operand.get().getType()))
       return operand.get();
-    SmallVector<Value> place = indicesOf(operand);
-    if (lanes == 1 || isFixed(operand))
-      return memref::LoadOp::create(b, operand.get(), place);
-    return vector::LoadOp::create(
-        b, VectorType::get({lanes}, type.getElementType()), operand.get(),
-        place);
-  }
-
-  SmallVector<Value> indicesOf(OpOperand &operand) {
-    SmallVector<Value> indices;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (AffineExpr expr : map.getResults()) {
-      AffineMap single = AffineMap::get(map.getNumDims(), 0, expr);
-      indices.push_back(affine::AffineApplyOp::create(b, single, ivs));
-    }
-    return indices;
+    return loadLanes(b, operand.get(), indicesAt(b, op, operand, ivs),
+                     isFixed(operand) ? 1 : lanes);
   }
 
   linalg::LinalgOp op;

@@ -82,23 +82,3 @@ SmallVector<Value> AttentionBuilder::reduce(
                        body(loop.getInductionVar(), loop.getRegionIterArgs()));
   return SmallVector<Value>(loop.getResults());
 }
-
-SmallVector<Value> AttentionBuilder::reduceUnrolled(
-    Value extent, int64_t unroll, ValueRange init,
-    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  std::optional<int64_t> size = getConstantIntValue(extent);
-  Value whole =
-      size ? index(*size / unroll * unroll) : roundDown(extent, unroll);
-  SmallVector<Value> values(init);
-  if (!size || *size >= unroll)
-    values = reduce(index(0), whole, unroll, values,
-                    [&](Value i, ValueRange carried) {
-                      SmallVector<Value> current(carried);
-                      for (int64_t step = 0; step < unroll; ++step)
-                        current = body(add(i, step), current);
-                      return current;
-                    });
-  if (!size || *size % unroll != 0)
-    values = reduce(whole, extent, 1, values, body);
-  return values;
-}

@@ -101,10 +101,6 @@ public:
   SmallVector<Value>
   reduce(Value lower, Value upper, int64_t step, ValueRange init,
          function_ref<SmallVector<Value>(Value, ValueRange)> body);
-  /// The same over [0, extent), `unroll` steps at a time and then singly.
-  SmallVector<Value>
-  reduceUnrolled(Value extent, int64_t unroll, ValueRange init,
-                 function_ref<SmallVector<Value>(Value, ValueRange)> body);
 };
 
 /// The range of inputs that an exponential has to serve.

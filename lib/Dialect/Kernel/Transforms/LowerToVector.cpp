@@ -25,8 +25,8 @@ namespace {
 class TileProductLowering {
 public:
   explicit TileProductLowering(TileProductOp op)
-      : op(op), b(op.getLoc(), op), rows(op.getRows()),
-        vectors(op.getVectors()), lanes(op.getLanes()),
+      : op(op), target(mlir::nm::getCPUTarget(op)), b(op.getLoc(), op),
+        rows(op.getRows()), vectors(op.getVectors()), lanes(op.getLanes()),
         interleave(op.getInterleave()), sets(op.getSets()),
         element(op.getAcc().getType().getElementType()),
         type(VectorType::get({lanes}, element)) {}
@@ -172,7 +172,6 @@ private:
   /// replace every splat of it by a scalar broadcast load of its own, and loads
   /// are what bounds this loop.
   Value opaque(Value value) {
-    mlir::nm::CPUAttr target = mlir::nm::getCPUTarget(op);
     std::string constraint = target.getRegisterConstraint().str();
     if (constraint.empty() ||
         lanes * element.getIntOrFloatBitWidth() > target.getVector())
@@ -206,6 +205,7 @@ private:
   }
 
   TileProductOp op;
+  mlir::nm::CPUAttr target;
   KernelBuilder b;
   int64_t rows, vectors, lanes, interleave, sets;
   Type element;

@@ -61,11 +61,9 @@ for tool in ["yosys", "berkeley-abc", "iverilog", "emacs", "chromium"]:
     if shutil.which(tool):
         config.available_features.add(tool)
 
-# Open MPI's launcher, and a Slurm whose daemons a test starts for itself.
+# Open MPI's launcher.
 if shutil.which("mpirun"):
     config.available_features.add("mpirun")
-if all(shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") for program in ("sbatch", "slurmctld", "slurmd")):
-    config.available_features.add("slurm")
 
 # vim-tiny colours nothing.
 if shutil.which("vim") and b"+syntax" in subprocess.run(["vim", "--version"], capture_output=True).stdout:

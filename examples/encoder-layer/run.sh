@@ -5,6 +5,7 @@
 # Makes an N:M sparse BERT encoder layer, compiles and runs it, and compares it with the dense
 # compile of the same model and with NumPy. The tools come from $NM_BUILD/bin (default build/release).
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 usage() {
   cat <<'USAGE'
@@ -23,30 +24,7 @@ USAGE
 
 pattern=2:4 mask=derived seq='' threads=$(nproc) repeat=20 preset=bert-base work=''
 verbose=false check=false
-while (($#)); do
-  case $1 in
-    -h | --help) usage; exit 0 ;;
-    --verbose) verbose=true; shift; continue ;;
-    --check) check=true; shift; continue ;;
-    --pattern | --mask | --seq | --threads | --repeat | --preset | --work-dir)
-      if (($# < 2)); then
-        echo "error: $1 needs a value" >&2
-        exit 1
-      fi ;;&
-    --pattern) pattern=$2 ;;
-    --mask) mask=$2 ;;
-    --seq) seq=$2 ;;
-    --threads) threads=$2 ;;
-    --repeat) repeat=$2 ;;
-    --preset) preset=$2 ;;
-    --work-dir) work=$(realpath -m "$2") ;;
-    *)
-      echo "error: unknown option '$1'" >&2
-      usage >&2
-      exit 1 ;;
-  esac
-  shift 2
-done
+take_options "pattern mask seq threads repeat preset work-dir" "verbose check" "$@"
 
 refuse() { # option, value, what is expected
   echo "error: $1 is '$2'; expected $3" >&2
@@ -70,7 +48,6 @@ bin=${NM_BUILD:-build/release}/bin
 nm_run=$bin/nm-run
 work=${work:-build/examples/encoder-layer}
 
-source examples/common.sh
 need_built "$nm_run"
 if ! "$python" -c 'import numpy' 2>/dev/null; then
   echo "error: $python has no NumPy; install python3-numpy or set PYTHON" >&2

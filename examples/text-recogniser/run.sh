@@ -5,6 +5,7 @@
 # Fetches PP-OCRv4's text recogniser, prunes it in one shot, tunes it by STEP and SR-STE, and runs
 # all of them compiled for this processor. The tools come from $NM_BUILD/bin (default build/release).
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 usage() {
   cat <<'USAGE'
@@ -20,35 +21,13 @@ USAGE
 }
 
 steps=1000 rates=5e-4,1e-3,2e-3 methods=step,sr-ste pattern=2:4 threads=$(nproc) package='' work=''
-while (($#)); do
-  case $1 in
-    -h | --help) usage; exit 0 ;;
-    --steps | --rates | --methods | --pattern | --threads | --package | --work-dir)
-      if (($# < 2)); then
-        echo "error: $1 needs a value" >&2
-        exit 1
-      fi ;;&
-    --steps) steps=$2 ;;
-    --rates) rates=$2 ;;
-    --methods) methods=$2 ;;
-    --pattern) pattern=$2 ;;
-    --threads) threads=$2 ;;
-    --package) package=$(realpath -m "$2") ;;
-    --work-dir) work=$(realpath -m "$2") ;;
-    *)
-      echo "error: unknown option '$1'" >&2
-      usage >&2
-      exit 1 ;;
-  esac
-  shift 2
-done
+take_options "steps rates methods pattern threads package work-dir" "" "$@"
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=examples/text-recogniser
 python=${PYTHON:-/usr/bin/python3}
 build=${NM_BUILD:-build/release}
 work=${work:-build/examples/text-recogniser}
-source examples/common.sh
 need_built "$build/bin/nm-run" "$build/bin/nm-inspect" "$build/lib/libnm_runtime.so"
 if ! "$python" -c 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ("torch", "onnx", "PIL"))))'; then
   echo "error: $python lacks PyTorch, ONNX or Pillow; run 'scripts/setup --torch' or set PYTHON" >&2

@@ -5,6 +5,7 @@
 # Trains a small transformer by a recipe, saves it, and runs it compiled for this processor, dense and
 # sparse, and on a simulated accelerator. The tools come from $NM_BUILD/bin (default build/release).
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 usage() {
   cat <<'USAGE'
@@ -19,27 +20,7 @@ USAGE
 }
 
 pattern=2:4 method=step steps=1500 target=edge threads=$(nproc) work=''
-while (($#)); do
-  case $1 in
-    -h | --help) usage; exit 0 ;;
-    --pattern | --method | --steps | --target | --threads | --work-dir)
-      if (($# < 2)); then
-        echo "error: $1 needs a value" >&2
-        exit 1
-      fi ;;&
-    --pattern) pattern=$2 ;;
-    --method) method=$2 ;;
-    --steps) steps=$2 ;;
-    --target) target=$2 ;;
-    --threads) threads=$2 ;;
-    --work-dir) work=$(realpath -m "$2") ;;
-    *)
-      echo "error: unknown option '$1'" >&2
-      usage >&2
-      exit 1 ;;
-  esac
-  shift 2
-done
+take_options "pattern method steps target threads work-dir" "" "$@"
 if [[ $method == dense ]]; then
   echo "error: --method dense learns no masks to deploy; expected step, sr-ste, asp, mask-decay," \
     "structure-decay or s-ste" >&2
@@ -51,7 +32,6 @@ here=examples/train-to-deploy
 python=${PYTHON:-/usr/bin/python3}
 build=${NM_BUILD:-build/release}
 work=${work:-build/examples/train-to-deploy}
-source examples/common.sh
 need_built "$build/bin/nm-run" "$build/bin/nm-inspect" "$build/lib/libnm_runtime.so"
 if ! "$python" -c 'import importlib.util as u, sys; sys.exit(not (u.find_spec("torch") and u.find_spec("sklearn")))'; then
   echo "error: $python has no PyTorch or no scikit-learn; run 'scripts/setup --torch' or set PYTHON" >&2

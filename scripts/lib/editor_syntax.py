@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes what editors know of our languages: editors/vscode/syntaxes, editors/vim/syntax, editors/emacs.
+"""Writes what editors know of our languages: editors/vscode/syntaxes, editors/vim/syntax,
+editors/emacs/nm-words.el.
 
 usage: editor_syntax.py [--check]
 
@@ -221,7 +222,7 @@ def lisp_list(name, words, text):
     return f'(defconst {name}\n' + "\n".join([*lines, line.rstrip() + ")"]) + f'\n  "{text}")\n'
 
 
-EMACS_HEAD = """;;; nm-modes.el --- modes for the languages of nm -*- lexical-binding: t -*-
+EMACS_HEAD = """;;; nm-words.el --- words of the languages of nm -*- lexical-binding: t -*-
 
 ;; {0}
 ;; {1}
@@ -229,107 +230,10 @@ EMACS_HEAD = """;;; nm-modes.el --- modes for the languages of nm -*- lexical-bi
 
 ;;; Commentary:
 
-;; `nm-mlir-mode' for MLIR with nm's dialects (and `eglot' with nm-lsp-server), `nm-policy-mode' for policies of
-;; packet schedulers, `nm-attacc-mode' for assembly of accelerators.  (require 'nm-modes) is all that is needed.
+;; What nm-modes.el colours.
 
 ;;; Code:
 
-"""
-
-EMACS_TAIL = """(defun nm-modes--words (words)
-  "An expression for one of WORDS as a symbol."
-  (concat "\\\\_<" (regexp-opt words t) "\\\\_>"))
-
-(defvar nm-mlir-mode-syntax-table
-  (let ((table (make-syntax-table)))
-    (modify-syntax-entry ?/ ". 12" table)
-    (modify-syntax-entry ?\\n ">" table)
-    (dolist (sign '(?< ?> ?# ?! ?* ?+ ?- ?=))
-      (modify-syntax-entry sign "." table))
-    (modify-syntax-entry ?. "_" table)
-    (modify-syntax-entry ?_ "_" table)
-    (modify-syntax-entry ?% "_" table)
-    (modify-syntax-entry ?^ "_" table)
-    (modify-syntax-entry ?@ "_" table)
-    table)
-  "Syntax table of `nm-mlir-mode'.")
-
-(defvar nm-mlir-font-lock-keywords
-  `(("[!#][a-z_]+\\\\.[A-Za-z_0-9.]+" . font-lock-type-face)
-    (,(nm-modes--words nm-mlir-operations) . font-lock-function-name-face)
-    ("\\\\_<[a-z_][a-z_0-9]*\\\\.[a-z_0-9.]+" . font-lock-builtin-face)
-    (,(nm-modes--words nm-mlir-types) . font-lock-type-face)
-    ("\\\\_<[su]?i[0-9]+\\\\_>" . font-lock-type-face)
-    (,(nm-modes--words nm-mlir-words) . font-lock-keyword-face)
-    ("[%^@][A-Za-z0-9_$.#-]+" . font-lock-variable-name-face))
-  "What `nm-mlir-mode' colours.")
-
-;;;###autoload
-(define-derived-mode nm-mlir-mode prog-mode "MLIR"
-  "Mode for MLIR with the dialects of nm."
-  (setq-local comment-start "// ")
-  (setq font-lock-defaults '(nm-mlir-font-lock-keywords)))
-
-(defvar nm-policy-mode-syntax-table
-  (let ((table (make-syntax-table)))
-    (modify-syntax-entry ?# "<" table)
-    (modify-syntax-entry ?\\n ">" table)
-    (modify-syntax-entry ?_ "_" table)
-    table)
-  "Syntax table of `nm-policy-mode'.")
-
-(defvar nm-policy-font-lock-keywords
-  `((,(nm-modes--words nm-policy-orders) . font-lock-function-name-face)
-    (,(nm-modes--words nm-policy-words) . font-lock-keyword-face)
-    ("\\\\_<\\\\([A-Za-z_][A-Za-z_0-9]*\\\\)\\\\s-*:" 1 font-lock-variable-name-face)
-    (,(concat "\\\\_<[0-9]+\\\\(\\\\.[0-9]+\\\\)?" (regexp-opt nm-policy-units t) "?\\\\_>") . font-lock-constant-face))
-  "What `nm-policy-mode' colours.")
-
-;;;###autoload
-(define-derived-mode nm-policy-mode prog-mode "Policy"
-  "Mode for policies of packet schedulers."
-  (setq-local comment-start "# ")
-  (setq font-lock-defaults '(nm-policy-font-lock-keywords)))
-
-(defvar nm-attacc-mode-syntax-table
-  (let ((table (make-syntax-table)))
-    (dolist (sign '(?* ?+ ?- ?=))
-      (modify-syntax-entry sign "." table))
-    (modify-syntax-entry ?\\; "<" table)
-    (modify-syntax-entry ?\\n ">" table)
-    (modify-syntax-entry ?_ "_" table)
-    table)
-  "Syntax table of `nm-attacc-mode'.")
-
-(defvar nm-attacc-font-lock-keywords
-  `((,(nm-modes--words nm-attacc-sections) . font-lock-preprocessor-face)
-    (,(nm-modes--words nm-attacc-opcodes) . font-lock-function-name-face)
-    (,(nm-modes--words nm-attacc-types) . font-lock-type-face)
-    (,(nm-modes--words nm-attacc-fields) . font-lock-keyword-face)
-    (,(nm-modes--words nm-attacc-values) . font-lock-constant-face)
-    ("\\\\_<[tbsl][0-9]+\\\\_>" . font-lock-variable-name-face))
-  "What `nm-attacc-mode' colours.")
-
-;;;###autoload
-(define-derived-mode nm-attacc-mode prog-mode "ATTACC"
-  "Mode for assembly of ATTACC accelerators."
-  (setq-local comment-start "; ")
-  (setq font-lock-defaults '(nm-attacc-font-lock-keywords)))
-
-;;;###autoload
-(add-to-list 'auto-mode-alist '("\\\\.mlir\\\\'" . nm-mlir-mode))
-;;;###autoload
-(add-to-list 'auto-mode-alist '("\\\\.policy\\\\'" . nm-policy-mode))
-;; Assembly of other machines ends in .s too: the first line tells.
-;;;###autoload
-(add-to-list 'magic-mode-alist '("; ATTACC assembly" . nm-attacc-mode))
-
-(with-eval-after-load 'eglot
-  (defvar eglot-server-programs)
-  (add-to-list 'eglot-server-programs '(nm-mlir-mode . ("nm-lsp-server"))))
-
-(provide 'nm-modes)
-;;; nm-modes.el ends here
 """
 
 
@@ -343,7 +247,7 @@ def emacs(ops, asm, policy):
              lisp_list("nm-policy-units", policy["unit"] + list("kMGT"), "Units behind numbers."),
              *(lisp_list(f"nm-attacc-{kind}s", asm[kind], f"Words of assembly: {kind}s.")
                for kind in ("section", "opcode", "type", "field", "value"))]
-    return EMACS_HEAD.format(*LICENCE) + "\n".join(lists) + "\n" + EMACS_TAIL
+    return EMACS_HEAD.format(*LICENCE) + "\n".join(lists) + "\n(provide 'nm-words)\n;;; nm-words.el ends here\n"
 
 
 def files():
@@ -352,7 +256,7 @@ def files():
             "vscode/syntaxes/attacc.tmLanguage.json": textmate_assembly(asm),
             "vscode/syntaxes/pifo-policy.tmLanguage.json": textmate_policy(policy),
             "vim/syntax/mlir.vim": vim_mlir(ops), "vim/syntax/attacc.vim": vim_assembly(told_apart(asm)),
-            "vim/syntax/policy.vim": vim_policy(policy), "emacs/nm-modes.el": emacs(ops, told_apart(asm), policy)}
+            "vim/syntax/policy.vim": vim_policy(policy), "emacs/nm-words.el": emacs(ops, told_apart(asm), policy)}
 
 
 def main():

@@ -18,7 +18,9 @@ import sys
 import threading
 import time
 
+import checks
 import numpy as np
+from checks import check
 
 work, source = os.path.abspath(sys.argv[1]), sys.argv[2]
 seed = int(os.environ.get("NM_SEED", "1"))
@@ -121,20 +123,6 @@ OTHERS = {
 
 def run(command, **kwargs):
     return subprocess.run(command, capture_output=True, timeout=100, **kwargs)
-
-
-problems = []
-checks = 0
-
-
-def check(good, what, result=None):
-    global checks
-    checks += 1
-    if not good:
-        problems.append(what)
-        print("FAILED:", what)
-        if result is not None:
-            print("  exit", result.returncode, result.stderr.decode(errors="replace")[:500])
 
 
 def with_output(command, option, path):
@@ -392,5 +380,4 @@ try:
 finally:
     if own_disk:
         run(["umount", "full"])
-print(checks, "checks,", len(problems), "failed")
-sys.exit(bool(problems))
+sys.exit(bool(checks.failed))

@@ -12,6 +12,9 @@ import sys
 
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Inputs"))
+from checks import check  # noqa: E402
+
 os.makedirs(sys.argv[1])
 os.chdir(sys.argv[1])
 os.umask(0o022)
@@ -44,18 +47,6 @@ func.func @f(%%x: tensor<4xf32>) -> tensor<40xf32> {
 }
 """ % [1234.5 + i for i in range(40)])
 PARAMS = ["--params=w.npz"]
-
-failed = checks = 0
-
-
-def check(good, what, result=None):
-    global failed, checks
-    checks += 1
-    if not good:
-        failed += 1
-        print("FAILED:", what)
-        if result is not None:
-            print("  exit", result.returncode, result.stderr[:1000])
 
 
 def run(*command, **kwargs):
@@ -175,4 +166,3 @@ check(done.returncode == 1 and os.listdir("broken") == ["00-import.mlir"], "dump
 done = run("nm-compile", "stateful.mlir", "--emit=llvm", env={**os.environ, "TMPDIR": "/dev/null"})
 check(done.returncode == 1 and "no reproducer was written" in done.stderr and "--reproducer-to" in done.stderr,
       "nowhere to write", done)
-print(checks, "checks,", failed, "failed")

@@ -15,24 +15,15 @@ import sys
 
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Inputs"))
+from checks import check  # noqa: E402
+
 os.makedirs(sys.argv[1])
 os.chdir(sys.argv[1])
 seed = int(os.environ.get("NM_SEED", "1"))
 print("seed", seed)
 rng = np.random.default_rng(seed)
 TOKENS, IN, HIDDEN, OUT = 6, 32, 64, 24
-
-failed = checks = 0
-
-
-def check(good, what, result=None):
-    global failed, checks
-    checks += 1
-    if not good:
-        failed += 1
-        print("FAILED:", what)
-        if result is not None:
-            print("  exit", result.returncode, result.stderr[:1500])
 
 
 def run(*command):
@@ -206,4 +197,3 @@ for more, text in [(["--calibrate=flat"], "--calibrate is what pruning is measur
                    (["--prune=2:4", "--calibrate=flat", "--save-masks=flat/0.npy"], "would overwrite")]:
     done = run(*BASE, *more)
     check(done.returncode == 1 and text in done.stderr and "error: " in done.stderr, str(more), done)
-print(checks, "checks,", failed, "failed")

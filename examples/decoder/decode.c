@@ -10,7 +10,8 @@
  * Two libraries of one model: `prompt.so` takes the words of a prompt and no
  * cache, `token.so` one word and the caches of all before it. Their inputs are
  * words [1, length], positions [1, length] and caches, their outputs logits
- * [1, length, words] and the caches that grew, in the order of the inputs. The
+ * [1, length, words] and the caches that grew, in the order of the inputs and in
+ * their memory (nm-compile --in-place), which has room for all words. The
  * vocabulary has a word a line. The likeliest word follows: who wants to draw
  * one does it in `choose`.
  */
@@ -20,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MOST_CACHES = 256, MOST_WORDS = 4096 };
+enum { MOST_CACHES = 256, MOST_WORDS = 4096, MOST_DIMENSIONS = 8 };
 
 static void fail(const char *what, const char *why) {
   fprintf(stderr, "error: %s%s%s\n", what, *why ? ": " : "", why);
@@ -92,6 +93,45 @@ static decoder load(const char *path) {
   return result;
 }
 
+/* A cache: `shape` is what is in use, `strides` are those of the whole memory,
+ * which has more rows in dimension `grows`. */
+typedef struct {
+  nm_value value;
+  size_t grows;
+  int64_t shape[MOST_DIMENSIONS], strides[MOST_DIMENSIONS];
+} cache;
+
+/* The cache that output `index` of a model is, empty, with room for `room`
+ * words. */
+static void make_cache(const decoder *code, size_t index, int64_t room,
+                       cache *result) {
+  nm_value_type type = {sizeof(type), NULL, NM_F32, 0, NULL};
+  nm_error *error = NULL;
+  check(nm_model_output(code->model, 0, index, &type, &error), "caches", error);
+  check(nm_model_output_grows(code->model, 0, index, &result->grows, &error),
+        "caches", error);
+  if (result->grows == NM_NOWHERE || type.rank > MOST_DIMENSIONS ||
+      type.dtype != NM_F32)
+    fail(type.name, "expected a cache of f32 that grows in its input's memory");
+  int64_t elements = 1;
+  for (size_t d = type.rank; d-- > 0;) {
+    result->shape[d] = d == result->grows ? 0 : type.shape[d];
+    result->strides[d] = elements;
+    if (result->shape[d] == NM_DYNAMIC_SIZE)
+      fail(type.name, "expected sizes that are known but for the words'");
+    elements *= d == result->grows ? room : type.shape[d];
+  }
+  nm_value_init(&result->value);
+  result->value.dtype = type.dtype;
+  result->value.rank = type.rank;
+  result->value.shape = result->shape;
+  result->value.strides = result->strides;
+  result->value.bytes = (size_t)elements * sizeof(float);
+  result->value.data = calloc((size_t)elements, sizeof(float));
+  if (!result->value.data)
+    fail(type.name, "out of memory");
+}
+
 static int64_t choose(const float *logits, int64_t count) {
   int64_t best = 0;
   for (int64_t i = 1; i < count; ++i)
@@ -100,11 +140,10 @@ static int64_t choose(const float *logits, int64_t count) {
   return best;
 }
 
-/* Runs `length` words from position `first` on. `caches` are replaced by those
- * that the model gives; without any (data is null) they are empty. Returns the
- * word that follows. */
+/* Runs `length` words from position `first` on, which are added to `caches`.
+ * Returns the word that follows. */
 static int64_t step(const decoder *code, const int64_t *words, int64_t length,
-                    int64_t first, nm_value *caches) {
+                    int64_t first, cache *caches) {
   nm_value inputs[2 + MOST_CACHES], outputs[1 + MOST_CACHES];
   int64_t shape[2] = {1, 0}, positions[MOST_WORDS];
   nm_error *error = NULL;
@@ -119,27 +158,16 @@ static int64_t step(const decoder *code, const int64_t *words, int64_t length,
     inputs[i].data = (void *)(i ? positions : words);
     inputs[i].bytes = (size_t)length * sizeof(int64_t);
   }
-  for (size_t i = 0; i < code->caches; ++i) {
-    inputs[2 + i] = caches[i];
-    if (caches[i].data)
-      continue;
-    nm_value_type type = {sizeof(type), NULL, NM_F32, 0, NULL};
-    static float nothing;
-    check(nm_model_input(code->model, 0, 2 + i, &type, &error), "caches",
-          error);
-    inputs[2 + i].dtype = type.dtype;
-    inputs[2 + i].rank = type.rank;
-    inputs[2 + i].shape = type.shape; /* of which one is 0 */
-    inputs[2 + i].data = &nothing;
-  }
+  for (size_t i = 0; i < code->caches; ++i)
+    inputs[2 + i] = caches[i].value;
   for (size_t i = 0; i <= code->caches; ++i)
     nm_value_init(&outputs[i]);
   check(nm_model_run(code->model, 0, inputs, 2 + code->caches, outputs,
                      1 + code->caches, NULL, &error),
         "the model", error);
   for (size_t i = 0; i < code->caches; ++i) {
-    nm_value_free(&caches[i]);
-    caches[i] = outputs[1 + i];
+    caches[i].shape[caches[i].grows] = outputs[1 + i].shape[caches[i].grows];
+    nm_value_free(&outputs[1 + i]); /* its shape; the memory is the cache's */
   }
   if (outputs[0].dtype != NM_F32 || outputs[0].rank != 3)
     fail("logits", "expected [1, length, words] of f32");
@@ -173,9 +201,9 @@ int main(int argc, char **argv) {
   int64_t words[MOST_WORDS];
   for (int64_t i = 0; i < length; ++i)
     words[i] = number_of(&known, argv[5 + i]);
-  nm_value caches[MOST_CACHES];
+  static cache caches[MOST_CACHES];
   for (size_t i = 0; i < prompt.caches; ++i)
-    nm_value_init(&caches[i]);
+    make_cache(&token, 1 + i, length + count, &caches[i]);
 
   double start = seconds();
   int64_t next = step(&prompt, words, length, 0, caches);
@@ -195,7 +223,7 @@ int main(int argc, char **argv) {
             (double)(count - 1) / (seconds() - first));
   fprintf(stderr, "\n");
   for (size_t i = 0; i < prompt.caches; ++i)
-    nm_value_free(&caches[i]);
+    free(caches[i].value.data);
   nm_model_free(prompt.model);
   nm_model_free(token.model);
   free(known.words);

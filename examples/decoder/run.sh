@@ -13,6 +13,7 @@ usage: examples/decoder/run.sh [option...] WORD...
                     logits and the caches that grew (default: GPT-2's form with random weights)
   --sizes NAME      of the random one: small (default), or gpt2 for those of GPT-2 small
   --vocabulary FILE a word a line (default: w0, w1, ...)
+  --caches PAIR     names of outputs and inputs, * being the same text (default 'present*=past*')
   --count COUNT     of words to write (default 16)
   --prune N:M       prune the weights by magnitude
   --threads COUNT   default: all processors
@@ -20,11 +21,11 @@ usage: examples/decoder/run.sh [option...] WORD...
 USAGE
 }
 
-model='' sizes=small vocabulary='' count=16 prune=() threads=$(nproc) work='' words=()
+model='' sizes=small vocabulary='' caches='present*=past*' count=16 prune=() threads=$(nproc) work='' words=()
 while (($#)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --model | --sizes | --vocabulary | --count | --prune | --threads | --work-dir)
+    --model | --sizes | --vocabulary | --caches | --count | --prune | --threads | --work-dir)
       if (($# < 2)); then
         echo "error: $1 needs a value" >&2
         exit 1
@@ -32,6 +33,7 @@ while (($#)); do
     --model) model=$(realpath -m "$2"); shift ;;
     --sizes) sizes=$2; shift ;;
     --vocabulary) vocabulary=$(realpath -m "$2"); shift ;;
+    --caches) caches=$2; shift ;;
     --count) count=$2; shift ;;
     --prune) prune=(--prune "$2"); shift ;;
     --threads) threads=$2; shift ;;
@@ -61,8 +63,10 @@ if [[ -z $model ]]; then
 fi
 ((${#words[@]})) || words=($(head -n 4 "$vocabulary"))
 
-"$build/bin/nm-compile" "$model" "${prune[@]}" --size batch=1 --size past=0 --weights "$work/prompt.nmw" -o "$work/prompt.so"
-"$build/bin/nm-compile" "$model" "${prune[@]}" --size batch=1 --size length=1 --weights "$work/token.nmw" -o "$work/token.so"
+for each in prompt,past=0 token,length=1; do
+  "$build/bin/nm-compile" "$model" "${prune[@]}" --in-place "$caches" --size batch=1 --size "${each#*,}" \
+    --weights "$work/${each%,*}.nmw" -o "$work/${each%,*}.so"
+done
 "${CC:-cc}" ${CFLAGS:-} -std=c11 -O2 -Wall -Wextra -Iinclude examples/decoder/decode.c -o "$work/decode" \
   -L"$build/lib" -lnm_runtime -Wl,-rpath,"$build/lib"
 OMP_NUM_THREADS=$threads "$work/decode" "$work/prompt.so" "$work/token.so" "$count" "$vocabulary" "${words[@]}"

@@ -92,6 +92,13 @@ NM_API nm_status nm_model_output(const nm_model *model, size_t function,
 NM_API nm_status nm_model_output_input(const nm_model *model, size_t function,
                                        size_t output, size_t *input,
                                        nm_error **error);
+#define NM_NOWHERE ((size_t)-1)
+
+/* The dimension in which such an output is longer than its input, a cache that
+ * grows; NM_NOWHERE if it is as long, or has memory of its own. */
+NM_API nm_status nm_model_output_grows(const nm_model *model, size_t function,
+                                       size_t output, size_t *dimension,
+                                       nm_error **error);
 /* The error lists the names that there are. */
 NM_API nm_status nm_model_find_input(const nm_model *model, size_t function,
                                      const char *name, size_t *index,
@@ -128,13 +135,20 @@ typedef struct nm_run_options {
  * to: row-major, of the model's types and sizes, aligned to their element. An
  * input that is written overlaps no other input; its output is then that memory
  * and the caller's, with the input's shape, and its `data` is that or NULL.
- * An output whose `data` is NULL is given in
- * memory of the library, with dtype, rank, shape, strides, bytes and owner set;
- * one with `data` is written to that memory, row-major, and its dtype, rank
- * and shape must be those of the result. Several threads may run one model at
- * once. A model that has run with the largest sizes allocates nothing any more.
- * On an error no output is owned, and `data` of the caller's outputs and of
- * inputs that are written is unspecified. */
+ * Where it grows (nm_model_output_grows, dimension d), the input is row-major
+ * memory of which strides[d - 1] / strides[d] rows in d are there and shape[d]
+ * are in use: `bytes` covers all of them, strides are given also for dimensions
+ * of size 1, the new rows are written behind those in use, nothing else is, and
+ * the output has the same strides and the larger shape. Without room for them
+ * the call fails and writes nothing. An output of which `data` is NULL has its
+ * shape in `owner`; nm_value_free leaves the memory itself to the caller. An
+ * output whose `data` is NULL is given in memory of the library, with dtype,
+ * rank, shape, strides, bytes and owner set; one with `data` is written to that
+ * memory, row-major, and its dtype, rank and shape must be those of the result.
+ * Several threads may run one model at once. A model that has run with the
+ * largest sizes allocates nothing any more. On an error no output is owned, and
+ * `data` of the caller's outputs and of inputs that are written is unspecified.
+ */
 NM_API nm_status nm_model_run(nm_model *model, size_t function,
                               const nm_value *inputs, size_t num_inputs,
                               nm_value *outputs, size_t num_outputs,

@@ -110,10 +110,22 @@ struct FunctionWriter {
       os << " *   " << arguments[i] << ": " << describe(argument.type);
       if (std::optional<size_t> result = source.resultIn(i))
         os << "; written: it becomes " << source.resultNames[*result];
+      if (argument.grows)
+        os << ", which grows in dimension " << *argument.grows;
       os << "\n";
     }
-    for (auto [i, type] : llvm::enumerate(signature.results))
-      os << " *   result" << i << ": " << describe(type) << "\n";
+    SmallVector<bool> counts;
+    for (size_t i = 0; i < source.results.size(); ++i)
+      if (!source.argumentOf(i) || source.isGrown(i))
+        counts.push_back(source.isGrown(i));
+    for (auto [i, type] : llvm::enumerate(signature.results)) {
+      os << " *   result" << i << ": ";
+      if (counts[i])
+        os << "size of " << signature.resultNames[i]
+           << " in the dimension that grows\n";
+      else
+        os << describe(type) << "\n";
+    }
     if (!exported.manifest.params.empty())
       os << " *   params: " << exported.manifest.params.size()
          << " checkpoint parameters, loaded by nm_params_load with the text\n"
@@ -174,6 +186,8 @@ struct FunctionWriter {
       for (auto [d, size] : llvm::enumerate(argument.type.shape))
         if (ShapedType::isDynamic(size))
           os << ", int64_t " << arguments[i] << "_size" << d;
+      if (argument.grows)
+        os << ", int64_t " << arguments[i] << "_room";
     }
     bool loads = !exported.manifest.params.empty();
     if (loads)
@@ -207,8 +221,11 @@ static constexpr StringLiteral preamble =
  *
  * Arguments stay the caller's and are only read, but for those that are said to
  * be written; these overlap no other one, and what is in them after a call that
- * failed is unspecified. Align arguments to the element size at least. The memory of a result is the caller's, too: release it by
- * free(result->allocated). Its data starts at aligned + offset (in elements) and
+ * failed is unspecified. One that grows is row-major memory for as many rows as
+ * ..._room says (for nm_ciface_f, as the stride before the dimension that grows
+ * says), of which as many as its size says are in use; the call writes behind
+ * these. Align arguments to the element size at least. The memory of a result is
+ * the caller's, too: release it by free(result->allocated). Its data starts at aligned + offset (in elements) and
  * has the given sizes and strides. Calls may run on several threads at once.
  * Link with libomp, libm and, for models with parameters, libnm_runtime.
  */

@@ -38,7 +38,7 @@ public:
       operands.push_back(call->getArg(types.size() - count + i));
     unsigned position = 0;
     for (const Argument &argument : signature.arguments)
-      operands.push_back(operandOf(argument.type, position));
+      operands.push_back(operandOf(argument, position));
     if (loads)
       addParams(call->getArg(position), operands);
     b.CreateRet(b.CreateCall(entry, operands));
@@ -51,15 +51,18 @@ private:
     for (auto [i, argument] : llvm::enumerate(signature.arguments)) {
       types.push_back(entry->getFunctionType()->getParamType(count + i));
       if (!argument.type.isScalar)
-        types.append(llvm::count_if(argument.type.shape, ShapedType::isDynamic),
-                     i64);
+        types.append(
+            llvm::count_if(argument.type.shape, ShapedType::isDynamic) +
+                argument.grows.has_value(),
+            i64);
     }
     types.append(loads + count, ptr);
     return types;
   }
 
   /// Takes what belongs to an argument, from `position` on.
-  llvm::Value *operandOf(const ValueType &type, unsigned &position) {
+  llvm::Value *operandOf(const Argument &argument, unsigned &position) {
+    const ValueType &type = argument.type;
     llvm::Value *value = call->getArg(position++);
     if (type.isScalar)
       return value;
@@ -70,12 +73,16 @@ private:
         value = call->getArg(position++);
       sizes.push_back(value);
     }
-    return describe(value, sizes);
+    SmallVector<llvm::Value *> room(sizes);
+    if (argument.grows)
+      room[*argument.grows] = call->getArg(position++);
+    return describe(value, sizes, room);
   }
 
-  /// A descriptor of row-major data. Sizes whose product overflows are refused
-  /// by who gets it.
-  llvm::Value *describe(llvm::Value *data, ArrayRef<llvm::Value *> sizes) {
+  /// A descriptor of data of `sizes` in row-major memory of the sizes `room`.
+  /// Sizes whose product overflows are refused by who gets it.
+  llvm::Value *describe(llvm::Value *data, ArrayRef<llvm::Value *> sizes,
+                        ArrayRef<llvm::Value *> room) {
     size_t rank = sizes.size();
     llvm::IRBuilder<> top(&call->getEntryBlock(),
                           call->getEntryBlock().begin());
@@ -91,7 +98,7 @@ private:
     for (size_t d = rank; d-- > 0;) {
       store(3 + d, sizes[d]);
       store(3 + rank + d, stride);
-      stride = b.CreateMul(stride, sizes[d]);
+      stride = b.CreateMul(stride, room[d]);
     }
     return words;
   }

@@ -46,6 +46,12 @@ public:
          callee->getFunctionType()->params().drop_front(byPointer))
       types.push_back(type);
     size_t firstParam = signature.results.size() + signature.arguments.size();
+    // How many rows of caches are in use stands in their sizes.
+    auto rows = types.begin() + firstParam;
+    types.erase(rows, rows + llvm::count_if(signature.arguments,
+                                            [](const Argument &argument) {
+                                              return argument.grows.has_value();
+                                            }));
     if (!params.empty())
       types.insert(types.begin() + firstParam, i64);
     entry = llvm::Function::Create(
@@ -165,6 +171,84 @@ private:
     llvm::Value *begin = nullptr, *end = nullptr;
   };
 
+  /// A cache that grows is given as the rows in use, and taken as the memory
+  /// for all of them.
+  struct Grown {
+    llvm::Value *memory, *rows;
+  };
+
+  /// The checks of a cache's descriptor that tell how many rows it has room for
+  /// by the stride before the dimension that grows. Rows are `rowElements`
+  /// long.
+  llvm::Value *checkRoom(const Argument &argument, llvm::Value *rows,
+                         llvm::Value *stride, llvm::Value *rowElements,
+                         SmallVectorImpl<Refusal> &layout) {
+    std::string name = "'" + argument.name + "'";
+    llvm::Value *divisor =
+        b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, rowElements, number(1));
+    llvm::Value *room = b.CreateUDiv(stride, divisor);
+    std::string before = std::to_string(*argument.grows - 1);
+    layout.push_back(
+        {b.CreateOr(b.CreateICmpSLT(stride, number(0)),
+                    b.CreateICmpNE(b.CreateMul(room, divisor), stride)),
+         quote("dimension " + before + " of " + name) +
+             " has stride %lld, expected a multiple of %lld, the elements of a "
+             "row: the stride tells how many rows the cache has room for",
+         stride, rowElements});
+    layout.push_back(
+        {b.CreateICmpUGT(rows, room),
+         quote("dimension " + std::to_string(*argument.grows) + " of " + name) +
+             " is %lld, and the stride before it has room for %lld",
+         rows, room});
+    return room;
+  }
+
+  /// The descriptor of a cache's whole memory.
+  llvm::Value *describeMemory(llvm::Value *descriptor, const Argument &argument,
+                              llvm::Value *room) {
+    int64_t rank = argument.type.rank(), words = 3 + 2 * rank;
+    llvm::IRBuilder<> top(&entry->getEntryBlock(),
+                          entry->getEntryBlock().begin());
+    llvm::Value *copy = top.CreateAlloca(llvm::ArrayType::get(i64, words));
+    b.CreateMemCpy(copy, llvm::MaybeAlign(8), descriptor, llvm::MaybeAlign(8),
+                   words * sizeof(uint64_t));
+    // Strides of dimensions of size 1 may be any: compiled code takes none.
+    llvm::Value *stride = number(1);
+    for (int64_t dim = rank - 1; dim >= 0; --dim) {
+      llvm::Value *size =
+          dim == *argument.grows ? room : word(descriptor, 3 + dim);
+      b.CreateStore(size, b.CreateConstGEP1_64(i64, copy, 3 + dim));
+      b.CreateStore(stride, b.CreateConstGEP1_64(i64, copy, 3 + rank + dim));
+      stride = b.CreateMul(stride, size);
+    }
+    return copy;
+  }
+
+  /// The data of an argument, which is `empty` or not, and what is refused
+  /// there.
+  llvm::Value *checkData(llvm::Value *descriptor, const Argument &argument,
+                         llvm::Value *empty,
+                         SmallVectorImpl<Refusal> &refusals) {
+    std::string name = "'" + argument.name + "'";
+    auto bytes =
+        static_cast<int64_t>(::nm::rt::elementBytes(argument.type.dtype));
+    llvm::Value *offset = word(descriptor, 2), *data = word(descriptor, 1);
+    refusals.push_back({b.CreateICmpNE(offset, number(0)),
+                        quote("the offset of " + name) +
+                            " is %lld, expected 0: move the pointer instead",
+                        offset});
+    refusals.push_back(
+        {b.CreateAnd(b.CreateNot(empty), b.CreateICmpEQ(data, number(0))),
+         quote("the data of " + name + " is null")});
+    if (bytes > 1)
+      refusals.push_back(
+          {b.CreateICmpNE(b.CreateAnd(data, number(bytes - 1)), number(0)),
+           quote("the data of " + name + " is not aligned to ") +
+               "%lld bytes, the size of an element",
+           number(bytes)});
+    return data;
+  }
+
   Extent checkMemRef(llvm::Value *descriptor, const Argument &argument) {
     std::string name = "'" + argument.name + "'";
     const ValueType &type = argument.type;
@@ -202,7 +286,17 @@ private:
       tooLarge = b.CreateOr(tooLarge, b.CreateExtractValue(pair, 1));
       expected = b.CreateExtractValue(pair, 0);
     };
+    llvm::Value *room = nullptr;
     for (int64_t dim = rank - 1; dim >= 0; --dim) {
+      if (argument.grows == dim) {
+        llvm::Value *rows = sizes[dim];
+        sizes[dim] = room =
+            checkRoom(argument, rows, strides[dim - 1], expected, layout);
+        empty = b.getFalse();
+        for (llvm::Value *size : sizes)
+          empty = b.CreateOr(empty, b.CreateICmpEQ(size, number(0)));
+        grown.push_back({nullptr, rows});
+      }
       llvm::Value *matters = b.CreateAnd(
           b.CreateNot(empty), b.CreateICmpSGT(sizes[dim], number(1)));
       layout.push_back(
@@ -220,21 +314,10 @@ private:
         {tooLarge, quote("the sizes of " + name +
                          " are those of more bytes than there can be")});
     refusals.append(layout);
-    llvm::Value *offset = word(descriptor, 2), *data = word(descriptor, 1);
-    refusals.push_back({b.CreateICmpNE(offset, number(0)),
-                        quote("the offset of " + name) +
-                            " is %lld, expected 0: move the pointer instead",
-                        offset});
-    refusals.push_back(
-        {b.CreateAnd(b.CreateNot(empty), b.CreateICmpEQ(data, number(0))),
-         quote("the data of " + name + " is null")});
-    if (bytes > 1)
-      refusals.push_back(
-          {b.CreateICmpNE(b.CreateAnd(data, number(bytes - 1)), number(0)),
-           quote("the data of " + name + " is not aligned to ") +
-               "%lld bytes, the size of an element",
-           number(bytes)});
+    llvm::Value *data = checkData(descriptor, argument, empty, refusals);
     refuse(refusals);
+    if (room)
+      grown.back().memory = describeMemory(descriptor, argument, room);
     return {data, b.CreateSelect(empty, data, b.CreateAdd(data, expected))};
   }
 
@@ -303,6 +386,11 @@ private:
     return toPrintfFormat(words);
   }
 
+  void appendRows(SmallVectorImpl<llvm::Value *> &operands) {
+    for (const Grown &each : grown)
+      operands.push_back(each.rows);
+  }
+
   /// `hashAt`: the argument that is for the entry alone.
   void call(bool byPointer, unsigned hashAt) {
     SmallVector<llvm::Value *> operands;
@@ -324,9 +412,18 @@ private:
     } else if (byPointer) {
       operands.push_back(entry->getArg(0));
     }
-    for (unsigned i = count; i < entry->arg_size(); ++i)
-      if (i != hashAt)
+    const Grown *next = grown.begin();
+    for (unsigned i = count; i < entry->arg_size(); ++i) {
+      if (i - count == signature.arguments.size())
+        appendRows(operands);
+      if (i - count < signature.arguments.size() &&
+          signature.arguments[i - count].grows)
+        operands.push_back((next++)->memory);
+      else if (i != hashAt)
         operands.push_back(entry->getArg(i));
+    }
+    if (entry->arg_size() - count == signature.arguments.size())
+      appendRows(operands);
     b.CreateStore(b.getInt32(0), state);
     llvm::Value *result = b.CreateCall(callee, operands);
     llvm::BasicBlock *fine = newBlock("fine"), *clear = newBlock("clear");
@@ -381,6 +478,8 @@ private:
   llvm::GlobalVariable *state = nullptr;
   llvm::BasicBlock *failed = nullptr;
   llvm::PHINode *why = nullptr, *numbers[2] = {};
+  /// In the order of the arguments.
+  SmallVector<Grown> grown;
   llvm::StringMap<llvm::GlobalVariable *> texts;
 };
 

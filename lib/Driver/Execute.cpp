@@ -40,13 +40,15 @@ Timing Timing::of(std::vector<double> samples) {
   return timing;
 }
 
-/// {allocated, aligned, offset, sizes..., strides...} of row-major data.
+/// {allocated, aligned, offset, sizes..., strides...} of data of a shape in
+/// row-major memory of the shape `room`.
 static std::vector<uint64_t> makeDescriptor(const void *data,
-                                            const std::vector<int64_t> &shape) {
+                                            const std::vector<int64_t> &shape,
+                                            const std::vector<int64_t> &room) {
   auto address = reinterpret_cast<uint64_t>(data);
   std::vector<uint64_t> words{address, address, 0};
   words.insert(words.end(), shape.begin(), shape.end());
-  for (int64_t stride : rt::rowMajorStrides(shape))
+  for (int64_t stride : rt::rowMajorStrides(room))
     words.push_back(static_cast<uint64_t>(stride));
   return words;
 }
@@ -87,26 +89,27 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
     call.pointers.push_back(pointer);
     call.slots.push_back(&call.pointers.back());
   };
-  auto addMemRef = [&](const void *data, const std::vector<int64_t> &shape) {
-    call.storage.push_back(makeDescriptor(data, shape));
+  auto addMemRef = [&](const void *data, const std::vector<int64_t> &shape,
+                       const std::vector<int64_t> &room) {
+    call.storage.push_back(makeDescriptor(data, shape, room));
     call.borrowed.push_back(reinterpret_cast<uint64_t>(data));
     addPointer(call.storage.back().data());
   };
   for (size_t offset : call.offsets)
     addPointer(call.results.data() + offset);
   for (auto [i, input] : llvm::enumerate(inputs)) {
-    const unsigned char *data = input.view.data;
+    rt::TensorView memory = input.view;
     if (std::optional<size_t> result = function.resultIn(i)) {
-      auto memory = allocateTensor(input.view.dtype, input.view.shape);
-      if (!memory)
-        return memory.takeError();
-      data = memory->view.data;
-      call.written.push_back({*result, input, std::move(*memory)});
+      auto written = call.makeWritten(i, *result, inputs);
+      if (!written)
+        return written.takeError();
+      memory = written->memory.view;
+      call.written.push_back(std::move(*written));
     }
     if (function.arguments[i].type.isScalar)
-      call.slots.push_back(const_cast<unsigned char *>(data));
+      call.slots.push_back(const_cast<unsigned char *>(memory.data));
     else
-      addMemRef(data, input.view.shape);
+      addMemRef(memory.data, input.view.shape, memory.shape);
   }
   if (!manifest.params.empty()) {
     call.storage.push_back({rt::hashManifest(manifest)});
@@ -122,11 +125,62 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   return std::move(call);
 }
 
+/// More rows than one call adds: those of the result, if they are known, else
+/// as many as any dimension of any input is long, and some.
+static int64_t roomFor(const Signature &function, size_t argument,
+                       size_t result, ArrayRef<rt::Tensor> inputs) {
+  int64_t dim = *function.arguments[argument].grows;
+  int64_t rows = inputs[argument].view.shape[dim], most = 64;
+  if (int64_t known = function.results[result].shape[dim];
+      !ShapedType::isDynamic(known))
+    return std::max(known, rows);
+  for (const rt::Tensor &input : inputs)
+    for (int64_t size : input.view.shape)
+      most = std::max(most, size);
+  return rows + most;
+}
+
+llvm::Expected<Call::Written>
+Call::makeWritten(size_t argument, size_t result,
+                  ArrayRef<rt::Tensor> inputs) const {
+  const rt::TensorView &view = inputs[argument].view;
+  std::vector<int64_t> shape = view.shape;
+  std::optional<int64_t> grows = function->arguments[argument].grows;
+  if (grows)
+    shape[*grows] = roomFor(*function, argument, result, inputs);
+  auto memory = allocateTensor(view.dtype, shape);
+  if (!memory)
+    return memory.takeError();
+  size_t place = 0;
+  for (size_t i = 0; i < result; ++i)
+    place += !function->argumentOf(i) || function->isGrown(i);
+  return Written{result, inputs[argument], std::move(*memory), grows, place};
+}
+
+rt::TensorView Call::viewOf(const Written &each) const {
+  rt::TensorView view = each.memory.view;
+  if (each.grows) {
+    view.strides = rt::rowMajorStrides(view.shape);
+    std::memcpy(&view.shape[*each.grows], resultWords(each.rowsAt),
+                sizeof(int64_t));
+  }
+  return view;
+}
+
 void Call::restore() {
-  for (const Written &each : written)
-    if (size_t bytes = each.memory.view.bytes())
-      std::memcpy(const_cast<unsigned char *>(each.memory.view.data),
-                  each.input.view.data, bytes);
+  for (const Written &each : written) {
+    const rt::TensorView &from = each.input.view, &to = each.memory.view;
+    if (from.bytes() == 0)
+      continue;
+    // As many pieces as there are memories of rows.
+    size_t first = each.grows.value_or(0), pieces = 1;
+    for (size_t d = 0; d < first; ++d)
+      pieces *= from.shape[d];
+    size_t bytes = from.bytes() / pieces, step = to.bytes() / pieces;
+    for (size_t i = 0; i < pieces; ++i)
+      std::memcpy(const_cast<unsigned char *>(to.data) + i * step,
+                  from.data + i * bytes, bytes);
+  }
 }
 
 llvm::Error Call::invoke() {
@@ -181,8 +235,8 @@ llvm::Expected<std::vector<rt::Tensor>> Call::run() {
   for (size_t i = 0; i < function->results.size(); ++i) {
     const auto *own = llvm::find_if(
         written, [&](const Written &each) { return each.result == i; });
-    rt::TensorView view =
-        own == written.end() ? viewOf(next++) : own->memory.view;
+    rt::TensorView view = own == written.end() ? viewOf(next) : viewOf(*own);
+    next += own == written.end() || own->grows;
     auto copy = allocateTensor(view.dtype, view.shape);
     if (!copy)
       return copy.takeError();

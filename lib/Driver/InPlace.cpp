@@ -7,8 +7,10 @@
 
 #include "nm/Driver/InPlace.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Driver/Support.h"
+#include "nm/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -38,11 +40,32 @@ llvm::Expected<InPlacePair> driver::parseInPlace(StringRef text) {
   return InPlacePair{result.str(), argument.str()};
 }
 
+/// Whether result `index` may have the memory of argument `place`, which is as
+/// large or, where it grows, larger.
+static llvm::Error checkTypes(const Signature &function, size_t index,
+                              size_t place) {
+  const Argument &argument = function.arguments[place];
+  const ValueType &result = function.results[index], &type = argument.type;
+  bool fits = !type.isScalar && !type.isBuffer && !result.isScalar &&
+              !result.isBuffer && type.dtype == result.dtype &&
+              type.rank() == result.rank();
+  for (int64_t d = 0; fits && d < type.rank(); ++d)
+    fits = type.shape[d] == result.shape[d] || argument.grows == d ||
+           ShapedType::isDynamic(type.shape[d]) ||
+           ShapedType::isDynamic(result.shape[d]);
+  if (fits)
+    return llvm::Error::success();
+  return makeError("result '{0}' of function '{1}' is {2} and cannot be "
+                   "written to argument '{3}', which is {4}; expected tensors "
+                   "of one type, or the argument with rows behind it",
+                   function.resultNames[index], function.name, result.str(),
+                   argument.name, type.str());
+}
+
 /// Result `index` is to be written to argument `place`.
 static llvm::Error tie(func::FuncOp func, Signature &function, size_t index,
                        size_t place) {
   const Argument &argument = function.arguments[place];
-  const ValueType &result = function.results[index];
   const std::string &name = function.resultNames[index];
   if (auto known = func.getArgAttrOfType<IntegerAttr>(place, kInPlaceAttrName);
       known && size_t(known.getInt()) != index)
@@ -56,20 +79,6 @@ static llvm::Error tie(func::FuncOp func, Signature &function, size_t index,
                      "'{2}' already; expected one argument for it, found '{3}'",
                      name, function.name, function.arguments[*known].name,
                      argument.name);
-  const ValueType &type = argument.type;
-  bool fits = !type.isScalar && !type.isBuffer && !result.isScalar &&
-              !result.isBuffer && type.dtype == result.dtype &&
-              type.rank() == result.rank();
-  for (int64_t d = 0; fits && d < type.rank(); ++d)
-    fits = type.shape[d] == result.shape[d] ||
-           ShapedType::isDynamic(type.shape[d]) ||
-           ShapedType::isDynamic(result.shape[d]);
-  if (!fits)
-    return makeError("result '{0}' of function '{1}' is {2} and cannot be "
-                     "written to argument '{3}', which is {4}; expected "
-                     "tensors of one type",
-                     name, function.name, result.str(), argument.name,
-                     type.str());
   func.setArgAttr(place, kInPlaceAttrName,
                   Builder(func.getContext()).getI64IntegerAttr(index));
   function.inPlace.resize(function.results.size());
@@ -116,6 +125,29 @@ static llvm::Expected<bool> apply(func::FuncOp func, Signature &function,
   return found;
 }
 
+/// Finds the caches that grow, which become memory with room.
+static llvm::Error growCaches(Source &source) {
+  if (llvm::none_of(source.functions, [](const Signature &function) {
+        return !function.inPlace.empty();
+      }))
+    return llvm::Error::success();
+  PassManager pm(source.module.get()->getName());
+  pm.nest<func::FuncOp>().addPass(createGrowCaches());
+  if (failed(pm.run(*source.module)))
+    return makeError("the module's caches cannot grow where they lie");
+  for (Signature &function : source.functions) {
+    auto func = source.module->lookupSymbol<func::FuncOp>(function.name);
+    for (auto [i, argument] : llvm::enumerate(function.arguments))
+      if (auto dim = func.getArgAttrOfType<IntegerAttr>(i, kGrowsAttrName))
+        argument.grows = dim.getInt();
+    for (size_t i = 0; i < function.inPlace.size(); ++i)
+      if (function.inPlace[i])
+        if (llvm::Error error = checkTypes(function, i, *function.inPlace[i]))
+          return error;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error driver::tieResults(Source &source, ArrayRef<InPlacePair> pairs,
                                StringRef entry) {
   SmallVector<StringRef> names;
@@ -141,5 +173,5 @@ llvm::Error driver::tieResults(Source &source, ArrayRef<InPlacePair> pairs,
                        pair.result, pair.argument,
                        didYouMean(pair.result, names),
                        names.empty() ? "none" : listNames(names));
-  return llvm::Error::success();
+  return growCaches(source);
 }

@@ -118,6 +118,9 @@ static rt::ModelFunction describe(const Signature &signature,
     function.outputs.push_back(describe(signature.resultNames[i], type));
     if (std::optional<size_t> input = signature.argumentOf(i))
       function.outputs.back().input = static_cast<int64_t>(*input);
+    if (signature.isGrown(i))
+      function.outputs.back().grows =
+          *signature.arguments[*signature.argumentOf(i)].grows;
   }
   return function;
 }

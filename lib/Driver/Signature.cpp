@@ -94,14 +94,22 @@ std::optional<size_t> Signature::resultIn(size_t argument) const {
   return std::nullopt;
 }
 
+bool Signature::isGrown(size_t result) const {
+  std::optional<size_t> argument = argumentOf(result);
+  return argument && arguments[*argument].grows;
+}
+
 Signature Signature::returned() const {
   Signature code = *this;
   code.results.clear();
   code.resultNames.clear();
   code.inPlace.clear();
+  ValueType rowCount;
+  rowCount.dtype = rt::DType::I64;
+  rowCount.isScalar = true;
   for (size_t i = 0; i < results.size(); ++i)
-    if (!argumentOf(i)) {
-      code.results.push_back(results[i]);
+    if (!argumentOf(i) || isGrown(i)) {
+      code.results.push_back(isGrown(i) ? rowCount : results[i]);
       if (i < resultNames.size())
         code.resultNames.push_back(resultNames[i]);
     }

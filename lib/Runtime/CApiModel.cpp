@@ -180,22 +180,46 @@ extern "C" nm_status nm_model_output(const nm_model *model, size_t function,
   return typeOf(model, function, &ModelFunction::outputs, index, type, error);
 }
 
-extern "C" nm_status nm_model_output_input(const nm_model *model,
-                                           size_t function, size_t output,
-                                           size_t *input, nm_error **error) {
+/// What `get` says of an output.
+template <typename Get>
+static nm_status askOutput(const nm_model *model, size_t function,
+                           size_t output, size_t *answer, const char *name,
+                           nm_error **error, Get get) {
   return runC(error, [&]() -> Status {
     const ModelFunction *found = functionAt(model, function);
     if (!found)
       return noFunction(model, function);
-    if (!input)
-      return nullArgument("input");
+    if (!answer)
+      return nullArgument(name);
     if (output >= found->outputs.size())
       return makeError(Errc::Argument, "value ", output, " of ",
                        found->outputs.size());
-    int64_t place = found->outputs[output].input;
-    *input = place == ModelValue::kReturned ? NM_RETURNED : size_t(place);
+    *answer = get(found->outputs[output]);
     return {};
   });
+}
+
+extern "C" nm_status nm_model_output_input(const nm_model *model,
+                                           size_t function, size_t output,
+                                           size_t *input, nm_error **error) {
+  return askOutput(model, function, output, input, "input", error,
+                   [](const ModelValue &value) {
+                     return value.input == ModelValue::kReturned
+                                ? NM_RETURNED
+                                : size_t(value.input);
+                   });
+}
+
+extern "C" nm_status nm_model_output_grows(const nm_model *model,
+                                           size_t function, size_t output,
+                                           size_t *dimension,
+                                           nm_error **error) {
+  return askOutput(model, function, output, dimension, "dimension", error,
+                   [](const ModelValue &value) {
+                     return value.grows == ModelValue::kNowhere
+                                ? NM_NOWHERE
+                                : size_t(value.grows);
+                   });
 }
 
 extern "C" nm_status nm_model_find_input(const nm_model *model, size_t function,

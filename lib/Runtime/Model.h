@@ -61,6 +61,10 @@ private:
                      const nm_value *const *inputs, nm_value *const *outputs);
   static Status copyResult(const ModelFunction &function, size_t index,
                            const uint64_t *words, const nm_value &output);
+  /// What a cache became that has grown in `input`'s memory.
+  Status giveGrown(const ModelFunction &function, size_t index,
+                   const uint64_t *words, const nm_value &input,
+                   Context &context, nm_value &output);
   void giveResult(const ModelValue &type, const uint64_t *words,
                   Context &context, nm_value &output);
 

@@ -16,6 +16,13 @@ namespace nm::rt {
 using nlohmann::ordered_json;
 using support::JsonReader;
 
+int64_t ModelFunction::dimensionThatGrows(size_t input) const {
+  for (const ModelValue &output : outputs)
+    if (output.input == int64_t(input))
+      return output.grows;
+  return ModelValue::kNowhere;
+}
+
 static ordered_json toJson(const std::vector<ModelValue> &values) {
   ordered_json list = ordered_json::array();
   for (const ModelValue &value : values) {
@@ -25,6 +32,8 @@ static ordered_json toJson(const std::vector<ModelValue> &values) {
                     {"shape", value.shape}});
     if (value.input != ModelValue::kReturned)
       list.back()["input"] = value.input;
+    if (value.grows != ModelValue::kNowhere)
+      list.back()["grows"] = value.grows;
   }
   return list;
 }
@@ -54,12 +63,21 @@ static void readValue(JsonReader &reader, ModelValue &value) {
                   size_t(kMaxRank));
   reader.integer("input", value.input, int64_t(0), int64_t(INT64_MAX),
                  support::Need::Optional);
+  reader.integer("grows", value.grows, int64_t(1), int64_t(kMaxRank) - 1,
+                 support::Need::Optional);
 }
 
 /// An output in an input's memory is as that is.
 static Status checkInPlace(const ModelFunction &function,
                            const std::string &where) {
   for (const ModelValue &output : function.outputs) {
+    if (output.grows >= int64_t(output.shape.size()) ||
+        (output.grows != ModelValue::kNowhere &&
+         output.input == ModelValue::kReturned))
+      return makeError(Errc::Format, where, ": output ", quote(output.name),
+                       " of ", quote(function.name), " grows in dimension ",
+                       output.grows, " of ", output.shape.size(),
+                       ", expected one of an output in an input's memory");
     if (output.input == ModelValue::kReturned)
       continue;
     if (output.input >= int64_t(function.inputs.size()))

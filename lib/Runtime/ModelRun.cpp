@@ -9,6 +9,7 @@
 #include "Support.h"
 #include "nm/Runtime/Tensor.h"
 #include <algorithm>
+#include <array>
 
 namespace nm::rt {
 
@@ -60,11 +61,73 @@ static bool isRowMajor(const nm_value &value) {
   return true;
 }
 
+/// The sizes of memory in which a cache grows, as its strides tell them.
+struct Room {
+  std::array<int64_t, size_t(kMaxRank)> shape;
+};
+
+/// What is wrong with the strides of a cache that grows in `dim` is an error.
+static Result<Room> roomOf(const nm_value &value, size_t dim) {
+  Room room = {};
+  std::copy(value.shape, value.shape + value.rank, room.shape.begin());
+  if (!value.strides)
+    return room;
+  int64_t expected = 1;
+  auto wrong = [&](const std::string &what) {
+    return makeError(Errc::Mismatch, "has strides ",
+                     typeString({value.strides, value.strides + value.rank}),
+                     " for shape ", shapeOf(value), ", expected ", what);
+  };
+  for (size_t d = value.rank; d-- > 0;) {
+    if (d == dim) {
+      int64_t stride = value.strides[d - 1];
+      if (stride < 0 || stride % expected != 0)
+        return wrong("a multiple of " + std::to_string(expected) +
+                     " in dimension " + std::to_string(d - 1) +
+                     ", which tells how much room there is in dimension " +
+                     std::to_string(d));
+      room.shape[d] = stride / expected;
+      if (room.shape[d] < value.shape[d])
+        return wrong("room for " + std::to_string(value.shape[d]) +
+                     " in dimension " + std::to_string(d) +
+                     ", which they have for " + std::to_string(room.shape[d]));
+    }
+    if (value.shape[d] > 1 && value.strides[d] != expected)
+      return wrong("row-major ones in memory with room in dimension " +
+                   std::to_string(dim));
+    if (mulOverflow(expected, std::max<int64_t>(room.shape[d], 1), expected))
+      return makeError(Errc::Argument, "has strides of more bytes than there "
+                                       "can be");
+  }
+  return room;
+}
+
+/// The bytes of memory that a value must have, its strides being right.
+static Result<int64_t> bytesNeeded(const nm_value &value, DType dtype,
+                                   int64_t grows) {
+  if (grows == ModelValue::kNowhere) {
+    if (!isRowMajor(value))
+      return makeError(Errc::Mismatch, "has strides ",
+                       typeString({value.strides, value.strides + value.rank}),
+                       " for shape ", shapeOf(value),
+                       ", expected row-major ones; copy it to contiguous "
+                       "memory");
+    return bytesOf(value, dtype);
+  }
+  Result<Room> room = roomOf(value, size_t(grows));
+  if (!room)
+    return room.error();
+  nm_value memory = value;
+  memory.shape = room->shape.data();
+  return bytesOf(memory, dtype);
+}
+
 /// What is common to inputs and to memory for outputs: the element type and the
-/// shape that are expected, any size where it is negative. Names are the
-/// caller's to add.
+/// shape that are expected, any size where it is negative. `grows`: the
+/// dimension of a cache that grows. Names are the caller's to add.
 static Status checkValue(DType dtype, const int64_t *shape, size_t rank,
-                         const nm_value &value) {
+                         const nm_value &value,
+                         int64_t grows = ModelValue::kNowhere) {
   if (value.dtype != static_cast<nm_dtype>(dtype))
     return makeError(Errc::Mismatch, "has element type ",
                      nm_dtype_name(value.dtype), ", expected ",
@@ -79,16 +142,17 @@ static Status checkValue(DType dtype, const int64_t *shape, size_t rank,
   if (!bytes)
     return makeError(bytes.error().code, "has shape ", shapeOf(value), ": ",
                      bytes.error().message);
-  if (!isRowMajor(value))
-    return makeError(Errc::Mismatch, "has strides ",
-                     typeString({value.strides, value.strides + rank}),
-                     " for shape ", shapeOf(value),
-                     ", expected row-major ones; copy it to contiguous memory");
-  if (*bytes != 0 && !value.data)
+  Result<int64_t> needed = bytesNeeded(value, dtype, grows);
+  if (!needed)
+    return needed.error();
+  if (*needed != 0 && !value.data)
     return makeError(Errc::Argument, "has no data");
-  if (value.bytes < size_t(*bytes))
+  if (value.bytes < size_t(*needed))
     return makeError(Errc::Argument, "has ", value.bytes,
-                     " bytes of memory, expected ", *bytes, " for shape ",
+                     " bytes of memory, expected ", *needed,
+                     grows == ModelValue::kNowhere
+                         ? " for shape "
+                         : " by its strides for shape ",
                      shapeOf(value));
   return {};
 }
@@ -102,14 +166,24 @@ static Error named(const char *kind, const ModelValue &type,
 static Status checkInput(const ModelFunction &function, size_t index,
                          const nm_value &value) {
   const ModelValue &type = function.inputs[index];
-  Status status =
-      checkValue(type.dtype, type.shape.data(), type.shape.size(), value);
+  Status status = checkValue(type.dtype, type.shape.data(), type.shape.size(),
+                             value, function.dimensionThatGrows(index));
   return status ? status
                 : Status(named("input", type, function, status.error()));
 }
 
 static bool isReturned(const ModelValue &output) {
   return output.input == ModelValue::kReturned;
+}
+
+static bool isGrown(const ModelValue &output) {
+  return output.grows != ModelValue::kNowhere;
+}
+
+/// Where compiled code writes an output's descriptor, scalar or, of a cache
+/// that grows, number of rows.
+static size_t resultWords(const ModelValue &output) {
+  return isGrown(output) ? 1 : isReturned(output) ? wordsOf(output) : 0;
 }
 
 /// An output in an input's memory is given there, or nowhere.
@@ -125,6 +199,9 @@ static Status checkInPlace(const ModelFunction &function, size_t index,
                            "is other memory than that of input ",
                            quote(function.inputs[size_t(type.input)].name),
                            ", which it is written to; expected that or none"));
+  // How far a cache has grown is known after the call.
+  if (isGrown(type))
+    return {};
   const nm_value &input = *inputs[type.input];
   Status status = checkValue(type.dtype, input.shape, input.rank, output);
   return status ? status
@@ -158,9 +235,10 @@ void Model::fillSlots(size_t number, const nm_value *const *inputs,
   const ModelFunction &function = functions()[number];
   const Prepared &shared = prepared[number];
   size_t words = 0;
-  for (const auto *list : {&function.outputs, &function.inputs})
-    for (const ModelValue &type : *list)
-      words += isReturned(type) ? wordsOf(type) : 0;
+  for (const ModelValue &type : function.outputs)
+    words += resultWords(type);
+  for (const ModelValue &type : function.inputs)
+    words += wordsOf(type);
   // Slots point into both: no reallocation from here.
   context.words.assign(words + 1, 0);
   context.pointers.resize(function.outputs.size() + function.inputs.size());
@@ -174,10 +252,10 @@ void Model::fillSlots(size_t number, const nm_value *const *inputs,
   };
   for (const ModelValue &type : function.outputs) {
     context.resultAt.push_back(size_t(at - context.words.data()));
-    if (!isReturned(type))
+    if (resultWords(type) == 0)
       continue;
     addPointer(at);
-    at += wordsOf(type);
+    at += resultWords(type);
   }
   for (size_t i = 0; i < function.inputs.size(); ++i) {
     const ModelValue &type = function.inputs[i];
@@ -189,9 +267,11 @@ void Model::fillSlots(size_t number, const nm_value *const *inputs,
       auto address = reinterpret_cast<uint64_t>(value.data);
       at[0] = at[1] = address;
       uint64_t stride = 1;
+      bool grows = function.dimensionThatGrows(i) != ModelValue::kNowhere;
       for (size_t d = value.rank; d-- > 0;) {
         at[3 + d] = uint64_t(value.shape[d]);
-        at[3 + value.rank + d] = stride;
+        at[3 + value.rank + d] =
+            grows && value.strides ? uint64_t(value.strides[d]) : stride;
         stride *= uint64_t(value.shape[d]);
       }
       addPointer(at);
@@ -302,6 +382,37 @@ static void giveInput(const nm_value &input, nm_value &output) {
   output.bytes = input.bytes;
 }
 
+Status Model::giveGrown(const ModelFunction &function, size_t index,
+                        const uint64_t *words, const nm_value &input,
+                        Context &context, nm_value &output) {
+  const ModelValue &type = function.outputs[index];
+  auto rows = int64_t(*words);
+  if (output.data) {
+    std::array<int64_t, size_t(kMaxRank)> expected;
+    std::copy(input.shape, input.shape + input.rank, expected.begin());
+    expected[size_t(type.grows)] = rows;
+    Status status =
+        checkValue(type.dtype, expected.data(), input.rank, output, type.grows);
+    return status ? status
+                  : Status(named("memory for output", type, function,
+                                 status.error()));
+  }
+  // The block holds the shape alone.
+  Block *block = context.workspace.take(0);
+  int64_t stride = 1;
+  for (size_t d = input.rank; d-- > 0;) {
+    block->shape[d] = int64_t(d) == type.grows ? rows : input.shape[d];
+    block->strides[d] = input.strides ? input.strides[d] : stride;
+    stride *= input.shape[d];
+  }
+  block->home = pool;
+  giveInput(input, output);
+  output.shape = block->shape;
+  output.strides = block->strides;
+  output.owner = context.workspace.detach(block).release();
+  return {};
+}
+
 Status Model::takeResults(const ModelFunction &function, Context &context,
                           const nm_value *const *inputs,
                           nm_value *const *outputs) {
@@ -312,6 +423,11 @@ Status Model::takeResults(const ModelFunction &function, Context &context,
       const uint64_t *words = context.words.data() + context.resultAt[i];
       if (bool(outputs[i]->data) != copies)
         continue;
+      if (isGrown(type)) {
+        NM_RETURN_IF_ERROR(giveGrown(function, i, words, *inputs[type.input],
+                                     context, *outputs[i]));
+        continue;
+      }
       if (!isReturned(type)) {
         if (!copies)
           giveInput(*inputs[type.input], *outputs[i]);

@@ -101,10 +101,14 @@ size_t Workspace::heldBytes() const {
 
 void BlockPool::give(std::unique_ptr<Block> block) {
   std::lock_guard<std::mutex> lock(mutex);
-  // A caller that keeps many results and frees them at once leaves few.
-  constexpr size_t most = 16;
-  if (blocks.size() < most)
-    blocks.push_back(std::move(block));
+  // A caller that keeps many results and frees them at once leaves few, but for
+  // those that are no more than a shape, of caches that grew.
+  constexpr size_t most = 16, mostShapes = 1024;
+  size_t &count = block->bytes ? large : shapes;
+  if (count >= (block->bytes ? most : mostShapes))
+    return;
+  blocks.push_back(std::move(block));
+  ++count;
 }
 
 void BlockPool::drain(Workspace &workspace) {
@@ -112,6 +116,7 @@ void BlockPool::drain(Workspace &workspace) {
   for (auto &block : blocks)
     workspace.adopt(std::move(block));
   blocks.clear();
+  large = shapes = 0;
 }
 
 } // namespace nm::rt

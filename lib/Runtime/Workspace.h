@@ -74,6 +74,8 @@ public:
 private:
   std::mutex mutex;
   std::vector<std::unique_ptr<Block>> blocks;
+  /// How many of them have memory, and have none.
+  size_t large = 0, shapes = 0;
 };
 
 } // namespace nm::rt

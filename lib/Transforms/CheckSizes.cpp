@@ -135,9 +135,35 @@ private:
         {sizes.normalize(a), sizes.normalize(b)}, unconditional);
     if (!isNew && slot->second)
       return;
+    std::string cache = cacheWrittenBy(current);
     require(a, b, arith::CmpIPredicate::sle,
-            nameOf(current) + " " + what.str() + ": " + sizes.describe(a) +
-                " is {0}, and the most is {1}, " + sizes.describe(b));
+            cache.empty()
+                ? nameOf(current) + " " + what.str() + ": " +
+                      sizes.describe(a) + " is {0}, and the most is {1}, " +
+                      sizes.describe(b)
+                : cache + " needs {0}, and its memory has room for {1}; give "
+                          "it an array whose strides show more room");
+  }
+
+  /// Where a cache grows, in words of who gives its memory; empty elsewhere.
+  static std::string cacheWrittenBy(Operation *op) {
+    auto insert = dyn_cast<tensor::InsertSliceOp>(op);
+    if (!insert)
+      return "";
+    Value into = insert.getDest();
+    while (auto before = into.getDefiningOp<tensor::InsertSliceOp>())
+      into = before.getDest();
+    auto argument = dyn_cast<BlockArgument>(into);
+    auto func = dyn_cast<func::FuncOp>(op->getParentOp());
+    if (!argument || !func || argument.getOwner() != &func.front())
+      return "";
+    unsigned number = argument.getArgNumber();
+    auto dim = func.getArgAttrOfType<IntegerAttr>(number, kGrowsAttrName);
+    auto name = func.getArgAttrOfType<StringAttr>(number, "nm.name");
+    if (!dim)
+      return "";
+    return "dimension " + std::to_string(dim.getInt()) + " of the cache '" +
+           (name ? name.str() : "arg" + std::to_string(number)) + "'";
   }
 
   void allocates(ArrayRef<AffineExpr> shape, Type element) override {

@@ -51,8 +51,15 @@ static LogicalResult take(func::FuncOp func, unsigned argument,
            << "' without a copy: expected the argument with parts replaced, "
               "and nothing that reads the old ones afterwards; drop "
               "--in-place for it";
+  // A cache that grows gives how many rows it has instead.
+  if (auto rows = func.getArgAttrOfType<IntegerAttr>(argument, kRowsAttrName)) {
+    Operation *end = func.front().getTerminator();
+    end->setOperand(result, end->getOperand(rows.getInt()));
+    result = rows.getInt();
+  }
   taken.set(result);
-  func.removeArgAttr(argument, kInPlaceAttrName);
+  for (StringRef name : {kInPlaceAttrName, kGrowsAttrName, kRowsAttrName})
+    func.removeArgAttr(argument, name);
   return success();
 }
 
@@ -81,8 +88,13 @@ private:
              << "function '" << func.getName()
              << "' writes results to arguments and is called in the module; "
                 "expected callers from outside alone";
-    func.front().getTerminator()->eraseOperands(taken);
-    return func.eraseResults(taken);
+    Operation *end = func.front().getTerminator();
+    if (failed(func.eraseResults(taken)))
+      return failure();
+    end->eraseOperands(taken);
+    func.setType(FunctionType::get(func.getContext(), func.getArgumentTypes(),
+                                   end->getOperandTypes()));
+    return success();
   }
 };
 

@@ -18,6 +18,7 @@ import numpy as np
 from nm import _runtime
 from nm._runtime import Error, lib
 from nm._types import Array, PathLike
+from nm._caches import grown, memory_behind
 
 if TYPE_CHECKING:
     from nm.work import Report
@@ -61,6 +62,7 @@ def _declare() -> None:
         "nm_model_input": [pointer, size, size, POINTER(_Type)],
         "nm_model_output": [pointer, size, size, POINTER(_Type)],
         "nm_model_output_input": [pointer, size, size, POINTER(size)],
+        "nm_model_output_grows": [pointer, size, size, POINTER(size)],
         "nm_model_run": [pointer, size, pointer, size, pointer, size, pointer],
     }
     for name, arguments in status.items():
@@ -107,7 +109,7 @@ class _Frame:
         self.shapes = []
         for value, given in [(self.inputs[i], t) for i, t in enumerate(inputs)] + \
                             [(self.outputs[i], t) for i, t in enumerate(outputs)]:
-            shape = (ctypes.c_int64 * _LIMIT)()
+            shape = (ctypes.c_int64 * (2 * _LIMIT))()  # and strides
             self.shapes.append(shape)
             value.struct_size = ctypes.sizeof(_Value)
             value.shape = ctypes.addressof(shape)
@@ -139,6 +141,8 @@ class Function:
         self.outputs = self._types("output")
         #: By name, outputs and the inputs in whose memory they are (nm.compile's in_place).
         self.in_place = self._in_place()
+        #: By name, inputs that grow into such outputs, and the dimension that does.
+        self.grows = self._grows()
         #: Inputs so far whose elements had to be copied, as they were not row-major.
         self.copies = 0
         self._places = {t.name: i for i, t in enumerate(self.inputs)}
@@ -171,10 +175,20 @@ class Function:
                 pairs[output.name] = self.inputs[place.value].name
         return pairs
 
+    def _grows(self) -> dict[str, int]:
+        dimensions = {}
+        for i, output in enumerate(self.outputs):
+            found = c_size_t()
+            _runtime.call("nm_model_output_grows", self._model._handle, self._index, i, byref(found))
+            if found.value < len(output.shape):
+                dimensions[self.in_place[output.name]] = found.value
+        return dimensions
+
     def __call__(self, *arguments: Any, out: Any = None, threads: int | None = None, **named: Any) -> Any:
         """Returns the output, or a named tuple of several. Arrays of NumPy, and whatever offers
         `__dlpack__` or `__array_interface__`, are read where they lie; an array that an output is written
-        to (`in_place`) is that output afterwards, and is returned itself. `out` is an array, or a sequence
+        to (`in_place`) is that output afterwards, and is returned itself; one that grows (`grows`, nm.cache)
+        lies in memory with room behind its rows, and the longer array there is returned. `out` is an array, or a sequence
         of them, that the outputs are written to; without, they lie in memory of the library. `threads`
         is for this call; without, as nm.set_num_threads says."""
         if named:
@@ -183,8 +197,8 @@ class Function:
             raise Error(self._wrong_arguments(arguments))
         frame = self._frames.pop() if self._frames else _Frame(self.inputs, self.outputs)
         self._check_written(arguments)
-        kept = [self._fill(frame.values[i], frame.shapes[i], arguments[i], given)
-                for i, given in enumerate(self.inputs)]
+        kept = [(self._fill_growing if given.name in self.grows else self._fill)(
+            frame.values[i], frame.shapes[i], arguments[i], given) for i, given in enumerate(self.inputs)]
         given_out = None
         if out is None:
             for value in frame.results:
@@ -199,17 +213,41 @@ class Function:
         if status:
             raise _runtime.error_of(error, status)
         results = given_out or [
-            arguments[self._places[self.in_place[given.name]]] if given.name in self.in_place
-            else self._take(value, given) for value, given in zip(frame.results, self.outputs)]
+            self._written(arguments[self._places[self.in_place[given.name]]], value, self.in_place[given.name])
+            if given.name in self.in_place else self._take(value, given)
+            for value, given in zip(frame.results, self.outputs)]
         self._reset(frame, given_out)
         return self._several(*results) if self._several else results[0] if results else None
 
     def _check_written(self, arguments: Sequence[Any]) -> None:
         for output, name in self.in_place.items():
             array = arguments[self._places[name]]
-            if not isinstance(array, np.ndarray) or not array.flags.writeable or not array.flags.c_contiguous:
+            grows = name in self.grows
+            if not isinstance(array, np.ndarray) or not array.flags.writeable or \
+                    not (grows or array.flags.c_contiguous):
                 raise Error(f"input '{name}' of '{self.name}' is written: it becomes output '{output}'; expected "
-                            "a NumPy array that is writable and row-major")
+                            "a NumPy array that is writable and " + ("has room (nm.cache)" if grows else "row-major"))
+
+    def _written(self, array: Any, value: _Value, name: str) -> Any:
+        """What an array became that an output is in."""
+        if name not in self.grows:
+            return array
+        try:
+            return grown(array, (ctypes.c_int64 * value.rank).from_address(value.shape))
+        finally:
+            lib.nm_value_free(byref(value))
+
+    def _fill_growing(self, value: _Value, shape: Any, array: Array, expected: ValueType) -> Array:
+        """Rows in use, and by the strides and the memory behind them the room that there is."""
+        rank = array.ndim
+        value.dtype = expected.code if array.dtype == expected.dtype else _CODES.get(array.dtype, 0)
+        value.rank = rank
+        shape[:rank] = array.shape
+        shape[_LIMIT:_LIMIT + rank] = [stride // array.itemsize for stride in array.strides]
+        value.strides = ctypes.addressof(shape) + ctypes.sizeof(ctypes.c_int64) * _LIMIT
+        value.data = array.__array_interface__["data"][0]
+        value.bytes = memory_behind(array)[1]
+        return array
 
     def _reset(self, frame: _Frame, given_out: Any) -> None:
         for value, shape in zip(frame.results, frame.shapes[len(self.inputs):]):
@@ -269,6 +307,9 @@ class Function:
             raise Error(f"function '{self.name}' has {len(self.outputs)} outputs, but `out` has {len(arrays)}")
         for value, shape, array, expected in zip(frame.results, frame.shapes[len(self.inputs):], arrays,
                                                  self.outputs):
+            if self.in_place.get(expected.name) in self.grows:
+                self._fill_growing(value, shape, array, expected)
+                continue
             if not array.flags.writeable or not array.flags.c_contiguous:
                 raise Error(f"the array for output '{expected.name}' is read-only or not row-major")
             self._fill(value, shape, array, expected)

@@ -52,11 +52,19 @@ public:
 
 private:
   /// An argument that a result is written to: the array, which stays as it is,
-  /// and the memory that a call gets.
+  /// and the memory that a call gets, in which a cache that grows has room.
   struct Written {
     size_t result;
     ::nm::rt::Tensor input, memory;
+    std::optional<int64_t> grows;
+    /// The place of the number of its rows among what the code returns.
+    size_t rowsAt = 0;
   };
+
+  llvm::Expected<Written> makeWritten(size_t argument, size_t result,
+                                      ArrayRef<::nm::rt::Tensor> inputs) const;
+  /// What the argument is after a call.
+  ::nm::rt::TensorView viewOf(const Written &each) const;
 
   llvm::Error invoke();
   void freeResults();

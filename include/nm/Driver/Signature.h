@@ -45,6 +45,8 @@ struct Argument {
   /// "arg<index>".
   std::string name;
   ValueType type;
+  /// Of a cache that grows where it lies: the dimension that does.
+  std::optional<int64_t> grows;
 };
 
 /// A public function before it is lowered.
@@ -65,8 +67,12 @@ struct Signature {
   }
   /// The result that is written to the memory of an argument.
   std::optional<size_t> resultIn(size_t argument) const;
+  /// Whether a result is in an argument that grows: compiled code returns the
+  /// number of its rows.
+  bool isGrown(size_t result) const;
   /// What compiled code takes and returns: without the results that are in
-  /// arguments. Arguments keep their places, inPlace becomes empty.
+  /// arguments, and the numbers of rows of those that grow. Arguments keep
+  /// their places, inPlace becomes empty.
   Signature returned() const;
 
   /// The index of an argument by name or decimal number; an error that lists

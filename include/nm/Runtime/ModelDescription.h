@@ -26,7 +26,11 @@ struct ModelValue {
   /// Of an output: the input in whose memory it is; kReturned if it has memory
   /// of its own.
   int64_t input = kReturned;
+  /// Of such an output: the dimension in which it is longer than the input,
+  /// whose strides tell how much room there is; kNowhere if it is as long.
+  int64_t grows = kNowhere;
 
+  static constexpr int64_t kNowhere = -1;
   static constexpr int64_t kReturned = -1;
 };
 
@@ -37,6 +41,10 @@ struct ModelFunction {
   /// What follows nm_invoke_ and nm_manifest_ in the library's symbols.
   std::string symbol;
   std::vector<ModelValue> inputs, outputs;
+
+  /// The dimension in which an input grows, ModelValue::kNowhere if it does
+  /// not.
+  int64_t dimensionThatGrows(size_t input) const;
 };
 
 /// What the symbol kDescriptionSymbol of a compiled library says.

@@ -67,13 +67,30 @@ def SplitDestinations : Pass<"nm-split-destinations", "func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def GrowCaches : Pass<"nm-grow-caches", "func::FuncOp"> {
+  let summary = "caches that grow lie in memory with room for more";
+  let description = [{
+    An argument with `nm.in_place = I : i64` whose result I is the argument with rows behind it
+    (`tensor.concat`, `tosa.concat`, or a chain of `tensor.insert_slice`) becomes memory with room: a
+    tensor that is as long as the memory, with `nm.grows` saying in which dimension, and an index
+    behind the other arguments, how many rows of it are in use. The new rows are inserted behind
+    these, what read the concatenation reads a slice, and the result is the whole memory, which
+    bufferization leaves where it is. One more result is how many rows are in use now
+    (`nm.rows` has its number); `nm-return-in-place` puts it in the place of result I. All other results
+    in the memory of arguments, which have the size of the argument, stay.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numGrown", "num-grown", "caches that grow">];
+}
+
 def ReturnInPlace : Pass<"nm-return-in-place", "::mlir::ModuleOp"> {
   let summary = "results that are in the memory of an argument are not returned";
   let description = [{
     An argument with `nm.in_place = I : i64` is the memory of result I, such as a cache that a
     call adds rows to. Bufferization, which may write to such an argument alone, has by then
     made the result the argument itself if that takes no copy; the pass removes the result,
-    the caller having it. It is an error if result I is other memory: the function
+    the caller having it, or, where the cache grows (`nm-grow-caches`), puts the number of its rows
+    there. It is an error if result I is other memory: the function
     reads what the argument held after it is overwritten, computes the result anew, or swaps two arguments.
     So is a call of the function, which is for callers from outside.
   }];

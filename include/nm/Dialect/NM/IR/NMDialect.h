@@ -55,6 +55,12 @@ constexpr llvm::StringLiteral kSharedRowsAttrName = "nm.shared_rows";
 /// memory, an IntegerAttr. nm-return-in-place removes the result.
 constexpr llvm::StringLiteral kInPlaceAttrName = "nm.in_place";
 
+/// On such an argument, where the result is longer: the dimension that grows,
+/// and the number of the result that says how many rows are in use,
+/// IntegerAttrs. nm-grow-caches sets them.
+constexpr llvm::StringLiteral kGrowsAttrName = "nm.grows";
+constexpr llvm::StringLiteral kRowsAttrName = "nm.rows";
+
 /// On a function argument: the key of the checkpoint parameter that it is, a
 /// StringAttr, and the scope if the checkpoint has a name. nm-bind-arguments
 /// makes an `nm.param` of it.

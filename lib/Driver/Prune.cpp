@@ -8,6 +8,7 @@
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/PackedBits.h"
 #include "nm/Runtime/Params.h"
 #include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
@@ -141,7 +142,8 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
                        .str();
   // Weights that are worked out from integers have no values in the file.
   auto file = files.find(spec.scope);
-  if (file != files.end() && !rt::isDequantizedKey(spec.key)) {
+  if (file != files.end() && !rt::isDequantizedKey(spec.key) &&
+      !rt::isPackedBitsKey(spec.key)) {
     auto distance = distanceFromDense(*file->second, spec, options);
     if (!distance)
       return distance.takeError();
@@ -155,8 +157,9 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
                             distance->rounded * 100);
   }
   if (isRounded && !options.mask.quantize)
-    line += llvm::formatv(", of {0} bits in groups of {1}", spec.sparsity->bits,
-                          spec.sparsity->group);
+    line += llvm::formatv(", of {0} bits in groups of {1}, {2}",
+                          spec.sparsity->bits, spec.sparsity->group,
+                          spec.sparsity->form.describe());
   os << line << "\n";
   return llvm::Error::success();
 }

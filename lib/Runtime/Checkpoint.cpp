@@ -45,7 +45,8 @@ const TensorInfo *Checkpoint::find(std::string_view name) const {
   return it != infos.end() && it->name == name ? &*it : nullptr;
 }
 
-Result<LoadedTensor> Checkpoint::read(std::string_view name) const {
+Result<LoadedTensor> Checkpoint::read(std::string_view name,
+                                      Decoding decoding) const {
   return guarded([&]() -> Result<LoadedTensor> {
     const TensorInfo *info = find(name);
     if (!info)
@@ -57,7 +58,8 @@ Result<LoadedTensor> Checkpoint::read(std::string_view name) const {
       return makeError(Errc::Unsupported, filePath, ": tensor ", quote(name),
                        " has element type ", quote(info->dtypeText),
                        ", which is not supported");
-    return readIndex(static_cast<size_t>(info - infos.data()));
+    auto index = static_cast<size_t>(info - infos.data());
+    return decoding == Decoding::Exact ? readExactly(index) : readIndex(index);
   });
 }
 

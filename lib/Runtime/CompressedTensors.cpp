@@ -276,7 +276,7 @@ public:
   bool ragged = false;
 
   Result<LoadedTensor> read(const Checkpoint &container,
-                            const std::string &where) const override {
+                            const std::string &where, Decoding) const override {
     BitmaskParts parts;
     parts.shape = shape;
     parts.ragged = ragged;

@@ -8,6 +8,7 @@
 #include "nm/Runtime/DerivedKey.h"
 #include "DerivedKeyText.h"
 #include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/PackedBits.h"
 #include "nm/Runtime/Rearrange.h"
 #include <algorithm>
 
@@ -19,12 +20,15 @@ using nlohmann::ordered_json;
 using support::jsonKind;
 
 bool isDerivedKey(std::string_view key) {
-  return isDequantizedKey(key) || isRearrangedKey(key);
+  return isDequantizedKey(key) || isRearrangedKey(key) || isPackedBitsKey(key);
 }
 
 std::string shownKey(std::string_view key) {
   if (isDequantizedKey(key)) {
     if (Result<Dequantized> tensor = parseDequantized(key))
+      return shownKey(tensor->values.key);
+  } else if (isPackedBitsKey(key)) {
+    if (Result<PackedBits> tensor = parsePackedBits(key))
       return shownKey(tensor->values.key);
   } else if (isRearrangedKey(key)) {
     if (Result<Rearranged> tensor = parseRearranged(key))
@@ -35,6 +39,8 @@ std::string shownKey(std::string_view key) {
 
 Result<Weight> readDerived(const Checkpoint &checkpoint, std::string_view key,
                            const MaskOptions &options) {
+  if (isPackedBitsKey(key))
+    return readPackedBits(checkpoint, key, options);
   return isRearrangedKey(key) ? readRearranged(checkpoint, key, options)
                               : readDequantized(checkpoint, key, options);
 }
@@ -151,7 +157,9 @@ Result<Weight> derived::readStored(const Checkpoint &checkpoint,
     return makeError(Errc::Mismatch, where, " has shape ",
                      shapeString(view.shape), ", the model expects ",
                      shapeString(operand.shape));
-  if (view.dtype != operand.dtype)
+  bool isExact = options.decoding == Decoding::Exact &&
+                 view.dtype == DType::F32 && isFloat(operand.dtype);
+  if (view.dtype != operand.dtype && !isExact)
     return makeError(Errc::Mismatch, where, " has element type ",
                      dtypeName(view.dtype), ", the model expects ",
                      dtypeName(operand.dtype));

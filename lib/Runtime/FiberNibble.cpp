@@ -46,16 +46,18 @@ struct NibbleUnit {
     return at(k / 8 * 2 + r / half, r % half * 4 + k % 4);
   }
 
+  /// As stored.
   int integer(int64_t r, int64_t k) const {
     bool isHigh;
     unsigned char byte = value(r, k, isHigh);
-    return (isHigh ? byte >> 4 : byte & 15) + kLeastNibble;
+    return isHigh ? byte >> 4 : byte & 15;
   }
 
+  /// The same for an integer of 0 to 15.
   void setInteger(int64_t r, int64_t k, int integer) const {
     bool isHigh;
     unsigned char &byte = value(r, k, isHigh);
-    auto bits = unsigned(integer - kLeastNibble);
+    auto bits = unsigned(integer);
     byte = static_cast<unsigned char>(isHigh ? (byte & 15) | bits << 4
                                              : (byte & 240) | bits);
   }
@@ -105,17 +107,37 @@ struct NibbleGeometry {
     return values + row / shape.rows * rowBytes() +
            group / shape.groups() * shape.blockBytes();
   }
-  /// Scale of group `group` of row `row`.
-  unsigned char *scale(unsigned char *values, int64_t row,
-                       int64_t group) const {
-    return block(values, row, group) +
-           group % shape.groups() * shape.registerBytes() +
-           row % shape.rows * 2;
+  /// Group `group` of row `row` among those of its block.
+  int64_t place(int64_t row, int64_t group) const {
+    return group % shape.groups() * shape.rows + row % shape.rows;
+  }
+  float scale(unsigned char *values, int64_t row, int64_t group) const {
+    const unsigned char *at =
+        block(values, row, group) + place(row, group) * shape.scaleBytes();
+    return static_cast<float>(support::elementToDouble(at, shape.form.scale));
+  }
+  int zero(unsigned char *values, int64_t row, int64_t group) const {
+    if (!shape.form.zeros)
+      return -kLeastNibble;
+    return block(values, row, group)[shape.zerosAt() + place(row, group)];
+  }
+  void setScale(unsigned char *values, int64_t row, int64_t group,
+                const GroupScale &scale) const {
+    unsigned char *start = block(values, row, group);
+    unsigned char *at = start + place(row, group) * shape.scaleBytes();
+    if (shape.form.scale == support::DType::F32)
+      storeUnaligned(at, scale.scale);
+    else
+      storeUnaligned(at, shape.form.scale == support::DType::F16
+                             ? support::floatToF16(scale.scale)
+                             : support::floatToBf16(scale.scale));
+    if (shape.form.zeros)
+      start[shape.zerosAt() + place(row, group)] =
+          static_cast<unsigned char>(scale.zero);
   }
   /// The unit that holds element `element` of a row.
   NibbleUnit unit(unsigned char *values, int64_t row, int64_t element) const {
-    return {shape, block(values, row, element / shape.depth) +
-                       shape.groups() * shape.registerBytes() +
+    return {shape, block(values, row, element / shape.depth) + shape.unitsAt() +
                        element / NibbleShape::kUnit % shape.units() *
                            shape.unitBytes()};
   }
@@ -141,13 +163,14 @@ unsigned codeOf(const uint8_t *indices, int64_t n) {
 static void readGroup(const NibbleGeometry &nibble, unsigned char *stored,
                       int64_t row, int64_t group, uint32_t *values) {
   const int64_t count = nibble.keptOfGroup();
-  const float scale = support::f16ToFloat(
-      loadUnaligned<uint16_t>(nibble.scale(stored, row, group)));
+  const float scale = nibble.scale(stored, row, group);
+  const int zero = nibble.zero(stored, row, group);
   for (int64_t i = 0; i < count; ++i) {
     int64_t k = group * count + i;
     NibbleUnit unit =
         nibble.unit(stored, row, k / nibble.shape.kept * NibbleShape::kUnit);
-    int integer = unit.integer(row % nibble.shape.rows, k % nibble.shape.kept);
+    int integer =
+        unit.integer(row % nibble.shape.rows, k % nibble.shape.kept) - zero;
     float value = integer == 0 ? 0.0F : scale * static_cast<float>(integer);
     std::memcpy(values + i, &value, sizeof(value));
   }
@@ -193,15 +216,15 @@ static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
   float values[128];
   int8_t integers[128];
   std::memcpy(values, bits, size_t(count) * sizeof(float));
-  uint16_t scale;
-  if (!recoverGroup(values, count, scale, integers))
+  GroupScale scale;
+  if (!recoverGroup(values, count, nibble.shape.form, scale, integers))
     return false;
-  storeUnaligned(nibble.scale(stored, row, group), scale);
+  nibble.setScale(stored, row, group, scale);
   for (int64_t i = 0; i < count; ++i) {
     int64_t k = group * count + i;
     nibble.unit(stored, row, k / nibble.shape.kept * NibbleShape::kUnit)
         .setInteger(row % nibble.shape.rows, k % nibble.shape.kept,
-                    integers[i]);
+                    integers[i] + scale.zero);
   }
   return true;
 }
@@ -213,17 +236,18 @@ void writeNibble(const StoredParts &parts, const FiberGeometry &geometry,
     NibbleGeometry nibble(parts.spec, geometry);
     const NibbleShape &shape = nibble.shape;
     // A tile holds whole blocks. What no element uses is zero: codes, scales
-    // and the integers, whose bits are 8.
+    // and the integers, whose bits are 8, as are the zero points.
     int64_t first = tile.firstRow / shape.rows;
     int64_t last = ceilDiv(tile.firstRow + tile.numRows, shape.rows);
     for (int64_t i = first * nibble.blocks; i < last * nibble.blocks; ++i) {
       unsigned char *block = parts.values + i * shape.blockBytes();
       std::memset(block, 0x88, size_t(shape.blockBytes()));
-      std::memset(block, 0, size_t(shape.groups() * shape.registerBytes()));
+      std::memset(block, 0, size_t(shape.zerosAt()));
+      std::memset(block + shape.zerosAt(), -kLeastNibble,
+                  size_t(shape.unitsAt() - shape.zerosAt()));
       for (int64_t u = 0; u < shape.units(); ++u)
-        std::memset(block + shape.groups() * shape.registerBytes() +
-                        u * shape.unitBytes(),
-                    0, size_t(shape.codeRegisters() * shape.registerBytes()));
+        std::memset(block + shape.unitsAt() + u * shape.unitBytes(), 0,
+                    size_t(shape.codeRegisters() * shape.registerBytes()));
     }
     for (int64_t t = 0; t < tile.numRows; ++t) {
       int64_t row = tile.firstRow + t;

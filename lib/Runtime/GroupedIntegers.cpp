@@ -24,8 +24,9 @@ static void storeRow(DType dtype, const float *row, int64_t count,
                                                    : floatToBf16(row[i]));
 }
 
-LoadedTensor GroupedIntegers::decode() const {
-  int64_t elem = elementBytes(dtype);
+LoadedTensor GroupedIntegers::decode(Decoding decoding) const {
+  const DType type = decoding == Decoding::Exact ? DType::F32 : dtype;
+  int64_t elem = elementBytes(type);
   std::shared_ptr<unsigned char> buffer =
       allocateBuffer(uint64_t(rows * columns * elem));
   int threads = threadsFor(rows, rows * columns * elem);
@@ -43,12 +44,12 @@ LoadedTensor GroupedIntegers::decode() const {
         int32_t value = values[size_t(c)] - (zero ? zero[group] : 0);
         products[size_t(c)] = float(value) * scale[group];
       }
-      storeRow(dtype, products.data(), columns,
+      storeRow(type, products.data(), columns,
                buffer.get() + r * columns * elem);
     }
   }
   LoadedTensor loaded;
-  loaded.tensor.view = denseView(buffer.get(), dtype, {rows, columns});
+  loaded.tensor.view = denseView(buffer.get(), type, {rows, columns});
   loaded.tensor.owner = std::move(buffer);
   return loaded;
 }

@@ -15,7 +15,7 @@ namespace nm::rt {
 
 /// A matrix of (value - zero) * scale, zero and scale being those of a row and
 /// a group of columns. Differences are exact; the product is rounded once, to
-/// the scales' type, as the libraries do that write these.
+/// the scales' type, as the libraries do that write these, or to f32.
 struct GroupedIntegers {
   int64_t rows = 0, columns = 0, groups = 0;
   /// Of each column; within [0, groups).
@@ -23,12 +23,12 @@ struct GroupedIntegers {
   /// [rows, groups]; no zeros stand for 0.
   std::vector<int32_t> zeros = {};
   std::vector<float> scales = {};
-  /// Of scales and result: F16, BF16 or F32.
+  /// Of scales and of the rounded result: F16, BF16 or F32.
   DType dtype = DType::F16;
   /// Writes the values of a row; called by several threads.
   std::function<void(int64_t row, int32_t *values)> unpackRow = {};
 
-  LoadedTensor decode() const;
+  LoadedTensor decode(Decoding decoding) const;
 };
 
 /// Field `index` of `bits` bits of a 32-bit word, unsigned.

@@ -22,7 +22,11 @@ std::string LayoutSpec::str() const {
     break;
   case LayoutKind::Nibble:
     return "nibble<rows = " + std::to_string(rows) +
-           ", depth = " + std::to_string(depth) + ">";
+           ", depth = " + std::to_string(depth) +
+           (form.scale == DType::F16
+                ? ""
+                : ", scale = " + std::string(dtypeName(form.scale))) +
+           (form.zeros ? ", zeros>" : ">");
   case LayoutKind::Lane:
     return "lane<lanes = " + std::to_string(lanes) +
            (interleave > 1 ? ", interleave = " + std::to_string(interleave)
@@ -33,6 +37,11 @@ std::string LayoutSpec::str() const {
   os << (kind == LayoutKind::Panel ? "panel" : "shared") << "<rows = " << rows
      << ", cols = " << cols << ", depth = " << depth << ">";
   return os.str();
+}
+
+std::string GroupForm::describe() const {
+  return std::string(dtypeName(scale)) + " scale times integers from " +
+         (zeros ? "0 to 15 less a zero point from 0 to 16" : "-8 to 7");
 }
 
 namespace {
@@ -65,7 +74,7 @@ public:
                   "'panel<rows = R, cols = C, depth = D>', "
                   "'shared<rows = R, cols = C, depth = D>', "
                   "'lane<lanes = L, interleave = I>' or "
-                  "'nibble<rows = R, depth = D>'");
+                  "'nibble<rows = R, depth = D, scale = TYPE, zeros>'");
     }
     skipSpace();
     if (pos != text.size())
@@ -114,17 +123,48 @@ private:
                              : nullptr;
   }
 
+  /// `scale = TYPE` or `zeros` of the nibble layout; false for other names.
+  Result<bool> formParameter(GroupForm &form, std::string_view name) {
+    if (name == "zeros") {
+      if (form.zeros)
+        return fail("'zeros' is given twice");
+      form.zeros = true;
+      return true;
+    }
+    if (name != "scale")
+      return false;
+    if (!accept('='))
+      return fail("expected '='");
+    skipSpace();
+    for (DType type : {DType::F16, DType::BF16, DType::F32}) {
+      std::string_view known = dtypeName(type);
+      if (text.substr(pos, known.size()) != known)
+        continue;
+      pos += known.size();
+      form.scale = type;
+      return true;
+    }
+    return fail("expected f16, bf16 or f32");
+  }
+
   Status parameters(LayoutSpec &spec) {
     if (!accept('<'))
       return fail("expected '<'");
     bool isNibble = spec.kind == LayoutKind::Nibble;
     do {
       std::string_view name = word();
+      if (isNibble) {
+        Result<bool> isForm = formParameter(spec.form, name);
+        if (!isForm)
+          return isForm.error();
+        if (*isForm)
+          continue;
+      }
       int64_t *target = parameter(spec, name);
       if (!target)
         return fail(spec.kind == LayoutKind::Lane
                         ? "expected 'lanes' or 'interleave'"
-                    : isNibble ? "expected 'rows' or 'depth'"
+                    : isNibble ? "expected 'rows', 'depth', 'scale' or 'zeros'"
                                : "expected 'rows', 'cols' or 'depth'");
       if (*target != 0)
         return fail("'" + std::string(name) + "' is given twice");
@@ -197,6 +237,7 @@ NibbleShape nibbleShape(const LayoutSpec &spec, int64_t n, int64_t m) {
   NibbleShape shape;
   shape.rows = spec.rows;
   shape.depth = spec.depth;
+  shape.form = spec.form;
   shape.kept = n == m ? NibbleShape::kUnit : NibbleShape::kUnit / m * n;
   return shape;
 }

@@ -73,20 +73,31 @@ public:
 
 protected:
   Result<LoadedTensor> readIndex(size_t index) const override {
+    return readBy(index, Decoding::Rounded);
+  }
+  Result<LoadedTensor> readExactly(size_t index) const override {
+    return readBy(index, Decoding::Exact);
+  }
+
+private:
+  Result<LoadedTensor> readBy(size_t index, Decoding decoding) const {
     const Logical &tensor = logicals[index];
     // Parts of no bytes may have any number of rows.
     if (tensor.info.storage == TensorInfo::Storage::Quantized &&
         *checkedCount(tensor.info.shape) == 0)
       return LoadedTensor{
-          {denseView(nullptr, tensor.info.dtype, tensor.info.shape), nullptr},
+          {denseView(nullptr,
+                     decoding == Decoding::Exact ? DType::F32
+                                                 : tensor.info.dtype,
+                     tensor.info.shape),
+           nullptr},
           std::nullopt};
     if (tensor.parts)
-      return tensor.parts->read(*container,
-                                path() + ": tensor " + quote(tensor.info.name));
-    return container->read(tensor.stored);
+      return tensor.parts->read(
+          *container, path() + ": tensor " + quote(tensor.info.name), decoding);
+    return container->read(tensor.stored, decoding);
   }
 
-private:
   struct Logical {
     TensorInfo info;
     /// Shared by tied names; null for what is stored as it is.

@@ -16,6 +16,10 @@ namespace nm::rt {
 using support::JsonReader;
 using support::Need;
 
+static bool isScaleType(DType type) {
+  return type == DType::F16 || type == DType::BF16 || type == DType::F32;
+}
+
 static void readSparsity(JsonReader &reader, std::optional<PatternSpec> &out) {
   PatternSpec pattern;
   reader.integer("n", pattern.n, int64_t(0), INT64_MAX);
@@ -24,6 +28,15 @@ static void readSparsity(JsonReader &reader, std::optional<PatternSpec> &out) {
   reader.integer("bits", pattern.bits, int64_t(0), int64_t(4), Need::Optional);
   reader.integer("group", pattern.group, int64_t(0), int64_t(128),
                  Need::Optional);
+  if (!reader.isNull("scale"))
+    reader.word(
+        "scale", "f16, bf16 or f32",
+        [&](const std::string &word) {
+          pattern.form.scale = parseDType(word);
+          return isScaleType(pattern.form.scale);
+        },
+        Need::Optional);
+  reader.flag("zeros", pattern.form.zeros);
   out = pattern;
 }
 
@@ -54,6 +67,14 @@ static std::string faultOf(const ParamSpec &spec) {
              shapeString(spec.shape) +
              ", expected 4 bits of f32 in groups of 32, 64 or 128 that divide "
              "the axis";
+    if (spec.layout.kind == LayoutKind::Nibble &&
+        (spec.layout.depth != pattern.group ||
+         !(spec.layout.form == pattern.form)))
+      return "layout " + spec.layout.str() + " of groups of " +
+             std::to_string(pattern.group) + ", each " +
+             pattern.form.describe() + ", expected the same in both";
+  } else if (!(pattern.form == GroupForm())) {
+    return "'scale' and 'zeros' belong to weights with 'bits'";
   }
   return "";
 }
@@ -117,6 +138,11 @@ std::string printManifest(const Manifest &manifest) {
     if (spec.sparsity && spec.sparsity->bits != 0) {
       item["sparsity"]["bits"] = spec.sparsity->bits;
       item["sparsity"]["group"] = spec.sparsity->group;
+      if (spec.sparsity->form.scale != DType::F16)
+        item["sparsity"]["scale"] =
+            std::string(dtypeName(spec.sparsity->form.scale));
+      if (spec.sparsity->form.zeros)
+        item["sparsity"]["zeros"] = true;
     }
     item["layout"] = spec.layout.str();
     list.push_back(std::move(item));

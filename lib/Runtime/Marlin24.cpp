@@ -33,7 +33,8 @@ public:
   int bits = 4;
 
   Result<LoadedTensor> read(const Checkpoint &container,
-                            const std::string &where) const override;
+                            const std::string &where,
+                            Decoding decoding) const override;
   Status take(const Checkpoint &container, const TensorInfo &packed);
 
 private:
@@ -125,7 +126,8 @@ std::vector<float> Marlin24::inOrder(const std::vector<float> &given) const {
 }
 
 Result<LoadedTensor> Marlin24::read(const Checkpoint &container,
-                                    const std::string &where) const {
+                                    const std::string &where,
+                                    Decoding decoding) const {
   Result<Tensor> packed = readPart(container, prefix + "weight_packed");
   if (!packed)
     return packed.error();
@@ -171,7 +173,7 @@ Result<LoadedTensor> Marlin24::read(const Checkpoint &container,
       values[4 * g + pair.second] = valueAt(row, 2 * g + 1);
     }
   };
-  LoadedTensor loaded = matrix.decode();
+  LoadedTensor loaded = matrix.decode(decoding);
   loaded.mask = kept.get();
   return loaded;
 }

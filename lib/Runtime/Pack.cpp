@@ -104,12 +104,12 @@ static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
                      " positions, expected at most ", desc.n,
                      " that all rows of layout ", layout.str(), " share");
   if (fault.kind == GroupFault::Kind::Unscaled)
-    return makeError(
-        Errc::Mismatch, "tensor ", quote(name), ": ",
-        describeGroup(desc.shape, desc.axis, layout.depth, fault.row,
-                      fault.group * desc.m / layout.depth),
-        " is no f16 scale times integers from -8 to 7; quantise the weight, or "
-        "ask for no four bits");
+    return makeError(Errc::Mismatch, "tensor ", quote(name), ": ",
+                     describeGroup(desc.shape, desc.axis, layout.depth,
+                                   fault.row,
+                                   fault.group * desc.m / layout.depth),
+                     " is no ", layout.form.describe(),
+                     "; quantise the weight, or ask for no four bits");
   return makeError(Errc::Format, "metadata of layout ", layout.str(), ": ",
                    group, " holds ", fault.found,
                    ", which is no legal index for ", desc.n, ":", desc.m);

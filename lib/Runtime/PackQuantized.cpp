@@ -34,7 +34,8 @@ public:
   bool hasOrder = false;
 
   Result<LoadedTensor> read(const Checkpoint &container,
-                            const std::string &where) const override;
+                            const std::string &where,
+                            Decoding decoding) const override;
   Status take(const Checkpoint &container, const TensorInfo &packed);
 
 private:
@@ -207,7 +208,8 @@ PackQuantized::readOrder(const Checkpoint &container) const {
 }
 
 Result<LoadedTensor> PackQuantized::read(const Checkpoint &container,
-                                         const std::string &where) const {
+                                         const std::string &where,
+                                         Decoding decoding) const {
   auto failed = [&](const Error &error) {
     return makeError(error.code, where, ": ", error.message);
   };
@@ -237,7 +239,7 @@ Result<LoadedTensor> PackQuantized::read(const Checkpoint &container,
                           int(c % perWord()), bits) -
                   (1 << (bits - 1));
   };
-  return matrix.decode();
+  return matrix.decode(decoding);
 }
 
 void findPackQuantizedWeights(PartFinder &finder) {

@@ -50,6 +50,7 @@ private:
   Status checkScaled(const ParamSpec &spec, const Checkpoint &checkpoint,
                      const Weight &weight) const;
   bool rounds(const ParamSpec &spec) const;
+  bool isKept(const ParamSpec &spec) const;
   Result<std::shared_ptr<unsigned char>>
   roundWeight(size_t index, const WeightDesc &desc,
               const PackOptions &packOptions, const void *source);
@@ -151,15 +152,14 @@ Error ParamsLoader::overFull(const ParamSpec &spec, const Weight &weight,
 Status ParamsLoader::checkScaled(const ParamSpec &spec,
                                  const Checkpoint &checkpoint,
                                  const Weight &weight) const {
-  if (!spec.sparsity || spec.sparsity->bits == 0 || rounds(spec) ||
-      spec.layout.kind == LayoutKind::Nibble)
+  if (!isKept(spec) || spec.layout.kind == LayoutKind::Nibble)
     return {};
   Result<Tensor> tensor = toContiguous(weight.tensor);
   if (!tensor)
     return tensor.error();
   WeightDesc desc{spec.shape, spec.sparsity->axis, 1, 1, spec.dtype};
   Status scaled = verifyScaled(
-      desc, spec.sparsity->group,
+      desc, spec.sparsity->group, spec.sparsity->form,
       reinterpret_cast<const float *>(tensor->view.data), shownKey(spec.key));
   if (scaled)
     return {};
@@ -169,6 +169,11 @@ Status ParamsLoader::checkScaled(const ParamSpec &spec,
 
 bool ParamsLoader::rounds(const ParamSpec &spec) const {
   return options.mask.quantize && spec.sparsity && spec.sparsity->bits != 0;
+}
+
+/// Whether the checkpoint is to have the integers that the type says.
+bool ParamsLoader::isKept(const ParamSpec &spec) const {
+  return spec.sparsity && spec.sparsity->bits != 0 && !rounds(spec);
 }
 
 /// The weight as it is multiplied: without what its mask drops, and rounded.
@@ -249,7 +254,10 @@ Status ParamsLoader::packInto(size_t index, const Weight &weight,
 Status ParamsLoader::loadParam(size_t index) {
   const ParamSpec &spec = manifest.params[index];
   const Checkpoint &checkpoint = *sources[index];
-  Result<Weight> weight = readWeight(checkpoint, spec.key, options.mask);
+  MaskOptions maskOptions = options.mask;
+  if (isKept(spec))
+    maskOptions.decoding = Decoding::Exact;
+  Result<Weight> weight = readWeight(checkpoint, spec.key, maskOptions);
   if (!weight)
     return weight.error();
   NM_RETURN_IF_ERROR(checkWeight(spec, checkpoint, *weight));

@@ -14,54 +14,79 @@
 
 namespace nm::rt {
 
+using support::bf16ToFloat;
 using support::f16ToFloat;
+using support::floatToBf16;
 using support::floatToF16;
 
-/// The integers of `values` for one scale, or false. Both -8 and 8 may come
-/// out, but not together: a scale of the other sign then has -8 for 8.
-static bool divideExactly(const float *values, int64_t count, uint16_t &scale,
-                          int8_t *integers) {
-  const float factor = f16ToFloat(scale);
-  bool hasLeast = false, hasBeyond = false;
-  for (int64_t i = 0; i < count; ++i) {
-    float integer = std::nearbyint(values[i] / factor);
-    if (!(std::fabs(integer) <= 8) || integer * factor != values[i])
-      return false;
-    hasLeast |= integer == kLeastNibble;
-    hasBeyond |= integer == kMostNibble + 1;
-    integers[i] = static_cast<int8_t>(integer);
-  }
-  if (!hasBeyond)
-    return true;
-  if (hasLeast)
-    return false;
-  scale ^= 0x8000;
-  for (int64_t i = 0; i < count; ++i)
-    integers[i] = static_cast<int8_t>(-integers[i]);
-  return true;
+/// The nearest number of a scale's type.
+static float roundToType(float value, DType type) {
+  if (type == DType::F16)
+    return f16ToFloat(floatToF16(value));
+  return type == DType::BF16 ? bf16ToFloat(floatToBf16(value)) : value;
 }
 
-bool recoverGroup(const float *values, int64_t count, uint16_t &scale,
-                  int8_t *integers) {
+/// The magnitude of which integers of a form may be: the largest but for one,
+/// which a scale of the other sign turns into the least.
+static int mostMagnitude(const GroupForm &form) { return form.zeros ? 16 : 8; }
+
+/// The integers of `values` for one scale, or false.
+static bool divideExactly(const float *values, int64_t count,
+                          const GroupForm &form, GroupScale &scale,
+                          int8_t *integers) {
+  const int most = mostMagnitude(form);
+  int least = most, largest = -most;
+  for (int64_t i = 0; i < count; ++i) {
+    float integer = std::nearbyint(values[i] / scale.scale);
+    if (!(std::fabs(integer) <= float(most)) ||
+        integer * scale.scale != values[i])
+      return false;
+    integers[i] = static_cast<int8_t>(integer);
+    least = std::min(least, int(integer));
+    largest = std::max(largest, int(integer));
+  }
+  // The range reaches further down than up.
+  if (largest == most) {
+    scale.scale = -scale.scale;
+    for (int64_t i = 0; i < count; ++i)
+      integers[i] = static_cast<int8_t>(-integers[i]);
+    std::swap(least, largest);
+    least = -least;
+    largest = -largest;
+  }
+  scale.zero = form.zeros ? std::max(0, -least) : -kLeastNibble;
+  return largest + scale.zero <= kMostNibble - kLeastNibble;
+}
+
+bool recoverGroup(const float *values, int64_t count, const GroupForm &form,
+                  GroupScale &scale, int8_t *integers) {
   float most = 0;
   for (int64_t i = 0; i < count; ++i) {
     if (!std::isfinite(values[i]))
       return false;
     most = std::max(most, std::fabs(values[i]));
   }
-  scale = 0;
+  scale = {0, form.zeros ? 0 : -kLeastNibble};
   if (most == 0) {
     std::fill(integers, integers + count, int8_t(0));
     return true;
   }
-  // The largest magnitude is 1 to 8 times the scale.
-  for (int integer = 8; integer >= 1; --integer) {
-    scale = floatToF16(most / static_cast<float>(integer));
-    float factor = f16ToFloat(scale);
-    if (factor != 0 && std::isfinite(factor) &&
-        factor * static_cast<float>(integer) == most &&
-        divideExactly(values, count, scale, integers))
-      return true;
+  // The largest magnitude is an integer times the scale. Where it was rounded,
+  // the scale is one of the neighbours of the quotient.
+  const int reach = form.scale == DType::F32 ? 2 : 0;
+  for (int integer = mostMagnitude(form); integer >= 1; --integer) {
+    float quotient =
+        roundToType(most / static_cast<float>(integer), form.scale);
+    for (int step = 0; step <= 2 * reach; ++step) {
+      float tried = quotient;
+      for (int i = 0; i < (step + 1) / 2; ++i)
+        tried = std::nextafter(tried, step % 2 != 0 ? INFINITY : 0);
+      scale.scale = tried;
+      if (tried != 0 && std::isfinite(tried) &&
+          tried * static_cast<float>(integer) == most &&
+          divideExactly(values, count, form, scale, integers))
+        return true;
+    }
   }
   return false;
 }
@@ -178,7 +203,8 @@ bool roundGroup(float *values, int64_t count, double &changed, double &all) {
 
 } // namespace
 
-Status verifyScaled(const WeightDesc &desc, int64_t group, const float *dense,
+Status verifyScaled(const WeightDesc &desc, int64_t group,
+                    const GroupForm &form, const float *dense,
                     const std::string &name) {
   return guarded([&]() -> Status {
     NM_RETURN_IF_ERROR(checkGroups(desc, group, name));
@@ -186,15 +212,14 @@ Status verifyScaled(const WeightDesc &desc, int64_t group, const float *dense,
     int64_t first = groups.forEach([&](int64_t row, int64_t g) {
       float values[128];
       int8_t integers[128];
-      uint16_t scale;
+      GroupScale scale;
       groups.read(dense, row, g, values);
-      return recoverGroup(values, group, scale, integers);
+      return recoverGroup(values, group, form, scale, integers);
     });
     if (first < 0)
       return {};
     return makeError(Errc::Mismatch, "tensor ", quote(name), ": ",
-                     nameGroup(desc, group, first),
-                     " is no f16 scale times integers from -8 to 7");
+                     nameGroup(desc, group, first), " is no ", form.describe());
   });
 }
 

@@ -37,7 +37,8 @@ struct Qweight final : public WeightParts {
   bool hasOrder = false;
 
   Result<LoadedTensor> read(const Checkpoint &container,
-                            const std::string &where) const override;
+                            const std::string &where,
+                            Decoding decoding) const override;
   Status take(const PartFinder &finder, const TensorInfo &words);
 
 private:
@@ -142,7 +143,8 @@ Status Qweight::take(const PartFinder &finder, const TensorInfo &words) {
 }
 
 Result<LoadedTensor> Qweight::read(const Checkpoint &container,
-                                   const std::string &where) const {
+                                   const std::string &where,
+                                   Decoding decoding) const {
   Result<Tensor> words = readPart(container, prefix + "qweight");
   if (!words)
     return words.error();
@@ -176,7 +178,7 @@ Result<LoadedTensor> Qweight::read(const Checkpoint &container,
     for (int64_t in = 0; in < inputs; ++in)
       values[in] = weightAt(data, in, out);
   };
-  return matrix.decode();
+  return matrix.decode(decoding);
 }
 
 void findQweights(PartFinder &finder) {

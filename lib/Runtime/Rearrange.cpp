@@ -156,7 +156,7 @@ Result<Weight> readRearranged(const Checkpoint &checkpoint,
     Result<Weight> weight = readStored(checkpoint, tensor->values, options);
     if (!weight)
       return weight;
-    DType dtype = tensor->values.dtype;
+    DType dtype = weight->tensor.view.dtype;
     auto values =
         gather(*tensor, weight->tensor.view.data, elementBytes(dtype));
     if (weight->mask) {

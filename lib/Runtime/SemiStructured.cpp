@@ -65,7 +65,8 @@ public:
   Layout layout;
 
   Result<LoadedTensor> read(const Checkpoint &container,
-                            const std::string &where) const override;
+                            const std::string &where,
+                            Decoding decoding) const override;
   Status take(const TensorInfo &packed, const TensorInfo &meta);
 };
 } // namespace
@@ -134,7 +135,8 @@ Result<SemiStructuredTensor> packSemiStructured(const TensorView &dense,
 }
 
 Result<LoadedTensor> SemiStructured::read(const Checkpoint &container,
-                                          const std::string &where) const {
+                                          const std::string &where,
+                                          Decoding) const {
   Result<Tensor> packed = readPart(container, prefix + "packed");
   if (!packed)
     return packed.error();

@@ -28,6 +28,10 @@ protected:
   Result<LoadedTensor> readIndex(size_t index) const override {
     return shards[places[index].shard]->read(places[index].info.name);
   }
+  Result<LoadedTensor> readExactly(size_t index) const override {
+    return shards[places[index].shard]->read(places[index].info.name,
+                                             Decoding::Exact);
+  }
 
 private:
   struct Place {

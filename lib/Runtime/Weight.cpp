@@ -23,7 +23,7 @@ Result<Weight> readWeight(const Checkpoint &checkpoint, std::string_view key,
       return makeError(Errc::NotFound, checkpoint.path(), ": no tensor ",
                        quote(key), " among ", checkpoint.tensors().size(),
                        " tensors", explainMissing(checkpoint, key));
-    Result<LoadedTensor> loaded = checkpoint.read(info->name);
+    Result<LoadedTensor> loaded = checkpoint.read(info->name, options.decoding);
     if (!loaded)
       return loaded.error();
     Weight weight;

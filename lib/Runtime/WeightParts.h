@@ -26,7 +26,8 @@ public:
   virtual ~WeightParts();
   /// Makes the weight. `where` names file and tensor.
   virtual Result<LoadedTensor> read(const Checkpoint &container,
-                                    const std::string &where) const = 0;
+                                    const std::string &where,
+                                    Decoding decoding) const = 0;
 };
 
 /// A weight that was found: what to show of it, the parts it is made of (null

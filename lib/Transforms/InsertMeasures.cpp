@@ -168,8 +168,8 @@ private:
       llvm::raw_string_ostream(pattern) << product.getSparsity().getN() << ":"
                                         << product.getSparsity().getM();
       fields.set("pattern", b.getStringAttr(pattern));
-      fields.set("layout",
-                 b.getStringAttr(product.getLayout().getSpecString()));
+      fields.set("layout", b.getStringAttr(product.getLayout().getSpecString(
+                               product.getSparsity())));
       fields.set("element", b.getStringAttr(typeText(
                                 product.getEncodedType().getElementType())));
       fields.set("weight_bytes", b.getI64IntegerAttr(storedBytes(product)));

@@ -13,7 +13,9 @@
 
 using namespace nm::rt;
 using namespace nm::rt::test;
+using nm::support::bf16ToFloat;
 using nm::support::f16ToFloat;
+using nm::support::floatToBf16;
 using nm::support::floatToF16;
 
 namespace {
@@ -27,9 +29,29 @@ Bytes storageFor(const WeightDesc &desc, const LayoutSpec &spec, bool values) {
   return Bytes(size_t(size), 0xcd);
 }
 
+constexpr GroupForm kForms[] = {{DType::F16, false},  {DType::F16, true},
+                                {DType::BF16, false}, {DType::BF16, true},
+                                {DType::F32, false},  {DType::F32, true}};
+
+/// Any number of the type whose products are normal numbers.
+float randomScale(DType type, std::mt19937 &rng) {
+  if (type == DType::F16) {
+    float scale;
+    do
+      scale = f16ToFloat(uint16_t(rng()));
+    while (!std::isfinite(scale));
+    return scale;
+  }
+  auto mantissa = 1 + float(rng() % (1 << 23)) / (1 << 23);
+  float scale = std::ldexp(mantissa, int(rng() % 200) - 110);
+  if (type == DType::BF16)
+    scale = bf16ToFloat(floatToBf16(scale));
+  return rng() % 2 ? scale : -scale;
+}
+
 /// A weight of which every group along the axis is a scale times integers.
 std::vector<float> scaledWeight(const WeightDesc &desc, int64_t group,
-                                std::mt19937 &rng) {
+                                std::mt19937 &rng, GroupForm form = {}) {
   std::vector<float> w(size_t(product(desc.shape)));
   int64_t length = desc.shape[size_t(desc.axis)], inner = 1;
   for (size_t i = size_t(desc.axis) + 1; i < desc.shape.size(); ++i)
@@ -43,14 +65,17 @@ std::vector<float> scaledWeight(const WeightDesc &desc, int64_t group,
         for (int64_t j = k; j < std::min(k + desc.m, length); ++j)
           at(fiber, j) = 0;
     float scale = 1;
+    int64_t zero = 8;
     for (int64_t k = 0; k < length; k += desc.m) {
-      if (k % group == 0) // any finite f16
-        do
-          scale = f16ToFloat(uint16_t(rng()));
-        while (!std::isfinite(scale));
+      if (k % group == 0) {
+        scale = randomScale(form.scale, rng);
+        // Where elements are zero, so must be an integer less the zero point.
+        if (form.zeros)
+          zero = int64_t(rng() % (desc.m == 1 ? 17 : 16));
+      }
       for (int64_t kept = 0; kept < desc.n; ++kept)
         at(fiber, k + int64_t(rng() % uint64_t(desc.m))) =
-            scale * float(int64_t(rng() % 16) - 8) + 0.0F;
+            scale * float(int64_t(rng() % 16) - zero) + 0.0F;
     }
   }
   return w;
@@ -95,8 +120,11 @@ TEST(Nibble, RoundTripsThroughAllLayouts) {
     SCOPED_TRACE(shapeString(desc.shape) + " axis " + std::to_string(axis) +
                  " " + std::to_string(n) + ":" + std::to_string(m) +
                  " groups of " + std::to_string(group));
-    std::vector<float> w = scaledWeight(desc, group, rng);
-    LayoutSpec nibble = LayoutSpec::nibble(rng() % 2 ? 16 : 32, group);
+    GroupForm form = kForms[rng() % 6];
+    SCOPED_TRACE(form.describe());
+    std::vector<float> w = scaledWeight(desc, group, rng, form);
+    expectOk(verifyScaled(desc, group, form, w.data(), "w"));
+    LayoutSpec nibble = LayoutSpec::nibble(rng() % 2 ? 16 : 32, group, form);
     Bytes stored = storageFor(desc, nibble, true);
     expectOk(pack(desc, nibble, w.data(), stored.data(), nullptr));
     std::vector<float> back(w.size(), NAN);
@@ -114,6 +142,63 @@ TEST(Nibble, RoundTripsThroughAllLayouts) {
                        again.data(), nullptr));
       EXPECT_EQ(again, stored) << other.str();
     }
+  }
+}
+
+TEST(Nibble, BytesOfZeroPoints) {
+  // One dense row of two groups of 32: scales of f32, then zero points.
+  WeightDesc desc{{1, 64}, 1, 1, 1, DType::F32};
+  std::vector<float> w(64, -0.1F); // 15 - 16
+  w[0] = -16 * 0.1F;
+  w[32] = 15 * 3.0F; // 15 - 0
+  for (size_t i = 33; i < 64; ++i)
+    w[i] = 0;
+  LayoutSpec spec = LayoutSpec::nibble(16, 32, {DType::F32, true});
+  Bytes stored = storageFor(desc, spec, true);
+  ASSERT_EQ(stored.size(), 2U * 64 + 2 * 16 + 16 * 32);
+  expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
+  float scale;
+  std::memcpy(&scale, stored.data(), 4);
+  EXPECT_EQ(-16 * scale, -1.6F);
+  std::memcpy(&scale, stored.data() + 64, 4);
+  EXPECT_EQ(15 * scale, 45.0F);
+  EXPECT_EQ(stored[128], 16);
+  EXPECT_EQ(stored[129], 8); // a row that is not there
+  EXPECT_EQ(stored[128 + 16], 0);
+  EXPECT_EQ(stored[160], 15 << 4); // elements 0 and 4: 0 and 15
+  EXPECT_EQ(stored[161], 0xff);
+  std::vector<float> back(64);
+  expectOk(unpack(desc, spec, stored.data(), nullptr, back.data()));
+  EXPECT_EQ(back, w);
+}
+
+TEST(Nibble, RangesOfForms) {
+  GroupScale scale;
+  int8_t integers[32];
+  auto fits = [&](std::vector<int> values, GroupForm form) {
+    std::vector<float> w(32, float(values.back()) * 0.5F);
+    for (size_t i = 0; i < values.size(); ++i)
+      w[i] = float(values[i]) * 0.5F;
+    if (!recoverGroup(w.data(), 32, form, scale, integers))
+      return false;
+    for (size_t i = 0; i < w.size(); ++i)
+      EXPECT_TRUE(scale.scale * float(integers[i]) == w[i] &&
+                  integers[i] + scale.zero >= 0 &&
+                  integers[i] + scale.zero <= 15);
+    return true;
+  };
+  for (DType type : {DType::F16, DType::BF16, DType::F32}) {
+    EXPECT_TRUE(fits({-8, 7}, {type, false}));
+    EXPECT_TRUE(fits({8, -7}, {type, false}));
+    EXPECT_FALSE(fits({8, -8, 1}, {type, false}));
+    EXPECT_FALSE(fits({9, 1}, {type, false}));
+    EXPECT_TRUE(fits({-16, -1}, {type, true}));
+    EXPECT_TRUE(fits({16, 1}, {type, true}));
+    EXPECT_FALSE(fits({-16, 1, 0}, {type, true}));
+    EXPECT_TRUE(fits({15, 0, 1}, {type, true}));
+    EXPECT_TRUE(fits({-3, 12}, {type, true}));
+    EXPECT_FALSE(fits({-4, 12, 1}, {type, true}));
+    EXPECT_FALSE(fits({17, 16}, {type, true}));
   }
 }
 
@@ -180,7 +265,22 @@ TEST(Nibble, TextIsParsed) {
   EXPECT_EQ(spec->str(), "nibble<rows = 16, depth = 64>");
   expectError(parseLayoutSpec("nibble<rows = 16>"), {"both needed"});
   expectError(parseLayoutSpec("nibble<rows = 16, cols = 8, depth = 64>"),
-              {"expected 'rows' or 'depth'"});
+              {"expected 'rows', 'depth', 'scale' or 'zeros'"});
+  for (GroupForm form : kForms) {
+    LayoutSpec made = LayoutSpec::nibble(16, 64, form);
+    auto again = parseLayoutSpec(made.str());
+    expectOk(again);
+    EXPECT_EQ(*again, made) << made.str();
+  }
+  EXPECT_EQ(LayoutSpec::nibble(16, 64, {DType::BF16, true}).str(),
+            "nibble<rows = 16, depth = 64, scale = bf16, zeros>");
+  expectError(
+      parseLayoutSpec("nibble<rows = 16, depth = 64, zeros, scale = i8>"),
+      {"expected f16, bf16 or f32"});
+  expectError(parseLayoutSpec("nibble<rows = 16, zeros, depth = 64, zeros>"),
+              {"'zeros' is given twice"});
+  expectError(parseLayoutSpec("panel<rows = 3, cols = 8, depth = 8, zeros>"),
+              {"expected 'rows', 'cols' or 'depth'"});
 }
 
 TEST(Nibble, BitsOfAWeight) {
@@ -192,4 +292,6 @@ TEST(Nibble, BitsOfAWeight) {
   EXPECT_EQ(bits(128, 2, 4), 2.875);
   EXPECT_EQ(bits(64, 1, 4), 1.75);
   EXPECT_EQ(bits(64, 1, 1), 4.25);
+  LayoutSpec wide = LayoutSpec::nibble(16, 128, {DType::F32, true});
+  EXPECT_EQ(nibbleShape(wide, 1, 1).bitsPerWeight(), 4.3125);
 }

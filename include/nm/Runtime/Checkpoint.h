@@ -65,6 +65,16 @@ struct LoadedTensor {
   std::optional<Mask> mask;
 };
 
+/// How weights that are stored as integers with scales are read.
+enum class Decoding : uint8_t {
+  /// As the libraries do that write them: products are rounded to the scales'
+  /// type, which is that of the tensor.
+  Rounded,
+  /// In f32, whatever TensorInfo::dtype says: products as they are, or with
+  /// scales of f32 rounded once. Groups can be told from the values.
+  Exact
+};
+
 class Checkpoint {
 public:
   enum class Format : uint8_t {
@@ -101,7 +111,8 @@ public:
   const TensorInfo *find(std::string_view name) const;
 
   /// Reads one tensor. Safe to call from several threads.
-  Result<LoadedTensor> read(std::string_view name) const;
+  Result<LoadedTensor> read(std::string_view name,
+                            Decoding decoding = Decoding::Rounded) const;
 
   /// At most `limit` tensor names that look like `name`, best first.
   std::vector<std::string> nearestNames(std::string_view name,
@@ -131,6 +142,10 @@ protected:
   Checkpoint(std::string path, Format format);
   /// Reads the tensor with this index of tensors().
   virtual Result<LoadedTensor> readIndex(size_t index) const = 0;
+  /// The same by Decoding::Exact, for what has another type otherwise.
+  virtual Result<LoadedTensor> readExactly(size_t index) const {
+    return readIndex(index);
+  }
   /// Refuses duplicates; the tensors are sorted by name.
   Status setTensors(std::vector<TensorInfo> tensors);
   /// The same of what has a TensorInfo `info`, which is sorted here, so that

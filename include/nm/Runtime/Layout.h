@@ -17,6 +17,7 @@
 #define NM_RUNTIME_LAYOUT_H
 
 #include "nm/Runtime/Result.h"
+#include "nm/Support/DType.h"
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,6 +44,21 @@ enum class LayoutKind : uint8_t {
   Nibble = 5
 };
 
+/// What makes the values of a group that shares a scale.
+struct GroupForm {
+  /// Type of the scale, of either sign: F16, BF16 or F32.
+  support::DType scale = support::DType::F16;
+  /// The scale multiplies integers of 0 to 15 less a zero point of the group,
+  /// 0 to 16; else integers of -8 to 7.
+  bool zeros = false;
+
+  /// "f16 scale times integers from -8 to 7", for messages.
+  std::string describe() const;
+  friend bool operator==(const GroupForm &a, const GroupForm &b) {
+    return a.scale == b.scale && a.zeros == b.zeros;
+  }
+};
+
 /// A layout and its parameters. Parameters a kind does not use are 0.
 struct LayoutSpec {
   LayoutKind kind = LayoutKind::Dense;
@@ -61,6 +77,8 @@ struct LayoutSpec {
   /// Lane: consecutive steps whose values alternate in memory (1, 2 or 4), so
   /// that narrow values widen by shifts of whole 32-bit lanes.
   int64_t interleave = 0;
+  /// Nibble: what makes the values.
+  GroupForm form = {};
 
   static LayoutSpec dense() { return {}; }
   static LayoutSpec canonical() { return {LayoutKind::Canonical}; }
@@ -70,8 +88,8 @@ struct LayoutSpec {
   static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth) {
     return {LayoutKind::Shared, rows, cols, depth};
   }
-  static LayoutSpec nibble(int64_t rows, int64_t depth) {
-    return {LayoutKind::Nibble, rows, 0, depth};
+  static LayoutSpec nibble(int64_t rows, int64_t depth, GroupForm form = {}) {
+    return {LayoutKind::Nibble, rows, 0, depth, 0, 0, form};
   }
   static LayoutSpec lane(int64_t lanes, int64_t interleave = 1) {
     return {LayoutKind::Lane, 0, 0, 0, lanes, interleave};
@@ -79,14 +97,15 @@ struct LayoutSpec {
 
   /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
   /// "shared<rows = 4, cols = 24, depth = 256>",
-  /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>" or
-  /// "nibble<rows = 16, depth = 64>".
+  /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>",
+  /// "nibble<rows = 16, depth = 64>" or
+  /// "nibble<rows = 16, depth = 64, scale = bf16, zeros>".
   std::string str() const;
 
   friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
     return a.kind == b.kind && a.rows == b.rows && a.cols == b.cols &&
            a.depth == b.depth && a.lanes == b.lanes &&
-           a.interleave == b.interleave;
+           a.interleave == b.interleave && a.form == b.form;
   }
   friend bool operator!=(const LayoutSpec &a, const LayoutSpec &b) {
     return !(a == b);
@@ -153,15 +172,17 @@ struct LaneShape {
 };
 
 /// How the nibble layout cuts a weight: blocks of `rows` rows by one or two
-/// units of the contraction. A block is the f16 scales of its rows, those of
-/// one group after the other, then for each unit the codes of the kept
-/// positions and the values. Both come in registers of 2 * rows bytes.
+/// units of the contraction. A block is the scales of its rows, those of one
+/// group after the other, their zero points (a byte each) in the same order if
+/// there are any, then for each unit the codes of the kept positions and the
+/// values. Both come in registers of 2 * rows bytes.
 struct NibbleShape {
   /// Elements of a row in a unit.
   static constexpr int64_t kUnit = 64;
   int64_t rows = 16;
   int64_t depth = 64; ///< elements that share a scale
   int64_t kept = 64;  ///< elements stored of a row of a unit: 64, 32 or 16
+  GroupForm form = {};
 
   int64_t registerBytes() const { return 2 * rows; }
   /// Registers of codes of a unit: 3 bits for two of four, 2 for one of four.
@@ -172,9 +193,13 @@ struct NibbleShape {
   }
   int64_t units() const { return depth > kUnit ? depth / kUnit : 1; }
   int64_t groups() const { return units() * kUnit / depth; }
-  int64_t blockBytes() const {
-    return groups() * registerBytes() + units() * unitBytes();
+  int64_t scaleBytes() const { return support::elementBytes(form.scale); }
+  /// Where the zero points of a block begin, and its first unit.
+  int64_t zerosAt() const { return groups() * rows * scaleBytes(); }
+  int64_t unitsAt() const {
+    return zerosAt() + (form.zeros ? groups() * rows : 0);
   }
+  int64_t blockBytes() const { return unitsAt() + units() * unitBytes(); }
   /// Blocks of a row of `length` elements.
   int64_t blocks(int64_t length) const {
     int64_t size = units() * kUnit;

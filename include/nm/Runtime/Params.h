@@ -23,6 +23,7 @@ struct PatternSpec {
   /// make the values: 4 and 32, 64 or 128, or 0 and 0.
   int64_t bits = 0;
   int64_t group = 0;
+  GroupForm form = {};
 };
 
 /// One parameter as the compiler declared it.

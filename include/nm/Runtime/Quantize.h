@@ -5,9 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A group of a quantised weight is one f16 scale times integers from -8 to 7.
-// Their products are exact in f32, so that a dequantised weight still says
-// which integers it was made of.
+// A group of a quantised weight is one scale times integers: GroupForm says of
+// which type and range. With an f16 or bf16 scale the products are exact in
+// f32, so that a dequantised weight still says which integers it was made of;
+// with an f32 scale they are rounded once, and any scale that makes the same
+// products will do.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,15 +25,23 @@ namespace nm::rt {
 /// Integers of four bits.
 constexpr int kLeastNibble = -8, kMostNibble = 7;
 
-/// Finds the scale (bits of an f16, of either sign) and the integers of which
-/// `count` values are the products, exactly; the sign of zeros does not count.
-/// False where there are none.
-bool recoverGroup(const float *values, int64_t count, uint16_t &scale,
-                  int8_t *integers);
+/// What the integers of a group are multiplied by. `zero` is what is added to
+/// them where they are stored in 0 to 15: the zero point, or 8.
+struct GroupScale {
+  float scale = 0;
+  int zero = 8;
+};
+
+/// Finds the scale (of either sign) and the integers of which `count` values
+/// are the products, exactly; the sign of zeros does not count. False where
+/// there are none of that form.
+bool recoverGroup(const float *values, int64_t count, const GroupForm &form,
+                  GroupScale &scale, int8_t *integers);
 
 /// Whether every `group` consecutive elements along the axis of row-major f32
-/// `dense` are a scale times integers. Fails, and names the first that are not.
-Status verifyScaled(const WeightDesc &desc, int64_t group, const float *dense,
+/// `dense` are of that form. Fails, and names the first that are not.
+Status verifyScaled(const WeightDesc &desc, int64_t group,
+                    const GroupForm &form, const float *dense,
                     const std::string &name);
 
 /// What rounding did to a weight.
@@ -43,11 +53,11 @@ struct QuantizeStats {
 };
 
 /// Rounds row-major f32 `dense` in place: every `group` consecutive elements
-/// along the axis become a scale times the nearest integers. Of a few scales
-/// for which the largest magnitude is one of the largest integers, that of the
-/// least squared error is taken. Zeros stay zeros. Fails where a group holds a
-/// NaN or an infinity or needs a scale beyond f16, and where `group` (32, 64 or
-/// 128) does not divide the axis.
+/// along the axis become an f16 scale times the nearest integers. Of a few
+/// scales for which the largest magnitude is one of the largest integers, that
+/// of the least squared error is taken. Zeros stay zeros. Fails where a group
+/// holds a NaN or an infinity or needs a scale beyond f16, and where `group`
+/// (32, 64 or 128) does not divide the axis.
 Result<QuantizeStats> quantizeGroups(const WeightDesc &desc, int64_t group,
                                      float *dense, const std::string &name);
 

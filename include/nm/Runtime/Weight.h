@@ -43,6 +43,8 @@ struct MaskOptions {
   /// Round the groups of weights whose type says bits (PatternSpec), after
   /// masks; else they must be a scale times integers as they are.
   bool quantize = false;
+  /// Of weights that are integers with scales in the checkpoint.
+  Decoding decoding = Decoding::Rounded;
   static std::vector<std::string> defaultSuffixes();
 };
 

@@ -219,9 +219,10 @@ FailureOr<Val> Importer::constant(Emit &emit, const pb::Tensor &tensor,
   }
   // Small integers are what shapes are computed from.
   constexpr int64_t mostInts = 4096;
-  bool isFloat = isFloatType(tensor.type);
+  bool isWeight =
+      isFloatType(tensor.type) || tensor.type == Uint8 || tensor.type == Int8;
   bool isParam = !key.empty() && *count > pb::kInlineElements &&
-                 (isFloat || *count > mostInts);
+                 (isWeight || *count > mostInts);
   if (isParam) {
     Dims shape;
     for (int64_t one : tensor.dims)

@@ -14,6 +14,9 @@
 #include "Scalars.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "nm/Dialect/Common/ElementTypes.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Runtime/PackedBits.h"
 
 namespace mlir::nm::onnx {
 
@@ -173,6 +176,60 @@ LogicalResult fusedMatmul(NodeEmit &n) {
   }));
 }
 
+/// A, whose last dimension is `k`, times the transpose of the weight, plus the
+/// bias.
+LogicalResult multiplyPacked(NodeEmit &n, Val &weight, int64_t k) {
+  std::optional<Val> product = n.matmul(*n.in(0), weight, true);
+  if (!product)
+    return n.fail("the input does not fit K = " + Twine(k));
+  FailureOr<Val> result = sum(n, *product, n.in(5));
+  return failed(result) ? failure() : n.set(*result);
+}
+
+/// What a derived key says of a parameter, nothing if it is none.
+std::optional<::nm::rt::StoredOperand> storedOperand(const Val *value,
+                                                     bool isUnsigned) {
+  ::nm::rt::StoredOperand operand;
+  if (!value)
+    return operand;
+  auto param =
+      value->tensor ? value->tensor.getDefiningOp<ParamOp>() : ParamOp();
+  if (!param)
+    return std::nullopt;
+  auto type = param.getResult().getType();
+  operand.key = param.getKey().str();
+  operand.dtype = toDType(type.getElementType(), isUnsigned);
+  operand.shape.assign(type.getShape().begin(), type.getShape().end());
+  return operand;
+}
+
+/// The weight of a MatMulNBits whose parts are all in the file: a parameter
+/// that is worked out when it is loaded.
+std::optional<Val> packedParameter(NodeEmit &n, int64_t bits, int64_t block,
+                                   int64_t rows, int64_t columns) {
+  ::nm::rt::PackedBits weight;
+  auto values = storedOperand(n.in(1), true);
+  auto scale = storedOperand(n.in(2), false);
+  Val *zeros = n.in(3);
+  auto zero = storedOperand(zeros, zeros && zeros->type == Uint8);
+  if (!values || !scale || !zero)
+    return std::nullopt;
+  weight.values = *values;
+  weight.scale = *scale;
+  weight.zero = *zero;
+  weight.bits = bits;
+  weight.block = block;
+  weight.rows = rows;
+  weight.columns = columns;
+  if (n.in(0)->type != Float || !::nm::rt::checkPackedBits(weight))
+    return std::nullopt;
+  Dims shape{n.size(rows), n.size(columns)};
+  Value param =
+      ParamOp::create(n.b, n.loc, n.tensorType(shape, n.b.getF32Type()),
+                      n.b.getStringAttr(weight.key()), StringAttr());
+  return n.make(param, Float, shape);
+}
+
 /// A times the transpose of a weight [N, K] in blocks along K, each with a
 /// scale; elements are packed from the lowest bits on.
 LogicalResult matmulNBits(NodeEmit &n) {
@@ -210,6 +267,8 @@ LogicalResult matmulNBits(NodeEmit &n) {
       return n.fail("the zero points do not fit " + Twine(blocks) + " blocks");
     zeros = n.reshape(zeros, {n.size(columns), n.size(row)});
   }
+  if (auto weight = packedParameter(n, bits, block, columns, k))
+    return multiplyPacked(n, *weight, k);
   int32_t type = n.in(0)->type, scaleType = scales.type;
   Value source = n.tensor(bytes), scale = n.tensor(factors);
   Value zero = n.has(3) ? n.tensor(zeros) : Value();
@@ -260,11 +319,7 @@ LogicalResult matmulNBits(NodeEmit &n) {
                               scaleType, Float);
         return e.cast(s.mul(s.sub(number, middle), factor), Float, type);
       });
-  std::optional<Val> product = n.matmul(*n.in(0), weight, true);
-  if (!product)
-    return n.fail("the input does not fit K = " + Twine(k));
-  FailureOr<Val> result = sum(n, *product, n.in(5));
-  return failed(result) ? failure() : n.set(*result);
+  return multiplyPacked(n, weight, k);
 }
 
 } // namespace

@@ -46,3 +46,14 @@ func.func private @types(tensor<4xf32, #nm.sparsity<2:4, axis = 0>>,
                          tensor<?x14xbf16, #nm.sparsity<3:7, axis = 1>>,
                          tensor<2x?x16x?xf16, #nm.sparsity<1:16, axis = 2>>,
                          tensor<0x8xi8, #nm.sparsity<4:8, axis = 0>>)
+
+// CHECK-LABEL: func private @groups(
+// CHECK-SAME: tensor<8x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+// CHECK-SAME: tensor<8x64xf32, #nm.sparsity<1:1, axis = 1, bits = 4, group = 32, scale = bf16>>
+// CHECK-SAME: tensor<8x128xf32, #nm.sparsity<1:4, axis = 1, bits = 4, group = 128, scale = f32, zeros>>
+// CHECK-SAME: tensor<8x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 32, zeros>>
+func.func private @groups(
+    tensor<8x64xf32, #nm.sparsity<2:4, axis = 1, group = 64, bits = 4, scale = f16>>,
+    tensor<8x64xf32, #nm.sparsity<1:1, axis = 1, bits = 4, group = 32, scale = bf16>>,
+    tensor<8x128xf32, #nm.sparsity<1:4, axis = 1, bits = 4, zeros, group = 128, scale = f32>>,
+    tensor<8x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 32, zeros>>)

@@ -79,6 +79,26 @@ func.func private @group_element_type(tensor<8x64xf16, #nm.sparsity<2:4, axis = 
 
 // -----
 
+// expected-error @below {{nm_sparsity_c5: scale and zeros need bits and group}}
+func.func private @zeros_alone(tensor<96xf32, #nm.sparsity<2:4, axis = 0, zeros>>)
+
+// -----
+
+// expected-error @below {{nm_sparsity_c5: scale must be f16, bf16 or f32, got 'f64'}}
+func.func private @scale_type(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4, group = 32, scale = f64>>)
+
+// -----
+
+// expected-error @below {{unknown field 'zero', expected bits, group, scale or zeros}}
+func.func private @unknown_field(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4, group = 32, zero>>)
+
+// -----
+
+// expected-error @below {{'zeros' is given twice}}
+func.func private @zeros_twice(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4, zeros, group = 32, zeros>>)
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // #nm.layout
 //===----------------------------------------------------------------------===//

@@ -28,26 +28,39 @@ PATTERNS = [(2, 4), (2, 4), (2, 4), (1, 4), (1, 4), (1, 1), (1, 1), (4, 4)]
 PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 
 
-def store(integers, positions, scales, n, m, group):
-    """Bytes of the layout. integers: [rows][K], positions: kept ones of each group of a row."""
+def bytes_of(values, kind):
+    """f32 values that the type has, as the bytes of one."""
+    if kind == "bf16":
+        return (np.ascontiguousarray(values, np.float32).view(np.uint32) >> 16).astype(np.uint16).tobytes()
+    return values.astype(np.float16 if kind == "f16" else np.float32).tobytes()
+
+
+def store(integers, positions, scales, n, m, group, kind="f16", zeros=None):
+    """Bytes of the layout. integers: [rows][K], positions: kept ones of each group of a row, zeros: of groups."""
     count, length = integers.shape
     size = max(64, group)
     blocks, tall = -(-length // size), -(-count // ROWS)
     padded = np.zeros((tall * ROWS, blocks * size), np.int64)
     padded[:count, :length] = integers
-    factors = np.zeros((tall * ROWS, blocks * size // group), np.float16)
+    factors = np.zeros((tall * ROWS, blocks * size // group), np.float32)
     factors[:count, : length // group] = scales
+    points = np.full(factors.shape, 8, np.uint8)
+    if zeros is not None:
+        points[:count, : length // group] = zeros
     kept = {(1, 4): 16, (2, 4): 32}.get((n, m), 64)
     registers = {16: 2, 32: 3, 64: 0}[kept]
     result = []
     for top in range(0, tall * ROWS, ROWS):
         for left in range(0, blocks * size, size):
-            result.append(factors[top : top + ROWS, left // group : (left + size) // group].T.tobytes())
+            part = np.s_[top : top + ROWS, left // group : (left + size) // group]
+            result.append(bytes_of(factors[part].T, kind))
+            if zeros is not None:
+                result.append(points[part].T.tobytes())
             for unit in range(left, left + size, 64):
                 codes = np.zeros((registers, 2 * ROWS), np.uint8)
                 values = np.zeros((kept // 4, 2 * ROWS), np.uint8)
                 for r in range(ROWS):
-                    row = padded[top + r, unit : unit + 64] + 8
+                    row = padded[top + r, unit : unit + 64] + np.repeat(points[top + r], group)[unit : unit + 64]
                     inside = top + r < count
                     if kept == 64:
                         for k in range(64):
@@ -109,7 +122,13 @@ class Case:
 
     def make_weight(self, rng, chance):
         shape = (self.rows, self.k)
+        self.scale = ["f16", "f16", "bf16", "f32"][int(rng.integers(4))]
+        self.zeros = None
         integers = rng.integers(-8, 8, shape)
+        if chance(0.5):
+            # With 16 zero itself is beyond what is stored, which weights with a pattern need.
+            self.zeros = rng.integers(0, 17 if self.n == self.m else 16, (self.rows, self.k // self.group))
+            integers = rng.integers(0, 16, shape) - self.zeros.repeat(self.group, 1)
         groups = integers.reshape(self.rows, self.k // self.m, self.m)
         order = rng.permuted(np.broadcast_to(np.arange(self.m), groups.shape), axis=-1)
         positions = np.sort(order[..., : self.n], -1)
@@ -120,9 +139,13 @@ class Case:
         scales = rng.standard_normal((self.rows, self.k // self.group)) * 2.0 ** rng.integers(-12, 3)
         if chance(0.2):
             scales *= 2.0 ** rng.integers(-20, 10, scales.shape)
-        scales = np.where(rng.random(scales.shape) < 0.05, 0, scales).astype(np.float16)
+        scales = np.where(rng.random(scales.shape) < 0.05, 0, scales)
+        if self.scale == "bf16":
+            scales = (np.float32(scales).view(np.uint32) >> 16 << 16).view(np.float32)
+        else:
+            scales = scales.astype(np.float16 if self.scale == "f16" else np.float32)
         if chance(0.2):
-            scales[int(rng.integers(self.rows))] = np.float16(2.0**-24)
+            scales[int(rng.integers(self.rows))] = np.float32(2.0**-24)
         self.integers, self.positions, self.scales = integers, positions, scales
         wide = np.repeat(scales.astype(np.float64), self.group, 1)
         self.w = integers * wide
@@ -147,15 +170,16 @@ class Case:
         self.kind, self.x = kind, round_to(x, self.xt)
 
     def describe(self):
-        return "%s: %d:%d, groups of %d, %d x %d, %d columns of %s (%s), %s, axis %d%s%s" % (
-            self.name, self.n, self.m, self.group, self.rows, self.k, self.columns, self.xt, self.kind,
+        return "%s: %d:%d, groups of %d%s%s, %d x %d, %d columns of %s (%s), %s, axis %d%s%s" % (
+            self.name, self.n, self.m, self.group, " " + self.scale, "" if self.zeros is None else " with zero points", self.rows, self.k, self.columns, self.xt, self.kind,
             "constant" if self.constant else "bytes", self.axis, " x by columns" if self.tx else "",
             " result by columns" if self.tc else "")
 
     def mlir(self):
         shape = [self.rows, self.k] if self.axis == 1 else [self.k, self.rows]
-        encoded = tensor(shape, "f32", "#nm.sparsity<%d:%d, axis = %d, bits = 4, group = %d>" % (
-            self.n, self.m, self.axis, self.group))
+        encoded = tensor(shape, "f32", "#nm.sparsity<%d:%d, axis = %d, bits = 4, group = %d%s%s>" % (
+            self.n, self.m, self.axis, self.group, "" if self.scale == "f16" else ", scale = " + self.scale,
+            "" if self.zeros is None else ", zeros"))
         x_shape = [self.columns, self.k] if self.tx else [self.k, self.columns]
         r_shape = [self.columns, self.rows] if self.tc else [self.rows, self.columns]
         x_type, r_type, b_type = tensor(x_shape, self.xt), tensor(r_shape, "f32"), tensor([self.rows], "f32")
@@ -181,7 +205,7 @@ class Case:
             body.append("%%r = nm.matmul%s ins(%s)%s outs(%%init : %s)%s -> %s" % (
                 flags, operands, epilogue, r_type, region, r_type))
         else:
-            bytes_ = store(self.integers, self.positions, self.scales, self.n, self.m, self.group)
+            bytes_ = store(self.integers, self.positions, self.scales, self.n, self.m, self.group, self.scale, self.zeros)
             args.append("%%v: tensor<%dxi8>" % bytes_.size)
             self.inputs.append(bytes_)
             flags = (" transpose_x" if self.tx else "") + (" transpose_c" if self.tc else "")

@@ -5,8 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Dialect/NM/IR/NMDialect.h"
-#include "nm/Runtime/Layout.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -19,12 +18,42 @@ std::string SparsityAttr::getPatternString() const {
   std::string text = std::to_string(getN()) + ":" + std::to_string(getM());
   if (isQuantized())
     text += " i" + std::to_string(getBits()) + ":" + std::to_string(getGroup());
+  if (getScale())
+    text += " of " +
+            std::string(::nm::support::dtypeName(getGroupForm(*this).scale));
+  if (getZeros())
+    text += " with zero points";
   return text;
+}
+
+::nm::rt::GroupForm mlir::nm::getGroupForm(SparsityAttr sparsity) {
+  ::nm::rt::GroupForm form;
+  if (!sparsity)
+    return form;
+  if (Type scale = sparsity.getScale())
+    form.scale =
+        scale.isBF16() ? ::nm::support::DType::BF16 : ::nm::support::DType::F32;
+  form.zeros = sparsity.getZeros();
+  return form;
+}
+
+SparsityAttr mlir::nm::withGroups(SparsityAttr sparsity, int64_t bits,
+                                  int64_t group,
+                                  const ::nm::rt::GroupForm &form) {
+  MLIRContext *context = sparsity.getContext();
+  Type scale;
+  if (form.scale == ::nm::support::DType::BF16)
+    scale = BFloat16Type::get(context);
+  else if (form.scale == ::nm::support::DType::F32)
+    scale = Float32Type::get(context);
+  return SparsityAttr::get(context, sparsity.getN(), sparsity.getM(),
+                           sparsity.getAxis(), bits, group, scale, form.zeros);
 }
 
 LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t n, int64_t m, int64_t axis,
-                                   int64_t bits, int64_t group) {
+                                   int64_t bits, int64_t group, Type scale,
+                                   bool zeros) {
   if (m < 1 || m > 64)
     return emitError() << "nm_sparsity_c1: group size M must be in 1..64, got "
                        << m;
@@ -39,6 +68,11 @@ LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "nm_sparsity_c5: expected 4 bits in groups of 32, 64 "
                           "or 128, got "
                        << bits << " bits in groups of " << group;
+  if (bits == 0 && (scale || zeros))
+    return emitError() << "nm_sparsity_c5: scale and zeros need bits and group";
+  if (scale && !scale.isBF16() && !scale.isF32())
+    return emitError() << "nm_sparsity_c5: scale must be f16, bf16 or f32, got "
+                       << scale;
   return success();
 }
 
@@ -191,7 +225,7 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 /// The runtime library's description of the same layout: it owns the formulas.
-static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
+static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout, SparsityAttr sparsity) {
   switch (layout.getKind()) {
   case LayoutKind::Dense:
     return ::nm::rt::LayoutSpec::dense();
@@ -207,12 +241,15 @@ static ::nm::rt::LayoutSpec toSpec(LayoutAttr layout) {
     return ::nm::rt::LayoutSpec::lane(layout.getLanes(),
                                       layout.getInterleave());
   case LayoutKind::Nibble:
-    return ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth());
+    return ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth(),
+                                        getGroupForm(sparsity));
   }
   llvm_unreachable("unknown layout kind");
 }
 
-std::string LayoutAttr::getSpecString() const { return toSpec(*this).str(); }
+std::string LayoutAttr::getSpecString(SparsityAttr sparsity) const {
+  return toSpec(*this, sparsity).str();
+}
 
 FailureOr<SmallVector<RankedTensorType>> LayoutAttr::getStorageTypes(
     RankedTensorType type, function_ref<InFlightDiagnostic()> emitError) const {
@@ -227,8 +264,8 @@ FailureOr<SmallVector<RankedTensorType>> LayoutAttr::getStorageTypes(
   }
   int64_t bits = type.getElementType().getIntOrFloatBitWidth();
   auto shapes = ::nm::rt::storageShapes(
-      toSpec(*this), std::vector<int64_t>(type.getShape()), sparsity.getAxis(),
-      sparsity.getN(), sparsity.getM(), bits / 8);
+      toSpec(*this, sparsity), std::vector<int64_t>(type.getShape()),
+      sparsity.getAxis(), sparsity.getN(), sparsity.getM(), bits / 8);
   if (!shapes) {
     emitError() << shapes.error().message;
     return failure();

@@ -9,6 +9,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "nm/Dialect/Common/ElementTypes.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
@@ -113,9 +114,9 @@ DenseElementsAttr mlir::nm::pruneConstant(DenseElementsAttr source,
   return DenseElementsAttr::getFromRawBuffer(type, dense);
 }
 
-static rt::LayoutSpec toSpec(LayoutAttr layout) {
+static rt::LayoutSpec toSpec(LayoutAttr layout, RankedTensorType type) {
   // The textual form is the contract between the compiler and the runtime.
-  auto spec = rt::parseLayoutSpec(layout.getSpecString());
+  auto spec = rt::parseLayoutSpec(layout.getSpecString(getSparsity(type)));
   assert(spec.ok() && "the runtime parses the layouts that it prints");
   return *spec;
 }
@@ -129,7 +130,8 @@ mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
   if (failed(types) || desc.dtype == rt::DType::Unknown)
     return failure();
   std::vector<char> dense = getRawBuffer(source);
-  if (!rt::pack(desc, toSpec(layout), dense.data(), buffers[0].data(),
+  if (!rt::pack(desc, toSpec(layout, encodedType), dense.data(),
+                buffers[0].data(),
                 buffers.size() > 1 ? buffers[1].data() : nullptr)
            .ok())
     return failure();
@@ -146,6 +148,7 @@ bool mlir::nm::fitsConstant(DenseElementsAttr source,
     return true;
   std::vector<char> dense = getRawBuffer(source);
   return rt::verifyScaled(describe(encodedType, sparsity), sparsity.getGroup(),
+                          getGroupForm(sparsity),
                           reinterpret_cast<const float *>(dense.data()),
                           "constant")
       .ok();
@@ -171,9 +174,9 @@ mlir::nm::convertConstant(ArrayRef<DenseElementsAttr> storage,
     return failure();
   SmallVector<std::vector<char>> sources =
       llvm::map_to_vector(storage, getRawBuffer);
-  if (!rt::convert(desc, toSpec(from), sources[0].data(),
-                   sources.size() > 1 ? sources[1].data() : nullptr, toSpec(to),
-                   buffers[0].data(),
+  if (!rt::convert(desc, toSpec(from, encodedType), sources[0].data(),
+                   sources.size() > 1 ? sources[1].data() : nullptr,
+                   toSpec(to, encodedType), buffers[0].data(),
                    buffers.size() > 1 ? buffers[1].data() : nullptr)
            .ok())
     return failure();

@@ -16,6 +16,53 @@ using namespace mlir::nm;
 
 #include "nm/Dialect/NM/IR/NMDialect.cpp.inc"
 #include "nm/Dialect/NM/IR/NMEnums.cpp.inc"
+
+/// `, bits = B, group = G`, then `, scale = T` and `, zeros`, all optional.
+static ParseResult parseGroupForm(AsmParser &parser, int64_t &bits,
+                                  int64_t &group, Type &scale, bool &zeros) {
+  while (succeeded(parser.parseOptionalComma())) {
+    SMLoc at = parser.getCurrentLocation();
+    StringRef field;
+    if (parser.parseKeyword(&field))
+      return failure();
+    bool isKnown = field == "bits" || field == "group" || field == "scale" ||
+                   field == "zeros";
+    if (!isKnown)
+      return parser.emitError(at) << "unknown field '" << field
+                                  << "', expected bits, group, scale or zeros";
+    bool isAgain = field == "bits"    ? bits != 0
+                   : field == "group" ? group != 0
+                   : field == "scale" ? scale != Type()
+                                      : zeros;
+    if (isAgain)
+      return parser.emitError(at) << "'" << field << "' is given twice";
+    if (field == "zeros") {
+      zeros = true;
+      continue;
+    }
+    if (parser.parseEqual())
+      return failure();
+    if (field == "scale" ? parser.parseType(scale)
+                         : parser.parseInteger(field == "bits" ? bits : group))
+      return failure();
+  }
+  if (scale && scale.isF16())
+    scale = Type();
+  return success();
+}
+
+static void printGroupForm(AsmPrinter &printer, int64_t bits, int64_t group,
+                           Type scale, bool zeros) {
+  if (bits != 0)
+    printer << ", bits = " << bits;
+  if (group != 0)
+    printer << ", group = " << group;
+  if (scale)
+    printer << ", scale = " << scale;
+  if (zeros)
+    printer << ", zeros";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "nm/Dialect/NM/IR/NMAttrs.cpp.inc"
 

@@ -55,7 +55,9 @@ static bool packAlike(PackedMatmulOp a, PackedMatmulOp b) {
     return left.getCols() == right.getCols();
   if (left.getKind() == LayoutKind::Nibble)
     return right.getKind() == LayoutKind::Nibble &&
-           a.getSparsity().getPatternOnly() == b.getSparsity().getPatternOnly();
+           a.getSparsity().getPatternOnly() ==
+               b.getSparsity().getPatternOnly() &&
+           a.getSparsity().getZeros() == b.getSparsity().getZeros();
   // Interleaved i8 weights want their activations scaled.
   return left.getKind() == LayoutKind::Lane &&
          right.getKind() == LayoutKind::Lane &&

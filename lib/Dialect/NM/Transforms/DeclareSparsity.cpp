@@ -11,6 +11,7 @@
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/RaiseView.h"
@@ -242,6 +243,8 @@ private:
         return failure();
     if (failed(readQuantize()))
       return failure();
+    if (keeps)
+      maskOptions.decoding = rt::Decoding::Exact;
     if (!masks.empty()) {
       auto opened = rt::Checkpoint::open(masks);
       if (!opened)
@@ -381,28 +384,67 @@ private:
                                    sparsity.getAxis());
   }
 
-  static SparsityAttr addBits(SparsityAttr sparsity, int64_t size) {
-    SparsityAttr pattern = patternOfBits(sparsity);
-    return SparsityAttr::get(sparsity.getContext(), pattern.getN(),
-                             pattern.getM(), pattern.getAxis(), 4, size);
+  static SparsityAttr addBits(SparsityAttr sparsity, int64_t size,
+                              const rt::GroupForm &form = {}) {
+    return withGroups(patternOfBits(sparsity), 4, size, form);
   }
 
-  /// The pattern with the largest groups of four bits that the values are made
-  /// of.
+  /// Forms of groups, those of the fewest bytes first.
+  static ArrayRef<rt::GroupForm> groupForms() {
+    using rt::DType;
+    static const rt::GroupForm forms[] = {
+        {DType::F16, false}, {DType::BF16, false}, {DType::F16, true},
+        {DType::BF16, true}, {DType::F32, false},  {DType::F32, true}};
+    return forms;
+  }
+
+  /// The pattern with the form of four bits that the values are made of and
+  /// that takes the fewest bytes, or the pattern alone.
   static SparsityAttr keepBits(ParamOp op, const rt::Weight &weight,
                                SparsityAttr sparsity) {
     RankedTensorType type = op.getResult().getType();
-    auto tensor = rt::toContiguous(weight.tensor);
-    if (!tensor || tensor->view.dtype != rt::DType::F32 ||
-        !type.getElementType().isF32() || type.getRank() != 2)
+    auto leave = [&](const std::string &reason) {
+      noBits(op) << remark::reason("{0}", reason);
       return sparsity;
+    };
+    if (!type.getElementType().isF32() || type.getRank() != 2)
+      return leave("it is no matrix of f32");
+    auto tensor = rt::toContiguous(weight.tensor);
+    if (!tensor || tensor->view.dtype != rt::DType::F32)
+      return leave("the checkpoint has it in floats");
     rt::WeightDesc desc{tensor->view.shape, sparsity.getAxis(), 1, 1,
                         rt::DType::F32};
     auto *values = reinterpret_cast<const float *>(tensor->view.data);
-    for (int64_t size : {128, 64, 32})
-      if (rt::verifyScaled(desc, size, values, weight.valuesName))
-        return addBits(sparsity, size);
-    return sparsity;
+    SparsityAttr best = sparsity;
+    double least = 0;
+    for (const rt::GroupForm &form : groupForms())
+      for (int64_t size : {128, 64, 32}) {
+        // A scale, and a byte for the zero point.
+        double bits =
+            double(8 * rt::elementBytes(form.scale) + (form.zeros ? 8 : 0)) /
+            double(size);
+        if (best != sparsity && bits >= least)
+          break;
+        if (!rt::verifyScaled(desc, size, form, values, weight.valuesName))
+          continue;
+        best = addBits(sparsity, size, form);
+        least = bits;
+        break;
+      }
+    if (best == sparsity)
+      return leave(
+          llvm::formatv("no groups of 32, 64 or 128 elements along dimension "
+                        "{0} are a scale times integers of four bits",
+                        sparsity.getAxis()));
+    return best;
+  }
+
+  static remark::detail::InFlightRemark noBits(ParamOp op) {
+    auto left = remark::missed(op.getLoc(),
+                               remark::RemarkOpts::name("bits-not-declared")
+                                   .category("nm-declare-sparsity"));
+    left << remark::metric("key", rt::shownKey(op.getKey()));
+    return left;
   }
 
   /// The pattern with four bits, if the weight is to have them and can.
@@ -415,10 +457,7 @@ private:
     bool isMatrix = type.getElementType().isF32() && type.getRank() == 2;
     if (group == 0 || (isMatrix && size % group == 0))
       return group == 0 ? sparsity : addBits(sparsity, group);
-    auto left = remark::missed(op.getLoc(),
-                               remark::RemarkOpts::name("bits-not-declared")
-                                   .category("nm-declare-sparsity"));
-    left << remark::metric("key", rt::shownKey(op.getKey()));
+    auto left = noBits(op);
     if (!isMatrix)
       left << remark::reason("it is no matrix of f32");
     else

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "nm/Dialect/Common/ElementTypes.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Support/JsonWriter.h"
@@ -80,11 +81,17 @@ void writeParameter(JsonWriter &json, const Parameter &parameter) {
       if (sparsity.isQuantized()) {
         json.field("bits", sparsity.getBits());
         json.field("group", sparsity.getGroup());
+        if (sparsity.getScale())
+          json.field("scale",
+                     ::nm::support::dtypeName(getGroupForm(sparsity).scale));
+        if (sparsity.getZeros())
+          json.field("zeros", true);
       }
     });
   else
     json.field("sparsity", nullptr);
-  json.field("layout", parameter.layout.getSpecString());
+  json.field("layout",
+             parameter.layout.getSpecString(getSparsity(parameter.type)));
 }
 
 void writeManifest(JsonWriter &json, ArrayRef<Parameter> parameters) {

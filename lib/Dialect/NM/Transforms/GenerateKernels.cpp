@@ -20,6 +20,7 @@
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Kernel/IR/KernelDialect.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/ProductKernel.h"
 #include "nm/Runtime/Layout.h"
@@ -471,7 +472,8 @@ struct GenerateKernelsPass
                       op.getEncodedType().getElementType(),
                       layout.getInterleave(),
                       target,
-                      layout.getKind() == LayoutKind::Shared};
+                      layout.getKind() == LayoutKind::Shared,
+                      getGroupForm(sparsity)};
     int64_t columns =
         op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
     double flops = 2.0 * shape.weightRows * shape.contraction * shape.n /

@@ -23,7 +23,7 @@ bool mlir::nm::isReadUnsigned(Value tensor) {
   for (unsigned i = 0; i < values.size(); ++i)
     for (OpOperand &use : values[i].getUses()) {
       Operation *user = use.getOwner();
-      if (isa<arith::ExtUIOp, arith::UIToFPOp>(user)) {
+      if (isa<arith::ExtUIOp, arith::UIToFPOp, arith::ShRUIOp>(user)) {
         natural = true;
       } else if (isa<arith::ExtSIOp, arith::SIToFPOp>(user)) {
         return false;
@@ -32,8 +32,8 @@ bool mlir::nm::isReadUnsigned(Value tensor) {
       } else if (auto op = dyn_cast<linalg::LinalgOp>(user)) {
         values.insert(op.getMatchingBlockArgument(&use));
       } else if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-                     tensor::ExtractSliceOp, tensor::CastOp, tensor::ReshapeOp>(
-                     user) &&
+                     tensor::ExtractOp, tensor::ExtractSliceOp, tensor::CastOp,
+                     tensor::ReshapeOp>(user) &&
                  use.getOperandNumber() == 0) {
         values.insert(user->getResult(0));
       }

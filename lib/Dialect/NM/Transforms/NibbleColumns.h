@@ -7,8 +7,9 @@
 //
 // 32 consecutive activations of a column, a fold, share a scale. A column of
 // the packed activations is, for all of its folds, the bytes that they become,
-// then their scales (f32), then, for dense weights, what the sums start from
-// (two i16).
+// then their scales (f32), then, for dense weights, what the sums start from,
+// two i16: -8 times the activations of either parity of pairs, or -1 times
+// those where the weight has zero points.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,8 +30,8 @@ struct NibbleColumns {
 
   explicit NibbleColumns(const KernelShape &shape)
       : nibble(::nm::rt::nibbleShape(
-            ::nm::rt::LayoutSpec::nibble(shape.rows, shape.depth), shape.n,
-            shape.m)),
+            ::nm::rt::LayoutSpec::nibble(shape.rows, shape.depth, shape.form),
+            shape.n, shape.m)),
         contraction(shape.contraction) {}
 
   bool isDense() const { return nibble.kept == ::nm::rt::NibbleShape::kUnit; }

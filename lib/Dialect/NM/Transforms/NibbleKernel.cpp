@@ -14,9 +14,10 @@
 //
 // The multiplication takes unsigned bytes times signed ones. With codes, the
 // activations are unsigned, 128 more than they are, and a sum of the weights
-// says by how much the result is too large. Dense weights are unsigned, 8 more
-// than they are, and the sums start from -8 times the activations. Sums wrap
-// around on the way; in the end they are at most 16 * 2 * 8 * 127.
+// says by how much the result is too large. Dense weights are unsigned, 8 or
+// their zero point more than they are, and the sums start from as many times
+// the activations less. Sums wrap around on the way; in the end they are at
+// most 16 * 16 * 127, as 16 is the largest magnitude less a zero point.
 //
 //===----------------------------------------------------------------------===//
 
@@ -132,12 +133,29 @@ struct NibbleKernel {
                  splatPair(first, static_cast<int8_t>(first + 4)));
   }
 
+  /// Zero points of group `group` of a block, a byte for each row; null where
+  /// all are 8.
+  Value zeroPoints(Value block, int64_t group) {
+    if (!shape.nibble.form.zeros)
+      return {};
+    Value at = b.add(block, shape.nibble.zerosAt() + group * rows());
+    return vector::LoadOp::create(b, byteType(rows()), values, ValueRange{at});
+  }
+
+  /// The bytes `first` to `first + count` of `zeros`, each `times` times.
+  Value repeatBytes(Value zeros, int64_t first, int64_t count, int64_t times) {
+    SmallVector<int64_t> positions;
+    for (int64_t i = 0; i < count * times; ++i)
+      positions.push_back(first + i / times);
+    return b.shuffle(zeros, zeros, positions);
+  }
+
   /// Signed weights of a step: of two of four, the firsts and the seconds.
-  SmallVector<Value> weightsOf(Value unit, int64_t step) {
+  /// `zeros` is what is subtracted.
+  SmallVector<Value> weightsOf(Value unit, int64_t step, Value zeros) {
     int64_t codes = shape.nibble.codeRegisters();
-    Value eight = splatByte(8);
     auto half = [&](Value stored, bool isHigh) -> Value {
-      return b.sub(isHigh ? shiftRight(stored, 4) : mask(stored, 15), eight);
+      return b.sub(isHigh ? shiftRight(stored, 4) : mask(stored, 15), zeros);
     };
     if (shape.isPairs()) {
       Value stored = loadRegister(unit, codes + step);
@@ -157,12 +175,13 @@ struct NibbleKernel {
 
   /// Sums of fold `half` of a unit for each column, in 32 bits for each row.
   SmallVector<Value> sparseFold(Value unit, ArrayRef<Value> codes, int64_t half,
-                                Value fold) {
+                                Value fold, Value points) {
     SmallVector<Value> sums(columns);
-    Value total;
+    Value zeros = points ? repeatBytes(points, 0, rows(), 2) : splatByte(8),
+          total;
     for (int64_t step = 4 * half; step < 4 * half + 4; ++step) {
       Value control = controlOf(codes, step);
-      SmallVector<Value> weights = weightsOf(unit, step);
+      SmallVector<Value> weights = weightsOf(unit, step, zeros);
       for (Value weight : weights)
         total = total ? b.add(total, weight) : weight;
       for (int64_t c = 0; c < columns; ++c)
@@ -179,17 +198,23 @@ struct NibbleKernel {
     return sums;
   }
 
+  /// Zero points of half of the rows in both words of each.
+  Value wordsOf(Value points, int64_t part) {
+    Value bytes = repeatBytes(points, part * rows() / 2, rows() / 2, 2);
+    return arith::ExtUIOp::create(b, wordType(), bytes);
+  }
+
   /// The same for dense weights: each register holds four elements, and in its
   /// high halves the next four, of half of the rows.
-  SmallVector<Value> denseFold(Value unit, int64_t half, Value fold) {
+  SmallVector<Value> denseFold(Value unit, int64_t half, Value fold,
+                               Value points) {
     SmallVector<SmallVector<Value>> sums(columns);
-    for (int64_t c = 0; c < columns; ++c)
-      sums[c].assign(2,
-                     bitcast(wordType(),
-                             broadcastBytes(packed,
-                                            b.add(columnAt(c, shape.startsAt()),
-                                                  b.mul(fold, 4)),
-                                            4)));
+    for (int64_t c = 0; c < columns; ++c) {
+      Value at = b.add(columnAt(c, shape.startsAt()), b.mul(fold, 4));
+      Value start = bitcast(wordType(), broadcastBytes(packed, at, 4));
+      for (int64_t part = 0; part < 2; ++part)
+        sums[c].push_back(points ? b.mul(start, wordsOf(points, part)) : start);
+    }
     for (int64_t step = 0; step < 4; ++step)
       for (int64_t part = 0; part < 2; ++part) {
         Value stored = loadRegister(unit, (half * 4 + step) * 2 + part);
@@ -226,8 +251,15 @@ struct NibbleKernel {
 
   /// Scales of group `group` of a block.
   Value weightScales(Value block, int64_t group) {
-    Value bits = loadRegister(block, group);
-    return b.convert(bitcast(VectorType::get({rows()}, b.getF16Type()), bits),
+    int64_t size = rows() * shape.nibble.scaleBytes();
+    Value bits = vector::LoadOp::create(b, byteType(size), values,
+                                        ValueRange{b.add(block, group * size)});
+    Type type = b.getF32Type();
+    if (shape.nibble.form.scale != ::nm::support::DType::F32)
+      type = shape.nibble.form.scale == ::nm::support::DType::F16
+                 ? Type(b.getF16Type())
+                 : Type(b.getBF16Type());
+    return b.convert(bitcast(VectorType::get({rows()}, type), bits),
                      b.getF32Type());
   }
 
@@ -236,15 +268,17 @@ struct NibbleKernel {
     SmallVector<Value> result(accs), group(columns);
     const auto &nibble = shape.nibble;
     int64_t foldsOfGroup = nibble.depth / NibbleColumns::kFold, done = 0;
+    Value points;
     for (int64_t u = 0; u < nibble.units(); ++u) {
-      Value unit =
-          b.add(block, nibble.groups() * bytes() + u * nibble.unitBytes());
+      Value unit = b.add(block, nibble.unitsAt() + u * nibble.unitBytes());
       SmallVector<Value> codes = loadCodes(unit);
       for (int64_t half = 0; half < shape.foldsPerUnit(); ++half, ++done) {
         Value fold = b.add(firstFold, done);
-        SmallVector<Value> sums = shape.isDense()
-                                      ? denseFold(unit, half, fold)
-                                      : sparseFold(unit, codes, half, fold);
+        if (done % foldsOfGroup == 0)
+          points = zeroPoints(block, done / foldsOfGroup);
+        SmallVector<Value> sums =
+            shape.isDense() ? denseFold(unit, half, fold, points)
+                            : sparseFold(unit, codes, half, fold, points);
         bool isFirst = done % foldsOfGroup == 0;
         bool isLast = (done + 1) % foldsOfGroup == 0;
         Value scales =

@@ -119,8 +119,9 @@ struct FoldPacker {
     }
   }
 
-  /// What sums of integers plus 8, those of dense weights as they are stored,
-  /// start from: -8 times the activations, by the parity of their pair.
+  /// What sums of dense weights as they are stored start from: -8 times the
+  /// activations, by the parity of their pair, or, for the kernel to multiply
+  /// by zero points, -1 times those.
   Value startOf(Value integers) {
     Value wide = arith::ExtSIOp::create(
         b, VectorType::get({kFold}, b.getI16Type()), integers);
@@ -139,7 +140,8 @@ struct FoldPacker {
       addParts(llvm::to_vector(llvm::seq<int64_t>(0, width / 2)),
                llvm::to_vector(llvm::seq<int64_t>(width / 2, width)));
     auto type = VectorType::get({2}, b.getI16Type());
-    return b.mul(wide, splat(type, b.getI16IntegerAttr(-8)));
+    return b.mul(wide,
+                 splat(type, b.getI16IntegerAttr(shape.form.zeros ? -1 : -8)));
   }
 
   void storeBytes(Value value, Value at) {

@@ -197,10 +197,9 @@ Value WeightEncoder::encode(Weight &weight, unsigned k, unsigned free,
     weight.view.map = AffineMap::get(weight.view.map.getNumDims(), 0, results,
                                      rewriter.getContext());
     dense = RankedTensorType::get(shape, dense.getElementType());
-    weight.sparsity = SparsityAttr::get(
-        rewriter.getContext(), weight.sparsity.getN(), weight.sparsity.getM(),
-        *weight.view.getDimOf(k), weight.sparsity.getBits(),
-        weight.sparsity.getGroup());
+    weight.sparsity = weight.sparsity.withPattern(weight.sparsity.getN(),
+                                                  weight.sparsity.getM(),
+                                                  *weight.view.getDimOf(k));
   }
   RankedTensorType encoded = getEncodedType(dense, weight.sparsity);
   Value &result = made[{source, encoded}];

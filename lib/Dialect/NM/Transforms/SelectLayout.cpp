@@ -12,6 +12,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
 #include "nm/Machine/RegisterTile.h"
@@ -230,7 +231,8 @@ private:
   static ::nm::rt::NibbleShape nibbleShapeOf(LayoutAttr layout,
                                              SparsityAttr sparsity) {
     return ::nm::rt::nibbleShape(
-        ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth()),
+        ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth(),
+                                     getGroupForm(sparsity)),
         sparsity.getN(), sparsity.getM());
   }
 
@@ -439,7 +441,7 @@ private:
     CPUAttr target = getCPUTarget(op);
     remark::passed(op.getLoc(), remark::RemarkOpts::name("layout").category(
                                     "nm-select-layout"))
-        << remark::metric("layout", layout->getSpecString())
+        << remark::metric("layout", layout->getSpecString(sparsity))
         << remark::metric("pattern", sparsity.getPatternString())
         << remark::reason("{0}", reasonFor(op, *layout, sparsity, target));
     Packing packing{weight, *layout, parts.getStorage()};

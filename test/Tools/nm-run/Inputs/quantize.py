@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import numpy as np
+from four_bit_products import function, rounded_activations
 from safetensors import prune, write
 
 folder = sys.argv[1]
@@ -18,21 +19,6 @@ os.makedirs(folder, exist_ok=True)
 seed = int(os.environ.get("NM_SEED", "5"))
 rng = np.random.default_rng(seed)
 ROWS, K = 48, 192
-
-
-def function(tokens):
-    return f"""
-func.func @tokens{tokens}(%x: tensor<{tokens}x{K}xf32>) -> tensor<{tokens}x{ROWS}xf32> {{
-  %w = nm.param "w" : tensor<{ROWS}x{K}xf32>
-  %e = tensor.empty() : tensor<{K}x{ROWS}xf32>
-  %t = linalg.transpose ins(%w : tensor<{ROWS}x{K}xf32>) outs(%e : tensor<{K}x{ROWS}xf32>) permutation = [1, 0]
-  %z = arith.constant 0.0 : f32
-  %o = tensor.empty() : tensor<{tokens}x{ROWS}xf32>
-  %i = linalg.fill ins(%z : f32) outs(%o : tensor<{tokens}x{ROWS}xf32>) -> tensor<{tokens}x{ROWS}xf32>
-  %y = linalg.matmul ins(%x, %t : tensor<{tokens}x{K}xf32>, tensor<{K}x{ROWS}xf32>)
-      outs(%i : tensor<{tokens}x{ROWS}xf32>) -> tensor<{tokens}x{ROWS}xf32>
-  return %y : tensor<{tokens}x{ROWS}xf32>
-}}"""
 
 
 def rounded(w, group):
@@ -48,12 +34,6 @@ def rounded(w, group):
         best = np.where((error < least)[:, None], tried, best)
         least = np.minimum(least, error)
     return best.reshape(w.shape)
-
-
-def rounded_activations(x):
-    groups = x.reshape(len(x), -1, 32)
-    most = np.maximum(np.abs(groups).max(2, keepdims=True), np.float32(2.0**-100))
-    return (np.rint(groups * (np.float32(127) / most)).astype("f8") * (most * np.float32(1 / 127))).reshape(x.shape)
 
 
 def run(*options):
@@ -74,7 +54,7 @@ weight = rng.standard_normal((ROWS, K)).astype("f4") * np.float32(0.05)
 weight[3, :64] = 0  # a group of zeros
 write(f"{folder}/w.safetensors", {"w": weight})
 with open(f"{folder}/m.mlir", "w") as file:
-    file.write("\n".join(function(tokens) for tokens in (1, 3, 17)))
+    file.write("\n".join(function(tokens, ROWS, K) for tokens in (1, 3, 17)))
 MODEL = [f"--params={folder}/w.safetensors"]
 
 for pruning, (n, m) in (("2:4", (2, 4)), ("1:4", (1, 4)), (None, (1, 1))):
@@ -147,9 +127,9 @@ for n, m in ((2, 4), (1, 4), (1, 1)):
 
 # A checkpoint of four bits is declared by the program, and found out by the loader if it is none.
 with open(f"{folder}/m.mlir", "w") as file:
-    file.write(function(1).replace(f'%w = nm.param "w" : tensor<{ROWS}x{K}xf32>', f"""
+    file.write(function(1, ROWS, K).replace(f'%wy = nm.param "w" : tensor<{ROWS}x{K}xf32>', f"""
   %s = nm.param "w" : tensor<{ROWS}x{K}xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
-  %w = nm.decompress %s : tensor<{ROWS}x{K}xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> to tensor<{ROWS}x{K}xf32>"""))
+  %wy = nm.decompress %s : tensor<{ROWS}x{K}xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> to tensor<{ROWS}x{K}xf32>"""))
 for quantised in (rounded(prune(weight, 2, 4), 64), prune(weight, 2, 4)):
     write(f"{folder}/w.safetensors", {"w": quantised})
     x = rng.standard_normal((1, K)).astype("f4")

@@ -25,12 +25,15 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     ```
 
     `bits` and `group` say further what the kept values are: every `group`
-    consecutive elements along the axis are one f16 number times integers of
-    `bits` bits. That is a fact about f32 values, and exact. Products may then read
-    integers and scales instead (`#nm.layout<nibble>`).
+    consecutive elements along the axis are one number, the scale, times integers of
+    `bits` bits: from -8 to 7, or with `zeros` from 0 to 15 less a zero point of the
+    group from 0 to 16. The scale is an f16 unless `scale` says bf16 or f32; with f32
+    the products are rounded once to f32. That is a fact about f32 values. Products may
+    then read integers and scales instead (`#nm.layout<nibble>`).
 
     ```mlir
     tensor<4096x4096xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
+    tensor<4096x4096xf32, #nm.sparsity<1:1, axis = 1, bits = 4, group = 128, scale = bf16, zeros>>
     ```
 
     * `nm_sparsity_c1`: 1 <= n <= m <= 64.
@@ -40,22 +43,33 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     * `nm_sparsity_c4`: the element type is f32, bf16, f16 or i8.
     * `nm_sparsity_c5`: bits and group are both there or both absent; bits is 4,
       group is 32, 64 or 128 and divides the tensor's size along the axis, and the
-      element type is f32.
+      element type is f32; scale is f16, bf16 or f32, and it and zeros are there
+      only with bits.
   }];
   let parameters = (ins "int64_t":$n, "int64_t":$m, "int64_t":$axis,
                         DefaultValuedParameter<"int64_t", "0">:$bits,
-                        DefaultValuedParameter<"int64_t", "0">:$group);
-  let assemblyFormat = "`<` $n `` `:` `` $m `,` `axis` `=` $axis (`,` `bits` `=` $bits^)? "
-                       "(`,` `group` `=` $group^)? `>`";
+                        DefaultValuedParameter<"int64_t", "0">:$group,
+                        OptionalParameter<"Type", "null for f16">:$scale,
+                        DefaultValuedParameter<"bool", "false">:$zeros);
+  let assemblyFormat = "`<` $n `` `:` `` $m `,` `axis` `=` $axis `` "
+                       "custom<GroupForm>($bits, $group, $scale, $zeros) `>`";
   let genVerifyDecl = 1;
   let builders = [
     AttrBuilder<(ins "int64_t":$n, "int64_t":$m, "int64_t":$axis), [{
-      return $_get($_ctxt, n, m, axis, 0, 0);
+      return $_get($_ctxt, n, m, axis, 0, 0, Type(), false);
+    }]>,
+    AttrBuilder<(ins "int64_t":$n, "int64_t":$m, "int64_t":$axis, "int64_t":$bits,
+                     "int64_t":$group), [{
+      return $_get($_ctxt, n, m, axis, bits, group, Type(), false);
     }]>
   ];
   let extraClassDeclaration = [{
     /// Whether groups of values are integers with a scale.
     bool isQuantized() const { return getBits() != 0; }
+    /// The same of the values of another pattern.
+    SparsityAttr withPattern(int64_t n, int64_t m, int64_t axis) const {
+      return get(getContext(), n, m, axis, getBits(), getGroup(), getScale(), getZeros());
+    }
     /// The same without what it says of values.
     SparsityAttr getPatternOnly() const {
       return get(getContext(), getN(), getM(), getAxis());
@@ -107,7 +121,8 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
 
     * `#nm.layout<nibble, rows = R, depth = D>`: for products of weights of four bits
       with few columns. One stream of scales, positions and integers, in registers
-      of R rows; D elements of a row share a scale. Products round the activations:
+      of R rows; D elements of a row share a scale. The type of the tensor says what scales
+      are and whether groups have zero points. Products round the activations:
       32 consecutive ones of a column to a scale times integers from -127 to 127.
 
     * `nm_layout_c1`: rows, cols and depth are positive for `panel` and `shared`, rows is
@@ -150,8 +165,9 @@ def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
     FailureOr<SmallVector<RankedTensorType>>
     getStorageTypes(RankedTensorType type,
                     function_ref<InFlightDiagnostic()> emitError) const;
-    /// The layout as the runtime library writes it in a manifest.
-    std::string getSpecString() const;
+    /// The layout as the runtime library writes it in a manifest, for a tensor
+    /// with this pattern (null where there is none).
+    std::string getSpecString(SparsityAttr sparsity) const;
   }];
 }
 

@@ -17,7 +17,7 @@
 #define NM_DIALECT_NM_TRANSFORMS_PRODUCTKERNEL_H
 
 #include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
-#include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Dialect/NM/IR/GroupForm.h"
 
 namespace mlir::nm {
 
@@ -41,7 +41,8 @@ struct KernelShape {
   Type weightElement; ///< element type of the stored values
   int64_t interleave; ///< steps of the lane layout that alternate in memory
   CPUAttr target;
-  bool sharesOffsets = false; ///< one offset for all rows of a row group
+  bool sharesOffsets = false;    ///< one offset for all rows of a row group
+  ::nm::rt::GroupForm form = {}; ///< of the nibble layout
 
   int64_t vectors() const { return cols / lanes; }
   int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }

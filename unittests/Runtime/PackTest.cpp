@@ -304,6 +304,41 @@ TEST(Unpack, RefusesIllegalMetadata) {
   }
 }
 
+/// Every offset of panels with full and part blocks and rows, in every place,
+/// padding too: 2 to 64 columns, powers of two and others. A kernel reads a
+/// block's length times `cols` elements of the other operand, in steps of
+/// `cols`.
+TEST(VerifyStored, OffsetsOfPanelsStayInTheirBlocks) {
+  for (int64_t cols : {2, 3, 16, 24, 64}) {
+    WeightDesc desc{{5, 40}, 1, 2, 4, DType::F32};
+    LayoutSpec panel = LayoutSpec::panel(3, cols, 24);
+    std::vector<float> dense(5 * 40);
+    for (size_t i = 0; i < dense.size(); ++i)
+      dense[i] = i % 2 ? 0.0f : float(i + 1);
+    auto stored = packed(desc, panel, dense.data());
+    ASSERT_TRUE(stored.ok());
+    auto *offsets = reinterpret_cast<uint16_t *>(stored->metadata.data());
+    size_t count = stored->metadata.size() / 2, firstBlock = 6 * 12;
+    auto verify = [&] {
+      return verifyStored(desc, panel, stored->values.data(), offsets, "w");
+    };
+    expectOk(verify());
+    ASSERT_EQ(count, firstBlock + 6 * 8);
+    for (size_t i = 0; i < count; ++i) {
+      int64_t length = i < firstBlock ? 24 : 16;
+      uint16_t before = offsets[i];
+      offsets[i] = uint16_t((length - 1) * cols);
+      expectOk(verify());
+      for (int64_t bad : {length * cols, (length - 1) * cols + 1, int64_t(1),
+                          int64_t(65535)}) {
+        offsets[i] = uint16_t(bad);
+        expectError(verify(), {"'w'", "panel", "points outside of a block"});
+      }
+      offsets[i] = before;
+    }
+  }
+}
+
 TEST(Pack, RefusesIllegalDescriptions) {
   std::vector<float> w(64);
   WeightDesc desc{{64}, 0, 2, 4, DType::F64};

@@ -70,8 +70,9 @@ Result<int64_t> sharedRows(const WeightDesc &desc, const void *dense,
 Status unpack(const WeightDesc &desc, const LayoutSpec &spec,
               const void *values, const void *metadata, void *dense);
 
-/// Whether the metadata names legal positions only, padding included: kernels
-/// that read it then stay within their operands. The values may be anything.
+/// Whether the metadata names positions within the operands only, padding
+/// included. The values may be anything. What a panel's offsets say of their
+/// groups is unpack's to check.
 Status verifyStored(const WeightDesc &desc, const LayoutSpec &spec,
                     const void *values, const void *metadata,
                     const std::string &name);

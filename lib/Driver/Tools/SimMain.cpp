@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Array.h"
 #include "Options.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Main.h"
@@ -93,10 +94,14 @@ int driver::simMain(int argc, char **argv) {
   addProgram(line, options, texts);
   addTenants(sharing, tenants);
   line.command(sharing);
+  tools::ArrayCommand array;
+  line.command(array.line);
   if (std::optional<int> code = tools::parse(line, argc, argv))
     return *code;
   options.given = line.given();
   tenants.given = sharing.given();
+  if (line.chosen() == &array.line)
+    return exitCode(array.run());
   return exitCode(line.chosen() ? share(tenants)
                                 : tools::runJob(options, texts, runProgram));
 }

@@ -25,6 +25,7 @@ PLAIN = {
     "Explore": ["Support", "Machine", "Model", "Isa", "Isa/Kernels", "Simulator"],
     "Traffic": ["Support"],
     "Import/PifoPolicy": ["Support"],
+    "Target/ArrayVerilog": ["Support", "Machine"],
     "Target/SystemVerilog": ["Support", "Model/PifoMesh"],
 }
 WITH_MLIR = {

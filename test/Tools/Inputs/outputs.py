@@ -74,6 +74,7 @@ OUTPUTS = {
     ("nm-sim", "html"): (SIM, "p.nmb"),
     ("nm-sim tenants", "json"): (TENANTS, "p.nmb"),
     ("nm-sim tenants", "trace"): (TENANTS, "t.csv"),
+    ("nm-sim array", "output"): (["nm-sim", "array", "--target=d.json"], "d.json"),
     ("nm-explore", "output"): (EXPLORE, None),
     ("nm-explore", "pareto"): (EXPLORE, None),
     ("nm-opt", "output"): (["nm-opt", "m.mlir"], "m.mlir"),
@@ -105,6 +106,7 @@ FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
 # What several files begin with.
 PREFIXES = {("nm-explore", "charts"): EXPLORE}
 open("empty.mlir", "w").write("module {}\n")
+shutil.copy(f"{source}/devices/edge.json", "d.json")
 # Options whose values are files or folders that are read.
 OTHERS = {
     "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "calibrate", "cache", "target", "bind", "masks"},
@@ -112,6 +114,7 @@ OTHERS = {
     "nm-inspect": {"masks", "print-device"},
     "nm-sim": {"golden", "params", "input", "expect", "masks", "target"},
     "nm-sim tenants": {"policy", "target"},
+    "nm-sim array": {"target"},
     "nm-explore": {"validate", "device"},
     "nm-opt": {"irdl-file", "o"},  # -o is among the forms
     "nm-translate": set(),

@@ -20,18 +20,18 @@
     "nm.compress" "nm.decompress" "nm.disassemble" "nm.matmul" "nm.measure_begin" "nm.measure_end"
     "nm.measure_memory" "nm.packed_matmul" "nm.packed_param" "nm.param" "nm.prune" "nm.require"
     "nm.yield" "pifo.admit" "pifo.backlog" "pifo.child" "pifo.deliver" "pifo.dequeue"
-    "pifo.eligible" "pifo.evict" "pifo.field" "pifo.inside" "pifo.load" "pifo.lookup" "pifo.mesh"
-    "pifo.mesh.block" "pifo.mesh.classifier" "pifo.mesh.field" "pifo.mesh.leaf"
-    "pifo.mesh.leaf_number" "pifo.mesh.load" "pifo.mesh.lookup" "pifo.mesh.next" "pifo.mesh.now"
-    "pifo.mesh.pifo" "pifo.mesh.pifo_number" "pifo.mesh.program" "pifo.mesh.rank" "pifo.mesh.read"
-    "pifo.mesh.root" "pifo.mesh.route" "pifo.mesh.state" "pifo.mesh.store" "pifo.mesh.write"
-    "pifo.mesh.yield" "pifo.node" "pifo.now" "pifo.offer" "pifo.predicate" "pifo.rank"
-    "pifo.read_field" "pifo.room" "pifo.scheduler" "pifo.scheduling" "pifo.select" "pifo.shaping"
-    "pifo.state" "pifo.store" "pifo.table" "pifo.waiting" "pifo.wake" "pifo.write_field"
-    "pifo.yield" "step.adam_update" "step.change_product" "step.change_sum" "step.count_nonfinite"
-    "step.descend" "step.effective" "step.frozen_update" "step.mask" "step.moment" "step.scale"
-    "step.second_moment" "step.soft_threshold" "step.straight_through" "step.transposable_mask"
-    "step.weight_decay")
+    "pifo.eligible" "pifo.evict" "pifo.field" "pifo.in_order" "pifo.inside" "pifo.load"
+    "pifo.lookup" "pifo.mesh" "pifo.mesh.block" "pifo.mesh.classifier" "pifo.mesh.field"
+    "pifo.mesh.leaf" "pifo.mesh.leaf_number" "pifo.mesh.load" "pifo.mesh.lookup" "pifo.mesh.next"
+    "pifo.mesh.now" "pifo.mesh.pifo" "pifo.mesh.pifo_number" "pifo.mesh.program" "pifo.mesh.rank"
+    "pifo.mesh.read" "pifo.mesh.root" "pifo.mesh.route" "pifo.mesh.state" "pifo.mesh.store"
+    "pifo.mesh.write" "pifo.mesh.yield" "pifo.node" "pifo.now" "pifo.offer" "pifo.predicate"
+    "pifo.rank" "pifo.read_field" "pifo.room" "pifo.scheduler" "pifo.scheduling" "pifo.select"
+    "pifo.shaping" "pifo.state" "pifo.store" "pifo.table" "pifo.waiting" "pifo.wake"
+    "pifo.write_field" "pifo.yield" "step.adam_update" "step.change_product" "step.change_sum"
+    "step.count_nonfinite" "step.descend" "step.effective" "step.frozen_update" "step.mask"
+    "step.moment" "step.scale" "step.second_moment" "step.soft_threshold" "step.straight_through"
+    "step.transposable_mask" "step.weight_decay")
   "Operations of nm's dialects.")
 
 (defconst nm-mlir-words
@@ -50,10 +50,11 @@
   "What orders packets, and manages queues.")
 
 (defconst nm-policy-words
-  '("and" "before" "below" "bits" "burst" "by" "bytes" "capacity" "ceil" "ecn" "field" "full"
-    "gentle" "idle" "in" "interval" "limit" "max" "min" "mtu" "not" "or" "out" "over" "pace"
-    "packet" "packets" "per" "prio" "probability" "push" "quantum" "rate" "refuse" "scheduler"
-    "seed" "shape" "share" "target" "update" "weight" "weights" "when")
+  '("above" "and" "before" "below" "bits" "burst" "by" "bytes" "capacity" "ceil" "ecn" "field" "for"
+    "full" "gentle" "hfsc" "idle" "in" "interval" "limit" "mark" "max" "min" "mtu" "not" "or"
+    "order" "out" "over" "pace" "packet" "packets" "per" "prio" "probability" "push" "quantum"
+    "rate" "real" "refuse" "scheduler" "seed" "shape" "share" "target" "then" "update" "weight"
+    "weights" "when")
   "Other words of policies.")
 
 (defconst nm-policy-units

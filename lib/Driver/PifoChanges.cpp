@@ -27,9 +27,7 @@ using ::nm::policy::NamedText;
 static constexpr size_t kMostChanges = 10000;
 static constexpr int64_t kLatest = int64_t(1) << 62;
 
-/// A whole number and `ns`, `us`, `ms` or `s`, in ns; below 0 for anything
-/// else.
-static int64_t parseTime(StringRef text) {
+int64_t driver::parseTime(StringRef text) {
   StringRef digits = text.take_while(llvm::isDigit);
   StringRef unit = text.drop_front(digits.size());
   int64_t factor = unit == "ns"   ? 1

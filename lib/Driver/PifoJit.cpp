@@ -58,7 +58,7 @@ static std::string pathOf(pifo::NodeOp node) {
 }
 
 /// The addresses of the functions.
-llvm::Error PifoJit::bind(const std::string &prefix) {
+llvm::Error PifoJit::bind(const std::string &prefix, bool hasDisorder) {
   llvm::Error failure = llvm::Error::success();
   auto find = [&](StringRef suffix, auto &function) {
     if (failure)
@@ -83,11 +83,16 @@ llvm::Error PifoJit::bind(const std::string &prefix) {
   find("_change", change);
   find("_enqueue_batch", enqueueBatch);
   find("_dequeue_batch", dequeueBatch);
+  if (hasDisorder)
+    find("_disorder", disorder);
   return failure;
 }
 
 llvm::Expected<std::unique_ptr<PifoJit>>
 PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
+  auto choice = pifo::ContainerChoice::parse(container);
+  if (!choice)
+    return choice.takeError();
   OwningOpRef<ModuleOp> module = source.clone();
   auto scheduler = findScheduler(*module, name);
   if (!scheduler)
@@ -143,7 +148,8 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
               StringRef(object.data(), object.size()), "pifo")))
     return std::move(error);
   result->engine = std::move(*engine);
-  if (llvm::Error error = result->bind(prefix))
+  if (llvm::Error error =
+          result->bind(prefix, choice->approximation.has_value()))
     return std::move(error);
   return std::move(result);
 }

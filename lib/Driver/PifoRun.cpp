@@ -10,6 +10,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "nm/Dialect/Pifo/Transforms/Approximation.h"
 #include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Main.h"
@@ -113,12 +114,10 @@ static SourceResult openTraffic(const PifoRunOptions &options) {
 }
 
 static llvm::Error checkContainer(StringRef container) {
-  constexpr StringRef names[] = {"auto", "heap", "list"};
-  if (llvm::is_contained(names, container))
+  auto choice = pifo::ContainerChoice::parse(container);
+  if (choice)
     return llvm::Error::success();
-  return makeError("--container is '{0}'{1}; expected one of {2}",
-                   printable(container), didYouMean(container, names),
-                   listNames(names));
+  return makeError("--container: {0}", llvm::toString(choice.takeError()));
 }
 
 /// A column that was asked for by name and that nobody reads is a slip of the

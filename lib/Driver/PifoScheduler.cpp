@@ -272,6 +272,15 @@ void PifoScheduler::change(size_t number) {
   }
 }
 
+bool PifoScheduler::disorder(::nm::traffic::Disorder &found) {
+  if (!jit->disorder)
+    return false;
+  uint64_t counts[3];
+  jit->disorder(memory, counts);
+  found = {counts[0], counts[1], counts[2]};
+  return true;
+}
+
 bool PifoScheduler::dropped(uint64_t &handle) {
   // `packet` is still what left.
   if (jit->dropped(memory, lost.data()) != 0)

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Traffic/Link.h"
+#include "LinkClock.h"
 #include <algorithm>
 
 using namespace nm::traffic;
@@ -16,7 +17,6 @@ Scheduler::~Scheduler() = default;
 namespace {
 
 constexpr int64_t kNever = INT64_MAX;
-constexpr int64_t kLatest = int64_t(1) << 62;
 
 /// Packets between arrival and departure, by handle.
 struct PacketBuffer {
@@ -53,59 +53,6 @@ int column(const Source &source, const char *name) {
   return -1;
 }
 
-/// When the link is free, as a whole number of ticks and of 1/rate parts.
-struct Clock {
-  int64_t ticks = 0;
-  uint64_t parts = 0;
-
-  void send(int64_t now, uint64_t bytes, uint64_t rate) {
-    if (rate == 0) {
-      ticks = now + 1;
-      return;
-    }
-    // Idle since before this tick: the packet starts with the tick. Otherwise
-    // it follows the one in front of it without a gap.
-    if (free() < now) {
-      ticks = now;
-      parts = 0;
-    }
-    if (bytes != lastBytes)
-      divide(bytes, rate);
-    ticks += lastTicks;
-    if (parts < rate - lastParts) {
-      parts += lastParts;
-    } else {
-      parts -= rate - lastParts;
-      ++ticks;
-    }
-  }
-  /// The first tick in which a packet may start.
-  int64_t free() const { return ticks + (parts != 0); }
-
-private:
-  /// Most packets are as long as the one before, and a division of 128 bits
-  /// takes longer than all else here.
-  void divide(uint64_t bytes, uint64_t rate) {
-    if (bytes < uint64_t(1) << 30) {
-      uint64_t sum = bytes * 8'000'000'000;
-      lastBytes = bytes;
-      lastTicks = static_cast<int64_t>(sum / rate);
-      lastParts = sum % rate;
-      return;
-    }
-    unsigned __int128 sum =
-        static_cast<unsigned __int128>(bytes) * 8'000'000'000;
-    // At most 2^33 bytes at 1 bit/s and more: less than 2^66 ticks.
-    lastBytes = bytes;
-    lastTicks = static_cast<int64_t>(std::min<unsigned __int128>(
-        sum / rate, static_cast<uint64_t>(kLatest)));
-    lastParts = static_cast<uint64_t>(sum % rate);
-  }
-
-  uint64_t lastBytes = 0, lastParts = 0;
-  int64_t lastTicks = 0;
-};
-
 } // namespace
 
 support::Status
@@ -126,7 +73,7 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
   PacketBuffer buffer(columns);
   const bool keepBytes = departed && source.bytes();
   Arrival arrival;
-  Clock clock;
+  LinkClock clock;
   uint64_t queued = 0;
   // Whether a dequeue may find something that the last one did not.
   bool mayLeave = false;
@@ -262,6 +209,8 @@ nm::traffic::simulate(Source &source, Scheduler &scheduler, const Link &link,
       totals.end = clock.free();
     }
   }
+  if (Disorder disorder; scheduler.disorder(disorder))
+    totals.disorder = disorder;
   // The count of taken packets is not one of refusals.
   totals.refused[0] = 0;
   for (ClassTotals &group : totals.classes)

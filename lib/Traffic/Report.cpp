@@ -149,6 +149,11 @@ std::string nm::traffic::formatTable(const Totals &totals,
         100 * rate / static_cast<double>(link.rate));
   add(text, "\nfairness   %.6f (Jain's index of the flows' bytes%s)\n",
       statistics.fairness(weights), weights.empty() ? "" : " by weight");
+  if (totals.disorder)
+    add(text,
+        "order      %llu of %llu pops before a smaller rank, %llu inversions\n",
+        ull(totals.disorder->late), ull(totals.disorder->pops),
+        ull(totals.disorder->inversions));
   if (seconds >= 0 && totals.departed)
     add(text, "speed      %.3f s, %.2f million packets/s\n", seconds,
         static_cast<double>(totals.departed) / 1e6 / std::max(seconds, 1e-9));
@@ -180,6 +185,11 @@ static void writeTotals(JsonWriter &json, const Totals &totals) {
   json.field("most_queued", totals.mostQueued);
   json.field("begin_ns", totals.begin);
   json.field("end_ns", totals.end);
+  if (!totals.disorder)
+    return;
+  json.field("pops", totals.disorder->pops);
+  json.field("pops_out_of_order", totals.disorder->late);
+  json.field("inversions", totals.disorder->inversions);
 }
 
 static void writeFlow(JsonWriter &json, const FlowStatistics &flow,

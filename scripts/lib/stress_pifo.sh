@@ -6,6 +6,9 @@
 # Random policies on random traffic, and queue management, against models on unbounded numbers: 1,000 if nothing is said.
 set -euo pipefail
 build=${NM_BUILD:-build/release}
-for model in codel_model early_model random_policies random_changes; do
+for model in codel_model early_model curves_model random_policies random_changes; do
   /usr/bin/python3 "test/Import/PifoPolicy/Inputs/$model.py" --tool "$build/bin/nm-pifo" --count 1000 "$@"
+done
+for model in near_model transport_model; do
+  /usr/bin/python3 "test/Tools/nm-pifo/Inputs/$model.py" --tool "$build/bin/nm-pifo" --count 1000 "$@"
 done

@@ -48,11 +48,11 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
         {layout.changes, 8 + 8 * layout.parameterValues, "changes"});
   if (layout.hasWheel) {
     constexpr int64_t kLevels = SchedulerLayout::kWheelLevels;
-    pieces.push_back({layout.wheelTime, 8, "wheel time"});
-    pieces.push_back({layout.wheelLevels, 8, "wheel levels"});
+    pieces.push_back({layout.wheel.time, 8, "wheel time"});
+    pieces.push_back({layout.wheel.levels, 8, "wheel levels"});
     // A bit, and a pair of i32, for each of 64 digits.
-    pieces.push_back({layout.wheelWords, 8 * kLevels, "wheel words"});
-    pieces.push_back({layout.wheelBuckets, 64 * 8 * kLevels, "wheel buckets"});
+    pieces.push_back({layout.wheel.words, 8 * kLevels, "wheel words"});
+    pieces.push_back({layout.wheel.buckets, 64 * 8 * kLevels, "wheel buckets"});
   }
   SchedulerOp scheduler = layout.op;
   for (size_t number = 0; number < layout.nodes.size(); ++number) {
@@ -226,13 +226,12 @@ protected:
   void check(OwningOpRef<ModuleOp> module) {
     ASSERT_TRUE(module);
     for (SchedulerOp op : module->getOps<SchedulerOp>())
-      for (std::optional<Container> forced :
-           {std::optional<Container>(), std::optional(Container::Heap),
-            std::optional(Container::List)}) {
-        SchedulerLayout layout(op, forced.value_or(Container::Heap),
-                               forced.has_value(), /*counts=*/layouts % 2);
-        SCOPED_TRACE(forced ? "container " + std::to_string(int(*forced))
-                            : "chosen container");
+      for (const char *container :
+           {"auto", "heap", "list", "sp-pifo", "packs:queues=3,window=7"}) {
+        auto choice = ContainerChoice::parse(container);
+        ASSERT_TRUE(bool(choice));
+        SchedulerLayout layout(op, *choice, /*counts=*/layouts % 2);
+        SCOPED_TRACE(container);
         checkMemory(layout);
         checkTree(layout);
         checkParameters(layout);
@@ -244,8 +243,12 @@ protected:
           NodeOp op = node.op;
           late += op.isLate();
           EXPECT_EQ(op.isLate(), node.container == Container::None);
-          if (forced && !op.isLate())
-            EXPECT_EQ(node.container, *forced);
+          if (choice->kind != ContainerChoice::Automatic && !op.isLate())
+            EXPECT_EQ(node.container,
+                      choice->approximation ? Container::Fifos
+                      : choice->kind == ContainerChoice::AllLists
+                          ? Container::List
+                          : Container::Heap);
         }
       }
   }
@@ -380,8 +383,7 @@ TEST_F(SchedulerLayoutTest, ContainersByWidthOfRanks) {
                        "pifo.yield %r : i64\n}\n}\n}\n";
     auto module = parseSourceString<ModuleOp>(text, &context);
     ASSERT_TRUE(module);
-    SchedulerLayout layout(*module->getOps<SchedulerOp>().begin(),
-                           Container::Heap, /*force=*/false);
+    SchedulerLayout layout(*module->getOps<SchedulerOp>().begin());
     EXPECT_EQ(layout.nodes[0].container, container) << width << " bits";
   }
 }

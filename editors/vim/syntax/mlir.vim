@@ -15,16 +15,16 @@ syn keyword mlirOurs layer.rotary layer.swish nm.assemble nm.compress nm.decompr
 syn keyword mlirOurs nm.matmul nm.measure_begin nm.measure_end nm.measure_memory nm.packed_matmul nm.packed_param
 syn keyword mlirOurs nm.param nm.prune nm.require nm.yield pifo.admit pifo.backlog
 syn keyword mlirOurs pifo.child pifo.deliver pifo.dequeue pifo.eligible pifo.evict pifo.field
-syn keyword mlirOurs pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block pifo.mesh.classifier
-syn keyword mlirOurs pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup pifo.mesh.next
-syn keyword mlirOurs pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank pifo.mesh.read
-syn keyword mlirOurs pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write pifo.mesh.yield
-syn keyword mlirOurs pifo.node pifo.now pifo.offer pifo.predicate pifo.rank pifo.read_field
-syn keyword mlirOurs pifo.room pifo.scheduler pifo.scheduling pifo.select pifo.shaping pifo.state
-syn keyword mlirOurs pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field pifo.yield
-syn keyword mlirOurs step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend step.effective
-syn keyword mlirOurs step.frozen_update step.mask step.moment step.scale step.second_moment step.soft_threshold
-syn keyword mlirOurs step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirOurs pifo.in_order pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block
+syn keyword mlirOurs pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup
+syn keyword mlirOurs pifo.mesh.next pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank
+syn keyword mlirOurs pifo.mesh.read pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write
+syn keyword mlirOurs pifo.mesh.yield pifo.node pifo.now pifo.offer pifo.predicate pifo.rank
+syn keyword mlirOurs pifo.read_field pifo.room pifo.scheduler pifo.scheduling pifo.select pifo.shaping
+syn keyword mlirOurs pifo.state pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field
+syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend
+syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
+syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

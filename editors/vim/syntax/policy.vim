@@ -8,10 +8,11 @@ setlocal iskeyword=@,48-57,_
 syn keyword policyOrder codel drr edf fifo htb pie priority red rr strict
 syn keyword policyOrder wf2q wfq
 syn keyword policyLogic and in not or when
-syn keyword policyWord before below bits burst by bytes capacity ceil ecn field
-syn keyword policyWord full gentle idle interval limit max min mtu out over
-syn keyword policyWord pace packet packets per prio probability push quantum rate refuse
-syn keyword policyWord scheduler seed shape share target update weight weights
+syn keyword policyWord above before below bits burst by bytes capacity ceil ecn
+syn keyword policyWord field for full gentle hfsc idle interval limit mark max
+syn keyword policyWord min mtu order out over pace packet packets per prio
+syn keyword policyWord probability push quantum rate real refuse scheduler seed shape share
+syn keyword policyWord target then update weight weights
 syn match policyClass /\<[A-Za-z_]\w*\ze\s*:/
 syn match policyNumber /\<[0-9]\+\%(\.[0-9]\+\)\?\%(ms\|ns\|s\|us\|k\|M\|G\|T\)\?\>/
 syn match policyComment /#.*$/ contains=@Spell

@@ -55,6 +55,8 @@ public:
   int64_t (*release)(void *, int64_t now);
   int32_t (*nextRelease)(void *, int64_t *time);
   int64_t (*size)(void *);
+  /// Null unless nodes only come near the order of ranks.
+  void (*disorder)(void *, uint64_t counts[3]) = nullptr;
   int32_t (*change)(void *, const int64_t *values, int64_t count);
   int32_t (*enqueueBatch)(void *, const void *packets, int64_t count,
                           int64_t now, int64_t *taken);
@@ -62,7 +64,7 @@ public:
 
 private:
   PifoJit();
-  llvm::Error bind(const std::string &prefix);
+  llvm::Error bind(const std::string &prefix, bool hasDisorder);
   std::unique_ptr<llvm::orc::LLJIT> engine;
 };
 

@@ -66,6 +66,10 @@ readLivingPolicy(const PifoRunOptions &options, llvm::SourceMgr &sources,
 /// fraction, such as 2.5G, that makes a whole number of at most 10^15.
 llvm::Expected<uint64_t> parseRate(llvm::StringRef text);
 
+/// A whole number and `ns`, `us`, `ms` or `s`, in ns; below 0 for anything
+/// else.
+int64_t parseTime(llvm::StringRef text);
+
 /// Runs the traffic through the scheduler and writes the reports. Returns the
 /// exit code; errors go to standard error, and no output is left half written.
 int runPifo(const PifoRunOptions &options, const DialectRegistry &registry);

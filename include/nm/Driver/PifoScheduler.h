@@ -54,6 +54,7 @@ public:
     changes = std::move(given);
   }
   void change(size_t number) override;
+  bool disorder(::nm::traffic::Disorder &found) override;
   void release(int64_t now) override { jit->release(memory, now); }
   bool nextRelease(int64_t &time) override {
     return shaped && jit->nextRelease(memory, &time);

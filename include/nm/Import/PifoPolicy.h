@@ -89,11 +89,24 @@ struct Pie {
   std::string field, ecn;
 };
 
+/// Marks packets that come while the queue is long (RFC 8257, section 3.1).
+struct Step {
+  bool bytes = false;
+  /// Packets or bytes that may be inside, this one included, without a mark.
+  uint64_t most = 0;
+  std::string field, ecn;
+};
+
 /// What a class of htb may send: what it is promised, what it never exceeds,
 /// and who goes first of those in the same place.
 struct Guarantee {
   Shape rate, ceil;
   uint64_t priority = 0;
+};
+
+/// A service curve of two pieces: bit/s for a span of ns, and then.
+struct Curve {
+  uint64_t first = 0, span = 0, rest = 0;
 };
 
 /// A node of the tree.
@@ -108,7 +121,8 @@ struct Policy {
     // These decide at dequeue.
     Wf2q,
     Drr,
-    Htb
+    Htb,
+    Hfsc
   } kind = Fifo;
   bool isLate() const { return kind >= Wf2q; }
   Location location;
@@ -133,16 +147,22 @@ struct Policy {
   std::optional<Shape> shape;
   /// In htb.
   std::optional<Guarantee> guarantee;
+  /// In hfsc, of a class that is no hfsc itself.
+  std::optional<Curve> real;
   std::vector<Limit> limits;
   /// Fifo, Edf, Priority: the field of the time before which a packet does not
   /// leave, or the bucket that says it, of each value of a field or of all.
   std::string notBefore;
   std::optional<Shape> pace;
   std::string paceField;
+  /// Edf, Priority: the field of flows whose packets leave in the order of
+  /// their arrival; empty for none.
+  std::string inOrder;
   /// One of these at most.
   std::optional<Codel> codel;
   std::optional<Red> red;
   std::optional<Pie> pie;
+  std::optional<Step> step;
 };
 
 struct Program {

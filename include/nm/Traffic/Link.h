@@ -10,8 +10,15 @@
 
 #include "nm/Traffic/Source.h"
 #include <functional>
+#include <optional>
 
 namespace nm::traffic {
+
+/// How far a queue that only comes near the order of ranks was from it: pops,
+/// those with a smaller rank left inside, and how many such ranks in all.
+struct Disorder {
+  uint64_t pops = 0, late = 0, inversions = 0;
+};
 
 /// What decides the order of packets. Times never decrease.
 class Scheduler {
@@ -41,6 +48,11 @@ public:
   /// asked after each enqueue and dequeue.
   virtual bool dropped(uint64_t &handle) {
     (void)handle;
+    return false;
+  }
+  /// Of queues that only come near an order; false of all others.
+  virtual bool disorder(Disorder &found) {
+    (void)found;
     return false;
   }
   /// Takes the change of that number (Link::changes) before its next call.
@@ -104,6 +116,8 @@ struct Totals {
   uint64_t marked = 0;
   /// By Scheduler::classes.
   std::vector<ClassTotals> classes;
+  /// Where the scheduler only comes near an order.
+  std::optional<Disorder> disorder = {};
   /// When the last packet had left the link, in ns; when the first arrived.
   int64_t begin = 0, end = 0;
   uint64_t mostQueued = 0;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Flows.h"
 #include "Mesh.h"
 #include "Options.h"
 #include "nm/Driver/Main.h"
@@ -29,7 +30,8 @@ struct Numbers {
 
 } // namespace
 
-static Status readRate(const std::string &text, uint64_t &rate) {
+Status mlir::nm::driver::tools::readRate(const std::string &text,
+                                         uint64_t &rate) {
   auto parsed = parseRate(text);
   if (parsed) {
     rate = *parsed;
@@ -102,7 +104,7 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
   line.parsed("rate", "bit/s",
               "rate of the link (default: 10G; 0 for one packet a tick)",
               [&](const std::string &text) {
-                return readRate(text, options.link.rate);
+                return tools::readRate(text, options.link.rate);
               });
   line.number("overhead", numbers.overhead, 0, int64_t(1) << 40, "bytes",
               "what each packet costs beyond its length (Ethernet: 24)");
@@ -159,10 +161,12 @@ int mlir::nm::driver::pifoMain(int argc, char **argv) {
   addOptions(line, options, numbers);
   tools::MeshCommand mesh;
   line.command(mesh.line);
+  tools::FlowsCommand flows;
+  line.command(flows.line);
   if (std::optional<int> code = tools::parse(line, argc, argv))
     return *code;
   if (line.chosen())
-    return exitCode(mesh.run());
+    return exitCode(line.chosen() == &mesh.line ? mesh.run() : flows.run());
   options.link.overhead = static_cast<uint64_t>(numbers.overhead);
   options.maxFlows = static_cast<uint64_t>(numbers.maxFlows);
   options.rows = static_cast<size_t>(numbers.rows);

@@ -66,6 +66,17 @@ Tokens tokensOf(const Shape &shape);
 
 /// As many packets as keep the average of RED within 56 bits, up to
 /// `kMostInside`.
+/// A curve in units in which a byte and a ns of either rate are whole: what a
+/// ns of the first piece and of the rest bring, what a byte costs, and by how
+/// much the second line is above the first (convex: below) where the curve
+/// begins, at most 2^64 - 1.
+struct CurveUnits {
+  uint64_t first, rest, price;
+  bool isConvex;
+  uint64_t ahead;
+};
+CurveUnits unitsOf(const Curve &curve);
+
 uint64_t packetsAveraged(const Red &red, uint64_t longest);
 
 /// As many packets as may be in debt without leaving 62 bits, up to

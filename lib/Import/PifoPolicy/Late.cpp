@@ -39,6 +39,8 @@ void LateWriter::lateOrder(const Policy &policy) {
     return finishTimes(policy);
   if (policy.kind == Policy::Drr)
     return deficits(policy);
+  if (policy.kind == Policy::Hfsc)
+    return serviceCurves(policy);
   buckets(policy);
 }
 

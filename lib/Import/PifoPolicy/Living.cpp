@@ -133,7 +133,7 @@ support::Status Joiner::node(const Nodes &nodes) {
         bool(policy->guarantee) != bool(first.guarantee))
       return {};
   if (first.kind == Policy::Wfq || first.kind == Policy::Wf2q ||
-      first.kind == Policy::Htb)
+      first.kind == Policy::Htb || first.kind == Policy::Hfsc)
     NM_RETURN_IF_ERROR(weights(nodes));
   for (std::optional<Shape> Policy::*part : {&Policy::shape, &Policy::pace}) {
     if (!(first.*part))

@@ -291,7 +291,14 @@ bool Parser::oneClass(Policy &policy, Policy &made, Token &weight,
     if (!guarantee(made, weight))
       return false;
   }
+  if (policy.kind == Policy::Hfsc) {
+    weighted = true;
+    if (!curve(made, weight))
+      return false;
+  }
   if (is("weight")) {
+    if (policy.kind == Policy::Hfsc)
+      return expected("a policy, as 'share' is the weight of a class of hfsc");
     if (policy.kind != Policy::Wfq && !policy.isLate())
       return fail(token.location, "a weight outside wfq, wf2q, drr and htb; "
                                   "expected a policy");
@@ -308,6 +315,9 @@ bool Parser::oneClass(Policy &policy, Policy &made, Token &weight,
   }
   if (!this->policy(made, depth + 1))
     return false;
+  if (made.real && made.kind == Policy::Hfsc)
+    return fail(where, "a real-time curve of a class with classes of hfsc, "
+                       "which have their own; expected 'share' alone");
   if (made.shape && made.isLate())
     return fail(where, "a shape of a policy that decides at dequeue; expected "
                        "the ceiling of a class of htb");
@@ -355,6 +365,8 @@ bool Parser::classes(Policy &policy, unsigned depth) {
 bool Parser::policy(Policy &policy, unsigned depth) {
   if (!core(policy, depth))
     return false;
+  if (is("in") && !inOrder(policy))
+    return false;
   if ((is("not") || is("pace")) && !eligibility(policy))
     return false;
   for (;;) {
@@ -362,7 +374,7 @@ bool Parser::policy(Policy &policy, unsigned depth) {
     if (accept("limit")) {
       if (!limit(policy))
         return false;
-    } else if (is("codel") || is("red") || is("pie")) {
+    } else if (is("codel") || is("red") || is("pie") || is("mark")) {
       if (!management(policy, where))
         return false;
     } else {
@@ -400,9 +412,10 @@ bool Parser::core(Policy &policy, unsigned depth) {
     policy.kind = Policy::Strict;
     return require("{") && classes(policy, depth);
   }
-  if (is("wf2q") || is("drr") || is("htb"))
+  if (is("wf2q") || is("drr") || is("htb") || is("hfsc"))
     return late(policy, depth);
-  return expected("fifo, edf, priority, wfq, rr, strict, wf2q, drr or htb");
+  return expected(
+      "fifo, edf, priority, wfq, rr, strict, wf2q, drr, htb or hfsc");
 }
 
 support::Result<Program> Parser::program() {

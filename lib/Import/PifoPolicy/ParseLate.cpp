@@ -21,9 +21,13 @@ static constexpr uint64_t kMostTurns = uint64_t(1) << 22;
 /// order of any other stands before. Those of classes that may have to wait
 /// stand below their like only.
 bool Parser::mayDecideLate(const Policy &policy) {
-  if (!above || above->kind == Policy::Htb ||
-      (above->isLate() && policy.kind != Policy::Htb))
+  bool isTree = policy.kind == Policy::Htb || policy.kind == Policy::Hfsc;
+  if (!above || (isTree ? above->kind == policy.kind : above->isLate()))
     return true;
+  if (policy.kind == Policy::Hfsc)
+    return fail(policy.location,
+                "hfsc as a class of another policy, which does not know of its "
+                "deadlines; expected it at the root or as a class of hfsc");
   if (policy.kind == Policy::Htb)
     return fail(policy.location,
                 "htb as a class of another policy, which does not know that it "
@@ -36,14 +40,16 @@ bool Parser::mayDecideLate(const Policy &policy) {
 }
 
 bool Parser::late(Policy &policy, unsigned depth) {
-  policy.kind = is("wf2q")  ? Policy::Wf2q
-                : is("drr") ? Policy::Drr
-                            : Policy::Htb;
+  policy.kind = is("wf2q")   ? Policy::Wf2q
+                : is("drr")  ? Policy::Drr
+                : is("hfsc") ? Policy::Hfsc
+                             : Policy::Htb;
   if (!mayDecideLate(policy))
     return false;
   advance();
   policy.quantum = 1500;
-  if (policy.kind != Policy::Htb && accept("per")) {
+  if ((policy.kind == Policy::Wf2q || policy.kind == Policy::Drr) &&
+      accept("per")) {
     policy.perPacket = true;
     policy.quantum = 1;
     if (!require("packet"))
@@ -53,6 +59,22 @@ bool Parser::late(Policy &policy, unsigned depth) {
       return false;
   }
   return require("{") && classes(policy, depth);
+}
+
+/// `in order per NAME`: a packet takes along those of its flow that came first.
+bool Parser::inOrder(Policy &policy) {
+  if (policy.kind != Policy::Edf && policy.kind != Policy::Priority)
+    return fail(token.location, "'in order' behind a policy that lets no "
+                                "packet overtake its own flow; expected it "
+                                "behind edf or priority");
+  advance();
+  if (!require("order") || !is("per"))
+    return expected("'order per' and a field");
+  if (!per(policy.inOrder))
+    return false;
+  return (!is("not") && !is("pace")) ||
+         fail(token.location, "packets that wait for their times, of flows in "
+                              "order; expected one of them");
 }
 
 /// `not before NAME`, `pace N burst N`: where packets may have to wait.
@@ -111,6 +133,37 @@ bool Parser::guarantee(Policy &policy, Token &weight) {
     return false;
   weight.value = made.rate.rate;
   return true;
+}
+
+/// `real N for TIME then N`, `real N`, `share N`: the share is the rate that
+/// lasts if nothing else is said.
+bool Parser::curve(Policy &made, Token &weight) {
+  constexpr uint64_t kMost = uint64_t(1) << 60;
+  constexpr const char *kRate = "a rate in bit/s";
+  Location where = token.location;
+  if (accept("real")) {
+    Curve &real = made.real.emplace();
+    bool isZero = token.kind == Token::Number && token.value == 0;
+    if (!number(real.first, isZero ? 0 : 1000, 1000000000000, kRate))
+      return false;
+    real.rest = real.first;
+    if (accept("for") &&
+        (!duration(real.span, (uint64_t(1) << 31) - 1, "a span") ||
+         !require("then") || !number(real.rest, 1000, 1000000000000, kRate)))
+      return false;
+    if (real.rest == 0)
+      return expected("'for', as a curve that stays at 0 promises nothing");
+    weight.value = real.rest;
+    CurveUnits units = unitsOf(real);
+    if (units.ahead > kMost || longestPacket(result) > kMost / units.price)
+      return fail(where, "the pieces of the curve, or the longest packet, have "
+                         "more than 2^60 of the units in which both rates are "
+                         "whole; expected rounder rates, a shorter span or a "
+                         "'length' of fewer bits");
+  }
+  if (accept("share"))
+    return this->weight(weight);
+  return made.real || expected("'real' or 'share'");
 }
 
 /// Weights of drr are not brought to a common unit: they are turns.

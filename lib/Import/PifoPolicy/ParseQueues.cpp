@@ -118,10 +118,11 @@ bool Parser::management(Policy &policy, Location where) {
                            " of classes; expected it behind a policy that "
                            "holds packets, such as 'fifo " +
                            word + "'");
-  std::string present = policy.codel ? "codel"
-                        : policy.red ? "red"
-                        : policy.pie ? "pie"
-                                     : "";
+  std::string present = policy.codel  ? "codel"
+                        : policy.red  ? "red"
+                        : policy.pie  ? "pie"
+                        : policy.step ? "mark"
+                                      : "";
   if (!present.empty())
     return fail(where, present == word
                            ? "a second " + word + " of one policy"
@@ -130,6 +131,8 @@ bool Parser::management(Policy &policy, Location where) {
   advance();
   if (word == "codel")
     return codel(policy.codel.emplace(), where);
+  if (word == "mark")
+    return step(policy.step.emplace());
   return word == "red" ? red(policy.red.emplace(), where)
                        : pie(policy.pie.emplace(), where);
 }
@@ -188,6 +191,19 @@ bool Parser::red(Red &made, Location where) {
   return fits(packetsAveraged(made, longestPacket(result)), where,
               "the average of red leaves 56 bits",
               "'over' fewer packets or a 'length' of fewer bits");
+}
+
+/// `above N packets ecn NAME`
+bool Parser::step(Step &made) {
+  if (!require("above") ||
+      !number(made.most, 1, uint64_t(1) << 56, "packets or bytes"))
+    return false;
+  made.bytes = accept("bytes");
+  if (!made.bytes && !accept("packets"))
+    return expected("'packets' or 'bytes'");
+  if (!per(made.field))
+    return false;
+  return is("ecn") ? ecn(made.ecn) : expected("'ecn'");
 }
 
 bool Parser::pie(Pie &made, Location where) {

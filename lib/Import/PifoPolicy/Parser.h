@@ -97,6 +97,9 @@ private:
   bool codel(Codel &made, Location where);
   bool red(Red &made, Location where);
   bool pie(Pie &made, Location where);
+  bool step(Step &made);
+  bool inOrder(Policy &policy);
+  bool curve(Policy &made, Token &weight);
   bool chance(uint64_t &result);
   bool seed(uint64_t &result);
   bool asksForArrival(Location where, const std::string &who);

@@ -303,6 +303,7 @@ std::string Printer::rankOf(const Policy &policy) const {
   case Policy::Wf2q:
   case Policy::Drr:
   case Policy::Htb:
+  case Policy::Hfsc:
     return "i64, late";
   }
   return "i1, saturate";
@@ -336,6 +337,8 @@ void Printer::node(const Policy &policy, const std::string &name,
   if (!isRoot)
     predicate(policy, before);
   order(policy);
+  if (!policy.inOrder.empty())
+    line("pifo.in_order by @" + policy.inOrder);
   eligibility(policy);
   if (policy.shape)
     shaping(*policy.shape, "shaping");
@@ -361,6 +364,8 @@ static void collectMarked(const Policy &policy, std::set<std::string> &marked) {
     marked.insert(policy.red->ecn);
   if (policy.pie)
     marked.insert(policy.pie->ecn);
+  if (policy.step)
+    marked.insert(policy.step->ecn);
   for (const Policy &child : policy.classes)
     collectMarked(child, marked);
 }

@@ -162,6 +162,23 @@ private:
   std::string charged(const char *name, const BucketNow &bucket);
   void selectBucket();
   void chargeBuckets();
+  // Curves.cpp
+  void serviceCurves(const Policy &policy);
+  void curveStates(const Policy &policy);
+  void wakeCurve();
+  void selectCurve();
+  void chargeCurve();
+  struct CurveNow {
+    /// How far lines are ahead of what was served: the first and the rest of
+    /// the deadline curve, and the eligible one of convex curves. i1.
+    std::string first, rest, eligible, isConvex;
+  };
+  CurveNow curveNow(const std::string &now);
+  void storeCurve(const CurveNow &curve, const std::string &now);
+  std::string lineNow(const char *name, const char *speed,
+                      const std::string &passed);
+  std::string divideUpSigned(const std::string &number,
+                             const std::string &divisor);
   void advanceClock(const char *name, const std::string &when);
 };
 
@@ -204,6 +221,7 @@ private:
   // Queues.cpp
   std::string limits(const Policy &policy);
   void delivery(const Policy &policy);
+  void markStep(const Step &step);
   void codelStates(const Codel &codel);
   void deliverCodel(const Codel &codel);
   std::string squareRoot(const std::string &number, uint64_t most);

@@ -56,7 +56,13 @@ void Printer::admission(const Policy &policy) {
     redStates(*policy.red);
   if (policy.pie)
     pieStates(*policy.pie);
-  if (policy.limits.empty() && !policy.red && !policy.pie)
+  if (policy.step) {
+    line("pifo.backlog @step.inside " +
+         std::string(policy.step->bytes ? "bytes" : "packets") +
+         (policy.step->field.empty() ? "" : " by @" + policy.step->field));
+    declare("step.most", policy.step->most);
+  }
+  if (policy.limits.empty() && !policy.red && !policy.pie && !policy.step)
     return;
   open("pifo.admit {");
   std::string fits;
@@ -64,11 +70,23 @@ void Printer::admission(const Policy &policy) {
     fits = admitRed(*policy.red);
   if (policy.pie)
     fits = admitPie(*policy.pie);
+  if (policy.step)
+    markStep(*policy.step);
   std::string holds = limits(policy);
   if (!holds.empty())
     fits = fits.empty() ? holds : both(fits, holds);
+  if (fits.empty())
+    fits = value("arith.constant true");
   line("pifo.yield " + fits + " : i1");
   close();
+}
+
+/// By the queue of this moment, as the switches of DCTCP do.
+void Printer::markStep(const Step &step) {
+  std::string inside = value("pifo.inside @step.inside : i64");
+  std::string more = step.bytes ? read("length") : constant(1);
+  std::string then = op("addi", inside, more);
+  mark(step.ecn, compare("ugt", then, parameter("step.most", step.most)));
 }
 
 void Printer::delivery(const Policy &policy) {

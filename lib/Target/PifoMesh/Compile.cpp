@@ -159,9 +159,10 @@ void MeshCompiler::checkAtoms() {
 FailureOr<mesh::Config> pifo::compileToMesh(SchedulerOp scheduler,
                                             const MeshLimits &limits,
                                             const MeshRemark &remark) {
-  if (scheduler.decidesLate())
+  if (scheduler.decidesLate() || scheduler.keepsFlowsInOrder())
     return scheduler.emitError(
-        "decides at dequeue (rule 'late', pifo.eligible), which the blocks of "
+        "decides at dequeue (rule 'late', pifo.eligible, pifo.in_order), which "
+        "the blocks of "
         "the mesh do "
         "not: their ranks stand when packets come; expected rules that order "
         "packets on their way in");

@@ -448,9 +448,10 @@ struct Embed : pifo::impl::EmbedBase<Embed> {
 
   void runOnOperation() override {
     SchedulerOp scheduler = getOperation();
-    if (scheduler.decidesLate()) {
+    if (scheduler.decidesLate() || scheduler.keepsFlowsInOrder()) {
       scheduler.emitError(
-          "decides at dequeue (rule 'late', pifo.eligible), which no tree of "
+          "decides at dequeue (rule 'late', pifo.eligible, pifo.in_order), "
+          "which no tree of "
           "plain PIFOs "
           "does: their ranks stand when packets come; expected rules that "
           "order packets on their way in");

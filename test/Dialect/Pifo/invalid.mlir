@@ -881,3 +881,44 @@ pifo.scheduler @s capacity(4) {
     }
   }
 }
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  pifo.field @flow : i8
+  pifo.node @root rank(i8, wrap) {
+    // expected-error @+1 {{[pifo_in_order_c1] stands in a leaf with the rule 'wrap'; expected a leaf with the rule 'saturate'}}
+    pifo.in_order by @flow
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  pifo.field writable @flow : i8
+  pifo.node @root rank(i8, saturate) {
+    // expected-error @+1 {{[pifo_in_order_c2] tells flows apart by '@flow', which is writable; expected a field that stays as it is}}
+    pifo.in_order by @flow
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+  }
+}
+
+// -----
+
+pifo.scheduler @s capacity(8) {
+  pifo.node @root rank(i8, saturate) {
+    // expected-error @+1 {{[pifo_in_order_c2] tells flows apart by '@flow', which is no field of the scheduler; expected a field that stays as it is}}
+    pifo.in_order by @flow
+    pifo.scheduling {
+      %z = arith.constant 0 : i8
+      pifo.yield %z : i8
+    }
+  }
+}

@@ -4,7 +4,7 @@
 // RUN: not nm-opt %s --pifo-lower-to-cpu=container=ring 2>&1 | FileCheck %s --check-prefix=OPTION
 // RUN: nm-opt %s --pifo-to-cpu | nm-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
 
-// OPTION: error: unknown container 'ring', expected auto, heap or list
+// OPTION: error: unknown container 'ring', expected one of auto, heap, list, sp-pifo, aifo, packs, rifo
 
 // A table is a constant; the root's ranks are a heap's, the leaf's fit a word.
 

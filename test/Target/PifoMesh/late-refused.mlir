@@ -3,8 +3,8 @@
 
 // No plain PIFO decides at dequeue.
 
-// EMBED: late-refused.mlir:[[#@LINE+2]]:1: error: decides at dequeue (rule 'late', pifo.eligible), which no tree of plain PIFOs does: their ranks stand when packets come; expected rules that order packets on their way in
-// MESH: late-refused.mlir:[[#@LINE+1]]:1: error: decides at dequeue (rule 'late', pifo.eligible), which the blocks of the mesh do not: their ranks stand when packets come; expected rules that order packets on their way in
+// EMBED: late-refused.mlir:[[#@LINE+2]]:1: error: decides at dequeue (rule 'late', pifo.eligible, pifo.in_order), which no tree of plain PIFOs does: their ranks stand when packets come; expected rules that order packets on their way in
+// MESH: late-refused.mlir:[[#@LINE+1]]:1: error: decides at dequeue (rule 'late', pifo.eligible, pifo.in_order), which the blocks of the mesh do not: their ranks stand when packets come; expected rules that order packets on their way in
 pifo.scheduler @s capacity(8) {
   pifo.field @length : i16
   pifo.node @root rank(i64, late) {

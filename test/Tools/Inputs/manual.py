@@ -38,7 +38,7 @@ for tool in TOOLS + REGISTERED:
     open(tool + ".1", "w").write(page)
     open(tool + ".bash", "w").write(script)
     subprocess.run(["bash", "-n", tool + ".bash"], check=True)
-    commands = [[tool]] + [[tool, command] for command in {"nm-sim": ["tenants", "array"], "nm-pifo": ["mesh"]}.get(tool, [])]
+    commands = [[tool]] + [[tool, command] for command in {"nm-sim": ["tenants", "array"], "nm-pifo": ["flows", "mesh"]}.get(tool, [])]
     for command in commands:
         # Lines that begin with an option; the rest may speak of others' options.
         rows = re.findall(r"^(?:  |      )(--?[a-z][\w-]*)" if tool in REGISTERED else r"^  (?:-[a-z], )?(--[a-z-]+)",

@@ -53,6 +53,8 @@ INSPECT = ["nm-inspect", "checkpoint.npy"]
 SIM = ["nm-sim", "p.nmb", "--input", "x.npy", "--input", "x.npy"]
 TENANTS = ["nm-sim", "tenants", "t.csv", f"--policy={source}/examples/pifo/tiles-fair.mlir", "--target=edge"]
 PIFO = ["nm-pifo", f"{source}/examples/pifo/fifo.mlir", "--generate=cbr:rate=1G,packets=20"]
+open("fifo.policy", "w").write("scheduler s capacity 20\nfifo\n")
+FLOWS = ["nm-pifo", "flows", "--policy=fifo.policy", "--generate=20k:load=0.5,count=3"]
 EXPLORE = ["nm-explore", "--device=edge", "--model=BERT", "--length=512", "--method=flat"]
 
 # (tool, option): the command without it, and a file that the command reads.
@@ -83,6 +85,8 @@ OUTPUTS = {
     ("nm-pifo", "departures-pcap"): (PIFO, None),
     ("nm-pifo", "json"): (PIFO, None),
     ("nm-pifo", "svg"): (PIFO, None),
+    ("nm-pifo flows", "json"): (FLOWS, "fifo.policy"),
+    ("nm-pifo flows", "html"): (FLOWS, "fifo.policy"),
     ("nm-pifo mesh", "output"): (["nm-pifo", "mesh", "json", "mesh.json"], "mesh.json"),
     ("nm-recipe-kernels", "output"): (["nm-recipe-kernels", "--only=momentum"], None),
 }
@@ -119,6 +123,7 @@ OTHERS = {
     "nm-opt": {"irdl-file", "o"},  # -o is among the forms
     "nm-translate": set(),
     "nm-pifo": {"changes", "field", "flows"},
+    "nm-pifo flows": {"policy", "field"},
     "nm-pifo mesh": {"input"},
     "nm-recipe-kernels": set(),
 }

@@ -143,6 +143,12 @@ bool SchedulerOp::decidesLate() {
   return getRoot().isLate() || getRoot().getEligible();
 }
 
+bool SchedulerOp::keepsFlowsInOrder() {
+  return getBody()
+      .walk([](InOrderOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 SmallVector<Operation *> SchedulerOp::getParameters() {
   SmallVector<Operation *> parameters;
   getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -205,6 +211,7 @@ DeliverOp NodeOp::getDeliver() { return firstOf<DeliverOp>(getBody()); }
 EvictOp NodeOp::getEvict() { return firstOf<EvictOp>(getBody()); }
 SelectOp NodeOp::getSelect() { return firstOf<SelectOp>(getBody()); }
 EligibleOp NodeOp::getEligible() { return firstOf<EligibleOp>(getBody()); }
+InOrderOp NodeOp::getInOrder() { return firstOf<InOrderOp>(getBody()); }
 WakeOp NodeOp::getWake() { return firstOf<WakeOp>(getBody()); }
 
 BacklogOp NodeOp::getBacklog(StringRef name) {

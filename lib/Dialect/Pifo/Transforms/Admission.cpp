@@ -216,6 +216,8 @@ void SchedulerEmitter::emitEvict(unsigned id) {
     at.child = longestChild(node, at);
   else if (op.getEligible())
     head = popLastEligible(id, at);
+  else if (node.container == Container::Flows)
+    head = flowsLast(node, at);
   else
     head = popHeap(node, at, "_pop_last");
   Value packet = head.element;

@@ -39,7 +39,8 @@ void SchedulerEmitter::forEachBelow(Value count,
 bool SchedulerEmitter::isChain() const {
   // Rules ask what is inside when a packet comes, which is another one's doing.
   if (layout.nodes.size() < 2 || layout.keepsDropped || layout.decidesLate ||
-      !layout.parameters.empty())
+      !layout.parameters.empty() || layout.approximation ||
+      SchedulerOp(layout.op).keepsFlowsInOrder())
     return false;
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     NodeOp op = node.op;

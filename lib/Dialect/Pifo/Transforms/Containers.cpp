@@ -49,8 +49,11 @@ void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
 //===----------------------------------------------------------------------===//
 
 std::string SchedulerEmitter::sharedName(StringRef what, bool serial) const {
-  // Nodes that decide late stand above all others and have none.
-  Container container = layout.nodes.back().container;
+  // Those of one scheduler are of one kind.
+  Container container = Container::Heap;
+  for (const NodeLayout &node : layout.nodes)
+    if (node.container == Container::List || node.container == Container::Ends)
+      container = node.container;
   StringRef kind = container == Container::List   ? "list"
                    : container == Container::Ends ? "ends"
                                                   : "heap";
@@ -78,6 +81,10 @@ Value SchedulerEmitter::isEmpty(const NodeLayout &node,
                  e.bor(e.load(64, hot(node, at, node.heap + 8)),
                        e.load(64, hot(node, at, node.late.waiters + 8))),
                  0);
+  if (node.container == Container::Fifos)
+    return e.cmp(P::eq, e.load(64, hot(node, at, node.late.near.inside)), 0);
+  if (node.container == Container::Flows)
+    return e.cmp(P::eq, e.load(64, hot(node, at, node.late.flows.inside)), 0);
   // The first element of a bitmap and the count of a heap: zero means none.
   if (!node.hasHeap())
     return e.cmp(P::eq, e.load(32, hot(node, at, node.first)), 0);
@@ -155,6 +162,10 @@ Value SchedulerEmitter::bucketAt(const NodeLayout &node,
 void SchedulerEmitter::push(const NodeLayout &node,
                             const TransactionContext &at, Value element,
                             Value rank) {
+  if (node.container == Container::Fifos)
+    return pushNear(node, at, element, rank);
+  if (node.container == Container::Flows)
+    return pushFlows(node, at, element, rank);
   auto pushHeap = [&]() -> SmallVector<Value> {
     e.call(sharedName("_push", node.isSerial()), {},
            {hot(node, at, node.heap), rank, element});
@@ -280,6 +291,10 @@ Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
 
 SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
                                               const TransactionContext &at) {
+  if (node.container == Container::Fifos)
+    return nearHead(node, at);
+  if (node.container == Container::Flows)
+    return flowsHead(node, at);
   if (!node.hasBitmap())
     return heapHead(node, at);
   if (!node.hasHeap())
@@ -321,7 +336,12 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
                                              const TransactionContext &at) {
   Head head;
   NodeOp op = node.op;
-  if (!node.hasBitmap()) {
+  if (node.container == Container::Fifos) {
+    head = popNear(node, at);
+  } else if (node.container == Container::Flows) {
+    head = flowsHead(node, at);
+    leaveFlows(node, at, head.element);
+  } else if (!node.hasBitmap()) {
     head = popHeap(node, at);
   } else if (!node.hasHeap()) {
     head = popBitmap(node, at);

@@ -65,22 +65,15 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
   }
 }
 
-void SchedulerEmitter::emitCreate() {
-  Type ptr = e.ptrType(), i32 = e.type(32);
-  auto function = begin(name + "_create", e.type(64), ptr, true);
-  Value asked = function.getArgument(0);
-  Value declared = e.c(layout.op.getCapacity());
-  Value capacity = e.select(e.cmp(P::eq, asked, 0), declared, asked);
-  Value valid = e.band(e.cmp(P::sge, capacity, 1),
-                       e.cmp(P::sle, capacity, layout.op.getLargestCapacity()));
-  auto null = [&]() -> SmallVector<Value> {
-    return {LLVM::ZeroOp::create(b, e.loc, ptr)};
-  };
+namespace {
+/// So many bytes for each element, and where a pointer to the first is kept.
+struct Part {
+  int64_t pointer, stride;
+};
+} // namespace
 
-  // Element 0 is none; a release holds one walk more for a moment.
-  struct Part {
-    int64_t pointer, stride;
-  };
+/// Element 0 is none; a release holds one walk more for a moment.
+static SmallVector<Part> partsOf(const SchedulerLayout &layout) {
   SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride}};
   if (layout.hasShaping) {
     parts.push_back({layout.suspended.offset, layout.suspended.stride});
@@ -96,7 +89,30 @@ void SchedulerEmitter::emitCreate() {
       parts.push_back({node.late.waiters + i * node.hotStride, kEntryBytes});
       parts.push_back({node.late.ranks + i * node.hotStride, 8});
     }
+  for (const NodeLayout &node : layout.nodes)
+    for (int64_t i = 0; node.container == Container::Fifos && i < node.count;
+         ++i)
+      parts.push_back({node.late.near.ranks + i * node.hotStride, 16});
+  for (const NodeLayout &node : layout.nodes)
+    for (int64_t i = 0; node.container == Container::Flows && i < node.count;
+         ++i)
+      parts.push_back({node.late.flows.entries + i * node.hotStride, 16});
+  return parts;
+}
 
+void SchedulerEmitter::emitCreate() {
+  Type ptr = e.ptrType(), i32 = e.type(32);
+  auto function = begin(name + "_create", e.type(64), ptr, true);
+  Value asked = function.getArgument(0);
+  Value declared = e.c(layout.op.getCapacity());
+  Value capacity = e.select(e.cmp(P::eq, asked, 0), declared, asked);
+  Value valid = e.band(e.cmp(P::sge, capacity, 1),
+                       e.cmp(P::sle, capacity, layout.op.getLargestCapacity()));
+  auto null = [&]() -> SmallVector<Value> {
+    return {LLVM::ZeroOp::create(b, e.loc, ptr)};
+  };
+
+  SmallVector<Part> parts = partsOf(layout);
   // Ranks at random meet a page each: large ones spare the address translation.
   bool huge = hugePages && layout.fixedSize >= kHugePage;
   int64_t alignment = huge ? kHugePage : 64;

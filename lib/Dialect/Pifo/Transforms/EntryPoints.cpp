@@ -167,7 +167,7 @@ void SchedulerEmitter::emitEnqueue() {
 bool pifo::mayBeRefused(const SchedulerLayout &layout, int id) {
   for (; id >= 0; id = layout.nodes[id].parent) {
     NodeOp op = layout.nodes[id].op;
-    if (op.getRule() == RankRule::Window)
+    if (op.getRule() == RankRule::Window || admitsByRank(layout, id))
       return true;
     if (op.getShaping())
       return false;
@@ -211,6 +211,14 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   Value yielded = inlineTransaction(op.getScheduling().getBody(), node, at);
   Value refused;
   Value rank = toRank(node, yielded, at, refused);
+  Value refusal = e.c(kStatusRank, 32);
+  if (admitsByRank(layout, id)) {
+    // A rank outside of the window joins the last ones too.
+    Value unwanted = admitNear(node, at, rank);
+    refusal = refused ? e.select(refused, refusal, e.c(kStatusDropped, 32))
+                      : e.c(kStatusDropped, 32);
+    refused = refused ? e.bor(refused, unwanted) : unwanted;
+  }
   auto parent = [&]() -> SmallVector<Value> {
     if (node.parent < 0 || op.getShaping())
       return {e.c(kStatusOk, 32)};
@@ -219,8 +227,7 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   Value status =
       refused
           ? e.ifElse(
-                refused, i32,
-                [&]() -> SmallVector<Value> { return {e.c(kStatusRank, 32)}; },
+                refused, i32, [&]() -> SmallVector<Value> { return {refusal}; },
                 parent)[0]
           : parent()[0];
   if (saved.empty() && !mayBeRefused(layout, id)) {
@@ -542,6 +549,7 @@ void SchedulerEmitter::emitAll() {
   emitCreate();
   emitDestroy();
   emitSize();
+  emitDisorder();
   emitEnqueue();
   emitClass();
   emitDequeue();

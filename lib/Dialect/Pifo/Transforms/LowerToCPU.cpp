@@ -34,6 +34,10 @@ static StringRef describe(Container container) {
     return "sorted list";
   case Container::None:
     return "none: each child is asked";
+  case Container::Flows:
+    return "all packets are compared";
+  case Container::Fifos:
+    return "queues that come near the order";
   }
   return "";
 }
@@ -71,9 +75,9 @@ struct LowerToCPUPass : public pifo::impl::LowerToCPUBase<LowerToCPUPass> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    if (container != "auto" && container != "heap" && container != "list") {
-      emitError(module.getLoc(), "unknown container '")
-          << container << "', expected auto, heap or list";
+    auto choice = ContainerChoice::parse(container);
+    if (!choice) {
+      emitError(module.getLoc()) << llvm::toString(choice.takeError());
       return signalPassFailure();
     }
     auto schedulers = llvm::to_vector(module.getOps<SchedulerOp>());
@@ -83,7 +87,7 @@ struct LowerToCPUPass : public pifo::impl::LowerToCPUBase<LowerToCPUPass> {
         failed(addSharedFunctions(module)))
       return signalPassFailure();
     for (SchedulerOp scheduler : schedulers)
-      if (failed(lower(scheduler)))
+      if (failed(lower(scheduler, *choice)))
         return signalPassFailure();
   }
 
@@ -93,7 +97,8 @@ private:
     for (StringRef suffix :
          {"_create", "_destroy", "_enqueue", "_dequeue", "_release",
           "_next_release", "_size", "_peek", "_dropped", "_class",
-          "_enqueue_batch", "_dequeue_batch", "_change", "_counters"}) {
+          "_enqueue_batch", "_dequeue_batch", "_change", "_counters",
+          "_disorder"}) {
       std::string name = (scheduler.getSymName() + suffix).str();
       if (Operation *present = getOperation().lookupSymbol(name))
         return present->emitError("has the name '@")
@@ -103,12 +108,36 @@ private:
     return success();
   }
 
-  LogicalResult lower(SchedulerOp scheduler) {
-    if (failed(checkNames(scheduler)))
+  /// What has only queues in order of arrival cannot do.
+  LogicalResult checkNear(SchedulerOp scheduler,
+                          const ContainerChoice &choice) {
+    if (!choice.approximation)
+      return success();
+    auto refuse = [&](const llvm::Twine &why) {
+      return scheduler.emitError("cannot have the container '")
+             << container << "': " << why;
+    };
+    if (scheduler.getPushOut())
+      return refuse("queues have no last element by rank to push out; expected "
+                    "a scheduler that refuses when it is full");
+    bool waits = false;
+    scheduler.walk([&](EligibleOp) { waits = true; });
+    if (waits)
+      return refuse("packets wait for times in it; expected a scheduler "
+                    "without pifo.eligible");
+    if (scheduler.keepsFlowsInOrder())
+      return refuse("its queues keep no flow in order; expected a scheduler "
+                    "without pifo.in_order");
+    if (choice.approximation->admits() && !scheduler.getRoot().isLeaf())
+      return refuse("it refuses packets by their ranks, which a node of a tree "
+                    "cannot; expected a scheduler of one node, or sp-pifo");
+    return success();
+  }
+
+  LogicalResult lower(SchedulerOp scheduler, const ContainerChoice &choice) {
+    if (failed(checkNames(scheduler)) || failed(checkNear(scheduler, choice)))
       return failure();
-    SchedulerLayout layout(
-        scheduler, container == "list" ? Container::List : Container::Heap,
-        container != "auto", counters);
+    SchedulerLayout layout(scheduler, choice, counters);
     for (const NodeLayout &node : layout.nodes) {
       NodeOp op = node.op;
       remark::analysis(

@@ -33,6 +33,15 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 /// Whether a walk from node `id` may meet a refusal before it comes to rest.
 bool mayBeRefused(const SchedulerLayout &layout, int id);
 
+/// Whether the node, the only one, refuses packets by their ranks.
+inline bool admitsByRank(const SchedulerLayout &layout, int id) {
+  return layout.nodes[id].container == Container::Fifos &&
+         layout.approximation->admits();
+}
+/// Places what an approximation needs in the memory of a node.
+void placeNear(NodeLayout &node, const Approximation &near,
+               llvm::function_ref<int64_t(int64_t)> take, bool isHot);
+
 /// What the transactions of a node see.
 struct TransactionContext {
   /// The scheduler, the packet whose fields are read, the time.
@@ -282,6 +291,46 @@ private:
   Value nextWord(const NodeLayout &node, const TransactionContext &at,
                  Value index, Value isEmpty);
   Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
+
+  // Flows.cpp
+  Value flowsEntry(const NodeLayout &node, const TransactionContext &at,
+                   Value element);
+  /// The entry that `isBetter(rank, number, bestRank, bestNumber)` finds of
+  /// those that `counts`, if there is one.
+  Head bestEntry(const NodeLayout &node, const TransactionContext &at,
+                 llvm::function_ref<Value(Value, Value, Value, Value)> isBetter,
+                 llvm::function_ref<Value(Value)> counts);
+  void pushFlows(const NodeLayout &node, const TransactionContext &at,
+                 Value element, Value rank);
+  Head flowsHead(const NodeLayout &node, const TransactionContext &at);
+  Head flowsLast(const NodeLayout &node, const TransactionContext &at);
+  void leaveFlows(const NodeLayout &node, const TransactionContext &at,
+                  Value element);
+
+  // Approximation.cpp
+  SmallVector<Value>
+  forUpTo(Value count, ValueRange first,
+          llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  Value nearEntry(const NodeLayout &node, const TransactionContext &at,
+                  Value element);
+  Value nearQueue(const NodeLayout &node, const TransactionContext &at,
+                  int64_t offset, Value queue);
+  Value chooseByBounds(const NodeLayout &node, const TransactionContext &at,
+                       Value rank);
+  std::pair<Value, Value> lookBack(const NodeLayout &node,
+                                   const TransactionContext &at, Value rank);
+  std::pair<Value, Value> lookAtEnds(const NodeLayout &node,
+                                     const TransactionContext &at, Value rank);
+  /// i1: whether the rank is refused; the queue of one that is not is kept.
+  Value admitNear(const NodeLayout &node, const TransactionContext &at,
+                  Value rank);
+  void pushNear(const NodeLayout &node, const TransactionContext &at,
+                Value element, Value rank);
+  Head nearHead(const NodeLayout &node, const TransactionContext &at);
+  Head popNear(const NodeLayout &node, const TransactionContext &at);
+  void countDisorder(const NodeLayout &node, const TransactionContext &at,
+                     Value rank);
+  void emitDisorder();
 
   // TimingWheel.cpp
   /// A walk rests until a time, i64; `now` is i64.

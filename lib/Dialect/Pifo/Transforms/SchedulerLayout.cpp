@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Dialect/Pifo/Transforms/SchedulerLayout.h"
+#include "SchedulerEmitter.h"
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -148,10 +148,15 @@ static SchedulerLayout::Parameter placeParameter(const SchedulerLayout &layout,
           1};
 }
 
-SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
-                                 bool force, bool counts)
+SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
+                                 const ContainerChoice &choice, bool counts)
     : op(scheduler), packet(scheduler), classifier(findClassifier(scheduler)),
-      counts(counts) {
+      counts(counts), approximation(choice.approximation) {
+  const bool force = choice.kind != ContainerChoice::Automatic;
+  const Container forced =
+      choice.kind == ContainerChoice::Near       ? Container::Fifos
+      : choice.kind == ContainerChoice::AllLists ? Container::List
+                                                 : Container::Heap;
   addNode(*this, scheduler.getRoot(), -1, 0, 0, 0);
   int64_t offset = 24;
   auto take = [&](int64_t bytes, int64_t alignment = 8) {
@@ -169,8 +174,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   suspended = slots(packet.size + kRestPacket);
   shaping = take(24);
   hasWheel = hasShaping && !force;
-  wheelTime = take(8);
-  wheelLevels = take(8);
+  wheel.time = take(8);
+  wheel.levels = take(8);
   keepsDropped = scheduler.getPushOut();
   scheduler.walk([&](DeliverOp) { keepsDropped = true; });
   if (keepsDropped)
@@ -178,6 +183,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
   decidesLate = scheduler.decidesLate();
   if (decidesLate)
     late = take(40);
+  if (approximation)
+    disorder = take(24);
   unsigned depths = 0;
   for (NodeLayout &node : nodes)
     if (!node.children.empty())
@@ -194,8 +201,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
     return stride;
   };
   if (hasWheel) {
-    wheelWords = take(8 * kWheelLevels, 64);
-    wheelBuckets = take(512 * kWheelLevels, 64);
+    wheel.words = take(8 * kWheelLevels, 64);
+    wheel.buckets = take(512 * kWheelLevels, 64);
   }
   for (NodeLayout &node : nodes) {
     unsigned bits = node.op.getRankWidth();
@@ -204,6 +211,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       node.container = Container::Ends;
     if (node.op.isLate())
       node.container = Container::None;
+    if (node.op.getInOrder())
+      node.container = Container::Flows;
     if (node.op.getEligible() && node.hasBitmap())
       node.container = Container::Heap;
     int64_t begin = take(0, 64);
@@ -231,6 +240,14 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
       node.late.waiters = take(24);
       node.late.ranks = take(8);
     }
+    if (node.container == Container::Flows)
+      for (int64_t *word : {&node.late.flows.inside, &node.late.flows.came,
+                            &node.late.flows.entries})
+        *word = take(8);
+    if (node.container == Container::Fifos)
+      placeNear(
+          node, *approximation, [&](int64_t size) { return take(size); },
+          /*isHot=*/true);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>())
       if (!state.isKeyed())
         node.states[state.getSymName()] =
@@ -271,6 +288,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler, Container forced,
             take(8 * table.getValues().getNumElements(), 64);
     if (node.op.isLate())
       node.late.waiting = take(int64_t(8) * node.op.getChildren().size(), 64);
+    if (node.container == Container::Fifos)
+      placeNear(
+          node, *approximation, [&](int64_t size) { return take(size); },
+          /*isHot=*/false);
     if (node.isDeep())
       node.words = take(int64_t(8) << (node.bitmapBits - node.wordBits), 64);
     if (node.hasBitmap())

@@ -32,12 +32,12 @@ static Value flipSign(Emitter &e, Value time) {
 }
 
 Value SchedulerEmitter::wheelWord(Value memory, Value level) {
-  return e.at(e.at(memory, layout.wheelWords), e.shl(level, 3));
+  return e.at(e.at(memory, layout.wheel.words), e.shl(level, 3));
 }
 
 Value SchedulerEmitter::wheelBucket(Value memory, Value level, Value digit) {
   Value number = e.add(e.shl(level, 6), digit);
-  return e.at(e.at(memory, layout.wheelBuckets), e.shl(number, 3));
+  return e.at(e.at(memory, layout.wheel.buckets), e.shl(number, 3));
 }
 
 Value SchedulerEmitter::timeOf(Value memory, Value walk) {
@@ -47,7 +47,7 @@ Value SchedulerEmitter::timeOf(Value memory, Value walk) {
 
 SchedulerEmitter::WheelHead SchedulerEmitter::wheelHead(Value memory) {
   WheelHead head;
-  head.level = e.lowestBit(e.load(64, e.at(memory, layout.wheelLevels)));
+  head.level = e.lowestBit(e.load(64, e.at(memory, layout.wheel.levels)));
   head.digit = e.lowestBit(e.load(64, wheelWord(memory, head.level)));
   head.bucket = wheelBucket(memory, head.level, head.digit);
   head.first = e.load(32, head.bucket);
@@ -58,7 +58,7 @@ SchedulerEmitter::WheelHead SchedulerEmitter::wheelHead(Value memory) {
 /// The first time that belongs into the bucket.
 Value SchedulerEmitter::startOf(Value memory, const WheelHead &head) {
   Value shift = e.mul(head.level, e.c(6));
-  Value time = e.load(64, e.at(memory, layout.wheelTime));
+  Value time = e.load(64, e.at(memory, layout.wheel.time));
   Value above = e.band(e.shr(time, shift), e.c(-64));
   return e.shl(e.bor(above, head.digit), shift);
 }
@@ -67,7 +67,7 @@ void SchedulerEmitter::clearDigit(Value memory, const WheelHead &head) {
   Value pointer = wheelWord(memory, head.level);
   Value rest = e.bxor(e.load(64, pointer), e.shl(e.c(1), head.digit));
   e.store(rest, pointer);
-  Value levels = e.at(memory, layout.wheelLevels);
+  Value levels = e.at(memory, layout.wheel.levels);
   Value isEmpty = e.cast(e.cmp(P::eq, rest, 0), 64);
   e.store(e.bxor(e.load(64, levels), e.shl(isEmpty, head.level)), levels);
 }
@@ -78,7 +78,7 @@ void SchedulerEmitter::emitWheelPut() {
       begin(name + ".wheel_put", {e.ptrType(), e.type(32)}, {}, false);
   Value memory = function.getArgument(0), walk = function.getArgument(1);
   Value time = timeOf(memory, walk);
-  Value differing = e.bxor(time, e.load(64, e.at(memory, layout.wheelTime)));
+  Value differing = e.bxor(time, e.load(64, e.at(memory, layout.wheel.time)));
   Value zeros = LLVM::CountLeadingZerosOp::create(
       b, e.loc, e.type(64), e.bor(differing, e.c(1)), /*is_zero_poison=*/true);
   Value level = e.op<arith::DivUIOp>(e.sub(e.c(63), zeros), e.c(6));
@@ -95,7 +95,7 @@ void SchedulerEmitter::emitWheelPut() {
   e.store(first, bucket);
   e.store(walk, lastPointer);
   e.store(e.bor(word, bit), wordPointer);
-  Value levels = e.at(memory, layout.wheelLevels);
+  Value levels = e.at(memory, layout.wheel.levels);
   e.store(e.bor(e.load(64, levels), e.shl(e.c(1), level)), levels);
   end({});
 }
@@ -108,7 +108,7 @@ void SchedulerEmitter::emitWheelSettle() {
   Value memory = function.getArgument(0), limit = function.getArgument(1);
   auto loop = scf::WhileOp::create(b, e.loc, TypeRange(), ValueRange());
   b.createBlock(&loop.getBefore());
-  Value levels = e.load(64, e.at(memory, layout.wheelLevels));
+  Value levels = e.load(64, e.at(memory, layout.wheel.levels));
   // Neither empty nor level 0.
   Value isCoarse = e.cmp(P::eq, e.band(levels, e.c(1)), 0);
   isCoarse = e.band(isCoarse, e.cmp(P::ne, levels, 0));
@@ -123,7 +123,7 @@ void SchedulerEmitter::emitWheelSettle() {
   scf::ConditionOp::create(b, e.loc, goesOn, ValueRange());
   b.createBlock(&loop.getAfter());
   WheelHead head = wheelHead(memory);
-  e.store(startOf(memory, head), e.at(memory, layout.wheelTime));
+  e.store(startOf(memory, head), e.at(memory, layout.wheel.time));
   clearDigit(memory, head);
   auto list = scf::WhileOp::create(b, e.loc, i32, head.first);
   Block *each = b.createBlock(&list.getBefore(), {}, i32, e.loc);
@@ -154,7 +154,7 @@ void SchedulerEmitter::pushWalk(Value memory, Value walk, Value time,
   Value order = flipSign(e, time);
   e.store(order, e.at(slot(layout.suspended, memory, walk),
                       SchedulerLayout::kRestTime));
-  Value pointer = e.at(memory, layout.wheelTime);
+  Value pointer = e.at(memory, layout.wheel.time);
   // Where nothing rests, the wheel may stand at any time.
   e.ifThen(e.bxor(walksRest(memory), e.c(1, 1)), [&] {
     e.store(e.op<arith::MinUIOp>(order, flipSign(e, now)), pointer);
@@ -189,7 +189,7 @@ Value SchedulerEmitter::popWalk(Value memory, Value now) {
     return e.ifElse(
         e.cmp(P::ule, time, limit), e.type(32),
         [&]() -> SmallVector<Value> {
-          e.store(time, e.at(memory, layout.wheelTime));
+          e.store(time, e.at(memory, layout.wheel.time));
           e.ifElse(
               e.cmp(P::eq, head.first, head.last), TypeRange(),
               [&]() -> SmallVector<Value> {
@@ -209,7 +209,7 @@ Value SchedulerEmitter::popWalk(Value memory, Value now) {
       e.band(some, due), e.type(32), fromHeap, [&]() -> SmallVector<Value> {
         if (!layout.hasWheel)
           return none();
-        Value levels = e.load(64, e.at(memory, layout.wheelLevels));
+        Value levels = e.load(64, e.at(memory, layout.wheel.levels));
         return e.ifElse(e.cmp(P::ne, levels, 0), e.type(32), fromWheel, none);
       })[0];
 }
@@ -217,7 +217,7 @@ Value SchedulerEmitter::popWalk(Value memory, Value now) {
 Value SchedulerEmitter::walksRest(Value memory) {
   Value some = e.load(64, e.at(memory, layout.shaping + 8));
   if (layout.hasWheel)
-    some = e.bor(some, e.load(64, e.at(memory, layout.wheelLevels)));
+    some = e.bor(some, e.load(64, e.at(memory, layout.wheel.levels)));
   return e.cmp(P::ne, some, 0);
 }
 

@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Early detection, RED and PIE, of queues that are longer and fuller than those of random_policies.py.
+"""Early detection, RED, PIE and thresholds for marks, of queues that are longer and fuller than those of random_policies.py.
 
 usage: early_model.py --tool NM_PIFO [--count N] [--seed S]
 
@@ -35,6 +35,12 @@ def pie(r):
     return rule, f"pie target {rule['target']} ns update {rule['update']} ns burst {rule['burst']} ns"
 
 
+def step(r):
+    rule = {"bytes": r.random() < 0.5, "per": r.choice([None, "flow"]), "ecn": "ecn"}
+    rule["most"] = r.choice([1, 5, 12]) * (r.choice([1, 900]) if rule["bytes"] else 1)
+    return rule, f"mark above {rule['most']} {'bytes' if rule['bytes'] else 'packets'}"
+
+
 def traffic(r, rate):
     load, time, packets = r.choice([0.8, 1.1, 2]), 0, []
     for _ in range(r.choice([200, 600])):
@@ -48,9 +54,9 @@ def traffic(r, rate):
 
 def check(seed, tool, folder):
     r = random.Random(seed)
-    name = r.choice(["red", "pie"])
-    rule, text = {"red": red, "pie": pie}[name](r)
-    text += (f" seed {rule['seed']}" + (f" per {rule['per']}" if rule["per"] else "")
+    name = r.choice(["red", "pie", "step"])
+    rule, text = {"red": red, "pie": pie, "step": step}[name](r)
+    text += ((f" seed {rule['seed']}" if "seed" in rule else "") + (f" per {rule['per']}" if rule["per"] else "")
              + (f" ecn {rule['ecn']}" if rule["ecn"] else ""))
     kind = r.choice(["fifo", "wfq by flow"])
     leaf = {"kind": kind.split()[0], "per_packet": False, "field": "flow", "flows": 2, name: rule}

@@ -1,6 +1,6 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Policies that decide at dequeue, as docs/pifo-language.md defines them: wf2q, drr and htb on fractions.
+"""Policies that decide at dequeue, as docs/pifo-language.md defines them: wf2q, drr, htb and hfsc on fractions.
 
 Each is written as its paper has it: a fluid server's starts and finishes, a pointer that walks from class to class, leaves that
 climb to the class that lends. Nothing is shared with the compiler.
@@ -287,16 +287,109 @@ class Htb(Late):
         return min(times, default=None)
 
 
+class Curve:
+    """Of a class of hfsc: its service curve, from every time at which the class woke."""
+
+    def __init__(self, first, span, rest):
+        self.first, self.span, self.rest = Fraction(first, 8 * 10**9), span, Fraction(rest, 8 * 10**9)
+        self.is_convex = first < rest
+        self.starts, self.lines, self.served = [], [], 0
+
+    def bytes(self, time):
+        return self.first * min(time, self.span) + self.rest * max(0, time - self.span)
+
+    def time(self, amount):
+        """The earliest time at which the curve has brought that much."""
+        knee = self.first * self.span
+        if amount <= knee and self.first:
+            return amount / self.first
+        return self.span + (amount - knee) / self.rest
+
+    def deadline_curve(self, now):
+        return min(served + self.bytes(now - time) for time, served in self.starts)
+
+    def wake(self, now):
+        self.lines.append((now, self.served))
+        if not self.is_convex:
+            self.starts.append((now, self.served))
+        elif not self.starts or self.deadline_curve(now) >= self.served:
+            self.starts = [(now, self.served)]
+
+    def is_eligible(self, now):
+        if self.is_convex:
+            return min(served + self.rest * (now - time) for time, served in self.lines) >= self.served
+        return self.deadline_curve(now) >= self.served
+
+    def deadline(self, length):
+        return ceil(max(time + self.time(self.served + length - served) for time, served in self.starts))
+
+
+class Hfsc(Late):
+    """Stoica, Zhang and Ng, 1997. Classes of hfsc in hfsc are one tree; the outermost node decides for all of it."""
+
+    def __init__(self, node, policy):
+        super().__init__(node, policy)
+        self.curves = [Curve(*child["real"]) if "real" in child else None for child in policy["classes"]]
+        self.virtual, self.start = Fraction(0), [Fraction(0)] * len(self.curves)
+
+    def wake(self, key):
+        if self.curves[key]:
+            self.curves[key].wake(Paced.clock[0])
+        self.start[key] = max(self.start[key], self.virtual)
+
+    def chains(self):
+        for k in self.active():
+            below = self.node.children[k].queue
+            if isinstance(below, Hfsc):
+                for chain in below.chains():
+                    yield [(self, k)] + chain
+            else:
+                yield [(self, k)]
+
+    def path(self, now):
+        """The chain that sends, and whether by its deadline."""
+        best = None
+        for chain in self.chains():
+            queue, k = chain[-1]
+            if queue.curves[k] and queue.curves[k].is_eligible(now):
+                deadline = queue.curves[k].deadline(queue.node.children[k].peek(now)["length"])
+                if best is None or deadline < best[0]:
+                    best = deadline, chain
+        if best:
+            return best[1], True
+        chain, queue = [], self
+        while True:
+            k = min(queue.active(), key=lambda k: (max(queue.start[k], queue.virtual), k))
+            chain.append((queue, k))
+            below = queue.node.children[k].queue
+            if not isinstance(below, Hfsc):
+                return chain, False
+            queue = below
+
+    @staticmethod
+    def pay(now, length, chain, is_real):
+        for queue, k in chain:
+            if not is_real:
+                queue.virtual = max(queue.start[k], queue.virtual)
+            queue.start[k] += Fraction(length) / queue.weights[k]
+        if is_real:
+            queue, k = chain[-1]
+            queue.curves[k].served += length
+
+    def left(self, key, packet, now):
+        self.take(key)
+
+
 def pop(root, now):
     """The packet that leaves below nodes that decide late, or None."""
     node, steps, paid = root, [], []
     while isinstance(node.queue, Late):
         queue = node.queue
-        if isinstance(queue, Htb):
+        if isinstance(queue, (Htb, Hfsc)):
             found = queue.path(now)
             if not found:
                 return None
-            paid.append(found)
+            paid.append((type(queue), *found))
             steps += found[0]
         else:
             if isinstance(queue, Drr):
@@ -307,9 +400,9 @@ def pop(root, now):
     packet = node.pop()
     for queue, k in steps:
         queue.left(k, packet, now)
-    for chain, place in paid:
-        Htb.pay(now, packet["length"], chain, place)
+    for kind, chain, place in paid:
+        kind.pay(now, packet["length"], chain, place)
     return packet
 
 
-KINDS = {"wf2q": Wf2q, "drr": Drr, "htb": Htb}
+KINDS = {"wf2q": Wf2q, "drr": Drr, "htb": Htb, "hfsc": Hfsc}

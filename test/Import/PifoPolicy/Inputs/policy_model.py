@@ -58,6 +58,26 @@ class ByKey(Fifo):
         self.insert(key, element)
 
 
+class InOrder(ByKey):
+    """pFabric, section 4.1: the first packet of the flow that the best packet is of."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field = field
+
+    def served(self):
+        flow = self.items[0][2][self.field]
+        return min((item for item in self.items if item[2][self.field] == flow), key=lambda item: item[1])
+
+    def peek(self):
+        return self.served()[2]
+
+    def pop(self):
+        item = self.served()
+        self.items.remove(item)
+        return item[2]
+
+
 class Fair(Queue):
     """Start-time fair queueing: an element starts where its flow's last one ends, or now."""
 
@@ -241,6 +261,18 @@ class Red:
         return mark(packet, self.rule["ecn"])
 
 
+class Step:
+    """RFC 8257, section 3.1: by the queue of the moment, the packet that comes included."""
+
+    def __init__(self, rule, dice):
+        self.rule = rule
+
+    def takes(self, packet, queue, now):
+        if queue + (packet["length"] if self.rule["bytes"] else 1) > self.rule["most"]:
+            mark(packet, self.rule["ecn"])
+        return True
+
+
 class Pie:
     """RFC 8033, sections 4 and 5.1, on fractions; delays are those of the packet that left last."""
 
@@ -307,15 +339,17 @@ class Node:
             self.queue = Fair(policy.get("weights"), policy["per_packet"])
         elif kind == "rr":
             self.queue = RoundRobin(len(self.children) or policy["flows"])
+        elif "in_order" in policy:
+            self.queue = InOrder(policy["in_order"])
         elif kind in late_model.KINDS:
             self.queue = late_model.KINDS[kind](self, policy)
         else:
             self.queue = ByKey()
         self.bucket = Bucket(*policy["shape"]) if "shape" in policy else None
         self.codel, self.codel_field, self.codels = policy.get("codel"), policy.get("codel_per"), {}
-        self.early = policy.get("red") or policy.get("pie")
-        self.kind, self.early_queues = (Red if policy.get("red") else Pie), {}
-        self.dice = Random(self.early["seed"]) if self.early else None
+        self.early = policy.get("red") or policy.get("pie") or policy.get("step")
+        self.kind, self.early_queues = (Red if policy.get("red") else Pie if policy.get("pie") else Step), {}
+        self.dice = Random(self.early.get("seed", 0)) if self.early else None
         # (kind, number, field): what is inside is counted from the list of all packets.
         self.limits = policy.get("limits", [])
 
@@ -377,7 +411,7 @@ class Node:
             return
         if self.kind is Red:
             self.early_queue(packet).used = now
-        elif sent:
+        elif sent and self.kind is Pie:
             self.early_queue(packet).left(packet, self.queue_of(packet, inside) - packet["length"], now)
 
     def fits(self, packet, inside, room, now):

@@ -41,6 +41,8 @@ class Maker:
     def __init__(self, seed, variant=None):
         """With a variant, a policy that differs from others of the seed in its numbers only."""
         self.r = random.Random(seed)
+        # What came to the language later, so that seeds mean what they meant.
+        self.later = random.Random(f"{seed} later")
         self.living = variant is not None
         # Where numbers come from that may change.
         self.n = random.Random(f"{seed} {variant}") if self.living else self.r
@@ -131,7 +133,7 @@ class Maker:
     def policy(self, depth, late=None):
         text, policy = self.core(depth, late)
         limits, policy["limits"] = [], []
-        while self.r.random() < (0.3 if self.living else 0.15):
+        while len(limits) < 8 and self.r.random() < (0.3 if self.living else 0.15):
             limit, meaning = self.limit()
             limits.append(limit)
             policy["limits"].append(meaning)
@@ -199,7 +201,9 @@ class Maker:
         """A policy that decides at dequeue, or None."""
         r = self.r
         kind = r.choice(kinds)
-        policy = {"kind": kind, "per_packet": kind != "htb" and r.random() < 0.3, "classes": [], "quantum": 1500}
+        if kind == "htb" and depth == 0 and self.later.random() < 0.4:
+            kind = "hfsc"
+        policy = {"kind": kind, "per_packet": kind in ("wf2q", "drr") and r.random() < 0.3, "classes": [], "quantum": 1500}
         text, lines, count = kind, [], r.choice([1, 2, 3, 4])
         if policy["per_packet"]:
             text, policy["quantum"] = text + " per packet", 1
@@ -208,7 +212,7 @@ class Maker:
             text += f" quantum {policy['quantum']}"
         # Turns do not change.
         numbers = r if kind == "drr" else self.n
-        weights = [numbers.randint(1, 8) for _ in range(count)] if kind == "htb" or r.random() < 0.7 else [1] * count
+        weights = [numbers.randint(1, 8) for _ in range(count)] if kind in ("htb", "hfsc") or r.random() < 0.7 else [1] * count
         policy["weights"] = weights
         for i in range(count):
             self.names += 1
@@ -216,14 +220,21 @@ class Maker:
             if kind == "htb":
                 part, given = self.guarantee()
                 line += part
-            line += f"weight {weights[i]} " if kind == "htb" or any(w != 1 for w in weights) else ""
             inner = depth < 3 and r.random() < 0.4
+            if kind == "hfsc":
+                if not inner and r.random() < 0.7:
+                    part, given["real"] = self.curve()
+                    line += part
+                line += f"share {weights[i]} "
+            else:
+                line += f"weight {weights[i]} " if kind == "htb" or any(w != 1 for w in weights) else ""
             self.paces = kind == "htb" and not inner
             if not inner and r.random() < 0.2:
                 part, shape = self.shape()
                 line += part
             # A class of htb may have to wait, which only htb knows.
             below = ["wf2q", "drr"] + ["htb"] * (2 if kind == "htb" else 0)
+            below += ["hfsc"] * (2 if kind == "hfsc" else 0)
             text_of, child = self.policy(depth + 1, below if inner else None)
             self.paces = False
             line += text_of
@@ -251,6 +262,16 @@ class Maker:
         prio = r.choice([0, 0, 1, 7])
         text += f"prio {prio} " if prio or r.random() < 0.1 else ""
         return text, {"rate": (rate, burst), "ceil": (ceil, more), "prio": prio}
+
+    def curve(self):
+        """A real-time curve; its rates do not change."""
+        r = self.r
+        rest = r.choice([1000, 10**6, 10**8, 10**9, r.randint(1, 1000) * 10**6])
+        if r.random() < 0.3:
+            return f"real {spell(rest, r)} ", (rest, 0, rest)
+        first = r.choice([0, 1000, 2 * 10**6, 10**8, 10**9, r.randint(1, 1000) * 10**6])
+        span = r.choice([1, 1000, 10**6, 5 * 10**6])
+        return f"real {spell(first, r)} for {span} ns then {spell(rest, r)} ", (first, span, rest)
 
     def shape(self):
         r = self.n
@@ -296,6 +317,9 @@ class Maker:
                             else ["flow", "class", "tiny"])
             policy["field"], policy["flows"] = name, self.fields[name]
             text += f" by {name}"
+            if kind in ("edf", "priority") and self.later.random() < 0.3:
+                policy["in_order"] = self.later.choice(["flow", "class", "tiny"])
+                text += f" in order per {policy['in_order']}"
             if kind == "wfq":
                 if self.fields[name] <= 100 and r.random() < 0.6:
                     policy["weights"] = self.weights(self.fields[name])

@@ -25,6 +25,7 @@ class DeliverOp;
 class DequeueOp;
 class EvictOp;
 class FieldOp;
+class InOrderOp;
 class MeshBlockOp;
 class MeshOp;
 class MeshPifoOp;

@@ -66,6 +66,8 @@ def Pifo_SchedulerOp : Pifo_Op<"scheduler", [
     SmallVector<Operation *> getParameters();
     /// Whether something inside may leave later, though nothing comes to the root.
     bool decidesLate();
+    /// Whether a leaf serves flows in the order of their packets' arrival.
+    bool keepsFlowsInOrder();
     /// Whether it drops packets, by being full or by a rule.
     bool dropsPackets();
     /// All fields, in the order of their declaration.
@@ -278,6 +280,7 @@ def Pifo_NodeOp : Pifo_Op<"node", [
     SelectOp getSelect();
     EligibleOp getEligible();
     WakeOp getWake();
+    InOrderOp getInOrder();
     /// Whether it orders its children when something leaves.
     bool isLate() { return getRule() == RankRule::Late; }
     /// The backlog of that name of the node or the nearest node above it, or null.

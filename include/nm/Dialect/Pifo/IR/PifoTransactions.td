@@ -178,6 +178,24 @@ def Pifo_EligibleOp : Pifo_TransactionOp<"eligible"> {
   }];
 }
 
+def Pifo_InOrderOp : Pifo_Op<"in_order", [HasParent<"::mlir::pifo::NodeOp">]> {
+  let summary = "the packets of a flow leave in the order of their arrival";
+  let description = [{
+    In a leaf: the packet with the smallest rank, of equal ones the first to come, says which flow is served, and of that flow the packet that came
+    first leaves. `pifo.rank` is the rank of the packet that decided. That is the dequeue of pFabric (Alizadeh et al., SIGCOMM 2013, section 4.1) where
+    the rank is what remains of a flow. What is pushed out is the packet with the largest rank, of equal ones the last. A flow is a value of the field.
+
+    ```mlir
+    pifo.in_order by @flow
+    ```
+
+    * `pifo_in_order_c1`: it stands in a leaf with the rule `saturate` and without `pifo.eligible`, once.
+    * `pifo_in_order_c2`: the key is a field that is not writable.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$key);
+  let assemblyFormat = "`by` $key attr-dict";
+}
+
 def Pifo_OfferOp : Pifo_Op<"offer", [Pure]> {
   let summary = "the rank that a child offers, and what decides between equal ones";
   let description = "Of a child with another rule than `late`: the rank of its first element, and 0.";

@@ -29,8 +29,9 @@ def LowerToCPU : Pass<"pifo-lower-to-cpu", "ModuleOp"> {
                            "::mlir::cf::ControlFlowDialect"];
   let options = [
     Option<"container", "container", "std::string", "\"auto\"",
-           "auto, heap (every node), or list: sorted arrays, the reference of "
-           "differential tests">,
+           "auto, heap (every node), list: sorted arrays, the reference of "
+           "differential tests; or queues that come near the order of ranks: sp-pifo, "
+           "aifo, packs, rifo, with numbers such as packs:queues=8,window=20,k=0.1">,
     Option<"hugePages", "huge-pages", "bool", "true",
            "ask Linux for large pages (madvise) where a scheduler has more than "
            "one of them">,

@@ -9,6 +9,7 @@
 #define NM_DIALECT_PIFO_TRANSFORMS_SCHEDULERLAYOUT_H
 
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
+#include "nm/Dialect/Pifo/Transforms/Approximation.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -41,8 +42,19 @@ struct PacketLayout {
 
 /// Ring: a bitmap hierarchy over the ranks of a window that follows the ranks
 /// that leave, and a heap for those outside of it. Ends: a heap that gives the
-/// last element too. None: of nodes that decide late.
-enum class Container { Word, Bitmap, Ring, Ends, Heap, List, None };
+/// last element too. None: of nodes that decide late. Fifos: an approximation.
+/// Flows: of leaves with `pifo.in_order`.
+enum class Container {
+  Word,
+  Bitmap,
+  Ring,
+  Ends,
+  Heap,
+  List,
+  None,
+  Fifos,
+  Flows
+};
 
 /// Elements of one kind, allocated from a free list; number 0 is none. A slot
 /// begins with the 32-bit number of the next element in a list.
@@ -106,10 +118,22 @@ struct NodeLayout {
     /// Hot: of leaves that are counted, i64 each: packets and bytes that
     /// entered, that were sent, and that were dropped.
     int64_t counters;
+    /// Of approximations, see Approximation.cpp.
+    struct Near {
+      int64_t inside, chosen, next, full, least, most, ranks;
+      int64_t bounds, lengths, lists, window;
+    } near;
+
+    /// Of leaves with `pifo.in_order`, hot: i64, the packets inside and how
+    /// many came; an entry {rank, number: i64} for each packet (a pointer),
+    /// whose number is 0 if it is not inside.
+    struct Flows {
+      int64_t inside, came, entries;
+    } flows;
   } late;
 
   bool hasHeap() const {
-    return container >= Container::Ring && container != Container::None;
+    return container >= Container::Ring && container < Container::None;
   }
   bool hasBitmap() const { return container <= Container::Ring; }
   /// More than one level of words.
@@ -130,8 +154,9 @@ struct LeafPlace {
 /// The memory of a scheduler: one block, whose first part has a fixed size and
 /// whose second part depends on the capacity.
 struct SchedulerLayout {
-  SchedulerLayout(SchedulerOp scheduler, Container forced, bool force,
-                  bool counts = false);
+  explicit SchedulerLayout(SchedulerOp scheduler,
+                           const ContainerChoice &choice = {},
+                           bool counts = false);
 
   /// Ops are handles; their accessors are not const.
   mutable SchedulerOp op;
@@ -177,7 +202,9 @@ struct SchedulerLayout {
   /// (first, last).
   bool hasWheel = false;
   static constexpr int64_t kWheelLevels = 11;
-  int64_t wheelTime, wheelLevels, wheelWords, wheelBuckets;
+  struct Wheel {
+    int64_t time, levels, words, buckets;
+  } wheel;
   /// By depth, of the nodes with children.
   SmallVector<Pool> references;
   /// Of schedulers that decide late, i64 each: the time of the latest call,
@@ -189,6 +216,9 @@ struct SchedulerLayout {
   /// Whether leaves count.
   bool counts = false;
   static constexpr int kCounters = 6;
+  /// Where nodes only come near the order of ranks; i64 each, how far from it.
+  std::optional<Approximation> approximation;
+  int64_t disorder = 0;
   int64_t fixedSize;
   bool hasShaping = false;
 };

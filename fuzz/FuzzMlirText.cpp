@@ -25,6 +25,7 @@
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "nm/Dialect/Step/IR/StepDialect.h"
+#include "nm/Dialect/Tile/IR/TileDialect.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdlib>
 #include <memory>
@@ -44,10 +45,11 @@ MLIRContext &freshContext() {
   if (!context || ++inputs == kInputsOfAContext) {
     inputs = 0;
     DialectRegistry registry;
-    registry.insert<nm::NMDialect, attacc::AttaccDialect, flat::FlatDialect,
-                    kernel::KernelDialect, layer::LayerDialect,
-                    pifo::PifoDialect, step::StepDialect, arith::ArithDialect,
-                    func::FuncDialect, tensor::TensorDialect>();
+    registry
+        .insert<nm::NMDialect, attacc::AttaccDialect, flat::FlatDialect,
+                kernel::KernelDialect, layer::LayerDialect, pifo::PifoDialect,
+                step::StepDialect, tiles::TileDialect, arith::ArithDialect,
+                func::FuncDialect, tensor::TensorDialect>();
     context = std::make_unique<MLIRContext>(registry,
                                             MLIRContext::Threading::DISABLED);
     context->loadAllAvailableDialects();

@@ -31,7 +31,10 @@
     "pifo.write_field" "pifo.yield" "step.adam_update" "step.change_product" "step.change_sum"
     "step.count_nonfinite" "step.descend" "step.effective" "step.frozen_update" "step.mask"
     "step.moment" "step.scale" "step.second_moment" "step.soft_threshold" "step.straight_through"
-    "step.transposable_mask" "step.weight_decay")
+    "step.transposable_mask" "step.weight_decay" "tile.column" "tile.elementwise" "tile.exp_sum"
+    "tile.fill" "tile.for" "tile.gemm" "tile.kernel" "tile.layernorm" "tile.load" "tile.row_max"
+    "tile.rows" "tile.scale" "tile.slice" "tile.softmax" "tile.store" "tile.sync" "tile.unary"
+    "tile.yield")
   "Operations of nm's dialects.")
 
 (defconst nm-mlir-words

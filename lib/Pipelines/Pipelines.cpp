@@ -22,6 +22,7 @@
 #include "nm/Dialect/Kernel/Transforms/Passes.h"
 #include "nm/Dialect/Layer/Transforms/Passes.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Dialect/Tile/Transforms/Passes.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include "nm/Transforms/Passes.h"
 
@@ -111,6 +112,7 @@ void mlir::nm::buildNMToAttaccPipeline(OpPassManager &pm,
   convert.device = options.device;
   convert.elementType = options.elementType;
   pm.addPass(createConvertToAttacc(convert));
+  tiles::buildTilePipeline(pm, options.device);
   pm.nest<attacc::ProgramOp>().addPass(attacc::createVerifyProgram());
 }
 

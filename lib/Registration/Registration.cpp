@@ -55,6 +55,7 @@
 #include "nm/Dialect/Pifo/Transforms/Passes.h"
 #include "nm/Dialect/Step/IR/StepDialect.h"
 #include "nm/Dialect/Step/Transforms/Passes.h"
+#include "nm/Dialect/Tile/Transforms/Passes.h"
 #include "nm/Pipelines/PifoPipelines.h"
 #include "nm/Pipelines/Pipelines.h"
 #include "nm/Pipelines/StepPipelines.h"
@@ -67,7 +68,7 @@ using namespace mlir;
 void mlir::nm::registerDialects(DialectRegistry &registry) {
   registry.insert<NMDialect, attacc::AttaccDialect, flat::FlatDialect,
                   kernel::KernelDialect, layer::LayerDialect, pifo::PifoDialect,
-                  step::StepDialect>();
+                  step::StepDialect, tiles::TileDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
@@ -109,6 +110,7 @@ void mlir::nm::registerPasses() {
   registerCodegenPasses();
   pifo::registerPifoPasses();
   step::registerStepPasses();
+  tiles::registerTilePasses();
   registerPipelines();
   registerPifoPipelines();
   step::registerStepPipelines();

@@ -8,7 +8,7 @@
 #ifndef NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
 #define NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
 
-#include "KernelTestSupport.h"
+#include "Common/KernelTestSupport.h"
 #include "nm/Model/Search.h"
 #include <tuple>
 

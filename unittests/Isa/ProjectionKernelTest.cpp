@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelTestSupport.h"
+#include "Common/KernelTestSupport.h"
 #include <cstdio>
 #include <cstdlib>
 

@@ -24,15 +24,18 @@ syn keyword mlirOurs pifo.read_field pifo.room pifo.scheduler pifo.scheduling pi
 syn keyword mlirOurs pifo.state pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field
 syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend
 syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
-syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay tile.column tile.elementwise
+syn keyword mlirOurs tile.exp_sum tile.fill tile.for tile.gemm tile.kernel tile.layernorm
+syn keyword mlirOurs tile.load tile.row_max tile.rows tile.scale tile.slice tile.softmax
+syn keyword mlirOurs tile.store tile.sync tile.unary tile.yield
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while
 syn keyword mlirType bf16 complex f16 f32 f64 f80 f128 index memref none
 syn keyword mlirType tensor tf32 tuple vector
 syn match mlirType /\%(\<\|[0-9?*]x\)\@<=\%([su]\?i[0-9]\+\|b\?f[0-9]\+\|index\)\>/
-syn match mlirType /!\%(attacc\|flat\|kernel\|layer\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
-syn match mlirAttribute /#\%(attacc\|flat\|kernel\|layer\|nm\|pifo\|step\)\.[A-Za-z_0-9.]*/
+syn match mlirType /!\%(attacc\|flat\|kernel\|layer\|nm\|pifo\|step\|tile\)\.[A-Za-z_0-9.]*/
+syn match mlirAttribute /#\%(attacc\|flat\|kernel\|layer\|nm\|pifo\|step\|tile\)\.[A-Za-z_0-9.]*/
 syn match mlirNumber /\<[0-9]\+\%(\.[0-9]*\)\?\%([eE][-+]\?[0-9]\+\)\?\>/
 syn match mlirNumber /\<0x[0-9A-Fa-f]\+\>/
 syn match mlirPattern /\<[0-9]\+:[0-9]\+\>/

@@ -77,7 +77,7 @@ def ConvertToAttacc : Pass<"convert-to-attacc", "ModuleOp"> {
     sets one). Choices are remarks of the category `convert-to-attacc`. Dynamic
     sizes, control flow and what no instruction computes are errors.
   }];
-  let dependentDialects = ["::mlir::attacc::AttaccDialect"];
+  let dependentDialects = ["::mlir::attacc::AttaccDialect", "::mlir::tiles::TileDialect"];
   let options = [
     Option<"device", "device", "std::string", "\"edge\"",
            "device description by name, or the file of one">,

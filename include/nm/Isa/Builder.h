@@ -117,6 +117,9 @@ public:
   Instruction &sync(Engine engine, int channel, const Tokens &tokens);
   void barrier();
 
+  /// Instructions so far.
+  size_t size() const { return program.code.size(); }
+
   /// Whether something went wrong so far.
   bool failed() const { return !error.ok(); }
   void fail(Error error);

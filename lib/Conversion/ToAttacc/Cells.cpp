@@ -27,9 +27,11 @@ LogicalResult ProgramEmitter::emitFill(double value, TensorId dest,
   isa::Overflow overflow;
   overflow.add(value, b[dest].type, lasting);
   warnOfOverflow(dest, overflow);
-  return check(
-      isa::emitFill(b, device, options.type, static_cast<float>(value), dest),
-      op);
+  emitRows("a fill", {}, dest,
+           [value](tiles::TileBuilder &t, ValueRange, RankedTensorType to) {
+             return t.fillRows(static_cast<float>(value), to);
+           });
+  return success();
 }
 
 /// All elements of `dest` from a matrix, a row or a number.
@@ -37,10 +39,10 @@ LogicalResult ProgramEmitter::fillMatrix(const Cell &cell, TensorId dest,
                                          Operation *op) {
   if (!cell.tensor)
     return emitFill(cell.number, dest, isa::numElements(b[dest].shape), op);
-  if (isMatrix(cell))
-    return check(isa::emitUnary(b, device, options.type, UnaryKind::Copy,
-                                *cell.tensor, dest),
-                 op);
+  if (isMatrix(cell)) {
+    emitUnary(UnaryKind::Copy, *cell.tensor, dest);
+    return success();
+  }
   Strided rows;
   rows.tensor = *cell.tensor;
   rows.sizes = b[dest].shape;
@@ -71,10 +73,7 @@ ProgramEmitter::combine(BinaryKind kind, Cell lhs, Cell rhs, int64_t rows,
     return failure();
   TensorId right = rhs.tensor ? *rhs.tensor : constantVector(rhs.number, cols);
   TensorId to = dest ? *dest : temporary(rows, cols);
-  if (failed(check(
-          isa::emitElementwise(b, device, options.type, kind, *left, right, to),
-          op)))
-    return failure();
+  emitElementwise(kind, *left, right, to);
   return Cell{to, 0};
 }
 
@@ -86,8 +85,6 @@ ProgramEmitter::apply(UnaryKind kind, const Cell &source, int64_t rows,
   if (failed(from))
     return failure();
   TensorId to = dest ? *dest : temporary(rows, cols);
-  if (failed(
-          check(isa::emitUnary(b, device, options.type, kind, *from, to), op)))
-    return failure();
+  emitUnary(kind, *from, to);
   return Cell{to, 0};
 }

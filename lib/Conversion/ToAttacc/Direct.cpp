@@ -88,12 +88,17 @@ static std::optional<BinaryKind> matchReduction(Value yielded,
 LogicalResult ProgramEmitter::reduceRows(BinaryKind kind, TensorId source,
                                          TensorId dest, Operation *op) {
   int64_t rows = b[source].shape[0], cols = b[source].shape[1];
-  if (cols == 1)
-    return check(isa::emitUnary(b, device, options.type, isa::UnaryKind::Copy,
-                                source, dest),
-                 op);
-  if (kind == BinaryKind::Max)
-    return check(isa::emitRowMax(b, device, options.type, source, dest), op);
+  if (cols == 1) {
+    emitUnary(isa::UnaryKind::Copy, source, dest);
+    return success();
+  }
+  if (kind == BinaryKind::Max) {
+    emitRows("a row maximum", {source}, dest,
+             [](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
+               return t.column(t.rowMax(in[0], to.getElementType()));
+             });
+    return success();
+  }
   // The array sums: a product with ones.
   auto [place, isNew] = tensors.try_emplace("ones_" + std::to_string(cols));
   if (isNew) {

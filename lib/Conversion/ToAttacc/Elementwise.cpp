@@ -194,13 +194,14 @@ LogicalResult ProgramEmitter::emitNorm(layer::NormOp op) {
   if (failed(source) || failed(gamma) || failed(beta))
     return failure();
   FailureOr<isa::TensorId> dest = destination(op.getResult(), rows, cols);
-  if (failed(dest) ||
-      failed(check(
-          isa::emitLayerNorm(
-              b, device, options.type, *source, std::nullopt, *gamma, *beta,
-              static_cast<float>(op.getEpsilon().convertToDouble()), *dest),
-          op)))
+  if (failed(dest))
     return failure();
+  float epsilon = static_cast<float>(op.getEpsilon().convertToDouble());
+  emitRows(
+      "a layer norm", {*source, *gamma, *beta}, *dest,
+      [epsilon](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
+        return t.layerNorm(in[0], in[1], in[2], epsilon, to.getElementType());
+      });
   define(op.getResult(), *dest);
   return success();
 }
@@ -263,10 +264,12 @@ LogicalResult ProgramEmitter::emitSoftmax(linalg::SoftmaxOp op) {
   FailureOr<isa::TensorId> dest =
       isLast ? destination(op.getResult()[0], rows, cols)
              : temporary(rows, cols);
-  if (failed(dest) || failed(check(isa::emitSoftmax(b, device, options.type,
-                                                    scale, *source, *dest),
-                                   op)))
+  if (failed(dest))
     return failure();
+  emitRows("a softmax", {*source}, *dest,
+           [scale](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
+             return t.softmax(in[0], scale, to.getElementType());
+           });
   if (isLast)
     define(op.getResult()[0], *dest);
   else

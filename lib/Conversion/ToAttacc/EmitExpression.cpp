@@ -115,8 +115,8 @@ LogicalResult ProgramEmitter::emitExpression(const Expression &value,
                                              int64_t rows, int64_t cols,
                                              TensorId dest, Operation *op) {
   auto unary = [&](UnaryKind kind, TensorId source) {
-    return check(isa::emitUnary(b, device, options.type, kind, source, dest),
-                 op);
+    emitUnary(kind, source, dest);
+    return success();
   };
   auto id = [](int tensor) { return TensorId{static_cast<uint32_t>(tensor)}; };
   if (std::optional<int> atom = value.asAtom())
@@ -134,10 +134,9 @@ LogicalResult ProgramEmitter::emitExpression(const Expression &value,
     FailureOr<TensorId> source = materialize(gate->rest, rows, cols, op);
     if (failed(source))
       return failure();
-    return check(isa::emitElementwise(b, device, options.type, BinaryKind::Mul,
-                                      *source, id(algebra[gate->atom].tensor),
-                                      dest),
-                 op);
+    emitElementwise(BinaryKind::Mul, *source, id(algebra[gate->atom].tensor),
+                    dest);
+    return success();
   }
   return emitSum(value, rows, cols, dest, op);
 }

@@ -28,29 +28,22 @@ void ProgramEmitter::setReason(Location location) {
   reasons.push_back(location);
 }
 
-/// Instructions name lines of the model from now on, as far as it has lines.
-void ProgramEmitter::finishLocations(isa::Program &program,
-                                     ProgramLocations *locations) {
-  for (auto [i, instruction] : llvm::enumerate(program.code)) {
-    Location location = instruction.source < 0
-                            ? func.getLoc()
-                            : reasons[static_cast<size_t>(instruction.source)];
-    if (locations)
-      locations->code.push_back(location);
-    instruction.source = static_cast<int64_t>(i);
-    if (auto line = location->findInstanceOf<FileLineColLoc>())
-      instruction.source = line.getLine();
-  }
-  if (!locations)
-    return;
+ProgramLocations ProgramEmitter::finishLocations(const isa::Program &program) {
+  ProgramLocations locations;
+  for (const isa::Instruction &instruction : program.code)
+    locations.code.push_back(
+        instruction.source < 0
+            ? func.getLoc()
+            : reasons[static_cast<size_t>(instruction.source)]);
   // Those that a kernel made for itself are of the first that uses them.
-  locations->tensors.assign(program.tensors.size(), func.getLoc());
+  locations.tensors.assign(program.tensors.size(), func.getLoc());
   for (size_t i = program.code.size(); i-- != 0;)
     for (const isa::Tile &tile : program.code[i].operands)
       if (tile.space == isa::Space::Dram)
-        locations->tensors[tile.object] = locations->code[i];
+        locations.tensors[tile.object] = locations.code[i];
   for (auto [tensor, location] : tensorReasons)
-    locations->tensors[tensor] = location;
+    locations.tensors[tensor] = location;
+  return locations;
 }
 
 Value ProgramEmitter::strip(Value value) {
@@ -304,11 +297,9 @@ LogicalResult ProgramEmitter::emitReturn(func::ReturnOp op) {
     results[value] = number;
     std::vector<int64_t> shape = b[*tensor].shape;
     FailureOr<isa::TensorId> dest = destination(value, shape[0], shape[1]);
-    if (failed(dest) ||
-        failed(check(isa::emitUnary(b, device, options.type,
-                                    isa::UnaryKind::Copy, *tensor, *dest),
-                     op)))
+    if (failed(dest))
       return failure();
+    emitUnary(isa::UnaryKind::Copy, *tensor, *dest);
   }
   return success();
 }
@@ -394,8 +385,10 @@ LogicalResult ProgramEmitter::inlineCalls() {
 }
 
 /// Gives the results the order that the function returns them in, whatever the
-/// order in which they were computed: they are bound by number.
-static void orderResults(isa::Program &program, ProgramLocations *locations) {
+/// order in which they were computed: they are bound by number. Returns where
+/// tensors went.
+static DenseMap<uint32_t, uint32_t> orderResults(isa::Program &program,
+                                                 ProgramLocations &locations) {
   auto numberOf = [&](uint32_t tensor) {
     unsigned number = 0;
     StringRef name = program.tensors[tensor].name;
@@ -418,18 +411,17 @@ static void orderResults(isa::Program &program, ProgramLocations *locations) {
   }
   for (auto [place, tensor] : llvm::zip(places, sorted))
     program.tensors[place] = std::move(tensor);
-  if (locations) {
-    SmallVector<Location> before = locations->tensors;
-    for (auto [place, tensor] : llvm::zip(places, order))
-      locations->tensors[place] = before[tensor];
-  }
+  SmallVector<Location> before = locations.tensors;
+  for (auto [place, tensor] : llvm::zip(places, order))
+    locations.tensors[place] = before[tensor];
   for (isa::Instruction &instruction : program.code)
     for (isa::Tile &tile : instruction.operands)
       if (tile.space == isa::Space::Dram && moved.contains(tile.object))
         tile.object = moved[tile.object];
+  return moved;
 }
 
-FailureOr<isa::Program> ProgramEmitter::run(ProgramLocations *locations) {
+FailureOr<ProgramOp> ProgramEmitter::run(OpBuilder &builder) {
   if (!func.getBody().hasOneBlock())
     return func.emitOpError("has control flow, expected one block");
   if (failed(inlineCalls()))
@@ -481,13 +473,25 @@ FailureOr<isa::Program> ProgramEmitter::run(ProgramLocations *locations) {
   if (!program.ok())
     return func.emitOpError("cannot be lowered to ")
            << device.name << ": " << program.error().message;
-  finishLocations(*program, locations);
-  orderResults(*program, locations);
-  return std::move(*program);
+  ProgramLocations locations = finishLocations(*program);
+  DenseMap<uint32_t, uint32_t> moved = orderResults(*program, locations);
+  for (ProgramInsertion &insertion : insertions)
+    insertion.make = [make = std::move(insertion.make),
+                      &moved](OpBuilder &at, ArrayRef<Value> tensors) {
+      SmallVector<Value> before(tensors);
+      for (auto [from, to] : moved)
+        before[from] = tensors[to];
+      make(at, before);
+    };
+  ProgramOp op =
+      importProgram(builder, *program, func.getLoc(), locations, insertions);
+  if (!op)
+    return failure();
+  return op;
 }
 
-FailureOr<isa::Program>
-mlir::attacc::buildProgram(func::FuncOp func, const ProgramOptions &options,
-                           ProgramLocations *locations) {
-  return ProgramEmitter(func, options).run(locations);
+FailureOr<ProgramOp>
+mlir::attacc::buildTileProgram(OpBuilder &builder, func::FuncOp func,
+                               const ProgramOptions &options) {
+  return ProgramEmitter(func, options).run(builder);
 }

@@ -23,10 +23,12 @@
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Dialect/Tile/IR/TileBuilder.h"
 #include "nm/Isa/Kernels/Kernels.h"
 #include "nm/Isa/Kernels/Strided.h"
 #include "nm/Isa/Overflow.h"
 #include "nm/Target/Attacc/Attacc.h"
+#include <functional>
 #include <map>
 
 namespace mlir::attacc {
@@ -62,7 +64,8 @@ class ProgramEmitter {
 public:
   ProgramEmitter(func::FuncOp func, const ProgramOptions &options);
 
-  FailureOr<isa::Program> run(ProgramLocations *locations);
+  /// The program, before `builder`.
+  FailureOr<ProgramOp> run(OpBuilder &builder);
 
 private:
   /// What is known of a value.
@@ -96,7 +99,7 @@ private:
 
   // ProgramEmitter.cpp
   void setReason(Location location);
-  void finishLocations(isa::Program &program, ProgramLocations *locations);
+  ProgramLocations finishLocations(const isa::Program &program);
   LogicalResult inlineCalls();
   LogicalResult declareArguments();
   LogicalResult emit(Operation *op);
@@ -217,6 +220,20 @@ private:
   LogicalResult emitSum(const Expression &value, int64_t rows, int64_t cols,
                         isa::TensorId dest, Operation *op);
 
+  // Rows.cpp
+  /// What an operator makes of its inputs, whose values come as tiles: the rows
+  /// of its output, of the type given.
+  using RowsBody =
+      std::function<Value(tiles::TileBuilder &, ValueRange, RankedTensorType)>;
+  /// An operator on the rows of [rows, cols] tensors and on vectors, as
+  /// tile.rows; `name` is what errors call it.
+  void emitRows(StringRef name, std::vector<isa::TensorId> inputs,
+                isa::TensorId dest, RowsBody body);
+  void emitUnary(isa::UnaryKind kind, isa::TensorId source, isa::TensorId dest);
+  /// `rhs` is a matrix or a vector.
+  void emitElementwise(isa::BinaryKind kind, isa::TensorId lhs,
+                       isa::TensorId rhs, isa::TensorId dest);
+
   // Cells.cpp
   isa::TensorId temporary(int64_t rows, int64_t cols);
   bool isMatrix(const Cell &cell) const {
@@ -329,6 +346,8 @@ private:
   std::map<std::pair<const void *, std::vector<int64_t>>, isa::TensorId>
       constants;
   int64_t scratchCount = 0;
+  /// Operators on rows, by the instruction that they stand before.
+  std::vector<ProgramInsertion> insertions;
   Location reason;
   SmallVector<Location> reasons;              ///< by Instruction::source
   DenseMap<uint32_t, Location> tensorReasons; ///< those of the emitter's own

@@ -7,6 +7,7 @@
 
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Conversion/Passes.h"
+#include "nm/Dialect/Tile/IR/TileDialect.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include <optional>
 
@@ -63,15 +64,8 @@ private:
       functions.push_back(func);
     }
     for (func::FuncOp func : functions) {
-      attacc::ProgramLocations locations;
-      FailureOr<isa::Program> program =
-          attacc::buildProgram(func, *options, &locations);
-      if (failed(program))
-        return failure();
       OpBuilder builder(func);
-      attacc::ProgramOp op =
-          attacc::importProgram(builder, *program, func.getLoc(), locations);
-      if (!op)
+      if (failed(attacc::buildTileProgram(builder, func, *options)))
         return failure();
       func.erase();
     }

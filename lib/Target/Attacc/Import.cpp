@@ -21,9 +21,10 @@ public:
   Importer(OpBuilder &builder, const code::Program &program, StringRef file)
       : builder(builder), program(program), file(file) {}
   Importer(OpBuilder &builder, const code::Program &program, Location location,
-           const ProgramLocations &locations)
+           const ProgramLocations &locations,
+           ArrayRef<ProgramInsertion> insertions)
       : builder(builder), program(program), location(location),
-        locations(&locations) {}
+        locations(&locations), insertions(insertions) {}
 
   ProgramOp run();
 
@@ -53,6 +54,7 @@ private:
   /// Of what no instruction and no tensor is the reason of.
   Location location = builder.getUnknownLoc();
   const ProgramLocations *locations = nullptr;
+  ArrayRef<ProgramInsertion> insertions;
   SmallVector<Location> ofBuffers, ofSemaphores;
   SmallVector<Value> tensors, buffers, semaphores, counters;
 };
@@ -296,8 +298,17 @@ ProgramOp Importer::run() {
                               builder.getStringAttr(program.name), device);
   builder.setInsertionPointToStart(&op.getBody().emplaceBlock());
   importTables();
-  for (auto [i, instruction] : llvm::enumerate(program.code))
+  auto insertBefore = [&](size_t place) {
+    while (!insertions.empty() && insertions[0].before <= place) {
+      insertions[0].make(builder, tensors);
+      insertions = insertions.drop_front();
+    }
+  };
+  for (auto [i, instruction] : llvm::enumerate(program.code)) {
+    insertBefore(i);
     importInstruction(instruction, locationOf(i));
+  }
+  insertBefore(program.code.size());
   return op;
 }
 
@@ -308,8 +319,9 @@ ProgramOp attacc::importProgram(OpBuilder &builder,
 
 ProgramOp attacc::importProgram(OpBuilder &builder,
                                 const code::Program &program, Location location,
-                                const ProgramLocations &locations) {
-  return Importer(builder, program, location, locations).run();
+                                const ProgramLocations &locations,
+                                ArrayRef<ProgramInsertion> insertions) {
+  return Importer(builder, program, location, locations, insertions).run();
 }
 
 OwningOpRef<ModuleOp> attacc::importProgram(MLIRContext *context,

@@ -44,6 +44,8 @@ WITH_MLIR = {
     "Dialect/Pifo/IR": ["Support", "Model/PifoMesh"],
     "Dialect/Pifo/Transforms": ["Support", "Dialect/Pifo/IR"],
     "Dialect/Attacc/IR": ["Support", "Dialect/Common", "Machine", "Isa"],
+    "Dialect/Tile/IR": ["Support", "Dialect/Common", "Machine", "Isa", "Dialect/Attacc/IR"],
+    "Dialect/Tile/Transforms": ["Support", "Machine", "Isa", "Dialect/Attacc/IR", "Dialect/Tile/IR"],
     "Dialect/Step/IR": ["Support", "Dialect/Common"],
     "Dialect/Step/Transforms": ["Support", "Dialect/Step/IR", "Dialect/NM/Transforms"],
     "Transforms": ["Support", "Machine", "Dialect/NM/IR", "Dialect/Flat/IR", "Dialect/Layer/IR", "Dialect/Kernel"],

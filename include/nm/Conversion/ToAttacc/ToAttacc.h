@@ -9,6 +9,7 @@
 #define NM_CONVERSION_TOATTACC_TOATTACC_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "nm/Isa/Program.h"
 
 namespace mlir::attacc {
@@ -21,6 +22,12 @@ struct ProgramOptions {
   /// Whoever binds arrays converts.
   ::nm::isa::Type type = ::nm::isa::Type::F16;
 };
+
+/// The program that computes `func`, before `builder`, with operators on rows
+/// as values: tile.rows, which the passes of the tile dialect lower, beside
+/// instructions. Like buildProgram() otherwise.
+FailureOr<ProgramOp> buildTileProgram(OpBuilder &builder, func::FuncOp func,
+                                      const ProgramOptions &options);
 
 /// The program that computes `func`, a function of static tensors, after
 /// nm-raise, nm-fuse-epilogue and flat-raise-attention: nm.matmul,

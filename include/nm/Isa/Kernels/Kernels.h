@@ -119,34 +119,6 @@ Result<model::ProjectionTiling>
 chooseProjection(const Device &device, const model::ProjectionShape &shape,
                  Type type, const Epilogue &epilogue);
 
-/// dest [rows, cols] = layernorm(source) * gamma + beta, over cols; with
-/// `residual`, of source + residual.
-Status emitLayerNorm(Builder &builder, const Device &device, Type type,
-                     TensorId source, std::optional<TensorId> residual,
-                     TensorId gamma, TensorId beta, float epsilon,
-                     TensorId dest);
-
-/// dest = kind(lhs, rhs); rhs has lhs's shape or is a vector [cols].
-Status emitElementwise(Builder &builder, const Device &device, Type type,
-                       BinaryKind kind, TensorId lhs, TensorId rhs,
-                       TensorId dest);
-
-/// dest [rows, 1] = the largest element of each row of source [rows, cols].
-Status emitRowMax(Builder &builder, const Device &device, Type type,
-                  TensorId source, TensorId dest);
-
-/// dest [rows, cols] = value.
-Status emitFill(Builder &builder, const Device &device, Type type, float value,
-                TensorId dest);
-
-/// dest = kind(source), of any equal shapes of rank 2.
-Status emitUnary(Builder &builder, const Device &device, Type type,
-                 UnaryKind kind, TensorId source, TensorId dest);
-
-/// dest = softmax over cols of scale * source.
-Status emitSoftmax(Builder &builder, const Device &device, Type type,
-                   float scale, TensorId source, TensorId dest);
-
 } // namespace nm::isa
 
 #endif // NM_ISA_KERNELS_KERNELS_H

@@ -20,6 +20,7 @@
 #include "mlir/Pass/Pass.h"
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "nm/Isa/Program.h"
+#include <functional>
 
 namespace mlir::attacc {
 
@@ -47,10 +48,18 @@ struct ProgramLocations {
 /// null, for any other). Locations are lines `source` of `file`, if not empty.
 ProgramOp importProgram(OpBuilder &builder, const ::nm::isa::Program &program,
                         StringRef file = "");
+/// What stands in a program besides its instructions, such as an operator that
+/// passes lower later: made before the instruction of that number, outside of
+/// loops, from the program's tensors.
+struct ProgramInsertion {
+  size_t before = 0;
+  std::function<void(OpBuilder &, ArrayRef<Value> tensors)> make;
+};
 /// The same with locations of another source, `program` being that of the
-/// operation itself.
+/// operation itself, and insertions in ascending order.
 ProgramOp importProgram(OpBuilder &builder, const ::nm::isa::Program &program,
-                        Location location, const ProgramLocations &locations);
+                        Location location, const ProgramLocations &locations,
+                        ArrayRef<ProgramInsertion> insertions = {});
 /// The same in a module of its own.
 OwningOpRef<ModuleOp> importProgram(MLIRContext *context,
                                     const ::nm::isa::Program &program,

@@ -55,8 +55,9 @@ namespace {
 /// Fills in the fields of an instruction from the attributes of their names.
 class FieldReader {
 public:
-  FieldReader(Instruction op, const DenseMap<Value, uint8_t> &depths)
-      : op(op), info(infoOf(op)), depths(depths) {}
+  FieldReader(Operation *op, const code::InstructionInfo &info,
+              const DenseMap<Value, uint8_t> &depths)
+      : op(op), info(info), depths(depths) {}
 
   template <typename T> void operator()(code::Field field, T &member) {
     for (const code::FieldUse &use : ArrayRef(info.fields, info.numFields))
@@ -91,7 +92,8 @@ private:
   void read(StringRef name, code::Affine &member) {
     read(name, member.base);
     auto steps = get<DenseI64ArrayAttr>((name + "_steps").str());
-    for (auto [i, counter] : llvm::enumerate(op.getCounters(name)))
+    for (auto [i, counter] :
+         llvm::enumerate(cast<Instruction>(op).getCounters(name)))
       member.steps.emplace_back(depths.lookup(counter), steps[i]);
     llvm::sort(member.steps);
   }
@@ -108,12 +110,18 @@ private:
     member = toIsa(get<EngineAttr>(name).getValue());
   }
 
-  Instruction op;
+  Operation *op;
   const code::InstructionInfo &info;
   const DenseMap<Value, uint8_t> &depths;
 };
 
 } // namespace
+
+void attacc::readFields(Operation *op, code::Instruction &to) {
+  DenseMap<Value, uint8_t> depths;
+  FieldReader readField(op, code::infoOf(to.opcode), depths);
+  code::forEachField(to, readField);
+}
 
 //===----------------------------------------------------------------------===//
 // Entries
@@ -243,7 +251,7 @@ FailureOr<code::Tile> ProgramReader::tileOf(Value value, Operation *user) {
 LogicalResult ProgramReader::readInstruction(Instruction instruction) {
   code::Instruction entry;
   entry.opcode = opcodeOf(instruction);
-  FieldReader readField(instruction, depths);
+  FieldReader readField(instruction, infoOf(instruction), depths);
   code::forEachField(entry, readField);
   for (Value operand : instruction->getOperands())
     if (isa<RegionType>(operand.getType())) {
@@ -303,6 +311,12 @@ LogicalResult ProgramReader::readOp(Operation *at) {
     return readInstruction(instruction);
   if (isa<BarrierOp>(at))
     return append(at, code::Instruction()); // empty, that is a barrier
+  if (isa<HigherLevel>(at)) {
+    if (!hasData)
+      return success();
+    return at->emitOpError("[attacc_program_c1] is no instruction yet, "
+                           "expected --tile-to-attacc to have made some of it");
+  }
   return at->emitOpError("[attacc_program_c1] has no place in an "
                          "attacc.program, expected only its operations");
 }

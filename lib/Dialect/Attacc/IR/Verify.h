@@ -16,10 +16,6 @@ namespace mlir::attacc {
 LogicalResult verifyCounters(Operation *op, StringRef rule,
                              ValueRange counters);
 
-/// A message of nm/Isa's rules without the entry that it names: whoever has the
-/// operation at hand needs no number.
-std::string withoutSubject(std::string message, StringRef subject);
-
 } // namespace mlir::attacc
 
 #endif // NM_LIB_DIALECT_ATTACC_IR_VERIFY_H

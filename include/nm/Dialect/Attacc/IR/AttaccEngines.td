@@ -25,6 +25,14 @@ def Attacc_Instruction : OpInterface<"Instruction"> {
   ];
 }
 
+def Attacc_HigherLevel : OpInterface<"HigherLevel"> {
+  let cppNamespace = "::mlir::attacc";
+  let description = [{
+    An operation of a higher level that stands in an `attacc.program` until
+    passes have put instructions in its place.
+  }];
+}
+
 class Attacc_Instr<string mnemonic, string engine, string queue, dag args, string reads,
                    string writes, string counters>
     : Attacc_Op<mnemonic, [AttrSizedOperandSegments, DeclareOpInterfaceMethods<Attacc_Instruction,

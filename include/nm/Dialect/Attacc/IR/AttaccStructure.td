@@ -18,7 +18,9 @@ def Attacc_ProgramOp : Attacc_Op<"program", [
     Symbol, IsolatedFromAbove, SingleBlock, NoTerminator, NoRegionArguments]> {
   let summary = "a program for one device";
   let description = [{
-    * `attacc_program_c1`: only operations of this dialect stand in it.
+    * `attacc_program_c1`: only operations of this dialect stand in it, and those
+      of higher levels ([tile](Tile.md)) until passes have lowered them; a
+      program that is encoded or proved has none.
     * `attacc_semaphore_c2`: one engine signals a semaphore and one waits for it;
       no instruction names one twice in a list, and a list has at most 64.
   }];

@@ -48,6 +48,14 @@ NM_ATTACC_SAME_ENUM(BinaryKind, Binary)
 /// The entry of the description that an instruction's operation comes from.
 const ::nm::isa::InstructionInfo &infoOf(Instruction op);
 
+/// Gives an instruction the fields that the attributes of `op` say by their
+/// names. `op` is one that no loop moves.
+void readFields(Operation *op, ::nm::isa::Instruction &to);
+
+/// A message of nm/Isa's rules without the entry that it names: whoever has the
+/// operation at hand needs no number.
+std::string withoutSubject(std::string message, StringRef subject);
+
 /// Reads an attacc.program whose operations have been verified one by one.
 class ProgramReader {
 public:

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_UNITTESTS_ISA_KERNELTESTSUPPORT_H
-#define NM_UNITTESTS_ISA_KERNELTESTSUPPORT_H
+#ifndef NM_UNITTESTS_COMMON_KERNELTESTSUPPORT_H
+#define NM_UNITTESTS_COMMON_KERNELTESTSUPPORT_H
 
 #include "Common/SmallDevice.h"
 #include "nm/Isa/Kernels/Kernels.h"
@@ -48,6 +48,7 @@ class KernelTest {
 public:
   explicit KernelTest(const Device &device)
       : device(device), builder("test", targetOf(device)) {}
+  virtual ~KernelTest() = default;
 
   TensorId tensor(const std::string &name, Role role, Type type,
                   std::vector<int64_t> shape) {
@@ -71,7 +72,7 @@ public:
   /// Finishes and proves the program, and runs it. With `functional`, inputs
   /// hold random numbers in [-scale, scale] or what fill() gave.
   void run(bool functional, double scale = 1) {
-    Result<Program> finished = builder.finish();
+    Result<Program> finished = finish();
     ASSERT_TRUE(finished.ok()) << finished.error().message;
     program = *finished;
     Result<VerifyResult> proof = verifyProgram(program);
@@ -119,6 +120,9 @@ public:
   const std::vector<float> &operator[](TensorId id) {
     return contents[id.index];
   }
+
+  /// The program, whole.
+  virtual Result<Program> finish() { return builder.finish(); }
 
   Device device;
   Builder builder;
@@ -181,4 +185,4 @@ inline double activationOf(UnaryKind kind, double x) {
 
 } // namespace nm::isa
 
-#endif // NM_UNITTESTS_ISA_KERNELTESTSUPPORT_H
+#endif // NM_UNITTESTS_COMMON_KERNELTESTSUPPORT_H

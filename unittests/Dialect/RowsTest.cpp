@@ -1,11 +1,11 @@
-//===- RowKernelTest.cpp - Operators on rows -------------------------------===//
+//===- RowsTest.cpp - Operators on rows ------------------------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelTestSupport.h"
+#include "RowsTestSupport.h"
 #include <algorithm>
 
 using namespace nm;
@@ -23,7 +23,7 @@ template <typename Body> void forEachShape(Body body) {
   for (const char *name : devices)
     for (auto [rows, columns] : shapes) {
       SCOPED_TRACE(testing::Message() << name << " " << rows << "x" << columns);
-      KernelTest test(deviceOf(name));
+      RowsTest test(deviceOf(name));
       body(test, rows, columns);
       if (testing::Test::HasFatalFailure())
         return;
@@ -58,9 +58,9 @@ std::vector<double> normalized(std::vector<double> x,
 
 } // namespace
 
-TEST(RowKernel, LayerNorm) {
+TEST(Rows, LayerNorm) {
   for (bool hasResidual : {false, true})
-    forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+    forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
       TensorId source = t.input(Type::F16, {rows, columns});
       std::optional<TensorId> residual;
       if (hasResidual)
@@ -68,9 +68,7 @@ TEST(RowKernel, LayerNorm) {
       TensorId gamma = t.input(Type::F16, {columns}, Role::Param);
       TensorId beta = t.input(Type::F16, {columns}, Role::Param);
       TensorId dest = t.output(Type::F16, {rows, columns});
-      Status status = emitLayerNorm(t.builder, t.device, Type::F16, source,
-                                    residual, gamma, beta, 1e-3f, dest);
-      ASSERT_TRUE(status.ok()) << status.error().message;
+      t.layerNorm(source, residual, gamma, beta, 1e-3f, dest);
       t.run(true);
       if (testing::Test::HasFatalFailure())
         return;
@@ -83,19 +81,17 @@ TEST(RowKernel, LayerNorm) {
     });
 }
 
-TEST(RowKernel, Elementwise) {
+TEST(Rows, Elementwise) {
   for (bool isVector : {false, true})
     for (BinaryKind kind :
          {BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul, BinaryKind::Max})
-      forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+      forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
         TensorId lhs = t.input(Type::F16, {rows, columns});
         TensorId rhs =
             t.input(Type::F16, isVector ? std::vector<int64_t>{columns}
                                         : std::vector<int64_t>{rows, columns});
         TensorId dest = t.output(Type::F16, {rows, columns});
-        Status status = emitElementwise(t.builder, t.device, Type::F16, kind,
-                                        lhs, rhs, dest);
-        ASSERT_TRUE(status.ok()) << status.error().message;
+        t.elementwise(kind, lhs, rhs, dest);
         t.run(true);
         if (testing::Test::HasFatalFailure())
           return;
@@ -112,18 +108,16 @@ TEST(RowKernel, Elementwise) {
       });
 }
 
-TEST(RowKernel, Unary) {
+TEST(Rows, Unary) {
   for (UnaryKind kind :
        {UnaryKind::Copy, UnaryKind::Relu, UnaryKind::Gelu, UnaryKind::GeluTanh,
         UnaryKind::Silu, UnaryKind::Tanh, UnaryKind::Exp})
-    forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+    forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
       // A conversion too.
       TensorId source = t.input(kind == UnaryKind::Copy ? Type::F32 : Type::F16,
                                 {rows, columns});
       TensorId dest = t.output(Type::F16, {rows, columns});
-      Status status =
-          emitUnary(t.builder, t.device, Type::F16, kind, source, dest);
-      ASSERT_TRUE(status.ok()) << status.error().message;
+      t.unary(kind, source, dest);
       t.run(true, 4);
       if (testing::Test::HasFatalFailure())
         return;
@@ -135,13 +129,11 @@ TEST(RowKernel, Unary) {
     });
 }
 
-TEST(RowKernel, Softmax) {
-  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+TEST(Rows, Softmax) {
+  forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
     TensorId source = t.input(Type::F16, {rows, columns});
     TensorId dest = t.output(Type::F16, {rows, columns});
-    Status status =
-        emitSoftmax(t.builder, t.device, Type::F16, 0.5f, source, dest);
-    ASSERT_TRUE(status.ok()) << status.error().message;
+    t.softmax(0.5f, source, dest);
     t.run(true, 6);
     if (testing::Test::HasFatalFailure())
       return;
@@ -159,12 +151,11 @@ TEST(RowKernel, Softmax) {
   });
 }
 
-TEST(RowKernel, RowMax) {
-  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+TEST(Rows, RowMax) {
+  forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
     TensorId source = t.input(Type::F16, {rows, columns});
     TensorId dest = t.output(Type::F16, {rows, 1});
-    Status status = emitRowMax(t.builder, t.device, Type::F16, source, dest);
-    ASSERT_TRUE(status.ok()) << status.error().message;
+    t.rowMax(source, dest);
     t.run(true, 6);
     if (testing::Test::HasFatalFailure())
       return;
@@ -176,12 +167,11 @@ TEST(RowKernel, RowMax) {
   });
 }
 
-TEST(RowKernel, Fill) {
-  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+TEST(Rows, Fill) {
+  forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
     for (Type type : {Type::F16, Type::F32}) {
       TensorId dest = t.output(type, {rows, columns});
-      Status status = emitFill(t.builder, t.device, type, -1.5f, dest);
-      ASSERT_TRUE(status.ok()) << status.error().message;
+      t.RowsTest::fillRows(-1.5f, dest);
     }
     t.run(true);
     if (testing::Test::HasFatalFailure())
@@ -193,20 +183,16 @@ TEST(RowKernel, Fill) {
   });
 }
 
-TEST(RowKernel, DivisionAndFunctionsWithoutActivations) {
-  forEachShape([&](KernelTest &t, int64_t rows, int64_t columns) {
+TEST(Rows, DivisionAndFunctionsWithoutActivations) {
+  forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
     TensorId x = t.input(Type::F32, {rows, columns}),
              y = t.input(Type::F32, {columns});
     TensorId quotient = t.output(Type::F32, {rows, columns});
-    Status status = emitElementwise(t.builder, t.device, Type::F32,
-                                    BinaryKind::Div, x, y, quotient);
-    ASSERT_TRUE(status.ok()) << status.error().message;
+    t.elementwise(BinaryKind::Div, x, y, quotient);
     std::map<UnaryKind, TensorId> results;
     for (UnaryKind kind : {UnaryKind::Sqrt, UnaryKind::Erf, UnaryKind::Log}) {
       results[kind] = t.output(Type::F32, {rows, columns});
-      status =
-          emitUnary(t.builder, t.device, Type::F32, kind, x, results[kind]);
-      ASSERT_TRUE(status.ok()) << status.error().message;
+      t.unary(kind, x, results[kind]);
     }
     t.run(true, 4);
     if (testing::Test::HasFatalFailure())
@@ -228,76 +214,47 @@ TEST(RowKernel, DivisionAndFunctionsWithoutActivations) {
 
 /// Blocks come in, are worked on and go out at the same time: the whole takes
 /// little more than the bytes do.
-TEST(RowKernel, StreamsOverlap) {
+TEST(Rows, StreamsOverlap) {
   for (const char *name : {"edge", "cloud", "tpu-v5e"}) {
     SCOPED_TRACE(name);
-    KernelTest t(deviceOf(name));
+    RowsTest t(deviceOf(name));
     int64_t rows = 4096, columns = 1024;
     TensorId source = t.input(Type::F16, {rows, columns});
     TensorId residual = t.input(Type::F16, {rows, columns});
     TensorId gamma = t.input(Type::F16, {columns}, Role::Param);
     TensorId beta = t.input(Type::F16, {columns}, Role::Param);
     TensorId dest = t.output(Type::F16, {rows, columns});
-    ASSERT_TRUE(emitLayerNorm(t.builder, t.device, Type::F16, source, residual,
-                              gamma, beta, 1e-5f, dest)
-                    .ok());
+    t.layerNorm(source, residual, gamma, beta, 1e-5f, dest);
     t.run(false);
     double bytes = double(t.result.dramBytes());
     EXPECT_LT(t.result.cycles, 1.1 * bytes / t.device.dramBytesPerCycle());
   }
 }
 
-TEST(RowKernel, KernelsFollowOneAnother) {
-  KernelTest t(tinyDevice());
+TEST(Rows, KernelsFollowOneAnother) {
+  RowsTest t(tinyDevice());
   TensorId source = t.input(Type::F16, {40, 24});
   TensorId middle = t.builder.scratch("middle", Type::F16, {40, 24});
   TensorId dest = t.output(Type::F16, {40, 24});
-  ASSERT_TRUE(
-      emitUnary(t.builder, t.device, Type::F16, UnaryKind::Relu, source, middle)
-          .ok());
+  t.unary(UnaryKind::Relu, source, middle);
   // In place.
-  ASSERT_TRUE(emitElementwise(t.builder, t.device, Type::F16, BinaryKind::Add,
-                              middle, middle, middle)
-                  .ok());
-  ASSERT_TRUE(emitElementwise(t.builder, t.device, Type::F16, BinaryKind::Sub,
-                              middle, source, dest)
-                  .ok());
+  t.elementwise(BinaryKind::Add, middle, middle, middle);
+  t.elementwise(BinaryKind::Sub, middle, source, dest);
   t.run(true);
   expectClose(t[dest], eachElement(t[source], [](double x, size_t) {
                 return 2 * std::max(x, 0.0) - x;
               }));
 }
 
-TEST(RowKernel, Errors) {
-  KernelTest t(tinyDevice());
+TEST(Rows, WhatDoesNotFitIsAnError) {
+  RowsTest t(tinyDevice());
   TensorId wide = t.input(Type::F16, {4, 10000});
-  TensorId wideOut = t.output(Type::F16, {4, 10000});
-  Status status =
-      emitUnary(t.builder, t.device, Type::F16, UnaryKind::Relu, wide, wideOut);
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().message,
-            "found rows of 10000 elements in a unary operator, whose buffers "
-            "need 80000 bytes, expected at most the 65344 left of the "
-            "scratchpad of tiny");
-  TensorId narrow = t.input(Type::F16, {4, 100});
-  status = emitSoftmax(t.builder, t.device, Type::F16, 1, narrow, wideOut);
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().message,
-            "found 't2' of 4x100 f16 in a softmax, expected the shape of "
-            "'t1', 4x10000 f16");
-  TensorId vector = t.input(Type::F16, {99}, Role::Param);
-  TensorId dest = t.output(Type::F16, {4, 100});
-  status = emitLayerNorm(t.builder, t.device, Type::F16, narrow, {}, vector,
-                         vector, 1e-5f, dest);
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().message, "found 't3' of 99 f16 in a layer norm, "
-                                    "expected a vector of 100 floats");
-  status = emitLayerNorm(t.builder, t.device, Type::F16, narrow, {}, vector,
-                         vector, 0, dest);
-  ASSERT_FALSE(status.ok());
-  status =
-      emitUnary(t.builder, t.device, Type::BF16, UnaryKind::Copy, narrow, dest);
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().message, "found 't4' of 4x100 f16 in a unary "
-                                    "operator, expected elements of bf16");
+  TensorId dest = t.output(Type::F16, {4, 10000});
+  t.unary(UnaryKind::Relu, wide, dest);
+  Result<Program> program = t.finish();
+  ASSERT_FALSE(program.ok());
+  EXPECT_EQ(program.error().message,
+            "cannot be lowered to tiny: found rows of 10000 elements in a "
+            "unary operator, whose buffers need 80000 bytes, expected at most "
+            "the 65344 left of the scratchpad of tiny");
 }

@@ -1,0 +1,83 @@
+//===- Passes.td - From values to instructions -*- tablegen -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_DIALECT_TILE_TRANSFORMS_PASSES_TD
+#define NM_DIALECT_TILE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+class Tile_Pass<string name> : Pass<name, "::mlir::attacc::ProgramOp"> {
+  let dependentDialects = ["::mlir::tiles::TileDialect"];
+}
+
+def BlockRows : Tile_Pass<"tile-block-rows"> {
+  let summary = "operators on rows to kernels that pass blocks of rows through the chip";
+  let description = [{
+    A `tile.rows` becomes a `tile.kernel`: vectors come in once, and what depends on them alone is computed once; a
+    `tile.for` loads a block of rows of each input, does what the region says, and stores.
+
+    A block is as many rows as fill 2 KiB, as a sixth of what DRAM delivers in its latency, and as a thousandth of all
+    rows, or what fits beside eight slots of each value that engines hand on: six transfers that follow hide the
+    latency, and small blocks cost little at both ends. Rows of which no two fit are an error that says
+    what they need. The remark `Blocked` says what was chosen and what bounds it.
+  }];
+  let options = [
+    Option<"device", "device", "std::string", "\"\"",
+           "name or file of the accelerator that the program is for; its name in the program if empty">
+  ];
+}
+
+def AssignEngines : Tile_Pass<"tile-assign-engines"> {
+  let summary = "a channel for each transfer";
+  let description = [{
+    What computes has one engine that can. Of the loads of a loop each takes the next channel, and what is loaded once
+    the one behind them; stores take channels in the same way. `tile.channel` says it.
+  }];
+}
+
+def ChooseSlots : Tile_Pass<"tile-choose-slots"> {
+  let summary = "how many rounds of a value are on chip at once";
+  let description = [{
+    A value that a round hands from one engine to another needs slots, if the engines are to work on different rounds:
+    eight, or as many as fit. A value that is used before it can be made again, by the order of the engines and
+    by other values, needs one. `tile.slots` says how many each result has. The remark `Slots` says what was
+    chosen and what bounds it.
+  }];
+}
+
+def InsertSync : Tile_Pass<"tile-insert-sync"> {
+  let summary = "semaphores for the dependences between engines";
+  let description = [{
+    The rule that `attacc-verify-program` proves, run forward. Each engine keeps program order; so what has to be said
+    is, for a value and each other engine that uses it, that the first use comes after the value is made (*full*, which
+    counts 0 at the start), and for its place, that it is made again after the last use of each
+    engine as many rounds before as there are slots (*free*, which counts the slots at the start). The second is left out
+    where other values, and the order of the engines from one round to the next, lead from that use to the maker anyway. What is made before a loop is
+    waited for before it, by a `tile.sync`.
+  }];
+}
+
+def Allocate : Tile_Pass<"tile-allocate"> {
+  let summary = "addresses in the scratchpad";
+  let description = [{
+    Values that engines hand on have places of their own for the whole kernel, since rounds overlap. Values that one
+    engine makes and uses share places where one ends before the other begins, in program order. Kernels begin at address 0
+    again. `tile.addresses` has the address of each result; the remark `Allocated` how much of the scratchpad a kernel
+    takes. What does not fit is an error.
+  }];
+}
+
+def TileToAttacc : Tile_Pass<"tile-to-attacc"> {
+  let summary = "kernels to instructions";
+  let description = [{
+    Says the same in attacc: each value's place is a buffer, each instruction has the name that it had, a `tile.for` is a hardware
+    loop of its whole blocks with the last, smaller one behind it, and a barrier ends the kernel. Decides nothing:
+    what no pass has said (a channel, slots, addresses) is an error.
+  }];
+}
+
+#endif // NM_DIALECT_TILE_TRANSFORMS_PASSES_TD

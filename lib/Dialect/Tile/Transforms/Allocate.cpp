@@ -1,0 +1,89 @@
+//===- Allocate.cpp - The pass tile-allocate -------------------------------===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Storage.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
+#include "nm/Dialect/Tile/Transforms/Passes.h"
+#include "nm/Support/Arithmetic.h"
+
+namespace mlir::tiles {
+#define GEN_PASS_DEF_ALLOCATE
+#include "nm/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tiles
+
+using namespace mlir;
+using namespace mlir::tiles;
+using ::nm::support::ceilDiv;
+
+namespace {
+
+struct AllocatePass : tiles::impl::AllocateBase<AllocatePass> {
+  void runOnOperation() override {
+    int64_t capacity = getOperation().getDevice().getScratchpad();
+    for (auto kernel : getOperation().getOps<KernelOp>())
+      if (failed(run(kernel, capacity)))
+        return signalPassFailure();
+  }
+
+private:
+  static LogicalResult checkSlots(KernelOp kernel) {
+    WalkResult result = kernel.walk([](tiles::Instruction op) {
+      if (!op->getNumResults() || op->hasAttr(kSlots))
+        return WalkResult::advance();
+      op->emitOpError("has no tile.slots, expected --tile-choose-slots to have "
+                      "run");
+      return WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  LogicalResult run(KernelOp kernel, int64_t capacity) {
+    if (failed(checkSlots(kernel)))
+      return failure();
+    KernelStorage storage(kernel);
+    int64_t top = 0, shared = 0;
+    std::map<const Storage *, int64_t> places =
+        storage.placeTemporaries(shared);
+    DenseMap<Value, int64_t> addresses;
+    for (const Storage &each : storage.storages()) {
+      if (places.count(&each))
+        continue;
+      auto slots = each.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots);
+      addresses[each.root] = top;
+      top += ceilDiv(slots[each.root.getResultNumber()] * each.bytes,
+                     KernelStorage::kAlignment) *
+             KernelStorage::kAlignment;
+    }
+    for (auto [each, offset] : places)
+      addresses[each->root] = top + offset;
+    if (top + shared > capacity)
+      return kernel.emitError("takes ")
+             << top + shared << " bytes with its slots, expected at most the "
+             << capacity << " of the scratchpad";
+    Builder b(&getContext());
+    kernel.walk([&](tiles::Instruction op) {
+      SmallVector<int64_t> list;
+      for (OpResult result : op->getResults()) {
+        Value tied = getTied(op);
+        Value root = tied ? rootOf(tied) : OpResult(result);
+        addresses[result] = addresses.lookup(root);
+        list.push_back(addresses.lookup(root));
+      }
+      if (!list.empty())
+        op->setAttr(kAddresses, b.getDenseI64ArrayAttr(list));
+    });
+    remark::analysis(
+        kernel.getLoc(),
+        remark::RemarkOpts::name("Allocated").category("tile-allocate"))
+        << remark::metric("Bytes", top + shared)
+        << remark::metric("Shared", shared);
+    return success();
+  }
+};
+
+} // namespace

@@ -1,0 +1,128 @@
+//===- RowsTestSupport.h - Operators on rows in the simulator -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_UNITTESTS_DIALECT_ROWSTESTSUPPORT_H
+#define NM_UNITTESTS_DIALECT_ROWSTESTSUPPORT_H
+
+#include "Common/KernelTestSupport.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
+#include "nm/Dialect/Tile/IR/TileBuilder.h"
+#include "nm/Dialect/Tile/Transforms/Passes.h"
+#include "nm/Target/Attacc/Attacc.h"
+#include <functional>
+
+namespace nm::isa {
+
+/// A program of operators on rows, which go down through the passes of the tile
+/// dialect.
+class RowsTest : public KernelTest {
+public:
+  using Body = std::function<mlir::Value(
+      mlir::tiles::TileBuilder &, mlir::ValueRange, mlir::RankedTensorType)>;
+
+  explicit RowsTest(const Device &device) : KernelTest(device) {}
+
+  void rows(const std::string &name, std::vector<TensorId> inputs,
+            TensorId dest, Body body) {
+    insertions.push_back(
+        {builder.size(),
+         [=](mlir::OpBuilder &at, llvm::ArrayRef<mlir::Value> tensors) {
+           llvm::SmallVector<mlir::Value> regions;
+           for (TensorId input : inputs)
+             regions.push_back(tensors[input.index]);
+           mlir::tiles::createRows(at, at.getUnknownLoc(), name, regions,
+                                   tensors[dest.index], body);
+         }});
+  }
+  void unary(UnaryKind kind, TensorId source, TensorId dest) {
+    rows("a unary operator", {source}, dest,
+         [=](auto &t, mlir::ValueRange in, mlir::RankedTensorType to) {
+           return t.unary(kind, in[0], to.getElementType());
+         });
+  }
+  void elementwise(BinaryKind kind, TensorId lhs, TensorId rhs, TensorId dest) {
+    rows("an element-wise operator", {lhs, rhs}, dest,
+         [=](auto &t, mlir::ValueRange in, mlir::RankedTensorType to) {
+           return t.elementwise(kind, in[0], in[1], to.getElementType());
+         });
+  }
+  /// Of source, or of source + residual, which is not rounded.
+  void layerNorm(TensorId source, std::optional<TensorId> residual,
+                 TensorId gamma, TensorId beta, float epsilon, TensorId dest) {
+    std::vector<TensorId> inputs{source, gamma, beta};
+    if (residual)
+      inputs.push_back(*residual);
+    rows("a layer norm", inputs, dest,
+         [=](auto &t, mlir::ValueRange in, mlir::RankedTensorType to) {
+           mlir::Type f32 = mlir::Float32Type::get(to.getContext());
+           mlir::Value x =
+               residual ? t.elementwise(BinaryKind::Add, in[0], in[3], f32)
+                        : mlir::Value(in[0]);
+           return t.layerNorm(x, in[1], in[2], epsilon, to.getElementType());
+         });
+  }
+  void softmax(float scale, TensorId source, TensorId dest) {
+    rows("a softmax", {source}, dest,
+         [=](auto &t, mlir::ValueRange in, mlir::RankedTensorType to) {
+           return t.softmax(in[0], scale, to.getElementType());
+         });
+  }
+  void rowMax(TensorId source, TensorId dest) {
+    rows("a row maximum", {source}, dest,
+         [=](auto &t, mlir::ValueRange in, mlir::RankedTensorType to) {
+           return t.column(t.rowMax(in[0], to.getElementType()));
+         });
+  }
+  void fillRows(float value, TensorId dest) {
+    rows("a fill", {}, dest,
+         [=](auto &t, mlir::ValueRange, mlir::RankedTensorType to) {
+           return t.fillRows(value, to);
+         });
+  }
+
+  Result<Program> finish() override {
+    Result<Program> tables = builder.finish();
+    if (!tables)
+      return tables.error();
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    context
+        .loadDialect<mlir::tiles::TileDialect, mlir::attacc::AttaccDialect>();
+    std::string message;
+    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &d) {
+      if (message.empty())
+        message = d.str();
+    });
+    mlir::OpBuilder b(&context);
+    mlir::OwningOpRef<mlir::ModuleOp> module =
+        mlir::ModuleOp::create(b.getUnknownLoc());
+    b.setInsertionPointToStart(module->getBody());
+    mlir::attacc::ProgramLocations locations;
+    locations.tensors.assign(tables->tensors.size(), b.getUnknownLoc());
+    locations.code.assign(tables->code.size(), b.getUnknownLoc());
+    mlir::attacc::ProgramOp op = mlir::attacc::importProgram(
+        b, *tables, b.getUnknownLoc(), locations, insertions);
+    mlir::PassManager pm(&context);
+    mlir::tiles::buildTilePipeline(pm, device);
+    if (!op || failed(mlir::verify(*module)) || failed(pm.run(*module)))
+      return Error{Errc::Argument, message};
+    llvm::FailureOr<Program> program = mlir::attacc::exportProgram(op);
+    if (failed(program))
+      return Error{Errc::Argument, message};
+    return std::move(*program);
+  }
+
+private:
+  std::vector<mlir::attacc::ProgramInsertion> insertions;
+};
+
+} // namespace nm::isa
+
+#endif // NM_UNITTESTS_DIALECT_ROWSTESTSUPPORT_H

@@ -19,16 +19,26 @@ CASES = [("lane2", 13, 64, 1, 2, 1, 1, "f32"), ("lane4", 40, 96, 2, 4, 1, 1, "f3
          ("lane16", 40, 96, 3, 16, 1, 1, "f32"), ("lane32", 40, 96, 5, 32, 3, 1, "f32"),
          ("bytes", 24, 96, 2, 4, 1, 1, "i8"), ("halves", 24, 96, 2, 8, 1, 1, "bf16"),
          ("panel", 40, 96, 2, 4, 200, 1, "f32"), ("odd", 9, 70, 3, 7, 33, 1, "f32"),
-         ("shared", 8, 96, 2, 4, 150, 4, "f32"), ("dense", 10, 96, 4, 4, 70, 1, "f32")]
+         ("shared", 8, 96, 2, 4, 150, 4, "f32"), ("dense", 10, 96, 4, 4, 70, 1, "f32"),
+         # Weights of four bits, with zero points or without; activations that rounding to 8 bits leaves as they are.
+         ("pairs", 21, 128, 2, 4, 1, 1, "i4"), ("pairs_zeros", 16, 64, 2, 4, 3, 1, "i4 zeros"),
+         ("singles", 40, 192, 1, 4, 2, 1, "i4"), ("dense4", 18, 128, 1, 1, 5, 1, "i4"),
+         ("dense4_zeros", 33, 64, 4, 4, 1, 1, "i4 zeros")]
 
 declarations, calls = [], []
 for name, rows, depth, n, m, columns, share, dtype in CASES:
     leaders = rng.random((-(-rows // share), depth // m, m)).argsort(axis=2) < n
     w = (rng.integers(1, 9, (rows, depth // m, m)) * leaders.repeat(share, axis=0)[:rows]).reshape(rows, depth)
     suffix = "" if dtype == "i8" else ".0"
+    claim = ""
+    if dtype.startswith("i4"):
+        claim = ", bits = 4, group = 64" + (", zeros" if "zeros" in dtype else "")
+        # Beyond -8 where a zero point moves the range; times one scale.
+        w = np.where(w != 0, -4 - w if "zeros" in dtype else w - 6, 0) * 2
+        dtype = "f32"
     values = ", ".join("[" + ", ".join(f"{v}{suffix}" for v in row) + "]" for row in w)
     dense = f"tensor<{rows}x{depth}x{dtype}>"
-    encoded = f"tensor<{rows}x{depth}x{dtype}, #nm.sparsity<{n}:{m}, axis = 1>>"
+    encoded = f"tensor<{rows}x{depth}x{dtype}, #nm.sparsity<{n}:{m}, axis = 1{claim}>>"
     x, y = f"tensor<{columns}x{depth}xf32>", f"tensor<{columns}x{rows}xf32>"
     (folder / f"{name}.mlir").write_text(f"""func.func @{name}(%x: {x}) -> {y} {{
   %c = arith.constant dense<[{values}]> : {dense}
@@ -45,7 +55,7 @@ for name, rows, depth, n, m, columns, share, dtype in CASES:
                      f"static float x_{name}[{columns * depth}];"]
     calls.append(f"""  {{
     for (int i = 0; i < {columns * depth}; ++i)
-      x_{name}[i] = i * 37 % 17 - 8;
+      x_{name}[i] = {"i % 32 == 0 ? 127 : " if claim else ""}i * 37 % 17 - 8;
     nm_memref_2d y;
     int wrong = nm_call_{name}(x_{name}, &y);
     const float *found = (const float *)y.aligned + y.offset;

@@ -23,7 +23,19 @@ import numpy as np
 from build import Library, check_seeds, compile_module
 from dtypes import constant, random, round_to, tensor, to_float
 
+# Flags of a processor that each target needs, and rows of its blocks; --target picks one.
+TARGETS = {"x86-64-avx2": ({"avx2", "fma", "f16c"}, 16), "x86-64-avx512": ({"avx512f", "avx512bw", "avx512vl"}, 32)}
 ROWS = 16
+
+
+def flags():
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("flags"):
+                return set(line.split(":")[1].split())
+    return set()
+
+
 PATTERNS = [(2, 4), (2, 4), (2, 4), (1, 4), (1, 4), (1, 1), (1, 1), (4, 4)]
 PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 
@@ -64,7 +76,7 @@ def store(integers, positions, scales, n, m, group, kind="f16", zeros=None):
                     inside = top + r < count
                     if kept == 64:
                         for k in range(64):
-                            values[k // 8 * 2 + r // 8, r % 8 * 4 + k % 4] |= row[k] << (4 * (k // 4 % 2))
+                            values[k // 8 * 2 + r // (ROWS // 2), r % (ROWS // 2) * 4 + k % 4] |= row[k] << (4 * (k // 4 % 2))
                         continue
                     for g in range(16):
                         at, t, byte = unit // 4 + g, g // 2, 2 * r + g % 2
@@ -276,9 +288,20 @@ def main():
     parser.add_argument("--cases", type=int, default=24, help="functions of a module")
     parser.add_argument("--shapes", action="store_true", help="sizes of models instead")
     parser.add_argument("--options", default="", help="options of --nm-to-cpu")
+    parser.add_argument("--target", default="host", choices=["host", *TARGETS], help="processor; host: all that it has")
     parser.add_argument("--only", help="one function by name")
     parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
     options = parser.parse_args()
+    global ROWS
+    has = flags()
+    if options.target != "host":
+        needs, ROWS = TARGETS[options.target]
+        options.options = ("target=%s " % options.target + options.options).strip()
+        if needs - has:
+            print("no %s here" % ", ".join(sorted(needs - has)))
+            return 0
+    elif TARGETS["x86-64-avx512"][0] <= has:
+        ROWS = 32
     seeds = [int(seed) for seed in options.seeds.split(",")]
     if options.random:
         start = time.time_ns() % 10**9

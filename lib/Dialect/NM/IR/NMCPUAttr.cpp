@@ -99,8 +99,12 @@ bool CPUAttr::permutesGroupsOf(int64_t m) const {
 }
 
 int64_t CPUAttr::getNibbleRows() const {
-  // 16-bit sums of so many rows fill a register of 256 bits.
-  constexpr int64_t kRows = 256 / 16;
+  // 16-bit sums of so many rows fill a register of 256 or 512 bits, or two of
+  // NEON's.
+  if (hasFeature("neon"))
+    return 16;
   bool has = hasFeature("avx2") && hasFeature("fma") && hasFeature("f16c");
-  return has && getVector() >= 256 ? kRows : 0;
+  if (!has || getVector() < 256)
+    return 0;
+  return getVector() >= 512 && hasFeature("avx512f") ? 32 : 16;
 }

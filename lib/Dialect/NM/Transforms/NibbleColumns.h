@@ -16,7 +16,7 @@
 #ifndef NM_LIB_DIALECT_NM_TRANSFORMS_NIBBLECOLUMNS_H
 #define NM_LIB_DIALECT_NM_TRANSFORMS_NIBBLECOLUMNS_H
 
-#include "nm/Dialect/NM/Transforms/ProductKernel.h"
+#include "ByteProducts.h"
 #include "nm/Runtime/Layout.h"
 
 namespace mlir::nm {
@@ -27,15 +27,20 @@ struct NibbleColumns {
 
   ::nm::rt::NibbleShape nibble;
   int64_t contraction;
+  bool isSigned; ///< the target multiplies signed bytes
 
   explicit NibbleColumns(const KernelShape &shape)
       : nibble(::nm::rt::nibbleShape(
             ::nm::rt::LayoutSpec::nibble(shape.rows, shape.depth, shape.form),
             shape.n, shape.m)),
-        contraction(shape.contraction) {}
+        contraction(shape.contraction),
+        isSigned(ByteProducts::isSigned(shape.target)) {}
 
   bool isDense() const { return nibble.kept == ::nm::rt::NibbleShape::kUnit; }
   bool isPairs() const { return nibble.kept == 32; }
+  /// Whether the bytes are 128 more than the activations, of weights with
+  /// codes.
+  bool isOffset() const { return !isDense() && !isSigned; }
 
   int64_t blocks() const { return nibble.blocks(contraction); }
   int64_t foldsPerUnit() const { return ::nm::rt::NibbleShape::kUnit / kFold; }

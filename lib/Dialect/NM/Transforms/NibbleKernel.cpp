@@ -5,16 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One register holds a pair of bytes of each of 16 rows. The bytes that two
-// groups of a row multiply come out of a table of activations by a byte
-// shuffle, whose control is the stored code; a multiplication of bytes adds
-// those of a row into 16 bits. After 32 elements of the contraction the sums
-// become floats, times the scale of the activations; after a group, times the
-// scales of the rows.
+// One register holds a pair of bytes of each row of a block: 16 rows of AVX2,
+// 32 of AVX-512, and of NEON 16 in two registers. The bytes that two groups of
+// a row multiply come out of a table of activations by a byte shuffle, whose
+// control is the stored code; a multiplication of bytes adds those of a row
+// into 16 bits. After 32 elements of the contraction the sums become floats,
+// times the scale of the activations; after a group, times the scales of the
+// rows.
 //
-// The multiplication takes unsigned bytes times signed ones. With codes, the
-// activations are unsigned, 128 more than they are, and a sum of the weights
-// says by how much the result is too large. Dense weights are unsigned, 8 or
+// The multiplication takes unsigned bytes times signed ones, or on NEON signed
+// ones. With codes, the activations are unsigned, 128 more than they are, and a
+// sum of the weights says by how much the result is too large; on NEON they are
+// as they are. Dense weights are unsigned, 8 or
 // their zero point more than they are, and the sums start from as many times
 // the activations less. Sums wrap around on the way; in the end they are at
 // most 16 * 16 * 127, as 16 is the largest magnitude less a zero point.
@@ -35,6 +37,7 @@ struct NibbleKernel {
   Value values, packed;
   int64_t columns; ///< of the chunk
   int64_t column0; ///< its first
+  ByteProducts ops;
 
   int64_t rows() const { return shape.nibble.rows; }
   int64_t bytes() const { return shape.nibble.registerBytes(); }
@@ -72,20 +75,6 @@ struct NibbleKernel {
   Value bitcast(VectorType type, Value value) {
     return vector::BitCastOp::create(b, type, value);
   }
-  Value call(StringRef name, Type result, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
-                                         operands)
-        ->getResult(0);
-  }
-  /// Sums of the products of neighbours.
-  Value multiplyPairs(Value unsignedBytes, Value signedBytes) {
-    return call("llvm.x86.avx2.pmadd.ub.sw", wordType(),
-                {unsignedBytes, signedBytes});
-  }
-  Value select(Value table, Value control) {
-    return call("llvm.x86.avx2.pshuf.b", byteType(bytes()), {table, control});
-  }
-
   /// `count` bytes of `memref`, repeated to fill a register.
   Value broadcastBytes(Value memref, Value at, int64_t count) {
     Value loaded =
@@ -182,19 +171,22 @@ struct NibbleKernel {
     for (int64_t step = 4 * half; step < 4 * half + 4; ++step) {
       Value control = controlOf(codes, step);
       SmallVector<Value> weights = weightsOf(unit, step, zeros);
-      for (Value weight : weights)
-        total = total ? b.add(total, weight) : weight;
+      if (shape.isOffset())
+        for (Value weight : weights)
+          total = total ? b.add(total, weight) : weight;
       for (int64_t c = 0; c < columns; ++c)
         for (auto [table, weight] :
              llvm::zip(tablesOf(c, fold, step), weights)) {
-          Value product = multiplyPairs(select(table, control), weight);
+          Value product = ops.multiplyPairs(ops.select(table, control), weight);
           sums[c] = sums[c] ? b.add(sums[c], product) : product;
         }
     }
-    Value excess = multiplyPairs(splatByte(-128), total);
+    Value excess;
+    if (shape.isOffset())
+      excess = ops.multiplyPairs(splatByte(-128), total);
     auto wide = VectorType::get({rows()}, b.getI32Type());
     for (Value &sum : sums)
-      sum = arith::ExtSIOp::create(b, wide, b.sub(sum, excess));
+      sum = arith::ExtSIOp::create(b, wide, excess ? b.sub(sum, excess) : sum);
     return sums;
   }
 
@@ -202,6 +194,15 @@ struct NibbleKernel {
   Value wordsOf(Value points, int64_t part) {
     Value bytes = repeatBytes(points, part * rows() / 2, rows() / 2, 2);
     return arith::ExtUIOp::create(b, wordType(), bytes);
+  }
+
+  /// What the sums of half of the rows start from, in 16 bits or as addQuads
+  /// takes them.
+  Value startOf(Value start, Value points, int64_t part) {
+    if (!ops.hasQuads())
+      return points ? b.mul(start, wordsOf(points, part)) : start;
+    return points ? ops.multiplyWords(start, wordsOf(points, part))
+                  : ops.addPairs(start);
   }
 
   /// The same for dense weights: each register holds four elements, and in its
@@ -213,7 +214,7 @@ struct NibbleKernel {
       Value at = b.add(columnAt(c, shape.startsAt()), b.mul(fold, 4));
       Value start = bitcast(wordType(), broadcastBytes(packed, at, 4));
       for (int64_t part = 0; part < 2; ++part)
-        sums[c].push_back(points ? b.mul(start, wordsOf(points, part)) : start);
+        sums[c].push_back(startOf(start, points, part));
     }
     for (int64_t step = 0; step < 4; ++step)
       for (int64_t part = 0; part < 2; ++part) {
@@ -223,17 +224,17 @@ struct NibbleKernel {
           for (auto [i, weight] : llvm::enumerate(weights)) {
             Value at = b.add(b.add(columnAt(c, 0), b.mul(fold, 32)),
                              step * 8 + static_cast<int64_t>(i) * 4);
+            Value bytes = broadcastBytes(packed, at, 4);
             Value &sum = sums[c][part];
-            sum = b.add(sum,
-                        multiplyPairs(weight, broadcastBytes(packed, at, 4)));
+            sum = ops.hasQuads() ? ops.addQuads(sum, weight, bytes)
+                                 : b.add(sum, ops.multiplyPairs(weight, bytes));
           }
       }
-    Value ones = splat(wordType(), 1);
-    auto wide = VectorType::get({rows() / 2}, b.getI32Type());
     SmallVector<Value> result;
     for (auto &parts : sums) {
-      for (Value &part : parts)
-        part = call("llvm.x86.avx2.pmadd.wd", wide, {part, ones});
+      if (!ops.hasQuads())
+        for (Value &part : parts)
+          part = ops.addPairs(part);
       result.push_back(b.shuffle(
           parts[0], parts[1], llvm::to_vector(llvm::seq<int64_t>(0, rows()))));
     }
@@ -326,7 +327,13 @@ void mlir::nm::emitNibbleRows(KernelBuilder &b, const KernelShape &shape,
   constexpr int64_t kMost = 4;
   for (int64_t done = 0; done < columns;) {
     int64_t chunk = std::min<int64_t>(kMost, columns - done);
-    NibbleKernel kernel{b, NibbleColumns(shape), values, packed, chunk, done};
+    NibbleKernel kernel{b,
+                        NibbleColumns(shape),
+                        values,
+                        packed,
+                        chunk,
+                        done,
+                        ByteProducts(b, shape.target, 2 * shape.rows)};
     b.loop(b.index(0), blocks, 1, [&](Value block) {
       kernel.emitRows(b.add(firstBlock, block), tile, b.mul(block, shape.rows));
     });

@@ -107,15 +107,15 @@ struct FoldPacker {
   }
 
   /// The tables of 32 bytes: of each two groups their firsts, their seconds.
-  void storeTables(Value unsignedBytes, Value at) {
+  void storeTables(Value bytes, Value at) {
     for (int64_t step = 0; step < 4; ++step) {
       SmallVector<int64_t> mask;
       for (bool isSecond : {false, true})
         for (int64_t group : {2 * step, 2 * step + 1})
           for (int64_t code = 0; code < 8; ++code)
             mask.push_back(4 * group + positionOf(code, isSecond));
-      vector::StoreOp::create(b, b.shuffle(unsignedBytes, unsignedBytes, mask),
-                              packed, ValueRange{b.add(at, step * 32)});
+      vector::StoreOp::create(b, b.shuffle(bytes, bytes, mask), packed,
+                              ValueRange{b.add(at, step * 32)});
     }
   }
 
@@ -163,7 +163,9 @@ struct FoldPacker {
                  b.add(b.add(base, columns.startsAt()), four));
       return;
     }
-    Value offset = arith::XOrIOp::create(b, integers, splatByte(kFold, -128));
+    Value offset = integers;
+    if (columns.isOffset())
+      offset = arith::XOrIOp::create(b, integers, splatByte(kFold, -128));
     if (columns.isPairs())
       storeTables(offset, at);
     else

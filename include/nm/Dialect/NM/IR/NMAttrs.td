@@ -234,7 +234,8 @@ def NM_CPUAttr : NM_Attr<"CPU", "cpu"> {
     /// of `m`: the lane layout.
     bool permutesGroupsOf(int64_t m) const;
     /// Rows of a block of the nibble layout that the kernels take, 0 if there are
-    /// none: they multiply bytes and widen f16 in registers.
+    /// none: they multiply bytes and widen f16 in registers. Of AVX-512 they take
+    /// what processors have since 2017: F, BW, DQ and VL.
     int64_t getNibbleRows() const;
     /// Elements of the lane layout's registers for groups of `m`: as many
     /// vector registers as hold a group.

@@ -54,11 +54,5 @@ for dialect in sorted(os.listdir(tests)):
     print(dialect, count)
 
 # The words of these texts, for libFuzzer's dictionary.
-words = set()
-for name in os.listdir(folder):
-    words |= set(re.findall(r"[#!@]?[a-z][a-z_.]{2,}|-?\d+:\d+|->|::", open(os.path.join(folder, name)).read()))
-words |= {"-1", "0", "-0.0", "0x7FC00000", "9223372036854775807", "-9223372036854775808", "18446744073709551616", "?",
-          "tensor<?xf32>", "array<i64: ", "dense<", "unit", "i0", "index", "none"}
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs", "fuzz-mlir-text.dict"), "w") as file:
-    file.write("# Written by make-text-seeds.py.\n")
-    file.writelines(f'"{word}"\n' for word in sorted(words))
+here = os.path.dirname(os.path.abspath(__file__))
+subprocess.run([sys.executable, os.path.join(here, "make-dictionary.py")], check=True)

@@ -145,8 +145,8 @@ typedef struct nm_run_options {
  * output whose `data` is NULL is given in memory of the library, with dtype,
  * rank, shape, strides, bytes and owner set; one with `data` is written to that
  * memory, row-major, and its dtype, rank and shape must be those of the result.
- * Several threads may run one model at once. A model that has run with the
- * largest sizes allocates nothing any more. On an error no output is owned, and
+ * Several threads may run one model at once. A model allocates nothing at
+ * sizes that it has run with twice. On an error no output is owned, and
  * `data` of the caller's outputs and of inputs that are written is unspecified.
  */
 NM_API nm_status nm_model_run(nm_model *model, size_t function,

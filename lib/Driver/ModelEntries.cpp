@@ -18,29 +18,89 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 namespace rt = ::nm::rt;
 
+namespace {
+
 /// Memory that compiled code takes and frees on the thread of a call comes from
 /// the workspace that the call was given (lib/Runtime/Workspace.h: allocate,
-/// then release); from malloc where there is none, which is also so on other
-/// threads. Returns the workspace's place.
-static llvm::GlobalVariable *addWorkspace(llvm::Module &module) {
-  llvm::LLVMContext &context = module.getContext();
-  llvm::IRBuilder<> b(context);
-  llvm::Type *ptr = b.getPtrTy();
-  auto *place = new llvm::GlobalVariable(
-      module, ptr, /*isConstant=*/false, llvm::GlobalValue::InternalLinkage,
-      llvm::ConstantPointerNull::get(b.getPtrTy()), "nm_workspace", nullptr,
-      llvm::GlobalValue::GeneralDynamicTLSModel);
-  // Both take and give one word.
-  auto hook = [&](StringRef name, unsigned field) {
-    llvm::Function *libc = module.getFunction(name);
-    if (!libc || !libc->isDeclaration())
-      return;
+/// release, and what gives a thread one that works for the call), that of
+/// parallel loops on other threads from one of their own; from malloc where no
+/// call was given any.
+class WorkspaceCode {
+public:
+  explicit WorkspaceCode(llvm::Module &module)
+      : module(module), b(module.getContext()), ptr(b.getPtrTy()),
+        place(makeGlobal("nm_workspace",
+                         llvm::GlobalValue::GeneralDynamicTLSModel)),
+        ofThread(makeGlobal("nm_workspace_of_thread",
+                            llvm::GlobalValue::NotThreadLocal)) {
+    for (auto [name, number] : {std::pair("malloc", 0), {"free", 1}})
+      if (llvm::Function *libc = module.getFunction(name);
+          libc && libc->isDeclaration())
+        replace(libc, number);
+  }
+
+  /// From here on the calling thread uses `workspace`; returns what it used.
+  llvm::Value *enter(llvm::IRBuilder<> &at, llvm::Value *workspace) {
+    llvm::Value *provider = at.CreateLoad(ptr, field(at, workspace, 2));
+    at.CreateAlignedStore(provider, ofThread, kWordAlign)
+        ->setAtomic(llvm::AtomicOrdering::Monotonic);
+    llvm::Value *slot = at.CreateThreadLocalAddress(place);
+    llvm::Value *before = at.CreateLoad(ptr, slot);
+    at.CreateStore(workspace, slot);
+    return before;
+  }
+  void leave(llvm::IRBuilder<> &at, llvm::Value *before) {
+    at.CreateStore(before, at.CreateThreadLocalAddress(place));
+  }
+
+private:
+  static constexpr llvm::Align kWordAlign = llvm::Align::Constant<8>();
+
+  llvm::GlobalVariable *makeGlobal(const char *name,
+                                   llvm::GlobalValue::ThreadLocalMode mode) {
+    return new llvm::GlobalVariable(
+        module, ptr, /*isConstant=*/false, llvm::GlobalValue::InternalLinkage,
+        llvm::ConstantPointerNull::get(b.getPtrTy()), name, nullptr, mode);
+  }
+
+  llvm::Value *field(llvm::IRBuilder<> &at, llvm::Value *workspace,
+                     unsigned number) {
+    return at.CreateConstGEP1_64(ptr, workspace, number);
+  }
+
+  /// What OpenMP runs on several threads; what calls a function of the library
+  /// itself keeps malloc, whose memory results are.
+  static bool isParallelBody(const llvm::Function &function) {
+    return function.getName().contains("..omp_par");
+  }
+
+  /// Replaces a function of the C library that takes one word and gives one or
+  /// none by field `number` of the workspace.
+  void replace(llvm::Function *libc, unsigned number) {
+    llvm::Function *alone = hook(libc, number, /*asks=*/false),
+                   *inside = hook(libc, number, /*asks=*/true);
+    libc->replaceUsesWithIf(alone, [&](llvm::Use &use) {
+      auto *user = llvm::dyn_cast<llvm::Instruction>(use.getUser());
+      if (!user)
+        return true;
+      llvm::Function *function = user->getFunction();
+      if (function == alone || function == inside)
+        return false;
+      if (!isParallelBody(*function))
+        return true;
+      use.set(inside);
+      return false;
+    });
+  }
+
+  /// Without a call's workspace, `asks` takes that of the thread.
+  llvm::Function *hook(llvm::Function *libc, unsigned number, bool asks) {
     auto *type = libc->getFunctionType();
     auto *hooked = llvm::Function::Create(
-        type, llvm::GlobalValue::InternalLinkage, "nm_hooked_" + name, module);
-    libc->replaceAllUsesWith(hooked);
+        type, llvm::GlobalValue::InternalLinkage,
+        (asks ? "nm_parallel_" : "nm_hooked_") + libc->getName(), module);
     auto newBlock = [&](const char *label) {
-      return llvm::BasicBlock::Create(context, label, hooked);
+      return llvm::BasicBlock::Create(module.getContext(), label, hooked);
     };
     llvm::BasicBlock *entry = newBlock("entry"), *plain = newBlock("plain"),
                      *ours = newBlock("ours");
@@ -50,28 +110,57 @@ static llvm::GlobalVariable *addWorkspace(llvm::Module &module) {
       else
         b.CreateRet(result);
     };
+    b.SetInsertPoint(ours);
+    llvm::PHINode *workspace = b.CreatePHI(ptr, 2);
     b.SetInsertPoint(entry);
-    llvm::Value *workspace =
-        b.CreateLoad(ptr, b.CreateThreadLocalAddress(place));
-    b.CreateCondBr(b.CreateIsNull(workspace), plain, ours);
+    llvm::Value *own = b.CreateLoad(ptr, b.CreateThreadLocalAddress(place));
+    workspace->addIncoming(own, entry);
+    llvm::BasicBlock *other = plain;
+    if (asks) {
+      other = newBlock("other");
+      workspace->addIncoming(askThread(other, plain, ours), b.GetInsertBlock());
+    }
+    b.SetInsertPoint(entry);
+    b.CreateCondBr(b.CreateIsNull(own), other, ours);
     b.SetInsertPoint(plain);
     finish(b.CreateCall(libc, {hooked->getArg(0)}));
     b.SetInsertPoint(ours);
-    llvm::Value *function =
-        b.CreateLoad(ptr, b.CreateConstGEP1_64(ptr, workspace, field));
+    llvm::Value *function = b.CreateLoad(ptr, field(b, workspace, number));
     finish(b.CreateCall(llvm::FunctionType::get(type->getReturnType(),
                                                 {ptr, type->getParamType(0)},
                                                 false),
                         function, {workspace, hooked->getArg(0)}));
-  };
-  hook("malloc", 0);
-  hook("free", 1);
-  return place;
-}
+    return hooked;
+  }
+
+  /// From block `from` on: the workspace of the thread in block `ours`, or on
+  /// to `plain`.
+  llvm::Value *askThread(llvm::BasicBlock *from, llvm::BasicBlock *plain,
+                         llvm::BasicBlock *ours) {
+    auto *ask =
+        llvm::BasicBlock::Create(module.getContext(), "ask", from->getParent());
+    b.SetInsertPoint(from);
+    llvm::LoadInst *provider = b.CreateAlignedLoad(ptr, ofThread, kWordAlign);
+    provider->setAtomic(llvm::AtomicOrdering::Monotonic);
+    b.CreateCondBr(b.CreateIsNull(provider), plain, ask);
+    b.SetInsertPoint(ask);
+    llvm::Value *workspace =
+        b.CreateCall(llvm::FunctionType::get(ptr, false), provider);
+    b.CreateBr(ours);
+    return workspace;
+  }
+
+  llvm::Module &module;
+  llvm::IRBuilder<> b;
+  llvm::Type *ptr;
+  llvm::GlobalVariable *place, *ofThread;
+};
+
+} // namespace
 
 /// nm_ciface_<suffix> with operands from memory.
 static llvm::Error addInvokeOf(llvm::Module &module, StringRef suffix,
-                               llvm::GlobalVariable *workspace) {
+                               WorkspaceCode &workspace) {
   llvm::Function *entry = module.getFunction(("nm_ciface_" + suffix).str());
   llvm::Function *error = module.getFunction(("nm_error_" + suffix).str());
   if (!entry || !error)
@@ -84,11 +173,9 @@ static llvm::Error addInvokeOf(llvm::Module &module, StringRef suffix,
       llvm::GlobalValue::ExternalLinkage, "nm_invoke_" + suffix, module);
   b.SetInsertPoint(
       llvm::BasicBlock::Create(module.getContext(), "entry", invoke));
-  llvm::Value *place = b.CreateThreadLocalAddress(workspace);
-  llvm::Value *before = b.CreateLoad(ptr, place);
-  b.CreateStore(invoke->getArg(0), place);
+  llvm::Value *before = workspace.enter(b, invoke->getArg(0));
   llvm::Value *status = callWithSlots(b, entry, invoke->getArg(1));
-  b.CreateStore(before, place);
+  workspace.leave(b, before);
   llvm::Value *message = b.CreateCall(error);
   b.CreateRet(b.CreateSelect(b.CreateIsNull(status),
                              llvm::ConstantPointerNull::get(b.getPtrTy()),
@@ -134,7 +221,7 @@ llvm::Error driver::addModelEntries(llvm::Module &module,
   for (const auto &feature :
        machine.getMCSubtargetInfo()->getEnabledProcessorFeatures())
     description.features.emplace_back(feature.Key);
-  llvm::GlobalVariable *workspace = addWorkspace(module);
+  WorkspaceCode workspace(module);
   for (const Signature &signature : functions) {
     if (!signature.unsupported.empty())
       continue;

@@ -26,69 +26,113 @@ static void releaseFor(WorkspaceHooks *self, void *memory) {
     workspace->give(block);
 }
 
+/// Those that a thread takes for calls of other threads.
+static WorkspaceHooks *hooksOfThread() {
+  thread_local Workspace workspace;
+  return &workspace;
+}
+
 Workspace::Workspace() {
   allocate = allocateFor;
   release = releaseFor;
+  ofThread = hooksOfThread;
+}
+
+/// An eighth more at most, so that sizes that grow by a row a call need a block
+/// of another size now and then only.
+static size_t roundedUp(size_t bytes) {
+  size_t step = 64;
+  while (step < bytes / 16)
+    step *= 2;
+  return bytes > SIZE_MAX - step ? bytes : (bytes + step - 1) / step * step;
+}
+
+/// What can fail comes first, so that nothing is lost.
+void Workspace::reserve() {
+  if (live.size() == live.capacity())
+    live.reserve(2 * live.size() + 16);
+  size_t most = idle.size() + live.size() + 1;
+  if (idle.capacity() < most)
+    idle.reserve(2 * most + 16);
+}
+
+/// The smallest that is large enough, unless most of it would lie idle.
+std::vector<std::unique_ptr<Block>>::iterator Workspace::fitting(size_t bytes) {
+  auto it = std::lower_bound(
+      idle.begin(), idle.end(), bytes,
+      [](const auto &block, size_t wanted) { return block->bytes < wanted; });
+  constexpr size_t smallBlock = 4096;
+  size_t most = bytes == 0 ? 0 : std::max(smallBlock, roundedUp(bytes) * 4);
+  return it == idle.end() || (*it)->bytes > most ? idle.end() : it;
+}
+
+void Workspace::dropOutgrown(size_t bytes) {
+  constexpr uint64_t longAgo = 1 << 14;
+  idle.erase(std::remove_if(idle.begin(), idle.end(),
+                            [&](const auto &block) {
+                              return block->bytes < bytes &&
+                                     taken - block->lastTaken > longAgo;
+                            }),
+             idle.end());
 }
 
 Block *Workspace::take(size_t bytes) {
-  // What can fail comes first, so that nothing is lost.
-  live.reserve(live.size() + 1);
-  idle.reserve(idle.size() + live.size() + 1);
-  // The smallest that is large enough, unless most of it would lie idle.
-  auto best = idle.end(), largest = idle.end();
-  for (auto it = idle.begin(); it != idle.end(); ++it) {
-    if ((*it)->bytes >= bytes && (*it)->bytes / 4 <= bytes &&
-        (best == idle.end() || (*it)->bytes < (*best)->bytes))
-      best = it;
-    if ((*it)->bytes < bytes &&
-        (largest == idle.end() || (*it)->bytes > (*largest)->bytes))
-      largest = it;
-  }
+  reserve();
+  auto best = fitting(bytes);
   if (best == idle.end()) {
-    if (largest != idle.end())
-      idle.erase(largest);
+    dropOutgrown(bytes);
     auto block = std::make_unique<Block>();
-    block->memory = allocateBuffer(bytes);
-    block->bytes = bytes;
+    block->bytes = roundedUp(bytes);
+    block->memory = allocateBuffer(block->bytes);
     live.push_back(std::move(block));
   } else {
     live.push_back(std::move(*best));
     idle.erase(best);
   }
+  live.back()->lastTaken = taken++;
   return live.back().get();
 }
 
-void Workspace::give(Block *block) {
-  auto it = std::find_if(live.begin(), live.end(),
-                         [&](const auto &b) { return b.get() == block; });
-  idle.push_back(std::move(*it));
-  live.erase(it);
+/// Into its place; reserve() made room.
+void Workspace::putIdle(std::unique_ptr<Block> block) {
+  auto place = std::upper_bound(
+      idle.begin(), idle.end(), block->bytes,
+      [](size_t bytes, const auto &other) { return bytes < other->bytes; });
+  idle.insert(place, std::move(block));
 }
 
-Block *Workspace::find(const void *memory) const {
-  for (const auto &block : live)
-    if (block->memory.get() == memory)
-      return block.get();
-  return nullptr;
-}
-
-std::unique_ptr<Block> Workspace::detach(Block *block) {
-  auto it = std::find_if(live.begin(), live.end(),
+/// Blocks are given back in about the opposite order.
+std::unique_ptr<Block> Workspace::takeLive(const Block *block) {
+  auto it = std::find_if(live.rbegin(), live.rend(),
                          [&](const auto &b) { return b.get() == block; });
   std::unique_ptr<Block> result = std::move(*it);
-  live.erase(it);
+  live.erase(std::next(it).base());
   return result;
 }
 
+void Workspace::give(Block *block) { putIdle(takeLive(block)); }
+
+Block *Workspace::find(const void *memory) const {
+  auto it = std::find_if(live.rbegin(), live.rend(), [&](const auto &block) {
+    return block->memory.get() == memory;
+  });
+  return it == live.rend() ? nullptr : it->get();
+}
+
+std::unique_ptr<Block> Workspace::detach(Block *block) {
+  return takeLive(block);
+}
+
 void Workspace::adopt(std::unique_ptr<Block> block) {
-  idle.push_back(std::move(block));
+  reserve();
+  putIdle(std::move(block));
 }
 
 void Workspace::reset() {
-  for (auto &block : live)
-    idle.push_back(std::move(block));
-  live.clear();
+  while (!live.empty()) {
+    putIdle(std::move(live.back()));
+    live.pop_back();
+  }
 }
 
 size_t Workspace::heldBytes() const {

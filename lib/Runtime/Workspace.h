@@ -24,6 +24,9 @@ struct WorkspaceHooks {
   void *(*allocate)(WorkspaceHooks *self, size_t bytes) = nullptr;
   /// What allocate gave; null does nothing.
   void (*release)(WorkspaceHooks *self, void *memory) = nullptr;
+  /// What a thread takes memory from that works for a call of another one: its
+  /// own, of all calls, until the thread ends.
+  WorkspaceHooks *(*ofThread)() = nullptr;
 };
 
 class BlockPool;
@@ -32,15 +35,18 @@ class BlockPool;
 struct Block {
   std::shared_ptr<unsigned char> memory;
   size_t bytes = 0;
+  /// How many blocks were taken before it was, the last time.
+  uint64_t lastTaken = 0;
   /// Of the result that lies in it.
   int64_t shape[32], strides[32];
   /// Where it goes when the caller is done with the result.
   std::shared_ptr<BlockPool> home;
 };
 
-/// The blocks of one call after the other. A call that asks for the sizes of
-/// the one before allocates nothing; one that asks for more gives smaller
-/// blocks up, so that what is kept is about what the largest call needs.
+/// The blocks of one call after the other. A call that asks for the sizes of an
+/// earlier one allocates nothing. Where sizes grow from call to call, each
+/// block has room for some more, and those that were outgrown long ago are
+/// given up when a larger one is allocated.
 class Workspace : public WorkspaceHooks {
 public:
   Workspace();
@@ -61,7 +67,16 @@ public:
   size_t heldBytes() const;
 
 private:
-  std::vector<std::unique_ptr<Block>> idle, live;
+  void reserve();
+  void dropOutgrown(size_t bytes);
+  void putIdle(std::unique_ptr<Block> block);
+  std::vector<std::unique_ptr<Block>>::iterator fitting(size_t bytes);
+  std::unique_ptr<Block> takeLive(const Block *block);
+
+  /// Sorted by size.
+  std::vector<std::unique_ptr<Block>> idle;
+  std::vector<std::unique_ptr<Block>> live;
+  uint64_t taken = 0;
 };
 
 /// Blocks that callers gave back, on whatever thread.

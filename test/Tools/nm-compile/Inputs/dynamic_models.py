@@ -1,0 +1,50 @@
+# Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Models whose batch and lengths stay open, compiled and run at sizes that change.
+
+Expected on one and on two threads: no allocation on any thread in the third run at a size, and in the second one at most
+that of a block or two: results of the run before are there from its beginning.
+
+usage: dynamic_models.py COUNT_ALLOCATIONS FOLDER ONNX_INPUTS
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.append(sys.argv[3])
+import transformers  # noqa: E402
+
+SIZES = [24, 24, 9, 24, 9, 1, 17, 9, 24, 1, 17, 1, 17]
+OF_A_BLOCK = 3  # the block, its memory and the count of who holds it
+
+
+def main():
+    counter, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    sizes = transformers.Sizes(layers=2, places=64)
+    tool = os.path.join(os.environ["NM_TOOLS"], "nm-compile")
+    again, failures = 0, 0
+    for family in ("bert", "gpt2", "llama"):
+        model = folder / f"{family}.onnx"
+        model.write_bytes(getattr(transformers, family)(sizes).data)
+        library = folder / f"{family}.so"
+        subprocess.run([tool, model, "--weights", folder / f"{family}.nmw", "-o", library], check=True, capture_output=True)
+        for threads in (1, 2):
+            run = subprocess.run([counter, library, str(threads), *map(str, SIZES)], check=True, capture_output=True, text=True)
+            counts = [int(n) for n in re.findall(r"allocations (\d+)", run.stdout)]
+            if len(counts) != len(SIZES) or counts[0] == 0:
+                print(f"{family}: {len(counts)} runs, {counts[:1]} allocations in the first")
+                failures += 1
+            for i, (size, count) in enumerate(zip(SIZES, counts)):
+                if size not in SIZES[:i]:
+                    continue
+                again += 1
+                if count > (0 if SIZES[:i].count(size) > 1 else 2 * OF_A_BLOCK):
+                    print(f"{family}, {threads} threads, run {i} at size {size}: {count} allocations")
+                    failures += 1
+    print(f"{again} runs at sizes seen before, {failures} failures")
+
+
+main()

@@ -22,9 +22,11 @@ import numpy as np
 
 from build import Library, check_seeds, compile_module
 from dtypes import constant, random, round_to, tensor, to_float
+from emulated_library import EmulatedLibrary, compile_emulated
 
 # Flags of a processor that each target needs, and rows of its blocks; --target picks one.
-TARGETS = {"x86-64-avx2": ({"avx2", "fma", "f16c"}, 16), "x86-64-avx512": ({"avx512f", "avx512bw", "avx512vl"}, 32)}
+TARGETS = {"x86-64-avx2": ({"avx2", "fma", "f16c"}, 16), "x86-64-avx512": ({"avx512f", "avx512bw", "avx512vl"}, 32),
+           "aarch64-neon": (set(), 16)}
 ROWS = 16
 
 
@@ -261,7 +263,10 @@ def check_module(seed, options, folder):
         with open(path + ".mlir", "w") as file:
             file.write("\n".join(case.mlir() for case in chosen) + "\n")
         try:
-            library = Library(compile_module(path, leg, options.options, "-O2"))
+            if options.target == "aarch64-neon" and leg == "optimized":
+                library = EmulatedLibrary(compile_emulated(path, options.options))
+            else:
+                library = Library(compile_module(path, leg, options.options, "-O2"))
         except RuntimeError as error:
             print("seed %d, %s: %s" % (seed, leg, error))
             failures += len(chosen)

@@ -22,8 +22,8 @@ read -ra flags <<< "$(pkg-config --cflags libdpdk)"
 read -ra libraries <<< "$(pkg-config --libs libdpdk)"
 clang -O2 -Wall -Wextra -I. -I"$here" "${flags[@]}" "$here/forward.c" port.o "${libraries[@]}" -o forward
 eal=(--no-huge --no-pci --no-telemetry --no-shconf -m 64 -l 0 --log-level=error)
-python3 "$here/check.py" write in.pcap
+"${PYTHON:-/usr/bin/python3}" "$here/check.py" write in.pcap
 ./forward "${eal[@]}" --vdev net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap -- 8
-python3 "$here/check.py" read in.pcap out.pcap 8 256
+"${PYTHON:-/usr/bin/python3}" "$here/check.py" read in.pcap out.pcap 8 256
 # A ring device gives back what is sent to it: nothing comes, nothing leaves, and all starts and stops.
 ./forward "${eal[@]}" --vdev net_ring0 -- 8

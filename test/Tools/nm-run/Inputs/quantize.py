@@ -18,7 +18,7 @@ folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
 seed = int(os.environ.get("NM_SEED", "5"))
 rng = np.random.default_rng(seed)
-ROWS, K = 48, 192
+ROWS, K = 64, 192
 
 
 def rounded(w, group):

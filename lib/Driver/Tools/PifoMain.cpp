@@ -117,7 +117,8 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
   line.text("scheduler", options.scheduler, "name",
             "which one, if there are several");
   line.text("container", options.container, "what",
-            "auto, heap or list (see docs/pifo-cpu.md)");
+            "auto, heap, list (see docs/pifo-cpu.md), or queues that come near "
+            "an order: sp-pifo, aifo, packs, rifo");
   line.parsed("capacity", "packets", "instead of the declared one",
               [&](const std::string &text) -> Status {
                 if (support::parseWholeNumber(text, options.capacity) &&

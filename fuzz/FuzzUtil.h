@@ -45,16 +45,17 @@ inline void readEverything(const uint8_t *data, size_t size,
   checkError(checkpoint);
   if (!checkpoint)
     return;
-  for (const TensorInfo &info : (*checkpoint)->tensors()) {
-    Result<LoadedTensor> loaded = (*checkpoint)->read(info.name);
-    checkError(loaded);
-    if (!loaded)
-      continue;
-    touch(loaded->tensor.view);
-    if (loaded->mask)
-      for (int64_t i = 0; i < loaded->tensor.view.count(); ++i)
-        loaded->mask->test(i);
-  }
+  for (const TensorInfo &info : (*checkpoint)->tensors())
+    for (Decoding decoding : {Decoding::Rounded, Decoding::Exact}) {
+      Result<LoadedTensor> loaded = (*checkpoint)->read(info.name, decoding);
+      checkError(loaded);
+      if (!loaded)
+        continue;
+      touch(loaded->tensor.view);
+      if (loaded->mask)
+        for (int64_t i = 0; i < loaded->tensor.view.count(); ++i)
+          loaded->mask->test(i);
+    }
   (*checkpoint)->nearestNames("layer.0.weight");
   checkError(readTrained(**checkpoint));
   auto rows = inspect(**checkpoint);

@@ -43,8 +43,35 @@ inline constexpr int64_t kFrequency = 100'000'000'000;
 inline constexpr double kBandwidth = 1e18;
 inline constexpr double kEnergy = 1e9;
 inline constexpr int64_t kCycles = 1 << 20;
+inline constexpr double kNanoseconds = 1e6;
 inline constexpr int64_t kLanes = int64_t(1) << 32;
 } // namespace limits
+
+template <typename Visitor, typename R> void visitRows(Visitor &o, R &rows) {
+  using namespace limits;
+  constexpr int64_t most = 1 << 10;
+  auto time = [&](const char *name, auto &value, const char *doc) {
+    o.number(name, value, 0, kNanoseconds, Need::Optional, doc);
+  };
+  o.integer("channels", rows.channels, 1, most, Need::Optional,
+            "channels that share the bandwidth, interleaved burst by burst");
+  o.integer("bank_groups", rows.bankGroups, 1, most, Need::Optional,
+            "groups of banks of a channel");
+  o.integer("banks", rows.banks, 1, most, Need::Optional,
+            "banks of a channel, a multiple of its groups");
+  o.integer("row_bytes", rows.rowBytes, 0, 1 << 20, Need::Optional,
+            "of a bank of a channel, a multiple of burst_bytes; 0: no rows");
+  time("rcd_ns", rows.rcd, "tRCD: from opening a row to a read");
+  time("cl_ns", rows.cl, "tCL: from a read to its first byte");
+  time("rp_ns", rows.rp, "tRP: closing a row");
+  time("ras_ns", rows.ras, "tRAS: a row stays open so long");
+  time("rrd_ns", rows.rrd, "tRRD: between openings in a channel");
+  time("faw_ns", rows.faw, "tFAW: in which at most four rows are opened");
+  time("ccd_long_ns", rows.ccdLong,
+       "tCCD_L: between bursts of one group of banks");
+  time("refi_ns", rows.refi, "tREFI: from refresh to refresh; 0: none");
+  time("rfc_ns", rows.rfc, "tRFC: that each takes, less than refi_ns");
+}
 
 template <typename Visitor, typename D> void visitCommon(Visitor &v, D &d) {
   using namespace limits;
@@ -64,6 +91,9 @@ template <typename Visitor, typename D> void visitCommon(Visitor &v, D &d) {
               Need::Optional, "from request to first byte");
     o.integer("burst_bytes", d.dram.burstBytes, 1, 1 << 16, Need::Optional,
               "smallest transfer");
+    o.object("rows", Need::Optional,
+             "banks and their open rows; left out: the bandwidth is flat",
+             [&](auto &r) { visitRows(r, d.dram.rows); });
   });
   v.object("energy_pj", Need::Optional, "picojoules", [&](auto &o) {
     o.number("mac", d.energy.mac, 0, kEnergy, Need::Optional,

@@ -12,6 +12,7 @@
 #include "nm/Support/Text.h"
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
 namespace nm::machine {
 
@@ -127,8 +128,35 @@ private:
   support::JsonReader &reader;
 };
 
+void checkRows(const Device &device, support::JsonReader &reader) {
+  const DramRows &rows = device.dram.rows;
+  if (!rows.present())
+    return;
+  auto fail = [&](const char *field, auto found, const std::string &expected) {
+    std::ostringstream text; // without the zeros of to_string
+    text << "found " << found << ", expected " << expected;
+    reader.fail(field, text.str());
+  };
+  if (rows.banks % rows.bankGroups)
+    fail("dram.rows.banks", rows.banks,
+         "a multiple of " + std::to_string(rows.bankGroups) + " groups");
+  if (rows.rowBytes % device.dram.burstBytes)
+    fail("dram.rows.row_bytes", rows.rowBytes,
+         "a multiple of the " + std::to_string(device.dram.burstBytes) +
+             " bytes of a burst");
+  if (rows.refi > 0 && rows.rfc >= rows.refi)
+    fail("dram.rows.rfc_ns", rows.rfc, "less than the time between refreshes");
+  double first =
+      (rows.rcd + rows.cl) * 1e-9 * static_cast<double>(device.frequencyHz);
+  if (static_cast<double>(device.dram.latencyCycles) + 1 < first)
+    fail("dram.latency_cycles", device.dram.latencyCycles,
+         "at least the " + std::to_string(static_cast<int64_t>(first)) +
+             " cycles of rcd_ns and cl_ns");
+}
+
 /// What no single field can say.
 void checkTogether(const Device &device, support::JsonReader &reader) {
+  checkRows(device, reader);
   if (device.kind == DeviceKind::Accelerator) {
     if (device.scratchpad.bytes < device.scratchpad.banks)
       reader.fail("scratchpad.banks",

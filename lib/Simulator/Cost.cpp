@@ -15,7 +15,9 @@
 #include "nm/Machine/ProductTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
+#include <array>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -45,35 +47,61 @@ int64_t elementsOf(const Tile &tile) {
   return count;
 }
 
-/// Elements of the runs of a DRAM tile that lie without gaps.
-int64_t runOf(const Program &program, const Tile &tile) {
+/// What a DRAM tile touches. Tensors are taken to begin at the first row of
+/// DRAM, and the tile stands where the loops begin.
+machine::DramAccess accessOf(const Program &program, const Tile &tile) {
   std::vector<int64_t> strides = isa::stridesOf(program.tensors[tile.object]);
+  int64_t bytes = bytesOf(program, tile);
+  machine::DramAccess access;
   std::vector<std::pair<int64_t, int64_t>> dims; // stride, size
+  for (size_t d = 0; d != strides.size(); ++d)
+    access.base += tile.offsets[d] * strides[d] * bytes;
   for (uint8_t d : tile.dims)
     if (tile.sizes[d] > 1)
       dims.push_back({strides[d], tile.sizes[d]});
   std::sort(dims.begin(), dims.end());
+  // Runs without gaps, and what is around them from the inside.
   int64_t run = 1;
+  size_t place = access.counts.size();
   for (auto [stride, size] : dims) {
-    if (stride != run)
-      break;
-    run *= size;
+    if (stride == run && place == access.counts.size()) {
+      run *= size;
+      continue;
+    }
+    access.counts[--place] = size;
+    access.strides[place] = stride * bytes;
   }
-  return run;
+  access.bytes = run * bytes;
+  return access;
 }
 
+/// What DRAM does for transfers of a program; equal ones are worked out once.
+class Transfers {
+public:
+  explicit Transfers(const model::Device &device)
+      : dram(machine::dramModelOf(device.dram)) {}
+
+  double streamBytes(const machine::DramAccess &access) {
+    auto [entry, isNew] = known.try_emplace(
+        std::tuple(access.base, access.bytes, access.counts, access.strides));
+    if (isNew)
+      entry->second = dram->streamBytes(access);
+    return entry->second;
+  }
+
+private:
+  using Sizes = std::array<int64_t, 4>;
+  std::unique_ptr<machine::DramModel> dram;
+  std::map<std::tuple<int64_t, int64_t, Sizes, Sizes>, double> known;
+};
+
 Cost transferCost(const Program &program, const model::Device &device,
-                  const Tile &dram) {
+                  const Tile &dram, Transfers &transfers) {
   Cost cost;
-  int64_t bytes = bytesOf(program, dram), count = elementsOf(dram);
-  int64_t run = runOf(program, dram);
-  int64_t burst = std::max<int64_t>(device.dram.burstBytes, 1);
   cost.latency = static_cast<double>(device.dma.setupCycles) +
                  static_cast<double>(device.dram.latencyCycles);
-  cost.payload = count * bytes;
-  int64_t runs = count / run;
-  cost.dram = static_cast<double>(runs) *
-              static_cast<double>(ceilDiv(run * bytes, burst) * burst);
+  cost.payload = elementsOf(dram) * bytesOf(program, dram);
+  cost.dram = transfers.streamBytes(accessOf(program, dram));
   cost.scratchpad = static_cast<double>(cost.payload);
   return cost;
 }
@@ -232,13 +260,16 @@ std::vector<Cost> costsOf(const Program &program, const model::Device &device) {
       std::tuple<int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t>;
   std::map<Key, int32_t> products;
   std::set<int64_t> weights = weightsOf(program);
+  Transfers transfers(device);
   for (const Instruction &instruction : program.code) {
     switch (instruction.opcode) {
     case Opcode::Load:
-      costs.push_back(transferCost(program, device, instruction.operands[0]));
+      costs.push_back(
+          transferCost(program, device, instruction.operands[0], transfers));
       break;
     case Opcode::Store:
-      costs.push_back(transferCost(program, device, instruction.operands[1]));
+      costs.push_back(
+          transferCost(program, device, instruction.operands[1], transfers));
       break;
     case Opcode::Gemm:
     case Opcode::NMGemm: {

@@ -107,6 +107,39 @@ TEST(Device, ErrorsNameFileFieldFoundAndExpected) {
             "the 64 of the level inside it");
 }
 
+TEST(Device, RowsOfDramBelongTogether) {
+  auto with = [](const std::string &rows) {
+    return errorWith(kSmall, "\"bytes_per_second\": 500",
+                     "\"bytes_per_second\": 500, \"burst_bytes\": 32, "
+                     "\"rows\": {" +
+                         rows + "}");
+  };
+  EXPECT_EQ(with("\"row_bytes\": 64, \"banks\": 4, \"bank_groups\": 2"),
+            "no error");
+  EXPECT_EQ(with("\"row_bytes\": 64, \"banks\": 5, \"bank_groups\": 2"),
+            "d.json: field 'dram.rows.banks': found 5, expected a multiple of "
+            "2 groups");
+  EXPECT_EQ(with("\"row_bytes\": 48"),
+            "d.json: field 'dram.rows.row_bytes': found 48, expected a "
+            "multiple of the 32 bytes of a burst");
+  EXPECT_EQ(with("\"row_bytes\": 64, \"refi_ns\": 9.5, \"rfc_ns\": 9.5"),
+            "d.json: field 'dram.rows.rfc_ns': found 9.5, expected less than "
+            "the time between refreshes");
+  EXPECT_EQ(with("\"row_bytes\": 64, \"rcd_ns\": 4e5, \"cl_ns\": 4e5"),
+            "no error"); // at a clock of 1 kHz
+  EXPECT_EQ(with("\"row_bytes\": 64, \"rcd_ns\": -1"),
+            "d.json: field 'dram.rows.rcd_ns': found -1, expected a number "
+            "from 0.0 to 1000000.0");
+  std::string fast = kSmall;
+  fast.replace(fast.find("1000,"), 5, "1000000000,");
+  EXPECT_EQ(errorWith(fast, "\"bytes_per_second\": 500",
+                      "\"bytes_per_second\": 500, \"latency_cycles\": 20, "
+                      "\"rows\": {\"row_bytes\": 64, \"rcd_ns\": 14, "
+                      "\"cl_ns\": 14}"),
+            "d.json: field 'dram.latency_cycles': found 20, expected at least "
+            "the 28 cycles of rcd_ns and cl_ns");
+}
+
 TEST(Device, RefusesWhatDoesNotFit) {
   for (auto [from, to] :
        {std::pair("\"rows\": 4", "\"rows\": 18446744073709551615"),

@@ -18,6 +18,7 @@
 #ifndef NM_MACHINE_DEVICE_H
 #define NM_MACHINE_DEVICE_H
 
+#include "nm/Machine/DramTiming.h"
 #include "nm/Support/Result.h"
 #include <cstdint>
 #include <string>
@@ -99,12 +100,6 @@ struct Scratchpad {
   int64_t bytes = 0;
   int64_t banks = 1;
   double bytesPerSecond = 0; ///< all banks together
-};
-
-struct Dram {
-  double bytesPerSecond = 0;
-  int64_t latencyCycles = 0; ///< device cycles from request to first byte
-  int64_t burstBytes = 1;    ///< smallest transfer
 };
 
 /// The unit for row maxima, exponentials, sums and scales.
@@ -212,7 +207,11 @@ struct Device {
   int64_t elementBytes(int64_t elements) const {
     return (elements * elementBits + 7) / 8;
   }
-  double dramBytesPerCycle() const { return dram.bytesPerSecond / frequencyHz; }
+  /// Of a long stream.
+  double dramBytesPerCycle() const {
+    return dram.bytesPerSecond * dram.streamingShare() /
+           static_cast<double>(frequencyHz);
+  }
   double scratchpadBytesPerCycle() const {
     return scratchpad.bytesPerSecond / frequencyHz;
   }

@@ -122,6 +122,8 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
     if (v > b || device.array.doesSoftmax())
       add(sums.unfused, narrow, std::min(v, b), false);
   });
+  if (tile && shape.causal)
+    countMasked(sums, shape, rows, tile);
   if (wide == narrow)
     sums.wide = sums.narrow;
   if (v <= b && !device.array.doesSoftmax())
@@ -226,7 +228,10 @@ int64_t dramBytes(const Device &device, const AttentionShape &shape,
 /// the average.
 static double overlapped(const Device &device, const AttentionShape &shape,
                          const Dataflow &flow, const BlockSums &sums,
-                         const AttentionLayout &layout, const Cost &cost) {
+                         const AttentionLayout &layout, Cost cost) {
+  cost.computeCycles += softmaxWait(device, shape, flow, sums, layout);
+  cost.computeCycles +=
+      prefetchWait(device, shape, flow, sums, layout, cost.computeCycles);
   double rate = device.dramBytesPerCycle();
   double units = static_cast<double>(unitCount(shape));
   int64_t d = shape.headDim, v = shape.valueWidth(), S = shape.keys;
@@ -276,8 +281,12 @@ static double overlapped(const Device &device, const AttentionShape &shape,
       exposed += excess(layout.total * v, tile) *
                  std::ceil(units / static_cast<double>(flow.heads));
   } else if (staged) {
+    // Of a round, by logits: with a causal mask the first one is short.
+    int64_t keys = keysSeen(shape, std::min(flow.rows, layout.total));
+    if (flow.keyTile)
+      keys = std::min(S, ceilDiv(keys, flow.keyTile) * flow.keyTile);
     double block =
-        static_cast<double>(flow.rows) / static_cast<double>(layout.total);
+        static_cast<double>(flow.rows * keys) / static_cast<double>(sums.area);
     exposed += excess(flow.rows * d + S * (d + v), block);
   }
   return std::max(cycles, cost.computeCycles + exposed);
@@ -295,7 +304,9 @@ static double throughRings(const Device &device, const AttentionShape &shape,
   double latency =
       static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
   double fill = static_cast<double>(device.array.fillCycles);
-  if (latency + fill == 0)
+  bool turnsSums =
+      layout.isFused && !layout.isOnline && layout.sums == Sums::Partial;
+  if (latency + fill == 0 && !turnsSums)
     return 0;
   double units = static_cast<double>(unitCount(shape));
   double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
@@ -331,9 +342,14 @@ static double throughRings(const Device &device, const AttentionShape &shape,
     second = std::max(
         second, ring(attend, layout.sums == Sums::Strip ? sums.keyTiles : seen,
                      layout.strip, v, e, layout.valueSlots));
+  // Whole rows: a sum goes out and comes back before the next strip adds to it,
+  // and only the other row strips of the block are worked meanwhile.
+  int64_t turns = layout.sumSlots;
+  if (turnsSums)
+    turns = std::min(turns, ceilDiv(flow.rows, layout.rowStrip));
   if (layout.sums == Sums::Partial)
     second = std::max(second, ring(attend, visits, layout.rowStrip, v,
-                                   device.accumulatorBits, layout.sumSlots, 2));
+                                   device.accumulatorBits, turns, 2));
   if (layout.isFused)
     return layout.isOnline || layout.alternates ? std::max(first, second)
                                                 : first + second;

@@ -36,6 +36,9 @@ struct ProductSums {
 /// of a segment if heads are packed.
 struct BlockSums {
   int64_t steps = 0;
+  /// With key tiles: steps that the diagonal crosses, and those of them that
+  /// are the first of their blocks.
+  int64_t masked = 0, maskedFirst = 0;
   int64_t rows = 0;       ///< sum of rows
   int64_t keys = 0;       ///< sum of keys
   int64_t area = 0;       ///< rows * keys
@@ -76,6 +79,18 @@ int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow);
 int64_t dramBytes(const Device &device, const AttentionShape &shape,
                   const Dataflow &flow, const BlockSums &sums);
+/// Counts tiles with keys that some of a block's rows see and others do not.
+void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
+                 int64_t tile);
+/// Cycles in which the array waits for the weights of an online softmax.
+double softmaxWait(const Device &device, const AttentionShape &shape,
+                   const Dataflow &flow, const BlockSums &sums,
+                   const AttentionLayout &layout);
+/// Cycles in which the array waits for a stream from DRAM that shares it with
+/// operands of the next units; `arrayCycles` are those of the array otherwise.
+double prefetchWait(const Device &device, const AttentionShape &shape,
+                    const Dataflow &flow, const BlockSums &sums,
+                    const AttentionLayout &layout, double arrayCycles);
 Cost priceExtended(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums);
 

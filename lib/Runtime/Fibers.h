@@ -99,7 +99,13 @@ struct StoredParts {
   LayoutSpec spec;
   unsigned char *values = nullptr;
   unsigned char *metadata = nullptr;
+  DType dtype = DType::F32;
 };
+
+/// Whether `index` may follow `previous` as the j-th of a group of `m`.
+inline bool legalIndex(int64_t index, int64_t j, int64_t previous, int64_t m) {
+  return index >= 0 && index < m && (j == 0 || index > previous);
+}
 
 /// Options of the dense reader.
 struct DenseSource {
@@ -110,95 +116,16 @@ struct DenseSource {
   PassedPages pages;
 };
 
-/// Position of the rows of a K block in the panel layout.
-struct PanelBlock {
-  int64_t begin = 0, length = 0;
-  /// Slots of one row in this block.
-  int64_t slots = 0;
-  /// Index of the block's first stored element.
-  int64_t base = 0;
-};
-
-class PanelGeometry {
-public:
-  PanelGeometry(const LayoutSpec &spec, const FiberGeometry &geometry);
-  int64_t numBlocks() const { return blocks; }
-  PanelBlock block(int64_t b) const;
-  int64_t paddedRows() const { return padded; }
-  /// Index of the offset of slot s of the row group of row r, which its rows
-  /// share.
-  int64_t sharedSlot(const PanelBlock &block, int64_t r, int64_t s) const {
-    return block.base / rows + r / rows * block.slots + s;
-  }
-  /// Stored element of slot s of row r.
-  int64_t slot(const PanelBlock &block, int64_t r, int64_t s) const {
-    return block.base + r / rows * rows * block.slots + s / 4 * rows * 4 +
-           r % rows * 4 + s % 4;
-  }
-
-private:
-  const FiberGeometry &geometry;
-  int64_t rows, depth, blocks, padded;
-};
-
-/// Where the lane layout keeps one element.
-struct LaneSlot {
-  int64_t value = 0, word = 0, shift = 0;
-  /// First index of the element's group within its segment.
-  int64_t indexBase = 0;
-};
-
-/// Positions in the lane layout.
-struct LaneGeometry {
-  LaneGeometry(const LayoutSpec &spec, const FiberGeometry &geometry);
-  /// Slot of kept element j of a group of a row; of element j where there are
-  /// no indices.
-  LaneSlot slot(int64_t row, int64_t group, int64_t j) const;
-
-  LaneShape shape;
-  int64_t lanes, interleave, n, m;
-  /// Registers of a row group, the same padded to whole interleaved runs,
-  /// index words of a lane, row groups.
-  int64_t steps, storedSteps, superblocks, groups;
-};
-
 /// The words in which elements are moved.
 #define NM_FOR_EACH_WORD(DO) DO(uint8_t) DO(uint16_t) DO(uint32_t) DO(uint64_t)
 
-/// Readers fill a tile whose firstRow and numRows are set; writers store it.
-/// Instantiated for all words.
-template <typename U>
-void readLane(const StoredParts &parts, const FiberGeometry &geometry,
-              FiberTile<U> &tile);
-template <typename U>
-void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
-               FiberTile<U> &tile);
-template <typename U>
-void readNibble(const StoredParts &parts, const FiberGeometry &geometry,
-                FiberTile<U> &tile);
-template <typename U>
-void writeNibble(const StoredParts &parts, const FiberGeometry &geometry,
-                 FiberTile<U> &tile);
+/// Reads the groups of a dense weight into a tile whose firstRow and numRows
+/// are set; writes a tile with its zeros. Instantiated for all words.
 template <typename U>
 void readDense(const DenseSource &source, const FiberGeometry &geometry,
                FiberTile<U> &tile);
 template <typename U>
-void readCanonical(const StoredParts &parts, const FiberGeometry &geometry,
-                   FiberTile<U> &tile);
-template <typename U>
-void readPanel(const StoredParts &parts, const FiberGeometry &geometry,
-               FiberTile<U> &tile);
-template <typename U>
-void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
-                 FiberTile<U> &tile);
-template <typename U>
 void writeDense(const StoredParts &parts, const FiberGeometry &geometry,
-                FiberTile<U> &tile);
-template <typename U>
-void writeCanonical(const StoredParts &parts, const FiberGeometry &geometry,
-                    FiberTile<U> &tile);
-template <typename U>
-void writePanel(const StoredParts &parts, const FiberGeometry &geometry,
                 FiberTile<U> &tile);
 /// Writes one byte an element: 1 at the positions of the tile, 0 elsewhere.
 template <typename U>

@@ -42,7 +42,7 @@ static void readSparsity(JsonReader &reader, std::optional<PatternSpec> &out) {
 
 /// What no single field of a parameter can say; empty if all is well.
 static std::string faultOf(const ParamSpec &spec) {
-  if (!spec.sparsity && spec.layout.kind != LayoutKind::Dense)
+  if (!spec.sparsity && !spec.layout.isDense())
     return "layout " + spec.layout.str() +
            " needs a 'sparsity' (1:1 for a dense weight)";
   PatternSpec pattern = spec.sparsity.value_or(PatternSpec());
@@ -67,9 +67,8 @@ static std::string faultOf(const ParamSpec &spec) {
              shapeString(spec.shape) +
              ", expected 4 bits of f32 in groups of 32, 64 or 128 that divide "
              "the axis";
-    if (spec.layout.kind == LayoutKind::Nibble &&
-        (spec.layout.depth != pattern.group ||
-         !(spec.layout.form == pattern.form)))
+    if (spec.layout.hasForm() && (spec.layout.depth != pattern.group ||
+                                  !(spec.layout.form == pattern.form)))
       return "layout " + spec.layout.str() + " of groups of " +
              std::to_string(pattern.group) + ", each " +
              pattern.form.describe() + ", expected the same in both";
@@ -160,7 +159,7 @@ Result<StorageShapes> storageShapesOf(const ParamSpec &spec) {
 }
 
 Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec) {
-  if (spec.layout.kind == LayoutKind::Dense)
+  if (spec.layout.isDense())
     return std::vector<ParamPart>{{0, spec.shape}};
   Result<StorageShapes> shapes = storageShapesOf(spec);
   if (!shapes)

@@ -7,8 +7,8 @@
 
 #include "nm/Runtime/Pack.h"
 #include "FiberDriver.h"
+#include "LayoutFormat.h"
 #include "Support.h"
-#include "Threads.h"
 #include <atomic>
 
 namespace nm::rt {
@@ -33,58 +33,10 @@ static Status checkDesc(const WeightDesc &desc, const LayoutSpec &spec) {
       storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, elem);
   if (!shapes)
     return shapes.error();
-  if (spec.kind == LayoutKind::Nibble && desc.dtype != DType::F32)
-    return makeError(Errc::Argument, "layout ", spec.str(), ": elements of ",
-                     dtypeName(desc.dtype), ", expected f32");
+  if (!spec.format->holds(desc.dtype))
+    return layoutError(spec, "elements of ", dtypeName(desc.dtype),
+                       ", expected f32");
   return {};
-}
-
-template <typename U>
-static void readStored(const StoredParts &from, DType dtype,
-                       const FiberGeometry &geometry, FiberTile<U> &tile) {
-  switch (from.spec.kind) {
-  case LayoutKind::Dense: {
-    DenseSource source;
-    source.data = from.values;
-    source.dtype = dtype;
-    return readDense(source, geometry, tile);
-  }
-  case LayoutKind::Canonical:
-    return readCanonical(from, geometry, tile);
-  case LayoutKind::Panel:
-  case LayoutKind::Shared: // alike but for where the offsets lie
-    return readPanel(from, geometry, tile);
-  case LayoutKind::Lane:
-    return readLane(from, geometry, tile);
-  case LayoutKind::Nibble:
-    return readNibble(from, geometry, tile);
-  }
-}
-
-template <typename U>
-static void writeStored(const StoredParts &to, const FiberGeometry &geometry,
-                        FiberTile<U> &tile) {
-  switch (to.spec.kind) {
-  case LayoutKind::Dense:
-    return writeDense(to, geometry, tile);
-  case LayoutKind::Canonical:
-    return writeCanonical(to, geometry, tile);
-  case LayoutKind::Panel:
-    return writePanel(to, geometry, tile);
-  case LayoutKind::Shared:
-    return writeShared(to, geometry, tile);
-  case LayoutKind::Lane:
-    return writeLane(to, geometry, tile);
-  case LayoutKind::Nibble:
-    return writeNibble(to, geometry, tile);
-  }
-}
-
-static int64_t rowMultiple(const LayoutSpec &spec,
-                           const FiberGeometry &geometry) {
-  if (spec.kind == LayoutKind::Lane)
-    return laneShape(geometry.n, geometry.m).rows;
-  return std::max<int64_t>(spec.rows, 1);
 }
 
 /// The error of a fault in a conversion from or, for Unshared and Unscaled, to
@@ -146,14 +98,14 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
                        ": mask of shape ", shapeString(options.mask->shape),
                        ", expected ", shapeString(desc.shape));
     int64_t bytes = *checkedCount(desc.shape, elem) * elem;
-    bool plain = spec.kind == LayoutKind::Dense && !options.mask;
+    bool plain = spec.isDense() && !options.mask;
     if (plain && desc.n == desc.m) {
       parallelCopy(values, dense, bytes);
       return stats;
     }
     // A dense weight without a pattern may still have a mask: any axis will do.
     WeightDesc actual = desc;
-    if (spec.kind == LayoutKind::Dense && desc.n == desc.m) {
+    if (spec.isDense() && desc.n == desc.m) {
       actual.n = actual.m = 1;
       actual.axis = int64_t(desc.shape.size()) - 1;
       if (desc.shape.empty()) {
@@ -164,17 +116,17 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
     FiberGeometry geometry(actual.shape, actual.axis, actual.n, actual.m);
     DenseSource source = sourceOf(desc, dense, options);
     StoredParts to{spec, static_cast<unsigned char *>(values),
-                   static_cast<unsigned char *>(metadata)};
+                   static_cast<unsigned char *>(metadata), desc.dtype};
     // Nothing is removed from a plain dense weight that fits its pattern: it is
     // only verified, then copied with every bit.
     bool verifyOnly = plain && !options.derive;
     DriverResult result = dispatchElement(elem, [&](auto zero) {
       using U = decltype(zero);
-      return forEachTile<U>(geometry, rowMultiple(spec, geometry),
+      return forEachTile<U>(geometry, spec.format->rowsTogether(spec, geometry),
                             [&](FiberTile<U> &tile) {
                               readDense(source, geometry, tile);
                               if (!verifyOnly)
-                                writeStored(to, geometry, tile);
+                                to.spec.format->write(to, geometry, tile);
                             });
     });
     NM_RETURN_IF_ERROR(faultStatus(result.fault, desc, options.name, spec));
@@ -186,84 +138,32 @@ Result<PackStats> pack(const WeightDesc &desc, const LayoutSpec &spec,
   });
 }
 
-/// Of many offsets the largest, and the bits that any of them has.
-struct OffsetRange {
-  unsigned most = 0, bits = 0;
-};
-
-/// Vectorises: a load of a model goes through all of them.
-static OffsetRange scanOffsets(const unsigned char *from, int64_t count) {
-  unsigned most = 0, bits = 0;
-  int threads = threadsFor(ceilDiv(count, int64_t(1) << 16), count);
-#pragma omp parallel for simd schedule(static) num_threads(threads)            \
-    reduction(max : most) reduction(| : bits)
-  for (int64_t i = 0; i < count; ++i) {
-    uint16_t offset = loadUnaligned<uint16_t>(from + i * 2);
-    most = std::max<unsigned>(most, offset);
-    bits |= offset;
-  }
-  return {most, bits};
-}
-
-/// Whether every offset is a multiple of `cols`.
-static bool areMultiples(const unsigned char *from, int64_t count, int64_t cols,
-                         unsigned bits) {
-  if ((cols & (cols - 1)) == 0)
-    return (bits & unsigned(cols - 1)) == 0;
-  bool areAll = true;
-  for (int64_t i = 0; i < count; ++i)
-    areAll &= loadUnaligned<uint16_t>(from + i * 2) % unsigned(cols) == 0;
-  return areAll;
-}
-
-/// Kernels take the offsets of a panel, those that pad its rows and blocks
-/// included, as places in a block of the other operand. That they lie in their
-/// group is not looked at: it makes no difference to what is read.
-static Status verifyOffsets(const StoredParts &parts,
-                            const FiberGeometry &geometry,
-                            const std::string &name) {
-  PanelGeometry panel(parts.spec, geometry);
-  int64_t shared = parts.spec.kind == LayoutKind::Shared ? parts.spec.rows : 1;
-  const int64_t cols = parts.spec.cols;
-  for (int64_t b = 0; b < panel.numBlocks(); ++b) {
-    PanelBlock block = panel.block(b);
-    int64_t first = block.base / shared;
-    int64_t count = panel.paddedRows() * block.slots / shared;
-    const unsigned char *from = parts.metadata + first * 2;
-    OffsetRange range = scanOffsets(from, count);
-    if (int64_t(range.most) >= std::max<int64_t>(block.length, 1) * cols ||
-        !areMultiples(from, count, cols, range.bits))
-      return makeError(Errc::Format, "tensor ", quote(name),
-                       ": metadata of layout ", parts.spec.str(),
-                       " points outside of a block");
-  }
-  return {};
-}
-
 Status verifyStored(const WeightDesc &desc, const LayoutSpec &spec,
                     const void *values, const void *metadata,
                     const std::string &name) {
   return guarded([&]() -> Status {
     NM_RETURN_IF_ERROR(checkDesc(desc, spec));
-    if (spec.kind == LayoutKind::Dense || desc.n == desc.m)
+    if (spec.isDense() || desc.n == desc.m)
       return {};
     FiberGeometry geometry(desc.shape, desc.axis, desc.n, desc.m);
     if (geometry.rows == 0 || geometry.length == 0)
       return {};
     StoredParts parts{
         spec, static_cast<unsigned char *>(const_cast<void *>(values)),
-        static_cast<unsigned char *>(const_cast<void *>(metadata))};
-    if (spec.kind == LayoutKind::Panel || spec.kind == LayoutKind::Shared)
-      return verifyOffsets(parts, geometry, name);
+        static_cast<unsigned char *>(const_cast<void *>(metadata)), desc.dtype};
+    if (!spec.format->readsToVerify())
+      return spec.format->verifyPlaces(parts, geometry, name);
     DriverResult result =
         dispatchElement(elementBytes(desc.dtype), [&](auto zero) {
           using U = decltype(zero);
-          return forEachTile<U>(geometry, rowMultiple(spec, geometry),
+          return forEachTile<U>(geometry,
+                                spec.format->rowsTogether(spec, geometry),
                                 [&](FiberTile<U> &tile) {
-                                  readStored(parts, desc.dtype, geometry, tile);
+                                  spec.format->read(parts, geometry, tile);
                                 });
         });
-    return faultStatus(result.fault, desc, name, spec);
+    NM_RETURN_IF_ERROR(faultStatus(result.fault, desc, name, spec));
+    return spec.format->verifyPlaces(parts, geometry, name);
   });
 }
 
@@ -271,7 +171,7 @@ Status convert(const WeightDesc &desc, const LayoutSpec &from,
                const void *fromValues, const void *fromMetadata,
                const LayoutSpec &to, void *toValues, void *toMetadata) {
   return guarded([&]() -> Status {
-    if (from.kind == LayoutKind::Dense) {
+    if (from.isDense()) {
       Result<PackStats> packed =
           pack(desc, to, fromValues, toValues, toMetadata);
       return packed ? Status() : Status(packed.error());
@@ -284,16 +184,17 @@ Status convert(const WeightDesc &desc, const LayoutSpec &from,
     auto bytes = [](const void *p) {
       return static_cast<unsigned char *>(const_cast<void *>(p));
     };
-    StoredParts source{from, bytes(fromValues), bytes(fromMetadata)};
-    StoredParts target{to, bytes(toValues), bytes(toMetadata)};
+    StoredParts source{from, bytes(fromValues), bytes(fromMetadata),
+                       desc.dtype};
+    StoredParts target{to, bytes(toValues), bytes(toMetadata), desc.dtype};
     DriverResult result =
         dispatchElement(elementBytes(desc.dtype), [&](auto zero) {
           using U = decltype(zero);
-          return forEachTile<U>(
-              geometry, rowMultiple(to, geometry), [&](FiberTile<U> &tile) {
-                readStored(source, desc.dtype, geometry, tile);
-                writeStored(target, geometry, tile);
-              });
+          return forEachTile<U>(geometry, to.format->rowsTogether(to, geometry),
+                                [&](FiberTile<U> &tile) {
+                                  from.format->read(source, geometry, tile);
+                                  to.format->write(target, geometry, tile);
+                                });
         });
     bool isTargets = result.fault.kind == GroupFault::Kind::Unshared ||
                      result.fault.kind == GroupFault::Kind::Unscaled;

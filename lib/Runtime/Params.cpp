@@ -148,11 +148,11 @@ Error ParamsLoader::overFull(const ParamSpec &spec, const Weight &weight,
   return extended;
 }
 
-/// A type with bits is a claim. The layout nibble finds out by itself.
+/// A type with bits is a claim. A layout may find out by itself.
 Status ParamsLoader::checkScaled(const ParamSpec &spec,
                                  const Checkpoint &checkpoint,
                                  const Weight &weight) const {
-  if (!isKept(spec) || spec.layout.kind == LayoutKind::Nibble)
+  if (!isKept(spec) || spec.layout.hasForm())
     return {};
   Result<Tensor> tensor = toContiguous(weight.tensor);
   if (!tensor)
@@ -284,8 +284,8 @@ Status ParamsLoader::loadParam(size_t index) {
     param.maskSource = "dense";
 
   const TensorView &view = weight->tensor.view;
-  bool straight = spec.layout.kind == LayoutKind::Dense && !weight->mask &&
-                  !rounds(spec) && view.isContiguous() && isAligned(view.data);
+  bool straight = spec.layout.isDense() && !weight->mask && !rounds(spec) &&
+                  view.isContiguous() && isAligned(view.data);
   // A dense layout with a pattern is used in place when it fits the pattern.
   if (straight && sparse)
     straight = verifyPattern(view, spec.sparsity->axis, spec.sparsity->n,

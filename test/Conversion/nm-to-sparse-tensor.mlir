@@ -34,7 +34,7 @@ func.func @decompress(%s: tensor<8x16xf32, #s>) -> tensor<8x16xf32> {
 }
 
 // CHECK-LABEL: func @known(
-// CHECK: %[[W:.*]] = nm.packed_param "w" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense> : tensor<8x16xf32>
+// CHECK: %[[W:.*]] = nm.packed_param "w" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense : tensor<8x16xf32>
 // CHECK: sparse_tensor.convert %[[W]] : tensor<8x16xf32> to tensor<8x16xf32, #[[$LAST]]>
 // CHECK: %[[C:.*]] = arith.constant dense<{{.*}}> : tensor<1x4xf32>
 // CHECK: sparse_tensor.convert %[[C]]
@@ -76,7 +76,7 @@ func.func private @one_of_one(tensor<8xf32, #nm.sparsity<1:1, axis = 0>>)
 
 func.func @assemble(%v: tensor<8x8xf32>, %m: tensor<8x2xi8>) -> tensor<8x16xf32> {
   // expected-error @below {{'nm.assemble' op has no counterpart in sparse_tensor, which knows no layout; use nm.compress and nm.decompress of dense tensors}}
-  %s = nm.assemble %v, %m layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  %s = nm.assemble %v, %m layout canonical : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   %d = nm.decompress %s : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x16xf32>
   return %d : tensor<8x16xf32>
 }

@@ -15,7 +15,7 @@
 // CHECK: nm.measure_end 0 work(%[[FLOPS]], %[[READ]], %[[WRITTEN]])
 func.func @product(%v: memref<64xf32>, %m: memref<64xi16>, %x: memref<4x16xf32>, %b: memref<8xf32>, %c: memref<4x8xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<64xf32>, memref<64xi16>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 4, cols = 16, depth = 16>
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 4, cols = 16, depth = 16>
       ins(%x : memref<4x16xf32>) epilogue(%b : memref<8xf32>) maps [affine_map<(i, j) -> (j)>] outs(%c : memref<4x8xf32>) {
   ^bb0(%acc: f32, %e: f32):
     %s = arith.addf %acc, %e : f32 loc("add")

@@ -28,7 +28,7 @@ protected:
   SparsityAttr sparsity(int64_t n, int64_t m, int64_t axis) {
     return SparsityAttr::get(&context, n, m, axis);
   }
-  LayoutAttr layout(LayoutKind kind) { return LayoutAttr::get(&context, kind); }
+  LayoutAttr canonicalLayout() { return CanonicalLayoutAttr::get(&context); }
 
   MLIRContext context;
 };
@@ -54,7 +54,7 @@ TEST_F(NMConstantsTest, PruneExpandsSplats) {
 TEST_F(NMConstantsTest, PackPadsUnderFullGroups) {
   RankedTensorType encoded = getEncodedType(type({8}), sparsity(2, 4, 0));
   auto packed = packConstant(elements({8}, {0, 1, 0, 2, 0, 0, 3, 0}), encoded,
-                             layout(LayoutKind::Canonical));
+                             canonicalLayout());
   ASSERT_TRUE(succeeded(packed));
   ASSERT_EQ(packed->size(), 2u);
   EXPECT_EQ((*packed)[0], elements({4}, {1, 2, 0, 3}));
@@ -64,26 +64,24 @@ TEST_F(NMConstantsTest, PackPadsUnderFullGroups) {
 
 TEST_F(NMConstantsTest, PackRefusesOverFullGroups) {
   RankedTensorType encoded = getEncodedType(type({4}), sparsity(2, 4, 0));
-  EXPECT_TRUE(failed(packConstant(elements({4}, {1, 2, 3, 0}), encoded,
-                                  layout(LayoutKind::Canonical))));
+  EXPECT_TRUE(failed(
+      packConstant(elements({4}, {1, 2, 3, 0}), encoded, canonicalLayout())));
 }
 
 TEST_F(NMConstantsTest, ConvertIsExactBothWays) {
   RankedTensorType encoded = getEncodedType(type({2, 8}), sparsity(2, 4, 1));
   auto dense = elements({2, 8}, {0, 1, 0, 2, 0, 0, 3, 0, //
                                  4, 0, 0, 0, 0, 0, 0, 0});
-  auto panel = LayoutAttr::get(&context, 3, 8, 8);
+  auto panel = PanelLayoutAttr::get(&context, 3, 8, 8);
   auto packed = packConstant(dense, encoded, panel);
   ASSERT_TRUE(succeeded(packed));
-  auto canonical =
-      convertConstant(*packed, encoded, panel, layout(LayoutKind::Canonical));
+  auto canonical = convertConstant(*packed, encoded, panel, canonicalLayout());
   ASSERT_TRUE(succeeded(canonical));
-  auto direct = packConstant(dense, encoded, layout(LayoutKind::Canonical));
+  auto direct = packConstant(dense, encoded, canonicalLayout());
   ASSERT_TRUE(succeeded(direct));
   EXPECT_EQ(*canonical, *direct);
-  auto back =
-      convertConstant(*canonical, encoded, layout(LayoutKind::Canonical),
-                      layout(LayoutKind::Dense));
+  auto back = convertConstant(*canonical, encoded, canonicalLayout(),
+                              DenseLayoutAttr::get(&context));
   ASSERT_TRUE(succeeded(back));
   EXPECT_EQ((*back)[0], dense);
 }

@@ -145,8 +145,10 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
     for (int64_t lanes : {4, 8, 16, 32})
       for (int64_t interleave : {1, 2, 4})
-        if (laneSupports(lanes, n, m))
+        if (laneSupports(lanes, n, m)) {
           specs.push_back(LayoutSpec::lane(lanes, interleave));
+          specs.push_back(LayoutSpec::lanePanel(specs.back(), specs[2]));
+        }
     for (const LayoutSpec &from : specs) {
       auto source = packed(desc, from, dense.data());
       expectOk(source);

@@ -25,24 +25,7 @@
 
 namespace nm::rt {
 
-/// The values are stored in cache files: append only.
-enum class LayoutKind : uint8_t {
-  /// Plain row-major, no metadata.
-  Dense = 0,
-  /// Kept elements in place of the sparse axis, bit-packed indices (LSB first).
-  Canonical = 1,
-  /// For GEMM kernels: K blocks, row groups, quads of slots, u16 offsets.
-  Panel = 2,
-  /// For matrix-vector kernels: the kept elements of one vector of activations
-  /// lie in one vector register, indices in 32-bit words beside it.
-  Lane = 3,
-  /// As Panel, for weights in which the rows of a row group keep the same
-  /// positions: one offset for all of them.
-  Shared = 4,
-  /// For matrix-vector kernels on weights of four bits: one stream of scales,
-  /// positions and integers.
-  Nibble = 5
-};
+class LayoutFormat;
 
 /// What makes the values of a group that shares a scale.
 struct GroupForm {
@@ -59,9 +42,10 @@ struct GroupForm {
   }
 };
 
-/// A layout and its parameters. Parameters a kind does not use are 0.
+/// A layout and its parameters. Parameters that a layout does not have are 0.
+/// What the layouts are stands in lib/Runtime/Layouts, a file each.
 struct LayoutSpec {
-  LayoutKind kind = LayoutKind::Dense;
+  const LayoutFormat *format;
   /// Panel, Shared: rows that are interleaved (R >= 1). Nibble: rows side by
   /// side in a register (16 or 32).
   int64_t rows = 0;
@@ -80,30 +64,46 @@ struct LayoutSpec {
   /// Nibble: what makes the values.
   GroupForm form = {};
 
-  static LayoutSpec dense() { return {}; }
-  static LayoutSpec canonical() { return {LayoutKind::Canonical}; }
-  static LayoutSpec panel(int64_t rows, int64_t cols, int64_t depth) {
-    return {LayoutKind::Panel, rows, cols, depth};
-  }
-  static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth) {
-    return {LayoutKind::Shared, rows, cols, depth};
-  }
-  static LayoutSpec nibble(int64_t rows, int64_t depth, GroupForm form = {}) {
-    return {LayoutKind::Nibble, rows, 0, depth, 0, 0, form};
-  }
-  static LayoutSpec lane(int64_t lanes, int64_t interleave = 1) {
-    return {LayoutKind::Lane, 0, 0, 0, lanes, interleave};
-  }
+  /// The dense layout.
+  LayoutSpec();
+  /// The layout of that name, without parameters; `name` is a known one.
+  static LayoutSpec named(std::string_view name);
+  explicit LayoutSpec(const LayoutFormat &format) : format(&format) {}
+
+  /// Plain row-major, no metadata.
+  static LayoutSpec dense();
+  /// Kept elements in place of the sparse axis, bit-packed indices (LSB first).
+  static LayoutSpec canonical();
+  /// For GEMM kernels: K blocks, row groups, quads of slots, u16 offsets.
+  static LayoutSpec panel(int64_t rows, int64_t cols, int64_t depth);
+  /// As panel, for weights in which the rows of a row group keep the same
+  /// positions: one offset for all of them.
+  static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth);
+  /// For matrix-vector kernels on weights of four bits: one stream of scales,
+  /// positions and integers.
+  static LayoutSpec nibble(int64_t rows, int64_t depth, GroupForm form = {});
+  /// For matrix-vector kernels: the kept elements of one vector of activations
+  /// lie in one vector register, indices in 32-bit words beside it.
+  static LayoutSpec lane(int64_t lanes, int64_t interleave = 1);
+  /// Both, one behind the other, for kernels that choose when they run.
+  static LayoutSpec lanePanel(const LayoutSpec &lane, const LayoutSpec &panel);
+
+  bool isDense() const;
+  /// Whether `form` is a parameter.
+  bool hasForm() const;
+  /// "panel".
+  std::string_view name() const;
 
   /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
   /// "shared<rows = 4, cols = 24, depth = 256>",
   /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>",
-  /// "nibble<rows = 16, depth = 64>" or
-  /// "nibble<rows = 16, depth = 64, scale = bf16, zeros>".
+  /// "nibble<rows = 16, depth = 64>",
+  /// "nibble<rows = 16, depth = 64, scale = bf16, zeros>" or
+  /// "lane_panel<lanes = 8, rows = 3, cols = 32, depth = 192>".
   std::string str() const;
 
   friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
-    return a.kind == b.kind && a.rows == b.rows && a.cols == b.cols &&
+    return a.format == b.format && a.rows == b.rows && a.cols == b.cols &&
            a.depth == b.depth && a.lanes == b.lanes &&
            a.interleave == b.interleave && a.form == b.form;
   }
@@ -111,6 +111,9 @@ struct LayoutSpec {
     return !(a == b);
   }
 };
+
+/// Checks the parameters, whatever the weight.
+Status checkLayout(const LayoutSpec &spec);
 
 /// Parses the textual form. White space between tokens is free, parameters may
 /// come in any order, each exactly once.
@@ -222,6 +225,20 @@ bool laneSupports(int64_t lanes, int64_t n, int64_t m);
 
 /// The shape for a supported pattern.
 LaneShape laneShape(int64_t n, int64_t m);
+
+/// The two storages in one of the lane_panel layout: the first at the
+/// beginning, the second at these places.
+struct LanePanelParts {
+  LayoutSpec lane, panel;
+  StorageShapes laneShapes, panelShapes;
+  int64_t panelValues = 0;   ///< in elements
+  int64_t panelMetadata = 0; ///< in bytes
+};
+
+/// The parts of a weight of `rows` rows of `length` elements.
+Result<LanePanelParts> lanePanelParts(const LayoutSpec &spec, int64_t rows,
+                                      int64_t length, int64_t n, int64_t m,
+                                      int64_t elemBytes);
 
 } // namespace nm::rt
 

@@ -47,7 +47,7 @@ struct ConvertParam : OpConversionPattern<ParamOp> {
     auto dense = PackedParamOp::create(
         rewriter, op.getLoc(), TypeRange{nm::getDenseType(type)},
         op.getKeyAttr(), op.getScopeAttr(), TypeAttr::get(type),
-        LayoutAttr::get(op.getContext(), LayoutKind::Dense));
+        DenseLayoutAttr::get(op.getContext()));
     rewriter.replaceOpWithNewOp<sparse_tensor::ConvertOp>(
         op, getTypeConverter()->convertType(type), dense.getStorage()[0]);
     return success();

@@ -18,8 +18,8 @@
 // TEXT: nm.target = #nm.cpu<arch = "arm", features = "neon", vector = 128, registers = 16, l1 = 16384, l2 = 0, l3 = 0, line = 32, cores = 4>
 // UNKNOWN: error: unknown target 'pentium', expected host, aarch64-neon, aarch64-sve256, generic-host, x86-64, x86-64-avx2, x86-64-avx512 or #nm.cpu<...>
 // BROKEN: error:
-// WIDE: layout <lane, lanes = 16>
-// SVE: layout <panel,
+// WIDE: layout lane<lanes = 16>
+// SVE: layout panel<
 func.func @f(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
   %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<1:4, axis = 1>>
   %e = tensor.empty() : tensor<1x96xf32>

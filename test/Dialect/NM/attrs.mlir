@@ -12,18 +12,24 @@ func.func @sparsity() attributes {
 } { return }
 
 // CHECK-LABEL: func @layout()
-// CHECK-SAME: canonical = #nm.layout<canonical>
-// CHECK-SAME: dense = #nm.layout<dense>
-// CHECK-SAME: lane = #nm.layout<lane, lanes = 8>
-// CHECK-SAME: lane4 = #nm.layout<lane, lanes = 8, interleave = 4>
-// CHECK-SAME: panel = #nm.layout<panel, rows = 3, cols = 32, depth = 192>
-// CHECK-SAME: reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
+// CHECK-SAME: canonical = #nm.canonical
+// CHECK-SAME: dense = #nm.dense
+// CHECK-SAME: lane = #nm.lane<lanes = 8>
+// CHECK-SAME: lane4 = #nm.lane<lanes = 8, interleave = 4>
+// CHECK-SAME: lane_panel = #nm.lane_panel<lanes = 8, rows = 3, cols = 32, depth = 192>
+// CHECK-SAME: nibble = #nm.nibble<rows = 16, depth = 64>
+// CHECK-SAME: panel = #nm.panel<rows = 3, cols = 32, depth = 192>
+// CHECK-SAME: reach = #nm.panel<rows = 1, cols = 1, depth = 65536>
+// CHECK-SAME: shared = #nm.shared<rows = 4, cols = 24, depth = 256>
 func.func @layout() attributes {
-  canonical = #nm.layout<canonical>, dense = #nm.layout<dense>,
-  lane = #nm.layout<lane, lanes = 8>,
-  lane4 = #nm.layout<lane, lanes = 8, interleave = 4>,
-  panel = #nm.layout<panel, depth = 192, rows = 3, cols = 32>,
-  reach = #nm.layout<panel, rows = 1, cols = 1, depth = 65536>
+  canonical = #nm.canonical, dense = #nm.dense,
+  lane = #nm.lane<lanes = 8>,
+  lane4 = #nm.lane<lanes = 8, interleave = 4>,
+  lane_panel = #nm.lane_panel<lanes = 8, interleave = 1, rows = 3, cols = 32, depth = 192>,
+  nibble = #nm.nibble<rows = 16, depth = 64>,
+  panel = #nm.panel<depth = 192, rows = 3, cols = 32>,
+  reach = #nm.panel<rows = 1, cols = 1, depth = 65536>,
+  shared = #nm.shared<rows = 4, cols = 24, depth = 256>
 } { return }
 
 // CHECK-LABEL: func @cpu()

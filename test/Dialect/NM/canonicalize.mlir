@@ -119,8 +119,8 @@ func.func @recompress(%s: tensor<8x16xf32, #s>) -> tensor<8x16xf32, #nm.sparsity
 // CHECK-SAME: %[[V:.*]]: tensor<8x8xf32>, %[[M:.*]]: tensor<8x2xi8>)
 // CHECK-NEXT: return %[[V]], %[[M]]
 func.func @disassemble_assemble(%v: tensor<8x8xf32>, %m: tensor<8x2xi8>) -> (tensor<8x8xf32>, tensor<8x2xi8>) {
-  %s = nm.assemble %v, %m layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #s>
-  %w, %n = nm.disassemble %s layout <canonical> : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
+  %s = nm.assemble %v, %m layout canonical : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #s>
+  %w, %n = nm.disassemble %s layout canonical : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
   return %w, %n : tensor<8x8xf32>, tensor<8x2xi8>
 }
 
@@ -128,8 +128,8 @@ func.func @disassemble_assemble(%v: tensor<8x8xf32>, %m: tensor<8x2xi8>) -> (ten
 // CHECK-SAME: %[[S:.*]]: tensor
 // CHECK-NEXT: return %[[S]]
 func.func @assemble_disassemble(%s: tensor<8x16xf32, #s>) -> tensor<8x16xf32, #s> {
-  %v, %m = nm.disassemble %s layout <canonical> : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
-  %r = nm.assemble %v, %m layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #s>
+  %v, %m = nm.disassemble %s layout canonical : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
+  %r = nm.assemble %v, %m layout canonical : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #s>
   return %r : tensor<8x16xf32, #s>
 }
 
@@ -137,17 +137,17 @@ func.func @assemble_disassemble(%s: tensor<8x16xf32, #s>) -> tensor<8x16xf32, #s
 // CHECK-LABEL: func @assemble_mixed(
 // CHECK: nm.assemble
 func.func @assemble_mixed(%s: tensor<8x16xf32, #s>, %m: tensor<8x2xi8>) -> tensor<8x16xf32, #s> {
-  %v, %n = nm.disassemble %s layout <canonical> : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
-  %r = nm.assemble %v, %m layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #s>
+  %v, %n = nm.disassemble %s layout canonical : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
+  %r = nm.assemble %v, %m layout canonical : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #s>
   return %r : tensor<8x16xf32, #s>
 }
 
 // CHECK-LABEL: func @disassemble_param(
-// CHECK: nm.packed_param "w" in "a" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8>
+// CHECK: nm.packed_param "w" in "a" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout canonical : tensor<8x8xf32>, tensor<8x2xi8>
 // CHECK-NOT: nm.disassemble
 func.func @disassemble_param() -> (tensor<8x8xf32>, tensor<8x2xi8>) {
   %s = nm.param "w" in "a" : tensor<8x16xf32, #s>
-  %w, %n = nm.disassemble %s layout <canonical> : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
+  %w, %n = nm.disassemble %s layout canonical : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
   return %w, %n : tensor<8x8xf32>, tensor<8x2xi8>
 }
 
@@ -160,7 +160,7 @@ func.func @disassemble_param() -> (tensor<8x8xf32>, tensor<8x2xi8>) {
 func.func @disassemble_constant() -> (tensor<1x4xf32>, tensor<1x1xi8>) {
   %d = arith.constant dense<[[0.0, 1.0, 0.0, 2.0, 0.0, 0.0, 3.0, 0.0]]> : tensor<1x8xf32>
   %s = nm.compress %d : tensor<1x8xf32> to tensor<1x8xf32, #s>
-  %w, %n = nm.disassemble %s layout <canonical> : tensor<1x8xf32, #s> to tensor<1x4xf32>, tensor<1x1xi8>
+  %w, %n = nm.disassemble %s layout canonical : tensor<1x8xf32, #s> to tensor<1x4xf32>, tensor<1x1xi8>
   return %w, %n : tensor<1x4xf32>, tensor<1x1xi8>
 }
 
@@ -170,7 +170,7 @@ func.func @disassemble_constant() -> (tensor<1x4xf32>, tensor<1x1xi8>) {
 func.func @disassemble_over_full() -> (tensor<1x4xf32>, tensor<1x1xi8>) {
   %d = arith.constant dense<[[1.0, 1.0, 0.0, 2.0, 0.0, 0.0, 3.0, 0.0]]> : tensor<1x8xf32>
   %s = nm.compress %d : tensor<1x8xf32> to tensor<1x8xf32, #s>
-  %w, %n = nm.disassemble %s layout <canonical> : tensor<1x8xf32, #s> to tensor<1x4xf32>, tensor<1x1xi8>
+  %w, %n = nm.disassemble %s layout canonical : tensor<1x8xf32, #s> to tensor<1x4xf32>, tensor<1x1xi8>
   return %w, %n : tensor<1x4xf32>, tensor<1x1xi8>
 }
 
@@ -180,8 +180,8 @@ func.func @disassemble_over_full() -> (tensor<1x4xf32>, tensor<1x1xi8>) {
 func.func @convert_constant() -> tensor<1x8xf32> {
   %v = arith.constant dense<[[1.0, 2.0, 0.0, 3.0]]> : tensor<1x4xf32>
   %m = arith.constant dense<-115> : tensor<1x1xi8>
-  %s = nm.assemble %v, %m layout <canonical> : tensor<1x4xf32>, tensor<1x1xi8> to tensor<1x8xf32, #s>
-  %d = nm.disassemble %s layout <dense> : tensor<1x8xf32, #s> to tensor<1x8xf32>
+  %s = nm.assemble %v, %m layout canonical : tensor<1x4xf32>, tensor<1x1xi8> to tensor<1x8xf32, #s>
+  %d = nm.disassemble %s layout dense : tensor<1x8xf32, #s> to tensor<1x8xf32>
   return %d : tensor<1x8xf32>
 }
 

@@ -19,14 +19,14 @@ func.func private @inner(%x: tensor<8xf32>) -> tensor<8xf32> {
 // Callers pass on what callees read.
 // CHECK: func.func @outer(%{{.+}}: tensor<8xf32> {bufferization.writable = false}, %[[B1:.+]]: tensor<8xf32> {{.*}}, %[[V:.+]]: tensor<8x8xf32> {{.*}}, %[[M:.+]]: tensor<8x2xi8>
 // CHECK: call @inner(%{{.+}}, %[[B1]])
-// CHECK: nm.assemble %[[V]], %[[M]] layout <canonical>
+// CHECK: nm.assemble %[[V]], %[[M]] layout canonical
 func.func @outer(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>) {
   %0 = call @inner(%x) : (tensor<8xf32>) -> tensor<8xf32>
   %b = nm.param "bias" : tensor<8xf32>
   %1 = arith.mulf %0, %b : tensor<8xf32>
-  %v, %m = nm.packed_param "w" in "adapter" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <canonical>
+  %v, %m = nm.packed_param "w" in "adapter" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout canonical
       : tensor<8x8xf32>, tensor<8x2xi8>
-  %s = nm.assemble %v, %m layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  %s = nm.assemble %v, %m layout canonical : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   return %1, %s : tensor<8xf32>, tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
 }
 

@@ -3,7 +3,7 @@
 func.func @tensors(%v: tensor<2304xf32>, %m: tensor<2304xi16>, %x: tensor<9x48xf32>, %y: tensor<9x96xf32>) -> tensor<9x96xf32> {
   // expected-error @below {{is on tensors, expected buffers; run one-shot-bufferize before nm-generate-kernels}}
   %0 = nm.packed_matmul transpose_x transpose_c weight(%v, %m : tensor<2304xf32>, tensor<2304xi16>)
-      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 3, cols = 32, depth = 48>
       ins(%x : tensor<9x48xf32>) outs(%y : tensor<9x96xf32>) -> tensor<9x96xf32>
   return %0 : tensor<9x96xf32>
 }
@@ -11,9 +11,9 @@ func.func @tensors(%v: tensor<2304xf32>, %m: tensor<2304xi16>, %x: tensor<9x48xf
 // -----
 
 func.func @layout(%v: memref<96x24xf32>, %m: memref<96x6xi8>, %x: memref<9x48xf32>, %y: memref<9x96xf32>) {
-  // expected-error @below {{expected a panel, shared, lane or nibble layout; choose one with nm-select-layout}}
+  // expected-error @below {{has layout #nm.canonical, which only stores, expected one of nibble, lane, lane_panel, shared, panel; choose one with nm-select-layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<96x24xf32>, memref<96x6xi8>)
-      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <canonical>
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout canonical
       ins(%x : memref<9x48xf32>) outs(%y : memref<9x96xf32>)
   return
 }
@@ -21,9 +21,9 @@ func.func @layout(%v: memref<96x24xf32>, %m: memref<96x6xi8>, %x: memref<9x48xf3
 // -----
 
 func.func @dynamic_lane(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<?x64xf32>, %y: memref<?x96xf32>) {
-  // expected-error @below {{has a dynamic number of columns, which layout #nm.layout<lane, lanes = 8> does not take; use a panel layout}}
+  // expected-error @below {{has a dynamic number of columns, which layout #nm.lane<lanes = 8> does not take; use a panel layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)
-      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout <lane, lanes = 8>
+      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout lane<lanes = 8>
       ins(%x : memref<?x64xf32>) outs(%y : memref<?x96xf32>)
   return
 }
@@ -33,7 +33,7 @@ func.func @dynamic_lane(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<?x
 func.func @interleave(%v: memref<3072xf16>, %m: memref<384xi32>, %x: memref<1x64xf32>, %y: memref<1x96xf32>) {
   // expected-error @below {{interleaves 2 registers of 'f16', expected two of bf16, four of i8 or one}}
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf16>, memref<384xi32>)
-      of tensor<96x64xf16, #nm.sparsity<2:4, axis = 1>> layout <lane, lanes = 8, interleave = 2>
+      of tensor<96x64xf16, #nm.sparsity<2:4, axis = 1>> layout lane<lanes = 8, interleave = 2>
       ins(%x : memref<1x64xf32>) outs(%y : memref<1x96xf32>)
   return
 }
@@ -43,7 +43,7 @@ func.func @interleave(%v: memref<3072xf16>, %m: memref<384xi32>, %x: memref<1x64
 func.func @nibble_rows(%v: memref<1536xi8>, %x: memref<1x64xf32>, %y: memref<1x64xf32>) {
   // expected-error @below {{has blocks of 32 rows, but the target's kernels take 16; use a panel layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v : memref<1536xi8>)
-      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 32, depth = 64>
+      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 32, depth = 64>
       ins(%x : memref<1x64xf32>) outs(%y : memref<1x64xf32>)
   return
 }
@@ -51,9 +51,9 @@ func.func @nibble_rows(%v: memref<1536xi8>, %x: memref<1x64xf32>, %y: memref<1x6
 // -----
 
 func.func @nibble_integers(%v: memref<1536xi8>, %x: memref<1x64xi8>, %y: memref<1x64xf32>) {
-  // expected-error @below {{has layout #nm.layout<nibble, rows = 16, depth = 64> and activations of i8, expected floats}}
+  // expected-error @below {{has layout #nm.nibble<rows = 16, depth = 64> and activations of i8, expected floats}}
   nm.packed_matmul transpose_x transpose_c weight(%v : memref<1536xi8>)
-      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64>
+      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64>
       ins(%x : memref<1x64xi8>) outs(%y : memref<1x64xf32>)
   return
 }
@@ -61,9 +61,9 @@ func.func @nibble_integers(%v: memref<1536xi8>, %x: memref<1x64xi8>, %y: memref<
 // -----
 
 func.func @nibble_dynamic(%v: memref<1536xi8>, %x: memref<?x64xf32>, %y: memref<?x64xf32>) {
-  // expected-error @below {{has a dynamic number of columns, which layout #nm.layout<nibble, rows = 16, depth = 64> does not take}}
+  // expected-error @below {{has a dynamic number of columns, which layout #nm.nibble<rows = 16, depth = 64> does not take}}
   nm.packed_matmul transpose_x transpose_c weight(%v : memref<1536xi8>)
-      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64>
+      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64>
       ins(%x : memref<?x64xf32>) outs(%y : memref<?x64xf32>)
   return
 }

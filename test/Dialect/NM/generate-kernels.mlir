@@ -17,7 +17,7 @@
 func.func @panel(%v: memref<294912xf32>, %m: memref<294912xi16>, %x: memref<128x768xf32>, %b: memref<768xf32>,
                  %y: memref<128x768xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<294912xf32>, memref<294912xi16>)
-      of tensor<768x768xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 192>
+      of tensor<768x768xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 3, cols = 32, depth = 192>
       ins(%x : memref<128x768xf32>) epilogue(%b : memref<768xf32>) maps [affine_map<(i, j) -> (j)>]
       outs(%y : memref<128x768xf32>) {
   ^bb0(%acc: f32, %e: f32):
@@ -40,7 +40,7 @@ func.func @panel(%v: memref<294912xf32>, %m: memref<294912xi16>, %x: memref<128x
 // CHECK: default
 func.func @dynamic(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<?x48xf32>, %y: memref<?x96xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
-      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 32, depth = 48>
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 3, cols = 32, depth = 48>
       ins(%x : memref<?x48xf32>) outs(%y : memref<?x96xf32>)
   return
 }
@@ -53,7 +53,7 @@ func.func @dynamic(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<?x48xf
 // CHECK: llvm.call_intrinsic "llvm.x86.avx.vpermilvar.ps.256"
 func.func @lane4(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<1x64xf32>, %y: memref<1x96xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<3072xf32>, memref<384xi32>)
-      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout <lane, lanes = 8>
+      of tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>> layout lane<lanes = 8>
       ins(%x : memref<1x64xf32>) outs(%y : memref<1x96xf32>)
   return
 }
@@ -62,7 +62,7 @@ func.func @lane4(%v: memref<3072xf32>, %m: memref<384xi32>, %x: memref<1x64xf32>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.permps"
 func.func @lane8(%v: memref<1536xbf16>, %m: memref<192xi32>, %x: memref<64x1xf32>, %y: memref<96x1xf32>) {
   nm.packed_matmul weight(%v, %m : memref<1536xbf16>, memref<192xi32>)
-      of tensor<96x64xbf16, #nm.sparsity<2:8, axis = 1>> layout <lane, lanes = 8>
+      of tensor<96x64xbf16, #nm.sparsity<2:8, axis = 1>> layout lane<lanes = 8>
       ins(%x : memref<64x1xf32>) outs(%y : memref<96x1xf32>)
   return
 }

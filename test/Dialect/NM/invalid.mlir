@@ -100,31 +100,41 @@ func.func private @zeros_twice(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits =
 // -----
 
 //===----------------------------------------------------------------------===//
-// #nm.layout
+// Layouts
 //===----------------------------------------------------------------------===//
 
-// expected-error @below {{unknown layout 'csr', expected dense, canonical}}
-func.func @layout_unknown() attributes {a = #nm.layout<csr>} { return }
+// expected-error @below {{unknown attribute `csr` in dialect `nm`}}
+func.func @layout_unknown() attributes {a = #nm.csr} { return }
 
 // -----
 
-// expected-error @below {{unknown layout parameter 'height', expected rows, cols}}
-func.func @layout_parameter() attributes {a = #nm.layout<panel, height = 3>} { return }
+// expected-error @below {{duplicate or unknown struct parameter name: height}}
+func.func @layout_parameter() attributes {a = #nm.panel<height = 3>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout canonical takes no}}
-func.func @layout_extra() attributes {a = #nm.layout<canonical, rows = 3>} { return }
+// expected-error @below {{layout canonical takes no parameters}}
+func.func @layout_extra() attributes {a = #nm.canonical<rows = 3>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout panel needs positive rows, cols and depth, got 3, 32, 0}}
-func.func @layout_missing() attributes {a = #nm.layout<panel, rows = 3, cols = 32>} { return }
+// expected-error @below {{expected ','}}
+func.func @layout_missing() attributes {a = #nm.panel<rows = 3, cols = 32>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout panel takes no lanes or interleave}}
-func.func @layout_panel_lanes() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 4, lanes = 8>} { return }
+// expected-error @below {{nm_panel_c1: layout panel<rows = 3, cols = 32, depth = 0>: expected positive parameters}}
+func.func @layout_zero() attributes {a = #nm.panel<rows = 3, cols = 32, depth = 0>} { return }
+
+// -----
+
+// expected-error @below {{nm_shared_c1: layout shared<rows = -1, cols = 32, depth = 4>: expected positive parameters}}
+func.func @layout_negative() attributes {a = #nm.shared<rows = -1, cols = 32, depth = 4>} { return }
+
+// -----
+
+// expected-error @below {{expected '>'}}
+func.func @layout_panel_lanes() attributes {a = #nm.panel<rows = 3, cols = 32, depth = 4, lanes = 8>} { return }
 
 // -----
 
@@ -193,33 +203,43 @@ func.func @cpu_parallel() attributes {a = #nm.cpu<arch = "", features = "", vect
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout lane needs a power of two of lanes from 4 to 64, got 6}}
-func.func @layout_lanes() attributes {a = #nm.layout<lane, lanes = 6>} { return }
+// expected-error @below {{nm_lane_c1: layout lane<lanes = 6>: expected a power of two of lanes from 4 to 64}}
+func.func @layout_lanes() attributes {a = #nm.lane<lanes = 6>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout lane needs an interleave of 1, 2 or 4, got 3}}
-func.func @layout_interleave() attributes {a = #nm.layout<lane, lanes = 8, interleave = 3>} { return }
+// expected-error @below {{nm_lane_c1: layout lane<lanes = 8, interleave = 3>: expected an interleave of 1, 2 or 4}}
+func.func @layout_interleave() attributes {a = #nm.lane<lanes = 8, interleave = 3>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout nibble needs 16 or 32 rows, a depth of 32, 64 or 128 and no cols, got 8, 64 and 0}}
-func.func @layout_nibble_rows() attributes {a = #nm.layout<nibble, rows = 8, depth = 64>} { return }
+// expected-error @below {{nm_nibble_c1: layout nibble<rows = 8, depth = 64>: expected 16 or 32 rows}}
+func.func @layout_nibble_rows() attributes {a = #nm.nibble<rows = 8, depth = 64>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout nibble needs 16 or 32 rows, a depth of 32, 64 or 128 and no cols, got 16, 96 and 0}}
-func.func @layout_nibble_depth() attributes {a = #nm.layout<nibble, rows = 16, depth = 96>} { return }
+// expected-error @below {{nm_nibble_c1: layout nibble<rows = 16, depth = 96>: expected a depth of 32, 64 or 128}}
+func.func @layout_nibble_depth() attributes {a = #nm.nibble<rows = 16, depth = 96>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c1: layout nibble takes no lanes or interleave}}
-func.func @layout_nibble_lanes() attributes {a = #nm.layout<nibble, rows = 16, depth = 64, lanes = 8>} { return }
+// expected-error @below {{expected '>'}}
+func.func @layout_nibble_lanes() attributes {a = #nm.nibble<rows = 16, depth = 64, lanes = 8>} { return }
 
 // -----
 
-// expected-error @below {{nm_layout_c2: depth * cols must be at most 65536, got 2049 * 32}}
-func.func @layout_reach() attributes {a = #nm.layout<panel, rows = 3, cols = 32, depth = 2049>} { return }
+// expected-error @below {{nm_panel_c1: layout panel<rows = 3, cols = 32, depth = 2049>: depth * cols exceeds 65536, the reach of a 16-bit offset}}
+func.func @layout_reach() attributes {a = #nm.panel<rows = 3, cols = 32, depth = 2049>} { return }
+
+// -----
+
+// expected-error @below {{nm_lane_panel_c1: layout lane_panel<lanes = 6, rows = 3, cols = 32, depth = 4>: expected a power of two of lanes from 4 to 64}}
+func.func @layout_both_lanes() attributes {a = #nm.lane_panel<lanes = 6, rows = 3, cols = 32, depth = 4>} { return }
+
+// -----
+
+// expected-error @below {{nm_lane_panel_c1: layout lane_panel<lanes = 8, rows = 3, cols = 32, depth = 2049>: depth * cols exceeds 65536}}
+func.func @layout_both_reach() attributes {a = #nm.lane_panel<lanes = 8, rows = 3, cols = 32, depth = 2049>} { return }
 
 // -----
 
@@ -261,7 +281,7 @@ func.func @prune_c1_bits(%w: tensor<8x64xf32>) {
 
 func.func @packed_param_c2_nibble() {
   // expected-error @below {{layout nibble<rows = 16, depth = 64>: pattern 2:8, expected 1:4, 2:4 or a dense weight}}
-  %v = nm.packed_param "w" of tensor<8x64xf32, #nm.sparsity<2:8, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64> : tensor<384xi8>
+  %v = nm.packed_param "w" of tensor<8x64xf32, #nm.sparsity<2:8, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64> : tensor<384xi8>
   return
 }
 
@@ -589,8 +609,8 @@ func.func @yield_parent(%x: f32) {
 //===----------------------------------------------------------------------===//
 
 func.func @assemble_c1_shape(%v: tensor<8x8xf32>, %m: tensor<8x3xi8>) {
-  // expected-error @below {{nm_assemble_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.layout<canonical> must be ('tensor<8x8xf32>', 'tensor<8x2xi8>'), got ('tensor<8x8xf32>', 'tensor<8x3xi8>')}}
-  %s = nm.assemble %v, %m layout <canonical>
+  // expected-error @below {{nm_assemble_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.canonical must be ('tensor<8x8xf32>', 'tensor<8x2xi8>'), got ('tensor<8x8xf32>', 'tensor<8x3xi8>')}}
+  %s = nm.assemble %v, %m layout canonical
       : tensor<8x8xf32>, tensor<8x3xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   return
 }
@@ -599,15 +619,15 @@ func.func @assemble_c1_shape(%v: tensor<8x8xf32>, %m: tensor<8x3xi8>) {
 
 func.func @assemble_c1_count(%v: tensor<8x8xf32>) {
   // expected-error @below {{nm_assemble_c1: storage of}}
-  %s = nm.assemble %v layout <canonical> : tensor<8x8xf32> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+  %s = nm.assemble %v layout canonical : tensor<8x8xf32> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   return
 }
 
 // -----
 
 func.func @assemble_c1_dynamic(%v: tensor<?x8xf32>, %m: tensor<?x2xi8>) {
-  // expected-error @below {{nm_assemble_c1: layout #nm.layout<canonical> holds static tensors with an #nm.sparsity encoding}}
-  %s = nm.assemble %v, %m layout <canonical>
+  // expected-error @below {{nm_assemble_c1: layout #nm.canonical holds static tensors with an #nm.sparsity encoding}}
+  %s = nm.assemble %v, %m layout canonical
       : tensor<?x8xf32>, tensor<?x2xi8> to tensor<?x16xf32, #nm.sparsity<2:4, axis = 1>>
   return
 }
@@ -616,7 +636,7 @@ func.func @assemble_c1_dynamic(%v: tensor<?x8xf32>, %m: tensor<?x2xi8>) {
 
 func.func @assemble_c1_panel(%v: tensor<1xf32>, %m: tensor<1xi16>) {
   // expected-error @below {{nm_assemble_c1: layout panel<rows = 3, cols = 8, depth = 6>: depth is not a multiple of M = 4}}
-  %s = nm.assemble %v, %m layout <panel, rows = 3, cols = 8, depth = 6>
+  %s = nm.assemble %v, %m layout panel<rows = 3, cols = 8, depth = 6>
       : tensor<1xf32>, tensor<1xi16> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
   return
 }
@@ -624,8 +644,8 @@ func.func @assemble_c1_panel(%v: tensor<1xf32>, %m: tensor<1xi16>) {
 // -----
 
 func.func @disassemble_c1(%s: tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>) {
-  // expected-error @below {{nm_disassemble_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.layout<dense> must be ('tensor<8x16xf32>'), got ('tensor<8x8xf32>')}}
-  %v = nm.disassemble %s layout <dense> : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x8xf32>
+  // expected-error @below {{nm_disassemble_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.dense must be ('tensor<8x16xf32>'), got ('tensor<8x8xf32>')}}
+  %v = nm.disassemble %s layout dense : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x8xf32>
   return
 }
 
@@ -633,7 +653,7 @@ func.func @disassemble_c1(%s: tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>) {
 
 func.func @packed_param_c1() {
   // expected-error @below {{nm_packed_param_c1: key must not be empty}}
-  %v = nm.packed_param "" of tensor<8xf32> layout <dense> : tensor<8xf32>
+  %v = nm.packed_param "" of tensor<8xf32> layout dense : tensor<8xf32>
   return
 }
 
@@ -641,7 +661,7 @@ func.func @packed_param_c1() {
 
 func.func @packed_param_c2_type() {
   // expected-error @below {{nm_packed_param_c2: type must be a ranked tensor, got 'f32'}}
-  %v = nm.packed_param "w" of f32 layout <dense> : tensor<8xf32>
+  %v = nm.packed_param "w" of f32 layout dense : tensor<8xf32>
   return
 }
 
@@ -649,15 +669,15 @@ func.func @packed_param_c2_type() {
 
 func.func @packed_param_c2_storage() {
   // expected-error @below {{nm_packed_param_c2: storage of}}
-  %v = nm.packed_param "w" of tensor<8xf32> layout <dense> : tensor<4xf32>
+  %v = nm.packed_param "w" of tensor<8xf32> layout dense : tensor<4xf32>
   return
 }
 
 // -----
 
 func.func @packed_param_c2_dense() {
-  // expected-error @below {{nm_packed_param_c2: layout #nm.layout<canonical> holds static tensors with an #nm.sparsity encoding, got 'tensor<8xf32>'}}
-  %v = nm.packed_param "w" of tensor<8xf32> layout <canonical> : tensor<4xf32>
+  // expected-error @below {{nm_packed_param_c2: layout #nm.canonical holds static tensors with an #nm.sparsity encoding, got 'tensor<8xf32>'}}
+  %v = nm.packed_param "w" of tensor<8xf32> layout canonical : tensor<4xf32>
   return
 }
 
@@ -665,7 +685,7 @@ func.func @packed_param_c2_dense() {
 
 func.func @packed_matmul_c1_type(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
   // expected-error @below {{nm_packed_matmul_c1: weight type must be a static rank-2 tensor with an #nm.sparsity encoding, got 'tensor<8x16xf32>'}}
-  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>) of tensor<8x16xf32> layout <dense>
+  %r = nm.packed_matmul weight(%w : tensor<8x16xf32>) of tensor<8x16xf32> layout dense
       ins(%x : tensor<16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
   return
 }
@@ -673,9 +693,9 @@ func.func @packed_matmul_c1_type(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c:
 // -----
 
 func.func @packed_matmul_c1_storage(%w: tensor<8x15xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
-  // expected-error @below {{nm_packed_matmul_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.layout<dense> must be ('tensor<8x16xf32>'), got ('tensor<8x15xf32>')}}
+  // expected-error @below {{nm_packed_matmul_c1: storage of 'tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>' in layout #nm.dense must be ('tensor<8x16xf32>'), got ('tensor<8x15xf32>')}}
   %r = nm.packed_matmul weight(%w : tensor<8x15xf32>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense
       ins(%x : tensor<16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
   return
 }
@@ -685,7 +705,7 @@ func.func @packed_matmul_c1_storage(%w: tensor<8x15xf32>, %x: tensor<16x5xf32>, 
 func.func @packed_matmul_c2_sizes(%w: tensor<8x16xf32>, %x: tensor<15x5xf32>, %c: tensor<8x5xf32>) {
   // expected-error @below {{nm_packed_matmul_c2: a weight of 8 x 16 does not multiply x 'tensor<15x5xf32>' into c 'tensor<8x5xf32>'}}
   %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense
       ins(%x : tensor<15x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
   return
 }
@@ -695,7 +715,7 @@ func.func @packed_matmul_c2_sizes(%w: tensor<8x16xf32>, %x: tensor<15x5xf32>, %c
 func.func @packed_matmul_c2_rank(%w: tensor<8x16xf32>, %x: tensor<1x16x5xf32>, %c: tensor<8x5xf32>) {
   // expected-error @below {{nm_packed_matmul_c2: x and c must have rank 2}}
   %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense
       ins(%x : tensor<1x16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x5xf32>
   return
 }
@@ -705,7 +725,7 @@ func.func @packed_matmul_c2_rank(%w: tensor<8x16xf32>, %x: tensor<1x16x5xf32>, %
 func.func @packed_matmul_c2_result(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
   // expected-error @below {{nm_packed_matmul_c2: result type 'tensor<8x?xf32>' must equal the destination type 'tensor<8x5xf32>'}}
   %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense>
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense
       ins(%x : tensor<16x5xf32>) outs(%c : tensor<8x5xf32>) -> tensor<8x?xf32>
   return
 }
@@ -715,7 +735,7 @@ func.func @packed_matmul_c2_result(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %
 func.func @packed_matmul_c3_maps(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %b: tensor<8xf32>, %c: tensor<8x5xf32>) {
   // expected-error @below {{nm_packed_matmul_c3: dimension 0 of epilogue operand 0 has size 8, expected 5}}
   %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense> ins(%x : tensor<16x5xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense ins(%x : tensor<16x5xf32>)
       epilogue(%b : tensor<8xf32>) maps [affine_map<(i, j) -> (j)>] outs(%c : tensor<8x5xf32>) {
   ^bb0(%acc: f32, %e: f32):
     nm.yield %acc : f32
@@ -728,7 +748,7 @@ func.func @packed_matmul_c3_maps(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %b:
 func.func @packed_matmul_c3_region(%w: tensor<8x16xf32>, %x: tensor<16x5xf32>, %c: tensor<8x5xf32>) {
   // expected-error @below {{nm_packed_matmul_c3: epilogue takes ('f32', 'f32'), expected ('f32')}}
   %r = nm.packed_matmul weight(%w : tensor<8x16xf32>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense> ins(%x : tensor<16x5xf32>)
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense ins(%x : tensor<16x5xf32>)
       outs(%c : tensor<8x5xf32>) {
   ^bb0(%acc: f32, %e: f32):
     nm.yield %acc : f32

@@ -96,7 +96,7 @@ func.func @compress_over_full() -> tensor<1x4xf32, #s> {
 
 // The loader verifies the pattern of a dense parameter.
 // CHECK-LABEL: func @param(
-// CHECK: nm.packed_param "w" in "a" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <dense> : tensor<8x16xf32>
+// CHECK: nm.packed_param "w" in "a" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout dense : tensor<8x16xf32>
 // CHECK: nm.param "b" : tensor<8xf32>
 func.func @param() -> (tensor<8x16xf32, #s>, tensor<8xf32>) {
   %w = nm.param "w" in "a" : tensor<8x16xf32, #s>
@@ -113,7 +113,7 @@ func.func @param() -> (tensor<8x16xf32, #s>, tensor<8xf32>) {
 // CHECK: %[[E:.*]] = tensor.expand_shape %[[V]]
 // CHECK: linalg.generic {{.*}} ins(%[[E]], %[[I]] : tensor<8x2x3xf32>, tensor<8x2x3xi32>) outs(%{{.*}} : tensor<8x2x7xf32>)
 func.func @assemble_canonical(%v: tensor<8x6xf32>, %m: tensor<8x3xi8>) -> tensor<8x14xf32, #nm.sparsity<3:7, axis = 1>> {
-  %s = nm.assemble %v, %m layout <canonical> : tensor<8x6xf32>, tensor<8x3xi8> to tensor<8x14xf32, #nm.sparsity<3:7, axis = 1>>
+  %s = nm.assemble %v, %m layout canonical : tensor<8x6xf32>, tensor<8x3xi8> to tensor<8x14xf32, #nm.sparsity<3:7, axis = 1>>
   return %s : tensor<8x14xf32, #nm.sparsity<3:7, axis = 1>>
 }
 
@@ -121,21 +121,21 @@ func.func @assemble_canonical(%v: tensor<8x6xf32>, %m: tensor<8x3xi8>) -> tensor
 // CHECK-SAME: %[[S:.*]]: tensor
 // CHECK-NEXT: return %[[S]]
 func.func @disassemble_dense(%s: tensor<8x16xf32, #s>) -> tensor<8x16xf32> {
-  %d = nm.disassemble %s layout <dense> : tensor<8x16xf32, #s> to tensor<8x16xf32>
+  %d = nm.disassemble %s layout dense : tensor<8x16xf32, #s> to tensor<8x16xf32>
   return %d : tensor<8x16xf32>
 }
 
 // CHECK-LABEL: func @disassemble_canonical(
 // CHECK: return %{{.*}}, %{{.*}} : tensor<8x8xf32>, tensor<8x2xi8>
 func.func @disassemble_canonical(%s: tensor<8x16xf32, #s>) -> (tensor<8x8xf32>, tensor<8x2xi8>) {
-  %v, %m = nm.disassemble %s layout <canonical> : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
+  %v, %m = nm.disassemble %s layout canonical : tensor<8x16xf32, #s> to tensor<8x8xf32>, tensor<8x2xi8>
   return %v, %m : tensor<8x8xf32>, tensor<8x2xi8>
 }
 
 // CHECK-LABEL: func @disassemble_panel(
 // CHECK: return %{{.*}}, %{{.*}} : tensor<72xf32>, tensor<72xi16>
 func.func @disassemble_panel(%s: tensor<8x16xf32, #s>) -> (tensor<72xf32>, tensor<72xi16>) {
-  %v, %m = nm.disassemble %s layout <panel, rows = 3, cols = 8, depth = 8>
+  %v, %m = nm.disassemble %s layout panel<rows = 3, cols = 8, depth = 8>
       : tensor<8x16xf32, #s> to tensor<72xf32>, tensor<72xi16>
   return %v, %m : tensor<72xf32>, tensor<72xi16>
 }

@@ -40,10 +40,10 @@ func.func @param() -> (tensor<768xf32>, tensor<768x768xf32, #nm.sparsity<2:4, ax
 
 // CHECK-LABEL: func @param_of_four_bits(
 // CHECK: nm.param "w" : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
-// CHECK: nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64> : tensor<1536xi8>
+// CHECK: nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64> : tensor<1536xi8>
 func.func @param_of_four_bits() -> (tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>, tensor<1536xi8>) {
   %w = nm.param "w" : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
-  %v = nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout <nibble, rows = 16, depth = 64> : tensor<1536xi8>
+  %v = nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64> : tensor<1536xi8>
   return %w, %v : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>, tensor<1536xi8>
 }
 
@@ -116,37 +116,37 @@ func.func @matmul_batched_weight(%w: tensor<?x8x16xf32, #nm.sparsity<2:4, axis =
 }
 
 // CHECK-LABEL: func @assemble(
-// CHECK: %[[S:.*]] = nm.assemble %{{.*}}, %{{.*}} layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
-// CHECK: nm.disassemble %[[S]] layout <panel, rows = 3, cols = 8, depth = 8> : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<72xf32>, tensor<72xi16>
-// CHECK: nm.disassemble %[[S]] layout <dense> : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x16xf32>
+// CHECK: %[[S:.*]] = nm.assemble %{{.*}}, %{{.*}} layout canonical : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
+// CHECK: nm.disassemble %[[S]] layout panel<rows = 3, cols = 8, depth = 8> : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<72xf32>, tensor<72xi16>
+// CHECK: nm.disassemble %[[S]] layout dense : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x16xf32>
 func.func @assemble(%v: tensor<8x8xf32>, %m: tensor<8x2xi8>)
     -> (tensor<72xf32>, tensor<72xi16>, tensor<8x16xf32>) {
-  %s = nm.assemble %v, %m layout <canonical>
+  %s = nm.assemble %v, %m layout canonical
       : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
-  %pv, %pm = nm.disassemble %s layout <panel, rows = 3, cols = 8, depth = 8>
+  %pv, %pm = nm.disassemble %s layout panel<rows = 3, cols = 8, depth = 8>
       : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<72xf32>, tensor<72xi16>
-  %d = nm.disassemble %s layout <dense>
+  %d = nm.disassemble %s layout dense
       : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x16xf32>
   return %pv, %pm, %d : tensor<72xf32>, tensor<72xi16>, tensor<8x16xf32>
 }
 
 // CHECK-LABEL: func @packed_param(
-// CHECK: nm.packed_param "w" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8>
-// CHECK: nm.packed_param "b" in "adapter" of tensor<8xf64> layout <dense> : tensor<8xf64>
+// CHECK: nm.packed_param "w" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout canonical : tensor<8x8xf32>, tensor<8x2xi8>
+// CHECK: nm.packed_param "b" in "adapter" of tensor<8xf64> layout dense : tensor<8xf64>
 func.func @packed_param() -> (tensor<8x8xf32>, tensor<8x2xi8>, tensor<8xf64>) {
   %v, %m = nm.packed_param "w" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
-      layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8>
-  %b = nm.packed_param "b" in "adapter" of tensor<8xf64> layout <dense> : tensor<8xf64>
+      layout canonical : tensor<8x8xf32>, tensor<8x2xi8>
+  %b = nm.packed_param "b" in "adapter" of tensor<8xf64> layout dense : tensor<8xf64>
   return %v, %m, %b : tensor<8x8xf32>, tensor<8x2xi8>, tensor<8xf64>
 }
 
 // CHECK-LABEL: func @packed_matmul(
-// CHECK: nm.packed_matmul transpose_x transpose_c weight(%{{.*}}, %{{.*}} : tensor<72xf32>, tensor<72xi16>) of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 8, depth = 8> ins(%{{.*}} : tensor<?x16xf32>) epilogue(%{{.*}} : tensor<8xf32>) maps [#{{.*}}] outs(%{{.*}} : tensor<?x8xf32>) {
+// CHECK: nm.packed_matmul transpose_x transpose_c weight(%{{.*}}, %{{.*}} : tensor<72xf32>, tensor<72xi16>) of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 3, cols = 8, depth = 8> ins(%{{.*}} : tensor<?x16xf32>) epilogue(%{{.*}} : tensor<8xf32>) maps [#{{.*}}] outs(%{{.*}} : tensor<?x8xf32>) {
 // CHECK: } -> tensor<?x8xf32>
 func.func @packed_matmul(%v: tensor<72xf32>, %m: tensor<72xi16>, %x: tensor<?x16xf32>,
                          %b: tensor<8xf32>, %c: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %r = nm.packed_matmul transpose_x transpose_c weight(%v, %m : tensor<72xf32>, tensor<72xi16>)
-      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 3, cols = 8, depth = 8>
+      of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 3, cols = 8, depth = 8>
       ins(%x : tensor<?x16xf32>)
       epilogue(%b : tensor<8xf32>) maps [affine_map<(i, j) -> (j)>]
       outs(%c : tensor<?x8xf32>) {
@@ -158,11 +158,11 @@ func.func @packed_matmul(%v: tensor<72xf32>, %m: tensor<72xi16>, %x: tensor<?x16
 }
 
 // CHECK-LABEL: func @packed_matmul_buffers(
-// CHECK: nm.packed_matmul weight(%{{.*}} : memref<8x16xf32>) of tensor<8x16xf32, #nm.sparsity<4:4, axis = 1>> layout <dense> ins(%{{.*}} : memref<16x5xf32, strided<[?, 1]>>) outs(%{{.*}} : memref<8x5xf32>){{$}}
+// CHECK: nm.packed_matmul weight(%{{.*}} : memref<8x16xf32>) of tensor<8x16xf32, #nm.sparsity<4:4, axis = 1>> layout dense ins(%{{.*}} : memref<16x5xf32, strided<[?, 1]>>) outs(%{{.*}} : memref<8x5xf32>){{$}}
 func.func @packed_matmul_buffers(%w: memref<8x16xf32>, %x: memref<16x5xf32, strided<[?, 1]>>,
                                  %c: memref<8x5xf32>) {
   nm.packed_matmul weight(%w : memref<8x16xf32>)
-      of tensor<8x16xf32, #nm.sparsity<4:4, axis = 1>> layout <dense>
+      of tensor<8x16xf32, #nm.sparsity<4:4, axis = 1>> layout dense
       ins(%x : memref<16x5xf32, strided<[?, 1]>>) outs(%c : memref<8x5xf32>)
   return
 }

@@ -49,7 +49,7 @@ func.func @row_sum(%x: memref<64x512xf32>, %y: memref<64xf32>) {
 // A long latency makes the ends of blocks dear: fewer vectors, deeper blocks.
 // 1 + 1/4 + 34/(256/2) = 1.52 against 1 + 1/8 + 34/(128/2) = 1.66.
 // CHECK-LABEL: func @panel
-// CHECK: layout <panel, rows = 4, cols = 16, depth = 256>
+// CHECK: layout panel<rows = 4, cols = 16, depth = 256>
 module attributes {nm.target = #nm.cpu<arch = "x86_64", features = "avx2,fma", vector = 256, registers = 16, l1 = 32768, l2 = 524288, l3 = 33554432, line = 64, cores = 2, latency = 64>} {
 func.func @panel(%x: tensor<128x3072xf32>) -> tensor<128x768xf32> {
   %w = nm.param "w" : tensor<768x3072xf32, #nm.sparsity<2:4, axis = 1>>
@@ -68,7 +68,7 @@ func.func @panel(%x: tensor<128x3072xf32>) -> tensor<128x768xf32> {
 module attributes {nm.target = #nm.cpu<arch = "x86_64", features = "avx2,fma", vector = 256, registers = 16, l1 = 32768, l2 = 524288, l3 = 33554432, line = 64, cores = 2>} {
 func.func @narrow(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<16x48xf32>, %y: memref<16x96xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
-      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 1, cols = 8, depth = 48>
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 1, cols = 8, depth = 48>
       ins(%x : memref<16x48xf32>) outs(%y : memref<16x96xf32>)
   return
 }
@@ -82,7 +82,7 @@ func.func @narrow(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<16x48xf
 module attributes {nm.target = #nm.cpu<arch = "x86_64", features = "avx2,fma", vector = 256, registers = 16, l1 = 32768, l2 = 524288, l3 = 33554432, line = 64, cores = 2, latency = 1>} {
 func.func @short(%v: memref<2304xf32>, %m: memref<2304xi16>, %x: memref<16x48xf32>, %y: memref<16x96xf32>) {
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<2304xf32>, memref<2304xi16>)
-      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout <panel, rows = 1, cols = 8, depth = 48>
+      of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout panel<rows = 1, cols = 8, depth = 48>
       ins(%x : memref<16x48xf32>) outs(%y : memref<16x96xf32>)
   return
 }

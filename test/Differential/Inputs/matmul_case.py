@@ -139,7 +139,7 @@ class MatmulCase:
                     self.inputs.append(part)
                 else:
                     body.append("%s = arith.constant %s : %s" % (name, constant(part, dtype), kind))
-            body.append("%%w = nm.assemble %%v, %%md layout <canonical> : %s to %s" % (", ".join(types), encoded))
+            body.append("%%w = nm.assemble %%v, %%md layout canonical : %s to %s" % (", ".join(types), encoded))
         else:
             if self.source == "argument":
                 args.append(("%d", dense))

@@ -223,7 +223,7 @@ class Case:
             args.append("%%v: tensor<%dxi8>" % bytes_.size)
             self.inputs.append(bytes_)
             flags = (" transpose_x" if self.tx else "") + (" transpose_c" if self.tc else "")
-            body.append("%%r = nm.packed_matmul%s weight(%%v : tensor<%dxi8>) of %s layout <nibble, rows = %d, depth = %d> "
+            body.append("%%r = nm.packed_matmul%s weight(%%v : tensor<%dxi8>) of %s layout nibble<rows = %d, depth = %d> "
                         "ins(%%x : %s)%s outs(%%init : %s)%s -> %s" % (
                             flags, bytes_.size, encoded, ROWS, self.group, x_type, epilogue, r_type, region, r_type))
         return "\n".join(["func.func @%s(%s) -> %s attributes {llvm.emit_c_interface} {" % (

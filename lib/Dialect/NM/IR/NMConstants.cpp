@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/IR/NMConstants.h"
+#include "NMLayouts.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "nm/Dialect/Common/ElementTypes.h"
@@ -98,7 +99,7 @@ DenseElementsAttr mlir::nm::pruneConstant(DenseElementsAttr source,
     return {};
   std::vector<char> dense = getRawBuffer(source);
   SmallVector<std::vector<char>> packed;
-  auto canonical = LayoutAttr::get(source.getContext(), LayoutKind::Canonical);
+  auto canonical = CanonicalLayoutAttr::get(source.getContext());
   if (failed(
           allocateStorage(getEncodedType(type, sparsity), canonical, packed)))
     return {};
@@ -114,23 +115,17 @@ DenseElementsAttr mlir::nm::pruneConstant(DenseElementsAttr source,
   return DenseElementsAttr::getFromRawBuffer(type, dense);
 }
 
-static rt::LayoutSpec toSpec(LayoutAttr layout, RankedTensorType type) {
-  // The textual form is the contract between the compiler and the runtime.
-  auto spec = rt::parseLayoutSpec(layout.getSpecString(getSparsity(type)));
-  assert(spec.ok() && "the runtime parses the layouts that it prints");
-  return *spec;
-}
-
 FailureOr<SmallVector<DenseElementsAttr>>
 mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
                        LayoutAttr layout) {
-  rt::WeightDesc desc = describe(encodedType, getSparsity(encodedType));
+  SparsityAttr sparsity = getSparsity(encodedType);
+  rt::WeightDesc desc = describe(encodedType, sparsity);
   SmallVector<std::vector<char>> buffers;
   auto types = allocateStorage(encodedType, layout, buffers);
   if (failed(types) || desc.dtype == rt::DType::Unknown)
     return failure();
   std::vector<char> dense = getRawBuffer(source);
-  if (!rt::pack(desc, toSpec(layout, encodedType), dense.data(),
+  if (!rt::pack(desc, getSpec(layout, sparsity), dense.data(),
                 buffers[0].data(),
                 buffers.size() > 1 ? buffers[1].data() : nullptr)
            .ok())
@@ -141,7 +136,7 @@ mlir::nm::packConstant(DenseElementsAttr source, RankedTensorType encodedType,
 bool mlir::nm::fitsConstant(DenseElementsAttr source,
                             RankedTensorType encodedType) {
   SparsityAttr sparsity = getSparsity(encodedType);
-  auto canonical = LayoutAttr::get(source.getContext(), LayoutKind::Canonical);
+  auto canonical = CanonicalLayoutAttr::get(source.getContext());
   if (failed(packConstant(source, encodedType, canonical)))
     return false;
   if (!sparsity.isQuantized())
@@ -167,16 +162,17 @@ FailureOr<SmallVector<DenseElementsAttr>>
 mlir::nm::convertConstant(ArrayRef<DenseElementsAttr> storage,
                           RankedTensorType encodedType, LayoutAttr from,
                           LayoutAttr to) {
-  rt::WeightDesc desc = describe(encodedType, getSparsity(encodedType));
+  SparsityAttr sparsity = getSparsity(encodedType);
+  rt::WeightDesc desc = describe(encodedType, sparsity);
   SmallVector<std::vector<char>> buffers;
   auto types = allocateStorage(encodedType, to, buffers);
   if (failed(types) || desc.dtype == rt::DType::Unknown)
     return failure();
   SmallVector<std::vector<char>> sources =
       llvm::map_to_vector(storage, getRawBuffer);
-  if (!rt::convert(desc, toSpec(from, encodedType), sources[0].data(),
+  if (!rt::convert(desc, getSpec(from, sparsity), sources[0].data(),
                    sources.size() > 1 ? sources[1].data() : nullptr,
-                   toSpec(to, encodedType), buffers[0].data(),
+                   getSpec(to, sparsity), buffers[0].data(),
                    buffers.size() > 1 ? buffers[1].data() : nullptr)
            .ok())
     return failure();

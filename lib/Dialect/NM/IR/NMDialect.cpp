@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "LayoutSyntax.h"
+#include "NMLayouts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "nm/Dialect/Common/InlineAnywhere.h"
@@ -65,6 +67,29 @@ static void printGroupForm(AsmPrinter &printer, int64_t bits, int64_t group,
 
 #define GET_ATTRDEF_CLASSES
 #include "nm/Dialect/NM/IR/NMAttrs.cpp.inc"
+
+ParseResult mlir::nm::parseLayout(AsmParser &parser, LayoutAttr &layout) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef mnemonic;
+  Attribute attribute;
+  OptionalParseResult result =
+      generatedAttributeParser(parser, &mnemonic, Type(), attribute);
+  if (result.has_value() && failed(*result))
+    return failure();
+  layout = dyn_cast_or_null<LayoutAttr>(attribute);
+  if (layout)
+    return success();
+  return parser.emitError(loc) << "expected a layout such as 'panel<rows = 3, "
+                                  "cols = 32, depth = 192>', got '"
+                               << mnemonic << "'";
+}
+
+void mlir::nm::printLayout(AsmPrinter &printer, Operation *,
+                           LayoutAttr layout) {
+  [[maybe_unused]] LogicalResult printed =
+      generatedAttributePrinter(layout, printer);
+  assert(succeeded(printed) && "layouts are attributes of this dialect");
+}
 
 void NMDialect::initialize() {
   addInterfaces<InlineAnywhere>();

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LayoutSyntax.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 
 using namespace mlir;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EpilogueSyntax.h"
+#include "LayoutSyntax.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "llvm/Support/InterleavedRange.h"
 
@@ -25,10 +26,9 @@ ParseResult PackedMatmulOp::parse(OpAsmParser &parser, OperationState &state) {
       epilogue::parseTypedOperands(parser, state, storage) ||
       parser.parseKeyword("of") ||
       parser.parseAttribute(weightType, "weight_type", state.attributes) ||
-      parser.parseKeyword("layout") ||
-      parser.parseCustomAttributeWithFallback(layout, Type(), "layout",
-                                              state.attributes))
+      parser.parseKeyword("layout") || parseLayout(parser, layout))
     return failure();
+  state.addAttribute("layout", layout);
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseKeyword("ins") || parser.parseLParen() ||
       epilogue::parseTypedOperands(parser, state, x) ||
@@ -56,7 +56,7 @@ void PackedMatmulOp::print(OpAsmPrinter &printer) {
     printer << " transpose_c";
   printer << " weight(" << getStorage() << " : " << getStorage().getTypes()
           << ") of " << getWeightType() << " layout ";
-  printer.printStrippedAttrOrType(getLayout());
+  printLayout(printer, *this, getLayout());
   printer << " ins(" << getX() << " : " << getX().getType() << ")";
   epilogue::printEpilogue(printer, getEpilogueOperands(), getEpilogueMaps());
   printer << " outs(" << getC() << " : " << getC().getType() << ")";

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationGroups.h"
+#include "Layouts/ProductLayout.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -47,22 +48,12 @@ static bool preserves(Operation *op, Value root) {
 
 /// Whether both products read their activations in the same packed form.
 static bool packAlike(PackedMatmulOp a, PackedMatmulOp b) {
-  LayoutAttr left = a.getLayout(), right = b.getLayout();
   if (a.getX() != b.getX() || a.getTransposeX() != b.getTransposeX() ||
       a.getAccumulatorType() != b.getAccumulatorType())
     return false;
-  if (left.hasPanels() && right.hasPanels())
-    return left.getCols() == right.getCols();
-  if (left.getKind() == LayoutKind::Nibble)
-    return right.getKind() == LayoutKind::Nibble &&
-           a.getSparsity().getPatternOnly() ==
-               b.getSparsity().getPatternOnly() &&
-           a.getSparsity().getZeros() == b.getSparsity().getZeros();
-  // Interleaved i8 weights want their activations scaled.
-  return left.getKind() == LayoutKind::Lane &&
-         right.getKind() == LayoutKind::Lane &&
-         left.getLanes() == right.getLanes() &&
-         (left.getInterleave() == 4) == (right.getInterleave() == 4);
+  const ProductLayout *left = findProductLayout(a.getLayout());
+  const ProductLayout *right = findProductLayout(b.getLayout());
+  return left && right && left->activationForm(a) == right->activationForm(b);
 }
 
 SmallVector<SmallVector<PackedMatmulOp>>

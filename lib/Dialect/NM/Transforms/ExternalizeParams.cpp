@@ -48,7 +48,7 @@ std::optional<Parameter> getParameter(Operation *op) {
   if (auto packed = dyn_cast<PackedParamOp>(op)) {
     auto type = cast<RankedTensorType>(packed.getType());
     // Packed integers are what products take, which is signed.
-    bool isDense = packed.getLayout().getKind() == LayoutKind::Dense;
+    bool isDense = packed.getLayout().isDense();
     return Parameter{packed.getKeyAttr(),
                      packed.getScopeAttr(),
                      type,
@@ -62,7 +62,7 @@ std::optional<Parameter> getParameter(Operation *op) {
                      param.getScopeAttr(),
                      param.getResult().getType(),
                      storedDType(param.getResult()),
-                     LayoutAttr::get(op->getContext(), LayoutKind::Dense),
+                     DenseLayoutAttr::get(op->getContext()),
                      {param.getResult().getType()}};
   return std::nullopt;
 }

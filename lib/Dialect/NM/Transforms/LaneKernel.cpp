@@ -385,44 +385,78 @@ struct LaneKernel {
 
 } // namespace
 
+/// Most columns that a kernel multiplies at once, a power of two.
+static int64_t mostColumns(const KernelShape &shape) {
+  return std::max<int64_t>(1, 4 / registersOf(shape));
+}
+
+/// Products with the `chunk` columns from `column0` on; the fewer they are, the
+/// more row groups are in flight.
+static void emitChunk(KernelBuilder &b, const KernelShape &shape, int64_t chunk,
+                      Value column0, Value values, Value words, Value x,
+                      Value firstGroup, Value groups, Value tile) {
+  LaneShape lane = ::nm::rt::laneShape(shape.n, shape.m);
+  int64_t registers = registersOf(shape);
+  int64_t inFlight = std::max<int64_t>(1, (chunk == 1 ? 4 : 2) / registers);
+  // Without permuted parts in registers there is room for twice as many sums.
+  if (chunk == 1 && !lane.hasIndices() && registers > 1)
+    inFlight *= 2;
+  auto emitGroups = [&](Value from, Value to, int64_t step, int64_t count,
+                        Value stride) {
+    b.loop(from, to, step, [&](Value group) {
+      LaneKernel kernel{b, shape, lane, values, words, x, chunk, count, stride};
+      kernel.emit(b.add(firstGroup, group), column0, tile,
+                  b.mul(group, lane.rows));
+    });
+  };
+  // Each of the row groups in flight belongs to a part of the task of its
+  // own: what it reads lies in one piece, and the hardware's prefetchers,
+  // which start anew at the end of a page, follow it across row groups. For
+  // NEON neighbours are in flight: with four places in memory LLVM spills a
+  // constant of the permutes.
+  Value one = b.index(1);
+  Value perPart = arith::DivUIOp::create(b, groups, b.index(inFlight));
+  Value even = b.mul(perPart, inFlight);
+  if (shape.target.hasFeature("neon"))
+    emitGroups(b.index(0), even, inFlight, inFlight, one);
+  else
+    emitGroups(b.index(0), perPart, 1, inFlight, perPart);
+  emitGroups(even, groups, 1, 1, one);
+}
+
 void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
                             int64_t columns, Value values, Value words, Value x,
                             Value firstGroup, Value groups, Value tile) {
-  LaneShape lane = ::nm::rt::laneShape(shape.n, shape.m);
+  // Chunks of four, two or one columns.
   for (int64_t done = 0; done < columns;) {
-    // Chunks of four, two or one columns; the fewer, the more row groups.
-    int64_t registers = registersOf(shape);
-    int64_t most = std::max<int64_t>(1, 4 / registers);
-    int64_t chunk =
-        std::min<int64_t>(most, llvm::bit_floor<uint64_t>(columns - done));
-    int64_t inFlight = std::max<int64_t>(1, (chunk == 1 ? 4 : 2) / registers);
-    // Without permuted parts in registers there is room for twice as many sums.
-    if (chunk == 1 && !lane.hasIndices() && registers > 1)
-      inFlight *= 2;
-    Value column0 = b.index(done);
-    auto emitGroups = [&](Value from, Value to, int64_t step, int64_t count,
-                          Value stride) {
-      b.loop(from, to, step, [&](Value group) {
-        LaneKernel kernel{b, shape, lane,  values, words,
-                          x, chunk, count, stride};
-        kernel.emit(b.add(firstGroup, group), column0, tile,
-                    b.mul(group, lane.rows));
-      });
-    };
-    // Each of the row groups in flight belongs to a part of the task of its
-    // own: what it reads lies in one piece, and the hardware's prefetchers,
-    // which start anew at the end of a page, follow it across row groups. For
-    // NEON neighbours are in flight: with four places in memory LLVM spills a
-    // constant of the permutes.
-    Value one = b.index(1);
-    Value perPart = arith::DivUIOp::create(b, groups, b.index(inFlight));
-    Value even = b.mul(perPart, inFlight);
-    if (shape.target.hasFeature("neon"))
-      emitGroups(b.index(0), even, inFlight, inFlight, one);
-    else
-      emitGroups(b.index(0), perPart, 1, inFlight, perPart);
-    emitGroups(even, groups, 1, 1, one);
+    int64_t chunk = std::min<int64_t>(
+        mostColumns(shape), llvm::bit_floor<uint64_t>(columns - done));
+    emitChunk(b, shape, chunk, b.index(done), values, words, x, firstGroup,
+              groups, tile);
     done += chunk;
+  }
+}
+
+void mlir::nm::emitLaneRows(KernelBuilder &b, const KernelShape &shape,
+                            Value columns, Value values, Value words, Value x,
+                            Value firstGroup, Value groups, Value tile) {
+  int64_t most = mostColumns(shape);
+  // All columns but those of the bits below `chunk`.
+  auto before = [&](int64_t chunk) -> Value {
+    return b.mul(arith::DivUIOp::create(b, columns, b.index(chunk)), chunk);
+  };
+  b.loop(b.index(0), before(most), most, [&](Value column) {
+    emitChunk(b, shape, most, column, values, words, x, firstGroup, groups,
+              tile);
+  });
+  for (int64_t chunk = most / 2; chunk > 0; chunk /= 2) {
+    Value first = before(2 * chunk);
+    Value isSet = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first,
+                                        before(chunk));
+    b.ifThen(isSet, [&] {
+      emitChunk(b, shape, chunk, first, values, words, x, firstGroup, groups,
+                tile);
+    });
   }
 }
 

@@ -88,7 +88,7 @@ struct LowerAssemble : OpConversionPattern<AssembleOp> {
   LogicalResult
   matchAndRewrite(AssembleOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    if (op.getLayout().getKind() == LayoutKind::Dense) {
+    if (op.getLayout().isDense()) {
       rewriter.replaceOp(op, adaptor.getStorage());
       return success();
     }
@@ -106,7 +106,7 @@ struct LowerDisassemble : OpConversionPattern<DisassembleOp> {
   LogicalResult
   matchAndRewrite(DisassembleOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    if (op.getLayout().getKind() == LayoutKind::Dense) {
+    if (op.getLayout().isDense()) {
       rewriter.replaceOp(op, adaptor.getSource());
       return success();
     }
@@ -130,7 +130,7 @@ struct LowerParam : OpConversionPattern<ParamOp> {
     rewriter.replaceOpWithNewOp<PackedParamOp>(
         op, TypeRange{nm::getDenseType(type)}, op.getKeyAttr(),
         op.getScopeAttr(), TypeAttr::get(type),
-        LayoutAttr::get(op.getContext(), LayoutKind::Dense));
+        DenseLayoutAttr::get(op.getContext()));
     return success();
   }
 };

@@ -64,11 +64,11 @@ private:
   SmallVector<Value> writeCanonical(Slots slots, TypeRange types);
   struct PanelShape;
   struct StoredSlot;
-  PanelShape panelShapeOf(LayoutAttr layout) const;
+  PanelShape panelShapeOf(PanelLayoutAttr layout) const;
   /// What the stored element of the loop is, in a body over the storage.
   StoredSlot storedSlotOf(ReferenceBuilder &body, const PanelShape &panel);
-  Slots readPanel(Value values, Value metadata, LayoutAttr layout);
-  SmallVector<Value> writePanel(Slots slots, LayoutAttr layout,
+  Slots readPanel(Value values, Value metadata, PanelLayoutAttr layout);
+  SmallVector<Value> writePanel(Slots slots, PanelLayoutAttr layout,
                                 TypeRange types);
 
   /// Loop indices of the dimensions other than the sparse axis, in a body over

@@ -63,7 +63,8 @@ struct GroupLowering::PanelShape {
   }
 };
 
-GroupLowering::PanelShape GroupLowering::panelShapeOf(LayoutAttr layout) const {
+GroupLowering::PanelShape
+GroupLowering::panelShapeOf(PanelLayoutAttr layout) const {
   int64_t rows = 1;
   for (auto [dim, size] : llvm::enumerate(type.getShape()))
     if (static_cast<int64_t>(dim) != axis)
@@ -93,39 +94,27 @@ SmallVector<Value> GroupLowering::slotPosition(ArrayRef<Value> row, Value group,
 }
 
 bool GroupLowering::supports(LayoutAttr layout) {
-  return layout.getKind() == LayoutKind::Dense ||
-         layout.getKind() == LayoutKind::Canonical ||
-         layout.getKind() == LayoutKind::Panel;
+  return isa<DenseLayoutAttr, CanonicalLayoutAttr, PanelLayoutAttr>(layout);
 }
 
 Slots GroupLowering::readStorage(ValueRange storage, LayoutAttr layout) {
-  switch (layout.getKind()) {
-  case LayoutKind::Dense:
-    return toSlots(storage[0]);
-  case LayoutKind::Canonical:
-    return readCanonical(storage[0], storage[1]);
-  case LayoutKind::Panel:
+  if (auto panel = dyn_cast<PanelLayoutAttr>(layout))
     return readPanel(storage[0], storage.size() > 1 ? storage[1] : Value(),
-                     layout);
-  default:
-    break;
-  }
-  llvm_unreachable("layout without reference lowering");
+                     panel);
+  if (isa<CanonicalLayoutAttr>(layout))
+    return readCanonical(storage[0], storage[1]);
+  assert(isa<DenseLayoutAttr>(layout) && "layout without reference lowering");
+  return toSlots(storage[0]);
 }
 
 SmallVector<Value> GroupLowering::writeStorage(Slots slots, LayoutAttr layout,
                                                TypeRange storageTypes) {
-  switch (layout.getKind()) {
-  case LayoutKind::Dense:
-    return {toDense(slots)};
-  case LayoutKind::Canonical:
+  if (auto panel = dyn_cast<PanelLayoutAttr>(layout))
+    return writePanel(slots, panel, storageTypes);
+  if (isa<CanonicalLayoutAttr>(layout))
     return writeCanonical(slots, storageTypes);
-  case LayoutKind::Panel:
-    return writePanel(slots, layout, storageTypes);
-  default:
-    break;
-  }
-  llvm_unreachable("layout without reference lowering");
+  assert(isa<DenseLayoutAttr>(layout) && "layout without reference lowering");
+  return {toDense(slots)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -218,7 +207,7 @@ SmallVector<Value> GroupLowering::writeCanonical(Slots slots, TypeRange types) {
 //===----------------------------------------------------------------------===//
 
 Slots GroupLowering::readPanel(Value values, Value metadata,
-                               LayoutAttr layout) {
+                               PanelLayoutAttr layout) {
   Type i32 = b.getI32Type();
   PanelShape panel = panelShapeOf(layout);
   int64_t groupsInBlock = panel.depth / m;
@@ -323,7 +312,8 @@ GroupLowering::StoredSlot GroupLowering::storedSlotOf(ReferenceBuilder &body,
   return {exists, slotPosition(indices, group, math.rem(slot, n)), slot};
 }
 
-SmallVector<Value> GroupLowering::writePanel(Slots slots, LayoutAttr layout,
+SmallVector<Value> GroupLowering::writePanel(Slots slots,
+                                             PanelLayoutAttr layout,
                                              TypeRange types) {
   Type i32 = b.getI32Type();
   PanelShape panel = panelShapeOf(layout);

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Layouts/ProductLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -12,11 +13,9 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
-#include "nm/Dialect/NM/IR/GroupForm.h"
 #include "nm/Dialect/NM/IR/NMConstants.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
-#include "nm/Machine/RegisterTile.h"
-#include "nm/Runtime/Layout.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::nm {
 #define GEN_PASS_DEF_SELECTLAYOUT
@@ -72,46 +71,6 @@ Value takeMatrix(OpBuilder &b, Location loc, Value value, ValueRange at,
       offsets, sizes, ones);
 }
 
-/// Register tile and contraction block of a panel kernel.
-struct PanelTile {
-  int64_t rows, vectors, depth;
-};
-
-/// The tile for a weight of which the fraction `density` is stored: at the
-/// least cost of each fused multiply-add, counted in those,
-///   1 + values / vectors + end / (depth * density).
-/// Four values and their offsets take two loads. Every block adds its sums to
-/// those before it: two memory operations and the end of a chain, which the
-/// sums of the tile's other rows hide in part; measured as 4 (Zen 3). `depth`
-/// rows of a panel fill half of L1: through the
-/// other half pass weights, offsets and sums, and with three quarters for the
-/// panel products took 5 to 10 % longer (Zen 3). Four registers hold weights
-/// and addends; three rows keep offsets of one coming while another multiplies,
-/// and more than four gain nothing.
-PanelTile choosePanelTile(CPUAttr target, double density) {
-  constexpr int64_t kMostRows = 4, kLeastRows = 3, kOperands = 4;
-  double values = target.getLoadCost() * 2 / 4;
-  double end =
-      target.getLoadCost() * 2 + double(target.getChains()) / double(kMostRows);
-  PanelTile best{0, 0, 0};
-  double bestCost = 0;
-  for (int64_t vectors : {2, 4, 8}) {
-    int64_t rows =
-        std::min((target.getRegisters() - kOperands) / vectors, kMostRows);
-    int64_t rowBytes = vectors * target.getLanes() * 4;
-    // An offset fits 16 bits.
-    int64_t depth =
-        std::min(target.getL1() / 2 / rowBytes, 65536 * 4 / rowBytes);
-    double cost =
-        1 + values / double(vectors) + end / (double(depth) * density);
-    if (best.rows == 0 || (rows >= kLeastRows && cost <= bestCost)) {
-      best = {std::max<int64_t>(rows, 1), vectors, std::max<int64_t>(depth, 1)};
-      bestCost = cost;
-    }
-  }
-  return best;
-}
-
 /// How many consecutive rows of the weight are known to keep the same
 /// positions: 4, 2, or 1.
 int64_t getSharedRows(Value weight) {
@@ -122,31 +81,6 @@ int64_t getSharedRows(Value weight) {
     return countSharedRows(dense, compress.getType());
   auto rows = def->getAttrOfType<IntegerAttr>(kSharedRowsAttrName);
   return rows && (rows.getInt() == 2 || rows.getInt() == 4) ? rows.getInt() : 1;
-}
-
-/// The tile for a dense weight. `depth` rows of a panel fill three quarters of
-/// L1: fewer loads pass beside them than for a sparse weight.
-PanelTile chooseDenseTile(CPUAttr target) {
-  auto [rows, vectors] = ::nm::machine::productTile(target.getRegisters());
-  int64_t rowBytes = vectors * target.getLanes() * 4;
-  int64_t depth =
-      std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
-  return {rows, vectors, std::max<int64_t>(depth, 1)};
-}
-
-/// The tile for rows that share their positions: as for a dense weight, but of
-/// so many rows.
-PanelTile chooseSharedTile(CPUAttr target, int64_t rows) {
-  // NEON multiplies by an element of a register that holds four weights of a
-  // row; elsewhere one register broadcasts after the other.
-  int64_t weights = target.hasFeature("neon") ? rows : 1;
-  int64_t vectors =
-      std::min<int64_t>((target.getRegisters() - weights) / (rows + 1), 8);
-  vectors = std::max<int64_t>(vectors, 1);
-  int64_t rowBytes = vectors * target.getLanes() * 4;
-  int64_t depth =
-      std::min(target.getL1() / 4 * 3 / rowBytes, 65536 * 4 / rowBytes);
-  return {rows, vectors, std::max<int64_t>(depth, 1)};
 }
 
 struct SelectLayoutPass
@@ -205,104 +139,74 @@ private:
            });
   }
 
-  /// Columns that the weight multiplies at once, the maximum if that is
-  /// dynamic.
+  /// Columns that the weight multiplies at once, dynamic if that is known only
+  /// when the product runs.
   static int64_t columnsOf(MatmulOp op) {
     constexpr int64_t most = std::numeric_limits<int32_t>::max();
     bool weightLeft = op.isLhsSparse();
     ArrayRef<int64_t> shape = op.getResult().getType().getShape();
     auto rank = static_cast<int64_t>(shape.size());
     int64_t columns = 1;
-    for (int64_t dim : llvm::seq(foldsBatch(op) ? 0 : rank - 2, rank))
-      if (dim != rank - (weightLeft ? 2 : 1))
-        columns = ShapedType::isDynamic(shape[dim])
-                      ? most
-                      : std::min(columns * shape[dim], most);
+    for (int64_t dim : llvm::seq(foldsBatch(op) ? 0 : rank - 2, rank)) {
+      if (dim == rank - (weightLeft ? 2 : 1))
+        continue;
+      if (ShapedType::isDynamic(shape[dim]))
+        return ShapedType::kDynamic;
+      columns = std::min(columns * shape[dim], most);
+    }
     return columns;
   }
 
-  /// Values that share a 32-bit lane widen by one shift or mask each, where
-  /// widening them in order takes two shuffles. f16 has its own instruction,
-  /// which wants them in order.
-  static int64_t interleaveOf(Type element) {
-    return element.isBF16() ? 2 : element.isInteger(8) ? 4 : 1;
-  }
+  /// What a layout said when it was asked.
+  struct Answer {
+    const ProductLayout *layout;
+    LayoutOffer offer;
+  };
 
-  static ::nm::rt::NibbleShape nibbleShapeOf(LayoutAttr layout,
-                                             SparsityAttr sparsity) {
-    return ::nm::rt::nibbleShape(
-        ::nm::rt::LayoutSpec::nibble(layout.getRows(), layout.getDepth(),
-                                     getGroupForm(sparsity)),
-        sparsity.getN(), sparsity.getM());
-  }
-
-  /// Why the layout was chosen, as the remark says it.
-  std::string reasonFor(MatmulOp op, LayoutAttr layout, SparsityAttr sparsity,
-                        CPUAttr target) {
-    int64_t columns = columnsOf(op);
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    if (layout.getKind() == LayoutKind::Nibble)
-      os << columns << " of at most " << maxNibbleColumns << " columns, "
-         << llvm::formatv("{0:f3}",
-                          nibbleShapeOf(layout, sparsity).bitsPerWeight())
-         << " bits a weight, activations in 8 bits";
-    else if (layout.getKind() == LayoutKind::Lane)
-      os << columns << " of at most " << maxLaneColumns
-         << " columns, groups of " << sparsity.getM()
-         << " in one permute of the target's";
-    else if (columns > maxLaneColumns)
-      os << "more than " << maxLaneColumns << " columns";
-    else
-      os << "no permute of the target's selects from groups of "
-         << sparsity.getM();
-    os << "; " << target.getRegisters() << " registers of "
-       << target.getVector() << " bits";
-    if (layout.getKind() == LayoutKind::Shared)
-      os << ", every " << layout.getRows() << " rows share their mask";
-    if (layout.hasPanels())
-      os << ", " << layout.getDepth() << " x " << layout.getCols()
-         << " panel in " << target.getL1() << " bytes of L1";
-    return text;
-  }
-
-  FailureOr<LayoutAttr> choose(MatmulOp op, Value weightValue) {
+  /// Asks all layouts; the cheapest offer comes first.
+  SmallVector<Answer> askLayouts(MatmulOp op, Value weightValue) {
     auto weight = cast<RankedTensorType>(weightValue.getType());
     SparsityAttr sparsity = mlir::nm::getSparsity(weight);
-    CPUAttr target = getCPUTarget(op);
     int64_t columns = columnsOf(op);
-    int64_t width = target.getLaneWidth(sparsity.getM());
-    if (sparsity.isQuantized() && columns <= maxNibbleColumns &&
-        target.getNibbleRows() != 0 &&
-        ::nm::rt::nibbleSupports(sparsity.getN(), sparsity.getM()))
-      return LayoutAttr::get(op.getContext(), LayoutKind::Nibble,
-                             target.getNibbleRows(), /*cols=*/0,
-                             sparsity.getGroup());
-    if (columns <= maxLaneColumns && target.permutesGroupsOf(sparsity.getM()) &&
-        ::nm::rt::laneSupports(width, sparsity.getN(), sparsity.getM()))
-      return LayoutAttr::get(op.getContext(), width,
-                             interleaveOf(weight.getElementType()));
-    bool isDense = sparsity.getN() == sparsity.getM();
-    int64_t sharedRows = isDense ? 1 : getSharedRows(weightValue);
-    PanelTile tile = isDense ? chooseDenseTile(target)
-                     : sharedRows > 1
-                         ? chooseSharedTile(target, sharedRows)
-                         : choosePanelTile(target, double(sparsity.getN()) /
-                                                       double(sparsity.getM()));
-    int64_t rows = this->rows > 0 ? this->rows : tile.rows;
-    int64_t cols = (vectors > 0 ? vectors : tile.vectors) * target.getLanes();
-    int64_t depth = this->depth > 0 ? this->depth : tile.depth;
-    // Blocks end at group boundaries. A contraction of up to 1.5 blocks stays
-    // whole if the panel still fits: one pass over the partial sums less.
-    int64_t k = weight.getDimSize(sparsity.getAxis());
-    int64_t m = sparsity.getM();
-    int64_t block = std::max(m, depth / m * m);
-    if (k <= block + block / 2 && k * cols <= 65536)
-      block = k;
-    if (sharedRows > 1 && rows == sharedRows)
-      return LayoutAttr::get(op.getContext(), LayoutKind::Shared, rows, cols,
-                             block);
-    return LayoutAttr::get(op.getContext(), rows, cols, block);
+    bool isDynamic = ShapedType::isDynamic(columns);
+    SmallVector<int64_t, 2> counts{isDynamic ? 1 : columns};
+    if (isDynamic)
+      counts.push_back(kManyColumns);
+    ProductQuery query{
+        weight,
+        sparsity,
+        sparsity.isDense() ? 1 : getSharedRows(weightValue),
+        isDynamic,
+        counts,
+        getCPUTarget(op),
+        {rows, vectors, depth, maxLaneColumns, maxNibbleColumns, twoLayouts}};
+    SmallVector<Answer> answers;
+    for (const ProductLayout *layout : productLayouts())
+      answers.push_back({layout, layout->offer(query)});
+    auto isCheaper = [](const Answer &a, const Answer &b) {
+      if (!a.offer.layout || !b.offer.layout)
+        return a.offer.layout && !b.offer.layout;
+      return a.offer.cost < b.offer.cost;
+    };
+    auto *best = std::min_element(answers.begin(), answers.end(), isCheaper);
+    std::rotate(answers.begin(), best, best + 1);
+    return answers;
+  }
+
+  /// Why the others were not taken: "lane: more than 6 columns; panel: cost
+  /// 1.13 for 0.44".
+  static std::string describeRejected(ArrayRef<Answer> answers) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    for (const Answer &answer : answers.drop_front()) {
+      os << (text.empty() ? "" : "; ") << answer.layout->name() << ": ";
+      if (answer.offer.layout)
+        os << llvm::formatv("cost {0:f3} for {1:f3}", answer.offer.cost,
+                            answers[0].offer.cost);
+      else
+        os << answer.offer.reason;
+    }
+    return text;
   }
 
   static Value xOf(MatmulOp op) {
@@ -425,10 +329,12 @@ private:
       return left(op, "the weight is empty");
     if (!isPackable(sparse->get()))
       return left(op, "the weight is neither a parameter nor a constant");
-    FailureOr<LayoutAttr> layout = choose(op, sparse->get());
-    if (failed(layout))
+    SmallVector<Answer> answers = askLayouts(op, sparse->get());
+    const LayoutOffer &chosen = answers.front().offer;
+    LayoutAttr layout = chosen.layout;
+    if (!layout)
       return left(op, "no layout holds the pattern");
-    auto storage = layout->getStorageTypes(
+    auto storage = layout.getStorageTypes(
         weight, [&] { return op.emitOpError("storage: "); });
     if (failed(storage))
       return signalPassFailure();
@@ -436,15 +342,15 @@ private:
     rewriter.setInsertionPoint(op);
     SmallVector<Type> storageTypes(storage->begin(), storage->end());
     auto parts = DisassembleOp::create(rewriter, op.getLoc(), storageTypes,
-                                       sparse->get(), *layout);
+                                       sparse->get(), layout);
     SparsityAttr sparsity = mlir::nm::getSparsity(weight);
-    CPUAttr target = getCPUTarget(op);
     remark::passed(op.getLoc(), remark::RemarkOpts::name("layout").category(
                                     "nm-select-layout"))
-        << remark::metric("layout", layout->getSpecString(sparsity))
+        << remark::metric("layout", layout.getSpecString(sparsity))
         << remark::metric("pattern", sparsity.getPatternString())
-        << remark::reason("{0}", reasonFor(op, *layout, sparsity, target));
-    Packing packing{weight, *layout, parts.getStorage()};
+        << remark::reason("{0}", chosen.reason)
+        << remark::metric("rejected", describeRejected(answers));
+    Packing packing{weight, layout, parts.getStorage()};
     Value result = op.getBatchRank() == 0 || foldsBatch(op)
                        ? multiplyAtOnce(op, packing, rewriter)
                        : multiplyOneByOne(op, packing, rewriter);

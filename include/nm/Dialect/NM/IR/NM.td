@@ -10,6 +10,7 @@
 
 include "nm/Dialect/NM/IR/NMBase.td"
 include "nm/Dialect/NM/IR/NMAttrs.td"
+include "nm/Dialect/NM/IR/NMLayouts.td"
 include "nm/Dialect/NM/IR/NMMeasureOps.td"
 include "nm/Dialect/NM/IR/NMOps.td"
 include "nm/Dialect/NM/IR/NMPackedOps.td"

@@ -29,7 +29,7 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     `bits` bits: from -8 to 7, or with `zeros` from 0 to 15 less a zero point of the
     group from 0 to 16. The scale is an f16 unless `scale` says bf16 or f32; with f32
     the products are rounded once to f32. That is a fact about f32 values. Products may
-    then read integers and scales instead (`#nm.layout<nibble>`).
+    then read integers and scales instead (`#nm.nibble`).
 
     ```mlir
     tensor<4096x4096xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
@@ -80,94 +80,6 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     int64_t getStoredSize(int64_t size) const { return size / getM() * getN(); }
     /// "2:4", as messages and remarks print it.
     std::string getPatternString() const;
-  }];
-}
-
-def NM_LayoutKind : I32EnumAttr<"LayoutKind", "how the storage of an N:M tensor lies in memory", [
-    I32EnumAttrCase<"Dense", 0, "dense">,
-    I32EnumAttrCase<"Canonical", 1, "canonical">,
-    I32EnumAttrCase<"Panel", 2, "panel">,
-    I32EnumAttrCase<"Lane", 3, "lane">,
-    I32EnumAttrCase<"Shared", 4, "shared">,
-    I32EnumAttrCase<"Nibble", 5, "nibble">]> {
-  let cppNamespace = "::mlir::nm";
-  let genSpecializedAttr = 0;
-}
-
-def NM_LayoutAttr : NM_Attr<"Layout", "layout"> {
-  let summary = "memory layout of the storage of an N:M sparse tensor";
-  let description = [{
-    Byte-exact definitions stand in docs/runtime.md.
-
-    * `#nm.layout<dense>`: row-major, zeros stored, no metadata.
-    * `#nm.layout<canonical>`: for interchange. Values keep the tensor's rank;
-      the sparse axis shrinks to K/M*N. Metadata are bit-packed indices within
-      the group, ceil(log2 M) bits each, LSB first.
-    * `#nm.layout<panel, rows = R, cols = C, depth = D>`: for matrix products
-      with many columns. R rows of the weight are interleaved by four slots, the
-      contraction is cut into blocks of D, and the metadata are u16 element
-      offsets into an activation panel of D rows by C columns.
-    * `#nm.layout<shared, rows = R, cols = C, depth = D>`: the same for weights in
-      which R consecutive rows keep the same positions; one offset serves all of
-      them.
-
-    * `#nm.layout<lane, lanes = L, interleave = I>`: for products with few columns. The kept
-      elements that multiply L consecutive activations lie in one register of L
-      elements, for as many rows as fit; an in-register permute by 2-, 4- or 8-bit
-      indices, packed in 32-bit words, brings the activations to them. The
-      values of I (1, 2 or 4; 1 if absent) consecutive registers alternate in
-      memory: 32-bit lanes then hold I narrow values, which widen by shifts. M
-      of 2, 4, 8, 16 or 32.
-
-    * `#nm.layout<nibble, rows = R, depth = D>`: for products of weights of four bits
-      with few columns. One stream of scales, positions and integers, in registers
-      of R rows; D elements of a row share a scale. The type of the tensor says what scales
-      are and whether groups have zero points. Products round the activations:
-      32 consecutive ones of a column to a scale times integers from -127 to 127.
-
-    * `nm_layout_c1`: rows, cols and depth are positive for `panel` and `shared`, rows is
-      16 or 32 and depth 32, 64 or 128 for `nibble`, which has no cols, lanes is a
-      power of two from 4 to 64 and interleave 1, 2 or 4 for `lane`, and all are
-      absent otherwise.
-    * `nm_layout_c2`: depth * cols <= 65536, so that an offset fits u16.
-  }];
-  let parameters = (ins EnumParameter<NM_LayoutKind>:$kind,
-                        DefaultValuedParameter<"int64_t", "0">:$rows,
-                        DefaultValuedParameter<"int64_t", "0">:$cols,
-                        DefaultValuedParameter<"int64_t", "0">:$depth,
-                        DefaultValuedParameter<"int64_t", "0">:$lanes,
-                        DefaultValuedParameter<"int64_t", "0">:$interleave);
-  let hasCustomAssemblyFormat = 1;
-  let genVerifyDecl = 1;
-  let builders = [
-    AttrBuilder<(ins "LayoutKind":$kind), [{
-      return $_get($_ctxt, kind, 0, 0, 0, 0,
-                   kind == LayoutKind::Lane ? 1 : 0);
-    }]>,
-    AttrBuilder<(ins "int64_t":$rows, "int64_t":$cols, "int64_t":$depth), [{
-      return $_get($_ctxt, LayoutKind::Panel, rows, cols, depth, 0, 0);
-    }]>,
-    AttrBuilder<(ins "LayoutKind":$kind, "int64_t":$rows, "int64_t":$cols, "int64_t":$depth), [{
-      return $_get($_ctxt, kind, rows, cols, depth, 0, 0);
-    }]>,
-    AttrBuilder<(ins "int64_t":$lanes, "int64_t":$interleave), [{
-      return $_get($_ctxt, LayoutKind::Lane, 0, 0, 0, lanes, interleave);
-    }]>
-  ];
-  let extraClassDeclaration = [{
-    /// Whether activations are read from packed panels.
-    bool hasPanels() const {
-      return getKind() == LayoutKind::Panel || getKind() == LayoutKind::Shared;
-    }
-    /// Types of the storage (values, then metadata if the layout has any) of a
-    /// tensor of the encoded type `type`. Fails, with a message, when the
-    /// layout cannot hold the type.
-    FailureOr<SmallVector<RankedTensorType>>
-    getStorageTypes(RankedTensorType type,
-                    function_ref<InFlightDiagnostic()> emitError) const;
-    /// The layout as the runtime library writes it in a manifest, for a tensor
-    /// with this pattern (null where there is none).
-    std::string getSpecString(SparsityAttr sparsity) const;
   }];
 }
 

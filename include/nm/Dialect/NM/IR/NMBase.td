@@ -20,7 +20,7 @@ def NM_Dialect : Dialect {
     A tensor is *N:M sparse along an axis* when every group of M consecutive
     elements along that axis holds at most N non-zeros. The dialect says so in
     the type (`#nm.sparsity`), keeps how such a tensor lies in memory apart from
-    it (`#nm.layout`), and gives the operations that make, take apart and
+    it (`#nm.panel` and its kin), and gives the operations that make, take apart and
     multiply such tensors.
 
     Two levels live here. The *logical* level (`nm.prune`, `nm.compress`,

@@ -36,6 +36,7 @@ constexpr llvm::StringLiteral kMeasuresAttrName = "nm.measures";
 
 #include "nm/Dialect/NM/IR/NMDialect.h.inc"
 #include "nm/Dialect/NM/IR/NMEnums.h.inc"
+#include "nm/Dialect/NM/IR/NMLayoutInterface.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "nm/Dialect/NM/IR/NMAttrs.h.inc"
 #define GET_OP_CLASSES

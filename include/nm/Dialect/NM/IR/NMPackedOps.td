@@ -17,15 +17,15 @@ def NM_AssembleOp : NM_Op<"assemble", [Pure]> {
     group and are smaller than M, and values of padding slots are zero.
 
     ```mlir
-    %s = nm.assemble %v, %m layout <canonical>
+    %s = nm.assemble %v, %m layout canonical
         : tensor<8x8xf32>, tensor<8x2xi8> to tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
     ```
 
     * `nm_assemble_c1`: the storage types are those of the layout for the type.
   }];
-  let arguments = (ins Variadic<NM_DenseTensor>:$storage, NM_LayoutAttr:$layout);
+  let arguments = (ins Variadic<NM_DenseTensor>:$storage, NM_LayoutInterface:$layout);
   let results = (outs NM_EncodedTensor:$result);
-  let assemblyFormat = "$storage `layout` $layout attr-dict `:` type($storage) `to` type($result)";
+  let assemblyFormat = "$storage `layout` custom<Layout>($layout) attr-dict `:` type($storage) `to` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -34,16 +34,16 @@ def NM_DisassembleOp : NM_Op<"disassemble", [Pure]> {
   let summary = "values and metadata of an encoded tensor in a layout";
   let description = [{
     ```mlir
-    %v, %m = nm.disassemble %s layout <canonical>
+    %v, %m = nm.disassemble %s layout canonical
         : tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>> to tensor<8x8xf32>, tensor<8x2xi8>
     ```
 
     * `nm_disassemble_c1`: the storage types are those of the layout for the
       type.
   }];
-  let arguments = (ins NM_EncodedTensor:$source, NM_LayoutAttr:$layout);
+  let arguments = (ins NM_EncodedTensor:$source, NM_LayoutInterface:$layout);
   let results = (outs Variadic<NM_DenseTensor>:$storage);
-  let assemblyFormat = "$source `layout` $layout attr-dict `:` type($source) `to` type($storage)";
+  let assemblyFormat = "$source `layout` custom<Layout>($layout) attr-dict `:` type($source) `to` type($storage)";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
@@ -58,7 +58,7 @@ def NM_PackedParamOp : NM_Op<"packed_param", [Pure]> {
 
     ```mlir
     %v, %m = nm.packed_param "w" of tensor<8x16xf32, #nm.sparsity<2:4, axis = 1>>
-        layout <canonical> : tensor<8x8xf32>, tensor<8x2xi8>
+        layout canonical : tensor<8x8xf32>, tensor<8x2xi8>
     ```
 
     * `nm_packed_param_c1`: the key is not empty.
@@ -66,9 +66,9 @@ def NM_PackedParamOp : NM_Op<"packed_param", [Pure]> {
       type.
   }];
   let arguments = (ins StrAttr:$key, OptionalAttr<StrAttr>:$scope, TypeAttr:$type,
-                       NM_LayoutAttr:$layout);
+                       NM_LayoutInterface:$layout);
   let results = (outs Variadic<NM_DenseTensor>:$storage);
-  let assemblyFormat = "$key (`in` $scope^)? `of` $type `layout` $layout attr-dict `:` type($storage)";
+  let assemblyFormat = "$key (`in` $scope^)? `of` $type `layout` custom<Layout>($layout) attr-dict `:` type($storage)";
   let hasVerifier = 1;
 }
 
@@ -98,7 +98,7 @@ def NM_PackedMatmulOp : NM_Op<"packed_matmul", [
   }];
   let arguments = (ins Variadic<NM_StorageOperand>:$storage, NM_StorageOperand:$x,
                        Variadic<NM_StorageOperand>:$epilogue_operands, NM_StorageOperand:$c,
-                       TypeAttr:$weight_type, NM_LayoutAttr:$layout,
+                       TypeAttr:$weight_type, NM_LayoutInterface:$layout,
                        UnitAttr:$transpose_x, UnitAttr:$transpose_c,
                        DefaultValuedAttr<AffineMapArrayAttr, "{}">:$epilogue_maps);
   let results = (outs Optional<NM_DenseTensor>:$result);

@@ -33,9 +33,10 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
     storage of a layout chosen from the shape and the pattern, and folds
     `nm.disassemble` of parameters and constants into packed parameters and
     packed constants. Vector width, register tile and contraction block follow
-    from the target's description (`nm.target`, see `nm-attach-target`). Says by
-    remark (category `nm-select-layout`) what it chose and which facts decided; a
-    matmul that no layout serves stays, for `nm-lower-to-linalg`. Batch dimensions
+    from the target's description (`nm.target`, see `nm-attach-target`). All layouts
+    are asked what the product costs by them; the cheapest is taken. Says by
+    remark (category `nm-select-layout`) what it chose, which facts decided, and why
+    not the others; a matmul that no layout serves stays, for `nm-lower-to-linalg`. Batch dimensions
     that cannot be rows, such as those of a weight on the left, become loops.
   }];
   let dependentDialects = ["::mlir::nm::NMDialect", "::mlir::tensor::TensorDialect",
@@ -46,10 +47,13 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
     Option<"vectors", "vectors", "int64_t", "0",
            "column vectors of the register tile, 0: as the target's registers allow">,
     Option<"maxLaneColumns", "max-lane-columns", "int64_t", "6",
-           "products with at most this many columns use the lane layout">,
+           "products with at most this many columns, a number that is known, use the lane layout">,
     Option<"maxNibbleColumns", "max-nibble-columns", "int64_t", "16",
            "products of weights of four bits with at most this many columns use the nibble layout, "
            "which rounds activations to 8 bits in groups of 32; 0: none">,
+    Option<"twoLayouts", "two-layouts", "bool", "true",
+           "products whose columns are known only at run time may keep their weight in the lane "
+           "and in the panel layout, in memory both; false: panels alone">,
     Option<"depth", "depth", "int64_t", "0",
            "contraction block, 0: as many rows of a panel as fill half of "
            "the target's L1 cache">

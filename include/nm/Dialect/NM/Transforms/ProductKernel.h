@@ -8,8 +8,8 @@
 // A packed matrix product becomes four pieces of code, each emitted by one
 // function here: packing the dense operand into panels, the micro-kernel that
 // accumulates one row group over one contraction block, the transposition of
-// the accumulated tile, and the epilogue that writes it. GenerateKernels.cpp
-// puts the loops around them.
+// the accumulated tile, and the epilogue that writes it. The files of Layouts
+// put the loops around them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,17 +29,18 @@ constexpr int64_t kStepSlots = 4;
 
 /// Everything that shapes the code of one packed matrix product.
 struct KernelShape {
-  int64_t lanes;       ///< f32 lanes of a vector register
-  int64_t rows;        ///< weight rows of the register tile (layout)
-  int64_t cols;        ///< columns of a panel (layout), a multiple of lanes
-  int64_t depth;       ///< contraction block (layout)
-  int64_t n, m;        ///< the pattern
-  int64_t weightRows;  ///< M of the product
-  int64_t contraction; ///< K of the product
-  int64_t rowBlock;   ///< weight rows of one task, a multiple of rows and lanes
-  Type accumulator;   ///< f32 or i32
-  Type weightElement; ///< element type of the stored values
-  int64_t interleave; ///< steps of the lane layout that alternate in memory
+  int64_t lanes = 0;       ///< f32 lanes of a vector register
+  int64_t rows = 0;        ///< weight rows that the kernel multiplies at once
+  int64_t cols = 0;        ///< columns of a panel, a multiple of lanes
+  int64_t depth = 0;       ///< contraction block
+  int64_t n = 1, m = 1;    ///< the pattern
+  int64_t weightRows = 0;  ///< M of the product
+  int64_t contraction = 0; ///< K of the product
+  /// Weight rows of one task, a multiple of rows and lanes.
+  int64_t rowBlock = 0;
+  Type accumulator;       ///< f32 or i32
+  Type weightElement;     ///< element type of the stored values
+  int64_t interleave = 0; ///< steps of the lane layout that alternate in memory
   CPUAttr target;
   bool sharesOffsets = false;    ///< one offset for all rows of a row group
   ::nm::rt::GroupForm form = {}; ///< of the nibble layout
@@ -95,6 +96,11 @@ Value emitPermute(KernelBuilder &b, const KernelShape &shape, int64_t segment,
 /// columns, by the lane layout: tile[column][row] = sum. `words` holds the
 /// indices.
 void emitLaneRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
+                  Value values, Value words, Value x, Value firstGroup,
+                  Value groups, Value tile);
+
+/// The same for a number of columns that is known when the code runs.
+void emitLaneRows(KernelBuilder &b, const KernelShape &shape, Value columns,
                   Value values, Value words, Value x, Value firstGroup,
                   Value groups, Value tile);
 

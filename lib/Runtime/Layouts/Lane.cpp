@@ -1,15 +1,55 @@
-//===- FiberLane.cpp - fibers in the lane layout --------------------------===//
+//===- Lane.cpp - kept elements beside their permute ----------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Fibers.h"
-#include "Support.h"
+#include "../LayoutFormat.h"
+#include "../Support.h"
 #include <algorithm>
 
 namespace nm::rt {
+
+bool laneSupports(int64_t lanes, int64_t n, int64_t m) {
+  return m >= 1 && m <= 32 && (m & (m - 1)) == 0 && n >= 1 && n <= m &&
+         lanes >= std::max<int64_t>(m, 4) && lanes <= 64 &&
+         (lanes & (lanes - 1)) == 0;
+}
+
+LaneShape laneShape(int64_t n, int64_t m) {
+  LaneShape shape;
+  shape.segment = std::max<int64_t>(m, 4);
+  shape.kept = shape.segment / m * n;
+  shape.rows = shape.segment / shape.kept;
+  if (!shape.hasIndices())
+    shape.kept = shape.segment;
+  shape.bits = shape.segment == 4 ? 2 : shape.segment <= 16 ? 4 : 8;
+  return shape;
+}
+
+namespace {
+
+/// Where the lane layout keeps one element.
+struct LaneSlot {
+  int64_t value = 0, word = 0, shift = 0;
+  /// First index of the element's group within its segment.
+  int64_t indexBase = 0;
+};
+
+/// Positions in the lane layout.
+struct LaneGeometry {
+  LaneGeometry(const LayoutSpec &spec, const FiberGeometry &geometry);
+  /// Slot of kept element j of a group of a row; of element j where there are
+  /// no indices.
+  LaneSlot slot(int64_t row, int64_t group, int64_t j) const;
+
+  LaneShape shape;
+  int64_t lanes, interleave, n, m;
+  /// Registers of a row group, the same padded to whole interleaved runs,
+  /// index words of a lane, row groups.
+  int64_t steps, storedSteps, superblocks, groups;
+};
 
 LaneGeometry::LaneGeometry(const LayoutSpec &spec,
                            const FiberGeometry &geometry)
@@ -47,8 +87,8 @@ LaneSlot LaneGeometry::slot(int64_t row, int64_t group, int64_t j) const {
 /// Rows without indices: all elements of a group are there, at most N of them
 /// not zero. As from a dense weight, the lowest zeros fill under-full groups.
 template <typename U>
-static void readPositions(const StoredParts &parts, const LaneGeometry &lane,
-                          const FiberGeometry &geometry, FiberTile<U> &tile) {
+void readPositions(const StoredParts &parts, const LaneGeometry &lane,
+                   const FiberGeometry &geometry, FiberTile<U> &tile) {
   for (int64_t t = 0; t < tile.numRows; ++t) {
     int64_t row = tile.firstRow + t;
     uint8_t *indices = tile.rowIndices(t);
@@ -79,7 +119,7 @@ static void readPositions(const StoredParts &parts, const LaneGeometry &lane,
 }
 
 template <typename U>
-void readLane(const StoredParts &parts, const FiberGeometry &geometry,
+void readRows(const StoredParts &parts, const FiberGeometry &geometry,
               FiberTile<U> &tile) {
   LaneGeometry lane(parts.spec, geometry);
   if (!lane.shape.hasIndices())
@@ -110,7 +150,7 @@ void readLane(const StoredParts &parts, const FiberGeometry &geometry,
 }
 
 template <typename U>
-void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
+void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
                FiberTile<U> &tile) {
   LaneGeometry lane(parts.spec, geometry);
   // A tile holds whole row groups; slots that no element uses are zero.
@@ -144,12 +184,75 @@ void writeLane(const StoredParts &parts, const FiberGeometry &geometry,
   }
 }
 
-#define NM_INSTANTIATE(U)                                                      \
-  template void readLane<U>(const StoredParts &, const FiberGeometry &,        \
-                            FiberTile<U> &);                                   \
-  template void writeLane<U>(const StoredParts &, const FiberGeometry &,       \
-                             FiberTile<U> &);
-NM_FOR_EACH_WORD(NM_INSTANTIATE)
-#undef NM_INSTANTIATE
+class LaneFormat final : public LayoutFormatOf<LaneFormat> {
+public:
+  std::string_view name() const override { return "lane"; }
+  std::vector<LayoutParameter> parameters() const override {
+    return {{"lanes", &LayoutSpec::lanes},
+            {"interleave", &LayoutSpec::interleave, 1}};
+  }
+
+  Status check(const LayoutSpec &spec) const override {
+    if (!laneSupports(spec.lanes, 1, 1))
+      return layoutError(spec, "expected a power of two of lanes from 4 to 64");
+    if (spec.interleave != 1 && spec.interleave != 2 && spec.interleave != 4)
+      return layoutError(spec, "expected an interleave of 1, 2 or 4");
+    return {};
+  }
+
+  Result<StorageShapes> shapes(const LayoutSpec &spec,
+                               const StoredWeight &weight) const override {
+    const int64_t n = weight.n, m = weight.m;
+    if (!laneSupports(spec.lanes, n, m))
+      return layoutError(spec, "pattern ", n, ":", m,
+                         ", expected M of 1, 2, 4, 8, 16 or 32 and a power of "
+                         "two of lanes, at least M and 4");
+    Result<int64_t> rows = weight.rows();
+    if (!rows)
+      return rows.error();
+    LaneShape shape = laneShape(n, m);
+    int64_t groups = ceilDiv(*rows, shape.rows);
+    int64_t steps = ceilDiv(weight.length, spec.lanes);
+    int64_t words = ceilDiv(steps, shape.stepsPerWord());
+    int64_t values, metadata, bytes;
+    if (mulOverflow(groups, ceilDiv(steps, spec.interleave) * spec.interleave,
+                    values) ||
+        mulOverflow(values, spec.lanes, values) ||
+        mulOverflow(values, weight.elemBytes, bytes) ||
+        mulOverflow(groups, words, metadata) ||
+        mulOverflow(metadata, spec.lanes, metadata) ||
+        mulOverflow(metadata, 4, bytes))
+      return layoutError(spec, "the storage size overflows");
+    StorageShapes shapes;
+    shapes.values = {{values}, weight.elemBytes};
+    if (shape.hasIndices())
+      shapes.metadata = {{metadata}, 4};
+    return shapes;
+  }
+
+  int64_t rowsTogether(const LayoutSpec &,
+                       const FiberGeometry &geometry) const override {
+    return laneShape(geometry.n, geometry.m).rows;
+  }
+
+  template <typename U>
+  static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
+                       FiberTile<U> &tile) {
+    readRows(parts, geometry, tile);
+  }
+
+  template <typename U>
+  static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
+                        FiberTile<U> &tile) {
+    writeRows(parts, geometry, tile);
+  }
+};
+
+} // namespace
+
+const LayoutFormat &laneFormat() {
+  static const LaneFormat format;
+  return format;
+}
 
 } // namespace nm::rt

@@ -1,16 +1,29 @@
-//===- FiberNibble.cpp - fibers in the nibble layout ----------------------===//
+//===- Nibble.cpp - scales, positions and integers of four bits -----------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Fibers.h"
-#include "Support.h"
+#include "../LayoutFormat.h"
+#include "../Support.h"
 #include "nm/Runtime/Quantize.h"
 #include <algorithm>
 
 namespace nm::rt {
+
+bool nibbleSupports(int64_t n, int64_t m) {
+  return n == m || (m == 4 && n <= 2);
+}
+
+NibbleShape nibbleShape(const LayoutSpec &spec, int64_t n, int64_t m) {
+  NibbleShape shape;
+  shape.rows = spec.rows;
+  shape.depth = spec.depth;
+  shape.form = spec.form;
+  shape.kept = n == m ? NibbleShape::kUnit : NibbleShape::kUnit / m * n;
+  return shape;
+}
 
 namespace {
 
@@ -177,8 +190,8 @@ static void readGroup(const NibbleGeometry &nibble, unsigned char *stored,
 }
 
 template <typename U>
-void readNibble(const StoredParts &parts, const FiberGeometry &geometry,
-                FiberTile<U> &tile) {
+static void readRows(const StoredParts &parts, const FiberGeometry &geometry,
+                     FiberTile<U> &tile) {
   if constexpr (sizeof(U) == 4) {
     NibbleGeometry nibble(parts.spec, geometry);
     const bool hasCodes = geometry.n < geometry.m;
@@ -230,8 +243,8 @@ static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
 }
 
 template <typename U>
-void writeNibble(const StoredParts &parts, const FiberGeometry &geometry,
-                 FiberTile<U> &tile) {
+static void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
+                      FiberTile<U> &tile) {
   if constexpr (sizeof(U) == 4) {
     NibbleGeometry nibble(parts.spec, geometry);
     const NibbleShape &shape = nibble.shape;
@@ -266,12 +279,74 @@ void writeNibble(const StoredParts &parts, const FiberGeometry &geometry,
   }
 }
 
-#define NM_INSTANTIATE(U)                                                      \
-  template void readNibble<U>(const StoredParts &, const FiberGeometry &,      \
-                              FiberTile<U> &);                                 \
-  template void writeNibble<U>(const StoredParts &, const FiberGeometry &,     \
-                               FiberTile<U> &);
-NM_FOR_EACH_WORD(NM_INSTANTIATE)
-#undef NM_INSTANTIATE
+namespace {
+
+class NibbleFormat final : public LayoutFormatOf<NibbleFormat> {
+public:
+  std::string_view name() const override { return "nibble"; }
+  std::vector<LayoutParameter> parameters() const override {
+    return {{"rows", &LayoutSpec::rows}, {"depth", &LayoutSpec::depth}};
+  }
+
+  Status check(const LayoutSpec &spec) const override {
+    if (spec.rows != 16 && spec.rows != 32)
+      return layoutError(spec, "expected 16 or 32 rows");
+    if (spec.depth != 32 && spec.depth != 64 && spec.depth != 128)
+      return layoutError(spec, "expected a depth of 32, 64 or 128");
+    return {};
+  }
+
+  bool holds(DType dtype) const override { return dtype == DType::F32; }
+  bool hasForm() const override { return true; }
+
+  Result<StorageShapes> shapes(const LayoutSpec &spec,
+                               const StoredWeight &weight) const override {
+    const int64_t n = weight.n, m = weight.m, length = weight.length;
+    if (!nibbleSupports(n, m))
+      return layoutError(spec, "pattern ", n, ":", m,
+                         ", expected 1:4, 2:4 or a dense weight");
+    if (weight.elemBytes != 4)
+      return layoutError(spec, "elements of ", weight.elemBytes,
+                         " bytes, expected f32");
+    if (length % spec.depth != 0)
+      return layoutError(spec, "groups of ", spec.depth,
+                         " do not divide the contraction, ", length);
+    Result<int64_t> rows = weight.rows();
+    if (!rows)
+      return rows.error();
+    NibbleShape shape = nibbleShape(spec, n, m);
+    int64_t bytes;
+    if (mulOverflow(ceilDiv(*rows, spec.rows), shape.blocks(length), bytes) ||
+        mulOverflow(bytes, shape.blockBytes(), bytes))
+      return layoutError(spec, "the storage size overflows");
+    StorageShapes shapes;
+    shapes.values = {{bytes}, 1};
+    return shapes;
+  }
+
+  int64_t rowsTogether(const LayoutSpec &spec,
+                       const FiberGeometry &) const override {
+    return spec.rows;
+  }
+
+  template <typename U>
+  static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
+                       FiberTile<U> &tile) {
+    readRows(parts, geometry, tile);
+  }
+
+  template <typename U>
+  static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
+                        FiberTile<U> &tile) {
+    writeRows(parts, geometry, tile);
+  }
+};
+
+} // namespace
+
+const LayoutFormat &nibbleFormat() {
+  static const NibbleFormat format;
+  return format;
+}
 
 } // namespace nm::rt

@@ -1,19 +1,17 @@
-//===- FiberShared.cpp - fibers of rows that share their mask -------------===//
+//===- Shared.cpp - panels of rows that share their mask ------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Fibers.h"
-#include "Support.h"
-#include <algorithm>
+#include "Panel.h"
 
 namespace nm::rt {
 
 template <typename U>
-void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
-                 FiberTile<U> &tile) {
+static void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
+                      FiberTile<U> &tile) {
   const int64_t n = geometry.n, m = geometry.m, rows = parts.spec.rows;
   const int64_t cols = parts.spec.cols;
   PanelGeometry panel(parts.spec, geometry);
@@ -66,10 +64,58 @@ void writeShared(const StoredParts &parts, const FiberGeometry &geometry,
   }
 }
 
-#define NM_INSTANTIATE(U)                                                      \
-  template void writeShared<U>(const StoredParts &, const FiberGeometry &,     \
-                               FiberTile<U> &);
-NM_FOR_EACH_WORD(NM_INSTANTIATE)
-#undef NM_INSTANTIATE
+namespace {
+
+class SharedFormat final : public LayoutFormatOf<SharedFormat> {
+public:
+  std::string_view name() const override { return "shared"; }
+  std::vector<LayoutParameter> parameters() const override {
+    return panelParameters();
+  }
+  Status check(const LayoutSpec &spec) const override {
+    return checkPanel(spec);
+  }
+
+  Result<StorageShapes> shapes(const LayoutSpec &spec,
+                               const StoredWeight &weight) const override {
+    Result<int64_t> total = panelElements(spec, weight);
+    if (!total)
+      return total.error();
+    StorageShapes shapes;
+    shapes.values = {{*total}, weight.elemBytes};
+    shapes.metadata = {{*total / spec.rows}, 2};
+    return shapes;
+  }
+
+  int64_t rowsTogether(const LayoutSpec &spec,
+                       const FiberGeometry &) const override {
+    return spec.rows;
+  }
+
+  bool readsToVerify() const override { return false; }
+  Status verifyPlaces(const StoredParts &parts, const FiberGeometry &geometry,
+                      const std::string &name) const override {
+    return verifyOffsets(parts, geometry, parts.spec.rows, name);
+  }
+
+  template <typename U>
+  static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
+                       FiberTile<U> &tile) {
+    readPanelRows(parts, geometry, tile, /*isShared=*/true);
+  }
+
+  template <typename U>
+  static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
+                        FiberTile<U> &tile) {
+    writeRows(parts, geometry, tile);
+  }
+};
+
+} // namespace
+
+const LayoutFormat &sharedFormat() {
+  static const SharedFormat format;
+  return format;
+}
 
 } // namespace nm::rt

@@ -1,0 +1,126 @@
+//===- Nibble.cpp - Products of weights of four bits -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "FewColumns.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
+#include "nm/Runtime/Layout.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+/// Of an element of the dense weight: registers of bytes are loaded; each of
+/// their values is taken out of its half, and multiplied and added in pairs for
+/// every column.
+static double costOf(const ProductQuery &query,
+                     const ::nm::rt::NibbleShape &shape) {
+  auto bytes = double(query.target.getVector()) / 8;
+  double perByte = query.target.getLoadCost() + 2 + 2 * double(query.columns());
+  return shape.bitsPerWeight() / 8 * perByte / bytes;
+}
+
+namespace {
+
+class NibbleEmitter final : public FewColumnsEmitter {
+public:
+  using FewColumnsEmitter::FewColumnsEmitter;
+
+private:
+  Value pack() override {
+    Value packed =
+        allocate({columns * nibbleColumnBytes(shape)}, b.getI8Type());
+    emitPackNibbles(b, shape, op.getX(), op.getTransposeX(), columns, packed);
+    return packed;
+  }
+
+  void emitRows(Value packed, Value firstGroup, Value groups,
+                Value tile) override {
+    emitNibbleRows(b, shape, columns, op.getStorage()[0], packed, firstGroup,
+                   groups, tile);
+  }
+};
+
+class NibbleProducts final : public ProductLayout {
+public:
+  StringRef name() const override { return "nibble"; }
+  bool owns(LayoutAttr layout) const override {
+    return isa<NibbleLayoutAttr>(layout);
+  }
+
+  LayoutOffer offer(const ProductQuery &query) const override {
+    SparsityAttr sparsity = query.sparsity;
+    int64_t most = query.options.maxNibbleColumns;
+    int64_t rows = query.target.getNibbleRows();
+    if (!sparsity.isQuantized())
+      return LayoutOffer::refuse("the weight has no scales");
+    if (query.isDynamic)
+      return LayoutOffer::refuse("columns are known only at run time");
+    if (query.columns() > most)
+      return LayoutOffer::refuse("more than " + std::to_string(most) +
+                                 " columns");
+    if (rows == 0)
+      return LayoutOffer::refuse("the target multiplies no bytes");
+    if (!::nm::rt::nibbleSupports(sparsity.getN(), sparsity.getM()))
+      return LayoutOffer::refuse("no pattern of the layout is " +
+                                 sparsity.getPatternString());
+    auto layout =
+        NibbleLayoutAttr::get(query.context(), rows, sparsity.getGroup());
+    auto shape = ::nm::rt::nibbleShape(
+        ::nm::rt::LayoutSpec::nibble(rows, sparsity.getGroup(),
+                                     getGroupForm(sparsity)),
+        sparsity.getN(), sparsity.getM());
+    LayoutOffer offer;
+    offer.layout = layout;
+    offer.cost = costOf(query, shape);
+    offer.reason =
+        llvm::formatv("{0} of at most {1} columns, {2:f3} bits a weight, "
+                      "activations in 8 bits; {3}",
+                      query.columns(), most, shape.bitsPerWeight(),
+                      describeRegisters(query.target));
+    return offer;
+  }
+
+  LogicalResult check(PackedMatmulOp op) const override {
+    auto layout = cast<NibbleLayoutAttr>(op.getLayout());
+    int64_t rows = getCPUTarget(op).getNibbleRows();
+    if (layout.getRows() != rows)
+      return op.emitOpError("has blocks of ")
+             << layout.getRows() << " rows, but the target's kernels take "
+             << rows << "; use a panel layout";
+    if (op.getX().getType().getElementType().isInteger(8))
+      return op.emitOpError("has layout ")
+             << op.getLayout() << " and activations of i8, expected floats";
+    return checkStaticColumns(op);
+  }
+
+  std::string activationForm(PackedMatmulOp op) const override {
+    SparsityAttr sparsity = op.getSparsity();
+    return "bytes for " + sparsity.getPatternOnly().getPatternString() +
+           (sparsity.getZeros() ? ", with sums" : "");
+  }
+
+  Value emit(PackedMatmulOp op, Value packed,
+             const KernelOptions &options) const override {
+    auto layout = cast<NibbleLayoutAttr>(op.getLayout());
+    KernelShape shape = kernelShapeOf(op, getCPUTarget(op).getLanes(),
+                                      layout.getRows(), options);
+    shape.depth = layout.getDepth();
+    shape.form = getGroupForm(op.getSparsity());
+    KernelBuilder b(op.getLoc(), op.getContext());
+    b.setInsertionPoint(op);
+    return NibbleEmitter(b, op, shape, isWorthThreads(op, shape, options),
+                         columnsOf(op))
+        .emit(packed);
+  }
+};
+
+} // namespace
+
+const ProductLayout &mlir::nm::nibbleProducts() {
+  static const NibbleProducts products;
+  return products;
+}

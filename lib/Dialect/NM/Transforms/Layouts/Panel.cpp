@@ -1,0 +1,101 @@
+//===- Panel.cpp - Products with many columns -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PanelProduct.h"
+#include "nm/Machine/RegisterTile.h"
+
+using namespace mlir;
+using namespace mlir::nm;
+
+/// The tile for a weight of which the fraction `density` is stored: at the
+/// least cost of each fused multiply-add, counted in those,
+///   1 + values / vectors + end / (depth * density).
+/// Four values and their offsets take two loads. Every block adds its sums to
+/// those before it: two memory operations and the end of a chain, which the
+/// sums of the tile's other rows hide in part; measured as 4 (Zen 3). `depth`
+/// rows of a panel fill half of L1: through the
+/// other half pass weights, offsets and sums, and with three quarters for the
+/// panel products took 5 to 10 % longer (Zen 3). Four registers hold weights
+/// and addends; three rows keep offsets of one coming while another multiplies,
+/// and more than four gain nothing.
+static PanelTile chooseSparseTile(CPUAttr target, double density) {
+  constexpr int64_t kMostRows = 4, kLeastRows = 3, kOperands = 4;
+  double values = target.getLoadCost() * 2 / 4;
+  double end =
+      target.getLoadCost() * 2 + double(target.getChains()) / double(kMostRows);
+  PanelTile best{0, 0, 0};
+  double bestCost = 0;
+  for (int64_t vectors : {2, 4, 8}) {
+    int64_t rows =
+        std::min((target.getRegisters() - kOperands) / vectors, kMostRows);
+    PanelTile tile = makePanelTile(target, rows, vectors, 1.0 / 2);
+    double cost =
+        1 + values / double(vectors) + end / (double(tile.depth) * density);
+    if (best.rows == 0 || (rows >= kLeastRows && cost <= bestCost)) {
+      best = tile;
+      bestCost = cost;
+    }
+  }
+  return best;
+}
+
+/// The tile for a dense weight. `depth` rows of a panel fill three quarters of
+/// L1: fewer loads pass beside them than for a sparse weight.
+static PanelTile chooseDenseTile(CPUAttr target) {
+  auto [rows, vectors] = ::nm::machine::productTile(target.getRegisters());
+  return makePanelTile(target, rows, vectors, 3.0 / 4);
+}
+
+static PanelBlocks blocksOf(LayoutAttr layout) {
+  auto panel = cast<PanelLayoutAttr>(layout);
+  return {panel.getRows(), panel.getCols(), panel.getDepth()};
+}
+
+namespace {
+
+class PanelProducts final : public ProductLayout {
+public:
+  StringRef name() const override { return "panel"; }
+  bool owns(LayoutAttr layout) const override {
+    return isa<PanelLayoutAttr>(layout);
+  }
+
+  LayoutOffer offer(const ProductQuery &query) const override {
+    SparsityAttr sparsity = query.sparsity;
+    double density = double(sparsity.getN()) / double(sparsity.getM());
+    PanelTile tile = sparsity.isDense()
+                         ? chooseDenseTile(query.target)
+                         : chooseSparseTile(query.target, density);
+    PanelBlocks blocks = choosePanelBlocks(query, tile);
+    // A value is broadcast; four offsets are one load.
+    double loads = sparsity.isDense() ? 1 : 1 + 1.0 / 4;
+    return {PanelLayoutAttr::get(query.context(), blocks.rows, blocks.cols,
+                                 blocks.depth),
+            panelCost(query, tile, loads, sparsity.isDense() ? tile.rows : 1),
+            describePanel(query, blocks)};
+  }
+
+  LogicalResult check(PackedMatmulOp op) const override {
+    return checkPanel(op, blocksOf(op.getLayout()).cols);
+  }
+  std::string activationForm(PackedMatmulOp op) const override {
+    return panelForm(blocksOf(op.getLayout()).cols);
+  }
+  Value emit(PackedMatmulOp op, Value packed,
+             const KernelOptions &options) const override {
+    return emitPanelProduct(
+        panelProductOf(op, blocksOf(op.getLayout()), /*sharesOffsets=*/false),
+        packed, options);
+  }
+};
+
+} // namespace
+
+const ProductLayout &mlir::nm::panelProducts() {
+  static const PanelProducts products;
+  return products;
+}

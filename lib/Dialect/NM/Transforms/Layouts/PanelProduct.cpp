@@ -1,0 +1,353 @@
+//===- PanelProduct.cpp - Products that read packed panels -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Loop order, outermost first: tasks of `rowBlock` weight rows by one panel of
+// columns (parallel), contraction blocks, row groups, stored slots. A panel
+// block (depth x cols) stays in L1 while the row groups of the task stream past
+// it; the partial sums of the task live in a scratch tile; the task's weights
+// stay in L2 for the next panel.
+//
+//===----------------------------------------------------------------------===//
+
+#include "PanelProduct.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "nm/Dialect/NM/IR/CPUTarget.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::nm;
+
+namespace {
+
+class PanelEmitter {
+public:
+  PanelEmitter(const KernelBuilder &at, const PanelProduct &product,
+               const KernelOptions &options)
+      : b(at), op(product.op), shape(shapeOf(product, options)),
+        parallel(isWorthThreads(op, shape, options)), values(product.values),
+        offsets(product.offsets),
+        columns(
+            memref::DimOp::create(b, op.getX(), op.getTransposeX() ? 0 : 1)),
+        panels(b.ceilDiv(columns, shape.cols)) {}
+
+  /// Elements of all panels.
+  Value elements() { return b.mul(panels, shape.contraction * shape.cols); }
+
+  void pack(Value result) {
+    b.forEach({panels, b.index(shape.blocks())}, parallel, [&](ValueRange ivs) {
+      Value k0 = b.mul(ivs[1], shape.depth);
+      Value length =
+          b.min(b.index(shape.depth), b.sub(b.index(shape.contraction), k0));
+      emitPackPanel(b, shape, op.getX(), op.getTransposeX(), columns, result,
+                    ivs[0], k0, length);
+    });
+  }
+
+  void emit(Value panelsOfX) {
+    packed = panelsOfX;
+    Value rowTasks =
+        b.index(llvm::divideCeil(shape.weightRows, shape.rowBlock));
+    b.forEach({rowTasks, panels}, parallel,
+              [&](ValueRange ivs) { emitTask(ivs[0], ivs[1]); });
+  }
+
+  static KernelShape shapeOf(const PanelProduct &product,
+                             const KernelOptions &options) {
+    int64_t lanes = getCPUTarget(product.op).getLanes();
+    KernelShape shape =
+        kernelShapeOf(product.op, lanes, product.blocks.rows, options);
+    shape.cols = product.blocks.cols;
+    shape.depth = product.blocks.depth;
+    shape.sharesOffsets = product.sharesOffsets;
+    return shape;
+  }
+
+private:
+  /// Accumulates and writes rows [rowTask * rowBlock, ...) of one panel.
+  void emitTask(Value rowTask, Value panel) {
+    Value row0 = b.mul(rowTask, shape.rowBlock);
+    Value rows =
+        b.min(b.index(shape.rowBlock), b.sub(b.index(shape.weightRows), row0));
+    Value column0 = b.mul(panel, shape.cols);
+    Value cols = b.min(b.index(shape.cols), b.sub(columns, column0));
+    auto tileType =
+        MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
+    Value tile =
+        memref::AllocOp::create(b, tileType, b.getI64IntegerAttr(kAlignment));
+    task = {row0, rows, column0, cols, tile};
+    emitAccumulation(rowTask, panel);
+    if (op.getTransposeC())
+      writeTransposed();
+    memref::DeallocOp::create(b, tile);
+  }
+
+  /// Rows `first` to `first + shape.rows` of the tile are complete, and in L1:
+  /// to C with those that it has.
+  void writeRows(Value first) {
+    Value count = b.min(b.index(shape.rows), b.sub(task.rows, first));
+    Value view = memref::SubViewOp::create(
+        b, task.tile, ArrayRef<OpFoldResult>{first, b.getIndexAttr(0)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(shape.rows),
+                               b.getIndexAttr(shape.cols)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1), b.getIndexAttr(1)});
+    emitEpilogue(b, shape, op, view, count, task.cols, b.add(task.row0, first),
+                 task.column0);
+  }
+
+  /// Numbers of column vectors that a panel can have: one for whole panels and
+  /// one for the last, or any if the number of columns is dynamic.
+  SmallVector<int64_t> vectorCounts() {
+    int64_t count = op.getX().getType().getDimSize(op.getTransposeX() ? 0 : 1);
+    SmallVector<int64_t> counts;
+    for (int64_t v = 1; v <= shape.vectors(); ++v) {
+      bool isWhole = v == shape.vectors() && count >= shape.cols;
+      bool isLast = (count % shape.cols + shape.lanes - 1) / shape.lanes == v;
+      if (ShapedType::isDynamic(count) || isWhole || isLast)
+        counts.push_back(v);
+    }
+    return counts;
+  }
+
+  /// One variant of the loops for each number of column vectors in use.
+  void emitAccumulation(Value rowTask, Value panel) {
+    SmallVector<int64_t> cases = vectorCounts();
+    if (cases.empty()) // no columns, hence no panel
+      return;
+    int64_t last = cases.pop_back_val();
+    if (cases.empty())
+      return emitBlocks(rowTask, panel, last);
+    auto switchOp = scf::IndexSwitchOp::create(
+        b, TypeRange{}, b.ceilDiv(task.cols, shape.lanes), cases, cases.size());
+    OpBuilder::InsertionGuard guard(b);
+    auto fill = [&](Region &region, int64_t v) {
+      b.createBlock(&region);
+      emitBlocks(rowTask, panel, v);
+      scf::YieldOp::create(b);
+    };
+    for (auto [region, v] : llvm::zip(switchOp.getCaseRegions(), cases))
+      fill(region, v);
+    fill(switchOp.getDefaultRegion(), last);
+  }
+
+  void emitBlocks(Value rowTask, Value panel, int64_t vectors) {
+    Value firstGroup = b.mul(rowTask, shape.rowBlock / shape.rows);
+    Value groups = b.ceilDiv(task.rows, shape.rows);
+    auto isBlock = [&](Value block, int64_t number) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block,
+                                   b.index(number));
+    };
+    auto emitBlock = [&](Value block, int64_t length) {
+      int64_t groupSlots = shape.rows * shape.slots(length);
+      // Every block before the last has the full depth.
+      Value blockBase = b.mul(block, shape.rowGroups() * shape.rows *
+                                         shape.slots(shape.depth));
+      Value panelView = viewPanel(panel, block, length);
+      Value isFirst, isLast = isBlock(block, shape.blocks() - 1);
+      if (shape.blocks() > 1)
+        isFirst = isBlock(block, 0);
+      b.loop(b.index(0), groups, 1, [&](Value group) {
+        prefetchBlock(panelView, length, group);
+        Value base =
+            b.add(blockBase, b.mul(b.add(firstGroup, group), groupSlots));
+        emitMicroKernel(b, shape, vectors, length, values, offsets, base,
+                        panelView, task.tile, b.mul(group, shape.rows),
+                        isFirst);
+        if (!op.getTransposeC())
+          b.ifThen(isLast, [&] { writeRows(b.mul(group, shape.rows)); });
+      });
+    };
+    int64_t full = shape.fullBlocks();
+    if (full > 0)
+      b.loop(b.index(0), b.index(full), 1,
+             [&](Value block) { emitBlock(block, shape.depth); });
+    if (full < shape.blocks())
+      emitBlock(b.index(full), shape.blockDepth(full));
+  }
+
+  /// Row group `group` of a task asks for its share of the panel block that
+  /// follows `view` in memory, be it the panel's next or the next panel's
+  /// first. The offsets reach a block in no order that the hardware could
+  /// foresee: unless it is in L2 by then, its first touches wait for L3.
+  void prefetchBlock(Value view, int64_t length, Value group) {
+    int64_t line =
+        shape.target.getLine() * 8 / shape.accumulator.getIntOrFloatBitWidth();
+    int64_t lines = (shape.depth * shape.cols + line - 1) / line;
+    int64_t groups = shape.rowBlock / shape.rows;
+    int64_t share = (lines + groups - 1) / groups;
+    Value first = b.add(b.mul(group, share * line), length * shape.cols);
+    for (int64_t i = 0; i < share; ++i)
+      memref::PrefetchOp::create(b, view, ValueRange{b.add(first, i * line)},
+                                 /*isWrite=*/false,
+                                 /*localityHint=*/2, /*isDataCache=*/true);
+  }
+
+  Value viewPanel(Value panel, Value block, int64_t length) {
+    Value offset =
+        b.mul(b.add(b.mul(panel, shape.contraction), b.mul(block, shape.depth)),
+              shape.cols);
+    return memref::SubViewOp::create(
+        b, packed, ArrayRef<OpFoldResult>{offset},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(length * shape.cols)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  }
+
+  /// Turns the tile and writes it: `lanes` columns at a time, so that each row
+  /// of C is written in one piece and few of them at a time. Rows of a length
+  /// that is a power of two meet in one set of the cache.
+  void writeTransposed() {
+    int64_t lanes = shape.lanes;
+    auto type = MemRefType::get({lanes, lanes}, shape.accumulator);
+    Value edge =
+        memref::AllocOp::create(b, type, b.getI64IntegerAttr(kAlignment));
+    b.loop(b.index(0), task.cols, lanes, [&](Value col) {
+      b.loop(b.index(0), task.rows, lanes, [&](Value row) {
+        SmallVector<Value> vectors;
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          vectors.push_back(
+              b.loadVector(task.tile, {b.add(row, lane), col}, lanes));
+        vectors = b.transpose(vectors);
+        Value rowsLeft = b.sub(task.rows, row);
+        Value colsLeft = b.sub(task.cols, col);
+        Value row0 = b.add(task.column0, col), col0 = b.add(task.row0, row);
+        auto writeEdge = [&] {
+          for (auto [lane, vector] : llvm::enumerate(vectors))
+            vector::StoreOp::create(b, vector, edge,
+                                    ValueRange{b.index(lane), b.index(0)});
+          Value whole = b.index(lanes);
+          emitEpilogue(b, shape, op, edge, b.min(whole, colsLeft),
+                       b.min(whole, rowsLeft), row0, col0);
+        };
+        if (!isShortEpilogue(op))
+          return writeEdge();
+        Value isWhole =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
+                                  b.min(rowsLeft, colsLeft), b.index(lanes));
+        auto branch = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(branch.thenBlock());
+        emitEpilogue(b, shape, op, vectors, row0, col0);
+        b.setInsertionPointToStart(branch.elseBlock());
+        writeEdge();
+      });
+    });
+    memref::DeallocOp::create(b, edge);
+  }
+
+  KernelBuilder b;
+  PackedMatmulOp op;
+  KernelShape shape;
+  bool parallel;
+  Value values, offsets, columns, panels, packed;
+  /// What is being emitted: rows and columns of C, and the tile of their sums.
+  struct Task {
+    Value row0, rows, column0, cols, tile;
+  } task;
+};
+
+} // namespace
+
+PanelTile mlir::nm::makePanelTile(CPUAttr target, int64_t rows, int64_t vectors,
+                                  double part) {
+  int64_t rowBytes = vectors * target.getLanes() * 4;
+  // An offset fits 16 bits.
+  int64_t depth = std::min(int64_t(double(target.getL1()) * part) / rowBytes,
+                           65536 * 4 / rowBytes);
+  return {std::max<int64_t>(rows, 1), vectors, std::max<int64_t>(depth, 1)};
+}
+
+PanelBlocks mlir::nm::choosePanelBlocks(const ProductQuery &query,
+                                        const PanelTile &tile) {
+  const LayoutOptions &options = query.options;
+  int64_t rows = options.rows > 0 ? options.rows : tile.rows;
+  int64_t vectors = options.vectors > 0 ? options.vectors : tile.vectors;
+  int64_t cols = vectors * query.target.getLanes();
+  int64_t depth = options.depth > 0 ? options.depth : tile.depth;
+  // A contraction of up to 1.5 blocks stays whole if the panel still fits: one
+  // pass over the partial sums less.
+  int64_t k = query.weight.getDimSize(query.sparsity.getAxis());
+  int64_t m = query.sparsity.getM();
+  int64_t block = std::max(m, depth / m * m);
+  if (k <= block + block / 2 && k * cols <= 65536)
+    block = k;
+  return {rows, cols, block};
+}
+
+double mlir::nm::panelCost(const ProductQuery &query, const PanelTile &tile,
+                           double loads, int64_t sharing) {
+  double density =
+      double(query.sparsity.getN()) / double(query.sparsity.getM());
+  double cost = 0;
+  for (int64_t columns : query.counts) {
+    double vectors =
+        std::ceil(double(columns) / double(query.target.getLanes()));
+    double tiles = std::ceil(vectors / double(tile.vectors));
+    double perElement = (vectors / double(sharing) + tiles * loads) *
+                        query.target.getLoadCost();
+    cost += density * std::max(vectors, perElement);
+  }
+  return cost;
+}
+
+std::string mlir::nm::describePanel(const ProductQuery &query,
+                                    const PanelBlocks &blocks) {
+  return describeRegisters(query.target) + ", " + std::to_string(blocks.depth) +
+         " x " + std::to_string(blocks.cols) + " panel in " +
+         std::to_string(query.target.getL1()) + " bytes of L1";
+}
+
+LogicalResult mlir::nm::checkPanel(PackedMatmulOp op, int64_t cols) {
+  int64_t lanes = getCPUTarget(op).getLanes();
+  if (cols % lanes == 0)
+    return success();
+  return op.emitOpError("has panels of ")
+         << cols << " columns, expected a multiple of the " << lanes
+         << " lanes of a vector";
+}
+
+std::string mlir::nm::panelForm(int64_t cols) {
+  return "panels of " + std::to_string(cols);
+}
+
+PanelProduct mlir::nm::panelProductOf(PackedMatmulOp op,
+                                      const PanelBlocks &blocks,
+                                      bool sharesOffsets) {
+  auto storage = op.getStorage();
+  return {op, blocks, sharesOffsets, storage[0],
+          storage.size() > 1 ? storage[1] : Value()};
+}
+
+Value mlir::nm::panelElements(KernelBuilder &b, const PanelProduct &product) {
+  return PanelEmitter(b, product, {}).elements();
+}
+
+void mlir::nm::packPanels(const KernelBuilder &at, const PanelProduct &product,
+                          Value packed, const KernelOptions &options) {
+  PanelEmitter(at, product, options).pack(packed);
+}
+
+void mlir::nm::emitPanelLoops(const KernelBuilder &at,
+                              const PanelProduct &product, Value packed,
+                              const KernelOptions &options) {
+  PanelEmitter(at, product, options).emit(packed);
+}
+
+Value mlir::nm::emitPanelProduct(const PanelProduct &product, Value packed,
+                                 const KernelOptions &options) {
+  PackedMatmulOp op = product.op;
+  KernelBuilder b(op.getLoc(), op.getContext());
+  b.setInsertionPoint(op);
+  PanelEmitter emitter(b, product, options);
+  if (!packed) {
+    auto type =
+        MemRefType::get({ShapedType::kDynamic}, op.getAccumulatorType());
+    packed = memref::AllocOp::create(b, type, ValueRange{emitter.elements()},
+                                     b.getI64IntegerAttr(kAlignment));
+    emitter.pack(packed);
+  }
+  emitter.emit(packed);
+  return packed;
+}

@@ -1,0 +1,75 @@
+//===- PanelProduct.h - Products that read packed panels -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NM_LIB_DIALECT_NM_TRANSFORMS_LAYOUTS_PANELPRODUCT_H
+#define NM_LIB_DIALECT_NM_TRANSFORMS_LAYOUTS_PANELPRODUCT_H
+
+#include "ProductLayout.h"
+
+namespace mlir::nm {
+
+/// Register tile and contraction block of a panel kernel.
+struct PanelTile {
+  int64_t rows, vectors, depth;
+};
+
+/// `rows` rows and `vectors` vectors with the block of which `part` of L1 holds
+/// a panel.
+PanelTile makePanelTile(CPUAttr target, int64_t rows, int64_t vectors,
+                        double part);
+
+/// A tile with what the options say, in elements; blocks end at group
+/// boundaries.
+struct PanelBlocks {
+  int64_t rows, cols, depth;
+};
+PanelBlocks choosePanelBlocks(const ProductQuery &query, const PanelTile &tile);
+
+/// Cost of an element of the dense weight by a kernel that takes `loads` loads
+/// for each stored element and register tile, and loads activations once for
+/// `sharing` rows.
+double panelCost(const ProductQuery &query, const PanelTile &tile, double loads,
+                 int64_t sharing);
+
+/// "16 registers of 256 bits, 128 x 32 panel in 32768 bytes of L1".
+std::string describePanel(const ProductQuery &query, const PanelBlocks &blocks);
+
+/// Checks that whole vectors make up a panel.
+LogicalResult checkPanel(PackedMatmulOp op, int64_t cols);
+
+/// The form in which activations lie in panels of `cols` columns.
+std::string panelForm(int64_t cols);
+
+/// A product by panels.
+struct PanelProduct {
+  PackedMatmulOp op;
+  PanelBlocks blocks;
+  bool sharesOffsets = false;
+  /// Buffers of one dimension; offsets are null for a dense weight.
+  Value values, offsets;
+};
+
+/// The product of `op` by a layout whose storage is that of panels alone.
+PanelProduct panelProductOf(PackedMatmulOp op, const PanelBlocks &blocks,
+                            bool sharesOffsets);
+
+/// Elements of the panels of all activations.
+Value panelElements(KernelBuilder &b, const PanelProduct &product);
+/// Packs the activations into a buffer of so many elements.
+void packPanels(const KernelBuilder &at, const PanelProduct &product,
+                Value packed, const KernelOptions &options);
+/// Emits the loops over rows and panels of packed activations.
+void emitPanelLoops(const KernelBuilder &at, const PanelProduct &product,
+                    Value packed, const KernelOptions &options);
+
+/// Emits a product in front of its operation, see ProductLayout.
+Value emitPanelProduct(const PanelProduct &product, Value packed,
+                       const KernelOptions &options);
+
+} // namespace mlir::nm
+
+#endif // NM_LIB_DIALECT_NM_TRANSFORMS_LAYOUTS_PANELPRODUCT_H

@@ -185,12 +185,12 @@ func.func @branches(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
-func.func @product(%x: tensor<4x8xf32>) -> tensor<4xf32> {
+func.func @quotient(%x: tensor<4x8xf32>) -> tensor<4xf32> {
   %one = arith.constant 1.0 : f32
   %e = tensor.empty() : tensor<4xf32>
   %f = linalg.fill ins(%one : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
-  // expected-error @below {{reduces by something else than a sum, a maximum or a minimum, expected one of them; edge has no instruction for others}}
-  %y = linalg.reduce { arith.mulf } ins(%x : tensor<4x8xf32>) outs(%f : tensor<4xf32>) dimensions = [1]
+  // expected-error @below {{reduces by something else than a sum, a product, a maximum or a minimum, expected one of them; edge has no instruction for others}}
+  %y = linalg.reduce { arith.divf } ins(%x : tensor<4x8xf32>) outs(%f : tensor<4xf32>) dimensions = [1]
   return %y : tensor<4xf32>
 }
 

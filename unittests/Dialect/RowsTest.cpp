@@ -212,6 +212,60 @@ TEST(Rows, DivisionAndFunctionsWithoutActivations) {
   });
 }
 
+/// Of what no instruction does: several in one pass over the rows, the array
+/// among them.
+TEST(Rows, RootMeanSquareNorm) {
+  for (bool hasScale : {false, true})
+    forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
+      std::vector<TensorId> inputs{t.input(Type::F16, {rows, columns})};
+      if (hasScale)
+        inputs.push_back(t.input(Type::F16, {columns}, Role::Param));
+      TensorId dest = t.output(Type::F16, {rows, columns});
+      t.rows("an RMS norm", inputs, dest,
+             [&](auto &tiles, mlir::ValueRange in, mlir::RankedTensorType to) {
+               return tiles.rmsNorm(in[0], hasScale ? in[1] : mlir::Value(),
+                                    1e-3f, to.getElementType());
+             });
+      t.run(true);
+      if (testing::Test::HasFatalFailure())
+        return;
+      std::vector<float> x = t[inputs[0]];
+      std::vector<double> expected;
+      for (size_t row = 0; row < x.size(); row += size_t(columns)) {
+        double mean = 0;
+        for (size_t j = 0; j != size_t(columns); ++j)
+          mean += double(x[row + j]) * x[row + j] / double(columns);
+        for (size_t j = 0; j != size_t(columns); ++j)
+          expected.push_back(x[row + j] / std::sqrt(mean + 1e-3) *
+                             (hasScale ? double(t[inputs[1]][j]) : 1));
+      }
+      expectClose(t[dest], expected, 3);
+      EXPECT_EQ(t.result.dramBytes(),
+                2 * (2 * rows * columns + (hasScale ? columns : 0)));
+    });
+}
+
+TEST(Rows, Product) {
+  forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
+    TensorId source = t.input(Type::F32, {rows, columns});
+    TensorId dest = t.output(Type::F32, {rows, 1});
+    t.rows("a row product", {source}, dest,
+           [&](auto &tiles, mlir::ValueRange in, mlir::RankedTensorType to) {
+             return tiles.rowProduct(in[0], to.getElementType());
+           });
+    t.run(true, 1.5);
+    if (testing::Test::HasFatalFailure())
+      return;
+    for (size_t row = 0; row != size_t(rows); ++row) {
+      double product = 1;
+      for (size_t j = 0; j != size_t(columns); ++j)
+        product *= t[source][row * size_t(columns) + j];
+      EXPECT_NEAR(t[dest][row], product, 1e-5 * std::abs(product) + 1e-30);
+    }
+    EXPECT_EQ(t.result.dramBytes(), 4 * (rows * columns + rows));
+  });
+}
+
 /// Blocks come in, are worked on and go out at the same time: the whole takes
 /// little more than the bytes do.
 TEST(Rows, StreamsOverlap) {

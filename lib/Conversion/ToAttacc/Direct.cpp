@@ -63,7 +63,7 @@ ProgramEmitter::readCell(Value operand, AffineMap map, ArrayRef<int64_t> ranges,
   return cellOf(read->permuted(order), rows, cols, op);
 }
 
-/// The sum or the maximum that a reduction takes, `value` being what it takes
+/// The sum, product or maximum that a reduction takes, `value` being what it takes
 /// it of.
 static std::optional<BinaryKind> matchReduction(Value yielded,
                                                 Value accumulator, Value &value,
@@ -79,12 +79,14 @@ static std::optional<BinaryKind> matchReduction(Value yielded,
   isNegated = llvm::isa<arith::MinimumFOp, arith::MinNumFOp>(op);
   if (llvm::isa<arith::AddFOp>(op))
     return BinaryKind::Add;
+  if (llvm::isa<arith::MulFOp>(op))
+    return BinaryKind::Mul;
   if (llvm::isa<arith::MaximumFOp, arith::MaxNumFOp>(op) || isNegated)
     return BinaryKind::Max;
   return std::nullopt;
 }
 
-/// [rows, 1]: the sum or maximum of each row.
+/// [rows, 1]: the sum, product or maximum of each row.
 LogicalResult ProgramEmitter::reduceRows(BinaryKind kind, TensorId source,
                                          TensorId dest, Operation *op) {
   int64_t rows = b[source].shape[0], cols = b[source].shape[1];
@@ -96,6 +98,13 @@ LogicalResult ProgramEmitter::reduceRows(BinaryKind kind, TensorId source,
     emitRows("a row maximum", {source}, dest,
              [](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
                return t.column(t.rowMax(in[0], to.getElementType()));
+             });
+    return success();
+  }
+  if (kind == BinaryKind::Mul) {
+    emitRows("a row product", {source}, dest,
+             [](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
+               return t.rowProduct(in[0], to.getElementType());
              });
     return success();
   }
@@ -164,8 +173,9 @@ LogicalResult ProgramEmitter::emitDirect(linalg::GenericOp op,
     if (isReduction) {
       kind = matchReduction(yielded, accumulator, reduced, isNegated);
       if (!kind)
-        return op.emitOpError("reduces by something else than a sum, a maximum "
-                              "or a minimum, expected one of them; ")
+        return op.emitOpError("reduces by something else than a sum, a "
+                              "product, a maximum or a minimum, expected one of "
+                              "them; ")
                << device.name << " has no instruction for others";
     }
     for (OpOperand &operand : op->getOpOperands()) {
@@ -221,7 +231,8 @@ LogicalResult ProgramEmitter::emitReduction(linalg::GenericOp op,
     known = lookup(before, op);
   bool isConstant = succeeded(known) && known->value.isConstant();
   double number = isConstant ? known->value.constant() : 0;
-  bool isNeutral = isConstant && (kind == BinaryKind::Add ? number == 0
+  bool isNeutral = isConstant && (kind == BinaryKind::Add   ? number == 0
+                                  : kind == BinaryKind::Mul ? number == 1
                                   : isNegated             ? number > 1e30
                                                           : number < -1e30);
   if (isConstant) {

@@ -310,6 +310,7 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       .Case([&](linalg::GenericOp generic) { return emitGeneric(generic); })
       .Case([&](linalg::SoftmaxOp softmax) { return emitSoftmax(softmax); })
       .Case([&](layer::NormOp norm) { return emitNorm(norm); })
+      .Case([&](layer::RMSNormOp norm) { return emitRMSNorm(norm); })
       .Case([&](nm::MatmulOp matmul) { return emitMatmul(matmul); })
       .Case(
           [&](flat::AttentionOp attention) { return emitAttention(attention); })
@@ -436,13 +437,10 @@ FailureOr<ProgramOp> ProgramEmitter::run(OpBuilder &builder) {
   });
   if (looksUp)
     return failure();
-  // The special function unit has no norm without a mean and turns no pairs:
-  // these are reductions, slices and elementwise instructions.
+  // The special function unit turns no pairs: these are slices and elementwise
+  // instructions.
   IRRewriter rewriter(func.getContext());
-  func.walk([&](Operation *op) {
-    TypeSwitch<Operation *>(op).Case<layer::RMSNormOp, layer::RotaryOp>(
-        [&](auto other) { layer::lowerToLinalg(rewriter, other); });
-  });
+  func.walk([&](layer::RotaryOp op) { layer::lowerToLinalg(rewriter, op); });
   // Programs have no empty tiles.
   auto checkSizes = [](Operation *op, TypeRange types) -> LogicalResult {
     for (Type type : types)

@@ -181,6 +181,7 @@ private:
   FailureOr<std::optional<std::pair<isa::TensorId, double>>>
   scaledTensor(Value value, int64_t rows, int64_t cols, Operation *op);
   LogicalResult emitNorm(layer::NormOp op);
+  LogicalResult emitRMSNorm(layer::RMSNormOp op);
   /// The elements of `value` in one row; `otherwise` in each if it is null.
   FailureOr<isa::TensorId> rowOf(Value value, double otherwise, int64_t cols,
                                  Operation *op);

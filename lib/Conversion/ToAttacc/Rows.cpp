@@ -45,3 +45,35 @@ void ProgramEmitter::emitElementwise(isa::BinaryKind kind, TensorId lhs,
              return t.elementwise(kind, in[0], in[1], to.getElementType());
            });
 }
+
+LogicalResult ProgramEmitter::emitRMSNorm(layer::RMSNormOp op) {
+  RankedTensorType type = op.getInput().getType();
+  if (!type.hasStaticShape())
+    return op.emitOpError("normalises ")
+           << type << ", expected static sizes; programs have no others";
+  int64_t cols = ShapedType::getNumElements(
+      type.getShape().drop_front(static_cast<int64_t>(op.getAxis())));
+  int64_t rows = type.getNumElements() / cols;
+  FailureOr<TensorId> source = matrix(op.getInput(), rows, cols, op);
+  if (failed(source))
+    return failure();
+  std::vector<TensorId> inputs{*source};
+  if (op.getScale()) {
+    FailureOr<TensorId> gamma = rowOf(op.getScale(), 1, cols, op);
+    if (failed(gamma))
+      return failure();
+    inputs.push_back(*gamma);
+  }
+  FailureOr<TensorId> dest = destination(op.getResult(), rows, cols);
+  if (failed(dest))
+    return failure();
+  float epsilon = static_cast<float>(op.getEpsilon().convertToDouble());
+  emitRows("an RMS norm", inputs, *dest,
+           [epsilon](tiles::TileBuilder &t, ValueRange in,
+                     RankedTensorType to) {
+             Value gamma = in.size() > 1 ? in[1] : Value();
+             return t.rmsNorm(in[0], gamma, epsilon, to.getElementType());
+           });
+  define(op.getResult(), *dest);
+  return success();
+}

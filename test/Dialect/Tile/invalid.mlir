@@ -307,3 +307,15 @@ attacc.program @part_rows for #attacc.device<name = "edge", scratchpad = 524288,
     tile.yield %a : tensor<8x64xf16>
   }
 }
+
+// -----
+
+attacc.program @vector for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  %y = attacc.tensor "y" out : !attacc.region<16x64xf16, dram>
+  tile.rows "rows" () into (%y) into !attacc.region<16x64xf16, dram> {
+    %a = tile.fill 1.0 rows : tensor<16x64xf16>
+    // expected-error @below {{[tile_vector_c1] makes 'tensor<16xf16>' of 'tensor<16x64xf16>', expected a matrix of one column that an instruction makes as a vector}}
+    %v = tile.vector %a : tensor<16x64xf16> -> tensor<16xf16>
+    tile.yield %a : tensor<16x64xf16>
+  }
+}

@@ -39,6 +39,8 @@ attacc.program @rows for #device {
     %h = tile.unary copy %g : tensor<100x1xf32> -> tensor<100x1xf16>
     // CHECK: tile.column %[[MAX]] : tensor<100xf32> -> tensor<100x1xf32>
     %column = tile.column %most : tensor<100xf32> -> tensor<100x1xf32>
+    // CHECK: tile.vector %{{.*}} : tensor<100x1xf32> -> tensor<100xf32>
+    %vector = tile.vector %g : tensor<100x1xf32> -> tensor<100xf32>
     // CHECK: tile.slice %{{.*}} from 32 : tensor<100x64xf16> -> tensor<100x8xf16>
     %slice = tile.slice %n from 32 : tensor<100x64xf16> -> tensor<100x8xf16>
     tile.yield %n, %h : tensor<100x64xf16>, tensor<100x1xf16>

@@ -2,7 +2,7 @@
 // REQUIRES: numpy
 // RUN: %python %S/Inputs/agree.py %s %t | FileCheck %s
 // RUN: %python %S/Inputs/agree.py %s %t --target tpu-v5e --atol 3e-2 -- --element-type=bf16 | FileCheck %s --check-prefix=BF16
-// BF16-COUNT-29: agrees
+// BF16-COUNT-32: agrees
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (j)>
@@ -537,4 +537,30 @@ func.func @padded(%x: tensor<5x24xf32>) -> tensor<6x27xf32> {
   } : tensor<5x24xf32> to tensor<?x?xf32>
   %c = tensor.cast %y : tensor<?x?xf32> to tensor<6x27xf32>
   return %c : tensor<6x27xf32>
+}
+
+// Norms without a mean, with a scale and without, of an odd width.
+// CHECK: root_mean_square on edge: agrees
+func.func @root_mean_square(%x: tensor<2x9x65xf32>, %g: tensor<65xf32>) -> tensor<2x9x65xf32> {
+  %e = tensor.empty() : tensor<2x9x65xf32>
+  %y = layer.rms_norm axis(2) epsilon(1.0e-6) ins(%x : tensor<2x9x65xf32>) scale(%g : tensor<65xf32>)
+      outs(%e : tensor<2x9x65xf32>) -> tensor<2x9x65xf32>
+  return %y : tensor<2x9x65xf32>
+}
+
+// CHECK: root_mean_square_alone on edge: agrees
+func.func @root_mean_square_alone(%x: tensor<40x128xf32>) -> tensor<40x128xf32> {
+  %e = tensor.empty() : tensor<40x128xf32>
+  %y = layer.rms_norm axis(1) epsilon(1.0e-5) ins(%x : tensor<40x128xf32>) outs(%e : tensor<40x128xf32>) -> tensor<40x128xf32>
+  return %y : tensor<40x128xf32>
+}
+
+// Products of rows of an odd width, beginning with a number.
+// CHECK: row_product on edge: agrees
+func.func @row_product(%x: tensor<20x13xf32>) -> tensor<20xf32> {
+  %two = arith.constant 2.0 : f32
+  %e = tensor.empty() : tensor<20xf32>
+  %f = linalg.fill ins(%two : f32) outs(%e : tensor<20xf32>) -> tensor<20xf32>
+  %y = linalg.reduce { arith.mulf } ins(%x : tensor<20x13xf32>) outs(%f : tensor<20xf32>) dimensions = [1]
+  return %y : tensor<20xf32>
 }

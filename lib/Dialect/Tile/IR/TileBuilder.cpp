@@ -93,12 +93,56 @@ Value TileBuilder::gemm(Value lhs, Value rhs, Value acc, float factor,
                         ValueRange());
 }
 
+Value TileBuilder::rmsNorm(Value source, Value gamma, float epsilon,
+                           Type type) {
+  using code::BinaryKind;
+  Type f32 = b.getF32Type();
+  int64_t columns = typeOf(source).getDimSize(1);
+  // The array adds the squares of a row: a product with ones.
+  Value squares = elementwise(BinaryKind::Mul, source, source, f32);
+  Value ones = fill(1, RankedTensorType::get({columns, 1}, f32));
+  Value mean = gemm(squares, ones, {}, 1 / static_cast<float>(columns), f32);
+  Value least = fill(epsilon, RankedTensorType::get({1}, f32));
+  Value factor =
+      unary(code::UnaryKind::Rsqrt,
+            elementwise(BinaryKind::Add, mean, least, f32), f32);
+  Value scaled =
+      scale(source, vector(factor), /*reciprocal=*/false, gamma ? f32 : type);
+  return gamma ? elementwise(BinaryKind::Mul, scaled, gamma, type) : scaled;
+}
+
+Value TileBuilder::rowProduct(Value source, Type type) {
+  Type f32 = b.getF32Type();
+  auto times = [&](Value lhs, Value rhs, Type result) {
+    return elementwise(code::BinaryKind::Mul, lhs, rhs, result);
+  };
+  // One half of the columns times the other; one that is left over waits.
+  Value left;
+  int64_t columns = typeOf(source).getDimSize(1);
+  while (columns > 1) {
+    if (columns % 2) {
+      Value last = slice(source, columns - 1, 1);
+      left = left ? times(last, left, f32) : last;
+    }
+    columns /= 2;
+    source = times(slice(source, 0, columns), slice(source, columns, columns),
+                   f32);
+  }
+  return left ? times(source, left, type)
+              : unary(code::UnaryKind::Copy, source, type);
+}
+
 Value TileBuilder::column(Value source) {
   RankedTensorType from = typeOf(source);
   return ColumnOp::create(
       b, loc,
       RankedTensorType::get({from.getDimSize(0), 1}, from.getElementType()),
       source);
+}
+
+Value TileBuilder::vector(Value source) {
+  return VectorOp::create(
+      b, loc, vectorOf(source, typeOf(source).getElementType()), source);
 }
 
 Value TileBuilder::slice(Value source, int64_t first, int64_t columns) {

@@ -133,6 +133,8 @@ static SmallVector<int64_t> shapeOfResult(Operation *op, unsigned number,
   }
   if (isa<ColumnOp>(op))
     return {shapeOf(0)[0], 1};
+  if (isa<VectorOp>(op))
+    return {shapeOf(0)[0]};
   if (auto slice = dyn_cast<SliceOp>(op))
     return {shapeOf(0)[0], own[1]};
   if (auto gemm = dyn_cast<GemmOp>(op)) {

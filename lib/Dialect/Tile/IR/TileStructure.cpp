@@ -122,17 +122,32 @@ LogicalResult ForOp::verifyRegions() {
 // Views and folds
 //===----------------------------------------------------------------------===//
 
+/// Whether `column` is `vector` as a matrix of one column.
+static bool isColumnOf(RankedTensorType column, RankedTensorType vector) {
+  return vector.getRank() == 1 && column.getRank() == 2 &&
+         column.getDimSize(0) == vector.getDimSize(0) &&
+         column.getDimSize(1) == 1 &&
+         column.getElementType() == vector.getElementType();
+}
+
 LogicalResult ColumnOp::verify() {
-  RankedTensorType from = getSource().getType(), to = getType();
-  if (from.getRank() != 1 || to.getRank() != 2 ||
-      to.getDimSize(0) != from.getDimSize(0) || to.getDimSize(1) != 1 ||
-      to.getElementType() != from.getElementType() ||
-      !getSource().getDefiningOp<tiles::Instruction>())
-    return emitOpError("[tile_column_c1] makes ")
-           << to << " of " << from
-           << ", expected a vector that an instruction makes as a matrix of "
-              "one column";
-  return success();
+  if (isColumnOf(getType(), getSource().getType()) &&
+      getSource().getDefiningOp<tiles::Instruction>())
+    return success();
+  return emitOpError("[tile_column_c1] makes ")
+         << getType() << " of " << getSource().getType()
+         << ", expected a vector that an instruction makes as a matrix of one "
+            "column";
+}
+
+LogicalResult VectorOp::verify() {
+  if (isColumnOf(getSource().getType(), getType()) &&
+      getSource().getDefiningOp<tiles::Instruction>())
+    return success();
+  return emitOpError("[tile_vector_c1] makes ")
+         << getType() << " of " << getSource().getType()
+         << ", expected a matrix of one column that an instruction makes as a "
+            "vector";
 }
 
 LogicalResult SliceOp::verify() {

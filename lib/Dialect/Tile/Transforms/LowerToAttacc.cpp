@@ -57,7 +57,7 @@ private:
   KernelOp kernel;
   OpBuilder b;
   MLIRContext *context;
-  DenseMap<Value, Value> buffers; ///< of results and of columns
+  DenseMap<Value, Value> buffers; ///< of results, columns and vectors
   DenseMap<Value, int64_t> slotsOf;
 };
 
@@ -79,13 +79,15 @@ LogicalResult KernelWriter::makeBuffers() {
                       "have run");
       return WalkResult::interrupt();
     }
-    if (auto column = dyn_cast<ColumnOp>(op)) {
-      auto made = cast<OpResult>(column.getSource());
+    if (isa<ColumnOp, VectorOp>(op)) {
+      // The same bytes under another shape.
+      auto made = cast<OpResult>(op->getOperand(0));
       auto at = made.getOwner()->getAttrOfType<DenseI64ArrayAttr>(kAddresses);
-      int64_t slots = slotsOf.lookup(made);
-      buffers[column] = buffer(op->getLoc(), column.getType(),
-                               at[made.getResultNumber()], slots);
-      slotsOf[column] = slots;
+      Value view = op->getResult(0);
+      slotsOf[view] = slotsOf.lookup(made);
+      buffers[view] =
+          buffer(op->getLoc(), cast<RankedTensorType>(view.getType()),
+                 at[made.getResultNumber()], slotsOf[view]);
       return WalkResult::advance();
     }
     if (!isa<tiles::Instruction>(op) || !op->getNumResults())

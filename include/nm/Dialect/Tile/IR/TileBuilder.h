@@ -35,10 +35,16 @@ public:
   Value softmax(Value source, float scale, Type type);
   Value layerNorm(Value source, Value gamma, Value beta, float epsilon,
                   Type type);
+  /// Of what no instruction does: x / sqrt(mean of x^2 + epsilon) * gamma for each
+  /// row, gamma [C] or null; and the product of each row, [R, 1]. In between are
+  /// f32.
+  Value rmsNorm(Value source, Value gamma, float epsilon, Type type);
+  Value rowProduct(Value source, Type type);
   /// acc + factor * lhs * rhs, in the place of acc, or without it.
   Value gemm(Value lhs, Value rhs, Value acc, float factor, Type type);
-  /// Views: [R] as [R, 1], and columns of a matrix.
+  /// Views: [R] as [R, 1], [R, 1] as [R], and columns of a matrix.
   Value column(Value source);
+  Value vector(Value source);
   Value slice(Value source, int64_t first, int64_t columns);
 
 private:

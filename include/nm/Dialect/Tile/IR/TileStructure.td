@@ -119,6 +119,20 @@ def Tile_ColumnOp : Tile_Op<"column", [Pure, DeclareOpInterfaceMethods<Tile_View
   let extraClassDefinition = "::mlir::Value $cppClass::getViewed() { return getSource(); }";
 }
 
+def Tile_VectorOp : Tile_Op<"vector", [Pure, DeclareOpInterfaceMethods<Tile_View>]> {
+  let summary = "a matrix of one column as a vector of a number for each row";
+  let description = [{
+    The other way of `tile.column`: the same bytes, no instruction.
+
+    * `tile_vector_c1`: the source is a matrix of one column that an instruction makes; the result has its rows and elements.
+  }];
+  let arguments = (ins Tile_Value:$source);
+  let results = (outs Tile_Value:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+  let extraClassDefinition = "::mlir::Value $cppClass::getViewed() { return getSource(); }";
+}
+
 def Tile_SliceOp : Tile_Op<"slice", [Pure, DeclareOpInterfaceMethods<Tile_View>]> {
   let summary = "some columns of a matrix";
   let description = [{

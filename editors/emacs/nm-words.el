@@ -34,7 +34,7 @@
     "step.transposable_mask" "step.weight_decay" "tile.column" "tile.elementwise" "tile.exp_sum"
     "tile.fill" "tile.for" "tile.gemm" "tile.kernel" "tile.layernorm" "tile.load" "tile.row_max"
     "tile.rows" "tile.scale" "tile.slice" "tile.softmax" "tile.store" "tile.sync" "tile.unary"
-    "tile.yield")
+    "tile.vector" "tile.yield")
   "Operations of nm's dialects.")
 
 (defconst nm-mlir-words

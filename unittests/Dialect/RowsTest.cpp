@@ -266,6 +266,54 @@ TEST(Rows, Product) {
   });
 }
 
+/// A chain of random operators: the same bits as one by one, and the bytes of
+/// its ends alone.
+TEST(Rows, ChainsAreFusedBitForBit) {
+  forEachShape([&](RowsTest &t, int64_t rows, int64_t columns) {
+    std::mt19937 random(static_cast<unsigned>(rows * 7 + columns));
+    RowsTest apart(t.device);
+    apart.keepsApart = true;
+    TensorId results[2];
+    RowsTest *tests[] = {&t, &apart};
+    for (int which : {0, 1}) {
+      RowsTest &test = *tests[which];
+      std::mt19937 same = random;
+      TensorId x = test.input(Type::F16, {rows, columns}), last = x;
+      for (int i = 0; i != 6; ++i) {
+        TensorId next = i == 5
+                            ? test.output(Type::F16, {rows, columns})
+                            : test.builder.scratch("s" + std::to_string(i),
+                                                   Type::F16, {rows, columns});
+        switch (same() % 4) {
+        case 0:
+          test.unary(UnaryKind::Tanh, last, next);
+          break;
+        case 1:
+          test.elementwise(BinaryKind::Mul, last, x, next);
+          break;
+        case 2:
+          test.softmax(0.5f, last, next);
+          break;
+        default:
+          test.elementwise(BinaryKind::Add, last, last, next);
+        }
+        last = next;
+      }
+      results[which] = last;
+      test.run(true);
+      if (testing::Test::HasFatalFailure())
+        return;
+    }
+    EXPECT_EQ(t.result.dramBytes(), 4 * rows * columns);
+    EXPECT_GT(apart.result.dramBytes(), 4 * rows * columns);
+    // Tensors in between are gone, so places differ.
+    uint32_t out = 0;
+    while (t.program.tensors[out].role != Role::Out)
+      ++out;
+    EXPECT_EQ(t[TensorId{out}], apart[results[1]]);
+  });
+}
+
 /// Blocks come in, are worked on and go out at the same time: the whole takes
 /// little more than the bytes do.
 TEST(Rows, StreamsOverlap) {

@@ -40,6 +40,8 @@ public:
              regions.push_back(tensors[input.index]);
            mlir::tiles::createRows(at, at.getUnknownLoc(), name, regions,
                                    tensors[dest.index], body);
+           if (keepsApart)
+             mlir::attacc::BarrierOp::create(at, at.getUnknownLoc());
          }});
   }
   void unary(UnaryKind kind, TensorId source, TensorId dest) {
@@ -87,6 +89,9 @@ public:
            return t.fillRows(value, to);
          });
   }
+
+  /// With a barrier between operators, so that none are fused.
+  bool keepsApart = false;
 
   Result<Program> finish() override {
     Result<Program> tables = builder.finish();

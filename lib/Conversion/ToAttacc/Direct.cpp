@@ -63,8 +63,8 @@ ProgramEmitter::readCell(Value operand, AffineMap map, ArrayRef<int64_t> ranges,
   return cellOf(read->permuted(order), rows, cols, op);
 }
 
-/// The sum, product or maximum that a reduction takes, `value` being what it takes
-/// it of.
+/// The sum, product or maximum that a reduction takes, `value` being what it
+/// takes it of.
 static std::optional<BinaryKind> matchReduction(Value yielded,
                                                 Value accumulator, Value &value,
                                                 bool &isNegated) {
@@ -173,9 +173,10 @@ LogicalResult ProgramEmitter::emitDirect(linalg::GenericOp op,
     if (isReduction) {
       kind = matchReduction(yielded, accumulator, reduced, isNegated);
       if (!kind)
-        return op.emitOpError("reduces by something else than a sum, a "
-                              "product, a maximum or a minimum, expected one of "
-                              "them; ")
+        return op.emitOpError(
+                   "reduces by something else than a sum, a "
+                   "product, a maximum or a minimum, expected one of "
+                   "them; ")
                << device.name << " has no instruction for others";
     }
     for (OpOperand &operand : op->getOpOperands()) {
@@ -233,8 +234,8 @@ LogicalResult ProgramEmitter::emitReduction(linalg::GenericOp op,
   double number = isConstant ? known->value.constant() : 0;
   bool isNeutral = isConstant && (kind == BinaryKind::Add   ? number == 0
                                   : kind == BinaryKind::Mul ? number == 1
-                                  : isNegated             ? number > 1e30
-                                                          : number < -1e30);
+                                  : isNegated               ? number > 1e30
+                                                            : number < -1e30);
   if (isConstant) {
     if (!isNeutral)
       start = Cell{{}, number};

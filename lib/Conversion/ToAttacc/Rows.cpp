@@ -68,12 +68,12 @@ LogicalResult ProgramEmitter::emitRMSNorm(layer::RMSNormOp op) {
   if (failed(dest))
     return failure();
   float epsilon = static_cast<float>(op.getEpsilon().convertToDouble());
-  emitRows("an RMS norm", inputs, *dest,
-           [epsilon](tiles::TileBuilder &t, ValueRange in,
-                     RankedTensorType to) {
-             Value gamma = in.size() > 1 ? in[1] : Value();
-             return t.rmsNorm(in[0], gamma, epsilon, to.getElementType());
-           });
+  emitRows(
+      "an RMS norm", inputs, *dest,
+      [epsilon](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
+        Value gamma = in.size() > 1 ? in[1] : Value();
+        return t.rmsNorm(in[0], gamma, epsilon, to.getElementType());
+      });
   define(op.getResult(), *dest);
   return success();
 }

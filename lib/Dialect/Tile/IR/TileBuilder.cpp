@@ -103,9 +103,8 @@ Value TileBuilder::rmsNorm(Value source, Value gamma, float epsilon,
   Value ones = fill(1, RankedTensorType::get({columns, 1}, f32));
   Value mean = gemm(squares, ones, {}, 1 / static_cast<float>(columns), f32);
   Value least = fill(epsilon, RankedTensorType::get({1}, f32));
-  Value factor =
-      unary(code::UnaryKind::Rsqrt,
-            elementwise(BinaryKind::Add, mean, least, f32), f32);
+  Value factor = unary(code::UnaryKind::Rsqrt,
+                       elementwise(BinaryKind::Add, mean, least, f32), f32);
   Value scaled =
       scale(source, vector(factor), /*reciprocal=*/false, gamma ? f32 : type);
   return gamma ? elementwise(BinaryKind::Mul, scaled, gamma, type) : scaled;
@@ -125,8 +124,8 @@ Value TileBuilder::rowProduct(Value source, Type type) {
       left = left ? times(last, left, f32) : last;
     }
     columns /= 2;
-    source = times(slice(source, 0, columns), slice(source, columns, columns),
-                   f32);
+    source =
+        times(slice(source, 0, columns), slice(source, columns, columns), f32);
   }
   return left ? times(source, left, type)
               : unary(code::UnaryKind::Copy, source, type);

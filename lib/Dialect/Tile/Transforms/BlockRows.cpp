@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Storage.h"
+#include "BlockRows.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
+#include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "nm/Dialect/Tile/Transforms/Passes.h"
 #include "nm/Support/Arithmetic.h"
 #include "nm/Support/Result.h"
@@ -60,8 +61,9 @@ DenseSet<Value> findInvariants(RowsOp op) {
   return same;
 }
 
-/// The kernel that passes blocks of `rows` rows, before `op`.
-KernelOp buildKernel(RowsOp op, int64_t rows) {
+} // namespace
+
+KernelOp tiles::buildKernel(RowsOp op, int64_t rows) {
   Location loc = op.getLoc();
   OpBuilder b(op);
   auto kernel = KernelOp::create(b, loc, op.getNameAttr());
@@ -107,6 +109,8 @@ KernelOp buildKernel(RowsOp op, int64_t rows) {
   return kernel;
 }
 
+namespace {
+
 struct BlockRowsPass : tiles::impl::BlockRowsBase<BlockRowsPass> {
   using BlockRowsBase::BlockRowsBase;
   BlockRowsPass() = default;
@@ -135,6 +139,7 @@ struct BlockRowsPass : tiles::impl::BlockRowsBase<BlockRowsPass> {
 private:
   /// Rows of a block that the machine wants: what hides the latency.
   double wantedRows(RowsOp op) const;
+  void chooseStationary(GemmOp gemm) const;
   LogicalResult run(RowsOp op, int64_t capacity);
 
   std::optional<model::Device> machine;
@@ -168,6 +173,14 @@ double BlockRowsPass::wantedRows(RowsOp op) const {
                    double(ceilDiv(kBytes, bytes)), std::ceil(hidden)});
 }
 
+/// One that the array has: a product's own, or the first.
+void BlockRowsPass::chooseStationary(GemmOp gemm) const {
+  const auto &known = machine->array.stationarities;
+  auto own = attacc::toIsa(gemm.getStationary());
+  if (!machine->array.supports(own) && !known.empty())
+    gemm.setStationary(attacc::toDialect(known.front()));
+}
+
 LogicalResult BlockRowsPass::run(RowsOp op, int64_t capacity) {
   // What one row takes.
   KernelOp trial = buildKernel(op, 1);
@@ -196,7 +209,7 @@ LogicalResult BlockRowsPass::run(RowsOp op, int64_t capacity) {
       << remark::reason("{0}", !isBound               ? "the latency is hidden"
                                : fits == op.getRows() ? "there are no more rows"
                                                       : "no more rows fit");
-  buildKernel(op, rows);
+  buildKernel(op, rows).walk([&](GemmOp gemm) { chooseStationary(gemm); });
   op.erase();
   return success();
 }

@@ -12,6 +12,7 @@ using namespace mlir;
 
 static void build(OpPassManager &pm, std::unique_ptr<Pass> blockRows) {
   OpPassManager &program = pm.nest<attacc::ProgramOp>();
+  program.addPass(tiles::createFuseRows());
   program.addPass(std::move(blockRows));
   program.addPass(tiles::createAssignEngines());
   program.addPass(tiles::createChooseSlots());

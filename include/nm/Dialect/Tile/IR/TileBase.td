@@ -26,6 +26,7 @@ def Tile_Dialect : Dialect {
     | after | the IR says |
     |---|---|
     | whoever makes a program | `tile.rows`: what happens to the rows of DRAM tensors |
+    | `tile-fuse-rows` | fewer of them, without the tensors in between |
     | `tile-block-rows` | `tile.kernel` and `tile.for`: blocks of rows, what is loaded once and what in each round |
     | `tile-assign-engines` | `tile.channel` of each transfer |
     | `tile-choose-slots` | `tile.slots` of each value: how many rounds of it are on chip at once |

@@ -35,9 +35,9 @@ public:
   Value softmax(Value source, float scale, Type type);
   Value layerNorm(Value source, Value gamma, Value beta, float epsilon,
                   Type type);
-  /// Of what no instruction does: x / sqrt(mean of x^2 + epsilon) * gamma for each
-  /// row, gamma [C] or null; and the product of each row, [R, 1]. In between are
-  /// f32.
+  /// Of what no instruction does: x / sqrt(mean of x^2 + epsilon) * gamma for
+  /// each row, gamma [C] or null; and the product of each row, [R, 1]. In
+  /// between are f32.
   Value rmsNorm(Value source, Value gamma, float epsilon, Type type);
   Value rowProduct(Value source, Type type);
   /// acc + factor * lhs * rhs, in the place of acc, or without it.

@@ -14,6 +14,16 @@ class Tile_Pass<string name> : Pass<name, "::mlir::attacc::ProgramOp"> {
   let dependentDialects = ["::mlir::tiles::TileDialect"];
 }
 
+def FuseRows : Tile_Pass<"tile-fuse-rows"> {
+  let summary = "operators on rows that follow one another as one";
+  let description = [{
+    Where a `tile.rows` writes a scratch tensor that the next one alone reads, row for row, both become one: the rows stay on
+    chip, in the type that the tensor had, so results are the same bit for bit and the tensor is neither written nor
+    read. Operators of which a row does not fit in eight slots stay apart, which the remark
+    `NotFused` says; `Fused` says how many bytes of DRAM are saved.
+  }];
+}
+
 def BlockRows : Tile_Pass<"tile-block-rows"> {
   let summary = "operators on rows to kernels that pass blocks of rows through the chip";
   let description = [{
@@ -23,7 +33,8 @@ def BlockRows : Tile_Pass<"tile-block-rows"> {
     A block is as many rows as fill 2 KiB, as a sixth of what DRAM delivers in its latency, and as a thousandth of all
     rows, or what fits beside eight slots of each value that engines hand on: six transfers that follow hide the
     latency, and small blocks cost little at both ends. Rows of which no two fit are an error that says
-    what they need. The remark `Blocked` says what was chosen and what bounds it.
+    what they need. Products keep their stationary operand if the array can, else they take the first that it has.
+    The remark `Blocked` says what was chosen and what bounds it.
   }];
   let options = [
     Option<"device", "device", "std::string", "\"\"",

@@ -109,9 +109,11 @@ private:
 struct FeatureName {
   const char *name, *flag;
 };
+// Kernels for "avx512f" multiply bytes too, which the first processors with
+// AVX-512 did not; those after them have F, BW, DQ and VL together.
 constexpr FeatureName kX86[] = {
-    {"avx2", "avx2"}, {"avx512f", "avx512f"}, {"bf16", "avx512_bf16"},
-    {"f16c", "f16c"}, {"fma", "fma"},         {"vnni", "avx512_vnni"}};
+    {"avx2", "avx2"}, {"avx512f", "avx512bw"}, {"bf16", "avx512_bf16"},
+    {"f16c", "f16c"}, {"fma", "fma"},          {"vnni", "avx512_vnni"}};
 constexpr FeatureName kArm[] = {
     {"bf16", "bf16"}, {"i8mm", "i8mm"}, {"neon", "asimd"}, {"sve", "sve"}};
 

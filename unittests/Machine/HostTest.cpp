@@ -82,7 +82,9 @@ TEST(Host, FeaturesAndVectors) {
       {"flags : avx2 ", {"avx2"}, 128, 16},
       {"flags : avx2 fma", {"avx2", "fma"}, 256, 16},
       {"flags : avx2foo fma", {"fma"}, 128, 16},
-      {"flags : fma f16c avx2 avx512f avx512_bf16 avx512_vnni hypervisor",
+      {"flags : avx2 fma avx512f avx512cd", {"avx2", "fma"}, 256, 16},
+      {"flags : fma f16c avx2 avx512f avx512bw avx512_bf16 avx512_vnni "
+       "hypervisor",
        {"avx2", "avx512f", "bf16", "f16c", "fma", "vnni"},
        512,
        32},

@@ -60,10 +60,11 @@ machine::Device mlir::nm::getDevice(CPUAttr cpu) {
 CPUAttr mlir::nm::describeCPU(MLIRContext *context, const llvm::Triple &triple,
                               function_ref<bool(StringRef)> has,
                               machine::HostUnit host) {
-  // What descriptions call a feature, and LLVM's names for it.
+  // What descriptions call a feature, and LLVM's names for it. What AVX-512 has
+  // for bytes came after its first processors.
   static constexpr std::pair<StringLiteral, StringLiteral> names[] = {
-      {"avx2", "avx2"}, {"avx512f", "avx512f"}, {"bf16", "avx512bf16"},
-      {"f16c", "f16c"}, {"fma", "fma"},         {"vnni", "avx512vnni"}};
+      {"avx2", "avx2"}, {"avx512f", "avx512bw"}, {"bf16", "avx512bf16"},
+      {"f16c", "f16c"}, {"fma", "fma"},          {"vnni", "avx512vnni"}};
   static constexpr std::pair<StringLiteral, StringLiteral> armNames[] = {
       {"bf16", "bf16"}, {"i8mm", "i8mm"}, {"neon", "neon"}, {"sve", "sve"}};
   host.triple = triple.str();

@@ -25,6 +25,46 @@ using namespace mlir::nm;
 
 namespace {
 
+/// More than enough for what one round leaves to the next. What is not fused by
+/// then is right, too.
+constexpr int64_t kMostRounds = 64;
+
+/// Fuses an elementwise operation into its only reader, which reads it once.
+/// Upstream's pattern leaves the operation behind without users, to be erased
+/// later: its operands would be found to have one reader in the next round over
+/// the function only, and those behind them in the one after that.
+struct FuseIntoReader : OpRewritePattern<linalg::GenericOp> {
+  FuseIntoReader(MLIRContext *context, int64_t maxBody)
+      : OpRewritePattern(context), maxBody(maxBody) {}
+
+  LogicalResult matchAndRewrite(linalg::GenericOp reader,
+                                PatternRewriter &rewriter) const override {
+    for (OpOperand &operand : reader->getOpOperands()) {
+      auto producer = operand.get().getDefiningOp<linalg::GenericOp>();
+      // Into several readers, it would be computed several times; and fusion
+      // copies bodies: without an end, it would be quadratic.
+      if (!producer || !producer->hasOneUse() ||
+          !linalg::areElementwiseOpsFusable(&operand) ||
+          workOf(producer) + workOf(reader) > maxBody)
+        continue;
+      auto fused = linalg::fuseElementwiseOps(rewriter, &operand);
+      if (failed(fused))
+        continue;
+      for (auto [before, after] : fused->replacements)
+        rewriter.replaceUsesWithIf(before, after, [&](OpOperand &use) {
+          return use.getOwner() != producer;
+        });
+      rewriter.eraseOp(reader);
+      if (producer->use_empty())
+        rewriter.eraseOp(producer);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(reader, "reads nothing to fuse");
+  }
+
+  int64_t maxBody;
+};
+
 struct SimplifyLinalgPass
     : public nm::impl::SimplifyLinalgBase<SimplifyLinalgPass> {
   using SimplifyLinalgBase::SimplifyLinalgBase;
@@ -33,19 +73,10 @@ struct SimplifyLinalgPass
     MLIRContext *context = &getContext();
     generalizeElementwise();
     RewritePatternSet patterns(context);
-    // Fusing into several consumers would compute the producer several times.
+    patterns.add<FuseIntoReader>(context, maxBody);
+    // What else upstream does around fusion.
     linalg::populateElementwiseOpsFusionPatterns(
-        patterns, [&](OpOperand *operand) {
-          Operation *producer = operand->get().getDefiningOp();
-          if (!producer || !producer->hasOneUse())
-            return false;
-          // Fusion copies bodies: without an end, it would be quadratic.
-          int64_t work = 0;
-          for (Operation *op : {producer, operand->getOwner()})
-            if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-              work += workOf(linalgOp);
-          return work <= maxBody;
-        });
+        patterns, [](OpOperand *) { return false; });
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::populateInlineConstantOperandsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
@@ -55,13 +86,9 @@ struct SimplifyLinalgPass
     tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
     context->getLoadedDialect<linalg::LinalgDialect>()
         ->getCanonicalizationPatterns(patterns);
-    // A value of two uses may lose one to a fusion behind it, and so on to the
-    // front: as many rounds as maxBody allows. Each makes the function smaller.
     GreedyRewriteConfig config;
-    config.setMaxIterations(GreedyRewriteConfig::kNoLimit);
-    if (failed(
-            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
-      signalPassFailure();
+    config.setMaxIterations(kMostRounds);
+    (void)applyPatternsGreedily(getOperation(), std::move(patterns), config);
   }
 
 private:

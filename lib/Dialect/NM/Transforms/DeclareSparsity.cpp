@@ -5,7 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "FourBits.h"
 #include "IntegerSign.h"
+#include "SparsityRules.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
@@ -46,16 +48,6 @@ struct Found {
   std::string source;
 };
 
-/// A pattern that the user asks for.
-struct Rule {
-  /// Expression over keys; empty: every matrix.
-  std::string key;
-  /// 0:0 leaves the weight dense.
-  int64_t n = 0, m = 0;
-  std::string text;
-  bool used = false;
-};
-
 struct DeclareSparsityPass
     : public mlir::nm::impl::DeclareSparsityBase<DeclareSparsityPass> {
   using DeclareSparsityBase::DeclareSparsityBase;
@@ -66,18 +58,20 @@ struct DeclareSparsityPass
     collectContractions();
     SmallVector<ParamOp> ops;
     getOperation().walk([&](ParamOp op) { ops.push_back(op); });
-    if (failed(checkPolicy(ops)) || failed(checkRules(ops)))
+    if (failed(checkPolicy(ops)) ||
+        failed(rules.check(ops, [&] { return optionError(); })))
       return signalPassFailure();
     bool ok = true;
     IRRewriter rewriter(&getContext());
     for (ParamOp op : ops)
       ok &= succeeded(declare(op, rewriter));
-    if (ok && (group != 0 || keeps) && !isQuantized && !ops.empty())
+    if (ok && bits.isAsked() && !isQuantized && !ops.empty())
       ok = succeeded(optionError()
                      << "quantize '" << quantize << "' has no effect: no f32 "
-                     << (keeps ? "matrix is made of four bits"
-                               : "matrix is 2:4, 1:4 or dense along a "
-                                 "contraction that the groups divide"));
+                     << (bits.keepsGroups()
+                             ? "matrix is made of four bits"
+                             : "matrix is 2:4, 1:4 or dense along a "
+                               "contraction that the groups divide"));
     if (!ok)
       signalPassFailure();
   }
@@ -87,13 +81,9 @@ private:
   rt::MaskOptions maskOptions;
   /// What the checkpoints say of their training, by scope.
   llvm::StringMap<rt::Trained> trained;
-  /// In the order in which they count.
-  SmallVector<Rule> rules;
-  /// Elements that share a scale in weights of four bits, 0 if there are none,
-  /// and whether a weight became one.
-  int64_t group = 0;
-  /// Whether groups of four bits that the checkpoint has are kept.
-  bool keeps = false;
+  SparsityRules rules;
+  FourBits bits;
+  /// Whether a weight got four bits.
   bool isQuantized = false;
   /// Dimensions of parameters that products sum over.
   llvm::DenseMap<Operation *, llvm::SmallDenseSet<int64_t>> contractions;
@@ -106,7 +96,8 @@ private:
   /// Policies that act on weights with a pattern need one from somewhere.
   LogicalResult checkPolicy(ArrayRef<ParamOp> ops) {
     bool derives = maskOptions.policy == rt::MaskPolicy::Derive;
-    if (llvm::any_of(rules, [](const Rule &rule) { return rule.m != 0; }) ||
+    if (llvm::any_of(rules.all(),
+                     [](const SparsityRule &rule) { return rule.m != 0; }) ||
         (!derives && maskOptions.policy != rt::MaskPolicy::Require))
       return success();
     for (ParamOp op : ops) {
@@ -126,92 +117,6 @@ private:
            << "' has no effect: nothing says which N:M the "
               "weights have; give a pattern, such as --pattern "
               "2:4";
-  }
-
-  LogicalResult readRule(StringRef text) {
-    Rule rule;
-    auto [key, ratio] = text.rsplit('=');
-    if (!text.contains('='))
-      std::swap(key, ratio);
-    rule.key = key.str();
-    rule.text = text.str();
-    if (ratio != "dense" || key.empty()) {
-      auto [n, m] = ratio.split(':');
-      if (n.getAsInteger(10, rule.n) || m.getAsInteger(10, rule.m) ||
-          rule.n < 1 || rule.n > rule.m || rule.m > 64)
-        return optionError() << "pattern must be N:M with 1 <= N <= M <= 64, "
-                                "got '"
-                             << ratio << "'";
-    }
-    rules.push_back(std::move(rule));
-    return success();
-  }
-
-  /// The rule that counts for a parameter, null if there is none.
-  Rule *ruleOf(ParamOp op) {
-    int64_t rank = op.getResult().getType().getRank();
-    for (Rule &rule : rules)
-      if (rule.key.empty()
-              ? rank == 2 && !isTable(op)
-              : rt::matchesName(rule.key, rt::shownKey(op.getKey())))
-        return &rule;
-    return nullptr;
-  }
-
-  /// The first few of them.
-  static std::string shownKeys(ArrayRef<std::string> keys) {
-    constexpr size_t most = 4;
-    std::string text;
-    for (const std::string &key : keys.take_front(most))
-      text += (text.empty() ? "" : ", ") + ::nm::support::quote(key);
-    if (keys.size() > most)
-      text += " and " + std::to_string(keys.size() - most) + " more";
-    return text;
-  }
-
-  /// A rule that names keys must have one to name.
-  LogicalResult checkRules(ArrayRef<ParamOp> ops) {
-    for (ParamOp op : ops)
-      if (Rule *rule = ruleOf(op))
-        rule->used = true;
-    for (const Rule &rule : rules) {
-      if (rule.used || rule.key.empty())
-        continue;
-      std::vector<std::string> keys;
-      for (ParamOp op : ops)
-        keys.push_back(rt::shownKey(op.getKey()));
-      bool isTaken = llvm::any_of(keys, [&](const std::string &key) {
-        return rt::matchesName(rule.key, key);
-      });
-      if (isTaken)
-        return optionError() << "pattern '" << rule.text << "' has no effect: "
-                             << "earlier patterns take all that it names; put "
-                                "it before them";
-      return optionError() << "pattern '" << rule.text << "' names no parameter"
-                           << ::nm::support::didYouMean(rule.key, keys)
-                           << "; expected one of " << shownKeys(keys);
-    }
-    return success();
-  }
-
-  LogicalResult readQuantize() {
-    group = 0;
-    isQuantized = false;
-    keeps = quantize == "keep";
-    if (quantize.empty() || keeps)
-      return success();
-    StringRef size = quantize;
-    if (!size.consume_front("i4:") || size.getAsInteger(10, group) ||
-        (group != 32 && group != 64 && group != 128))
-      return optionError() << "quantize must be keep, i4:32, i4:64 or i4:128, "
-                              "got '"
-                           << quantize << "'";
-    for (const Rule &rule : rules)
-      if (rule.m != 0 && !rt::nibbleSupports(rule.n, rule.m))
-        return optionError() << "pattern '" << rule.text
-                             << "' has no form of four bits, expected 2:4, 1:4 "
-                                "or dense beside quantize";
-    return success();
   }
 
   LogicalResult readOptions() {
@@ -237,13 +142,12 @@ private:
         bitOrder == "lsb" ? rt::BitOrder::LsbFirst : rt::BitOrder::MsbFirst;
     if (!maskSuffixes.empty())
       maskOptions.suffixes.assign(maskSuffixes.begin(), maskSuffixes.end());
-    rules.clear();
-    for (const std::string &pattern : patterns)
-      if (failed(readRule(pattern)))
-        return failure();
-    if (failed(readQuantize()))
+    isQuantized = false;
+    auto error = [&] { return optionError(); };
+    if (failed(rules.read(llvm::to_vector(patterns), error)) ||
+        failed(bits.read(quantize, rules.all(), error)))
       return failure();
-    if (keeps)
+    if (bits.keepsGroups())
       maskOptions.decoding = rt::Decoding::Exact;
     if (!masks.empty()) {
       auto opened = rt::Checkpoint::open(masks);
@@ -304,14 +208,6 @@ private:
     });
   }
 
-  /// Rows are looked up: an embedding, no factor of a product.
-  static bool isTable(ParamOp op) {
-    return llvm::any_of(op->getUsers(), [](Operation *user) {
-      return isa<layer::EmbeddingOp, tensor::ExtractOp, tensor::ExtractSliceOp,
-                 tensor::GatherOp>(user);
-    });
-  }
-
   static remark::detail::InFlightRemark missed(ParamOp op) {
     auto remark = remark::missed(
         op.getLoc(), remark::RemarkOpts::name("sparsity-not-declared")
@@ -342,7 +238,7 @@ private:
     auto weight = rt::readWeight(checkpoint, op.getKey().str(), maskOptions);
     if (!weight)
       return op.emitOpError() << weight.error().message;
-    Rule *rule = ruleOf(op);
+    const SparsityRule *rule = rules.find(op);
     if (rule && rule->m == 0) {
       missed(op) << remark::reason("pattern '{0}' leaves it", rule->text);
       return success();
@@ -366,8 +262,8 @@ private:
   /// A dense matrix that is to have four bits: its contraction.
   std::optional<Found> quantizable(ParamOp op, const rt::Weight &weight) {
     auto axes = contractions.lookup(op);
-    if ((group == 0 && !keeps) || op.getResult().getType().getRank() != 2 ||
-        isTable(op) || weight.mask || axes.size() != 1)
+    if (!bits.isAsked() || op.getResult().getType().getRank() != 2 ||
+        isLookupTable(op) || weight.mask || axes.size() != 1)
       return std::nullopt;
     Found found;
     found.pattern = {*axes.begin(), 1, 1};
@@ -375,103 +271,11 @@ private:
     return found;
   }
 
-  /// The pattern that a form of four bits has: the weight's, or that of a dense
-  /// one.
-  static SparsityAttr patternOfBits(SparsityAttr sparsity) {
-    return rt::nibbleSupports(sparsity.getN(), sparsity.getM())
-               ? sparsity
-               : SparsityAttr::get(sparsity.getContext(), 1, 1,
-                                   sparsity.getAxis());
-  }
-
-  static SparsityAttr addBits(SparsityAttr sparsity, int64_t size,
-                              const rt::GroupForm &form = {}) {
-    return withGroups(patternOfBits(sparsity), 4, size, form);
-  }
-
-  /// Forms of groups, those of the fewest bytes first.
-  static ArrayRef<rt::GroupForm> groupForms() {
-    using rt::DType;
-    static const rt::GroupForm forms[] = {
-        {DType::F16, false}, {DType::BF16, false}, {DType::F16, true},
-        {DType::BF16, true}, {DType::F32, false},  {DType::F32, true}};
-    return forms;
-  }
-
-  /// The pattern with the form of four bits that the values are made of and
-  /// that takes the fewest bytes, or the pattern alone.
-  static SparsityAttr keepBits(ParamOp op, const rt::Weight &weight,
-                               SparsityAttr sparsity) {
-    RankedTensorType type = op.getResult().getType();
-    auto leave = [&](const std::string &reason) {
-      noBits(op) << remark::reason("{0}", reason);
-      return sparsity;
-    };
-    if (!type.getElementType().isF32() || type.getRank() != 2)
-      return leave("it is no matrix of f32");
-    auto tensor = rt::toContiguous(weight.tensor);
-    if (!tensor || tensor->view.dtype != rt::DType::F32)
-      return leave("the checkpoint has it in floats");
-    rt::WeightDesc desc{tensor->view.shape, sparsity.getAxis(), 1, 1,
-                        rt::DType::F32};
-    auto *values = reinterpret_cast<const float *>(tensor->view.data);
-    SparsityAttr best = sparsity;
-    double least = 0;
-    for (const rt::GroupForm &form : groupForms())
-      for (int64_t size : {128, 64, 32}) {
-        // A scale, and a byte for the zero point.
-        double bits =
-            double(8 * rt::elementBytes(form.scale) + (form.zeros ? 8 : 0)) /
-            double(size);
-        if (best != sparsity && bits >= least)
-          break;
-        if (!rt::verifyScaled(desc, size, form, values, weight.valuesName))
-          continue;
-        best = addBits(sparsity, size, form);
-        least = bits;
-        break;
-      }
-    if (best == sparsity)
-      return leave(
-          llvm::formatv("no groups of 32, 64 or 128 elements along dimension "
-                        "{0} are a scale times integers of four bits",
-                        sparsity.getAxis()));
-    return best;
-  }
-
-  static remark::detail::InFlightRemark noBits(ParamOp op) {
-    auto left = remark::missed(op.getLoc(),
-                               remark::RemarkOpts::name("bits-not-declared")
-                                   .category("nm-declare-sparsity"));
-    left << remark::metric("key", rt::shownKey(op.getKey()));
-    return left;
-  }
-
-  /// The pattern with four bits, if the weight is to have them and can.
-  SparsityAttr withBits(ParamOp op, const rt::Weight &weight,
-                        SparsityAttr sparsity) {
-    RankedTensorType type = op.getResult().getType();
-    int64_t size = type.getDimSize(sparsity.getAxis());
-    if (keeps)
-      return keepBits(op, weight, sparsity);
-    bool isMatrix = type.getElementType().isF32() && type.getRank() == 2;
-    if (group == 0 || (isMatrix && size % group == 0))
-      return group == 0 ? sparsity : addBits(sparsity, group);
-    auto left = noBits(op);
-    if (!isMatrix)
-      left << remark::reason("it is no matrix of f32");
-    else
-      left << remark::reason(
-          "dimension {0} has size {1}, which groups of {2} do not divide",
-          sparsity.getAxis(), size, group);
-    return sparsity;
-  }
-
   LogicalResult encode(ParamOp op, const Found &found, const rt::Weight &weight,
                        IRRewriter &rewriter) {
     RankedTensorType type = op.getResult().getType();
     const rt::AxisPattern &pattern = found.pattern;
-    SparsityAttr sparsity = withBits(op, weight, getTightest(pattern, type));
+    SparsityAttr sparsity = bits.apply(op, weight, getTightest(pattern, type));
     isQuantized |= sparsity.isQuantized();
     if (sparsity.isDense() && found.source == "quantize" &&
         !sparsity.isQuantized())
@@ -696,7 +500,7 @@ private:
   FailureOr<std::optional<Found>> require(ParamOp op,
                                           const rt::Checkpoint &checkpoint,
                                           const rt::Weight &weight,
-                                          const Rule &rule) {
+                                          const SparsityRule &rule) {
     int64_t requiredN = rule.n, requiredM = rule.m;
     auto axes = contractions.lookup(op);
     int64_t axis = axes.size() == 1 ? *axes.begin() : 1;

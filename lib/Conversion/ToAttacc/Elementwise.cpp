@@ -181,13 +181,11 @@ FailureOr<isa::TensorId> ProgramEmitter::rowOf(Value value, double otherwise,
 }
 
 LogicalResult ProgramEmitter::emitNorm(layer::NormOp op) {
-  RankedTensorType type = op.getInput().getType();
-  if (!type.hasStaticShape())
-    return op.emitOpError("normalises ")
-           << type << ", expected static sizes; programs have no others";
-  int64_t cols = ShapedType::getNumElements(
-      type.getShape().drop_front(static_cast<int64_t>(op.getAxis())));
-  int64_t rows = type.getNumElements() / cols;
+  FailureOr<std::pair<int64_t, int64_t>> sizes =
+      normalizedRows(op, op.getInput().getType(), op.getAxis());
+  if (failed(sizes))
+    return failure();
+  auto [rows, cols] = *sizes;
   FailureOr<isa::TensorId> source = matrix(op.getInput(), rows, cols, op);
   FailureOr<isa::TensorId> gamma = rowOf(op.getScale(), 1, cols, op);
   FailureOr<isa::TensorId> beta = rowOf(op.getBias(), 0, cols, op);

@@ -180,6 +180,9 @@ private:
   /// nothing if it is something else.
   FailureOr<std::optional<std::pair<isa::TensorId, double>>>
   scaledTensor(Value value, int64_t rows, int64_t cols, Operation *op);
+  /// Rows that a norm takes apart, and their elements.
+  static FailureOr<std::pair<int64_t, int64_t>>
+  normalizedRows(Operation *op, RankedTensorType type, uint64_t axis);
   LogicalResult emitNorm(layer::NormOp op);
   LogicalResult emitRMSNorm(layer::RMSNormOp op);
   /// The elements of `value` in one row; `otherwise` in each if it is null.

@@ -46,14 +46,23 @@ void ProgramEmitter::emitElementwise(isa::BinaryKind kind, TensorId lhs,
            });
 }
 
-LogicalResult ProgramEmitter::emitRMSNorm(layer::RMSNormOp op) {
-  RankedTensorType type = op.getInput().getType();
+FailureOr<std::pair<int64_t, int64_t>>
+ProgramEmitter::normalizedRows(Operation *op, RankedTensorType type,
+                               uint64_t axis) {
   if (!type.hasStaticShape())
-    return op.emitOpError("normalises ")
+    return op->emitOpError("normalises ")
            << type << ", expected static sizes; programs have no others";
   int64_t cols = ShapedType::getNumElements(
-      type.getShape().drop_front(static_cast<int64_t>(op.getAxis())));
-  int64_t rows = type.getNumElements() / cols;
+      type.getShape().drop_front(static_cast<int64_t>(axis)));
+  return std::pair(type.getNumElements() / cols, cols);
+}
+
+LogicalResult ProgramEmitter::emitRMSNorm(layer::RMSNormOp op) {
+  FailureOr<std::pair<int64_t, int64_t>> sizes =
+      normalizedRows(op, op.getInput().getType(), op.getAxis());
+  if (failed(sizes))
+    return failure();
+  auto [rows, cols] = *sizes;
   FailureOr<TensorId> source = matrix(op.getInput(), rows, cols, op);
   if (failed(source))
     return failure();

@@ -11,45 +11,6 @@
 
 namespace nm::rt {
 
-template <typename U>
-static void readRows(const StoredParts &parts, const FiberGeometry &geometry,
-                     FiberTile<U> &tile) {
-  constexpr int64_t elem = sizeof(U);
-  const int64_t n = geometry.n, m = geometry.m, kept = geometry.kept;
-  const int64_t bits = indexBits(m), rowBytes = ceilDiv(kept * bits, 8);
-  for (int64_t t = 0; t < tile.numRows; ++t) {
-    int64_t row = tile.firstRow + t;
-    uint8_t *indices = tile.rowIndices(t);
-    const unsigned char *from = parts.metadata + row * rowBytes;
-    uint64_t window = 0;
-    int64_t held = 0;
-    for (int64_t g = 0; g < geometry.groups; ++g) {
-      for (int64_t j = 0, previous = 0; j < n; ++j, ++indices) {
-        if (held < bits) {
-          window |= uint64_t(*from++) << held;
-          held += 8;
-        }
-        int64_t index = int64_t(window & ((uint64_t(1) << bits) - 1));
-        window >>= bits;
-        held -= bits;
-        if (!legalIndex(index, j, previous, m)) {
-          tile.note(GroupFault::Kind::Metadata, geometry, row, g, index);
-          index = 0;
-        }
-        *indices = static_cast<uint8_t>(previous = index);
-      }
-    }
-    // Values of a row have stride `inner`.
-    const unsigned char *values =
-        parts.values + ((row / geometry.inner * kept) * geometry.inner +
-                        row % geometry.inner) *
-                           elem;
-    U *to = tile.rowValues(t);
-    for (int64_t j = 0; j < kept; ++j)
-      to[j] = loadUnaligned<U>(values + j * geometry.inner * elem);
-  }
-}
-
 /// Packs indices LSB first. `Bits` divides 8.
 template <int Bits>
 static void packIndices(const uint8_t *indices, int64_t count,
@@ -93,37 +54,6 @@ static void packIndices(const uint8_t *indices, int64_t count, int64_t bits,
     *to = static_cast<unsigned char>(window);
 }
 
-template <typename U>
-static void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
-                      FiberTile<U> &tile) {
-  constexpr int64_t elem = sizeof(U);
-  const int64_t kept = geometry.kept, inner = geometry.inner;
-  const int64_t bits = indexBits(geometry.m);
-  const int64_t rowBytes = ceilDiv(kept * bits, 8);
-  for (int64_t t = 0; t < tile.numRows; ++t)
-    packIndices(tile.rowIndices(t), kept, bits,
-                parts.metadata + (tile.firstRow + t) * rowBytes);
-  auto target = [&](int64_t row) {
-    return parts.values + (row / inner * kept * inner + row % inner) * elem;
-  };
-  if (inner == 1) {
-    for (int64_t t = 0; t < tile.numRows; ++t)
-      if (kept != 0)
-        std::memcpy(target(tile.firstRow + t), tile.rowValues(t),
-                    size_t(kept * elem));
-    return;
-  }
-  for (int64_t t0 = 0; t0 < tile.numRows;) {
-    int64_t row = tile.firstRow + t0;
-    int64_t count = std::min(tile.numRows - t0, inner - row % inner);
-    for (int64_t j = 0; j < kept; ++j)
-      for (int64_t i = 0; i < count; ++i)
-        storeUnaligned(target(row) + (j * inner + i) * elem,
-                       tile.rowValues(t0 + i)[j]);
-    t0 += count;
-  }
-}
-
 namespace {
 
 class CanonicalFormat final : public LayoutFormatOf<CanonicalFormat> {
@@ -148,13 +78,71 @@ public:
   template <typename U>
   static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
                        FiberTile<U> &tile) {
-    readRows(parts, geometry, tile);
+    constexpr int64_t elem = sizeof(U);
+    const int64_t n = geometry.n, m = geometry.m, kept = geometry.kept;
+    const int64_t bits = indexBits(m), rowBytes = ceilDiv(kept * bits, 8);
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t row = tile.firstRow + t;
+      uint8_t *indices = tile.rowIndices(t);
+      const unsigned char *from = parts.metadata + row * rowBytes;
+      uint64_t window = 0;
+      int64_t held = 0;
+      for (int64_t g = 0; g < geometry.groups; ++g) {
+        for (int64_t j = 0, previous = 0; j < n; ++j, ++indices) {
+          if (held < bits) {
+            window |= uint64_t(*from++) << held;
+            held += 8;
+          }
+          int64_t index = int64_t(window & ((uint64_t(1) << bits) - 1));
+          window >>= bits;
+          held -= bits;
+          if (!legalIndex(index, j, previous, m)) {
+            tile.note(GroupFault::Kind::Metadata, geometry, row, g, index);
+            index = 0;
+          }
+          *indices = static_cast<uint8_t>(previous = index);
+        }
+      }
+      // Values of a row have stride `inner`.
+      const unsigned char *values =
+          parts.values + ((row / geometry.inner * kept) * geometry.inner +
+                          row % geometry.inner) *
+                             elem;
+      U *to = tile.rowValues(t);
+      for (int64_t j = 0; j < kept; ++j)
+        to[j] = loadUnaligned<U>(values + j * geometry.inner * elem);
+    }
   }
 
   template <typename U>
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
-    writeRows(parts, geometry, tile);
+    constexpr int64_t elem = sizeof(U);
+    const int64_t kept = geometry.kept, inner = geometry.inner;
+    const int64_t bits = indexBits(geometry.m);
+    const int64_t rowBytes = ceilDiv(kept * bits, 8);
+    for (int64_t t = 0; t < tile.numRows; ++t)
+      packIndices(tile.rowIndices(t), kept, bits,
+                  parts.metadata + (tile.firstRow + t) * rowBytes);
+    auto target = [&](int64_t row) {
+      return parts.values + (row / inner * kept * inner + row % inner) * elem;
+    };
+    if (inner == 1) {
+      for (int64_t t = 0; t < tile.numRows; ++t)
+        if (kept != 0)
+          std::memcpy(target(tile.firstRow + t), tile.rowValues(t),
+                      size_t(kept * elem));
+      return;
+    }
+    for (int64_t t0 = 0; t0 < tile.numRows;) {
+      int64_t row = tile.firstRow + t0;
+      int64_t count = std::min(tile.numRows - t0, inner - row % inner);
+      for (int64_t j = 0; j < kept; ++j)
+        for (int64_t i = 0; i < count; ++i)
+          storeUnaligned(target(row) + (j * inner + i) * elem,
+                         tile.rowValues(t0 + i)[j]);
+      t0 += count;
+    }
   }
 };
 

@@ -118,72 +118,6 @@ void readPositions(const StoredParts &parts, const LaneGeometry &lane,
   }
 }
 
-template <typename U>
-void readRows(const StoredParts &parts, const FiberGeometry &geometry,
-              FiberTile<U> &tile) {
-  LaneGeometry lane(parts.spec, geometry);
-  if (!lane.shape.hasIndices())
-    return readPositions(parts, lane, geometry, tile);
-  const int64_t mask = (int64_t(1) << lane.shape.bits) - 1;
-  for (int64_t t = 0; t < tile.numRows; ++t) {
-    int64_t row = tile.firstRow + t;
-    uint8_t *indices = tile.rowIndices(t);
-    U *values = tile.rowValues(t);
-    for (int64_t g = 0; g < geometry.groups; ++g) {
-      for (int64_t j = 0, previous = -1; j < geometry.n; ++j) {
-        LaneSlot slot = lane.slot(row, g, j);
-        int64_t stored =
-            loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
-                slot.shift &
-            mask;
-        int64_t index = stored - slot.indexBase;
-        if (index < 0 || index >= geometry.m || index <= previous) {
-          tile.note(GroupFault::Kind::Metadata, geometry, row, g, stored);
-          index = 0;
-        }
-        *indices++ = static_cast<uint8_t>(previous = index);
-        *values++ =
-            loadUnaligned<U>(parts.values + slot.value * int64_t(sizeof(U)));
-      }
-    }
-  }
-}
-
-template <typename U>
-void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
-               FiberTile<U> &tile) {
-  LaneGeometry lane(parts.spec, geometry);
-  // A tile holds whole row groups; slots that no element uses are zero.
-  int64_t first = tile.firstRow / lane.shape.rows;
-  int64_t last = ceilDiv(tile.firstRow + tile.numRows, lane.shape.rows);
-  int64_t valueBytes = lane.storedSteps * lane.lanes * int64_t(sizeof(U));
-  int64_t wordBytes = lane.superblocks * lane.lanes * 4;
-  std::memset(parts.values + first * valueBytes, 0,
-              size_t((last - first) * valueBytes));
-  bool hasWords = lane.shape.hasIndices();
-  if (hasWords)
-    std::memset(parts.metadata + first * wordBytes, 0,
-                size_t((last - first) * wordBytes));
-  for (int64_t t = 0; t < tile.numRows; ++t) {
-    int64_t row = tile.firstRow + t;
-    const uint8_t *indices = tile.rowIndices(t);
-    const U *values = tile.rowValues(t);
-    for (int64_t g = 0; g < geometry.groups; ++g) {
-      for (int64_t j = 0; j < geometry.n; ++j) {
-        LaneSlot slot = lane.slot(row, g, hasWords ? j : *indices);
-        uint32_t index = uint32_t(*indices++ + slot.indexBase);
-        if (hasWords) {
-          unsigned char *word = parts.metadata + slot.word * 4;
-          storeUnaligned(word,
-                         loadUnaligned<uint32_t>(word) | index << slot.shift);
-        }
-        storeUnaligned(parts.values + slot.value * int64_t(sizeof(U)),
-                       *values++);
-      }
-    }
-  }
-}
-
 class LaneFormat final : public LayoutFormatOf<LaneFormat> {
 public:
   std::string_view name() const override { return "lane"; }
@@ -238,13 +172,67 @@ public:
   template <typename U>
   static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
                        FiberTile<U> &tile) {
-    readRows(parts, geometry, tile);
+    LaneGeometry lane(parts.spec, geometry);
+    if (!lane.shape.hasIndices())
+      return readPositions(parts, lane, geometry, tile);
+    const int64_t mask = (int64_t(1) << lane.shape.bits) - 1;
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t row = tile.firstRow + t;
+      uint8_t *indices = tile.rowIndices(t);
+      U *values = tile.rowValues(t);
+      for (int64_t g = 0; g < geometry.groups; ++g) {
+        for (int64_t j = 0, previous = -1; j < geometry.n; ++j) {
+          LaneSlot slot = lane.slot(row, g, j);
+          int64_t stored =
+              loadUnaligned<uint32_t>(parts.metadata + slot.word * 4) >>
+                  slot.shift &
+              mask;
+          int64_t index = stored - slot.indexBase;
+          if (index < 0 || index >= geometry.m || index <= previous) {
+            tile.note(GroupFault::Kind::Metadata, geometry, row, g, stored);
+            index = 0;
+          }
+          *indices++ = static_cast<uint8_t>(previous = index);
+          *values++ =
+              loadUnaligned<U>(parts.values + slot.value * int64_t(sizeof(U)));
+        }
+      }
+    }
   }
 
   template <typename U>
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
-    writeRows(parts, geometry, tile);
+    LaneGeometry lane(parts.spec, geometry);
+    // A tile holds whole row groups; slots that no element uses are zero.
+    int64_t first = tile.firstRow / lane.shape.rows;
+    int64_t last = ceilDiv(tile.firstRow + tile.numRows, lane.shape.rows);
+    int64_t valueBytes = lane.storedSteps * lane.lanes * int64_t(sizeof(U));
+    int64_t wordBytes = lane.superblocks * lane.lanes * 4;
+    std::memset(parts.values + first * valueBytes, 0,
+                size_t((last - first) * valueBytes));
+    bool hasWords = lane.shape.hasIndices();
+    if (hasWords)
+      std::memset(parts.metadata + first * wordBytes, 0,
+                  size_t((last - first) * wordBytes));
+    for (int64_t t = 0; t < tile.numRows; ++t) {
+      int64_t row = tile.firstRow + t;
+      const uint8_t *indices = tile.rowIndices(t);
+      const U *values = tile.rowValues(t);
+      for (int64_t g = 0; g < geometry.groups; ++g) {
+        for (int64_t j = 0; j < geometry.n; ++j) {
+          LaneSlot slot = lane.slot(row, g, hasWords ? j : *indices);
+          uint32_t index = uint32_t(*indices++ + slot.indexBase);
+          if (hasWords) {
+            unsigned char *word = parts.metadata + slot.word * 4;
+            storeUnaligned(word,
+                           loadUnaligned<uint32_t>(word) | index << slot.shift);
+          }
+          storeUnaligned(parts.values + slot.value * int64_t(sizeof(U)),
+                         *values++);
+        }
+      }
+    }
   }
 };
 

@@ -189,38 +189,6 @@ static void readGroup(const NibbleGeometry &nibble, unsigned char *stored,
   }
 }
 
-template <typename U>
-static void readRows(const StoredParts &parts, const FiberGeometry &geometry,
-                     FiberTile<U> &tile) {
-  if constexpr (sizeof(U) == 4) {
-    NibbleGeometry nibble(parts.spec, geometry);
-    const bool hasCodes = geometry.n < geometry.m;
-    for (int64_t t = 0; t < tile.numRows; ++t) {
-      int64_t row = tile.firstRow + t;
-      uint8_t *indices = tile.rowIndices(t);
-      for (int64_t g = 0; g < geometry.length / nibble.shape.depth; ++g)
-        readGroup(nibble, parts.values, row, g,
-                  tile.rowValues(t) + g * nibble.keptOfGroup());
-      for (int64_t g = 0; g < geometry.groups; ++g) {
-        if (!hasCodes) {
-          for (int64_t j = 0; j < geometry.n; ++j)
-            *indices++ = static_cast<uint8_t>(j);
-          continue;
-        }
-        unsigned code = nibble.unit(parts.values, row, g * 4)
-                            .code(row % nibble.shape.rows, g % 16);
-        if (geometry.n == 2 && code > 5) {
-          tile.note(GroupFault::Kind::Metadata, geometry, row, g, code);
-          code = 0;
-        }
-        for (int64_t j = 0; j < geometry.n; ++j)
-          *indices++ =
-              geometry.n == 1 ? static_cast<uint8_t>(code) : kPairs[code][j];
-      }
-    }
-  }
-}
-
 /// Finds scale and integers of one group and stores them. False if there are
 /// none.
 static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
@@ -240,43 +208,6 @@ static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
                     integers[i] + scale.zero);
   }
   return true;
-}
-
-template <typename U>
-static void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
-                      FiberTile<U> &tile) {
-  if constexpr (sizeof(U) == 4) {
-    NibbleGeometry nibble(parts.spec, geometry);
-    const NibbleShape &shape = nibble.shape;
-    // A tile holds whole blocks. What no element uses is zero: codes, scales
-    // and the integers, whose bits are 8, as are the zero points.
-    int64_t first = tile.firstRow / shape.rows;
-    int64_t last = ceilDiv(tile.firstRow + tile.numRows, shape.rows);
-    for (int64_t i = first * nibble.blocks; i < last * nibble.blocks; ++i) {
-      unsigned char *block = parts.values + i * shape.blockBytes();
-      std::memset(block, 0x88, size_t(shape.blockBytes()));
-      std::memset(block, 0, size_t(shape.zerosAt()));
-      std::memset(block + shape.zerosAt(), -kLeastNibble,
-                  size_t(shape.unitsAt() - shape.zerosAt()));
-      for (int64_t u = 0; u < shape.units(); ++u)
-        std::memset(block + shape.unitsAt() + u * shape.unitBytes(), 0,
-                    size_t(shape.codeRegisters() * shape.registerBytes()));
-    }
-    for (int64_t t = 0; t < tile.numRows; ++t) {
-      int64_t row = tile.firstRow + t;
-      for (int64_t g = 0; g < geometry.length / shape.depth; ++g)
-        if (!writeGroup(nibble, parts.values, row, g,
-                        tile.rowValues(t) + g * nibble.keptOfGroup()))
-          tile.note(GroupFault::Kind::Unscaled, geometry, row,
-                    g * shape.depth / geometry.m, 0);
-      if (geometry.n == geometry.m)
-        continue;
-      for (int64_t g = 0; g < geometry.groups; ++g)
-        nibble.unit(parts.values, row, g * 4)
-            .setCode(row % shape.rows, g % 16,
-                     codeOf(tile.rowIndices(t) + g * geometry.n, geometry.n));
-    }
-  }
 }
 
 namespace {
@@ -332,13 +263,70 @@ public:
   template <typename U>
   static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
                        FiberTile<U> &tile) {
-    readRows(parts, geometry, tile);
+    if constexpr (sizeof(U) == 4) {
+      NibbleGeometry nibble(parts.spec, geometry);
+      const bool hasCodes = geometry.n < geometry.m;
+      for (int64_t t = 0; t < tile.numRows; ++t) {
+        int64_t row = tile.firstRow + t;
+        uint8_t *indices = tile.rowIndices(t);
+        for (int64_t g = 0; g < geometry.length / nibble.shape.depth; ++g)
+          readGroup(nibble, parts.values, row, g,
+                    tile.rowValues(t) + g * nibble.keptOfGroup());
+        for (int64_t g = 0; g < geometry.groups; ++g) {
+          if (!hasCodes) {
+            for (int64_t j = 0; j < geometry.n; ++j)
+              *indices++ = static_cast<uint8_t>(j);
+            continue;
+          }
+          unsigned code = nibble.unit(parts.values, row, g * 4)
+                              .code(row % nibble.shape.rows, g % 16);
+          if (geometry.n == 2 && code > 5) {
+            tile.note(GroupFault::Kind::Metadata, geometry, row, g, code);
+            code = 0;
+          }
+          for (int64_t j = 0; j < geometry.n; ++j)
+            *indices++ =
+                geometry.n == 1 ? static_cast<uint8_t>(code) : kPairs[code][j];
+        }
+      }
+    }
   }
 
   template <typename U>
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
-    writeRows(parts, geometry, tile);
+    if constexpr (sizeof(U) == 4) {
+      NibbleGeometry nibble(parts.spec, geometry);
+      const NibbleShape &shape = nibble.shape;
+      // A tile holds whole blocks. What no element uses is zero: codes, scales
+      // and the integers, whose bits are 8, as are the zero points.
+      int64_t first = tile.firstRow / shape.rows;
+      int64_t last = ceilDiv(tile.firstRow + tile.numRows, shape.rows);
+      for (int64_t i = first * nibble.blocks; i < last * nibble.blocks; ++i) {
+        unsigned char *block = parts.values + i * shape.blockBytes();
+        std::memset(block, 0x88, size_t(shape.blockBytes()));
+        std::memset(block, 0, size_t(shape.zerosAt()));
+        std::memset(block + shape.zerosAt(), -kLeastNibble,
+                    size_t(shape.unitsAt() - shape.zerosAt()));
+        for (int64_t u = 0; u < shape.units(); ++u)
+          std::memset(block + shape.unitsAt() + u * shape.unitBytes(), 0,
+                      size_t(shape.codeRegisters() * shape.registerBytes()));
+      }
+      for (int64_t t = 0; t < tile.numRows; ++t) {
+        int64_t row = tile.firstRow + t;
+        for (int64_t g = 0; g < geometry.length / shape.depth; ++g)
+          if (!writeGroup(nibble, parts.values, row, g,
+                          tile.rowValues(t) + g * nibble.keptOfGroup()))
+            tile.note(GroupFault::Kind::Unscaled, geometry, row,
+                      g * shape.depth / geometry.m, 0);
+        if (geometry.n == geometry.m)
+          continue;
+        for (int64_t g = 0; g < geometry.groups; ++g)
+          nibble.unit(parts.values, row, g * 4)
+              .setCode(row % shape.rows, g % 16,
+                       codeOf(tile.rowIndices(t) + g * geometry.n, geometry.n));
+      }
+    }
   }
 };
 

@@ -113,61 +113,6 @@ Status verifyOffsets(const StoredParts &parts, const FiberGeometry &geometry,
   return {};
 }
 
-template <typename U>
-static void writeRows(const StoredParts &parts, const FiberGeometry &geometry,
-                      FiberTile<U> &tile) {
-  const int64_t n = geometry.n, m = geometry.m, rows = parts.spec.rows;
-  const int64_t cols = parts.spec.cols;
-  PanelGeometry panel(parts.spec, geometry);
-  // The thread of the last row writes the rows that pad its group.
-  int64_t last = tile.firstRow + tile.numRows;
-  if (last == geometry.rows)
-    last = panel.paddedRows();
-  constexpr int64_t elem = sizeof(U), quadBytes = 4 * elem;
-  uint16_t *offsets = tile.offsets.data();
-  for (int64_t b = 0; b < panel.numBlocks(); ++b) {
-    PanelBlock block = panel.block(b);
-    int64_t stored = block.length / m * n, first = block.begin / m * n;
-    for (int64_t row = tile.firstRow; row < last; ++row) {
-      int64_t at = panel.slot(block, row, 0);
-      unsigned char *toValues = parts.values + at * elem;
-      // Full groups have no offsets.
-      unsigned char *toOffsets = n < m ? parts.metadata + at * 2 : nullptr;
-      auto quad = [&](const void *fromValues, const void *fromOffsets) {
-        std::memcpy(toValues, fromValues, quadBytes);
-        toValues += rows * quadBytes;
-        if (!toOffsets)
-          return;
-        std::memcpy(toOffsets, fromOffsets, 8);
-        toOffsets += rows * 8;
-      };
-      int64_t s = 0;
-      if (row < geometry.rows) {
-        int64_t t = row - tile.firstRow;
-        const uint8_t *indices = tile.rowIndices(t) + first;
-        const U *values = tile.rowValues(t) + first;
-        for (int64_t base = 0; s < stored; base += m)
-          for (int64_t end = s + n; s < end; ++s)
-            offsets[s] = static_cast<uint16_t>((base + indices[s]) * cols);
-        for (s = 0; s + 4 <= stored; s += 4)
-          quad(values + s, offsets + s);
-        if (s < stored) {
-          U lastValues[4] = {};
-          uint16_t lastOffsets[4] = {};
-          std::copy(values + s, values + stored, lastValues);
-          std::copy(offsets + s, offsets + stored, lastOffsets);
-          quad(lastValues, lastOffsets);
-          s += 4;
-        }
-      }
-      const U zeros[4] = {};
-      const uint16_t zeroOffsets[4] = {};
-      for (; s < block.slots; s += 4)
-        quad(zeros, zeroOffsets);
-    }
-  }
-}
-
 namespace {
 
 class PanelFormat final : public LayoutFormatOf<PanelFormat> {
@@ -212,7 +157,56 @@ public:
   template <typename U>
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
-    writeRows(parts, geometry, tile);
+    const int64_t n = geometry.n, m = geometry.m, rows = parts.spec.rows;
+    const int64_t cols = parts.spec.cols;
+    PanelGeometry panel(parts.spec, geometry);
+    // The thread of the last row writes the rows that pad its group.
+    int64_t last = tile.firstRow + tile.numRows;
+    if (last == geometry.rows)
+      last = panel.paddedRows();
+    constexpr int64_t elem = sizeof(U), quadBytes = 4 * elem;
+    uint16_t *offsets = tile.offsets.data();
+    for (int64_t b = 0; b < panel.numBlocks(); ++b) {
+      PanelBlock block = panel.block(b);
+      int64_t stored = block.length / m * n, first = block.begin / m * n;
+      for (int64_t row = tile.firstRow; row < last; ++row) {
+        int64_t at = panel.slot(block, row, 0);
+        unsigned char *toValues = parts.values + at * elem;
+        // Full groups have no offsets.
+        unsigned char *toOffsets = n < m ? parts.metadata + at * 2 : nullptr;
+        auto quad = [&](const void *fromValues, const void *fromOffsets) {
+          std::memcpy(toValues, fromValues, quadBytes);
+          toValues += rows * quadBytes;
+          if (!toOffsets)
+            return;
+          std::memcpy(toOffsets, fromOffsets, 8);
+          toOffsets += rows * 8;
+        };
+        int64_t s = 0;
+        if (row < geometry.rows) {
+          int64_t t = row - tile.firstRow;
+          const uint8_t *indices = tile.rowIndices(t) + first;
+          const U *values = tile.rowValues(t) + first;
+          for (int64_t base = 0; s < stored; base += m)
+            for (int64_t end = s + n; s < end; ++s)
+              offsets[s] = static_cast<uint16_t>((base + indices[s]) * cols);
+          for (s = 0; s + 4 <= stored; s += 4)
+            quad(values + s, offsets + s);
+          if (s < stored) {
+            U lastValues[4] = {};
+            uint16_t lastOffsets[4] = {};
+            std::copy(values + s, values + stored, lastValues);
+            std::copy(offsets + s, offsets + stored, lastOffsets);
+            quad(lastValues, lastOffsets);
+            s += 4;
+          }
+        }
+        const U zeros[4] = {};
+        const uint16_t zeroOffsets[4] = {};
+        for (; s < block.slots; s += 4)
+          quad(zeros, zeroOffsets);
+      }
+    }
   }
 };
 

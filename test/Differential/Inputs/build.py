@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compiles a module to a shared library, and calls its functions through their C interface."""
 
+import argparse
 import ctypes
 import mmap
 import os
 import subprocess
 import tempfile
+import time
 
 import numpy as np
 
@@ -116,6 +118,24 @@ class Library:
             found.append(data)
             at += count
         return found
+
+
+def seed_parser(description, cases):
+    """Options that every generator of functions has; `seeds_of` reads those of its seeds."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
+    parser.add_argument("--cases", type=int, default=cases, help="functions of a module")
+    parser.add_argument("--only", help="one function by name")
+    parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
+    return parser
+
+
+def seeds_of(options):
+    if options.random:
+        start = time.time_ns() % 10**9
+        return list(range(start, start + options.random))
+    return [int(seed) for seed in options.seeds.split(",")]
 
 
 def check_seeds(seeds, options, check_module):

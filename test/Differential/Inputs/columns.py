@@ -11,15 +11,13 @@ Arguments end where their memory does.
   columns.py --random 50      fifty seeds from the clock, printed
 """
 
-import argparse
 import os
 import sys
-import time
 
 import numpy as np
 
 import storage
-from build import Library, check_seeds, compile_module
+from build import Library, check_seeds, compile_module, seed_parser, seeds_of
 from dtypes import EPSILON, NUMPY, constant, random, tensor, to_float
 
 PATTERNS = [(2, 4), (2, 4), (1, 4), (1, 2), (3, 4), (4, 4), (2, 8), (1, 8), (1, 16), (5, 16), (1, 32), (3, 7), (1, 1)]
@@ -129,18 +127,10 @@ def check_module(seed, options, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1")
-    parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
-    parser.add_argument("--cases", type=int, default=12, help="functions of a module")
+    parser = seed_parser(__doc__, 12)
     parser.add_argument("--options", default="", help="options of --nm-to-cpu")
-    parser.add_argument("--only", help="one function by name")
-    parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
     options = parser.parse_args()
-    seeds = [int(seed) for seed in options.seeds.split(",")]
-    if options.random:
-        start = time.time_ns() % 10**9
-        seeds = list(range(start, start + options.random))
+    seeds = seeds_of(options)
     print("seeds %s, %d functions each" % (seeds, options.cases), flush=True)
     total, failed = check_seeds(seeds, options, check_module)
     print("%d calls, %d comparisons failed" % (total, failed))

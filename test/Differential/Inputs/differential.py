@@ -14,37 +14,27 @@ with each other; what packs, unpacks or prunes must agree in every bit.
 NM_DIFFERENTIAL_SEEDS and NM_DIFFERENTIAL_CASES override the options, for long runs.
 """
 
-import argparse
 import os
 import sys
-import time
 
 import numpy as np
 
 from attention_case import AttentionCase
-from build import Library, check_seeds, compile_module
+from build import Library, check_seeds, compile_module, seed_parser, seeds_of
 from dtypes import to_float
 from matmul_case import MatmulCase
 from storage_case import StorageCase
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1")
-    parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
-    parser.add_argument("--cases", type=int, default=24, help="functions of a module")
+    parser = seed_parser(__doc__, 24)
     parser.add_argument("--kind", choices=["matmul", "storage", "both", "attention"], default="both")
     parser.add_argument("--legs", default="reference,optimized")
     parser.add_argument("--options", default="", help="options of --nm-to-cpu")
     parser.add_argument("--optimization", default="-O2", help="of clang")
-    parser.add_argument("--only", help="one function by name")
-    parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
     options = parser.parse_args()
     options.seeds = os.environ.get("NM_DIFFERENTIAL_SEEDS", options.seeds)
     options.cases = int(os.environ.get("NM_DIFFERENTIAL_CASES", options.cases))
-    if options.random:
-        start = time.time_ns() % 10**9
-        options.seeds = ",".join(str(start + i) for i in range(options.random))
     return options
 
 
@@ -103,8 +93,8 @@ def check_module(seed, options, folder):
 
 def main():
     options = parse()
-    seeds = [int(seed) for seed in options.seeds.split(",")]
-    print("seeds %s, %d functions each, %s" % (options.seeds, options.cases, options.legs), flush=True)
+    seeds = seeds_of(options)
+    print("seeds %s, %d functions each, %s" % (seeds, options.cases, options.legs), flush=True)
     total, failed = check_seeds(seeds, options, check_module)
     print("%d comparisons, %d failed" % (total, failed))
     return 1 if failed else 0

@@ -13,14 +13,13 @@ nothing, takes the same modules. Arguments end where their memory does.
   nibbles.py --shapes         few cases of the sizes of models
 """
 
-import argparse
 import os
 import sys
 import time
 
 import numpy as np
 
-from build import Library, check_seeds, compile_module
+from build import Library, check_seeds, compile_module, seed_parser, seeds_of
 from dtypes import constant, random, round_to, tensor, to_float
 from emulated_library import EmulatedLibrary, compile_emulated
 
@@ -287,15 +286,10 @@ def check_module(seed, options, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1")
-    parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
-    parser.add_argument("--cases", type=int, default=24, help="functions of a module")
+    parser = seed_parser(__doc__, 24)
     parser.add_argument("--shapes", action="store_true", help="sizes of models instead")
     parser.add_argument("--options", default="", help="options of --nm-to-cpu")
     parser.add_argument("--target", default="host", choices=["host", *TARGETS], help="processor; host: all that it has")
-    parser.add_argument("--only", help="one function by name")
-    parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
     options = parser.parse_args()
     global ROWS
     has = flags()
@@ -307,10 +301,7 @@ def main():
             return 0
     elif TARGETS["x86-64-avx512"][0] <= has:
         ROWS = 32
-    seeds = [int(seed) for seed in options.seeds.split(",")]
-    if options.random:
-        start = time.time_ns() % 10**9
-        seeds = list(range(start, start + options.random))
+    seeds = seeds_of(options)
     print("seeds %s, %d functions each" % (seeds, options.cases), flush=True)
     total, failed = check_seeds(seeds, options, check_module)
     print("%d functions, %d comparisons failed" % (total, failed))

@@ -9,16 +9,14 @@
   recipes.py --seeds 7 --only f12       one function of a module
 """
 
-import argparse
 import ctypes
 import os
 import sys
 import tempfile
-import time
 
 import numpy as np
 
-from build import Library, compile_module
+from build import Library, compile_module, seed_parser, seeds_of
 from recipe_case import RecipeCase
 
 SCALARS = {"f32": ctypes.c_float, "f64": ctypes.c_double, "i1": ctypes.c_bool, "i32": ctypes.c_int32,
@@ -182,25 +180,18 @@ def check_module(seed, leg, options, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1")
-    parser.add_argument("--random", type=int, default=0, help="number of seeds from the clock instead")
-    parser.add_argument("--cases", type=int, default=24, help="functions of a module")
+    parser = seed_parser(__doc__, 24)
     parser.add_argument("--legs", default="reference,fused", help="of " + ", ".join(MACHINES))
-    parser.add_argument("--only", help="one function by name")
-    parser.add_argument("--keep", help="folder for the modules, instead of a temporary one")
     options = parser.parse_args()
-    if options.random:
-        start = time.time_ns() % 10**9
-        options.seeds = ",".join(str(start + i) for i in range(options.random))
-    print("seeds %s, %d recipes each, %s" % (options.seeds, options.cases, options.legs), flush=True)
+    seeds = seeds_of(options)
+    print("seeds %s, %d recipes each, %s" % (seeds, options.cases, options.legs), flush=True)
     total = failed = 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or temporary
         os.makedirs(folder, exist_ok=True)
-        for seed in options.seeds.split(","):
+        for seed in seeds:
             for leg in options.legs.split(","):
-                count, failures = check_module(int(seed), leg, options, folder)
+                count, failures = check_module(seed, leg, options, folder)
                 total, failed = total + count, failed + failures
     print("%d comparisons, %d failed" % (total, failed))
     return 1 if failed else 0

@@ -6,24 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/Builders.h"
-#include "mlir/IR/OpImplementation.h"
+#include "nm/Dialect/Common/PlainNumber.h"
 #include "nm/Dialect/Tile/IR/TileDialect.h"
 
 using namespace mlir;
 using namespace mlir::tiles;
 
-/// A number without the type that an i64 attribute prints.
-static ParseResult parseNumber(OpAsmParser &parser, IntegerAttr &value) {
-  int64_t number;
-  if (parser.parseInteger(number))
-    return failure();
-  value = parser.getBuilder().getI64IntegerAttr(number);
-  return success();
-}
-
-static void printNumber(OpAsmPrinter &printer, Operation *, IntegerAttr value) {
-  printer << value.getInt();
-}
+using mlir::nm::parseNumber;
+using mlir::nm::printNumber;
 
 #define GET_OP_CLASSES
 #include "nm/Dialect/Tile/IR/TileOps.cpp.inc"

@@ -50,19 +50,12 @@ static PanelTile chooseDenseTile(CPUAttr target) {
   return makePanelTile(target, rows, vectors, 3.0 / 4);
 }
 
-static PanelBlocks blocksOf(LayoutAttr layout) {
-  auto panel = cast<PanelLayoutAttr>(layout);
-  return {panel.getRows(), panel.getCols(), panel.getDepth()};
-}
-
 namespace {
 
-class PanelProducts final : public ProductLayout {
+class PanelLayout final
+    : public PanelProducts<PanelLayoutAttr, /*sharesOffsets=*/false> {
 public:
   StringRef name() const override { return "panel"; }
-  bool owns(LayoutAttr layout) const override {
-    return isa<PanelLayoutAttr>(layout);
-  }
 
   LayoutOffer offer(const ProductQuery &query) const override {
     SparsityAttr sparsity = query.sparsity;
@@ -78,24 +71,11 @@ public:
             panelCost(query, tile, loads, sparsity.isDense() ? tile.rows : 1),
             describePanel(query, blocks)};
   }
-
-  LogicalResult check(PackedMatmulOp op) const override {
-    return checkPanel(op, blocksOf(op.getLayout()).cols);
-  }
-  std::string activationForm(PackedMatmulOp op) const override {
-    return panelForm(blocksOf(op.getLayout()).cols);
-  }
-  Value emit(PackedMatmulOp op, Value packed,
-             const KernelOptions &options) const override {
-    return emitPanelProduct(
-        panelProductOf(op, blocksOf(op.getLayout()), /*sharesOffsets=*/false),
-        packed, options);
-  }
 };
 
 } // namespace
 
 const ProductLayout &mlir::nm::panelProducts() {
-  static const PanelProducts products;
+  static const PanelLayout products;
   return products;
 }

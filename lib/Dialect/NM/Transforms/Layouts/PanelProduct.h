@@ -57,6 +57,34 @@ struct PanelProduct {
 PanelProduct panelProductOf(PackedMatmulOp op, const PanelBlocks &blocks,
                             bool sharesOffsets);
 
+/// Emits a product in front of its operation, see ProductLayout.
+Value emitPanelProduct(const PanelProduct &product, Value packed,
+                       const KernelOptions &options);
+
+/// What layouts whose storage is that of panels alone have in common.
+template <typename Layout, bool sharesOffsets>
+class PanelProducts : public ProductLayout {
+public:
+  bool owns(LayoutAttr layout) const override { return isa<Layout>(layout); }
+  LogicalResult check(PackedMatmulOp op) const override {
+    return checkPanel(op, blocksOf(op).cols);
+  }
+  std::string activationForm(PackedMatmulOp op) const override {
+    return panelForm(blocksOf(op).cols);
+  }
+  Value emit(PackedMatmulOp op, Value packed,
+             const KernelOptions &options) const override {
+    return emitPanelProduct(panelProductOf(op, blocksOf(op), sharesOffsets),
+                            packed, options);
+  }
+
+private:
+  static PanelBlocks blocksOf(PackedMatmulOp op) {
+    auto layout = cast<Layout>(op.getLayout());
+    return {layout.getRows(), layout.getCols(), layout.getDepth()};
+  }
+};
+
 /// Elements of the panels of all activations.
 Value panelElements(KernelBuilder &b, const PanelProduct &product);
 /// Packs the activations into a buffer of so many elements.
@@ -65,10 +93,6 @@ void packPanels(const KernelBuilder &at, const PanelProduct &product,
 /// Emits the loops over rows and panels of packed activations.
 void emitPanelLoops(const KernelBuilder &at, const PanelProduct &product,
                     Value packed, const KernelOptions &options);
-
-/// Emits a product in front of its operation, see ProductLayout.
-Value emitPanelProduct(const PanelProduct &product, Value packed,
-                       const KernelOptions &options);
 
 } // namespace mlir::nm
 

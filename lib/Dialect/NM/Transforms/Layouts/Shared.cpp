@@ -21,19 +21,12 @@ static PanelTile chooseTile(CPUAttr target, int64_t rows) {
   return makePanelTile(target, rows, std::max<int64_t>(vectors, 1), 3.0 / 4);
 }
 
-static PanelBlocks blocksOf(LayoutAttr layout) {
-  auto shared = cast<SharedLayoutAttr>(layout);
-  return {shared.getRows(), shared.getCols(), shared.getDepth()};
-}
-
 namespace {
 
-class SharedProducts final : public ProductLayout {
+class SharedLayout final
+    : public PanelProducts<SharedLayoutAttr, /*sharesOffsets=*/true> {
 public:
   StringRef name() const override { return "shared"; }
-  bool owns(LayoutAttr layout) const override {
-    return isa<SharedLayoutAttr>(layout);
-  }
 
   LayoutOffer offer(const ProductQuery &query) const override {
     int64_t rows = query.sharedRows;
@@ -57,24 +50,11 @@ public:
                    " rows share their mask; " + describePanel(query, blocks);
     return offer;
   }
-
-  LogicalResult check(PackedMatmulOp op) const override {
-    return checkPanel(op, blocksOf(op.getLayout()).cols);
-  }
-  std::string activationForm(PackedMatmulOp op) const override {
-    return panelForm(blocksOf(op.getLayout()).cols);
-  }
-  Value emit(PackedMatmulOp op, Value packed,
-             const KernelOptions &options) const override {
-    return emitPanelProduct(
-        panelProductOf(op, blocksOf(op.getLayout()), /*sharesOffsets=*/true),
-        packed, options);
-  }
 };
 
 } // namespace
 
 const ProductLayout &mlir::nm::sharedProducts() {
-  static const SharedProducts products;
+  static const SharedLayout products;
   return products;
 }

@@ -24,7 +24,7 @@ const rt::Tensor *CallArguments::find(ArrayRef<std::string> names,
     return &known->second;
   Signature signature;
   for (const std::string &name : names)
-    signature.arguments.push_back({name, {}});
+    signature.arguments.emplace_back().name = name;
   auto files = assignInputs(signature, bindings);
   if (!files) {
     llvm::consumeError(files.takeError());

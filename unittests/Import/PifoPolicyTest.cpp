@@ -245,10 +245,11 @@ TEST(PifoPolicy, PrecedenceOfConditions) {
 TEST(PifoPolicy, ErrorsPointAtTheirPlace) {
   auto found = parse("scheduler s\n\tstrict { a: fofi }", "a\nb.policy");
   ASSERT_FALSE(found.ok());
-  EXPECT_EQ(found.error().message,
-            "a\\x0ab.policy:2:14: found 'fofi'; expected fifo, edf, priority, "
-            "wfq, rr, strict, wf2q, drr or htb\n\tstrict { a: fofi }\n\t       "
-            "     ^\n");
+  EXPECT_EQ(
+      found.error().message,
+      "a\\x0ab.policy:2:14: found 'fofi'; expected fifo, edf, priority, "
+      "wfq, rr, strict, wf2q, drr, htb or hfsc\n\tstrict { a: fofi }\n\t       "
+      "     ^\n");
   EXPECT_TRUE(parse("scheduler s fifo", "p", 77).ok());
   EXPECT_EQ(parse("scheduler s capacity 5 fifo", "p", 77)->capacity, 77u);
 }

@@ -251,3 +251,21 @@ pifo.scheduler @bounded capacity(4 at_most 15872) {
     }
   }
 }
+
+// The packet of the smallest rank says which flow leaves, from its front.
+
+// CHECK-LABEL: pifo.scheduler @in_order capacity(8) {
+// CHECK:         pifo.node @root rank(i8, saturate) {
+// CHECK-NEXT:      pifo.in_order by @flow
+// CHECK-NEXT:      pifo.scheduling {
+pifo.scheduler @in_order capacity(8) {
+  pifo.field @flow : i8
+  pifo.field @remaining : i8
+  pifo.node @root rank(i8, saturate) {
+    pifo.in_order by @flow
+    pifo.scheduling {
+      %r = pifo.read_field @remaining : i8
+      pifo.yield %r : i8
+    }
+  }
+}

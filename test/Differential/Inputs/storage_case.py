@@ -55,7 +55,7 @@ class StorageCase:
     def mlir(self):
         encoding = "#nm.sparsity<%d:%d, axis = %d>" % (self.n, self.m, self.axis)
         dense, encoded = tensor(self.shape, self.dtype), tensor(self.shape, self.dtype, encoding)
-        layout = "<panel, rows = %d, cols = %d, depth = %d>" % self.layout if "panel" in self.kind else "<canonical>"
+        layout = "panel<rows = %d, cols = %d, depth = %d>" % self.layout if "panel" in self.kind else "canonical"
         body, args, self.inputs = [], [], []
         def read(name, array, dtype, kind):
             if self.from_constant:

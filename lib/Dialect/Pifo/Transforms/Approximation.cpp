@@ -333,7 +333,8 @@ void SchedulerEmitter::countDisorder(const NodeLayout &node,
       })[0];
   Value counts = e.at(at.memory, layout.disorder);
   Value late = e.cast(e.cmp(P::ne, smaller, 0), 64);
-  for (auto [i, by] : llvm::enumerate(ArrayRef<Value>{e.c(1), late, smaller}))
+  Value steps[] = {e.c(1), late, smaller};
+  for (auto [i, by] : llvm::enumerate(steps))
     e.store(e.add(e.load(64, e.at(counts, 8 * i)), by), e.at(counts, 8 * i));
 }
 

@@ -97,7 +97,7 @@ void Simulation::describe() {
     type.shape = tensor.hostShape.empty() ? tensor.shape : tensor.hostShape;
     if (tensor.role == isa::Role::In) {
       arguments.push_back(i);
-      function.arguments.push_back({tensor.name, type});
+      function.arguments.push_back({tensor.name, type, std::nullopt});
     } else if (tensor.role == isa::Role::Out) {
       results.push_back(i);
       function.results.push_back(type);

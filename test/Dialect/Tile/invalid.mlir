@@ -171,6 +171,19 @@ attacc.program @slice for #attacc.device<name = "edge", scratchpad = 524288, cha
 
 // -----
 
+attacc.program @slice_before for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x64xf16, dram>
+  tile.rows "rows" (%x) into (%y) : !attacc.region<16x64xf16, dram> into !attacc.region<16x64xf16, dram> {
+  ^bb0(%a: tensor<16x64xf16>):
+    // expected-error @below {{[tile_slice_c1] takes 'tensor<16x1xf16>' of 'tensor<16x64xf16>' from column -1, expected columns that it has}}
+    %e = tile.slice %a from -1 : tensor<16x64xf16> -> tensor<16x1xf16>
+    tile.yield %a : tensor<16x64xf16>
+  }
+}
+
+// -----
+
 attacc.program @attribute for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
   %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
   %y = attacc.tensor "y" out : !attacc.region<16x64xf16, dram>

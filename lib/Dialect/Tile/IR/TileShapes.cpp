@@ -100,7 +100,7 @@ LogicalResult tiles::verifyTransfer(Operation *op) {
     return op->emitOpError("[tile_load_c3] moves a part of a tensor, expected "
                            "a tensor of the program");
   SmallVector<int64_t> expected(region.getShape());
-  if (loop && expected[0] == loop.getTotal())
+  if (loop && expected[0] == static_cast<int64_t>(loop.getTotal()))
     expected[0] = loop.getBlock();
   else if (loop)
     return op->emitOpError("[tile_load_c1] follows blocks of ")

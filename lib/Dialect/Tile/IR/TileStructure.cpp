@@ -142,12 +142,13 @@ LogicalResult VectorOp::verify() {
 
 LogicalResult SliceOp::verify() {
   RankedTensorType from = getSource().getType(), to = getType();
+  auto first = static_cast<int64_t>(getFirst());
   if (from.getRank() != 2 || to.getRank() != 2 ||
       to.getDimSize(0) != from.getDimSize(0) ||
-      to.getElementType() != from.getElementType() || getFirst() < 0 ||
-      getFirst() + to.getDimSize(1) > from.getDimSize(1))
+      to.getElementType() != from.getElementType() || first < 0 ||
+      first > from.getDimSize(1) - to.getDimSize(1))
     return emitOpError("[tile_slice_c1] takes ")
-           << to << " of " << from << " from column " << getFirst()
+           << to << " of " << from << " from column " << first
            << ", expected columns that it has";
   return success();
 }

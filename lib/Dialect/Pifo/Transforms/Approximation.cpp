@@ -150,7 +150,7 @@ SmallVector<Value> SchedulerEmitter::forUpTo(
 // Which queue
 //===----------------------------------------------------------------------===//
 
-/// SP-PIFO, section 4: from the last queue, the first whose bound is not above
+/// SP-PIFO: from the last queue, the first whose bound is not above
 /// the rank, which becomes the bound (push-up). A rank below all bounds goes to
 /// the first queue and takes all bounds down by what it lacks (push-down).
 Value SchedulerEmitter::chooseByBounds(const NodeLayout &node,
@@ -227,7 +227,7 @@ SchedulerEmitter::lookAtEnds(const NodeLayout &node,
   return {e.sub(rank, least), e.sub(most, least)};
 }
 
-/// AIFO, Algorithm 1; PACKS, section 4; RIFO. A rank that is ahead of `part` of
+/// AIFO, PACKS and RIFO. A rank that is ahead of `part` of
 /// `whole` may go to a queue if part / whole <= free / capacity / (1 - k),
 /// where `free` is what is free in this queue and those before it.
 Value SchedulerEmitter::admitNear(const NodeLayout &node,

@@ -4,8 +4,8 @@
 
 usage: near_model.py [--tool NM_PIFO] [--count N] [--seed S] [--jobs N]
 
-SP-PIFO: Alcoz, Dietmueller, Vanbever, NSDI 2020, section 4. AIFO: Yu et al., SIGCOMM 2021, Algorithm 1. PACKS: Alcoz et al.,
-NSDI 2025, section 4. RIFO: Mostafaei, Pacut, Schmid, 2023. Everything is lists and fractions; departures, refusals and
+SP-PIFO: Alcoz, Dietmueller, Vanbever, NSDI 2020. AIFO: Yu et al., SIGCOMM 2021. PACKS: Alcoz et al.,
+arXiv 2308.00797. RIFO: Mostafaei et al., arXiv 2308.07442. Everything is lists and fractions; departures, refusals and
 inversions are equal, packet by packet. The link takes one packet a tick.
 """
 

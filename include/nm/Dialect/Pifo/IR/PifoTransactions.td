@@ -182,7 +182,7 @@ def Pifo_InOrderOp : Pifo_Op<"in_order", [HasParent<"::mlir::pifo::NodeOp">]> {
   let summary = "the packets of a flow leave in the order of their arrival";
   let description = [{
     In a leaf: the packet with the smallest rank, of equal ones the first to come, says which flow is served, and of that flow the packet that came
-    first leaves. `pifo.rank` is the rank of the packet that decided. That is the dequeue of pFabric (Alizadeh et al., SIGCOMM 2013, section 4.1) where
+    first leaves. `pifo.rank` is the rank of the packet that decided. That is the dequeue of pFabric (Alizadeh et al., SIGCOMM 2013) where
     the rank is what remains of a flow. What is pushed out is the packet with the largest rank, of equal ones the last. A flow is a value of the field.
 
     ```mlir

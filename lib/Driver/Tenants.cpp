@@ -200,13 +200,9 @@ void Sharing::summarise() {
     tenant.tenant = number;
     std::vector<double> &sorted = latencies[number];
     std::sort(sorted.begin(), sorted.end());
-    auto percentile = [&](double part) {
-      double rank = std::ceil(part * static_cast<double>(sorted.size()));
-      return sorted[static_cast<size_t>(std::max(rank, 1.0)) - 1];
-    };
-    tenant.p50 = percentile(0.5);
-    tenant.p95 = percentile(0.95);
-    tenant.p99 = percentile(0.99);
+    tenant.p50 = ::nm::traffic::nearestRank(sorted, 0.5);
+    tenant.p95 = ::nm::traffic::nearestRank(sorted, 0.95);
+    tenant.p99 = ::nm::traffic::nearestRank(sorted, 0.99);
     tenant.max = sorted.back();
     tenant.mean /= static_cast<double>(tenant.requests);
     tenant.slowdown /= static_cast<double>(tenant.requests);

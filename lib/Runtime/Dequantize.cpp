@@ -18,8 +18,7 @@ using support::parseStrictJson;
 using Operand = Dequantized::Operand;
 
 bool isDequantizedKey(std::string_view key) {
-  constexpr std::string_view head = "{\"dequantize\":";
-  return key.substr(0, head.size()) == head;
+  return beginsWith(key, "dequantize");
 }
 
 //===----------------------------------------------------------------------===//
@@ -50,13 +49,10 @@ Status checkDequantized(const Dequantized &tensor) {
       (tensor.values.dtype != DType::I8 && tensor.values.dtype != DType::U8))
     return fail("found values of ", dtypeName(tensor.values.dtype),
                 ", expected a tensor of i8 or u8");
-  auto isNarrow = [](DType dtype) {
-    return dtype == DType::F32 || dtype == DType::F16 || dtype == DType::BF16;
-  };
   DType zero = tensor.zero.dtype;
-  if (!isNarrow(tensor.compute) || !isNarrow(tensor.dtype) ||
-      !isNarrow(tensor.scale.dtype) ||
-      (!isNarrow(zero) && zero != DType::I8 && zero != DType::U8))
+  if (!isNarrowFloat(tensor.compute) || !isNarrowFloat(tensor.dtype) ||
+      !isNarrowFloat(tensor.scale.dtype) ||
+      (!isNarrowFloat(zero) && zero != DType::I8 && zero != DType::U8))
     return fail("found computation in ", dtypeName(tensor.compute), " to ",
                 dtypeName(tensor.dtype), " with zero points of ",
                 dtypeName(zero), " and scales of ",

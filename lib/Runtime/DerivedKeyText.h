@@ -11,11 +11,26 @@
 #include "Support.h"
 #include "nm/Runtime/DerivedKey.h"
 #include "nm/Support/Json.h"
+#include <algorithm>
 
 namespace nm::rt::derived {
 
 template <typename... Parts> Error fail(const Parts &...parts) {
   return makeError(Errc::Format, "derived key: ", parts...);
+}
+
+/// Whether the first field of a derived key is that one.
+inline bool beginsWith(std::string_view key, std::string_view field) {
+  constexpr std::string_view before = "{\"", after = "\":";
+  return key.substr(0, before.size()) == before &&
+         key.substr(before.size(), field.size()) == field &&
+         key.substr(std::min(key.size(), before.size() + field.size()),
+                    after.size()) == after;
+}
+
+/// Of the types that scales and results of dequantisation have.
+inline bool isNarrowFloat(DType dtype) {
+  return dtype == DType::F32 || dtype == DType::F16 || dtype == DType::BF16;
 }
 
 nlohmann::ordered_json toJson(const StoredOperand &operand);

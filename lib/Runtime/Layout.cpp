@@ -9,6 +9,7 @@
 #include "LayoutFormat.h"
 #include "Support.h"
 #include "nm/Runtime/Tensor.h"
+#include "nm/Support/Text.h"
 #include <algorithm>
 #include <cctype>
 
@@ -107,18 +108,6 @@ std::string GroupForm::describe() const {
          (zeros ? "0 to 15 less a zero point from 0 to 16" : "-8 to 7");
 }
 
-/// "a", "a <last> b", "a, b <last> c".
-static std::string enumerate(const std::vector<std::string> &words,
-                             const char *last) {
-  std::string text;
-  for (size_t i = 0; i < words.size(); ++i)
-    text += (i == 0                 ? ""
-             : i + 1 < words.size() ? std::string(", ")
-                                    : std::string(" ") + last + " ") +
-            words[i];
-  return text;
-}
-
 /// "'panel<rows = R, cols = C, depth = D>'".
 static std::string exampleOf(const LayoutFormat &format) {
   std::string text = "'" + std::string(format.name());
@@ -147,7 +136,7 @@ public:
       std::vector<std::string> known;
       for (const LayoutFormat *each : layoutFormats())
         known.push_back(exampleOf(*each));
-      return fail("expected " + enumerate(known, "or"));
+      return fail("expected " + support::alternatives(known));
     }
     LayoutSpec spec(*format);
     if (std::vector<LayoutParameter> wanted = format->parameters();
@@ -236,7 +225,7 @@ private:
           wanted.begin(), wanted.end(),
           [&](const LayoutParameter &each) { return each.name == name; });
       if (found == wanted.end())
-        return fail("expected " + enumerate(names, "or"));
+        return fail("expected " + support::alternatives(names));
       int64_t &target = spec.*found->field;
       if (target != 0)
         return fail("'" + std::string(name) + "' is given twice");
@@ -261,7 +250,7 @@ private:
     const char *verb = needed.size() > 2    ? " are all needed"
                        : needed.size() == 2 ? " are both needed"
                                             : " is needed";
-    return fail(enumerate(needed, "and") + verb);
+    return fail(support::alternatives(needed, "and") + verb);
   }
 
   Status number(int64_t &out) {

@@ -16,10 +16,7 @@ using namespace derived;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-bool isPackedBitsKey(std::string_view key) {
-  constexpr std::string_view head = "{\"unpack\":";
-  return key.substr(0, head.size()) == head;
-}
+bool isPackedBitsKey(std::string_view key) { return beginsWith(key, "unpack"); }
 
 //===----------------------------------------------------------------------===//
 // Keys
@@ -42,10 +39,6 @@ static int64_t zeroCount(const PackedBits &weight) {
   return weight.rows * (weight.zero.dtype == DType::U8
                             ? ceilDiv(blocks * weight.bits, 8)
                             : blocks);
-}
-
-static bool isNarrowFloat(DType dtype) {
-  return dtype == DType::F32 || dtype == DType::F16 || dtype == DType::BF16;
 }
 
 Status checkPackedBits(const PackedBits &weight) {

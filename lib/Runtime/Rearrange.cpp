@@ -19,8 +19,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 bool isRearrangedKey(std::string_view key) {
-  constexpr std::string_view head = "{\"rearrange\":";
-  return key.substr(0, head.size()) == head;
+  return beginsWith(key, "rearrange");
 }
 
 std::string Rearranged::key() const {

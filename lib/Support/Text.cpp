@@ -150,11 +150,12 @@ std::string didYouMean(std::string_view word,
   return found.empty() ? "" : " (did you mean " + quote(found) + "?)";
 }
 
-std::string alternatives(const std::vector<std::string> &words) {
+std::string alternatives(const std::vector<std::string> &words,
+                         const char *last) {
   std::string text;
   for (size_t i = 0; i < words.size(); ++i) {
     if (i != 0)
-      text += i + 1 == words.size() ? " or " : ", ";
+      text += i + 1 == words.size() ? " " + std::string(last) + " " : ", ";
     text += words[i];
   }
   return text;

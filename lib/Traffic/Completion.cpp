@@ -11,6 +11,7 @@
 #include "nm/Support/Plot.h"
 #include "nm/Support/Table.h"
 #include "nm/Support/Text.h"
+#include "nm/Traffic/Statistics.h"
 #include <algorithm>
 #include <cmath>
 
@@ -31,13 +32,6 @@ double CompletionReport::best(const Flow &flow) const {
   if (options.access)
     time = std::max(time, payload * 8e9 / static_cast<double>(options.access));
   return time + half;
-}
-
-/// The smallest value that a part of all does not exceed.
-template <typename T> static T percentile(std::vector<T> &sorted, double part) {
-  auto rank =
-      static_cast<size_t>(std::ceil(part * static_cast<double>(sorted.size())));
-  return sorted[std::max<size_t>(rank, 1) - 1];
 }
 
 std::vector<CompletionBin>
@@ -65,12 +59,20 @@ CompletionReport::bins(const CompletionRun &run) const {
     std::sort(slowdowns.begin(), slowdowns.end());
     bin.mean /= static_cast<double>(times.size());
     bin.slowdownMean /= static_cast<double>(times.size());
-    bin.p50 = percentile(times, 0.5);
-    bin.p99 = percentile(times, 0.99);
-    bin.slowdown50 = percentile(slowdowns, 0.5);
-    bin.slowdown99 = percentile(slowdowns, 0.99);
+    bin.p50 = nearestRank(times, 0.5);
+    bin.p99 = nearestRank(times, 0.99);
+    bin.slowdown50 = nearestRank(slowdowns, 0.5);
+    bin.slowdown99 = nearestRank(slowdowns, 0.99);
   }
   return made;
+}
+
+static std::vector<std::vector<CompletionBin>>
+binsOfRuns(const CompletionReport &report) {
+  std::vector<std::vector<CompletionBin>> all;
+  for (const CompletionRun &run : report.runs)
+    all.push_back(report.bins(run));
+  return all;
 }
 
 /// 100000 as 100k, where nothing is lost.
@@ -101,9 +103,7 @@ std::string nm::traffic::formatCompletionTable(const CompletionReport &report) {
                 "slowdown", "p50", "p99"}},
               {2, 3, 4, 5, 6, 7, 8},
               true};
-  std::vector<std::vector<CompletionBin>> all;
-  for (const CompletionRun &run : report.runs)
-    all.push_back(report.bins(run));
+  const std::vector<std::vector<CompletionBin>> all = binsOfRuns(report);
   for (size_t bin = 0; bin < report.bounds.size() + 2; ++bin)
     for (size_t run = 0; run < report.runs.size(); ++run) {
       const CompletionBin &here = all[run][bin];
@@ -243,7 +243,7 @@ static ::nm::support::Plot slowdownPlot(const CompletionReport &report,
       std::sort(slowdowns.begin(), slowdowns.end());
       series.points.emplace_back(
           static_cast<double>(bytes(order[(begin + end) / 2])),
-          percentile(slowdowns, part));
+          nearestRank(slowdowns, part));
     }
     plot.series.push_back(std::move(series));
   }
@@ -265,7 +265,7 @@ static ::nm::support::Plot timesPlot(const CompletionReport &report) {
     std::sort(times.begin(), times.end());
     for (int step = 1; step <= 200; ++step)
       series.points.emplace_back(
-          static_cast<double>(percentile(times, step / 200.0)) / 1e3,
+          static_cast<double>(nearestRank(times, step / 200.0)) / 1e3,
           step / 200.0);
     plot.series.push_back(std::move(series));
   }
@@ -278,15 +278,16 @@ static std::string htmlTable(const CompletionReport &report) {
   for (const char *name : {"flows", "mean us", "p50 us", "p99 us", "slowdown",
                            "slowdown p50", "slowdown p99"})
     table.columns.push_back({name, "", true});
+  const std::vector<std::vector<CompletionBin>> all = binsOfRuns(report);
   for (size_t bin = 0; bin < report.bounds.size() + 2; ++bin) {
     HtmlTable::Group group;
-    for (const CompletionRun &run : report.runs) {
-      CompletionBin here = report.bins(run)[bin];
+    for (size_t run = 0; run < report.runs.size(); ++run) {
+      const CompletionBin &here = all[run][bin];
       if (group.head.empty()) {
         group.head.push_back({nameOf(here)});
         group.head.resize(table.columns.size());
       }
-      HtmlTable::Row row{{run.name}};
+      HtmlTable::Row row{{report.runs[run].name}};
       const double numbers[] = {static_cast<double>(here.flows),
                                 here.mean / 1e3,
                                 static_cast<double>(here.p50) / 1e3,

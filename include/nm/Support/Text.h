@@ -43,8 +43,9 @@ std::string nearest(std::string_view word,
 std::string didYouMean(std::string_view word,
                        const std::vector<std::string> &candidates);
 
-/// "a, b or c".
-std::string alternatives(const std::vector<std::string> &words);
+/// "a, b or c", or another word before the last.
+std::string alternatives(const std::vector<std::string> &words,
+                         const char *last = "or");
 
 } // namespace nm::support
 

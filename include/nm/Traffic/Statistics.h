@@ -9,6 +9,8 @@
 #define NM_TRAFFIC_STATISTICS_H
 
 #include "nm/Traffic/Link.h"
+#include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 namespace nm::traffic {
@@ -85,6 +87,14 @@ private:
   Histogram all{7};
   std::vector<std::string> names;
 };
+
+/// The smallest of ascending values, at least one, that `part` of all does not
+/// exceed.
+template <typename T> T nearestRank(const std::vector<T> &sorted, double part) {
+  auto rank =
+      static_cast<size_t>(std::ceil(part * static_cast<double>(sorted.size())));
+  return sorted[std::max<size_t>(rank, 1) - 1];
+}
 
 /// A line for each cause for which packets were refused; empty if none was.
 std::string formatRefused(const Totals &totals);

@@ -115,44 +115,10 @@ Status verifyOffsets(const StoredParts &parts, const FiberGeometry &geometry,
 
 namespace {
 
-class PanelFormat final : public LayoutFormatOf<PanelFormat> {
+class PanelFormat final
+    : public PanelFormatOf<PanelFormat, /*isShared=*/false> {
 public:
   std::string_view name() const override { return "panel"; }
-  std::vector<LayoutParameter> parameters() const override {
-    return panelParameters();
-  }
-  Status check(const LayoutSpec &spec) const override {
-    return checkPanel(spec);
-  }
-
-  Result<StorageShapes> shapes(const LayoutSpec &spec,
-                               const StoredWeight &weight) const override {
-    Result<int64_t> total = panelElements(spec, weight);
-    if (!total)
-      return total.error();
-    StorageShapes shapes;
-    shapes.values = {{*total}, weight.elemBytes};
-    if (weight.n < weight.m) // else slot k holds element k
-      shapes.metadata = {{*total}, 2};
-    return shapes;
-  }
-
-  int64_t rowsTogether(const LayoutSpec &spec,
-                       const FiberGeometry &) const override {
-    return spec.rows;
-  }
-
-  bool readsToVerify() const override { return false; }
-  Status verifyPlaces(const StoredParts &parts, const FiberGeometry &geometry,
-                      const std::string &name) const override {
-    return verifyOffsets(parts, geometry, 1, name);
-  }
-
-  template <typename U>
-  static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
-                       FiberTile<U> &tile) {
-    readPanelRows(parts, geometry, tile, /*isShared=*/false);
-  }
 
   template <typename U>
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,

@@ -98,6 +98,51 @@ void readPanelRows(const StoredParts &parts, const FiberGeometry &geometry,
   }
 }
 
+/// What both formats have in common; `isShared`: an offset serves the rows of a
+/// group.
+template <typename Derived, bool isShared>
+class PanelFormatOf : public LayoutFormatOf<Derived> {
+public:
+  std::vector<LayoutParameter> parameters() const override {
+    return panelParameters();
+  }
+  Status check(const LayoutSpec &spec) const override {
+    return checkPanel(spec);
+  }
+  Result<StorageShapes> shapes(const LayoutSpec &spec,
+                               const StoredWeight &weight) const override {
+    Result<int64_t> total = panelElements(spec, weight);
+    if (!total)
+      return total.error();
+    StorageShapes shapes;
+    shapes.values = {{*total}, weight.elemBytes};
+    // Without offsets slot k holds element k.
+    if (isShared || weight.n < weight.m)
+      shapes.metadata = {{*total / rowsOf(spec)}, 2};
+    return shapes;
+  }
+  int64_t rowsTogether(const LayoutSpec &spec,
+                       const FiberGeometry &) const override {
+    return spec.rows;
+  }
+  bool readsToVerify() const override { return false; }
+  Status verifyPlaces(const StoredParts &parts, const FiberGeometry &geometry,
+                      const std::string &name) const override {
+    return verifyOffsets(parts, geometry, rowsOf(parts.spec), name);
+  }
+  template <typename U>
+  static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
+                       FiberTile<U> &tile) {
+    readPanelRows(parts, geometry, tile, isShared);
+  }
+
+private:
+  /// Rows that an offset serves.
+  static int64_t rowsOf(const LayoutSpec &spec) {
+    return isShared ? spec.rows : 1;
+  }
+};
+
 } // namespace nm::rt
 
 #endif // NM_LIB_RUNTIME_LAYOUTS_PANEL_H

@@ -11,43 +11,10 @@ namespace nm::rt {
 
 namespace {
 
-class SharedFormat final : public LayoutFormatOf<SharedFormat> {
+class SharedFormat final
+    : public PanelFormatOf<SharedFormat, /*isShared=*/true> {
 public:
   std::string_view name() const override { return "shared"; }
-  std::vector<LayoutParameter> parameters() const override {
-    return panelParameters();
-  }
-  Status check(const LayoutSpec &spec) const override {
-    return checkPanel(spec);
-  }
-
-  Result<StorageShapes> shapes(const LayoutSpec &spec,
-                               const StoredWeight &weight) const override {
-    Result<int64_t> total = panelElements(spec, weight);
-    if (!total)
-      return total.error();
-    StorageShapes shapes;
-    shapes.values = {{*total}, weight.elemBytes};
-    shapes.metadata = {{*total / spec.rows}, 2};
-    return shapes;
-  }
-
-  int64_t rowsTogether(const LayoutSpec &spec,
-                       const FiberGeometry &) const override {
-    return spec.rows;
-  }
-
-  bool readsToVerify() const override { return false; }
-  Status verifyPlaces(const StoredParts &parts, const FiberGeometry &geometry,
-                      const std::string &name) const override {
-    return verifyOffsets(parts, geometry, parts.spec.rows, name);
-  }
-
-  template <typename U>
-  static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
-                       FiberTile<U> &tile) {
-    readPanelRows(parts, geometry, tile, /*isShared=*/true);
-  }
 
   template <typename U>
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,

@@ -74,17 +74,23 @@ SchedulerEmitter::Head SchedulerEmitter::bestEntry(
   return head;
 }
 
-SchedulerEmitter::Head
-SchedulerEmitter::flowsHead(const NodeLayout &node,
-                            const TransactionContext &at) {
-  Head leader = bestEntry(
+SchedulerEmitter::Head SchedulerEmitter::outermost(const NodeLayout &node,
+                                                   const TransactionContext &at,
+                                                   arith::CmpIPredicate order) {
+  return bestEntry(
       node, at,
       [&](Value rank, Value number, Value bestRank, Value bestNumber) {
         Value isEqual = e.cmp(P::eq, rank, bestRank);
-        return e.bor(e.cmp(P::slt, rank, bestRank),
-                     e.band(isEqual, e.cmp(P::slt, number, bestNumber)));
+        return e.bor(e.cmp(order, rank, bestRank),
+                     e.band(isEqual, e.cmp(order, number, bestNumber)));
       },
       {});
+}
+
+SchedulerEmitter::Head
+SchedulerEmitter::flowsHead(const NodeLayout &node,
+                            const TransactionContext &at) {
+  Head leader = outermost(node, at, P::slt);
   NodeOp op = node.op;
   auto flowOf = [&](Value element) {
     Value packet = e.at(slot(layout.packets, at.memory, element), 8);
@@ -105,14 +111,7 @@ SchedulerEmitter::flowsHead(const NodeLayout &node,
 SchedulerEmitter::Head
 SchedulerEmitter::flowsLast(const NodeLayout &node,
                             const TransactionContext &at) {
-  Head head = bestEntry(
-      node, at,
-      [&](Value rank, Value number, Value bestRank, Value bestNumber) {
-        Value isEqual = e.cmp(P::eq, rank, bestRank);
-        return e.bor(e.cmp(P::sgt, rank, bestRank),
-                     e.band(isEqual, e.cmp(P::sgt, number, bestNumber)));
-      },
-      {});
+  Head head = outermost(node, at, P::sgt);
   leaveFlows(node, at, head.element);
   return head;
 }

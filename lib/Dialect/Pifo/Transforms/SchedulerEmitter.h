@@ -300,6 +300,10 @@ private:
   Head bestEntry(const NodeLayout &node, const TransactionContext &at,
                  llvm::function_ref<Value(Value, Value, Value, Value)> isBetter,
                  llvm::function_ref<Value(Value)> counts);
+  /// Of all: the least (slt) or the largest (sgt) rank, of equal ones the first
+  /// or the last to come.
+  Head outermost(const NodeLayout &node, const TransactionContext &at,
+                 arith::CmpIPredicate order);
   void pushFlows(const NodeLayout &node, const TransactionContext &at,
                  Value element, Value rank);
   Head flowsHead(const NodeLayout &node, const TransactionContext &at);

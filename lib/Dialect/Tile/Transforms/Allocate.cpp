@@ -18,7 +18,7 @@ namespace mlir::tiles {
 
 using namespace mlir;
 using namespace mlir::tiles;
-using ::nm::support::ceilDiv;
+using ::nm::support::roundUp;
 
 namespace {
 
@@ -55,9 +55,8 @@ private:
         continue;
       auto slots = each.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots);
       addresses[each.root] = top;
-      top += ceilDiv(slots[each.root.getResultNumber()] * each.bytes,
-                     KernelStorage::kAlignment) *
-             KernelStorage::kAlignment;
+      top += roundUp(slots[each.root.getResultNumber()] * each.bytes,
+                     KernelStorage::kAlignment);
     }
     for (auto [each, offset] : places)
       addresses[each->root] = top + offset;

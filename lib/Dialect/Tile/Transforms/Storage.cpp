@@ -13,7 +13,7 @@
 
 using namespace mlir;
 using namespace mlir::tiles;
-using ::nm::support::ceilDiv;
+using ::nm::support::roundUp;
 
 Queue tiles::queueOf(Operation *op) {
   int64_t channel = 0;
@@ -186,7 +186,7 @@ KernelStorage::placeTemporaries(int64_t &bytes, int64_t alignment) const {
     // it is done with.
     if (storage.isShared)
       live.from = 0, live.to = order.size();
-    int64_t size = ceilDiv(storage.bytes, alignment) * alignment;
+    int64_t size = roundUp(storage.bytes, alignment);
     // The lowest place between those that are live at the same time.
     SmallVector<Live> others;
     for (const Live &other : placed)

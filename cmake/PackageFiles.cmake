@@ -49,6 +49,9 @@ while(NM_FILES)
 endwhile()
 file(REMOVE_RECURSE ${stage})
 
+# Debian's libomp5-NN exclude one another, and any of them serves: dpkg-shlibdeps, which runs here, is told so.
+file(WRITE $ENV{DESTDIR}/debian/shlibs.local "libomp 5 libomp5-19 | libomp-x.y\n")
+
 set(documents ${destination}/share/doc/${NM_PACKAGE})
 file(COPY ${NM_BUILD}/debian/copyright ${NM_BUILD}/debian/changelog DESTINATION ${documents})
 file(GLOB manuals ${destination}/share/man/man1/*.1)

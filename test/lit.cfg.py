@@ -39,6 +39,7 @@ config.substitutions += [
     ("%nm_obj_root", config.nm_obj_root),
     ("%cmake", config.cmake),
     ("%cxx", config.cxx),
+    ("%openmp_lib_dir", os.path.dirname(config.openmp_library)),
     ("%llvm_lib_dir", config.llvm_lib_dir),
 ]
 

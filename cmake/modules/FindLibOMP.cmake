@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # Debian's libomp-NN-dev exclude one another, and the one of this compiler may be kept out by another that is installed. Its
-# interface to compiled code is stable, so header and library of any release serve: find_package(OpenMP) is told where they are.
+# interface to compiled code is stable, so header and library of any release serve: find_package(OpenMP) is told where they are. What includes omp.h
+# without being compiled for OpenMP has the options NM_OMP_HEADER.
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND NOT DEFINED OpenMP_CXX_FLAGS)
   include(CheckIncludeFileCXX)
   set(CMAKE_REQUIRED_FLAGS -fopenmp=libomp)
@@ -19,6 +20,7 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND NOT DEFINED OpenMP_CXX_FLAGS)
         set(OpenMP_CXX_FLAGS "-fopenmp=libomp -idirafter ${folder}" CACHE STRING "how C++ is compiled with OpenMP")
         set(OpenMP_CXX_LIB_NAMES omp CACHE STRING "libraries of OpenMP")
         set(OpenMP_omp_LIBRARY ${library} CACHE FILEPATH "LLVM's runtime of OpenMP")
+        set(NM_OMP_HEADER -idirafter ${folder} CACHE STRING "how omp.h is found")
         message(STATUS "OpenMP: ${library}, since this compiler has none of its own")
         break()
       endif()

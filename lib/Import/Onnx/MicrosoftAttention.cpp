@@ -156,12 +156,25 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
     Dims shape(both.shape.begin() + 1, both.shape.end());
     return n.reshape(half, shape);
   };
-  if (past && !isShared) {
-    plan.offset = past->shape[3];
+  if (!isShared && (past || n.wants(1))) {
+    SmallVector<Val> halves;
     for (size_t i : {1, 2}) {
-      Val cache = halfOf(*past, i - 1);
-      *parts[i] = appended(n, cache, *parts[i]);
+      Val rows = headsFirst(n, *parts[i]).value;
+      Dims shape{n.size(1)};
+      llvm::append_range(shape, rows.shape);
+      halves.push_back(n.reshape(rows, shape));
     }
+    Val present = n.concat({&halves[0], &halves[1]}, 0);
+    if (past) {
+      plan.offset = past->shape[3];
+      // Keys and values behind the past at once: one array, which can grow in
+      // the memory of the past.
+      present = n.concat({past, &present}, 3);
+      for (size_t i : {1, 2})
+        *parts[i] = {halfOf(present, i - 1), false};
+    }
+    if (n.wants(1))
+      (void)n.set(present, 1);
   }
   plan.causal = n.intOr("unidirectional", 0);
   plan.scale = scaleOf(n);
@@ -186,16 +199,6 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
   }
   if (failed(addBias(n, bias, plan, hidden)))
     return failure();
-  if (n.wants(1) && !isShared) {
-    SmallVector<Val> halves;
-    for (size_t i : {1, 2}) {
-      Val cache = headsFirst(n, *parts[i]).value;
-      Dims shape{n.size(1)};
-      llvm::append_range(shape, cache.shape);
-      halves.push_back(n.reshape(cache, shape));
-    }
-    (void)n.set(n.concat({&halves[0], &halves[1]}, 0), 1);
-  }
   FailureOr<Val> result = buildAttention(n, plan);
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));
 }

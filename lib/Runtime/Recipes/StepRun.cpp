@@ -10,6 +10,7 @@
 #include "../Threads.h"
 #include "nm/Runtime/Recipes/KernelChoice.h"
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <numeric>
 #include <omp.h>
@@ -95,29 +96,28 @@ KernelTotals runJobs(const std::vector<KernelJob> &jobs) {
   int64_t scratch = (longest + 7) / 8;
   std::vector<uint8_t> before(static_cast<size_t>(scratch * threads));
 
+  // By hand rather than by schedule(dynamic): for that, compilers from LLVM 19
+  // on call what older OpenMP libraries do not have.
+  std::atomic<int64_t> next{0};
 #pragma omp parallel num_threads(threads)
-  {
-#pragma omp for schedule(dynamic, 4)
-    for (int64_t task = 0; task < tasks; ++task) {
-      size_t i = static_cast<size_t>(
-          std::upper_bound(first.begin(), first.end(), task) - first.begin() -
-          1);
-      const KernelJob &job = jobs[i];
-      int64_t begin = (task - first[i]) * ranges[i];
-      nm_kernel_call call =
-          rangeCall(job, begin, std::min(ranges[i], job.call.count - begin));
-      nm_kernel_stats &own = stats[static_cast<size_t>(task)];
-      own = {0, 1, 0, 0, 0};
-      call.stats = &own;
-      uint8_t *old = before.data() + omp_get_thread_num() * scratch;
-      int64_t maskBytes = (call.count + 7) / 8;
-      if (job.countChanges)
-        std::memcpy(old, call.mask, static_cast<size_t>(maskBytes));
-      kernels[i](&job.form, &call);
-      if (job.countChanges)
-        changes[static_cast<size_t>(task)] =
-            changedBits(old, call.mask, maskBytes);
-    }
+  for (int64_t task; (task = next.fetch_add(1)) < tasks;) {
+    size_t i = static_cast<size_t>(
+        std::upper_bound(first.begin(), first.end(), task) - first.begin() - 1);
+    const KernelJob &job = jobs[i];
+    int64_t begin = (task - first[i]) * ranges[i];
+    nm_kernel_call call =
+        rangeCall(job, begin, std::min(ranges[i], job.call.count - begin));
+    nm_kernel_stats &own = stats[static_cast<size_t>(task)];
+    own = {0, 1, 0, 0, 0};
+    call.stats = &own;
+    uint8_t *old = before.data() + omp_get_thread_num() * scratch;
+    int64_t maskBytes = (call.count + 7) / 8;
+    if (job.countChanges)
+      std::memcpy(old, call.mask, static_cast<size_t>(maskBytes));
+    kernels[i](&job.form, &call);
+    if (job.countChanges)
+      changes[static_cast<size_t>(task)] =
+          changedBits(old, call.mask, maskBytes);
   }
 
   KernelTotals totals;

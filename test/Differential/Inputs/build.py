@@ -6,6 +6,8 @@ import argparse
 import ctypes
 import mmap
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -33,6 +35,12 @@ def run(command, **kwargs):
     return result.stdout
 
 
+def openmp_library():
+    """The OpenMP runtime that nm's own tools run with."""
+    linked = run(["ldd", shutil.which("nm-run")])
+    return re.search(r"libomp\S* => (\S+)", linked).group(1)
+
+
 def compile_module(path, leg, options, optimization, machine=("-march=native",)):
     """path.mlir -> path.<leg>.so, for the instruction set that the flags `machine` of clang say."""
     base = "%s.%s" % (path, leg)
@@ -56,7 +64,8 @@ def compile_module(path, leg, options, optimization, machine=("-march=native",))
     if os.path.exists(builtins):
         command.append(builtins)
     if leg == "optimized":
-        command += ["-fopenmp"]
+        library = openmp_library()
+        command += [library, "-Wl,-rpath," + os.path.dirname(library)]
     run(command)
     return base + ".so"
 

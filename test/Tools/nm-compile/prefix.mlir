@@ -11,7 +11,7 @@
 // SYMBOLS-NOT: {{.}}
 // RUN: %python %S/../nm-run/Inputs/safetensors.py %t/model.safetensors "first=np.full((4, 8), 2, 'f4')" "second=np.full((4, 8), 3, 'f4')"
 // RUN: clang-22 %sanitize_flags -std=c11 -Wall -Wextra -Werror -I%nm_src_root/include -I%t %t/main.c %t/one.o %t/two.o -o %t/main \
-// RUN:   -L%nm_obj_root/lib -lnm_runtime -L%llvm_lib_dir -lomp -lm -Wl,-rpath,%nm_obj_root/lib -Wl,-rpath,%llvm_lib_dir
+// RUN:   -L%nm_obj_root/lib -lnm_runtime -L%openmp_lib_dir -lomp -lm -Wl,-rpath,%nm_obj_root/lib -Wl,-rpath,%openmp_lib_dir
 // RUN: %t/main %t/model.safetensors | FileCheck %s
 // CHECK: one 16
 // CHECK-NEXT: two 24

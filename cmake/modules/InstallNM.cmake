@@ -44,6 +44,7 @@ get_property(model_libraries GLOBAL PROPERTY NM_MODEL_LIBRARIES)
 install(TARGETS ${model_libraries} EXPORT nmModelTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT model)
 install(EXPORT nmModelTargets NAMESPACE nm:: DESTINATION ${package_dir} COMPONENT model)
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/modules/FindLibOMP.cmake DESTINATION ${package_dir} COMPONENT model)
 foreach(folder Support Runtime Machine Model Isa Simulator Traffic Target/SystemVerilog)
   get_filename_component(parent nm/${folder} DIRECTORY)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/nm/${folder}

@@ -92,6 +92,6 @@ if(NOT NM_RUNTIME_ONLY)
     SUMMARY "dialects, passes and models of nm (development files)"
     TEXT "${about} Headers and static libraries in C++: MLIR dialects and passes, cost\nmodel, programs of accelerators and their simulator, schedulers."
     DEPENDS "libnm-runtime-dev (= @version@), libmlir-22-dev, mlir-22-tools, llvm-22-dev, libomp-22-dev, libzip-dev, zipcmp, zipmerge, ziptool, libpcap-dev, libzstd-dev, nlohmann-json3-dev"
-    FILES model "^include/|^lib/lib|^lib/cmake/nm/nmModel" compiler "^include/|^lib/lib|^lib/cmake/nm/nmCompiler")
+    FILES model "^include/|^lib/lib|^lib/cmake/nm/(nmModel|FindLibOMP)" compiler "^include/|^lib/lib|^lib/cmake/nm/nmCompiler")
 endif()
 include(CPack)

@@ -117,6 +117,18 @@ struct SharedCache {
   }
 };
 
+/// New keys and values as a packed past has them, [2, B, H, S, D].
+Val packedRows(NodeEmit &n, AttentionPlan &plan) {
+  SmallVector<Val> halves;
+  for (Heads *part : {&plan.k, &plan.v}) {
+    Val rows = headsFirst(n, *part).value;
+    Dims shape{n.size(1)};
+    llvm::append_range(shape, rows.shape);
+    halves.push_back(n.reshape(rows, shape));
+  }
+  return n.concat({&halves[0], &halves[1]}, 0);
+}
+
 /// Attention after the projection [B, S, Dq + Dk + Dv], with a past of
 /// [2, B, H, P, D].
 LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
@@ -157,14 +169,7 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
     return n.reshape(half, shape);
   };
   if (!isShared && (past || n.wants(1))) {
-    SmallVector<Val> halves;
-    for (size_t i : {1, 2}) {
-      Val rows = headsFirst(n, *parts[i]).value;
-      Dims shape{n.size(1)};
-      llvm::append_range(shape, rows.shape);
-      halves.push_back(n.reshape(rows, shape));
-    }
-    Val present = n.concat({&halves[0], &halves[1]}, 0);
+    Val present = packedRows(n, plan);
     if (past) {
       plan.offset = past->shape[3];
       // Keys and values behind the past at once: one array, which can grow in

@@ -32,9 +32,9 @@
     "step.count_nonfinite" "step.descend" "step.effective" "step.frozen_update" "step.mask"
     "step.moment" "step.scale" "step.second_moment" "step.soft_threshold" "step.straight_through"
     "step.transposable_mask" "step.weight_decay" "tile.column" "tile.elementwise" "tile.exp_sum"
-    "tile.fill" "tile.for" "tile.gemm" "tile.kernel" "tile.layernorm" "tile.load" "tile.row_max"
-    "tile.rows" "tile.scale" "tile.slice" "tile.softmax" "tile.store" "tile.sync" "tile.unary"
-    "tile.vector" "tile.yield")
+    "tile.fill" "tile.for" "tile.gemm" "tile.kernel" "tile.layernorm" "tile.load" "tile.nm_gemm"
+    "tile.part" "tile.product" "tile.row_max" "tile.rows" "tile.scale" "tile.slice" "tile.softmax"
+    "tile.store" "tile.sync" "tile.unary" "tile.vector" "tile.yield")
   "Operations of nm's dialects.")
 
 (defconst nm-mlir-words

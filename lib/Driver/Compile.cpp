@@ -10,6 +10,7 @@
 #include "nm/Conversion/ToAttacc/ToAttacc.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/NM/Transforms/Passes.h"
+#include "nm/Dialect/Tile/IR/TileDialect.h"
 #include "nm/Driver/Profile.h"
 #include "nm/Driver/ProgramParams.h"
 #include "nm/Driver/Prune.h"
@@ -231,22 +232,50 @@ llvm::Error driver::lowerToLogical(ModuleOp module,
       kInvalid);
 }
 
+llvm::Expected<OwningOpRef<ModuleOp>>
+driver::lowerToProgram(ModuleOp module, const Signature &function,
+                       const ::nm::model::Device &device,
+                       const CompileOptions &options, CompileLog &log) {
+  if (!module.lookupSymbol<func::FuncOp>(function.name))
+    return makeError("the module has no function '{0}'", function.name);
+  nameArguments(module, function);
+  if (llvm::Error error = lowerToLogical(module, options, log))
+    return std::move(error);
+  OwningOpRef<ModuleOp> result;
+  if (options.compileTo && isOfProcessors(*options.compileTo))
+    return result;
+  auto func = module.lookupSymbol<func::FuncOp>(function.name);
+  std::string refused = llvm::formatv("function '{0}' has no program on {1}",
+                                      function.name, device.name);
+  module->getContext()
+      ->loadDialect<attacc::AttaccDialect, tiles::TileDialect>();
+  result = ModuleOp::create(func.getLoc());
+  OpBuilder builder = OpBuilder::atBlockBegin(result->getBody());
+  if (failed(attacc::buildTileProgram(builder, func,
+                                      {device, options.elementType})))
+    return makeError("{0}", refused);
+  StageRunner stages(*result, options, log);
+  if (llvm::Error error = stages.finish(Stage::Values))
+    return std::move(error);
+  // A refusal is no failure of the compiler.
+  for (const StagePasses &stage : acceleratorStages(device))
+    if (llvm::Error error = stages.run(stage.stage, stage.build, refused,
+                                       /*reproduces=*/false))
+      return std::move(error);
+  return result;
+}
+
 llvm::Expected<::nm::isa::Program>
 driver::compileProgram(ModuleOp module, const Signature &function,
                        const ::nm::model::Device &device,
                        const CompileOptions &options, CompileLog &log,
                        ::nm::sim::ModelOperations *model) {
-  auto func = module.lookupSymbol<func::FuncOp>(function.name);
-  if (!func)
-    return makeError("the module has no function '{0}'", function.name);
-  nameArguments(module, function);
-  if (llvm::Error error = lowerToLogical(module, options, log))
-    return std::move(error);
-  func = module.lookupSymbol<func::FuncOp>(function.name);
-  attacc::ProgramOptions program{device, options.elementType};
+  auto lowered = lowerToProgram(module, function, device, options, log);
+  if (!lowered)
+    return lowered.takeError();
   attacc::ProgramLocations locations;
-  FailureOr<::nm::isa::Program> result =
-      attacc::buildProgram(func, program, &locations);
+  FailureOr<::nm::isa::Program> result = attacc::exportProgram(
+      *(*lowered)->getOps<attacc::ProgramOp>().begin(), locations);
   if (failed(result))
     return makeError("function '{0}' has no program on {1}", function.name,
                      device.name);

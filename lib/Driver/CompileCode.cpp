@@ -18,6 +18,7 @@
 #include "nm/Driver/Support.h"
 #include "nm/Isa/Encoding.h"
 #include "nm/Support/Progress.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -72,18 +73,35 @@ static llvm::Error checkStageFile(const CodeOptions &options) {
   return llvm::Error::success();
 }
 
+/// Words of --compile-to.
+static std::string stagesOf(bool isAccelerator) {
+  SmallVector<StringRef> names;
+  for (const StageName &stage : stageNames())
+    if (stage.stage != Stage::LLVMDialect &&
+        (isAccelerator ? isOfAccelerators(stage.stage)
+                       : isOfProcessors(stage.stage)))
+      names.push_back(stage.name);
+  return llvm::join(ArrayRef(names).drop_back(), ", ") + " or " +
+         names.back().str();
+}
+
 /// What is written goes where the options say, and fits the target.
 static llvm::Error checkOutput(CodeOptions &options, bool isAccelerator) {
   // Both end in .s.
   if (isAccelerator && options.emit == EmitKind::Assembly &&
       !llvm::is_contained(options.given, "emit"))
     options.emit = EmitKind::ProgramAssembly;
-  if (isAccelerator && options.compileTo > Stage::Named)
-    return makeError("--compile-to={0} is a stage of processors, but "
-                     "--target={1} is an accelerator; expected --compile-to="
-                     "import, linalg, patterns or named, or --emit=attacc-asm "
-                     "for what follows",
-                     nameOf(*options.compileTo), options.target);
+  bool isReached = !options.compileTo ||
+                   (isAccelerator ? isOfAccelerators(*options.compileTo)
+                                  : isOfProcessors(*options.compileTo));
+  if (!isReached)
+    return makeError("--compile-to={0} is a stage of {1}, but --target={2} is "
+                     "{3}; expected --compile-to={4}",
+                     nameOf(*options.compileTo),
+                     isAccelerator ? "processors" : "accelerators",
+                     options.target,
+                     isAccelerator ? "an accelerator" : "a processor",
+                     stagesOf(isAccelerator));
   if (options.compileTo)
     return checkStageFile(options);
   if (isAccelerator && !isProgram(options.emit))
@@ -150,11 +168,12 @@ static llvm::Error writeProgram(const CodeOptions &options, Model &model,
     return entry.takeError();
   ModuleOp module = *model.source.module;
   if (options.compileTo) {
-    nameArguments(module, **entry);
-    if (llvm::Error error = lowerToLogical(module, options, model.log))
-      return error;
-    return writeFile(options, options.outputFile,
-                     printModule(module, /*elides=*/false));
+    auto lowered = lowerToProgram(module, **entry, device, options, model.log);
+    if (!lowered)
+      return lowered.takeError();
+    return writeFile(
+        options, options.outputFile,
+        printModule(*lowered ? **lowered : module, /*elides=*/false));
   }
   auto program = compileProgram(module, **entry, device, options, model.log);
   if (!program)

@@ -49,8 +49,11 @@ private:
 /// What is dumped behind the stages of a module.
 struct CodeStage {
   StringLiteral name, ending;
+  Stage last; ///< before it
+  size_t number() const { return numberOf(last) + 1; }
 };
-constexpr CodeStage kLLVM = {"llvm", "ll"}, kProgram = {"attacc-asm", "s"};
+constexpr CodeStage kLLVM = {"llvm", "ll", Stage::LLVMDialect},
+                    kProgram = {"attacc-asm", "s", Stage::Instructions};
 
 } // namespace
 
@@ -66,9 +69,9 @@ std::vector<std::string> driver::dumpFiles(StringRef folder) {
     files.push_back(path.str().str());
   };
   for (const StageName &stage : stageNames())
-    add(dumpName(files.size(), stage.name, "mlir"));
+    add(dumpName(numberOf(stage.stage), stage.name, "mlir"));
   for (const CodeStage &code : {kLLVM, kProgram})
-    add(dumpName(stageNames().size(), code.name, code.ending));
+    add(dumpName(code.number(), code.name, code.ending));
   return files;
 }
 
@@ -97,7 +100,7 @@ static llvm::Error dump(const CompileOptions &options, const std::string &name,
 
 static llvm::Error dumpCode(const CompileOptions &options,
                             const CodeStage &stage, StringRef text) {
-  return dump(options, dumpName(stageNames().size(), stage.name, stage.ending),
+  return dump(options, dumpName(stage.number(), stage.name, stage.ending),
               text);
 }
 
@@ -152,7 +155,6 @@ llvm::Error StageRunner::finish(Stage stage) {
   if (text == lastDump)
     return llvm::Error::success();
   lastDump = std::move(text);
-  return dump(options,
-              dumpName(static_cast<size_t>(stage), nameOf(stage), "mlir"),
+  return dump(options, dumpName(numberOf(stage), nameOf(stage), "mlir"),
               lastDump);
 }

@@ -251,6 +251,17 @@ mlir::nm::cpuStages(const CPUPipelineOptions &options) {
   return stages;
 }
 
+SmallVector<StagePasses>
+mlir::nm::acceleratorStages(const ::nm::model::Device &device) {
+  return {
+      {Stage::Blocks,
+       [device](OpPassManager &pm) { tiles::buildBlocksPipeline(pm, device); }},
+      {Stage::Places, tiles::buildPlacesPipeline},
+      {Stage::Instructions, [](OpPassManager &pm) {
+         pm.nest<attacc::ProgramOp>().addPass(tiles::createTileToAttacc());
+       }}};
+}
+
 void mlir::nm::buildNMToPackedPipeline(OpPassManager &pm,
                                        const CPUPipelineOptions &options) {
   for (const StagePasses &stage : cpuStages(options))

@@ -23,10 +23,24 @@ llvm::ArrayRef<StageName> mlir::nm::stageNames() {
       {Stage::Buffers, "buffers", "memory in place of tensors"},
       {Stage::Kernels, "kernels", "loops around micro-kernels"},
       {Stage::Loops, "loops", "loops over vectors in place of operations"},
-      {Stage::LLVMDialect, "mlir", "the LLVM dialect"}};
+      {Stage::LLVMDialect, "mlir", "the LLVM dialect"},
+      {Stage::Values, "values",
+       "of accelerators: operators as values of the dialect tile"},
+      {Stage::Blocks, "blocks", "of accelerators: loops over blocks"},
+      {Stage::Places, "places",
+       "of accelerators: channels, slots, semaphores and addresses"},
+      {Stage::Instructions, "instructions",
+       "of accelerators: a program of the dialect attacc"}};
   return names;
 }
 
 llvm::StringRef mlir::nm::nameOf(Stage stage) {
   return stageNames()[static_cast<size_t>(stage)].name;
+}
+
+unsigned mlir::nm::numberOf(Stage stage) {
+  auto number = [](Stage which) { return static_cast<unsigned>(which); };
+  return isOfProcessors(stage)
+             ? number(stage)
+             : number(stage) - number(Stage::Values) + number(Stage::Packed);
 }

@@ -1,6 +1,6 @@
 // RUN: nm-opt %s --nm-to-attacc | FileCheck %s
 // RUN: nm-opt %s --nm-to-attacc=element-type=bf16 | FileCheck %s --check-prefix=BF16
-// RUN: nm-opt %s --nm-to-attacc --remarks-filter='convert-to-attacc|attacc-verify-program' -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: nm-opt %s --nm-to-attacc --remarks-filter='convert-to-attacc|tile-block-products|attacc-verify-program' -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: nm-opt %s --nm-to-attacc=device=tpu-v5e -o /dev/null --remarks-filter=convert-to-attacc 2>&1 | FileCheck %s --check-prefix=TPU
 // RUN: nm-opt %s --nm-to-attacc | nm-opt --pass-pipeline='builtin.module(attacc.program(attacc-verify-program))' -o /dev/null
 
@@ -20,7 +20,6 @@
 // CHECK-LABEL: attacc.program @norm
 // BF16: attacc.tensor "x"{{.*}} : <20x64xbf16, dram>
 // BF16: attacc.nm_gemm
-// REMARK: remark: [Passed] Projection | Category:convert-to-attacc | Remark="{{.*}} stationary", cycles={{[0-9]+}}
 // TPU: [Missed] SparseWeight
 // TPU-SAME: the array of tpu-v5e does not decode 2:4: the weight is stored and multiplied dense
 func.func @product(%x: tensor<2x10x64xf32> {nm.name = "x"}) -> tensor<2x10x48xf32> {
@@ -99,6 +98,7 @@ func.func @norm(%x: tensor<7x40xf32>) -> tensor<7x40xf32> {
 // An attribute decides, else the cost model does.
 // REMARK: [Passed] Attention | Category:convert-to-attacc | Remark="row, rows = 4, {{.*}}, as asked for", cycles={{[0-9]+}}
 // REMARK: [Passed] Attention | Category:convert-to-attacc | {{.*}}rank=
+// REMARK: remark: [Passed] Projection | Category:tile-block-products | Remark="{{.*}} stationary", cycles={{[0-9]+}}, depth=32, out=48, slots=2, tokens=20
 // REMARK: [Analysis] Verified | Category:attacc-verify-program | PeakLiveBytes={{[0-9]+}}, Steps={{[0-9]+}}
 func.func @attention(%q: tensor<1x16x2x8xf32>) -> tensor<1x16x2x8xf32> {
   %e = tensor.empty() : tensor<1x16x2x8xf32>

@@ -124,7 +124,7 @@ public:
     return std::move(*program);
   }
 
-private:
+protected:
   std::vector<mlir::attacc::ProgramInsertion> insertions;
 };
 

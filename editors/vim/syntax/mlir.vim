@@ -26,8 +26,9 @@ syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change
 syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
 syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay tile.column tile.elementwise
 syn keyword mlirOurs tile.exp_sum tile.fill tile.for tile.gemm tile.kernel tile.layernorm
-syn keyword mlirOurs tile.load tile.row_max tile.rows tile.scale tile.slice tile.softmax
-syn keyword mlirOurs tile.store tile.sync tile.unary tile.vector tile.yield
+syn keyword mlirOurs tile.load tile.nm_gemm tile.part tile.product tile.row_max tile.rows
+syn keyword mlirOurs tile.scale tile.slice tile.softmax tile.store tile.sync tile.unary
+syn keyword mlirOurs tile.vector tile.yield
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

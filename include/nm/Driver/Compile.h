@@ -63,6 +63,13 @@ llvm::Error collectRemarks(MLIRContext &context, const CompileOptions &options,
 /// for messages: source names are not part of the IR.
 void nameArguments(ModuleOp module, ArrayRef<Signature> functions);
 
+/// The module of the program of `function` behind it, as far as
+/// options.compileTo says; none if that ends before.
+llvm::Expected<OwningOpRef<ModuleOp>>
+lowerToProgram(ModuleOp module, const Signature &function,
+               const ::nm::model::Device &device, const CompileOptions &options,
+               CompileLog &log);
+
 /// Declares the parameters' patterns from the checkpoints, then runs the
 /// pipeline of processors, as far as options.compileTo says.
 llvm::Error lowerToLLVMDialect(ModuleOp module, const CompileOptions &options,

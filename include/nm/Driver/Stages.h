@@ -34,7 +34,7 @@ std::string dumpName(size_t number, StringRef stage, StringRef ending);
 /// As text; `elides` leaves out what large constants hold.
 std::string printModule(ModuleOp module, bool elides);
 
-/// Code is dumped as a stage behind those of Stage: "08-llvm.ll",
+/// Code is dumped as a stage behind those of Stage: "09-llvm.ll",
 /// "08-attacc-asm.s". Nothing without options.dumpFolder.
 llvm::Error dumpCode(const CompileOptions &options, llvm::Module &code);
 llvm::Error dumpCode(const CompileOptions &options,
@@ -54,12 +54,12 @@ public:
   /// what the error says.
   llvm::Error run(Stage stage, llvm::function_ref<void(OpPassManager &)> build,
                   StringRef failure, bool reproduces = true);
+  /// The module is at a stage.
+  llvm::Error finish(Stage stage);
   /// Whether the stage that options.compileTo names is reached.
   bool ended() const { return hasEnded; }
 
 private:
-  llvm::Error finish(Stage stage);
-
   ModuleOp module;
   const CompileOptions &options;
   CompileLog &log;

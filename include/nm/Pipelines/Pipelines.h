@@ -10,6 +10,7 @@
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
+#include "nm/Machine/Device.h"
 #include "nm/Pipelines/Stages.h"
 
 namespace mlir::nm {
@@ -67,6 +68,10 @@ struct StagePasses {
 /// if the module is an input, Stage::Patterns never: it needs a checkpoint.
 /// They keep `options`, which outlive them.
 SmallVector<StagePasses> cpuStages(const CPUPipelineOptions &options);
+
+/// The stages of an accelerator behind Stage::Values, in order, on a module of
+/// programs.
+SmallVector<StagePasses> acceleratorStages(const ::nm::model::Device &device);
 
 /// linalg/tosa/nm on tensors to packed N:M products on tensors: raising,
 /// epilogue fusion, layout choice, parameters to arguments.

@@ -30,7 +30,18 @@ enum class Stage {
   Kernels,
   Loops,
   LLVMDialect, ///< --emit=mlir
+  // Of accelerators, behind Named.
+  Values,
+  Blocks,
+  Places,
+  Instructions,
 };
+
+/// Whether the compilations of processors and of accelerators come to a stage.
+inline bool isOfProcessors(Stage stage) { return stage <= Stage::LLVMDialect; }
+inline bool isOfAccelerators(Stage stage) {
+  return stage <= Stage::Named || stage > Stage::LLVMDialect;
+}
 
 struct StageName {
   Stage stage;
@@ -43,6 +54,10 @@ struct StageName {
 llvm::ArrayRef<StageName> stageNames();
 
 llvm::StringRef nameOf(Stage stage);
+
+/// How many stages a compilation has been through before this one, for names of
+/// dumps.
+unsigned numberOf(Stage stage);
 
 } // namespace mlir::nm
 

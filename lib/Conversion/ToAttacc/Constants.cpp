@@ -131,9 +131,9 @@ isa::TensorId ProgramEmitter::constantVector(double value, int64_t cols) {
   return place->second;
 }
 
-FailureOr<isa::Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
-                                                int64_t out) {
-  isa::Weight weight;
+FailureOr<Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
+                                           int64_t out) {
+  Weight weight;
   Value value = strip(op.getRhs());
   bool isOutFirst = op.getTransposeRhs();
   auto param = value.getDefiningOp<nm::ParamOp>();
@@ -184,9 +184,9 @@ FailureOr<isa::Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
 }
 
 /// A constant in the form that the array takes: rows are outputs.
-FailureOr<isa::Weight>
-ProgramEmitter::constantWeight(nm::MatmulOp op, DenseElementsAttr elements,
-                               int64_t in, int64_t out) {
+FailureOr<Weight> ProgramEmitter::constantWeight(nm::MatmulOp op,
+                                                 DenseElementsAttr elements,
+                                                 int64_t in, int64_t out) {
   nm::SparsityAttr sparsity = op.getSparsity();
   auto refuse = [&]() -> LogicalResult {
     return op.emitOpError("has a constant of type ")
@@ -221,7 +221,7 @@ ProgramEmitter::constantWeight(nm::MatmulOp op, DenseElementsAttr elements,
   isa::Overflow overflow;
   for (float value : values)
     appendElement(bytes, options.type, APFloat(value), overflow);
-  isa::Weight weight;
+  Weight weight;
   weight.pattern = pattern;
   weight.values = constantBytes(options.type, {out, kept}, std::move(bytes));
   warnOfOverflow(weight.values, overflow);

@@ -119,9 +119,10 @@ LogicalResult ProgramEmitter::reduceRows(BinaryKind kind, TensorId source,
       return failure();
     tensors["ones_" + std::to_string(cols)] = *tensor;
   }
-  isa::Weight weight;
+  Weight weight;
   weight.values = tensors["ones_" + std::to_string(cols)];
-  return emitPlainProduct(op, {rows, cols, 1, {}}, source, weight, dest, {});
+  emitPlainProduct({rows, cols, 1, {}}, source, weight, dest);
+  return success();
 }
 
 LogicalResult ProgramEmitter::emitDirect(linalg::GenericOp op,

@@ -6,17 +6,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProgramEmitter.h"
-#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::attacc;
 
-std::optional<isa::Epilogue>
-ProgramEmitter::matchEpilogue(const Expression &value) {
+std::optional<Epilogue> ProgramEmitter::matchEpilogue(const Expression &value) {
   auto accumulator = algebra.accumulator();
   int atom = *accumulator.asAtom();
   // The argument of the activation, or the value: scale * accumulator + bias.
-  auto matchLinear = [&](const Expression &a, isa::Epilogue &epilogue) -> bool {
+  auto matchLinear = [&](const Expression &a, Epilogue &epilogue) -> bool {
     epilogue.scale = 0;
     for (const Term &term : a.terms) {
       if (term.factors.size() != 1 || term.factors[0].power != 1)
@@ -32,8 +30,8 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
     }
     return epilogue.scale != 0;
   };
-  auto match = [&](const Expression &a) -> std::optional<isa::Epilogue> {
-    isa::Epilogue epilogue;
+  auto match = [&](const Expression &a) -> std::optional<Epilogue> {
+    Epilogue epilogue;
     if (auto activation = matchFunction(a)) {
       epilogue.activation = activation->kind;
       if (matchLinear(activation->argument, epilogue))
@@ -53,7 +51,7 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
       continue;
     Expression rest =
         Expressions::subtract(value, algebra.tensor(factor.tensor));
-    if (std::optional<isa::Epilogue> epilogue = match(rest)) {
+    if (std::optional<Epilogue> epilogue = match(rest)) {
       epilogue->residual = isa::TensorId{static_cast<uint32_t>(factor.tensor)};
       return epilogue;
     }
@@ -61,7 +59,7 @@ ProgramEmitter::matchEpilogue(const Expression &value) {
   return match(value);
 }
 
-std::optional<std::pair<isa::Epilogue, Expression>>
+std::optional<std::pair<Epilogue, Expression>>
 ProgramEmitter::matchGatedEpilogue(const Expression &value) {
   // An epilogue times a tensor.
   if (auto gate = split(value, [&](const Expression &rest) {
@@ -99,7 +97,7 @@ ProgramEmitter::matchGatedEpilogue(const Expression &value) {
     if (!Expressions::isSame(rest,
                              algebra.multiply(factor, algebra.vector(vector))))
       continue;
-    isa::Epilogue epilogue;
+    Epilogue epilogue;
     epilogue.bias = isa::TensorId{static_cast<uint32_t>(vector)};
     return std::pair(epilogue, factor);
   }
@@ -120,7 +118,7 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
   FailureOr<isa::TensorId> input = matrix(op.getLhs(), tokens, in, op);
   if (failed(input))
     return failure();
-  FailureOr<isa::Weight> weight = weightOf(op, in, out);
+  FailureOr<Weight> weight = weightOf(op, in, out);
   if (failed(weight))
     return failure();
   model::ProjectionShape shape{tokens, in, out, weight->pattern};
@@ -152,8 +150,7 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
                         op.getEpilogue().front().getArguments(), arguments);
     if (!result) {
       isa::TensorId product = temporary(tokens, out);
-      if (failed(emitPlainProduct(op, shape, *input, *weight, product, {})))
-        return failure();
+      emitPlainProduct(shape, *input, *weight, product);
       return emitEpilogue(
           op, isa::Strided::inOrder(product, type.getShape().vec()));
     }
@@ -162,35 +159,89 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
   return emitProduct(op, shape, *input, *weight, value);
 }
 
-LogicalResult ProgramEmitter::emitPlainProduct(
-    Operation *op, const model::ProjectionShape &shape, isa::TensorId input,
-    const isa::Weight &weight, isa::TensorId dest,
-    const isa::Epilogue &epilogue) {
-  isa::Result<model::ProjectionTiling> tiling =
-      isa::chooseProjection(device, shape, options.type, epilogue);
-  if (!tiling.ok())
-    return check(tiling.error(), op);
-  isa::Result<model::Cost> cost =
-      model::evaluateProjection(device, shape, *tiling);
-  if (cost.ok())
-    chosenRemark(op, "Projection")
-        << remark::metric("tokens", tiling->tokens)
-        << remark::metric("out", tiling->out)
-        << remark::add("{0} stationary",
-                       ::nm::machine::toString(tiling->stationarity))
-        << remark::metric("cycles",
-                          llvm::formatv("{0:f0}", cost->cycles).str());
-  return check(isa::emitProjection(b, device, shape, *tiling, options.type,
-                                   input, weight, dest, epilogue),
-               op);
+/// What the epilogue does to the sums in[0], with its tensors behind them, bias
+/// first; `scales` if no product does that.
+static Value writeEpilogue(tiles::TileBuilder &t, ValueRange in,
+                           RankedTensorType to, const Epilogue &epilogue,
+                           bool scales) {
+  Type f32 = Float32Type::get(to.getContext());
+  Value value = in[0], bias, residual;
+  in = in.drop_front();
+  if (epilogue.bias) {
+    bias = in.front();
+    in = in.drop_front();
+  }
+  if (epilogue.residual)
+    residual = in.front();
+  // The last step writes the result.
+  int left = scales + (bias != nullptr) + epilogue.activation.has_value() +
+             (residual != nullptr);
+  auto type = [&] { return --left == 0 ? to.getElementType() : f32; };
+  if (left == 0)
+    return t.unary(isa::UnaryKind::Copy, value, to.getElementType());
+  if (scales)
+    value = t.scale(value,
+                    t.fillRows(epilogue.scale,
+                               RankedTensorType::get({to.getDimSize(0)}, f32)),
+                    /*reciprocal=*/false, type());
+  if (bias)
+    value = t.elementwise(isa::BinaryKind::Add, value, bias, type());
+  if (epilogue.activation)
+    value = t.unary(*epilogue.activation, value, type());
+  if (residual)
+    value = t.elementwise(isa::BinaryKind::Add, value, residual, type());
+  return value;
+}
+
+void ProgramEmitter::emitPlainProduct(const model::ProjectionShape &shape,
+                                      isa::TensorId input, const Weight &weight,
+                                      isa::TensorId dest,
+                                      const Epilogue &epilogue,
+                                      const ProductRows &rows) {
+  auto make = [=, loc = reason](OpBuilder &at, ArrayRef<Value> tensors) {
+    auto box = [&](isa::TensorId tensor, int64_t row, int64_t height,
+                   int64_t width) {
+      return tiles::createBox(at, loc, tensors[tensor.index], {row, 0},
+                              {height, width});
+    };
+    tiles::ProductOperands operands;
+    bool isSparse = shape.sparse();
+    int64_t kept =
+        isSparse ? shape.in / shape.pattern.m * shape.pattern.n : shape.in;
+    operands.lhs = box(input, rows.input, shape.tokens, shape.in);
+    operands.rhs = weight.transposed
+                       ? box(weight.values, rows.weight, kept, shape.out)
+                       : box(weight.values, rows.weight, shape.out, kept);
+    operands.isTransposed = !weight.transposed;
+    if (isSparse) {
+      operands.indices = tensors[weight.indices.index];
+      operands.pattern = shape.pattern;
+    }
+    // The scale of an N:M product is a step by itself.
+    bool scales = isSparse && epilogue.scale != 1;
+    operands.scale = isSparse ? 1 : epilogue.scale;
+    if (epilogue.bias)
+      operands.inputs.push_back(tiles::createBox(
+          at, loc, tensors[epilogue.bias->index], {0}, {shape.out}));
+    if (epilogue.residual)
+      operands.inputs.push_back(
+          box(*epilogue.residual, rows.output, shape.tokens, shape.out));
+    operands.output = box(dest, rows.output, shape.tokens, shape.out);
+    tiles::createProduct(
+        at, loc, "a product", operands,
+        [&](tiles::TileBuilder &t, ValueRange in, RankedTensorType to) {
+          return writeEpilogue(t, in, to, epilogue, scales);
+        });
+  };
+  insertions.push_back({b.size(), std::move(make)});
 }
 
 LogicalResult ProgramEmitter::emitProduct(Operation *op,
                                           const model::ProjectionShape &shape,
                                           isa::TensorId input,
-                                          const isa::Weight &weight,
+                                          const Weight &weight,
                                           const Expression &value) {
-  std::optional<isa::Epilogue> epilogue = matchEpilogue(value);
+  std::optional<Epilogue> epilogue = matchEpilogue(value);
   Value result = op->getResult(0);
   FailureOr<isa::TensorId> dest =
       epilogue ? destination(result, shape.tokens, shape.out)
@@ -211,8 +262,7 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
     bool isWhole = !algebra.contains(rest, Atom::Accumulator) &&
                    isEmittable(rest, shape.out);
     if (!isWhole) {
-      if (failed(emitPlainProduct(op, shape, input, weight, *dest, {})))
-        return failure();
+      emitPlainProduct(shape, input, weight, *dest);
       if (auto matmul = dyn_cast<nm::MatmulOp>(op))
         return emitEpilogue(
             matmul, isa::Strided::inOrder(
@@ -221,9 +271,7 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
              << device.name << ", expected a sum of products";
     }
   }
-  if (failed(emitPlainProduct(op, shape, input, weight, *dest,
-                              epilogue.value_or(isa::Epilogue()))))
-    return failure();
+  emitPlainProduct(shape, input, weight, *dest, epilogue.value_or(Epilogue()));
   values[result] = {rest, shape.tokens, shape.out};
   return success();
 }
@@ -244,7 +292,7 @@ LogicalResult ProgramEmitter::emitBatches(Operation *op, int64_t batches,
   if (failed(input))
     return failure();
   // [cols, inner] of each batch, or [inner, cols] if they lie so.
-  isa::Weight weight;
+  Weight weight;
   int64_t rank = static_cast<int64_t>(rhs.sizes.size());
   std::vector<int64_t> order;
   for (int64_t k = 0; k + 2 < rank; ++k)
@@ -261,20 +309,11 @@ LogicalResult ProgramEmitter::emitBatches(Operation *op, int64_t batches,
   if (failed(values))
     return failure();
   weight.values = *values;
-  isa::Result<model::ProjectionTiling> tiling =
-      isa::chooseProjection(device, shape, options.type, {});
-  if (!tiling.ok())
-    return check(tiling.error(), op);
-  for (int64_t i = 0; i != batches; ++i) {
-    isa::ProjectionRows rows{i * shape.tokens,
-                             i * (weight.transposed ? shape.in : shape.out),
-                             i * shape.tokens};
-    if (failed(
-            check(isa::emitProjection(b, device, shape, *tiling, options.type,
-                                      *input, weight, dest, {}, 0, 0, rows),
-                  op)))
-      return failure();
-  }
+  for (int64_t i = 0; i != batches; ++i)
+    emitPlainProduct(shape, *input, weight, dest, {},
+                     {i * shape.tokens,
+                      i * (weight.transposed ? shape.in : shape.out),
+                      i * shape.tokens});
   return success();
 }
 
@@ -426,7 +465,7 @@ LogicalResult ProgramEmitter::emitByWeight(linalg::GenericOp op,
   FailureOr<isa::TensorId> input = inPlace(left, {shape.tokens, shape.in}, op);
   isa::Strided outFirst = right.permuted(joined({loops.cols, loops.inner})),
                inFirst = right.permuted(joined({loops.inner, loops.cols}));
-  isa::Weight weight;
+  Weight weight;
   weight.transposed = inFirst.isInOrder() && !outFirst.isInOrder();
   FailureOr<isa::TensorId> values =
       weight.transposed ? inPlace(inFirst, {shape.in, shape.out}, op)

@@ -60,6 +60,32 @@ struct ContractionLoops {
   bool isInOrder;
 };
 
+/// A weight in DRAM.
+struct Weight {
+  /// Dense: [out, in], or [in, out] if `transposed`. N:M: kept values
+  /// [out, in / M * N].
+  isa::TensorId values;
+  bool transposed = false;
+  /// N:M only: Part::Indices, [out, bytes].
+  isa::TensorId indices;
+  isa::SparsePattern pattern; ///< n == m: dense
+};
+
+/// What happens to a product before it is written, in this order.
+struct Epilogue {
+  float scale = 1;
+  std::optional<isa::TensorId> bias; ///< [out], rank 1
+  std::optional<isa::UnaryKind> activation;
+  std::optional<isa::TensorId> residual; ///< [tokens, out]; added
+};
+
+/// The rows of the tensors at which a product begins, where several products
+/// share them: of the input, of the weight as it is stored, and of the output
+/// and the residual.
+struct ProductRows {
+  int64_t input = 0, weight = 0, output = 0;
+};
+
 class ProgramEmitter {
 public:
   ProgramEmitter(func::FuncOp func, const ProgramOptions &options);
@@ -137,10 +163,9 @@ private:
   LogicalResult emitFill(double value, isa::TensorId dest, int64_t lasting,
                          Operation *op);
   /// The weight of a product; [in, out] or [out, in].
-  FailureOr<isa::Weight> weightOf(nm::MatmulOp op, int64_t in, int64_t out);
-  FailureOr<isa::Weight> constantWeight(nm::MatmulOp op,
-                                        DenseElementsAttr elements, int64_t in,
-                                        int64_t out);
+  FailureOr<Weight> weightOf(nm::MatmulOp op, int64_t in, int64_t out);
+  FailureOr<Weight> constantWeight(nm::MatmulOp op, DenseElementsAttr elements,
+                                   int64_t in, int64_t out);
 
   // Views.cpp
   /// The value as elements of a tensor that exists, from now on if not yet.
@@ -292,16 +317,17 @@ private:
                         const isa::Strided &sums, const Expression &before);
   /// `value` of the accumulator of input times weight; the result of `op`.
   LogicalResult emitProduct(Operation *op, const model::ProjectionShape &shape,
-                            isa::TensorId input, const isa::Weight &weight,
+                            isa::TensorId input, const Weight &weight,
                             const Expression &value);
   /// Any other than activations by a weight: batches, a transposed or N:M left
   /// side.
   LogicalResult emitProducts(nm::MatmulOp op);
-  LogicalResult emitPlainProduct(Operation *op,
-                                 const model::ProjectionShape &shape,
-                                 isa::TensorId input, const isa::Weight &weight,
-                                 isa::TensorId dest,
-                                 const isa::Epilogue &epilogue);
+  /// dest [tokens, out] = epilogue(input [tokens, in] times weight), as
+  /// tile.product.
+  void emitPlainProduct(const model::ProjectionShape &shape,
+                        isa::TensorId input, const Weight &weight,
+                        isa::TensorId dest, const Epilogue &epilogue = {},
+                        const ProductRows &rows = {});
   /// dest = lhs by rhs for each batch: [batch.., rows, inner] by [batch..,
   /// cols, inner] to [batch * rows, cols].
   LogicalResult emitBatches(Operation *op, int64_t batches,
@@ -310,9 +336,9 @@ private:
                             isa::TensorId dest);
   /// The epilogue that computes `value` of the accumulator; nothing if none
   /// does.
-  std::optional<isa::Epilogue> matchEpilogue(const Expression &value);
+  std::optional<Epilogue> matchEpilogue(const Expression &value);
   /// The same of a part of `value`, and what that is to be multiplied by.
-  std::optional<std::pair<isa::Epilogue, Expression>>
+  std::optional<std::pair<Epilogue, Expression>>
   matchGatedEpilogue(const Expression &value);
 
   // Attention.cpp

@@ -24,3 +24,16 @@ attacc::exportProgram(ProgramOp op, SmallVectorImpl<Operation *> *operations) {
     operations->append(reader.operations.begin(), reader.operations.end());
   return std::move(reader.program);
 }
+
+FailureOr<code::Program> attacc::exportProgram(ProgramOp op,
+                                               ProgramLocations &locations) {
+  SmallVector<Operation *> operations;
+  FailureOr<code::Program> program = exportProgram(op, &operations);
+  if (failed(program))
+    return failure();
+  for (auto tensor : op.getOps<TensorOp>())
+    locations.tensors.push_back(tensor.getLoc());
+  for (Operation *each : operations)
+    locations.code.push_back(each->getLoc());
+  return program;
+}

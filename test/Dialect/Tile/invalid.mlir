@@ -215,7 +215,7 @@ attacc.program @unknown for #attacc.device<name = "edge", scratchpad = 524288, c
   %y = attacc.tensor "y" out : !attacc.region<16x64xf16, dram>
   tile.rows "rows" (%x) into (%y) : !attacc.region<16x64xf16, dram> into !attacc.region<16x64xf16, dram> {
   ^bb0(%a: tensor<16x64xf16>):
-    // expected-error @below {{[tile_attribute_c1] has tile.colour 1 : i64, expected tile.channel, tile.slots or tile.addresses}}
+    // expected-error @below {{[tile_attribute_c1] has tile.colour 1 : i64, expected tile.channel, tile.slots, tile.addresses or tile.in_place}}
     %e = tile.unary exp %a {tile.colour = 1 : i64} : tensor<16x64xf16> -> tensor<16x64xf16>
     tile.yield %a : tensor<16x64xf16>
   }
@@ -302,10 +302,10 @@ attacc.program @acc_round for #attacc.device<name = "edge", scratchpad = 524288,
 
 attacc.program @part for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
   %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
-  %p = attacc.tile %x[8, 0] : !attacc.region<16x64xf16, dram> -> !attacc.region<8x64xf16, dram>
+  %p = attacc.tile %x[0, 8] dims [1, 0] : !attacc.region<16x64xf16, dram> -> !attacc.region<8x16xf16, dram>
   tile.kernel "k" {
-    // expected-error @below {{[tile_load_c3] moves a part of a tensor, expected a tensor of the program}}
-    %a = tile.load %p : !attacc.region<8x64xf16, dram> -> tensor<8x64xf16>
+    // expected-error @below {{[tile_load_c3] moves something else, expected a tensor of the program or a box of one}}
+    %a = tile.load %p : !attacc.region<8x16xf16, dram> -> tensor<8x16xf16>
   }
 }
 
@@ -330,5 +330,221 @@ attacc.program @vector for #attacc.device<name = "edge", scratchpad = 524288, ch
     // expected-error @below {{[tile_vector_c1] makes 'tensor<16xf16>' of 'tensor<16x64xf16>', expected a matrix of one column that an instruction makes as a vector}}
     %v = tile.vector %a : tensor<16x64xf16> -> tensor<16xf16>
     tile.yield %a : tensor<16x64xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_shapes for #device {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<32x48xf16, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x32xf16, dram>
+  // expected-error @below {{[tile_product_c1] has a right side of '!attacc.region<32x48xf16, dram>', expected 32x64}}
+  tile.product "p" %x, %w into %y {transpose_rhs} : !attacc.region<16x64xf16, dram>, !attacc.region<32x48xf16, dram> into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf32>):
+    %c = tile.unary copy %s : tensor<16x32xf32> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_pattern for #device {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<32x32xf16, dram>
+  %i = attacc.tensor "i" in : !attacc.region<32x8xi8, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x32xf16, dram>
+  // expected-error @below {{[tile_product_c1] expected indices and a pattern, 1 <= N < M <= 64, or neither}}
+  tile.product "p" %x, %w[%i] into %y {transpose_rhs} : !attacc.region<16x64xf16, dram>, !attacc.region<32x32xf16, dram>[!attacc.region<32x8xi8, dram>] into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf32>):
+    %c = tile.unary copy %s : tensor<16x32xf32> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_places for #device {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<32x32xf16, dram>
+  %i = attacc.tensor "i" in : !attacc.region<32x9xi8, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x32xf16, dram>
+  // expected-error @below {{[tile_product_c1] has indices of '!attacc.region<32x9xi8, dram>', expected 32x8 i8}}
+  tile.product "p" %x, %w[%i] into %y {pattern = array<i64: 2, 4>, transpose_rhs} : !attacc.region<16x64xf16, dram>, !attacc.region<32x32xf16, dram>[!attacc.region<32x9xi8, dram>] into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf32>):
+    %c = tile.unary copy %s : tensor<16x32xf32> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_arguments for #device {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<64x32xf16, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x32xf16, dram>
+  // expected-error @below {{[tile_product_c2] has other arguments than the sums, 'tensor<16x32xf32>', and the inputs, expected these}}
+  tile.product "p" %x, %w into %y : !attacc.region<16x64xf16, dram>, !attacc.region<64x32xf16, dram> into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf16>):
+    %c = tile.unary copy %s : tensor<16x32xf16> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_chain for #device {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<64x32xf16, dram>
+  %r = attacc.tensor "r" in : !attacc.region<16x32xf16, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x32xf16, dram>
+  tile.product "p" %x, %w with (%r) into %y : !attacc.region<16x64xf16, dram>, !attacc.region<64x32xf16, dram> with !attacc.region<16x32xf16, dram> into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf32>, %b: tensor<16x32xf16>):
+    // expected-error @below {{[tile_product_c3] is no step of a chain of instructions of the special function unit that begins with the sums and goes on in f32, expected one}}
+    %c = tile.elementwise add %b, %s : tensor<16x32xf16>, tensor<16x32xf32> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_apart for #device {
+  %x = attacc.tensor "x" scratch : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<32x32xf16, dram>
+  %a = attacc.tile %x[0, 16] : !attacc.region<16x64xf16, dram> -> !attacc.region<16x32xf16, dram>
+  %y = attacc.tile %x[0, 32] : !attacc.region<16x64xf16, dram> -> !attacc.region<16x32xf16, dram>
+  // expected-error @below {{[tile_product_c4] reads elements that it writes, expected none in common}}
+  tile.product "p" %a, %w into %y : !attacc.region<16x32xf16, dram>, !attacc.region<32x32xf16, dram> into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf32>):
+    %c = tile.unary copy %s : tensor<16x32xf32> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+#device = #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4">
+attacc.program @product_blocks for #device {
+  %x = attacc.tensor "x" in : !attacc.region<16x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<64x32xf16, dram>
+  %y = attacc.tensor "y" out : !attacc.region<16x32xf16, dram>
+  // expected-error @below {{[tile_product_c5] expected four numbers as blocks with what is stationary, or neither}}
+  tile.product "p" %x, %w into %y {blocks = array<i64: 8, 8, 8, 2>} : !attacc.region<16x64xf16, dram>, !attacc.region<64x32xf16, dram> into !attacc.region<16x32xf16, dram> {
+  ^bb0(%s: tensor<16x32xf32>):
+    %c = tile.unary copy %s : tensor<16x32xf32> -> tensor<16x32xf16>
+    tile.yield %c : tensor<16x32xf16>
+  }
+}
+
+// -----
+
+attacc.program @rings for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  // expected-error @below {{[tile_kernel_c2] has rings of 129 slots, expected 1 to 128}}
+  tile.kernel "k" rings 129 {
+  }
+}
+
+// -----
+
+attacc.program @sum_argument for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  tile.kernel "k" {
+    // expected-error @below {{[tile_for_c2] expected one argument of type index, and one of the type of the sum if there is one}}
+    tile.for 16 by 8 {
+    ^bb0(%i: index, %acc: tensor<8x8xf32>):
+    }
+  }
+}
+
+// -----
+
+attacc.program @sum_yield for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  tile.kernel "k" {
+    // expected-error @below {{[tile_for_c5] expected a tile.yield of what an instruction made of the sum so far}}
+    %s = tile.for 16 by 8 {
+    ^bb0(%i: index, %acc: tensor<8x8xf32>):
+      %f = tile.fill 1.0 : tensor<8x8xf32>
+      tile.yield %f : tensor<8x8xf32>
+    } -> tensor<8x8xf32>
+  }
+}
+
+// -----
+
+attacc.program @sum_wait for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  %f = attacc.semaphore 2
+  tile.kernel "k" {
+    // expected-error @below {{[tile_for_c5] waits, signals or yields without a sum, expected a result}}
+    tile.for 16 by 8 wait (%f) {
+    ^bb0(%i: index):
+    }
+  }
+}
+
+// -----
+
+attacc.program @outer for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  tile.kernel "k" {
+    tile.for 16 by 8 {
+    ^bb0(%i: index):
+      // expected-error @below {{[tile_for_c4] cuts blocks of 16, expected the counter of a tile.for around it with such blocks, which cuts no other loop's}}
+      tile.for 16 by 4 of %i {
+      ^bb0(%j: index):
+      }
+    }
+  }
+}
+
+// -----
+
+attacc.program @part_view for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  tile.kernel "k" {
+    %f = tile.fill 1.0 : tensor<12x8xf32>
+    tile.for 16 by 8 {
+    ^bb0(%i: index):
+      // expected-error @below {{[tile_part_c2] takes 'tensor<8x8xf32>' of 'tensor<12x8xf32>', expected 8 rows of 16 or of 8}}
+      %p = tile.part %f rows %i : tensor<12x8xf32> -> tensor<8x8xf32>
+    }
+  }
+}
+
+// -----
+
+attacc.program @columns for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  %x = attacc.tensor "x" in : !attacc.region<64xf16, dram>
+  tile.kernel "k" {
+    tile.for 64 by 8 {
+    ^bb0(%i: index):
+      // expected-error @below {{[tile_load_c2] expected the counter of a tile.for around it}}
+      %a = tile.load %x columns %i : !attacc.region<64xf16, dram> -> tensor<64xf16>
+    }
+  }
+}
+
+// -----
+
+attacc.program @packed for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  %x = attacc.tensor "x" in : !attacc.region<16x32xf16, dram>
+  tile.kernel "k" {
+    tile.for 64 by 8 {
+    ^bb0(%i: index):
+      // expected-error @below {{[tile_load_c1] follows blocks of 64 columns in '!attacc.region<16x32xf16, dram>', expected as many columns}}
+      %a = tile.load %x columns %i : !attacc.region<16x32xf16, dram> -> tensor<16x5xf16>
+    }
+  }
+}
+
+// -----
+
+attacc.program @in_place for #attacc.device<name = "edge", scratchpad = 524288, channels = 4, patterns = "2:4"> {
+  tile.kernel "k" {
+    %f = tile.fill 1.0 : tensor<12x8xf32>
+    // expected-error @below {{[tile_attribute_c1] has tile.in_place unit, expected it on one whose first operand has the result's type}}
+    %p = tile.unary exp %f {tile.in_place} : tensor<12x8xf32> -> tensor<12x8xf16>
   }
 }

@@ -72,3 +72,92 @@ attacc.program @kernel for #device {
     }
   }
 }
+
+// CHECK-LABEL: attacc.program @products
+attacc.program @products for #device {
+  %x = attacc.tensor "x" in : !attacc.region<100x64xf16, dram>
+  %w = attacc.tensor "w" in : !attacc.region<64x80xf16, dram>
+  %v = attacc.tensor "v" in : !attacc.region<80x32xf16, dram>
+  %i = attacc.tensor "i" in : !attacc.region<80x8xi8, dram>
+  %b = attacc.tensor "b" in : !attacc.region<80xf16, dram>
+  %r = attacc.tensor "r" in : !attacc.region<100x80xf16, dram>
+  %y = attacc.tensor "y" out : !attacc.region<100x80xf16, dram>
+  // CHECK: tile.product "dense" %{{.*}}, %{{.*}} with(%{{.*}}, %{{.*}}) into %{{.*}} {blocks = array<i64: 32, 40, 0, 4>, scale = 5.000000e-01 : f32, stationary = #attacc<stationary weight>} : <100x64xf16, dram>, <64x80xf16, dram> with !attacc.region<80xf16, dram>, !attacc.region<100x80xf16, dram> into <100x80xf16, dram>
+  tile.product "dense" %x, %w with (%b, %r) into %y
+      {blocks = array<i64: 32, 40, 0, 4>, scale = 0.5 : f32, stationary = #attacc<stationary weight>}
+      : !attacc.region<100x64xf16, dram>, !attacc.region<64x80xf16, dram>
+        with !attacc.region<80xf16, dram>, !attacc.region<100x80xf16, dram> into !attacc.region<100x80xf16, dram> {
+  ^bb0(%sum: tensor<100x80xf32>, %bias: tensor<80xf16>, %residual: tensor<100x80xf16>):
+    %c = tile.elementwise add %sum, %bias : tensor<100x80xf32>, tensor<80xf16> -> tensor<100x80xf32>
+    %d = tile.elementwise add %c, %residual : tensor<100x80xf32>, tensor<100x80xf16> -> tensor<100x80xf16>
+    tile.yield %d : tensor<100x80xf16>
+  }
+  // CHECK: tile.product "sparse" %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} {pattern = array<i64: 2, 4>, transpose_rhs} : <100x64xf16, dram>, <80x32xf16, dram>[!attacc.region<80x8xi8, dram>] into <100x80xf16, dram>
+  tile.product "sparse" %x, %v[%i] into %y {pattern = array<i64: 2, 4>, transpose_rhs}
+      : !attacc.region<100x64xf16, dram>, !attacc.region<80x32xf16, dram>[!attacc.region<80x8xi8, dram>]
+        into !attacc.region<100x80xf16, dram> {
+  ^bb0(%sum: tensor<100x80xf32>):
+    // The scale of an N:M product is a step by itself.
+    // CHECK: %[[F:.*]] = tile.fill 5.000000e-01 rows : tensor<100xf32>
+    %f = tile.fill 0.5 rows : tensor<100xf32>
+    %c = tile.scale %sum, %f : tensor<100x80xf32>, tensor<100xf32> -> tensor<100x80xf16>
+    tile.yield %c : tensor<100x80xf16>
+  }
+}
+
+// CHECK-LABEL: attacc.program @sums
+attacc.program @sums for #device {
+  %x = attacc.tensor "x" in : !attacc.region<100x64xf16, dram>
+  %v = attacc.tensor "v" in : !attacc.region<80x32xf16, dram>
+  %i = attacc.tensor "i" in : !attacc.region<80x8xi8, dram>
+  %y = attacc.tensor "y" out : !attacc.region<100x80xf16, dram>
+  %h = attacc.tile %v[40, 0] : !attacc.region<80x32xf16, dram> -> !attacc.region<40x32xf16, dram>
+  %j = attacc.tile %i[40, 0] : !attacc.region<80x8xi8, dram> -> !attacc.region<40x8xi8, dram>
+  %right = attacc.tile %y[0, 40] : !attacc.region<100x80xf16, dram> -> !attacc.region<100x40xf16, dram>
+  %s = attacc.semaphore 0
+  %f = attacc.semaphore 2
+  // CHECK: tile.kernel "a product" rings 4 {
+  tile.kernel "a product" rings 4 {
+    // CHECK: %[[ONE:.*]] = tile.fill 1.000000e+00 : tensor<16xf32>
+    %one = tile.fill 1.0 : tensor<16xf32>
+    // CHECK: tile.for 40 by 20 {
+    // CHECK-NEXT: ^bb0(%[[O:.*]]: index):
+    tile.for 40 by 20 {
+    ^bb0(%o: index):
+      // CHECK: tile.for 100 by 48 {
+      // CHECK-NEXT: ^bb0(%[[T:.*]]: index):
+      tile.for 100 by 48 {
+      ^bb0(%t: index):
+        // CHECK: %[[SUM:.*]] = tile.for 64 by 16 wait(%{{.*}}) signal(%{{.*}}) {
+        // CHECK-NEXT: ^bb0(%[[K:.*]]: index, %[[ACC:.*]]: tensor<48x20xf32>):
+        %sum = tile.for 64 by 16 wait (%f) signal (%s) {
+        ^bb0(%k: index, %acc: tensor<48x20xf32>):
+          // CHECK: tile.load %{{.*}} rows %[[T]] columns %[[K]] : <100x64xf16, dram> -> tensor<48x16xf16>
+          %a = tile.load %x rows %t columns %k : !attacc.region<100x64xf16, dram> -> tensor<48x16xf16>
+          // What packs the dimension has as many blocks of its own size.
+          // CHECK: tile.load %{{.*}} rows %[[O]] columns %[[K]] : <40x32xf16, dram> -> tensor<20x8xf16>
+          %left = tile.load %h rows %o columns %k : !attacc.region<40x32xf16, dram> -> tensor<20x8xf16>
+          %places = tile.load %j rows %o columns %k : !attacc.region<40x8xi8, dram> -> tensor<20x2xi8>
+          // CHECK: tile.nm_gemm output %{{.*}}, %{{.*}}[%{{.*}}] plus %[[ACC]] pattern 2 by 4 : tensor<48x16xf16>, tensor<20x8xf16>, tensor<20x2xi8> plus tensor<48x20xf32> -> tensor<48x20xf32>
+          %g = tile.nm_gemm output %a, %left[%places] plus %acc pattern 2 by 4 : tensor<48x16xf16>, tensor<20x8xf16>, tensor<20x2xi8> plus tensor<48x20xf32> -> tensor<48x20xf32>
+          // CHECK: tile.yield %{{.*}} : tensor<48x20xf32>
+          tile.yield %g : tensor<48x20xf32>
+        // CHECK: } -> tensor<48x20xf32>
+        } -> tensor<48x20xf32>
+        // CHECK: tile.for 48 by 16 of %[[T]] {
+        tile.for 48 by 16 of %t {
+        ^bb0(%c: index):
+          // CHECK: %[[PART:.*]] = tile.part %[[SUM]] rows %{{.*}} : tensor<48x20xf32> -> tensor<16x20xf32>
+          %part = tile.part %sum rows %c : tensor<48x20xf32> -> tensor<16x20xf32>
+          // CHECK: tile.part %[[ONE]] rows %{{.*}} : tensor<16xf32> -> tensor<16xf32>
+          %factor = tile.part %one rows %c : tensor<16xf32> -> tensor<16xf32>
+          // CHECK: tile.scale %[[PART]], %{{.*}} {tile.in_place} : tensor<16x20xf32>, tensor<16xf32> -> tensor<16x20xf32>
+          %scaled = tile.scale %part, %factor {tile.in_place} : tensor<16x20xf32>, tensor<16xf32> -> tensor<16x20xf32>
+          %out = tile.unary copy %scaled : tensor<16x20xf32> -> tensor<16x20xf16>
+          // CHECK: tile.store %{{.*}} into %{{.*}} rows %{{.*}} columns %[[O]] : tensor<16x20xf16> into <100x40xf16, dram>
+          tile.store %out into %right rows %c columns %o : tensor<16x20xf16> into !attacc.region<100x40xf16, dram>
+        }
+      }
+    }
+  }
+}

@@ -45,7 +45,7 @@ WITH_MLIR = {
     "Dialect/Pifo/Transforms": ["Support", "Dialect/Pifo/IR"],
     "Dialect/Attacc/IR": ["Support", "Dialect/Common", "Machine", "Isa"],
     "Dialect/Tile/IR": ["Support", "Dialect/Common", "Machine", "Isa", "Dialect/Attacc/IR"],
-    "Dialect/Tile/Transforms": ["Support", "Machine", "Isa", "Dialect/Attacc/IR", "Dialect/Tile/IR"],
+    "Dialect/Tile/Transforms": ["Support", "Machine", "Model", "Isa", "Dialect/Attacc/IR", "Dialect/Tile/IR"],
     "Dialect/Step/IR": ["Support", "Dialect/Common"],
     "Dialect/Step/Transforms": ["Support", "Dialect/Step/IR", "Dialect/NM/Transforms"],
     "Transforms": ["Support", "Machine", "Dialect/NM/IR", "Dialect/Flat/IR", "Dialect/Layer/IR", "Dialect/Kernel"],
@@ -54,7 +54,7 @@ WITH_MLIR = {
     "Target/RecipeKernels": ["Support", "Runtime", "Dialect/Step", "Pipelines"],
     "Conversion": ["Support", "Analysis", "Machine", "Runtime", "Model", "Isa", "Isa/Kernels", "Dialect", "Transforms", "Target/Attacc"],
     "Import/Onnx": ["Support", "Runtime", "Dialect", "Transforms"],
-    "Pipelines": ["Support", "Dialect", "Transforms", "Conversion", "Target", "Model"],
+    "Pipelines": ["Support", "Machine", "Dialect", "Transforms", "Conversion", "Target", "Model"],
     "Registration": ["Dialect", "Transforms", "Conversion", "Target", "Pipelines"],
     "Driver": [""],  # the top floor: anything below
 }

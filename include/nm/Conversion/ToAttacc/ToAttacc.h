@@ -14,8 +14,6 @@
 
 namespace mlir::attacc {
 
-struct ProgramLocations;
-
 struct ProgramOptions {
   ::nm::model::Device device;
   /// Of tensors in the program, whatever the function's: f16, bf16 or f32.
@@ -23,25 +21,18 @@ struct ProgramOptions {
   ::nm::isa::Type type = ::nm::isa::Type::F16;
 };
 
-/// The program that computes `func`, before `builder`, with operators on rows
-/// as values: tile.rows, which the passes of the tile dialect lower, beside
-/// instructions. Like buildProgram() otherwise.
-FailureOr<ProgramOp> buildTileProgram(OpBuilder &builder, func::FuncOp func,
-                                      const ProgramOptions &options);
-
-/// The program that computes `func`, a function of static tensors, after
+/// The program that computes `func`, a function of static tensors, before
+/// `builder`, after
 /// nm-raise, nm-fuse-epilogue and flat-raise-attention: nm.matmul,
 /// flat.attention, linalg.softmax, products, elementwise operations and
 /// reductions in linalg, reshapes, transposes, slices and joins (the list is
 /// docs/attacc-operators.md). Arguments become In tensors by name, results Out
-/// tensors `result0`, ...; checkpoint parameters Param tensors. What has no
-/// instruction is an error at the operation. Choices are remarks of the
-/// category `convert-to-attacc`. `source` of an instruction is the line of the
-/// operation that it was made for, or its number; `locations`, if not null,
-/// receives the whole locations.
-FailureOr<::nm::isa::Program>
-buildProgram(func::FuncOp func, const ProgramOptions &options,
-             ProgramLocations *locations = nullptr);
+/// tensors `result0`, ...; checkpoint parameters Param tensors. Operators on
+/// rows and products are values, which the passes of the tile dialect lower,
+/// beside instructions. What has none is an error at the operation. Choices are
+/// remarks of the category `convert-to-attacc`.
+FailureOr<ProgramOp> buildTileProgram(OpBuilder &builder, func::FuncOp func,
+                                      const ProgramOptions &options);
 
 } // namespace mlir::attacc
 

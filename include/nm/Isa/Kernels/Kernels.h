@@ -76,49 +76,6 @@ Status emitAttention(Builder &builder, const Device &device,
                      const HeadsView &k, const HeadsView &v,
                      const HeadsView &output, const AttentionScore &score);
 
-/// A weight in DRAM.
-struct Weight {
-  /// Dense: [out, in], or [in, out] if `transposed`. N:M: kept values
-  /// [out, in / M * N].
-  TensorId values;
-  bool transposed = false;
-  /// N:M only: Part::Indices, [out, bytes].
-  TensorId indices;
-  SparsePattern pattern; ///< n == m: dense
-};
-
-/// What happens to a product before it is written, in this order.
-struct Epilogue {
-  float scale = 1;
-  std::optional<TensorId> bias; ///< [out], rank 1
-  std::optional<UnaryKind> activation;
-  std::optional<TensorId> residual; ///< [tokens, out]; added
-};
-
-/// The rows of the tensors at which a product begins, where several products
-/// share them: of the input, of the weight as it is stored, and of the output
-/// and the residual.
-struct ProjectionRows {
-  int64_t input = 0, weight = 0, output = 0;
-};
-
-/// output [tokens, out] = epilogue(input [tokens, in] times weight). The
-/// tensors may be larger than the shape: columns and rows are where input,
-/// weight and output begin. Only a dense weight may begin elsewhere.
-Status emitProjection(Builder &builder, const Device &device,
-                      const model::ProjectionShape &shape,
-                      const model::ProjectionTiling &tiling, Type type,
-                      TensorId input, const Weight &weight, TensorId output,
-                      const Epilogue &epilogue = {}, int64_t inputColumn = 0,
-                      int64_t outputColumn = 0,
-                      const ProjectionRows &rows = {});
-
-/// The tiling to use on `device`: the cost model's best that the generator can
-/// emit with this epilogue in the scratchpad.
-Result<model::ProjectionTiling>
-chooseProjection(const Device &device, const model::ProjectionShape &shape,
-                 Type type, const Epilogue &epilogue);
-
 } // namespace nm::isa
 
 #endif // NM_ISA_KERNELS_KERNELS_H

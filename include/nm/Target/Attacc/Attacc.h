@@ -43,6 +43,10 @@ struct ProgramLocations {
   SmallVector<Location> tensors, code;
 };
 
+/// The same, and where its parts come from.
+FailureOr<::nm::isa::Program> exportProgram(ProgramOp op,
+                                            ProgramLocations &locations);
+
 /// An attacc.program at the insertion point of `builder`, for a program that
 /// isa::checkProgram accepts (an error at the builder's unknown location, and
 /// null, for any other). Locations are lines `source` of `file`, if not empty.

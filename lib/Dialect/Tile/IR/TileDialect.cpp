@@ -64,8 +64,35 @@ void tiles::addSyncEffects(
 }
 
 Value tiles::getTied(Operation *op) {
-  auto gemm = dyn_cast<GemmOp>(op);
+  if (auto gemm = dyn_cast<GemmOp>(op))
+    return gemm.getAcc();
+  auto gemm = dyn_cast<NMGemmOp>(op);
   return gemm ? gemm.getAcc() : Value();
+}
+
+Value tiles::getPlace(Operation *op) {
+  if (Value tied = getTied(op))
+    return tied;
+  return op->hasAttr(kInPlace) ? op->getOperand(0) : Value();
+}
+
+ForOp tiles::getLoopOf(Value counter) {
+  auto argument = dyn_cast_or_null<BlockArgument>(counter);
+  return argument && argument.getArgNumber() == 0
+             ? dyn_cast<ForOp>(argument.getOwner()->getParentOp())
+             : ForOp();
+}
+
+DramBox tiles::getDramBox(Value region) {
+  if (region.getDefiningOp<attacc::TensorOp>())
+    return {region,
+            SmallVector<int64_t>(
+                cast<attacc::RegionType>(region.getType()).getRank(), 0)};
+  auto box = region.getDefiningOp<attacc::TileOp>();
+  if (!box || !box.getCounters().empty() || box.getDims() ||
+      !box.getSource().getDefiningOp<attacc::TensorOp>())
+    return {};
+  return {box.getSource(), SmallVector<int64_t>(box.getOffsets())};
 }
 
 LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
@@ -101,5 +128,12 @@ LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
     return isList(0, int64_t(1) << 40)
                ? success()
                : refuse("an address of 0 to 2^40 for each result");
-  return refuse("tile.channel, tile.slots or tile.addresses");
+  if (name == kInPlace) {
+    bool isAlike = op->getNumResults() == 1 && op->getNumOperands() &&
+                   op->getOperand(0).getType() == op->getResult(0).getType();
+    return isa<UnitAttr>(attribute.getValue()) && isAlike
+               ? success()
+               : refuse("it on one whose first operand has the result's type");
+  }
+  return refuse("tile.channel, tile.slots, tile.addresses or tile.in_place");
 }

@@ -14,6 +14,7 @@
 #include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "nm/Dialect/Tile/IR/TileDialect.h"
 #include "nm/Isa/Checker.h"
+#include "nm/Support/Arithmetic.h"
 
 using namespace mlir;
 using namespace mlir::tiles;
@@ -29,6 +30,17 @@ static SmallVector<Value> tilesOf(Operation *op) {
   return tiles;
 }
 
+/// Whether `value` is made for one instruction of `block` to add to: by an
+/// instruction of it, or round for round, as its sum.
+static bool isMadeIn(Value value, Block *block) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getOwner() == block && argument.getArgNumber() == 1 &&
+           isa<ForOp>(block->getParentOp());
+  Operation *made = value.getDefiningOp();
+  return isa<tiles::Instruction>(made) && !isa<LoadOp>(made) &&
+         made->getBlock() == block;
+}
+
 /// tile_gemm_c1.
 static LogicalResult verifyTied(Operation *op) {
   Value tied = getTied(op);
@@ -38,9 +50,7 @@ static LogicalResult verifyTied(Operation *op) {
     return op->emitOpError("[tile_gemm_c1] adds to ")
            << tied.getType() << ", expected the result's type, "
            << op->getResult(0).getType();
-  Operation *made = tied.getDefiningOp();
-  if (!tied.hasOneUse() || !made || !isa<tiles::Instruction>(made) ||
-      isa<LoadOp>(made) || made->getBlock() != op->getBlock())
+  if (!tied.hasOneUse() || !isMadeIn(tied, op->getBlock()))
     return op->emitOpError("[tile_gemm_c1] adds to a value that is used "
                            "elsewhere or is no result of an instruction that "
                            "computes in the same round, expected one that this "
@@ -56,6 +66,9 @@ LogicalResult tiles::verifyComputation(Operation *op) {
   program.target.name = "any";
   program.target.scratchpadBytes = int64_t(1) << 40;
   program.target.segments = code::kMaxSize;
+  if (auto product = dyn_cast<NMGemmOp>(op))
+    program.target.patterns.push_back({static_cast<int64_t>(product.getN()),
+                                       static_cast<int64_t>(product.getM())});
   code::Instruction instruction;
   instruction.opcode = opcodeOf(op);
   attacc::readFields(op, instruction);
@@ -80,32 +93,37 @@ LogicalResult tiles::verifyComputation(Operation *op) {
   return success();
 }
 
-LogicalResult tiles::verifyTransfer(Operation *op) {
-  bool isLoad = isa<LoadOp>(op);
-  auto value = cast<RankedTensorType>(
-      (isLoad ? op->getResult(0) : op->getOperand(0)).getType());
-  auto region = cast<attacc::RegionType>(op->getOperand(!isLoad).getType());
-  Value counter =
-      isLoad ? cast<LoadOp>(op).getCounter() : cast<StoreOp>(op).getCounter();
-  ForOp loop;
-  if (counter) {
-    auto argument = dyn_cast<BlockArgument>(counter);
-    loop = argument ? dyn_cast<ForOp>(argument.getOwner()->getParentOp())
-                    : ForOp();
-    if (!loop || !loop->isProperAncestor(op))
+/// Of a load or a store.
+static LogicalResult verifyCounters(Operation *op, ValueRange counters,
+                                    RankedTensorType value,
+                                    attacc::RegionType region) {
+  SmallVector<int64_t> expected(region.getShape());
+  for (auto [dim, counter] : llvm::enumerate(counters)) {
+    if (!counter)
+      continue;
+    ForOp loop = getLoopOf(counter);
+    if (!loop || !loop->isProperAncestor(op) || dim >= expected.size())
       return op->emitOpError("[tile_load_c2] expected the counter of a "
                              "tile.for around it");
+    int64_t own = dim < size_t(value.getRank()) ? value.getDimSize(dim) : 1,
+            total = loop.getTotal();
+    if (ForOp outer = loop.getOuterLoop())
+      total = outer.getTotal();
+    if (expected[dim] == total) {
+      expected[dim] = loop.getBlock();
+      continue;
+    }
+    // Packed: as many blocks, and whole ones where the loop's are.
+    int64_t rounds = loop.getRounds();
+    bool isPacked = !loop.getOuter() && own < int64_t(loop.getBlock()) &&
+                    ::nm::support::ceilDiv(expected[dim], own) == rounds &&
+                    (loop.getRest() || expected[dim] == rounds * own);
+    if (!isPacked)
+      return op->emitOpError("[tile_load_c1] follows blocks of ")
+             << total << (dim ? " columns in " : " rows in ") << region
+             << ", expected as many " << (dim ? "columns" : "rows");
+    expected[dim] = own;
   }
-  if (!op->getOperand(!isLoad).getDefiningOp<attacc::TensorOp>())
-    return op->emitOpError("[tile_load_c3] moves a part of a tensor, expected "
-                           "a tensor of the program");
-  SmallVector<int64_t> expected(region.getShape());
-  if (loop && expected[0] == static_cast<int64_t>(loop.getTotal()))
-    expected[0] = loop.getBlock();
-  else if (loop)
-    return op->emitOpError("[tile_load_c1] follows blocks of ")
-           << loop.getTotal() << " rows in " << region
-           << ", expected as many rows";
   if (value.getShape() != ArrayRef(expected) ||
       value.getElementType() != region.getElementType())
     return op->emitOpError("[tile_load_c1] moves ")
@@ -114,18 +132,33 @@ LogicalResult tiles::verifyTransfer(Operation *op) {
   return success();
 }
 
+LogicalResult tiles::verifyTransfer(Operation *op) {
+  auto verify = [&](auto transfer, Value value, Value region) {
+    if (!getDramBox(region).tensor)
+      return LogicalResult(
+          op->emitOpError("[tile_load_c3] moves something else, "
+                          "expected a tensor of the program or "
+                          "a box of one"));
+    return verifyCounters(
+        op, {transfer.getRowCounter(), transfer.getColumnCounter()},
+        cast<RankedTensorType>(value.getType()),
+        cast<attacc::RegionType>(region.getType()));
+  };
+  if (auto load = dyn_cast<LoadOp>(op))
+    return verify(load, load.getResult(), load.getSource());
+  auto store = cast<StoreOp>(op);
+  return verify(store, store.getValue(), store.getDest());
+}
+
 LogicalResult tiles::verifySync(Operation *op) { return success(); }
 
-/// By the extents of the description: what is Equal or a Matrix has one shape,
-/// a Row its rows.
-static SmallVector<int64_t> shapeOfResult(Operation *op, unsigned number,
-                                          int64_t rows) {
-  auto shapeOf = [&](unsigned operand) {
-    return SmallVector<int64_t>(
-        cast<RankedTensorType>(op->getOperand(operand).getType()).getShape());
-  };
-  SmallVector<int64_t> own(
-      cast<RankedTensorType>(op->getResult(number).getType()).getShape());
+// By the extents of the description: what is Equal or a Matrix has one shape,
+// a Row its rows.
+SmallVector<int64_t>
+tiles::shapeOfResult(OpResult result, int64_t rows,
+                     function_ref<ArrayRef<int64_t>(unsigned)> shapeOf) {
+  Operation *op = result.getOwner();
+  SmallVector<int64_t> own(cast<RankedTensorType>(result.getType()).getShape());
   if (auto fill = dyn_cast<FillOp>(op)) {
     if (fill.getRows())
       own[0] = rows;
@@ -135,25 +168,35 @@ static SmallVector<int64_t> shapeOfResult(Operation *op, unsigned number,
     return {shapeOf(0)[0], 1};
   if (isa<VectorOp>(op))
     return {shapeOf(0)[0]};
-  if (auto slice = dyn_cast<SliceOp>(op))
+  if (isa<SliceOp>(op))
     return {shapeOf(0)[0], own[1]};
-  if (auto gemm = dyn_cast<GemmOp>(op)) {
-    size_t rank = own.size();
-    SmallVector<int64_t> lhs = shapeOf(0), rhs = shapeOf(1);
-    own[rank - 2] = lhs[rank - (gemm.getTransposeLhs() ? 1 : 2)];
-    own[rank - 1] = rhs[rank - (gemm.getTransposeRhs() ? 2 : 1)];
+  if (isa<PartOp>(op)) {
+    own.assign(shapeOf(0).begin(), shapeOf(0).end());
+    own[0] = rows;
     return own;
   }
+  if (auto gemm = dyn_cast<GemmOp>(op)) {
+    size_t rank = own.size();
+    own[rank - 2] = shapeOf(0)[rank - (gemm.getTransposeLhs() ? 1 : 2)];
+    own[rank - 1] = shapeOf(1)[rank - (gemm.getTransposeRhs() ? 2 : 1)];
+    return own;
+  }
+  if (isa<NMGemmOp>(op))
+    return {shapeOf(0)[0], shapeOf(1)[0]};
   const code::InstructionInfo &info = code::infoOf(opcodeOf(op));
   bool isRow =
-      info.operands[info.firstResult + int(number)].extent == code::Extent::Row;
-  SmallVector<int64_t> first = shapeOf(0);
-  return isRow ? SmallVector<int64_t>{first[0]} : first;
+      info.operands[info.firstResult + int(result.getResultNumber())].extent ==
+      code::Extent::Row;
+  ArrayRef<int64_t> first = shapeOf(0);
+  return isRow ? SmallVector<int64_t>{first[0]} : SmallVector<int64_t>(first);
 }
 
 void tiles::updateResultTypes(Operation *op, int64_t rows) {
   for (OpResult result : op->getResults())
     result.setType(
         cast<RankedTensorType>(result.getType())
-            .clone(shapeOfResult(op, result.getResultNumber(), rows)));
+            .clone(shapeOfResult(result, rows, [&](unsigned operand) {
+              return cast<RankedTensorType>(op->getOperand(operand).getType())
+                  .getShape();
+            })));
 }

@@ -85,6 +85,11 @@ LogicalResult RowsOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult KernelOp::verifyRegions() {
+  constexpr int64_t kMostRings = ::nm::isa::kMaxSlots / 2;
+  if (getRings() &&
+      (int64_t(*getRings()) < 1 || int64_t(*getRings()) > kMostRings))
+    return emitOpError("[tile_kernel_c2] has rings of ")
+           << int64_t(*getRings()) << " slots, expected 1 to " << kMostRings;
   for (Operation &op : getBody().front())
     if (!isa<tiles::Instruction, View, ForOp>(op))
       return op.emitOpError("[tile_kernel_c1] has no place in a tile.kernel, "
@@ -92,19 +97,86 @@ LogicalResult KernelOp::verifyRegions() {
   return success();
 }
 
-LogicalResult ForOp::verifyRegions() {
+ForOp ForOp::getOuterLoop() { return getLoopOf(getOuter()); }
+
+Operation *ForOp::getAdder() {
+  return getSum() ? getBody().front().back().getOperand(0).getDefiningOp()
+                  : nullptr;
+}
+
+/// tile_for_c5.
+static LogicalResult verifySum(ForOp loop) {
+  Block &body = loop.getBody().front();
+  if (!loop.getSum()) {
+    if (!loop.getWaits().empty() || !loop.getSignals().empty() ||
+        (!body.empty() && isa<YieldOp>(body.back())))
+      return loop.emitOpError("[tile_for_c5] waits, signals or yields without "
+                              "a sum, expected a result");
+    return success();
+  }
+  auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
+  Operation *adder = yield && yield.getValues().size() == 1
+                         ? yield.getValues()[0].getDefiningOp()
+                         : nullptr;
+  if (!adder || adder->getBlock() != &body ||
+      getTied(adder) != body.getArgument(1) || !adder->getResult(0).hasOneUse())
+    return loop.emitOpError("[tile_for_c5] expected a tile.yield of what an "
+                            "instruction made of the sum so far");
+  return success();
+}
+
+// Before what is in the loop, which divides by it.
+LogicalResult ForOp::verify() {
   int64_t total = getTotal(), block = getBlock();
   if (block < 1 || block > total || total > ::nm::isa::kMaxSize)
     return emitOpError("[tile_for_c1] has blocks of ")
            << block << " of " << total
            << ", expected 1 or more, and not more than all";
-  if (getBody().getNumArguments() != 1 ||
-      !getBody().getArgument(0).getType().isIndex())
-    return emitOpError("[tile_for_c2] expected one argument of type index");
-  for (Operation &op : getBody().front())
-    if (!isa<tiles::Instruction, View>(op))
+  return success();
+}
+
+LogicalResult ForOp::verifyRegions() {
+  int64_t total = getTotal();
+  Region &body = getBody();
+  bool fits =
+      body.getNumArguments() == (getSum() ? 2 : 1) &&
+      body.getArgument(0).getType().isIndex() &&
+      (!getSum() || body.getArgument(1).getType() == getSum().getType());
+  if (!fits)
+    return emitOpError("[tile_for_c2] expected one argument of type index, and "
+                       "one of the type of the sum if there is one");
+  if (getOuter()) {
+    ForOp outer = getOuterLoop();
+    if (!outer || !outer->isProperAncestor(*this) || outer.getOuter() ||
+        int64_t(outer.getBlock()) != total)
+      return emitOpError("[tile_for_c4] cuts blocks of ")
+             << total
+             << ", expected the counter of a tile.for around it with such "
+                "blocks, which cuts no other loop's";
+  }
+  for (Operation &op : body.front())
+    if (!isa<tiles::Instruction, View, ForOp>(op) &&
+        !(isa<YieldOp>(op) && &op == &body.front().back()))
       return op.emitOpError("[tile_kernel_c1] has no place in a tile.for, "
                             "expected instructions of tile");
+  return verifySum(*this);
+}
+
+LogicalResult PartOp::verify() {
+  ForOp loop = getLoopOf(getCounter());
+  if (!loop || !loop->isProperAncestor(*this))
+    return emitOpError("[tile_part_c1] expected the counter of a tile.for "
+                       "around it");
+  RankedTensorType from = getSource().getType(), to = getType();
+  int64_t total = loop.getTotal(), block = loop.getBlock();
+  bool fits = (from.getDimSize(0) == total || from.getDimSize(0) == block) &&
+              to.getRank() == from.getRank() && to.getDimSize(0) == block &&
+              to.getShape().drop_front() == from.getShape().drop_front() &&
+              to.getElementType() == from.getElementType();
+  if (!fits)
+    return emitOpError("[tile_part_c2] takes ")
+           << to << " of " << from << ", expected " << block << " rows of "
+           << total << " or of " << block;
   return success();
 }
 

@@ -53,10 +53,8 @@ private:
     for (const Storage &each : storage.storages()) {
       if (places.count(&each))
         continue;
-      auto slots = each.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots);
       addresses[each.root] = top;
-      top += roundUp(slots[each.root.getResultNumber()] * each.bytes,
-                     KernelStorage::kAlignment);
+      top += roundUp(slotsOf(each) * each.bytes, KernelStorage::kAlignment);
     }
     for (auto [each, offset] : places)
       addresses[each->root] = top + offset;
@@ -67,12 +65,8 @@ private:
     Builder b(&getContext());
     kernel.walk([&](tiles::Instruction op) {
       SmallVector<int64_t> list;
-      for (OpResult result : op->getResults()) {
-        Value tied = getTied(op);
-        Value root = tied ? rootOf(tied) : OpResult(result);
-        addresses[result] = addresses.lookup(root);
-        list.push_back(addresses.lookup(root));
-      }
+      for (OpResult result : op->getResults())
+        list.push_back(addresses.lookup(rootOf(result)));
       if (!list.empty())
         op->setAttr(kAddresses, b.getDenseI64ArrayAttr(list));
     });

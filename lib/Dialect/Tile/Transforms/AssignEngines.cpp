@@ -18,25 +18,59 @@ using namespace mlir::tiles;
 
 namespace {
 
+/// Which operand of the array a load brings, or nothing.
+std::optional<int64_t> findArrayOperand(LoadOp load) {
+  for (OpOperand &use : load.getResult().getUses())
+    if (isa<GemmOp, NMGemmOp>(use.getOwner()))
+      return use.getOperandNumber();
+  return std::nullopt;
+}
+
 struct AssignEnginesPass : tiles::impl::AssignEnginesBase<AssignEnginesPass> {
   void runOnOperation() override {
-    int64_t channels = getOperation().getDevice().getChannels();
-    Builder b(&getContext());
     for (auto kernel : getOperation().getOps<KernelOp>()) {
-      int64_t loads = 0, stores = 0;
-      auto assign = [&](Operation *op, int64_t channel) {
-        op->setAttr(kChannel, b.getI64IntegerAttr(channel % channels));
-      };
-      kernel.walk([&](Operation *op) {
-        bool isRound = isa<ForOp>(op->getParentOp());
-        if (isa<LoadOp>(op) && isRound)
-          assign(op, loads++);
-        if (isa<StoreOp>(op))
-          assign(op, stores++);
-      });
-      for (auto load : kernel.getBody().getOps<LoadOp>())
-        assign(load, loads);
+      bool hasSums = kernel
+                         .walk([](ForOp loop) {
+                           return loop.getSum() ? WalkResult::interrupt()
+                                                : WalkResult::advance();
+                         })
+                         .wasInterrupted();
+      if (hasSums)
+        runOnSums(kernel);
+      else
+        runOnRows(kernel);
     }
+  }
+
+private:
+  void assign(Operation *op, int64_t channel) {
+    int64_t channels = getOperation().getDevice().getChannels();
+    op->setAttr(kChannel,
+                Builder(&getContext()).getI64IntegerAttr(channel % channels));
+  }
+
+  /// By what they carry: operands of the array, and all else.
+  void runOnSums(KernelOp kernel) {
+    constexpr int64_t kOthers = 3;
+    kernel.walk([&](Operation *op) {
+      if (auto load = dyn_cast<LoadOp>(op))
+        assign(load, findArrayOperand(load).value_or(kOthers));
+      if (isa<StoreOp>(op))
+        assign(op, kOthers);
+    });
+  }
+
+  void runOnRows(KernelOp kernel) {
+    int64_t loads = 0, stores = 0;
+    kernel.walk([&](Operation *op) {
+      bool isRound = isa<ForOp>(op->getParentOp());
+      if (isa<LoadOp>(op) && isRound)
+        assign(op, loads++);
+      if (isa<StoreOp>(op))
+        assign(op, stores++);
+    });
+    for (auto load : kernel.getBody().getOps<LoadOp>())
+      assign(load, loads);
   }
 };
 

@@ -6,13 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "BlockRows.h"
+#include "Machine.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "nm/Dialect/Tile/Transforms/Passes.h"
 #include "nm/Support/Arithmetic.h"
-#include "nm/Support/Result.h"
 #include <cmath>
 
 namespace mlir::tiles {
@@ -66,11 +66,12 @@ DenseSet<Value> findInvariants(RowsOp op) {
 KernelOp tiles::buildKernel(RowsOp op, int64_t rows) {
   Location loc = op.getLoc();
   OpBuilder b(op);
-  auto kernel = KernelOp::create(b, loc, op.getNameAttr());
+  auto kernel = KernelOp::create(b, loc, op.getNameAttr(), IntegerAttr());
   Block &once = kernel.getBody().emplaceBlock();
   b.setInsertionPointToStart(&once);
-  auto loop = ForOp::create(b, loc, b.getI64IntegerAttr(op.getRows()),
-                            b.getI64IntegerAttr(rows));
+  auto loop = ForOp::create(b, loc, Type(), b.getI64IntegerAttr(op.getRows()),
+                            b.getI64IntegerAttr(rows), Value(), ValueRange(),
+                            ValueRange());
   Block &round = loop.getBody().emplaceBlock();
   Value counter = round.addArgument(b.getIndexType(), loc);
   DenseSet<Value> same = findInvariants(op);
@@ -92,7 +93,7 @@ KernelOp tiles::buildKernel(RowsOp op, int64_t rows) {
     Value &value = loaded[input];
     if (!value)
       value = LoadOp::create(b, loc, blockType(input, isOnce ? 0 : rows), input,
-                             isOnce ? Value() : counter, ValueRange(),
+                             isOnce ? Value() : counter, Value(), ValueRange(),
                              ValueRange());
     map.map(argument, value);
   }
@@ -104,8 +105,8 @@ KernelOp tiles::buildKernel(RowsOp op, int64_t rows) {
   auto yield = cast<YieldOp>(body.getTerminator());
   for (auto [value, output] :
        llvm::zip_equal(yield.getValues(), op.getOutputs()))
-    StoreOp::create(b, loc, map.lookup(value), output, counter, ValueRange(),
-                    ValueRange());
+    StoreOp::create(b, loc, map.lookup(value), output, counter, Value(),
+                    ValueRange(), ValueRange());
   return kernel;
 }
 
@@ -119,15 +120,10 @@ struct BlockRowsPass : tiles::impl::BlockRowsBase<BlockRowsPass> {
   void runOnOperation() override {
     attacc::ProgramOp program = getOperation();
     if (!machine) {
-      std::string name =
-          device.empty() ? program.getDevice().getName().str() : device;
-      model::Result<model::Device> found = model::findDevice(name);
-      if (!found.ok() || found->kind != model::DeviceKind::Accelerator) {
-        program.emitError("tile-block-rows: ")
-            << (found.ok() ? "'" + name + "' is no accelerator, expected one"
-                           : found.error().message);
+      FailureOr<model::Device> found =
+          findMachine(program, device, getArgument());
+      if (failed(found))
         return signalPassFailure();
-      }
       machine = std::move(*found);
     }
     SmallVector<RowsOp> operators(program.getOps<RowsOp>());

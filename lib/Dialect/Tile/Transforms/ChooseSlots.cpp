@@ -9,6 +9,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Tile/Transforms/Passes.h"
+#include "nm/Support/Arithmetic.h"
 
 namespace mlir::tiles {
 #define GEN_PASS_DEF_CHOOSESLOTS
@@ -29,37 +30,109 @@ struct ChooseSlotsPass : tiles::impl::ChooseSlotsBase<ChooseSlotsPass> {
   }
 
 private:
-  LogicalResult run(KernelOp kernel, int64_t capacity) {
-    KernelStorage storage(kernel);
-    int64_t slots = storage.slotsWithin(capacity);
-    if (slots < 1)
-      return kernel.emitError("needs ")
-             << storage.onceBytes() + storage.temporaryBytes() +
-                    storage.slotBytes()
-             << " bytes for one round, expected them within the " << capacity
-             << " of the scratchpad; smaller blocks may fit";
+  LogicalResult run(KernelOp kernel, int64_t capacity);
+  LogicalResult runWithRings(KernelOp kernel, int64_t capacity);
+  LogicalResult refuse(KernelOp kernel, int64_t bytes, int64_t capacity) {
+    return kernel.emitError("needs ")
+           << bytes << " bytes for one round, expected them within the "
+           << capacity << " of the scratchpad; smaller blocks may fit";
+  }
+  /// One of each result.
+  void setOnes(KernelOp kernel) {
     Builder b(&getContext());
     kernel.walk([&](tiles::Instruction op) {
       if (op->getNumResults())
         op->setAttr(kSlots, b.getDenseI64ArrayAttr(
                                 SmallVector<int64_t>(op->getNumResults(), 1)));
     });
-    for (const Storage &each : storage.storages()) {
-      if (!needsSlots(each))
-        continue;
-      SmallVector<int64_t> list(
-          each.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots).asArrayRef());
-      list[each.root.getResultNumber()] = slots;
-      each.maker()->setAttr(kSlots, b.getDenseI64ArrayAttr(list));
-    }
-    bool isMost = slots == KernelStorage::kMostSlots;
-    remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Slots").category(
-                                        "tile-choose-slots"))
-        << remark::metric("Slots", slots)
-        << remark::reason("{0}",
-                          isMost ? "the latency is hidden" : "no more fit");
-    return success();
+  }
+  void setSlots(const Storage &storage, int64_t slots) {
+    SmallVector<int64_t> list(
+        storage.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots).asArrayRef());
+    list[storage.isSum() ? 0 : storage.root.getResultNumber()] = slots;
+    storage.maker()->setAttr(kSlots,
+                             Builder(&getContext()).getDenseI64ArrayAttr(list));
   }
 };
 
 } // namespace
+
+LogicalResult ChooseSlotsPass::run(KernelOp kernel, int64_t capacity) {
+  if (kernel.getRings())
+    return runWithRings(kernel, capacity);
+  KernelStorage storage(kernel);
+  int64_t slots = storage.slotsWithin(capacity);
+  if (slots < 1)
+    return refuse(kernel,
+                  storage.onceBytes() + storage.temporaryBytes() +
+                      storage.slotBytes(),
+                  capacity);
+  setOnes(kernel);
+  for (const Storage &each : storage.storages())
+    if (needsSlots(each))
+      setSlots(each, slots);
+  bool isMost = slots == KernelStorage::kMostSlots;
+  remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Slots").category(
+                                      "tile-choose-slots"))
+      << remark::metric("Slots", slots)
+      << remark::reason("{0}",
+                        isMost ? "the latency is hidden" : "no more fit");
+  return success();
+}
+
+/// Slots of what a round hands on, where the kernel says those of its rings.
+static int64_t slotsInRings(const Storage &storage, int64_t rings) {
+  if (!needsSlots(storage) || storage.isSum())
+    return 1;
+  ForOp loop = storage.loop;
+  if (loop.getSum())
+    return rings;
+  // One round's while the next one's comes; parts of a block are smaller.
+  bool isInner = loop.getBody().front().getOps<ForOp>().empty();
+  return isInner && rings > 2 ? 2 * rings : 2;
+}
+
+/// Whether the place is made anew.
+static bool isMadeAgain(const Storage &storage) {
+  for (ForOp loop = storage.loop; loop;
+       loop = dyn_cast<ForOp>(loop->getParentOp()))
+    if (loop.getRounds() > 1)
+      return true;
+  return false;
+}
+
+LogicalResult ChooseSlotsPass::runWithRings(KernelOp kernel, int64_t capacity) {
+  auto rings = static_cast<int64_t>(*kernel.getRings());
+  KernelStorage storage(kernel);
+  int64_t shared = 0;
+  storage.placeTemporaries(shared);
+  auto sizeOf = [](const Storage &each, int64_t slots) {
+    return ::nm::support::roundUp(slots * each.bytes,
+                                  KernelStorage::kAlignment);
+  };
+  int64_t bytes = shared;
+  for (const Storage &each : storage.storages())
+    if (!each.loop || needsSlots(each))
+      bytes += sizeOf(each, slotsInRings(each, rings));
+  if (bytes > capacity)
+    return refuse(kernel, bytes, capacity);
+  setOnes(kernel);
+  // A second sum lets the array go on while the first one leaves.
+  int64_t most = 1;
+  for (const Storage &each : storage.storages()) {
+    int64_t slots = slotsInRings(each, rings);
+    int64_t more = sizeOf(each, 2) - sizeOf(each, 1);
+    if (each.isSum() && needsSlots(each) && isMadeAgain(each) &&
+        bytes + more <= capacity) {
+      slots = most = 2;
+      bytes += more;
+    }
+    setSlots(each, slots);
+  }
+  remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Slots").category(
+                                      "tile-choose-slots"))
+      << remark::metric("Slots", rings) << remark::metric("Sums", most)
+      << remark::reason("{0}", most > 1 ? "sums leave beside the next ones"
+                                        : "the sums are in one place");
+  return success();
+}

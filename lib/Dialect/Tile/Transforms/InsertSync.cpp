@@ -27,13 +27,14 @@ public:
   LogicalResult run() {
     // Found before operations change.
     SmallVector<std::pair<OpResult, std::map<Queue, Uses>>> values;
-    kernel.walk([&](tiles::Instruction op) {
+    kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
       for (OpResult result : op->getResults())
-        values.push_back({result, storage.usesOf(result)});
+        if (!isa<View>(op))
+          values.push_back({result, storage.usesOf(result)});
     });
     for (auto &[result, uses] : values)
       for (auto &[queue, use] : uses)
-        if (queue != queueOf(result.getOwner()))
+        if (queue != queueOf(makerOf(result)))
           order(result.getOwner(), use.first, queue);
     for (const Storage &place : storage.storages())
       if (failed(giveBack(place)))
@@ -48,40 +49,53 @@ private:
         builder, loc, attacc::SemaphoreType::get(builder.getContext()),
         builder.getI64IntegerAttr(count));
   }
+  /// Of an instruction, or of the first round that adds to a sum.
   static void wait(Operation *op, Value semaphore) {
+    if (auto loop = dyn_cast<ForOp>(op))
+      return loop.getWaitsMutable().append(semaphore);
     cast<tiles::Instruction>(op).getWaitsMutable().append(semaphore);
   }
   static void signal(Operation *op, Value semaphore) {
+    if (auto loop = dyn_cast<ForOp>(op))
+      return loop.getSignalsMutable().append(semaphore);
     cast<tiles::Instruction>(op).getSignalsMutable().append(semaphore);
   }
+  /// An engine that does nothing else, where the builder stands.
+  void sync(Location loc, Queue queue, ValueRange waits, ValueRange signals) {
+    SyncOp::create(builder, loc,
+                   attacc::EngineAttr::get(builder.getContext(), queue.first),
+                   builder.getI64IntegerAttr(queue.second), waits, signals);
+  }
 
-  /// `use`, the first of its engine, follows `maker`.
-  void order(Operation *maker, Operation *use, Queue queue) {
+  /// `use`, the first of its engine, follows what `site` makes.
+  void order(Operation *site, Operation *use, Queue queue) {
     Value full = semaphore(0, use->getLoc());
-    signal(maker, full);
-    if (use->getBlock() == maker->getBlock())
+    signal(site, full);
+    Operation *holder = holderIn(site->getBlock(), use);
+    if (use == holder)
       return wait(use, full);
     // Made once, used in each round: the engine waits before the loop.
-    builder.setInsertionPoint(use->getParentOp());
-    SyncOp::create(builder, use->getLoc(),
-                   attacc::EngineAttr::get(builder.getContext(), queue.first),
-                   builder.getI64IntegerAttr(queue.second), ValueRange(full),
-                   ValueRange());
+    builder.setInsertionPoint(holder);
+    sync(use->getLoc(), queue, full, {});
   }
 
   /// The place is made anew when those that use it have given it back.
   LogicalResult giveBack(const Storage &place) {
     if (!needsSlots(place))
       return success();
-    auto slots = place.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots);
-    if (!slots)
+    if (!place.maker()->hasAttr(kSlots))
       return place.maker()->emitOpError("has no tile.slots, expected "
                                         "--tile-choose-slots to have run");
     for (Operation *last : place.returns) {
-      Value free = semaphore(slots[place.root.getResultNumber()],
-                             place.maker()->getLoc());
-      wait(place.maker(), free);
-      signal(last, free);
+      Value free = semaphore(slotsOf(place), place.maker()->getLoc());
+      wait(place.site(), free);
+      Operation *holder = holderIn(place.site()->getBlock(), last);
+      if (last == holder) {
+        signal(last, free);
+        continue;
+      }
+      builder.setInsertionPointAfter(holder);
+      sync(last->getLoc(), queueOf(last), {}, free);
     }
     return success();
   }

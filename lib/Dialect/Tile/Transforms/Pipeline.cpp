@@ -1,4 +1,4 @@
-//===- Pipeline.cpp - From operators on rows to instructions ---------------===//
+//===- Pipeline.cpp - From operators to instructions -----------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,24 +10,43 @@
 
 using namespace mlir;
 
-static void build(OpPassManager &pm, std::unique_ptr<Pass> blockRows) {
+static void buildBlocks(OpPassManager &pm, std::unique_ptr<Pass> blockRows,
+                        std::unique_ptr<Pass> blockProducts) {
   OpPassManager &program = pm.nest<attacc::ProgramOp>();
   program.addPass(tiles::createFuseRows());
   program.addPass(std::move(blockRows));
+  program.addPass(std::move(blockProducts));
+}
+
+void tiles::buildBlocksPipeline(OpPassManager &pm,
+                                const ::nm::model::Device &device) {
+  buildBlocks(pm, createBlockRows(device), createBlockProducts(device));
+}
+
+void tiles::buildPlacesPipeline(OpPassManager &pm) {
+  OpPassManager &program = pm.nest<attacc::ProgramOp>();
   program.addPass(tiles::createAssignEngines());
   program.addPass(tiles::createChooseSlots());
   program.addPass(tiles::createInsertSync());
   program.addPass(tiles::createAllocate());
-  program.addPass(tiles::createTileToAttacc());
+}
+
+static void buildRest(OpPassManager &pm) {
+  tiles::buildPlacesPipeline(pm);
+  pm.nest<attacc::ProgramOp>().addPass(tiles::createTileToAttacc());
 }
 
 void tiles::buildTilePipeline(OpPassManager &pm,
                               const ::nm::model::Device &device) {
-  build(pm, createBlockRows(device));
+  buildBlocksPipeline(pm, device);
+  buildRest(pm);
 }
 
 void tiles::buildTilePipeline(OpPassManager &pm, StringRef device) {
-  BlockRowsOptions options;
-  options.device = device.str();
-  build(pm, createBlockRows(options));
+  BlockRowsOptions rows;
+  rows.device = device.str();
+  BlockProductsOptions products;
+  products.device = device.str();
+  buildBlocks(pm, createBlockRows(rows), createBlockProducts(products));
+  buildRest(pm);
 }

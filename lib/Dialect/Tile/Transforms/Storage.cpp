@@ -25,9 +25,19 @@ Queue tiles::queueOf(Operation *op) {
 }
 
 OpResult tiles::rootOf(Value value) {
-  while (auto view = value.getDefiningOp<View>())
-    value = view.getViewed();
-  return cast<OpResult>(value);
+  while (true) {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return cast<OpResult>(
+          cast<ForOp>(argument.getOwner()->getParentOp()).getSum());
+    Operation *op = value.getDefiningOp();
+    Value place = getPlace(op);
+    if (auto view = dyn_cast<View>(op))
+      value = view.getViewed();
+    else if (place)
+      value = place;
+    else
+      return cast<OpResult>(value);
+  }
 }
 
 static int64_t bytesOf(Value value) {
@@ -36,39 +46,34 @@ static int64_t bytesOf(Value value) {
 }
 
 KernelStorage::KernelStorage(KernelOp kernel) : kernel(kernel) {
+  llvm::MapVector<Value, Storage> byRoot;
+  auto make = [&](OpResult result) {
+    Storage &made = byRoot[result];
+    made.root = result;
+    made.bytes = bytesOf(result);
+    made.loop = dyn_cast<ForOp>(result.getOwner()->getParentOp());
+  };
+  auto access = [&](Value value, Operation *op) {
+    Storage &storage = byRoot.find(rootOf(value))->second;
+    if (storage.accesses.empty() || storage.accesses.back() != op)
+      storage.accesses.push_back(op);
+  };
   kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (auto loop = dyn_cast<ForOp>(op); loop && loop.getSum())
+      make(cast<OpResult>(loop.getSum()));
     if (!isa<tiles::Instruction>(op))
       return;
     positions[op] = order.size();
     order.push_back(op);
-  });
-  llvm::MapVector<Value, Storage> byRoot;
-  DenseMap<Value, Value> places; ///< of results that lie in another's
-  for (Operation *op : order) {
-    for (Value operand : op->getOperands()) {
-      if (!isTileType(operand.getType()))
-        continue;
-      Value root = rootOf(operand);
-      if (places.contains(root))
-        root = places[root];
-      Storage &read = byRoot[root];
-      if (read.accesses.back() != op)
-        read.accesses.push_back(op);
-    }
-    Value tied = getTied(op);
+    for (Value operand : op->getOperands())
+      if (isTileType(operand.getType()))
+        access(operand, op);
     for (OpResult result : op->getResults()) {
-      if (tied) {
-        Value root = rootOf(tied);
-        places[result] = places.contains(root) ? places[root] : root;
-        continue;
-      }
-      Storage &made = byRoot[result];
-      made.root = result;
-      made.accesses.push_back(op);
-      made.bytes = bytesOf(result);
-      made.loop = dyn_cast<ForOp>(op->getParentOp());
+      if (!getPlace(op))
+        make(result);
+      access(result, op);
     }
-  }
+  });
   for (auto &[root, storage] : byRoot) {
     Queue own = queueOf(storage.maker());
     storage.isShared = llvm::any_of(
@@ -116,8 +121,11 @@ void KernelStorage::findReturns(Storage &storage) const {
   for (Operation *op : storage.accesses)
     if (queueOf(op) != own)
       last[queueOf(op)] = op;
+  // What leads from loop to loop is not looked for.
+  Block *block = storage.site()->getBlock();
   for (auto [queue, op] : last)
-    if (!leadsToNext(op, storage.maker()))
+    if (storage.isSum() || op->getBlock() != block ||
+        !leadsToNext(op, storage.maker()))
       storage.returns.push_back(op);
 }
 
@@ -130,6 +138,8 @@ std::map<Queue, Uses> KernelStorage::usesOf(OpResult result) const {
         work.push_back(view->getResult(0));
         continue;
       }
+      if (!isa<tiles::Instruction>(user)) // a loop's yield
+        continue;
       Uses &found = uses[queueOf(user)];
       int64_t at = positionOf(user);
       if (!found.first || at < positionOf(found.first))
@@ -168,6 +178,16 @@ int64_t KernelStorage::slotsWithin(int64_t capacity) const {
   return slotBytes() ? std::min(kMostSlots, rest / slotBytes()) : 1;
 }
 
+int64_t KernelStorage::lastPosition(const Storage &storage) const {
+  // What a loop reads is read again in its next round.
+  int64_t last = 0;
+  holderIn(storage.site()->getBlock(), storage.accesses.back())
+      ->walk([&](tiles::Instruction op) {
+        last = std::max(last, positionOf(op));
+      });
+  return last;
+}
+
 std::map<const Storage *, int64_t>
 KernelStorage::placeTemporaries(int64_t &bytes, int64_t alignment) const {
   std::map<const Storage *, int64_t> offsets;
@@ -180,8 +200,7 @@ KernelStorage::placeTemporaries(int64_t &bytes, int64_t alignment) const {
   for (const Storage &storage : all) {
     if (!storage.loop || needsSlots(storage))
       continue;
-    Live live{positionOf(storage.maker()), positionOf(storage.accesses.back()),
-              0, 0};
+    Live live{positionOf(storage.maker()), lastPosition(storage), 0, 0};
     // Where several engines work on it, program order is not enough to say when
     // it is done with.
     if (storage.isShared)

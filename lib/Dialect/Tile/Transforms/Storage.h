@@ -19,12 +19,24 @@ using Queue = std::pair<attacc::Engine, int64_t>;
 /// Of an instruction; channel 0 while it has none.
 Queue queueOf(Operation *op);
 
-/// The instruction's result that a value is, or is a view of.
+/// The result in whose place a value lies: a loop's sum, or what an instruction
+/// made first.
 OpResult rootOf(Value value);
+
+/// What makes a result: its instruction, or the one that adds to a sum.
+inline Operation *makerOf(OpResult result) {
+  auto loop = dyn_cast<ForOp>(result.getOwner());
+  return loop ? loop.getAdder() : result.getOwner();
+}
+
+/// The operation of `block` that holds `op`, or is it.
+inline Operation *holderIn(Block *block, Operation *op) {
+  return block->findAncestorOpInBlock(*op);
+}
 
 /// The place of a value: all results that lie in it, the first one's bytes.
 struct Storage {
-  OpResult root;                     ///< what is made first
+  OpResult root;                     ///< what is made first, or a sum
   SmallVector<Operation *> accesses; ///< in program order; the first makes it
   int64_t bytes = 0;                 ///< of a slot
   ForOp loop;                        ///< that makes it in each round, or null
@@ -33,7 +45,12 @@ struct Storage {
   SmallVector<Operation *> returns;
   bool isShared = false; ///< two engines or more have accesses
 
-  Operation *maker() const { return root.getOwner(); }
+  /// The instruction, or the loop that sums, in the block where the place is
+  /// made anew.
+  Operation *site() const { return root.getOwner(); }
+  /// The instruction that makes it.
+  Operation *maker() const { return makerOf(root); }
+  bool isSum() const { return isa<ForOp>(site()); }
 };
 
 /// The first and the last use of a result by an engine, in program order.
@@ -69,12 +86,20 @@ public:
 private:
   void findReturns(Storage &storage) const;
   bool leadsToNext(Operation *from, Operation *maker) const;
+  /// Of the last instruction that may still use it.
+  int64_t lastPosition(const Storage &storage) const;
 
   KernelOp kernel;
   SmallVector<Operation *> order; ///< instructions in program order
   DenseMap<Operation *, int64_t> positions;
   SmallVector<Storage> all;
 };
+
+/// What tile-choose-slots said, on the maker.
+inline int64_t slotsOf(const Storage &storage) {
+  unsigned result = storage.isSum() ? 0 : storage.root.getResultNumber();
+  return storage.maker()->getAttrOfType<DenseI64ArrayAttr>(kSlots)[result];
+}
 
 /// Whether it has to have slots for rounds to overlap.
 inline bool needsSlots(const Storage &storage) {

@@ -99,8 +99,24 @@ done = run("nm-compile", "m.mlir", *PARAMS, "--dump-stages-to=short", "--compile
 check(done.returncode == 0 and sorted(os.listdir("short")) == [f"{i:02}-{s}.mlir" for i, s in enumerate(STAGES[:4])],
       "dumps of a short compilation", done)
 done = run("nm-run", "m.mlir", *PARAMS, "--target=edge", "--timing-only", "--dump-stages-to=edge")
+ACCELERATOR = STAGES[:4] + ["values", "blocks", "places", "instructions"]
 check(done.returncode == 0 and sorted(os.listdir("edge")) == [
-    f"{i:02}-{s}.mlir" for i, s in enumerate(STAGES[:4])] + ["09-attacc-asm.s"], "dumps for an accelerator", done)
+    f"{i:02}-{s}.mlir" for i, s in enumerate(ACCELERATOR)] + ["08-attacc-asm.s"], "dumps for an accelerator", done)
+
+# Stages of an accelerator are read again, and go on to the same program.
+HOLDS = {"values": ("tile.product", "tile.for"), "blocks": ("tile.for", "tile.slots"),
+         "places": ("tile.addresses", "attacc.nm_gemm"), "instructions": ("attacc.nm_gemm", "tile.")}
+NEXT = {"values": "tile-fuse-rows,tile-block-rows,tile-block-products", "blocks":
+        "tile-assign-engines,tile-choose-slots,tile-insert-sync,tile-allocate", "places": "tile-to-attacc"}
+for stage, (has, lacks) in HOLDS.items():
+    done = run("nm-compile", "m.mlir", f"--compile-to={stage}", "--target=edge", "-o", f"{stage}.mlir", *PARAMS)
+    check(done.returncode == 0, f"--compile-to={stage}", done)
+    text = open(f"{stage}.mlir").read() if done.returncode == 0 else ""
+    check(has in text and lacks not in text, f"{stage} has '{has}' and not '{lacks}'")
+for stage, after in zip(ACCELERATOR[4:], ACCELERATOR[5:]):
+    done = run("nm-opt", f"{stage}.mlir", f"--pass-pipeline=builtin.module(attacc.program({NEXT[stage]}))")
+    check(done.returncode == 0 and done.stdout.strip() == open(f"{after}.mlir").read().strip(),
+          f"{stage} goes on to {after}", done)
 
 # The folder: new, empty, or refused before anything is written.
 os.mkdir("empty")
@@ -130,7 +146,7 @@ done = run("nm-compile", "m.mlir", *PARAMS, "--dump-stages-to=same", "-o", "./sa
 check(done.returncode == 1 and "both write" in done.stderr and not os.listdir("same"), "an output among the dumps", done)
 
 # Words that are not stages, and options that come to nothing.
-for word, text in [("pakced", "packed"), ("llvm", "import, linalg, patterns, named, packed, buffers, kernels or loops")]:
+for word, text in [("pakced", "packed"), ("llvm", "import, linalg, patterns, named, packed, buffers, kernels, loops, values, blocks, places or instructions")]:
     done = run("nm-compile", "m.mlir", f"--compile-to={word}")
     check(done.returncode == 1 and text in done.stderr, f"--compile-to={word}", done)
 help_text = run("nm-compile", "--help").stdout
@@ -140,7 +156,9 @@ for command, text in [
         (["--compile-to=linalg", *PARAMS, "--prune=2:4"], "--prune has no effect: --compile-to=linalg ends before"),
         (["--compile-to=named", "--prefix=p_"], "--prefix has no effect"),
         (["--compile-to=named", "-o", "m.so"], "'m.so' ends as code does, but --compile-to=named writes a module"),
-        (["--compile-to=packed", "--target=edge"], "--compile-to=packed is a stage of processors")]:
+        (["--compile-to=packed", "--target=edge"], "--compile-to=packed is a stage of processors, but --target=edge is "
+         "an accelerator; expected --compile-to=import, linalg, patterns, named, values, blocks, places or instructions"),
+        (["--compile-to=blocks"], "--compile-to=blocks is a stage of accelerators, but --target=host is a processor")]:
     done = run("nm-compile", "m.mlir", *command)
     check(done.returncode == 1 and text in done.stderr, str(command), done)
 for command in [["--input=x.npy"], ["--repeat=2"], ["--report"]]:

@@ -25,9 +25,10 @@ def Tile_Dialect : Dialect {
 
     | after | the IR says |
     |---|---|
-    | whoever makes a program | `tile.rows`: what happens to the rows of DRAM tensors |
+    | whoever makes a program | `tile.rows`: what happens to the rows of DRAM tensors; `tile.product`: matrix products of them |
     | `tile-fuse-rows` | fewer of them, without the tensors in between |
     | `tile-block-rows` | `tile.kernel` and `tile.for`: blocks of rows, what is loaded once and what in each round |
+    | `tile-block-products` | the same of products: loops over tokens, outputs and strips of the sum; `tile.in_place` of what takes the place of its operand |
     | `tile-assign-engines` | `tile.channel` of each transfer |
     | `tile-choose-slots` | `tile.slots` of each value: how many rounds of it are on chip at once |
     | `tile-insert-sync` | semaphores, and `tile.sync`, for each dependence between two engines |

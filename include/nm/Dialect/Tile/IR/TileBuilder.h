@@ -60,6 +60,25 @@ using RowsBody =
 RowsOp createRows(OpBuilder &builder, Location loc, StringRef name,
                   ValueRange inputs, Value output, RowsBody body);
 
+/// The tensor, or the box of it that begins at `offsets`.
+Value createBox(OpBuilder &builder, Location loc, Value tensor,
+                ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes);
+
+/// Of a tile.product, which says their shapes. DRAM tensors or boxes of them.
+struct ProductOperands {
+  Value lhs, rhs;
+  Value indices;             ///< of an N:M weight, else null
+  bool isTransposed = false; ///< rhs is [out, in]
+  ::nm::isa::SparsePattern pattern;
+  float scale = 1;
+  SmallVector<Value> inputs; ///< what the body reads besides the sums
+  Value output;
+};
+
+/// A tile.product; the body's first input is the sums.
+ProductOp createProduct(OpBuilder &builder, Location loc, StringRef name,
+                        const ProductOperands &operands, RowsBody body);
+
 } // namespace mlir::tiles
 
 #endif // NM_DIALECT_TILE_IR_TILEBUILDER_H

@@ -34,7 +34,9 @@ LogicalResult verifySync(Operation *op);
 inline constexpr llvm::StringLiteral kChannel =
                                          "tile.channel", ///< of a transfer
     kSlots = "tile.slots",                               ///< of each result
-    kAddresses = "tile.addresses"; ///< of each result, in bytes
+    kAddresses = "tile.addresses", ///< of each result, in bytes
+    /// The result takes the place of the first operand, whose last use this is.
+    kInPlace = "tile.in_place";
 
 /// The element type as instructions have it.
 ::nm::isa::Type elementTypeOf(Type type);
@@ -42,13 +44,31 @@ inline constexpr llvm::StringLiteral kChannel =
 /// The opcode of what `op` becomes.
 ::nm::isa::Opcode opcodeOf(Operation *op);
 
-/// Gives the results of `op`, an instruction that computes or a view, the
-/// shapes that its operands ask for now, `rows` being those of a block. Element
+/// The shape of a result of `op`, an instruction that computes or a view, where
+/// its operands have the shapes that `shapeOf` says of their numbers; `rows`
+/// are those of a block.
+SmallVector<int64_t>
+shapeOfResult(OpResult result, int64_t rows,
+              function_ref<ArrayRef<int64_t>(unsigned)> shapeOf);
+/// Gives the results of `op` the shapes that its operands ask for now. Element
 /// types stay.
 void updateResultTypes(Operation *op, int64_t rows);
 
 /// What an accumulating instruction adds to, or null. Its result lies there.
 Value getTied(Operation *op);
+/// The operand in whose place the result lies, or null.
+Value getPlace(Operation *op);
+
+class ForOp;
+/// The loop that an index counts the blocks of, or null.
+ForOp getLoopOf(Value counter);
+
+/// A DRAM tensor, or a box of one that no loop moves.
+struct DramBox {
+  Value tensor;                 ///< null if it is something else
+  SmallVector<int64_t> offsets; ///< in the tensor
+};
+DramBox getDramBox(Value region);
 
 } // namespace mlir::tiles
 

@@ -41,26 +41,33 @@ defvar Tile_sync = "(`wait` `(` $waits^ `)`)? (`signal` `(` $signals^ `)`)? attr
 //===----------------------------------------------------------------------===//
 
 def Tile_LoadOp : Tile_Instr<"load", "::mlir::attacc::Engine::Load",
-    (ins Attacc_Dram:$source, Optional<Index>:$counter), (outs Tile_Value:$result),
+    (ins Attacc_Dram:$source, Optional<Index>:$row_counter, Optional<Index>:$column_counter),
+    (outs Tile_Value:$result),
     "verifyTransfer", "effects.emplace_back(::mlir::MemoryEffects::Read::get(), &getSourceMutable());"> {
-  let summary = "a DRAM tensor, or a block of its rows, comes on chip";
+  let summary = "a DRAM tensor, or a block of it, comes on chip";
   let description = [{
-    With the counter of a `tile.for` the block of rows that it counts, else the whole tensor. Becomes `attacc.load`.
+    With counters of loops around it the block of rows, of columns or of both that they count, else the whole tensor. A tensor that packs the dimension of the loop,
+    such as the kept values of an N:M weight, has as many blocks of its own size. Becomes `attacc.load`.
 
-    * `tile_load_c1`: the value has the tensor's shape and elements, but for the first dimension if it follows a
-      counter.
-    * `tile_load_c2`: a counter is that of a `tile.for` around it.
-    * `tile_load_c3`: the source is an `attacc.tensor`.
+    ```mlir
+    %w = tile.load %values rows %o columns %k : !attacc.region<3072x384xf16, dram> -> tensor<128x64xf16>
+    ```
+
+    * `tile_load_c1`: the value has the tensor's shape and elements, but for dimensions that follow a
+      counter: the tensor has as many rows or columns as the loop and the value as many as a block; or the tensor, cut by the value's,
+      has as many blocks as the loop has rounds.
+    * `tile_load_c2`: a counter is that of a `tile.for` around it; a vector follows one for its rows.
+    * `tile_load_c3`: the source is an `attacc.tensor`, or a box of one that no loop moves.
   }];
-  let assemblyFormat = !strconcat("$source (`rows` $counter^)? ", Tile_sync, "type($source) `->` type($result)");
+  let assemblyFormat = !strconcat("$source (`rows` $row_counter^)? (`columns` $column_counter^)? ", Tile_sync, "type($source) `->` type($result)");
 }
 
 def Tile_StoreOp : Tile_Instr<"store", "::mlir::attacc::Engine::Store",
-    (ins Tile_Value:$value, Attacc_Dram:$dest, Optional<Index>:$counter), (outs),
+    (ins Tile_Value:$value, Attacc_Dram:$dest, Optional<Index>:$row_counter, Optional<Index>:$column_counter), (outs),
     "verifyTransfer", "effects.emplace_back(::mlir::MemoryEffects::Write::get(), &getDestMutable());"> {
-  let summary = "a value goes to a DRAM tensor, or to a block of its rows";
+  let summary = "a value goes to a DRAM tensor, or to a block of it";
   let description = "As `tile.load`. Becomes `attacc.store`.";
-  let assemblyFormat = !strconcat("$value `into` $dest (`rows` $counter^)? ", Tile_sync, "type($value) `into` type($dest)");
+  let assemblyFormat = !strconcat("$value `into` $dest (`rows` $row_counter^)? (`columns` $column_counter^)? ", Tile_sync, "type($value) `into` type($dest)");
 }
 
 def Tile_SyncOp : Tile_Instr<"sync", "getUnit()",
@@ -141,10 +148,28 @@ def Tile_GemmOp : Tile_Compute<"gemm", "::mlir::attacc::Engine::Array",
   let description = [{
     `acc` + `scale` `lhs` `rhs`. The result takes the place of `acc`, of which this is the last use.
 
-    * `tile_gemm_c1`: `acc` has the result's type, is made by an instruction that computes in the same block, and
+    * `tile_gemm_c1`: `acc` has the result's type, is made by an instruction that computes in the same block or is the sum of its loop, and
       nothing else uses it.
   }];
   let assemblyFormat = !strconcat("$stationary $lhs `,` $rhs (`plus` $acc^)? ", Tile_sync, "type($lhs) `,` type($rhs) (`plus` type($acc)^)? `->` type($result)");
+}
+
+def Tile_NMGemmOp : Tile_Compute<"nm_gemm", "::mlir::attacc::Engine::Array",
+    (ins Attacc_StationaryAttr:$stationary, Tile_Value:$lhs, Tile_Value:$values, Tile_Value:$indices,
+         I64Attr:$n, I64Attr:$m, Optional<Tile_Value>:$acc), (outs Tile_Value:$result)> {
+  let summary = "matrix product with an N:M weight, added to a value if there is one";
+  let description = [{
+    As `tile.gemm`, with kept values [out, in / M * N] and their places.
+
+    ```mlir
+    %s = tile.nm_gemm output %x, %w[%i] plus %acc pattern 2 by 4
+        : tensor<64x128xf16>, tensor<32x64xf16>, tensor<32x16xi8> plus tensor<64x32xf32> -> tensor<64x32xf32>
+    ```
+
+    * `tile_gemm_c1`: of `acc`, as above.
+  }];
+  let assemblyFormat = !strconcat("$stationary $lhs `,` $values `[` $indices `]` (`plus` $acc^)? `pattern` custom<Number>($n) `by` custom<Number>($m) ",
+                                  Tile_sync, "type($lhs) `,` type($values) `,` type($indices) (`plus` type($acc)^)? `->` type($result)");
 }
 
 #endif // NM_DIALECT_TILE_IR_TILEINSTRUCTIONS_TD

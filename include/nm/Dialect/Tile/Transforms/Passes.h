@@ -19,10 +19,15 @@ namespace mlir::tiles {
 
 /// For a description that no name or file says.
 std::unique_ptr<Pass> createBlockRows(const ::nm::model::Device &device);
+std::unique_ptr<Pass> createBlockProducts(const ::nm::model::Device &device);
 
 #define GEN_PASS_REGISTRATION
 #include "nm/Dialect/Tile/Transforms/Passes.h.inc"
 
+/// Operators to kernels in blocks, and what else a kernel needs to become
+/// instructions: channels, slots, semaphores, addresses.
+void buildBlocksPipeline(OpPassManager &pm, const ::nm::model::Device &device);
+void buildPlacesPipeline(OpPassManager &pm);
 /// All of them in their order, on the programs of a module: nothing of the tile
 /// dialect is left.
 void buildTilePipeline(OpPassManager &pm, const ::nm::model::Device &device);

@@ -42,11 +42,30 @@ def BlockRows : Tile_Pass<"tile-block-rows"> {
   ];
 }
 
+def BlockProducts : Tile_Pass<"tile-block-products"> {
+  let summary = "matrix products to kernels that pass blocks through the chip";
+  let description = [{
+    A `tile.product` becomes a `tile.kernel`: loops over blocks of outputs, in them over blocks of tokens, in them one over strips of
+    the reduction, which adds them up, and one over chunks of the block's rows, which takes the sums through the region's
+    instructions to the output. Vectors come in for each block of outputs, matrices for each chunk. What the chain of
+    instructions makes on the way lies in the place of the sums: `tile.in_place`.
+
+    Blocks, strips, the stationary operand and slots of rings are those of the cost model's best tiling
+    (docs/model.md) that fits with its epilogue; chunks are a sixteenth of a block or 2 KiB, or what fits. The remark `Projection` says
+    what was chosen. What fits in no way is an error that says what it needs.
+  }];
+  let options = [
+    Option<"device", "device", "std::string", "\"\"",
+           "name or file of the accelerator that the program is for; its name in the program if empty">
+  ];
+}
+
 def AssignEngines : Tile_Pass<"tile-assign-engines"> {
   let summary = "a channel for each transfer";
   let description = [{
     What computes has one engine that can. Of the loads of a loop each takes the next channel, and what is loaded once
-    the one behind them; stores take channels in the same way. `tile.channel` says it.
+    the one behind them; stores take channels in the same way. Where a kernel sums, the loads of each operand of the array have a channel,
+    and all other transfers the one behind these. `tile.channel` says it.
   }];
 }
 
@@ -55,7 +74,8 @@ def ChooseSlots : Tile_Pass<"tile-choose-slots"> {
   let description = [{
     A value that a round hands from one engine to another needs slots, if the engines are to work on different rounds:
     eight, or as many as fit. A value that is used before it can be made again, by the order of the engines and
-    by other values, needs one. `tile.slots` says how many each result has. The remark `Slots` says what was
+    by other values, needs one. A kernel with `rings` has so many slots of what comes in for a sum, twice as many of parts of sums on their way out, and two
+    of what an outer loop hands on; the sums have two if they fit, so that the array goes on while they leave. `tile.slots` says how many each result has. The remark `Slots` says what was
     chosen and what bounds it.
   }];
 }
@@ -68,7 +88,7 @@ def InsertSync : Tile_Pass<"tile-insert-sync"> {
     counts 0 at the start), and for its place, that it is made again after the last use of each
     engine as many rounds before as there are slots (*free*, which counts the slots at the start). The second is left out
     where other values, and the order of the engines from one round to the next, lead from that use to the maker anyway. What is made before a loop is
-    waited for before it, by a `tile.sync`.
+    waited for before it, and given back behind it, by a `tile.sync`. A sum's semaphores stand on its loop: the first round waits, the last one signals.
   }];
 }
 
@@ -86,7 +106,7 @@ def TileToAttacc : Tile_Pass<"tile-to-attacc"> {
   let summary = "kernels to instructions";
   let description = [{
     Says the same in attacc: each value's place is a buffer, each instruction has the name that it had, a `tile.for` is a hardware
-    loop of its whole blocks with the last, smaller one behind it, and a barrier ends the kernel. Decides nothing:
+    loop of its whole blocks with the last, smaller one behind it (of a sum the first and the last stand alone), and a barrier ends the kernel. Decides nothing:
     what no pass has said (a channel, slots, addresses) is an error.
   }];
 }

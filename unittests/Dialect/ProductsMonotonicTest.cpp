@@ -1,4 +1,4 @@
-//===- OperatorMonotonicTest.cpp - Products on better machines -------------===//
+//===- ProductsMonotonicTest.cpp - Products on better machines -------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Common/MonotonicTestSupport.h"
+#include "ProductsTestSupport.h"
 
 using namespace nm;
 using namespace nm::isa;
@@ -15,19 +16,10 @@ namespace {
 
 Maker projection(const ProjectionShape &shape) {
   return [=](const Device &device) -> std::optional<Made> {
-    auto tiling = chooseProjection(device, shape, Type::F16, {});
+    auto tiling = mlir::tiles::chooseProduct(device, factsOf(shape));
     if (!tiling)
       return std::nullopt;
-    KernelTest t(device);
-    TensorId x = t.input(Type::F16, {shape.tokens, shape.in});
-    Weight weight;
-    weight.pattern = shape.pattern;
-    weight.values = t.input(Type::F16, {shape.out, shape.in}, Role::Param);
-    TensorId y = t.output(Type::F16, {shape.tokens, shape.out});
-    Status status = emitProjection(t.builder, device, shape, *tiling, Type::F16,
-                                   x, weight, y);
-    EXPECT_TRUE(status.ok()) << status.error().message;
-    auto program = t.builder.finish();
+    auto program = ProductTest(device, shape, *tiling).finish();
     auto cost = model::evaluateProjection(device, shape, *tiling);
     EXPECT_TRUE(program.ok() && cost.ok());
     if (!program || !cost)
@@ -38,7 +30,7 @@ Maker projection(const ProjectionShape &shape) {
 
 } // namespace
 
-TEST(OperatorMonotonic, Projections) {
+TEST(ProductsMonotonic, Products) {
   expectMonotonic("64 x 192 x 320", projection({64, 192, 320, {}}), 1.02, 1.25);
   expectMonotonic("1 x 300 x 200", projection({1, 300, 200, {}}), 1.02, 1.25);
   expectMonotonic("33 x 130 x 70", projection({33, 130, 70, {}}), 1.02, 1.25);

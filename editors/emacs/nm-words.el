@@ -56,8 +56,8 @@
   '("above" "and" "before" "below" "bits" "burst" "by" "bytes" "capacity" "ceil" "ecn" "field" "for"
     "full" "gentle" "hfsc" "idle" "in" "interval" "limit" "mark" "max" "min" "mtu" "not" "or"
     "order" "out" "over" "pace" "packet" "packets" "per" "prio" "probability" "push" "quantum"
-    "rate" "real" "refuse" "scheduler" "seed" "shape" "share" "target" "then" "update" "weight"
-    "weights" "when")
+    "rate" "real" "refuse" "scheduler" "seed" "shape" "share" "target" "then" "update" "upper"
+    "weight" "weights" "when")
   "Other words of policies.")
 
 (defconst nm-policy-units

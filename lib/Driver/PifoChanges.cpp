@@ -105,6 +105,7 @@ driver::readLivingPolicy(const PifoRunOptions &options,
     return std::move(error);
   auto living = ::nm::policy::translateLiving(
       {(*first)->getBuffer().str(), options.schedulerFile}, policies,
+      std::vector<uint64_t>(times.begin(), times.end()),
       static_cast<uint64_t>(options.capacity));
   if (!living)
     return makeError("{0}", StringRef(living.error().message).rtrim());

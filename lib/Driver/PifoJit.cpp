@@ -16,6 +16,7 @@
 #include "nm/Pipelines/PifoPipelines.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -24,8 +25,8 @@ using namespace mlir::nm::driver;
 PifoJit::PifoJit() = default;
 PifoJit::~PifoJit() = default;
 
-static llvm::Expected<pifo::SchedulerOp> findScheduler(ModuleOp module,
-                                                       StringRef name) {
+llvm::Expected<pifo::SchedulerOp> driver::findScheduler(ModuleOp module,
+                                                        StringRef name) {
   auto all = llvm::to_vector(module.getOps<pifo::SchedulerOp>());
   if (name.empty() && all.size() == 1)
     return all.front();
@@ -45,6 +46,16 @@ static llvm::Expected<pifo::SchedulerOp> findScheduler(ModuleOp module,
   return makeError("no scheduler '{0}'{1}; expected {2}{3}", printable(name),
                    didYouMean(name, names), all.size() > 1 ? "one of " : "",
                    listNames(names));
+}
+
+llvm::Error driver::checkCapacity(pifo::SchedulerOp scheduler,
+                                  int64_t capacity) {
+  if (capacity <= scheduler.getLargestCapacity())
+    return llvm::Error::success();
+  return makeError("the scheduler '{0}' is exact for at most {1} packets; "
+                   "expected a capacity of that or less, not {2}",
+                   printable(scheduler.getSymName()),
+                   scheduler.getLargestCapacity(), capacity);
 }
 
 /// The names from below the root to the node; the root's own if that is it.
@@ -88,8 +99,10 @@ llvm::Error PifoJit::bind(const std::string &prefix, bool hasDisorder) {
   return failure;
 }
 
-llvm::Expected<std::unique_ptr<PifoJit>>
-PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
+llvm::Expected<std::unique_ptr<PifoJit>> PifoJit::compile(ModuleOp source,
+                                                          StringRef name,
+                                                          StringRef container,
+                                                          bool optimized) {
   auto choice = pifo::ContainerChoice::parse(container);
   if (!choice)
     return choice.takeError();
@@ -132,7 +145,9 @@ PifoJit::compile(ModuleOp source, StringRef name, StringRef container) {
   code->setTargetTriple((*machine)->getTargetTriple());
   code->setDataLayout((*machine)->createDataLayout());
   SmallVector<char, 0> object;
-  if (llvm::Error error = optimize(*code, **machine))
+  if (!optimized)
+    (*machine)->setOptLevel(llvm::CodeGenOptLevel::None);
+  else if (llvm::Error error = optimize(*code, **machine))
     return std::move(error);
   if (llvm::Error error = generateCode(
           *code, **machine, llvm::CodeGenFileType::ObjectFile, object))

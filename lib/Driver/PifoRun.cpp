@@ -277,9 +277,9 @@ static llvm::Error run(const PifoRunOptions &options,
   auto source = openSource(options, flows);
   if (!source)
     return source.takeError();
-  auto scheduler = PifoScheduler::create(**module, options.scheduler,
-                                         options.container, options.capacity,
-                                         (*source)->columns(), options.fields);
+  auto scheduler = PifoScheduler::create(
+      **module, options.scheduler, options.container, options.capacity,
+      (*source)->columns(), options.fields, !options.unoptimized);
   if (!scheduler)
     return scheduler.takeError();
   (*scheduler)->setChanges(std::move(changes));

@@ -181,9 +181,10 @@ bool PifoScheduler::takes(size_t column) const {
 llvm::Expected<std::unique_ptr<PifoScheduler>>
 PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
                       int64_t capacity, const std::vector<std::string> &columns,
-                      const std::vector<std::string> &bindings) {
+                      const std::vector<std::string> &bindings,
+                      bool optimized) {
   std::unique_ptr<PifoScheduler> result(new PifoScheduler());
-  auto jit = PifoJit::compile(module, name, container);
+  auto jit = PifoJit::compile(module, name, container, optimized);
   if (!jit)
     return jit.takeError();
   result->jit = std::move(*jit);
@@ -193,11 +194,8 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
   for (auto scheduler : module.getOps<pifo::SchedulerOp>()) {
     if (!name.empty() && scheduler.getSymName() != name)
       continue;
-    if (capacity > scheduler.getLargestCapacity())
-      return makeError("the scheduler '{0}' is exact for at most {1} packets; "
-                       "expected a capacity of that or less, not {2}",
-                       printable(scheduler.getSymName()),
-                       scheduler.getLargestCapacity(), capacity);
+    if (llvm::Error error = checkCapacity(scheduler, capacity))
+      return std::move(error);
     scheduler.walk([&](pifo::ShapingOp) { result->shaped = true; });
     result->shaped |= scheduler.decidesLate();
     result->mayDrop = scheduler.dropsPackets();

@@ -12,7 +12,7 @@ syn keyword policyWord above before below bits burst by bytes capacity ceil ecn
 syn keyword policyWord field for full gentle hfsc idle interval limit mark max
 syn keyword policyWord min mtu order out over pace packet packets per prio
 syn keyword policyWord probability push quantum rate real refuse scheduler seed shape share
-syn keyword policyWord target then update weight weights
+syn keyword policyWord target then update upper weight weights
 syn match policyClass /\<[A-Za-z_]\w*\ze\s*:/
 syn match policyNumber /\<[0-9]\+\%(\.[0-9]\+\)\?\%(ms\|ns\|s\|us\|k\|M\|G\|T\)\?\>/
 syn match policyComment /#.*$/ contains=@Spell

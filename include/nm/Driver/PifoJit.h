@@ -9,6 +9,7 @@
 #define NM_DRIVER_PIFOJIT_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "nm/Dialect/Pifo/IR/PifoDialect.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
@@ -22,15 +23,24 @@ class LLJIT;
 
 namespace mlir::nm::driver {
 
+/// The scheduler of that name, or the only one if the name is empty.
+llvm::Expected<pifo::SchedulerOp> findScheduler(ModuleOp module,
+                                                llvm::StringRef name);
+
+/// Whether a scheduler may be created for that many packets; 0 for those that
+/// it declares.
+llvm::Error checkCapacity(pifo::SchedulerOp scheduler, int64_t capacity);
+
 /// The functions of one compiled scheduler (docs/pifo-cpu.md) and the
 /// layout of its packets. The code lives as long as the object.
 class PifoJit {
 public:
   /// Compiles the scheduler `name` of `module`, which is not changed; with an
-  /// empty name, the only one. `container` as in pifo-lower-to-cpu.
+  /// empty name, the only one. `container` as in pifo-lower-to-cpu. Unless it
+  /// is `optimized`, the code is there several times as soon, and slower.
   static llvm::Expected<std::unique_ptr<PifoJit>>
   compile(ModuleOp module, llvm::StringRef name = "",
-          llvm::StringRef container = "auto");
+          llvm::StringRef container = "auto", bool optimized = true);
   ~PifoJit();
 
   /// A packet is `packetSize` bytes: an 8-byte handle, then the fields.

@@ -49,7 +49,12 @@ struct PifoRunOptions {
   uint64_t maxFlows = 1 << 20;
   std::string departuresCsv, departuresPcap, json, svg;
   size_t rows = 20;
+  /// What is made of the scheduler in place of a run (`bpf`), or empty; and the
+  /// file that it goes to.
+  std::string emit, output = "-";
   bool quiet = false;
+  /// Begins sooner, with slower code.
+  bool unoptimized = false;
   /// Leaves times of this machine out of the reports.
   bool noTimes = false;
 };
@@ -61,6 +66,10 @@ llvm::Expected<OwningOpRef<ModuleOp>>
 readLivingPolicy(const PifoRunOptions &options, llvm::SourceMgr &sources,
                  MLIRContext &context, std::vector<int64_t> &times,
                  std::vector<std::vector<int64_t>> &values);
+
+/// Writes what `options.emit` says.
+llvm::Error emitPifo(const PifoRunOptions &options,
+                     const DialectRegistry &registry);
 
 /// `text`, the value of --rate: bit/s with k, M, G or T and possibly a
 /// fraction, such as 2.5G, that makes a whole number of at most 10^15.

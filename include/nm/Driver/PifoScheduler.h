@@ -27,12 +27,12 @@ namespace mlir::nm::driver {
 /// packet leaves.
 class PifoScheduler : public ::nm::traffic::Scheduler {
 public:
-  /// `name` and `container` as in PifoJit::compile; capacity 0 is the declared
-  /// one.
+  /// `name`, `container` and `optimized` as in PifoJit::compile; capacity 0 is
+  /// the declared one.
   static llvm::Expected<std::unique_ptr<PifoScheduler>>
   create(ModuleOp module, llvm::StringRef name, llvm::StringRef container,
          int64_t capacity, const std::vector<std::string> &columns,
-         const std::vector<std::string> &bindings);
+         const std::vector<std::string> &bindings, bool optimized = true);
   ~PifoScheduler() override;
   /// Back to the state after creation, without packets. False without memory;
   /// then nothing but this function may be called.

@@ -107,6 +107,17 @@ struct Guarantee {
 /// A service curve of two pieces: bit/s for a span of ns, and then.
 struct Curve {
   uint64_t first = 0, span = 0, rest = 0;
+  /// Of policies that change: when it became what it is, in ns.
+  uint64_t since = 0;
+  bool operator==(const Curve &other) const {
+    return first == other.first && span == other.span && rest == other.rest;
+  }
+};
+
+/// What a class of hfsc that is no hfsc itself is promised, and what any class
+/// of hfsc never exceeds by link sharing.
+struct Curves {
+  std::optional<Curve> real, upper;
 };
 
 /// A node of the tree.
@@ -147,8 +158,8 @@ struct Policy {
   std::optional<Shape> shape;
   /// In htb.
   std::optional<Guarantee> guarantee;
-  /// In hfsc, of a class that is no hfsc itself.
-  std::optional<Curve> real;
+  /// In hfsc.
+  Curves curves;
   std::vector<Limit> limits;
   /// Fifo, Edf, Priority: the field of the time before which a packet does not
   /// leave, or the bucket that says it, of each value of a field or of all.
@@ -176,6 +187,9 @@ struct Program {
   bool needsArrival = false;
   /// Its numbers may change while it runs.
   bool isLiving = false;
+  /// Some class of hfsc has an upper limit, here or in a policy that takes this
+  /// one's place.
+  bool hasUpper = false;
   std::vector<Field> fields;
   Policy root;
 };
@@ -200,10 +214,13 @@ struct Living {
 /// A text and the name of its file.
 using NamedText = std::pair<std::string, std::string>;
 
-/// Policies that differ in weights, rates, bursts, ceilings, priorities and
-/// limits only, exact at the capacity of the first, whichever holds.
+/// Policies that differ in weights, rates, bursts, ceilings, priorities, curves
+/// and limits only, exact at the capacity of the first, whichever holds.
+/// `times` are those at which the others take their places, in ns: a curve that
+/// changes begins anew then.
 support::Result<Living> translateLiving(const NamedText &first,
                                         const std::vector<NamedText> &others,
+                                        const std::vector<uint64_t> &times,
                                         uint64_t capacity = 0);
 
 /// parse, then print.

@@ -17,6 +17,7 @@
 #include "nm/Registration.h"
 #include "nm/Support/JsonWriter.h"
 #include "nm/Target/Attacc/Attacc.h"
+#include "nm/Target/PifoBpf/PifoBpf.h"
 #include "nm/Target/PifoMesh/PifoMesh.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -99,5 +100,6 @@ void mlir::nm::driver::registerTranslations() {
       });
   attacc::registerProgramTranslations(registerDialects);
   pifo::registerCHeaderTranslation(registerDialects);
+  pifo::registerBpfTranslation(registerDialects);
   pifo::registerMeshTranslations(registerDialects);
 }

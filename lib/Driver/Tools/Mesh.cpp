@@ -25,8 +25,9 @@ using namespace ::nm::mesh;
 using ::nm::support::quote;
 using ::nm::support::quotePath;
 
-static const std::vector<std::string> kActions = {
-    "check", "json", "verilog", "area", "run", "hardware", "block", "tree"};
+static const std::vector<std::string> kActions = {"check", "json", "verilog",
+                                                  "area",  "run",  "hardware",
+                                                  "block", "tree", "hierarchy"};
 
 static std::string summary(const Config &config) {
   std::string text = "mesh '" + config.name + "'\n";
@@ -90,8 +91,9 @@ tools::MeshCommand::MeshCommand()
                  "prints it as SystemVerilog; area estimates its area; run "
                  "runs its cycle-level model on what --input brings; hardware "
                  "prints the first part of docs/pifo-hardware.md; block and "
-                 "tree print a PIFO block or tree with AXI-Stream ports, for "
-                 "other designs. The last three take no configuration.");
+                 "tree print a PIFO block or tree with AXI-Stream ports, "
+                 "hierarchy queues in levels that share a tree, for other "
+                 "designs. The last four take no configuration.");
   line.paragraph("The input has a header 'now,leaf' and names of fields, then "
                  "a packet or, with the leaf '-', a dequeue a line; with the "
                  "leaf '+' the packet's fields choose its leaf, with none only "

@@ -30,7 +30,9 @@ private:
   void addCore();
   llvm::Error checkCore();
   std::string core() const;
-  bool isCore() const { return action == "block" || action == "tree"; }
+  bool isCore() const {
+    return action == "block" || action == "tree" || action == "hierarchy";
+  }
 
   enum class Part { Verilog, Testbench, Constraints, DataSheet };
   std::string action, mesh, input, output = "-";

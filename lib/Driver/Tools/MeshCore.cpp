@@ -1,4 +1,4 @@
-//===- MeshCore.cpp - nm-pifo mesh block and tree -*- C++ -*-===//
+//===- MeshCore.cpp - nm-pifo mesh block, tree, hierarchy -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,7 +16,7 @@ static const char *const kTreeOnly[] = {"ways", "levels", "queues"};
 static const char *const kBoth[] = {"rank-bits", "metadata-bits"};
 
 void tools::MeshCommand::addCore() {
-  line.group("Of block and tree");
+  line.group("Of block, tree and hierarchy");
   line.choice<Part>(
       "emit", part, "what to print",
       {{"verilog", Part::Verilog, "the modules, in one file"},
@@ -24,16 +24,18 @@ void tools::MeshCommand::addCore() {
        {"constraints", Part::Constraints, "the clock, as SDC"},
        {"datasheet", Part::DataSheet,
         "ports, fields, timing and memories, as Markdown"}});
+  line.number("depth", shape.depth, 2, 64, "n", "hierarchy: levels of queues");
   line.number("elements", shape.elements, 2, 1 << 24, "n",
               "block: elements behind the heads of the flows");
   line.number("flows", shape.flows, 2, 4096, "n", "block: flows");
   line.number("pifo-bits", shape.pifoBits, 1, 16, "n",
               "block: bits of the number of a logical PIFO");
   line.number("ways", shape.ways, 2, 16, "n",
-              "tree: places of a node, a power of two");
-  line.number("levels", shape.levels, 1, 24, "n", "tree: levels");
+              "tree, hierarchy: places of a node, a power of two");
+  line.number("levels", shape.levels, 1, 24, "n",
+              "tree: levels; hierarchy: of a queue's tree (default: 4)");
   line.number("queues", shape.queues, 1, 65536, "n",
-              "tree: queues that share it");
+              "tree, hierarchy: queues that share it (hierarchy: 128)");
   line.number("rank-bits", shape.rankBits, 2, 64, "n", "bits of a rank");
   line.number("metadata-bits", shape.metadataBits, 1, 1024, "n",
               "bits that come and leave with an element");
@@ -43,7 +45,13 @@ void tools::MeshCommand::addCore() {
 
 /// Options against the action, and the sizes of a tree.
 llvm::Error tools::MeshCommand::checkCore() {
-  shape.kind = action == "tree" ? Core::Tree : Core::Block;
+  shape.kind = action == "tree"        ? Core::Tree
+               : action == "hierarchy" ? Core::Hierarchy
+                                       : Core::Block;
+  if (shape.kind == Core::Hierarchy && !line.given("levels"))
+    shape.levels = 4;
+  if (shape.kind == Core::Hierarchy && !line.given("queues"))
+    shape.queues = 128;
   auto refuse = [&](const char *name, const char *expected) {
     return makeError("--{0} has no effect on {1}; expected it with {2}", name,
                      action, expected);
@@ -52,13 +60,18 @@ llvm::Error tools::MeshCommand::checkCore() {
     if (line.given(name) && action != "block")
       return refuse(name, "block");
   for (const char *name : kTreeOnly)
-    if (line.given(name) && action != "tree")
-      return refuse(name, "tree");
+    if (line.given(name) && action != "tree" && action != "hierarchy")
+      return refuse(name, "tree or hierarchy");
+  if (line.given("depth") && action != "hierarchy")
+    return refuse("depth", "hierarchy");
   for (const char *name : kBoth)
     if (line.given(name) && !isCore())
-      return refuse(name, "block or tree");
+      return refuse(name, "block, tree or hierarchy");
   if (line.given("emit") && !isCore())
-    return refuse("emit", "block or tree");
+    return refuse("emit", "block, tree or hierarchy");
+  if (shape.kind == Core::Hierarchy && part == Part::Testbench)
+    return makeError("a hierarchy has no testbench of its own; expected "
+                     "--emit=verilog, constraints or datasheet");
   if (line.given("clock") &&
       (!isCore() || part == Part::Verilog || part == Part::Testbench))
     return refuse("clock", "--emit=constraints or --emit=datasheet");

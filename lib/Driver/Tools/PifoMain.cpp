@@ -59,6 +59,25 @@ static Status readWeights(const std::string &text,
   return {};
 }
 
+/// Where something is made of the scheduler, nothing runs.
+static llvm::Error checkEmit(const CommandLine &line,
+                             const PifoRunOptions &options) {
+  if (options.emit.empty())
+    return line.given("output")
+               ? makeError("--output has no effect without --emit; runs have "
+                           "--json, --svg and --departures")
+               : llvm::Error::success();
+  if (!options.trafficFile.empty())
+    return makeError("--emit takes no traffic, but '{0}' is given",
+                     printable(options.trafficFile));
+  for (const std::string &name : line.given())
+    if (name != "emit" && name != "output" && name != "scheduler" &&
+        name != "capacity")
+      return makeError("--{0} has no effect with --emit, which runs nothing",
+                       name);
+  return llvm::Error::success();
+}
+
 /// What another option, or its absence, makes void.
 static llvm::Error checkUsed(const CommandLine &line,
                              const PifoRunOptions &options) {
@@ -127,12 +146,23 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
                 return support::makeError(Errc::Argument,
                                           "expected 1 to 2^24 packets");
               });
+  line.flag("unoptimized", options.unoptimized,
+            "begin sooner, with slower code: for short traffic");
   line.text("changes", options.changes, "file",
             "when which policy takes the place of the scheduler's, packets "
             "inside included");
   line.list("field", options.fields,
             "field=column[%n], hash[(columns)]%n or number",
             "where a field comes from, if not from the column of its name");
+  line.group("Other forms");
+  line.choice<std::string>(
+      "emit", options.emit, "what is made of the scheduler in place of a run:",
+      {{"bpf", "bpf",
+        "C for clang's target bpf: a queueing discipline of Linux 6.16 and "
+        "later"}});
+  line.text("output", options.output, "file",
+            "where it goes (default: -, standard output)");
+  line.shorthand('o', "output");
   line.group("Reports");
   line.parsed("weights", "w0,w1,...",
               "weights of the flows for the index of fairness",
@@ -174,9 +204,13 @@ int mlir::nm::driver::pifoMain(int argc, char **argv) {
   if (options.schedulerFile.empty())
     return reportError(makeError("no scheduler; expected nm-pifo "
                                  "<scheduler.mlir or .policy> <traffic>"));
+  if (llvm::Error error = checkEmit(line, options))
+    return reportError(std::move(error));
   if (llvm::Error error = checkUsed(line, options))
     return reportError(std::move(error));
   mlir::DialectRegistry registry;
   mlir::nm::registerDialects(registry);
+  if (!options.emit.empty())
+    return exitCode(emitPifo(options, registry));
   return runPifo(options, registry);
 }

@@ -23,17 +23,21 @@ using Nodes = std::vector<Policy *>;
 
 class Joiner {
 public:
-  explicit Joiner(std::vector<Program> &programs) : programs(programs) {}
+  /// `times` are those at which the programs but the first take over.
+  Joiner(std::vector<Program> &programs, const std::vector<uint64_t> &times)
+      : programs(programs), times(times) {}
   support::Status join();
 
 private:
   support::Status node(const Nodes &nodes);
   support::Status weights(const Nodes &nodes);
   support::Status shapes(const std::vector<Shape *> &shapes);
+  void curves(const Nodes &nodes);
   support::Status fits(uint64_t packets, const char *what);
   size_t flowsOfNode(const Policy &policy) const;
 
   std::vector<Program> &programs;
+  const std::vector<uint64_t> &times;
 };
 
 support::Error refuse(const std::string &what) {
@@ -122,6 +126,17 @@ support::Status Joiner::shapes(const std::vector<Shape *> &shapes) {
   return {};
 }
 
+/// Since when each curve is what it is.
+void Joiner::curves(const Nodes &nodes) {
+  for (size_t i = 1; i < nodes.size(); ++i)
+    for (auto part : {&Curves::real, &Curves::upper}) {
+      const std::optional<Curve> &before = nodes[i - 1]->curves.*part;
+      std::optional<Curve> &now = nodes[i]->curves.*part;
+      if (now)
+        now->since = before && *now == *before ? before->since : times[i - 1];
+    }
+}
+
 support::Status Joiner::node(const Nodes &nodes) {
   const Policy &first = *nodes.front();
   for (const Policy *policy : nodes)
@@ -132,6 +147,7 @@ support::Status Joiner::node(const Nodes &nodes) {
         bool(policy->pace) != bool(first.pace) ||
         bool(policy->guarantee) != bool(first.guarantee))
       return {};
+  curves(nodes);
   if (first.kind == Policy::Wfq || first.kind == Policy::Wf2q ||
       first.kind == Policy::Htb || first.kind == Policy::Hfsc)
     NM_RETURN_IF_ERROR(weights(nodes));
@@ -165,8 +181,11 @@ support::Status Joiner::node(const Nodes &nodes) {
 support::Status Joiner::join() {
   Program &first = programs.front();
   Nodes roots;
+  for (const Program &program : programs)
+    first.hasUpper |= program.hasUpper;
   for (Program &program : programs) {
     program.isLiving = true;
+    program.hasUpper = first.hasUpper;
     first.largestCapacity =
         std::min(first.largestCapacity, program.largestCapacity);
     roots.push_back(&program.root);
@@ -189,10 +208,9 @@ static std::string firstDifference(const std::string &a, const std::string &b) {
   return "'" + lineAt(a) + "' became '" + lineAt(b) + "'";
 }
 
-support::Result<Living>
-nm::policy::translateLiving(const NamedText &first,
-                            const std::vector<NamedText> &others,
-                            uint64_t capacity) {
+support::Result<Living> nm::policy::translateLiving(
+    const NamedText &first, const std::vector<NamedText> &others,
+    const std::vector<uint64_t> &times, uint64_t capacity) {
   std::vector<Program> programs;
   for (size_t i = 0; i <= others.size(); ++i) {
     const NamedText &text = i ? others[i - 1] : first;
@@ -202,7 +220,7 @@ nm::policy::translateLiving(const NamedText &first,
       return program.error();
     programs.push_back(std::move(*program));
   }
-  if (auto status = Joiner(programs).join(); !status)
+  if (auto status = Joiner(programs, times).join(); !status)
     return support::Error{status.error().code,
                           first.second + ": " + status.error().message};
   Living result;
@@ -214,7 +232,7 @@ nm::policy::translateLiving(const NamedText &first,
     if (text != shape)
       return refuse(others[i].second + " differs from " + first.second +
                     " in more than weights, rates, bursts, ceilings, "
-                    "priorities and limits: " +
+                    "priorities, curves and limits: " +
                     firstDifference(shape, text));
     result.changes.push_back(printer.values());
   }

@@ -315,7 +315,7 @@ bool Parser::oneClass(Policy &policy, Policy &made, Token &weight,
   }
   if (!this->policy(made, depth + 1))
     return false;
-  if (made.real && made.kind == Policy::Hfsc)
+  if (made.curves.real && made.kind == Policy::Hfsc)
     return fail(where, "a real-time curve of a class with classes of hfsc, "
                        "which have their own; expected 'share' alone");
   if (made.shape && made.isLate())

@@ -135,35 +135,48 @@ bool Parser::guarantee(Policy &policy, Token &weight) {
   return true;
 }
 
-/// `real N for TIME then N`, `real N`, `share N`: the share is the rate that
-/// lasts if nothing else is said.
+/// `real PIECES share N upper PIECES`, the first or the second of which must be
+/// there: the share is the rate that lasts if nothing else is said. Pieces are
+/// `N for TIME then N` or `N`.
 bool Parser::curve(Policy &made, Token &weight) {
-  constexpr uint64_t kMost = uint64_t(1) << 60;
-  constexpr const char *kRate = "a rate in bit/s";
-  Location where = token.location;
-  if (accept("real")) {
-    Curve &real = made.real.emplace();
+  auto pieces = [&](std::optional<Curve> &made, const char *zero) {
+    constexpr uint64_t kMost = uint64_t(1) << 60;
+    constexpr const char *kRate = "a rate in bit/s";
+    Curve &curve = made.emplace();
+    Location where = token.location;
     bool isZero = token.kind == Token::Number && token.value == 0;
-    if (!number(real.first, isZero ? 0 : 1000, 1000000000000, kRate))
+    if (!number(curve.first, isZero ? 0 : 1000, 1000000000000, kRate))
       return false;
-    real.rest = real.first;
+    curve.rest = curve.first;
     if (accept("for") &&
-        (!duration(real.span, (uint64_t(1) << 31) - 1, "a span") ||
-         !require("then") || !number(real.rest, 1000, 1000000000000, kRate)))
+        (!duration(curve.span, (uint64_t(1) << 31) - 1, "a span") ||
+         !require("then") || !number(curve.rest, 1000, 1000000000000, kRate)))
       return false;
-    if (real.rest == 0)
-      return expected("'for', as a curve that stays at 0 promises nothing");
-    weight.value = real.rest;
-    CurveUnits units = unitsOf(real);
-    if (units.ahead > kMost || longestPacket(result) > kMost / units.price)
-      return fail(where, "the pieces of the curve, or the longest packet, have "
-                         "more than 2^60 of the units in which both rates are "
-                         "whole; expected rounder rates, a shorter span or a "
-                         "'length' of fewer bits");
+    if (curve.rest == 0)
+      return expected("'for', as a " + std::string(zero));
+    CurveUnits units = unitsOf(curve);
+    return (units.ahead <= kMost &&
+            longestPacket(result) <= kMost / units.price) ||
+           fail(where, "the pieces of the curve, or the longest packet, have "
+                       "more than 2^60 of the units in which both rates are "
+                       "whole; expected rounder rates, a shorter span or a "
+                       "'length' of fewer bits");
+  };
+  if (accept("real")) {
+    if (!pieces(made.curves.real, "curve that stays at 0 promises nothing"))
+      return false;
+    weight.value = made.curves.real->rest;
   }
-  if (accept("share"))
-    return this->weight(weight);
-  return made.real || expected("'real' or 'share'");
+  if (accept("share")) {
+    if (!this->weight(weight))
+      return false;
+  } else if (!made.curves.real) {
+    return expected("'real' or 'share'");
+  }
+  if (!accept("upper"))
+    return true;
+  result.hasUpper = true;
+  return pieces(made.curves.upper, "limit that stays at 0 lets nothing out");
 }
 
 /// Weights of drr are not brought to a common unit: they are turns.

@@ -140,6 +140,8 @@ protected:
   void lateOrder(const Policy &policy);
   /// How many nodes that decide late stand above; of htb, of which one lends.
   unsigned lateDepth = 0;
+  /// Whether classes of hfsc have upper limits.
+  bool limited = false;
 
 private:
   std::string childNumber();
@@ -165,7 +167,9 @@ private:
   // Curves.cpp
   void serviceCurves(const Policy &policy);
   void curveStates(const Policy &policy);
-  void wakeCurve();
+  void curveTables(const std::string &of, const Policy &policy);
+  std::vector<std::string> curveKinds() const;
+  void wakeCurve(const std::string &of, const std::string &now);
   void selectCurve();
   void chargeCurve();
   struct CurveNow {
@@ -173,10 +177,16 @@ private:
     /// the deadline curve, and the eligible one of convex curves. i1.
     std::string first, rest, eligible, isConvex;
   };
-  CurveNow curveNow(const std::string &now);
-  void storeCurve(const CurveNow &curve, const std::string &now);
-  std::string lineNow(const char *name, const char *speed,
-                      const std::string &passed);
+  struct Fit {
+    std::string fits, again;
+  };
+  CurveNow curveNow(const std::string &of, const std::string &now);
+  void storeCurve(const std::string &of, const CurveNow &curve);
+  std::string hasCurve(const std::string &of);
+  std::string waitFor(const std::string &of, const CurveNow &curve,
+                      const std::string &amount);
+  Fit upperFit(const CurveNow &real, const std::string &isEligible,
+               const std::string &now);
   std::string divideUpSigned(const std::string &number,
                              const std::string &divisor);
   void advanceClock(const char *name, const std::string &when);
@@ -188,6 +198,7 @@ public:
       : program(program), longest(longestPacket(program)) {
     living = program.isLiving;
     masks = masked;
+    limited = program.hasUpper;
   }
   std::string run();
   const std::vector<int64_t> &values() const { return parameters; }

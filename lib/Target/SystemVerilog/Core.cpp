@@ -59,6 +59,8 @@ Parameters parameters(const Core &core) {
   else
     list = {
         {"WAYS", core.ways}, {"LEVELS", core.levels}, {"QUEUES", core.queues}};
+  if (core.kind == Core::Hierarchy)
+    list.insert(list.begin(), {"DEPTH", core.depth});
   list.emplace_back("RANK_BITS", core.rankBits);
   list.emplace_back("META_BITS", core.metadataBits);
   return list;
@@ -131,9 +133,15 @@ std::vector<Memory> blockMemories(const Core &core) {
 std::vector<Memory> treeMemories(const Core &core) {
   std::vector<Memory> list;
   int64_t words = core.queues, held = treeCapacity(core) / core.ways;
+  int64_t element = core.rankBits + core.metadataBits;
+  if (core.kind == Core::Hierarchy) {
+    list.push_back({"parents", 1, core.queues, queueBits(core)});
+    // A packet, or the number of a queue.
+    element = core.rankBits + std::max(core.metadataBits, queueBits(core)) + 1;
+  }
   for (int64_t i = 0; i < core.levels; ++i) {
-    list.push_back({"places of a level", core.ways, words,
-                    bitsFor(held + 1) + core.rankBits + core.metadataBits});
+    list.push_back(
+        {"places of a level", core.ways, words, bitsFor(held + 1) + element});
     words *= core.ways;
     held = (held - 1) / core.ways;
   }
@@ -164,6 +172,17 @@ std::string timing(const Core &core) {
            str(core.clock) + " MHz " + millions +
            " million elements a second in and out, a quarter of that from one "
            "logical PIFO.\n";
+  if (core.kind == Core::Hierarchy) {
+    rate = core.clock * 1000 / (3 * core.depth);
+    return "* A packet takes a cycle for each level, a dequeue three; side by "
+           "side they take three for each: " +
+           str(3 * core.depth) +
+           " cycles for a packet in and one out.\n"
+           "* From a dequeue to `out` are " +
+           str(3 * core.depth + 1) + " cycles.\n* At " + str(core.clock) +
+           " MHz " + str(rate / 1000) + "." + str(rate % 1000 / 100) +
+           " million packets a second in and out.\n";
+  }
   return "* An element takes one cycle and a request two; if both come they "
          "take turns.\n"
          "* From a request to `m_axis` are 3 cycles.\n"
@@ -174,7 +193,9 @@ std::string timing(const Core &core) {
 } // namespace
 
 const char *Core::module() const {
-  return kind == Block ? "nm_pifo_block_axis" : "nm_pifo_tree_axis";
+  return kind == Block  ? "nm_pifo_block_axis"
+         : kind == Tree ? "nm_pifo_tree_axis"
+                        : "nm_pifo_hierarchy";
 }
 
 int64_t Core::capacity() const {
@@ -184,6 +205,9 @@ int64_t Core::capacity() const {
 std::string refusal(const Core &core) {
   if (core.kind == Core::Block)
     return "";
+  if (core.kind == Core::Hierarchy && core.queues < core.depth)
+    return "--queues is " + str(core.queues) + "; expected at least " +
+           str(core.depth) + ", one for each level";
   if (core.ways & (core.ways - 1))
     return "--ways is " + str(core.ways) + "; expected a power of two";
   if (core.capacity() > kMostPlaces)
@@ -195,9 +219,13 @@ std::string refusal(const Core &core) {
 }
 
 std::string systemVerilogOf(const Core &core) {
-  std::string top = core.kind == Core::Block ? rtl::blockAxis : rtl::treeAxis;
+  std::string top = core.kind == Core::Block  ? rtl::blockAxis
+                    : core.kind == Core::Tree ? rtl::treeAxis
+                                              : rtl::hierarchy;
   for (const auto &[name, value] : parameters(core))
     setDefault(top, name, value);
+  if (core.kind == Core::Hierarchy)
+    return rtl::tree + top;
   return (core.kind == Core::Block ? systemVerilogOfBlock()
                                    : std::string(rtl::tree)) +
          rtl::axisOutput + top;
@@ -233,31 +261,68 @@ std::string testbenchOf(const Core &core) {
 std::string constraintsOf(const Core &core) {
   int64_t picoseconds = 1000000 / core.clock;
   std::string fraction = str(picoseconds % 1000);
+  std::string clock = core.kind == Core::Hierarchy ? "clk" : "aclk";
   return "# Constraints of " + std::string(core.module()) + " for " +
-         str(core.clock) + " MHz (nanoseconds).\n" +
-         "create_clock -name aclk " + "-period " + str(picoseconds / 1000) +
-         "." + std::string(3 - fraction.size(), '0') + fraction +
-         " [get_ports aclk]\n";
+         str(core.clock) + " MHz (nanoseconds).\n" + "create_clock -name " +
+         clock + " -period " + str(picoseconds / 1000) + "." +
+         std::string(3 - fraction.size(), '0') + fraction + " [get_ports " +
+         clock + "]\n";
+}
+
+/// Everything but what a core is and its parameters.
+static std::string hierarchySheet(const Core &core) {
+  std::string queue = str(queueBits(core));
+  return "\n## Ports\n\n| Port | Bits | What |\n| --- | ---: | --- |\n"
+         "| `clk`, `rst` | 1 | clock; reset, synchronous and high |\n"
+         "| `set_queue`, `set_parent` | " +
+         queue +
+         " | while `set_valid`: which queue one is in, for all but the root, "
+         "0 |\n| `enq_queue` | " +
+         queue +
+         " | with `enq_valid` and `enq_ready`: a packet comes into that leaf "
+         "|\n| `enq_ranks` | " +
+         str(core.depth * core.rankBits) +
+         " | its ranks, the leaf's in the lowest bits, then that of the queue "
+         "around it |\n| `enq_meta` | " +
+         str(core.metadataBits) +
+         " | what leaves with it |\n| `deq_valid`, `deq_ready` | 1 | the next "
+         "packet is asked for |\n| `out_valid`, `out_queue`, `out_meta` | | "
+         "a packet leaves |\n| `step_*` | | each pop on its way |\n"
+         "| `empty`, `occupancy` | | packets that came and have not left "
+         "|\n\n## Timing\n\n" +
+         timing(core) +
+         "\n## Memories\n\nOne write port and one registered read port each; "
+         "none needs a reset.\n\n" +
+         memoryTable(core);
 }
 
 std::string dataSheetOf(const Core &core) {
   std::string out = "# " + std::string(core.module()) + "\n\n";
-  out += core.kind == Core::Block
-             ? "A PIFO block: logical PIFOs that share the heads of " +
-                   str(core.flows) + " flows, sorted, and " +
-                   str(core.elements) +
-                   " elements behind them. A flow lies in one logical PIFO, "
-                   "and its ranks must not fall; equal\nranks leave in the "
-                   "order in which they became heads of their flows.\n"
-             : "A PIFO as a tree of " + str(core.levels) + " levels with " +
-                   str(core.ways) + " ways: " + str(core.queues) +
-                   (core.queues == 1 ? " queue of " : " queues of ") +
-                   str(treeCapacity(core)) +
-                   " elements.\nAny ranks; of equal ranks any may leave "
-                   "first.\n";
+  if (core.kind == Core::Hierarchy)
+    out += "A hierarchy of up to " + str(core.depth) +
+           " levels: " + str(core.queues) + " queues of " +
+           str(treeCapacity(core)) +
+           " elements that share one tree.\nAs many packets as a queue has "
+           "elements; of equal ranks any may leave first.\n";
+  else
+    out += core.kind == Core::Block
+               ? "A PIFO block: logical PIFOs that share the heads of " +
+                     str(core.flows) + " flows, sorted, and " +
+                     str(core.elements) +
+                     " elements behind them. A flow lies in one logical PIFO, "
+                     "and its ranks must not fall; equal\nranks leave in the "
+                     "order in which they became heads of their flows.\n"
+               : "A PIFO as a tree of " + str(core.levels) + " levels with " +
+                     str(core.ways) + " ways: " + str(core.queues) +
+                     (core.queues == 1 ? " queue of " : " queues of ") +
+                     str(treeCapacity(core)) +
+                     " elements.\nAny ranks; of equal ranks any may leave "
+                     "first.\n";
   out += "\n| Parameter | Value |\n| --- | ---: |\n";
   for (const auto &[name, value] : parameters(core))
     out += "| `" + name + "` | " + str(value) + " |\n";
+  if (core.kind == Core::Hierarchy)
+    return out + hierarchySheet(core);
   out += "\n## Ports\n\n| Port | Bits | What |\n| --- | ---: | --- |\n"
          "| `aclk`, `aresetn` | 1 | clock; reset, synchronous and low |\n"
          "| `s_axis_*` | " +

@@ -16,6 +16,7 @@ extern const char *const tree;
 extern const char *const axisOutput;
 extern const char *const blockAxis;
 extern const char *const treeAxis;
+extern const char *const hierarchy;
 extern const char *const axisTestbench;
 } // namespace nm::mesh::rtl
 

@@ -50,6 +50,7 @@ WITH_MLIR = {
     "Dialect/Step/Transforms": ["Support", "Dialect/Step/IR", "Dialect/NM/Transforms"],
     "Transforms": ["Support", "Machine", "Dialect/NM/IR", "Dialect/Flat/IR", "Dialect/Layer/IR", "Dialect/Kernel"],
     "Target/Attacc": ["Support", "Dialect/Common", "Machine", "Isa", "Dialect/Attacc/IR"],
+    "Target/PifoBpf": ["Support", "Dialect/Pifo/IR", "Dialect/Pifo/Transforms"],
     "Target/PifoMesh": ["Support", "Model/PifoMesh", "Target/SystemVerilog", "Dialect/Pifo/IR"],
     "Target/RecipeKernels": ["Support", "Runtime", "Dialect/Step", "Pipelines"],
     "Conversion": ["Support", "Analysis", "Machine", "Runtime", "Model", "Isa", "Isa/Kernels", "Dialect", "Transforms", "Target/Attacc"],

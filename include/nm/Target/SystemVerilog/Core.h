@@ -14,20 +14,23 @@
 namespace nm::mesh {
 
 /// A PIFO for someone else's design: the block of the paper or the tree, with
-/// AXI-Stream ports.
+/// AXI-Stream ports; or queues in levels that share a tree, with plain ones.
 struct Core {
-  enum Kind { Block, Tree } kind = Block;
+  enum Kind { Block, Tree, Hierarchy } kind = Block;
   // Of a block.
   int64_t elements = 4096, flows = 16, pifoBits = 2;
-  // Of a tree.
+  // Of a tree, and of the one that a hierarchy's queues share.
   int64_t ways = 4, levels = 6, queues = 1;
-  // Of both.
+  // Of a hierarchy: its levels.
+  int64_t depth = 6;
+  // Of all.
   int64_t rankBits = 16, metadataBits = 32;
   /// In MHz: what the constraints ask for, and the data sheet's figures.
   int64_t clock = 100;
 
   const char *module() const;
-  /// Of all queues of a tree; of a block behind the heads of its flows.
+  /// Of all queues of a tree or a hierarchy; of a block behind the heads of its
+  /// flows.
   int64_t capacity() const;
 };
 
@@ -37,7 +40,7 @@ std::string refusal(const Core &core);
 /// One self-contained file; its last module is core.module(), whose parameters
 /// have the core's sizes as defaults.
 std::string systemVerilogOf(const Core &core);
-/// A self-checking testbench of it.
+/// A self-checking testbench of a block or a tree.
 std::string testbenchOf(const Core &core);
 /// Synopsys design constraints: the clock.
 std::string constraintsOf(const Core &core);

@@ -288,12 +288,13 @@ class Htb(Late):
 
 
 class Curve:
-    """Of a class of hfsc: its service curve, from every time at which the class woke."""
+    """Of a class of hfsc: its service curve, from every time at which the class woke, or the curve became what it is."""
 
-    def __init__(self, first, span, rest):
+    def __init__(self, pieces, begins=(), served=0):
+        self.pieces, (first, span, rest) = pieces, pieces
         self.first, self.span, self.rest = Fraction(first, 8 * 10**9), span, Fraction(rest, 8 * 10**9)
         self.is_convex = first < rest
-        self.starts, self.lines, self.served = [], [], 0
+        self.starts, self.lines, self.served = list(begins), list(begins), served
 
     def bytes(self, time):
         return self.first * min(time, self.span) + self.rest * max(0, time - self.span)
@@ -315,6 +316,24 @@ class Curve:
         elif not self.starts or self.deadline_curve(now) >= self.served:
             self.starts = [(now, self.served)]
 
+    def changed(self, pieces, now):
+        """The curve with other pieces, which begin now if they are others."""
+        return self if pieces == self.pieces else Curve(pieces, [(now, self.served)], self.served)
+
+    def lets(self, now):
+        """Of an upper limit: whether what was sent is not beyond it."""
+        return self.deadline_curve(now) >= self.served
+
+    def opens(self):
+        """The time from which it is not."""
+        return ceil(max(Fraction(time) if self.served <= served else time + self.time(self.served - served)
+                        for time, served in self.starts))
+
+    def becomes_eligible(self):
+        if not self.is_convex:
+            return self.opens()
+        return ceil(max(time + (self.served - served) / self.rest for time, served in self.lines))
+
     def is_eligible(self, now):
         if self.is_convex:
             return min(served + self.rest * (now - time) for time, served in self.lines) >= self.served
@@ -329,12 +348,26 @@ class Hfsc(Late):
 
     def __init__(self, node, policy):
         super().__init__(node, policy)
-        self.curves = [Curve(*child["real"]) if "real" in child else None for child in policy["classes"]]
+        self.curves = [Curve(child["real"]) if child.get("real") else None for child in policy["classes"]]
+        self.uppers = [Curve(child["upper"]) if child.get("upper") else None for child in policy["classes"]]
         self.virtual, self.start = Fraction(0), [Fraction(0)] * len(self.curves)
 
+    def adopt(self, policy):
+        super().adopt(policy)
+        now = Paced.clock[0]
+        for k, child in enumerate(policy["classes"]):
+            for of, curves in (("real", self.curves), ("upper", self.uppers)):
+                pieces = child.get(of)
+                if curves[k] and pieces:
+                    curves[k] = curves[k].changed(pieces, now)
+                else:
+                    # What was sent while there was no curve does not matter to it.
+                    curves[k] = Curve(pieces, [(now, 0)]) if pieces else None
+
     def wake(self, key):
-        if self.curves[key]:
-            self.curves[key].wake(Paced.clock[0])
+        for curves in (self.curves, self.uppers):
+            if curves[key]:
+                curves[key].wake(Paced.clock[0])
         self.start[key] = max(self.start[key], self.virtual)
 
     def chains(self):
@@ -346,8 +379,24 @@ class Hfsc(Late):
             else:
                 yield [(self, k)]
 
+    def may_share(self, k, now):
+        """Whether something in the class may be sent by link sharing."""
+        below = self.node.children[k].queue
+        return (not self.uppers[k] or self.uppers[k].lets(now)) and (
+            not isinstance(below, Hfsc) or any(below.may_share(i, now) for i in below.active()))
+
+    def earliest(self, now):
+        times = []
+        for chain in self.chains():
+            queue, k = chain[-1]
+            if queue.curves[k]:
+                times.append(max(now, queue.curves[k].becomes_eligible()))
+            limits = [queue.uppers[k].opens() for queue, k in chain if queue.uppers[k]]
+            times.append(max([now] + limits))
+        return min(times, default=None)
+
     def path(self, now):
-        """The chain that sends, and whether by its deadline."""
+        """The chain that sends, and whether by its deadline; or None."""
         best = None
         for chain in self.chains():
             queue, k = chain[-1]
@@ -359,7 +408,10 @@ class Hfsc(Late):
             return best[1], True
         chain, queue = [], self
         while True:
-            k = min(queue.active(), key=lambda k: (max(queue.start[k], queue.virtual), k))
+            those = [k for k in queue.active() if queue.may_share(k, now)]
+            if not those:
+                return None
+            k = min(those, key=lambda k: (max(queue.start[k], queue.virtual), k))
             chain.append((queue, k))
             below = queue.node.children[k].queue
             if not isinstance(below, Hfsc):
@@ -371,7 +423,10 @@ class Hfsc(Late):
         for queue, k in chain:
             if not is_real:
                 queue.virtual = max(queue.start[k], queue.virtual)
-            queue.start[k] += Fraction(length) / queue.weights[k]
+            # Who had to wait for its limit does not catch up.
+            queue.start[k] = max(queue.start[k] + Fraction(length) / queue.weights[k], queue.virtual)
+            if queue.uppers[k]:
+                queue.uppers[k].served += length
         if is_real:
             queue, k = chain[-1]
             queue.curves[k].served += length

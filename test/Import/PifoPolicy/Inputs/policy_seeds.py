@@ -66,7 +66,7 @@ def run_seeds(check):
     print(f"seeds {options.seed} to {options.seed + options.count - 1}: equal, {drops} drops, {marks} marked packets")
 
 
-def run_tool(tool, folder, policy, columns, packets, rate):
+def run_tool(tool, folder, policy, columns, packets, rate, *more):
     """Writes a policy and its packets, runs them, and gives the departures' fields as text and the report."""
     paths = {name: os.path.join(folder, name) for name in ("p.policy", "t.csv", "report.json")}
     with open(paths["p.policy"], "w") as file:
@@ -76,7 +76,7 @@ def run_tool(tool, folder, policy, columns, packets, rate):
         for packet in packets:
             file.write(",".join(str(packet[column]) for column in columns) + "\n")
     result = subprocess.run([tool, paths["p.policy"], paths["t.csv"], "--rate", str(rate), "--quiet", "--no-times",
-                             "--departures", "-", "--json", paths["report.json"]],
+                             "--departures", "-", "--json", paths["report.json"], *more],
                             capture_output=True, text=True, timeout=300)
     if result.returncode:
         raise ValueError(result.stderr)

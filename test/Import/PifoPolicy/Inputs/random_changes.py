@@ -4,7 +4,7 @@
 
 usage: random_changes.py --tool NM_PIFO [--count N] [--seed S] [--jobs N]
 
-A seed gives policies with the same tree and other weights, rates, bursts, ceilings, priorities and limits, which take each other's
+A seed gives policies with the same tree and other weights, rates, bursts, ceilings, priorities, curves and limits, which take each other's
 place at random times: between packets, at those of packets, several in one tick, before the first and behind the last.
 """
 

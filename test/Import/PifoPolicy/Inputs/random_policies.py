@@ -223,9 +223,12 @@ class Maker:
             inner = depth < 3 and r.random() < 0.4
             if kind == "hfsc":
                 if not inner and r.random() < 0.7:
-                    part, given["real"] = self.curve()
+                    part, given["real"] = self.curve("real", self.n)
                     line += part
                 line += f"share {weights[i]} "
+                if self.later.random() < 0.4:
+                    part, given["upper"] = self.curve("upper", self.n if self.living else self.later)
+                    line += part
             else:
                 line += f"weight {weights[i]} " if kind == "htb" or any(w != 1 for w in weights) else ""
             self.paces = kind == "htb" and not inner
@@ -263,15 +266,16 @@ class Maker:
         text += f"prio {prio} " if prio or r.random() < 0.1 else ""
         return text, {"rate": (rate, burst), "ceil": (ceil, more), "prio": prio}
 
-    def curve(self):
-        """A real-time curve; its rates do not change."""
-        r = self.r
+    def curve(self, kind, r):
+        """A real-time curve or an upper limit; of policies that change, perhaps none."""
+        if self.living and r.random() < 0.1:
+            return "", None
         rest = r.choice([1000, 10**6, 10**8, 10**9, r.randint(1, 1000) * 10**6])
         if r.random() < 0.3:
-            return f"real {spell(rest, r)} ", (rest, 0, rest)
+            return f"{kind} {spell(rest, r)} ", (rest, 0, rest)
         first = r.choice([0, 1000, 2 * 10**6, 10**8, 10**9, r.randint(1, 1000) * 10**6])
         span = r.choice([1, 1000, 10**6, 5 * 10**6])
-        return f"real {spell(first, r)} for {span} ns then {spell(rest, r)} ", (first, span, rest)
+        return f"{kind} {spell(first, r)} for {span} ns then {spell(rest, r)} ", (first, span, rest)
 
     def shape(self):
         r = self.n
@@ -407,7 +411,7 @@ def run(tool, folder, rate, *more):
     if os.path.exists(report):
         os.unlink(report)
     result = subprocess.run([tool, os.path.join(folder, "p.policy"), os.path.join(folder, "t.csv"), "--rate",
-                             str(rate), "--quiet", "--no-times", "--departures", "-", "--json", report, *more],
+                             str(rate), "--quiet", "--no-times", "--departures", "-", "--json", report, "--unoptimized", *more],
                             capture_output=True, text=True, timeout=300)
     if result.returncode:
         return None, None, result.stderr

@@ -13,47 +13,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "Vnm_pifo_tree.h"
+#include "sorted_queue.h"
 #include "verilated.h"
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <random>
-#include <set>
 #include <vector>
 
 namespace {
-/// WAYS + WAYS^2 + ... + WAYS^LEVELS.
-uint64_t capacity() {
-  uint64_t total = 0, level = 1;
-  for (unsigned i = 0; i < LEVELS; ++i)
-    total += level *= WAYS;
-  return total;
-}
-
-/// An exact queue: of each rank the metadata of its elements.
-struct Queue {
-  std::map<uint64_t, std::multiset<uint32_t>> ranks;
-  uint64_t size = 0;
-
-  void push(uint64_t rank, uint32_t meta) {
-    ranks[rank].insert(meta);
-    ++size;
-  }
-  uint64_t least() const { return ranks.begin()->first; }
-  /// False if no element of the smallest rank has this metadata.
-  bool pop(uint32_t meta) {
-    auto &first = ranks.begin()->second;
-    auto at = first.find(meta);
-    if (at == first.end())
-      return false;
-    first.erase(at);
-    --size;
-    if (first.empty())
-      ranks.erase(ranks.begin());
-    return true;
-  }
-};
-
 /// Traffic in phases of a random length; each phase stresses another path.
 struct Traffic {
   std::mt19937_64 random;
@@ -92,15 +59,6 @@ struct Traffic {
     ++count;
   }
 };
-
-[[noreturn]] void fail(uint64_t cycle, const char *what, uint64_t rtl,
-                       uint64_t expected) {
-  std::printf("mismatch in cycle %llu: %s is %llu, expected %llu\n",
-              static_cast<unsigned long long>(cycle), what,
-              static_cast<unsigned long long>(rtl),
-              static_cast<unsigned long long>(expected));
-  std::exit(1);
-}
 
 /// The module and what it should hold.
 class Bench {

@@ -12,3 +12,4 @@ done
 for model in near_model transport_model; do
   /usr/bin/python3 "test/Tools/nm-pifo/Inputs/$model.py" --tool "$build/bin/nm-pifo" --count 1000 "$@"
 done
+/usr/bin/python3 test/Target/PifoBpf/Inputs/bpf_policies.py --tool "$build/bin/nm-pifo" --count 1000 "$@"

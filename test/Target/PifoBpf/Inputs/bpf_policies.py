@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--traces", type=int, default=3)
+    parser.add_argument("--jobs", help="not used: of scripts/stress")
     parser.add_argument("--where", choices=["host", "kernel"], default="host")
     options = parser.parse_args()
     if options.where == "kernel" and bpf_engine.Kernel.missing():

@@ -12,13 +12,21 @@ import sys
 import tempfile
 
 
-def parse(count):
+options = None
+
+
+def parse(count, extend=None):
+    """`extend` adds options to the parser; all of them are `options` from then on, in the pool's processes too."""
+    global options
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", default="nm-pifo")
     parser.add_argument("--count", type=int, default=count)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    return parser.parse_args()
+    if extend:
+        extend(parser)
+    options = parser.parse_args()
+    return options
 
 
 def check_seed(check, seed, tool):
@@ -50,9 +58,9 @@ def results_of(options, check):
     return results
 
 
-def count_words(check):
+def count_words(check, count=60, extend=None):
     """The same where `check` gives a word, such as "equal": how often each was given."""
-    options = parse(60)
+    options = parse(count, extend)
     words = collections.Counter(results_of(options, check))
     print(f"seeds {options.seed} to {options.seed + options.count - 1}: "
           + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))

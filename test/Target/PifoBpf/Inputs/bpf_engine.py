@@ -30,8 +30,10 @@ def call_type(text):
 
 def compile_for(target, source, output, *more):
     flags = {"bpf": ["-target", "bpf", "-mcpu=v3", "-g", "-c"], "host": ["-shared", "-fPIC"]}[target]
-    subprocess.run(["clang", "-O2", "-Wall", "-Werror", "-Wno-unused-function", "-Wno-unused-variable", *flags, *more, source,
-                    "-o", output], check=True)
+    made = subprocess.run(["clang", "-O2", "-Wall", "-Werror", "-Wno-unused-function", *flags, *more, source, "-o", output],
+                          capture_output=True, text=True)
+    if made.returncode:
+        raise ValueError(made.stderr)
 
 
 class Host:

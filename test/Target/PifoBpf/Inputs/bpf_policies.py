@@ -2,23 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random policies as queueing disciplines in BPF, against the model of policy_model.py.
 
-usage: bpf_policies.py --tool NM_PIFO [--count N] [--seed S] [--traces N] [--where host|kernel]
+usage: bpf_policies.py --tool NM_PIFO [--count N] [--seed S] [--jobs N] [--traces N] [--where host|kernel]
 
 What nm-pifo --emit=bpf prints is compiled for this machine, or loaded into its kernel, and asked packet by packet. Departures, times
 and refusals are the model's, or the policy is one that docs/pifo-bpf.md says is refused.
 """
 
-import argparse
-import collections
 import os
 import subprocess
 import sys
-import tempfile
 
 folder = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(folder, "../../../Import/PifoPolicy/Inputs"))
 
 import bpf_engine
+import policy_seeds
 from policy_model import simulate
 from random_policies import Maker
 
@@ -26,7 +24,8 @@ REFUSALS = {"marks packets": "it marks", "keeps flows in order": "flows in order
 MOST = 500
 
 
-def check(seed, options, folder):
+def check(seed, tool, folder):
+    options = policy_seeds.options
     maker = Maker(seed)
     program = maker.program()
     r = maker.r
@@ -34,7 +33,7 @@ def check(seed, options, folder):
     with open(path, "w") as file:
         file.write(maker.text)
     program["capacity"] = min(program["capacity"], MOST, max(1, maker.largest()))
-    emitted = subprocess.run([options.tool, path, "--emit=bpf", "--capacity", str(program["capacity"]), "-o", source],
+    emitted = subprocess.run([tool, path, "--emit=bpf", "--capacity", str(program["capacity"]), "-o", source],
                              capture_output=True, text=True)
     if emitted.returncode:
         for reason, word in REFUSALS.items():
@@ -72,29 +71,13 @@ def check(seed, options, folder):
     return "equal"
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tool", default="nm-pifo")
-    parser.add_argument("--count", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=1)
+def extend(parser):
     parser.add_argument("--traces", type=int, default=3)
-    parser.add_argument("--jobs", help="not used: of scripts/stress")
     parser.add_argument("--where", choices=["host", "kernel"], default="host")
-    options = parser.parse_args()
-    if options.where == "kernel" and bpf_engine.Kernel.missing():
+
+
+if __name__ == "__main__":
+    if "kernel" in sys.argv and bpf_engine.Kernel.missing():
         print("not run:", bpf_engine.Kernel.missing())
-        return 0
-    words, wrong = collections.Counter(), 0
-    for seed in range(options.seed, options.seed + options.count):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                words[check(seed, options, folder)] += 1
-            except (ValueError, subprocess.CalledProcessError) as error:
-                wrong += 1
-                print(f"seed {seed}: {error}", flush=True)
-    print(f"seeds {options.seed} to {options.seed + options.count - 1}, {options.traces} traces each, {options.where}: "
-          + ", ".join(f"{count} {word}" for word, count in sorted(words.items())))
-    return wrong != 0
-
-
-sys.exit(main())
+    else:
+        policy_seeds.count_words(check, 30, extend)

@@ -85,6 +85,7 @@ OUTPUTS = {
     ("nm-pifo", "departures-pcap"): (PIFO, None),
     ("nm-pifo", "json"): (PIFO, None),
     ("nm-pifo", "svg"): (PIFO, None),
+    ("nm-pifo", "output"): (["nm-pifo", "fifo.policy", "--emit=bpf"], "fifo.policy"),
     ("nm-pifo flows", "json"): (FLOWS, "fifo.policy"),
     ("nm-pifo flows", "html"): (FLOWS, "fifo.policy"),
     ("nm-pifo mesh", "output"): (["nm-pifo", "mesh", "json", "mesh.json"], "mesh.json"),

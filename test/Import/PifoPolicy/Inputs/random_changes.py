@@ -13,7 +13,7 @@ import os
 from early_model import classes
 from policy_model import simulate
 from policy_seeds import count_words
-from random_policies import Maker, run
+from random_policies import Maker, effort, run
 
 
 def check(seed, tool, folder):
@@ -38,7 +38,7 @@ def check(seed, tool, folder):
         file.write(",".join(columns) + "\n")
         for packet in packets:
             file.write(",".join(str(packet[c]) for c in columns) + "\n")
-    rows, refused, error = run(tool, folder, rate, "--changes", os.path.join(folder, "changes"))
+    rows, refused, error = run(tool, folder, rate, "--changes", os.path.join(folder, "changes"), *effort(seed))
     departures, causes, dropped, scheduler = simulate(program, packets, rate, changes)
     if departures is None and "beyond 2^62 ns" in error:
         return "too late"

@@ -9,7 +9,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Tile/Transforms/Passes.h"
-#include "nm/Support/Arithmetic.h"
 
 namespace mlir::tiles {
 #define GEN_PASS_DEF_CHOOSESLOTS
@@ -104,31 +103,30 @@ static bool isMadeAgain(const Storage &storage) {
 LogicalResult ChooseSlotsPass::runWithRings(KernelOp kernel, int64_t capacity) {
   auto rings = static_cast<int64_t>(*kernel.getRings());
   KernelStorage storage(kernel);
+  auto needsMore = [](const Storage &each) {
+    return each.isSum() && needsSlots(each) && isMadeAgain(each);
+  };
   int64_t shared = 0;
   storage.placeTemporaries(shared);
-  auto sizeOf = [](const Storage &each, int64_t slots) {
-    return ::nm::support::roundUp(slots * each.bytes,
-                                  KernelStorage::kAlignment);
+  auto bytesWith = [&](int64_t sums) {
+    Footprint footprint;
+    footprint.add(shared);
+    for (const Storage &each : storage.storages())
+      if (!each.loop || needsSlots(each))
+        footprint.add(each.bytes *
+                      (needsMore(each) ? sums : slotsInRings(each, rings)));
+    return footprint.bytes();
   };
-  int64_t bytes = shared;
-  for (const Storage &each : storage.storages())
-    if (!each.loop || needsSlots(each))
-      bytes += sizeOf(each, slotsInRings(each, rings));
-  if (bytes > capacity)
+  if (int64_t bytes = bytesWith(1); bytes > capacity)
     return refuse(kernel, bytes, capacity);
-  setOnes(kernel);
   // A second sum lets the array go on while the first one leaves.
-  int64_t most = 1;
-  for (const Storage &each : storage.storages()) {
-    int64_t slots = slotsInRings(each, rings);
-    int64_t more = sizeOf(each, 2) - sizeOf(each, 1);
-    if (each.isSum() && needsSlots(each) && isMadeAgain(each) &&
-        bytes + more <= capacity) {
-      slots = most = 2;
-      bytes += more;
-    }
-    setSlots(each, slots);
-  }
+  int64_t most =
+      llvm::any_of(storage.storages(), needsMore) && bytesWith(2) <= capacity
+          ? 2
+          : 1;
+  setOnes(kernel);
+  for (const Storage &each : storage.storages())
+    setSlots(each, needsMore(each) ? most : slotsInRings(each, rings));
   remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Slots").category(
                                       "tile-choose-slots"))
       << remark::metric("Slots", rings) << remark::metric("Sums", most)

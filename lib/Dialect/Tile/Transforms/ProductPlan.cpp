@@ -86,10 +86,9 @@ Status tiles::checkProduct(const model::Device &device,
 static int64_t bytesOf(const ProductFacts &facts, const ProductPlan &plan) {
   const model::ProjectionTiling &tiling = plan.tiling;
   const model::ProjectionShape &shape = facts.shape;
-  int64_t bytes = 0;
+  Footprint footprint;
   auto add = [&](int64_t elements, int64_t size, int64_t slots) {
-    bytes += ::nm::support::roundUp(elements * size * slots,
-                                    KernelStorage::kAlignment);
+    footprint.add(elements * size * slots);
   };
   int64_t own = code::typeBytes(facts.type), kept = plan.depth;
   if (shape.sparse()) {
@@ -107,7 +106,7 @@ static int64_t bytesOf(const ProductFacts &facts, const ProductPlan &plan) {
     add(tiling.out, size, 2);
   for (int64_t i = 0; i != facts.fills; ++i)
     add(plan.chunk, 4, 1);
-  return bytes;
+  return footprint.bytes();
 }
 
 Result<ProductPlan> tiles::planProduct(const model::Device &device,

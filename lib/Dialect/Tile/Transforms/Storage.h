@@ -9,6 +9,7 @@
 #define NM_LIB_DIALECT_TILE_TRANSFORMS_STORAGE_H
 
 #include "nm/Dialect/Tile/IR/TileDialect.h"
+#include "nm/Support/Arithmetic.h"
 #include <map>
 
 namespace mlir::tiles {
@@ -93,6 +94,21 @@ private:
   SmallVector<Operation *> order; ///< instructions in program order
   DenseMap<Operation *, int64_t> positions;
   SmallVector<Storage> all;
+};
+
+/// Bytes of places one behind the other, each aligned. The one that alignment
+/// costs the most comes last, where nothing follows.
+class Footprint {
+public:
+  void add(int64_t size) {
+    int64_t aligned = ::nm::support::roundUp(size, KernelStorage::kAlignment);
+    total += aligned;
+    most = std::max(most, aligned - size);
+  }
+  int64_t bytes() const { return total - most; }
+
+private:
+  int64_t total = 0, most = 0;
 };
 
 /// What tile-choose-slots said, on the maker.

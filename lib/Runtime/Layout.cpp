@@ -53,6 +53,14 @@ LayoutSpec LayoutSpec::shared(int64_t rows, int64_t cols, int64_t depth) {
   return spec;
 }
 
+LayoutSpec LayoutSpec::paired(int64_t cols, int64_t depth, int64_t window) {
+  LayoutSpec spec(pairedFormat());
+  spec.cols = cols;
+  spec.depth = depth;
+  spec.window = window;
+  return spec;
+}
+
 LayoutSpec LayoutSpec::nibble(int64_t rows, int64_t depth, GroupForm form) {
   LayoutSpec spec(nibbleFormat());
   spec.form = form;

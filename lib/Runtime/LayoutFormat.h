@@ -109,6 +109,7 @@ public:
   DO(canonical)                                                                \
   DO(panel)                                                                    \
   DO(shared)                                                                   \
+  DO(paired)                                                                   \
   DO(lane)                                                                     \
   DO(nibble)                                                                   \
   DO(lanePanel)

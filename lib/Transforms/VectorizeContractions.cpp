@@ -89,8 +89,8 @@ struct ProductEmitter {
         slice(rhs, {zero, j}, {depth, b.getIndexAttr(vectors * width)});
     Value acc = b.joinTile(sums, rows);
     sums = b.splitTile(kernel::TileProductOp::create(
-        b, acc.getType(), left, right, /*offsets=*/Value(), acc, /*unroll=*/1,
-        /*sets=*/1));
+        b, acc.getType(), left, right, /*offsets=*/Value(), /*common=*/Value(),
+        acc, /*unroll=*/1, /*sets=*/1));
     forEach([&](int64_t n, ArrayRef<Value> place) {
       vector::StoreOp::create(b, sums[n], out, place);
     });

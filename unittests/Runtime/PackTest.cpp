@@ -143,6 +143,10 @@ TEST(Pack, RoundTripsAcrossAllLayouts) {
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1 + int64_t(rng() % 33),
                           m * (1 + int64_t(rng() % 12))),
         LayoutSpec::panel(1 + int64_t(rng() % 9), 1, m * 16)};
+    if (n < m)
+      specs.push_back(LayoutSpec::paired(1 + int64_t(rng() % 33),
+                                         m * (1 + int64_t(rng() % 12)),
+                                         2 * (1 + int64_t(rng() % 32))));
     for (int64_t lanes : {4, 8, 16, 32})
       for (int64_t interleave : {1, 2, 4})
         if (laneSupports(lanes, n, m)) {

@@ -49,13 +49,15 @@ struct LayoutSpec {
   /// Panel, Shared: rows that are interleaved (R >= 1). Nibble: rows side by
   /// side in a register (16 or 32).
   int64_t rows = 0;
-  /// Panel, Shared: columns of the packed activation panel, in elements (C >=
-  /// 1).
+  /// Panel, Shared, Paired: columns of the packed activation panel, in elements
+  /// (C >= 1).
   int64_t cols = 0;
-  /// Panel, Shared: elements of the sparse axis in a block (D, a multiple of
-  /// M), with D * C <= 65536. Nibble: elements of a row that share a scale (32,
-  /// 64 or 128).
+  /// Panel, Shared, Paired: elements of the sparse axis in a block (D, a
+  /// multiple of M), with D * C <= 65536, for Paired at most 1024. Nibble:
+  /// elements of a row that share a scale (32, 64 or 128).
   int64_t depth = 0;
+  /// Paired: rows that are paired with one another (even, 2 to 64).
+  int64_t window = 0;
   /// Lane: elements of a vector register (a power of two, 4 to 64).
   int64_t lanes = 0;
   /// Lane: consecutive steps whose values alternate in memory (1, 2 or 4), so
@@ -79,6 +81,9 @@ struct LayoutSpec {
   /// As panel, for weights in which the rows of a row group keep the same
   /// positions: one offset for all of them.
   static LayoutSpec shared(int64_t rows, int64_t cols, int64_t depth);
+  /// As panel, for two rows at a time: in each block, rows of a window that
+  /// keep many of the same positions stand together, with those first.
+  static LayoutSpec paired(int64_t cols, int64_t depth, int64_t window);
   /// For matrix-vector kernels on weights of four bits: one stream of scales,
   /// positions and integers.
   static LayoutSpec nibble(int64_t rows, int64_t depth, GroupForm form = {});
@@ -96,6 +101,7 @@ struct LayoutSpec {
 
   /// "dense", "canonical", "panel<rows = 3, cols = 32, depth = 192>",
   /// "shared<rows = 4, cols = 24, depth = 256>",
+  /// "paired<cols = 128, depth = 64, window = 64>",
   /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>",
   /// "nibble<rows = 16, depth = 64>",
   /// "nibble<rows = 16, depth = 64, scale = bf16, zeros>" or
@@ -105,7 +111,8 @@ struct LayoutSpec {
   friend bool operator==(const LayoutSpec &a, const LayoutSpec &b) {
     return a.format == b.format && a.rows == b.rows && a.cols == b.cols &&
            a.depth == b.depth && a.lanes == b.lanes &&
-           a.interleave == b.interleave && a.form == b.form;
+           a.interleave == b.interleave && a.window == b.window &&
+           a.form == b.form;
   }
   friend bool operator!=(const LayoutSpec &a, const LayoutSpec &b) {
     return !(a == b);
@@ -135,7 +142,8 @@ struct StorageShapes {
   /// Element type of the weight. Dense and canonical keep the rank of the
   /// weight, panel is 1-D.
   PartShape values;
-  /// Absent for dense; u8 for canonical; u16 and 1-D for panel and shared.
+  /// Absent for dense; u8 for canonical; u16 and 1-D for panel, shared
+  /// and paired.
   PartShape metadata;
 };
 

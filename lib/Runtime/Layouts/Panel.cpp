@@ -36,7 +36,13 @@ std::vector<LayoutParameter> panelParameters() {
 }
 
 Status checkPanel(const LayoutSpec &spec) {
-  if (spec.rows < 1 || spec.cols < 1 || spec.depth < 1)
+  if (spec.rows < 1)
+    return layoutError(spec, "expected positive parameters");
+  return checkOffsets(spec);
+}
+
+Status checkOffsets(const LayoutSpec &spec) {
+  if (spec.cols < 1 || spec.depth < 1)
     return layoutError(spec, "expected positive parameters");
   int64_t reach;
   if (mulOverflow(spec.depth, spec.cols, reach) || reach > 65536)
@@ -94,9 +100,8 @@ static bool areMultiples(const unsigned char *from, int64_t count, int64_t cols,
   return areAll;
 }
 
-Status verifyOffsets(const StoredParts &parts, const FiberGeometry &geometry,
+Status verifyOffsets(const StoredParts &parts, const PanelGeometry &panel,
                      int64_t rowsPerOffset, const std::string &name) {
-  PanelGeometry panel(parts.spec, geometry);
   const int64_t cols = parts.spec.cols;
   for (int64_t b = 0; b < panel.numBlocks(); ++b) {
     PanelBlock block = panel.block(b);

@@ -48,6 +48,8 @@ private:
 /// The parameters of both.
 std::vector<LayoutParameter> panelParameters();
 Status checkPanel(const LayoutSpec &spec);
+/// Columns and depth alone.
+Status checkOffsets(const LayoutSpec &spec);
 
 /// Stored elements of a weight, each of which a size in bytes can hold.
 Result<int64_t> panelElements(const LayoutSpec &spec,
@@ -57,7 +59,7 @@ Result<int64_t> panelElements(const LayoutSpec &spec,
 /// included, as places in a block of the other operand. That they lie in their
 /// group is not looked at: it makes no difference to what is read. An offset
 /// serves `rowsPerOffset` rows.
-Status verifyOffsets(const StoredParts &parts, const FiberGeometry &geometry,
+Status verifyOffsets(const StoredParts &parts, const PanelGeometry &panel,
                      int64_t rowsPerOffset, const std::string &name);
 
 /// Fills a tile; `isShared`: offsets serve the rows of a group.
@@ -128,7 +130,8 @@ public:
   bool readsToVerify() const override { return false; }
   Status verifyPlaces(const StoredParts &parts, const FiberGeometry &geometry,
                       const std::string &name) const override {
-    return verifyOffsets(parts, geometry, rowsOf(parts.spec), name);
+    return verifyOffsets(parts, PanelGeometry(parts.spec, geometry),
+                         rowsOf(parts.spec), name);
   }
   template <typename U>
   static void readTile(const StoredParts &parts, const FiberGeometry &geometry,

@@ -93,3 +93,11 @@ func.func @sets(%lhs: memref<6x64xf32>, %rhs: memref<64x16xf32>, %acc: vector<6x
   %0 = kernel.tile_product %lhs, %rhs into %acc {unroll = 4 : i64, sets = 3 : i64} : memref<6x64xf32>, memref<64x16xf32> into vector<6x2x8xf32>
   return
 }
+
+// -----
+
+func.func @common(%lhs: memref<12x6x4xf32>, %rhs: memref<1024xf32>, %o: memref<12x4xi16>, %acc: vector<6x2x8xf32>, %n: index) {
+  // expected-error @+1 {{tile_product_c6: has steps with common offsets, expected offsets of each row's own}}
+  %0 = kernel.tile_product %lhs, %rhs[%o] common %n into %acc : memref<12x6x4xf32>, memref<1024xf32>[memref<12x4xi16>] into vector<6x2x8xf32>
+  return
+}

@@ -21,11 +21,14 @@ func.func @interleaved(%lhs: memref<12x3x4xbf16>, %rhs: memref<46x32xf32>, %acc:
 // CHECK-LABEL: func @offsets
 // CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
 // CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] into %{{.*}} : memref<12x3x4xi8>, memref<?xi32>[memref<?x4xi16>] into vector<3x4x8xi32>
+// CHECK: kernel.tile_product %{{.*}}, %{{.*}}[%{{.*}}] common %{{.*}} into %{{.*}} : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
 func.func @offsets(%lhs: memref<12x3x4xi8>, %rhs: memref<?xi32>, %own: memref<12x3x4xi16>, %shared: memref<?x4xi16>,
-                   %acc: vector<3x4x8xi32>) -> vector<3x4x8xi32> {
+                   %acc: vector<3x4x8xi32>, %n: index) -> vector<3x4x8xi32> {
   %0 = kernel.tile_product %lhs, %rhs[%own] into %acc
       : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
   %1 = kernel.tile_product %lhs, %rhs[%shared] into %0
       : memref<12x3x4xi8>, memref<?xi32>[memref<?x4xi16>] into vector<3x4x8xi32>
-  return %1 : vector<3x4x8xi32>
+  %2 = kernel.tile_product %lhs, %rhs[%own] common %n into %1
+      : memref<12x3x4xi8>, memref<?xi32>[memref<12x3x4xi16>] into vector<3x4x8xi32>
+  return %2 : vector<3x4x8xi32>
 }

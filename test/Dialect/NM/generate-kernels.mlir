@@ -66,3 +66,19 @@ func.func @lane8(%v: memref<1536xbf16>, %m: memref<192xi32>, %x: memref<64x1xf32
       ins(%x : memref<64x1xf32>) outs(%y : memref<96x1xf32>)
   return
 }
+
+// -----
+
+// Rows in pairs: the head of a pair behind the offsets says where its sums are, and how many steps read the panel once.
+// CHECK-LABEL: func @paired
+// CHECK: %[[FIRST:.*]] = memref.load %arg1[
+// CHECK: %[[SECOND:.*]] = memref.load %arg1[
+// CHECK: %[[STEPS:.*]] = memref.load %arg1[
+// CHECK: %[[COMMON:.*]] = arith.index_castui %[[STEPS]] : i16 to index
+// CHECK: kernel.tile_product {{.*}} common %[[COMMON]] into {{.*}} : memref<8x2x4xf32, {{.*}}>, memref<2048xf32, {{.*}}>[memref<8x2x4xi16, {{.*}}>] into vector<2x4x8xf32>
+func.func @paired(%v: memref<294912xf32>, %m: memref<313344xi16>, %x: memref<128x768xf32>, %y: memref<768x128xf32>) {
+  nm.packed_matmul transpose_x weight(%v, %m : memref<294912xf32>, memref<313344xi16>)
+      of tensor<768x768xf32, #nm.sparsity<2:4, axis = 1>> layout paired<cols = 32, depth = 64, window = 64>
+      ins(%x : memref<128x768xf32>) outs(%y : memref<768x128xf32>)
+  return
+}

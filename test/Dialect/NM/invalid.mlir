@@ -133,6 +133,16 @@ func.func @layout_negative() attributes {a = #nm.shared<rows = -1, cols = 32, de
 
 // -----
 
+// expected-error @below {{nm_paired_c1: layout paired<cols = 32, depth = 4, window = 66>: expected an even window from 2 to 64}}
+func.func @layout_window() attributes {a = #nm.paired<cols = 32, depth = 4, window = 66>} { return }
+
+// -----
+
+// expected-error @below {{nm_paired_c1: layout paired<cols = 32, depth = 1028, window = 2>: expected a depth of at most 1024}}
+func.func @layout_paired_depth() attributes {a = #nm.paired<cols = 32, depth = 1028, window = 2>} { return }
+
+// -----
+
 // expected-error @below {{expected '>'}}
 func.func @layout_panel_lanes() attributes {a = #nm.panel<rows = 3, cols = 32, depth = 4, lanes = 8>} { return }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 F32 = 2.0**-24
-FORMS = ("plain", "interleaved", "own", "shared")
+FORMS = ("plain", "interleaved", "own", "shared", "common")
 #: Element types of the left operand, those of the tile, and what an interpreter of tensors calls them.
 TYPES = {"f32": ("f32", np.float32), "f16": ("f32", np.float16), "i8": ("i32", np.int8)}
 
@@ -34,6 +34,9 @@ class Case:
     def __init__(self, rng):
         pick = lambda *options: options[int(rng.integers(len(options)))]
         self.form = pick(*FORMS)
+        # Offsets of each row's own that are the same in the first steps.
+        self.common = self.form == "common"
+        self.form = "own" if self.common else self.form
         self.element = pick(*TYPES)
         self.tile_element = TYPES[self.element][0]
         self.rows, self.vectors = int(rng.integers(1, 7)), int(rng.integers(1, 5))
@@ -57,6 +60,9 @@ class Case:
             self.rhs = self.numbers(rng, (size,))
             shape = (steps, self.rows, 4) if self.form == "own" else (steps, 4)
             self.offsets = rng.integers(0, size - columns + 1, shape).astype(np.int16)
+            if self.common:
+                self.common_steps = int(rng.integers(0, steps + 1))
+                self.offsets[:self.common_steps] = self.offsets[:self.common_steps, :1]
         else:
             # Columns beyond the tile's are not read.
             self.rhs = self.numbers(rng, (depth, columns + int(rng.integers(0, 3))))
@@ -111,11 +117,17 @@ class Case:
         out, given = tensor(self.acc.shape, self.tile_element), memref(self.acc.shape, self.tile_element)
         zero = "0" if self.tile_element == "i32" else "0.0"
         inside = "{in_bounds = [true, true, true]}"
+        common = ""
+        if self.common:
+            # Not known where the code is made.
+            arguments.append((f"%n{n}: tensor<1xi64>", np.array([self.common_steps], np.int64)))
+            lines += [f"%w{n} = tensor.extract %n{n}[%c0] : tensor<1xi64>", f"%k{n} = arith.index_cast %w{n} : i64 to index"]
+            common = f" common %k{n}"
         offsets, offset_type = (f"[%ov{n}]", f"[{types['o']}]") if self.offsets is not None else ("", "")
         lines += [
             f"%p{n} = arith.constant {zero} : {self.tile_element}",
             f"%t{n} = vector.transfer_read %am{n}[%c0, %c0, %c0], %p{n} {inside} : {given}, {tile}",
-            f"%s{n} = kernel.tile_product %lv{n}, %rv{n}{offsets} into %t{n} "
+            f"%s{n} = kernel.tile_product %lv{n}, %rv{n}{offsets}{common} into %t{n} "
             f"{{unroll = {self.unroll} : i64, sets = {self.sets} : i64}} : "
             f"{types['l']}, {types['r']}{offset_type} into {tile}",
             f"%e{n} = memref.alloc() : {given}",
@@ -124,7 +136,8 @@ class Case:
         return arguments, lines, out
 
     def __str__(self):
-        return (f"{self.form} {self.element} rows={self.rows} vectors={self.vectors} lanes={self.lanes} "
+        form = f"common={self.common_steps}" if self.common else self.form
+        return (f"{form} {self.element} rows={self.rows} vectors={self.vectors} lanes={self.lanes} "
                 f"interleave={self.interleave} unroll={self.unroll} sets={self.sets} lhs={self.lhs.shape} "
                 f"rhs={self.rhs.shape} static={self.static}")
 

@@ -39,7 +39,8 @@ static SmallVector<Value> emitTile(AttentionBuilder &b,
       VectorType::get({blocking.tileRows, blocking.tileVectors, blocking.lanes},
                       b.getF32Type());
   Value product = kernel::TileProductOp::create(
-      b, tile, lhs, rhs, /*offsets=*/Value(), b.zero(tile), unroll, /*sets=*/1);
+      b, tile, lhs, rhs, /*offsets=*/Value(), /*common=*/Value(), b.zero(tile),
+      unroll, /*sets=*/1);
   return b.splitTile(product);
 }
 

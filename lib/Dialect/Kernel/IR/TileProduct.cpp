@@ -95,6 +95,9 @@ LogicalResult TileProductOp::verify() {
       return emitOpError("tile_product_c3: multiplies ")
              << lhs << " and " << rhs << ", whose contractions differ";
   }
+  if (getCommon() && (!getOffsets() || sharesOffsets()))
+    return emitOpError("tile_product_c6: has steps with common offsets, "
+                       "expected offsets of each row's own");
   if (int64_t(getUnroll() * getInterleave()) % getSets() != 0)
     return emitOpError("tile_product_c5: has ")
            << getSets() << " sets of sums, which do not divide the "

@@ -47,7 +47,8 @@ public:
 private:
   /// Whole iterations, single steps, and what is left of a step.
   SmallVector<Value> emitLoops(SmallVector<Value> sums) {
-    int64_t unroll = op.getUnroll(), depth = op.getStaticDepth();
+    int64_t unroll = op.getCommon() ? 1 : op.getUnroll(),
+            depth = op.getStaticDepth();
     bool isStatic = ShapedType::isStatic(depth);
     int64_t full = isStatic ? depth / interleave : 0;
     Value steps = isStatic ? b.index(full)
@@ -59,8 +60,15 @@ private:
                   ? b.index(full / unroll * unroll)
                   : b.mul(arith::DivUIOp::create(b, steps, b.index(unroll)),
                           unroll);
+    Value first = b.index(0);
+    if (Value common = op.getCommon()) {
+      readsOnce = true;
+      sums = emitLoop(first, common, 1, sums);
+      readsOnce = false;
+      first = common;
+    }
     if (!isStatic || full >= unroll)
-      sums = emitLoop(b.index(0), whole, unroll, sums);
+      sums = emitLoop(first, whole, unroll, sums);
     if (unroll > 1 && (!isStatic || full % unroll != 0))
       sums = emitLoop(whole, steps, 1, sums);
     if (isStatic && depth % interleave != 0)
@@ -85,13 +93,13 @@ private:
   /// `first` of an iteration.
   SmallVector<Value> emitStep(Value step, int64_t first, int64_t count,
                               ArrayRef<Value> sums) {
-    if (op.getOffsets() && !op.sharesOffsets())
+    if (op.getOffsets() && !op.sharesOffsets() && !readsOnce)
       return emitOwnOffsets(step, first, sums);
     return emitSharedRows(step, first, count, sums);
   }
 
-  /// Each row has panel rows of its own. One element is splat and multiplied
-  /// with the vectors at its offset.
+  /// Each row has panel rows of its own. One element is repeated in a register
+  /// and multiplied with the vectors at its offset.
   SmallVector<Value> emitOwnOffsets(Value step, int64_t first,
                                     ArrayRef<Value> sums) {
     SmallVector<Value> result(sums);
@@ -99,7 +107,7 @@ private:
       Value fourfold = loadFourfold(step, row);
       SmallVector<Value> places = loadOffsets({step, b.index(row), b.index(0)});
       for (int64_t slot = 0; slot < interleave; ++slot) {
-        Value weight = splat(fourfold, slot);
+        Value weight = splat(fourfold, step, row, slot);
         for (int64_t v = 0; v < vectors; ++v) {
           Value x =
               b.loadVector(op.getRhs(), b.add(places[slot], v * lanes), lanes);
@@ -110,13 +118,17 @@ private:
     return result;
   }
 
-  /// The panel's vectors are loaded once for all rows; the rows' elements are
-  /// broadcast from memory.
+  /// The panel's vectors are loaded once for all rows.
   SmallVector<Value> emitSharedRows(Value step, int64_t first, int64_t count,
                                     ArrayRef<Value> sums) {
     SmallVector<Value> result(sums), places;
-    if (op.getOffsets())
+    SmallVector<Value> fourfolds(rows);
+    if (op.sharesOffsets())
       places = loadOffsets({step, b.index(0)});
+    else if (op.getOffsets())
+      places = loadOffsets({step, b.index(0), b.index(0)});
+    for (int64_t row = 0; readsOnce && row < rows; ++row)
+      fourfolds[row] = loadFourfold(step, row);
     Value panelRow = b.mul(step, interleave);
     for (int64_t slot = 0; slot < count; ++slot) {
       SmallVector<Value> inputs;
@@ -128,8 +140,7 @@ private:
         inputs.push_back(b.loadVector(op.getRhs(), at, lanes));
       }
       for (int64_t row = 0; row < rows; ++row) {
-        Value weight = vector::BroadcastOp::create(
-            b, type, b.convert(loadElement(step, row, slot), element));
+        Value weight = splat(fourfolds[row], step, row, slot);
         for (int64_t v = 0; v < vectors; ++v)
           addProduct(result, first + slot, row, v, weight, inputs[v]);
       }
@@ -150,8 +161,20 @@ private:
     return memref::LoadOp::create(b, op.getLhs(), at);
   }
 
-  /// Four elements of a row, repeated in every 128 bits of a register.
+  /// Whether each element is loaded by itself. One load for four of them leaves
+  /// a permute for each, which shares a port with multiply-adds on some
+  /// processors; where rows have common loads of the panel, and a broadcast
+  /// serves four vectors or more, loads are no limit.
+  bool broadcastsLoads() {
+    return op.getCommon() && vectors >= 4 && lanes > interleave &&
+           op.getLhs().getType().getElementType() == element;
+  }
+
+  /// Four elements of a row, repeated in every 128 bits of a register; null
+  /// where each is loaded by itself.
   Value loadFourfold(Value step, int64_t row) {
+    if (broadcastsLoads())
+      return {};
     Value four = b.convert(
         b.loadVector(op.getLhs(), {step, b.index(row), b.index(0)}, interleave),
         element);
@@ -161,7 +184,11 @@ private:
     return opaque(b.shuffle(four, four, mask));
   }
 
-  Value splat(Value fourfold, int64_t slot) {
+  /// An element in all lanes.
+  Value splat(Value fourfold, Value step, int64_t row, int64_t slot) {
+    if (!fourfold)
+      return vector::BroadcastOp::create(
+          b, type, b.convert(loadElement(step, row, slot), element));
     SmallVector<int64_t> mask;
     for (int64_t lane = 0; lane < lanes; ++lane)
       mask.push_back(lane / interleave * interleave + slot);
@@ -210,6 +237,8 @@ private:
   int64_t rows, vectors, lanes, interleave, sets;
   Type element;
   VectorType type;
+  /// What is emitted are steps in which rows have the same offsets.
+  bool readsOnce = false;
 };
 
 /// Vectors of a tile in place of `op`: those who take vectors of it get them.

@@ -30,7 +30,8 @@ static int64_t setsOfSums(const KernelShape &shape, int64_t vectors) {
 static SmallVector<Value> emitProduct(KernelBuilder &b,
                                       const KernelShape &shape, int64_t vectors,
                                       int64_t length, Value values,
-                                      Value offsets, Value base, Value panel) {
+                                      Value offsets, const RowGroup &group,
+                                      Value panel) {
   // Padding slots of sparse weights have an offset; those of dense ones would
   // read past the panel.
   int64_t slots = offsets ? shape.slots(length) : length;
@@ -39,7 +40,7 @@ static SmallVector<Value> emitProduct(KernelBuilder &b,
     return getAsIndexOpFoldResult(b.getContext(), numbers);
   };
   auto stored = [&](Value buffer) {
-    return b.view(buffer, base, sizes({steps, shape.rows, kStepSlots}),
+    return b.view(buffer, group.base, sizes({steps, shape.rows, kStepSlots}),
                   sizes({shape.rows * kStepSlots, kStepSlots, 1}));
   };
   Value lhs = stored(values), places;
@@ -47,7 +48,7 @@ static SmallVector<Value> emitProduct(KernelBuilder &b,
     panel = memref::ExpandShapeOp::create(
         b, ArrayRef<int64_t>{length, shape.cols}, panel, {{0, 1}});
   } else if (shape.sharesOffsets) {
-    Value first = arith::DivUIOp::create(b, base, b.index(shape.rows));
+    Value first = arith::DivUIOp::create(b, group.base, b.index(shape.rows));
     places = b.view(offsets, first, sizes({steps, kStepSlots}),
                     sizes({kStepSlots, 1}));
   } else {
@@ -55,21 +56,21 @@ static SmallVector<Value> emitProduct(KernelBuilder &b,
   }
   auto tile =
       VectorType::get({shape.rows, vectors, shape.lanes}, shape.accumulator);
-  Value product =
-      kernel::TileProductOp::create(b, tile, lhs, panel, places, b.zero(tile),
-                                    /*unroll=*/1, setsOfSums(shape, vectors));
+  Value product = kernel::TileProductOp::create(
+      b, tile, lhs, panel, places, group.common, b.zero(tile), /*unroll=*/1,
+      setsOfSums(shape, vectors));
   return b.splitTile(product);
 }
 
 void mlir::nm::emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
                                int64_t vectors, int64_t length, Value values,
-                               Value offsets, Value base, Value panel,
-                               Value scratch, Value row, Value isFirst) {
+                               Value offsets, const RowGroup &group,
+                               Value panel, Value scratch, Value isFirst) {
   int64_t chains = shape.rows * vectors;
   SmallVector<Value> sums =
-      emitProduct(b, shape, vectors, length, values, offsets, base, panel);
+      emitProduct(b, shape, vectors, length, values, offsets, group, panel);
   auto positionOf = [&](int64_t i) -> SmallVector<Value> {
-    return {b.add(row, i / vectors), b.index(i % vectors * shape.lanes)};
+    return {group.rows[i / vectors], b.index(i % vectors * shape.lanes)};
   };
   auto storeSums = [&](bool adds) {
     for (int64_t i = 0; i < chains; ++i) {

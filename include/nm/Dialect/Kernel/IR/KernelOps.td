@@ -10,7 +10,8 @@
 
 include "nm/Dialect/Kernel/IR/KernelBase.td"
 
-def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "result"]>]> {
+def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "result"]>,
+                                                         AttrSizedOperandSegments]> {
   let summary = "rows of one operand times a panel of the other, sums in registers";
   let description = [{
     Adds to a register tile, `rows` x `vectors` vectors of `lanes` elements, the product of
@@ -38,6 +39,9 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     `rhs` if that is static, and S L otherwise; an operand that is read by offsets has S L
     of them. Elements of `lhs` are converted to the tile's type, those of `rhs` have it.
 
+    The first `common` steps of L elements, where it is given, are those in which all rows have the offsets of
+    row 0: what they name is read once. It is at most S.
+
     `unroll` is the number of elements (plain) or of steps of L elements (interleaved) that one
     iteration of the loop takes.
 
@@ -45,7 +49,8 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     has the tile's element type and at least its columns, (3) static sizes of the contraction agree, (4) offsets
     go with an interleaved `lhs` of L = 4 and have its shape, without the rows if they are shared, otherwise
     the lanes are a multiple of four,
-    (5) `sets` divides the elements of an iteration.
+    (5) `sets` divides the elements of an iteration,
+    (6) `common` goes with offsets that are a row's own.
 
     Example: six rows of weights, four slots at a time, by a panel of 16 columns on AVX2:
 
@@ -58,12 +63,13 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     Arg<AnyMemRef, "", [MemRead]>:$lhs,
     Arg<AnyMemRef, "", [MemRead]>:$rhs,
     Arg<Optional<MemRefOf<[I16]>>, "", [MemRead]>:$offsets,
+    Optional<Index>:$common,
     VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$acc,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$unroll,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$sets);
   let results = (outs VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs (`[` $offsets^ `]`)? `into` $acc attr-dict `:` type($lhs) `,` type($rhs)
+    $lhs `,` $rhs (`[` $offsets^ `]`)? (`common` $common^)? `into` $acc attr-dict `:` type($lhs) `,` type($rhs)
     (`[` type($offsets)^ `]`)? `into` type($acc)
   }];
   let hasVerifier = 1;

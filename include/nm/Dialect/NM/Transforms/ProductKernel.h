@@ -43,6 +43,7 @@ struct KernelShape {
   int64_t interleave = 0; ///< steps of the lane layout that alternate in memory
   CPUAttr target;
   bool sharesOffsets = false;    ///< one offset for all rows of a row group
+  int64_t window = 0;            ///< rows that are paired; 0: rows in order
   ::nm::rt::GroupForm form = {}; ///< of the nibble layout
 
   int64_t vectors() const { return cols / lanes; }
@@ -68,15 +69,22 @@ void emitPackPanel(KernelBuilder &b, const KernelShape &shape, Value x,
                    bool transposed, Value columns, Value packed, Value panel,
                    Value k0, Value length);
 
-/// Accumulates one row group over one contraction block:
-/// scratch[row.., 0 .. vectors * lanes] = W X, plus what is there unless
+/// A row group of a contraction block.
+struct RowGroup {
+  Value base;              ///< its first slot
+  SmallVector<Value> rows; ///< where the sums of its rows are
+  Value common;            ///< steps with common offsets; null: none
+};
+
+/// Accumulates one row group over one contraction block: for its rows,
+/// scratch[row, 0 .. vectors * lanes] = W X, plus what is there unless
 /// `isFirst` (i1; null: always). `values` and `offsets` are the weight's
-/// storage, `base` the group's first slot, `panel` a 1-D view that starts at
-/// the block's first row, of `length`. `offsets` is null for dense weights.
+/// storage, `panel` a 1-D view that starts at the block's first row, of
+/// `length`. `offsets` is null for dense weights.
 void emitMicroKernel(KernelBuilder &b, const KernelShape &shape,
                      int64_t vectors, int64_t length, Value values,
-                     Value offsets, Value base, Value panel, Value scratch,
-                     Value row, Value isFirst);
+                     Value offsets, const RowGroup &group, Value panel,
+                     Value scratch, Value isFirst);
 
 /// Copies the columns of `x` (K x N, or N x K if `transposed`) to the rows of
 /// `packed`, converted to the accumulator's type and padded with zeros to whole

@@ -68,7 +68,8 @@ public:
     double loads = sparsity.isDense() ? 1 : 1 + 1.0 / 4;
     return {PanelLayoutAttr::get(query.context(), blocks.rows, blocks.cols,
                                  blocks.depth),
-            panelCost(query, tile, loads, sparsity.isDense() ? tile.rows : 1),
+            panelCost(query, tile, loads,
+                      sparsity.isDense() ? double(tile.rows) : 1),
             describePanel(query, blocks)};
   }
 };

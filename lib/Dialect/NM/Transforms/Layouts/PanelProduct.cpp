@@ -58,8 +58,12 @@ public:
   static KernelShape shapeOf(const PanelProduct &product,
                              const KernelOptions &options) {
     int64_t lanes = getCPUTarget(product.op).getLanes();
+    // Tasks hold whole windows.
     KernelShape shape =
-        kernelShapeOf(product.op, lanes, product.blocks.rows, options);
+        kernelShapeOf(product.op, lanes,
+                      std::max(product.blocks.rows, product.window), options);
+    shape.rows = product.blocks.rows;
+    shape.window = product.window;
     shape.cols = product.blocks.cols;
     shape.depth = product.blocks.depth;
     shape.sharesOffsets = product.sharesOffsets;
@@ -85,17 +89,55 @@ private:
     memref::DeallocOp::create(b, tile);
   }
 
-  /// Rows `first` to `first + shape.rows` of the tile are complete, and in L1:
-  /// to C with those that it has.
-  void writeRows(Value first) {
-    Value count = b.min(b.index(shape.rows), b.sub(task.rows, first));
-    Value view = memref::SubViewOp::create(
-        b, task.tile, ArrayRef<OpFoldResult>{first, b.getIndexAttr(0)},
-        ArrayRef<OpFoldResult>{b.getIndexAttr(shape.rows),
-                               b.getIndexAttr(shape.cols)},
-        ArrayRef<OpFoldResult>{b.getIndexAttr(1), b.getIndexAttr(1)});
-    emitEpilogue(b, shape, op, view, count, task.cols, b.add(task.row0, first),
-                 task.column0);
+  /// The rows of a group are complete, and in L1: to C with those that it has.
+  void writeRows(const RowGroup &group) {
+    // Rows in order are written together.
+    int64_t together = shape.window > 0 ? 1 : shape.rows;
+    for (int64_t row = 0; row < shape.rows; row += together) {
+      Value first = group.rows[row];
+      Value count = b.min(b.index(together), b.sub(task.rows, first));
+      Value view = memref::SubViewOp::create(
+          b, task.tile, ArrayRef<OpFoldResult>{first, b.getIndexAttr(0)},
+          ArrayRef<OpFoldResult>{b.getIndexAttr(together),
+                                 b.getIndexAttr(shape.cols)},
+          ArrayRef<OpFoldResult>{b.getIndexAttr(1), b.getIndexAttr(1)});
+      emitEpilogue(b, shape, op, view, count, task.cols,
+                   b.add(task.row0, first), task.column0);
+    }
+  }
+
+  /// Row group `number` of the task of which `first` is the first group, in
+  /// block `block`, of which `base` is the first slot and `length` the depth.
+  RowGroup groupOf(Value number, Value first, Value block, Value base,
+                   int64_t length) {
+    Value inWeight = b.add(first, number);
+    RowGroup group;
+    group.base = b.add(base, b.mul(inWeight, shape.rows * shape.slots(length)));
+    Value row = b.mul(number, shape.rows);
+    if (shape.window == 0) {
+      for (int64_t i = 0; i < shape.rows; ++i)
+        group.rows.push_back(b.add(row, i));
+      return group;
+    }
+    // The head of the pair: rows of the window, and common steps.
+    int64_t lastSlots = shape.contraction % shape.depth == 0
+                            ? 0
+                            : shape.slots(shape.contraction % shape.depth);
+    int64_t slots = shape.fullBlocks() * shape.slots(shape.depth) + lastSlots;
+    Value head = b.add(
+        b.mul(b.add(b.mul(block, shape.rowGroups()), inWeight), kStepSlots),
+        shape.rowGroups() * shape.rows * slots);
+    auto numberOf = [&](int64_t i) -> Value {
+      Value stored =
+          memref::LoadOp::create(b, offsets, ValueRange{b.add(head, i)});
+      return arith::IndexCastUIOp::create(b, b.getIndexType(), stored);
+    };
+    Value window = b.mul(arith::DivUIOp::create(b, row, b.index(shape.window)),
+                         shape.window);
+    for (int64_t i = 0; i < shape.rows; ++i)
+      group.rows.push_back(b.add(window, numberOf(i)));
+    group.common = numberOf(shape.rows);
+    return group;
   }
 
   /// Numbers of column vectors that a panel can have: one for whole panels and
@@ -141,7 +183,6 @@ private:
                                    b.index(number));
     };
     auto emitBlock = [&](Value block, int64_t length) {
-      int64_t groupSlots = shape.rows * shape.slots(length);
       // Every block before the last has the full depth.
       Value blockBase = b.mul(block, shape.rowGroups() * shape.rows *
                                          shape.slots(shape.depth));
@@ -149,15 +190,13 @@ private:
       Value isFirst, isLast = isBlock(block, shape.blocks() - 1);
       if (shape.blocks() > 1)
         isFirst = isBlock(block, 0);
-      b.loop(b.index(0), groups, 1, [&](Value group) {
-        prefetchBlock(panelView, length, group);
-        Value base =
-            b.add(blockBase, b.mul(b.add(firstGroup, group), groupSlots));
-        emitMicroKernel(b, shape, vectors, length, values, offsets, base,
-                        panelView, task.tile, b.mul(group, shape.rows),
-                        isFirst);
+      b.loop(b.index(0), groups, 1, [&](Value number) {
+        prefetchBlock(panelView, length, number);
+        RowGroup group = groupOf(number, firstGroup, block, blockBase, length);
+        emitMicroKernel(b, shape, vectors, length, values, offsets, group,
+                        panelView, task.tile, isFirst);
         if (!op.getTransposeC())
-          b.ifThen(isLast, [&] { writeRows(b.mul(group, shape.rows)); });
+          b.ifThen(isLast, [&] { writeRows(group); });
       });
     };
     int64_t full = shape.fullBlocks();
@@ -277,7 +316,7 @@ PanelBlocks mlir::nm::choosePanelBlocks(const ProductQuery &query,
 }
 
 double mlir::nm::panelCost(const ProductQuery &query, const PanelTile &tile,
-                           double loads, int64_t sharing) {
+                           double loads, double sharing) {
   double density =
       double(query.sparsity.getN()) / double(query.sparsity.getM());
   double cost = 0;
@@ -285,8 +324,8 @@ double mlir::nm::panelCost(const ProductQuery &query, const PanelTile &tile,
     double vectors =
         std::ceil(double(columns) / double(query.target.getLanes()));
     double tiles = std::ceil(vectors / double(tile.vectors));
-    double perElement = (vectors / double(sharing) + tiles * loads) *
-                        query.target.getLoadCost();
+    double perElement =
+        (vectors / sharing + tiles * loads) * query.target.getLoadCost();
     cost += density * std::max(vectors, perElement);
   }
   return cost;

@@ -33,7 +33,7 @@ PanelBlocks choosePanelBlocks(const ProductQuery &query, const PanelTile &tile);
 /// for each stored element and register tile, and loads activations once for
 /// `sharing` rows.
 double panelCost(const ProductQuery &query, const PanelTile &tile, double loads,
-                 int64_t sharing);
+                 double sharing);
 
 /// "16 registers of 256 bits, 128 x 32 panel in 32768 bytes of L1".
 std::string describePanel(const ProductQuery &query, const PanelBlocks &blocks);
@@ -51,6 +51,8 @@ struct PanelProduct {
   bool sharesOffsets = false;
   /// Buffers of one dimension; offsets are null for a dense weight.
   Value values, offsets;
+  /// Rows that are paired with one another, 0 where rows stand in order.
+  int64_t window = 0;
 };
 
 /// The product of `op` by a layout whose storage is that of panels alone.

@@ -14,8 +14,8 @@ using namespace mlir::nm;
 
 ArrayRef<const ProductLayout *> mlir::nm::productLayouts() {
   static const ProductLayout *const layouts[] = {
-      &nibbleProducts(), &laneProducts(), &lanePanelProducts(),
-      &sharedProducts(), &panelProducts()};
+      &nibbleProducts(), &laneProducts(),  &lanePanelProducts(),
+      &sharedProducts(), &panelProducts(), &pairedProducts()};
   return layouts;
 }
 

@@ -126,6 +126,7 @@ std::string describeRegisters(CPUAttr target);
 /// The registry: a function for each file of this folder.
 const ProductLayout &panelProducts();
 const ProductLayout &sharedProducts();
+const ProductLayout &pairedProducts();
 const ProductLayout &laneProducts();
 const ProductLayout &lanePanelProducts();
 const ProductLayout &nibbleProducts();

@@ -45,7 +45,7 @@ public:
     LayoutOffer offer;
     offer.layout = SharedLayoutAttr::get(query.context(), blocks.rows,
                                          blocks.cols, blocks.depth);
-    offer.cost = panelCost(query, tile, loads, rows);
+    offer.cost = panelCost(query, tile, loads, double(rows));
     offer.reason = "every " + std::to_string(rows) +
                    " rows share their mask; " + describePanel(query, blocks);
     return offer;

@@ -1,0 +1,105 @@
+//===- Paired.cpp - Products of rows that meet in pairs -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PanelProduct.h"
+#include <algorithm>
+
+using namespace mlir;
+using namespace mlir::nm;
+
+/// Rows of which each meets one that shares much with it. A task has a multiple
+/// of as many.
+static constexpr int64_t kWindow = 64;
+/// Fewer slots of a row in a block do not make up for the ends of tiles.
+static constexpr int64_t kLeastSlots = 16;
+static constexpr int64_t kRows = 2;
+
+/// As wide as the registers hold sums of both rows, a row of the panel and two
+/// weights: every multiply-add takes 1 / vectors broadcasts. Two thirds of L1
+/// hold the panel: ends of blocks cost more here than the weights that pass
+/// beside it.
+static PanelTile chooseTile(CPUAttr target) {
+  int64_t vectors = 2;
+  while (2 * vectors * (kRows + 1) + 2 <= target.getRegisters())
+    vectors *= 2;
+  return makePanelTile(target, kRows, vectors, 2.0 / 3);
+}
+
+namespace {
+
+class PairedLayout final : public ProductLayout {
+public:
+  StringRef name() const override { return "paired"; }
+  bool owns(LayoutAttr layout) const override {
+    return isa<PairedLayoutAttr>(layout);
+  }
+
+  LayoutOffer offer(const ProductQuery &query) const override {
+    SparsityAttr sparsity = query.sparsity;
+    if (sparsity.isDense())
+      return LayoutOffer::refuse("the weight is dense");
+    if (query.options.rows > 0 && query.options.rows != kRows)
+      return LayoutOffer::refuse("tiles of " +
+                                 std::to_string(query.options.rows) +
+                                 " rows are asked for");
+    // Measured there, where loads are the limit and two rows make up enough
+    // sums.
+    if (!query.target.hasFeature("avx512f"))
+      return LayoutOffer::refuse("for AVX-512");
+    PanelTile tile = chooseTile(query.target);
+    // Few vectors are few sums, and do not make up for the broadcasts.
+    if (query.isDynamic ||
+        llvm::divideCeil(query.columns(), query.target.getLanes()) * 2 <=
+            tile.vectors)
+      return LayoutOffer::refuse(
+          "columns are not known to fill half of a panel");
+    PanelBlocks blocks = choosePanelBlocks(query, tile);
+    int64_t slots = blocks.depth / sparsity.getM() * sparsity.getN();
+    if (slots < kLeastSlots)
+      return LayoutOffer::refuse(std::to_string(slots) +
+                                 " slots of a row in a block, expected " +
+                                 std::to_string(kLeastSlots));
+    // Rows that choose alike by chance have this much in common; those that
+    // are paired, more.
+    double density = double(sparsity.getN()) / double(sparsity.getM());
+    LayoutOffer offer;
+    offer.layout = PairedLayoutAttr::get(query.context(), blocks.cols,
+                                         blocks.depth, kWindow);
+    // A value is broadcast; four offsets are one load.
+    offer.cost = panelCost(query, tile, 1 + 1.0 / 4, 1 / (1 - density / 2));
+    offer.reason = "rows in pairs; " + describePanel(query, blocks);
+    return offer;
+  }
+
+  LogicalResult check(PackedMatmulOp op) const override {
+    return checkPanel(op, layoutOf(op).getCols());
+  }
+  std::string activationForm(PackedMatmulOp op) const override {
+    return panelForm(layoutOf(op).getCols());
+  }
+  Value emit(PackedMatmulOp op, Value packed,
+             const KernelOptions &options) const override {
+    PairedLayoutAttr layout = layoutOf(op);
+    PanelProduct product =
+        panelProductOf(op, {kRows, layout.getCols(), layout.getDepth()},
+                       /*sharesOffsets=*/false);
+    product.window = layout.getWindow();
+    return emitPanelProduct(product, packed, options);
+  }
+
+private:
+  static PairedLayoutAttr layoutOf(PackedMatmulOp op) {
+    return cast<PairedLayoutAttr>(op.getLayout());
+  }
+};
+
+} // namespace
+
+const ProductLayout &mlir::nm::pairedProducts() {
+  static const PairedLayout products;
+  return products;
+}

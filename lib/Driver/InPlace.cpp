@@ -8,6 +8,7 @@
 #include "nm/Driver/InPlace.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Driver/Support.h"
 #include "nm/Transforms/Passes.h"
@@ -125,12 +126,37 @@ static llvm::Expected<bool> apply(func::FuncOp func, Signature &function,
   return found;
 }
 
+/// Caches become memory of rows of eight bits.
+static llvm::Error quantizeCaches(Source &source) {
+  PassManager pm(source.module.get()->getName());
+  pm.nest<func::FuncOp>().addPass(createQuantizeCaches());
+  if (failed(pm.run(*source.module)))
+    return makeError("the module's caches cannot be held in i8; leave "
+                     "--kv-cache out");
+  auto quantize = [](ValueType &type) {
+    type.dtype = rt::DType::I8;
+    type.shape.back() += flat::kRowScaleBytes;
+  };
+  for (Signature &function : source.functions)
+    for (size_t i = 0; i < function.inPlace.size(); ++i)
+      if (function.inPlace[i]) {
+        quantize(function.results[i]);
+        quantize(function.arguments[*function.inPlace[i]].type);
+      }
+  return llvm::Error::success();
+}
+
 /// Finds the caches that grow, which become memory with room.
-static llvm::Error growCaches(Source &source) {
+static llvm::Error growCaches(Source &source, bool isQuantized) {
   if (llvm::none_of(source.functions, [](const Signature &function) {
         return !function.inPlace.empty();
-      }))
+      })) {
+    if (isQuantized)
+      return makeError("--kv-cache has no effect: no result is written to the "
+                       "memory of an argument; name the caches with "
+                       "--in-place, such as --in-place 'present.*=past.*'");
     return llvm::Error::success();
+  }
   PassManager pm(source.module.get()->getName());
   pm.nest<func::FuncOp>().addPass(createGrowCaches());
   if (failed(pm.run(*source.module)))
@@ -145,11 +171,11 @@ static llvm::Error growCaches(Source &source) {
         if (llvm::Error error = checkTypes(function, i, *function.inPlace[i]))
           return error;
   }
-  return llvm::Error::success();
+  return isQuantized ? quantizeCaches(source) : llvm::Error::success();
 }
 
 llvm::Error driver::tieResults(Source &source, ArrayRef<InPlacePair> pairs,
-                               StringRef entry) {
+                               StringRef entry, StringRef kvCache) {
   SmallVector<StringRef> names;
   std::vector<bool> found(pairs.size());
   for (Signature &function : source.functions) {
@@ -173,5 +199,5 @@ llvm::Error driver::tieResults(Source &source, ArrayRef<InPlacePair> pairs,
                        pair.result, pair.argument,
                        didYouMean(pair.result, names),
                        names.empty() ? "none" : listNames(names));
-  return growCaches(source);
+  return growCaches(source, /*isQuantized=*/!kvCache.empty());
 }

@@ -142,7 +142,7 @@ llvm::Error Model::parse(OnnxImportOptions onnx) {
     return isProgramError(options.inputFile);
   if (llvm::Error error = bindArguments(source, options.bind, options.entry))
     return error;
-  return tieResults(source, options.inPlace, options.entry);
+  return tieResults(source, options.inPlace, options.entry, options.kvCache);
 }
 
 llvm::Error Model::writeRemarks() const {

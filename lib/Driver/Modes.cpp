@@ -38,6 +38,7 @@ constexpr Use kRunUses[] = {
     {"repeat", kRun},
     {"reference", kRun | kEmit},
     {"in-place", kRun | kEmit},
+    {"kv-cache", kRun | kEmit},
     {"calibrate", kRun},
     {"sensitivity", kRun},
     {"max-difference", kRun},
@@ -63,17 +64,12 @@ constexpr unsigned kProcessor = bit(CodeMode::Processor),
                    kAccelerator = bit(CodeMode::Accelerator);
 
 constexpr Use kCodeUses[] = {
-    {"entry", kAccelerator},
-    {"reference", kProcessor},
-    {"in-place", kProcessor},
-    {"target-cpu", kProcessor},
-    {"quantize", kProcessor},
-    {"prefix", kProcessor},
-    {"cc", kProcessor},
-    {"weights", kProcessor},
-    {"element-type", kAccelerator},
-    {"no-verify", kAccelerator},
-    {"max-steps", kAccelerator},
+    {"entry", kAccelerator},     {"reference", kProcessor},
+    {"in-place", kProcessor},    {"kv-cache", kProcessor},
+    {"target-cpu", kProcessor},  {"quantize", kProcessor},
+    {"prefix", kProcessor},      {"cc", kProcessor},
+    {"weights", kProcessor},     {"element-type", kAccelerator},
+    {"no-verify", kAccelerator}, {"max-steps", kAccelerator},
 };
 
 /// An option that says nothing without another one.

@@ -59,6 +59,14 @@ driver::parseSizes(llvm::ArrayRef<std::string> texts) {
   return sizes;
 }
 
+llvm::Error driver::checkKVCache(StringRef text) {
+  if (text == "i8")
+    return llvm::Error::success();
+  return makeError("--kv-cache {0} is not known; expected i8: rows of keys and "
+                   "values as eight-bit integers with a scale each",
+                   printable(text));
+}
+
 llvm::Error driver::checkQuantize(StringRef text) {
   if (text == "keep" || text == "i4:32" || text == "i4:64" || text == "i4:128")
     return llvm::Error::success();

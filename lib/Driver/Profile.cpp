@@ -26,6 +26,17 @@ bool OperationProfile::isSparse() const {
   return !pattern.empty() && n != m;
 }
 
+std::optional<double> driver::bitsPerWeight(int64_t bytes, int64_t weights) {
+  if (weights == 0)
+    return std::nullopt;
+  return 8 * static_cast<double>(bytes) / static_cast<double>(weights);
+}
+
+double Profile::readFraction(int64_t read, double ms) const {
+  double memory = bounds.levels.back().bytesPerSecond * ms * 1e-3;
+  return memory > 0 ? static_cast<double>(read) / memory : 0;
+}
+
 double Profile::operationsMs() const {
   double sum = 0;
   for (const OperationProfile &operation : operations)
@@ -84,6 +95,7 @@ void ProfileSource::see(Stage stage, ModuleOp module) {
       measure.columnFlops = number("column_flops", 0);
       measure.denseColumnFlops = number("dense_column_flops", 0);
       measure.weightBytes = number("weight_bytes", 0);
+      measure.weights = number("weights", 0);
       measure.isCounted = fields.getAs<BoolAttr>("counted").getValue();
       measures.push_back(std::move(measure));
     }
@@ -189,6 +201,7 @@ private:
     row.pattern = measure.pattern;
     row.layout = measure.layout;
     row.weightBytes += measure.weightBytes;
+    row.weights += measure.weights;
     row.kernel = StringRef(measure.layout)
                      .take_until([](char c) { return c == '<' || c == ','; })
                      .str();
@@ -274,6 +287,8 @@ private:
       layer.flops += row.flops;
       layer.read += row.read;
       layer.written += row.written;
+      layer.weightBytes += row.weightBytes;
+      layer.weights += row.weights;
     }
   }
 

@@ -81,6 +81,8 @@ private:
         {"FLOP", "as they are computed, on stored weights", true},
         {"GFLOP/s", "", true},
         {"bytes", "each operand once", true},
+        {"bits a weight", "with metadata and scales", true},
+        {"of memory", "bytes read, of the measured bandwidth of memory", true},
         {"of bound", "share of the speed that the machine allows", true},
         {"bound by"},
         {"x dense", "speed over that with the weight dense", true},
@@ -108,25 +110,30 @@ private:
   }
 
   /// Time, work and bound, which layers and operations have alike.
-  void addFigures(HtmlTable::Row &cells, double ms, int64_t flops,
-                  int64_t bytes, double boundMs) {
+  template <typename Work>
+  void addFigures(HtmlTable::Row &cells, const Work &work) {
+    double ms = work.ms;
+    int64_t flops = work.flops, bytes = work.read + work.written;
     double share = profile.runMs > 0 ? ms / profile.runMs : 0;
     double speed = ms > 0 ? static_cast<double>(flops) / ms * 1e-6 : 0;
-    double fraction = ms > 0 ? boundMs / ms : 0;
+    double fraction = ms > 0 ? work.boundMs / ms : 0;
+    double memory = profile.readFraction(work.read, ms);
+    std::optional<double> bits = bitsPerWeight(work.weightBytes, work.weights);
     cells.push_back(number(ms, formatted("%.4f", ms)));
     cells.push_back({percent(share), share, share});
     cells.push_back(number(static_cast<double>(flops), countText(flops)));
     cells.push_back(number(speed, formatted("%.1f", speed)));
     cells.push_back(number(static_cast<double>(bytes), byteText(bytes)));
+    cells.push_back(bits ? number(*bits, formatted("%.2f", *bits)) : Cell());
+    cells.push_back(number(memory, percent(memory)));
     cells.push_back({percent(fraction), fraction, fraction});
   }
 
   HtmlTable::Row head(const LayerProfile &layer) {
     HtmlTable::Row cells{{shownLayer(layer)},
                          {formatted("%zu operations", layer.count)}};
-    addFigures(cells, layer.ms, layer.flops, layer.read + layer.written,
-               layer.boundMs);
-    while (cells.size() != 11u + hasErrors())
+    addFigures(cells, layer);
+    while (cells.size() != 13u + hasErrors())
       cells.emplace_back();
     return cells;
   }
@@ -140,13 +147,13 @@ private:
     llvm::append_range(name.notes, row.notes);
     HtmlTable::Row cells{name, {shownKind(row)}};
     if (row.isCounted) {
-      addFigures(cells, row.ms, row.flops, row.bytes(), row.boundMs);
+      addFigures(cells, row);
       cells.push_back({row.boundBy});
     } else {
       cells.push_back(number(row.ms, formatted("%.4f", row.ms)));
       double share = profile.runMs > 0 ? row.ms / profile.runMs : 0;
       cells.push_back({percent(share), share, share});
-      for (int i = 0; i != 4; ++i)
+      for (int i = 0; i != 6; ++i)
         cells.push_back({"?"});
       cells.push_back({});
     }

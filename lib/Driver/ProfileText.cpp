@@ -21,7 +21,17 @@ static double perSecond(int64_t count, double ms) {
   return ms > 0 ? static_cast<double>(count) / ms * 1e-6 : 0;
 }
 
-static std::vector<std::string> rowOf(const OperationProfile &row) {
+/// Bits a weight, and the share of memory's bandwidth that reading takes.
+static std::vector<std::string> trafficOf(const Profile &profile,
+                                          int64_t weightBytes, int64_t weights,
+                                          int64_t read, double ms) {
+  std::optional<double> bits = bitsPerWeight(weightBytes, weights);
+  return {bits ? formatted("%.2f", *bits) : "",
+          formatted("%.0f %%", 100 * profile.readFraction(read, ms))};
+}
+
+static std::vector<std::string> rowOf(const Profile &profile,
+                                      const OperationProfile &row) {
   std::string name = "  " + row.name;
   if (!row.fused.empty())
     name += formatted(" and %zu more", row.fused.size());
@@ -29,12 +39,17 @@ static std::vector<std::string> rowOf(const OperationProfile &row) {
                         : row.isSparse()    ? row.kind + " " + row.pattern
                                             : row.kind + ", dense";
   if (!row.isCounted)
-    return {name, pattern, formatted("%.4f", row.ms), "?", "?", "?", "", ""};
+    return {name, pattern, formatted("%.4f", row.ms), "?", "?", "", "?", "?",
+            "",   ""};
+  auto traffic =
+      trafficOf(profile, row.weightBytes, row.weights, row.read, row.ms);
   return {name,
           pattern,
           formatted("%.4f", row.ms),
           formatted("%.1f", perSecond(row.flops, row.ms)),
           byteText(row.bytes()),
+          traffic[0],
+          traffic[1],
           formatted("%.0f %%", 100 * row.fraction()),
           row.boundBy,
           row.denseMs && row.ms > 0 ? formatted("%.2f", *row.denseMs / row.ms)
@@ -48,21 +63,24 @@ static std::string shownLayer(const LayerProfile &layer) {
 std::string driver::formatProfile(const Profile &profile) {
   ::nm::support::Table table;
   table.indent = 2;
-  table.rightAligned = {2, 3, 4, 5, 7};
+  table.rightAligned = {2, 3, 4, 5, 6, 7, 9};
   table.rows.push_back({"operation", "kind", "ms", "GFLOP/s", "bytes",
-                        "of bound", "bound by", "x dense"});
+                        "bits a weight", "of memory", "of bound", "bound by",
+                        "x dense"});
   std::string notes;
   for (const LayerProfile &layer : profile.layers) {
+    auto traffic = trafficOf(profile, layer.weightBytes, layer.weights,
+                             layer.read, layer.ms);
     table.rows.push_back(
         {shownLayer(layer), "", formatted("%.4f", layer.ms),
          formatted("%.1f", perSecond(layer.flops, layer.ms)),
-         byteText(layer.read + layer.written),
+         byteText(layer.read + layer.written), traffic[0], traffic[1],
          formatted("%.0f %%",
                    layer.ms > 0 ? 100 * layer.boundMs / layer.ms : 0.0),
          "", ""});
     for (size_t i = layer.first; i != layer.first + layer.count; ++i) {
       const OperationProfile &row = profile.operations[i];
-      table.rows.push_back(rowOf(row));
+      table.rows.push_back(rowOf(profile, row));
       for (const std::string &note : row.notes)
         notes += "  " + row.name + ": " + note + "\n";
     }
@@ -82,23 +100,35 @@ std::string driver::formatProfile(const Profile &profile) {
          " live at most\n";
 }
 
-static void writeWork(JsonWriter &json, const OperationProfile &row) {
+static void writeBits(JsonWriter &json, int64_t bytes, int64_t weights) {
+  if (std::optional<double> bits = bitsPerWeight(bytes, weights))
+    json.field("bits_per_weight", *bits);
+  else
+    json.field("bits_per_weight", nullptr);
+}
+
+static void writeWork(JsonWriter &json, const Profile &profile,
+                      const OperationProfile &row) {
+  writeBits(json, row.weightBytes, row.weights);
   if (row.isCounted) {
     json.field("flops", row.flops);
     json.field("dense_flops", row.denseFlops);
     json.field("read_bytes", row.read);
+    json.field("read_fraction", profile.readFraction(row.read, row.ms));
     json.field("written_bytes", row.written);
     json.field("bound_ms", row.boundMs);
     json.field("bound_by", row.boundBy);
     json.field("fraction", row.fraction());
     return;
   }
-  for (const char *name : {"flops", "dense_flops", "read_bytes",
-                           "written_bytes", "bound_ms", "bound_by", "fraction"})
+  for (const char *name :
+       {"flops", "dense_flops", "read_bytes", "read_fraction", "written_bytes",
+        "bound_ms", "bound_by", "fraction"})
     json.field(name, nullptr);
 }
 
-static void writeOperation(JsonWriter &json, const OperationProfile &row) {
+static void writeOperation(JsonWriter &json, const Profile &profile,
+                           const OperationProfile &row) {
   auto optional = [&](const char *name, const auto &value, bool isThere) {
     if (isThere)
       json.field(name, value);
@@ -115,7 +145,7 @@ static void writeOperation(JsonWriter &json, const OperationProfile &row) {
   json.field("kernel", row.kernel);
   json.field("calls", row.calls);
   json.field("ms", row.ms);
-  writeWork(json, row);
+  writeWork(json, profile, row);
   optional("dense_ms", row.denseMs.value_or(0), row.denseMs.has_value());
   optional("max_rel_error", row.error.value_or(0), row.error.has_value());
   json.array("notes", [&] {
@@ -124,12 +154,15 @@ static void writeOperation(JsonWriter &json, const OperationProfile &row) {
   });
 }
 
-static void writeLayer(JsonWriter &json, const LayerProfile &layer) {
+static void writeLayer(JsonWriter &json, const Profile &profile,
+                       const LayerProfile &layer) {
   json.field("name", layer.name);
   json.field("operations", layer.count);
   json.field("ms", layer.ms);
+  writeBits(json, layer.weightBytes, layer.weights);
   json.field("flops", layer.flops);
   json.field("read_bytes", layer.read);
+  json.field("read_fraction", profile.readFraction(layer.read, layer.ms));
   json.field("written_bytes", layer.written);
   json.field("bound_ms", layer.boundMs);
   json.field("fraction", layer.ms > 0 ? layer.boundMs / layer.ms : 0.0);
@@ -162,11 +195,11 @@ void driver::writeProfile(JsonWriter &json, const Profile &profile) {
     json.field("dense_ms", nullptr);
   json.array("layers", [&] {
     for (const LayerProfile &layer : profile.layers)
-      json.object([&] { writeLayer(json, layer); });
+      json.object([&] { writeLayer(json, profile, layer); });
   });
   json.array("operations", [&] {
     for (const OperationProfile &row : profile.operations)
-      json.object([&] { writeOperation(json, row); });
+      json.object([&] { writeOperation(json, profile, row); });
   });
   json.list("without_code", profile.withoutCode);
   json.object("buffers", [&] {

@@ -69,6 +69,9 @@ static void nameOperations(OpPassManager &pm,
 static void pack(OpPassManager &pm, const CPUPipelineOptions &options) {
   // Once nothing looks for names any more.
   pm.nest<func::FuncOp>().addPass(layer::createLowerToLinalg());
+  flat::LowerRowsOptions rows;
+  rows.caches = options.reference;
+  pm.nest<func::FuncOp>().addPass(flat::createLowerRows(rows));
   if (options.reference) {
     pm.addPass(flat::createDecomposeAttention());
     pm.addPass(createLowerToLinalg());

@@ -173,6 +173,8 @@ private:
       fields.set("element", b.getStringAttr(typeText(
                                 product.getEncodedType().getElementType())));
       fields.set("weight_bytes", b.getI64IntegerAttr(storedBytes(product)));
+      fields.set("weights",
+                 b.getI64IntegerAttr(product.getRows() * product.getDepth()));
       fields.set("column_flops",
                  b.getI64IntegerAttr(countColumnFlops(product, false)));
       fields.set("dense_column_flops",

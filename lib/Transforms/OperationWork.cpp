@@ -169,10 +169,15 @@ private:
     countPairs(op, keys);
     read(op.getQ());
     // Keys behind the length are not looked at.
-    for (Role role : {Role::K, Role::V})
+    for (Role role : {Role::K, Role::V}) {
+      ShapedType type = op.getShapedType(role);
+      OpFoldResult row = size(role, Op::Width);
+      if (op.isQuantized(role)) // with their scales
+        row = b.getIndexAttr(type.getDimSize(op.getPosition(role, Op::Width)));
       add(work.read, times(product({size(role, Op::Batch), size(role, Op::Head),
-                                    keys, size(role, Op::Width)}),
-                           bytesOf(op.getShapedType(role).getElementType())));
+                                    keys, row}),
+                           bytesOf(type.getElementType())));
+    }
     if (op.getMask())
       read(op.getMask());
     for (Value operand : op.getScoreOperands())

@@ -14,6 +14,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "nm/Dialect/Flat/IR/FlatDialect.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -138,6 +139,11 @@ SmallVector<AffineExpr> SizeAnalysis::computeSizes(OpResult result) {
     if (source && source.hasRank())
       return getSizes(op->getOperand(0));
     return {};
+  }
+  if (isa<flat::QuantizeRowsOp, flat::DequantizeRowsOp>(op)) {
+    SmallVector<AffineExpr> list = getSizes(op->getOperand(0));
+    list.back() = constant(type.getShape().back());
+    return list;
   }
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
     SmallVector<AffineExpr> list;

@@ -290,6 +290,8 @@ struct Collector {
     using flat::AttentionOp;
     using Role = AttentionOp::Role;
     auto size = [&](Role role, int64_t dim) {
+      if (dim == AttentionOp::Width && op.isQuantized(role))
+        return sizes.constant(op.getStaticSize(role, dim));
       return sizes.getSize(op.getShaped(role), op.getPosition(role, dim));
     };
     for (Role role : {Role::K, Role::V, Role::Out})

@@ -22,17 +22,17 @@ from nm.recipe import Recipe
 
 if TYPE_CHECKING:
     from nm import numpy as numpy, pifo as pifo, plot as plot, torch as torch
-    from nm._caches import cache
+    from nm._caches import cache, dequantize_rows, quantize_rows
     from nm.model import Model, load
     from nm.work import compile, explore, inspect, magnitude_mask, prune, sensitivity, simulate
 
 #: Names that are there when they are asked for: recipes need none of it, nor NumPy.
-_LATER = {"cache": "nm._caches", "Model": "nm.model", "load": "nm.model", "compile": "nm.work",
-          "inspect": "nm.work", "prune": "nm.work", "magnitude_mask": "nm.work", "sensitivity": "nm.work", "simulate": "nm.work",
-          "explore": "nm.work"}
+_LATER = {"cache": "nm._caches", "quantize_rows": "nm._caches", "dequantize_rows": "nm._caches", "Model": "nm.model", "load": "nm.model",
+          "compile": "nm.work", "inspect": "nm.work", "prune": "nm.work", "magnitude_mask": "nm.work", "sensitivity": "nm.work",
+          "simulate": "nm.work", "explore": "nm.work"}
 
-__all__ = ["Error", "Model", "Recipe", "cache", "choose_kernels", "compile", "explore", "inspect", "kernels", "load",
-           "magnitude_mask", "prune", "save_checkpoint", "sensitivity", "set_num_threads", "set_progress", "simulate",
+__all__ = ["Error", "Model", "Recipe", "cache", "choose_kernels", "compile", "dequantize_rows", "explore", "inspect",
+           "kernels", "load", "magnitude_mask", "prune", "quantize_rows", "save_checkpoint", "sensitivity", "set_num_threads", "set_progress", "simulate",
            "version"]
 
 

@@ -169,7 +169,7 @@ class LlamaCpp:
         path, past = folder / "model.gguf", made.symbols["past"]
         llamacpp.write_gpt2(path, weights, sizes)
         start = time.monotonic()
-        self.model = llamacpp.Gpt2(path, sizes.words, past + CHECKED, threads)
+        self.model = llamacpp.Model(path, sizes.words, past + CHECKED, threads)
         self.load_s = time.monotonic() - start
         self.difference = self.check(weights, sizes)
         self.words = numpy.random.default_rng(3).integers(0, sizes.words, past + 1)

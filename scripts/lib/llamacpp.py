@@ -1,12 +1,14 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""llama.cpp through the C API of its library: a peer that decodes GPT-2 with f16 weights.
+"""llama.cpp through the C API of its library: a peer that decodes GPT-2 with f16 weights, and a Llama with any of its types.
 
 The libraries are those of `@node-llama-cpp/linux-x64`, a package of npm; $NM_GGML names the folder in which they lie.
 The model is written as GGUF (docs/gguf.md of ggml) from the same weights, without a vocabulary: tokens are numbers.
+Blocks of four bits are made by the library's own ggml_quantize_chunk.
 """
 
 import ctypes
+import dataclasses
 import os
 import pathlib
 import struct
@@ -15,6 +17,7 @@ import numpy
 
 _U32, _F32, _STRING = 4, 6, 8  # types of metadata
 _TENSOR = {"float32": 0, "float16": 1}
+_BLOCKS = {"q4_0": (2, 32, 18), "q8_0": (8, 32, 34), "q4_K": (12, 256, 144)}  # number, elements of a block, its bytes
 _ALIGNMENT = 32
 
 
@@ -35,8 +38,35 @@ def _text(text):
     return struct.pack("<Q", len(data)) + data
 
 
+@dataclasses.dataclass
+class Blocks:
+    """A matrix in blocks along its rows, of one of llama.cpp's types."""
+
+    kind: str
+    shape: tuple
+    data: numpy.ndarray
+
+
+def quantise(array, kind):
+    """A matrix of f32 in blocks, as llama.cpp rounds it."""
+    library = ctypes.CDLL(str(next(find().glob("libggml-base.*so"))), ctypes.RTLD_GLOBAL)
+    number, elements, size = _BLOCKS[kind]
+    rows, columns = array.shape
+    if columns % elements:
+        raise Error(f"rows of {columns} elements are no blocks of {elements}")
+    array = numpy.ascontiguousarray(array, numpy.float32)
+    data = numpy.empty(rows * (columns // elements) * size, numpy.uint8)
+    function = library.ggml_quantize_chunk
+    function.restype = ctypes.c_size_t
+    function.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
+    written = function(number, array.ctypes.data, data.ctypes.data, 0, rows, columns, None)
+    if written != data.nbytes:
+        raise Error(f"llama.cpp writes {written} bytes of {kind}, expected {data.nbytes}")
+    return Blocks(kind, array.shape, data)
+
+
 def write_gguf(path, metadata, tensors):
-    """`tensors` are arrays by name; their last dimension comes first in the file."""
+    """`tensors` are arrays or Blocks by name; their last dimension comes first in the file."""
     header = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata))
     for key, value in metadata.items():
         header += _text(key)
@@ -48,16 +78,17 @@ def write_gguf(path, metadata, tensors):
             header += struct.pack("<II", _U32, value)
     place, body = 0, []
     for name, array in tensors.items():
-        header += _text(name) + struct.pack("<I", array.ndim)
-        header += struct.pack(f"<{array.ndim}Q", *reversed(array.shape))
-        header += struct.pack("<IQ", _TENSOR[str(array.dtype)], place)
-        data = numpy.ascontiguousarray(array).tobytes()
-        body.append(data + bytes(-len(data) % _ALIGNMENT))
-        place += len(body[-1])
+        header += _text(name) + struct.pack("<I", len(array.shape))
+        header += struct.pack(f"<{len(array.shape)}Q", *reversed(array.shape))
+        kind = _BLOCKS[array.kind][0] if isinstance(array, Blocks) else _TENSOR[str(array.dtype)]
+        header += struct.pack("<IQ", kind, place)
+        body.append(numpy.ascontiguousarray(array.data if isinstance(array, Blocks) else array))
+        place += body[-1].nbytes + -body[-1].nbytes % _ALIGNMENT
     with open(path, "wb") as file:
         file.write(header + bytes(-len(header) % _ALIGNMENT))
         for data in body:
-            file.write(data)
+            data.tofile(file)
+            file.write(bytes(-data.nbytes % _ALIGNMENT))
 
 
 def gpt2_tensors(weights, layers):
@@ -87,6 +118,39 @@ def write_gpt2(path, weights, sizes):
         "gpt2.attention.head_count": sizes.heads, "gpt2.attention.layer_norm_epsilon": 1e-5,
         "gpt2.vocab_size": sizes.words, "tokenizer.ggml.model": "no_vocab",
     }, gpt2_tensors(weights, sizes.layers))
+
+
+def llama_tensors(weight, sizes, kind):
+    """`weight` gives an array by its name in llama_decoder.py; products as blocks of `kind`, with a row for each output."""
+    def matrix(name, heads=None):
+        array = weight(f"{name}.weight").T
+        if heads:  # their rotary embedding turns neighbours, not halves
+            array = array.reshape(heads, 2, sizes.width // 2, -1).swapaxes(1, 2).reshape(array.shape)
+        return quantise(array, kind)
+
+    tensors = {"token_embd.weight": weight("tokens.embedding").astype(numpy.float16),
+               "output_norm.weight": weight("norm.gain"), "output.weight": matrix("head")}
+    names = {"attn_output": "o", "attn_v": "v", "ffn_gate": "gate", "ffn_up": "up", "ffn_down": "down"}
+    for i in range(sizes.layers):
+        ours, theirs = f"layers.{i}", f"blk.{i}"
+        tensors[f"{theirs}.attn_norm.weight"] = weight(f"{ours}.norm1.gain")
+        tensors[f"{theirs}.ffn_norm.weight"] = weight(f"{ours}.norm2.gain")
+        tensors[f"{theirs}.attn_q.weight"] = matrix(f"{ours}.q", sizes.heads)
+        tensors[f"{theirs}.attn_k.weight"] = matrix(f"{ours}.k", sizes.groups)
+        for name, own in names.items():
+            tensors[f"{theirs}.{name}.weight"] = matrix(f"{ours}.{own}")
+    return tensors
+
+
+def write_llama(path, weight, sizes, kind):
+    write_gguf(path, {
+        "general.architecture": "llama", "general.name": "llama", "general.file_type": {"q4_0": 2, "q8_0": 7, "q4_K": 14}[kind],
+        "llama.context_length": sizes.places, "llama.embedding_length": sizes.hidden,
+        "llama.feed_forward_length": sizes.ffn, "llama.block_count": sizes.layers,
+        "llama.attention.head_count": sizes.heads, "llama.attention.head_count_kv": sizes.groups,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.dimension_count": sizes.width,
+        "llama.rope.freq_base": 10000.0, "llama.vocab_size": sizes.words, "tokenizer.ggml.model": "no_vocab",
+    }, llama_tensors(weight, sizes, kind))
 
 
 class _Parameters(ctypes.Structure):
@@ -136,7 +200,7 @@ class _Library:
         setattr(self, name, function)
 
 
-class Gpt2:
+class Model:
     """One sequence. `decode` appends words and gives the logits of the last; `forget` drops those from `place` on."""
 
     library = None
@@ -147,7 +211,7 @@ class Gpt2:
         folder = find()
         if folder is None:
             raise Error("libllama.so is not there; NM_GGML names its folder")
-        Gpt2.library = Gpt2.library or _Library(folder)
+        Model.library = Model.library or _Library(folder)
         self.words = words
         self.model = ctypes.c_void_p(self.library.llama_model_load_from_file(
             os.fsencode(path), self.library.llama_model_default_params()))
@@ -160,8 +224,11 @@ class Gpt2:
         self.context = ctypes.c_void_p(self.library.llama_init_from_model(self.model, parameters))
         if not self.context:
             raise Error("llama.cpp makes no context")
-        self.library.llama_set_n_threads(self.context, threads, threads)
+        self.set_threads(threads)
         self.memory = ctypes.c_void_p(self.library.llama_get_memory(self.context))
+
+    def set_threads(self, threads):
+        self.library.llama_set_n_threads(self.context, threads, threads)
 
     def decode(self, words):
         tokens = (ctypes.c_int32 * len(words))(*map(int, words))

@@ -117,9 +117,10 @@ class Session:
             names.append(name.value)
         return names
 
-    def bind(self, arrays):
-        """The call on these arrays, in the order of the model's inputs: timed again and again."""
-        return Call(self, arrays)
+    def bind(self, arrays, shared=None):
+        """The call on these arrays, in the order of the model's inputs: timed again and again. `shared` names outputs and
+        the inputs in whose memory they are written."""
+        return Call(self, arrays, shared or {})
 
     def run(self, arrays):
         return self.bind(arrays).results()
@@ -131,7 +132,7 @@ class Session:
 
 
 class Call:
-    def __init__(self, session, arrays):
+    def __init__(self, session, arrays, shared):
         self.session, self.arrays = session, [numpy.ascontiguousarray(a) for a in arrays]
         if len(arrays) != len(session.inputs):
             raise Error(f"{len(arrays)} arrays are given; the model has {len(session.inputs)} inputs")
@@ -145,24 +146,32 @@ class Call:
             self.values[i] = value
         self.input_names = (ctypes.c_char_p * len(arrays))(*session.inputs)
         self.output_names = (ctypes.c_char_p * len(session.outputs))(*session.outputs)
+        self.shared = {session.outputs.index(output.encode()): self.values[session.inputs.index(name.encode())]
+                       for output, name in shared.items()}
 
     def _run(self):
         count = len(self.session.outputs)
         outputs = (ctypes.c_void_p * count)()
+        for place, value in self.shared.items():
+            outputs[place] = value
         self.session.api.Run(self.session.session, None, self.input_names, self.values,
                              ctypes.c_size_t(len(self.arrays)), self.output_names, ctypes.c_size_t(count), outputs)
         return outputs
 
     def _release(self, outputs):
-        for value in outputs:
-            self.session.api.ReleaseValue(ctypes.c_void_p(value))
+        for place, value in enumerate(outputs):
+            if place not in self.shared:
+                self.session.api.ReleaseValue(ctypes.c_void_p(value))
 
     def __call__(self):
         self._release(self._run())
 
     def results(self):
+        """Of those outputs that have memory of their own."""
         api, arrays, outputs = self.session.api, [], self._run()
-        for value in outputs:
+        for place, value in enumerate(outputs):
+            if place in self.shared:
+                continue
             value = ctypes.c_void_p(value)
             info, rank, kind, data = _out(), ctypes.c_size_t(), ctypes.c_int(), _out()
             api.GetTensorTypeAndShape(value, ctypes.byref(info))

@@ -9,26 +9,26 @@ syn match mlirOperation /\<[a-z_][a-z_0-9]*\.[a-z_0-9.]*\w/
 syn keyword mlirOurs attacc.barrier attacc.buffer attacc.elementwise attacc.exp_sum attacc.fill attacc.gemm
 syn keyword mlirOurs attacc.layernorm attacc.load attacc.loop attacc.mask attacc.nm_gemm attacc.online_rescale
 syn keyword mlirOurs attacc.program attacc.row_max attacc.scale attacc.semaphore attacc.softmax attacc.store
-syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.attention flat.yield
-syn keyword mlirOurs kernel.tile_product layer.embedding layer.gelu layer.gelu_tanh layer.norm layer.rms_norm
-syn keyword mlirOurs layer.rotary layer.swish nm.assemble nm.compress nm.decompress nm.disassemble
-syn keyword mlirOurs nm.matmul nm.measure_begin nm.measure_end nm.measure_memory nm.packed_matmul nm.packed_param
-syn keyword mlirOurs nm.param nm.prune nm.require nm.yield pifo.admit pifo.backlog
-syn keyword mlirOurs pifo.child pifo.deliver pifo.dequeue pifo.eligible pifo.evict pifo.field
-syn keyword mlirOurs pifo.in_order pifo.inside pifo.load pifo.lookup pifo.mesh pifo.mesh.block
-syn keyword mlirOurs pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number pifo.mesh.load pifo.mesh.lookup
-syn keyword mlirOurs pifo.mesh.next pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number pifo.mesh.program pifo.mesh.rank
-syn keyword mlirOurs pifo.mesh.read pifo.mesh.root pifo.mesh.route pifo.mesh.state pifo.mesh.store pifo.mesh.write
-syn keyword mlirOurs pifo.mesh.yield pifo.node pifo.now pifo.offer pifo.predicate pifo.rank
-syn keyword mlirOurs pifo.read_field pifo.room pifo.scheduler pifo.scheduling pifo.select pifo.shaping
-syn keyword mlirOurs pifo.state pifo.store pifo.table pifo.waiting pifo.wake pifo.write_field
-syn keyword mlirOurs pifo.yield step.adam_update step.change_product step.change_sum step.count_nonfinite step.descend
-syn keyword mlirOurs step.effective step.frozen_update step.mask step.moment step.scale step.second_moment
-syn keyword mlirOurs step.soft_threshold step.straight_through step.transposable_mask step.weight_decay tile.column tile.elementwise
-syn keyword mlirOurs tile.exp_sum tile.fill tile.for tile.gemm tile.kernel tile.layernorm
-syn keyword mlirOurs tile.load tile.nm_gemm tile.part tile.product tile.row_max tile.rows
-syn keyword mlirOurs tile.scale tile.slice tile.softmax tile.store tile.sync tile.unary
-syn keyword mlirOurs tile.vector tile.yield
+syn keyword mlirOurs attacc.sync attacc.tensor attacc.tile attacc.unary flat.attention flat.dequantize_rows
+syn keyword mlirOurs flat.quantize_rows flat.yield kernel.tile_product layer.embedding layer.gelu layer.gelu_tanh
+syn keyword mlirOurs layer.norm layer.rms_norm layer.rotary layer.swish nm.assemble nm.compress
+syn keyword mlirOurs nm.decompress nm.disassemble nm.matmul nm.measure_begin nm.measure_end nm.measure_memory
+syn keyword mlirOurs nm.packed_matmul nm.packed_param nm.param nm.prune nm.require nm.yield
+syn keyword mlirOurs pifo.admit pifo.backlog pifo.child pifo.deliver pifo.dequeue pifo.eligible
+syn keyword mlirOurs pifo.evict pifo.field pifo.in_order pifo.inside pifo.load pifo.lookup
+syn keyword mlirOurs pifo.mesh pifo.mesh.block pifo.mesh.classifier pifo.mesh.field pifo.mesh.leaf pifo.mesh.leaf_number
+syn keyword mlirOurs pifo.mesh.load pifo.mesh.lookup pifo.mesh.next pifo.mesh.now pifo.mesh.pifo pifo.mesh.pifo_number
+syn keyword mlirOurs pifo.mesh.program pifo.mesh.rank pifo.mesh.read pifo.mesh.root pifo.mesh.route pifo.mesh.state
+syn keyword mlirOurs pifo.mesh.store pifo.mesh.write pifo.mesh.yield pifo.node pifo.now pifo.offer
+syn keyword mlirOurs pifo.predicate pifo.rank pifo.read_field pifo.room pifo.scheduler pifo.scheduling
+syn keyword mlirOurs pifo.select pifo.shaping pifo.state pifo.store pifo.table pifo.waiting
+syn keyword mlirOurs pifo.wake pifo.write_field pifo.yield step.adam_update step.change_product step.change_sum
+syn keyword mlirOurs step.count_nonfinite step.descend step.effective step.frozen_update step.mask step.moment
+syn keyword mlirOurs step.scale step.second_moment step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
+syn keyword mlirOurs tile.column tile.elementwise tile.exp_sum tile.fill tile.for tile.gemm
+syn keyword mlirOurs tile.kernel tile.layernorm tile.load tile.nm_gemm tile.part tile.product
+syn keyword mlirOurs tile.row_max tile.rows tile.scale tile.slice tile.softmax tile.store
+syn keyword mlirOurs tile.sync tile.unary tile.vector tile.yield
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

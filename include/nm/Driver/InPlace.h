@@ -16,9 +16,10 @@ namespace mlir::nm::driver {
 /// Marks the arguments whose memory results are written to, which `pairs` name
 /// (results by name or number) or the module's own `nm.in_place` attributes, in
 /// the module and in the signatures. Only those of the function `entry` if it
-/// is not empty. A pair that no function has is an error.
+/// is not empty. A pair that no function has is an error. With `kvCache` i8
+/// these caches hold quantised rows; empty: what the model says.
 llvm::Error tieResults(Source &source, ArrayRef<InPlacePair> pairs,
-                       StringRef entry);
+                       StringRef entry, StringRef kvCache);
 
 } // namespace mlir::nm::driver
 

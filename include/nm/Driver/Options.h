@@ -44,6 +44,9 @@ struct WeightPattern {
 };
 llvm::Expected<WeightPattern> parsePattern(StringRef text);
 
+/// Checks a value of --kv-cache: `i8`.
+llvm::Error checkKVCache(llvm::StringRef text);
+
 /// Checks a value of --quantize: `i4:32`, `i4:64` or `i4:128`.
 llvm::Error checkQuantize(StringRef text);
 
@@ -122,15 +125,21 @@ struct InPlacePair {
   std::optional<std::string> argumentOf(StringRef name) const;
 };
 
+/// Caches in the memory of the caller.
+struct CacheOptions {
+  /// `--in-place result=argument`: results in the memory of arguments.
+  std::vector<InPlacePair> inPlace;
+  /// `i8`: these caches hold quantised rows; empty: what the model says.
+  std::string kvCache;
+};
+
 /// A model and how it is compiled.
-struct CompileOptions : CommandOptions, CheckpointOptions {
+struct CompileOptions : CommandOptions, CheckpointOptions, CacheOptions {
   std::string inputFile;
   /// `--bind argument=[scope=]key`: arguments that are parameters.
   std::vector<Binding> bind;
   /// `--size name=N`: of symbolic dimensions of an ONNX model.
   std::vector<std::string> sizes;
-  /// `--in-place result=argument`: results in the memory of arguments.
-  std::vector<InPlacePair> inPlace;
   std::string entry;
   bool dense = false, reference = false;
   /// `N:M` for every matrix, `KEY=N:M` or `KEY=dense` for the keys that an

@@ -42,8 +42,9 @@ struct OperationProfile {
   /// Whether the work of all its kernels is known.
   bool isCounted = true;
   int64_t flops = 0, denseFlops = 0, read = 0, written = 0;
-  /// Bytes of the weight as it is stored.
-  int64_t weightBytes = 0;
+  /// Bytes of the weight as it is stored, and its elements, with those that a
+  /// pattern leaves out.
+  int64_t weightBytes = 0, weights = 0;
   /// The least time that the machine allows, and what binds it: "arithmetic",
   /// "L2", "memory", ...
   double boundMs = 0;
@@ -61,12 +62,17 @@ struct OperationProfile {
   bool isSparse() const;
 };
 
+/// Bits of memory for each of `weights` elements, metadata and scales among
+/// them; nothing if there are none.
+std::optional<double> bitsPerWeight(int64_t bytes, int64_t weights);
+
 /// Operations that belong together, such as those of `encoder.layer.3`.
 struct LayerProfile {
   std::string name;
   size_t first = 0, count = 0; ///< in Profile::operations
   double ms = 0, boundMs = 0;
   int64_t flops = 0, read = 0, written = 0;
+  int64_t weightBytes = 0, weights = 0;
 };
 
 struct Profile {
@@ -82,6 +88,9 @@ struct Profile {
   int64_t peakBytes = 0;
 
   double operationsMs() const;
+  /// Bytes read in `ms` over what memory gives in that time, as it was
+  /// measured; more than 1 if they came from caches.
+  double readFraction(int64_t read, double ms) const;
 };
 
 /// What the compilation tells of a model, stage by stage.
@@ -97,7 +106,8 @@ public:
     bool isNamed = false;           ///< by the model, not by a place in a file
     std::string kind, pattern, layout, element;
     int64_t weight = -1; ///< argument of the function
-    int64_t columnFlops = 0, denseColumnFlops = 0, weightBytes = 0;
+    int64_t columnFlops = 0, denseColumnFlops = 0;
+    int64_t weightBytes = 0, weights = 0;
     bool isCounted = true;
   };
   std::vector<Measure> measures;

@@ -83,6 +83,21 @@ def GrowCaches : Pass<"nm-grow-caches", "func::FuncOp"> {
   let statistics = [Statistic<"numGrown", "num-grown", "caches that grow">];
 }
 
+def QuantizeCaches : Pass<"nm-quantize-caches", "func::FuncOp"> {
+  let summary = "caches in the memory of arguments hold rows of eight bits";
+  let description = [{
+    An argument with `nm.in_place`, a cache of floats [.., rows, D], becomes one of quantised rows
+    [.., rows, D + 4] of i8, and so does the result in its memory. Rows that are inserted are quantised
+    (`flat.quantize_rows`) just before; what reads the cache, or rows of it, reads `flat.dequantize_rows`, which
+    canonicalisation moves into `flat.attention`. It runs behind `nm-grow-caches`, which makes of a
+    concatenation an insertion. A cache that is not the argument with whole rows inserted,
+    by slices, loops and views between them, is an error.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::flat::FlatDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numQuantized", "num-quantized", "caches of quantised rows">];
+}
+
 def ReturnInPlace : Pass<"nm-return-in-place", "::mlir::ModuleOp"> {
   let summary = "results that are in the memory of an argument are not returned";
   let description = [{

@@ -311,6 +311,10 @@ static LogicalResult readLimits(AttentionOp op, model::AttentionShape &shape,
 
 LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
   using Role = AttentionOp::Role;
+  for (Role role : {Role::K, Role::V})
+    if (op.isQuantized(role))
+      return op.emitOpError("reads quantised rows, expected floats; no "
+                            "instruction scales rows of integers");
   FailureOr<model::AttentionShape> sizes = readShape(op);
   if (failed(sizes))
     return failure();

@@ -81,6 +81,10 @@ void tools::addCompiling(CommandLine &line, CompileOptions &options,
   line.list("in-place", texts.inPlace, "result=argument",
             "result that is written to the memory of an argument, such as a "
             "cache that grows in place; * in both is the same text");
+  line.text("kv-cache", options.kvCache, "i8",
+            "hold the caches of --in-place as eight-bit rows: D integers and "
+            "their scale in D + 4 bytes, quantised when a call writes them "
+            "and read as they are by attention");
   line.list("pattern", options.patterns, "[KEY=]N:M",
             "pattern of the weights, instead of the one found; KEY names some "
             "(* is any text, ? one character), the first that fits counts; "
@@ -285,6 +289,9 @@ llvm::Error tools::take(const Texts &texts, CompileOptions &options) {
       return pair.takeError();
     options.inPlace.push_back(std::move(*pair));
   }
+  if (!options.kvCache.empty())
+    if (llvm::Error error = checkKVCache(options.kvCache))
+      return error;
   return take(texts, static_cast<CheckpointOptions &>(options));
 }
 

@@ -155,11 +155,30 @@ struct SimplifyRegion : OpRewritePattern<AttentionOp> {
   }
 };
 
+/// Keys and values are read as they lie in a cache.
+struct ReadQuantizedRows : OpRewritePattern<AttentionOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(AttentionOp op,
+                                PatternRewriter &rewriter) const override {
+    auto readAsIs = [&](Role role, OpOperand &operand) {
+      auto rows = operand.get().getDefiningOp<DequantizeRowsOp>();
+      if (!rows || op.getPosition(role, AttentionOp::Width) != 3)
+        return false;
+      rewriter.modifyOpInPlace(op, [&] { operand.set(rows.getInput()); });
+      return true;
+    };
+    bool readsKeys = readAsIs(Role::K, op.getKMutable());
+    bool readsValues = readAsIs(Role::V, op.getVMutable());
+    if (readsKeys || readsValues)
+      return success();
+    return rewriter.notifyMatchFailure(op, "no rows are dequantised for it");
+  }
+};
+
 } // namespace
 
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns
-      .add<DropTrivialMask, SimplifyScalars, DropTrivialWindow, SimplifyRegion>(
-          context);
+  patterns.add<DropTrivialMask, SimplifyScalars, DropTrivialWindow,
+               SimplifyRegion, ReadQuantizedRows>(context);
 }

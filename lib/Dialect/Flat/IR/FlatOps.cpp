@@ -75,6 +75,8 @@ OpFoldResult AttentionOp::getMixedSize(OpBuilder &builder, Role role,
                                        int64_t dim) {
   Value shaped = getShaped(role);
   int64_t position = getPosition(role, dim);
+  if (dim == Width && isQuantized(role))
+    return builder.getIndexAttr(getStaticSize(role, dim));
   if (isa<MemRefType>(shaped.getType()))
     return memref::getMixedSize(builder, getLoc(), shaped, position);
   return tensor::getMixedSize(builder, getLoc(), shaped, position);

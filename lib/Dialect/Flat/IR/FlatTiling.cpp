@@ -95,8 +95,11 @@ public:
     dims[op.getPosition(role, AttentionOp::Sequence)] =
         isKey ? whole(role, AttentionOp::Sequence)
               : loops[AttentionOp::Sequence];
-    dims[op.getPosition(role, AttentionOp::Width)] =
-        whole(role, AttentionOp::Width);
+    int64_t width = op.getPosition(role, AttentionOp::Width);
+    dims[width] = whole(role, AttentionOp::Width);
+    if (op.isQuantized(role)) // with their scales
+      dims[width].size =
+          b.getIndexAttr(op.getShapedType(role).getDimSize(width));
     return slice(op.getShaped(role), dims);
   }
 

@@ -121,8 +121,25 @@ static LogicalResult verifyMap(AttentionOp op, StringRef what, ShapedType type,
   return success();
 }
 
+/// c9.
+static LogicalResult verifyRows(AttentionOp op) {
+  for (auto [name, role] : {std::pair("k", Role::K), {"v", Role::V}}) {
+    if (!op.isQuantized(role))
+      continue;
+    ShapedType type = op.getShapedType(role);
+    int64_t width = op.getPosition(role, AttentionOp::Width);
+    // A width that is not known is less than any.
+    if (width != type.getRank() - 1 || type.getDimSize(width) <= kRowScaleBytes)
+      return op.emitOpError("flat_attention_c9: quantised rows of ")
+             << name << " must be the last dimension, of a known size of "
+             << kRowScaleBytes + 1 << " or more, got " << type;
+  }
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
-  if (failed(verifySemantics(*this)) || failed(verifySizes(*this)))
+  if (failed(verifySemantics(*this)) || failed(verifyRows(*this)) ||
+      failed(verifySizes(*this)))
     return failure();
   if (static_cast<bool>(getMask()) != static_cast<bool>(getMaskMapAttr()))
     return emitOpError("flat_attention_c4: mask and mask map come together");

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernel.h"
+#include <utility>
 
 using namespace mlir;
 using namespace mlir::flat;
@@ -23,6 +24,15 @@ namespace {
 /// Streams of keys, and consecutive keys of one stream in a step: as many keys
 /// as a register has lanes are reduced together.
 constexpr int64_t kStreams = 4;
+
+/// Rows of K or V that one step reads.
+struct StepRows {
+  const AttentionView &x;
+  SmallVector<Value> keys;
+  int64_t size; ///< numbers of a row
+  Value staged; ///< [key][padded size], f32, if they were copied
+  Value scales; ///< of rows that are read as they lie, a vector
+};
 
 class DecodeEmitter {
 public:
@@ -113,6 +123,8 @@ private:
     logitStride = b.mul(segment, streams);
     Value q = b.allocate(b.mul(foldedRows, paddedDepth));
     logits = b.allocate(b.mul(foldedRows, logitStride));
+    if (isStaged(problem.k) || isStaged(problem.v))
+      staging = b.allocate(lanes * std::max(paddedDepth, paddedWidth));
     copyQueries(q);
     emitLogitPass(q);
     b.loop(b.index(0), foldedRows, 1,
@@ -120,6 +132,16 @@ private:
     emitValuePass(base);
     b.release(q);
     b.release(logits);
+    if (staging)
+      b.release(std::exchange(staging, Value()));
+  }
+
+  /// Quantised rows that several queries share are made numbers once.
+  bool isStaged(const AttentionView &x) const {
+    std::optional<int64_t> shared = getConstantIntValue(problem.rows),
+                           heads = getConstantIntValue(problem.heads),
+                           kvHeads = getConstantIntValue(problem.kvHeads);
+    return x.quantizedWidth && *shared * (*heads / *kvHeads) > 1;
   }
 
   void copyQueries(Value q) {
@@ -140,15 +162,60 @@ private:
   /// on; past the row's end zeros.
   Value loadRow(const AttentionView &x, Value key, int64_t column,
                 int64_t size) {
-    SmallVector<Value> at = x.indices({batch, kvHead, key, b.index(column)});
+    auto at = [&](int64_t from) {
+      return x.indices({batch, kvHead, key, b.index(from)});
+    };
     if (column + lanes <= size)
-      return b.convert(b.loadVector(x.memref, at, lanes), b.getF32Type());
+      return b.convert(b.loadVector(x.memref, at(column), lanes),
+                       b.getF32Type());
     auto vector = VectorType::get({lanes}, x.element());
+    int64_t rest = size - column;
+    if (x.quantizedWidth && size >= lanes) {
+      // The last ones of the row, moved: not every processor masks bytes.
+      SmallVector<int64_t> mask;
+      for (int64_t i = 0; i < lanes; ++i)
+        mask.push_back(lanes - rest + i);
+      Value last = b.loadVector(x.memref, at(size - lanes), lanes);
+      return b.convert(b.shuffle(last, b.zero(vector), mask), b.getF32Type());
+    }
     Value mask = vector::ConstantMaskOp::create(
-        b, VectorType::get({lanes}, b.getI1Type()), {size - column});
-    Value loaded = vector::MaskedLoadOp::create(b, vector, x.memref, at, mask,
-                                                b.zero(vector));
+        b, VectorType::get({lanes}, b.getI1Type()), {rest});
+    Value loaded = vector::MaskedLoadOp::create(b, vector, x.memref, at(column),
+                                                mask, b.zero(vector));
     return b.convert(loaded, b.getF32Type());
+  }
+
+  /// The rows of a step from `position` on, made ready for all queries.
+  StepRows readRows(const AttentionView &x, int64_t size, Value position) {
+    StepRows rows{x, stepKeys(position), size, {}, {}};
+    if (!x.quantizedWidth)
+      return rows;
+    SmallVector<Value> scales;
+    for (Value key : rows.keys)
+      scales.push_back(x.loadScale(b, batch, kvHead, key));
+    if (!isStaged(x)) {
+      rows.scales = vector::FromElementsOp::create(b, type, scales);
+      return rows;
+    }
+    rows.staged = staging;
+    for (auto [i, key] : llvm::enumerate(rows.keys)) {
+      Value scale = b.splat(scales[i], lanes);
+      for (int64_t column = 0; column < size; column += lanes)
+        b.store(b.mulf(loadRow(x, key, column, size), scale), staging,
+                b.index(stagedAt(i, column, size)));
+    }
+    return rows;
+  }
+  int64_t stagedAt(int64_t i, int64_t column, int64_t size) const {
+    return i * ((size + lanes - 1) / lanes * lanes) + column;
+  }
+  /// `lanes` elements of the i-th row, without the scale of one that is read as
+  /// it lies.
+  Value rowPart(const StepRows &rows, int64_t i, int64_t column) {
+    if (rows.staged)
+      return b.load(rows.staged, b.index(stagedAt(i, column, rows.size)),
+                    lanes);
+    return loadRow(rows.x, rows.keys[i], column, rows.size);
   }
 
   /// Fetches a row's share of the K or V lines that the next step reads: while
@@ -196,7 +263,7 @@ private:
 
   void emitLogitPass(Value q) {
     b.loop(b.index(0), segment, step, [&](Value position) {
-      SmallVector<Value> keys = stepKeys(position);
+      StepRows keys = readRows(problem.k, depth, position);
       b.loop(b.index(0), foldedRows, 1, [&](Value row) {
         Value qBase = b.mul(row, paddedDepth);
         prefetchNext(problem.k, depth, position, row);
@@ -204,8 +271,7 @@ private:
         for (int64_t d = 0; d < depth; d += lanes) {
           Value query = b.load(q, b.add(qBase, d), lanes);
           for (int64_t i = 0; i < lanes; ++i)
-            accs[i] =
-                b.fma(loadRow(problem.k, keys[i], d, depth), query, accs[i]);
+            accs[i] = b.fma(rowPart(keys, i, d), query, accs[i]);
         }
         SmallVector<Value> parts = b.transpose(accs);
         while (parts.size() > 1) {
@@ -214,6 +280,8 @@ private:
             parts[i] = b.addf(parts[i], parts[i + half]);
           parts.resize(half);
         }
+        if (keys.scales)
+          parts[0] = b.mulf(parts[0], keys.scales);
         Value base = b.add(b.mul(row, logitStride), position);
         for (int64_t stream = 0; stream < streams; ++stream) {
           SmallVector<int64_t> mask;
@@ -291,14 +359,18 @@ private:
       b.store(b.zero(type), values, b.add(b.mul(base, paddedWidth), i));
     });
     b.loop(b.index(0), segment, step, [&](Value position) {
-      SmallVector<Value> keys = stepKeys(position);
+      StepRows keys = readRows(problem.v, width, position);
       b.loop(b.index(0), foldedRows, 1, [&](Value row) {
         prefetchNext(problem.v, width, position, row);
         Value pBase = b.add(b.mul(row, logitStride), position);
         SmallVector<Value> weights;
         for (int64_t i = 0; i < lanes; ++i) {
           Value place = b.add(b.add(pBase, i % step), b.mul(segment, i / step));
-          weights.push_back(b.splat(b.loadScalar(logits, place), lanes));
+          Value weight = b.loadScalar(logits, place);
+          if (keys.scales)
+            weight =
+                b.mulf(weight, vector::ExtractOp::create(b, keys.scales, i));
+          weights.push_back(b.splat(weight, lanes));
         }
         Value outBase = b.mul(b.add(base, row), paddedWidth);
         for (int64_t column = 0; column < width; column += lanes) {
@@ -307,7 +379,7 @@ private:
           // roundings of the long sum, and a shorter chain.
           Value part;
           for (int64_t i = 0; i < lanes; ++i) {
-            Value value = loadRow(problem.v, keys[i], column, width);
+            Value value = rowPart(keys, i, column);
             part = part ? b.fma(weights[i], value, part)
                         : b.mulf(weights[i], value);
           }
@@ -367,6 +439,7 @@ private:
   Value segment;     ///< keys of a stream, rounded up to whole vectors
   Value logits;      ///< [row][stream][segment]
   Value logitStride;
+  Value staging; ///< [lane][padded width] of a step's rows, if they are copied
 };
 
 } // namespace

@@ -122,13 +122,20 @@ Value emitExp(AttentionBuilder &b, Value x);
 struct AttentionView {
   Value memref;
   SmallVector<int64_t, 4> dims;
+  /// Numbers of a row that flat.quantize_rows made, whose scale lies behind
+  /// them; 0: the elements are the numbers.
+  int64_t quantizedWidth = 0;
 
   MemRefType type() const { return cast<MemRefType>(memref.getType()); }
   Type element() const { return type().getElementType(); }
   SmallVector<Value> indices(ValueRange logical) const;
   /// True if consecutive elements along logical dimension `dim` are adjacent.
   bool isContiguous(int64_t dim) const;
+  /// The width of quantised rows is that of the numbers in them.
   Value size(AttentionBuilder &b, int64_t dim) const;
+  /// The scale of a quantised row, f32.
+  Value loadScale(AttentionBuilder &b, Value batch, Value head,
+                  Value row) const;
 };
 
 /// Packs one panel of `x` ([batch, head, row, column]) as [length][panel], f32.

@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Packing widens bf16 and f16 to f32, so the kernels behind it know one type.
+// Packing widens bf16, f16 and quantised rows to f32, so the kernels behind it
+// know one type.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,10 +30,23 @@ bool AttentionView::isContiguous(int64_t dim) const {
 }
 
 Value AttentionView::size(AttentionBuilder &b, int64_t dim) const {
+  if (dim == AttentionOp::Width && quantizedWidth)
+    return b.index(quantizedWidth);
   int64_t size = type().getDimSize(dims[dim]);
   if (ShapedType::isDynamic(size))
     return memref::DimOp::create(b, memref, dims[dim]);
   return b.index(size);
+}
+
+Value AttentionView::loadScale(AttentionBuilder &b, Value batch, Value head,
+                               Value row) const {
+  // The rows' bytes are aligned to nothing.
+  Value bytes =
+      b.loadVector(memref, indices({batch, head, row, b.index(quantizedWidth)}),
+                   kRowScaleBytes);
+  Value number =
+      vector::BitCastOp::create(b, VectorType::get({1}, b.getF32Type()), bytes);
+  return vector::ExtractOp::create(b, number, 0);
 }
 
 namespace {
@@ -50,7 +64,14 @@ struct PanelEmitter {
   }
   Value load(Value along, Value length, int64_t lanes) {
     Value value = b.loadVector(packing.x.memref, at(along, length), lanes);
-    return b.convert(value, b.getF32Type());
+    value = b.convert(value, b.getF32Type());
+    if (!packing.x.quantizedWidth)
+      return value;
+    return b.mulf(value, b.splat(scale(along, length), lanes));
+  }
+  Value scale(Value along, Value length) {
+    return packing.x.loadScale(b, packing.batch, packing.head,
+                               packing.panelDim == 2 ? along : length);
   }
   void store(Value value, Value length, int64_t column) {
     Value place = b.add(b.add(base, b.mul(length, blocking.panel())), column);
@@ -87,8 +108,11 @@ struct PanelEmitter {
       b.loop(b.index(0), b.index(blocking.panel()), 1, [&](Value c) {
         Value along = b.min(b.add(start, c), lastPosition());
         Value value = b.loadScalar(packing.x.memref, at(along, length));
+        value = b.convert(value, b.getF32Type());
+        if (packing.x.quantizedWidth)
+          value = b.mulf(value, scale(along, length));
         Value place = b.add(b.add(base, b.mul(length, blocking.panel())), c);
-        b.store(b.convert(value, b.getF32Type()), packing.packed, place);
+        b.store(value, packing.packed, place);
       });
     });
   }

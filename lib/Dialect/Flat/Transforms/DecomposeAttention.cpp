@@ -324,7 +324,18 @@ LogicalResult mlir::flat::decomposeAttention(RewriterBase &rewriter,
                                              AttentionOp op) {
   if (!op.getResult())
     return rewriter.notifyMatchFailure(op, "operands are buffers");
+  SmallVector<DequantizeRowsOp> reads;
   rewriter.setInsertionPoint(op);
+  for (auto [role, operand] :
+       {std::pair(Role::K, &op.getKMutable()), {Role::V, &op.getVMutable()}})
+    if (op.isQuantized(role)) {
+      reads.push_back(
+          DequantizeRowsOp::create(rewriter, op.getLoc(), operand->get(),
+                                   rewriter.getF32Type(), StringAttr()));
+      operand->set(reads.back());
+    }
   rewriter.replaceOp(op, Decomposition(rewriter, op).run());
+  for (DequantizeRowsOp read : reads)
+    lowerRows(rewriter, read);
   return success();
 }

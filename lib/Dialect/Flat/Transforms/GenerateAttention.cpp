@@ -130,7 +130,9 @@ struct GenerateAttentionPass
 
   AttentionView view(AttentionOp op, AttentionOp::Role role) {
     return {op.getShaped(role),
-            SmallVector<int64_t, 4>(op.getOrder(role).getPositions())};
+            SmallVector<int64_t, 4>(op.getOrder(role).getPositions()),
+            op.isQuantized(role) ? op.getStaticSize(role, AttentionOp::Width)
+                                 : 0};
   }
 
   AttentionProblem describe(AttentionBuilder &b, AttentionOp op) {

@@ -41,7 +41,7 @@ TOOLS = {
 }
 # A value that fits, and what an option needs beside it.
 VALUES = {
-    "params": "x.npy", "bind": "w=k", "in-place": "result0=x", "size": "n=8", "input": "x.npy", "output": "out.npy", "expect": "y.npy", "atol": "1",
+    "params": "x.npy", "bind": "w=k", "in-place": "result0=x", "kv-cache": "i8", "size": "n=8", "input": "x.npy", "output": "out.npy", "expect": "y.npy", "atol": "1",
     "rtol": "1", "pattern": "2:4", "prune": "2:4", "quantize": "i4:64", "mask-policy": "ignore",
     "masks": "x.npy", "mask-suffix": "_mask", "mask-bit-order": "lsb", "cache": None, "entry": "f", "threads": "1",
     "repeat": "2", "dense": None, "reference": None, "emit": "llvm", "target": "host",
@@ -50,14 +50,14 @@ VALUES = {
     "report": None, "profile": None, "check": None, "json": "out.json", "remarks-filter": "none", "remarks-output-file": "out.yaml",
     "calibrate": "x.npy", "sensitivity": None, "max-difference": "0.1", "prune-by": "wanda", "save-masks": "masks.safetensors", "weights": "out.nmw", "compile-to": "named", "dump-stages-to": "stages", "reproducer-to": "kept",
 }
-NEEDS = {"atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--params=x.npy"],
+NEEDS = {"kv-cache": ["--in-place=result0=x"], "atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--params=x.npy"],
          "profile": ["--report"], "check": ["--profile", "--report"], "pattern": ["--params=x.npy"], "prune": ["--params=x.npy"], "quantize": ["--params=x.npy"], "calibrate": ["--params=x.npy", "--prune=2:4"],
          "prune-by": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"],
          "sensitivity": ["--params=x.npy", "--calibrate=x.npy"],
          "max-difference": ["--params=x.npy", "--calibrate=x.npy", "--sensitivity"],
          "save-masks": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"], "mask-policy": ["--params=x.npy"],
          "masks": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
-VOID = [("params", []), ("quantize", []), ("quantize", ["--params=x.npy", "--dense"]), ("profile", []), ("check", []), ("check", ["--profile", "--report", "--reference"]), ("dense", []), ("masks", ["--params=x.npy", "--mask-policy=ignore"]),
+VOID = [("kv-cache", []), ("params", []), ("quantize", []), ("quantize", ["--params=x.npy", "--dense"]), ("profile", []), ("check", []), ("check", ["--profile", "--report", "--reference"]), ("dense", []), ("masks", ["--params=x.npy", "--mask-policy=ignore"]),
         ("mask-suffix", ["--params=x.npy", "--mask-policy=ignore"]),
         ("mask-bit-order", ["--params=x.npy", "--mask-policy=ignore"]), ("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
         ("mask-bit-order", []), ("masks", []), ("cache", []), ("pattern", ["--params=x.npy", "--dense"]), ("prune", []), ("calibrate", []), ("prune-by", ["--params=x.npy", "--prune=1:2"]),

@@ -107,6 +107,10 @@ def check_sums(report):
         most = (row["flops"] / machine["flops_per_second"] + total / slowest) * 1e3
         assert least * 0.999 <= row["bound_ms"] <= most * 1.001, row
         assert near(row["fraction"], row["bound_ms"] / row["ms"] if row["ms"] else 0), row
+    memory = machine["levels"][-1]["bytes_per_second"]
+    for row in rows + layers:
+        if row["read_bytes"] is not None:
+            assert near(row["read_fraction"], row["read_bytes"] / (memory * row["ms"] * 1e-3) if row["ms"] else 0), row
     live = [event["bytes"] for event in report["buffers"]["live"]]
     assert report["buffers"]["peak_bytes"] == max(live, default=0) and min(live, default=0) >= 0
     assert all(a["ms"] <= b["ms"] for a, b in zip(report["buffers"]["live"], report["buffers"]["live"][1:]))
@@ -126,6 +130,10 @@ def check_names(report):
 def check_work(report, flops, dense_flops):
     by_name = {row["name"]: row for row in report["operations"]}
     packed = {param["key"]: param["bytes"] for param in report["params"]}
+    for row in report["operations"]:
+        weight = next((param for param in report["params"] if param["key"] == row["weight"]), None)
+        want = 8 * weight["bytes"] / numpy.prod(weight["shape"]) if weight and row["kind"] == "product" else None
+        assert row["bits_per_weight"] == want, row
     assert packed["layer.1.weight"] >= WIDE * N * F32
     read = {name: READ[name] + packed.get(by_name[name]["weight"], 0) for name in READ}
     for name in FLOPS:

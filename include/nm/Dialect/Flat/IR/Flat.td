@@ -11,5 +11,6 @@
 include "nm/Dialect/Flat/IR/FlatBase.td"
 include "nm/Dialect/Flat/IR/FlatAttrs.td"
 include "nm/Dialect/Flat/IR/FlatOps.td"
+include "nm/Dialect/Flat/IR/FlatRows.td"
 
 #endif // NM_DIALECT_FLAT_IR_FLAT_TD

@@ -19,6 +19,11 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
+namespace mlir::flat {
+/// The scale behind the integers of a quantised row.
+constexpr int64_t kRowScaleBytes = 4;
+} // namespace mlir::flat
+
 #include "nm/Dialect/Flat/IR/FlatDialect.h.inc"
 #include "nm/Dialect/Flat/IR/FlatEnums.h.inc"
 #define GET_ATTRDEF_CLASSES

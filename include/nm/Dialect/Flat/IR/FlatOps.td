@@ -21,6 +21,8 @@ def Flat_Shaped : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef],
     "ranked tensor or strided memref", "::mlir::ShapedType">;
 def Flat_Shaped4 : AnyTypeOf<[4DTensorOf<[F32, BF16, F16]>, MemRefRankOf<[F32, BF16, F16], [4]>],
     "tensor or memref of rank 4 with elements f32, bf16 or f16", "::mlir::ShapedType">;
+def Flat_Rows4 : AnyTypeOf<[4DTensorOf<[F32, BF16, F16, I8]>, MemRefRankOf<[F32, BF16, F16, I8], [4]>],
+    "tensor or memref of rank 4 with elements f32, bf16, f16, or i8 of quantised rows", "::mlir::ShapedType">;
 
 def Flat_AttentionOp : Flat_Op<"attention", [
     AttrSizedOperandSegments, DestinationStyleOpInterface, SingleBlock,
@@ -44,6 +46,8 @@ def Flat_AttentionOp : Flat_Op<"attention", [
       softmax and sums are f32 whatever the storage. Operands are tensors, and
       then the result is the attention; or buffers, and then the destination is
       written. What the destination held does not enter the result.
+    * **Quantised rows.** Keys and values of i8 are rows that `flat.quantize_rows` made, `[B, G, S, D + 4]`: D
+      integers and their scale. They count as the numbers that `flat.dequantize_rows` gives.
     * **Orders.** `orders` says in which order an operand holds its dimensions if
       that is not b, h, n, d. Sizes may be dynamic.
     * **Grouped queries.** H is a multiple of G; query head h uses key head
@@ -102,8 +106,9 @@ def Flat_AttentionOp : Flat_Op<"attention", [
     * `flat_attention_c7`: the region takes (f32, index, index, index, index) and
       one scalar for each score operand, and yields one f32.
     * `flat_attention_c8`: the region holds only side-effect free scalar operations.
+    * `flat_attention_c9`: quantised rows have their width last, and it is known and 5 or more.
   }];
-  let arguments = (ins Flat_Shaped4:$q, Flat_Shaped4:$k, Flat_Shaped4:$v,
+  let arguments = (ins Flat_Shaped4:$q, Flat_Rows4:$k, Flat_Rows4:$v,
                        Optional<Flat_Shaped>:$mask, Optional<F32>:$scale,
                        Optional<Index>:$offset, Optional<Index>:$length,
                        Variadic<Flat_Shaped>:$score_operands, Flat_Shaped4:$init,
@@ -144,9 +149,13 @@ def Flat_AttentionOp : Flat_Op<"attention", [
     void setOrder(Role role, OrderAttr order);
     /// Where logical dimension `dim` lies among the operand's dimensions.
     int64_t getPosition(Role role, int64_t dim) { return getOrder(role).getPositions()[dim]; }
-    /// Size of a logical dimension, ShapedType::kDynamic if unknown.
+    /// Whether the operand's rows are those of flat.quantize_rows.
+    bool isQuantized(Role role) { return getShapedType(role).getElementType().isInteger(8); }
+    /// Size of a logical dimension, ShapedType::kDynamic if unknown. The width of quantised rows is
+    /// that of the numbers in them.
     int64_t getStaticSize(Role role, int64_t dim) {
-      return getShapedType(role).getDimSize(getPosition(role, dim));
+      int64_t size = getShapedType(role).getDimSize(getPosition(role, dim));
+      return dim == Width && isQuantized(role) ? size - kRowScaleBytes : size;
     }
     /// The same as a constant or a value (tensor.dim, memref.dim).
     OpFoldResult getMixedSize(OpBuilder &builder, Role role, int64_t dim);

@@ -19,6 +19,9 @@ namespace flat {
 /// the op alone, on buffers.
 LogicalResult decomposeAttention(RewriterBase &rewriter, AttentionOp op);
 
+/// Replaces the operation by linalg that spells out its definition.
+void lowerRows(RewriterBase &rewriter, DequantizeRowsOp op);
+
 } // namespace flat
 } // namespace mlir
 

@@ -118,6 +118,21 @@ def DecomposeAttention : Pass<"flat-decompose-attention"> {
   ];
 }
 
+def LowerRows : Pass<"flat-lower-rows", "func::FuncOp"> {
+  let summary = "lower quantised rows on tensors to plain linalg";
+  let description = [{
+    `flat.quantize_rows` becomes maxima, scales, integers and the bytes of the scales, `flat.dequantize_rows`
+    scales and products. One that reads a cache and was not taken by a `flat.attention` is an
+    error, for it would copy the whole cache as floats.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"caches", "caches", "bool", "false",
+           "lower those that read caches too: the reference">
+  ];
+}
+
 def GenerateAttention : Pass<"flat-generate-attention", "func::FuncOp"> {
   let summary = "lower flat.attention on buffers to fused parallel loops and vector kernels";
   let description = [{

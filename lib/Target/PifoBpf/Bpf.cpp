@@ -8,7 +8,8 @@
 // What is emitted has no loops and no pointers that are kept: packets and nodes
 // have numbers, everything is in arrays of a fixed size, and what repeats is a
 // callback of bpf_loop. So the verifier sees each function once, with arguments
-// of which it need know nothing.
+// of which it need know nothing. Programs of nodes are inlined into callbacks:
+// there may be more of them than the kernel takes functions.
 
 #include "Core.h"
 #include "Transactions.h"
@@ -201,7 +202,7 @@ void Printer::arrays() {
 /// late. Gives 1 if the walk rests here.
 void Printer::enter(unsigned id) {
   const Tree::Node &node = tree.nodes[id];
-  os << "\nPIFO_FUNCTION int pifo_enter_" << id
+  os << "\nPIFO_INLINE int pifo_enter_" << id
      << "(u32 slot, u32 child, u64 now) {\n"
      << "  struct pifo_packet *packet = pifo_packet(slot);\n  (void)packet;\n";
   StatementPrinter print(tree, id, os);
@@ -273,7 +274,7 @@ void Printer::rule(unsigned id, const char *what, Operation *transaction,
                    const char *parameters) {
   if (!transaction)
     return;
-  os << "\nPIFO_FUNCTION int pifo_" << what << "_" << id << "(" << parameters
+  os << "\nPIFO_INLINE int pifo_" << what << "_" << id << "(" << parameters
      << ") {\n  struct pifo_packet *packet = pifo_packet(slot);\n  "
         "(void)packet;\n";
   StatementPrinter print(tree, id, os);
@@ -285,7 +286,7 @@ void Printer::selection(unsigned id) {
   SelectOp select = tree.nodes[id].op.getSelect();
   if (!select)
     return;
-  os << "\nPIFO_FUNCTION int pifo_select_" << id
+  os << "\nPIFO_INLINE int pifo_select_" << id
      << "(u32 slot, u32 child, u64 rank, u64 tie, u64 now) {\n"
      << "  struct pifo_packet *packet = pifo_packet(slot);\n  (void)packet;\n";
   StatementPrinter print(tree, id, os);
@@ -300,7 +301,7 @@ void Printer::backlogs(unsigned id) {
   NodeOp node = tree.nodes[id].op;
   if (!countsSomething(node))
     return;
-  os << "\nPIFO_FUNCTION int pifo_add_" << id << "(u32 slot, int sign) {\n"
+  os << "\nPIFO_INLINE int pifo_add_" << id << "(u32 slot, int sign) {\n"
      << "  struct pifo_packet *packet = pifo_packet(slot);\n  (void)packet;\n";
   for (BacklogOp backlog : node.getBody().front().getOps<BacklogOp>()) {
     uint64_t entries = tree.entries(backlog.getKeyAttr(), false, node);

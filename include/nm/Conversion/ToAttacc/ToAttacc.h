@@ -22,13 +22,12 @@ struct ProgramOptions {
 };
 
 /// The program that computes `func`, a function of static tensors, before
-/// `builder`, after
-/// nm-raise, nm-fuse-epilogue and flat-raise-attention: nm.matmul,
-/// flat.attention, linalg.softmax, products, elementwise operations and
-/// reductions in linalg, reshapes, transposes, slices and joins (the list is
-/// docs/attacc-operators.md). Arguments become In tensors by name, results Out
-/// tensors `result0`, ...; checkpoint parameters Param tensors. Operators on
-/// rows and products are values, which the passes of the tile dialect lower,
+/// `builder`, after nm-raise, nm-fuse-epilogue and flat-raise-attention:
+/// nm.matmul, flat.attention, linalg.softmax, products, elementwise operations
+/// and reductions in linalg, reshapes, transposes, slices and joins (the list
+/// is docs/attacc-operators.md). Arguments become In tensors by name, results
+/// Out tensors `result0`, ...; checkpoint parameters Param tensors. Operators
+/// on rows and products are values, which the passes of the tile dialect lower,
 /// beside instructions. What has none is an error at the operation. Choices are
 /// remarks of the category `convert-to-attacc`.
 FailureOr<ProgramOp> buildTileProgram(OpBuilder &builder, func::FuncOp func,

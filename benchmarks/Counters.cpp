@@ -6,9 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Counters.h"
+#include <csignal>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace nm::bench;
@@ -57,4 +60,39 @@ std::array<uint64_t, Counters::kCount> Counters::stop() {
     for (int i = 0; i < kCount; ++i)
       counts[i] = values[1 + i];
   return counts;
+}
+
+/// The steps of a child between two stops; -1 on failure.
+static int64_t stepsOf(const std::function<void()> &work) {
+  pid_t child = fork();
+  if (child < 0)
+    return -1;
+  if (child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
+      _exit(1);
+    raise(SIGSTOP);
+    work();
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  int status = 0;
+  auto stopsBy = [&](int signal) {
+    return waitpid(child, &status, 0) == child && WIFSTOPPED(status) &&
+           WSTOPSIG(status) == signal;
+  };
+  int64_t steps = stopsBy(SIGSTOP) ? 0 : -1;
+  while (steps >= 0 &&
+         ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) == 0 &&
+         stopsBy(SIGTRAP))
+    ++steps;
+  if (!WIFEXITED(status) && !WIFSIGNALED(status)) {
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+  }
+  return steps;
+}
+
+int64_t nm::bench::countBySteps(const std::function<void()> &work) {
+  int64_t none = stepsOf([] {}), some = stepsOf(work);
+  return none < 0 || some < 0 ? -1 : some - none;
 }

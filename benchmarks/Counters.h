@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 namespace nm::bench {
 
@@ -35,6 +36,11 @@ private:
   int leader = -1;
   std::array<int, kCount> files{-1, -1, -1};
 };
+
+/// Instructions of `work`, which a copy of this process runs step by step: some
+/// microseconds each, whatever the processor counts. -1 where processes may not
+/// be traced.
+int64_t countBySteps(const std::function<void()> &work);
 
 } // namespace nm::bench
 

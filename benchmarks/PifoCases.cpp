@@ -175,7 +175,8 @@ std::vector<Competitor> buildOne(size_t resident, bool wide) {
           onePeer<StdPriorityQueue>(resident, wide),
           onePeer<FourAryHeap>(resident, wide),
           onePeer<StdMultimap>(resident, wide),
-          onePeer<FindFirstSet>(resident, wide)};
+          onePeer<FindFirstSet>(resident, wide),
+          onePeer<CircularFindFirstSet>(resident, wide)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -227,9 +228,12 @@ Competitor treeBatches(const std::string &text, size_t resident) {
 
 std::vector<Competitor> buildHpfq(size_t resident) {
   std::string text = hierarchy(2, kGroups, resident);
-  return {treeCompiled(text, resident), treeBatches(text, resident),
-          hpfqPeer<StdPriorityQueue>(resident), hpfqPeer<FourAryHeap>(resident),
-          hpfqPeer<StdMultimap>(resident)};
+  return {treeCompiled(text, resident),
+          treeBatches(text, resident),
+          hpfqPeer<StdPriorityQueue>(resident),
+          hpfqPeer<FourAryHeap>(resident),
+          hpfqPeer<StdMultimap>(resident),
+          hpfqPeer<CircularFindFirstSet>(resident)};
 }
 
 std::vector<Competitor> buildLevels(int levels) {
@@ -340,6 +344,7 @@ bool verifyHpfq(size_t resident) {
   HpfqPeer<StdPriorityQueue> expected(0);
   HpfqPeer<FourAryHeap> heap(0);
   HpfqPeer<StdMultimap> map(0);
+  HpfqPeer<CircularFindFirstSet> circular(resident + kBatch);
   Flows flows;
   FlowPacket out, many[kBatch];
   for (size_t i = 0; i < kVerified; i += kBatch) {
@@ -350,6 +355,7 @@ bool verifyHpfq(size_t resident) {
       expected.enqueue(packets[k]);
       heap.enqueue(packets[k]);
       map.enqueue(packets[k]);
+      circular.enqueue(packets[k]);
     }
     if (i < resident)
       continue;
@@ -360,7 +366,8 @@ bool verifyHpfq(size_t resident) {
         return differs("compiled HPFQ");
       if (many[k].handle != handle)
         return differs("compiled HPFQ in batches");
-      if (heap.dequeue() != handle || map.dequeue() != handle)
+      if (heap.dequeue() != handle || map.dequeue() != handle ||
+          circular.dequeue() != handle)
         return differs("HPFQ over another queue");
     }
   }
@@ -408,7 +415,8 @@ bool nm::bench::verifyPifos() {
     if (!verifyOneCompiled(resident, wide) ||
         !verifyOnePeer<FourAryHeap>(resident, wide) ||
         !verifyOnePeer<StdMultimap>(resident, wide) ||
-        !verifyOnePeer<FindFirstSet>(resident, wide))
+        !verifyOnePeer<FindFirstSet>(resident, wide) ||
+        !verifyOnePeer<CircularFindFirstSet>(resident, wide))
       return false;
   }
   return verifyHpfq(4096) && verifyShaped(4096);

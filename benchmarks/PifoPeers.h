@@ -171,6 +171,92 @@ private:
   std::vector<Element> elements;
 };
 
+/// The circular find-first-set queue of Eiffel (Saeed et al., NSDI 2019,
+/// section 3.1.1), with a bucket for each rank: a hierarchy of bitmaps over the
+/// ranks from `base` on and a second one over those behind, which takes its
+/// place when the first is empty. Ranks beyond both go to the last bucket; here
+/// there are none, so that the order is exact.
+class CircularFindFirstSet {
+public:
+  static constexpr const char *kName = "Eiffel's cFFS";
+  explicit CircularFindFirstSet(size_t capacity)
+      : halves(2), elements(capacity + 1) {
+    for (uint32_t i = 0; i < elements.size(); ++i)
+      elements[i].next = i + 1;
+  }
+  void push(Entry entry) {
+    uint32_t e = freeList;
+    freeList = elements[e].next;
+    elements[e].packet = entry;
+    uint64_t distance = entry.rank < base ? 0 : entry.rank - base;
+    if (distance < kRanks)
+      halves[current].push(distance, e, elements);
+    else
+      halves[1 - current].push(std::min(distance - kRanks, kRanks - 1), e,
+                               elements);
+    ++count;
+  }
+  Entry pop() {
+    if (!halves[current].top) {
+      current = 1 - current;
+      base += kRanks;
+    }
+    uint32_t e = halves[current].pop(elements);
+    elements[e].next = freeList;
+    freeList = e;
+    --count;
+    return elements[e].packet;
+  }
+  bool empty() const { return count == 0; }
+
+private:
+  static constexpr uint64_t kRanks = 1 << 16;
+  struct Element {
+    uint32_t next;
+    Entry packet;
+  };
+  struct Half {
+    struct Bucket {
+      uint32_t first, last;
+    };
+    uint64_t top = 0;
+    std::vector<uint64_t> middle, words;
+    std::vector<Bucket> buckets;
+    Half() : middle(kRanks >> 12), words(kRanks >> 6), buckets(kRanks) {}
+    void push(uint64_t rank, uint32_t e, std::vector<Element> &elements) {
+      Bucket &bucket = buckets[rank];
+      uint64_t &word = words[rank >> 6], bit = uint64_t(1) << (rank & 63);
+      if (word & bit) {
+        elements[bucket.last].next = e;
+        bucket.last = e;
+        return;
+      }
+      bucket = {e, e};
+      word |= bit;
+      middle[rank >> 12] |= uint64_t(1) << (rank >> 6 & 63);
+      top |= uint64_t(1) << (rank >> 12);
+    }
+    uint32_t pop(std::vector<Element> &elements) {
+      uint32_t a = __builtin_ctzll(top);
+      uint32_t b = a << 6 | __builtin_ctzll(middle[a]);
+      uint32_t rank = b << 6 | __builtin_ctzll(words[b]);
+      Bucket &bucket = buckets[rank];
+      uint32_t e = bucket.first;
+      if (e != bucket.last)
+        bucket.first = elements[e].next;
+      else if (!(words[b] &= words[b] - 1) && !(middle[a] &= middle[a] - 1))
+        top &= top - 1;
+      return e;
+    }
+  };
+  std::vector<Half> halves;
+  std::vector<Element> elements;
+  uint32_t freeList = 0;
+  int current = 0;
+  uint64_t base = 0;
+  size_t count = 0;
+};
+
 /// STFQ in two levels over a queue. With `shaped`, a packet is held at its leaf
 /// until that has passed on what came before at a sixteenth of the link.
 template <typename Queue, bool shaped = false> class HpfqPeer {

@@ -46,8 +46,11 @@ void compare(std::vector<Outcome> &outcomes, const char *peer,
       }
 }
 
+/// Operations whose instructions are counted one by one.
+constexpr size_t kStepped = 512;
+
 void runCase(benchmark::State &state, const PifoCase &benchCase,
-             Counters &counters, std::vector<Outcome> &all) {
+             Counters &counters, bool steps, std::vector<Outcome> &all) {
   std::vector<Competitor> competitors = benchCase.build();
   std::vector<std::vector<double>> samples(competitors.size());
   std::vector<Outcome> outcomes(competitors.size());
@@ -71,6 +74,11 @@ void runCase(benchmark::State &state, const PifoCase &benchCase,
     outcome.medianNs = median(samples[i]);
     for (double &count : outcome.counts)
       count /= samples[i].size();
+    if (steps) {
+      const Competitor &competitor = competitors[i];
+      outcome.counts[0] =
+          double(countBySteps([&] { competitor.run(kStepped); })) / kStepped;
+    }
   }
   compare(outcomes, "std::priority_queue", &Outcome::queueByMin,
           &Outcome::queueByMedian);
@@ -85,7 +93,8 @@ std::string header(bool counted) {
       "(pq) and the find-first-set queue written by hand (ffs), minima and "
       "medians\n";
   if (!counted)
-    text += "instructions and misses: this machine has no counters\n";
+    text += "misses: this machine has no counters (--instructions counts "
+            "instructions by single steps)\n";
   return text + llvm::formatv("{0,-20} {1,-20} {2,8} {3,8} {4,8} {5,8} {6,8} "
                               "{7,8} {8,7} {9,7} {10,7}\n",
                               "case", "queue", "min", "median", "x pq min",
@@ -94,23 +103,25 @@ std::string header(bool counted) {
                     .str();
 }
 
-std::string row(const Outcome &o, bool counted) {
+std::string row(const Outcome &o, bool counted, bool steps) {
   auto ratio = [](double value) {
     return value > 0 ? llvm::formatv("{0:f2}", value).str() : std::string("-");
   };
-  auto count = [&](double value) {
-    return counted ? llvm::formatv("{0:f1}", value).str() : std::string("-");
+  auto count = [](double value, bool isCounted) {
+    return isCounted ? llvm::formatv("{0:f1}", value).str() : std::string("-");
   };
-  return llvm::formatv(
-             "{0,-20} {1,-20} {2,8:f1} {3,8:f1} {4,8} {5,8} {6,8} "
-             "{7,8} {8,7} {9,7} {10,7}\n",
-             o.name, o.competitor, o.minNs, o.medianNs, ratio(o.queueByMin),
-             ratio(o.queueByMedian), ratio(o.setByMin), ratio(o.setByMedian),
-             count(o.counts[0]), count(o.counts[1]), count(o.counts[2]))
+  return llvm::formatv("{0,-20} {1,-20} {2,8:f1} {3,8:f1} {4,8} {5,8} {6,8} "
+                       "{7,8} {8,7} {9,7} {10,7}\n",
+                       o.name, o.competitor, o.minNs, o.medianNs,
+                       ratio(o.queueByMin), ratio(o.queueByMedian),
+                       ratio(o.setByMin), ratio(o.setByMedian),
+                       count(o.counts[0], counted || steps),
+                       count(o.counts[1], counted), count(o.counts[2], counted))
       .str();
 }
 
-std::string toJson(bool counted, const std::vector<Outcome> &outcomes) {
+std::string toJson(bool counted, bool steps,
+                   const std::vector<Outcome> &outcomes) {
   llvm::json::Array rows;
   for (const Outcome &o : outcomes) {
     llvm::json::Object row{{"case", o.name},
@@ -125,8 +136,9 @@ std::string toJson(bool counted, const std::vector<Outcome> &outcomes) {
       row["find_first_set_by_min"] = o.setByMin;
       row["find_first_set_by_median"] = o.setByMedian;
     }
-    for (int k = 0; counted && k < Counters::kCount; ++k)
-      row[Counters::kNames[k]] = o.counts[k];
+    for (int k = 0; k < Counters::kCount; ++k)
+      if (counted || (steps && k == 0))
+        row[Counters::kNames[k]] = o.counts[k];
     rows.push_back(std::move(row));
   }
   llvm::json::Value root =
@@ -137,11 +149,14 @@ std::string toJson(bool counted, const std::vector<Outcome> &outcomes) {
 } // namespace
 
 static int run(int argc, char **argv) {
-  bool quick = false;
+  bool quick = false, steps = false;
   Command command("nm-bench-pifo",
                   "compiled schedulers against priority queues",
-                  "  nm-bench-pifo [--quick] [--json=<file>]\n\n");
+                  "  nm-bench-pifo [--quick] [--instructions] "
+                  "[--json=<file>]\n\n");
   command.options().flag("quick", quick, "fewer cases, fewer turns");
+  command.options().flag("instructions", steps,
+                         "count instructions by single steps");
   command.results();
   if (std::optional<int> code = command.parse(argc, argv))
     return *code;
@@ -152,7 +167,7 @@ static int run(int argc, char **argv) {
   for (const PifoCase &benchCase : pifoCases(quick))
     benchmark::RegisterBenchmark(benchCase.name.c_str(),
                                  [&, benchCase](benchmark::State &state) {
-                                   runCase(state, benchCase, counters,
+                                   runCase(state, benchCase, counters, steps,
                                            outcomes);
                                  })
         ->UseManualTime()
@@ -160,8 +175,8 @@ static int run(int argc, char **argv) {
   bool counted = counters.available();
   return runTable(
       header(counted), outcomes, command,
-      [&](const Outcome &outcome) { return row(outcome, counted); },
-      [&] { return std::vector{toJson(counted, outcomes)}; });
+      [&](const Outcome &outcome) { return row(outcome, counted, steps); },
+      [&] { return std::vector{toJson(counted, steps, outcomes)}; });
 }
 
 int main(int argc, char **argv) {

@@ -94,6 +94,7 @@ llvm::Error PifoJit::bind(const std::string &prefix, bool hasDisorder) {
   find("_change", change);
   find("_enqueue_batch", enqueueBatch);
   find("_dequeue_batch", dequeueBatch);
+  find("_pass", pass);
   if (hasDisorder)
     find("_disorder", disorder);
   return failure;

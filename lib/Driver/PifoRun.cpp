@@ -171,8 +171,6 @@ static llvm::Error checkOptions(const PifoRunOptions &options) {
   return checkContainer(options.container);
 }
 
-/// Read ahead by a thread where that cannot block for ever, as a pipe may, and
-/// where packets themselves are not wanted.
 static llvm::Expected<std::unique_ptr<Source>>
 openSource(const PifoRunOptions &options, FlowNames &flows) {
   SourceResult opened = openTraffic(options);
@@ -180,12 +178,21 @@ openSource(const PifoRunOptions &options, FlowNames &flows) {
     opened = nameFlows(std::move(*opened), options.flows, flows);
   if (!opened)
     return toError(opened.error());
+  return std::move(*opened);
+}
+
+/// By a thread where that cannot block for ever, as a pipe may, and where
+/// packets themselves are not wanted.
+static std::unique_ptr<Source> readAhead(const PifoRunOptions &options,
+                                         std::unique_ptr<Source> source,
+                                         const Scheduler &scheduler) {
   struct stat status;
   bool isFile = ::stat(options.trafficFile.c_str(), &status) == 0 &&
                 S_ISREG(status.st_mode);
   if (options.departuresPcap.empty() && (!options.generate.empty() || isFile))
-    return readAhead(std::move(*opened));
-  return std::move(*opened);
+    return ::nm::traffic::readAhead(
+        std::move(source), [&](Arrivals &block) { scheduler.prepare(block); });
+  return source;
 }
 
 using Writers = std::vector<std::unique_ptr<DepartureWriter>>;
@@ -217,22 +224,25 @@ sendPackets(const PifoRunOptions &options, const Link &link, Source &source,
             Totals &totals) {
   Stopwatch watch;
   ::nm::support::Progress progress("", !options.quiet);
-  auto result = simulate(
-      source, scheduler, link,
-      [&](const Departure &departure) {
-        statistics.add(departure);
-        for (auto &writer : writers)
-          writer->write(departure);
-      },
-      totals,
-      [&](const Totals &sent) {
-        progress.show(llvm::formatv("{0} million packets, {1:f1} M/s",
-                                    sent.arrived / 1000000,
-                                    sent.arrived / 1e3 / watch.ms()),
-                      source.progress());
-        return true;
-      },
-      [&](const Loss &loss) { statistics.add(loss); });
+  ObserverThread observer({[&](const Departures &block) {
+                             statistics.add(block);
+                             for (auto &writer : writers)
+                               for (size_t i = 0; i < block.count; ++i)
+                                 if (block.departure[i] >= 0)
+                                   writer->write(block[i]);
+                           },
+                           /*wantsValues=*/!writers.empty(),
+                           /*wantsBytes=*/!options.departuresPcap.empty()});
+  auto result =
+      simulate(source, scheduler, link, observer.observer(), totals,
+               [&](const Totals &sent) {
+                 progress.show(llvm::formatv("{0} million packets, {1:f1} M/s",
+                                             sent.arrived / 1000000,
+                                             sent.arrived / 1e3 / watch.ms()),
+                               source.progress());
+                 return true;
+               });
+  observer.finish();
   if (!result)
     return toError(result.error());
   return watch.ms() / 1e3;
@@ -292,11 +302,14 @@ static llvm::Error run(const PifoRunOptions &options,
   Statistics statistics;
   statistics.nameFlows(flows.names);
   Totals totals;
-  auto taken = sendPackets(options, link, **source, **scheduler, *writers,
+  // Its thread asks the scheduler, which outlives it.
+  std::unique_ptr<Source> packets =
+      readAhead(options, std::move(*source), **scheduler);
+  auto taken = sendPackets(options, link, *packets, **scheduler, *writers,
                            statistics, totals);
   if (!taken)
     return taken.takeError();
-  for (const Source::Note &note : (*source)->notes())
+  for (const Source::Note &note : packets->notes())
     (note.isWarning ? llvm::WithColor::warning() : llvm::WithColor::note())
         << note.text << "\n";
   for (auto &writer : *writers)

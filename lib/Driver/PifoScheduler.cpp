@@ -208,37 +208,77 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
   result->packet.resize(result->jit->packetSize / 8);
   result->lost.resize(result->packet.size());
   result->capacity = capacity;
+  result->columns = columns.size();
   if (!result->restart())
     return makeError("no memory for a scheduler of that capacity");
+  result->mayPass = result->jit->pass(result->memory, nullptr, nullptr, 0) == 0;
   return std::move(result);
+}
+
+void PifoScheduler::store(const Binding &field,
+                          ::nm::traffic::Arrivals &block) const {
+  const size_t size = jit->packetSize;
+  char *at = reinterpret_cast<char *>(block.packets.data()) + field.offset;
+  // One loop for each way to find a value and each size to store it in.
+  auto storeAll = [&](auto sample, auto valueOf) {
+    for (size_t i = 0; i < block.count; ++i) {
+      const uint64_t value = valueOf(i);
+      if (value > field.maxValue)
+        block.classes[i] = -1;
+      auto stored = static_cast<decltype(sample)>(value);
+      std::memcpy(at + i * size, &stored, sizeof(stored));
+    }
+  };
+  auto storeSized = [&](auto valueOf) {
+    switch (field.bytes) {
+    case 1:
+      return storeAll(uint8_t(), valueOf);
+    case 2:
+      return storeAll(uint16_t(), valueOf);
+    case 4:
+      return storeAll(uint32_t(), valueOf);
+    default:
+      return storeAll(uint64_t(), valueOf);
+    }
+  };
+  if (field.kind == Binding::Column)
+    storeSized([&, values = block.values.data() + field.column](size_t i) {
+      return values[i * columns];
+    });
+  else
+    storeSized([&](size_t i) {
+      return field.valueOf(block.values.data() + i * columns, block.times[i]);
+    });
+}
+
+void PifoScheduler::prepare(::nm::traffic::Arrivals &block) const {
+  const size_t words = packetWords();
+  block.packets.resize(block.count * words);
+  block.classes.assign(block.count, 0);
+  for (const Binding &field : fields)
+    store(field, block);
+  // A packet that was refused above may have lost bits that the class asks for.
+  if (jit->classes.size() > 1)
+    for (size_t i = 0; i < block.count; ++i)
+      if (block.classes[i] == 0)
+        block.classes[i] = jit->classify(&block.packets[i * words]);
+  block.isPrepared = true;
 }
 
 Scheduler::EnqueueStatus
 PifoScheduler::enqueue(uint64_t handle, const uint64_t *values, int64_t now) {
-  char *bytes = reinterpret_cast<char *>(packet.data());
-  packet[0] = handle;
-  for (const Binding &field : fields) {
-    uint64_t value = field.valueOf(values, now);
-    isUnknown = value > field.maxValue;
-    if (isUnknown)
-      return EnqueueStatus::Unknown;
-    char *at = bytes + field.offset;
-    // Little-endian; fixed sizes, so that each is one store.
-    switch (field.bytes) {
-    case 1:
-      std::memcpy(at, &value, 1);
-      break;
-    case 2:
-      std::memcpy(at, &value, 2);
-      break;
-    case 4:
-      std::memcpy(at, &value, 4);
-      break;
-    default:
-      std::memcpy(at, &value, 8);
-    }
-  }
-  switch (jit->enqueue(memory, packet.data(), now)) {
+  alone.count = 1;
+  alone.times.assign(1, now);
+  alone.values.assign(values, values + columns);
+  prepare(alone);
+  return alone.classes[0] < 0 ? EnqueueStatus::Unknown
+                              : enter(handle, alone.packets.data(), now);
+}
+
+Scheduler::EnqueueStatus PifoScheduler::enter(uint64_t handle,
+                                              uint64_t *prepared, int64_t now) {
+  prepared[0] = handle;
+  switch (jit->enqueue(memory, prepared, now)) {
   case 0:
     return EnqueueStatus::Ok;
   case 2:
@@ -262,7 +302,7 @@ bool PifoScheduler::dequeue(int64_t now, uint64_t &handle) {
 
 void PifoScheduler::change(size_t number) {
   // Two changes of one tick: a release takes the first.
-  const std::vector<int64_t> &values = changes[number];
+  const std::vector<int64_t> &values = parameters[number];
   auto count = static_cast<int64_t>(values.size());
   if (jit->change(memory, values.data(), count) == pifo::kStatusFull) {
     jit->release(memory, latest);
@@ -301,9 +341,4 @@ bool PifoScheduler::changed(uint64_t *values) {
       values[field.column] = value;
     }
   return differs;
-}
-
-int PifoScheduler::classOfLatest() {
-  // An unknown value may not have fitted into the packet.
-  return isUnknown ? -1 : jit->classify(packet.data());
 }

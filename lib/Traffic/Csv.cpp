@@ -12,8 +12,6 @@ using namespace nm::traffic;
 using ::nm::support::CsvReader;
 using ::nm::support::quoteCell;
 
-Source::~Source() = default;
-
 namespace {
 
 constexpr size_t kMaxColumns = 64;

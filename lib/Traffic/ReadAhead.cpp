@@ -15,26 +15,20 @@ using namespace nm::traffic;
 
 namespace {
 
-/// So many that handing one over costs little beside reading it.
-constexpr size_t kBlockPackets = 8192;
+/// So many that handing one over costs little beside reading it, and so few
+/// that a block is still in a cache when it is read.
+constexpr size_t kBlockPackets = 2048;
 constexpr size_t kBlocks = 8;
 
-struct Block {
-  std::vector<int64_t> times;
-  std::vector<uint64_t> values;
-  double progress = -1;
-  /// What follows the block's last packet; Packet: another block.
-  Source::Status then = Source::Status::Packet;
-};
-
 /// A ring of blocks: the thread fills `blocks[filled % kBlocks]`, the caller
-/// reads `blocks[taken % kBlocks]` and gives it back when it takes the next.
+/// takes `blocks[taken % kBlocks]` in exchange for one that it has read.
 class ReadAhead : public Source {
 public:
-  explicit ReadAhead(std::unique_ptr<Source> inner)
-      : source(std::move(inner)), columns(source->columns().size()) {
+  ReadAhead(std::unique_ptr<Source> inner,
+            std::function<void(Arrivals &)> prepareBlock)
+      : source(std::move(inner)), prepare(std::move(prepareBlock)) {
     names = source->columns();
-    thread = std::thread([this] { fill(); });
+    thread = std::thread([this] { read(); });
   }
 
   ~ReadAhead() override {
@@ -47,43 +41,42 @@ public:
   }
 
   Status next(Arrival &arrival) override {
-    if (!block || at == block->times.size()) {
-      if (block && block->then != Status::Packet) {
-        if (block->then == Status::Error)
-          message = source->error(); // the thread has ended
-        return block->then;
-      }
-      takeBlock();
-      if (block->times.empty())
-        return next(arrival);
+    while (at == mine.count) {
+      if (mine.then != Status::Packet)
+        return mine.then;
+      fill(mine, kBlockPackets);
     }
-    arrival.time = block->times[at];
-    arrival.values = block->values.data() + at * columns;
+    arrival.time = mine.times[at];
+    arrival.values = mine.values.data() + at * names.size();
     ++at;
     return Status::Packet;
   }
 
-  double progress() const override { return block ? block->progress : -1; }
+  /// A whole block of the thread's, in exchange for the caller's.
+  void fill(Arrivals &block, size_t) override {
+    {
+      std::unique_lock<std::mutex> lock(mutex);
+      changed.wait(lock, [&] { return filled > taken; });
+      std::swap(block, blocks[taken % kBlocks]);
+      ++taken;
+    }
+    changed.notify_all();
+    at = 0;
+    latestProgress = block.progress;
+    then = block.then;
+    if (then == Status::Error)
+      message = source->error(); // the thread has ended
+  }
+
+  double progress() const override { return latestProgress; }
 
   /// After the end, when the thread has left the source alone.
   std::vector<Note> notes() const override {
-    bool ended =
-        block && at == block->times.size() && block->then == Status::End;
-    return ended ? source->notes() : std::vector<Note>();
+    return then == Status::End ? source->notes() : std::vector<Note>();
   }
 
 private:
-  void takeBlock() {
-    std::unique_lock<std::mutex> lock(mutex);
-    if (block)
-      ++taken;
-    changed.notify_all();
-    changed.wait(lock, [&] { return filled > taken; });
-    block = &blocks[taken % kBlocks];
-    at = 0;
-  }
-
-  void fill() {
+  void read() {
     Status status = Status::Packet;
     while (status == Status::Packet) {
       {
@@ -92,20 +85,11 @@ private:
         if (stopped)
           return;
       }
-      Block &next = blocks[filled % kBlocks];
-      next.times.clear();
-      next.values.resize(kBlockPackets * columns);
-      Arrival arrival;
-      while (next.times.size() < kBlockPackets) {
-        status = source->next(arrival);
-        if (status != Status::Packet)
-          break;
-        std::copy_n(arrival.values, columns,
-                    next.values.data() + next.times.size() * columns);
-        next.times.push_back(arrival.time);
-      }
-      next.then = status;
-      next.progress = source->progress();
+      Arrivals &next = blocks[filled % kBlocks];
+      source->fill(next, kBlockPackets);
+      if (prepare)
+        prepare(next);
+      status = next.then;
       {
         std::lock_guard<std::mutex> lock(mutex);
         ++filled;
@@ -115,11 +99,14 @@ private:
   }
 
   std::unique_ptr<Source> source;
-  size_t columns;
-  Block blocks[kBlocks];
-  /// Of the caller: the block that it reads, and its place in it.
-  Block *block = nullptr;
+  std::function<void(Arrivals &)> prepare;
+  Arrivals blocks[kBlocks];
+  /// Of a caller that takes packets one by one: its block, and its place in it.
+  Arrivals mine;
   size_t at = 0;
+  /// Of the latest block that was taken.
+  double latestProgress = -1;
+  Status then = Status::Packet;
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -132,6 +119,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Source> nm::traffic::readAhead(std::unique_ptr<Source> source) {
-  return std::make_unique<ReadAhead>(std::move(source));
+std::unique_ptr<Source>
+nm::traffic::readAhead(std::unique_ptr<Source> source,
+                       std::function<void(Arrivals &)> prepare) {
+  return std::make_unique<ReadAhead>(std::move(source), std::move(prepare));
 }

@@ -292,9 +292,9 @@ std::string nm::traffic::formatSvg(const Totals &totals,
     svg.text(x + step / 2, top - 3, "middle", formatted("%.1f", rate), 9);
   }
   ::nm::support::Points delays;
+  const Histogram all = statistics.delay();
   for (int i = 0; i <= 100; ++i) {
-    double delay =
-        static_cast<double>(statistics.delay().percentile(i / 100.0)) / 1e3;
+    double delay = static_cast<double>(all.percentile(i / 100.0)) / 1e3;
     delays.push_back(
         {kMiddle + kWidth * delayAxis.at(delay), height(i / 100.0)});
   }

@@ -12,26 +12,20 @@
 
 using namespace nm::traffic;
 
-void Histogram::add(uint64_t value) {
-  // The leading bits + 1 bits of the value and their position.
-  unsigned width =
-      value ? 64 - static_cast<unsigned>(__builtin_clzll(value)) : 0;
-  unsigned shift = width > bits + 1 ? width - bits - 1 : 0;
-  size_t bucket = (static_cast<size_t>(shift) << bits) + (value >> shift);
-  if (bucket >= counts.size())
-    counts.resize(bucket + 1);
-  ++counts[bucket];
-  ++total;
-  sum += static_cast<double>(value);
-  low = std::min(low, value);
-  high = std::max(high, value);
+uint64_t Histogram::count() const {
+  uint64_t total = 0;
+  for (uint64_t some : counts)
+    total += some;
+  return total;
 }
 
 double Histogram::mean() const {
-  return total ? sum / static_cast<double>(total) : 0;
+  const uint64_t total = count();
+  return total ? static_cast<double>(sum) / static_cast<double>(total) : 0;
 }
 
 uint64_t Histogram::percentile(double part) const {
+  const uint64_t total = count();
   if (total == 0)
     return 0;
   auto wanted = static_cast<uint64_t>(
@@ -91,15 +85,45 @@ FlowStatistics &Statistics::find(uint64_t number) {
   return *latest;
 }
 
-void Statistics::add(const Departure &departure) {
-  auto delay = static_cast<uint64_t>(departure.departure - departure.arrival);
-  all.add(delay);
-  FlowStatistics &flow = find(departure.flow);
-  if (flow.packets++ == 0)
-    flow.firstArrival = departure.arrival;
-  flow.bytes += departure.length;
-  flow.lastDeparture = departure.departure;
-  flow.delay.add(delay);
+void Statistics::add(const Departures &block) {
+  // Neighbours often waited equally long, and adding to one bucket again and
+  // again is a chain through memory.
+  uint64_t latestDelay = 0, inARow = 0;
+  for (size_t i = 0; i < block.count; ++i) {
+    const int64_t departure = block.departure[i];
+    const uint64_t number = block.flow[i];
+    if (departure < 0) {
+      if (departure != -static_cast<int64_t>(Loss::Unknown))
+        ++find(number).lost;
+      continue;
+    }
+    const int64_t arrival = block.arrival[i];
+    const auto delay = static_cast<uint64_t>(departure - arrival);
+    if (delay != latestDelay) {
+      if (inARow)
+        all.addBucket(latestDelay, inARow);
+      latestDelay = delay;
+      inARow = 0;
+    }
+    ++inARow;
+    const uint32_t place = number < kMostFlows ? small[number] : 0;
+    FlowStatistics &flow = place ? list[place - 1] : find(number);
+    if (flow.packets++ == 0)
+      flow.firstArrival = arrival;
+    flow.bytes += block.length[i];
+    flow.lastDeparture = departure;
+    flow.delay.add(delay);
+  }
+  if (inARow)
+    all.addBucket(latestDelay, inARow);
+}
+
+Histogram Statistics::delay() const {
+  Histogram result = all;
+  for (const FlowStatistics &flow : list)
+    result.addExtremes(flow.delay);
+  result.addExtremes(rest.delay);
+  return result;
 }
 
 std::vector<const FlowStatistics *> Statistics::flows() const {

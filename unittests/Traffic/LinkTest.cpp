@@ -56,15 +56,14 @@ struct Fifo : Scheduler {
   }
 };
 
-using Departures = std::vector<std::pair<uint64_t, int64_t>>;
+using Order = std::vector<std::pair<uint64_t, int64_t>>;
 
 TEST(Link, FractionsOfTicksAddUp) {
   // 3 Gbit/s: 1 byte takes 2 2/3 ns.
   ListSource source({"length"}, {{0, 1}, {0, 1}, {0, 1}, {0, 1}, {20, 1}});
   Fifo fifo;
   test::Trace trace = test::run(source, fifo, {3'000'000'000, 0});
-  EXPECT_EQ(trace.departures,
-            (Departures{{0, 0}, {1, 3}, {2, 6}, {3, 8}, {4, 20}}));
+  EXPECT_EQ(trace.departures, (Order{{0, 0}, {1, 3}, {2, 6}, {3, 8}, {4, 20}}));
   EXPECT_EQ(trace.totals.end, 23);
 }
 
@@ -74,7 +73,7 @@ TEST(Link, MixedLengthsAddUpExactly) {
   for (uint64_t rate : {uint64_t(1), uint64_t(7), uint64_t(9'999'999'967),
                         uint64_t(40) << 50}) {
     test::Rows rows;
-    Departures expected;
+    Order expected;
     unsigned __int128 bits = 0;
     for (uint64_t i = 0; i < 300; ++i) {
       uint64_t bytes = 1 + i / 3 * 7919 % 1500;
@@ -92,7 +91,7 @@ TEST(Link, OverheadTakesTime) {
   ListSource source({"length"}, {{5, 100}, {5, 100}});
   Fifo fifo;
   test::Trace trace = test::run(source, fifo, {8'000'000'000, 20});
-  EXPECT_EQ(trace.departures, (Departures{{0, 5}, {1, 125}}));
+  EXPECT_EQ(trace.departures, (Order{{0, 5}, {1, 125}}));
   EXPECT_EQ(trace.totals.bytes, 200u);
 }
 
@@ -101,7 +100,7 @@ TEST(Link, ReleasesWakeTheLink) {
   Fifo fifo;
   fifo.hold = 7;
   test::Trace trace = test::run(source, fifo, {8'000'000'000, 0});
-  EXPECT_EQ(trace.departures, (Departures{{0, 7}, {1, 17}, {2, 107}}));
+  EXPECT_EQ(trace.departures, (Order{{0, 7}, {1, 17}, {2, 107}}));
   EXPECT_EQ(fifo.releases, (std::vector<int64_t>{7, 10, 107}));
 }
 
@@ -136,8 +135,7 @@ TEST(Link, AsksForLengths) {
   ListSource none({"flow"}, {{0, 0}, {0, 1}});
   EXPECT_NE(test::run(none, fifo, {}).error, "");
   ListSource again({"flow"}, {{0, 0}, {0, 1}});
-  EXPECT_EQ(test::run(again, fifo, {0, 0}).departures,
-            (Departures{{0, 0}, {1, 1}}));
+  EXPECT_EQ(test::run(again, fifo, {0, 0}).departures, (Order{{0, 0}, {1, 1}}));
 }
 
 TEST(Histogram, PercentilesLieInTheirBuckets) {
@@ -170,8 +168,10 @@ TEST(Statistics, FairnessByWeight) {
   EXPECT_EQ(jainIndex({3, 3, 3}), 1);
   EXPECT_EQ(jainIndex({1, 0, 0, 0}), 0.25);
   Statistics statistics;
-  statistics.add({0, 0, 10, 100, 0, nullptr, nullptr});
-  statistics.add({1, 0, 20, 300, 1, nullptr, nullptr});
+  Departures block;
+  block.add(0, 0, 10, 100, 0);
+  block.add(1, 0, 20, 300, 1);
+  statistics.add(block);
   EXPECT_DOUBLE_EQ(statistics.fairness(), 0.8);
   EXPECT_DOUBLE_EQ(statistics.fairness({1, 3}), 1);
   auto flows = statistics.flows();
@@ -182,8 +182,10 @@ TEST(Statistics, FairnessByWeight) {
 
 TEST(Statistics, ManyFlowsShareOneRow) {
   Statistics statistics;
+  Departures block;
   for (uint64_t i = 0; i < Statistics::kMostFlows + 10; ++i)
-    statistics.add({i, 0, 1, 5, i, nullptr, nullptr});
+    block.add(i, 0, 1, 5, i);
+  statistics.add(block);
   EXPECT_EQ(statistics.flows().size(), Statistics::kMostFlows);
   EXPECT_EQ(statistics.others().packets, 10u);
 }
@@ -196,10 +198,12 @@ TEST(Report, AllForms) {
   totals.bytes = 400;
   totals.end = 3200;
   Statistics statistics;
-  statistics.add({0, 0, 10, 100, 0, nullptr, nullptr});
-  statistics.add({1, 0, 20, 300, 7, nullptr, nullptr});
-  statistics.add(Loss{Loss::Refused, 2, 300, 7});
-  statistics.add(Loss{Loss::Unknown, 2, 300, 9});
+  Departures block;
+  block.add(0, 0, 10, 100, 0);
+  block.add(1, 0, 20, 300, 7);
+  block.add(2, 0, -static_cast<int64_t>(Loss::Refused), 300, 7);
+  block.add(2, 0, -static_cast<int64_t>(Loss::Unknown), 300, 9);
+  statistics.add(block);
   std::string table = formatTable(totals, statistics, {}, -1, 10, {});
   EXPECT_NE(table.find("refused    1 packets: queue full"), std::string::npos);
   EXPECT_NE(table.find("throughput 1000.000 Mbit/s of 10000.000 Mbit/s "

@@ -65,10 +65,17 @@ inline Trace run(Source &source, Scheduler &scheduler, Link link) {
   size_t columns = source.columns().size();
   support::Status status = simulate(
       source, scheduler, link,
-      [&](const Departure &departure) {
-        trace.departures.push_back({departure.number, departure.departure});
-        trace.values.push_back({departure.values, departure.values + columns});
-      },
+      {[&](const Departures &block) {
+         for (size_t i = 0; i < block.count; ++i) {
+           if (block.departure[i] < 0)
+             continue;
+           Departure departure = block[i];
+           trace.departures.push_back({departure.number, departure.departure});
+           trace.values.push_back(
+               {departure.values, departure.values + columns});
+         }
+       },
+       /*wantsValues=*/true},
       trace.totals);
   trace.error = status ? "" : status.error().message;
   return trace;

@@ -71,6 +71,8 @@ public:
   int32_t (*enqueueBatch)(void *, const void *packets, int64_t count,
                           int64_t now, int64_t *taken);
   int64_t (*dequeueBatch)(void *, int64_t now, void *packets, int64_t count);
+  int64_t (*pass)(void *, const void *packets, const int64_t *times,
+                  int64_t count);
 
 private:
   PifoJit();

@@ -46,12 +46,22 @@ public:
   bool dequeue(int64_t now, uint64_t &handle) override;
   bool changed(uint64_t *values) override;
   std::vector<std::string> classes() const override { return jit->classes; }
-  int classOfLatest() override;
+  void prepare(::nm::traffic::Arrivals &block) const override;
+  size_t packetWords() const override { return jit->packetSize / 8; }
+  EnqueueStatus enter(uint64_t handle, uint64_t *prepared,
+                      int64_t now) override;
+  bool passes() const override { return mayPass; }
+  void pass(const uint64_t *packets, const int64_t *times,
+            size_t count) override {
+    latest = times[count - 1];
+    jit->pass(memory, packets, times, static_cast<int64_t>(count));
+  }
+  bool changes() const override { return writes; }
   bool drops() const override { return mayDrop; }
   bool dropped(uint64_t &handle) override;
   /// The parameters of each change.
   void setChanges(std::vector<std::vector<int64_t>> given) {
-    changes = std::move(given);
+    parameters = std::move(given);
   }
   void change(size_t number) override;
   bool disorder(::nm::traffic::Disorder &found) override;
@@ -78,20 +88,26 @@ private:
     std::vector<size_t> hashed;
     uint64_t valueOf(const uint64_t *values, int64_t now) const;
   };
+  /// Stores the field's values of a block of packets, and class -1 for those
+  /// that have one beyond the field.
+  void store(const Binding &field, ::nm::traffic::Arrivals &block) const;
   static llvm::Error parseHash(llvm::StringRef text,
                                llvm::ArrayRef<llvm::StringRef> columns,
                                Binding &binding);
   std::unique_ptr<PifoJit> jit;
   void *memory = nullptr;
   int64_t capacity = 0;
-  std::vector<std::vector<int64_t>> changes;
-  /// The time of the latest enqueue or dequeue.
+  /// Of each change.
+  std::vector<std::vector<int64_t>> parameters;
+  /// The time of the latest dequeue.
   int64_t latest = 0;
-  bool shaped = false, writes = false, mayDrop = false;
-  /// Of the latest enqueue.
-  bool isUnknown = false;
+  bool shaped = false, writes = false, mayDrop = false, mayPass = false;
   std::vector<Binding> fields;
-  /// 8-byte words: the packet that came or left last, one that was dropped.
+  /// The columns that they read are fewer than that.
+  size_t columns = 0;
+  /// A packet that comes alone.
+  ::nm::traffic::Arrivals alone;
+  /// 8-byte words: the packet that left last, one that was dropped.
   std::vector<uint64_t> packet, lost;
 };
 

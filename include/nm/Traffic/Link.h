@@ -30,6 +30,27 @@ public:
   /// nothing.
   virtual EnqueueStatus enqueue(uint64_t handle, const uint64_t *values,
                                 int64_t now) = 0;
+  /// Fills in `packets` and `classes` of a block: packets in the scheduler's
+  /// own form, one behind the other, and as which of `classes()` each counts,
+  /// -1 for one that has a value beyond a field. Without a form of its own
+  /// there are no packets. Another thread may call it.
+  virtual void prepare(Arrivals &block) const;
+  /// Words of a prepared packet; 0 without a form of its own.
+  virtual size_t packetWords() const { return 0; }
+  /// As `enqueue` of a prepared packet with a class, which is overwritten;
+  /// without a form of its own, of values.
+  virtual EnqueueStatus enter(uint64_t handle, uint64_t *packet, int64_t now) {
+    return enqueue(handle, packet, now);
+  }
+  /// Whether `pass` may be called.
+  virtual bool passes() const { return false; }
+  /// Prepared packets with classes, each of which comes when nothing is inside
+  /// and leaves before the next one comes: as `enter` and `dequeue` of each at
+  /// its time.
+  virtual void pass(const uint64_t *packets, const int64_t *times,
+                    size_t count) {
+    (void)packets, (void)times, (void)count;
+  }
   /// The next packet; false if none may leave now.
   virtual bool dequeue(int64_t now, uint64_t &handle) = 0;
   /// Stores into `values` the columns that the latest dequeue changed, and says
@@ -38,10 +59,10 @@ public:
     (void)values;
     return false;
   }
-  /// The names of the classes that tell packets apart; and the class of the
-  /// packet of the latest enqueue, -1 for one that has none.
+  /// Whether a dequeue may change columns.
+  virtual bool changes() const { return true; }
+  /// The names of the classes that tell packets apart.
   virtual std::vector<std::string> classes() const { return {}; }
-  virtual int classOfLatest() { return -1; }
   /// Whether it drops packets that it has taken.
   virtual bool drops() const { return false; }
   /// One that was dropped since it was taken; false if there is none. To be
@@ -66,6 +87,14 @@ public:
   }
 };
 
+/// Why a packet never departs.
+enum class Loss {
+  Refused = 1, ///< Not taken.
+  Unknown,     ///< Not taken: a value beyond a field.
+  PushedOut,   ///< By a better one.
+  Dropped      ///< By a rule on its way out.
+};
+
 struct Departure {
   uint64_t number;
   int64_t arrival, departure;
@@ -75,15 +104,42 @@ struct Departure {
   const std::vector<uint8_t> *bytes;
 };
 
-/// A packet that never departs.
-struct Loss {
-  enum Cause {
-    Refused,   ///< Not taken.
-    Unknown,   ///< Not taken: a value beyond a field.
-    PushedOut, ///< By a better one.
-    Dropped    ///< By a rule on its way out.
-  } cause;
-  uint64_t number, length, flow;
+/// What became of packets, in the order in which it was decided, column by
+/// column.
+struct Departures {
+  size_t count = 0;
+  /// The departure of a packet that never departs is minus its `Loss`.
+  std::vector<uint64_t> number;
+  std::vector<int64_t> arrival, departure;
+  std::vector<uint64_t> length, flow;
+  /// If asked for: the columns of the source with which packets left, `columns`
+  /// a row, and the packets' bytes.
+  size_t columns = 0;
+  std::vector<uint64_t> values;
+  std::vector<std::vector<uint8_t>> bytes;
+
+  Departure operator[](size_t i) const {
+    return {number[i],
+            arrival[i],
+            departure[i],
+            length[i],
+            flow[i],
+            values.empty() ? nullptr : &values[i * columns],
+            bytes.empty() ? nullptr : &bytes[i]};
+  }
+  void add(uint64_t itsNumber, int64_t itsArrival, int64_t itsDeparture,
+           uint64_t itsLength, uint64_t itsFlow) {
+    if (count == number.size())
+      reserve(count + 64);
+    number[count] = itsNumber;
+    arrival[count] = itsArrival;
+    departure[count] = itsDeparture;
+    length[count] = itsLength;
+    flow[count++] = itsFlow;
+  }
+
+  /// Room for so many, not only for `count`.
+  void reserve(size_t packets);
 };
 
 struct Link {
@@ -123,18 +179,39 @@ struct Totals {
   uint64_t mostQueued = 0;
 };
 
+/// Who is told what became of packets.
+struct Observer {
+  /// Gets all of them, block by block, and may keep a block in exchange for
+  /// another. May be empty.
+  std::function<void(Departures &)> departed;
+  /// Whether blocks are to have values, and bytes if the source has them.
+  bool wantsValues = false, wantsBytes = false;
+};
+
 /// Runs all of `source` through `scheduler`. Within a tick: changes, arrivals,
 /// then releases, then departures. A packet departs in the first tick in which
-/// the link is free; fractions of a tick add up exactly. `departed` and `lost`,
-/// which is told of every packet that does not depart, may be empty; `tick` is
-/// called now and then and stops the run by returning false. Fails if the
-/// source does, packets stay for ever, or times leave 62 bits; `totals` then
-/// say how far it came. Memory follows the packets in flight, not the traffic.
+/// the link is free; fractions of a tick add up exactly. `tick` is called now
+/// and then and stops the run by returning false. Fails if the source does,
+/// packets stay for ever, or times leave 62 bits; `totals` then say how far it
+/// came. Memory follows the packets in flight, not the traffic.
 support::Status simulate(Source &source, Scheduler &scheduler, const Link &link,
-                         const std::function<void(const Departure &)> &departed,
-                         Totals &totals,
-                         const std::function<bool(const Totals &)> &tick = {},
-                         const std::function<void(const Loss &)> &lost = {});
+                         const Observer &observer, Totals &totals,
+                         const std::function<bool(const Totals &)> &tick = {});
+
+/// The same observer, called by a thread of its own, a few blocks later at
+/// most. `finish` returns when it has been called for all.
+class ObserverThread {
+public:
+  explicit ObserverThread(Observer observer);
+  ~ObserverThread();
+  /// To be called by one thread.
+  Observer observer();
+  void finish();
+
+private:
+  struct State;
+  std::unique_ptr<State> state;
+};
 
 } // namespace nm::traffic
 

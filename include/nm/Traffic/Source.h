@@ -10,6 +10,7 @@
 
 #include "nm/Support/Result.h"
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct Arrival {
   const uint64_t *values = nullptr;
 };
 
+struct Arrivals;
+
 /// A stream of packets with named, unsigned columns. `time` is not a column.
 class Source {
 public:
@@ -31,6 +34,9 @@ public:
   enum class Status { Packet, End, Error };
   /// The next packet. After Error, `error()` says what and where.
   virtual Status next(Arrival &arrival) = 0;
+  /// The next packets, at least one and at most `most` unless the source ends;
+  /// whatever `block` held is gone.
+  virtual void fill(Arrivals &block, size_t most);
   const std::vector<std::string> &columns() const { return names; }
   const std::string &error() const { return message; }
   /// What a user should know about traffic that was read to its end, such as a
@@ -54,6 +60,22 @@ protected:
   }
   std::vector<std::string> names;
   std::string message;
+};
+
+/// Packets one behind the other.
+struct Arrivals {
+  size_t count = 0;
+  /// As Arrival: a time, and a row of the source's columns.
+  std::vector<int64_t> times;
+  std::vector<uint64_t> values;
+  /// What follows the last packet; Packet: another block.
+  Source::Status then = Source::Status::Packet;
+  /// Of the source when it had made these.
+  double progress = -1;
+  /// The same packets as a scheduler takes them (Scheduler::prepare).
+  bool isPrepared = false;
+  std::vector<uint64_t> packets;
+  std::vector<int32_t> classes;
 };
 
 using SourceResult = support::Result<std::unique_ptr<Source>>;
@@ -99,11 +121,12 @@ SourceResult openPcapMemory(const void *data, size_t size, uint64_t maxFlows);
 SourceResult openGenerator(const std::string &description);
 
 /// The packets, the end or the error of `source`, which a thread of its own
-/// reads a few thousand packets ahead. `progress()` is that of the block being
-/// read; `bytes()` are not passed on. Destruction waits until the source's
-/// current call returns, so that a source that may block, such as a pipe,
-/// should not be read ahead.
-std::unique_ptr<Source> readAhead(std::unique_ptr<Source> source);
+/// reads a few thousand packets ahead, and passes to `prepare` block by block,
+/// if there is one. `progress()` is that of the block being read; `bytes()` are
+/// not passed on. Destruction waits until the source's current call returns, so
+/// that a source that may block, such as a pipe, should not be read ahead.
+std::unique_ptr<Source> readAhead(std::unique_ptr<Source> source,
+                                  std::function<void(Arrivals &)> prepare = {});
 
 } // namespace nm::traffic
 

@@ -20,9 +20,34 @@ namespace nm::traffic {
 class Histogram {
 public:
   explicit Histogram(unsigned bits) : bits(bits) {}
-  void add(uint64_t value);
-  uint64_t count() const { return total; }
-  uint64_t min() const { return total ? low : 0; }
+  void add(uint64_t value) {
+    addBucket(value, 1);
+    sum += value;
+    if (value < low)
+      low = value;
+    if (value > high)
+      high = value;
+  }
+  /// `times` values that are added elsewhere too: `addExtremes` of that one
+  /// makes minimum, maximum and mean right.
+  void addBucket(uint64_t value, uint64_t times) {
+    // The leading bits + 1 bits of the value and their position.
+    const uint64_t least = (uint64_t(2) << bits) - 1;
+    const unsigned shift =
+        63 - bits - static_cast<unsigned>(__builtin_clzll(value | least));
+    const size_t bucket =
+        (static_cast<size_t>(shift) << bits) + (value >> shift);
+    if (bucket >= counts.size())
+      counts.resize(bucket + 1);
+    counts[bucket] += times;
+  }
+  void addExtremes(const Histogram &other) {
+    sum += other.sum;
+    low = std::min(low, other.low);
+    high = std::max(high, other.high);
+  }
+  uint64_t count() const;
+  uint64_t min() const { return high < low ? 0 : low; }
   uint64_t max() const { return high; }
   double mean() const;
   /// The value that a fraction `part` of all values does not exceed: the upper
@@ -32,8 +57,8 @@ public:
 private:
   unsigned bits;
   std::vector<uint64_t> counts;
-  uint64_t total = 0, low = UINT64_MAX, high = 0;
-  double sum = 0;
+  uint64_t low = UINT64_MAX, high = 0;
+  unsigned __int128 sum = 0;
 };
 
 /// Jain's index (sum x)^2 / (n sum x^2): 1 if all are equal, 1/n if one has
@@ -48,18 +73,14 @@ struct FlowStatistics {
   Histogram delay{5};
 };
 
-/// Collects departures and losses. Flows beyond `kMostFlows` count as one,
+/// Collects what became of packets. Flows beyond `kMostFlows` count as one,
 /// `others`.
 class Statistics {
 public:
   static constexpr size_t kMostFlows = 1 << 16;
   Statistics() : small(kMostFlows) {}
-  void add(const Departure &departure);
   /// Packets that no flow of the scheduler is to count for nobody.
-  void add(const Loss &loss) {
-    if (loss.cause != Loss::Unknown)
-      ++find(loss.flow).lost;
-  }
+  void add(const Departures &block);
   /// What flows are called, by number; others are called by their numbers.
   void nameFlows(std::vector<std::string> given) { names = std::move(given); }
   std::string nameOf(uint64_t flow) const {
@@ -69,7 +90,7 @@ public:
   /// In the order of their numbers.
   std::vector<const FlowStatistics *> flows() const;
   const FlowStatistics &others() const { return rest; }
-  const Histogram &delay() const { return all; }
+  Histogram delay() const;
   /// Fairness of the flows' bytes, each divided by its weight. A flow without
   /// a weight has weight 1.
   double fairness(const std::vector<double> &weights = {}) const;
@@ -84,6 +105,7 @@ private:
   /// The latest, because flows come in bursts.
   FlowStatistics *latest = nullptr;
   FlowStatistics rest;
+  /// Without extremes, which flows have.
   Histogram all{7};
   std::vector<std::string> names;
 };

@@ -16,6 +16,12 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
+/// Whether most pushes and pops wait for a list that is in no second cache.
+static bool hasFarLists(const NodeLayout &node) {
+  return !node.hasLanes() &&
+         (node.isSparse || (node.count == 1 && node.bitmapBits > 15));
+}
+
 /// Packets that go through a level together.
 static constexpr int64_t kTogether = 32;
 
@@ -84,7 +90,7 @@ void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
       return inlineTransaction(op.getScheduling().getBody(), node, at);
     };
     unsigned width = 0;
-    if (isLarge(node))
+    if (hasFarLists(node))
       forEachBelow(count, [&](Value i) {
         TransactionContext at =
             contextOf(i, e.load(64, instances.at(*this, i)));
@@ -182,7 +188,7 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
                                      Value count, ArrayRef<LevelRows> rows) {
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     const LevelRows &here = rows[id];
-    if (isLarge(node) && node.count > 1)
+    if (hasFarLists(node) && node.count > 1)
       prefetchHeads(node, memory, count, here.instance);
     forEachBelow(count, [&, &node = node, id = id](Value i) {
       Value instance;
@@ -198,9 +204,11 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
         release(layout.packets, memory, head.element);
         return;
       }
-      Value child =
-          e.load(32, e.at(slot(poolOf(node), memory, head.element), 4));
-      release(poolOf(node), memory, head.element);
+      Value child = head.child;
+      if (!node.hasLanes()) {
+        child = e.load(32, e.at(slot(poolOf(node), memory, head.element), 4));
+        release(poolOf(node), memory, head.element);
+      }
       Value below = e.cast(child, 64);
       e.store(below, here.child.at(*this, i));
       if (instance)
@@ -257,44 +265,45 @@ void SchedulerEmitter::emitDequeueTogether() {
 // One by one
 //===----------------------------------------------------------------------===//
 
+SmallVector<Value>
+SchedulerEmitter::untilRefused(Value n, llvm::function_ref<Value(Value)> step) {
+  SmallVector<Type> types{e.type(64), e.type(32)};
+  SmallVector<Value> init{e.c(0), e.c(0, 32)};
+  auto op = scf::WhileOp::create(b, e.loc, types, init);
+  SmallVector<Location> locations(2, e.loc);
+  Block *before = b.createBlock(&op.getBefore(), {}, types, locations);
+  Value go = e.band(e.cmp(P::slt, before->getArgument(0), n),
+                    e.cmp(P::eq, before->getArgument(1), 0));
+  scf::ConditionOp::create(b, e.loc, go, before->getArguments());
+  Block *after = b.createBlock(&op.getAfter(), {}, types, locations);
+  Value status = step(after->getArgument(0));
+  Value done = e.cast(e.cmp(P::eq, status, 0), 64);
+  scf::YieldOp::create(b, e.loc,
+                       ValueRange{e.add(after->getArgument(0), done), status});
+  b.setInsertionPointAfter(op);
+  return llvm::to_vector_of<Value>(op.getResults());
+}
+
 void SchedulerEmitter::emitOneByOne() {
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  // Runs `step(i)` for i below n while it returns 0; returns (i, status).
-  auto loop = [&](Value n, llvm::function_ref<Value(Value)> step) {
-    SmallVector<Type> types{i64, i32};
-    SmallVector<Value> init{e.c(0), e.c(0, 32)};
-    auto op = scf::WhileOp::create(b, e.loc, types, init);
-    SmallVector<Location> locations(2, e.loc);
-    Block *before = b.createBlock(&op.getBefore(), {}, types, locations);
-    Value go = e.band(e.cmp(P::slt, before->getArgument(0), n),
-                      e.cmp(P::eq, before->getArgument(1), 0));
-    scf::ConditionOp::create(b, e.loc, go, before->getArguments());
-    Block *after = b.createBlock(&op.getAfter(), {}, types, locations);
-    Value status = step(after->getArgument(0));
-    Value done = e.cast(e.cmp(P::eq, status, 0), 64);
-    scf::YieldOp::create(
-        b, e.loc, ValueRange{e.add(after->getArgument(0), done), status});
-    b.setInsertionPointAfter(op);
-    return op;
-  };
   auto enqueue =
       begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
-  auto result = loop(enqueue.getArgument(2), [&](Value i) {
+  auto result = untilRefused(enqueue.getArgument(2), [&](Value i) {
     return e.call(name + "_enqueue", i32,
                   {enqueue.getArgument(0), packetAt(enqueue.getArgument(1), i),
                    enqueue.getArgument(3)})[0];
   });
-  e.store(result.getResult(0), enqueue.getArgument(4));
-  end(result.getResult(1));
+  e.store(result[0], enqueue.getArgument(4));
+  end(result[1]);
 
   auto dequeue =
       begin(name + "_dequeue_batch", {ptr, i64, ptr, i64}, i64, true);
-  result = loop(dequeue.getArgument(3), [&](Value i) {
+  result = untilRefused(dequeue.getArgument(3), [&](Value i) {
     return e.call(name + "_dequeue", i32,
                   {dequeue.getArgument(0), dequeue.getArgument(1),
                    packetAt(dequeue.getArgument(2), i)})[0];
   });
-  end(result.getResult(0));
+  end(result[0]);
 }
 
 void SchedulerEmitter::emitBatches() {

@@ -150,6 +150,13 @@ int32_t {0}_enqueue_batch({0} *scheduler, const {0}_packet *packets,
 /* The number of packets that left. */
 int64_t {0}_dequeue_batch({0} *scheduler, int64_t now, {0}_packet *packets,
                           int64_t count);
+/* Packets that each come when nothing is inside and leave before the next one
+ * comes, at `times`: what enqueue and dequeue of each would do. In order, until
+ * one has a field beyond its bound; their number, 0 if something is inside, -1
+ * if the scheduler has rules by which a packet that is alone may wait, be
+ * changed or be dropped. */
+int64_t {0}_pass({0} *scheduler, const {0}_packet *packets,
+                 const int64_t *times, int64_t count);
 
 #ifdef __cplusplus
 }

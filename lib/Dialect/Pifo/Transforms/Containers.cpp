@@ -73,6 +73,13 @@ Value SchedulerEmitter::later(const NodeLayout &node, Value a, Value b) {
 
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
                                 const TransactionContext &at) {
+  if (node.hasLanes())
+    return e.cmp(P::eq, e.load(64, hot(node, at, node.lanes.occupied)), 0);
+  return isEmptyBelow(node, at);
+}
+
+Value SchedulerEmitter::isEmptyBelow(const NodeLayout &node,
+                                     const TransactionContext &at) {
   NodeOp op = node.op;
   if (op.isLate())
     return e.cmp(P::eq, e.load(64, hot(node, at, node.late.waitingAll)), 0);
@@ -142,26 +149,32 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
 // Push
 //===----------------------------------------------------------------------===//
 
-bool SchedulerEmitter::isLarge(const NodeLayout &node) const {
-  return node.hasBitmap() && node.count << (node.bitmapBits + 3) > 256 << 10;
-}
-
 void SchedulerEmitter::prefetchRank(const NodeLayout &node,
                                     const TransactionContext &at, Value rank) {
   Value index = e.mask(rank, node.bitmapBits);
   e.prefetch(bucketAt(node, at, index));
-  e.prefetch(
-      e.at(cold(node, at, node.words), e.shl(e.shr(index, node.wordBits), 3)));
+  e.prefetch(wordOf(node, at, index));
 }
 
 Value SchedulerEmitter::bucketAt(const NodeLayout &node,
                                  const TransactionContext &at, Value index) {
-  return e.at(cold(node, at, node.buckets), e.shl(index, 3));
+  if (!node.isSparse)
+    return e.at(cold(node, at, node.buckets), e.shl(index, 3));
+  return bucketIn(node, at, e.load(32, e.at(wordOf(node, at, index), 8)),
+                  index);
 }
 
-void SchedulerEmitter::push(const NodeLayout &node,
-                            const TransactionContext &at, Value element,
-                            Value rank) {
+Value SchedulerEmitter::bucketIn(const NodeLayout &node,
+                                 const TransactionContext &at, Value block,
+                                 Value index) {
+  Value list = e.bor(e.shl(e.cast(block, 64), node.wordBits),
+                     e.mask(index, node.wordBits));
+  return e.at(e.at(at.memory, node.sparse.blocks), e.shl(list, 3));
+}
+
+void SchedulerEmitter::pushBelow(const NodeLayout &node,
+                                 const TransactionContext &at, Value element,
+                                 Value rank) {
   if (node.container == Container::Fifos)
     return pushNear(node, at, element, rank);
   if (node.container == Container::Flows)
@@ -177,7 +190,7 @@ void SchedulerEmitter::push(const NodeLayout &node,
   }
   if (!node.hasHeap())
     return pushBitmap(node, at, element, rank);
-  e.ifThen(isEmpty(node, at),
+  e.ifThen(isEmptyBelow(node, at),
            [&] { e.store(rank, hot(node, at, node.window)); });
   Value distance = e.sub(rank, ringStart(node, at));
   e.ifElse(
@@ -208,6 +221,9 @@ void SchedulerEmitter::keepHead(const NodeLayout &node,
   });
 }
 
+/// Ranks whose lists stay in a second cache of 512 KB.
+static constexpr unsigned kNearBits = 15;
+
 void SchedulerEmitter::pushBitmap(const NodeLayout &node,
                                   const TransactionContext &at, Value element,
                                   Value rank) {
@@ -215,23 +231,37 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   bool deep = node.isDeep();
   Value whole = rank;
   rank = e.mask(rank, bits);
-  Value bucket = bucketAt(node, at, rank);
   Value topPointer = hot(node, at, node.top);
   Value wordPointer = topPointer;
   Value bit = e.shl(e.c(1), rank);
   if (deep) {
-    wordPointer =
-        e.at(cold(node, at, node.words), e.shl(e.shr(rank, node.wordBits), 3));
+    wordPointer = wordOf(node, at, rank);
     bit = e.shl(e.c(1), e.mask(rank, node.wordBits));
   }
   Value word = e.load(64, wordPointer);
+  Value bucket;
+  if (node.isSparse) {
+    // Whether it is the first of its word is anyone's guess: no branch.
+    Value isNew = e.cmp(P::eq, word, 0);
+    Value usedPointer = e.at(at.memory, node.sparse.usedBlocks);
+    Value used = e.load(64, usedPointer);
+    Value fresh = e.load(
+        32, e.at(e.at(at.memory, node.sparse.freeBlocks), e.shl(used, 2)));
+    Value block = e.select(isNew, e.bxor(fresh, e.cast(used, 32)),
+                           e.load(32, e.at(wordPointer, 8)));
+    e.store(block, e.at(wordPointer, 8));
+    e.store(e.add(used, e.cast(isNew, 64)), usedPointer);
+    bucket = bucketIn(node, at, block, rank);
+  } else {
+    bucket = bucketAt(node, at, rank);
+  }
   Value there = e.cmp(P::ne, e.band(word, bit), 0);
   Value lastPointer = e.at(bucket, 4);
   // Whether the rank has elements is anyone's guess: no branch, where the list
   // is near. If it has none, what the last one's link would be goes to slot 0,
   // which is nobody's.
   Value last, first;
-  if (isLarge(node)) {
+  if (node.isSparse || (node.count == 1 && bits > kNearBits)) {
     auto list = e.ifElse(
         there, {e.type(32), e.type(32)},
         [&]() -> SmallVector<Value> {
@@ -291,6 +321,12 @@ Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
 
 SchedulerEmitter::Head SchedulerEmitter::head(const NodeLayout &node,
                                               const TransactionContext &at) {
+  return node.hasLanes() ? headWithLanes(node, at) : headBelow(node, at);
+}
+
+SchedulerEmitter::Head
+SchedulerEmitter::headBelow(const NodeLayout &node,
+                            const TransactionContext &at) {
   if (node.container == Container::Fifos)
     return nearHead(node, at);
   if (node.container == Container::Flows)
@@ -334,8 +370,19 @@ SchedulerEmitter::Head SchedulerEmitter::popHeap(const NodeLayout &node,
 
 SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
                                              const TransactionContext &at) {
-  Head head;
+  Head head = node.hasLanes() ? popWithLanes(node, at) : popBelow(node, at);
   NodeOp op = node.op;
+  if (op.getRule() != RankRule::Saturate && !op.getTransit()) {
+    Value pointer = hot(node, at, node.base);
+    e.store(later(node, e.load(64, pointer), head.rank), pointer);
+  }
+  return head;
+}
+
+SchedulerEmitter::Head
+SchedulerEmitter::popBelow(const NodeLayout &node,
+                           const TransactionContext &at) {
+  Head head;
   if (node.container == Container::Fifos) {
     head = popNear(node, at);
   } else if (node.container == Container::Flows) {
@@ -356,10 +403,6 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
     head.rank = results[0];
     head.element = results[1];
     Value pointer = hot(node, at, node.window);
-    e.store(later(node, e.load(64, pointer), head.rank), pointer);
-  }
-  if (op.getRule() != RankRule::Saturate && !op.getTransit()) {
-    Value pointer = hot(node, at, node.base);
     e.store(later(node, e.load(64, pointer), head.rank), pointer);
   }
   return head;
@@ -433,14 +476,15 @@ SchedulerEmitter::popBitmap(const NodeLayout &node,
   Head head = bitmapHead(node, at);
   Value index =
       node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;
-  auto bucket = [&](Value index) { return bucketAt(node, at, index); };
-  Value here = bucket(index);
+  Value here = bucketAt(node, at, index);
   Value link = e.load(32, slot(poolOf(node), at.memory, head.element));
   // Whether this was the last element of its rank is anyone's guess: no
   // branch. If it was, its link means nothing, and nobody reads it.
   Value isLast = e.cmp(P::eq, head.element, e.load(32, e.at(here, 4)));
   e.store(link, here);
-  auto elementAt = [&](Value index) { return e.load(32, bucket(index)); };
+  auto elementAt = [&](Value index) {
+    return e.load(32, bucketAt(node, at, index));
+  };
   Value top = hot(node, at, node.top);
   auto none = [&]() -> SmallVector<Value> {
     return {e.c(0, 32), e.c(kNoRank)};
@@ -459,23 +503,30 @@ SchedulerEmitter::popBitmap(const NodeLayout &node,
                     });
   } else {
     Value wordIndex = e.shr(index, node.wordBits);
-    auto wordAt = [&](Value index) {
-      return e.at(cold(node, at, node.words), e.shl(index, 3));
-    };
-    Value pointer = wordAt(wordIndex);
+    Value pointer = wordAt(node, at, wordIndex);
     Value word = e.load(64, pointer);
     // The bit is the lowest of its word.
     Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
     e.store(rest, pointer);
+    if (node.isSparse) {
+      // The last one of a word gives its block back. If this is not the last
+      // one, the entry belongs to a block in use, and nobody reads it.
+      Value usedPointer = e.at(at.memory, node.sparse.usedBlocks);
+      Value used = e.load(64, usedPointer), below = e.sub(used, e.c(1));
+      Value block = e.load(32, e.at(pointer, 8));
+      e.store(e.bxor(block, e.cast(below, 32)),
+              e.at(e.at(at.memory, node.sparse.freeBlocks), e.shl(below, 2)));
+      e.store(e.sub(used, e.cast(e.cmp(P::eq, rest, 0), 64)), usedPointer);
+    }
     auto search = [&](Value isEmpty) -> SmallVector<Value> {
       Value following = nextWord(node, at, wordIndex, isEmpty);
-      return e.ifElse(e.cmp(P::slt, following, 0), types, none,
-                      [&]() -> SmallVector<Value> {
-                        Value low = e.lowestBit(e.load(64, wordAt(following)));
-                        Value to = e.bor(e.shl(following, node.wordBits), low);
-                        return {elementAt(to),
-                                rankAt(node, head.rank, index, to)};
-                      });
+      return e.ifElse(
+          e.cmp(P::slt, following, 0), types, none,
+          [&]() -> SmallVector<Value> {
+            Value low = e.lowestBit(e.load(64, wordAt(node, at, following)));
+            Value to = e.bor(e.shl(following, node.wordBits), low);
+            return {elementAt(to), rankAt(node, head.rank, index, to)};
+          });
     };
     // With three levels ranks are sparse: whether the word has more is anyone's
     // guess. With two it mostly has.

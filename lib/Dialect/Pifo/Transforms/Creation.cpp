@@ -31,6 +31,25 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
       TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
       e.store(e.c(kNoRank), hot(node, at, node.firstRank));
     });
+  if (node.hasLanes()) {
+    // Each queue begins in a chunk of its own.
+    Value first = e.loadPtr(e.at(memory, node.lanes.pool));
+    auto chunk = [&](Value i) {
+      return e.at(first, e.mul(i, e.c(NodeLayout::kChunkBytes)));
+    };
+    e.store(chunk(e.c(node.count * node.lanes.count)),
+            e.at(memory, node.lanes.pool + NodeLayout::kPoolFresh));
+    forEach(node.count, [&](Value instance) {
+      TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
+      for (unsigned child = 0; child < node.lanes.count; ++child) {
+        Value queue = lane(node, at, e.c(child));
+        Value begin =
+            chunk(e.add(e.mul(instance, e.c(node.lanes.count)), e.c(child)));
+        e.store(begin, queue);
+        e.store(begin, e.at(queue, NodeLayout::kLaneTail));
+      }
+    });
+  }
   for (TableOp table : op.getBody().front().getOps<TableOp>()) {
     if (!table.getVariable())
       continue;
@@ -69,7 +88,11 @@ namespace {
 /// So many bytes for each element, and where a pointer to the first is kept.
 struct Part {
   int64_t pointer, stride;
+  /// And so many for all together.
+  int64_t fixed = 0;
 };
+/// To which each part is aligned.
+constexpr int64_t kPartAlignment = NodeLayout::kChunkBytes;
 } // namespace
 
 /// Element 0 is none; a release holds one walk more for a moment.
@@ -81,6 +104,15 @@ static SmallVector<Part> partsOf(const SchedulerLayout &layout) {
   }
   for (const Pool &pool : layout.references)
     parts.push_back({pool.offset, pool.stride});
+  // Two chunks of each queue may hold fewer entries than they could.
+  for (const NodeLayout &node : layout.nodes)
+    if (node.hasLanes())
+      parts.push_back(
+          {node.lanes.pool,
+           NodeLayout::kChunkBytes * NodeLayout::kEntry /
+                   NodeLayout::kChunkLink +
+               1,
+           2 * NodeLayout::kChunkBytes * node.lanes.count * node.count});
   for (const NodeLayout &node : layout.nodes)
     for (int64_t i = 0; node.hasHeap() && i < node.count; ++i)
       parts.push_back({node.heap + i * node.hotStride, kEntryBytes});
@@ -115,19 +147,17 @@ void SchedulerEmitter::emitCreate() {
   SmallVector<Part> parts = partsOf(layout);
   // Ranks at random meet a page each: large ones spare the address translation.
   bool huge = hugePages && layout.fixedSize >= kHugePage;
-  int64_t alignment = huge ? kHugePage : 64;
+  int64_t alignment = huge ? kHugePage : kPartAlignment;
   auto result = e.ifElse(
       valid, ptr,
       [&]() -> SmallVector<Value> {
         Value count = e.add(capacity, e.c(2));
-        int64_t strides = 0;
-        for (const Part &part : parts)
+        int64_t strides = 0, fixed = layout.fixedSize + alignment;
+        for (const Part &part : parts) {
           strides += part.stride;
-        // Each part begins at a multiple of 64, all of it at one of
-        // `alignment`.
-        Value bytes =
-            e.add(e.mul(count, e.c(strides)),
-                  e.c(layout.fixedSize + 64 * parts.size() + alignment));
+          fixed += part.fixed + kPartAlignment;
+        }
+        Value bytes = e.add(e.mul(count, e.c(strides)), e.c(fixed));
         Value raw = e.call("calloc", ptr, {bytes, e.c(1)})[0];
         auto align = [&](Value pointer, int64_t alignment) {
           Value address =
@@ -145,10 +175,12 @@ void SchedulerEmitter::emitCreate() {
                    {memory, e.sub(bytes, e.c(alignment)), e.c(kHugePages, 32)});
           e.store(raw, e.at(memory, SchedulerLayout::kRaw));
           e.store(capacity, e.at(memory, SchedulerLayout::kCapacity));
-          Value part = e.at(memory, layout.fixedSize);
+          Value part = align(e.at(memory, layout.fixedSize), kPartAlignment);
           for (const Part &p : parts) {
             e.store(part, e.at(memory, p.pointer));
-            part = align(e.at(part, e.mul(count, e.c(p.stride))), 64);
+            part = align(
+                e.at(part, e.add(e.mul(count, e.c(p.stride)), e.c(p.fixed))),
+                kPartAlignment);
           }
           if (layout.decidesLate)
             e.store(e.c(kNever), e.at(memory, layout.late + layout.kLateAgain));

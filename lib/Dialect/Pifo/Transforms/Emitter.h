@@ -21,7 +21,17 @@ using P = arith::CmpIPredicate;
 /// Builds integer arithmetic, memory accesses at byte offsets, and conditions.
 class Emitter {
 public:
-  Emitter(OpBuilder &b, Location loc) : b(b), loc(loc) {}
+  Emitter(OpBuilder &b, Location loc) : b(b), loc(loc) {
+    auto root = LLVM::TBAARootAttr::get(b.getContext(),
+                                        b.getStringAttr("compiled scheduler"));
+    auto tag = [&](StringRef name) {
+      auto type = LLVM::TBAATypeDescriptorAttr::get(
+          b.getContext(), name, LLVM::TBAAMemberAttr::get(root, 0));
+      return b.getArrayAttr(LLVM::TBAATagAttr::get(type, type, 0));
+    };
+    numbers = tag("number");
+    pointers = tag("pointer");
+  }
 
   IntegerType type(unsigned bits) { return b.getIntegerType(bits); }
   Type ptrType() { return LLVM::LLVMPointerType::get(b.getContext()); }
@@ -82,13 +92,19 @@ public:
                                ValueRange{offset});
   }
   Value load(unsigned bits, Value pointer) {
-    return LLVM::LoadOp::create(b, loc, type(bits), pointer);
+    auto load = LLVM::LoadOp::create(b, loc, type(bits), pointer);
+    load.setTbaaAttr(numbers);
+    return load;
   }
   Value loadPtr(Value pointer) {
-    return LLVM::LoadOp::create(b, loc, ptrType(), pointer);
+    auto load = LLVM::LoadOp::create(b, loc, ptrType(), pointer);
+    load.setTbaaAttr(pointers);
+    return load;
   }
   void store(Value value, Value pointer) {
-    LLVM::StoreOp::create(b, loc, value, pointer);
+    auto store = LLVM::StoreOp::create(b, loc, value, pointer);
+    store.setTbaaAttr(isa<LLVM::LLVMPointerType>(value.getType()) ? pointers
+                                                                  : numbers);
   }
   /// Asks for the cache line of what will be read and written soon.
   void prefetch(Value pointer) {
@@ -128,6 +144,10 @@ public:
 
   OpBuilder &b;
   Location loc;
+
+private:
+  /// No store of a number changes a pointer, so that a pointer is loaded once.
+  ArrayAttr numbers, pointers;
 };
 
 } // namespace mlir::pifo

@@ -284,8 +284,11 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
                                      Value rank) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
-  Value element = allocate(poolOf(node), at.memory);
-  Value place = slot(poolOf(node), at.memory, element);
+  Value element, place;
+  if (!node.hasLanes()) {
+    element = allocate(poolOf(node), at.memory);
+    place = slot(poolOf(node), at.memory, element);
+  }
   if (node.children.empty()) {
     storePacket(e.at(place, 8), at.packet);
     if (layout.op.getPushOut())
@@ -293,7 +296,7 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
     Value size = e.at(at.memory, SchedulerLayout::kSize);
     e.store(e.add(e.load(64, size), e.c(1)), size);
     countAt(node, at, at.packet, kEntered);
-  } else {
+  } else if (!node.hasLanes()) {
     e.store(at.child, e.at(place, 4));
   }
   if (op.getRule() == RankRule::Window && !op.getTransit())
@@ -301,8 +304,10 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
              [&] { e.store(rank, hot(node, at, node.base)); });
   if (op.getEligible())
     pushEligible(id, at, element, rank);
+  else if (node.hasLanes())
+    pushLanes(node, at, rank);
   else
-    push(node, at, element, rank);
+    pushBelow(node, at, element, rank);
   ShapingOp shaping = op.getShaping();
   if (!shaping)
     return;
@@ -342,7 +347,9 @@ void SchedulerEmitter::emitLeave(unsigned id) {
     packet = head.element;
   }
   if (!node.children.empty()) {
-    if (!op.isLate()) {
+    if (node.hasLanes()) {
+      child = head.child;
+    } else if (!op.isLate()) {
       const Pool &pool = poolOf(node);
       child = e.load(32, e.at(slot(pool, memory, head.element), 4));
       release(pool, memory, head.element);
@@ -404,11 +411,16 @@ void SchedulerEmitter::emitLook(unsigned id) {
   Value instance = node.count == 1 ? Value() : function.getArgument(1);
   TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
   NodeOp op = node.op;
-  Value packet = op.isLate() ? Value() : head(node, at).element;
+  Head first;
+  if (!op.isLate())
+    first = head(node, at);
+  Value packet = first.element;
   if (!node.children.empty()) {
-    Value child = op.isLate()
-                      ? e.load(32, hot(node, at, node.late.chosen))
-                      : e.load(32, e.at(slot(poolOf(node), memory, packet), 4));
+    Value child = first.child;
+    if (op.isLate())
+      child = e.load(32, hot(node, at, node.late.chosen));
+    else if (!node.hasLanes())
+      child = e.load(32, e.at(slot(poolOf(node), memory, packet), 4));
     packet = callChild("look", node, instance, child, memory, i32);
   }
   end(packet);
@@ -545,6 +557,7 @@ void SchedulerEmitter::emitAll() {
     emitAdmit(id);
     emitTake(id);
     emitEvict(id);
+    emitPassNode(id);
   }
   emitCreate();
   emitDestroy();
@@ -558,4 +571,5 @@ void SchedulerEmitter::emitAll() {
   emitRelease();
   emitNextRelease();
   emitBatches();
+  emitPass();
 }

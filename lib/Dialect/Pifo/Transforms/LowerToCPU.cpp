@@ -18,8 +18,10 @@ namespace mlir::pifo {
 using namespace mlir;
 using namespace mlir::pifo;
 
-static StringRef describe(Container container) {
-  switch (container) {
+static StringRef describe(const NodeLayout &node) {
+  if (node.hasLanes())
+    return "a queue for each child";
+  switch (node.container) {
   case Container::Word:
     return "one word";
   case Container::Bitmap:
@@ -97,7 +99,7 @@ private:
     for (StringRef suffix :
          {"_create", "_destroy", "_enqueue", "_dequeue", "_release",
           "_next_release", "_size", "_peek", "_dropped", "_class",
-          "_enqueue_batch", "_dequeue_batch", "_change", "_counters",
+          "_enqueue_batch", "_dequeue_batch", "_pass", "_change", "_counters",
           "_disorder"}) {
       std::string name = (scheduler.getSymName() + suffix).str();
       if (Operation *present = getOperation().lookupSymbol(name))
@@ -144,7 +146,7 @@ private:
           op.getLoc(),
           remark::RemarkOpts::name("Container").category("pifo-container"))
           << remark::metric("Node", op.getSymName())
-          << remark::metric("Container", describe(node.container))
+          << remark::metric("Container", describe(node))
           << remark::metric("Bits", op.getRankWidth());
     }
     OpBuilder builder(scheduler);

@@ -38,6 +38,9 @@ inline bool admitsByRank(const SchedulerLayout &layout, int id) {
   return layout.nodes[id].container == Container::Fifos &&
          layout.approximation->admits();
 }
+/// Lanes.cpp: whether an inner node is to have a queue for each child.
+bool wantsLanes(const NodeLayout &node);
+
 /// Places what an approximation needs in the memory of a node.
 void placeNear(NodeLayout &node, const Approximation &near,
                llvm::function_ref<int64_t(int64_t)> take, bool isHot);
@@ -67,7 +70,10 @@ public:
 
 private:
   struct Head {
+    /// i32, unless the node has lanes; i64.
     Value element, rank;
+    /// i32, if the node has lanes.
+    Value child = {};
   };
   // EntryPoints.cpp
   func::FuncOp begin(const llvm::Twine &name, TypeRange arguments,
@@ -221,6 +227,10 @@ private:
   /// on the way to the root.
   bool isChain() const;
   Value packetAt(Value packets, Value i);
+  /// Runs `step(i)`, which gives a status, for i below n until one is not 0:
+  /// how many were, i64, and the last status.
+  SmallVector<Value> untilRefused(Value n,
+                                  llvm::function_ref<Value(Value)> step);
   void emitOneByOne();
   void emitEnqueueTogether();
   void emitDequeueTogether();
@@ -230,6 +240,11 @@ private:
                      Row instances);
   void leaveTogether(Value memory, Value now, Value out, Value count,
                      ArrayRef<LevelRows> rows);
+
+  // Pass.cpp
+  bool letsPass() const;
+  void emitPassNode(unsigned node);
+  void emitPass();
 
   // Containers.cpp
   /// The address of something of an instance.
@@ -256,6 +271,8 @@ private:
   Value isBefore(const NodeLayout &node, Value a, Value b);
   Value later(const NodeLayout &node, Value a, Value b);
   Value isEmpty(const NodeLayout &node, const TransactionContext &at);
+  /// Of the container, not of the lanes in front of it.
+  Value isEmptyBelow(const NodeLayout &node, const TransactionContext &at);
   /// i64: what serial numbers are counted from.
   Value origin(const NodeLayout &node, const TransactionContext &at);
   /// i64: where the window of a ring begins.
@@ -264,18 +281,32 @@ private:
   /// numbers its value. `refused`: whether a window refuses it (null if none).
   Value toRank(const NodeLayout &node, Value yielded,
                const TransactionContext &at, Value &refused);
-  /// Whether the lists of a bitmap do not stay in a second cache of 512 KB.
-  bool isLarge(const NodeLayout &node) const;
-  /// The list of a rank of a bitmap.
+  /// The word with the bit of the rank `index`, of several levels.
+  Value wordOf(const NodeLayout &node, const TransactionContext &at,
+               Value index) {
+    return wordAt(node, at, e.shr(index, node.wordBits));
+  }
+  Value wordAt(const NodeLayout &node, const TransactionContext &at,
+               Value wordIndex) {
+    return e.at(cold(node, at, node.words),
+                e.shl(wordIndex, node.isSparse ? 4 : 3));
+  }
+  /// The list of a rank of a bitmap; if it is sparse, of a rank whose word has
+  /// a block.
   Value bucketAt(const NodeLayout &node, const TransactionContext &at,
                  Value index);
+  Value bucketIn(const NodeLayout &node, const TransactionContext &at,
+                 Value block, Value index);
   /// Asks for the list and the word of a rank of a large bitmap.
   void prefetchRank(const NodeLayout &node, const TransactionContext &at,
                     Value rank);
-  void push(const NodeLayout &node, const TransactionContext &at, Value element,
-            Value rank);
   Head head(const NodeLayout &node, const TransactionContext &at);
   Head pop(const NodeLayout &node, const TransactionContext &at);
+  /// The same of the container, not of the lanes in front of it.
+  void pushBelow(const NodeLayout &node, const TransactionContext &at,
+                 Value element, Value rank);
+  Head headBelow(const NodeLayout &node, const TransactionContext &at);
+  Head popBelow(const NodeLayout &node, const TransactionContext &at);
   Head heapHead(const NodeLayout &node, const TransactionContext &at);
   Head bitmapHead(const NodeLayout &node, const TransactionContext &at);
   /// Of a ring: whether the heap's first element leaves before the bitmap's.
@@ -291,6 +322,28 @@ private:
   Value nextWord(const NodeLayout &node, const TransactionContext &at,
                  Value index, Value isEmpty);
   Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
+
+  // Lanes.cpp
+  /// What leaves first of the lanes, i64 each: a child, the rank, and as what
+  /// number it came.
+  struct LaneHead {
+    Value child, rank, came;
+  };
+  Value lane(const NodeLayout &node, const TransactionContext &at, Value child);
+  Value takeChunk(const NodeLayout &node, Value memory);
+  Value nextToWrite(const NodeLayout &node, Value memory, Value place);
+  Value nextToRead(const NodeLayout &node, Value memory, Value place);
+  /// The element of a child, which needs no slot.
+  void pushLanes(const NodeLayout &node, const TransactionContext &at,
+                 Value rank);
+  Value leavesBefore(const NodeLayout &node, Value rank, Value came,
+                     Value otherRank, Value otherCame);
+  LaneHead lanesHead(const NodeLayout &node, const TransactionContext &at,
+                     Value occupied);
+  Value lanesAreFirst(const NodeLayout &node, const TransactionContext &at,
+                      const LaneHead &best, Value occupied);
+  Head headWithLanes(const NodeLayout &node, const TransactionContext &at);
+  Head popWithLanes(const NodeLayout &node, const TransactionContext &at);
 
   // Flows.cpp
   Value flowsEntry(const NodeLayout &node, const TransactionContext &at,

@@ -33,8 +33,25 @@ const PacketLayout::Field &PacketLayout::find(StringRef name) const {
   });
 }
 
-static Container chooseContainer(unsigned bits) {
-  // Three levels of 64-way bitmaps hold 2^18 ranks, and their lists take 2 MB.
+/// More bytes of lists than that do not stay in a second cache of 512 KB.
+static constexpr int64_t kLargeLists = 256 << 10;
+
+/// `forced`: what each node has that can, or null.
+static Container chooseContainer(SchedulerOp scheduler, const NodeLayout &node,
+                                 const Container *forced) {
+  NodeOp op = node.op;
+  unsigned bits = op.getRankWidth();
+  if (op.getInOrder())
+    return Container::Flows;
+  if (op.isLate())
+    return Container::None;
+  if (scheduler.getPushOut() && !(forced && *forced == Container::List))
+    return Container::Ends;
+  if (forced)
+    return *forced;
+  if (op.getEligible())
+    return Container::Heap;
+  // Three levels of 64-way bitmaps hold 2^18 ranks.
   return bits <= 6    ? Container::Word
          : bits <= 18 ? Container::Bitmap
                       : Container::Ring;
@@ -185,12 +202,20 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
     late = take(40);
   if (approximation)
     disorder = take(24);
+  for (NodeLayout &node : nodes)
+    node.container =
+        chooseContainer(scheduler, node, force ? &forced : nullptr);
   unsigned depths = 0;
   for (NodeLayout &node : nodes)
     if (!node.children.empty())
       depths = std::max(depths, node.depth + 1);
   for (unsigned depth = 0; depth < depths; ++depth)
     references.push_back({take(16), 8});
+  for (NodeLayout &node : nodes)
+    if (node.hasBitmap() && wantsLanes(node)) {
+      node.lanes.count = node.op.getChildren().size();
+      references[node.depth].stride = NodeLayout::kLaneSlot;
+    }
   // The instances of a node lie one behind the other. A stride that is an odd
   // number of lines keeps what they have in common in different sets of the
   // caches.
@@ -206,18 +231,13 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
   }
   for (NodeLayout &node : nodes) {
     unsigned bits = node.op.getRankWidth();
-    node.container = force ? forced : chooseContainer(bits);
-    if (scheduler.getPushOut() && node.container != Container::List)
-      node.container = Container::Ends;
-    if (node.op.isLate())
-      node.container = Container::None;
-    if (node.op.getInOrder())
-      node.container = Container::Flows;
-    if (node.op.getEligible() && node.hasBitmap())
-      node.container = Container::Heap;
     int64_t begin = take(0, 64);
     node.top = take(8);
     node.base = take(8);
+    if (node.hasLanes()) {
+      node.lanes.occupied = take(8);
+      node.lanes.came = take(8);
+    }
     if (node.hasBitmap()) {
       node.firstRank = take(8);
       node.first = take(8);
@@ -263,7 +283,17 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
       if (node.middleBits)
         node.middle = take(512, 64);
     }
+    if (node.hasLanes())
+      node.lanes.first = take(NodeLayout::kLaneBytes * node.lanes.count, 32);
+    // The lists of one node alone are read from end to end, which caches like
+    // better than blocks here and there.
+    node.isSparse = node.isDeep() && node.count > 1 &&
+                    node.count << (node.bitmapBits + 3) > kLargeLists;
     node.hotStride = finish(begin, node.count);
+    if (node.isSparse)
+      node.sparse.usedBlocks = take(8, 64);
+    if (node.hasLanes())
+      node.lanes.pool = take(24, 64);
   }
   for (NodeLayout &node : nodes) {
     int64_t begin = take(0, 64);
@@ -292,11 +322,17 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
       placeNear(
           node, *approximation, [&](int64_t size) { return take(size); },
           /*isHot=*/false);
+    const int64_t words = int64_t(1) << (node.bitmapBits - node.wordBits);
     if (node.isDeep())
-      node.words = take(int64_t(8) << (node.bitmapBits - node.wordBits), 64);
-    if (node.hasBitmap())
+      node.words = take((node.isSparse ? 16 : 8) * words, 64);
+    if (node.hasBitmap() && !node.isSparse)
       node.buckets = take(int64_t(8) << node.bitmapBits, 64);
     node.coldStride = finish(begin, node.count);
+    if (node.isSparse) {
+      node.sparse.freeBlocks = take(4 * words * node.count, 64);
+      node.sparse.blocks =
+          take((int64_t(8) << node.bitmapBits) * node.count, 64);
+    }
   }
   for (Operation *op : scheduler.getParameters())
     parameters.push_back(placeParameter(*this, op));

@@ -94,8 +94,18 @@ struct NodeLayout {
   /// Hot: of heaps and lists, {entries: ptr, count: i64, sequence: i64}.
   int64_t heap;
   /// Cold: the words with a bit for each rank; a pair (first, last) of i32 for
-  /// each rank.
+  /// each rank, unless the bitmap is sparse.
   int64_t words, buckets;
+  /// Of a bitmap whose lists are many: only words with a bit have lists, in a
+  /// block that all instances take from one pool. A word is followed by the
+  /// number of its block, {bits: i64, block: i32}, 16 bytes. `blocks` is the
+  /// first block, `freeBlocks` a stack of i32 whose entry i is the number of
+  /// the block to take when i are in use, exclusive or i, and `usedBlocks` is
+  /// how many are, i64. Not of an instance.
+  struct Sparse {
+    int64_t blocks, freeBlocks, usedBlocks;
+  } sparse;
+  bool isSparse;
   /// Ranks that a bitmap tells apart, as a power of two: all of them, or those
   /// of a ring's window.
   unsigned bitmapBits;
@@ -131,6 +141,26 @@ struct NodeLayout {
       int64_t inside, came, entries;
     } flows;
   } late;
+
+  /// Of inner nodes of a few children whose ranks mostly climb: a FIFO queue
+  /// for each child, in front of the container, which takes what goes back.
+  /// Hot: i64, a bit for each child with elements in its queue and the
+  /// uppermost if the container has some, and how many came; for each child
+  /// {head, tail: ptr, last rank: i64}, where to read and to write. Queues are
+  /// chunks of entries {rank, came: i64} and a link: ptr. Slots of the
+  /// container's elements are {next, child: i32, came: i64}. Not of an
+  /// instance: {first chunk, first free one, first that was never used: ptr}.
+  struct Lanes {
+    int64_t occupied, came, first, pool;
+    unsigned count;
+  } lanes;
+  static constexpr int64_t kLaneBytes = 32, kLaneTail = 8, kLaneLastRank = 16;
+  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 256,
+                           kChunkLink = kChunkBytes - kEntry;
+  static constexpr int64_t kPoolFree = 8, kPoolFresh = 16;
+  static constexpr int64_t kSlotCame = 8, kLaneSlot = 16;
+  static constexpr int64_t kSomeBelow = std::numeric_limits<int64_t>::min();
+  bool hasLanes() const { return lanes.count != 0; }
 
   bool hasHeap() const {
     return container >= Container::Ring && container < Container::None;

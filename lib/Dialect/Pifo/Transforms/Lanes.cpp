@@ -1,0 +1,272 @@
+//===- Lanes.cpp - A queue for each child, in front of a container -*- C++ -*-===//
+//
+// Part of nm, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// The ranks of one child climb where they are virtual times of that child, the
+// time, or a constant: then its elements are a FIFO queue, and only the heads
+// of these queues are to be compared, as the flow scheduler of the paper's
+// section 5.2 does. What a queue holds is a rank and a number in the order of
+// pushes, 16 bytes, in chunks of a few cache lines, so that memory follows what
+// is inside and not the range of ranks. An element that goes back all the same
+// joins the node's container; by the numbers, equal ranks leave in the order of
+// their pushes wherever they are.
+
+#include "SchedulerEmitter.h"
+
+using namespace mlir;
+using namespace mlir::pifo;
+
+/// More heads than that take longer to compare than a bitmap.
+static constexpr size_t kMostLanes = 4;
+
+/// Whether `value` is the larger of others, or a choice among them, one of
+/// which is a state that the transaction sets: `start = max(virtual, finish);
+/// finish = start + length`. It may have something added.
+static bool followsState(Value value, Region &region) {
+  Operation *op = value.getDefiningOp();
+  if (isa_and_present<arith::AddIOp>(op))
+    return followsState(op->getOperand(0), region) ||
+           followsState(op->getOperand(1), region);
+  if (!isa_and_present<arith::MaxSIOp, arith::MaxUIOp, arith::SelectOp>(op))
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    auto load = operand.getDefiningOp<LoadOp>();
+    return load && llvm::any_of(region.getOps<StoreOp>(), [&](StoreOp store) {
+             return store.getState() == load.getState();
+           });
+  });
+}
+
+/// Whether the ranks of a child mostly climb: the time, a constant of the
+/// child, or what follows a state. A guess: ranks that go back are taken care
+/// of.
+static bool climbs(Value value, Region &region) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<NowOp, ChildOp, arith::ConstantOp>(op))
+    return true;
+  if (isa<arith::ExtUIOp, arith::ExtSIOp, arith::TruncIOp>(op))
+    return climbs(op->getOperand(0), region);
+  if (auto lookup = dyn_cast<LookupOp>(op)) {
+    TableOp table = op->getParentOfType<NodeOp>().getTable(lookup.getTable());
+    return table.isByChild();
+  }
+  return followsState(value, region);
+}
+
+bool pifo::wantsLanes(const NodeLayout &node) {
+  NodeOp op = node.op;
+  if (node.children.empty() || op.getTransit() || node.handsRankOn ||
+      op.getChildren().size() > kMostLanes || op.getRankWidth() <= 6)
+    return false;
+  SchedulingOp scheduling = op.getScheduling();
+  auto yield = cast<YieldOp>(scheduling.getBody().front().getTerminator());
+  return climbs(yield->getOperand(0), scheduling.getBody());
+}
+
+Value SchedulerEmitter::lane(const NodeLayout &node,
+                             const TransactionContext &at, Value child) {
+  return e.at(hot(node, at, node.lanes.first),
+              e.mul(child, e.c(NodeLayout::kLaneBytes)));
+}
+
+/// i1: whether an entry would begin where a chunk has its link.
+static Value isAtLink(Emitter &e, Value place) {
+  Value address = LLVM::PtrToIntOp::create(e.b, e.loc, e.type(64), place);
+  return e.cmp(P::eq, e.band(address, e.c(NodeLayout::kChunkBytes - 1)),
+               NodeLayout::kChunkLink);
+}
+
+/// A chunk, given back or never used. There is one: see partsOf.
+Value SchedulerEmitter::takeChunk(const NodeLayout &node, Value memory) {
+  Value freePointer = e.at(memory, node.lanes.pool + NodeLayout::kPoolFree);
+  Value freshPointer = e.at(memory, node.lanes.pool + NodeLayout::kPoolFresh);
+  Value free = e.loadPtr(freePointer);
+  Value none =
+      LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, free,
+                           LLVM::ZeroOp::create(b, e.loc, e.ptrType()));
+  return e.ifElse(
+      none, e.ptrType(),
+      [&]() -> SmallVector<Value> {
+        Value fresh = e.loadPtr(freshPointer);
+        e.store(e.at(fresh, NodeLayout::kChunkBytes), freshPointer);
+        return {fresh};
+      },
+      [&]() -> SmallVector<Value> {
+        e.store(e.loadPtr(e.at(free, NodeLayout::kChunkLink)), freePointer);
+        return {free};
+      })[0];
+}
+
+/// The place of the next entry to write behind `place`.
+Value SchedulerEmitter::nextToWrite(const NodeLayout &node, Value memory,
+                                    Value place) {
+  Value next = e.at(place, NodeLayout::kEntry);
+  return e.ifElse(
+      isAtLink(e, next), e.ptrType(),
+      [&]() -> SmallVector<Value> {
+        Value chunk = takeChunk(node, memory);
+        e.store(chunk, next);
+        return {chunk};
+      },
+      [&]() -> SmallVector<Value> { return {next}; })[0];
+}
+
+/// The place of the next entry to read behind `place`, whose chunk may have
+/// been read to its end.
+Value SchedulerEmitter::nextToRead(const NodeLayout &node, Value memory,
+                                   Value place) {
+  Value next = e.at(place, NodeLayout::kEntry);
+  return e.ifElse(
+      isAtLink(e, next), e.ptrType(),
+      [&]() -> SmallVector<Value> {
+        Value chunk = e.loadPtr(next);
+        Value freePointer =
+            e.at(memory, node.lanes.pool + NodeLayout::kPoolFree);
+        e.store(e.loadPtr(freePointer), next);
+        e.store(e.at(next, -NodeLayout::kChunkLink), freePointer);
+        return {chunk};
+      },
+      [&]() -> SmallVector<Value> { return {next}; })[0];
+}
+
+void SchedulerEmitter::pushLanes(const NodeLayout &node,
+                                 const TransactionContext &at, Value rank) {
+  Value child = e.cast(at.child, 64), queue = lane(node, at, child);
+  Value camePointer = hot(node, at, node.lanes.came);
+  Value came = e.load(64, camePointer);
+  e.store(e.add(came, e.c(1)), camePointer);
+  Value occupiedPointer = hot(node, at, node.lanes.occupied);
+  Value occupied = e.load(64, occupiedPointer);
+  Value bit = e.shl(e.c(1), child);
+  Value lastRank = e.at(queue, NodeLayout::kLaneLastRank);
+  Value goesBack = e.band(e.cmp(P::ne, e.band(occupied, bit), 0),
+                          isBefore(node, rank, e.load(64, lastRank)));
+  e.ifElse(
+      goesBack, TypeRange(),
+      [&]() -> SmallVector<Value> {
+        Value element = allocate(poolOf(node), at.memory);
+        Value place = slot(poolOf(node), at.memory, element);
+        e.store(at.child, e.at(place, 4));
+        e.store(came, e.at(place, NodeLayout::kSlotCame));
+        pushBelow(node, at, element, rank);
+        e.store(e.bor(occupied, e.c(NodeLayout::kSomeBelow)), occupiedPointer);
+        return {};
+      },
+      [&]() -> SmallVector<Value> {
+        Value tailPointer = e.at(queue, NodeLayout::kLaneTail);
+        Value tail = e.loadPtr(tailPointer);
+        e.store(rank, tail);
+        e.store(came, e.at(tail, NodeLayout::kEntryCame));
+        e.store(nextToWrite(node, at.memory, tail), tailPointer);
+        e.store(rank, lastRank);
+        e.store(e.bor(occupied, bit), occupiedPointer);
+        return {};
+      });
+}
+
+/// Whether one that came as number `came` with that rank leaves before the
+/// other. Rank and number are the upper and lower word of one number.
+Value SchedulerEmitter::leavesBefore(const NodeLayout &node, Value rank,
+                                     Value came, Value otherRank,
+                                     Value otherCame) {
+  auto both = [&](Value upper, Value lower) {
+    return e.bor(e.shl(e.cast(upper, 128), e.c(64, 128)), e.cast(lower, 128));
+  };
+  Value one = both(rank, came), other = both(otherRank, otherCame);
+  return node.isSerial() ? e.cmp(P::slt, e.sub(one, other), 0)
+                         : e.cmp(P::slt, one, other);
+}
+
+/// Nobody asks for the head of lanes in which nothing is.
+SchedulerEmitter::LaneHead
+SchedulerEmitter::lanesHead(const NodeLayout &node,
+                            const TransactionContext &at, Value occupied) {
+  auto headOf = [&](unsigned child) -> LaneHead {
+    Value head = e.loadPtr(lane(node, at, e.c(child)));
+    return {e.c(child), e.load(64, head),
+            e.load(64, e.at(head, NodeLayout::kEntryCame))};
+  };
+  LaneHead best = headOf(0);
+  for (unsigned child = 1; child < node.lanes.count; ++child) {
+    LaneHead next = headOf(child);
+    Value isThere = e.cmp(P::ne, e.band(occupied, e.c(int64_t(1) << child)), 0);
+    Value noneYet = e.cmp(P::eq, e.mask(occupied, child), 0);
+    Value less = leavesBefore(node, next.rank, next.came, best.rank, best.came);
+    Value wins = e.band(isThere, e.bor(noneYet, less));
+    best = {e.select(wins, next.child, best.child),
+            e.select(wins, next.rank, best.rank),
+            e.select(wins, next.came, best.came)};
+  }
+  return best;
+}
+
+/// i1: whether the first of all is in the lanes; one is somewhere.
+Value SchedulerEmitter::lanesAreFirst(const NodeLayout &node,
+                                      const TransactionContext &at,
+                                      const LaneHead &best, Value occupied) {
+  return e.ifElse(
+      e.cmp(P::sge, occupied, 0), e.type(1),
+      [&]() -> SmallVector<Value> { return {e.c(1, 1)}; },
+      [&]() -> SmallVector<Value> {
+        Head other = headBelow(node, at);
+        Value place = slot(poolOf(node), at.memory, other.element);
+        Value came = e.load(64, e.at(place, NodeLayout::kSlotCame));
+        Value some = e.cmp(P::ne, e.mask(occupied, node.lanes.count), 0);
+        return {e.band(
+            some, leavesBefore(node, best.rank, best.came, other.rank, came))};
+      })[0];
+}
+
+SchedulerEmitter::Head
+SchedulerEmitter::headWithLanes(const NodeLayout &node,
+                                const TransactionContext &at) {
+  Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
+  LaneHead best = lanesHead(node, at, occupied);
+  auto results = e.ifElse(
+      lanesAreFirst(node, at, best, occupied), {e.type(64), e.type(32)},
+      [&]() -> SmallVector<Value> {
+        return {best.rank, e.cast(best.child, 32)};
+      },
+      [&]() -> SmallVector<Value> {
+        Head head = headBelow(node, at);
+        Value place = slot(poolOf(node), at.memory, head.element);
+        return {head.rank, e.load(32, e.at(place, 4))};
+      });
+  return {{}, results[0], results[1]};
+}
+
+SchedulerEmitter::Head
+SchedulerEmitter::popWithLanes(const NodeLayout &node,
+                               const TransactionContext &at) {
+  Value pointer = hot(node, at, node.lanes.occupied);
+  Value occupied = e.load(64, pointer);
+  LaneHead best = lanesHead(node, at, occupied);
+  auto results = e.ifElse(
+      lanesAreFirst(node, at, best, occupied), {e.type(64), e.type(32)},
+      [&]() -> SmallVector<Value> {
+        Value queue = lane(node, at, best.child);
+        Value next = nextToRead(node, at.memory, e.loadPtr(queue));
+        e.store(next, queue);
+        Value tail = e.loadPtr(e.at(queue, NodeLayout::kLaneTail));
+        Value isLast =
+            LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, next, tail);
+        e.store(e.bxor(occupied, e.shl(e.cast(isLast, 64), best.child)),
+                pointer);
+        return {best.rank, e.cast(best.child, 32)};
+      },
+      [&]() -> SmallVector<Value> {
+        Head head = popBelow(node, at);
+        Value place = slot(poolOf(node), at.memory, head.element);
+        Value child = e.load(32, e.at(place, 4));
+        release(poolOf(node), at.memory, head.element);
+        Value none = e.cast(isEmptyBelow(node, at), 64);
+        e.store(e.bxor(occupied, e.shl(none, 63)), pointer);
+        return {head.rank, child};
+      });
+  return {{}, results[0], results[1]};
+}

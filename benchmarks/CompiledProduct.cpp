@@ -29,12 +29,10 @@ double ProductCase::flops() const {
   return 2.0 * rows * depth * n / m * tokens;
 }
 
-/// Elements that share a scale in i4.
-static constexpr int64_t kGroup = 64;
-
 double ProductCase::bytes() const {
-  if (dtype == "i4")
-    return rt::nibbleShape(rt::LayoutSpec::nibble(16, kGroup), n, m)
+  if (std::optional<rt::Groups> of = groups())
+    return rt::groupedShape(rt::LayoutSpec::grouped(16, of->size, of->form), n,
+                            m)
                    .bitsPerWeight() /
                8 * double(rows) * double(depth) +
            4.0 * double(tokens * (rows + depth));
@@ -62,7 +60,7 @@ ProductData::ProductData(const ProductCase &product) {
   w.resize(product.rows * product.depth);
   for (float &value : w)
     value = roundTo(product.dtype, normal(random));
-  if (product.dtype == "i4")
+  if (product.groups())
     before = w;
   // Rows of a block take the mask of the block's first row.
   std::vector<int64_t> order(product.m);
@@ -84,20 +82,24 @@ ProductData::ProductData(const ProductCase &product) {
           own[k + order[i]] = 1;
     }
   }
-  if (product.dtype != "i4")
+  std::optional<rt::Groups> groups = product.groups();
+  if (!groups)
     return;
   rt::WeightDesc desc{
       {product.rows, product.depth}, 1, product.n, product.m, rt::DType::F32};
   // Normal numbers have a scale in every group.
-  (void)rt::quantizeGroups(desc, kGroup, w.data(), "w");
+  (void)rt::quantizeGroups(desc, groups->size, groups->form, w.data(), "w");
 }
 
 static std::string moduleText(const ProductCase &p) {
-  std::string weight = llvm::formatv(
-      "tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1{5}>>", p.rows,
-      p.depth, p.dtype == "i4" ? "f32" : p.dtype, p.n, p.m,
-      p.dtype == "i4" ? ", bits = 4, group = " + std::to_string(kGroup)
-                      : std::string());
+  std::optional<rt::Groups> groups = p.groups();
+  std::string weight =
+      llvm::formatv("tensor<{0}x{1}x{2}, #nm.sparsity<{3}:{4}, axis = 1{5}>>",
+                    p.rows, p.depth, groups ? "f32" : p.dtype, p.n, p.m,
+                    groups ? llvm::formatv(", bits = {0}, group = {1}",
+                                           groups->form.bits, groups->size)
+                                 .str()
+                           : std::string());
   // What nm-declare-sparsity says when it reads the checkpoint.
   std::string sharing =
       p.shared > 1 ? llvm::formatv(" {{nm.shared_rows = {0} : i64}", p.shared)
@@ -118,7 +120,7 @@ static llvm::Expected<std::unique_ptr<rt::Params>>
 loadWeight(const ProductCase &product, const std::vector<float> &w,
            const rt::Manifest &manifest) {
   rt::DType dtype =
-      product.dtype == "i4" ? rt::DType::F32 : rt::parseDType(product.dtype);
+      product.groups() ? rt::DType::F32 : rt::parseDType(product.dtype);
   std::vector<unsigned char> raw(w.size() * rt::elementBytes(dtype));
   for (size_t i = 0; i < w.size(); ++i) {
     if (dtype == rt::DType::F32) {

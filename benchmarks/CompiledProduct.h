@@ -9,6 +9,7 @@
 #define NM_BENCHMARKS_COMPILEDPRODUCT_H
 
 #include "CompiledFunction.h"
+#include "nm/Runtime/Quantize.h"
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,12 +20,14 @@ namespace nm::bench {
 struct ProductCase {
   int64_t rows, depth, tokens;
   int64_t n, m;
-  /// Of the weight: f32, bf16, i8, or i4 for f32 that are integers of four bits
-  /// with a scale for every 64.
+  /// Of the weight: f32, bf16, i8, or i4:64 and the like for f32 that are such
+  /// integers in groups with a scale.
   std::string dtype;
   int64_t shared = 1; ///< rows that share a mask
 
   std::string name() const;
+  /// Of integers in groups.
+  std::optional<rt::Groups> groups() const { return rt::parseGroups(dtype); }
   /// FLOPs on the non-zeros.
   double flops() const;
   /// Bytes of values and indices (ceil(log2 m) bits each), x and y.
@@ -35,7 +38,7 @@ struct ProductCase {
 /// magnitude and, for i8, rounded to 1/32 steps.
 struct ProductData {
   std::vector<float> x, w; ///< w is dense, with zeros, as its dtype holds it
-  /// Of i4: the weight before it was pruned and rounded.
+  /// Of integers in groups: the weight before it was pruned and rounded.
   std::vector<float> before;
   explicit ProductData(const ProductCase &product);
 };

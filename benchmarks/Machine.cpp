@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace nm::bench;
@@ -48,32 +50,47 @@ double measureFlops() {
   return best;
 }
 
+/// What exceeds every cache.
+size_t uncachedBytes() {
+  long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return std::max(size_t(256) << 20, 3 * size_t(std::max(last, 0L)));
+}
+
 /// Four streams, as a single one does not saturate the memory of this class of
-/// machine; 256 MiB exceed every cache.
-double measureBandwidth() {
-  constexpr size_t bytes = size_t(256) << 20, streams = 4;
-  std::vector<Words> data(bytes / sizeof(Words));
-  std::fill(data.begin(), data.end(), Words{1, 2, 3, 4});
-  size_t part = data.size() / streams;
-  double best = 0;
-  for (int repeat = 0; repeat < 4; ++repeat) {
-    Words sums[streams] = {};
-    Clock::time_point start = Clock::now();
-    for (size_t i = 0; i < part; ++i)
-      for (size_t s = 0; s < streams; ++s)
-        sums[s] += data[s * part + i];
-    double elapsed = since(start);
-    for (Words &sum : sums)
-      asm volatile("" ::"x"(sum));
-    best = std::max(best, bytes / elapsed);
-  }
-  return best;
+/// machine.
+void readAll(const Words *data, size_t count) {
+  constexpr size_t streams = 4;
+  Words sums[streams] = {};
+  size_t part = count / streams;
+  for (size_t i = 0; i < part; ++i)
+    for (size_t s = 0; s < streams; ++s)
+      sums[s] += data[s * part + i];
+  for (Words &sum : sums)
+    asm volatile("" ::"x"(sum));
 }
 
 } // namespace
 
+double nm::bench::measureReadBandwidth(int threads) {
+  std::vector<Words> data(uncachedBytes() / sizeof(Words));
+  std::fill(data.begin(), data.end(), Words{1, 2, 3, 4});
+  size_t part = data.size() / size_t(threads);
+  double best = 0;
+  for (int repeat = 0; repeat < 4; ++repeat) {
+    Clock::time_point start = Clock::now();
+    std::vector<std::thread> others;
+    for (int t = 1; t < threads; ++t)
+      others.emplace_back(readAll, &data[size_t(t) * part], part);
+    readAll(data.data(), part);
+    for (std::thread &other : others)
+      other.join();
+    best = std::max(best, double(data.size() * sizeof(Words)) / since(start));
+  }
+  return best;
+}
+
 Machine nm::bench::measureMachine() {
-  return {measureFlops(), measureBandwidth()};
+  return {measureFlops(), measureReadBandwidth(1)};
 }
 
 void nm::bench::printMachine(const Machine &machine, int threads) {

@@ -21,6 +21,10 @@ struct Machine {
 /// Takes about half a second.
 Machine measureMachine();
 
+/// Read bandwidth of so many threads together, each on memory of its own: of
+/// DRAM, as three times the last cache is read.
+double measureReadBandwidth(int threads);
+
 /// The line above a table.
 void printMachine(const Machine &machine, int threads);
 

@@ -1,4 +1,4 @@
-//===- decode.cpp - Products of one token with weights of four bits -*- C++ -*-===//
+//===- decode.cpp - Products of tokens with integers in groups -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,8 +7,9 @@
 //
 // Writing a token is a product of every weight with one vector, bound by the
 // bytes of the weights. Each case runs nm and llama.cpp's types in turn, so
-// that noise falls on all alike. Each is compared with the product in float64
-// of the weights that it itself holds.
+// that noise falls on all alike, each after the caches have been read over.
+// Results are compared with the product in float64 of the weights that each
+// itself holds.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,6 +24,8 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/TargetSelect.h"
+#include <functional>
+#include <unistd.h>
 
 using namespace nm::bench;
 
@@ -38,22 +41,58 @@ struct Outcome {
   ProductCase product;
   Timing own;
   std::vector<Timing> peers;
+  double bandwidth = 0; ///< bytes/s that as many threads read
 
-  /// How many times faster than the best of the peers of four bits.
+  /// Whether the product is compared with this one: integers of one token with
+  /// llama.cpp's of as many bits, others with nm's own.
+  bool comparesWith(const Timing &peer) const {
+    auto groups = product.groups();
+    llvm::StringRef name = peer.name;
+    if (!groups || product.tokens > 16)
+      return name.starts_with("nm ");
+    return name.starts_with(groups->form.bits == 8 ? "q8" : "q4");
+  }
+  /// How many times faster than the best of those.
   double faster(bool byMedian) const {
     double best = 0;
     for (const Timing &peer : peers) {
       double ms = byMedian ? peer.medianMs : peer.minMs;
-      if (peer.name.rfind("q4", 0) == 0 && (best == 0 || ms < best))
+      if (comparesWith(peer) && (best == 0 || ms < best))
         best = ms;
     }
     return best / (byMedian ? own.medianMs : own.minMs);
   }
+  double share() const { return own.gbs() * 1e9 / bandwidth; }
 };
 
 struct Settings {
   bool quick = false;
   int64_t threads = 1;
+};
+
+/// What runs in turn with a case, and what is done around it.
+struct Rival {
+  Timing timing;
+  std::function<void()> wake, run, rest;
+  std::vector<double> samples;
+};
+
+/// Reads more than the caches hold, so that weights come from memory.
+class CacheFlush {
+public:
+  CacheFlush() {
+    long last = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    words.resize((size_t(64) << 20) / 8 + size_t(std::max(last, 0L)) / 4, 1);
+  }
+  void run() {
+    uint64_t sum = 0;
+    for (uint64_t word : words)
+      sum += word;
+    benchmark::DoNotOptimize(sum);
+  }
+
+private:
+  std::vector<uint64_t> words;
 };
 
 /// |y - w x| / |w x| in the norm of the elements, with w x in float64.
@@ -73,61 +112,132 @@ double relativeError(const ProductCase &product, const std::vector<float> &w,
   return std::sqrt(difference / norm);
 }
 
-void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
-             const Settings &settings, std::vector<Outcome> &outcomes) {
-  auto fail = [&](llvm::Error error) {
-    state.SkipWithError(llvm::toString(std::move(error)).c_str());
-  };
-  ProductData data(product);
-  auto compiled = CompiledProduct::compile(product, data, settings.threads);
-  if (!compiled)
-    return fail(compiled.takeError());
-  auto result = (*compiled)->run();
-  if (!result)
-    return fail(result.takeError());
-  Outcome outcome;
-  outcome.product = product;
-  outcome.own.error = relativeError(product, data.w, data.x, *result);
-  outcome.own.megabytes = product.bytes() / 1e6;
-  std::vector<std::unique_ptr<Llama::Product>> theirs;
-  for (const char *type : {"q4_0", "q4_K", "q8_0", "f16"}) {
-    if (!llama)
-      break;
+class Case {
+public:
+  Case(const ProductCase &product, Llama *llama, const Settings &settings)
+      : product(product), data(product), llama(llama), settings(settings) {
+    outcome.product = product;
+  }
+
+  llvm::Error prepare() {
+    if (llvm::Error error = addOwn(product, data, outcome.own))
+      return error;
+    if (llvm::Error error = addOwnPeer())
+      return error;
+    if (!llama || !product.groups() || product.tokens > 16)
+      return llvm::Error::success();
+    for (const char *type : {"q4_0", "q4_K", "q8_0", "f16"})
+      if (llvm::Error error = addTheirs(type))
+        return error;
+    return llvm::Error::success();
+  }
+
+  /// Milliseconds of nm's run.
+  double runOnce(CacheFlush &flush) {
+    for (Rival &rival : rivals) {
+      rival.wake();
+      flush.run();
+      mlir::nm::driver::Stopwatch watch;
+      rival.run();
+      rival.samples.push_back(watch.ms());
+      rival.rest();
+    }
+    return rivals.front().samples.back();
+  }
+
+  Outcome finish() {
+    for (size_t i = 0; i < rivals.size(); ++i) {
+      Timing timing = rivals[i].timing;
+      timing.minMs = minimum(rivals[i].samples);
+      timing.medianMs = median(rivals[i].samples);
+      if (i == 0)
+        outcome.own = timing;
+      else
+        outcome.peers.push_back(timing);
+    }
+    return outcome;
+  }
+
+private:
+  llvm::Error addOwn(const ProductCase &own, const ProductData &ownData,
+                     Timing timing) {
+    auto compiled = CompiledProduct::compile(own, ownData, settings.threads);
+    if (!compiled)
+      return compiled.takeError();
+    auto result = (*compiled)->run();
+    if (!result)
+      return result.takeError();
+    timing.error = relativeError(own, ownData.w, ownData.x, *result);
+    timing.megabytes = own.bytes() / 1e6;
+    CompiledProduct *code = compiled->get();
+    rivals.push_back({timing, [] {}, [code] { code->timeOnce(); }, [] {}, {}});
+    owned.push_back(std::move(*compiled));
+    return llvm::Error::success();
+  }
+
+  /// Dense floats of integers whose activations stay floats; of a prompt the
+  /// same pattern in bf16.
+  llvm::Error addOwnPeer() {
+    ProductCase other = product;
+    Timing timing;
+    if (product.tokens > 16) {
+      other.dtype = "bf16";
+    } else if (!product.groups()) {
+      other.dtype = "f32";
+      other.n = other.m = 1;
+    } else {
+      return llvm::Error::success();
+    }
+    timing.name = "nm " + other.dtype;
+    return addOwn(other, ProductData(other), timing);
+  }
+
+  llvm::Error addTheirs(const char *type) {
     // The same dense weights that nm prunes and rounds.
     auto peer = llama->product(type, data.before, data.x, product.rows,
                                product.depth, product.tokens);
     if (!peer)
-      return fail(peer.takeError());
-    (*peer)->run();
-    (*peer)->rest();
+      return peer.takeError();
+    Llama::Product *code = peer->get();
+    code->run();
+    code->rest();
     Timing timing;
     timing.name = type;
-    timing.megabytes = (*peer)->bytes() / 1e6;
+    timing.megabytes = code->bytes() / 1e6;
     timing.error =
-        relativeError(product, (*peer)->weight(), data.x, (*peer)->result());
-    outcome.peers.push_back(timing);
+        relativeError(product, code->weight(), data.x, code->result());
+    rivals.push_back({timing,
+                      [code] { code->wake(); },
+                      [code] { code->run(); },
+                      [code] { code->rest(); },
+                      {}});
     theirs.push_back(std::move(*peer));
+    return llvm::Error::success();
   }
-  std::vector<double> own;
-  std::vector<std::vector<double>> samples(theirs.size());
-  for (auto _ : state) {
-    own.push_back((*compiled)->timeOnce());
-    state.SetIterationTime(own.back() / 1e3);
-    for (size_t i = 0; i < theirs.size(); ++i) {
-      theirs[i]->wake();
-      mlir::nm::driver::Stopwatch watch;
-      theirs[i]->run();
-      samples[i].push_back(watch.ms());
-      theirs[i]->rest();
-    }
+
+  ProductCase product;
+  ProductData data;
+  Llama *llama;
+  const Settings &settings;
+  Outcome outcome;
+  /// The product itself, then its peers.
+  std::vector<Rival> rivals;
+  std::vector<std::unique_ptr<CompiledProduct>> owned;
+  std::vector<std::unique_ptr<Llama::Product>> theirs;
+};
+
+void runCase(benchmark::State &state, const ProductCase &product, Llama *llama,
+             const Settings &settings, double bandwidth, CacheFlush &flush,
+             std::vector<Outcome> &outcomes) {
+  Case each(product, llama, settings);
+  if (llvm::Error error = each.prepare()) {
+    state.SkipWithError(llvm::toString(std::move(error)).c_str());
+    return;
   }
-  outcome.own.minMs = minimum(own);
-  outcome.own.medianMs = median(own);
-  for (size_t i = 0; i < theirs.size(); ++i) {
-    outcome.peers[i].minMs = minimum(samples[i]);
-    outcome.peers[i].medianMs = median(samples[i]);
-  }
-  outcomes.push_back(outcome);
+  for (auto _ : state)
+    state.SetIterationTime(each.runOnce(flush) / 1e3);
+  outcomes.push_back(each.finish());
+  outcomes.back().bandwidth = bandwidth;
 }
 
 std::vector<ProductCase> makeCases(bool quick) {
@@ -136,26 +246,37 @@ std::vector<ProductCase> makeCases(bool quick) {
   if (quick)
     shapes.resize(1);
   std::vector<ProductCase> cases;
-  for (int64_t tokens : {1, 8})
+  auto add = [&](const char *dtype, int64_t tokens) {
     for (Shape pattern : {Shape(2, 4), Shape(1, 4), Shape(1, 1)})
       for (Shape shape : shapes)
-        cases.push_back({shape.first, shape.second, tokens, pattern.first,
-                         pattern.second, "i4"});
+        // Of prompts one shape says it.
+        if ((tokens <= 16 || shape == shapes.front()) &&
+            (dtype != std::string("i8") || pattern.first < pattern.second))
+          cases.push_back({shape.first, shape.second, tokens, pattern.first,
+                           pattern.second, dtype});
+  };
+  for (int64_t tokens : {1, 8, 512})
+    for (const char *dtype : {"i4:64", "i8:64"})
+      add(dtype, tokens);
+  add("i8", 1);
   return cases;
 }
 
 std::string header() {
-  return "case                       bits  min ms  median  GB/s    error | "
-         "x best of q4: min, median | peers: min ms, median, GB/s, error\n";
+  return "case                           bits  min ms  median  GB/s  of read   "
+         " "
+         "error | x best of q4, q8_0 or nm's: min, median | peers: min ms, "
+         "median, GB/s, error\n";
 }
 
 std::string row(const Outcome &o) {
   std::string text;
   llvm::raw_string_ostream os(text);
   double weights = double(o.product.rows) * double(o.product.depth);
-  os << llvm::formatv("{0,-25} {1,5:f2} {2,7:f3} {3,7:f3} {4,5:f1} {5,8:e1} | ",
-                      o.product.name(), o.own.megabytes * 8e6 / weights,
-                      o.own.minMs, o.own.medianMs, o.own.gbs(), o.own.error);
+  os << llvm::formatv(
+      "{0,-29} {1,5:f2} {2,7:f3} {3,7:f3} {4,5:f1} {5,6:f0} % {6,8:e1} | ",
+      o.product.name(), o.own.megabytes * 8e6 / weights, o.own.minMs,
+      o.own.medianMs, o.own.gbs(), 100 * o.share(), o.own.error);
   if (!o.peers.empty())
     os << llvm::formatv("{0:f2} {1:f2} |", o.faster(false), o.faster(true));
   for (const Timing &peer : o.peers)
@@ -172,8 +293,7 @@ llvm::json::Object toJson(const Timing &timing) {
                             {"relative_error", timing.error}};
 }
 
-std::vector<std::string> toTexts(const Settings &settings,
-                                 const Machine &machine,
+std::vector<std::string> toTexts(const Settings &settings, double bandwidth,
                                  const std::vector<Outcome> &outcomes) {
   llvm::json::Array cases;
   for (const Outcome &o : outcomes) {
@@ -187,7 +307,7 @@ std::vector<std::string> toTexts(const Settings &settings,
   }
   llvm::json::Value root =
       llvm::json::Object{{"threads", settings.threads},
-                         {"bandwidth_gbs", machine.bandwidth / 1e9},
+                         {"bandwidth_gbs", bandwidth / 1e9},
                          {"cases", std::move(cases)}};
   return {llvm::formatv("{0:2}\n", root).str()};
 }
@@ -199,11 +319,12 @@ static int run(int argc, char **argv) {
   std::string folder;
   if (const char *named = std::getenv("NM_GGML"))
     folder = named;
-  Command command("nm-bench-decode",
-                  "products of one and of eight tokens with weights of four "
-                  "bits, against llama.cpp's",
-                  "  nm-bench-decode [--quick] [--threads=<n>] "
-                  "[--json=<file>]\n\n");
+  Command command(
+      "nm-bench-decode",
+      "products of one, of eight and of 512 tokens with integers in "
+      "groups, against llama.cpp's and nm's own floats",
+      "  nm-bench-decode [--quick] [--threads=<n>] "
+      "[--json=<file>]\n\n");
   command.options().flag("quick", settings.quick, "one shape, fewer turns");
   command.options().number("threads", settings.threads, 1, 1024, "n",
                            "threads of nm and of llama.cpp");
@@ -223,6 +344,12 @@ static int run(int argc, char **argv) {
   }
   Machine machine = measureMachine();
   printMachine(machine, int(settings.threads));
+  double bandwidth = settings.threads == 1
+                         ? machine.bandwidth
+                         : measureReadBandwidth(int(settings.threads));
+  llvm::outs() << llvm::formatv("{0} thread(s) read {1:f1} GB/s\n",
+                                settings.threads, bandwidth / 1e9);
+  CacheFlush flush;
   llvm::outs() << (llama ? "llama.cpp: " + llama->variant()
                          : "llama.cpp: none, NM_GGML names no folder")
                << "\n";
@@ -231,12 +358,15 @@ static int run(int argc, char **argv) {
     benchmark::RegisterBenchmark(product.name().c_str(),
                                  [&, product](benchmark::State &state) {
                                    runCase(state, product, llama.get(),
-                                           settings, outcomes);
+                                           settings, bandwidth, flush,
+                                           outcomes);
                                  })
         ->UseManualTime()
-        ->Iterations(settings.quick ? 15 : 41);
+        ->Iterations(product.tokens > 16 ? 5
+                     : settings.quick    ? 15
+                                         : 41);
   return runTable(header(), outcomes, command, row,
-                  [&] { return toTexts(settings, machine, outcomes); });
+                  [&] { return toTexts(settings, bandwidth, outcomes); });
 }
 
 int main(int argc, char **argv) {

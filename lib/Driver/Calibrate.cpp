@@ -5,15 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Driver/Calibrate.h"
-#include "nm/Driver/Arrays.h"
+#include "CalibrationState.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/CompileCode.h"
 #include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Execute.h"
-#include "nm/Driver/Jit.h"
-#include "nm/Driver/Model.h"
-#include "nm/Driver/Samples.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Rearrange.h"
 #include "nm/Runtime/Writer.h"
@@ -25,31 +21,6 @@
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-
-struct Calibration::State {
-  RunOptions options; ///< of the dense model
-  DialectRegistry *registry = nullptr;
-  PruneBy by = PruneBy::Magnitude;
-  /// Whether products get further results.
-  bool observes = true;
-  std::vector<Sample> samples;
-  std::unique_ptr<Model> model;
-  std::optional<Jit> jit;
-  Signature function;
-  rt::Manifest manifest;
-  size_t ownResults = 0;
-  std::vector<ObservedProduct> products;
-  /// Of the dense model, by sample and result.
-  std::vector<std::vector<rt::Tensor>> dense;
-
-  llvm::Error compile();
-  llvm::Error link(llvm::TargetMachine &machine);
-  llvm::Expected<std::unique_ptr<rt::Params>>
-  load(std::shared_ptr<const rt::Checkpoint> masks) const;
-  llvm::Expected<std::vector<std::vector<rt::Tensor>>>
-  run(std::shared_ptr<const rt::Checkpoint> masks) const;
-  std::vector<double> squaresOf(const rt::ParamSpec &spec) const;
-};
 
 Calibration::Calibration(std::unique_ptr<State> state)
     : state(std::move(state)) {}
@@ -101,8 +72,8 @@ llvm::Error Calibration::State::compile() {
   options.atStage = [this](Stage stage, ModuleOp module) {
     if (stage != Stage::Named || !observes)
       return;
-    products =
-        observeProducts(module.lookupSymbol<func::FuncOp>(function.name));
+    products = observeProducts(module.lookupSymbol<func::FuncOp>(function.name),
+                               roundBy == RoundBy::Gptq);
     for (const Signature &each : collectSignatures(module))
       if (each.name == function.name)
         function.results = each.results;
@@ -144,25 +115,22 @@ llvm::Error Calibration::State::link(llvm::TargetMachine &machine) {
 }
 
 llvm::Expected<std::unique_ptr<rt::Params>>
-Calibration::State::load(std::shared_ptr<const rt::Checkpoint> masks) const {
+Calibration::State::load(const rt::MaskOptions &mask) const {
   std::vector<rt::ScopePath> scopes;
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
-  rt::MaskOptions mask = options.mask;
-  if (masks)
-    mask.source = std::move(masks);
   auto params = rt::Params::load(manifest, scopes, {mask, false, ""});
   if (!params)
     return toError(params.error());
   return std::move(*params);
 }
 
-llvm::Expected<std::vector<std::vector<rt::Tensor>>>
-Calibration::State::run(std::shared_ptr<const rt::Checkpoint> masks) const {
-  auto params = load(std::move(masks));
+llvm::Error
+Calibration::State::run(const rt::MaskOptions &mask,
+                        llvm::function_ref<llvm::Error(Results)> see) const {
+  auto params = load(mask);
   if (!params)
     return params.takeError();
-  std::vector<std::vector<rt::Tensor>> results;
   for (const Sample &sample : samples) {
     auto inputs = readInputs(function, sample.inputs);
     if (!inputs)
@@ -176,9 +144,37 @@ Calibration::State::run(std::shared_ptr<const rt::Checkpoint> masks) const {
     if (!result)
       return makeError("--calibrate {0}: {1}", sample.name,
                        llvm::toString(result.takeError()));
-    results.push_back(std::move(*result));
+    if (llvm::Error error = see(std::move(*result)))
+      return error;
   }
-  return std::move(results);
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<Calibration::State::Results>>
+Calibration::State::runAll(const rt::MaskOptions &mask) const {
+  std::vector<Results> all;
+  llvm::Error error = run(mask, [&](Results results) -> llvm::Error {
+    if (roundBy == RoundBy::Gptq)
+      for (const ObservedProduct &product : products)
+        results[ownResults + product.input] = rt::Tensor();
+    all.push_back(std::move(results));
+    return llvm::Error::success();
+  });
+  if (error)
+    return std::move(error);
+  return std::move(all);
+}
+
+llvm::Expected<llvm::StringMap<std::shared_ptr<const rt::Checkpoint>>>
+Calibration::State::openFiles() const {
+  llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> files;
+  for (const Binding &binding : options.params) {
+    auto file = rt::Checkpoint::open(binding.path);
+    if (!file)
+      return toError(file.error());
+    files[binding.name] = *file;
+  }
+  return std::move(files);
 }
 
 llvm::Expected<std::unique_ptr<Calibration>>
@@ -187,6 +183,7 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   state->options = denseOptions(options);
   state->registry = &registry;
   state->by = options.pruneBy;
+  state->roundBy = options.roundBy;
   auto samples = findSamples(options.calibrate);
   if (!samples)
     return samples.takeError();
@@ -195,7 +192,7 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   nm_set_num_threads(options.threads);
   if (llvm::Error error = state->compile())
     return std::move(error);
-  auto dense = state->run(nullptr);
+  auto dense = state->runAll(state->options.mask);
   if (!dense)
     return dense.takeError();
   state->dense = std::move(*dense);
@@ -216,7 +213,7 @@ Calibration::time(std::vector<std::string> prune) const {
   }
   if (llvm::Error error = timed.compile())
     return std::move(error);
-  auto params = timed.load(nullptr);
+  auto params = timed.load(timed.options.mask);
   if (!params)
     return params.takeError();
   auto inputs = readInputs(timed.function, timed.samples.front().inputs);
@@ -235,13 +232,15 @@ Calibration::time(std::vector<std::string> prune) const {
 
 double Calibration::workOf(const rt::ParamSpec &spec) const {
   double work = 0;
-  for (auto [i, product] : llvm::enumerate(state->products)) {
+  for (const ObservedProduct &product : state->products) {
     if (product.key != spec.key || product.scope != spec.scope)
       continue;
-    const auto &results = state->dense.front();
-    size_t at = state->ownResults + 2 * i;
-    work += static_cast<double>(results[at].view.count()) *
-            static_cast<double>(results[at + 1].view.count());
+    auto count = [&](size_t result) {
+      const auto &results = state->dense.front();
+      return static_cast<double>(
+          results[state->ownResults + result].view.count());
+    };
+    work += count(product.squares) * count(product.output);
   }
   return work;
 }
@@ -250,11 +249,11 @@ double Calibration::workOf(const rt::ParamSpec &spec) const {
 std::vector<double>
 Calibration::State::squaresOf(const rt::ParamSpec &spec) const {
   std::vector<double> sums;
-  for (auto [i, product] : llvm::enumerate(products)) {
+  for (const ObservedProduct &product : products) {
     if (product.key != spec.key || product.scope != spec.scope)
       continue;
     for (const auto &results : dense) {
-      const rt::TensorView &view = results[ownResults + 2 * i].view;
+      const rt::TensorView &view = results[ownResults + product.squares].view;
       sums.resize(std::max<size_t>(sums.size(), view.count()));
       for (int64_t k = 0, count = view.count(); k < count; ++k)
         sums[k] += rt::elementToDouble(
@@ -306,17 +305,13 @@ llvm::Expected<std::string>
 Calibration::makeMasks(const rt::Manifest &manifest,
                        std::vector<std::string> &notes) const {
   std::map<std::string, rt::Tensor> masks;
-  llvm::StringMap<std::shared_ptr<const rt::Checkpoint>> files;
-  for (const Binding &binding : state->options.params) {
-    auto file = rt::Checkpoint::open(binding.path);
-    if (!file)
-      return toError(file.error());
-    files[binding.name] = *file;
-  }
+  auto files = state->openFiles();
+  if (!files)
+    return files.takeError();
   for (const rt::ParamSpec &spec : manifest.params) {
-    auto file = files.find(spec.scope);
+    auto file = files->find(spec.scope);
     if (!spec.sparsity || spec.sparsity->n == spec.sparsity->m ||
-        file == files.end() || masks.count(spec.key))
+        file == files->end() || masks.count(spec.key))
       continue;
     std::vector<double> norms = state->squaresOf(spec);
     bool fits =
@@ -391,8 +386,11 @@ struct Difference {
 } // namespace
 
 llvm::Expected<PruningReport>
-Calibration::compare(std::shared_ptr<const rt::Checkpoint> masks) const {
-  auto pruned = state->run(std::move(masks));
+Calibration::compare(const rt::MaskOptions &mask) const {
+  rt::MaskOptions changed = state->options.mask;
+  changed.source = mask.source;
+  changed.rounded = mask.rounded;
+  auto pruned = state->runAll(changed);
   if (!pruned)
     return pruned.takeError();
   auto differ = [&](size_t result) {
@@ -404,9 +402,9 @@ Calibration::compare(std::shared_ptr<const rt::Checkpoint> masks) const {
   PruningReport report;
   report.by = state->by;
   report.samples = state->samples.size();
-  for (size_t i = 0; i < state->products.size(); ++i)
+  for (const ObservedProduct &product : state->products)
     report.layers.push_back(
-        {state->products[i].key, differ(state->ownResults + 2 * i + 1)});
+        {product.key, differ(state->ownResults + product.output)});
   for (size_t i = 0; i < state->ownResults; ++i)
     report.results.push_back(differ(i));
   return std::move(report);
@@ -415,13 +413,19 @@ Calibration::compare(std::shared_ptr<const rt::Checkpoint> masks) const {
 std::string driver::formatPruning(const PruningReport &report) {
   std::string text;
   llvm::raw_string_ostream os(text);
+  for (const RoundedLayer &layer : report.rounded)
+    os << llvm::formatv("rounding {0} changes {1:e3} of the output of its "
+                        "products, to nearest {2:e3}\n",
+                        rt::shownKey(layer.key), layer.fed, layer.nearest);
   for (auto &[key, difference] : report.layers)
     os << llvm::formatv("difference {0:e3} of the output of the product with "
                         "{1}\n",
                         difference, rt::shownKey(key));
   for (auto [i, difference] : llvm::enumerate(report.results))
     os << llvm::formatv("difference {0:e3} of result {1}\n", difference, i);
-  os << "differences are |pruned - dense| / |dense| over " << report.samples
+  os << (report.rounded.empty() ? "differences are |pruned - dense| / |dense|"
+                                : "differences are |rounded - dense| / |dense|")
+     << " over " << report.samples
      << (report.samples == 1 ? " sample" : " samples") << "\n";
   return text;
 }

@@ -43,6 +43,7 @@ constexpr Use kRunUses[] = {
     {"sensitivity", kRun},
     {"max-difference", kRun},
     {"prune-by", kRun},
+    {"round", kRun},
     {"save-masks", kRun},
     {"emit", kEmit},
     {"compile-to", kEmit},
@@ -89,9 +90,18 @@ constexpr Need kNeeds[] = {
      "says what to do with the weights of a checkpoint; give one with "
      "--params"},
     {"calibrate", "prune",
-     "is what pruning is measured on; say with --prune what to prune"},
+     "is what pruning and rounding are measured on; say with --prune what to "
+     "prune, or with --quantize and --round what to round"},
+    {"round", "quantize",
+     "is about how weights are rounded; say with --quantize to what"},
+    {"round", "calibrate",
+     "is about what weights see; give inputs with --calibrate"},
     {"prune-by", "calibrate",
      "is about what weights see; give inputs with --calibrate"},
+    {"prune-by", "prune",
+     "is about what pruning keeps; say with --prune what to prune"},
+    {"save-masks", "prune",
+     "writes the masks of pruning; say with --prune what to prune"},
     {"sensitivity", "calibrate",
      "is measured on inputs; give them with --calibrate"},
     {"max-difference", "sensitivity",
@@ -136,6 +146,8 @@ constexpr Void kVoids[] = {
     {"check", "sensitivity", "--sensitivity prints a table of its own"},
     {"check", "reference", "--reference runs the code that it compares with"},
     {"cache", "sensitivity", "--sensitivity keeps nothing"},
+    {"cache", "round",
+     "--round depends on inputs, of which the cache knows nothing"},
     {"calibrate", "masks", "--masks says what is kept"},
     {"mask-policy", "prune",
      "--prune keeps the largest weights where there is no mask"},
@@ -172,9 +184,14 @@ static llvm::Error checkPairs(const CommandOptions &options) {
   auto given = [&](StringRef name) {
     return llvm::is_contained(options.given, name);
   };
+  // --sensitivity prunes, and calibration serves rounding as well.
+  auto isMet = [&](const Need &need) {
+    return given(need.needs) ||
+           (need.needs == "prune" && given("sensitivity")) ||
+           (need.option == "calibrate" && given("round"));
+  };
   for (const Need &need : kNeeds)
-    if (given(need.option) && !given(need.needs) &&
-        !(need.option == "calibrate" && given("sensitivity")))
+    if (given(need.option) && !isMet(need))
       return makeError("--{0} {1}", need.option, need.why);
   for (const Void &pair : kVoids)
     if (given(pair.option) && given(pair.by))

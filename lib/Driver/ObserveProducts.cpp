@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Driver/Calibrate.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -63,8 +64,10 @@ static Value sumSquares(OpBuilder &builder, Location loc, Value x,
       .getResult(0);
 }
 
-std::vector<ObservedProduct> driver::observeProducts(func::FuncOp function) {
+std::vector<ObservedProduct> driver::observeProducts(func::FuncOp function,
+                                                     bool withInputs) {
   std::vector<ObservedProduct> observed;
+  llvm::MapVector<std::pair<Value, int64_t>, size_t> inputs;
   SmallVector<Value> results;
   Block &block = function.getBody().front();
   for (auto product : llvm::make_early_inc_range(block.getOps<MatmulOp>())) {
@@ -81,10 +84,20 @@ std::vector<ObservedProduct> driver::observeProducts(func::FuncOp function) {
       continue;
     OpBuilder builder(product->getContext());
     builder.setInsertionPointAfter(product);
+    ObservedProduct each{param.getScope().value_or("").str(),
+                         param.getKey().str()};
+    each.squares = results.size();
     results.push_back(sumSquares(builder, product.getLoc(), x, axis));
+    each.output = results.size();
     results.push_back(product.getResult());
-    observed.push_back(
-        {param.getScope().value_or("").str(), param.getKey().str()});
+    each.axis = axis;
+    if (withInputs) {
+      auto [known, isNew] = inputs.insert({{x, axis}, results.size()});
+      each.input = known->second;
+      if (isNew)
+        results.push_back(x);
+    }
+    observed.push_back(std::move(each));
   }
   Operation *end = block.getTerminator();
   end->insertOperands(end->getNumOperands(), results);

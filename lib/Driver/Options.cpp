@@ -8,6 +8,7 @@
 #include "nm/Driver/Options.h"
 #include "nm/Driver/Support.h"
 #include "nm/Import/Onnx.h"
+#include "nm/Runtime/Quantize.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -68,12 +69,13 @@ llvm::Error driver::checkKVCache(StringRef text) {
 }
 
 llvm::Error driver::checkQuantize(StringRef text) {
-  if (text == "keep" || text == "i4:32" || text == "i4:64" || text == "i4:128")
+  if (text == "keep" || ::nm::rt::parseGroups(text))
     return llvm::Error::success();
-  return makeError("--quantize {0} is not known; expected i4:32, i4:64 or "
-                   "i4:128: four bits, and a scale for so many elements; or "
-                   "keep: those of the checkpoint",
-                   printable(text));
+  return makeError(
+      "--quantize {0} is not known; expected i4:32, i4:64, i4:128, "
+      "i8:32, i8:64 or i8:128: four or eight bits, and a scale for "
+      "so many elements; or keep: those of the checkpoint",
+      printable(text));
 }
 
 llvm::Error driver::checkPatternRule(StringRef text, StringRef option) {

@@ -23,7 +23,11 @@ llvm::Error driver::applyPrune(CompileOptions &options) {
   if (!options.quantize.empty())
     if (llvm::Error error = checkQuantize(options.quantize))
       return error;
-  options.mask.quantize = StringRef(options.quantize).starts_with("i4");
+  options.mask.quantize = StringRef(options.quantize).starts_with("i");
+  if (options.roundBy == RoundBy::Gptq && !options.mask.quantize)
+    return makeError("--round has no effect: --quantize={0} rounds nothing; "
+                     "drop one of them",
+                     options.quantize);
   if (options.prune.empty())
     return llvm::Error::success();
   for (const std::string &rule : options.prune)
@@ -43,9 +47,9 @@ struct Distance {
 } // namespace
 
 /// What rounding changes in the elements that `mask` keeps, as a squared norm.
-static llvm::Expected<double> squaredRounding(const rt::TensorView &view,
-                                              const rt::Mask &mask,
-                                              const rt::ParamSpec &spec) {
+static llvm::Expected<double>
+squaredRounding(const rt::TensorView &view, const rt::Mask &mask,
+                const rt::ParamSpec &spec, const rt::RoundedWeights *rounded) {
   std::vector<float> kept(static_cast<size_t>(view.count()));
   int64_t step = rt::elementBytes(view.dtype);
   for (size_t i = 0; i < kept.size(); ++i) {
@@ -54,9 +58,18 @@ static llvm::Expected<double> squaredRounding(const rt::TensorView &view,
       kept[i] = static_cast<float>(
           rt::elementToDouble(view.data + at * step, view.dtype));
   }
+  if (rounded && rounded->count({spec.scope, spec.key})) {
+    const rt::Tensor &other = rounded->at({spec.scope, spec.key});
+    auto *values = reinterpret_cast<const float *>(other.view.data);
+    double squares = 0;
+    for (size_t i = 0; i < kept.size(); ++i)
+      squares += std::pow(double(kept[i]) - double(values[i]), 2);
+    return squares;
+  }
   rt::WeightDesc desc{spec.shape, spec.sparsity->axis, 1, 1, rt::DType::F32};
-  auto stats = rt::quantizeGroups(desc, spec.sparsity->group, kept.data(),
-                                  rt::shownKey(spec.key));
+  auto stats =
+      rt::quantizeGroups(desc, spec.sparsity->group, spec.sparsity->form,
+                         kept.data(), rt::shownKey(spec.key));
   if (!stats)
     return toError(stats.error());
   return stats->changed;
@@ -92,9 +105,10 @@ distanceFromDense(const rt::Checkpoint &file, const rt::ParamSpec &spec,
   if (all == 0)
     return distance;
   distance.removed = std::sqrt(removed / all);
-  if (spec.sparsity->bits == 0 || !options.mask.quantize)
+  if (spec.sparsity->group == 0 || !options.mask.quantize)
     return distance;
-  auto rounding = squaredRounding(view, *mask, spec);
+  auto rounding =
+      squaredRounding(view, *mask, spec, options.mask.rounded.get());
   if (!rounding)
     return rounding.takeError();
   distance.rounded = std::sqrt(*rounding / all);
@@ -104,7 +118,7 @@ distanceFromDense(const rt::Checkpoint &file, const rt::ParamSpec &spec,
 /// Why the passes left a weight, in the words of their remarks.
 static std::string whyLeft(const std::string &key, const CompileLog &log) {
   std::string head = "key=" + key + " ";
-  // Why it has no four bits says more than that it is dense.
+  // Why it has no integers says more than that it is dense.
   for (StringRef name : {"bits-not-declared", "sparsity-not-declared"})
     for (const RemarkRecord &remark : log.remarks)
       if (remark.name == name && StringRef(remark.message).starts_with(head))
@@ -122,7 +136,7 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
   std::string shown = (spec.scope.empty() ? "" : spec.scope + ": ") + key +
                       " " + rt::shapeString(spec.shape);
   bool isPruned = spec.sparsity && spec.sparsity->n < spec.sparsity->m;
-  bool isRounded = spec.sparsity && spec.sparsity->bits != 0;
+  bool isRounded = spec.sparsity && spec.sparsity->group != 0;
   if (!isPruned && !isRounded) {
     os << "left " << shown << ": " << whyLeft(key, log) << "\n";
     return llvm::Error::success();
@@ -153,12 +167,12 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
     if (isRounded && options.mask.quantize)
       line += llvm::formatv("; rounded to {0} bits in groups of {1}, {2:f2} % "
                             "of its norm changed",
-                            spec.sparsity->bits, spec.sparsity->group,
+                            spec.sparsity->form.bits, spec.sparsity->group,
                             distance->rounded * 100);
   }
   if (isRounded && !options.mask.quantize)
     line += llvm::formatv(", of {0} bits in groups of {1}, {2}",
-                          spec.sparsity->bits, spec.sparsity->group,
+                          spec.sparsity->form.bits, spec.sparsity->group,
                           spec.sparsity->form.describe());
   os << line << "\n";
   return llvm::Error::success();

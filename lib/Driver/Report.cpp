@@ -55,9 +55,9 @@ static std::string patternText(const rt::ParamSpec &spec) {
     return "dense";
   std::string text = llvm::formatv("{0}:{1} axis {2}", spec.sparsity->n,
                                    spec.sparsity->m, spec.sparsity->axis);
-  if (spec.sparsity->bits != 0)
-    text +=
-        llvm::formatv(", i{0}:{1}", spec.sparsity->bits, spec.sparsity->group);
+  if (spec.sparsity->group != 0)
+    text += llvm::formatv(", i{0}:{1}", spec.sparsity->form.bits,
+                          spec.sparsity->group);
   return text;
 }
 
@@ -172,6 +172,14 @@ static void writePruning(JsonWriter &json, const PruningReport &pruning) {
       json.object([&, &key = key, difference = difference] {
         json.field("key", rt::shownKey(key));
         json.field("difference", difference);
+      });
+  });
+  json.array("rounded", [&] {
+    for (const RoundedLayer &layer : pruning.rounded)
+      json.object([&] {
+        json.field("key", rt::shownKey(layer.key));
+        json.field("nearest", layer.nearest);
+        json.field("difference", layer.fed);
       });
   });
   json.list("results", pruning.results);

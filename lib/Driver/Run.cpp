@@ -100,7 +100,9 @@ private:
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
   llvm::Error compile();
-  llvm::Error prune();
+  llvm::Error calibrate();
+  llvm::Error prune(const rt::Manifest &manifest,
+                    std::vector<std::string> &notes);
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
   llvm::Error runCode();
@@ -217,7 +219,7 @@ llvm::Error Runner::compile() {
     return error;
   report.pipelineMs = passes.ms();
   if (calibration)
-    if (llvm::Error error = prune())
+    if (llvm::Error error = calibrate())
       return error;
   Stopwatch codegen;
   llvm::LLVMContext context;
@@ -250,13 +252,10 @@ void Runner::observeResults(ModuleOp module) {
                            each.results.end());
 }
 
-/// Masks from what calibration saw, and what they change.
-llvm::Error Runner::prune() {
-  auto manifest = readManifest(*source.module, function->name);
-  if (!manifest)
-    return manifest.takeError();
-  std::vector<std::string> notes;
-  auto image = calibration->makeMasks(*manifest, notes);
+/// Masks from what calibration saw.
+llvm::Error Runner::prune(const rt::Manifest &manifest,
+                          std::vector<std::string> &notes) {
+  auto image = calibration->makeMasks(manifest, notes);
   if (!image)
     return image.takeError();
   masks = std::move(*image);
@@ -265,18 +264,39 @@ llvm::Error Runner::prune() {
                                            "the masks of --prune");
   if (!opened)
     return toError(opened.error());
-  if ((*opened)->tensors().empty())
+  if ((*opened)->tensors().empty() && options.roundBy == RoundBy::Nearest)
     return makeError("--calibrate has no effect: --prune leaves every weight "
                      "as it is");
   options.mask.source = *opened;
+  return llvm::Error::success();
+}
+
+/// Masks and rounded weights from what calibration saw, and what they change.
+llvm::Error Runner::calibrate() {
+  auto manifest = readManifest(*source.module, function->name);
+  if (!manifest)
+    return manifest.takeError();
+  std::vector<std::string> notes;
+  if (!options.prune.empty() || options.roundBy == RoundBy::Nearest)
+    if (llvm::Error error = prune(*manifest, notes))
+      return error;
+  Calibration::Rounded rounded;
+  if (options.roundBy == RoundBy::Gptq) {
+    auto made = calibration->round(*manifest, options.mask, notes);
+    if (!made)
+      return made.takeError();
+    rounded = std::move(*made);
+    options.mask.rounded = rounded.weights;
+  }
   if (llvm::Error error = describePruning(*source.module, source.functions,
                                           options, model.log, llvm::errs()))
     return error;
   for (const std::string &note : notes)
     llvm::errs() << note << "\n";
-  auto compared = calibration->compare(*opened);
+  auto compared = calibration->compare(options.mask);
   if (!compared)
     return compared.takeError();
+  compared->rounded = std::move(rounded.layers);
   llvm::errs() << formatPruning(*compared);
   report.pruning = std::move(*compared);
   return options.masksFile.empty()

@@ -132,7 +132,9 @@ Sensitivity::differenceOf(ArrayRef<rt::ParamSpec> pruned) const {
     return toError(masks.error());
   if ((*masks)->tensors().empty())
     return 0.0;
-  auto report = calibration.compare(*masks);
+  rt::MaskOptions changed;
+  changed.source = *masks;
+  auto report = calibration.compare(changed);
   if (!report)
     return report.takeError();
   return report->results.empty() ? 0.0 : *llvm::max_element(report->results);

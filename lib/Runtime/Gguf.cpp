@@ -8,7 +8,8 @@
 // GGUF, versions 2 and 3, little endian: magic, version, counts, key-value
 // pairs, descriptions of tensors, then their data from a multiple of
 // `general.alignment` on. Dimensions are stored fastest first. Block formats of
-// 32 elements are decoded to f32 as ggml does.
+// 32 elements, and those of 256 with scales of their own for 32 or 16, are
+// decoded to f32 as ggml does.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,7 +30,16 @@ struct GgmlType {
   int64_t block, bytes;
 };
 
-enum : uint32_t { Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8 };
+enum : uint32_t {
+  Q4_0 = 2,
+  Q4_1 = 3,
+  Q5_0 = 6,
+  Q5_1 = 7,
+  Q8_0 = 8,
+  Q4_K = 12,
+  Q5_K = 13,
+  Q6_K = 14
+};
 } // namespace
 
 static constexpr GgmlType kTypes[] = {
@@ -41,8 +51,8 @@ static constexpr GgmlType kTypes[] = {
     {27, "I64", DType::I64, 1, 8},         {28, "F64", DType::F64, 1, 8},
     {30, "BF16", DType::BF16, 1, 2},       {9, "Q8_1", DType::Unknown, 1, 0},
     {10, "Q2_K", DType::Unknown, 1, 0},    {11, "Q3_K", DType::Unknown, 1, 0},
-    {12, "Q4_K", DType::Unknown, 1, 0},    {13, "Q5_K", DType::Unknown, 1, 0},
-    {14, "Q6_K", DType::Unknown, 1, 0},    {15, "Q8_K", DType::Unknown, 1, 0},
+    {Q4_K, "Q4_K", DType::F32, 256, 144},  {Q5_K, "Q5_K", DType::F32, 256, 176},
+    {Q6_K, "Q6_K", DType::F32, 256, 210},  {15, "Q8_K", DType::Unknown, 1, 0},
     {16, "IQ2_XXS", DType::Unknown, 1, 0}, {17, "IQ2_XS", DType::Unknown, 1, 0},
     {18, "IQ3_XXS", DType::Unknown, 1, 0}, {19, "IQ1_S", DType::Unknown, 1, 0},
     {20, "IQ4_NL", DType::Unknown, 1, 0},  {21, "IQ3_S", DType::Unknown, 1, 0},
@@ -292,6 +302,63 @@ static void decodeBlock(const GgmlType &type, const unsigned char *block,
   }
 }
 
+/// The 6-bit scale or minimum `index`, 0 to 7, among 12 bytes: four of either,
+/// then low halves of the others, whose upper bits the first have.
+static int sixBits(const unsigned char *packed, int index, bool isMinimum) {
+  int first = isMinimum ? 4 : 0;
+  if (index < 4)
+    return packed[index + first] & 63;
+  int low = isMinimum ? packed[index + 4] >> 4 : packed[index + 4] & 15;
+  return low | packed[index - 4 + first] >> 6 << 4;
+}
+
+/// Decodes 256 elements of Q4_K or Q5_K: scale and factor of the minima in f16,
+/// 12 bytes of 6-bit scales and minima of 32 elements each, of Q5_K 32 bytes of
+/// fifth bits, then nibbles, those of the first 32 of every 64 elements low.
+static void decodeMinima(bool five, const unsigned char *block, float *out) {
+  float d = f16ToFloat(loadUnaligned<uint16_t>(block));
+  float dmin = f16ToFloat(loadUnaligned<uint16_t>(block + 2));
+  const unsigned char *packed = block + 4, *fifth = block + 16,
+                      *nibbles = block + (five ? 48 : 16);
+  for (int g = 0; g < 8; ++g) {
+    float scale = d * float(sixBits(packed, g, false));
+    float minimum = dmin * float(sixBits(packed, g, true));
+    for (int i = 0; i < 32; ++i) {
+      unsigned char pair = nibbles[g / 2 * 32 + i];
+      int value = g % 2 == 0 ? pair & 15 : pair >> 4;
+      if (five)
+        value |= (fifth[i] >> g & 1) << 4;
+      float product = scale * float(value);
+      out[g * 32 + i] = product - minimum;
+    }
+  }
+}
+
+/// Decodes 256 elements of Q6_K: 128 bytes of low nibbles, 64 of pairs of upper
+/// bits, 16 scales of i8 for 16 elements each, their scale in f16.
+static void decodeSixBits(const unsigned char *block, float *out) {
+  const unsigned char *low = block, *high = block + 128, *scales = block + 192;
+  float d = f16ToFloat(loadUnaligned<uint16_t>(block + 208));
+  for (int i = 0; i < 256; ++i) {
+    // Halves of 128 elements, quarters of 32 of those.
+    int half = i / 128, quarter = i / 32 % 4, at = i % 32;
+    unsigned char pair = low[half * 64 + quarter % 2 * 32 + at];
+    int value = quarter < 2 ? pair & 15 : pair >> 4;
+    value |= (high[half * 32 + at] >> (2 * quarter) & 3) << 4;
+    float scale = d * float(static_cast<int8_t>(scales[i / 16]));
+    out[i] = scale * float(value - 32);
+  }
+}
+
+static void decode(const GgmlType &type, const unsigned char *block,
+                   float *out) {
+  if (type.number == Q4_K || type.number == Q5_K)
+    return decodeMinima(type.number == Q5_K, block, out);
+  if (type.number == Q6_K)
+    return decodeSixBits(block, out);
+  decodeBlock(type, block, out);
+}
+
 Result<LoadedTensor> GgufCheckpoint::readIndex(size_t index) const {
   const Stored &tensor = stored[index];
   const GgmlType &type = *tensor.type;
@@ -309,7 +376,7 @@ Result<LoadedTensor> GgufCheckpoint::readIndex(size_t index) const {
   int threads = threadsFor(blocks, count * 4);
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (int64_t b = 0; b < blocks; ++b)
-    decodeBlock(type, from + b * type.bytes, to + b * type.block);
+    decode(type, from + b * type.bytes, to + b * type.block);
   loaded.tensor.view = denseView(to, DType::F32, tensor.info.shape);
   loaded.tensor.owner = std::move(buffer);
   return loaded;

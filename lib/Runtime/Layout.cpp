@@ -61,8 +61,8 @@ LayoutSpec LayoutSpec::paired(int64_t cols, int64_t depth, int64_t window) {
   return spec;
 }
 
-LayoutSpec LayoutSpec::nibble(int64_t rows, int64_t depth, GroupForm form) {
-  LayoutSpec spec(nibbleFormat());
+LayoutSpec LayoutSpec::grouped(int64_t rows, int64_t depth, GroupForm form) {
+  LayoutSpec spec(groupedFormat());
   spec.form = form;
   spec.rows = rows;
   spec.depth = depth;
@@ -103,6 +103,8 @@ std::string LayoutSpec::str() const {
     before = ", ";
     after = ">";
   }
+  if (hasForm() && form.bits != GroupForm().bits)
+    os << ", bits = " << form.bits;
   if (hasForm() && form.scale != DType::F16)
     os << ", scale = " << dtypeName(form.scale);
   if (hasForm() && form.zeros)
@@ -113,7 +115,10 @@ std::string LayoutSpec::str() const {
 
 std::string GroupForm::describe() const {
   return std::string(dtypeName(scale)) + " scale times integers from " +
-         (zeros ? "0 to 15 less a zero point from 0 to 16" : "-8 to 7");
+         (zeros
+              ? "0 to " + std::to_string(mostStored()) +
+                    " less a zero point from 0 to " + std::to_string(mostZero())
+              : std::to_string(least()) + " to " + std::to_string(most()));
 }
 
 /// "'panel<rows = R, cols = C, depth = D>'".
@@ -127,7 +132,7 @@ static std::string exampleOf(const LayoutFormat &format) {
     after = ">";
   }
   if (format.hasForm())
-    text += ", scale = TYPE, zeros";
+    text += ", bits = B, scale = TYPE, zeros";
   return text + after + "'";
 }
 
@@ -186,7 +191,7 @@ private:
     return true;
   }
 
-  /// `scale = TYPE` or `zeros`; false for other names.
+  /// `bits = B`, `scale = TYPE` or `zeros`; false for other names.
   Result<bool> formParameter(GroupForm &form, std::string_view name) {
     if (name == "zeros") {
       if (form.zeros)
@@ -194,10 +199,16 @@ private:
       form.zeros = true;
       return true;
     }
-    if (name != "scale")
+    if (name != "scale" && name != "bits")
       return false;
     if (!accept('='))
       return fail("expected '='");
+    if (name == "bits") {
+      NM_RETURN_IF_ERROR(number(form.bits));
+      if (form.bits != 4 && form.bits != 8)
+        return fail("expected 4 or 8 bits");
+      return true;
+    }
     skipSpace();
     for (DType type : {DType::F16, DType::BF16, DType::F32}) {
       std::string_view known = dtypeName(type);
@@ -219,7 +230,7 @@ private:
     for (const LayoutParameter &each : wanted)
       names.push_back("'" + std::string(each.name) + "'");
     if (spec.hasForm())
-      names.insert(names.end(), {"'scale'", "'zeros'"});
+      names.insert(names.end(), {"'bits'", "'scale'", "'zeros'"});
     do {
       std::string_view name = word();
       if (spec.hasForm()) {

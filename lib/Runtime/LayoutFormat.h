@@ -111,7 +111,7 @@ public:
   DO(shared)                                                                   \
   DO(paired)                                                                   \
   DO(lane)                                                                     \
-  DO(nibble)                                                                   \
+  DO(grouped)                                                                  \
   DO(lanePanel)
 
 #define NM_DECLARE(name) const LayoutFormat &name##Format();

@@ -25,7 +25,8 @@ static void readSparsity(JsonReader &reader, std::optional<PatternSpec> &out) {
   reader.integer("n", pattern.n, int64_t(0), INT64_MAX);
   reader.integer("m", pattern.m, int64_t(0), INT64_MAX);
   reader.integer("axis", pattern.axis, int64_t(0), INT64_MAX);
-  reader.integer("bits", pattern.bits, int64_t(0), int64_t(4), Need::Optional);
+  int64_t bits = 0;
+  reader.integer("bits", bits, int64_t(0), int64_t(8), Need::Optional);
   reader.integer("group", pattern.group, int64_t(0), int64_t(128),
                  Need::Optional);
   if (!reader.isNull("scale"))
@@ -37,6 +38,10 @@ static void readSparsity(JsonReader &reader, std::optional<PatternSpec> &out) {
         },
         Need::Optional);
   reader.flag("zeros", pattern.form.zeros);
+  if ((bits == 0) != (pattern.group == 0))
+    reader.fail("", "'bits' and 'group' belong together");
+  else if (bits != 0)
+    pattern.form.bits = bits;
   out = pattern;
 }
 
@@ -55,17 +60,19 @@ static std::string faultOf(const ParamSpec &spec) {
             checkPattern(spec.shape, pattern.axis, pattern.n, pattern.m);
         !legal)
       return legal.error().message;
-  if (pattern.bits != 0 || pattern.group != 0) {
+  if (pattern.group != 0) {
+    const int64_t bits = pattern.form.bits;
     bool isKnown =
-        pattern.bits == 4 &&
+        (bits == 4 || bits == 8) &&
         (pattern.group == 32 || pattern.group == 64 || pattern.group == 128);
     if (!isKnown || spec.dtype != DType::F32 ||
         spec.shape[size_t(pattern.axis)] % pattern.group != 0)
-      return std::to_string(pattern.bits) + " bits in groups of " +
+      return std::to_string(bits) + " bits in groups of " +
              std::to_string(pattern.group) + " of " +
              std::string(dtypeName(spec.dtype)) + " " +
              shapeString(spec.shape) +
-             ", expected 4 bits of f32 in groups of 32, 64 or 128 that divide "
+             ", expected 4 or 8 bits of f32 in groups of 32, 64 or 128 that "
+             "divide "
              "the axis";
     if (spec.layout.hasForm() && (spec.layout.depth != pattern.group ||
                                   !(spec.layout.form == pattern.form)))
@@ -134,8 +141,8 @@ std::string printManifest(const Manifest &manifest) {
       item["sparsity"] = ordered_json{{"n", spec.sparsity->n},
                                       {"m", spec.sparsity->m},
                                       {"axis", spec.sparsity->axis}};
-    if (spec.sparsity && spec.sparsity->bits != 0) {
-      item["sparsity"]["bits"] = spec.sparsity->bits;
+    if (spec.sparsity && spec.sparsity->group != 0) {
+      item["sparsity"]["bits"] = spec.sparsity->form.bits;
       item["sparsity"]["group"] = spec.sparsity->group;
       if (spec.sparsity->form.scale != DType::F16)
         item["sparsity"]["scale"] =

@@ -62,7 +62,7 @@ static Status faultStatus(const GroupFault &fault, const WeightDesc &desc,
                                    fault.row,
                                    fault.group * desc.m / layout.depth),
                      " is no ", layout.form.describe(),
-                     "; quantise the weight, or ask for no four bits");
+                     "; quantise the weight, or ask for no integers");
   return makeError(Errc::Format, "metadata of layout ", layout.str(), ": ",
                    group, " holds ", fault.found,
                    ", which is no legal index for ", desc.n, ":", desc.m);

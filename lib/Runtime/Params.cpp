@@ -49,6 +49,7 @@ private:
   Status loadParam(size_t index);
   Status checkScaled(const ParamSpec &spec, const Checkpoint &checkpoint,
                      const Weight &weight) const;
+  const Tensor *roundedOf(const ParamSpec &spec) const;
   bool rounds(const ParamSpec &spec) const;
   bool isKept(const ParamSpec &spec) const;
   Result<std::shared_ptr<unsigned char>>
@@ -167,13 +168,22 @@ Status ParamsLoader::checkScaled(const ParamSpec &spec,
                    scaled.error().message);
 }
 
+/// Null where the weight is the checkpoint's.
+const Tensor *ParamsLoader::roundedOf(const ParamSpec &spec) const {
+  if (!options.mask.rounded)
+    return nullptr;
+  auto found = options.mask.rounded->find({spec.scope, spec.key});
+  return found == options.mask.rounded->end() ? nullptr : &found->second;
+}
+
 bool ParamsLoader::rounds(const ParamSpec &spec) const {
-  return options.mask.quantize && spec.sparsity && spec.sparsity->bits != 0;
+  return options.mask.quantize && spec.sparsity && spec.sparsity->group != 0 &&
+         !roundedOf(spec);
 }
 
 /// Whether the checkpoint is to have the integers that the type says.
 bool ParamsLoader::isKept(const ParamSpec &spec) const {
-  return spec.sparsity && spec.sparsity->bits != 0 && !rounds(spec);
+  return spec.sparsity && spec.sparsity->group != 0 && !rounds(spec);
 }
 
 /// The weight as it is multiplied: without what its mask drops, and rounded.
@@ -183,13 +193,14 @@ ParamsLoader::roundWeight(size_t index, const WeightDesc &desc,
   Result<int64_t> count = checkedCount(desc.shape, 4);
   if (!count)
     return count.error();
+  const PatternSpec &pattern = *manifest.params[index].sparsity;
   std::shared_ptr<unsigned char> dense = allocateBuffer(uint64_t(*count * 4));
   Result<PackStats> kept = pack(desc, LayoutSpec::dense(), source, dense.get(),
                                 nullptr, packOptions);
   if (!kept)
     return kept.error();
   Result<QuantizeStats> stats =
-      quantizeGroups(desc, manifest.params[index].sparsity->group,
+      quantizeGroups(desc, pattern.group, pattern.form,
                      reinterpret_cast<float *>(dense.get()), packOptions.name);
   if (!stats)
     return makeError(stats.error().code, sources[index]->path(), ": ",
@@ -270,6 +281,8 @@ Status ParamsLoader::loadParam(size_t index) {
     weight->tensor = std::move(*converted);
   }
 
+  if (const Tensor *rounded = roundedOf(spec))
+    weight->tensor = *rounded;
   NM_RETURN_IF_ERROR(checkScaled(spec, checkpoint, *weight));
   Param &param = result->list[index];
   bool sparse = spec.sparsity && spec.sparsity->n < spec.sparsity->m;

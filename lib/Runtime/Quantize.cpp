@@ -1,4 +1,4 @@
-//===- Quantize.cpp - groups of four-bit integers with a scale ------------===//
+//===- Quantize.cpp - groups of integers with a scale ---------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -19,6 +19,14 @@ using support::f16ToFloat;
 using support::floatToBf16;
 using support::floatToF16;
 
+std::optional<Groups> parseGroups(std::string_view text) {
+  for (int64_t bits : {4, 8})
+    for (int64_t size : {32, 64, 128})
+      if (text == "i" + std::to_string(bits) + ":" + std::to_string(size))
+        return Groups{size, {DType::F16, false, bits}};
+  return std::nullopt;
+}
+
 /// The nearest number of a scale's type.
 static float roundToType(float value, DType type) {
   if (type == DType::F16)
@@ -28,12 +36,15 @@ static float roundToType(float value, DType type) {
 
 /// The magnitude of which integers of a form may be: the largest but for one,
 /// which a scale of the other sign turns into the least.
-static int mostMagnitude(const GroupForm &form) { return form.zeros ? 16 : 8; }
+static int mostMagnitude(const GroupForm &form) {
+  return form.zeros ? std::max(form.mostZero(), form.mostStored())
+                    : form.middle();
+}
 
 /// The integers of `values` for one scale, or false.
 static bool divideExactly(const float *values, int64_t count,
                           const GroupForm &form, GroupScale &scale,
-                          int8_t *integers) {
+                          int16_t *integers) {
   const int most = mostMagnitude(form);
   int least = most, largest = -most;
   for (int64_t i = 0; i < count; ++i) {
@@ -41,7 +52,7 @@ static bool divideExactly(const float *values, int64_t count,
     if (!(std::fabs(integer) <= float(most)) ||
         integer * scale.scale != values[i])
       return false;
-    integers[i] = static_cast<int8_t>(integer);
+    integers[i] = static_cast<int16_t>(integer);
     least = std::min(least, int(integer));
     largest = std::max(largest, int(integer));
   }
@@ -49,26 +60,27 @@ static bool divideExactly(const float *values, int64_t count,
   if (largest == most) {
     scale.scale = -scale.scale;
     for (int64_t i = 0; i < count; ++i)
-      integers[i] = static_cast<int8_t>(-integers[i]);
+      integers[i] = static_cast<int16_t>(-integers[i]);
     std::swap(least, largest);
     least = -least;
     largest = -largest;
   }
-  scale.zero = form.zeros ? std::max(0, -least) : -kLeastNibble;
-  return largest + scale.zero <= kMostNibble - kLeastNibble;
+  scale.zero = form.zeros ? std::max(0, -least) : form.middle();
+  return scale.zero <= std::max(form.mostZero(), form.middle()) &&
+         largest + scale.zero <= form.mostStored();
 }
 
 bool recoverGroup(const float *values, int64_t count, const GroupForm &form,
-                  GroupScale &scale, int8_t *integers) {
+                  GroupScale &scale, int16_t *integers) {
   float most = 0;
   for (int64_t i = 0; i < count; ++i) {
     if (!std::isfinite(values[i]))
       return false;
     most = std::max(most, std::fabs(values[i]));
   }
-  scale = {0, form.zeros ? 0 : -kLeastNibble};
+  scale = {0, form.zeros ? 0 : form.middle()};
   if (most == 0) {
-    std::fill(integers, integers + count, int8_t(0));
+    std::fill(integers, integers + count, int16_t(0));
     return true;
   }
   // The largest magnitude is an integer times the scale. Where it was rounded,
@@ -94,11 +106,11 @@ bool recoverGroup(const float *values, int64_t count, const GroupForm &form,
 namespace {
 
 /// The groups of a weight, one after the other in the order of their rows.
-struct Groups {
+struct GroupsOfRows {
   FiberGeometry geometry;
   int64_t group, perRow;
 
-  Groups(const WeightDesc &desc, int64_t group)
+  GroupsOfRows(const WeightDesc &desc, int64_t group)
       : geometry(desc.shape, desc.axis, 1, 1), group(group),
         perRow(geometry.length / group) {}
 
@@ -129,6 +141,46 @@ struct Groups {
   }
 };
 
+std::string nameGroup(const WeightDesc &desc, int64_t group, int64_t index) {
+  int64_t perRow = desc.shape[size_t(desc.axis)] / group;
+  return describeGroup(desc.shape, desc.axis, group, index / perRow,
+                       index % perRow);
+}
+
+/// What the largest magnitude of a group may become, less than the largest of
+/// integers. All but the first leave room on the other side.
+constexpr float kBelowMost[] = {0, 0.25F, 0.5F, 0.75F, 1};
+
+/// The nearest of the integers for a scale, as values, and their squared error.
+double roundTo(float scale, const GroupForm &form, const float *values,
+               int64_t count, float *result) {
+  double error = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    float value = roundToGroup(values[i], scale, form);
+    double difference = double(values[i]) - double(value);
+    error += difference * difference;
+    result[i] = value;
+  }
+  return error;
+}
+
+/// Rounds one group. False if no scale serves.
+bool roundGroup(float *values, int64_t count, const GroupForm &form,
+                double &changed, double &all) {
+  all = 0;
+  for (int64_t i = 0; i < count; ++i)
+    all += double(values[i]) * double(values[i]);
+  changed = all;
+  std::optional<float> scale = chooseScale(values, count, form);
+  if (scale && *scale != 0)
+    changed = roundTo(*scale, form, values, count, values);
+  else
+    std::fill(values, values + count, 0.0F);
+  return scale.has_value();
+}
+
+} // namespace
+
 Status checkGroups(const WeightDesc &desc, int64_t group,
                    const std::string &name) {
   NM_RETURN_IF_ERROR(checkPattern(desc.shape, desc.axis, 1, 1));
@@ -146,72 +198,63 @@ Status checkGroups(const WeightDesc &desc, int64_t group,
   return {};
 }
 
-std::string nameGroup(const WeightDesc &desc, int64_t group, int64_t index) {
-  int64_t perRow = desc.shape[size_t(desc.axis)] / group;
-  return describeGroup(desc.shape, desc.axis, group, index / perRow,
-                       index % perRow);
+Error unscaledGroup(const WeightDesc &desc, const Groups &groups, int64_t index,
+                    const std::string &name) {
+  return makeError(Errc::Mismatch, "tensor ", quote(name), ": ",
+                   nameGroup(desc, groups.size, index),
+                   " holds a NaN, an infinity or a magnitude that no f16 scale "
+                   "reaches in ",
+                   groups.form.bits, " bits");
 }
 
-/// Largest integers that the largest magnitude of a group may become. All but
-/// the last leave room on the other side.
-constexpr float kTops[] = {8, 7.75F, 7.5F, 7.25F, 7};
-
-/// The nearest of the integers for a scale, as values, and their squared error.
-double roundTo(float scale, const float *values, int64_t count, float *result) {
-  double error = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    float integer = std::clamp(std::nearbyint(values[i] / scale),
-                               float(kLeastNibble), float(kMostNibble));
-    result[i] = integer == 0 ? 0.0F : integer * scale;
-    double difference = double(values[i]) - double(result[i]);
-    error += difference * difference;
-  }
-  return error;
+float roundToGroup(float value, float scale, const GroupForm &form) {
+  if (scale == 0)
+    return 0;
+  float integer = std::clamp(std::nearbyint(value / scale), float(form.least()),
+                             float(form.most()));
+  return integer == 0 ? 0.0F : integer * scale;
 }
 
-/// Rounds one group. False if no scale serves.
-bool roundGroup(float *values, int64_t count, double &changed, double &all) {
+std::optional<float> chooseScale(const float *values, int64_t count,
+                                 const GroupForm &form) {
   float most = 0;
-  changed = all = 0;
+  // Of all zeros, where the scale is too small for f16.
+  double least = 0;
   for (int64_t i = 0; i < count; ++i) {
     if (!std::isfinite(values[i]))
-      return false;
+      return std::nullopt;
     if (std::fabs(values[i]) > std::fabs(most))
       most = values[i];
-    all += double(values[i]) * double(values[i]);
+    least += double(values[i]) * double(values[i]);
   }
   if (most == 0)
-    return true;
-  float best[128] = {}, tried[128];
-  changed = all; // all zeros, where the scale is too small for f16
+    return 0.0F;
+  float best = 0, tried[128];
   bool isFound = std::fabs(most) < 1;
-  for (float top : kTops) {
-    // The largest magnitude becomes -8, or nearly.
-    float scale = f16ToFloat(floatToF16(-most / top));
+  for (float below : kBelowMost) {
+    // The largest magnitude becomes the least integer, or nearly.
+    float scale = f16ToFloat(floatToF16(most / (float(form.least()) + below)));
     if (!std::isfinite(scale) || scale == 0)
       continue;
     isFound = true;
-    double error = roundTo(scale, values, count, tried);
-    if (error < changed) {
-      changed = error;
-      std::copy(tried, tried + count, best);
+    double error = roundTo(scale, form, values, count, tried);
+    if (error < least) {
+      least = error;
+      best = scale;
     }
   }
-  std::copy(best, best + count, values);
-  return isFound;
+  return isFound ? std::optional<float>(best) : std::nullopt;
 }
-
-} // namespace
 
 Status verifyScaled(const WeightDesc &desc, int64_t group,
                     const GroupForm &form, const float *dense,
                     const std::string &name) {
   return guarded([&]() -> Status {
     NM_RETURN_IF_ERROR(checkGroups(desc, group, name));
-    Groups groups(desc, group);
+    GroupsOfRows groups(desc, group);
     int64_t first = groups.forEach([&](int64_t row, int64_t g) {
       float values[128];
-      int8_t integers[128];
+      int16_t integers[128];
       GroupScale scale;
       groups.read(dense, row, g, values);
       return recoverGroup(values, group, form, scale, integers);
@@ -228,16 +271,17 @@ double QuantizeStats::relative() const {
 }
 
 Result<QuantizeStats> quantizeGroups(const WeightDesc &desc, int64_t group,
-                                     float *dense, const std::string &name) {
+                                     const GroupForm &form, float *dense,
+                                     const std::string &name) {
   return guarded([&]() -> Result<QuantizeStats> {
     NM_RETURN_IF_ERROR(checkGroups(desc, group, name));
-    Groups groups(desc, group);
+    GroupsOfRows groups(desc, group);
     std::vector<QuantizeStats> rows(size_t(groups.geometry.rows));
     int64_t first = groups.forEach([&](int64_t row, int64_t g) {
       float values[128];
       groups.read(dense, row, g, values);
       double changed, all;
-      if (!roundGroup(values, group, changed, all))
+      if (!roundGroup(values, group, form, changed, all))
         return false;
       rows[size_t(row)].changed += changed;
       rows[size_t(row)].all += all;
@@ -245,10 +289,7 @@ Result<QuantizeStats> quantizeGroups(const WeightDesc &desc, int64_t group,
       return true;
     });
     if (first >= 0)
-      return makeError(Errc::Mismatch, "tensor ", quote(name), ": ",
-                       nameGroup(desc, group, first),
-                       " holds a NaN, an infinity or a magnitude that no f16 "
-                       "scale reaches in four bits");
+      return unscaledGroup(desc, {group, form}, first, name);
     QuantizeStats stats;
     for (const QuantizeStats &row : rows) {
       stats.changed += row.changed;

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Convert.h"
-#include "Clones.h"
+#include "nm/Support/Clones.h"
 #include <cmath>
 #include <cstring>
 

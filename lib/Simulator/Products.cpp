@@ -11,10 +11,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Clones.h"
 #include "Convert.h"
 #include "Values.h"
 #include "nm/Support/Arithmetic.h"
+#include "nm/Support/Clones.h"
 #include <algorithm>
 #include <cstring>
 

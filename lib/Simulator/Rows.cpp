@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Clones.h"
 #include "Convert.h"
 #include "Values.h"
+#include "nm/Support/Clones.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>

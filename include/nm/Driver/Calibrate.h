@@ -15,6 +15,10 @@
 // runs on each sample; with the masks applied it runs once more, and what the
 // products and the model give is compared.
 //
+// Rounding by activations needs the inputs themselves, of which X^T X is made
+// for some weights at a time (nm/Runtime/ErrorFeedback.h): the model runs on
+// the samples as often as their matrices fill 1 GiB.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef NM_DRIVER_CALIBRATE_H
@@ -30,18 +34,33 @@ namespace mlir::nm::driver {
 struct ObservedProduct {
   /// Of the weight.
   std::string scope, key;
+  /// Which of the further results are the sum of squares of each feature of its
+  /// input (f32), and its output.
+  size_t squares = 0, output = 0;
+  /// The input itself, whose dimension `axis` the features are, where inputs
+  /// are observed. Products of one value share it.
+  size_t input = 0;
+  int64_t axis = 0;
 };
 
-/// Adds two results for each product of nm.param in the body of `function`,
-/// in order: the sum of squares of each feature of its input (f32), and its
-/// output.
-std::vector<ObservedProduct> observeProducts(func::FuncOp function);
+/// Adds results for each product of nm.param in the body of `function`.
+std::vector<ObservedProduct> observeProducts(func::FuncOp function,
+                                             bool withInputs);
 
-/// How far pruned weights moved what the dense model computes: ||a - b|| /
-/// ||b|| over all samples.
+/// What rounding a weight changes in the output of its product on the inputs
+/// that the dense model gives it, relative to that output.
+struct RoundedLayer {
+  std::string key;
+  double nearest = 0; ///< each element to the nearest
+  double fed = 0;     ///< as --round asks for
+};
+
+/// How far pruned and rounded weights moved what the dense model computes:
+/// ||a - b|| / ||b|| over all samples.
 struct PruningReport {
   PruneBy by = PruneBy::Magnitude;
   size_t samples = 0;
+  std::vector<RoundedLayer> rounded;
   /// Key of each product's weight, and the difference of the product's output.
   std::vector<std::pair<std::string, double>> layers;
   /// Of each result of the model.
@@ -70,9 +89,21 @@ public:
   llvm::Expected<std::string> makeMasks(const ::nm::rt::Manifest &manifest,
                                         std::vector<std::string> &notes) const;
 
-  /// Runs the model with `masks` on its weights.
+  /// Weights that were rounded by what they multiply.
+  struct Rounded {
+    std::shared_ptr<const ::nm::rt::RoundedWeights> weights;
+    std::vector<RoundedLayer> layers;
+  };
+  /// Rounds the parameters of `manifest` that have groups, of which `mask` says
+  /// what is kept. Those whose input was not seen are left to the loader;
+  /// `notes` says so.
+  llvm::Expected<Rounded> round(const ::nm::rt::Manifest &manifest,
+                                const ::nm::rt::MaskOptions &mask,
+                                std::vector<std::string> &notes) const;
+
+  /// Runs the model with the masks and the rounded weights of `mask`.
   llvm::Expected<PruningReport>
-  compare(std::shared_ptr<const ::nm::rt::Checkpoint> masks) const;
+  compare(const ::nm::rt::MaskOptions &mask) const;
 
   /// A model that is pruned by magnitude, timed on the first sample.
   struct Timed {

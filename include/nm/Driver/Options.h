@@ -47,11 +47,18 @@ llvm::Expected<WeightPattern> parsePattern(StringRef text);
 /// Checks a value of --kv-cache: `i8`.
 llvm::Error checkKVCache(llvm::StringRef text);
 
-/// Checks a value of --quantize: `i4:32`, `i4:64` or `i4:128`.
+/// Checks a value of --quantize: `i4:64` and the like, or `keep`.
 llvm::Error checkQuantize(StringRef text);
 
 /// Checks a value of --pattern or --prune: `[KEY=]N:M` or `KEY=dense`.
 llvm::Error checkPatternRule(StringRef text, StringRef option = "pattern");
+
+/// How --quantize rounds.
+enum class RoundBy {
+  Nearest,
+  /// With what --calibrate shows of inputs (nm/Runtime/ErrorFeedback.h).
+  Gptq
+};
 
 /// What decides which weights a pattern keeps.
 enum class PruneBy {
@@ -148,8 +155,10 @@ struct CompileOptions : CommandOptions, CheckpointOptions, CacheOptions {
   /// The same of weights that are to be pruned by magnitude.
   std::vector<std::string> prune;
   PruneBy pruneBy = PruneBy::Magnitude;
-  /// `i4:G`: weights are rounded to four bits, with a scale for every G
-  /// elements along the contraction; empty: not.
+  RoundBy roundBy = RoundBy::Nearest;
+  /// `i4:G` or `i8:G`: weights are rounded to so many bits, with a scale for
+  /// every G elements along the contraction; `keep`: they are taken as the
+  /// checkpoint has them; empty: neither.
   std::string quantize;
   /// Files and folders of inputs that pruning is measured on (Samples.h).
   std::vector<std::string> calibrate;

@@ -31,14 +31,25 @@ class LayoutFormat;
 struct GroupForm {
   /// Type of the scale, of either sign: F16, BF16 or F32.
   support::DType scale = support::DType::F16;
-  /// The scale multiplies integers of 0 to 15 less a zero point of the group,
-  /// 0 to 16; else integers of -8 to 7.
+  /// The scale multiplies integers of 0 to 15 (of 8 bits, 255) less a zero
+  /// point of the group, 0 to mostZero(); else integers of least() to most().
   bool zeros = false;
+  /// Of an integer: 4 or 8.
+  int64_t bits = 4;
+
+  /// What is added to integers to store them where there are no zero points.
+  int middle() const { return 1 << (bits - 1); }
+  int least() const { return -middle(); }
+  int most() const { return middle() - 1; }
+  /// The largest integer with its zero point added.
+  int mostStored() const { return 2 * middle() - 1; }
+  /// Zero points are bytes, and of four bits may lie outside the integers.
+  int mostZero() const { return bits == 4 ? 16 : 255; }
 
   /// "f16 scale times integers from -8 to 7", for messages.
   std::string describe() const;
   friend bool operator==(const GroupForm &a, const GroupForm &b) {
-    return a.scale == b.scale && a.zeros == b.zeros;
+    return a.scale == b.scale && a.zeros == b.zeros && a.bits == b.bits;
   }
 };
 
@@ -46,14 +57,14 @@ struct GroupForm {
 /// What the layouts are stands in lib/Runtime/Layouts, a file each.
 struct LayoutSpec {
   const LayoutFormat *format;
-  /// Panel, Shared: rows that are interleaved (R >= 1). Nibble: rows side by
+  /// Panel, Shared: rows that are interleaved (R >= 1). Grouped: rows side by
   /// side in a register (16 or 32).
   int64_t rows = 0;
   /// Panel, Shared, Paired: columns of the packed activation panel, in elements
   /// (C >= 1).
   int64_t cols = 0;
   /// Panel, Shared, Paired: elements of the sparse axis in a block (D, a
-  /// multiple of M), with D * C <= 65536, for Paired at most 1024. Nibble:
+  /// multiple of M), with D * C <= 65536, for Paired at most 1024. Grouped:
   /// elements of a row that share a scale (32, 64 or 128).
   int64_t depth = 0;
   /// Paired: rows that are paired with one another (even, 2 to 64).
@@ -63,7 +74,7 @@ struct LayoutSpec {
   /// Lane: consecutive steps whose values alternate in memory (1, 2 or 4), so
   /// that narrow values widen by shifts of whole 32-bit lanes.
   int64_t interleave = 0;
-  /// Nibble: what makes the values.
+  /// Grouped: what makes the values.
   GroupForm form = {};
 
   /// The dense layout.
@@ -84,9 +95,9 @@ struct LayoutSpec {
   /// As panel, for two rows at a time: in each block, rows of a window that
   /// keep many of the same positions stand together, with those first.
   static LayoutSpec paired(int64_t cols, int64_t depth, int64_t window);
-  /// For matrix-vector kernels on weights of four bits: one stream of scales,
-  /// positions and integers.
-  static LayoutSpec nibble(int64_t rows, int64_t depth, GroupForm form = {});
+  /// For matrix-vector kernels on weights of four or eight bits: one stream of
+  /// scales, positions and integers.
+  static LayoutSpec grouped(int64_t rows, int64_t depth, GroupForm form = {});
   /// For matrix-vector kernels: the kept elements of one vector of activations
   /// lie in one vector register, indices in 32-bit words beside it.
   static LayoutSpec lane(int64_t lanes, int64_t interleave = 1);
@@ -103,8 +114,8 @@ struct LayoutSpec {
   /// "shared<rows = 4, cols = 24, depth = 256>",
   /// "paired<cols = 128, depth = 64, window = 64>",
   /// "lane<lanes = 8>", "lane<lanes = 8, interleave = 2>",
-  /// "nibble<rows = 16, depth = 64>",
-  /// "nibble<rows = 16, depth = 64, scale = bf16, zeros>" or
+  /// "grouped<rows = 16, depth = 64>",
+  /// "grouped<rows = 16, depth = 64, bits = 8, scale = bf16, zeros>" or
   /// "lane_panel<lanes = 8, rows = 3, cols = 32, depth = 192>".
   std::string str() const;
 
@@ -182,12 +193,12 @@ struct LaneShape {
   bool hasIndices() const { return rows > 1; }
 };
 
-/// How the nibble layout cuts a weight: blocks of `rows` rows by one or two
+/// How the grouped layout cuts a weight: blocks of `rows` rows by one or two
 /// units of the contraction. A block is the scales of its rows, those of one
 /// group after the other, their zero points (a byte each) in the same order if
 /// there are any, then for each unit the codes of the kept positions and the
 /// values. Both come in registers of 2 * rows bytes.
-struct NibbleShape {
+struct GroupedShape {
   /// Elements of a row in a unit.
   static constexpr int64_t kUnit = 64;
   int64_t rows = 16;
@@ -198,7 +209,7 @@ struct NibbleShape {
   int64_t registerBytes() const { return 2 * rows; }
   /// Registers of codes of a unit: 3 bits for two of four, 2 for one of four.
   int64_t codeRegisters() const { return kept == 32 ? 3 : kept == 16 ? 2 : 0; }
-  int64_t valueRegisters() const { return kept / 4; }
+  int64_t valueRegisters() const { return kept * form.bits / 16; }
   int64_t unitBytes() const {
     return (codeRegisters() + valueRegisters()) * registerBytes();
   }
@@ -222,11 +233,11 @@ struct NibbleShape {
   }
 };
 
-/// Whether the nibble layout holds N:M: 2:4, 1:4 and dense weights.
-bool nibbleSupports(int64_t n, int64_t m);
+/// Whether the grouped layout holds N:M: 2:4, 1:4 and dense weights.
+bool groupedSupports(int64_t n, int64_t m);
 
 /// The shape for a supported pattern.
-NibbleShape nibbleShape(const LayoutSpec &spec, int64_t n, int64_t m);
+GroupedShape groupedShape(const LayoutSpec &spec, int64_t n, int64_t m);
 
 /// Whether the lane layout holds N:M in registers of `lanes` elements.
 bool laneSupports(int64_t lanes, int64_t n, int64_t m);

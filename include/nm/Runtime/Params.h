@@ -19,9 +19,8 @@ struct PatternSpec {
   int64_t n = 1;
   int64_t m = 1;
   int64_t axis = 0;
-  /// Of integers that, with a scale for every `group` elements along the axis,
-  /// make the values: 4 and 32, 64 or 128, or 0 and 0.
-  int64_t bits = 0;
+  /// Elements along the axis that are a scale times integers, and of which
+  /// form: 32, 64 or 128, or 0 where nothing is said of the values.
   int64_t group = 0;
   GroupForm form = {};
 };

@@ -10,7 +10,10 @@
 
 #include "nm/Runtime/Checkpoint.h"
 #include "nm/Runtime/Mask.h"
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace nm::rt {
 
@@ -26,6 +29,9 @@ enum class MaskPolicy : uint8_t {
   /// Take the weights as they are, whatever masks lie beside them.
   Ignore = 3
 };
+
+/// By scope and key, each f32 and of the parameter's shape.
+using RoundedWeights = std::map<std::pair<std::string, std::string>, Tensor>;
 
 struct MaskOptions {
   MaskPolicy policy = MaskPolicy::IfPresent;
@@ -43,6 +49,9 @@ struct MaskOptions {
   /// Round the groups of weights whose type says bits (PatternSpec), after
   /// masks; else they must be a scale times integers as they are.
   bool quantize = false;
+  /// Weights that were rounded by other means, which take the place of the
+  /// file's after masks. Null: there are none.
+  std::shared_ptr<const RoundedWeights> rounded = nullptr;
   /// Of weights that are integers with scales in the checkpoint.
   Decoding decoding = Decoding::Rounded;
   static std::vector<std::string> defaultSuffixes();

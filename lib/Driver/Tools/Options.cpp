@@ -92,11 +92,11 @@ void tools::addCompiling(CommandLine &line, CompileOptions &options,
   line.list("prune", options.prune, "[KEY=]N:M",
             "prune weights by magnitude and say what became of each: the N "
             "largest of every M are kept; KEY as in --pattern");
-  line.text("quantize", options.quantize, "i4:G|keep",
-            "round f32 matrices, 2:4, 1:4 or dense, to four bits with a scale "
-            "for every G (32, 64, 128) elements along the contraction, after "
-            "pruning, and say what became of each; keep: round none, but take "
-            "as four bits those that the checkpoint has so. Their products "
+  line.text("quantize", options.quantize, "i4:G|i8:G|keep",
+            "round f32 matrices, 2:4, 1:4 or dense, to four or eight bits with "
+            "a scale for every G (32, 64, 128) elements along the contraction, "
+            "after pruning, and say what became of each; keep: round none, but "
+            "take as integers those that the checkpoint has so. Their products "
             "with up to 16 columns round activations to 8 bits");
   line.flag("dense", options.dense,
             "treat every weight as dense: the baseline for comparisons");

@@ -87,13 +87,20 @@ int driver::runMain(int argc, char **argv) {
   line.group("Compiling");
   tools::addCompiling(line, options, texts);
   line.list("calibrate", options.calibrate, "file",
-            "measure what --prune changes on inputs: an npy file, a folder of "
-            "them, or a folder of folders with one for each argument, by name");
+            "measure what --prune and --round change on inputs: an npy file, a "
+            "folder of them, or a folder of folders with one for each "
+            "argument, by name");
   line.choice<PruneBy>(
       "prune-by", options.pruneBy, "what decides which weights --prune keeps:",
       {{"magnitude", PruneBy::Magnitude, "the weight alone"},
        {"wanda", PruneBy::Wanda,
         "the weight times the norm of its input in --calibrate"}});
+  line.choice<RoundBy>(
+      "round", options.roundBy, "how --quantize rounds weights:",
+      {{"nearest", RoundBy::Nearest, "each to the nearest integer"},
+       {"gptq", RoundBy::Gptq,
+        "one feature after the other, so that those that follow make up for "
+        "the error in the products of --calibrate"}});
   line.flag("sensitivity", options.sensitivity,
             "print what each weight costs (difference of the results) and "
             "gains (time) at 6:8, 2:4, 4:8, 8:16 and 1:4, on --calibrate");

@@ -14,20 +14,20 @@ func.func @sparsity() attributes {
 // CHECK-LABEL: func @layout()
 // CHECK-SAME: canonical = #nm.canonical
 // CHECK-SAME: dense = #nm.dense
+// CHECK-SAME: grouped = #nm.grouped<rows = 16, depth = 64>
 // CHECK-SAME: lane = #nm.lane<lanes = 8>
 // CHECK-SAME: lane4 = #nm.lane<lanes = 8, interleave = 4>
 // CHECK-SAME: lane_panel = #nm.lane_panel<lanes = 8, rows = 3, cols = 32, depth = 192>
-// CHECK-SAME: nibble = #nm.nibble<rows = 16, depth = 64>
 // CHECK-SAME: paired = #nm.paired<cols = 128, depth = 64, window = 32>
 // CHECK-SAME: panel = #nm.panel<rows = 3, cols = 32, depth = 192>
 // CHECK-SAME: reach = #nm.panel<rows = 1, cols = 1, depth = 65536>
 // CHECK-SAME: shared = #nm.shared<rows = 4, cols = 24, depth = 256>
 func.func @layout() attributes {
   canonical = #nm.canonical, dense = #nm.dense,
+  grouped = #nm.grouped<rows = 16, depth = 64>,
   lane = #nm.lane<lanes = 8>,
   lane4 = #nm.lane<lanes = 8, interleave = 4>,
   lane_panel = #nm.lane_panel<lanes = 8, interleave = 1, rows = 3, cols = 32, depth = 192>,
-  nibble = #nm.nibble<rows = 16, depth = 64>,
   paired = #nm.paired<window = 32, cols = 128, depth = 64>,
   panel = #nm.panel<depth = 192, rows = 3, cols = 32>,
   reach = #nm.panel<rows = 1, cols = 1, depth = 65536>,

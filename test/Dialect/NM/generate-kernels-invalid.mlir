@@ -11,7 +11,7 @@ func.func @tensors(%v: tensor<2304xf32>, %m: tensor<2304xi16>, %x: tensor<9x48xf
 // -----
 
 func.func @layout(%v: memref<96x24xf32>, %m: memref<96x6xi8>, %x: memref<9x48xf32>, %y: memref<9x96xf32>) {
-  // expected-error @below {{has layout #nm.canonical, which only stores, expected one of nibble, lane, lane_panel, shared, panel, paired; choose one with nm-select-layout}}
+  // expected-error @below {{has layout #nm.canonical, which only stores, expected one of grouped, lane, lane_panel, shared, panel, paired; choose one with nm-select-layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v, %m : memref<96x24xf32>, memref<96x6xi8>)
       of tensor<96x48xf32, #nm.sparsity<2:4, axis = 1>> layout canonical
       ins(%x : memref<9x48xf32>) outs(%y : memref<9x96xf32>)
@@ -40,30 +40,30 @@ func.func @interleave(%v: memref<3072xf16>, %m: memref<384xi32>, %x: memref<1x64
 
 // -----
 
-func.func @nibble_rows(%v: memref<1536xi8>, %x: memref<1x64xf32>, %y: memref<1x64xf32>) {
+func.func @grouped_rows(%v: memref<1536xi8>, %x: memref<1x64xf32>, %y: memref<1x64xf32>) {
   // expected-error @below {{has blocks of 32 rows, but the target's kernels take 16; use a panel layout}}
   nm.packed_matmul transpose_x transpose_c weight(%v : memref<1536xi8>)
-      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 32, depth = 64>
+      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout grouped<rows = 32, depth = 64>
       ins(%x : memref<1x64xf32>) outs(%y : memref<1x64xf32>)
   return
 }
 
 // -----
 
-func.func @nibble_integers(%v: memref<1536xi8>, %x: memref<1x64xi8>, %y: memref<1x64xf32>) {
-  // expected-error @below {{has layout #nm.nibble<rows = 16, depth = 64> and activations of i8, expected floats}}
+func.func @grouped_integers(%v: memref<1536xi8>, %x: memref<1x64xi8>, %y: memref<1x64xf32>) {
+  // expected-error @below {{has layout #nm.grouped<rows = 16, depth = 64> and activations of i8, expected floats}}
   nm.packed_matmul transpose_x transpose_c weight(%v : memref<1536xi8>)
-      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64>
+      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout grouped<rows = 16, depth = 64>
       ins(%x : memref<1x64xi8>) outs(%y : memref<1x64xf32>)
   return
 }
 
 // -----
 
-func.func @nibble_dynamic(%v: memref<1536xi8>, %x: memref<?x64xf32>, %y: memref<?x64xf32>) {
-  // expected-error @below {{has a dynamic number of columns, which layout #nm.nibble<rows = 16, depth = 64> does not take}}
+func.func @grouped_dynamic(%v: memref<1536xi8>, %x: memref<?x64xf32>, %y: memref<?x64xf32>) {
+  // expected-error @below {{has a dynamic number of columns, which layout #nm.grouped<rows = 16, depth = 64> does not take}}
   nm.packed_matmul transpose_x transpose_c weight(%v : memref<1536xi8>)
-      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64>
+      of tensor<64x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout grouped<rows = 16, depth = 64>
       ins(%x : memref<?x64xf32>) outs(%y : memref<?x64xf32>)
   return
 }

@@ -54,17 +54,17 @@ func.func private @element_type_unsigned(tensor<4xui8, #nm.sparsity<2:4, axis = 
 
 // -----
 
-// expected-error @below {{nm_sparsity_c5: expected 4 bits in groups of 32, 64 or 128, got 4 bits in groups of 48}}
+// expected-error @below {{nm_sparsity_c5: expected 4 or 8 bits in groups of 32, 64 or 128, got 4 bits in groups of 48}}
 func.func private @group_size(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4, group = 48>>)
 
 // -----
 
-// expected-error @below {{nm_sparsity_c5: expected 4 bits in groups of 32, 64 or 128, got 4 bits in groups of 0}}
+// expected-error @below {{nm_sparsity_c5: expected 4 or 8 bits in groups of 32, 64 or 128, got 4 bits in groups of 0}}
 func.func private @bits_alone(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 4>>)
 
 // -----
 
-// expected-error @below {{nm_sparsity_c5: expected 4 bits in groups of 32, 64 or 128, got 3 bits in groups of 32}}
+// expected-error @below {{nm_sparsity_c5: expected 4 or 8 bits in groups of 32, 64 or 128, got 3 bits in groups of 32}}
 func.func private @bits_of_three(tensor<96xf32, #nm.sparsity<2:4, axis = 0, bits = 3, group = 32>>)
 
 // -----
@@ -223,18 +223,18 @@ func.func @layout_interleave() attributes {a = #nm.lane<lanes = 8, interleave = 
 
 // -----
 
-// expected-error @below {{nm_nibble_c1: layout nibble<rows = 8, depth = 64>: expected 16 or 32 rows}}
-func.func @layout_nibble_rows() attributes {a = #nm.nibble<rows = 8, depth = 64>} { return }
+// expected-error @below {{nm_grouped_c1: layout grouped<rows = 8, depth = 64>: expected 16 or 32 rows}}
+func.func @layout_grouped_rows() attributes {a = #nm.grouped<rows = 8, depth = 64>} { return }
 
 // -----
 
-// expected-error @below {{nm_nibble_c1: layout nibble<rows = 16, depth = 96>: expected a depth of 32, 64 or 128}}
-func.func @layout_nibble_depth() attributes {a = #nm.nibble<rows = 16, depth = 96>} { return }
+// expected-error @below {{nm_grouped_c1: layout grouped<rows = 16, depth = 96>: expected a depth of 32, 64 or 128}}
+func.func @layout_grouped_depth() attributes {a = #nm.grouped<rows = 16, depth = 96>} { return }
 
 // -----
 
 // expected-error @below {{expected '>'}}
-func.func @layout_nibble_lanes() attributes {a = #nm.nibble<rows = 16, depth = 64, lanes = 8>} { return }
+func.func @layout_grouped_lanes() attributes {a = #nm.grouped<rows = 16, depth = 64, lanes = 8>} { return }
 
 // -----
 
@@ -289,9 +289,9 @@ func.func @prune_c1_bits(%w: tensor<8x64xf32>) {
 
 // -----
 
-func.func @packed_param_c2_nibble() {
-  // expected-error @below {{layout nibble<rows = 16, depth = 64>: pattern 2:8, expected 1:4, 2:4 or a dense weight}}
-  %v = nm.packed_param "w" of tensor<8x64xf32, #nm.sparsity<2:8, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64> : tensor<384xi8>
+func.func @packed_param_c2_grouped() {
+  // expected-error @below {{layout grouped<rows = 16, depth = 64>: pattern 2:8, expected 1:4, 2:4 or a dense weight}}
+  %v = nm.packed_param "w" of tensor<8x64xf32, #nm.sparsity<2:8, axis = 1, bits = 4, group = 64>> layout grouped<rows = 16, depth = 64> : tensor<384xi8>
   return
 }
 

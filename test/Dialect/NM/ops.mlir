@@ -40,11 +40,19 @@ func.func @param() -> (tensor<768xf32>, tensor<768x768xf32, #nm.sparsity<2:4, ax
 
 // CHECK-LABEL: func @param_of_four_bits(
 // CHECK: nm.param "w" : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
-// CHECK: nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64> : tensor<1536xi8>
+// CHECK: nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout grouped<rows = 16, depth = 64> : tensor<1536xi8>
 func.func @param_of_four_bits() -> (tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>, tensor<1536xi8>) {
   %w = nm.param "w" : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
-  %v = nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout nibble<rows = 16, depth = 64> : tensor<1536xi8>
+  %v = nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>> layout grouped<rows = 16, depth = 64> : tensor<1536xi8>
   return %w, %v : tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>, tensor<1536xi8>
+}
+
+// Twice as many value registers.
+// CHECK-LABEL: func @param_of_eight_bits(
+// CHECK: nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 8, group = 64, scale = bf16, zeros>> layout grouped<rows = 16, depth = 64> : tensor<2624xi8>
+func.func @param_of_eight_bits() -> tensor<2624xi8> {
+  %v = nm.packed_param "w" of tensor<32x128xf32, #nm.sparsity<2:4, axis = 1, bits = 8, group = 64, scale = bf16, zeros>> layout grouped<rows = 16, depth = 64> : tensor<2624xi8>
+  return %v : tensor<2624xi8>
 }
 
 // CHECK-LABEL: func @matmul(

@@ -141,13 +141,27 @@ func.func @batch_left(%x: tensor<?x64x4xf32>, %b: tensor<96xf32>, %r: tensor<?x9
 // -----
 
 // Few columns of a weight of four bits.
-// CHECK-LABEL: func @nibble
-// CHECK: nm.packed_param "w" {{.*}} layout nibble<rows = 16, depth = 64> : tensor<2304xi8>
-// REMARK: Reason="1 of at most 16 columns, 3.000 bits a weight, activations in 8 bits; 16 registers of 256 bits", layout="nibble<rows = 16, depth = 64>", pattern="2:4 i4:64"
-func.func @nibble(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
+// CHECK-LABEL: func @grouped
+// CHECK: nm.packed_param "w" {{.*}} layout grouped<rows = 16, depth = 64> : tensor<2304xi8>
+// REMARK: Reason="1 of at most 16 columns, 3.000 bits a weight, activations in 8 bits; 16 registers of 256 bits", layout="grouped<rows = 16, depth = 64>", pattern="2:4 i4:64"
+func.func @grouped(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
   %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
   %e = tensor.empty() : tensor<1x96xf32>
   %y = nm.matmul transpose_rhs ins(%x, %w : tensor<1x64xf32>, tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>)
+      outs(%e : tensor<1x96xf32>) -> tensor<1x96xf32>
+  return %y : tensor<1x96xf32>
+}
+
+// -----
+
+// The same of eight bits.
+// CHECK-LABEL: func @grouped_bytes
+// CHECK: nm.packed_param "w" {{.*}} layout grouped<rows = 16, depth = 64> : tensor<3840xi8>
+// REMARK: Reason="1 of at most 16 columns, 5.000 bits a weight, activations in 8 bits; 16 registers of 256 bits", layout="grouped<rows = 16, depth = 64, bits = 8>", pattern="2:4 i8:64"
+func.func @grouped_bytes(%x: tensor<1x64xf32>) -> tensor<1x96xf32> {
+  %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 8, group = 64>>
+  %e = tensor.empty() : tensor<1x96xf32>
+  %y = nm.matmul transpose_rhs ins(%x, %w : tensor<1x64xf32>, tensor<96x64xf32, #nm.sparsity<2:4, axis = 1, bits = 8, group = 64>>)
       outs(%e : tensor<1x96xf32>) -> tensor<1x96xf32>
   return %y : tensor<1x96xf32>
 }
@@ -173,7 +187,7 @@ func.func @prompt(%x: tensor<17x64xf32>) -> tensor<17x96xf32> {
 // ONE-LABEL: func @dynamic
 // ONE: layout panel<rows = 3, cols = 32, depth = 64>
 // REMARK: Reason="columns are known at run time: lanes for up to 6, panels for more, in memory both; {{.*}}layout="lane_panel<lanes = 8, rows = 3, cols = 32, depth = 64>"
-// REMARK-SAME: rejected="nibble: the weight has no scales; lane: columns are known only at run time; shared: rows do not share their mask; panel: cost {{.*}} for
+// REMARK-SAME: rejected="grouped: the weight has no scales; lane: columns are known only at run time; shared: rows do not share their mask; panel: cost {{.*}} for
 func.func @dynamic(%x: tensor<?x64xf32>, %e: tensor<?x96xf32>) -> tensor<?x96xf32> {
   %w = nm.param "w" : tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>
   %y = nm.matmul transpose_rhs ins(%x, %w : tensor<?x64xf32>, tensor<96x64xf32, #nm.sparsity<2:4, axis = 1>>)

@@ -265,6 +265,30 @@ def blocks(rng, shape, kind):
     return raw.tobytes(), (wide * (q.astype(np.int8) - np.int8(offset)).astype(np.float32)).reshape(shape)
 
 
+def super_blocks(rng, shape, kind):
+    """Random super-blocks of ggml, Q4_K, Q5_K or Q6_K (12, 13, 14), and what its dequantize_row functions make of them."""
+    count = int(np.prod(shape)) // 256
+    d, dmin = ((rng.standard_normal((count, 1)) / 50).astype(np.float16) for _ in range(2))
+    wide, wide_min = d.astype(np.float32), dmin.astype(np.float32)
+    if kind == 14:
+        q = rng.integers(0, 64, (count, 2, 4, 32)).astype(np.uint8)  # halves, quarters of those
+        scales = rng.integers(-128, 128, (count, 16)).astype(np.int8)
+        low = np.stack([q[:, :, i] & 15 | (q[:, :, i + 2] & 15) << 4 for i in range(2)], 2)
+        high = sum((q[:, :, i] >> 4) << (2 * i) for i in range(4))
+        raw = np.concatenate([low.reshape(count, 128), high.reshape(count, 64), scales.view(np.uint8), d.view(np.uint8)], 1)
+        product = (wide * scales.astype(np.float32)).repeat(16, 1)
+        return raw.astype(np.uint8).tobytes(), (product * (q.reshape(count, 256).astype(np.float32) - 32)).reshape(shape)
+    q = rng.integers(0, 16 if kind == 12 else 32, (count, 8, 32)).astype(np.uint8)
+    scales, minima = (rng.integers(0, 64, (count, 8)).astype(np.uint8) for _ in range(2))
+    packed = np.concatenate([scales[:, :4] | (scales[:, 4:] >> 4) << 6, minima[:, :4] | (minima[:, 4:] >> 4) << 6,
+                             scales[:, 4:] & 15 | (minima[:, 4:] & 15) << 4], 1)
+    nibbles = (q[:, 0::2] & 15) | (q[:, 1::2] & 15) << 4
+    fifth = np.packbits(q >> 4, axis=1, bitorder="little").reshape(count, 32) if kind == 13 else np.empty((count, 0), np.uint8)
+    raw = np.concatenate([d.view(np.uint8), dmin.view(np.uint8), packed, fifth, nibbles.reshape(count, 128)], 1)
+    product = (wide * scales.astype(np.float32))[..., None] * q.astype(np.float32)
+    return raw.tobytes(), (product - (wide_min * minima.astype(np.float32))[..., None]).reshape(shape)
+
+
 # -- pickles of classes that are not there --------------------------------------------------------------
 
 class Global:
@@ -395,6 +419,10 @@ class Foreign(unittest.TestCase):
             raw, dense = blocks(self.rng, (3, 2, 64), kind)
             tensors.append((f"blk.{kind}.weight", (3, 2, 64), kind, raw))
             expected[tensors[-1][0]] = dense
+        for kind in (12, 13, 14):
+            raw, dense = super_blocks(self.rng, (3, 512), kind)
+            tensors.append((f"blk.{kind}.weight", (3, 512), kind, raw))
+            expected[tensors[-1][0]] = dense
         for kind, dtype in [(0, np.float32), (1, np.float16), (24, np.int8), (26, np.int32)]:
             dense = self.rng.integers(-100, 100, (5, 7)).astype(dtype)
             tensors.append((f"plain.{kind}", (5, 7), kind, dense.tobytes()))
@@ -414,8 +442,8 @@ class Foreign(unittest.TestCase):
                     self.same(checkpoint[name], dense, name)
 
     def test_gguf_blocks_that_are_not_read(self):
-        Path(self.path("m.gguf")).write_bytes(gguf([("w", (256,), 12, bytes(144))]))
-        with self.assertRaisesRegex(nm.Error, "'w': its blocks of Q4_K are not supported; convert it"):
+        Path(self.path("m.gguf")).write_bytes(gguf([("w", (256,), 10, bytes(84))]))
+        with self.assertRaisesRegex(nm.Error, "'w': its blocks of Q2_K are not supported; convert it"):
             Checkpoint(self.path("m.gguf"))["w"]
 
     def test_shards_of_any_format(self):

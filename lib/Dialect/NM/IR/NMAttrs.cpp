@@ -34,11 +34,12 @@ std::string SparsityAttr::getPatternString() const {
     form.scale =
         scale.isBF16() ? ::nm::support::DType::BF16 : ::nm::support::DType::F32;
   form.zeros = sparsity.getZeros();
+  if (sparsity.isQuantized())
+    form.bits = sparsity.getBits();
   return form;
 }
 
-SparsityAttr mlir::nm::withGroups(SparsityAttr sparsity, int64_t bits,
-                                  int64_t group,
+SparsityAttr mlir::nm::withGroups(SparsityAttr sparsity, int64_t group,
                                   const ::nm::rt::GroupForm &form) {
   MLIRContext *context = sparsity.getContext();
   Type scale;
@@ -47,7 +48,8 @@ SparsityAttr mlir::nm::withGroups(SparsityAttr sparsity, int64_t bits,
   else if (form.scale == ::nm::support::DType::F32)
     scale = Float32Type::get(context);
   return SparsityAttr::get(context, sparsity.getN(), sparsity.getM(),
-                           sparsity.getAxis(), bits, group, scale, form.zeros);
+                           sparsity.getAxis(), form.bits, group, scale,
+                           form.zeros);
 }
 
 LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -64,10 +66,12 @@ LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "nm_sparsity_c2: axis must not be negative, got "
                        << axis;
   if ((bits != 0 || group != 0) &&
-      (bits != 4 || (group != 32 && group != 64 && group != 128)))
-    return emitError() << "nm_sparsity_c5: expected 4 bits in groups of 32, 64 "
-                          "or 128, got "
-                       << bits << " bits in groups of " << group;
+      ((bits != 4 && bits != 8) ||
+       (group != 32 && group != 64 && group != 128)))
+    return emitError()
+           << "nm_sparsity_c5: expected 4 or 8 bits in groups of 32, "
+              "64 or 128, got "
+           << bits << " bits in groups of " << group;
   if (bits == 0 && (scale || zeros))
     return emitError() << "nm_sparsity_c5: scale and zeros need bits and group";
   if (scale && !scale.isBF16() && !scale.isF32())

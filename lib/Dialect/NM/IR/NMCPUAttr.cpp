@@ -98,7 +98,7 @@ bool CPUAttr::permutesGroupsOf(int64_t m) const {
          (getVector() == 256 || (getVector() == 512 && hasFeature("avx512f")));
 }
 
-int64_t CPUAttr::getNibbleRows() const {
+int64_t CPUAttr::getGroupedRows() const {
   // 16-bit sums of so many rows fill a register of 256 or 512 bits, or two of
   // NEON's.
   if (hasFeature("neon"))

@@ -86,6 +86,21 @@ Value ByteProducts::addPairs(Value words) {
 }
 
 Value ByteProducts::multiplyWords(Value first, Value second) {
+  if (isSigned(target)) {
+    constexpr int64_t kWords = kNeon / 2;
+    VectorType wide = typeOf(kWords, b.getI32Type());
+    SmallVector<Value> parts;
+    for (int64_t at = 0; at < bytes / 2; at += kWords) {
+      Value left = arith::ExtSIOp::create(b, wide, part(first, at, kWords));
+      Value right = arith::ExtSIOp::create(b, wide, part(second, at, kWords));
+      Value product = b.mul(left, right);
+      parts.push_back(call("llvm.aarch64.neon.addp.v4i32",
+                           typeOf(kWords / 2, b.getI32Type()),
+                           {part(product, 0, kWords / 2),
+                            part(product, kWords / 2, kWords / 2)}));
+    }
+    return join(parts);
+  }
   return call(bytes == 64 ? "llvm.x86.avx512.pmaddw.d.512"
                           : "llvm.x86.avx2.pmadd.wd",
               whole(32), {first, second});
@@ -93,4 +108,39 @@ Value ByteProducts::multiplyWords(Value first, Value second) {
 
 Value ByteProducts::addQuads(Value sums, Value first, Value second) {
   return call("llvm.x86.avx512.vpdpbusd.512", whole(32), {sums, first, second});
+}
+
+Value ByteProducts::addSignedQuads(Value sums, Value first, Value second) {
+  if (!isSigned(target)) {
+    // |first| times second with the sign of first: two of 128 * 127 fit 16
+    // bits.
+    Value zero = arith::ConstantOp::create(
+        b,
+        DenseElementsAttr::get(whole(8), b.getIntegerAttr(b.getI8Type(), 0)));
+    if (bytes == 32) {
+      second = call("llvm.x86.avx2.psign.b", whole(8), {second, first});
+    } else {
+      Value isNegative =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, zero);
+      second =
+          arith::SelectOp::create(b, isNegative, b.sub(zero, second), second);
+    }
+    first = arith::MaxSIOp::create(b, first, b.sub(zero, first));
+  }
+  return b.add(sums, addPairs(multiplyPairs(first, second)));
+}
+
+Value ByteProducts::interleavePairs(Value first, Value second, bool isUpper) {
+  VectorType words = whole(16);
+  const int64_t count = bytes / 2;
+  SmallVector<int64_t> positions;
+  for (int64_t lane = 0; lane < count; lane += kNeon / 2)
+    for (int64_t i = 0; i < kNeon / 4; ++i) {
+      int64_t from = lane + (isUpper ? kNeon / 4 : 0) + i;
+      positions.append({from, count + from});
+    }
+  Value joined =
+      b.shuffle(vector::BitCastOp::create(b, words, first),
+                vector::BitCastOp::create(b, words, second), positions);
+  return vector::BitCastOp::create(b, whole(8), joined);
 }

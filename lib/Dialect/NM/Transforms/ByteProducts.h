@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What the nibble kernel asks of a processor: byte shuffles and products of
+// What the grouped kernel asks of a processor: byte shuffles and products of
 // bytes whose neighbours are added. AVX2 and AVX-512 multiply unsigned bytes by
 // signed ones, NEON signed ones alone.
 //
@@ -27,7 +27,10 @@ public:
   /// Whether bytes are multiplied as signed ones alone.
   static bool isSigned(CPUAttr target) { return target.hasFeature("neon"); }
   /// Whether products of four neighbours are added to 32 bits at once.
-  bool hasQuads() const { return bytes == 64 && target.hasFeature("vnni"); }
+  static bool hasQuads(CPUAttr target, int64_t bytes) {
+    return bytes == 64 && target.hasFeature("vnni");
+  }
+  bool hasQuads() const { return hasQuads(target, bytes); }
 
   /// The byte of each 16 bytes of `table` that the byte of `control`, 0 to 15,
   /// names.
@@ -44,8 +47,16 @@ public:
   Value multiplyWords(Value first, Value second);
 
   /// Adds products of bytes, those of four neighbours together, to sums of 32
-  /// bits. `first` is unsigned.
+  /// bits. `first` is unsigned. Where hasQuads().
   Value addQuads(Value sums, Value first, Value second);
+
+  /// The same of signed bytes, on every target. `second` is not -128.
+  Value addSignedQuads(Value sums, Value first, Value second);
+
+  /// Four bytes of each of half of the pairs of two registers: a pair of
+  /// `first`, then the one of `second` beside it. In each 128 bits these are
+  /// the lower four pairs or the upper.
+  Value interleavePairs(Value first, Value second, bool isUpper);
 
 private:
   VectorType typeOf(int64_t count, Type element) const {

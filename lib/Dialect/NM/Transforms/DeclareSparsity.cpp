@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "FourBits.h"
+#include "GroupedBits.h"
 #include "IntegerSign.h"
 #include "SparsityRules.h"
 
@@ -69,7 +69,7 @@ struct DeclareSparsityPass
       ok = succeeded(optionError()
                      << "quantize '" << quantize << "' has no effect: no f32 "
                      << (bits.keepsGroups()
-                             ? "matrix is made of four bits"
+                             ? "matrix is made of integers in groups"
                              : "matrix is 2:4, 1:4 or dense along a "
                                "contraction that the groups divide"));
     if (!ok)
@@ -82,8 +82,8 @@ private:
   /// What the checkpoints say of their training, by scope.
   llvm::StringMap<rt::Trained> trained;
   SparsityRules rules;
-  FourBits bits;
-  /// Whether a weight got four bits.
+  GroupedBits bits;
+  /// Whether a weight became integers.
   bool isQuantized = false;
   /// Dimensions of parameters that products sum over.
   llvm::DenseMap<Operation *, llvm::SmallDenseSet<int64_t>> contractions;
@@ -259,7 +259,7 @@ private:
     return encode(op, **found, *weight, rewriter);
   }
 
-  /// A dense matrix that is to have four bits: its contraction.
+  /// A dense matrix that is to become integers: its contraction.
   std::optional<Found> quantizable(ParamOp op, const rt::Weight &weight) {
     auto axes = contractions.lookup(op);
     if (!bits.isAsked() || op.getResult().getType().getRank() != 2 ||

@@ -179,7 +179,7 @@ private:
         isDynamic,
         counts,
         getCPUTarget(op),
-        {rows, vectors, depth, maxLaneColumns, maxNibbleColumns, twoLayouts}};
+        {rows, vectors, depth, maxLaneColumns, maxGroupedColumns, twoLayouts}};
     SmallVector<Answer> answers;
     for (const ProductLayout *layout : productLayouts())
       answers.push_back({layout, layout->offer(query)});

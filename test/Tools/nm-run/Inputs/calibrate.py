@@ -181,7 +181,7 @@ for bound in [0.0, 0.05, 0.3, 10.0]:
 os.makedirs("none")
 np.save("wrong.npy", np.ones((TOKENS, IN + 1), np.float32))
 np.save("text.npy", np.ones((TOKENS, IN), np.int64))
-for more, text in [(["--calibrate=flat"], "--calibrate is what pruning is measured on"),
+for more, text in [(["--calibrate=flat"], "--calibrate is what pruning and rounding are measured on"),
                    (["--prune=2:4", "--prune-by=wanda"], "--prune-by is about what weights see"),
                    (["--prune=2:4", "--save-masks=s"], "--save-masks writes what calibration made"),
                    (["--prune=2:4", "--prune-by=wonda", "--calibrate=flat"], "wanda"),

@@ -48,11 +48,12 @@ VALUES = {
     "target-cpu": "native", "prefix": "p_", "cc": "cc", "element-type": "f16", "timing-only": None, "no-verify": None,
     "max-steps": "1000000", "trace": "out.json", "html": "out.html",
     "report": None, "profile": None, "check": None, "json": "out.json", "remarks-filter": "none", "remarks-output-file": "out.yaml",
-    "calibrate": "x.npy", "sensitivity": None, "max-difference": "0.1", "prune-by": "wanda", "save-masks": "masks.safetensors", "weights": "out.nmw", "compile-to": "named", "dump-stages-to": "stages", "reproducer-to": "kept",
+    "calibrate": "x.npy", "sensitivity": None, "max-difference": "0.1", "prune-by": "wanda", "round": "gptq", "save-masks": "masks.safetensors", "weights": "out.nmw", "compile-to": "named", "dump-stages-to": "stages", "reproducer-to": "kept",
 }
 NEEDS = {"kv-cache": ["--in-place=result0=x"], "atol": ["--expect=y.npy"], "rtol": ["--expect=y.npy"], "cache": ["--params=x.npy"],
          "profile": ["--report"], "check": ["--profile", "--report"], "pattern": ["--params=x.npy"], "prune": ["--params=x.npy"], "quantize": ["--params=x.npy"], "calibrate": ["--params=x.npy", "--prune=2:4"],
          "prune-by": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"],
+         "round": ["--params=x.npy", "--quantize=i4:64", "--calibrate=x.npy"],
          "sensitivity": ["--params=x.npy", "--calibrate=x.npy"],
          "max-difference": ["--params=x.npy", "--calibrate=x.npy", "--sensitivity"],
          "save-masks": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"], "mask-policy": ["--params=x.npy"],
@@ -61,7 +62,8 @@ VOID = [("kv-cache", []), ("params", []), ("quantize", []), ("quantize", ["--par
         ("mask-suffix", ["--params=x.npy", "--mask-policy=ignore"]),
         ("mask-bit-order", ["--params=x.npy", "--mask-policy=ignore"]), ("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
         ("mask-bit-order", []), ("masks", []), ("cache", []), ("pattern", ["--params=x.npy", "--dense"]), ("prune", []), ("calibrate", []), ("prune-by", ["--params=x.npy", "--prune=1:2"]),
-        ("save-masks", ["--params=x.npy", "--prune=1:2"]), ("sensitivity", ["--params=x.npy"]), ("max-difference", ["--params=x.npy"]), ("prune", ["--params=x.npy", "--dense"]),
+        ("save-masks", ["--params=x.npy", "--prune=1:2"]), ("round", ["--params=x.npy", "--quantize=i4:64"]), ("round", ["--params=x.npy", "--prune=1:2", "--calibrate=x.npy"]),
+        ("cache", ["--params=x.npy", "--quantize=i4:64", "--calibrate=x.npy", "--round=gptq"]), ("round", ["--params=x.npy", "--quantize=keep", "--calibrate=x.npy"]), ("sensitivity", ["--params=x.npy"]), ("max-difference", ["--params=x.npy"]), ("prune", ["--params=x.npy", "--dense"]),
         ("pattern", ["--params=x.npy", "--prune=1:2"]), ("mask-policy", ["--params=x.npy", "--prune=1:2"])]
 
 

@@ -17,8 +17,8 @@ namespace mlir::nm {
 /// null attribute, and of one without bits, the default.
 ::nm::rt::GroupForm getGroupForm(SparsityAttr sparsity);
 
-/// `sparsity` with integers of `bits` bits in groups of `group` of that form.
-SparsityAttr withGroups(SparsityAttr sparsity, int64_t bits, int64_t group,
+/// `sparsity` with groups of `group` of that form.
+SparsityAttr withGroups(SparsityAttr sparsity, int64_t group,
                         const ::nm::rt::GroupForm &form);
 
 } // namespace mlir::nm

@@ -26,14 +26,15 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
 
     `bits` and `group` say further what the kept values are: every `group`
     consecutive elements along the axis are one number, the scale, times integers of
-    `bits` bits: from -8 to 7, or with `zeros` from 0 to 15 less a zero point of the
-    group from 0 to 16. The scale is an f16 unless `scale` says bf16 or f32; with f32
+    `bits` bits: from -8 to 7 (-128 to 127), or with `zeros` from 0 to 15 (255) less a zero
+    point of the group from 0 to 16 (255). The scale is an f16 unless `scale` says bf16 or f32; with f32
     the products are rounded once to f32. That is a fact about f32 values. Products may
-    then read integers and scales instead (`#nm.nibble`).
+    then read integers and scales instead (`#nm.grouped`).
 
     ```mlir
     tensor<4096x4096xf32, #nm.sparsity<2:4, axis = 1, bits = 4, group = 64>>
     tensor<4096x4096xf32, #nm.sparsity<1:1, axis = 1, bits = 4, group = 128, scale = bf16, zeros>>
+    tensor<4096x4096xf32, #nm.sparsity<1:4, axis = 1, bits = 8, group = 32>>
     ```
 
     * `nm_sparsity_c1`: 1 <= n <= m <= 64.
@@ -41,8 +42,8 @@ def NM_SparsityAttr : NM_Attr<"Sparsity", "sparsity", [
     * `nm_sparsity_c3`: the tensor's size along the axis is static and a
       multiple of m.
     * `nm_sparsity_c4`: the element type is f32, bf16, f16 or i8.
-    * `nm_sparsity_c5`: bits and group are both there or both absent; bits is 4,
-      group is 32, 64 or 128 and divides the tensor's size along the axis, and the
+    * `nm_sparsity_c5`: bits and group are both there or both absent; bits is 4 or
+      8, group is 32, 64 or 128 and divides the tensor's size along the axis, and the
       element type is f32; scale is f16, bf16 or f32, and it and zeros are there
       only with bits.
   }];
@@ -145,10 +146,10 @@ def NM_CPUAttr : NM_Attr<"CPU", "cpu"> {
     /// Whether kernels select activations by an in-register permute for groups
     /// of `m`: the lane layout.
     bool permutesGroupsOf(int64_t m) const;
-    /// Rows of a block of the nibble layout that the kernels take, 0 if there are
+    /// Rows of a block of the grouped layout that the kernels take, 0 if there are
     /// none: they multiply bytes and widen f16 in registers. Of AVX-512 they take
     /// what processors have since 2017: F, BW, DQ and VL.
-    int64_t getNibbleRows() const;
+    int64_t getGroupedRows() const;
     /// Elements of the lane layout's registers for groups of `m`: as many
     /// vector registers as hold a group.
     int64_t getLaneWidth(int64_t m) const {

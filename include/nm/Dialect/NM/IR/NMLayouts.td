@@ -137,15 +137,15 @@ def NM_LaneLayout : NM_Layout<"LaneLayout", "lane", ["lanes", "interleave"]> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
-def NM_NibbleLayout : NM_Layout<"NibbleLayout", "nibble", ["rows", "depth"]> {
-  let summary = "storage of weights of four bits for products with few columns";
+def NM_GroupedLayout : NM_Layout<"GroupedLayout", "grouped", ["rows", "depth"]> {
+  let summary = "storage of integers in groups for products with few columns";
   let description = [{
-    `#nm.nibble<rows = R, depth = D>`: one stream of scales, positions and integers,
+    `#nm.grouped<rows = R, depth = D>`: one stream of scales, positions and integers,
     in registers of R rows; D elements of a row share a scale. The type of the tensor
-    says what scales are and whether groups have zero points. Products round the activations: 32 consecutive ones of a column to a scale times integers from -127
+    says of how many bits integers are, what scales are and whether groups have zero points. Products round the activations: 32 consecutive ones of a column to a scale times integers from -127
     to 127.
 
-    * `nm_nibble_c1`: rows is 16 or 32, depth 32, 64 or 128.
+    * `nm_grouped_c1`: rows is 16 or 32, depth 32, 64 or 128.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$depth);
   let assemblyFormat = "`<` struct(params) `>`";

@@ -48,8 +48,8 @@ def SelectLayout : Pass<"nm-select-layout", "func::FuncOp"> {
            "column vectors of the register tile, 0: as the target's registers allow">,
     Option<"maxLaneColumns", "max-lane-columns", "int64_t", "6",
            "products with at most this many columns, a number that is known, use the lane layout">,
-    Option<"maxNibbleColumns", "max-nibble-columns", "int64_t", "16",
-           "products of weights of four bits with at most this many columns use the nibble layout, "
+    Option<"maxGroupedColumns", "max-grouped-columns", "int64_t", "16",
+           "products of integers in groups with at most this many columns use the grouped layout, "
            "which rounds activations to 8 bits in groups of 32; 0: none">,
     Option<"twoLayouts", "two-layouts", "bool", "true",
            "products whose columns are known only at run time may keep their weight in the lane "
@@ -171,9 +171,9 @@ def DeclareSparsity : Pass<"nm-declare-sparsity", "ModuleOp"> {
                "table, along its contraction; `KEY=N:M` of the keys that match KEY (`*` is any text, "
                "`?` one character); `KEY=dense` leaves them dense. The first that fits counts">,
     Option<"quantize", "quantize", "std::string", "\"\"",
-           "`i4:G`, G 32, 64 or 128: f32 matrices, 2:4, 1:4 or dense, have four bits and a scale for "
-           "every G elements along the contraction, to which the loader rounds them; `keep`: those "
-           "whose values are made of four bits have them">,
+           "`i4:G` or `i8:G`, G 32, 64 or 128: f32 matrices, 2:4, 1:4 or dense, are integers of four or "
+           "eight bits with a scale for every G elements along the contraction, to which the loader "
+           "rounds them; `keep`: those whose values are made so are">,
     Option<"maskPolicy", "mask-policy", "std::string", "\"if-present\"",
            "if-present: explicit masks, else values; require: explicit masks only; derive: as "
            "if-present, but with `pattern` the largest magnitudes are taken at load; ignore: values">,

@@ -44,7 +44,7 @@ struct KernelShape {
   CPUAttr target;
   bool sharesOffsets = false;    ///< one offset for all rows of a row group
   int64_t window = 0;            ///< rows that are paired; 0: rows in order
-  ::nm::rt::GroupForm form = {}; ///< of the nibble layout
+  ::nm::rt::GroupForm form = {}; ///< of the grouped layout
 
   int64_t vectors() const { return cols / lanes; }
   int64_t rowGroups() const { return (weightRows + rows - 1) / rows; }
@@ -112,20 +112,20 @@ void emitLaneRows(KernelBuilder &b, const KernelShape &shape, Value columns,
                   Value values, Value words, Value x, Value firstGroup,
                   Value groups, Value tile);
 
-/// Bytes of a column that emitPackNibbles writes.
-int64_t nibbleColumnBytes(const KernelShape &shape);
+/// Bytes of a column that emitPackGrouped writes.
+int64_t groupedColumnBytes(const KernelShape &shape);
 
 /// Rounds the columns of `x` (K x N, or N x K if `transposed`) to 8 bits in
-/// groups of 32 and writes what emitNibbleRows reads of them to `packed`,
+/// groups of 32 and writes what emitGroupedRows reads of them to `packed`,
 /// bytes.
-void emitPackNibbles(KernelBuilder &b, const KernelShape &shape, Value x,
+void emitPackGrouped(KernelBuilder &b, const KernelShape &shape, Value x,
                      bool transposed, int64_t columns, Value packed);
 
 /// Products of `blocks` blocks of rows from `firstBlock` on with all `columns`
-/// columns, by the nibble layout: tile[column][row] = sum.
-void emitNibbleRows(KernelBuilder &b, const KernelShape &shape, int64_t columns,
-                    Value values, Value packed, Value firstBlock, Value blocks,
-                    Value tile);
+/// columns, by the grouped layout: tile[column][row] = sum.
+void emitGroupedRows(KernelBuilder &b, const KernelShape &shape,
+                     int64_t columns, Value values, Value packed,
+                     Value firstBlock, Value blocks, Value tile);
 
 /// Writes `rows` x `cols` (at most the tile's shape) of the accumulated tile to
 /// the output at (row0, col0) through the op's epilogue.

@@ -14,7 +14,7 @@ using namespace mlir::nm;
 
 ArrayRef<const ProductLayout *> mlir::nm::productLayouts() {
   static const ProductLayout *const layouts[] = {
-      &nibbleProducts(), &laneProducts(),  &lanePanelProducts(),
+      &groupedProducts(), &laneProducts(),  &lanePanelProducts(),
       &sharedProducts(), &panelProducts(), &pairedProducts()};
   return layouts;
 }

@@ -22,7 +22,7 @@ namespace mlir::nm {
 /// Options of nm-select-layout; a number that is 0 follows from the target.
 struct LayoutOptions {
   int64_t rows = 0, vectors = 0, depth = 0;
-  int64_t maxLaneColumns = 0, maxNibbleColumns = 0;
+  int64_t maxLaneColumns = 0, maxGroupedColumns = 0;
   /// Whether a weight may lie in memory in two layouts.
   bool twoLayouts = true;
 };
@@ -129,7 +129,7 @@ const ProductLayout &sharedProducts();
 const ProductLayout &pairedProducts();
 const ProductLayout &laneProducts();
 const ProductLayout &lanePanelProducts();
-const ProductLayout &nibbleProducts();
+const ProductLayout &groupedProducts();
 
 } // namespace mlir::nm
 

@@ -1,4 +1,4 @@
-//===- NibbleKernel.cpp - Products of weights of four bits with few columns -*- C++ -*-===//
+//===- GroupedKernel.cpp - Products of integers in groups with few columns -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,9 +21,16 @@
 // the activations less. Sums wrap around on the way; in the end they are at
 // most 16 * 16 * 127, as 16 is the largest magnitude less a zero point.
 //
+// Weights of eight bits are signed bytes, and sums have 32 bits: of four bytes
+// of a row, so that a register holds half of the rows. Selected activations of
+// two steps or of firsts and seconds are interleaved to lie so. With VNNI one
+// of the two is made unsigned, of weights with codes the activations, of others
+// the weights; elsewhere both stay signed. Zero points multiply the sum of the
+// activations that a row selects.
+//
 //===----------------------------------------------------------------------===//
 
-#include "NibbleColumns.h"
+#include "GroupedColumns.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -31,16 +38,16 @@ using namespace mlir::nm;
 
 namespace {
 
-struct NibbleKernel {
+struct GroupedKernel {
   KernelBuilder &b;
-  NibbleColumns shape;
+  GroupedColumns shape;
   Value values, packed;
   int64_t columns; ///< of the chunk
   int64_t column0; ///< its first
   ByteProducts ops;
 
-  int64_t rows() const { return shape.nibble.rows; }
-  int64_t bytes() const { return shape.nibble.registerBytes(); }
+  int64_t rows() const { return shape.grouped.rows; }
+  int64_t bytes() const { return shape.grouped.registerBytes(); }
 
   VectorType byteType(int64_t count) {
     return VectorType::get({count}, b.getI8Type());
@@ -97,7 +104,7 @@ struct NibbleKernel {
   /// Codes of a unit, still packed.
   SmallVector<Value> loadCodes(Value unit) {
     SmallVector<Value> codes;
-    for (int64_t reg = 0; reg < shape.nibble.codeRegisters(); ++reg)
+    for (int64_t reg = 0; reg < shape.grouped.codeRegisters(); ++reg)
       codes.push_back(loadRegister(unit, reg));
     if (!shape.isPairs())
       return codes;
@@ -125,9 +132,9 @@ struct NibbleKernel {
   /// Zero points of group `group` of a block, a byte for each row; null where
   /// all are 8.
   Value zeroPoints(Value block, int64_t group) {
-    if (!shape.nibble.form.zeros)
+    if (!shape.grouped.form.zeros)
       return {};
-    Value at = b.add(block, shape.nibble.zerosAt() + group * rows());
+    Value at = b.add(block, shape.grouped.zerosAt() + group * rows());
     return vector::LoadOp::create(b, byteType(rows()), values, ValueRange{at});
   }
 
@@ -142,7 +149,7 @@ struct NibbleKernel {
   /// Signed weights of a step: of two of four, the firsts and the seconds.
   /// `zeros` is what is subtracted.
   SmallVector<Value> weightsOf(Value unit, int64_t step, Value zeros) {
-    int64_t codes = shape.nibble.codeRegisters();
+    int64_t codes = shape.grouped.codeRegisters();
     auto half = [&](Value stored, bool isHigh) -> Value {
       return b.sub(isHigh ? shiftRight(stored, 4) : mask(stored, 15), zeros);
     };
@@ -160,6 +167,92 @@ struct NibbleKernel {
       return {broadcastBytes(packed, b.add(at, step % 4 * 32), 16),
               broadcastBytes(packed, b.add(at, step % 4 * 32 + 16), 16)};
     return {broadcastBytes(packed, b.add(at, step % 4 / 2 * 16), 16)};
+  }
+
+  VectorType dwordType(int64_t count) {
+    return VectorType::get({count}, b.getI32Type());
+  }
+  /// Adds products of signed bytes of weights and of activations, which are
+  /// unsigned where isOffset() says so.
+  Value addBytes(Value sums, Value weights, Value activations) {
+    return shape.isOffset() ? ops.addQuads(sums, activations, weights)
+                            : ops.addSignedQuads(sums, weights, activations);
+  }
+
+  /// The rows in order, from the halves that interleavePairs() makes.
+  Value joinHalves(ArrayRef<Value> parts) {
+    SmallVector<int64_t> positions;
+    for (int64_t r = 0; r < rows(); ++r)
+      positions.push_back(r % 8 / 4 * (rows() / 2) + r / 8 * 4 + r % 4);
+    return b.shuffle(parts[0], parts[1], positions);
+  }
+
+  /// The activations of step `step` (of two of four) or steps `step` and
+  /// `step + 1` (of one of four) for each row, as interleavePairs() has them.
+  SmallVector<Value> selectBytes(int64_t column, Value fold, int64_t step,
+                                 ArrayRef<Value> controls) {
+    SmallVector<Value> selected;
+    for (auto [i, control] : llvm::enumerate(controls))
+      for (Value table : tablesOf(column, fold, step + static_cast<int64_t>(i)))
+        selected.push_back(ops.select(table, control));
+    return {ops.interleavePairs(selected[0], selected[1], false),
+            ops.interleavePairs(selected[0], selected[1], true)};
+  }
+
+  /// Sums of fold `half` of a unit of eight bits with codes for each column, in
+  /// 32 bits for each row.
+  SmallVector<Value> sparseWideFold(Value unit, ArrayRef<Value> codes,
+                                    int64_t half, Value fold, Value points) {
+    const int64_t steps = shape.isPairs() ? 1 : 2; // of a pair of registers
+    Value zero = b.zero(dwordType(rows() / 2)), ones = splatByte(1);
+    using Halves = SmallVector<Value>;
+    SmallVector<Halves> sums(columns, Halves(2, zero));
+    SmallVector<Halves> activations(columns, Halves(2, zero));
+    Halves total(2, zero);
+    for (int64_t step = 4 * half; step < 4 * half + 4; step += steps) {
+      SmallVector<Value> controls;
+      for (int64_t i = 0; i < steps; ++i)
+        controls.push_back(controlOf(codes, step + i));
+      Halves weights;
+      for (int64_t part = 0; part < 2; ++part) {
+        weights.push_back(loadRegister(unit, shape.grouped.codeRegisters() +
+                                                 step / steps * 2 + part));
+        // 128 times these is by how much offset activations are too large.
+        if (shape.isOffset())
+          total[part] =
+              ops.addQuads(total[part], splatByte(-128), weights[part]);
+      }
+      for (int64_t c = 0; c < columns; ++c) {
+        SmallVector<Value> selected = selectBytes(c, fold, step, controls);
+        for (int64_t part = 0; part < 2; ++part) {
+          Value &sum = sums[c][part], &all = activations[c][part];
+          sum = addBytes(sum, weights[part], selected[part]);
+          if (points)
+            all = addBytes(all, ones, selected[part]);
+        }
+      }
+    }
+    SmallVector<Value> result;
+    for (int64_t c = 0; c < columns; ++c) {
+      if (shape.isOffset())
+        for (int64_t part = 0; part < 2; ++part)
+          sums[c][part] = b.sub(sums[c][part], total[part]);
+      Value sum = joinHalves(sums[c]);
+      if (points) {
+        Value all = joinHalves(activations[c]);
+        const int64_t kept = shape.grouped.kept / shape.foldsPerUnit();
+        if (shape.isOffset())
+          all = b.sub(all, splat(dwordType(rows()), 128 * kept));
+        sum = b.sub(sum, b.mul(all, signedPoints(points, dwordType(rows()))));
+      }
+      result.push_back(sum);
+    }
+    return result;
+  }
+
+  /// Zero points as they are subtracted from bytes, 128 less than stored.
+  Value signedPoints(Value points, VectorType type) {
+    return b.sub(arith::ExtUIOp::create(b, type, points), splat(type, 128));
   }
 
   /// Sums of fold `half` of a unit for each column, in 32 bits for each row.
@@ -193,20 +286,36 @@ struct NibbleKernel {
   /// Zero points of half of the rows in both words of each.
   Value wordsOf(Value points, int64_t part) {
     Value bytes = repeatBytes(points, part * rows() / 2, rows() / 2, 2);
+    if (shape.isWide() && !ops.hasQuads())
+      return signedPoints(bytes, wordType());
     return arith::ExtUIOp::create(b, wordType(), bytes);
   }
 
   /// What the sums of half of the rows start from, in 16 bits or as addQuads
   /// takes them.
   Value startOf(Value start, Value points, int64_t part) {
+    if (shape.isWide()) {
+      if (points)
+        return ops.multiplyWords(start, wordsOf(points, part));
+      return ops.hasQuads() ? ops.multiplyWords(start, splat(wordType(), 128))
+                            : b.zero(dwordType(rows() / 2));
+    }
     if (!ops.hasQuads())
       return points ? b.mul(start, wordsOf(points, part)) : start;
     return points ? ops.multiplyWords(start, wordsOf(points, part))
                   : ops.addPairs(start);
   }
 
-  /// The same for dense weights: each register holds four elements, and in its
-  /// high halves the next four, of half of the rows.
+  /// Four dense elements of eight bits, of half of the rows.
+  Value addDenseBytes(Value sums, Value stored, Value activations) {
+    if (!ops.hasQuads())
+      return ops.addSignedQuads(sums, stored, activations);
+    Value weights = arith::XOrIOp::create(b, stored, splatByte(-128));
+    return ops.addQuads(sums, weights, activations);
+  }
+
+  /// The same for dense weights: each register holds four elements, and of four
+  /// bits in its high halves the next four, of half of the rows.
   SmallVector<Value> denseFold(Value unit, int64_t half, Value fold,
                                Value points) {
     SmallVector<SmallVector<Value>> sums(columns);
@@ -216,23 +325,31 @@ struct NibbleKernel {
       for (int64_t part = 0; part < 2; ++part)
         sums[c].push_back(startOf(start, points, part));
     }
-    for (int64_t step = 0; step < 4; ++step)
+    // Elements of a register.
+    const int64_t depth = shape.isWide() ? 4 : 8, steps = 32 / depth;
+    for (int64_t step = 0; step < steps; ++step)
       for (int64_t part = 0; part < 2; ++part) {
-        Value stored = loadRegister(unit, (half * 4 + step) * 2 + part);
-        Value weights[] = {mask(stored, 15), shiftRight(stored, 4)};
+        Value stored = loadRegister(unit, (half * steps + step) * 2 + part);
+        SmallVector<Value> weights{stored};
+        if (!shape.isWide())
+          weights = {mask(stored, 15), shiftRight(stored, 4)};
         for (int64_t c = 0; c < columns; ++c)
           for (auto [i, weight] : llvm::enumerate(weights)) {
             Value at = b.add(b.add(columnAt(c, 0), b.mul(fold, 32)),
-                             step * 8 + static_cast<int64_t>(i) * 4);
+                             step * depth + static_cast<int64_t>(i) * 4);
             Value bytes = broadcastBytes(packed, at, 4);
             Value &sum = sums[c][part];
+            if (shape.isWide()) {
+              sum = addDenseBytes(sum, weight, bytes);
+              continue;
+            }
             sum = ops.hasQuads() ? ops.addQuads(sum, weight, bytes)
                                  : b.add(sum, ops.multiplyPairs(weight, bytes));
           }
       }
     SmallVector<Value> result;
     for (auto &parts : sums) {
-      if (!ops.hasQuads())
+      if (!ops.hasQuads() && !shape.isWide())
         for (Value &part : parts)
           part = ops.addPairs(part);
       result.push_back(b.shuffle(
@@ -252,12 +369,12 @@ struct NibbleKernel {
 
   /// Scales of group `group` of a block.
   Value weightScales(Value block, int64_t group) {
-    int64_t size = rows() * shape.nibble.scaleBytes();
+    int64_t size = rows() * shape.grouped.scaleBytes();
     Value bits = vector::LoadOp::create(b, byteType(size), values,
                                         ValueRange{b.add(block, group * size)});
     Type type = b.getF32Type();
-    if (shape.nibble.form.scale != ::nm::support::DType::F32)
-      type = shape.nibble.form.scale == ::nm::support::DType::F16
+    if (shape.grouped.form.scale != ::nm::support::DType::F32)
+      type = shape.grouped.form.scale == ::nm::support::DType::F16
                  ? Type(b.getF16Type())
                  : Type(b.getBF16Type());
     return b.convert(bitcast(VectorType::get({rows()}, type), bits),
@@ -267,19 +384,20 @@ struct NibbleKernel {
   /// One block: `accs` has the sums of each column.
   SmallVector<Value> emitBlock(Value block, Value firstFold, ValueRange accs) {
     SmallVector<Value> result(accs), group(columns);
-    const auto &nibble = shape.nibble;
-    int64_t foldsOfGroup = nibble.depth / NibbleColumns::kFold, done = 0;
+    const auto &grouped = shape.grouped;
+    int64_t foldsOfGroup = grouped.depth / GroupedColumns::kFold, done = 0;
     Value points;
-    for (int64_t u = 0; u < nibble.units(); ++u) {
-      Value unit = b.add(block, nibble.unitsAt() + u * nibble.unitBytes());
+    for (int64_t u = 0; u < grouped.units(); ++u) {
+      Value unit = b.add(block, grouped.unitsAt() + u * grouped.unitBytes());
       SmallVector<Value> codes = loadCodes(unit);
       for (int64_t half = 0; half < shape.foldsPerUnit(); ++half, ++done) {
         Value fold = b.add(firstFold, done);
         if (done % foldsOfGroup == 0)
           points = zeroPoints(block, done / foldsOfGroup);
         SmallVector<Value> sums =
-            shape.isDense() ? denseFold(unit, half, fold, points)
-                            : sparseFold(unit, codes, half, fold, points);
+            shape.isDense()  ? denseFold(unit, half, fold, points)
+            : shape.isWide() ? sparseWideFold(unit, codes, half, fold, points)
+                             : sparseFold(unit, codes, half, fold, points);
         bool isFirst = done % foldsOfGroup == 0;
         bool isLast = (done + 1) % foldsOfGroup == 0;
         Value scales =
@@ -299,17 +417,17 @@ struct NibbleKernel {
 
   /// The rows of block row `blockRow`, to row `tileRow` of the tile and on.
   void emitRows(Value blockRow, Value tile, Value tileRow) {
-    const auto &nibble = shape.nibble;
+    const auto &grouped = shape.grouped;
     SmallVector<Value> accs(columns, b.zero(floatType()));
-    Value first = b.mul(blockRow, shape.blocks() * nibble.blockBytes());
+    Value first = b.mul(blockRow, shape.blocks() * grouped.blockBytes());
     auto loop = scf::ForOp::create(b, b.index(0), b.index(shape.blocks()),
                                    b.index(1), accs);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       Value i = loop.getInductionVar();
-      Value block = b.add(first, b.mul(i, nibble.blockBytes()));
-      Value fold = b.mul(i, nibble.units() * shape.foldsPerUnit());
+      Value block = b.add(first, b.mul(i, grouped.blockBytes()));
+      Value fold = b.mul(i, grouped.units() * shape.foldsPerUnit());
       scf::YieldOp::create(b, emitBlock(block, fold, loop.getRegionIterArgs()));
     }
     for (int64_t c = 0; c < columns; ++c)
@@ -320,20 +438,20 @@ struct NibbleKernel {
 
 } // namespace
 
-void mlir::nm::emitNibbleRows(KernelBuilder &b, const KernelShape &shape,
-                              int64_t columns, Value values, Value packed,
-                              Value firstBlock, Value blocks, Value tile) {
+void mlir::nm::emitGroupedRows(KernelBuilder &b, const KernelShape &shape,
+                               int64_t columns, Value values, Value packed,
+                               Value firstBlock, Value blocks, Value tile) {
   // Four columns share the decoding of weights; more would not fit registers.
   constexpr int64_t kMost = 4;
   for (int64_t done = 0; done < columns;) {
     int64_t chunk = std::min<int64_t>(kMost, columns - done);
-    NibbleKernel kernel{b,
-                        NibbleColumns(shape),
-                        values,
-                        packed,
-                        chunk,
-                        done,
-                        ByteProducts(b, shape.target, 2 * shape.rows)};
+    GroupedKernel kernel{b,
+                         GroupedColumns(shape),
+                         values,
+                         packed,
+                         chunk,
+                         done,
+                         ByteProducts(b, shape.target, 2 * shape.rows)};
     b.loop(b.index(0), blocks, 1, [&](Value block) {
       kernel.emitRows(b.add(firstBlock, block), tile, b.mul(block, shape.rows));
     });

@@ -1,4 +1,4 @@
-//===- NibbleTest.cpp -----------------------------------------------------===//
+//===- GroupedTest.cpp -----------------------------------------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,6 +9,7 @@
 #include "nm/Runtime/Pack.h"
 #include "nm/Runtime/Quantize.h"
 #include "nm/Support/DType.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace nm::rt;
@@ -29,9 +30,11 @@ Bytes storageFor(const WeightDesc &desc, const LayoutSpec &spec, bool values) {
   return Bytes(size_t(size), 0xcd);
 }
 
-constexpr GroupForm kForms[] = {{DType::F16, false},  {DType::F16, true},
-                                {DType::BF16, false}, {DType::BF16, true},
-                                {DType::F32, false},  {DType::F32, true}};
+constexpr GroupForm kForms[] = {
+    {DType::F16, false, 4}, {DType::F16, true, 4},  {DType::BF16, false, 4},
+    {DType::BF16, true, 4}, {DType::F32, false, 4}, {DType::F32, true, 4},
+    {DType::F16, false, 8}, {DType::F16, true, 8},  {DType::BF16, false, 8},
+    {DType::BF16, true, 8}, {DType::F32, false, 8}, {DType::F32, true, 8}};
 
 /// Any number of the type whose products are normal numbers.
 float randomScale(DType type, std::mt19937 &rng) {
@@ -65,17 +68,18 @@ std::vector<float> scaledWeight(const WeightDesc &desc, int64_t group,
         for (int64_t j = k; j < std::min(k + desc.m, length); ++j)
           at(fiber, j) = 0;
     float scale = 1;
-    int64_t zero = 8;
+    const int64_t range = int64_t(1) << form.bits;
+    int64_t zero = range / 2;
     for (int64_t k = 0; k < length; k += desc.m) {
       if (k % group == 0) {
         scale = randomScale(form.scale, rng);
         // Where elements are zero, so must be an integer less the zero point.
         if (form.zeros)
-          zero = int64_t(rng() % (desc.m == 1 ? 17 : 16));
+          zero = int64_t(rng() % (desc.m == 1 && form.bits == 4 ? 17 : range));
       }
       for (int64_t kept = 0; kept < desc.n; ++kept)
         at(fiber, k + int64_t(rng() % uint64_t(desc.m))) =
-            scale * float(int64_t(rng() % 16) - zero) + 0.0F;
+            scale * float(int64_t(rng() % range) - zero) + 0.0F;
     }
   }
   return w;
@@ -83,7 +87,7 @@ std::vector<float> scaledWeight(const WeightDesc &desc, int64_t group,
 
 } // namespace
 
-TEST(Nibble, BytesOfTwoOfFour) {
+TEST(Grouped, BytesOfTwoOfFour) {
   // One row of one unit; the scale of the other group is that of zeros.
   WeightDesc desc{{1, 64}, 1, 2, 4, DType::F32};
   std::vector<float> w(64);
@@ -91,7 +95,7 @@ TEST(Nibble, BytesOfTwoOfFour) {
   w[3] = -4;
   w[6 * 8 + 2] = 0.5F; // step 6, positions 2 and 3: code 5
   w[6 * 8 + 3] = 0.5F;
-  LayoutSpec spec = LayoutSpec::nibble(16, 64);
+  LayoutSpec spec = LayoutSpec::grouped(16, 64);
   Bytes stored = storageFor(desc, spec, true);
   ASSERT_EQ(stored.size(), 32U + 3 * 32 + 8 * 32);
   expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
@@ -107,7 +111,7 @@ TEST(Nibble, BytesOfTwoOfFour) {
   EXPECT_EQ(stored[128 + 6 * 32], 0x99);
 }
 
-TEST(Nibble, RoundTripsThroughAllLayouts) {
+TEST(Grouped, RoundTripsThroughAllLayouts) {
   std::mt19937 rng(21);
   const std::pair<int, int> patterns[] = {{2, 4}, {1, 4}, {1, 1}, {4, 4}};
   for (int round = 0; round < 120; ++round) {
@@ -120,32 +124,32 @@ TEST(Nibble, RoundTripsThroughAllLayouts) {
     SCOPED_TRACE(shapeString(desc.shape) + " axis " + std::to_string(axis) +
                  " " + std::to_string(n) + ":" + std::to_string(m) +
                  " groups of " + std::to_string(group));
-    GroupForm form = kForms[rng() % 6];
+    GroupForm form = kForms[rng() % 12];
     SCOPED_TRACE(form.describe());
     std::vector<float> w = scaledWeight(desc, group, rng, form);
     expectOk(verifyScaled(desc, group, form, w.data(), "w"));
-    LayoutSpec nibble = LayoutSpec::nibble(rng() % 2 ? 16 : 32, group, form);
-    Bytes stored = storageFor(desc, nibble, true);
-    expectOk(pack(desc, nibble, w.data(), stored.data(), nullptr));
+    LayoutSpec grouped = LayoutSpec::grouped(rng() % 2 ? 16 : 32, group, form);
+    Bytes stored = storageFor(desc, grouped, true);
+    expectOk(pack(desc, grouped, w.data(), stored.data(), nullptr));
     std::vector<float> back(w.size(), NAN);
-    expectOk(unpack(desc, nibble, stored.data(), nullptr, back.data()));
+    expectOk(unpack(desc, grouped, stored.data(), nullptr, back.data()));
     EXPECT_EQ(back, w);
-    expectOk(verifyStored(desc, nibble, stored.data(), nullptr, "w"));
+    expectOk(verifyStored(desc, grouped, stored.data(), nullptr, "w"));
     for (LayoutSpec other : {LayoutSpec::canonical(), LayoutSpec::lane(8),
                              LayoutSpec::panel(3, 8, 32)}) {
       Bytes values = storageFor(desc, other, true);
       Bytes metadata = storageFor(desc, other, false);
-      expectOk(convert(desc, nibble, stored.data(), nullptr, other,
+      expectOk(convert(desc, grouped, stored.data(), nullptr, other,
                        values.data(), metadata.data()));
       Bytes again(stored.size(), 0xab);
-      expectOk(convert(desc, other, values.data(), metadata.data(), nibble,
+      expectOk(convert(desc, other, values.data(), metadata.data(), grouped,
                        again.data(), nullptr));
       EXPECT_EQ(again, stored) << other.str();
     }
   }
 }
 
-TEST(Nibble, BytesOfZeroPoints) {
+TEST(Grouped, BytesOfZeroPoints) {
   // One dense row of two groups of 32: scales of f32, then zero points.
   WeightDesc desc{{1, 64}, 1, 1, 1, DType::F32};
   std::vector<float> w(64, -0.1F); // 15 - 16
@@ -153,7 +157,7 @@ TEST(Nibble, BytesOfZeroPoints) {
   w[32] = 15 * 3.0F; // 15 - 0
   for (size_t i = 33; i < 64; ++i)
     w[i] = 0;
-  LayoutSpec spec = LayoutSpec::nibble(16, 32, {DType::F32, true});
+  LayoutSpec spec = LayoutSpec::grouped(16, 32, {DType::F32, true});
   Bytes stored = storageFor(desc, spec, true);
   ASSERT_EQ(stored.size(), 2U * 64 + 2 * 16 + 16 * 32);
   expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
@@ -172,9 +176,46 @@ TEST(Nibble, BytesOfZeroPoints) {
   EXPECT_EQ(back, w);
 }
 
-TEST(Nibble, RangesOfForms) {
+TEST(Grouped, BytesOfEightBits) {
+  // 2:4: row 5 is the second of the upper rows of the first eight.
+  WeightDesc desc{{6, 64}, 1, 2, 4, DType::F32};
+  std::vector<float> w(6 * 64);
+  float *row = &w[5 * 64];
+  row[4] = -64; // -128 and 127 times 0.5 in group 1 at 0 and 3: code 2
+  row[7] = 63.5F;
+  row[8] = 0.5F; // group 2, of the next step, at 0 and 1
+  LayoutSpec spec = LayoutSpec::grouped(16, 64, {DType::F16, false, 8});
+  Bytes stored = storageFor(desc, spec, true);
+  ASSERT_EQ(stored.size(), 32U + 3 * 32 + 16 * 32);
+  expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
+  EXPECT_EQ(stored[2 * 5] | stored[2 * 5 + 1] << 8, floatToF16(0.5F));
+  EXPECT_EQ(stored[32 + 2 * 5 + 1], 2);
+  const unsigned char *values = &stored[128];
+  // Step 0 has two registers; of the upper, row 5 is the second of four bytes.
+  EXPECT_EQ(values[32 + 4 + 1], 0x80); // first of group 1
+  EXPECT_EQ(values[32 + 4 + 3], 127);  // second
+  EXPECT_EQ(values[2 * 32 + 32 + 4], 1);
+  EXPECT_EQ(std::count(values, values + 512, 0), 512 - 3);
+  // Dense: four elements of eight rows a register, of zero points 128 less.
+  WeightDesc dense{{1, 64}, 1, 1, 1, DType::F32};
+  std::vector<float> v(64, -0.5F); // 0 - 1
+  v[5] = 127;                      // 255 - 1
+  v[6] = 0;
+  spec = LayoutSpec::grouped(16, 64, {DType::F32, true, 8});
+  stored = storageFor(dense, spec, true);
+  ASSERT_EQ(stored.size(), 64U + 16 + 32 * 32);
+  expectOk(pack(dense, spec, v.data(), stored.data(), nullptr));
+  EXPECT_EQ(stored[64], 1);
+  EXPECT_EQ(stored[65], 128); // a row that is not there
+  EXPECT_EQ(stored[80], 0x80);
+  EXPECT_EQ(stored[80 + 2 * 32 + 1], 127);
+  EXPECT_EQ(stored[80 + 2 * 32 + 2], 0x81);
+  EXPECT_EQ(stored[80 + 4], 0);
+}
+
+TEST(Grouped, RangesOfForms) {
   GroupScale scale;
-  int8_t integers[32];
+  int16_t integers[32];
   auto fits = [&](std::vector<int> values, GroupForm form) {
     std::vector<float> w(32, float(values.back()) * 0.5F);
     for (size_t i = 0; i < values.size(); ++i)
@@ -184,7 +225,7 @@ TEST(Nibble, RangesOfForms) {
     for (size_t i = 0; i < w.size(); ++i)
       EXPECT_TRUE(scale.scale * float(integers[i]) == w[i] &&
                   integers[i] + scale.zero >= 0 &&
-                  integers[i] + scale.zero <= 15);
+                  integers[i] + scale.zero <= form.mostStored());
     return true;
   };
   for (DType type : {DType::F16, DType::BF16, DType::F32}) {
@@ -199,16 +240,25 @@ TEST(Nibble, RangesOfForms) {
     EXPECT_TRUE(fits({-3, 12}, {type, true}));
     EXPECT_FALSE(fits({-4, 12, 1}, {type, true}));
     EXPECT_FALSE(fits({17, 16}, {type, true}));
+    EXPECT_TRUE(fits({-128, 127}, {type, false, 8}));
+    EXPECT_TRUE(fits({128, -127}, {type, false, 8}));
+    EXPECT_FALSE(fits({128, -128, 1}, {type, false, 8}));
+    EXPECT_FALSE(fits({129, 1}, {type, false, 8}));
+    EXPECT_TRUE(fits({-255, 0}, {type, true, 8}));
+    EXPECT_TRUE(fits({255, -0}, {type, true, 8}));
+    EXPECT_TRUE(fits({-3, 252}, {type, true, 8}));
+    EXPECT_FALSE(fits({-4, 252, 1}, {type, true, 8}));
+    EXPECT_FALSE(fits({257, 256}, {type, true, 8}));
   }
 }
 
-TEST(Nibble, GroupsWithoutScaleAreNamed) {
+TEST(Grouped, GroupsWithoutScaleAreNamed) {
   WeightDesc desc{{2, 128}, 1, 2, 4, DType::F32};
   std::vector<float> w(256, 0);
   w[128 + 64] = 1;
   for (float value : {0.3F, 1.0F / 3, 16.0F, 1.0001F, INFINITY, NAN, 1e30F}) {
     w[128 + 65] = value;
-    LayoutSpec spec = LayoutSpec::nibble(16, 64);
+    LayoutSpec spec = LayoutSpec::grouped(16, 64);
     Bytes stored = storageFor(desc, spec, true);
     PackOptions options;
     options.name = "layer.weight";
@@ -220,15 +270,15 @@ TEST(Nibble, GroupsWithoutScaleAreNamed) {
   w[128 + 64] = 8;
   w[128 + 65] = -8;
   w[128 + 68] = 1;
-  Bytes stored = storageFor(desc, LayoutSpec::nibble(16, 64), true);
+  Bytes stored = storageFor(desc, LayoutSpec::grouped(16, 64), true);
   expectError(
-      pack(desc, LayoutSpec::nibble(16, 64), w.data(), stored.data(), nullptr),
+      pack(desc, LayoutSpec::grouped(16, 64), w.data(), stored.data(), nullptr),
       {"group [1, 1]"});
 }
 
-TEST(Nibble, CodesOfNoPairAreRefused) {
+TEST(Grouped, CodesOfNoPairAreRefused) {
   WeightDesc desc{{3, 64}, 1, 2, 4, DType::F32};
-  LayoutSpec spec = LayoutSpec::nibble(16, 64);
+  LayoutSpec spec = LayoutSpec::grouped(16, 64);
   std::vector<float> w(192);
   Bytes stored = storageFor(desc, spec, true);
   expectOk(pack(desc, spec, w.data(), stored.data(), nullptr));
@@ -239,59 +289,69 @@ TEST(Nibble, CodesOfNoPairAreRefused) {
               {"group [2, 1]"});
 }
 
-TEST(Nibble, RefusesWhatItDoesNotHold) {
+TEST(Grouped, RefusesWhatItDoesNotHold) {
   auto shapes = [](LayoutSpec spec, int64_t length, int64_t n, int64_t m,
                    int64_t bytes) {
     return storageShapes(spec, {4, length}, 1, n, m, bytes);
   };
-  expectError(shapes(LayoutSpec::nibble(16, 64), 96, 2, 4, 4),
+  expectError(shapes(LayoutSpec::grouped(16, 64), 96, 2, 4, 4),
               {"groups of 64 do not divide the contraction, 96"});
-  expectError(shapes(LayoutSpec::nibble(16, 64), 64, 2, 8, 4), {"pattern 2:8"});
-  expectError(shapes(LayoutSpec::nibble(16, 64), 64, 2, 4, 2), {"2 bytes"});
-  expectError(shapes(LayoutSpec::nibble(8, 64), 64, 2, 4, 4), {"16 or 32"});
-  expectError(shapes(LayoutSpec::nibble(16, 48), 96, 2, 4, 4), {"depth of 32"});
+  expectError(shapes(LayoutSpec::grouped(16, 64), 64, 2, 8, 4),
+              {"pattern 2:8"});
+  expectError(shapes(LayoutSpec::grouped(16, 64), 64, 2, 4, 2), {"2 bytes"});
+  expectError(shapes(LayoutSpec::grouped(8, 64), 64, 2, 4, 4), {"16 or 32"});
+  expectError(shapes(LayoutSpec::grouped(16, 48), 96, 2, 4, 4),
+              {"depth of 32"});
   WeightDesc desc{{4, 64}, 1, 2, 4, DType::I32};
   std::vector<float> w(256);
   Bytes stored(1 << 12);
   expectError(
-      pack(desc, LayoutSpec::nibble(16, 64), w.data(), stored.data(), nullptr),
+      pack(desc, LayoutSpec::grouped(16, 64), w.data(), stored.data(), nullptr),
       {"elements of i32, expected f32"});
 }
 
-TEST(Nibble, TextIsParsed) {
-  auto spec = parseLayoutSpec("nibble<rows = 16, depth = 64>");
+TEST(Grouped, TextIsParsed) {
+  auto spec = parseLayoutSpec("grouped<rows = 16, depth = 64>");
   expectOk(spec);
-  EXPECT_EQ(*spec, LayoutSpec::nibble(16, 64));
-  EXPECT_EQ(spec->str(), "nibble<rows = 16, depth = 64>");
-  expectError(parseLayoutSpec("nibble<rows = 16>"), {"both needed"});
-  expectError(parseLayoutSpec("nibble<rows = 16, cols = 8, depth = 64>"),
-              {"expected 'rows', 'depth', 'scale' or 'zeros'"});
+  EXPECT_EQ(*spec, LayoutSpec::grouped(16, 64));
+  EXPECT_EQ(spec->str(), "grouped<rows = 16, depth = 64>");
+  expectError(parseLayoutSpec("grouped<rows = 16>"), {"both needed"});
+  expectError(parseLayoutSpec("grouped<rows = 16, cols = 8, depth = 64>"),
+              {"expected 'rows', 'depth', 'bits', 'scale' or 'zeros'"});
   for (GroupForm form : kForms) {
-    LayoutSpec made = LayoutSpec::nibble(16, 64, form);
+    LayoutSpec made = LayoutSpec::grouped(16, 64, form);
     auto again = parseLayoutSpec(made.str());
     expectOk(again);
     EXPECT_EQ(*again, made) << made.str();
   }
-  EXPECT_EQ(LayoutSpec::nibble(16, 64, {DType::BF16, true}).str(),
-            "nibble<rows = 16, depth = 64, scale = bf16, zeros>");
+  EXPECT_EQ(LayoutSpec::grouped(16, 64, {DType::BF16, true}).str(),
+            "grouped<rows = 16, depth = 64, scale = bf16, zeros>");
+  EXPECT_EQ(LayoutSpec::grouped(16, 64, {DType::F32, false, 8}).str(),
+            "grouped<rows = 16, depth = 64, bits = 8, scale = f32>");
+  expectError(parseLayoutSpec("grouped<rows = 16, depth = 64, bits = 5>"),
+              {"expected 4 or 8 bits"});
   expectError(
-      parseLayoutSpec("nibble<rows = 16, depth = 64, zeros, scale = i8>"),
+      parseLayoutSpec("grouped<rows = 16, depth = 64, zeros, scale = i8>"),
       {"expected f16, bf16 or f32"});
-  expectError(parseLayoutSpec("nibble<rows = 16, zeros, depth = 64, zeros>"),
+  expectError(parseLayoutSpec("grouped<rows = 16, zeros, depth = 64, zeros>"),
               {"'zeros' is given twice"});
   expectError(parseLayoutSpec("panel<rows = 3, cols = 8, depth = 8, zeros>"),
               {"expected 'rows', 'cols' or 'depth'"});
 }
 
-TEST(Nibble, BitsOfAWeight) {
-  auto bits = [](int64_t depth, int64_t n, int64_t m) {
-    return nibbleShape(LayoutSpec::nibble(16, depth), n, m).bitsPerWeight();
+TEST(Grouped, BitsOfAWeight) {
+  auto bits = [](int64_t depth, int64_t n, int64_t m, int64_t each = 4) {
+    auto spec = LayoutSpec::grouped(16, depth, {DType::F16, false, each});
+    return groupedShape(spec, n, m).bitsPerWeight();
   };
   EXPECT_EQ(bits(64, 2, 4), 3.0);
   EXPECT_EQ(bits(32, 2, 4), 3.25);
   EXPECT_EQ(bits(128, 2, 4), 2.875);
   EXPECT_EQ(bits(64, 1, 4), 1.75);
   EXPECT_EQ(bits(64, 1, 1), 4.25);
-  LayoutSpec wide = LayoutSpec::nibble(16, 128, {DType::F32, true});
-  EXPECT_EQ(nibbleShape(wide, 1, 1).bitsPerWeight(), 4.3125);
+  EXPECT_EQ(bits(64, 2, 4, 8), 5.0);
+  EXPECT_EQ(bits(64, 1, 4, 8), 2.75);
+  EXPECT_EQ(bits(32, 1, 1, 8), 8.5);
+  LayoutSpec wide = LayoutSpec::grouped(16, 128, {DType::F32, true});
+  EXPECT_EQ(groupedShape(wide, 1, 1).bitsPerWeight(), 4.3125);
 }

@@ -1,11 +1,11 @@
-//===- FourBits.cpp - Which weights get four bits -------------*- C++ -*-===//
+//===- GroupedBits.cpp - Which weights become integers ----------*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "FourBits.h"
+#include "GroupedBits.h"
 
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/NM/IR/GroupForm.h"
@@ -17,23 +17,23 @@ using namespace mlir;
 using namespace mlir::nm;
 namespace rt = ::nm::rt;
 
-LogicalResult FourBits::read(StringRef quantize, ArrayRef<SparsityRule> rules,
-                             OptionError error) {
-  group = 0;
+LogicalResult GroupedBits::read(StringRef quantize,
+                                ArrayRef<SparsityRule> rules,
+                                OptionError error) {
+  groups = std::nullopt;
   keeps = quantize == "keep";
   if (quantize.empty() || keeps)
     return success();
-  StringRef size = quantize;
-  if (!size.consume_front("i4:") || size.getAsInteger(10, group) ||
-      (group != 32 && group != 64 && group != 128))
-    return error() << "quantize must be keep, i4:32, i4:64 or i4:128, "
-                      "got '"
+  groups = rt::parseGroups(quantize);
+  if (!groups)
+    return error() << "quantize must be keep, or i4 or i8 in groups of 32, 64 "
+                      "or 128, such as i4:64, got '"
                    << quantize << "'";
   for (const SparsityRule &rule : rules)
-    if (rule.m != 0 && !rt::nibbleSupports(rule.n, rule.m))
+    if (rule.m != 0 && !rt::groupedSupports(rule.n, rule.m))
       return error() << "pattern '" << rule.text
-                     << "' has no form of four bits, expected 2:4, 1:4 "
-                        "or dense beside quantize";
+                     << "' has no form of integers in groups, expected 2:4, "
+                        "1:4 or dense beside quantize";
   return success();
 }
 
@@ -45,30 +45,32 @@ static remark::detail::InFlightRemark noBits(ParamOp op) {
   return left;
 }
 
-/// The pattern that a form of four bits has: the weight's, or that of a dense
+/// The pattern that integers in groups have: the weight's, or that of a dense
 /// one.
 static SparsityAttr patternOfBits(SparsityAttr sparsity) {
-  return rt::nibbleSupports(sparsity.getN(), sparsity.getM())
+  return rt::groupedSupports(sparsity.getN(), sparsity.getM())
              ? sparsity
              : SparsityAttr::get(sparsity.getContext(), 1, 1,
                                  sparsity.getAxis());
 }
 
 static SparsityAttr addBits(SparsityAttr sparsity, int64_t size,
-                            const rt::GroupForm &form = {}) {
-  return withGroups(patternOfBits(sparsity), 4, size, form);
+                            const rt::GroupForm &form) {
+  return withGroups(patternOfBits(sparsity), size, form);
 }
 
 /// Forms of groups, those of the fewest bytes first.
 static ArrayRef<rt::GroupForm> groupForms() {
   using rt::DType;
   static const rt::GroupForm forms[] = {
-      {DType::F16, false}, {DType::BF16, false}, {DType::F16, true},
-      {DType::BF16, true}, {DType::F32, false},  {DType::F32, true}};
+      {DType::F16, false, 4}, {DType::BF16, false, 4}, {DType::F16, true, 4},
+      {DType::BF16, true, 4}, {DType::F32, false, 4},  {DType::F32, true, 4},
+      {DType::F16, false, 8}, {DType::BF16, false, 8}, {DType::F16, true, 8},
+      {DType::BF16, true, 8}, {DType::F32, false, 8},  {DType::F32, true, 8}};
   return forms;
 }
 
-/// The pattern with the form of four bits that the values are made of and
+/// The pattern with the form of integers that the values are made of and
 /// that takes the fewest bytes, or the pattern alone.
 static SparsityAttr keepBits(ParamOp op, const rt::Weight &weight,
                              SparsityAttr sparsity) {
@@ -89,10 +91,11 @@ static SparsityAttr keepBits(ParamOp op, const rt::Weight &weight,
   double least = 0;
   for (const rt::GroupForm &form : groupForms())
     for (int64_t size : {128, 64, 32}) {
-      // A scale, and a byte for the zero point.
+      // An integer, a scale, and a byte for the zero point.
       double bits =
+          double(form.bits) +
           double(8 * rt::elementBytes(form.scale) + (form.zeros ? 8 : 0)) /
-          double(size);
+              double(size);
       if (best != sparsity && bits >= least)
         break;
       if (!rt::verifyScaled(desc, size, form, values, weight.valuesName))
@@ -104,26 +107,28 @@ static SparsityAttr keepBits(ParamOp op, const rt::Weight &weight,
   if (best == sparsity)
     return leave(
         llvm::formatv("no groups of 32, 64 or 128 elements along dimension "
-                      "{0} are a scale times integers of four bits",
+                      "{0} are a scale times integers of four or eight bits",
                       sparsity.getAxis()));
   return best;
 }
 
-SparsityAttr FourBits::apply(ParamOp op, const rt::Weight &weight,
-                             SparsityAttr sparsity) const {
+SparsityAttr GroupedBits::apply(ParamOp op, const rt::Weight &weight,
+                                SparsityAttr sparsity) const {
   RankedTensorType type = op.getResult().getType();
   int64_t size = type.getDimSize(sparsity.getAxis());
   if (keeps)
     return keepBits(op, weight, sparsity);
   bool isMatrix = type.getElementType().isF32() && type.getRank() == 2;
-  if (group == 0 || (isMatrix && size % group == 0))
-    return group == 0 ? sparsity : addBits(sparsity, group);
+  if (!groups)
+    return sparsity;
+  if (isMatrix && size % groups->size == 0)
+    return addBits(sparsity, groups->size, groups->form);
   auto left = noBits(op);
   if (!isMatrix)
     left << remark::reason("it is no matrix of f32");
   else
     left << remark::reason(
         "dimension {0} has size {1}, which groups of {2} do not divide",
-        sparsity.getAxis(), size, group);
+        sparsity.getAxis(), size, groups->size);
   return sparsity;
 }

@@ -1,4 +1,4 @@
-//===- PackNibbles.cpp - Activations rounded to 8 bits -*- C++ -*-===//
+//===- PackGrouped.cpp - Activations rounded to 8 bits -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,19 +11,19 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "NibbleColumns.h"
+#include "GroupedColumns.h"
 
 using namespace mlir;
 using namespace mlir::nm;
 
 namespace {
 
-constexpr int64_t kFold = NibbleColumns::kFold;
+constexpr int64_t kFold = GroupedColumns::kFold;
 
 struct FoldPacker {
   KernelBuilder &b;
   const KernelShape &shape;
-  NibbleColumns columns;
+  GroupedColumns columns;
   Value x, packed;
   bool transposed;
 
@@ -140,8 +140,8 @@ struct FoldPacker {
       addParts(llvm::to_vector(llvm::seq<int64_t>(0, width / 2)),
                llvm::to_vector(llvm::seq<int64_t>(width / 2, width)));
     auto type = VectorType::get({2}, b.getI16Type());
-    return b.mul(wide,
-                 splat(type, b.getI16IntegerAttr(shape.form.zeros ? -1 : -8)));
+    return b.mul(wide, splat(type, b.getI16IntegerAttr(
+                                       columns.startsFromOnes() ? -1 : -8)));
   }
 
   void storeBytes(Value value, Value at) {
@@ -192,14 +192,14 @@ struct FoldPacker {
 
 } // namespace
 
-int64_t mlir::nm::nibbleColumnBytes(const KernelShape &shape) {
-  return NibbleColumns(shape).bytes();
+int64_t mlir::nm::groupedColumnBytes(const KernelShape &shape) {
+  return GroupedColumns(shape).bytes();
 }
 
-void mlir::nm::emitPackNibbles(KernelBuilder &b, const KernelShape &shape,
+void mlir::nm::emitPackGrouped(KernelBuilder &b, const KernelShape &shape,
                                Value x, bool transposed, int64_t columns,
                                Value packed) {
-  FoldPacker packer{b, shape, NibbleColumns(shape), x, packed, transposed};
+  FoldPacker packer{b, shape, GroupedColumns(shape), x, packed, transposed};
   for (int64_t column = 0; column < columns; ++column) {
     b.loop(b.index(0), b.index(packer.columns.usedFolds()), 1,
            [&](Value fold) { packer.packFold(column, fold); });

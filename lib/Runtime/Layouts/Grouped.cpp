@@ -1,4 +1,4 @@
-//===- Nibble.cpp - scales, positions and integers of four bits -----------===//
+//===- Grouped.cpp - scales, positions and integers -----------------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,16 +12,16 @@
 
 namespace nm::rt {
 
-bool nibbleSupports(int64_t n, int64_t m) {
+bool groupedSupports(int64_t n, int64_t m) {
   return n == m || (m == 4 && n <= 2);
 }
 
-NibbleShape nibbleShape(const LayoutSpec &spec, int64_t n, int64_t m) {
-  NibbleShape shape;
+GroupedShape groupedShape(const LayoutSpec &spec, int64_t n, int64_t m) {
+  GroupedShape shape;
   shape.rows = spec.rows;
   shape.depth = spec.depth;
   shape.form = spec.form;
-  shape.kept = n == m ? NibbleShape::kUnit : NibbleShape::kUnit / m * n;
+  shape.kept = n == m ? GroupedShape::kUnit : GroupedShape::kUnit / m * n;
   return shape;
 }
 
@@ -32,16 +32,30 @@ constexpr uint8_t kPairs[6][2] = {{0, 1}, {0, 2}, {0, 3},
                                   {1, 2}, {1, 3}, {2, 3}};
 
 /// One unit of the rows of a block, from its codes on.
-struct NibbleUnit {
-  const NibbleShape &shape;
+struct GroupedUnit {
+  const GroupedShape &shape;
   unsigned char *data;
 
   unsigned char &at(int64_t reg, int64_t byte) const {
     return data[reg * shape.registerBytes() + byte];
   }
 
-  /// Kept element `k` (0 to kept) of row `r` (0 to rows): its byte, and whether
-  /// it is the high half.
+  /// Byte of kept element `k` (0 to kept) of row `r` (0 to rows), of eight
+  /// bits. A register holds four elements of half of the rows: of dense weights
+  /// the first half; of others those that come from unpacking the low words of
+  /// each 128 bits of registers of two bytes a row.
+  unsigned char &byte(int64_t r, int64_t k) const {
+    const int64_t half = shape.rows / 2;
+    if (shape.kept == GroupedShape::kUnit)
+      return at(k / 4 * 2 + r / half, r % half * 4 + k % 4);
+    // Two groups of two: firsts, then seconds. Four groups of one: in order.
+    const int64_t place = shape.kept == 32 ? k % 2 * 2 + k / 2 % 2 : k % 4;
+    return at(shape.codeRegisters() + k / 4 * 2 + r % 8 / 4,
+              (r / 8 * 4 + r % 4) * 4 + place);
+  }
+
+  /// Kept element `k` of row `r`, of four bits: its byte, and whether it is the
+  /// high half.
   unsigned char &value(int64_t r, int64_t k, bool &isHigh) const {
     const int64_t codes = shape.codeRegisters();
     if (shape.kept == 32) { // step, group, first or second
@@ -61,13 +75,20 @@ struct NibbleUnit {
 
   /// As stored.
   int integer(int64_t r, int64_t k) const {
+    if (shape.form.bits == 8)
+      return byte(r, k) ^ shape.form.middle();
     bool isHigh;
     unsigned char byte = value(r, k, isHigh);
     return isHigh ? byte >> 4 : byte & 15;
   }
 
-  /// The same for an integer of 0 to 15.
+  /// The same for an integer of 0 to 15 or, of eight bits, 255. Bytes are 128
+  /// less, signed.
   void setInteger(int64_t r, int64_t k, int integer) const {
+    if (shape.form.bits == 8) {
+      byte(r, k) = static_cast<unsigned char>(integer ^ shape.form.middle());
+      return;
+    }
     bool isHigh;
     unsigned char &byte = value(r, k, isHigh);
     auto bits = unsigned(integer);
@@ -106,12 +127,12 @@ struct NibbleUnit {
 };
 
 /// Where the elements of a row lie.
-struct NibbleGeometry {
-  NibbleShape shape;
+struct GroupedGeometry {
+  GroupedShape shape;
   int64_t blocks;
 
-  NibbleGeometry(const LayoutSpec &spec, const FiberGeometry &geometry)
-      : shape(nibbleShape(spec, geometry.n, geometry.m)),
+  GroupedGeometry(const LayoutSpec &spec, const FiberGeometry &geometry)
+      : shape(groupedShape(spec, geometry.n, geometry.m)),
         blocks(shape.blocks(geometry.length)) {}
 
   int64_t rowBytes() const { return blocks * shape.blockBytes(); }
@@ -131,7 +152,7 @@ struct NibbleGeometry {
   }
   int zero(unsigned char *values, int64_t row, int64_t group) const {
     if (!shape.form.zeros)
-      return -kLeastNibble;
+      return shape.form.middle();
     return block(values, row, group)[shape.zerosAt() + place(row, group)];
   }
   void setScale(unsigned char *values, int64_t row, int64_t group,
@@ -149,14 +170,14 @@ struct NibbleGeometry {
           static_cast<unsigned char>(scale.zero);
   }
   /// The unit that holds element `element` of a row.
-  NibbleUnit unit(unsigned char *values, int64_t row, int64_t element) const {
+  GroupedUnit unit(unsigned char *values, int64_t row, int64_t element) const {
     return {shape, block(values, row, element / shape.depth) + shape.unitsAt() +
-                       element / NibbleShape::kUnit % shape.units() *
+                       element / GroupedShape::kUnit % shape.units() *
                            shape.unitBytes()};
   }
   /// Kept elements of a group that shares a scale, and of all of a row.
   int64_t keptOfGroup() const {
-    return shape.depth * shape.kept / NibbleShape::kUnit;
+    return shape.depth * shape.kept / GroupedShape::kUnit;
   }
 };
 
@@ -173,17 +194,17 @@ unsigned codeOf(const uint8_t *indices, int64_t n) {
 } // namespace
 
 /// Scales and integers of one group of a row.
-static void readGroup(const NibbleGeometry &nibble, unsigned char *stored,
+static void readGroup(const GroupedGeometry &grouped, unsigned char *stored,
                       int64_t row, int64_t group, uint32_t *values) {
-  const int64_t count = nibble.keptOfGroup();
-  const float scale = nibble.scale(stored, row, group);
-  const int zero = nibble.zero(stored, row, group);
+  const int64_t count = grouped.keptOfGroup();
+  const float scale = grouped.scale(stored, row, group);
+  const int zero = grouped.zero(stored, row, group);
   for (int64_t i = 0; i < count; ++i) {
     int64_t k = group * count + i;
-    NibbleUnit unit =
-        nibble.unit(stored, row, k / nibble.shape.kept * NibbleShape::kUnit);
+    GroupedUnit unit =
+        grouped.unit(stored, row, k / grouped.shape.kept * GroupedShape::kUnit);
     int integer =
-        unit.integer(row % nibble.shape.rows, k % nibble.shape.kept) - zero;
+        unit.integer(row % grouped.shape.rows, k % grouped.shape.kept) - zero;
     float value = integer == 0 ? 0.0F : scale * static_cast<float>(integer);
     std::memcpy(values + i, &value, sizeof(value));
   }
@@ -191,20 +212,20 @@ static void readGroup(const NibbleGeometry &nibble, unsigned char *stored,
 
 /// Finds scale and integers of one group and stores them. False if there are
 /// none.
-static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
+static bool writeGroup(const GroupedGeometry &grouped, unsigned char *stored,
                        int64_t row, int64_t group, const uint32_t *bits) {
-  const int64_t count = nibble.keptOfGroup();
+  const int64_t count = grouped.keptOfGroup();
   float values[128];
-  int8_t integers[128];
+  int16_t integers[128];
   std::memcpy(values, bits, size_t(count) * sizeof(float));
   GroupScale scale;
-  if (!recoverGroup(values, count, nibble.shape.form, scale, integers))
+  if (!recoverGroup(values, count, grouped.shape.form, scale, integers))
     return false;
-  nibble.setScale(stored, row, group, scale);
+  grouped.setScale(stored, row, group, scale);
   for (int64_t i = 0; i < count; ++i) {
     int64_t k = group * count + i;
-    nibble.unit(stored, row, k / nibble.shape.kept * NibbleShape::kUnit)
-        .setInteger(row % nibble.shape.rows, k % nibble.shape.kept,
+    grouped.unit(stored, row, k / grouped.shape.kept * GroupedShape::kUnit)
+        .setInteger(row % grouped.shape.rows, k % grouped.shape.kept,
                     integers[i] + scale.zero);
   }
   return true;
@@ -212,9 +233,9 @@ static bool writeGroup(const NibbleGeometry &nibble, unsigned char *stored,
 
 namespace {
 
-class NibbleFormat final : public LayoutFormatOf<NibbleFormat> {
+class GroupedFormat final : public LayoutFormatOf<GroupedFormat> {
 public:
-  std::string_view name() const override { return "nibble"; }
+  std::string_view name() const override { return "grouped"; }
   std::vector<LayoutParameter> parameters() const override {
     return {{"rows", &LayoutSpec::rows}, {"depth", &LayoutSpec::depth}};
   }
@@ -233,7 +254,7 @@ public:
   Result<StorageShapes> shapes(const LayoutSpec &spec,
                                const StoredWeight &weight) const override {
     const int64_t n = weight.n, m = weight.m, length = weight.length;
-    if (!nibbleSupports(n, m))
+    if (!groupedSupports(n, m))
       return layoutError(spec, "pattern ", n, ":", m,
                          ", expected 1:4, 2:4 or a dense weight");
     if (weight.elemBytes != 4)
@@ -245,7 +266,7 @@ public:
     Result<int64_t> rows = weight.rows();
     if (!rows)
       return rows.error();
-    NibbleShape shape = nibbleShape(spec, n, m);
+    GroupedShape shape = groupedShape(spec, n, m);
     int64_t bytes;
     if (mulOverflow(ceilDiv(*rows, spec.rows), shape.blocks(length), bytes) ||
         mulOverflow(bytes, shape.blockBytes(), bytes))
@@ -264,22 +285,22 @@ public:
   static void readTile(const StoredParts &parts, const FiberGeometry &geometry,
                        FiberTile<U> &tile) {
     if constexpr (sizeof(U) == 4) {
-      NibbleGeometry nibble(parts.spec, geometry);
+      GroupedGeometry grouped(parts.spec, geometry);
       const bool hasCodes = geometry.n < geometry.m;
       for (int64_t t = 0; t < tile.numRows; ++t) {
         int64_t row = tile.firstRow + t;
         uint8_t *indices = tile.rowIndices(t);
-        for (int64_t g = 0; g < geometry.length / nibble.shape.depth; ++g)
-          readGroup(nibble, parts.values, row, g,
-                    tile.rowValues(t) + g * nibble.keptOfGroup());
+        for (int64_t g = 0; g < geometry.length / grouped.shape.depth; ++g)
+          readGroup(grouped, parts.values, row, g,
+                    tile.rowValues(t) + g * grouped.keptOfGroup());
         for (int64_t g = 0; g < geometry.groups; ++g) {
           if (!hasCodes) {
             for (int64_t j = 0; j < geometry.n; ++j)
               *indices++ = static_cast<uint8_t>(j);
             continue;
           }
-          unsigned code = nibble.unit(parts.values, row, g * 4)
-                              .code(row % nibble.shape.rows, g % 16);
+          unsigned code = grouped.unit(parts.values, row, g * 4)
+                              .code(row % grouped.shape.rows, g % 16);
           if (geometry.n == 2 && code > 5) {
             tile.note(GroupFault::Kind::Metadata, geometry, row, g, code);
             code = 0;
@@ -296,17 +317,19 @@ public:
   static void writeTile(const StoredParts &parts, const FiberGeometry &geometry,
                         FiberTile<U> &tile) {
     if constexpr (sizeof(U) == 4) {
-      NibbleGeometry nibble(parts.spec, geometry);
-      const NibbleShape &shape = nibble.shape;
+      GroupedGeometry grouped(parts.spec, geometry);
+      const GroupedShape &shape = grouped.shape;
       // A tile holds whole blocks. What no element uses is zero: codes, scales
-      // and the integers, whose bits are 8, as are the zero points.
+      // and the integers, which are stored as zero points are, 8 of four bits.
+      const int middle = shape.form.middle();
+      const int integers = shape.form.bits == 4 ? 0x88 : 0;
       int64_t first = tile.firstRow / shape.rows;
       int64_t last = ceilDiv(tile.firstRow + tile.numRows, shape.rows);
-      for (int64_t i = first * nibble.blocks; i < last * nibble.blocks; ++i) {
+      for (int64_t i = first * grouped.blocks; i < last * grouped.blocks; ++i) {
         unsigned char *block = parts.values + i * shape.blockBytes();
-        std::memset(block, 0x88, size_t(shape.blockBytes()));
+        std::memset(block, integers, size_t(shape.blockBytes()));
         std::memset(block, 0, size_t(shape.zerosAt()));
-        std::memset(block + shape.zerosAt(), -kLeastNibble,
+        std::memset(block + shape.zerosAt(), middle,
                     size_t(shape.unitsAt() - shape.zerosAt()));
         for (int64_t u = 0; u < shape.units(); ++u)
           std::memset(block + shape.unitsAt() + u * shape.unitBytes(), 0,
@@ -315,14 +338,14 @@ public:
       for (int64_t t = 0; t < tile.numRows; ++t) {
         int64_t row = tile.firstRow + t;
         for (int64_t g = 0; g < geometry.length / shape.depth; ++g)
-          if (!writeGroup(nibble, parts.values, row, g,
-                          tile.rowValues(t) + g * nibble.keptOfGroup()))
+          if (!writeGroup(grouped, parts.values, row, g,
+                          tile.rowValues(t) + g * grouped.keptOfGroup()))
             tile.note(GroupFault::Kind::Unscaled, geometry, row,
                       g * shape.depth / geometry.m, 0);
         if (geometry.n == geometry.m)
           continue;
         for (int64_t g = 0; g < geometry.groups; ++g)
-          nibble.unit(parts.values, row, g * 4)
+          grouped.unit(parts.values, row, g * 4)
               .setCode(row % shape.rows, g % 16,
                        codeOf(tile.rowIndices(t) + g * geometry.n, geometry.n));
       }
@@ -332,8 +355,8 @@ public:
 
 } // namespace
 
-const LayoutFormat &nibbleFormat() {
-  static const NibbleFormat format;
+const LayoutFormat &groupedFormat() {
+  static const GroupedFormat format;
   return format;
 }
 

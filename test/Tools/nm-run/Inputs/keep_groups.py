@@ -1,10 +1,10 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""nm-run --quantize=keep on checkpoints that have four bits: those of compressed-tensors, GPTQ, AWQ and GGUF, and models of
+"""nm-run --quantize=keep on checkpoints of four and eight bits: those of compressed-tensors, GPTQ, AWQ and GGUF, and models of
 ONNX Runtime.
 
 The weight is what each format defines: (integer - zero point) * scale, in float64 here. A product with the identity returns
-it bit by bit (rounded once to f32 where the scales are f32); one token reads the four bits and rounds activations. The
+it bit by bit (rounded once to f32 where the scales are f32); one token reads the integers and rounds activations. The
 report has the bits a weight that follow from groups, scales and zero points, and a line says what became of the weight."""
 
 import json
@@ -26,7 +26,7 @@ sys.modules["nm.checkpoint"] = types.ModuleType("nm.checkpoint")
 sys.modules["nm.checkpoint"].Checkpoint = None
 import foreign_checkpoints as foreign  # noqa: E402
 import onnxfile  # noqa: E402
-from four_bit_products import function, product, rounded_activations  # noqa: E402
+from grouped_products import function, product, rounded_activations  # noqa: E402
 
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
@@ -72,13 +72,13 @@ def scales_of(shape, kind):
     return values.astype(np.float32).astype(np.float64), values.astype(np.float32)
 
 
-def pack_quantized(group, kind, symmetric, sparse, order=False):
-    """values, zero points from -8 to 7."""
-    groups = K // group
-    values, zeros = rng.integers(-8, 8, (ROWS, K)), np.zeros((ROWS, groups), int)
+def pack_quantized(group, kind, symmetric, sparse, order=False, bits=4):
+    """values, zero points from -8 to 7 (-128 to 127)."""
+    groups, half = K // group, 1 << (bits - 1)
+    values, zeros = rng.integers(-half, half, (ROWS, K)), np.zeros((ROWS, groups), int)
     group_of = np.arange(K) // group
     if not symmetric:
-        zeros = rng.integers(-8, 8, (ROWS, groups))
+        zeros = rng.integers(-half, half, (ROWS, groups))
     if order:
         group_of = rng.permutation(group_of)
     if sparse:
@@ -87,23 +87,26 @@ def pack_quantized(group, kind, symmetric, sparse, order=False):
         np.put_along_axis(kept, drop, False, -1)
         values = np.where(kept.reshape(ROWS, K), values, zeros[:, group_of])
     scales, stored = scales_of((ROWS, groups), kind)
-    tensors = {"l.weight_packed": foreign.pack_to_int32(values, 4), "l.weight_scale": stored,
+    tensors = {"l.weight_packed": foreign.pack_to_int32(values, bits), "l.weight_scale": stored,
                "l.weight_shape": np.array([ROWS, K], np.int64)}
     if order:
         tensors["l.weight_g_idx"] = group_of.astype(np.int32)
     if not symmetric:
-        tensors["l.weight_zero_point"] = foreign.pack_to_int32(zeros, 4, packed_dim=0)
+        tensors["l.weight_zero_point"] = foreign.pack_to_int32(zeros, bits, packed_dim=0)
     return tensors, (values - zeros[:, group_of]) * scales[:, group_of]
 
 
-def gptq(group, order):
-    """Integers from 0 to 15, zero points from 1 to 16, stored less 1."""
-    values, zeros = rng.integers(0, 16, (K, ROWS)), rng.integers(1, 17, (K // group, ROWS))
+def gptq(group, order, bits=4, symmetric=False):
+    """Integers from 0 to 15 (255), zero points from 1 to 16 (255), stored less 1."""
+    size = 1 << bits
+    values, zeros = rng.integers(0, size, (K, ROWS)), rng.integers(1, 17 if bits == 4 else 256, (K // group, ROWS))
+    if symmetric:
+        zeros = np.full_like(zeros, size // 2)
     scales, stored = scales_of((K // group, ROWS), "f16")
     group_of = np.arange(K) // group
     if order:
         group_of = rng.permutation(group_of)
-    tensors = {"l.qweight": np.ascontiguousarray(foreign.words(values.T, 4).T), "l.qzeros": foreign.words(zeros - 1, 4),
+    tensors = {"l.qweight": np.ascontiguousarray(foreign.words(values.T, bits).T), "l.qzeros": foreign.words(zeros - 1, bits),
                   "l.scales": stored, "l.g_idx": group_of.astype(np.int32)}
     return tensors, ((values - zeros[group_of]) * scales[group_of]).T
 
@@ -131,7 +134,7 @@ def marlin24(grouped):
 
 
 def gguf(kind):
-    raw, dense = foreign.blocks(rng, (ROWS, K), kind)
+    raw, dense = (foreign.super_blocks if kind > 8 else foreign.blocks)(rng, (ROWS, K), kind)
     path = f"{folder}/w.gguf"
     Path(path).write_bytes(foreign.gguf([("l.weight", (ROWS, K), kind, raw)]))
     return path, dense.astype(np.float64)
@@ -198,7 +201,7 @@ def run(path, tokens, x):
 
 
 def expect(what, made, bits, said):
-    """`bits` a weight of one token's product; None: the checkpoint has no four bits that can be kept."""
+    """`bits` a weight of one token's product; None: the checkpoint has no integers that can be kept."""
     path, dense = made
     if isinstance(path, dict):
         path = write(path)
@@ -223,11 +226,12 @@ def expect(what, made, bits, said):
     check(row and " %.2f " % bits in row[0], "%s: expected %.2f bits a weight, got %s" % (what, bits, row and row[0]))
 
 
-def form(kind, zeros, group):
+def form(kind, zeros, group, each=4):
     """Bits a weight beside the integers, and how a line says it."""
     bits = ({"f16": 16, "bf16": 16, "f32": 32}[kind] + (8 if zeros else 0)) / group
-    return bits, "of 4 bits in groups of %d, %s scale times integers from %s" % (
-        group, kind, "0 to 15 less a zero point" if zeros else "-8 to 7")
+    half = 1 << (each - 1)
+    return bits, "of %d bits in groups of %d, %s scale times integers from %s" % (
+        each, group, kind, "0 to %d less a zero point" % (2 * half - 1) if zeros else "%d to %d" % (-half, half - 1))
 
 
 for group, kind, symmetric, sparse in [(32, "f16", True, True), (64, "bf16", True, True), (128, "f32", True, True),
@@ -251,8 +255,19 @@ for grouped in (False, True):
     expect("marlin-24", marlin24(grouped), 2.75 + bits, said)
 bits, said = form("f16", False, 32)
 expect("Q4_0", gguf(2), 4 + bits, said)
-for kind, name in ((3, "Q4_1"), (8, "Q8_0")):
+for kind, name in ((3, "Q4_1"), (12, "Q4_K"), (14, "Q6_K")):
     expect(name, gguf(kind), None, "")
+bits, said = form("f16", False, 32, 8)
+for kind, name in ((6, "Q5_0"), (8, "Q8_0")):
+    expect(name, gguf(kind), 8 + bits, said)
+for group, kind, symmetric, sparse in [(32, "bf16", True, True), (128, "f16", True, False), (64, "f16", False, True),
+                                       (128, "f32", False, False), (256, "bf16", True, True)]:
+    bits, said = form(kind, not symmetric, min(group, 128), 8)
+    expect("pack-quantized of 8 bits, groups of %d" % group, pack_quantized(group, kind, symmetric, sparse, bits=8),
+           bits + (4.75 if sparse else 8), said)
+for symmetric in (True, False):
+    bits, said = form("f16", not symmetric, 128, 8)
+    expect("GPTQ of 8 bits", gptq(128, False, 8, symmetric), 8 + bits, said)
 
 expect_onnx("MatMulNBits, blocks of 32", 32, "f32", False)
 expect_onnx("MatMulNBits, blocks of 64, zero points", 64, "f32", True)

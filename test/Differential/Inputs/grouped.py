@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random products of weights of four bits, compiled, against NumPy.
+"""Random products of weights of four and eight bits in groups, compiled, against NumPy.
 
 The weight is made of its integers and scales. It reaches the function as bytes of the layout,
 written here from docs/runtime.md, or as a constant of floats that the compiler packs. Activations
 are rounded here as docs/kernels.md says; the rest is float64. The reference lowering, which rounds
 nothing, takes the same modules. Arguments end where their memory does.
 
-  nibbles.py --seeds 1,2 --cases 24
-  nibbles.py --random 50      fifty seeds from the clock, printed
-  nibbles.py --shapes         few cases of the sizes of models
+  grouped.py --seeds 1,2 --cases 24
+  grouped.py --random 50      fifty seeds from the clock, printed
+  grouped.py --shapes         few cases of the sizes of models
 """
 
 import os
@@ -48,7 +48,7 @@ def bytes_of(values, kind):
     return values.astype(np.float16 if kind == "f16" else np.float32).tobytes()
 
 
-def store(integers, positions, scales, n, m, group, kind="f16", zeros=None):
+def store(integers, positions, scales, n, m, group, kind="f16", zeros=None, bits=4):
     """Bytes of the layout. integers: [rows][K], positions: kept ones of each group of a row, zeros: of groups."""
     count, length = integers.shape
     size = max(64, group)
@@ -57,7 +57,7 @@ def store(integers, positions, scales, n, m, group, kind="f16", zeros=None):
     padded[:count, :length] = integers
     factors = np.zeros((tall * ROWS, blocks * size // group), np.float32)
     factors[:count, : length // group] = scales
-    points = np.full(factors.shape, 8, np.uint8)
+    points = np.full(factors.shape, 1 << (bits - 1), np.uint8)
     if zeros is not None:
         points[:count, : length // group] = zeros
     kept = {(1, 4): 16, (2, 4): 32}.get((n, m), 64)
@@ -71,10 +71,16 @@ def store(integers, positions, scales, n, m, group, kind="f16", zeros=None):
                 result.append(points[part].T.tobytes())
             for unit in range(left, left + size, 64):
                 codes = np.zeros((registers, 2 * ROWS), np.uint8)
-                values = np.zeros((kept // 4, 2 * ROWS), np.uint8)
+                values = np.zeros((kept * bits // 16, 2 * ROWS), np.uint8)
                 for r in range(ROWS):
                     row = padded[top + r, unit : unit + 64] + np.repeat(points[top + r], group)[unit : unit + 64]
+                    if bits == 8:
+                        row = row - 128 & 255
                     inside = top + r < count
+                    if kept == 64 and bits == 8:
+                        for k in range(64):
+                            values[k // 4 * 2 + r // (ROWS // 2), r % (ROWS // 2) * 4 + k % 4] = row[k]
+                        continue
                     if kept == 64:
                         for k in range(64):
                             values[k // 8 * 2 + r // (ROWS // 2), r % (ROWS // 2) * 4 + k % 4] |= row[k] << (4 * (k // 4 % 2))
@@ -84,12 +90,24 @@ def store(integers, positions, scales, n, m, group, kind="f16", zeros=None):
                         known = inside and at < positions.shape[1]
                         where = positions[top + r, at] if known else np.arange(n)
                         first = row[4 * g + where[0]]
+                        # Of eight bits, the four bytes of a row that belong to two (1:4: four) groups.
+                        if bits == 8:
+                            register, start = values[(2 * t if n == 2 else t // 2 * 2) + r % 8 // 4], (r // 8 * 4 + r % 4) * 4
+                        if n == 1 and bits == 8:
+                            register[start + g % 4] = first
+                            code = int(where[0]) if known else 0
+                            codes[t // 4, byte] |= code << (2 * (t % 4))
+                            continue
                         if n == 1:
                             values[t // 2, byte] |= first << (4 * (t % 2))
                             code = int(where[0]) if known else 0
                             codes[t // 4, byte] |= code << (2 * (t % 4))
                             continue
-                        values[t, byte] = first | row[4 * g + where[1]] << 4
+                        if bits == 8:
+                            register[start + g % 2] = first
+                            register[start + 2 + g % 2] = row[4 * g + where[1]]
+                        else:
+                            values[t, byte] = first | row[4 * g + where[1]] << 4
                         code = PAIRS.index(tuple(where)) if known else 0
                         if t < 6:
                             codes[t // 2, byte] |= code << (4 * (t % 2))
@@ -120,6 +138,7 @@ class Case:
         chance = lambda p: rng.random() < p
         self.n, self.m = pick(PATTERNS)
         self.group = pick([32, 64, 128])
+        self.bits = pick([4, 8])
         self.rows = pick([1, 2, 7, 15, 16, 17, 31, 33, 64, 203])
         self.k = self.group * pick([1, 1, 2, 3, 5, 11])
         self.columns = pick([1, 1, 1, 2, 3, 4, 5, 7, 8, 16])
@@ -137,11 +156,16 @@ class Case:
         shape = (self.rows, self.k)
         self.scale = ["f16", "f16", "bf16", "f32"][int(rng.integers(4))]
         self.zeros = None
-        integers = rng.integers(-8, 8, shape)
+        size = 1 << self.bits
+        draw = lambda least, end, of: rng.integers(least, end, of)
+        if self.bits == 8 and chance(0.3):  # the largest sums that there are
+            draw = lambda least, end, of: rng.choice([least, least + 1, end - 1], of)
+        integers = draw(-size // 2, size // 2, shape)
         if chance(0.5):
             # With 16 zero itself is beyond what is stored, which weights with a pattern need.
-            self.zeros = rng.integers(0, 17 if self.n == self.m else 16, (self.rows, self.k // self.group))
-            integers = rng.integers(0, 16, shape) - self.zeros.repeat(self.group, 1)
+            most = 17 if self.n == self.m and self.bits == 4 else size
+            self.zeros = draw(0, most, (self.rows, self.k // self.group))
+            integers = draw(0, size, shape) - self.zeros.repeat(self.group, 1)
         groups = integers.reshape(self.rows, self.k // self.m, self.m)
         order = rng.permuted(np.broadcast_to(np.arange(self.m), groups.shape), axis=-1)
         positions = np.sort(order[..., : self.n], -1)
@@ -183,15 +207,15 @@ class Case:
         self.kind, self.x = kind, round_to(x, self.xt)
 
     def describe(self):
-        return "%s: %d:%d, groups of %d%s%s, %d x %d, %d columns of %s (%s), %s, axis %d%s%s" % (
-            self.name, self.n, self.m, self.group, " " + self.scale, "" if self.zeros is None else " with zero points", self.rows, self.k, self.columns, self.xt, self.kind,
+        return "%s: %d:%d, i%d, groups of %d%s%s, %d x %d, %d columns of %s (%s), %s, axis %d%s%s" % (
+            self.name, self.n, self.m, self.bits, self.group, " " + self.scale, "" if self.zeros is None else " with zero points", self.rows, self.k, self.columns, self.xt, self.kind,
             "constant" if self.constant else "bytes", self.axis, " x by columns" if self.tx else "",
             " result by columns" if self.tc else "")
 
     def mlir(self):
         shape = [self.rows, self.k] if self.axis == 1 else [self.k, self.rows]
-        encoded = tensor(shape, "f32", "#nm.sparsity<%d:%d, axis = %d, bits = 4, group = %d%s%s>" % (
-            self.n, self.m, self.axis, self.group, "" if self.scale == "f16" else ", scale = " + self.scale,
+        encoded = tensor(shape, "f32", "#nm.sparsity<%d:%d, axis = %d, bits = %d, group = %d%s%s>" % (
+            self.n, self.m, self.axis, self.bits, self.group, "" if self.scale == "f16" else ", scale = " + self.scale,
             "" if self.zeros is None else ", zeros"))
         x_shape = [self.columns, self.k] if self.tx else [self.k, self.columns]
         r_shape = [self.columns, self.rows] if self.tc else [self.rows, self.columns]
@@ -218,11 +242,11 @@ class Case:
             body.append("%%r = nm.matmul%s ins(%s)%s outs(%%init : %s)%s -> %s" % (
                 flags, operands, epilogue, r_type, region, r_type))
         else:
-            bytes_ = store(self.integers, self.positions, self.scales, self.n, self.m, self.group, self.scale, self.zeros)
+            bytes_ = store(self.integers, self.positions, self.scales, self.n, self.m, self.group, self.scale, self.zeros, self.bits)
             args.append("%%v: tensor<%dxi8>" % bytes_.size)
             self.inputs.append(bytes_)
             flags = (" transpose_x" if self.tx else "") + (" transpose_c" if self.tc else "")
-            body.append("%%r = nm.packed_matmul%s weight(%%v : tensor<%dxi8>) of %s layout nibble<rows = %d, depth = %d> "
+            body.append("%%r = nm.packed_matmul%s weight(%%v : tensor<%dxi8>) of %s layout grouped<rows = %d, depth = %d> "
                         "ins(%%x : %s)%s outs(%%init : %s)%s -> %s" % (
                             flags, bytes_.size, encoded, ROWS, self.group, x_type, epilogue, r_type, region, r_type))
         return "\n".join(["func.func @%s(%s) -> %s attributes {llvm.emit_c_interface} {" % (

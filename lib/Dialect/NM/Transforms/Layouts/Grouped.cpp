@@ -1,4 +1,4 @@
-//===- Nibble.cpp - Products of weights of four bits -*- C++ -*-===//
+//===- Grouped.cpp - Products of integers in groups -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,7 +17,7 @@ using namespace mlir::nm;
 /// their values is taken out of its half, and multiplied and added in pairs for
 /// every column.
 static double costOf(const ProductQuery &query,
-                     const ::nm::rt::NibbleShape &shape) {
+                     const ::nm::rt::GroupedShape &shape) {
   auto bytes = double(query.target.getVector()) / 8;
   double perByte = query.target.getLoadCost() + 2 + 2 * double(query.columns());
   return shape.bitsPerWeight() / 8 * perByte / bytes;
@@ -25,36 +25,36 @@ static double costOf(const ProductQuery &query,
 
 namespace {
 
-class NibbleEmitter final : public FewColumnsEmitter {
+class GroupedEmitter final : public FewColumnsEmitter {
 public:
   using FewColumnsEmitter::FewColumnsEmitter;
 
 private:
   Value pack() override {
     Value packed =
-        allocate({columns * nibbleColumnBytes(shape)}, b.getI8Type());
-    emitPackNibbles(b, shape, op.getX(), op.getTransposeX(), columns, packed);
+        allocate({columns * groupedColumnBytes(shape)}, b.getI8Type());
+    emitPackGrouped(b, shape, op.getX(), op.getTransposeX(), columns, packed);
     return packed;
   }
 
   void emitRows(Value packed, Value firstGroup, Value groups,
                 Value tile) override {
-    emitNibbleRows(b, shape, columns, op.getStorage()[0], packed, firstGroup,
-                   groups, tile);
+    emitGroupedRows(b, shape, columns, op.getStorage()[0], packed, firstGroup,
+                    groups, tile);
   }
 };
 
-class NibbleProducts final : public ProductLayout {
+class GroupedProducts final : public ProductLayout {
 public:
-  StringRef name() const override { return "nibble"; }
+  StringRef name() const override { return "grouped"; }
   bool owns(LayoutAttr layout) const override {
-    return isa<NibbleLayoutAttr>(layout);
+    return isa<GroupedLayoutAttr>(layout);
   }
 
   LayoutOffer offer(const ProductQuery &query) const override {
     SparsityAttr sparsity = query.sparsity;
-    int64_t most = query.options.maxNibbleColumns;
-    int64_t rows = query.target.getNibbleRows();
+    int64_t most = query.options.maxGroupedColumns;
+    int64_t rows = query.target.getGroupedRows();
     if (!sparsity.isQuantized())
       return LayoutOffer::refuse("the weight has no scales");
     if (query.isDynamic)
@@ -64,14 +64,14 @@ public:
                                  " columns");
     if (rows == 0)
       return LayoutOffer::refuse("the target multiplies no bytes");
-    if (!::nm::rt::nibbleSupports(sparsity.getN(), sparsity.getM()))
+    if (!::nm::rt::groupedSupports(sparsity.getN(), sparsity.getM()))
       return LayoutOffer::refuse("no pattern of the layout is " +
                                  sparsity.getPatternString());
     auto layout =
-        NibbleLayoutAttr::get(query.context(), rows, sparsity.getGroup());
-    auto shape = ::nm::rt::nibbleShape(
-        ::nm::rt::LayoutSpec::nibble(rows, sparsity.getGroup(),
-                                     getGroupForm(sparsity)),
+        GroupedLayoutAttr::get(query.context(), rows, sparsity.getGroup());
+    auto shape = ::nm::rt::groupedShape(
+        ::nm::rt::LayoutSpec::grouped(rows, sparsity.getGroup(),
+                                      getGroupForm(sparsity)),
         sparsity.getN(), sparsity.getM());
     LayoutOffer offer;
     offer.layout = layout;
@@ -85,8 +85,8 @@ public:
   }
 
   LogicalResult check(PackedMatmulOp op) const override {
-    auto layout = cast<NibbleLayoutAttr>(op.getLayout());
-    int64_t rows = getCPUTarget(op).getNibbleRows();
+    auto layout = cast<GroupedLayoutAttr>(op.getLayout());
+    int64_t rows = getCPUTarget(op).getGroupedRows();
     if (layout.getRows() != rows)
       return op.emitOpError("has blocks of ")
              << layout.getRows() << " rows, but the target's kernels take "
@@ -100,27 +100,29 @@ public:
   std::string activationForm(PackedMatmulOp op) const override {
     SparsityAttr sparsity = op.getSparsity();
     return "bytes for " + sparsity.getPatternOnly().getPatternString() +
-           (sparsity.getZeros() ? ", with sums" : "");
+           (sparsity.getBits() == 8 ? ", of 8 bits"
+            : sparsity.getZeros()   ? ", with sums"
+                                    : "");
   }
 
   Value emit(PackedMatmulOp op, Value packed,
              const KernelOptions &options) const override {
-    auto layout = cast<NibbleLayoutAttr>(op.getLayout());
+    auto layout = cast<GroupedLayoutAttr>(op.getLayout());
     KernelShape shape = kernelShapeOf(op, getCPUTarget(op).getLanes(),
                                       layout.getRows(), options);
     shape.depth = layout.getDepth();
     shape.form = getGroupForm(op.getSparsity());
     KernelBuilder b(op.getLoc(), op.getContext());
     b.setInsertionPoint(op);
-    return NibbleEmitter(b, op, shape, isWorthThreads(op, shape, options),
-                         columnsOf(op))
+    return GroupedEmitter(b, op, shape, isWorthThreads(op, shape, options),
+                          columnsOf(op))
         .emit(packed);
   }
 };
 
 } // namespace
 
-const ProductLayout &mlir::nm::nibbleProducts() {
-  static const NibbleProducts products;
+const ProductLayout &mlir::nm::groupedProducts() {
+  static const GroupedProducts products;
   return products;
 }

@@ -6,24 +6,24 @@
 //===----------------------------------------------------------------------===//
 //
 // NM_CLONED(type, name, (parameters), (arguments), body) defines a function
-// that runs on AVX2 where there is one. Products and sums are never contracted
-// (lib/Simulator/CMakeLists.txt), so both versions give the same bits.
+// that runs on AVX2 where there is one. Where products and sums are never
+// contracted (lib/Simulator/CMakeLists.txt) both versions give the same bits.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_LIB_SIMULATOR_CLONES_H
-#define NM_LIB_SIMULATOR_CLONES_H
+#ifndef NM_SUPPORT_CLONES_H
+#define NM_SUPPORT_CLONES_H
 
 #define NM_INLINE __attribute__((always_inline)) inline
 
 #if defined(__x86_64__)
 
-namespace nm::sim {
+namespace nm::support {
 inline bool hasAvx2() {
   static const bool found = __builtin_cpu_supports("avx2");
   return found;
 }
-} // namespace nm::sim
+} // namespace nm::support
 
 #define NM_CLONED(type, name, parameters, arguments, ...)                      \
   NM_INLINE type name##Body parameters __VA_ARGS__                             \
@@ -31,7 +31,8 @@ inline bool hasAvx2() {
     return name##Body arguments;                                               \
   }                                                                            \
   type name parameters {                                                       \
-    return hasAvx2() ? name##Avx2 arguments : name##Body arguments;            \
+    return ::nm::support::hasAvx2() ? name##Avx2 arguments                     \
+                                    : name##Body arguments;                    \
   }
 
 #else
@@ -41,4 +42,4 @@ inline bool hasAvx2() {
 
 #endif
 
-#endif // NM_LIB_SIMULATOR_CLONES_H
+#endif // NM_SUPPORT_CLONES_H

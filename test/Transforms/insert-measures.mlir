@@ -5,7 +5,7 @@
 // 2 * 8 for each column, 576; dense 1088. Read are 64 f32 and 64 i16, 4 x 16 and 8 f32: 256 + 128 + 256 + 32; written 4 x 8.
 // CHECK: module attributes {nm.measures = [
 // CHECK-SAME: {column_flops = 144 : i64, counted = true, dense_column_flops = 272 : i64, element = "f32", kind = "product",
-// CHECK-SAME: layout = "panel{{[^"]*}}", location = loc(fused["matmul", "add"]), pattern = "2:4", weight = 0 : i64, weight_bytes = 384 : i64}
+// CHECK-SAME: layout = "panel{{[^"]*}}", location = loc(fused["matmul", "add"]), pattern = "2:4", weight = 0 : i64, weight_bytes = 384 : i64, weights = 128 : i64}
 // CHECK-LABEL: func.func @product(
 // CHECK-DAG: %[[FLOPS:.*]] = arith.constant 576 : index
 // CHECK-DAG: %[[READ:.*]] = arith.constant 672 : index

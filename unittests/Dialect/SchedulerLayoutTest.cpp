@@ -57,6 +57,18 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
   SchedulerOp scheduler = layout.op;
   for (size_t number = 0; number < layout.nodes.size(); ++number) {
     const NodeLayout &node = layout.nodes[number];
+    std::string all = "node " + std::to_string(number) + ", ";
+    if (node.isSparse) {
+      int64_t words = node.count << (node.bitmapBits - node.wordBits);
+      pieces.push_back({node.sparse.usedBlocks, 8, all + "used blocks"});
+      pieces.push_back(
+          {node.sparse.freeBlocks, 4 * words, all + "free blocks"});
+      pieces.push_back({node.sparse.blocks,
+                        node.count * (int64_t(8) << node.bitmapBits),
+                        all + "blocks"});
+    }
+    if (node.hasLanes())
+      pieces.push_back({node.lanes.pool, 24, all + "pool of chunks"});
     for (int64_t instance = 0; instance < node.count; ++instance) {
       std::string prefix = "node " + std::to_string(number) + ", instance " +
                            std::to_string(instance) + ", ";
@@ -73,10 +85,19 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
         hot(node.top, 8, "top");
         hot(node.first, 4, "first");
         hot(node.firstRank, 8, "first rank");
-        cold(node.buckets, int64_t(8) << node.bitmapBits, "buckets");
+        if (!node.isSparse)
+          cold(node.buckets, int64_t(8) << node.bitmapBits, "buckets");
+      }
+      if (node.hasLanes()) {
+        hot(node.lanes.occupied, 8, "lanes with elements");
+        hot(node.lanes.came, 8, "how many came");
+        hot(node.lanes.first, NodeLayout::kLaneBytes * node.lanes.count,
+            "lanes");
       }
       if (node.isDeep()) {
-        cold(node.words, int64_t(8) << (node.bitmapBits - node.wordBits),
+        cold(node.words,
+             int64_t(node.isSparse ? 16 : 8)
+                 << (node.bitmapBits - node.wordBits),
              "words");
         if (node.middleBits)
           hot(node.middle, 64 * 8, "middle");

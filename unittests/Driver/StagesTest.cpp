@@ -163,7 +163,7 @@ TEST(StageNames, StandInTheOrderOfTheEnumeration) {
   size_t at = 0;
   for (const StageName &stage : stageNames())
     EXPECT_EQ(static_cast<size_t>(stage.stage), at++) << stage.name.str();
-  EXPECT_EQ(at, static_cast<size_t>(Stage::LLVMDialect) + 1);
+  EXPECT_EQ(at, static_cast<size_t>(Stage::Instructions) + 1);
 }
 
 } // namespace

@@ -5,7 +5,7 @@
 // HEADER: result0: size of now in the dimension that grows
 // HEADER: int nm_ciface_rows(int64_t *result0, nm_memref_2d *result1, const nm_memref_3d *past, const nm_memref_3d *row, const nm_memref_1d *scale);
 // HEADER: int nm_call_rows(float *past, int64_t past_size1, int64_t past_room, const float *row, int64_t row_size1, const float *scale, int64_t *result0, nm_memref_2d *result1);
-// RUN: clang-22 %sanitize_flags -std=c11 -Wall -Wextra -I%nm_src_root/include -I%t %S/Inputs/growing_cache.c %t/rows.o -fopenmp -lm -o %t/calls && %t/calls | FileCheck %s --check-prefix=CALLS
+// RUN: clang-22 %sanitize_flags -std=c11 -Wall -Wextra -I%nm_src_root/include -I%t %S/Inputs/growing_cache.c %t/rows.o -L%openmp_lib_dir -lomp -Wl,-rpath,%openmp_lib_dir -lm -o %t/calls && %t/calls | FileCheck %s --check-prefix=CALLS
 // CALLS: rows 3: 0 0 0 1 2 3 . | 0 0 0 4 5 6 .{{$}}
 // CALLS: rows 4: 0 0 0 1 2 3 1 2 3 | 0 0 0 4 5 6 4 5 6{{$}}
 // CALLS: refused: dimension 1 of the cache 'past' needs 5, and its memory has room for 4

@@ -53,7 +53,7 @@ public:
     PanelTile tile = chooseTile(query.target);
     // Few vectors are few sums, and do not make up for the broadcasts.
     if (query.isDynamic ||
-        llvm::divideCeil(query.columns(), query.target.getLanes()) * 2 <=
+        llvm::divideCeilSigned(query.columns(), query.target.getLanes()) * 2 <=
             tile.vectors)
       return LayoutOffer::refuse(
           "columns are not known to fill half of a panel");

@@ -15,7 +15,7 @@ using namespace mlir::nm;
 ArrayRef<const ProductLayout *> mlir::nm::productLayouts() {
   static const ProductLayout *const layouts[] = {
       &groupedProducts(), &laneProducts(),  &lanePanelProducts(),
-      &sharedProducts(), &panelProducts(), &pairedProducts()};
+      &sharedProducts(),  &panelProducts(), &pairedProducts()};
   return layouts;
 }
 

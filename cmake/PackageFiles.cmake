@@ -44,13 +44,19 @@ while(NM_FILES)
     file(COPY ${from}/${file} DESTINATION ${destination}/${folder})
     if(NOT IS_SYMLINK ${destination}/${file})
       clean_rpath(${destination}/${file})
+      if(file MATCHES "^bin/|\\.so\\.")
+        set(has_binaries TRUE)
+      endif()
     endif()
   endforeach()
 endwhile()
 file(REMOVE_RECURSE ${stage})
 
-# Debian's libomp5-NN exclude one another, and any of them serves: dpkg-shlibdeps, which runs here, is told so.
-file(WRITE $ENV{DESTDIR}/debian/shlibs.local "libomp 5 libomp5-19 | libomp-x.y\n")
+# Debian's libomp5-NN exclude one another, and any of them serves: dpkg-shlibdeps, which cpack runs here where there are
+# binaries, is told so. cpack removes the folder then.
+if(has_binaries)
+  file(WRITE $ENV{DESTDIR}/debian/shlibs.local "libomp 5 libomp5-19 | libomp-x.y\n")
+endif()
 
 set(documents ${destination}/share/doc/${NM_PACKAGE})
 file(COPY ${NM_BUILD}/debian/copyright ${NM_BUILD}/debian/changelog DESTINATION ${documents})

@@ -190,13 +190,8 @@ struct BlockProductsPass : tiles::impl::BlockProductsBase<BlockProductsPass> {
     SmallVector<ProductOp> products(program.getOps<ProductOp>());
     if (products.empty())
       return;
-    if (!machine) {
-      FailureOr<model::Device> found =
-          findMachine(program, device, getArgument());
-      if (failed(found))
-        return signalPassFailure();
-      machine = std::move(*found);
-    }
+    if (failed(findMachine(machine, program, device, getArgument())))
+      return signalPassFailure();
     for (ProductOp product : products)
       if (failed(run(product, program.getDevice().getScratchpad())))
         return signalPassFailure();

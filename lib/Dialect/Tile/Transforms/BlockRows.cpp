@@ -119,13 +119,8 @@ struct BlockRowsPass : tiles::impl::BlockRowsBase<BlockRowsPass> {
 
   void runOnOperation() override {
     attacc::ProgramOp program = getOperation();
-    if (!machine) {
-      FailureOr<model::Device> found =
-          findMachine(program, device, getArgument());
-      if (failed(found))
-        return signalPassFailure();
-      machine = std::move(*found);
-    }
+    if (failed(findMachine(machine, program, device, getArgument())))
+      return signalPassFailure();
     SmallVector<RowsOp> operators(program.getOps<RowsOp>());
     for (RowsOp op : operators)
       if (failed(run(op, program.getDevice().getScratchpad())))

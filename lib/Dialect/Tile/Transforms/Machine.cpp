@@ -12,8 +12,11 @@ using namespace mlir;
 using namespace mlir::tiles;
 namespace model = ::nm::model;
 
-FailureOr<model::Device> tiles::findMachine(attacc::ProgramOp program,
-                                            StringRef device, StringRef pass) {
+LogicalResult tiles::findMachine(std::optional<model::Device> &machine,
+                                 attacc::ProgramOp program, StringRef device,
+                                 StringRef pass) {
+  if (machine)
+    return success();
   std::string name =
       device.empty() ? program.getDevice().getName().str() : device.str();
   model::Result<model::Device> found = model::findDevice(name);
@@ -22,5 +25,6 @@ FailureOr<model::Device> tiles::findMachine(attacc::ProgramOp program,
   if (found->kind != model::DeviceKind::Accelerator)
     return program.emitError(pass)
            << ": '" << name << "' is no accelerator, expected one";
-  return std::move(*found);
+  machine = std::move(*found);
+  return success();
 }

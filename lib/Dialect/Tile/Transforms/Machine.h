@@ -10,13 +10,16 @@
 
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
 #include "nm/Machine/Device.h"
+#include <optional>
 
 namespace mlir::tiles {
 
-/// The accelerator of that name or file, that of the program if it is empty; an
-/// error of the pass if there is none.
-FailureOr<::nm::model::Device> findMachine(attacc::ProgramOp program,
-                                           StringRef device, StringRef pass);
+/// Makes `machine`, unless it is known, the accelerator of that name or file,
+/// that of the program if the name is empty; an error of the pass if there is
+/// none.
+LogicalResult findMachine(std::optional<::nm::model::Device> &machine,
+                          attacc::ProgramOp program, StringRef device,
+                          StringRef pass);
 
 } // namespace mlir::tiles
 

@@ -109,20 +109,23 @@ private:
   uint64_t sequence = 0;
 };
 
-/// Three levels of 64-way bitmaps over 2^18 serial ranks, lists threaded
-/// through the packets, which it holds and gives back whole, written by hand.
-class FindFirstSet {
-public:
-  static constexpr const char *kName = "find-first-set";
-  explicit FindFirstSet(size_t capacity)
-      : words(4096), middle(64), buckets(1 << 18), elements(capacity + 1) {
-    for (uint32_t i = 0; i < elements.size(); ++i)
-      elements[i].next = i + 1;
-  }
-  void push(Entry entry) {
-    uint32_t e = freeList, rank = entry.rank & 0x3ffff;
-    freeList = elements[e].next;
-    elements[e].packet = entry;
+/// Packets of a queue, threaded into lists and back whole.
+struct Element {
+  uint32_t next;
+  Entry packet;
+};
+
+/// Three levels of 64-way bitmaps over ranks, and a list for each.
+struct RankBitmap {
+  struct Bucket {
+    uint32_t first, last;
+  };
+  uint64_t top = 0;
+  std::vector<uint64_t> middle, words;
+  std::vector<Bucket> buckets;
+  explicit RankBitmap(size_t ranks)
+      : middle(ranks >> 12), words(ranks >> 6), buckets(ranks) {}
+  void push(uint64_t rank, uint32_t e, std::vector<Element> &elements) {
     Bucket &bucket = buckets[rank];
     uint64_t &word = words[rank >> 6], bit = uint64_t(1) << (rank & 63);
     if (word & bit) {
@@ -135,39 +138,51 @@ public:
     middle[rank >> 12] |= uint64_t(1) << (rank >> 6 & 63);
     top |= uint64_t(1) << (rank >> 12);
   }
-  Entry pop() {
-    // Around the end of the top word, from where the last one left.
-    uint64_t turned = turn ? top >> turn | top << (64 - turn) : top;
-    uint32_t a = (turn + __builtin_ctzll(turned)) & 63;
+  /// The first element of the least rank below bit `a` of the top word.
+  uint32_t pop(uint32_t a, const std::vector<Element> &elements) {
     uint32_t b = a << 6 | __builtin_ctzll(middle[a]);
     uint32_t rank = b << 6 | __builtin_ctzll(words[b]);
-    turn = a;
     Bucket &bucket = buckets[rank];
     uint32_t e = bucket.first;
-    if (e == bucket.last) {
-      if (!(words[b] &= words[b] - 1) && !(middle[a] &= middle[a] - 1))
-        top &= ~(uint64_t(1) << a);
-    } else {
+    if (e != bucket.last)
       bucket.first = elements[e].next;
-    }
+    else if (!(words[b] &= words[b] - 1) && !(middle[a] &= middle[a] - 1))
+      top &= ~(uint64_t(1) << a);
+    return e;
+  }
+};
+
+/// Three levels of 64-way bitmaps over 2^18 serial ranks, lists threaded
+/// through the packets, which it holds and gives back whole, written by hand.
+class FindFirstSet {
+public:
+  static constexpr const char *kName = "find-first-set";
+  explicit FindFirstSet(size_t capacity)
+      : bitmap(1 << 18), elements(capacity + 1) {
+    for (uint32_t i = 0; i < elements.size(); ++i)
+      elements[i].next = i + 1;
+  }
+  void push(Entry entry) {
+    uint32_t e = freeList;
+    freeList = elements[e].next;
+    elements[e].packet = entry;
+    bitmap.push(entry.rank & 0x3ffff, e, elements);
+  }
+  Entry pop() {
+    // Around the end of the top word, from where the last one left.
+    uint64_t top = bitmap.top;
+    uint64_t turned = turn ? top >> turn | top << (64 - turn) : top;
+    turn = (turn + __builtin_ctzll(turned)) & 63;
+    uint32_t e = bitmap.pop(turn, elements);
     elements[e].next = freeList;
     freeList = e;
     return elements[e].packet;
   }
-  bool empty() const { return !top; }
+  bool empty() const { return !bitmap.top; }
 
 private:
-  struct Bucket {
-    uint32_t first, last;
-  };
-  struct Element {
-    uint32_t next;
-    Entry packet;
-  };
-  uint64_t top = 0;
+  RankBitmap bitmap;
   uint32_t freeList = 0, turn = 0;
-  std::vector<uint64_t> words, middle;
-  std::vector<Bucket> buckets;
   std::vector<Element> elements;
 };
 
@@ -180,7 +195,7 @@ class CircularFindFirstSet {
 public:
   static constexpr const char *kName = "Eiffel's cFFS";
   explicit CircularFindFirstSet(size_t capacity)
-      : halves(2), elements(capacity + 1) {
+      : halves(2, RankBitmap(kRanks)), elements(capacity + 1) {
     for (uint32_t i = 0; i < elements.size(); ++i)
       elements[i].next = i + 1;
   }
@@ -201,7 +216,8 @@ public:
       current = 1 - current;
       base += kRanks;
     }
-    uint32_t e = halves[current].pop(elements);
+    RankBitmap &half = halves[current];
+    uint32_t e = half.pop(__builtin_ctzll(half.top), elements);
     elements[e].next = freeList;
     freeList = e;
     --count;
@@ -211,45 +227,7 @@ public:
 
 private:
   static constexpr uint64_t kRanks = 1 << 16;
-  struct Element {
-    uint32_t next;
-    Entry packet;
-  };
-  struct Half {
-    struct Bucket {
-      uint32_t first, last;
-    };
-    uint64_t top = 0;
-    std::vector<uint64_t> middle, words;
-    std::vector<Bucket> buckets;
-    Half() : middle(kRanks >> 12), words(kRanks >> 6), buckets(kRanks) {}
-    void push(uint64_t rank, uint32_t e, std::vector<Element> &elements) {
-      Bucket &bucket = buckets[rank];
-      uint64_t &word = words[rank >> 6], bit = uint64_t(1) << (rank & 63);
-      if (word & bit) {
-        elements[bucket.last].next = e;
-        bucket.last = e;
-        return;
-      }
-      bucket = {e, e};
-      word |= bit;
-      middle[rank >> 12] |= uint64_t(1) << (rank >> 6 & 63);
-      top |= uint64_t(1) << (rank >> 12);
-    }
-    uint32_t pop(std::vector<Element> &elements) {
-      uint32_t a = __builtin_ctzll(top);
-      uint32_t b = a << 6 | __builtin_ctzll(middle[a]);
-      uint32_t rank = b << 6 | __builtin_ctzll(words[b]);
-      Bucket &bucket = buckets[rank];
-      uint32_t e = bucket.first;
-      if (e != bucket.last)
-        bucket.first = elements[e].next;
-      else if (!(words[b] &= words[b] - 1) && !(middle[a] &= middle[a] - 1))
-        top &= top - 1;
-      return e;
-    }
-  };
-  std::vector<Half> halves;
+  std::vector<RankBitmap> halves;
   std::vector<Element> elements;
   uint32_t freeList = 0;
   int current = 0;

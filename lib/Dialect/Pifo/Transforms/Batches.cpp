@@ -17,9 +17,8 @@ using namespace mlir;
 using namespace mlir::pifo;
 
 /// Whether most pushes and pops wait for a list that is in no second cache.
-static bool hasFarLists(const NodeLayout &node) {
-  return !node.hasLanes() &&
-         (node.isSparse || (node.count == 1 && node.bitmapBits > 15));
+static bool waitsForLists(const NodeLayout &node) {
+  return !node.hasLanes() && node.hasFarLists();
 }
 
 /// Packets that go through a level together.
@@ -90,7 +89,7 @@ void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
       return inlineTransaction(op.getScheduling().getBody(), node, at);
     };
     unsigned width = 0;
-    if (hasFarLists(node))
+    if (waitsForLists(node))
       forEachBelow(count, [&](Value i) {
         TransactionContext at =
             contextOf(i, e.load(64, instances.at(*this, i)));
@@ -188,7 +187,7 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
                                      Value count, ArrayRef<LevelRows> rows) {
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     const LevelRows &here = rows[id];
-    if (hasFarLists(node) && node.count > 1)
+    if (waitsForLists(node) && node.count > 1)
       prefetchHeads(node, memory, count, here.instance);
     forEachBelow(count, [&, &node = node, id = id](Value i) {
       Value instance;

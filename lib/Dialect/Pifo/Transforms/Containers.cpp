@@ -221,9 +221,6 @@ void SchedulerEmitter::keepHead(const NodeLayout &node,
   });
 }
 
-/// Ranks whose lists stay in a second cache of 512 KB.
-static constexpr unsigned kNearBits = 15;
-
 void SchedulerEmitter::pushBitmap(const NodeLayout &node,
                                   const TransactionContext &at, Value element,
                                   Value rank) {
@@ -261,7 +258,7 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   // is near. If it has none, what the last one's link would be goes to slot 0,
   // which is nobody's.
   Value last, first;
-  if (node.isSparse || (node.count == 1 && bits > kNearBits)) {
+  if (node.hasFarLists()) {
     auto list = e.ifElse(
         there, {e.type(32), e.type(32)},
         [&]() -> SmallVector<Value> {

@@ -33,9 +33,6 @@ const PacketLayout::Field &PacketLayout::find(StringRef name) const {
   });
 }
 
-/// More bytes of lists than that do not stay in a second cache of 512 KB.
-static constexpr int64_t kLargeLists = 256 << 10;
-
 /// `forced`: what each node has that can, or null.
 static Container chooseContainer(SchedulerOp scheduler, const NodeLayout &node,
                                  const Container *forced) {
@@ -287,8 +284,7 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
       node.lanes.first = take(NodeLayout::kLaneBytes * node.lanes.count, 32);
     // The lists of one node alone are read from end to end, which caches like
     // better than blocks here and there.
-    node.isSparse = node.isDeep() && node.count > 1 &&
-                    node.count << (node.bitmapBits + 3) > kLargeLists;
+    node.isSparse = node.count > 1 && node.hasFarLists();
     node.hotStride = finish(begin, node.count);
     if (node.isSparse)
       node.sparse.usedBlocks = take(8, 64);

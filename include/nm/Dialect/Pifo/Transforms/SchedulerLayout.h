@@ -168,6 +168,12 @@ struct NodeLayout {
   bool hasBitmap() const { return container <= Container::Ring; }
   /// More than one level of words.
   bool isDeep() const { return hasBitmap() && container != Container::Word; }
+  /// More bytes of lists than that do not stay in a second cache of 512 KB.
+  static constexpr int64_t kLargeLists = 256 << 10;
+  /// Whether the lists of all instances are more.
+  bool hasFarLists() const {
+    return isDeep() && count << (bitmapBits + 3) > kLargeLists;
+  }
   /// Whether the bitmap is a window of larger ranks, which goes around its end.
   bool isSerial() const {
     return container == Container::Ring ||

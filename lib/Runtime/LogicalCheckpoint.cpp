@@ -197,6 +197,7 @@ Result<CheckpointPtr> composeWeights(CheckpointPtr container,
   }
   findBitmaskWeights(finder);
   findPackQuantizedWeights(finder);
+  findIntQuantizedWeights(finder);
   findMarlin24Weights(finder);
   findQweights(finder);
   findSemiStructuredWeights(finder);

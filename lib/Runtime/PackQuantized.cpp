@@ -1,15 +1,21 @@
-//===- PackQuantized.cpp - pack-quantized of compressed-tensors -----------===//
+//===- PackQuantized.cpp - integers of compressed-tensors -----------------===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// `<p>weight_packed` i32 [R, ceil(C / F)] holds F = 32 / bits values a word,
-// those of lower columns in lower bits, each with 2^(bits - 1) added.
-// `<p>weight_shape` is [R, C], `<p>weight_scale` [R, groups], [1, groups], [R,
-// 1] or one number. `<p>weight_zero_point` is missing where it is 0, packed in
-// the same way along the rows (i32 [ceil(R / F), groups]), or i8 like the
+// Two formats store the integers of a weight, with the same numbers beside
+// them:
+//
+//   pack-quantized  `<p>weight_packed` i32 [R, ceil(C / F)] holds F = 32 / bits
+//                   values a word, those of lower columns in lower bits, each
+//                   with 2^(bits - 1) added; `<p>weight_shape` is [R, C]
+//   int-quantized   `<p>weight` i8 [R, C]
+//
+// `<p>weight_scale` is [R, groups], [1, groups], [R, 1] or one number.
+// `<p>weight_zero_point` is missing where it is 0, packed in the same way along
+// the rows (i32 [ceil(R / F), groups], of pack-quantized alone), or i8 like the
 // scales (tensors, and old writers). `<p>weight_g_idx` gives each column's
 // group; -1 stands for the order of the columns.
 //
@@ -22,11 +28,13 @@
 namespace nm::rt {
 
 namespace {
-class PackQuantized final : public WeightParts {
+class CompressedIntegers final : public WeightParts {
 public:
   std::string prefix;
   int64_t rows = 0, columns = 0, words = 0, groups = 1;
+  /// Of a value; of int-quantized 8, in no words.
   int bits = 4;
+  bool isPacked = true;
   DType dtype = DType::F16;
   bool scaleOfRows = true;
   /// Unknown where there are none.
@@ -36,9 +44,11 @@ public:
   Result<LoadedTensor> read(const Checkpoint &container,
                             const std::string &where,
                             Decoding decoding) const override;
-  Status take(const Checkpoint &container, const TensorInfo &packed);
+  Status takePacked(const Checkpoint &container, const TensorInfo &packed);
+  Status takeBytes(const Checkpoint &container, const TensorInfo &values);
 
 private:
+  Status takeRest(const Checkpoint &container);
   Status takeScale(const TensorInfo &scale);
   Status takeZeros(const Checkpoint &container);
   Status takeOrder(const Checkpoint &container);
@@ -79,8 +89,8 @@ static Result<std::vector<int64_t>> readDims(const Checkpoint &container,
   return dims;
 }
 
-Status PackQuantized::take(const Checkpoint &container,
-                           const TensorInfo &packed) {
+Status CompressedIntegers::takePacked(const Checkpoint &container,
+                                      const TensorInfo &packed) {
   Result<std::vector<int64_t>> dims =
       readDims(container, prefix + "weight_shape");
   if (!dims)
@@ -101,6 +111,22 @@ Status PackQuantized::take(const Checkpoint &container,
                      ceilDiv(columns, 8), " (of 4 bits) or ",
                      ceilDiv(columns, 4), " (of 8 bits)");
   bits = four ? 4 : 8;
+  return takeRest(container);
+}
+
+Status CompressedIntegers::takeBytes(const Checkpoint &container,
+                                     const TensorInfo &values) {
+  isPacked = false;
+  bits = 8;
+  rows = values.shape[0];
+  columns = values.shape[1];
+  if (Result<int64_t> all = checkedCount({rows, columns}, 8); !all)
+    return makeError(Errc::Mismatch, "'weight' ", shapeString(values.shape),
+                     ": ", all.error().message);
+  return takeRest(container);
+}
+
+Status CompressedIntegers::takeRest(const Checkpoint &container) {
   const TensorInfo *scale = container.find(prefix + "weight_scale");
   if (container.find(prefix + "weight_global_scale"))
     return makeError(Errc::Unsupported,
@@ -111,7 +137,7 @@ Status PackQuantized::take(const Checkpoint &container,
   return takeOrder(container);
 }
 
-Status PackQuantized::takeScale(const TensorInfo &scale) {
+Status CompressedIntegers::takeScale(const TensorInfo &scale) {
   dtype = scale.dtype;
   Result<int64_t> count = checkedCount(scale.shape, 8);
   bool one = count && *count == 1;
@@ -131,25 +157,28 @@ Status PackQuantized::takeScale(const TensorInfo &scale) {
   return {};
 }
 
-Status PackQuantized::takeZeros(const Checkpoint &container) {
+Status CompressedIntegers::takeZeros(const Checkpoint &container) {
   const TensorInfo *info = container.find(prefix + "weight_zero_point");
   if (!info)
     return {};
   zeros = info->dtype;
   int64_t scaleRows = scaleOfRows ? rows : 1;
-  if (info->dtype == DType::I32)
+  if (isPacked && info->dtype == DType::I32)
     return expectPart("weight_zero_point", *info, DType::I32,
                       {ceilDiv(scaleRows, perWord()), groups});
   Result<int64_t> count = checkedCount(info->shape);
-  if (info->dtype != DType::I8 || !count || *count != scaleRows * groups)
-    return makeError(Errc::Mismatch, "'weight_zero_point' is ",
-                     dtypeName(info->dtype), " ", shapeString(info->shape),
-                     ", expected i8 like the scales, or i32 [",
-                     ceilDiv(scaleRows, perWord()), ", ", groups, "]");
-  return {};
+  if (info->dtype == DType::I8 && count && *count == scaleRows * groups)
+    return {};
+  std::string found =
+      "'weight_zero_point' is " + std::string(dtypeName(info->dtype)) + " " +
+      shapeString(info->shape) + ", expected i8 like the scales";
+  if (!isPacked)
+    return makeError(Errc::Mismatch, found);
+  return makeError(Errc::Mismatch, found, ", or i32 [",
+                   ceilDiv(scaleRows, perWord()), ", ", groups, "]");
 }
 
-Status PackQuantized::takeOrder(const Checkpoint &container) {
+Status CompressedIntegers::takeOrder(const Checkpoint &container) {
   const TensorInfo *info = container.find(prefix + "weight_g_idx");
   hasOrder = info != nullptr;
   if (!info || (info->dtype == DType::I64 &&
@@ -159,7 +188,7 @@ Status PackQuantized::takeOrder(const Checkpoint &container) {
 }
 
 Result<std::vector<int32_t>>
-PackQuantized::readZeros(const Checkpoint &container) const {
+CompressedIntegers::readZeros(const Checkpoint &container) const {
   if (zeros == DType::Unknown)
     return std::vector<int32_t>();
   Result<Tensor> tensor = readPart(container, prefix + "weight_zero_point");
@@ -183,7 +212,7 @@ PackQuantized::readZeros(const Checkpoint &container) const {
 }
 
 Result<std::vector<int32_t>>
-PackQuantized::readOrder(const Checkpoint &container) const {
+CompressedIntegers::readOrder(const Checkpoint &container) const {
   std::vector<int32_t> inOrder = evenGroups(columns, groups);
   if (!hasOrder)
     return inOrder;
@@ -207,15 +236,16 @@ PackQuantized::readOrder(const Checkpoint &container) const {
   return groupOf;
 }
 
-Result<LoadedTensor> PackQuantized::read(const Checkpoint &container,
-                                         const std::string &where,
-                                         Decoding decoding) const {
+Result<LoadedTensor> CompressedIntegers::read(const Checkpoint &container,
+                                              const std::string &where,
+                                              Decoding decoding) const {
   auto failed = [&](const Error &error) {
     return makeError(error.code, where, ": ", error.message);
   };
-  Result<Tensor> packed = readPart(container, prefix + "weight_packed");
-  if (!packed)
-    return packed.error();
+  Result<Tensor> stored =
+      readPart(container, prefix + (isPacked ? "weight_packed" : "weight"));
+  if (!stored)
+    return stored.error();
   Result<std::vector<float>> scales =
       readFloats(container, prefix + "weight_scale");
   if (!scales)
@@ -231,15 +261,33 @@ Result<LoadedTensor> PackQuantized::read(const Checkpoint &container,
   matrix.zeros = std::move(*zeroPoints);
   matrix.scales = perRow(std::move(*scales));
   matrix.dtype = dtype;
-  const unsigned char *data = packed->view.data;
+  const unsigned char *data = stored->view.data;
   matrix.unpackRow = [&, data](int64_t r, int32_t *values) {
-    for (int64_t c = 0; c < columns; ++c)
+    for (int64_t c = 0; c < columns && !isPacked; ++c)
+      values[c] = static_cast<int8_t>(data[r * columns + c]);
+    for (int64_t c = 0; c < columns && isPacked; ++c)
       values[c] = fieldOf(loadUnaligned<uint32_t>(
                               data + 4 * (r * words + c / perWord())),
                           int(c % perWord()), bits) -
                   (1 << (bits - 1));
   };
   return matrix.decode(decoding);
+}
+
+/// Adds a weight whose parts `names` are.
+static void addIntegers(PartFinder &finder,
+                        std::unique_ptr<CompressedIntegers> parts,
+                        const Status &fits, const char *format,
+                        std::initializer_list<const char *> names) {
+  TensorInfo info{parts->prefix + "weight",
+                  parts->dtype,
+                  "",
+                  {parts->rows, parts->columns},
+                  TensorInfo::Storage::Quantized};
+  info.stored = "i" + std::to_string(parts->bits) + " of " + format + ", " +
+                std::to_string(parts->groups) + " groups a row";
+  const std::string prefix = parts->prefix;
+  finder.add(fits, std::move(info), prefix, names, std::move(parts));
 }
 
 void findPackQuantizedWeights(PartFinder &finder) {
@@ -249,21 +297,30 @@ void findPackQuantizedWeights(PartFinder &finder) {
     // Packed floats of 4 bits are bytes and stay as they are.
     if (packed.dtype != DType::I32 || !container.find(prefix + "weight_scale"))
       return;
-    auto parts = std::make_unique<PackQuantized>();
+    auto parts = std::make_unique<CompressedIntegers>();
     parts->prefix = prefix;
-    Status fits = parts->take(container, packed);
-    TensorInfo info{prefix + "weight",
-                    parts->dtype,
-                    "",
-                    {parts->rows, parts->columns},
-                    TensorInfo::Storage::Quantized};
-    info.stored = "i" + std::to_string(parts->bits) + " of pack-quantized, " +
-                  std::to_string(parts->groups) + " groups a row";
-    finder.add(fits, std::move(info), prefix,
-               {"weight_packed", "weight_scale", "weight_shape",
-                "weight_zero_point", "weight_g_idx"},
-               std::move(parts));
+    Status fits = parts->takePacked(container, packed);
+    addIntegers(finder, std::move(parts), fits, "pack-quantized",
+                {"weight_packed", "weight_scale", "weight_shape",
+                 "weight_zero_point", "weight_g_idx"});
   });
+}
+
+void findIntQuantizedWeights(PartFinder &finder) {
+  const Checkpoint &container = finder.container;
+  finder.forEach(
+      "weight_scale", [&](const std::string &prefix, const TensorInfo &) {
+        const TensorInfo *values = container.find(prefix + "weight");
+        // Floats of 8 bits stay as they are, with their scales.
+        if (!values || values->dtype != DType::I8 || values->shape.size() != 2)
+          return;
+        auto parts = std::make_unique<CompressedIntegers>();
+        parts->prefix = prefix;
+        Status fits = parts->takeBytes(container, *values);
+        addIntegers(
+            finder, std::move(parts), fits, "int-quantized",
+            {"weight", "weight_scale", "weight_zero_point", "weight_g_idx"});
+      });
 }
 
 } // namespace nm::rt

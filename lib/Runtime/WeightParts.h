@@ -74,6 +74,7 @@ struct PartFinder {
 
 void findBitmaskWeights(PartFinder &finder);
 void findPackQuantizedWeights(PartFinder &finder);
+void findIntQuantizedWeights(PartFinder &finder);
 void findMarlin24Weights(PartFinder &finder);
 void findQweights(PartFinder &finder);
 void findSemiStructuredWeights(PartFinder &finder);

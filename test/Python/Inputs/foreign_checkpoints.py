@@ -95,6 +95,24 @@ def pack_quantized(rng, rows, columns, groups, bits, kind, symmetric, order=Fals
     return tensors, dequantize(values, scales, zeros, group_of)
 
 
+def int_quantized(rng, rows, columns, groups, kind, symmetric, of_rows=True, order=False):
+    """The same library's int_quantized (IntQuantizationCompressor): i8 under the weight's own name; w8a8 has [rows, 1]."""
+    values = rng.integers(-128, 128, (rows, columns)).astype(np.int8)
+    shape = (rows if of_rows else 1, groups)
+    scales = (rng.standard_normal(shape) / 100).astype(kind)
+    tensors = {"l.weight": values, "l.weight_scale": scales}
+    group_of = np.arange(columns) // (columns // groups)
+    if order:
+        group_of = rng.permutation(group_of)
+        tensors["l.weight_g_idx"] = group_of.astype(np.int32)
+    zeros = None
+    if not symmetric:
+        zeros = rng.integers(-128, 128, shape).astype(np.int8)
+        tensors["l.weight_zero_point"] = zeros
+    full = [None if part is None else np.broadcast_to(part, (rows, groups)) for part in (scales, zeros)]
+    return tensors, dequantize(values, *full, group_of)
+
+
 def gptq(rng, outputs, inputs, group_size, bits, order=False, v2=False):
     """auto_gptq.nn_modules.qlinear.qlinear_cuda_old: pack, and the weight that its forward computes."""
     groups = -(-inputs // group_size)
@@ -366,6 +384,31 @@ class Foreign(unittest.TestCase):
         # -1 in g_idx: the order of the columns.
         self.expect({**tensors, "l.weight_g_idx": np.full(64, -1, np.int32)}, values.astype(np.float16) * scale)
 
+    def test_int_quantized(self):
+        for rows, columns, groups in [(8, 64, 1), (5, 33, 3), (1, 16, 1), (16, 256, 2)]:
+            for kind in (np.float16, np.float32):
+                for symmetric in (True, False):
+                    for form in ((True, False), (True, True), (False, False)):
+                        case = (rows, columns, groups, kind, symmetric, *form)
+                        self.expect(*int_quantized(self.rng, *case), what=f"seed {self.seed}: {case}")
+        # One scale for all, and scales of activations beside them.
+        tensors, _ = int_quantized(self.rng, 8, 64, 1, np.float16, True)
+        one = np.array([0.5], np.float16)
+        self.expect({**tensors, "l.weight_scale": one}, tensors["l.weight"].astype(np.float16) * one)
+        tensors, dense = int_quantized(self.rng, 8, 64, 1, np.float16, True)
+        safetensors(self.path("m.safetensors"), {**tensors, "l.input_scale": one})
+        checkpoint = Checkpoint(self.path("m.safetensors"))
+        self.assertEqual(sorted(checkpoint), ["l.input_scale", "l.weight"])
+        self.same(checkpoint["l.weight"], dense)
+        # Integers alone, and a vector, stay what they are.
+        for name in ("l.weight", "l.other"):
+            plain = {name: tensors["l.weight"], "k.weight": np.arange(8, dtype=np.int8), "k.weight_scale": one}
+            safetensors(self.path("m.safetensors"), plain)
+            checkpoint = Checkpoint(self.path("m.safetensors"))
+            self.assertEqual(sorted(checkpoint), sorted(plain))
+            for key, array in plain.items():
+                self.same(checkpoint[key], array)
+
     def test_gptq(self):
         for bits in (2, 4, 8):
             for outputs, inputs, size in [(32, 64, 16), (16, 128, 128), (64, 48, 32)]:
@@ -582,6 +625,11 @@ class Foreign(unittest.TestCase):
         note({**packed, "l.weight_g_idx": np.zeros(64, np.int32)}, "gives group 0 64 columns, expected 32")
         note({**packed, "l.weight_g_idx": np.full(64, 7, np.int32)}, "element 0 is 7, expected one of 2 groups")
         note({**packed, "l.weight_zero_point": np.zeros((3, 2), np.int8)}, "expected i8 like the scales")
+        whole, _ = int_quantized(self.rng, 8, 64, 2, np.float16, True)
+        note({**whole, "l.weight_scale": np.ones((8, 3), np.float16)}, "groups that divide 64 columns")
+        note({**whole, "l.weight_scale": np.ones((8, 2), np.int8)}, "expected f16, bf16 or f32 with 8 rows")
+        note({**whole, "l.weight_zero_point": np.zeros((8, 2), np.int32)}, "expected i8 like the scales$")
+        note({**whole, "l.weight_g_idx": np.zeros(64, np.int32)}, "gives group 0 64 columns, expected 32")
         words3, _ = gptq(self.rng, 32, 64, 16, 4)
         note({**words3, "l.g_idx": np.full(64, -1, np.int32)}, "element 0 is -1, expected one of 4 groups")
         note({**words3, "l.qzeros": np.zeros((4, 3), np.int32)}, "3 bits cross words")
@@ -625,6 +673,7 @@ class Foreign(unittest.TestCase):
         """One message or values, whatever the bytes: 200 damaged files of each kind."""
         kinds = {
             "pack-quantized": pack_quantized(self.rng, 8, 64, 2, 4, np.float16, False, True)[0],
+            "int-quantized": int_quantized(self.rng, 8, 64, 2, np.float16, False, order=True)[0],
             "gptq": gptq(self.rng, 32, 64, 16, 4)[0], "awq": awq(self.rng, 8, 16, 1)[0],
             "marlin24": marlin24(self.rng, 64, 256, True, 4)[0],
             "semi": dict(zip(("l.packed", "l.meta"),

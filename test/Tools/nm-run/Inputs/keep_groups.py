@@ -96,6 +96,18 @@ def pack_quantized(group, kind, symmetric, sparse, order=False, bits=4):
     return tensors, (values - zeros[:, group_of]) * scales[:, group_of]
 
 
+def int_quantized(group, kind, symmetric, sparse):
+    """The same integers of 8 bits as bytes, under the weight's own name."""
+    tensors, dense = pack_quantized(group, kind, symmetric, sparse, bits=8)
+    values = tensors.pop("l.weight_packed").view(np.uint8).reshape(ROWS, K) ^ 128
+    del tensors["l.weight_shape"]
+    if not symmetric:
+        words = tensors["l.weight_zero_point"]
+        zeros = words.view(np.uint8).reshape(words.shape[0], -1, 4).transpose(0, 2, 1).reshape(ROWS, -1) ^ 128
+        tensors["l.weight_zero_point"] = zeros.view(np.int8)
+    return {**tensors, "l.weight": values.view(np.int8)}, dense
+
+
 def gptq(group, order, bits=4, symmetric=False):
     """Integers from 0 to 15 (255), zero points from 1 to 16 (255), stored less 1."""
     size = 1 << bits
@@ -140,20 +152,21 @@ def gguf(kind):
     return path, dense.astype(np.float64)
 
 
-def nbits(block, kind, zeros):
-    """MatMulNBits of ONNX Runtime's docs/ContribOperators.md: blocks along K, two integers a byte, the first low."""
-    values, points = rng.integers(0, 16, (ROWS, K)), np.full((ROWS, K // block), 8)
+def nbits(block, kind, zeros, bits):
+    """MatMulNBits of ONNX Runtime's docs/ContribOperators.md: blocks along K, two integers of 4 bits a byte, the first low."""
+    size = 1 << bits
+    packed = lambda fields: (fields if bits == 8 else fields[:, 0::2] | fields[:, 1::2] << 4).astype(np.uint8)
+    values, points = rng.integers(0, size, (ROWS, K)), np.full((ROWS, K // block), size // 2)
     scales, stored = scales_of((ROWS, K // block), kind)
-    initializers = {"b": (values[:, 0::2] | values[:, 1::2] << 4).astype(np.uint8).reshape(ROWS, K // block, block // 2),
-                    "s": stored.reshape(-1)}
+    initializers = {"b": packed(values).reshape(ROWS, K // block, block * bits // 8), "s": stored.reshape(-1)}
     if zeros:
-        points = rng.integers(0, 16, points.shape)
-        initializers["z"] = (points[:, 0::2] | points[:, 1::2] << 4).astype(np.uint8).reshape(-1)
+        points = rng.integers(0, size, points.shape)
+        initializers["z"] = packed(points).reshape(-1)
     return initializers, (values - points.repeat(block, 1)) * scales.repeat(block, 1)
 
 
-def write_onnx(tokens, block, initializers):
-    node = onnxfile.node("MatMulNBits", ["x", *initializers], ["y"], "p", domain="com.microsoft", K=K, N=ROWS, bits=4,
+def write_onnx(tokens, block, initializers, bits):
+    node = onnxfile.node("MatMulNBits", ["x", *initializers], ["y"], "p", domain="com.microsoft", K=K, N=ROWS, bits=bits,
                          block_size=block)
     fields = onnxfile.graph([node], [onnxfile.value("x", "float32", [tokens, K])],
                             [onnxfile.value("y", "float32", [tokens, ROWS])],
@@ -163,12 +176,12 @@ def write_onnx(tokens, block, initializers):
     return path
 
 
-def expect_onnx(what, block, kind, zeros, keeps=True):
-    initializers, dense = nbits(block, kind, zeros)
-    bits, said = form(kind, zeros, block)
+def expect_onnx(what, block, kind, zeros, keeps=True, each=4):
+    initializers, dense = nbits(block, kind, zeros, each)
+    bits, said = form(kind, zeros, block, each)
     x = rng.standard_normal((1, K)).astype(np.float32)
     for tokens, given in ((K, np.eye(K, dtype=np.float32)), (1, x)):
-        path = write_onnx(tokens, block, initializers)
+        path = write_onnx(tokens, block, initializers, each)
         for option in (["--quantize=keep"], []) if keeps else ([],):
             np.save(f"{folder}/x.npy", given)
             result = subprocess.run(["nm-run", path, f"--params={path}", f"--input={folder}/x.npy", f"--output={folder}/y.npy", "--report",
@@ -186,7 +199,7 @@ def expect_onnx(what, block, kind, zeros, keeps=True):
             if option:
                 check(said in result.stderr, "%s: says %s, expected %s" % (what, result.stderr, said))
                 row = re.search(r"^ +b .*$", result.stdout, re.M)
-                check(row and " %.2f " % (4 + bits) in row[0], "%s: %s" % (what, row and row[0]))
+                check(row and " %.2f " % (each + bits) in row[0], "%s: %s" % (what, row and row[0]))
 
 
 with open(f"{folder}/m.mlir", "w") as file:
@@ -265,12 +278,16 @@ for group, kind, symmetric, sparse in [(32, "bf16", True, True), (128, "f16", Tr
     bits, said = form(kind, not symmetric, min(group, 128), 8)
     expect("pack-quantized of 8 bits, groups of %d" % group, pack_quantized(group, kind, symmetric, sparse, bits=8),
            bits + (4.75 if sparse else 8), said)
+    expect("int-quantized, groups of %d" % group, int_quantized(group, kind, symmetric, sparse),
+           bits + (4.75 if sparse else 8), said)
 for symmetric in (True, False):
     bits, said = form("f16", not symmetric, 128, 8)
     expect("GPTQ of 8 bits", gptq(128, False, 8, symmetric), 8 + bits, said)
 
 expect_onnx("MatMulNBits, blocks of 32", 32, "f32", False)
 expect_onnx("MatMulNBits, blocks of 64, zero points", 64, "f32", True)
+expect_onnx("MatMulNBits of 8 bits, blocks of 32", 32, "f32", False, each=8)
+expect_onnx("MatMulNBits of 8 bits, blocks of 64, zero points", 64, "f32", True, each=8)
 # So few zero points are constants of the program, which unpacks the weight itself.
 expect_onnx("MatMulNBits, blocks of 128, zero points", 128, "f32", True, keeps=False)
 

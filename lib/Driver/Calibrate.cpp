@@ -119,10 +119,21 @@ Calibration::State::load(const rt::MaskOptions &mask) const {
   std::vector<rt::ScopePath> scopes;
   for (const Binding &binding : options.params)
     scopes.push_back({binding.name, binding.path});
-  auto params = rt::Params::load(manifest, scopes, {mask, false, ""});
+  rt::ParamsOptions loading;
+  loading.mask = mask;
+  loading.unmasked = unmasked;
+  auto params = rt::Params::load(manifest, scopes, loading);
   if (!params)
     return toError(params.error());
   return std::move(*params);
+}
+
+llvm::Error Calibration::State::loadUnmasked() {
+  auto params = load(options.mask);
+  if (!params)
+    return params.takeError();
+  unmasked = std::move(*params);
+  return llvm::Error::success();
 }
 
 llvm::Error
@@ -191,6 +202,8 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   ::nm::support::Progress progress("calibrating");
   nm_set_num_threads(options.threads);
   if (llvm::Error error = state->compile())
+    return std::move(error);
+  if (llvm::Error error = state->loadUnmasked())
     return std::move(error);
   auto dense = state->runAll(state->options.mask);
   if (!dense)
@@ -385,8 +398,8 @@ struct Difference {
 
 } // namespace
 
-llvm::Expected<PruningReport>
-Calibration::compare(const rt::MaskOptions &mask) const {
+llvm::Expected<PruningReport> Calibration::compare(const rt::MaskOptions &mask,
+                                                   bool withLayers) const {
   rt::MaskOptions changed = state->options.mask;
   changed.source = mask.source;
   changed.rounded = mask.rounded;
@@ -402,9 +415,10 @@ Calibration::compare(const rt::MaskOptions &mask) const {
   PruningReport report;
   report.by = state->by;
   report.samples = state->samples.size();
-  for (const ObservedProduct &product : state->products)
-    report.layers.push_back(
-        {product.key, differ(state->ownResults + product.output)});
+  if (withLayers)
+    for (const ObservedProduct &product : state->products)
+      report.layers.push_back(
+          {product.key, differ(state->ownResults + product.output)});
   for (size_t i = 0; i < state->ownResults; ++i)
     report.results.push_back(differ(i));
   return std::move(report);

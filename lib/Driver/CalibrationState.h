@@ -32,6 +32,8 @@ struct Calibration::State {
   std::optional<Jit> jit;
   Signature function;
   rt::Manifest manifest;
+  /// Of the dense model: what no mask changes is not packed again.
+  std::shared_ptr<const rt::Params> unmasked;
   size_t ownResults = 0;
   std::vector<ObservedProduct> products;
   /// Of the dense model, by sample and result.
@@ -42,6 +44,7 @@ struct Calibration::State {
   using Results = std::vector<rt::Tensor>;
   llvm::Expected<std::unique_ptr<rt::Params>>
   load(const rt::MaskOptions &mask) const;
+  llvm::Error loadUnmasked();
   /// Runs on all samples. `see` gets the results of each.
   llvm::Error run(const rt::MaskOptions &mask,
                   llvm::function_ref<llvm::Error(Results)> see) const;

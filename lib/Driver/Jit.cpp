@@ -11,63 +11,11 @@
 #include "nm/Driver/Support.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include <cstring>
 #include <omp.h>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
-
-namespace {
-
-/// The unranked descriptor of MLIR's C interface.
-struct UnrankedMemRef {
-  int64_t rank;
-  void *descriptor;
-};
-
-/// A ranked descriptor behind `UnrankedMemRef`: two pointers, an offset, `rank`
-/// sizes and `rank` strides.
-struct RankedMemRef {
-  explicit RankedMemRef(const UnrankedMemRef &memref)
-      : words(static_cast<int64_t *>(memref.descriptor)), rank(memref.rank) {}
-
-  char *data(int64_t elementBytes) const {
-    return reinterpret_cast<char *>(words[1]) + words[2] * elementBytes;
-  }
-  int64_t size(int64_t dim) const { return words[3 + dim]; }
-  int64_t stride(int64_t dim) const { return words[3 + rank + dim]; }
-
-  int64_t *words;
-  int64_t rank;
-};
-
-/// `memref.copy` between layouts that are not both contiguous lowers to a call
-/// of this; upstream's runner library, which has it, is not needed otherwise.
-void copyMemRef(int64_t elementBytes, UnrankedMemRef *from,
-                UnrankedMemRef *to) {
-  RankedMemRef source(*from), target(*to);
-  SmallVector<int64_t> index(source.rank, 0);
-  for (int64_t dim = 0; dim < source.rank; ++dim)
-    if (source.size(dim) == 0)
-      return;
-  while (true) {
-    int64_t read = 0, write = 0;
-    for (int64_t dim = 0; dim < source.rank; ++dim) {
-      read += index[dim] * source.stride(dim);
-      write += index[dim] * target.stride(dim);
-    }
-    std::memcpy(target.data(elementBytes) + write * elementBytes,
-                source.data(elementBytes) + read * elementBytes, elementBytes);
-    int64_t dim = source.rank - 1;
-    while (dim >= 0 && ++index[dim] == source.size(dim))
-      index[dim--] = 0;
-    if (dim < 0)
-      return;
-  }
-}
-
-} // namespace
 
 llvm::Expected<Jit> Jit::load(StringRef object) {
   using namespace llvm::orc;
@@ -85,7 +33,6 @@ llvm::Expected<Jit> Jit::load(StringRef object) {
     symbols[(*engine)->mangleAndIntern(name)] = {
         ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
   };
-  provide("memrefCopy", &copyMemRef);
   provide("nm_measure_begin", &Recorder::begin);
   provide("nm_measure_end", &Recorder::end);
   provide("nm_measure_memory", &Recorder::changeMemory);

@@ -10,6 +10,7 @@
 #include "nm/Driver/LibraryEntries.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/ModelDescription.h"
+#include "nm/Transforms/Arena.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 
@@ -22,9 +23,9 @@ namespace {
 
 /// Memory that compiled code takes and frees on the thread of a call comes from
 /// the workspace that the call was given (lib/Runtime/Workspace.h: allocate,
-/// release, and what gives a thread one that works for the call), that of
-/// parallel loops on other threads from one of their own; from malloc where no
-/// call was given any.
+/// release, what gives a thread one that works for the call, and what the
+/// arenas of functions come from), that of parallel loops on other threads from
+/// one of their own; from malloc where no call was given any.
 class WorkspaceCode {
 public:
   explicit WorkspaceCode(llvm::Module &module)
@@ -33,7 +34,8 @@ public:
                          llvm::GlobalValue::GeneralDynamicTLSModel)),
         ofThread(makeGlobal("nm_workspace_of_thread",
                             llvm::GlobalValue::NotThreadLocal)) {
-    for (auto [name, number] : {std::pair("malloc", 0), {"free", 1}})
+    for (auto [name, number] :
+         {std::pair("malloc", kAllocate), {"free", kRelease}})
       if (llvm::Function *libc = module.getFunction(name);
           libc && libc->isDeclaration())
         replace(libc, number);
@@ -41,7 +43,7 @@ public:
 
   /// From here on the calling thread uses `workspace`; returns what it used.
   llvm::Value *enter(llvm::IRBuilder<> &at, llvm::Value *workspace) {
-    llvm::Value *provider = at.CreateLoad(ptr, field(at, workspace, 2));
+    llvm::Value *provider = at.CreateLoad(ptr, field(at, workspace, kOfThread));
     at.CreateAlignedStore(provider, ofThread, kWordAlign)
         ->setAtomic(llvm::AtomicOrdering::Monotonic);
     llvm::Value *slot = at.CreateThreadLocalAddress(place);
@@ -55,6 +57,8 @@ public:
 
 private:
   static constexpr llvm::Align kWordAlign = llvm::Align::Constant<8>();
+  /// In the order of the fields of WorkspaceHooks.
+  enum Field : unsigned { kAllocate, kRelease, kOfThread, kAllocateArena };
 
   llvm::GlobalVariable *makeGlobal(const char *name,
                                    llvm::GlobalValue::ThreadLocalMode mode) {
@@ -64,7 +68,7 @@ private:
   }
 
   llvm::Value *field(llvm::IRBuilder<> &at, llvm::Value *workspace,
-                     unsigned number) {
+                     Field number) {
     return at.CreateConstGEP1_64(ptr, workspace, number);
   }
 
@@ -76,16 +80,23 @@ private:
 
   /// Replaces a function of the C library that takes one word and gives one or
   /// none by field `number` of the workspace.
-  void replace(llvm::Function *libc, unsigned number) {
-    llvm::Function *alone = hook(libc, number, /*asks=*/false),
-                   *inside = hook(libc, number, /*asks=*/true);
+  void replace(llvm::Function *libc, Field number) {
+    llvm::Function *alone = hook(libc, "nm_hooked_", number, /*asks=*/false),
+                   *inside = hook(libc, "nm_parallel_", number, /*asks=*/true),
+                   *arena = nullptr;
+    if (number == kAllocate)
+      arena = hook(libc, "nm_arena_", kAllocateArena, /*asks=*/false);
     libc->replaceUsesWithIf(alone, [&](llvm::Use &use) {
       auto *user = llvm::dyn_cast<llvm::Instruction>(use.getUser());
       if (!user)
         return true;
       llvm::Function *function = user->getFunction();
-      if (function == alone || function == inside)
+      if (function == alone || function == inside || function == arena)
         return false;
+      if (arena && function->hasFnAttribute(kArenaAttrName)) {
+        use.set(arena);
+        return false;
+      }
       if (!isParallelBody(*function))
         return true;
       use.set(inside);
@@ -94,11 +105,12 @@ private:
   }
 
   /// Without a call's workspace, `asks` takes that of the thread.
-  llvm::Function *hook(llvm::Function *libc, unsigned number, bool asks) {
+  llvm::Function *hook(llvm::Function *libc, const char *prefix, Field number,
+                       bool asks) {
     auto *type = libc->getFunctionType();
-    auto *hooked = llvm::Function::Create(
-        type, llvm::GlobalValue::InternalLinkage,
-        (asks ? "nm_parallel_" : "nm_hooked_") + libc->getName(), module);
+    auto *hooked =
+        llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage,
+                               prefix + libc->getName(), module);
     auto newBlock = [&](const char *label) {
       return llvm::BasicBlock::Create(module.getContext(), label, hooked);
     };

@@ -134,7 +134,7 @@ Sensitivity::differenceOf(ArrayRef<rt::ParamSpec> pruned) const {
     return 0.0;
   rt::MaskOptions changed;
   changed.source = *masks;
-  auto report = calibration.compare(changed);
+  auto report = calibration.compare(changed, /*withLayers=*/false);
   if (!report)
     return report.takeError();
   return report->results.empty() ? 0.0 : *llvm::max_element(report->results);

@@ -152,7 +152,7 @@ static void lowerToLLVM(OpPassManager &pm, const CPUPipelineOptions &options) {
   // conversion already turns functions into LLVM's.
   pm.nest<func::FuncOp>().addPass(LLVM::createLLVMRequestCWrappersPass());
   if (!options.reference)
-    pm.nest<func::FuncOp>().addPass(createPlanMemory());
+    pm.addPass(createPlanMemory());
   pm.addPass(createTableParams());
   pm.addPass(createOutlineLoops());
   pm.addPass(createSplitFunctions());
@@ -218,6 +218,7 @@ static void generateKernels(OpPassManager &pm,
 static void generateLoops(OpPassManager &pm,
                           const CPUPipelineOptions &options) {
   OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createLowerCopies());
   if (options.reference) {
     func.addPass(createConvertLinalgToLoopsPass());
     return;

@@ -343,9 +343,14 @@ void Model::giveResult(const ModelValue &type, const uint64_t *words,
     data = reinterpret_cast<const unsigned char *>(words[1]) + words[2] * elem;
     block = context.workspace.find(reinterpret_cast<const void *>(words[0]));
   }
-  // A scalar, an argument or a constant that is a result: a copy is given.
-  if (!block) {
-    block = context.workspace.take(bytes);
+  nm_value result = {};
+  result.rank = rank;
+  result.shape = reinterpret_cast<const int64_t *>(words + 3);
+  result.strides = result.shape + rank;
+  // A scalar, an argument or a constant that is a result: a copy is given. So
+  // it is of a small result in the memory of a large call.
+  if (!block || (Workspace::isTooLarge(*block, bytes) && isRowMajor(result))) {
+    block = context.workspace.takeResult(bytes);
     if (bytes)
       std::memcpy(block->memory.get(), data, bytes);
     data = block->memory.get();
@@ -398,7 +403,7 @@ Status Model::giveGrown(const ModelFunction &function, size_t index,
                                  status.error()));
   }
   // The block holds the shape alone.
-  Block *block = context.workspace.take(0);
+  Block *block = context.workspace.takeResult(0);
   int64_t stride = 1;
   for (size_t d = input.rank; d-- > 0;) {
     block->shape[d] = int64_t(d) == type.grows ? rows : input.shape[d];

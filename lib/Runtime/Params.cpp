@@ -272,6 +272,10 @@ Status ParamsLoader::loadParam(size_t index) {
   if (!weight)
     return weight.error();
   NM_RETURN_IF_ERROR(checkWeight(spec, checkpoint, *weight));
+  if (options.unmasked && !weight->mask && !roundedOf(spec) && !rounds(spec)) {
+    result->list[index] = (*options.unmasked)[index];
+    return {};
+  }
   if (weight->tensor.view.dtype != spec.dtype) {
     Result<Tensor> converted = convertFloats(weight->tensor, spec.dtype,
                                              checkpoint.path() + ": tensor " +
@@ -414,6 +418,13 @@ Result<std::unique_ptr<Params>> ParamsLoader::run() {
   if (options.mask.source)
     all.push_back(options.mask.source.get()); // the cache depends on it too
   result->list.resize(manifest.params.size());
+  if (options.unmasked) {
+    if (options.unmasked->size() != manifest.params.size())
+      return makeError(Errc::Argument, "the unmasked parameters are ",
+                       options.unmasked->size(), ", the manifest has ",
+                       manifest.params.size());
+    result->owners.push_back(options.unmasked);
+  }
   packed.resize(manifest.params.size());
 
   bool caching = options.cache && !opened.empty();

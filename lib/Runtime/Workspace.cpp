@@ -20,6 +20,14 @@ static void *allocateFor(WorkspaceHooks *self, size_t bytes) {
   }
 }
 
+static void *allocateArenaFor(WorkspaceHooks *self, size_t bytes) {
+  try {
+    return static_cast<Workspace *>(self)->takeArena(bytes)->memory.get();
+  } catch (const std::bad_alloc &) {
+    return nullptr;
+  }
+}
+
 static void releaseFor(WorkspaceHooks *self, void *memory) {
   auto *workspace = static_cast<Workspace *>(self);
   if (Block *block = memory ? workspace->find(memory) : nullptr)
@@ -36,6 +44,7 @@ Workspace::Workspace() {
   allocate = allocateFor;
   release = releaseFor;
   ofThread = hooksOfThread;
+  allocateArena = allocateArenaFor;
 }
 
 /// An eighth more at most, so that sizes that grow by a row a call need a block
@@ -51,36 +60,59 @@ static size_t roundedUp(size_t bytes) {
 void Workspace::reserve() {
   if (live.size() == live.capacity())
     live.reserve(2 * live.size() + 16);
-  size_t most = idle.size() + live.size() + 1;
+  size_t most = std::max(idle.size() + live.size() - liveArenas, blocks) + 1;
   if (idle.capacity() < most)
     idle.reserve(2 * most + 16);
+  most = arenas.size() + liveArenas + 1;
+  if (arenas.capacity() < most)
+    arenas.reserve(2 * most + 16);
 }
 
-/// The smallest that is large enough, unless most of it would lie idle.
+bool Workspace::isTooLarge(const Block &block, size_t bytes) {
+  constexpr size_t smallBlock = 4096;
+  size_t most = roundedUp(bytes);
+  most = most > SIZE_MAX / 4 ? SIZE_MAX : std::max(smallBlock, 4 * most);
+  return block.bytes > most;
+}
+
+/// The smallest that is large enough; of no bytes one that holds none.
 std::vector<std::unique_ptr<Block>>::iterator Workspace::fitting(size_t bytes) {
   auto it = std::lower_bound(
       idle.begin(), idle.end(), bytes,
       [](const auto &block, size_t wanted) { return block->bytes < wanted; });
-  constexpr size_t smallBlock = 4096;
-  size_t most = bytes == 0 ? 0 : std::max(smallBlock, roundedUp(bytes) * 4);
-  return it == idle.end() || (*it)->bytes > most ? idle.end() : it;
+  bool isNone = bytes == 0 && it != idle.end() && (*it)->bytes != 0;
+  return isNone ? idle.end() : it;
 }
 
 void Workspace::dropOutgrown(size_t bytes) {
   constexpr uint64_t longAgo = 1 << 14;
-  idle.erase(std::remove_if(idle.begin(), idle.end(),
-                            [&](const auto &block) {
-                              return block->bytes < bytes &&
-                                     taken - block->lastTaken > longAgo;
-                            }),
-             idle.end());
+  auto first = std::remove_if(idle.begin(), idle.end(), [&](const auto &block) {
+    return block->bytes < bytes && taken - block->lastTaken > longAgo;
+  });
+  blocks -= std::min(blocks, size_t(idle.end() - first));
+  idle.erase(first, idle.end());
 }
 
 Block *Workspace::take(size_t bytes) {
   reserve();
+  return take(fitting(bytes), bytes);
+}
+
+Block *Workspace::takeResult(size_t bytes) {
+  reserve();
   auto best = fitting(bytes);
+  if (best != idle.end() && isTooLarge(**best, bytes))
+    best = idle.end();
+  return take(best, bytes);
+}
+
+Block *Workspace::take(std::vector<std::unique_ptr<Block>>::iterator best,
+                       size_t bytes) {
   if (best == idle.end()) {
     dropOutgrown(bytes);
+    // Room for it when it comes back, however long that takes.
+    ++blocks;
+    reserve();
     auto block = std::make_unique<Block>();
     block->bytes = roundedUp(bytes);
     block->memory = allocateBuffer(block->bytes);
@@ -93,8 +125,33 @@ Block *Workspace::take(size_t bytes) {
   return live.back().get();
 }
 
+/// What was too small goes before its successor comes.
+Block *Workspace::takeArena(size_t bytes) {
+  reserve();
+  std::unique_ptr<Block> block;
+  if (!arenas.empty()) {
+    block = std::move(arenas.back());
+    arenas.pop_back();
+  }
+  if (!block || block->bytes < bytes) {
+    block.reset();
+    block = std::make_unique<Block>();
+    block->isArena = true;
+    block->bytes = roundedUp(bytes);
+    block->memory = allocateBuffer(block->bytes);
+  }
+  live.push_back(std::move(block));
+  ++liveArenas;
+  return live.back().get();
+}
+
 /// Into its place; reserve() made room.
 void Workspace::putIdle(std::unique_ptr<Block> block) {
+  if (block->isArena) {
+    --liveArenas;
+    arenas.push_back(std::move(block));
+    return;
+  }
   auto place = std::upper_bound(
       idle.begin(), idle.end(), block->bytes,
       [](size_t bytes, const auto &other) { return bytes < other->bytes; });
@@ -137,7 +194,7 @@ void Workspace::reset() {
 
 size_t Workspace::heldBytes() const {
   size_t bytes = 0;
-  for (const auto *list : {&idle, &live})
+  for (const auto *list : {&idle, &live, &arenas})
     for (const auto &block : *list)
       bytes += block->bytes;
   return bytes;

@@ -18,7 +18,7 @@ namespace nm::rt {
 
 /// What compiled code asks for memory during a call on the thread that makes
 /// it; the entry nm_invoke_<function> takes one. Compiled code knows this
-/// layout (lib/Driver/WorkspaceHooks.cpp).
+/// layout (lib/Driver/ModelEntries.cpp).
 struct WorkspaceHooks {
   /// Aligned to 64 bytes; null when there is no memory.
   void *(*allocate)(WorkspaceHooks *self, size_t bytes) = nullptr;
@@ -27,6 +27,8 @@ struct WorkspaceHooks {
   /// What a thread takes memory from that works for a call of another one: its
   /// own, of all calls, until the thread ends.
   WorkspaceHooks *(*ofThread)() = nullptr;
+  /// The memory in which the buffers of a function lie, as allocate gives it.
+  void *(*allocateArena)(WorkspaceHooks *self, size_t bytes) = nullptr;
 };
 
 class BlockPool;
@@ -35,6 +37,7 @@ class BlockPool;
 struct Block {
   std::shared_ptr<unsigned char> memory;
   size_t bytes = 0;
+  bool isArena = false;
   /// How many blocks were taken before it was, the last time.
   uint64_t lastTaken = 0;
   /// Of the result that lies in it.
@@ -43,17 +46,26 @@ struct Block {
   std::shared_ptr<BlockPool> home;
 };
 
-/// The blocks of one call after the other. A call that asks for the sizes of an
-/// earlier one allocates nothing. Where sizes grow from call to call, each
-/// block has room for some more, and those that were outgrown long ago are
-/// given up when a larger one is allocated.
+/// The blocks of one call after the other. A call that asks for no larger sizes
+/// than an earlier one allocates nothing: of those that are large enough each
+/// request gets the smallest, which leaves enough for all whatever their order.
+/// Where sizes grow from call to call, each block has room for some more, and
+/// those that were outgrown long ago are given up when a larger one is
+/// allocated. An arena is one block that serves all sizes: a larger one takes
+/// its place. Of functions that call one another each has its own.
 class Workspace : public WorkspaceHooks {
 public:
   Workspace();
 
   /// Throws std::bad_alloc.
   Block *take(size_t bytes);
-  /// A block of take that is not used any more.
+  /// The same for a result that leaves: a block that is not much larger.
+  Block *takeResult(size_t bytes);
+  /// Whether most of a block would lie idle.
+  static bool isTooLarge(const Block &block, size_t bytes);
+  /// The same for the buffers of a function.
+  Block *takeArena(size_t bytes);
+  /// A block of either that is not used any more.
   void give(Block *block);
   /// The live block at an address; null if there is none.
   Block *find(const void *memory) const;
@@ -70,13 +82,19 @@ private:
   void reserve();
   void dropOutgrown(size_t bytes);
   void putIdle(std::unique_ptr<Block> block);
+  Block *take(std::vector<std::unique_ptr<Block>>::iterator best, size_t bytes);
   std::vector<std::unique_ptr<Block>>::iterator fitting(size_t bytes);
   std::unique_ptr<Block> takeLive(const Block *block);
 
   /// Sorted by size.
   std::vector<std::unique_ptr<Block>> idle;
   std::vector<std::unique_ptr<Block>> live;
+  /// Idle ones, that of the function which was called first the last.
+  std::vector<std::unique_ptr<Block>> arenas;
   uint64_t taken = 0;
+  /// Blocks there are but arenas, those that are results of callers among them.
+  size_t blocks = 0;
+  size_t liveArenas = 0;
 };
 
 /// Blocks that callers gave back, on whatever thread.

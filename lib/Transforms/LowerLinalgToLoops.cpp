@@ -9,7 +9,6 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Transforms/Passes.h"
@@ -39,16 +38,6 @@ struct LowerLinalgToLoopsPass
 
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    // A strided memref.copy would become a call into a runtime library.
-    SmallVector<memref::CopyOp> copies;
-    getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
-    for (memref::CopyOp op : copies) {
-      rewriter.setInsertionPoint(op);
-      linalg::CopyOp::create(rewriter, op.getLoc(), op.getSource(),
-                             op.getTarget());
-      rewriter.eraseOp(op);
-    }
-
     CPUAttr target = getCPUTarget(getOperation());
     VectorLoopOptions vectorOptions;
     vectorOptions.lanes = lanes > 0 ? lanes : target.getLanes();

@@ -15,6 +15,7 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
+#include "nm/Transforms/Arena.h"
 #include "nm/Transforms/CallState.h"
 #include "nm/Transforms/Passes.h"
 
@@ -174,11 +175,12 @@ public:
   }
 
 private:
-  /// The buffer that `value` is, or part of: an allocation, or null.
-  static memref::AllocOp rootOf(Value value) {
+  /// The buffer that `value` is, or part of: an allocation or an arena, or
+  /// null.
+  static Value rootOf(Value value) {
     while (Operation *def = value.getDefiningOp()) {
-      if (auto alloc = dyn_cast<memref::AllocOp>(def))
-        return alloc;
+      if (isa<memref::AllocOp>(def) || isArena(def))
+        return value;
       auto view = dyn_cast<ViewLikeOpInterface>(def);
       if (!view)
         break;
@@ -190,16 +192,16 @@ private:
   /// For each place where the function may be left, the buffers to free there:
   /// allocated before it, freed or returned after it.
   void findBuffers(ArrayRef<Operation *> checks) {
-    SmallVector<std::pair<memref::AllocOp, Operation *>> ends;
+    SmallVector<std::pair<Value, Operation *>> ends;
     func.walk([&](Operation *op) {
       if (auto dealloc = dyn_cast<memref::DeallocOp>(op)) {
-        if (memref::AllocOp alloc = rootOf(dealloc.getMemref()))
+        if (Value alloc = rootOf(dealloc.getMemref()))
           ends.emplace_back(alloc, op);
       } else if (isa<func::ReturnOp>(op)) {
-        llvm::SmallPtrSet<Operation *, 4> returned;
+        llvm::SmallDenseSet<Value, 4> returned;
         for (Value value : op->getOperands())
           if (isa<MemRefType>(value.getType()))
-            if (memref::AllocOp alloc = rootOf(value))
+            if (Value alloc = rootOf(value))
               if (returned.insert(alloc).second)
                 ends.emplace_back(alloc, op);
       }
@@ -207,9 +209,9 @@ private:
     DominanceInfo dominance(func);
     auto find = [&](Operation *place) {
       for (auto [alloc, end] : ends)
-        if (dominance.properlyDominates(alloc.getOperation(), place) &&
+        if (dominance.properlyDominates(alloc.getDefiningOp(), place) &&
             dominance.properlyDominates(place, end))
-          buffers[place].insert(alloc.getMemref());
+          buffers[place].insert(alloc);
     };
     for (Operation *check : checks) {
       find(check);

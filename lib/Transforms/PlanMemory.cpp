@@ -5,14 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BufferSizes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "nm/Transforms/Arena.h"
 #include "nm/Transforms/ArenaLayout.h"
 #include "nm/Transforms/Passes.h"
 #include "llvm/Support/MathExtras.h"
+#include <map>
 
 namespace mlir::nm {
 #define GEN_PASS_DEF_PLANMEMORY
@@ -22,8 +26,10 @@ namespace mlir::nm {
 using namespace mlir;
 
 static constexpr int64_t kAlignment = 64;
-/// Larger buffers are left to the allocator, so that no sum overflows.
+/// Larger buffers of known sizes are left to the allocator; of others no more
+/// is asked for, which no allocator has. So no sum overflows.
 static constexpr int64_t kMaxBytes = int64_t(1) << 40;
+static constexpr int64_t kMostBytes = int64_t(1) << 48;
 
 namespace {
 
@@ -31,7 +37,15 @@ namespace {
 struct Buffer {
   memref::AllocOp alloc;
   memref::DeallocOp dealloc;
+  /// Bytes where the size is known, else 0.
   nm::Lifetime lifetime;
+  bool isOpen = false;
+};
+
+/// What a buffer of some type needs: a number of bytes times indices.
+struct ByteSize {
+  int64_t bytes = 1;
+  SmallVector<Value, 4> sizes;
 };
 
 /// What a buffer's uses say about it.
@@ -83,47 +97,155 @@ private:
   const llvm::DenseMap<Operation *, int64_t> &places;
 };
 
+/// Sums and maxima of bytes at one place, each made once.
+class ByteCode {
+public:
+  ByteCode(OpBuilder &b, Location loc) : b(b), loc(loc) {}
+
+  Value constant(int64_t bytes) {
+    Value &value = constants[bytes];
+    if (!value)
+      value = arith::ConstantIndexOp::create(b, loc, bytes);
+    return value;
+  }
+
+  /// Bytes of a buffer, rounded up; at most kMostBytes.
+  Value padded(int64_t bytes, ArrayRef<Value> sizes) {
+    std::vector<void *> key{constant(bytes).getAsOpaquePointer()};
+    for (Value size : sizes)
+      key.push_back(size.getAsOpaquePointer());
+    Value &value = products[key];
+    if (value)
+      return value;
+    // That a product does not overflow is checked before it is allocated.
+    Value product = constant(bytes);
+    for (Value size : sizes)
+      product = b.createOrFold<arith::MulIOp>(loc, product, size);
+    Value most =
+        b.createOrFold<arith::MinUIOp>(loc, product, constant(kMostBytes));
+    Value above =
+        b.createOrFold<arith::AddIOp>(loc, most, constant(kAlignment - 1));
+    return value =
+               b.createOrFold<arith::AndIOp>(loc, above, constant(-kAlignment));
+  }
+
+  Value sum(Value x, Value y) {
+    Value &value = sums[{x.getAsOpaquePointer(), y.getAsOpaquePointer()}];
+    if (!value)
+      value = b.createOrFold<arith::AddIOp>(loc, x, y);
+    return value;
+  }
+
+  /// 0 of none.
+  Value largest(ArrayRef<Value> values) {
+    std::vector<void *> key;
+    for (Value value : values)
+      key.push_back(value.getAsOpaquePointer());
+    llvm::sort(key);
+    key.erase(llvm::unique(key), key.end());
+    if (key.empty())
+      return constant(0);
+    Value &value = maxima[key];
+    if (value)
+      return value;
+    Value most = Value::getFromOpaquePointer(key.front());
+    for (void *other : ArrayRef(key).drop_front())
+      most = b.createOrFold<arith::MaxUIOp>(loc, most,
+                                            Value::getFromOpaquePointer(other));
+    return value = most;
+  }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  std::map<int64_t, Value> constants;
+  std::map<std::vector<void *>, Value> products, maxima;
+  std::map<std::pair<void *, void *>, Value> sums;
+};
+
 struct PlanMemoryPass : public nm::impl::PlanMemoryBase<PlanMemoryPass> {
   using PlanMemoryBase::PlanMemoryBase;
 
   void runOnOperation() override {
-    func::FuncOp func = getOperation();
-    if (func.isExternal() || !func.getBody().hasOneBlock())
-      return;
-    constants.clear();
-    SmallVector<Buffer> buffers = collect(func.getBody().front());
-    // One is as good where it is.
-    if (buffers.size() < 2)
-      return;
-    SmallVector<nm::Lifetime> lifetimes;
-    for (const Buffer &buffer : buffers)
-      lifetimes.push_back(buffer.lifetime);
-    nm::ArenaLayout layout = nm::layOut(lifetimes, kAlignment);
-    numPlanned += buffers.size();
-    arenaBytes += layout.bytes;
-    liveBytes += layout.largestLive;
-    place(func, buffers, layout);
+    SmallVector<func::FuncOp> funcs(getOperation().getOps<func::FuncOp>());
+    for (func::FuncOp func : funcs)
+      if (!func.isExternal() && func.getBody().hasOneBlock())
+        plan(func);
   }
 
 private:
-  SmallVector<Buffer> collect(Block &block) {
+  void plan(func::FuncOp func) {
+    Block &block = func.getBody().front();
+    auto allocs = block.getOps<memref::AllocOp>();
+    if (allocs.empty())
+      return;
+    // What must hold of the sizes of arguments is checked before.
+    Operation *place = *allocs.begin();
+    nm::BufferSizes sizes(place);
+    SmallVector<Buffer> buffers = collect(block, sizes);
+    // One is as good where it is, but for a size that grows.
+    bool isOpen = llvm::any_of(buffers, [](auto &b) { return b.isOpen; });
+    if (buffers.empty() || (buffers.size() == 1 && !isOpen))
+      return;
+    numPlanned += buffers.size();
+    SmallVector<nm::Lifetime> lifetimes;
+    for (const Buffer &buffer : buffers)
+      lifetimes.push_back(buffer.lifetime);
+    OpBuilder b(place);
+    ByteCode code(b, func.getLoc());
+    SmallVector<Value> offsets;
+    Value bytes;
+    if (isOpen) {
+      nm::ArenaOrder order = findOpenOrder(buffers, sizes);
+      bytes = layOutOpen(buffers, sizes, order, code, offsets);
+      numOpen += llvm::count_if(buffers, [](auto &b) { return b.isOpen; });
+      remark::passed(
+          func.getLoc(),
+          remark::RemarkOpts::name("arena-planned").category("nm-plan-memory"))
+          << remark::metric("buffers", buffers.size())
+          << remark::metric("of-live",
+                            llvm::formatv("{0:f2}", order.worstRatio).str())
+          << remark::reason("sizes are open: at most so many times the largest "
+                            "live set at sizes that were tried");
+    } else {
+      nm::ArenaLayout layout = nm::layOut(lifetimes, kAlignment);
+      arenaBytes += layout.bytes;
+      liveBytes += layout.largestLive;
+      for (int64_t offset : layout.offsets)
+        offsets.push_back(code.constant(offset));
+      bytes = code.constant(layout.bytes);
+      remark::passed(
+          func.getLoc(),
+          remark::RemarkOpts::name("arena-planned").category("nm-plan-memory"))
+          << remark::metric("buffers", buffers.size())
+          << remark::metric("bytes", layout.bytes)
+          << remark::metric("live-bytes", layout.largestLive);
+    }
+    replace(func, buffers, b, bytes, offsets);
+  }
+
+  static SmallVector<Buffer> collect(Block &block, nm::BufferSizes &sizes) {
     llvm::DenseMap<Operation *, int64_t> places;
     for (Operation &op : block)
       places.try_emplace(&op, places.size());
     SmallVector<Buffer> buffers;
     for (auto alloc : block.getOps<memref::AllocOp>()) {
-      std::optional<int64_t> bytes = bytesOf(alloc);
-      if (!bytes || *bytes > kMaxBytes)
+      std::optional<ByteSize> size = sizeOf(alloc, sizes);
+      if (!size || size->bytes > kMaxBytes)
         continue;
       UseScan scan(block, places);
       if (scan.follow(alloc) && scan.dealloc && scan.last >= 0)
         buffers.push_back(
-            {alloc, scan.dealloc, {scan.first, scan.last, *bytes}});
+            {alloc,
+             scan.dealloc,
+             {scan.first, scan.last, size->sizes.empty() ? size->bytes : 0},
+             !size->sizes.empty()});
     }
     return buffers;
   }
 
-  std::optional<int64_t> bytesOf(memref::AllocOp alloc) {
+  static std::optional<ByteSize> sizeOf(memref::AllocOp alloc,
+                                        nm::BufferSizes &sizes) {
     MemRefType type = alloc.getType();
     Type element = type.getElementType();
     if (!type.getLayout().isIdentity() || type.getMemorySpace() ||
@@ -133,87 +255,118 @@ private:
     unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
     if (bits != 1 && (bits % 8 != 0 || !llvm::isPowerOf2_32(bits)))
       return std::nullopt;
-    int64_t bytes = llvm::divideCeil(bits, 8);
+    ByteSize bytes;
+    bytes.bytes = llvm::divideCeil(bits, 8);
     auto dynamic = alloc.getDynamicSizes().begin();
     for (int64_t size : type.getShape()) {
       if (ShapedType::isDynamic(size)) {
-        std::optional<int64_t> known = constantOf(*dynamic++);
-        if (!known)
-          return std::nullopt;
+        Value value = *dynamic++;
+        std::optional<int64_t> known = sizes.constantOf(value);
+        if (!known) {
+          if (!sizes.isComputable(value))
+            return std::nullopt;
+          bytes.sizes.push_back(value);
+          continue;
+        }
         size = *known;
       }
-      if (size < 0 || llvm::MulOverflow(bytes, size, bytes))
+      if (size < 0 || llvm::MulOverflow(bytes.bytes, size, bytes.bytes))
         return std::nullopt;
     }
     return bytes;
   }
 
-  /// The value of an index that folds to one.
-  std::optional<int64_t> constantOf(Value value) {
-    APInt constant;
-    if (matchPattern(value, m_ConstantInt(&constant)))
-      return constant.getSExtValue();
-    Operation *op = value.getDefiningOp();
-    if (!op || op->getNumResults() != 1 || op->getNumRegions() != 0)
-      return std::nullopt;
-    auto [known, isNew] = constants.try_emplace(value);
-    if (!isNew)
-      return known->second;
-    std::optional<int64_t> result = fold(op);
-    constants[value] = result;
-    return result;
+  static nm::ArenaOrder findOpenOrder(ArrayRef<Buffer> buffers,
+                                      nm::BufferSizes &sizes) {
+    std::vector<std::vector<nm::Lifetime>> samples;
+    for (int sample = 0; sample < nm::BufferSizes::kSamples; ++sample) {
+      std::vector<nm::Lifetime> &lifetimes = samples.emplace_back();
+      for (const Buffer &buffer : buffers) {
+        nm::Lifetime lifetime = buffer.lifetime;
+        ByteSize bytes = *sizeOf(buffer.alloc, sizes);
+        lifetime.bytes = bytes.bytes;
+        for (Value size : bytes.sizes)
+          if (llvm::MulOverflow(lifetime.bytes, sizes.sampleOf(size, sample),
+                                lifetime.bytes) ||
+              lifetime.bytes > kMaxBytes)
+            lifetime.bytes = kMaxBytes;
+        lifetimes.push_back(lifetime);
+      }
+    }
+    return nm::findOrder(samples, kAlignment);
   }
 
-  std::optional<int64_t> fold(Operation *op) {
-    if (auto dim = dyn_cast<memref::DimOp>(op)) {
-      std::optional<int64_t> index = constantOf(dim.getIndex());
-      auto type = dyn_cast<MemRefType>(dim.getSource().getType());
-      if (!index || !type || *index < 0 || *index >= type.getRank() ||
-          type.isDynamicDim(*index))
-        return std::nullopt;
-      return type.getDimSize(*index);
+  /// Code for the offsets; returns the bytes of all.
+  static Value layOutOpen(ArrayRef<Buffer> buffers, nm::BufferSizes &sizes,
+                          const nm::ArenaOrder &order, ByteCode &code,
+                          SmallVector<Value> &offsets) {
+    offsets.resize(buffers.size());
+    SmallVector<Value> ends(buffers.size());
+    llvm::SmallPtrSet<void *, 8> distinct;
+    SmallVector<Value> tops;
+    std::vector<bool> isBelow(buffers.size(), false);
+    for (size_t i : order.sequence) {
+      ByteSize bytes = *sizeOf(buffers[i].alloc, sizes);
+      SmallVector<Value> factors;
+      for (Value size : bytes.sizes)
+        factors.push_back(sizes.computeAtPlace(size));
+      SmallVector<Value> lower;
+      for (size_t j : order.below[i]) {
+        lower.push_back(ends[j]);
+        isBelow[j] = true;
+      }
+      offsets[i] = code.largest(lower);
+      ends[i] = code.sum(offsets[i], code.padded(bytes.bytes, factors));
     }
-    if (!isa_and_nonnull<arith::ArithDialect>(op->getDialect()))
-      return std::nullopt;
-    Builder b(op->getContext());
-    SmallVector<Attribute> operands;
-    for (Value operand : op->getOperands()) {
-      std::optional<int64_t> known =
-          operand.getType().isIndex() ? constantOf(operand) : std::nullopt;
-      if (!known)
-        return std::nullopt;
-      operands.push_back(b.getIndexAttr(*known));
-    }
-    SmallVector<OpFoldResult> results;
-    if (failed(op->fold(operands, results)) || results.size() != 1)
-      return std::nullopt;
-    return getConstantIntValue(results.front());
+    for (size_t i = 0; i < buffers.size(); ++i)
+      if (!isBelow[i])
+        tops.push_back(ends[i]);
+    return code.largest(tops);
   }
 
-  static void place(func::FuncOp func, ArrayRef<Buffer> buffers,
-                    const nm::ArenaLayout &layout) {
-    Block &block = func.getBody().front();
-    OpBuilder b(buffers.front().alloc);
-    Location loc = func.getLoc();
-    auto type = MemRefType::get({layout.bytes}, b.getI8Type());
+  /// One function in which the arena of any is allocated.
+  func::FuncOp getAllocator() {
+    ModuleOp module = getOperation();
+    SymbolTable symbols(module);
+    for (auto func : module.getOps<func::FuncOp>())
+      if (nm::isArenaAllocator(func))
+        return func;
+    Location loc = module.getLoc();
+    OpBuilder b(module.getContext());
+    auto type = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+    auto func = func::FuncOp::create(
+        loc, "nm_arena", b.getFunctionType({b.getIndexType()}, {type}));
+    func.setPrivate();
+    func->setAttr("passthrough",
+                  b.getArrayAttr(b.getStringAttr(nm::kArenaAttrName)));
+    symbols.insert(func);
+    b.setInsertionPointToStart(func.addEntryBlock());
     Value arena =
-        memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(kAlignment));
-    for (auto [buffer, offset] : llvm::zip(buffers, layout.offsets)) {
+        memref::AllocOp::create(b, loc, type, ValueRange(func.getArgument(0)),
+                                ValueRange(), b.getI64IntegerAttr(kAlignment));
+    func::ReturnOp::create(b, loc, arena);
+    return func;
+  }
+
+  void replace(func::FuncOp func, ArrayRef<Buffer> buffers, OpBuilder &b,
+               Value bytes, ArrayRef<Value> offsets) {
+    Location loc = func.getLoc();
+    auto call = func::CallOp::create(b, loc, getAllocator(), bytes);
+    call->setAttr(nm::kArenaAttrName, b.getUnitAttr());
+    Value arena = call.getResult(0);
+    for (auto [buffer, offset] : llvm::zip(buffers, offsets)) {
       memref::AllocOp alloc = buffer.alloc;
       b.setInsertionPoint(alloc);
-      Value at = arith::ConstantIndexOp::create(b, alloc.getLoc(), offset);
-      Value view = memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(),
-                                          arena, at, alloc.getDynamicSizes());
+      Value view =
+          memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(), arena,
+                                 offset, alloc.getDynamicSizes());
       buffer.dealloc->erase();
       alloc.replaceAllUsesWith(view);
       alloc.erase();
     }
-    b.setInsertionPoint(block.getTerminator());
+    b.setInsertionPoint(func.getBody().front().getTerminator());
     memref::DeallocOp::create(b, loc, arena);
   }
-
-  /// What values of indices were found to be.
-  llvm::DenseMap<Value, std::optional<int64_t>> constants;
 };
 
 } // namespace

@@ -12,6 +12,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "nm/Transforms/Arena.h"
 #include "nm/Transforms/Passes.h"
 
 namespace mlir::nm {
@@ -41,7 +42,8 @@ static bool goesAlong(Operation *op) {
 /// Belongs to the function: where a check ends the call, it frees what it
 /// allocated itself.
 static bool stays(Operation *op) {
-  return isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(op);
+  return isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp>(op) ||
+         nm::isArena(op);
 }
 
 namespace {

@@ -1,4 +1,4 @@
-// RUN: nm-opt %s --nm-attach-target=target=x86-64-avx2 --nm-linalg-to-loops | FileCheck %s
+// RUN: nm-opt %s --nm-attach-target=target=x86-64-avx2 --nm-lower-copies --nm-linalg-to-loops | FileCheck %s
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (i)>

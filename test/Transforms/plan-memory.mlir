@@ -2,18 +2,19 @@
 
 func.func private @use(memref<16xf32>, memref<16xf32>)
 func.func private @use_some(memref<?xf32>)
+func.func private @use_rows(memref<?x16xf32>, memref<?x16xf32>)
 
 // From the first use to the last, whatever lies between allocation and release:
 // the third buffer takes the place of the first.
 // CHECK-LABEL: func.func @chain(
 // CHECK-SAME: %[[X:.*]]: memref<16xf32>
-// CHECK: %[[ARENA:.*]] = memref.alloc() {alignment = 64 : i64} : memref<128xi8>
 // CHECK: %[[C0:.*]] = arith.constant 0 : index
-// CHECK: %[[A:.*]] = memref.view %[[ARENA]][%[[C0]]][] : memref<128xi8> to memref<16xf32>
 // CHECK: %[[C64:.*]] = arith.constant 64 : index
+// CHECK: %[[C128:.*]] = arith.constant 128 : index
+// CHECK: %[[ARENA:.*]] = call @nm_arena(%[[C128]]) {nm.arena} : (index) -> memref<?xi8>
+// CHECK: %[[A:.*]] = memref.view %[[ARENA]][%[[C0]]][] : memref<?xi8> to memref<16xf32>
 // CHECK: %[[B:.*]] = memref.view %[[ARENA]][%[[C64]]][]
-// CHECK: %[[C0_1:.*]] = arith.constant 0 : index
-// CHECK: %[[C:.*]] = memref.view %[[ARENA]][%[[C0_1]]][]
+// CHECK: %[[C:.*]] = memref.view %[[ARENA]][%[[C0]]][]
 // CHECK: call @use(%[[X]], %[[A]])
 // CHECK: call @use(%[[A]], %[[B]])
 // CHECK: call @use(%[[B]], %[[C]])
@@ -36,7 +37,8 @@ func.func @chain(%x: memref<16xf32>) {
 
 // Uses of views are uses, also inside of loops; sizes that fold are known.
 // CHECK-LABEL: func.func @views(
-// CHECK: memref.alloc() {alignment = 64 : i64} : memref<192xi8>
+// CHECK: %[[C192:.*]] = arith.constant 192 : index
+// CHECK: call @nm_arena(%[[C192]])
 // CHECK: memref.view {{.*}} to memref<?xf32>
 // CHECK-NOT: memref.alloc
 // CHECK: memref.dealloc
@@ -65,15 +67,19 @@ func.func @views(%x: memref<16xf32>) {
   return
 }
 
-// What is returned, known by other names, freed on one way only or of unknown size stays.
+// What is returned, known by other names, freed on one way only or of a size that is read
+// from memory stays.
 // CHECK-LABEL: func.func @stay(
 // CHECK: memref.alloc() : memref<16xf32>
 // CHECK: memref.alloc() : memref<16xf32>
 // CHECK: memref.alloc() : memref<16xf32>
 // CHECK: memref.alloc(%{{.*}}) : memref<?xf32>
-// CHECK: memref.alloc() {alignment = 64 : i64} : memref<128xi8>
-func.func @stay(%x: memref<16xf32>, %n: index, %flag: i1) -> memref<16xf32> {
+// CHECK: memref.view {{.*}} to memref<16xf32>
+// CHECK: memref.view {{.*}} to memref<16xf32>
+func.func @stay(%x: memref<16xf32>, %sizes: memref<1xindex>, %flag: i1) -> memref<16xf32> {
   %returned = memref.alloc() : memref<16xf32>
+  %c0 = arith.constant 0 : index
+  %n = memref.load %sizes[%c0] : memref<1xindex>
   %selected = memref.alloc() : memref<16xf32>
   %sometimes = memref.alloc() : memref<16xf32>
   %unknown = memref.alloc(%n) : memref<?xf32>
@@ -94,6 +100,78 @@ func.func @stay(%x: memref<16xf32>, %n: index, %flag: i1) -> memref<16xf32> {
   return %returned : memref<16xf32>
 }
 
+// Sizes of the arguments: the second lies behind the first, the third, when the first is not
+// used any more, at the beginning, and the fourth behind both. A size that is computed
+// later is computed before.
+// CHECK-LABEL: func.func @open(
+// CHECK-SAME: %[[X:.*]]: memref<?x16xf32>
+// CHECK: %[[N:.*]] = memref.dim %[[X]]
+// CHECK: %[[ROW:.*]] = arith.constant 64 : index
+// CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %[[ROW]]
+// CHECK: %[[MOST:.*]] = arith.minui %[[BYTES]]
+// CHECK: arith.addi %[[MOST]]
+// CHECK: %[[A_END:.*]] = arith.andi
+// CHECK: %[[ARENA:.*]] = call @nm_arena(%{{.*}}) {nm.arena}
+// CHECK: memref.view %[[ARENA]][%c0{{.*}}][%[[N]]] : memref<?xi8> to memref<?x16xf32>
+// CHECK: memref.view %[[ARENA]][%[[A_END]]][%[[N]]] : memref<?xi8> to memref<?x16xf32>
+// CHECK: memref.view %[[ARENA]][%c0{{.*}}] : memref<?xi8> to memref<?xf32>
+// CHECK-NOT: memref.alloc
+// CHECK: memref.dealloc %[[ARENA]]
+// CHECK-NEXT: return
+func.func @open(%x: memref<?x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c3 = arith.constant 3 : index
+  %n = memref.dim %x, %c0 : memref<?x16xf32>
+  %a = memref.alloc(%n) : memref<?x16xf32>
+  call @use_rows(%x, %a) : (memref<?x16xf32>, memref<?x16xf32>) -> ()
+  %b = memref.alloc(%n) : memref<?x16xf32>
+  call @use_rows(%a, %b) : (memref<?x16xf32>, memref<?x16xf32>) -> ()
+  memref.dealloc %a : memref<?x16xf32>
+  %rows = memref.dim %b, %c0 : memref<?x16xf32>
+  %more = arith.muli %rows, %c3 : index
+  %c = memref.alloc(%more) : memref<?xf32>
+  call @use_rows(%b, %b) : (memref<?x16xf32>, memref<?x16xf32>) -> ()
+  call @use_some(%c) : (memref<?xf32>) -> ()
+  memref.dealloc %b : memref<?x16xf32>
+  memref.dealloc %c : memref<?xf32>
+  return
+}
+
+// One buffer that grows with the sizes of calls is an arena, too.
+// CHECK-LABEL: func.func @one_open(
+// CHECK: call @nm_arena
+// CHECK-NOT: memref.alloc
+func.func @one_open(%x: memref<?x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x16xf32>
+  %a = memref.alloc(%n) : memref<?x16xf32>
+  call @use_rows(%x, %a) : (memref<?x16xf32>, memref<?x16xf32>) -> ()
+  memref.dealloc %a : memref<?x16xf32>
+  return
+}
+
+// Nothing is divided before it is known that the divisor is not zero.
+// CHECK-LABEL: func.func @divided(
+// CHECK-NOT: @nm_arena
+// CHECK: cf.assert
+// CHECK: arith.divui
+// CHECK: memref.alloc(
+func.func @divided(%x: memref<?x?xf32>, %y: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  %m = memref.dim %x, %c1 : memref<?x?xf32>
+  %fixed = memref.alloc() : memref<4xf32>
+  memref.dealloc %fixed : memref<4xf32>
+  %some = arith.cmpi ne, %m, %c0 : index
+  cf.assert %some, "none"
+  %q = arith.divui %n, %m : index
+  %a = memref.alloc(%q) : memref<?xf32>
+  call @use_some(%a) : (memref<?xf32>) -> ()
+  memref.dealloc %a : memref<?xf32>
+  return
+}
+
 // A single buffer is one allocation already.
 // CHECK-LABEL: func.func @one(
 // CHECK: memref.alloc() : memref<16xf32>
@@ -103,3 +181,6 @@ func.func @one(%x: memref<16xf32>) {
   memref.dealloc %a : memref<16xf32>
   return
 }
+
+// CHECK: func.func private @nm_arena(%[[BYTES:.*]]: index) -> memref<?xi8> attributes {passthrough = ["nm.arena"]}
+// CHECK-NEXT: memref.alloc(%[[BYTES]]) {alignment = 64 : i64} : memref<?xi8>

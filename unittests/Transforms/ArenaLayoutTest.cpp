@@ -105,3 +105,57 @@ TEST(ArenaLayout, StaysNearTheLargestLiveSet) {
     EXPECT_LE(layout.bytes, layout.largestLive * 3 / 2);
   }
 }
+
+/// An order holds at sizes that it was not found with.
+TEST(ArenaOrder, Random) {
+  constexpr unsigned seed = 2;
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  auto draw = [&](int64_t least, int64_t most) {
+    return std::uniform_int_distribution<int64_t>(least, most)(random);
+  };
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::vector<Lifetime>> samples(3);
+    for (int64_t count = draw(1, 60); count > 0; --count) {
+      int64_t first = draw(0, 40), last = first + draw(0, draw(0, 3) ? 4 : 40);
+      for (std::vector<Lifetime> &sample : samples)
+        sample.push_back({first, last, draw(0, 5000)});
+    }
+    std::vector<Lifetime> other = samples.front();
+    for (Lifetime &lifetime : other)
+      lifetime.bytes = draw(0, 3) ? draw(0, 5000) : 0;
+    ArenaOrder order = findOrder(samples);
+    check(other, layOut(order, other));
+    for (const std::vector<Lifetime> &sample : samples) {
+      ArenaLayout layout = layOut(order, sample);
+      check(sample, layout);
+      EXPECT_LE(double(layout.bytes),
+                order.worstRatio * double(layout.largestLive) + 0.5);
+    }
+  }
+}
+
+/// Of one sample an order is as good as the layout.
+TEST(ArenaOrder, IsNoWorseThanTheLayout) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 100; ++round) {
+    std::vector<Lifetime> buffers;
+    for (int64_t i = 0; i < 60; ++i)
+      buffers.push_back(
+          {i, i + 1 + int64_t(random() % 6), int64_t(random() % 3000)});
+    std::vector<std::vector<Lifetime>> samples = {buffers};
+    EXPECT_LE(layOut(findOrder(samples), buffers).bytes, layOut(buffers).bytes);
+  }
+}
+
+/// The order of the sample that does well in all is taken.
+TEST(ArenaOrder, WeighsItsSamples) {
+  // The first ends when the third begins, which fits into its place at some
+  // sizes only; the second is between them all the time.
+  std::vector<Lifetime> large = {{0, 1, 640}, {0, 3, 64}, {2, 3, 64}};
+  std::vector<Lifetime> small = {{0, 1, 64}, {0, 3, 640}, {2, 3, 640}};
+  std::vector<std::vector<Lifetime>> samples = {large, small};
+  ArenaOrder order = findOrder(samples);
+  EXPECT_EQ(layOut(order, large).bytes, 704);
+  EXPECT_LE(layOut(order, small).bytes, 1344);
+}

@@ -101,9 +101,10 @@ public:
                                 const ::nm::rt::MaskOptions &mask,
                                 std::vector<std::string> &notes) const;
 
-  /// Runs the model with the masks and the rounded weights of `mask`.
-  llvm::Expected<PruningReport>
-  compare(const ::nm::rt::MaskOptions &mask) const;
+  /// Runs the model with the masks and the rounded weights of `mask`; compares
+  /// what products give only `withLayers`.
+  llvm::Expected<PruningReport> compare(const ::nm::rt::MaskOptions &mask,
+                                        bool withLayers = true) const;
 
   /// A model that is pruned by magnitude, timed on the first sample.
   struct Timed {

@@ -49,7 +49,7 @@ struct ModelFunction {
 
 /// What the symbol kDescriptionSymbol of a compiled library says.
 struct ModelDescription {
-  static constexpr int kVersion = 3;
+  static constexpr int kVersion = 4;
   /// The processor: "x86_64" and "avx2", "fma", ... that the code needs.
   std::string arch;
   std::vector<std::string> features;

@@ -69,12 +69,18 @@ struct ScopePath {
   std::string path;
 };
 
+class Params;
+
 struct ParamsOptions {
   MaskOptions mask;
   /// Keep packed buffers in a file next to the checkpoint and map it later.
   bool cache = false;
   /// Folder for the cache file; empty: that of the first scope's checkpoint.
   std::string cacheFolder;
+  /// Parameters of the same manifest and checkpoints, loaded with the same
+  /// options but for masks: what gets no mask now is what it is there. Null:
+  /// everything is read.
+  std::shared_ptr<const Params> unmasked = nullptr;
 };
 
 /// One loaded parameter. Data is 64-byte aligned and lives as long as Params.

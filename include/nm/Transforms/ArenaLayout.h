@@ -35,6 +35,29 @@ struct ArenaLayout {
 /// those in use at once.
 ArenaLayout layOut(llvm::ArrayRef<Lifetime> buffers, int64_t alignment = 64);
 
+/// How buffers lie to one another, whatever their sizes: buffer i begins where
+/// the highest of those in `below[i]` ends, at 0 if there are none. Buffers of
+/// which the lifetimes meet are below one another, one way, maybe through
+/// others.
+struct ArenaOrder {
+  std::vector<std::vector<size_t>> below;
+  /// Every buffer behind those below it.
+  std::vector<size_t> sequence;
+  /// The most, over the samples that it was found with, of the arena's bytes
+  /// over those of the largest live set.
+  double worstRatio = 1;
+};
+
+/// The layout of an order at some sizes; the lifetimes are those of the order.
+ArenaLayout layOut(const ArenaOrder &order, llvm::ArrayRef<Lifetime> buffers,
+                   int64_t alignment = 64);
+
+/// An order of buffers of which each sample has the same lifetimes and other
+/// bytes: that of the sample whose layout wastes the least in the worst of
+/// them. At least one sample.
+ArenaOrder findOrder(llvm::ArrayRef<std::vector<Lifetime>> samples,
+                     int64_t alignment = 64);
+
 } // namespace mlir::nm
 
 #endif // NM_TRANSFORMS_ARENALAYOUT_H

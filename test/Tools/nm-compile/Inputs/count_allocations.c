@@ -5,9 +5,10 @@
  * is that of every dimension that the model leaves open, and tells for each run
  * how often memory was allocated, on any thread but not by OpenMP's library
  * itself, and how many bytes were in use at most beside those before the first
- * run.
+ * run. With `given` results go to memory of this program, of which a second
+ * copy of the model tells the shapes.
  *
- * usage: count_allocations model.so THREADS SIZE...
+ * usage: count_allocations model.so THREADS [given] SIZE...
  */
 #include "nm/nm_model.h"
 #include <dlfcn.h>
@@ -97,23 +98,50 @@ static void fill(nm_model *model, size_t index, int64_t size) {
   value->data = calloc(bytes ? bytes : 1, 1);
 }
 
+/* Memory for the outputs, once `other` has told their shapes. */
+static void give_memory(nm_model *other, size_t ins, size_t outs) {
+  nm_error *error = NULL;
+  check(nm_model_run(other, 0, inputs, ins, outputs, outs, NULL, &error),
+        error);
+  for (size_t i = 0; i < outs; ++i) {
+    static int64_t output_shapes[MOST_VALUES][MOST_DIMENSIONS];
+    nm_value *value = &outputs[i];
+    memcpy(output_shapes[i], value->shape, value->rank * sizeof(int64_t));
+    void *memory = calloc(value->bytes ? value->bytes : 1, 1);
+    nm_value own;
+    nm_value_init(&own);
+    own.dtype = value->dtype;
+    own.rank = value->rank;
+    own.shape = output_shapes[i];
+    own.bytes = value->bytes;
+    own.data = memory;
+    nm_value_free(value);
+    *value = own;
+  }
+}
+
 int main(int argc, char **argv) {
-  nm_model *model = NULL;
+  nm_model *model = NULL, *other = NULL;
   nm_error *error = NULL;
   nm_run_options options = {sizeof(options), 0};
   if (argc < 4)
     return 2;
   options.threads = atoi(argv[2]);
+  int is_given = strcmp(argv[3], "given") == 0;
   check(nm_model_load(argv[1], NULL, &model, &error), error);
+  if (is_given)
+    check(nm_model_load(argv[1], NULL, &other, &error), error);
   size_t ins = nm_model_num_inputs(model, 0);
   size_t outs = nm_model_num_outputs(model, 0);
   if (ins > MOST_VALUES || outs > MOST_VALUES)
     return 2;
-  for (int run = 3; run < argc; ++run) {
+  for (int run = 3 + is_given; run < argc; ++run) {
     for (size_t i = 0; i < ins; ++i)
       fill(model, i, atoll(argv[run]));
     for (size_t i = 0; i < outs; ++i)
       nm_value_init(&outputs[i]);
+    if (is_given)
+      give_memory(other, ins, outs);
     allocations = 0;
     counting = 1;
     nm_status status =
@@ -121,15 +149,19 @@ int main(int argc, char **argv) {
     size_t given = 0;
     for (size_t i = 0; i < outs; ++i) {
       given += outputs[i].bytes;
-      nm_value_free(&outputs[i]);
+      if (!is_given)
+        nm_value_free(&outputs[i]);
     }
     counting = 0;
     check(status, error);
+    for (size_t i = 0; is_given && i < outs; ++i)
+      free(outputs[i].data);
     printf("size %s: allocations %ld, most %ld bytes, results %zu\n", argv[run],
            allocations, most, given);
   }
   for (size_t i = 0; i < ins; ++i)
     free(inputs[i].data);
   nm_model_free(model);
+  nm_model_free(other);
   return 0;
 }

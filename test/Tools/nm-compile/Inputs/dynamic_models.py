@@ -3,7 +3,8 @@
 """Models whose batch and lengths stay open, compiled and run at sizes that change.
 
 Expected on one and on two threads: no allocation on any thread in the third run at a size, and in the second one at most
-that of a block or two: results of the run before are there from its beginning.
+that of a block or two: results of the run before are there from its beginning. Where the program gives memory for the results, none
+at any size up to the largest before, seen or not.
 
 usage: dynamic_models.py COUNT_ALLOCATIONS FOLDER ONNX_INPUTS
 """
@@ -21,11 +22,14 @@ SIZES = [24, 24, 9, 24, 9, 1, 17, 9, 24, 1, 17, 1, 17]
 OF_A_BLOCK = 3  # the block, its memory and the count of who holds it
 
 
+SMALLER = [24, 23, 5, 1, 16, 11, 24, 2]
+
+
 def main():
     counter, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     sizes = transformers.Sizes(layers=2, places=64)
     tool = os.path.join(os.environ["NM_TOOLS"], "nm-compile")
-    again, failures = 0, 0
+    again, smaller, failures = 0, 0, 0
     for family in ("bert", "gpt2", "llama"):
         model = folder / f"{family}.onnx"
         model.write_bytes(getattr(transformers, family)(sizes).data)
@@ -44,6 +48,17 @@ def main():
                 if count > (0 if SIZES[:i].count(size) > 1 else 2 * OF_A_BLOCK):
                     print(f"{family}, {threads} threads, run {i} at size {size}: {count} allocations")
                     failures += 1
+            run = subprocess.run([counter, library, str(threads), "given", *map(str, SMALLER)], check=True, capture_output=True, text=True)
+            counts = [int(n) for n in re.findall(r"allocations (\d+)", run.stdout)]
+            if len(counts) != len(SMALLER) or counts[0] == 0:
+                print(f"{family}: {len(counts)} runs, {counts[:1]} allocations in the first")
+                failures += 1
+            for size, count in list(zip(SMALLER, counts))[1:]:
+                smaller += 1
+                if count:
+                    print(f"{family}, {threads} threads, size {size} after {SMALLER[0]}: {count} allocations")
+                    failures += 1
+    print(f"{smaller} runs at sizes below the largest, {failures} failures")
     print(f"{again} runs at sizes seen before, {failures} failures")
 
 

@@ -13,7 +13,8 @@ import platform
 
 import numpy
 
-_ORDER = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11}
+_ORDER = {"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10,
+          "float64": 11, "uint32": 12, "uint64": 13}
 _NAMES = {number: name for name, number in _ORDER.items()}
 _ENABLE_ALL, _ERROR, _ARENA, _DEFAULT_MEMORY = 99, 3, 1, 0
 
@@ -133,7 +134,7 @@ class Session:
 
 class Call:
     def __init__(self, session, arrays, shared):
-        self.session, self.arrays = session, [numpy.ascontiguousarray(a) for a in arrays]
+        self.session, self.arrays = session, [numpy.asarray(a, order="C") for a in arrays]
         if len(arrays) != len(session.inputs):
             raise Error(f"{len(arrays)} arrays are given; the model has {len(session.inputs)} inputs")
         self.values = (ctypes.c_void_p * len(arrays))()

@@ -45,9 +45,9 @@ struct OnnxImportOptions {
 /// One public function, named after the graph, whose arguments and results are
 /// the graph's inputs and outputs in order, with their names as `nm.name`.
 /// Unsigned elements are signless integers in the module; `nm.unsigned` says so
-/// on arguments and results. The error lists everything that cannot be
-/// imported, not the first: node, operator and its version, exporter, why, what
-/// to try.
+/// on arguments, results and parameters. The error lists everything that cannot
+/// be imported, not the first: node, operator and its version, exporter, why,
+/// what to try.
 llvm::Expected<OwningOpRef<ModuleOp>>
 importOnnx(const ::nm::onnx::Model &model, MLIRContext *context,
            const OnnxImportOptions &options = {});
@@ -61,10 +61,6 @@ importOnnx(llvm::StringRef bytes, llvm::StringRef path, MLIRContext *context,
 /// Whether a file is an ONNX model: by its content, or by its name where the
 /// content is no text.
 bool isOnnxModel(llvm::StringRef bytes, llvm::StringRef path);
-
-/// On an argument or result of a function: its signless integers are unsigned
-/// ones, a UnitAttr.
-constexpr llvm::StringLiteral kUnsignedAttrName = "nm.unsigned";
 
 /// The table of operators as a page in Markdown: family, operator, first
 /// version, what is left out.

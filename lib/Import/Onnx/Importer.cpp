@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Dialect/Flat/IR/FlatDialect.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
@@ -227,10 +228,13 @@ FailureOr<Val> Importer::constant(Emit &emit, const pb::Tensor &tensor,
     Dims shape;
     for (int64_t one : tensor.dims)
       shape.push_back(emit.size(one));
-    Value value = ParamOp::create(
+    auto param = ParamOp::create(
         emit.b, emit.loc, emit.tensorType(shape, emit.elementType(tensor.type)),
         emit.b.getStringAttr(key), StringAttr());
-    return emit.make(value, tensor.type, shape);
+    // Not every reader of it says how it takes the integers.
+    if (isUnsignedType(tensor.type))
+      param->setAttr(kUnsignedAttrName, emit.b.getUnitAttr());
+    return emit.make(param.getResult(), tensor.type, shape);
   }
   ::nm::rt::Result<::nm::rt::Tensor> data = pb::readTensor(model, tensor);
   if (!data) {

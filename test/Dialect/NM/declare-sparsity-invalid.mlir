@@ -7,6 +7,7 @@
 // RUN: not nm-opt %s --nm-declare-sparsity="params=v=%t.safetensors pattern=2:4" --split-input-file 2>&1 | FileCheck %s --check-prefix=GROUP
 // RUN: not nm-opt %s --nm-declare-sparsity="params=v=%t.safetensors pattern=3:7" --split-input-file 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not nm-opt %s --nm-declare-sparsity="params=v=%t.safetensors pattern=2:4 mask-policy=require" --split-input-file 2>&1 | FileCheck %s --check-prefix=REQUIRE
+// RUN: not nm-opt %s --nm-declare-sparsity="params=u=%t.safetensors pattern=2:4" --split-input-file 2>&1 | FileCheck %s --check-prefix=UNSIGNED
 
 // MISSING: error: nm-declare-sparsity: {{.*}}.missing: cannot open
 // POLICY: error: nm-declare-sparsity: unknown mask-policy 'maybe', expected if-present, require, derive or ignore
@@ -44,4 +45,12 @@ func.func @dtype() -> tensor<8xi8> {
 func.func @violated() -> tensor<8x16xf32> {
   %0 = nm.param "violated.weight" in "v" : tensor<8x16xf32>
   return %0 : tensor<8x16xf32>
+}
+
+// -----
+
+// UNSIGNED: error: 'nm.param' op {{.*}}.safetensors: tensor 'masked.weight_mask' has element type u8, which no sparse product takes; expected floats or i8 where pattern '2:4' is
+func.func @unsigned() -> tensor<8x16xi8> {
+  %0 = nm.param "masked.weight_mask" in "u" {nm.unsigned} : tensor<8x16xi8>
+  return %0 : tensor<8x16xi8>
 }

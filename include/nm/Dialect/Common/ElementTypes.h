@@ -10,8 +10,13 @@
 
 #include "mlir/IR/Types.h"
 #include "nm/Support/DType.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace mlir::nm {
+
+/// On an argument or result of a function and on an `nm.param`: its signless
+/// integers are unsigned ones, a UnitAttr.
+constexpr llvm::StringLiteral kUnsignedAttrName = "nm.unsigned";
 
 /// How a value of `type` lies in memory: an i1 is a byte, an index has 64 bits,
 /// signless integers are signed ones unless `isUnsigned`. Unknown if

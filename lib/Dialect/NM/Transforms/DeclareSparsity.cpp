@@ -235,14 +235,27 @@ private:
       missed(op) << remark::reason("it is empty");
       return success();
     }
-    auto weight = rt::readWeight(checkpoint, op.getKey().str(), maskOptions);
-    if (!weight)
-      return op.emitOpError() << weight.error().message;
     const SparsityRule *rule = rules.find(op);
     if (rule && rule->m == 0) {
       missed(op) << remark::reason("pattern '{0}' leaves it", rule->text);
       return success();
     }
+    // The integers of sparse products are signed.
+    if (rt::DType stored = storedDType(op.getResult());
+        stored != toDType(type.getElementType())) {
+      if (rule)
+        return op.emitOpError()
+               << checkpoint.path() << ": tensor '" << rt::shownKey(op.getKey())
+               << "' has element type " << ::nm::support::dtypeName(stored)
+               << ", which no sparse product takes; expected floats or i8 "
+                  "where pattern '"
+               << rule->text << "' is";
+      missed(op) << remark::reason("its integers are unsigned");
+      return success();
+    }
+    auto weight = rt::readWeight(checkpoint, op.getKey().str(), maskOptions);
+    if (!weight)
+      return op.emitOpError() << weight.error().message;
     std::optional<rt::TrainedPattern> known = trainedPattern(op);
     FailureOr<std::optional<Found>> found =
         rule    ? require(op, checkpoint, *weight, *rule)

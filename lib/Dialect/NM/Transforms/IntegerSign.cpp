@@ -43,6 +43,9 @@ bool mlir::nm::isReadUnsigned(Value tensor) {
 
 ::nm::support::DType mlir::nm::storedDType(Value tensor) {
   Type element = cast<ShapedType>(tensor.getType()).getElementType();
-  return toDType(element,
-                 element.isSignlessInteger() && isReadUnsigned(tensor));
+  Operation *op = tensor.getDefiningOp();
+  bool isUnsigned =
+      element.isSignlessInteger() &&
+      ((op && op->hasAttr(kUnsignedAttrName)) || isReadUnsigned(tensor));
+  return toDType(element, isUnsigned);
 }

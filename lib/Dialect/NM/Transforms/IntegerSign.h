@@ -19,7 +19,8 @@ namespace mlir::nm {
 /// says otherwise. Integers without a sign are signed where nothing reads them.
 bool isReadUnsigned(Value tensor);
 
-/// The element type that a checkpoint has to hold `tensor` in.
+/// The element type that a checkpoint has to hold `tensor` in: what its
+/// `nm.unsigned` says, or else how the program reads it.
 ::nm::support::DType storedDType(Value tensor);
 
 } // namespace mlir::nm

@@ -3,7 +3,7 @@
 """Runs models of one operator with nm-run against results that NumPy computed.
 
 A case is a function that gives operator, inputs (None: left out), attributes, results (None: not asked for)
-and, if it is not 17, the version of the operator set.
+and, if it is not 17, the version of the operator set, and which inputs are initializers.
 """
 
 import os
@@ -13,21 +13,25 @@ import sys
 
 import numpy
 
-from onnxfile import graph, model, node, value
+from onnxfile import graph, model, node, tensor, value
 
 
 def run(name, made, domain):
     op, inputs, attributes, outputs = made[:4]
+    opset, constant = made[4:] + (17, ())[len(made) - 4:]
+    constant = {f"in{i}" for i in constant}
     names = ["" if x is None else f"in{i}" for i, x in enumerate(inputs)]
     results = ["" if x is None else f"out{i}" for i, x in enumerate(outputs)]
-    given = [(n, numpy.asarray(x)) for n, x in zip(names, inputs) if n]
+    known = [(n, numpy.asarray(x)) for n, x in zip(names, inputs) if n]
+    initializers = [tensor(n, x) for n, x in known if n in constant]
+    given = [(n, x) for n, x in known if n not in constant]
     wanted = [(n, numpy.asarray(x)) for n, x in zip(results, outputs) if n]
     wanted = [(n, x.astype(numpy.float32) if x.dtype == numpy.float64 else x) for n, x in wanted]
     fields = graph([node(op, names, results, op, domain=domain, **attributes)],
                    [value(n, str(x.dtype), x.shape) for n, x in given],
-                   [value(n, str(x.dtype), x.shape) for n, x in wanted])
+                   [value(n, str(x.dtype), x.shape) for n, x in wanted], initializers)
     with open(f"{name}.onnx", "wb") as out:
-        out.write(model(fields, opset=made[4] if len(made) > 4 else 17, domains=[(domain, 1)] if domain else []))
+        out.write(model(fields, opset=opset, domains=[(domain, 1)] if domain else []))
     command = ["nm-run", f"{name}.onnx", "--threads=1"]
     for n, x in given:
         numpy.save(f"{name}_{n}.npy", x)

@@ -246,6 +246,22 @@ def case_scatter_by_name_of_old():
     return "Scatter", [x, places, new], dict(axis=0), [y], 9
 
 
+def case_unsigned_weights_are_only_moved():
+    """No reader says how it takes them; more than 64 are weights that stay in the file."""
+    x, y = SOURCE.integers(0, 256, (2, 9, 17)).astype(numpy.uint8)
+    return "Concat", [x, y], dict(axis=1), [numpy.concatenate([x, y], 1)], 17, (0,)
+
+
+def case_unsigned_weights_are_compared():
+    x, y = SOURCE.integers(0, 2, (2, 9, 17)).astype(numpy.uint8)
+    return "Equal", [x, y], {}, [x == y], 17, (1,)
+
+
+def case_unsigned_weights_are_gathered():
+    x, y = SOURCE.integers(0, 256, (9, 17)).astype(numpy.uint8), SOURCE.integers(-9, 9, 5)
+    return "Gather", [x, y], dict(axis=0), [x[y]], 17, (0,)
+
+
 def case_mask_of_fewer_keys():
     q, k, v = floats(1, 2, 3, 4), floats(1, 2, 6, 4), floats(1, 2, 6, 4)
     mask = numpy.array([True, True, False, True])

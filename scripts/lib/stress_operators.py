@@ -600,6 +600,123 @@ class Maker:
         inputs = operand([m, k], 0, 1) + operand([k, n], 0, 1) + operand(None, 5, 90)
         return self.made("QLinearMatMul", inputs, constant=self.maybe(3, 4, 5) + [1, 2, 6, 7])
 
+    # ONNX Runtime's own -----------------------------------------------------------------------------------------------
+
+    def microsoft(self, op, inputs, attributes=None, outputs=None, constant=()):
+        while inputs[-1] is None:
+            inputs.pop()
+        return self.made(op, inputs, attributes, outputs, 17, constant, "com.microsoft")
+
+    def op_gelus(self):
+        op, x = self.r.choice(["FastGelu", "BiasGelu", "Gelu", "QuickGelu"]), self.array("float32", self.shape(1))
+        bias = [self.array("float32", [x.shape[-1]])] if op == "BiasGelu" or (op == "FastGelu" and self.chance(0.5)) else []
+        return self.microsoft(op, [x] + bias, {"alpha": 1.3} if op == "QuickGelu" else {}, constant=self.maybe(1))
+
+    def op_skip_norm(self):
+        shape = [self.r.randint(1, 3), self.r.randint(1, 9), self.size()]
+        x, skip = self.array("float32", shape), self.array("float32", self.r.choice([shape, [1] + shape[1:], shape[1:]]))
+        gamma, beta, bias = (self.array("float32", shape[2:]) for _ in range(3))
+        attributes = {"epsilon": 0.001} if self.chance(0.5) else {}
+        bias = bias if self.chance(0.5) else None
+        if self.chance(0.4):
+            return self.microsoft("SkipSimplifiedLayerNormalization", [x, skip, gamma, bias], attributes, constant=self.maybe(2, 3))
+        return self.microsoft("SkipLayerNormalization", [x, skip, gamma, beta if self.chance(0.7) else None, bias], attributes,
+                              constant=self.maybe(2, 3, 4))
+
+    def op_embed_norm(self):
+        batch, rows, width, words = self.r.randint(1, 3), self.r.randint(1, 9), self.r.choice([4, 8, 20]), 11
+        ids = self.n.integers(0, words, [batch, rows]).astype("int32")
+        kinds = self.n.integers(0, 2, [batch, rows]).astype("int32") if self.chance(0.6) else None
+        tables = [self.array("float32", [count, width]) for count in (words, 12)]
+        tables.append(self.array("float32", [2, width]) if kinds is not None else None)
+        # Ones, then zeros: ONNX Runtime counts the former.
+        mask = (numpy.arange(rows) < self.n.integers(1, rows + 1, [batch, 1])).astype("int32") if self.chance(0.5) else None
+        inputs = [ids, kinds] + tables + [self.array("float32", [width]), self.array("float32", [width]), mask]
+        outputs = ["float32", "int32"] + (["float32"] if self.chance(0.3) else [])
+        return self.microsoft("EmbedLayerNormalization", inputs, {}, outputs, self.maybe(2, 3, 4, 5, 6))
+
+    def op_fused_product(self):
+        m, n, k, ta, tb = self.size(), self.size(), self.size(), self.r.randint(0, 1), self.r.randint(0, 1)
+        batch = self.shape(0, 1)
+        a, b = self.array("float32", batch + ([k, m] if ta else [m, k])), self.array("float32", batch + ([n, k] if tb else [k, n]))
+        return self.microsoft("FusedMatMul", [a, b], {"transA": ta, "transB": tb, "alpha": 0.5}, constant=self.maybe(1))
+
+    def op_bits_product(self):
+        m, n, bits = self.r.choice([1, 2, 7]), self.r.choice([1, 8, 17]), self.r.choice([4, 4, 8])
+        block, k = self.r.choice([16, 32, 64]), self.r.choice([16, 32, 48, 64, 96, 128])
+        blocks = -(-k // block)
+        weight = self.n.integers(0, 256, [n, blocks, block * bits // 8]).astype("uint8")
+        scales = self.array("float32", [n, blocks], 0.1, 1)
+        zeros = self.n.integers(0, 256, [n * (-(-blocks * bits // 8))]).astype("uint8") if self.chance(0.5) else None
+        return self.microsoft("MatMulNBits", [self.array("float32", [self.r.randint(1, 2), m, k]), weight, scales, zeros],
+                              {"K": k, "N": n, "bits": bits, "block_size": block}, constant=[1, 2, 3])
+
+    def op_self_attention(self):
+        batch, rows, heads, width = self.r.randint(1, 3), self.r.choice([1, 4, 9]), self.r.choice([1, 2, 3]), self.r.choice([4, 8, 16])
+        inner, hidden, past = heads * width, self.r.choice([8, 12]), self.r.choice([0, 0, 3])
+        attributes = {"num_heads": heads}
+        if self.chance(0.4):
+            attributes["unidirectional"] = 1
+        if self.chance(0.3):
+            attributes["scale"] = 0.3
+        mask = self.r.choice([None, self.n.integers(1, rows + past + 1, [batch]).astype("int32"),
+                              (self.n.uniform(size=[batch, rows + past]) < 0.7).astype("int32")])
+        if mask is not None and mask.ndim == 2:
+            mask[:, 0] = 1
+        bias = self.array("float32", [self.r.choice([1, batch]), heads, rows, rows + past]) if self.chance(0.3) else None
+        before = self.array("float32", [2, batch, heads, past, width]) if past else None
+        inputs = [self.array("float32", [batch, rows, hidden]), self.array("float32", [hidden, 3 * inner]),
+                  self.array("float32", [3 * inner]) if self.chance(0.8) else None, mask, before, bias]
+        return self.microsoft("Attention", inputs, attributes, ["float32"] * (2 if past else 1), self.maybe(1, 1, 2))
+
+    def op_multi_head(self):
+        batch, heads, width = self.r.randint(1, 3), self.r.choice([1, 2, 3]), self.r.choice([4, 8, 16])
+        rows, keys, inner = self.r.choice([1, 4, 9]), self.r.choice([1, 5, 12]), heads * width
+        attributes = {"num_heads": heads}
+        if self.chance(0.3):
+            attributes["unidirectional"], keys = 1, rows
+        if self.chance(0.3):
+            attributes["scale"] = 0.3
+        packed = self.r.choice(["", "", "kv", "qkv"])
+        if packed == "qkv":
+            keys = rows
+            inputs = [self.array("float32", [batch, rows, heads, 3, width]), None, None]
+        elif packed == "kv":
+            inputs = [self.array("float32", [batch, rows, inner]), self.array("float32", [batch, keys, heads, 2, width]), None]
+        else:
+            inputs = [self.array("float32", [batch, n, inner]) for n in (rows, keys, keys)]
+        bias = self.array("float32", [3 * inner]) if not packed and self.chance(0.5) else None
+        mask = self.r.choice([None, self.n.integers(1, keys + 1, [batch]).astype("int32"),
+                              (self.n.uniform(size=[batch, keys]) < 0.7).astype("int32")])
+        if mask is not None and mask.ndim == 2:
+            mask[:, 0] = 1
+        score = self.array("float32", [self.r.choice([1, batch]), self.r.choice([1, heads]), rows, keys]) if self.chance(0.4) else None
+        return self.microsoft("MultiHeadAttention", inputs + [bias, mask, score], attributes, constant=self.maybe(3))
+
+    def op_grouped_query(self):
+        batch, groups, share, width = self.r.randint(1, 3), self.r.choice([1, 2]), self.r.choice([1, 2, 4]), self.r.choice([8, 16])
+        heads, rows, most = groups * share, self.r.choice([1, 1, 4, 7]), 12
+        # Prompts begin with an empty cache; one token goes on, in sequences of several lengths.
+        past = self.n.integers(0, most - rows, [batch]) if rows == 1 else numpy.zeros(batch, "int64")
+        attributes = {"num_heads": heads, "kv_num_heads": groups}
+        for name, number, p in (("scale", 0.3, 0.3), ("softcap", 2.0, 0.2), ("local_window_size", 3, 0.2), ("do_rotary", 1, 0.5)):
+            if self.chance(p):
+                attributes[name] = number
+        waves = [None, None]
+        if "do_rotary" in attributes:
+            waves = [self.array("float32", [most, width // 2]) for _ in range(2)]
+            if self.chance(0.4):
+                attributes["rotary_interleaved"] = 1
+        q, k, v = (self.array("float32", [batch, rows, n * width]) for n in (heads, groups, groups))
+        if self.chance(0.3):
+            q, k, v = numpy.concatenate([q, k, v], 2), None, None
+        caches = [self.array("float32", [batch, groups, int(past.max()) + (rows == 1), width]) if rows == 1 else None for _ in range(2)]
+        if rows == 1:
+            caches = [cache[:, :, :max(int(past.max()), 1)] for cache in caches]
+        total = int(past.max()) + rows
+        inputs = [q, k, v] + caches + [(past + rows - 1).astype("int32"), numpy.asarray(total, "int32")] + waves
+        return self.microsoft("GroupQueryAttention", inputs, attributes, ["float32"] * 3, [6] + self.maybe(7, 8))
+
 
 def write(path, cases):
     """One model of independent nodes of one operator set, and its inputs in order."""
@@ -617,7 +734,7 @@ def write(path, cases):
         results = [f"c{i}_out{j}" for j in range(len(case.outputs))]
         nodes.append(node(case.op, names, results, f"n{i}", case.domain, **case.attributes))
         outputs += [[(1, name), (2, [(1, [(1, TYPES[dtype])])])] for name, dtype in zip(results, case.outputs)]
-    path.write_bytes(model(graph(nodes, inputs, outputs, constants), opset=cases[0].opset))
+    path.write_bytes(model(graph(nodes, inputs, outputs, constants), opset=cases[0].opset, domains=[("com.microsoft", 1)]))
     return arrays
 
 

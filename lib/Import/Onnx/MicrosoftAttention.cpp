@@ -495,7 +495,12 @@ LogicalResult groupQuery(NodeEmit &n) {
   plan.endsAtLength = true;
   plan.startsAtZero = true;
   plan.causal = true;
-  plan.left = n.intOr("local_window_size", -1);
+  // ONNX Runtime counts the query's own key among those of the window.
+  int64_t window = n.intOr("local_window_size", -1);
+  if (window < -1 || window == 0)
+    return n.fail("local_window_size is " + Twine(window) +
+                  ", expected -1 or 1 and more");
+  plan.left = window < 0 ? -1 : window - 1;
   plan.softcap = n.floatOr("softcap", 0);
   plan.scale = scaleOf(n);
   plan.resultBnhd = true;

@@ -142,7 +142,7 @@ def case_group_query_prompt():
     packed = floats(B, S, (H + 2 * g) * D)
     q, k, v = packed[..., :H * D], packed[..., H * D:(H + g) * D], packed[..., (H + g) * D:]
     lens = numpy.int32([S - 1, S - 1])
-    local = numpy.where(numpy.arange(S) >= numpy.arange(S)[:, None] - 2, 0, -numpy.inf)
+    local = numpy.where(numpy.arange(S) > numpy.arange(S)[:, None] - 2, 0, -numpy.inf)
     return ("GroupQueryAttention", [packed, None, None, None, None, lens, numpy.int32(S)],
             dict(num_heads=H, kv_num_heads=g, local_window_size=2),
             [attend(heads(q), heads(k, g), heads(v, g), causal(S, S) + local), heads(k, g), heads(v, g)])

@@ -7,13 +7,20 @@ test/Import/Onnx/Inputs with random weights; a pruned one is written pruned, and
 every pattern as dense, so it is timed once, on the first. So are PyTorch, which runs BERT and GPT-2 eagerly, and llama.cpp, which
 decodes GPT-2 with weights and cache in f16. $NM_ONNXRUNTIME names ONNX Runtime's library, $NM_GGML the folder of
 llama.cpp's; PyTorch is that of this Python. What is not there is left out, with a note.
+
+Peak memory is the largest resident set of a process of its own, less what it had before anything was loaded: for nm one that loads the compiled
+model with its packed weights and calls it three times, for ONNX Runtime one that loads the file and runs once. Beside it stands the bound: packed
+weights, and one and a half times the largest set of buffers, inputs and results that are live at once, by the compiled plan; it needs known sizes.
 """
 
 import argparse
+import atexit
 import functools
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -96,19 +103,41 @@ def rewrite(made, pattern, path):
     path.write_bytes(data)
 
 
-def peak_mib(command):
-    """Largest resident set of a command: started by a small process, as a child's figure begins with its parent's."""
-    done = subprocess.run([sys.executable, __file__, "--peak", *command], capture_output=True, text=True)
+MIB = 1 << 20
+PLANNED = re.compile(r"arena-planned: buffers=\d+ bytes=\d+ live-bytes=(\d+)")
+
+
+def output_of(command):
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise compiled.Error(done.stderr.strip())
-    return float(done.stdout)
+    return done
 
 
-def print_peak(command):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    print(usage.ru_maxrss / 1024)
-    return os.waitstatus_to_exitcode(status)
+@functools.cache
+def runner():
+    """The program that runs a compiled model and tells its largest resident set."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    library = compiled.BUILD / "lib"
+    source = pathlib.Path(__file__).with_name("peak_memory.c")
+    output_of(["clang-22", "-O1", f"-I{compiled.SOURCE}/include", f"-I{compiled.BUILD}/include", str(source), "-o", f"{folder}/run",
+               f"-L{library}", "-lnm_runtime", f"-Wl,-rpath,{library}"])
+    return f"{folder}/run"
+
+
+def peak_of_compiled(path, arrays, fixed, folder):
+    """Peak and bound in MiB; no bound where sizes are open."""
+    stem = folder / "packed"
+    done = output_of([str(compiled.BUILD / "bin/nm-compile"), str(path), *fixed, "-o", f"{stem}.so", "--weights", f"{stem}.nmw",
+                      "--remarks-filter=nm-plan-memory"])
+    live = [int(bytes) for bytes in PLANNED.findall(done.stderr)]
+    run = output_of([runner(), f"{stem}.so", *("x".join(map(str, array.shape)) for array in arrays)])
+    before, _, peak, inputs, results = map(int, run.stdout.split())
+    bound = None
+    if fixed and "of-live" not in done.stderr:
+        bound = (os.path.getsize(f"{stem}.nmw") + 1.5 * (sum(live) + inputs + results)) / MIB
+    return (peak - before) / 1024, bound
 
 
 def difference(have, want):
@@ -229,15 +258,15 @@ class Bench:
             rewrite(made, pattern, paths[pattern])
         return paths
 
-    def memory(self, path, made, folder):
+    def peak_of_peer(self, path, made, folder):
         inputs = []
         for i, array in enumerate(made.inputs):
             numpy.save(folder / f"in{i}.npy", array)
             inputs.append(str(folder / f"in{i}.npy"))
-        ours = [str(compiled.BUILD / "bin/nm-run"), str(path), "--threads=1"]
-        ours += [f"--input={name}" for name in inputs]
-        theirs = [sys.executable, __file__, "--once", str(path), *inputs]
-        return peak_mib(ours), peak_mib(theirs) if self.peer else None
+        return float(output_of([sys.executable, __file__, "--once", str(path), *inputs]).stdout)
+
+    def fixed_sizes(self, made):
+        return [] if self.options.dynamic else [f"--size={name}={size}" for name, size in made.symbols.items()]
 
     def run(self, title, make, sizes, folder):
         options = self.options
@@ -246,7 +275,7 @@ class Bench:
         made = make(sizes, **({"opset": options.opset} if options.opset else {}))
         paths = self.files(made, folder)
         models, errors = {}, {}
-        fixed = [] if options.dynamic else [f"--size={name}={size}" for name, size in made.symbols.items()]
+        fixed = self.fixed_sizes(made)
         for pattern, path in paths.items():
             models[pattern] = compiled.Model(path, folder, fixed)
             if self.peer:
@@ -271,7 +300,7 @@ class Bench:
             for name, samples in times.items():
                 row = {"model": title, "threads": threads, "runtime": name, "min_ms": min(samples),
                        "median_ms": float(numpy.median(samples)), "ratio": best / min(samples) if best else None,
-                       "difference": errors.get(name), "load_s": loads.get(name), "compile_s": None, "peak_mib": None}
+                       "difference": errors.get(name), "load_s": loads.get(name), "compile_s": None, "peak_mib": None, "bound_mib": None}
                 if name in models:
                     row["compile_s"], row["load_s"] = models[name].compile_s, models[name].load_s
                 self.rows.append(row)
@@ -286,18 +315,16 @@ class Bench:
     def memory_of(self, title, threads, paths, made, folder):
         if threads != self.options.threads[0]:
             return
+        rows = {row["runtime"]: row for row in self.rows if row["model"] == title and row["threads"] == threads}
         for pattern, path in paths.items():
-            ours, theirs = self.memory(path, made, folder)
-            for row in self.rows:
-                if row["model"] == title and row["threads"] == threads:
-                    if row["runtime"] == pattern:
-                        row["peak_mib"] = ours
-                    elif row["runtime"] == OnnxRuntime.name and row["peak_mib"] is None:
-                        row["peak_mib"] = theirs
+            rows[pattern]["peak_mib"], rows[pattern]["bound_mib"] = peak_of_compiled(
+                path, made.inputs, self.fixed_sizes(made), folder)
+        if self.peer:
+            rows[OnnxRuntime.name]["peak_mib"] = self.peak_of_peer(paths[self.options.patterns[0]], made, folder)
 
     def print_head(self):
         print(f"{'model':30} {'thr':>3} {'runtime':13} {'min ms':>9} {'median':>9} {'ratio':>6} {'diff':>8} "
-              f"{'compile s':>9} {'load s':>6} {'peak MiB':>8}", flush=True)
+              f"{'compile s':>9} {'load s':>6} {'peak MiB':>8} {'bound':>6}", flush=True)
 
     @staticmethod
     def print_row(row):
@@ -307,12 +334,19 @@ class Bench:
         print(f"{row['model']:30} {row['threads']:3} {row['runtime']:13} {row['min_ms']:9.2f} "
               f"{row['median_ms']:9.2f} {text(row['ratio'], '.2f', 6)} {text(row['difference'], '.1e', 8)} "
               f"{text(row['compile_s'], '.1f', 9)} {text(row['load_s'], '.2f', 6)} "
-              f"{text(row['peak_mib'], '.0f', 8)}", flush=True)
+              f"{text(row['peak_mib'], '.0f', 8)} {text(row['bound_mib'], '.0f', 6)}", flush=True)
+
+
+def resident_mib():
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+)", status)[1]) / 1024
 
 
 def once(path, inputs):
     """One run of ONNX Runtime in a process of its own, for its peak memory."""
-    onnxruntime.Session(path, 1).run([numpy.load(name) for name in inputs])
+    arrays, before = [numpy.load(name) for name in inputs], resident_mib()
+    onnxruntime.Session(path, 1).run(arrays)
+    print(resident_mib() - before)
 
 
 def numbers(text):
@@ -322,8 +356,6 @@ def numbers(text):
 def main():
     if sys.argv[1:2] == ["--once"]:
         return once(sys.argv[2], sys.argv[3:])
-    if sys.argv[1:2] == ["--peak"]:
-        return print_peak(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="scripts/bench model", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="bert", help=f"of {', '.join(REAL)}; with commas")

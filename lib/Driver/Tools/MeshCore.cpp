@@ -69,9 +69,6 @@ llvm::Error tools::MeshCommand::checkCore() {
       return refuse(name, "block, tree or hierarchy");
   if (line.given("emit") && !isCore())
     return refuse("emit", "block, tree or hierarchy");
-  if (shape.kind == Core::Hierarchy && part == Part::Testbench)
-    return makeError("a hierarchy has no testbench of its own; expected "
-                     "--emit=verilog, constraints or datasheet");
   if (line.given("clock") &&
       (!isCore() || part == Part::Verilog || part == Part::Testbench))
     return refuse("clock", "--emit=constraints or --emit=datasheet");

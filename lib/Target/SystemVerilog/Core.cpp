@@ -42,10 +42,6 @@ int64_t flowBits(const Core &core) {
 
 int64_t bytes(int64_t bits) { return (bits + 7) / 8; }
 
-int64_t elementBits(const Core &core) {
-  return core.rankBits + queueBits(core) + flowBits(core) + core.metadataBits;
-}
-
 std::string str(int64_t value) { return std::to_string(value); }
 
 using Parameters = std::vector<std::pair<std::string, int64_t>>;
@@ -84,34 +80,53 @@ void setDefault(std::string &text, const std::string &name, int64_t value) {
   text.replace(at, end - at, str(value));
 }
 
-struct Field {
+struct StreamField {
   const char *name;
   int64_t bits;
 };
 
-/// From the lowest bit.
-std::vector<Field> fields(const Core &core) {
+/// Of an element that comes and leaves, from the lowest bit. Of a hierarchy: of
+/// a packet that comes.
+std::vector<StreamField> fields(const Core &core) {
   if (core.kind == Core::Block)
     return {{"rank", core.rankBits},
             {"logical PIFO", core.pifoBits},
             {"flow", flowBits(core)},
+            {"metadata", core.metadataBits}};
+  if (core.kind == Core::Hierarchy)
+    return {{"ranks, the leaf's lowest", core.depth * core.rankBits},
+            {"leaf", queueBits(core)},
             {"metadata", core.metadataBits}};
   return {{"rank", core.rankBits},
           {"queue", queueBits(core)},
           {"metadata", core.metadataBits}};
 }
 
-std::string fieldTable(const Core &core) {
+/// Of the other streams of a hierarchy.
+std::vector<StreamField> configurationFields(const Core &core) {
+  return {{"queue", queueBits(core)}, {"the one it is in", queueBits(core)}};
+}
+std::vector<StreamField> departureFields(const Core &core) {
+  return {{"leaf", queueBits(core)}, {"metadata", core.metadataBits}};
+}
+
+int64_t width(const std::vector<StreamField> &fields) {
+  int64_t bits = 0;
+  for (const StreamField &field : fields)
+    bits += field.bits;
+  return 8 * bytes(bits);
+}
+
+std::string fieldTable(const std::vector<StreamField> &fields) {
   std::string out = "| Bits | Field |\n| ---: | --- |\n";
   int64_t low = 0;
-  for (const Field &field : fields(core)) {
+  for (const StreamField &field : fields) {
     out += "| " + str(low + field.bits - 1) + ":" + str(low) + " | " +
            field.name + " |\n";
     low += field.bits;
   }
-  int64_t width = 8 * bytes(low);
-  if (width != low)
-    out += "| " + str(width - 1) + ":" + str(low) + " | padding, 0 |\n";
+  if (width(fields) != low)
+    out += "| " + str(width(fields) - 1) + ":" + str(low) + " | padding, 0 |\n";
   return out;
 }
 
@@ -178,8 +193,9 @@ std::string timing(const Core &core) {
            "side they take three for each: " +
            str(3 * core.depth) +
            " cycles for a packet in and one out.\n"
-           "* From a dequeue to `out` are " +
-           str(3 * core.depth + 1) + " cycles.\n* At " + str(core.clock) +
+           "* From a request to `m_axis` are three for each level that the "
+           "packet lies in, and two: " +
+           str(3 * core.depth + 2) + " cycles.\n* At " + str(core.clock) +
            " MHz " + str(rate / 1000) + "." + str(rate % 1000 / 100) +
            " million packets a second in and out.\n";
   }
@@ -195,7 +211,7 @@ std::string timing(const Core &core) {
 const char *Core::module() const {
   return kind == Block  ? "nm_pifo_block_axis"
          : kind == Tree ? "nm_pifo_tree_axis"
-                        : "nm_pifo_hierarchy";
+                        : "nm_pifo_hierarchy_axis";
 }
 
 int64_t Core::capacity() const {
@@ -221,30 +237,34 @@ std::string refusal(const Core &core) {
 std::string systemVerilogOf(const Core &core) {
   std::string top = core.kind == Core::Block  ? rtl::blockAxis
                     : core.kind == Core::Tree ? rtl::treeAxis
-                                              : rtl::hierarchy;
+                                              : rtl::hierarchyAxis;
   for (const auto &[name, value] : parameters(core))
     setDefault(top, name, value);
+  std::string inside =
+      core.kind == Core::Block ? systemVerilogOfBlock() : rtl::tree;
   if (core.kind == Core::Hierarchy)
-    return rtl::tree + top;
-  return (core.kind == Core::Block ? systemVerilogOfBlock()
-                                   : std::string(rtl::tree)) +
-         rtl::axisOutput + top;
+    inside += rtl::hierarchy;
+  return inside + rtl::axisOutput + top;
 }
 
 std::string testbenchOf(const Core &core) {
-  std::string text = rtl::axisTestbench, list, connections;
+  const bool hierarchy = core.kind == Core::Hierarchy;
+  std::string text = hierarchy ? rtl::hierarchyTestbench : rtl::axisTestbench;
+  std::string list, connections;
   for (const auto &[name, value] : parameters(core)) {
     list += "  localparam int " + name + " = " + str(value) + ";\n";
     connections += (connections.empty() ? "" : ",\n") + std::string("      .") +
                    name + "(" + name + ")";
   }
   bool block = core.kind == Core::Block;
-  int64_t count = block ? core.elements + core.flows + 7 : core.capacity() + 5;
+  int64_t most = hierarchy ? treeCapacity(core) : core.capacity();
+  int64_t count = block ? core.elements + core.flows + 7 : most + 5;
   list += "  localparam int COUNT_BITS = " + str(bitsFor(count)) + ";";
   int64_t queues = block ? int64_t(1) << core.pifoBits : core.queues;
-  // A block's flows may all find the store full but for one.
-  int64_t fill =
-      std::min<int64_t>(block ? core.elements : treeCapacity(core), 2000);
+  // A block's flows may all find the store full but for one. Of a hierarchy
+  // every departure is looked for in all that is held.
+  int64_t fill = std::min<int64_t>(block ? core.elements : treeCapacity(core),
+                                   hierarchy ? 100 : 2000);
   for (const auto &[from, to] :
        {std::pair<std::string, std::string>{"%MODULE%", core.module()},
         {"%PARAMETERS%", list},
@@ -261,39 +281,39 @@ std::string testbenchOf(const Core &core) {
 std::string constraintsOf(const Core &core) {
   int64_t picoseconds = 1000000 / core.clock;
   std::string fraction = str(picoseconds % 1000);
-  std::string clock = core.kind == Core::Hierarchy ? "clk" : "aclk";
   return "# Constraints of " + std::string(core.module()) + " for " +
-         str(core.clock) + " MHz (nanoseconds).\n" + "create_clock -name " +
-         clock + " -period " + str(picoseconds / 1000) + "." +
-         std::string(3 - fraction.size(), '0') + fraction + " [get_ports " +
-         clock + "]\n";
+         str(core.clock) + " MHz (nanoseconds).\n" +
+         "create_clock -name aclk -period " + str(picoseconds / 1000) + "." +
+         std::string(3 - fraction.size(), '0') + fraction +
+         " [get_ports aclk]\n";
 }
 
-/// Everything but what a core is and its parameters.
-static std::string hierarchySheet(const Core &core) {
-  std::string queue = str(queueBits(core));
-  return "\n## Ports\n\n| Port | Bits | What |\n| --- | ---: | --- |\n"
-         "| `clk`, `rst` | 1 | clock; reset, synchronous and high |\n"
-         "| `set_queue`, `set_parent` | " +
-         queue +
-         " | while `set_valid`: which queue one is in, for all but the root, "
-         "0 |\n| `enq_queue` | " +
-         queue +
-         " | with `enq_valid` and `enq_ready`: a packet comes into that leaf "
-         "|\n| `enq_ranks` | " +
-         str(core.depth * core.rankBits) +
-         " | its ranks, the leaf's in the lowest bits, then that of the queue "
-         "around it |\n| `enq_meta` | " +
-         str(core.metadataBits) +
-         " | what leaves with it |\n| `deq_valid`, `deq_ready` | 1 | the next "
-         "packet is asked for |\n| `out_valid`, `out_queue`, `out_meta` | | "
-         "a packet leaves |\n| `step_*` | | each pop on its way |\n"
-         "| `empty`, `occupancy` | | packets that came and have not left "
-         "|\n\n## Timing\n\n" +
-         timing(core) +
-         "\n## Memories\n\nOne write port and one registered read port each; "
-         "none needs a reset.\n\n" +
-         memoryTable(core);
+/// The ports between clock and counters, and the fields of the streams.
+static std::string hierarchyStreams(const Core &core) {
+  auto stream = [](const char *name, const std::vector<StreamField> &fields,
+                   const char *what) {
+    return "| `" + std::string(name) + "_*` | " + str(width(fields)) + " | " +
+           what + " |\n";
+  };
+  return stream("config", configurationFields(core),
+                "the queue around one, for all but the root, 0; before "
+                "packets come for it") +
+         stream("s_axis", fields(core), "a packet comes into a leaf") +
+         "| `request_*` | | no data: the next packet is asked for; the request "
+         "waits until one has come to the root |\n" +
+         stream("m_axis", departureFields(core), "a packet leaves");
+}
+
+static std::string elementStreams(const Core &core) {
+  const char *answer = core.kind == Core::Block
+                           ? "an empty one gives nothing"
+                           : "at an empty one the request waits";
+  std::string bits = str(width(fields(core)));
+  return "| `s_axis_*` | " + bits + " | an element comes |\n| `request_*` | " +
+         str(8 * bytes(queueBits(core))) + " | the number of a " +
+         (core.kind == Core::Block ? "logical PIFO" : "queue") +
+         ": its next element is asked for; " + answer + " |\n| `m_axis_*` | " +
+         bits + " | an element leaves, as it came |\n";
 }
 
 std::string dataSheetOf(const Core &core) {
@@ -321,28 +341,25 @@ std::string dataSheetOf(const Core &core) {
   out += "\n| Parameter | Value |\n| --- | ---: |\n";
   for (const auto &[name, value] : parameters(core))
     out += "| `" + name + "` | " + str(value) + " |\n";
-  if (core.kind == Core::Hierarchy)
-    return out + hierarchySheet(core);
+  const bool hierarchy = core.kind == Core::Hierarchy;
   out += "\n## Ports\n\n| Port | Bits | What |\n| --- | ---: | --- |\n"
-         "| `aclk`, `aresetn` | 1 | clock; reset, synchronous and low |\n"
-         "| `s_axis_*` | " +
-         str(8 * bytes(elementBits(core))) +
-         " | an element comes |\n| `request_*` | " +
-         str(8 * bytes(queueBits(core))) + " | the number of a " +
-         (core.kind == Core::Block ? "logical PIFO" : "queue") +
-         ": its next element is asked for; " +
-         (core.kind == Core::Block ? "an empty one gives nothing"
-                                   : "at an empty one the request waits") +
-         " |\n| `m_axis_*` | " + str(8 * bytes(elementBits(core))) +
-         " | an element leaves, as it came |\n"
-         "| `empty`, `occupancy` | | elements that came and have not left "
-         "|\n\n"
-         "## Fields of `s_axis_tdata` and `m_axis_tdata`\n\n" +
-         fieldTable(core) + "\n## Timing\n\n" + timing(core) +
+         "| `aclk`, `aresetn` | 1 | clock; reset, synchronous and low |\n" +
+         (hierarchy ? hierarchyStreams(core) : elementStreams(core)) +
+         "| `empty`, `occupancy` | | " + (hierarchy ? "packets" : "elements") +
+         " that came and have not left |\n\n";
+  if (hierarchy)
+    out += "## Fields of `config_tdata`\n\n" +
+           fieldTable(configurationFields(core)) +
+           "\n## Fields of `s_axis_tdata`\n\n" + fieldTable(fields(core)) +
+           "\n## Fields of `m_axis_tdata`\n\n" +
+           fieldTable(departureFields(core));
+  else
+    out += "## Fields of `s_axis_tdata` and `m_axis_tdata`\n\n" +
+           fieldTable(fields(core));
+  return out + "\n## Timing\n\n" + timing(core) +
          "\n## Memories\n\nOne write port and one registered read port each; "
          "none needs a reset.\n\n" +
          memoryTable(core);
-  return out;
 }
 
 } // namespace nm::mesh

@@ -17,6 +17,8 @@ extern const char *const axisOutput;
 extern const char *const blockAxis;
 extern const char *const treeAxis;
 extern const char *const hierarchy;
+extern const char *const hierarchyAxis;
+extern const char *const hierarchyTestbench;
 extern const char *const axisTestbench;
 } // namespace nm::mesh::rtl
 

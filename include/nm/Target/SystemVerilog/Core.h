@@ -13,8 +13,8 @@
 
 namespace nm::mesh {
 
-/// A PIFO for someone else's design: the block of the paper or the tree, with
-/// AXI-Stream ports; or queues in levels that share a tree, with plain ones.
+/// A PIFO for someone else's design, with AXI-Stream ports: the block of the
+/// paper, the tree, or queues in levels that share a tree.
 struct Core {
   enum Kind { Block, Tree, Hierarchy } kind = Block;
   // Of a block.
@@ -40,7 +40,7 @@ std::string refusal(const Core &core);
 /// One self-contained file; its last module is core.module(), whose parameters
 /// have the core's sizes as defaults.
 std::string systemVerilogOf(const Core &core);
-/// A self-checking testbench of a block or a tree.
+/// A self-checking testbench.
 std::string testbenchOf(const Core &core);
 /// Synopsys design constraints: the clock.
 std::string constraintsOf(const Core &core);

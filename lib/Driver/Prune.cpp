@@ -8,11 +8,13 @@
 #include "nm/Driver/Prune.h"
 #include "nm/Driver/Support.h"
 #include "nm/Runtime/Dequantize.h"
+#include "nm/Runtime/FloatConversion.h"
 #include "nm/Runtime/PackedBits.h"
 #include "nm/Runtime/Params.h"
 #include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Weight.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
@@ -46,30 +48,31 @@ struct Distance {
 };
 } // namespace
 
-/// What rounding changes in the elements that `mask` keeps, as a squared norm.
+/// What rounding changes in the elements that are kept, as a squared norm.
 static llvm::Expected<double>
-squaredRounding(const rt::TensorView &view, const rt::Mask &mask,
-                const rt::ParamSpec &spec, const rt::RoundedWeights *rounded) {
-  std::vector<float> kept(static_cast<size_t>(view.count()));
-  int64_t step = rt::elementBytes(view.dtype);
-  for (size_t i = 0; i < kept.size(); ++i) {
-    auto at = static_cast<int64_t>(i);
-    if (mask.test(at))
-      kept[i] = static_cast<float>(
-          rt::elementToDouble(view.data + at * step, view.dtype));
+squaredRounding(rt::Tensor kept, const rt::ParamSpec &spec,
+                const rt::RoundedWeights *rounded) {
+  if (kept.view.dtype != rt::DType::F32) {
+    auto floats =
+        rt::convertFloats(kept, rt::DType::F32, rt::shownKey(spec.key));
+    if (!floats)
+      return toError(floats.error());
+    kept = std::move(*floats);
   }
+  // Of this function alone.
+  auto *values =
+      reinterpret_cast<float *>(const_cast<unsigned char *>(kept.view.data));
   if (rounded && rounded->count({spec.scope, spec.key})) {
-    const rt::Tensor &other = rounded->at({spec.scope, spec.key});
-    auto *values = reinterpret_cast<const float *>(other.view.data);
-    double squares = 0;
-    for (size_t i = 0; i < kept.size(); ++i)
-      squares += std::pow(double(kept[i]) - double(values[i]), 2);
-    return squares;
+    auto *others = reinterpret_cast<const float *>(
+        rounded->at({spec.scope, spec.key}).view.data);
+    for (int64_t i = 0, count = kept.view.count(); i < count; ++i)
+      values[i] -= others[i];
+    return rt::squaredNorm(kept.view);
   }
   rt::WeightDesc desc{spec.shape, spec.sparsity->axis, 1, 1, rt::DType::F32};
   auto stats =
       rt::quantizeGroups(desc, spec.sparsity->group, spec.sparsity->form,
-                         kept.data(), rt::shownKey(spec.key));
+                         values, rt::shownKey(spec.key));
   if (!stats)
     return toError(stats.error());
   return stats->changed;
@@ -85,30 +88,28 @@ distanceFromDense(const rt::Checkpoint &file, const rt::ParamSpec &spec,
   if (!contiguous)
     return toError(contiguous.error());
   const rt::TensorView &view = contiguous->view;
-  std::optional<rt::Mask> mask = weight->mask;
-  if (!mask) {
-    auto derived = rt::deriveMask(view, spec.sparsity->axis, spec.sparsity->n,
-                                  spec.sparsity->m);
-    if (!derived)
-      return toError(derived.error());
-    mask = std::move(*derived);
-  }
-  double removed = 0, all = 0;
-  int64_t step = rt::elementBytes(view.dtype);
-  for (int64_t i = 0, count = view.count(); i < count; ++i) {
-    double value = rt::elementToDouble(view.data + i * step, view.dtype);
-    all += value * value;
-    if (!mask->test(i))
-      removed += value * value;
-  }
+  rt::WeightDesc desc{view.shape, spec.sparsity->axis, spec.sparsity->n,
+                      spec.sparsity->m, view.dtype};
+  rt::PackOptions keeping;
+  keeping.mask = weight->mask ? &*weight->mask : nullptr;
+  keeping.derive = !weight->mask;
+  keeping.name = rt::shownKey(spec.key);
+  auto bytes = std::make_shared<std::vector<unsigned char>>(view.bytes());
+  auto packed = rt::pack(desc, rt::LayoutSpec::dense(), view.data,
+                         bytes->data(), nullptr, keeping);
+  if (!packed)
+    return toError(packed.error());
+  rt::Tensor kept{rt::denseView(bytes->data(), view.dtype, view.shape), bytes};
+  const double all = rt::squaredNorm(view);
   Distance distance;
   if (all == 0)
     return distance;
-  distance.removed = std::sqrt(removed / all);
+  distance.removed =
+      std::sqrt(std::max(0.0, all - rt::squaredNorm(kept.view)) / all);
   if (spec.sparsity->group == 0 || !options.mask.quantize)
     return distance;
   auto rounding =
-      squaredRounding(view, *mask, spec, options.mask.rounded.get());
+      squaredRounding(std::move(kept), spec, options.mask.rounded.get());
   if (!rounding)
     return rounding.takeError();
   distance.rounded = std::sqrt(*rounding / all);

@@ -11,9 +11,10 @@
 
 namespace nm::rt {
 
-/// Orders elements by magnitude, NaN above everything.
-template <typename U> static U magnitudeKey(U bits, DType dtype) {
-  U key = bits & static_cast<U>(magnitudeMask(dtype));
+/// Orders elements by magnitude, NaN above everything. `magnitude` is the
+/// type's magnitudeMask.
+template <typename U> static U magnitudeKey(U bits, U magnitude, DType dtype) {
+  U key = bits & magnitude;
   switch (dtype) {
   case DType::F32:
     return std::min<U>(key, static_cast<U>(0x7f800001));
@@ -36,15 +37,39 @@ template <typename U> static U magnitudeKey(U bits, DType dtype) {
   }
 }
 
-/// The bits of the `n` largest among the candidates of a group.
+/// The bits of the `n` largest keys of a group of M, by ranks: without
+/// branches, which no predictor would know.
+template <int64_t M, typename U>
+static uint64_t largestByRank(const U *keys, int64_t n) {
+  uint64_t chosen = 0;
+  for (int64_t i = 0; i < M; ++i) {
+    int64_t rank = 0;
+    for (int64_t j = 0; j < M; ++j)
+      rank += j < i ? keys[j] >= keys[i] : keys[j] > keys[i];
+    chosen |= uint64_t(rank < n) << i;
+  }
+  return chosen;
+}
+
+/// The bits of the `n` largest among the candidates of a group, of which there
+/// are more. What is no candidate is zero.
 template <typename U>
-static uint64_t largest(const unsigned char *group, uint64_t candidates,
-                        int64_t n, DType dtype) {
+static uint64_t largest(const unsigned char *group, int64_t m,
+                        uint64_t candidates, int64_t n, U magnitude,
+                        DType dtype) {
   U keys[64];
+  auto key = [&](int64_t i) {
+    return magnitudeKey(loadUnaligned<U>(group + i * int64_t(sizeof(U))),
+                        magnitude, dtype);
+  };
+  if (m == 4) {
+    for (int64_t i = 0; i < 4; ++i)
+      keys[i] = candidates >> i & 1 ? key(i) : U(0);
+    return largestByRank<4>(keys, n);
+  }
   for (uint64_t rest = candidates; rest; rest &= rest - 1) {
     int i = __builtin_ctzll(rest);
-    keys[i] =
-        magnitudeKey(loadUnaligned<U>(group + i * int64_t(sizeof(U))), dtype);
+    keys[i] = key(i);
   }
   uint64_t chosen = 0;
   for (int64_t round = 0; round < n; ++round) {
@@ -62,11 +87,11 @@ static uint64_t largest(const unsigned char *group, uint64_t candidates,
 /// Whether one of the dropped elements is as large as one of the chosen.
 template <typename U>
 static bool ties(const unsigned char *group, uint64_t chosen, uint64_t dropped,
-                 DType dtype) {
+                 U magnitude, DType dtype) {
   auto key = [&](uint64_t bits) {
     return magnitudeKey(
         loadUnaligned<U>(group + __builtin_ctzll(bits) * int64_t(sizeof(U))),
-        dtype);
+        magnitude, dtype);
   };
   U least = key(chosen), most = key(dropped);
   for (uint64_t rest = chosen & (chosen - 1); rest; rest &= rest - 1)
@@ -197,10 +222,12 @@ private:
       bits |= bits + 1;
     if (held == n)
       return bits;
-    uint64_t chosen = largest<U>(from, bits, n, source.dtype);
+    uint64_t chosen =
+        largest<U>(from, geometry.m, bits, n, magnitude, source.dtype);
     if (source.derive) {
       ++tile.prunedGroups;
-      tile.tiedGroups += ties<U>(from, chosen, bits & ~chosen, source.dtype);
+      tile.tiedGroups +=
+          ties<U>(from, chosen, bits & ~chosen, magnitude, source.dtype);
     } else {
       tile.note(GroupFault::Kind::OverFull, geometry, tile.firstRow + t, group,
                 held);

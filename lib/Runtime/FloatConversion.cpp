@@ -84,4 +84,28 @@ Result<Tensor> convertFloats(const Tensor &tensor, DType to,
   return converted;
 }
 
+double squaredNorm(const TensorView &view) {
+  constexpr int64_t chunk = 1 << 16;
+  const int64_t count = view.count(), elem = elementBytes(view.dtype);
+  std::vector<double> sums(size_t(ceilDiv(count, chunk)));
+  int threads = threadsFor(int64_t(sums.size()), count * elem);
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const int64_t begin = int64_t(i) * chunk;
+    const int64_t end = std::min(begin + chunk, count);
+    double sum = 0;
+    for (int64_t k = begin; k < end; ++k) {
+      double value = view.dtype == DType::F32
+                         ? double(loadUnaligned<float>(view.data + k * elem))
+                         : elementToDouble(view.data + k * elem, view.dtype);
+      sum += value * value;
+    }
+    sums[i] = sum;
+  }
+  double all = 0;
+  for (double sum : sums)
+    all += sum;
+  return all;
+}
+
 } // namespace nm::rt

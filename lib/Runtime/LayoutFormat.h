@@ -70,6 +70,12 @@ public:
   }
   /// Whether reading all fibers is part of a check of stored parts.
   virtual bool readsToVerify() const { return true; }
+  /// Whether a quick look shows that no index is illegal, so that fibers need
+  /// not be read; false says nothing.
+  virtual bool areIndicesLegal(const StoredParts &,
+                               const FiberGeometry &) const {
+    return false;
+  }
   /// Checks what readers of fibers do not look at but kernels do.
   virtual Status verifyPlaces(const StoredParts &, const FiberGeometry &,
                               const std::string &) const {

@@ -9,8 +9,10 @@
 #include "Fibers.h"
 #include "Support.h"
 #include "Threads.h"
+#include "nm/Support/Clones.h"
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 namespace nm::rt {
 
@@ -114,29 +116,41 @@ struct GroupsOfRows {
       : geometry(desc.shape, desc.axis, 1, 1), group(group),
         perRow(geometry.length / group) {}
 
-  void read(const float *dense, int64_t row, int64_t g, float *values) const {
-    for (int64_t i = 0; i < group; ++i)
-      values[i] = dense[geometry.offset(row, g * group + i)];
-  }
-  void write(float *dense, int64_t row, int64_t g, const float *values) const {
-    for (int64_t i = 0; i < group; ++i)
-      dense[geometry.offset(row, g * group + i)] = values[i];
-  }
-
-  /// Calls `body(row, group)` for all, in parallel by rows, until one returns
-  /// false in a row. Returns the first such group, -1 if there is none.
-  template <typename Body> int64_t forEach(Body body) const {
+  /// Calls `body(row, group, values)` for all, in parallel by rows; what it
+  /// changes of `values` is stored unless `dense` is const. Returns the first
+  /// group for which it is false, -1 if there is none.
+  template <typename Float, typename Body>
+  int64_t forEach(Float *dense, Body body) const {
+    // Elements of rows that are strided share cache lines with those of the
+    // rows beside them, and the next element of a row may be pages away.
+    constexpr int64_t kTogether = 16;
+    const int64_t together = std::min(kTogether, geometry.inner);
+    const int64_t perOuter = ceilDiv(geometry.inner, together);
+    const int64_t tiles = geometry.rows / geometry.inner * perOuter;
     int64_t first = INT64_MAX;
     int threads =
-        threadsFor(geometry.rows, geometry.rows * geometry.length * int64_t(4));
+        threadsFor(tiles, geometry.rows * geometry.length * int64_t(4));
 #pragma omp parallel for schedule(static) num_threads(threads)                 \
     reduction(min : first)
-    for (int64_t row = 0; row < geometry.rows; ++row)
-      for (int64_t g = 0; g < perRow; ++g)
-        if (!body(row, g)) {
-          first = std::min(first, row * perRow + g);
-          break;
-        }
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t begin = tile % perOuter * together;
+      const int64_t row = tile / perOuter * geometry.inner + begin;
+      const int64_t count = std::min(together, geometry.inner - begin);
+      float values[kTogether][128];
+      for (int64_t g = 0; g < perRow; ++g) {
+        Float *at = dense + geometry.offset(row, g * group);
+        for (int64_t i = 0; i < group; ++i)
+          for (int64_t r = 0; r < count; ++r)
+            values[r][i] = at[i * geometry.inner + r];
+        for (int64_t r = 0; r < count; ++r)
+          if (!body(row + r, g, values[r]))
+            first = std::min(first, (row + r) * perRow + g);
+        if constexpr (!std::is_const_v<Float>)
+          for (int64_t i = 0; i < group; ++i)
+            for (int64_t r = 0; r < count; ++r)
+              at[i * geometry.inner + r] = values[r][i];
+      }
+    }
     return first == INT64_MAX ? -1 : first;
   }
 };
@@ -151,17 +165,44 @@ std::string nameGroup(const WeightDesc &desc, int64_t group, int64_t index) {
 /// integers. All but the first leave room on the other side.
 constexpr float kBelowMost[] = {0, 0.25F, 0.5F, 0.75F, 1};
 
+/// As roundToGroup, for a scale that is not zero.
+NM_INLINE float nearest(float value, float scale, float least, float most) {
+  float integer = std::nearbyint(value / scale);
+  integer = integer < least ? least : integer > most ? most : integer;
+  return integer == 0 ? 0.0F : integer * scale;
+}
+
 /// The nearest of the integers for a scale, as values, and their squared error.
+/// `result` is other memory.
+NM_CLONED(double, roundAll,
+          (const float *__restrict values, int64_t count, float scale,
+           float least, float most, float *__restrict result),
+          (values, count, scale, least, most, result), {
+            for (int64_t i = 0; i < count; ++i)
+              result[i] = nearest(values[i], scale, least, most);
+            constexpr int64_t kLanes = 8;
+            double errors[kLanes] = {};
+            int64_t i = 0;
+            for (; i + kLanes <= count; i += kLanes)
+              for (int64_t lane = 0; lane < kLanes; ++lane) {
+                double difference =
+                    double(values[i + lane]) - double(result[i + lane]);
+                errors[lane] += difference * difference;
+              }
+            for (; i < count; ++i) {
+              double difference = double(values[i]) - double(result[i]);
+              errors[0] += difference * difference;
+            }
+            double error = 0;
+            for (double each : errors)
+              error += each;
+            return error;
+          })
+
 double roundTo(float scale, const GroupForm &form, const float *values,
                int64_t count, float *result) {
-  double error = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    float value = roundToGroup(values[i], scale, form);
-    double difference = double(values[i]) - double(value);
-    error += difference * difference;
-    result[i] = value;
-  }
-  return error;
+  return roundAll(values, count, scale, float(form.least()), float(form.most()),
+                  result);
 }
 
 /// Rounds one group. False if no scale serves.
@@ -172,10 +213,10 @@ bool roundGroup(float *values, int64_t count, const GroupForm &form,
     all += double(values[i]) * double(values[i]);
   changed = all;
   std::optional<float> scale = chooseScale(values, count, form);
+  float rounded[128] = {};
   if (scale && *scale != 0)
-    changed = roundTo(*scale, form, values, count, values);
-  else
-    std::fill(values, values + count, 0.0F);
+    changed = roundTo(*scale, form, values, count, rounded);
+  std::copy(rounded, rounded + count, values);
   return scale.has_value();
 }
 
@@ -210,9 +251,7 @@ Error unscaledGroup(const WeightDesc &desc, const Groups &groups, int64_t index,
 float roundToGroup(float value, float scale, const GroupForm &form) {
   if (scale == 0)
     return 0;
-  float integer = std::clamp(std::nearbyint(value / scale), float(form.least()),
-                             float(form.most()));
-  return integer == 0 ? 0.0F : integer * scale;
+  return nearest(value, scale, float(form.least()), float(form.most()));
 }
 
 std::optional<float> chooseScale(const float *values, int64_t count,
@@ -252,13 +291,12 @@ Status verifyScaled(const WeightDesc &desc, int64_t group,
   return guarded([&]() -> Status {
     NM_RETURN_IF_ERROR(checkGroups(desc, group, name));
     GroupsOfRows groups(desc, group);
-    int64_t first = groups.forEach([&](int64_t row, int64_t g) {
-      float values[128];
-      int16_t integers[128];
-      GroupScale scale;
-      groups.read(dense, row, g, values);
-      return recoverGroup(values, group, form, scale, integers);
-    });
+    int64_t first =
+        groups.forEach(dense, [&](int64_t, int64_t, const float *values) {
+          int16_t integers[128];
+          GroupScale scale;
+          return recoverGroup(values, group, form, scale, integers);
+        });
     if (first < 0)
       return {};
     return makeError(Errc::Mismatch, "tensor ", quote(name), ": ",
@@ -277,17 +315,15 @@ Result<QuantizeStats> quantizeGroups(const WeightDesc &desc, int64_t group,
     NM_RETURN_IF_ERROR(checkGroups(desc, group, name));
     GroupsOfRows groups(desc, group);
     std::vector<QuantizeStats> rows(size_t(groups.geometry.rows));
-    int64_t first = groups.forEach([&](int64_t row, int64_t g) {
-      float values[128];
-      groups.read(dense, row, g, values);
-      double changed, all;
-      if (!roundGroup(values, group, form, changed, all))
-        return false;
-      rows[size_t(row)].changed += changed;
-      rows[size_t(row)].all += all;
-      groups.write(dense, row, g, values);
-      return true;
-    });
+    int64_t first =
+        groups.forEach(dense, [&](int64_t row, int64_t, float *values) {
+          double changed, all;
+          if (!roundGroup(values, group, form, changed, all))
+            return false;
+          rows[size_t(row)].changed += changed;
+          rows[size_t(row)].all += all;
+          return true;
+        });
     if (first >= 0)
       return unscaledGroup(desc, {group, form}, first, name);
     QuantizeStats stats;

@@ -11,6 +11,7 @@
 #include "nm/Support/DType.h"
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 using namespace nm::rt;
 using namespace nm::rt::test;
@@ -287,6 +288,26 @@ TEST(Grouped, CodesOfNoPairAreRefused) {
               {"group [2, 1]", "holds 7"});
   expectError(verifyStored(desc, spec, stored.data(), nullptr, "w"),
               {"group [2, 1]"});
+  // In every place: steps 0 to 5 in halves of bytes, 6 and 7 in the bits that
+  // these leave. Scales take 32 bytes, each register of codes as many.
+  stored[32 + 5] = 0;
+  for (int64_t group = 0; group < 16; ++group)
+    for (unsigned code = 0; code < 8; ++code) {
+      Bytes other = stored;
+      const int64_t step = group / 2, byte = 32 + 2 * 2 + group % 2;
+      if (step < 6)
+        other[size_t(byte + step / 2 * 32)] |=
+            static_cast<unsigned char>(code << (step % 2 * 4));
+      for (int64_t reg = 0; step >= 6 && reg < 3; ++reg)
+        other[size_t(byte + reg * 32)] |= static_cast<unsigned char>(
+            (code >> reg & 1) << (step == 6 ? 3 : 7));
+      Status status = verifyStored(desc, spec, other.data(), nullptr, "w");
+      if (code < 6)
+        expectOk(status);
+      else
+        expectError(status,
+                    {("group [2, " + std::to_string(group) + "]").c_str()});
+    }
 }
 
 TEST(Grouped, RefusesWhatItDoesNotHold) {

@@ -21,6 +21,10 @@ bool isConvertible(DType from, DType to);
 Result<Tensor> convertFloats(const Tensor &tensor, DType to,
                              const std::string &where);
 
+/// The sum of the squares of the elements of a row-major view, in f64; the same
+/// for any number of threads.
+double squaredNorm(const TensorView &view);
+
 } // namespace nm::rt
 
 #endif // NM_RUNTIME_FLOATCONVERSION_H

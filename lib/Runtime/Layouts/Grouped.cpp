@@ -7,6 +7,7 @@
 
 #include "../LayoutFormat.h"
 #include "../Support.h"
+#include "../Threads.h"
 #include "nm/Runtime/Quantize.h"
 #include <algorithm>
 
@@ -175,6 +176,21 @@ struct GroupedGeometry {
                        element / GroupedShape::kUnit % shape.units() *
                            shape.unitBytes()};
   }
+  /// Calls `visit(unit, k, i)` for the kept elements `i` of group `group` of a
+  /// row: `unit` holds them, in place `k`.
+  template <typename Visit>
+  void forEachKept(unsigned char *values, int64_t row, int64_t group,
+                   Visit visit) const {
+    const int64_t count = keptOfGroup();
+    for (int64_t i = 0; i < count;) {
+      const int64_t place = (group * count + i) % shape.kept;
+      const GroupedUnit at = unit(
+          values, row, (group * count + i) / shape.kept * GroupedShape::kUnit);
+      const int64_t end = std::min(count, i + shape.kept - place);
+      for (int64_t k = place; i < end; ++i, ++k)
+        visit(at, k, i);
+    }
+  }
   /// Kept elements of a group that shares a scale, and of all of a row.
   int64_t keptOfGroup() const {
     return shape.depth * shape.kept / GroupedShape::kUnit;
@@ -193,21 +209,33 @@ unsigned codeOf(const uint8_t *indices, int64_t n) {
 
 } // namespace
 
+/// Whether a unit of two of four holds the codes 6 or 7, which name no pair.
+static bool hasBadCode(const GroupedUnit &unit) {
+  uint64_t bad = 0;
+  for (int64_t i = 0; i < unit.shape.registerBytes(); i += 8) {
+    uint64_t words[3];
+    for (int64_t reg = 0; reg < 3; ++reg) {
+      words[reg] = loadUnaligned<uint64_t>(&unit.at(reg, i));
+      bad |= words[reg] & words[reg] >> 1 & 0x2222222222222222;
+    }
+    // Two of the bits of steps 6 and 7, as code() has them.
+    bad |= words[1] & words[2] & 0x8888888888888888;
+  }
+  return bad != 0;
+}
+
 /// Scales and integers of one group of a row.
 static void readGroup(const GroupedGeometry &grouped, unsigned char *stored,
                       int64_t row, int64_t group, uint32_t *values) {
-  const int64_t count = grouped.keptOfGroup();
   const float scale = grouped.scale(stored, row, group);
   const int zero = grouped.zero(stored, row, group);
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t k = group * count + i;
-    GroupedUnit unit =
-        grouped.unit(stored, row, k / grouped.shape.kept * GroupedShape::kUnit);
-    int integer =
-        unit.integer(row % grouped.shape.rows, k % grouped.shape.kept) - zero;
-    float value = integer == 0 ? 0.0F : scale * static_cast<float>(integer);
-    std::memcpy(values + i, &value, sizeof(value));
-  }
+  const int64_t r = row % grouped.shape.rows;
+  grouped.forEachKept(
+      stored, row, group, [&](const GroupedUnit &unit, int64_t k, int64_t i) {
+        int integer = unit.integer(r, k) - zero;
+        float value = integer == 0 ? 0.0F : scale * static_cast<float>(integer);
+        std::memcpy(values + i, &value, sizeof(value));
+      });
 }
 
 /// Finds scale and integers of one group and stores them. False if there are
@@ -222,12 +250,11 @@ static bool writeGroup(const GroupedGeometry &grouped, unsigned char *stored,
   if (!recoverGroup(values, count, grouped.shape.form, scale, integers))
     return false;
   grouped.setScale(stored, row, group, scale);
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t k = group * count + i;
-    grouped.unit(stored, row, k / grouped.shape.kept * GroupedShape::kUnit)
-        .setInteger(row % grouped.shape.rows, k % grouped.shape.kept,
-                    integers[i] + scale.zero);
-  }
+  const int64_t r = row % grouped.shape.rows;
+  grouped.forEachKept(stored, row, group,
+                      [&](const GroupedUnit &unit, int64_t k, int64_t i) {
+                        unit.setInteger(r, k, integers[i] + scale.zero);
+                      });
   return true;
 }
 
@@ -279,6 +306,24 @@ public:
   int64_t rowsTogether(const LayoutSpec &spec,
                        const FiberGeometry &) const override {
     return spec.rows;
+  }
+
+  bool areIndicesLegal(const StoredParts &parts,
+                       const FiberGeometry &geometry) const override {
+    GroupedGeometry grouped(parts.spec, geometry);
+    const GroupedShape &shape = grouped.shape;
+    if (shape.codeRegisters() != 3)
+      return true;
+    const int64_t rows = ceilDiv(geometry.rows, shape.rows);
+    int bad = 0;
+    int threads = threadsFor(rows, rows * grouped.rowBytes());
+#pragma omp parallel for schedule(static) num_threads(threads)                 \
+    reduction(+ : bad)
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t unit = 0; unit < grouped.blocks * shape.units(); ++unit)
+        bad += hasBadCode(grouped.unit(parts.values, row * shape.rows,
+                                       unit * GroupedShape::kUnit));
+    return bad == 0;
   }
 
   template <typename U>
@@ -344,10 +389,15 @@ public:
                       g * shape.depth / geometry.m, 0);
         if (geometry.n == geometry.m)
           continue;
-        for (int64_t g = 0; g < geometry.groups; ++g)
-          grouped.unit(parts.values, row, g * 4)
-              .setCode(row % shape.rows, g % 16,
-                       codeOf(tile.rowIndices(t) + g * geometry.n, geometry.n));
+        constexpr int64_t kGroups = GroupedShape::kUnit / 4;
+        const int64_t r = row % shape.rows;
+        const uint8_t *indices = tile.rowIndices(t);
+        for (int64_t g = 0; g < geometry.groups; g += kGroups) {
+          const GroupedUnit unit = grouped.unit(parts.values, row, g * 4);
+          const int64_t count = std::min(kGroups, geometry.groups - g);
+          for (int64_t i = 0; i < count; ++i, indices += geometry.n)
+            unit.setCode(r, i, codeOf(indices, geometry.n));
+        }
       }
     }
   }

@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <set>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -48,6 +50,7 @@ private:
   llvm::Error submit(size_t request, double time);
   llvm::Error admit(double until);
   llvm::Error serve(const TileJob &job);
+  void switchTo(size_t request);
   void summarise();
 
   const TenantTrace &trace;
@@ -56,6 +59,9 @@ private:
   std::vector<size_t> progress;        ///< jobs done, by request
   std::map<uint64_t, int64_t> waiting; ///< unfinished requests, by tenant
   std::map<uint64_t, double> contended;
+  /// The request whose values are on chip, and those whose are in DRAM.
+  std::optional<size_t> resident;
+  std::set<size_t> away;
   size_t arrived = 0, finished = 0;
   double now = 0;
   TenantsResult result;
@@ -120,11 +126,35 @@ llvm::Error Sharing::admit(double until) {
   return llvm::Error::success();
 }
 
+/// Before the next job of a request: whose values are on chip makes room, and
+/// its own come back.
+void Sharing::switchTo(size_t request) {
+  auto pass = [&](size_t index, bool isLeaving) {
+    const TenantProgram &program = programs[trace.requests[index].program];
+    size_t last = progress[index] - 1;
+    double time = isLeaving ? program.leaving(last) : program.returning(last);
+    now += time;
+    result.switching += time;
+    result.switchBytes += program.jobs[last].liveBytes;
+  };
+  if (resident && *resident != request) {
+    pass(*resident, true);
+    ++result.preemptions;
+    away.insert(*resident);
+  }
+  resident.reset();
+  if (away.erase(request))
+    pass(request, false);
+}
+
 llvm::Error Sharing::serve(const TileJob &job) {
   size_t index = job.handle;
+  switchTo(index);
   const TenantRequest &request = trace.requests[index];
   const TenantProgram &program = programs[request.program];
   size_t number = progress[index]++;
+  if (program.jobs[number].isRound)
+    resident = index;
   double end = now + program.durationOf(number);
   bool all =
       llvm::all_of(waiting, [](auto &entry) { return entry.second > 0; });

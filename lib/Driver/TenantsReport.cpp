@@ -39,6 +39,10 @@ std::string driver::formatTenants(const TenantsResult &result,
       result.jobs.size(), device.name, (result.end - result.begin) * 1e-6,
       100 * result.utilisation(), 100 * arrayUse(result, device),
       result.fairness, result.slowdownFairness);
+  if (result.preemptions)
+    os << llvm::formatv(
+        "{0} preemptions took {1:f3} ms and moved {2} bytes\n\n",
+        result.preemptions, result.switching * 1e-6, result.switchBytes);
   os << llvm::formatv("{0,6} {1,9} {2,11} {3,11} {4,11} {5,11} {6,9} {7,7} "
                       "{8,11} {9,14}\n",
                       "tenant", "requests", "p50 ms", "p95 ms", "p99 ms",
@@ -93,6 +97,9 @@ std::string driver::formatTenantsJson(const TenantsResult &result,
       json.field("utilisation", result.utilisation());
       json.field("array_utilisation", arrayUse(result, device));
       json.field("dram_bytes", result.bytes);
+      json.field("preemptions", result.preemptions);
+      json.field("switch_ns", result.switching);
+      json.field("switch_bytes", result.switchBytes);
       json.field("macs", result.macs);
       json.field("fairness", result.fairness);
       json.field("slowdown_fairness", result.slowdownFairness);

@@ -47,13 +47,20 @@ static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
   sim::SimulatorOptions options;
   options.functional = false;
   options.maxSegments = kMaxSegments;
+  if (run.preempt == TenantsOptions::Preempt::Loops)
+    options.leastRound =
+        run.quantumUs * 1e-6 * static_cast<double>(device.frequencyHz);
   options.maxSteps = run.maxSteps;
   ::nm::support::Progress progress("simulating " + path);
   auto result = sim::simulate(*program, device, memory, options);
   if (!result)
     return makeError("'{0}': {1}", path, result.error().message);
-  return TenantProgram{program->name, std::move(result->segments),
-                       1e9 / static_cast<double>(device.frequencyHz)};
+  double nsPerCycle = 1e9 / static_cast<double>(device.frequencyHz);
+  return TenantProgram{program->name, std::move(result->segments), nsPerCycle,
+                       nsPerCycle / device.dramBytesPerCycle(),
+                       nsPerCycle *
+                           static_cast<double>(device.dram.latencyCycles +
+                                               device.dma.setupCycles)};
 }
 
 llvm::Error driver::simulateTenants(const TenantsOptions &options,
@@ -67,6 +74,12 @@ llvm::Error driver::simulateTenants(const TenantsOptions &options,
   if (options.policyFile.empty())
     return makeError("tenants need a scheduler; name one with --policy, "
                      "such as --policy=examples/pifo/tiles-fair.mlir");
+  if (options.quantumUs != 0 &&
+      options.preempt != TenantsOptions::Preempt::Loops)
+    return makeError("option --quantum has no effect without --preempt=loops");
+  if (options.quantumUs > 1e9)
+    return makeError("option --quantum: found {0} us, expected at most 1e9",
+                     options.quantumUs);
   auto text = readFile(options.requestsFile);
   if (!text)
     return text.takeError();

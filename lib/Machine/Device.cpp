@@ -45,6 +45,24 @@ bool ArrayUnit::skips(SparsePattern pattern) const {
          sparsePatterns.end();
 }
 
+void Device::resizeScratchpad(int64_t bytes) {
+  double growth =
+      static_cast<double>(bytes) / static_cast<double>(scratchpad.bytes);
+  scratchpad.bytes = bytes;
+  staticWatts.scratchpad *= growth;
+  areaMm2.scratchpad *= growth;
+}
+
+void Device::resizeLanes(int64_t lanes) {
+  if (specialFunction.lanes > 0) {
+    double growth =
+        static_cast<double>(lanes) / static_cast<double>(specialFunction.lanes);
+    staticWatts.specialFunction *= growth;
+    areaMm2.specialFunction *= growth;
+  }
+  specialFunction.lanes = lanes;
+}
+
 namespace {
 
 /// The visitor that prints every field.

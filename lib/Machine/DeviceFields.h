@@ -42,6 +42,8 @@ inline constexpr int64_t kBytes = int64_t(1) << 50;
 inline constexpr int64_t kFrequency = 100'000'000'000;
 inline constexpr double kBandwidth = 1e18;
 inline constexpr double kEnergy = 1e9;
+inline constexpr double kWatts = 1e6;
+inline constexpr double kArea = 1e6;
 inline constexpr int64_t kCycles = 1 << 20;
 inline constexpr double kNanoseconds = 1e6;
 inline constexpr int64_t kLanes = int64_t(1) << 32;
@@ -107,6 +109,20 @@ template <typename Visitor, typename D> void visitCommon(Visitor &v, D &d) {
     o.number("index_decode", d.energy.indexDecode, 0, kEnergy, Need::Optional,
              "one index of an N:M weight");
   });
+  v.object("static_watts", Need::Optional,
+           "watts that flow whatever runs: leakage, clocks, refreshes",
+           [&](auto &o) {
+             o.number("array", d.staticWatts.array, 0, kWatts, Need::Optional,
+                      "of the array");
+             o.number("scratchpad", d.staticWatts.scratchpad, 0, kWatts,
+                      Need::Optional, "of the memory on the chip");
+             o.number("special_function", d.staticWatts.specialFunction, 0,
+                      kWatts, Need::Optional, "of the special-function unit");
+             o.number("dram", d.staticWatts.dram, 0, kWatts, Need::Optional,
+                      "of the memory outside the chip and its interface");
+             o.number("other", d.staticWatts.other, 0, kWatts, Need::Optional,
+                      "of everything else");
+           });
 }
 
 template <typename Visitor, typename D> void visitArray(Visitor &o, D &array) {
@@ -177,6 +193,17 @@ void visitAccelerator(Visitor &v, D &d) {
                        "transfers in flight");
              o.integer("setup_cycles", d.dma.setupCycles, 0, kCycles,
                        Need::Optional, "from issue to the first request");
+           });
+  v.object("area_mm2", Need::Optional, "square millimetres of the chip",
+           [&](auto &o) {
+             o.number("array", d.areaMm2.array, 0, kArea, Need::Optional,
+                      "of the array");
+             o.number("scratchpad", d.areaMm2.scratchpad, 0, kArea,
+                      Need::Optional, "of the memory on the chip");
+             o.number("special_function", d.areaMm2.specialFunction, 0, kArea,
+                      Need::Optional, "of the special-function unit");
+             o.number("other", d.areaMm2.other, 0, kArea, Need::Optional,
+                      "of everything else");
            });
 }
 

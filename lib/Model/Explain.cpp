@@ -83,8 +83,12 @@ std::string explainMapping(const Device &device, const Mapping &mapping,
   std::string text = toString(mapping.dataflow) + "\non " + device.name + ", " +
                      extent(mapping.shape) + "\n\ncycles\n" + times(cost);
   text += "\nmoved " + number(cost.dramBytes) + " bytes of DRAM, " +
-          formatted("%.4g mJ", cost.energyPj * 1e-9) + ", " +
-          number(cost.footprintBytes) + " bytes on chip of " +
+          formatted("%.4g mJ", cost.energyPj * 1e-9) +
+          (device.staticWatts.total() > 0
+               ? " (" + share(device.staticPj(cost.cycles), cost.energyPj) +
+                     " of it static)"
+               : "") +
+          ", " + number(cost.footprintBytes) + " bytes on chip of " +
           std::to_string(device.scratchpad.bytes);
   if (cost.spill > 0)
     text += ", " + share(cost.spill, 1) + " of them spilled";

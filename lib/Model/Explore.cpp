@@ -154,11 +154,11 @@ SweepPoint describePoint(const Sweep &sweep, int64_t index, Device &device) {
   device = take(sweep.devices);
   point.device = device.name;
   if (point.bufferBytes > 0)
-    device.scratchpad.bytes = point.bufferBytes;
+    device.resizeScratchpad(point.bufferBytes);
   if (point.dramBandwidth > 0)
     device.dram.bytesPerSecond = point.dramBandwidth;
   if (point.lanes >= 0)
-    device.specialFunction.lanes = point.lanes;
+    device.resizeLanes(point.lanes);
   if (point.packing)
     device.array.packsHeads = true;
   point.bufferBytes = device.scratchpad.bytes;
@@ -254,6 +254,8 @@ SweepPoint evaluatePoint(const Sweep &sweep, int64_t index) {
     point.cost = result->ranked.front().cost;
   }
   point.seconds = point.cost.cycles / static_cast<double>(device.frequencyHz);
+  point.staticPj = device.staticPj(point.cost.cycles);
+  point.areaMm2 = device.areaMm2.total();
   return point;
 }
 
@@ -262,16 +264,17 @@ std::string csvHeader() {
          "buffer_bytes,dram_bytes_per_second,lanes,pattern,method,cycles,"
          "seconds,ideal_cycles,utilisation,dram_bytes,energy_pj,"
          "footprint_bytes,spill,compute_cycles,dram_cycles,softmax_cycles,"
-         "on_chip_cycles,bound,status,dataflow";
+         "on_chip_cycles,static_pj,area_mm2,bound,status,dataflow";
 }
 
 std::string csvRow(const Sweep &sweep, const SweepPoint &point) {
   std::string row = csvKey(sweep, point);
   const Cost &cost = point.cost;
-  for (double value : {cost.cycles, point.seconds, cost.idealCycles,
-                       cost.utilisation(), cost.dramBytes, cost.energyPj,
-                       cost.footprintBytes, cost.spill, cost.computeCycles,
-                       cost.dramCycles, cost.softmaxCycles, cost.onChipCycles})
+  for (double value :
+       {cost.cycles, point.seconds, cost.idealCycles, cost.utilisation(),
+        cost.dramBytes, cost.energyPj, cost.footprintBytes, cost.spill,
+        cost.computeCycles, cost.dramCycles, cost.softmaxCycles,
+        cost.onChipCycles, point.staticPj, point.areaMm2})
     row += "," + (point.error.empty() ? csvNumber(value) : std::string());
   bool ok = point.error.empty();
   return row + "," + (ok ? cost.bound() : "") + "," +
@@ -285,7 +288,7 @@ bool parseCsvRow(const Sweep &sweep, const std::string &line,
   if (line.compare(0, key.size(), key) != 0)
     return false;
   size_t at = key.size();
-  double values[12] = {};
+  double values[14] = {};
   std::string text;
   for (double &value : values) {
     if (!nextCell(line, at, text))
@@ -308,10 +311,10 @@ bool parseCsvRow(const Sweep &sweep, const std::string &line,
   std::tie(cost.cycles, point.seconds, cost.idealCycles, utilisation,
            cost.dramBytes, cost.energyPj, cost.footprintBytes, cost.spill,
            cost.computeCycles, cost.dramCycles, cost.softmaxCycles,
-           cost.onChipCycles) =
+           cost.onChipCycles, point.staticPj, point.areaMm2) =
       std::make_tuple(values[0], values[1], values[2], values[3], values[4],
                       values[5], values[6], values[7], values[8], values[9],
-                      values[10], values[11]);
+                      values[10], values[11], values[12], values[13]);
   return true;
 }
 

@@ -180,7 +180,8 @@ int validate(const std::string &path) {
 
 } // namespace
 
-int exploreMain(int argc, const char *const *argv, const MapTools &tools) {
+int exploreMain(int argc, const char *const *argv, const MapTools &tools,
+                const std::vector<ExploreCommand> &further) {
   Reader reader;
   support::CommandLine line("nm-explore", kAbout);
   line.example("nm-explore --device=edge,cloud --length=512..64K -o "
@@ -191,6 +192,8 @@ int exploreMain(int argc, const char *const *argv, const MapTools &tools) {
                  "M and G are powers of 1024.");
   MapCommand map;
   line.command(map.line());
+  for (const ExploreCommand &command : further)
+    line.command(*command.line);
   reader.declare(line);
   line.renamed("csv", "output");
   line.renamed("tie", "within");
@@ -204,6 +207,9 @@ int exploreMain(int argc, const char *const *argv, const MapTools &tools) {
     return fail(outcome.error().message);
   if (*outcome == support::CommandLine::Outcome::Done)
     return 0;
+  for (const ExploreCommand &command : further)
+    if (line.chosen() == command.line)
+      return command.run();
   if (line.chosen())
     return map.run(tools);
   for (const char *alone : {"validate", "device-schema"})

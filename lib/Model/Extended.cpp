@@ -229,7 +229,8 @@ int64_t dramBytes(const Device &device, const AttentionShape &shape,
 static double overlapped(const Device &device, const AttentionShape &shape,
                          const Dataflow &flow, const BlockSums &sums,
                          const AttentionLayout &layout, Cost cost) {
-  cost.computeCycles += softmaxWait(device, shape, flow, sums, layout);
+  cost.computeCycles +=
+      softmaxWait(device, shape, flow, sums, layout, cost.computeCycles);
   cost.computeCycles +=
       prefetchWait(device, shape, flow, sums, layout, cost.computeCycles);
   double rate = device.dramBytesPerCycle();
@@ -314,16 +315,15 @@ static double throughRings(const Device &device, const AttentionShape &shape,
   // `sum` rows or keys of a unit pass by in strips, each `width` elements wide,
   // in or out or both.
   auto ring = [&](double use, int64_t sum, int64_t strip, int64_t width,
-                  int64_t bits, int64_t slots, double ways = 1,
-                  bool isSoftmax = false) {
+                  int64_t bits, int64_t slots, double ways = 1) {
     double moved = units * static_cast<double>(sum) *
                    static_cast<double>(width) * static_cast<double>(bits) / 8;
     double strips =
         packs * static_cast<double>(sum) / static_cast<double>(strip);
-    return std::max(ways * moved / rate,
-                    (use + ways * (moved / rate + strips * latency) +
-                     (isSoftmax ? 0 : strips * fill)) /
-                        static_cast<double>(slots));
+    return std::max(
+        ways * moved / rate,
+        (use + ways * (moved / rate + strips * latency) + strips * fill) /
+            static_cast<double>(slots));
   };
   int64_t d = shape.headDim, v = shape.valueWidth(), e = device.elementBits;
   int64_t seen = layout.isKeysOuter ? shape.keys : sums.keys;
@@ -359,9 +359,17 @@ static double throughRings(const Device &device, const AttentionShape &shape,
                                layout.strip, e, layout.spillSlots));
   second = std::max(second, ring(attend, reads, layout.rowStrip, layout.strip,
                                  e, layout.spillSlots));
-  return std::max(first + second,
-                  ring(cost.softmaxCycles, layout.total, layout.softmaxRows,
-                       shape.keys, e, layout.softmaxSlots, 2, true));
+  // The softmax takes rows in and out again, of each unit on its own, and only
+  // as many keys as they see.
+  double moved = units * static_cast<double>(sums.area * e) / 8;
+  int64_t groups =
+      layout.total / flow.rows * ceilDiv(flow.rows, layout.softmaxRows) +
+      ceilDiv(layout.total % flow.rows, layout.softmaxRows);
+  double round =
+      cost.softmaxCycles +
+      2 * (moved / rate + units * static_cast<double>(groups) * latency);
+  return std::max({first + second, 2 * moved / rate,
+                   round / static_cast<double>(layout.softmaxSlots)});
 }
 
 /// Lane cycles of the special function unit, and PE cycles of the softmax on
@@ -515,7 +523,8 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
   cost.energyPj = energy.mac * units * static_cast<double>(sums.area) * width +
                   energy.specialFunctionOp * special.ops() +
                   energy.scratchpadByte * onChipBytes +
-                  energy.dramByte * cost.dramBytes;
+                  energy.dramByte * cost.dramBytes +
+                  device.staticPj(cost.cycles);
   return cost;
 }
 

@@ -35,7 +35,10 @@ class ExtendedSpace {
 public:
   ExtendedSpace(const Device &device, const AttentionShape &shape,
                 const SearchOptions &options)
-      : device(device), shape(shape), options(options), ranking(options) {}
+      : device(device), dynamic(device), shape(shape), options(options),
+        ranking(options) {
+    dynamic.staticWatts = {};
+  }
 
   Result<SearchResult> search() {
     if (options.scope == Scope::Naive)
@@ -78,6 +81,7 @@ public:
 
 private:
   const Device &device;
+  Device dynamic; ///< without static power
   const AttentionShape &shape;
   const SearchOptions &options;
   Ranking ranking;
@@ -177,7 +181,7 @@ private:
       for (Stationarity attend : device.array.stationarities) {
         best.logit = logit;
         best.attend = attend;
-        Cost cost = priceExtended(device, shape, best, sums);
+        Cost cost = priceExtended(dynamic, shape, best, sums);
         // Replace what depends on the staging by its least value.
         double onChip =
             cost.onChipCycles -
@@ -197,7 +201,8 @@ private:
                    steps;
         double e = cost.energyPj -
                    (cost.dramBytes - bytes) *
-                       (device.energy.dramByte + device.energy.scratchpadByte);
+                       (device.energy.dramByte + device.energy.scratchpadByte) +
+                   device.staticPj(c);
         cycles = first ? c : std::min(cycles, c);
         energy = first ? e : std::min(energy, e);
         first = false;

@@ -82,10 +82,11 @@ int64_t dramBytes(const Device &device, const AttentionShape &shape,
 /// Counts tiles with keys that some of a block's rows see and others do not.
 void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
                  int64_t tile);
-/// Cycles in which the array waits for the weights of an online softmax.
+/// Cycles in which the array waits for the weights of an online softmax, if its
+/// products take `arrayCycles`.
 double softmaxWait(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums,
-                   const AttentionLayout &layout);
+                   const AttentionLayout &layout, double arrayCycles);
 /// Cycles in which the array waits for a stream from DRAM that shares it with
 /// operands of the next units; `arrayCycles` are those of the array otherwise.
 double prefetchWait(const Device &device, const AttentionShape &shape,

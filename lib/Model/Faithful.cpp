@@ -203,7 +203,8 @@ Cost evaluateFaithful(const Device &device, const AttentionShape &shape,
   cost.cycles += cost.overheadCycles;
   cost.idealCycles =
       2 * batchHeads * t.N * t.N * t.d / static_cast<double>(t.T * t.T);
-  cost.energyPj = device.energy.dramByte * cost.dramBytes;
+  cost.energyPj =
+      device.energy.dramByte * cost.dramBytes + device.staticPj(cost.cycles);
   return cost;
 }
 

@@ -32,7 +32,8 @@ Bounds lowerBounds(const Device &device, const AttentionShape &shape,
       std::max(any.computeCycles, bytes / device.dramBytesPerCycle());
   if (options.modelSoftmax)
     cycles = std::max(cycles, any.softmaxCycles);
-  return {cycles + steps, bytes * device.energy.dramByte, 0};
+  cycles += steps;
+  return {cycles, bytes * device.energy.dramByte + device.staticPj(cycles), 0};
 }
 
 } // namespace

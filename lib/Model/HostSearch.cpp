@@ -150,7 +150,8 @@ public:
     cost.dramBytes = units * (once + (fromMemory ? streamed : keyBytes));
     cost.idealCycles = units * neededLogits(shape) * widths /
                        (lanes * issue * static_cast<double>(threads));
-    cost.energyPj = device.energy.dramByte * cost.dramBytes;
+    cost.energyPj =
+        device.energy.dramByte * cost.dramBytes + device.staticPj(cost.cycles);
     return cost;
   }
 

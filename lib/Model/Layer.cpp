@@ -49,7 +49,8 @@ Cost elementwise(const Device &device, double tokens, double modelDim,
       std::max({cost.dramCycles, cost.softmaxCycles, cost.onChipCycles});
   cost.energyPj = device.energy.dramByte * cost.dramBytes +
                   device.energy.scratchpadByte * onChip +
-                  device.energy.specialFunctionOp * ops;
+                  device.energy.specialFunctionOp * ops +
+                  device.staticPj(cost.cycles);
   return cost;
 }
 

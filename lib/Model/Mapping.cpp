@@ -11,10 +11,7 @@
 #include "nm/Support/JsonReader.h"
 #include "nm/Support/JsonWriter.h"
 #include "nm/Support/Result.h"
-#include "nm/Support/Text.h"
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include "nm/Support/TextFile.h"
 
 namespace nm::model {
 
@@ -118,17 +115,7 @@ Result<Mapping> parseMapping(std::string_view text, const std::string &where) {
 }
 
 Result<std::string> readMappingText(const std::string &path) {
-  constexpr std::streamsize kMost = 1 << 20;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(static_cast<size_t>(kMost) + 1, '\0');
-  if (!file || (!file.read(text.data(), kMost + 1) && !file.eof()))
-    return makeError(Errc::Io, "cannot read ", support::quotePath(path), ": ",
-                     std::strerror(errno ? errno : EIO));
-  if (file.gcount() > kMost)
-    return makeError(Errc::Format, support::quotePath(path),
-                     ": found more than 1 MiB, expected a mapping");
-  text.resize(static_cast<size_t>(file.gcount()));
-  return text;
+  return support::readTextFile(path, 1, "a mapping");
 }
 
 Result<Mapping> readMapping(const std::string &path) {

@@ -403,10 +403,10 @@ Cost ProjectionCostModel::price() const {
       static_cast<double>(skips ? keptElements(shape, shape.in) : shape.in) *
       static_cast<double>(shape.out);
   cost.idealCycles = macs / static_cast<double>(device.array.macsPerCycle());
-  cost.energyPj = device.energy.mac * macs +
-                  device.energy.indexDecode * totals.decoded +
-                  device.energy.scratchpadByte * onChipBytes +
-                  device.energy.dramByte * cost.dramBytes;
+  cost.energyPj =
+      device.energy.mac * macs + device.energy.indexDecode * totals.decoded +
+      device.energy.scratchpadByte * onChipBytes +
+      device.energy.dramByte * cost.dramBytes + device.staticPj(cost.cycles);
   return cost;
 }
 

@@ -17,6 +17,8 @@
 #include "nm/Model/Blocks.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
+#include <array>
+#include <limits>
 
 namespace nm::model {
 
@@ -45,6 +47,8 @@ public:
       return static_cast<double>(device.array.stepOverhead[int(s)]) / 2;
     };
     auto count = [](int64_t n) { return static_cast<double>(n); };
+    turned = count(productCycles(flow.logit, a, b, rows, d, keys) +
+                   productCycles(flow.attend, a, b, rows, keys, width));
     logit = count(productCycles(flow.logit, a, b, rows, d, keys)) +
             setUp(flow.logit);
     attend = count(productCycles(flow.attend, a, b, rows, keys, width)) +
@@ -56,42 +60,55 @@ public:
         units *
         (element * count(productTraffic(flow.attend, a, b, rows, keys, width)) +
          (2 * wide - element) * count(rows * width));
-    besideLogit = std::max(pad / 2, pad - logitBytes / logit);
-    besideAttend = std::max(pad / 2, pad - attendBytes / attend);
+    bothBytes = attendBytes + logitBytes;
+    // Who asks for more than half of the scratchpad has half of it.
+    double attendEnd = std::max(attend, attendBytes / (pad / 2));
+    double logitEnd = attendEnd + std::max(logit, logitBytes / (pad / 2));
+    phases = {{{attendEnd, std::max(pad / 2, pad - attendBytes / attend)},
+               {logitEnd, std::max(pad / 2, pad - logitBytes / logit)},
+               {std::numeric_limits<double>::infinity(), pad}}};
   }
 
-  /// Cycles that the array waits if it fills in `fill` cycles.
+  /// Cycles of the array for both products, without turning between them.
+  double products() const { return turned; }
+
+  /// Cycles that the array waits if it fills in `fill` cycles: until the works
+  /// have ended, and the scratchpad has moved their and the products' bytes.
   double wait(bool isMasked, bool rescales, double fill) {
     double area = units * static_cast<double>(rows * keys);
     double outputs = units * static_cast<double>(rows * width);
-    at = 0;
+    at = moved = 0;
     if (isMasked)
       work(area * static_cast<double>(sf.scaleCycles), 2 * area * element);
     work(area * static_cast<double>(sf.maxCycles), area * element);
     if (rescales) {
       if (isChained)
-        at = std::max(at, attend + fill);
+        at = std::max(at, phases[0].end + fill);
       work(outputs * static_cast<double>(sf.scaleCycles), 2 * outputs * wide);
     }
     work(area * static_cast<double>(sf.expCycles + sf.sumCycles),
          2 * area * element);
-    return std::max(0.0, at + fill - (attend + logit));
+    return std::max(0.0, std::max(at, (moved + bothBytes) / pad) + fill -
+                             (attend + logit));
   }
 
 private:
   /// The special function unit works, beside the outputs of the step before as
-  /// long as the array does them, then beside logits.
+  /// long as the array does them, then beside logits, then alone.
   void work(double laneCycles, double bytes) {
-    double least = lanes > 0 ? laneCycles / lanes : 0;
-    double beside = std::max(least, bytes / besideAttend);
-    double left = attend - at;
-    if (left >= beside) {
-      at += beside;
-      return;
+    double least = lanes > 0 ? laneCycles / lanes : 0, left = 1;
+    moved += bytes;
+    for (const Phase &phase : phases) {
+      double whole = std::max(least, bytes / phase.rate);
+      if (at + left * whole <= phase.end) {
+        at += left * whole;
+        return;
+      }
+      if (at < phase.end) {
+        left -= (phase.end - at) / whole;
+        at = phase.end;
+      }
     }
-    double done = left > 0 ? left / beside : 0;
-    at = std::max(at, attend) +
-         (1 - done) * std::max(least, bytes / besideLogit);
   }
 
   const SpecialFunctionUnit &sf;
@@ -99,9 +116,13 @@ private:
   int64_t rows, keys, width;
   double units, element, wide;
   bool isChained;
-  double logit = 0, attend = 0;     ///< cycles
-  double besideLogit, besideAttend; ///< bytes a cycle that are left
-  double at = 0;
+  double logit = 0, attend = 0; ///< cycles
+  double turned = 0, bothBytes = 0;
+  struct Phase {
+    double end, rate; ///< bytes a cycle that the array leaves until then
+  };
+  std::array<Phase, 3> phases;
+  double at = 0, moved = 0;
 };
 
 } // namespace
@@ -119,7 +140,7 @@ void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
 
 double softmaxWait(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums,
-                   const AttentionLayout &layout) {
+                   const AttentionLayout &layout, double arrayCycles) {
   if (!layout.isFused || !layout.isOnline || device.array.doesSoftmax())
     return 0;
   Step step(device, shape, flow, layout);
@@ -134,8 +155,13 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
       static_cast<double>(sums.maskedFirst) * step.wait(true, false, fill) +
       static_cast<double>(later - maskedLater) * step.wait(false, true, fill) +
       static_cast<double>(maskedLater) * step.wait(true, true, fill);
-  return wait * static_cast<double>(ceilDiv(flow.rows, layout.partRows)) *
-         static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  double count = static_cast<double>(ceilDiv(flow.rows, layout.partRows)) *
+                 static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  // Steps at the edges of rows, keys and mask are smaller than the one that is
+  // looked at: what all of them wait is to their products what its wait is to
+  // its own, so a faster array never takes longer.
+  double whole = step.products() * count * static_cast<double>(sums.steps);
+  return wait * count * std::min(1.0, arrayCycles / whole);
 }
 
 } // namespace nm::model

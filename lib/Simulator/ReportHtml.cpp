@@ -87,6 +87,7 @@ std::string Page::summary() {
   tile(formatted("%.1f %%", 100 * dramShare(result, device)),
        "of the DRAM bandwidth");
   tile(jouleText(result.energy.total()), "energy");
+  tile(wattText(averageWatts(result, device)), "average power");
   tile(countText(static_cast<double>(result.steps)), "instructions");
   return text + "</div>\n";
 }
@@ -313,8 +314,8 @@ std::string Page::energy() {
   double total = result.energy.total();
   Svg svg = picture(kRow);
   Legend names;
-  constexpr const char *colours[] = {"#009e73", "#cc79a7", "#0072b2", "#e69f00",
-                                     "#999933"};
+  constexpr const char *colours[] = {"#009e73", "#cc79a7", "#0072b2",
+                                     "#e69f00", "#999933", "#56b4e9"};
   static_assert(std::size(colours) == std::size(energyParts));
   double x = kName;
   for (size_t p = 0; p != std::size(energyParts); ++p) {

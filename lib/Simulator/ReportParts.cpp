@@ -35,6 +35,14 @@ std::string secondText(double value) {
 std::string jouleText(double picojoules) {
   return scaled(picojoules, 1000, {"pJ", "nJ", "uJ", "mJ", "J", "kJ"});
 }
+std::string wattText(double watts) {
+  return scaled(watts * 1e6, 1000, {"uW", "mW", "W", "kW"});
+}
+
+double averageWatts(const SimulationResult &result, const Device &device) {
+  double seconds = result.seconds(device);
+  return seconds > 0 ? result.energy.total() * 1e-12 / seconds : 0;
+}
 
 std::string shapeText(const std::vector<int64_t> &shape) {
   std::string text;

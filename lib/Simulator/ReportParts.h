@@ -36,21 +36,22 @@ struct EnergyPart {
   double Energy::*part;
 };
 inline constexpr EnergyPart energyParts[] = {
-    {"mac", &Energy::mac},
-    {"scratchpad", &Energy::scratchpad},
-    {"dram", &Energy::dram},
-    {"special", &Energy::special},
-    {"decode", &Energy::decode}};
+    {"mac", &Energy::mac},       {"scratchpad", &Energy::scratchpad},
+    {"dram", &Energy::dram},     {"special", &Energy::special},
+    {"decode", &Energy::decode}, {"static", &Energy::leakage}};
 
 std::string byteText(double bytes);   ///< "1.5 MiB"
 std::string countText(double count);  ///< "1.5 M"
 std::string secondText(double value); ///< "1.5 ms"
 std::string jouleText(double picojoules);
+std::string wattText(double watts);                       ///< "1.5 W"
 std::string shapeText(const std::vector<int64_t> &shape); ///< "64x64"
 /// The table of the model's operations, for a page.
 std::string operationsHtml(const SimulationResult &result,
                            const Program &program,
                            const ModelOperations &model);
+/// Energy over time; 0 of an empty run.
+double averageWatts(const SimulationResult &result, const Device &device);
 /// Share of the DRAM bandwidth that the payload took.
 double dramShare(const SimulationResult &result, const Device &device);
 

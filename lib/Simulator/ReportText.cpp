@@ -91,6 +91,13 @@ std::string formatTable(const SimulationResult &result, const Program &program,
                         jouleText(result.energy.*part.part).c_str());
   energy.pop_back();
   line("energy", energy);
+  line("power", wattText(averageWatts(result, device)) + " on average, " +
+                    wattText(device.staticWatts.total()) + " of it static");
+  if (double area = device.areaMm2.total(); area > 0 && seconds > 0)
+    line("area",
+         formatted("%.4g mm2, %sMAC/s for each", area,
+                   countText(static_cast<double>(result.macs) / seconds / area)
+                       .c_str()));
 
   return text + "\n" + engineTable(result, program) + "\n" +
          tensorTable(result, program);
@@ -122,6 +129,8 @@ static void writeDevice(JsonWriter &json, const Device &device) {
   json.field("macs_per_cycle", device.array.macsPerCycle());
   json.field("dram_bytes_per_cycle", device.dramBytesPerCycle());
   json.field("scratchpad_bytes_per_cycle", device.scratchpadBytesPerCycle());
+  json.field("static_watts", device.staticWatts.total());
+  json.field("area_mm2", device.areaMm2.total());
 }
 
 static void writeTotals(JsonWriter &json, const SimulationResult &result,
@@ -143,6 +152,7 @@ static void writeTotals(JsonWriter &json, const SimulationResult &result,
       json.field(part.name, result.energy.*part.part);
     json.field("total", result.energy.total());
   });
+  json.field("average_watts", averageWatts(result, device));
 }
 
 std::string formatJson(const SimulationResult &result, const Program &program,

@@ -15,6 +15,7 @@
 #include "nm/Simulator/Simulator.h"
 #include "Cost.h"
 #include "Requirements.h"
+#include "Rounds.h"
 #include "SignalTimes.h"
 #include "Values.h"
 #include "nm/Isa/Sequencer.h"
@@ -46,6 +47,8 @@ struct EngineState {
   double request = 0;    ///< when it could be made: nothing was awaited since
   double end = 0;        ///< of Fixed, or of Working at the present rate
   double remaining = 0;  ///< of the work, 1 to 0
+  size_t segments = 0;   ///< that had ended when the instruction began
+  int64_t rounds = 0;    ///< of outermost loops that are behind it
   uint32_t blocking = 0; ///< the semaphore that counts nothing
   Flow flow;
   EngineTime time;
@@ -64,6 +67,9 @@ private:
   void execute(int queue);
   void complete(int queue);
   void endSegment(int32_t barrier);
+  int64_t leastBehind() const;
+  int arrayQueue() const { return static_cast<int>(engines.size()) - 2; }
+  void endRounds(EngineState &engine);
   void account(EngineState &engine);
   void shareAgain();
   bool step();
@@ -89,11 +95,11 @@ private:
   double now = 0;
   double dramRate, padRate;
   int taking = 0, atBarrier = 0; ///< engines that have instructions
-  int array;                     ///< its queue
   int32_t product = -1;          ///< that it last ran
   bool changed = false;          ///< who works
   std::vector<Flow *> flows;
   Segment segment; ///< under way
+  std::optional<Rounds> rounds;
   SimulationResult result;
 };
 
@@ -106,7 +112,6 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
       dramRate(device.dramBytesPerCycle()),
       padRate(device.scratchpadBytesPerCycle()) {
   int queues = isa::numQueues(program.target);
-  array = queues - 2;
   result.code.resize(program.code.size());
   if (options.maxEvents)
     result.activity.engines.resize(static_cast<size_t>(queues));
@@ -126,6 +131,12 @@ Machine::Machine(const Program &program, const Device &device, Memory &memory,
     horizon = std::max(horizon, cost.latency);
   if (options.functional)
     values.emplace(program, memory, options.threads);
+  if (options.maxSegments && options.leastRound >= 0) {
+    rounds.emplace(program);
+    for (EngineState &engine : engines)
+      engine.rounds = rounds->behind(engine.sequencer);
+    rounds->ended = leastBehind();
+  }
   if (!options.observer)
     return;
   int32_t depth = 0;
@@ -221,6 +232,11 @@ void Machine::complete(int queue) {
   ++executed[index];
   ++result.steps;
   ++engine.time.instructions;
+  // What was under way where segments ended.
+  for (size_t i = engine.segments; i < result.segments.size(); ++i) {
+    Segment &past = result.segments[i];
+    past.drain = std::max(past.drain, now - past.end);
+  }
   segment.dramBytes += costs[index].payload;
   segment.macs += costs[index].macs;
   ++segment.instructions;
@@ -231,7 +247,7 @@ void Machine::complete(int queue) {
     else
       result.eventsDropped = true;
   }
-  if (queue == array && costs[index].product >= 0)
+  if (queue == arrayQueue() && costs[index].product >= 0)
     product = costs[index].product;
   for (uint32_t semaphore : instruction.signals) {
     semaphores[semaphore].signal(now, horizon);
@@ -246,6 +262,33 @@ void Machine::complete(int queue) {
   engine.state = EngineState::Pending;
   engine.sequencer.advance();
   pending.push_back(queue);
+  if (rounds)
+    endRounds(engine);
+}
+
+/// Rounds that all engines have behind them.
+int64_t Machine::leastBehind() const {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const EngineState &engine : engines)
+    if (!engine.sequencer.isIdle())
+      least = std::min(least, engine.rounds);
+  return least;
+}
+
+/// Where the engine that has gone on was the last in a round, a segment ends.
+void Machine::endRounds(EngineState &engine) {
+  int64_t behind = rounds->behind(engine.sequencer);
+  if (behind == engine.rounds)
+    return;
+  engine.rounds = behind;
+  if (leastBehind() == rounds->ended)
+    return;
+  rounds->ended = leastBehind();
+  if (now - segment.begin < options.leastRound)
+    return;
+  segment.isRound = true;
+  segment.liveBytes = rounds->liveBytes(engine.sequencer);
+  endSegment(-1);
 }
 
 Error Machine::tooManySteps(int queue) const {
@@ -259,12 +302,24 @@ Error Machine::tooManySteps(int queue) const {
 void Machine::endSegment(int32_t barrier) {
   segment.barrier = barrier;
   segment.end = now;
+  // A round that ends with its loop, where all meet.
+  if (!segment.isRound && !segment.instructions && !result.segments.empty() &&
+      result.segments.back().isRound && result.segments.back().end == now) {
+    Segment &last = result.segments.back();
+    last.barrier = barrier;
+    last.isRound = false;
+    last.drain = 0;
+    last.liveBytes = 0;
+  }
   if (segment.instructions && result.segments.size() < options.maxSegments) {
     result.segments.push_back(segment);
   } else if (segment.instructions && options.maxSegments) {
     Segment &last = result.segments.back();
     last.barrier = barrier;
     last.end = now;
+    last.drain = 0;
+    last.isRound = segment.isRound;
+    last.liveBytes = segment.liveBytes;
     last.dramBytes += segment.dramBytes;
     last.macs += segment.macs;
     last.instructions += segment.instructions;
@@ -302,8 +357,12 @@ Status Machine::start(int queue) {
       other.state = EngineState::Pending;
       other.request = now; // nothing was requested before all had met
       other.sequencer.advance();
+      if (rounds)
+        other.rounds = rounds->behind(other.sequencer);
       pending.push_back(static_cast<int>(i));
     }
+    if (rounds)
+      rounds->ended = leastBehind();
     return {};
   }
   for (uint32_t semaphore : instruction.waits)
@@ -317,6 +376,7 @@ Status Machine::start(int queue) {
 
   const Cost &cost = costs[index];
   engine.begin = now;
+  engine.segments = result.segments.size();
   // It was requested as soon as nothing was to be awaited any more, while the
   // engine was busy with what came before: what has passed since is hidden.
   double latency = std::max(0.0, engine.request + cost.latency - now);
@@ -454,6 +514,7 @@ void Machine::count() {
   // As in the cost model, by lane cycles.
   result.energy.special = energy.specialFunctionOp * lanes;
   result.energy.decode = energy.indexDecode * decodes;
+  result.energy.leakage = device.staticPj(result.cycles);
 }
 
 Result<SimulationResult> Machine::run() {

@@ -5,12 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Explore/Accelergy.h"
 #include "nm/Explore/Timeloop.h"
 #include "nm/Model/Explore.h"
 #include "nm/Support/StandardStreams.h"
 
 int main(int argc, char **argv) {
   nm::support::startTool();
-  return nm::support::finishTool(
-      nm::model::exploreMain(argc, argv, nm::explore::mapTools()));
+  nm::explore::AccelergyCommand accelergy;
+  return nm::support::finishTool(nm::model::exploreMain(
+      argc, argv, nm::explore::mapTools(),
+      {{&accelergy.line(), [&] { return accelergy.run(); }}}));
 }

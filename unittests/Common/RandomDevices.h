@@ -104,6 +104,7 @@ randomFamilies(unsigned seed, size_t count, size_t members) {
     base.dma.channels = pick({1, 2, 4, 8});
     base.scratchpad.banks = 16;
     base.energy = {0.5, 4, 32, 1, 0.1};
+    base.staticWatts.array = 0.25 * static_cast<double>(i % 4);
     for (unsigned field = 0; field != kFields; ++field)
       choose(base, field);
     std::vector<Device> family = {base};

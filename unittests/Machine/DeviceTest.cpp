@@ -58,6 +58,38 @@ TEST(Device, ReadsAllThatIsGiven) {
   EXPECT_EQ(device->specialFunction.softmaxCycles(), 4);
 }
 
+TEST(Device, StaticPowerAndAreaFollowTheUnits) {
+  std::string text = kSmall;
+  text.replace(text.find("\"scratchpad\""), 0,
+               "\"special_function\": {\"lanes\": 8}, "
+               "\"static_watts\": {\"array\": 1, \"scratchpad\": 0.5, "
+               "\"special_function\": 0.25, \"dram\": 2, \"other\": 4}, "
+               "\"area_mm2\": {\"array\": 3, \"scratchpad\": 6, "
+               "\"special_function\": 1, \"other\": 0.5}, ");
+  Result<Device> device = parseDevice(text, "d.json");
+  ASSERT_TRUE(device) << device.error().message;
+  EXPECT_EQ(device->staticWatts.total(), 7.75);
+  EXPECT_EQ(device->areaMm2.total(), 10.5);
+  // 500 cycles of 1 kHz are half a second.
+  EXPECT_EQ(device->staticPj(500), 7.75e12 / 2);
+  EXPECT_EQ(printDevice(*parseDevice(printDevice(*device), "printed")),
+            printDevice(*device));
+  device->resizeScratchpad(256);
+  EXPECT_EQ(device->scratchpad.bytes, 256);
+  EXPECT_EQ(device->staticWatts.scratchpad, 2);
+  EXPECT_EQ(device->areaMm2.scratchpad, 24);
+  device->resizeLanes(2);
+  EXPECT_EQ(device->specialFunction.lanes, 2);
+  EXPECT_EQ(device->staticWatts.specialFunction, 0.0625);
+  EXPECT_EQ(device->areaMm2.specialFunction, 0.25);
+  EXPECT_EQ(errorWith(text, "\"dram\": 2", "\"dram\": -2"),
+            "d.json: field 'static_watts.dram': found -2, expected a number "
+            "from 0.0 to 1000000.0");
+  EXPECT_EQ(errorWith(text, "\"area_mm2\": {", "\"area_mm2\": {\"dram\": 1, "),
+            "d.json: field 'area_mm2.dram': found an unknown field, expected "
+            "array, scratchpad, special_function or other");
+}
+
 TEST(Device, ProcessorsHaveUsualUnitsUnlessTheySayOtherwise) {
   Result<Device> usual = parseDevice(kHost, "d.json");
   ASSERT_TRUE(usual) << usual.error().message;

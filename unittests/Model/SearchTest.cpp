@@ -291,6 +291,42 @@ TEST(Search, MarginsFallByTheSecondMeasure) {
   EXPECT_GT(changed, 0) << "no case in which the margin matters";
 }
 
+TEST(Search, StaticPowerCostsTime) {
+  AttentionShape shape = paperShape(paperModels().front(), 256);
+  shape.batch = 1;
+  int changed = 0;
+  for (const char *name : {"edge", "cloud", "tpu-v5e"})
+    for (Mode mode : {Mode::Faithful, Mode::Extended}) {
+      Device plain = *findDevice(name), leaking = plain;
+      // As much as a busy machine draws.
+      leaking.staticWatts.array = 1;
+      leaking.staticWatts.dram = 4;
+      if (mode == Mode::Faithful)
+        plain.array.cols = leaking.array.cols = plain.array.rows;
+      SearchOptions options;
+      options.mode = mode;
+      options.objective = Objective::Energy;
+      SearchResult found = search(leaking, shape, options);
+      options.exhaustive = true;
+      expectEqualRankings(found, search(leaking, shape, options));
+      options.exhaustive = false;
+      options.keep = size_t(1) << 20;
+      // The best of all points, priced anew: energy and power times time.
+      double least = 0;
+      for (const Candidate &c : search(plain, shape, options).ranked) {
+        double joules =
+            c.cost.energyPj +
+            5e12 * c.cost.cycles / static_cast<double>(plain.frequencyHz);
+        least = least == 0 ? joules : std::min(least, joules);
+      }
+      EXPECT_NEAR(found.ranked[0].cost.energyPj / least, 1, 1e-12) << name;
+      options.keep = 1;
+      changed += toString(search(plain, shape, options).ranked[0].dataflow) !=
+                 toString(found.ranked[0].dataflow);
+    }
+  EXPECT_GT(changed, 0) << "no case in which static power matters";
+}
+
 TEST(Search, MappingsHaveNamesOfTheirOwn) {
   AttentionShape shape = paperShape(paperModels().front(), 64);
   shape.batch = 2;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestSupport.h"
+#include <map>
 
 using namespace nm;
 using namespace nm::sim;
@@ -340,7 +341,8 @@ TEST(Time, PartsSumToTheRun) {
     tiles.free = b.semaphore(2);
     tiles.full = b.semaphore(0);
   }
-  SimulationResult result = timeOf(finished(b), device);
+  Program program = finished(b);
+  SimulationResult result = timeOf(program, device);
   EXPECT_EQ(result.engines.size(), 6u);
   int64_t instructions = 0;
   for (const EngineTime &time : result.engines) {
@@ -356,6 +358,63 @@ TEST(Time, PartsSumToTheRun) {
   EXPECT_EQ(result.macs, 3 * 160 * 32 * 8);
   EXPECT_DOUBLE_EQ(result.energy.mac, 0.5 * 3 * 160 * 32 * 8);
   EXPECT_DOUBLE_EQ(result.energy.dram, 32.0 * (30720 + 15360));
+  EXPECT_EQ(result.energy.leakage, 0);
+  // Segments end with the rounds of outermost loops: when the last instruction
+  // of a round ends, and all of it before has ended. Each instruction runs once
+  // a round here.
+  SimulatorOptions cut;
+  cut.functional = false;
+  cut.maxSegments = 1000;
+  cut.maxEvents = 1000;
+  cut.leastRound = 0;
+  Memory none = Memory::none(program);
+  auto rounds = simulate(program, device, none, cut);
+  ASSERT_TRUE(rounds) << rounds.error().message;
+  EXPECT_EQ(rounds->cycles, result.cycles);
+  ASSERT_EQ(rounds->segments.size(), 30u);
+  std::map<int32_t, std::vector<Event>> runs;
+  for (const Event &event : rounds->events)
+    runs[event.instruction].push_back(event);
+  std::vector<double> ends(30, 0.0);
+  for (auto &[index, events] : runs)
+    for (size_t i = 0; i != events.size(); ++i) {
+      size_t pass = static_cast<size_t>(index) * 3 / program.code.size();
+      ends[10 * pass + i] = std::max(ends[10 * pass + i], events[i].end);
+    }
+  int64_t bytes = 0, macs = 0;
+  for (size_t i = 0; i != 30; ++i) {
+    const Segment &segment = rounds->segments[i];
+    EXPECT_DOUBLE_EQ(segment.end, ends[i]) << i;
+    EXPECT_EQ(segment.isRound, i % 10 != 9) << i;
+    double drain = 0;
+    for (const Event &event : rounds->events)
+      if (event.begin < segment.end && event.end > segment.end)
+        drain = std::max(drain, event.end - segment.end);
+    EXPECT_DOUBLE_EQ(segment.drain, drain) << i;
+    // Two slots of tiles and of results, and the weights.
+    EXPECT_EQ(segment.liveBytes,
+              segment.isRound ? 2 * 16 * 32 * 2 + 2 * 16 * 8 * 4 + 32 * 8 * 2
+                              : 0);
+    bytes += segment.dramBytes;
+    macs += segment.macs;
+  }
+  EXPECT_EQ(bytes, result.dramBytes());
+  EXPECT_EQ(macs, result.macs);
+  cut.leastRound = rounds->segments[4].end;
+  auto fewer = simulate(program, device, none, cut);
+  ASSERT_TRUE(fewer) << fewer.error().message;
+  EXPECT_LT(fewer->segments.size(), 30u);
+  for (const Segment &segment : fewer->segments)
+    EXPECT_TRUE(!segment.isRound ||
+                segment.end - segment.begin >= cut.leastRound);
+  // Static power flows all the time, in every unit.
+  Device leaking = device;
+  leaking.staticWatts = {0.5, 0.25, 0.125, 2, 1};
+  SimulationResult leaked = timeOf(program, leaking);
+  EXPECT_EQ(leaked.cycles, result.cycles);
+  EXPECT_DOUBLE_EQ(leaked.energy.leakage, 3.875e3 * result.cycles); // at 1 GHz
+  EXPECT_DOUBLE_EQ(leaked.energy.total(),
+                   result.energy.total() + leaked.energy.leakage);
   // One instruction at a time on each engine.
   std::vector<double> free(6, 0.0);
   for (const Event &event : result.events) {

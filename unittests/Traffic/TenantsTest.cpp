@@ -89,6 +89,43 @@ TEST(Tenants, StrictPutsTheInteractiveOneFirst) {
   EXPECT_EQ(result.macs, 80);
 }
 
+TEST(Tenants, WhoIsInterruptedLeavesAndComesBack) {
+  // Rounds of 100 ns; leaving takes 10 to drain and 2 + 50 to save, coming back
+  // 2 + 50 again.
+  TenantProgram rounds = programOf(6);
+  rounds.nsPerByte = 0.5;
+  rounds.nsLatency = 2;
+  for (size_t i = 0; i != 5; ++i) {
+    rounds.jobs[i].isRound = true;
+    rounds.jobs[i].drain = 10;
+    rounds.jobs[i].liveBytes = 100;
+  }
+  TenantTrace trace;
+  trace.requests = {{1, 0, 0, 0}, {0, 1, 150, 0}};
+  TenantsResult result = runOf(trace, {rounds, programOf(1)}, "tiles-strict");
+  EXPECT_EQ(orderOf(trace, result),
+            (std::vector<uint64_t>{1, 1, 0, 1, 1, 1, 1}));
+  // Two rounds, leave (62), 100 of the other, come back (52), four rounds.
+  EXPECT_EQ(result.ends, (std::vector<double>{814, 362}));
+  EXPECT_EQ(result.jobs[2].begin, 262);
+  EXPECT_EQ(result.jobs[3].begin, 414);
+  EXPECT_EQ(result.preemptions, 1);
+  EXPECT_EQ(result.switching, 114);
+  EXPECT_EQ(result.switchBytes, 200);
+  EXPECT_EQ(result.busy, 700);
+  // Alone, or behind what came first, nobody leaves.
+  trace.requests = {{1, 0, 0, 0}};
+  result = runOf(trace, {rounds}, "tiles-strict");
+  EXPECT_EQ(result.ends, (std::vector<double>{600}));
+  EXPECT_EQ(result.preemptions, 0);
+  // At a barrier nothing is on chip.
+  trace.requests = {{1, 0, 0, 0}, {0, 1, 150, 0}};
+  rounds.jobs[1] = programOf(6).jobs[1];
+  result = runOf(trace, {rounds, programOf(1)}, "tiles-strict");
+  EXPECT_EQ(result.ends, (std::vector<double>{700, 300}));
+  EXPECT_EQ(result.switching, 0);
+}
+
 TEST(Tenants, StrictServesTheShortestRestNext) {
   TenantTrace trace;
   trace.requests = {{2, 0, 0, 0}, {1, 1, 0, 0}};

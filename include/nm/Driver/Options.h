@@ -260,6 +260,10 @@ struct TenantsOptions : CommandOptions, ProofOptions, ReportOptions {
   /// The scheduler that orders them.
   std::string policyFile;
   std::string target = "host";
+  /// Where a request can be interrupted.
+  enum class Preempt { Barriers, Loops } preempt = Preempt::Barriers;
+  /// Microseconds between ends of loops' rounds where it can, at least.
+  double quantumUs = 0;
 };
 
 /// A file that is listed.

@@ -6,10 +6,13 @@
 //===----------------------------------------------------------------------===//
 //
 // Tenants send requests, each a run of a program. A program is cut at its
-// barriers, where nothing is under way and nothing lies on chip: each part is a
-// job, which has the machine to itself for as long as the simulator says. A
-// PIFO scheduler orders the jobs that wait. A request has one job among them at
-// a time, for its jobs follow one another.
+// barriers, where nothing is under way and nothing lies on chip, and, if one
+// wants, at the ends of its outermost loops' rounds: each part is a job, which
+// has the machine to itself for as long as the simulator says. A PIFO scheduler
+// orders the jobs that wait. A request has one job among them at a time, for
+// its jobs follow one another. Where another request's job comes between two
+// rounds, what is under way ends first, and what is on chip goes to DRAM and
+// comes back.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,9 +36,20 @@ struct TenantProgram {
   std::string name;
   std::vector<::nm::sim::Segment> jobs;
   double nsPerCycle = 1;
+  /// Of the transfer of what is on chip: nanoseconds for each byte, and once.
+  double nsPerByte = 0, nsLatency = 0;
 
   double durationOf(size_t job) const {
     return (jobs[job].end - jobs[job].begin) * nsPerCycle;
+  }
+  /// Nanoseconds until another request can have the machine after a job, and
+  /// until this one goes on where it was; 0 at a barrier.
+  double leaving(size_t job) const {
+    return jobs[job].drain * nsPerCycle + returning(job);
+  }
+  double returning(size_t job) const {
+    int64_t bytes = jobs[job].liveBytes;
+    return bytes ? nsLatency + static_cast<double>(bytes) * nsPerByte : 0;
   }
   /// Nanoseconds of a run without others.
   double alone() const;
@@ -63,6 +77,10 @@ struct TenantsResult {
   double begin = 0, end = 0; ///< first arrival, last end
   double busy = 0;
   int64_t macs = 0, bytes = 0;
+  /// Requests that had to leave between two rounds, the time of leaving and
+  /// coming back, and the bytes that went and came.
+  int64_t preemptions = 0, switchBytes = 0;
+  double switching = 0;
 
   double utilisation() const { return end > begin ? busy / (end - begin) : 0; }
   /// Jain's index over the tenants: of contended service by weight, 1 if there

@@ -132,6 +132,29 @@ struct EnergyTable {
   double indexDecode = 0;       ///< one index of an N:M weight
 };
 
+/// Watts that flow whatever runs: leakage, clocks, refreshes.
+struct StaticPower {
+  double array = 0;
+  double scratchpad = 0;
+  double specialFunction = 0;
+  double dram = 0;
+  double other = 0;
+
+  double total() const {
+    return array + scratchpad + specialFunction + dram + other;
+  }
+};
+
+/// Square millimetres of the chip.
+struct Area {
+  double array = 0;
+  double scratchpad = 0;
+  double specialFunction = 0;
+  double other = 0;
+
+  double total() const { return array + scratchpad + specialFunction + other; }
+};
+
 /// A level of a processor's cache hierarchy.
 struct CacheLevel {
   int64_t bytes = 0;
@@ -193,12 +216,14 @@ struct Device {
 
   Dram dram;
   EnergyTable energy;
+  StaticPower staticWatts;
 
   // Accelerators.
   ArrayUnit array;
   Scratchpad scratchpad;
   SpecialFunctionUnit specialFunction;
   Dma dma;
+  Area areaMm2;
 
   // Hosts.
   HostUnit host;
@@ -215,6 +240,16 @@ struct Device {
   double scratchpadBytesPerCycle() const {
     return scratchpad.bytesPerSecond / frequencyHz;
   }
+  /// Picojoules of static power in so many cycles.
+  double staticPj(double cycles) const {
+    return staticWatts.total() * 1e12 *
+           (cycles / static_cast<double>(frequencyHz));
+  }
+  /// Another size; static power and area of the scratchpad go with its bytes.
+  void resizeScratchpad(int64_t bytes);
+  /// Another number of lanes; static power and area of the special function
+  /// unit go with them, unless it had none.
+  void resizeLanes(int64_t lanes);
 };
 
 /// Reads a description from JSON text. Strict: unknown, missing, duplicate and

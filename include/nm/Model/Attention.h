@@ -92,7 +92,9 @@ struct Cost {
   double footprintBytes = 0; ///< live on chip
   double spill = 0; ///< share of the footprint that does not fit; faithful
   double idealCycles = 0; ///< MACs needed / MACs of the array
-  double energyPj = 0;    ///< faithful: DRAM only, as the paper's mappings
+  /// With that of static power; faithful: beside it DRAM only, as the paper's
+  /// mappings.
+  double energyPj = 0;
 
   double utilisation() const { return cycles > 0 ? idealCycles / cycles : 0; }
   /// The resource with the longest time: "array", "dram", "softmax" or

@@ -9,6 +9,7 @@
 #define NM_MODEL_EXPLORE_H
 
 #include "nm/Model/Mapping.h"
+#include "nm/Support/Options.h"
 #include <functional>
 
 namespace nm::model {
@@ -62,6 +63,8 @@ struct SweepPoint {
   std::string error; ///< empty if a mapping was found
   Cost cost;
   double seconds = 0;
+  double staticPj = 0; ///< of the cost's energy
+  double areaMm2 = 0;  ///< of the machine; 0: its description says none
   Dataflow dataflow;
   bool pareto = false; ///< on its front, see markPareto
 };
@@ -106,8 +109,15 @@ Status explore(const Sweep &sweep, const ExploreOptions &options);
 /// phase, pattern and mask beats in all of seconds, energy and scratchpad.
 void markPareto(std::vector<SweepPoint> &points);
 
+/// A command of nm-explore that a floor above this one brings (nm/Explore).
+struct ExploreCommand {
+  support::CommandLine *line;
+  std::function<int()> run; ///< returns the exit code
+};
+
 /// The command line of nm-explore (docs/model.md); returns the exit code.
-int exploreMain(int argc, const char *const *argv, const MapTools &tools);
+int exploreMain(int argc, const char *const *argv, const MapTools &tools,
+                const std::vector<ExploreCommand> &further);
 
 } // namespace nm::model
 

@@ -36,7 +36,8 @@ Status checkExtended(const Device &device, const AttentionShape &shape,
                      const Dataflow &dataflow);
 
 /// The cost of logit, softmax and attend. Needs what checkExtended accepts.
-/// The energy counts MACs, special functions, scratchpad and DRAM.
+/// The energy counts MACs, special functions, scratchpad, DRAM and static
+/// power.
 Cost evaluateExtended(const Device &device, const AttentionShape &shape,
                       const Dataflow &dataflow);
 

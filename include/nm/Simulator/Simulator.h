@@ -90,6 +90,9 @@ struct SimulatorOptions {
   /// Keep the work between barriers; what exceeds so many parts joins the last
   /// one. 0: none.
   size_t maxSegments = 0;
+  /// Segments end where a round of an outermost loop ends too, if they are at
+  /// least so many cycles long. Negative: at barriers alone.
+  double leastRound = -1;
   /// Executed instructions, and barriers that all meet at, after which a run is
   /// given up with an error.
   int64_t maxSteps = int64_t(1) << 32;
@@ -118,13 +121,18 @@ struct Event {
   double begin = 0, end = 0; ///< cycles
 };
 
-/// What ran up to a barrier, since the one before. Nothing is under way between
-/// two segments.
+/// What ended up to a barrier or the end of a round of an outermost loop, since
+/// the one before. Nothing is under way and on chip at a barrier.
 struct Segment {
   int32_t barrier = -1; ///< index in Program::code; -1: the end of the program
   double begin = 0, end = 0; ///< cycles
   int64_t dramBytes = 0, macs = 0;
   int64_t instructions = 0; ///< the barrier not included
+  /// At the end of a round: all engines have ended its instructions, and some
+  /// may be at work for later ones.
+  bool isRound = false;
+  double drain = 0;      ///< cycles until what is under way there has ended
+  int64_t liveBytes = 0; ///< of the scratchpad, that may be in use there
 };
 
 /// How much of the time engines ran instructions, over a whole run however long
@@ -152,7 +160,10 @@ struct TensorTraffic {
 
 struct Energy { ///< picojoules
   double mac = 0, scratchpad = 0, dram = 0, special = 0, decode = 0;
-  double total() const { return mac + scratchpad + dram + special + decode; }
+  double leakage = 0; ///< of static power, over the whole run
+  double total() const {
+    return mac + scratchpad + dram + special + decode + leakage;
+  }
 };
 
 struct SimulationResult {

@@ -39,6 +39,15 @@ static void addTenants(CommandLine &line, TenantsOptions &options) {
   line.text("policy", options.policyFile, "file",
             "PIFO scheduler that orders the tenants' jobs");
   tools::addAccelerator(line, options.target, "accelerator that they share");
+  line.choice("preempt", options.preempt, "where a request can be interrupted",
+              std::vector<::nm::support::Word<TenantsOptions::Preempt>>{
+                  {"barriers", TenantsOptions::Preempt::Barriers,
+                   "where nothing is under way and on chip"},
+                  {"loops", TenantsOptions::Preempt::Loops,
+                   "also after each round of an outermost loop: what is on "
+                   "chip goes to DRAM and comes back"}});
+  line.real("quantum", options.quantumUs, "us",
+            "with --preempt=loops: microseconds between such places, at least");
   tools::addProof(line, options);
   line.group("Reports");
   line.text("json", options.json, "file", "write the report as JSON");

@@ -79,6 +79,8 @@ OUTPUTS = {
     ("nm-sim array", "output"): (["nm-sim", "array", "--target=d.json"], "d.json"),
     ("nm-explore", "output"): (EXPLORE, None),
     ("nm-explore", "pareto"): (EXPLORE, None),
+    ("nm-explore accelergy", "output"): (
+        ["nm-explore", "accelergy", "--device=edge", "--art=art.yaml"], "art.yaml"),
     ("nm-opt", "output"): (["nm-opt", "m.mlir"], "m.mlir"),
     ("nm-translate", "o"): (["nm-translate", "--mlir-to-llvmir", "empty.mlir"], "empty.mlir"),
     ("nm-pifo", "departures"): (PIFO, None),
@@ -110,6 +112,7 @@ FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
           (("nm-pifo mesh", "o"), ["nm-pifo", "mesh", "hardware"])]
 # What several files begin with.
 PREFIXES = {("nm-explore", "charts"): EXPLORE}
+open("art.yaml", "w").write("ART: {version: 0.4, tables: [{name: chip.PE, area: 1}]}\n")
 open("empty.mlir", "w").write("module {}\n")
 shutil.copy(f"{source}/devices/edge.json", "d.json")
 # Options whose values are files or folders that are read.
@@ -121,6 +124,7 @@ OTHERS = {
     "nm-sim tenants": {"policy", "target"},
     "nm-sim array": {"target"},
     "nm-explore": {"validate", "device"},
+    "nm-explore accelergy": {"device", "ert", "art"},
     "nm-opt": {"irdl-file", "o"},  # -o is among the forms
     "nm-translate": set(),
     "nm-pifo": {"changes", "field", "flows"},

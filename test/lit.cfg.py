@@ -27,6 +27,8 @@ config.environment["NM_SOURCE"] = config.nm_src_root
 config.environment["NM_BUILD"] = config.nm_obj_root
 # Two threads exercise the parallel code and leave the machine to the other tests.
 config.environment["OMP_NUM_THREADS"] = "2"
+# Nothing is written outside of the test's folder, and everything is compiled.
+config.environment["NM_CODE_CACHE"] = "off"
 for variable in ["UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]

@@ -212,6 +212,13 @@ llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
   pipeline.target = options.target;
   pipeline.measure = options.measure;
   pipeline.isInput = false;
+  if (options.findCode && !stages.ended()) {
+    auto isFound = options.findCode(pipeline);
+    if (!isFound)
+      return isFound.takeError();
+    if (*isFound)
+      return llvm::Error::success();
+  }
   for (const StagePasses &stage : cpuStages(pipeline))
     if (llvm::Error error = stages.run(stage.stage, stage.build, kInvalid))
       return error;

@@ -36,6 +36,7 @@ constexpr Use kRunUses[] = {
     {"entry", kRun | kSimulate},
     {"threads", kRun | kSimulate},
     {"repeat", kRun},
+    {"no-code-cache", kRun},
     {"reference", kRun | kEmit},
     {"in-place", kRun | kEmit},
     {"kv-cache", kRun | kEmit},

@@ -142,9 +142,9 @@ std::string driver::formatReport(const Report &report) {
   writeDecisions(os, report);
   writePasses(os, report);
   os << llvm::formatv("compile     {0:f1} ms: passes {1:f1}, LLVM {2:f1}, "
-                      "linking {3:f1}\n",
+                      "linking {3:f1}; code cache {4}\n",
                       report.compileMs(), report.pipelineMs, report.codegenMs,
-                      report.linkMs);
+                      report.linkMs, report.codeCache);
   if (!report.manifest.params.empty())
     os << llvm::formatv("load        {0:f1} ms for reading, checking and "
                         "packing\n",
@@ -254,6 +254,7 @@ static void writeReport(JsonWriter &json, const Report &report) {
   json.field("compile_ms", report.compileMs());
   json.field("pipeline_ms", report.pipelineMs);
   json.field("codegen_ms", report.codegenMs);
+  json.field("code_cache", report.codeCache);
   json.field("load_ms", report.loadMs);
   json.field("packed_bytes", report.packedBytes());
   json.field("dense_bytes", report.denseBytes());

@@ -8,6 +8,7 @@
 #include "nm/Driver/Run.h"
 #include "nm/Driver/Arrays.h"
 #include "nm/Driver/Calibrate.h"
+#include "nm/Driver/CodeCache.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/CompileCode.h"
@@ -100,6 +101,8 @@ private:
   llvm::Error simulate(const ::nm::model::Device &device);
   llvm::Error readArguments();
   llvm::Error compile();
+  llvm::Error generate(llvm::TargetMachine &machine);
+  bool usesCodeCache() const;
   llvm::Error calibrate();
   llvm::Error prune(const rt::Manifest &manifest,
                     std::vector<std::string> &notes);
@@ -214,29 +217,77 @@ llvm::Error Runner::compile() {
     if (isObserved && stage == Stage::Patterns)
       observeResults(module);
   };
+  std::optional<CodeCache> cache;
+  // What was said on the way to code would not be said when it is found.
+  bool isFound = false, isSilentCode = true;
+  options.findCode = nullptr;
+  if (usesCodeCache()) {
+    auto opened = CodeCache::open();
+    if (!opened)
+      return opened.takeError();
+    cache = std::move(*opened);
+    options.findCode =
+        [&](const CPUPipelineOptions &pipeline) -> llvm::Expected<bool> {
+      auto key = codeKey(*source.module, **machine, pipeline, source.functions,
+                         function->name);
+      if (!key)
+        return key.takeError();
+      isFound = cache->find(std::move(*key), *source.module, model.log, object);
+      isSilentCode = true;
+      return isFound;
+    };
+  }
+  ScopedDiagnosticHandler listen(source.module->getContext(),
+                                 [&](Diagnostic &) {
+                                   isSilentCode = false;
+                                   return failure();
+                                 });
   Stopwatch passes;
-  if (llvm::Error error = lowerFor(**machine, options, model))
+  llvm::Error error = lowerFor(**machine, options, model);
+  options.findCode = nullptr;
+  if (error)
     return error;
   report.pipelineMs = passes.ms();
   if (calibration)
     if (llvm::Error error = calibrate())
       return error;
+  if (!isFound)
+    if (llvm::Error error = generate(**machine))
+      return error;
+  if (cache && !isFound && isSilentCode)
+    cache->keep(*source.module, model.log,
+                StringRef(object.data(), object.size()));
+  if (cache)
+    report.codeCache = cache->state();
+  return llvm::Error::success();
+}
+
+/// From the LLVM dialect to object code.
+llvm::Error Runner::generate(llvm::TargetMachine &machine) {
   Stopwatch codegen;
   llvm::LLVMContext context;
-  auto module = translate(*source.module, source.functions, context, **machine);
+  auto module = translate(*source.module, source.functions, context, machine);
   if (!module)
     return module.takeError();
   if (llvm::Error error = addInvoke(**module, function->name))
     return error;
-  if (llvm::Error error = optimize(**module, **machine))
+  if (llvm::Error error = optimize(**module, machine))
     return error;
   if (llvm::Error error = dumpCode(options, **module))
     return error;
   if (llvm::Error error = generateCode(
-          **module, **machine, llvm::CodeGenFileType::ObjectFile, object))
+          **module, machine, llvm::CodeGenFileType::ObjectFile, object))
     return error;
   report.codegenMs = codegen.ms();
   return llvm::Error::success();
+}
+
+/// Not where someone looks at how the code comes about, or changes that.
+bool Runner::usesCodeCache() const {
+  return !options.skipsCodeCache && !isSilent && !isObserved &&
+         !options.measure && !options.watchesPasses &&
+         options.dumpFolder.empty() && options.remarksFile.empty() &&
+         options.remarksFilter.empty();
 }
 
 /// The function has a result for each operation from there on.

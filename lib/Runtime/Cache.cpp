@@ -8,6 +8,7 @@
 #include "Cache.h"
 #include "SafetensorsHeader.h"
 #include "Support.h"
+#include "nm/Support/Checksum.h"
 #include "nm/Support/Json.h"
 #include <algorithm>
 #include <filesystem>
@@ -15,6 +16,8 @@
 namespace nm::rt {
 
 using nlohmann::json;
+using support::hashBytes;
+using support::mixHash;
 
 static constexpr PackedFormat kFormat = {
     {'N', 'M', 'C', 'A', 'C', 'H', 'E', '2'}, "cache file"};
@@ -66,7 +69,7 @@ static uint64_t contentHash(const MappedFile &file) {
   uint64_t count = std::min(samples, middle / page);
   for (uint64_t i = 0; i < count; ++i)
     hash =
-        mixHash(hash, hashChunk(file.data() + head + middle / count * i, page));
+        mixHash(hash, hashBytes(file.data() + head + middle / count * i, page));
   if (count == middle / page && middle != 0) // small enough to look at it all
     hash = mixHash(hash, checksum(file.data() + head, middle));
   return hash;

@@ -15,6 +15,7 @@
 #include "PackedFile.h"
 #include "Support.h"
 #include "Threads.h"
+#include "nm/Support/Checksum.h"
 #include "nm/Support/Json.h"
 #include "nm/Support/JsonReader.h"
 #include <algorithm>
@@ -22,29 +23,11 @@
 namespace nm::rt {
 
 using nlohmann::json;
+using support::hashBytes;
+using support::mixHash;
 
 /// What stands before the header: magic, length, checksum.
 static constexpr uint64_t kFixedBytes = 24;
-
-uint64_t mixHash(uint64_t hash, uint64_t word) {
-  hash = (hash ^ word) * 0x9e3779b97f4a7c15;
-  return hash ^ (hash >> 29);
-}
-
-/// Four independent lanes keep the multiplier busy.
-uint64_t hashChunk(const unsigned char *data, int64_t bytes) {
-  uint64_t lanes[4] = {1, 2, 3, 4};
-  int64_t i = 0;
-  for (; i + 32 <= bytes; i += 32)
-    for (int lane = 0; lane < 4; ++lane)
-      lanes[lane] =
-          mixHash(lanes[lane], loadUnaligned<uint64_t>(data + i + lane * 8));
-  uint64_t hash =
-      mixHash(mixHash(mixHash(lanes[0], lanes[1]), lanes[2]), lanes[3]);
-  for (; i < bytes; ++i)
-    hash = mixHash(hash, data[i]);
-  return mixHash(hash, uint64_t(bytes));
-}
 
 uint64_t checksum(const void *data, uint64_t bytes) {
   constexpr int64_t chunk = 1 << 20;
@@ -54,8 +37,8 @@ uint64_t checksum(const void *data, uint64_t bytes) {
   int threads = threadsFor(chunks, total);
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (int64_t i = 0; i < chunks; ++i)
-    hashes[size_t(i)] =
-        hashChunk(from + i * chunk, std::min(chunk, total - i * chunk));
+    hashes[size_t(i)] = hashBytes(from + i * chunk,
+                                  uint64_t(std::min(chunk, total - i * chunk)));
   uint64_t hash = bytes;
   for (uint64_t part : hashes)
     hash = mixHash(hash, part);

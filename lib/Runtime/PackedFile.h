@@ -23,10 +23,8 @@ namespace nm::rt {
 /// Raise when the bytes of any layout change.
 constexpr int kLayoutVersion = 2;
 
-/// Hash of a buffer: not cryptographic, but any damage changes it.
+/// Hash of a buffer, on several threads (nm/Support/Checksum.h).
 uint64_t checksum(const void *data, uint64_t bytes);
-uint64_t hashChunk(const unsigned char *data, int64_t bytes);
-uint64_t mixHash(uint64_t hash, uint64_t word);
 
 /// One parameter. An absent one was not packed.
 struct PackedEntry {

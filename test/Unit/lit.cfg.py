@@ -14,6 +14,8 @@ config.test_format = lit.formats.GoogleTest(".", "Tests")
 config.test_format.test_suffixes = {name for name in config.nm_unittests if name}
 config.environment["PATH"] = os.pathsep.join([config.nm_tools_dir, "/usr/bin", "/bin"])
 config.environment["OMP_NUM_THREADS"] = "2"
+# Nothing is written outside of the test's folder, and everything is compiled.
+config.environment["NM_CODE_CACHE"] = "off"
 config.environment["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "leaks.supp")
 for variable in ["UBSAN_OPTIONS", "LLVM_PROFILE_FILE"]:

@@ -71,7 +71,8 @@ lowerToProgram(ModuleOp module, const Signature &function,
                CompileLog &log);
 
 /// Declares the parameters' patterns from the checkpoints, then runs the
-/// pipeline of processors, as far as options.compileTo says.
+/// pipeline of processors, as far as options.compileTo says; only the first if
+/// options.findCode knows the code. The module has `nm.manifest` either way.
 llvm::Error lowerToLLVMDialect(ModuleOp module, const CompileOptions &options,
                                CompileLog &log);
 

@@ -24,6 +24,9 @@
 namespace mlir {
 class PassManager;
 }
+namespace mlir::nm {
+struct CPUPipelineOptions;
+}
 
 namespace mlir::nm::driver {
 
@@ -140,8 +143,24 @@ struct CacheOptions {
   std::string kvCache;
 };
 
+/// What takes part in a compilation.
+struct CompileHooks {
+  /// Called when a stage is reached, and may change the module.
+  std::function<void(Stage, ModuleOp)> atStage;
+  /// Called when the patterns are known, with what the pipeline of processors
+  /// is to be: whether the code is known already, and nothing else is done.
+  std::function<llvm::Expected<bool>(const CPUPipelineOptions &)> findCode;
+  /// Applied to each pass manager: the tool's --mlir-* options.
+  std::function<LogicalResult(PassManager &)> configurePassManager;
+  /// Some of these were given, which look into passes.
+  bool watchesPasses = false;
+};
+
 /// A model and how it is compiled.
-struct CompileOptions : CommandOptions, CheckpointOptions, CacheOptions {
+struct CompileOptions : CommandOptions,
+                        CheckpointOptions,
+                        CacheOptions,
+                        CompileHooks {
   std::string inputFile;
   /// `--bind argument=[scope=]key`: arguments that are parameters.
   std::vector<Binding> bind;
@@ -187,10 +206,6 @@ struct CompileOptions : CommandOptions, CheckpointOptions, CacheOptions {
   bool isQuiet = false;
   /// Measures each operation (nm-insert-measures).
   bool measure = false;
-  /// Called when a stage is reached, and may change the module.
-  std::function<void(Stage, ModuleOp)> atStage;
-  /// Applied to each pass manager: the tool's --mlir-* options.
-  std::function<LogicalResult(PassManager &)> configurePassManager;
 };
 
 /// Code of a model, for processors and accelerators.
@@ -242,6 +257,8 @@ struct RunOptions : CompileOptions, DataOptions, ProofOptions, ReportOptions {
   int threads = 0;
   /// Timed runs. 1 times the only, cold run.
   int repeat = 1;
+  /// Compiled code is neither looked for in the cache nor kept there.
+  bool skipsCodeCache = false;
   /// Time and work of each operation are told; a page always has them.
   bool profile = false;
   /// Each operation's result is compared with that of the reference code.

@@ -40,6 +40,8 @@ struct Report {
   std::vector<int64_t> paramBytes;
   std::vector<std::string> maskSources;
   std::string cacheState;
+  /// Whether compiled code was found or kept.
+  std::string codeCache = "off";
 
   std::vector<std::pair<size_t, Comparison>> comparisons;
   std::optional<Timing> timing;

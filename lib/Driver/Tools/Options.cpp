@@ -281,6 +281,7 @@ llvm::Error tools::take(const Texts &texts, CompileOptions &options) {
     pm.enableTiming(times->root);
     return applyPassManagerCLOptions(pm);
   };
+  options.watchesPasses = !texts.foreign.empty();
   if (llvm::Error error = addBindings("bind", texts.bind, options.bind))
     return error;
   for (const std::string &text : texts.inPlace) {

@@ -18,6 +18,22 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 using ::nm::support::CommandLine;
 
+static void addRunning(CommandLine &line, RunOptions &options) {
+  line.group("Running");
+  tools::addEntry(line, options.entry, "function to run");
+  tools::addThreads(line, options.threads);
+  tools::addCount(line, "repeat", options.repeat,
+                  "timed runs after warm-up; shows median, minimum and spread "
+                  "(default: 1 cold run)");
+  line.optional("cache", options.cache, options.cacheFolder, "folder",
+                "keep packed parameters in a file, next to the checkpoint if "
+                "no folder is named");
+  line.flag("no-code-cache", options.skipsCodeCache,
+            "neither look for code that was compiled before nor keep this "
+            "(default: in nm/code of the user's cache folder; $NM_CODE_CACHE "
+            "names another, or is off)");
+}
+
 static void addReporting(CommandLine &line, RunOptions &options) {
   line.group("Reports");
   line.flag("report", options.report,
@@ -116,15 +132,7 @@ int driver::runMain(int argc, char **argv) {
         "optimised LLVM IR; nm-compile writes code in other forms"}});
   line.group("Masks");
   tools::addMasks(line, options.mask, texts, true);
-  line.group("Running");
-  tools::addEntry(line, options.entry, "function to run");
-  tools::addThreads(line, options.threads);
-  tools::addCount(line, "repeat", options.repeat,
-                  "timed runs after warm-up; shows median, minimum and spread "
-                  "(default: 1 cold run)");
-  line.optional("cache", options.cache, options.cacheFolder, "folder",
-                "keep packed parameters in a file, next to the checkpoint if "
-                "no folder is named");
+  addRunning(line, options);
   line.group("Simulated accelerators");
   tools::addElementType(line, options);
   tools::addProof(line, options);

@@ -44,7 +44,7 @@ VALUES = {
     "params": "x.npy", "bind": "w=k", "in-place": "result0=x", "kv-cache": "i8", "size": "n=8", "input": "x.npy", "output": "out.npy", "expect": "y.npy", "atol": "1",
     "rtol": "1", "pattern": "2:4", "prune": "2:4", "quantize": "i4:64", "mask-policy": "ignore",
     "masks": "x.npy", "mask-suffix": "_mask", "mask-bit-order": "lsb", "cache": None, "entry": "f", "threads": "1",
-    "repeat": "2", "dense": None, "reference": None, "emit": "llvm", "target": "host",
+    "repeat": "2", "no-code-cache": None, "dense": None, "reference": None, "emit": "llvm", "target": "host",
     "target-cpu": "native", "prefix": "p_", "cc": "cc", "element-type": "f16", "timing-only": None, "no-verify": None,
     "max-steps": "1000000", "trace": "out.json", "html": "out.html",
     "report": None, "profile": None, "check": None, "json": "out.json", "remarks-filter": "none", "remarks-output-file": "out.yaml",

@@ -14,12 +14,14 @@ using namespace mlir::nm;
 
 namespace {
 
-/// Emits the epilogue for `lanes` consecutive output columns (1: scalar).
+/// Emits the epilogue for `lanes` elements of the output that follow one
+/// another along dimension `runsAlong` (1: scalar).
 struct EpilogueEmitter {
   KernelBuilder &b;
   PackedMatmulOp op;
   Value row, col; ///< position in the output
   int64_t lanes;
+  unsigned runsAlong = 1;
 
   Type widen(Type element) {
     return lanes == 1 ? element : Type(VectorType::get({lanes}, element));
@@ -31,9 +33,9 @@ struct EpilogueEmitter {
     SmallVector<Value> indices;
     int64_t moving = -1;
     for (unsigned i = 0; i < map.getNumResults(); ++i) {
-      bool isColumn = map.getDimPosition(i) == 1;
-      indices.push_back(isColumn ? col : row);
-      if (isColumn)
+      unsigned dim = map.getDimPosition(i);
+      indices.push_back(dim == 1 ? col : row);
+      if (dim == runsAlong)
         moving = i;
     }
     if (lanes == 1 || moving < 0) {
@@ -46,7 +48,7 @@ struct EpilogueEmitter {
       return b.loadVector(operand, indices, lanes);
     SmallVector<Value> scalars;
     for (int64_t lane = 0; lane < lanes; ++lane) {
-      indices[moving] = b.add(col, lane);
+      indices[moving] = b.add(runsAlong == 1 ? col : row, lane);
       scalars.push_back(memref::LoadOp::create(b, operand, indices));
     }
     return vector::FromElementsOp::create(
@@ -105,6 +107,24 @@ void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
     Value result = emitter.apply(acc);
     b.storeVector(result, op.getC(), {emitter.row, emitter.col});
   }
+}
+
+void mlir::nm::emitEpilogueInPlace(KernelBuilder &b, const KernelShape &shape,
+                                   PackedMatmulOp op, Value tile, Value row,
+                                   Value cols, Value weightRow, Value column0) {
+  b.loop(b.index(0), cols, shape.lanes, [&](Value j) {
+    Value column = b.add(column0, j);
+    // Its lanes run along the activations, on which no operand depends: each is
+    // one element for all of them.
+    EpilogueEmitter emitter{b,
+                            op,
+                            op.getTransposeC() ? column : weightRow,
+                            op.getTransposeC() ? weightRow : column,
+                            shape.lanes,
+                            /*runsAlong=*/op.getTransposeC() ? 0u : 1u};
+    Value sums = b.loadVector(tile, {row, j}, shape.lanes);
+    b.storeVector(emitter.apply(sums), tile, {row, j});
+  });
 }
 
 bool mlir::nm::isShortEpilogue(PackedMatmulOp op) {

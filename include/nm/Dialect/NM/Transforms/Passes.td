@@ -74,8 +74,8 @@ def GenerateKernels : Pass<"nm-generate-kernels", "func::FuncOp"> {
                            "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
                            "::mlir::affine::AffineDialect", "::mlir::kernel::KernelDialect"];
   let options = [
-    Option<"rowBlock", "row-block", "int64_t", "192",
-           "rows of the weight that one task handles">,
+    Option<"rowBlock", "row-block", "int64_t", "0",
+           "rows of the weight that one task handles, 0: as the target's L2 and cores say">,
     Option<"parallel", "parallel", "bool", "true", "emit scf.parallel">,
     Option<"minParallelFlops", "min-parallel-flops", "int64_t", "-1",
            "products with fewer floating-point operations stay on one thread, -1: the target's">

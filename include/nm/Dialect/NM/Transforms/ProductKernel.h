@@ -136,6 +136,14 @@ void emitEpilogue(KernelBuilder &b, const KernelShape &shape, PackedMatmulOp op,
 void emitEpilogue(KernelBuilder &b, const KernelShape &shape, PackedMatmulOp op,
                   ArrayRef<Value> rows, Value row0, Value col0);
 
+/// Replaces the first `cols` sums of row `row` of the tile, in whole vectors,
+/// by what the op's epilogue makes of them, as at (weightRow, column0 ..) of
+/// the weight and of the activations. No epilogue operand depends on the
+/// latter.
+void emitEpilogueInPlace(KernelBuilder &b, const KernelShape &shape,
+                         PackedMatmulOp op, Value tile, Value row, Value cols,
+                         Value weightRow, Value column0);
+
 /// Whether the epilogue is worth repeating for each of several vectors.
 bool isShortEpilogue(PackedMatmulOp op);
 

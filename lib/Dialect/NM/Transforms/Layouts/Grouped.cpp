@@ -105,7 +105,7 @@ public:
                                     : "");
   }
 
-  Value emit(PackedMatmulOp op, Value packed,
+  Value emit(PackedMatmulOp op, const ProductPanels &panels,
              const KernelOptions &options) const override {
     auto layout = cast<GroupedLayoutAttr>(op.getLayout());
     KernelShape shape = kernelShapeOf(op, getCPUTarget(op).getLanes(),
@@ -116,7 +116,7 @@ public:
     b.setInsertionPoint(op);
     return GroupedEmitter(b, op, shape, isWorthThreads(op, shape, options),
                           columnsOf(op))
-        .emit(packed);
+        .emit(panels.x);
   }
 };
 

@@ -165,7 +165,7 @@ public:
     return laneForm(layout.getLanes(), layout.getInterleave());
   }
 
-  Value emit(PackedMatmulOp op, Value packed,
+  Value emit(PackedMatmulOp op, const ProductPanels &panels,
              const KernelOptions &options) const override {
     auto layout = cast<LaneLayoutAttr>(op.getLayout());
     KernelShape shape =
@@ -176,7 +176,7 @@ public:
     return LaneEmitter(b, op, shape, isWorthThreads(op, shape, options),
                        storage[0], storage.size() > 1 ? storage[1] : Value(),
                        columnsOf(op))
-        .emit(packed);
+        .emit(panels.x);
   }
 };
 

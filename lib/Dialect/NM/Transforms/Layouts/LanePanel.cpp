@@ -205,9 +205,9 @@ public:
            std::to_string(laneColumnsOf(op)) + " columns on";
   }
 
-  Value emit(PackedMatmulOp op, Value packed,
+  Value emit(PackedMatmulOp op, const ProductPanels &panels,
              const KernelOptions &options) const override {
-    return LanePanelEmitter(op, options).emit(packed);
+    return LanePanelEmitter(op, options).emit(panels.x);
   }
 };
 

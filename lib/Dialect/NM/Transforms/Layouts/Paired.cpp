@@ -81,17 +81,26 @@ public:
   std::string activationForm(PackedMatmulOp op) const override {
     return panelForm(layoutOf(op).getCols());
   }
-  Value emit(PackedMatmulOp op, Value packed,
+  std::string resultForm(PackedMatmulOp op) const override {
+    return panelResultForm(productOf(op));
+  }
+  Value allocatePanels(PackedMatmulOp op, Operation *at) const override {
+    return mlir::nm::allocatePanels(productOf(op), at);
+  }
+  Value emit(PackedMatmulOp op, const ProductPanels &panels,
              const KernelOptions &options) const override {
+    return emitPanelProduct(productOf(op), panels, options);
+  }
+
+private:
+  static PanelProduct productOf(PackedMatmulOp op) {
     PairedLayoutAttr layout = layoutOf(op);
     PanelProduct product =
         panelProductOf(op, {kRows, layout.getCols(), layout.getDepth()},
                        /*sharesOffsets=*/false);
     product.window = layout.getWindow();
-    return emitPanelProduct(product, packed, options);
+    return product;
   }
-
-private:
   static PairedLayoutAttr layoutOf(PackedMatmulOp op) {
     return cast<PairedLayoutAttr>(op.getLayout());
   }

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -47,8 +48,10 @@ public:
     });
   }
 
-  void emit(Value panelsOfX) {
+  /// `panelsOfC` as in ProductPanels.
+  void emit(Value panelsOfX, Value panelsOfC = {}) {
     packed = panelsOfX;
+    results = panelsOfC;
     Value rowTasks =
         b.index(llvm::divideCeil(shape.weightRows, shape.rowBlock));
     b.forEach({rowTasks, panels}, parallel,
@@ -67,7 +70,46 @@ public:
     shape.cols = product.blocks.cols;
     shape.depth = product.blocks.depth;
     shape.sharesOffsets = product.sharesOffsets;
+    if (options.rowBlock == 0)
+      shape.rowBlock = chooseTaskRows(product, shape, options);
     return shape;
+  }
+
+  /// Every task reads all of a panel from L2: the more rows it has, the less
+  /// often. Bounded by an eighth of L2 for their sums, by half of it for their
+  /// weights if another panel follows and finds them there, and by a task for
+  /// every core. All tasks have about as many rows.
+  static int64_t chooseTaskRows(const PanelProduct &product,
+                                const KernelShape &shape,
+                                const KernelOptions &options) {
+    int64_t l2 = shape.target.getL2(), columns = columnsOf(product.op);
+    int64_t rows = shape.weightRows;
+    if (rows <= kLeastTaskRows)
+      return shape.rowBlock;
+    bool isOpen = ShapedType::isDynamic(columns);
+    int64_t panels = isOpen ? 1 : llvm::divideCeil(columns, shape.cols);
+    int64_t most = l2 / 8 / (shape.cols * bytesOf(shape.accumulator));
+    if (isOpen || panels > 1) {
+      int64_t slotBytes =
+          bytesOf(shape.weightElement) + (product.offsets ? 2 : 0);
+      most = std::min(
+          most,
+          l2 / 2 /
+              std::max<int64_t>(1, shape.slots(shape.contraction) * slotBytes));
+    }
+    if (isWorthThreads(product.op, shape, options))
+      most = std::min<int64_t>(
+          most, llvm::divideCeil(
+                    rows, llvm::divideCeil(shape.target.getCores(),
+                                           std::max<int64_t>(1, panels))));
+    most = std::max(most, kLeastTaskRows);
+    int64_t unit =
+        std::lcm(std::max(product.blocks.rows, product.window), shape.lanes);
+    int64_t even = llvm::divideCeil(rows, llvm::divideCeil(rows, most));
+    return llvm::divideCeil(even, unit) * unit;
+  }
+  static int64_t bytesOf(Type element) {
+    return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
   }
 
 private:
@@ -78,15 +120,28 @@ private:
         b.min(b.index(shape.rowBlock), b.sub(b.index(shape.weightRows), row0));
     Value column0 = b.mul(panel, shape.cols);
     Value cols = b.min(b.index(shape.cols), b.sub(columns, column0));
+    task = {row0, rows, column0, cols, {}};
+    if (results) {
+      task.tile = viewResults(panel);
+      return emitAccumulation(rowTask, panel);
+    }
     auto tileType =
         MemRefType::get({shape.rowBlock, shape.cols}, shape.accumulator);
-    Value tile =
+    task.tile =
         memref::AllocOp::create(b, tileType, b.getI64IntegerAttr(kAlignment));
-    task = {row0, rows, column0, cols, tile};
     emitAccumulation(rowTask, panel);
     if (op.getTransposeC())
       writeTransposed();
-    memref::DeallocOp::create(b, tile);
+    memref::DeallocOp::create(b, task.tile);
+  }
+
+  /// Where the task's results lie in panels: rows of the weight are the
+  /// contraction of whoever reads them.
+  Value viewResults(Value panel) {
+    Value first =
+        b.mul(b.add(b.mul(panel, shape.weightRows), task.row0), shape.cols);
+    OpFoldResult cols = b.getIndexAttr(shape.cols);
+    return b.view(results, first, {task.rows, cols}, {cols, b.getIndexAttr(1)});
   }
 
   /// The rows of a group are complete, and in L1: to C with those that it has.
@@ -95,6 +150,13 @@ private:
     int64_t together = shape.window > 0 ? 1 : shape.rows;
     for (int64_t row = 0; row < shape.rows; row += together) {
       Value first = group.rows[row];
+      if (results) {
+        for (int64_t i = 0; i < together; ++i)
+          emitEpilogueInPlace(b, shape, op, task.tile, group.rows[row + i],
+                              task.cols, b.add(task.row0, group.rows[row + i]),
+                              task.column0);
+        continue;
+      }
       Value count = b.min(b.index(together), b.sub(task.rows, first));
       Value view = memref::SubViewOp::create(
           b, task.tile, ArrayRef<OpFoldResult>{first, b.getIndexAttr(0)},
@@ -195,7 +257,7 @@ private:
         RowGroup group = groupOf(number, firstGroup, block, blockBase, length);
         emitMicroKernel(b, shape, vectors, length, values, offsets, group,
                         panelView, task.tile, isFirst);
-        if (!op.getTransposeC())
+        if (results ? op.hasEpilogue() : !op.getTransposeC())
           b.ifThen(isLast, [&] { writeRows(group); });
       });
     };
@@ -280,7 +342,7 @@ private:
   PackedMatmulOp op;
   KernelShape shape;
   bool parallel;
-  Value values, offsets, columns, panels, packed;
+  Value values, offsets, columns, panels, packed, results;
   /// What is being emitted: rows and columns of C, and the tile of their sums.
   struct Task {
     Value row0, rows, column0, cols, tile;
@@ -374,19 +436,48 @@ void mlir::nm::emitPanelLoops(const KernelBuilder &at,
   PanelEmitter(at, product, options).emit(packed);
 }
 
-Value mlir::nm::emitPanelProduct(const PanelProduct &product, Value packed,
+static KernelBuilder builderAt(const PanelProduct &product, Operation *at) {
+  KernelBuilder b(product.op->getLoc(), product.op->getContext());
+  b.setInsertionPoint(at);
+  return b;
+}
+
+Value mlir::nm::allocatePanels(const PanelProduct &product, Operation *at) {
+  KernelBuilder b = builderAt(product, at);
+  PackedMatmulOp op = product.op;
+  auto type = MemRefType::get({ShapedType::kDynamic}, op.getAccumulatorType());
+  return memref::AllocOp::create(b, type, ValueRange{panelElements(b, product)},
+                                 b.getI64IntegerAttr(kAlignment));
+}
+
+Value mlir::nm::emitPanelProduct(const PanelProduct &product,
+                                 const ProductPanels &panels,
                                  const KernelOptions &options) {
   PackedMatmulOp op = product.op;
-  KernelBuilder b(op.getLoc(), op.getContext());
-  b.setInsertionPoint(op);
+  Value packed = panels.x;
+  if (!packed)
+    packed = allocatePanels(product, op);
+  KernelBuilder b = builderAt(product, op);
   PanelEmitter emitter(b, product, options);
-  if (!packed) {
-    auto type =
-        MemRefType::get({ShapedType::kDynamic}, op.getAccumulatorType());
-    packed = memref::AllocOp::create(b, type, ValueRange{emitter.elements()},
-                                     b.getI64IntegerAttr(kAlignment));
+  if (!panels.x)
     emitter.pack(packed);
-  }
-  emitter.emit(packed);
+  emitter.emit(packed, panels.c);
   return packed;
+}
+
+std::string mlir::nm::panelResultForm(const PanelProduct &product) {
+  PackedMatmulOp op = product.op;
+  // Sums stay where they are, so they are of the results' type; row groups and
+  // windows end with the weight, since what follows is another panel's.
+  Type element = cast<ShapedType>(op.getC().getType()).getElementType();
+  int64_t unit =
+      std::lcm(product.blocks.rows, std::max<int64_t>(product.window, 1));
+  if (element != op.getAccumulatorType() || op.getRows() % unit != 0)
+    return "";
+  unsigned column = op.getTransposeC() ? 0 : 1;
+  bool followsColumns =
+      op.hasEpilogue() &&
+      llvm::any_of(op.getEpilogueMapArray(),
+                   [&](AffineMap map) { return map.isFunctionOfDim(column); });
+  return followsColumns ? "" : panelForm(product.blocks.cols);
 }

@@ -60,8 +60,15 @@ PanelProduct panelProductOf(PackedMatmulOp op, const PanelBlocks &blocks,
                             bool sharesOffsets);
 
 /// Emits a product in front of its operation, see ProductLayout.
-Value emitPanelProduct(const PanelProduct &product, Value packed,
+Value emitPanelProduct(const PanelProduct &product, const ProductPanels &panels,
                        const KernelOptions &options);
+
+/// The form in which the product can write its results as panels of
+/// activations: those that the epilogue makes of a sum and of what stands
+/// beside its row of the weight.
+std::string panelResultForm(const PanelProduct &product);
+/// A buffer for all panels of the product's activations.
+Value allocatePanels(const PanelProduct &product, Operation *at);
 
 /// What layouts whose storage is that of panels alone have in common.
 template <typename Layout, bool sharesOffsets>
@@ -74,13 +81,21 @@ public:
   std::string activationForm(PackedMatmulOp op) const override {
     return panelForm(blocksOf(op).cols);
   }
-  Value emit(PackedMatmulOp op, Value packed,
+  std::string resultForm(PackedMatmulOp op) const override {
+    return panelResultForm(productOf(op));
+  }
+  Value allocatePanels(PackedMatmulOp op, Operation *at) const override {
+    return mlir::nm::allocatePanels(productOf(op), at);
+  }
+  Value emit(PackedMatmulOp op, const ProductPanels &panels,
              const KernelOptions &options) const override {
-    return emitPanelProduct(panelProductOf(op, blocksOf(op), sharesOffsets),
-                            packed, options);
+    return emitPanelProduct(productOf(op), panels, options);
   }
 
 private:
+  static PanelProduct productOf(PackedMatmulOp op) {
+    return panelProductOf(op, blocksOf(op), sharesOffsets);
+  }
   static PanelBlocks blocksOf(PackedMatmulOp op) {
     auto layout = cast<Layout>(op.getLayout());
     return {layout.getRows(), layout.getCols(), layout.getDepth()};

@@ -38,7 +38,8 @@ KernelShape mlir::nm::kernelShapeOf(PackedMatmulOp op, int64_t lanes,
   shape.m = sparsity.getM();
   shape.weightRows = op.getRows();
   shape.contraction = op.getDepth();
-  shape.rowBlock = std::max(unit, options.rowBlock / unit * unit);
+  int64_t rows = options.rowBlock > 0 ? options.rowBlock : kLeastTaskRows;
+  shape.rowBlock = std::max(unit, rows / unit * unit);
   shape.accumulator = op.getAccumulatorType();
   shape.weightElement = op.getEncodedType().getElementType();
   shape.target = getCPUTarget(op);

@@ -70,10 +70,20 @@ struct LayoutOffer {
 
 /// Options of nm-generate-kernels.
 struct KernelOptions {
+  /// 0: the layout chooses.
   int64_t rowBlock;
   bool parallel;
   /// -1: the target's.
   int64_t minParallelFlops;
+};
+
+/// Buffers of panels that a product has in place of its operands.
+struct ProductPanels {
+  /// Its packed activations; null: the product packs them.
+  Value x;
+  /// Where its results go, as the packed activations of the products that read
+  /// them; null: to C.
+  Value c;
 };
 
 /// What the compiler knows of a layout that products take. Stateless.
@@ -92,10 +102,17 @@ public:
   /// The form in which the kernel reads activations: products of the same
   /// activations whose forms are equal share them.
   virtual std::string activationForm(PackedMatmulOp op) const = 0;
-  /// Emits the product in front of `op`, which passed the check. Reads the
-  /// activations from `packed`, or packs them if that is null, and returns
-  /// where they are.
-  virtual Value emit(PackedMatmulOp op, Value packed,
+  /// The form of activations in which the kernel can write its results, so that
+  /// nothing packs them; empty: none.
+  virtual std::string resultForm(PackedMatmulOp op) const { return ""; }
+  /// Makes the buffer in front of `at` that a product with this form of results
+  /// writes, for activations of `op`.
+  virtual Value allocatePanels(PackedMatmulOp op, Operation *at) const {
+    llvm_unreachable("no product writes activations of this form");
+  }
+  /// Emits the product in front of `op`, which passed the check, and returns
+  /// where its packed activations are.
+  virtual Value emit(PackedMatmulOp op, const ProductPanels &panels,
                      const KernelOptions &options) const = 0;
 };
 
@@ -104,6 +121,9 @@ ArrayRef<const ProductLayout *> productLayouts();
 
 /// The one of an attribute, null for a layout that only stores.
 const ProductLayout *findProductLayout(LayoutAttr layout);
+
+/// The fewest rows of a task that a layout chooses.
+constexpr int64_t kLeastTaskRows = 192;
 
 /// Alignment of scratch and panel buffers: a cache line.
 constexpr int64_t kAlignment = 64;

@@ -401,6 +401,9 @@ struct AccelergyCommand::State {
     Result<Device> base = machine::findDevice(device);
     if (!base)
       return base.error();
+    // A path has a folder or an ending.
+    if (device.find_first_of("/.") != std::string::npos)
+      NM_RETURN_IF_ERROR(files.reads("--device", device));
     if (!name.empty())
       base->name = name;
     Result<Device> made = applyAccelergy(*base, tables, use, names);

@@ -8,6 +8,7 @@ compared first. Ratios are OLD's time over NEW's, of minima and of medians: abov
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import statistics
@@ -19,13 +20,27 @@ from pathlib import Path
 
 import numpy as np
 
+import bench_model
 import nm
 
+KINDS = ["matmul", "attention", "model"]
 DTYPES = {"f32": np.float32, "i8": np.int8}
 SHAPES = {"768x768": (768, 768), "3072x768": (3072, 768), "768x3072": (768, 3072), "4096x4096": (4096, 4096)}
 
 
-class Product:
+class Written:
+    """A case that is MLIR, with weights or without."""
+
+    def write(self, folder):
+        """Writes what nm-compile reads, and says how."""
+        Path(folder, "m.mlir").write_text(self.text)
+        if not self.params:
+            return [f"{folder}/m.mlir"]
+        np.savez(Path(folder, "w.npz"), **self.params)
+        return [f"{folder}/m.mlir", f"--params={folder}/w.npz"]
+
+
+class Product(Written):
     """Columns by rows: x (columns x K) times the transpose of an N:M weight (rows x K)."""
 
     def __init__(self, shape, pattern, columns, dtype):
@@ -52,7 +67,7 @@ class Product:
         self.flops = 2.0 * rows * depth * columns
 
 
-class Attention:
+class Attention(Written):
     """Twelve heads of width 64."""
 
     def __init__(self, queries, keys, causal):
@@ -77,7 +92,7 @@ class Attention:
         self.flops = 2.0 * 2 * 12 * 64 * queries * keys
 
 
-class Activations:
+class Activations(Written):
     """A product of two activations, which no fused attention takes."""
 
     def __init__(self, rows, columns, depth):
@@ -97,6 +112,26 @@ class Activations:
         self.flops = 2.0 * 12 * rows * columns * depth
 
 
+class Bert:
+    """Layers of BERT-base from an ONNX file, embeddings and all."""
+
+    LAYERS = 2
+
+    def __init__(self, length, pattern):
+        self.name = f"bert, {self.LAYERS} layers, length {length}, {pattern}"
+        sizes = dataclasses.replace(bench_model.REAL["bert"], words=1000, layers=self.LAYERS)
+        self.made, self.pattern = bench_model.transformers.bert(sizes, batch=1, length=length), pattern
+        self.inputs = self.made.inputs
+        self.options = [f"--size={name}={size}" for name, size in self.made.symbols.items()]
+        hidden, ffn = sizes.hidden, sizes.ffn
+        self.flops = 2.0 * self.LAYERS * length * (4 * hidden * hidden + 2 * hidden * ffn + 2 * length * hidden)
+
+    def write(self, folder):
+        path = Path(folder, "m.onnx")
+        bench_model.rewrite(self.made, self.pattern, path)
+        return [str(path), *self.options]
+
+
 def all_cases(kinds, quick):
     if "matmul" in kinds:
         for shape in ["768x768"] if quick else SHAPES:
@@ -111,16 +146,16 @@ def all_cases(kinds, quick):
                 yield Attention(queries, keys, causal)
         for sizes in [(128, 128, 64)] if quick else [(128, 128, 64), (512, 64, 512), (77, 53, 31)]:
             yield Activations(*sizes)
+    if "model" in kinds:
+        for length in [128] if quick else [128, 512]:
+            for pattern in ["2:4"] if quick else ["dense", "2:4", "1:4"]:
+                yield Bert(length, pattern)
 
 
 def compiled(case, build, folder, target):
     """The case as code of `build`."""
-    model, output = Path(folder, "m.mlir"), Path(folder, "m.nm")
-    model.write_text(case.text)
-    command = [str(build / "bin" / "nm-compile"), str(model), f"--target={target}", "-o", str(output)]
-    if case.params:
-        np.savez(Path(folder, "w.npz"), **case.params)
-        command.append(f"--params={folder}/w.npz")
+    output = Path(folder, "m.nm")
+    command = [str(build / "bin" / "nm-compile"), *case.write(folder), f"--target={target}", "-o", str(output)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"error: {build} does not compile '{case.name}': {done.stderr.strip()}")
@@ -155,7 +190,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", type=Path, metavar="OLD")
     parser.add_argument("new", type=Path, metavar="NEW")
-    parser.add_argument("--cases", default="matmul,attention", help="kinds (default both)")
+    parser.add_argument("--cases", default=",".join(KINDS), help="kinds (default all)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--target", default="host", help="processor of the code (default host)")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each case (default 1)")
@@ -166,8 +201,8 @@ def main():
         if not (build / "bin" / "nm-compile").is_file():
             sys.exit(f"error: no '{build / 'bin' / 'nm-compile'}'; expected a build folder, such as build/release")
     kinds = given.cases.split(",")
-    if set(kinds) - {"matmul", "attention"}:
-        sys.exit(f"error: --cases {given.cases}, expected matmul, attention or both")
+    if set(kinds) - set(KINDS):
+        sys.exit(f"error: --cases {given.cases}, expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, or several with commas")
     if given.threads < 1 or not given.seconds > 0:
         sys.exit("error: expected --threads of 1 or more and --seconds above 0")
     rows = []

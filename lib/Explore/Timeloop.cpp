@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Explore/Timeloop.h"
-#include "nm/Explore/MappingProgram.h"
 #include "nm/Model/Blocks.h"
 #include "nm/Support/Guarded.h"
 #include "nm/Support/Result.h"
@@ -391,10 +390,6 @@ Result<Mapping> parseTimeloop(const std::string &logitText,
       flow.staged |= model::StagedLogits;
     return mapping;
   });
-}
-
-model::MapTools mapTools() {
-  return {makeMappingProgram, printTimeloop, parseTimeloop};
 }
 
 } // namespace nm::explore

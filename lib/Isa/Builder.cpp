@@ -130,6 +130,11 @@ BufferId Builder::buffer(Type type, std::vector<int64_t> shape, int64_t slots) {
   return {static_cast<uint32_t>(program.buffers.size() - 1)};
 }
 
+BufferId Builder::buffer(Buffer entry) {
+  program.buffers.push_back(std::move(entry));
+  return {static_cast<uint32_t>(program.buffers.size() - 1)};
+}
+
 BufferId Builder::alias(BufferId buffer, std::vector<int64_t> shape) {
   Buffer entry = program.buffers[buffer.index];
   assert(numElements(shape) == numElements(entry.shape) && "other elements");

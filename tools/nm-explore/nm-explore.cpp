@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "nm/Driver/MappingProgram.h"
 #include "nm/Explore/Accelergy.h"
-#include "nm/Explore/Timeloop.h"
 #include "nm/Model/Explore.h"
 #include "nm/Support/StandardStreams.h"
 
@@ -14,6 +14,6 @@ int main(int argc, char **argv) {
   nm::support::startTool();
   nm::explore::AccelergyCommand accelergy;
   return nm::support::finishTool(nm::model::exploreMain(
-      argc, argv, nm::explore::mapTools(),
+      argc, argv, nm::driver::mapTools(),
       {{&accelergy.line(), [&] { return accelergy.run(); }}}));
 }

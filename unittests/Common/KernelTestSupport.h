@@ -9,7 +9,7 @@
 #define NM_UNITTESTS_COMMON_KERNELTESTSUPPORT_H
 
 #include "Common/SmallDevice.h"
-#include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Isa/Builder.h"
 #include "nm/Isa/Verify.h"
 #include "nm/Simulator/Simulator.h"
 #include <cmath>
@@ -18,6 +18,8 @@
 #include <random>
 
 namespace nm::isa {
+
+using model::Device;
 
 /// Less memory and more MACs beside each other.
 inline Device tinyDevice() {

@@ -8,15 +8,8 @@
 #ifndef NM_UNITTESTS_DIALECT_ROWSTESTSUPPORT_H
 #define NM_UNITTESTS_DIALECT_ROWSTESTSUPPORT_H
 
-#include "Common/KernelTestSupport.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/Verifier.h"
-#include "mlir/Pass/PassManager.h"
+#include "TileProgram.h"
 #include "nm/Dialect/Tile/IR/TileBuilder.h"
-#include "nm/Dialect/Tile/Transforms/Passes.h"
-#include "nm/Target/Attacc/Attacc.h"
 #include <functional>
 
 namespace nm::isa {
@@ -94,34 +87,7 @@ public:
   bool keepsApart = false;
 
   Result<Program> finish() override {
-    Result<Program> tables = builder.finish();
-    if (!tables)
-      return tables.error();
-    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-    context
-        .loadDialect<mlir::tiles::TileDialect, mlir::attacc::AttaccDialect>();
-    std::string message;
-    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &d) {
-      if (message.empty())
-        message = d.str();
-    });
-    mlir::OpBuilder b(&context);
-    mlir::OwningOpRef<mlir::ModuleOp> module =
-        mlir::ModuleOp::create(b.getUnknownLoc());
-    b.setInsertionPointToStart(module->getBody());
-    mlir::attacc::ProgramLocations locations;
-    locations.tensors.assign(tables->tensors.size(), b.getUnknownLoc());
-    locations.code.assign(tables->code.size(), b.getUnknownLoc());
-    mlir::attacc::ProgramOp op = mlir::attacc::importProgram(
-        b, *tables, b.getUnknownLoc(), locations, insertions);
-    mlir::PassManager pm(&context);
-    mlir::tiles::buildTilePipeline(pm, device);
-    if (!op || failed(mlir::verify(*module)) || failed(pm.run(*module)))
-      return Error{Errc::Argument, message};
-    llvm::FailureOr<Program> program = mlir::attacc::exportProgram(op);
-    if (failed(program))
-      return Error{Errc::Argument, message};
-    return std::move(*program);
+    return finishTiles(builder, device, insertions);
   }
 
 protected:

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Isa/Kernels/LoopRoller.h"
+#include "nm/Isa/LoopRoller.h"
 #include "nm/Isa/Sequencer.h"
 #include <gtest/gtest.h>
 #include <random>

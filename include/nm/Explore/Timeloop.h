@@ -31,9 +31,6 @@ model::Result<model::Mapping> parseTimeloop(const std::string &logit,
                                             const std::string &logitWhere,
                                             const std::string &attendWhere);
 
-/// The hooks of nm-explore.
-model::MapTools mapTools();
-
 } // namespace nm::explore
 
 #endif // NM_EXPLORE_TIMELOOP_H

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What the generators of kernels (nm/Isa/Kernels) have in common: allocation of
-// the scratchpad, tiles that follow loops, and streams, which are buffers with
-// the semaphores that hand their slots from engine to engine.
+// What writers of programs have in common: allocation of the scratchpad, tiles
+// that follow loops, and streams, which are buffers with the semaphores that
+// hand their slots from engine to engine.
 //
 //===----------------------------------------------------------------------===//
 
@@ -70,6 +70,8 @@ public:
   /// Allocates above everything live, aligned to 64 bytes. What does not fit is
   /// kept as the error that finish() returns.
   BufferId buffer(Type type, std::vector<int64_t> shape, int64_t slots = 1);
+  /// One that somebody else has placed.
+  BufferId buffer(Buffer entry);
   /// The same bytes and slots under another shape of as many elements.
   BufferId alias(BufferId buffer, std::vector<int64_t> shape);
   SemaphoreId semaphore(int64_t count);
@@ -119,6 +121,8 @@ public:
 
   /// Instructions so far.
   size_t size() const { return program.code.size(); }
+  const std::vector<Instruction> &code() const { return program.code; }
+  const std::vector<Buffer> &buffers() const { return program.buffers; }
 
   /// Whether something went wrong so far.
   bool failed() const { return !error.ok(); }

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The sizes that the cost model and the generator of programs
-// (lib/Isa/Kernels/Attention.cpp) have in common.
+// The sizes that the cost model and the passes that make programs
+// (lib/Dialect/Tile/Transforms/BlockAttention.cpp) have in common.
 //
 // A device's latency and bandwidth never decide what exists: they ask for slots
 // to hide the one behind the other, and where these do not fit there are fewer.

@@ -1,4 +1,4 @@
-//===- Attention.cpp - flat.attention as instructions -*- C++ -*-===//
+//===- Attention.cpp - flat.attention as tile.attention -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,6 +8,7 @@
 #include "AttentionScore.h"
 #include "ProgramEmitter.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
 #include "nm/Model/Search.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -126,49 +127,27 @@ static std::optional<model::Dataflow> convert(flat::DataflowAttr attr,
   return flow;
 }
 
-/// Whether a program of this dataflow exists and fits: asked of the generator
-/// with tensors of the same shapes as those of `program`.
+/// Whether it fits on chip in this dataflow, with what a score needs besides.
 static isa::Status tryDataflow(const model::Device &device,
                                const model::AttentionShape &shape,
-                               const model::Dataflow &flow, isa::Type type,
+                               const model::Dataflow &flow,
                                const isa::AttentionScore &score,
                                const isa::Builder &program) {
-  isa::Builder trial("trial", isa::targetOf(device));
-  auto heads = [&](const char *name, int64_t count, int64_t length,
-                   int64_t width) {
-    isa::Tensor tensor;
-    tensor.name = name;
-    tensor.type = type;
-    tensor.shape = {shape.batch * length, count * width};
-    isa::HeadsView view;
-    view.tensor = trial.tensor(std::move(tensor));
-    view.batch = {0, length};
-    view.head = {1, width};
-    return view;
+  auto bytesOf = [&](isa::TensorId tensor) {
+    return isa::typeBytes(program[tensor].type);
   };
-  isa::HeadsView q = heads("q", shape.heads, shape.queries, shape.headDim),
-                 k = heads("k", shape.kvHeadCount(), shape.keys, shape.headDim),
-                 v = heads("v", shape.kvHeadCount(), shape.keys,
-                           shape.valueWidth()),
-                 o = heads("o", shape.heads, shape.queries, shape.valueWidth());
-  isa::AttentionScore plain = score;
-  auto biasLike = [&](isa::TensorId tensor) {
-    isa::Tensor bias;
-    bias.name = "bias";
-    bias.type = program[tensor].type;
-    bias.shape = program[tensor].shape;
-    return trial.tensor(std::move(bias));
-  };
-  if (score.keyBias)
-    plain.keyBias = biasLike(*score.keyBias);
-  if (score.bias)
-    plain.bias->tensor = biasLike(score.bias->tensor);
-  if (isa::Status status = isa::emitAttention(trial, device, shape, flow, type,
-                                              q, k, v, o, plain);
-      !status.ok())
-    return status;
-  isa::Result<isa::Program> finished = trial.finish();
-  return finished.ok() ? isa::Status() : isa::Status(finished.error());
+  tiles::AttentionFacts facts;
+  facts.shape = shape;
+  facts.flow = flow;
+  facts.softCap = score.softCap;
+  facts.window = score.window;
+  facts.offset = score.offset;
+  facts.hasNanRows = score.dividesByZero;
+  facts.keyBiasBytes = score.keyBias ? bytesOf(*score.keyBias) : 0;
+  facts.biasBytes = score.bias ? bytesOf(score.bias->tensor) : 0;
+  isa::Result<tiles::AttentionPlan> plan =
+      tiles::planAttention(device, facts, device.scratchpad.bytes);
+  return plan.ok() ? isa::Status() : isa::Status(plan.error());
 }
 
 FailureOr<model::Dataflow>
@@ -182,7 +161,7 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
              << attr
              << ", which programs do not express: expected loops bhrk or bhkr, "
                 "interleaved if fused; leave it out to have one searched";
-    if (isa::Status status = model::checkExtended(device, shape, *flow);
+    if (isa::Status status = tryDataflow(device, shape, *flow, score, b);
         !status.ok())
       return LogicalResult(check(status, op));
     model::Cost cost = model::evaluateExtended(device, shape, *flow);
@@ -200,7 +179,7 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
   std::string why = "the space is empty";
   for (auto [rank, candidate] : llvm::enumerate(found->ranked)) {
     isa::Status status =
-        tryDataflow(device, shape, candidate.dataflow, options.type, score, b);
+        tryDataflow(device, shape, candidate.dataflow, score, b);
     if (!status.ok()) {
       why = status.error().message;
       continue;
@@ -370,12 +349,16 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
         temporary(type.getNumElements() / shape.valueDim, shape.valueDim),
         written.sizes);
   FailureOr<model::Dataflow> flow = chooseDataflow(op, shape, score);
-  if (failed(flow) ||
-      failed(check(isa::emitAttention(b, device, shape, *flow, options.type,
-                                      views[0], views[1], views[2],
-                                      *findHeads(heads), score),
-                   op)) ||
-      (heads.tensor.index != dest->index && failed(copy(heads, written, op))))
+  if (failed(flow))
+    return failure();
+  isa::HeadsView output = *findHeads(heads);
+  auto make = [=, q = views[0], k = views[1], v = views[2],
+               loc = reason](OpBuilder &at, ArrayRef<Value> tensors) {
+    tiles::createAttention(at, loc, "attention", tensors, shape, *flow, q, k, v,
+                           output, score);
+  };
+  insertions.push_back({b.size(), std::move(make)});
+  if ((heads.tensor.index != dest->index && failed(copy(heads, written, op))))
     return failure();
   define(result, *dest);
   return success();

@@ -24,9 +24,10 @@
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 #include "nm/Dialect/NM/IR/NMDialect.h"
 #include "nm/Dialect/Tile/IR/TileBuilder.h"
-#include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Isa/AttentionViews.h"
 #include "nm/Isa/Kernels/Strided.h"
 #include "nm/Isa/Overflow.h"
+#include "nm/Model/Extended.h"
 #include "nm/Target/Attacc/Attacc.h"
 #include <functional>
 #include <map>

@@ -20,9 +20,9 @@ PLAIN = {
     "Model": ["Support", "Machine"],
     "Model/PifoMesh": ["Support"],
     "Isa": ["Support", "Machine"],
-    "Isa/Kernels": ["Support", "Machine", "Model", "Isa"],
+    "Isa/Kernels": ["Support", "Machine", "Isa"],
     "Simulator": ["Support", "Machine", "Isa"],
-    "Explore": ["Support", "Machine", "Model", "Isa", "Isa/Kernels", "Simulator"],
+    "Explore": ["Support", "Machine", "Model"],
     "Traffic": ["Support"],
     "Import/PifoPolicy": ["Support"],
     "Target/ArrayVerilog": ["Support", "Machine"],
@@ -55,7 +55,7 @@ WITH_MLIR = {
     "Target/RecipeKernels": ["Support", "Runtime", "Dialect/Step", "Pipelines"],
     "Conversion": ["Support", "Analysis", "Machine", "Runtime", "Model", "Isa", "Isa/Kernels", "Dialect", "Transforms", "Target/Attacc"],
     "Import/Onnx": ["Support", "Runtime", "Dialect", "Transforms"],
-    "Pipelines": ["Support", "Machine", "Dialect", "Transforms", "Conversion", "Target", "Model"],
+    "Pipelines": ["Support", "Machine", "Isa", "Dialect", "Transforms", "Conversion", "Target", "Model"],
     "Registration": ["Dialect", "Transforms", "Conversion", "Target", "Pipelines"],
     "Driver": [""],  # the top floor: anything below
 }

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Import/PifoPolicy.h"
-#include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Isa/Kernels/Strided.h"
 #include "nm/Machine/Device.h"
 #include "nm/Model/Explore.h"
 #include "nm/Model/PifoMesh/Config.h"

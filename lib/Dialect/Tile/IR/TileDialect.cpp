@@ -6,9 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/Tile/IR/TileDialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "nm/Dialect/Common/ElementTypes.h"
 #include "nm/Isa/Instructions.h"
 #include "nm/Isa/Names.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::tiles;
@@ -16,8 +19,14 @@ namespace code = ::nm::isa;
 
 #include "nm/Dialect/Tile/IR/TileDialect.cpp.inc"
 #include "nm/Dialect/Tile/IR/TileInterfaces.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "nm/Dialect/Tile/IR/TileAttrs.cpp.inc"
 
 void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "nm/Dialect/Tile/IR/TileAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "nm/Dialect/Tile/IR/TileOps.cpp.inc"
@@ -107,10 +116,11 @@ LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
     return number && number.getType().isInteger(64) && number.getInt() >= low &&
            number.getInt() <= high;
   };
-  if (!isa<tiles::Instruction>(op))
+  if (!isa<tiles::Instruction, PlaceOp, LoadHeadsOp, StoreHeadsOp>(op))
     return refuse("it on instructions only");
   if (name == kChannel)
-    return isIn(0, code::kMaxChannels - 1) && isa<LoadOp, StoreOp>(op)
+    return isIn(0, code::kMaxChannels - 1) &&
+                   isa<LoadOp, StoreOp, LoadHeadsOp, StoreHeadsOp>(op)
                ? success()
                : refuse("an i64 from 0 to 63 on a transfer");
   auto isList = [&](int64_t low, int64_t high) {

@@ -91,7 +91,7 @@ LogicalResult KernelOp::verifyRegions() {
     return emitOpError("[tile_kernel_c2] has rings of ")
            << int64_t(*getRings()) << " slots, expected 1 to " << kMostRings;
   for (Operation &op : getBody().front())
-    if (!isa<tiles::Instruction, View, ForOp>(op))
+    if (!isOfKernel(&op))
       return op.emitOpError("[tile_kernel_c1] has no place in a tile.kernel, "
                             "expected operations of tile");
   return success();
@@ -125,6 +125,11 @@ static LogicalResult verifySum(ForOp loop) {
   return success();
 }
 
+/// Whether a loop is around steps, or in one.
+static bool isOfSteps(ForOp loop) {
+  return loop->getParentOfType<PhaseOp>() || hasSteps(loop);
+}
+
 // Before what is in the loop, which divides by it.
 LogicalResult ForOp::verify() {
   int64_t total = getTotal(), block = getBlock();
@@ -147,16 +152,25 @@ LogicalResult ForOp::verifyRegions() {
                        "one of the type of the sum if there is one");
   if (getOuter()) {
     ForOp outer = getOuterLoop();
-    if (!outer || !outer->isProperAncestor(*this) || outer.getOuter() ||
+    bool isCut = outer && outer.getOuter() && !isOfSteps(*this);
+    if (!outer || !outer->isProperAncestor(*this) || isCut ||
         int64_t(outer.getBlock()) != total)
       return emitOpError("[tile_for_c4] cuts blocks of ")
              << total
              << ", expected the counter of a tile.for around it with such "
                 "blocks, which cuts no other loop's";
   }
+  if (getPair() || getSight()) {
+    ForOp pair = getLoopOf(getPair());
+    if (!pair || !pair->isProperAncestor(*this) || !getSight() ||
+        getSight()->size() != 7 || (*getSight())[1] < 1 ||
+        llvm::any_of(*getSight(), [](int64_t number) { return number < 0; }))
+      return emitOpError("[tile_for_c6] expected seven numbers of 0 or more, a "
+                         "group of rows of 1 or more, and the counter of a "
+                         "loop around it");
+  }
   for (Operation &op : body.front())
-    if (!isa<tiles::Instruction, View, ForOp>(op) &&
-        !(isa<YieldOp>(op) && &op == &body.front().back()))
+    if (!isOfKernel(&op) && !(isa<YieldOp>(op) && &op == &body.front().back()))
       return op.emitOpError("[tile_kernel_c1] has no place in a tile.for, "
                             "expected instructions of tile");
   return verifySum(*this);

@@ -42,7 +42,46 @@ private:
     return failure(result.wasInterrupted());
   }
 
+  void remember(KernelOp kernel, int64_t top, int64_t shared) {
+    remark::analysis(
+        kernel.getLoc(),
+        remark::RemarkOpts::name("Allocated").category("tile-allocate"))
+        << remark::metric("Bytes", top) << remark::metric("Shared", shared);
+  }
+  static LogicalResult refuse(KernelOp kernel, int64_t top, int64_t capacity) {
+    return kernel.emitError("takes ")
+           << top << " bytes with its slots, expected at most the " << capacity
+           << " of the scratchpad";
+  }
+
+  /// Places one behind the other.
+  LogicalResult runOnSteps(KernelOp kernel, int64_t capacity) {
+    Builder b(&getContext());
+    int64_t top = 0;
+    WalkResult result = kernel.walk([&](PlaceOp place) {
+      auto slots = place->getAttrOfType<DenseI64ArrayAttr>(kSlots);
+      if (!slots) {
+        place.emitOpError("has no tile.slots, expected one for the place");
+        return WalkResult::interrupt();
+      }
+      top = roundUp(top, KernelStorage::kAlignment);
+      place->setAttr(kAddresses, b.getDenseI64ArrayAttr(top));
+      // Each factor is bounded, so nothing overflows.
+      top += place.getBytes() > capacity ? capacity + 1
+                                         : slots[0] * place.getBytes();
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return failure();
+    if (top > capacity)
+      return refuse(kernel, top, capacity);
+    remember(kernel, top, 0);
+    return success();
+  }
+
   LogicalResult run(KernelOp kernel, int64_t capacity) {
+    if (hasSteps(kernel))
+      return runOnSteps(kernel, capacity);
     if (failed(checkSlots(kernel)))
       return failure();
     KernelStorage storage(kernel);
@@ -80,9 +119,7 @@ private:
     if (wasteful)
       place(wasteful);
     if (top > capacity)
-      return kernel.emitError("takes ")
-             << top << " bytes with its slots, expected at most the "
-             << capacity << " of the scratchpad";
+      return refuse(kernel, top, capacity);
     Builder b(&getContext());
     kernel.walk([&](tiles::Instruction op) {
       SmallVector<int64_t> list;
@@ -91,10 +128,7 @@ private:
       if (!list.empty())
         op->setAttr(kAddresses, b.getDenseI64ArrayAttr(list));
     });
-    remark::analysis(
-        kernel.getLoc(),
-        remark::RemarkOpts::name("Allocated").category("tile-allocate"))
-        << remark::metric("Bytes", top) << remark::metric("Shared", shared);
+    remember(kernel, top, shared);
     return success();
   }
 };

@@ -29,6 +29,10 @@ std::optional<int64_t> findArrayOperand(LoadOp load) {
 struct AssignEnginesPass : tiles::impl::AssignEnginesBase<AssignEnginesPass> {
   void runOnOperation() override {
     for (auto kernel : getOperation().getOps<KernelOp>()) {
+      if (hasSteps(kernel)) {
+        runOnSteps(kernel);
+        continue;
+      }
       bool hasSums = kernel
                          .walk([](ForOp loop) {
                            return loop.getSum() ? WalkResult::interrupt()
@@ -47,6 +51,18 @@ private:
     int64_t channels = getOperation().getDevice().getChannels();
     op->setAttr(kChannel,
                 Builder(&getContext()).getI64IntegerAttr(channel % channels));
+  }
+
+  void runOnSteps(KernelOp kernel) {
+    // The last lane has a channel of its own if there is one.
+    constexpr int64_t kLanes = 5;
+    int64_t channels = getOperation().getDevice().getChannels();
+    auto of = [&](int64_t lane) {
+      return lane + 1 == kLanes && channels < kLanes ? lane - 1 : lane;
+    };
+    kernel.walk([&](LoadHeadsOp load) { assign(load, of(load.getLane())); });
+    kernel.walk(
+        [&](StoreHeadsOp store) { assign(store, of(store.getLane())); });
   }
 
   /// By what they carry: operands of the array, and all else.

@@ -78,7 +78,8 @@ ForOp ProductBlocker::loop(int64_t total, int64_t block, ForOp outer,
                            Type sum) {
   auto made = ForOp::create(
       b, loc, sum, b.getI64IntegerAttr(total), b.getI64IntegerAttr(block),
-      outer ? outer.getCounter() : Value(), ValueRange(), ValueRange());
+      outer ? outer.getCounter() : Value(), Value(), DenseI64ArrayAttr(),
+      UnitAttr(), UnitAttr(), ValueRange(), ValueRange());
   Block &round = made.getBody().emplaceBlock();
   round.addArgument(b.getIndexType(), loc);
   if (sum)

@@ -70,8 +70,9 @@ KernelOp tiles::buildKernel(RowsOp op, int64_t rows) {
   Block &once = kernel.getBody().emplaceBlock();
   b.setInsertionPointToStart(&once);
   auto loop = ForOp::create(b, loc, Type(), b.getI64IntegerAttr(op.getRows()),
-                            b.getI64IntegerAttr(rows), Value(), ValueRange(),
-                            ValueRange());
+                            b.getI64IntegerAttr(rows), Value(), Value(),
+                            DenseI64ArrayAttr(), UnitAttr(), UnitAttr(),
+                            ValueRange(), ValueRange());
   Block &round = loop.getBody().emplaceBlock();
   Value counter = round.addArgument(b.getIndexType(), loc);
   DenseSet<Value> same = findInvariants(op);

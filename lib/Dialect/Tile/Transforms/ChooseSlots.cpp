@@ -57,6 +57,8 @@ private:
 } // namespace
 
 LogicalResult ChooseSlotsPass::run(KernelOp kernel, int64_t capacity) {
+  if (hasSteps(kernel)) // the layout of the dataflow has chosen
+    return success();
   if (kernel.getRings())
     return runWithRings(kernel, capacity);
   KernelStorage storage(kernel);

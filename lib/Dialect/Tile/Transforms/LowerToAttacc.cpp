@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "StepWriter.h"
 #include "Storage.h"
 #include "mlir/IR/Builders.h"
 #include "nm/Dialect/Tile/Transforms/Passes.h"
@@ -467,9 +468,15 @@ struct TileToAttaccPass : tiles::impl::TileToAttaccBase<TileToAttaccPass> {
                           "have run");
       return signalPassFailure();
     }
+    for (auto attention : getOperation().getOps<AttentionOp>()) {
+      attention.emitOpError("is no kernel yet, expected --tile-block-attention "
+                            "to have run");
+      return signalPassFailure();
+    }
     SmallVector<KernelOp> kernels(getOperation().getOps<KernelOp>());
     for (KernelOp kernel : kernels)
-      if (failed(KernelWriter(kernel).run()))
+      if (failed(hasSteps(kernel) ? StepWriter(kernel).run()
+                                  : KernelWriter(kernel).run()))
         return signalPassFailure();
     // Boxes that kernels alone moved.
     SmallVector<attacc::TileOp> boxes(getOperation().getOps<attacc::TileOp>());

@@ -11,16 +11,19 @@
 using namespace mlir;
 
 static void buildBlocks(OpPassManager &pm, std::unique_ptr<Pass> blockRows,
-                        std::unique_ptr<Pass> blockProducts) {
+                        std::unique_ptr<Pass> blockProducts,
+                        std::unique_ptr<Pass> blockAttention) {
   OpPassManager &program = pm.nest<attacc::ProgramOp>();
   program.addPass(tiles::createFuseRows());
   program.addPass(std::move(blockRows));
   program.addPass(std::move(blockProducts));
+  program.addPass(std::move(blockAttention));
 }
 
 void tiles::buildBlocksPipeline(OpPassManager &pm,
                                 const ::nm::model::Device &device) {
-  buildBlocks(pm, createBlockRows(device), createBlockProducts(device));
+  buildBlocks(pm, createBlockRows(device), createBlockProducts(device),
+              createBlockAttention(device));
 }
 
 void tiles::buildPlacesPipeline(OpPassManager &pm) {
@@ -47,6 +50,9 @@ void tiles::buildTilePipeline(OpPassManager &pm, StringRef device) {
   rows.device = device.str();
   BlockProductsOptions products;
   products.device = device.str();
-  buildBlocks(pm, createBlockRows(rows), createBlockProducts(products));
+  BlockAttentionOptions attention;
+  attention.device = device.str();
+  buildBlocks(pm, createBlockRows(rows), createBlockProducts(products),
+              createBlockAttention(attention));
   buildRest(pm);
 }

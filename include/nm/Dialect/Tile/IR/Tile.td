@@ -10,6 +10,7 @@
 
 include "nm/Dialect/Tile/IR/TileBase.td"
 include "nm/Dialect/Tile/IR/TileStructure.td"
+include "nm/Dialect/Tile/IR/TileSteps.td"
 include "nm/Dialect/Tile/IR/TileInstructions.td"
 
 #endif // NM_DIALECT_TILE_IR_TILE_TD

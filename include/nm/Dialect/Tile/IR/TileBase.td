@@ -25,10 +25,11 @@ def Tile_Dialect : Dialect {
 
     | after | the IR says |
     |---|---|
-    | whoever makes a program | `tile.rows`: what happens to the rows of DRAM tensors; `tile.product`: matrix products of them |
+    | whoever makes a program | `tile.rows`: what happens to the rows of DRAM tensors; `tile.product`: matrix products of them; `tile.attention` |
     | `tile-fuse-rows` | fewer of them, without the tensors in between |
     | `tile-block-rows` | `tile.kernel` and `tile.for`: blocks of rows, what is loaded once and what in each round |
     | `tile-block-products` | the same of products: loops over tokens, outputs and strips of the sum; `tile.in_place` of what takes the place of its operand |
+    | `tile-block-attention` | the same of attention, in its dataflow: places that loops fill part by part, and phases of steps that run side by side |
     | `tile-assign-engines` | `tile.channel` of each transfer |
     | `tile-choose-slots` | `tile.slots` of each value: how many rounds of it are on chip at once |
     | `tile-insert-sync` | semaphores, and `tile.sync`, for each dependence between two engines |
@@ -40,6 +41,7 @@ def Tile_Dialect : Dialect {
     is as it is.
   }];
   let hasOperationAttrVerify = 1;
+  let useDefaultAttributePrinterParser = 1;
 }
 
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;

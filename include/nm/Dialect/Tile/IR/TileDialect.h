@@ -70,11 +70,25 @@ struct DramBox {
 };
 DramBox getDramBox(Value region);
 
+/// Whether it may stand in a kernel.
+bool isOfKernel(Operation *op);
+/// Whether there are steps, which overlap, in a kernel or a loop.
+bool hasSteps(Operation *op);
+
 } // namespace mlir::tiles
 
 #include "nm/Dialect/Tile/IR/TileDialect.h.inc"
 #include "nm/Dialect/Tile/IR/TileInterfaces.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "nm/Dialect/Tile/IR/TileAttrs.h.inc"
 #define GET_OP_CLASSES
 #include "nm/Dialect/Tile/IR/TileOps.h.inc"
+
+namespace mlir::tiles {
+
+/// The place that a part is one of, or null.
+PlaceOp getPlaceOf(Value part);
+
+} // namespace mlir::tiles
 
 #endif // NM_DIALECT_TILE_IR_TILEDIALECT_H

@@ -134,7 +134,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [
 }
 
 def Tile_ForOp : Tile_Op<"for", [
-    ParentOneOf<["KernelOp", "ForOp"]>, SingleBlock, NoTerminator, RecursiveMemoryEffects, AttrSizedOperandSegments]> {
+    ParentOneOf<["KernelOp", "ForOp", "PhaseOp", "WhenOp"]>, SingleBlock, NoTerminator, RecursiveMemoryEffects, AttrSizedOperandSegments]> {
   let summary = "blocks of a dimension";
   let description = [{
     Rounds ceil(total / block), each of which does what the region says with a block; the last round may be of fewer
@@ -160,18 +160,24 @@ def Tile_ForOp : Tile_Op<"for", [
       ...
     ```
 
+    In kernels of steps a loop may be over what is seen: with `sees` it counts keys, and `pair` rows, or the other way round, and rounds of which no row sees a key are left out. The numbers are 0 for a loop over keys
+    or 1 for one over rows; the rows of a query; the position of the first one; whether later keys are hidden; the window; whether tiles of keys are whole though their last keys are seen by no row; and
+    the keys that there are. `varies` says that rounds differ, so that no loop of the hardware is looked for in their middle, `unroll` that it is none.
+
     * `tile_for_c1`: 1 <= block <= total < 2^31.
     * `tile_for_c2`: the first argument is of type index; a second one has the type of the sum, and there is one if there is a sum.
     * `tile_for_c3`: tiles that follow the counter have as many rows as the block.
-    * `tile_for_c4`: `of` names the counter of a loop around it whose block is `total`; it cuts no other loop's.
+    * `tile_for_c4`: `of` names the counter of a loop around it whose block is `total`; outside of steps it cuts no other loop's.
     * `tile_for_c5`: a loop with a sum yields what an instruction made of the sum so far, and waits and signals; others do neither.
+    * `tile_for_c6`: what is seen has seven numbers and the counter of a loop around it.
   }];
-  let arguments = (ins I64Attr:$total, I64Attr:$block, Optional<Index>:$outer,
+  let arguments = (ins I64Attr:$total, I64Attr:$block, Optional<Index>:$outer, Optional<Index>:$pair, OptionalAttr<DenseI64ArrayAttr>:$sight,
+                       UnitAttr:$varies, UnitAttr:$unroll,
                        Variadic<Attacc_SemaphoreType>:$waits, Variadic<Attacc_SemaphoreType>:$signals);
   let results = (outs Optional<Tile_Value>:$sum);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    custom<Number>($total) `by` custom<Number>($block) (`of` $outer^)? (`wait` `(` $waits^ `)`)? (`signal` `(` $signals^ `)`)?
+    custom<Number>($total) `by` custom<Number>($block) (`of` $outer^)? (`sees` $pair^ `by` $sight)? (`varies` $varies^)? (`unroll` $unroll^)? (`wait` `(` $waits^ `)`)? (`signal` `(` $signals^ `)`)?
     attr-dict-with-keyword $body (`->` type($sum)^)?
   }];
   let hasVerifier = 1;

@@ -20,6 +20,7 @@ namespace mlir::tiles {
 /// For a description that no name or file says.
 std::unique_ptr<Pass> createBlockRows(const ::nm::model::Device &device);
 std::unique_ptr<Pass> createBlockProducts(const ::nm::model::Device &device);
+std::unique_ptr<Pass> createBlockAttention(const ::nm::model::Device &device);
 
 #define GEN_PASS_REGISTRATION
 #include "nm/Dialect/Tile/Transforms/Passes.h.inc"

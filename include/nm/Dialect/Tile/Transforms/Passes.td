@@ -60,12 +60,25 @@ def BlockProducts : Tile_Pass<"tile-block-products"> {
   ];
 }
 
+def BlockAttention : Tile_Pass<"tile-block-attention"> {
+  let summary = "attention to kernels whose steps run side by side";
+  let description = [{
+    A `tile.attention` becomes a `tile.kernel`: loops over rounds of heads, blocks of rows, tiles of keys and packs of heads, in the order of its dataflow, and in them a step, in phases: logits, softmax, output, results. What
+    is staged lies in a `tile.place` of the loop that it outlives, what passes by in one of the loop that it passes in. Slots are those of the cost model's layout (docs/model.md): as many as hide the latency of DRAM, or fit.
+    The output's phases are one step late, or four if the logits pass through DRAM. The remark `Blocked` says the dataflow. What does not fit is an error that says what it needs.
+  }];
+  let options = [
+    Option<"device", "device", "std::string", "\"\"",
+           "name or file of the accelerator that the program is for; its name in the program if empty">
+  ];
+}
+
 def AssignEngines : Tile_Pass<"tile-assign-engines"> {
   let summary = "a channel for each transfer";
   let description = [{
     What computes has one engine that can. Of the loads of a loop each takes the next channel, and what is loaded once
     the one behind them; stores take channels in the same way. Where a kernel sums, the loads of each operand of the array have a channel,
-    and all other transfers the one behind these. `tile.channel` says it.
+    and all other transfers the one behind these. Where steps overlap, transfers of one `lane` share a channel. `tile.channel` says it.
   }];
 }
 
@@ -89,6 +102,7 @@ def InsertSync : Tile_Pass<"tile-insert-sync"> {
     engine as many rounds before as there are slots (*free*, which counts the slots at the start). The second is left out
     where other values, and the order of the engines from one round to the next, lead from that use to the maker anyway. What is made before a loop is
     waited for before it, and given back behind it, by a `tile.sync`. A sum's semaphores stand on its loop: the first round waits, the last one signals.
+    Kernels whose steps overlap have no order yet: `tile-to-attacc` gives them one, and semaphores by the same rule.
   }];
 }
 
@@ -108,6 +122,9 @@ def TileToAttacc : Tile_Pass<"tile-to-attacc"> {
     Says the same in attacc: each value's place is a buffer, each instruction has the name that it had, a `tile.for` is a hardware
     loop of its whole blocks with the last, smaller one behind it (of a sum the first and the last stand alone), and a barrier ends the kernel. Decides nothing:
     what no pass has said (a channel, slots, addresses) is an error.
+
+    A kernel of steps is done round by round, phases of earlier steps between those of the step at hand, and each instruction noted: what repeats becomes a hardware loop. Where an instruction touches
+    what another engine touched later than is known to have ended, by a vector clock as in `attacc-verify-program`, the two get a semaphore. The remark `Steps` says how many instructions and semaphores there are.
   }];
 }
 

@@ -14,8 +14,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_ISA_KERNELS_LOOPROLLER_H
-#define NM_ISA_KERNELS_LOOPROLLER_H
+#ifndef NM_ISA_LOOPROLLER_H
+#define NM_ISA_LOOPROLLER_H
 
 #include "nm/Isa/Builder.h"
 #include <memory>
@@ -147,4 +147,4 @@ public:
 
 } // namespace nm::isa
 
-#endif // NM_ISA_KERNELS_LOOPROLLER_H
+#endif // NM_ISA_LOOPROLLER_H

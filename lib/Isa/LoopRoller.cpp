@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Isa/Kernels/LoopRoller.h"
+#include "nm/Isa/LoopRoller.h"
 #include <algorithm>
 
 namespace nm::isa {

@@ -5,14 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "nm/Explore/MappingProgram.h"
+#include "nm/Driver/MappingProgram.h"
+#include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
+#include "nm/Explore/Timeloop.h"
+#include "nm/Isa/Builder.h"
 #include "nm/Isa/Encoding.h"
-#include "nm/Isa/Kernels/Kernels.h"
+#include "nm/Model/Extended.h"
+#include "nm/Pipelines/TileProgram.h"
 #include "nm/Simulator/Simulator.h"
-#include "nm/Support/Guarded.h"
 #include "nm/Support/Result.h"
 
-namespace nm::explore {
+namespace nm::driver {
 
 using isa::Builder;
 using isa::HeadsView;
@@ -75,29 +78,39 @@ Result<Program> emit(const Device &device, const Mapping &mapping) {
   isa::AttentionScore score;
   if (s.causal)
     score.offset = s.keys - s.queries;
-  NM_RETURN_IF_ERROR(isa::emitAttention(b, device, s, mapping.dataflow, *type,
-                                        q, k, v, o, score));
-  return b.finish();
+  Status status = model::checkExtended(device, s, mapping.dataflow);
+  if (!status)
+    return status.error();
+  Result<Program> tables = b.finish();
+  if (!tables)
+    return tables.error();
+  auto insert = [&](mlir::OpBuilder &at, llvm::ArrayRef<mlir::Value> tensors) {
+    mlir::tiles::createAttention(at, at.getUnknownLoc(), "attention", tensors,
+                                 s, mapping.dataflow, q, k, v, o, score);
+  };
+  return mlir::nm::lowerTiles(*tables, device, {{0, insert}});
 }
 
 } // namespace
 
-Result<MappingProgram> makeMappingProgram(const Device &device,
-                                          const Mapping &mapping) {
-  return support::guarded([&]() -> Result<MappingProgram> {
-    Result<Program> program = emit(device, mapping);
-    if (!program)
-      return program.error();
-    sim::SimulatorOptions options;
-    options.functional = false;
-    sim::Memory memory = sim::Memory::none(*program);
-    Result<sim::SimulationResult> result =
-        sim::simulate(*program, device, memory, options);
-    if (!result)
-      return result.error();
-    return MappingProgram{isa::writeBinary(*program), result->cycles,
-                          result->dramBytes()};
-  });
+static Result<MappingProgram> makeMappingProgram(const Device &device,
+                                                 const Mapping &mapping) {
+  Result<Program> program = emit(device, mapping);
+  if (!program)
+    return program.error();
+  sim::SimulatorOptions options;
+  options.functional = false;
+  sim::Memory memory = sim::Memory::none(*program);
+  Result<sim::SimulationResult> result =
+      sim::simulate(*program, device, memory, options);
+  if (!result)
+    return result.error();
+  return MappingProgram{isa::writeBinary(*program), result->cycles,
+                        result->dramBytes()};
 }
 
-} // namespace nm::explore
+model::MapTools mapTools() {
+  return {makeMappingProgram, explore::printTimeloop, explore::parseTimeloop};
+}
+
+} // namespace nm::driver

@@ -1,31 +1,17 @@
-//===- Kernels.h - Programs of the operators of a transformer -*- C++ -*-===//
+//===- AttentionViews.h - The tensors of attention -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-//
-// Each generator appends the instructions of one operator to a program: loops,
-// transfers and products with the tokens between them. A kernel begins and ends
-// with no instruction under way that concerns it: it puts a barrier behind
-// itself and gives its part of the scratchpad back. It moves exactly the DRAM
-// bytes that the extended cost model counts for its shape and tiling.
-//
-// DRAM tensors of activations have rank 2, [rows, cols], whatever their rank in
-// the source: leading dimensions are rows.
-//
-//===----------------------------------------------------------------------===//
 
-#ifndef NM_ISA_KERNELS_KERNELS_H
-#define NM_ISA_KERNELS_KERNELS_H
+#ifndef NM_ISA_ATTENTIONVIEWS_H
+#define NM_ISA_ATTENTIONVIEWS_H
 
 #include "nm/Isa/Builder.h"
-#include "nm/Model/Extended.h"
 #include <optional>
 
 namespace nm::isa {
-
-using model::Device;
 
 /// Where an index of a logical dimension takes a box: `step` elements along
 /// dimension `dim` of the tensor.
@@ -67,15 +53,6 @@ struct AttentionScore {
   bool dividesByZero = false;
 };
 
-/// Attention in the dataflow `flow`, base (unfused) or fused, for any point
-/// that checkExtended accepts. `type` is that of the tensors; logits on chip
-/// have it too, running statistics f32.
-Status emitAttention(Builder &builder, const Device &device,
-                     const model::AttentionShape &shape,
-                     const model::Dataflow &flow, Type type, const HeadsView &q,
-                     const HeadsView &k, const HeadsView &v,
-                     const HeadsView &output, const AttentionScore &score);
-
 } // namespace nm::isa
 
-#endif // NM_ISA_KERNELS_KERNELS_H
+#endif // NM_ISA_ATTENTIONVIEWS_H

@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
-#define NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
+#ifndef NM_UNITTESTS_DIALECT_ATTENTIONTESTSUPPORT_H
+#define NM_UNITTESTS_DIALECT_ATTENTIONTESTSUPPORT_H
 
-#include "Common/KernelTestSupport.h"
+#include "TileProgram.h"
+#include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
+#include "nm/Model/Extended.h"
 #include "nm/Model/Search.h"
 #include <tuple>
 
@@ -100,11 +102,15 @@ inline Result<Built> build(const Case &c, const model::Device &device) {
     view.batch = {0, hasSample ? (hasHead ? s.heads : 1) * s.queries : 0};
     score.bias = view;
   }
-  if (Status status = emitAttention(b, device, s, c.flow, c.type, q.view,
-                                    k.view, v.view, o.view, score);
-      !status)
+  if (Status status = model::checkExtended(device, s, c.flow); !status)
     return status.error();
-  Result<Program> program = b.finish();
+  Result<Program> program = finishTiles(
+      b, device,
+      {{0, [&](mlir::OpBuilder &at, llvm::ArrayRef<mlir::Value> tensors) {
+          mlir::tiles::createAttention(at, at.getUnknownLoc(), "attention",
+                                       tensors, s, c.flow, q.view, k.view,
+                                       v.view, o.view, score);
+        }}});
   if (!program)
     return program.error();
   return Built{std::move(*program), q, k, v, o};
@@ -284,4 +290,4 @@ inline Dataflow rowFlow(int64_t rows, int64_t keyTile, unsigned staged = 31) {
 
 } // namespace nm::isa
 
-#endif // NM_UNITTESTS_ISA_ATTENTIONTESTSUPPORT_H
+#endif // NM_UNITTESTS_DIALECT_ATTENTIONTESTSUPPORT_H

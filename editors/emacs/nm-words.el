@@ -31,10 +31,12 @@
     "pifo.write_field" "pifo.yield" "step.adam_update" "step.change_product" "step.change_sum"
     "step.count_nonfinite" "step.descend" "step.effective" "step.frozen_update" "step.mask"
     "step.moment" "step.scale" "step.second_moment" "step.soft_threshold" "step.straight_through"
-    "step.transposable_mask" "step.weight_decay" "tile.column" "tile.elementwise" "tile.exp_sum"
-    "tile.fill" "tile.for" "tile.gemm" "tile.kernel" "tile.layernorm" "tile.load" "tile.nm_gemm"
-    "tile.part" "tile.product" "tile.row_max" "tile.rows" "tile.scale" "tile.slice" "tile.softmax"
-    "tile.store" "tile.sync" "tile.unary" "tile.vector" "tile.yield")
+    "step.transposable_mask" "step.weight_decay" "tile.at" "tile.attention" "tile.column"
+    "tile.elementwise" "tile.exp_sum" "tile.fill" "tile.for" "tile.gemm" "tile.kernel"
+    "tile.layernorm" "tile.load" "tile.load_heads" "tile.mask" "tile.nm_gemm" "tile.online_rescale"
+    "tile.part" "tile.phase" "tile.place" "tile.product" "tile.put" "tile.row_max" "tile.rows"
+    "tile.scale" "tile.slice" "tile.softmax" "tile.store" "tile.store_heads" "tile.sync"
+    "tile.unary" "tile.vector" "tile.when" "tile.yield")
   "Operations of nm's dialects.")
 
 (defconst nm-mlir-words

@@ -25,10 +25,12 @@ syn keyword mlirOurs pifo.select pifo.shaping pifo.state pifo.store pifo.table p
 syn keyword mlirOurs pifo.wake pifo.write_field pifo.yield step.adam_update step.change_product step.change_sum
 syn keyword mlirOurs step.count_nonfinite step.descend step.effective step.frozen_update step.mask step.moment
 syn keyword mlirOurs step.scale step.second_moment step.soft_threshold step.straight_through step.transposable_mask step.weight_decay
-syn keyword mlirOurs tile.column tile.elementwise tile.exp_sum tile.fill tile.for tile.gemm
-syn keyword mlirOurs tile.kernel tile.layernorm tile.load tile.nm_gemm tile.part tile.product
-syn keyword mlirOurs tile.row_max tile.rows tile.scale tile.slice tile.softmax tile.store
-syn keyword mlirOurs tile.sync tile.unary tile.vector tile.yield
+syn keyword mlirOurs tile.at tile.attention tile.column tile.elementwise tile.exp_sum tile.fill
+syn keyword mlirOurs tile.for tile.gemm tile.kernel tile.layernorm tile.load tile.load_heads
+syn keyword mlirOurs tile.mask tile.nm_gemm tile.online_rescale tile.part tile.phase tile.place
+syn keyword mlirOurs tile.product tile.put tile.row_max tile.rows tile.scale tile.slice
+syn keyword mlirOurs tile.softmax tile.store tile.store_heads tile.sync tile.unary tile.vector
+syn keyword mlirOurs tile.when tile.yield
 syn keyword mlirWord affine_map affine_set array ceildiv dense dense_resource dialect_resources else external_resources false
 syn keyword mlirWord floordiv for if in ins into loc mod outs parallel
 syn keyword mlirWord private public step then to true unit while

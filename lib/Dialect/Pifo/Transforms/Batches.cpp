@@ -28,14 +28,24 @@ Value SchedulerEmitter::Row::at(SchedulerEmitter &s, Value i) const {
   return s.e.at(first, s.e.shl(i, 3));
 }
 
-SchedulerEmitter::Row SchedulerEmitter::row() {
-  Value count = e.c(kTogether);
-  return {LLVM::AllocaOp::create(b, e.loc, e.ptrType(), e.type(64), count)};
+SchedulerEmitter::Row SchedulerEmitter::row(int64_t count) {
+  return {
+      LLVM::AllocaOp::create(b, e.loc, e.ptrType(), e.type(64), e.c(count))};
+}
+
+void SchedulerEmitter::keepScalar(scf::ForOp loop) {
+  auto vectorize = LLVM::LoopVectorizeAttr::get(
+      b.getContext(), b.getBoolAttr(true), {}, {}, {}, {}, {}, {});
+  loop->setAttr("loop_annotation",
+                LLVM::LoopAnnotationAttr::get(b.getContext(), {}, vectorize, {},
+                                              {}, {}, {}, {}, {}, {}, {}, {},
+                                              {}, {}, {}, {}));
 }
 
 void SchedulerEmitter::forEachBelow(Value count,
                                     llvm::function_ref<void(Value)> body) {
   auto loop = scf::ForOp::create(b, e.loc, e.c(0), count, e.c(1));
+  keepScalar(loop);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
@@ -118,7 +128,7 @@ void SchedulerEmitter::emitEnqueueTogether() {
       begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
   Value memory = function.getArgument(0), packets = function.getArgument(1);
   Value n = function.getArgument(2), now = function.getArgument(3);
-  Row instances = row(), yields = row();
+  Row instances = row(kTogether), yields = row(kTogether);
   Value room = e.sub(e.load(64, e.at(memory, SchedulerLayout::kCapacity)),
                      e.load(64, e.at(memory, SchedulerLayout::kSize)));
   Value most = e.op<arith::MinSIOp>(n, room);
@@ -136,6 +146,7 @@ void SchedulerEmitter::emitEnqueueTogether() {
   Value first = packetAt(packets, done);
   // Up to the first one that no leaf takes.
   auto routes = scf::ForOp::create(b, e.loc, e.c(0), these, e.c(1), these);
+  keepScalar(routes);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(routes.getBody());
@@ -182,44 +193,167 @@ void SchedulerEmitter::prefetchHeads(const NodeLayout &node, Value memory,
   });
 }
 
+/// Whether the packets of a batch leave one instance after the other: pops from
+/// the same one wait for each other less where its state stays in registers. In
+/// memory, each turn waits for what the one before has stored.
+bool SchedulerEmitter::popsByInstance(const NodeLayout &node) const {
+  // With more, an instance gives a packet or two of a batch.
+  constexpr int64_t kMostInstances = 8;
+  return node.count > 1 && node.count <= kMostInstances &&
+         !waitsForLists(node) && (node.hasLanes() || !node.hasHeap());
+}
+
+/// The same as `pop`, `count` times, with the turns of a loop and what leaves.
+void SchedulerEmitter::popMany(const NodeLayout &node,
+                               const TransactionContext &at, Value count,
+                               llvm::function_ref<void(Value, Head)> body) {
+  if (node.hasLanes())
+    return popManyWithLanes(node, at, count, body);
+  if (node.hasBitmap() && !node.hasHeap())
+    return popManyOfBitmap(node, at, count, body);
+  forEachBelow(count, [&](Value i) { body(i, pop(node, at)); });
+}
+
+void SchedulerEmitter::popManyOfBitmap(
+    const NodeLayout &node, const TransactionContext &at, Value count,
+    llvm::function_ref<void(Value, Head)> body) {
+  NodeOp op = node.op;
+  const bool moves = op.getRule() != RankRule::Saturate;
+  Value base = hot(node, at, node.base);
+  Head first = bitmapHead(node, at);
+  SmallVector<Value> init{first.element, first.rank, e.load(64, base)};
+  auto loop = scf::ForOp::create(b, e.loc, e.c(0), count, e.c(1), init);
+  keepScalar(loop);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    ValueRange state = loop.getRegionIterArgs();
+    Head head;
+    head.element = state[0];
+    head.rank = state[1];
+    Head behind = takeFromBitmap(node, at, head);
+    Value moved = moves ? later(node, state[2], head.rank) : state[2];
+    body(loop.getInductionVar(), head);
+    scf::YieldOp::create(b, e.loc,
+                         ValueRange{behind.element, behind.rank, moved});
+  }
+  Head last;
+  last.element = loop.getResult(0);
+  last.rank = loop.getResult(1);
+  keepBitmapHead(node, at, last);
+  if (moves)
+    e.store(loop.getResult(2), base);
+}
+
+/// Whether a transaction looks at the packet, or keeps states by its fields.
+static bool looksAtPacket(Region &body, NodeOp node) {
+  return body
+      .walk([&](Operation *op) {
+        bool looks = isa<ReadFieldOp, WriteFieldOp>(op);
+        if (auto lookup = dyn_cast<LookupOp>(op))
+          looks = bool(node.getTable(lookup.getTable()).getKeyAttr());
+        else if (auto load = dyn_cast<LoadOp>(op))
+          looks = bool(node.getState(load.getState()).getKeyAttr());
+        else if (auto store = dyn_cast<StoreOp>(op))
+          looks = bool(node.getState(store.getState()).getKeyAttr());
+        return looks ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Of inner nodes, transactions run at once unless they ask for the packet,
+/// which is found last.
+bool SchedulerEmitter::waitsForPacket(unsigned id) const {
+  NodeOp op = layout.nodes[id].op;
+  DequeueOp dequeue = op.getDequeue();
+  return dequeue && !layout.nodes[id].children.empty() &&
+         looksAtPacket(dequeue.getBody(), op);
+}
+
 /// Takes `count` packets, which are there.
 void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
                                      Value count, ArrayRef<LevelRows> rows) {
+  for (const auto &[node, here] : llvm::zip_equal(layout.nodes, rows))
+    for (int64_t i = 0; popsByInstance(node) && i < node.count; ++i)
+      e.store(e.c(0), here.filled.at(*this, e.c(i)));
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     const LevelRows &here = rows[id];
     if (waitsForLists(node) && node.count > 1)
       prefetchHeads(node, memory, count, here.instance);
-    forEachBelow(count, [&, &node = node, id = id](Value i) {
-      Value instance;
-      if (node.count > 1)
-        instance = e.load(64, here.instance.at(*this, i));
-      Head head = pop(node, {memory, {}, now, instance, {}, {}, {}});
-      e.store(head.rank, here.rank.at(*this, i));
+    NodeOp op = node.op;
+    DequeueOp dequeue = op.getDequeue();
+    auto follow = [&, &node = node, id = id](Value i, TransactionContext at,
+                                             const Head &head) {
+      at.rank = head.rank;
+      if (waitsForPacket(id))
+        e.store(head.rank, here.rank.at(*this, i));
       if (node.children.empty()) {
         Value fields = e.at(slot(layout.packets, memory, head.element), 8);
         storePacket(packetAt(out, i), fields);
+        at.packet = fields;
+        at.out = packetAt(out, i);
+        if (dequeue)
+          inlineTransaction(dequeue.getBody(), node, at);
         // The fields stay readable until the next packet takes the slot.
         e.store(fields, here.child.at(*this, i));
         release(layout.packets, memory, head.element);
         return;
       }
-      Value child = head.child;
+      at.child = head.child;
       if (!node.hasLanes()) {
-        child = e.load(32, e.at(slot(poolOf(node), memory, head.element), 4));
+        at.child =
+            e.load(32, e.at(slot(poolOf(node), memory, head.element), 4));
         release(poolOf(node), memory, head.element);
       }
-      Value below = e.cast(child, 64);
+      if (dequeue && !waitsForPacket(id))
+        inlineTransaction(dequeue.getBody(), node, at);
+      Value below = e.cast(at.child, 64);
       e.store(below, here.child.at(*this, i));
-      if (instance)
-        below = e.add(e.mul(instance, e.c(layout.nodes[id + 1].fanOut)), below);
-      e.store(below, rows[id + 1].instance.at(*this, i));
-    });
+      if (at.instance)
+        below =
+            e.add(e.mul(at.instance, e.c(layout.nodes[id + 1].fanOut)), below);
+      const LevelRows &next = rows[id + 1];
+      if (popsByInstance(layout.nodes[id + 1])) {
+        Value filled = next.filled.at(*this, below), place = e.load(64, filled);
+        e.store(i, next.places.at(*this,
+                                  e.add(e.mul(below, e.c(kTogether)), place)));
+        e.store(e.add(place, e.c(1)), filled);
+      }
+      if (!popsByInstance(layout.nodes[id + 1]) || waitsForPacket(id + 1))
+        e.store(below, next.instance.at(*this, i));
+    };
+    TransactionContext at{memory, {}, now, {}, {}, {}, {}};
+    if (node.count == 1) {
+      popMany(node, at, count,
+              [&](Value i, Head head) { follow(i, at, head); });
+    } else if (popsByInstance(node)) {
+      forEachBelow(e.c(node.count), [&, &node = node](Value instance) {
+        at.instance = instance;
+        popMany(node, at, e.load(64, here.filled.at(*this, instance)),
+                [&](Value turn, Head head) {
+                  Value place = e.add(e.mul(instance, e.c(kTogether)), turn);
+                  follow(e.load(64, here.places.at(*this, place)), at, head);
+                });
+      });
+    } else {
+      forEachBelow(count, [&, &node = node](Value i) {
+        at.instance = e.load(64, here.instance.at(*this, i));
+        follow(i, at, pop(node, at));
+      });
+    }
   }
+  transactWithPackets(memory, now, out, count, rows);
+}
+
+/// The transactions of inner nodes that ask for the packets, which have left.
+void SchedulerEmitter::transactWithPackets(Value memory, Value now, Value out,
+                                           Value count,
+                                           ArrayRef<LevelRows> rows) {
   for (int id = layout.nodes.size() - 1; id >= 0; --id) {
     const NodeLayout &node = layout.nodes[id];
     NodeOp op = node.op;
     DequeueOp dequeue = op.getDequeue();
-    if (!dequeue)
+    if (!waitsForPacket(id))
       continue;
     forEachBelow(count, [&](Value i) {
       TransactionContext at{memory, {}, now, {}, {}, {}, packetAt(out, i)};
@@ -242,7 +376,12 @@ void SchedulerEmitter::emitDequeueTogether() {
   Value out = function.getArgument(2);
   SmallVector<LevelRows> rows;
   for (unsigned id = 0; id < layout.nodes.size(); ++id)
-    rows.push_back({row(), row(), row()});
+    rows.push_back({row(kTogether), row(kTogether), row(kTogether), {}, {}});
+  for (auto [node, of] : llvm::zip_equal(layout.nodes, rows))
+    if (popsByInstance(node)) {
+      of.filled = row(node.count);
+      of.places = row(kTogether * node.count);
+    }
   Value size = e.at(memory, SchedulerLayout::kSize);
   // Nothing rests below the root.
   Value inside = e.load(64, size);

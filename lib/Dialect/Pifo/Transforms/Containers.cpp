@@ -68,7 +68,7 @@ Value SchedulerEmitter::isBefore(const NodeLayout &node, Value a, Value b) {
 Value SchedulerEmitter::later(const NodeLayout &node, Value a, Value b) {
   if (!node.isSerial())
     return e.op<arith::MaxSIOp>(a, b);
-  return e.add(a, e.op<arith::MaxSIOp>(e.sub(b, a), e.c(0)));
+  return e.select(isBefore(node, b, a), a, b);
 }
 
 Value SchedulerEmitter::isEmpty(const NodeLayout &node,
@@ -471,6 +471,21 @@ SchedulerEmitter::Head
 SchedulerEmitter::popBitmap(const NodeLayout &node,
                             const TransactionContext &at) {
   Head head = bitmapHead(node, at);
+  Head next = takeFromBitmap(node, at, head);
+  keepBitmapHead(node, at, next);
+  return head;
+}
+
+void SchedulerEmitter::keepBitmapHead(const NodeLayout &node,
+                                      const TransactionContext &at,
+                                      const Head &head) {
+  e.store(head.element, hot(node, at, node.first));
+  e.store(head.rank, hot(node, at, node.firstRank));
+}
+
+/// What comes behind `head`, which leaves.
+SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
+    const NodeLayout &node, const TransactionContext &at, const Head &head) {
   Value index =
       node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;
   Value here = bucketAt(node, at, index);
@@ -541,8 +556,9 @@ SchedulerEmitter::popBitmap(const NodeLayout &node,
           [&] { return search(e.c(1, 1)); });
     }
   }
-  e.store(next[0], hot(node, at, node.first));
-  e.store(next[1], hot(node, at, node.firstRank));
   e.prefetch(slot(poolOf(node), at.memory, next[0]));
-  return head;
+  Head behind;
+  behind.element = next[0];
+  behind.rank = next[1];
+  return behind;
 }

@@ -114,6 +114,11 @@ public:
     LLVM::MemcpyOp::create(b, loc, to, from, c(bytes), false);
   }
 
+  /// The condition, of which the compiler is told that it rarely holds.
+  Value rarely(Value condition) {
+    return LLVM::ExpectOp::create(b, loc, condition, c(0, 1));
+  }
+
   using Body = llvm::function_ref<void()>;
   using Values = llvm::function_ref<SmallVector<Value>()>;
   void ifThen(Value condition, Body then) {

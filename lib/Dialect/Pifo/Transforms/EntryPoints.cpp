@@ -549,6 +549,7 @@ void SchedulerEmitter::emitAll() {
   if (layout.hasWheel)
     emitWheel();
   for (unsigned id = 0; id < layout.nodes.size(); ++id) {
+    emitAside(id);
     emitEnter(id);
     emitLeave(id);
     emitLook(id);

@@ -134,6 +134,44 @@ Value SchedulerEmitter::nextToRead(const NodeLayout &node, Value memory,
       [&]() -> SmallVector<Value> { return {next}; })[0];
 }
 
+/// What rarely happens at a node with lanes stands in functions of its own that
+/// are not inlined: registers and lines of code are for the rest.
+func::FuncOp SchedulerEmitter::beginAside(StringRef what, unsigned id,
+                                          TypeRange arguments,
+                                          TypeRange results) {
+  func::FuncOp function =
+      begin(nodeFunction(what, id), arguments, results, false);
+  function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
+  return function;
+}
+
+void SchedulerEmitter::emitAside(unsigned id) {
+  const NodeLayout &node = layout.nodes[id];
+  if (!node.hasLanes())
+    return;
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto contextOf = [&](func::FuncOp function) {
+    Value instance = node.count == 1 ? Value() : function.getArgument(1);
+    return TransactionContext{
+        function.getArgument(0), {}, {}, instance, {}, {}, {}};
+  };
+  auto push =
+      beginAside("push_aside", id, {ptr, i64, i32, i64, i64}, TypeRange());
+  TransactionContext at = contextOf(push);
+  Value element = allocate(poolOf(node), at.memory);
+  Value place = slot(poolOf(node), at.memory, element);
+  e.store(push.getArgument(2), e.at(place, 4));
+  e.store(push.getArgument(4), e.at(place, NodeLayout::kSlotCame));
+  pushBelow(node, at, element, push.getArgument(3));
+  Value occupied = hot(node, at, node.lanes.occupied);
+  e.store(e.bor(e.load(64, occupied), e.c(NodeLayout::kSomeBelow)), occupied);
+  end({});
+
+  auto pop = beginAside("pop_aside", id, {ptr, i64}, {i64, i32});
+  Head head = popOfBoth(node, contextOf(pop));
+  end({head.rank, head.child});
+}
+
 void SchedulerEmitter::pushLanes(const NodeLayout &node,
                                  const TransactionContext &at, Value rank) {
   Value child = e.cast(at.child, 64), queue = lane(node, at, child);
@@ -144,17 +182,14 @@ void SchedulerEmitter::pushLanes(const NodeLayout &node,
   Value occupied = e.load(64, occupiedPointer);
   Value bit = e.shl(e.c(1), child);
   Value lastRank = e.at(queue, NodeLayout::kLaneLastRank);
-  Value goesBack = e.band(e.cmp(P::ne, e.band(occupied, bit), 0),
-                          isBefore(node, rank, e.load(64, lastRank)));
+  Value isThere = e.cmp(P::ne, e.band(occupied, bit), 0);
+  Value goesBack = e.band(isThere, isBefore(node, rank, e.load(64, lastRank)));
   e.ifElse(
-      goesBack, TypeRange(),
+      e.rarely(goesBack), TypeRange(),
       [&]() -> SmallVector<Value> {
-        Value element = allocate(poolOf(node), at.memory);
-        Value place = slot(poolOf(node), at.memory, element);
-        e.store(at.child, e.at(place, 4));
-        e.store(came, e.at(place, NodeLayout::kSlotCame));
-        pushBelow(node, at, element, rank);
-        e.store(e.bor(occupied, e.c(NodeLayout::kSomeBelow)), occupiedPointer);
+        e.call(nodeFunction("push_aside", idOf(node)), {},
+               {at.memory, at.instance ? at.instance : e.c(0), at.child, rank,
+                came});
         return {};
       },
       [&]() -> SmallVector<Value> {
@@ -164,7 +199,8 @@ void SchedulerEmitter::pushLanes(const NodeLayout &node,
         e.store(came, e.at(tail, NodeLayout::kEntryCame));
         e.store(nextToWrite(node, at.memory, tail), tailPointer);
         e.store(rank, lastRank);
-        e.store(e.bor(occupied, bit), occupiedPointer);
+        e.ifThen(e.rarely(e.bxor(isThere, e.c(1, 1))),
+                 [&] { e.store(e.bor(occupied, bit), occupiedPointer); });
         return {};
       });
 }
@@ -182,27 +218,82 @@ Value SchedulerEmitter::leavesBefore(const NodeLayout &node, Value rank,
                          : e.cmp(P::slt, one, other);
 }
 
+/// The first entry of each lane; of an empty one, what will be the first.
+SmallVector<SchedulerEmitter::LaneHead>
+SchedulerEmitter::laneHeads(const NodeLayout &node,
+                            const TransactionContext &at) {
+  SmallVector<LaneHead> heads;
+  for (unsigned child = 0; child < node.lanes.count; ++child)
+    heads.push_back(
+        laneHeadAt(e.c(child), e.loadPtr(lane(node, at, e.c(child)))));
+  return heads;
+}
+
+SchedulerEmitter::LaneHead SchedulerEmitter::laneHeadAt(Value child,
+                                                        Value place) {
+  return {child, place, e.load(64, place),
+          e.load(64, e.at(place, NodeLayout::kEntryCame))};
+}
+
+/// i1: whether the head of lane `child` is the first of all up to it, if it is
+/// `less` than the first of those before it.
+static Value goesFirstOfAny(Emitter &e, unsigned child, Value less,
+                            Value occupied) {
+  Value isThere = e.cmp(P::ne, e.band(occupied, e.c(int64_t(1) << child)), 0);
+  Value noneYet = e.cmp(P::eq, e.mask(occupied, child), 0);
+  return e.band(isThere, e.bor(noneYet, less));
+}
+
+/// The same where lanes are rarely empty: with a backlog all have something,
+/// and what is asked of one that may be empty would stand between one pop and
+/// the next.
+static Value goesFirst(Emitter &e, unsigned lanes, unsigned child, Value less,
+                       Value occupied) {
+  const int64_t all = (int64_t(1) << lanes) - 1;
+  Value someEmpty = e.rarely(e.cmp(P::ne, e.mask(occupied, lanes), all));
+  return e.ifElse(
+      someEmpty, e.type(1),
+      [&]() -> SmallVector<Value> {
+        return {goesFirstOfAny(e, child, less, occupied)};
+      },
+      [&]() -> SmallVector<Value> { return {less}; })[0];
+}
+
 /// Nobody asks for the head of lanes in which nothing is.
 SchedulerEmitter::LaneHead
-SchedulerEmitter::lanesHead(const NodeLayout &node,
-                            const TransactionContext &at, Value occupied) {
-  auto headOf = [&](unsigned child) -> LaneHead {
-    Value head = e.loadPtr(lane(node, at, e.c(child)));
-    return {e.c(child), e.load(64, head),
-            e.load(64, e.at(head, NodeLayout::kEntryCame))};
-  };
-  LaneHead best = headOf(0);
+SchedulerEmitter::firstOfLanes(const NodeLayout &node, ArrayRef<LaneHead> heads,
+                               Value occupied) {
+  LaneHead best = heads.front();
   for (unsigned child = 1; child < node.lanes.count; ++child) {
-    LaneHead next = headOf(child);
-    Value isThere = e.cmp(P::ne, e.band(occupied, e.c(int64_t(1) << child)), 0);
-    Value noneYet = e.cmp(P::eq, e.mask(occupied, child), 0);
+    const LaneHead &next = heads[child];
     Value less = leavesBefore(node, next.rank, next.came, best.rank, best.came);
-    Value wins = e.band(isThere, e.bor(noneYet, less));
-    best = {e.select(wins, next.child, best.child),
-            e.select(wins, next.rank, best.rank),
-            e.select(wins, next.came, best.came)};
+    best = choose(goesFirst(e, node.lanes.count, child, less, occupied), next,
+                  best);
   }
   return best;
+}
+
+SchedulerEmitter::LaneHead SchedulerEmitter::choose(Value first,
+                                                    const LaneHead &one,
+                                                    const LaneHead &other) {
+  return {e.select(first, one.child, other.child),
+          e.select(first, one.place, other.place),
+          e.select(first, one.rank, other.rank),
+          e.select(first, one.came, other.came)};
+}
+
+/// The place of the entry behind `head`, which leaves the lanes, and whether
+/// its lane is empty then, i1.
+std::pair<Value, Value>
+SchedulerEmitter::takeFromLane(const NodeLayout &node,
+                               const TransactionContext &at,
+                               const LaneHead &head) {
+  Value next = nextToRead(node, at.memory, head.place);
+  Value queue = lane(node, at, head.child);
+  Value tail = e.loadPtr(e.at(queue, NodeLayout::kLaneTail));
+  Value isLast =
+      LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, next, tail);
+  return {next, e.rarely(isLast)};
 }
 
 /// i1: whether the first of all is in the lanes; one is somewhere.
@@ -226,7 +317,7 @@ SchedulerEmitter::Head
 SchedulerEmitter::headWithLanes(const NodeLayout &node,
                                 const TransactionContext &at) {
   Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
-  LaneHead best = lanesHead(node, at, occupied);
+  LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
   auto results = e.ifElse(
       lanesAreFirst(node, at, best, occupied), {e.type(64), e.type(32)},
       [&]() -> SmallVector<Value> {
@@ -241,23 +332,30 @@ SchedulerEmitter::headWithLanes(const NodeLayout &node,
 }
 
 SchedulerEmitter::Head
-SchedulerEmitter::popWithLanes(const NodeLayout &node,
-                               const TransactionContext &at) {
+SchedulerEmitter::popOfLanes(const NodeLayout &node,
+                             const TransactionContext &at, const LaneHead &best,
+                             Value occupied) {
+  auto [next, isLast] = takeFromLane(node, at, best);
+  e.store(next, lane(node, at, best.child));
+  e.ifThen(isLast, [&] {
+    e.store(e.bxor(occupied, e.shl(e.c(1), best.child)),
+            hot(node, at, node.lanes.occupied));
+  });
+  return {{}, best.rank, e.cast(best.child, 32)};
+}
+
+/// Where the container may have something.
+SchedulerEmitter::Head
+SchedulerEmitter::popOfBoth(const NodeLayout &node,
+                            const TransactionContext &at) {
   Value pointer = hot(node, at, node.lanes.occupied);
   Value occupied = e.load(64, pointer);
-  LaneHead best = lanesHead(node, at, occupied);
+  LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
   auto results = e.ifElse(
       lanesAreFirst(node, at, best, occupied), {e.type(64), e.type(32)},
       [&]() -> SmallVector<Value> {
-        Value queue = lane(node, at, best.child);
-        Value next = nextToRead(node, at.memory, e.loadPtr(queue));
-        e.store(next, queue);
-        Value tail = e.loadPtr(e.at(queue, NodeLayout::kLaneTail));
-        Value isLast =
-            LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, next, tail);
-        e.store(e.bxor(occupied, e.shl(e.cast(isLast, 64), best.child)),
-                pointer);
-        return {best.rank, e.cast(best.child, 32)};
+        Head head = popOfLanes(node, at, best, occupied);
+        return {head.rank, head.child};
       },
       [&]() -> SmallVector<Value> {
         Head head = popBelow(node, at);
@@ -269,4 +367,88 @@ SchedulerEmitter::popWithLanes(const NodeLayout &node,
         return {head.rank, child};
       });
   return {{}, results[0], results[1]};
+}
+
+SchedulerEmitter::Head
+SchedulerEmitter::popWithLanes(const NodeLayout &node,
+                               const TransactionContext &at) {
+  Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
+  SmallVector<Type> types{e.type(64), e.type(32)};
+  auto results = e.ifElse(
+      e.rarely(e.cmp(P::slt, occupied, 0)), types,
+      [&]() -> SmallVector<Value> {
+        return e.call(nodeFunction("pop_aside", idOf(node)), types,
+                      {at.memory, at.instance ? at.instance : e.c(0)});
+      },
+      [&]() -> SmallVector<Value> {
+        LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
+        Head head = popOfLanes(node, at, best, occupied);
+        return {head.rank, head.child};
+      });
+  return {{}, results[0], results[1]};
+}
+
+void SchedulerEmitter::popManyWithLanes(
+    const NodeLayout &node, const TransactionContext &at, Value count,
+    llvm::function_ref<void(Value, Head)> body) {
+  Value pointer = hot(node, at, node.lanes.occupied);
+  Value base = hot(node, at, node.base), occupied = e.load(64, pointer);
+  NodeOp op = node.op;
+  const bool moves = op.getRule() != RankRule::Saturate;
+  auto each = [&]() -> SmallVector<Value> {
+    forEachBelow(count, [&](Value i) { body(i, pop(node, at)); });
+    return {};
+  };
+  e.ifElse(
+      e.rarely(e.cmp(P::slt, occupied, 0)), TypeRange(), each,
+      [&]() -> SmallVector<Value> {
+        SmallVector<Value> init{occupied, e.load(64, base)};
+        for (const LaneHead &head : laneHeads(node, at))
+          init.append({head.place, head.rank, head.came});
+        auto loop = scf::ForOp::create(b, e.loc, e.c(0), count, e.c(1), init);
+        keepScalar(loop);
+        {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToStart(loop.getBody());
+          ValueRange state = loop.getRegionIterArgs();
+          SmallVector<LaneHead> heads;
+          for (unsigned child = 0; child < node.lanes.count; ++child) {
+            ValueRange mine = state.slice(2 + 3 * child, 3);
+            heads.push_back({e.c(child), mine[0], mine[1], mine[2]});
+          }
+          // Not `firstOfLanes`: of a selection by one comparison alone LLVM
+          // makes a jump in a loop, which is anyone's guess here.
+          LaneHead best = heads.front();
+          for (unsigned child = 1; child < node.lanes.count; ++child) {
+            const LaneHead &next = heads[child];
+            Value less =
+                leavesBefore(node, next.rank, next.came, best.rank, best.came);
+            best = choose(goesFirstOfAny(e, child, less, state[0]), next, best);
+          }
+          auto [next, isLast] = takeFromLane(node, at, best);
+          Value rest = e.ifElse(
+              isLast, e.type(64),
+              [&]() -> SmallVector<Value> {
+                return {e.bxor(state[0], e.shl(e.c(1), best.child))};
+              },
+              [&]() -> SmallVector<Value> { return {state[0]}; })[0];
+          LaneHead behind = laneHeadAt(best.child, next);
+          SmallVector<Value> after{
+              rest, moves ? later(node, state[1], best.rank) : state[1]};
+          for (const LaneHead &head : heads) {
+            LaneHead now =
+                choose(e.cmp(P::eq, best.child, head.child), behind, head);
+            after.append({now.place, now.rank, now.came});
+          }
+          body(loop.getInductionVar(), {{}, best.rank, e.cast(best.child, 32)});
+          scf::YieldOp::create(b, e.loc, after);
+        }
+        ValueRange last = loop.getResults();
+        e.store(last[0], pointer);
+        if (moves)
+          e.store(last[1], base);
+        for (unsigned child = 0; child < node.lanes.count; ++child)
+          e.store(last[2 + 3 * child], lane(node, at, e.c(child)));
+        return {};
+      });
 }

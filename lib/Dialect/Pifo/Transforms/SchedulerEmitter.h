@@ -220,8 +220,20 @@ private:
   /// Of one level; the child of a leaf is the packet's fields.
   struct LevelRows {
     Row instance, rank, child;
+    /// Of classes of a few nodes: how many packets each instance gives, and
+    /// which of the batch they are, kTogether places an instance.
+    Row filled, places;
   };
-  Row row();
+  Row row(int64_t count);
+  bool popsByInstance(const NodeLayout &node) const;
+  void popMany(const NodeLayout &node, const TransactionContext &at,
+               Value count, llvm::function_ref<void(Value, Head)> body);
+  void popManyOfBitmap(const NodeLayout &node, const TransactionContext &at,
+                       Value count, llvm::function_ref<void(Value, Head)> body);
+  /// Has LLVM leave a loop as it is, in which turns touch the same memory:
+  /// stores of several at once, each to a place of its own, are slow, and what
+  /// they wrote is read soon.
+  void keepScalar(scf::ForOp loop);
   void forEachBelow(Value count, llvm::function_ref<void(Value)> body);
   /// Whether each level is one class of nodes, and nothing is refused or rests
   /// on the way to the root.
@@ -238,6 +250,9 @@ private:
                      Row instances, Row yields);
   void prefetchHeads(const NodeLayout &node, Value memory, Value count,
                      Row instances);
+  bool waitsForPacket(unsigned id) const;
+  void transactWithPackets(Value memory, Value now, Value out, Value count,
+                           ArrayRef<LevelRows> rows);
   void leaveTogether(Value memory, Value now, Value out, Value count,
                      ArrayRef<LevelRows> rows);
 
@@ -314,6 +329,10 @@ private:
   Head popHeap(const NodeLayout &node, const TransactionContext &at,
                StringRef what = "_pop");
   Head popBitmap(const NodeLayout &node, const TransactionContext &at);
+  Head takeFromBitmap(const NodeLayout &node, const TransactionContext &at,
+                      const Head &head);
+  void keepBitmapHead(const NodeLayout &node, const TransactionContext &at,
+                      const Head &head);
   void pushBitmap(const NodeLayout &node, const TransactionContext &at,
                   Value element, Value rank);
   void keepHead(const NodeLayout &node, const TransactionContext &at,
@@ -324,10 +343,10 @@ private:
   Value rankAt(const NodeLayout &node, Value rank, Value index, Value to);
 
   // Lanes.cpp
-  /// What leaves first of the lanes, i64 each: a child, the rank, and as what
-  /// number it came.
+  /// The first entry of a lane: the child, i64; where it is; its rank and as
+  /// what number it came, i64 each.
   struct LaneHead {
-    Value child, rank, came;
+    Value child, place, rank, came;
   };
   Value lane(const NodeLayout &node, const TransactionContext &at, Value child);
   Value takeChunk(const NodeLayout &node, Value memory);
@@ -338,12 +357,31 @@ private:
                  Value rank);
   Value leavesBefore(const NodeLayout &node, Value rank, Value came,
                      Value otherRank, Value otherCame);
-  LaneHead lanesHead(const NodeLayout &node, const TransactionContext &at,
-                     Value occupied);
+  SmallVector<LaneHead> laneHeads(const NodeLayout &node,
+                                  const TransactionContext &at);
+  LaneHead laneHeadAt(Value child, Value place);
+  LaneHead firstOfLanes(const NodeLayout &node, ArrayRef<LaneHead> heads,
+                        Value occupied);
+  LaneHead choose(Value first, const LaneHead &one, const LaneHead &other);
+  std::pair<Value, Value> takeFromLane(const NodeLayout &node,
+                                       const TransactionContext &at,
+                                       const LaneHead &head);
   Value lanesAreFirst(const NodeLayout &node, const TransactionContext &at,
                       const LaneHead &best, Value occupied);
   Head headWithLanes(const NodeLayout &node, const TransactionContext &at);
+  Head popOfLanes(const NodeLayout &node, const TransactionContext &at,
+                  const LaneHead &best, Value occupied);
+  Head popOfBoth(const NodeLayout &node, const TransactionContext &at);
   Head popWithLanes(const NodeLayout &node, const TransactionContext &at);
+  void popManyWithLanes(const NodeLayout &node, const TransactionContext &at,
+                        Value count,
+                        llvm::function_ref<void(Value, Head)> body);
+  func::FuncOp beginAside(StringRef what, unsigned id, TypeRange arguments,
+                          TypeRange results);
+  void emitAside(unsigned id);
+  unsigned idOf(const NodeLayout &node) const {
+    return &node - layout.nodes.data();
+  }
 
   // Flows.cpp
   Value flowsEntry(const NodeLayout &node, const TransactionContext &at,

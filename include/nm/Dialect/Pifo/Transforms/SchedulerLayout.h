@@ -155,7 +155,7 @@ struct NodeLayout {
     unsigned count;
   } lanes;
   static constexpr int64_t kLaneBytes = 32, kLaneTail = 8, kLaneLastRank = 16;
-  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 256,
+  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 512,
                            kChunkLink = kChunkBytes - kEntry;
   static constexpr int64_t kPoolFree = 8, kPoolFresh = 16;
   static constexpr int64_t kSlotCame = 8, kLaneSlot = 16;

@@ -149,7 +149,7 @@ void Printer::packet() {
 }
 
 void Printer::table(const char *type, const char *name, NodeNumber number) {
-  os << "static const " << type << " " << name << "[PIFO_HEAPS] = {";
+  os << "PIFO_TABLE " << type << " " << name << "[PIFO_HEAPS] = {";
   for (auto [i, node] : llvm::enumerate(tree.nodes))
     os << (i ? ", " : "") << number(node);
   os << "};\n";
@@ -170,7 +170,7 @@ void Printer::array(Operation *symbol, unsigned bits, bool isKeyed,
 void Printer::constants(TableOp op, NodeOp owner) {
   auto values = cast<DenseIntElementsAttr>(op.getValues());
   uint64_t entries = tree.entries(op.getKeyAttr(), op.isByChild(), owner);
-  os << "static const " << typeOf(op.getElementType().getWidth()) << " "
+  os << "PIFO_TABLE " << typeOf(op.getElementType().getWidth()) << " "
      << tree.nameOf(op) << "[" << entries << "] = {";
   size_t i = 0;
   for (const APInt &value : values.getValues<APInt>())

@@ -15,12 +15,16 @@ typedef long long s64;
 /* Nor are variables: the compiler would take structs apart that the kernel
  * wants to know the types of. */
 #define PIFO_STATE __attribute__((visibility("hidden")))
+/* Tables of 4, 8, 16 or 32 bytes would lie in sections whose constants linkers
+ * merge, of which neither BTF nor libbpf knows. */
+#define PIFO_TABLE static const __attribute__((section(".rodata")))
 static long (*bpf_loop)(u32 turns, void *body, void *context,
                         u64 flags) = (void *)181;
 #else
 #define SEC(name)
 #define PIFO_FUNCTION static __attribute__((noinline))
 #define PIFO_STATE static
+#define PIFO_TABLE static const
 static long bpf_loop(u32 turns, long (*body)(u64, void *), void *context,
                      u64 flags) {
   u64 turn = 0;

@@ -8,6 +8,7 @@
 #include "nm/Traffic/Link.h"
 #include "LinkClock.h"
 #include <algorithm>
+#include <numeric>
 
 using namespace nm::traffic;
 namespace support = ::nm::support;
@@ -270,14 +271,9 @@ void Run::passAlone() {
   const int64_t limit = std::min(nextChange(), kLatest);
   const size_t first = at, before = departures.count;
   departures.reserve(before + arrivals.count);
-  ClassTotals *groups = totals.classes.data();
   const int64_t *times = arrivals.times.data();
-  uint64_t *number = departures.number.data() + before,
-           *itsLength = departures.length.data() + before,
-           *itsFlow = departures.flow.data() + before;
-  int64_t *arrival = departures.arrival.data() + before,
-          *departure = departures.departure.data() + before;
-  const uint64_t arrived = totals.arrived;
+  const int32_t *itsClass = arrivals.classes.data();
+  uint64_t *itsLength = departures.length.data() + before;
   LinkClock local = clock;
   uint64_t sum = 0;
   size_t count = 0;
@@ -286,21 +282,31 @@ void Run::passAlone() {
     const int64_t time = times[i];
     const uint64_t bytes = length[i];
     if (local.free() > time || times[i + 1] == time || time >= limit ||
-        arrivals.classes[i] < 0 || bytes - 1 >= uint64_t(1) << 32)
+        itsClass[i] < 0 || bytes - 1 >= uint64_t(1) << 32)
       break;
     local.send(time, bytes + link.overhead, link.rate);
-    ClassTotals &group = groups[classes ? arrivals.classes[i] : 0];
-    ++group.arrived;
-    ++group.departed;
-    group.bytes += bytes;
     sum += bytes;
-    number[count] = arrived + count;
-    arrival[count] = departure[count] = time;
     itsLength[count] = bytes;
-    itsFlow[count] = flow[i];
   }
   if (count == 0)
     return;
+  // What does not wait for the clock, column by column.
+  std::iota(departures.number.data() + before,
+            departures.number.data() + before + count, totals.arrived);
+  std::copy_n(times + first, count, departures.arrival.data() + before);
+  std::copy_n(times + first, count, departures.departure.data() + before);
+  uint64_t *itsFlow = departures.flow.data() + before;
+  for (size_t i = 0; i < count; ++i)
+    itsFlow[i] = flow[first + i];
+  auto countIn = [](ClassTotals &group, uint64_t packets, uint64_t bytes) {
+    group.arrived += packets;
+    group.departed += packets;
+    group.bytes += bytes;
+  };
+  if (classes <= 1)
+    countIn(totals.classes.front(), count, sum);
+  for (size_t i = 0; classes > 1 && i < count; ++i)
+    countIn(totals.classes[itsClass[first + i]], 1, itsLength[i]);
   at += count;
   clock = local;
   departures.count += count;

@@ -13,7 +13,7 @@
 using namespace nm::traffic;
 
 uint64_t Histogram::count() const {
-  uint64_t total = 0;
+  uint64_t total = zeros;
   for (uint64_t some : counts)
     total += some;
   return total;
@@ -31,7 +31,9 @@ uint64_t Histogram::percentile(double part) const {
   auto wanted = static_cast<uint64_t>(
       std::ceil(part * static_cast<double>(total) - 1e-9));
   wanted = std::min(std::max<uint64_t>(wanted, 1), total);
-  uint64_t seen = 0;
+  uint64_t seen = zeros;
+  if (seen >= wanted)
+    return 0;
   for (size_t bucket = 0; bucket < counts.size(); ++bucket) {
     seen += counts[bucket];
     if (seen < wanted)

@@ -161,6 +161,15 @@ TEST(Histogram, PercentilesLieInTheirBuckets) {
   large.add(UINT64_MAX);
   EXPECT_EQ(large.percentile(0.5), UINT64_MAX);
   EXPECT_EQ(Histogram(5).percentile(0.5), 0u);
+  Histogram mostlyZero(5);
+  for (uint64_t value : {0, 0, 10, 0})
+    mostlyZero.add(value);
+  EXPECT_EQ(mostlyZero.count(), 4u);
+  EXPECT_EQ(mostlyZero.min(), 0u);
+  EXPECT_EQ(mostlyZero.max(), 10u);
+  EXPECT_EQ(mostlyZero.mean(), 2.5);
+  EXPECT_EQ(mostlyZero.percentile(0.75), 0u);
+  EXPECT_EQ(mostlyZero.percentile(0.76), 10u);
 }
 
 TEST(Statistics, FairnessByWeight) {

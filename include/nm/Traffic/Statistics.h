@@ -21,6 +21,11 @@ class Histogram {
 public:
   explicit Histogram(unsigned bits) : bits(bits) {}
   void add(uint64_t value) {
+    // Most packets of a link that is not full wait for nothing.
+    if (value == 0) {
+      ++zeros;
+      return;
+    }
     addBucket(value, 1);
     sum += value;
     if (value < low)
@@ -43,11 +48,11 @@ public:
   }
   void addExtremes(const Histogram &other) {
     sum += other.sum;
-    low = std::min(low, other.low);
+    low = std::min(low, other.zeros ? 0 : other.low);
     high = std::max(high, other.high);
   }
   uint64_t count() const;
-  uint64_t min() const { return high < low ? 0 : low; }
+  uint64_t min() const { return zeros || high < low ? 0 : low; }
   uint64_t max() const { return high; }
   double mean() const;
   /// The value that a fraction `part` of all values does not exceed: the upper
@@ -55,6 +60,8 @@ public:
   uint64_t percentile(double part) const;
 
 private:
+  /// Values that are 0, and in no bucket unless `addBucket` put them there.
+  uint64_t zeros = 0;
   unsigned bits;
   std::vector<uint64_t> counts;
   uint64_t low = UINT64_MAX, high = 0;

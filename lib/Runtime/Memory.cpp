@@ -30,8 +30,10 @@ static std::shared_ptr<unsigned char> allocateHugePages(uint64_t bytes) {
     return nullptr;
   auto address = reinterpret_cast<uintptr_t>(memory);
   uintptr_t aligned = (address + hugePage - 1) / hugePage * hugePage;
-  (void)madvise(reinterpret_cast<void *>(aligned), rounded,
-                MADV_HUGEPAGE); // only advice
+  // Only advice. Not for the rest behind the last whole page, most of which
+  // would be resident and never used.
+  (void)madvise(reinterpret_cast<void *>(aligned), bytes / hugePage * hugePage,
+                MADV_HUGEPAGE);
   return std::shared_ptr<unsigned char>(
       reinterpret_cast<unsigned char *>(aligned),
       [memory, reserved](unsigned char *) { munmap(memory, reserved); });

@@ -102,8 +102,14 @@ inline Result<Built> build(const Case &c, const model::Device &device) {
     view.batch = {0, hasSample ? (hasHead ? s.heads : 1) * s.queries : 0};
     score.bias = view;
   }
-  if (Status status = model::checkExtended(device, s, c.flow); !status)
-    return status.error();
+  mlir::tiles::AttentionFacts facts;
+  facts.shape = s;
+  facts.flow = c.flow;
+  facts.hasNanRows = score.dividesByZero;
+  Result<mlir::tiles::AttentionPlan> plan =
+      mlir::tiles::planAttention(device, facts, device.scratchpad.bytes);
+  if (!plan)
+    return plan.error();
   Result<Program> program = finishTiles(
       b, device,
       {{0, [&](mlir::OpBuilder &at, llvm::ArrayRef<mlir::Value> tensors) {

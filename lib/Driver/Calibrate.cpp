@@ -64,7 +64,7 @@ llvm::Error Calibration::State::compile() {
   if (llvm::Error error = model->parse(std::move(onnx)))
     return error;
   Source &source = model->source;
-  auto entry = source.findEntry(options.entry);
+  auto entry = source.findRunnable(options.entry);
   if (!entry)
     return entry.takeError();
   function = **entry;

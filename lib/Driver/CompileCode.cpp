@@ -7,6 +7,7 @@
 
 #include "nm/Driver/CompileCode.h"
 #include "nm/Driver/CHeader.h"
+#include "nm/Driver/Calibrate.h"
 #include "nm/Driver/Compile.h"
 #include "nm/Driver/Emit.h"
 #include "nm/Driver/Files.h"
@@ -17,6 +18,7 @@
 #include "nm/Driver/Stages.h"
 #include "nm/Driver/Support.h"
 #include "nm/Isa/Encoding.h"
+#include "nm/Runtime/PackedWeights.h"
 #include "nm/Support/Progress.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
@@ -137,12 +139,42 @@ static llvm::Error addEntries(const CodeOptions &options, const Source &source,
   return addModelEntries(code, source.functions, options.prefix, machine);
 }
 
-static llvm::Error writeCode(const CodeOptions &options, Model &model) {
+/// The dense model on this machine, whatever processor the code is for.
+static llvm::Expected<std::unique_ptr<Calibration>>
+observeHere(const CodeOptions &options, DialectRegistry &registry) {
+  RunOptions here;
+  static_cast<CompileOptions &>(here) = options;
+  here.target = "host";
+  here.targetCPU.clear();
+  return Calibration::observe(here, registry);
+}
+
+/// What calibration makes of the parameters of all functions.
+static llvm::Error calibrate(const Calibration &calibration, const Model &model,
+                             CodeOptions &options, std::string &masks) {
+  std::vector<rt::Manifest> manifests;
+  for (const Signature &function : model.source.functions) {
+    auto manifest = readManifest(*model.source.module, function.name);
+    if (!manifest)
+      return manifest.takeError();
+    manifests.push_back(std::move(*manifest));
+  }
+  return calibration.apply(rt::mergeManifests(manifests), model, options, masks)
+      .takeError();
+}
+
+/// `calibration` may be null.
+static llvm::Error writeCode(CodeOptions &options, Model &model,
+                             const Calibration *calibration) {
   auto machine = createTargetMachine(options.target, options.targetCPU);
   if (!machine)
     return machine.takeError();
   if (llvm::Error error = lowerFor(**machine, options, model))
     return error;
+  std::string masks;
+  if (calibration)
+    if (llvm::Error error = calibrate(*calibration, model, options, masks))
+      return error;
   ModuleOp module = *model.source.module;
   if (options.compileTo || options.emit == EmitKind::MLIR)
     return writeFile(options, options.outputFile,
@@ -203,6 +235,13 @@ llvm::Error driver::compileCode(CodeOptions options,
     return error;
   if (llvm::Error error = applyPrune(options))
     return error;
+  std::unique_ptr<Calibration> calibration;
+  if (!options.calibrate.empty()) {
+    auto observed = observeHere(options, registry);
+    if (!observed)
+      return observed.takeError();
+    calibration = std::move(*observed);
+  }
   Model model(options, registry, std::move(file->content));
   auto work = [&]() -> llvm::Error {
     if (llvm::Error error = model.parse())
@@ -210,7 +249,7 @@ llvm::Error driver::compileCode(CodeOptions options,
     ::nm::support::Progress progress("compiling " + options.inputFile);
     if (llvm::Error error = isAccelerator
                                 ? writeProgram(options, model, *file->device)
-                                : writeCode(options, model))
+                                : writeCode(options, model, calibration.get()))
       return error;
     return commitFiles(options);
   };

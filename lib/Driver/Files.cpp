@@ -77,6 +77,11 @@ public:
     writes("--trace", options.traceFile);
     writes("--html", options.htmlFile);
   }
+  void calibrates(const CompileOptions &options) {
+    for (const std::string &path : options.calibrate)
+      reads("--calibrate", path);
+    writes("--save-masks", options.masksFile);
+  }
   /// What shows a compilation from inside.
   void looksInto(const CompileOptions &options) {
     using ::nm::support::checkOutputFolder;
@@ -113,9 +118,7 @@ llvm::Error driver::declareFiles(const RunOptions &options) {
   all.writes(static_cast<const DataOptions &>(options));
   all.writes(static_cast<const ReportOptions &>(options));
   all.writes("--remarks-output-file", options.remarksFile);
-  for (const std::string &path : options.calibrate)
-    all.reads("--calibrate", path);
-  all.writes("--save-masks", options.masksFile);
+  all.calibrates(options);
   all.looksInto(options);
   return all.done();
 }
@@ -126,6 +129,7 @@ llvm::Error driver::declareFiles(const CodeOptions &options) {
   all.reads(static_cast<const CheckpointOptions &>(options));
   all.reads("--target", options.target);
   all.writes("--weights", options.weightsFile);
+  all.calibrates(options);
   all.writes("--output", standardOr(options.outputFile));
   all.writes("the C header of --output", headerPath(options));
   all.writes("--remarks-output-file", options.remarksFile);

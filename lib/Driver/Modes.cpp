@@ -66,12 +66,21 @@ constexpr unsigned kProcessor = bit(CodeMode::Processor),
                    kAccelerator = bit(CodeMode::Accelerator);
 
 constexpr Use kCodeUses[] = {
-    {"entry", kAccelerator},     {"reference", kProcessor},
-    {"in-place", kProcessor},    {"kv-cache", kProcessor},
-    {"target-cpu", kProcessor},  {"quantize", kProcessor},
-    {"prefix", kProcessor},      {"cc", kProcessor},
-    {"weights", kProcessor},     {"element-type", kAccelerator},
-    {"no-verify", kAccelerator}, {"max-steps", kAccelerator},
+    {"reference", kProcessor},
+    {"in-place", kProcessor},
+    {"kv-cache", kProcessor},
+    {"target-cpu", kProcessor},
+    {"quantize", kProcessor},
+    {"prefix", kProcessor},
+    {"cc", kProcessor},
+    {"weights", kProcessor},
+    {"element-type", kAccelerator},
+    {"no-verify", kAccelerator},
+    {"max-steps", kAccelerator},
+    {"calibrate", kProcessor},
+    {"prune-by", kProcessor},
+    {"round", kProcessor},
+    {"save-masks", kProcessor},
 };
 
 /// An option that says nothing without another one.
@@ -153,6 +162,7 @@ constexpr Void kVoids[] = {
     {"mask-policy", "prune",
      "--prune keeps the largest weights where there is no mask"},
     {"emit", "compile-to", "--compile-to ends before there is code"},
+    {"calibrate", "compile-to", "--compile-to ends before weights are packed"},
     {"prefix", "compile-to", "--compile-to ends before there are symbols"},
     {"cc", "compile-to", "--compile-to ends before there is code to link"},
     {"weights", "compile-to", "--compile-to ends before there is code"},
@@ -269,11 +279,15 @@ llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
     return mode == CodeMode::Accelerator
                ? forProcessors(use->option, options.target)
                : forAccelerators(use->option);
-  if (llvm::is_contained(options.given, "cc") &&
-      options.emit != EmitKind::SharedLibrary && !options.compileTo)
+  auto given = [&](StringRef name) {
+    return llvm::is_contained(options.given, name);
+  };
+  if (mode == CodeMode::Processor && given("entry") && !given("calibrate"))
+    return forAccelerators("entry");
+  if (given("cc") && options.emit != EmitKind::SharedLibrary &&
+      !options.compileTo)
     return makeError("--cc links a library; it goes with --emit=so");
-  if (llvm::is_contained(options.given, "weights") &&
-      options.emit != EmitKind::SharedLibrary &&
+  if (given("weights") && options.emit != EmitKind::SharedLibrary &&
       options.emit != EmitKind::Object && !options.compileTo)
     return makeError("--weights goes with code that can be loaded or linked; "
                      "expected --emit=so or --emit=obj");
@@ -281,6 +295,10 @@ llvm::Error driver::checkUsed(const CodeOptions &options, CodeMode mode) {
     return error;
   if (llvm::Error error = checkPairs(options))
     return error;
+  if (given("calibrate") && options.weightsFile.empty() && !given("save-masks"))
+    return makeError("--calibrate goes with packed weights, which it changes; "
+                     "name a file for them with --weights, or a folder with "
+                     "-o <name>.nm");
   return checkMasks(options, options);
 }
 

@@ -104,8 +104,6 @@ private:
   llvm::Error generate(llvm::TargetMachine &machine);
   bool usesCodeCache() const;
   llvm::Error calibrate();
-  llvm::Error prune(const rt::Manifest &manifest,
-                    std::vector<std::string> &notes);
   llvm::Error loadParams(std::unique_ptr<rt::Params> &params);
   llvm::Error execute();
   llvm::Error runCode();
@@ -177,16 +175,11 @@ llvm::Error Runner::simulate(const ::nm::model::Device &device) {
 }
 
 llvm::Error Runner::readArguments() {
-  if (llvm::Error error = source.checkCallees())
-    return error;
-  auto entry = source.findEntry(options.entry);
+  auto entry = source.findRunnable(options.entry);
   if (!entry)
     return entry.takeError();
   function = report.function = *entry;
   options.depth = source.depthOf(*function);
-  if (!function->unsupported.empty())
-    return makeError("function '{0}' cannot be run: {1}", function->name,
-                     function->unsupported);
   auto arrays = readInputs(*function, options.inputs);
   if (!arrays)
     return arrays.takeError();
@@ -303,56 +296,16 @@ void Runner::observeResults(ModuleOp module) {
                            each.results.end());
 }
 
-/// Masks from what calibration saw.
-llvm::Error Runner::prune(const rt::Manifest &manifest,
-                          std::vector<std::string> &notes) {
-  auto image = calibration->makeMasks(manifest, notes);
-  if (!image)
-    return image.takeError();
-  masks = std::move(*image);
-  auto opened = rt::Checkpoint::openMemory(masks.data(), masks.size(),
-                                           rt::Checkpoint::Format::Safetensors,
-                                           "the masks of --prune");
-  if (!opened)
-    return toError(opened.error());
-  if ((*opened)->tensors().empty() && options.roundBy == RoundBy::Nearest)
-    return makeError("--calibrate has no effect: --prune leaves every weight "
-                     "as it is");
-  options.mask.source = *opened;
-  return llvm::Error::success();
-}
-
 /// Masks and rounded weights from what calibration saw, and what they change.
 llvm::Error Runner::calibrate() {
   auto manifest = readManifest(*source.module, function->name);
   if (!manifest)
     return manifest.takeError();
-  std::vector<std::string> notes;
-  if (!options.prune.empty() || options.roundBy == RoundBy::Nearest)
-    if (llvm::Error error = prune(*manifest, notes))
-      return error;
-  Calibration::Rounded rounded;
-  if (options.roundBy == RoundBy::Gptq) {
-    auto made = calibration->round(*manifest, options.mask, notes);
-    if (!made)
-      return made.takeError();
-    rounded = std::move(*made);
-    options.mask.rounded = rounded.weights;
-  }
-  if (llvm::Error error = describePruning(*source.module, source.functions,
-                                          options, model.log, llvm::errs()))
-    return error;
-  for (const std::string &note : notes)
-    llvm::errs() << note << "\n";
-  auto compared = calibration->compare(options.mask);
-  if (!compared)
-    return compared.takeError();
-  compared->rounded = std::move(rounded.layers);
-  llvm::errs() << formatPruning(*compared);
-  report.pruning = std::move(*compared);
-  return options.masksFile.empty()
-             ? llvm::Error::success()
-             : writeFile(options, options.masksFile, masks);
+  auto changed = calibration->apply(*manifest, model, options, masks);
+  if (!changed)
+    return changed.takeError();
+  report.pruning = std::move(*changed);
+  return llvm::Error::success();
 }
 
 llvm::Error Runner::loadParams(std::unique_ptr<rt::Params> &params) {

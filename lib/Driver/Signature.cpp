@@ -175,6 +175,18 @@ llvm::Expected<const Signature *> Source::findEntry(StringRef name) const {
                    didYouMean(name, names), listNames(names));
 }
 
+llvm::Expected<const Signature *> Source::findRunnable(StringRef name) const {
+  if (llvm::Error error = checkCallees())
+    return std::move(error);
+  auto entry = findEntry(name);
+  if (!entry)
+    return entry.takeError();
+  if (!(*entry)->unsupported.empty())
+    return makeError("function '{0}' cannot be run: {1}", (*entry)->name,
+                     (*entry)->unsupported);
+  return *entry;
+}
+
 std::vector<Signature> driver::collectSignatures(ModuleOp module) {
   std::vector<Signature> signatures;
   for (auto func : module.getOps<func::FuncOp>()) {

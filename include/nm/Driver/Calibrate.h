@@ -25,6 +25,7 @@
 #define NM_DRIVER_CALIBRATE_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "nm/Driver/Model.h"
 #include "nm/Driver/Options.h"
 #include "nm/Runtime/Params.h"
 
@@ -105,6 +106,16 @@ public:
   /// what products give only `withLayers`.
   llvm::Expected<PruningReport> compare(const ::nm::rt::MaskOptions &mask,
                                         bool withLayers = true) const;
+
+  /// Does all of it to the parameters of `manifest`, as `options` asks: makes
+  /// masks and rounded weights and enters them into options.mask, says on
+  /// standard error what became of each weight and what that changes, and
+  /// writes options.masksFile. `model` is lowered; `masks` is what options.mask
+  /// reads from then on.
+  llvm::Expected<PruningReport> apply(const ::nm::rt::Manifest &manifest,
+                                      const Model &model,
+                                      CompileOptions &options,
+                                      std::string &masks) const;
 
   /// A model that is pruned by magnitude, timed on the first sample.
   struct Timed {

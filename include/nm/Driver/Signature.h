@@ -89,13 +89,17 @@ struct Source {
   /// Whether there is a pifo.scheduler.
   bool schedules = false;
 
-  /// Fails if a function without a body is called that this process has not.
-  llvm::Error checkCallees() const;
   /// The longest chain of operations on tensors in a function, at least 1.
   int64_t depthOf(const Signature &function) const;
 
   /// The function `name`, or the only one if it is empty.
   llvm::Expected<const Signature *> findEntry(StringRef name) const;
+  /// The same for a call in this process: fails if that cannot be, or if a
+  /// function without a body is called that this process has not.
+  llvm::Expected<const Signature *> findRunnable(StringRef name) const;
+
+private:
+  llvm::Error checkCallees() const;
 };
 
 /// Parses text or bytecode, or imports an ONNX model. Problems of the text

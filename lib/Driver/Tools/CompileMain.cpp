@@ -156,10 +156,13 @@ int driver::compileMain(int argc, char **argv) {
   line.group("Compiling");
   tools::addParams(line, texts);
   tools::addCompiling(line, options, texts);
+  tools::addCalibration(line, options);
   line.group("Masks");
   tools::addMasks(line, options.mask, texts, true);
   line.group("Programs of accelerators");
-  tools::addEntry(line, options.entry, "function that becomes the program");
+  tools::addEntry(line, options.entry,
+                  "function that becomes the program, or that --calibrate "
+                  "runs");
   tools::addElementType(line, options);
   tools::addProof(line, options);
   line.group("Reports");

@@ -70,6 +70,27 @@ void tools::addMasks(CommandLine &line, rt::MaskOptions &options, Texts &texts,
        {"msb", rt::BitOrder::MsbFirst, "most significant bit first"}});
 }
 
+void tools::addCalibration(CommandLine &line, CompileOptions &options) {
+  line.list("calibrate", options.calibrate, "file",
+            "measure what --prune and --round change on inputs: an npy file, a "
+            "folder of them, or a folder of folders with one for each "
+            "argument, by name");
+  line.choice<PruneBy>(
+      "prune-by", options.pruneBy, "what decides which weights --prune keeps:",
+      {{"magnitude", PruneBy::Magnitude, "the weight alone"},
+       {"wanda", PruneBy::Wanda,
+        "the weight times the norm of its input in --calibrate"}});
+  line.choice<RoundBy>(
+      "round", options.roundBy, "how --quantize rounds weights:",
+      {{"nearest", RoundBy::Nearest, "each to the nearest integer"},
+       {"gptq", RoundBy::Gptq,
+        "one feature after the other, so that those that follow make up for "
+        "the error in the products of --calibrate"}});
+  line.text("save-masks", options.masksFile, "file",
+            "write the masks of --prune with --calibrate as safetensors, for "
+            "--masks");
+}
+
 void tools::addCompiling(CommandLine &line, CompileOptions &options,
                          Texts &texts) {
   line.list("bind", texts.bind, "argument=[scope=]key",

@@ -37,6 +37,8 @@ void addMasks(::nm::support::CommandLine &line, ::nm::rt::MaskOptions &options,
 /// How a model is compiled.
 void addCompiling(::nm::support::CommandLine &line, CompileOptions &options,
                   Texts &texts);
+/// What is measured on inputs: how weights are pruned and rounded.
+void addCalibration(::nm::support::CommandLine &line, CompileOptions &options);
 /// What can be seen of a compilation: --compile-to, --dump-stages-to and
 /// --reproducer-to.
 void addStages(::nm::support::CommandLine &line, CompileOptions &options);

@@ -102,30 +102,13 @@ int driver::runMain(int argc, char **argv) {
                    "the code (default: standard output)");
   line.group("Compiling");
   tools::addCompiling(line, options, texts);
-  line.list("calibrate", options.calibrate, "file",
-            "measure what --prune and --round change on inputs: an npy file, a "
-            "folder of them, or a folder of folders with one for each "
-            "argument, by name");
-  line.choice<PruneBy>(
-      "prune-by", options.pruneBy, "what decides which weights --prune keeps:",
-      {{"magnitude", PruneBy::Magnitude, "the weight alone"},
-       {"wanda", PruneBy::Wanda,
-        "the weight times the norm of its input in --calibrate"}});
-  line.choice<RoundBy>(
-      "round", options.roundBy, "how --quantize rounds weights:",
-      {{"nearest", RoundBy::Nearest, "each to the nearest integer"},
-       {"gptq", RoundBy::Gptq,
-        "one feature after the other, so that those that follow make up for "
-        "the error in the products of --calibrate"}});
+  tools::addCalibration(line, options);
   line.flag("sensitivity", options.sensitivity,
             "print what each weight costs (difference of the results) and "
             "gains (time) at 6:8, 2:4, 4:8, 8:16 and 1:4, on --calibrate");
   line.real("max-difference", options.maxDifference, "number",
             "with --sensitivity: choose patterns that together move the "
             "results by at most this, |pruned - dense| / |dense|");
-  line.text("save-masks", options.masksFile, "file",
-            "write the masks of --prune with --calibrate as safetensors, for "
-            "--masks");
   line.choice<EmitKind>(
       "emit", options.emit, "show the code instead of running it:",
       {{"llvm", EmitKind::LLVMIR,

@@ -49,6 +49,7 @@ PRUNE = ["nm-run", "c.mlir", "--params=checkpoint.npy", "--input=x.npy", "--prun
 EDGE = ["nm-run", "m.mlir", "--target=edge", "--timing-only"]
 LLVM = ["nm-compile", "m.mlir", "--emit=llvm"]
 PACK = ["nm-compile", "c.mlir", "--params=checkpoint.npy", "--emit=obj", "--output=open/code.o"]
+MASKS = ["nm-compile", "c.mlir", "--params=checkpoint.npy", "--prune=2:4", "--calibrate=x.npy", "--emit=llvm", "--output=open/code.ll"]
 INSPECT = ["nm-inspect", "checkpoint.npy"]
 SIM = ["nm-sim", "p.nmb", "--input", "x.npy", "--input", "x.npy"]
 TENANTS = ["nm-sim", "tenants", "t.csv", f"--policy={source}/examples/pifo/tiles-fair.mlir", "--target=edge"]
@@ -68,6 +69,7 @@ OUTPUTS = {
     ("nm-compile", "output"): (LLVM, "m.mlir"),
     ("nm-compile", "remarks-output-file"): (LLVM, "m.mlir"),
     ("nm-compile", "weights"): (PACK, "checkpoint.npy"),
+    ("nm-compile", "save-masks"): (MASKS, "x.npy"),
     ("nm-inspect", "json"): (INSPECT, "checkpoint.npy"),
     ("nm-inspect", "convert"): ([*INSPECT, "--format=dense"], "checkpoint.npy"),
     ("nm-sim", "output"): (SIM, "p.nmb"),
@@ -118,7 +120,7 @@ shutil.copy(f"{source}/devices/edge.json", "d.json")
 # Options whose values are files or folders that are read.
 OTHERS = {
     "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "calibrate", "cache", "target", "bind", "masks"},
-    "nm-compile": {"dump-stages-to", "reproducer-to", "params", "bind", "masks", "cc", "target"},
+    "nm-compile": {"dump-stages-to", "reproducer-to", "params", "calibrate", "bind", "masks", "cc", "target"},
     "nm-inspect": {"masks", "print-device"},
     "nm-sim": {"golden", "params", "input", "expect", "masks", "target"},
     "nm-sim tenants": {"policy", "target"},

@@ -35,7 +35,7 @@ TOOLS = {
         "simulate": ["m.mlir", "--target=edge"] + ARGUMENTS,
     },
     "nm-compile": {
-        "processor": ["m.mlir", "--emit=llvm", "--output=out.ll"],
+        "processor": ["m.mlir", "--emit=obj", "--output=out.o"],
         "accelerator": ["m.mlir", "--target=edge", "--emit=attacc", "--output=out.nmb"],
     },
 }
@@ -57,7 +57,7 @@ NEEDS = {"kv-cache": ["--in-place=result0=x"], "atol": ["--expect=y.npy"], "rtol
          "sensitivity": ["--params=x.npy", "--calibrate=x.npy"],
          "max-difference": ["--params=x.npy", "--calibrate=x.npy", "--sensitivity"],
          "save-masks": ["--params=x.npy", "--prune=2:4", "--calibrate=x.npy"], "mask-policy": ["--params=x.npy"],
-         "masks": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
+         "masks": ["--params=x.npy"], "weights": ["--params=x.npy"], "mask-suffix": ["--params=x.npy"], "mask-bit-order": ["--params=x.npy"]}
 VOID = [("kv-cache", []), ("params", []), ("quantize", []), ("quantize", ["--params=x.npy", "--dense"]), ("profile", []), ("check", []), ("check", ["--profile", "--report", "--reference"]), ("dense", []), ("masks", ["--params=x.npy", "--mask-policy=ignore"]),
         ("mask-suffix", ["--params=x.npy", "--mask-policy=ignore"]),
         ("mask-bit-order", ["--params=x.npy", "--mask-policy=ignore"]), ("atol", []), ("rtol", []), ("pattern", []), ("mask-policy", []), ("mask-suffix", []),
@@ -87,6 +87,13 @@ def written(name):
     return "--" + name + ("" if value is None else "=" + value)
 
 
+def completed(tool, arguments):
+    """nm-compile calibrates weights that it packs, for processors."""
+    calibrates = any(argument.startswith("--calibrate=") for argument in arguments)
+    packs = tool == "nm-compile" and "--target=edge" not in arguments
+    return arguments + ["--weights=out.nmw"] if calibrates and packs else arguments
+
+
 def with_weights(arguments):
     """The model that has a parameter, with one input less."""
     arguments = [argument.replace("m.mlir", "c.mlir") for argument in arguments]
@@ -112,11 +119,11 @@ for tool, modes in TOOLS.items():
                 continue
             needs = NEEDS.get(name, [])
             reads = name in ("params", "dense") or "--params=x.npy" in needs
-            code, text = run(tool, (with_weights(base) if reads else base) + [written(name)] + needs)
+            code, text = run(tool, completed(tool, (with_weights(base) if reads else base) + [written(name)] + needs))
             count += 1
             # Or what the option needs is, which comes first.
             refused = re.search("error: (" + "|".join(["--" + name] + [need.split("=")[0] for need in needs]) +
-                                ") (has no effect|is for|needs a run|links|is about|says|keeps|holds|is a tolerance|is what|is measured|bounds|writes)", text)
+                                ") (has no effect|is for|needs a run|links|is about|says|keeps|holds|is a tolerance|is what|is measured|bounds|writes|goes with)", text)
             uses = mode in table.get(name, ())
             # --cc goes with one kind of code alone, which `processor` above is not.
             if name == "cc":
@@ -131,7 +138,7 @@ for tool, modes in TOOLS.items():
         if name not in options:
             continue
         count += 1
-        code, text = run(tool, base + [written(name)] + others)
+        code, text = run(tool, completed(tool, base + [written(name)] + others))
         if code != 1 or f"error: --{name} " not in text:
             failures.append(f"{tool}: --{name} {others}: exit {code}, {text.strip()}")
 for tool, base in [("nm-run", ["m.mlir", "--target=edge"]), ("nm-sim", ["p.nmb"])]:

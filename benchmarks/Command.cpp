@@ -84,6 +84,10 @@ std::optional<int> Command::parse(int argc, char **argv) {
   return std::nullopt;
 }
 
+llvm::raw_ostream &Command::table() const {
+  return files.writesStandardOutput() ? llvm::errs() : llvm::outs();
+}
+
 int Command::write(const std::vector<std::string> &texts) {
   if (!hasResults())
     return 0;

@@ -10,6 +10,7 @@
 
 #include "nm/Support/CommandFiles.h"
 #include "nm/Support/Options.h"
+#include "llvm/Support/raw_ostream.h"
 #include <optional>
 
 namespace nm::bench {
@@ -31,6 +32,9 @@ public:
   std::optional<int> parse(int argc, char **argv);
 
   bool hasResults() const { return !json.empty(); }
+  /// Where what is for people goes: standard output, or the error output if the
+  /// results take that.
+  llvm::raw_ostream &table() const;
   /// Writes the results, all or nothing: the JSON, then one text for each
   /// ending. The exit code.
   int write(const std::vector<std::string> &texts);

@@ -11,6 +11,7 @@
 #include "nm/Runtime/Quantize.h"
 #include "nm/Runtime/Sparsity.h"
 #include "nm/Runtime/Writer.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <random>
@@ -71,8 +72,9 @@ ProductData::ProductData(const ProductCase &product) {
     for (int64_t k = 0; k < product.depth; k += product.m) {
       bool isLeader = leader == own;
       std::iota(order.begin(), order.end(), 0);
-      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-        return std::abs(leader[k + a]) > std::abs(leader[k + b]);
+      llvm::sort(order, [&](int64_t a, int64_t b) {
+        float left = std::abs(leader[k + a]), right = std::abs(leader[k + b]);
+        return left != right ? left > right : a < b;
       });
       for (int64_t i = product.n; i < product.m; ++i)
         own[k + order[i]] = 0;

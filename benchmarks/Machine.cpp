@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Machine.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -93,10 +93,11 @@ Machine nm::bench::measureMachine() {
   return {measureFlops(), measureReadBandwidth(1)};
 }
 
-void nm::bench::printMachine(const Machine &machine, int threads) {
-  std::printf("peak %.1f GFLOP/s, memory %.1f GB/s (one thread); %d "
-              "thread(s)\n",
-              machine.flops / 1e9, machine.bandwidth / 1e9, threads);
+void nm::bench::printMachine(llvm::raw_ostream &os, const Machine &machine,
+                             int threads) {
+  os << llvm::formatv("peak {0:f1} GFLOP/s, memory {1:f1} GB/s (one thread); "
+                      "{2} thread(s)\n",
+                      machine.flops / 1e9, machine.bandwidth / 1e9, threads);
 }
 
 double nm::bench::boundSeconds(const Machine &machine, double flops,

@@ -8,6 +8,7 @@
 #ifndef NM_BENCHMARKS_MACHINE_H
 #define NM_BENCHMARKS_MACHINE_H
 
+#include "llvm/Support/raw_ostream.h"
 #include <string>
 
 namespace nm::bench {
@@ -26,7 +27,7 @@ Machine measureMachine();
 double measureReadBandwidth(int threads);
 
 /// The line above a table.
-void printMachine(const Machine &machine, int threads);
+void printMachine(llvm::raw_ostream &os, const Machine &machine, int threads);
 
 /// Seconds that `flops` and `bytes` need at least on `threads` threads.
 double boundSeconds(const Machine &machine, double flops, double bytes,

@@ -26,7 +26,7 @@ std::string nm::bench::drawRoofline(const Machine &machine, int threads,
       peak, bandwidth, threads);
   plot.xLabel = "FLOP on non-zeros per byte";
   plot.yLabel = "GFLOP/s";
-  plot.logX = plot.logY = true;
+  plot.xScale = plot.yScale = support::Scale::Log10;
   plot.series.push_back({"roof",
                          {{kLow, std::max(kLow * bandwidth, floor)},
                           {ridge, peak},

@@ -20,25 +20,25 @@ namespace nm::bench {
 template <typename Outcome, typename Row>
 class TableReporter : public benchmark::BenchmarkReporter {
 public:
-  TableReporter(llvm::StringRef header, const std::vector<Outcome> &outcomes,
-                Row row)
-      : header(header), outcomes(outcomes), row(row) {}
+  TableReporter(llvm::raw_ostream &os, llvm::StringRef header,
+                const std::vector<Outcome> &outcomes, Row row)
+      : os(os), header(header), outcomes(outcomes), row(row) {}
 
   bool ReportContext(const Context &) override {
-    llvm::outs() << header;
+    os << header;
     return true;
   }
   void ReportRuns(const std::vector<Run> &runs) override {
     for (const Run &run : runs)
       if (run.error_occurred)
-        llvm::outs() << run.benchmark_name() << ": " << run.error_message
-                     << "\n";
+        os << run.benchmark_name() << ": " << run.error_message << "\n";
     for (; printed < outcomes.size(); ++printed)
-      llvm::outs() << row(outcomes[printed]);
-    llvm::outs().flush();
+      os << row(outcomes[printed]);
+    os.flush();
   }
 
 private:
+  llvm::raw_ostream &os;
   std::string header;
   const std::vector<Outcome> &outcomes;
   Row row;
@@ -51,7 +51,7 @@ private:
 template <typename Outcome, typename Row, typename Texts>
 int runTable(llvm::StringRef header, const std::vector<Outcome> &outcomes,
              Command &command, Row row, Texts texts) {
-  TableReporter<Outcome, Row> reporter(header, outcomes, row);
+  TableReporter<Outcome, Row> reporter(command.table(), header, outcomes, row);
   benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::Shutdown();
   if (command.hasResults())

@@ -282,7 +282,7 @@ static int run(int argc, char **argv) {
   if (!settings.noPeers)
     peers = loadAttentionPeers(settings.threads);
   Machine machine = measureMachine();
-  printMachine(machine, settings.threads);
+  printMachine(command.table(), machine, settings.threads);
   std::vector<Outcome> outcomes;
   for (const AttentionCase &attention : makeCases(settings.quick))
     benchmark::RegisterBenchmark(attention.name().c_str(),

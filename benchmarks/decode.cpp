@@ -343,16 +343,16 @@ static int run(int argc, char **argv) {
     llama = std::move(*opened);
   }
   Machine machine = measureMachine();
-  printMachine(machine, int(settings.threads));
+  printMachine(command.table(), machine, int(settings.threads));
   double bandwidth = settings.threads == 1
                          ? machine.bandwidth
                          : measureReadBandwidth(int(settings.threads));
-  llvm::outs() << llvm::formatv("{0} thread(s) read {1:f1} GB/s\n",
-                                settings.threads, bandwidth / 1e9);
+  command.table() << llvm::formatv("{0} thread(s) read {1:f1} GB/s\n",
+                                   settings.threads, bandwidth / 1e9);
   CacheFlush flush;
-  llvm::outs() << (llama ? "llama.cpp: " + llama->variant()
-                         : "llama.cpp: none, NM_GGML names no folder")
-               << "\n";
+  command.table() << (llama ? "llama.cpp: " + llama->variant()
+                            : "llama.cpp: none, NM_GGML names no folder")
+                  << "\n";
   std::vector<Outcome> outcomes;
   for (const ProductCase &product : makeCases(settings.quick))
     benchmark::RegisterBenchmark(product.name().c_str(),

@@ -258,7 +258,7 @@ static int run(int argc, char **argv) {
     return 1;
   }
   Machine machine = measureMachine();
-  printMachine(machine, settings.threads);
+  printMachine(command.table(), machine, settings.threads);
   std::vector<Outcome> outcomes;
   for (const ProductCase &product : makeCases(settings.quick))
     benchmark::RegisterBenchmark(product.name().c_str(),

@@ -45,7 +45,7 @@ private:
   /// What a loop is over: rows or keys that are seen.
   enum class Sight { None, Keys, Tiles, Rows };
   struct LoopOptions {
-    Value outer, pair;
+    Value outer = {}, pair = {};
     Sight sight = Sight::None;
     bool varies = false, unroll = false;
   };

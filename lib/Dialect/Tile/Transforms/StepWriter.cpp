@@ -272,8 +272,11 @@ const StepWriter::Phases &StepWriter::phasesOf(Block &block) {
   if (!isNew)
     return phases;
   llvm::append_range(phases.all, block.getOps<PhaseOp>());
-  llvm::stable_sort(phases.all, [](PhaseOp a, PhaseOp b) {
-    return a.getTurn() < b.getTurn();
+  // By turns, those of one turn in the order of the block. (libstdc++'s
+  // stable_sort calls what C++17 deprecates.)
+  llvm::sort(phases.all, [](PhaseOp a, PhaseOp b) {
+    return a.getTurn() != b.getTurn() ? a.getTurn() < b.getTurn()
+                                      : a->isBeforeInBlock(b);
   });
   for (PhaseOp phase : phases.all) {
     phases.byChunk |= phase.getByChunk();

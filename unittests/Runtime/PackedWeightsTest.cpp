@@ -185,9 +185,9 @@ TEST(ModelDescription, PrintsWhatItParses) {
             (std::vector<int64_t>{kDynamicSize, 8}));
   for (size_t cut = 0; cut < text.size(); ++cut)
     EXPECT_FALSE(parseDescription(text.substr(0, cut), "it").ok()) << cut;
-  auto newer = parseDescription(R"({"version": 4})", "a.so");
+  auto newer = parseDescription(R"({"version": 5})", "a.so");
   ASSERT_FALSE(newer.ok());
-  EXPECT_NE(newer.error().message.find("a.so: field 'version': found 4"),
+  EXPECT_NE(newer.error().message.find("a.so: field 'version': found 5"),
             std::string::npos);
 }
 

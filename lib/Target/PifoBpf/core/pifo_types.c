@@ -17,7 +17,8 @@ typedef long long s64;
 #define PIFO_STATE __attribute__((visibility("hidden")))
 /* Tables of 4, 8, 16 or 32 bytes would lie in sections whose constants linkers
  * merge, of which neither BTF nor libbpf knows. */
-#define PIFO_TABLE const __attribute__((visibility("hidden"), section(".rodata")))
+#define PIFO_TABLE                                                             \
+  const __attribute__((visibility("hidden"), section(".rodata")))
 static long (*bpf_loop)(u32 turns, void *body, void *context,
                         u64 flags) = (void *)181;
 #else

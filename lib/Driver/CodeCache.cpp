@@ -229,7 +229,7 @@ llvm::Expected<CodeCache> CodeCache::open() {
   std::string folder = given ? given : "";
   if (folder == "off")
     return std::move(cache);
-  if (given && folder.front() != '/')
+  if (given && !StringRef(folder).starts_with("/"))
     return makeError("{0} is {1}, expected off or the absolute path of a "
                      "folder",
                      kFolder, ::nm::support::quote(folder));

@@ -3,6 +3,8 @@
 """Counts what a test of a tool expects, and says at once what was not so."""
 
 import atexit
+import os
+import sys
 
 failed = checks = 0
 
@@ -18,6 +20,17 @@ def check(good, what, result=None):
     if result is not None:
         text = result.stderr if isinstance(result.stderr, str) else result.stderr.decode(errors="replace")
         print("  exit", result.returncode, text[:1500])
+
+
+def begin():
+    """Goes into the folder that the command line names, which is made; a generator of NumPy by $NM_SEED."""
+    import numpy
+
+    os.makedirs(sys.argv[1])
+    os.chdir(sys.argv[1])
+    seed = int(os.environ.get("NM_SEED", "1"))
+    print("seed", seed)
+    return numpy.random.default_rng(seed)
 
 
 atexit.register(lambda: print(checks, "checks,", failed, "failed"))

@@ -15,13 +15,9 @@ import sys
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Inputs"))
-from checks import check  # noqa: E402
+from checks import begin, check  # noqa: E402
 
-os.makedirs(sys.argv[1])
-os.chdir(sys.argv[1])
-seed = int(os.environ.get("NM_SEED", "1"))
-print("seed", seed)
-rng = np.random.default_rng(seed)
+rng = begin()
 K, ROWS = 128, 40
 
 

@@ -31,6 +31,9 @@ double measureFrequency() {
   double best = 0;
   for (int repeat = 0; repeat != 6; ++repeat) {
     uint64_t sum = 1, term = static_cast<uint64_t>(repeat) + 3;
+    // Unknown: some cores add small constants as they rename registers, several
+    // in a cycle.
+    asm volatile("" : "+r"(term));
     Clock::time_point start = Clock::now();
     for (int64_t step = 0; step != steps; ++step)
       for (int64_t i = 0; i != unroll; ++i) {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExpandErf.h"
 #include "ExpandPowers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -45,7 +46,10 @@ struct ApproximateMathPass
              name != math::FPowIOp::getOperationName();
     };
     populateMathF32ExpansionPatterns(patterns, wanted);
-    populateMathPolynomialApproximationPatterns(patterns, wanted);
+    populateMathPolynomialApproximationPatterns(patterns, [&](StringRef name) {
+      return name != math::ErfOp::getOperationName() && wanted(name);
+    });
+    nm::populateExpandErfPatterns(patterns);
     nm::populateExpandPowersPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

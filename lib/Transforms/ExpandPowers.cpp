@@ -6,12 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExpandPowers.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "SplatConstant.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
+using namespace mlir::nm;
 
 namespace {
 
@@ -21,14 +21,9 @@ Type withElement(Type type, Type element) {
   return element;
 }
 
-Value constant(ImplicitLocOpBuilder &b, Type type, TypedAttr scalar) {
-  if (auto shaped = dyn_cast<ShapedType>(type))
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(shaped, scalar));
-  return arith::ConstantOp::create(b, scalar);
-}
-
 Value integer(ImplicitLocOpBuilder &b, Type type, int64_t value) {
-  return constant(b, type, b.getIntegerAttr(getElementTypeOrSelf(type), value));
+  return splatConstant(b, type,
+                       b.getIntegerAttr(getElementTypeOrSelf(type), value));
 }
 
 struct ExpandPower : OpRewritePattern<math::FPowIOp> {
@@ -47,7 +42,7 @@ struct ExpandPower : OpRewritePattern<math::FPowIOp> {
       base = arith::ExtFOp::create(b, wide, base);
     }
     Value one =
-        constant(b, wide, b.getFloatAttr(getElementTypeOrSelf(wide), 1));
+        splatConstant(b, wide, b.getFloatAttr(getElementTypeOrSelf(wide), 1));
     APInt known;
     Value power = matchPattern(exponent, m_ConstantInt(&known))
                       ? constantPower(b, base, one, known)

@@ -29,6 +29,22 @@ namespace {
 /// then is right, too.
 constexpr int64_t kMostRounds = 64;
 
+/// Whether `operand` is read again along some dimension of its reader, and what
+/// computes it takes longer than to read it: a norm's inverse deviation, of
+/// which a row has one.
+bool repeatsWork(OpOperand &operand, linalg::GenericOp producer) {
+  auto reader = cast<linalg::LinalgOp>(operand.getOwner());
+  AffineMap map = reader.getMatchingIndexingMap(&operand);
+  bool isRepeated = llvm::any_of(
+      llvm::enumerate(reader.getStaticLoopRanges()), [&](auto range) {
+        return range.value() != 1 && !map.isFunctionOfDim(range.index());
+      });
+  return isRepeated && llvm::any_of(*producer.getBody(), [](Operation &inner) {
+           return isa<arith::DivFOp>(inner) ||
+                  isa<math::MathDialect>(inner.getDialect());
+         });
+}
+
 /// Fuses an elementwise operation into its only reader, which reads it once.
 /// Upstream's pattern leaves the operation behind without users, to be erased
 /// later: its operands would be found to have one reader in the next round over
@@ -45,6 +61,7 @@ struct FuseIntoReader : OpRewritePattern<linalg::GenericOp> {
       // copies bodies: without an end, it would be quadratic.
       if (!producer || !producer->hasOneUse() ||
           !linalg::areElementwiseOpsFusable(&operand) ||
+          repeatsWork(operand, producer) ||
           workOf(producer) + workOf(reader) > maxBody)
         continue;
       auto fused = linalg::fuseElementwiseOps(rewriter, &operand);

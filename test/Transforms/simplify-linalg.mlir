@@ -44,3 +44,32 @@ func.func @unused_argmax(%x: tensor<4x8xf32>, %m: tensor<4xf32>, %i: tensor<4xi6
   } -> (tensor<4xf32>, tensor<4xi64>)
   return %0#0 : tensor<4xf32>
 }
+
+// A row's inverse deviation is computed once, not for each element of the row.
+// CHECK-LABEL: func @inverse_of_row
+// CHECK: linalg.generic
+// CHECK: math.sqrt
+// CHECK: arith.divf
+// CHECK: linalg.generic
+// CHECK-NOT: math.sqrt
+// CHECK: arith.mulf
+// CHECK: return
+func.func @inverse_of_row(%x: tensor<4x8xf32>, %v: tensor<4xf32>) -> tensor<4x8xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%v : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %1 = math.sqrt %a : f32
+    %2 = arith.divf %one, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<4xf32>
+  %f = tensor.empty() : tensor<4x8xf32>
+  %3 = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %0 : tensor<4x8xf32>, tensor<4xf32>) outs(%f : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %4 = arith.mulf %a, %b : f32
+    linalg.yield %4 : f32
+  } -> tensor<4x8xf32>
+  return %3 : tensor<4x8xf32>
+}

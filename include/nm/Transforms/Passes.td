@@ -175,7 +175,8 @@ def LowerLinalgToLoops : Pass<"nm-linalg-to-loops", "func::FuncOp"> {
 def ApproximateMath : Pass<"nm-approximate-math", "func::FuncOp"> {
   let summary = "expand exp, erf, tanh and their kin to vectorisable polynomials";
   let description = [{
-    Upstream's f32 approximations, for scalars and vectors alike, so that the
+    Upstream's f32 approximations, but for erf, which is one polynomial without a
+    quotient; for scalars and vectors alike, so that the
     remainder of a loop rounds as its vector part does. bf16 and f16 are computed
     in f32. Integer powers become products of squares. Operations on tensors are
     refused.

@@ -31,14 +31,18 @@ func.func @%(name)s(%%x: tensor<?xf32>) -> tensor<?xf32> attributes {llvm.emit_c
 """
 
 
+def special_values():
+    special = np.array([np.inf, -np.inf, np.nan, -np.nan, 0.0, -0.0], np.float32)
+    odd_nans = np.array([0x7F800001, 0x7FFFFFFF, 0xFF800001, 0xFFFFFFFF], np.uint32)
+    return np.concatenate([special, odd_nans.view(np.float32)])
+
+
 def inputs():
     bits = np.arange(0, 2**32, 1021, dtype=np.uint64).astype(np.uint32)
     ends = [0.0, 87.33655, 88.72284, 103.97208, 126.0, 126.5, 127.0, 128.0, 149.0, 150.0, 151.0, 0.5, 1.5]
     near = [np.float32(s * e).view(np.uint32) + np.arange(-3000, 3000) for e in ends for s in (1, -1)]
     bits = np.concatenate([bits, np.concatenate(near).astype(np.uint32)])
-    special = np.array([np.inf, -np.inf, np.nan, -np.nan, 0.0, -0.0], np.float32)
-    odd_nans = np.array([0x7F800001, 0x7FFFFFFF, 0xFF800001, 0xFFFFFFFF], np.uint32)
-    return np.concatenate([bits.view(np.float32), special, odd_nans.view(np.float32)])
+    return np.concatenate([bits.view(np.float32), special_values()])
 
 
 def ulp_error(found, exact):

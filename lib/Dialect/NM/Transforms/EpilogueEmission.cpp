@@ -112,19 +112,34 @@ void mlir::nm::emitEpilogue(KernelBuilder &b, const KernelShape &shape,
 void mlir::nm::emitEpilogueInPlace(KernelBuilder &b, const KernelShape &shape,
                                    PackedMatmulOp op, Value tile, Value row,
                                    Value cols, Value weightRow, Value column0) {
-  b.loop(b.index(0), cols, shape.lanes, [&](Value j) {
-    Value column = b.add(column0, j);
-    // Its lanes run along the activations, on which no operand depends: each is
-    // one element for all of them.
-    EpilogueEmitter emitter{b,
-                            op,
-                            op.getTransposeC() ? column : weightRow,
-                            op.getTransposeC() ? weightRow : column,
-                            shape.lanes,
-                            /*runsAlong=*/op.getTransposeC() ? 0u : 1u};
-    Value sums = b.loadVector(tile, {row, j}, shape.lanes);
-    b.storeVector(emitter.apply(sums), tile, {row, j});
-  });
+  auto emitRange = [&](Value from, Value to, int64_t lanes) {
+    b.loop(from, to, lanes, [&](Value j) {
+      Value column = b.add(column0, j);
+      // Its lanes run along the activations, on which no operand depends: each
+      // is one element for all of them.
+      EpilogueEmitter emitter{b,
+                              op,
+                              op.getTransposeC() ? column : weightRow,
+                              op.getTransposeC() ? weightRow : column,
+                              lanes,
+                              /*runsAlong=*/op.getTransposeC() ? 0u : 1u};
+      Value sums = b.loadVector(tile, {row, j}, lanes);
+      b.storeVector(emitter.apply(sums), tile, {row, j});
+    });
+  };
+  // A function of math is a chain of multiply-adds, longer than what waits in a
+  // core: several side by side keep it busy. Each takes a few registers.
+  int64_t together = isShortEpilogue(op)
+                         ? 1
+                         : std::clamp<int64_t>(shape.target.getRegisters() / 8,
+                                               1, shape.vectors());
+  Value whole = b.index(0);
+  if (together > 1) {
+    int64_t lanes = together * shape.lanes;
+    whole = b.mul(arith::DivUIOp::create(b, cols, b.index(lanes)), lanes);
+    emitRange(b.index(0), whole, lanes);
+  }
+  emitRange(whole, cols, shape.lanes);
 }
 
 bool mlir::nm::isShortEpilogue(PackedMatmulOp op) {

@@ -36,25 +36,34 @@ namespace {
 
 using Binary = Value (*)(Scalar &, Value, Value, int32_t type);
 
-/// Shape arithmetic: elements that are sizes are computed here.
-std::optional<Val> foldSizes(NodeEmit &n, Emit::Arith kind) {
-  Val &a = *n.in(0), &c = *n.in(1);
-  if (!a.content || !c.content || isFloatType(a.type) ||
-      isUnsignedType(a.type) || elementBits(a.type) < 32)
+/// The known elements of two lists of whole numbers, or of a list and one
+/// number, in pairs.
+std::optional<SmallVector<std::pair<OpFoldResult, OpFoldResult>>>
+knownPairs(const Val &a, const Val &c) {
+  if (!a.content || !c.content || a.type != c.type || isFloatType(a.type) ||
+      isUnsignedType(a.type) || a.rank() > 1 || c.rank() > 1)
     return std::nullopt;
   size_t left = a.content->size(), right = c.content->size();
   if (left != right && left != 1 && right != 1)
     return std::nullopt;
-  if (a.rank() > 1 || c.rank() > 1)
+  SmallVector<std::pair<OpFoldResult, OpFoldResult>> pairs;
+  for (size_t i = 0; i < std::max(left, right) && left && right; ++i)
+    pairs.emplace_back((*a.content)[left == 1 ? 0 : i],
+                       (*c.content)[right == 1 ? 0 : i]);
+  return pairs;
+}
+
+/// Shape arithmetic: elements that are sizes are computed here.
+std::optional<Val> foldSizes(NodeEmit &n, Emit::Arith kind) {
+  Val &a = *n.in(0), &c = *n.in(1);
+  auto pairs = knownPairs(a, c);
+  std::optional<Dims> shape = pairs ? n.broadcast({&a, &c}) : std::nullopt;
+  if (!shape || elementBits(a.type) < 32)
     return std::nullopt;
   SmallVector<OpFoldResult> result;
-  for (size_t i = 0; i < std::max(left, right) && left && right; ++i)
-    result.push_back(n.compute(kind, (*a.content)[left == 1 ? 0 : i],
-                               (*c.content)[right == 1 ? 0 : i]));
-  Dims shape = a.rank() >= c.rank() && left >= right ? a.shape : c.shape;
-  if (a.rank() == 1 && c.rank() == 0)
-    shape = a.shape;
-  return n.known(a.type, shape, result);
+  for (auto [left, right] : *pairs)
+    result.push_back(n.compute(kind, left, right));
+  return n.known(a.type, *shape, result);
 }
 
 /// Constant floating-point scalars, such as the square root of a width.
@@ -166,6 +175,22 @@ LogicalResult pow(NodeEmit &n) {
       }));
 }
 
+/// Comparisons of sizes that come out the same in every call.
+std::optional<Val> foldComparison(NodeEmit &n, arith::CmpIPredicate predicate,
+                                  ArrayRef<OpFoldResult> shape) {
+  auto pairs = knownPairs(*n.in(0), *n.in(1));
+  if (!pairs)
+    return std::nullopt;
+  SmallVector<OpFoldResult> result;
+  for (auto [left, right] : *pairs) {
+    std::optional<bool> known = Emit::decide(predicate, left, right);
+    if (!known)
+      return std::nullopt;
+    result.push_back(n.size(*known));
+  }
+  return n.known(Bool, shape, result);
+}
+
 /// Equal, Less and the like.
 template <arith::CmpFPredicate real, arith::CmpIPredicate whole,
           arith::CmpIPredicate natural>
@@ -176,19 +201,8 @@ LogicalResult compare(NodeEmit &n) {
   std::optional<Dims> shape = n.broadcastShapes({&a, &c});
   if (!shape)
     return failure();
-  auto left = a.ints(), right = c.ints();
-  if (left && right && !isUnsignedType(a.type) && a.rank() <= 1 &&
-      c.rank() <= 1 &&
-      (left->size() == right->size() || left->size() == 1 ||
-       right->size() == 1)) {
-    SmallVector<OpFoldResult> result;
-    for (size_t i = 0; i < std::max(left->size(), right->size()); ++i) {
-      APInt x(64, (*left)[left->size() == 1 ? 0 : i], true);
-      APInt y(64, (*right)[right->size() == 1 ? 0 : i], true);
-      result.push_back(n.size(arith::applyCmpPredicate(whole, x, y)));
-    }
-    return n.set(n.known(Bool, *shape, result));
-  }
+  if (std::optional<Val> folded = foldComparison(n, whole, *shape))
+    return n.set(std::move(*folded));
   int32_t type = a.type;
   return n.set(
       n.elementwise({&a, &c}, Bool, *shape,

@@ -95,6 +95,10 @@ public:
   static std::optional<int64_t> constant(OpFoldResult size) {
     return getConstantIntValue(size);
   }
+  /// What a comparison of two sizes gives in every call, where that is known:
+  /// no dimension is negative, nor is a sum or product of dimensions.
+  static std::optional<bool> decide(arith::CmpIPredicate predicate,
+                                    OpFoldResult a, OpFoldResult b);
   /// Compiled code gives up unless two sizes agree; nothing if they do. False
   /// if they are constants that differ.
   bool require(OpFoldResult found, OpFoldResult expected, const Twine &what);

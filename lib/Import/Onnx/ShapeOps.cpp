@@ -224,6 +224,7 @@ LogicalResult transpose(NodeEmit &n) {
   return n.set(n.transpose(x, *places));
 }
 
+/// Sizes that only the call knows may be 1, which leaves the operand's own.
 LogicalResult expand(NodeEmit &n) {
   if (failed(n.needs(2)))
     return failure();
@@ -231,6 +232,19 @@ LogicalResult expand(NodeEmit &n) {
   FailureOr<SmallVector<OpFoldResult>> given = n.sizes(1, "shape");
   if (failed(given))
     return failure();
+  MutableArrayRef<OpFoldResult> wanted = *given;
+  size_t shared = std::min(x.shape.size(), wanted.size());
+  for (auto [own, size] : llvm::zip_equal(ArrayRef(x.shape).take_back(shared),
+                                          wanted.take_back(shared))) {
+    if (Emit::constant(own) == 1 || Emit::constant(size) ||
+        Emit::same(own, size))
+      continue;
+    Value one = n.indexConstant(1), asked = n.index(size);
+    Value isOne =
+        arith::CmpIOp::create(n.b, n.loc, arith::CmpIPredicate::eq, asked, one);
+    size = arith::SelectOp::create(n.b, n.loc, isOne, n.index(own), asked)
+               .getResult();
+  }
   Val target = n.make({}, x.type, *given);
   std::optional<Dims> shape = n.broadcastShapes({&x, &target});
   if (!shape)

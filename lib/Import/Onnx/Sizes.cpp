@@ -182,6 +182,68 @@ bool Emit::same(OpFoldResult a, OpFoldResult b) {
   return left && right && *left == *right;
 }
 
+/// No call gives a smaller number; the smallest of 64 bits where nothing is
+/// known. `depth` bounds how far it looks.
+static int64_t lowerBound(OpFoldResult size, unsigned depth = 8) {
+  if (std::optional<int64_t> value = Emit::constant(size))
+    return *value;
+  constexpr int64_t unknown = std::numeric_limits<int64_t>::min();
+  Operation *op = llvm::cast<Value>(size).getDefiningOp();
+  if (isa_and_nonnull<tensor::DimOp>(op))
+    return 0;
+  if (!depth ||
+      !isa_and_nonnull<arith::AddIOp, arith::MulIOp, arith::MaxSIOp,
+                       arith::MinSIOp, arith::DivSIOp, arith::CeilDivSIOp>(op))
+    return unknown;
+  int64_t left = lowerBound(op->getOperand(0), depth - 1);
+  int64_t right = lowerBound(op->getOperand(1), depth - 1);
+  if (isa<arith::MaxSIOp>(op))
+    return std::max(left, right);
+  if (isa<arith::MinSIOp>(op))
+    return std::min(left, right);
+  if (left < 0 || right < 0)
+    return unknown;
+  int64_t sum = 0;
+  if (isa<arith::AddIOp>(op) && !llvm::AddOverflow(left, right, sum))
+    return sum;
+  return 0;
+}
+
+std::optional<bool> Emit::decide(arith::CmpIPredicate predicate, OpFoldResult a,
+                                 OpFoldResult b) {
+  using arith::CmpIPredicate;
+  if (predicate == CmpIPredicate::sgt || predicate == CmpIPredicate::sge) {
+    std::swap(a, b);
+    predicate = predicate == CmpIPredicate::sgt ? CmpIPredicate::slt
+                                                : CmpIPredicate::sle;
+  }
+  if (same(a, b))
+    return predicate != CmpIPredicate::slt;
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  int64_t least[] = {lowerBound(a), lowerBound(b)};
+  int64_t greatest[] = {constant(a).value_or(most), constant(b).value_or(most)};
+  switch (predicate) {
+  case CmpIPredicate::eq:
+    if (greatest[0] < least[1] || greatest[1] < least[0])
+      return false;
+    return std::nullopt;
+  case CmpIPredicate::slt:
+    if (greatest[0] < least[1])
+      return true;
+    if (least[0] >= greatest[1])
+      return false;
+    return std::nullopt;
+  case CmpIPredicate::sle:
+    if (greatest[0] <= least[1])
+      return true;
+    if (least[0] > greatest[1])
+      return false;
+    return std::nullopt;
+  default:
+    return std::nullopt;
+  }
+}
+
 /// A sum or product that overflows is the largest number: no tensor has such a
 /// size, and the node that computes one is refused for it.
 static int64_t fold(Emit::Arith kind, int64_t a, int64_t b) {

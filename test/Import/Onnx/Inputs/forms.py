@@ -117,6 +117,20 @@ write("unsigned.onnx", graph(
     [node("Less", ["a", "b"], ["y"])],
     [value("a", "uint8", [4]), value("b", "uint8", [4])], [value("y", "bool", [4])]))
 
+# A row for each of the batch as PyTorch writes `expand(n, -1, -1)`: -1 becomes 1 by a comparison of sizes.
+write("rows.onnx", graph(
+    [node("Shape", ["x"], ["n"], start=0, end=1), node("Concat", ["n", "minus", "minus"], ["asked"], axis=0),
+     node("Equal", ["asked", "all minus"], ["open"]), node("Where", ["open", "ones", "asked"], ["rows"]),
+     node("Expand", ["row", "rows"], ["first"]), node("Concat", ["first", "x"], ["y"], axis=1)],
+    [value("x", "float32", ["n", 4, 3])], [value("y", "float32", ["n", 5, 3])],
+    [tensor("minus", numpy.array([-1])), tensor("all minus", numpy.array([-1, -1, -1])),
+     tensor("ones", numpy.array([1, 1, 1])), tensor("row", numpy.float32([[[1, 2, 3]]]))]))
+
+# The sizes are data of the call.
+write("asked.onnx", graph(
+    [node("Expand", ["x", "sizes"], ["y"])],
+    [value("x", "float32", ["n", 3]), value("sizes", "int64", [3])], [value("y", "float32", ["a", "b", "c"])]))
+
 # All that cannot be imported, at once.
 write("unsupported.onnx", graph(
     [node("Relo", ["x"], ["a"], "first", doc="model.py(12): forward"),

@@ -11,6 +11,7 @@
 #include "nm/Driver/Files.h"
 #include "nm/Driver/Model.h"
 #include "nm/Driver/PifoRun.h"
+#include "nm/Driver/PifoScheduler.h"
 #include "nm/Driver/Support.h"
 #include "nm/Import/PifoPolicy.h"
 #include "llvm/ADT/StringExtras.h"
@@ -91,8 +92,7 @@ static llvm::Error readChanges(StringRef path, std::vector<int64_t> &times,
 llvm::Expected<OwningOpRef<ModuleOp>>
 driver::readLivingPolicy(const PifoRunOptions &options,
                          llvm::SourceMgr &sources, MLIRContext &context,
-                         std::vector<int64_t> &times,
-                         std::vector<std::vector<int64_t>> &values) {
+                         PifoChanges &changes) {
   if (!StringRef(options.schedulerFile).ends_with(".policy"))
     return makeError("--changes is given with '{0}'; expected a policy "
                      "(*.policy), whose numbers change",
@@ -101,6 +101,7 @@ driver::readLivingPolicy(const PifoRunOptions &options,
   if (!first)
     return first.takeError();
   std::vector<NamedText> policies;
+  std::vector<int64_t> &times = changes.times;
   if (llvm::Error error = readChanges(options.changes, times, policies))
     return std::move(error);
   auto living = ::nm::policy::translateLiving(
@@ -109,7 +110,10 @@ driver::readLivingPolicy(const PifoRunOptions &options,
       static_cast<uint64_t>(options.capacity));
   if (!living)
     return makeError("{0}", StringRef(living.error().message).rtrim());
-  values = std::move(living->changes);
+  changes.parameters = std::move(living->changes);
+  changes.field = std::move(living->field);
+  changes.numbers = std::move(living->numbers);
+  changes.leaves = std::move(living->leaves);
   sources.AddNewSourceBuffer(
       llvm::MemoryBuffer::getMemBufferCopy(
           living->module, options.schedulerFile + " (translated)"),

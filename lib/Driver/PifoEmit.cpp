@@ -10,6 +10,7 @@
 #include "nm/Driver/Diagnostics.h"
 #include "nm/Driver/PifoJit.h"
 #include "nm/Driver/PifoRun.h"
+#include "nm/Driver/PifoScheduler.h"
 #include "nm/Driver/Support.h"
 #include "nm/Support/CommandFiles.h"
 #include "nm/Target/PifoBpf/PifoBpf.h"
@@ -18,6 +19,26 @@
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
+
+/// The module with that scheduler alone, behind what each change is: its time,
+/// the number by which packets are classified then, and the parameters.
+static void printModule(ModuleOp module, pifo::SchedulerOp scheduler,
+                        const PifoChanges &changes, llvm::raw_ostream &out) {
+  for (auto [i, time] : llvm::enumerate(changes.times)) {
+    out << "// " << time << " ns:";
+    if (!changes.field.empty())
+      out << " " << changes.field << " = " << changes.numbers[i + 1] << ",";
+    out << " parameters [";
+    llvm::interleaveComma(changes.parameters[i], out);
+    out << "]\n";
+  }
+  for (auto other :
+       llvm::make_early_inc_range(module.getOps<pifo::SchedulerOp>()))
+    if (other != scheduler)
+      other.erase();
+  module.print(out);
+  out << "\n";
+}
 
 llvm::Error driver::emitPifo(const PifoRunOptions &options,
                              const DialectRegistry &registry) {
@@ -29,10 +50,16 @@ llvm::Error driver::emitPifo(const PifoRunOptions &options,
   if (auto status = files.reads("the scheduler", options.schedulerFile);
       !status)
     return toError(status.error());
+  if (!options.changes.empty())
+    if (auto status = files.reads("--changes", options.changes); !status)
+      return toError(status.error());
   if (auto status = files.writes("--output", options.output); !status)
     return toError(status.error());
-  auto module =
-      readScheduler(options.schedulerFile, sources, context, options.capacity);
+  PifoChanges changes;
+  auto module = options.changes.empty()
+                    ? readScheduler(options.schedulerFile, sources, context,
+                                    options.capacity)
+                    : readLivingPolicy(options, sources, context, changes);
   if (!module)
     return module.takeError();
   auto scheduler = findScheduler(**module, options.scheduler);
@@ -44,7 +71,9 @@ llvm::Error driver::emitPifo(const PifoRunOptions &options,
     scheduler->setCapacity(options.capacity);
   std::string text;
   llvm::raw_string_ostream out(text);
-  if (failed(pifo::printBpf(*scheduler, out)))
+  if (options.emit == "mlir")
+    printModule(**module, *scheduler, changes, out);
+  else if (failed(pifo::printBpf(*scheduler, out)))
     return makeError("the scheduler '{0}' could not be emitted as {1}",
                      printable(scheduler->getSymName()), options.emit);
   if (auto status = files.write(options.output, text); !status)

@@ -275,24 +275,24 @@ static llvm::Error run(const PifoRunOptions &options,
   if (auto status = declareFiles(options, files); !status)
     return toError(status.error());
   Link link = options.link;
-  std::vector<std::vector<int64_t>> changes;
-  auto module =
-      options.changes.empty()
-          ? readScheduler(options.schedulerFile, sources, context,
-                          options.capacity)
-          : readLivingPolicy(options, sources, context, link.changes, changes);
+  PifoChanges changes;
+  auto module = options.changes.empty()
+                    ? readScheduler(options.schedulerFile, sources, context,
+                                    options.capacity)
+                    : readLivingPolicy(options, sources, context, changes);
   if (!module)
     return module.takeError();
+  link.changes = changes.times;
   FlowNames flows;
   auto source = openSource(options, flows);
   if (!source)
     return source.takeError();
   auto scheduler = PifoScheduler::create(
       **module, options.scheduler, options.container, options.capacity,
-      (*source)->columns(), options.fields, !options.unoptimized);
+      (*source)->columns(), options.fields, !options.unoptimized,
+      std::move(changes));
   if (!scheduler)
     return scheduler.takeError();
-  (*scheduler)->setChanges(std::move(changes));
   if (!options.generate.empty())
     if (llvm::Error error = checkColumns(**source, **scheduler, flows))
       return error;
@@ -309,6 +309,7 @@ static llvm::Error run(const PifoRunOptions &options,
                            statistics, totals);
   if (!taken)
     return taken.takeError();
+  (*scheduler)->tellChanges(totals);
   for (const Source::Note &note : packets->notes())
     (note.isWarning ? llvm::WithColor::warning() : llvm::WithColor::note())
         << note.text << "\n";

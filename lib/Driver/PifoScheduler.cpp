@@ -100,6 +100,7 @@ uint64_t PifoScheduler::Binding::valueOf(const uint64_t *values,
     return number;
   case Arrival:
     return static_cast<uint64_t>(now);
+  case Policy:
   case Hash:
     break;
   }
@@ -115,7 +116,8 @@ llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
   SmallVector<StringRef> columns(columnNames.begin(), columnNames.end());
   SmallVector<StringRef> names;
   for (const PifoJit::Field &field : jit->fields)
-    names.push_back(field.name);
+    if (living.field.empty() || field.name != living.field)
+      names.push_back(field.name);
   llvm::StringMap<StringRef> given;
   for (StringRef text : bindings) {
     StringRef name = text.split('=').first;
@@ -139,8 +141,11 @@ llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
     auto found = given.find(field.name);
     StringRef source =
         found == given.end() ? "" : found->second.split('=').second;
-    if (source.starts_with("hash(") || (source.split('%').first == "hash" &&
-                                        !llvm::is_contained(columns, "hash"))) {
+    if (!living.field.empty() && field.name == living.field)
+      binding.kind = Binding::Policy;
+    else if (source.starts_with("hash(") ||
+             (source.split('%').first == "hash" &&
+              !llvm::is_contained(columns, "hash"))) {
       if (llvm::Error error = parseHash(found->second, columns, binding))
         return error;
     } else if (found != given.end()) {
@@ -181,9 +186,10 @@ bool PifoScheduler::takes(size_t column) const {
 llvm::Expected<std::unique_ptr<PifoScheduler>>
 PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
                       int64_t capacity, const std::vector<std::string> &columns,
-                      const std::vector<std::string> &bindings,
-                      bool optimized) {
+                      const std::vector<std::string> &bindings, bool optimized,
+                      PifoChanges changes) {
   std::unique_ptr<PifoScheduler> result(new PifoScheduler());
+  result->living = std::move(changes);
   auto jit = PifoJit::compile(module, name, container, optimized);
   if (!jit)
     return jit.takeError();
@@ -245,10 +251,29 @@ void PifoScheduler::store(const Binding &field,
     storeSized([&, values = block.values.data() + field.column](size_t i) {
       return values[i * columns];
     });
+  else if (field.kind == Binding::Policy)
+    storeSized([&](size_t i) { return policyAt(block.times[i]); });
   else
     storeSized([&](size_t i) {
       return field.valueOf(block.values.data() + i * columns, block.times[i]);
     });
+}
+
+uint64_t PifoScheduler::policyAt(int64_t now) const {
+  // Changes come first in their tick.
+  auto next = llvm::upper_bound(living.times, now);
+  return living.numbers[next - living.times.begin()];
+}
+
+void PifoScheduler::tellChanges(::nm::traffic::Totals &totals) const {
+  for (size_t leaf = 0; leaf < totals.classes.size(); ++leaf)
+    for (size_t i = 1; i < living.leaves.size(); ++i) {
+      if (living.leaves[i][leaf] == living.leaves[i - 1][leaf])
+        continue;
+      ::nm::traffic::ClassTotals &group = totals.classes[leaf];
+      (living.leaves[i][leaf] ? group.came : group.went)
+          .push_back(living.times[i - 1]);
+    }
 }
 
 void PifoScheduler::prepare(::nm::traffic::Arrivals &block) const {
@@ -302,7 +327,7 @@ bool PifoScheduler::dequeue(int64_t now, uint64_t &handle) {
 
 void PifoScheduler::change(size_t number) {
   // Two changes of one tick: a release takes the first.
-  const std::vector<int64_t> &values = parameters[number];
+  const std::vector<int64_t> &values = living.parameters[number];
   auto count = static_cast<int64_t>(values.size());
   if (jit->change(memory, values.data(), count) == pifo::kStatusFull) {
     jit->release(memory, latest);

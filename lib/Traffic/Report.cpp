@@ -82,6 +82,26 @@ std::string nm::traffic::formatRefused(const Totals &totals) {
   return text;
 }
 
+/// When classes came and went, a line each.
+static void formatSpans(std::string &text, const Totals &totals,
+                        const std::vector<std::string> &classes) {
+  for (size_t i = 0; i < classes.size(); ++i) {
+    std::vector<std::pair<int64_t, std::string>> times;
+    for (int64_t time : totals.classes[i].came)
+      times.emplace_back(time, "from");
+    for (int64_t time : totals.classes[i].went)
+      times.emplace_back(time, "until");
+    if (times.empty())
+      continue;
+    std::sort(times.begin(), times.end());
+    text += "class      " + ::nm::support::printable(classes[i]) + ":";
+    for (size_t at = 0; at < times.size(); ++at)
+      add(text, "%s %s %.9g ms", at ? "," : "", times[at].second.c_str(),
+          static_cast<double>(times[at].first) / 1e6);
+    text += "\n";
+  }
+}
+
 /// What became of the packets of each class, by cause.
 static void formatClasses(std::string &text, const Totals &totals,
                           const std::vector<std::string> &classes) {
@@ -100,6 +120,7 @@ static void formatClasses(std::string &text, const Totals &totals,
         ull(group.refused[3]), ull(group.refused[4]), ull(group.pushedOut),
         ull(group.dropped), ull(group.marked));
   }
+  formatSpans(text, totals, classes);
 }
 
 /// What was not sent as it came, of all packets or of a class. The class of a
@@ -127,6 +148,13 @@ static void writeClass(JsonWriter &json, const ClassTotals &group,
   json.field("departed", group.departed);
   json.field("bytes", group.bytes);
   writeLosses(json, group);
+  if (!group.came.empty() || !group.went.empty())
+    for (auto [key, times] :
+         {std::pair("came_ns", &group.came), std::pair("went_ns", &group.went)})
+      json.array(key, [&, &times = times] {
+        for (int64_t time : *times)
+          json.value(time);
+      });
 }
 
 std::string nm::traffic::formatTable(const Totals &totals,

@@ -9,6 +9,7 @@ build=${NM_BUILD:-build/release}
 for model in codel_model early_model curves_model random_policies random_changes; do
   /usr/bin/python3 "test/Import/PifoPolicy/Inputs/$model.py" --tool "$build/bin/nm-pifo" --count 1000 "$@"
 done
+/usr/bin/python3 test/Import/PifoPolicy/Inputs/random_changes.py --tool "$build/bin/nm-pifo" --classes --count 1000 "$@"
 for model in near_model transport_model; do
   /usr/bin/python3 "test/Tools/nm-pifo/Inputs/$model.py" --tool "$build/bin/nm-pifo" --count 1000 "$@"
 done

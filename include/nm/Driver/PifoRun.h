@@ -59,13 +59,13 @@ struct PifoRunOptions {
   bool noTimes = false;
 };
 
+struct PifoChanges;
+
 /// A policy and those of a file of changes: lines of a time (`5ms`) and the
-/// file of a policy, relative to it. `times` are theirs in ns, `values` the
-/// parameters.
+/// file of a policy, relative to it.
 llvm::Expected<OwningOpRef<ModuleOp>>
 readLivingPolicy(const PifoRunOptions &options, llvm::SourceMgr &sources,
-                 MLIRContext &context, std::vector<int64_t> &times,
-                 std::vector<std::vector<int64_t>> &values);
+                 MLIRContext &context, PifoChanges &changes);
 
 /// Writes what `options.emit` says.
 llvm::Error emitPifo(const PifoRunOptions &options,

@@ -13,6 +13,20 @@
 
 namespace mlir::nm::driver {
 
+/// Policies that take the place of the first one, in the order of their times
+/// (nm::policy::Living).
+struct PifoChanges {
+  /// When, in ns, and with which parameters.
+  std::vector<int64_t> times;
+  std::vector<std::vector<int64_t>> parameters;
+  /// The field with the number of the policy by which a packet is classified,
+  /// empty if there is one number only; that of the first policy and of each
+  /// of these; and which leaves they have.
+  std::string field;
+  std::vector<uint64_t> numbers;
+  std::vector<std::vector<bool>> leaves;
+};
+
 /// Runs a scheduler of a module as machine code. Each field of a packet gets
 /// its value from the column of its name; `bindings` say otherwise:
 ///
@@ -28,11 +42,13 @@ namespace mlir::nm::driver {
 class PifoScheduler : public ::nm::traffic::Scheduler {
 public:
   /// `name`, `container` and `optimized` as in PifoJit::compile; capacity 0 is
-  /// the declared one.
+  /// the declared one. `change` takes one of `changes` over, and packets are
+  /// classified by the policy of the time at which they come.
   static llvm::Expected<std::unique_ptr<PifoScheduler>>
   create(ModuleOp module, llvm::StringRef name, llvm::StringRef container,
          int64_t capacity, const std::vector<std::string> &columns,
-         const std::vector<std::string> &bindings, bool optimized = true);
+         const std::vector<std::string> &bindings, bool optimized = true,
+         PifoChanges changes = {});
   ~PifoScheduler() override;
   /// Back to the state after creation, without packets. False without memory;
   /// then nothing but this function may be called.
@@ -59,10 +75,8 @@ public:
   bool changes() const override { return writes; }
   bool drops() const override { return mayDrop; }
   bool dropped(uint64_t &handle) override;
-  /// The parameters of each change.
-  void setChanges(std::vector<std::vector<int64_t>> given) {
-    parameters = std::move(given);
-  }
+  /// Of each class, when it comes and goes: of none that is always there.
+  void tellChanges(::nm::traffic::Totals &totals) const;
   void change(size_t number) override;
   bool disorder(::nm::traffic::Disorder &found) override;
   void release(int64_t now) override { jit->release(memory, now); }
@@ -76,7 +90,7 @@ private:
                    llvm::ArrayRef<std::string> bindings);
 
   struct Binding {
-    enum Kind { Column, Remainder, Hash, Constant, Arrival } kind;
+    enum Kind { Column, Remainder, Hash, Constant, Arrival, Policy } kind;
     unsigned bytes;
     int64_t offset;
     uint64_t maxValue;
@@ -88,6 +102,8 @@ private:
     std::vector<size_t> hashed;
     uint64_t valueOf(const uint64_t *values, int64_t now) const;
   };
+  /// The number of the policy that holds at that time.
+  uint64_t policyAt(int64_t now) const;
   /// Stores the field's values of a block of packets, and class -1 for those
   /// that have one beyond the field.
   void store(const Binding &field, ::nm::traffic::Arrivals &block) const;
@@ -97,8 +113,7 @@ private:
   std::unique_ptr<PifoJit> jit;
   void *memory = nullptr;
   int64_t capacity = 0;
-  /// Of each change.
-  std::vector<std::vector<int64_t>> parameters;
+  PifoChanges living;
   /// The time of the latest dequeue.
   int64_t latest = 0;
   bool shaped = false, writes = false, mayDrop = false, mayPass = false;

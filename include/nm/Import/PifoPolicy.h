@@ -145,7 +145,9 @@ struct Policy {
   uint64_t unit = 1, scale = 1;
   /// Policies that change: a common multiple of all weights, and the least one;
   /// 0 for those of the weights.
-  uint64_t common = 0, least = 0;
+  struct {
+    uint64_t common = 0, least = 0;
+  } joint;
   /// Wfq, Wf2q, Drr: a packet costs 1, whatever its length.
   bool perPacket = false;
   /// Drr: what a turn brings to a class of weight 1.
@@ -156,6 +158,8 @@ struct Policy {
   std::string name;
   std::optional<Condition> condition;
   std::optional<Shape> shape;
+  /// Policies that change: a class that only others have. It takes no packets.
+  bool elsewhere = false;
   /// In htb.
   std::optional<Guarantee> guarantee;
   /// In hfsc.
@@ -209,13 +213,24 @@ struct Living {
   std::string module;
   /// The parameters of each of the others, as pifo.scheduler numbers them.
   std::vector<std::vector<int64_t>> changes;
+  /// Where classes or conditions differ: the field of a packet that says by
+  /// which policy it is classified. Empty if all classify alike.
+  std::string field;
+  /// The value of that field, of the first policy and then of each of the
+  /// others. Policies that classify alike share it.
+  std::vector<uint64_t> numbers;
+  /// Of the first policy and then of each of the others, which leaves of the
+  /// module it has, in the order of the text.
+  std::vector<std::vector<bool>> leaves;
 };
 
 /// A text and the name of its file.
 using NamedText = std::pair<std::string, std::string>;
 
-/// Policies that differ in weights, rates, bursts, ceilings, priorities, curves
-/// and limits only, exact at the capacity of the first, whichever holds.
+/// Policies that differ in classes, weights, rates, bursts, ceilings,
+/// priorities, curves and limits only, exact at the capacity of the first,
+/// whichever holds. The module has the classes of all: one that a policy does
+/// not have takes no packets then, and sends those that it has.
 /// `times` are those at which the others take their places, in ns: a curve that
 /// changes begins anew then.
 support::Result<Living> translateLiving(const NamedText &first,

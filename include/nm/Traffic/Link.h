@@ -160,6 +160,9 @@ struct ClassTotals {
   /// Departed with another value in a field than they came with: ECN marks,
   /// where nothing else is written.
   uint64_t marked = 0;
+  /// When the class came and went, in ns, of schedulers that change; a class
+  /// that is there from the beginning comes only after it has gone.
+  std::vector<int64_t> came = {}, went = {};
 };
 
 struct Totals {

@@ -72,7 +72,7 @@ static llvm::Error checkEmit(const CommandLine &line,
                      printable(options.trafficFile));
   for (const std::string &name : line.given())
     if (name != "emit" && name != "output" && name != "scheduler" &&
-        name != "capacity")
+        name != "capacity" && !(name == "changes" && options.emit == "mlir"))
       return makeError("--{0} has no effect with --emit, which runs nothing",
                        name);
   return llvm::Error::success();
@@ -159,7 +159,10 @@ static void addOptions(CommandLine &line, PifoRunOptions &options,
       "emit", options.emit, "what is made of the scheduler in place of a run:",
       {{"bpf", "bpf",
         "C for clang's target bpf: a queueing discipline of Linux 6.16 and "
-        "later"}});
+        "later"},
+       {"mlir", "mlir",
+        "a module; with --changes, one for all policies, behind the parameters "
+        "of each"}});
   line.text("output", options.output, "file",
             "where it goes (default: -, standard output)");
   line.shorthand('o', "output");

@@ -34,7 +34,8 @@ uint64_t nm::policy::leastCommonMultiple(const std::vector<uint64_t> &weights) {
 }
 
 uint64_t nm::policy::commonOf(const Policy &policy) {
-  return policy.common ? policy.common : leastCommonMultiple(policy.weights);
+  return policy.joint.common ? policy.joint.common
+                             : leastCommonMultiple(policy.weights);
 }
 
 Ranks nm::policy::ranksOf(uint64_t step) {
@@ -53,13 +54,21 @@ Ranks nm::policy::ranksOf(uint64_t step) {
 
 uint64_t nm::policy::largestStep(const Policy &policy, uint64_t longest) {
   uint64_t common = commonOf(policy), least = 1;
-  if (policy.least)
-    least = policy.least;
+  if (policy.joint.least)
+    least = policy.joint.least;
   else if (!policy.weights.empty())
     least = *std::min_element(policy.weights.begin(), policy.weights.end());
   Wide step =
       static_cast<Wide>(common / least) * (policy.perPacket ? 1 : longest);
   return step > kMostBits ? 0 : static_cast<uint64_t>(step);
+}
+
+uint64_t nm::policy::sumOfWeights(const Policy &policy) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < policy.classes.size(); ++i)
+    if (!policy.classes[i].elsewhere)
+      sum += policy.weights.empty() ? 1 : policy.weights[i];
+  return sum;
 }
 
 uint64_t nm::policy::slotsOf(uint64_t turns) {

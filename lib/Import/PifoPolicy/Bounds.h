@@ -53,6 +53,9 @@ Ranks ranksOf(uint64_t step);
 /// weights over the smallest weight; 0 beyond 2^62.
 uint64_t largestStep(const Policy &policy, uint64_t longest);
 
+/// Of the classes that are not elsewhere.
+uint64_t sumOfWeights(const Policy &policy);
+
 /// The number of slots of a round: the turns of round robin, a power of two.
 uint64_t slotsOf(uint64_t turns);
 

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Printer.h"
-#include <numeric>
 
 using namespace nm::policy;
 
@@ -50,11 +49,10 @@ void LateWriter::lateOrder(const Policy &policy) {
 /// the weights, that of a class times their sum over its weight. Where no
 /// class has started, the first start is now.
 void LateWriter::finishTimes(const Policy &policy) {
-  uint64_t common = commonOf(policy), sum = 0;
+  uint64_t common = commonOf(policy), sum = sumOfWeights(policy);
   std::vector<uint64_t> weights = policy.weights;
   if (weights.empty())
     weights.assign(policy.classes.size(), 1);
-  sum = std::accumulate(weights.begin(), weights.end(), uint64_t(0));
   for (uint64_t &weight : weights)
     weight = sum * (common / weight);
   table("span", "child", weights, true);

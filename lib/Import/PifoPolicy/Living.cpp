@@ -7,8 +7,9 @@
 
 // Virtual times and tokens outlive a change of the numbers that they count in.
 // So all policies between which a scheduler changes count in one unit: that of
-// all their weights and rates.
+// all their weights and rates. And they have the same classes (Classes.cpp).
 
+#include "Living.h"
 #include "Printer.h"
 #include <algorithm>
 #include <numeric>
@@ -97,18 +98,14 @@ support::Status Joiner::weights(const Nodes &nodes) {
   for (Policy *policy : nodes) {
     for (uint64_t &weight : policy->weights)
       weight /= unit;
-    policy->common = common;
-    policy->least = least;
+    policy->joint = {common, least};
   }
   uint64_t longest = longestPacket(programs.front());
   uint64_t step = common ? largestStep(*nodes.front(), longest) : 0;
   if (nodes.front()->kind == Policy::Wfq)
     return fits(step ? ranksOf(step).packets : 0, "virtual times");
   for (const Policy *policy : nodes) {
-    uint64_t sum = policy->kind != Policy::Wf2q
-                       ? 1
-                       : std::accumulate(policy->weights.begin(),
-                                         policy->weights.end(), uint64_t(0));
+    uint64_t sum = policy->kind != Policy::Wf2q ? 1 : sumOfWeights(*policy);
     if (step == 0 || step > kMostStep / sum)
       return refuse("a packet advances virtual time by more than 2^32 in the "
                     "unit of all changes together; expected weights with a "
@@ -208,10 +205,21 @@ static std::string firstDifference(const std::string &a, const std::string &b) {
   return "'" + lineAt(a) + "' became '" + lineAt(b) + "'";
 }
 
+/// Of each leaf below, whether a policy has it.
+static void collectLeaves(const Policy &policy, bool has,
+                          std::vector<bool> &leaves) {
+  has &= !policy.elsewhere;
+  if (policy.classes.empty())
+    leaves.push_back(has);
+  for (const Policy &child : policy.classes)
+    collectLeaves(child, has, leaves);
+}
+
 support::Result<Living> nm::policy::translateLiving(
     const NamedText &first, const std::vector<NamedText> &others,
     const std::vector<uint64_t> &times, uint64_t capacity) {
   std::vector<Program> programs;
+  std::vector<std::string> names;
   for (size_t i = 0; i <= others.size(); ++i) {
     const NamedText &text = i ? others[i - 1] : first;
     auto program =
@@ -219,11 +227,19 @@ support::Result<Living> nm::policy::translateLiving(
     if (!program)
       return program.error();
     programs.push_back(std::move(*program));
+    names.push_back(text.second);
   }
+  auto united = uniteClasses(programs, names);
+  if (!united)
+    return united.error();
   if (auto status = Joiner(programs, times).join(); !status)
     return support::Error{status.error().code,
                           first.second + ": " + status.error().message};
   Living result;
+  result.field = united->field;
+  result.numbers = united->numbers;
+  for (const Program &program : programs)
+    collectLeaves(program.root, true, result.leaves.emplace_back());
   result.module = print(programs[0]);
   std::string shape = Printer(programs[0], true).run();
   for (size_t i = 0; i < others.size(); ++i) {
@@ -231,7 +247,7 @@ support::Result<Living> nm::policy::translateLiving(
     std::string text = printer.run();
     if (text != shape)
       return refuse(others[i].second + " differs from " + first.second +
-                    " in more than weights, rates, bursts, ceilings, "
+                    " in more than classes, weights, rates, bursts, ceilings, "
                     "priorities, curves and limits: " +
                     firstDifference(shape, text));
     result.changes.push_back(printer.values());

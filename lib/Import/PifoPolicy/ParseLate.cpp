@@ -7,7 +7,6 @@
 
 #include "Parser.h"
 #include <algorithm>
-#include <numeric>
 
 using namespace nm::policy;
 
@@ -203,10 +202,7 @@ bool Parser::checkLate(const Policy &policy) {
   uint64_t step = largestStep(policy, longestPacket(result));
   uint64_t times = 1;
   if (policy.kind == Policy::Wf2q)
-    times = policy.weights.empty()
-                ? policy.classes.size()
-                : std::accumulate(policy.weights.begin(), policy.weights.end(),
-                                  uint64_t(0));
+    times = sumOfWeights(policy);
   return (step && step <= kMostStep / times) ||
          fail(policy.location,
               "a packet advances virtual time by more than 2^32, so that 63 "

@@ -8,6 +8,8 @@ climb to the class that lends. Nothing is shared with the compiler.
 
 from fractions import Fraction
 
+from class_changes import renumbered
+
 MOST_OWED = 2**28
 
 
@@ -22,6 +24,12 @@ class Late:
         self.node, self.policy = node, policy
         self.waiting = [0] * len(node.children)
         self.weights = policy.get("weights") or [Fraction(1)] * len(node.children)
+        # Those that packets are classified to.
+        self.live = range(len(node.children))
+
+    def renumber(self, moved, count):
+        """The classes have other numbers, and there are others between them."""
+        self.waiting = renumbered(self.waiting, moved, count, lambda: 0)
 
     def push(self, element, key, packet):
         if self.waiting[key] == 0:
@@ -32,7 +40,7 @@ class Late:
         pass
 
     def adopt(self, policy):
-        self.weights = policy["weights"]
+        self.weights, self.live = policy["weights"], policy["live"]
 
     def is_empty(self):
         return not any(self.waiting)
@@ -63,11 +71,15 @@ class Wf2q(Late):
         super().__init__(node, policy)
         self.virtual, self.start = Fraction(0), [Fraction(0)] * len(self.waiting)
 
+    def renumber(self, moved, count):
+        super().renumber(moved, count)
+        self.start = renumbered(self.start, moved, count, lambda: Fraction(0))
+
     def wake(self, key):
         self.start[key] = max(self.start[key], self.virtual)
 
     def finish(self, key, packet):
-        return self.start[key] + self.cost(packet) * sum(self.weights) / Fraction(self.weights[key])
+        return self.start[key] + self.cost(packet) * sum(self.weights[k] for k in self.live) / Fraction(self.weights[key])
 
     def clock(self):
         return max(self.virtual, min(self.start[k] for k in self.active()))
@@ -89,8 +101,14 @@ class Drr(Late):
 
     def __init__(self, node, policy):
         super().__init__(node, policy)
-        self.at, self.has_turn = len(self.waiting) - 1, False
+        # The pointer begins before the first.
+        self.at, self.has_turn = -1, False
         self.deficit = [0] * len(self.waiting)
+
+    def renumber(self, moved, count):
+        super().renumber(moved, count)
+        self.deficit = renumbered(self.deficit, moved, count, lambda: 0)
+        self.at = moved[self.at] if self.at >= 0 else -1
 
     def wake(self, key):
         self.deficit[key] = 0
@@ -207,12 +225,21 @@ class Htb(Late):
         self.virtual = {True: Fraction(0), False: Fraction(0)}
         self.finish = {True: [Fraction(0)] * len(self.rates), False: [Fraction(0)] * len(self.rates)}
 
+    def renumber(self, moved, count):
+        super().renumber(moved, count)
+        self.rates = renumbered(self.rates, moved, count, lambda: None)
+        self.ceils = renumbered(self.ceils, moved, count, lambda: None)
+        self.finish = {here: renumbered(times, moved, count, lambda: Fraction(0)) for here, times in self.finish.items()}
+
     def adopt(self, policy):
         super().adopt(policy)
         for k, child in enumerate(policy["classes"]):
-            self.rates[k].adopt(*child["rate"])
-            self.ceils[k].adopt(*child["ceil"])
-            self.priorities[k] = child["prio"]
+            for of, buckets in (("rate", self.rates), ("ceil", self.ceils)):
+                if buckets[k]:
+                    buckets[k].adopt(*child[of])
+                else:
+                    buckets[k] = Bucket(*child[of])
+        self.priorities = [child["prio"] for child in policy["classes"]]
 
     def may_send(self, k, now):
         below = self.node.children[k].queue
@@ -352,13 +379,21 @@ class Hfsc(Late):
         self.uppers = [Curve(child["upper"]) if child.get("upper") else None for child in policy["classes"]]
         self.virtual, self.start = Fraction(0), [Fraction(0)] * len(self.curves)
 
+    def renumber(self, moved, count):
+        super().renumber(moved, count)
+        self.curves = renumbered(self.curves, moved, count, lambda: "new")
+        self.uppers = renumbered(self.uppers, moved, count, lambda: "new")
+        self.start = renumbered(self.start, moved, count, lambda: Fraction(0))
+
     def adopt(self, policy):
         super().adopt(policy)
         now = Paced.clock[0]
         for k, child in enumerate(policy["classes"]):
             for of, curves in (("real", self.curves), ("upper", self.uppers)):
                 pieces = child.get(of)
-                if curves[k] and pieces:
+                if curves[k] == "new":
+                    curves[k] = Curve(pieces) if pieces else None
+                elif curves[k] and pieces:
                     curves[k] = curves[k].changed(pieces, now)
                 else:
                     # What was sent while there was no curve does not matter to it.

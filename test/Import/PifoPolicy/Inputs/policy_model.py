@@ -12,6 +12,7 @@ import heapq
 import math
 from fractions import Fraction
 
+import class_changes
 import late_model
 
 
@@ -57,6 +58,9 @@ class ByKey(Fifo):
     def push(self, element, key, packet):
         self.insert(key, element)
 
+    def renumber(self, moved, count):
+        self.items = [(moved[rank], number, element) for rank, number, element in self.items]
+
 
 class InOrder(ByKey):
     """pFabric, section 4.1: the first packet of the flow that the best packet is of."""
@@ -97,6 +101,9 @@ class Fair(Queue):
         self.virtual, element = self.first()
         return element
 
+    def renumber(self, moved, count):
+        self.finish = {moved[key]: finish for key, finish in self.finish.items()}
+
     def push_out(self, key):
         start, element = self.last()
         self.finish[key(element)] = start
@@ -104,10 +111,14 @@ class Fair(Queue):
 
 
 class RoundRobin:
-    """The pointer goes around the flows; each that has an element gives one."""
+    """The pointer goes around the flows, from before the first; each that has an element gives one."""
 
     def __init__(self, flows):
-        self.queues, self.pointer, self.flows = {}, flows - 1, flows
+        self.queues, self.pointer, self.flows = {}, -1, flows
+
+    def renumber(self, moved, count):
+        self.queues = {moved[key]: queue for key, queue in self.queues.items()}
+        self.pointer, self.flows = moved[self.pointer] if self.pointer >= 0 else -1, count
 
     def is_empty(self):
         return not self.queues
@@ -327,10 +338,12 @@ def mark(packet, field):
 
 class Node:
     def __init__(self, policy, parent=None, number=0):
-        self.parent, self.number, self.field = parent, number, policy.get("field")
+        self.parent, self.number, self.field, self.name = parent, number, policy.get("field"), policy.get("name")
+        self.policy = policy
         kind = policy["kind"]
         self.children = [Node(child, self, i) for i, child in enumerate(policy.get("classes", []))]
-        self.conditions = [child.get("when") for child in policy.get("classes", [])]
+        # Those that packets are classified to.
+        self.live = [(child, part.get("when")) for child, part in zip(self.children, policy.get("classes", []))]
         if "not_before" in policy or "pace" in policy:
             self.queue = late_model.Paced(policy, Bucket)
         elif kind == "fifo":
@@ -357,19 +370,22 @@ class Node:
         return self.queue.is_empty()
 
     def adopt(self, policy):
-        """Other weights, rates and limits take the place of these; what waits keeps its place."""
+        """Other classes, weights, rates and limits take the place of these; what waits keeps its place."""
         self.limits = policy.get("limits", [])
         if self.bucket:
             rate, burst = policy["shape"]
             self.bucket.rate, self.bucket.full = Fraction(rate, 10**9), 8 * burst
+        if self.children:
+            parts = {part["name"]: part for part in policy["classes"]}
+            for child in class_changes.place(self, policy, lambda part, i: Node(part, self, i)):
+                child.adopt(parts[child.name])
+            policy = self.policy = class_changes.whole(self, policy, self.policy)
         if isinstance(self.queue, late_model.Paced):
             self.queue.policy = policy
         elif isinstance(self.queue, Fair):
             self.queue.weights = policy.get("weights")
         elif isinstance(self.queue, late_model.Late):
             self.queue.adopt(policy)
-        for child, part in zip(self.children, policy.get("classes", [])):
-            child.adopt(part)
 
     def peek(self, now):
         """The packet that would leave."""
@@ -431,7 +447,7 @@ class Node:
         return True
 
     def leaf(self, packet):
-        for child, when in zip(self.children, self.conditions):
+        for child, when in self.live:
             if when is None or when(packet):
                 return child.leaf(packet)
         return self
@@ -442,16 +458,30 @@ class Scheduler:
         self.root, self.capacity, self.fields = (Node(program["policy"]), program["capacity"],
                                                  program["fields"])
         self.inside, self.suspended, self.count = [], [], 0
-        self.leaves = self.below(self.root)
         # By leaf, what became of its packets.
-        self.counts = [{} for _ in self.leaves]
+        self.tallies = {}
         self.push_out, self.pushed_out, self.dropped = program["push_out"], 0, 0
 
     def below(self, node):
         return sum((self.below(child) for child in node.children), []) or [node]
 
+    @property
+    def counts(self):
+        """Of the leaves, in their order."""
+        return [self.tallies.get(leaf, {}) for leaf in self.below(self.root)]
+
+    @staticmethod
+    def name_of(leaf):
+        names = []
+        while leaf.parent:
+            names.insert(0, leaf.name)
+            leaf = leaf.parent
+        return ".".join(names) or "root"
+
     def tally(self, packet, name, by=1):
-        counts = self.counts[self.leaves.index(self.root.leaf(packet))]
+        # A packet that is inside stays in its class.
+        leaf = packet["path"][0] if "path" in packet else self.root.leaf(packet)
+        counts = self.tallies.setdefault(leaf, {})
         counts[name] = counts.get(name, 0) + by
 
     def arrive(self, packet, now):
@@ -548,6 +578,7 @@ def simulate(program, packets, rate, changes=()):
     left, and the scheduler.
 
     `packets` have a time; `changes` are pairs of a time and a policy."""
+    class_changes.settle([program["policy"]] + [policy for _, policy in changes])
     scheduler = Scheduler(program)
     departures, refused = [], {"full": 0, "unknown": 0, "rule": 0}
     changes = list(changes)

@@ -10,9 +10,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 
 options = None
+# Between two words on how far it came.
+SECONDS_OF_SILENCE = 20
 
 
 def parse(count, extend=None):
@@ -41,17 +44,22 @@ def check_seed(check, seed, tool):
 
 def results_of(options, check):
     """check(seed, tool, folder) for each seed; it writes p.policy to the folder, and raises ValueError where tool
-    and model differ. Every such seed is printed, and the program ends with 1."""
-    results, wrong = [], 0
+    and model differ. Every such seed is printed as soon as it is known, and the program ends with 1. How far it came
+    goes to the error output, now and then."""
+    results, wrong = [None] * options.count, 0
+    begin = told = time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        jobs = [pool.submit(check_seed, check, seed, options.tool)
-                for seed in range(options.seed, options.seed + options.count)]
-        for job in jobs:
-            result, message = job.result()
+        jobs = {pool.submit(check_seed, check, options.seed + i, options.tool): i for i in range(options.count)}
+        for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+            results[jobs[job]], message = job.result()
             if message:
                 wrong += 1
                 print(message, flush=True)
-            results.append(result)
+            now = time.monotonic()
+            if now - told >= SECONDS_OF_SILENCE:
+                told = now
+                left = (now - begin) / done * (options.count - done)
+                print(f"{done} of {options.count} seeds, {wrong} differ, {left / 60:.0f} minutes left", file=sys.stderr, flush=True)
     if wrong:
         print(f"{wrong} of {options.count} policies, from seed {options.seed}, differ from the model")
         sys.exit(1)

@@ -38,14 +38,16 @@ def spell(value, r):
 
 
 class Maker:
-    def __init__(self, seed, variant=None):
-        """With a variant, a policy that differs from others of the seed in its numbers only."""
+    def __init__(self, seed, variant=None, moves=False):
+        """With a variant, a policy that differs from others of the seed in its numbers only; if it moves, in classes and
+        conditions too."""
         self.r = random.Random(seed)
         # What came to the language later, so that seeds mean what they meant.
         self.later = random.Random(f"{seed} later")
         self.living = variant is not None
         # Where numbers come from that may change.
         self.n = random.Random(f"{seed} {variant}") if self.living else self.r
+        self.moves = random.Random(f"{seed} {variant} moves") if moves else None
         self.names, self.paces = 0, False
         self.fields = {}  # name: number of values
         self.steps, self.multiples, self.buckets, self.averages = [], [], [], []
@@ -92,15 +94,34 @@ class Maker:
         r.shuffle(lines)
         return lines
 
-    def condition(self, depth=0):
+    def kept(self, count):
+        """Which of the classes are there."""
+        some = [i for i in range(count) if not self.moves or self.moves.random() < 0.7]
+        return some or [self.moves.randrange(count)]
+
+    def when(self):
+        """The condition of a class, now and then another one than in other policies."""
+        found = self.condition(0, self.r)
+        return self.condition(0, self.moves) if self.moves and self.moves.random() < 0.2 else found
+
+    @staticmethod
+    def braced(text, policy, lines, kept):
+        """The classes that are there; the last one takes the rest."""
+        policy["classes"] = [policy["classes"][i] for i in kept]
+        if policy.get("weights"):
+            policy["weights"] = [policy["weights"][i] for i in kept]
+        policy["classes"][-1].pop("when", None)
+        whole = [line + (f" when {when}" if when and i != kept[-1] else "") for i, (line, when) in enumerate(lines)]
+        return text + " {\n" + "\n".join(whole[i] for i in kept) + "\n}", policy
+
+    def condition(self, depth, r):
         """The text and a predicate over packets."""
-        r = self.r
         kind = r.random() if depth < 3 else 1
         if kind < 0.15:
-            text, inner = self.condition(depth + 1)
+            text, inner = self.condition(depth + 1, r)
             return f"not ({text})", lambda p: not inner(p)
         if kind < 0.45:
-            parts = [self.condition(depth + 1) for _ in range(r.randint(2, 3))]
+            parts = [self.condition(depth + 1, r) for _ in range(r.randint(2, 3))]
             word, fold = r.choice([("and", all), ("or", any)])
             return (f" {word} ".join(f"({text})" for text, _ in parts),
                     lambda p: fold(inner(p) for _, inner in parts))
@@ -213,10 +234,11 @@ class Maker:
         # Turns do not change.
         numbers = r if kind == "drr" else self.n
         weights = [numbers.randint(1, 8) for _ in range(count)] if kind in ("htb", "hfsc") or r.random() < 0.7 else [1] * count
-        policy["weights"] = weights
+        policy["weights"], kept = weights, self.kept(count)
         for i in range(count):
             self.names += 1
-            line, given, shape = f"c{self.names}: ", {}, None
+            name = f"c{self.names}"
+            line, given, shape = f"{name}: ", {}, None
             if kind == "htb":
                 part, given = self.guarantee()
                 line += part
@@ -244,12 +266,12 @@ class Maker:
             if shape:
                 child["shape"] = shape
             child.update(given)
+            child["name"], when = name, None
             if i + 1 < count:
-                when, child["when"] = self.condition()
-                line += f" when {when}"
+                when, child["when"] = self.when()
             policy["classes"].append(child)
-            lines.append(line)
-        return text + " {\n" + "\n".join(lines) + "\n}", policy
+            lines.append((line, when))
+        return self.braced(text, policy, lines, kept)
 
     def guarantee(self):
         r = self.n
@@ -333,10 +355,11 @@ class Maker:
         count = r.choice([1, 2, 2, 3, 4])
         weights = self.weights(count) if kind == "wfq" and r.random() < 0.7 else None
         # Bounds are checked where a policy ends, so those of the classes come first.
-        policy["classes"], lines = [], []
+        policy["classes"], lines, kept = [], [], self.kept(count)
         for i in range(count):
             self.names += 1
-            line = f"c{self.names}: "
+            name = f"c{self.names}"
+            line = f"{name}: "
             if weights:
                 line += f"weight {spell(weights[i], self.n)} "
             shape = None
@@ -347,16 +370,16 @@ class Maker:
             line += text_of
             if shape:
                 child["shape"] = shape
+            child["name"], when = name, None
             if i + 1 < count:
-                when, child["when"] = self.condition()
-                line += f" when {when}"
+                when, child["when"] = self.when()
             policy["classes"].append(child)
-            lines.append(line)
+            lines.append((line, when))
         if kind == "wfq":
             self.fair(policy, count, weights)
         if weights:
             policy["weights"] = weights
-        return text + " {\n" + "\n".join(lines) + "\n}", policy
+        return self.braced(text, policy, lines, kept)
 
     def program(self):
         r = self.r

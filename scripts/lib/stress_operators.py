@@ -600,6 +600,73 @@ class Maker:
         inputs = operand([m, k], 0, 1) + operand([k, n], 0, 1) + operand(None, 5, 90)
         return self.made("QLinearMatMul", inputs, constant=self.maybe(3, 4, 5) + [1, 2, 6, 7])
 
+    # Images, selections ------------------------------------------------------------------------------------------------
+
+    def op_resize(self):
+        mode = self.r.choice(["nearest", "linear", "cubic"])
+        shape = [self.r.randint(1, 2), self.r.randint(1, 3), self.r.randint(1, 9), self.r.randint(1, 9)]
+        attributes = {"mode": mode}
+        if self.chance(0.7):
+            # Of lengths that are no whole number the runtime takes the whole part in the others.
+            attributes["coordinate_transformation_mode"] = self.r.choice(["half_pixel", "pytorch_half_pixel", "asymmetric"])
+        if mode == "nearest" and self.chance(0.5):
+            attributes["nearest_mode"] = self.r.choice(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+        if mode == "cubic":
+            attributes.update({"cubic_coeff_a": self.r.choice([-0.75, -0.5]), "exclude_outside": self.r.randint(0, 1)})
+        x = self.array("float32", shape)
+        if self.chance(0.5):
+            sizes = numpy.array(shape[:2] + [self.r.randint(1, 17), self.r.randint(1, 17)], "int64")
+            if self.chance(0.3):
+                attributes["coordinate_transformation_mode"] = "align_corners"
+            return self.made("Resize", [x, None, None, sizes], attributes, constant=self.maybe(3))
+        scales = numpy.array([1, 1] + [self.r.choice([0.5, 1, 2, 3, 1.5, 0.75]) for _ in range(2)], "float32")
+        return self.made("Resize", [x, None, scales], attributes, constant=self.maybe(2))
+
+    def op_transposed_convolution(self):
+        groups, each, width, count = self.r.choice([1, 1, 2, 3]), self.r.randint(1, 4), self.r.randint(1, 3), self.r.randint(1, 2)
+        x = self.array("float32", [self.r.randint(1, 2), groups * each] + [self.r.randint(1, 7) for _ in range(count)])
+        w = self.array("float32", [groups * each, width] + [self.r.randint(1, 4) for _ in range(count)])
+        attributes = {"group": groups, "strides": [self.r.randint(1, 3) for _ in range(count)],
+                      "dilations": [self.r.randint(1, 2) for _ in range(count)]}
+        if self.chance(0.4):
+            attributes["pads"] = [self.r.randint(0, 1) for _ in range(2 * count)]
+        if self.chance(0.3):
+            attributes["output_padding"] = [self.r.randrange(s) for s in attributes["strides"]]
+        bias = [self.array("float32", [groups * width])] if self.chance(0.5) else []
+        return self.made("ConvTranspose", [x, w] + bias, attributes, constant=self.maybe(1, 2))
+
+    def op_lp_pool(self):
+        x = self.array("float32", [1, self.r.randint(1, 3), self.r.randint(3, 9), self.r.randint(3, 9)])
+        attributes = {"p": self.r.choice([1, 2, 3])}
+        if self.chance(0.3):
+            return self.made("GlobalLpPool", [x], attributes)
+        attributes.update({"kernel_shape": [self.r.randint(1, 3) for _ in range(2)],
+                           "strides": [self.r.randint(1, 3) for _ in range(2)]})
+        return self.made("LpPool", [x], attributes)
+
+    def op_local_response(self):
+        x = self.array("float32", [2, self.r.randint(1, 9), self.r.randint(1, 5), 3])
+        return self.made("LRN", [x], {"size": self.r.choice([1, 3, 5]), "alpha": 0.3, "beta": 0.75, "bias": 1.5})
+
+    def op_hardmax(self):
+        x = self.array("float32", self.shape(1))
+        return self.made("Hardmax", [x], {"axis": self.axis(x.ndim)})
+
+    def op_selection(self):
+        x = self.any(["float32", "int32", "int64", "bool"], self.shape(1), -1, 1)
+        if self.chance(0.5):
+            return self.made("NonZero", [x], outputs=["int64"])
+        axis = self.axis(x.ndim)
+        return self.made("Compress", [x, self.array("bool", [x.shape[axis]])], {"axis": axis})
+
+    def op_suppression(self):
+        batch, classes, count = self.r.randint(1, 2), self.r.randint(1, 3), self.r.choice([1, 7, 40])
+        boxes = self.array("float32", [batch, count, 4], 0, 9)
+        inputs = [boxes, self.array("float32", [batch, classes, count], 0, 1), numpy.int64([self.r.choice([1, 5, 100])]),
+                  numpy.float32([self.r.choice([0, 0.3, 0.7])]), numpy.float32([self.r.choice([0, 0.4])])]
+        return self.made("NonMaxSuppression", inputs, {"center_point_box": self.r.randint(0, 1)}, ["int64"],
+                         constant=self.maybe(2, 3, 4))
+
     # ONNX Runtime's own -----------------------------------------------------------------------------------------------
 
     def microsoft(self, op, inputs, attributes=None, outputs=None, constant=()):
@@ -685,7 +752,7 @@ class Maker:
             inputs = [self.array("float32", [batch, rows, inner]), self.array("float32", [batch, keys, heads, 2, width]), None]
         else:
             inputs = [self.array("float32", [batch, n, inner]) for n in (rows, keys, keys)]
-        bias = self.array("float32", [3 * inner]) if not packed and self.chance(0.5) else None
+        bias = self.array("float32", [3 * inner]) if self.chance(0.5) else None
         mask = self.r.choice([None, self.n.integers(1, keys + 1, [batch]).astype("int32"),
                               (self.n.uniform(size=[batch, keys]) < 0.7).astype("int32")])
         if mask is not None and mask.ndim == 2:
@@ -694,7 +761,7 @@ class Maker:
         return self.microsoft("MultiHeadAttention", inputs + [bias, mask, score], attributes, constant=self.maybe(3))
 
     def op_grouped_query(self):
-        batch, groups, share, width = self.r.randint(1, 3), self.r.choice([1, 2]), self.r.choice([1, 2, 4]), self.r.choice([8, 16])
+        batch, groups, share, width = self.r.randint(1, 3), self.r.choice([1, 2]), self.r.choice([1, 2, 4]), self.r.choice([16, 16, 32])
         heads, rows, most = groups * share, self.r.choice([1, 1, 4, 7]), 12
         # Prompts begin with an empty cache; one token goes on, in sequences of several lengths.
         past = self.n.integers(0, most - rows, [batch]) if rows == 1 else numpy.zeros(batch, "int64")
@@ -714,8 +781,20 @@ class Maker:
         if rows == 1:
             caches = [cache[:, :, :max(int(past.max()), 1)] for cache in caches]
         total = int(past.max()) + rows
+        places = score = sink = None
+        if "do_rotary" in attributes and self.chance(0.3):
+            # ONNX Runtime takes the first one of a prompt and counts on.
+            places = (self.n.integers(0, most - rows + 1, [batch if rows == 1 else 1, 1]) + numpy.arange(rows)).astype("int64")
+            places = numpy.broadcast_to(places, [batch, rows]).copy()
+        if self.chance(0.3):
+            score = self.array("float32", [self.r.choice([1, batch]), self.r.choice([1, heads]), rows, total])
+        if self.chance(0.2):
+            attributes["smooth_softmax"] = 1
+        elif self.chance(0.3):
+            sink = self.array("float32", [heads], -9, 9)
         inputs = [q, k, v] + caches + [(past + rows - 1).astype("int32"), numpy.asarray(total, "int32")] + waves
-        return self.microsoft("GroupQueryAttention", inputs, attributes, ["float32"] * 3, [6] + self.maybe(7, 8))
+        inputs += [places, score, sink]
+        return self.microsoft("GroupQueryAttention", inputs, attributes, ["float32"] * 3, [6] + self.maybe(7, 8, 11))
 
 
 def write(path, cases):

@@ -55,7 +55,7 @@ struct ScoreBody {
 
   bool isTrivial() const {
     return plan.softcap == 0 && !plan.causal && plan.left < 0 &&
-           plan.right < 0 && !plan.lengths;
+           plan.right < 0 && !plan.lengths && !plan.sink;
   }
 
   Value cap(Scalar &s, Value score) const {
@@ -66,9 +66,22 @@ struct ScoreBody {
     return s.mul(bound, math::TanhOp::create(s.b, s.loc, inner).getResult());
   }
 
-  /// Whether the query sees the key; null if it always does.
+  static Value isSink(OpBuilder &b, Location loc, Value j) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, j,
+                                 arith::ConstantIndexOp::create(b, loc, 0));
+  }
+
+  /// Whether the query sees the key; null if it always does. A sink is key 0,
+  /// which moves the others up by one.
   Value sees(OpBuilder &b, Location loc, Value i, Value j, Value length) const {
     Value seen;
+    auto plus = [&](Value x, int64_t by) -> Value {
+      if (by == 0)
+        return x;
+      return arith::AddIOp::create(b, loc, x,
+                                   arith::ConstantIndexOp::create(b, loc, by));
+    };
+    const int64_t first = plan.sink ? 1 : 0;
     auto also = [&](Value condition) {
       seen = seen ? arith::AndIOp::create(b, loc, seen, condition).getResult()
                   : condition;
@@ -77,7 +90,7 @@ struct ScoreBody {
       also(arith::CmpIOp::create(b, loc, p, x, y));
     };
     if (length) {
-      compare(arith::CmpIPredicate::slt, j, length);
+      compare(arith::CmpIPredicate::slt, j, plus(length, first));
       if (plan.endsAtLength) {
         Value before = arith::SubIOp::create(b, loc, length, queries);
         if (plan.startsAtZero)
@@ -87,15 +100,17 @@ struct ScoreBody {
       }
     }
     if (plan.causal)
-      compare(arith::CmpIPredicate::sle, j, i);
-    auto shifted = [&](int64_t by) -> Value {
-      Value distance = arith::ConstantIndexOp::create(b, loc, by);
-      return arith::AddIOp::create(b, loc, i, distance);
-    };
-    if (plan.left >= 0)
-      compare(arith::CmpIPredicate::sge, j, shifted(-plan.left));
+      compare(arith::CmpIPredicate::sle, j, plus(i, first));
     if (plan.right >= 0)
-      compare(arith::CmpIPredicate::sle, j, shifted(plan.right));
+      compare(arith::CmpIPredicate::sle, j, plus(i, first + plan.right));
+    if (plan.left >= 0) {
+      Value near = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, j,
+                                         plus(i, first - plan.left));
+      // Nothing else hides key 0: it is before each query.
+      also(plan.sink ? arith::OrIOp::create(b, loc, near, isSink(b, loc, j))
+                           .getResult()
+                     : near);
+    }
     return seen;
   }
 };
@@ -123,6 +138,36 @@ Val widenMask(NodeEmit &n, Val &mask, OpFoldResult keys) {
             isBool ? s.number(element, 0) : s.infinity(element, true);
         return s.select(inside, element, outside);
       });
+}
+
+/// Puts a key of zeros before the others, whose score and value are those of a
+/// sink; a mask lets it pass.
+LogicalResult addSinkRow(NodeEmit &n, AttentionPlan &plan, Val &mask) {
+  if (!n.require(n.product(plan.sink->shape), plan.q.heads(), "the sink"))
+    return n.fail("has a sink for " +
+                  Twine(*Emit::constant(n.product(plan.sink->shape))) +
+                  " heads, expected " + Twine(*Emit::constant(plan.q.heads())));
+  auto preceded = [&](Val &values, int64_t axis, double number) {
+    Dims shape = values.shape;
+    shape[axis] = n.size(1);
+    Value element = n.number(n.elementType(values.type), number);
+    Val row = n.make(n.filled(shape, element), values.type, shape);
+    return n.concat({&row, &values}, axis);
+  };
+  if (plan.mask) {
+    if (Emit::constant(plan.mask->shape.back()) == 1) {
+      Dims shape = plan.mask->shape;
+      shape.back() = plan.k.positions();
+      mask = n.expand(*plan.mask, shape);
+    } else {
+      mask = widenMask(n, *plan.mask, plan.k.positions());
+    }
+    mask = preceded(mask, mask.rank() - 1, mask.type == Bool ? 1 : 0);
+    plan.mask = &mask;
+  }
+  for (Heads *part : {&plan.k, &plan.v})
+    part->value = preceded(part->value, part->bnhd ? 1 : 2, 0);
+  return success();
 }
 
 /// The mask with its map from (b, h, i, j); fails where it does not fit.
@@ -319,6 +364,13 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
     if (value->type == Double)
       *value = n.castTo(*value, Float);
   int32_t stored = type == Double ? int32_t(Float) : type;
+  Val sunkMask, sinkScores;
+  if (plan.sink) {
+    sinkScores = n.castTo(*plan.sink, Float);
+    sinkScores = n.reshape(sinkScores, {plan.q.heads()});
+    if (failed(addSinkRow(n, plan, sunkMask)))
+      return failure();
+  }
   Dims shape{plan.q.batch(), plan.q.heads(), plan.q.positions(),
              plan.v.width()};
   if (plan.resultBnhd)
@@ -336,6 +388,7 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
   Value init = n.empty(shape, n.elementType(stored));
   Value maskTensor = mask ? n.tensor(mask->first) : Value();
   Value lengths = plan.lengths ? n.tensor(*plan.lengths) : Value();
+  Value sink = plan.sink ? n.tensor(sinkScores) : Value();
   Value offset = n.index(plan.offset);
   ScoreBody body{plan, n.index(plan.q.positions())};
   auto op = flat::AttentionOp::create(n.b, n.loc, q, k, v, init);
@@ -356,22 +409,35 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
     op.getOffsetMutable().assign(offset);
   if (plan.scale)
     op.setScaleValueAttr(n.b.getF32FloatAttr(static_cast<float>(*plan.scale)));
-  if (lengths) {
-    op.getScoreOperandsMutable().assign(lengths);
-    op.setScoreMapsAttr(n.b.getAffineMapArrayAttr(
-        AffineMap::get(4, 0, n.b.getAffineDimExpr(0), context)));
+  SmallVector<Value> scoreOperands;
+  SmallVector<AffineMap> scoreMaps;
+  auto addOperand = [&](Value operand, unsigned dim) {
+    scoreOperands.push_back(operand);
+    scoreMaps.push_back(
+        AffineMap::get(4, 0, n.b.getAffineDimExpr(dim), context));
+  };
+  if (lengths)
+    addOperand(lengths, flat::AttentionOp::Batch);
+  if (sink)
+    addOperand(sink, flat::AttentionOp::Head);
+  if (!scoreOperands.empty()) {
+    op.getScoreOperandsMutable().assign(scoreOperands);
+    op.setScoreMapsAttr(n.b.getAffineMapArrayAttr(scoreMaps));
   }
   if (!body.isTrivial()) {
     OpBuilder::InsertionGuard guard(n.b);
     Type index = n.b.getIndexType(), f32 = n.b.getF32Type();
     SmallVector<Type> types{f32, index, index, index, index};
-    if (lengths)
+    for (Value operand : scoreOperands)
       types.push_back(
-          llvm::cast<RankedTensorType>(lengths.getType()).getElementType());
+          llvm::cast<RankedTensorType>(operand.getType()).getElementType());
     SmallVector<Location> places(types.size(), n.loc);
     Block *block = n.b.createBlock(&op.getScore(), {}, types, places);
     Scalar s(n.b, n.loc);
     Value score = body.cap(s, block->getArgument(0));
+    if (plan.sink)
+      score = s.select(ScoreBody::isSink(n.b, n.loc, block->getArgument(4)),
+                       block->getArguments().back(), score);
     Value length;
     if (lengths)
       length =

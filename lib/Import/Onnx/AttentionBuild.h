@@ -41,6 +41,10 @@ struct AttentionPlan {
   bool startsAtZero = false;
   /// Bool (false: not seen) or float (added), broadcast to [B, H, N, S].
   Val *mask = nullptr;
+  /// What each head may attend to instead of a key: a score, [H], whose weight
+  /// takes part in the softmax and has no value. Null: none. (Xiao et al.:
+  /// Efficient streaming language models with attention sinks, 2024)
+  Val *sink = nullptr;
 };
 
 /// [B, N, heads * width] as heads.

@@ -14,6 +14,8 @@
 
 namespace mlir::nm::onnx {
 
+void addSelections(OperatorTable &table);
+
 namespace {
 
 /// An index of the data's axis from an element of the indices: from the end if
@@ -529,6 +531,37 @@ LogicalResult topK(NodeEmit &n) {
   return n.set(n.make(results[1], Int64, shape), 1);
 }
 
+/// The first elements of each sequence along `time_axis` in reverse order.
+LogicalResult reverseSequence(NodeEmit &n) {
+  if (failed(n.needs(2)))
+    return failure();
+  Val &x = *n.in(0), &lengths = *n.in(1);
+  int64_t time = n.intOr("time_axis", 0), batch = n.intOr("batch_axis", 1);
+  if (x.rank() < 2 || time == batch || time < 0 || batch < 0 || time > 1 ||
+      batch > 1 || lengths.rank() != 1 ||
+      !n.require(lengths.shape[0], x.shape[batch], "the list of lengths"))
+    return n.fail("expected time_axis and batch_axis 0 and 1, in any order, "
+                  "and one length for each of the batch");
+  Value source = n.tensor(x), ends = n.tensor(lengths);
+  Value most = n.index(x.shape[time]);
+  return n.set(n.generate(
+      x.type, x.shape, [&](OpBuilder &b, Location loc, ValueRange place) {
+        Value length = arith::IndexCastOp::create(
+            b, loc, b.getIndexType(),
+            tensor::ExtractOp::create(b, loc, ends, place[batch]));
+        length = arith::MinSIOp::create(b, loc, length, most);
+        Value one = arith::ConstantIndexOp::create(b, loc, 1);
+        Value last = arith::SubIOp::create(b, loc, length, one);
+        Value isInside = arith::CmpIOp::create(
+            b, loc, arith::CmpIPredicate::slt, place[time], length);
+        SmallVector<Value> from(place);
+        from[time] = arith::SelectOp::create(
+            b, loc, isInside, arith::SubIOp::create(b, loc, last, place[time]),
+            place[time]);
+        return tensor::ExtractOp::create(b, loc, source, from).getResult();
+      }));
+}
+
 } // namespace
 
 void addGathers(OperatorTable &t) {
@@ -539,12 +572,14 @@ void addGathers(OperatorTable &t) {
   t.add("GatherND", gatherNd, 11);
   t.add("OneHot", oneHot, 9);
   t.add("Range", range, 11);
+  t.add("ReverseSequence", reverseSequence, 10);
   t.add("Scatter", scatterElements, 9);
   t.add("ScatterElements", scatterElements, 11);
   t.add("ScatterND", scatterNd, 11);
   t.add("TensorScatter", tensorScatter, 24);
   t.add("TopK", topK, 1, "NaN as an order");
   t.add("Trilu", trilu, 14);
+  addSelections(t);
 }
 
 } // namespace mlir::nm::onnx

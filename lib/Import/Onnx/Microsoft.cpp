@@ -39,8 +39,7 @@ FailureOr<Val> sum(NodeEmit &n, Val &a, Val *b) {
                        });
 }
 
-/// Layer or RMS norm over the last dimension, as the first output; the second
-/// and third are what it divided by.
+/// Layer or RMS norm over the last dimension, as the first output.
 LogicalResult normalizeLast(NodeEmit &n, Val &input, Val *scale, Val *bias,
                             bool centered) {
   if (input.rank() < 1 || failed(checkScale(n, input, scale, "gamma")) ||
@@ -48,6 +47,23 @@ LogicalResult normalizeLast(NodeEmit &n, Val &input, Val *scale, Val *bias,
     return failure();
   return n.set(normalizeRows(n, input, input.rank() - 1, centered, scale, bias,
                              stashType(n, input.type), input.type));
+}
+
+/// The same of a sum that is the fourth output; the second and third are its
+/// mean and what the norm multiplied by.
+LogicalResult normalizeSum(NodeEmit &n, Val &sum, Val *scale, Val *bias,
+                           bool centered) {
+  (void)n.set(sum, 3);
+  if (n.wants(1) || n.wants(2)) {
+    Val x = n.castTo(sum, stashType(n, sum.type));
+    Moments m = normalizedMoments(n, x, x.rank() - 1,
+                                  n.floatOr("epsilon", 1e-5f), centered);
+    if (n.wants(1) && !centered)
+      return n.fail("returns a mean, which an RMS norm has none of");
+    (void)n.set(m.mean, 1);
+    (void)n.set(m.inverse, 2);
+  }
+  return normalizeLast(n, sum, scale, bias, centered);
 }
 
 LogicalResult skipLayerNorm(NodeEmit &n) {
@@ -59,8 +75,7 @@ LogicalResult skipLayerNorm(NodeEmit &n) {
   total = sum(n, *total, n.in(4));
   if (failed(total))
     return failure();
-  (void)n.set(*total, 3);
-  return normalizeLast(n, *total, n.in(2), n.in(3), true);
+  return normalizeSum(n, *total, n.in(2), n.in(3), true);
 }
 
 LogicalResult skipSimplifiedLayerNorm(NodeEmit &n) {
@@ -72,8 +87,7 @@ LogicalResult skipSimplifiedLayerNorm(NodeEmit &n) {
   total = sum(n, *total, n.in(3));
   if (failed(total))
     return failure();
-  (void)n.set(*total, 3);
-  return normalizeLast(n, *total, n.in(2), nullptr, false);
+  return normalizeSum(n, *total, n.in(2), nullptr, false);
 }
 
 LogicalResult embedLayerNorm(NodeEmit &n) {
@@ -241,8 +255,6 @@ LogicalResult matmulNBits(NodeEmit &n) {
       (bits != 2 && bits != 4 && bits != 8))
     return n.fail("K, N, bits or block_size is not what MatMulNBits takes: "
                   "bits 2, 4 or 8 and blocks of a power of two from 16");
-  if (n.has(4))
-    return n.fail("has a g_idx, which reorders K; quantize without act_order");
   int64_t blocks = llvm::divideCeil(k, block), perByte = 8 / bits;
   int64_t blob = block / perByte;
   Val &packed = *n.in(1), &scales = *n.in(2);
@@ -267,8 +279,22 @@ LogicalResult matmulNBits(NodeEmit &n) {
       return n.fail("the zero points do not fit " + Twine(blocks) + " blocks");
     zeros = n.reshape(zeros, {n.size(columns), n.size(row)});
   }
-  if (auto weight = packedParameter(n, bits, block, columns, k))
+  // The block of each element of K, where they are not in order (act_order).
+  Value order;
+  if (n.has(4)) {
+    Val &groups = *n.in(4);
+    std::optional<int64_t> count = Emit::constant(n.product(groups.shape));
+    if (groups.type != Int32 || !count || *count < k)
+      return n.fail("its g_idx is not a list of i32 for K = " + Twine(k));
+    if (std::optional<SmallVector<int64_t>> known = groups.ints())
+      for (int64_t group : *known)
+        if (group < 0 || group >= blocks)
+          return n.fail("its g_idx has " + Twine(group) + ", expected 0 to " +
+                        Twine(blocks - 1));
+    order = n.tensor(groups);
+  } else if (auto weight = packedParameter(n, bits, block, columns, k)) {
     return multiplyPacked(n, *weight, k);
+  }
   int32_t type = n.in(0)->type, scaleType = scales.type;
   Value source = n.tensor(bytes), scale = n.tensor(factors);
   Value zero = n.has(3) ? n.tensor(zeros) : Value();
@@ -302,6 +328,12 @@ LogicalResult matmulNBits(NodeEmit &n) {
             b, loc, source, ValueRange{place[0], group, over(inside, perByte)});
         Value number =
             e.cast(unpack(byte, rest(inside, perByte)), Int32, Float);
+        if (order) {
+          group = arith::IndexCastOp::create(
+              b, loc, b.getIndexType(),
+              tensor::ExtractOp::create(b, loc, order, place[1]));
+          group = arith::MinUIOp::create(b, loc, group, index(blocks - 1));
+        }
         Value middle;
         if (!zero) {
           middle = s.number(number, std::exp2(bits - 1));
@@ -331,12 +363,11 @@ void addMicrosoft(OperatorTable &t) {
   t.add("FastGelu", fastGelu);
   t.add("FusedMatMul", fusedMatmul, 1, "transposed batches");
   t.add("Gelu", biasGelu);
-  t.add("MatMulNBits", matmulNBits, 1, "g_idx");
+  t.add("MatMulNBits", matmulNBits);
   t.add("QuickGelu", quickGelu);
-  t.add("SkipLayerNormalization", skipLayerNorm, 1,
-        "the outputs mean and inv_std_var");
+  t.add("SkipLayerNormalization", skipLayerNorm);
   t.add("SkipSimplifiedLayerNormalization", skipSimplifiedLayerNorm, 1,
-        "the outputs mean and inv_std_var");
+        "the output mean");
   addMicrosoftAttention(t);
 }
 

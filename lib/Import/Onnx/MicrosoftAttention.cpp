@@ -293,13 +293,17 @@ LogicalResult multiHead(NodeEmit &n) {
   AttentionPlan plan;
   Heads *parts[] = {&plan.q, &plan.k, &plan.v};
   Val &query = *n.in(0);
+  if (n.wants(3))
+    return n.fail("returns scores (qk), which is not supported");
   // One of the packed forms, [B, N, H, 2 or 3, D], or one tensor each.
+  SmallVector<Heads *> packedParts;
   auto unpack = [&](Val &packed, int64_t of, size_t first) {
     for (int64_t i = 0; i < of; ++i) {
       Val one = n.sliceAxis(packed, 3, n.size(i), n.size(1));
       Dims shape{packed.shape[0], packed.shape[1], packed.shape[2],
                  packed.shape[4]};
       *parts[first + i] = {n.reshape(one, shape), true};
+      packedParts.push_back(parts[first + i]);
     }
   };
   SmallVector<int64_t> plain;
@@ -341,8 +345,19 @@ LogicalResult multiHead(NodeEmit &n) {
       return failure();
     *parts[i] = *split;
   }
-  if (n.has(3) && plain.size() < 3)
-    return n.fail("has a bias for packed operands, which is not supported");
+  if (n.has(3) && !packedParts.empty()) {
+    // Behind that of a query that is not packed.
+    for (Heads *part : packedParts) {
+      OpFoldResult width = n.mul(part->heads(), part->width());
+      Val piece = n.sliceAxis(*n.in(3), 0, offset, width);
+      offset = n.add(offset, width);
+      piece = n.reshape(piece, {part->heads(), part->width()});
+      FailureOr<Val> shifted = plusBias(n, part->value, &piece);
+      if (failed(shifted))
+        return failure();
+      part->value = *shifted;
+    }
+  }
   plan.offset = n.size(0);
   if (n.has(6) != n.has(7))
     return n.fail("has one of past_key and past_value, expected both");
@@ -387,8 +402,11 @@ LogicalResult groupQuery(NodeEmit &n) {
   int64_t heads = n.intOr("num_heads", 0), groups = n.intOr("kv_num_heads", 0);
   if (heads < 1 || groups < 1 || heads % groups)
     return n.fail("num_heads is not a multiple of kv_num_heads");
-  if (n.intOr("smooth_softmax", 0))
-    return n.fail("smooth_softmax is not supported");
+  if (n.wants(3))
+    return n.fail("returns scores (qk_output), which is not supported");
+  if (n.has(12) || n.has(13))
+    return n.fail("has scales of a quantized cache, which is not supported; "
+                  "--kv-cache=i8 quantizes the cache of a plain one");
   AttentionPlan plan;
   Heads *parts[] = {&plan.q, &plan.k, &plan.v};
   Val &query = *n.in(0);
@@ -443,17 +461,21 @@ LogicalResult groupQuery(NodeEmit &n) {
   if (n.intOr("do_rotary", 0)) {
     if (!n.has(7) || !n.has(8))
       return n.fail("do_rotary needs cos_cache and sin_cache");
-    // Positions of tokens: after the batch's keys.
+    // Positions of tokens: after the batch's keys, unless they are given.
     Value begin = starts.tensor;
     Dims shape{batch, tokens};
-    Val positions = n.generate(
-        Int64, shape, [&](OpBuilder &b, Location loc, ValueRange place) {
-          Value start =
-              tensor::ExtractOp::create(b, loc, begin, ValueRange{place[0]});
-          Value at = arith::AddIOp::create(b, loc, start, place[1]);
-          return arith::IndexCastOp::create(b, loc, b.getI64Type(), at)
-              .getResult();
-        });
+    Val positions;
+    if (n.has(9))
+      positions = *n.in(9);
+    else
+      positions = n.generate(
+          Int64, shape, [&](OpBuilder &b, Location loc, ValueRange place) {
+            Value start =
+                tensor::ExtractOp::create(b, loc, begin, ValueRange{place[0]});
+            Value at = arith::AddIOp::create(b, loc, start, place[1]);
+            return arith::IndexCastOp::create(b, loc, b.getI64Type(), at)
+                .getResult();
+          });
     for (Heads *part : {&plan.q, &plan.k}) {
       Rotary rotary;
       rotary.heads = *part;
@@ -504,10 +526,17 @@ LogicalResult groupQuery(NodeEmit &n) {
   plan.softcap = n.floatOr("softcap", 0);
   plan.scale = scaleOf(n);
   plan.resultBnhd = true;
-  if (n.has(11))
-    return n.fail("has a head_sink, which is not supported");
   if (n.has(10))
     plan.mask = n.in(10);
+  // One in the divisor: a sink of score zero.
+  Val zeros;
+  if (n.has(11)) {
+    plan.sink = n.in(11);
+  } else if (n.intOr("smooth_softmax", 0)) {
+    zeros = n.make(n.filled(n.size(heads), n.number(n.b.getF32Type(), 0)),
+                   Float, n.size(heads));
+    plan.sink = &zeros;
+  }
   FailureOr<Val> result = buildAttention(n, plan);
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));
 }
@@ -518,9 +547,9 @@ void addMicrosoftAttention(OperatorTable &t) {
   t.add("Attention", attention, 1,
         "do_rotary; lengths beside a cache shared with the result");
   t.add("GroupQueryAttention", groupQuery, 1,
-        "smooth_softmax, head_sink, quantized caches");
+        "the output of scores, quantized caches");
   t.add("MultiHeadAttention", multiHead, 1,
-        "a bias for packed operands, indirect caches");
+        "the output of scores, indirect caches");
   t.add("QAttention", qAttention);
 }
 

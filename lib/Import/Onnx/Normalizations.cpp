@@ -8,6 +8,7 @@
 #include "Normalize.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "nm/Dialect/Layer/IR/LayerDialect.h"
 
 namespace mlir::nm::onnx {
@@ -344,6 +345,76 @@ LogicalResult lpNorm(NodeEmit &n) {
       }));
 }
 
+/// x / (bias + alpha / size * sum over near channels of x^2)^beta.
+LogicalResult localResponse(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &input = *n.in(0);
+  int64_t size = n.intOr("size", 0);
+  constexpr int64_t most = 1024;
+  if (input.rank() < 2 || size < 1 || size > most)
+    return n.fail("expected an input of rank 2 or more and a size from 1 to " +
+                  Twine(most));
+  double alpha = n.floatOr("alpha", 1e-4f), beta = n.floatOr("beta", 0.75f),
+         bias = n.floatOr("bias", 1);
+  int32_t wide = input.type == Double ? int32_t(Double) : int32_t(Float);
+  Val x = n.castTo(input, wide);
+  // Zeros on both sides of the channels.
+  int64_t before = (size - 1) / 2;
+  Dims shape = x.shape, low(x.rank(), n.size(0)), ones(x.rank(), n.size(1));
+  shape[1] = n.add(shape[1], n.size(size - 1));
+  low[1] = n.size(before);
+  Value init = n.filled(shape, n.number(n.elementType(wide), 0));
+  Value source = n.tensor(x);
+  Val padded = n.make(tensor::InsertSliceOp::create(n.b, n.loc, source, init,
+                                                    low, x.shape, ones),
+                      wide, shape);
+  SmallVector<Val> near;
+  for (int64_t i = 0; i < size; ++i)
+    near.push_back(n.sliceAxis(padded, 1, n.size(i), x.shape[1]));
+  SmallVector<Val *> operands{&x};
+  for (Val &one : near)
+    operands.push_back(&one);
+  Val y = n.elementwise(
+      operands, wide, x.shape, [&](OpBuilder &b, Location loc, ValueRange a) {
+        Scalar s(b, loc);
+        Value sum = s.number(a[0], 0);
+        for (Value one : a.drop_front())
+          sum = s.add(sum, s.mul(one, one));
+        Value base =
+            s.add(s.number(sum, bias),
+                  s.mul(s.number(sum, alpha / static_cast<double>(size)), sum));
+        return s.div(a[0],
+                     math::PowFOp::create(b, loc, base, s.number(base, beta)),
+                     false);
+      });
+  return n.set(n.castTo(y, input.type));
+}
+
+/// (x - mean) / (standard deviation + 1e-9).
+LogicalResult meanVariance(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &input = *n.in(0);
+  FailureOr<SmallVector<int64_t>> axes =
+      n.axes(n.intsAttribute("axes").value_or(SmallVector<int64_t>{0, 2, 3}),
+             input.rank());
+  if (failed(axes))
+    return failure();
+  int32_t wide = input.type == Double ? int32_t(Double) : int32_t(Float);
+  Val x = n.castTo(input, wide);
+  Moments m = normalizedMoments(n, x, *axes, 0, true);
+  Val y = n.elementwise(
+      {&x, &m.mean, &m.variance}, wide, x.shape,
+      [](OpBuilder &b, Location loc, ValueRange a) {
+        Scalar s(b, loc);
+        Value deviation = math::SqrtOp::create(b, loc, a[2]);
+        return s.div(s.sub(a[0], a[1]),
+                     s.add(deviation, s.number(deviation, 1e-9)), false);
+      });
+  return n.set(n.castTo(y, input.type));
+}
+
 } // namespace
 
 void addNormalizations(OperatorTable &t) {
@@ -352,7 +423,9 @@ void addNormalizations(OperatorTable &t) {
   t.add("GroupNormalization", groupNorm, 18);
   t.add("InstanceNormalization", instanceNorm);
   t.add("LayerNormalization", layerNorm, 17);
+  t.add("LRN", localResponse);
   t.add("LpNormalization", lpNorm);
+  t.add("MeanVarianceNormalization", meanVariance, 9);
   t.add("RMSNormalization", rmsNorm, 23);
   // Written by exporters before the operator was ONNX's.
   t.add("SimplifiedLayerNormalization", rmsNorm);

@@ -192,17 +192,12 @@ template <Kind kind> LogicalResult reduction(NodeEmit &n) {
   return n.set(Reducer(n, x, *axes, n.intOr("keepdims", 1) != 0).run(kind));
 }
 
-/// ArgMax and ArgMin: value and place of the best element so far.
-template <bool max> LogicalResult argument(NodeEmit &n) {
-  if (failed(n.needs(1)))
-    return failure();
-  Val &x = *n.in(0);
-  FailureOr<int64_t> axis = n.axis(n.intOr("axis", 0), x.rank());
-  if (failed(axis))
-    return failure();
-  bool last = n.intOr("select_last_index", 0), keep = n.intOr("keepdims", 1);
+/// The place of the best element along an axis, the first or the last of equal
+/// ones: value and place of the best so far.
+template <bool max>
+Val bestAlong(NodeEmit &n, Val &x, int64_t axis, bool last, bool keep) {
   bool isUnsigned = isUnsignedType(x.type), isFloat = isFloatType(x.type);
-  Dims gone = Emit::reducedShape(n.b, x.shape, *axis, false);
+  Dims gone = Emit::reducedShape(n.b, x.shape, axis, false);
   Type element = n.elementType(x.type), i64 = n.b.getI64Type();
   Scalar s(n.b, n.loc);
   Value worst =
@@ -212,9 +207,9 @@ template <bool max> LogicalResult argument(NodeEmit &n) {
   SmallVector<AffineExpr> exprs;
   SmallVector<utils::IteratorType> iterators;
   for (int64_t d = 0; d < x.rank(); ++d) {
-    iterators.push_back(d == *axis ? utils::IteratorType::reduction
-                                   : utils::IteratorType::parallel);
-    if (d != *axis)
+    iterators.push_back(d == axis ? utils::IteratorType::reduction
+                                  : utils::IteratorType::parallel);
+    if (d != axis)
       exprs.push_back(n.b.getAffineDimExpr(d));
   }
   AffineMap out = AffineMap::get(x.rank(), 0, exprs, n.b.getContext());
@@ -224,7 +219,7 @@ template <bool max> LogicalResult argument(NodeEmit &n) {
       iterators, [&](OpBuilder &b, Location loc, ValueRange a) {
         Scalar t(b, loc);
         Value place = arith::IndexCastOp::create(
-            b, loc, i64, linalg::IndexOp::create(b, loc, *axis));
+            b, loc, i64, linalg::IndexOp::create(b, loc, axis));
         Value better = max ? t.greater(a[0], a[1], isUnsigned)
                            : t.greater(a[1], a[0], isUnsigned);
         if (last) {
@@ -246,8 +241,51 @@ template <bool max> LogicalResult argument(NodeEmit &n) {
                                 ValueRange{t.select(better, a[0], a[1]),
                                            t.select(better, place, a[2])});
       });
-  Dims shape = Emit::reducedShape(n.b, x.shape, *axis, keep);
-  return n.set(n.make(n.reshape(op.getResult(1), gone, shape), Int64, shape));
+  Dims shape = Emit::reducedShape(n.b, x.shape, axis, keep);
+  return n.make(n.reshape(op.getResult(1), gone, shape), Int64, shape);
+}
+
+/// ArgMax and ArgMin.
+template <bool max> LogicalResult argument(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &x = *n.in(0);
+  FailureOr<int64_t> axis = n.axis(n.intOr("axis", 0), x.rank());
+  if (failed(axis))
+    return failure();
+  return n.set(bestAlong<max>(n, x, *axis, n.intOr("select_last_index", 0),
+                              n.intOr("keepdims", 1)));
+}
+
+/// One where the first of the largest elements along an axis is, else zero.
+LogicalResult hardmax(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val x = *n.in(0);
+  bool flattens = n.opset < 13;
+  FailureOr<int64_t> axis =
+      n.axis(n.intOr("axis", flattens ? 1 : -1), x.rank());
+  if (failed(axis))
+    return failure();
+  Dims shape = x.shape;
+  if (flattens && *axis != x.rank() - 1) {
+    ArrayRef<OpFoldResult> sizes = shape;
+    x = n.reshape(x, {n.product(sizes.take_front(*axis)),
+                      n.product(sizes.drop_front(*axis))});
+    axis = 1;
+  }
+  Val place = bestAlong<true>(n, x, *axis, false, true);
+  Val result = n.elementwise(
+      {&x, &place}, x.type, x.shape,
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        Scalar s(b, loc);
+        Value at = arith::IndexCastOp::create(
+            b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, *axis));
+        Value isBest =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, at, a[1]);
+        return s.select(isBest, s.number(a[0], 1), s.number(a[0], 0));
+      });
+  return n.set(n.reshape(result, shape));
 }
 
 template <bool logarithm> LogicalResult softmax(NodeEmit &n) {
@@ -325,6 +363,7 @@ void addReductions(OperatorTable &t) {
   t.add("ArgMax", argument<true>);
   t.add("ArgMin", argument<false>);
   t.add("CumSum", cumSum, 11, "an axis known only when the model runs");
+  t.add("Hardmax", hardmax);
   t.add("LogSoftmax", softmax<true>);
   t.add("ReduceL1", reduction<Kind::L1>);
   t.add("ReduceL2", reduction<Kind::L2>);

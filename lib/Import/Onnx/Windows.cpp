@@ -7,9 +7,13 @@
 
 #include "Windows.h"
 #include "Scalars.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::nm::onnx {
+
+void addResize(OperatorTable &table);
+void addTransposedConvolution(OperatorTable &table);
 
 using utils::IteratorType;
 
@@ -135,17 +139,7 @@ LogicalResult conv(NodeEmit &n) {
   if (!isFloatType(x.type) || x.type != weight.type)
     return n.fail("expected input and weight of one floating-point type");
   FailureOr<Val> result = convolve(n, x, weight);
-  if (failed(result))
-    return failure();
-  if (!n.has(2))
-    return n.set(*result);
-  Dims shape(x.rank(), n.size(1));
-  shape[1] = n.in(2)->rank() == 1 ? n.in(2)->shape[0] : n.size(1);
-  Val bias = n.reshape(*n.in(2), shape);
-  return n.set(n.elementwise({&*result, &bias}, x.type, result->shape,
-                             [](OpBuilder &b, Location loc, ValueRange a) {
-                               return Scalar(b, loc).add(a[0], a[1]);
-                             }));
+  return failed(result) ? failure() : n.set(plusBias(n, *result, n.in(2)));
 }
 
 FailureOr<Dims> kernelShape(NodeEmit &n, const Val &x) {
@@ -270,6 +264,84 @@ LogicalResult averagePool(NodeEmit &n) {
                                  count = s.mul(count, more);
                                return s.div(a[0], count, false);
                              });
+  return n.set(n.castTo(result, input.type));
+}
+
+/// |x|^p, whose sum is made the p-th root of by `lpRoot`.
+Value lpTerm(OpBuilder &b, Location loc, Value x, double p) {
+  Scalar s(b, loc);
+  Value size = math::AbsFOp::create(b, loc, x);
+  if (p == 1)
+    return size;
+  return p == 2 ? s.mul(size, size)
+                : math::PowFOp::create(b, loc, size, s.number(size, p))
+                      .getResult();
+}
+
+Val lpRoot(NodeEmit &n, Val &sum, double p) {
+  return n.unary(sum, [&](OpBuilder &b, Location loc, ValueRange a) -> Value {
+    if (p == 2)
+      return math::SqrtOp::create(b, loc, a[0]);
+    return math::PowFOp::create(b, loc, a[0],
+                                Scalar(b, loc).number(a[0], 1 / p));
+  });
+}
+
+FailureOr<double> lpOrder(NodeEmit &n) {
+  int64_t p = n.intOr("p", 2);
+  if (p < 1)
+    return n.fail("its p is " + Twine(p) + ", expected 1 or more");
+  return static_cast<double>(p);
+}
+
+/// (sum of |x|^p)^(1/p) over windows; padding is zero.
+LogicalResult lpPool(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &input = *n.in(0);
+  FailureOr<Dims> kernel = kernelShape(n, input);
+  FailureOr<double> p = lpOrder(n);
+  if (failed(kernel) || failed(p))
+    return failure();
+  FailureOr<Windows> w = readWindows(n, input, *kernel);
+  if (failed(w))
+    return failure();
+  int32_t type = input.type == Double ? int32_t(Double) : int32_t(Float);
+  Val x = n.castTo(input, type);
+  Value zero = n.number(n.elementType(type), 0);
+  Value padded = padWindows(n, x, *w, zero);
+  Dims shape = resultShape(x, *w);
+  Val sum = n.make(
+      poolWindows(n, padded, *w, shape, zero,
+                  [&](OpBuilder &b, Location loc, Value e, Value total) {
+                    return Scalar(b, loc).add(total, lpTerm(b, loc, e, *p));
+                  }),
+      type, shape);
+  Val result = lpRoot(n, sum, *p);
+  return n.set(n.castTo(result, input.type));
+}
+
+/// The same over all spatial dimensions.
+LogicalResult globalLpPool(NodeEmit &n) {
+  if (failed(n.needs(1)))
+    return failure();
+  Val &input = *n.in(0);
+  FailureOr<double> p = lpOrder(n);
+  if (failed(p))
+    return failure();
+  if (input.rank() < 3)
+    return n.fail("expected an input of rank 3 or more");
+  int32_t type = input.type == Double ? int32_t(Double) : int32_t(Float);
+  Val x = n.castTo(input, type);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, x.rank()));
+  Value sum = n.reduce(
+      n.tensor(x), x.shape, axes, n.number(n.elementType(type), 0),
+      [&](OpBuilder &b, Location loc, Value e, Value total) {
+        return Scalar(b, loc).add(total, lpTerm(b, loc, e, *p));
+      },
+      true);
+  Val total = n.make(sum, type, Emit::reducedShape(n.b, x.shape, axes, true));
+  Val result = lpRoot(n, total, *p);
   return n.set(n.castTo(result, input.type));
 }
 
@@ -415,7 +487,27 @@ template <bool max> LogicalResult globalPool(NodeEmit &n) {
 
 } // namespace
 
+Val plusBias(NodeEmit &n, Val &x, Val *bias) {
+  if (!bias)
+    return x;
+  Dims shape(x.rank(), n.size(1));
+  shape[1] = bias->rank() == 1 ? bias->shape[0] : n.size(1);
+  Val each = n.reshape(*bias, shape);
+  return n.elementwise({&x, &each}, x.type, x.shape,
+                       [](OpBuilder &b, Location loc, ValueRange a) {
+                         return Scalar(b, loc).add(a[0], a[1]);
+                       });
+}
+
 FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight) {
+  ArrayRef<OpFoldResult> sizes = weight.shape;
+  FailureOr<Windows> w = readWindows(n, x, sizes.drop_front(2));
+  if (failed(w))
+    return failure();
+  return convolve(n, x, weight, *w);
+}
+
+FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight, const Windows &w) {
   bool isFloat = isFloatType(x.type);
   int64_t groups = n.intOr("group", 1);
   std::optional<int64_t> outputs = Emit::constant(weight.shape[0]);
@@ -425,12 +517,8 @@ FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight) {
            groups * *Emit::constant(weight.shape[1])))
     return n.fail("channels of input and weight do not fit " + Twine(groups) +
                   " groups");
-  ArrayRef<OpFoldResult> kernel = weight.shape;
-  FailureOr<Windows> w = readWindows(n, x, kernel.drop_front(2));
-  if (failed(w))
-    return failure();
   if (isFloat && groups == 1)
-    if (std::optional<Val> result = convolvePatches(n, x, weight, *w))
+    if (std::optional<Val> result = convolvePatches(n, x, weight, w))
       return *result;
   bool narrow = x.type == Float16 || x.type == Bfloat16;
   Type sum = !isFloat ? Type(n.b.getI32Type())
@@ -439,7 +527,7 @@ FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight) {
   int32_t sumType = !isFloat ? int32_t(Int32)
                     : narrow ? int32_t(Float)
                              : x.type;
-  Value padded = padWindows(n, x, *w, n.number(n.elementType(x.type), 0));
+  Value padded = padWindows(n, x, w, n.number(n.elementType(x.type), 0));
   // [N, G, C/G, spatial..] and [G, M/G, C/G, kernel..]
   auto paddedType = llvm::cast<RankedTensorType>(padded.getType());
   Dims paddedShape;
@@ -450,20 +538,20 @@ FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight) {
                   tensor::DimOp::create(n.b, n.loc, padded, d).getResult())
             : n.size(paddedType.getDimSize(d)));
   Dims shape{x.shape[0], weight.shape[0]};
-  llvm::append_range(shape, w->result);
+  llvm::append_range(shape, w.result);
   Dims inApart{paddedShape[0], n.size(groups), weight.shape[1]};
   inApart.append(paddedShape.begin() + 2, paddedShape.end());
   Dims kernelApart{n.size(groups), n.size(*outputs / groups), weight.shape[1]};
-  llvm::append_range(kernelApart, w->kernel);
+  llvm::append_range(kernelApart, w.kernel);
   Dims outApart{x.shape[0], n.size(groups), n.size(*outputs / groups)};
-  llvm::append_range(outApart, w->result);
-  unsigned spatial = w->strides.size();
+  llvm::append_range(outApart, w.result);
+  unsigned spatial = w.strides.size();
   MLIRContext *context = n.b.getContext();
   bool grouped = groups != 1;
   // n, (g), m, spatial.., c, kernel..
   unsigned mDim = grouped ? 2 : 1, spaceDim = mDim + 1;
   unsigned cDim = spaceDim + spatial, rank = cDim + 1 + spatial;
-  WindowLoops loops(context, spaceDim, cDim + 1, *w);
+  WindowLoops loops(context, spaceDim, cDim + 1, w);
   auto dim = [&](unsigned d) { return getAffineDimExpr(d, context); };
   SmallVector<AffineExpr> in{dim(0)}, taps, out{dim(0)};
   if (grouped) {
@@ -510,8 +598,12 @@ void addWindows(OperatorTable &t) {
   t.add("AveragePool", averagePool);
   t.add("Conv", conv);
   t.add("GlobalAveragePool", globalPool<false>);
+  t.add("GlobalLpPool", globalLpPool);
   t.add("GlobalMaxPool", globalPool<true>);
+  t.add("LpPool", lpPool);
   t.add("MaxPool", maxPool);
+  addTransposedConvolution(t);
+  addResize(t);
 }
 
 } // namespace mlir::nm::onnx

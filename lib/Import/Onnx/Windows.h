@@ -31,11 +31,18 @@ Value padWindows(NodeEmit &n, Val &x, const Windows &windows, Value fill);
 /// attributes say. Integers are summed in i32.
 FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight);
 
+/// The same with given windows.
+FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight,
+                        const Windows &windows);
+
 /// The same of floats and one group, as a product of the weight with the
 /// patches of the input, for which there are kernels. None if the shapes do not
 /// fit.
 std::optional<Val> convolvePatches(NodeEmit &n, Val &x, Val &weight,
                                    const Windows &windows);
+
+/// `x` plus one number for each channel; null adds nothing.
+Val plusBias(NodeEmit &n, Val &x, Val *bias);
 
 } // namespace mlir::nm::onnx
 

@@ -31,11 +31,18 @@ def heads(x, count=H):
     return x.reshape(x.shape[0], x.shape[1], count, -1).transpose(0, 2, 1, 3)
 
 
-def attend(q, k, v, mask=0.0, scale=None):
-    """q [B, H, N, D], k and v [B, G, S, D]: [B, N, H * D]."""
+def attend(q, k, v, mask=0.0, scale=None, cap=None, sink=None):
+    """q [B, H, N, D], k and v [B, G, S, D], sink [H]: [B, N, H * D]."""
     k, v = (x.repeat(q.shape[1] // x.shape[1], 1) for x in (k, v))
-    scores = q @ k.transpose(0, 1, 3, 2) * (scale or 1 / math.sqrt(q.shape[-1])) + mask
-    out = (softmax(scores) @ v).transpose(0, 2, 1, 3)
+    scores = q @ k.transpose(0, 1, 3, 2) * (scale or 1 / math.sqrt(q.shape[-1]))
+    scores = (cap * numpy.tanh(scores / cap) if cap else scores) + mask
+    if sink is None:
+        weights = softmax(scores)
+    else:
+        # One more column of scores, whose weights have no value.
+        column = numpy.broadcast_to(numpy.float32(sink)[:, None, None], scores.shape[:3] + (1,))
+        weights = softmax(numpy.concatenate([scores, column], -1))[..., :-1]
+    out = (weights @ v).transpose(0, 2, 1, 3)
     return out.reshape(*out.shape[:2], -1)
 
 
@@ -107,6 +114,18 @@ def case_multihead_packed():
     return "MultiHeadAttention", [x], dict(num_heads=H, scale=0.5), [attend(q, k, v, 0, 0.5)]
 
 
+def case_multihead_packed_bias():
+    x, bias = floats(B, S, H, 3, D), floats(3 * H * D)
+    q, k, v = ((x[:, :, :, i] + bias.reshape(3, H, D)[i]).transpose(0, 2, 1, 3) for i in range(3))
+    return "MultiHeadAttention", [x, None, None, bias], dict(num_heads=H), [attend(q, k, v)]
+
+
+def case_multihead_packed_keys_bias():
+    q, kv, bias = floats(B, S, H * D), floats(B, 7, H, 2, D), floats(3 * H * D)
+    k, v = ((kv[:, :, :, i] + bias.reshape(3, H, D)[i + 1]).transpose(0, 2, 1, 3) for i in range(2))
+    return "MultiHeadAttention", [q, kv, None, bias], dict(num_heads=H), [attend(heads(q + bias[:H * D]), k, v)]
+
+
 def turn(x, cos, sin, places):  # [B, H, N, D], halves
     c, s = cos[places][:, None], sin[places][:, None]
     a, b = numpy.split(x, 2, -1)
@@ -148,6 +167,55 @@ def case_group_query_prompt():
             [attend(heads(q), heads(k, g), heads(v, g), causal(S, S) + local), heads(k, g), heads(v, g)])
 
 
+def sunk_prompt(sink=None, window=0, bias=None, cap=None):
+    g = 2
+    q, k, v = floats(B, S, H * D), floats(B, S, g * D), floats(B, S, g * D)
+    mask = causal(S, S)
+    if window:
+        mask = mask + numpy.where(numpy.arange(S) > numpy.arange(S)[:, None] - window, 0, -numpy.inf)
+    if bias is not None:
+        mask = mask + bias
+    attributes = dict(num_heads=H, kv_num_heads=g)
+    for name, number in (("smooth_softmax", sink is None), ("local_window_size", window), ("softcap", cap)):
+        if number:
+            attributes[name] = int(number) if name != "softcap" else number
+    lens, total = numpy.int32([S - 1] * B), numpy.int32(S)
+    inputs = [q, k, v, None, None, lens, total, None, None, None, bias, sink]
+    while inputs[-1] is None:
+        inputs.pop()
+    result = attend(heads(q), heads(k, g), heads(v, g), mask, None, cap, numpy.zeros(H) if sink is None else sink)
+    return "GroupQueryAttention", inputs, attributes, [result, heads(k, g), heads(v, g)]
+
+
+def case_group_query_smooth():
+    return sunk_prompt()
+
+
+def case_group_query_sink():
+    return sunk_prompt(floats(H) * 3)
+
+
+def case_group_query_sink_window():
+    return sunk_prompt(floats(H) * 3, window=2, cap=4.0)
+
+
+def case_group_query_sink_bias():
+    return sunk_prompt(floats(H), window=3, bias=floats(1, H, S, S))
+
+
+def case_group_query_sink_decode():
+    g, past = 2, 6
+    q, k, v, sink = floats(B, 1, H * D), floats(B, 1, g * D), floats(B, 1, g * D), numpy.float32([60, -60, 0, 2])
+    pk, pv = floats(B, g, past, D), floats(B, g, past, D)
+    cos, sin = tables()
+    places = numpy.int64([[3], [9]])
+    q4, k4 = turn(heads(q), cos, sin, places), turn(heads(k, g), cos, sin, places)
+    nk, nv = numpy.concatenate([pk, k4], 2), numpy.concatenate([pv, heads(v, g)], 2)
+    lens, total = numpy.int32([past] * B), numpy.int32(past + 1)
+    return ("GroupQueryAttention", [q, k, v, pk, pv, lens, total, cos, sin, places, None, sink],
+            dict(num_heads=H, kv_num_heads=g, do_rotary=1), [attend(q4, nk, nv, sink=sink), nk, nv])
+
+
 def case_rotary():
     cos, sin = tables()
     x, places = floats(B, S, H * D), SOURCE.integers(0, 16, (B, S))
@@ -184,6 +252,21 @@ def case_skip_simplified():
             [norm(x + skip, gamma, 0, 1e-6, False), None, None, x + skip])
 
 
+def case_skip_statistics():
+    x, skip, gamma, beta = floats(B, S, 16), floats(B, S, 16), floats(16), floats(16)
+    total = x + skip
+    mean, var = total.mean(-1, keepdims=True), total.var(-1, keepdims=True)
+    return ("SkipLayerNormalization", [x, skip, gamma, beta], dict(epsilon=1e-3),
+            [norm(total, gamma, beta, 1e-3), mean, 1 / numpy.sqrt(var + 1e-3), total])
+
+
+def case_skip_simplified_statistics():
+    x, skip, gamma = floats(B, S, 16), floats(B, S, 16), floats(16)
+    square = ((x + skip)**2).mean(-1, keepdims=True)
+    return ("SkipSimplifiedLayerNormalization", [x, skip, gamma], {},
+            [norm(x + skip, gamma, 0, 1e-5, False), None, 1 / numpy.sqrt(square + 1e-5), None])
+
+
 def case_fast_gelu():
     x, b = floats(B, 16), floats(16)
     y = x + b
@@ -206,7 +289,7 @@ def case_fused_matmul():
     return "FusedMatMul", [a, w], dict(transA=1, transB=1, alpha=0.5), [0.5 * a.swapaxes(1, 2) @ w.swapaxes(1, 2)]
 
 
-def nbits(zeros, k=40, n=6, block=16):
+def nbits(zeros, k=40, n=6, block=16, order=False):
     blocks = -(-k // block)
     full = SOURCE.integers(0, 16, (n, blocks * block)).astype(numpy.uint8)
     packed = (full[:, 0::2] | full[:, 1::2] << 4).reshape(n, blocks, block // 2)
@@ -219,7 +302,11 @@ def nbits(zeros, k=40, n=6, block=16):
     elif zeros == "float":
         points = floats(n, blocks)
         inputs.append(points.reshape(-1))
-    weight = (full - points[:, :blocks].repeat(block, 1).astype(float)) * scales.reshape(n, blocks).repeat(block, 1)
+    groups = numpy.arange(blocks).repeat(block)
+    if order:
+        groups = SOURCE.permutation(groups).astype(numpy.int32)
+        inputs += [None] * (4 - len(inputs)) + [groups]
+    weight = (full - points[:, groups].astype(float)) * scales.reshape(n, blocks)[:, groups]
     return ("MatMulNBits", inputs, dict(K=k, N=n, bits=4, block_size=block), [inputs[0] @ weight[:, :k].T])
 
 
@@ -233,6 +320,14 @@ def case_nbits_zeros():
 
 def case_nbits_float_zeros():
     return nbits("float")
+
+
+def case_nbits_order():
+    return nbits("packed", order=True)
+
+
+def case_nbits_order_plain():
+    return nbits(None, order=True)
 
 
 if __name__ == "__main__":

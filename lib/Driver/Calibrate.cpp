@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "CalibrationState.h"
+#include "nm/Driver/CachedLowering.h"
 #include "nm/Driver/Codegen.h"
-#include "nm/Driver/CompileCode.h"
 #include "nm/Driver/EntryPoint.h"
 #include "nm/Driver/Execute.h"
 #include "nm/Driver/Support.h"
@@ -81,37 +81,44 @@ llvm::Error Calibration::State::compile() {
   auto machine = createTargetMachine(options.target, options.targetCPU);
   if (!machine)
     return machine.takeError();
-  if (llvm::Error error = lowerFor(**machine, options, *model))
+  SmallVector<char, 0> object;
+  CachedLowering lowering(**machine, options, *model, function.name, object);
+  if (!options.skipsCodeCache && !options.watchesPasses)
+    if (llvm::Error error = lowering.open())
+      return error;
+  if (llvm::Error error = lowering.lower())
     return error;
   for (Signature &each : source.functions)
     if (each.name == function.name)
       each.results = function.results;
-  return link(**machine);
-}
-
-llvm::Error Calibration::State::link(llvm::TargetMachine &machine) {
-  ModuleOp module = *model->source.module;
-  auto parsed = readManifest(module, function.name);
+  auto parsed = readManifest(*source.module, function.name);
   if (!parsed)
     return parsed.takeError();
   manifest = std::move(*parsed);
+  if (!lowering.isFound())
+    if (llvm::Error error = generate(**machine, object))
+      return error;
+  lowering.keep();
+  auto loaded = Jit::load(StringRef(object.data(), object.size()));
+  if (!loaded)
+    return loaded.takeError();
+  jit.emplace(std::move(*loaded));
+  return llvm::Error::success();
+}
+
+llvm::Error Calibration::State::generate(llvm::TargetMachine &machine,
+                                         SmallVectorImpl<char> &object) const {
   llvm::LLVMContext context;
-  auto code = translate(module, model->source.functions, context, machine);
+  auto code = translate(*model->source.module, model->source.functions, context,
+                        machine);
   if (!code)
     return code.takeError();
   if (llvm::Error error = addInvoke(**code, function.name))
     return error;
   if (llvm::Error error = optimize(**code, machine))
     return error;
-  SmallVector<char, 0> object;
-  if (llvm::Error error = generateCode(
-          **code, machine, llvm::CodeGenFileType::ObjectFile, object))
-    return error;
-  auto loaded = Jit::load(StringRef(object.data(), object.size()));
-  if (!loaded)
-    return loaded.takeError();
-  jit.emplace(std::move(*loaded));
-  return llvm::Error::success();
+  return generateCode(**code, machine, llvm::CodeGenFileType::ObjectFile,
+                      object);
 }
 
 llvm::Expected<std::unique_ptr<rt::Params>>
@@ -212,35 +219,59 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   return std::unique_ptr<Calibration>(new Calibration(std::move(state)));
 }
 
-llvm::Expected<Calibration::Timed>
-Calibration::time(std::vector<std::string> prune) const {
-  State timed;
-  timed.options = state->options;
-  timed.registry = state->registry;
-  timed.samples = {state->samples.front()};
-  timed.observes = false;
-  if (!prune.empty()) {
-    timed.options.dense = false;
-    timed.options.patterns = timed.options.prune = std::move(prune);
-    timed.options.mask.policy = rt::MaskPolicy::Derive;
-  }
-  if (llvm::Error error = timed.compile())
-    return std::move(error);
-  auto params = timed.load(timed.options.mask);
+/// A model like that of `other`, without further results.
+std::unique_ptr<Calibration::State> Calibration::plainLike(const State &other) {
+  auto plain = std::make_unique<State>();
+  plain->options = other.options;
+  plain->registry = other.registry;
+  plain->samples = other.samples;
+  plain->observes = false;
+  return plain;
+}
+
+/// The fastest run on the first sample.
+llvm::Expected<double> Calibration::State::time() const {
+  auto params = load(options.mask);
   if (!params)
     return params.takeError();
-  auto inputs = readInputs(timed.function, timed.samples.front().inputs);
+  auto inputs = readInputs(function, samples.front().inputs);
   if (!inputs)
     return inputs.takeError();
-  auto call = Call::prepare(timed.function, timed.jit->entry(), *inputs,
-                            timed.manifest, params->get());
+  auto call =
+      Call::prepare(function, jit->entry(), *inputs, manifest, params->get());
   if (!call)
     return call.takeError();
   auto result = call->run();
   if (!result)
     return result.takeError();
-  double ms = call->time(std::max(timed.options.repeat, 10)).min;
-  return Timed{std::move(timed.manifest), ms};
+  return call->time(std::max(options.repeat, 10)).min;
+}
+
+llvm::Expected<double> Calibration::timeDense() {
+  plain = plainLike(*state);
+  if (llvm::Error error = plain->compile())
+    return std::move(error);
+  if (llvm::Error error = plain->loadUnmasked())
+    return std::move(error);
+  auto dense = plain->runAll(plain->options.mask);
+  if (!dense)
+    return dense.takeError();
+  plain->dense = std::move(*dense);
+  return plain->time();
+}
+
+llvm::Expected<Calibration::Timed>
+Calibration::time(const std::string &pattern) const {
+  std::unique_ptr<State> timed = plainLike(*state);
+  timed->options.dense = false;
+  timed->options.patterns = timed->options.prune = {pattern};
+  timed->options.mask.policy = rt::MaskPolicy::Derive;
+  if (llvm::Error error = timed->compile())
+    return std::move(error);
+  auto ms = timed->time();
+  if (!ms)
+    return ms.takeError();
+  return Timed{std::move(timed->manifest), *ms};
 }
 
 double Calibration::workOf(const rt::ParamSpec &spec) const {
@@ -403,13 +434,14 @@ llvm::Expected<PruningReport> Calibration::compare(const rt::MaskOptions &mask,
   rt::MaskOptions changed = state->options.mask;
   changed.source = mask.source;
   changed.rounded = mask.rounded;
-  auto pruned = state->runAll(changed);
+  const State &used = withLayers || !plain ? *state : *plain;
+  auto pruned = used.runAll(changed);
   if (!pruned)
     return pruned.takeError();
   auto differ = [&](size_t result) {
     Difference difference;
     for (size_t i = 0; i < pruned->size(); ++i)
-      difference.add((*pruned)[i][result].view, state->dense[i][result].view);
+      difference.add((*pruned)[i][result].view, used.dense[i][result].view);
     return difference.value();
   };
   PruningReport report;

@@ -40,11 +40,14 @@ struct Calibration::State {
   std::vector<std::vector<rt::Tensor>> dense;
 
   llvm::Error compile();
-  llvm::Error link(llvm::TargetMachine &machine);
+  /// From the LLVM dialect to object code.
+  llvm::Error generate(llvm::TargetMachine &machine,
+                       SmallVectorImpl<char> &object) const;
   using Results = std::vector<rt::Tensor>;
   llvm::Expected<std::unique_ptr<rt::Params>>
   load(const rt::MaskOptions &mask) const;
   llvm::Error loadUnmasked();
+  llvm::Expected<double> time() const;
   /// Runs on all samples. `see` gets the results of each.
   llvm::Error run(const rt::MaskOptions &mask,
                   llvm::function_ref<llvm::Error(Results)> see) const;

@@ -7,8 +7,8 @@
 
 #include "nm/Driver/Run.h"
 #include "nm/Driver/Arrays.h"
+#include "nm/Driver/CachedLowering.h"
 #include "nm/Driver/Calibrate.h"
-#include "nm/Driver/CodeCache.h"
 #include "nm/Driver/Codegen.h"
 #include "nm/Driver/Compare.h"
 #include "nm/Driver/CompileCode.h"
@@ -210,48 +210,23 @@ llvm::Error Runner::compile() {
     if (isObserved && stage == Stage::Patterns)
       observeResults(module);
   };
-  std::optional<CodeCache> cache;
-  // What was said on the way to code would not be said when it is found.
-  bool isFound = false, isSilentCode = true;
-  options.findCode = nullptr;
-  if (usesCodeCache()) {
-    auto opened = CodeCache::open();
-    if (!opened)
-      return opened.takeError();
-    cache = std::move(*opened);
-    options.findCode =
-        [&](const CPUPipelineOptions &pipeline) -> llvm::Expected<bool> {
-      auto key = codeKey(*source.module, **machine, pipeline, source.functions,
-                         function->name);
-      if (!key)
-        return key.takeError();
-      isFound = cache->find(std::move(*key), *source.module, model.log, object);
-      isSilentCode = true;
-      return isFound;
-    };
-  }
-  ScopedDiagnosticHandler listen(source.module->getContext(),
-                                 [&](Diagnostic &) {
-                                   isSilentCode = false;
-                                   return failure();
-                                 });
+  CachedLowering lowering(**machine, options, model, function->name, object);
+  if (usesCodeCache())
+    if (llvm::Error error = lowering.open())
+      return error;
   Stopwatch passes;
-  llvm::Error error = lowerFor(**machine, options, model);
-  options.findCode = nullptr;
-  if (error)
+  if (llvm::Error error = lowering.lower())
     return error;
   report.pipelineMs = passes.ms();
   if (calibration)
     if (llvm::Error error = calibrate())
       return error;
-  if (!isFound)
+  if (!lowering.isFound())
     if (llvm::Error error = generate(**machine))
       return error;
-  if (cache && !isFound && isSilentCode)
-    cache->keep(*source.module, model.log,
-                StringRef(object.data(), object.size()));
-  if (cache)
-    report.codeCache = cache->state();
+  lowering.keep();
+  if (auto state = lowering.state())
+    report.codeCache = *state;
   return llvm::Error::success();
 }
 

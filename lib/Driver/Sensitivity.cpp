@@ -81,7 +81,7 @@ namespace {
 
 class Sensitivity {
 public:
-  Sensitivity(const RunOptions &options, const Calibration &calibration)
+  Sensitivity(const RunOptions &options, Calibration &calibration)
       : options(options), calibration(calibration) {}
 
   llvm::Error run();
@@ -96,7 +96,7 @@ private:
   void writeLayer(JsonWriter &json, size_t index) const;
 
   const RunOptions &options;
-  const Calibration &calibration;
+  Calibration &calibration;
   double denseMs = 0;
   std::vector<std::pair<std::string, double>> patternMs;
   std::vector<LayerSensitivity> layers;
@@ -141,7 +141,7 @@ Sensitivity::differenceOf(ArrayRef<rt::ParamSpec> pruned) const {
 }
 
 llvm::Error Sensitivity::measure(const std::string &pattern) {
-  auto timed = calibration.time({pattern});
+  auto timed = calibration.time(pattern);
   if (!timed)
     return timed.takeError();
   patternMs.push_back({pattern, timed->ms});
@@ -276,10 +276,10 @@ std::string Sensitivity::json() const {
 }
 
 llvm::Error Sensitivity::run() {
-  auto dense = calibration.time({});
+  auto dense = calibration.timeDense();
   if (!dense)
     return dense.takeError();
-  denseMs = dense->ms;
+  denseMs = *dense;
   for (const char *pattern : {"6:8", "2:4", "4:8", "8:16", "1:4"})
     if (llvm::Error error = measure(pattern))
       return error;

@@ -76,15 +76,20 @@ def cases(names, lengths, batch):
 
 def weights_of(made, pattern):
     """By name, pruned as rewrite() does it."""
+    return {key: pruned(key, array, pattern) for key, array in made.weights.items()}
+
+
+def pruned(key, array, pattern):
+    """The weight as `pattern` has it: dense, N:M, or N:M+head, which prunes GPT-2's embedding, its head as well, in both."""
     if pattern == "dense":
-        return made.weights
-    n, m = map(int, pattern.split(":"))
-    return {key: transformers.prune(array, n, m) if is_pruned(key, array) else array
-            for key, array in made.weights.items()}
-
-
-def is_pruned(key, array):
-    return array.ndim == 2 and key.endswith(".weight") and array.shape[0] % 16 == 0
+        return array
+    ratio, _, rest = pattern.partition("+")
+    n, m = map(int, ratio.split(":"))
+    if array.ndim == 2 and key.endswith(".weight") and array.shape[0] % 16 == 0:
+        return transformers.prune(array, n, m)
+    if rest == "head" and key == "wte.embedding":
+        return numpy.ascontiguousarray(transformers.prune(array.T, n, m).T)
+    return array
 
 
 def rewrite(made, pattern, path):
@@ -92,14 +97,14 @@ def rewrite(made, pattern, path):
     if pattern == "dense":
         path.write_bytes(made.data)
         return
-    n, m = map(int, pattern.split(":"))
     data = bytearray(made.data)
     view = memoryview(data)
     for key, array in made.weights.items():
-        if is_pruned(key, array):
+        changed = pruned(key, array, pattern)
+        if changed is not array:
             old = array.tobytes()
             at = made.data.find(old)
-            view[at:at + len(old)] = transformers.prune(array, n, m).tobytes()
+            view[at:at + len(old)] = changed.tobytes()
     path.write_bytes(data)
 
 
@@ -361,7 +366,7 @@ def main():
     parser.add_argument("--models", default="bert", help=f"of {', '.join(REAL)}; with commas")
     parser.add_argument("--lengths", type=numbers, default=[128, 512])
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--patterns", default="dense,2:4,1:4")
+    parser.add_argument("--patterns", default="dense,2:4,1:4", help="dense or N:M; N:M+head prunes the head of GPT-2, too")
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--layers", type=int, help="instead of the model's")
     parser.add_argument("--opset", type=int, help="operator set of the file, instead of the one each model is written in")

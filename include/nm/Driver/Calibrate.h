@@ -103,7 +103,8 @@ public:
                                 std::vector<std::string> &notes) const;
 
   /// Runs the model with the masks and the rounded weights of `mask`; compares
-  /// what products give only `withLayers`.
+  /// what products give only `withLayers`. Without, and after timeDense(), code
+  /// runs that has no results but the model's.
   llvm::Expected<PruningReport> compare(const ::nm::rt::MaskOptions &mask,
                                         bool withLayers = true) const;
 
@@ -117,13 +118,16 @@ public:
                                       CompileOptions &options,
                                       std::string &masks) const;
 
-  /// A model that is pruned by magnitude, timed on the first sample.
+  /// The fastest run of the dense model on the first sample, in ms. Its code is
+  /// kept for compare().
+  llvm::Expected<double> timeDense();
+  /// The model with every weight pruned by magnitude, timed on the first
+  /// sample.
   struct Timed {
     ::nm::rt::Manifest manifest;
     double ms = 0; ///< the fastest run
   };
-  /// `prune` as in options.prune; empty: the dense model.
-  llvm::Expected<Timed> time(std::vector<std::string> prune) const;
+  llvm::Expected<Timed> time(const std::string &pattern) const;
 
   /// Multiply-adds of the products with a weight on the first sample, dense.
   double workOf(const ::nm::rt::ParamSpec &spec) const;
@@ -131,7 +135,11 @@ public:
 private:
   struct State;
   explicit Calibration(std::unique_ptr<State> state);
+  static std::unique_ptr<State> plainLike(const State &other);
+
   std::unique_ptr<State> state;
+  /// Without the further results; null before timeDense().
+  std::unique_ptr<State> plain;
 };
 
 } // namespace mlir::nm::driver

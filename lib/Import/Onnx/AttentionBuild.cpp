@@ -366,10 +366,10 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
   int32_t stored = type == Double ? int32_t(Float) : type;
   Val sunkMask, sinkScores;
   if (plan.sink) {
-    sinkScores = n.castTo(*plan.sink, Float);
-    sinkScores = n.reshape(sinkScores, {plan.q.heads()});
     if (failed(addSinkRow(n, plan, sunkMask)))
       return failure();
+    sinkScores = n.castTo(*plan.sink, Float);
+    sinkScores = n.reshape(sinkScores, {plan.q.heads()});
   }
   Dims shape{plan.q.batch(), plan.q.heads(), plan.q.positions(),
              plan.v.width()};

@@ -380,6 +380,12 @@ LogicalResult range(NodeEmit &n) {
   if (failed(n.needs(3)))
     return failure();
   int32_t type = n.in(0)->type;
+  for (size_t i = 0; i < 3; ++i) {
+    if (n.in(i)->type != type)
+      return n.fail("start, limit and delta are of different types");
+    if (!n.require(n.product(n.in(i)->shape), n.size(1), "a bound"))
+      return n.fail("start, limit and delta are not one number each");
+  }
   Val start = n.reshape(*n.in(0), {}), delta = n.reshape(*n.in(2), {});
   OpFoldResult count;
   if (!isFloatType(type) && n.in(0)->content && n.in(1)->content &&

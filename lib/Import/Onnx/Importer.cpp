@@ -372,6 +372,15 @@ LogicalResult Importer::callFunction(const pb::Function &function,
   if (functionDepth >= kMaxDepth)
     return call.fail("functions call one another more than " +
                      Twine(kMaxDepth) + " deep");
+  // Functions of which each calls the next twice are 2^n copies of the last.
+  constexpr size_t most = 1 << 18;
+  bool hadRoom = inlinedNodes <= most;
+  inlinedNodes += function.nodes.size();
+  if (!hadRoom)
+    return mlir::failure(); // said already
+  if (inlinedNodes > most)
+    return call.fail("functions, inlined, have more than " + Twine(most) +
+                     " nodes; export the model without functions");
   Scope scope;
   for (auto [i, name] : llvm::enumerate(function.inputs))
     if (Val *value = call.in(i))

@@ -107,6 +107,8 @@ private:
   /// The shapes of the call's arrays, by input.
   llvm::StringMap<std::vector<int64_t>> callShapes;
   int functionDepth = 0;
+  /// Nodes of functions so far, as often as each was inlined.
+  size_t inlinedNodes = 0;
 };
 
 /// Whether the module can hold such elements; reports if not.

@@ -435,6 +435,8 @@ LogicalResult groupQuery(NodeEmit &n) {
     *parts[i] = *split;
   }
   OpFoldResult tokens = query.shape[1], batch = query.shape[0];
+  if (!n.require(n.product(n.in(5)->shape), batch, "seqlens_k"))
+    return n.fail("its seqlens_k are not one length for each of the batch");
   Val given = n.reshape(*n.in(5), {batch});
   // Keys of each batch after this call, and those before it.
   Value added = n.index(tokens);

@@ -203,9 +203,17 @@ LogicalResult rmsNorm(NodeEmit &n) {
 /// One number for each channel, as a tensor that broadcasts over [N, C, ..].
 Val perChannel(NodeEmit &n, Val &values, int64_t rank) {
   Dims shape(rank, n.size(1));
-  if (values.rank() == 1)
-    shape[1] = values.shape[0];
+  shape[1] = n.product(values.shape);
   return n.reshape(values, shape);
+}
+
+/// Whether the operands behind the input are that.
+LogicalResult checkPerChannel(NodeEmit &n, size_t count) {
+  for (size_t i = 1; i <= count; ++i)
+    if (!n.require(n.product(n.in(i)->shape), n.in(0)->shape[1], "an operand"))
+      return n.fail("input " + Twine(i) +
+                    " is not one number for each channel");
+  return success();
 }
 
 LogicalResult instanceNorm(NodeEmit &n) {
@@ -214,6 +222,8 @@ LogicalResult instanceNorm(NodeEmit &n) {
   Val &input = *n.in(0);
   if (input.rank() < 3)
     return n.fail("expected an input of rank 3 or more");
+  if (failed(checkPerChannel(n, 2)))
+    return failure();
   Val x = n.castTo(input, stashType(n, input.type));
   Val normalized =
       normalizeRows(n, x, 2, true, nullptr, nullptr, x.type, x.type);
@@ -264,6 +274,8 @@ LogicalResult batchNorm(NodeEmit &n) {
   Val &input = *n.in(0);
   if (input.rank() < 2)
     return n.fail("expected an input of rank 2 or more");
+  if (failed(checkPerChannel(n, 4)))
+    return failure();
   int64_t rank = input.rank();
   double epsilon = n.floatOr("epsilon", 1e-5f);
   double momentum = n.floatOr("momentum", 0.9f);

@@ -331,14 +331,9 @@ LogicalResult qLinearConv(NodeEmit &n) {
   FailureOr<Val> sums = convolve(n, *x, *weight);
   if (failed(sums))
     return failure();
-  if (n.has(8)) {
-    Dims shape(sums->rank(), n.size(1));
-    shape[1] = n.product(n.in(8)->shape);
-    Val bias = n.reshape(*n.in(8), shape);
-    sums = n.binary(*sums, bias, [](OpBuilder &b, Location loc, ValueRange a) {
-      return Scalar(b, loc).add(a[0], a[1]);
-    });
-  }
+  sums = plusBias(n, *sums, n.in(8));
+  if (failed(sums))
+    return failure();
   FailureOr<Val> result =
       requantize(n, *sums, *n.in(1), *n.in(4), 1, *n.in(6), *n.in(7));
   return failed(result) ? failure() : n.set(*result);

@@ -184,7 +184,8 @@ LogicalResult convTranspose(NodeEmit &n) {
     if (!Emit::same(t->result[d], t->whole[d]))
       result = n.sliceAxis(result, static_cast<int64_t>(d) + 2, t->before[d],
                            t->result[d]);
-  return n.set(plusBias(n, result, n.in(2)));
+  FailureOr<Val> shifted = plusBias(n, result, n.in(2));
+  return failed(shifted) ? failure() : n.set(*shifted);
 }
 
 } // namespace

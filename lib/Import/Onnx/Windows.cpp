@@ -139,7 +139,10 @@ LogicalResult conv(NodeEmit &n) {
   if (!isFloatType(x.type) || x.type != weight.type)
     return n.fail("expected input and weight of one floating-point type");
   FailureOr<Val> result = convolve(n, x, weight);
-  return failed(result) ? failure() : n.set(plusBias(n, *result, n.in(2)));
+  if (failed(result))
+    return failure();
+  FailureOr<Val> shifted = plusBias(n, *result, n.in(2));
+  return failed(shifted) ? failure() : n.set(*shifted);
 }
 
 FailureOr<Dims> kernelShape(NodeEmit &n, const Val &x) {
@@ -487,11 +490,13 @@ template <bool max> LogicalResult globalPool(NodeEmit &n) {
 
 } // namespace
 
-Val plusBias(NodeEmit &n, Val &x, Val *bias) {
+FailureOr<Val> plusBias(NodeEmit &n, Val &x, Val *bias) {
   if (!bias)
     return x;
   Dims shape(x.rank(), n.size(1));
-  shape[1] = bias->rank() == 1 ? bias->shape[0] : n.size(1);
+  shape[1] = n.product(bias->shape);
+  if (bias->type != x.type || !n.require(shape[1], x.shape[1], "the bias"))
+    return n.fail("its bias is not one number for each channel");
   Val each = n.reshape(*bias, shape);
   return n.elementwise({&x, &each}, x.type, x.shape,
                        [](OpBuilder &b, Location loc, ValueRange a) {

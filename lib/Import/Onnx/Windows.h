@@ -41,8 +41,9 @@ FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight,
 std::optional<Val> convolvePatches(NodeEmit &n, Val &x, Val &weight,
                                    const Windows &windows);
 
-/// `x` plus one number for each channel; null adds nothing.
-Val plusBias(NodeEmit &n, Val &x, Val *bias);
+/// `x` plus one number for each channel; null adds nothing. Fails if there are
+/// not as many.
+FailureOr<Val> plusBias(NodeEmit &n, Val &x, Val *bias);
 
 } // namespace mlir::nm::onnx
 

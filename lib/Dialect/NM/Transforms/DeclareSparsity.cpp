@@ -469,6 +469,26 @@ private:
     return std::optional(found);
   }
 
+  /// Says of a table whose rows are looked up that a pattern for all weights
+  /// leaves it; false if it is none or no such pattern is asked for.
+  bool isLeftTable(ParamOp op) {
+    if (!isLookupTable(op))
+      return false;
+    for (const SparsityRule &rule : rules.all()) {
+      if (!rule.key.empty() || rule.m == 0)
+        continue;
+      if (contractions.lookup(op).empty())
+        missed(op) << remark::reason("it is an embedding");
+      else
+        missed(op) << remark::reason(
+            "it is an embedding as well as an operand of products, which "
+            "pattern '{0}' leaves; '{1}={0}' prunes it in both",
+            rule.text, rt::shownKey(op.getKey()));
+      return true;
+    }
+    return false;
+  }
+
   FailureOr<std::optional<Found>> detect(ParamOp op, const rt::Weight &weight) {
     std::optional<Found> none;
     if (maskOptions.policy == rt::MaskPolicy::Require && !weight.mask) {
@@ -493,6 +513,8 @@ private:
       return std::optional(found);
     }
     best = report->best();
+    if ((!best || !best->sparse()) && isLeftTable(op))
+      return none;
     if (!best || !best->sparse()) {
       missed(op) << remark::reason("no N:M below dense holds in its {0}, "
                                    "density {1:f3}",

@@ -24,7 +24,7 @@ struct SparsityRule {
   std::string text;
 };
 
-/// Rows are looked up: an embedding, no factor of a product.
+/// Rows are looked up: an embedding, which products may read as well.
 bool isLookupTable(ParamOp op);
 
 /// In the order in which they count: the first that names a parameter.

@@ -17,7 +17,7 @@ import sys
 
 import numpy
 
-from onnxfile import attribute, graph, message, model, node, sparse, tensor, value, varint, write
+from onnxfile import attribute, function, graph, message, model, node, sparse, tensor, value, varint, write
 
 X = value("x", "float32", [4])
 Y = value("y", "float32", [4])
@@ -43,6 +43,18 @@ def recursive():
     body = [(1, "F"), (4, "x"), (5, "y"), (7, call), (9, [(1, "mine"), (2, 1)]), (10, "mine")]
     return model(graph([node("F", ["x"], ["y"], domain="mine")], [X], [Y]), domains=[("mine", 1)],
                  functions=[body])
+
+
+def doubling(count):
+    """Functions of which each calls the next twice."""
+    domains = [("mine", 1)]
+    bodies = []
+    for i in range(count):
+        op, domain = (f"F{i + 1}", "mine") if i + 1 < count else ("Relu", "")
+        bodies.append(function("mine", f"F{i}", ["x"], ["y"],
+                               [node(op, ["x"], ["a"], domain=domain), node(op, ["a"], ["y"], domain=domain)],
+                               opsets=[("", 17)] + domains))
+    return model(graph([node("F0", ["x"], ["y"], domain="mine")], [X], [Y]), domains=domains, functions=bodies)
 
 
 def named(name, dims, dtype=1, data=None):
@@ -72,6 +84,7 @@ CASES = [
     ("nested", nested(10000), ["deep"]),
     ("nested-less", nested(40), ["deep"]),
     ("recursive", recursive(), ["functions call one another"]),
+    ("doubling", doubling(20), ["more than 262144 nodes"]),
     ("undefined", simple([node("Relu", ["z"], ["y"])]), ["'z' is not defined before it"]),
     ("cycle", simple([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])]),
      ["'b' is not defined before it", "without cycles"]),

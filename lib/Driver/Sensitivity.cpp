@@ -141,7 +141,10 @@ Sensitivity::differenceOf(ArrayRef<rt::ParamSpec> pruned) const {
 }
 
 llvm::Error Sensitivity::measure(const std::string &pattern) {
-  auto timed = calibration.time(pattern);
+  auto timed = [&] {
+    ::nm::support::Progress progress("timing every weight at " + pattern);
+    return calibration.time(pattern);
+  }();
   if (!timed)
     return timed.takeError();
   patternMs.push_back({pattern, timed->ms});
@@ -276,7 +279,10 @@ std::string Sensitivity::json() const {
 }
 
 llvm::Error Sensitivity::run() {
-  auto dense = calibration.timeDense();
+  auto dense = [&] {
+    ::nm::support::Progress progress("timing the dense model");
+    return calibration.timeDense();
+  }();
   if (!dense)
     return dense.takeError();
   denseMs = *dense;

@@ -328,6 +328,11 @@ LogicalResult clip(NodeEmit &n) {
     return failure();
   Val result = *n.in(0);
   int32_t type = result.type;
+  for (size_t i : {1, 2})
+    if (n.has(i) &&
+        (n.in(i)->type != type ||
+         !n.require(n.product(n.in(i)->shape), n.size(1), "a bound")))
+      return n.fail("a bound is not one number of " + elementTypeName(type));
   auto bound = [&](size_t input, StringRef name, bool lower) {
     Val limit;
     if (Val *operand = n.in(input))

@@ -93,8 +93,8 @@ std::string header(bool counted) {
       "(pq) and the find-first-set queue written by hand (ffs), minima and "
       "medians\n";
   if (!counted)
-    text += "misses: this machine has no counters (--instructions counts "
-            "instructions by single steps)\n";
+    text += "instructions are counted by single steps, misses are not: the "
+            "kernel gives no counters\n";
   return text + llvm::formatv("{0,-20} {1,-20} {2,8} {3,8} {4,8} {5,8} {6,8} "
                               "{7,8} {8,7} {9,7} {10,7}\n",
                               "case", "queue", "min", "median", "x pq min",
@@ -156,13 +156,16 @@ static int run(int argc, char **argv) {
                   "[--json=<file>]\n\n");
   command.options().flag("quick", quick, "fewer cases, fewer turns");
   command.options().flag("instructions", steps,
-                         "count instructions by single steps");
+                         "count instructions by single steps also where the "
+                         "machine has counters");
   command.results();
   if (std::optional<int> code = command.parse(argc, argv))
     return *code;
   if (!verifyPifos())
     return 1;
   Counters counters;
+  // Each figure comes with its instructions.
+  steps |= !counters.available();
   std::vector<Outcome> outcomes;
   for (const PifoCase &benchCase : pifoCases(quick))
     benchmark::RegisterBenchmark(benchCase.name.c_str(),

@@ -25,9 +25,9 @@ using namespace ::nm::mesh;
 using ::nm::support::quote;
 using ::nm::support::quotePath;
 
-static const std::vector<std::string> kActions = {"check", "json", "verilog",
-                                                  "area",  "run",  "hardware",
-                                                  "block", "tree", "hierarchy"};
+static const std::vector<std::string> kActions = {
+    "check",    "json",  "verilog", "area",      "run",
+    "hardware", "block", "tree",    "hierarchy", "axis"};
 
 static std::string summary(const Config &config) {
   std::string text = "mesh '" + config.name + "'\n";
@@ -93,7 +93,8 @@ tools::MeshCommand::MeshCommand()
                  "prints the first part of docs/pifo-hardware.md; block and "
                  "tree print a PIFO block or tree with AXI-Stream ports, "
                  "hierarchy queues in levels that share a tree, for other "
-                 "designs. The last four take no configuration.");
+                 "designs. These four take no configuration. axis prints a "
+                 "configuration like those three.");
   line.paragraph("The input has a header 'now,leaf' and names of fields, then "
                  "a packet or, with the leaf '-', a dequeue a line; with the "
                  "leaf '+' the packet's fields choose its leaf, with none only "
@@ -160,6 +161,8 @@ llvm::Error tools::MeshCommand::run() {
   auto config = parseConfig(text, mesh);
   if (!config)
     return toError(config.error());
+  if (action == "axis")
+    return write(axis(*config));
   if (action != "run")
     return write(action == "check"  ? summary(*config)
                  : action == "area" ? areaReport(*config)

@@ -10,6 +10,7 @@
 
 #include "nm/Support/Options.h"
 #include "nm/Target/SystemVerilog/Core.h"
+#include "nm/Target/SystemVerilog/SystemVerilog.h"
 #include "llvm/Support/Error.h"
 
 namespace mlir::nm::driver::tools {
@@ -30,6 +31,8 @@ private:
   void addCore();
   llvm::Error checkCore();
   std::string core() const;
+  /// A mesh with the ports of the others.
+  std::string axis(const ::nm::mesh::Config &config) const;
   bool isCore() const {
     return action == "block" || action == "tree" || action == "hierarchy";
   }

@@ -1,4 +1,4 @@
-//===- MeshCore.cpp - nm-pifo mesh block, tree, hierarchy -*- C++ -*-===//
+//===- MeshCore.cpp - Hardware for other designs -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,7 +16,7 @@ static const char *const kTreeOnly[] = {"ways", "levels", "queues"};
 static const char *const kBoth[] = {"rank-bits", "metadata-bits"};
 
 void tools::MeshCommand::addCore() {
-  line.group("Of block, tree and hierarchy");
+  line.group("Of block, tree, hierarchy and axis");
   line.choice<Part>(
       "emit", part, "what to print",
       {{"verilog", Part::Verilog, "the modules, in one file"},
@@ -67,13 +67,28 @@ llvm::Error tools::MeshCommand::checkCore() {
   for (const char *name : kBoth)
     if (line.given(name) && !isCore())
       return refuse(name, "block, tree or hierarchy");
-  if (line.given("emit") && !isCore())
-    return refuse("emit", "block, tree or hierarchy");
+  bool hasParts = isCore() || action == "axis";
+  if (line.given("emit") && !hasParts)
+    return refuse("emit", "block, tree, hierarchy or axis");
   if (line.given("clock") &&
-      (!isCore() || part == Part::Verilog || part == Part::Testbench))
+      (!hasParts || part == Part::Verilog || part == Part::Testbench))
     return refuse("clock", "--emit=constraints or --emit=datasheet");
   std::string refusal = isCore() ? ::nm::mesh::refusal(shape) : "";
   return refusal.empty() ? llvm::Error::success() : makeError("{0}", refusal);
+}
+
+std::string tools::MeshCommand::axis(const ::nm::mesh::Config &config) const {
+  switch (part) {
+  case Part::Verilog:
+    return systemVerilogOfMeshAxis(config);
+  case Part::Testbench:
+    return testbenchOfMeshAxis(config);
+  case Part::Constraints:
+    return constraintsOfMeshAxis(config, shape.clock);
+  case Part::DataSheet:
+    return dataSheetOfMeshAxis(config, shape.clock);
+  }
+  return "";
 }
 
 std::string tools::MeshCommand::core() const {

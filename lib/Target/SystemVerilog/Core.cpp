@@ -7,11 +7,14 @@
 
 #include "nm/Target/SystemVerilog/Core.h"
 #include "Modules.h"
+#include "Streams.h"
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 namespace nm::mesh {
+
+using namespace sv;
 
 namespace {
 /// More than any device has; a count stops above it.
@@ -40,8 +43,6 @@ int64_t flowBits(const Core &core) {
   return core.kind == Core::Block ? bitsFor(core.flows) : 0;
 }
 
-int64_t bytes(int64_t bits) { return (bits + 7) / 8; }
-
 std::string str(int64_t value) { return std::to_string(value); }
 
 using Parameters = std::vector<std::pair<std::string, int64_t>>;
@@ -62,13 +63,6 @@ Parameters parameters(const Core &core) {
   return list;
 }
 
-void replaceAll(std::string &text, const std::string &from,
-                const std::string &to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
-       at += to.size())
-    text.replace(at, from.size(), to);
-}
-
 /// The number behind `parameter int NAME =` becomes the value.
 void setDefault(std::string &text, const std::string &name, int64_t value) {
   std::string head = "parameter int " + name + " = ";
@@ -80,12 +74,7 @@ void setDefault(std::string &text, const std::string &name, int64_t value) {
   text.replace(at, end - at, str(value));
 }
 
-struct StreamField {
-  const char *name;
-  int64_t bits;
-};
-
-/// Of an element that comes and leaves, from the lowest bit. Of a hierarchy: of
+/// From the lowest bit of an element that comes and leaves; of a hierarchy, of
 /// a packet that comes.
 std::vector<StreamField> fields(const Core &core) {
   if (core.kind == Core::Block)
@@ -102,32 +91,33 @@ std::vector<StreamField> fields(const Core &core) {
           {"metadata", core.metadataBits}};
 }
 
-/// Of the other streams of a hierarchy.
-std::vector<StreamField> configurationFields(const Core &core) {
-  return {{"queue", queueBits(core)}, {"the one it is in", queueBits(core)}};
-}
-std::vector<StreamField> departureFields(const Core &core) {
-  return {{"leaf", queueBits(core)}, {"metadata", core.metadataBits}};
-}
-
-int64_t width(const std::vector<StreamField> &fields) {
-  int64_t bits = 0;
-  for (const StreamField &field : fields)
-    bits += field.bits;
-  return 8 * bytes(bits);
-}
-
-std::string fieldTable(const std::vector<StreamField> &fields) {
-  std::string out = "| Bits | Field |\n| ---: | --- |\n";
-  int64_t low = 0;
-  for (const StreamField &field : fields) {
-    out += "| " + str(low + field.bits - 1) + ":" + str(low) + " | " +
-           field.name + " |\n";
-    low += field.bits;
-  }
-  if (width(fields) != low)
-    out += "| " + str(width(fields) - 1) + ":" + str(low) + " | padding, 0 |\n";
-  return out;
+/// The ports between clock and counters.
+std::vector<Stream> streams(const Core &core) {
+  if (core.kind == Core::Hierarchy)
+    return {
+        {"config",
+         {{"queue", queueBits(core)}, {"the one it is in", queueBits(core)}},
+         "the queue around one, for all but the root, 0; before packets come "
+         "for it"},
+        {"s_axis", fields(core), "a packet comes into a leaf"},
+        {"request",
+         {},
+         "no data: the next packet is asked for; the request waits until one "
+         "has come to the root"},
+        {"m_axis",
+         {{"leaf", queueBits(core)}, {"metadata", core.metadataBits}},
+         "a packet leaves",
+         true}};
+  const bool block = core.kind == Core::Block;
+  const char *queue = block ? "logical PIFO" : "queue";
+  return {{"s_axis", fields(core), "an element comes"},
+          {"request",
+           {{queue, queueBits(core)}},
+           std::string("the number of a ") + queue +
+               ": its next element is asked for; " +
+               (block ? "an empty one gives nothing"
+                      : "at an empty one the request waits")},
+          {"m_axis", fields(core), "an element leaves, as it came", true}};
 }
 
 struct Memory {
@@ -178,7 +168,7 @@ std::string timing(const Core &core) {
   // In thousandths of a million a second.
   int64_t rate =
       core.kind == Core::Block ? core.clock * 1000 : core.clock * 1000 / 3;
-  std::string millions = str(rate / 1000) + "." + str(rate % 1000 / 100);
+  std::string millions = tenths(rate);
   if (core.kind == Core::Block)
     return "* An element and a request in every cycle; one logical PIFO takes "
            "a request every fourth cycle.\n"
@@ -196,8 +186,7 @@ std::string timing(const Core &core) {
            "* From a request to `m_axis` are three for each level that the "
            "packet lies in, and two: " +
            str(3 * core.depth + 2) + " cycles.\n* At " + str(core.clock) +
-           " MHz " + str(rate / 1000) + "." + str(rate % 1000 / 100) +
-           " million packets a second in and out.\n";
+           " MHz " + tenths(rate) + " million packets a second in and out.\n";
   }
   return "* An element takes one cycle and a request two; if both come they "
          "take turns.\n"
@@ -279,41 +268,7 @@ std::string testbenchOf(const Core &core) {
 }
 
 std::string constraintsOf(const Core &core) {
-  int64_t picoseconds = 1000000 / core.clock;
-  std::string fraction = str(picoseconds % 1000);
-  return "# Constraints of " + std::string(core.module()) + " for " +
-         str(core.clock) + " MHz (nanoseconds).\n" +
-         "create_clock -name aclk -period " + str(picoseconds / 1000) + "." +
-         std::string(3 - fraction.size(), '0') + fraction +
-         " [get_ports aclk]\n";
-}
-
-/// The ports between clock and counters, and the fields of the streams.
-static std::string hierarchyStreams(const Core &core) {
-  auto stream = [](const char *name, const std::vector<StreamField> &fields,
-                   const char *what) {
-    return "| `" + std::string(name) + "_*` | " + str(width(fields)) + " | " +
-           what + " |\n";
-  };
-  return stream("config", configurationFields(core),
-                "the queue around one, for all but the root, 0; before "
-                "packets come for it") +
-         stream("s_axis", fields(core), "a packet comes into a leaf") +
-         "| `request_*` | | no data: the next packet is asked for; the request "
-         "waits until one has come to the root |\n" +
-         stream("m_axis", departureFields(core), "a packet leaves");
-}
-
-static std::string elementStreams(const Core &core) {
-  const char *answer = core.kind == Core::Block
-                           ? "an empty one gives nothing"
-                           : "at an empty one the request waits";
-  std::string bits = str(width(fields(core)));
-  return "| `s_axis_*` | " + bits + " | an element comes |\n| `request_*` | " +
-         str(8 * bytes(queueBits(core))) + " | the number of a " +
-         (core.kind == Core::Block ? "logical PIFO" : "queue") +
-         ": its next element is asked for; " + answer + " |\n| `m_axis_*` | " +
-         bits + " | an element leaves, as it came |\n";
+  return clockConstraints(core.module(), core.clock);
 }
 
 std::string dataSheetOf(const Core &core) {
@@ -344,18 +299,9 @@ std::string dataSheetOf(const Core &core) {
   const bool hierarchy = core.kind == Core::Hierarchy;
   out += "\n## Ports\n\n| Port | Bits | What |\n| --- | ---: | --- |\n"
          "| `aclk`, `aresetn` | 1 | clock; reset, synchronous and low |\n" +
-         (hierarchy ? hierarchyStreams(core) : elementStreams(core)) +
-         "| `empty`, `occupancy` | | " + (hierarchy ? "packets" : "elements") +
-         " that came and have not left |\n\n";
-  if (hierarchy)
-    out += "## Fields of `config_tdata`\n\n" +
-           fieldTable(configurationFields(core)) +
-           "\n## Fields of `s_axis_tdata`\n\n" + fieldTable(fields(core)) +
-           "\n## Fields of `m_axis_tdata`\n\n" +
-           fieldTable(departureFields(core));
-  else
-    out += "## Fields of `s_axis_tdata` and `m_axis_tdata`\n\n" +
-           fieldTable(fields(core));
+         portRows(streams(core)) + "| `empty`, `occupancy` | | " +
+         (hierarchy ? "packets" : "elements") +
+         " that came and have not left |\n\n" + fieldTables(streams(core));
   return out + "\n## Timing\n\n" + timing(core) +
          "\n## Memories\n\nOne write port and one registered read port each; "
          "none needs a reset.\n\n" +

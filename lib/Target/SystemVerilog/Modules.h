@@ -20,6 +20,7 @@ extern const char *const hierarchy;
 extern const char *const hierarchyAxis;
 extern const char *const hierarchyTestbench;
 extern const char *const axisTestbench;
+extern const char *const meshTestbench;
 } // namespace nm::mesh::rtl
 
 #endif // NM_LIB_TARGET_SYSTEMVERILOG_MODULES_H

@@ -39,6 +39,15 @@ std::string systemVerilogOfAtoms(const Config &config);
 ///                          does not is not taken
 std::string systemVerilogOfMesh(const Config &config);
 
+/// The mesh and `<name>_axis` around it, behind its classifier if it has one:
+/// packets come on s_axis, one is asked for on request, and leaves on m_axis.
+std::string systemVerilogOfMeshAxis(const Config &config);
+/// A testbench of that module, with packets and what the model says of them.
+std::string testbenchOfMeshAxis(const Config &config);
+/// Its clock as SDC, and its data sheet as Markdown; `clock` is in MHz.
+std::string constraintsOfMeshAxis(const Config &config, int64_t clock);
+std::string dataSheetOfMeshAxis(const Config &config, int64_t clock);
+
 } // namespace nm::mesh
 
 #endif // NM_TARGET_SYSTEMVERILOG_SYSTEMVERILOG_H

@@ -52,8 +52,8 @@ static float roundTo(const std::string &dtype, float value) {
   return value;
 }
 
-ProductData::ProductData(const ProductCase &product) {
-  std::mt19937 random(1234);
+ProductData::ProductData(const ProductCase &product, int64_t seed) {
+  std::mt19937 random(static_cast<uint32_t>(seed));
   std::normal_distribution<float> normal;
   x.resize(product.tokens * product.depth);
   for (float &value : x)

@@ -40,7 +40,7 @@ struct ProductData {
   std::vector<float> x, w; ///< w is dense, with zeros, as its dtype holds it
   /// Of integers in groups: the weight before it was pruned and rounded.
   std::vector<float> before;
-  explicit ProductData(const ProductCase &product);
+  explicit ProductData(const ProductCase &product, int64_t seed = 1234);
 };
 
 /// The product, compiled by nm's pipeline and linked into this process.

@@ -68,6 +68,8 @@ struct Outcome {
 struct Settings {
   bool quick = false;
   int64_t threads = 1;
+  int64_t turns = 0; ///< 0: as many as the product's size suggests
+  int64_t seed = 1234;
 };
 
 /// What runs in turn with a case, and what is done around it.
@@ -115,7 +117,8 @@ double relativeError(const ProductCase &product, const std::vector<float> &w,
 class Case {
 public:
   Case(const ProductCase &product, Llama *llama, const Settings &settings)
-      : product(product), data(product), llama(llama), settings(settings) {
+      : product(product), data(product, settings.seed), llama(llama),
+        settings(settings) {
     outcome.product = product;
   }
 
@@ -189,7 +192,7 @@ private:
       return llvm::Error::success();
     }
     timing.name = "nm " + other.dtype;
-    return addOwn(other, ProductData(other), timing);
+    return addOwn(other, ProductData(other, settings.seed), timing);
   }
 
   llvm::Error addTheirs(const char *type) {
@@ -324,10 +327,14 @@ static int run(int argc, char **argv) {
       "products of one, of eight and of 512 tokens with integers in "
       "groups, against llama.cpp's and nm's own floats",
       "  nm-bench-decode [--quick] [--threads=<n>] "
-      "[--json=<file>]\n\n");
+      "[--turns=<n>] [--seed=<n>] [--json=<file>]\n\n");
   command.options().flag("quick", settings.quick, "one shape, fewer turns");
   command.options().number("threads", settings.threads, 1, 1024, "n",
                            "threads of nm and of llama.cpp");
+  command.options().number("turns", settings.turns, 1, 1000, "n",
+                           "runs of each, instead of 41, 15 or of prompts 5");
+  command.options().number("seed", settings.seed, 0, 1000000, "n",
+                           "of weights and activations");
   command.results();
   if (std::optional<int> code = command.parse(argc, argv))
     return *code;
@@ -362,9 +369,10 @@ static int run(int argc, char **argv) {
                                            outcomes);
                                  })
         ->UseManualTime()
-        ->Iterations(product.tokens > 16 ? 5
-                     : settings.quick    ? 15
-                                         : 41);
+        ->Iterations(settings.turns        ? settings.turns
+                     : product.tokens > 16 ? 5
+                     : settings.quick      ? 15
+                                           : 41);
   return runTable(header(), outcomes, command, row,
                   [&] { return toTexts(settings, bandwidth, outcomes); });
 }

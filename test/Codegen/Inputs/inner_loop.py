@@ -1,7 +1,9 @@
 # Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Prints the innermost loop of an assembly listing (standard input) that holds the most fused
-multiply-adds, then how many of its lines do what: what FileCheck cannot count."""
+multiply-adds, or the most of an instruction that is named, then how many of its lines do what: what FileCheck cannot count.
+
+usage: inner_loop.py [INSTRUCTION]"""
 
 import re
 import sys
@@ -31,7 +33,8 @@ count = lambda body, pattern: sum(bool(pattern.search(line)) for line in body)
 loops = list(innermost_loops(lines))
 if not loops:
     sys.exit("no innermost loop found")
-body = max(loops, key=lambda body: count(body, MULTIPLY_ADD))
+wanted = re.compile(r"\s%s\s" % sys.argv[1]) if len(sys.argv) > 1 else MULTIPLY_ADD
+body = max(loops, key=lambda body: count(body, wanted))
 print("\n".join(body))
 print(f"multiply-adds: {count(body, MULTIPLY_ADD)}")
 print(f"stack accesses: {count(body, STACK)}")

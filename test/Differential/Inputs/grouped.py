@@ -11,6 +11,7 @@ nothing, takes the same modules. Arguments end where their memory does.
   grouped.py --seeds 1,2 --cases 24
   grouped.py --random 50      fifty seeds from the clock, printed
   grouped.py --shapes         few cases of the sizes of models
+  grouped.py --errors         normal activations: errors, and those of llama.cpp's q8_0, of the product in float64
 """
 
 import os
@@ -22,6 +23,7 @@ import numpy as np
 from build import Library, check_seeds, compile_module, seed_parser, seeds_of
 from dtypes import constant, random, round_to, tensor, to_float
 from emulated_library import EmulatedLibrary, compile_emulated
+from rounded_activations import round_activations
 
 # Flags of a processor that each target needs, and rows of its blocks; --target picks one.
 TARGETS = {"x86-64-avx2": ({"avx2", "fma", "f16c"}, 16), "x86-64-avx512": ({"avx512f", "avx512bw", "avx512vl"}, 32),
@@ -116,19 +118,6 @@ def store(integers, positions, scales, n, m, group, kind="f16", zeros=None, bits
                                 codes[i, byte] |= (code >> i & 1) << (3 if t == 6 else 7)
                 result += [codes.tobytes(), values.tobytes()]
     return np.frombuffer(b"".join(result), np.int8)
-
-
-def round_activations(x):
-    """[K][columns] in f32 to scales and integers of 32 each, and their product in float64."""
-    groups = x.astype(np.float32).reshape(-1, 32, x.shape[1])
-    # NumPy's maximum keeps a NaN as well.
-    most = np.maximum(np.abs(groups).max(1, keepdims=True), np.float32(2.0**-100))
-    with np.errstate(invalid="ignore"):
-        inverse = np.float32(127) / most
-        integers = np.rint(groups * inverse).astype(np.float64)
-        scales = (most * np.float32(1 / 127)).astype(np.float64)
-        products = integers * scales
-    return products.reshape(x.shape), np.broadcast_to(scales, groups.shape).reshape(x.shape)
 
 
 class Case:
@@ -259,10 +248,7 @@ class Case:
     def expected(self, leg):
         x = to_float(self.x, self.xt)
         if leg == "optimized":
-            rounded, scales = round_activations(x)
-            # Rounding is by half a scale at most.
-            assert (~np.isfinite(scales) | (np.abs(rounded - x) <= scales * 0.5001)).all()
-            x = rounded
+            x = round_activations(x.T)[0].T
         special = ~np.isfinite(x).all(0)
         x = np.where(special, 0, x)
         y, size = self.w @ x, np.abs(self.w) @ np.abs(x)
@@ -309,9 +295,52 @@ def check_module(seed, options, folder):
     return count, failures
 
 
+def q8_0(x):
+    """[K] as llama.cpp's activations: 32 to a scale that is stored in f16, ggml-quants.c."""
+    groups = x.reshape(-1, 32)
+    scale = np.abs(groups).max(1, keepdims=True) / np.float32(127)
+    return (np.rint(groups * (1 / scale)).astype("f8") * scale.astype(np.float16)).reshape(-1)
+
+
+def check_errors(seed, options, folder):
+    """Every pattern and width, eight vectors each. Errors are relative, in the norm of the results."""
+    cases = []
+    for i, (pattern, bits) in enumerate((p, bits) for p in ((2, 4), (1, 4), (1, 1)) for bits in (4, 8)):
+        rng = np.random.default_rng([seed, i])
+        case = Case(rng, "f%d" % i, (256, 2048, 1))
+        (case.n, case.m), case.bits, case.group = pattern, bits, 64
+        case.xt, case.kind, case.constant, case.bias, case.axis = "f32", "normal", False, False, 1
+        case.make_weight(rng, lambda p: False)
+        cases.append(case)
+    path = os.path.join(folder, "errors-%d" % seed)
+    with open(path + ".mlir", "w") as file:
+        file.write("\n".join(case.mlir() for case in cases) + "\n")
+    library = Library(compile_module(path, "optimized", options.options, "-O2"))
+    failures, ratios = 0, []
+    for case in cases:
+        found, theirs, size = 0, 0, 0
+        for x in np.random.default_rng(seed).standard_normal((8, case.k)).astype(np.float32):
+            case.inputs[0] = x[None] if case.tx else x[:, None]
+            y, right = library.call(case.name, case.inputs, case.results)[0].reshape(-1), case.w @ x.astype("f8")
+            found += ((y - right) ** 2).sum()
+            theirs += ((case.w @ q8_0(x) - right) ** 2).sum()
+            size += (right**2).sum()
+        found, theirs = np.sqrt(found / size), np.sqrt(theirs / size)
+        ratios.append(found / theirs)
+        if options.verbose or found > theirs:
+            print("seed %d, %d:%d, i%d: error %.2e, q8_0 %.2e" % (seed, case.n, case.m, case.bits, found, theirs))
+        failures += found > theirs
+    mean = np.exp(np.log(ratios).mean())
+    if options.verbose or mean > 0.95:
+        print("seed %d: %.3f of q8_0's error" % (seed, mean))
+    return len(cases), failures + (mean > 0.95)
+
+
 def main():
     parser = seed_parser(__doc__, 24)
     parser.add_argument("--shapes", action="store_true", help="sizes of models instead")
+    parser.add_argument("--errors", action="store_true", help="errors of normal activations instead")
+    parser.add_argument("--verbose", action="store_true", help="each error beside q8_0's")
     parser.add_argument("--options", default="", help="options of --nm-to-cpu")
     parser.add_argument("--target", default="host", choices=["host", *TARGETS], help="processor; host: all that it has")
     options = parser.parse_args()
@@ -327,7 +356,7 @@ def main():
         ROWS = 32
     seeds = seeds_of(options)
     print("seeds %s, %d functions each" % (seeds, options.cases), flush=True)
-    total, failed = check_seeds(seeds, options, check_module)
+    total, failed = check_seeds(seeds, options, check_errors if options.errors else check_module)
     print("%d functions, %d comparisons failed" % (total, failed))
     return 1 if failed else 0
 

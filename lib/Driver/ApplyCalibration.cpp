@@ -42,6 +42,7 @@ llvm::Expected<PruningReport> Calibration::apply(const rt::Manifest &manifest,
     if (llvm::Error error = takeMasks(masks, options))
       return std::move(error);
   }
+  auto weights = std::make_shared<rt::RoundedWeights>();
   Rounded rounded;
   if (options.roundBy == RoundBy::Gptq) {
     auto made = round(manifest, options.mask, notes);
@@ -49,11 +50,15 @@ llvm::Expected<PruningReport> Calibration::apply(const rt::Manifest &manifest,
       return made.takeError();
     rounded = std::move(*made);
     options.mask.rounded = rounded.weights;
+    *weights = *rounded.weights;
   }
   if (llvm::Error error =
           describePruning(*model.source.module, model.source.functions, options,
-                          model.log, llvm::errs()))
+                          model.log, llvm::errs(), weights.get()))
     return std::move(error);
+  // Not once more where they run, and once more where they are packed.
+  if (!weights->empty())
+    options.mask.rounded = std::move(weights);
   for (const std::string &note : notes)
     llvm::errs() << note << "\n";
   auto report = compare(options.mask);

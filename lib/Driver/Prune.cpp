@@ -49,9 +49,11 @@ struct Distance {
 } // namespace
 
 /// What rounding changes in the elements that are kept, as a squared norm.
-static llvm::Expected<double>
-squaredRounding(rt::Tensor kept, const rt::ParamSpec &spec,
-                const rt::RoundedWeights *rounded) {
+/// Adds to `made` what is rounded here, if that is wanted.
+static llvm::Expected<double> squaredRounding(rt::Tensor kept,
+                                              const rt::ParamSpec &spec,
+                                              const rt::RoundedWeights *rounded,
+                                              rt::RoundedWeights *made) {
   if (kept.view.dtype != rt::DType::F32) {
     auto floats =
         rt::convertFloats(kept, rt::DType::F32, rt::shownKey(spec.key));
@@ -75,12 +77,15 @@ squaredRounding(rt::Tensor kept, const rt::ParamSpec &spec,
                          values, rt::shownKey(spec.key));
   if (!stats)
     return toError(stats.error());
+  if (made)
+    made->insert({{spec.scope, spec.key}, std::move(kept)});
   return stats->changed;
 }
 
-static llvm::Expected<Distance>
-distanceFromDense(const rt::Checkpoint &file, const rt::ParamSpec &spec,
-                  const CompileOptions &options) {
+static llvm::Expected<Distance> distanceFromDense(const rt::Checkpoint &file,
+                                                  const rt::ParamSpec &spec,
+                                                  const CompileOptions &options,
+                                                  rt::RoundedWeights *made) {
   auto weight = rt::readWeight(file, spec.key, options.mask);
   if (!weight)
     return toError(weight.error());
@@ -109,7 +114,7 @@ distanceFromDense(const rt::Checkpoint &file, const rt::ParamSpec &spec,
   if (spec.sparsity->group == 0 || !options.mask.quantize)
     return distance;
   auto rounding =
-      squaredRounding(std::move(kept), spec, options.mask.rounded.get());
+      squaredRounding(std::move(kept), spec, options.mask.rounded.get(), made);
   if (!rounding)
     return rounding.takeError();
   distance.rounded = std::sqrt(*rounding / all);
@@ -131,8 +136,8 @@ using Files = llvm::StringMap<std::shared_ptr<const rt::Checkpoint>>;
 
 static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
                                   const CompileOptions &options,
-                                  const CompileLog &log,
-                                  llvm::raw_ostream &os) {
+                                  const CompileLog &log, llvm::raw_ostream &os,
+                                  rt::RoundedWeights *made) {
   std::string key = rt::shownKey(spec.key);
   std::string shown = (spec.scope.empty() ? "" : spec.scope + ": ") + key +
                       " " + rt::shapeString(spec.shape);
@@ -159,7 +164,7 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
   auto file = files.find(spec.scope);
   if (file != files.end() && !rt::isDequantizedKey(spec.key) &&
       !rt::isPackedBitsKey(spec.key)) {
-    auto distance = distanceFromDense(*file->second, spec, options);
+    auto distance = distanceFromDense(*file->second, spec, options, made);
     if (!distance)
       return distance.takeError();
     if (isPruned)
@@ -182,7 +187,8 @@ static llvm::Error describeWeight(const rt::ParamSpec &spec, const Files &files,
 llvm::Error driver::describePruning(ArrayRef<rt::ParamSpec> params,
                                     const CompileOptions &options,
                                     const CompileLog &log,
-                                    llvm::raw_ostream &os) {
+                                    llvm::raw_ostream &os,
+                                    rt::RoundedWeights *made) {
   Files files;
   for (const Binding &binding : options.params) {
     auto file = rt::Checkpoint::open(binding.path);
@@ -192,16 +198,16 @@ llvm::Error driver::describePruning(ArrayRef<rt::ParamSpec> params,
   }
   for (const rt::ParamSpec &spec : params)
     if (spec.shape.size() > 1)
-      if (llvm::Error error = describeWeight(spec, files, options, log, os))
+      if (llvm::Error error =
+              describeWeight(spec, files, options, log, os, made))
         return error;
   return llvm::Error::success();
 }
 
-llvm::Error driver::describePruning(ModuleOp module,
-                                    ArrayRef<Signature> functions,
-                                    const CompileOptions &options,
-                                    const CompileLog &log,
-                                    llvm::raw_ostream &os) {
+llvm::Error
+driver::describePruning(ModuleOp module, ArrayRef<Signature> functions,
+                        const CompileOptions &options, const CompileLog &log,
+                        llvm::raw_ostream &os, rt::RoundedWeights *made) {
   std::vector<rt::ParamSpec> params;
   for (const Signature &function : functions) {
     auto manifest = readManifest(module, function.name);
@@ -209,5 +215,5 @@ llvm::Error driver::describePruning(ModuleOp module,
       return manifest.takeError();
     llvm::append_range(params, manifest->params);
   }
-  return describePruning(params, options, log, os);
+  return describePruning(params, options, log, os, made);
 }

@@ -6,12 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Driver/MappingProgram.h"
+#include "nm/Conversion/TileToProgram/TileToProgram.h"
 #include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
 #include "nm/Explore/Timeloop.h"
 #include "nm/Isa/Builder.h"
 #include "nm/Isa/Encoding.h"
 #include "nm/Model/Extended.h"
-#include "nm/Pipelines/TileProgram.h"
 #include "nm/Simulator/Simulator.h"
 #include "nm/Support/Result.h"
 

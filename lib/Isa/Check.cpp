@@ -238,16 +238,20 @@ std::string Checker::subject() const {
   return "";
 }
 
-Status checkProgram(const Program &program, Place *about) {
-  Place unused, &place = about ? *about : unused;
-  place = {};
+Status checkTables(const Program &program) {
   if (program.tensors.size() > kMaxEntries ||
       program.buffers.size() > kMaxEntries ||
       program.semaphores.size() > kMaxEntries || program.code.size() > kMaxCode)
     return makeError(Errc::Format,
                      "[attacc_program_c2] program has a table of more than "
                      "2^20 entries or more than 2^26 instructions");
-  if (Status status = checkTexts(program); !status)
+  return checkTexts(program);
+}
+
+Status checkProgram(const Program &program, Place *about) {
+  Place unused, &place = about ? *about : unused;
+  place = {};
+  if (Status status = checkTables(program); !status)
     return status;
   Checker checker(program);
   place = {Place::OfTarget, 0};

@@ -293,6 +293,44 @@ static double overlapped(const Device &device, const AttentionShape &shape,
   return std::max(cycles, cost.computeCycles + exposed);
 }
 
+/// The mean of max(a k, b + c k) for k that grows evenly from `first` to
+/// `last`.
+static double meanOfLarger(double a, double b, double c, double first,
+                           double last) {
+  auto larger = [&](double k) { return std::max(a * k, b + c * k); };
+  double turn = a > c ? std::clamp(b / (a - c), first, last) : last;
+  if (last <= first)
+    return larger(first);
+  // Straight on both sides of the turn.
+  return ((larger(first) + larger(turn)) * (turn - first) +
+          (larger(turn) + larger(last)) * (last - turn)) /
+         (2 * (last - first));
+}
+
+/// Without fusion the logits of a step pass DRAM four times, one after the
+/// other, while the kSpilledSteps next ones set out: so many steps and one take
+/// no less than that. Causal blocks see more and more keys, and those that see
+/// few do not make up for the latency of those that see many.
+static double throughDram(const Device &device, const AttentionShape &shape,
+                          const Dataflow &flow, const AttentionLayout &layout,
+                          const Cost &cost) {
+  double blocks = static_cast<double>(ceilDiv(layout.total, flow.rows));
+  double steps =
+      blocks * static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  double least = static_cast<double>(
+             keysSeen(shape, std::min(flow.rows, layout.total))),
+         most = static_cast<double>(shape.keys), mean = (least + most) / 2;
+  double half = blocks > 1 ? (most - least) / (blocks - 1) / 2 : 0;
+  double ways = kSpilledSteps + 1;
+  double fixed = 4 * static_cast<double>(device.dram.latencyCycles +
+                                         device.dma.setupCycles) +
+                 2 * static_cast<double>(device.array.fillCycles);
+  double own = cost.dramCycles + cost.computeCycles + cost.softmaxCycles;
+  return steps * meanOfLarger(cost.dramCycles / steps, fixed / ways,
+                              own / steps / ways, (least - half) / mean,
+                              (most + half) / mean);
+}
+
 /// Cycles of what passes through rings of slots. A slot is free when its use
 /// has ended, and full again a latency and a transfer later, and the array then
 /// fills: a round of all slots takes no less. Where the slots hide the latency
@@ -369,7 +407,8 @@ static double throughRings(const Device &device, const AttentionShape &shape,
       cost.softmaxCycles +
       2 * (moved / rate + units * static_cast<double>(groups) * latency);
   return std::max({first + second, 2 * moved / rate,
-                   round / static_cast<double>(layout.softmaxSlots)});
+                   round / static_cast<double>(layout.softmaxSlots),
+                   throughDram(device, shape, flow, layout, cost)});
 }
 
 /// Lane cycles of the special function unit, and PE cycles of the softmax on

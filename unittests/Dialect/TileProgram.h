@@ -9,7 +9,7 @@
 #define NM_UNITTESTS_DIALECT_TILEPROGRAM_H
 
 #include "Common/KernelTestSupport.h"
-#include "nm/Pipelines/TileProgram.h"
+#include "nm/Conversion/TileToProgram/TileToProgram.h"
 
 namespace nm::isa {
 

@@ -74,7 +74,9 @@ def ConvertToAttacc : Pass<"convert-to-attacc", "ModuleOp"> {
 
     Tilings of products are the cost model's best; so are dataflows of attention
     without an attribute `#flat.dataflow` (`flat-select-dataflow{target=edge}`
-    sets one). Choices are remarks of the category `convert-to-attacc`. Dynamic
+    sets one), but for those whose program is longer than `max-instructions`,
+    which the remark `AttentionRejected` names; a program of more than 2^20 is
+    not written. Choices are remarks of the category `convert-to-attacc`. Dynamic
     sizes, control flow and what no instruction computes are errors.
   }];
   let dependentDialects = ["::mlir::attacc::AttaccDialect", "::mlir::tiles::TileDialect"];
@@ -82,7 +84,10 @@ def ConvertToAttacc : Pass<"convert-to-attacc", "ModuleOp"> {
     Option<"device", "device", "std::string", "\"edge\"",
            "device description by name, or the file of one">,
     Option<"elementType", "element-type", "std::string", "\"f16\"",
-           "elements of the program's tensors: f16, bf16 or f32">
+           "elements of the program's tensors: f16, bf16 or f32">,
+    Option<"maxInstructions", "max-instructions", "int64_t", "1 << 20",
+           "instructions, as they stand in a program, that a dataflow of "
+           "attention may take to be chosen">
   ];
 }
 

@@ -123,6 +123,7 @@ public:
   size_t size() const { return program.code.size(); }
   const std::vector<Instruction> &code() const { return program.code; }
   const std::vector<Buffer> &buffers() const { return program.buffers; }
+  const std::vector<Tensor> &tensors() const { return program.tensors; }
 
   /// Whether something went wrong so far.
   bool failed() const { return !error.ok(); }

@@ -21,6 +21,9 @@ namespace nm::isa {
 /// attacc_region_c1 of the shape of `what`.
 Status checkShape(const std::string &what, const std::vector<int64_t> &shape);
 
+/// What no entry by itself can break: sizes of tables, texts.
+Status checkTables(const Program &program);
+
 /// Checks entries of a program, each once and in order; the program may grow
 /// between calls. What is checked may rely on what passed before.
 class Checker {

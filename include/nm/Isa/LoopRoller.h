@@ -55,6 +55,9 @@ public:
     close();
   }
 
+  /// Instructions that may be held at a time, and ever be written.
+  static constexpr int64_t kMostLive = int64_t(1) << 20, kMostAdded = int64_t(1)
+                                                                      << 26;
   /// Whether this holds more instructions than a program should, or took more
   /// to find its loops; what follows is dropped. An instruction held takes up
   /// to 1.7 KiB with its tiles and steps, one written about a microsecond.
@@ -65,8 +68,6 @@ public:
   bool finish(Builder &builder);
 
 private:
-  static constexpr int64_t kMostLive = int64_t(1) << 20, kMostAdded = int64_t(1)
-                                                                      << 26;
   static constexpr int64_t kHead = 8, kTail = 3, kCarried = 4, kGapUnit = 8;
 
   /// How an instruction moves with one loop around it.

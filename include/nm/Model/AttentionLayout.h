@@ -30,6 +30,10 @@ inline int64_t stripOf(const Device &device, int64_t segment, bool isNarrow) {
   return isNarrow ? segment : ceilDiv(device.array.rows, segment) * segment;
 }
 
+/// Without fusion: steps whose logits are on their way through DRAM while
+/// another one begins, so that the latencies of their passes do not add up.
+inline constexpr int64_t kSpilledSteps = 4;
+
 /// Where outputs are summed.
 enum class Sums {
   Resident, ///< for all rows in work

@@ -8,6 +8,7 @@
 #include "AttentionScore.h"
 #include "ProgramEmitter.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "nm/Conversion/TileToProgram/TileToProgram.h"
 #include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
 #include "nm/Model/Search.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -127,12 +128,13 @@ static std::optional<model::Dataflow> convert(flat::DataflowAttr attr,
   return flow;
 }
 
-/// Whether it fits on chip in this dataflow, with what a score needs besides.
-static isa::Status tryDataflow(const model::Device &device,
-                               const model::AttentionShape &shape,
-                               const model::Dataflow &flow,
-                               const isa::AttentionScore &score,
-                               const isa::Builder &program) {
+/// Whether it fits on chip in this dataflow, with what a score needs besides;
+/// no fewer than its instructions.
+static isa::Result<double> tryDataflow(const model::Device &device,
+                                       const model::AttentionShape &shape,
+                                       const model::Dataflow &flow,
+                                       const isa::AttentionScore &score,
+                                       const isa::Builder &program) {
   auto bytesOf = [&](isa::TensorId tensor) {
     return isa::typeBytes(program[tensor].type);
   };
@@ -147,13 +149,42 @@ static isa::Status tryDataflow(const model::Device &device,
   facts.biasBytes = score.bias ? bytesOf(score.bias->tensor) : 0;
   isa::Result<tiles::AttentionPlan> plan =
       tiles::planAttention(device, facts, device.scratchpad.bytes);
-  return plan.ok() ? isa::Status() : isa::Status(plan.error());
+  if (!plan)
+    return plan.error();
+  return tiles::mostInstructions(facts, *plan);
 }
 
-FailureOr<model::Dataflow>
-ProgramEmitter::chooseDataflow(AttentionOp op,
-                               const model::AttentionShape &shape,
-                               const isa::AttentionScore &score) {
+isa::Status ProgramEmitter::tryProgram(const model::Dataflow &flow,
+                                       AttentionMaker make) {
+  isa::Program tables;
+  tables.name = "attention";
+  tables.target = b.target();
+  for (const isa::Tensor &tensor : b.tensors()) {
+    isa::Tensor own;
+    own.name = tensor.name;
+    own.role = isa::Role::Scratch;
+    own.type = tensor.type;
+    own.shape = tensor.shape;
+    tables.tensors.push_back(std::move(own));
+  }
+  auto insert = [&](OpBuilder &at, ArrayRef<Value> tensors) {
+    make(at, at.getUnknownLoc(), tensors, flow);
+  };
+  isa::Result<isa::Program> program =
+      mlir::nm::lowerTiles(tables, device, {{0, insert}});
+  if (!program)
+    return program.error();
+  int64_t size = static_cast<int64_t>(program->code.size());
+  if (size > options.maxInstructions)
+    return ::nm::support::makeError(
+        isa::Errc::Unsupported, "found a program of ", size,
+        " instructions, expected at most ", options.maxInstructions);
+  return {};
+}
+
+FailureOr<model::Dataflow> ProgramEmitter::chooseDataflow(
+    AttentionOp op, const model::AttentionShape &shape,
+    const isa::AttentionScore &score, AttentionMaker make) {
   if (flat::DataflowAttr attr = op.getDataflowAttr()) {
     std::optional<model::Dataflow> flow = convert(attr, shape.queries);
     if (!flow)
@@ -161,15 +192,23 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
              << attr
              << ", which programs do not express: expected loops bhrk or bhkr, "
                 "interleaved if fused; leave it out to have one searched";
-    if (isa::Status status = tryDataflow(device, shape, *flow, score, b);
-        !status.ok())
-      return LogicalResult(check(status, op));
+    if (isa::Result<double> fits = tryDataflow(device, shape, *flow, score, b);
+        !fits.ok())
+      return LogicalResult(check(fits.error(), op));
     model::Cost cost = model::evaluateExtended(device, shape, *flow);
     chosenRemark(op, "Attention")
         << remark::add("{0}, as asked for", model::toString(*flow))
         << remark::metric("cycles", llvm::formatv("{0:f0}", cost.cycles).str());
     return *flow;
   }
+  return searchDataflow(op, shape, score, make);
+}
+
+FailureOr<model::Dataflow> ProgramEmitter::searchDataflow(
+    AttentionOp op, const model::AttentionShape &shape,
+    const isa::AttentionScore &score, AttentionMaker make) {
+  // A program that is too long takes seconds to find out.
+  constexpr size_t kMostTooLong = 16, kMostRemarks = 32;
   model::SearchOptions search;
   search.keep = 1 << 14;
   isa::Result<model::SearchResult> found =
@@ -177,11 +216,38 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
   if (!found.ok())
     return LogicalResult(check(found.error(), op));
   std::string why = "the space is empty";
+  SmallVector<model::Dataflow> tooLong;
+  // Smaller blocks have more that differ.
+  auto isShorterThan = [](const model::Dataflow &a, const model::Dataflow &b) {
+    return a.order != b.order || a.rows > b.rows || a.keyTile > b.keyTile ||
+           (a.keyTile == 0) != (b.keyTile == 0);
+  };
+  size_t tried = 0, remarks = 0;
   for (auto [rank, candidate] : llvm::enumerate(found->ranked)) {
-    isa::Status status =
-        tryDataflow(device, shape, candidate.dataflow, score, b);
+    const model::Dataflow &flow = candidate.dataflow;
+    if (llvm::any_of(tooLong, [&](const model::Dataflow &other) {
+          return !isShorterThan(flow, other);
+        }))
+      continue;
+    ++tried;
+    isa::Result<double> fits = tryDataflow(device, shape, flow, score, b);
+    isa::Status status = fits.ok() ? isa::Status() : fits.error();
+    if (fits.ok() && *fits > double(options.maxInstructions)) {
+      status = tryProgram(flow, make);
+      if (!status.ok())
+        tooLong.push_back(flow);
+    }
     if (!status.ok()) {
       why = status.error().message;
+      if (++remarks <= kMostRemarks)
+        remark::missed(op.getLoc(),
+                       remark::RemarkOpts::name("AttentionRejected")
+                           .category("convert-to-attacc"))
+            << remark::add("{0}", model::toString(flow))
+            << remark::metric("rank", int64_t(rank + 1))
+            << remark::reason("{0}", why);
+      if (tooLong.size() == kMostTooLong)
+        break;
       continue;
     }
     chosenRemark(op, "Attention")
@@ -192,8 +258,8 @@ ProgramEmitter::chooseDataflow(AttentionOp op,
     return candidate.dataflow;
   }
   return op.emitOpError("has no dataflow on ")
-         << device.name << ", expected one; the last of "
-         << found->ranked.size() << " was refused: " << why;
+         << device.name << ", expected one; the last of " << tried
+         << " that were tried was refused: " << why;
 }
 
 LogicalResult ProgramEmitter::emitBias(AttentionOp op, Value bias,
@@ -348,16 +414,20 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
     heads = isa::Strided::inOrder(
         temporary(type.getNumElements() / shape.valueDim, shape.valueDim),
         written.sizes);
-  FailureOr<model::Dataflow> flow = chooseDataflow(op, shape, score);
-  if (failed(flow))
-    return failure();
   isa::HeadsView output = *findHeads(heads);
-  auto make = [=, q = views[0], k = views[1], v = views[2],
-               loc = reason](OpBuilder &at, ArrayRef<Value> tensors) {
-    tiles::createAttention(at, loc, "attention", tensors, shape, *flow, q, k, v,
+  auto make = [=, q = views[0], k = views[1], v = views[2]](
+                  OpBuilder &at, Location loc, ArrayRef<Value> tensors,
+                  const model::Dataflow &flow) {
+    tiles::createAttention(at, loc, "attention", tensors, shape, flow, q, k, v,
                            output, score);
   };
-  insertions.push_back({b.size(), std::move(make)});
+  FailureOr<model::Dataflow> flow = chooseDataflow(op, shape, score, make);
+  if (failed(flow))
+    return failure();
+  insertions.push_back(
+      {b.size(), [=, loc = reason](OpBuilder &at, ArrayRef<Value> tensors) {
+         make(at, loc, tensors, *flow);
+       }});
   if ((heads.tensor.index != dest->index && failed(copy(heads, written, op))))
     return failure();
   define(result, *dest);

@@ -352,9 +352,20 @@ private:
   LogicalResult emitBias(flat::AttentionOp op, Value bias, AffineMap map,
                          const model::AttentionShape &shape,
                          isa::AttentionScore &score);
+  /// Makes the operation in a dataflow, from the program's tensors.
+  using AttentionMaker = function_ref<void(
+      OpBuilder &, Location, ArrayRef<Value> tensors, const model::Dataflow &)>;
   FailureOr<model::Dataflow> chooseDataflow(flat::AttentionOp op,
                                             const model::AttentionShape &shape,
-                                            const isa::AttentionScore &score);
+                                            const isa::AttentionScore &score,
+                                            AttentionMaker make);
+  /// The best of the search that has a program.
+  FailureOr<model::Dataflow> searchDataflow(flat::AttentionOp op,
+                                            const model::AttentionShape &shape,
+                                            const isa::AttentionScore &score,
+                                            AttentionMaker make);
+  /// Whether a program holds the instructions of one, found by writing it.
+  isa::Status tryProgram(const model::Dataflow &flow, AttentionMaker make);
 
   func::FuncOp func;
   const ProgramOptions &options;

@@ -47,7 +47,11 @@ private:
       return emitError(getOperation().getLoc(),
                        "convert-to-attacc: element-type is '")
              << elementType << "', expected f16, bf16 or f32";
-    return attacc::ProgramOptions{std::move(*found), type};
+    if (maxInstructions < 1)
+      return emitError(getOperation().getLoc(),
+                       "convert-to-attacc: max-instructions is ")
+             << maxInstructions.getValue() << ", expected 1 or more";
+    return attacc::ProgramOptions{std::move(*found), type, maxInstructions};
   }
 
   LogicalResult convert() {

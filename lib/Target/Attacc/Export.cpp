@@ -17,8 +17,8 @@ attacc::exportProgram(ProgramOp op, SmallVectorImpl<Operation *> *operations) {
   ProgramReader reader(op, /*hasData=*/true);
   if (failed(reader.read()))
     return failure();
-  // The rules of a program as a whole: texts, sizes of tables.
-  if (code::Status status = code::checkProgram(reader.program); !status)
+  // Entries were checked as they were read.
+  if (code::Status status = code::checkTables(reader.program); !status)
     return op.emitError(status.error().message);
   if (operations)
     operations->append(reader.operations.begin(), reader.operations.end());

@@ -10,7 +10,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "nm/Dialect/Attacc/IR/AttaccDialect.h"
-#include "nm/Isa/Program.h"
+#include "nm/Isa/LoopRoller.h"
 
 namespace mlir::attacc {
 
@@ -19,6 +19,9 @@ struct ProgramOptions {
   /// Of tensors in the program, whatever the function's: f16, bf16 or f32.
   /// Whoever binds arrays converts.
   ::nm::isa::Type type = ::nm::isa::Type::F16;
+  /// Dataflows of attention whose program is longer are passed over. More than
+  /// a LoopRoller holds are none.
+  int64_t maxInstructions = ::nm::isa::LoopRoller::kMostLive;
 };
 
 /// The program that computes `func`, a function of static tensors, before

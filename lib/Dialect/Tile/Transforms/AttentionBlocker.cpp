@@ -13,12 +13,9 @@
 using namespace mlir;
 using namespace mlir::tiles;
 namespace model = ::nm::model;
+using model::kSpilledSteps;
 using model::Sums;
 using ::nm::support::ceilDiv;
-
-/// Steps whose output is still to come if the logits pass through DRAM, the way
-/// to which takes long.
-static constexpr int64_t kSpilledSteps = 4;
 
 AttentionBlocker::AttentionBlocker(AttentionOp op, const AttentionFacts &facts,
                                    const AttentionPlan &plan, int64_t serial)
@@ -373,11 +370,19 @@ void AttentionBlocker::step() {
   // An online softmax may rescale what the step before has summed; on its way
   // from DRAM a softmax would delay the weights of an older step.
   bool isOutputFirst = isOnline || !isFused;
+  // And its results, whose place the next output needs; but where a step has
+  // more rows than are on their way at a time they would delay the softmax.
+  int64_t groups = packed * ceilDiv(layout.partRows, layout.softmaxRows);
+  bool isResultFirst = !isFused && groups <= layout.softmaxSlots;
   int64_t delay = isFused ? 1 : kSpilledSteps;
   phase(0, 0, false, [&] { eachChunk([&](Value j) { logitsPhase(j); }); });
-  phase(0, isOutputFirst ? 2 : 1, false, [&] { softmaxPhase(); });
+  phase(0,
+        isResultFirst   ? 3
+        : isOutputFirst ? 2
+                        : 1,
+        false, [&] { softmaxPhase(); });
   phase(delay, isOutputFirst ? 1 : 2, false, [&] { outputPhase(); });
   if (isResident || isOnline)
-    phase(delay, 3, false,
+    phase(delay, isResultFirst ? 2 : 3, false,
           [&] { when("last", {tile}, [&] { results({}, sums); }); });
 }

@@ -7,6 +7,7 @@
 
 #include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
 #include "nm/Dialect/Attacc/IR/ProgramReader.h"
+#include "nm/Model/Blocks.h"
 #include "nm/Model/Extended.h"
 #include "nm/Support/Result.h"
 #include <algorithm>
@@ -108,6 +109,30 @@ Result<AttentionPlan> tiles::planAttention(const model::Device &device,
                      " of the scratchpad of ", device.name);
   return AttentionPlan{layout, scoreKeysOf(layout, facts.shape),
                        biasRowsOf(layout, facts.shape)};
+}
+
+double tiles::mostInstructions(const AttentionFacts &facts,
+                               const AttentionPlan &plan) {
+  const model::AttentionShape &shape = facts.shape;
+  const model::AttentionLayout &layout = plan.layout;
+  double pieces = 0;
+  model::forEachStep(shape, facts.flow.rows, facts.flow.keyTile,
+                     [&](int64_t rows, int64_t keys, int64_t count) {
+                       int64_t strips =
+                           ceilDiv(rows, layout.rowStrip) *
+                           ceilDiv(keys, layout.strip) *
+                           ceilDiv(shape.valueWidth(), layout.segment);
+                       int64_t scores = ceilDiv(rows, plan.biasRows) *
+                                        ceilDiv(keys, plan.scoreKeys);
+                       int64_t rest = ceilDiv(rows, layout.softmaxRows) +
+                                      ceilDiv(rows, layout.outRows);
+                       pieces += static_cast<double>(count) *
+                                 static_cast<double>(strips + scores + rest);
+                     });
+  // Of a piece, with room: seven loads, two products, eight that score, three
+  // of the sums, a store.
+  constexpr double kOfPiece = 24;
+  return static_cast<double>(shape.batch * shape.heads) * pieces * kOfPiece;
 }
 
 AttentionOp tiles::createAttention(

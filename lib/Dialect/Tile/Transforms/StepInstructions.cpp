@@ -26,32 +26,46 @@ static PutOp putOf(Value value) {
   return {};
 }
 
-StepWriter::Part StepWriter::partOf(Value value) const {
+const StepWriter::View &StepWriter::viewOf(Value value) {
+  if (auto found = views.find(value); found != views.end())
+    return *found->second;
+  View view;
   Operation *op = value.getDefiningOp();
   if (auto place = dyn_cast<PlaceOp>(op)) {
-    Part part;
-    part.place = place;
-    part.made = now.places.lookup(place);
-    ArrayRef<int64_t> shape = place.getType().getShape();
-    part.offsets.assign(shape.size(), 0);
-    part.sizes.assign(shape.begin(), shape.end());
-    return part;
+    view.place = place;
+    llvm::append_range(view.sizes, place.getType().getShape());
+  } else if (auto at = dyn_cast<AtOp>(op)) {
+    view = viewOf(at.getSource());
+    ArrayRef<int64_t> shape = at.getSource().getType().getShape();
+    for (auto [dim, counter] :
+         llvm::zip_equal(at.getDims(), at.getCounters())) {
+      ForOp loop = getLoopOf(counter);
+      view.cuts.push_back(
+          {loop, dim + view.dropped, shape[dim] != int64_t(loop.getBlock())});
+    }
+    view.dropped += int64_t(shape.size()) - at.getType().getRank();
+  } else { // what an instruction made
+    view = viewOf(putOf(value).getPlace());
   }
-  auto at = dyn_cast<AtOp>(op);
-  if (!at) // what an instruction made
-    return partOf(putOf(value).getPlace());
-  Part part = partOf(at.getSource());
-  ArrayRef<int64_t> shape = at.getSource().getType().getShape();
-  for (auto [dim, counter] : llvm::zip_equal(at.getDims(), at.getCounters())) {
-    ForOp loop = getLoopOf(counter);
-    auto round = now.rounds.find(loop);
+  return *(views[value] = std::make_unique<View>(std::move(view)));
+}
+
+StepWriter::Part StepWriter::partOf(Value value) {
+  const View &view = viewOf(value);
+  Part part;
+  part.place = view.place;
+  part.made = now.places.lookup(view.place);
+  part.offsets.assign(view.sizes.size(), 0);
+  part.sizes = view.sizes;
+  part.dropped = view.dropped;
+  for (const View::Cut &cut : view.cuts) {
+    auto round = now.rounds.find(cut.loop);
     if (round == now.rounds.end()) // all of its rounds
       continue;
-    if (shape[dim] != int64_t(loop.getBlock()))
-      part.offsets[dim + part.dropped] += round->second.begin;
-    part.sizes[dim + part.dropped] = round->second.size;
+    if (cut.moves)
+      part.offsets[cut.dim] += round->second.begin;
+    part.sizes[cut.dim] = round->second.size;
   }
-  part.dropped += int64_t(shape.size()) - at.getType().getRank();
   return part;
 }
 
@@ -116,6 +130,7 @@ void StepWriter::add(Operation *op, Instruction instruction,
 void StepWriter::addTouching(Operation *op, Instruction instruction,
                              ArrayRef<Part> parts) {
   SmallVector<HappensBefore::Access> accesses;
+  instruction.operands.reserve(parts.size());
   for (const Part &part : parts)
     instruction.operands.push_back(tileOf(part));
   for (auto [i, part] : llvm::enumerate(parts))
@@ -124,17 +139,30 @@ void StepWriter::addTouching(Operation *op, Instruction instruction,
   add(op, std::move(instruction), accesses);
 }
 
-void StepWriter::writeCompute(Operation *op) {
-  Instruction instruction;
-  instruction.opcode = opcodeOf(op);
-  attacc::readFields(op, instruction);
-  SmallVector<Part> parts;
+const StepWriter::Computation &StepWriter::computationOf(Operation *op) {
+  std::unique_ptr<Computation> &known = computations[op];
+  if (known)
+    return *known;
+  known = std::make_unique<Computation>();
+  known->instruction.opcode = opcodeOf(op);
+  attacc::readFields(op, known->instruction);
   for (Value operand : op->getOperands())
     if (isTileType(operand.getType()))
-      parts.push_back(partOf(operand));
+      known->tiles.push_back(operand);
   for (Value result : op->getResults()) {
-    PutOp put = putOf(result);
-    parts.push_back(partOf(put.getPlace()));
+    known->puts.push_back(putOf(result));
+    known->tiles.push_back(known->puts.back().getPlace());
+  }
+  return *known;
+}
+
+void StepWriter::writeCompute(Operation *op) {
+  const Computation &computation = computationOf(op);
+  Instruction instruction = computation.instruction;
+  SmallVector<Part> parts;
+  for (Value tile : computation.tiles)
+    parts.push_back(partOf(tile));
+  for (PutOp put : computation.puts) {
     bool begins = !put.getFrom().empty() && isFirst(put.getFrom());
     instruction.accumulate |= put.getAccumulate() && !begins;
   }

@@ -20,6 +20,7 @@
 #include "nm/Isa/Builder.h"
 #include "nm/Isa/LoopRoller.h"
 #include <deque>
+#include <memory>
 #include <optional>
 
 namespace mlir::tiles {
@@ -48,6 +49,24 @@ private:
     Made made;
     SmallVector<int64_t, 4> offsets, sizes; ///< by dimension of the place
     int64_t dropped = 0;                    ///< leading dimensions
+  };
+  /// What a part is in all rounds: of a place, cut by the rounds of loops.
+  struct View {
+    struct Cut {
+      ForOp loop;
+      int64_t dim;
+      bool moves; ///< begins where the round does
+    };
+    PlaceOp place;
+    SmallVector<int64_t, 4> sizes;
+    SmallVector<Cut, 4> cuts;
+    int64_t dropped = 0;
+  };
+  /// What an operation that computes is in all rounds.
+  struct Computation {
+    Instruction instruction; ///< without operands
+    SmallVector<Value, 4> tiles;
+    SmallVector<PutOp, 2> puts; ///< of its results, which come last
   };
   /// What is the same in a whole step, and what a phase of it runs in later.
   struct Step {
@@ -90,7 +109,9 @@ private:
   void drain();
 
   // Instructions.
-  Part partOf(Value value) const;
+  const View &viewOf(Value value);
+  Part partOf(Value value);
+  const Computation &computationOf(Operation *op);
   ::nm::isa::Tile tileOf(const Part &part) const;
   HappensBefore::Access accessOf(const Part &part, bool reads,
                                  bool writes) const;
@@ -124,6 +145,9 @@ private:
   SmallVector<Value> tensorValues;
   DenseMap<Operation *, Operation *> rowLoops; ///< of loops over keys
   DenseMap<Block *, Phases> known;
+  // By address: a reference outlives what is found meanwhile.
+  DenseMap<Value, std::unique_ptr<View>> views;
+  DenseMap<Operation *, std::unique_ptr<Computation>> computations;
 
   // While instructions are noted.
   Step now;

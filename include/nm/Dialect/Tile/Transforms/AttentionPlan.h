@@ -40,6 +40,9 @@ struct AttentionPlan {
 planAttention(const ::nm::model::Device &device, const AttentionFacts &facts,
               int64_t capacity);
 
+/// No fewer than the instructions that it takes, each as often as it runs.
+double mostInstructions(const AttentionFacts &facts, const AttentionPlan &plan);
+
 /// A tile.attention of the tensors of a program, which views name by number.
 AttentionOp createAttention(
     OpBuilder &builder, Location loc, StringRef name, ArrayRef<Value> tensors,

@@ -1,12 +1,12 @@
-//===- TileProgram.h - Operators on tiles as a program -*- C++ -*-===//
+//===- TileToProgram.h - Operators on tiles as a program -*- C++ -*-===//
 //
 // Part of nm, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NM_PIPELINES_TILEPROGRAM_H
-#define NM_PIPELINES_TILEPROGRAM_H
+#ifndef NM_CONVERSION_TILETOPROGRAM_TILETOPROGRAM_H
+#define NM_CONVERSION_TILETOPROGRAM_TILETOPROGRAM_H
 
 #include "nm/Isa/Program.h"
 #include "nm/Support/Result.h"
@@ -23,4 +23,4 @@ lowerTiles(const ::nm::isa::Program &tables, const ::nm::model::Device &device,
 
 } // namespace mlir::nm
 
-#endif // NM_PIPELINES_TILEPROGRAM_H
+#endif // NM_CONVERSION_TILETOPROGRAM_TILETOPROGRAM_H

@@ -8,6 +8,7 @@
 #include "nm/Machine/Speed.h"
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <thread>
 
@@ -26,6 +27,14 @@ const Bounds::Level &Bounds::levelOf(double bytes) const {
   return levels.back();
 }
 
+/// Without the time in which others had the processor.
+static double threadSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) +
+         static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
 double measureFrequency() {
   constexpr int64_t steps = 1 << 20, unroll = 8;
   double best = 0;
@@ -34,15 +43,15 @@ double measureFrequency() {
     // Unknown: some cores add small constants as they rename registers, several
     // in a cycle.
     asm volatile("" : "+r"(term));
-    Clock::time_point start = Clock::now();
+    double start = threadSeconds();
     for (int64_t step = 0; step != steps; ++step)
       for (int64_t i = 0; i != unroll; ++i) {
         sum += term;
         // Neither folded nor reordered.
         asm volatile("" : "+r"(sum) : "r"(term));
       }
-    best = std::max(best,
-                    static_cast<double>(steps * unroll) / secondsSince(start));
+    best = std::max(best, static_cast<double>(steps * unroll) /
+                              (threadSeconds() - start));
   }
   return best;
 }

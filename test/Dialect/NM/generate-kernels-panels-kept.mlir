@@ -3,6 +3,9 @@
 // RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels=parallel=false | FileCheck %s
 // RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-generate-kernels=parallel=false --remarks-filter=nm-generate-kernels \
 // RUN:   -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// A profile measures the same code.
+// RUN: nm-opt %s --split-input-file --nm-attach-target=target=x86-64-avx2 --nm-insert-measures --nm-generate-kernels=parallel=false \
+// RUN:   --remarks-filter=nm-generate-kernels -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // REMARK-COUNT-5: [Passed] panels-kept
 // REMARK-NOT: [Passed] panels-kept

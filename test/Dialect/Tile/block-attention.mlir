@@ -103,7 +103,7 @@ attacc.program @unfused for #attacc.device<name = "edge", scratchpad = 524288, c
 // CHECK: attacc.tensor "attention_logits_0" scratch : <128x96xf16, dram>
 // CHECK: tile.phase delay 0 turn 0 {
 // CHECK: tile.store_heads {{.*}} {by_step,
-// CHECK: tile.phase delay 0 turn 2 {
+// CHECK: tile.phase delay 0 turn 3 {
 // CHECK: tile.load_heads
 // CHECK: tile.softmax
 // CHECK: tile.store_heads

@@ -37,6 +37,7 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
                             {SchedulerLayout::kCapacity, 8, "capacity"},
                             {SchedulerLayout::kSize, 8, "size"},
                             {layout.packets.offset, 16, "packets"},
+                            {layout.packets.links, 8, "links of packets"},
                             {layout.suspended.offset, 16, "suspended"},
                             {layout.shaping, 24, "shaping"}};
   for (const Pool &pool : layout.references)
@@ -91,8 +92,9 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
       if (node.hasLanes()) {
         hot(node.lanes.occupied, 8, "lanes with elements");
         hot(node.lanes.came, 8, "how many came");
-        hot(node.lanes.first, NodeLayout::kLaneBytes * node.lanes.count,
-            "lanes");
+        hot(node.lanes.heads, 8 * node.lanes.count, "heads of lanes");
+        hot(node.lanes.tails, 8 * node.lanes.count, "tails of lanes");
+        hot(node.lanes.lasts, 8 * node.lanes.count, "last ranks of lanes");
       }
       if (node.isDeep()) {
         cold(node.words,
@@ -136,7 +138,10 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
           entries = scheduler.getField(*state.getKey()).getMaxValue() + 1;
         else
           entries = op.getChildren().size();
-        cold(offset, bytes * entries, state.getSymName());
+        if (state.getByChild() && node.hasLanes())
+          hot(offset, bytes * entries, state.getSymName());
+        else
+          cold(offset, bytes * entries, state.getSymName());
         pieces.back().alignment = bytes; // of each entry
       }
     }

@@ -231,7 +231,7 @@ void SchedulerEmitter::emitEvict(unsigned id) {
     }
     packet = callChild("evict", node, instance, at.child, {memory, now}, i32);
   }
-  at.packet = e.at(slot(layout.packets, memory, packet), 8);
+  at.packet = slot(layout.packets, memory, packet);
   at.rank = head.rank;
   if (EvictOp evict = op.getEvict())
     inlineTransaction(evict.getBody(), node, at);
@@ -275,7 +275,7 @@ void SchedulerEmitter::keepDropped(Value memory, Value packet) {
   Value count = e.load(64, countPointer);
   Value isFirst = e.cmp(P::eq, count, 0);
   Value last = e.select(isFirst, e.c(0, 32), e.load(32, lastPointer));
-  e.store(packet, slot(layout.packets, memory, last));
+  e.store(packet, link(layout.packets, memory, last));
   e.store(e.select(isFirst, packet, e.load(32, pointer)), pointer);
   e.store(packet, lastPointer);
   e.store(e.add(count, e.c(1)), countPointer);
@@ -296,10 +296,9 @@ void SchedulerEmitter::emitDropped() {
       [&]() -> SmallVector<Value> { return {e.c(kStatusEmpty, 32)}; },
       [&]() -> SmallVector<Value> {
         Value packet = e.load(32, e.at(memory, layout.dropped));
-        e.copy(function.getArgument(1),
-               e.at(slot(layout.packets, memory, packet), 8),
+        e.copy(function.getArgument(1), slot(layout.packets, memory, packet),
                layout.packet.size);
-        e.store(e.load(32, slot(layout.packets, memory, packet)),
+        e.store(e.load(32, link(layout.packets, memory, packet)),
                 e.at(memory, layout.dropped));
         release(layout.packets, memory, packet);
         e.store(e.sub(count, e.c(1)), countPointer);

@@ -280,7 +280,7 @@ void SchedulerEmitter::pushNear(const NodeLayout &node,
   Value isFirst = e.cmp(P::eq, length, 0);
   // Slot 0 is nobody's.
   Value last = e.select(isFirst, e.c(0, 32), e.load(32, e.at(list, 4)));
-  e.store(element, slot(poolOf(node), at.memory, last));
+  e.store(element, link(poolOf(node), at.memory, last));
   e.store(e.select(isFirst, element, e.load(32, list)), list);
   e.store(element, e.at(list, 4));
   e.store(e.add(length, e.c(1)), lengthPointer);
@@ -308,7 +308,7 @@ SchedulerEmitter::Head SchedulerEmitter::popNear(const NodeLayout &node,
   Value lengthPointer = nearQueue(node, at, node.late.near.lengths, queue);
   Value length = e.sub(e.load(64, lengthPointer), e.c(1));
   e.store(length, lengthPointer);
-  e.store(e.load(32, slot(poolOf(node), at.memory, head.element)),
+  e.store(e.load(32, link(poolOf(node), at.memory, head.element)),
           nearQueue(node, at, node.late.near.lists, queue));
   Value isEmpty = e.cast(e.cmp(P::eq, length, 0), 64);
   e.store(e.bxor(word, e.shl(isEmpty, queue)), top);

@@ -5,11 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-// Where each level of the tree is one class of nodes, a batch goes through it
-// level by level: state is private to a node and ranks do not depend on what
-// queues hold, so that nobody sees the difference. One level is a short loop,
-// whose turns the processor overlaps; a walk through the tree is a chain of
-// loads and jumps that depend on each other.
+// Where each level of the tree is one class of nodes, a walk is one piece of
+// code, and a batch is a loop around it: no call and no check of the room for
+// each packet. The processor overlaps its turns. If lists are in no near cache,
+// a batch goes through the tree level by level, and the transactions of all its
+// packets say which lists to ask for before any is read: state is private to a
+// node and ranks do not depend on what queues hold, so that nobody sees the
+// difference.
 
 #include "SchedulerEmitter.h"
 
@@ -19,6 +21,12 @@ using namespace mlir::pifo;
 /// Whether most pushes and pops wait for a list that is in no second cache.
 static bool waitsForLists(const NodeLayout &node) {
   return !node.hasLanes() && node.hasFarLists();
+}
+
+/// Whether some level does: then all packets of a batch go through one before
+/// they go through the next.
+static bool goesByLevels(const SchedulerLayout &layout) {
+  return llvm::any_of(layout.nodes, waitsForLists);
 }
 
 /// Packets that go through a level together.
@@ -53,9 +61,8 @@ void SchedulerEmitter::forEachBelow(Value count,
 
 bool SchedulerEmitter::isChain() const {
   // Rules ask what is inside when a packet comes, which is another one's doing.
-  if (layout.nodes.size() < 2 || layout.keepsDropped || layout.decidesLate ||
-      !layout.parameters.empty() || layout.approximation ||
-      SchedulerOp(layout.op).keepsFlowsInOrder())
+  if (layout.keepsDropped || layout.decidesLate || !layout.parameters.empty() ||
+      layout.approximation || SchedulerOp(layout.op).keepsFlowsInOrder())
     return false;
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     NodeOp op = node.op;
@@ -122,16 +129,12 @@ void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
   }
 }
 
-void SchedulerEmitter::emitEnqueueTogether() {
-  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  auto function =
-      begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
-  Value memory = function.getArgument(0), packets = function.getArgument(1);
-  Value n = function.getArgument(2), now = function.getArgument(3);
+/// How many of `packets` up to `most`, which have room, enter, and the last
+/// status; level by level.
+SmallVector<Value> SchedulerEmitter::enterByLevels(Value memory, Value packets,
+                                                   Value now, Value most) {
+  Type i64 = e.type(64), i32 = e.type(32);
   Row instances = row(kTogether), yields = row(kTogether);
-  Value room = e.sub(e.load(64, e.at(memory, SchedulerLayout::kCapacity)),
-                     e.load(64, e.at(memory, SchedulerLayout::kSize)));
-  Value most = e.op<arith::MinSIOp>(n, room);
   SmallVector<Type> types{i64, i32};
   auto loop = scf::WhileOp::create(b, e.loc, types,
                                    SmallVector<Value>{e.c(0), e.c(0, 32)});
@@ -174,11 +177,38 @@ void SchedulerEmitter::emitEnqueueTogether() {
                           e.c(kStatusUnknown, 32));
   scf::YieldOp::create(b, e.loc, ValueRange{e.add(done, good), status});
   b.setInsertionPointAfter(loop);
-  Value taken = loop.getResult(0);
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+void SchedulerEmitter::emitEnqueueTogether() {
+  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
+  auto function =
+      begin(name + "_enqueue_batch", {ptr, ptr, i64, i64, ptr}, i32, true);
+  Value memory = function.getArgument(0), packets = function.getArgument(1);
+  Value n = function.getArgument(2), now = function.getArgument(3);
+  Value room = e.sub(e.load(64, e.at(memory, SchedulerLayout::kCapacity)),
+                     e.load(64, e.at(memory, SchedulerLayout::kSize)));
+  Value most = e.op<arith::MinSIOp>(n, room);
+  auto enter = [&](Value i) -> Value {
+    Value packet = packetAt(packets, i);
+    auto go = [&]() -> SmallVector<Value> {
+      return {enterLeaf(memory, packet, now)};
+    };
+    Value unknown = isUnknown(packet);
+    if (!unknown)
+      return go()[0];
+    auto refuse = [&]() -> SmallVector<Value> {
+      return {e.c(kStatusUnknown, 32)};
+    };
+    return e.ifElse(unknown, i32, refuse, go)[0];
+  };
+  SmallVector<Value> result = goesByLevels(layout)
+                                  ? enterByLevels(memory, packets, now, most)
+                                  : untilRefused(most, enter);
+  Value taken = result[0];
   e.store(taken, function.getArgument(4));
-  Value isFull =
-      e.band(e.cmp(P::eq, loop.getResult(1), 0), e.cmp(P::slt, taken, n));
-  end(e.select(isFull, e.c(kStatusFull, 32), loop.getResult(1)));
+  Value isFull = e.band(e.cmp(P::eq, result[1], 0), e.cmp(P::slt, taken, n));
+  end(e.select(isFull, e.c(kStatusFull, 32), result[1]));
 }
 
 /// Asks for what the first pops from these instances will read.
@@ -191,58 +221,6 @@ void SchedulerEmitter::prefetchHeads(const NodeLayout &node, Value memory,
     prefetchRank(node, at, head.rank);
     e.prefetch(slot(poolOf(node), memory, head.element));
   });
-}
-
-/// Whether the packets of a batch leave one instance after the other: pops from
-/// the same one wait for each other less where its state stays in registers. In
-/// memory, each turn waits for what the one before has stored.
-bool SchedulerEmitter::popsByInstance(const NodeLayout &node) const {
-  // With more, an instance gives a packet or two of a batch.
-  constexpr int64_t kMostInstances = 8;
-  return node.count > 1 && node.count <= kMostInstances &&
-         !waitsForLists(node) && (node.hasLanes() || !node.hasHeap());
-}
-
-/// The same as `pop`, `count` times, with the turns of a loop and what leaves.
-void SchedulerEmitter::popMany(const NodeLayout &node,
-                               const TransactionContext &at, Value count,
-                               llvm::function_ref<void(Value, Head)> body) {
-  if (node.hasLanes())
-    return popManyWithLanes(node, at, count, body);
-  if (node.hasBitmap() && !node.hasHeap())
-    return popManyOfBitmap(node, at, count, body);
-  forEachBelow(count, [&](Value i) { body(i, pop(node, at)); });
-}
-
-void SchedulerEmitter::popManyOfBitmap(
-    const NodeLayout &node, const TransactionContext &at, Value count,
-    llvm::function_ref<void(Value, Head)> body) {
-  NodeOp op = node.op;
-  const bool moves = op.getRule() != RankRule::Saturate;
-  Value base = hot(node, at, node.base);
-  Head first = bitmapHead(node, at);
-  SmallVector<Value> init{first.element, first.rank, e.load(64, base)};
-  auto loop = scf::ForOp::create(b, e.loc, e.c(0), count, e.c(1), init);
-  keepScalar(loop);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    ValueRange state = loop.getRegionIterArgs();
-    Head head;
-    head.element = state[0];
-    head.rank = state[1];
-    Head behind = takeFromBitmap(node, at, head);
-    Value moved = moves ? later(node, state[2], head.rank) : state[2];
-    body(loop.getInductionVar(), head);
-    scf::YieldOp::create(b, e.loc,
-                         ValueRange{behind.element, behind.rank, moved});
-  }
-  Head last;
-  last.element = loop.getResult(0);
-  last.rank = loop.getResult(1);
-  keepBitmapHead(node, at, last);
-  if (moves)
-    e.store(loop.getResult(2), base);
 }
 
 /// Whether a transaction looks at the packet, or keeps states by its fields.
@@ -273,22 +251,22 @@ bool SchedulerEmitter::waitsForPacket(unsigned id) const {
 /// Takes `count` packets, which are there.
 void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
                                      Value count, ArrayRef<LevelRows> rows) {
-  for (const auto &[node, here] : llvm::zip_equal(layout.nodes, rows))
-    for (int64_t i = 0; popsByInstance(node) && i < node.count; ++i)
-      e.store(e.c(0), here.filled.at(*this, e.c(i)));
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
     const LevelRows &here = rows[id];
     if (waitsForLists(node) && node.count > 1)
       prefetchHeads(node, memory, count, here.instance);
     NodeOp op = node.op;
     DequeueOp dequeue = op.getDequeue();
-    auto follow = [&, &node = node, id = id](Value i, TransactionContext at,
-                                             const Head &head) {
+    forEachBelow(count, [&, &node = node, id = id](Value i) {
+      TransactionContext at{memory, {}, now, {}, {}, {}, {}};
+      if (node.count > 1)
+        at.instance = e.load(64, here.instance.at(*this, i));
+      Head head = pop(node, at);
       at.rank = head.rank;
       if (waitsForPacket(id))
         e.store(head.rank, here.rank.at(*this, i));
       if (node.children.empty()) {
-        Value fields = e.at(slot(layout.packets, memory, head.element), 8);
+        Value fields = slot(layout.packets, memory, head.element);
         storePacket(packetAt(out, i), fields);
         at.packet = fields;
         at.out = packetAt(out, i);
@@ -296,6 +274,7 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
           inlineTransaction(dequeue.getBody(), node, at);
         // The fields stay readable until the next packet takes the slot.
         e.store(fields, here.child.at(*this, i));
+        countAt(node, at, fields, kSent);
         release(layout.packets, memory, head.element);
         return;
       }
@@ -312,35 +291,8 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
       if (at.instance)
         below =
             e.add(e.mul(at.instance, e.c(layout.nodes[id + 1].fanOut)), below);
-      const LevelRows &next = rows[id + 1];
-      if (popsByInstance(layout.nodes[id + 1])) {
-        Value filled = next.filled.at(*this, below), place = e.load(64, filled);
-        e.store(i, next.places.at(*this,
-                                  e.add(e.mul(below, e.c(kTogether)), place)));
-        e.store(e.add(place, e.c(1)), filled);
-      }
-      if (!popsByInstance(layout.nodes[id + 1]) || waitsForPacket(id + 1))
-        e.store(below, next.instance.at(*this, i));
-    };
-    TransactionContext at{memory, {}, now, {}, {}, {}, {}};
-    if (node.count == 1) {
-      popMany(node, at, count,
-              [&](Value i, Head head) { follow(i, at, head); });
-    } else if (popsByInstance(node)) {
-      forEachBelow(e.c(node.count), [&, &node = node](Value instance) {
-        at.instance = instance;
-        popMany(node, at, e.load(64, here.filled.at(*this, instance)),
-                [&](Value turn, Head head) {
-                  Value place = e.add(e.mul(instance, e.c(kTogether)), turn);
-                  follow(e.load(64, here.places.at(*this, place)), at, head);
-                });
-      });
-    } else {
-      forEachBelow(count, [&, &node = node](Value i) {
-        at.instance = e.load(64, here.instance.at(*this, i));
-        follow(i, at, pop(node, at));
-      });
-    }
+      e.store(below, rows[id + 1].instance.at(*this, i));
+    });
   }
   transactWithPackets(memory, now, out, count, rows);
 }
@@ -374,19 +326,21 @@ void SchedulerEmitter::emitDequeueTogether() {
       begin(name + "_dequeue_batch", {ptr, i64, ptr, i64}, i64, true);
   Value memory = function.getArgument(0), now = function.getArgument(1);
   Value out = function.getArgument(2);
-  SmallVector<LevelRows> rows;
-  for (unsigned id = 0; id < layout.nodes.size(); ++id)
-    rows.push_back({row(kTogether), row(kTogether), row(kTogether), {}, {}});
-  for (auto [node, of] : llvm::zip_equal(layout.nodes, rows))
-    if (popsByInstance(node)) {
-      of.filled = row(node.count);
-      of.places = row(kTogether * node.count);
-    }
   Value size = e.at(memory, SchedulerLayout::kSize);
   // Nothing rests below the root.
   Value inside = e.load(64, size);
   Value most = e.op<arith::MaxSIOp>(
       e.op<arith::MinSIOp>(function.getArgument(3), inside), e.c(0));
+  if (!goesByLevels(layout)) {
+    forEachBelow(most, [&](Value i) {
+      e.call(nodeFunction("leave", 0), e.type(32),
+             {memory, now, packetAt(out, i), e.c(0)});
+    });
+    return end(most);
+  }
+  SmallVector<LevelRows> rows;
+  for (unsigned id = 0; id < layout.nodes.size(); ++id)
+    rows.push_back({row(kTogether), row(kTogether), row(kTogether)});
   auto loop = scf::ForOp::create(b, e.loc, e.c(0), most, e.c(kTogether));
   {
     OpBuilder::InsertionGuard guard(b);

@@ -19,6 +19,14 @@ Value SchedulerEmitter::slot(const Pool &pool, Value memory, Value element) {
   return e.at(slots, e.mul(e.cast(element, 64), e.c(pool.stride)));
 }
 
+/// Where the number of the element behind this one is.
+Value SchedulerEmitter::link(const Pool &pool, Value memory, Value element) {
+  if (!pool.links)
+    return slot(pool, memory, element);
+  Value links = e.loadPtr(e.at(memory, pool.links));
+  return e.at(links, e.shl(e.cast(element, 64), 2));
+}
+
 /// The number of a free element. There is one: enqueue has compared the number
 /// of packets with the capacity, and no pool holds more elements than that.
 Value SchedulerEmitter::allocate(const Pool &pool, Value memory) {
@@ -28,7 +36,7 @@ Value SchedulerEmitter::allocate(const Pool &pool, Value memory) {
   return e.ifElse(
       e.cmp(P::ne, first, 0), first.getType(),
       [&]() -> SmallVector<Value> {
-        e.store(e.load(32, slot(pool, memory, first)), freeList);
+        e.store(e.load(32, link(pool, memory, first)), freeList);
         return {first};
       },
       [&]() -> SmallVector<Value> {
@@ -40,7 +48,7 @@ Value SchedulerEmitter::allocate(const Pool &pool, Value memory) {
 
 void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
   Value freeList = e.at(memory, pool.offset + 8);
-  e.store(e.load(32, freeList), slot(pool, memory, element));
+  e.store(e.load(32, freeList), link(pool, memory, element));
   e.store(element, freeList);
 }
 
@@ -140,7 +148,11 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
     return value;
   }
   // The value whose low bits these are, within the window.
-  e.ifThen(empty, [&] { e.store(value, basePointer); });
+  e.ifThen(empty, [&] {
+    e.store(value, basePointer);
+    if (node.keepsRankOfNone())
+      e.store(e.add(value, e.c(1)), hot(node, at, node.firstRank));
+  });
   Value start = origin(node, at);
   return e.add(start, e.mask(e.sub(value, start), bits));
 }
@@ -213,7 +225,7 @@ void SchedulerEmitter::keepHead(const NodeLayout &node,
   Value rankPointer = hot(node, at, node.firstRank);
   Value less = isBefore(node, rank, e.load(64, rankPointer));
   // A serial number may be as large as the rank of none.
-  if (node.isSerial())
+  if (node.isSerial() && !node.keepsRankOfNone())
     less = e.bor(less, e.cmp(P::eq, e.load(32, elementPointer), 0));
   e.ifThen(less, [&] {
     e.store(element, elementPointer);
@@ -270,7 +282,7 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
     last = e.select(there, e.load(32, lastPointer), e.c(0, 32));
     first = e.select(there, e.load(32, bucket), element);
   }
-  e.store(element, slot(poolOf(node), at.memory, last));
+  e.store(element, link(poolOf(node), at.memory, last));
   e.store(first, bucket);
   e.store(element, lastPointer);
   e.store(e.bor(word, bit), wordPointer);
@@ -371,7 +383,14 @@ SchedulerEmitter::Head SchedulerEmitter::pop(const NodeLayout &node,
   NodeOp op = node.op;
   if (op.getRule() != RankRule::Saturate && !op.getTransit()) {
     Value pointer = hot(node, at, node.base);
-    e.store(later(node, e.load(64, pointer), head.rank), pointer);
+    Value goesBack = isBefore(node, head.rank, e.load(64, pointer));
+    e.ifElse(
+        e.rarely(goesBack), TypeRange(),
+        [&]() -> SmallVector<Value> { return {}; },
+        [&]() -> SmallVector<Value> {
+          e.store(head.rank, pointer);
+          return {};
+        });
   }
   return head;
 }
@@ -489,11 +508,11 @@ SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
   Value index =
       node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;
   Value here = bucketAt(node, at, index);
-  Value link = e.load(32, slot(poolOf(node), at.memory, head.element));
+  Value next = e.load(32, link(poolOf(node), at.memory, head.element));
   // Whether this was the last element of its rank is anyone's guess: no
   // branch. If it was, its link means nothing, and nobody reads it.
   Value isLast = e.cmp(P::eq, head.element, e.load(32, e.at(here, 4)));
-  e.store(link, here);
+  e.store(next, here);
   auto elementAt = [&](Value index) {
     return e.load(32, bucketAt(node, at, index));
   };
@@ -502,17 +521,17 @@ SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
     return {e.c(0, 32), e.c(kNoRank)};
   };
   SmallVector<Type> types{e.type(32), e.type(64)};
-  SmallVector<Value> next;
+  SmallVector<Value> found;
   if (node.container == Container::Word) {
     Value bit = e.shl(e.cast(isLast, 64), index);
     Value rest = e.bxor(e.load(64, top), bit);
     e.store(rest, top);
-    next = e.ifElse(e.cmp(P::eq, rest, 0), types, none,
-                    [&]() -> SmallVector<Value> {
-                      Value following = nextBit(node, rest, index);
-                      return {elementAt(following),
-                              rankAt(node, head.rank, index, following)};
-                    });
+    found = e.ifElse(e.cmp(P::eq, rest, 0), types, none,
+                     [&]() -> SmallVector<Value> {
+                       Value following = nextBit(node, rest, index);
+                       return {elementAt(following),
+                               rankAt(node, head.rank, index, following)};
+                     });
   } else {
     Value wordIndex = e.shr(index, node.wordBits);
     Value pointer = wordAt(node, at, wordIndex);
@@ -543,9 +562,9 @@ SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
     // With three levels ranks are sparse: whether the word has more is anyone's
     // guess. With two it mostly has.
     if (node.middleBits) {
-      next = search(e.cmp(P::eq, rest, 0));
+      found = search(e.cmp(P::eq, rest, 0));
     } else {
-      next = e.ifElse(
+      found = e.ifElse(
           e.cmp(P::ne, rest, 0), types,
           [&]() -> SmallVector<Value> {
             int64_t within = (int64_t(1) << node.wordBits) - 1;
@@ -556,9 +575,9 @@ SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
           [&] { return search(e.c(1, 1)); });
     }
   }
-  e.prefetch(slot(poolOf(node), at.memory, next[0]));
+  e.prefetch(slot(poolOf(node), at.memory, found[0]));
   Head behind;
-  behind.element = next[0];
-  behind.rank = next[1];
+  behind.element = found[0];
+  behind.rank = found[1];
   return behind;
 }

@@ -42,11 +42,11 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
     forEach(node.count, [&](Value instance) {
       TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
       for (unsigned child = 0; child < node.lanes.count; ++child) {
-        Value queue = lane(node, at, e.c(child));
-        Value begin =
-            chunk(e.add(e.mul(instance, e.c(node.lanes.count)), e.c(child)));
-        e.store(begin, queue);
-        e.store(begin, e.at(queue, NodeLayout::kLaneTail));
+        Value number =
+            e.add(e.mul(instance, e.c(node.lanes.count)), e.c(child));
+        Value begin = e.at(chunk(number), NodeLayout::kEntry);
+        e.store(begin, lane(node, at, node.lanes.heads, e.c(child)));
+        e.store(begin, lane(node, at, node.lanes.tails, e.c(child)));
       }
     });
   }
@@ -76,7 +76,7 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
     forEach(node.count, [&](Value instance) {
       TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
       Value first =
-          state.isKeyed() ? cold(node, at, offset) : hot(node, at, offset);
+          node.isHot(state) ? hot(node, at, offset) : cold(node, at, offset);
       forEach(entries, [&](Value i) {
         e.store(value, e.at(first, e.mul(i, e.c(bytes))));
       });
@@ -97,7 +97,8 @@ constexpr int64_t kPartAlignment = NodeLayout::kChunkBytes;
 
 /// Element 0 is none; a release holds one walk more for a moment.
 static SmallVector<Part> partsOf(const SchedulerLayout &layout) {
-  SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride}};
+  SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride},
+                          {layout.packets.links, 4}};
   if (layout.hasShaping) {
     parts.push_back({layout.suspended.offset, layout.suspended.stride});
     parts.push_back({layout.shaping, kEntryBytes});
@@ -110,7 +111,7 @@ static SmallVector<Part> partsOf(const SchedulerLayout &layout) {
       parts.push_back(
           {node.lanes.pool,
            NodeLayout::kChunkBytes * NodeLayout::kEntry /
-                   NodeLayout::kChunkLink +
+                   (NodeLayout::kChunkBytes - NodeLayout::kEntry) +
                1,
            2 * NodeLayout::kChunkBytes * node.lanes.count * node.count});
   for (const NodeLayout &node : layout.nodes)

@@ -33,6 +33,12 @@ void SchedulerEmitter::end(ValueRange results) {
   b.setInsertionPointAfter(b.getInsertionBlock()->getParentOp());
 }
 
+/// Of a chain, single calls and batches have the code of a walk in one piece.
+void SchedulerEmitter::inlineInChain(func::FuncOp function) {
+  if (isChain())
+    function->setAttr("passthrough", b.getStrArrayAttr({"alwaysinline"}));
+}
+
 std::string SchedulerEmitter::nodeFunction(StringRef what, unsigned node) {
   return name + "." + what.str() + "." + std::to_string(node);
 }
@@ -175,15 +181,18 @@ bool pifo::mayBeRefused(const SchedulerLayout &layout, int id) {
   return false;
 }
 
-/// The parent is entered before this node's push: state is private and ranks do
-/// not depend on what queues hold, so that nobody sees the difference, and a
-/// refusal farther up leaves only this node's state to restore.
+/// State is private and ranks do not depend on what queues hold, so that nobody
+/// sees whether a node or the one above is entered first. Where something may
+/// be refused, the parent is entered before this node's push: a refusal farther
+/// up leaves only this node's state to restore. Elsewhere it comes last, when
+/// nothing of this node is to be kept for later.
 void SchedulerEmitter::emitEnter(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function = begin(nodeFunction("enter", id), {ptr, ptr, i64, i32, i64},
                         enterTypes(node), false);
+  inlineInChain(function);
   TransactionContext at{function.getArgument(0),
                         function.getArgument(1),
                         function.getArgument(2),
@@ -224,15 +233,16 @@ void SchedulerEmitter::emitEnter(unsigned id) {
       return {e.c(kStatusOk, 32)};
     return {callParent(node, at.memory, at.packet, at.now, at.instance)[0]};
   };
+  const bool isSure = !mayBeRefused(layout, id);
+  if (isSure)
+    emitEnterBody(id, at, rank);
   Value status =
       refused
           ? e.ifElse(
                 refused, i32, [&]() -> SmallVector<Value> { return {refusal}; },
                 parent)[0]
           : parent()[0];
-  if (saved.empty() && !mayBeRefused(layout, id)) {
-    emitEnterBody(id, at, rank);
-  } else {
+  if (!isSure)
     e.ifElse(
         e.cmp(P::eq, status, 0), TypeRange(),
         [&]() -> SmallVector<Value> {
@@ -244,7 +254,6 @@ void SchedulerEmitter::emitEnter(unsigned id) {
             e.store(value, pointer);
           return {};
         });
-  }
   SmallVector<Value> results{status};
   if (node.handsRankOn)
     results.push_back(rank);
@@ -290,7 +299,7 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
     place = slot(poolOf(node), at.memory, element);
   }
   if (node.children.empty()) {
-    storePacket(e.at(place, 8), at.packet);
+    storePacket(place, at.packet);
     if (layout.op.getPushOut())
       e.store(element, e.at(at.memory, layout.dropped + layout.kNewest));
     Value size = e.at(at.memory, SchedulerLayout::kSize);
@@ -327,36 +336,46 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
 // Dequeue
 //===----------------------------------------------------------------------===//
 
+/// Where a transaction does not ask for the packet, it runs before the packet is
+/// found.
 void SchedulerEmitter::emitLeave(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
   auto function =
       begin(nodeFunction("leave", id), {ptr, i64, ptr, i64}, i32, false);
+  inlineInChain(function);
   Value memory = function.getArgument(0), now = function.getArgument(1);
   Value out = function.getArgument(2);
   Value instance = node.count == 1 ? Value() : function.getArgument(3);
   TransactionContext at{memory, {}, now, instance, {}, {}, out};
+  DequeueOp dequeue = op.getDequeue();
+  const bool isEarly =
+      dequeue && !node.children.empty() && !op.isLate() && !waitsForPacket(id);
   Head head;
-  Value child, packet;
+  Value packet;
   if (op.isLate()) {
-    child = e.load(32, hot(node, at, node.late.chosen));
+    at.child = e.load(32, hot(node, at, node.late.chosen));
     head.rank = e.load(64, hot(node, at, node.late.chosenRank));
   } else {
     head = pop(node, at);
     packet = head.element;
   }
+  at.rank = head.rank;
   if (!node.children.empty()) {
     if (node.hasLanes()) {
-      child = head.child;
+      at.child = head.child;
     } else if (!op.isLate()) {
       const Pool &pool = poolOf(node);
-      child = e.load(32, e.at(slot(pool, memory, head.element), 4));
+      at.child = e.load(32, e.at(slot(pool, memory, head.element), 4));
       release(pool, memory, head.element);
     }
-    packet = callChild("leave", node, instance, child, {memory, now, out}, i32);
+    if (isEarly)
+      inlineTransaction(dequeue.getBody(), node, at);
+    packet =
+        callChild("leave", node, instance, at.child, {memory, now, out}, i32);
   }
-  Value fields = e.at(slot(layout.packets, memory, packet), 8);
+  Value fields = slot(layout.packets, memory, packet);
   Value isSent;
   if (DeliverOp deliver = op.getDeliver())
     isSent = inlineTransaction(
@@ -365,11 +384,9 @@ void SchedulerEmitter::emitLeave(unsigned id) {
   if (node.children.empty())
     storePacket(out, fields);
   at.packet = fields;
-  at.child = child;
-  at.rank = head.rank;
   if (op.isLate())
     countChild(node, at, -1);
-  if (DequeueOp dequeue = op.getDequeue())
+  if (dequeue && !isEarly)
     inlineTransaction(dequeue.getBody(), node, at);
   count(node, at, -1);
   if (node.children.empty()) {
@@ -469,8 +486,7 @@ void SchedulerEmitter::emitPeek() {
       [&]() -> SmallVector<Value> {
         Value packet =
             e.call(nodeFunction("look", 0), i32, {memory, e.c(0)})[0];
-        e.copy(function.getArgument(1),
-               e.at(slot(layout.packets, memory, packet), 8),
+        e.copy(function.getArgument(1), slot(layout.packets, memory, packet),
                layout.packet.size);
         return {e.c(kStatusOk, 32)};
       }));

@@ -93,7 +93,7 @@ SchedulerEmitter::flowsHead(const NodeLayout &node,
   Head leader = outermost(node, at, P::slt);
   NodeOp op = node.op;
   auto flowOf = [&](Value element) {
-    Value packet = e.at(slot(layout.packets, at.memory, element), 8);
+    Value packet = slot(layout.packets, at.memory, element);
     return readField(op.getInOrder().getKey(), packet);
   };
   Value flow = flowOf(leader.element);

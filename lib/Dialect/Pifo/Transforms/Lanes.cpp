@@ -68,17 +68,18 @@ bool pifo::wantsLanes(const NodeLayout &node) {
   return climbs(yield->getOperand(0), scheduling.getBody());
 }
 
+/// The entry of a child, i64, in one of the arrays of lanes.
 Value SchedulerEmitter::lane(const NodeLayout &node,
-                             const TransactionContext &at, Value child) {
-  return e.at(hot(node, at, node.lanes.first),
-              e.mul(child, e.c(NodeLayout::kLaneBytes)));
+                             const TransactionContext &at, int64_t array,
+                             Value child) {
+  return e.at(hot(node, at, array), e.shl(child, 3));
 }
 
-/// i1: whether an entry would begin where a chunk has its link.
-static Value isAtLink(Emitter &e, Value place) {
+/// i1: whether an entry would begin behind the end of its chunk.
+static Value isBehindChunk(Emitter &e, Value place) {
   Value address = LLVM::PtrToIntOp::create(e.b, e.loc, e.type(64), place);
-  return e.cmp(P::eq, e.band(address, e.c(NodeLayout::kChunkBytes - 1)),
-               NodeLayout::kChunkLink);
+  return e.rarely(
+      e.cmp(P::eq, e.band(address, e.c(NodeLayout::kChunkBytes - 1)), 0));
 }
 
 /// A chunk, given back or never used. There is one: see partsOf.
@@ -97,7 +98,7 @@ Value SchedulerEmitter::takeChunk(const NodeLayout &node, Value memory) {
         return {fresh};
       },
       [&]() -> SmallVector<Value> {
-        e.store(e.loadPtr(e.at(free, NodeLayout::kChunkLink)), freePointer);
+        e.store(e.loadPtr(free), freePointer);
         return {free};
       })[0];
 }
@@ -107,11 +108,11 @@ Value SchedulerEmitter::nextToWrite(const NodeLayout &node, Value memory,
                                     Value place) {
   Value next = e.at(place, NodeLayout::kEntry);
   return e.ifElse(
-      isAtLink(e, next), e.ptrType(),
+      isBehindChunk(e, next), e.ptrType(),
       [&]() -> SmallVector<Value> {
         Value chunk = takeChunk(node, memory);
-        e.store(chunk, next);
-        return {chunk};
+        e.store(chunk, e.at(next, -NodeLayout::kChunkBytes));
+        return {e.at(chunk, NodeLayout::kEntry)};
       },
       [&]() -> SmallVector<Value> { return {next}; })[0];
 }
@@ -122,14 +123,15 @@ Value SchedulerEmitter::nextToRead(const NodeLayout &node, Value memory,
                                    Value place) {
   Value next = e.at(place, NodeLayout::kEntry);
   return e.ifElse(
-      isAtLink(e, next), e.ptrType(),
+      isBehindChunk(e, next), e.ptrType(),
       [&]() -> SmallVector<Value> {
-        Value chunk = e.loadPtr(next);
+        Value read = e.at(next, -NodeLayout::kChunkBytes);
+        Value chunk = e.loadPtr(read);
         Value freePointer =
             e.at(memory, node.lanes.pool + NodeLayout::kPoolFree);
-        e.store(e.loadPtr(freePointer), next);
-        e.store(e.at(next, -NodeLayout::kChunkLink), freePointer);
-        return {chunk};
+        e.store(e.loadPtr(freePointer), read);
+        e.store(read, freePointer);
+        return {e.at(chunk, NodeLayout::kEntry)};
       },
       [&]() -> SmallVector<Value> { return {next}; })[0];
 }
@@ -158,13 +160,27 @@ void SchedulerEmitter::emitAside(unsigned id) {
   auto push =
       beginAside("push_aside", id, {ptr, i64, i32, i64, i64}, TypeRange());
   TransactionContext at = contextOf(push);
-  Value element = allocate(poolOf(node), at.memory);
-  Value place = slot(poolOf(node), at.memory, element);
-  e.store(push.getArgument(2), e.at(place, 4));
-  e.store(push.getArgument(4), e.at(place, NodeLayout::kSlotCame));
-  pushBelow(node, at, element, push.getArgument(3));
-  Value occupied = hot(node, at, node.lanes.occupied);
-  e.store(e.bor(e.load(64, occupied), e.c(NodeLayout::kSomeBelow)), occupied);
+  Value rank = push.getArgument(3), came = push.getArgument(4);
+  Value child = e.cast(push.getArgument(2), 64);
+  Value occupiedPointer = hot(node, at, node.lanes.occupied);
+  Value occupied = e.load(64, occupiedPointer);
+  Value bit = e.shl(e.c(1), child);
+  e.ifElse(
+      e.cmp(P::eq, e.band(occupied, bit), 0), TypeRange(),
+      [&]() -> SmallVector<Value> {
+        appendToLane(node, at, child, rank, came);
+        e.store(e.bor(occupied, bit), occupiedPointer);
+        return {};
+      },
+      [&]() -> SmallVector<Value> {
+        Value element = allocate(poolOf(node), at.memory);
+        Value place = slot(poolOf(node), at.memory, element);
+        e.store(push.getArgument(2), e.at(place, 4));
+        e.store(came, e.at(place, NodeLayout::kSlotCame));
+        pushBelow(node, at, element, rank);
+        e.store(e.bor(occupied, e.c(NodeLayout::kSomeBelow)), occupiedPointer);
+        return {};
+      });
   end({});
 
   auto pop = beginAside("pop_aside", id, {ptr, i64}, {i64, i32});
@@ -172,20 +188,28 @@ void SchedulerEmitter::emitAside(unsigned id) {
   end({head.rank, head.child});
 }
 
+void SchedulerEmitter::appendToLane(const NodeLayout &node,
+                                    const TransactionContext &at, Value child,
+                                    Value rank, Value came) {
+  Value tailPointer = lane(node, at, node.lanes.tails, child);
+  Value tail = e.loadPtr(tailPointer);
+  e.store(rank, tail);
+  e.store(came, e.at(tail, NodeLayout::kEntryCame));
+  e.store(nextToWrite(node, at.memory, tail), tailPointer);
+  e.store(rank, lane(node, at, node.lanes.lasts, child));
+}
+
+/// Whether the lane has elements is not asked where the rank climbs: behind one
+/// that has left it climbs as well.
 void SchedulerEmitter::pushLanes(const NodeLayout &node,
                                  const TransactionContext &at, Value rank) {
-  Value child = e.cast(at.child, 64), queue = lane(node, at, child);
+  Value child = e.cast(at.child, 64);
   Value camePointer = hot(node, at, node.lanes.came);
   Value came = e.load(64, camePointer);
   e.store(e.add(came, e.c(1)), camePointer);
-  Value occupiedPointer = hot(node, at, node.lanes.occupied);
-  Value occupied = e.load(64, occupiedPointer);
-  Value bit = e.shl(e.c(1), child);
-  Value lastRank = e.at(queue, NodeLayout::kLaneLastRank);
-  Value isThere = e.cmp(P::ne, e.band(occupied, bit), 0);
-  Value goesBack = e.band(isThere, isBefore(node, rank, e.load(64, lastRank)));
+  Value last = e.load(64, lane(node, at, node.lanes.lasts, child));
   e.ifElse(
-      e.rarely(goesBack), TypeRange(),
+      e.rarely(isBefore(node, rank, last)), TypeRange(),
       [&]() -> SmallVector<Value> {
         e.call(nodeFunction("push_aside", idOf(node)), {},
                {at.memory, at.instance ? at.instance : e.c(0), at.child, rank,
@@ -193,14 +217,9 @@ void SchedulerEmitter::pushLanes(const NodeLayout &node,
         return {};
       },
       [&]() -> SmallVector<Value> {
-        Value tailPointer = e.at(queue, NodeLayout::kLaneTail);
-        Value tail = e.loadPtr(tailPointer);
-        e.store(rank, tail);
-        e.store(came, e.at(tail, NodeLayout::kEntryCame));
-        e.store(nextToWrite(node, at.memory, tail), tailPointer);
-        e.store(rank, lastRank);
-        e.ifThen(e.rarely(e.bxor(isThere, e.c(1, 1))),
-                 [&] { e.store(e.bor(occupied, bit), occupiedPointer); });
+        Value pointer = hot(node, at, node.lanes.occupied);
+        e.store(e.bor(e.load(64, pointer), e.shl(e.c(1), child)), pointer);
+        appendToLane(node, at, child, rank, came);
         return {};
       });
 }
@@ -224,8 +243,8 @@ SchedulerEmitter::laneHeads(const NodeLayout &node,
                             const TransactionContext &at) {
   SmallVector<LaneHead> heads;
   for (unsigned child = 0; child < node.lanes.count; ++child)
-    heads.push_back(
-        laneHeadAt(e.c(child), e.loadPtr(lane(node, at, e.c(child)))));
+    heads.push_back(laneHeadAt(
+        e.c(child), e.loadPtr(lane(node, at, node.lanes.heads, e.c(child)))));
   return heads;
 }
 
@@ -237,29 +256,14 @@ SchedulerEmitter::LaneHead SchedulerEmitter::laneHeadAt(Value child,
 
 /// i1: whether the head of lane `child` is the first of all up to it, if it is
 /// `less` than the first of those before it.
-static Value goesFirstOfAny(Emitter &e, unsigned child, Value less,
-                            Value occupied) {
+static Value goesFirst(Emitter &e, unsigned child, Value less, Value occupied) {
   Value isThere = e.cmp(P::ne, e.band(occupied, e.c(int64_t(1) << child)), 0);
   Value noneYet = e.cmp(P::eq, e.mask(occupied, child), 0);
   return e.band(isThere, e.bor(noneYet, less));
 }
 
-/// The same where lanes are rarely empty: with a backlog all have something,
-/// and what is asked of one that may be empty would stand between one pop and
-/// the next.
-static Value goesFirst(Emitter &e, unsigned lanes, unsigned child, Value less,
-                       Value occupied) {
-  const int64_t all = (int64_t(1) << lanes) - 1;
-  Value someEmpty = e.rarely(e.cmp(P::ne, e.mask(occupied, lanes), all));
-  return e.ifElse(
-      someEmpty, e.type(1),
-      [&]() -> SmallVector<Value> {
-        return {goesFirstOfAny(e, child, less, occupied)};
-      },
-      [&]() -> SmallVector<Value> { return {less}; })[0];
-}
-
-/// Nobody asks for the head of lanes in which nothing is.
+/// Nobody asks for the head of lanes in which nothing is. `occupied` is null if
+/// all have something.
 SchedulerEmitter::LaneHead
 SchedulerEmitter::firstOfLanes(const NodeLayout &node, ArrayRef<LaneHead> heads,
                                Value occupied) {
@@ -267,8 +271,9 @@ SchedulerEmitter::firstOfLanes(const NodeLayout &node, ArrayRef<LaneHead> heads,
   for (unsigned child = 1; child < node.lanes.count; ++child) {
     const LaneHead &next = heads[child];
     Value less = leavesBefore(node, next.rank, next.came, best.rank, best.came);
-    best = choose(goesFirst(e, node.lanes.count, child, less, occupied), next,
-                  best);
+    if (occupied)
+      less = goesFirst(e, child, less, occupied);
+    best = choose(less, next, best);
   }
   return best;
 }
@@ -289,8 +294,7 @@ SchedulerEmitter::takeFromLane(const NodeLayout &node,
                                const TransactionContext &at,
                                const LaneHead &head) {
   Value next = nextToRead(node, at.memory, head.place);
-  Value queue = lane(node, at, head.child);
-  Value tail = e.loadPtr(e.at(queue, NodeLayout::kLaneTail));
+  Value tail = e.loadPtr(lane(node, at, node.lanes.tails, head.child));
   Value isLast =
       LLVM::ICmpOp::create(b, e.loc, LLVM::ICmpPredicate::eq, next, tail);
   return {next, e.rarely(isLast)};
@@ -336,7 +340,7 @@ SchedulerEmitter::popOfLanes(const NodeLayout &node,
                              const TransactionContext &at, const LaneHead &best,
                              Value occupied) {
   auto [next, isLast] = takeFromLane(node, at, best);
-  e.store(next, lane(node, at, best.child));
+  e.store(next, lane(node, at, node.lanes.heads, best.child));
   e.ifThen(isLast, [&] {
     e.store(e.bxor(occupied, e.shl(e.c(1), best.child)),
             hot(node, at, node.lanes.occupied));
@@ -374,81 +378,24 @@ SchedulerEmitter::popWithLanes(const NodeLayout &node,
                                const TransactionContext &at) {
   Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
   SmallVector<Type> types{e.type(64), e.type(32)};
-  auto results = e.ifElse(
-      e.rarely(e.cmp(P::slt, occupied, 0)), types,
-      [&]() -> SmallVector<Value> {
-        return e.call(nodeFunction("pop_aside", idOf(node)), types,
-                      {at.memory, at.instance ? at.instance : e.c(0)});
-      },
-      [&]() -> SmallVector<Value> {
-        LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
-        Head head = popOfLanes(node, at, best, occupied);
-        return {head.rank, head.child};
-      });
-  return {{}, results[0], results[1]};
-}
-
-void SchedulerEmitter::popManyWithLanes(
-    const NodeLayout &node, const TransactionContext &at, Value count,
-    llvm::function_ref<void(Value, Head)> body) {
-  Value pointer = hot(node, at, node.lanes.occupied);
-  Value base = hot(node, at, node.base), occupied = e.load(64, pointer);
-  NodeOp op = node.op;
-  const bool moves = op.getRule() != RankRule::Saturate;
-  auto each = [&]() -> SmallVector<Value> {
-    forEachBelow(count, [&](Value i) { body(i, pop(node, at)); });
-    return {};
+  auto first = [&](Value asked) -> SmallVector<Value> {
+    LaneHead best = firstOfLanes(node, laneHeads(node, at), asked);
+    Head head = popOfLanes(node, at, best, occupied);
+    return {head.rank, head.child};
   };
-  e.ifElse(
-      e.rarely(e.cmp(P::slt, occupied, 0)), TypeRange(), each,
+  // With a backlog all lanes have something, and nothing went back.
+  const int64_t all = (int64_t(1) << node.lanes.count) - 1;
+  auto results = e.ifElse(
+      e.rarely(e.cmp(P::ne, occupied, all)), types,
       [&]() -> SmallVector<Value> {
-        SmallVector<Value> init{occupied, e.load(64, base)};
-        for (const LaneHead &head : laneHeads(node, at))
-          init.append({head.place, head.rank, head.came});
-        auto loop = scf::ForOp::create(b, e.loc, e.c(0), count, e.c(1), init);
-        keepScalar(loop);
-        {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToStart(loop.getBody());
-          ValueRange state = loop.getRegionIterArgs();
-          SmallVector<LaneHead> heads;
-          for (unsigned child = 0; child < node.lanes.count; ++child) {
-            ValueRange mine = state.slice(2 + 3 * child, 3);
-            heads.push_back({e.c(child), mine[0], mine[1], mine[2]});
-          }
-          // Not `firstOfLanes`: of a selection by one comparison alone LLVM
-          // makes a jump in a loop, which is anyone's guess here.
-          LaneHead best = heads.front();
-          for (unsigned child = 1; child < node.lanes.count; ++child) {
-            const LaneHead &next = heads[child];
-            Value less =
-                leavesBefore(node, next.rank, next.came, best.rank, best.came);
-            best = choose(goesFirstOfAny(e, child, less, state[0]), next, best);
-          }
-          auto [next, isLast] = takeFromLane(node, at, best);
-          Value rest = e.ifElse(
-              isLast, e.type(64),
-              [&]() -> SmallVector<Value> {
-                return {e.bxor(state[0], e.shl(e.c(1), best.child))};
-              },
-              [&]() -> SmallVector<Value> { return {state[0]}; })[0];
-          LaneHead behind = laneHeadAt(best.child, next);
-          SmallVector<Value> after{
-              rest, moves ? later(node, state[1], best.rank) : state[1]};
-          for (const LaneHead &head : heads) {
-            LaneHead now =
-                choose(e.cmp(P::eq, best.child, head.child), behind, head);
-            after.append({now.place, now.rank, now.came});
-          }
-          body(loop.getInductionVar(), {{}, best.rank, e.cast(best.child, 32)});
-          scf::YieldOp::create(b, e.loc, after);
-        }
-        ValueRange last = loop.getResults();
-        e.store(last[0], pointer);
-        if (moves)
-          e.store(last[1], base);
-        for (unsigned child = 0; child < node.lanes.count; ++child)
-          e.store(last[2 + 3 * child], lane(node, at, e.c(child)));
-        return {};
-      });
+        return e.ifElse(
+            e.cmp(P::slt, occupied, 0), types,
+            [&]() -> SmallVector<Value> {
+              return e.call(nodeFunction("pop_aside", idOf(node)), types,
+                            {at.memory, at.instance ? at.instance : e.c(0)});
+            },
+            [&] { return first(occupied); });
+      },
+      [&] { return first({}); });
+  return {{}, results[0], results[1]};
 }

@@ -90,7 +90,7 @@ SmallVector<Value> SchedulerEmitter::askChild(const NodeLayout &node,
         if (reads) {
           Value packet =
               callChild("look", node, at.instance, at.child, {at.memory}, i32);
-          at.packet = e.at(slot(layout.packets, at.memory, packet), 8);
+          at.packet = slot(layout.packets, at.memory, packet);
         }
         SmallVector<Value> says = inlineValues(select.getBody(), node, at);
         Value later = e.op<arith::MaxSIOp>(says[3], e.add(at.now, e.c(1)));

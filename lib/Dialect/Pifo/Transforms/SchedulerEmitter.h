@@ -79,6 +79,7 @@ private:
   func::FuncOp begin(const llvm::Twine &name, TypeRange arguments,
                      TypeRange results, bool isPublic);
   void end(ValueRange results);
+  void inlineInChain(func::FuncOp function);
   std::string nodeFunction(StringRef what, unsigned node);
   void emitCreate();
   void emitDestroy();
@@ -220,16 +221,8 @@ private:
   /// Of one level; the child of a leaf is the packet's fields.
   struct LevelRows {
     Row instance, rank, child;
-    /// Of classes of a few nodes: how many packets each instance gives, and
-    /// which of the batch they are, kTogether places an instance.
-    Row filled, places;
   };
   Row row(int64_t count);
-  bool popsByInstance(const NodeLayout &node) const;
-  void popMany(const NodeLayout &node, const TransactionContext &at,
-               Value count, llvm::function_ref<void(Value, Head)> body);
-  void popManyOfBitmap(const NodeLayout &node, const TransactionContext &at,
-                       Value count, llvm::function_ref<void(Value, Head)> body);
   /// Has LLVM leave a loop as it is, in which turns touch the same memory:
   /// stores of several at once, each to a place of its own, are slow, and what
   /// they wrote is read soon.
@@ -244,6 +237,8 @@ private:
   SmallVector<Value> untilRefused(Value n,
                                   llvm::function_ref<Value(Value)> step);
   void emitOneByOne();
+  SmallVector<Value> enterByLevels(Value memory, Value packets, Value now,
+                                   Value most);
   void emitEnqueueTogether();
   void emitDequeueTogether();
   void enterTogether(Value memory, Value packets, Value now, Value count,
@@ -276,6 +271,7 @@ private:
     return at.instance ? e.at(first, e.mul(at.instance, e.c(stride))) : first;
   }
   Value slot(const Pool &pool, Value memory, Value element);
+  Value link(const Pool &pool, Value memory, Value element);
   Value allocate(const Pool &pool, Value memory);
   void release(const Pool &pool, Value memory, Value element);
   const Pool &poolOf(const NodeLayout &node) const {
@@ -348,13 +344,16 @@ private:
   struct LaneHead {
     Value child, place, rank, came;
   };
-  Value lane(const NodeLayout &node, const TransactionContext &at, Value child);
+  Value lane(const NodeLayout &node, const TransactionContext &at,
+             int64_t array, Value child);
   Value takeChunk(const NodeLayout &node, Value memory);
   Value nextToWrite(const NodeLayout &node, Value memory, Value place);
   Value nextToRead(const NodeLayout &node, Value memory, Value place);
   /// The element of a child, which needs no slot.
   void pushLanes(const NodeLayout &node, const TransactionContext &at,
                  Value rank);
+  void appendToLane(const NodeLayout &node, const TransactionContext &at,
+                    Value child, Value rank, Value came);
   Value leavesBefore(const NodeLayout &node, Value rank, Value came,
                      Value otherRank, Value otherCame);
   SmallVector<LaneHead> laneHeads(const NodeLayout &node,
@@ -373,9 +372,6 @@ private:
                   const LaneHead &best, Value occupied);
   Head popOfBoth(const NodeLayout &node, const TransactionContext &at);
   Head popWithLanes(const NodeLayout &node, const TransactionContext &at);
-  void popManyWithLanes(const NodeLayout &node, const TransactionContext &at,
-                        Value count,
-                        llvm::function_ref<void(Value, Head)> body);
   func::FuncOp beginAside(StringRef what, unsigned id, TypeRange arguments,
                           TypeRange results);
   void emitAside(unsigned id);

@@ -184,7 +184,8 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
   auto slots = [&](int64_t bytes) -> Pool {
     return {take(16), bytes <= 64 ? int64_t(llvm::PowerOf2Ceil(bytes)) : bytes};
   };
-  packets = slots(packet.size + 8);
+  packets = slots(packet.size);
+  packets.links = take(8);
   suspended = slots(packet.size + kRestPacket);
   shaping = take(24);
   hasWheel = hasShaping && !force;
@@ -265,11 +266,16 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
       placeNear(
           node, *approximation, [&](int64_t size) { return take(size); },
           /*isHot=*/true);
+    if (node.hasLanes())
+      for (int64_t *array :
+           {&node.lanes.heads, &node.lanes.tails, &node.lanes.lasts})
+        *array = take(8 * node.lanes.count);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>())
-      if (!state.isKeyed())
+      if (node.isHot(state)) {
+        int64_t bytes = storageBytes(state.getType().getWidth());
         node.states[state.getSymName()] =
-            take(storageBytes(state.getType().getWidth()),
-                 storageBytes(state.getType().getWidth()));
+            take(state.isKeyed() ? bytes * node.lanes.count : bytes, bytes);
+      }
     for (BacklogOp backlog : node.op.getBody().front().getOps<BacklogOp>())
       if (!backlog.getKeyAttr())
         node.states[backlog.getSymName()] = take(8);
@@ -280,8 +286,6 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
       if (node.middleBits)
         node.middle = take(512, 64);
     }
-    if (node.hasLanes())
-      node.lanes.first = take(NodeLayout::kLaneBytes * node.lanes.count, 32);
     // The lists of one node alone are read from end to end, which caches like
     // better than blocks here and there.
     node.isSparse = node.count > 1 && node.hasFarLists();
@@ -294,7 +298,7 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
   for (NodeLayout &node : nodes) {
     int64_t begin = take(0, 64);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>()) {
-      if (!state.isKeyed())
+      if (node.isHot(state))
         continue;
       int64_t count = node.op.getChildren().size();
       if (state.getKeyAttr())

@@ -30,7 +30,8 @@ Value SchedulerEmitter::statePointer(const NodeLayout &node, StateOp state,
   int64_t offset = node.states.lookup(state.getSymName());
   if (!state.isKeyed())
     return hot(node, at, offset);
-  Value first = cold(node, at, offset);
+  Value first =
+      node.isHot(state) ? hot(node, at, offset) : cold(node, at, offset);
   unsigned bytes = storageBytes(state.getType().getWidth());
   return e.at(first, e.mul(keyOf(state.getKeyAttr(), at), e.c(bytes)));
 }

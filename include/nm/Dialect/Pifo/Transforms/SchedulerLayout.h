@@ -56,12 +56,16 @@ enum class Container {
   Flows
 };
 
-/// Elements of one kind, allocated from a free list; number 0 is none. A slot
-/// begins with the 32-bit number of the next element in a list.
+/// Elements of one kind, allocated from a free list; number 0 is none. The
+/// number of the next element in a list, i32, is at the begin of an element's
+/// slot or, of packets, in an array of its own: lists are followed and
+/// lengthened without the lines of packets, and slots have no gap.
 struct Pool {
   /// Of {slots: ptr, free: i32, used: i32} in the scheduler's memory.
   int64_t offset;
   int64_t stride;
+  /// Of links: ptr, where they are apart.
+  int64_t links = 0;
 };
 
 /// Nodes that differ in nothing but their predicates, below parents that do
@@ -145,22 +149,35 @@ struct NodeLayout {
   /// Of inner nodes of a few children whose ranks mostly climb: a FIFO queue
   /// for each child, in front of the container, which takes what goes back.
   /// Hot: i64, a bit for each child with elements in its queue and the
-  /// uppermost if the container has some, and how many came; for each child
-  /// {head, tail: ptr, last rank: i64}, where to read and to write. Queues are
-  /// chunks of entries {rank, came: i64} and a link: ptr. Slots of the
-  /// container's elements are {next, child: i32, came: i64}. Not of an
-  /// instance: {first chunk, first free one, first that was never used: ptr}.
+  /// uppermost if the container has some, and how many came; arrays with an
+  /// entry for each child: where to read and to write (`heads`, `tails`: ptr),
+  /// and the rank that came last (`lasts`: i64). Queues are chunks of a link:
+  /// ptr, of the size of an entry, and entries {rank, came: i64}: an entry
+  /// that would begin at a multiple of a chunk's size is in the next chunk.
+  /// Slots of the container's elements are {next, child: i32, came: i64}. Not
+  /// of an instance: {first chunk, first free one, first that was never used:
+  /// ptr}.
   struct Lanes {
-    int64_t occupied, came, first, pool;
+    int64_t occupied, came, heads, tails, lasts, pool;
     unsigned count;
   } lanes;
-  static constexpr int64_t kLaneBytes = 32, kLaneTail = 8, kLaneLastRank = 16;
-  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 512,
-                           kChunkLink = kChunkBytes - kEntry;
+  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 512;
   static constexpr int64_t kPoolFree = 8, kPoolFresh = 16;
   static constexpr int64_t kSlotCame = 8, kLaneSlot = 16;
   static constexpr int64_t kSomeBelow = std::numeric_limits<int64_t>::min();
   bool hasLanes() const { return lanes.count != 0; }
+  /// Of bitmaps over serial numbers: whether the rank of none is set behind
+  /// each rank that is pushed first, so that a push need not ask whether it is.
+  bool keepsRankOfNone() const {
+    NodeOp node = op;
+    return container <= Container::Bitmap && !hasLanes() &&
+           node.getRule() == RankRule::Wrap && !node.getTransit();
+  }
+  /// Whether a state is among what every call touches: one word, or a few that
+  /// lie beside the lanes.
+  bool isHot(StateOp state) const {
+    return !state.isKeyed() || (state.getByChild() && hasLanes());
+  }
 
   bool hasHeap() const {
     return container >= Container::Ring && container < Container::None;

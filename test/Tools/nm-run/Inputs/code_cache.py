@@ -98,6 +98,18 @@ check(second["codegen_ms"] == 0 and first["codegen_ms"] > 0, "report: codegen_ms
 text = subprocess.run(command("--report"), env=environment(), capture_output=True, text=True).stdout
 check(re.search(r"^compile .*; code cache found$", text, re.M), "report: text")
 
+# A search of patterns makes a program that has further results: none stands for another, made or found.
+clear()
+np.savez("d.npz", weight=rng.standard_normal((8, 16)).astype(np.float32))
+pathlib.Path("d.mlir").write_text(MODEL.replace("FACTOR", "0.5").replace(", #nm.sparsity<2:4, axis = 1>", ""))
+for turn in ("made", "found"):
+    search = subprocess.run(["nm-run", "d.mlir", "--params=d.npz", "--calibrate=x.npy", "--sensitivity", "--threads=1"],
+                            capture_output=True, text=True, env=environment(NM_CODE_CACHE=str(cache)))
+    check(search.returncode == 0 and "1:4" in search.stdout, f"search, {turn}: exit {search.returncode}, {search.stderr[-300:]}")
+    check(len(entries()) == 6, f"search, {turn}: {len(entries())} entries, expected the dense model's and five")
+clear()
+run()
+
 # Whatever the code depends on is in the key.
 for what, options, variables in [("dense", ["--dense"], {}), ("reference", ["--reference"], {}), ("processor", ["--target-cpu=x86-64-v3"], {}), ("target", ["--target=x86-64-avx2"], {}),
                                  ("checks", [], {"NM_VERIFY_AT_RUNTIME": "1"})]:

@@ -355,6 +355,67 @@ FailureOr<Val> buildScores(NodeEmit &n, AttentionPlan &plan, ScoreStage stage) {
   return n.castTo(weights, plan.q.value.type);
 }
 
+/// The order of dimensions of each operand and of the result.
+static void setOrders(flat::AttentionOp op, const AttentionPlan &plan) {
+  using Role = flat::AttentionOp::Role;
+  auto order = [&](Role role, bool bnhd) {
+    if (bnhd)
+      op.setOrder(role,
+                  flat::OrderAttr::getFromLetters(op.getContext(), "bnhd"));
+  };
+  order(Role::Q, plan.q.bnhd);
+  order(Role::K, plan.k.bnhd);
+  order(Role::V, plan.v.bnhd);
+  order(Role::Out, plan.resultBnhd);
+}
+
+/// What the score region reads besides the score and its place: the lengths,
+/// [B], then the scores of the sinks, [H]; either may be null.
+static void setScoreOperands(flat::AttentionOp op, Value lengths, Value sink) {
+  Builder b(op.getContext());
+  SmallVector<Value> operands;
+  SmallVector<AffineMap> maps;
+  auto add = [&](Value operand, unsigned dim) {
+    operands.push_back(operand);
+    maps.push_back(
+        AffineMap::get(4, 0, b.getAffineDimExpr(dim), op.getContext()));
+  };
+  if (lengths)
+    add(lengths, flat::AttentionOp::Batch);
+  if (sink)
+    add(sink, flat::AttentionOp::Head);
+  if (operands.empty())
+    return;
+  op.getScoreOperandsMutable().assign(operands);
+  op.setScoreMapsAttr(b.getAffineMapArrayAttr(maps));
+}
+
+/// The score region, over the operands that `setScoreOperands` has set.
+static void buildScoreRegion(NodeEmit &n, flat::AttentionOp op,
+                             const ScoreBody &body) {
+  OpBuilder::InsertionGuard guard(n.b);
+  Type index = n.b.getIndexType(), f32 = n.b.getF32Type();
+  SmallVector<Type> types{f32, index, index, index, index};
+  for (Value operand : op.getScoreOperands())
+    types.push_back(
+        llvm::cast<RankedTensorType>(operand.getType()).getElementType());
+  SmallVector<Location> places(types.size(), n.loc);
+  Block *block = n.b.createBlock(&op.getScore(), {}, types, places);
+  Scalar s(n.b, n.loc);
+  Value score = body.cap(s, block->getArgument(0));
+  if (body.plan.sink)
+    score = s.select(ScoreBody::isSink(n.b, n.loc, block->getArgument(4)),
+                     block->getArguments().back(), score);
+  Value length;
+  if (body.plan.lengths)
+    length =
+        arith::IndexCastOp::create(n.b, n.loc, index, block->getArgument(5));
+  if (Value seen = body.sees(n.b, n.loc, block->getArgument(3),
+                             block->getArgument(4), length))
+    score = s.select(seen, score, s.infinity(score, true));
+  flat::YieldOp::create(n.b, n.loc, score);
+}
+
 FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
   if (failed(checkPlan(n, plan)))
     return failure();
@@ -375,7 +436,6 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
              plan.v.width()};
   if (plan.resultBnhd)
     std::swap(shape[1], shape[2]);
-  MLIRContext *context = n.b.getContext();
   std::optional<std::pair<Val, AffineMap>> mask;
   if (plan.mask) {
     auto placed = placeMask(n, plan);
@@ -392,15 +452,7 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
   Value offset = n.index(plan.offset);
   ScoreBody body{plan, n.index(plan.q.positions())};
   auto op = flat::AttentionOp::create(n.b, n.loc, q, k, v, init);
-  using Role = flat::AttentionOp::Role;
-  auto order = [&](Role role, bool bnhd) {
-    if (bnhd)
-      op.setOrder(role, flat::OrderAttr::getFromLetters(context, "bnhd"));
-  };
-  order(Role::Q, plan.q.bnhd);
-  order(Role::K, plan.k.bnhd);
-  order(Role::V, plan.v.bnhd);
-  order(Role::Out, plan.resultBnhd);
+  setOrders(op, plan);
   if (maskTensor) {
     op.getMaskMutable().assign(maskTensor);
     op.setMaskMapAttr(AffineMapAttr::get(mask->second));
@@ -409,44 +461,9 @@ FailureOr<Val> buildAttention(NodeEmit &n, AttentionPlan &plan) {
     op.getOffsetMutable().assign(offset);
   if (plan.scale)
     op.setScaleValueAttr(n.b.getF32FloatAttr(static_cast<float>(*plan.scale)));
-  SmallVector<Value> scoreOperands;
-  SmallVector<AffineMap> scoreMaps;
-  auto addOperand = [&](Value operand, unsigned dim) {
-    scoreOperands.push_back(operand);
-    scoreMaps.push_back(
-        AffineMap::get(4, 0, n.b.getAffineDimExpr(dim), context));
-  };
-  if (lengths)
-    addOperand(lengths, flat::AttentionOp::Batch);
-  if (sink)
-    addOperand(sink, flat::AttentionOp::Head);
-  if (!scoreOperands.empty()) {
-    op.getScoreOperandsMutable().assign(scoreOperands);
-    op.setScoreMapsAttr(n.b.getAffineMapArrayAttr(scoreMaps));
-  }
-  if (!body.isTrivial()) {
-    OpBuilder::InsertionGuard guard(n.b);
-    Type index = n.b.getIndexType(), f32 = n.b.getF32Type();
-    SmallVector<Type> types{f32, index, index, index, index};
-    for (Value operand : scoreOperands)
-      types.push_back(
-          llvm::cast<RankedTensorType>(operand.getType()).getElementType());
-    SmallVector<Location> places(types.size(), n.loc);
-    Block *block = n.b.createBlock(&op.getScore(), {}, types, places);
-    Scalar s(n.b, n.loc);
-    Value score = body.cap(s, block->getArgument(0));
-    if (plan.sink)
-      score = s.select(ScoreBody::isSink(n.b, n.loc, block->getArgument(4)),
-                       block->getArguments().back(), score);
-    Value length;
-    if (lengths)
-      length =
-          arith::IndexCastOp::create(n.b, n.loc, index, block->getArgument(5));
-    if (Value seen = body.sees(n.b, n.loc, block->getArgument(3),
-                               block->getArgument(4), length))
-      score = s.select(seen, score, s.infinity(score, true));
-    flat::YieldOp::create(n.b, n.loc, score);
-  }
+  setScoreOperands(op, lengths, sink);
+  if (!body.isTrivial())
+    buildScoreRegion(n, op, body);
   Val result = n.make(op.getResult(), stored, shape);
   return n.castTo(result, type);
 }

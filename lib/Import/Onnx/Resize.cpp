@@ -204,30 +204,37 @@ FailureOr<Taps> tapsOf(NodeEmit &n, const ResizePlan &plan,
   return Taps{2 - 2 * first, first};
 }
 
-/// One axis of `x`, which has a floating-point type unless the mode is nearest.
-FailureOr<Val> resizeAxis(NodeEmit &n, Val &x, const ResizePlan &plan,
-                          const ResizedAxis &axis) {
+/// The elements of `x` that are the nearest along an axis.
+Val takeNearest(NodeEmit &n, Val &x, const ResizePlan &plan,
+                const ResizedAxis &axis) {
   SmallVector<Value> sizes{n.index(axis.before), n.index(axis.after)};
-  if (plan.mode == "nearest") {
-    Val places = n.generate(
-        Int64, axis.after, [&](OpBuilder &b, Location loc, ValueRange at) {
-          AxisBody body(b, loc, plan, axis, sizes);
-          Value place = body.clamp(body.nearest(body.coordinate(at[0])));
-          return arith::FPToSIOp::create(b, loc, b.getI64Type(), place)
-              .getResult();
-        });
-    return n.gatherAlong(x, places, axis.axis);
-  }
-  FailureOr<Taps> taps = tapsOf(n, plan, axis);
-  if (failed(taps))
-    return failure();
+  Val places = n.generate(
+      Int64, axis.after, [&](OpBuilder &b, Location loc, ValueRange at) {
+        AxisBody body(b, loc, plan, axis, sizes);
+        Value place = body.clamp(body.nearest(body.coordinate(at[0])));
+        return arith::FPToSIOp::create(b, loc, b.getI64Type(), place)
+            .getResult();
+      });
+  return n.gatherAlong(x, places, axis.axis);
+}
+
+/// The neighbours of each element of the result along one axis, [after, taps].
+struct Neighbours {
+  Val places;  ///< i64, within the input
+  Val weights; ///< f64, then as `sumNeighbours` asks
+};
+
+Neighbours neighboursOf(NodeEmit &n, const ResizePlan &plan,
+                        const ResizedAxis &axis, const Taps &taps) {
+  SmallVector<Value> sizes{n.index(axis.before), n.index(axis.after)};
   auto neighbour = [&](AxisBody &body, Value x, Value tap) {
     Value offset = body.s.add(body.real(tap),
-                              body.constant(static_cast<double>(taps->first)));
+                              body.constant(static_cast<double>(taps.first)));
     return body.s.add(body.floor(x), offset);
   };
-  Dims table{axis.after, n.size(taps->count)};
-  Val places =
+  Dims table{axis.after, n.size(taps.count)};
+  Neighbours result;
+  result.places =
       n.generate(Int64, table, [&](OpBuilder &b, Location loc, ValueRange at) {
         AxisBody body(b, loc, plan, axis, sizes);
         Value place =
@@ -235,28 +242,35 @@ FailureOr<Val> resizeAxis(NodeEmit &n, Val &x, const ResizePlan &plan,
         return arith::FPToSIOp::create(b, loc, b.getI64Type(), place)
             .getResult();
       });
-  Val weights =
+  result.weights =
       n.generate(Double, table, [&](OpBuilder &b, Location loc, ValueRange at) {
         AxisBody body(b, loc, plan, axis, sizes);
         Value x = body.coordinate(at[0]);
         return body.weight(x, neighbour(body, x, at[1]));
       });
-  if (plan.antialias || plan.excludesOutside) {
-    Dims kept{axis.after, n.size(1)};
-    Val total = n.make(n.reduce(
-                           n.tensor(weights), table, int64_t(1),
-                           n.number(n.b.getF64Type(), 0),
-                           [](OpBuilder &b, Location loc, Value e, Value sum) {
-                             return Scalar(b, loc).add(sum, e);
-                           },
-                           true),
-                       Double, kept);
-    weights =
-        n.binary(weights, total, [](OpBuilder &b, Location loc, ValueRange a) {
-          return Scalar(b, loc).div(a[0], a[1], false);
-        });
-  }
-  weights = n.castTo(weights, x.type);
+  return result;
+}
+
+/// Weights, [after, taps], divided by their sums over the taps.
+Val divideBySum(NodeEmit &n, Val &weights) {
+  Dims kept{weights.shape[0], n.size(1)};
+  Val total = n.make(n.reduce(
+                         n.tensor(weights), weights.shape, int64_t(1),
+                         n.number(n.b.getF64Type(), 0),
+                         [](OpBuilder &b, Location loc, Value e, Value sum) {
+                           return Scalar(b, loc).add(sum, e);
+                         },
+                         true),
+                     Double, kept);
+  return n.binary(weights, total, [](OpBuilder &b, Location loc, ValueRange a) {
+    return Scalar(b, loc).div(a[0], a[1], false);
+  });
+}
+
+/// Sums of the neighbours along an axis, times their weights, which have the
+/// type of `x`.
+Val sumNeighbours(NodeEmit &n, Val &x, Neighbours &neighbours,
+                  const ResizedAxis &axis) {
   Dims shape = x.shape;
   shape[axis.axis] = axis.after;
   int64_t rank = x.rank();
@@ -270,7 +284,8 @@ FailureOr<Val> resizeAxis(NodeEmit &n, Val &x, const ResizePlan &plan,
   Value init = n.filled(shape, n.number(n.elementType(x.type), 0));
   auto op = linalg::GenericOp::create(
       n.b, n.loc, init.getType(),
-      ValueRange{n.tensor(places), n.tensor(weights)}, init,
+      ValueRange{n.tensor(neighbours.places), n.tensor(neighbours.weights)},
+      init,
       ArrayRef<AffineMap>{pair, pair,
                           AffineMap::getMultiDimIdentityMap(rank + 1, context)
                               .dropResult(rank)},
@@ -285,6 +300,21 @@ FailureOr<Val> resizeAxis(NodeEmit &n, Val &x, const ResizePlan &plan,
         linalg::YieldOp::create(b, loc, s.add(a[2], s.mul(element, a[1])));
       });
   return n.make(op.getResult(0), x.type, shape);
+}
+
+/// One axis of `x`, which has a floating-point type unless the mode is nearest.
+FailureOr<Val> resizeAxis(NodeEmit &n, Val &x, const ResizePlan &plan,
+                          const ResizedAxis &axis) {
+  if (plan.mode == "nearest")
+    return takeNearest(n, x, plan, axis);
+  FailureOr<Taps> taps = tapsOf(n, plan, axis);
+  if (failed(taps))
+    return failure();
+  Neighbours neighbours = neighboursOf(n, plan, axis, *taps);
+  if (plan.antialias || plan.excludesOutside)
+    neighbours.weights = divideBySum(n, neighbours.weights);
+  neighbours.weights = n.castTo(neighbours.weights, x.type);
+  return sumNeighbours(n, x, neighbours, axis);
 }
 
 /// What lies outside of the input along any axis has one value.

@@ -176,9 +176,121 @@ Value overlaps(OpBuilder &b, Location loc, const Box &x, const Box &y,
               s.compare(arith::CmpFPredicate::OGT, ratio, threshold));
 }
 
-/// Of each batch and class the boxes in order of their scores, without those
-/// that overlap one before them: [count, 3] of batch, class and box.
-LogicalResult nonMaxSuppression(NodeEmit &n) {
+/// What the boxes of each batch and class are judged by. `at` is the batch and
+/// the class.
+struct Suppression {
+  Value corners;          ///< [batch, boxes, 4], f32
+  Value grades;           ///< [batch, classes, boxes], f32
+  Value overlap;          ///< intersection over union that is kept at most, f32
+  Value least;            ///< the scores of boxes are above it, f32
+  bool isCentred = false; ///< boxes are given by centre and size
+  OpFoldResult count;     ///< of boxes in a batch
+  OpFoldResult most;      ///< of boxes kept in each batch and class
+  Value none, one, all;   ///< 0, 1, and `count`
+
+  Value candidates(OpBuilder &b, Location loc, ValueRange at) const;
+  Value bestLeft(OpBuilder &b, Location loc, ValueRange at, Value left) const;
+  Value withoutRivals(OpBuilder &b, Location loc, Value batch, Value winner,
+                      Value left) const;
+  SmallVector<Value> keepBest(OpBuilder &b, Location loc, ValueRange at,
+                              ValueRange state) const;
+};
+
+/// Which boxes have a score that is high enough, [boxes] of i1.
+Value Suppression::candidates(OpBuilder &b, Location loc, ValueRange at) const {
+  Value fresh = tensor::EmptyOp::create(b, loc, count, b.getI1Type());
+  return linalg::GenericOp::create(
+             b, loc, fresh.getType(), ValueRange{}, fresh,
+             b.getMultiDimIdentityMap(1),
+             ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+             [&](OpBuilder &in, Location where, ValueRange) {
+               Value place = linalg::IndexOp::create(in, where, 0);
+               Value grade = tensor::ExtractOp::create(
+                   in, where, grades, ValueRange{at[0], at[1], place});
+               linalg::YieldOp::create(
+                   in, where,
+                   Scalar(in, where).compare(arith::CmpFPredicate::OGT, grade,
+                                             least));
+             })
+      .getResult(0);
+}
+
+/// The first of the best boxes that are left; `all` if none is.
+Value Suppression::bestLeft(OpBuilder &b, Location loc, ValueRange at,
+                            Value left) const {
+  Value lowest = Scalar(b, loc).infinity(
+      arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)), true);
+  auto best = scf::ForOp::create(
+      b, loc, none, all, one, ValueRange{all, lowest},
+      [&](OpBuilder &in, Location where, Value i, ValueRange carried) {
+        Scalar s(in, where);
+        Value isLeft = tensor::ExtractOp::create(in, where, left, i);
+        Value grade = tensor::ExtractOp::create(in, where, grades,
+                                                ValueRange{at[0], at[1], i});
+        Value isFirst = arith::CmpIOp::create(
+            in, where, arith::CmpIPredicate::eq, carried[0], all);
+        Value better = arith::OrIOp::create(
+            in, where, isFirst,
+            s.compare(arith::CmpFPredicate::OGT, grade, carried[1]));
+        better = both(in, where, better, isLeft);
+        scf::YieldOp::create(in, where,
+                             ValueRange{s.select(better, i, carried[0]),
+                                        s.select(better, grade, carried[1])});
+      });
+  return best.getResult(0);
+}
+
+/// The boxes of `left` but for the winner and those that overlap it.
+Value Suppression::withoutRivals(OpBuilder &b, Location loc, Value batch,
+                                 Value winner, Value left) const {
+  Box chosen = readBox(b, loc, corners, batch, winner, isCentred);
+  auto rest = scf::ForOp::create(
+      b, loc, none, all, one, left,
+      [&](OpBuilder &in, Location where, Value i, ValueRange carried) {
+        Value isLeft = tensor::ExtractOp::create(in, where, carried[0], i);
+        Box other = readBox(in, where, corners, batch, i, isCentred);
+        Value goes = overlaps(in, where, chosen, other, overlap);
+        goes = arith::OrIOp::create(
+            in, where, goes,
+            arith::CmpIOp::create(in, where, arith::CmpIPredicate::eq, i,
+                                  winner));
+        Value no = arith::ConstantOp::create(in, where, in.getBoolAttr(false));
+        Value stays = arith::SelectOp::create(in, where, goes, no, isLeft);
+        Value next = tensor::InsertOp::create(in, where, stays, carried[0], i);
+        scf::YieldOp::create(in, where, next);
+      });
+  return rest.getResult(0);
+}
+
+/// One round: moves the best box that is left to the result. The state is the
+/// list, how many it has, and the boxes that are left.
+SmallVector<Value> Suppression::keepBest(OpBuilder &b, Location loc,
+                                         ValueRange at,
+                                         ValueRange state) const {
+  Value winner = bestLeft(b, loc, at, state[2]);
+  Value exists =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, winner, all);
+  auto taken = scf::IfOp::create(
+      b, loc, exists,
+      [&](OpBuilder &in, Location where) {
+        Value row = state[0];
+        Value numbers[] = {at[0], at[1], winner};
+        for (int64_t d = 0; d < 3; ++d)
+          row = tensor::InsertOp::create(
+              in, where, toI64(in, where, numbers[d]), row,
+              ValueRange{state[1], indexOf(in, where, d)});
+        Value rest = withoutRivals(in, where, at[0], winner, state[2]);
+        Value next = arith::AddIOp::create(in, where, state[1], one);
+        scf::YieldOp::create(in, where, ValueRange{row, next, rest});
+      },
+      [&](OpBuilder &in, Location where) {
+        scf::YieldOp::create(in, where, state);
+      });
+  return SmallVector<Value>(taken.getResults());
+}
+
+/// Checks the operands of NonMaxSuppression and reads what boxes are judged by.
+FailureOr<Suppression> readSuppression(NodeEmit &n) {
   if (failed(n.needs(2)))
     return failure();
   Val &boxes = *n.in(0), &scores = *n.in(1);
@@ -189,120 +301,53 @@ LogicalResult nonMaxSuppression(NodeEmit &n) {
       !n.require(scores.shape[0], boxes.shape[0], "the batch of scores"))
     return n.fail("boxes and scores do not fit [batch, boxes, 4] and [batch, "
                   "classes, boxes] of f32");
-  OpFoldResult count = boxes.shape[1], most = n.size(0);
+  Suppression result;
+  result.count = boxes.shape[1];
+  result.most = n.size(0);
   if (n.has(2)) {
     FailureOr<SmallVector<OpFoldResult>> given =
         n.sizes(2, "max_output_boxes_per_class");
     if (failed(given) || given->size() != 1)
       return failure();
-    most = n.compute(Emit::Arith::Max,
-                     n.compute(Emit::Arith::Min, given->front(), count),
-                     n.size(0));
+    result.most = n.compute(
+        Emit::Arith::Max,
+        n.compute(Emit::Arith::Min, given->front(), result.count), n.size(0));
   }
   Type f32 = n.b.getF32Type();
-  Value overlap = n.has(3) ? n.scalar(*n.in(3)) : n.number(f32, 0);
-  Value least = n.has(4) ? n.scalar(*n.in(4))
-                         : Scalar(n.b, n.loc).infinity(n.number(f32, 0), true);
-  bool isCentred = n.intOr("center_point_box", 0);
-  Value corners = n.tensor(boxes), grades = n.tensor(scores);
-  Value none = n.indexConstant(0), one = n.indexConstant(1),
-        all = n.index(count);
-  OpFoldResult classes = scores.shape[1];
-  Dims shape{n.mul(n.mul(boxes.shape[0], classes), most), n.size(3)};
+  result.overlap = n.has(3) ? n.scalar(*n.in(3)) : n.number(f32, 0);
+  result.least = n.has(4) ? n.scalar(*n.in(4))
+                          : Scalar(n.b, n.loc).infinity(n.number(f32, 0), true);
+  result.isCentred = n.intOr("center_point_box", 0);
+  result.corners = n.tensor(boxes);
+  result.grades = n.tensor(scores);
+  result.none = n.indexConstant(0);
+  result.one = n.indexConstant(1);
+  result.all = n.index(result.count);
+  return result;
+}
+
+/// Of each batch and class the boxes in order of their scores, without those
+/// that overlap one before them: [count, 3] of batch, class and box.
+LogicalResult nonMaxSuppression(NodeEmit &n) {
+  FailureOr<Suppression> judged = readSuppression(n);
+  if (failed(judged))
+    return failure();
+  OpFoldResult batches = n.in(0)->shape[0], classes = n.in(1)->shape[1];
+  Dims shape{n.mul(n.mul(batches, classes), judged->most), n.size(3)};
   Value list = n.empty(shape, n.b.getI64Type());
   if (Emit::constant(shape[0]) == 0)
     return n.set(n.make(list, Int64, shape));
-  Type i1 = n.b.getI1Type();
   // Batch, class, and each round the best box that is left.
   ValueRange found = n.loops(
-      {boxes.shape[0], classes}, {list, none},
+      {batches, classes}, {list, judged->none},
       [&](OpBuilder &b, Location loc, ValueRange at, ValueRange had) {
-        Value fresh = tensor::EmptyOp::create(b, loc, count, i1);
-        Value left =
-            linalg::GenericOp::create(
-                b, loc, fresh.getType(), ValueRange{}, fresh,
-                b.getMultiDimIdentityMap(1),
-                ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
-                [&](OpBuilder &in, Location where, ValueRange) {
-                  Value place = linalg::IndexOp::create(in, where, 0);
-                  Value grade = tensor::ExtractOp::create(
-                      in, where, grades, ValueRange{at[0], at[1], place});
-                  linalg::YieldOp::create(
-                      in, where,
-                      Scalar(in, where).compare(arith::CmpFPredicate::OGT,
-                                                grade, least));
-                })
-                .getResult(0);
+        Value left = judged->candidates(b, loc, at);
         auto rounds = scf::ForOp::create(
-            b, loc, none, Emit(b, loc).index(most), one,
+            b, loc, judged->none, Emit(b, loc).index(judged->most), judged->one,
             ValueRange{had[0], had[1], left},
             [&](OpBuilder &in, Location where, Value, ValueRange state) {
-              Value lowest = Scalar(in, where).infinity(
-                  arith::ConstantOp::create(in, where, in.getF32FloatAttr(0)),
-                  true);
-              // The first of the best ones; `all` if none is left.
-              auto best = scf::ForOp::create(
-                  in, where, none, all, one, ValueRange{all, lowest},
-                  [&](OpBuilder &o, Location l, Value i, ValueRange carried) {
-                    Scalar s(o, l);
-                    Value isLeft = tensor::ExtractOp::create(o, l, state[2], i);
-                    Value grade = tensor::ExtractOp::create(
-                        o, l, grades, ValueRange{at[0], at[1], i});
-                    Value isFirst = arith::CmpIOp::create(
-                        o, l, arith::CmpIPredicate::eq, carried[0], all);
-                    Value better = arith::OrIOp::create(
-                        o, l, isFirst,
-                        s.compare(arith::CmpFPredicate::OGT, grade,
-                                  carried[1]));
-                    better = both(o, l, better, isLeft);
-                    scf::YieldOp::create(
-                        o, l,
-                        ValueRange{s.select(better, i, carried[0]),
-                                   s.select(better, grade, carried[1])});
-                  });
-              Value winner = best.getResult(0);
-              Value exists = arith::CmpIOp::create(
-                  in, where, arith::CmpIPredicate::ne, winner, all);
-              auto taken = scf::IfOp::create(
-                  in, where, exists,
-                  [&](OpBuilder &o, Location l) {
-                    Value row = state[0];
-                    Value numbers[] = {at[0], at[1], winner};
-                    for (int64_t d = 0; d < 3; ++d)
-                      row = tensor::InsertOp::create(
-                          o, l, toI64(o, l, numbers[d]), row,
-                          ValueRange{state[1], indexOf(o, l, d)});
-                    Box chosen =
-                        readBox(o, l, corners, at[0], winner, isCentred);
-                    auto rest = scf::ForOp::create(
-                        o, l, none, all, one, state[2],
-                        [&](OpBuilder &p, Location m, Value i,
-                            ValueRange carried) {
-                          Value isLeft =
-                              tensor::ExtractOp::create(p, m, carried[0], i);
-                          Box other =
-                              readBox(p, m, corners, at[0], i, isCentred);
-                          Value goes = overlaps(p, m, chosen, other, overlap);
-                          goes = arith::OrIOp::create(
-                              p, m, goes,
-                              arith::CmpIOp::create(
-                                  p, m, arith::CmpIPredicate::eq, i, winner));
-                          Value no = arith::ConstantOp::create(
-                              p, m, p.getBoolAttr(false));
-                          Value stays =
-                              arith::SelectOp::create(p, m, goes, no, isLeft);
-                          Value next = tensor::InsertOp::create(p, m, stays,
-                                                                carried[0], i);
-                          scf::YieldOp::create(p, m, next);
-                        });
-                    Value next = arith::AddIOp::create(o, l, state[1], one);
-                    scf::YieldOp::create(
-                        o, l, ValueRange{row, next, rest.getResult(0)});
-                  },
-                  [&](OpBuilder &o, Location l) {
-                    scf::YieldOp::create(o, l, state);
-                  });
-              scf::YieldOp::create(in, where, taken.getResults());
+              scf::YieldOp::create(in, where,
+                                   judged->keepBest(in, where, at, state));
             });
         return SmallVector<Value>{rounds.getResult(0), rounds.getResult(1)};
       });

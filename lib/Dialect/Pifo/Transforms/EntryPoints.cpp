@@ -336,8 +336,8 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
 // Dequeue
 //===----------------------------------------------------------------------===//
 
-/// Where a transaction does not ask for the packet, it runs before the packet is
-/// found.
+/// Where a transaction does not ask for the packet, it runs before the packet
+/// is found.
 void SchedulerEmitter::emitLeave(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;

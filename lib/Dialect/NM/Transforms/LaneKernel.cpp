@@ -188,6 +188,26 @@ struct LaneKernel {
     return {position, loaded, false};
   }
 
+  /// Asks for the lines that a thread reads an eighth of L1 after the run of
+  /// steps from `first` on, one request for each: few columns of narrow weights
+  /// wait for memory at the start of every page, where the hardware does not
+  /// look ahead. Weights of 32 bits give it time enough.
+  void prefetchRun(Value position, int64_t first) {
+    if (shape.interleave == 1)
+      return;
+    const int64_t width = shape.weightElement.getIntOrFloatBitWidth() / 8;
+    const int64_t line = shape.target.getLine() / width;
+    const int64_t ahead = shape.target.getL1() / 8 / width;
+    const int64_t size = shape.lanes * shape.interleave;
+    const int64_t runsOfLine = std::max<int64_t>(1, line / size);
+    if (first / shape.interleave % runsOfLine != 0)
+      return;
+    for (int64_t at = 0; at < size; at += line)
+      memref::PrefetchOp::create(
+          b, values, ValueRange{b.add(position, ahead + at)},
+          /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+  }
+
   /// The weights of step `s` of a run, widened to the accumulator's type.
   Value weightOfRun(const Run &run, int64_t s) {
     if (shape.interleave == 1)
@@ -266,6 +286,7 @@ struct LaneKernel {
             b.mul(b.add(b.mul(groupAt(firstGroup, g), storedSteps()), step),
                   shape.lanes),
             around.valuesBefore);
+        prefetchRun(run.position, first);
         for (int64_t s = 0; s < length; ++s) {
           Value weight = weightOfRun(run, s);
           Value shifted;

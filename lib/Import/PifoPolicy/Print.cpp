@@ -10,6 +10,10 @@
 
 using namespace nm::policy;
 
+/// What a bucket owes at most where packets that wait for it are pushed out.
+/// Without those it owes less: the bound of the capacity says so.
+static constexpr uint64_t kMostTokens = uint64_t(1) << 62;
+
 std::string Printer::holds(const Condition &condition) {
   if (condition.kind == Condition::Compare) {
     std::string type = "i" + std::to_string(field(condition.field).bits);
@@ -263,9 +267,12 @@ void Printer::shaping(const Shape &shape, const std::string &transaction,
   std::string each = constant(cost);
   std::string price = value("arith.muli " + bytes + ", " + each + " : i64");
   std::string left = value("arith.subi " + have + ", " + price + " : i64");
+  std::string zero = constant(0);
+  // Who is pushed out owes what it cost, and there is no end of those.
+  if (transaction == "eligible" && !program.refuses)
+    left = op("maxsi", left, op("subi", zero, constant(kMostTokens)));
   store(left, prefix + "tokens");
   store(now, prefix + "last");
-  std::string zero = constant(0);
   std::string debt = value("arith.subi " + zero + ", " + left + " : i64");
   std::string owes = value("arith.maxsi " + debt + ", " + zero + " : i64");
   std::string wait = divideUp(owes, speed, rate);

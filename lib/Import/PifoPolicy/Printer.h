@@ -172,23 +172,34 @@ private:
   void wakeCurve(const std::string &of, const std::string &now);
   void selectCurve();
   void chargeCurve();
+  struct Line {
+    /// The last nanosecond in which it has not passed what was served, and how
+    /// much is missing then, in units, less than it gains in a nanosecond. i64.
+    std::string time, missing;
+  };
   struct CurveNow {
-    /// How far lines are ahead of what was served: the first and the rest of
-    /// the deadline curve, and the eligible one of convex curves. i1.
-    std::string first, rest, eligible, isConvex;
+    /// The first and the rest of the deadline curve, and the eligible one of
+    /// convex real-time curves. i1.
+    Line first, rest, eligible;
+    std::string isConvex;
   };
   struct Fit {
     std::string fits, again;
   };
-  CurveNow curveNow(const std::string &of, const std::string &now);
+  CurveNow curveFrom(const std::string &of, const std::string &isConvex,
+                     const std::string &time);
+  CurveNow curveNow(const std::string &of);
   void storeCurve(const std::string &of, const CurveNow &curve);
+  Line chooseLine(const std::string &when, const Line &one, const Line &other);
+  Line lowerLine(const Line &one, const Line &other);
+  std::string reachedAt(const Line &line);
+  std::string reachedAt(const CurveNow &curve);
+  Line charged(const Line &line, const std::string &each,
+               const std::string &amount);
+  CurveNow charged(const std::string &of, const CurveNow &curve,
+                   const std::string &amount);
   std::string hasCurve(const std::string &of);
-  std::string waitFor(const std::string &of, const CurveNow &curve,
-                      const std::string &amount);
-  Fit upperFit(const CurveNow &real, const std::string &isEligible,
-               const std::string &now);
-  std::string divideUpSigned(const std::string &number,
-                             const std::string &divisor);
+  Fit upperFit(const std::string &eligible, const std::string &now);
   void advanceClock(const char *name, const std::string &when);
 };
 

@@ -53,7 +53,8 @@ class Maker:
         for i, end in enumerate(cuts):
             self.classes += 1
             inner = depth < 3 and end - begin > 1 and r.random() < 0.7
-            real, line = None, f"c{self.classes}: "
+            real, name = None, f"c{self.classes}"
+            line = f"{name}: "
             if not inner and r.random() < 0.8:
                 part, real = self.curve("real")
                 line += part
@@ -65,6 +66,7 @@ class Maker:
                 line += part
             below, child = self.tree(begin, end, depth + 1) if inner else self.leaf()
             line += below
+            child["name"] = name
             if real:
                 child["real"] = real
             if upper:

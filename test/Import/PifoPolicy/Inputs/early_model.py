@@ -59,8 +59,8 @@ def check(seed, tool, folder):
     text += ((f" seed {rule['seed']}" if "seed" in rule else "") + (f" per {rule['per']}" if rule["per"] else "")
              + (f" ecn {rule['ecn']}" if rule["ecn"] else ""))
     kind = r.choice(["fifo", "wfq by flow"])
-    leaf = {"kind": kind.split()[0], "per_packet": False, "field": "flow", "flows": 2, name: rule}
-    rest = {"kind": "fifo", "per_packet": False, "when": lambda p: p["flow"] == 1}
+    leaf = {"kind": kind.split()[0], "per_packet": False, "field": "flow", "flows": 2, name: rule, "name": "managed"}
+    rest = {"kind": "fifo", "per_packet": False, "when": lambda p: p["flow"] == 1, "name": "other"}
     tree = r.random() < 0.5
     policy = {"kind": "strict", "per_packet": False, "classes": [rest, leaf]} if tree else leaf
     body = f"strict {{ other: fifo when flow == 1\n managed: {kind} {text} }}" if tree else f"{kind} {text}"

@@ -6,6 +6,7 @@ Each is written as its paper has it: a fluid server's starts and finishes, a poi
 climb to the class that lends. Nothing is shared with the compiler.
 """
 
+import math
 from fractions import Fraction
 
 from class_changes import renumbered
@@ -177,7 +178,13 @@ class Paced:
             self.buckets[key] = self.bucket(*self.first)
         rate, burst = self.policy["pace"]
         self.buckets[key].rate, self.buckets[key].full = Fraction(rate, 10**9), 8 * burst
-        return self.buckets[key].release(packet, now)
+        # What packets that were pushed out owe is forgiven beyond 2^62 tokens, of which a byte and a nanosecond are whole numbers.
+        release = self.buckets[key].release(packet, now)
+        most = Fraction(2**62 * 8 * math.gcd(rate, 8 * 10**9), 8 * 10**9)
+        if self.buckets[key].tokens >= -most:
+            return release
+        self.buckets[key].tokens = -most
+        return now + ceil(most / self.buckets[key].rate)
 
     def push(self, element, key, packet):
         now = self.clock[0]

@@ -232,15 +232,21 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   state->samples = std::move(*samples);
   ::nm::support::Progress progress("calibrating");
   nm_set_num_threads(options.threads);
-  if (llvm::Error error = state->compile())
+  if (llvm::Error error = state->runDense())
     return std::move(error);
-  if (llvm::Error error = state->loadUnmasked())
-    return std::move(error);
-  auto dense = state->runAll(state->options.mask);
-  if (!dense)
-    return dense.takeError();
-  state->dense = std::move(*dense);
   return std::unique_ptr<Calibration>(new Calibration(std::move(state)));
+}
+
+llvm::Error Calibration::State::runDense() {
+  if (llvm::Error error = compile())
+    return error;
+  if (llvm::Error error = loadUnmasked())
+    return error;
+  auto results = runAll(options.mask);
+  if (!results)
+    return results.takeError();
+  dense = std::move(*results);
+  return llvm::Error::success();
 }
 
 /// A model like that of `other`, without further results.
@@ -273,14 +279,8 @@ llvm::Expected<double> Calibration::State::time() const {
 
 llvm::Expected<double> Calibration::timeDense() {
   plain = plainLike(*state);
-  if (llvm::Error error = plain->compile())
+  if (llvm::Error error = plain->runDense())
     return std::move(error);
-  if (llvm::Error error = plain->loadUnmasked())
-    return std::move(error);
-  auto dense = plain->runAll(plain->options.mask);
-  if (!dense)
-    return dense.takeError();
-  plain->dense = std::move(*dense);
   return plain->time();
 }
 

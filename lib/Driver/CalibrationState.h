@@ -47,6 +47,8 @@ struct Calibration::State {
   llvm::Expected<std::unique_ptr<rt::Params>>
   load(const rt::MaskOptions &mask) const;
   llvm::Error loadUnmasked();
+  /// Compiles, loads and runs the dense model: sets `dense`.
+  llvm::Error runDense();
   llvm::Expected<double> time() const;
   /// Runs on all samples. `see` gets the results of each.
   llvm::Error run(const rt::MaskOptions &mask,

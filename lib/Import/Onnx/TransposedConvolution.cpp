@@ -150,13 +150,9 @@ Val turned(NodeEmit &n, Val &weight, int64_t groups, int64_t channels) {
 }
 
 LogicalResult convTranspose(NodeEmit &n) {
-  if (failed(n.needs(2)))
+  if (failed(checkFilter(n)))
     return failure();
   Val &x = *n.in(0), &weight = *n.in(1);
-  if (x.rank() < 3 || weight.rank() != x.rank())
-    return n.fail("expected input and weight of one rank from 3");
-  if (!isFloatType(x.type) || x.type != weight.type)
-    return n.fail("expected input and weight of one floating-point type");
   int64_t groups = n.intOr("group", 1);
   std::optional<int64_t> channels = Emit::constant(weight.shape[0]);
   if (groups < 1 || !channels || *channels % groups ||

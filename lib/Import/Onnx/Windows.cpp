@@ -112,6 +112,17 @@ Value padWindows(NodeEmit &n, Val &x, const Windows &w, Value fill) {
                                        ones);
 }
 
+LogicalResult checkFilter(NodeEmit &n) {
+  if (failed(n.needs(2)))
+    return failure();
+  Val &x = *n.in(0), &weight = *n.in(1);
+  if (x.rank() < 3 || weight.rank() != x.rank())
+    return n.fail("expected input and weight of one rank from 3");
+  if (!isFloatType(x.type) || x.type != weight.type)
+    return n.fail("expected input and weight of one floating-point type");
+  return success();
+}
+
 namespace {
 
 /// Loops and maps of windows over [N, C, spatial..].
@@ -131,13 +142,9 @@ struct WindowLoops {
 };
 
 LogicalResult conv(NodeEmit &n) {
-  if (failed(n.needs(2)))
+  if (failed(checkFilter(n)))
     return failure();
   Val &x = *n.in(0), &weight = *n.in(1);
-  if (x.rank() < 3 || weight.rank() != x.rank())
-    return n.fail("expected input and weight of one rank from 3");
-  if (!isFloatType(x.type) || x.type != weight.type)
-    return n.fail("expected input and weight of one floating-point type");
   FailureOr<Val> result = convolve(n, x, weight);
   if (failed(result))
     return failure();

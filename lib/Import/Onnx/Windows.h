@@ -27,6 +27,10 @@ FailureOr<Windows> readWindows(NodeEmit &n, const Val &x,
 /// The input with `fill` around it, as far as windows reach.
 Value padWindows(NodeEmit &n, Val &x, const Windows &windows, Value fill);
 
+/// Fails unless the node has an input and a weight of one rank, 3 or more, and
+/// one floating-point type.
+LogicalResult checkFilter(NodeEmit &n);
+
 /// Convolution of [N, C, spatial..] with [M, C/groups, kernel..] as the node's
 /// attributes say. Integers are summed in i32.
 FailureOr<Val> convolve(NodeEmit &n, Val &x, Val &weight);

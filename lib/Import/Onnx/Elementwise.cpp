@@ -564,6 +564,15 @@ void addElementwise(OperatorTable &t) {
   t.add("Tanh", unary<direct<math::TanhOp>>);
   t.add("Where", where, 9);
   t.add("Xor", logical<arith::XOrIOp>);
+  constexpr Elements Truth = Elements::Truth, Whole = Elements::Whole;
+  for (StringRef name : {"And", "Or", "Xor"})
+    t.takes(name, {Truth, Truth});
+  t.takes("Not", Truth);
+  for (StringRef name : {"BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"})
+    t.takes(name, {Whole, Whole});
+  t.takes("BitwiseNot", Whole);
+  for (StringRef name : {"IsInf", "IsNaN"})
+    t.takes(name, Elements::Float);
 }
 
 } // namespace mlir::nm::onnx

@@ -291,6 +291,9 @@ LogicalResult oneHot(NodeEmit &n) {
   if (failed(n.needs(3)))
     return failure();
   Val &indices = *n.in(0), &values = *n.in(2);
+  if (values.rank() != 1 ||
+      !n.require(values.shape[0], n.size(2), "the list of values"))
+    return n.fail("expected a list of two values, off and on");
   FailureOr<int64_t> axis = n.axis(n.intOr("axis", -1), indices.rank() + 1);
   if (failed(axis))
     return failure();
@@ -586,6 +589,9 @@ void addGathers(OperatorTable &t) {
   t.add("TopK", topK, 1, "NaN as an order");
   t.add("Trilu", trilu, 14);
   addSelections(t);
+  for (StringRef name : {"Gather", "GatherElements", "GatherND", "Scatter",
+                         "ScatterElements", "ScatterND", "Trilu"})
+    t.takes(name, {Elements::Any, Elements::Index});
 }
 
 } // namespace mlir::nm::onnx

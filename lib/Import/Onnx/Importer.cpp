@@ -330,7 +330,8 @@ LogicalResult Importer::importNode(const pb::Node &node, Scope &scope) {
       ok = succeeded(callFunction(*function, emit));
     } else {
       const Operator *row = operators().find(node.domain, node.opType);
-      ok = row && succeeded(row->handler(emit));
+      ok = row && succeeded(row->checkElements(emit)) &&
+           succeeded(row->handler(emit));
     }
   } else {
     ok = false;

@@ -221,7 +221,40 @@ void OperatorTable::family(StringRef name, StringRef domain) {
 void OperatorTable::add(StringRef name, Handler handler, int64_t since,
                         StringRef limits) {
   places[(currentDomain + ":" + name).str()] = all.size();
-  all.push_back({handler, since, currentFamily, currentDomain, name, limits});
+  all.push_back(
+      {handler, since, currentFamily, currentDomain, name, limits, {}});
+}
+
+void OperatorTable::takes(StringRef name, ArrayRef<Elements> elements) {
+  all[places.lookup((currentDomain + ":" + name).str())].elements.assign(
+      elements.begin(), elements.end());
+}
+
+static bool isOf(Elements wanted, int32_t type) {
+  switch (wanted) {
+  case Elements::Any:
+    return true;
+  case Elements::Float:
+    return isFloatType(type);
+  case Elements::Whole:
+    return !isFloatType(type) && type != Bool;
+  case Elements::Index:
+    return type == Int32 || type == Int64;
+  case Elements::Truth:
+    return type == Bool;
+  }
+  llvm_unreachable("unknown elements");
+}
+
+LogicalResult Operator::checkElements(NodeEmit &n) const {
+  static constexpr StringRef words[] = {"", "floating-point numbers",
+                                        "integers", "int32 or int64", "bool"};
+  for (auto [i, wanted] : llvm::enumerate(elements))
+    if (n.has(i) && !isOf(wanted, n.in(i)->type))
+      return n.fail("elements of operand " + Twine(i) + " are " +
+                    elementTypeName(n.in(i)->type) + ", expected " +
+                    words[static_cast<size_t>(wanted)]);
+  return success();
 }
 
 const Operator *OperatorTable::find(StringRef domain, StringRef name) const {

@@ -88,6 +88,9 @@ public:
 
 using Handler = LogicalResult (*)(NodeEmit &);
 
+/// What the elements of an operand may be; an index is of i32 or i64.
+enum class Elements : uint8_t { Any, Float, Whole, Index, Truth };
+
 /// One row of the table of operators.
 struct Operator {
   Handler handler = nullptr;
@@ -95,6 +98,12 @@ struct Operator {
   StringRef family, domain, name;
   /// What is left out, for the documentation.
   StringRef limits;
+  /// Of the operands from the first on; those after them are the handler's to
+  /// check.
+  SmallVector<Elements, 2> elements;
+
+  /// Fails where an operand has other elements.
+  LogicalResult checkElements(NodeEmit &n) const;
 };
 
 class OperatorTable {
@@ -103,6 +112,8 @@ public:
   void family(StringRef name, StringRef domain = "");
   void add(StringRef name, Handler handler, int64_t since = 1,
            StringRef limits = "");
+  /// What the operands of a row of the present family take.
+  void takes(StringRef name, ArrayRef<Elements> elements);
   const Operator *find(StringRef domain, StringRef name) const;
   ArrayRef<Operator> rows() const { return all; }
   SmallVector<StringRef> names(StringRef domain) const;

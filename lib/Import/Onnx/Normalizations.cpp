@@ -437,6 +437,7 @@ void addNormalizations(OperatorTable &t) {
   t.add("LayerNormalization", layerNorm, 17);
   t.add("LRN", localResponse);
   t.add("LpNormalization", lpNorm);
+  t.takes("LpNormalization", Elements::Float);
   t.add("MeanVarianceNormalization", meanVariance, 9);
   t.add("RMSNormalization", rmsNorm, 23);
   // Written by exporters before the operator was ONNX's.

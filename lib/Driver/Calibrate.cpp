@@ -83,7 +83,7 @@ llvm::Error Calibration::State::compile() {
   onnx.argument = [&](ArrayRef<std::string> names, size_t index) {
     return arguments.find(names, index);
   };
-  onnx.takesCallSizes = haveOneShape(samples);
+  onnx.takesCallSizes = hasOneShape;
   if (llvm::Error error = model->parse(std::move(onnx)))
     return error;
   Source &source = model->source;
@@ -230,6 +230,7 @@ Calibration::observe(const RunOptions &options, DialectRegistry &registry) {
   if (!samples)
     return samples.takeError();
   state->samples = std::move(*samples);
+  state->hasOneShape = haveOneShape(state->samples);
   ::nm::support::Progress progress("calibrating");
   nm_set_num_threads(options.threads);
   if (llvm::Error error = state->runDense())
@@ -255,6 +256,7 @@ std::unique_ptr<Calibration::State> Calibration::plainLike(const State &other) {
   plain->options = other.options;
   plain->registry = other.registry;
   plain->samples = other.samples;
+  plain->hasOneShape = other.hasOneShape;
   plain->observes = false;
   return plain;
 }

@@ -28,6 +28,8 @@ struct Calibration::State {
   /// Whether products get further results.
   bool observes = true;
   std::vector<Sample> samples;
+  /// Whether the arrays of all samples have the same shapes.
+  bool hasOneShape = false;
   std::unique_ptr<Model> model;
   std::optional<Jit> jit;
   Signature function;

@@ -121,7 +121,7 @@ LogicalResult swiGlu(NodeEmit &n) {
                              [&](OpBuilder &b, Location loc, ValueRange a) {
                                Emit e(b, loc);
                                Scalar s(b, loc);
-                               int32_t wide = type == Double ? Double : Float;
+                               int32_t wide = computedType(type);
                                Value x = e.cast(a[0], type, wide);
                                Value gate = s.mul(s.swish(x, alpha),
                                                   e.cast(a[1], type, wide));

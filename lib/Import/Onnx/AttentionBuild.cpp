@@ -227,7 +227,7 @@ static LogicalResult checkPlan(NodeEmit &n, AttentionPlan &plan) {
 FailureOr<Val> buildScores(NodeEmit &n, AttentionPlan &plan, ScoreStage stage) {
   if (failed(checkPlan(n, plan)))
     return failure();
-  int32_t type = plan.q.value.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t type = computedType(plan.q.value.type);
   Heads q = headsFirst(n, plan.q), k = headsFirst(n, plan.k);
   Val left = n.castTo(q.value, type), right = n.castTo(k.value, type);
   std::optional<int64_t> heads = Emit::constant(q.heads()),

@@ -53,6 +53,9 @@ int64_t wholeNumber(double value);
 
 bool isFloatType(int32_t type);
 bool isUnsignedType(int32_t type);
+/// What elements of a type are computed in: those of f64 in it, all others in
+/// f32.
+int32_t computedType(int32_t type);
 
 /// Computes a scalar from scalars.
 using ScalarFn = llvm::function_ref<Value(OpBuilder &, Location, ValueRange)>;

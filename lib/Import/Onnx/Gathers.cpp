@@ -14,8 +14,6 @@
 
 namespace mlir::nm::onnx {
 
-void addSelections(OperatorTable &table);
-
 namespace {
 
 /// An index of the data's axis from an element of the indices: from the end if

@@ -136,9 +136,7 @@ Val normalizeRows(NodeEmit &n, Val &input, int64_t axis, bool centered,
 
 int32_t stashType(NodeEmit &n, int32_t storage) {
   auto type = static_cast<int32_t>(n.intOr("stash_type", Float));
-  if (storage == Double || !isFloatType(type))
-    return storage == Double ? int32_t(Double) : int32_t(Float);
-  return type == Double ? int32_t(Double) : int32_t(Float);
+  return computedType(storage == Double || !isFloatType(type) ? storage : type);
 }
 
 LogicalResult checkScale(NodeEmit &n, const Val &x, const Val *scale,
@@ -279,7 +277,7 @@ LogicalResult batchNorm(NodeEmit &n) {
   int64_t rank = input.rank();
   double epsilon = n.floatOr("epsilon", 1e-5f);
   double momentum = n.floatOr("momentum", 0.9f);
-  int32_t wide = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t wide = computedType(input.type);
   Val x = n.castTo(input, wide);
   Val scale = perChannel(n, *n.in(1), rank),
       bias = perChannel(n, *n.in(2), rank);
@@ -369,7 +367,7 @@ LogicalResult localResponse(NodeEmit &n) {
                   Twine(most));
   double alpha = n.floatOr("alpha", 1e-4f), beta = n.floatOr("beta", 0.75f),
          bias = n.floatOr("bias", 1);
-  int32_t wide = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t wide = computedType(input.type);
   Val x = n.castTo(input, wide);
   // Zeros on both sides of the channels.
   int64_t before = (size - 1) / 2;
@@ -413,7 +411,7 @@ LogicalResult meanVariance(NodeEmit &n) {
              input.rank());
   if (failed(axes))
     return failure();
-  int32_t wide = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t wide = computedType(input.type);
   Val x = n.castTo(input, wide);
   Moments m = normalizedMoments(n, x, *axes, 0, true);
   Val y = n.elementwise(

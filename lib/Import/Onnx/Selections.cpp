@@ -18,8 +18,6 @@
 
 namespace mlir::nm::onnx {
 
-void addSelections(OperatorTable &table);
-
 namespace {
 
 Value indexOf(OpBuilder &b, Location loc, int64_t value) {

@@ -62,6 +62,10 @@ bool mlir::nm::onnx::isUnsignedType(int32_t type) {
   return type == Uint8 || type == Uint16 || type == Uint32 || type == Uint64;
 }
 
+int32_t mlir::nm::onnx::computedType(int32_t type) {
+  return type == Double ? int32_t(Double) : int32_t(Float);
+}
+
 Type Emit::elementType(int32_t type) const {
   switch (type) {
   case Float:

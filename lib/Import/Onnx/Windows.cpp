@@ -12,9 +12,6 @@
 
 namespace mlir::nm::onnx {
 
-void addResize(OperatorTable &table);
-void addTransposedConvolution(OperatorTable &table);
-
 using utils::IteratorType;
 
 FailureOr<Windows> readWindows(NodeEmit &n, const Val &x,
@@ -210,7 +207,7 @@ LogicalResult averagePool(NodeEmit &n) {
   FailureOr<Windows> w = readWindows(n, input, *kernel);
   if (failed(w))
     return failure();
-  int32_t type = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t type = computedType(input.type);
   Val x = n.castTo(input, type);
   Type element = n.elementType(type);
   Dims shape = resultShape(x, *w);
@@ -316,7 +313,7 @@ LogicalResult lpPool(NodeEmit &n) {
   FailureOr<Windows> w = readWindows(n, input, *kernel);
   if (failed(w))
     return failure();
-  int32_t type = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t type = computedType(input.type);
   Val x = n.castTo(input, type);
   Value zero = n.number(n.elementType(type), 0);
   Value padded = padWindows(n, x, *w, zero);
@@ -341,7 +338,7 @@ LogicalResult globalLpPool(NodeEmit &n) {
     return failure();
   if (input.rank() < 3)
     return n.fail("expected an input of rank 3 or more");
-  int32_t type = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t type = computedType(input.type);
   Val x = n.castTo(input, type);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, x.rank()));
   Value sum = n.reduce(
@@ -468,7 +465,7 @@ template <bool max> LogicalResult globalPool(NodeEmit &n) {
     return n.fail("expected an input of rank 3 or more");
   SmallVector<int64_t> axes =
       llvm::to_vector(llvm::seq<int64_t>(2, input.rank()));
-  int32_t type = input.type == Double ? int32_t(Double) : int32_t(Float);
+  int32_t type = computedType(input.type);
   Val x = n.castTo(input, type);
   Type element = n.elementType(type);
   Dims kept = Emit::reducedShape(n.b, x.shape, axes, true), spatial;

@@ -74,7 +74,9 @@ static void instance(Writer &text, const Config &config, unsigned fieldBits) {
 }
 
 /// Handshakes and counters.
-static void handshakes(Writer &text, const Config &config, unsigned fieldBits) {
+static void handshakes(Writer &text, const Config &config,
+                       const Stream &leaves) {
+  auto fieldBits = static_cast<unsigned>(leaves.fieldBits());
   const unsigned latency = axisLatency(config), count = axisCountBits(config);
   unsigned leafBits = indexBits(config.leaves.size());
   text.line("logic rst, known, enq_ready, deq_ready, may_ask, asks, found;");
@@ -93,7 +95,7 @@ static void handshakes(Writer &text, const Config &config, unsigned fieldBits) {
   text.line("assign request_tready = deq_ready && may_ask && aresetn;");
   text.line("assign asks = request_tvalid && request_tready;");
   text.line("assign empty = occupancy == '0;");
-  text.line("assign m_axis_tdata = ", 8 * ((fieldBits + 7) / 8), "'(leaving);");
+  text.line("assign m_axis_tdata = ", leaves.width(), "'(leaving);");
   text.open("always_ff @(posedge aclk) begin");
   text.line("asked <= rst ? '0 : {asked[", latency - 2, ":0], asks};");
   text.line("if (rst) occupancy <= '0;");
@@ -105,9 +107,9 @@ static void handshakes(Writer &text, const Config &config, unsigned fieldBits) {
 
 std::string systemVerilogOfMeshAxis(const Config &config) {
   Writer text;
-  unsigned fieldBits = 0;
-  for (const Field &field : config.fields)
-    fieldBits += field.bits;
+  const std::vector<Stream> streams = streamsOf(config);
+  const Stream &leaves = streams.back();
+  auto fieldBits = static_cast<unsigned>(leaves.fieldBits());
   text.line("// Mesh '", config.name,
             "' with AXI-Stream ports. From a request ", "to m_axis are ",
             axisLatency(config) + 1, " cycles.");
@@ -116,7 +118,7 @@ std::string systemVerilogOfMeshAxis(const Config &config) {
   text.line("input  logic aresetn,");
   text.line("// The time, which transactions read.");
   text.line("input  logic ", range(config.nowBits), "now,");
-  writePorts(text, streamsOf(config));
+  writePorts(text, streams);
   text.line("// A packet of no leaf was taken and forgotten.");
   text.line("output logic unknown,");
   text.line("// Never, or the mesh is wrong.");
@@ -126,7 +128,7 @@ std::string systemVerilogOfMeshAxis(const Config &config) {
   text.line("output logic ", range(axisCountBits(config)), "occupancy");
   text.close(");");
   text.deeper();
-  handshakes(text, config, fieldBits);
+  handshakes(text, config, leaves);
   instance(text, config, fieldBits);
   text.open("nm_pifo_axis_output #(");
   text.line(".BITS(", fieldBits, ")");

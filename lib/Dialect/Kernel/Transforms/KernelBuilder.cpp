@@ -127,6 +127,11 @@ Value KernelBuilder::loadVector(Value memref, ValueRange indices,
   return vector::FromElementsOp::create(*this, type, scalars);
 }
 
+void KernelBuilder::prefetch(Value memref, Value index) {
+  memref::PrefetchOp::create(*this, memref, index, /*isWrite=*/false,
+                             /*localityHint=*/2, /*isDataCache=*/true);
+}
+
 void KernelBuilder::storeVector(Value vector, Value memref,
                                 ValueRange indices) {
   if (cast<MemRefType>(memref.getType()).isLastDimUnitStride()) {

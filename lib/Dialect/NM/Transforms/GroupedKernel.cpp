@@ -32,7 +32,6 @@
 
 #include "GroupedColumns.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::nm;
@@ -394,10 +393,7 @@ struct GroupedKernel {
     const int64_t lines = llvm::divideCeil(shape.grouped.blockBytes(), line);
     const int64_t ahead = llvm::alignTo(target.getL1() / 8, line);
     for (int64_t i = lines * unit / units; i < lines * (unit + 1) / units; ++i)
-      memref::PrefetchOp::create(b, values,
-                                 ValueRange{b.add(block, ahead + i * line)},
-                                 /*isWrite=*/false, /*localityHint=*/2,
-                                 /*isDataCache=*/true);
+      b.prefetch(values, b.add(block, ahead + i * line));
   }
 
   /// One block: `accs` has the sums of each column.

@@ -203,9 +203,7 @@ struct LaneKernel {
     if (first / shape.interleave % runsOfLine != 0)
       return;
     for (int64_t at = 0; at < size; at += line)
-      memref::PrefetchOp::create(
-          b, values, ValueRange{b.add(position, ahead + at)},
-          /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+      b.prefetch(values, b.add(position, ahead + at));
   }
 
   /// The weights of step `s` of a run, widened to the accumulator's type.

@@ -281,9 +281,7 @@ private:
     int64_t share = (lines + groups - 1) / groups;
     Value first = b.add(b.mul(group, share * line), length * shape.cols);
     for (int64_t i = 0; i < share; ++i)
-      memref::PrefetchOp::create(b, view, ValueRange{b.add(first, i * line)},
-                                 /*isWrite=*/false,
-                                 /*localityHint=*/2, /*isDataCache=*/true);
+      b.prefetch(view, b.add(first, i * line));
   }
 
   Value viewPanel(Value panel, Value block, int64_t length) {

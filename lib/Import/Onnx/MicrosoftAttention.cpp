@@ -20,6 +20,38 @@ struct Hidden {
   Val lengths, mask;
 };
 
+/// Whether `given` is [2 B]: where the keys of each sequence end, then where
+/// they start. (ONNX Runtime, docs/ContribOperators.md, Attention: mask_index)
+bool hasEndsAndStarts(const Val &given, const AttentionPlan &plan) {
+  std::optional<int64_t> size = Emit::constant(given.shape[0]),
+                         batch = Emit::constant(plan.q.batch());
+  return given.rank() == 1 && size && batch && *size == 2 * *batch;
+}
+
+/// [2 B] as a flag for each of `keys` keys, [B, 1, 1, keys].
+Val flagsBetween(NodeEmit &n, Val &given, OpFoldResult batch,
+                 OpFoldResult keys) {
+  Val places =
+      n.generate(Int64, Dims{keys}, [](OpBuilder &b, Location l, ValueRange a) {
+        return arith::IndexCastOp::create(b, l, b.getI64Type(), a[0])
+            .getResult();
+      });
+  Val wide = n.castTo(given, Int64);
+  auto column = [&](OpFoldResult first) {
+    Val part = n.sliceAxis(wide, 0, first, batch);
+    return n.reshape(part, {batch, n.size(1), n.size(1), n.size(1)});
+  };
+  Val ends = column(n.size(0)), starts = column(batch);
+  return n.elementwise({&places, &ends, &starts}, Bool,
+                       Dims{batch, n.size(1), n.size(1), keys},
+                       [](OpBuilder &b, Location loc, ValueRange a) {
+                         Scalar s(b, loc);
+                         Value early = s.greater(a[2], a[0], false);
+                         Value inside = s.greater(a[1], a[0], false);
+                         return s.select(early, s.number(early, 0), inside);
+                       });
+}
+
 /// [B] counts keys from the left; [B, S], [B, N, S] and [B, 1, N, S] say of
 /// each key whether it is seen.
 LogicalResult takeMask(NodeEmit &n, Val &given, AttentionPlan &plan,
@@ -185,8 +217,14 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
   plan.scale = scaleOf(n);
   plan.resultBnhd = true;
   Hidden hidden;
-  if (mask && failed(takeMask(n, *mask, plan, hidden)))
+  if (mask && hasEndsAndStarts(*mask, plan)) {
+    hidden.mask =
+        flagsBetween(n, *mask, plan.q.batch(),
+                     isShared && past ? past->shape[3] : plan.k.positions());
+    plan.mask = &hidden.mask;
+  } else if (mask && failed(takeMask(n, *mask, plan, hidden))) {
     return failure();
+  }
   SharedCache cache;
   if (isShared) {
     if (!past)

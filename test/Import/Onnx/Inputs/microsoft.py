@@ -64,6 +64,18 @@ def case_attention():
     return "Attention", [x, w, b, lengths], dict(num_heads=H), [attend(q, k, v, mask)]
 
 
+def case_attention_ends_and_starts():
+    x, w, b, past = floats(B, S, 16), floats(16, 3 * H * D), floats(3 * H * D), floats(2, B, H, 3, D)
+    ends, starts = numpy.int32([8, 6]), numpy.int32([0, 2])
+    q, k, v = (heads(t) for t in numpy.split(x @ w + b, 3, -1))
+    k, v = numpy.concatenate([past[0], k], 2), numpy.concatenate([past[1], v], 2)
+    place = numpy.arange(S + 3)
+    seen = (place < ends[:, None]) & (place >= starts[:, None])
+    mask = numpy.where(seen, 0, -numpy.inf)[:, None, None, :]
+    return ("Attention", [x, w, b, numpy.concatenate([ends, starts]), past], dict(num_heads=H),
+            [attend(q, k, v, mask), numpy.stack([k, v])])
+
+
 def case_attention_past():
     x, w, b, past = floats(B, S, 16), floats(16, 3 * H * D), floats(3 * H * D), floats(2, B, H, 3, D)
     q, k, v = (heads(t) for t in numpy.split(x @ w + b, 3, -1))

@@ -106,6 +106,29 @@ TEST(ArenaLayout, StaysNearTheLargestLiveSet) {
   }
 }
 
+/// Layers that are alike, with what they share in use through all of each: of
+/// first uses alone the wide one in the middle finds no gap.
+TEST(ArenaLayout, LayersTakeLittleMoreThanTheirLargestLiveSet) {
+  std::vector<Lifetime> buffers;
+  int64_t narrow = 605184, panel = 786432, wide = 4 * panel;
+  for (int64_t layer = 0; layer < 12; ++layer) {
+    int64_t at = layer * 20;
+    buffers.insert(buffers.end(), {{at, at + 14, narrow},
+                                   {at, at + 3, panel},
+                                   {at + 1, at + 6, narrow},
+                                   {at + 2, at + 6, narrow},
+                                   {at + 3, at + 7, narrow},
+                                   {at + 6, at + 9, panel},
+                                   {at + 8, at + 20, narrow},
+                                   {at + 9, at + 12, panel},
+                                   {at + 12, at + 17, wide},
+                                   {at + 16, at + 21, narrow}});
+  }
+  ArenaLayout layout = layOut(buffers);
+  check(buffers, layout);
+  EXPECT_LE(layout.bytes, layout.largestLive * 102 / 100);
+}
+
 /// An order holds at sizes that it was not found with.
 TEST(ArenaOrder, Random) {
   constexpr unsigned seed = 2;

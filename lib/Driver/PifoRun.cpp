@@ -232,7 +232,8 @@ sendPackets(const PifoRunOptions &options, const Link &link, Source &source,
                                    writer->write(block[i]);
                            },
                            /*wantsValues=*/!writers.empty(),
-                           /*wantsBytes=*/!options.departuresPcap.empty()});
+                           /*wantsBytes=*/!options.departuresPcap.empty(),
+                           /*takesSums=*/writers.empty()});
   auto result =
       simulate(source, scheduler, link, observer.observer(), totals,
                [&](const Totals &sent) {

@@ -89,17 +89,17 @@ llvm::Error PifoScheduler::parseHash(StringRef text,
 
 /// FNV-1a (Fowler, Noll, Vo; 64 bits) over the values' eight bytes, the lowest
 /// first, folded.
-uint64_t PifoScheduler::Binding::valueOf(const uint64_t *values,
-                                         int64_t now) const {
+uint64_t PifoScheduler::Binding::valueOf(const ::nm::traffic::Arrivals &block,
+                                         size_t i) const {
   switch (kind) {
   case Column:
-    return values[column];
+    return block.columns[column][i];
   case Remainder:
-    return values[column] % number;
+    return block.columns[column][i] % number;
   case Constant:
     return number;
   case Arrival:
-    return static_cast<uint64_t>(now);
+    return static_cast<uint64_t>(block.times[i]);
   case Policy:
   case Hash:
     break;
@@ -107,8 +107,18 @@ uint64_t PifoScheduler::Binding::valueOf(const uint64_t *values,
   uint64_t hash = 0xcbf29ce484222325;
   for (size_t from : hashed)
     for (int byte = 0; byte < 8; ++byte)
-      hash = (hash ^ (values[from] >> 8 * byte & 0xff)) * 0x100000001b3;
+      hash =
+          (hash ^ (block.columns[from][i] >> 8 * byte & 0xff)) * 0x100000001b3;
   return (hash ^ hash >> 32) % number;
+}
+
+bool PifoScheduler::Binding::isSame(
+    const ::nm::traffic::Arrivals &block) const {
+  if (kind == Hash)
+    return llvm::all_of(
+        hashed, [&](size_t from) { return block.columns[from].isSame; });
+  return kind == Constant || ((kind == Column || kind == Remainder) &&
+                              block.columns[column].isSame);
 }
 
 llvm::Error PifoScheduler::bind(ArrayRef<std::string> columnNames,
@@ -221,19 +231,34 @@ PifoScheduler::create(ModuleOp module, StringRef name, StringRef container,
   return std::move(result);
 }
 
+/// A class for each packet, where all had the same so far.
+static int32_t *eachClass(::nm::traffic::Arrivals &block) {
+  if (block.classes.isSame) {
+    const int32_t all = block.classes[0];
+    std::fill_n(block.classes.setEach(block.count), block.count, all);
+  }
+  return block.classes.values.data();
+}
+
 void PifoScheduler::store(const Binding &field,
                           ::nm::traffic::Arrivals &block) const {
   const size_t size = jit->packetSize;
   char *at = reinterpret_cast<char *>(block.packets.data()) + field.offset;
   // One loop for each way to find a value and each size to store it in.
   auto storeAll = [&](auto sample, auto valueOf) {
+    uint64_t most = 0;
     for (size_t i = 0; i < block.count; ++i) {
       const uint64_t value = valueOf(i);
-      if (value > field.maxValue)
-        block.classes[i] = -1;
+      most = std::max(most, value);
       auto stored = static_cast<decltype(sample)>(value);
       std::memcpy(at + i * size, &stored, sizeof(stored));
     }
+    if (most <= field.maxValue)
+      return;
+    int32_t *itsClass = eachClass(block);
+    for (size_t i = 0; i < block.count; ++i)
+      if (valueOf(i) > field.maxValue)
+        itsClass[i] = -1;
   };
   auto storeSized = [&](auto valueOf) {
     switch (field.bytes) {
@@ -247,16 +272,18 @@ void PifoScheduler::store(const Binding &field,
       return storeAll(uint64_t(), valueOf);
     }
   };
-  if (field.kind == Binding::Column)
-    storeSized([&, values = block.values.data() + field.column](size_t i) {
-      return values[i * columns];
+  if (block.count == 0)
+    return;
+  if (field.isSame(block))
+    storeSized([value = field.valueOf(block, 0)](size_t) { return value; });
+  else if (field.kind == Binding::Column)
+    storeSized([values = block.columns[field.column].values.data()](size_t i) {
+      return values[i];
     });
   else if (field.kind == Binding::Policy)
     storeSized([&](size_t i) { return policyAt(block.times[i]); });
   else
-    storeSized([&](size_t i) {
-      return field.valueOf(block.values.data() + i * columns, block.times[i]);
-    });
+    storeSized([&](size_t i) { return field.valueOf(block, i); });
 }
 
 uint64_t PifoScheduler::policyAt(int64_t now) const {
@@ -279,14 +306,16 @@ void PifoScheduler::tellChanges(::nm::traffic::Totals &totals) const {
 void PifoScheduler::prepare(::nm::traffic::Arrivals &block) const {
   const size_t words = packetWords();
   block.packets.resize(block.count * words);
-  block.classes.assign(block.count, 0);
+  block.classes.setAll(0);
   for (const Binding &field : fields)
     store(field, block);
   // A packet that was refused above may have lost bits that the class asks for.
-  if (jit->classes.size() > 1)
+  if (jit->classes.size() > 1) {
+    int32_t *itsClass = eachClass(block);
     for (size_t i = 0; i < block.count; ++i)
-      if (block.classes[i] == 0)
-        block.classes[i] = jit->classify(&block.packets[i * words]);
+      if (itsClass[i] == 0)
+        itsClass[i] = jit->classify(&block.packets[i * words]);
+  }
   block.isPrepared = true;
 }
 
@@ -294,7 +323,9 @@ Scheduler::EnqueueStatus
 PifoScheduler::enqueue(uint64_t handle, const uint64_t *values, int64_t now) {
   alone.count = 1;
   alone.times.assign(1, now);
-  alone.values.assign(values, values + columns);
+  alone.columns.resize(columns);
+  for (size_t i = 0; i < columns; ++i)
+    alone.columns[i].setAll(values[i]);
   prepare(alone);
   return alone.classes[0] < 0 ? EnqueueStatus::Unknown
                               : enter(handle, alone.packets.data(), now);

@@ -34,6 +34,10 @@ private:
   /// one behind it comes.
   uint64_t draw(Random &from, uint64_t *row) const;
   void advance(uint64_t bytes);
+  /// Of packets that are alike but for their flows: their times, up to `most`,
+  /// and how many come before the traffic ends; and their flows.
+  size_t fillTimes(int64_t *times, size_t most);
+  void fillFlows(BlockColumn<uint64_t> &column, size_t count);
   bool set(const std::string &key, const std::string &value);
   bool refuse(const std::string &text) {
     message = text;
@@ -228,36 +232,65 @@ Source::Status Generator::next(Arrival &arrival) {
   return Status::Packet;
 }
 
-/// As `next`. The usual case has a loop of its own, without a switch for each
-/// packet.
-void Generator::fill(Arrivals &block, size_t most) {
-  if (kind != Kind::Cbr || length.low != length.high || !extra.empty())
-    return Source::fill(block, most);
-  block.times.resize(most);
-  block.values.resize(most * 2);
-  block.isPrepared = false;
-  Random own = random;
-  const uint64_t bytes = length.low, count = std::min(most, packets - made);
-  const Range range{0, flows - 1};
-  const double span = spanOf(bytes);
-  double now = time;
-  uint64_t inTurn = made % flows;
-  size_t i = 0;
-  for (; i < count && now <= duration; ++i, now += span) {
-    block.times[i] = static_cast<int64_t>(now);
-    block.values[2 * i] = bytes;
-    if (turn) {
-      block.values[2 * i + 1] = inTurn;
-      inTurn = inTurn + 1 == flows ? 0 : inTurn + 1;
-    } else {
-      block.values[2 * i + 1] = own.in(range);
-    }
+size_t Generator::fillTimes(int64_t *times, size_t most) {
+  const double span = spanOf(length.low);
+  most = std::min(most, packets - made);
+  // Sums of whole numbers up to 2^53 are exact, however they are added up.
+  if (time == std::floor(time) && span == std::floor(span) &&
+      time + static_cast<double>(most) * span <= 0x1p53) {
+    const auto begin = static_cast<int64_t>(time),
+               step = static_cast<int64_t>(span),
+               last = static_cast<int64_t>(duration);
+    const auto left =
+        last < begin ? 0 : static_cast<size_t>((last - begin) / step) + 1;
+    const size_t count = std::min(most, left);
+    for (size_t i = 0; i < count; ++i)
+      times[i] = begin + static_cast<int64_t>(i) * step;
+    time += static_cast<double>(count) * span;
+    return count;
   }
-  random = own;
+  double now = time;
+  size_t count = 0;
+  for (; count < most && now <= duration; ++count, now += span)
+    times[count] = static_cast<int64_t>(now);
   time = now;
-  made += i;
-  block.count = i;
-  block.then = i == most ? Status::Packet : Status::End;
+  return count;
+}
+
+void Generator::fillFlows(BlockColumn<uint64_t> &column, size_t count) {
+  if (flows == 1)
+    return column.setAll(0);
+  uint64_t *each = column.setEach(count);
+  if (turn) {
+    uint64_t next = made % flows;
+    for (size_t i = 0; i < count; ++i) {
+      each[i] = next;
+      next = next + 1 == flows ? 0 : next + 1;
+    }
+    return;
+  }
+  Random own = random;
+  for (size_t i = 0; i < count; ++i)
+    each[i] = own.below(flows);
+  random = own;
+}
+
+/// As `next`. The usual case goes column by column.
+void Generator::fill(Arrivals &block, size_t most) {
+  auto varies = [](const Range &range) { return range.low != range.high; };
+  if (kind != Kind::Cbr || varies(length) ||
+      std::any_of(extra.begin(), extra.end(), varies))
+    return Source::fill(block, most);
+  block.isPrepared = false;
+  block.times.resize(most);
+  block.columns.resize(names.size());
+  block.count = fillTimes(block.times.data(), most);
+  block.columns[0].setAll(length.low);
+  fillFlows(block.columns[1], block.count);
+  for (size_t i = 0; i < extra.size(); ++i)
+    block.columns[i + 2].setAll(extra[i].low);
+  made += block.count;
+  block.then = block.count == most ? Status::Packet : Status::End;
   block.progress = progress();
 }
 

@@ -28,12 +28,27 @@ int column(const Source &source, const char *name) {
   return -1;
 }
 
-/// A column of a block's rows, or the same value for all of them.
-struct Column {
-  const uint64_t *first;
-  size_t stride;
-  uint64_t operator[](size_t i) const { return first[i * stride]; }
-};
+/// Runs of at least so many packets are added up by flow, of flows below
+/// `kSummedFlows`: with more flows, sums would be as many as packets.
+constexpr size_t kSummedRun = 16;
+constexpr uint64_t kSummedFlows = 4096;
+
+/// How many of `count` times come at least `gap` ticks after the one in front
+/// of them, up to the first that does not. times[-1] is there.
+size_t countSpaced(const int64_t *times, size_t count, int64_t gap) {
+  constexpr size_t kTogether = 64;
+  size_t found = 0;
+  for (; found + kTogether <= count; found += kTogether) {
+    int64_t signs = 0;
+    for (size_t i = found; i < found + kTogether; ++i)
+      signs |= times[i] - times[i - 1] - gap;
+    if (signs < 0)
+      break;
+  }
+  while (found < count && times[found] - times[found - 1] >= gap)
+    ++found;
+  return found;
+}
 
 class Run {
 public:
@@ -49,8 +64,10 @@ public:
         passes(itsScheduler.passes()), changes(itsScheduler.changes()),
         classes(itsScheduler.classes().size()),
         keepsBytes(itsObserver.wantsBytes && itsSource.bytes()),
-        keepsValues(itsObserver.wantsValues || changes) {
+        keepsValues(itsObserver.wantsValues || changes), row(columns) {
     departures.columns = observer.wantsValues ? columns : 0;
+    nothing.setAll(0);
+    one.setAll(1);
     // Packets without a class are counted behind all others.
     totals.classes.assign(classes + 1, {});
   }
@@ -78,17 +95,15 @@ private:
     return changed < link.changes.size() ? link.changes[changed] : kNever;
   }
   int64_t nextEvent();
-  Column columnOf(int number) const {
-    return number < 0 ? Column{&kNothing, 0}
-                      : Column{arrivals.values.data() + number, columns};
+  const BlockColumn<uint64_t> &lengths() const {
+    return lengthColumn < 0 ? one : arrivals.columns[lengthColumn];
   }
-  uint64_t lengthAt(size_t i) const {
-    return lengthColumn < 0 ? 1 : arrivals.values[i * columns + lengthColumn];
+  const BlockColumn<uint64_t> &flows() const {
+    return flowColumn < 0 ? nothing : arrivals.columns[flowColumn];
   }
   size_t groupAt(size_t i) const {
-    return arrivals.classes.empty() || arrivals.classes[i] < 0
-               ? classes
-               : static_cast<size_t>(arrivals.classes[i]);
+    return arrivals.classes[i] < 0 ? classes
+                                   : static_cast<size_t>(arrivals.classes[i]);
   }
   uint64_t takeHandle();
   ClassTotals &groupOf(uint64_t handle) {
@@ -97,6 +112,9 @@ private:
   support::Status arrive();
   Scheduler::EnqueueStatus enter(uint64_t handle);
   void passAlone();
+  size_t sendAlone(uint64_t &sum);
+  bool addUp(size_t first, size_t count);
+  void addEach(size_t first, size_t count);
   void sendDue();
   void depart(uint64_t handle);
   void lose(Loss cause, uint64_t handle);
@@ -118,7 +136,7 @@ private:
   const bool drops, passes, changes;
   const size_t classes;
   const bool keepsBytes, keepsValues;
-  static constexpr uint64_t kNothing = 0, kOne = 1;
+  BlockColumn<uint64_t> nothing, one;
 
   Arrivals arrivals;
   size_t at = 0;
@@ -133,9 +151,16 @@ private:
   size_t changed = 0;
   uint64_t ticks = 0;
   std::vector<Flight> flights;
-  std::vector<uint64_t> free, values;
+  std::vector<uint64_t> free, values, row;
   std::vector<std::vector<uint8_t>> bytes;
   Departures departures;
+  /// Of each flow, what passed in a run; the flows that have some.
+  struct Share {
+    uint64_t bytes;
+    uint32_t packets, first, last;
+  };
+  std::vector<Share> shares;
+  std::vector<uint32_t> sharers;
 };
 
 /// Goes on to the next packet.
@@ -188,9 +213,10 @@ int64_t Run::nextEvent() {
 }
 
 void Run::flush() {
-  if (departures.count && observer.departed)
+  if (departures.count + departures.passed.size() && observer.departed)
     observer.departed(departures);
   departures.count = 0;
+  departures.passed.clear();
   departures.values.clear();
   departures.bytes.clear();
   departures.columns = observer.wantsValues ? columns : 0;
@@ -221,25 +247,25 @@ void Run::fetchDropped(Loss cause, uint64_t &count,
 }
 
 Scheduler::EnqueueStatus Run::enter(uint64_t handle) {
-  if (words == 0)
-    return scheduler.enter(handle, &arrivals.values[at * columns], now);
+  if (words == 0) {
+    arrivals.copyRow(at, row.data());
+    return scheduler.enter(handle, row.data(), now);
+  }
   if (arrivals.classes[at] < 0)
     return Scheduler::EnqueueStatus::Unknown;
   return scheduler.enter(handle, &arrivals.packets[at * words], now);
 }
 
 support::Status Run::arrive() {
-  const uint64_t length = lengthAt(at);
+  const uint64_t length = lengths()[at];
   if (length == 0 || length > (uint64_t(1) << 32))
     return fail("packet " + std::to_string(totals.arrived + 1) +
                 " has a length of " + std::to_string(length) +
                 "; expected 1 to 2^32 bytes");
   uint64_t handle = takeHandle();
-  flights[handle] = {totals.arrived, now, length, columnOf(flowColumn)[at],
-                     groupAt(at)};
+  flights[handle] = {totals.arrived, now, length, flows()[at], groupAt(at)};
   if (keepsValues)
-    std::copy_n(&arrivals.values[at * columns], columns,
-                &values[handle * columns]);
+    arrivals.copyRow(at, &values[handle * columns]);
   Scheduler::EnqueueStatus status = enter(handle);
   ClassTotals &group = groupOf(handle);
   ++group.arrived;
@@ -262,67 +288,142 @@ support::Status Run::arrive() {
   return stopped ? fail("stopped") : support::Status();
 }
 
-/// Packets that find the link free and nobody inside, and leave in the tick in
-/// which they come. The last of a block may not be the last of its tick.
-void Run::passAlone() {
-  const Column length =
-                   lengthColumn < 0 ? Column{&kOne, 0} : columnOf(lengthColumn),
-               flow = columnOf(flowColumn);
+/// How many packets find the link free and nobody inside, and leave in the tick
+/// in which they come; the link sends them. The last of a block may not be the
+/// last of its tick.
+size_t Run::sendAlone(uint64_t &sum) {
   const int64_t limit = std::min(nextChange(), kLatest);
-  const size_t first = at, before = departures.count;
-  departures.reserve(before + arrivals.count);
-  const int64_t *times = arrivals.times.data();
-  const int32_t *itsClass = arrivals.classes.data();
-  uint64_t *itsLength = departures.length.data() + before;
+  const int64_t *times = arrivals.times.data() + at;
+  const BlockColumn<uint64_t> &length = lengths();
+  const bool isUniform = length.isSame && arrivals.classes.isSame;
   LinkClock local = clock;
-  uint64_t sum = 0;
   size_t count = 0;
-  for (; first + count + 1 < arrivals.count; ++count) {
-    const size_t i = first + count;
-    const int64_t time = times[i];
-    const uint64_t bytes = length[i];
-    if (local.free() > time || times[i + 1] == time || time >= limit ||
-        itsClass[i] < 0 || bytes - 1 >= uint64_t(1) << 32)
+  for (const size_t most = arrivals.count - at - 1; count < most;) {
+    const int64_t time = times[count];
+    const uint64_t bytes = length[at + count];
+    if (local.free() > time || times[count + 1] == time || time >= limit ||
+        arrivals.classes[at + count] < 0 || bytes - 1 >= uint64_t(1) << 32)
       break;
     local.send(time, bytes + link.overhead, link.rate);
     sum += bytes;
-    itsLength[count] = bytes;
+    ++count;
+    if (!isUniform)
+      continue;
+    size_t more = countSpaced(times + count, most - count,
+                              local.spacing(bytes + link.overhead, link.rate));
+    while (more && (times[count + more - 1] >= limit ||
+                    times[count + more] == times[count + more - 1]))
+      --more;
+    if (more == 0)
+      continue;
+    count += more;
+    sum += more * bytes;
+    local.send(times[count - 1], bytes + link.overhead, link.rate);
   }
-  if (count == 0)
-    return;
-  // What does not wait for the clock, column by column.
+  clock = local;
+  return count;
+}
+
+/// Adds packets that passed to the departures, as sums by flow, in the order in
+/// which flows began; false if there would be too many.
+bool Run::addUp(size_t first, size_t count) {
+  const BlockColumn<uint64_t> &length = lengths(), &flow = flows();
+  const int64_t *times = arrivals.times.data() + first;
+  if (flow.isSame && length.isSame) {
+    departures.passed.push_back({flow[0], count, count * length[0], times[0],
+                                 times[count - 1], departures.count});
+    return true;
+  }
+  if (count < kSummedRun)
+    return false;
+  uint64_t bits = 0;
+  for (size_t i = first; i < first + count; ++i)
+    bits |= flow[i];
+  if (bits >= kSummedFlows)
+    return false;
+  shares.resize(kSummedFlows);
+  auto share = [&](auto addBytes) {
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint64_t number = flow[first + i];
+      Share &its = shares[number];
+      if (its.packets++ == 0) {
+        its.first = i;
+        sharers.push_back(static_cast<uint32_t>(number));
+      }
+      its.last = i;
+      addBytes(its, i);
+    }
+  };
+  if (length.isSame)
+    share([](Share &, uint32_t) {});
+  else
+    share([&](Share &its, uint32_t i) { its.bytes += length[first + i]; });
+  for (uint32_t number : sharers) {
+    Share &its = shares[number];
+    if (length.isSame)
+      its.bytes = its.packets * length[0];
+    departures.passed.push_back({number, its.packets, its.bytes,
+                                 times[its.first], times[its.last],
+                                 departures.count});
+    its = {};
+  }
+  sharers.clear();
+  return true;
+}
+
+/// Adds packets that passed to the departures, column by column.
+void Run::addEach(size_t first, size_t count) {
+  const BlockColumn<uint64_t> &length = lengths(), &flow = flows();
+  const int64_t *times = arrivals.times.data() + first;
+  const size_t before = departures.count;
+  departures.reserve(before + count);
   std::iota(departures.number.data() + before,
             departures.number.data() + before + count, totals.arrived);
-  std::copy_n(times + first, count, departures.arrival.data() + before);
-  std::copy_n(times + first, count, departures.departure.data() + before);
-  uint64_t *itsFlow = departures.flow.data() + before;
+  std::copy_n(times, count, departures.arrival.data() + before);
+  std::copy_n(times, count, departures.departure.data() + before);
+  for (size_t i = 0; i < count; ++i) {
+    departures.length[before + i] = length[first + i];
+    departures.flow[before + i] = flow[first + i];
+  }
+  departures.count += count;
+  if (!observer.wantsValues)
+    return;
+  const size_t held = departures.values.size();
+  departures.values.resize(held + count * columns);
   for (size_t i = 0; i < count; ++i)
-    itsFlow[i] = flow[first + i];
+    arrivals.copyRow(first + i, &departures.values[held + i * columns]);
+}
+
+void Run::passAlone() {
+  if (at + 1 >= arrivals.count)
+    return;
+  const size_t first = at;
+  uint64_t sum = 0;
+  const size_t count = sendAlone(sum);
+  if (count == 0)
+    return;
   auto countIn = [](ClassTotals &group, uint64_t packets, uint64_t bytes) {
     group.arrived += packets;
     group.departed += packets;
     group.bytes += bytes;
   };
-  if (classes <= 1)
-    countIn(totals.classes.front(), count, sum);
-  for (size_t i = 0; classes > 1 && i < count; ++i)
-    countIn(totals.classes[itsClass[first + i]], 1, itsLength[i]);
-  at += count;
-  clock = local;
-  departures.count += count;
-  totals.bytes += sum;
-  if (observer.wantsValues)
-    departures.values.insert(
-        departures.values.end(), &arrivals.values[first * columns],
-        &arrivals.values[first * columns] + count * columns);
+  if (arrivals.classes.isSame)
+    countIn(totals.classes[arrivals.classes[0]], count, sum);
+  else
+    for (size_t i = first; i < first + count; ++i)
+      countIn(totals.classes[arrivals.classes[i]], 1, lengths()[i]);
+  if (!observer.takesSums || !addUp(first, count))
+    addEach(first, count);
   scheduler.pass(&arrivals.packets[first * words], &arrivals.times[first],
                  count);
+  at += count;
+  totals.bytes += sum;
   now = arrivals.times[at - 1];
   totals.arrived += count;
   totals.departed += count;
   totals.mostQueued = std::max<uint64_t>(totals.mostQueued, 1);
   totals.end = clock.free();
-  if (departures.count >= kBlock)
+  if (departures.count + departures.passed.size() >= kBlock)
     flush();
 }
 
@@ -416,7 +517,7 @@ support::Status Run::run() {
 
 void Scheduler::prepare(Arrivals &block) const {
   block.packets.clear();
-  block.classes.clear();
+  block.classes.setAll(-1);
   block.isPrepared = true;
 }
 

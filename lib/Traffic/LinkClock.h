@@ -44,6 +44,18 @@ struct LinkClock {
   }
   /// The first tick in which a packet may start.
   int64_t free() const { return ticks + (parts != 0); }
+  /// Packets of one length of which each comes so many ticks after the one
+  /// before, or more, all find the link free, and only the last of them says
+  /// when it is free again: none follows another within a tick. At least 1.
+  int64_t spacing(uint64_t bytes, uint64_t rate) {
+    if (rate == 0)
+      return 1;
+    if (bytes != lastBytes)
+      divide(bytes, rate);
+    if (lastParts)
+      return lastTicks + 2;
+    return parts ? INT64_MAX : lastTicks;
+  }
 
 private:
   /// Most packets are as long as the one before, and a division of 128 bits

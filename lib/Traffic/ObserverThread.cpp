@@ -5,68 +5,36 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockRing.h"
 #include "nm/Traffic/Link.h"
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 using namespace nm::traffic;
 
-namespace {
-constexpr size_t kBlocks = 8;
-}
-
-/// A ring of blocks: the link's thread gives block `given % kBlocks` in
-/// exchange for an old one, and this one hands over `seen % kBlocks`.
+/// The link's thread gives a block in exchange for an old one.
 struct ObserverThread::State {
   explicit State(Observer its) : observer(std::move(its)) {
-    thread = std::thread([this] { run(); });
-  }
-
-  void run() {
-    while (true) {
-      {
-        std::unique_lock<std::mutex> lock(mutex);
-        changed.wait(lock, [&] { return finished || given > seen; });
-        if (given == seen)
-          return;
+    thread = std::thread([this] {
+      while (Departures *block = ring.toTake()) {
+        observer.departed(*block);
+        ring.giveBack();
       }
-      observer.departed(blocks[seen % kBlocks]);
-      {
-        std::lock_guard<std::mutex> lock(mutex);
-        ++seen;
-      }
-      changed.notify_all();
-    }
+    });
   }
 
   void give(Departures &block) {
-    {
-      std::unique_lock<std::mutex> lock(mutex);
-      changed.wait(lock, [&] { return given - seen < kBlocks; });
-      std::swap(block, blocks[given % kBlocks]);
-      ++given;
-    }
-    changed.notify_all();
+    std::swap(block, *ring.toFill());
+    ring.handOver();
   }
 
   void finish() {
-    {
-      std::lock_guard<std::mutex> lock(mutex);
-      finished = true;
-    }
-    changed.notify_all();
+    ring.close();
     if (thread.joinable())
       thread.join();
   }
 
   Observer observer;
-  Departures blocks[kBlocks];
-  std::mutex mutex;
-  std::condition_variable changed;
-  /// Since the beginning; these change under the lock.
-  size_t given = 0, seen = 0;
-  bool finished = false;
+  BlockRing<Departures> ring;
   std::thread thread;
 };
 
@@ -77,7 +45,8 @@ ObserverThread::~ObserverThread() { state->finish(); }
 
 Observer ObserverThread::observer() {
   return {[this](Departures &block) { state->give(block); },
-          state->observer.wantsValues, state->observer.wantsBytes};
+          state->observer.wantsValues, state->observer.wantsBytes,
+          state->observer.takesSums};
 }
 
 void ObserverThread::finish() { state->finish(); }

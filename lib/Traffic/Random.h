@@ -36,9 +36,12 @@ struct Random {
       return range.low;
     if (span == UINT64_MAX)
       return next();
-    return range.low +
-           static_cast<uint64_t>(
-               static_cast<unsigned __int128>(next()) * (span + 1) >> 64);
+    return range.low + below(span + 1);
+  }
+  /// Always draws a number; `count` is at least 1.
+  uint64_t below(uint64_t count) {
+    return static_cast<uint64_t>(
+        static_cast<unsigned __int128>(next()) * count >> 64);
   }
   double exponential(double mean) {
     return -mean * std::log1p(-static_cast<double>(next() >> 11) * 0x1p-53);

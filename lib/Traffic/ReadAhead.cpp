@@ -5,10 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockRing.h"
 #include "nm/Traffic/Source.h"
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 using namespace nm::traffic;
@@ -18,10 +16,9 @@ namespace {
 /// So many that handing one over costs little beside reading it, and so few
 /// that a block is still in a cache when it is read.
 constexpr size_t kBlockPackets = 2048;
-constexpr size_t kBlocks = 8;
 
-/// A ring of blocks: the thread fills `blocks[filled % kBlocks]`, the caller
-/// takes `blocks[taken % kBlocks]` in exchange for one that it has read.
+/// The thread fills blocks, the caller takes them in exchange for those that it
+/// has read.
 class ReadAhead : public Source {
 public:
   ReadAhead(std::unique_ptr<Source> inner,
@@ -32,11 +29,7 @@ public:
   }
 
   ~ReadAhead() override {
-    {
-      std::lock_guard<std::mutex> lock(mutex);
-      stopped = true;
-    }
-    changed.notify_all();
+    ring.stop();
     thread.join();
   }
 
@@ -47,20 +40,17 @@ public:
       fill(mine, kBlockPackets);
     }
     arrival.time = mine.times[at];
-    arrival.values = mine.values.data() + at * names.size();
+    row.resize(names.size());
+    mine.copyRow(at, row.data());
+    arrival.values = row.data();
     ++at;
     return Status::Packet;
   }
 
   /// A whole block of the thread's, in exchange for the caller's.
   void fill(Arrivals &block, size_t) override {
-    {
-      std::unique_lock<std::mutex> lock(mutex);
-      changed.wait(lock, [&] { return filled > taken; });
-      std::swap(block, blocks[taken % kBlocks]);
-      ++taken;
-    }
-    changed.notify_all();
+    std::swap(block, *ring.toTake());
+    ring.giveBack();
     at = 0;
     latestProgress = block.progress;
     then = block.then;
@@ -79,41 +69,28 @@ private:
   void read() {
     Status status = Status::Packet;
     while (status == Status::Packet) {
-      {
-        std::unique_lock<std::mutex> lock(mutex);
-        changed.wait(lock, [&] { return stopped || filled - taken < kBlocks; });
-        if (stopped)
-          return;
-      }
-      Arrivals &next = blocks[filled % kBlocks];
-      source->fill(next, kBlockPackets);
+      Arrivals *next = ring.toFill();
+      if (!next)
+        return;
+      source->fill(*next, kBlockPackets);
       if (prepare)
-        prepare(next);
-      status = next.then;
-      {
-        std::lock_guard<std::mutex> lock(mutex);
-        ++filled;
-      }
-      changed.notify_all();
+        prepare(*next);
+      status = next->then;
+      ring.handOver();
     }
+    ring.close();
   }
 
   std::unique_ptr<Source> source;
   std::function<void(Arrivals &)> prepare;
-  Arrivals blocks[kBlocks];
+  BlockRing<Arrivals> ring;
   /// Of a caller that takes packets one by one: its block, and its place in it.
   Arrivals mine;
   size_t at = 0;
+  std::vector<uint64_t> row;
   /// Of the latest block that was taken.
   double latestProgress = -1;
   Status then = Status::Packet;
-
-  std::mutex mutex;
-  std::condition_variable changed;
-  /// Blocks filled and given back since the beginning; both change under the
-  /// lock.
-  size_t filled = 0, taken = 0;
-  bool stopped = false;
   std::thread thread;
 };
 

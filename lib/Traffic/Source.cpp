@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Traffic/Source.h"
-#include <algorithm>
 
 using namespace nm::traffic;
 
@@ -15,7 +14,9 @@ Source::~Source() = default;
 void Source::fill(Arrivals &block, size_t most) {
   const size_t columns = names.size();
   block.times.resize(most);
-  block.values.resize(most * columns);
+  block.columns.resize(columns);
+  for (BlockColumn<uint64_t> &column : block.columns)
+    column.setEach(most);
   block.isPrepared = false;
   block.then = Status::Packet;
   size_t count = 0;
@@ -24,7 +25,8 @@ void Source::fill(Arrivals &block, size_t most) {
     if (block.then != Status::Packet)
       break;
     block.times[count] = arrival.time;
-    std::copy_n(arrival.values, columns, &block.values[count * columns]);
+    for (size_t i = 0; i < columns; ++i)
+      block.columns[i].values[count] = arrival.values[i];
   }
   block.count = count;
   block.progress = progress();

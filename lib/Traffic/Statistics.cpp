@@ -88,10 +88,27 @@ FlowStatistics &Statistics::find(uint64_t number) {
 }
 
 void Statistics::add(const Departures &block) {
+  size_t done = 0;
+  for (const Passed &passed : block.passed) {
+    addEach(block, done, passed.before);
+    done = passed.before;
+    FlowStatistics &flow = find(passed.flow);
+    if (flow.packets == 0)
+      flow.firstArrival = passed.first;
+    flow.packets += passed.packets;
+    flow.bytes += passed.bytes;
+    flow.lastDeparture = passed.last;
+    flow.delay.addZeros(passed.packets);
+    all.addBucket(0, passed.packets);
+  }
+  addEach(block, done, block.count);
+}
+
+void Statistics::addEach(const Departures &block, size_t begin, size_t end) {
   // Neighbours often waited equally long, and adding to one bucket again and
   // again is a chain through memory.
   uint64_t latestDelay = 0, inARow = 0;
-  for (size_t i = 0; i < block.count; ++i) {
+  for (size_t i = begin; i < end; ++i) {
     const int64_t departure = block.departure[i];
     const uint64_t number = block.flow[i];
     if (departure < 0) {

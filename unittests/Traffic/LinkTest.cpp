@@ -138,6 +138,118 @@ TEST(Link, AsksForLengths) {
   EXPECT_EQ(test::run(again, fifo, {0, 0}).departures, (Order{{0, 0}, {1, 1}}));
 }
 
+/// The same queue, which lets packets pass if told to. Packets are their flows;
+/// there are two classes, and the largest flow is unknown.
+struct PassingFifo : Fifo {
+  uint64_t unknown = UINT64_MAX, passed = 0;
+  bool letsPass = false, hasClasses = false;
+
+  void prepare(Arrivals &block) const override {
+    block.packets.resize(block.count);
+    for (size_t i = 0; i < block.count; ++i)
+      block.packets[i] = block.columns[1][i];
+    block.classes.setAll(0);
+    if (hasClasses)
+      block.classes.setEach(block.count);
+    for (size_t i = 0; hasClasses && i < block.count; ++i)
+      block.classes.values[i] =
+          block.packets[i] == unknown
+              ? -1
+              : static_cast<int32_t>(block.packets[i] % 2);
+    block.isPrepared = true;
+  }
+  size_t packetWords() const override { return 1; }
+  std::vector<std::string> classes() const override {
+    return hasClasses ? std::vector<std::string>{"even", "odd"}
+                      : std::vector<std::string>();
+  }
+  bool passes() const override { return letsPass; }
+  void pass(const uint64_t *, const int64_t *, size_t count) override {
+    passed += count;
+  }
+  bool changes() const override { return false; }
+};
+
+/// The report of a run, by the slow way or not, and how many packets passed.
+std::pair<std::string, uint64_t> reportOf(Source &source, const Link &link,
+                                          bool hasClasses, uint64_t unknown,
+                                          bool letsPass, bool takesSums) {
+  PassingFifo fifo;
+  fifo.hasClasses = hasClasses;
+  fifo.unknown = unknown;
+  fifo.letsPass = letsPass;
+  Statistics statistics;
+  Totals totals;
+  ::nm::support::Status status =
+      simulate(source, fifo, link,
+               {[&](const Departures &block) { statistics.add(block); }, false,
+                false, takesSums},
+               totals);
+  EXPECT_TRUE(status);
+  return {formatJson(totals, statistics, link, -1, {}, fifo.classes()),
+          fifo.passed};
+}
+
+/// `open` gives the same traffic each time.
+uint64_t expectSameReports(const std::function<std::unique_ptr<Source>()> &open,
+                           const Link &link, bool hasClasses = false,
+                           uint64_t unknown = UINT64_MAX) {
+  auto report = [&](bool letsPass, bool takesSums) {
+    return reportOf(*open(), link, hasClasses, unknown, letsPass, takesSums);
+  };
+  const std::string expected = report(false, false).first;
+  EXPECT_EQ(report(true, false).first, expected);
+  auto [summed, passed] = report(true, true);
+  EXPECT_EQ(summed, expected);
+  return passed;
+}
+
+TEST(Link, PassedPacketsAreCountedAsOthers) {
+  // Gaps that are a packet's time, less, more, and fractions of ticks.
+  for (const char *text :
+       {"cbr:rate=10G,packets=9000,flows=16,seed=2",
+        "cbr:rate=10G,packets=5000,length=1499,flows=3,order=turn",
+        "cbr:rate=9999M,packets=9000", "cbr:rate=9G,packets=4500,flows=5000",
+        "cbr:rate=1G,packets=9000,flows=70000", "cbr:rate=11G,packets=3000",
+        "poisson:rate=6G,length=64..1500,packets=9000,flows=7",
+        "poisson:rate=6G,packets=9000", "burst:rate=1G,size=3,packets=3000"})
+    for (const Link &link : {Link{10'000'000'000, 0, {}}, Link{0, 0, {}},
+                             Link{9'999'999'967, 38, {5000, 1'000'000}}}) {
+      std::string error;
+      auto open = [&] { return test::opened(openGenerator(text), error); };
+      for (bool hasClasses : {false, true})
+        expectSameReports(open, link, hasClasses, /*unknown=*/2);
+    }
+  std::string error;
+  EXPECT_GT(expectSameReports(
+                [&] {
+                  return test::opened(
+                      openGenerator("cbr:rate=10G,packets=20000,flows=16"),
+                      error);
+                },
+                {}),
+            19900u);
+}
+
+TEST(Link, RandomGapsAndLengths) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 60; ++round) {
+    const uint64_t most = 1 + random() % 3000, longest = 1 + random() % 2000,
+                   flows = 1 + random() % (round % 2 ? 9 : 6000);
+    test::Rows rows;
+    for (uint64_t i = 0, time = 0; i < 3000; ++i) {
+      rows.push_back({time, 1 + random() % longest, random() % flows});
+      time += random() % 3 ? random() % (most + 1) : 1;
+    }
+    auto open = [&] {
+      return std::make_unique<ListSource>(
+          std::vector<std::string>{"length", "flow"}, rows);
+    };
+    expectSameReports(open, {uint64_t(1) << (28 + round % 12), 0, {}},
+                      round % 3 == 0, flows - 1);
+  }
+}
+
 TEST(Histogram, PercentilesLieInTheirBuckets) {
   Histogram histogram(5);
   for (uint64_t i = 1; i <= 100000; ++i)

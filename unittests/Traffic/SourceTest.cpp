@@ -303,6 +303,25 @@ TEST(ReadAhead, GivesWhatTheSourceGives) {
   }
 }
 
+TEST(ReadAhead, EvenTrafficIsTheSameInBlocks) {
+  // Whole and broken gaps, ends by number and by time, columns that vary.
+  for (const char *text :
+       {"cbr:rate=10G,flows=16,packets=5000,seed=3",
+        "cbr:rate=9.9G,flows=16,packets=5000,class=3",
+        "cbr:rate=10G,packets=2049,class=0..1",
+        "cbr:rate=10G,flows=3,order=turn,duration=4e6",
+        "cbr:rate=10G,duration=1200000.5", "cbr:rate=10G,duration=1",
+        "cbr:rate=7G,length=64..65,packets=2500",
+        "cbr:rate=7G,flows=2,duration=3e6", "cbr:rate=1000T,packets=3000",
+        "cbr:rate=1,length=16777216,packets=3000"}) {
+    std::string error;
+    auto plain = test::opened(openGenerator(text), error);
+    auto ahead = readAhead(test::opened(openGenerator(text), error));
+    EXPECT_EQ(drain(*ahead, error), drain(*plain, error)) << text;
+    EXPECT_EQ(error, "");
+  }
+}
+
 TEST(ReadAhead, PassesErrorsOnInTheirPlace) {
   std::string text = "time,length\n";
   for (int i = 0; i < 3000; ++i)

@@ -100,7 +100,9 @@ private:
     bool writable;
     /// Of Hash.
     std::vector<size_t> hashed;
-    uint64_t valueOf(const uint64_t *values, int64_t now) const;
+    uint64_t valueOf(const ::nm::traffic::Arrivals &block, size_t i) const;
+    /// Whether all packets of a block have the value of the first.
+    bool isSame(const ::nm::traffic::Arrivals &block) const;
   };
   /// The number of the policy that holds at that time.
   uint64_t policyAt(int64_t now) const;

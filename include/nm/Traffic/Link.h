@@ -104,6 +104,17 @@ struct Departure {
   const std::vector<uint8_t> *bytes;
 };
 
+/// Packets of a flow that left in the tick in which they came.
+struct Passed {
+  uint64_t flow, packets;
+  /// On the link, without `Link::overhead`.
+  uint64_t bytes;
+  /// When the first and the last of them came.
+  int64_t first, last;
+  /// How many of a block's packets it was decided of before.
+  size_t before;
+};
+
 /// What became of packets, in the order in which it was decided, column by
 /// column.
 struct Departures {
@@ -112,6 +123,8 @@ struct Departures {
   std::vector<uint64_t> number;
   std::vector<int64_t> arrival, departure;
   std::vector<uint64_t> length, flow;
+  /// If taken: sums in place of packets (Observer::takesSums).
+  std::vector<Passed> passed;
   /// If asked for: the columns of the source with which packets left, `columns`
   /// a row, and the packets' bytes.
   size_t columns = 0;
@@ -189,6 +202,9 @@ struct Observer {
   std::function<void(Departures &)> departed;
   /// Whether blocks are to have values, and bytes if the source has them.
   bool wantsValues = false, wantsBytes = false;
+  /// Whether many packets that pass may come as sums by flow; not of one that
+  /// wants values or bytes.
+  bool takesSums = false;
 };
 
 /// Runs all of `source` through `scheduler`. Within a tick: changes, arrivals,

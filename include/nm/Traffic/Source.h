@@ -9,6 +9,7 @@
 #define NM_TRAFFIC_SOURCE_H
 
 #include "nm/Support/Result.h"
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,12 +63,31 @@ protected:
   std::string message;
 };
 
+/// A value for each packet of a block, or one that all of them have.
+template <typename T> struct BlockColumn {
+  std::vector<T> values;
+  /// There is one value, whatever the number of packets.
+  bool isSame = false;
+
+  T operator[](size_t i) const { return values[isSame ? 0 : i]; }
+  void setAll(T value) {
+    values.assign(1, value);
+    isSame = true;
+  }
+  /// Room for a value for each packet.
+  T *setEach(size_t count) {
+    values.resize(count);
+    isSame = false;
+    return values.data();
+  }
+};
+
 /// Packets one behind the other.
 struct Arrivals {
   size_t count = 0;
-  /// As Arrival: a time, and a row of the source's columns.
+  /// As Arrival: a time, and a value in each of the source's columns.
   std::vector<int64_t> times;
-  std::vector<uint64_t> values;
+  std::vector<BlockColumn<uint64_t>> columns;
   /// What follows the last packet; Packet: another block.
   Source::Status then = Source::Status::Packet;
   /// Of the source when it had made these.
@@ -75,7 +95,13 @@ struct Arrivals {
   /// The same packets as a scheduler takes them (Scheduler::prepare).
   bool isPrepared = false;
   std::vector<uint64_t> packets;
-  std::vector<int32_t> classes;
+  BlockColumn<int32_t> classes;
+
+  /// Copies the values of a packet.
+  void copyRow(size_t packet, uint64_t *to) const {
+    for (const BlockColumn<uint64_t> &column : columns)
+      *to++ = column[packet];
+  }
 };
 
 using SourceResult = support::Result<std::unique_ptr<Source>>;

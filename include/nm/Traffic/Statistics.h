@@ -33,6 +33,8 @@ public:
     if (value > high)
       high = value;
   }
+  /// `times` values of 0.
+  void addZeros(uint64_t times) { zeros += times; }
   /// `times` values that are added elsewhere too: `addExtremes` of that one
   /// makes minimum, maximum and mean right.
   void addBucket(uint64_t value, uint64_t times) {
@@ -104,6 +106,7 @@ public:
 
 private:
   FlowStatistics &find(uint64_t flow);
+  void addEach(const Departures &block, size_t begin, size_t end);
   /// Places in `list` plus one, 0 where there is none yet; flows from
   /// `kMostFlows` on are in the map.
   std::vector<uint32_t> small;

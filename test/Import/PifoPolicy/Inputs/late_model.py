@@ -115,15 +115,21 @@ class Drr(Late):
         self.deficit[key] = 0
 
     def walk(self, now):
-        """Where the pointer stops, and the deficits then."""
-        at, has_turn, deficit = self.at, self.has_turn, list(self.deficit)
-        while True:
-            if has_turn and self.waiting[at] and deficit[at] >= self.cost(self.node.children[at].peek(now)):
-                return at, deficit
-            at = (at + 1) % len(deficit)
-            has_turn = self.waiting[at] > 0
-            if has_turn:
-                deficit[at] += self.policy["quantum"] * self.weights[at]
+        """Where the pointer stops, and the deficits then. Nothing leaves while it walks, so that each class with packets gains its
+        quantum a round until one has enough for its first packet: whole rounds are skipped, as quanta may be a byte."""
+        active = self.active()
+        costs = {k: self.cost(self.node.children[k].peek(now)) for k in active}
+        if self.has_turn and self.waiting[self.at] and self.deficit[self.at] >= costs[self.at]:
+            return self.at, list(self.deficit)
+        gains = {k: self.policy["quantum"] * self.weights[k] for k in active}
+        # The pointer goes on before it looks: a class has been visited at least once, the one under it last of all.
+        rounds = {k: max(1, ceil(Fraction(costs[k] - self.deficit[k]) / gains[k])) for k in active}
+        place = {k: (k - self.at - 1) % len(self.deficit) for k in active}
+        stop = min(active, key=lambda k: (rounds[k], place[k]))
+        deficit = list(self.deficit)
+        for k in active:
+            deficit[k] += gains[k] * (rounds[stop] - (place[k] > place[stop]))
+        return stop, deficit
 
     def decide(self, now):
         return self.walk(now)[0] if self.active() else None

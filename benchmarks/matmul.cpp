@@ -173,6 +173,9 @@ std::vector<ProductCase> makeCases(bool quick) {
         if (count >= 32 && pattern.first < pattern.second)
           cases.push_back({shape.first, shape.second, count, pattern.first,
                            pattern.second, "f32", 4});
+  // Narrow weights of one column, among them all shapes of a Llama of 7 B.
+  if (!quick)
+    shapes.push_back({4096, 11008});
   for (const char *dtype : {"bf16", "i8"})
     for (Shape pattern : patterns)
       for (Shape shape : shapes)

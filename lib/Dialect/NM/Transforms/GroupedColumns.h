@@ -24,6 +24,9 @@ namespace mlir::nm {
 struct GroupedColumns {
   /// Activations that share a scale.
   static constexpr int64_t kFold = 32;
+  /// Parts of a task that are read in turn: one thread gets more bytes out of
+  /// memory by several streams than by one.
+  static constexpr int64_t kStreams = 4;
 
   ::nm::rt::GroupedShape grouped;
   int64_t contraction;

@@ -382,16 +382,17 @@ struct GroupedKernel {
                      b.getF32Type());
   }
 
-  /// Asks for unit `unit` of the block that a thread reads an eighth of L1
-  /// later. The hardware follows one piece of memory as far as its page goes;
-  /// the wait at the start of the next one is as long as the reading of half of
-  /// it. Other columns find the block in the caches.
+  /// Asks for unit `unit` of the block of the stream that a thread reads after
+  /// an eighth of L1 of all streams. The hardware follows one piece of memory
+  /// as far as its page goes; the wait at the start of the next one is as long
+  /// as the reading of half of it. Other columns find the block in the caches.
   void prefetchUnit(Value block, int64_t unit) {
     if (column0 != 0)
       return;
     const int64_t line = target.getLine(), units = shape.grouped.units();
     const int64_t lines = llvm::divideCeil(shape.grouped.blockBytes(), line);
-    const int64_t ahead = llvm::alignTo(target.getL1() / 8, line);
+    const int64_t ahead =
+        llvm::alignTo(target.getL1() / 8 / GroupedColumns::kStreams, line);
     for (int64_t i = lines * unit / units; i < lines * (unit + 1) / units; ++i)
       b.prefetch(values, b.add(block, ahead + i * line));
   }
@@ -431,24 +432,48 @@ struct GroupedKernel {
     return result;
   }
 
-  /// The rows of block row `blockRow`, to row `tileRow` of the tile and on.
-  void emitRows(Value blockRow, Value tile, Value tileRow) {
-    const auto &grouped = shape.grouped;
-    SmallVector<Value> accs(columns, b.zero(floatType()));
-    Value first = b.mul(blockRow, shape.blocks() * grouped.blockBytes());
-    auto loop = scf::ForOp::create(b, b.index(0), b.index(shape.blocks()),
-                                   b.index(1), accs);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
-      Value i = loop.getInductionVar();
-      Value block = b.add(first, b.mul(i, grouped.blockBytes()));
-      Value fold = b.mul(i, grouped.units() * shape.foldsPerUnit());
-      scf::YieldOp::create(b, emitBlock(block, fold, loop.getRegionIterArgs()));
-    }
-    for (int64_t c = 0; c < columns; ++c)
-      vector::StoreOp::create(b, loop.getResult(c), tile,
-                              ValueRange{b.index(column0 + c), tileRow});
+  /// The sums of block `block` of the tile.
+  Value sumsOf(Value tile, Value block, int64_t column) {
+    return vector::LoadOp::create(b, floatType(), tile, at(block, column));
+  }
+  void setSums(Value tile, Value block, int64_t column, Value sums) {
+    vector::StoreOp::create(b, sums, tile, at(block, column));
+  }
+  SmallVector<Value> at(Value block, int64_t column) {
+    return {b.index(column0 + column), b.mul(block, rows())};
+  }
+
+  /// Of `blocks` blocks of rows, the first of which is block `firstBlock` of
+  /// the weight, those that are `stride` apart from `block` on. Each is a
+  /// stream; they take turns, a block of the contraction each. Their sums are
+  /// in the tile between turns.
+  void emitStreams(Value firstBlock, Value block, Value stride, Value blocks,
+                   Value tile) {
+    const int64_t bytes = shape.grouped.blockBytes();
+    Value rest = b.add(b.sub(blocks, block), b.sub(stride, b.index(1)));
+    Value streams = arith::DivUIOp::create(b, rest, stride);
+    auto eachStream = [&](llvm::function_ref<void(Value)> body) {
+      b.loop(b.index(0), streams, 1,
+             [&](Value stream) { body(b.add(block, b.mul(stride, stream))); });
+    };
+    eachStream([&](Value each) {
+      for (int64_t c = 0; c < columns; ++c)
+        setSums(tile, each, c, b.zero(floatType()));
+    });
+    b.loop(b.index(0), b.index(shape.blocks()), 1, [&](Value i) {
+      Value fold = b.mul(i, shape.grouped.units() * shape.foldsPerUnit());
+      eachStream([&](Value each) {
+        Value place =
+            b.add(b.mul(b.add(firstBlock, each), shape.blocks() * bytes),
+                  b.mul(i, bytes));
+        SmallVector<Value> sums;
+        for (int64_t c = 0; c < columns; ++c)
+          sums.push_back(sumsOf(tile, each, c));
+        sums = emitBlock(place, fold, sums);
+        for (int64_t c = 0; c < columns; ++c)
+          setSums(tile, each, c, sums[c]);
+      });
+    });
   }
 };
 
@@ -459,6 +484,7 @@ void mlir::nm::emitGroupedRows(KernelBuilder &b, const KernelShape &shape,
                                Value firstBlock, Value blocks, Value tile) {
   // Four columns share the decoding of weights; more would not fit registers.
   constexpr int64_t kMost = 4;
+  Value stride = b.ceilDiv(blocks, GroupedColumns::kStreams);
   for (int64_t done = 0; done < columns;) {
     int64_t chunk = std::min<int64_t>(kMost, columns - done);
     GroupedKernel kernel{b,
@@ -469,8 +495,8 @@ void mlir::nm::emitGroupedRows(KernelBuilder &b, const KernelShape &shape,
                          done,
                          shape.target,
                          ByteProducts(b, shape.target, 2 * shape.rows)};
-    b.loop(b.index(0), blocks, 1, [&](Value block) {
-      kernel.emitRows(b.add(firstBlock, block), tile, b.mul(block, shape.rows));
+    b.loop(b.index(0), stride, 1, [&](Value block) {
+      kernel.emitStreams(firstBlock, block, stride, blocks, tile);
     });
     done += chunk;
   }

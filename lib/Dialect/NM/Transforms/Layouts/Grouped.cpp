@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../GroupedColumns.h"
 #include "FewColumns.h"
 #include "nm/Dialect/NM/IR/CPUTarget.h"
 #include "nm/Runtime/Layout.h"
@@ -112,6 +113,12 @@ public:
                                       layout.getRows(), options);
     shape.depth = layout.getDepth();
     shape.form = getGroupForm(op.getSparsity());
+    // The same number of blocks for each stream, if each core has tasks enough.
+    const int64_t even =
+        llvm::alignTo(shape.rowBlock, GroupedColumns::kStreams * shape.rows);
+    if (options.rowBlock == 0 &&
+        shape.weightRows >= 4 * even * shape.target.getCores())
+      shape.rowBlock = even;
     KernelBuilder b(op.getLoc(), op.getContext());
     b.setInsertionPoint(op);
     return GroupedEmitter(b, op, shape, isWorthThreads(op, shape, options),

@@ -152,3 +152,37 @@ func.func @lengths(%q: memref<2x4x1x8xf32>, %k: memref<2x4x64x8xf32>, %v: memref
   }
   return
 }
+
+// -----
+
+// Key heads keep all threads busy: each is packed and read by one of them, in
+// one loop.
+// CHECK-LABEL: func @heads(
+// CHECK-NOT: memref.alloc
+// CHECK: scf.parallel {{.*}} to (%c2, %c6)
+// CHECK-COUNT-2: memref.alloc() {{.*}} : memref<8192xf32>
+// CHECK-NOT: scf.parallel
+// CHECK: return
+// SERIAL-LABEL: func @heads(
+// SERIAL-NOT: scf.parallel
+func.func @heads(%q: memref<2x12x128x64xf32>, %k: memref<2x6x128x64xf32>, %v: memref<2x6x128x64xf32>, %o: memref<2x12x128x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<2x12x128x64xf32>, memref<2x6x128x64xf32>, memref<2x6x128x64xf32>)
+      outs(%o : memref<2x12x128x64xf32>)
+  return
+}
+
+// -----
+
+// Three heads on two threads would leave one without work a quarter of the
+// time: blocks of rows are shared, of one head after the other.
+// CHECK-LABEL: func @odd_heads(
+// CHECK-COUNT-2: memref.alloc() {{.*}} : memref<65536xf32>
+// CHECK: scf.for
+// CHECK: scf.parallel
+// CHECK: scf.parallel
+// CHECK: return
+func.func @odd_heads(%q: memref<1x3x1024x64xf32>, %k: memref<1x3x1024x64xf32>, %v: memref<1x3x1024x64xf32>, %o: memref<1x3x1024x64xf32>) {
+  flat.attention ins(%q, %k, %v : memref<1x3x1024x64xf32>, memref<1x3x1024x64xf32>, memref<1x3x1024x64xf32>)
+      outs(%o : memref<1x3x1024x64xf32>)
+  return
+}

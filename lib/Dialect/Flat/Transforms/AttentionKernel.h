@@ -280,10 +280,18 @@ private:
   Value heads, blocks;
 };
 
+/// What threads share out among them.
+enum class AttentionThreads {
+  None,  ///< one thread does it all
+  Heads, ///< key heads: each is packed and read by one thread
+  Blocks ///< packing, then blocks of query rows, of one key head after the
+         ///< other
+};
+
 /// Emits the fused loops for all batches and heads: packing of K and V once per
-/// key head, then the blocks of query rows (parallel if asked).
+/// key head, then the blocks of query rows.
 void emitAttention(AttentionBuilder &b, const AttentionBlocking &blocking,
-                   const AttentionProblem &problem, bool parallel);
+                   const AttentionProblem &problem, AttentionThreads threads);
 
 /// One block of rows of one head: rows [row0, row0 + blocking.rows) against the
 /// packed keys and values.

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Key heads one after the other: the packed keys and values of one are read by
-// all row blocks of all heads of its group while they are in cache, and no more
-// than one copy exists.
+// A thread packs the keys and values of one key head, and all row blocks of all
+// heads of its group read them while they are in cache. Where there are too few
+// key heads for that, all threads do it for one head after the other.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,29 +26,61 @@ static Value alternate(AttentionBuilder &b, Value number, Value count) {
   return b.select(isOdd, b.sub(b.sub(count, b.index(1)), half), half);
 }
 
-void mlir::flat::emitAttention(AttentionBuilder &b,
-                               const AttentionBlocking &blocking,
-                               const AttentionProblem &problem, bool parallel) {
-  Value paddedKeys = b.roundUp(problem.keys, blocking.panel());
-  Value paddedWidth = b.roundUp(problem.width, blocking.panel());
-  Value packedK = b.allocate(b.mul(paddedKeys, problem.depth));
-  Value packedV = b.allocate(b.mul(paddedKeys, paddedWidth));
-  Value group = arith::DivUIOp::create(b, problem.heads,
-                                       b.maxi(problem.kvHeads, b.index(1)));
-  Value blocks = b.ceilDiv(problem.rows, blocking.rows);
-  // The packing's unit of work, for both operands: a block of keys.
-  const int64_t unit = 16 * blocking.panel();
-  Value units = b.ceilDiv(problem.keys, unit);
-  Value widthPanels = b.ceilDiv(problem.width, blocking.panel());
-  HiddenScan scan(b, blocking, problem, blocking.rows, parallel);
+namespace {
 
-  b.forEach({problem.batches, problem.kvHeads}, false, [&](ValueRange outer) {
-    Value batch = outer[0], kvHead = outer[1];
+class LoopEmitter {
+public:
+  LoopEmitter(AttentionBuilder &b, const AttentionBlocking &blocking,
+              const AttentionProblem &problem, AttentionThreads threads)
+      : b(b), blocking(blocking), problem(problem),
+        sharesBlocks(threads == AttentionThreads::Blocks),
+        sharesHeads(threads == AttentionThreads::Heads),
+        paddedKeys(b.roundUp(problem.keys, blocking.panel())),
+        paddedWidth(b.roundUp(problem.width, blocking.panel())),
+        group(arith::DivUIOp::create(b, problem.heads,
+                                     b.maxi(problem.kvHeads, b.index(1)))),
+        blocks(b.ceilDiv(problem.rows, blocking.rows)),
+        scan(b, blocking, problem, blocking.rows,
+             threads != AttentionThreads::None) {}
+
+  void emit() {
+    if (!sharesHeads)
+      allocate();
+    b.forEach({problem.batches, problem.kvHeads}, sharesHeads,
+              [&](ValueRange ivs) {
+                batch = ivs[0], kvHead = ivs[1];
+                if (sharesHeads)
+                  allocate();
+                pack();
+                emitBlocks();
+                if (sharesHeads)
+                  release();
+              });
+    scan.release(b);
+    if (!sharesHeads)
+      release();
+  }
+
+private:
+  void allocate() {
+    packedK = b.allocate(b.mul(paddedKeys, problem.depth));
+    packedV = b.allocate(b.mul(paddedKeys, paddedWidth));
+  }
+  void release() {
+    b.release(packedK);
+    b.release(packedV);
+  }
+
+  void pack() {
+    // The unit of work, for both operands: a block of keys.
+    const int64_t unit = 16 * blocking.panel();
+    Value units = b.ceilDiv(problem.keys, unit);
+    Value widthPanels = b.ceilDiv(problem.width, blocking.panel());
     // What lies in a cache behind a batch's length may be anything: a weight of
     // zero, which keys of the last panel have there, would not hide a NaN.
     Value liveKeys =
         problem.endLiveKey(b, batch, b.sub(problem.rows, b.index(1)));
-    b.forEach({units}, parallel, [&](ValueRange ivs) {
+    b.forEach({units}, sharesBlocks, [&](ValueRange ivs) {
       Value first = b.mul(ivs[0], unit);
       Value last = b.min(b.add(first, unit), paddedKeys);
       PanelPacking keys{
@@ -64,18 +96,37 @@ void mlir::flat::emitAttention(AttentionBuilder &b,
         emitPackPanel(b, blocking, values, panel, first, last);
       });
     });
-    b.forEach({group, blocks}, parallel, [&](ValueRange ivs) {
+  }
+
+  void emitBlocks() {
+    b.forEach({group, blocks}, sharesBlocks, [&](ValueRange ivs) {
       Value head = b.add(b.mul(kvHead, group), ivs[0]);
       Value block = ivs[1];
-      if (parallel && (problem.firstKey || problem.endKey))
+      if (sharesBlocks && (problem.firstKey || problem.endKey))
         block = alternate(b, block, blocks);
       AttentionProblem task = problem;
       task.visitsAll = scan.load(b, batch, head, block);
       emitAttentionTask(b, blocking, task, packedK, packedV, batch, head,
                         b.mul(block, blocking.rows));
     });
-  });
-  scan.release(b);
-  b.release(packedK);
-  b.release(packedV);
+  }
+
+  AttentionBuilder &b;
+  const AttentionBlocking &blocking;
+  const AttentionProblem &problem;
+  bool sharesBlocks, sharesHeads;
+  Value paddedKeys, paddedWidth;
+  Value group; ///< heads of a key head
+  Value blocks;
+  HiddenScan scan;
+  Value batch, kvHead, packedK, packedV;
+};
+
+} // namespace
+
+void mlir::flat::emitAttention(AttentionBuilder &b,
+                               const AttentionBlocking &blocking,
+                               const AttentionProblem &problem,
+                               AttentionThreads threads) {
+  LoopEmitter(b, blocking, problem, threads).emit();
 }

@@ -38,6 +38,9 @@ constexpr int64_t kMaxRows = 1024, kMaxKeyTile = 16384;
 /// there is one query a head), and the widest rows of K and V for that.
 constexpr int64_t kDecodingRows = 8, kMaxDecodingWidth = 512;
 
+/// Rows where their number is not known.
+constexpr int64_t kManyRows = 1024;
+
 /// Beyond every distance between positions.
 constexpr int64_t kFarthest = int64_t(1) << 40;
 
@@ -78,10 +81,38 @@ struct GenerateAttentionPass
                            rowsOfKey(op), splits));
       emitDecoding(b, blocking, problem, distribute, splits);
     } else {
-      emitAttention(b, chooseBlocking(op), problem, distribute);
+      AttentionBlocking blocking = chooseBlocking(op);
+      emitAttention(b, blocking, problem,
+                    distribute ? chooseThreads(op, blocking)
+                               : AttentionThreads::None);
     }
     op.erase();
     return success();
+  }
+
+  /// Heads, unless blocks of rows leave fewer threads without work: a head's
+  /// thread finds what it packed in its own cache, and nobody waits before the
+  /// end.
+  static AttentionThreads chooseThreads(AttentionOp op,
+                                        const AttentionBlocking &blocking) {
+    using Role = AttentionOp::Role;
+    // A description that knows of one core does not say that there is no other.
+    int64_t cores = std::max<int64_t>(2, mlir::nm::getCPUTarget(op).getCores());
+    int64_t kvHeads = staticSize(op, Role::K, AttentionOp::Head, 1);
+    int64_t rows = staticSize(op, Role::Q, AttentionOp::Sequence, kManyRows);
+    double heads = busyPart(
+        kvHeads * staticSize(op, Role::K, AttentionOp::Batch, 1), cores);
+    double blocks =
+        busyPart(llvm::divideCeil(rows, blocking.rows) *
+                     (staticSize(op, Role::Q, AttentionOp::Head, 1) /
+                      std::max<int64_t>(1, kvHeads)),
+                 cores);
+    return heads >= blocks ? AttentionThreads::Heads : AttentionThreads::Blocks;
+  }
+
+  /// The part of the time that threads work on so many equal tasks.
+  static double busyPart(int64_t tasks, int64_t cores) {
+    return double(tasks) / double(llvm::divideCeil(tasks, cores) * cores);
   }
 
   /// Few rows share each key: packing would cost more than it saves.
@@ -283,7 +314,7 @@ struct GenerateAttentionPass
   double flops(AttentionOp op) {
     using Role = AttentionOp::Role;
     auto size = [&](Role role, int64_t dim) {
-      return double(staticSize(op, role, dim, 1024));
+      return double(staticSize(op, role, dim, kManyRows));
     };
     return 2 * size(Role::Q, AttentionOp::Batch) *
            size(Role::Q, AttentionOp::Head) *

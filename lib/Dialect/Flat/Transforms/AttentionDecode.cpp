@@ -329,7 +329,7 @@ private:
                 b, problem, b.load(logits, places.back(), lanes), shift));
           }
           SmallVector<Value> weights =
-              emitExp2(b, exponents, ExpRange::NonPositive);
+              emitExp2(b, exponents, ExpRange::NonPositive, blocking.scales);
           Value total = carried[0];
           for (int64_t v = 0; v < wide; ++v) {
             b.store(weights[v], logits, places[v]);

@@ -11,9 +11,14 @@
 // the relative error by Remez exchange: 2.6e-9 exactly, 2.1e-8 with f32
 // coefficients; the constant term 1 makes 2^0 exactly 1.
 //
+// AVX-512 has two instructions for this: x - floor(x), and p times 2^floor(x).
+// There f is in [0, 1); q's coefficients are found in the same way, with an
+// error of 2.0e-9.
+//
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernel.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::flat;
@@ -23,6 +28,10 @@ namespace {
 constexpr double kCoefficients[] = {0.693147242,   0.240226522,
                                     0.0555031039,  0.00961769279,
                                     0.00134066434, 0.000155946778};
+/// For f in [0, 1).
+constexpr double kFloorCoefficients[] = {
+    0.6931470632553101,   0.2402293086051941,    0.055485282093286514,
+    0.009675451554358006, 0.0012467846972867846, 0.00021612914861179888};
 constexpr double kRound = 12582912.0; ///< 1.5 * 2^23
 
 struct Exponential {
@@ -38,14 +47,6 @@ struct Exponential {
   Value word(int64_t value) { return b.constantInt(wordType(), value); }
   Value bits(Value value) {
     return arith::BitcastOp::create(b, wordType(), value);
-  }
-
-  /// 2^f, |f| <= 1/2 and a little.
-  Value polynomial(Value f) {
-    Value p = constant(kCoefficients[5]);
-    for (int64_t i = 4; i >= 0; --i)
-      p = b.fma(p, f, constant(kCoefficients[i]));
-    return b.fma(p, f, constant(1.0));
   }
 
   /// The float 2^n for an exponent field n + 127 in the low bits of `field`.
@@ -67,17 +68,65 @@ struct Exponential {
   }
 };
 
+/// Applies `compute` to every place of `to`.
+template <typename Compute>
+void each(SmallVectorImpl<Value> &to, Compute compute) {
+  for (size_t i = 0; i < to.size(); ++i)
+    to[i] = compute(i);
+}
+
+/// Horner's rule on all of `f` side by side.
+SmallVector<Value> emitPolynomials(Exponential &e, ArrayRef<Value> f,
+                                   ArrayRef<double> coefficients) {
+  SmallVector<Value> p(f.size(), e.constant(coefficients.back()));
+  for (int64_t c = int64_t(coefficients.size()) - 2; c >= -1; --c) {
+    Value coefficient = e.constant(c < 0 ? 1.0 : coefficients[c]);
+    each(p, [&](size_t i) { return e.b.fma(p[i], f[i], coefficient); });
+  }
+  return p;
+}
+
+/// 2^x, x <= 0, by AVX-512's vreduceps and vscalefps.
+SmallVector<Value> emitExp2ByScaling(Exponential &e, ArrayRef<Value> x) {
+  AttentionBuilder &b = e.b;
+  constexpr int64_t kFloorQuietly = 9;    ///< rounding of vreduceps
+  constexpr int64_t kCurrentRounding = 4; ///< no other than MXCSR's
+  Value all = b.constantInt(b.getI16Type(), -1);
+  Value mode = b.constantInt(b.getI32Type(), kFloorQuietly);
+  Value rounding = b.constantInt(b.getI32Type(), kCurrentRounding);
+  Value zero = e.constant(0.0), smallest = e.constant(-126.0);
+  auto call = [&](StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(b, e.type, b.getStringAttr(name),
+                                         operands)
+        ->getResult(0);
+  };
+  SmallVector<Value> f(x), isLost(x);
+  // What would be subnormal slows down the products that take it.
+  each(isLost, [&](size_t i) {
+    return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x[i], smallest);
+  });
+  each(f, [&](size_t i) {
+    return call("llvm.x86.avx512.mask.reduce.ps.512",
+                {x[i], mode, zero, all, rounding});
+  });
+  SmallVector<Value> p = emitPolynomials(e, f, kFloorCoefficients);
+  each(p, [&](size_t i) {
+    Value scaled = call("llvm.x86.avx512.mask.scalef.ps.512",
+                        {p[i], x[i], zero, all, rounding});
+    return b.select(isLost[i], zero, scaled);
+  });
+  return p;
+}
+
 } // namespace
 
 SmallVector<Value> mlir::flat::emitExp2(AttentionBuilder &b,
-                                        ArrayRef<Value> inputs,
-                                        ExpRange range) {
+                                        ArrayRef<Value> inputs, ExpRange range,
+                                        bool scales) {
   Exponential e{b, inputs.front().getType()};
+  if (scales && range == ExpRange::NonPositive)
+    return emitExp2ByScaling(e, inputs);
   SmallVector<Value> f(inputs), rounded(inputs);
-  auto each = [&](SmallVectorImpl<Value> &to, auto compute) {
-    for (size_t i = 0; i < inputs.size(); ++i)
-      to[i] = compute(i);
-  };
   bool isFull = range == ExpRange::Full;
   // With 127 in the rounding constant its low bits are an exponent field; at
   // n = -127 the field is 0 and so is the power.
@@ -93,11 +142,7 @@ SmallVector<Value> mlir::flat::emitExp2(AttentionBuilder &b,
   each(f, [&](size_t i) { return b.subf(f[i], p[i]); });
   if (!isFull)
     each(rounded, [&](size_t i) { return e.powerOfTwo(e.bits(rounded[i])); });
-  p.assign(inputs.size(), e.constant(kCoefficients[5]));
-  for (int64_t c = 4; c >= -1; --c) {
-    Value coefficient = e.constant(c < 0 ? 1.0 : kCoefficients[c]);
-    each(p, [&](size_t i) { return b.fma(p[i], f[i], coefficient); });
-  }
+  p = emitPolynomials(e, f, kCoefficients);
   each(p, [&](size_t i) {
     return isFull ? e.scale(p[i], rounded[i]) : b.mulf(p[i], rounded[i]);
   });
@@ -115,5 +160,6 @@ Value mlir::flat::emitExp(AttentionBuilder &b, Value x) {
   error = b.fma(x, e.constant(low), error);
   Value rounded = b.addf(product, e.constant(kRound));
   Value f = b.subf(product, b.subf(rounded, e.constant(kRound)));
-  return e.scale(e.polynomial(b.addf(f, error)), rounded);
+  f = b.addf(f, error);
+  return e.scale(emitPolynomials(e, f, kCoefficients).front(), rounded);
 }

@@ -47,6 +47,8 @@ struct AttentionBlocking {
   double loadCost;
   /// Independent sums that hide the latency of a multiply-add.
   int64_t chains;
+  /// Exponentials use AVX-512's instructions for powers of two.
+  bool scales;
 
   explicit AttentionBlocking(nm::CPUAttr target);
 
@@ -111,9 +113,10 @@ enum class ExpRange {
 
 /// 2^x of f32 scalars or vectors, within 2 ulp; NaN stays NaN. Several are
 /// computed step by step side by side: a processor's scheduler is too small to
-/// overlap whole polynomials.
+/// overlap whole polynomials. `scales`: they are vectors of a whole AVX-512
+/// register each, whose instructions take the place of a few steps.
 SmallVector<Value> emitExp2(AttentionBuilder &b, ArrayRef<Value> inputs,
-                            ExpRange range);
+                            ExpRange range, bool scales = false);
 /// e^x over the whole range, within 2 ulp.
 Value emitExp(AttentionBuilder &b, Value x);
 

@@ -21,7 +21,8 @@ using namespace mlir::flat;
 
 AttentionBlocking::AttentionBlocking(mlir::nm::CPUAttr target)
     : lanes(target.getLanes()), loadCost(target.getExposedLoadCost()),
-      chains(target.getChains()) {
+      chains(target.getChains()),
+      scales(target.hasFeature("avx512f") && lanes == 16) {
   auto tile = ::nm::machine::productTile(target.getRegisters());
   tileRows = tile.rows;
   tileVectors = tile.vectors;

@@ -333,7 +333,7 @@ private:
             exponents.push_back(emitExponent(b, problem, score, shift[i]));
           }
           SmallVector<Value> weights =
-              emitExp2(b, exponents, ExpRange::NonPositive);
+              emitExp2(b, exponents, ExpRange::NonPositive, blocking.scales);
           for (int64_t i = 0; i < kExpRows; ++i) {
             b.store(weights[i], p, places[i]);
             current[i] = b.addf(current[i], weights[i]);

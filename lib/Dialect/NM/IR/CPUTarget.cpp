@@ -61,7 +61,8 @@ CPUAttr mlir::nm::describeCPU(MLIRContext *context, const llvm::Triple &triple,
                               function_ref<bool(StringRef)> has,
                               machine::HostUnit host) {
   // What descriptions call a feature, and LLVM's names for it. What AVX-512 has
-  // for bytes came after its first processors.
+  // for bytes, and for fractions of floats (dq), came after its first
+  // processors.
   static constexpr std::pair<StringLiteral, StringLiteral> names[] = {
       {"avx2", "avx2"}, {"avx512f", "avx512bw"}, {"bf16", "avx512bf16"},
       {"f16c", "f16c"}, {"fma", "fma"},          {"vnni", "avx512vnni"}};
@@ -73,7 +74,7 @@ CPUAttr mlir::nm::describeCPU(MLIRContext *context, const llvm::Triple &triple,
   if (triple.isX86() || isArm)
     for (const auto &[name, llvmName] :
          isArm ? ArrayRef(armNames) : ArrayRef(names))
-      if (has(llvmName))
+      if (has(llvmName) && (name != "avx512f" || has("avx512dq")))
         host.features.push_back(name.str());
   machine::VectorUnit vectors =
       machine::vectorUnitOf(triple.getArchName().str(), host.features);

@@ -8,6 +8,7 @@
 #include "nm/Driver/MappingProgram.h"
 #include "nm/Conversion/TileToProgram/TileToProgram.h"
 #include "nm/Dialect/Tile/Transforms/AttentionPlan.h"
+#include "nm/Explore/TileFlow.h"
 #include "nm/Explore/Timeloop.h"
 #include "nm/Isa/Builder.h"
 #include "nm/Isa/Encoding.h"
@@ -110,7 +111,8 @@ static Result<MappingProgram> makeMappingProgram(const Device &device,
 }
 
 model::MapTools mapTools() {
-  return {makeMappingProgram, explore::printTimeloop, explore::parseTimeloop};
+  return {makeMappingProgram, explore::printTimeloop, explore::parseTimeloop,
+          explore::printTileFlow, explore::parseTileFlow};
 }
 
 } // namespace nm::driver

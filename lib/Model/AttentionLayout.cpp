@@ -65,8 +65,12 @@ AttentionLayout::AttentionLayout(const Device &device,
                        : shape.keys;
   rowStrip = isOnline ? partRows : std::min(a, flow.rows);
   outRows = std::min(a, flow.rows);
-  softmaxRows =
-      std::clamp<int64_t>(rowStrip * strip / shape.keys, 1, flow.rows);
+  // As many bytes as leave a segment of the array at a time. With a causal mask
+  // rows see half of the keys, and what leaves all segments is better: fewer
+  // turns of the slots, each of which takes a latency at least.
+  int64_t segments = shape.causal ? flow.packed : 1;
+  softmaxRows = std::clamp<int64_t>(segments * rowStrip * strip / shape.keys, 1,
+                                    flow.rows);
   residentRows = isKeysOuter ? total : flow.rows;
   stateRows = !isOnline || (isKeysOuter && sums == Sums::Partial)
                   ? flow.packed * flow.rows
@@ -166,8 +170,12 @@ void AttentionLayout::setSlots(const Device &device,
     sumSlots = std::max<int64_t>(sumSlots, 4);
   resultSlots = slots(outRows * v, e);
   spillSlots = slots(p * rowStrip * strip, e);
-  // One long row is more than a tile of the array.
-  softmaxSlots = softmaxRows == 1 ? 2 : slots(softmaxRows * shape.keys, e);
+  // One long row is more than a tile of the array. With a causal mask some rows
+  // see few keys, which hide the latency of none.
+  softmaxSlots = softmaxRows == 1 ? 2
+                 : shape.causal && reach > 0
+                     ? 8
+                     : slots(softmaxRows * shape.keys, e);
   // State that passes by with the sums has as many slots.
   stateSlots = isKeysOuter && sums == Sums::Partial ? sumSlots : 2;
   bytes = 0;

@@ -289,6 +289,16 @@ static double overlapped(const Device &device, const AttentionShape &shape,
     double block =
         static_cast<double>(flow.rows * keys) / static_cast<double>(sums.area);
     exposed += excess(flow.rows * d + S * (d + v), block);
+    // The last round prefetches nothing: once its keys and values are there all
+    // blocks but the first are still to be worked, while DRAM moves queries of
+    // the third and later ones, for which there is no slot before, and results.
+    int64_t later = std::max<int64_t>(0, layout.total - flow.rows);
+    int64_t moved = flow.isStaged(StagedOutput) ? later * v : 0;
+    if (flow.isStaged(StagedQ))
+      moved += std::max<int64_t>(0, later - flow.rows) * d;
+    cycles =
+        std::max(cycles, cost.dramCycles + round * (1 - block) -
+                             static_cast<double>(flow.heads) * time(moved));
   }
   return std::max(cycles, cost.computeCycles + exposed);
 }
@@ -309,26 +319,46 @@ static double meanOfLarger(double a, double b, double c, double first,
 
 /// Without fusion the logits of a step pass DRAM four times, one after the
 /// other, while the kSpilledSteps next ones set out: so many steps and one take
-/// no less than that. Causal blocks see more and more keys, and those that see
-/// few do not make up for the latency of those that see many.
+/// no less than that. Nor is a step over before its `groups` of rows have gone
+/// through the slots of the softmax, in and out again. Causal blocks see more
+/// and more keys, and those that see few do not make up for the latency of
+/// those that see many.
 static double throughDram(const Device &device, const AttentionShape &shape,
-                          const Dataflow &flow, const AttentionLayout &layout,
-                          const Cost &cost) {
+                          const Dataflow &flow, const BlockSums &sums,
+                          const AttentionLayout &layout, const Cost &cost) {
   double blocks = static_cast<double>(ceilDiv(layout.total, flow.rows));
-  double steps =
-      blocks * static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  double steps = blocks * packs;
   double least = static_cast<double>(
              keysSeen(shape, std::min(flow.rows, layout.total))),
          most = static_cast<double>(shape.keys), mean = (least + most) / 2;
   double half = blocks > 1 ? (most - least) / (blocks - 1) / 2 : 0;
-  double ways = kSpilledSteps + 1;
-  double fixed = 4 * static_cast<double>(device.dram.latencyCycles +
-                                         device.dma.setupCycles) +
-                 2 * static_cast<double>(device.array.fillCycles);
-  double own = cost.dramCycles + cost.computeCycles + cost.softmaxCycles;
-  return steps * meanOfLarger(cost.dramCycles / steps, fixed / ways,
-                              own / steps / ways, (least - half) / mean,
-                              (most + half) / mean);
+  double latency =
+      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
+  // `at` steps at a time wait for `fixed` cycles and their own works.
+  auto atATime = [&](int64_t at, double fixed, double own) {
+    double ways = static_cast<double>(at);
+    return steps * meanOfLarger(cost.dramCycles / steps, fixed / ways,
+                                own / steps / ways, (least - half) / mean,
+                                (most + half) / mean);
+  };
+  double passes =
+      atATime(kSpilledSteps + 1,
+              4 * latency + 2 * static_cast<double>(device.array.fillCycles),
+              cost.dramCycles + cost.computeCycles + cost.softmaxCycles);
+  // Only as many keys as rows see, of each unit on its own.
+  double units = static_cast<double>(unitCount(shape));
+  double moved = units * static_cast<double>(sums.area) *
+                 static_cast<double>(device.elementBits) / 8 /
+                 device.dramBytesPerCycle();
+  int64_t groups =
+      layout.total / flow.rows * ceilDiv(flow.rows, layout.softmaxRows) +
+      ceilDiv(layout.total % flow.rows, layout.softmaxRows);
+  double softmax =
+      atATime(layout.softmaxSlots,
+              2 * units * static_cast<double>(groups) * latency / steps,
+              cost.softmaxCycles + 2 * moved);
+  return std::max({passes, softmax, 2 * moved});
 }
 
 /// Cycles of what passes through rings of slots. A slot is free when its use
@@ -397,18 +427,8 @@ static double throughRings(const Device &device, const AttentionShape &shape,
                                layout.strip, e, layout.spillSlots));
   second = std::max(second, ring(attend, reads, layout.rowStrip, layout.strip,
                                  e, layout.spillSlots));
-  // The softmax takes rows in and out again, of each unit on its own, and only
-  // as many keys as they see.
-  double moved = units * static_cast<double>(sums.area * e) / 8;
-  int64_t groups =
-      layout.total / flow.rows * ceilDiv(flow.rows, layout.softmaxRows) +
-      ceilDiv(layout.total % flow.rows, layout.softmaxRows);
-  double round =
-      cost.softmaxCycles +
-      2 * (moved / rate + units * static_cast<double>(groups) * latency);
-  return std::max({first + second, 2 * moved / rate,
-                   round / static_cast<double>(layout.softmaxSlots),
-                   throughDram(device, shape, flow, layout, cost)});
+  return std::max(first + second,
+                  throughDram(device, shape, flow, sums, layout, cost));
 }
 
 /// Lane cycles of the special function unit, and PE cycles of the softmax on

@@ -27,7 +27,7 @@ namespace {
 class MapReader : public SweepReader {
 public:
   std::string mapping, output, pareto, svg, program;
-  std::string timeloop, timeloopOutput;
+  std::string timeloop, timeloopOutput, tileflow, tileflowOutput;
   bool explain = false, schema = false, simulate = false;
   enum class Only { All, Unfused, WholeRows, KeyTiles } only = Only::All;
   int64_t keep = 5;
@@ -50,6 +50,8 @@ public:
     line.text("timeloop", timeloop, "logit,attend",
               "evaluate this one, two files of Timeloop with the mappings of "
               "the two products");
+    line.text("tileflow", tileflow, "file",
+              "evaluate this one, a tree of tiles of TileFlow");
     line.choice("only", only, "mappings to look at",
                 std::vector<support::Word<Only>>{
                     {"all", Only::All, "all of them"},
@@ -74,6 +76,8 @@ public:
     line.text("timeloop-output", timeloopOutput, "prefix",
               "the first mapping for Timeloop, in <prefix>-logit.yaml and "
               "<prefix>-attend.yaml");
+    line.text("tileflow-output", tileflowOutput, "file",
+              "the first mapping for TileFlow, a tree of tiles");
     line.text("program", program, "file",
               "the first mapping as a program, which nm-sim runs");
     line.flag("schema", schema, "print the JSON schema of mappings");
@@ -127,18 +131,20 @@ private:
   std::vector<FrontPoint> fronts;
 
   Status check() {
-    if (!reader.mapping.empty() && !reader.timeloop.empty())
-      return makeError(Errc::Argument,
-                       "found --mapping and --timeloop, expected "
-                       "one mapping");
+    std::vector<const char *> given;
+    for (const char *option : {"mapping", "timeloop", "tileflow"})
+      if (line.given(option))
+        given.push_back(option);
+    if (given.size() > 1)
+      return makeError(Errc::Argument, "found --", given[0], " and --",
+                       given[1], ", expected one mapping");
     if (isGiven())
       for (const char *other :
            {"model", "length", "batch", "decode", "group", "mask", "objective",
             "within", "then", "keep", "pareto", "only"})
         if (line.given(other))
           return makeError(Errc::Argument, "--", other,
-                           " has no effect beside ",
-                           reader.mapping.empty() ? "--timeloop" : "--mapping",
+                           " has no effect beside --", given.front(),
                            ": nothing is searched for; drop one of them");
     for (auto [option, isGiven] :
          {std::pair("--svg", !reader.svg.empty()),
@@ -154,13 +160,23 @@ private:
     return {};
   }
 
-  bool isGiven() const {
-    return !reader.mapping.empty() || !reader.timeloop.empty();
+  /// The mapping that is evaluated, as it was named; empty: search.
+  const std::string &givenFile() const {
+    return !reader.mapping.empty()    ? reader.mapping
+           : !reader.timeloop.empty() ? reader.timeloop
+                                      : reader.tileflow;
   }
+  bool isGiven() const { return !givenFile().empty(); }
 
   Result<Mapping> readGiven() const {
     if (!reader.mapping.empty())
       return readMapping(reader.mapping);
+    if (!reader.tileflow.empty()) {
+      Result<std::string> text = readMappingText(reader.tileflow);
+      if (!text)
+        return text.error();
+      return tools.parseTileFlow(*text, reader.tileflow);
+    }
     size_t comma = reader.timeloop.find(',');
     if (comma == std::string::npos)
       return makeError(Errc::Argument, "option --timeloop: found one file, "
@@ -179,10 +195,14 @@ private:
   Status declareFiles() {
     if (!reader.mapping.empty())
       NM_RETURN_IF_ERROR(files.reads("--mapping", reader.mapping));
-    for (auto [what, path] : {std::pair("--output", &reader.output),
-                              std::pair("--pareto", &reader.pareto),
-                              std::pair("--svg", &reader.svg),
-                              std::pair("--program", &reader.program)})
+    if (!reader.tileflow.empty())
+      NM_RETURN_IF_ERROR(files.reads("--tileflow", reader.tileflow));
+    for (auto [what, path] :
+         {std::pair("--output", &reader.output),
+          std::pair("--pareto", &reader.pareto),
+          std::pair("--svg", &reader.svg),
+          std::pair("--program", &reader.program),
+          std::pair("--tileflow-output", &reader.tileflowOutput)})
       if (!path->empty())
         NM_RETURN_IF_ERROR(files.writes(what, *path));
     if (!reader.timeloopOutput.empty())
@@ -212,7 +232,8 @@ private:
                        " machines and shapes, expected at most ", kMost,
                        ", or nm-explore without map");
     if (sweep.size() != 1)
-      for (const char *single : {"output", "svg", "program", "timeloop-output"})
+      for (const char *single :
+           {"output", "svg", "program", "timeloop-output", "tileflow-output"})
         if (line.given(single))
           return makeError(Errc::Argument, "option --", single, ": found ",
                            sweep.size(),
@@ -245,10 +266,8 @@ private:
     Result<Cost> cost = evaluateMapping(c.device, given, reader.sweep.mode,
                                         reader.sweep.modelSoftmax);
     if (!cost)
-      return makeError(cost.error().code,
-                       reader.mapping.empty() ? reader.timeloop
-                                              : reader.mapping,
-                       " on ", c.device.name, ": ", cost.error().message);
+      return makeError(cost.error().code, givenFile(), " on ", c.device.name,
+                       ": ", cost.error().message);
     Result<SearchResult> best =
         searchDataflows(c.device, given.shape, searchOptions());
     const Cost *least = best ? &best->ranked.front().cost : nullptr;
@@ -378,6 +397,12 @@ private:
           files.write(reader.timeloopOutput + "-logit.yaml", both->logit));
       NM_RETURN_IF_ERROR(
           files.write(reader.timeloopOutput + "-attend.yaml", both->attend));
+    }
+    if (!reader.tileflowOutput.empty()) {
+      Result<std::string> tree = tools.printTileFlow(c.device, mapping);
+      if (!tree)
+        return tree.error();
+      NM_RETURN_IF_ERROR(files.write(reader.tileflowOutput, *tree));
     }
     if (!reader.program.empty()) {
       Result<MappingProgram> program = tools.makeProgram(c.device, mapping);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Explore/Timeloop.h"
+#include "RoundTrip.h"
 #include <gtest/gtest.h>
 
 using namespace nm;
@@ -61,46 +62,12 @@ TEST(Timeloop, ReadsMappingsOfOthers) {
 }
 
 TEST(Timeloop, WhatIsWrittenReadsBack) {
-  AttentionShape shape;
-  shape.batch = 4;
-  shape.heads = 8;
-  shape.queries = shape.keys = 1024;
-  shape.headDim = 64;
-  shape.valueDim = 128;
-  size_t written = 0, refused = 0;
-  for (const char *name : {"edge", "cloud", "fusemax"}) {
-    Device device = *findDevice(name);
-    SearchOptions options;
-    options.keep = 400;
-    auto found = searchDataflows(device, shape, options);
-    ASSERT_TRUE(found);
-    for (const Candidate &c : found->ranked) {
-      auto text = printTimeloop(device, {shape, c.dataflow});
-      if (!text) {
-        ++refused;
-        EXPECT_NE(text.error().message.find("expected"), std::string::npos);
-        continue;
-      }
-      ++written;
-      auto again = parseTimeloop(text->logit, text->attend, "l", "a");
-      ASSERT_TRUE(again) << again.error().message << "\n" << text->logit;
-      // A sample or the batch at a time is so many heads at a time.
-      Dataflow expected = c.dataflow;
-      if (expected.granularity != Granularity::Row)
-        expected.granularity = Granularity::Head;
-      EXPECT_EQ(toString(again->dataflow), toString(expected))
-          << text->logit << text->attend;
-      EXPECT_EQ(evaluateMapping(device, *again, Mode::Extended)->cycles,
-                c.cost.cycles);
-      EXPECT_EQ(again->shape.batch, shape.batch);
-      EXPECT_EQ(again->shape.heads, shape.heads);
-      EXPECT_EQ(again->shape.keys, shape.keys);
-      EXPECT_EQ(again->shape.headDim, shape.headDim);
-      EXPECT_EQ(again->shape.valueDim, shape.valueDim);
-    }
-  }
-  EXPECT_EQ(written, 1200u);
-  EXPECT_EQ(refused, 0u);
+  RoundTrips trips = expectRoundTrips(
+      Scope::All, 400, printTimeloop, [](const TimeloopMapping &text) {
+        return parseTimeloop(text.logit, text.attend, "l", "a");
+      });
+  EXPECT_EQ(trips.written, 1200u);
+  EXPECT_EQ(trips.refused, 0u);
 }
 
 TEST(Timeloop, RefusesWhatItCannotSay) {

@@ -90,6 +90,12 @@ struct MapTools {
   std::function<Result<Mapping>(const std::string &, const std::string &,
                                 const std::string &, const std::string &)>
       parseTimeloop;
+  /// Of TileFlow: a tree of tiles for both products.
+  std::function<Result<std::string>(const Device &, const Mapping &)>
+      printTileFlow;
+  /// The text, then its name for messages.
+  std::function<Result<Mapping>(const std::string &, const std::string &)>
+      parseTileFlow;
 };
 
 } // namespace nm::model

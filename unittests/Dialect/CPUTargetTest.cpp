@@ -47,8 +47,10 @@ TEST(CPUTarget, VectorsFollowFromFeatures) {
   // The first processors with AVX-512 had nothing for bytes.
   EXPECT_EQ(describe("x86_64-linux", {"avx2", "fma", "avx512f"}).getVector(),
             256);
-  CPUAttr avx512 =
-      describe("x86_64-linux", {"avx2", "fma", "avx512bw", "avx512bf16"});
+  EXPECT_EQ(describe("x86_64-linux", {"avx2", "fma", "avx512bw"}).getVector(),
+            256);
+  CPUAttr avx512 = describe(
+      "x86_64-linux", {"avx2", "fma", "avx512bw", "avx512dq", "avx512bf16"});
   EXPECT_EQ(avx512.getVector(), 512);
   EXPECT_EQ(avx512.getRegisters(), 32);
   EXPECT_TRUE(avx512.hasFeature("bf16"));

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Elementwise.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 namespace mlir::nm::onnx {
 
@@ -16,17 +15,13 @@ LogicalResult relu(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
   return n.set(n.unary(*n.in(0), [](OpBuilder &b, Location loc, ValueRange a) {
-    Scalar s(b, loc);
-    return s.max(a[0], s.number(a[0], 0), false);
+    return Scalar(b, loc).relu(a[0]);
   }));
 }
 
 LogicalResult leakyRelu(NodeEmit &n) {
   double alpha = n.floatOr("alpha", 0.01f);
-  return unary(n, [&](Scalar &s, Value x) {
-    return s.select(s.greater(s.number(x, 0), x, false),
-                    s.mul(x, s.number(x, alpha)), x);
-  });
+  return unary(n, [&](Scalar &s, Value x) { return s.leakyRelu(x, alpha); });
 }
 
 LogicalResult pRelu(NodeEmit &n) {
@@ -48,10 +43,7 @@ LogicalResult pRelu(NodeEmit &n) {
 
 LogicalResult elu(NodeEmit &n) {
   double alpha = n.floatOr("alpha", 1);
-  return unary(n, [&](Scalar &s, Value x) {
-    return s.select(s.greater(s.number(x, 0), x, false),
-                    s.mul(s.number(x, alpha), s.expm1(x)), x);
-  });
+  return unary(n, [&](Scalar &s, Value x) { return s.elu(x, alpha); });
 }
 
 LogicalResult celu(NodeEmit &n) {
@@ -81,9 +73,8 @@ LogicalResult hardSigmoid(NodeEmit &n) {
 
 LogicalResult thresholdedRelu(NodeEmit &n) {
   double alpha = n.floatOr("alpha", 1);
-  return unary(n, [&](Scalar &s, Value x) {
-    return s.select(s.greater(x, s.number(x, alpha), false), x, s.number(x, 0));
-  });
+  return unary(n,
+               [&](Scalar &s, Value x) { return s.thresholdedRelu(x, alpha); });
 }
 
 LogicalResult shrink(NodeEmit &n) {
@@ -132,15 +123,10 @@ LogicalResult swiGlu(NodeEmit &n) {
 Value hardSwish(Scalar &s, Value x) {
   return s.mul(x, s.hardSigmoid(x, 1.0 / 6, 0.5));
 }
-Value mish(Scalar &s, Value x) {
-  return s.mul(x, direct<math::TanhOp>(s, s.softplus(x)));
-}
+Value mish(Scalar &s, Value x) { return s.mul(x, s.tanh(s.softplus(x))); }
 Value sigmoid(Scalar &s, Value x) { return s.sigmoid(x); }
 Value softplus(Scalar &s, Value x) { return s.softplus(x); }
-Value softsign(Scalar &s, Value x) {
-  Value size = math::AbsFOp::create(s.b, s.loc, x);
-  return s.div(x, s.add(s.number(x, 1), size), false);
-}
+Value softsign(Scalar &s, Value x) { return s.softsign(x); }
 
 } // namespace
 

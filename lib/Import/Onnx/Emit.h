@@ -132,6 +132,9 @@ public:
   /// to `shape`. Operands of one known element become constants of the body.
   Val elementwise(ArrayRef<Val *> operands, int32_t type,
                   ArrayRef<OpFoldResult> shape, ScalarFn body);
+  /// `state` changed where it lies, so that a loop carries one buffer: `body`
+  /// takes an element of each operand, then the state's.
+  Val update(Val &state, ArrayRef<Val *> operands, ScalarFn body);
   /// One result element from its indices.
   Val generate(int32_t type, ArrayRef<OpFoldResult> shape, ScalarFn body);
   Value generateTensor(Type element, ArrayRef<OpFoldResult> shape,

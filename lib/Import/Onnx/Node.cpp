@@ -286,6 +286,7 @@ const OperatorTable &operators() {
     addNormalizations(made);
     addAttention(made);
     addRecurrences(made);
+    addRecurrentLayers(made);
     addQuantization(made);
     addControl(made);
     addMicrosoft(made);

@@ -141,6 +141,7 @@ void addResize(OperatorTable &table);
 void addNormalizations(OperatorTable &table);
 void addAttention(OperatorTable &table);
 void addRecurrences(OperatorTable &table);
+void addRecurrentLayers(OperatorTable &table);
 void addQuantization(OperatorTable &table);
 void addControl(OperatorTable &table);
 void addMicrosoft(OperatorTable &table);

@@ -45,25 +45,6 @@ Val tokenOf(Emit &e, Val &all, Value token) {
   return e.reshape(row, shape);
 }
 
-/// The state changed where it lies, so that a loop carries one buffer: `body`
-/// takes an element of each operand, then the state's.
-Val change(Emit &e, Val &state, ArrayRef<Val *> operands, ScalarFn body) {
-  SmallVector<Value> inputs;
-  SmallVector<AffineMap> maps;
-  for (Val *operand : operands) {
-    inputs.push_back(e.tensor(*operand));
-    maps.push_back(e.broadcastMap(operand->shape, state.shape));
-  }
-  maps.push_back(e.b.getMultiDimIdentityMap(state.rank()));
-  SmallVector<IteratorType> iterators(state.rank(), IteratorType::parallel);
-  auto op = linalg::GenericOp::create(
-      e.b, e.loc, state.tensor.getType(), inputs, state.tensor, maps, iterators,
-      [&](OpBuilder &b, Location loc, ValueRange a) {
-        linalg::YieldOp::create(b, loc, body(b, loc, a));
-      });
-  return e.make(op.getResult(0), state.type, state.shape);
-}
-
 /// The state after a token, and what the token reads: [B, G, R, dv].
 std::pair<Val, Val> step(Emit &e, Recurrence &r, Val state, Value token) {
   Type f32 = e.b.getF32Type();
@@ -78,11 +59,11 @@ std::pair<Val, Val> step(Emit &e, Recurrence &r, Val state, Value token) {
   if (r.decay) {
     Val g = tokenOf(e, *r.decay, token);
     Val factors = column(g);
-    state = change(e, state, {&factors},
-                   [](OpBuilder &nb, Location loc, ValueRange a) {
-                     Scalar t(nb, loc);
-                     return t.mul(a[1], t.exp(a[0]));
-                   });
+    state = e.update(state, {&factors},
+                     [](OpBuilder &nb, Location loc, ValueRange a) {
+                       Scalar t(nb, loc);
+                       return t.mul(a[1], t.exp(a[0]));
+                     });
   }
   MLIRContext *context = e.b.getContext();
   AffineExpr b, g, i, j, h;
@@ -115,11 +96,11 @@ std::pair<Val, Val> step(Emit &e, Recurrence &r, Val state, Value token) {
   }
   Val keys = column(k);
   Val row = e.reshape(update, {s[0], s[1], e.size(1), s[3]});
-  state = change(e, state, {&keys, &row},
-                 [](OpBuilder &nb, Location loc, ValueRange a) {
-                   Scalar t(nb, loc);
-                   return t.add(a[2], t.mul(a[0], a[1]));
-                 });
+  state = e.update(state, {&keys, &row},
+                   [](OpBuilder &nb, Location loc, ValueRange a) {
+                     Scalar t(nb, loc);
+                     return t.add(a[2], t.mul(a[0], a[1]));
+                   });
   bindDims(context, b, g, h, j, i);
   auto map = [&](ArrayRef<AffineExpr> exprs) {
     return AffineMap::get(5, 0, exprs, context);

@@ -192,6 +192,28 @@ Value Scalar::hardSigmoid(Value x, double alpha, double beta) {
   return max(number(x, 0), min(number(x, 1), line, false), false);
 }
 
+Value Scalar::tanh(Value x) { return math::TanhOp::create(b, loc, x); }
+
+Value Scalar::relu(Value x) { return max(x, number(x, 0), false); }
+
+Value Scalar::leakyRelu(Value x, double alpha) {
+  return select(greater(number(x, 0), x, false), mul(x, number(x, alpha)), x);
+}
+
+Value Scalar::thresholdedRelu(Value x, double alpha) {
+  return select(greater(x, number(x, alpha), false), x, number(x, 0));
+}
+
+Value Scalar::elu(Value x, double alpha) {
+  return select(greater(number(x, 0), x, false),
+                mul(number(x, alpha), expm1(x)), x);
+}
+
+Value Scalar::softsign(Value x) {
+  Value size = math::AbsFOp::create(b, loc, x);
+  return div(x, add(number(x, 1), size), false);
+}
+
 Value Scalar::gelu(Value x) { return layer::GeluOp::create(b, loc, x); }
 Value Scalar::geluTanh(Value x) { return layer::GeluTanhOp::create(b, loc, x); }
 Value Scalar::swish(Value x, double alpha) {

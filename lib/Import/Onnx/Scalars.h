@@ -47,6 +47,12 @@ public:
   Value sigmoid(Value x);
   Value softplus(Value x);
   Value hardSigmoid(Value x, double alpha, double beta);
+  Value tanh(Value x);
+  Value relu(Value x);
+  Value leakyRelu(Value x, double alpha);
+  Value thresholdedRelu(Value x, double alpha);
+  Value elu(Value x, double alpha);
+  Value softsign(Value x);
   Value gelu(Value x);
   Value geluTanh(Value x);
   /// x sigmoid(alpha x).

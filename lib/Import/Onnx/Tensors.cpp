@@ -207,6 +207,24 @@ Value Emit::generateTensor(Type element, ArrayRef<OpFoldResult> shape,
   return op.getResult(0);
 }
 
+Val Emit::update(Val &state, ArrayRef<Val *> operands, ScalarFn body) {
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  for (Val *operand : operands) {
+    inputs.push_back(tensor(*operand));
+    maps.push_back(broadcastMap(operand->shape, state.shape));
+  }
+  maps.push_back(b.getMultiDimIdentityMap(state.rank()));
+  SmallVector<IteratorType> iterators(state.rank(), IteratorType::parallel);
+  Value before = tensor(state);
+  auto op = linalg::GenericOp::create(
+      b, loc, before.getType(), inputs, before, maps, iterators,
+      [&](OpBuilder &n, Location w, ValueRange arguments) {
+        linalg::YieldOp::create(n, w, body(n, w, arguments));
+      });
+  return make(op.getResult(0), state.type, state.shape);
+}
+
 Val Emit::generate(int32_t type, ArrayRef<OpFoldResult> shape, ScalarFn body) {
   return make(generateTensor(elementType(type), shape, body), type, shape);
 }

@@ -144,3 +144,18 @@ write("unsupported.onnx", graph(
 write("runtime.onnx", graph(
     [node("ReduceSum", ["x", "axes"], ["y"], "sum")],
     [value("x", "float32", [4, 4]), value("axes", "int64", [1])], [value("y", "float32", [1, 4])]))
+
+# Layers with a state: the weights of input and state are pruned.
+for op, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
+    write(f"{op.lower()}.onnx", graph(
+        [node(op, ["x", "w", "r", "b"], ["y", "h"], op, hidden_size=8, direction="bidirectional",
+              **({"linear_before_reset": 1} if op == "GRU" else {}))],
+        [value("x", "float32", ["steps", "batch", 16])],
+        [value("y", "float32", ["steps", 2, "batch", 8]), value("h", "float32", [2, "batch", 8])],
+        [tensor("w", floats(2, 8 * gates, 16)), tensor("r", floats(2, 8 * gates, 8)), tensor("b", floats(2, 16 * gates))]))
+for name, attributes in (("direction", {"direction": "both"}), ("functions", {"activations": ["Tanh", "Tan"]}),
+                         ("hidden", {"hidden_size": 9}), ("layout", {"layout": 2})):
+    write(f"recurrent-{name}.onnx", graph(
+        [node("RNN", ["x", "w", "r"], ["y"], "layer", **{"hidden_size": 8, "direction": "bidirectional", **attributes})],
+        [value("x", "float32", [3, 1, 4])], [value("y", "float32", [3, 2, 1, 8])],
+        [tensor("w", floats(2, 8, 4)), tensor("r", floats(2, 8, 8))]))

@@ -73,6 +73,8 @@ def attribute(name, value):
         return [(1, name), (3, value), (20, 2)]
     if value and isinstance(value[0], float):
         return [(1, name)] + [(7, v) for v in value] + [(20, 6)]
+    if value and isinstance(value[0], str):
+        return [(1, name)] + [(9, v) for v in value] + [(20, 8)]
     return [(1, name)] + [(8, v) for v in value] + [(20, 7)]
 
 

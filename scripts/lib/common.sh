@@ -45,6 +45,32 @@ build() {
   cmake --build --preset "$preset" --target "$@"
 }
 
+# verilate TOP FOLDER STORE OPTIMISATION ARGUMENT...: FOLDER/obj/testbench from modules and C++, by clang; lint
+# warnings are errors. What Verilator links to every design is compiled once where there is a folder STORE.
+verilate() {
+  local top=$1 folder=$2 store=$3 level=$4 object
+  shift 4
+  store=$store/verilated-$(verilator --version | cksum | cut -d ' ' -f 1)
+  mkdir -p "$folder/obj"
+  for object in verilated.o verilated_threads.o; do
+    [[ ! -f $store/$object ]] || cp "$store/$object" "$folder/obj"
+  done
+  if ! verilator -Wall --cc --exe --build -O3 --x-assign fast --x-initial fast --noassert -j 1 \
+    --top-module "$top" --Mdir "$folder/obj" \
+    -MAKEFLAGS "CXX=clang++-22 LINK=clang++-22 AR=$llvm_bin/llvm-ar OPT_FAST=$level OPT_SLOW=-O1 OPT_GLOBAL=-O1" \
+    "$@" -o testbench >"$folder/log" 2>&1; then
+    cat "$folder/log" >&2
+    die "verilator failed"
+  fi
+  [[ -d $(dirname "$store") && ! -f $store/verilated_threads.o ]] || return 0
+  mkdir -p "$store"
+  # Whole files only: others may build at the same time.
+  for object in verilated.o verilated_threads.o; do
+    cp "$folder/obj/$object" "$store/$object.$$"
+    mv "$store/$object.$$" "$store/$object"
+  done
+}
+
 # The C++ sources that are ours, one per line.
 sources() {
   local folder folders=()

@@ -3,29 +3,36 @@
 """Embeds each scheduler of a folder into trees of some arity and runs the CPU code of both on the same
 random packets: everything departs in the same order at the same times, equal ranks included.
 
-usage: embed_examples.py NM-OPT NM-TRANSLATE CLANG PREFIX FOLDER OPTIONS
+usage: embed_examples.py NM-OPT NM-TRANSLATE CLANG PREFIX FOLDER OPTIONS...
 
-OPTIONS are those of pifo-embed. What it refuses is said.
+Each of OPTIONS are those of pifo-embed, one tree. What it refuses is said.
 """
 
+import collections
 import pathlib
 import re
 import sys
 
-from embedded import compare, embed
+from embedded import compare, departures, embed
 
-*tools, prefix, folder, options = sys.argv[1:]
-equal = 0
+*tools, prefix, folder = sys.argv[1:6]
+trees = sys.argv[6:]
+equal, refused = collections.Counter(), collections.Counter()
 for program in sorted(pathlib.Path(folder).glob("*.mlir")):
     text = re.sub(r"capacity\(\d+\)", "capacity(500)", program.read_text())
     original, other = prefix + ".original.mlir", prefix + ".embedded.mlir"
     with open(original, "w") as out:
         out.write(text)
-    transits, why = embed(tools[0], original, options, other)
-    if why:
-        print(f"{program.stem}: refused: {why}")
-        continue
-    departed = compare(tools, program.stem, text, original, other, prefix)
-    print(f"{program.stem}: {transits} transit nodes, {departed} departures equal")
-    equal += 1
-print(f"{equal} programs equal")
+    expected = departures(tools, text, original, f"{prefix}.{program.stem}.so")
+    for number, options in enumerate(trees):
+        name = f"{program.stem}, {options}"
+        transits, why = embed(tools[0], original, options, other)
+        if why:
+            print(f"{name}: refused: {why}")
+            refused[options] += 1
+            continue
+        departed = compare(name, expected, departures(tools, text, other, f"{prefix}.{program.stem}.{number}.so"))
+        print(f"{name}: {transits} transit nodes, {departed} departures equal")
+        equal[options] += 1
+for options in trees:
+    print(f"{options}: {equal[options]} programs equal, {refused[options]} refused")

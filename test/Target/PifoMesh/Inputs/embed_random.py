@@ -8,7 +8,7 @@ usage: embed_random.py NM-OPT NM-TRANSLATE CLANG PREFIX FIRST-SEED PROGRAMS
 import random
 import sys
 
-from embedded import compare, embed
+from embedded import compare, departures, embed
 
 *tools, prefix, first, programs = sys.argv[1:]
 # The virtual time follows what leaves, whichever child it came from.
@@ -115,5 +115,7 @@ for seed in range(int(first), int(first) + int(programs)):
     if why:
         sys.exit(f"{original}: {why}")
     transits += more
-    compared += compare(tools, f"random{seed}", text, original, other, prefix, tree.random.choice(["auto", "auto", "heap", "list"]))
+    container = tree.random.choice(["auto", "auto", "heap", "list"])
+    compared += compare(f"random{seed}", *(departures(tools, text, path, f"{prefix}.random{seed}.{kind}.so", container)
+                                           for path, kind in ((original, "a"), (other, "b"))))
 print(f"{int(programs)} programs equal, {transits} transit nodes, {compared} departures and refusals")

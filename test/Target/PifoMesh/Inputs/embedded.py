@@ -16,6 +16,7 @@ def run(*command, **more):
 
 
 def build(tools, source, name, container):
+    """Two libraries of one name would be one: the loader knows them by their files."""
     opt, translate, clang = tools
     lowered = run(opt, f"--pifo-to-cpu=container={container}", source)
     llvm = run(translate, "--mlir-to-llvmir", input=lowered)
@@ -67,8 +68,8 @@ def embed(opt, source, options, target):
         return len(re.findall(r"pifo\.node @\w+_via\d+ ", text.read())), None
 
 
-def compare(tools, name, text, original, other, prefix, container="auto"):
-    """Exits if the two differ; returns how much was compared."""
+def departures(tools, text, source, library, container="auto"):
+    """What departs from the program in the file source, or is refused, for each seed."""
     symbol = re.search(r"pifo\.scheduler @(\w+) ", text)[1]
     fields = [(n, int(bits), int(below) if below else None) for n, bits, below in
               re.findall(r"pifo\.field(?: writable)? @(\w+) : i(\d+)(?: below (\d+))?", text)]
@@ -78,13 +79,14 @@ def compare(tools, name, text, original, other, prefix, container="auto"):
             (n, ctypes.c_uint8 if b <= 8 else ctypes.c_uint16 if b <= 16 else ctypes.c_uint32 if b <= 32 else ctypes.c_uint64)
             for n, b, _ in fields]
 
-    # Two libraries of one name would be one: the loader knows them by their files.
-    libraries = [build(tools, path, f"{prefix}.{name}.{kind}.so", container) for path, kind in ((original, "a"), (other, "b"))]
-    compared = 0
-    for seed in range(1, SEEDS + 1):
-        first, second = (simulate(library, symbol, Packet, fields, seed) for library in libraries)
+    loaded = build(tools, source, library, container)
+    return [simulate(loaded, symbol, Packet, fields, seed) for seed in range(1, SEEDS + 1)]
+
+
+def compare(name, expected, found):
+    """Exits if the two differ; returns how much was compared."""
+    for seed, (first, second) in enumerate(zip(expected, found), 1):
         if first != second:
             place = next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))
             sys.exit(f"{name}: seed {seed}: {place} of what departs or is refused differs")
-        compared += len(first)
-    return compared
+    return sum(map(len, expected))

@@ -116,6 +116,12 @@ TEST(AttentionSpace, PackedHeads) {
         {{5, 8}, {0, 6}, {2, 4, 15}}, 29);
 }
 
+/// Without fusion a softmax has rows for all segments.
+TEST(AttentionSpace, PackedCausalHeads) {
+  sweep({3, 5, 0, 12, 33, 4, 4, true}, packingDevice(),
+        {{5, 8}, {0}, {2, 4, 15}}, 29, {}, 50);
+}
+
 TEST(AttentionSpace, LongLoops) {
   // Iterations are left out of the middle of all loops.
   sweep({17, 17, 0, 69, 50, 4, 4, false}, packingDevice(),

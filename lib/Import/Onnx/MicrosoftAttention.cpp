@@ -434,14 +434,38 @@ LogicalResult multiHead(NodeEmit &n) {
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));
 }
 
+/// The fourth result of GroupQueryAttention, [B, H, N, `total`]: what goes into
+/// the softmax, 0 where a query does not see the key, or what comes out of it.
+LogicalResult setScores(NodeEmit &n, AttentionPlan &plan, OpFoldResult total) {
+  int64_t kind = n.intOr("qk_output", 0);
+  if (kind != 1 && kind != 2)
+    return n.fail("returns scores with qk_output " + Twine(kind) +
+                  ", expected 1 (before the softmax) or 2 (behind it)");
+  if (kind == 2 && plan.sink)
+    return n.fail(
+        "returns what the softmax gives beside a head_sink or with "
+        "smooth_softmax, which is not supported; expected qk_output 1");
+  FailureOr<Val> scores = buildScores(
+      n, plan, kind == 1 ? ScoreStage::Masked : ScoreStage::Weights);
+  if (failed(scores))
+    return failure();
+  Val seen = n.sliceAxis(*scores, 3, n.size(0), total);
+  if (kind == 1)
+    seen = n.unary(seen, [](OpBuilder &b, Location loc, ValueRange a) {
+      Scalar s(b, loc);
+      Value hidden =
+          s.compare(arith::CmpFPredicate::OEQ, a[0], s.infinity(a[0], true));
+      return s.select(hidden, s.number(a[0], 0), a[0]);
+    });
+  return n.set(seen, 3);
+}
+
 LogicalResult groupQuery(NodeEmit &n) {
   if (!n.has(0) || !n.has(5) || !n.has(6))
     return n.fail("needs a query, seqlens_k and total_sequence_length");
   int64_t heads = n.intOr("num_heads", 0), groups = n.intOr("kv_num_heads", 0);
   if (heads < 1 || groups < 1 || heads % groups)
     return n.fail("num_heads is not a multiple of kv_num_heads");
-  if (n.wants(3))
-    return n.fail("returns scores (qk_output), which is not supported");
   if (n.has(12) || n.has(13))
     return n.fail("has scales of a quantized cache, which is not supported; "
                   "--kv-cache=i8 quantizes the cache of a plain one");
@@ -546,8 +570,10 @@ LogicalResult groupQuery(NodeEmit &n) {
                     Twine(*Emit::constant(n.in(past)->shape[2])) +
                     " rows, expected total_sequence_length, " +
                     Twine(*Emit::constant(size)) + ", or more");
+    bool isEmpty = !n.has(past) || Emit::constant(n.in(past)->shape[2]) == 0;
+    Val *before = isEmpty ? nullptr : n.in(past);
     *part = {isShared ? writeCache(n, *n.in(past), rows.value, starts)
-                      : extendCache(n, n.in(past), rows.value, starts, size),
+                      : extendCache(n, before, rows.value, starts, size),
              false};
   }
   (void)n.set(plan.k.value, 1);
@@ -577,6 +603,8 @@ LogicalResult groupQuery(NodeEmit &n) {
                    Float, n.size(heads));
     plan.sink = &zeros;
   }
+  if (n.wants(3) && failed(setScores(n, plan, total->front())))
+    return failure();
   FailureOr<Val> result = buildAttention(n, plan);
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));
 }
@@ -587,7 +615,7 @@ void addMicrosoftAttention(OperatorTable &t) {
   t.add("Attention", attention, 1,
         "do_rotary; lengths beside a cache shared with the result");
   t.add("GroupQueryAttention", groupQuery, 1,
-        "the output of scores, quantized caches");
+        "quantized caches, weights beside a sink");
   t.add("MultiHeadAttention", multiHead, 1,
         "the output of scores, indirect caches");
   t.add("QAttention", qAttention);

@@ -199,6 +199,44 @@ def sunk_prompt(sink=None, window=0, bias=None, cap=None):
     return "GroupQueryAttention", inputs, attributes, [result, heads(k, g), heads(v, g)]
 
 
+def scores(kind, window=0, cap=None, past=4):
+    """What goes into the softmax (1), 0 where a query sees no key, or what comes out of it (2)."""
+    g = 2
+    q, k, v = floats(B, S, H * D), floats(B, S, g * D), floats(B, S, g * D)
+    pk, pv = floats(B, g, past, D), floats(B, g, past, D)
+    nk, nv = numpy.concatenate([pk, heads(k, g)], 2), numpy.concatenate([pv, heads(v, g)], 2)
+    total, places = past + S, past + numpy.arange(S)[:, None]
+    sees = numpy.arange(total) <= places
+    if window:
+        sees &= numpy.arange(total) > places - window
+    product = heads(q).astype(float) @ numpy.repeat(nk, H // g, 1).transpose(0, 1, 3, 2) / numpy.sqrt(D)
+    if cap:
+        product = cap * numpy.tanh(product / cap)
+    weights = numpy.where(sees, numpy.exp(product), 0)
+    given = numpy.where(sees, product, 0) if kind == 1 else weights / weights.sum(-1, keepdims=True)
+    attributes = dict(num_heads=H, kv_num_heads=g, qk_output=kind, **({"local_window_size": window} if window else {}),
+                      **({"softcap": cap} if cap else {}))
+    result = attend(heads(q), nk, nv, numpy.where(sees, 0, -numpy.inf), None, cap)
+    return ("GroupQueryAttention", [q, k, v, pk, pv, numpy.int32([total - 1] * B), numpy.int32(total)], attributes,
+            [result, nk, nv, given.astype(numpy.float32)])
+
+
+def case_group_query_scores():
+    return scores(1)
+
+
+def case_group_query_scores_window():
+    return scores(1, window=2, cap=1.5)
+
+
+def case_group_query_weights():
+    return scores(2)
+
+
+def case_group_query_weights_window():
+    return scores(2, window=3, past=0)
+
+
 def case_group_query_smooth():
     return sunk_prompt()
 

@@ -54,52 +54,34 @@ struct ConvertParam : OpConversionPattern<ParamOp> {
   }
 };
 
-struct ConvertConstant : OpConversionPattern<arith::ConstantOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(arith::ConstantOp op, OpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    auto value = dyn_cast<DenseElementsAttr>(op.getValue());
-    if (!value)
-      return rewriter.notifyMatchFailure(op, "no dense elements");
-    auto type = cast<RankedTensorType>(op.getType());
-    auto dense = arith::ConstantOp::create(
-        rewriter, op.getLoc(), value.reshape(nm::getDenseType(type)));
-    rewriter.replaceOpWithNewOp<sparse_tensor::ConvertOp>(
-        op, getTypeConverter()->convertType(type), dense);
-    return success();
-  }
-};
-
 struct ConvertNMToSparseTensorPass
     : public nm::impl::ConvertNMToSparseTensorBase<
           ConvertNMToSparseTensorPass> {
   void runOnOperation() override {
     if (failed(checkExpressible()))
       return signalPassFailure();
-    MLIRContext *context = &getContext();
-    TypeConverter converter;
-    converter.addConversion([](Type type) { return type; });
-    converter.addConversion([](RankedTensorType type) -> std::optional<Type> {
-      std::string reason;
-      if (!nm::getSparsity(type))
-        return std::nullopt;
-      return toStructuredType(type, reason);
-    });
-    RewritePatternSet patterns(context);
-    ConversionTarget target(*context);
-    populateTensorTypeConversion(converter, patterns, target);
-    patterns.add<ConvertCast<CompressOp>, ConvertCast<DecompressOp>,
-                 ConvertParam, ConvertConstant>(converter, context);
-    nm::populateReferenceMatmul(converter, patterns);
-    if (failed(
-            applyFullConversion(getOperation(), target, std::move(patterns))))
+    TensorTypeConversion conversion(
+        &getContext(), structuredType,
+        [](OpBuilder &b, Location loc, Type type, Value dense) -> Value {
+          return sparse_tensor::ConvertOp::create(b, loc, type, dense);
+        });
+    conversion.add<ConvertCast<CompressOp>, ConvertCast<DecompressOp>,
+                   ConvertParam>();
+    populateReferenceMatmul(conversion.converter, conversion.patterns);
+    if (failed(conversion.apply(getOperation())))
       signalPassFailure();
   }
 
 private:
-  /// Refuses what has no counterpart, and warns about what upstream does with
-  /// the rest.
+  static std::optional<Type> structuredType(RankedTensorType type) {
+    std::string reason;
+    if (!nm::getSparsity(type))
+      return std::nullopt;
+    return toStructuredType(type, reason);
+  }
+
+  /// Rejects operations without a counterpart, and warns where upstream treats
+  /// the result differently.
   LogicalResult checkExpressible() {
     Operation *first = nullptr;
     WalkResult result = getOperation().walk<WalkOrder::PreOrder>(

@@ -75,24 +75,6 @@ struct ConvertLinalg : OpInterfaceConversionPattern<linalg::LinalgOp> {
   }
 };
 
-/// The verifier of sparse_tensor admits structured constants.
-struct ConvertConstant : OpConversionPattern<arith::ConstantOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(arith::ConstantOp op, OpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    auto value = dyn_cast<DenseElementsAttr>(op.getValue());
-    if (!value)
-      return rewriter.notifyMatchFailure(op, "no dense elements");
-    Type type = getTypeConverter()->convertType(op.getType());
-    auto dense = arith::ConstantOp::create(
-        rewriter, op.getLoc(),
-        value.reshape(nm::getDenseType(cast<RankedTensorType>(type))));
-    rewriter.replaceOpWithNewOp<CompressOp>(op, type, dense);
-    return success();
-  }
-};
-
 struct ConvertSparseTensorToNMPass
     : public nm::impl::ConvertSparseTensorToNMBase<
           ConvertSparseTensorToNMPass> {
@@ -101,26 +83,25 @@ struct ConvertSparseTensorToNMPass
         [&](Operation *op) -> WalkResult { return checkExpressible(op); });
     if (checked.wasInterrupted())
       return signalPassFailure();
-    MLIRContext *context = &getContext();
-    TypeConverter converter;
-    converter.addConversion([](Type type) { return type; });
-    converter.addConversion([](RankedTensorType type) -> std::optional<Type> {
-      std::string reason;
-      if (!hasStructuredLevel(type))
-        return std::nullopt;
-      return toEncodedType(type, reason);
-    });
-    RewritePatternSet patterns(context);
-    ConversionTarget target(*context);
-    populateTensorTypeConversion(converter, patterns, target);
-    patterns.add<ConvertConvert, ConvertLinalg, ConvertConstant>(converter,
-                                                                 context);
-    if (failed(
-            applyFullConversion(getOperation(), target, std::move(patterns))))
+    // The verifier of sparse_tensor admits structured constants.
+    TensorTypeConversion conversion(
+        &getContext(), encodedType,
+        [](OpBuilder &b, Location loc, Type type, Value dense) -> Value {
+          return CompressOp::create(b, loc, type, dense);
+        });
+    conversion.add<ConvertConvert, ConvertLinalg>();
+    if (failed(conversion.apply(getOperation())))
       signalPassFailure();
   }
 
 private:
+  static std::optional<Type> encodedType(RankedTensorType type) {
+    std::string reason;
+    if (!hasStructuredLevel(type))
+      return std::nullopt;
+    return toEncodedType(type, reason);
+  }
+
   LogicalResult checkExpressible(Operation *op) {
     bool structured = false;
     if (failed(checkTensorTypes(op, [&](RankedTensorType type) {

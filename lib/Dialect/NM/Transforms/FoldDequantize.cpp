@@ -29,11 +29,7 @@ namespace {
 struct FoldDequantizePass
     : public mlir::nm::impl::FoldDequantizeBase<FoldDequantizePass> {
   void runOnOperation() override {
-    IRRewriter rewriter(&getContext());
-    replaceComputedWeights(getOperation(), [&](Value weight, const Term &term,
-                                               ArrayRef<int64_t> loops) {
-      return replace(weight, term, loops, rewriter);
-    });
+    replaceComputedWeights(getOperation(), replace);
   }
 
 private:

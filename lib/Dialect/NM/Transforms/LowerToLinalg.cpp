@@ -135,22 +135,6 @@ struct LowerParam : OpConversionPattern<ParamOp> {
   }
 };
 
-/// A constant of encoded type holds its zeros.
-struct LowerConstant : OpConversionPattern<arith::ConstantOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(arith::ConstantOp op, OpAdaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    auto value = dyn_cast<DenseElementsAttr>(op.getValue());
-    if (!value)
-      return rewriter.notifyMatchFailure(op, "no dense elements");
-    auto type = cast<RankedTensorType>(op.getType());
-    rewriter.replaceOpWithNewOp<arith::ConstantOp>(
-        op, value.reshape(nm::getDenseType(type)));
-    return success();
-  }
-};
-
 /// What a scale and integers make is checked where it is known.
 LogicalResult checkBits(CompressOp op) {
   SparsityAttr sparsity = nm::getSparsity(op.getResult().getType());
@@ -177,26 +161,21 @@ struct LowerToLinalgPass
     });
     if (checked.wasInterrupted())
       return signalPassFailure();
-    MLIRContext *context = &getContext();
-    TypeConverter converter;
-    converter.addConversion([](Type type) { return type; });
-    converter.addConversion([](RankedTensorType type) -> std::optional<Type> {
+    auto toDense = [](RankedTensorType type) -> std::optional<Type> {
       if (!nm::getSparsity(type))
         return std::nullopt;
       return nm::getDenseType(type);
-    });
-
-    RewritePatternSet patterns(context);
-    ConversionTarget target(*context);
-    patterns.add<LowerPrune, LowerCompress, LowerDecompress, LowerAssemble,
-                 LowerDisassemble, LowerParam, LowerConstant>(converter,
-                                                              context);
-    populateReferenceMatmul(converter, patterns);
-    populateTensorTypeConversion(converter, patterns, target);
-    target.addIllegalOp<PruneOp, CompressOp, DecompressOp, AssembleOp,
-                        DisassembleOp, MatmulOp>();
-    if (failed(
-            applyFullConversion(getOperation(), target, std::move(patterns))))
+    };
+    // A constant of encoded type holds its zeros.
+    TensorTypeConversion conversion(
+        &getContext(), toDense,
+        [](OpBuilder &, Location, Type, Value dense) { return dense; });
+    conversion.add<LowerPrune, LowerCompress, LowerDecompress, LowerAssemble,
+                   LowerDisassemble, LowerParam>();
+    populateReferenceMatmul(conversion.converter, conversion.patterns);
+    conversion.target.addIllegalOp<PruneOp, CompressOp, DecompressOp,
+                                   AssembleOp, DisassembleOp, MatmulOp>();
+    if (failed(conversion.apply(getOperation())))
       signalPassFailure();
   }
 };

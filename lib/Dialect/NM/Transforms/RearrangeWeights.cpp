@@ -26,11 +26,7 @@ namespace {
 struct RearrangeWeightsPass
     : public mlir::nm::impl::RearrangeWeightsBase<RearrangeWeightsPass> {
   void runOnOperation() override {
-    IRRewriter rewriter(&getContext());
-    replaceComputedWeights(getOperation(), [&](Value weight, const Term &term,
-                                               ArrayRef<int64_t> loops) {
-      return replace(weight, term, loops, rewriter);
-    });
+    replaceComputedWeights(getOperation(), replace);
   }
 
 private:

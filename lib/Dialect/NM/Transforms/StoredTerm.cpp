@@ -309,14 +309,16 @@ static SmallVector<SmallVector<int64_t>> shapesOf(Value value) {
 
 void stored::replaceComputedWeights(
     func::FuncOp func,
-    function_ref<bool(Value, const Term &, ArrayRef<int64_t>)> replace) {
+    function_ref<bool(Value, const Term &, ArrayRef<int64_t>, IRRewriter &)>
+        replace) {
+  IRRewriter rewriter(func.getContext());
   for (Value weight : collectComputedWeights(func)) {
     auto type = dyn_cast<RankedTensorType>(weight.getType());
     if (!type || !type.hasStaticShape() || type.getNumElements() == 0)
       continue;
     for (const SmallVector<int64_t> &loops : shapesOf(weight)) {
       Found found = Matcher(loops).match(weight, rowMajor(loops));
-      if (found && replace(weight, *found, loops))
+      if (found && replace(weight, *found, loops, rewriter))
         break;
     }
   }

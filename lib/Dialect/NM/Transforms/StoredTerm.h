@@ -87,7 +87,8 @@ Strides rowMajor(ArrayRef<int64_t> shape);
 /// first; until it returns that it replaced the weight.
 void replaceComputedWeights(
     func::FuncOp func,
-    function_ref<bool(Value weight, const Term &term, ArrayRef<int64_t> loops)>
+    function_ref<bool(Value weight, const Term &term, ArrayRef<int64_t> loops,
+                      IRRewriter &rewriter)>
         replace);
 
 /// How a leaf is read, as derived keys say it.

@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Dialect/NM/Transforms/TensorTypeConversion.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "nm/Dialect/NM/IR/NMDialect.h"
 
 using namespace mlir;
 
@@ -35,12 +37,39 @@ struct ConvertPlainOp : ConversionPattern {
   }
 };
 
+struct ConvertConstant : OpConversionPattern<arith::ConstantOp> {
+  ConvertConstant(const TypeConverter &converter, MLIRContext *context,
+                  nm::WrapConstant wrap)
+      : OpConversionPattern(converter, context), wrap(wrap) {}
+  LogicalResult
+  matchAndRewrite(arith::ConstantOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto value = dyn_cast<DenseElementsAttr>(op.getValue());
+    if (!value)
+      return rewriter.notifyMatchFailure(op, "no dense elements");
+    auto type = cast<RankedTensorType>(op.getType());
+    auto dense = arith::ConstantOp::create(
+        rewriter, op.getLoc(), value.reshape(nm::getDenseType(type)));
+    rewriter.replaceOp(op, wrap(rewriter, op.getLoc(),
+                                getTypeConverter()->convertType(type), dense));
+    return success();
+  }
+
+private:
+  nm::WrapConstant wrap;
+};
+
 } // namespace
 
-void mlir::nm::populateTensorTypeConversion(const TypeConverter &converter,
-                                            RewritePatternSet &patterns,
-                                            ConversionTarget &target) {
-  patterns.add<ConvertPlainOp>(converter, patterns.getContext());
+nm::TensorTypeConversion::TensorTypeConversion(
+    MLIRContext *context,
+    std::function<std::optional<Type>(RankedTensorType)> convert,
+    WrapConstant wrap)
+    : patterns(context), target(*context) {
+  converter.addConversion([](Type type) { return type; });
+  converter.addConversion(std::move(convert));
+  patterns.add<ConvertPlainOp>(converter, context);
+  patterns.add<ConvertConstant>(converter, context, wrap);
   populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                  converter);
   populateCallOpTypeConversionPattern(patterns, converter);

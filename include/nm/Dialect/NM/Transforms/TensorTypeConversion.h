@@ -9,15 +9,41 @@
 #define NM_DIALECT_NM_TRANSFORMS_TENSORTYPECONVERSION_H
 
 #include "mlir/Transforms/DialectConversion.h"
+#include <functional>
 
 namespace mlir::nm {
 
-/// Patterns and legality of everything that only passes tensors on when
-/// `converter` replaces their encoding: functions, calls, branches, scf, and
-/// operations without regions (tensor.empty, arith.select, casts).
-void populateTensorTypeConversion(const TypeConverter &converter,
-                                  RewritePatternSet &patterns,
-                                  ConversionTarget &target);
+/// What takes the place of a constant: a value of `type`, to which its type
+/// is converted, made of its elements as a tensor without encoding.
+using WrapConstant = Value (*)(OpBuilder &builder, Location loc, Type type,
+                               Value dense);
+
+/// A conversion that replaces the encodings of tensors. It has the patterns and
+/// the legality of everything that only passes tensors on: functions, calls,
+/// branches, scf, constants, and operations without regions (tensor.empty,
+/// arith.select, casts).
+class TensorTypeConversion {
+public:
+  /// `convert` gives the type that takes the place of a tensor's; nothing if
+  /// it stays.
+  TensorTypeConversion(
+      MLIRContext *context,
+      std::function<std::optional<Type>(RankedTensorType)> convert,
+      WrapConstant wrap);
+  TensorTypeConversion(const TensorTypeConversion &) = delete;
+
+  template <typename... Patterns> void add() {
+    patterns.add<Patterns...>(converter, patterns.getContext());
+  }
+  /// Fails where an operation stays that the target does not know as legal.
+  LogicalResult apply(Operation *root) {
+    return applyFullConversion(root, target, std::move(patterns));
+  }
+
+  TypeConverter converter;
+  RewritePatternSet patterns;
+  ConversionTarget target;
+};
 
 } // namespace mlir::nm
 

@@ -13,7 +13,10 @@ using namespace mlir;
 using namespace mlir::pifo;
 
 /// A heap of four children a node, ordered by (key, sequence), and a sorted
-/// array. An entry is {key: i64, sequence: i64, element: i32}, 24 bytes.
+/// array. Both are {entries: ptr, count: i64}, and a heap has the next sequence
+/// behind them: i64. An entry is {key: i64, sequence: i64, element: i32}, 24
+/// bytes. `pifo_append` gives the place of one entry more, `pifo_remove` the
+/// place of the last one, which is no longer counted.
 ///
 /// A pushed entry has the largest sequence of all: it rises past larger keys
 /// only. Whoever pushes has made sure of the room.
@@ -42,6 +45,47 @@ func.func private @pifo_entry_set(%entries: !llvm.ptr, %i: i64, %key: i64, %sequ
   llvm.store %element, %pe : i32, !llvm.ptr
   return
 }
+
+func.func private @pifo_entry_get(%entries: !llvm.ptr, %i: i64) -> (i64, i64, i32) {
+  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
+  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %pe = llvm.getelementptr %p[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %key = llvm.load %p : !llvm.ptr -> i64
+  %sequence = llvm.load %ps : !llvm.ptr -> i64
+  %element = llvm.load %pe : !llvm.ptr -> i32
+  return %key, %sequence, %element : i64, i64, i32
+}
+
+func.func private @pifo_resize(%container: !llvm.ptr, %more: i64) -> (!llvm.ptr, i64) {
+  %entries = llvm.load %container : !llvm.ptr -> !llvm.ptr
+  %pc = llvm.getelementptr %container[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  %before = llvm.load %pc : !llvm.ptr -> i64
+  %count = arith.addi %before, %more : i64
+  llvm.store %count, %pc : i64, !llvm.ptr
+  return %entries, %count : !llvm.ptr, i64
+}
+
+func.func private @pifo_append(%container: !llvm.ptr) -> (!llvm.ptr, i64) {
+  %one = arith.constant 1 : i64
+  %entries, %count = call @pifo_resize(%container, %one) : (!llvm.ptr, i64) -> (!llvm.ptr, i64)
+  %last = arith.subi %count, %one : i64
+  return %entries, %last : !llvm.ptr, i64
+}
+
+func.func private @pifo_remove(%container: !llvm.ptr) -> (!llvm.ptr, i64) {
+  %less = arith.constant -1 : i64
+  %entries, %count = call @pifo_resize(%container, %less) : (!llvm.ptr, i64) -> (!llvm.ptr, i64)
+  return %entries, %count : !llvm.ptr, i64
+}
+
+func.func private @pifo_next_sequence(%heap: !llvm.ptr) -> i64 {
+  %one = arith.constant 1 : i64
+  %p = llvm.getelementptr %heap[16] : (!llvm.ptr) -> !llvm.ptr, i8
+  %sequence = llvm.load %p : !llvm.ptr -> i64
+  %next = arith.addi %sequence, %one : i64
+  llvm.store %next, %p : i64, !llvm.ptr
+  return %sequence : i64
+}
 )mlir";
 
 /// Keys are numbers, or serial numbers of 64 bits: these compare by their
@@ -65,10 +109,7 @@ func.func private @pifo_$less(%a: i64, %b: i64) -> i1 {
 /// `$` stands for the kind of keys.
 static constexpr llvm::StringLiteral kContainers = R"mlir(
 func.func private @pifo_$entry_less(%entries: !llvm.ptr, %i: i64, %key: i64, %sequence: i64) -> i1 {
-  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
-  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %k = llvm.load %p : !llvm.ptr -> i64
-  %s = llvm.load %ps : !llvm.ptr -> i64
+  %k, %s, %e = call @pifo_entry_get(%entries, %i) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %less = call @pifo_$less(%k, %key) : (i64, i64) -> i1
   %equal = arith.cmpi eq, %k, %key : i64
   %earlier = arith.cmpi ult, %s, %sequence : i64
@@ -81,15 +122,8 @@ func.func private @pifo_$heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
-  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %ps = llvm.getelementptr %heap[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %count = llvm.load %pc : !llvm.ptr -> i64
-  %sequence = llvm.load %ps : !llvm.ptr -> i64
-  %more = arith.addi %count, %one : i64
-  %next = arith.addi %sequence, %one : i64
-  llvm.store %more, %pc : i64, !llvm.ptr
-  llvm.store %next, %ps : i64, !llvm.ptr
+  %entries, %count = call @pifo_append(%heap) : (!llvm.ptr) -> (!llvm.ptr, i64)
+  %sequence = call @pifo_next_sequence(%heap) : (!llvm.ptr) -> i64
   cf.br ^rise(%count : i64)
 ^rise(%i: i64):
   %root = arith.cmpi eq, %i, %zero : i64
@@ -97,8 +131,7 @@ func.func private @pifo_$heap_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
 ^compare:
   %j = arith.subi %i, %one : i64
   %parent = arith.shrui %j, %two : i64
-  %pp = call @pifo_entry(%entries, %parent) : (!llvm.ptr, i64) -> !llvm.ptr
-  %k = llvm.load %pp : !llvm.ptr -> i64
+  %k, %s, %e = call @pifo_entry_get(%entries, %parent) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %larger = call @pifo_$less(%key, %k) : (i64, i64) -> i1
   cf.cond_br %larger, ^up, ^place(%i : i64)
 ^up:
@@ -114,20 +147,9 @@ func.func private @pifo_$heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
   %four = arith.constant 4 : i64
-  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %pe = llvm.getelementptr %entries[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %key = llvm.load %entries : !llvm.ptr -> i64
-  %element = llvm.load %pe : !llvm.ptr -> i32
-  %before = llvm.load %pc : !llvm.ptr -> i64
-  %count = arith.subi %before, %one : i64
-  llvm.store %count, %pc : i64, !llvm.ptr
-  %last = call @pifo_entry(%entries, %count) : (!llvm.ptr, i64) -> !llvm.ptr
-  %ls = llvm.getelementptr %last[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %le = llvm.getelementptr %last[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %lastKey = llvm.load %last : !llvm.ptr -> i64
-  %lastSequence = llvm.load %ls : !llvm.ptr -> i64
-  %lastElement = llvm.load %le : !llvm.ptr -> i32
+  %entries, %count = call @pifo_remove(%heap) : (!llvm.ptr) -> (!llvm.ptr, i64)
+  %key, %sequence, %element = call @pifo_entry_get(%entries, %zero) : (!llvm.ptr, i64) -> (i64, i64, i32)
+  %lastKey, %lastSequence, %lastElement = call @pifo_entry_get(%entries, %count) : (!llvm.ptr, i64) -> (i64, i64, i32)
   cf.br ^sink(%zero : i64)
 ^sink(%i: i64):
   %i4 = arith.shli %i, %two : i64
@@ -140,11 +162,8 @@ func.func private @pifo_$heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
   %done = arith.cmpi sge, %c, %end : i64
   cf.cond_br %done, ^choose, ^child
 ^child:
-  %p = call @pifo_entry(%entries, %c) : (!llvm.ptr, i64) -> !llvm.ptr
   %less = call @pifo_$entry_less(%entries, %c, %bestKey, %bestSequence) : (!llvm.ptr, i64, i64, i64) -> i1
-  %q = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %k = llvm.load %p : !llvm.ptr -> i64
-  %s = llvm.load %q : !llvm.ptr -> i64
+  %k, %s, %e = call @pifo_entry_get(%entries, %c) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %b = arith.select %less, %c, %best : i64
   %bk = arith.select %less, %k, %bestKey : i64
   %bs = arith.select %less, %s, %bestSequence : i64
@@ -164,19 +183,14 @@ func.func private @pifo_$heap_pop(%heap: !llvm.ptr) -> (i64, i32) {
 func.func private @pifo_$list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
-  %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %list[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %count = llvm.load %pc : !llvm.ptr -> i64
-  %more = arith.addi %count, %one : i64
-  llvm.store %more, %pc : i64, !llvm.ptr
+  %entries, %count = call @pifo_append(%list) : (!llvm.ptr) -> (!llvm.ptr, i64)
   cf.br ^rise(%count : i64)
 ^rise(%i: i64):
   %root = arith.cmpi eq, %i, %zero : i64
   cf.cond_br %root, ^place(%i : i64), ^compare
 ^compare:
   %j = arith.subi %i, %one : i64
-  %p = call @pifo_entry(%entries, %j) : (!llvm.ptr, i64) -> !llvm.ptr
-  %k = llvm.load %p : !llvm.ptr -> i64
+  %k, %s, %e = call @pifo_entry_get(%entries, %j) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %larger = call @pifo_$less(%key, %k) : (i64, i64) -> i1
   cf.cond_br %larger, ^up, ^place(%i : i64)
 ^up:
@@ -190,14 +204,8 @@ func.func private @pifo_$list_push(%list: !llvm.ptr, %key: i64, %element: i32) {
 func.func private @pifo_$list_pop(%list: !llvm.ptr) -> (i64, i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
-  %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %list[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %pe = llvm.getelementptr %entries[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %key = llvm.load %entries : !llvm.ptr -> i64
-  %element = llvm.load %pe : !llvm.ptr -> i32
-  %before = llvm.load %pc : !llvm.ptr -> i64
-  %count = arith.subi %before, %one : i64
-  llvm.store %count, %pc : i64, !llvm.ptr
+  %entries, %count = call @pifo_remove(%list) : (!llvm.ptr) -> (!llvm.ptr, i64)
+  %key, %sequence, %element = call @pifo_entry_get(%entries, %zero) : (!llvm.ptr, i64) -> (i64, i64, i32)
   cf.br ^shift(%zero : i64)
 ^shift(%i: i64):
   %done = arith.cmpi eq, %i, %count : i64
@@ -216,42 +224,25 @@ func.func private @pifo_$list_pop(%list: !llvm.ptr) -> (i64, i32) {
 /// largest below node k of a binary tree, whose children are 2k + 1 and 2k + 2.
 static constexpr llvm::StringLiteral kBothEnds = R"mlir(
 func.func private @pifo_$list_pop_last(%list: !llvm.ptr) -> (i64, i32) {
-  %one = arith.constant 1 : i64
-  %entries = llvm.load %list : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %list[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %before = llvm.load %pc : !llvm.ptr -> i64
-  %count = arith.subi %before, %one : i64
-  llvm.store %count, %pc : i64, !llvm.ptr
-  %last = call @pifo_entry(%entries, %count) : (!llvm.ptr, i64) -> !llvm.ptr
-  %le = llvm.getelementptr %last[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %key = llvm.load %last : !llvm.ptr -> i64
-  %element = llvm.load %le : !llvm.ptr -> i32
+  %entries, %count = call @pifo_remove(%list) : (!llvm.ptr) -> (!llvm.ptr, i64)
+  %key, %sequence, %element = call @pifo_entry_get(%entries, %count) : (!llvm.ptr, i64) -> (i64, i64, i32)
   return %key, %element : i64, i32
 }
 
 func.func private @pifo_$entry_key_after(%entries: !llvm.ptr, %i: i64, %key: i64) -> i1 {
-  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
-  %k = llvm.load %p : !llvm.ptr -> i64
+  %k, %s, %e = call @pifo_entry_get(%entries, %i) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %r = call @pifo_$less(%key, %k) : (i64, i64) -> i1
   return %r : i1
 }
 
 func.func private @pifo_$entries_less(%entries: !llvm.ptr, %i: i64, %j: i64) -> i1 {
-  %p = call @pifo_entry(%entries, %j) : (!llvm.ptr, i64) -> !llvm.ptr
-  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %k = llvm.load %p : !llvm.ptr -> i64
-  %s = llvm.load %ps : !llvm.ptr -> i64
+  %k, %s, %e = call @pifo_entry_get(%entries, %j) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %r = call @pifo_$entry_less(%entries, %i, %k, %s) : (!llvm.ptr, i64, i64, i64) -> i1
   return %r : i1
 }
 
 func.func private @pifo_$entries_swap(%entries: !llvm.ptr, %i: i64, %j: i64) {
-  %p = call @pifo_entry(%entries, %i) : (!llvm.ptr, i64) -> !llvm.ptr
-  %ps = llvm.getelementptr %p[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %pe = llvm.getelementptr %p[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %k = llvm.load %p : !llvm.ptr -> i64
-  %s = llvm.load %ps : !llvm.ptr -> i64
-  %e = llvm.load %pe : !llvm.ptr -> i32
+  %k, %s, %e = call @pifo_entry_get(%entries, %i) : (!llvm.ptr, i64) -> (i64, i64, i32)
   call @pifo_entry_copy(%entries, %i, %j) : (!llvm.ptr, i64, i64) -> ()
   call @pifo_entry_set(%entries, %j, %k, %s, %e) : (!llvm.ptr, i64, i64, i64, i32) -> ()
   return
@@ -262,15 +253,8 @@ func.func private @pifo_$ends_push(%heap: !llvm.ptr, %key: i64, %element: i32) {
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
   %true = arith.constant true
-  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %ps = llvm.getelementptr %heap[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %count = llvm.load %pc : !llvm.ptr -> i64
-  %sequence = llvm.load %ps : !llvm.ptr -> i64
-  %more = arith.addi %count, %one : i64
-  %next = arith.addi %sequence, %one : i64
-  llvm.store %more, %pc : i64, !llvm.ptr
-  llvm.store %next, %ps : i64, !llvm.ptr
+  %entries, %count = call @pifo_append(%heap) : (!llvm.ptr) -> (!llvm.ptr, i64)
+  %sequence = call @pifo_next_sequence(%heap) : (!llvm.ptr) -> i64
   %bit = arith.andi %count, %one : i64
   %isSecond = arith.cmpi eq, %bit, %one : i64
   cf.cond_br %isSecond, ^second, ^first(%count : i64)
@@ -327,14 +311,8 @@ func.func private @pifo_$ends_pop(%heap: !llvm.ptr) -> (i64, i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
-  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %pe = llvm.getelementptr %entries[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %key = llvm.load %entries : !llvm.ptr -> i64
-  %element = llvm.load %pe : !llvm.ptr -> i32
-  %before = llvm.load %pc : !llvm.ptr -> i64
-  %count = arith.subi %before, %one : i64
-  llvm.store %count, %pc : i64, !llvm.ptr
+  %entries, %count = call @pifo_remove(%heap) : (!llvm.ptr) -> (!llvm.ptr, i64)
+  %key, %sequence, %element = call @pifo_entry_get(%entries, %zero) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %none = arith.cmpi eq, %count, %zero : i64
   cf.cond_br %none, ^end, ^begin
 ^begin:
@@ -378,17 +356,10 @@ func.func private @pifo_$ends_pop_last(%heap: !llvm.ptr) -> (i64, i32) {
   %zero = arith.constant 0 : i64
   %one = arith.constant 1 : i64
   %two = arith.constant 2 : i64
-  %entries = llvm.load %heap : !llvm.ptr -> !llvm.ptr
-  %pc = llvm.getelementptr %heap[8] : (!llvm.ptr) -> !llvm.ptr, i8
-  %before = llvm.load %pc : !llvm.ptr -> i64
-  %count = arith.subi %before, %one : i64
-  llvm.store %count, %pc : i64, !llvm.ptr
+  %entries, %count = call @pifo_remove(%heap) : (!llvm.ptr) -> (!llvm.ptr, i64)
   // The largest is at 1, or at 0 if it is alone.
   %top = arith.minsi %count, %one : i64
-  %p = call @pifo_entry(%entries, %top) : (!llvm.ptr, i64) -> !llvm.ptr
-  %pe = llvm.getelementptr %p[16] : (!llvm.ptr) -> !llvm.ptr, i8
-  %key = llvm.load %p : !llvm.ptr -> i64
-  %element = llvm.load %pe : !llvm.ptr -> i32
+  %key, %sequence, %element = call @pifo_entry_get(%entries, %top) : (!llvm.ptr, i64) -> (i64, i64, i32)
   %few = arith.cmpi sle, %count, %one : i64
   cf.cond_br %few, ^end, ^begin
 ^begin:

@@ -73,11 +73,11 @@ static void instance(Writer &text, const Config &config, unsigned fieldBits) {
   text.close(");");
 }
 
-/// Handshakes and counters.
+/// Handshakes, and which requests wait for their answers.
 static void handshakes(Writer &text, const Config &config,
                        const Stream &leaves) {
   auto fieldBits = static_cast<unsigned>(leaves.fieldBits());
-  const unsigned latency = axisLatency(config), count = axisCountBits(config);
+  const unsigned latency = axisLatency(config);
   unsigned leafBits = indexBits(config.leaves.size());
   text.line("logic rst, known, enq_ready, deq_ready, may_ask, asks, found;");
   text.line("logic ", range(latency), "asked;");
@@ -94,14 +94,9 @@ static void handshakes(Writer &text, const Config &config,
   text.line("assign unknown = s_axis_tvalid && s_axis_tready && !known;");
   text.line("assign request_tready = deq_ready && may_ask && aresetn;");
   text.line("assign asks = request_tvalid && request_tready;");
-  text.line("assign empty = occupancy == '0;");
   text.line("assign m_axis_tdata = ", leaves.width(), "'(leaving);");
   text.open("always_ff @(posedge aclk) begin");
   text.line("asked <= rst ? '0 : {asked[", latency - 2, ":0], asks};");
-  text.line("if (rst) occupancy <= '0;");
-  text.line("else occupancy <= occupancy + ", count,
-            "'(s_axis_tvalid && s_axis_tready && known) - ", count,
-            "'(m_axis_tvalid && m_axis_tready);");
   text.close("end");
 }
 
@@ -131,7 +126,8 @@ std::string systemVerilogOfMeshAxis(const Config &config) {
   handshakes(text, config, leaves);
   instance(text, config, fieldBits);
   text.open("nm_pifo_axis_output #(");
-  text.line(".BITS(", fieldBits, ")");
+  text.line(".BITS(", fieldBits, "),");
+  text.line(".COUNT_BITS(", axisCountBits(config), ")");
   text.close(") departures (");
   text.deeper();
   text.line(".clk(aclk),");
@@ -143,7 +139,10 @@ std::string systemVerilogOfMeshAxis(const Config &config) {
   text.line(".element(departs),");
   text.line(".tvalid(m_axis_tvalid),");
   text.line(".tdata(leaving),");
-  text.line(".tready(m_axis_tready)");
+  text.line(".tready(m_axis_tready),");
+  text.line(".enters(s_axis_tvalid && s_axis_tready && known),");
+  text.line(".empty(empty),");
+  text.line(".occupancy(occupancy)");
   text.close(");");
   text.close("endmodule");
   return systemVerilogOfMesh(config) + "\n" + rtl::axisOutput + text.str();

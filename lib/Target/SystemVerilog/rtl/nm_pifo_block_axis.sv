@@ -56,15 +56,10 @@ module nm_pifo_block_axis #(
   assign s_axis_tready = enq_ready && aresetn;
   assign request_tready = deq_ready && may_ask && aresetn;
   assign asks = request_tvalid && request_tready;
-  assign empty = occupancy == '0;
   assign m_axis_tdata = DATA_BITS'(departs);
   always_ff @(posedge aclk) begin
     asked1 <= asks && aresetn;
     asked2 <= asked1 && aresetn;
-    if (rst) occupancy <= '0;
-    else
-      occupancy <= occupancy + COUNT_BITS'(s_axis_tvalid && s_axis_tready)
-          - COUNT_BITS'(m_axis_tvalid && m_axis_tready);
   end
 
   nm_pifo_block #(
@@ -103,7 +98,8 @@ module nm_pifo_block_axis #(
   );
 
   nm_pifo_axis_output #(
-      .BITS(BITS)
+      .BITS(BITS),
+      .COUNT_BITS(COUNT_BITS)
   ) departures (
       .clk(aclk),
       .rst(rst),
@@ -114,7 +110,10 @@ module nm_pifo_block_axis #(
       .element(element),
       .tvalid(m_axis_tvalid),
       .tdata(departs),
-      .tready(m_axis_tready)
+      .tready(m_axis_tready),
+      .enters(s_axis_tvalid && s_axis_tready),
+      .empty(empty),
+      .occupancy(occupancy)
   );
 
   // Never: a block has a place for the head of every flow.

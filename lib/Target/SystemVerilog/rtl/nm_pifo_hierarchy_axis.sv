@@ -60,14 +60,7 @@ module nm_pifo_hierarchy_axis #(
   assign config_tready = aresetn;
   assign s_axis_tready = enq_ready && aresetn;
   assign request_tready = deq_ready && may_ask && aresetn;
-  assign empty = occupancy == '0;
   assign m_axis_tdata = OUT_BITS'(departs);
-  always_ff @(posedge aclk) begin
-    if (rst) occupancy <= '0;
-    else
-      occupancy <= occupancy + COUNT_BITS'(s_axis_tvalid && s_axis_tready)
-          - COUNT_BITS'(m_axis_tvalid && m_axis_tready);
-  end
 
   nm_pifo_hierarchy #(
       .DEPTH(DEPTH),
@@ -104,7 +97,8 @@ module nm_pifo_hierarchy_axis #(
   );
 
   nm_pifo_axis_output #(
-      .BITS(BITS)
+      .BITS(BITS),
+      .COUNT_BITS(COUNT_BITS)
   ) departures (
       .clk(aclk),
       .rst(rst),
@@ -115,6 +109,9 @@ module nm_pifo_hierarchy_axis #(
       .element(packet),
       .tvalid(m_axis_tvalid),
       .tdata(departs),
-      .tready(m_axis_tready)
+      .tready(m_axis_tready),
+      .enters(s_axis_tvalid && s_axis_tready),
+      .empty(empty),
+      .occupancy(occupancy)
   );
 endmodule

@@ -52,14 +52,7 @@ module nm_pifo_tree_axis #(
   assign rst = !aresetn;
   assign s_axis_tready = push_ready && aresetn;
   assign request_tready = pop_ready && may_ask && aresetn;
-  assign empty = occupancy == '0;
   assign m_axis_tdata = DATA_BITS'(departs);
-  always_ff @(posedge aclk) begin
-    if (rst) occupancy <= '0;
-    else
-      occupancy <= occupancy + COUNT_BITS'(s_axis_tvalid && s_axis_tready)
-          - COUNT_BITS'(m_axis_tvalid && m_axis_tready);
-  end
 
   nm_pifo_tree #(
       .WAYS(WAYS),
@@ -89,7 +82,8 @@ module nm_pifo_tree_axis #(
   );
 
   nm_pifo_axis_output #(
-      .BITS(BITS)
+      .BITS(BITS),
+      .COUNT_BITS(COUNT_BITS)
   ) departures (
       .clk(aclk),
       .rst(rst),
@@ -100,6 +94,9 @@ module nm_pifo_tree_axis #(
       .element(element),
       .tvalid(m_axis_tvalid),
       .tdata(departs),
-      .tready(m_axis_tready)
+      .tready(m_axis_tready),
+      .enters(s_axis_tvalid && s_axis_tready),
+      .empty(empty),
+      .occupancy(occupancy)
   );
 endmodule

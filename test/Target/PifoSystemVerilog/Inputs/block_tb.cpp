@@ -13,9 +13,8 @@
 
 #include "Vnm_pifo_block.h"
 #include "nm/Model/PifoMesh/Block.h"
+#include "testbench.h"
 #include "verilated.h"
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 
 using namespace nm::mesh;
@@ -91,15 +90,6 @@ private:
   unsigned below(unsigned n) { return static_cast<unsigned>(random() % n); }
   uint64_t below64(uint64_t n) { return random() % n; }
 };
-
-[[noreturn]] void differ(uint64_t cycle, const char *what, uint64_t rtl,
-                         uint64_t model) {
-  std::printf("mismatch in cycle %llu: %s is %llu, the model says %llu\n",
-              static_cast<unsigned long long>(cycle), what,
-              static_cast<unsigned long long>(rtl),
-              static_cast<unsigned long long>(model));
-  std::exit(1);
-}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -110,19 +100,7 @@ int main(int argc, char **argv) {
   VerilatedContext context;
   Vnm_pifo_block top(&context);
   BlockModel model(ELEMENTS, FLOWS, static_cast<Order>(ORDER), RANK_BITS);
-
-  auto clock = [&] {
-    top.clk = 1;
-    top.eval();
-    top.clk = 0;
-    top.eval();
-  };
-  top.clk = 0;
-  top.rst = 1;
-  top.eval();
-  clock();
-  clock();
-  top.rst = 0;
+  startUp(top);
 
   uint64_t in = 0, out = 0, refusedIn = 0, refusedOut = 0, mostStored = 0;
   for (uint64_t cycle = 0; cycle < cycles; ++cycle) {
@@ -138,39 +116,31 @@ int main(int argc, char **argv) {
     top.eval();
     bool takes = model.canEnqueue(e.flow);
     bool pops = model.canDequeue(traffic.dequeue.pifo);
-    if (top.enq_ready != takes)
-      differ(cycle, "enq_ready", top.enq_ready, takes);
-    if (top.deq_ready != pops)
-      differ(cycle, "deq_ready", top.deq_ready, pops);
+    expect(cycle, "enq_ready", top.enq_ready, takes);
+    expect(cycle, "deq_ready", top.deq_ready, pops);
     in += e.valid && takes;
     refusedIn += e.valid && !takes;
     refusedOut += traffic.dequeue.valid && !pops;
 
-    clock();
+    clock(top);
     model.step(e, traffic.dequeue);
 
     const Element &result = model.result();
-    if (top.out_valid != result.valid)
-      differ(cycle, "out_valid", top.out_valid, result.valid);
+    expect(cycle, "out_valid", top.out_valid, result.valid);
     if (result.valid) {
       ++out;
-      if (top.out_pifo != result.pifo)
-        differ(cycle, "out_pifo", top.out_pifo, result.pifo);
-      if (top.out_rank != result.rank)
-        differ(cycle, "out_rank", top.out_rank, result.rank);
-      if (top.out_flow != result.flow)
-        differ(cycle, "out_flow", top.out_flow, result.flow);
-      if (top.out_meta != result.data)
-        differ(cycle, "out_meta", top.out_meta, result.data);
+      expect(cycle, "out_pifo", top.out_pifo, result.pifo);
+      expect(cycle, "out_rank", top.out_rank, result.rank);
+      expect(cycle, "out_flow", top.out_flow, result.flow);
+      expect(cycle, "out_meta", top.out_meta, result.data);
     }
     Element head = model.head();
-    if (top.head_valid != head.valid)
-      differ(cycle, "head_valid", top.head_valid, head.valid);
+    expect(cycle, "head_valid", top.head_valid, head.valid);
     if (head.valid &&
         (top.head_pifo != head.pifo || top.head_rank != head.rank))
-      differ(cycle, "head_rank", top.head_rank, head.rank);
+      fail(cycle, "head_rank", top.head_rank, head.rank);
     if (top.overflow)
-      differ(cycle, "overflow", 1, 0);
+      fail(cycle, "overflow", 1, 0);
     if (model.stored() > mostStored)
       mostStored = model.stored();
   }

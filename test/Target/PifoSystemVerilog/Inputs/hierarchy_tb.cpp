@@ -15,6 +15,7 @@
 
 #include "Vnm_pifo_hierarchy.h"
 #include "sorted_queue.h"
+#include "testbench.h"
 #include "verilated.h"
 #include "wide_port.h"
 #include <algorithm>
@@ -76,7 +77,7 @@ public:
     left_ = {leaves, answerQueue, static_cast<uint32_t>(stepMeta)};
     bool descends = answers && !stepIsPacket;
     unsigned child = stepMeta & ~kReference;
-    clock();
+    clock(top);
 
     // After the clock.
     answers = asked;
@@ -121,10 +122,18 @@ public:
     expect(cycle, "empty", top.empty, inside == 0);
   }
 
-  uint64_t in = 0, out = 0, most = 0, full = 0;
-  unsigned deepest = 0;
+  void print() const {
+    std::printf("%llu packets in, %llu out, %llu while it was full, at most "
+                "%llu held, %u levels\n",
+                static_cast<unsigned long long>(in),
+                static_cast<unsigned long long>(out),
+                static_cast<unsigned long long>(full),
+                static_cast<unsigned long long>(most), deepest);
+  }
 
 private:
+  uint64_t in = 0, out = 0, most = 0, full = 0;
+  unsigned deepest = 0;
   struct Up {
     bool busy = false;
     unsigned queue = 0, child = 0, level = 0;
@@ -158,12 +167,6 @@ private:
 
   uint64_t below(uint64_t n) { return random() % n; }
   uint64_t fillOf(unsigned queue) const { return sizes[queue]; }
-
-  static void expect(uint64_t cycle, const char *what, uint64_t rtl,
-                     uint64_t expected) {
-    if (rtl != expected)
-      fail(cycle, what, rtl, expected);
-  }
 
   /// An element that was asked for two cycles ago.
   void checkStep(uint64_t cycle) {
@@ -203,7 +206,7 @@ private:
     top.enq_valid = top.deq_valid = 0;
     top.rst = 1;
     top.eval();
-    clock();
+    clock(top);
     std::vector<bool> isInner(QUEUES);
     for (unsigned queue = 1; queue < QUEUES; ++queue) {
       unsigned above;
@@ -218,7 +221,7 @@ private:
       top.set_queue = queue;
       top.set_parent = above;
       top.eval();
-      clock();
+      clock(top);
     }
     top.set_valid = 0;
     leaves.clear();
@@ -235,29 +238,7 @@ private:
     popping = turn = asked = answers = false;
     inside = rooted = 0;
   }
-
-  void clock() {
-    top.clk = 1;
-    top.eval();
-    top.clk = 0;
-    top.eval();
-  }
 };
 } // namespace
 
-int main(int argc, char **argv) {
-  if (argc != 3)
-    return std::fprintf(stderr, "usage: hierarchy_tb <cycles> <seed>\n"), 2;
-  uint64_t cycles = std::strtoull(argv[1], nullptr, 10);
-  Bench bench(std::strtoull(argv[2], nullptr, 10));
-  for (uint64_t cycle = 0; cycle < cycles; ++cycle)
-    bench.step(cycle);
-  std::printf("%llu cycles, no mismatch: %llu packets in, %llu out, %llu while "
-              "it was full, at most %llu held, %u levels\n",
-              static_cast<unsigned long long>(cycles),
-              static_cast<unsigned long long>(bench.in),
-              static_cast<unsigned long long>(bench.out),
-              static_cast<unsigned long long>(bench.full),
-              static_cast<unsigned long long>(bench.most), bench.deepest);
-  return 0;
-}
+int main(int argc, char **argv) { return runBench<Bench>(argc, argv); }

@@ -13,10 +13,9 @@
 
 #include MESH_HEADER
 #include "nm/Model/PifoMesh/Mesh.h"
+#include "testbench.h"
 #include "verilated.h"
 #include "wide_port.h"
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -42,15 +41,6 @@ struct Packing {
     return words;
   }
 };
-
-[[noreturn]] void differ(uint64_t cycle, const char *what, uint64_t rtl,
-                         uint64_t model) {
-  std::printf("mismatch in cycle %llu: %s is %llu, the model says %llu\n",
-              static_cast<unsigned long long>(cycle), what,
-              static_cast<unsigned long long>(rtl),
-              static_cast<unsigned long long>(model));
-  std::exit(1);
-}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -72,18 +62,7 @@ int main(int argc, char **argv) {
   MESH_CLASS top(&context);
   Mesh model(*config);
   Packing packing(*config);
-  auto clock = [&] {
-    top.clk = 1;
-    top.eval();
-    top.clk = 0;
-    top.eval();
-  };
-  top.clk = 0;
-  top.rst = 1;
-  top.eval();
-  clock();
-  clock();
-  top.rst = 0;
+  startUp(top);
 
   uint64_t in = 0, out = 0, most = 0, number = 0;
   std::vector<uint64_t> byLeaf(config->leaves.size());
@@ -137,34 +116,29 @@ int main(int argc, char **argv) {
     top.eval();
     bool pops = model.canDequeue(inputs.dequeue.pifo);
 #ifdef MESH_FRONT
-    if (top.enq_known != known)
-      differ(cycle, "enq_known", top.enq_known, known);
+    expect(cycle, "enq_known", top.enq_known, known);
 #endif
-    if (top.enq_ready != model.canEnqueue())
-      differ(cycle, "enq_ready", top.enq_ready, model.canEnqueue());
-    if (top.deq_ready != pops)
-      differ(cycle, "deq_ready", top.deq_ready, pops);
+    expect(cycle, "enq_ready", top.enq_ready, model.canEnqueue());
+    expect(cycle, "deq_ready", top.deq_ready, pops);
     if (packet.valid && model.canEnqueue()) {
       ++in;
       ++byLeaf[packet.leaf];
     }
 
-    clock();
+    clock(top);
     model.step(inputs);
     const Packet &leaving = model.departure();
-    if (top.out_valid != leaving.valid)
-      differ(cycle, "out_valid", top.out_valid, leaving.valid);
+    expect(cycle, "out_valid", top.out_valid, leaving.valid);
     if (leaving.valid) {
       ++out;
       std::vector<uint64_t> expected = packing.pack(leaving.fields);
       std::vector<uint64_t> found(expected.size());
       get(top.out_fields, found);
       for (size_t i = 0; i < found.size(); ++i)
-        if (found[i] != expected[i])
-          differ(cycle, "out_fields", found[i], expected[i]);
+        expect(cycle, "out_fields", found[i], expected[i]);
     }
     if (top.fault)
-      differ(cycle, "fault", 1, 0);
+      fail(cycle, "fault", 1, 0);
     most = std::max<uint64_t>(most, model.size());
   }
   std::printf("%llu cycles, no mismatch: %llu enqueued, %llu dequeued, at most "

@@ -6,8 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -42,12 +40,3 @@ struct Queue {
     return true;
   }
 };
-
-[[noreturn]] inline void fail(uint64_t cycle, const char *what, uint64_t rtl,
-                              uint64_t expected) {
-  std::printf("mismatch in cycle %llu: %s is %llu, expected %llu\n",
-              static_cast<unsigned long long>(cycle), what,
-              static_cast<unsigned long long>(rtl),
-              static_cast<unsigned long long>(expected));
-  std::exit(1);
-}

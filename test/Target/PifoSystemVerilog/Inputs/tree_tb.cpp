@@ -14,9 +14,8 @@
 
 #include "Vnm_pifo_tree.h"
 #include "sorted_queue.h"
+#include "testbench.h"
 #include "verilated.h"
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -82,7 +81,7 @@ public:
     checkReady(cycle);
     bool pushes = traffic.push && top.push_ready;
     bool pops = traffic.pop && top.pop_ready;
-    clock();
+    clock(top);
     checkOut(cycle);
     waiting = pops;
     waitingQueue = traffic.popQueue;
@@ -95,15 +94,22 @@ public:
     lastWasPop = pops ? true : pushes ? false : lastWasPop;
     if (inside > most)
       most = inside;
-    if (top.occupancy != inside)
-      fail(cycle, "occupancy", top.occupancy, inside);
-    if (top.empty != (inside == 0))
-      fail(cycle, "empty", top.empty, inside == 0);
+    expect(cycle, "occupancy", top.occupancy, inside);
+    expect(cycle, "empty", top.empty, inside == 0);
   }
 
-  uint64_t in = 0, out = 0, most = 0, full = 0, none = 0;
+  void print() const {
+    std::printf("%llu pushed, %llu popped, %llu into a full queue, %llu from "
+                "an empty one, at most %llu held\n",
+                static_cast<unsigned long long>(in),
+                static_cast<unsigned long long>(out),
+                static_cast<unsigned long long>(full),
+                static_cast<unsigned long long>(none),
+                static_cast<unsigned long long>(most));
+  }
 
 private:
+  uint64_t in = 0, out = 0, most = 0, full = 0, none = 0;
   Traffic traffic;
   VerilatedContext context;
   Vnm_pifo_tree top;
@@ -116,18 +122,11 @@ private:
   void reset() {
     top.rst = 1;
     top.eval();
-    clock();
+    clock(top);
     top.rst = 0;
     queues.assign(QUEUES, Queue());
     inside = 0;
     waiting = lastWasPop = false;
-  }
-
-  void clock() {
-    top.clk = 1;
-    top.eval();
-    top.clk = 0;
-    top.eval();
   }
 
   /// Two cycles for a pop, one for a push, turns if both can be served.
@@ -143,43 +142,22 @@ private:
     bool pushReady = canPush && !(traffic.pop && canPop && !lastWasPop);
     full += traffic.push && room == capacity();
     none += traffic.pop && there == 0;
-    if (top.push_ready != pushReady)
-      fail(cycle, "push_ready", top.push_ready, pushReady);
-    if (top.pop_ready != popReady)
-      fail(cycle, "pop_ready", top.pop_ready, popReady);
+    expect(cycle, "push_ready", top.push_ready, pushReady);
+    expect(cycle, "pop_ready", top.pop_ready, popReady);
   }
 
   /// What was asked for in the cycle before is on `out` now.
   void checkOut(uint64_t cycle) {
-    if (top.out_valid != waiting)
-      fail(cycle, "out_valid", top.out_valid, waiting);
+    expect(cycle, "out_valid", top.out_valid, waiting);
     if (!waiting)
       return;
-    if (top.out_queue != waitingQueue)
-      fail(cycle, "out_queue", top.out_queue, waitingQueue);
+    expect(cycle, "out_queue", top.out_queue, waitingQueue);
     Queue &queue = queues[waitingQueue];
-    if (top.out_rank != queue.least())
-      fail(cycle, "out_rank", top.out_rank, queue.least());
+    expect(cycle, "out_rank", top.out_rank, queue.least());
     if (!queue.pop(top.out_meta))
       fail(cycle, "out_meta", top.out_meta, 0);
   }
 };
 } // namespace
 
-int main(int argc, char **argv) {
-  if (argc != 3)
-    return std::fprintf(stderr, "usage: tree_tb <cycles> <seed>\n"), 2;
-  uint64_t cycles = std::strtoull(argv[1], nullptr, 10);
-  Bench bench(std::strtoull(argv[2], nullptr, 10));
-  for (uint64_t cycle = 0; cycle < cycles; ++cycle)
-    bench.step(cycle);
-  std::printf("%llu cycles, no mismatch: %llu pushed, %llu popped, %llu into a "
-              "full queue, %llu from an empty one, at most %llu held\n",
-              static_cast<unsigned long long>(cycles),
-              static_cast<unsigned long long>(bench.in),
-              static_cast<unsigned long long>(bench.out),
-              static_cast<unsigned long long>(bench.full),
-              static_cast<unsigned long long>(bench.none),
-              static_cast<unsigned long long>(bench.most));
-  return 0;
-}
+int main(int argc, char **argv) { return runBench<Bench>(argc, argv); }

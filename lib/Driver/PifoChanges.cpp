@@ -24,7 +24,7 @@ using namespace mlir::nm;
 using namespace mlir::nm::driver;
 using ::nm::policy::NamedText;
 
-/// More would be a policy that nobody wrote.
+/// More changes are taken for a mistake.
 static constexpr size_t kMostChanges = 10000;
 static constexpr int64_t kLatest = int64_t(1) << 62;
 
@@ -90,9 +90,11 @@ static llvm::Error readChanges(StringRef path, std::vector<int64_t> &times,
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
-driver::readLivingPolicy(const PifoRunOptions &options,
-                         llvm::SourceMgr &sources, MLIRContext &context,
-                         PifoChanges &changes) {
+driver::readSchedulers(const PifoRunOptions &options, llvm::SourceMgr &sources,
+                       MLIRContext &context, PifoChanges &changes) {
+  if (options.changes.empty())
+    return readScheduler(options.schedulerFile, sources, context,
+                         options.capacity);
   if (!StringRef(options.schedulerFile).ends_with(".policy"))
     return makeError("--changes is given with '{0}'; expected a policy "
                      "(*.policy), whose numbers change",

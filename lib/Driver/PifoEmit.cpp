@@ -56,10 +56,7 @@ llvm::Error driver::emitPifo(const PifoRunOptions &options,
   if (auto status = files.writes("--output", options.output); !status)
     return toError(status.error());
   PifoChanges changes;
-  auto module = options.changes.empty()
-                    ? readScheduler(options.schedulerFile, sources, context,
-                                    options.capacity)
-                    : readLivingPolicy(options, sources, context, changes);
+  auto module = readSchedulers(options, sources, context, changes);
   if (!module)
     return module.takeError();
   auto scheduler = findScheduler(**module, options.scheduler);

@@ -120,8 +120,7 @@ static llvm::Error checkContainer(StringRef container) {
   return makeError("--container: {0}", llvm::toString(choice.takeError()));
 }
 
-/// A column that was asked for by name and that nobody reads is a slip of the
-/// pen.
+/// A column that --field names and no scheduler reads is taken for a mistake.
 static llvm::Error checkColumns(const Source &source,
                                 const PifoScheduler &scheduler,
                                 const FlowNames &flows) {
@@ -181,8 +180,8 @@ openSource(const PifoRunOptions &options, FlowNames &flows) {
   return std::move(*opened);
 }
 
-/// By a thread where that cannot block for ever, as a pipe may, and where
-/// packets themselves are not wanted.
+/// Reads on a thread of its own unless that could block for ever, as a pipe
+/// may, or packets themselves are written.
 static std::unique_ptr<Source> readAhead(const PifoRunOptions &options,
                                          std::unique_ptr<Source> source,
                                          const Scheduler &scheduler) {
@@ -277,10 +276,7 @@ static llvm::Error run(const PifoRunOptions &options,
     return toError(status.error());
   Link link = options.link;
   PifoChanges changes;
-  auto module = options.changes.empty()
-                    ? readScheduler(options.schedulerFile, sources, context,
-                                    options.capacity)
-                    : readLivingPolicy(options, sources, context, changes);
+  auto module = readSchedulers(options, sources, context, changes);
   if (!module)
     return module.takeError();
   link.changes = changes.times;

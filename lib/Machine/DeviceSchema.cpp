@@ -36,19 +36,11 @@ public:
   }
   void integer(const char *name, int64_t value, int64_t least, int64_t most,
                Need need, const char *doc) {
-    ordered_json &field = add(name, "integer", need, doc);
-    field["minimum"] = least;
-    field["maximum"] = most;
-    if (need == Need::Optional)
-      field["default"] = value;
+    addRange("integer", name, value, least, most, need, doc);
   }
   void number(const char *name, double value, double least, double most,
               Need need, const char *doc) {
-    ordered_json &field = add(name, "number", need, doc);
-    field["minimum"] = least;
-    field["maximum"] = most;
-    if (need == Need::Optional)
-      field["default"] = value;
+    addRange("number", name, value, least, most, need, doc);
   }
   void boolean(const char *name, bool value, Need need, const char *doc) {
     ordered_json &field = add(name, "boolean", need, doc);
@@ -115,6 +107,15 @@ public:
   }
 
 private:
+  template <typename T>
+  void addRange(const char *type, const char *name, T value, T least, T most,
+                Need need, const char *doc) {
+    ordered_json &field = add(name, type, need, doc);
+    field["minimum"] = least;
+    field["maximum"] = most;
+    if (need == Need::Optional)
+      field["default"] = value;
+  }
   ordered_json &add(const char *name, const char *type, Need need,
                     const char *doc) {
     ordered_json &field = properties[name];

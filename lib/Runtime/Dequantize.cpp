@@ -182,20 +182,13 @@ Result<Weight> readDequantized(const Checkpoint &checkpoint,
                      quote(weight->maskName), " but is used as ",
                      shapeString(tensor->shape),
                      ", expected one shape; mask policy ignore leaves it out");
-  MaskOptions plain = options;
-  plain.policy = MaskPolicy::Ignore;
-  Weight parts[2];
-  const Operand *operands[2] = {&tensor->zero, &tensor->scale};
-  for (int i = 0; i < 2; ++i) {
-    if (operands[i]->isNumber())
-      continue;
-    Result<Weight> part = readStored(checkpoint, *operands[i], plain);
-    if (!part)
-      return part;
-    parts[i] = std::move(*part);
-  }
-  Result<Tensor> result = dequantize(
-      *tensor, weight->tensor.view, parts[0].tensor.view, parts[1].tensor.view);
+  Result<std::vector<Weight>> parts =
+      readParts(checkpoint, {&tensor->zero, &tensor->scale}, options);
+  if (!parts)
+    return parts.error();
+  Result<Tensor> result =
+      dequantize(*tensor, weight->tensor.view, (*parts)[0].tensor.view,
+                 (*parts)[1].tensor.view);
   if (!result)
     return result.error();
   weight->tensor = std::move(*result);

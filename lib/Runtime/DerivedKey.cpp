@@ -145,6 +145,25 @@ Status derived::checkPlaces(const StoredOperand &operand,
 // Values
 //===----------------------------------------------------------------------===//
 
+Result<std::vector<Weight>>
+derived::readParts(const Checkpoint &checkpoint,
+                   std::initializer_list<const StoredOperand *> operands,
+                   const MaskOptions &options) {
+  MaskOptions plain = options;
+  plain.policy = MaskPolicy::Ignore;
+  std::vector<Weight> parts;
+  for (const StoredOperand *operand : operands) {
+    parts.emplace_back();
+    if (operand->isNumber())
+      continue;
+    Result<Weight> part = readStored(checkpoint, *operand, plain);
+    if (!part)
+      return part.error();
+    parts.back() = std::move(*part);
+  }
+  return parts;
+}
+
 Result<Weight> derived::readStored(const Checkpoint &checkpoint,
                                    const StoredOperand &operand,
                                    const MaskOptions &options) {

@@ -52,6 +52,13 @@ Result<Weight> readStored(const Checkpoint &checkpoint,
                           const StoredOperand &operand,
                           const MaskOptions &options);
 
+/// Several, in the order of `operands`, without the masks that a checkpoint
+/// may have of them; an empty one where the operand is a number.
+Result<std::vector<Weight>>
+readParts(const Checkpoint &checkpoint,
+          std::initializer_list<const StoredOperand *> operands,
+          const MaskOptions &options);
+
 } // namespace nm::rt::derived
 
 #endif // NM_LIB_RUNTIME_DERIVEDKEYTEXT_H

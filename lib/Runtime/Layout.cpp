@@ -8,6 +8,7 @@
 #include "nm/Runtime/Layout.h"
 #include "LayoutFormat.h"
 #include "Support.h"
+#include "TextCursor.h"
 #include "nm/Runtime/Tensor.h"
 #include "nm/Support/Text.h"
 #include <algorithm>
@@ -138,9 +139,9 @@ static std::string exampleOf(const LayoutFormat &format) {
 
 namespace {
 /// Tokens of the textual form.
-class SpecParser {
+class SpecParser : TextCursor {
 public:
-  explicit SpecParser(std::string_view text) : text(text) {}
+  explicit SpecParser(std::string_view text) : TextCursor(text) {}
 
   Result<LayoutSpec> run() {
     std::string_view name = word();
@@ -156,24 +157,15 @@ public:
         !wanted.empty())
       if (Status status = parameters(spec, wanted); !status)
         return status.error();
-    skipSpace();
-    if (pos != text.size())
+    if (!atEnd())
       return fail("unexpected text at the end");
     return spec;
   }
 
 private:
-  std::string_view text;
-  size_t pos = 0;
-
   Error fail(const std::string &what) const {
     return makeError(Errc::Format, "layout ", quote(text), ": ", what,
                      " at character ", pos);
-  }
-  void skipSpace() {
-    while (pos < text.size() && (text[pos] == ' ' || text[pos] == '\t' ||
-                                 text[pos] == '\n' || text[pos] == '\r'))
-      ++pos;
   }
   std::string_view word() {
     skipSpace();
@@ -182,13 +174,6 @@ private:
            ((text[pos] >= 'a' && text[pos] <= 'z') || text[pos] == '_'))
       ++pos;
     return text.substr(start, pos - start);
-  }
-  bool accept(char c) {
-    skipSpace();
-    if (pos == text.size() || text[pos] != c)
-      return false;
-    ++pos;
-    return true;
   }
 
   /// `bits = B`, `scale = TYPE` or `zeros`; false for other names.
@@ -209,12 +194,9 @@ private:
         return fail("expected 4 or 8 bits");
       return true;
     }
-    skipSpace();
     for (DType type : {DType::F16, DType::BF16, DType::F32}) {
-      std::string_view known = dtypeName(type);
-      if (text.substr(pos, known.size()) != known)
+      if (!accept(dtypeName(type)))
         continue;
-      pos += known.size();
       form.scale = type;
       return true;
     }

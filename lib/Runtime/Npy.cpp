@@ -7,6 +7,7 @@
 
 #include "Npy.h"
 #include "Support.h"
+#include "TextCursor.h"
 #include <algorithm>
 
 namespace nm::rt {
@@ -41,10 +42,10 @@ static DType parseDescr(std::string_view descr) {
 
 namespace {
 /// Parses the Python dict literal of a header.
-class DictParser {
+class DictParser : TextCursor {
 public:
   DictParser(std::string_view text, uint64_t base, NpyHeader &header)
-      : text(text), base(base), header(header) {}
+      : TextCursor(text), base(base), header(header) {}
 
   /// Why parsing failed, with the byte offset.
   std::string message;
@@ -62,8 +63,7 @@ public:
         break;
       }
     }
-    skipSpace();
-    if (pos != text.size())
+    if (!atEnd())
       return fail("expected the end of the header");
     if (!sawDescr || !sawOrder || !sawShape)
       return fail("'descr', 'fortran_order' or 'shape' is missing");
@@ -71,37 +71,16 @@ public:
   }
 
 private:
-  std::string_view text;
   uint64_t base;
   NpyHeader &header;
-  size_t pos = 0;
   bool sawDescr = false, sawOrder = false, sawShape = false;
 
   bool fail(const std::string &what) {
     message = what + " at byte " + std::to_string(base + pos);
     return false;
   }
-  void skipSpace() {
-    while (pos < text.size() && (text[pos] == ' ' || text[pos] == '\n' ||
-                                 text[pos] == '\t' || text[pos] == '\r'))
-      ++pos;
-  }
-  bool accept(char c) {
-    skipSpace();
-    if (pos == text.size() || text[pos] != c)
-      return false;
-    ++pos;
-    return true;
-  }
   bool expect(char c) {
     return accept(c) || fail(std::string("expected '") + c + "'");
-  }
-  bool acceptWord(std::string_view word) {
-    skipSpace();
-    if (text.substr(pos, word.size()) != word)
-      return false;
-    pos += word.size();
-    return true;
   }
 
   bool string(std::string &out) {
@@ -192,9 +171,9 @@ private:
       header.dtype = parseDescr(header.dtypeText);
       return true;
     }
-    if (acceptWord("True"))
+    if (accept("True"))
       header.fortranOrder = true;
-    else if (!acceptWord("False"))
+    else if (!accept("False"))
       return fail("expected True or False");
     return true;
   }

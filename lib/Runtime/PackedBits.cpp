@@ -170,24 +170,17 @@ Result<Weight> readPackedBits(const Checkpoint &checkpoint,
     Result<PackedBits> weight = parsePackedBits(key);
     if (!weight)
       return weight.error();
-    // A mask of packed bytes would be none of the weight's.
-    MaskOptions plain = options;
-    plain.policy = MaskPolicy::Ignore;
-    Weight parts[3];
-    const StoredOperand *operands[3] = {&weight->values, &weight->scale,
-                                        &weight->zero};
-    for (int i = 0; i < 3; ++i) {
-      if (operands[i]->isNumber())
-        continue;
-      Result<Weight> part = readStored(checkpoint, *operands[i], plain);
-      if (!part)
-        return part;
-      parts[i] = std::move(*part);
-    }
-    PackedParts reader{*weight, parts[0].tensor.view.data,
-                       weight->zero.isNumber() ? nullptr
-                                               : parts[2].tensor.view.data,
-                       weight->zero.dtype, &parts[1].tensor.view};
+    // A mask of packed bytes would not be a mask of the weight.
+    Result<std::vector<Weight>> parts = readParts(
+        checkpoint, {&weight->values, &weight->scale, &weight->zero}, options);
+    if (!parts)
+      return parts.error();
+    const TensorView &values = (*parts)[0].tensor.view;
+    const TensorView &scale = (*parts)[1].tensor.view;
+    const TensorView &zero = (*parts)[2].tensor.view;
+    PackedParts reader{*weight, values.data,
+                       weight->zero.isNumber() ? nullptr : zero.data,
+                       weight->zero.dtype, &scale};
     int64_t count = weight->rows * weight->columns;
     auto buffer = allocateBuffer(uint64_t(count * 4));
     auto *to = reinterpret_cast<float *>(buffer.get());

@@ -61,11 +61,12 @@ struct PifoRunOptions {
 
 struct PifoChanges;
 
-/// A policy and those of a file of changes: lines of a time (`5ms`) and the
-/// file of a policy, relative to it.
+/// The module of `options.schedulerFile`. With `options.changes`, a file whose
+/// lines are a time (`5ms`) and a policy's file, relative to it, one that all
+/// those policies share; `changes` says what they change and when.
 llvm::Expected<OwningOpRef<ModuleOp>>
-readLivingPolicy(const PifoRunOptions &options, llvm::SourceMgr &sources,
-                 MLIRContext &context, PifoChanges &changes);
+readSchedulers(const PifoRunOptions &options, llvm::SourceMgr &sources,
+               MLIRContext &context, PifoChanges &changes);
 
 /// Writes what `options.emit` says.
 llvm::Error emitPifo(const PifoRunOptions &options,

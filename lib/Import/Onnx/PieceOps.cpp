@@ -317,15 +317,23 @@ LogicalResult pad(NodeEmit &n) {
       }));
 }
 
-/// DepthToSpace and SpaceToDepth: two reshapes around a transposition.
-LogicalResult depthToSpace(NodeEmit &n) {
+/// The block size of DepthToSpace and SpaceToDepth, which are two reshapes
+/// around a transposition of [N, C, H, W].
+FailureOr<int64_t> readBlockSize(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
-  Val &x = *n.in(0);
   int64_t block = n.intOr("blocksize", 1);
-  if (x.rank() != 4 || block < 1)
+  if (n.in(0)->rank() != 4 || block < 1)
     return n.fail("expected a tensor of rank 4 and a block size from 1");
-  OpFoldResult size = n.size(block), area = n.size(block * block);
+  return block;
+}
+
+LogicalResult depthToSpace(NodeEmit &n) {
+  FailureOr<int64_t> block = readBlockSize(n);
+  if (failed(block))
+    return failure();
+  Val &x = *n.in(0);
+  OpFoldResult size = n.size(*block), area = n.size(*block * *block);
   OpFoldResult depth = n.compute(Emit::Arith::Div, x.shape[1], area);
   bool columns = n.stringOr("mode", "DCR") == "CRD";
   Dims apart =
@@ -339,19 +347,17 @@ LogicalResult depthToSpace(NodeEmit &n) {
 }
 
 LogicalResult spaceToDepth(NodeEmit &n) {
-  if (failed(n.needs(1)))
+  FailureOr<int64_t> block = readBlockSize(n);
+  if (failed(block))
     return failure();
   Val &x = *n.in(0);
-  int64_t block = n.intOr("blocksize", 1);
-  if (x.rank() != 4 || block < 1)
-    return n.fail("expected a tensor of rank 4 and a block size from 1");
-  OpFoldResult size = n.size(block);
+  OpFoldResult size = n.size(*block);
   OpFoldResult high = n.compute(Emit::Arith::Div, x.shape[2], size);
   OpFoldResult wide = n.compute(Emit::Arith::Div, x.shape[3], size);
   Val parts = n.reshape(x, {x.shape[0], x.shape[1], high, size, wide, size});
   Val moved = n.transpose(parts, {0, 3, 5, 1, 2, 4});
   return n.set(
-      n.reshape(moved, {x.shape[0], n.mul(x.shape[1], n.size(block * block)),
+      n.reshape(moved, {x.shape[0], n.mul(x.shape[1], n.size(*block * *block)),
                         high, wide}));
 }
 

@@ -157,14 +157,19 @@ LogicalResult flatten(NodeEmit &n) {
                              n.product(sizes.drop_front(axis))}));
 }
 
-LogicalResult squeeze(NodeEmit &n) {
+/// The axes of Squeeze and Unsqueeze: an attribute, an input since opset 13;
+/// nothing where the node has none.
+FailureOr<std::optional<SmallVector<int64_t>>> readAxes(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
-  Val &x = *n.in(0);
-  FailureOr<std::optional<SmallVector<int64_t>>> given =
-      n.attributeOrInput("axes", 1);
+  return n.attributeOrInput("axes", 1);
+}
+
+LogicalResult squeeze(NodeEmit &n) {
+  auto given = readAxes(n);
   if (failed(given))
     return failure();
+  Val &x = *n.in(0);
   SmallVector<int64_t> list;
   if (*given) {
     FailureOr<SmallVector<int64_t>> axes = n.axes(**given, x.rank());
@@ -185,15 +190,12 @@ LogicalResult squeeze(NodeEmit &n) {
 }
 
 LogicalResult unsqueeze(NodeEmit &n) {
-  if (failed(n.needs(1)))
-    return failure();
-  Val &x = *n.in(0);
-  FailureOr<std::optional<SmallVector<int64_t>>> given =
-      n.attributeOrInput("axes", 1);
+  auto given = readAxes(n);
   if (failed(given))
     return failure();
   if (!*given)
     return n.fail("has no axes");
+  Val &x = *n.in(0);
   int64_t rank = x.rank() + static_cast<int64_t>((*given)->size());
   FailureOr<SmallVector<int64_t>> axes = n.axes(**given, rank);
   if (failed(axes))

@@ -197,16 +197,22 @@ Value poolWindows(
   return op.getResult(0);
 }
 
-LogicalResult averagePool(NodeEmit &n) {
+/// The windows of a pooling node over its first input.
+FailureOr<Windows> readPooling(NodeEmit &n) {
   if (failed(n.needs(1)))
     return failure();
   Val &input = *n.in(0);
   FailureOr<Dims> kernel = kernelShape(n, input);
   if (failed(kernel))
     return failure();
-  FailureOr<Windows> w = readWindows(n, input, *kernel);
+  return readWindows(n, input, *kernel);
+}
+
+LogicalResult averagePool(NodeEmit &n) {
+  FailureOr<Windows> w = readPooling(n);
   if (failed(w))
     return failure();
+  Val &input = *n.in(0);
   int32_t type = computedType(input.type);
   Val x = n.castTo(input, type);
   Type element = n.elementType(type);
@@ -353,15 +359,10 @@ LogicalResult globalLpPool(NodeEmit &n) {
 }
 
 LogicalResult maxPool(NodeEmit &n) {
-  if (failed(n.needs(1)))
-    return failure();
-  Val &x = *n.in(0);
-  FailureOr<Dims> kernel = kernelShape(n, x);
-  if (failed(kernel))
-    return failure();
-  FailureOr<Windows> w = readWindows(n, x, *kernel);
+  FailureOr<Windows> w = readPooling(n);
   if (failed(w))
     return failure();
+  Val &x = *n.in(0);
   bool isUnsigned = isUnsignedType(x.type);
   Type element = n.elementType(x.type), i64 = n.b.getI64Type();
   Scalar s(n.b, n.loc);

@@ -152,38 +152,54 @@ struct RankBitmap {
   }
 };
 
+/// Elements that hold packets, and a list of the free ones. Element 0 is the
+/// first that is taken.
+class ElementPool {
+public:
+  explicit ElementPool(size_t capacity) : elements(capacity + 1) {
+    for (uint32_t i = 0; i < elements.size(); ++i)
+      elements[i].next = i + 1;
+  }
+  uint32_t take(const Entry &packet) {
+    uint32_t e = freeList;
+    freeList = elements[e].next;
+    elements[e].packet = packet;
+    return e;
+  }
+  Entry release(uint32_t e) {
+    elements[e].next = freeList;
+    freeList = e;
+    return elements[e].packet;
+  }
+
+  std::vector<Element> elements;
+
+private:
+  uint32_t freeList = 0;
+};
+
 /// Three levels of 64-way bitmaps over 2^18 serial ranks, lists threaded
 /// through the packets, which it holds and gives back whole, written by hand.
 class FindFirstSet {
 public:
   static constexpr const char *kName = "find-first-set";
-  explicit FindFirstSet(size_t capacity)
-      : bitmap(1 << 18), elements(capacity + 1) {
-    for (uint32_t i = 0; i < elements.size(); ++i)
-      elements[i].next = i + 1;
-  }
+  explicit FindFirstSet(size_t capacity) : bitmap(1 << 18), pool(capacity) {}
   void push(Entry entry) {
-    uint32_t e = freeList;
-    freeList = elements[e].next;
-    elements[e].packet = entry;
-    bitmap.push(entry.rank & 0x3ffff, e, elements);
+    bitmap.push(entry.rank & 0x3ffff, pool.take(entry), pool.elements);
   }
   Entry pop() {
     // Around the end of the top word, from where the last one left.
     uint64_t top = bitmap.top;
-    uint64_t turned = turn ? top >> turn | top << (64 - turn) : top;
-    turn = (turn + __builtin_ctzll(turned)) & 63;
-    uint32_t e = bitmap.pop(turn, elements);
-    elements[e].next = freeList;
-    freeList = e;
-    return elements[e].packet;
+    uint64_t rotated = last ? top >> last | top << (64 - last) : top;
+    last = (last + __builtin_ctzll(rotated)) & 63;
+    return pool.release(bitmap.pop(last, pool.elements));
   }
   bool empty() const { return !bitmap.top; }
 
 private:
   RankBitmap bitmap;
-  uint32_t freeList = 0, turn = 0;
-  std::vector<Element> elements;
+  ElementPool pool;
+  uint32_t last = 0; ///< bit of the top word
 };
 
 /// The circular find-first-set queue of Eiffel (Saeed et al., NSDI 2019,
@@ -195,20 +211,15 @@ class CircularFindFirstSet {
 public:
   static constexpr const char *kName = "Eiffel's cFFS";
   explicit CircularFindFirstSet(size_t capacity)
-      : halves(2, RankBitmap(kRanks)), elements(capacity + 1) {
-    for (uint32_t i = 0; i < elements.size(); ++i)
-      elements[i].next = i + 1;
-  }
+      : halves(2, RankBitmap(kRanks)), pool(capacity) {}
   void push(Entry entry) {
-    uint32_t e = freeList;
-    freeList = elements[e].next;
-    elements[e].packet = entry;
+    uint32_t e = pool.take(entry);
     uint64_t distance = entry.rank < base ? 0 : entry.rank - base;
     if (distance < kRanks)
-      halves[current].push(distance, e, elements);
+      halves[current].push(distance, e, pool.elements);
     else
       halves[1 - current].push(std::min(distance - kRanks, kRanks - 1), e,
-                               elements);
+                               pool.elements);
     ++count;
   }
   Entry pop() {
@@ -217,19 +228,15 @@ public:
       base += kRanks;
     }
     RankBitmap &half = halves[current];
-    uint32_t e = half.pop(__builtin_ctzll(half.top), elements);
-    elements[e].next = freeList;
-    freeList = e;
     --count;
-    return elements[e].packet;
+    return pool.release(half.pop(__builtin_ctzll(half.top), pool.elements));
   }
   bool empty() const { return count == 0; }
 
 private:
   static constexpr uint64_t kRanks = 1 << 16;
   std::vector<RankBitmap> halves;
-  std::vector<Element> elements;
-  uint32_t freeList = 0;
+  ElementPool pool;
   int current = 0;
   uint64_t base = 0;
   size_t count = 0;

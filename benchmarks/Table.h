@@ -45,6 +45,19 @@ private:
   size_t printed = 0;
 };
 
+/// Registers `run(state, case)` for each case, under its name and for as many
+/// iterations as `iterations(case)`; `run` says how long each took.
+template <typename Case, typename Iterations, typename Run>
+void registerCases(const std::vector<Case> &cases, Iterations iterations,
+                   Run run) {
+  for (const Case &each : cases)
+    benchmark::RegisterBenchmark(
+        each.name().c_str(),
+        [run, each](benchmark::State &state) { run(state, each); })
+        ->UseManualTime()
+        ->Iterations(iterations(each));
+}
+
 /// Runs the registered cases, each of which adds to `outcomes`, prints the
 /// table, and writes what `texts` makes of the outcomes to the files that the
 /// command asks for. Returns the program's exit code.

@@ -284,14 +284,14 @@ static int run(int argc, char **argv) {
   Machine machine = measureMachine();
   printMachine(command.table(), machine, settings.threads);
   std::vector<Outcome> outcomes;
-  for (const AttentionCase &attention : makeCases(settings.quick))
-    benchmark::RegisterBenchmark(attention.name().c_str(),
-                                 [&, attention](benchmark::State &state) {
-                                   runCase(state, attention, peers, machine,
-                                           settings, outcomes);
-                                 })
-        ->UseManualTime()
-        ->Iterations(iterations(attention, settings.quick));
+  registerCases(
+      makeCases(settings.quick),
+      [&](const AttentionCase &attention) {
+        return iterations(attention, settings.quick);
+      },
+      [&](benchmark::State &state, const AttentionCase &attention) {
+        runCase(state, attention, peers, machine, settings, outcomes);
+      });
   return runTable(header(), outcomes, command, row, [&] {
     return std::vector{toJson(settings, machine, outcomes)};
   });

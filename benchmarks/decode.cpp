@@ -359,18 +359,18 @@ static int run(int argc, char **argv) {
                             : "llama.cpp: none, NM_GGML names no folder")
                   << "\n";
   std::vector<Outcome> outcomes;
-  for (const ProductCase &product : makeCases(settings.quick))
-    benchmark::RegisterBenchmark(product.name().c_str(),
-                                 [&, product](benchmark::State &state) {
-                                   runCase(state, product, llama.get(),
-                                           settings, bandwidth, flush,
-                                           outcomes);
-                                 })
-        ->UseManualTime()
-        ->Iterations(settings.turns        ? settings.turns
-                     : product.tokens > 16 ? 5
-                     : settings.quick      ? 15
-                                           : 41);
+  registerCases(
+      makeCases(settings.quick),
+      [&](const ProductCase &product) {
+        return settings.turns        ? settings.turns
+               : product.tokens > 16 ? 5
+               : settings.quick      ? 15
+                                     : 41;
+      },
+      [&](benchmark::State &state, const ProductCase &product) {
+        runCase(state, product, llama.get(), settings, bandwidth, flush,
+                outcomes);
+      });
   return runTable(header(), outcomes, command, row,
                   [&] { return toTexts(settings, bandwidth, outcomes); });
 }

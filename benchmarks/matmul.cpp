@@ -263,14 +263,12 @@ static int run(int argc, char **argv) {
   Machine machine = measureMachine();
   printMachine(command.table(), machine, settings.threads);
   std::vector<Outcome> outcomes;
-  for (const ProductCase &product : makeCases(settings.quick))
-    benchmark::RegisterBenchmark(product.name().c_str(),
-                                 [&, product](benchmark::State &state) {
-                                   runCase(state, product, peers, machine,
-                                           settings, outcomes);
-                                 })
-        ->UseManualTime()
-        ->Iterations(settings.quick ? 15 : 31);
+  registerCases(
+      makeCases(settings.quick),
+      [&](const ProductCase &) { return settings.quick ? 15 : 31; },
+      [&](benchmark::State &state, const ProductCase &product) {
+        runCase(state, product, peers, machine, settings, outcomes);
+      });
   return runTable(header(), outcomes, command, row,
                   [&] { return toTexts(settings, machine, outcomes); });
 }

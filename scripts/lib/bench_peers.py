@@ -152,19 +152,13 @@ def cases(folder, ort, ggml):
     """(title, calls by runtime, a reference result, those of few bits)."""
     path = folder / "layer.onnx"
     weights, x = layer(path)
-    calls = {"nm, 2:4": compiled(path, x), "nm, as dense": compiled(path, x, dense=True)}
-    if ort:
-        name, call = session_call(path, x)
-        calls[name] = call
+    calls = model_calls(path, x, ort)
     if torch:
         calls[f"PyTorch {torch.__version__}"] = torch_layer(weights, x)
     yield f"BERT-base layer, length {LENGTH}", calls, calls["nm, as dense"](), ()
     path = folder / "product.onnx"
     weight, x = product(path)
-    calls = {"nm, 2:4": compiled(path, x), "nm, as dense": compiled(path, x, dense=True)}
-    if ort:
-        name, call = session_call(path, x)
-        calls[name] = call
+    calls = model_calls(path, x, ort)
     if torch:
         a, b = torch.from_numpy(x), torch.from_numpy(weight)
         calls[f"PyTorch {torch.__version__}"] = lambda: torch.matmul(a, b).numpy()
@@ -173,10 +167,14 @@ def cases(folder, ort, ggml):
     yield f"{K} x {K} by one vector", calls, x @ weight, ("llama.cpp, q4_0", "llama.cpp, f16")
 
 
-def session_call(path, x):
-    session = onnxruntime.Session(path, threads=1)
-    bound = session.bind([x])
-    return f"ONNX Runtime {session.api.version}", lambda: bound.results()[0]
+def model_calls(path, x, ort):
+    """Those of nm and, where it is there, of ONNX Runtime, of a model in a file."""
+    calls = {"nm, 2:4": compiled(path, x), "nm, as dense": compiled(path, x, dense=True)}
+    if ort:
+        session = onnxruntime.Session(path, threads=1)
+        bound = session.bind([x])
+        calls[f"ONNX Runtime {session.api.version}"] = lambda: bound.results()[0]
+    return calls
 
 
 def main():

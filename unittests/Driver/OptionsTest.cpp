@@ -17,28 +17,26 @@ template <typename T> std::string messageOf(llvm::Expected<T> value) {
   return value ? "" : llvm::toString(value.takeError());
 }
 
-TEST(Binding, SplitsNameAndPath) {
-  auto binding = parseBinding("input", "x=dir/a.npy");
+static void expectBinding(llvm::StringRef text, llvm::StringRef name,
+                          llvm::StringRef path) {
+  SCOPED_TRACE(text.str());
+  auto binding = parseBinding("input", text);
   ASSERT_TRUE(bool(binding));
-  EXPECT_EQ(binding->name, "x");
-  EXPECT_EQ(binding->path, "dir/a.npy");
+  EXPECT_EQ(binding->name, name);
+  EXPECT_EQ(binding->path, path);
+}
+
+TEST(Binding, SplitsNameAndPath) {
+  expectBinding("x=dir/a.npy", "x", "dir/a.npy");
 }
 
 TEST(Binding, PathsMayHoldEquals) {
-  auto plain = parseBinding("input", "dir/a=b.npy");
-  ASSERT_TRUE(bool(plain));
-  EXPECT_EQ(plain->name, "");
-  EXPECT_EQ(plain->path, "dir/a=b.npy");
-  auto named = parseBinding("input", "x=a=b.npy");
-  ASSERT_TRUE(bool(named));
-  EXPECT_EQ(named->name, "x");
-  EXPECT_EQ(named->path, "a=b.npy");
+  expectBinding("dir/a=b.npy", "", "dir/a=b.npy");
+  expectBinding("x=a=b.npy", "x", "a=b.npy");
 }
 
 TEST(Binding, NamesMayBeWrittenAsInTheSource) {
-  auto binding = parseBinding("input", "%x=a.npy");
-  ASSERT_TRUE(bool(binding));
-  EXPECT_EQ(binding->name, "x");
+  expectBinding("%x=a.npy", "x", "a.npy");
 }
 
 TEST(Binding, RefusesHalves) {

@@ -63,43 +63,40 @@ TEST(Atoms, NoStateIsStateless) {
   EXPECT_EQ(report.stateless, 1u);
 }
 
-TEST(Atoms, AddIsRaw) {
-  Builder b;
-  b.store(0, b.op(Op::Add, b.load(0), b.field()));
-  EXPECT_EQ(b.run().strongest(), Atom::RAW);
-}
-
-TEST(Atoms, AddUnderAPredicate) {
+/// The atom of `s0 = update(s0, field 0)`.
+static Atom strongest(int (*update)(Builder &b, int s, int f)) {
   Builder b;
   int s = b.load(0), f = b.field();
-  b.store(0,
-          b.op(Op::Select, b.compare(Op::ULt, s, f), b.op(Op::Add, s, f), s));
-  EXPECT_EQ(b.run().strongest(), Atom::PredRAW);
+  b.store(0, update(b, s, f));
+  return b.run().strongest();
 }
 
-TEST(Atoms, DifferentSumsOnEitherSide) {
-  Builder b;
-  int s = b.load(0), f = b.field();
-  b.store(0,
-          b.op(Op::Select, b.compare(Op::ULt, s, f), b.op(Op::Add, s, f), f));
-  EXPECT_EQ(b.run().strongest(), Atom::IfElseRAW);
-}
-
-TEST(Atoms, SubtractionNeedsSub) {
-  Builder b;
-  int s = b.load(0), f = b.field();
-  b.store(0,
-          b.op(Op::Select, b.compare(Op::ULt, f, s), b.op(Op::Sub, s, f), f));
-  EXPECT_EQ(b.run().strongest(), Atom::Sub);
-}
-
-TEST(Atoms, TwoPredicatesNest) {
-  Builder b;
-  int s = b.load(0), f = b.field(), c = b.constant(9);
-  int inner =
-      b.op(Op::Select, b.compare(Op::ULt, s, c), b.op(Op::Add, s, c), f);
-  b.store(0, b.op(Op::Select, b.compare(Op::Eq, s, f), c, inner));
-  EXPECT_EQ(b.run().strongest(), Atom::NestedIfs);
+TEST(Atoms, OfOneUpdate) {
+  EXPECT_EQ(
+      strongest([](Builder &b, int s, int f) { return b.op(Op::Add, s, f); }),
+      Atom::RAW);
+  EXPECT_EQ(strongest([](Builder &b, int s, int f) {
+              int sum = b.op(Op::Add, s, f);
+              return b.op(Op::Select, b.compare(Op::ULt, s, f), sum, s);
+            }),
+            Atom::PredRAW);
+  // Another result on either side of the predicate.
+  EXPECT_EQ(strongest([](Builder &b, int s, int f) {
+              int sum = b.op(Op::Add, s, f);
+              return b.op(Op::Select, b.compare(Op::ULt, s, f), sum, f);
+            }),
+            Atom::IfElseRAW);
+  EXPECT_EQ(strongest([](Builder &b, int s, int f) {
+              int rest = b.op(Op::Sub, s, f);
+              return b.op(Op::Select, b.compare(Op::ULt, f, s), rest, f);
+            }),
+            Atom::Sub);
+  EXPECT_EQ(strongest([](Builder &b, int s, int f) {
+              int c = b.constant(9), sum = b.op(Op::Add, s, c);
+              int inner = b.op(Op::Select, b.compare(Op::ULt, s, c), sum, f);
+              return b.op(Op::Select, b.compare(Op::Eq, s, f), c, inner);
+            }),
+            Atom::NestedIfs);
 }
 
 // The bucket of minimum rate guarantees: the bound is compared twice, but it is

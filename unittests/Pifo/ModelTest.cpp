@@ -306,22 +306,16 @@ TEST(PifoModel, Strict) {
   compareAll<StrictModel>(
       scheduler(byRank("i3, saturate", "pifo.read_field @priority")));
 }
-TEST(PifoModel, StfqBitmap) {
-  compareAll<StfqModel>(
-      scheduler(stfqNode("@flow", "1, 2, 5, 1", "i18, wrap")));
+
+/// Start-time fair queuing with each kind of ranks.
+class PifoModelStfq : public testing::TestWithParam<const char *> {};
+TEST_P(PifoModelStfq, EqualsTheModel) {
+  compareAll<StfqModel>(scheduler(stfqNode("@flow", "1, 2, 5, 1", GetParam())));
 }
-TEST(PifoModel, StfqWindow) {
-  compareAll<StfqModel>(
-      scheduler(stfqNode("@flow", "1, 2, 5, 1", "i18, window")));
-}
-TEST(PifoModel, StfqHeap) {
-  compareAll<StfqModel>(
-      scheduler(stfqNode("@flow", "1, 2, 5, 1", "i32, wrap")));
-}
-TEST(PifoModel, StfqUnbounded) {
-  compareAll<StfqModel>(
-      scheduler(stfqNode("@flow", "1, 2, 5, 1", "i63, saturate")));
-}
+INSTANTIATE_TEST_SUITE_P(Ranks, PifoModelStfq,
+                         testing::Values("i18, wrap", "i18, window",
+                                         "i32, wrap", "i63, saturate"));
+
 TEST(PifoModel, Hpfq) {
   compareAll<HpfqModel>(hpfq("i18, wrap"));
   compareAll<HpfqModel>(hpfq("i40, saturate"));

@@ -12,12 +12,13 @@ using namespace nm::rt;
 using namespace nm::rt::test;
 
 TEST(LayoutSpec, TextRoundTrips) {
-  for (LayoutSpec spec : {LayoutSpec::dense(), LayoutSpec::canonical(),
-                          LayoutSpec::panel(3, 32, 192),
-                          LayoutSpec::shared(4, 24, 256), LayoutSpec::lane(8),
-                          LayoutSpec::lane(16, 2), LayoutSpec::grouped(16, 64),
-                          LayoutSpec::lanePanel(LayoutSpec::lane(8, 4),
-                                                LayoutSpec::panel(3, 32, 8))}) {
+  for (LayoutSpec spec :
+       {LayoutSpec::dense(), LayoutSpec::canonical(),
+        LayoutSpec::panel(3, 32, 192), LayoutSpec::shared(4, 24, 256),
+        LayoutSpec::paired(128, 64, 32), LayoutSpec::lane(8),
+        LayoutSpec::lane(16, 2), LayoutSpec::grouped(16, 64),
+        LayoutSpec::lanePanel(LayoutSpec::lane(8, 4),
+                              LayoutSpec::panel(3, 32, 8))}) {
     auto parsed = parseLayoutSpec(spec.str());
     expectOk(parsed);
     EXPECT_EQ(*parsed, spec);

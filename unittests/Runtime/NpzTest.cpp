@@ -5,31 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestUtil.h"
-#include <zip.h>
+#include "ZipFile.h"
 
 using namespace nm::rt;
 using namespace nm::rt::test;
 
 class Npz : public TempDir {
 protected:
-  struct Member {
-    std::string name, bytes;
-    bool deflate;
-  };
-  std::string archive(const std::vector<Member> &members) {
+  std::string archive(const std::vector<ZipPart> &parts) {
     std::string path = file("a.npz");
-    zip_t *zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-    EXPECT_NE(zip, nullptr);
-    for (const Member &m : members) {
-      zip_source_t *source =
-          zip_source_buffer(zip, m.bytes.data(), m.bytes.size(), 0);
-      zip_int64_t i = zip_file_add(zip, m.name.c_str(), source, 0);
-      EXPECT_GE(i, 0);
-      zip_set_file_compression(zip, zip_uint64_t(i),
-                               m.deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
-    }
-    EXPECT_EQ(zip_close(zip), 0);
+    writeZip(path, parts);
     return path;
   }
   static std::string floats(const std::vector<float> &values,

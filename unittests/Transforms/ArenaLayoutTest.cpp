@@ -73,13 +73,19 @@ TEST(ArenaLayout, TakesTheTightestGap) {
   EXPECT_EQ(layout.offsets[4], layout.offsets[2]);
 }
 
-TEST(ArenaLayout, Random) {
-  constexpr unsigned seed = 1;
-  SCOPED_TRACE(seed);
-  std::mt19937 random(seed);
-  auto draw = [&](int64_t least, int64_t most) {
+namespace {
+/// Numbers within bounds, of a seed.
+struct Draw {
+  explicit Draw(unsigned seed) : random(seed) {}
+  int64_t operator()(int64_t least, int64_t most) {
     return std::uniform_int_distribution<int64_t>(least, most)(random);
-  };
+  }
+  std::mt19937 random;
+};
+} // namespace
+
+TEST(ArenaLayout, Random) {
+  Draw draw(1);
   for (int round = 0; round < 300; ++round) {
     std::vector<Lifetime> buffers;
     for (int64_t count = draw(1, 60); count > 0; --count) {
@@ -131,12 +137,7 @@ TEST(ArenaLayout, LayersTakeLittleMoreThanTheirLargestLiveSet) {
 
 /// An order holds at sizes that it was not found with.
 TEST(ArenaOrder, Random) {
-  constexpr unsigned seed = 2;
-  SCOPED_TRACE(seed);
-  std::mt19937 random(seed);
-  auto draw = [&](int64_t least, int64_t most) {
-    return std::uniform_int_distribution<int64_t>(least, most)(random);
-  };
+  Draw draw(2);
   for (int round = 0; round < 300; ++round) {
     std::vector<std::vector<Lifetime>> samples(3);
     for (int64_t count = draw(1, 60); count > 0; --count) {

@@ -59,6 +59,18 @@ class Case:
         return [first] * B
 
 
+class MicrosoftCase(Case):
+    """Operators of ONNX Runtime, whose operands have rank 3."""
+
+    def draw(self, step, caches, groups):
+        """Rows of a call and where they begin; queries, keys and values, which go to the caches too."""
+        n, starts = (PROMPT if step == 0 else 1), self.starts(step)
+        q, k, v = floats(B, n, H * D), floats(B, n, groups * D), floats(B, n, groups * D)
+        for cache, rows in zip(caches, (k, v)):
+            put(cache, heads(rows, groups), starts)
+        return n, starts, q, k, v
+
+
 class Scatter(Case):
     """TensorScatter of keys and values, and attention over what is there; batches of other lengths."""
     opset, domain = 24, ""
@@ -105,7 +117,7 @@ class Circular(Scatter):
         return inputs, y.reshape(B, n, H, D).transpose(0, 2, 1, 3)
 
 
-class GroupQuery(Case):
+class GroupQuery(MicrosoftCase):
     """ONNX Runtime's grouped queries, batches of other lengths after the prompt."""
 
     def starts(self, step):
@@ -120,16 +132,13 @@ class GroupQuery(Case):
             value("y", "float32", [B, "n", H * D]), *(value(p, "float32", [B, G, ROOM, D]) for p in ("nk", "nv"))]
 
     def call(self, step, caches):
-        n, starts = (PROMPT if step == 0 else 1), self.starts(step)
-        q, k, v = floats(B, n, H * D), floats(B, n, G * D), floats(B, n, G * D)
-        for cache, rows in zip(caches, (k, v)):
-            put(cache, heads(rows, G), starts)
+        n, starts, q, k, v = self.draw(step, caches, G)
         last = numpy.int32(starts) + numpy.int32(n - 1)
         y = attend(heads(q, H), *caches, causal(starts, n, ROOM))
         return dict(q=q, k=k, v=v, last=last, total=numpy.int32([last.max() + 1])), y
 
 
-class MultiHead(Case):
+class MultiHead(MicrosoftCase):
     """ONNX Runtime's heads with past_sequence_length, which shares the cache with the result."""
 
     def fresh(self):
@@ -143,10 +152,7 @@ class MultiHead(Case):
             value("y", "float32", [B, "n", H * D]), *(value(p, "float32", [B, H, ROOM, D]) for p in ("nk", "nv"))]
 
     def call(self, step, caches):
-        n, starts = (PROMPT if step == 0 else 1), self.starts(step)
-        q, k, v = floats(B, n, H * D), floats(B, n, H * D), floats(B, n, H * D)
-        for cache, rows in zip(caches, (k, v)):
-            put(cache, heads(rows, H), starts)
+        n, starts, q, k, v = self.draw(step, caches, H)
         return (dict(q=q, k=k, v=v, past=numpy.int32(starts[:1])),
                 attend(heads(q, H), *caches, causal(starts, n, ROOM)))
 

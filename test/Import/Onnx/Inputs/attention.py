@@ -9,13 +9,12 @@ weight of zero times NaN is NaN where values are visited.
 usage: attention.py FOLDER COUNT [SEED]
 """
 
-import os
 import subprocess
-import sys
 
 import numpy
 
 from onnxfile import graph, node, value, write
+from rounds import run_random
 
 
 def reference(f):
@@ -151,15 +150,4 @@ def check(name, f):
     return None
 
 
-def main():
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    os.makedirs(sys.argv[1], exist_ok=True)
-    os.chdir(sys.argv[1])
-    source = numpy.random.default_rng(seed)
-    failures = [why for why in (check(f"a{i}", draw(source)) for i in range(int(sys.argv[2]))) if why]
-    for why in failures:
-        print(why)
-    print(f"seed {seed}: {sys.argv[2]} forms, {len(failures)} failures")
-
-
-main()
+run_random(lambda i, source: check(f"a{i}", draw(source)), "forms", 5)

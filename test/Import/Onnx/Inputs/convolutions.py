@@ -8,13 +8,12 @@ usage: convolutions.py FOLDER COUNT [SEED]
 """
 
 import itertools
-import os
 import subprocess
-import sys
 
 import numpy
 
 from onnxfile import graph, node, tensor, value, write
+from rounds import run_random
 
 
 def convolve(x, w, strides, dilations, pads, groups):
@@ -119,15 +118,4 @@ def check(name, source):
     return None
 
 
-def main():
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 11
-    os.makedirs(sys.argv[1], exist_ok=True)
-    os.chdir(sys.argv[1])
-    source = numpy.random.default_rng(seed)
-    failures = [why for why in (check(f"c{i}", source) for i in range(int(sys.argv[2]))) if why]
-    for why in failures:
-        print(why)
-    print(f"seed {seed}: {sys.argv[2]} convolutions, {len(failures)} failures")
-
-
-main()
+run_random(lambda i, source: check(f"c{i}", source), "convolutions", 11)

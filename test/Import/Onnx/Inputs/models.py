@@ -36,12 +36,7 @@ def is_pruned(name, array):
 
 def run(name, made, pattern, is_open):
     """With code for the sizes of these inputs, or for all."""
-    with open(f"{name}.onnx", "wb") as out:
-        out.write(made.data)
-    command = ["nm-run", f"{name}.onnx", "--threads=1"]
-    for i, array in enumerate(made.inputs):
-        numpy.save(f"{name}_in{i}.npy", array)
-        command += ["--input", f"{name}_in{i}.npy"]
+    command = ["nm-run", f"{name}.onnx", "--threads=1", *made.save(name)]
     if is_open:
         command += [f"--size={symbol}=?" for symbol in made.symbols]
     change = [lambda key, array: array]

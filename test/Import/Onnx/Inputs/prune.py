@@ -79,12 +79,7 @@ def refuse(text, *options):
 os.makedirs(sys.argv[1], exist_ok=True)
 os.chdir(sys.argv[1])
 made = bert(Sizes(layers=2), 17)
-with open("m.onnx", "wb") as out:
-    out.write(made.data)
-inputs = []
-for i, array in enumerate(made.inputs):
-    numpy.save(f"in{i}.npy", array)
-    inputs.append(f"--input=in{i}.npy")
+inputs = made.save("m")
 for rules in RULES:
     check(made, rules, inputs)
 refuse("names no parameter", *inputs, "--prune=nobody.*=2:4")

@@ -23,12 +23,7 @@ def run(model, *options):
 
 def check(made, sizes, total):
     """`sizes` are given; arrays of `made` fit them. Results as without, and no open size but `total` is left."""
-    with open("m.onnx", "wb") as out:
-        out.write(made.data)
-    arguments = []
-    for i, array in enumerate(made.inputs):
-        numpy.save(f"in{i}.npy", array)
-        arguments.append(f"--input=in{i}.npy")
+    arguments = made.save("m")
     options = [f"--size={name}={size}" for name, size in sizes.items()]
     done = run("m.onnx", *arguments, *options, "--output=y.npy", "--threads=1")
     if done.returncode:
@@ -61,7 +56,7 @@ check(decoder, {"batch": 2, "length": 1}, 2)  # one for each cache
 def check_call(made, left):
     """The arrays of a call give the sizes that no option gives; those of `left` stay open. One more is refused."""
     options = [f"--size={name}=?" for name in left]
-    arguments = [f"--input=in{i}.npy" for i in range(len(made.inputs))]
+    arguments = [f"--input=m_in{i}.npy" for i in range(len(made.inputs))]
     done = run("m.onnx", *arguments, *options, "--output=y.npy", "--threads=1", "--report")
     error = numpy.abs(numpy.load("y.npy") - made.reference()[0]).max() / numpy.abs(made.reference()[0]).max()
     if done.returncode or not error < 1e-5:
@@ -82,7 +77,7 @@ refuse("gives 'batch' twice, as 1 and 2", "--size=batch=1", "--size=batch=2")
 with open("m.mlir", "w") as out:
     out.write("func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> { return %x : tensor<?xf32> }\n")
 refuse("'m.mlir' is none", "--size=batch=1", model="m.mlir")
-wrong = run("m.onnx", "--size=length=3", *[f"--input=in{i}.npy" for i in range(4)])
+wrong = run("m.onnx", "--size=length=3", *[f"--input=m_in{i}.npy" for i in range(4)])
 if wrong.returncode != 1 or "error: " not in wrong.stderr or "3" not in wrong.stderr:
     failures.append(f"an array of another size: exit {wrong.returncode}, {wrong.stderr}")
 print("\n".join(failures))

@@ -55,6 +55,14 @@ class Model:
     attentions: int
     symbols: dict  # names of dimensions, and their sizes in `inputs`
 
+    def save(self, name):
+        """Writes NAME.onnx and the inputs; returns the options that name those."""
+        with open(f"{name}.onnx", "wb") as out:
+            out.write(self.data)
+        for i, array in enumerate(self.inputs):
+            numpy.save(f"{name}_in{i}.npy", array)
+        return [f"--input={name}_in{i}.npy" for i in range(len(self.inputs))]
+
     def reference(self, change=lambda name, array: array):
         """The results in f64; `change` sees each weight before."""
         weights = {name: change(name, array) for name, array in self.weights.items()}

@@ -14,7 +14,7 @@ import os
 import policy_seeds
 from early_model import classes
 from policy_model import simulate
-from random_policies import Maker, effort, run
+from random_policies import Maker, compare, effort, run
 
 
 def leaves(policy, path=()):
@@ -72,13 +72,7 @@ def check(seed, tool, folder):
     departures, causes, dropped, scheduler = simulate(program, packets, rate, changes)
     if departures is None and "beyond 2^62 ns" in error:
         return "too late"
-    if rows is None:
-        raise ValueError(f"refused: {error}")
-    for i, (found, expected) in enumerate(zip(rows, departures)):
-        if found != expected:
-            raise ValueError(f"departure {i} (time, arrival, number, codepoint) is {found}, expected {expected}")
-    if len(rows) != len(departures):
-        raise ValueError(f"{len(rows)} departures, expected {len(departures)}")
+    compare(rows, departures, error)
     if any(refused[cause] != number for cause, number in causes.items()):
         raise ValueError(f"refused {refused}, expected {causes}: {error}")
     if (refused["pushed_out"], refused["leaving"]) != dropped:

@@ -450,6 +450,17 @@ def effort(seed):
     return ["--unoptimized"] if seed % 10 else []
 
 
+def compare(rows, departures, error):
+    """The departures of a run, None if it was refused, against those of the model."""
+    if rows is None:
+        raise ValueError(f"refused: {error}")
+    for i, (found, expected) in enumerate(zip(rows, departures)):
+        if found != expected:
+            raise ValueError(f"departure {i} (time, arrival, number, codepoint) is {found}, expected {expected}")
+    if len(rows) != len(departures):
+        raise ValueError(f"{len(rows)} departures, expected {len(departures)}")
+
+
 def check(seed, tool, folder):
     """A word on how the policy went; ValueError if it went wrong."""
     maker = Maker(seed)
@@ -498,13 +509,7 @@ def check(seed, tool, folder):
         if rows is not None:
             raise ValueError("ran beyond 2^62 ns")
         return word
-    if rows is None:
-        raise ValueError(f"refused: {error}")
-    for i, (found, expected) in enumerate(zip(rows, departures)):
-        if found != expected:
-            raise ValueError(f"departure {i} (time, arrival, number, codepoint) is {found}, expected {expected}")
-    if len(rows) != len(departures):
-        raise ValueError(f"{len(rows)} departures, expected {len(departures)}")
+    compare(rows, departures, error)
     for cause, number in causes.items():
         if refused[cause] != number or (number and f"refused    {number} packets" not in error):
             raise ValueError(f"refused {refused}, expected {causes}: {error}")

@@ -44,6 +44,7 @@ typedef struct nm_model_options {
   const nm_params_options *params; /* of `scopes`; NULL: the defaults */
 } nm_model_options;
 
+/* The defaults, and struct_size: call it before any field is set. */
 NM_API void nm_model_options_init(nm_model_options *options);
 
 /* Loads a compiled library (model.so), or the folder that holds model.so and
@@ -76,6 +77,7 @@ NM_API const char *nm_model_function_name(const nm_model *model,
 NM_API nm_status nm_model_find_function(const nm_model *model, const char *name,
                                         size_t *function, nm_error **error);
 
+/* Inputs and outputs of a function; 0 where there is no such function. */
 NM_API size_t nm_model_num_inputs(const nm_model *model, size_t function);
 NM_API size_t nm_model_num_outputs(const nm_model *model, size_t function);
 /* Set type->struct_size before. */

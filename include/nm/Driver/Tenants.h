@@ -94,6 +94,7 @@ llvm::Expected<TenantsResult> runTenants(const TenantTrace &trace,
                                          ArrayRef<TenantProgram> programs,
                                          ::nm::traffic::Scheduler &scheduler);
 
+/// What became of each tenant's requests, as a table and as JSON.
 std::string formatTenants(const TenantsResult &result,
                           const ::nm::model::Device &device);
 std::string formatTenantsJson(const TenantsResult &result,

@@ -28,7 +28,7 @@ Result<Program> readBinary(std::string_view bytes, const std::string &where);
 /// One line an instruction, readable and diffable.
 std::string writeAssembly(const Program &program);
 Result<Program> readAssembly(std::string_view text, const std::string &where);
-
+/// An object of docs/attacc-program.schema.json.
 std::string writeJson(const Program &program);
 Result<Program> readJson(std::string_view text, const std::string &where);
 

@@ -53,6 +53,7 @@ struct StageName {
 /// All of them, in order.
 llvm::ArrayRef<StageName> stageNames();
 
+/// The name in --dump-stages and in files of dumps.
 llvm::StringRef nameOf(Stage stage);
 
 /// How many stages a compilation has been through before this one, for names of

@@ -58,6 +58,7 @@ struct ModelDescription {
 
 constexpr char kDescriptionSymbol[] = "nm_model_description";
 
+/// As JSON; parseDescription reads it back.
 std::string printDescription(const ModelDescription &description);
 /// Errors name the field; `where` begins the message.
 Result<ModelDescription> parseDescription(std::string_view text,

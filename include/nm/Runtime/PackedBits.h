@@ -35,11 +35,15 @@ struct PackedBits {
 /// Whether `key` is that of packed integers.
 bool isPackedBitsKey(std::string_view key);
 
+/// The weight that a key describes, checked by checkPackedBits. An error says
+/// which field of the key is wrong.
 Result<PackedBits> parsePackedBits(std::string_view key);
 
 /// Sizes of the stored tensors, and the ranges of bits, block and shape.
 Status checkPackedBits(const PackedBits &weight);
 
+/// The weight of `key` as f32 [rows, columns], which owns its values. Fails
+/// where a stored tensor is missing or has another type or shape.
 Result<Weight> readPackedBits(const Checkpoint &checkpoint,
                               std::string_view key, const MaskOptions &options);
 

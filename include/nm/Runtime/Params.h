@@ -54,10 +54,10 @@ struct ParamPart {
   std::vector<int64_t> shape;
 };
 
-/// The parts in the order in which compiled code takes them.
-/// The shapes of a parameter in its layout.
+/// The shapes of a parameter in its layout; an error where they do not fit one
+/// another.
 Result<StorageShapes> storageShapesOf(const ParamSpec &spec);
-
+/// The parts in the order in which compiled code takes them.
 Result<std::vector<ParamPart>> paramParts(const ParamSpec &spec);
 
 /// Tells manifests apart: FNV-1a over printManifest, never 0.

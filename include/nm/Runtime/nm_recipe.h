@@ -38,6 +38,8 @@ typedef struct nm_recipe nm_recipe;
 NM_API nm_status nm_recipe_parse(const char *json, char **full,
                                  nm_error **error);
 
+/* Checks a recipe, as nm_recipe_parse does. On success the caller owns
+ * *recipe. */
 NM_API nm_status nm_recipe_create(const char *json, nm_recipe **recipe,
                                   nm_error **error);
 NM_API void nm_recipe_free(nm_recipe *recipe);

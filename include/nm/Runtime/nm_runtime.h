@@ -147,6 +147,7 @@ typedef struct nm_params_options {
                             /* NULL                                           */
 } nm_params_options;
 
+/* The defaults, and struct_size: call it before any field is set. */
 NM_API void nm_params_options_init(nm_params_options *options);
 
 typedef struct nm_params nm_params;
@@ -160,6 +161,7 @@ NM_API nm_status nm_params_load(const char *manifest_json,
                                 nm_params **params, nm_error **error);
 NM_API void nm_params_free(nm_params *params);
 
+/* How many parameters the manifest lists. */
 NM_API size_t nm_params_count(const nm_params *params);
 
 /* Tells which manifest the parameters were loaded for: compiled functions take
@@ -192,6 +194,8 @@ NM_API const char *nm_params_note(const nm_params *params, size_t index);
 
 typedef struct nm_checkpoint nm_checkpoint;
 
+/* Opens a file or folder of any format that docs/runtime.md lists; values stay
+ * in the file until they are read. On success the caller owns *checkpoint. */
 NM_API nm_status nm_checkpoint_open(const char *path,
                                     nm_checkpoint **checkpoint,
                                     nm_error **error);
@@ -219,6 +223,8 @@ typedef struct nm_tensor {
   void *owner;
 } nm_tensor;
 
+/* Reads a tensor by name. Its shape and data live until nm_tensor_free, also
+ * after the checkpoint is freed. */
 NM_API nm_status nm_checkpoint_read(const nm_checkpoint *checkpoint,
                                     const char *name, nm_tensor *tensor,
                                     nm_error **error);
@@ -247,6 +253,8 @@ typedef struct nm_named_tensor {
   const void *data;
 } nm_named_tensor;
 
+/* Writes `count` tensors, row-major, in the order given. The file appears when
+ * all of it is written; on an error an existing one stays as it was. */
 NM_API nm_status nm_write_safetensors(const char *path,
                                       const nm_named_tensor *tensors,
                                       size_t count, nm_error **error);

@@ -20,6 +20,8 @@
 
 namespace nm::support {
 
+/// The texts one after the other, each behind its length, so that they may hold
+/// any bytes.
 std::string joinTexts(const std::vector<std::string> &texts);
 
 /// The texts, which lie in `list`. Fails unless that is exactly what joinTexts

@@ -47,6 +47,8 @@ struct CompletionReport {
   std::vector<CompletionBin> bins(const CompletionRun &run) const;
 };
 
+/// The same figures as a table and as JSON: completion times in ns, slowdowns
+/// as ratios to the shortest completion.
 std::string formatCompletionTable(const CompletionReport &report);
 std::string formatCompletionJson(const CompletionReport &report);
 /// A page with charts: slowdowns by size, and how completion times are

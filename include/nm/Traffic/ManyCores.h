@@ -42,19 +42,19 @@ public:
     while (places < packets)
       places *= 2;
     mask = places - 1;
-    stride = (sizeof(Turn) + bytes + 63) / 64 * 64;
+    stride = (sizeof(Sequence) + bytes + 63) / 64 * 64;
     memory.reset(new Line[places * stride / sizeof(Line)]());
     for (size_t i = 0; i < places; ++i)
-      new (place(i)) Turn(i);
+      new (place(i)) Sequence(i);
   }
 
   /// Any thread. False if the ring is full; then nothing has happened.
   bool push(const void *packet) {
     uint64_t mine = tail.load(std::memory_order_relaxed);
     for (;;) {
-      Turn &turn = *static_cast<Turn *>(place(mine & mask));
+      Sequence &sequence = *static_cast<Sequence *>(place(mine & mask));
       auto ahead =
-          static_cast<int64_t>(turn.load(std::memory_order_acquire) - mine);
+          static_cast<int64_t>(sequence.load(std::memory_order_acquire) - mine);
       if (ahead < 0)
         return false;
       if (ahead > 0) {
@@ -64,25 +64,25 @@ public:
       if (!tail.compare_exchange_weak(mine, mine + 1,
                                       std::memory_order_relaxed))
         continue;
-      std::memcpy(&turn + 1, packet, bytes);
-      turn.store(mine + 1, std::memory_order_release);
+      std::memcpy(&sequence + 1, packet, bytes);
+      sequence.store(mine + 1, std::memory_order_release);
       return true;
     }
   }
 
   /// One thread at a time. False if no packet is there whose turn it is.
   bool pop(void *packet) {
-    Turn &turn = *static_cast<Turn *>(place(head & mask));
-    if (turn.load(std::memory_order_acquire) != head + 1)
+    Sequence &sequence = *static_cast<Sequence *>(place(head & mask));
+    if (sequence.load(std::memory_order_acquire) != head + 1)
       return false;
-    std::memcpy(packet, &turn + 1, bytes);
-    turn.store(head + mask + 1, std::memory_order_release);
+    std::memcpy(packet, &sequence + 1, bytes);
+    sequence.store(head + mask + 1, std::memory_order_release);
     ++head;
     return true;
   }
 
 private:
-  using Turn = std::atomic<uint64_t>;
+  using Sequence = std::atomic<uint64_t>;
   struct alignas(64) Line {
     char bytes[64];
   };

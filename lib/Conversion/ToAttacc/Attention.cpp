@@ -35,8 +35,7 @@ FailureOr<isa::HeadsView> ProgramEmitter::headsView(AttentionOp op,
   isa::Strided elements = inLogicalOrder(op, role, *value);
   if (std::optional<isa::HeadsView> found = findHeads(elements))
     return *found;
-  // Where the steps leave a row, or a head is no box, the elements move: each
-  // head becomes rows of positions.
+  // A head that is no box of rows is copied: it becomes rows of positions.
   int64_t width = elements.sizes[AttentionOp::Width];
   FailureOr<isa::TensorId> tensor =
       inPlace(elements, {elements.count() / width, width}, op);
@@ -103,8 +102,8 @@ static model::Granularity convert(flat::Granularity granularity) {
   llvm_unreachable("unknown granularity");
 }
 
-/// What an attribute asks for, in the cost model's words; nothing if programs
-/// cannot say it.
+/// The dataflow of an attribute as the cost model spells it; nothing if
+/// programs cannot express it.
 static std::optional<model::Dataflow> convert(flat::DataflowAttr attr,
                                               int64_t queries) {
   model::Dataflow flow;
@@ -207,7 +206,8 @@ FailureOr<model::Dataflow> ProgramEmitter::chooseDataflow(
 FailureOr<model::Dataflow> ProgramEmitter::searchDataflow(
     AttentionOp op, const model::AttentionShape &shape,
     const isa::AttentionScore &score, AttentionMaker make) {
-  // A program that is too long takes seconds to find out.
+  // Finding out that a program is too long takes seconds: no more than so many
+  // are tried.
   constexpr size_t kMostTooLong = 16, kMostRemarks = 32;
   model::SearchOptions search;
   search.keep = 1 << 14;
@@ -217,7 +217,7 @@ FailureOr<model::Dataflow> ProgramEmitter::searchDataflow(
     return LogicalResult(check(found.error(), op));
   std::string why = "the space is empty";
   SmallVector<model::Dataflow> tooLong;
-  // Smaller blocks have more that differ.
+  // Smaller blocks give a longer program: with more of them, fewer are alike.
   auto isShorterThan = [](const model::Dataflow &a, const model::Dataflow &b) {
     return a.order != b.order || a.rows > b.rows || a.keyTile > b.keyTile ||
            (a.keyTile == 0) != (b.keyTile == 0);
@@ -273,9 +273,10 @@ LogicalResult ProgramEmitter::emitBias(AttentionOp op, Value bias,
   int64_t keys = op.getStaticSize(Role::K, AttentionOp::Sequence);
   int64_t batches = hasBatch ? shape.batch : 1,
           heads = hasHead ? shape.heads : 1;
-  // The same for all queries of a sample: a row of keys.
+  // A bias that is the same for all queries of a sample: one row over the keys.
   bool isByKey = !hasHead && !hasQuery;
-  // Elements of a parameter come in the order that is asked for.
+  // Elements of a parameter are laid out in the order in which the map reads
+  // them.
   SmallVector<unsigned> order;
   for (AffineExpr result : map.getResults())
     if (auto dim = dyn_cast<AffineDimExpr>(result))
@@ -328,9 +329,9 @@ static FailureOr<model::AttentionShape> readShape(AttentionOp op) {
   return shape;
 }
 
-/// Reads what is a number in a program and a value in the operation: the first
-/// position of the queries and the number of keys that exist. Refuses guards
-/// that no instruction has.
+/// Reads the first position of the queries and the number of keys that exist,
+/// which are values in the operation and have to be constants in a program.
+/// Refuses guards that no instruction implements.
 static LogicalResult readLimits(AttentionOp op, model::AttentionShape &shape,
                                 isa::AttentionScore &score) {
   if (op.getOffset()) {
@@ -388,7 +389,7 @@ LogicalResult ProgramEmitter::emitAttention(AttentionOp op) {
     return failure();
   if (plan->bias && failed(emitBias(op, plan->bias, plan->map, shape, score)))
     return failure();
-  // Elsewhere every query sees a key.
+  // Without a bias every query sees at least one key, so that no row sum is 0.
   score.dividesByZero =
       op.getGuard() == flat::Guard::None && plan->bias != nullptr;
 

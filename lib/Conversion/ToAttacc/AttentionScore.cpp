@@ -22,7 +22,7 @@ namespace {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-/// Numbers over some of (b, h, i, j).
+/// Constants that depend on some of (b, h, i, j).
 struct Table {
   llvm::SmallBitVector dims = llvm::SmallBitVector(4);
   std::vector<float> values;
@@ -49,7 +49,7 @@ public:
   }
 
 private:
-  // What there is.
+  // Reading the mask and the score region.
   LogicalResult readMask();
   LogicalResult readRegion();
   bool takeWindow(const flat::ScoreAnalysis &analysis);
@@ -57,7 +57,7 @@ private:
   LogicalResult addTerm(Value term);
   LogicalResult refuse(Value value);
 
-  // Dependence on arguments of the region.
+  // Which arguments of the region a value depends on.
   llvm::SmallBitVector argumentsOf(Value value);
   bool dependsOnLogit(Value value) { return argumentsOf(value).test(0); }
   bool isOfPositions(Value value) {
@@ -66,19 +66,20 @@ private:
     return arguments.none();
   }
 
-  // Numbers.
+  // Tables of constants.
   FailureOr<Table> tabulate(Value value);
   Attribute fold(Value value, DenseMap<Value, Attribute> &known);
-  /// Both over the dimensions of either.
+  /// Combines two tables element by element, over the union of their
+  /// dimensions.
   Table combine(const Table &a, const Table &b,
                 function_ref<float(float, float)> function) const;
   void add(const Table &table);
   int64_t count(const llvm::SmallBitVector &dims) const;
-  /// Of element `at` over `dims`, the coordinates (b, h, i, j).
+  /// The coordinates (b, h, i, j) of element `at` of a table over `dims`.
   std::array<int64_t, 4> coordinates(int64_t at,
                                      const llvm::SmallBitVector &dims) const;
 
-  // The bias.
+  // Building the bias.
   LogicalResult makeBias();
   Value constantOf(const Table &table);
   AffineMap mapOf(const llvm::SmallBitVector &dims) const;
@@ -94,13 +95,14 @@ private:
   Block *block = nullptr;
   DenseMap<Value, llvm::SmallBitVector> arguments;
   ScorePlan plan;
-  /// The sum of everything that depends on positions alone.
+  /// The sum of all terms that depend on positions alone.
   Table constant;
   bool hasConstant = false;
-  /// The mask, if it is not part of that, and terms that read operands.
+  /// The mask, unless it is in `constant`, and terms that read operands.
   Value mask;
   SmallVector<Value> terms;
-  /// What those read: a value of the region, or the mask, as a tensor.
+  /// The values of the region, or the mask, that those terms read, and the
+  /// tensors that hold them.
   SmallVector<Value> inputKeys, inputs;
   SmallVector<AffineMap> inputMaps;
 };
@@ -276,7 +278,8 @@ LogicalResult ScorePlanner::readMask() {
   return success();
 }
 
-/// The window as the kernel has it, or else as minus infinity in the bias.
+/// Uses the kernel's window where it has one of that form; otherwise hidden
+/// keys get minus infinity in the bias.
 bool ScorePlanner::takeWindow(const flat::ScoreAnalysis &analysis) {
   if (!analysis.hasWindow() || !analysis.isWindowExact)
     return false;
@@ -362,7 +365,8 @@ LogicalResult ScorePlanner::readRegion() {
       value = isHiddenIf ? select.getFalseValue() : select.getTrueValue();
       continue;
     }
-    // What is added before the cap would have to be so on the array.
+    // The array could only apply the cap to the product itself: nothing may be
+    // added to the logits before it.
     auto capped = flat::matchSoftCap(value);
     if (!capped || capped->second != logit)
       return refuse(value);

@@ -40,7 +40,7 @@ void ProgramEmitter::Body::findExpressions() {
                      return expressions->contains(operand) ||
                             matchPattern(operand, m_Constant(&number));
                    });
-    // A comparison has none, a select of it looks through.
+    // A comparison has no expression of its own; a select looks through it.
     if (auto select = dyn_cast<arith::SelectOp>(inner))
       isKnown = expressions->contains(select.getTrueValue()) ||
                 expressions->contains(select.getFalseValue());
@@ -295,7 +295,8 @@ ProgramEmitter::Body::least(Value l, Value r, std::optional<TensorId> dest) {
 
 FailureOr<ProgramEmitter::Cell>
 ProgramEmitter::Body::get(Value value, std::optional<TensorId> dest) {
-  // Before a computed value is a cell: expressions are of the arguments.
+  // Expressions are found before any value becomes a cell: they are expressions
+  // of the arguments.
   findExpressions();
   auto known = cells.find(value);
   if (known != cells.end())

@@ -29,7 +29,7 @@ FailureOr<isa::TensorId> ProgramEmitter::parameter(nm::ParamOp op,
   if (weight.getRank() == 0 || weight.getNumElements() == 0)
     return op.emitOpError("is a parameter of type ")
            << weight << ", expected at least one dimension and one element";
-  // Each shape and part of it is a tensor of its own.
+  // Each shape and part of a parameter is a tensor of its own.
   auto [place, isNew] = tensors.try_emplace(tensor.name);
   if (!isNew &&
       (b[place->second].shape != shape || b[place->second].part != part)) {
@@ -55,7 +55,8 @@ FailureOr<isa::TensorId> ProgramEmitter::parameter(nm::ParamOp op,
   return place->second = declare(std::move(tensor));
 }
 
-/// Elements as bytes of a program's type; notes what that does not hold.
+/// Appends an element in the program's type; notes values that the type cannot
+/// represent.
 static void appendElement(std::vector<uint8_t> &data, isa::Type type,
                           APFloat value, isa::Overflow &overflow) {
   overflow.add(value.convertToDouble(), type);
@@ -111,7 +112,7 @@ isa::TensorId ProgramEmitter::constantBytes(isa::Type type,
 }
 
 isa::TensorId ProgramEmitter::constantVector(double value, int64_t cols) {
-  // All digits: two numbers are two vectors.
+  // With all digits, so that different numbers get different names.
   char digits[40];
   std::snprintf(digits, sizeof(digits), "%.17g", value);
   std::string name = std::string("c_") + digits + "_" + std::to_string(cols);
@@ -183,7 +184,7 @@ FailureOr<Weight> ProgramEmitter::weightOf(nm::MatmulOp op, int64_t in,
   return weight;
 }
 
-/// A constant in the form that the array takes: rows are outputs.
+/// A constant weight in the layout of the array, one row for each output.
 FailureOr<Weight> ProgramEmitter::constantWeight(nm::MatmulOp op,
                                                  DenseElementsAttr elements,
                                                  int64_t in, int64_t out) {

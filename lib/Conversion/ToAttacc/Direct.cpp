@@ -63,8 +63,8 @@ ProgramEmitter::readCell(Value operand, AffineMap map, ArrayRef<int64_t> ranges,
   return cellOf(read->permuted(order), rows, cols, op);
 }
 
-/// The sum, product or maximum that a reduction takes, `value` being what it
-/// takes it of.
+/// The kind of a reduction, sum, product or maximum; `value` is what it
+/// reduces.
 static std::optional<BinaryKind> matchReduction(Value yielded,
                                                 Value accumulator, Value &value,
                                                 bool &isNegated) {
@@ -108,7 +108,7 @@ LogicalResult ProgramEmitter::reduceRows(BinaryKind kind, TensorId source,
              });
     return success();
   }
-  // The array sums: a product with ones.
+  // The array computes sums, as a product with a vector of ones.
   auto [place, isNew] = tensors.try_emplace("ones_" + std::to_string(cols));
   if (isNew) {
     auto ones = DenseElementsAttr::get(
@@ -225,7 +225,7 @@ LogicalResult ProgramEmitter::emitReduction(linalg::GenericOp op,
   FailureOr<TensorId> source = matrixOf(*elements, rows, cols, op);
   if (failed(source))
     return failure();
-  // What it begins with, unless that changes nothing.
+  // The initial value, unless it is the neutral element of the reduction.
   Value before = init.get();
   std::optional<Cell> start;
   FailureOr<MatrixExpression> known = failure();

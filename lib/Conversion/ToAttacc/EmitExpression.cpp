@@ -79,8 +79,8 @@ bool ProgramEmitter::isEmittable(const Expression &value, int64_t cols) {
   for (const Term &term : value.terms)
     for (const Factor &factor : term.factors) {
       const Atom atom = algebra[factor.atom];
-      // An atom in two terms comes of a product of sums that was multiplied
-      // out: what cancels there loses its digits.
+      // An atom in two terms comes from a product of sums that was expanded;
+      // where its terms cancel, digits are lost.
       if (factor.power < 1 || !seen.insert(factor.atom).second)
         return false;
       if (atom.kind == Atom::Tensor || atom.kind == Atom::Vector)
@@ -141,13 +141,13 @@ LogicalResult ProgramEmitter::emitExpression(const Expression &value,
   return emitSum(value, rows, cols, dest, op);
 }
 
-/// Term by term, and factor by factor: each step combines what is there with
-/// one more tensor, vector or number.
+/// Term by term, and factor by factor: each step combines the partial result
+/// with one more tensor, vector or number.
 LogicalResult ProgramEmitter::emitSum(const Expression &value, int64_t rows,
                                       int64_t cols, TensorId dest,
                                       Operation *op) {
   using Step = std::pair<BinaryKind, Cell>;
-  // Begins with a matrix, the first that is not subtracted.
+  // Starts from the first matrix that is not subtracted.
   auto fold = [&](SmallVector<Step> steps,
                   std::optional<TensorId> to) -> FailureOr<Cell> {
     auto first = llvm::find_if(steps, [&](const Step &step) {

@@ -130,7 +130,7 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
     bool isKnown = true;
     for (auto [operand, map] :
          llvm::zip(op.getEpilogueOperands(), op.getEpilogueMapArray())) {
-      // A residual has to exist by now.
+      // A residual has to be in memory already.
       if (!isView(operand)) {
         FailureOr<MatrixExpression> known = lookup(operand, op);
         if (failed(known) || (known->rows > 1 && !known->value.isConstant() &&
@@ -159,8 +159,8 @@ LogicalResult ProgramEmitter::emitMatmul(nm::MatmulOp op) {
   return emitProduct(op, shape, *input, *weight, value);
 }
 
-/// What the epilogue does to the sums in[0], with its tensors behind them, bias
-/// first; `scales` if no product does that.
+/// Applies the epilogue to the sums in[0]; its tensors follow, the bias first.
+/// `scales`: the product itself does not apply the scale.
 static Value writeEpilogue(tiles::TileBuilder &t, ValueRange in,
                            RankedTensorType to, const Epilogue &epilogue,
                            bool scales) {
@@ -248,7 +248,8 @@ LogicalResult ProgramEmitter::emitProduct(Operation *op,
                : temporary(shape.tokens, shape.out);
   if (failed(dest))
     return failure();
-  // What no epilogue computes is elementwise work on the product.
+  // The part of the expression that is no epilogue is computed elementwise from
+  // the product.
   Expression product = algebra.tensor(static_cast<int>(dest->index)),
              rest = product;
   if (!epilogue) {
@@ -281,7 +282,7 @@ LogicalResult ProgramEmitter::emitBatches(Operation *op, int64_t batches,
                                           const isa::Strided &lhs,
                                           const isa::Strided &rhs,
                                           isa::TensorId dest) {
-  // A program has the instructions of each.
+  // A program contains the instructions of every batch.
   constexpr int64_t kMostBatches = 4096;
   if (batches > kMostBatches)
     return op->emitOpError("has ")
@@ -331,9 +332,9 @@ LogicalResult ProgramEmitter::emitProducts(nm::MatmulOp op) {
   if (failed(rhs))
     return failure();
   // [batch.., rows or cols, inner]; an operand without batch is repeated.
-  auto shaped = [&](isa::Strided operand, bool isTurned) {
+  auto shaped = [&](isa::Strided operand, bool isTransposed) {
     size_t rank = operand.sizes.size();
-    if (isTurned) {
+    if (isTransposed) {
       std::swap(operand.sizes[rank - 1], operand.sizes[rank - 2]);
       std::swap(operand.strides[rank - 1], operand.strides[rank - 2]);
     }
@@ -372,8 +373,8 @@ joined(std::initializer_list<ArrayRef<int64_t>> lists) {
   return all;
 }
 
-/// Sorts the loops of a contraction by who reads them, those of the result in
-/// its order; nothing if it is no product of matrices.
+/// Classifies the loops of a contraction by which operands they index, in the
+/// order of the result; nothing if it is no matrix product.
 static std::optional<ContractionLoops> classifyLoops(ArrayRef<AffineMap> maps,
                                                      ArrayRef<int64_t> ranges) {
   ContractionLoops loops;
@@ -444,10 +445,10 @@ LogicalResult ProgramEmitter::emitContraction(linalg::GenericOp op) {
         operand.reshaped({loops->batches, width, shape.in});
     return whole ? *whole : operand;
   };
-  isa::Strided turned =
+  isa::Strided permuted =
       right.permuted(joined({loops->batch, loops->cols, loops->inner}));
   if (failed(emitBatches(op, loops->batches, shape, flat(left, shape.tokens),
-                         flat(turned, shape.out), sums)))
+                         flat(permuted, shape.out), sums)))
     return failure();
   std::vector<int64_t> sizes;
   for (int64_t dim : loops->order)
@@ -490,23 +491,23 @@ LogicalResult ProgramEmitter::addSums(linalg::GenericOp op,
                                       const isa::Strided &sums,
                                       const Expression &before) {
   Value result = op.getResult(0);
-  isa::Strided turned = sums;
-  turned.sizes.clear();
-  turned.strides.clear();
+  isa::Strided permuted = sums;
+  permuted.sizes.clear();
+  permuted.strides.clear();
   for (AffineExpr expr : op.getIndexingMapsArray()[2].getResults()) {
     auto dim = dyn_cast<AffineDimExpr>(expr);
     size_t at =
         dim ? llvm::find(order, int64_t(dim.getPosition())) - order.begin() : 0;
-    turned.sizes.push_back(dim ? sums.sizes[at] : 1);
-    turned.strides.push_back(dim ? sums.strides[at] : 0);
+    permuted.sizes.push_back(dim ? sums.sizes[at] : 1);
+    permuted.strides.push_back(dim ? sums.strides[at] : 0);
   }
   if (before.isConstant() && before.constant() == 0) {
-    views[result] = turned;
+    views[result] = permuted;
     return success();
   }
   auto type = cast<RankedTensorType>(result.getType());
   int64_t width = columnsOf(result), height = type.getNumElements() / width;
-  FailureOr<Cell> sum = cellOf(turned, height, width, op);
+  FailureOr<Cell> sum = cellOf(permuted, height, width, op);
   FailureOr<Cell> start = Cell{{}, before.constant()};
   if (succeeded(sum) && !before.isConstant()) {
     FailureOr<isa::TensorId> tensor =

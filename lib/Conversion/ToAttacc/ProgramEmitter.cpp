@@ -35,7 +35,8 @@ ProgramLocations ProgramEmitter::finishLocations(const isa::Program &program) {
         instruction.source < 0
             ? func.getLoc()
             : reasons[static_cast<size_t>(instruction.source)]);
-  // Those that a kernel made for itself are of the first that uses them.
+  // A tensor that a kernel created for itself has the location of the first
+  // instruction that uses it.
   locations.tensors.assign(program.tensors.size(), func.getLoc());
   for (size_t i = program.code.size(); i-- != 0;)
     for (const isa::Tile &tile : program.code[i].operands)
@@ -293,7 +294,7 @@ LogicalResult ProgramEmitter::emitReturn(func::ReturnOp op) {
     if (result != results.end() && result->second == int64_t(number) &&
         written.contains(number))
       continue;
-    // An argument, or a value that is returned twice.
+    // An argument or a value that is returned twice has to be copied.
     results[value] = number;
     std::vector<int64_t> shape = b[*tensor].shape;
     FailureOr<isa::TensorId> dest = destination(value, shape[0], shape[1]);
@@ -330,7 +331,8 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       .Case([&](tensor::PadOp pad) { return emitPad(pad); })
       .Case([&](func::ReturnOp ret) { return emitReturn(ret); })
       .Case([&](tensor::ExtractOp extract) -> LogicalResult {
-        // The scale of attention.
+        // Read only as the scale of an attention, which is a number of the
+        // program.
         bool isScale = llvm::all_of(extract->getUsers(), [](Operation *user) {
           return llvm::isa<flat::AttentionOp>(user);
         });
@@ -341,7 +343,7 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
                  << device.name << ", expected tensors";
         return success();
       })
-      // Read where they are used.
+      // These are read where they are used.
       .Case<nm::ParamOp, nm::CompressOp, nm::DecompressOp, tensor::EmptyOp,
             tensor::CollapseShapeOp, tensor::ExpandShapeOp, arith::ConstantOp>(
           [](Operation *) { return success(); })
@@ -354,8 +356,7 @@ LogicalResult ProgramEmitter::emit(Operation *op) {
       });
 }
 
-/// Puts the bodies of called functions in place of the calls: a program has no
-/// others.
+/// Inlines all calls: a program has no functions.
 LogicalResult ProgramEmitter::inlineCalls() {
   constexpr int kMostCalls = 4096;
   SymbolTableCollection symbols;
@@ -385,9 +386,9 @@ LogicalResult ProgramEmitter::inlineCalls() {
   }
 }
 
-/// Gives the results the order that the function returns them in, whatever the
-/// order in which they were computed: they are bound by number. Returns where
-/// tensors went.
+/// Sorts the results into the order in which the function returns them: they
+/// are bound by number, whatever the order in which they were computed. Returns
+/// the new number of each tensor that moved.
 static DenseMap<uint32_t, uint32_t> orderResults(isa::Program &program,
                                                  ProgramLocations &locations) {
   auto numberOf = [&](uint32_t tensor) {
@@ -437,8 +438,8 @@ FailureOr<ProgramOp> ProgramEmitter::run(OpBuilder &builder) {
   });
   if (looksUp)
     return failure();
-  // The special function unit turns no pairs: these are slices and elementwise
-  // instructions.
+  // The special function unit has no rotary embedding: it becomes slices and
+  // elementwise instructions.
   IRRewriter rewriter(func.getContext());
   func.walk([&](layer::RotaryOp op) { layer::lowerToLinalg(rewriter, op); });
   // Programs have no empty tiles.

@@ -104,7 +104,7 @@ FailureOr<TensorId> ProgramEmitter::inPlace(const Strided &view,
 
 FailureOr<TensorId> ProgramEmitter::matrix(Value value, int64_t rows,
                                            int64_t cols, Operation *user) {
-  // A parameter comes in the shape that is asked for.
+  // A parameter is laid out in the shape in which it is read.
   Value source = strip(value);
   if (!values.contains(source))
     if (auto param = source.getDefiningOp<nm::ParamOp>()) {
@@ -130,7 +130,7 @@ FailureOr<bool> ProgramEmitter::emitView(linalg::GenericOp op) {
   FailureOr<MatrixExpression> known = lookup(source, op);
   if (failed(known))
     return failure();
-  // A number, a vector or a row that is repeated stays what it is.
+  // A broadcast number, vector or row keeps its expression.
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   if (known->value.isConstant()) {
     values[op.getResult(0)] = {known->value, 1, 1};
@@ -201,8 +201,8 @@ static Strided partOf(tensor::InsertSliceOp op, const Strided &whole) {
   return part;
 }
 
-/// Whether insertions into an empty tensor write all of it. No more than that
-/// is asked of large ones.
+/// Whether insertions into an empty tensor write all of it; false for tensors
+/// of more than kMost elements, which are not checked.
 static bool writesAll(MutableArrayRef<tensor::InsertSliceOp> chain) {
   constexpr int64_t kMost = 1 << 24;
   RankedTensorType type = chain.front().getResultType();
@@ -224,8 +224,8 @@ static bool writesAll(MutableArrayRef<tensor::InsertSliceOp> chain) {
 LogicalResult ProgramEmitter::emitInsert(tensor::InsertSliceOp op) {
   if (failed(requireConstants(op, op.getResultType())))
     return failure();
-  // Insertions one into another, of which nobody reads what stands between,
-  // fill one tensor.
+  // A chain of insertions whose intermediate tensors have no other reader fills
+  // one tensor.
   SmallVector<tensor::InsertSliceOp> chain{op};
   while (chain.back()->hasOneUse()) {
     auto next =
@@ -260,7 +260,8 @@ LogicalResult ProgramEmitter::emitInsert(tensor::InsertSliceOp op) {
         return failure();
     } else if (!writesAll(chain) &&
                failed(fillMatrix(Cell{{}, 0}, *dest, op))) {
-      // Any value will do where nothing is inserted, but there has to be one.
+      // Elements that no insertion writes are undefined, but the tensor has to
+      // be initialised all the same.
       return failure();
     }
   }

@@ -21,7 +21,7 @@ struct Rotary {
   bool interleaved = false;
 };
 
-/// Pairs of elements, halves apart or side by side, turned by the angle of
+/// Pairs of elements, halves apart or side by side, rotated by the angle of
 /// their position; elements beyond 2 * angles stay. Fails where sizes do not
 /// fit.
 FailureOr<Val> rotate(NodeEmit &n, const Rotary &rotary);

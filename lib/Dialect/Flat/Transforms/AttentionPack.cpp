@@ -86,7 +86,7 @@ struct PanelEmitter {
     });
   }
 
-  /// Vectors along the length, turned in registers.
+  /// Vectors along the length, transposed in registers.
   void transpose(Value first, Value last) {
     int64_t lanes = blocking.lanes;
     Value tiled = b.add(first, b.roundDown(b.sub(last, first), lanes));

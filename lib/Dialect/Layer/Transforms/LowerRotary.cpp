@@ -34,7 +34,7 @@ public:
   Value run() {
     Value first = sliceOf(false), second = sliceOf(true);
     // c x - s y, s x + c y
-    Value turned[] = {
+    Value rotated[] = {
         emit(first, second,
              [](const Numbers &n, Value x, Value y, Value c, Value s) {
                return n.subtract(n.multiply(c, x), n.multiply(s, y));
@@ -43,13 +43,13 @@ public:
              [](const Numbers &n, Value x, Value y, Value c, Value s) {
                return n.add(n.multiply(s, x), n.multiply(c, y));
              })};
-    // What is not turned stays where it is.
+    // Elements that are not rotated keep their values.
     std::optional<int64_t> angles = getConstantIntValue(half);
     bool isWhole = angles && 2 * *angles == type.getShape().back();
     Value result = isWhole ? op.getInit() : op.getInput();
     for (bool isSecond : {false, true})
       result = tensor::InsertSliceOp::create(
-          b, turned[isSecond], result, offsets(isSecond), sizes, strides());
+          b, rotated[isSecond], result, offsets(isSecond), sizes, strides());
     return result;
   }
 

@@ -198,7 +198,7 @@ struct GenerateKernelsPass
   }
 
   /// A product whose results are the activations of others and nothing else:
-  /// written as those read them, they are neither turned nor packed.
+  /// written as those read them, they are neither transposed nor packed.
   struct Chain {
     PackedMatmulOp reader; ///< first of its group
     Value panels;          ///< once the writer is lowered

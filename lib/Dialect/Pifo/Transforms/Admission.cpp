@@ -89,7 +89,8 @@ Value SchedulerEmitter::isFull(Value memory) {
   Value full = e.cmp(P::uge, e.add(size, waiting), most);
   if (!layout.op.getPushOut())
     return full;
-  // There is one slot more than the capacity. Somebody must be there to go.
+  // There is one slot more than the capacity. Something must be inside that can
+  // be pushed out.
   Value none = isEmpty(layout.nodes[0], {memory, {}, {}, {}, {}, {}, {}});
   return e.band(full, e.bor(none, e.cmp(P::ne, waiting, 0)));
 }
@@ -267,7 +268,8 @@ Value SchedulerEmitter::pushOut(Value memory, Value now) {
       [&]() -> SmallVector<Value> { return {e.c(kStatusOk, 32)}; })[0];
 }
 
-/// The list of dropped packets is one of slots, whose slot 0 is nobody's.
+/// Appends to the linked list of dropped packets. Of an empty list the link of
+/// slot 0 is written, which belongs to no packet.
 void SchedulerEmitter::keepDropped(Value memory, Value packet) {
   Value pointer = e.at(memory, layout.dropped);
   Value countPointer = e.at(pointer, layout.kDroppedCount);

@@ -178,8 +178,8 @@ Value SchedulerEmitter::chooseByBounds(const NodeLayout &node,
   return found;
 }
 
-/// The rank joins the last ones. How many of them are less, and how many there
-/// are.
+/// Adds the rank to the window of recent ranks. Returns how many of those are
+/// less, and how many there are.
 std::pair<Value, Value> SchedulerEmitter::lookBack(const NodeLayout &node,
                                                    const TransactionContext &at,
                                                    Value rank) {
@@ -278,7 +278,7 @@ void SchedulerEmitter::pushNear(const NodeLayout &node,
   Value lengthPointer = nearQueue(node, at, node.late.near.lengths, queue);
   Value length = e.load(64, lengthPointer);
   Value isFirst = e.cmp(P::eq, length, 0);
-  // Slot 0 is nobody's.
+  // Slot 0 belongs to no element.
   Value last = e.select(isFirst, e.c(0, 32), e.load(32, e.at(list, 4)));
   e.store(element, link(poolOf(node), at.memory, last));
   e.store(e.select(isFirst, element, e.load(32, list)), list);
@@ -319,7 +319,8 @@ SchedulerEmitter::Head SchedulerEmitter::popNear(const NodeLayout &node,
   return head;
 }
 
-/// Against the exact queue: how many elements that stay have a smaller rank.
+/// Measures the distance from an exact queue: how many elements inside have a
+/// smaller rank than the one popped.
 void SchedulerEmitter::countDisorder(const NodeLayout &node,
                                      const TransactionContext &at, Value rank) {
   Value used =

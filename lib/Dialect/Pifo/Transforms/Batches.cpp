@@ -18,13 +18,14 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
-/// Whether most pushes and pops wait for a list that is in no second cache.
+/// Whether most pushes and pops wait for a list that does not fit the
+/// second-level cache.
 static bool waitsForLists(const NodeLayout &node) {
   return !node.hasLanes() && node.hasFarLists();
 }
 
-/// Whether some level does: then all packets of a batch go through one before
-/// they go through the next.
+/// Whether some level does: then all packets of a batch pass one level before
+/// they enter the next.
 static bool goesByLevels(const SchedulerLayout &layout) {
   return llvm::any_of(layout.nodes, waitsForLists);
 }
@@ -60,7 +61,8 @@ void SchedulerEmitter::forEachBelow(Value count,
 }
 
 bool SchedulerEmitter::isChain() const {
-  // Rules ask what is inside when a packet comes, which is another one's doing.
+  // Admission rules read what is inside when a packet comes, which depends on
+  // the packets before it in the batch.
   if (layout.keepsDropped || layout.decidesLate || !layout.parameters.empty() ||
       layout.approximation || SchedulerOp(layout.op).keepsFlowsInOrder())
     return false;
@@ -113,7 +115,8 @@ void SchedulerEmitter::enterTogether(Value memory, Value packets, Value now,
         Value yielded = run(at), index = e.cast(yielded, 64);
         width = e.width(yielded);
         e.store(index, yields.at(*this, i));
-        // Most ranks have the low bits of what is yielded.
+        // Most ranks have the low bits of the yielded value, so that those
+        // already tell which list to prefetch.
         prefetchRank(node, at, index);
       });
     forEachBelow(count, [&](Value i) {
@@ -211,7 +214,7 @@ void SchedulerEmitter::emitEnqueueTogether() {
   end(e.select(isFull, e.c(kStatusFull, 32), result[1]));
 }
 
-/// Asks for what the first pops from these instances will read.
+/// Prefetches what the first pops from these instances will read.
 void SchedulerEmitter::prefetchHeads(const NodeLayout &node, Value memory,
                                      Value count, Row instances) {
   forEachBelow(count, [&](Value i) {
@@ -223,7 +226,7 @@ void SchedulerEmitter::prefetchHeads(const NodeLayout &node, Value memory,
   });
 }
 
-/// Whether a transaction looks at the packet, or keeps states by its fields.
+/// Whether a transaction reads the packet, or keeps states by its fields.
 static bool looksAtPacket(Region &body, NodeOp node) {
   return body
       .walk([&](Operation *op) {
@@ -239,8 +242,8 @@ static bool looksAtPacket(Region &body, NodeOp node) {
       .wasInterrupted();
 }
 
-/// Of inner nodes, transactions run at once unless they ask for the packet,
-/// which is found last.
+/// A transaction of an inner node runs at once unless it reads the packet,
+/// which is known only at the leaf.
 bool SchedulerEmitter::waitsForPacket(unsigned id) const {
   NodeOp op = layout.nodes[id].op;
   DequeueOp dequeue = op.getDequeue();
@@ -248,7 +251,7 @@ bool SchedulerEmitter::waitsForPacket(unsigned id) const {
          looksAtPacket(dequeue.getBody(), op);
 }
 
-/// Takes `count` packets, which are there.
+/// Dequeues `count` packets; there are as many.
 void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
                                      Value count, ArrayRef<LevelRows> rows) {
   for (const auto &[id, node] : llvm::enumerate(layout.nodes)) {
@@ -297,7 +300,8 @@ void SchedulerEmitter::leaveTogether(Value memory, Value now, Value out,
   transactWithPackets(memory, now, out, count, rows);
 }
 
-/// The transactions of inner nodes that ask for the packets, which have left.
+/// The transactions of inner nodes that read the packets, after these have
+/// left.
 void SchedulerEmitter::transactWithPackets(Value memory, Value now, Value out,
                                            Value count,
                                            ArrayRef<LevelRows> rows) {

@@ -15,7 +15,7 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
-/// A symbol may hold any character.
+/// A symbol may contain any character.
 static std::string identifier(StringRef name) {
   std::string text;
   for (char c : name)

@@ -19,7 +19,7 @@ Value SchedulerEmitter::slot(const Pool &pool, Value memory, Value element) {
   return e.at(slots, e.mul(e.cast(element, 64), e.c(pool.stride)));
 }
 
-/// Where the number of the element behind this one is.
+/// The address of the link to the next element.
 Value SchedulerEmitter::link(const Pool &pool, Value memory, Value element) {
   if (!pool.links)
     return slot(pool, memory, element);
@@ -27,8 +27,9 @@ Value SchedulerEmitter::link(const Pool &pool, Value memory, Value element) {
   return e.at(links, e.shl(e.cast(element, 64), 2));
 }
 
-/// The number of a free element. There is one: enqueue has compared the number
-/// of packets with the capacity, and no pool holds more elements than that.
+/// The number of a free element. There always is one: enqueue has compared the
+/// number of packets with the capacity, and no pool holds more elements than
+/// that.
 Value SchedulerEmitter::allocate(const Pool &pool, Value memory) {
   Value freeList = e.at(memory, pool.offset + 8);
   Value used = e.at(memory, pool.offset + 12);
@@ -57,7 +58,7 @@ void SchedulerEmitter::release(const Pool &pool, Value memory, Value element) {
 //===----------------------------------------------------------------------===//
 
 std::string SchedulerEmitter::sharedName(StringRef what, bool serial) const {
-  // Those of one scheduler are of one kind.
+  // All nodes of a scheduler have the same kind of container.
   Container container = Container::Heap;
   for (const NodeLayout &node : layout.nodes)
     if (node.container == Container::List || node.container == Container::Ends)
@@ -68,7 +69,7 @@ std::string SchedulerEmitter::sharedName(StringRef what, bool serial) const {
   return ("pifo_" + StringRef(serial ? "serial_" : "") + kind + what).str();
 }
 
-/// Serial numbers compare by their distance, whatever their upper bits.
+/// Serial numbers compare by the sign of their distance.
 Value SchedulerEmitter::isBefore(const NodeLayout &node, Value a, Value b) {
   return node.isSerial() ? e.cmp(P::slt, e.sub(a, b), 0) : e.cmp(P::slt, a, b);
 }
@@ -214,10 +215,10 @@ void SchedulerEmitter::pushBelow(const NodeLayout &node,
       pushHeap);
 }
 
-/// What is pushed is the first if its rank is less than the first one's: equal
-/// ranks leave in the order of their arrival. A branch, which is easy to guess
-/// where much is inside: with selections the next pop would wait for the rank,
-/// which may depend on what left before.
+/// The pushed element becomes the head if its rank is less than the head's:
+/// equal ranks leave in the order of arrival. A branch, which predicts well
+/// with a backlog: a select would make the next pop wait for the rank, which
+/// may depend on the pop before.
 void SchedulerEmitter::keepHead(const NodeLayout &node,
                                 const TransactionContext &at, Value element,
                                 Value rank) {
@@ -250,7 +251,7 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   Value word = e.load(64, wordPointer);
   Value bucket;
   if (node.isSparse) {
-    // Whether it is the first of its word is anyone's guess: no branch.
+    // Whether it is the first of its word is unpredictable: no branch.
     Value isNew = e.cmp(P::eq, word, 0);
     Value usedPointer = e.at(at.memory, node.sparse.usedBlocks);
     Value used = e.load(64, usedPointer);
@@ -266,9 +267,9 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   }
   Value there = e.cmp(P::ne, e.band(word, bit), 0);
   Value lastPointer = e.at(bucket, 4);
-  // Whether the rank has elements is anyone's guess: no branch, where the list
-  // is near. If it has none, what the last one's link would be goes to slot 0,
-  // which is nobody's.
+  // Whether the rank has elements already is unpredictable: no branch where the
+  // list is in a near cache. If it has none, the link of its last element is
+  // written to slot 0, which belongs to no element.
   Value last, first;
   if (node.hasFarLists()) {
     auto list = e.ifElse(
@@ -312,8 +313,8 @@ SchedulerEmitter::heapHead(const NodeLayout &node,
   return head;
 }
 
-/// Equal ranks: what is in the heap came while the rank was outside of the
-/// window, so before what is in the bitmap.
+/// Of equal ranks the one in the heap came first: it came while the rank was
+/// outside of the window.
 Value SchedulerEmitter::heapIsFirst(const NodeLayout &node,
                                     const TransactionContext &at) {
   Value count = e.load(64, hot(node, at, node.heap + 8));
@@ -484,8 +485,8 @@ Value SchedulerEmitter::nextWord(const NodeLayout &node,
       [&] { return nextTop(e.c(1, 1)); })[0];
 }
 
-/// The first element leaves, and the next one is looked up at once: by the time
-/// somebody asks for it, it is known.
+/// Removes the first element and finds the next one at once, so that it is
+/// known when the next call needs it.
 SchedulerEmitter::Head
 SchedulerEmitter::popBitmap(const NodeLayout &node,
                             const TransactionContext &at) {
@@ -502,15 +503,15 @@ void SchedulerEmitter::keepBitmapHead(const NodeLayout &node,
   e.store(head.rank, hot(node, at, node.firstRank));
 }
 
-/// What comes behind `head`, which leaves.
+/// The successor of `head`, which leaves.
 SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
     const NodeLayout &node, const TransactionContext &at, const Head &head) {
   Value index =
       node.isSerial() ? e.mask(head.rank, node.bitmapBits) : head.rank;
   Value here = bucketAt(node, at, index);
   Value next = e.load(32, link(poolOf(node), at.memory, head.element));
-  // Whether this was the last element of its rank is anyone's guess: no
-  // branch. If it was, its link means nothing, and nobody reads it.
+  // Whether this was the last element of its rank is unpredictable: no branch.
+  // If it was, its link is meaningless and is not used.
   Value isLast = e.cmp(P::eq, head.element, e.load(32, e.at(here, 4)));
   e.store(next, here);
   auto elementAt = [&](Value index) {
@@ -540,8 +541,8 @@ SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
     Value rest = e.select(isLast, e.band(word, e.sub(word, e.c(1))), word);
     e.store(rest, pointer);
     if (node.isSparse) {
-      // The last one of a word gives its block back. If this is not the last
-      // one, the entry belongs to a block in use, and nobody reads it.
+      // The last one of a word returns its block to the pool. If this is not
+      // the last one, the entry belongs to a block in use, and is never read.
       Value usedPointer = e.at(at.memory, node.sparse.usedBlocks);
       Value used = e.load(64, usedPointer), below = e.sub(used, e.c(1));
       Value block = e.load(32, e.at(pointer, 8));
@@ -559,8 +560,8 @@ SchedulerEmitter::Head SchedulerEmitter::takeFromBitmap(
             return {elementAt(to), rankAt(node, head.rank, index, to)};
           });
     };
-    // With three levels ranks are sparse: whether the word has more is anyone's
-    // guess. With two it mostly has.
+    // With three levels ranks are sparse: whether the word has more is
+    // unpredictable. With two it mostly has.
     if (node.middleBits) {
       found = search(e.cmp(P::eq, rest, 0));
     } else {

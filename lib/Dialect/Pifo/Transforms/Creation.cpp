@@ -13,7 +13,7 @@ using namespace mlir::pifo;
 /// Linux: MADV_HUGEPAGE, and the size of such a page.
 static constexpr int64_t kHugePages = 14, kHugePage = 2 << 20;
 
-/// Fills what does not begin as zero, which calloc has written.
+/// Initialises what does not start as zero; calloc has cleared the rest.
 void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
   auto index = [&](int64_t i) -> Value {
     return arith::ConstantIndexOp::create(b, e.loc, i);
@@ -85,17 +85,17 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
 }
 
 namespace {
-/// So many bytes for each element, and where a pointer to the first is kept.
+/// Bytes for each element of an array, and where the pointer to it is stored.
 struct Part {
   int64_t pointer, stride;
-  /// And so many for all together.
+  /// Bytes beside those of the elements.
   int64_t fixed = 0;
 };
-/// To which each part is aligned.
+/// The alignment of each part.
 constexpr int64_t kPartAlignment = NodeLayout::kChunkBytes;
 } // namespace
 
-/// Element 0 is none; a release holds one walk more for a moment.
+/// Element 0 is reserved; a release holds one more walk for a moment.
 static SmallVector<Part> partsOf(const SchedulerLayout &layout) {
   SmallVector<Part> parts{{layout.packets.offset, layout.packets.stride},
                           {layout.packets.links, 4}};
@@ -105,7 +105,7 @@ static SmallVector<Part> partsOf(const SchedulerLayout &layout) {
   }
   for (const Pool &pool : layout.references)
     parts.push_back({pool.offset, pool.stride});
-  // Two chunks of each queue may hold fewer entries than they could.
+  // The first and the last chunk of each queue may be partly filled.
   for (const NodeLayout &node : layout.nodes)
     if (node.hasLanes())
       parts.push_back(
@@ -146,7 +146,7 @@ void SchedulerEmitter::emitCreate() {
   };
 
   SmallVector<Part> parts = partsOf(layout);
-  // Ranks at random meet a page each: large ones spare the address translation.
+  // Random ranks touch a page each: huge pages save address translations.
   bool huge = hugePages && layout.fixedSize >= kHugePage;
   int64_t alignment = huge ? kHugePage : kPartAlignment;
   auto result = e.ifElse(

@@ -32,7 +32,7 @@ void SchedulerEmitter::emitMature(unsigned id) {
   Value waiters = hot(node, at, node.late.waiters);
   auto loop = scf::WhileOp::create(b, e.loc, TypeRange(), ValueRange());
   b.createBlock(&loop.getBefore());
-  // Without an element there is no time to read.
+  // Without an element there is no time to compare.
   Value count = e.load(64, e.at(waiters, 8));
   Value isDue = e.ifElse(
       e.cmp(P::eq, count, 0), e.type(1),
@@ -62,7 +62,7 @@ void SchedulerEmitter::pushEligible(unsigned id, const TransactionContext &at,
   NodeOp op = node.op;
   Value time = e.cast(inlineTransaction(op.getEligible().getBody(), node, at),
                       64, /*isSigned=*/true);
-  // Whoever has become eligible since goes before this one.
+  // Elements that have become eligible since then leave before this one.
   mature(id, at);
   e.store(rank, rankOf(node, at, element));
   Value may = e.cmp(P::sle, time, at.now);

@@ -33,7 +33,8 @@ void SchedulerEmitter::end(ValueRange results) {
   b.setInsertionPointAfter(b.getInsertionBlock()->getParentOp());
 }
 
-/// Of a chain, single calls and batches have the code of a walk in one piece.
+/// In a chain of nodes, single calls and batches get the code of a walk inlined
+/// into one function.
 void SchedulerEmitter::inlineInChain(func::FuncOp function) {
   if (isChain())
     function->setAttr("passthrough", b.getStrArrayAttr({"alwaysinline"}));
@@ -181,11 +182,12 @@ bool pifo::mayBeRefused(const SchedulerLayout &layout, int id) {
   return false;
 }
 
-/// State is private and ranks do not depend on what queues hold, so that nobody
-/// sees whether a node or the one above is entered first. Where something may
-/// be refused, the parent is entered before this node's push: a refusal farther
-/// up leaves only this node's state to restore. Elsewhere it comes last, when
-/// nothing of this node is to be kept for later.
+/// State is private to a node and ranks do not depend on what queues hold, so
+/// that the order in which a node and its parent are entered cannot be
+/// observed. Where something may be refused, the parent is entered before this
+/// node's push: a refusal farther up then leaves only this node's state to
+/// restore. Elsewhere the parent comes last, when nothing of this node has to
+/// be kept in registers.
 void SchedulerEmitter::emitEnter(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;
@@ -260,7 +262,7 @@ void SchedulerEmitter::emitEnter(unsigned id) {
   end(results);
 }
 
-/// The node above gives the rank, and knows the children by their own numbers.
+/// The parent computes the rank, and numbers the children itself.
 void SchedulerEmitter::emitPassThrough(unsigned id,
                                        const TransactionContext &at) {
   const NodeLayout &node = layout.nodes[id];
@@ -276,10 +278,10 @@ void SchedulerEmitter::emitPassThrough(unsigned id,
   end(results);
 }
 
-/// Field by field where there are few: one wide load of a packet that has just
-/// been written in parts would wait for all of them. A caller writes the fields
-/// before it pushes, and the slot of a packet that leaves soon after it came
-/// has just been written.
+/// Field by field where there are few: a wide load of a packet that was just
+/// written field by field would stall until all stores are done (no store
+/// forwarding). Callers write the fields just before they push, and so was the
+/// slot of a packet that leaves soon after it came.
 void SchedulerEmitter::storePacket(Value to, Value packet) {
   if (layout.packet.fields.size() > 8)
     return e.copy(to, packet, layout.packet.size);
@@ -336,8 +338,8 @@ void SchedulerEmitter::emitEnterBody(unsigned id, TransactionContext at,
 // Dequeue
 //===----------------------------------------------------------------------===//
 
-/// Where a transaction does not ask for the packet, it runs before the packet
-/// is found.
+/// Where a transaction does not read the packet, it runs before the packet is
+/// found.
 void SchedulerEmitter::emitLeave(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   NodeOp op = node.op;

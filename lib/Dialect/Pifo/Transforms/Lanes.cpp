@@ -19,7 +19,7 @@
 using namespace mlir;
 using namespace mlir::pifo;
 
-/// More heads than that take longer to compare than a bitmap.
+/// With more lanes, comparing their heads takes longer than a bitmap.
 static constexpr size_t kMostLanes = 4;
 
 /// Whether `value` is the larger of others, or a choice among them, one of
@@ -40,9 +40,9 @@ static bool followsState(Value value, Region &region) {
   });
 }
 
-/// Whether the ranks of a child mostly climb: the time, a constant of the
-/// child, or what follows a state. A guess: ranks that go back are taken care
-/// of.
+/// Whether the ranks of a child mostly grow: the time, a constant of the child,
+/// or the successor of a state. A heuristic: a rank that decreases is handled
+/// correctly too.
 static bool climbs(Value value, Region &region) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -82,7 +82,8 @@ static Value isBehindChunk(Emitter &e, Value place) {
       e.cmp(P::eq, e.band(address, e.c(NodeLayout::kChunkBytes - 1)), 0));
 }
 
-/// A chunk, given back or never used. There is one: see partsOf.
+/// A chunk from the free list, or one never used. There always is one: see
+/// partsOf.
 Value SchedulerEmitter::takeChunk(const NodeLayout &node, Value memory) {
   Value freePointer = e.at(memory, node.lanes.pool + NodeLayout::kPoolFree);
   Value freshPointer = e.at(memory, node.lanes.pool + NodeLayout::kPoolFresh);
@@ -136,8 +137,8 @@ Value SchedulerEmitter::nextToRead(const NodeLayout &node, Value memory,
       [&]() -> SmallVector<Value> { return {next}; })[0];
 }
 
-/// What rarely happens at a node with lanes stands in functions of its own that
-/// are not inlined: registers and lines of code are for the rest.
+/// Rare cases of a node with lanes are functions that are not inlined, so that
+/// registers and instruction cache serve the common case.
 func::FuncOp SchedulerEmitter::beginAside(StringRef what, unsigned id,
                                           TypeRange arguments,
                                           TypeRange results) {
@@ -199,8 +200,8 @@ void SchedulerEmitter::appendToLane(const NodeLayout &node,
   e.store(rank, lane(node, at, node.lanes.lasts, child));
 }
 
-/// Whether the lane has elements is not asked where the rank climbs: behind one
-/// that has left it climbs as well.
+/// Whether the lane has elements is not checked where the rank grows: it is
+/// larger than that of an element that has left, too.
 void SchedulerEmitter::pushLanes(const NodeLayout &node,
                                  const TransactionContext &at, Value rank) {
   Value child = e.cast(at.child, 64);
@@ -224,8 +225,8 @@ void SchedulerEmitter::pushLanes(const NodeLayout &node,
       });
 }
 
-/// Whether one that came as number `came` with that rank leaves before the
-/// other. Rank and number are the upper and lower word of one number.
+/// Whether the element numbered `came` with that rank leaves before the other.
+/// Rank and number are the upper and lower word of one number.
 Value SchedulerEmitter::leavesBefore(const NodeLayout &node, Value rank,
                                      Value came, Value otherRank,
                                      Value otherCame) {
@@ -237,7 +238,7 @@ Value SchedulerEmitter::leavesBefore(const NodeLayout &node, Value rank,
                          : e.cmp(P::slt, one, other);
 }
 
-/// The first entry of each lane; of an empty one, what will be the first.
+/// The first entry of each lane; of an empty lane, the place of its next entry.
 SmallVector<SchedulerEmitter::LaneHead>
 SchedulerEmitter::laneHeads(const NodeLayout &node,
                             const TransactionContext &at) {
@@ -262,8 +263,8 @@ static Value goesFirst(Emitter &e, unsigned child, Value less, Value occupied) {
   return e.band(isThere, e.bor(noneYet, less));
 }
 
-/// Nobody asks for the head of lanes in which nothing is. `occupied` is null if
-/// all have something.
+/// The best of the lanes' heads; empty lanes do not count. `occupied` is null
+/// if no lane is empty.
 SchedulerEmitter::LaneHead
 SchedulerEmitter::firstOfLanes(const NodeLayout &node, ArrayRef<LaneHead> heads,
                                Value occupied) {
@@ -348,7 +349,7 @@ SchedulerEmitter::popOfLanes(const NodeLayout &node,
   return {{}, best.rank, e.cast(best.child, 32)};
 }
 
-/// Where the container may have something.
+/// The first element where the container may hold some, too.
 SchedulerEmitter::Head
 SchedulerEmitter::popOfBoth(const NodeLayout &node,
                             const TransactionContext &at) {
@@ -383,7 +384,7 @@ SchedulerEmitter::popWithLanes(const NodeLayout &node,
     Head head = popOfLanes(node, at, best, occupied);
     return {head.rank, head.child};
   };
-  // With a backlog all lanes have something, and nothing went back.
+  // With a backlog no lane is empty, and no element is in the container.
   const int64_t all = (int64_t(1) << node.lanes.count) - 1;
   auto results = e.ifElse(
       e.rarely(e.cmp(P::ne, occupied, all)), types,

@@ -43,7 +43,7 @@ void SchedulerEmitter::emitLateEnter(unsigned id,
   end(e.c(kStatusOk, 32));
 }
 
-/// What a node with another rule offers: its first element.
+/// The offer of a node that decides at enqueue: its first element.
 void SchedulerEmitter::emitOfferOfPifo(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
@@ -61,8 +61,8 @@ void SchedulerEmitter::emitOfferOfPifo(unsigned id) {
   end(e.cast(e.bxor(none, e.c(1, 1)), 32));
 }
 
-/// `best`: the number of the best child, i32, or -1; its rank and tie; when to
-/// ask again. The same with this child.
+/// `best`: the number of the best child, i32, or -1; its rank and tie; the time
+/// at which to ask again. Returns the same with this child considered.
 SmallVector<Value> SchedulerEmitter::askChild(const NodeLayout &node,
                                               TransactionContext at,
                                               ValueRange best) {
@@ -177,7 +177,7 @@ Value SchedulerEmitter::isDone(Value memory, Value now) {
       })[0];
 }
 
-/// A time that has come is told once: the next dequeue asks all.
+/// A time that has passed is reported once: the next dequeue asks all children.
 void SchedulerEmitter::lateRelease(Value memory, Value now) {
   Value late = e.at(memory, layout.late);
   Value againPointer = e.at(late, layout.kLateAgain);

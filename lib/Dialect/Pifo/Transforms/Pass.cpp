@@ -52,7 +52,7 @@ void SchedulerEmitter::emitPassNode(unsigned id) {
                         {}};
   Value yielded = inlineTransaction(op.getScheduling().getBody(), node, at);
   Value refused;
-  // In an empty node the window begins where the rank asks for it.
+  // In an empty node the window is placed so that it holds this rank.
   at.rank = op.getRule() == RankRule::Saturate
                 ? toRank(node, yielded, at, refused)
                 : e.cast(yielded, 64, /*isSigned=*/true);

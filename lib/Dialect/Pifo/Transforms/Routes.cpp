@@ -47,16 +47,16 @@ std::string SchedulerEmitter::routeFunction(NodeOp node) {
   return name + ".route" + path;
 }
 
-/// The place of the leaf below `node` that takes the packet.
+/// The place of the leaf below `node` whose predicates accept the packet.
 Value SchedulerEmitter::dispatch(NodeOp node, Value packet) {
   if (node.isLeaf())
     return e.c(encode(layout.leaves.lookup(node)), 32);
-  // The predicates are disjoint and total: the last one need not be asked.
+  // The predicates are disjoint and total: the last one need not be evaluated.
   TransactionContext at{{}, packet, {}, {}, {}, {}, {}};
   SmallVector<NodeOp, 4> children = node.getInside();
   Value child = e.c(children.size() - 1, 32);
   for (unsigned i = 0; i + 1 < children.size(); ++i) {
-    // Predicates see the packet alone: any node will do.
+    // Predicates read the packet alone: any node will do.
     Value takes = inlineTransaction(children[i].getPredicate().getBody(),
                                     layout.nodes.front(), at);
     child = e.select(takes, e.c(i, 32), child);
@@ -66,7 +66,7 @@ Value SchedulerEmitter::dispatch(NodeOp node, Value packet) {
   });
 }
 
-/// One field decides: a table says which leaf takes each of its values.
+/// If one field decides, a table maps each of its values to a leaf.
 Value SchedulerEmitter::dispatchByTable(Value packet) {
   FieldOp field = layout.classifier;
   SmallVector<APInt> places;

@@ -76,7 +76,8 @@ private:
     // Buffers of a tile's vectors: their elements' magnitudes, bits (i16) and
     // thresholds, and bytes of the bits where vectors overlap.
     Value magnitudes, words, thresholds, kept;
-    // Of groups that are turned, members in order and a 1 for those that stay.
+    // Of groups that are transposed, members in order and a 1 for those that
+    // stay.
     Value members, ones;
     GroupCut cut;
   };

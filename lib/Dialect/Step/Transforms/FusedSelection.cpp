@@ -291,8 +291,8 @@ void FusedLoop::selectBlocks(Selection &selection, const Tile &tile) {
   });
 }
 
-/// Groups of neighbours: the tile is turned, so that every lane holds one, and
-/// cut; each row is compared with the cuts of its own groups.
+/// Groups of neighbours: the tile is transposed, so that every lane holds one,
+/// and cut; each row is compared with the cuts of its own groups.
 void FusedLoop::selectTurned(Selection &selection) {
   int64_t halves = std::max<int64_t>(1, m / kRowLanes), members = m / halves;
   auto rowOf = [&](Value buffer, int64_t row) {
@@ -304,7 +304,7 @@ void FusedLoop::selectTurned(Selection &selection) {
   SmallVector<Value> rows;
   for (int64_t row = 0; row < m; ++row)
     rows.push_back(rowOf(selection.magnitudes, row));
-  rows = emitTurnedGroups(b, rows);
+  rows = emitTransposedGroups(b, rows);
   SmallVector<Value> keys;
   for (int64_t member = 0; member < m; ++member)
     keys.push_back(rows[placeOf(member)]);
@@ -338,7 +338,7 @@ void FusedLoop::selectTurned(Selection &selection) {
         for (int64_t member = 0; member < m; ++member)
           back[placeOf(member)] = rowOf(selection.ones, member);
         Value none = emitConstant(b, back.front().getType(), 0);
-        for (auto [row, ones] : llvm::enumerate(emitTurnedGroups(b, back)))
+        for (auto [row, ones] : llvm::enumerate(emitTransposedGroups(b, back)))
           storeWord(row, compare(b, CmpIPredicate::ne, ones, none));
       },
       [&] {

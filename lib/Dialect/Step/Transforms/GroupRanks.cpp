@@ -100,23 +100,23 @@ static std::pair<Value, Value> swapLanes(ImplicitLocOpBuilder &b, Value upper,
           vector::ShuffleOp::create(b, upper, lower, second)};
 }
 
-SmallVector<Value> step::emitTurnedGroups(ImplicitLocOpBuilder &b,
-                                          ValueRange rows) {
+SmallVector<Value> step::emitTransposedGroups(ImplicitLocOpBuilder &b,
+                                              ValueRange rows) {
   constexpr int64_t lanes = 16;
   auto m = static_cast<int64_t>(rows.size());
-  SmallVector<Value> turned(rows);
-  // A group of 32 is two rows, its halves: even rows are turned as one matrix
-  // and odd ones as another.
+  SmallVector<Value> transposed(rows);
+  // A group of 32 is two rows, its halves: even rows are transposed as one
+  // matrix and odd ones as another.
   int64_t halves = std::max<int64_t>(1, m / lanes);
   for (int64_t distance = 1; distance < std::min(m, lanes); distance *= 2)
     for (int64_t row = 0; row < m; ++row) {
       int64_t other = row + distance * halves;
       if (row / halves & distance)
         continue;
-      std::tie(turned[row], turned[other]) =
-          swapLanes(b, turned[row], turned[other], distance);
+      std::tie(transposed[row], transposed[other]) =
+          swapLanes(b, transposed[row], transposed[other], distance);
     }
-  return turned;
+  return transposed;
 }
 
 SmallVector<Value> step::emitRanksInMemory(ImplicitLocOpBuilder &b,

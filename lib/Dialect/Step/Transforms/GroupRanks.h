@@ -26,10 +26,11 @@ Value emitLargestOfNeighbours(ImplicitLocOpBuilder &b, Value magnitudes,
 SmallVector<Value> emitRanksOfRows(ImplicitLocOpBuilder &b, ValueRange rows);
 
 /// `rows` vectors of 16 lanes, 8, 16 or 32 of them, as a matrix whose groups of
-/// as many neighbours lie along its rows, turned so that they lie in its
-/// columns: row j then holds member j of a group in every lane. Turning twice
+/// as many neighbours lie along its rows, transposed so that they lie in its
+/// columns: row j then holds member j of a group in every lane. Transposing
 /// gives what was.
-SmallVector<Value> emitTurnedGroups(ImplicitLocOpBuilder &b, ValueRange rows);
+SmallVector<Value> emitTransposedGroups(ImplicitLocOpBuilder &b,
+                                        ValueRange rows);
 
 /// Groups of `m` rows in memory: the first rows of `magnitudes`, memref<? x
 /// lanes x i32>, one group in each lane. The ranks of `number` rows from `row`

@@ -54,7 +54,7 @@ private:
            << " of the scratchpad";
   }
 
-  /// Places one behind the other.
+  /// Lays the places out one after the other.
   LogicalResult runOnSteps(KernelOp kernel, int64_t capacity) {
     Builder b(&getContext());
     int64_t top = 0;

@@ -18,7 +18,7 @@ using namespace mlir::tiles;
 
 namespace {
 
-/// Which operand of the array a load brings, or nothing.
+/// The operand of the array that a load fills; nothing if it fills none.
 std::optional<int64_t> findArrayOperand(LoadOp load) {
   for (OpOperand &use : load.getResult().getUses())
     if (isa<GemmOp, NMGemmOp>(use.getOwner()))
@@ -54,7 +54,8 @@ private:
   }
 
   void runOnSteps(KernelOp kernel) {
-    // The last lane has a channel of its own if there is one.
+    // With fewer channels than lanes the last lane shares that of the lane
+    // before it.
     constexpr int64_t kLanes = 5;
     int64_t channels = getOperation().getDevice().getChannels();
     auto of = [&](int64_t lane) {
@@ -65,7 +66,8 @@ private:
         [&](StoreHeadsOp store) { assign(store, of(store.getLane())); });
   }
 
-  /// By what they carry: operands of the array, and all else.
+  /// Chooses channels by what transfers carry: operands of the array, and
+  /// everything else.
   void runOnSums(KernelOp kernel) {
     constexpr int64_t kOthers = 3;
     kernel.walk([&](Operation *op) {

@@ -31,8 +31,8 @@ AttentionBlocker::AttentionBlocker(AttentionOp op, const AttentionFacts &facts,
       stagedK(flow.isStaged(model::StagedK)),
       stagedV(flow.isStaged(model::StagedV)),
       isResident(layout.sums == Sums::Resident), keepsAllRows(isKeysOuter) {
-  // A place in DRAM is used again when the step that used it is done; a last
-  // round of fewer packs comes too soon for that.
+  // A place in DRAM is reused when the step that used it is done. If the last
+  // round has fewer packs, it would reuse it too early.
   int64_t steps = ceilDiv(total, flow.rows) * layout.packs;
   spillsRound = count % resident == 0 && steps > kSpilledSteps;
 }
@@ -70,7 +70,7 @@ Operation *AttentionBlocker::each(int64_t total, int64_t block,
 void AttentionBlocker::when(StringRef condition, const Loops &loops,
                             Body body) {
   SmallVector<Value> counters = present(loops);
-  // There is one round: the first and the last.
+  // A single round is both the first and the last.
   if (counters.empty()) {
     if (!condition.starts_with("not"))
       body();
@@ -230,7 +230,7 @@ void AttentionBlocker::makeTensors() {
                        {resident * layout.residentRows, width + 2});
 }
 
-/// Numbers that stay on chip.
+/// Constants that stay in the scratchpad.
 void AttentionBlocker::makeConstants() {
   auto filled = [&](float value, int64_t size) {
     Value made = place(f32, {size}, 1);
@@ -252,7 +252,7 @@ void AttentionBlocker::makeStatistics(ArrayRef<int64_t> shape, int64_t slots) {
     before = place(f32, shape, slots);
 }
 
-/// What is kept for the rows in work, of a block or of all.
+/// Places for the running maxima and sums of the rows of one block, or of all.
 void AttentionBlocker::makeRowPlaces(int64_t rows) {
   if (stagedQ)
     queryPlace = place(type, {resident, rows, depth}, 2, /*isFolded=*/true);
@@ -262,7 +262,7 @@ void AttentionBlocker::makeRowPlaces(int64_t rows) {
     makeStatistics({resident, rows}, layout.stateSlots);
 }
 
-/// What is kept of a tile of keys.
+/// Places for the intermediate values of one key tile.
 void AttentionBlocker::makeTilePlaces() {
   if (isOnline && !stagedK)
     keyRing = place(type, {packed, layout.strip, depth}, layout.keySlots);
@@ -346,7 +346,7 @@ void AttentionBlocker::run() {
   op.erase();
 }
 
-/// The phases of a step; makes what is the step's alone first.
+/// Writes the phases of a step, after the places that belong to the step alone.
 void AttentionBlocker::step() {
   bool isPartial = layout.sums == Sums::Partial;
   if (isFused && layout.logitsSlots > 1)
@@ -367,8 +367,8 @@ void AttentionBlocker::step() {
     phase(1, 4, false, [&] { results({}, sums); });
     return;
   }
-  // An online softmax may rescale what the step before has summed; on its way
-  // from DRAM a softmax would delay the weights of an older step.
+  // The online softmax may rescale the sums of the previous step; loading its
+  // rows from DRAM would delay the weights of an older step.
   bool isOutputFirst = isOnline || !isFused;
   // And its results, whose place the next output needs; but where a step has
   // more rows than are on their way at a time they would delay the softmax.

@@ -42,7 +42,7 @@ static HeadsAttr rowsOfTensor(MLIRContext *context, int64_t rows,
 // Parts of places
 //===----------------------------------------------------------------------===//
 
-/// Of the units of the pack, or of unit `q` as a matrix.
+/// The logits of the units of a pack, or of unit `q` as a matrix.
 Value AttentionBlocker::logitsOf(Value j, Value q, Value more) {
   Cut units = layout.logitsUnits == packed && isKeysOuter ? packUnits(q)
                                                           : residentUnits(q);
@@ -132,11 +132,11 @@ void AttentionBlocker::outputPhase() {
   eachChunk([&](Value j) { outputChunk(j); });
 }
 
-/// The product of the weights of a chunk, in columns of values.
+/// The product of the weights of a chunk with its values, a segment of value
+/// columns at a time.
 void AttentionBlocker::outputColumns(Value j, Value i, Value acc,
                                      bool isStrip) {
   int64_t rank = packed == 1 ? 2 : 3;
-  Value by = tile ? tile : j;
   auto column = [&](Value c) {
     auto chunk = [&](Value j) {
       Value by = tile ? tile : j;
@@ -184,8 +184,8 @@ void AttentionBlocker::outputColumns(Value j, Value i, Value acc,
     else
       chunk(j);
   };
-  (void)by;
-  // Logits in DRAM are read once for so many columns of values.
+  // Logits that were spilled to DRAM are read once for each segment of value
+  // columns.
   if (!isFused && layout.segment < width)
     each(width, layout.segment, {}, column);
   else
@@ -205,7 +205,7 @@ void AttentionBlocker::outputChunk(Value j) {
   each(layout.partRows, layout.rowStrip, {part}, [&](Value i) {
     if (isResident)
       return outputColumns(j, i, sums, false);
-    // Strips of sums, to and fro.
+    // Strips of the sums are loaded and stored again.
     Value acc = place(f32, {packed, layout.rowStrip, width}, layout.sumSlots);
     when("not_first", {j}, [&] { movePartial(true, i, acc); });
     outputColumns(j, i, acc, false);
@@ -214,7 +214,7 @@ void AttentionBlocker::outputChunk(Value j) {
   });
 }
 
-/// Strip by strip of rows, all chunks of keys in a row.
+/// One strip of rows at a time, over all chunks of keys.
 void AttentionBlocker::outputStrips() {
   each(layout.partRows, layout.rowStrip, {part}, [&](Value i) {
     Value acc = place(f32, {packed, layout.rowStrip, width}, layout.sumSlots);
@@ -223,7 +223,8 @@ void AttentionBlocker::outputStrips() {
   });
 }
 
-/// Sums, and with keys in the outer loop maxima and row sums, to or from DRAM.
+/// Loads or stores partial sums; with keys in the outer loop, also maxima and
+/// row sums.
 void AttentionBlocker::movePartial(bool isLoad, Value i, Value acc) {
   Loops lines = {keepsAllRows ? rows : Value(), part, i}, units{inRound, pack};
   auto move = [&](int64_t column, Value part) {
@@ -244,7 +245,8 @@ void AttentionBlocker::movePartial(bool isLoad, Value i, Value acc) {
 // Results
 //===----------------------------------------------------------------------===//
 
-/// Sums over row sums, as elements of the tensors, to DRAM.
+/// Divides the sums by the row sums, converts them to the element type, and
+/// stores them.
 void AttentionBlocker::results(Value i, Value acc) {
   int64_t block = i ? layout.rowStrip : layout.partRows;
   each(block, std::min(layout.outRows, block), {i ? i : part}, [&](Value x) {
@@ -264,7 +266,8 @@ void AttentionBlocker::resultUnit(Value i, Value x, Value q, Value acc,
     return put(tiles.unary(code::UnaryKind::Copy, source, type), dest);
   Value factor = stateOf(rowSums, q, i, x);
   if (facts.hasNanRows) {
-    // 1 / 0 is infinity, and 0 times that NaN.
+    // A row sum of 0 gives infinity, and 0 times infinity the NaN of such a
+    // row.
     Value inverse = at(inverses, {{0, {x}}});
     put(tiles.elementwise(code::BinaryKind::Div, at(ones, {{0, {x}}}), factor,
                           f32),
@@ -305,7 +308,7 @@ void AttentionBlocker::score(PartOf part, const Loops &lines, Value rowLoop,
                           type),
         part({}));
   if (Value bias = op.getBias())
-    // Some rows after the other, each from DRAM for its heads.
+    // A few rows at a time, each loaded for its heads.
     each(rowCount, plan.biasRows, {rowLoop}, [&](Value i) {
       Value ring =
           place(cast<attacc::RegionType>(bias.getType()).getElementType(),
@@ -328,7 +331,7 @@ void AttentionBlocker::score(PartOf part, const Loops &lines, Value rowLoop,
                    shape.causal ? b.getUnitAttr() : UnitAttr());
 }
 
-/// Bias, mask and maximum of a chunk.
+/// Adds bias and mask of a chunk, and updates the row maximum.
 void AttentionBlocker::maximum(Value j) {
   loadKeyBias({rows, tile, part, j});
   eachUnit([&](Value q) {
@@ -352,7 +355,7 @@ void AttentionBlocker::exponentials(Value j) {
   });
 }
 
-/// What was summed so far is rescaled to the new maximum.
+/// Rescales the running sums to the new maximum.
 void AttentionBlocker::rescale() {
   when("not_first", {tile}, [&] {
     eachUnit([&](Value q) {

@@ -69,7 +69,7 @@ static int64_t biasRowsOf(const model::AttentionLayout &layout,
                              1, rows);
 }
 
-/// Bytes for what the cost model does not know of.
+/// Bytes of places that the cost model does not count.
 static int64_t extraBytes(const model::AttentionLayout &layout,
                           const AttentionFacts &facts) {
   auto aligned = [](int64_t bytes) { return ceilDiv(bytes, int64_t(64)) * 64; };

@@ -39,7 +39,7 @@ using ::nm::support::Status;
 
 namespace {
 
-/// Writes the kernel of one product.
+/// Emits the kernel of one product.
 class ProductBlocker {
 public:
   ProductBlocker(ProductOp op, const ProductPlan &plan)
@@ -246,7 +246,7 @@ BlockProductsPass::tilingOf(ProductOp product, const ProductFacts &facts) {
 
 void BlockProductsPass::explain(ProductOp product, const ProductFacts &facts,
                                 const ProductPlan &plan) {
-  // The products of a batch are alike.
+  // All products of a batch get the same tiling: one remark is enough.
   if (explained == product.getLoc())
     return;
   explained = product.getLoc();

@@ -49,7 +49,8 @@ DenseSet<Value> findInvariants(RowsOp op) {
       same.insert(argument);
   for (Operation &inner : body.without_terminator()) {
     auto fill = dyn_cast<FillOp>(inner);
-    // What takes another one's place is made with it in each round.
+    // A result that is written in place of an operand is computed with it in
+    // each round.
     bool isSame = !(fill && fill.getRows()) && !getTied(&inner);
     for (Value operand : inner.getOperands())
       isSame &= same.contains(operand);
@@ -129,7 +130,7 @@ struct BlockRowsPass : tiles::impl::BlockRowsBase<BlockRowsPass> {
   }
 
 private:
-  /// Rows of a block that the machine wants: what hides the latency.
+  /// Rows of a block that hide the latency of DRAM.
   double wantedRows(RowsOp op) const;
   void chooseStationary(GemmOp gemm) const;
   LogicalResult run(RowsOp op, int64_t capacity);
@@ -139,7 +140,7 @@ private:
 
 } // namespace
 
-/// Of the widest matrix.
+/// Columns of the widest matrix.
 static int64_t columnsOf(RowsOp op) {
   int64_t columns = 1;
   auto widen = [&](Value region) {
@@ -165,7 +166,7 @@ double BlockRowsPass::wantedRows(RowsOp op) const {
                    double(ceilDiv(kBytes, bytes)), std::ceil(hidden)});
 }
 
-/// One that the array has: a product's own, or the first.
+/// Chooses a stationarity that the array has: the product's own, or the first.
 void BlockRowsPass::chooseStationary(GemmOp gemm) const {
   const auto &known = machine->array.stationarities;
   auto own = attacc::toIsa(gemm.getStationary());
@@ -174,7 +175,7 @@ void BlockRowsPass::chooseStationary(GemmOp gemm) const {
 }
 
 LogicalResult BlockRowsPass::run(RowsOp op, int64_t capacity) {
-  // What one row takes.
+  // Bytes of scratchpad that one row needs.
   KernelOp trial = buildKernel(op, 1);
   KernelStorage storage(trial);
   int64_t row = storage.slotBytes(), own = storage.temporaryBytes(),

@@ -36,7 +36,7 @@ private:
            << bytes << " bytes for one round, expected them within the "
            << capacity << " of the scratchpad; smaller blocks may fit";
   }
-  /// One of each result.
+  /// Gives each result one slot.
   void setOnes(KernelOp kernel) {
     Builder b(&getContext());
     kernel.walk([&](tiles::Instruction op) {
@@ -81,19 +81,21 @@ LogicalResult ChooseSlotsPass::run(KernelOp kernel, int64_t capacity) {
   return success();
 }
 
-/// Slots of what a round hands on, where the kernel says those of its rings.
+/// Slots of a value that is passed from one round to the next, in a kernel that
+/// fixes the slots of its rings.
 static int64_t slotsInRings(const Storage &storage, int64_t rings) {
   if (!needsSlots(storage) || storage.isSum())
     return 1;
   ForOp loop = storage.loop;
   if (loop.getSum())
     return rings;
-  // One round's while the next one's comes; parts of a block are smaller.
+  // Two slots: one round computes while the next one's operands are loaded.
+  // Parts of a block are smaller.
   bool isInner = loop.getBody().front().getOps<ForOp>().empty();
   return isInner && rings > 2 ? 2 * rings : 2;
 }
 
-/// Whether the place is made anew.
+/// Whether a later round allocates the place again.
 static bool isMadeAgain(const Storage &storage) {
   for (ForOp loop = storage.loop; loop;
        loop = dyn_cast<ForOp>(loop->getParentOp()))
@@ -121,7 +123,8 @@ LogicalResult ChooseSlotsPass::runWithRings(KernelOp kernel, int64_t capacity) {
   };
   if (int64_t bytes = bytesWith(1); bytes > capacity)
     return refuse(kernel, bytes, capacity);
-  // A second sum lets the array go on while the first one leaves.
+  // A second accumulator lets the array continue while the first one is written
+  // out.
   int64_t most =
       llvm::any_of(storage.storages(), needsMore) && bytesWith(2) <= capacity
           ? 2

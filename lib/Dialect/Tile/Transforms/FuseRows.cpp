@@ -36,7 +36,7 @@ private:
   /// The scratch tensor that `first` writes for `second` alone; null if there
   /// is none.
   static attacc::TensorOp findIntermediate(RowsOp first, RowsOp second);
-  /// Both as one, in place of both; null if they stay.
+  /// Fuses both operators and erases them; null if they cannot be fused.
   RowsOp fuse(RowsOp first, RowsOp second);
 
   int64_t capacity = 0;
@@ -99,7 +99,7 @@ RowsOp FuseRowsPass::fuse(RowsOp first, RowsOp second) {
                 : body.addArgument(argument.getType(), argument.getLoc()));
   for (Operation &op : two)
     b.clone(op, map);
-  // A row of all in eight slots, or each goes by itself.
+  // Fused only if eight slots of a row of every value fit.
   KernelOp trial = buildKernel(fused, 1);
   bool fits =
       KernelStorage(trial).slotsWithin(capacity) == KernelStorage::kMostSlots;

@@ -51,7 +51,7 @@ void HappensBefore::collect(Queue queue, const Access &access, Slot &slot,
 
 void HappensBefore::order(Queue queue, int site, int64_t number,
                           const std::map<Queue, Need> &needs) {
-  // What comes later in the text is more likely to know of the others.
+  // A later instruction is more likely to be ordered after the others already.
   llvm::SmallVector<Need> sorted;
   for (auto &[from, need] : needs)
     sorted.push_back(need);
@@ -75,7 +75,7 @@ void HappensBefore::order(Queue queue, int site, int64_t number,
 }
 
 void HappensBefore::record(Slot &slot, Touch touch) {
-  // What it had to follow has ended when it begins.
+  // An access that this instruction has to wait for has ended when it begins.
   llvm::erase_if(slot.touches, [&](const Touch &other) {
     return touch.box.holds(other.box) &&
            (touch.writes || (other.queue == touch.queue && !other.writes));
@@ -123,7 +123,8 @@ void HappensBefore::finish() {
   for (auto &[key, semaphore] : keys)
     if (std::get<3>(key) >= 0)
       frees[{std::get<3>(key), std::get<2>(key)}].push_back(key);
-  // As if places were made once more: who would have to give them back.
+  // Which engines would have to release the places if they were allocated once
+  // more.
   std::map<Key, std::set<int64_t>> last;
   for (auto &[where, slot] : slots)
     for (const First &first : slot.firsts) {
@@ -137,8 +138,8 @@ void HappensBefore::finish() {
         last[{from, first.queue, where.first, first.site}].insert(
             need.from->number);
     }
-  // The first users of a place wait as the later ones do, for what is counted
-  // at the start, and the last ones give back as many.
+  // The first users of a place wait like the later ones, on a semaphore that
+  // starts full; the last users signal as often.
   for (auto &[where, numbers] : fresh) {
     auto found = frees.find(where);
     if (found == frees.end() || found->second.size() != 1)

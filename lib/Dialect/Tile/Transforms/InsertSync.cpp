@@ -49,7 +49,7 @@ private:
         builder, loc, attacc::SemaphoreType::get(builder.getContext()),
         builder.getI64IntegerAttr(count));
   }
-  /// Of an instruction, or of the first round that adds to a sum.
+  /// Makes an instruction wait, or the first round of a loop that accumulates.
   static void wait(Operation *op, Value semaphore) {
     if (auto loop = dyn_cast<ForOp>(op))
       return loop.getWaitsMutable().append(semaphore);
@@ -60,26 +60,27 @@ private:
       return loop.getSignalsMutable().append(semaphore);
     cast<tiles::Instruction>(op).getSignalsMutable().append(semaphore);
   }
-  /// An engine that does nothing else, where the builder stands.
+  /// Inserts an instruction that only waits and signals.
   void sync(Location loc, Queue queue, ValueRange waits, ValueRange signals) {
     SyncOp::create(builder, loc,
                    attacc::EngineAttr::get(builder.getContext(), queue.first),
                    builder.getI64IntegerAttr(queue.second), waits, signals);
   }
 
-  /// `use`, the first of its engine, follows what `site` makes.
+  /// Orders `use`, the first use by its engine, after `site`, which produces
+  /// the value.
   void order(Operation *site, Operation *use, Queue queue) {
     Value full = semaphore(0, use->getLoc());
     signal(site, full);
     Operation *holder = holderIn(site->getBlock(), use);
     if (use == holder)
       return wait(use, full);
-    // Made once, used in each round: the engine waits before the loop.
+    // Produced once and used in every round: the engine waits before the loop.
     builder.setInsertionPoint(holder);
     sync(use->getLoc(), queue, full, {});
   }
 
-  /// The place is made anew when those that use it have given it back.
+  /// The place is overwritten only after its users have released it.
   LogicalResult giveBack(const Storage &place) {
     if (!needsSlots(place))
       return success();

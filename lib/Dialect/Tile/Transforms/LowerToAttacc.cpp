@@ -23,7 +23,7 @@ using attacc::Space;
 
 namespace {
 
-/// Writes one kernel.
+/// Emits the instructions of one kernel.
 class KernelWriter {
 public:
   explicit KernelWriter(KernelOp kernel)
@@ -34,7 +34,8 @@ public:
 private:
   using Shape = SmallVector<int64_t>;
 
-  /// Which rounds of a loop are being written: equal ones.
+  /// The range of rounds of a loop that is being emitted; all have the same
+  /// block size.
   struct Rounds {
     ForOp loop;
     Value counter;     ///< of the hardware loop; null: one round
@@ -42,7 +43,8 @@ private:
     int64_t size = 0;  ///< of a block, in elements
     bool isFirst = true, isLast = true; ///< of those of a sum
   };
-  /// A box of an object that begins at offsets and moves with counters.
+  /// A tile of a tensor or place: offsets, sizes, and by how much it moves with
+  /// each loop counter.
   struct Box {
     Value object;
     Shape offsets;
@@ -55,7 +57,7 @@ private:
     SmallVector<Step> steps;
 
     Step &stepOf(Value counter);
-    /// Follows blocks of `size` along a dimension.
+    /// Moves the tile by `size` along a dimension in each round.
     void follow(const Rounds &rounds, unsigned dim, int64_t size);
   };
 
@@ -72,12 +74,12 @@ private:
   Value inDram(Value region, ValueRange counters, RankedTensorType type,
                ArrayRef<int64_t> shape, Location loc);
 
-  /// The rounds of a loop that are being written.
+  /// The rounds of a loop that are being emitted.
   const Rounds &roundsOf(ForOp loop) const {
     return *llvm::find_if(
         open, [&](const Rounds &each) { return each.loop == loop; });
   }
-  /// Elements that a loop cuts now.
+  /// Elements of the dimension that a loop splits, in the rounds being emitted.
   int64_t totalOf(ForOp loop) const {
     ForOp outer = loop.getOuterLoop();
     return outer ? roundsOf(outer).size : int64_t(loop.getTotal());
@@ -90,7 +92,7 @@ private:
   int64_t countRounds(ArrayRef<ForOp> loops,
                       const DenseMap<Operation *, int64_t> &sizes,
                       int64_t slots) const;
-  /// Takes the slots of a place in turn.
+  /// Rotates through the slots of a place.
   void turn(Box &box, OpResult root) const;
 
   KernelOp kernel;
@@ -137,7 +139,7 @@ LogicalResult KernelWriter::makeBuffers() {
     }
     if (isa<SliceOp, PartOp>(op)) // a part of the place
       return WalkResult::advance();
-    // Another shape of the same place.
+    // A view has the place of its operand in another shape.
     if (auto view = dyn_cast<View>(op)) {
       OpResult root = rootOf(view.getViewed());
       auto type = cast<attacc::BufferOp>(buffers.lookup(root).getDefiningOp());
@@ -373,7 +375,8 @@ void KernelWriter::writeInstruction(Operation *op) {
              name != "rows" && name != "operandSegmentSizes")
       state.addAttribute(name, attribute.getValue());
   }
-  // A sum begins in the first round, and is there after the last one.
+  // The accumulator is initialised in the first round and complete after the
+  // last one.
   bool adds = tied && isa<BlockArgument>(tied);
   if (tied && !(adds && open.back().isFirst))
     state.addAttribute("accumulate", b.getUnitAttr());
@@ -420,7 +423,7 @@ void KernelWriter::writeLoop(ForOp loop) {
       writeRounds({loop, {}, whole, total % block}, 1);
     return;
   }
-  // The first round begins the sum and the last one hands it on.
+  // The first round initialises the accumulator, and the last one passes it on.
   int64_t count = ::nm::support::ceilDiv(total, block);
   bool isOne = count == 1;
   writeRounds({loop, {}, 0, isOne ? total : block, true, isOne}, 1);

@@ -82,7 +82,8 @@ Status tiles::checkProduct(const model::Device &device,
   return {};
 }
 
-/// Of the scratchpad with the sums of one block, as tile-allocate places them.
+/// Bytes of scratchpad, with the sums of one block, laid out as tile-allocate
+/// does.
 static int64_t bytesOf(const ProductFacts &facts, const ProductPlan &plan) {
   const model::ProjectionTiling &tiling = plan.tiling;
   const model::ProjectionShape &shape = facts.shape;
@@ -137,7 +138,8 @@ tiles::chooseProduct(const model::Device &device, ProductFacts facts) {
                                    {1, 1, device.array.stationarities.front()});
       !status)
     return status.error();
-  // One choice for products that differ in their inputs' types: room for f32.
+  // Products that differ only in the types of their inputs get one tiling: each
+  // input counts as f32.
   facts.vectorBytes.assign(facts.vectorBytes.size(), 4);
   facts.matrixBytes.assign(facts.matrixBytes.size(), 4);
   auto fits = [&](const model::ProjectionTiling &tiling) -> Status {

@@ -126,7 +126,7 @@ void StepWriter::add(Operation *op, Instruction instruction,
   roller.add(instruction.opcode, {}, {}) = std::move(instruction);
 }
 
-/// Of parts that are its operands.
+/// Adds an instruction whose operands are parts of places.
 void StepWriter::addTouching(Operation *op, Instruction instruction,
                              ArrayRef<Part> parts) {
   SmallVector<HappensBefore::Access> accesses;

@@ -185,7 +185,7 @@ bool StepWriter::isLast(Value counter) const {
   auto rows = rowLoops.find(loop);
   if (rows == rowLoops.end() || !now.rounds.count(rows->second))
     return round.index == round.last;
-  // Of the tiles that these rows see.
+  // Rounds over the key tiles that these rows see.
   Round block = now.rounds.lookup(rows->second);
   SightNumbers sight(*cast<ForOp>(rows->second).getSight());
   return round.index + 1 == ceilDiv(sight.seen(block.begin + block.size),
@@ -221,7 +221,7 @@ void StepWriter::executeLoop(ForOp loop) {
     for (int64_t i = range.begin; i != range.end; ++i)
       body(i);
   } else {
-    // Rounds of one kind follow each other in loops of their own.
+    // Consecutive rounds of one kind get a loop of their own.
     for (int64_t begin = range.begin; begin < range.end;) {
       int64_t end = loop.getSight() ? begin + 1 : range.end;
       while (end < range.end &&
@@ -300,7 +300,7 @@ void StepWriter::executePhase(PhaseOp phase, Step &step) {
   std::swap(now, step);
 }
 
-/// The rest of the oldest step.
+/// Emits the phases that remain of the oldest step.
 void StepWriter::finishOldest(const Phases &phases) {
   for (PhaseOp phase : phases.delayed)
     executePhase(phase, pending.front());
@@ -315,7 +315,7 @@ void StepWriter::executeStep(Block &block) {
     return alternate(phases, std::move(step));
   if (phases.filled) {
     step.filled = partOf(phases.filled);
-    // Whether it lies where that of the step before still is.
+    // Whether it lies in the place that the previous step still uses.
     if (!pending.empty() && pending.back().filled) {
       HappensBefore::Box own = accessOf(*step.filled, true, true).box,
                          last =
@@ -337,7 +337,7 @@ void StepWriter::executeStep(Block &block) {
     pending.push_back(std::move(step));
 }
 
-/// Chunks go where those of the step before have just been used.
+/// A chunk overwrites the chunk of the previous step that was just consumed.
 void StepWriter::alternate(const Phases &phases, Step step) {
   Step *last = pending.empty() ? nullptr : &pending.front();
   SmallVector<PhaseOp> own, before, after;
@@ -367,7 +367,8 @@ void StepWriter::alternate(const Phases &phases, Step step) {
   if (rest)
     chunk(before.front(), *last, 0);
   auto both = [&](int64_t j) {
-    // One ahead, so that the engine of the next phase need not wait for it.
+    // One chunk ahead, so that the engine of the next phase need not wait for
+    // it.
     if (j + 1 < rest)
       chunk(before.front(), *last, j + 1);
     if (j < rest)

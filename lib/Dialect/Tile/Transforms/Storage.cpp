@@ -83,8 +83,8 @@ KernelStorage::KernelStorage(KernelOp kernel) : kernel(kernel) {
   }
 }
 
-/// Whether values, and the order of each engine from one round to the next,
-/// lead from an instruction to `maker` in the next round.
+/// Whether dependences of values, and the program order of each engine across
+/// rounds, order an instruction before `maker` in the next round.
 bool KernelStorage::leadsToNext(Operation *from, Operation *maker) const {
   using Step = std::pair<Operation *, bool>; ///< in the next round
   SmallVector<Step> work{{from, false}};
@@ -121,7 +121,7 @@ void KernelStorage::findReturns(Storage &storage) const {
   for (Operation *op : storage.accesses)
     if (queueOf(op) != own)
       last[queueOf(op)] = op;
-  // What leads from loop to loop is not looked for.
+  // Orders that go through other loops are not looked for.
   Block *block = storage.site()->getBlock();
   for (auto [queue, op] : last)
     if (storage.isSum() || op->getBlock() != block ||
@@ -179,7 +179,8 @@ int64_t KernelStorage::slotsWithin(int64_t capacity) const {
 }
 
 int64_t KernelStorage::lastPosition(const Storage &storage) const {
-  // What a loop reads is read again in its next round.
+  // A value that a loop reads is read again in its next round: it lives until
+  // the loop ends.
   int64_t last = 0;
   holderIn(storage.site()->getBlock(), storage.accesses.back())
       ->walk([&](tiles::Instruction op) {
@@ -201,8 +202,8 @@ KernelStorage::placeTemporaries(int64_t &bytes, int64_t alignment) const {
     if (!storage.loop || needsSlots(storage))
       continue;
     Live live{positionOf(storage.maker()), lastPosition(storage), 0, 0};
-    // Where several engines work on it, program order is not enough to say when
-    // it is done with.
+    // Where several engines access it, program order alone does not say when
+    // the last access has ended.
     if (storage.isShared)
       live.from = 0, live.to = order.size();
     int64_t size = roundUp(storage.bytes, alignment);

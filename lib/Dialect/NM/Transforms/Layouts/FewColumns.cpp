@@ -46,19 +46,19 @@ void FewColumnsEmitter::emitTask(Value task, Value packed) {
   if (op.getTransposeC()) {
     emitEpilogue(b, shape, op, tile, cols, rows, zero, row0);
   } else {
-    Value turned = turn(tile, rows);
-    emitEpilogue(b, shape, op, turned, rows, cols, row0, zero);
-    memref::DeallocOp::create(b, turned);
+    Value transposed = transpose(tile, rows);
+    emitEpilogue(b, shape, op, transposed, rows, cols, row0, zero);
+    memref::DeallocOp::create(b, transposed);
   }
   memref::DeallocOp::create(b, tile);
 }
 
 /// The tile with rows of the weight as its rows.
-Value FewColumnsEmitter::turn(Value tile, Value rows) {
-  Value turned = allocate({shape.rowBlock, columns}, shape.accumulator);
+Value FewColumnsEmitter::transpose(Value tile, Value rows) {
+  Value transposed = allocate({shape.rowBlock, columns}, shape.accumulator);
   auto copy = [&](Value row, Value column) {
     Value value = memref::LoadOp::create(b, tile, ValueRange{column, row});
-    memref::StoreOp::create(b, value, turned, ValueRange{row, column});
+    memref::StoreOp::create(b, value, transposed, ValueRange{row, column});
   };
   b.loop(b.index(0), rows, 1, [&](Value row) {
     if (count)
@@ -67,7 +67,7 @@ Value FewColumnsEmitter::turn(Value tile, Value rows) {
     for (int64_t c = 0; c < columns; ++c)
       copy(row, b.index(c));
   });
-  return turned;
+  return transposed;
 }
 
 LogicalResult mlir::nm::checkStaticColumns(PackedMatmulOp op) {

@@ -43,7 +43,7 @@ protected:
 
 private:
   void emitTask(Value task, Value packed);
-  Value turn(Value tile, Value rows);
+  Value transpose(Value tile, Value rows);
 
   bool parallel;
 };

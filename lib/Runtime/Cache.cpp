@@ -34,7 +34,7 @@ std::string cacheName(const Manifest &manifest,
                       const std::vector<ScopePath> &scopes,
                       const MaskOptions &mask) {
   json name;
-  name["layouts"] = kLayoutVersion;
+  name["layouts"] = layoutVersion(manifest);
   name["manifest"] = printManifest(manifest);
   name["policy"] = int(mask.policy);
   name["bit_order"] = int(mask.bitOrder);

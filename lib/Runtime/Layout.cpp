@@ -116,10 +116,10 @@ std::string LayoutSpec::str() const {
 
 std::string GroupForm::describe() const {
   return std::string(dtypeName(scale)) + " scale times integers from " +
-         (zeros
-              ? "0 to " + std::to_string(mostStored()) +
-                    " less a zero point from 0 to " + std::to_string(mostZero())
-              : std::to_string(least()) + " to " + std::to_string(most()));
+         (zeros ? "0 to " + std::to_string(mostStored()) +
+                      " less a zero point from " + std::to_string(leastZero()) +
+                      " to " + std::to_string(mostZero())
+                : std::to_string(least()) + " to " + std::to_string(most()));
 }
 
 /// "'panel<rows = R, cols = C, depth = D>'".

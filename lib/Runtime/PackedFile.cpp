@@ -29,6 +29,16 @@ using support::mixHash;
 /// What stands before the header: magic, length, checksum.
 static constexpr uint64_t kFixedBytes = 24;
 
+int layoutVersion(const Manifest &manifest) {
+  auto hasZeros = [](const ParamSpec &spec) {
+    const GroupForm &form = spec.layout.form;
+    return spec.layout.hasForm() && form.zeros && form.bits == 8;
+  };
+  return std::any_of(manifest.params.begin(), manifest.params.end(), hasZeros)
+             ? 3
+             : 2;
+}
+
 uint64_t checksum(const void *data, uint64_t bytes) {
   constexpr int64_t chunk = 1 << 20;
   const unsigned char *from = static_cast<const unsigned char *>(data);

@@ -15,13 +15,15 @@
 #define NM_LIB_RUNTIME_PACKEDFILE_H
 
 #include "Memory.h"
+#include "nm/Runtime/Params.h"
 #include "nm/Support/OutputFile.h"
 #include <vector>
 
 namespace nm::rt {
 
-/// Raise when the bytes of any layout change.
-constexpr int kLayoutVersion = 2;
+/// The version of the layouts of a manifest: raise those whose bytes change.
+/// Zero points of eight bits are of version 3, all others of version 2.
+int layoutVersion(const Manifest &manifest);
 
 /// Hash of a buffer, on several threads (nm/Support/Checksum.h).
 uint64_t checksum(const void *data, uint64_t bytes);

@@ -76,7 +76,7 @@ Status writePackedWeights(support::Sink &file, const Manifest &manifest,
     entry.maskSource = param.maskSource;
   }
   nlohmann::ordered_json key;
-  key["layouts"] = kLayoutVersion;
+  key["layouts"] = layoutVersion(manifest);
   key["manifest_hash"] = hashText(manifest);
   key["manifest"] = printManifest(manifest);
   return writePacked(file, kFormat, key.dump(), entries);
@@ -88,10 +88,10 @@ uint64_t packedChecksum(const void *data, uint64_t bytes) {
 
 static Result<Manifest> readKey(const std::string &key) {
   std::string hash, text;
-  int layouts = kLayoutVersion;
+  int layouts = 0;
   NM_RETURN_IF_ERROR(
       support::readJsonObject(key, "the key", [&](support::JsonReader &reader) {
-        reader.integer("layouts", layouts, layouts, layouts);
+        reader.integer("layouts", layouts);
         reader.text("manifest_hash", hash);
         reader.text("manifest", text);
       }));
@@ -101,6 +101,10 @@ static Result<Manifest> readKey(const std::string &key) {
   if (hashText(*manifest) != hash)
     return makeError(Errc::Format, "the hash of the manifest is ",
                      hashText(*manifest), ", but ", quote(hash), " is written");
+  if (layouts != layoutVersion(*manifest))
+    return makeError(Errc::Format, "the layouts are of version ", layouts,
+                     ", expected ", layoutVersion(*manifest),
+                     "; compile the model again");
   return manifest;
 }
 

@@ -36,11 +36,9 @@ static float roundToType(float value, DType type) {
   return type == DType::BF16 ? bf16ToFloat(floatToBf16(value)) : value;
 }
 
-/// The magnitude of which integers of a form may be: the largest but for one,
-/// which a scale of the other sign turns into the least.
+/// The magnitude of which integers of a form may be: that of the least.
 static int mostMagnitude(const GroupForm &form) {
-  return form.zeros ? std::max(form.mostZero(), form.mostStored())
-                    : form.middle();
+  return form.zeros ? form.mostZero() : form.middle();
 }
 
 /// The integers of `values` for one scale, or false.
@@ -59,7 +57,8 @@ static bool divideExactly(const float *values, int64_t count,
     largest = std::max(largest, int(integer));
   }
   // The range reaches further down than up.
-  if (largest == most) {
+  if (largest >
+      (form.zeros ? form.mostStored() - form.leastZero() : form.most())) {
     scale.scale = -scale.scale;
     for (int64_t i = 0; i < count; ++i)
       integers[i] = static_cast<int16_t>(-integers[i]);
@@ -67,8 +66,8 @@ static bool divideExactly(const float *values, int64_t count,
     least = -least;
     largest = -largest;
   }
-  scale.zero = form.zeros ? std::max(0, -least) : form.middle();
-  return scale.zero <= std::max(form.mostZero(), form.middle()) &&
+  scale.zero = form.zeros ? std::max(form.leastZero(), -least) : form.middle();
+  return scale.zero <= mostMagnitude(form) &&
          largest + scale.zero <= form.mostStored();
 }
 
@@ -80,7 +79,7 @@ bool recoverGroup(const float *values, int64_t count, const GroupForm &form,
       return false;
     most = std::max(most, std::fabs(values[i]));
   }
-  scale = {0, form.zeros ? 0 : form.middle()};
+  scale = {0, form.zeros ? form.leastZero() : form.middle()};
   if (most == 0) {
     std::fill(integers, integers + count, int16_t(0));
     return true;

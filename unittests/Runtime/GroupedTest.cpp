@@ -76,7 +76,7 @@ std::vector<float> scaledWeight(const WeightDesc &desc, int64_t group,
         scale = randomScale(form.scale, rng);
         // Where elements are zero, so must be an integer less the zero point.
         if (form.zeros)
-          zero = int64_t(rng() % (desc.m == 1 && form.bits == 4 ? 17 : range));
+          zero = int64_t(rng() % uint64_t(desc.m == 1 ? range + 1 : range));
       }
       for (int64_t kept = 0; kept < desc.n; ++kept)
         at(fiber, k + int64_t(rng() % uint64_t(desc.m))) =
@@ -212,6 +212,20 @@ TEST(Grouped, BytesOfEightBits) {
   EXPECT_EQ(stored[80 + 2 * 32 + 1], 127);
   EXPECT_EQ(stored[80 + 2 * 32 + 2], 0x81);
   EXPECT_EQ(stored[80 + 4], 0);
+  // A zero point of 256 is stored as 0, and none of 0 is: 255 with the other
+  // sign of the scale.
+  std::vector<float> back(64);
+  for (int zero : {256, 0}) {
+    for (size_t i = 0; i < 64; ++i)
+      v[i] = float(int(i * 255 / 63) - zero) * 0.25F;
+    expectOk(pack(dense, spec, v.data(), stored.data(), nullptr));
+    float scale;
+    std::memcpy(&scale, stored.data(), 4);
+    EXPECT_EQ(scale, zero == 256 ? 0.25F : -0.25F);
+    EXPECT_EQ(stored[64], zero == 256 ? 0 : 255);
+    expectOk(unpack(dense, spec, stored.data(), nullptr, back.data()));
+    EXPECT_EQ(back, v);
+  }
 }
 
 TEST(Grouped, RangesOfForms) {
@@ -248,6 +262,9 @@ TEST(Grouped, RangesOfForms) {
     EXPECT_TRUE(fits({-255, 0}, {type, true, 8}));
     EXPECT_TRUE(fits({255, -0}, {type, true, 8}));
     EXPECT_TRUE(fits({-3, 252}, {type, true, 8}));
+    EXPECT_TRUE(fits({-256, -1}, {type, true, 8}));
+    EXPECT_TRUE(fits({256, 1}, {type, true, 8}));
+    EXPECT_FALSE(fits({-256, -1, 0}, {type, true, 8}));
     EXPECT_FALSE(fits({-4, 252, 1}, {type, true, 8}));
     EXPECT_FALSE(fits({257, 256}, {type, true, 8}));
   }

@@ -113,6 +113,30 @@ TEST_F(PackedWeightsFiles, EqualParametersAreOne) {
   EXPECT_EQ(*places, std::vector<size_t>{2});
 }
 
+TEST_F(PackedWeightsFiles, ZeroPointsOfEightBitsHaveAVersionOfTheirOwn) {
+  // Files of what did not change are those of before.
+  EXPECT_TRUE(has(slurp(file("m.nmw")), "{\\\"layouts\\\":2,"));
+  for (size_t i = 0; i < data.size() / 4; ++i) {
+    float value = float(i % 2);
+    std::memcpy(&data[4 * i], &value, 4);
+  }
+  expectOk(
+      writeSafetensors(file("m.safetensors"),
+                       {{"w", denseView(data.data(), DType::F32, {64, 96})}}));
+  manifest.params = {{"",
+                      "w",
+                      {64, 96},
+                      DType::F32,
+                      PatternSpec{1, 1, 1},
+                      LayoutSpec::grouped(16, 32, {DType::F16, true, 8})}};
+  auto loaded = Params::load(manifest, {{"", file("m.safetensors")}});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  params = std::move(*loaded);
+  save();
+  EXPECT_EQ(errorOfOpen(), "");
+  EXPECT_TRUE(has(slurp(file("m.nmw")), "{\\\"layouts\\\":3,"));
+}
+
 TEST_F(PackedWeightsFiles, DamageIsOneError) {
   std::string whole = slurp(file("m.nmw"));
   uint64_t seed = std::random_device()();

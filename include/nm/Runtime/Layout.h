@@ -32,7 +32,8 @@ struct GroupForm {
   /// Type of the scale, of either sign: F16, BF16 or F32.
   support::DType scale = support::DType::F16;
   /// The scale multiplies integers of 0 to 15 (of 8 bits, 255) less a zero
-  /// point of the group, 0 to mostZero(); else integers of least() to most().
+  /// point of the group, leastZero() to mostZero(); else integers of least() to
+  /// most().
   bool zeros = false;
   /// Of an integer: 4 or 8.
   int64_t bits = 4;
@@ -43,8 +44,11 @@ struct GroupForm {
   int most() const { return middle() - 1; }
   /// The largest integer with its zero point added.
   int mostStored() const { return 2 * middle() - 1; }
-  /// Zero points are bytes, and of four bits may lie outside the integers.
-  int mostZero() const { return bits == 4 ? 16 : 255; }
+  /// Zero points may lie one above the integers. Of eight bits they are stored
+  /// modulo 256, and there is no 0: 255 and a scale of the other sign say the
+  /// same.
+  int leastZero() const { return bits == 4 ? 0 : 1; }
+  int mostZero() const { return 2 * middle(); }
 
   /// "f16 scale times integers from -8 to 7", for messages.
   std::string describe() const;

@@ -154,7 +154,8 @@ struct GroupedGeometry {
   int zero(unsigned char *values, int64_t row, int64_t group) const {
     if (!shape.form.zeros)
       return shape.form.middle();
-    return block(values, row, group)[shape.zerosAt() + place(row, group)];
+    int stored = block(values, row, group)[shape.zerosAt() + place(row, group)];
+    return stored < shape.form.leastZero() ? shape.form.mostZero() : stored;
   }
   void setScale(unsigned char *values, int64_t row, int64_t group,
                 const GroupScale &scale) const {

@@ -61,7 +61,7 @@ def store(integers, positions, scales, n, m, group, kind="f16", zeros=None, bits
     factors[:count, : length // group] = scales
     points = np.full(factors.shape, 1 << (bits - 1), np.uint8)
     if zeros is not None:
-        points[:count, : length // group] = zeros
+        points[:count, : length // group] = zeros % 256
     kept = {(1, 4): 16, (2, 4): 32}.get((n, m), 64)
     registers = {16: 2, 32: 3, 64: 0}[kept]
     result = []
@@ -151,9 +151,9 @@ class Case:
             draw = lambda least, end, of: rng.choice([least, least + 1, end - 1], of)
         integers = draw(-size // 2, size // 2, shape)
         if chance(0.5):
-            # With 16 zero itself is beyond what is stored, which weights with a pattern need.
-            most = 17 if self.n == self.m and self.bits == 4 else size
-            self.zeros = draw(0, most, (self.rows, self.k // self.group))
+            # With 16 or 256 zero itself is beyond what is stored, which weights with a pattern need.
+            least, most = int(self.bits == 8), size + int(self.n == self.m)
+            self.zeros = draw(least, most, (self.rows, self.k // self.group))
             integers = draw(0, size, shape) - self.zeros.repeat(self.group, 1)
         groups = integers.reshape(self.rows, self.k // self.m, self.m)
         order = rng.permuted(np.broadcast_to(np.arange(self.m), groups.shape), axis=-1)

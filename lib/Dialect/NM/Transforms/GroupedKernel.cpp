@@ -130,13 +130,16 @@ struct GroupedKernel {
                  splatPair(first, static_cast<int8_t>(first + 4)));
   }
 
-  /// Zero points of group `group` of a block, a byte for each row; null where
-  /// all are 8.
+  /// Zero points of group `group` of a block less the least, a byte for each
+  /// row; null where all are 8.
   Value zeroPoints(Value block, int64_t group) {
     if (!shape.grouped.form.zeros)
       return {};
     Value at = b.add(block, shape.grouped.zerosAt() + group * rows());
-    return vector::LoadOp::create(b, byteType(rows()), values, ValueRange{at});
+    Value points =
+        vector::LoadOp::create(b, byteType(rows()), values, ValueRange{at});
+    int64_t least = shape.grouped.form.leastZero();
+    return least == 0 ? points : b.sub(points, splat(byteType(rows()), least));
   }
 
   /// The bytes `first` to `first + count` of `zeros`, each `times` times.
@@ -251,9 +254,15 @@ struct GroupedKernel {
     return result;
   }
 
+  /// Zero points less `excess` in a wider type.
+  Value widenPoints(Value points, VectorType type, int64_t excess) {
+    Value wide = arith::ExtUIOp::create(b, type, points);
+    excess -= shape.grouped.form.leastZero();
+    return excess == 0 ? wide : b.sub(wide, splat(type, excess));
+  }
   /// Zero points as they are subtracted from bytes, 128 less than stored.
   Value signedPoints(Value points, VectorType type) {
-    return b.sub(arith::ExtUIOp::create(b, type, points), splat(type, 128));
+    return widenPoints(points, type, 128);
   }
 
   /// Sums of fold `half` of a unit for each column, in 32 bits for each row.
@@ -289,7 +298,7 @@ struct GroupedKernel {
     Value bytes = repeatBytes(points, part * rows() / 2, rows() / 2, 2);
     if (shape.isWide() && !ops.hasQuads())
       return signedPoints(bytes, wordType());
-    return arith::ExtUIOp::create(b, wordType(), bytes);
+    return widenPoints(bytes, wordType(), 0);
   }
 
   /// What the sums of half of the rows start from, in 16 bits or as addQuads

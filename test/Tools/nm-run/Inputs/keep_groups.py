@@ -72,6 +72,13 @@ def scales_of(shape, kind):
     return values.astype(np.float32).astype(np.float64), values.astype(np.float32)
 
 
+def corners(values, zeros, least, most):
+    """Puts the least and the greatest zero point into the first group of rows 0 and 1 (the last dimension's), with all that
+    meets them: the least and the greatest integer."""
+    zeros[:2, 0] = least, most
+    values[:2, :2] = values.min(), values.max()
+
+
 def pack_quantized(group, kind, symmetric, sparse, order=False, bits=4):
     """values, zero points from -8 to 7 (-128 to 127)."""
     groups, half = K // group, 1 << (bits - 1)
@@ -79,6 +86,7 @@ def pack_quantized(group, kind, symmetric, sparse, order=False, bits=4):
     group_of = np.arange(K) // group
     if not symmetric:
         zeros = rng.integers(-half, half, (ROWS, groups))
+        corners(values, zeros, -half, half - 1)
     if order:
         group_of = rng.permutation(group_of)
     if sparse:
@@ -108,18 +116,20 @@ def int_quantized(group, kind, symmetric, sparse):
     return {**tensors, "l.weight": values.view(np.int8)}, dense
 
 
-def gptq(group, order, bits=4, symmetric=False):
-    """Integers from 0 to 15 (255), zero points from 1 to 16 (255), stored less 1."""
+def gptq(group, order, bits=4, symmetric=False, less=1):
+    """Integers from 0 to 15 (255), zero points of as many bits, stored `less` 1 or, in the form gptq_v2, 0."""
     size = 1 << bits
-    values, zeros = rng.integers(0, size, (K, ROWS)), rng.integers(1, 17 if bits == 4 else 256, (K // group, ROWS))
+    values, zeros = rng.integers(0, size, (K, ROWS)), rng.integers(less, size + less, (K // group, ROWS))
     if symmetric:
         zeros = np.full_like(zeros, size // 2)
+    else:
+        corners(values.T, zeros.T, less, size - 1 + less)
     scales, stored = scales_of((K // group, ROWS), "f16")
     group_of = np.arange(K) // group
     if order:
         group_of = rng.permutation(group_of)
-    tensors = {"l.qweight": np.ascontiguousarray(foreign.words(values.T, bits).T), "l.qzeros": foreign.words(zeros - 1, bits),
-                  "l.scales": stored, "l.g_idx": group_of.astype(np.int32)}
+    tensors = {"l.qweight": np.ascontiguousarray(foreign.words(values.T, bits).T), "l.qzeros": foreign.words(zeros - less, bits),
+               "l.scales": stored, "l.g_idx": group_of.astype(np.int32)}
     return tensors, ((values - zeros[group_of]) * scales[group_of]).T
 
 
@@ -158,9 +168,11 @@ def nbits(block, kind, zeros, bits):
     packed = lambda fields: (fields if bits == 8 else fields[:, 0::2] | fields[:, 1::2] << 4).astype(np.uint8)
     values, points = rng.integers(0, size, (ROWS, K)), np.full((ROWS, K // block), size // 2)
     scales, stored = scales_of((ROWS, K // block), kind)
-    initializers = {"b": packed(values).reshape(ROWS, K // block, block * bits // 8), "s": stored.reshape(-1)}
     if zeros:
         points = rng.integers(0, size, points.shape)
+        corners(values, points, 0, size - 1)
+    initializers = {"b": packed(values).reshape(ROWS, K // block, block * bits // 8), "s": stored.reshape(-1)}
+    if zeros:
         initializers["z"] = packed(points).reshape(-1)
     return initializers, (values - points.repeat(block, 1)) * scales.repeat(block, 1)
 
@@ -283,6 +295,13 @@ for group, kind, symmetric, sparse in [(32, "bf16", True, True), (128, "f16", Tr
 for symmetric in (True, False):
     bits, said = form("f16", not symmetric, 128, 8)
     expect("GPTQ of 8 bits", gptq(128, False, 8, symmetric), 8 + bits, said)
+# A checkpoint of the form gptq_v2 says so in the file beside it.
+config = Path(f"{folder}/quantize_config.json")
+config.write_text(json.dumps({"bits": 4, "checkpoint_format": "gptq_v2"}))
+for each, group in ((4, 64), (8, 32)):
+    bits, said = form("f16", True, group, each)
+    expect("GPTQ (gptq_v2) of %d bits" % each, gptq(group, False, each, less=0), each + bits, said)
+config.unlink()
 
 expect_onnx("MatMulNBits, blocks of 32", 32, "f32", False)
 expect_onnx("MatMulNBits, blocks of 64, zero points", 64, "f32", True)

@@ -101,3 +101,19 @@ func.func @common(%lhs: memref<12x6x4xf32>, %rhs: memref<1024xf32>, %o: memref<1
   %0 = kernel.tile_product %lhs, %rhs[%o] common %n into %acc : memref<12x6x4xf32>, memref<1024xf32>[memref<12x4xi16>] into vector<6x2x8xf32>
   return
 }
+
+// -----
+
+func.func @ahead(%lhs: memref<6x64xf32>, %rhs: memref<64x16xf32>, %acc: vector<6x2x8xf32>) {
+  // expected-error @+1 {{tile_product_c7: asks for steps ahead of 'memref<6x64xf32>', expected S x rows x L}}
+  %0 = kernel.tile_product %lhs, %rhs into %acc {ahead = 2 : i64} : memref<6x64xf32>, memref<64x16xf32> into vector<6x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @ahead_of_offsets(%lhs: memref<12x6x4xf32>, %rhs: memref<1024xf32>, %o: memref<12x6x4xi16>, %acc: vector<6x2x8xf32>) {
+  // expected-error @+1 {{tile_product_c7: asks for steps ahead of 'memref<12x6x4xf32>', whose rows have offsets of their own}}
+  %0 = kernel.tile_product %lhs, %rhs[%o] into %acc {ahead = 2 : i64} : memref<12x6x4xf32>, memref<1024xf32>[memref<12x6x4xi16>] into vector<6x2x8xf32>
+  return
+}

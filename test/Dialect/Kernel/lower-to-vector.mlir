@@ -49,6 +49,24 @@ func.func @interleaved(%lhs: memref<12x3x4xbf16>, %rhs: memref<46x8xf32>, %acc: 
   return %0 : vector<3x1x8xf32>
 }
 
+// 96 bytes of a step are two lines; the last step, of two elements, asks as well.
+// CHECK-LABEL: func @ahead
+// CHECK: scf.for %[[I:.*]] = %c0 to %c11
+// CHECK: %[[S:.*]] = arith.addi %[[I]], %c42
+// CHECK: memref.prefetch %arg0[%[[S]], %c0, %c0], read, locality<2>, data
+// CHECK: memref.prefetch %arg0[%[[S]], %c4, %c0], read, locality<2>, data
+// CHECK-COUNT-48: vector.fma
+// CHECK: scf.yield
+// CHECK-COUNT-2: memref.prefetch
+// CHECK-COUNT-24: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func @ahead(%lhs: memref<12x6x4xf32>, %rhs: memref<46x16xf32>, %acc: vector<6x2x8xf32>) -> vector<6x2x8xf32> {
+  %0 = kernel.tile_product %lhs, %rhs into %acc {ahead = 42 : i64} : memref<12x6x4xf32>, memref<46x16xf32> into vector<6x2x8xf32>
+  return %0 : vector<6x2x8xf32>
+}
+
 // Elements and offsets of a row arrive four at a time, its broadcast stays in a register.
 // CHECK-LABEL: func @own
 // CHECK: scf.for
@@ -56,9 +74,10 @@ func.func @interleaved(%lhs: memref<12x3x4xbf16>, %rhs: memref<46x8xf32>, %acc: 
 // CHECK: llvm.inline_asm "", "=x,0"
 // CHECK: vector.load %arg2{{.*}}, vector<4xi16>
 // CHECK: vector.bitcast {{.*}} : vector<4xi16> to vector<1xi64>
-// CHECK: arith.shrui
 // CHECK: arith.index_castui
-// CHECK-COUNT-48: vector.fma
+// CHECK-COUNT-4: vector.fma
+// CHECK: arith.shrui
+// CHECK-COUNT-44: vector.fma
 func.func @own(%lhs: memref<12x3x4xf32>, %rhs: memref<3072xf32>, %o: memref<12x3x4xi16>, %acc: vector<3x4x8xf32>) -> vector<3x4x8xf32> {
   %0 = kernel.tile_product %lhs, %rhs[%o] into %acc : memref<12x3x4xf32>, memref<3072xf32>[memref<12x3x4xi16>] into vector<3x4x8xf32>
   return %0 : vector<3x4x8xf32>
@@ -86,15 +105,18 @@ func.func @wide(%lhs: memref<12x1x4xf32>, %rhs: memref<3072xf32>, %o: memref<12x
   return %0 : vector<1x1x16xf32>
 }
 
-// Steps with common offsets come first: what they name is loaded once for all rows. Elements are loaded one by one.
+// Steps with common offsets come first: what they name is loaded once for all rows. Elements are loaded one by one, of the rows in turn.
 // CHECK-LABEL: func @common
 // CHECK: %[[SUMS:.*]]:8 = scf.for %{{.*}} = %c0 to %arg4 step %c1
 // CHECK-COUNT-1: vector.load %arg2{{.*}}, vector<4xi16>
 // CHECK-COUNT-16: vector.load %arg1
 // CHECK-NOT: vector.load
 // CHECK: scf.yield
-// CHECK: scf.for %{{.*}} = %arg4 to %c12 step %c1 iter_args(%{{.*}} = %[[SUMS]]#0
+// CHECK: scf.for %[[S:.*]] = %arg4 to %c12 step %c1 iter_args(%{{.*}} = %[[SUMS]]#0
 // CHECK-COUNT-2: vector.load %arg2{{.*}}, vector<4xi16>
+// CHECK: memref.load %arg0[%[[S]], %c0, %c0]
+// CHECK-NOT: memref.load %arg0[%[[S]], %c0, %c1]
+// CHECK: memref.load %arg0[%[[S]], %c1, %c0]
 // CHECK-NOT: vector.load %arg2
 // CHECK: return
 func.func @common(%lhs: memref<12x2x4xf32>, %rhs: memref<3072xf32>, %o: memref<12x2x4xi16>, %acc: vector<2x4x8xf32>, %n: index) -> vector<2x4x8xf32> {

@@ -127,8 +127,8 @@ Value KernelBuilder::loadVector(Value memref, ValueRange indices,
   return vector::FromElementsOp::create(*this, type, scalars);
 }
 
-void KernelBuilder::prefetch(Value memref, Value index) {
-  memref::PrefetchOp::create(*this, memref, index, /*isWrite=*/false,
+void KernelBuilder::prefetch(Value memref, ValueRange indices) {
+  memref::PrefetchOp::create(*this, memref, indices, /*isWrite=*/false,
                              /*localityHint=*/2, /*isDataCache=*/true);
 }
 

@@ -102,18 +102,33 @@ private:
   /// and multiplied with the vectors at its offset.
   SmallVector<Value> emitOwnOffsets(Value step, int64_t first,
                                     ArrayRef<Value> sums) {
-    SmallVector<Value> result(sums);
-    for (int64_t row = 0; row < rows; ++row) {
-      Value fourfold = loadFourfold(step, row);
-      SmallVector<Value> places = loadOffsets({step, b.index(row), b.index(0)});
-      for (int64_t slot = 0; slot < interleave; ++slot) {
-        Value weight = splat(fourfold, step, row, slot);
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value x =
-              b.loadVector(op.getRhs(), b.add(places[slot], v * lanes), lanes);
-          addProduct(result, first + slot, row, v, weight, x);
-        }
+    SmallVector<Value> result(sums), words, fourfolds;
+    auto load = [&](int64_t row) {
+      fourfolds.push_back(loadFourfold(step, row));
+      words.push_back(loadOffsets({step, b.index(row), b.index(0)}));
+    };
+    auto multiply = [&](int64_t row, int64_t slot) {
+      Value weight = splat(fourfolds[row], step, row, slot);
+      Value place = offsetOf(words[row], slot);
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value x = b.loadVector(op.getRhs(), b.add(place, v * lanes), lanes);
+        addProduct(result, first + slot, row, v, weight, x);
       }
+    };
+    // Rows alternate where each takes no register but for its sums: those of
+    // one alone hide the latency of a multiply-add, and nothing else.
+    if (broadcastsLoads()) {
+      for (int64_t row = 0; row < rows; ++row)
+        load(row);
+      for (int64_t slot = 0; slot < interleave; ++slot)
+        for (int64_t row = 0; row < rows; ++row)
+          multiply(row, slot);
+      return result;
+    }
+    for (int64_t row = 0; row < rows; ++row) {
+      load(row);
+      for (int64_t slot = 0; slot < interleave; ++slot)
+        multiply(row, slot);
     }
     return result;
   }
@@ -121,21 +136,25 @@ private:
   /// The panel's vectors are loaded once for all rows.
   SmallVector<Value> emitSharedRows(Value step, int64_t first, int64_t count,
                                     ArrayRef<Value> sums) {
-    SmallVector<Value> result(sums), places;
+    SmallVector<Value> result(sums);
     SmallVector<Value> fourfolds(rows);
+    Value word;
     if (op.sharesOffsets())
-      places = loadOffsets({step, b.index(0)});
+      word = loadOffsets({step, b.index(0)});
     else if (op.getOffsets())
-      places = loadOffsets({step, b.index(0), b.index(0)});
+      word = loadOffsets({step, b.index(0), b.index(0)});
+    if (op.getAhead() != 0)
+      prefetchStep(b.add(step, op.getAhead()));
     for (int64_t row = 0; readsOnce && row < rows; ++row)
       fourfolds[row] = loadFourfold(step, row);
     Value panelRow = b.mul(step, interleave);
     for (int64_t slot = 0; slot < count; ++slot) {
       SmallVector<Value> inputs;
+      Value place = word ? offsetOf(word, slot) : Value();
       for (int64_t v = 0; v < vectors; ++v) {
         SmallVector<Value> at =
-            op.getOffsets()
-                ? SmallVector<Value>{b.add(places[slot], v * lanes)}
+            word
+                ? SmallVector<Value>{b.add(place, v * lanes)}
                 : SmallVector<Value>{b.add(panelRow, slot), b.index(v * lanes)};
         inputs.push_back(b.loadVector(op.getRhs(), at, lanes));
       }
@@ -211,24 +230,30 @@ private:
         .getResult(0);
   }
 
-  /// Panel positions of the elements of a step: their u16 offsets arrive in one
-  /// 64-bit load.
-  SmallVector<Value> loadOffsets(ValueRange at) {
-    SmallVector<Value> result;
+  /// The u16 offsets of the elements of a step, in one 64-bit word.
+  Value loadOffsets(ValueRange at) {
     Value four = b.loadVector(op.getOffsets(), at, interleave);
     Value bits = vector::BitCastOp::create(
         b, VectorType::get({1}, b.getI64Type()), four);
-    Value word = vector::ExtractOp::create(b, bits, ArrayRef<int64_t>{0});
-    for (int64_t i = 0; i < interleave; ++i) {
-      Value shifted = word;
-      if (i != 0)
-        shifted = arith::ShRUIOp::create(
-            b, word, arith::ConstantOp::create(b, b.getI64IntegerAttr(16 * i)));
-      Value narrow = arith::TruncIOp::create(b, b.getI16Type(), shifted);
-      result.push_back(
-          arith::IndexCastUIOp::create(b, b.getIndexType(), narrow));
-    }
-    return result;
+    return vector::ExtractOp::create(b, bits, ArrayRef<int64_t>{0});
+  }
+  /// The panel position of an element of a step.
+  Value offsetOf(Value word, int64_t slot) {
+    if (slot != 0)
+      word = arith::ShRUIOp::create(
+          b, word,
+          arith::ConstantOp::create(b, b.getI64IntegerAttr(16 * slot)));
+    Value narrow = arith::TruncIOp::create(b, b.getI16Type(), word);
+    return arith::IndexCastUIOp::create(b, b.getIndexType(), narrow);
+  }
+
+  /// Asks for the lines of a step of the left operand.
+  void prefetchStep(Value step) {
+    unsigned bits = op.getLhs().getType().getElementTypeBitWidth();
+    int64_t line = target.getLine() * 8 / bits;
+    for (int64_t at = 0; at < rows * interleave; at += line)
+      b.prefetch(op.getLhs(),
+                 {step, b.index(at / interleave), b.index(at % interleave)});
   }
 
   TileProductOp op;

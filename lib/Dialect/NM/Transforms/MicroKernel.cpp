@@ -26,6 +26,18 @@ static int64_t setsOfSums(const KernelShape &shape, int64_t vectors) {
   return sets;
 }
 
+/// Steps between what is read of weights and what is asked for: an eighth of
+/// L1. They pass once for each panel, and as fast as rows that share what they
+/// load of it multiply, the hardware's prefetchers do not bring them from
+/// beyond L2. Where each row loads for itself, requests take longer than they
+/// save.
+static int64_t stepsAhead(const KernelShape &shape, bool sharesLoads) {
+  if (!sharesLoads)
+    return 0;
+  int64_t bits = shape.weightElement.getIntOrFloatBitWidth();
+  return shape.target.getL1() / (shape.rows * kStepSlots * bits);
+}
+
 /// The product of one row group and one panel block, a register tile.
 static SmallVector<Value> emitProduct(KernelBuilder &b,
                                       const KernelShape &shape, int64_t vectors,
@@ -58,7 +70,8 @@ static SmallVector<Value> emitProduct(KernelBuilder &b,
       VectorType::get({shape.rows, vectors, shape.lanes}, shape.accumulator);
   Value product = kernel::TileProductOp::create(
       b, tile, lhs, panel, places, group.common, b.zero(tile), /*unroll=*/1,
-      setsOfSums(shape, vectors));
+      setsOfSums(shape, vectors),
+      stepsAhead(shape, !offsets || shape.sharesOffsets));
   return b.splitTile(product);
 }
 

@@ -45,12 +45,16 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     `unroll` is the number of elements (plain) or of steps of L elements (interleaved) that one
     iteration of the loop takes.
 
+    `ahead`, if it is not 0, asks for `lhs` early: each step for the lines of the step so many behind it, in the second
+    level of cache. They may be past the end of `lhs`.
+
     Constraints, beside the types: (1) `lhs` has as many rows as the tile, (2) `rhs`
     has the tile's element type and at least its columns, (3) static sizes of the contraction agree, (4) offsets
     go with an interleaved `lhs` of L = 4 and have its shape, without the rows if they are shared, otherwise
     the lanes are a multiple of four,
     (5) `sets` divides the elements of an iteration,
-    (6) `common` goes with offsets that are a row's own.
+    (6) `common` goes with offsets that are a row's own, (7) `ahead` goes with an interleaved `lhs` and not with
+    such offsets.
 
     Example: six rows of weights, four slots at a time, by a panel of 16 columns on AVX2:
 
@@ -66,7 +70,8 @@ def Kernel_TileProductOp : Kernel_Op<"tile_product", [AllTypesMatch<["acc", "res
     Optional<Index>:$common,
     VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$acc,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$unroll,
-    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$sets);
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$sets,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$ahead);
   let results = (outs VectorOfRankAndType<[3], [AnyFloat, AnySignlessInteger]>:$result);
   let assemblyFormat = [{
     $lhs `,` $rhs (`[` $offsets^ `]`)? (`common` $common^)? `into` $acc attr-dict `:` type($lhs) `,` type($rhs)

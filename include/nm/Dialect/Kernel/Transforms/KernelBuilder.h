@@ -50,7 +50,7 @@ public:
   Value loadVector(Value memref, ValueRange indices, int64_t lanes);
   void storeVector(Value vector, Value memref, ValueRange indices);
   /// Asks for the line of an element that is read later, into L2.
-  void prefetch(Value memref, Value index);
+  void prefetch(Value memref, ValueRange indices);
   Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
   /// Transposes `rows.size()` vectors of as many lanes, in registers.
   SmallVector<Value> transpose(ArrayRef<Value> rows);

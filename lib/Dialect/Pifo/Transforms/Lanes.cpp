@@ -336,12 +336,22 @@ SchedulerEmitter::headWithLanes(const NodeLayout &node,
   return {{}, results[0], results[1]};
 }
 
-SchedulerEmitter::Head
-SchedulerEmitter::popOfLanes(const NodeLayout &node,
-                             const TransactionContext &at, const LaneHead &best,
-                             Value occupied) {
+SchedulerEmitter::Head SchedulerEmitter::popOfLanes(
+    const NodeLayout &node, const TransactionContext &at,
+    ArrayRef<LaneHead> heads, const LaneHead &best, Value occupied) {
   auto [next, isLast] = takeFromLane(node, at, best);
-  e.store(next, lane(node, at, node.lanes.heads, best.child));
+  auto store = [&](Value place, Value child) {
+    e.store(place, lane(node, at, node.lanes.heads, child));
+  };
+  // Of two, also the place that stays: where a store goes is known before the
+  // comparison is, and loads of the next pop need not wait for it. Of more,
+  // that takes longer than it spares.
+  if (heads.size() > 2)
+    store(next, best.child);
+  else
+    for (const LaneHead &head : heads)
+      store(e.select(e.cmp(P::eq, head.child, best.child), next, head.place),
+            head.child);
   e.ifThen(isLast, [&] {
     e.store(e.bxor(occupied, e.shl(e.c(1), best.child)),
             hot(node, at, node.lanes.occupied));
@@ -355,11 +365,12 @@ SchedulerEmitter::popOfBoth(const NodeLayout &node,
                             const TransactionContext &at) {
   Value pointer = hot(node, at, node.lanes.occupied);
   Value occupied = e.load(64, pointer);
-  LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
+  SmallVector<LaneHead> heads = laneHeads(node, at);
+  LaneHead best = firstOfLanes(node, heads, occupied);
   auto results = e.ifElse(
       lanesAreFirst(node, at, best, occupied), {e.type(64), e.type(32)},
       [&]() -> SmallVector<Value> {
-        Head head = popOfLanes(node, at, best, occupied);
+        Head head = popOfLanes(node, at, heads, best, occupied);
         return {head.rank, head.child};
       },
       [&]() -> SmallVector<Value> {
@@ -380,8 +391,9 @@ SchedulerEmitter::popWithLanes(const NodeLayout &node,
   Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
   SmallVector<Type> types{e.type(64), e.type(32)};
   auto first = [&](Value asked) -> SmallVector<Value> {
-    LaneHead best = firstOfLanes(node, laneHeads(node, at), asked);
-    Head head = popOfLanes(node, at, best, occupied);
+    SmallVector<LaneHead> heads = laneHeads(node, at);
+    LaneHead best = firstOfLanes(node, heads, asked);
+    Head head = popOfLanes(node, at, heads, best, occupied);
     return {head.rank, head.child};
   };
   // With a backlog no lane is empty, and no element is in the container.

@@ -369,7 +369,8 @@ private:
                       const LaneHead &best, Value occupied);
   Head headWithLanes(const NodeLayout &node, const TransactionContext &at);
   Head popOfLanes(const NodeLayout &node, const TransactionContext &at,
-                  const LaneHead &best, Value occupied);
+                  ArrayRef<LaneHead> heads, const LaneHead &best,
+                  Value occupied);
   Head popOfBoth(const NodeLayout &node, const TransactionContext &at);
   Head popWithLanes(const NodeLayout &node, const TransactionContext &at);
   func::FuncOp beginAside(StringRef what, unsigned id, TypeRange arguments,

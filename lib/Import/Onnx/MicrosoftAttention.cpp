@@ -161,6 +161,12 @@ Val packedRows(NodeEmit &n, AttentionPlan &plan) {
   return n.concat({&halves[0], &halves[1]}, 0);
 }
 
+/// The keys of a packed past, or (1) the values: [B, H, P, D].
+Val halfOf(NodeEmit &n, Val &both, size_t which) {
+  Val half = n.sliceAxis(both, 0, n.size(which), n.size(1));
+  return n.reshape(half, ArrayRef<OpFoldResult>(both.shape).drop_front());
+}
+
 /// Attention after the projection [B, S, Dq + Dk + Dv], with a past of
 /// [2, B, H, P, D].
 LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
@@ -195,11 +201,6 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
   plan.offset = n.size(0);
   if (past && past->rank() != 5)
     return n.fail("its past has rank " + Twine(past->rank()) + ", expected 5");
-  auto halfOf = [&](Val &both, size_t i) {
-    Val half = n.sliceAxis(both, 0, n.size(i), n.size(1));
-    Dims shape(both.shape.begin() + 1, both.shape.end());
-    return n.reshape(half, shape);
-  };
   if (!isShared && (past || n.wants(1))) {
     Val present = packedRows(n, plan);
     if (past) {
@@ -208,7 +209,7 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
       // the memory of the past.
       present = n.concat({past, &present}, 3);
       for (size_t i : {1, 2})
-        *parts[i] = {halfOf(present, i - 1), false};
+        *parts[i] = {halfOf(n, present, i - 1), false};
     }
     if (n.wants(1))
       (void)n.set(present, 1);
@@ -237,7 +238,7 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
       both = writeCache(n, both, rows.value, cache.starts, i - 1);
     }
     for (size_t i : {1, 2})
-      *parts[i] = {halfOf(both, i - 1), false};
+      *parts[i] = {halfOf(n, both, i - 1), false};
     (void)n.set(both, 1);
   }
   if (failed(addBias(n, bias, plan, hidden)))

@@ -30,11 +30,11 @@ using ::nm::support::splitTexts;
 
 namespace {
 
-/// Raise when the content of entries changes.
+/// Increment when the content of entries changes.
 constexpr const char *kFormat = "nm code 1";
 constexpr const char *kFolder = "NM_CODE_CACHE", *kSize = "NM_CODE_CACHE_SIZE";
 
-/// Hash of what is written to it.
+/// A stream that hashes what is written to it.
 class HashStream : public llvm::raw_ostream {
 public:
   HashStream() { SetUnbuffered(); }
@@ -78,8 +78,8 @@ std::string buildIdOf(const dl_phdr_info &object) {
   return "";
 }
 
-/// What makes code: this program, and the libraries of LLVM. A version would
-/// be the same after a change of a pass.
+/// The build ids of what generates code: this program and the libraries of
+/// LLVM. A version number would stay the same after a change of a pass.
 const std::string &buildIds() {
   static const std::string ids = [] {
     std::string all;
@@ -105,7 +105,7 @@ const std::string &buildIds() {
   return ids;
 }
 
-/// Texts that belong together, of which the reader knows the number.
+/// Splits a list of texts whose number the reader knows.
 llvm::Expected<std::vector<std::string_view>> split(std::string_view list,
                                                     size_t count) {
   auto texts = splitTexts(list);
@@ -246,7 +246,7 @@ llvm::Expected<CodeCache> CodeCache::open() {
   auto files = FileCache::open(folder, static_cast<uint64_t>(most));
   if (!files) {
     cache.text = "off: " + printable(files.error().message);
-    // Whoever names a folder wants to know.
+    // A note where the user named the folder; the default folder is optional.
     if (given)
       llvm::WithColor::note()
           << "compiled code is not kept: " << printable(files.error().message)

@@ -179,7 +179,7 @@ llvm::Expected<std::unique_ptr<llvm::Module>>
 driver::translate(ModuleOp module, ArrayRef<Signature> functions,
                   llvm::LLVMContext &context, llvm::TargetMachine &machine,
                   StringRef prefix) {
-  // Names were for messages; LLVM IR has no place for them.
+  // Names served messages; LLVM IR has no place for them.
   module.walk([](FunctionOpInterface func) {
     for (unsigned i = 0; i < func.getNumArguments(); ++i)
       func.removeArgAttr(i, "nm.name");
@@ -230,8 +230,8 @@ driver::translate(ModuleOp module, ArrayRef<Signature> functions,
 
 llvm::Error driver::optimize(llvm::Module &module,
                              llvm::TargetMachine &machine) {
-  // Asks which functions a pointer may call, in the square of the calls of a
-  // long entry; no pointer is called in code of ours.
+  // This analysis computes which functions a pointer may call, in time
+  // quadratic in the calls of a long entry; our code calls no pointers.
   llvm::PassInstrumentationCallbacks callbacks;
   callbacks.registerShouldRunOptionalPassCallback(
       [](StringRef pass, llvm::Any) {

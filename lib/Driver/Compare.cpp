@@ -93,7 +93,7 @@ llvm::Expected<Comparison> driver::compareArrays(const rt::TensorView &actual,
     largest = std::max(largest, std::abs(b));
     double excess =
         bound > 0 && std::isfinite(bound) ? difference / bound : difference;
-    // A failing element is worse than any that passes.
+    // A failing element ranks above any that passes.
     if (bad && std::isfinite(excess))
       excess += 1;
     if (excess > worstExcess) {
@@ -122,14 +122,14 @@ static double largestOf(const rt::TensorView &view, rt::DType dtype) {
   return largest;
 }
 
-/// As many digits as tell two f32 apart.
+/// With as many digits as distinguish any two f32.
 static std::string digits(double value) {
   std::string text;
   llvm::raw_string_ostream(text) << llvm::format("%.9g", value);
   return text;
 }
 
-/// What a user can do about results that differ.
+/// What to try when results differ.
 static std::string whatToTry(const Comparison &comparison, rt::DType type,
                              const DataOptions &options) {
   if (!std::isfinite(comparison.maxAbsError))

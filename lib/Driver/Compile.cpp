@@ -80,7 +80,7 @@ static bool declaresSparsity(ModuleOp module) {
       .wasInterrupted();
 }
 
-/// A user of N:M weights whose model runs dense wants to know, and why.
+/// Says why a model with N:M weights runs dense.
 static void noteDense(ModuleOp module, const CompileOptions &options) {
   if (options.isQuiet || options.dense || declaresSparsity(module))
     return;
@@ -111,9 +111,9 @@ static void collectScopes(ModuleOp module, std::set<std::string> &scopes) {
   });
 }
 
-/// Options about parameters that the model does not have. `scopes` are those of
-/// the model as it was read, where nobody may use them; bound arguments and
-/// constants are among those of the module.
+/// Rejects options about parameters that the model does not have. `scopes` are
+/// those of the model as it was read, in which unused parameters count too;
+/// bound arguments and constants are among those of the module.
 static llvm::Error checkParams(ModuleOp module, std::set<std::string> scopes,
                                const CompileOptions &options) {
   collectScopes(module, scopes);
@@ -148,7 +148,7 @@ static llvm::Error checkParams(ModuleOp module, std::set<std::string> scopes,
 
 static constexpr const char *kInvalid = "the module did not compile";
 
-/// As far as the patterns of the parameters.
+/// Runs the stages up to the one that declares the patterns of the parameters.
 static llvm::Error runFront(StageRunner &stages, ModuleOp module,
                             const CompileOptions &options) {
   if (llvm::Error error = stages.begin())
@@ -159,13 +159,13 @@ static llvm::Error runFront(StageRunner &stages, ModuleOp module,
       return error;
   std::set<std::string> scopes;
   collectScopes(module, scopes);
-  // Which axis a product sums over shows in linalg alone.
+  // Only linalg shows which axis a product contracts.
   if (llvm::Error error = stages.run(Stage::Linalg,
                                      options.reference ? buildInputPipeline
                                                        : buildWeightsPipeline,
                                      kInvalid))
     return error;
-  // What is bound is known by then, unless the compilation ended before.
+  // Bound arguments are known by then, unless the compilation ended before.
   if (!stages.ended())
     if (llvm::Error error = checkParams(module, std::move(scopes), options))
       return error;
@@ -195,8 +195,8 @@ void driver::nameArguments(ModuleOp module, ArrayRef<Signature> functions) {
 llvm::Error driver::lowerToLLVMDialect(ModuleOp module,
                                        const CompileOptions &options,
                                        CompileLog &log) {
-  // What the tests run all of compiled code with; no option, since it says
-  // nothing about the model.
+  // Tests set it to check all compiled code while it runs; it is no option,
+  // since it does not concern the model.
   constexpr const char *variable = "NM_VERIFY_AT_RUNTIME";
   StringRef verify = std::getenv(variable) ? std::getenv(variable) : "0";
   if (verify != "0" && verify != "1")
@@ -264,7 +264,7 @@ driver::lowerToProgram(ModuleOp module, const Signature &function,
   StageRunner stages(*result, options, log);
   if (llvm::Error error = stages.finish(Stage::Values))
     return std::move(error);
-  // A refusal is no failure of the compiler.
+  // A model that the accelerator cannot run is no failure of the compiler.
   for (const StagePasses &stage : acceleratorStages(device))
     if (llvm::Error error = stages.run(stage.stage, stage.build, refused,
                                        /*reproduces=*/false))

@@ -64,7 +64,7 @@ static llvm::Error checkPrefix(const CodeOptions &options) {
   return llvm::Error::success();
 }
 
-/// A module goes into a file that is not taken for code.
+/// A module is not written to a file whose name is that of code.
 static llvm::Error checkStageFile(const CodeOptions &options) {
   StringRef ending = llvm::sys::path::extension(options.outputFile);
   for (StringRef code : {".so", ".o", ".s", ".ll", ".nmb"})
@@ -87,9 +87,9 @@ static std::string stagesOf(bool isAccelerator) {
          names.back().str();
 }
 
-/// What is written goes where the options say, and fits the target.
+/// Checks that the output goes where the options say, and fits the target.
 static llvm::Error checkOutput(CodeOptions &options, bool isAccelerator) {
-  // Both end in .s.
+  // Both kinds of assembly end in .s.
   if (isAccelerator && options.emit == EmitKind::Assembly &&
       !llvm::is_contained(options.given, "emit"))
     options.emit = EmitKind::ProgramAssembly;
@@ -122,7 +122,7 @@ static llvm::Error checkOutput(CodeOptions &options, bool isAccelerator) {
   return checkPrefix(options);
 }
 
-/// What is called from outside beside the checked entries.
+/// Adds the functions that are exported beside the checked entries.
 static llvm::Error addEntries(const CodeOptions &options, const Source &source,
                               llvm::Module &code,
                               const llvm::TargetMachine &machine) {
@@ -253,7 +253,7 @@ llvm::Error driver::compileCode(CodeOptions options,
       return error;
     return commitFiles(options);
   };
-  // Remarks say why as well if it failed.
+  // On failure, too, remarks say why.
   llvm::Error error = work();
   return llvm::joinErrors(std::move(error), model.writeRemarks());
 }

@@ -17,12 +17,12 @@ using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
 
-/// What no tensor may have in bytes: computations of addresses stay exact.
+/// The limit of a tensor's bytes, so that address computations are exact.
 static constexpr uint64_t kMaxBytes = uint64_t(1) << 62;
 
 namespace {
 
-/// A condition that refuses the call, and the words for it.
+/// A condition under which a call is refused, and its message.
 struct Refusal {
   llvm::Value *applies;
   std::string format; ///< of printf, for at most two numbers
@@ -135,8 +135,8 @@ private:
           llvm::GlobalValue::GeneralDynamicTLSModel);
   }
 
-  /// Leaves for the first of `refusals` that applies. They are looked at
-  /// together, so that a call that is fine takes one branch.
+  /// Returns an error for the first of `refusals` that holds. All are evaluated
+  /// together, so that a valid call takes one branch.
   void refuse(ArrayRef<Refusal> refusals) {
     llvm::Value *any = nullptr;
     for (const Refusal &refusal : refusals)
@@ -171,14 +171,14 @@ private:
     llvm::Value *begin = nullptr, *end = nullptr;
   };
 
-  /// A cache that grows is given as the rows in use, and taken as the memory
+  /// A cache that grows: passed with the rows in use, called with the memory
   /// for all of them.
   struct Grown {
     llvm::Value *memory, *rows;
   };
 
-  /// The checks of a cache's descriptor that tell how many rows it has room for
-  /// by the stride before the dimension that grows. Rows are `rowElements`
+  /// Checks a cache's descriptor: the stride of the dimension before the one
+  /// that grows tells how many rows it has room for. Rows are `rowElements`
   /// long.
   llvm::Value *checkRoom(const Argument &argument, llvm::Value *rows,
                          llvm::Value *stride, llvm::Value *rowElements,
@@ -203,7 +203,7 @@ private:
     return room;
   }
 
-  /// The descriptor of a cache's whole memory.
+  /// The descriptor of the whole memory of a cache.
   llvm::Value *describeMemory(llvm::Value *descriptor, const Argument &argument,
                               llvm::Value *room) {
     int64_t rank = argument.type.rank(), words = 3 + 2 * rank;
@@ -224,8 +224,8 @@ private:
     return copy;
   }
 
-  /// The data of an argument, which is `empty` or not, and what is refused
-  /// there.
+  /// Checks and returns the data of an argument; null is allowed if it is
+  /// `empty`.
   llvm::Value *checkData(llvm::Value *descriptor, const Argument &argument,
                          llvm::Value *empty,
                          SmallVectorImpl<Refusal> &refusals) {
@@ -276,8 +276,8 @@ private:
                           sizes[dim], least});
       empty = b.CreateOr(empty, b.CreateICmpEQ(sizes[dim], number(0)));
     }
-    // Row-major strides, from the innermost dimension outwards. The product
-    // takes sizes of 0 for 1: no size alone may be absurd.
+    // The row-major strides, from the innermost dimension outwards. The running
+    // product counts sizes of 0 as 1, so that every size is bounded.
     llvm::Value *expected = number(1), *tooLarge = b.getFalse();
     SmallVector<Refusal> layout;
     auto grow = [&](llvm::Value *factor) {
@@ -321,8 +321,8 @@ private:
     return {data, b.CreateSelect(empty, data, b.CreateAdd(data, expected))};
   }
 
-  /// What is written shares no byte with another argument: code reads it
-  /// whenever that suits.
+  /// Outputs must not overlap any other argument: code may read those at any
+  /// time.
   void checkOverlaps(ArrayRef<Extent> extents) {
     for (size_t i = 0; i < extents.size(); ++i) {
       if (!source.resultIn(i))
@@ -341,8 +341,8 @@ private:
     }
   }
 
-  /// A loop over the data of all parts: what it says of one that is null, null
-  /// where there are no elements, stands in a table beside them.
+  /// Checks the data of all parts in a loop. A parallel table has the error of
+  /// each for null data, null where it has no elements.
   void checkParams(llvm::Value *table,
                    ArrayRef<std::pair<std::string, int64_t>> params) {
     SmallVector<llvm::Constant *> messages;
@@ -391,7 +391,7 @@ private:
       operands.push_back(each.rows);
   }
 
-  /// `hashAt`: the argument that is for the entry alone.
+  /// `hashAt`: the argument that only the entry reads.
   void call(bool byPointer, unsigned hashAt) {
     SmallVector<llvm::Value *> operands;
     size_t count = signature.results.size();
@@ -469,7 +469,7 @@ private:
   llvm::LLVMContext &context;
   llvm::IRBuilder<> b;
   llvm::Function *callee, *entry = nullptr;
-  /// As the user sees it, and as compiled code does.
+  /// The signature that the user sees, and that of the compiled code.
   const Signature &source;
   Signature signature;
   std::string suffix;
@@ -495,7 +495,7 @@ llvm::Error driver::addEntryPoint(llvm::Module &module,
   if (!callee || callee->isDeclaration())
     return makeError("compilation lost the C interface of function '{0}'",
                      function.name);
-  // Names and element counts of what follows the arguments.
+  // Names and element counts of the parameters, which follow the arguments.
   std::vector<std::pair<std::string, int64_t>> params;
   for (const ::nm::rt::ParamSpec &spec : manifest.params) {
     auto parts = ::nm::rt::paramParts(spec);
@@ -532,8 +532,8 @@ llvm::Error driver::addInvoke(llvm::Module &module, StringRef suffix) {
   if (!entry || !error)
     return makeError("compilation lost the C interface of function '{0}'",
                      suffix);
-  // One thread calls, and the linker in this process knows no thread-local
-  // data.
+  // Calls come from one thread, and the JIT's linker does not support
+  // thread-local data.
   module.getGlobalVariable(kCallStateName, true)->setThreadLocal(false);
   llvm::IRBuilder<> b(module.getContext());
   llvm::Type *ptr = b.getPtrTy();

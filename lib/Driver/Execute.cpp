@@ -40,8 +40,8 @@ Timing Timing::of(std::vector<double> samples) {
   return timing;
 }
 
-/// {allocated, aligned, offset, sizes..., strides...} of data of a shape in
-/// row-major memory of the shape `room`.
+/// {allocated, aligned, offset, sizes..., strides...} of row-major data: the
+/// sizes of `shape`, the strides of `room`.
 static std::vector<uint64_t> makeDescriptor(const void *data,
                                             const std::vector<int64_t> &shape,
                                             const std::vector<int64_t> &room) {
@@ -72,7 +72,7 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   call.entry = entry;
   call.code = function.returned();
 
-  // Each result has a place of its own: a descriptor or a scalar.
+  // Each result has a slot of its own: a descriptor or a scalar.
   size_t size = 0;
   for (const ValueType &type : call.code.results) {
     call.offsets.push_back(size);
@@ -125,8 +125,8 @@ llvm::Expected<Call> Call::prepare(const Signature &function, Jit::Invoke entry,
   return std::move(call);
 }
 
-/// More rows than one call adds: those of the result, if they are known, else
-/// as many as any dimension of any input is long, and some.
+/// Room for more rows than one call adds: those of the result, if they are
+/// known, else as many as the longest dimension of any input, and some.
 static int64_t roomFor(const Signature &function, size_t argument,
                        size_t result, ArrayRef<rt::Tensor> inputs) {
   int64_t dim = *function.arguments[argument].grows;
@@ -209,7 +209,7 @@ void Call::freeResults() {
   }
 }
 
-/// What the code gave as result `i` of those that it returns.
+/// Result `i` of those that the code returned.
 rt::TensorView Call::viewOf(size_t i) const {
   const ValueType &type = code.results[i];
   rt::TensorView view;

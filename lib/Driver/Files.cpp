@@ -34,7 +34,7 @@ std::string driver::headerPath(const CodeOptions &options) {
 
 namespace {
 
-/// Declares one after the other; the first problem counts.
+/// Declares files one after the other and keeps the first error.
 class Declaration {
 public:
   explicit Declaration(const CommandOptions &options) : files(*options.files) {}
@@ -43,7 +43,7 @@ public:
     if (status && !path.empty())
       status = files.reads(what, path);
   }
-  /// One file; whoever opens it says that a folder is none.
+  /// Declares one file; opening it reports that it is a folder.
   void readsFile(const std::string &path) {
     if (!llvm::sys::fs::is_directory(path))
       reads("the command", path);
@@ -82,7 +82,7 @@ public:
       reads("--calibrate", path);
     writes("--save-masks", options.masksFile);
   }
-  /// What shows a compilation from inside.
+  /// Declares the outputs that show a compilation from inside.
   void looksInto(const CompileOptions &options) {
     using ::nm::support::checkOutputFolder;
     if (const std::string &folder = options.reproducerFolder;
@@ -92,7 +92,7 @@ public:
     if (!status || !llvm::is_contained(options.given, "dump-stages-to"))
       return;
     status = checkOutputFolder("--dump-stages-to", folder, /*empty=*/true);
-    // Nothing else goes there under their names.
+    // No other output may overwrite one of them.
     if (llvm::sys::fs::is_directory(folder))
       for (const std::string &file : dumpFiles(folder))
         writes("--dump-stages-to", file);

@@ -87,7 +87,7 @@ static llvm::Error tie(func::FuncOp func, Signature &function, size_t index,
   return llvm::Error::success();
 }
 
-/// What the module says itself.
+/// Reads the pairs that attributes of the module name.
 static llvm::Error readAttributes(func::FuncOp func, Signature &function) {
   for (unsigned i = 0; i < func.getNumArguments(); ++i) {
     Attribute attribute = func.getArgAttr(i, kInPlaceAttrName);
@@ -126,7 +126,7 @@ static llvm::Expected<bool> apply(func::FuncOp func, Signature &function,
   return found;
 }
 
-/// Caches become memory of rows of eight bits.
+/// Converts caches to rows of eight-bit integers.
 static llvm::Error quantizeCaches(Source &source) {
   PassManager pm(source.module.get()->getName());
   pm.nest<func::FuncOp>().addPass(createQuantizeCaches());

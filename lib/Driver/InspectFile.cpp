@@ -30,7 +30,7 @@ using ::nm::support::jsonText;
 using ::nm::support::JsonWriter;
 
 namespace {
-/// What is found, for people and for programs.
+/// A listing, for people and as JSON.
 struct Listing {
   std::string text;
   /// Fields of an object, or the elements of a list.

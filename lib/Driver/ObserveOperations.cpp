@@ -59,7 +59,7 @@ void driver::compareWithReference(Profile &profile, const Observed &computed,
       auto have = computed.find(name), want = reference.find(name);
       if (have == computed.end() || want == reference.end())
         return;
-      // An infinite tolerance: what is asked for is the difference.
+      // An infinite tolerance: only the difference is of interest.
       auto comparison =
           compareArrays(have->second.view, want->second.view, name,
                         {std::numeric_limits<double>::infinity(), 0});

@@ -287,7 +287,7 @@ void PifoScheduler::store(const Binding &field,
 }
 
 uint64_t PifoScheduler::policyAt(int64_t now) const {
-  // Changes come first in their tick.
+  // Changes are applied before packets of the same tick.
   auto next = llvm::upper_bound(living.times, now);
   return living.numbers[next - living.times.begin()];
 }
@@ -376,7 +376,7 @@ bool PifoScheduler::disorder(::nm::traffic::Disorder &found) {
 }
 
 bool PifoScheduler::dropped(uint64_t &handle) {
-  // `packet` is still what left.
+  // `packet` still is the one that left.
   if (jit->dropped(memory, lost.data()) != 0)
     return false;
   handle = lost[0];

@@ -217,7 +217,7 @@ private:
     }
   }
 
-  /// Each kernel has a bound of its own; the largest one names what binds.
+  /// Adds the bound of a kernel; the resource of the largest one is shown.
   void addBound(const ProfileSource::Measure &measure, const Measured &measured,
                 OperationProfile &row) {
     const Bounds &bounds = profile.bounds;
@@ -240,8 +240,8 @@ private:
     }
   }
 
-  /// By the name of the operation or of its weight; what has neither belongs to
-  /// the layer before it.
+  /// The layer in the name of the operation or of its weight; an operation with
+  /// neither belongs to the layer before it.
   void findLayers() {
     std::string before;
     for (auto [i, row] : llvm::enumerate(profile.operations)) {
@@ -264,7 +264,7 @@ private:
     return name.find_first_of("/.", 1) != StringRef::npos;
   }
 
-  /// Rows of a layer stand together, layers in the order of their first rows.
+  /// Groups rows by layer, layers in the order of their first rows.
   void groupLayers() {
     llvm::MapVector<StringRef, std::vector<size_t>> layers;
     for (auto [i, row] : llvm::enumerate(profile.operations))
@@ -387,7 +387,7 @@ void driver::compareWithDense(Profile &profile, const Profile &dense) {
       continue;
     row.denseMs = other->second->ms;
     row.denseBoundMs = other->second->boundMs;
-    // Less than what two runs differ by.
+    // Less than the difference between two runs.
     if (*row.denseMs < 1.05 * row.ms)
       row.notes.push_back(reasonFor(row));
   }

@@ -30,7 +30,7 @@ static std::string layerOfParams(const isa::Program &program,
   return "";
 }
 
-/// Operations of a layer stand together, as they do in profiles of processors.
+/// Groups operations by layer, as profiles of processors do.
 static void sortByLayer(Operations &model) {
   llvm::MapVector<StringRef, std::vector<size_t>> layers;
   for (auto [i, operation] : llvm::enumerate(model.operations))

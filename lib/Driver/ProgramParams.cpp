@@ -39,7 +39,7 @@ weightShape(const isa::Program &program, const isa::Tensor &tensor) {
       std::swap(shape[0], shape[1]);
     return shape;
   }
-  // Bytes of indices do not tell K; the values beside them do.
+  // Bytes of indices do not determine K; the values beside them do.
   for (const isa::Tensor &other : program.tensors)
     if (other.role == isa::Role::Param && isa::isValues(other.part) &&
         isa::isTransposed(other.part) == isa::isTransposed(tensor.part) &&

@@ -48,8 +48,8 @@ struct Distance {
 };
 } // namespace
 
-/// What rounding changes in the elements that are kept, as a squared norm.
-/// Adds to `made` what is rounded here, if that is wanted.
+/// The squared norm of the rounding errors of the elements that are kept.
+/// Appends the rounded weight to `made`, if that is not null.
 static llvm::Expected<double> squaredRounding(rt::Tensor kept,
                                               const rt::ParamSpec &spec,
                                               const rt::RoundedWeights *rounded,
@@ -61,7 +61,7 @@ static llvm::Expected<double> squaredRounding(rt::Tensor kept,
       return toError(floats.error());
     kept = std::move(*floats);
   }
-  // Of this function alone.
+  // Owned by this function alone.
   auto *values =
       reinterpret_cast<float *>(const_cast<unsigned char *>(kept.view.data));
   if (rounded && rounded->count({spec.scope, spec.key})) {
@@ -124,7 +124,7 @@ static llvm::Expected<Distance> distanceFromDense(const rt::Checkpoint &file,
 /// Why the passes left a weight, in the words of their remarks.
 static std::string whyLeft(const std::string &key, const CompileLog &log) {
   std::string head = "key=" + key + " ";
-  // Why it has no integers says more than that it is dense.
+  // The reason why it has no integers is more specific than that it is dense.
   for (StringRef name : {"bits-not-declared", "sparsity-not-declared"})
     for (const RemarkRecord &remark : log.remarks)
       if (remark.name == name && StringRef(remark.message).starts_with(head))

@@ -10,7 +10,7 @@
 
 using namespace mlir::nm::driver;
 
-/// Who takes what the code says at the moment.
+/// The recorder that receives measurements of running code.
 static Recorder *current = nullptr;
 
 double Recorder::msSince(Clock::time_point start) {

@@ -68,7 +68,7 @@ public:
       return error;
     if (device)
       return simulate(*device);
-    // Before the long work, so that mistakes show at once.
+    // Before the compilation, so that mistakes are reported at once.
     if (llvm::Error error = readArguments())
       return error;
     if (llvm::Error error = compile())
@@ -76,7 +76,7 @@ public:
     return execute();
   }
 
-  /// Runs on this processor and says no more than how long it took.
+  /// Runs on this processor and reports only how long it took.
   llvm::Expected<Profile> profile() {
     isSilent = true;
     if (llvm::Error error = run(nullptr))
@@ -108,7 +108,7 @@ private:
   llvm::Error execute();
   llvm::Error runCode();
   void observeResults(ModuleOp module);
-  /// What `get` gives of the same model, run again with other options.
+  /// The result of `get` for the same model, run again with other options.
   template <typename T>
   llvm::Expected<T> ofTwin(RunOptions other,
                            llvm::Expected<T> (Runner::*get)());
@@ -126,7 +126,7 @@ private:
   std::vector<rt::Tensor> results;
   const Signature *function = nullptr;
   std::vector<rt::Tensor> inputs;
-  /// Arrays that the import asked for, by argument.
+  /// Arrays that the importer requires, by argument.
   CallArguments asked;
   const Calibration *calibration;
   std::vector<std::pair<size_t, std::string>> outputs, expects;
@@ -139,7 +139,7 @@ private:
 
 } // namespace
 
-/// What of a run on this processor is asked of a simulated accelerator.
+/// The options of a run that a simulation takes over.
 static SimulateOptions simulationOf(const RunOptions &run) {
   SimulateOptions options;
   static_cast<CommandOptions &>(options) = run;
@@ -154,7 +154,7 @@ static SimulateOptions simulationOf(const RunOptions &run) {
   return options;
 }
 
-/// For an accelerator: its program, simulated.
+/// Compiles for an accelerator and simulates the program.
 llvm::Error Runner::simulate(const ::nm::model::Device &device) {
   auto entry = source.findEntry(options.entry);
   if (!entry)
@@ -250,7 +250,7 @@ llvm::Error Runner::generate(llvm::TargetMachine &machine) {
   return llvm::Error::success();
 }
 
-/// Not where someone looks at how the code comes about, or changes that.
+/// Not where the user looks at the compilation or changes the generated code.
 bool Runner::usesCodeCache() const {
   return !options.skipsCodeCache && !isSilent && !isObserved &&
          !options.measure && !options.watchesPasses &&
@@ -332,7 +332,7 @@ llvm::Error Runner::compare(ArrayRef<rt::Tensor> results) {
       });
 }
 
-/// Runs as often as asked; nothing of the code is left after it.
+/// Runs as often as --repeat says, and unloads the code.
 llvm::Error Runner::runCode() {
   std::unique_ptr<rt::Params> params;
   if (llvm::Error error = loadParams(params))
@@ -440,7 +440,7 @@ llvm::Error Runner::execute() {
   return writeReport(std::move(failed));
 }
 
-/// What is written is there also if a comparison `failed`.
+/// Writes the report, also where a comparison has `failed`.
 llvm::Error Runner::writeReport(llvm::Error failed) {
   if (options.report)
     textStream(options) << formatReport(report);
@@ -509,6 +509,6 @@ llvm::Error driver::runModel(RunOptions options, DialectRegistry &registry) {
       !file->device && (options.profile || !options.htmlFile.empty());
   Runner runner(options, model, calibration.get(), registry);
   llvm::Error error = runner.run(file->device ? &*file->device : nullptr);
-  // Remarks say why as well if it failed.
+  // On failure, too, remarks say why.
   return llvm::joinErrors(std::move(error), model.writeRemarks());
 }

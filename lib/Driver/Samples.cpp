@@ -48,7 +48,7 @@ struct Content {
 
 } // namespace
 
-/// By name: the same order everywhere.
+/// Sorted by name, for the same order on all machines.
 static llvm::Expected<Content> listFolder(StringRef path) {
   Content content;
   std::error_code code;

@@ -43,7 +43,7 @@ std::vector<int> driver::choosePatterns(ArrayRef<LayerSensitivity> layers,
         double cost = costOf(i, c) - costOf(i, chosen[i]);
         if (gain <= 0 || spent + cost > budget * budget)
           continue;
-        // What costs nothing more comes first.
+        // Choices without a cost come first.
         double worth = gain / std::max(cost, 1e-30);
         if (worth > best) {
           best = worth;
@@ -59,7 +59,7 @@ std::vector<int> driver::choosePatterns(ArrayRef<LayerSensitivity> layers,
   }
 }
 
-/// For a shell.
+/// Quotes an argument for a shell.
 static std::string quoted(StringRef text) {
   std::string result = "'";
   for (char c : text)
@@ -116,7 +116,7 @@ LayerSensitivity &Sensitivity::layerOf(const std::string &key) {
   return layers.back();
 }
 
-/// Of the result that moves most.
+/// The relative change of the result that changes most.
 llvm::Expected<double>
 Sensitivity::differenceOf(ArrayRef<rt::ParamSpec> pruned) const {
   std::vector<std::string> notes;

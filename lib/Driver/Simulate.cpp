@@ -29,7 +29,7 @@ namespace isa = ::nm::isa;
 namespace model = ::nm::model;
 namespace sim = ::nm::sim;
 
-/// Of a trace or a page; more than a viewer takes.
+/// Events of a trace or a page; viewers cannot show more.
 static constexpr size_t kMaxEvents = 1000000;
 
 llvm::Expected<std::optional<model::Device>>
@@ -65,7 +65,7 @@ public:
 private:
   void describe();
   llvm::Error bind();
-  /// The golden vectors that were asked for begin.
+  /// Starts writing the golden vectors, if the options name a folder.
   llvm::Error openGolden();
   llvm::Error writeResults(std::vector<rt::Tensor> &results);
   llvm::Error compare(ArrayRef<rt::Tensor> results);
@@ -163,7 +163,7 @@ llvm::Error Simulation::writeResults(std::vector<rt::Tensor> &values) {
 }
 
 llvm::Error Simulation::compare(ArrayRef<rt::Tensor> values) {
-  // The machine's own type bounds what can be asked of it.
+  // Rounding in the machine's element type bounds the accuracy.
   return compareResults(
       expects, values, options,
       [&](size_t index) {

@@ -76,7 +76,7 @@ std::vector<std::string> driver::dumpFiles(StringRef folder) {
 }
 
 std::string driver::printModule(ModuleOp module, bool elides) {
-  // With what the --mlir-* options of printing say.
+  // Printed as the --mlir-* options say.
   OpPrintingFlags flags;
   if (elides && !flags.getLargeElementsAttrLimit())
     flags.elideLargeElementsAttrs();
@@ -89,8 +89,8 @@ std::string driver::printModule(ModuleOp module, bool elides) {
   return text;
 }
 
-/// At once, not with what the command writes at its end: dumps are for commands
-/// that fail.
+/// Writes at once, not with the outputs at the end of the command: dumps serve
+/// commands that fail.
 static llvm::Error dump(const CompileOptions &options, const std::string &name,
                         StringRef text) {
   SmallString<128> path(options.dumpFolder);

@@ -28,22 +28,28 @@ function(_nm_write_pch_stamp path)
   file(CONFIGURE OUTPUT ${path} CONTENT "${content}" @ONLY)
 endfunction()
 
+# _nm_add_pch(<owner> <header> [options...]): the object library whose precompiled header others reuse.
+function(_nm_add_pch owner header)
+  if(TARGET ${owner})
+    return()
+  endif()
+  _nm_write_pch_stamp(${PROJECT_BINARY_DIR}/include/nm_pch_stamp.h)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/nm_pch.cpp CONTENT "")
+  add_library(${owner} OBJECT ${PROJECT_BINARY_DIR}/nm_pch.cpp)
+  # CMake rewrites the generated header when it configures; its time stamp says
+  # nothing.
+  target_compile_options(${owner} PRIVATE ${ARGN} -fPIC
+    "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+  target_precompile_headers(${owner} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/${header})
+endfunction()
+
 # One precompiled header serves every MLIR-based target: the MLIR headers cost
 # about six seconds a translation unit otherwise.
 function(_nm_common name)
   # Executables are compiled as -fPIC like the libraries, not -fPIE: a
   # precompiled header serves one of the two only.
   target_compile_options(${name} PRIVATE -fno-exceptions -fPIC)
-  if(NOT TARGET nm_pch)
-    _nm_write_pch_stamp(${PROJECT_BINARY_DIR}/include/nm_pch_stamp.h)
-    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/nm_pch.cpp CONTENT "")
-    add_library(nm_pch OBJECT ${PROJECT_BINARY_DIR}/nm_pch.cpp)
-    # CMake rewrites the generated header when it configures; its time stamp says
-    # nothing.
-    target_compile_options(nm_pch PRIVATE -fno-exceptions -fPIC
-      "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
-    target_precompile_headers(nm_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/nm_pch.h)
-  endif()
+  _nm_add_pch(nm_pch nm_pch.h -fno-exceptions)
   target_precompile_headers(${name} REUSE_FROM nm_pch)
 endfunction()
 
@@ -151,6 +157,15 @@ function(_nm_unittest name)
   # Pieces that tests of several libraries share lie in unittests/Common.
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/unittests)
   target_link_libraries(${name} PRIVATE GTest::gtest GTest::gtest_main)
+  get_target_property(pch ${name} PRECOMPILE_HEADERS_REUSE_FROM)
+  if(NOT pch)
+    if(NOT TARGET nm_test_pch)
+      _nm_add_pch(nm_test_pch nm_test_pch.h)
+      target_link_libraries(nm_test_pch PRIVATE GTest::gtest nlohmann_json::nlohmann_json)
+    endif()
+    target_compile_options(${name} PRIVATE -fPIC) # as the precompiled header
+    target_precompile_headers(${name} REUSE_FROM nm_test_pch)
+  endif()
   set_property(GLOBAL APPEND PROPERTY NM_UNITTESTS ${name})
 endfunction()
 

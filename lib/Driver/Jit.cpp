@@ -10,12 +10,18 @@
 #include "nm/Driver/Recorder.h"
 #include "nm/Driver/Support.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <omp.h>
 
 using namespace mlir;
 using namespace mlir::nm;
 using namespace mlir::nm::driver;
+
+Jit::Jit() = default;
+Jit::Jit(Jit &&) = default;
+Jit &Jit::operator=(Jit &&) = default;
+Jit::~Jit() = default;
 
 llvm::Expected<Jit> Jit::load(StringRef object) {
   using namespace llvm::orc;

@@ -9,9 +9,12 @@
 #define NM_DRIVER_JIT_H
 
 #include "mlir/Support/LLVM.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/Error.h"
 #include <memory>
+
+namespace llvm::orc {
+class LLJIT;
+} // namespace llvm::orc
 
 namespace mlir::nm::driver {
 
@@ -23,12 +26,15 @@ public:
 
   /// Symbols come from this process: libc, libm, libomp.
   static llvm::Expected<Jit> load(StringRef object);
+  Jit(Jit &&);
+  Jit &operator=(Jit &&);
+  ~Jit();
 
   /// The function that addInvoke made.
   Invoke entry() const { return invoke; }
 
 private:
-  Jit() = default;
+  Jit();
   std::unique_ptr<llvm::orc::LLJIT> engine;
   Invoke invoke = nullptr;
 };

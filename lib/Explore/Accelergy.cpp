@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nm/Explore/Accelergy.h"
+#include "nm/Model/Explore.h"
 #include "nm/Support/CommandFiles.h"
 #include "nm/Support/Guarded.h"
 #include "nm/Support/Numbers.h"
@@ -401,9 +402,7 @@ struct AccelergyCommand::State {
     Result<Device> base = machine::findDevice(device);
     if (!base)
       return base.error();
-    // A path has a folder or an ending.
-    if (device.find_first_of("/.") != std::string::npos)
-      NM_RETURN_IF_ERROR(files.reads("--device", device));
+    NM_RETURN_IF_ERROR(model::readsDevices(files, {device}));
     if (!name.empty())
       base->name = name;
     Result<Device> made = applyAccelergy(*base, tables, use, names);

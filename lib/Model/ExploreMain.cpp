@@ -57,6 +57,7 @@ public:
     if (options.resume && options.csv.empty())
       fail("option --resume: found no --output, expected the file to continue");
     checkShards();
+    options.devices = deviceNames;
     options.progress = !quiet && !options.csv.empty();
   }
 

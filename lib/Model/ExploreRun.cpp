@@ -87,6 +87,7 @@ public:
 
 private:
   Status declareFiles() {
+    NM_RETURN_IF_ERROR(readsDevices(files, options.devices));
     for (auto [what, path] : {std::pair("--output", &output),
                               std::pair("--pareto", &options.pareto)})
       if (!path->empty())

@@ -146,6 +146,10 @@ private:
           return makeError(Errc::Argument, "--", other,
                            " has no effect beside --", given.front(),
                            ": nothing is searched for; drop one of them");
+    if (!reader.timeloop.empty() &&
+        reader.timeloop.find(',') == std::string::npos)
+      return makeError(Errc::Argument, "option --timeloop: found one file, "
+                                       "expected two, logit.yaml,attend.yaml");
     for (auto [option, isGiven] :
          {std::pair("--svg", !reader.svg.empty()),
           std::pair("--simulate", reader.simulate),
@@ -168,6 +172,13 @@ private:
   }
   bool isGiven() const { return !givenFile().empty(); }
 
+  /// Of --timeloop: the files of the two products.
+  std::pair<std::string, std::string> timeloopFiles() const {
+    size_t comma = reader.timeloop.find(',');
+    return {reader.timeloop.substr(0, comma),
+            reader.timeloop.substr(comma + 1)};
+  }
+
   Result<Mapping> readGiven() const {
     if (!reader.mapping.empty())
       return readMapping(reader.mapping);
@@ -177,12 +188,7 @@ private:
         return text.error();
       return tools.parseTileFlow(*text, reader.tileflow);
     }
-    size_t comma = reader.timeloop.find(',');
-    if (comma == std::string::npos)
-      return makeError(Errc::Argument, "option --timeloop: found one file, "
-                                       "expected two, logit.yaml,attend.yaml");
-    std::string logit = reader.timeloop.substr(0, comma),
-                attend = reader.timeloop.substr(comma + 1);
+    auto [logit, attend] = timeloopFiles();
     Result<std::string> first = readMappingText(logit);
     if (!first)
       return first.error();
@@ -193,10 +199,16 @@ private:
   }
 
   Status declareFiles() {
+    NM_RETURN_IF_ERROR(readsDevices(files, reader.deviceNames));
     if (!reader.mapping.empty())
       NM_RETURN_IF_ERROR(files.reads("--mapping", reader.mapping));
     if (!reader.tileflow.empty())
       NM_RETURN_IF_ERROR(files.reads("--tileflow", reader.tileflow));
+    if (!reader.timeloop.empty()) {
+      auto [logit, attend] = timeloopFiles();
+      NM_RETURN_IF_ERROR(files.reads("--timeloop", logit));
+      NM_RETURN_IF_ERROR(files.reads("--timeloop", attend));
+    }
     for (auto [what, path] :
          {std::pair("--output", &reader.output),
           std::pair("--pareto", &reader.pareto),

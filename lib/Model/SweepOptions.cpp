@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "SweepOptions.h"
+#include "nm/Support/CommandFiles.h"
 #include "nm/Support/Numbers.h"
 #include "nm/Support/Result.h"
 #include "nm/Support/Text.h"
@@ -231,6 +232,15 @@ int64_t SweepReader::single(int64_t least, int64_t most) {
   return found.empty() ? least : found.front();
 }
 
+Status readsDevices(support::CommandFiles &files,
+                    const std::vector<std::string> &devices) {
+  // A path has a folder or an ending.
+  for (const std::string &device : devices)
+    if (device.find_first_of("/.") != std::string::npos)
+      NM_RETURN_IF_ERROR(files.reads("--device", device));
+  return {};
+}
+
 void SweepReader::device() {
   for (const std::string &part : split(value, ',')) {
     Result<Device> found = findDevice(part);
@@ -241,6 +251,7 @@ void SweepReader::device() {
         return fail("option ", name, ": found two devices named ",
                     quote(found->name), ", expected different names");
     sweep.devices.push_back(*found);
+    deviceNames.push_back(part);
   }
 }
 void SweepReader::model() {

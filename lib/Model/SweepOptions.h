@@ -35,6 +35,7 @@ struct OptionFailure {
 class SweepReader {
 public:
   Sweep sweep;
+  std::vector<std::string> deviceNames; ///< as they were given
   OptionFailure fail;
 
   /// Machines and shapes; how a point is evaluated; what is best.

@@ -12,6 +12,10 @@
 #include "nm/Support/Options.h"
 #include <functional>
 
+namespace nm::support {
+class CommandFiles;
+} // namespace nm::support
+
 namespace nm::model {
 
 /// What is searched at each point of a sweep.
@@ -95,7 +99,13 @@ struct ExploreOptions {
   int64_t shard = 0, shards = 0;
   /// > 0: evaluates nothing, and reads the rows that so many shards wrote.
   int64_t merge = 0;
+  /// As --device names them: no output may be the file of one.
+  std::vector<std::string> devices;
 };
+
+/// Declares as read the descriptions among what --device names.
+Status readsDevices(support::CommandFiles &files,
+                    const std::vector<std::string> &devices);
 
 /// Where a shard of the sweep that goes to `csv` leaves its rows.
 std::string shardPath(const std::string &csv, int64_t shard, int64_t shards);

@@ -40,6 +40,11 @@ open("mesh.json", "w").write(subprocess.run(
     capture_output=True, text=True).stdout)
 
 subprocess.run(["nm-compile", "m.mlir", "--target=edge", "-o", "p.nmb"], check=True)
+shutil.copy(f"{source}/devices/edge.json", "d.json")
+MAP = ["nm-explore", "map", "--device=d.json"]
+SEARCH = [*MAP, "--model=BERT", "--length=512"]
+subprocess.run([*SEARCH, "--output=map.json", "--timeloop-output=map", "--tileflow-output=map.yaml"], check=True,
+               stdout=subprocess.DEVNULL)
 open("t.csv", "w").write("tenant,program,arrival_us\n0,p.nmb,0\n")
 
 os.makedirs("open", exist_ok=True)
@@ -56,7 +61,8 @@ TENANTS = ["nm-sim", "tenants", "t.csv", f"--policy={source}/examples/pifo/tiles
 PIFO = ["nm-pifo", f"{source}/examples/pifo/fifo.mlir", "--generate=cbr:rate=1G,packets=20"]
 open("fifo.policy", "w").write("scheduler s capacity 20\nfifo\n")
 FLOWS = ["nm-pifo", "flows", "--policy=fifo.policy", "--generate=20k:load=0.5,count=3"]
-EXPLORE = ["nm-explore", "--device=edge", "--model=BERT", "--length=512", "--method=flat"]
+EXPLORE = ["nm-explore", "--device=d.json", "--model=BERT", "--length=512", "--method=flat"]
+TIMELOOP = [*MAP, "--timeloop=map-logit.yaml,map-attend.yaml"]
 
 # (tool, option): the command without it, and a file that the command reads.
 OUTPUTS = {
@@ -79,8 +85,13 @@ OUTPUTS = {
     ("nm-sim tenants", "json"): (TENANTS, "p.nmb"),
     ("nm-sim tenants", "trace"): (TENANTS, "t.csv"),
     ("nm-sim array", "output"): (["nm-sim", "array", "--target=d.json"], "d.json"),
-    ("nm-explore", "output"): (EXPLORE, None),
-    ("nm-explore", "pareto"): (EXPLORE, None),
+    ("nm-explore", "output"): (EXPLORE, "d.json"),
+    ("nm-explore", "pareto"): (EXPLORE, "d.json"),
+    ("nm-explore map", "output"): (TIMELOOP, "map-logit.yaml"),
+    ("nm-explore map", "tileflow-output"): (TIMELOOP, "map-attend.yaml"),
+    ("nm-explore map", "svg"): ([*MAP, "--tileflow=map.yaml"], "map.yaml"),
+    ("nm-explore map", "program"): ([*MAP, "--mapping=map.json"], "map.json"),
+    ("nm-explore map", "pareto"): (SEARCH, "d.json"),
     ("nm-explore accelergy", "output"): (
         ["nm-explore", "accelergy", "--device=edge", "--art=art.yaml"], "art.yaml"),
     ("nm-opt", "output"): (["nm-opt", "m.mlir"], "m.mlir"),
@@ -112,11 +123,11 @@ FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),
           (("nm-pifo mesh", "o"), ["nm-pifo", "mesh", "hardware"])]
-# What several files begin with.
-PREFIXES = {("nm-explore", "charts"): EXPLORE}
+# What several files begin with: the command, how the name of the first goes on, and what stands in each.
+PREFIXES = {("nm-explore", "charts"): (EXPLORE, "-pareto.svg", b"</svg>"),
+            ("nm-explore map", "timeloop-output"): (SEARCH, "-logit.yaml", b"mapping:")}
 open("art.yaml", "w").write("ART: {version: 0.4, tables: [{name: chip.PE, area: 1}]}\n")
 open("empty.mlir", "w").write("module {}\n")
-shutil.copy(f"{source}/devices/edge.json", "d.json")
 # Options whose values are files or folders that are read.
 OTHERS = {
     "nm-run": {"dump-stages-to", "reproducer-to", "params", "input", "expect", "calibrate", "cache", "target", "bind", "masks"},
@@ -127,6 +138,7 @@ OTHERS = {
     "nm-sim array": {"target"},
     "nm-explore": {"validate", "device"},
     "nm-explore accelergy": {"device", "ert", "art"},
+    "nm-explore map": {"mapping", "tileflow"},
     "nm-opt": {"irdl-file", "o"},  # -o is among the forms
     "nm-translate": set(),
     "nm-pifo": {"changes", "field", "flows"},
@@ -273,11 +285,11 @@ def against_everything(key, command, read, kinds_of_names=True):
         clean()
 
 
-def against_everything_with_prefix(command, option):
+def against_everything_with_prefix(command, option, end, inside):
     """The option names what several files begin with; the first of them is tried where it tells one."""
     name = f"{' '.join(command[:3])} {option}"
     before = set(os.listdir("."))
-    first = "out-pareto.svg"
+    first = "out" + end
     call = lambda prefix, *more: run(command + [f"--{option}={prefix}", *more])
 
     def clean():
@@ -289,7 +301,7 @@ def against_everything_with_prefix(command, option):
     check(result.returncode == 0 and first in files and all(file.startswith("out-") for file in files),
           f"{name}: new names {files}", result)
     contents = {file: open(file, "rb").read() for file in files}
-    check(all(b"</svg>" in content for content in contents.values()), f"{name}: pictures", result)
+    check(all(inside in content for content in contents.values()), f"{name}: contents", result)
     check(all(stat.S_IMODE(os.stat(file).st_mode) == 0o644 for file in files), f"{name}: modes")
     same = lambda file: open(file, "rb").read() == contents[file]
     # Regular files, longer than what is written, of another mode.
@@ -376,8 +388,8 @@ try:
         against_everything(key, command, read)
     for key, command in FORMS:
         against_everything(key, command, None, command[-1] in ("--emit=obj", "--emit=so"))
-    for (tool, option), command in PREFIXES.items():
-        against_everything_with_prefix(command, option)
+    for (_, option), (command, end, inside) in PREFIXES.items():
+        against_everything_with_prefix(command, option, end, inside)
     # What is written to standard output is there alone: tables for people go to the error output.
     for key, (command, _) in OUTPUTS.items():
         if key[1] not in ("json", "trace"):
@@ -392,7 +404,7 @@ try:
                 good = False
             check(good, f"{key} to {path} is not JSON alone", result)
     # Standard output, full and closed.
-    for command in [RUN + ["--report"], LLVM, EXPLORE, INSPECT, SIM, TENANTS, ["nm-run", "--help"],
+    for command in [RUN + ["--report"], LLVM, EXPLORE, SEARCH, INSPECT, SIM, TENANTS, ["nm-run", "--help"],
                     ["nm-run", "--help=man"], ["nm-pifo", "--help=bash"],
                     ["nm-opt", "m.mlir"], ["nm-translate", "--mlir-to-llvmir", "empty.mlir"],
                     PIFO, ["nm-pifo", "mesh", "hardware"]]:

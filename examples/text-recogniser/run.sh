@@ -79,6 +79,7 @@ run() { # name, model, then options
 }
 run dense dense
 run one-shot one-shot
+run one-shot-blocks one-shot-blocks
 for method in ${methods//,/ }; do
   run "$method" "$method"
 done
@@ -87,3 +88,11 @@ run "$method-as-dense" "$method" --dense
 
 step "comparison"
 PYTHONPATH=python NM_RUNTIME_LIBRARY=$build/lib/libnm_runtime.so "$python" "$here/compare.py" "$work" "$keys" "${compared[@]}"
+
+if [[ -n ${NM_ONNXRUNTIME:-} ]]; then
+  step "beside ONNX Runtime"
+  for model in one-shot-blocks ${methods//,/ }; do
+    PYTHONPATH=python NM_BUILD=$build NM_RUNTIME_LIBRARY=$build/lib/libnm_runtime.so \
+      "$python" "$here/peer.py" "$work" "$keys" "$model"
+  done
+fi

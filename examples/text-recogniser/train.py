@@ -91,12 +91,14 @@ def train(path, lesson, method, pattern, rate, steps, progress):
     return network, optimizer.switched_at
 
 
-def pruned(path, pattern):
-    """The network with the largest weights of each group, and nothing else changed."""
+def pruned(path, pattern, blocks=False):
+    """The network with the largest weights of each group, of all matrices or those of the transformer layers alone."""
     network = Recogniser(path)
+    # The last linear layer is the head.
+    chosen = [entry for entry in network.prunable() if entry[2] == 0][:-1] if blocks else network.prunable()
     optimizer = nm.torch.StepAdam([{"params": [(name, w)], "pattern": pattern, "axis": axis}
-                                   for name, w, axis in network.prunable()], recipe={"method": "sr-ste"})
-    for _, weight, _ in network.prunable():
+                                   for name, w, axis in chosen], recipe={"method": "sr-ste"})
+    for _, weight, _ in chosen:
         weight.data.mul_(optimizer.mask(weight))
     return network
 
@@ -154,7 +156,8 @@ def main():
     print(f"{len(inner)} matrices of {results['pruned']} weights, of {results['weights']} in all, become "
           f"{arguments.pattern}")
     texts = {"dense": measured("dense", dense),
-             "one-shot": measured("one-shot", pruned(arguments.model, arguments.pattern))}
+             "one-shot": measured("one-shot", pruned(arguments.model, arguments.pattern)),
+             "one-shot-blocks": measured("one-shot-blocks", pruned(arguments.model, arguments.pattern, blocks=True))}
     print(f"the dense model reads {arguments.steps * BATCH} clean lines", flush=True)
     lesson = Lesson(dense, arguments.steps)
     for method in arguments.methods.split(","):

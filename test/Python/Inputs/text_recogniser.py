@@ -71,6 +71,7 @@ def small(path):
     x = op("Div", x, op("Sqrt", op("Add", op("ReduceMean", op("Pow", x, constant(np.float32(2))), axes=[-1],
                                               keepdims=1), constant(np.float32(1e-5)))))
     x = op("Mul", x, op("Sigmoid", x))
+    x = op("Add", op("MatMul", x, weight(WIDTH, WIDTH)), weight(WIDTH))
     x = op("Add", op("MatMul", x, weight(WIDTH, CLASSES)), weight(CLASSES))
     op("Softmax", x, axis=2)
     graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 48, "w"])],
@@ -106,7 +107,7 @@ class Network(unittest.TestCase):
     def test_what_is_pruned(self):
         shapes = [(tuple(weight.shape), axis) for _, weight, axis in self.network.prunable()]
         self.assertEqual(shapes, [((32, 16, 1, 1), 1), ((8, 32, 1, 1), 1), ((32, 8, 1, 1), 1),
-                                  ((WIDTH, 32, 1, 1), 1), ((WIDTH, CLASSES), 0)])
+                                  ((WIDTH, 32, 1, 1), 1), ((WIDTH, WIDTH), 0), ((WIDTH, CLASSES), 0)])
 
     def test_tuned_weights_run_sparse(self):
         for method in ("step", "sr-ste"):
@@ -134,12 +135,15 @@ class Network(unittest.TestCase):
 
     def test_pruned_in_one_shot_keeps_the_largest(self):
         before = {name: weight.detach().clone() for name, weight, _ in self.network.prunable()}
-        after = train.pruned(self.folder / "small.onnx", "2:4")
-        for name, weight, axis in after.prunable():
-            old = before[name].movedim(axis, -1).reshape(-1, 4)
-            new = weight.detach().movedim(axis, -1).reshape(-1, 4)
-            kept = torch.zeros_like(old).scatter_(1, old.abs().topk(2, 1).indices, 1)
-            self.assertTrue(torch.equal(new, old * kept), name)
+        for blocks in (False, True):
+            after = train.pruned(self.folder / "small.onnx", "2:4", blocks)
+            for name, weight, axis in after.prunable():
+                old = before[name].movedim(axis, -1).reshape(-1, 4)
+                new = weight.detach().movedim(axis, -1).reshape(-1, 4)
+                kept = torch.zeros_like(old).scatter_(1, old.abs().topk(2, 1).indices, 1)
+                if blocks and tuple(weight.shape) != (WIDTH, WIDTH):
+                    kept.fill_(1)
+                self.assertTrue(torch.equal(new, old * kept), name)
 
     def test_foreign_models_are_refused(self):
         model = onnx.load(str(self.folder / "small.onnx"))

@@ -268,9 +268,9 @@ void SchedulerEmitter::pushBitmap(const NodeLayout &node,
   Value there = e.cmp(P::ne, e.band(word, bit), 0);
   Value lastPointer = e.at(bucket, 4);
   // Whether the rank has elements already is unpredictable: no branch, except
-  // where lists are in blocks of a pool. A second-level cache holds the lists of
-  // one node that are in use, of 2 MB at most. If the rank has none, the link of
-  // its last element is written to slot 0, which belongs to no element.
+  // where lists are in blocks of a pool. A second-level cache holds the lists
+  // of one node that are in use, of 2 MB at most. If the rank has none, the
+  // link of its last element is written to slot 0, which belongs to no element.
   Value last, first;
   if (node.isSparse) {
     auto list = e.ifElse(

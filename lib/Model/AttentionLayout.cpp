@@ -49,10 +49,9 @@ AttentionLayout::AttentionLayout(const Device &device,
   passes = !flow.isStaged(StagedQ) || !flow.isStaged(StagedK) ||
            !flow.isStaged(StagedV) || !isFused ||
            (!isOnline && sums == Sums::Partial);
-  bool isDivided = isFused && packs == 1 && flow.rows > a &&
-                   (isOnline || (!passes && stagedO));
-  partRows =
-      isDivided ? ceilDiv(ceilDiv(flow.rows, a), int64_t(2)) * a : flow.rows;
+  isDivided = isFused && packs == 1 && flow.rows > a &&
+              (isOnline || (!passes && stagedO));
+  partRows = isDivided ? longerPart(flow.rows, a) : flow.rows;
   // With keys in the outer loop a pack's steps follow each other.
   logitsUnits = isKeysOuter ? flow.packed : flow.heads;
   logitsSlots = isOnline && !isDivided && (packs == 1 || isKeysOuter) ? 2 : 1;

@@ -114,6 +114,10 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
                   isFused);
     };
     add(sums.whole, k, v);
+    int64_t part = std::min(r, longerPart(rows, a));
+    for (int64_t begin = 0; rows > a && begin < r; begin += part)
+      addProducts(sums.divided, device, shape, b, std::min(part, r - begin), k,
+                  count, k, v, true);
     if (tile)
       return;
     add(sums.narrow, narrow, v);
@@ -303,10 +307,7 @@ static double overlapped(const Device &device, const AttentionShape &shape,
   return std::max(cycles, cost.computeCycles + exposed);
 }
 
-/// The mean of max(a k, b + c k) for k that grows evenly from `first` to
-/// `last`.
-static double meanOfLarger(double a, double b, double c, double first,
-                           double last) {
+double meanOfLarger(double a, double b, double c, double first, double last) {
   auto larger = [&](double k) { return std::max(a * k, b + c * k); };
   double turn = a > c ? std::clamp(b / (a - c), first, last) : last;
   if (last <= first)
@@ -316,6 +317,21 @@ static double meanOfLarger(double a, double b, double c, double first,
           (larger(turn) + larger(last)) * (last - turn)) /
          (2 * (last - first));
 }
+
+namespace {
+
+/// Keys that blocks see, which grow evenly with a causal mask.
+struct Seen {
+  double least, most;
+  Seen(const AttentionShape &shape, const Dataflow &flow,
+       const AttentionLayout &layout)
+      : least(static_cast<double>(
+            keysSeen(shape, std::min(flow.rows, layout.total)))),
+        most(static_cast<double>(shape.keys)) {}
+  double mean() const { return (least + most) / 2; }
+};
+
+} // namespace
 
 /// Without fusion the logits of a step pass DRAM four times, one after the
 /// other, while the kSpilledSteps next ones set out: so many steps and one take
@@ -329,9 +345,8 @@ static double throughDram(const Device &device, const AttentionShape &shape,
   double blocks = static_cast<double>(ceilDiv(layout.total, flow.rows));
   double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
   double steps = blocks * packs;
-  double least = static_cast<double>(
-             keysSeen(shape, std::min(flow.rows, layout.total))),
-         most = static_cast<double>(shape.keys), mean = (least + most) / 2;
+  Seen seen(shape, flow, layout);
+  double least = seen.least, most = seen.most, mean = seen.mean();
   double half = blocks > 1 ? (most - least) / (blocks - 1) / 2 : 0;
   double latency =
       static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
@@ -486,11 +501,35 @@ static double scratchpadBytes(const Device &device, const AttentionShape &shape,
           3 * visited * (device.accumulatorBits / 8.0));
 }
 
-/// Parts of a step that take turns with another.
-static int64_t piecesOf(const AttentionShape &shape, const Dataflow &flow,
-                        const AttentionLayout &layout) {
-  return layout.alternates ? ceilDiv(shape.keys, layout.chunk)
-                           : ceilDiv(flow.rows, layout.partRows);
+/// Parts of a step that take turns with another, on average.
+static double piecesOf(const AttentionShape &shape, const Dataflow &flow,
+                       const AttentionLayout &layout) {
+  if (!layout.alternates)
+    return static_cast<double>(ceilDiv(flow.rows, layout.partRows));
+  if (!shape.causal)
+    return static_cast<double>(ceilDiv(shape.keys, layout.chunk));
+  double chunk = static_cast<double>(layout.chunk),
+         rows = static_cast<double>(flow.rows);
+  // What rounding up adds.
+  double begun = flow.rows % layout.chunk == 0 ? 0
+                 : rows < chunk                ? (1 - rows / chunk) / 2
+                                               : 0.5;
+  return std::max(1.0, Seen(shape, flow, layout).mean() / chunk + begun);
+}
+
+/// The share of logits that are in the first chunk of their step, where chunks
+/// take turns; else all.
+static double firstChunks(const AttentionShape &shape, const Dataflow &flow,
+                          const AttentionLayout &layout) {
+  if (!layout.alternates)
+    return 1;
+  if (!shape.causal)
+    return 1 / piecesOf(shape, flow, layout);
+  Seen seen(shape, flow, layout);
+  double chunk = static_cast<double>(std::min(layout.chunk, shape.keys));
+  return (seen.mean() + chunk -
+          meanOfLarger(1, chunk, 0, seen.least, seen.most)) /
+         seen.mean();
 }
 
 /// Cycles in which nothing else can go on: the first operands come in, and the
@@ -510,7 +549,7 @@ static double edgeCycles(const Device &device, const AttentionShape &shape,
                                          (shape.headDim + shape.valueWidth())) *
                      (device.elementBits / 8.0);
   return (overhead(flow.logit) + overhead(flow.attend)) / 2 *
-             static_cast<double>(sums.steps * piecesOf(shape, flow, layout)) *
+             static_cast<double>(sums.steps) * piecesOf(shape, flow, layout) *
              static_cast<double>(ceilDiv(unitCount(shape), flow.packed)) +
          edgeBytes / device.dramBytesPerCycle() +
          2 * static_cast<double>(device.dram.latencyCycles +
@@ -534,8 +573,7 @@ static double serialCycles(const Device &device, const AttentionShape &shape,
   double softmax =
       std::max(softmaxCycles, 3 * units * area * (device.elementBits / 8.0) /
                                   device.scratchpadBytesPerCycle());
-  int64_t turns = layout.alternates ? piecesOf(shape, flow, layout) : 1;
-  return softmax / static_cast<double>(turns) +
+  return softmax * firstChunks(shape, flow, layout) +
          static_cast<double>(device.array.fillCycles * sums.steps) *
              static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
 }

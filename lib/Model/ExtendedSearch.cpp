@@ -159,8 +159,10 @@ private:
 
   /// Lower bounds of a family: the best stationarities, each
   /// tensor moved once, no edges; `footprint` is the least of any staging.
-  Bounds boundsOf(const Dataflow &flow, const BlockSums &sums,
+  Bounds boundsOf(const Dataflow &flow, BlockSums sums,
                   double footprint) const {
+    // Whether steps are divided depends on the staging.
+    sums.divided = sums.divided.least(sums.whole);
     Dataflow best = flow;
     double cycles = 0, energy = 0;
     bool first = true;

@@ -19,6 +19,7 @@
 #include "nm/Model/AttentionLayout.h"
 #include "nm/Model/Blocks.h"
 #include "nm/Support/Arithmetic.h"
+#include <algorithm>
 
 namespace nm::model {
 
@@ -29,6 +30,16 @@ struct ProductSums {
   double attendCycles[kNumStationarities] = {0, 0, 0};
   double logitTraffic[kNumStationarities] = {0, 0, 0};
   double attendTraffic[kNumStationarities] = {0, 0, 0};
+
+  /// The smaller of each.
+  ProductSums least(const ProductSums &other) const {
+    ProductSums both = *this;
+    for (auto sums : {&ProductSums::logitCycles, &ProductSums::attendCycles,
+                      &ProductSums::logitTraffic, &ProductSums::attendTraffic})
+      for (int i = 0; i != kNumStationarities; ++i)
+        (both.*sums)[i] = std::min((both.*sums)[i], (other.*sums)[i]);
+    return both;
+  }
 };
 
 /// Sums over the steps of one unit, each step a product of `rows` by `keys`.
@@ -45,13 +56,16 @@ struct BlockSums {
   int64_t rowStrips = 0;  ///< rows * ceil(keys / b)
   int64_t keyTiles = 0;   ///< keys * ceil(rows / a)
   int64_t arrayTiles = 0; ///< ceil(rows / a) * ceil(keys / all columns)
-  /// Of whole steps; of steps whose keys pass by in narrow or wide strips
-  /// (AttentionLayout); and of narrow strips with outputs of a segment's width.
-  ProductSums whole, narrow, wide, unfused;
+  /// Of whole steps; of steps in two parts, each of whole tiles of the array;
+  /// of steps whose keys pass by in narrow or wide strips (AttentionLayout);
+  /// and of narrow strips with outputs of a segment's width.
+  ProductSums whole, divided, narrow, wide, unfused;
 
   const ProductSums &products(const AttentionLayout &layout) const {
     if (!layout.isFused)
       return unfused;
+    if (layout.isDivided)
+      return divided;
     if (layout.isOnline || !layout.passes)
       return whole;
     return layout.isNarrow ? narrow : wide;
@@ -79,6 +93,9 @@ int64_t footprintBytes(const Device &device, const AttentionShape &shape,
                        const Dataflow &flow);
 int64_t dramBytes(const Device &device, const AttentionShape &shape,
                   const Dataflow &flow, const BlockSums &sums);
+/// The mean of max(a k, b + c k) for k that grows evenly from `first` to
+/// `last`.
+double meanOfLarger(double a, double b, double c, double first, double last);
 /// Counts tiles with keys that some of a block's rows see and others do not.
 void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
                  int64_t tile);

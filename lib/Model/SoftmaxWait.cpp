@@ -8,7 +8,9 @@
 // With key tiles two steps are at work: while the special function unit makes
 // the weights of one, the array does the outputs of the step before and the
 // logits of the next, and then needs the weights. They are the array's operand,
-// so they have to be there a fill before it is free.
+// so they have to be there a fill before it is free. A block of one pack of
+// units is two steps, of whole tiles of the array, and so the longer one's
+// softmax goes beside the shorter one's products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,14 +28,14 @@ using support::ceilDiv;
 
 namespace {
 
-/// One step of a pack of units.
+/// The softmax of one step of a pack of units.
 class Step {
 public:
+  /// Of `rows`, beside products of steps that have `beside` of them.
   Step(const Device &device, const AttentionShape &shape, const Dataflow &flow,
-       const AttentionLayout &layout)
+       const AttentionLayout &layout, int64_t rows, int64_t beside)
       : sf(device.specialFunction), pad(device.scratchpadBytesPerCycle()),
-        lanes(static_cast<double>(sf.lanes)),
-        rows(std::min(flow.rows, layout.partRows)),
+        lanes(static_cast<double>(sf.lanes)), rows(rows),
         keys(std::min(flow.keyTile, shape.keys)), width(shape.valueWidth()),
         units(static_cast<double>(flow.packed)),
         element(static_cast<double>(device.elementBits) / 8),
@@ -47,19 +49,20 @@ public:
       return static_cast<double>(device.array.stepOverhead[int(s)]) / 2;
     };
     auto count = [](int64_t n) { return static_cast<double>(n); };
-    turned = count(productCycles(flow.logit, a, b, rows, d, keys) +
-                   productCycles(flow.attend, a, b, rows, keys, width));
-    logit = count(productCycles(flow.logit, a, b, rows, d, keys)) +
+    turned = count(productCycles(flow.logit, a, b, beside, d, keys) +
+                   productCycles(flow.attend, a, b, beside, keys, width));
+    logit = count(productCycles(flow.logit, a, b, beside, d, keys)) +
             setUp(flow.logit);
-    attend = count(productCycles(flow.attend, a, b, rows, keys, width)) +
+    attend = count(productCycles(flow.attend, a, b, beside, keys, width)) +
              setUp(flow.attend);
-    double logitBytes = units * element *
-                        count(productTraffic(flow.logit, a, b, rows, d, keys));
+    double logitBytes =
+        units * element *
+        count(productTraffic(flow.logit, a, b, beside, d, keys));
     // Sums come and go in the accumulator's width.
     double attendBytes =
-        units *
-        (element * count(productTraffic(flow.attend, a, b, rows, keys, width)) +
-         (2 * wide - element) * count(rows * width));
+        units * (element * count(productTraffic(flow.attend, a, b, beside, keys,
+                                                width)) +
+                 (2 * wide - element) * count(beside * width));
     bothBytes = attendBytes + logitBytes;
     // Who asks for more than half of the scratchpad has half of it.
     double attendEnd = std::max(attend, attendBytes / (pad / 2));
@@ -72,9 +75,13 @@ public:
   /// Cycles of the array for both products, without turning between them.
   double products() const { return turned; }
 
+  /// The same, with turning.
+  double busy() const { return attend + logit; }
+
   /// Cycles that the array waits if it fills in `fill` cycles: until the works
-  /// have ended, and the scratchpad has moved their and the products' bytes.
-  double wait(bool isMasked, bool rescales, double fill) {
+  /// have ended, and the scratchpad has moved their and the products' bytes; or
+  /// until the unit has let go of results, for which it takes `results` cycles.
+  double wait(bool isMasked, bool rescales, double fill, double results = 0) {
     double area = units * static_cast<double>(rows * keys);
     double outputs = units * static_cast<double>(rows * width);
     at = moved = 0;
@@ -88,8 +95,27 @@ public:
     }
     work(area * static_cast<double>(sf.expCycles + sf.sumCycles),
          2 * area * element);
-    return std::max(0.0, std::max(at, (moved + bothBytes) / pad) + fill -
-                             (attend + logit));
+    return std::max(0.0, std::max(at, (moved + bothBytes) / pad) +
+                             std::max(fill, results) - busy());
+  }
+
+  /// Cycles from when sums are on their way out until the array adds to them
+  /// again, if those are away for `away` cycles. Maxima are with them
+  /// where all blocks work a tile of keys.
+  double turn(double away, bool isKeysOuter, double fill) {
+    double area = units * static_cast<double>(rows * keys);
+    double outputs = units * static_cast<double>(rows * width);
+    auto alone = [&](double laneCycles, double bytes) {
+      return std::max(lanes > 0 ? laneCycles / lanes : 0, bytes / pad);
+    };
+    return away + fill +
+           (isKeysOuter ? alone(area * static_cast<double>(sf.maxCycles),
+                                area * element)
+                        : 0) +
+           alone(outputs * static_cast<double>(sf.scaleCycles),
+                 2 * outputs * wide) +
+           alone(area * static_cast<double>(sf.expCycles + sf.sumCycles),
+                 2 * area * element);
   }
 
 private:
@@ -143,24 +169,92 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
                    const AttentionLayout &layout, double arrayCycles) {
   if (!layout.isFused || !layout.isOnline || device.array.doesSoftmax())
     return 0;
-  Step step(device, shape, flow, layout);
   double fill = static_cast<double>(device.array.fillCycles);
   // The first tile of a block finds no sums.
   int64_t firsts = ceilDiv(layout.total, flow.rows);
   int64_t later = sums.steps - firsts;
   int64_t maskedLater = sums.masked - sums.maskedFirst;
-  double wait =
-      static_cast<double>(firsts - sums.maskedFirst) *
-          step.wait(false, false, fill) +
-      static_cast<double>(sums.maskedFirst) * step.wait(true, false, fill) +
-      static_cast<double>(later - maskedLater) * step.wait(false, true, fill) +
-      static_cast<double>(maskedLater) * step.wait(true, true, fill);
-  double count = static_cast<double>(ceilDiv(flow.rows, layout.partRows)) *
-                 static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  double rate = device.dramBytesPerCycle();
+  double latency =
+      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
+  double packed = static_cast<double>(flow.packed);
+  double width = static_cast<double>(shape.valueWidth());
+  // Results go out through a ring of slots, and the special function unit,
+  // which divides them, waits for these once all slots are full.
+  int64_t part = std::min(flow.rows, layout.partRows);
+  int64_t rest = flow.rows - part;
+  auto chunks = [&](int64_t rows) {
+    return static_cast<double>(ceilDiv(rows, std::min(layout.outRows, part)));
+  };
+  double slots = static_cast<double>(layout.resultSlots);
+  double row =
+      static_cast<double>(layout.packs) * (chunks(part) + chunks(rest));
+  if (layout.isKeysOuter && !shape.causal)
+    row *= static_cast<double>(firsts);
+  double chunk = packed * static_cast<double>(std::min(layout.outRows, part)) *
+                 width * static_cast<double>(device.elementBits) / 8 / rate;
+  chunk = std::max(chunk, (chunk + latency) / slots) *
+          std::max(0.0, 1 - slots / row);
+  // Partial sums are away for a latency and a transfer each way.
+  auto away = [&](int64_t rows) {
+    return static_cast<double>(productCycles(
+               flow.attend, device.array.rows, layout.segment, rows,
+               std::min(flow.keyTile, shape.keys), shape.valueWidth())) +
+           2 * (latency + packed * static_cast<double>(rows) * width *
+                              static_cast<double>(device.accumulatorBits) / 8 /
+                              rate);
+  };
+  double wait = 0, products = 0, visit = 0, turn = 0;
+  auto add = [&](int64_t rows, int64_t beside) {
+    Step step(device, shape, flow, layout, rows, beside);
+    double last =
+        step.wait(shape.causal, later > 0, fill, chunks(rows) * chunk);
+    wait +=
+        static_cast<double>(firsts) *
+            (last - step.wait(shape.causal, later > 0, fill)) +
+        static_cast<double>(firsts - sums.maskedFirst) *
+            step.wait(false, false, fill) +
+        static_cast<double>(sums.maskedFirst) * step.wait(true, false, fill) +
+        static_cast<double>(later - maskedLater) *
+            step.wait(false, true, fill) +
+        static_cast<double>(maskedLater) * step.wait(true, true, fill);
+    products += step.products();
+    visit += step.busy() + step.wait(false, true, fill);
+    turn = std::max(turn, step.turn(away(rows), layout.isKeysOuter, fill));
+  };
+  if (rest) {
+    add(part, rest);
+    add(rest, part);
+  } else {
+    add(part, part);
+  }
+  if (layout.sums == Sums::Partial) {
+    // Sums come back a tile of keys later: after all packs, and with keys in
+    // the outer loop after all blocks that see the tile, fewer and fewer if
+    // causal.
+    double packs = static_cast<double>(layout.packs), visits = 1,
+           times = static_cast<double>(later), least = 1;
+    if (layout.isKeysOuter) {
+      times = static_cast<double>(ceilDiv(shape.keys, flow.keyTile) - 1);
+      least = visits = static_cast<double>(firsts);
+    }
+    if (layout.isKeysOuter && shape.causal) {
+      auto seeing = [&](int64_t key) {
+        int64_t before =
+            std::max<int64_t>(0, key - (shape.keys - shape.queries));
+        return static_cast<double>(firsts - before * shape.group() / flow.rows);
+      };
+      visits = seeing(flow.keyTile);
+      least = std::max(1.0, seeing(shape.keys - flow.keyTile));
+    }
+    wait += times * (meanOfLarger(visit, turn / packs, 0, least, visits) -
+                     visit * (least + visits) / 2);
+  }
+  double count = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
   // Steps at the edges of rows, keys and mask are smaller than the one that is
   // looked at: what all of them wait is to their products what its wait is to
   // its own, so a faster array never takes longer.
-  double whole = step.products() * count * static_cast<double>(sums.steps);
+  double whole = products * count * static_cast<double>(sums.steps);
   return wait * count * std::min(1.0, arrayCycles / whole);
 }
 

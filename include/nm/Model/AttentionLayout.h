@@ -30,6 +30,12 @@ inline int64_t stripOf(const Device &device, int64_t segment, bool isNarrow) {
   return isNarrow ? segment : ceilDiv(device.array.rows, segment) * segment;
 }
 
+/// Rows of the longer one of two parts of `rows`, each of whole tiles of an
+/// array of `arrayRows`.
+inline int64_t longerPart(int64_t rows, int64_t arrayRows) {
+  return ceilDiv(ceilDiv(rows, arrayRows), int64_t(2)) * arrayRows;
+}
+
 /// Without fusion: steps whose logits are on their way through DRAM while
 /// another one begins, so that the latencies of their passes do not add up.
 inline constexpr int64_t kSpilledSteps = 4;
@@ -54,6 +60,7 @@ struct AttentionLayout {
   /// need logits each, of another pack, of another half of the rows, or in a
   /// second slot if a tile has no more rows than the array.
   int64_t partRows;
+  bool isDivided; ///< into two such parts
   int64_t logitsSlots, logitsUnits;
   /// Whole rows that share one place: chunks of one step's logits and of the
   /// output of the one before take turns.

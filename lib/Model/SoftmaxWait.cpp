@@ -151,6 +151,80 @@ private:
   double at = 0, moved = 0;
 };
 
+/// Chunks in which the results of `rows` rows go out.
+double chunksOf(const Dataflow &flow, const AttentionLayout &layout,
+                int64_t rows) {
+  int64_t part = std::min(flow.rows, layout.partRows);
+  return static_cast<double>(ceilDiv(rows, std::min(layout.outRows, part)));
+}
+
+/// Cycles between a request of DRAM and its first byte.
+double dramLatency(const Device &device) {
+  return static_cast<double>(device.dram.latencyCycles +
+                             device.dma.setupCycles);
+}
+
+/// Cycles that the special function unit, which divides results, waits for a
+/// slot of the ring through which they go out, by chunk: none while slots are
+/// free.
+double chunkWait(const Device &device, const AttentionShape &shape,
+                 const Dataflow &flow, const AttentionLayout &layout,
+                 int64_t blocks) {
+  int64_t part = std::min(flow.rows, layout.partRows);
+  double slots = static_cast<double>(layout.resultSlots);
+  double row =
+      static_cast<double>(layout.packs) *
+      (chunksOf(flow, layout, part) + chunksOf(flow, layout, flow.rows - part));
+  if (layout.isKeysOuter && !shape.causal)
+    row *= static_cast<double>(blocks);
+  double chunk = static_cast<double>(flow.packed) *
+                 static_cast<double>(std::min(layout.outRows, part)) *
+                 static_cast<double>(shape.valueWidth()) *
+                 static_cast<double>(device.elementBits) / 8 /
+                 device.dramBytesPerCycle();
+  return std::max(chunk, (chunk + dramLatency(device)) / slots) *
+         std::max(0.0, 1 - slots / row);
+}
+
+/// Cycles from the product that adds to the partial sums of `rows` rows until
+/// they are back: it, and a latency and a transfer each way.
+double awayCycles(const Device &device, const AttentionShape &shape,
+                  const Dataflow &flow, const AttentionLayout &layout,
+                  int64_t rows) {
+  double bytes = static_cast<double>(flow.packed) * static_cast<double>(rows) *
+                 static_cast<double>(shape.valueWidth()) *
+                 static_cast<double>(device.accumulatorBits) / 8;
+  return static_cast<double>(productCycles(
+             flow.attend, device.array.rows, layout.segment, rows,
+             std::min(flow.keyTile, shape.keys), shape.valueWidth())) +
+         2 * (dramLatency(device) + bytes / device.dramBytesPerCycle());
+}
+
+/// Cycles that steps wait for partial sums. These come back a tile of keys
+/// later: after all packs, and with keys in the outer loop after all blocks
+/// that see the tile, fewer and fewer if causal. A visit of a block takes
+/// `visit` cycles, and its sums are back `turn` cycles after it began.
+double partialSumsWait(const AttentionShape &shape, const Dataflow &flow,
+                       const AttentionLayout &layout, int64_t blocks,
+                       int64_t later, double visit, double turn) {
+  double packs = static_cast<double>(layout.packs), visits = 1,
+         times = static_cast<double>(later), least = 1;
+  if (layout.isKeysOuter) {
+    times = static_cast<double>(ceilDiv(shape.keys, flow.keyTile) - 1);
+    least = visits = static_cast<double>(blocks);
+  }
+  if (layout.isKeysOuter && shape.causal) {
+    auto seeing = [&](int64_t key) {
+      int64_t before = std::max<int64_t>(0, key - (shape.keys - shape.queries));
+      return static_cast<double>(blocks - before * shape.group() / flow.rows);
+    };
+    visits = seeing(flow.keyTile);
+    least = std::max(1.0, seeing(shape.keys - flow.keyTile));
+  }
+  return times * (meanOfLarger(visit, turn / packs, 0, least, visits) -
+                  visit * (least + visits) / 2);
+}
+
 } // namespace
 
 void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
@@ -174,41 +248,14 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
   int64_t firsts = ceilDiv(layout.total, flow.rows);
   int64_t later = sums.steps - firsts;
   int64_t maskedLater = sums.masked - sums.maskedFirst;
-  double rate = device.dramBytesPerCycle();
-  double latency =
-      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
-  double packed = static_cast<double>(flow.packed);
-  double width = static_cast<double>(shape.valueWidth());
-  // Results go out through a ring of slots, and the special function unit,
-  // which divides them, waits for these once all slots are full.
   int64_t part = std::min(flow.rows, layout.partRows);
   int64_t rest = flow.rows - part;
-  auto chunks = [&](int64_t rows) {
-    return static_cast<double>(ceilDiv(rows, std::min(layout.outRows, part)));
-  };
-  double slots = static_cast<double>(layout.resultSlots);
-  double row =
-      static_cast<double>(layout.packs) * (chunks(part) + chunks(rest));
-  if (layout.isKeysOuter && !shape.causal)
-    row *= static_cast<double>(firsts);
-  double chunk = packed * static_cast<double>(std::min(layout.outRows, part)) *
-                 width * static_cast<double>(device.elementBits) / 8 / rate;
-  chunk = std::max(chunk, (chunk + latency) / slots) *
-          std::max(0.0, 1 - slots / row);
-  // Partial sums are away for a latency and a transfer each way.
-  auto away = [&](int64_t rows) {
-    return static_cast<double>(productCycles(
-               flow.attend, device.array.rows, layout.segment, rows,
-               std::min(flow.keyTile, shape.keys), shape.valueWidth())) +
-           2 * (latency + packed * static_cast<double>(rows) * width *
-                              static_cast<double>(device.accumulatorBits) / 8 /
-                              rate);
-  };
+  double chunk = chunkWait(device, shape, flow, layout, firsts);
   double wait = 0, products = 0, visit = 0, turn = 0;
   auto add = [&](int64_t rows, int64_t beside) {
     Step step(device, shape, flow, layout, rows, beside);
-    double last =
-        step.wait(shape.causal, later > 0, fill, chunks(rows) * chunk);
+    double last = step.wait(shape.causal, later > 0, fill,
+                            chunksOf(flow, layout, rows) * chunk);
     wait +=
         static_cast<double>(firsts) *
             (last - step.wait(shape.causal, later > 0, fill)) +
@@ -220,7 +267,9 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
         static_cast<double>(maskedLater) * step.wait(true, true, fill);
     products += step.products();
     visit += step.busy() + step.wait(false, true, fill);
-    turn = std::max(turn, step.turn(away(rows), layout.isKeysOuter, fill));
+    turn =
+        std::max(turn, step.turn(awayCycles(device, shape, flow, layout, rows),
+                                 layout.isKeysOuter, fill));
   };
   if (rest) {
     add(part, rest);
@@ -228,28 +277,8 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
   } else {
     add(part, part);
   }
-  if (layout.sums == Sums::Partial) {
-    // Sums come back a tile of keys later: after all packs, and with keys in
-    // the outer loop after all blocks that see the tile, fewer and fewer if
-    // causal.
-    double packs = static_cast<double>(layout.packs), visits = 1,
-           times = static_cast<double>(later), least = 1;
-    if (layout.isKeysOuter) {
-      times = static_cast<double>(ceilDiv(shape.keys, flow.keyTile) - 1);
-      least = visits = static_cast<double>(firsts);
-    }
-    if (layout.isKeysOuter && shape.causal) {
-      auto seeing = [&](int64_t key) {
-        int64_t before =
-            std::max<int64_t>(0, key - (shape.keys - shape.queries));
-        return static_cast<double>(firsts - before * shape.group() / flow.rows);
-      };
-      visits = seeing(flow.keyTile);
-      least = std::max(1.0, seeing(shape.keys - flow.keyTile));
-    }
-    wait += times * (meanOfLarger(visit, turn / packs, 0, least, visits) -
-                     visit * (least + visits) / 2);
-  }
+  if (layout.sums == Sums::Partial)
+    wait += partialSumsWait(shape, flow, layout, firsts, later, visit, turn);
   double count = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
   // Steps at the edges of rows, keys and mask are smaller than the one that is
   // looked at: what all of them wait is to their products what its wait is to

@@ -37,15 +37,16 @@ constexpr uint64_t kSummedFlows = 4096;
 /// of them, up to the first that does not. times[-1] is there.
 size_t countSpaced(const int64_t *times, size_t count, int64_t gap) {
   constexpr size_t kTogether = 64;
+  const int64_t *before = times - 1;
   size_t found = 0;
   for (; found + kTogether <= count; found += kTogether) {
     int64_t signs = 0;
     for (size_t i = found; i < found + kTogether; ++i)
-      signs |= times[i] - times[i - 1] - gap;
+      signs |= times[i] - before[i] - gap;
     if (signs < 0)
       break;
   }
-  while (found < count && times[found] - times[found - 1] >= gap)
+  while (found < count && times[found] - before[found] >= gap)
     ++found;
   return found;
 }

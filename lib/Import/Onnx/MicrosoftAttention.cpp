@@ -20,15 +20,8 @@ struct Hidden {
   Val lengths, mask;
 };
 
-/// Whether `given` is [2 B]: where the keys of each sequence end, then where
-/// they start. (ONNX Runtime, docs/ContribOperators.md, Attention: mask_index)
-bool hasEndsAndStarts(const Val &given, const AttentionPlan &plan) {
-  std::optional<int64_t> size = Emit::constant(given.shape[0]),
-                         batch = Emit::constant(plan.q.batch());
-  return given.rank() == 1 && size && batch && *size == 2 * *batch;
-}
-
-/// [2 B] as a flag for each of `keys` keys, [B, 1, 1, keys].
+/// Where the keys of each sequence end, then where they start, [2 B], as a flag
+/// for each of `keys` keys, [B, 1, 1, keys].
 Val flagsBetween(NodeEmit &n, Val &given, OpFoldResult batch,
                  OpFoldResult keys) {
   Val places =
@@ -53,18 +46,27 @@ Val flagsBetween(NodeEmit &n, Val &given, OpFoldResult batch,
 }
 
 /// [B] counts keys from the left; [B, S], [B, N, S] and [B, 1, N, S] say of
-/// each key whether it is seen.
+/// each key whether it is seen. Where `keys` says how many there are, [2 B]
+/// gives ends and starts. (ONNX Runtime, docs/ContribOperators.md: mask_index
+/// of Attention)
 LogicalResult takeMask(NodeEmit &n, Val &given, AttentionPlan &plan,
-                       Hidden &hidden) {
+                       Hidden &hidden, OpFoldResult keys = {}) {
   if (given.rank() == 1) {
-    if (!n.require(given.shape[0], plan.q.batch(), "the list of lengths"))
+    OpFoldResult batch = plan.q.batch();
+    std::optional<int64_t> known = Emit::constant(batch);
+    if (keys && known && Emit::constant(given.shape[0]) == 2 * *known) {
+      hidden.mask = flagsBetween(n, given, batch, keys);
+      plan.mask = &hidden.mask;
+      return success();
+    }
+    if (!n.require(given.shape[0], batch, "the list of lengths"))
       return n.fail("its mask has " + Twine(*Emit::constant(given.shape[0])) +
                     " elements, expected one length for each of the batch");
     hidden.lengths = given;
     plan.lengths = &hidden.lengths;
     return success();
   }
-  if (given.rank() > 4)
+  if (given.rank() == 0 || given.rank() > 4)
     return n.fail("its mask has rank " + Twine(given.rank()));
   Dims shape{given.shape[0], n.size(1),
              given.rank() == 2 ? n.size(1) : given.shape[given.rank() - 2],
@@ -218,14 +220,10 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
   plan.scale = scaleOf(n);
   plan.resultBnhd = true;
   Hidden hidden;
-  if (mask && hasEndsAndStarts(*mask, plan)) {
-    hidden.mask =
-        flagsBetween(n, *mask, plan.q.batch(),
-                     isShared && past ? past->shape[3] : plan.k.positions());
-    plan.mask = &hidden.mask;
-  } else if (mask && failed(takeMask(n, *mask, plan, hidden))) {
+  if (mask &&
+      failed(takeMask(n, *mask, plan, hidden,
+                      isShared && past ? past->shape[3] : plan.k.positions())))
     return failure();
-  }
   SharedCache cache;
   if (isShared) {
     if (!past)

@@ -211,6 +211,11 @@ Val directionOf(Emit &e, Val &all, int64_t direction) {
   return e.reshape(piece, ArrayRef<OpFoldResult>(all.shape).drop_front());
 }
 
+/// The body of a sum of two operands.
+Value sumOf(OpBuilder &b, Location loc, ValueRange operands) {
+  return Scalar(b, loc).add(operands[0], operands[1]);
+}
+
 /// Rows, [M, K], times a weight, [N, K], transposed.
 Val times(Emit &e, Layer &l, Val &rows, Val &weight) {
   Val x = e.castTo(rows, l.type);
@@ -271,9 +276,7 @@ void gruCell(Emit &e, Layer &l, int64_t direction, Value place, Val &product,
                              });
     Val weight = directionOf(e, *l.reset, direction);
     Val hn = times(e, l, kept, weight);
-    candidate = e.binary(xn, hn, [](OpBuilder &b, Location loc, ValueRange a) {
-      return Scalar(b, loc).add(a[0], a[1]);
-    });
+    candidate = e.binary(xn, hn, sumOf);
   }
   l.change(e, states, direction, 0, place, {&xz, &hz, &candidate},
            [&](OpBuilder &b, Location loc, ValueRange a) {
@@ -480,11 +483,8 @@ Val biasOfInput(NodeEmit &n, Layer &l) {
   int64_t rows = l.gates * l.hidden;
   Val own = n.sliceAxis(all, 1, n.size(0), n.size(rows));
   Val others = n.sliceAxis(all, 1, n.size(rows), n.size(rows));
-  auto add = [](OpBuilder &b, Location loc, ValueRange a) {
-    return Scalar(b, loc).add(a[0], a[1]);
-  };
   if (!l.linearBeforeReset)
-    return n.binary(own, others, add);
+    return n.binary(own, others, sumOf);
   // The last gate's stays with the product that is reset.
   int64_t before = rows - l.hidden;
   OpFoldResult first = n.size(before), rest = n.size(l.hidden);
@@ -492,7 +492,7 @@ Val biasOfInput(NodeEmit &n, Layer &l) {
   Val ownFirst = n.sliceAxis(own, 1, n.size(0), first),
       othersFirst = n.sliceAxis(others, 1, n.size(0), first),
       ownRest = n.sliceAxis(own, 1, first, rest);
-  Val sum = n.binary(ownFirst, othersFirst, add);
+  Val sum = n.binary(ownFirst, othersFirst, sumOf);
   return n.concat({&sum, &ownRest}, 1);
 }
 
@@ -507,10 +507,7 @@ void prepare(NodeEmit &n, const Kind &kind, Layer &l) {
   if (n.has(3)) {
     Val bias = biasOfInput(n, l);
     Val flat = n.reshape(bias, all);
-    product =
-        n.binary(product, flat, [](OpBuilder &b, Location loc, ValueRange a) {
-          return Scalar(b, loc).add(a[0], a[1]);
-        });
+    product = n.binary(product, flat, sumOf);
   }
   l.input = n.reshape(product, {x.shape[0], x.shape[1], n.size(l.directions),
                                 n.size(l.gates * l.hidden)});

@@ -18,7 +18,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernel.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::flat;
@@ -95,24 +94,19 @@ SmallVector<Value> emitExp2ByScaling(Exponential &e, ArrayRef<Value> x) {
   Value mode = b.constantInt(b.getI32Type(), kFloorQuietly);
   Value rounding = b.constantInt(b.getI32Type(), kCurrentRounding);
   Value zero = e.constant(0.0), smallest = e.constant(-126.0);
-  auto call = [&](StringRef name, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, e.type, b.getStringAttr(name),
-                                         operands)
-        ->getResult(0);
-  };
   SmallVector<Value> f(x), isLost(x);
   // What would be subnormal slows down the products that take it.
   each(isLost, [&](size_t i) {
     return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x[i], smallest);
   });
   each(f, [&](size_t i) {
-    return call("llvm.x86.avx512.mask.reduce.ps.512",
-                {x[i], mode, zero, all, rounding});
+    return b.callIntrinsic("llvm.x86.avx512.mask.reduce.ps.512", e.type,
+                           {x[i], mode, zero, all, rounding});
   });
   SmallVector<Value> p = emitPolynomials(e, f, kFloorCoefficients);
   each(p, [&](size_t i) {
-    Value scaled = call("llvm.x86.avx512.mask.scalef.ps.512",
-                        {p[i], x[i], zero, all, rounding});
+    Value scaled = b.callIntrinsic("llvm.x86.avx512.mask.scalef.ps.512", e.type,
+                                   {p[i], x[i], zero, all, rounding});
     return b.select(isLost[i], zero, scaled);
   });
   return p;

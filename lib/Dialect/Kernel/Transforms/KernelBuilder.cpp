@@ -7,6 +7,7 @@
 
 #include "nm/Dialect/Kernel/Transforms/KernelBuilder.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::kernel;
@@ -146,6 +147,13 @@ void KernelBuilder::storeVector(Value vector, Value memref,
                             vector::ExtractOp::create(*this, vector, lane),
                             memref, position);
   }
+}
+
+Value KernelBuilder::callIntrinsic(StringRef name, Type result,
+                                   ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name),
+                                       operands)
+      ->getResult(0);
 }
 
 Value KernelBuilder::shuffle(Value a, Value b, ArrayRef<int64_t> mask) {

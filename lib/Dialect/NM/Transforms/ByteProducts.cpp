@@ -6,19 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "ByteProducts.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::nm;
 
 /// Bytes of a register of NEON.
 static constexpr int64_t kNeon = 16;
-
-Value ByteProducts::call(StringRef name, Type result, ValueRange operands) {
-  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
-                                       operands)
-      ->getResult(0);
-}
 
 Value ByteProducts::part(Value value, int64_t first, int64_t count) {
   return b.shuffle(value, value,
@@ -42,29 +35,29 @@ Value ByteProducts::join(ArrayRef<Value> parts) {
 
 Value ByteProducts::select(Value table, Value control) {
   if (!isSigned(target))
-    return call(bytes == 64 ? "llvm.x86.avx512.pshuf.b.512"
-                            : "llvm.x86.avx2.pshuf.b",
-                whole(8), {table, control});
+    return b.callIntrinsic(bytes == 64 ? "llvm.x86.avx512.pshuf.b.512"
+                                       : "llvm.x86.avx2.pshuf.b",
+                           whole(8), {table, control});
   SmallVector<Value> parts;
   for (int64_t at = 0; at < bytes; at += kNeon)
-    parts.push_back(call("llvm.aarch64.neon.tbl1.v16i8",
-                         typeOf(kNeon, b.getI8Type()),
-                         {part(table, at, kNeon), part(control, at, kNeon)}));
+    parts.push_back(b.callIntrinsic(
+        "llvm.aarch64.neon.tbl1.v16i8", typeOf(kNeon, b.getI8Type()),
+        {part(table, at, kNeon), part(control, at, kNeon)}));
   return join(parts);
 }
 
 Value ByteProducts::multiplyPairs(Value first, Value second) {
   if (!isSigned(target))
-    return call(bytes == 64 ? "llvm.x86.avx512.pmaddubs.w.512"
-                            : "llvm.x86.avx2.pmadd.ub.sw",
-                whole(16), {first, second});
+    return b.callIntrinsic(bytes == 64 ? "llvm.x86.avx512.pmaddubs.w.512"
+                                       : "llvm.x86.avx2.pmadd.ub.sw",
+                           whole(16), {first, second});
   VectorType wide = typeOf(kNeon, b.getI16Type());
   SmallVector<Value> parts;
   for (int64_t at = 0; at < bytes; at += kNeon) {
     Value left = arith::ExtSIOp::create(b, wide, part(first, at, kNeon));
     Value right = arith::ExtSIOp::create(b, wide, part(second, at, kNeon));
     Value product = b.mul(left, right);
-    parts.push_back(call(
+    parts.push_back(b.callIntrinsic(
         "llvm.aarch64.neon.addp.v8i16", typeOf(kNeon / 2, b.getI16Type()),
         {part(product, 0, kNeon / 2), part(product, kNeon / 2, kNeon / 2)}));
   }
@@ -79,9 +72,9 @@ Value ByteProducts::addPairs(Value words) {
   }
   SmallVector<Value> parts;
   for (int64_t at = 0; at < bytes / 2; at += kNeon / 2)
-    parts.push_back(call("llvm.aarch64.neon.saddlp.v4i32.v8i16",
-                         typeOf(kNeon / 4, b.getI32Type()),
-                         {part(words, at, kNeon / 2)}));
+    parts.push_back(b.callIntrinsic("llvm.aarch64.neon.saddlp.v4i32.v8i16",
+                                    typeOf(kNeon / 4, b.getI32Type()),
+                                    {part(words, at, kNeon / 2)}));
   return join(parts);
 }
 
@@ -94,20 +87,21 @@ Value ByteProducts::multiplyWords(Value first, Value second) {
       Value left = arith::ExtSIOp::create(b, wide, part(first, at, kWords));
       Value right = arith::ExtSIOp::create(b, wide, part(second, at, kWords));
       Value product = b.mul(left, right);
-      parts.push_back(call("llvm.aarch64.neon.addp.v4i32",
-                           typeOf(kWords / 2, b.getI32Type()),
-                           {part(product, 0, kWords / 2),
-                            part(product, kWords / 2, kWords / 2)}));
+      parts.push_back(b.callIntrinsic("llvm.aarch64.neon.addp.v4i32",
+                                      typeOf(kWords / 2, b.getI32Type()),
+                                      {part(product, 0, kWords / 2),
+                                       part(product, kWords / 2, kWords / 2)}));
     }
     return join(parts);
   }
-  return call(bytes == 64 ? "llvm.x86.avx512.pmaddw.d.512"
-                          : "llvm.x86.avx2.pmadd.wd",
-              whole(32), {first, second});
+  return b.callIntrinsic(bytes == 64 ? "llvm.x86.avx512.pmaddw.d.512"
+                                     : "llvm.x86.avx2.pmadd.wd",
+                         whole(32), {first, second});
 }
 
 Value ByteProducts::addQuads(Value sums, Value first, Value second) {
-  return call("llvm.x86.avx512.vpdpbusd.512", whole(32), {sums, first, second});
+  return b.callIntrinsic("llvm.x86.avx512.vpdpbusd.512", whole(32),
+                         {sums, first, second});
 }
 
 Value ByteProducts::addSignedQuads(Value sums, Value first, Value second) {
@@ -118,7 +112,8 @@ Value ByteProducts::addSignedQuads(Value sums, Value first, Value second) {
         b,
         DenseElementsAttr::get(whole(8), b.getIntegerAttr(b.getI8Type(), 0)));
     if (bytes == 32) {
-      second = call("llvm.x86.avx2.psign.b", whole(8), {second, first});
+      second =
+          b.callIntrinsic("llvm.x86.avx2.psign.b", whole(8), {second, first});
     } else {
       Value isNegative =
           arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, zero);

@@ -66,7 +66,6 @@ private:
   VectorType whole(unsigned bits) {
     return typeOf(bytes * 8 / bits, b.getIntegerType(bits));
   }
-  Value call(StringRef name, Type result, ValueRange operands);
   /// Elements `first` to `first + count`.
   Value part(Value value, int64_t first, int64_t count);
   Value join(ArrayRef<Value> parts);

@@ -16,7 +16,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "nm/Dialect/NM/Transforms/ProductKernel.h"
 
 using namespace mlir;
@@ -35,26 +34,21 @@ struct LanePermute {
         b, DenseElementsAttr::get(type, b.getI32IntegerAttr(value)));
   }
 
-  Value call(StringRef name, Type result, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
-                                         operands)
-        ->getResult(0);
-  }
-
   /// `high` where bit `bit` of the index is set, else `low`.
   Value selectByBit(Value indices, int64_t bit, Value low, Value high) {
     // The blend reads the sign. As a comparison and a select, LLVM would take
     // two more instructions and a constant for each bit.
     Value sign = arith::ShLIOp::create(b, indices, constant(lanes, 31 - bit));
-    return call("llvm.x86.avx.blendv.ps.256", low.getType(),
-                {low, high, vector::BitCastOp::create(b, low.getType(), sign)});
+    return b.callIntrinsic(
+        "llvm.x86.avx.blendv.ps.256", low.getType(),
+        {low, high, vector::BitCastOp::create(b, low.getType(), sign)});
   }
 
   Value avx2(ArrayRef<Value> sources, Value indices) {
     if (sources.size() == 1 && sources[0])
-      return call(segment == 4 ? "llvm.x86.avx.vpermilvar.ps.256"
-                               : "llvm.x86.avx2.permps",
-                  sources[0].getType(), {sources[0], indices});
+      return b.callIntrinsic(segment == 4 ? "llvm.x86.avx.vpermilvar.ps.256"
+                                          : "llvm.x86.avx2.permps",
+                             sources[0].getType(), {sources[0], indices});
     // The instruction takes three bits; those above choose among its results.
     size_t half = sources.size() / 2;
     auto isNamed = [](Value source) { return bool(source); };
@@ -71,12 +65,12 @@ struct LanePermute {
     Type type = indices.getType();
     type = cast<VectorType>(type).clone(b.getF32Type());
     if (sources.size() == 2 && sources[0] && sources[1])
-      return call("llvm.x86.avx512.vpermi2var.ps.512", type,
-                  {sources[0], indices, sources[1]});
-    return call(segment == 4 ? "llvm.x86.avx512.vpermilvar.ps.512"
-                             : "llvm.x86.avx512.permvar.sf.512",
-                type,
-                {sources.front() ? sources.front() : sources.back(), indices});
+      return b.callIntrinsic("llvm.x86.avx512.vpermi2var.ps.512", type,
+                             {sources[0], indices, sources[1]});
+    return b.callIntrinsic(
+        segment == 4 ? "llvm.x86.avx512.vpermilvar.ps.512"
+                     : "llvm.x86.avx512.permvar.sf.512",
+        type, {sources.front() ? sources.front() : sources.back(), indices});
   }
 
   Value neon(ArrayRef<Value> sources, Value indices) {
@@ -98,9 +92,9 @@ struct LanePermute {
     size_t first = std::min<size_t>(tables.size(), 4);
     SmallVector<Value> operands(tables.begin(), tables.begin() + first);
     operands.push_back(positions);
-    Value result =
-        call("llvm.aarch64.neon.tbl" + std::to_string(first) + ".v16i8", bytes,
-             operands);
+    Value result = b.callIntrinsic("llvm.aarch64.neon.tbl" +
+                                       std::to_string(first) + ".v16i8",
+                                   bytes, operands);
     if (tables.size() > first) {
       // Where a position is past the second four tables, or wraps around
       // before them, tbx keeps what was there.
@@ -111,7 +105,7 @@ struct LanePermute {
       operands.assign({result});
       operands.append(tables.begin() + first, tables.end());
       operands.push_back(rest);
-      result = call("llvm.aarch64.neon.tbx4.v16i8", bytes, operands);
+      result = b.callIntrinsic("llvm.aarch64.neon.tbx4.v16i8", bytes, operands);
     }
     return vector::BitCastOp::create(b, some.getType(), result);
   }

@@ -52,6 +52,8 @@ public:
   /// Asks for the line of an element that is read later, into L2.
   void prefetch(Value memref, ValueRange indices);
   Value shuffle(Value a, Value b, ArrayRef<int64_t> mask);
+  /// An instruction of the target by LLVM's name for it.
+  Value callIntrinsic(StringRef name, Type result, ValueRange operands);
   /// Transposes `rows.size()` vectors of as many lanes, in registers.
   SmallVector<Value> transpose(ArrayRef<Value> rows);
 

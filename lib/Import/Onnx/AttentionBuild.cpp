@@ -40,6 +40,16 @@ Heads headsFirst(NodeEmit &n, const Heads &heads) {
   return {n.transpose(value, {0, 2, 1, 3}), false};
 }
 
+Val mergeHeads(NodeEmit &n, Val &heads) {
+  return n.reshape(heads, {heads.shape[0], heads.shape[1],
+                           n.mul(heads.shape[2], heads.shape[3])});
+}
+
+std::optional<double> microsoftScale(NodeEmit &n) {
+  std::optional<double> scale = n.floatAttribute("scale");
+  return scale && *scale != 0 ? scale : std::nullopt;
+}
+
 Heads appended(NodeEmit &n, Val &past, const Heads &heads) {
   Heads first = headsFirst(n, heads);
   return {n.concat({&past, &first.value}, 2), false};

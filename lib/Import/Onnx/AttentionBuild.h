@@ -51,6 +51,10 @@ struct AttentionPlan {
 FailureOr<Heads> splitHeads(NodeEmit &n, Val &packed, OpFoldResult heads);
 /// The same with heads outermost, for caches.
 Heads headsFirst(NodeEmit &n, const Heads &heads);
+/// [B, N, H, E] as [B, N, H * E].
+Val mergeHeads(NodeEmit &n, Val &heads);
+/// The attribute `scale` of ONNX Runtime's operators, where 0 is as if absent.
+std::optional<double> microsoftScale(NodeEmit &n);
 /// One head's keys after those of a cache, [B, H, past + N, D].
 Heads appended(NodeEmit &n, Val &past, const Heads &heads);
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Rotary.h"
+#include "AttentionBuild.h"
 #include "Scalars.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -97,17 +97,6 @@ LogicalResult addBias(NodeEmit &n, Val *bias, AttentionPlan &plan,
                     });
   plan.mask = &hidden.mask;
   return success();
-}
-
-std::optional<double> scaleOf(NodeEmit &n) {
-  std::optional<double> scale = n.floatAttribute("scale");
-  return scale && *scale != 0 ? scale : std::nullopt;
-}
-
-/// [B, N, H, E] as [B, N, H * E].
-Val mergeHeads(NodeEmit &n, Val &heads) {
-  return n.reshape(heads, {heads.shape[0], heads.shape[1],
-                           n.mul(heads.shape[2], heads.shape[3])});
 }
 
 /// A cache that is shared with the result: as large as it will ever be.
@@ -217,7 +206,7 @@ LogicalResult attendPacked(NodeEmit &n, Val &projected, Val *mask, Val *past,
       (void)n.set(present, 1);
   }
   plan.causal = n.intOr("unidirectional", 0);
-  plan.scale = scaleOf(n);
+  plan.scale = microsoftScale(n);
   plan.resultBnhd = true;
   Hidden hidden;
   if (mask &&
@@ -407,7 +396,7 @@ LogicalResult multiHead(NodeEmit &n) {
     plan.v = appended(n, *n.in(7), plan.v);
   }
   plan.causal = n.intOr("unidirectional", 0);
-  plan.scale = scaleOf(n);
+  plan.scale = microsoftScale(n);
   plan.resultBnhd = true;
   Hidden hidden;
   if (n.has(4) && failed(takeMask(n, *n.in(4), plan, hidden)))
@@ -433,188 +422,13 @@ LogicalResult multiHead(NodeEmit &n) {
   return failed(result) ? failure() : n.set(mergeHeads(n, *result));
 }
 
-/// The fourth result of GroupQueryAttention, [B, H, N, `total`]: what goes into
-/// the softmax, 0 where a query does not see the key, or what comes out of it.
-LogicalResult setScores(NodeEmit &n, AttentionPlan &plan, OpFoldResult total) {
-  int64_t kind = n.intOr("qk_output", 0);
-  if (kind != 1 && kind != 2)
-    return n.fail("returns scores with qk_output " + Twine(kind) +
-                  ", expected 1 (before the softmax) or 2 (behind it)");
-  if (kind == 2 && plan.sink)
-    return n.fail(
-        "returns what the softmax gives beside a head_sink or with "
-        "smooth_softmax, which is not supported; expected qk_output 1");
-  FailureOr<Val> scores = buildScores(
-      n, plan, kind == 1 ? ScoreStage::Masked : ScoreStage::Weights);
-  if (failed(scores))
-    return failure();
-  Val seen = n.sliceAxis(*scores, 3, n.size(0), total);
-  if (kind == 1)
-    seen = n.unary(seen, [](OpBuilder &b, Location loc, ValueRange a) {
-      Scalar s(b, loc);
-      Value hidden =
-          s.compare(arith::CmpFPredicate::OEQ, a[0], s.infinity(a[0], true));
-      return s.select(hidden, s.number(a[0], 0), a[0]);
-    });
-  return n.set(seen, 3);
-}
-
-LogicalResult groupQuery(NodeEmit &n) {
-  if (!n.has(0) || !n.has(5) || !n.has(6))
-    return n.fail("needs a query, seqlens_k and total_sequence_length");
-  int64_t heads = n.intOr("num_heads", 0), groups = n.intOr("kv_num_heads", 0);
-  if (heads < 1 || groups < 1 || heads % groups)
-    return n.fail("num_heads is not a multiple of kv_num_heads");
-  if (n.has(12) || n.has(13))
-    return n.fail("has scales of a quantized cache, which is not supported; "
-                  "--kv-cache=i8 quantizes the cache of a plain one");
-  AttentionPlan plan;
-  Heads *parts[] = {&plan.q, &plan.k, &plan.v};
-  Val &query = *n.in(0);
-  if (query.rank() != 3)
-    return n.fail("its query has rank " + Twine(query.rank()) + ", expected 3");
-  OpFoldResult packedWidth;
-  if (!n.has(1))
-    packedWidth =
-        n.compute(Emit::Arith::Div, query.shape[2], n.size(heads + 2 * groups));
-  OpFoldResult offset = n.size(0);
-  for (size_t i = 0; i < 3; ++i) {
-    int64_t count = i ? groups : heads;
-    Val part;
-    if (n.has(1)) {
-      if (!n.has(i))
-        return n.fail("has a key, but no value");
-      part = *n.in(i);
-    } else {
-      OpFoldResult width = n.mul(packedWidth, n.size(count));
-      part = n.sliceAxis(query, 2, offset, width);
-      offset = n.add(offset, width);
-    }
-    FailureOr<Heads> split = splitHeads(n, part, n.size(count));
-    if (failed(split))
-      return failure();
-    *parts[i] = *split;
-  }
-  OpFoldResult tokens = query.shape[1], batch = query.shape[0];
-  if (!n.require(n.product(n.in(5)->shape), batch, "seqlens_k"))
-    return n.fail("its seqlens_k are not one length for each of the batch");
-  Val given = n.reshape(*n.in(5), {batch});
-  // Keys of each batch after this call, and those before it.
-  Value added = n.index(tokens);
-  Type index = n.b.getIndexType();
-  Val ends = n.elementwise({&given}, Int64, batch,
-                           [&](OpBuilder &b, Location loc, ValueRange a) {
-                             Emit e(b, loc);
-                             Scalar s(b, loc);
-                             Value last = e.cast(a[0], given.type, Int64);
-                             return s.add(last, s.number(last, 1));
-                           });
-  Val starts;
-  starts.shape = {batch};
-  starts.type = Int64;
-  Value endList = n.tensor(ends);
-  starts.tensor = n.generateTensor(
-      index, batch, [&](OpBuilder &b, Location loc, ValueRange place) {
-        Value end = arith::IndexCastOp::create(
-            b, loc, index, tensor::ExtractOp::create(b, loc, endList, place));
-        Value before = arith::SubIOp::create(b, loc, end, added);
-        Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-        return arith::MaxSIOp::create(b, loc, before, zero).getResult();
-      });
-  if (n.intOr("do_rotary", 0)) {
-    if (!n.has(7) || !n.has(8))
-      return n.fail("do_rotary needs cos_cache and sin_cache");
-    // Positions of tokens: after the batch's keys, unless they are given.
-    Value begin = starts.tensor;
-    Dims shape{batch, tokens};
-    Val positions;
-    if (n.has(9))
-      positions = *n.in(9);
-    else
-      positions = n.generate(
-          Int64, shape, [&](OpBuilder &b, Location loc, ValueRange place) {
-            Value start =
-                tensor::ExtractOp::create(b, loc, begin, ValueRange{place[0]});
-            Value at = arith::AddIOp::create(b, loc, start, place[1]);
-            return arith::IndexCastOp::create(b, loc, b.getI64Type(), at)
-                .getResult();
-          });
-    for (Heads *part : {&plan.q, &plan.k}) {
-      Rotary rotary;
-      rotary.heads = *part;
-      rotary.cosines = n.in(7);
-      rotary.sines = n.in(8);
-      rotary.positions = &positions;
-      rotary.interleaved = n.intOr("rotary_interleaved", 0);
-      FailureOr<Val> turned = rotate(n, rotary);
-      if (failed(turned))
-        return failure();
-      part->value = *turned;
-    }
-  }
-  // The cache keeps its size if the new rows fit.
-  FailureOr<SmallVector<OpFoldResult>> total =
-      n.sizes(6, "total_sequence_length");
-  if (failed(total) || total->size() != 1)
-    return failure();
-  OpFoldResult size = total->front();
-  if (n.has(3))
-    size = n.compute(Emit::Arith::Max, n.in(3)->shape[2], size);
-  for (auto [part, past] : {std::pair(&plan.k, 3), std::pair(&plan.v, 4)}) {
-    Heads rows = headsFirst(n, *part);
-    bool isShared = n.has(past) && n.isInPlace(past - 2, past);
-    if (isShared &&
-        !n.require(size, n.in(past)->shape[2], "the cache, with the new keys,"))
-      return n.fail("its cache has " +
-                    Twine(*Emit::constant(n.in(past)->shape[2])) +
-                    " rows, expected total_sequence_length, " +
-                    Twine(*Emit::constant(size)) + ", or more");
-    bool isEmpty = !n.has(past) || Emit::constant(n.in(past)->shape[2]) == 0;
-    Val *before = isEmpty ? nullptr : n.in(past);
-    *part = {isShared ? writeCache(n, *n.in(past), rows.value, starts)
-                      : extendCache(n, before, rows.value, starts, size),
-             false};
-  }
-  (void)n.set(plan.k.value, 1);
-  (void)n.set(plan.v.value, 2);
-  plan.offset = n.size(0);
-  plan.lengths = &ends;
-  plan.endsAtLength = true;
-  plan.startsAtZero = true;
-  plan.causal = true;
-  // ONNX Runtime counts the query's own key among those of the window.
-  int64_t window = n.intOr("local_window_size", -1);
-  if (window < -1 || window == 0)
-    return n.fail("local_window_size is " + Twine(window) +
-                  ", expected -1 or 1 and more");
-  plan.left = window < 0 ? -1 : window - 1;
-  plan.softcap = n.floatOr("softcap", 0);
-  plan.scale = scaleOf(n);
-  plan.resultBnhd = true;
-  if (n.has(10))
-    plan.mask = n.in(10);
-  // One in the divisor: a sink of score zero.
-  Val zeros;
-  if (n.has(11)) {
-    plan.sink = n.in(11);
-  } else if (n.intOr("smooth_softmax", 0)) {
-    zeros = n.make(n.filled(n.size(heads), n.number(n.b.getF32Type(), 0)),
-                   Float, n.size(heads));
-    plan.sink = &zeros;
-  }
-  if (n.wants(3) && failed(setScores(n, plan, total->front())))
-    return failure();
-  FailureOr<Val> result = buildAttention(n, plan);
-  return failed(result) ? failure() : n.set(mergeHeads(n, *result));
-}
-
 } // namespace
 
 void addMicrosoftAttention(OperatorTable &t) {
   t.add("Attention", attention, 1,
         "do_rotary; lengths beside a cache shared with the result");
-  t.add("GroupQueryAttention", groupQuery, 1,
-        "quantized caches, weights beside a sink");
+  t.add("GroupQueryAttention", groupQueryAttention, 1,
+        "caches of float8 and of the window alone, weights beside a sink");
   t.add("MultiHeadAttention", multiHead, 1,
         "the output of scores, indirect caches");
   t.add("QAttention", qAttention);

@@ -148,6 +148,7 @@ void addMicrosoft(OperatorTable &table);
 
 /// Rows of the table in files of their own.
 LogicalResult tensorScatter(NodeEmit &n);
+LogicalResult groupQueryAttention(NodeEmit &n);
 
 /// The branch of an If, inlined.
 FailureOr<SmallVector<Val>> importBranch(NodeEmit &node,

@@ -138,6 +138,35 @@ class GroupQuery(MicrosoftCase):
         return dict(q=q, k=k, v=v, last=last, total=numpy.int32([last.max() + 1])), y
 
 
+class GroupIntegers(GroupQuery):
+    """The same with caches of int8, of which attention reads a copy in floats: one scale for keys, one a channel for values."""
+    widens = True
+
+    def __init__(self):
+        self.scales = [numpy.float32([0.03]), SOURCE.uniform(0.01, 0.05, (1, G, 1, D)).astype(numpy.float32)]
+
+    def fresh(self):
+        return [numpy.full((B, G, ROOM, D), 77, numpy.int8) for _ in range(2)]
+
+    def graph(self):
+        nodes = [node("GroupQueryAttention", ["q", "k", "v", "pk", "pv", "last", "total", *[""] * 5, "ks", "vs"], ["y", "nk", "nv"],
+                      domain=self.domain, num_heads=H, kv_num_heads=G, k_quant_type="PER_TENSOR",
+                      v_quant_type="PER_CHANNEL", kv_cache_bit_width=8)]
+        inputs = [x for x in super().graph()[1] if x[0][1] not in self.caches]
+        inputs += [value(p, "float32", x.shape) for p, x in zip(("ks", "vs"), self.scales)]
+        caches = [value(p, "int8", [B, G, ROOM, D]) for p in (*self.caches, "nk", "nv")]
+        return nodes, inputs + caches[:2], [value("y", "float32", [B, "n", H * D]), *caches[2:]]
+
+    def call(self, step, caches):
+        n, starts, q, k, v = self.draw(step, [], G)
+        for cache, rows, scale in zip(caches, (k, v), self.scales):
+            whole = numpy.rint(heads(rows, G) * (numpy.float32(1) / scale))
+            put(cache, numpy.clip(whole, -128, 127).astype(numpy.int8), starts)
+        last = numpy.int32(starts) + numpy.int32(n - 1)
+        y = attend(heads(q, H), *(c * s for c, s in zip(caches, self.scales)), causal(starts, n, ROOM))
+        return dict(q=q, k=k, v=v, last=last, total=numpy.int32([last.max() + 1]), ks=self.scales[0], vs=self.scales[1]), y
+
+
 class MultiHead(MicrosoftCase):
     """ONNX Runtime's heads with past_sequence_length, which shares the cache with the result."""
 

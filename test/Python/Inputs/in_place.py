@@ -20,8 +20,8 @@ import numpy
 import nm
 
 sys.path.insert(0, sys.argv[2])
-from fixed_forms import (B, D, H, PROMPT, ROOM, WORDS, Circular, GroupQuery, MultiHead, Numbered, Packed,  # noqa: E402
-                         Scatter)
+from fixed_forms import (B, D, H, PROMPT, ROOM, WORDS, Circular, GroupIntegers, GroupQuery, MultiHead,  # noqa: E402
+                         Numbered, Packed, Scatter)
 from onnxfile import graph, model  # noqa: E402
 
 FAILURES, CALLS = [], 0
@@ -49,7 +49,7 @@ def fail(case, why):
 def same(have, want, exact):
     """Bits where rows are moved: what was not written is NaN in both."""
     if exact:
-        return numpy.array_equal(have.view(numpy.uint32), want.astype(numpy.float32).view(numpy.uint32))
+        return numpy.array_equal(have.view(numpy.uint8), want.astype(have.dtype).view(numpy.uint8))
     return numpy.allclose(have, want, rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
@@ -65,7 +65,7 @@ def run(case):
     start = case.fresh()
     most = start[0].shape[-3] * D  # one batch's new row in every head
     alloc, copy = buffers(path, pairs, 1)
-    if alloc >= start[0].size or copy > most:
+    if not getattr(case, "widens", False) and (alloc >= start[0].size or copy > most):
         fail(case, f"allocates {alloc} and copies {copy} elements")
     alloc, copy = buffers(path, [], ROOM)
     if alloc < start[0].size and case.caches != ["pkv"]:
@@ -119,7 +119,7 @@ def check_refusals():
 
 def main():
     os.chdir(sys.argv[1])
-    cases = [Scatter(), Circular(), GroupQuery(), MultiHead(), Packed(), Numbered()]
+    cases = [Scatter(), Circular(), GroupQuery(), MultiHead(), Packed(), Numbered(), GroupIntegers()]
     for case in cases:
         run(case)
     check_refusals()

@@ -62,6 +62,17 @@ def named(name, dims, dtype=1, data=None):
     return fields + ([(9, data)] if data is not None else [])
 
 
+def grouped(scales=1, past="int8", **attributes):
+    """GroupQueryAttention with a cache of int8, but for what is said."""
+    attributes = dict(num_heads=2, kv_num_heads=2, k_quant_type="PER_TENSOR", v_quant_type="PER_TENSOR", kv_cache_bit_width=8) | attributes
+    names = ["q", "k", "v", "pk", "pv", "last", "total", *[""] * 5, "ks", "vs"]
+    inputs = [*(value(x, "float32", [1, 1, 8]) for x in "qkv"), *(value(x, past, [1, 2, 3, 4]) for x in names[3:5]),
+              value("last", "int32", [1]), value("total", "int32", [1]), *(value(x, "float32", [scales]) for x in names[-2:])]
+    outputs = [value("y", "float32", [1, 1, 8]), *(value(x, past, [1, 2, 4, 4]) for x in ("nk", "nv"))]
+    call = node("GroupQueryAttention", names, [x[0][1] for x in outputs], domain="com.microsoft", **attributes)
+    return model(graph([call], inputs, outputs), domains=[("com.microsoft", 1)])
+
+
 ADD = node("Add", ["x", "w"], ["y"], "sum")
 EXTERNAL = numpy.zeros(100, numpy.float32)
 HUGE = 1 << 40
@@ -133,6 +144,13 @@ CASES = [
     ("concat", simple([node("Concat", ["x", "w"], ["y"], axis=0)], [tensor("w", EXTERNAL.reshape(10, 10)[:2])]),
      ["rank"]),
     ("split", simple([node("Split", ["x"], ["y", "z"], axis=0, num_outputs=1)], opset=18), ["Split"]),
+    ("cache-kind", grouped(k_quant_type="PER_HEAD"), ["k_quant_type is 'PER_HEAD'", "expected NONE, PER_TENSOR or PER_CHANNEL"]),
+    ("cache-bits", grouped(kv_cache_bit_width=5), ["kv_cache_bit_width is 5, expected 8 or 4"]),
+    ("cache-scales", grouped(3), ["k_scale has 3 elements, expected 1, for PER_TENSOR"]),
+    ("cache-channels", grouped(3, k_quant_type="PER_CHANNEL"), ["k_scale has 3 elements, expected 8, one for each head"]),
+    ("cache-type", grouped(past="uint8"), ["past_key is of uint8, expected int8 for kv_cache_bit_width 8"]),
+    ("cache-width", grouped(past="uint8", kv_cache_bit_width=4), ["past_key has rows of 4 bytes, expected 2"]),
+    ("cache-unasked", grouped(k_quant_type="NONE"), ["has a k_scale, but k_quant_type is NONE"]),
     ("attribute", model(graph([[(1, "x"), (2, "y"), (4, "Softmax"), (5, [(1, "axis"), (3, 1 << 63)])]], [X], [Y])),
      ["axis"]),
 ]

@@ -266,6 +266,106 @@ def case_group_query_sink_decode():
             dict(num_heads=H, kv_num_heads=g, do_rotary=1), [attend(q4, nk, nv, sink=sink), nk, nv])
 
 
+def quantised(rows, scale, bits):
+    """Rows of a cache as integers: times the inverse of the scale, or by a scale of 0 as they are."""
+    by = numpy.float32(1) / numpy.where(scale == 0, numpy.float32(1), scale)
+    most = 2**(bits - 1)
+    whole = numpy.clip(numpy.rint(rows.astype(numpy.float32) * by), -most, most - 1).astype(int)
+    if bits == 8:
+        return whole.astype(numpy.int8)
+    whole = numpy.pad(whole + 8, [(0, 0)] * 3 + [(0, whole.shape[-1] % 2)], constant_values=8)
+    return (whole[..., ::2] + 16 * whole[..., 1::2]).astype(numpy.uint8)
+
+
+def numbers(cache, scale, bits, width):
+    if bits == 4:
+        cache = numpy.stack([cache & 15, cache >> 4], -1).reshape(*cache.shape[:-1], -1)[..., :width].astype(int) - 8
+    return cache.astype(numpy.float32) * scale
+
+
+def quantised_cache(bits, kinds, past=6, n=1, width=D, sink=None):
+    """Rows of the past stay as they are, new ones are rounded; both are attended to as what they say."""
+    g = 2
+    q, k, v = floats(B, n, H * width), floats(B, n, g * width), floats(B, n, g * width)
+    scales = []
+    for kind in kinds:
+        scale = numpy.float32([2.5 / 2**(bits - 1)])
+        if kind == "PER_CHANNEL":
+            scale = (scale * SOURCE.uniform(0.5, 1.5, (1, g, 1, width))).astype(numpy.float32)
+            scale[0, 1, 0, 2] = 0
+        scales.append(scale)
+    old = [quantised(floats(B, g, past, width), scale, bits) for scale in scales] if past else [None, None]
+    lens = numpy.int32([past + n - 1, past + n - 3] if past else [n - 1, n - 1])
+    cos, sin = tables() if width % 2 == 0 else (None, None)
+    places = (lens + 1 - n)[:, None] + numpy.arange(n)
+    q4, k4, v4 = heads(q), heads(k, g), heads(v, g)
+    if cos is not None:
+        q4, k4 = turn(q4, cos, sin, places), turn(k4, cos, sin, places)
+    caches, plain = [], []
+    for fresh, before, scale in ((k4, old[0], scales[0]), (v4, old[1], scales[1])):
+        rows = quantised(fresh, scale, bits)
+        cache = numpy.zeros((B, g, past + n, rows.shape[-1]), rows.dtype)
+        for b in range(B):
+            start = lens[b] + 1 - n
+            if past:
+                cache[b, :, :start] = before[b, :, :start]
+            cache[b, :, start:start + n] = rows[b]
+        caches.append(cache)
+        plain.append(numbers(cache, scale, bits, width))
+    ends = places[:, :, None]
+    mask = numpy.where(numpy.arange(past + n) <= ends, 0, -numpy.inf)[:, None]
+    inputs = [q, k, v, *old, lens, numpy.int32(past + n), cos, sin, None, None, sink, *scales]
+    attributes = dict(num_heads=H, kv_num_heads=g, do_rotary=int(cos is not None), k_quant_type=kinds[0], v_quant_type=kinds[1],
+                      kv_cache_bit_width=bits)
+    return "GroupQueryAttention", inputs, attributes, [attend(q4, *plain, mask, sink=sink), *caches]
+
+
+def case_group_query_int8():
+    return quantised_cache(8, ["PER_TENSOR"] * 2)
+
+
+def case_group_query_int8_channels():
+    return quantised_cache(8, ["PER_CHANNEL"] * 2, n=3)
+
+
+def case_group_query_int8_prompt():
+    return quantised_cache(8, ["PER_CHANNEL", "PER_TENSOR"], past=0, n=S)
+
+
+def case_group_query_int8_sink():
+    return quantised_cache(8, ["PER_TENSOR"] * 2, sink=floats(H))
+
+
+def case_group_query_int4():
+    return quantised_cache(4, ["PER_TENSOR", "PER_CHANNEL"])
+
+
+def case_group_query_int4_odd():
+    return quantised_cache(4, ["PER_CHANNEL"] * 2, n=2, width=7)
+
+
+def case_group_query_norm():
+    g = 2
+    q, k, v, qw, kw = floats(B, S, H * D), floats(B, S, g * D), floats(B, S, g * D), floats(D), floats(D)
+    cos, sin = tables()
+    places = numpy.broadcast_to(numpy.arange(S), (B, S))
+    q4 = turn(norm(heads(q), qw, 0, 1e-3, False), cos, sin, places)
+    k4 = turn(norm(heads(k, g), kw, 0, 1e-3, False), cos, sin, places)
+    return ("GroupQueryAttention",
+            [q, k, v, None, None, numpy.int32([S - 1] * B), numpy.int32(S), cos, sin] + [None] * 5 + [qw, kw],
+            dict(num_heads=H, kv_num_heads=g, do_rotary=1, qk_norm_epsilon=1e-3, smooth_softmax=-1),
+            [attend(q4, k4, heads(v, g), causal(S, S)), k4, heads(v, g)])
+
+
+def case_group_query_both_ways():
+    g, past = 2, 3
+    q, k, v = floats(B, S, H * D), floats(B, S, g * D), floats(B, S, g * D)
+    pk, pv = floats(B, g, past, D), floats(B, g, past, D)
+    nk, nv = numpy.concatenate([pk, heads(k, g)], 2), numpy.concatenate([pv, heads(v, g)], 2)
+    return ("GroupQueryAttention", [q, k, v, pk, pv, numpy.int32([past + S - 1] * B), numpy.int32(past + S)],
+            dict(num_heads=H, kv_num_heads=g, causal=0), [attend(heads(q), nk, nv), nk, nv])
+
+
 def case_rotary():
     cos, sin = tables()
     x, places = floats(B, S, H * D), SOURCE.integers(0, 16, (B, S))

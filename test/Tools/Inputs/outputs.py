@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Every option that writes a file, of every tool, against every kind of name.
 
-The options come from the tools' own --help: one that is in neither list below fails the test.
+The options come from the tools' own --help: one that is in neither list below fails the test. Options of one command meet
+the kinds of names that take what is written together, each another kind in each run.
 usage: outputs.py <folder for files> <source root>
 """
 
@@ -106,10 +107,6 @@ OUTPUTS = {
     ("nm-pifo mesh", "output"): (["nm-pifo", "mesh", "json", "mesh.json"], "mesh.json"),
     ("nm-recipe-kernels", "output"): (["nm-recipe-kernels", "--only=momentum"], None),
 }
-# Built on request only (NM_BUILD_BENCHMARKS).
-if shutil.which("nm-bench-pifo"):
-    OUTPUTS["nm-bench-pifo", "json"] = (
-        ["nm-bench-pifo", "--quick", "--benchmark_filter=one/narrow/1024"], None)
 # Further forms of the same options. Those that other programs write, by name, meet every kind of name too.
 FORMS = [(("nm-compile", "output"), ["nm-compile", "m.mlir", f"--emit={kind}"])
          for kind in ["mlir", "asm", "obj", "so"]]
@@ -123,6 +120,9 @@ FORMS += [(("nm-run", "output"), ["nm-run", "m.mlir", "--emit=llvm"]),
           (("nm-inspect", "json"), ["nm-inspect", "m.mlir"]),
           (("nm-inspect", "json"), ["nm-inspect", "p.nmb"]),
           (("nm-pifo mesh", "o"), ["nm-pifo", "mesh", "hardware"])]
+# Built on request only (NM_BUILD_BENCHMARKS), and seconds of single steps.
+if shutil.which("nm-bench-pifo"):
+    FORMS.append((("nm-bench-pifo", "json"), ["nm-bench-pifo", "--quick", "--benchmark_filter=one/narrow/1024"]))
 # What several files begin with: the command, how the name of the first goes on, and what stands in each.
 PREFIXES = {("nm-explore", "charts"): (EXPLORE, "-pareto.svg", b"</svg>"),
             ("nm-explore map", "timeloop-output"): (SEARCH, "-logit.yaml", b"mapping:")}
@@ -161,42 +161,125 @@ def leftovers(before):
     return sorted(set(os.listdir(".")) - before)
 
 
-def against_kinds_of_names(name, command, option, before, clean, same_size):
-    # Links, also to nothing yet.
-    open("out.old", "wb").close()
-    for target in ["out.old", "out.target"]:
-        os.symlink(target, "out.link")
-        result = run(with_output(command, option, "out.link"))
-        check(result.returncode == 0 and os.path.islink("out.link")
-              and same_size(open(target, "rb").read()), f"{name}: link to {target}", result)
-        os.unlink("out.link")
-    clean()
-    # A pipe.
-    os.mkfifo("out.fifo")
-    got = []
-    reader = threading.Thread(target=lambda: got.append(open("out.fifo", "rb").read()), daemon=True)
-    reader.start()
-    result = run(with_output(command, option, "out.fifo"))
-    reader.join(10)
-    check(result.returncode == 0 and got and same_size(got[0])
-          and stat.S_ISFIFO(os.stat("out.fifo").st_mode), f"{name}: FIFO", result)
-    check(set(leftovers(before)) == {"out.fifo"}, f"{name}: beside a FIFO {leftovers(before)}")
-    clean()
-    # A device.
-    if own_device:
-        os.mknod("out.null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
-        result = run(with_output(command, option, "out.null"))
-        check(result.returncode == 0 and stat.S_ISCHR(os.stat("out.null").st_mode),
-              f"{name}: device", result)
-        check(set(leftovers(before)) == {"out.null"}, f"{name}: beside a device {leftovers(before)}")
-        clean()
-    # Names that a shell or a linker would cut or take for an option.
-    for path in ["./-out,put x", "out\n\u00e9"]:
-        result = run(with_output(command, option, path))
-        check(result.returncode == 0 and os.path.exists(path) and same_size(open(path, "rb").read()),
-              f"{name}: name {path!r}", result)
-        clean()
-    # Where nothing can be written.
+def clean(before):
+    for file in leftovers(before):
+        os.unlink(file)
+
+
+class Name:
+    """A kind of name that takes what is written: `make` lays there what is there before, `whole` tells whether it came."""
+
+    writes_beside = True  # a header beside an object file
+
+    def __init__(self, stem, length):
+        self.path = self.lies_in = f"{stem}.{type(self).__name__.lower()}"
+        self.length = length  # of what is written
+
+    def make(self):
+        pass
+
+    def whole(self, same_size):
+        return os.path.exists(self.path) and same_size(open(self.lies_in, "rb").read())
+
+    def files(self):
+        return {os.path.normpath(self.path), self.lies_in}
+
+
+class Old(Name):
+    """A regular file, longer than what is written and of a mode of its own."""
+
+    def make(self):
+        open(self.path, "wb").write(b"x" * (self.length + 4096))
+        os.chmod(self.path, 0o640)
+
+    def whole(self, same_size):
+        return super().whole(same_size) and stat.S_IMODE(os.stat(self.path).st_mode) == 0o640
+
+
+class Link(Name):
+    """To nothing yet."""
+
+    def make(self):
+        self.lies_in = self.path + ".target"
+        os.symlink(self.lies_in, self.path)
+
+    def whole(self, same_size):
+        return os.path.islink(self.path) and super().whole(same_size)
+
+
+class LinkToOld(Link):
+    def make(self):
+        super().make()
+        open(self.lies_in, "wb").close()
+
+
+class Fifo(Name):
+    writes_beside = False
+
+    def make(self):
+        os.mkfifo(self.path)
+        self.got = []
+        self.reader = threading.Thread(target=lambda: self.got.append(open(self.path, "rb").read()), daemon=True)
+        self.reader.start()
+
+    def whole(self, same_size):
+        self.reader.join(10)
+        return self.got and same_size(self.got[0]) and stat.S_ISFIFO(os.stat(self.path).st_mode)
+
+
+class Device(Name):
+    writes_beside = False
+
+    def make(self):
+        os.mknod(self.path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+
+    def whole(self, same_size):
+        return stat.S_ISCHR(os.stat(self.path).st_mode)
+
+
+class Comma(Name):
+    """What a shell or a linker would cut or take for an option."""
+
+    def __init__(self, stem, length):
+        self.path, self.lies_in = f"./-{stem},put x", f"-{stem},put x"
+
+
+class Line(Name):
+    def __init__(self, stem, length):
+        self.path = self.lies_in = f"{stem}\n\u00e9"
+
+
+class Written:
+    """What an option writes where nothing stands in its way, by which the rest is judged."""
+
+    def __init__(self, name, option, content, headers):
+        self.name, self.option, self.length, self.headers = name, option, len(content), headers
+
+    def same_size(self, data):
+        return len(data) > 0 and abs(len(data) - self.length) <= self.length // 2 + 200
+
+
+def against_kinds_of_names(command, options, kinds):
+    before = set(os.listdir("."))
+    for turn in range(len(kinds)):
+        call, names = command, []
+        for place, written in enumerate(options):
+            names.append(kinds[(turn + place) % len(kinds)](f"out{place}", written.length))
+            names[-1].make()
+            call = with_output(call, written.option, names[-1].path)
+        result, expected = run(call), set()
+        for made, written in zip(names, options):
+            check(result.returncode == 0 and made.whole(written.same_size),
+                  f"{written.name}: {type(made).__name__}, {made.path!r}", result)
+            expected |= made.files()
+            if written.headers and made.writes_beside:
+                expected |= {file for file in leftovers(before) if file.endswith(".h")}
+        check(set(leftovers(before)) == expected, f"{call}: left {leftovers(before)}", result)
+        clean(before)
+
+
+def against_places(name, command, option):
+    """Where nothing can be written."""
     result = run(with_output(command, option, "missing/out"))
     check(result.returncode == 1 and b"no such folder 'missing'" in result.stderr,
           f"{name}: missing folder", result)
@@ -210,40 +293,27 @@ def against_kinds_of_names(name, command, option, before, clean, same_size):
           result.stderr and not os.listdir("locked"), f"{name}: unwritable folder", result)
 
 
-def against_everything(key, command, read, kinds_of_names=True):
-    """Without kinds_of_names: a new file, an old one, a full disk and a signal."""
+def against_everything(key, command, read, places, signals):
+    """A new file, a full disk and signals, and with `places` where nothing can be written; returns what a new file has."""
     tool, option = key
     name = f"{' '.join(command[:3])} {option}"
     before = set(os.listdir("."))
-
-    def clean():
-        for file in leftovers(before):
-            os.unlink(file)
-
     # A new name.
     result = run(with_output(command, option, "out.new"))
     check(result.returncode == 0, f"{name}: new name", result)
     if result.returncode:
-        clean()
-        return
+        clean(before)
+        return None
     content = open("out.new", "rb").read()
     executable = "--emit=so" in command
     mode = stat.S_IMODE(os.stat("out.new").st_mode)
     check(mode == (0o755 if executable else 0o644), f"{name}: mode {mode:o} of a new file")
     extra = {"out.h"} if command[-1] in ("--emit=obj", "--emit=so") else set()
     check(set(leftovers(before)) == {"out.new"} | extra, f"{name}: left {leftovers(before)}")
-    same_size = lambda data: len(data) > 0 and abs(len(data) - len(content)) <= len(content) // 2 + 200
-    clean()
-    # A regular file, longer than what is written.
-    open("out.old", "wb").write(b"x" * (len(content) + 4096))
-    os.chmod("out.old", 0o640)
-    result = run(with_output(command, option, "out.old"))
-    check(result.returncode == 0 and same_size(open("out.old", "rb").read()),
-          f"{name}: regular file", result)
-    check(stat.S_IMODE(os.stat("out.old").st_mode) == 0o640, f"{name}: mode of a regular file")
-    clean()
-    if kinds_of_names:
-        against_kinds_of_names(name, command, option, before, clean, same_size)
+    written = Written(name, option, content, bool(extra))
+    clean(before)
+    if places:
+        against_places(name, command, option)
     full = ["/dev/full"] + (["full/out"] if own_disk else [])
     for path in full:
         result = run(with_output(command, option, path))
@@ -260,7 +330,7 @@ def against_everything(key, command, read, kinds_of_names=True):
             check(result.returncode == 1 and b"would overwrite" in result.stderr,
                   f"{name}: input {path}", result)
         check(open(read, "rb").read() == original, f"{name}: an input was changed")
-        clean()
+        clean(before)
     # Another output of the same command.
     for (other_tool, other), (other_command, _) in OUTPUTS.items():
         one = option == other or {option, other} == {"o", "output"}  # names of one option
@@ -269,9 +339,9 @@ def against_everything(key, command, read, kinds_of_names=True):
             check(result.returncode == 1 and b"both write" in result.stderr,
                   f"{name}: same as {other}", result)
     check(not leftovers(before), f"{name}: left {leftovers(before)}")
-    clean()
+    clean(before)
     # Ended by a signal, at any moment: all or nothing.
-    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP][:3 if kinds_of_names else 1]:
+    for number in signals:
         process = subprocess.Popen(with_output(command, option, "out.new"),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(random.random() * 0.1)
@@ -281,8 +351,9 @@ def against_everything(key, command, read, kinds_of_names=True):
         check(code in (0, 1, -number), f"{name}: exit {code} after signal {number}")
         check(set(left) <= {"out.new"} | extra, f"{name}: left {left} after signal {number}")
         if "out.new" in left:
-            check(same_size(open("out.new", "rb").read()), f"{name}: cut by signal {number}")
-        clean()
+            check(written.same_size(open("out.new", "rb").read()), f"{name}: cut by signal {number}")
+        clean(before)
+    return written
 
 
 def against_everything_with_prefix(command, option, end, inside):
@@ -291,10 +362,6 @@ def against_everything_with_prefix(command, option, end, inside):
     before = set(os.listdir("."))
     first = "out" + end
     call = lambda prefix, *more: run(command + [f"--{option}={prefix}", *more])
-
-    def clean():
-        for file in leftovers(before):
-            os.unlink(file)
 
     result = call("out")
     files = leftovers(before)
@@ -311,16 +378,16 @@ def against_everything_with_prefix(command, option, end, inside):
     result = call("out")
     check(result.returncode == 0 and all(map(same, files)), f"{name}: regular files", result)
     check(all(stat.S_IMODE(os.stat(file).st_mode) == 0o640 for file in files), f"{name}: modes of regular files")
-    clean()
+    clean(before)
     os.symlink("out.target", first)
     result = call("out")
     check(result.returncode == 0 and os.path.islink(first) and same(first), f"{name}: link", result)
-    clean()
+    clean(before)
     if own_device:
         os.mknod(first, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
         result = call("out")
         check(result.returncode == 0 and stat.S_ISCHR(os.stat(first).st_mode), f"{name}: device", result)
-        clean()
+        clean(before)
     if own_disk:
         result = call("full/out")
         check(result.returncode == 1 and b"No space left on device" in result.stderr, f"{name}: full", result)
@@ -341,7 +408,7 @@ def against_everything_with_prefix(command, option, end, inside):
         code, left = process.wait(60), leftovers(before)
         check(code in (0, 1, -number), f"{name}: exit {code} after signal {number}")
         check(all(file in contents and same(file) for file in left), f"{name}: left {left} after signal {number}")
-        clean()
+        clean(before)
 
 
 def options_of(tool):
@@ -384,10 +451,21 @@ os.chmod("locked", 0o555)
 os.chmod(".", 0o755)
 
 try:
-    for key, (command, read) in OUTPUTS.items():
-        against_everything(key, command, read)
+    kinds = [Old, Link, LinkToOld, Fifo, Comma, Line, *([Device] if own_device else [])]
+    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    commands = {}  # of each what its options write
+    for number, (key, (command, read)) in enumerate(OUTPUTS.items()):
+        options = commands.setdefault(tuple(command), [])
+        # All for the first option of a command, one for each other.
+        written = against_everything(key, command, read, True, [signals[number % 3]] if options else signals)
+        options += [written] if written else []
+    for command, options in commands.items():
+        against_kinds_of_names(list(command), options, kinds)
     for key, command in FORMS:
-        against_everything(key, command, None, command[-1] in ("--emit=obj", "--emit=so"))
+        by_others = command[-1] in ("--emit=obj", "--emit=so")
+        written = against_everything(key, command, None, by_others, signals if by_others else signals[:1])
+        if written:
+            against_kinds_of_names(command, [written], kinds if by_others else [Old])
     for (_, option), (command, end, inside) in PREFIXES.items():
         against_everything_with_prefix(command, option, end, inside)
     # What is written to standard output is there alone: tables for people go to the error output.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A prompt, then words one by one with the caches that each call returns: the words and logits of one long prompt.
 
-One file serves all calls: nm-run makes code for the sizes of each, and code with open sizes serves them all.
+One file serves all calls: nm-run makes code for the sizes of each, and code with open sizes serves them all; it is kept.
 
 usage: decode.py FOLDER
 """
@@ -34,6 +34,7 @@ def call(ids, past, options):
 def main():
     os.makedirs(sys.argv[1], exist_ok=True)
     os.chdir(sys.argv[1])
+    os.environ["NM_CODE_CACHE"] = os.path.abspath("code")
     sizes = Sizes(layers=2)
     made = gpt2(sizes, batch=2, steps=WORDS)
     with open("m.onnx", "wb") as out:

@@ -15,16 +15,16 @@ from seq2seq import t5, whisper_decoder, whisper_encoder
 from transformers import Sizes, bert, gpt2, llama, prune, vit
 
 LAYERS = int(os.environ.get("NM_LAYERS", 1))
-SMALL = Sizes(layers=LAYERS)
+SMALL, SOUND, PICTURE = Sizes(layers=LAYERS), Sizes(layers=LAYERS, image=20), Sizes(layers=LAYERS, image=20, patch=8)
 FORMS = {
     "bert": [lambda: bert(SMALL, 14), lambda: bert(SMALL, 17), lambda: bert(SMALL, 23)],
     "gpt2": [lambda: gpt2(SMALL, 13, steps=5), lambda: gpt2(SMALL, 13, steps=1, past=6), lambda: gpt2(SMALL, 17)],
     "vit": [lambda: vit(Sizes(layers=LAYERS, words=10), 17), lambda: vit(Sizes(layers=LAYERS, words=10), 14)],
     "llama": [lambda: llama(SMALL)],
-    "whisper": [make for opset in (14, 17, 23) for make in (
-        lambda opset=opset: whisper_encoder(Sizes(layers=LAYERS, image=20, patch=8), opset),
-        lambda opset=opset: whisper_decoder(Sizes(layers=LAYERS, image=20), opset),
-        lambda opset=opset: whisper_decoder(Sizes(layers=LAYERS, image=20), opset, steps=1, past=6))],
+    # Each part once with attention written out and once as an operator, or with a norm of its own.
+    "whisper": [lambda: whisper_encoder(PICTURE, 14), lambda: whisper_decoder(SOUND, 17),
+                lambda: whisper_decoder(SOUND, 23, steps=1, past=6), lambda: whisper_encoder(PICTURE, 23),
+                lambda: whisper_decoder(SOUND, 23), lambda: whisper_decoder(SOUND, 14, steps=1, past=6)],
     "t5": [lambda opset=opset: t5(SMALL, opset) for opset in (14, 17, 23)],
 }
 PATTERNS = ["2:4"]

@@ -17,8 +17,9 @@ import argparse
 import ctypes
 import random
 import re
-import subprocess
 import sys
+
+from embedded import Library, packet_type, run
 
 parser = argparse.ArgumentParser()
 for name in ("opt", "translate", "pifo", "clang", "prefix", "program"):
@@ -31,13 +32,6 @@ for name, value in (("--pace", 40), ("--steps", 3000), ("--seeds", 2), ("--cycle
     parser.add_argument(name, type=int, default=value)
 parser.add_argument("--original")
 options = parser.parse_args()
-
-
-def run(*command, **more):
-    result = subprocess.run(command, capture_output=True, timeout=300, **more)
-    if result.returncode:
-        sys.exit(result.stderr.decode().strip())
-    return result.stdout
 
 
 def read(path):
@@ -54,64 +48,45 @@ def read(path):
 text = read(options.program)
 original = read(options.original) if options.original else text
 name = re.search(r"pifo\.scheduler @(\w+) capacity\((\d+)\)", text)
-fields = [(n, int(bits), int(below) if below else None) for n, bits, below in
-          re.findall(r"pifo\.field(?: writable)? @(\w+) : i(\d+)(?: below (\d+))?", text)]
 most = dict((n, int(value)) for n, value in (item.split("=") for item in options.max))
 
 prefix = options.prefix
 with open(prefix + ".mlir", "w") as out:
     out.write(f"module attributes {{pifo.mesh_limits = {{{options.limits}}}}} {{\n{text}}}\n")
-with open(prefix + ".cpu.mlir", "w") as out:
-    out.write(original)
 run(options.translate, "--pifo-to-mesh-json", prefix + ".mlir", "-o", prefix + ".json")
-lowered = run(options.opt, "--pifo-to-cpu", prefix + ".cpu.mlir")
-llvm = run(options.translate, "--mlir-to-llvmir", input=lowered)
-run(options.clang, "-O1", "-Wno-override-module", "-shared", "-fPIC", "-x", "ir", "-", "-o", prefix + ".so", input=llvm)
-library = ctypes.CDLL(prefix + ".so")
-symbol = name[1]
-
-
-class Packet(ctypes.Structure):
-    _fields_ = [("handle", ctypes.c_uint64)] + [
-        (n, ctypes.c_uint8 if bits <= 8 else ctypes.c_uint16 if bits <= 16 else ctypes.c_uint32 if bits <= 32 else ctypes.c_uint64)
-        for n, bits, _ in fields]
-
-
-def call(function, *arguments):
-    entry = getattr(library, f"{symbol}_{function}")
-    entry.restype = ctypes.c_void_p if function == "create" else ctypes.c_int64 if function == "release" else ctypes.c_int32
-    return entry(*arguments)
-
-
+library, symbol, fields = Library((options.opt, options.translate, options.clang), prefix).add(original)
+Packet = packet_type(fields)
+create, destroy, enqueue, release, dequeue = (
+    library.entry(symbol, function) for function in ("create", "destroy", "enqueue", "release", "dequeue"))
 departed = written = 0
 for seed in range(1, options.seeds + 1):
     random.seed(seed)
-    scheduler = ctypes.c_void_p(call("create", ctypes.c_int64(0)))
+    scheduler = ctypes.c_void_p(create(ctypes.c_int64(0)))
     expected, rows, now, count, inside = [], [], 0, 0, 0
     for step in range(options.steps):
         now += random.randrange(options.pace + 1)
         tick = ctypes.c_int64(now)
         packet = Packet()
         # The mesh takes cycles for what is due; here they pass before the request.
-        call("release", scheduler, tick)
+        release(scheduler, tick)
         rows.append([now, ""] + [0] * len(fields))
         if random.random() < (0.65 if step // 300 % 2 == 0 else 0.35) and inside < int(name[2]):
             packet.handle = count
             values = [random.randrange(most.get(n, min(below or 1 << bits, 1 << 20))) for n, bits, below in fields]
             for (n, _, _), value in zip(fields, values):
                 setattr(packet, n, value)
-            status = call("enqueue", scheduler, ctypes.byref(packet), tick)
+            status = enqueue(scheduler, ctypes.byref(packet), tick)
             assert status == 0, status
-            call("release", scheduler, tick)
+            release(scheduler, tick)
             rows.append([now, "+"] + values)
             count += 1
             inside += 1
         else:
-            if call("dequeue", scheduler, tick, ctypes.byref(packet)) == 0:
+            if dequeue(scheduler, tick, ctypes.byref(packet)) == 0:
                 inside -= 1
                 expected.append((packet.handle, now) + tuple(getattr(packet, n) for n, _, _ in fields))
             rows.append([now, "-"] + [0] * len(fields))
-    call("destroy", scheduler)
+    destroy(scheduler)
     with open(prefix + ".csv", "w") as out:
         out.write(",".join(["now", "leaf"] + [n for n, _, _ in fields]) + "\n")
         for row in rows:
@@ -133,4 +108,4 @@ for seed in range(1, options.seeds + 1):
     if len(expected) != len(found):
         sys.exit(f"seed {seed}: {len(found)} departures, the CPU says {len(expected)}")
     departed += len(found)
-print(f"{symbol}: {departed} departures equal" + (f", {written} written fields" if written else ""))
+print(f"{name[1]}: {departed} departures equal" + (f", {written} written fields" if written else ""))

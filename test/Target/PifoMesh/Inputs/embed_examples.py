@@ -13,26 +13,29 @@ import pathlib
 import re
 import sys
 
-from embedded import compare, departures, embed
+from embedded import Library, compare, departures, embed
 
 *tools, prefix, folder = sys.argv[1:6]
 trees = sys.argv[6:]
-equal, refused = collections.Counter(), collections.Counter()
+library = Library(tools, prefix)
+programs = []  # of each the name, the original, and of each tree what became of it
 for program in sorted(pathlib.Path(folder).glob("*.mlir")):
     text = re.sub(r"capacity\(\d+\)", "capacity(500)", program.read_text())
-    original, other = prefix + ".original.mlir", prefix + ".embedded.mlir"
+    original = prefix + ".original.mlir"
     with open(original, "w") as out:
         out.write(text)
-    expected = departures(tools, text, original, f"{prefix}.{program.stem}.so")
-    for number, options in enumerate(trees):
-        name = f"{program.stem}, {options}"
-        transits, why = embed(tools[0], original, options, other)
-        if why:
-            print(f"{name}: refused: {why}")
+    made = [embed(tools[0], original, options, prefix + ".embedded.mlir") for options in trees]
+    programs.append((program.stem, library.add(text), [(said, other and library.add(other)) for said, other in made]))
+equal, refused = collections.Counter(), collections.Counter()
+for program, original, others in programs:
+    expected = departures(*original)
+    for options, (said, other) in zip(trees, others):
+        name = f"{program}, {options}"
+        if not other:
+            print(f"{name}: refused: {said}")
             refused[options] += 1
             continue
-        departed = compare(name, expected, departures(tools, text, other, f"{prefix}.{program.stem}.{number}.so"))
-        print(f"{name}: {transits} transit nodes, {departed} departures equal")
+        print(f"{name}: {said} transit nodes, {compare(name, expected, departures(*other))} departures equal")
         equal[options] += 1
 for options in trees:
     print(f"{options}: {equal[options]} programs equal, {refused[options]} refused")

@@ -8,7 +8,7 @@ usage: embed_random.py NM-OPT NM-TRANSLATE CLANG PREFIX FIRST-SEED PROGRAMS
 import random
 import sys
 
-from embedded import compare, departures, embed
+from embedded import Library, compare, departures, embed
 
 *tools, prefix, first, programs = sys.argv[1:]
 # The virtual time follows what leaves, whichever child it came from.
@@ -104,18 +104,19 @@ class Tree:
                 f"  pifo.field @class : i8 below {self.classes}\n  pifo.field @flow : i3\n" + self.indent(root) + "\n}\n")
 
 
-transits = compared = 0
+transits, programs_of = 0, []
+libraries = {container: Library(tools, prefix, container) for container in ("auto", "heap", "list")}
 for seed in range(int(first), int(first) + int(programs)):
     tree = Tree(seed)
     text = tree.scheduler()
-    original, other = f"{prefix}.{seed}.mlir", f"{prefix}.{seed}.embedded.mlir"
+    original = f"{prefix}.{seed}.mlir"
     with open(original, "w") as out:
         out.write(text)
-    more, why = embed(tools[0], original, f"arity={tree.random.choice([2, 2, 3])}", other)
-    if why:
-        sys.exit(f"{original}: {why}")
-    transits += more
-    container = tree.random.choice(["auto", "auto", "heap", "list"])
-    compared += compare(f"random{seed}", *(departures(tools, text, path, f"{prefix}.random{seed}.{kind}.so", container)
-                                           for path, kind in ((original, "a"), (other, "b"))))
+    said, other = embed(tools[0], original, f"arity={tree.random.choice([2, 2, 3])}", f"{prefix}.{seed}.embedded.mlir")
+    if not other:
+        sys.exit(f"{original}: {said}")
+    transits += said
+    library = libraries[tree.random.choice(["auto", "auto", "heap", "list"])]
+    programs_of.append((f"random{seed}", library.add(text), library.add(other)))
+compared = sum(compare(name, departures(*original), departures(*other)) for name, original, other in programs_of)
 print(f"{int(programs)} programs equal, {transits} transit nodes, {compared} departures and refusals")

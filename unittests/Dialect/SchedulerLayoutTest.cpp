@@ -91,10 +91,10 @@ std::vector<Piece> listPieces(const SchedulerLayout &layout) {
       }
       if (node.hasLanes()) {
         hot(node.lanes.occupied, 8, "lanes with elements");
+        hot(node.lanes.next, 8, "the next lane");
         hot(node.lanes.came, 8, "how many came");
         hot(node.lanes.heads, 8 * node.lanes.count, "heads of lanes");
         hot(node.lanes.tails, 8 * node.lanes.count, "tails of lanes");
-        hot(node.lanes.lasts, 8 * node.lanes.count, "last ranks of lanes");
       }
       if (node.isDeep()) {
         cold(node.words,

@@ -140,22 +140,36 @@ Value SchedulerEmitter::toRank(const NodeLayout &node, Value yielded,
     return e.op<arith::MinSIOp>(e.op<arith::MaxSIOp>(wide, e.c(0)), e.c(last));
   }
   Value value = e.cast(yielded, 64, /*isSigned=*/true);
-  Value basePointer = hot(node, at, node.base);
-  Value empty = isEmpty(node, at);
   if (op.getRule() == RankRule::Window) {
     Value distance = e.sub(value, origin(node, at));
     Value outside = e.cmp(P::ugt, distance, last);
-    refused = e.band(outside, e.bxor(empty, e.c(1, 1)));
+    refused = e.band(outside, e.bxor(isEmpty(node, at), e.c(1, 1)));
     return value;
   }
-  // The value whose low bits these are, within the window.
-  e.ifThen(empty, [&] {
+  return node.hasLanes() && from == 64 ? value : wrapRank(node, yielded, at);
+}
+
+Value SchedulerEmitter::wrapRank(const NodeLayout &node, Value yielded,
+                                 const TransactionContext &at) {
+  unsigned bits = NodeOp(node.op).getRankWidth();
+  Value value = e.cast(yielded, 64, /*isSigned=*/true);
+  Value basePointer = hot(node, at, node.base);
+  e.ifThen(isEmpty(node, at), [&] {
     e.store(value, basePointer);
     if (node.keepsRankOfNone())
       e.store(e.add(value, e.c(1)), hot(node, at, node.firstRank));
   });
-  Value start = origin(node, at);
-  return e.add(start, e.mask(e.sub(value, start), bits));
+  auto wrapped = [&]() -> SmallVector<Value> {
+    Value start = origin(node, at);
+    return {e.add(start, e.mask(e.sub(value, start), bits))};
+  };
+  if (e.width(yielded) < 64)
+    return wrapped()[0];
+  // A value of all bits mostly is in the window, wherever that begins exactly.
+  const int64_t granule = int64_t(1) << (bits - 6);
+  Value ahead = e.add(e.sub(value, e.load(64, basePointer)), e.c(32 * granule));
+  return e.ifElse(e.rarely(e.cmp(P::uge, ahead, 63 * granule)), e.type(64),
+                  wrapped, [&]() -> SmallVector<Value> { return {value}; })[0];
 }
 
 //===----------------------------------------------------------------------===//

@@ -41,6 +41,7 @@ void SchedulerEmitter::emitInitialState(const NodeLayout &node, Value memory) {
             e.at(memory, node.lanes.pool + NodeLayout::kPoolFresh));
     forEach(node.count, [&](Value instance) {
       TransactionContext at{memory, {}, {}, instance, {}, {}, {}};
+      e.store(e.c(NodeLayout::kNoLane), hot(node, at, node.lanes.next));
       for (unsigned child = 0; child < node.lanes.count; ++child) {
         Value number =
             e.add(e.mul(instance, e.c(node.lanes.count)), e.c(child));

@@ -13,6 +13,12 @@
 // is inside and not the range of ranks. An element that goes back all the same
 // joins the node's container; by the numbers, equal ranks leave in the order of
 // their pushes wherever they are.
+//
+// With a backlog no queue is empty, and a push behind others changes no head.
+// Then the node knows which queue is next: a pop reads its number and hands it
+// down at once, and compares heads for the pop after it while the walk goes on.
+// Otherwise a pop compares heads as they are. What the container has to do
+// stands aside, in functions.
 
 #include "SchedulerEmitter.h"
 
@@ -75,6 +81,11 @@ Value SchedulerEmitter::lane(const NodeLayout &node,
   return e.at(hot(node, at, array), e.shl(child, 3));
 }
 
+/// The bits of all lanes.
+static int64_t allLanes(const NodeLayout &node) {
+  return (int64_t(1) << node.lanes.count) - 1;
+}
+
 /// i1: whether an entry would begin behind the end of its chunk.
 static Value isBehindChunk(Emitter &e, Value place) {
   Value address = LLVM::PtrToIntOp::create(e.b, e.loc, e.type(64), place);
@@ -99,20 +110,23 @@ Value SchedulerEmitter::takeChunk(const NodeLayout &node, Value memory) {
         return {fresh};
       },
       [&]() -> SmallVector<Value> {
-        e.store(e.loadPtr(free), freePointer);
+        e.store(e.loadPtr(e.at(free, NodeLayout::kChunkLink)), freePointer);
         return {free};
       })[0];
 }
 
-/// The place of the next entry to write behind `place`.
+/// The place of the next entry to write behind `place`, where one with `rank`
+/// is.
 Value SchedulerEmitter::nextToWrite(const NodeLayout &node, Value memory,
-                                    Value place) {
+                                    Value place, Value rank) {
   Value next = e.at(place, NodeLayout::kEntry);
   return e.ifElse(
       isBehindChunk(e, next), e.ptrType(),
       [&]() -> SmallVector<Value> {
         Value chunk = takeChunk(node, memory);
-        e.store(chunk, e.at(next, -NodeLayout::kChunkBytes));
+        e.store(chunk,
+                e.at(next, NodeLayout::kChunkLink - NodeLayout::kChunkBytes));
+        e.store(rank, chunk);
         return {e.at(chunk, NodeLayout::kEntry)};
       },
       [&]() -> SmallVector<Value> { return {next}; })[0];
@@ -127,10 +141,11 @@ Value SchedulerEmitter::nextToRead(const NodeLayout &node, Value memory,
       isBehindChunk(e, next), e.ptrType(),
       [&]() -> SmallVector<Value> {
         Value read = e.at(next, -NodeLayout::kChunkBytes);
-        Value chunk = e.loadPtr(read);
+        Value link = e.at(read, NodeLayout::kChunkLink);
+        Value chunk = e.loadPtr(link);
         Value freePointer =
             e.at(memory, node.lanes.pool + NodeLayout::kPoolFree);
-        e.store(e.loadPtr(freePointer), read);
+        e.store(e.loadPtr(freePointer), link);
         e.store(read, freePointer);
         return {e.at(chunk, NodeLayout::kEntry)};
       },
@@ -138,89 +153,174 @@ Value SchedulerEmitter::nextToRead(const NodeLayout &node, Value memory,
 }
 
 /// Rare cases of a node with lanes are functions that are not inlined, so that
-/// registers and instruction cache serve the common case.
-func::FuncOp SchedulerEmitter::beginAside(StringRef what, unsigned id,
-                                          TypeRange arguments,
-                                          TypeRange results) {
-  func::FuncOp function =
-      begin(nodeFunction(what, id), arguments, results, false);
-  function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
-  return function;
+/// registers and instruction cache serve the common case: these functions keep
+/// all registers, so that those who call them need not save any.
+void SchedulerEmitter::emitAside(
+    StringRef what, unsigned id, TypeRange arguments, TypeRange results,
+    llvm::function_ref<SmallVector<Value>(TransactionContext, ValueRange)>
+        body) {
+  SmallVector<Type> inputs{e.ptrType(), e.type(64)};
+  inputs.append(arguments.begin(), arguments.end());
+  auto function = LLVM::LLVMFuncOp::create(
+      b, e.loc, nodeFunction(what, id),
+      LLVM::LLVMFunctionType::get(asideResult(results), inputs),
+      LLVM::Linkage::Internal, /*dsoLocal=*/false, LLVM::CConv::PreserveMost);
+  function.setPassthroughAttr(b.getStrArrayAttr({"noinline"}));
+  OpBuilder::InsertionGuard guard(b);
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  Value instance =
+      layout.nodes[id].count == 1 ? Value() : Value(entry->getArgument(1));
+  SmallVector<Value> values =
+      body({entry->getArgument(0), {}, {}, instance, {}, {}, {}},
+           entry->getArguments().drop_front(2));
+  if (values.empty()) {
+    LLVM::ReturnOp::create(b, e.loc, ValueRange());
+    return;
+  }
+  Value all = LLVM::UndefOp::create(b, e.loc, asideResult(results));
+  for (auto [i, value] : llvm::enumerate(values))
+    all = LLVM::InsertValueOp::create(b, e.loc, all, value, i);
+  LLVM::ReturnOp::create(b, e.loc, all);
+}
+
+/// The type of the results of a function that stands aside.
+Type SchedulerEmitter::asideResult(TypeRange results) {
+  if (results.empty())
+    return LLVM::LLVMVoidType::get(b.getContext());
+  return LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                          llvm::to_vector(results));
+}
+
+SmallVector<Value> SchedulerEmitter::callAside(StringRef what,
+                                               const NodeLayout &node,
+                                               const TransactionContext &at,
+                                               TypeRange results,
+                                               ValueRange arguments) {
+  SmallVector<Value> inputs{at.memory, at.instance ? at.instance : e.c(0)};
+  inputs.append(arguments.begin(), arguments.end());
+  SmallVector<Type> types;
+  if (!results.empty())
+    types.push_back(asideResult(results));
+  auto call = LLVM::CallOp::create(
+      b, e.loc, types, b.getStringAttr(nodeFunction(what, idOf(node))), inputs);
+  call.setCConv(LLVM::CConv::PreserveMost);
+  SmallVector<Value> values;
+  for (size_t i = 0; i < results.size(); ++i)
+    values.push_back(
+        LLVM::ExtractValueOp::create(b, e.loc, call.getResult(), i));
+  return values;
 }
 
 void SchedulerEmitter::emitAside(unsigned id) {
   const NodeLayout &node = layout.nodes[id];
   if (!node.hasLanes())
     return;
-  Type ptr = e.ptrType(), i64 = e.type(64), i32 = e.type(32);
-  auto contextOf = [&](func::FuncOp function) {
-    Value instance = node.count == 1 ? Value() : function.getArgument(1);
-    return TransactionContext{
-        function.getArgument(0), {}, {}, instance, {}, {}, {}};
-  };
-  auto push =
-      beginAside("push_aside", id, {ptr, i64, i32, i64, i64}, TypeRange());
-  TransactionContext at = contextOf(push);
-  Value rank = push.getArgument(3), came = push.getArgument(4);
-  Value child = e.cast(push.getArgument(2), 64);
-  Value occupiedPointer = hot(node, at, node.lanes.occupied);
-  Value occupied = e.load(64, occupiedPointer);
-  Value bit = e.shl(e.c(1), child);
-  e.ifElse(
-      e.cmp(P::eq, e.band(occupied, bit), 0), TypeRange(),
-      [&]() -> SmallVector<Value> {
-        appendToLane(node, at, child, rank, came);
-        e.store(e.bor(occupied, bit), occupiedPointer);
-        return {};
-      },
-      [&]() -> SmallVector<Value> {
-        Value element = allocate(poolOf(node), at.memory);
-        Value place = slot(poolOf(node), at.memory, element);
-        e.store(push.getArgument(2), e.at(place, 4));
-        e.store(came, e.at(place, NodeLayout::kSlotCame));
-        pushBelow(node, at, element, rank);
-        e.store(e.bor(occupied, e.c(NodeLayout::kSomeBelow)), occupiedPointer);
-        return {};
-      });
-  end({});
-
-  auto pop = beginAside("pop_aside", id, {ptr, i64}, {i64, i32});
-  Head head = popOfBoth(node, contextOf(pop));
-  end({head.rank, head.child});
+  Type i64 = e.type(64), i32 = e.type(32);
+  emitAside("push_aside", id, {i32, i64}, {},
+            [&](TransactionContext at, ValueRange inputs) {
+              at.child = inputs[0];
+              pushBehindLanes(node, at, inputs[1]);
+              return SmallVector<Value>();
+            });
+  emitAside("pop_aside", id, {}, {i64, i32},
+            [&](TransactionContext at, ValueRange) {
+              Head head = popOfBoth(node, at);
+              return SmallVector<Value>{head.rank, head.child};
+            });
 }
 
+/// The number of what is pushed next.
+Value SchedulerEmitter::countPush(const NodeLayout &node,
+                                  const TransactionContext &at) {
+  Value pointer = hot(node, at, node.lanes.came);
+  Value came = e.load(64, pointer);
+  e.store(e.add(came, e.c(1)), pointer);
+  return came;
+}
+
+/// Writes an entry at `tail`, the place of the next one of lane `child`.
 void SchedulerEmitter::appendToLane(const NodeLayout &node,
                                     const TransactionContext &at, Value child,
-                                    Value rank, Value came) {
-  Value tailPointer = lane(node, at, node.lanes.tails, child);
-  Value tail = e.loadPtr(tailPointer);
+                                    Value tail, Value rank) {
   e.store(rank, tail);
-  e.store(came, e.at(tail, NodeLayout::kEntryCame));
-  e.store(nextToWrite(node, at.memory, tail), tailPointer);
-  e.store(rank, lane(node, at, node.lanes.lasts, child));
+  e.store(countPush(node, at), e.at(tail, NodeLayout::kEntryCame));
+  e.store(nextToWrite(node, at.memory, tail, rank),
+          lane(node, at, node.lanes.tails, child));
 }
 
-/// Whether the lane has elements is not checked where the rank grows: it is
-/// larger than that of an element that has left, too.
-void SchedulerEmitter::pushLanes(const NodeLayout &node,
-                                 const TransactionContext &at, Value rank) {
-  Value child = e.cast(at.child, 64);
-  Value camePointer = hot(node, at, node.lanes.came);
-  Value came = e.load(64, camePointer);
-  e.store(e.add(came, e.c(1)), camePointer);
-  Value last = e.load(64, lane(node, at, node.lanes.lasts, child));
+/// A push into the container.
+void SchedulerEmitter::pushBehindLanes(const NodeLayout &node,
+                                       const TransactionContext &at,
+                                       Value rank) {
+  Value element = allocate(poolOf(node), at.memory);
+  Value place = slot(poolOf(node), at.memory, element);
+  e.store(at.child, e.at(place, 4));
+  e.store(countPush(node, at), e.at(place, NodeLayout::kSlotCame));
+  pushBelow(node, at, element, rank);
+}
+
+/// The rank that came last in a lane whose next entry is to be at `tail`.
+static Value lastRank(Emitter &e, Value tail) {
+  return e.load(64, e.at(tail, -NodeLayout::kEntry));
+}
+
+/// A push wherever lanes and container stand. `value` is what the transaction
+/// yields, if ranks wrap; else the rank.
+void SchedulerEmitter::pushAnywhere(const NodeLayout &node,
+                                    const TransactionContext &at, Value value) {
+  NodeOp op = node.op;
+  Value rank =
+      op.getRule() == RankRule::Wrap ? wrapRank(node, value, at) : value;
+  Value child = e.cast(at.child, 64), bit = e.shl(e.c(1), child);
+  Value occupiedPointer = hot(node, at, node.lanes.occupied);
+  Value occupied = e.load(64, occupiedPointer);
+  Value tail = e.loadPtr(lane(node, at, node.lanes.tails, child));
+  Value goesBack = e.band(e.cmp(P::ne, e.band(occupied, bit), 0),
+                          isBefore(node, rank, lastRank(e, tail)));
+  Value nextPointer = hot(node, at, node.lanes.next);
   e.ifElse(
-      e.rarely(isBefore(node, rank, last)), TypeRange(),
+      e.rarely(goesBack), TypeRange(),
       [&]() -> SmallVector<Value> {
-        e.call(nodeFunction("push_aside", idOf(node)), {},
-               {at.memory, at.instance ? at.instance : e.c(0), at.child, rank,
-                came});
+        e.store(e.bor(occupied, e.c(NodeLayout::kSomeBelow)), occupiedPointer);
+        e.store(e.c(NodeLayout::kNoLane), nextPointer);
+        return callAside("push_aside", node, at, {}, {at.child, rank});
+      },
+      [&]() -> SmallVector<Value> {
+        appendToLane(node, at, child, tail, rank);
+        Value after = e.bor(occupied, bit);
+        e.store(after, occupiedPointer);
+        e.ifThen(e.cmp(P::eq, after, allLanes(node)), [&] {
+          e.store(firstOfLanes(node, laneHeads(node, at), {}).child,
+                  nextPointer);
+        });
+        return {};
+      });
+}
+
+/// Where all lanes have elements, those inside lie in the window of serial
+/// ranks: a value behind one of them is its own rank unless it is too far on.
+void SchedulerEmitter::pushLanes(const NodeLayout &node,
+                                 const TransactionContext &at, Value value) {
+  NodeOp op = node.op;
+  Value child = e.cast(at.child, 64);
+  Value tail = e.loadPtr(lane(node, at, node.lanes.tails, child));
+  Value isRare =
+      e.bor(isBefore(node, value, lastRank(e, tail)),
+            e.cmp(P::slt, e.load(64, hot(node, at, node.lanes.next)), 0));
+  if (op.getRule() == RankRule::Wrap) {
+    Value ahead = e.sub(value, e.load(64, hot(node, at, node.base)));
+    isRare = e.bor(
+        isRare, e.cmp(P::uge, ahead, int64_t(31) << (op.getRankWidth() - 6)));
+  }
+  e.ifElse(
+      e.rarely(isRare), TypeRange(),
+      [&]() -> SmallVector<Value> {
+        pushAnywhere(node, at, value);
         return {};
       },
       [&]() -> SmallVector<Value> {
-        Value pointer = hot(node, at, node.lanes.occupied);
-        e.store(e.bor(e.load(64, pointer), e.shl(e.c(1), child)), pointer);
-        appendToLane(node, at, child, rank, came);
+        appendToLane(node, at, child, tail, value);
         return {};
       });
 }
@@ -336,22 +436,14 @@ SchedulerEmitter::headWithLanes(const NodeLayout &node,
   return {{}, results[0], results[1]};
 }
 
-SchedulerEmitter::Head SchedulerEmitter::popOfLanes(
-    const NodeLayout &node, const TransactionContext &at,
-    ArrayRef<LaneHead> heads, const LaneHead &best, Value occupied) {
+/// Removes the head of a lane where some are empty, or the container has
+/// elements.
+SchedulerEmitter::Head
+SchedulerEmitter::popOfLanes(const NodeLayout &node,
+                             const TransactionContext &at, const LaneHead &best,
+                             Value occupied) {
   auto [next, isLast] = takeFromLane(node, at, best);
-  auto store = [&](Value place, Value child) {
-    e.store(place, lane(node, at, node.lanes.heads, child));
-  };
-  // Of two, also the place that stays: where a store goes is known before the
-  // comparison is, and loads of the next pop need not wait for it. Of more,
-  // that takes longer than it spares.
-  if (heads.size() > 2)
-    store(next, best.child);
-  else
-    for (const LaneHead &head : heads)
-      store(e.select(e.cmp(P::eq, head.child, best.child), next, head.place),
-            head.child);
+  e.store(next, lane(node, at, node.lanes.heads, best.child));
   e.ifThen(isLast, [&] {
     e.store(e.bxor(occupied, e.shl(e.c(1), best.child)),
             hot(node, at, node.lanes.occupied));
@@ -359,18 +451,17 @@ SchedulerEmitter::Head SchedulerEmitter::popOfLanes(
   return {{}, best.rank, e.cast(best.child, 32)};
 }
 
-/// The first element where the container may hold some, too.
+/// The first element wherever it is.
 SchedulerEmitter::Head
 SchedulerEmitter::popOfBoth(const NodeLayout &node,
                             const TransactionContext &at) {
   Value pointer = hot(node, at, node.lanes.occupied);
   Value occupied = e.load(64, pointer);
-  SmallVector<LaneHead> heads = laneHeads(node, at);
-  LaneHead best = firstOfLanes(node, heads, occupied);
+  LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
   auto results = e.ifElse(
       lanesAreFirst(node, at, best, occupied), {e.type(64), e.type(32)},
       [&]() -> SmallVector<Value> {
-        Head head = popOfLanes(node, at, heads, best, occupied);
+        Head head = popOfLanes(node, at, best, occupied);
         return {head.rank, head.child};
       },
       [&]() -> SmallVector<Value> {
@@ -379,36 +470,76 @@ SchedulerEmitter::popOfBoth(const NodeLayout &node,
         Value child = e.load(32, e.at(place, 4));
         release(poolOf(node), at.memory, head.element);
         Value none = e.cast(isEmptyBelow(node, at), 64);
-        e.store(e.bxor(occupied, e.shl(none, 63)), pointer);
+        Value left = e.bxor(occupied, e.shl(none, 63));
+        e.store(left, pointer);
+        Value isFull = e.cmp(P::eq, left, allLanes(node));
+        e.store(e.select(isFull, best.child, e.c(NodeLayout::kNoLane)),
+                hot(node, at, node.lanes.next));
         return {head.rank, child};
       });
   return {{}, results[0], results[1]};
 }
 
+/// A pop of lane `child`, the next one where all have elements, and what is
+/// next then.
+SchedulerEmitter::Head
+SchedulerEmitter::popNextLane(const NodeLayout &node,
+                              const TransactionContext &at, Value child) {
+  Value nextPointer = hot(node, at, node.lanes.next);
+  LaneHead head =
+      laneHeadAt(child, e.loadPtr(lane(node, at, node.lanes.heads, child)));
+  SmallVector<Value> places;
+  for (unsigned i = 0; i < node.lanes.count; ++i)
+    places.push_back(e.loadPtr(lane(node, at, node.lanes.heads, e.c(i))));
+  auto [place, isLast] = takeFromLane(node, at, head);
+  e.store(place, lane(node, at, node.lanes.heads, child));
+  LaneHead next;
+  if (node.lanes.count == 2) {
+    // The entry behind, or the head of the other lane, which stays.
+    Value sibling = e.bxor(child, e.c(1));
+    LaneHead mine = laneHeadAt(child, place);
+    LaneHead other = laneHeadAt(
+        sibling, e.loadPtr(lane(node, at, node.lanes.heads, sibling)));
+    next =
+        choose(leavesBefore(node, mine.rank, mine.came, other.rank, other.came),
+               mine, other);
+  } else {
+    // Read where it is known before the store of the place is done.
+    SmallVector<LaneHead> heads;
+    for (unsigned i = 0; i < node.lanes.count; ++i)
+      heads.push_back(laneHeadAt(
+          e.c(i), e.select(e.cmp(P::eq, child, i), place, places[i])));
+    next = firstOfLanes(node, heads, {});
+  }
+  e.store(next.child, nextPointer);
+  e.ifThen(isLast, [&] {
+    e.store(e.bxor(e.c(allLanes(node)), e.shl(e.c(1), child)),
+            hot(node, at, node.lanes.occupied));
+    e.store(e.c(NodeLayout::kNoLane), nextPointer);
+  });
+  return {{}, head.rank, e.cast(child, 32)};
+}
+
 SchedulerEmitter::Head
 SchedulerEmitter::popWithLanes(const NodeLayout &node,
                                const TransactionContext &at) {
-  Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
+  Value next = e.load(64, hot(node, at, node.lanes.next));
   SmallVector<Type> types{e.type(64), e.type(32)};
-  auto first = [&](Value asked) -> SmallVector<Value> {
-    SmallVector<LaneHead> heads = laneHeads(node, at);
-    LaneHead best = firstOfLanes(node, heads, asked);
-    Head head = popOfLanes(node, at, heads, best, occupied);
+  auto values = [](const Head &head) -> SmallVector<Value> {
     return {head.rank, head.child};
   };
-  // With a backlog no lane is empty, and no element is in the container.
-  const int64_t all = (int64_t(1) << node.lanes.count) - 1;
   auto results = e.ifElse(
-      e.rarely(e.cmp(P::ne, occupied, all)), types,
+      e.rarely(e.cmp(P::slt, next, 0)), types,
       [&]() -> SmallVector<Value> {
+        Value occupied = e.load(64, hot(node, at, node.lanes.occupied));
         return e.ifElse(
-            e.cmp(P::slt, occupied, 0), types,
-            [&]() -> SmallVector<Value> {
-              return e.call(nodeFunction("pop_aside", idOf(node)), types,
-                            {at.memory, at.instance ? at.instance : e.c(0)});
-            },
-            [&] { return first(occupied); });
+            e.rarely(e.cmp(P::slt, occupied, 0)), types,
+            [&] { return callAside("pop_aside", node, at, types, {}); },
+            [&] {
+              LaneHead best = firstOfLanes(node, laneHeads(node, at), occupied);
+              return values(popOfLanes(node, at, best, occupied));
+            });
       },
-      [&] { return first({}); });
+      [&] { return values(popNextLane(node, at, next)); });
   return {{}, results[0], results[1]};
 }

@@ -289,9 +289,14 @@ private:
   /// i64: where the window of a ring begins.
   Value ringStart(const NodeLayout &node, const TransactionContext &at);
   /// From what a transaction yields to an i64: the rank, or for serial
-  /// numbers its value. `refused`: whether a window refuses it (null if none).
+  /// numbers its value; where 64 bits wrap and the node has lanes, as it was
+  /// yielded. `refused`: whether a window refuses it (null if none).
   Value toRank(const NodeLayout &node, Value yielded,
                const TransactionContext &at, Value &refused);
+  /// The value within the window whose low bits those of `yielded` are. In an
+  /// empty node the window is placed so that it holds the value.
+  Value wrapRank(const NodeLayout &node, Value yielded,
+                 const TransactionContext &at);
   /// The word with the bit of the rank `index`, of several levels.
   Value wordOf(const NodeLayout &node, const TransactionContext &at,
                Value index) {
@@ -347,13 +352,19 @@ private:
   Value lane(const NodeLayout &node, const TransactionContext &at,
              int64_t array, Value child);
   Value takeChunk(const NodeLayout &node, Value memory);
-  Value nextToWrite(const NodeLayout &node, Value memory, Value place);
+  Value nextToWrite(const NodeLayout &node, Value memory, Value place,
+                    Value rank);
   Value nextToRead(const NodeLayout &node, Value memory, Value place);
-  /// The element of a child, which needs no slot.
+  /// The element of a child, which needs no slot. `value` is what toRank gives.
   void pushLanes(const NodeLayout &node, const TransactionContext &at,
-                 Value rank);
+                 Value value);
+  void pushAnywhere(const NodeLayout &node, const TransactionContext &at,
+                    Value value);
+  void pushBehindLanes(const NodeLayout &node, const TransactionContext &at,
+                       Value rank);
+  Value countPush(const NodeLayout &node, const TransactionContext &at);
   void appendToLane(const NodeLayout &node, const TransactionContext &at,
-                    Value child, Value rank, Value came);
+                    Value child, Value tail, Value rank);
   Value leavesBefore(const NodeLayout &node, Value rank, Value came,
                      Value otherRank, Value otherCame);
   SmallVector<LaneHead> laneHeads(const NodeLayout &node,
@@ -369,12 +380,19 @@ private:
                       const LaneHead &best, Value occupied);
   Head headWithLanes(const NodeLayout &node, const TransactionContext &at);
   Head popOfLanes(const NodeLayout &node, const TransactionContext &at,
-                  ArrayRef<LaneHead> heads, const LaneHead &best,
-                  Value occupied);
+                  const LaneHead &best, Value occupied);
   Head popOfBoth(const NodeLayout &node, const TransactionContext &at);
+  Head popNextLane(const NodeLayout &node, const TransactionContext &at,
+                   Value child);
   Head popWithLanes(const NodeLayout &node, const TransactionContext &at);
-  func::FuncOp beginAside(StringRef what, unsigned id, TypeRange arguments,
-                          TypeRange results);
+  void emitAside(
+      StringRef what, unsigned id, TypeRange arguments, TypeRange results,
+      llvm::function_ref<SmallVector<Value>(TransactionContext, ValueRange)>
+          body);
+  Type asideResult(TypeRange results);
+  SmallVector<Value> callAside(StringRef what, const NodeLayout &node,
+                               const TransactionContext &at, TypeRange results,
+                               ValueRange arguments);
   void emitAside(unsigned id);
   unsigned idOf(const NodeLayout &node) const {
     return &node - layout.nodes.data();

@@ -230,15 +230,19 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
   for (NodeLayout &node : nodes) {
     unsigned bits = node.op.getRankWidth();
     int64_t begin = take(0, 64);
-    node.top = take(8);
-    node.base = take(8);
+    // What a push or a pop of a lane reads lies in one line if there are two.
     if (node.hasLanes()) {
-      node.lanes.occupied = take(8);
-      node.lanes.came = take(8);
-    }
-    if (node.hasBitmap()) {
-      node.firstRank = take(8);
-      node.first = take(8);
+      for (int64_t *word : {&node.lanes.next, &node.base, &node.lanes.came})
+        *word = take(8);
+      for (int64_t *array : {&node.lanes.heads, &node.lanes.tails})
+        *array = take(8 * node.lanes.count);
+    } else {
+      node.top = take(8);
+      node.base = take(8);
+      if (node.hasBitmap()) {
+        node.firstRank = take(8);
+        node.first = take(8);
+      }
     }
     if (node.op.isLate()) {
       for (int64_t *word : {&node.late.waitingAll, &node.late.chosenRank,
@@ -266,10 +270,6 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
       placeNear(
           node, *approximation, [&](int64_t size) { return take(size); },
           /*isHot=*/true);
-    if (node.hasLanes())
-      for (int64_t *array :
-           {&node.lanes.heads, &node.lanes.tails, &node.lanes.lasts})
-        *array = take(8 * node.lanes.count);
     for (StateOp state : node.op.getBody().front().getOps<StateOp>())
       if (node.isHot(state)) {
         int64_t bytes = storageBytes(state.getType().getWidth());
@@ -279,6 +279,10 @@ SchedulerLayout::SchedulerLayout(SchedulerOp scheduler,
     for (BacklogOp backlog : node.op.getBody().front().getOps<BacklogOp>())
       if (!backlog.getKeyAttr())
         node.states[backlog.getSymName()] = take(8);
+    if (node.hasLanes())
+      for (int64_t *word :
+           {&node.lanes.occupied, &node.top, &node.firstRank, &node.first})
+        *word = take(8);
     if (node.isDeep()) {
       // The top word always has 64 bits: `wrap` turns it by whole bits.
       node.wordBits = std::min(6u, node.bitmapBits - 6);

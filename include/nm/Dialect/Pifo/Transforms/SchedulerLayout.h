@@ -149,19 +149,21 @@ struct NodeLayout {
   /// Of inner nodes of a few children whose ranks mostly climb: a FIFO queue
   /// for each child, in front of the container, which takes what goes back.
   /// Hot: i64, a bit for each child with elements in its queue and the
-  /// uppermost if the container has some, and how many came; arrays with an
-  /// entry for each child: where to read and to write (`heads`, `tails`: ptr),
-  /// and the rank that came last (`lasts`: i64). Queues are chunks of a link:
-  /// ptr, of the size of an entry, and entries {rank, came: i64}: an entry
-  /// that would begin at a multiple of a chunk's size is in the next chunk.
-  /// Slots of the container's elements are {next, child: i32, came: i64}. Not
-  /// of an instance: {first chunk, first free one, first that was never used:
-  /// ptr}.
+  /// uppermost if the container has some; the child whose element is next if
+  /// all queues and only they have some, else kNoLane; how many came; arrays
+  /// with an entry for each child: where to read and to write (`heads`,
+  /// `tails`: ptr). Queues are chunks of {last rank of the chunk before: i64,
+  /// link: ptr} and entries {rank, came: i64}: an entry that would begin at a
+  /// multiple of a chunk's size is in the next chunk, so that the rank of an
+  /// entry is 16 bytes behind the last one's. Slots of the container's elements
+  /// are {next, child: i32, came: i64}. Not of an instance: {first chunk, first
+  /// free one, first that was never used: ptr}.
   struct Lanes {
-    int64_t occupied, came, heads, tails, lasts, pool;
+    int64_t occupied, next, came, heads, tails, pool;
     unsigned count;
   } lanes;
-  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 512;
+  static constexpr int64_t kEntry = 16, kEntryCame = 8, kChunkBytes = 512,
+                           kChunkLink = 8, kNoLane = -1;
   static constexpr int64_t kPoolFree = 8, kPoolFresh = 16;
   static constexpr int64_t kSlotCame = 8, kLaneSlot = 16;
   static constexpr int64_t kSomeBelow = std::numeric_limits<int64_t>::min();

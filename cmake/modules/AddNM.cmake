@@ -43,6 +43,19 @@ function(_nm_add_pch owner header)
   target_precompile_headers(${owner} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/${header})
 endfunction()
 
+# Exceptions are used inside of plain C++ (json, bad_alloc) and never leave it. Coverage is for the fuzzers.
+set(NM_PLAIN_OPTIONS -fexceptions)
+if(NM_BUILD_FUZZERS AND NM_SANITIZE MATCHES "address")
+  list(APPEND NM_PLAIN_OPTIONS -fsanitize=fuzzer-no-link)
+endif()
+
+# Another one for plain C++: of the standard library and of JSON, which cost a second a translation unit.
+function(_nm_plain_common name)
+  target_compile_options(${name} PRIVATE ${NM_PLAIN_OPTIONS})
+  _nm_add_pch(nm_plain_pch nm_plain_pch.h ${NM_PLAIN_OPTIONS})
+  target_precompile_headers(${name} REUSE_FROM nm_plain_pch)
+endfunction()
+
 # One precompiled header serves every MLIR-based target: the MLIR headers cost
 # about six seconds a translation unit otherwise.
 function(_nm_common name)
@@ -53,7 +66,8 @@ function(_nm_common name)
   target_precompile_headers(${name} REUSE_FROM nm_pch)
 endfunction()
 
-# add_nm_dialect(<Dialect> <namespace>): TableGen of <Dialect>.td in an IR folder.
+# add_nm_dialect(<Dialect> <namespace>): TableGen of <Dialect>.td in an IR folder, and <Dialect>Register.cpp.inc,
+# by which the dialect's initialize() adds what TableGen has made.
 function(add_nm_dialect dialect namespace)
   set(LLVM_TARGET_DEFINITIONS ${dialect}.td)
   mlir_tablegen(${dialect}Dialect.h.inc -gen-dialect-decls -dialect=${namespace})
@@ -64,6 +78,16 @@ function(add_nm_dialect dialect namespace)
   mlir_tablegen(${dialect}Attrs.cpp.inc -gen-attrdef-defs -attrdefs-dialect=${namespace})
   mlir_tablegen(${dialect}Ops.h.inc -gen-op-decls)
   mlir_tablegen(${dialect}Ops.cpp.inc -gen-op-defs)
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${dialect}Register.cpp.inc @ONLY CONTENT [=[
+addAttributes<
+#define GET_ATTRDEF_LIST
+#include "@dialect@Attrs.cpp.inc"
+    >();
+addOperations<
+#define GET_OP_LIST
+#include "@dialect@Ops.cpp.inc"
+    >();
+]=])
   add_public_tablegen_target(NM${dialect}IncGen)
   add_nm_doc(${dialect}.td Dialects/${dialect}.md -gen-dialect-doc -dialect=${namespace})
 endfunction()
@@ -112,8 +136,8 @@ function(add_nm_library name)
 endfunction()
 
 # add_nm_plain_library(<name> <sources...> [LINK_LIBS ...] [PRIVATE_LIBS ...]): plain C++ without
-# LLVM and MLIR; nothing of it is shown by a shared library that it ends up in. Exceptions are used
-# inside (json, bad_alloc) and never leave it. LINK_LIBS are what its headers name.
+# LLVM and MLIR; nothing of it is shown by a shared library that it ends up in. LINK_LIBS are what its
+# headers name.
 function(add_nm_plain_library name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS;PRIVATE_LIBS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
@@ -124,11 +148,7 @@ function(add_nm_plain_library name)
     CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
   target_compile_features(${name} PUBLIC cxx_std_17)
-  target_compile_options(${name} PRIVATE -fexceptions)
-  # Coverage for the fuzzers.
-  if(NM_BUILD_FUZZERS AND NM_SANITIZE MATCHES "address")
-    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
-  endif()
+  _nm_plain_common(${name})
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS})
   foreach(library ${ARG_PRIVATE_LIBS})
     target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:${library}>)

@@ -15,18 +15,9 @@ using namespace nm::rt::test;
 
 namespace {
 
-struct PairedStorage {
-  std::vector<int8_t> values;
-  std::vector<uint16_t> metadata;
-};
-
-PairedStorage packed(const WeightDesc &desc, const LayoutSpec &spec,
-                     const std::vector<int8_t> &dense) {
-  auto shapes = storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, 1);
-  expectOk(shapes);
-  PairedStorage storage;
-  storage.values.assign(size_t(shapes->values.count()), 99);
-  storage.metadata.assign(size_t(shapes->metadata.count()), 999);
+ByteStorage packed(const WeightDesc &desc, const LayoutSpec &spec,
+                   const std::vector<int8_t> &dense) {
+  ByteStorage storage(desc, spec);
   expectOk(pack(desc, spec, dense.data(), storage.values.data(),
                 storage.metadata.data()));
   return storage;
@@ -79,7 +70,7 @@ TEST(Paired, Bytes) {
                            13, 14, 0, 0,  15, 16, 0,  0,  0,  0,  17, 18, //
                            0,  19, 0, 20, 0,  0,  21, 22, 0,  0,  23, 24, //
                            25, 26, 0, 0,  27, 28, 0,  0,  29, 30, 0,  0};
-  PairedStorage stored = packed(desc, LayoutSpec::paired(10, 8, 4), w);
+  ByteStorage stored = packed(desc, LayoutSpec::paired(10, 8, 4), w);
   // Block 0: rows 0 and 2 have all in common, 1 and 3 three positions, which
   // are no step. Block 1: rows 0 and 1 first, then 2 and 3; two positions in
   // common. The row behind the last is zero.
@@ -109,7 +100,7 @@ TEST(Paired, OrderOfSlotsAndPairs) {
   std::mt19937 rng(4);
   WeightDesc desc{{64, 128}, 1, 2, 4, DType::I8};
   std::vector<int8_t> w = randomRows(64, 128, rng);
-  PairedStorage stored = packed(desc, LayoutSpec::paired(1, 128, 64), w);
+  ByteStorage stored = packed(desc, LayoutSpec::paired(1, 128, 64), w);
   const uint16_t *heads = stored.metadata.data() + 64 * 64;
   uint16_t before = 64;
   uint64_t seen = 0;
@@ -145,7 +136,7 @@ TEST(Paired, DamageIsFound) {
   std::vector<int8_t> w = randomRows(7, 32, rng);
   // Rows 0 and 3 agree.
   std::copy_n(w.begin(), 32, w.begin() + 96);
-  PairedStorage stored = packed(desc, spec, w);
+  ByteStorage stored = packed(desc, spec, w);
   auto verify = [&] {
     return verifyStored(desc, spec, stored.values.data(),
                         stored.metadata.data(), "w");

@@ -13,24 +13,6 @@
 using namespace nm::rt;
 using namespace nm::rt::test;
 
-namespace {
-
-struct SharedStorage {
-  std::vector<int8_t> values;
-  std::vector<uint16_t> offsets;
-};
-
-SharedStorage storageOf(const WeightDesc &desc, const LayoutSpec &spec) {
-  auto shapes = storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, 1);
-  expectOk(shapes);
-  SharedStorage storage;
-  storage.values.assign(size_t(shapes->values.count()), 99);
-  storage.offsets.assign(size_t(shapes->metadata.count()), 999);
-  return storage;
-}
-
-} // namespace
-
 TEST(Shared, Text) {
   EXPECT_EQ(LayoutSpec::shared(4, 24, 256).str(),
             "shared<rows = 4, cols = 24, depth = 256>");
@@ -45,13 +27,13 @@ TEST(Shared, Bytes) {
                            0, 4, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, //
                            0, 0, 0, 7, 8, 0, 0, 0, 0, 0, 0, 9};
   LayoutSpec spec = LayoutSpec::shared(2, 10, 8);
-  SharedStorage stored = storageOf(desc, spec);
+  ByteStorage stored(desc, spec);
   expectOk(
-      pack(desc, spec, w.data(), stored.values.data(), stored.offsets.data()));
+      pack(desc, spec, w.data(), stored.values.data(), stored.metadata.data()));
   EXPECT_EQ(stored.values, (std::vector<int8_t>{1, 2, 0, 0, 4, 5, 0, 0, 7, 8, 0,
                                                 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0,
                                                 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}));
-  EXPECT_EQ(stored.offsets,
+  EXPECT_EQ(stored.metadata,
             (std::vector<uint16_t>{10, 60, 0, 0, 30, 40, 0, 0, //
                                    0, 0, 0, 0, 30, 0, 0, 0}));
 }
@@ -82,23 +64,23 @@ TEST(Shared, RoundTripsAndConverts) {
     expectOk(found);
     EXPECT_GE(*found, share);
     LayoutSpec spec = LayoutSpec::shared(share, 3, m * int64_t(1 + rng() % 4));
-    SharedStorage stored = storageOf(desc, spec);
+    ByteStorage stored(desc, spec);
     expectOk(pack(desc, spec, w.data(), stored.values.data(),
-                  stored.offsets.data()));
+                  stored.metadata.data()));
     std::vector<int8_t> back(w.size(), 77);
-    expectOk(unpack(desc, spec, stored.values.data(), stored.offsets.data(),
+    expectOk(unpack(desc, spec, stored.values.data(), stored.metadata.data(),
                     back.data()));
     EXPECT_EQ(back, w);
     // By way of the panel layout, in both directions.
     LayoutSpec panel = LayoutSpec::panel(3, 5, m * 2);
-    SharedStorage other = storageOf(desc, panel);
-    expectOk(convert(desc, spec, stored.values.data(), stored.offsets.data(),
-                     panel, other.values.data(), other.offsets.data()));
-    SharedStorage again = storageOf(desc, spec);
-    expectOk(convert(desc, panel, other.values.data(), other.offsets.data(),
-                     spec, again.values.data(), again.offsets.data()));
+    ByteStorage other(desc, panel);
+    expectOk(convert(desc, spec, stored.values.data(), stored.metadata.data(),
+                     panel, other.values.data(), other.metadata.data()));
+    ByteStorage again(desc, spec);
+    expectOk(convert(desc, panel, other.values.data(), other.metadata.data(),
+                     spec, again.values.data(), again.metadata.data()));
     EXPECT_EQ(again.values, stored.values);
-    EXPECT_EQ(again.offsets, stored.offsets);
+    EXPECT_EQ(again.metadata, stored.metadata);
   }
 }
 
@@ -112,9 +94,9 @@ TEST(Shared, RowsThatDiffer) {
   expectOk(found);
   EXPECT_EQ(*found, 1);
   LayoutSpec spec = LayoutSpec::shared(2, 4, 8);
-  SharedStorage stored = storageOf(desc, spec);
+  ByteStorage stored(desc, spec);
   expectError(
-      pack(desc, spec, w.data(), stored.values.data(), stored.offsets.data()),
+      pack(desc, spec, w.data(), stored.values.data(), stored.metadata.data()),
       {"group [2, 1]", "2 positions", "at most 1"});
   w[29] = 0;
   EXPECT_EQ(*sharedRows(desc, w.data()), 4);
@@ -126,11 +108,11 @@ TEST(Shared, OffsetsFromOutsideAreChecked) {
   WeightDesc desc{{2, 8}, 1, 1, 4, DType::I8};
   LayoutSpec spec = LayoutSpec::shared(2, 4, 8);
   std::vector<int8_t> w(16), back(16);
-  SharedStorage stored = storageOf(desc, spec);
+  ByteStorage stored(desc, spec);
   expectOk(
-      pack(desc, spec, w.data(), stored.values.data(), stored.offsets.data()));
-  stored.offsets[1] = 65535;
-  expectError(unpack(desc, spec, stored.values.data(), stored.offsets.data(),
+      pack(desc, spec, w.data(), stored.values.data(), stored.metadata.data()));
+  stored.metadata[1] = 65535;
+  expectError(unpack(desc, spec, stored.values.data(), stored.metadata.data(),
                      back.data()),
               {"metadata", "65535"});
 }

@@ -104,6 +104,19 @@ inline int64_t product(const std::vector<int64_t> &shape) {
   return p;
 }
 
+/// Storage of a weight of 8-bit elements, full of what no packing writes there.
+struct ByteStorage {
+  std::vector<int8_t> values;
+  std::vector<uint16_t> metadata;
+
+  ByteStorage(const WeightDesc &desc, const LayoutSpec &spec) {
+    auto shapes = storageShapes(spec, desc.shape, desc.axis, desc.n, desc.m, 1);
+    expectOk(shapes);
+    values.assign(size_t(shapes->values.count()), 99);
+    metadata.assign(size_t(shapes->metadata.count()), 999);
+  }
+};
+
 /// Random bytes in which at most n of every m elements along the axis are not
 /// zero; about one group in four is under-full. No element is -0.0.
 inline std::vector<unsigned char> randomWeight(const WeightDesc &desc,

@@ -34,18 +34,11 @@ std::string attacc::withoutSubject(std::string message, StringRef subject) {
 #include "nm/Dialect/Attacc/IR/AttaccTypes.cpp.inc"
 
 void AttaccDialect::initialize() {
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "nm/Dialect/Attacc/IR/AttaccAttrs.cpp.inc"
-      >();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "nm/Dialect/Attacc/IR/AttaccTypes.cpp.inc"
       >();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/Attacc/IR/AttaccOps.cpp.inc"
-      >();
+#include "nm/Dialect/Attacc/IR/AttaccRegister.cpp.inc"
 }
 
 //===----------------------------------------------------------------------===//

@@ -22,12 +22,5 @@ using namespace mlir::flat;
 
 void FlatDialect::initialize() {
   addInterfaces<nm::InlineAnywhere>();
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "nm/Dialect/Flat/IR/FlatAttrs.cpp.inc"
-      >();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/Flat/IR/FlatOps.cpp.inc"
-      >();
+#include "nm/Dialect/Flat/IR/FlatRegister.cpp.inc"
 }

@@ -15,8 +15,5 @@ using namespace mlir::kernel;
 
 void KernelDialect::initialize() {
   addInterfaces<nm::InlineAnywhere>();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/Kernel/IR/KernelOps.cpp.inc"
-      >();
+#include "nm/Dialect/Kernel/IR/KernelRegister.cpp.inc"
 }

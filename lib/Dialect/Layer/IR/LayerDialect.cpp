@@ -20,8 +20,5 @@ using namespace mlir::layer;
 
 void LayerDialect::initialize() {
   addInterfaces<nm::InlineAnywhere>();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/Layer/IR/LayerOps.cpp.inc"
-      >();
+#include "nm/Dialect/Layer/IR/LayerRegister.cpp.inc"
 }

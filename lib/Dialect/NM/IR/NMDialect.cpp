@@ -93,14 +93,7 @@ void mlir::nm::printLayout(AsmPrinter &printer, Operation *,
 
 void NMDialect::initialize() {
   addInterfaces<InlineAnywhere>();
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "nm/Dialect/NM/IR/NMAttrs.cpp.inc"
-      >();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/NM/IR/NMOps.cpp.inc"
-      >();
+#include "nm/Dialect/NM/IR/NMRegister.cpp.inc"
 }
 
 /// Folds yield plain tensors: arith has constants for them.

@@ -20,12 +20,5 @@ using namespace mlir::pifo;
 #include "nm/Dialect/Pifo/IR/PifoAttrs.cpp.inc"
 
 void PifoDialect::initialize() {
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "nm/Dialect/Pifo/IR/PifoAttrs.cpp.inc"
-      >();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/Pifo/IR/PifoOps.cpp.inc"
-      >();
+#include "nm/Dialect/Pifo/IR/PifoRegister.cpp.inc"
 }

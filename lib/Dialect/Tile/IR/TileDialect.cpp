@@ -23,14 +23,7 @@ namespace code = ::nm::isa;
 #include "nm/Dialect/Tile/IR/TileAttrs.cpp.inc"
 
 void TileDialect::initialize() {
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "nm/Dialect/Tile/IR/TileAttrs.cpp.inc"
-      >();
-  addOperations<
-#define GET_OP_LIST
-#include "nm/Dialect/Tile/IR/TileOps.cpp.inc"
-      >();
+#include "nm/Dialect/Tile/IR/TileRegister.cpp.inc"
 }
 
 bool tiles::isTileType(Type type) {

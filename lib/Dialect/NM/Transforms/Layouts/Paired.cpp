@@ -31,12 +31,10 @@ static PanelTile chooseTile(CPUAttr target) {
 
 namespace {
 
-class PairedLayout final : public ProductLayout {
+class PairedLayout final
+    : public PanelProducts<PairedLayout, PairedLayoutAttr> {
 public:
   StringRef name() const override { return "paired"; }
-  bool owns(LayoutAttr layout) const override {
-    return isa<PairedLayoutAttr>(layout);
-  }
 
   LayoutOffer offer(const ProductQuery &query) const override {
     SparsityAttr sparsity = query.sparsity;
@@ -75,24 +73,6 @@ public:
     return offer;
   }
 
-  LogicalResult check(PackedMatmulOp op) const override {
-    return checkPanel(op, layoutOf(op).getCols());
-  }
-  std::string activationForm(PackedMatmulOp op) const override {
-    return panelForm(layoutOf(op).getCols());
-  }
-  std::string resultForm(PackedMatmulOp op) const override {
-    return panelResultForm(productOf(op));
-  }
-  Value allocatePanels(PackedMatmulOp op, Operation *at) const override {
-    return mlir::nm::allocatePanels(productOf(op), at);
-  }
-  Value emit(PackedMatmulOp op, const ProductPanels &panels,
-             const KernelOptions &options) const override {
-    return emitPanelProduct(productOf(op), panels, options);
-  }
-
-private:
   static PanelProduct productOf(PackedMatmulOp op) {
     PairedLayoutAttr layout = layoutOf(op);
     PanelProduct product =
@@ -100,9 +80,6 @@ private:
                        /*sharesOffsets=*/false);
     product.window = layout.getWindow();
     return product;
-  }
-  static PairedLayoutAttr layoutOf(PackedMatmulOp op) {
-    return cast<PairedLayoutAttr>(op.getLayout());
   }
 };
 

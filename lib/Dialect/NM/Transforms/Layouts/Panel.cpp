@@ -52,8 +52,7 @@ static PanelTile chooseDenseTile(CPUAttr target) {
 
 namespace {
 
-class PanelLayout final
-    : public PanelProducts<PanelLayoutAttr, /*sharesOffsets=*/false> {
+class PanelLayout final : public PanelProducts<PanelLayout, PanelLayoutAttr> {
 public:
   StringRef name() const override { return "panel"; }
 
@@ -71,6 +70,10 @@ public:
             panelCost(query, tile, loads,
                       sparsity.isDense() ? double(tile.rows) : 1),
             describePanel(query, blocks)};
+  }
+
+  static PanelProduct productOf(PackedMatmulOp op) {
+    return panelProductOf(op, layoutOf(op), /*sharesOffsets=*/false);
   }
 };
 

@@ -58,6 +58,14 @@ struct PanelProduct {
 /// The product of `op` by a layout whose storage is that of panels alone.
 PanelProduct panelProductOf(PackedMatmulOp op, const PanelBlocks &blocks,
                             bool sharesOffsets);
+/// The same, in blocks as the layout says.
+template <typename Layout>
+PanelProduct panelProductOf(PackedMatmulOp op, Layout layout,
+                            bool sharesOffsets) {
+  return panelProductOf(op,
+                        {layout.getRows(), layout.getCols(), layout.getDepth()},
+                        sharesOffsets);
+}
 
 /// Emits a product in front of its operation, see ProductLayout.
 Value emitPanelProduct(const PanelProduct &product, const ProductPanels &panels,
@@ -70,35 +78,31 @@ std::string panelResultForm(const PanelProduct &product);
 /// A buffer for all panels of the product's activations.
 Value allocatePanels(const PanelProduct &product, Operation *at);
 
-/// What layouts whose storage is that of panels alone have in common.
-template <typename Layout, bool sharesOffsets>
+/// What layouts whose storage is that of panels alone have in common. `Derived`
+/// has productOf(): the product of an operation whose layout is a `Layout`.
+template <typename Derived, typename Layout>
 class PanelProducts : public ProductLayout {
 public:
   bool owns(LayoutAttr layout) const override { return isa<Layout>(layout); }
   LogicalResult check(PackedMatmulOp op) const override {
-    return checkPanel(op, blocksOf(op).cols);
+    return checkPanel(op, layoutOf(op).getCols());
   }
   std::string activationForm(PackedMatmulOp op) const override {
-    return panelForm(blocksOf(op).cols);
+    return panelForm(layoutOf(op).getCols());
   }
   std::string resultForm(PackedMatmulOp op) const override {
-    return panelResultForm(productOf(op));
+    return panelResultForm(Derived::productOf(op));
   }
   Value allocatePanels(PackedMatmulOp op, Operation *at) const override {
-    return mlir::nm::allocatePanels(productOf(op), at);
+    return mlir::nm::allocatePanels(Derived::productOf(op), at);
   }
   Value emit(PackedMatmulOp op, const ProductPanels &panels,
              const KernelOptions &options) const override {
-    return emitPanelProduct(productOf(op), panels, options);
+    return emitPanelProduct(Derived::productOf(op), panels, options);
   }
 
-private:
-  static PanelProduct productOf(PackedMatmulOp op) {
-    return panelProductOf(op, blocksOf(op), sharesOffsets);
-  }
-  static PanelBlocks blocksOf(PackedMatmulOp op) {
-    auto layout = cast<Layout>(op.getLayout());
-    return {layout.getRows(), layout.getCols(), layout.getDepth()};
+  static Layout layoutOf(PackedMatmulOp op) {
+    return cast<Layout>(op.getLayout());
   }
 };
 

@@ -24,7 +24,7 @@ static PanelTile chooseTile(CPUAttr target, int64_t rows) {
 namespace {
 
 class SharedLayout final
-    : public PanelProducts<SharedLayoutAttr, /*sharesOffsets=*/true> {
+    : public PanelProducts<SharedLayout, SharedLayoutAttr> {
 public:
   StringRef name() const override { return "shared"; }
 
@@ -49,6 +49,10 @@ public:
     offer.reason = "every " + std::to_string(rows) +
                    " rows share their mask; " + describePanel(query, blocks);
     return offer;
+  }
+
+  static PanelProduct productOf(PackedMatmulOp op) {
+    return panelProductOf(op, layoutOf(op), /*sharesOffsets=*/true);
   }
 };
 

@@ -18,10 +18,17 @@
 
 namespace nm::rt {
 
+static constexpr uint64_t hugePage = uint64_t(2) << 20;
+
+/// Huge pages that `bytes` fill, the last of them by three quarters at least:
+/// what is not used of it is resident too.
+static uint64_t hugePagesOf(uint64_t bytes) {
+  return (bytes + hugePage / 4) / hugePage;
+}
+
 /// Fresh pages, so that the kernel can back them with huge ones: memory that
 /// malloc recycles keeps the small pages it has. Null if there are none.
 static std::shared_ptr<unsigned char> allocateHugePages(uint64_t bytes) {
-  constexpr uint64_t hugePage = uint64_t(2) << 20;
   uint64_t rounded = (bytes / hugePage + 1) * hugePage;
   uint64_t reserved = rounded + hugePage; // room to align the start
   void *memory = mmap(nullptr, reserved, PROT_READ | PROT_WRITE,
@@ -30,20 +37,17 @@ static std::shared_ptr<unsigned char> allocateHugePages(uint64_t bytes) {
     return nullptr;
   auto address = reinterpret_cast<uintptr_t>(memory);
   uintptr_t aligned = (address + hugePage - 1) / hugePage * hugePage;
-  // Only advice. Not for the rest behind the last whole page, most of which
-  // would be resident and never used.
-  (void)madvise(reinterpret_cast<void *>(aligned), bytes / hugePage * hugePage,
-                MADV_HUGEPAGE);
+  (void)madvise(reinterpret_cast<void *>(aligned),
+                hugePagesOf(bytes) * hugePage, MADV_HUGEPAGE); // only advice
   return std::shared_ptr<unsigned char>(
       reinterpret_cast<unsigned char *>(aligned),
       [memory, reserved](unsigned char *) { munmap(memory, reserved); });
 }
 
 std::shared_ptr<unsigned char> allocateBuffer(uint64_t bytes) {
-  constexpr uint64_t worthHugePages = uint64_t(4) << 20;
   if (bytes > SIZE_MAX / 2)
     throw std::bad_alloc();
-  if (bytes >= worthHugePages)
+  if (hugePagesOf(bytes) != 0)
     if (auto memory = allocateHugePages(bytes))
       return memory;
   uint64_t rounded = (bytes / kAlignment + 1) * kAlignment;

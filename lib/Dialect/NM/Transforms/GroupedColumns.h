@@ -27,6 +27,8 @@ struct GroupedColumns {
   /// Parts of a task that are read in turn: one thread gets more bytes out of
   /// memory by several streams than by one.
   static constexpr int64_t kStreams = 4;
+  /// Columns that share the decoding of weights; more would not fit registers.
+  static constexpr int64_t kColumns = 4;
 
   ::nm::rt::GroupedShape grouped;
   int64_t contraction;

@@ -32,11 +32,15 @@
 
 #include "GroupedColumns.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::nm;
 
 namespace {
+
+/// The locality of memref.prefetch that asks for a line into L1.
+constexpr int32_t kIntoL1 = 3;
 
 struct GroupedKernel {
   KernelBuilder &b;
@@ -391,29 +395,39 @@ struct GroupedKernel {
                      b.getF32Type());
   }
 
-  /// Asks for unit `unit` of the block of the stream that a thread reads after
-  /// an eighth of L1 of all streams. The hardware follows one piece of memory
-  /// as far as its page goes; the wait at the start of the next one is as long
-  /// as the reading of half of it. Other columns find the block in the caches.
+  /// Bytes between what a stream reads and what it asks for: an eighth of L1 of
+  /// all streams.
+  int64_t bytesAhead() const {
+    return llvm::alignTo(target.getL1() / 8 / GroupedColumns::kStreams,
+                         target.getLine());
+  }
+
+  /// Asks for unit `unit` of the block at `block`, which a thread reads later.
+  /// The hardware follows one piece of memory as far as its page goes; the wait
+  /// at the start of the next one is as long as the reading of half of it.
+  /// Other columns find the block in the caches. Into L1, which has room for
+  /// what is on its way: what L2 holds already comes early too.
   void prefetchUnit(Value block, int64_t unit) {
     if (column0 != 0)
       return;
     const int64_t line = target.getLine(), units = shape.grouped.units();
     const int64_t lines = llvm::divideCeil(shape.grouped.blockBytes(), line);
-    const int64_t ahead =
-        llvm::alignTo(target.getL1() / 8 / GroupedColumns::kStreams, line);
     for (int64_t i = lines * unit / units; i < lines * (unit + 1) / units; ++i)
-      b.prefetch(values, b.add(block, ahead + i * line));
+      memref::PrefetchOp::create(b, values, ValueRange{b.add(block, i * line)},
+                                 /*isWrite=*/false, kIntoL1,
+                                 /*isDataCache=*/true);
   }
 
-  /// One block: `accs` has the sums of each column.
-  SmallVector<Value> emitBlock(Value block, Value firstFold, ValueRange accs) {
+  /// One block: `accs` has the sums of each column; the one at `later` is asked
+  /// for.
+  SmallVector<Value> emitBlock(Value block, Value later, Value firstFold,
+                               ValueRange accs) {
     SmallVector<Value> result(accs), group(columns);
     const auto &grouped = shape.grouped;
     int64_t foldsOfGroup = grouped.depth / GroupedColumns::kFold, done = 0;
     Value points;
     for (int64_t u = 0; u < grouped.units(); ++u) {
-      prefetchUnit(block, u);
+      prefetchUnit(later, u);
       Value unit = b.add(block, grouped.unitsAt() + u * grouped.unitBytes());
       SmallVector<Value> codes = loadCodes(unit);
       for (int64_t half = 0; half < shape.foldsPerUnit(); ++half, ++done) {
@@ -469,16 +483,28 @@ struct GroupedKernel {
       for (int64_t c = 0; c < columns; ++c)
         setSums(tile, each, c, b.zero(floatType()));
     });
+    // Behind its last rows a stream goes on with those that it reads in the
+    // next task, whose streams begin behind all of this one.
+    const int64_t rowBytes = shape.blocks() * bytes;
+    Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                         b.add(block, 1), stride);
+    Value others = b.mul(b.sub(blocks, stride), rowBytes);
+    Value skipped = arith::SelectOp::create(b, isLast, others, b.index(0));
     b.loop(b.index(0), b.index(shape.blocks()), 1, [&](Value i) {
       Value fold = b.mul(i, shape.grouped.units() * shape.foldsPerUnit());
+      Value isBehind = arith::CmpIOp::create(
+          b, arith::CmpIPredicate::uge, b.add(b.mul(i, bytes), bytesAhead()),
+          b.index(rowBytes));
+      Value ahead =
+          b.add(arith::SelectOp::create(b, isBehind, skipped, b.index(0)),
+                bytesAhead());
       eachStream([&](Value each) {
         Value place =
-            b.add(b.mul(b.add(firstBlock, each), shape.blocks() * bytes),
-                  b.mul(i, bytes));
+            b.add(b.mul(b.add(firstBlock, each), rowBytes), b.mul(i, bytes));
         SmallVector<Value> sums;
         for (int64_t c = 0; c < columns; ++c)
           sums.push_back(sumsOf(tile, each, c));
-        sums = emitBlock(place, fold, sums);
+        sums = emitBlock(place, b.add(place, ahead), fold, sums);
         for (int64_t c = 0; c < columns; ++c)
           setSums(tile, each, c, sums[c]);
       });
@@ -491,11 +517,9 @@ struct GroupedKernel {
 void mlir::nm::emitGroupedRows(KernelBuilder &b, const KernelShape &shape,
                                int64_t columns, Value values, Value packed,
                                Value firstBlock, Value blocks, Value tile) {
-  // Four columns share the decoding of weights; more would not fit registers.
-  constexpr int64_t kMost = 4;
   Value stride = b.ceilDiv(blocks, GroupedColumns::kStreams);
   for (int64_t done = 0; done < columns;) {
-    int64_t chunk = std::min<int64_t>(kMost, columns - done);
+    int64_t chunk = std::min(GroupedColumns::kColumns, columns - done);
     GroupedKernel kernel{b,
                          GroupedColumns(shape),
                          values,

@@ -24,6 +24,20 @@ static double costOf(const ProductQuery &query,
   return shape.bitsPerWeight() / 8 * perByte / bytes;
 }
 
+/// Rows of a task: the same number of blocks for each stream, if each core has
+/// tasks enough. Of columns that read the weight once, two tasks a core, so
+/// that streams seldom begin; where others read it again, what the caches hold.
+static int64_t rowsOfTask(const KernelShape &shape, int64_t columns) {
+  const int64_t even = GroupedColumns::kStreams * shape.rows,
+                cores = shape.target.getCores(),
+                least = llvm::alignTo(shape.rowBlock, even);
+  if (shape.weightRows < 4 * least * cores)
+    return shape.rowBlock;
+  if (columns > GroupedColumns::kColumns)
+    return least;
+  return llvm::alignTo(llvm::divideCeil(shape.weightRows, 2 * cores), even);
+}
+
 namespace {
 
 class GroupedEmitter final : public FewColumnsEmitter {
@@ -113,12 +127,8 @@ public:
                                       layout.getRows(), options);
     shape.depth = layout.getDepth();
     shape.form = getGroupForm(op.getSparsity());
-    // The same number of blocks for each stream, if each core has tasks enough.
-    const int64_t even =
-        llvm::alignTo(shape.rowBlock, GroupedColumns::kStreams * shape.rows);
-    if (options.rowBlock == 0 &&
-        shape.weightRows >= 4 * even * shape.target.getCores())
-      shape.rowBlock = even;
+    if (options.rowBlock == 0)
+      shape.rowBlock = rowsOfTask(shape, columnsOf(op));
     KernelBuilder b(op.getLoc(), op.getContext());
     b.setInsertionPoint(op);
     return GroupedEmitter(b, op, shape, isWorthThreads(op, shape, options),

@@ -47,8 +47,10 @@ private:
           "%r = arith.maxsi %s, %o : i64\n",
           "%r0 = arith.maxsi %s, %m : i64\n%r = arith.addi %r0, %l : i64\n",
           "%c = pifo.child : i32\n%r = arith.extui %c : i32 to i64\n",
-          "%r = pifo.now : i64\n"};
-      text += climbing[pick(4)];
+          "%r = pifo.now : i64\n",
+          // It does not: any 64 bits, of which those of the rank count.
+          "%r0 = arith.maxsi %s, %m : i64\n%r = arith.addi %r0, %n : i64\n"};
+      text += climbing[pick(5)];
     } else if (pick(3) == 0) {
       text += "%r = arith.subi %t, %o : i64\n";
     } else if (inner && pick(2)) {

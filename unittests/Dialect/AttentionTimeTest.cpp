@@ -71,7 +71,7 @@ sim::SimulationResult timeOf(const Case &c, const Device &device) {
 /// Mappings of a case; set NM_MAPPINGS for more than the suite has time for.
 size_t mappingsToTry() {
   const char *text = std::getenv("NM_MAPPINGS");
-  return text ? static_cast<size_t>(std::atol(text)) : 3;
+  return text ? static_cast<size_t>(std::atol(text)) : 2;
 }
 
 /// The best dataflows of the space.

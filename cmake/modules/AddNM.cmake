@@ -118,10 +118,18 @@ function(add_nm_doc td output)
   set_property(GLOBAL APPEND PROPERTY NM_DOC_PAGES ${page})
 endfunction()
 
-# add_nm_library(<name> <sources...> [DEPENDS ...] [LINK_LIBS ...])
+# add_nm_library(<name> <sources...> [TOGETHER] [APART ...] [DEPENDS ...] [LINK_LIBS ...]). TOGETHER: with
+# NM_UNITY several of the sources are one translation unit, but for those that are named APART, where a name is
+# ambiguous then.
 function(add_nm_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK_LIBS" ${ARGN})
-  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  cmake_parse_arguments(ARG "TOGETHER" "" "APART;DEPENDS;LINK_LIBS" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS} ${ARG_APART})
+  if(NM_UNITY AND ARG_TOGETHER)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
+    if(ARG_APART)
+      set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endif()
   add_library(nm::${name} ALIAS ${name})
   _nm_common(${name})
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS} MLIR LLVM)

@@ -14,6 +14,7 @@
 #include "nm/Driver/Simulate.h"
 #include "nm/Driver/Support.h"
 #include "nm/Driver/Tenants.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Support/Progress.h"
 #include "nm/Support/Text.h"
 #include "nm/Traffic/Tiles.h"
@@ -58,9 +59,7 @@ static llvm::Expected<TenantProgram> timeProgram(const std::string &path,
   double nsPerCycle = 1e9 / static_cast<double>(device.frequencyHz);
   return TenantProgram{program->name, std::move(result->segments), nsPerCycle,
                        nsPerCycle / device.dramBytesPerCycle(),
-                       nsPerCycle *
-                           static_cast<double>(device.dram.latencyCycles +
-                                               device.dma.setupCycles)};
+                       nsPerCycle * model::transferLatency(device)};
 }
 
 llvm::Error driver::simulateTenants(const TenantsOptions &options,

@@ -7,6 +7,7 @@
 
 #include "nm/Model/AttentionLayout.h"
 #include "ExtendedTerms.h"
+#include "nm/Machine/TransferTerms.h"
 #include <algorithm>
 #include <array>
 
@@ -75,9 +76,7 @@ AttentionLayout::AttentionLayout(const Device &device,
                   ? flow.packed * flow.rows
                   : flow.heads * residentRows;
 
-  double latency =
-      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
-  double reach = latency * device.dramBytesPerCycle();
+  double reach = transferLatency(device) * device.dramBytesPerCycle();
   setSlots(device, shape, flow, reach);
   if (bytes <= capacity)
     return;

@@ -7,6 +7,7 @@
 
 #include "nm/Model/Extended.h"
 #include "ExtendedTerms.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Model/AttentionLayout.h"
 #include "nm/Support/Arithmetic.h"
 #include "nm/Support/Result.h"
@@ -95,10 +96,12 @@ static void addProducts(ProductSums &sums, const Device &device,
 }
 
 BlockSums sumSteps(const Device &device, const AttentionShape &shape,
-                   int64_t rows, int64_t tile, int64_t packed) {
+                   int64_t rows, int64_t tile, int64_t packed, int64_t full) {
   int64_t a = device.array.rows, b = device.array.cols / packed;
   int64_t v = shape.valueWidth();
-  int64_t narrow = stripOf(device, b, true), wide = stripOf(device, b, false);
+  int64_t segment = full ? device.array.cols / full : b;
+  int64_t narrow = stripOf(device, segment, true),
+          wide = stripOf(device, segment, false);
   BlockSums sums;
   forEachStep(shape, rows, tile, [&](int64_t r, int64_t k, int64_t count) {
     sums.steps += count;
@@ -121,15 +124,20 @@ BlockSums sumSteps(const Device &device, const AttentionShape &shape,
     if (tile)
       return;
     add(sums.narrow, narrow, v);
-    if (wide != narrow)
+    addStrips(sums.narrowStrips, device, shape, packed, r, k, count, narrow);
+    if (wide != narrow) {
       add(sums.wide, wide, v);
+      addStrips(sums.wideStrips, device, shape, packed, r, k, count, wide);
+    }
     if (v > b || device.array.doesSoftmax())
       add(sums.unfused, narrow, std::min(v, b), false);
   });
   if (tile && shape.causal)
     countMasked(sums, shape, rows, tile);
-  if (wide == narrow)
+  if (wide == narrow) {
     sums.wide = sums.narrow;
+    sums.wideStrips = sums.narrowStrips;
+  }
   if (v <= b && !device.array.doesSoftmax())
     sums.unfused = sums.narrow;
   return sums;
@@ -333,49 +341,6 @@ struct Seen {
 
 } // namespace
 
-/// Without fusion the logits of a step pass DRAM four times, one after the
-/// other, while the kSpilledSteps next ones set out: so many steps and one take
-/// no less than that. Nor is a step over before its `groups` of rows have gone
-/// through the slots of the softmax, in and out again. Causal blocks see more
-/// and more keys, and those that see few do not make up for the latency of
-/// those that see many.
-static double throughDram(const Device &device, const AttentionShape &shape,
-                          const Dataflow &flow, const BlockSums &sums,
-                          const AttentionLayout &layout, const Cost &cost) {
-  double blocks = static_cast<double>(ceilDiv(layout.total, flow.rows));
-  double packs = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
-  double steps = blocks * packs;
-  Seen seen(shape, flow, layout);
-  double least = seen.least, most = seen.most, mean = seen.mean();
-  double half = blocks > 1 ? (most - least) / (blocks - 1) / 2 : 0;
-  double latency =
-      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
-  // `at` steps at a time wait for `fixed` cycles and their own works.
-  auto atATime = [&](int64_t at, double fixed, double own) {
-    double ways = static_cast<double>(at);
-    return steps * meanOfLarger(cost.dramCycles / steps, fixed / ways,
-                                own / steps / ways, (least - half) / mean,
-                                (most + half) / mean);
-  };
-  double passes =
-      atATime(kSpilledSteps + 1,
-              4 * latency + 2 * static_cast<double>(device.array.fillCycles),
-              cost.dramCycles + cost.computeCycles + cost.softmaxCycles);
-  // Only as many keys as rows see, of each unit on its own.
-  double units = static_cast<double>(unitCount(shape));
-  double moved = units * static_cast<double>(sums.area) *
-                 static_cast<double>(device.elementBits) / 8 /
-                 device.dramBytesPerCycle();
-  int64_t groups =
-      layout.total / flow.rows * ceilDiv(flow.rows, layout.softmaxRows) +
-      ceilDiv(layout.total % flow.rows, layout.softmaxRows);
-  double softmax =
-      atATime(layout.softmaxSlots,
-              2 * units * static_cast<double>(groups) * latency / steps,
-              cost.softmaxCycles + 2 * moved);
-  return std::max({passes, softmax, 2 * moved});
-}
-
 /// Cycles of what passes through rings of slots. A slot is free when its use
 /// has ended, and full again a latency and a transfer later, and the array then
 /// fills: a round of all slots takes no less. Where the slots hide the latency
@@ -385,8 +350,7 @@ static double throughDram(const Device &device, const AttentionShape &shape,
 static double throughRings(const Device &device, const AttentionShape &shape,
                            const Dataflow &flow, const BlockSums &sums,
                            const AttentionLayout &layout, const Cost &cost) {
-  double latency =
-      static_cast<double>(device.dram.latencyCycles + device.dma.setupCycles);
+  double latency = transferLatency(device);
   double fill = static_cast<double>(device.array.fillCycles);
   bool turnsSums =
       layout.isFused && !layout.isOnline && layout.sums == Sums::Partial;
@@ -442,8 +406,32 @@ static double throughRings(const Device &device, const AttentionShape &shape,
                                layout.strip, e, layout.spillSlots));
   second = std::max(second, ring(attend, reads, layout.rowStrip, layout.strip,
                                  e, layout.spillSlots));
+  second = std::max(second, besideSoftmax(device, shape, flow, sums, layout));
   return std::max(first + second,
                   throughDram(device, shape, flow, sums, layout, cost));
+}
+
+/// Cycles that the array takes longer where the resident units are no whole
+/// number of packs: the last pack of each round has fewer units, on wider
+/// segments.
+static double lastPackCycles(const Device &device, const AttentionShape &shape,
+                             const Dataflow &flow, const BlockSums &sums,
+                             const AttentionLayout &layout) {
+  int64_t rest = flow.heads % flow.packed;
+  if (rest == 0)
+    return 0;
+  int l = static_cast<int>(flow.logit), t = static_cast<int>(flow.attend);
+  auto pack = [&](const ProductSums &products) {
+    return products.logitCycles[l] + products.attendCycles[t];
+  };
+  BlockSums few =
+      sumSteps(device, shape, flow.rows, flow.keyTile, rest, flow.packed);
+  double whole = pack(sums.products(layout)), last = pack(few.products(layout));
+  double rounds = static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
+  double even = static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
+  return std::max(
+      0.0, rounds * (static_cast<double>(layout.packs - 1) * whole + last) -
+               even * whole);
 }
 
 /// Lane cycles of the special function unit, and PE cycles of the softmax on
@@ -551,9 +539,7 @@ static double edgeCycles(const Device &device, const AttentionShape &shape,
   return (overhead(flow.logit) + overhead(flow.attend)) / 2 *
              static_cast<double>(sums.steps) * piecesOf(shape, flow, layout) *
              static_cast<double>(ceilDiv(unitCount(shape), flow.packed)) +
-         edgeBytes / device.dramBytesPerCycle() +
-         2 * static_cast<double>(device.dram.latencyCycles +
-                                 device.dma.setupCycles) +
+         edgeBytes / device.dramBytesPerCycle() + 2 * transferLatency(device) +
          static_cast<double>(device.array.fillCycles);
 }
 
@@ -573,8 +559,28 @@ static double serialCycles(const Device &device, const AttentionShape &shape,
   double softmax =
       std::max(softmaxCycles, 3 * units * area * (device.elementBits / 8.0) /
                                   device.scratchpadBytesPerCycle());
-  return softmax * firstChunks(shape, flow, layout) +
-         static_cast<double>(device.array.fillCycles * sums.steps) *
+  // And for the results of the step before, which come first; where there are
+  // but two slots for them, for these too.
+  double outputs = units * static_cast<double>(sums.rows * shape.valueWidth());
+  const SpecialFunctionUnit &sf = device.specialFunction;
+  double results = std::max(
+      sf.lanes > 0 ? outputs * static_cast<double>(sf.scaleCycles) /
+                         static_cast<double>(sf.lanes)
+                   : 0,
+      outputs *
+          static_cast<double>(device.accumulatorBits + device.elementBits) / 8 /
+          device.scratchpadBytesPerCycle());
+  double fixed = static_cast<double>(device.array.fillCycles);
+  if (layout.resultSlots == 2) {
+    double chunk =
+        static_cast<double>(flow.packed * layout.outRows * shape.valueWidth()) *
+        static_cast<double>(device.elementBits) / 8 /
+        device.dramBytesPerCycle();
+    int64_t turns = ceilDiv(ceilDiv(flow.rows, layout.outRows), int64_t(2)) - 1;
+    fixed += static_cast<double>(turns) * (chunk + transferLatency(device));
+  }
+  return softmax * firstChunks(shape, flow, layout) + results +
+         fixed * static_cast<double>(sums.steps) *
              static_cast<double>(ceilDiv(unitCount(shape), flow.heads));
 }
 
@@ -598,11 +604,14 @@ Cost priceExtended(const Device &device, const AttentionShape &shape,
        products.attendCycles[static_cast<int>(flow.attend)]) *
       static_cast<double>(ceilDiv(unitCount(shape), flow.packed));
 
+  cost.computeCycles += lastPackCycles(device, shape, flow, sums, layout);
+
   SpecialWork special = specialWork(device, shape, flow, sums);
   cost.computeCycles += special.arrayCycles;
   if (device.specialFunction.lanes > 0)
     cost.softmaxCycles =
         special.lanes / static_cast<double>(device.specialFunction.lanes);
+  cost.computeCycles += stripWait(device, shape, flow, sums, layout);
   double onChipBytes =
       scratchpadBytes(device, shape, flow, sums, products) + cost.dramBytes;
   cost.onChipCycles = onChipBytes / device.scratchpadBytesPerCycle();

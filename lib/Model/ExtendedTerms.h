@@ -42,6 +42,20 @@ struct ProductSums {
   }
 };
 
+/// Of whole rows whose keys pass by in strips, beyond the products: sums over
+/// the steps of one unit.
+struct StripSums {
+  /// Cycles that the scratchpad takes longer for the output's products of a
+  /// strip than the array, by stationarity: all rows at once, or as many as the
+  /// array has at a time.
+  double wholeBeyond[kNumStationarities] = {0, 0, 0};
+  double partsBeyond[kNumStationarities] = {0, 0, 0};
+  /// How often one product has another shape than the one before it: strips of
+  /// keys alone, strips of rows for each strip of keys, and the other way
+  /// round.
+  double keyTurns = 0, rowTurns = 0, stripTurns = 0;
+};
+
 /// Sums over the steps of one unit, each step a product of `rows` by `keys`.
 /// The array has `a` rows and, for one head, `b` columns: all of them, or those
 /// of a segment if heads are packed.
@@ -60,6 +74,7 @@ struct BlockSums {
   /// of steps whose keys pass by in narrow or wide strips (AttentionLayout);
   /// and of narrow strips with outputs of a segment's width.
   ProductSums whole, divided, narrow, wide, unfused;
+  StripSums narrowStrips, wideStrips;
 
   const ProductSums &products(const AttentionLayout &layout) const {
     if (!layout.isFused)
@@ -70,6 +85,9 @@ struct BlockSums {
       return whole;
     return layout.isNarrow ? narrow : wide;
   }
+  const StripSums &strips(const AttentionLayout &layout) const {
+    return layout.isNarrow ? narrowStrips : wideStrips;
+  }
 };
 
 /// Fails where a count of bytes could leave 2^62: a very wide head on a tiny
@@ -77,9 +95,11 @@ struct BlockSums {
 Status checkRange(const Device &device, const AttentionShape &shape);
 
 /// Sums for blocks of `rows` and key tiles of `tile` (0: whole rows) with
-/// `packed` heads side by side.
+/// `packed` heads side by side. Strips of keys are those of `full` heads: of
+/// `packed` ones, unless a pack is the rest of a larger one.
 BlockSums sumSteps(const Device &device, const AttentionShape &shape,
-                   int64_t rows, int64_t tile, int64_t packed);
+                   int64_t rows, int64_t tile, int64_t packed,
+                   int64_t full = 0);
 
 /// Units, and rounds of `heads` units at a time.
 inline int64_t unitCount(const AttentionShape &shape) {
@@ -99,6 +119,17 @@ double meanOfLarger(double a, double b, double c, double first, double last);
 /// Counts tiles with keys that some of a block's rows see and others do not.
 void countMasked(BlockSums &sums, const AttentionShape &shape, int64_t rows,
                  int64_t tile);
+/// Adds `count` steps of `rows` rows and `keys` keys that pass by `strip` at a
+/// time, `packed` units side by side on segments of `b` columns.
+void addStrips(StripSums &sums, const Device &device,
+               const AttentionShape &shape, int64_t packed, int64_t rows,
+               int64_t keys, int64_t count, int64_t strip);
+/// Cycles of the array for whole rows beyond their products: strips of
+/// different sizes, which it is set up for, and short ones, for which the
+/// scratchpad is too slow.
+double stripWait(const Device &device, const AttentionShape &shape,
+                 const Dataflow &flow, const BlockSums &sums,
+                 const AttentionLayout &layout);
 /// Cycles in which the array waits for the weights of an online softmax, if its
 /// products take `arrayCycles`.
 double softmaxWait(const Device &device, const AttentionShape &shape,
@@ -109,6 +140,26 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
 double prefetchWait(const Device &device, const AttentionShape &shape,
                     const Dataflow &flow, const BlockSums &sums,
                     const AttentionLayout &layout, double arrayCycles);
+/// Without fusion the logits of a step pass DRAM four times, one after the
+/// other, while the kSpilledSteps next ones set out: so many steps and one take
+/// no less than that. Nor is a step over before its groups of rows have gone
+/// through the slots of the softmax, in and out again. Beside a step's logits
+/// and softmax is the output of the one that set out kSpilledSteps before it.
+/// Causal blocks see more and more keys, so that one of few keys is beside one
+/// of many, and what the array waits for DRAM in one step, or DRAM for
+/// latencies, another one does not make up for.
+double throughDram(const Device &device, const AttentionShape &shape,
+                   const Dataflow &flow, const BlockSums &sums,
+                   const AttentionLayout &layout, const Cost &cost);
+/// Without fusion, and with resident sums: cycles of the output's product of
+/// all steps beside their softmax. The results of a step come behind the
+/// softmax of a later one, and the next output needs their place; so that
+/// softmax begins with the output, and goes to DRAM and back while weights come
+/// in. Each of the three has a third of DRAM. What the ring of weights holds
+/// has come before.
+double besideSoftmax(const Device &device, const AttentionShape &shape,
+                     const Dataflow &flow, const BlockSums &sums,
+                     const AttentionLayout &layout);
 Cost priceExtended(const Device &device, const AttentionShape &shape,
                    const Dataflow &flow, const BlockSums &sums);
 

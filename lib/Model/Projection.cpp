@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProjectionTerms.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include "nm/Support/Result.h"
 #include <algorithm>
@@ -126,9 +127,7 @@ searchProjection(const Device &device, const ProjectionShape &shape,
     least = *cost;
   };
   // Where nothing has to be hidden two slots are as good as more.
-  bool hides = device.dram.latencyCycles + device.dma.setupCycles +
-                   device.array.fillCycles !=
-               0;
+  bool hides = transferLatency(device) > 0 || device.array.fillCycles != 0;
   auto considerSlots = [&](ProjectionTiling tiling) {
     for (int64_t slots : kProjectionSlots) {
       tiling.slots = slots;

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProjectionTerms.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <cmath>
@@ -69,8 +70,7 @@ public:
         tokenLoop(shape.tokens, tiling.tokens), outLoop(shape.out, tiling.out),
         bandwidth(device.dramBytesPerCycle()),
         onChip(device.scratchpadBytesPerCycle()),
-        latency(static_cast<double>(device.dram.latencyCycles +
-                                    device.dma.setupCycles)),
+        latency(transferLatency(device)),
         fill(static_cast<double>(device.array.fillCycles)),
         slots(static_cast<double>(tiling.slots)),
         resultSlots(static_cast<double>(tiling.resultSlots())) {}

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExtendedTerms.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Model/AttentionLayout.h"
 #include "nm/Model/Blocks.h"
 #include "nm/Support/Arithmetic.h"
@@ -100,22 +101,28 @@ public:
   }
 
   /// Cycles from when sums are on their way out until the array adds to them
-  /// again, if those are away for `away` cycles. Maxima are with them
-  /// where all blocks work a tile of keys.
-  double turn(double away, bool isKeysOuter, double fill) {
+  /// again, if those are away for `away` cycles. Maxima are with them where all
+  /// blocks work a tile of keys, so the maxima of all units, and the masks of
+  /// all but the first one, wait for them too. The array works at other steps
+  /// meanwhile and has half of the scratchpad.
+  double turn(double away, bool isKeysOuter, bool isMasked, double fill) {
     double area = units * static_cast<double>(rows * keys);
     double outputs = units * static_cast<double>(rows * width);
-    auto alone = [&](double laneCycles, double bytes) {
-      return std::max(lanes > 0 ? laneCycles / lanes : 0, bytes / pad);
+    auto beside = [&](double laneCycles, double bytes) {
+      return std::max(lanes > 0 ? laneCycles / lanes : 0, bytes / (pad / 2));
     };
-    return away + fill +
-           (isKeysOuter ? alone(area * static_cast<double>(sf.maxCycles),
-                                area * element)
-                        : 0) +
-           alone(outputs * static_cast<double>(sf.scaleCycles),
-                 2 * outputs * wide) +
-           alone(area * static_cast<double>(sf.expCycles + sf.sumCycles),
-                 2 * area * element);
+    double turn = away + fill;
+    if (isKeysOuter)
+      turn += beside(area * static_cast<double>(sf.maxCycles), area * element);
+    if (isKeysOuter && isMasked)
+      turn += beside(area * static_cast<double>(sf.scaleCycles),
+                     2 * area * element) *
+              (units - 1) / units;
+    return turn +
+           beside(outputs * static_cast<double>(sf.scaleCycles),
+                  2 * outputs * wide) +
+           beside(area * static_cast<double>(sf.expCycles + sf.sumCycles),
+                  2 * area * element);
   }
 
 private:
@@ -158,12 +165,6 @@ double chunksOf(const Dataflow &flow, const AttentionLayout &layout,
   return static_cast<double>(ceilDiv(rows, std::min(layout.outRows, part)));
 }
 
-/// Cycles between a request of DRAM and its first byte.
-double dramLatency(const Device &device) {
-  return static_cast<double>(device.dram.latencyCycles +
-                             device.dma.setupCycles);
-}
-
 /// Cycles that the special function unit, which divides results, waits for a
 /// slot of the ring through which they go out, by chunk: none while slots are
 /// free.
@@ -182,47 +183,51 @@ double chunkWait(const Device &device, const AttentionShape &shape,
                  static_cast<double>(shape.valueWidth()) *
                  static_cast<double>(device.elementBits) / 8 /
                  device.dramBytesPerCycle();
-  return std::max(chunk, (chunk + dramLatency(device)) / slots) *
+  return std::max(chunk, (chunk + transferLatency(device)) / slots) *
          std::max(0.0, 1 - slots / row);
 }
 
 /// Cycles from the product that adds to the partial sums of `rows` rows until
-/// they are back: it, and a latency and a transfer each way.
+/// they are back: it, and a latency and a transfer each way. With keys in the
+/// outer loop maxima and row sums are away too, a burst each.
 double awayCycles(const Device &device, const AttentionShape &shape,
                   const Dataflow &flow, const AttentionLayout &layout,
                   int64_t rows) {
   double bytes = static_cast<double>(flow.packed) * static_cast<double>(rows) *
                  static_cast<double>(shape.valueWidth()) *
                  static_cast<double>(device.accumulatorBits) / 8;
+  if (layout.isKeysOuter)
+    bytes += 2 * static_cast<double>(flow.packed * rows) *
+             std::max(static_cast<double>(device.accumulatorBits) / 8,
+                      static_cast<double>(device.dram.burstBytes));
   return static_cast<double>(productCycles(
              flow.attend, device.array.rows, layout.segment, rows,
              std::min(flow.keyTile, shape.keys), shape.valueWidth())) +
-         2 * (dramLatency(device) + bytes / device.dramBytesPerCycle());
+         2 * (transferLatency(device) + bytes / device.dramBytesPerCycle());
 }
 
-/// Cycles that steps wait for partial sums. These come back a tile of keys
-/// later: after all packs, and with keys in the outer loop after all blocks
-/// that see the tile, fewer and fewer if causal. A visit of a block takes
-/// `visit` cycles, and its sums are back `turn` cycles after it began.
+/// Cycles that the steps of a pack wait for partial sums. These come back a
+/// tile of keys later: after all packs, and with keys in the outer loop after
+/// all blocks that see the tile, fewer and fewer if causal. A visit of a block
+/// takes `visit` cycles, and its sums are back `turn` cycles after it began.
 double partialSumsWait(const AttentionShape &shape, const Dataflow &flow,
                        const AttentionLayout &layout, int64_t blocks,
                        int64_t later, double visit, double turn) {
-  double packs = static_cast<double>(layout.packs), visits = 1,
-         times = static_cast<double>(later), least = 1;
-  if (layout.isKeysOuter) {
-    times = static_cast<double>(ceilDiv(shape.keys, flow.keyTile) - 1);
-    least = visits = static_cast<double>(blocks);
+  double back = turn / static_cast<double>(layout.packs);
+  auto wait = [&](int64_t visits) {
+    return std::max(0.0, back - visit * static_cast<double>(visits));
+  };
+  if (!layout.isKeysOuter)
+    return static_cast<double>(later) * wait(1);
+  if (!shape.causal)
+    return static_cast<double>(ceilDiv(shape.keys, flow.keyTile) - 1) *
+           wait(blocks);
+  double all = 0;
+  for (int64_t key = flow.keyTile; key < shape.keys; key += flow.keyTile) {
+    int64_t above = std::max<int64_t>(0, key - (shape.keys - shape.queries));
+    all += wait(blocks - above * shape.group() / flow.rows);
   }
-  if (layout.isKeysOuter && shape.causal) {
-    auto seeing = [&](int64_t key) {
-      int64_t before = std::max<int64_t>(0, key - (shape.keys - shape.queries));
-      return static_cast<double>(blocks - before * shape.group() / flow.rows);
-    };
-    visits = seeing(flow.keyTile);
-    least = std::max(1.0, seeing(shape.keys - flow.keyTile));
-  }
-  return times * (meanOfLarger(visit, turn / packs, 0, least, visits) -
-                  visit * (least + visits) / 2);
+  return all;
 }
 
 } // namespace
@@ -269,7 +274,7 @@ double softmaxWait(const Device &device, const AttentionShape &shape,
     visit += step.busy() + step.wait(false, true, fill);
     turn =
         std::max(turn, step.turn(awayCycles(device, shape, flow, layout, rows),
-                                 layout.isKeysOuter, fill));
+                                 layout.isKeysOuter, shape.causal, fill));
   };
   if (rest) {
     add(part, rest);

@@ -13,6 +13,7 @@
 #include "Cost.h"
 #include "nm/Isa/Instructions.h"
 #include "nm/Machine/ProductTerms.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <algorithm>
 #include <array>
@@ -98,8 +99,7 @@ private:
 Cost transferCost(const Program &program, const model::Device &device,
                   const Tile &dram, Transfers &transfers) {
   Cost cost;
-  cost.latency = static_cast<double>(device.dma.setupCycles) +
-                 static_cast<double>(device.dram.latencyCycles);
+  cost.latency = machine::transferLatency(device);
   cost.payload = elementsOf(dram) * bytesOf(program, dram);
   cost.dram = transfers.streamBytes(accessOf(program, dram));
   cost.scratchpad = static_cast<double>(cost.payload);

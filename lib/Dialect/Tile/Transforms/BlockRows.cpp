@@ -12,6 +12,7 @@
 #include "mlir/IR/Remarks.h"
 #include "nm/Dialect/Attacc/IR/ProgramReader.h"
 #include "nm/Dialect/Tile/Transforms/Passes.h"
+#include "nm/Machine/TransferTerms.h"
 #include "nm/Support/Arithmetic.h"
 #include <cmath>
 
@@ -158,9 +159,8 @@ double BlockRowsPass::wantedRows(RowsOp op) const {
   int64_t bytes =
       columnsOf(op) *
       cast<attacc::RegionType>(op.getOutputs()[0].getType()).getElementBytes();
-  double latency =
-      double(machine->dram.latencyCycles + machine->dma.setupCycles);
-  double hidden = latency * machine->dramBytesPerCycle() /
+  double hidden = ::nm::machine::transferLatency(*machine) *
+                  machine->dramBytesPerCycle() /
                   double((KernelStorage::kMostSlots - 2) * bytes);
   return std::max({double(ceilDiv(op.getRows(), kBlocks)),
                    double(ceilDiv(kBytes, bytes)), std::ceil(hidden)});

@@ -118,17 +118,24 @@ function(add_nm_doc td output)
   set_property(GLOBAL APPEND PROPERTY NM_DOC_PAGES ${page})
 endfunction()
 
-# add_nm_library(<name> <sources...> [TOGETHER] [APART ...] [DEPENDS ...] [LINK_LIBS ...]). TOGETHER: with
-# NM_UNITY several of the sources are one translation unit, but for those that are named APART, where a name is
-# ambiguous then.
+# _nm_together(<name> [sources...]): with NM_UNITY several sources of a library are one translation unit, but for
+# those that are named here, where a name is ambiguous then.
+function(_nm_together name)
+  if(NM_UNITY)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
+    foreach(source ${ARGN})
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endforeach()
+  endif()
+endfunction()
+
+# add_nm_library(<name> <sources...> [TOGETHER] [APART ...] [DEPENDS ...] [LINK_LIBS ...]): see _nm_together for
+# TOGETHER and APART.
 function(add_nm_library name)
   cmake_parse_arguments(ARG "TOGETHER" "" "APART;DEPENDS;LINK_LIBS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS} ${ARG_APART})
-  if(NM_UNITY AND ARG_TOGETHER)
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
-    if(ARG_APART)
-      set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
-    endif()
+  if(ARG_TOGETHER)
+    _nm_together(${name} ${ARG_APART})
   endif()
   add_library(nm::${name} ALIAS ${name})
   _nm_common(${name})
@@ -143,12 +150,15 @@ function(add_nm_library name)
   set_property(GLOBAL APPEND PROPERTY NM_LIBRARIES ${name})
 endfunction()
 
-# add_nm_plain_library(<name> <sources...> [LINK_LIBS ...] [PRIVATE_LIBS ...]): plain C++ without
+# add_nm_plain_library(<name> <sources...> [TOGETHER] [LINK_LIBS ...] [PRIVATE_LIBS ...]): plain C++ without
 # LLVM and MLIR; nothing of it is shown by a shared library that it ends up in. LINK_LIBS are what its
 # headers name.
 function(add_nm_plain_library name)
-  cmake_parse_arguments(ARG "" "" "LINK_LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "TOGETHER" "" "LINK_LIBS;PRIVATE_LIBS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  if(ARG_TOGETHER)
+    _nm_together(${name})
+  endif()
   add_library(nm::${name} ALIAS ${name})
   set_target_properties(${name} PROPERTIES
     POSITION_INDEPENDENT_CODE ON
